@@ -1,0 +1,156 @@
+package wire
+
+import (
+	"crypto/ecdh"
+	"crypto/ed25519"
+	"crypto/hpke"
+	"crypto/x509"
+	"errors"
+	"fmt"
+)
+
+// A Request asks a controller to adopt a reader. It holds public keys only and
+// is signed by the first of them, for no site (the zero SiteID).
+type Request struct {
+	Signing [32]byte `cbor:"1,keyasint"` // Ed25519: the reader's own messages
+	Sealing [32]byte `cbor:"2,keyasint"` // X25519: what is sealed to this board
+	CSR     []byte   `cbor:"3,keyasint"` // PKCS #10, DER: the reader's TLS key
+}
+
+// Sign returns the request as it is written to a file.
+func (r *Request) Sign(key ed25519.PrivateKey) ([]byte, error) {
+	return Sign(KindRequest, SiteID{}, Marshal(r), key)
+}
+
+// ParseRequest checks a signed request and returns it with its fingerprint,
+// which the reader's screen shows too.
+func ParseRequest(signed []byte) (r *Request, fingerprint string, err error) {
+	payload, err := Payload(KindRequest, signed, MaxMessage)
+	if err != nil {
+		return nil, "", err
+	}
+	r = new(Request)
+	if err := Unmarshal(payload, MaxMessage, r); err != nil {
+		return nil, "", fmt.Errorf("request: %w", err)
+	}
+	if _, err := Open(KindRequest, SiteID{}, signed, MaxMessage, r.Signing[:]); err != nil {
+		return nil, "", err
+	}
+	csr, err := x509.ParseCertificateRequest(r.CSR)
+	if err != nil {
+		return nil, "", fmt.Errorf("request: %w", err)
+	}
+	if err := csr.CheckSignature(); err != nil {
+		return nil, "", fmt.Errorf("request: certificate request: %w", err)
+	}
+	return r, Fingerprint(payload), nil
+}
+
+// A Bundle makes a reader part of a site: all it needs to work from its first
+// minute without a network.
+type Bundle struct {
+	Number      uint64   `cbor:"1,keyasint"` // rises with each bundle of the site; a newer one revokes the older
+	Site        SiteID   `cbor:"2,keyasint"`
+	SiteName    string   `cbor:"3,keyasint"`
+	Reader      string   `cbor:"4,keyasint"`            // the reader's id
+	Request     Hash     `cbor:"5,keyasint"`            // SHA-256 of the request's payload that it answers
+	Controller  [32]byte `cbor:"6,keyasint"`            // Ed25519: the controller's messages, this one too
+	Epoch       uint64   `cbor:"7,keyasint"`            // of SiteKey and Snapshot
+	SiteKey     [32]byte `cbor:"8,keyasint"`            //
+	Certificate []byte   `cbor:"9,keyasint"`            // DER: the reader's, its name the reader's id
+	Authority   []byte   `cbor:"10,keyasint"`           // DER: the site's certificate authority
+	Broker      string   `cbor:"11,keyasint,omitempty"` // URL: where the controller is met
+	Policy      []byte   `cbor:"12,keyasint"`           // signed
+	Snapshot    []byte   `cbor:"13,keyasint"`           // as WriteSnapshot returned it
+}
+
+// sealed is a bundle on its way: whose it is can be seen, what is in it cannot.
+type sealed struct {
+	Format  string `cbor:"1,keyasint"`
+	Request Hash   `cbor:"2,keyasint"` // SHA-256 of the payload of the request it answers
+	Sealed  []byte `cbor:"3,keyasint"` // HPKE: encapsulated key ‖ ciphertext of the signed bundle
+}
+
+const bundleFormat = "latchkey bundle 1"
+
+// ErrOtherBoard says that a bundle was made for another board.
+var ErrOtherBoard = errors.New("the bundle is for another board")
+
+// SealBundle signs a bundle and seals it to the board whose request it
+// answers, with HPKE base mode: DHKEM(X25519), HKDF-SHA256, ChaCha20-Poly1305
+// (RFC 9180).
+func SealBundle(b *Bundle, to *Request, key ed25519.PrivateKey) ([]byte, error) {
+	b.Request = Sum(Marshal(to))
+	signed, err := Sign(KindBundle, b.Site, Marshal(b), key)
+	if err != nil {
+		return nil, err
+	}
+	public, err := ecdh.X25519().NewPublicKey(to.Sealing[:])
+	if err != nil {
+		return nil, fmt.Errorf("seal bundle: %w", err)
+	}
+	ciphertext, err := Seal(public, bundleFormat, signed)
+	if err != nil {
+		return nil, fmt.Errorf("seal bundle: %w", err)
+	}
+	return Marshal(&sealed{bundleFormat, b.Request, ciphertext}), nil
+}
+
+// OpenBundle unseals a bundle that answers a request, and checks that it is
+// signed by the controller that it names; whether that controller is to be
+// believed is the caller's to decide. The error wraps ErrOtherBoard when it
+// answers another request.
+func OpenBundle(b []byte, request *Request, key *ecdh.PrivateKey) (*Bundle, error) {
+	var outer sealed
+	if err := Unmarshal(b, MaxBundle, &outer); err != nil {
+		return nil, fmt.Errorf("open bundle: %w", err)
+	}
+	if outer.Format != bundleFormat {
+		return nil, fmt.Errorf("open bundle: %w: its format is %.32q", ErrEncoding, outer.Format)
+	}
+	if outer.Request != Sum(Marshal(request)) {
+		return nil, fmt.Errorf("open bundle: %w", ErrOtherBoard)
+	}
+	signed, err := Unseal(key, bundleFormat, outer.Sealed)
+	if err != nil {
+		return nil, fmt.Errorf("open bundle: %w: %v", ErrEncoding, err)
+	}
+	payload, err := Payload(KindBundle, signed, MaxBundle)
+	if err != nil {
+		return nil, fmt.Errorf("open bundle: %w", err)
+	}
+	var bundle Bundle
+	if err := Unmarshal(payload, MaxBundle, &bundle); err != nil {
+		return nil, fmt.Errorf("open bundle: %w", err)
+	}
+	if _, err := Open(KindBundle, bundle.Site, signed, MaxBundle, bundle.Controller[:]); err != nil {
+		return nil, fmt.Errorf("open bundle: %w", err)
+	}
+	if bundle.Request != outer.Request {
+		return nil, fmt.Errorf("open bundle: %w", ErrOtherBoard)
+	}
+	if err := errors.Join(CheckName(bundle.SiteName), CheckName(bundle.Reader)); err != nil {
+		return nil, fmt.Errorf("open bundle: %w", err)
+	}
+	return &bundle, nil
+}
+
+// Seal encrypts b to a board's X25519 key for one purpose: HPKE base mode,
+// DHKEM(X25519), HKDF-SHA256, ChaCha20-Poly1305 (RFC 9180), info the purpose.
+// It returns the encapsulated key followed by the ciphertext.
+func Seal(to *ecdh.PublicKey, purpose string, b []byte) ([]byte, error) {
+	public, err := hpke.NewDHKEMPublicKey(to)
+	if err != nil {
+		return nil, err
+	}
+	return hpke.Seal(public, hpke.HKDFSHA256(), hpke.ChaCha20Poly1305(), []byte(purpose), b)
+}
+
+// Unseal decrypts what Seal returned for the same purpose.
+func Unseal(key *ecdh.PrivateKey, purpose string, b []byte) ([]byte, error) {
+	private, err := hpke.NewDHKEMPrivateKey(key)
+	if err != nil {
+		return nil, err
+	}
+	return hpke.Open(private, hpke.HKDFSHA256(), hpke.ChaCha20Poly1305(), []byte(purpose), b)
+}

@@ -1,0 +1,63 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+)
+
+// An Order is what a command asks of a reader.
+type Order string
+
+// The orders.
+const (
+	Unlock   Order = "unlock"   // open once; ends a lockout
+	Hold     Order = "hold"     // keep open for Seconds
+	Release  Order = "release"  // end a hold
+	Identify Order = "identify" // show which reader this is
+	Enrol    Order = "enrol"    // read the next card for the controller
+)
+
+// A Command is an order to one reader, carried out at most once and only while
+// its nonce is the reader's newest or the one before.
+type Command struct {
+	Reader  string    `cbor:"1,keyasint"`
+	Nonce   Nonce     `cbor:"2,keyasint"`
+	ID      CommandID `cbor:"3,keyasint"`
+	Order   Order     `cbor:"4,keyasint"`
+	Seconds uint32    `cbor:"5,keyasint,omitempty"` // of a hold: 1 to 86,400
+	By      string    `cbor:"6,keyasint"`           // who ordered it, for the record
+}
+
+// ParseCommand decodes and checks the payload of a command that Open returned.
+func ParseCommand(payload []byte) (*Command, error) {
+	var c Command
+	if err := Unmarshal(payload, MaxMessage, &c); err != nil {
+		return nil, fmt.Errorf("command: %w", err)
+	}
+	if err := c.check(); err != nil {
+		return nil, fmt.Errorf("command: %w", err)
+	}
+	return &c, nil
+}
+
+func (c *Command) check() error {
+	if err := CheckName(c.Reader); err != nil {
+		return err
+	}
+	if err := checkText("who ordered it", c.By, MaxName); err != nil {
+		return err
+	}
+	switch c.Order {
+	case Hold:
+		if c.Seconds < 1 || c.Seconds > 24*60*60 {
+			return fmt.Errorf("hold for %d s is outside 1 s to 24 h", c.Seconds)
+		}
+		return nil
+	case Unlock, Release, Identify, Enrol:
+		if c.Seconds != 0 {
+			return errors.New("only a hold has a duration")
+		}
+		return nil
+	}
+	return fmt.Errorf("unknown order %q", c.Order)
+}

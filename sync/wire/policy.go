@@ -1,0 +1,149 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// A Policy is what one reader is told about its door. Its revision only rises.
+type Policy struct {
+	Reader   string `cbor:"1,keyasint"` // whose policy it is
+	Revision uint64 `cbor:"2,keyasint"`
+
+	Door     string `cbor:"3,keyasint"`           // the door's name on the screen
+	Place    string `cbor:"4,keyasint,omitempty"` // where the door is
+	Greeting string `cbor:"5,keyasint,omitempty"` // on the home screen
+	TimeZone string `cbor:"6,keyasint"`           // IANA name, for schedules and holidays
+
+	PIN        bool   `cbor:"7,keyasint"`            // PIN entry is on
+	ShufflePIN bool   `cbor:"8,keyasint"`            // digits in a new order each time
+	Limit      uint8  `cbor:"9,keyasint"`            // wrong PINs in a row until the lockout, 1 to 10
+	GuessLimit uint16 `cbor:"10,keyasint,omitempty"` // guesses until the lockout; 0: off
+
+	Unlock        uint16 `cbor:"11,keyasint"`           // seconds the strike is on, 1 to 60
+	Extended      uint16 `cbor:"12,keyasint"`           // seconds for extended credentials, Unlock to 300
+	ReleaseOnOpen bool   `cbor:"13,keyasint"`           // the strike goes off when the door opens
+	HeldAfter     uint16 `cbor:"14,keyasint,omitempty"` // seconds open until door.held; 0: never
+
+	TamperPauses    bool `cbor:"15,keyasint"` // tamper locks PIN entry
+	TamperStopsCard bool `cbor:"16,keyasint"` // and cards, while it lasts
+	TamperStopsExit bool `cbor:"17,keyasint"` // and the exit button, while it lasts
+	CardsBehind     bool `cbor:"18,keyasint"` // cards open though the cache is behind what was once held
+	CardsUnstored   bool `cbor:"19,keyasint"` // cards open though records cannot be stored
+	ExitUnstored    bool `cbor:"20,keyasint"` // the exit button opens though records cannot be stored
+	SystemTime      bool `cbor:"21,keyasint"` // the system's clock is trusted at start
+
+	Access   []Access  `cbor:"22,keyasint"`           // who may open; an empty list: nobody
+	Holidays []Holiday `cbor:"23,keyasint,omitempty"` // in the order of their days
+}
+
+// Access lets a group open the door, always or on a schedule.
+type Access struct {
+	Group    string    `cbor:"1,keyasint"`
+	Schedule *Schedule `cbor:"2,keyasint,omitempty"` // nil: always
+}
+
+// A Schedule is open during its spans: of the week on ordinary days, of
+// Holiday, in which Day is 0, on holidays.
+type Schedule struct {
+	Week    []Span `cbor:"1,keyasint,omitempty"`
+	Holiday []Span `cbor:"2,keyasint,omitempty"`
+}
+
+// A Span is part of a day, in minutes of the door's wall clock: [From, To).
+type Span struct {
+	_    struct{} `cbor:",toarray"`
+	Day  uint8    // 0 Sunday to 6 Saturday, as time.Weekday
+	From uint16   // minute of the day, 0 to 1439
+	To   uint16   // minute of the day, From+1 to 1440
+}
+
+// A Holiday is a day on which schedules go by their Holiday spans.
+type Holiday struct {
+	_     struct{} `cbor:",toarray"`
+	Year  uint16   // 0: each year
+	Month uint8
+	Day   uint8
+}
+
+// DefaultPolicy is a new door's: everyone may open it, with a card or a PIN.
+func DefaultPolicy(reader, door string) Policy {
+	return Policy{
+		Reader: reader, Door: door, TimeZone: "UTC",
+		PIN: true, Limit: 10, GuessLimit: 60,
+		Unlock: 5, Extended: 20, HeldAfter: 60,
+		TamperPauses: true, CardsBehind: true, CardsUnstored: true, ExitUnstored: true,
+		Access: []Access{{Group: Everyone}},
+	}
+}
+
+// maxAccess bounds the lists of a policy.
+const maxAccess, maxSpans, maxHolidays = 256, 64, 512
+
+// ParsePolicy decodes and checks the payload of a policy that Open returned.
+func ParsePolicy(payload []byte) (*Policy, error) {
+	var p Policy
+	if err := Unmarshal(payload, MaxMessage, &p); err != nil {
+		return nil, fmt.Errorf("policy: %w", err)
+	}
+	if err := p.Check(); err != nil {
+		return nil, fmt.Errorf("policy: %w", err)
+	}
+	return &p, nil
+}
+
+// Check refuses a policy that would make a door unsafe or cannot be kept,
+// whoever signed it.
+func (p *Policy) Check() error {
+	if err := CheckName(p.Reader); err != nil {
+		return err
+	}
+	for what, text := range map[string]string{"door's name": p.Door, "place's name": p.Place, "greeting": p.Greeting} {
+		if err := checkText(what, text, MaxName); err != nil {
+			return err
+		}
+	}
+	if _, err := time.LoadLocation(p.TimeZone); err != nil || p.TimeZone == "" || p.TimeZone == "Local" {
+		return fmt.Errorf("unknown time zone %q", p.TimeZone)
+	}
+	switch {
+	case p.Revision == 0:
+		return errors.New("revision 0")
+	case p.Limit < 1 || p.Limit > 10:
+		return fmt.Errorf("limit of %d wrong PINs is outside 1 to 10", p.Limit)
+	case p.Unlock < 1 || p.Unlock > 60:
+		return fmt.Errorf("unlock of %d s is outside 1 to 60", p.Unlock)
+	case p.Extended < p.Unlock || p.Extended > 300:
+		return fmt.Errorf("extended unlock of %d s is outside %d to 300", p.Extended, p.Unlock)
+	case len(p.Access) > maxAccess || len(p.Holidays) > maxHolidays:
+		return fmt.Errorf("%d groups and %d holidays are more than %d and %d", len(p.Access), len(p.Holidays), maxAccess, maxHolidays)
+	}
+	for _, a := range p.Access {
+		if err := CheckName(a.Group); err != nil {
+			return err
+		}
+		if a.Schedule == nil {
+			continue
+		}
+		if len(a.Schedule.Week) > maxSpans || len(a.Schedule.Holiday) > maxSpans {
+			return fmt.Errorf("group %s: more than %d spans", a.Group, maxSpans)
+		}
+		for _, span := range a.Schedule.Week {
+			if span.Day > 6 || span.From >= span.To || span.To > 24*60 {
+				return fmt.Errorf("group %s: no such span of a week: day %d, minutes %d to %d", a.Group, span.Day, span.From, span.To)
+			}
+		}
+		for _, span := range a.Schedule.Holiday {
+			if span.Day != 0 || span.From >= span.To || span.To > 24*60 {
+				return fmt.Errorf("group %s: no such span of a holiday: minutes %d to %d", a.Group, span.From, span.To)
+			}
+		}
+	}
+	for _, h := range p.Holidays {
+		if h.Month < 1 || h.Month > 12 || h.Day < 1 || h.Day > 31 {
+			return fmt.Errorf("no such holiday: month %d, day %d", h.Month, h.Day)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,113 @@
+package wire
+
+import "fmt"
+
+// A RecordKind says what happened.
+type RecordKind string
+
+// The kinds of records. Those of the first group are what the durable state is
+// folded from, together with the checkpoint.
+const (
+	Checkpoint         RecordKind = "checkpoint"          // opens a segment: State is the fold so far
+	AttemptStarted     RecordKind = "attempt.started"     // a PIN entry is charged: Seq
+	AttemptUnknown     RecordKind = "attempt.unknown"     // Seq was no known PIN: Wrong, Reason "no answer" or none
+	AttemptTakenBack   RecordKind = "attempt.taken-back"  // Seq is not counted: Reason, Credential and User if known
+	AttemptInterrupted RecordKind = "attempt.interrupted" // Seq was pending at a start and counts as unknown: Wrong
+	AccessGranted      RecordKind = "access.granted"      // By "pin", "card", "remote"; Seq of a PIN; Credential, User; Seconds
+	LockoutStarted     RecordKind = "lockout.started"     // Cause; Users that reset the row meanwhile
+	LockoutCleared     RecordKind = "lockout.cleared"     // By "card" or "remote"; Credential, User or Command, Who
+	HoldStarted        RecordKind = "hold.started"        // Seconds, Command, Who
+	HoldEnded          RecordKind = "hold.ended"          // Reason "over", "release", "tamper"; Command, Who of a release
+	CredentialsApplied RecordKind = "credentials.applied" // Epoch, Revision, Hash
+	PolicyApplied      RecordKind = "policy.applied"      // PolicyRevision
+	Adopted            RecordKind = "reader.adopted"      // by a site: Site, Epoch, Revision, PolicyRevision
+	ReaderStarted      RecordKind = "reader.started"      // Version
+	ClockTrusted       RecordKind = "clock.trusted"       //
+	ClockUntrusted     RecordKind = "clock.untrusted"     //
+
+	AccessDenied    RecordKind = "access.denied"    // By "card", Reason; Credential, User, or the start of an unknown Tag
+	PINRefused      RecordKind = "pin.refused"      // presented while it cannot be used: Reason
+	ExitPressed     RecordKind = "exit.pressed"     // the exit button; Seconds, or Reason if it did not open
+	DoorOpened      RecordKind = "door.opened"      //
+	DoorClosed      RecordKind = "door.closed"      //
+	DoorForced      RecordKind = "door.forced"      // opened with neither strike nor exit
+	DoorHeld        RecordKind = "door.held"        // open for longer than the policy says: Seconds
+	TamperStarted   RecordKind = "tamper.started"   //
+	TamperEnded     RecordKind = "tamper.ended"     //
+	CommandDone     RecordKind = "command.done"     // Command, Order, Who: carried out, but neither unlock nor hold
+	CommandRefused  RecordKind = "command.refused"  // Command, Order, Who, Reason
+	CacheDamaged    RecordKind = "cache.damaged"    // Text says where
+	CacheBehind     RecordKind = "cache.behind"     // Epoch, Revision: less than was once held
+	LogForked       RecordKind = "log.forked"       // Epoch, Revision, Hash that does not match what is held
+	RecordsDropped  RecordKind = "records.dropped"  // First, Last and the Hash of the last one
+	JournalBegan    RecordKind = "journal.began"    // Reason "new", or what was wrong with the one set aside
+	LinkUp          RecordKind = "link.up"          //
+	LinkDown        RecordKind = "link.down"        //
+	HealthChanged   RecordKind = "health.changed"   // Subject, Text "ok" or what is wrong
+	MessageRefused  RecordKind = "message.refused"  // Subject is the message's kind; Reason
+	EventsCollapsed RecordKind = "events.collapsed" // Count more of the kind Subject within a minute
+)
+
+// A Cause is why PIN entry is locked out.
+type Cause string
+
+// The causes of a lockout.
+const (
+	CauseAttempts Cause = "attempts" // the limit of wrong PINs in a row
+	CauseGuessing Cause = "guessing" // the limit of guesses
+	CauseTamper   Cause = "tamper"   // the housing was opened
+	CauseJournal  Cause = "journal"  // the journal was damaged or is gone
+)
+
+// A Record is one thing that happened at a reader. Journal, numbers and hash
+// chain are the journal's: a record carries its number and the SHA-256 of the
+// encoded record before it. What else is set goes by the kind.
+type Record struct {
+	Number  uint64     `cbor:"1,keyasint"`           // from 1, without gaps within a journal
+	Before  Hash       `cbor:"2,keyasint"`           // SHA-256 of record Number-1 as encoded; zero for the first
+	Kind    RecordKind `cbor:"3,keyasint"`           //
+	Time    int64      `cbor:"4,keyasint"`           // Unix milliseconds by the reader's clock
+	Trusted bool       `cbor:"5,keyasint"`           // that clock is to be trusted
+	Running uint64     `cbor:"6,keyasint"`           // milliseconds the reader has run, all starts together
+	Seq     uint64     `cbor:"7,keyasint,omitempty"` // of an attempt
+
+	Credential uint64   `cbor:"8,keyasint,omitempty"`
+	User       uint64   `cbor:"9,keyasint,omitempty"`
+	By         string   `cbor:"10,keyasint,omitempty"` // "pin", "card", "exit", "remote"
+	Reason     string   `cbor:"11,keyasint,omitempty"`
+	Cause      Cause    `cbor:"12,keyasint,omitempty"`
+	Wrong      uint16   `cbor:"13,keyasint,omitempty"` // wrong PINs in a row, this one counted
+	Seconds    uint32   `cbor:"14,keyasint,omitempty"`
+	Users      []uint64 `cbor:"15,keyasint,omitempty"`
+	Tag        []byte   `cbor:"16,keyasint,omitempty"` // first 8 bytes of an unknown card's
+
+	Command CommandID `cbor:"17,keyasint,omitzero"`
+	Order   Order     `cbor:"18,keyasint,omitempty"`
+	Who     string    `cbor:"19,keyasint,omitempty"` // ordered it
+
+	Site           SiteID `cbor:"20,keyasint,omitzero"`
+	Epoch          uint64 `cbor:"21,keyasint,omitempty"`
+	Revision       uint64 `cbor:"22,keyasint,omitempty"`
+	Hash           Hash   `cbor:"23,keyasint,omitzero"`
+	PolicyRevision uint64 `cbor:"24,keyasint,omitempty"`
+
+	Subject string `cbor:"25,keyasint,omitempty"` // what it is about: "nfc", "panel", a kind of record
+	Text    string `cbor:"26,keyasint,omitempty"`
+	Count   uint64 `cbor:"27,keyasint,omitempty"`
+	First   uint64 `cbor:"28,keyasint,omitempty"`
+	Last    uint64 `cbor:"29,keyasint,omitempty"`
+	Version string `cbor:"30,keyasint,omitempty"`
+	State   []byte `cbor:"31,keyasint,omitempty"` // of a checkpoint: opaque to all but the reader's brain
+}
+
+// ParseRecord decodes an encoded record.
+func ParseRecord(b []byte) (*Record, error) {
+	var r Record
+	if err := Unmarshal(b, MaxRecord, &r); err != nil {
+		return nil, fmt.Errorf("record: %w", err)
+	}
+	if r.Number == 0 || r.Kind == "" || len(r.Kind) > 32 || len(r.Tag) > 8 {
+		return nil, fmt.Errorf("record %d: not one that a reader writes", r.Number)
+	}
+	return &r, nil
+}

@@ -1,0 +1,109 @@
+package wire
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+
+	"github.com/veraison/go-cose"
+)
+
+// Kind is what a signed message is for. It is part of what is signed, so a
+// message of one kind can never pass for one of another.
+type Kind string
+
+// The kinds of signed messages.
+const (
+	KindManifest Kind = "manifest"
+	KindDelta    Kind = "delta"
+	KindPolicy   Kind = "policy"
+	KindCommand  Kind = "command"
+	KindRequest  Kind = "request"
+	KindBundle   Kind = "bundle"
+)
+
+// ErrSignature says that a message is not signed by the key asked for, as the
+// kind asked for, for the site asked for.
+var ErrSignature = errors.New("signature does not match")
+
+// A signed message is COSE_Sign1: tag 18, an array of four, the protected
+// header {1: -8} (EdDSA), an empty unprotected header, the payload, and a
+// signature of 64 bytes (RFC 9052 §4.2, RFC 9053 §2.2).
+var envelope = []byte{0xd2, 0x84, 0x43, 0xa1, 0x01, 0x27, 0xa0}
+
+// envelopeOverhead is the most that an envelope adds to its payload: the start
+// above, the payload's length, the signature with its length.
+const envelopeOverhead = 7 + 5 + 2 + ed25519.SignatureSize
+
+// external is what is signed beside the payload: ["latchkey", 1, kind, site].
+func external(kind Kind, site SiteID) []byte {
+	return Marshal([]any{"latchkey", 1, string(kind), site[:]})
+}
+
+// Sign returns the payload as a signed message of a kind and a site.
+func Sign(kind Kind, site SiteID, payload []byte, key ed25519.PrivateKey) ([]byte, error) {
+	signer, err := cose.NewSigner(cose.AlgorithmEdDSA, key)
+	if err != nil {
+		return nil, fmt.Errorf("sign %s: %w", kind, err)
+	}
+	message := cose.NewSign1Message()
+	message.Headers.Protected.SetAlgorithm(cose.AlgorithmEdDSA)
+	message.Payload = payload
+	if err := message.Sign(nil, external(kind, site), signer); err != nil {
+		return nil, fmt.Errorf("sign %s: %w", kind, err)
+	}
+	b, err := message.MarshalCBOR()
+	if err != nil {
+		return nil, fmt.Errorf("sign %s: %w", kind, err)
+	}
+	return b, nil
+}
+
+// Open checks a signed message of at most limit payload bytes and returns its
+// payload. The error wraps ErrEncoding when the envelope is any other than
+// Sign writes, and ErrSignature when the signature is not the key's for this
+// kind and site.
+func Open(kind Kind, site SiteID, signed []byte, limit int, key ed25519.PublicKey) ([]byte, error) {
+	message, err := split(kind, signed, limit)
+	if err != nil {
+		return nil, err
+	}
+	verifier, err := cose.NewVerifier(cose.AlgorithmEdDSA, key)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", kind, err)
+	}
+	if err := message.Verify(external(kind, site), verifier); err != nil {
+		return nil, fmt.Errorf("open %s: %w", kind, ErrSignature)
+	}
+	return message.Payload, nil
+}
+
+// Payload returns the payload of a signed message without checking whose
+// signature it bears. Only where the payload itself names the key, or where a
+// hash that is trusted covers the payload, may this stand in for Open.
+func Payload(kind Kind, signed []byte, limit int) ([]byte, error) {
+	message, err := split(kind, signed, limit)
+	if err != nil {
+		return nil, err
+	}
+	return message.Payload, nil
+}
+
+func split(kind Kind, signed []byte, limit int) (*cose.Sign1Message, error) {
+	if len(signed) > limit+envelopeOverhead {
+		return nil, fmt.Errorf("open %s: %w: %d bytes", kind, ErrEncoding, len(signed))
+	}
+	if !bytes.HasPrefix(signed, envelope) {
+		return nil, fmt.Errorf("open %s: %w: not a COSE_Sign1 with EdDSA", kind, ErrEncoding)
+	}
+	message := cose.NewSign1Message()
+	if err := message.UnmarshalCBOR(signed); err != nil {
+		return nil, fmt.Errorf("open %s: %w: %v", kind, ErrEncoding, err)
+	}
+	again, err := message.MarshalCBOR()
+	if err != nil || !bytes.Equal(signed, again) || len(message.Signature) != ed25519.SignatureSize || len(message.Payload) > limit {
+		return nil, fmt.Errorf("open %s: %w", kind, ErrEncoding)
+	}
+	return message, nil
+}
