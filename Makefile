@@ -1,0 +1,48 @@
+# Latchkey: `make run` for a demonstration, `make test` for the truth, `make bench` for figures.
+
+SHELL := /bin/bash
+export CGO_ENABLED ?= 0
+VERSION := $(shell git describe --always --dirty 2>/dev/null || echo devel)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+BUILD := go build -trimpath -ldflags '$(LDFLAGS)'
+
+.PHONY: build
+build: ## both programs into bin/
+	$(BUILD) -o bin/latchkeyd ./cmd/latchkeyd
+	$(BUILD) -o bin/latchkey-controller ./cmd/latchkey-controller
+
+.PHONY: firmware
+firmware: ## the reader as a board runs it: arm64, static, no simulated board
+	GOOS=linux GOARCH=arm64 $(BUILD) -tags firmware -o bin/latchkeyd-arm64 ./cmd/latchkeyd
+
+.PHONY: run
+run: build ## a demonstration: one site, one simulated reader, a PIN and a card
+	go run ./cmd/latchkey-demo --bin bin --dir var
+
+.PHONY: test
+test: setup lint build ## everything
+	go vet -tags firmware ./cmd/latchkeyd ./board
+	go test -timeout 8m ./...
+
+.PHONY: lint
+lint:
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "not gofmt-clean: $$unformatted"; exit 1; }
+	go vet ./...
+	go tool staticcheck ./...
+
+.PHONY: setup
+setup: ## what the tests need besides Go: a browser
+	@command -v chromium >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
+	@chromium --version
+
+.PHONY: bench
+bench: build firmware ## figures against their targets
+	go run ./cmd/latchkey-demo bench
+
+.PHONY: clean
+clean: ## what was built; var/ stays
+	rm -rf bin
+
+.PHONY: help
+help:
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
