@@ -44,6 +44,9 @@ func (c *Command) check() error {
 	if err := CheckName(c.Reader); err != nil {
 		return err
 	}
+	if c.ID == (CommandID{}) {
+		return errors.New("no id")
+	}
 	if err := checkText("who ordered it", c.By, MaxName); err != nil {
 		return err
 	}
@@ -59,5 +62,5 @@ func (c *Command) check() error {
 		}
 		return nil
 	}
-	return fmt.Errorf("unknown order %q", c.Order)
+	return fmt.Errorf("unknown order %.32q", c.Order)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -60,6 +61,8 @@ func (c *Credential) Check() error {
 		return fmt.Errorf("credential %d: unknown kind %d", c.ID, c.Kind)
 	case c.From < 0 || c.Until < 0:
 		return fmt.Errorf("credential %d: time before 1970", c.ID)
+	case c.Until != 0 && c.Until <= c.From:
+		return fmt.Errorf("credential %d: ends before it begins", c.ID)
 	case len(c.Groups) > MaxGroups:
 		return fmt.Errorf("credential %d: %d groups, at most %d", c.ID, len(c.Groups), MaxGroups)
 	}
@@ -77,7 +80,9 @@ func (c *Credential) Check() error {
 	return nil
 }
 
-// checkText refuses what cannot be shown on a screen or would spoil a log.
+// checkText refuses what cannot be shown on a screen, would spoil a log, or
+// would make either read in another order than it is written (the Bidi_Control
+// characters of Unicode).
 func checkText(what, text string, limit int) error {
 	if len(text) > limit {
 		return fmt.Errorf("%s: %d bytes, at most %d", what, len(text), limit)
@@ -86,7 +91,7 @@ func checkText(what, text string, limit int) error {
 		return fmt.Errorf("%s: not UTF-8", what)
 	}
 	for _, r := range text {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+		if unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control) {
 			return fmt.Errorf("%s: holds a control character", what)
 		}
 	}

@@ -43,7 +43,7 @@ func CheckName(name string) error {
 		ok = ok && (c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-')
 	}
 	if !ok {
-		return fmt.Errorf("%q cannot be a name: use 1 to 32 lower-case letters, digits and hyphens, not a hyphen first", name)
+		return fmt.Errorf("%.40q cannot be a name: use 1 to 32 lower-case letters, digits and hyphens, not a hyphen first", name)
 	}
 	return nil
 }

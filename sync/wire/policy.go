@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"cmp"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"time"
@@ -35,7 +37,7 @@ type Policy struct {
 	SystemTime      bool `cbor:"21,keyasint"` // the system's clock is trusted at start
 
 	Access   []Access  `cbor:"22,keyasint"`           // who may open; an empty list: nobody
-	Holidays []Holiday `cbor:"23,keyasint,omitempty"` // in the order of their days
+	Holidays []Holiday `cbor:"23,keyasint,omitempty"` // sorted by year, month, day; none twice
 }
 
 // Access lets a group open the door, always or on a schedule.
@@ -81,6 +83,18 @@ func DefaultPolicy(reader, door string) Policy {
 // maxAccess bounds the lists of a policy.
 const maxAccess, maxSpans, maxHolidays = 256, 64, 512
 
+// Sign checks the policy and returns it signed.
+func (p *Policy) Sign(site SiteID, key ed25519.PrivateKey) ([]byte, error) {
+	if err := p.Check(); err != nil {
+		return nil, fmt.Errorf("policy: %w", err)
+	}
+	payload := Marshal(p)
+	if len(payload) > MaxMessage {
+		return nil, fmt.Errorf("policy: %d bytes, at most %d", len(payload), MaxMessage)
+	}
+	return Sign(KindPolicy, site, payload, key)
+}
+
 // ParsePolicy decodes and checks the payload of a policy that Open returned.
 func ParsePolicy(payload []byte) (*Policy, error) {
 	var p Policy
@@ -99,13 +113,15 @@ func (p *Policy) Check() error {
 	if err := CheckName(p.Reader); err != nil {
 		return err
 	}
-	for what, text := range map[string]string{"door's name": p.Door, "place's name": p.Place, "greeting": p.Greeting} {
-		if err := checkText(what, text, MaxName); err != nil {
-			return err
-		}
+	if err := cmp.Or(
+		checkText("door's name", p.Door, MaxName),
+		checkText("place's name", p.Place, MaxName),
+		checkText("greeting", p.Greeting, MaxName),
+	); err != nil {
+		return err
 	}
-	if _, err := time.LoadLocation(p.TimeZone); err != nil || p.TimeZone == "" || p.TimeZone == "Local" {
-		return fmt.Errorf("unknown time zone %q", p.TimeZone)
+	if _, err := time.LoadLocation(p.TimeZone); err != nil || len(p.TimeZone) > MaxName || p.TimeZone == "" || p.TimeZone == "Local" {
+		return fmt.Errorf("unknown time zone %.40q", p.TimeZone)
 	}
 	switch {
 	case p.Revision == 0:
@@ -140,10 +156,25 @@ func (p *Policy) Check() error {
 			}
 		}
 	}
-	for _, h := range p.Holidays {
-		if h.Month < 1 || h.Month > 12 || h.Day < 1 || h.Day > 31 {
-			return fmt.Errorf("no such holiday: month %d, day %d", h.Month, h.Day)
+	for i, h := range p.Holidays {
+		if !h.exists() {
+			return fmt.Errorf("no such holiday: year %d, month %d, day %d", h.Year, h.Month, h.Day)
+		}
+		if i > 0 && !p.Holidays[i-1].before(h) {
+			return fmt.Errorf("holiday %d is not in order", i)
 		}
 	}
 	return nil
+}
+
+// exists says whether the calendar has the day; the 29th of February of each
+// year is one.
+func (h Holiday) exists() bool {
+	year := cmp.Or(int(h.Year), 2000)
+	day := time.Date(year, time.Month(h.Month), int(h.Day), 0, 0, 0, 0, time.UTC)
+	return day.Year() == year && day.Month() == time.Month(h.Month) && day.Day() == int(h.Day)
+}
+
+func (h Holiday) before(other Holiday) bool {
+	return cmp.Or(cmp.Compare(h.Year, other.Year), cmp.Compare(h.Month, other.Month), cmp.Compare(h.Day, other.Day)) < 0
 }

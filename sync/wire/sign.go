@@ -69,6 +69,9 @@ func Open(kind Kind, site SiteID, signed []byte, limit int, key ed25519.PublicKe
 	if err != nil {
 		return nil, err
 	}
+	if len(key) != ed25519.PublicKeySize {
+		return nil, fmt.Errorf("open %s: %w: the key has %d bytes", kind, ErrSignature, len(key))
+	}
 	verifier, err := cose.NewVerifier(cose.AlgorithmEdDSA, key)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", kind, err)
@@ -101,8 +104,10 @@ func split(kind Kind, signed []byte, limit int) (*cose.Sign1Message, error) {
 	if err := message.UnmarshalCBOR(signed); err != nil {
 		return nil, fmt.Errorf("open %s: %w: %v", kind, ErrEncoding, err)
 	}
-	again, err := message.MarshalCBOR()
-	if err != nil || !bytes.Equal(signed, again) || len(message.Signature) != ed25519.SignatureSize || len(message.Payload) > limit {
+	if message.Payload == nil || len(message.Payload) > limit || len(message.Signature) != ed25519.SignatureSize {
+		return nil, fmt.Errorf("open %s: %w: payload of %d bytes, signature of %d", kind, ErrEncoding, len(message.Payload), len(message.Signature))
+	}
+	if again, err := message.MarshalCBOR(); err != nil || !bytes.Equal(signed, again) {
 		return nil, fmt.Errorf("open %s: %w", kind, ErrEncoding)
 	}
 	return message, nil

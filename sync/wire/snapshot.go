@@ -60,7 +60,10 @@ func ParseManifest(payload []byte) (*Manifest, error) {
 	if err := Unmarshal(payload, MaxManifest, &m); err != nil {
 		return nil, fmt.Errorf("manifest: %w", err)
 	}
-	return &m, m.check()
+	if err := m.check(); err != nil {
+		return nil, err
+	}
+	return &m, nil
 }
 
 func (m *Manifest) check() error {
@@ -102,6 +105,9 @@ func ParseChunk(b []byte) (*Chunk, error) {
 		if start := c.start(i); start >= c.end(i) {
 			return nil, fmt.Errorf("chunk: record %d is empty", i)
 		}
+		if i > 0 && bytes.Compare(c.Tags[16*i-16:16*i], c.Tags[16*i:16*i+16]) >= 0 {
+			return nil, fmt.Errorf("chunk: tag %d is out of order", i)
+		}
 	}
 	return &c, nil
 }
@@ -135,7 +141,10 @@ func (c *Chunk) Credential(i int) (*Credential, error) {
 	if err := Unmarshal(c.Records[c.start(i):c.end(i)], MaxChunk, &credential); err != nil {
 		return nil, fmt.Errorf("chunk: record %d: %w", i, err)
 	}
-	return &credential, credential.Check()
+	if err := credential.Check(); err != nil {
+		return nil, fmt.Errorf("chunk: record %d: %w", i, err)
+	}
+	return &credential, nil
 }
 
 func (c *Chunk) end(i int) int { return int(binary.BigEndian.Uint16(c.Ends[2*i:])) }

@@ -34,7 +34,13 @@ const (
 // indefinite length, a duplicate key, a number longer than it need be.
 var ErrEncoding = errors.New("not the deterministic encoding of this message")
 
-var encoding = must(cbor.CoreDetEncOptions().EncMode())
+// encoding writes a nil slice as an empty one: null would be a second encoding
+// of the same list.
+var encoding = func() cbor.EncMode {
+	options := cbor.CoreDetEncOptions()
+	options.NilContainers = cbor.NilContainerAsEmpty
+	return must(options.EncMode())
+}()
 
 var decoding = must(cbor.DecOptions{
 	DupMapKey:         cbor.DupMapKeyEnforcedAPF,

@@ -1,50 +1,12 @@
 package wire
 
 import (
+	"cmp"
 	"crypto/ecdh"
 	"crypto/ed25519"
-	"crypto/hpke"
-	"crypto/x509"
 	"errors"
 	"fmt"
 )
-
-// A Request asks a controller to adopt a reader. It holds public keys only and
-// is signed by the first of them, for no site (the zero SiteID).
-type Request struct {
-	Signing [32]byte `cbor:"1,keyasint"` // Ed25519: the reader's own messages
-	Sealing [32]byte `cbor:"2,keyasint"` // X25519: what is sealed to this board
-	CSR     []byte   `cbor:"3,keyasint"` // PKCS #10, DER: the reader's TLS key
-}
-
-// Sign returns the request as it is written to a file.
-func (r *Request) Sign(key ed25519.PrivateKey) ([]byte, error) {
-	return Sign(KindRequest, SiteID{}, Marshal(r), key)
-}
-
-// ParseRequest checks a signed request and returns it with its fingerprint,
-// which the reader's screen shows too.
-func ParseRequest(signed []byte) (r *Request, fingerprint string, err error) {
-	payload, err := Payload(KindRequest, signed, MaxMessage)
-	if err != nil {
-		return nil, "", err
-	}
-	r = new(Request)
-	if err := Unmarshal(payload, MaxMessage, r); err != nil {
-		return nil, "", fmt.Errorf("request: %w", err)
-	}
-	if _, err := Open(KindRequest, SiteID{}, signed, MaxMessage, r.Signing[:]); err != nil {
-		return nil, "", err
-	}
-	csr, err := x509.ParseCertificateRequest(r.CSR)
-	if err != nil {
-		return nil, "", fmt.Errorf("request: %w", err)
-	}
-	if err := csr.CheckSignature(); err != nil {
-		return nil, "", fmt.Errorf("request: certificate request: %w", err)
-	}
-	return r, Fingerprint(payload), nil
-}
 
 // A Bundle makes a reader part of a site: all it needs to work from its first
 // minute without a network.
@@ -76,11 +38,15 @@ const bundleFormat = "latchkey bundle 1"
 // ErrOtherBoard says that a bundle was made for another board.
 var ErrOtherBoard = errors.New("the bundle is for another board")
 
-// SealBundle signs a bundle and seals it to the board whose request it
-// answers, with HPKE base mode: DHKEM(X25519), HKDF-SHA256, ChaCha20-Poly1305
+// SealBundle fills in Request and Controller, signs the bundle and seals it to
+// the board whose request it answers, with HPKE base mode: DHKEM(X25519), HKDF-SHA256, ChaCha20-Poly1305
 // (RFC 9180).
 func SealBundle(b *Bundle, to *Request, key ed25519.PrivateKey) ([]byte, error) {
 	b.Request = Sum(Marshal(to))
+	b.Controller = [32]byte(key.Public().(ed25519.PublicKey))
+	if err := b.check(); err != nil {
+		return nil, fmt.Errorf("seal bundle: %w", err)
+	}
 	signed, err := Sign(KindBundle, b.Site, Marshal(b), key)
 	if err != nil {
 		return nil, err
@@ -93,7 +59,11 @@ func SealBundle(b *Bundle, to *Request, key ed25519.PrivateKey) ([]byte, error) 
 	if err != nil {
 		return nil, fmt.Errorf("seal bundle: %w", err)
 	}
-	return Marshal(&sealed{bundleFormat, b.Request, ciphertext}), nil
+	out := Marshal(&sealed{bundleFormat, b.Request, ciphertext})
+	if len(out) > MaxBundle {
+		return nil, fmt.Errorf("seal bundle: %d bytes, at most %d", len(out), MaxBundle)
+	}
+	return out, nil
 }
 
 // OpenBundle unseals a bundle that answers a request, and checks that it is
@@ -129,28 +99,21 @@ func OpenBundle(b []byte, request *Request, key *ecdh.PrivateKey) (*Bundle, erro
 	if bundle.Request != outer.Request {
 		return nil, fmt.Errorf("open bundle: %w", ErrOtherBoard)
 	}
-	if err := errors.Join(CheckName(bundle.SiteName), CheckName(bundle.Reader)); err != nil {
+	if err := bundle.check(); err != nil {
 		return nil, fmt.Errorf("open bundle: %w", err)
 	}
 	return &bundle, nil
 }
 
-// Seal encrypts b to a board's X25519 key for one purpose: HPKE base mode,
-// DHKEM(X25519), HKDF-SHA256, ChaCha20-Poly1305 (RFC 9180), info the purpose.
-// It returns the encapsulated key followed by the ciphertext.
-func Seal(to *ecdh.PublicKey, purpose string, b []byte) ([]byte, error) {
-	public, err := hpke.NewDHKEMPublicKey(to)
-	if err != nil {
-		return nil, err
+func (b *Bundle) check() error {
+	if b.Number == 0 || b.Epoch == 0 {
+		return errors.New("no number or epoch")
 	}
-	return hpke.Seal(public, hpke.HKDFSHA256(), hpke.ChaCha20Poly1305(), []byte(purpose), b)
+	return cmp.Or(
+		CheckName(b.SiteName),
+		CheckName(b.Reader),
+		checkText("broker", b.Broker, maxURL),
+	)
 }
 
-// Unseal decrypts what Seal returned for the same purpose.
-func Unseal(key *ecdh.PrivateKey, purpose string, b []byte) ([]byte, error) {
-	private, err := hpke.NewDHKEMPrivateKey(key)
-	if err != nil {
-		return nil, err
-	}
-	return hpke.Open(private, hpke.HKDFSHA256(), hpke.ChaCha20Poly1305(), []byte(purpose), b)
-}
+const maxURL = 256
