@@ -15,13 +15,15 @@ const (
 	AttemptInterrupted RecordKind = "attempt.interrupted" // Seq was pending at a start and counts as unknown: Wrong
 	AccessGranted      RecordKind = "access.granted"      // By "pin", "card", "remote"; Seq of a PIN; Credential, User; Seconds
 	LockoutStarted     RecordKind = "lockout.started"     // Cause; Users that reset the row meanwhile
-	LockoutCleared     RecordKind = "lockout.cleared"     // By "card" or "remote"; Credential, User or Command, Who
+	LockoutCleared     RecordKind = "lockout.cleared"     // By "card" or "remote"; Credential, User or Command, Who; Count of guesses that it leaves at most, if it lowers them
 	HoldStarted        RecordKind = "hold.started"        // Seconds, Command, Who
-	HoldEnded          RecordKind = "hold.ended"          // Reason "over", "release", "tamper"; Command, Who of a release
+	HoldEnded          RecordKind = "hold.ended"          // Reason "over", "release", "tamper", "restart"; Command, Who of a release
 	CredentialsApplied RecordKind = "credentials.applied" // Epoch, Revision, Hash
 	PolicyApplied      RecordKind = "policy.applied"      // PolicyRevision
 	Adopted            RecordKind = "reader.adopted"      // by a site: Site, Epoch, Revision, PolicyRevision
 	ReaderStarted      RecordKind = "reader.started"      // Version
+	JournalBegan       RecordKind = "journal.began"       // Reason "new", or what was wrong with the one set aside
+	JournalResumed     RecordKind = "journal.resumed"     // stored again after Count records were not: State is the fold so far
 	ClockTrusted       RecordKind = "clock.trusted"       //
 	ClockUntrusted     RecordKind = "clock.untrusted"     //
 
@@ -40,7 +42,6 @@ const (
 	CacheBehind     RecordKind = "cache.behind"     // Epoch, Revision: less than was once held
 	LogForked       RecordKind = "log.forked"       // Epoch, Revision, Hash that does not match what is held
 	RecordsDropped  RecordKind = "records.dropped"  // First, Last and the Hash of the last one
-	JournalBegan    RecordKind = "journal.began"    // Reason "new", or what was wrong with the one set aside
 	LinkUp          RecordKind = "link.up"          //
 	LinkDown        RecordKind = "link.down"        //
 	HealthChanged   RecordKind = "health.changed"   // Subject, Text "ok" or what is wrong
@@ -97,7 +98,7 @@ type Record struct {
 	First   uint64 `cbor:"28,keyasint,omitempty"`
 	Last    uint64 `cbor:"29,keyasint,omitempty"`
 	Version string `cbor:"30,keyasint,omitempty"`
-	State   []byte `cbor:"31,keyasint,omitempty"` // of a checkpoint: opaque to all but the reader's brain
+	State   []byte `cbor:"31,keyasint,omitempty"` // of a checkpoint and of journal.resumed: opaque to all but the reader's brain
 }
 
 // ParseRecord decodes an encoded record.
