@@ -1,0 +1,133 @@
+package sim
+
+import (
+	"fmt"
+	"image"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+)
+
+// Options say which board it is and how its chips behave where data sheets
+// and measurements leave room. The zero value of every field means the
+// default that its comment names.
+type Options struct {
+	Log   *slog.Logger // slog.Default() if nil
+	Seed  uint64       // of noise, power-up memory and faults: the same seed, the same bytes
+	Panel PanelOptions
+	Touch TouchOptions
+	NFC   NFCOptions
+}
+
+// Board is one simulated board: three chips on SPI and a few lines. All its
+// methods may be called at any time from any goroutine. While nothing happens
+// on the board, none of its goroutines wakes.
+type Board struct {
+	opts Options
+	log  *slog.Logger
+
+	mu         sync.Mutex // guards everything below, the chips included
+	closed     bool
+	rng        *rand.Rand
+	lines      map[string]*line
+	ports      map[string]*portState
+	panel      *panel
+	touch      *touch
+	nfc        *pn532
+	views      map[*View]struct{}
+	watchers   map[chan struct{}]struct{}
+	violations violations
+	events     eventQueue
+}
+
+// New makes a board that has just been powered up. A nil o is the zero
+// Options. It panics for a panel model that Models does not list.
+func New(o *Options) *Board {
+	b := &Board{
+		views:    map[*View]struct{}{},
+		watchers: map[chan struct{}]struct{}{},
+	}
+	if o != nil {
+		b.opts = *o
+	}
+	b.log = b.opts.Log
+	if b.log == nil {
+		b.log = slog.Default()
+	}
+	b.rng = rand.New(rand.NewPCG(b.opts.Seed, 0x6c61746368))
+	b.lines = newLines()
+	b.panel = newPanel(b, b.opts.Panel)
+	b.touch = newTouch(b, b.opts.Touch)
+	b.nfc = newPN532(b, b.opts.NFC)
+	b.ports = map[string]*portState{
+		portPanel: {board: b, name: portPanel, chip: b.panel, fault: &b.panel.fault},
+		portTouch: {board: b, name: portTouch, chip: b.touch, fault: &b.touch.fault},
+		portNFC:   {board: b, name: portNFC, chip: b.nfc, fault: &b.nfc.fault},
+	}
+	b.events.start(&b.mu)
+	return b
+}
+
+// Close switches the board off: chips fall silent, no input handler is called
+// any more once it has returned, ports and lines refuse to work. Call it from
+// anywhere but an input handler.
+func (b *Board) Close() error {
+	b.mu.Lock()
+	if b.closed {
+		b.mu.Unlock()
+		return nil
+	}
+	b.closed = true
+	b.nfc.powerOff()
+	b.touch.powerOff()
+	b.mu.Unlock()
+	b.events.stop()
+	return nil
+}
+
+// Touch puts a finger on the screen, moves it, or takes it away. x and y are
+// panel pixels as the viewer sees them; with down false they do not matter.
+func (b *Board) Touch(x, y int, down bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return
+	}
+	b.touch.finger(image.Pt(x, y), b.panel.viewSize(), down)
+}
+
+// GhostTouch pulls the pen interrupt down for an instant although nothing
+// touches the screen, as real panels do near a motor or a radio.
+func (b *Board) GhostTouch() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.touch.ghost()
+}
+
+// PresentCard lays a card on the reader, in place of any other. It fails for
+// a card whose UID has not 4, 7 or 10 bytes.
+func (b *Board) PresentCard(c Card) error {
+	air, err := c.onAir()
+	if err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.closed {
+		b.nfc.present(air)
+	}
+	return nil
+}
+
+// RemoveCard takes the card away, if there is one.
+func (b *Board) RemoveCard() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.closed {
+		b.nfc.remove()
+	}
+}
+
+func (b *Board) errClosed(what string) error {
+	return fmt.Errorf("sim: %s: the board is closed", what)
+}

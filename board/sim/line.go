@@ -1,0 +1,234 @@
+package sim
+
+import (
+	"fmt"
+	"os"
+	"syscall"
+)
+
+// The lines of the board. Every value is logical: true is active.
+const (
+	lineStrike     = "strike"
+	lineBuzzer     = "buzzer"
+	lineBacklight  = "backlight"
+	linePanelDC    = "panel-dc"    // active: data
+	linePanelReset = "panel-reset" // active: RESX low
+	lineNFCReset   = "nfc-reset"   // active: RSTPD_N low
+	lineExitButton = "exit-button"
+	lineDoorOpen   = "door-open"
+	lineTamper     = "tamper"
+	lineTouchIRQ   = "touch-irq" // active: PENIRQ low
+	lineNFCIRQ     = "nfc-irq"   // active: P70_IRQ low
+)
+
+type lineKind int
+
+const (
+	output    lineKind = iota // driven by the program
+	button                    // driven by whoever stands at the door: SetLine
+	interrupt                 // driven by a chip
+)
+
+type line struct {
+	name      string
+	kind      lineKind
+	active    bool
+	requested bool
+	input     *Input // the request with its handler, if there is one
+}
+
+func newLines() map[string]*line {
+	m := map[string]*line{}
+	for _, l := range []line{
+		{name: lineStrike}, {name: lineBuzzer}, {name: lineBacklight},
+		{name: linePanelDC}, {name: linePanelReset}, {name: lineNFCReset},
+		{name: lineExitButton, kind: button}, {name: lineDoorOpen, kind: button}, {name: lineTamper, kind: button},
+		{name: lineTouchIRQ, kind: interrupt}, {name: lineNFCIRQ, kind: interrupt},
+	} {
+		m[l.name] = &l
+	}
+	return m
+}
+
+// request hands the line out, once at a time, as the kernel does.
+func (b *Board) request(name string, wantOutput bool) (*line, error) {
+	if b.closed {
+		return nil, b.errClosed("line " + name)
+	}
+	l := b.lines[name]
+	if l == nil || (l.kind == output) != wantOutput {
+		direction := "input"
+		if wantOutput {
+			direction = "output"
+		}
+		return nil, fmt.Errorf("sim: no %s line %q: %w", direction, name, syscall.ENOENT)
+	}
+	if l.requested {
+		return nil, fmt.Errorf("sim: line %s: %w", name, syscall.EBUSY)
+	}
+	l.requested = true
+	return l, nil
+}
+
+// Output is a requested output line.
+type Output struct {
+	board  *Board
+	line   *line
+	closed bool
+}
+
+// Output requests strike, buzzer, backlight, panel-dc, panel-reset or
+// nfc-reset. The error wraps EBUSY while someone else holds the line.
+func (b *Board) Output(name string) (*Output, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	l, err := b.request(name, true)
+	if err != nil {
+		return nil, err
+	}
+	return &Output{board: b, line: l}, nil
+}
+
+// SetValue drives the line: 0 is inactive, everything else active.
+func (o *Output) SetValue(v int) error {
+	b := o.board
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if o.closed || b.closed {
+		return fmt.Errorf("sim: line %s: %w", o.line.name, os.ErrClosed)
+	}
+	b.drive(o.line, v != 0)
+	return nil
+}
+
+// Close gives the line back. It keeps its level.
+func (o *Output) Close() error {
+	o.board.mu.Lock()
+	defer o.board.mu.Unlock()
+	if o.closed {
+		return fmt.Errorf("sim: line %s: %w", o.line.name, os.ErrClosed)
+	}
+	o.closed = true
+	o.line.requested = false
+	return nil
+}
+
+// Input is a requested input line.
+type Input struct {
+	board  *Board
+	line   *line
+	on     func(active bool)
+	closed bool
+}
+
+// Input requests exit-button, door-open, tamper, touch-irq or nfc-irq. on may
+// be nil; otherwise a goroutine of the board calls it for each change, in the
+// order of the changes and never concurrently with any handler of the board.
+// The error wraps EBUSY while someone else holds the line.
+func (b *Board) Input(name string, on func(active bool)) (*Input, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	l, err := b.request(name, false)
+	if err != nil {
+		return nil, err
+	}
+	in := &Input{board: b, line: l, on: on}
+	l.input = in
+	return in, nil
+}
+
+// Value is the level now: 1 is active.
+func (in *Input) Value() (int, error) {
+	b := in.board
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if in.closed || b.closed {
+		return 0, fmt.Errorf("sim: line %s: %w", in.line.name, os.ErrClosed)
+	}
+	if in.line.active {
+		return 1, nil
+	}
+	return 0, nil
+}
+
+// Close gives the line back. No call of the handler begins after it returns;
+// one that is under way is not waited for.
+func (in *Input) Close() error {
+	b := in.board
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if in.closed {
+		return fmt.Errorf("sim: line %s: %w", in.line.name, os.ErrClosed)
+	}
+	in.closed = true
+	in.line.requested = false
+	in.line.input = nil
+	return nil
+}
+
+// SetLine pushes the exit button, opens the door or the case. The error wraps
+// ENOENT for a name it does not know, EPERM for a line that the program or a
+// chip drives.
+func (b *Board) SetLine(name string, active bool) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	l := b.lines[name]
+	switch {
+	case b.closed:
+		return b.errClosed("line " + name)
+	case l == nil:
+		return fmt.Errorf("sim: line %q: %w", name, syscall.ENOENT)
+	case l.kind != button:
+		return fmt.Errorf("sim: line %s is not a button or contact: %w", name, syscall.EPERM)
+	}
+	b.drive(l, active)
+	return nil
+}
+
+// Lines are the lines that a person at the door knows: strike, buzzer,
+// exit-button, door-open and tamper.
+func (b *Board) Lines() map[string]bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	m := make(map[string]bool, 5)
+	for _, name := range []string{lineStrike, lineBuzzer, lineExitButton, lineDoorOpen, lineTamper} {
+		m[name] = b.lines[name].active
+	}
+	return m
+}
+
+// Line is the level of any line of the board; false for an unknown name.
+func (b *Board) Line(name string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	l := b.lines[name]
+	return l != nil && l.active
+}
+
+// drive sets a line, tells the chip behind it, the handler and the watchers.
+func (b *Board) drive(l *line, active bool) {
+	if l.active == active {
+		return
+	}
+	l.active = active
+	switch l.name {
+	case linePanelReset:
+		b.panel.reset(active)
+	case lineNFCReset:
+		b.nfc.reset(active)
+	}
+	if l.input != nil && l.input.on != nil {
+		b.events.put(l.input, active)
+	}
+	if l.kind != interrupt && l.name != linePanelDC {
+		b.log.Debug("sim: line", "name", l.name, "active", active)
+		b.notify()
+	}
+}
+
+// interrupt is a chip driving its line.
+func (b *Board) interrupt(name string, active bool) {
+	if !b.closed {
+		b.drive(b.lines[name], active)
+	}
+}

@@ -1,0 +1,157 @@
+package sim
+
+import (
+	"image"
+	"time"
+
+	"periph.io/x/conn/v3/physic"
+	"periph.io/x/conn/v3/spi"
+)
+
+// TouchOptions say how the resistive film lies on the display and how good it
+// is. A Left above Right mirrors, Swap exchanges the axes.
+type TouchOptions struct {
+	// Left and Right are the raw values of command D0 at the left and right
+	// edge of the screen, Top and Bottom those of 90 at its top and bottom.
+	// All zero: 280, 3860, 340, 3860. With Swap, Left and Right are those of
+	// 90, Top and Bottom those of D0.
+	Left, Right, Top, Bottom int
+	Swap                     bool
+	// Noise is how many counts a sample strays at most; 3 if 0, none if
+	// negative.
+	Noise int
+	// Settle is how many counts of a hundred of the step between two channels
+	// the first sample after the switch lacks; 4 if 0, none if negative.
+	Settle int
+	// Resistance of the contact in ohm: a firm finger has less. 300 if 0.
+	Resistance int
+	// MaxClock above which a violation is noted; 2.5 MHz if 0.
+	MaxClock physic.Frequency
+}
+
+// touch is the XPT2046 with its film.
+type touch struct {
+	board *Board
+	fault Fault
+	opts  TouchOptions
+
+	// the film
+	down bool
+	x, y float64 // 0 to 1 across the film: left to right, top to bottom
+
+	// the wire; see touchwire.go
+	clock    clock
+	taken    int    // bits of a control byte so far; 0 while waiting for one
+	control  byte   // the control byte
+	hold     int    // clocks until a start bit counts again
+	out      uint32 // what DOUT still has to say, next bit highest
+	left     int    // clocks until the result is out
+	busy     bool   // X, Y or Z is being converted: PENIRQ is low
+	pd       byte   // PD1 PD0 of the last control byte
+	refSince time.Time
+	last     byte // channel of the conversion before
+	lastAt   float64
+}
+
+func newTouch(b *Board, o TouchOptions) *touch {
+	if o.Left == 0 && o.Right == 0 && o.Top == 0 && o.Bottom == 0 {
+		o.Left, o.Right, o.Top, o.Bottom = 280, 3860, 340, 3860
+	}
+	o.Noise = orDefault(o.Noise, 3)
+	o.Settle = orDefault(o.Settle, 4)
+	o.Resistance = orDefault(o.Resistance, 300)
+	if o.MaxClock == 0 {
+		o.MaxClock = 2500 * physic.KiloHertz
+	}
+	t := &touch{board: b, opts: o}
+	t.powerUp()
+	return t
+}
+
+// orDefault is v, or def for 0, or 0 for anything negative.
+func orDefault(v, def int) int {
+	if v == 0 {
+		return def
+	}
+	return max(v, 0)
+}
+
+func (t *touch) powerUp() {
+	t.taken, t.hold, t.out, t.left, t.busy, t.pd = 0, 0, 0, 0, false, 0
+	t.last, t.lastAt, t.refSince = 0, 0, time.Time{}
+	t.penIRQ()
+}
+
+func (t *touch) powerOff() { t.down = false }
+
+func (t *touch) faultChanged() { t.penIRQ() }
+
+// finger moves the finger; at is in viewer pixels of a screen of that size.
+func (t *touch) finger(at, size image.Point, down bool) {
+	t.down = down
+	if down {
+		// The film belongs to the glass: it turns with the module.
+		x := clamp01((float64(at.X) + 0.5) / float64(size.X))
+		y := clamp01((float64(at.Y) + 0.5) / float64(size.Y))
+		switch t.board.panel.opts.Rotation {
+		case 90:
+			x, y = 1-y, x
+		case 180:
+			x, y = 1-x, 1-y
+		case 270:
+			x, y = y, 1-x
+		}
+		t.x, t.y = x, y
+	}
+	t.penIRQ()
+}
+
+func clamp01(v float64) float64 { return min(max(v, 0), 1) }
+
+// ghost is an instant of PENIRQ without a touch.
+func (t *touch) ghost() {
+	if t.down || t.pd&1 != 0 || t.fault.Absent {
+		return
+	}
+	t.board.interrupt(lineTouchIRQ, true)
+	t.penIRQ()
+}
+
+// penIRQ drives the line: low while X, Y or Z is converted, and on touch
+// unless PD0 of the last control byte switched it off.
+func (t *touch) penIRQ() {
+	low := t.busy || t.down && t.pd&1 == 0
+	t.board.interrupt(lineTouchIRQ, low && !t.fault.Absent)
+}
+
+func (t *touch) selected(c clock) {
+	t.clock = c
+	if physic.Frequency(c.hz)*physic.Hertz > t.opts.MaxClock {
+		t.board.violate("touch", "clocked above %s", t.opts.MaxClock)
+	}
+	if c.mode != spi.Mode0 {
+		t.board.violate("touch", "clocked in %v: mode 0 only, nothing is understood", c.mode)
+	}
+}
+
+// deselected: DOUT floats, a conversion under way is lost.
+func (t *touch) deselected() {
+	t.taken, t.hold, t.out = 0, 0, 0
+	t.endConversion()
+}
+
+func (t *touch) shift(w, r []byte) {
+	if t.fault.Stuck || t.clock.mode != spi.Mode0 {
+		float(r, 0)
+		return
+	}
+	for i, in := range w {
+		var got byte
+		for n := 7; n >= 0; n-- {
+			got = got<<1 | t.bit(in>>n&1)
+		}
+		if r != nil {
+			r[i] = got
+		}
+	}
+}
