@@ -153,6 +153,24 @@ func TestHaltReleasesAndEndsEverything(t *testing.T) {
 	})
 }
 
+func TestAStrikeDuringHaltDoesNotTurnTheDoorOnAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLine()
+		s := newStrike(t, l)
+		unblock := make(chan struct{})
+		l.set(func() { l.block = unblock })
+		s.Strike(time.Hour)
+		synctest.Wait()
+		go s.Halt()
+		synctest.Wait() // Halt waits for the line, which hangs
+		s.Strike(time.Hour)
+		close(unblock)
+		s.Halt()
+		time.Sleep(time.Minute)
+		l.wants(t, "0s=0", "0s=1", "0s=0")
+	})
+}
+
 func TestALineThatCannotBeReleasedAtTheStartIsAnError(t *testing.T) {
 	broken := errors.New("no such chip")
 	if _, err := NewStrike(&line{fail: broken}, nil); !errors.Is(err, broken) {
