@@ -1,0 +1,53 @@
+package device
+
+import (
+	"time"
+
+	"latchkey/sync/wire"
+)
+
+// Access says why a credential may not open the door at a time; "" if it may.
+// Without a trusted clock only what is bound to no time may.
+func (p Policy) access(c *wire.Credential, now Now) Reason {
+	if reason := validity(c, now); reason != "" {
+		return reason
+	}
+	reason := ReasonGroup
+	for _, access := range p.policy.Access {
+		switch {
+		case !c.In(access.Group):
+		case access.Schedule == nil:
+			return ""
+		case !now.Trusted:
+			reason = ReasonClock
+		case p.open(access.Schedule, now.Wall):
+			return ""
+		default:
+			reason = ReasonSchedule
+		}
+	}
+	return reason
+}
+
+// validity says why a credential's own dates forbid it to open.
+func validity(c *wire.Credential, now Now) Reason {
+	switch {
+	case c.From == 0 && c.Until == 0:
+		return ""
+	case !now.Trusted:
+		return ReasonClock
+	case c.From != 0 && now.Wall.Unix() < c.From:
+		return ReasonEarly
+	case c.Until != 0 && now.Wall.Unix() >= c.Until:
+		return ReasonExpired
+	}
+	return ""
+}
+
+// pulse returns how long the strike is on for a credential.
+func (p Policy) pulse(c *wire.Credential) time.Duration {
+	if c.Extended {
+		return time.Duration(p.policy.Extended) * time.Second
+	}
+	return time.Duration(p.policy.Unlock) * time.Second
+}

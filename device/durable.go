@@ -1,0 +1,125 @@
+package device
+
+import (
+	"fmt"
+
+	"latchkey/sync/wire"
+)
+
+// Durable is what a reader must not forget: the fold of its records. The zero
+// value is that of an empty journal.
+//
+// Apply is the only code that changes it. Step applies each record as it
+// appends it, a start applies what it reads, so a restart is a replay.
+type Durable struct {
+	Began bool `cbor:"1,keyasint"` // the journal says how it began; if not, the one before it is lost
+
+	Wrong   uint16     `cbor:"2,keyasint"` // wrong PINs in a row
+	Pending uint64     `cbor:"3,keyasint"` // the attempt that is charged and not decided; 0: none
+	Seq     uint64     `cbor:"4,keyasint"` // the newest attempt
+	Lockout wire.Cause `cbor:"5,keyasint"` // why PIN entry is locked out; "": it is not
+
+	Guesses uint16            `cbor:"6,keyasint"` // unknown PINs, less one for every five minutes of running
+	Leaked  uint64            `cbor:"7,keyasint"` // running time up to which guesses have gone off
+	Resets  [maxResets]uint64 `cbor:"8,keyasint"` // users whose PINs ended a row of wrong ones while guesses stood, oldest first
+
+	HoldRunning uint64 `cbor:"9,keyasint"`  // running time at which the hold ends; 0: no hold
+	HoldTime    int64  `cbor:"10,keyasint"` // Unix milliseconds at which it ends; 0: not known
+
+	Site           wire.SiteID `cbor:"11,keyasint"` // that adopted the reader
+	Epoch          uint64      `cbor:"12,keyasint"` // Epoch, Revision, Hash: the highest place in the
+	Revision       uint64      `cbor:"13,keyasint"` // credential log that was ever applied
+	Hash           wire.Hash   `cbor:"14,keyasint"` //
+	PolicyRevision uint64      `cbor:"15,keyasint"` // the highest ever applied
+
+	Running uint64 `cbor:"16,keyasint"` // milliseconds the reader has run, all starts together, as far as records tell
+	Time    int64  `cbor:"17,keyasint"` // Unix milliseconds: the newest trusted time in a record
+}
+
+// Encode returns d for a checkpoint: the same bytes for the same d, at most
+// 512 of them.
+func (d Durable) Encode() []byte { return wire.Marshal(&d) }
+
+// Restore is the reverse of Encode. The error wraps wire.ErrEncoding.
+func Restore(state []byte) (Durable, error) {
+	var d Durable
+	if err := wire.Unmarshal(state, wire.MaxRecord, &d); err != nil {
+		return Durable{}, fmt.Errorf("durable state: %w", err)
+	}
+	switch d.Lockout {
+	case "", wire.CauseAttempts, wire.CauseGuessing, wire.CauseTamper, wire.CauseJournal:
+	default:
+		return Durable{}, fmt.Errorf("durable state: %w: unknown cause of a lockout", wire.ErrEncoding)
+	}
+	if d.Leaked > d.Running || d.Pending > d.Seq {
+		return Durable{}, fmt.Errorf("durable state: %w: its numbers do not fit together", wire.ErrEncoding)
+	}
+	return d, nil
+}
+
+// Held returns the highest place in the credential log that was ever applied.
+func (d *Durable) Held() Held { return Held{d.Epoch, d.Revision, d.Hash} }
+
+// Apply folds one record into d. Every sequence of records has one outcome. A
+// record that does not fit, such as the answer to an attempt that is not
+// pending, changes nothing but the times; a charge that was never answered
+// counts as unknown when the next one comes; a checkpoint that cannot be read
+// locks PIN entry out with cause journal.
+func (d *Durable) Apply(r wire.Record) {
+	if r.Kind == wire.Checkpoint || r.Kind == wire.JournalResumed {
+		d.restore(r.State)
+	}
+	d.run(r.Running)
+	if r.Trusted {
+		d.Time = max(d.Time, r.Time)
+	}
+	switch r.Kind {
+	case wire.JournalBegan:
+		d.Began = true
+	case wire.AttemptStarted:
+		d.charge(r.Seq)
+	case wire.AttemptUnknown, wire.AttemptInterrupted:
+		if d.answer(r.Seq) {
+			d.miss()
+		}
+	case wire.AttemptTakenBack:
+		d.answer(r.Seq)
+	case wire.AccessGranted:
+		if r.By == "pin" && d.answer(r.Seq) {
+			d.reset(r.User)
+		}
+	case wire.LockoutStarted:
+		d.lock(r.Cause)
+	case wire.LockoutCleared:
+		d.clear(r.Count)
+	case wire.HoldStarted:
+		d.hold(r)
+	case wire.HoldEnded:
+		d.HoldRunning, d.HoldTime = 0, 0
+	case wire.CredentialsApplied:
+		if !d.Held().above(Held{r.Epoch, r.Revision, r.Hash}) {
+			d.Epoch, d.Revision, d.Hash = r.Epoch, r.Revision, r.Hash
+		}
+	case wire.PolicyApplied:
+		d.PolicyRevision = max(d.PolicyRevision, r.PolicyRevision)
+	case wire.Adopted:
+		if d.Site != r.Site {
+			d.Site, d.PolicyRevision = r.Site, r.PolicyRevision
+			d.Epoch, d.Revision, d.Hash = r.Epoch, r.Revision, r.Hash
+		}
+	}
+}
+
+func (d *Durable) restore(state []byte) {
+	restored, err := Restore(state)
+	if err != nil {
+		d.lock(wire.CauseJournal)
+		return
+	}
+	*d = restored
+}
+
+// above says that h is later in the credential log than other.
+func (h Held) above(other Held) bool {
+	return h.Epoch > other.Epoch || h.Epoch == other.Epoch && h.Revision > other.Revision
+}

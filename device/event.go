@@ -1,0 +1,149 @@
+package device
+
+import (
+	"time"
+
+	"latchkey/sync/wire"
+)
+
+// Now is the time an event is handed to Step at.
+type Now struct {
+	Monotonic time.Duration // CLOCK_BOOTTIME, counted from any fixed point of this start
+	Wall      time.Time     // the clock that schedules and records go by
+	Trusted   bool          // Wall is to be trusted
+}
+
+// An Event is something that happened to the reader. It is one of Presented,
+// Identified, Stored, Input, Command, Policy, Health, Refused and Tick.
+type Event interface{ event() }
+
+// Presented says that a whole PIN or a card now lies in the loop's slot of its
+// kind. Step answers it with exactly one Identify or Forget of that kind.
+type Presented struct{ Kind wire.CredentialKind }
+
+// Identified answers Identify, in whatever time the worker takes. One that
+// comes late, twice or unasked changes nothing.
+type Identified struct {
+	Kind       wire.CredentialKind
+	Seq        uint64           // of the Identify it answers
+	Outcome    Outcome          //
+	Credential *wire.Credential // of Known; nobody may change it any more
+	Tag        [8]byte          // of an Unknown card: the start of its tag. Zero for a PIN
+}
+
+// An Outcome is what the worker found.
+type Outcome uint8
+
+// The outcomes of an Identify.
+const (
+	Known        Outcome = iota + 1 // the tag belongs to Credential
+	Unknown                         // the tag belongs to nobody
+	Damaged                         // the credentials could not be read
+	KeyFailed                       // the key could not be used, or the derivation failed
+	EpochChanged                    // the site's key changed meanwhile
+	Enrolled                        // the card was handed to the controller
+)
+
+// Stored answers Append: the journal answers each batch once, in order. One
+// that comes twice or unasked changes nothing.
+type Stored struct {
+	Batch uint64 // of the Append it answers
+	Fault string // why its records are not stored; "": they are, durably
+}
+
+// Input says that an input has, or has taken on, a level. Relay sends the
+// level of each input that is wired once at start, and debounced changes.
+type Input struct {
+	Name   InputName
+	Active bool
+}
+
+// InputName names an input.
+type InputName string
+
+// The inputs.
+const (
+	InputExit   InputName = "exit-button" // active: pushed
+	InputDoor   InputName = "door-open"   // active: the door is open
+	InputTamper InputName = "tamper"      // active: the housing is open
+)
+
+// Command is an order of the controller. Whoever sends the event has checked
+// its signature, reader, nonce and age, and that it was not carried out
+// before; Step itself carries out each of the last 16 ids once. One that is
+// refused before it gets here is a Refused.
+type Command struct{ wire.Command }
+
+// Refused says that a message of the controller was refused: a happening for
+// the journal, which changes nothing else.
+type Refused struct {
+	Message string        // kind of the message, as in its topic: "command", "policy"
+	Reason  string        //
+	Command *wire.Command // if its payload could be read
+}
+
+// Health says how a part of the reader is. What it says holds until the next
+// one about the same subject.
+type Health struct {
+	Subject   Subject
+	Condition Condition
+	Text      string // what is wrong, for people; no path, nothing secret
+	Held      Held   // with SubjectCache
+}
+
+// Held is a place in the credential log: with SubjectCache what is durably on
+// the disk, epoch 0 if nothing; with Forked the place that does not match.
+type Held struct {
+	Epoch    uint64
+	Revision uint64
+	Hash     wire.Hash
+}
+
+// Subject is a part of the reader whose health matters.
+type Subject uint8
+
+// The subjects. Whether the cache is behind, and whether records are stored,
+// the brain sees for itself.
+const (
+	SubjectCache Subject = iota // the credentials on the disk
+	SubjectPanel                // the display
+	SubjectTouch                // its touch
+	SubjectNFC                  // the card reader
+	SubjectRelay                // the strike and the inputs
+	SubjectKey                  // the site's key
+	SubjectLink                 // the controller answers
+	subjects
+)
+
+func (s Subject) String() string {
+	names := [subjects]string{"cache", "panel", "touch", "nfc", "relay", "key", "link"}
+	if s < subjects {
+		return names[s]
+	}
+	return "unknown"
+}
+
+// Condition is how a subject is.
+type Condition uint8
+
+// The conditions. Corrupt and Forked are of the cache only.
+const (
+	NotKnown Condition = iota // nothing was said yet: taken for good, but for the link
+	Good                      //
+	Failed                    //
+	Corrupt                   // some credentials cannot be read; the rest can
+	Forked                    // the controller's log does not match what is held
+)
+
+// Tick says that time has passed.
+type Tick struct{}
+
+func (Presented) event()  {}
+func (Identified) event() {}
+func (Stored) event()     {}
+func (Input) event()      {}
+func (Command) event()    {}
+func (Policy) event()     {}
+func (Refused) event()    {}
+func (Health) event()     {}
+func (Tick) event()       {}

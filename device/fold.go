@@ -1,0 +1,126 @@
+package device
+
+import (
+	"math"
+	"slices"
+
+	"latchkey/sync/wire"
+)
+
+// maxResets bounds the users that a lockout for guessing names.
+const maxResets = 8
+
+// leakEvery is the running time, in milliseconds, in which one guess goes off.
+const leakEvery = 5 * 60 * 1000
+
+// run takes the running time of a record over and lets guesses go off. Time
+// that no record tells of lets none go off, so a crash loses credit and never
+// gains any.
+func (d *Durable) run(running uint64) {
+	d.Running = max(d.Running, running)
+	gone := (d.Running - d.Leaked) / leakEvery
+	if gone < uint64(d.Guesses) {
+		d.Guesses -= uint16(gone)
+		d.Leaked += gone * leakEvery
+		return
+	}
+	d.Guesses, d.Leaked = 0, d.Running
+	d.Resets = [maxResets]uint64{}
+}
+
+// charge makes an attempt pending. If another one still is, its answer was
+// lost: it counts as unknown.
+func (d *Durable) charge(seq uint64) {
+	if seq == 0 || seq == d.Pending {
+		return
+	}
+	if d.answer(d.Pending) {
+		d.miss()
+	}
+	d.Pending, d.Seq = seq, max(d.Seq, seq)
+}
+
+// answer says whether seq is the attempt that is pending, and ends it.
+func (d *Durable) answer(seq uint64) bool {
+	if seq == 0 || seq != d.Pending {
+		return false
+	}
+	d.Pending = 0
+	return true
+}
+
+// miss counts an unknown PIN.
+func (d *Durable) miss() {
+	d.Wrong = increment(d.Wrong)
+	d.Guesses = increment(d.Guesses)
+}
+
+// reset ends a row of wrong PINs, and remembers by whose PIN if there was one.
+func (d *Durable) reset(user uint64) {
+	if d.Wrong > 0 && d.Guesses > 0 && user != 0 {
+		kept := slices.DeleteFunc(d.users(), func(u uint64) bool { return u == user })
+		kept = append(kept, user)
+		d.Resets = [maxResets]uint64{}
+		copy(d.Resets[:], kept[max(0, len(kept)-maxResets):])
+	}
+	d.Wrong = 0
+}
+
+// users returns those whose PINs ended a row of wrong ones, oldest first.
+func (d *Durable) users() []uint64 {
+	var users []uint64
+	for _, user := range d.Resets {
+		if user != 0 {
+			users = append(users, user)
+		}
+	}
+	return users
+}
+
+// lock starts a lockout; one that lasts keeps its cause.
+func (d *Durable) lock(cause wire.Cause) {
+	switch cause {
+	case wire.CauseAttempts, wire.CauseGuessing, wire.CauseTamper:
+	default:
+		cause = wire.CauseJournal
+	}
+	if d.Lockout == "" {
+		d.Lockout = cause
+	}
+}
+
+// clear ends a lockout. It leaves at most so many guesses; 0: as many as there
+// are.
+func (d *Durable) clear(guesses uint64) {
+	if d.Lockout == "" {
+		return
+	}
+	d.Lockout, d.Wrong = "", 0
+	if guesses > 0 {
+		d.Guesses = uint16(min(uint64(d.Guesses), guesses))
+		d.Resets = [maxResets]uint64{}
+	}
+}
+
+// hold starts a hold or makes it longer; the later end wins. Its end by the
+// wall is known only if that clock was to be trusted.
+func (d *Durable) hold(r wire.Record) {
+	length := uint64(r.Seconds) * 1000
+	d.HoldRunning = max(d.HoldRunning, d.Running+min(length, math.MaxUint64-d.Running))
+	if !r.Trusted {
+		d.HoldTime = 0
+		return
+	}
+	end := r.Time + int64(length)
+	if r.Time > 0 && end < 0 {
+		end = math.MaxInt64
+	}
+	d.HoldTime = max(d.HoldTime, end)
+}
+
+func increment(n uint16) uint16 {
+	if n < math.MaxUint16 {
+		n++
+	}
+	return n
+}

@@ -1,0 +1,58 @@
+package device
+
+import (
+	"fmt"
+	"time"
+	_ "time/tzdata" // a reader's system need not have the time zones
+
+	"latchkey/sync/wire"
+)
+
+// Policy brings what the reader is told about its door. LoadPolicy makes it;
+// the zero value is no policy. Step takes over one whose revision is above
+// that of the policy in force, and ignores every other.
+type Policy struct {
+	policy *wire.Policy
+	zone   *time.Location
+}
+
+// LoadPolicy checks a policy whose signature was checked and loads its time
+// zone. Nobody may change p any more.
+func LoadPolicy(p *wire.Policy) (Policy, error) {
+	if err := p.Check(); err != nil {
+		return Policy{}, fmt.Errorf("policy: %w", err)
+	}
+	zone, err := time.LoadLocation(p.TimeZone)
+	if err != nil {
+		return Policy{}, fmt.Errorf("policy: %w", err)
+	}
+	return Policy{p, zone}, nil
+}
+
+// open says whether a schedule is open at a time, by the wall clock of the
+// door's zone: an hour that a change of the clock skips is never open, one that
+// it repeats is open twice.
+func (p Policy) open(schedule *wire.Schedule, wall time.Time) bool {
+	local := wall.In(p.zone)
+	spans, day := schedule.Week, uint8(local.Weekday())
+	if p.holiday(local) {
+		spans, day = schedule.Holiday, 0
+	}
+	minute := uint16(60*local.Hour() + local.Minute())
+	for _, span := range spans {
+		if span.Day == day && span.From <= minute && minute < span.To {
+			return true
+		}
+	}
+	return false
+}
+
+func (p Policy) holiday(local time.Time) bool {
+	year, month, day := local.Date()
+	for _, h := range p.policy.Holidays {
+		if time.Month(h.Month) == month && int(h.Day) == day && (h.Year == 0 || int(h.Year) == year) {
+			return true
+		}
+	}
+	return false
+}
