@@ -1,21 +1,164 @@
 package sim
 
-type NFCOptions struct{}
+import (
+	"time"
 
+	"periph.io/x/conn/v3/physic"
+)
+
+// NFCOptions say how the PN532 behaves where its user manual (UM0701-02)
+// leaves room or boards and measurements differ. Times that are negative
+// mean none.
+type NFCOptions struct {
+	AckDelay     time.Duration // from a command's last byte to its ACK; 1 ms if 0. The manual allows 15 ms
+	CommandTime  time.Duration // a command that needs no radio; 1 ms if 0
+	Turnaround   time.Duration // from the ACK's having been read to the response, at least; 500 us if 0
+	TryTime      time.Duration // one try for a card on an empty field; 20 ms if 0 (no source gives it)
+	ActivateTime time.Duration // anticollision, selection and RATS of a card; 10 ms if 0
+	AbortTime    time.Duration // after an abort, in which commands are lost; 500 us if 0
+	WakeTime     time.Duration // chip select low until the chip is awake; 2 ms if 0
+	BootTime     time.Duration // from the end of a reset until it can be woken; 2 ms if 0
+
+	// ShortStart: responses begin 00 FF, not 00 00 FF. Both were measured. The
+	// ACK has its two zeros in either case.
+	ShortStart bool
+	// Filler is what MISO says, byte by byte and round again, where nothing
+	// defines it: past the end of a frame and in a read of nothing. AA if empty.
+	Filler []byte
+	// KeepsOverread: reading past the end of an ACK does not cost the response
+	// its first byte. It was seen to.
+	KeepsOverread bool
+	// IRQEarly: P70_IRQ is driven before the first SAMConfiguration too.
+	IRQEarly bool
+	// LosesFirst: the first command after each waking is lost.
+	LosesFirst bool
+	// Relists: a card that is still selected answers the next
+	// InListPassiveTarget at its first try. ISO/IEC 14443-3 has it answer the
+	// second.
+	Relists bool
+	// MaxClock above which nothing is understood; 5 MHz if 0.
+	MaxClock physic.Frequency
+}
+
+// pn532 is the NFC chip on SPI.
+//
+//	off --RSTPD_N high--> asleep, Low-Vbat --CS low 2 ms--> awake, Low-Vbat
+//	awake, Low-Vbat --SAMConfiguration--> awake --PowerDown--> asleep --CS low 2 ms--> awake
+//	any --RSTPD_N low--> off
 type pn532 struct {
 	board *Board
 	fault Fault
-	card  *air
+	opts  NFCOptions
+
+	// power
+	off       bool // RSTPD_N is low
+	bootUntil time.Time
+	asleep    bool
+	wakeSPI   bool // chip select wakes it
+	lowVbat   bool
+	fresh     bool // no command since it woke
+
+	wire pn532Wire
+
+	// dialogue; a higher gen is what ends timers of a former command
+	gen        int
+	out        *outFrame // what can be read now
+	response   []byte    // what comes once out has been read
+	loading    bool      // response is on its way to out
+	eat        bool      // the response loses its first byte
+	last       []byte    // the response before, for NACK
+	running    bool      // a command is being carried out
+	abortUntil time.Time
+	irqOn      bool
+
+	rf pn532RF
 }
 
-func newPN532(b *Board, o NFCOptions) *pn532 { return &pn532{board: b} }
+func newPN532(b *Board, o NFCOptions) *pn532 {
+	for _, d := range []struct {
+		v   *time.Duration
+		def time.Duration
+	}{
+		{&o.AckDelay, time.Millisecond}, {&o.CommandTime, time.Millisecond}, {&o.Turnaround, 500 * time.Microsecond},
+		{&o.TryTime, 20 * time.Millisecond}, {&o.ActivateTime, 10 * time.Millisecond},
+		{&o.AbortTime, 500 * time.Microsecond}, {&o.WakeTime, 2 * time.Millisecond}, {&o.BootTime, 2 * time.Millisecond},
+	} {
+		if *d.v == 0 {
+			*d.v = d.def
+		}
+	}
+	if o.MaxClock == 0 {
+		o.MaxClock = 5 * physic.MegaHertz
+	}
+	if len(o.Filler) == 0 {
+		o.Filler = []byte{0xAA}
+	}
+	n := &pn532{board: b, opts: o}
+	n.powerUp()
+	return n
+}
 
-func (n *pn532) powerUp()          {}
-func (n *pn532) powerOff()         {}
-func (n *pn532) faultChanged()     {}
-func (n *pn532) reset(active bool) {}
-func (n *pn532) selected(c clock)  {}
-func (n *pn532) deselected()       {}
-func (n *pn532) shift(w, r []byte) { float(r, 0xFF) }
-func (n *pn532) present(a *air)    { n.card = a; n.board.notify() }
-func (n *pn532) remove()           { n.card = nil; n.board.notify() }
+// powerUp is the state after power came on, or after RSTPD_N.
+func (n *pn532) powerUp() {
+	n.silence()
+	n.asleep, n.wakeSPI, n.lowVbat = true, true, true
+	n.last, n.irqOn, n.abortUntil = nil, n.opts.IRQEarly, time.Time{}
+	n.rf.reset()
+}
+
+func (n *pn532) powerOff() {
+	n.off = true
+	n.silence()
+}
+
+// reset is the RSTPD_N line; active is low.
+func (n *pn532) reset(active bool) {
+	n.powerUp()
+	n.off = active
+	if !active {
+		n.bootUntil = time.Now().Add(n.opts.BootTime)
+	}
+}
+
+// silence ends what is running and throws away what could be read.
+func (n *pn532) silence() {
+	n.gen++
+	n.out, n.response, n.loading, n.eat, n.running = nil, nil, false, false, false
+	n.rf.search = nil
+	n.irq()
+}
+
+func (n *pn532) faultChanged() { n.irq() }
+
+// irq drives P70_IRQ: low while a frame is ready.
+func (n *pn532) irq() {
+	n.board.interrupt(lineNFCIRQ, n.ready() != nil && n.irqOn && !n.fault.Absent)
+}
+
+// after runs f when d has passed, unless another command, an abort or a reset
+// came in between.
+func (n *pn532) after(d time.Duration, f func()) {
+	gen := n.gen
+	time.AfterFunc(d, func() {
+		n.board.mu.Lock()
+		defer n.board.mu.Unlock()
+		if n.gen == gen && !n.board.closed {
+			f()
+		}
+	})
+}
+
+func (n *pn532) violate(format string, args ...any) {
+	if n.fault.Noise == 0 { // what noise made of a frame is nobody's fault
+		n.board.violate("nfc", format, args...)
+	}
+}
+
+// sleep is power-down: the field goes, with it every selected card.
+func (n *pn532) sleep() {
+	n.silence()
+	n.asleep = true
+	n.rf.fieldOff()
+}
+
+func (n *pn532) wake() { n.asleep, n.fresh = false, true }

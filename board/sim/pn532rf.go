@@ -1,0 +1,179 @@
+package sim
+
+import "time"
+
+// Status bytes of commands to a card.
+const (
+	statusOK            = 0x00
+	statusTimeout       = 0x01
+	statusMIFAREAuth    = 0x14
+	statusNotAcceptable = 0x27
+)
+
+// pn532RF is the radio: what it is set to, and the card.
+type pn532RF struct {
+	card      *air
+	target    *air // the card listed as Tg 1
+	flags     byte // SetParameters
+	retries   byte // MxRtyPassiveActivation
+	retryTime byte // code of the timeout of an exchange
+	field     bool
+	sleepNext bool // the response to PowerDown is on its way
+	search    *search
+	registers map[uint16]byte
+}
+
+// reset is all that a power-up sets; the card stays where it is.
+func (f *pn532RF) reset() {
+	f.fieldOff()
+	*f = pn532RF{card: f.card, flags: flagAutoATR | flagAutoRATS, retries: 0xFF, retryTime: 0x0A}
+}
+
+// fieldOff switches the field off: every card forgets that it was selected.
+func (f *pn532RF) fieldOff() {
+	f.field, f.target = false, nil
+	if f.card != nil {
+		f.card.active = false
+	}
+}
+
+// reaches tells whether an exchange with t can succeed.
+func (f *pn532RF) reaches(t *air) bool {
+	return t != nil && t == f.card && t.active && f.field
+}
+
+// timeout is how long a card that does not answer is waited for: 100 us
+// doubled code-1 times, for ever meaning the longest.
+func (f *pn532RF) timeout() time.Duration {
+	code := f.retryTime
+	if code == 0 || code > 0x10 {
+		code = 0x10
+	}
+	return 100 * time.Microsecond << (code - 1)
+}
+
+// configure is RFConfiguration.
+func (f *pn532RF) configure(p []byte) bool {
+	if len(p) < 1 {
+		return false
+	}
+	size := map[byte]int{0x01: 1, 0x02: 3, 0x04: 1, 0x05: 3, 0x0A: 11, 0x0B: 8, 0x0C: 3, 0x0D: 9}[p[0]]
+	if size == 0 || len(p) != 1+size {
+		return false
+	}
+	switch p[0] {
+	case 0x01:
+		if p[1]&1 == 0 {
+			f.fieldOff()
+		} else {
+			f.field = true
+		}
+	case 0x02:
+		f.retryTime = p[3]
+	case 0x05:
+		f.retries = p[3]
+	}
+	return true
+}
+
+func (f *pn532RF) generalStatus() []byte {
+	out := []byte{0x00, bit(false, 0), 0x00}
+	if f.target != nil {
+		out[2] = 1
+		out = append(out, 0x01, 0x00, 0x00, 0x10)
+	}
+	return append(out, 0x80)
+}
+
+func (f *pn532RF) readRegisters(p []byte) []byte {
+	var out []byte
+	for ; len(p) >= 2; p = p[2:] {
+		out = append(out, f.registers[uint16(p[0])<<8|uint16(p[1])])
+	}
+	return out
+}
+
+func (f *pn532RF) writeRegisters(p []byte) {
+	if f.registers == nil {
+		f.registers = map[uint16]byte{}
+	}
+	for ; len(p) >= 3; p = p[3:] {
+		f.registers[uint16(p[0])<<8|uint16(p[1])] = p[2]
+	}
+}
+
+// target is InDeselect, InRelease and InSelect. Tg 0 is every target for the
+// first two.
+func (n *pn532) target(code byte, p []byte) bool {
+	if len(p) != 1 {
+		return false
+	}
+	f := &n.rf
+	t := f.target
+	if p[0] == 0 && code != cmdInSelect {
+		if t == nil {
+			return n.answer(true, code, statusOK)
+		}
+	} else if p[0] != 1 || t == nil {
+		return n.answer(true, code, statusNotAcceptable)
+	}
+	status := byte(statusOK)
+	switch {
+	case code == cmdInSelect && t == f.card && f.field:
+		t.active = true
+	case code == cmdInSelect:
+		status = statusTimeout
+	default:
+		t.active = false // HLTA or S(DESELECT)
+		if code == cmdInRelease {
+			f.target = nil
+		}
+	}
+	return n.answer(true, code, status)
+}
+
+// dataExchange is InDataExchange and InCommunicateThru, with as much of a card
+// behind it as a reader of identifiers meets: pages of an Ultralight or NTAG
+// can be read, ISO 7816 instructions are refused by the card, keys never fit.
+func (n *pn532) dataExchange(code byte, p []byte) bool {
+	f := &n.rf
+	t := f.target
+	if code == cmdInDataExchange {
+		if len(p) < 1 {
+			return false
+		}
+		if p[0]&0x3F != 1 || t == nil {
+			return n.answer(true, code, statusNotAcceptable)
+		}
+		p = p[1:]
+	}
+	if !f.reaches(t) {
+		n.respond(f.timeout(), code+1, statusTimeout)
+		return true
+	}
+	switch {
+	case t.ats != nil:
+		return n.answer(true, code, statusOK, 0x6D, 0x00)
+	case len(p) == 2 && p[0] == 0x30 && t.sak == 0x00:
+		return n.answer(true, code, append([]byte{statusOK}, t.pages(p[1])...)...)
+	case len(p) > 2 && (p[0] == 0x60 || p[0] == 0x61) && t.sak&0x08 != 0:
+		t.active = false
+		return n.answer(true, code, statusMIFAREAuth)
+	}
+	n.respond(f.timeout(), code+1, statusTimeout)
+	return true
+}
+
+// pages are four pages of four bytes from the given one on: the UID with its
+// check bytes, the rest zero.
+func (a *air) pages(from byte) []byte {
+	var mem [4 * 256]byte
+	if u := a.uid; len(u) == 7 {
+		copy(mem[:], u[:3])
+		mem[3] = 0x88 ^ u[0] ^ u[1] ^ u[2]
+		copy(mem[4:], u[3:])
+		mem[8] = u[3] ^ u[4] ^ u[5] ^ u[6]
+	}
+	i := min(4*int(from), len(mem)-16)
+	return mem[i : i+16]
+}
