@@ -119,6 +119,17 @@ func (b *Board) PresentCard(c Card) error {
 	return nil
 }
 
+// Card is the card that lies on the reader; false if none does.
+func (b *Board) Card() (Card, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	a := b.nfc.rf.card
+	if a == nil {
+		return Card{}, false
+	}
+	return Card{UID: append([]byte(nil), a.uid...), Kind: a.kind}, true
+}
+
 // RemoveCard takes the card away, if there is one.
 func (b *Board) RemoveCard() {
 	b.mu.Lock()

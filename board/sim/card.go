@@ -27,6 +27,7 @@ const (
 // air is a card as a reader meets it. atqa is the value with the byte sent
 // last on air first, as the PN532 hands it out.
 type air struct {
+	kind Kind
 	uid  []byte
 	atqa uint16
 	sak  byte
@@ -38,7 +39,7 @@ type air struct {
 
 func (c Card) onAir() (*air, error) {
 	// ATQA without the UID size, SAK and ATS of each kind.
-	a := &air{uid: append([]byte(nil), c.UID...)}
+	a := &air{uid: append([]byte(nil), c.UID...), kind: c.Kind}
 	kind := c.Kind
 	if kind == Auto {
 		kind = NTAG

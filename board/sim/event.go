@@ -2,11 +2,10 @@ package sim
 
 import "sync"
 
-// queuedEdges bounds how many edges of one board wait for a handler that does
-// not return. The kernel bounds its queue too (16 events a line); beyond it
-// the oldest pair of edges of that line goes, so that what is left still
-// alternates and ends with the level that holds.
-const queuedEdges = 256
+// queuedEdges bounds how many edges of one line wait for a handler that does
+// not return, as the kernel bounds its queue. Beyond it the oldest pair goes,
+// so that what is left still alternates and ends with the level that holds.
+const queuedEdges = 64
 
 type edge struct {
 	in     *Input
@@ -39,9 +38,10 @@ func (q *eventQueue) stop() {
 
 // put queues an edge. The board's lock is held.
 func (q *eventQueue) put(in *Input, active bool) {
-	if len(q.edges) >= queuedEdges {
+	if in.waiting >= queuedEdges {
 		q.dropOldestPair(in)
 	}
+	in.waiting++
 	q.edges = append(q.edges, edge{in, active})
 	q.wake.Signal()
 }
@@ -56,6 +56,7 @@ func (q *eventQueue) dropOldestPair(in *Input) {
 		kept = append(kept, e)
 	}
 	q.edges = kept
+	in.waiting -= dropped
 }
 
 func (q *eventQueue) run() {
@@ -71,6 +72,7 @@ func (q *eventQueue) run() {
 		}
 		e := q.edges[0]
 		q.edges = q.edges[:copy(q.edges, q.edges[1:])]
+		e.in.waiting--
 		if e.in.closed {
 			continue
 		}

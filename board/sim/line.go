@@ -115,10 +115,11 @@ func (o *Output) Close() error {
 
 // Input is a requested input line.
 type Input struct {
-	board  *Board
-	line   *line
-	on     func(active bool)
-	closed bool
+	board   *Board
+	line    *line
+	on      func(active bool)
+	closed  bool
+	waiting int // edges queued for on
 }
 
 // Input requests exit-button, door-open, tamper, touch-irq or nfc-irq. on may

@@ -70,6 +70,8 @@ type pn532 struct {
 	running    bool      // a command is being carried out
 	abortUntil time.Time
 	irqOn      bool
+	sleepNext  bool // the response to come is PowerDown's
+	goingDown  bool // it has been given: in sleepDelay the chip sleeps
 
 	rf pn532RF
 }
@@ -102,6 +104,7 @@ func newPN532(b *Board, o NFCOptions) *pn532 {
 func (n *pn532) powerUp() {
 	n.silence()
 	n.asleep, n.wakeSPI, n.lowVbat = true, true, true
+	n.goingDown, n.wire = false, pn532Wire{clock: n.wire.clock}
 	n.last, n.irqOn, n.abortUntil = nil, n.opts.IRQEarly, time.Time{}
 	n.rf.reset()
 }
@@ -123,7 +126,7 @@ func (n *pn532) reset(active bool) {
 // silence ends what is running and throws away what could be read.
 func (n *pn532) silence() {
 	n.gen++
-	n.out, n.response, n.loading, n.eat, n.running = nil, nil, false, false, false
+	n.out, n.response, n.loading, n.eat, n.running, n.sleepNext = nil, nil, false, false, false, false
 	n.rf.search = nil
 	n.irq()
 }
@@ -148,16 +151,10 @@ func (n *pn532) after(d time.Duration, f func()) {
 	})
 }
 
-func (n *pn532) violate(format string, args ...any) {
-	if n.fault.Noise == 0 { // what noise made of a frame is nobody's fault
-		n.board.violate("nfc", format, args...)
-	}
-}
-
 // sleep is power-down: the field goes, with it every selected card.
 func (n *pn532) sleep() {
 	n.silence()
-	n.asleep = true
+	n.asleep, n.goingDown = true, false
 	n.rf.fieldOff()
 }
 

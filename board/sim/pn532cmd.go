@@ -113,7 +113,7 @@ func (n *pn532) powerDown(p []byte) bool {
 		return false
 	}
 	n.wakeSPI = p[0]&0x20 != 0
-	n.rf.sleepNext = true
+	n.sleepNext = true
 	return n.answer(true, cmdPowerDown, 0x00)
 }
 

@@ -18,7 +18,6 @@ type pn532RF struct {
 	retries   byte // MxRtyPassiveActivation
 	retryTime byte // code of the timeout of an exchange
 	field     bool
-	sleepNext bool // the response to PowerDown is on its way
 	search    *search
 	registers map[uint16]byte
 }
@@ -77,7 +76,7 @@ func (f *pn532RF) configure(p []byte) bool {
 }
 
 func (f *pn532RF) generalStatus() []byte {
-	out := []byte{0x00, bit(false, 0), 0x00}
+	out := []byte{0x00, 0x00, 0x00}
 	if f.target != nil {
 		out[2] = 1
 		out = append(out, 0x01, 0x00, 0x00, 0x10)

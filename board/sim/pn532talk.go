@@ -7,9 +7,13 @@ func (n *pn532) received(data []byte, kind frameKind) {
 	if n.fault.Stuck {
 		return
 	}
+	if n.goingDown {
+		n.board.violate("nfc", "a frame within 1 ms of PowerDown's response: lost")
+		return
+	}
 	switch kind {
 	case frameBad:
-		n.violate("a frame with a bad %s: not acknowledged", n.wire.rx.why)
+		n.board.violate("nfc", "a frame with a bad %s: not acknowledged", n.wire.rx.why)
 	case frameACK:
 		n.abort()
 	case frameNACK:
@@ -43,7 +47,7 @@ func (n *pn532) repeat() {
 // its state. What could be read before stays until the ACK takes its place.
 func (n *pn532) command(data []byte) {
 	if time.Now().Before(n.abortUntil) {
-		n.violate("a command right after an abort: lost")
+		n.board.violate("nfc", "a command right after an abort: lost")
 		return
 	}
 	if n.fresh && n.opts.LosesFirst {
@@ -52,7 +56,8 @@ func (n *pn532) command(data []byte) {
 	}
 	n.fresh = false
 	n.gen++
-	n.response, n.loading, n.eat, n.running, n.rf.search = nil, false, false, true, nil
+	n.response, n.loading, n.eat, n.sleepNext, n.rf.search = nil, false, false, false, nil
+	n.running = true
 	data = append([]byte(nil), data...)
 	n.after(n.opts.AckDelay, func() {
 		n.load(&outFrame{bytes: ackFrame, ack: true})
@@ -76,7 +81,7 @@ func (n *pn532) wasRead(f *outFrame, over int) {
 	n.irq()
 	if f.ack {
 		if over > 0 {
-			n.violate("read past the end of an ACK: the response may lose its first byte")
+			n.board.violate("nfc", "read past the end of an ACK: the response may lose its first byte")
 			n.eat = !n.opts.KeepsOverread
 		}
 		n.offer()
@@ -91,7 +96,7 @@ func (n *pn532) respond(d time.Duration, payload ...byte) {
 // refuse answers the running command with the error frame, which stands for a
 // command that does not exist or has wrong parameters.
 func (n *pn532) refuse(why string) {
-	n.violate("%s: answered with the error frame", why)
+	n.board.violate("nfc", "%s: answered with the error frame", why)
 	n.after(n.opts.CommandTime, func() { n.finish(errorFrame) })
 }
 
@@ -126,8 +131,8 @@ func (n *pn532) offer() {
 		}
 		n.response, n.loading, n.eat = nil, false, false
 		n.load(f)
-		if n.rf.sleepNext {
-			n.rf.sleepNext = false
+		if n.sleepNext {
+			n.sleepNext, n.goingDown = false, true
 			n.after(sleepDelay, n.sleep)
 		}
 	})

@@ -51,10 +51,10 @@ func (n *pn532) selected(c clock) {
 	w := &n.wire
 	*w = pn532Wire{clock: c, fell: time.Now()}
 	if c.mode != spi.Mode0 {
-		n.violate("clocked in %v: mode 0 only, nothing is understood", c.mode)
+		n.board.violate("nfc", "clocked in %v: mode 0 only, nothing is understood", c.mode)
 	}
 	if n.tooFast() {
-		n.violate("clocked above %s: nothing is understood", n.opts.MaxClock)
+		n.board.violate("nfc", "clocked above %s: nothing is understood", n.opts.MaxClock)
 	}
 }
 
@@ -75,10 +75,10 @@ func (n *pn532) deselected() {
 	if n.wakes() {
 		n.wake()
 	} else if w.lost && !n.off {
-		n.violate("a command while the chip sleeps: lost (chip select low for 2 ms wakes it)")
+		n.board.violate("nfc", "a command while the chip sleeps: lost (chip select low for 2 ms wakes it)")
 	}
 	if w.slot == slotWrite && w.rx.inside() {
-		n.violate("chip select rose within a frame: lost")
+		n.board.violate("nfc", "chip select rose within a frame: lost")
 	}
 	if f := n.out; f != nil && f.pos >= len(f.bytes) {
 		n.wasRead(f, w.over)
@@ -132,7 +132,7 @@ func (n *pn532) exchange(in byte) byte {
 		return 0
 	case slotRead:
 		if f == nil {
-			n.violate("a data read while nothing is ready")
+			n.board.violate("nfc", "a data read while nothing is ready")
 			return n.filler()
 		}
 		if f.pos >= len(f.bytes) {
@@ -169,9 +169,9 @@ func (n *pn532) opcode(in byte, f *outFrame) byte {
 		}
 	case 0x00: // a byte that only looks, or wakes
 	case bits.Reverse8(opStatusRead), bits.Reverse8(opDataWrite), bits.Reverse8(opDataRead):
-		n.violate("op-code %02X: sent most significant bit first", in)
+		n.board.violate("nfc", "op-code %02X: sent most significant bit first", in)
 	default:
-		n.violate("unknown op-code %02X", in)
+		n.board.violate("nfc", "unknown op-code %02X", in)
 	}
 	return loaded
 }

@@ -65,6 +65,7 @@ type portState struct {
 	fault    *Fault
 	counters Counters
 	held     *port // whose chip select is still low
+	sees     bool  // the chip was there when it fell
 }
 
 // Counters returns the counters of the port "panel", "touch" or "nfc"; zeros

@@ -47,7 +47,9 @@ func (p *port) message(packets []spi.Packet) error {
 		}
 		if s.held == nil {
 			s.held = p
-			s.chip.selected(clock{mode: p.mode & spi.Mode3, hz: p.hz()})
+			if s.sees = !s.fault.Absent; s.sees {
+				s.chip.selected(clock{mode: p.mode & spi.Mode3, hz: p.hz()})
+			}
 		}
 		if len(w) > 0 {
 			s.shift(w, r)
@@ -105,7 +107,7 @@ func (p *port) hz() int64 {
 
 func (s *portState) shift(w, r []byte) {
 	f := s.fault
-	if f.Absent {
+	if f.Absent || !s.sees {
 		float(r, f.MISO)
 		return
 	}
@@ -122,7 +124,9 @@ func (s *portState) shift(w, r []byte) {
 func (s *portState) release(p *port) {
 	if s.held == p {
 		s.held = nil
-		s.chip.deselected()
+		if s.sees {
+			s.chip.deselected()
+		}
 	}
 }
 

@@ -23,6 +23,9 @@ func (b *Board) Violations() []string {
 // violate notes a violation. Texts must come from a small set: no counters
 // and no addresses in them.
 func (b *Board) violate(chip, format string, args ...any) {
+	if p := b.ports[chip]; p != nil && p.fault.Noise > 0 {
+		return // what noise made of it is nobody's fault
+	}
 	text := chip + ": " + fmt.Sprintf(format, args...)
 	v := &b.violations
 	if v.known[text] || v.more {
