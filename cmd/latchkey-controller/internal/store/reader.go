@@ -1,0 +1,81 @@
+package store
+
+import "latchkey/sync/wire"
+
+// A Bundle is one adoption of a reader.
+type Bundle struct {
+	Number      uint64
+	Reader      string
+	Created     int64  // Unix seconds
+	Request     []byte // the payload it answers
+	Certificate []byte // DER
+	Serial      string // the certificate's, hexadecimal
+	Epoch       uint64 // of the site key in it
+}
+
+// NextBundle returns the number of a bundle that would be made now.
+func (t *Tx) NextBundle(now int64) (uint64, error) {
+	return t.next(now, `SELECT coalesce(max(number), 0) FROM bundles`)
+}
+
+// AddBundle records a bundle, and its reader if that is new. It revokes the
+// bundle that the reader had, and one that made the same board another reader.
+func (t *Tx) AddBundle(b *Bundle) error {
+	if err := t.exec(`INSERT INTO readers (id, created) VALUES (?, ?) ON CONFLICT DO NOTHING`, b.Reader, b.Created); err != nil {
+		return err
+	}
+	if err := t.exec(`UPDATE bundles SET revoked = ? WHERE revoked = 0 AND (reader_id = ? OR request = ?)`, b.Created, b.Reader, b.Request); err != nil {
+		return err
+	}
+	return t.exec(`INSERT INTO bundles (number, reader_id, created, request, certificate, serial, epoch, revoked) VALUES (?, ?, ?, ?, ?, ?, ?, 0)`,
+		b.Number, b.Reader, b.Created, b.Request, b.Certificate, b.Serial, b.Epoch)
+}
+
+// Bundles returns the bundles in force, in the order of their readers' ids.
+func (t *Tx) Bundles() ([]*Bundle, error) {
+	var bundles []*Bundle
+	err := t.rows(`SELECT number, reader_id, created, request, certificate, serial, epoch FROM bundles WHERE revoked = 0 ORDER BY reader_id`, nil, func(r scanner) error {
+		var b Bundle
+		bundles = append(bundles, &b)
+		return r.Scan(&b.Number, &b.Reader, &b.Created, &b.Request, &b.Certificate, &b.Serial, &b.Epoch)
+	})
+	return bundles, err
+}
+
+// Readers returns the ids of all readers, also of those whose bundle was
+// revoked, sorted.
+func (t *Tx) Readers() ([]string, error) {
+	var readers []string
+	err := t.rows(`SELECT id FROM readers ORDER BY id`, nil, func(r scanner) error {
+		var id string
+		err := r.Scan(&id)
+		readers = append(readers, id)
+		return err
+	})
+	return readers, err
+}
+
+// Policy returns a reader's policy, or ErrNotFound.
+func (t *Tx) Policy(reader string) (*wire.Policy, error) {
+	var encoded []byte
+	if err := t.row(`SELECT policy FROM policies WHERE reader_id = ?`, []any{reader}, &encoded); err != nil {
+		return nil, err
+	}
+	return wire.ParsePolicy(encoded)
+}
+
+// SetPolicy gives a policy the revision max(last + 1, now), checks it and
+// makes it its reader's, which must be there.
+func (t *Tx) SetPolicy(now int64, p *wire.Policy) error {
+	revision, err := t.next(now, `SELECT coalesce(max(revision), 0) FROM policies WHERE reader_id = ?`, p.Reader)
+	if err != nil {
+		return err
+	}
+	p.Revision = revision
+	if err := p.Check(); err != nil {
+		return err
+	}
+	return t.exec(`INSERT INTO policies (reader_id, revision, policy, changed) VALUES (?, ?, ?, ?)
+		ON CONFLICT (reader_id) DO UPDATE SET revision = excluded.revision, policy = excluded.policy, changed = excluded.changed`,
+		p.Reader, p.Revision, wire.Marshal(p), now)
+}

@@ -1,0 +1,151 @@
+// Package store keeps one site's tables in SQLite: the site, its epochs, the
+// chained credential log, users with their credentials, readers with their
+// bundles and policies. Each act is one transaction, durable when it returns;
+// several processes may work on one database at once.
+//
+// It sees no secret: what is secret comes and goes sealed (package vault).
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"
+)
+
+// File is the name of the database in a site's directory. SQLite keeps
+// File-wal and File-shm beside it while it is open.
+const File = "site.db"
+
+// ErrNotFound says that there is no such row.
+var ErrNotFound = errors.New("not found")
+
+// A Store is an open database. Its methods may be called by several goroutines.
+type Store struct{ db *sql.DB }
+
+// Create opens the database of a directory, which it makes, readable by its
+// owner only, if there is none.
+func Create(ctx context.Context, dir string) (*Store, error) {
+	f, err := os.OpenFile(filepath.Join(dir, File), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("make database: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("make database: %w", err)
+	}
+	return Open(ctx, dir)
+}
+
+// Open opens the database of a directory and brings its schema up to date. The
+// error wraps fs.ErrNotExist if there is none.
+func Open(ctx context.Context, dir string) (*Store, error) {
+	path, err := filepath.Abs(filepath.Join(dir, File))
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	if _, err := os.Stat(path); err != nil { // SQLite would make one
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	options := url.Values{
+		"mode": {"rw"},
+		"_pragma": {
+			"busy_timeout(10000)", // milliseconds to wait for another process
+			"journal_mode(WAL)",
+			"synchronous(FULL)", // a commit is on the disk
+			"foreign_keys(1)",
+			"secure_delete(1)",
+			"temp_store(memory)",
+		},
+		"_txlock": {"immediate"}, // whoever will write waits before reading
+	}
+	dsn := url.URL{Scheme: "file", Path: path, RawQuery: options.Encode()}
+	db, err := sql.Open("sqlite", dsn.String())
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	if err := migrate(ctx, db); err != nil {
+		db.Close()
+		return nil, fmt.Errorf("open database %s: %w", path, err)
+	}
+	return &Store{db}, nil
+}
+
+// Close closes the database.
+func (s *Store) Close() error { return s.db.Close() }
+
+// Update runs act in a transaction that may write. What it did is on the disk
+// when Update returns nil, and nothing of it ever happened otherwise.
+func (s *Store) Update(ctx context.Context, act func(*Tx) error) error {
+	return s.transact(ctx, nil, act)
+}
+
+// View runs act in a transaction that only reads, and sees one moment.
+func (s *Store) View(ctx context.Context, act func(*Tx) error) error {
+	return s.transact(ctx, &sql.TxOptions{ReadOnly: true}, act)
+}
+
+func (s *Store) transact(ctx context.Context, options *sql.TxOptions, act func(*Tx) error) error {
+	tx, err := s.db.BeginTx(ctx, options)
+	if err != nil {
+		return fmt.Errorf("database: %w", err)
+	}
+	defer tx.Rollback()
+	if err := act(&Tx{ctx, tx}); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("database: %w", err)
+	}
+	return nil
+}
+
+// A Tx is a transaction, good until the function it was handed to returns.
+type Tx struct {
+	ctx context.Context
+	tx  *sql.Tx
+}
+
+func (t *Tx) exec(statement string, args ...any) error {
+	if _, err := t.tx.ExecContext(t.ctx, statement, args...); err != nil {
+		return fmt.Errorf("database: %w", err)
+	}
+	return nil
+}
+
+// row reads the one row of a query. The error is ErrNotFound if there is none.
+func (t *Tx) row(query string, args []any, into ...any) error {
+	err := t.tx.QueryRowContext(t.ctx, query, args...).Scan(into...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return ErrNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("database: %w", err)
+	}
+	return nil
+}
+
+// A scanner is a row of a result.
+type scanner interface{ Scan(into ...any) error }
+
+// rows calls scan for each row of a query.
+func (t *Tx) rows(query string, args []any, scan func(scanner) error) error {
+	rows, err := t.tx.QueryContext(t.ctx, query, args...)
+	if err != nil {
+		return fmt.Errorf("database: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return fmt.Errorf("database: %w", err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("database: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,158 @@
+package store
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+
+	"latchkey/sync/wire"
+)
+
+// ErrTagTaken says that a credential with this tag is there already.
+var ErrTagTaken = errors.New("the tag is taken")
+
+// A User is a person with what every credential of theirs carries.
+type User struct {
+	ID       uint64
+	Name     string
+	Groups   []string // sorted, besides wire.Everyone
+	From     int64    // Unix seconds; 0: always has been
+	Until    int64    // Unix seconds; 0: for ever
+	Extended bool     // doors open for their extended time
+	Created  int64    // Unix seconds
+}
+
+// A Credential is a PIN or a card of a user.
+type Credential struct {
+	ID       uint64
+	User     uint64
+	Kind     wire.CredentialKind
+	Tag      wire.Tag
+	Material []byte // sealed
+	Created  int64  // Unix seconds
+}
+
+// Wire returns what readers are told about a credential of the user.
+func (u *User) Wire(c *Credential) wire.Credential {
+	return wire.Credential{ID: c.ID, Kind: c.Kind, User: u.ID, Name: u.Name, Groups: u.Groups, From: u.From, Until: u.Until, Extended: u.Extended}
+}
+
+// AddUser adds a user and fills in its ID, which is never used again.
+func (t *Tx) AddUser(u *User) error {
+	err := t.row(`INSERT INTO users (name, valid_from, valid_until, extended, created) VALUES (?, ?, ?, ?, ?) RETURNING id`,
+		[]any{u.Name, u.From, u.Until, u.Extended, u.Created}, &u.ID)
+	if err != nil {
+		return err
+	}
+	for _, group := range u.Groups {
+		if err := t.exec(`INSERT INTO user_groups (user_id, name) VALUES (?, ?)`, u.ID, group); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// RemoveUser removes a user, whose credentials must be gone.
+func (t *Tx) RemoveUser(id uint64) error {
+	return t.exec(`DELETE FROM users WHERE id = ?`, id)
+}
+
+// Users returns all users in the order of their ids.
+func (t *Tx) Users() ([]*User, error) { return t.users(`1`) }
+
+// User returns one user, or ErrNotFound.
+func (t *Tx) User(id uint64) (*User, error) {
+	users, err := t.users(`id = ?`, id)
+	if err != nil {
+		return nil, err
+	}
+	if len(users) == 0 {
+		return nil, ErrNotFound
+	}
+	return users[0], nil
+}
+
+// UsersNamed returns the users of a name.
+func (t *Tx) UsersNamed(name string) ([]*User, error) { return t.users(`name = ?`, name) }
+
+func (t *Tx) users(where string, args ...any) ([]*User, error) {
+	var users []*User
+	err := t.rows(`SELECT id, name, valid_from, valid_until, extended, created FROM users WHERE `+where+` ORDER BY id`, args, func(r scanner) error {
+		var u User
+		users = append(users, &u)
+		return r.Scan(&u.ID, &u.Name, &u.From, &u.Until, &u.Extended, &u.Created)
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = t.rows(`SELECT user_id, name FROM user_groups WHERE user_id IN (SELECT id FROM users WHERE `+where+`) ORDER BY user_id, name`, args, func(r scanner) error {
+		var id uint64
+		var group string
+		if err := r.Scan(&id, &group); err != nil {
+			return err
+		}
+		i, _ := slices.BinarySearchFunc(users, id, func(u *User, id uint64) int { return cmp.Compare(u.ID, id) })
+		users[i].Groups = append(users[i].Groups, group)
+		return nil
+	})
+	return users, err
+}
+
+// AddCredential gives a user a credential: fills in its ID, which is never
+// used again, and Material with what seal returns for it, and appends the
+// change to the log. The error is ErrTagTaken if somebody has this PIN or card.
+func (t *Tx) AddCredential(now int64, u *User, c *Credential, seal func(id uint64) []byte) error {
+	var taken bool
+	if err := t.row(`SELECT EXISTS (SELECT 1 FROM credentials WHERE tag = ?)`, []any{c.Tag[:]}, &taken); err != nil {
+		return err
+	}
+	if taken {
+		return ErrTagTaken
+	}
+	c.User, c.Created = u.ID, now
+	err := t.row(`INSERT INTO credentials (user_id, kind, tag, material, created) VALUES (?, ?, ?, x'', ?) RETURNING id`,
+		[]any{c.User, c.Kind, c.Tag[:], c.Created}, &c.ID)
+	if err != nil {
+		return err
+	}
+	c.Material = seal(c.ID)
+	if err := t.exec(`UPDATE credentials SET material = ? WHERE id = ?`, c.Material, c.ID); err != nil {
+		return err
+	}
+	told := u.Wire(c)
+	if err := told.Check(); err != nil {
+		return err
+	}
+	return t.appendChange(now, wire.Change{Tag: c.Tag, Credential: &told})
+}
+
+// RemoveCredential takes a credential away and appends the change to the log.
+func (t *Tx) RemoveCredential(now int64, c *Credential) error {
+	if err := t.exec(`DELETE FROM credentials WHERE id = ?`, c.ID); err != nil {
+		return err
+	}
+	return t.appendChange(now, wire.Change{Tag: c.Tag})
+}
+
+// Credentials returns all credentials, in the order of their ids.
+func (t *Tx) Credentials() ([]*Credential, error) { return t.credentials(`1`) }
+
+// CredentialsOf returns a user's credentials, in the order of their ids.
+func (t *Tx) CredentialsOf(user uint64) ([]*Credential, error) {
+	return t.credentials(`user_id = ?`, user)
+}
+
+func (t *Tx) credentials(where string, args ...any) ([]*Credential, error) {
+	var credentials []*Credential
+	err := t.rows(`SELECT id, user_id, kind, tag, material, created FROM credentials WHERE `+where+` ORDER BY id`, args, func(r scanner) error {
+		var c Credential
+		var tag []byte
+		if err := r.Scan(&c.ID, &c.User, &c.Kind, &tag, &c.Material, &c.Created); err != nil {
+			return err
+		}
+		c.Tag = wire.Tag(tag)
+		credentials = append(credentials, &c)
+		return nil
+	})
+	return credentials, err
+}

@@ -1,0 +1,135 @@
+// Package vault keeps what a site's database must not show: the signing key,
+// the certificate authority's key, each epoch's site key, and what PINs and
+// cards are known by. They lie in the database encrypted with one key, which
+// lies beside it in a file of its own. So a copy of the database alone tells
+// nobody a PIN, a card or a key, and every change to any of them is part of
+// the database's transaction.
+//
+// The encryption is XChaCha20-Poly1305 with a random nonce of 24 bytes. What a
+// ciphertext is for, and whose it is, is its associated data: moved to another
+// place it does not open.
+package vault
+
+import (
+	"crypto/cipher"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/crypto/chacha20poly1305"
+
+	"latchkey/sync/wire"
+)
+
+// KeyFile is the name of the key's file in a site's directory.
+const KeyFile = "storage.key"
+
+// A Vault encrypts and decrypts with a site's storage key.
+type Vault struct{ aead cipher.AEAD }
+
+// Create makes the storage key of a directory, durably, or opens the one that
+// an earlier Create left: of several at once, all get the same key.
+func Create(dir string) (*Vault, error) {
+	if err := CheckPrivate(dir); err != nil {
+		return nil, err
+	}
+	f, err := os.CreateTemp(dir, KeyFile+".new-*") // 0600
+	if err != nil {
+		return nil, fmt.Errorf("make storage key: %w", err)
+	}
+	defer os.Remove(f.Name())
+	defer f.Close()
+	key := make([]byte, chacha20poly1305.KeySize)
+	rand.Read(key)
+	if _, err := f.Write(key); err != nil {
+		return nil, fmt.Errorf("make storage key: %w", err)
+	}
+	if err := f.Sync(); err != nil {
+		return nil, fmt.Errorf("make storage key: %w", err)
+	}
+	// A link, unlike a rename, never takes the place of a key that is in use.
+	if err := os.Link(f.Name(), filepath.Join(dir, KeyFile)); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("make storage key: %w", err)
+	}
+	if err := syncDir(dir); err != nil {
+		return nil, fmt.Errorf("make storage key: %w", err)
+	}
+	return Open(dir)
+}
+
+// Open reads the storage key of a directory. It refuses a directory or a key
+// that other users of the machine can read.
+func Open(dir string) (*Vault, error) {
+	path := filepath.Join(dir, KeyFile)
+	for _, private := range []string{dir, path} {
+		if err := CheckPrivate(private); errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("read storage key: %w; restore it from a backup: nothing else opens the site's secrets", err)
+		} else if err != nil {
+			return nil, err
+		}
+	}
+	key, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read storage key: %w", err)
+	}
+	aead, err := chacha20poly1305.NewX(key)
+	if err != nil {
+		return nil, fmt.Errorf("%s is damaged: it holds %d bytes, not %d; restore it from a backup", path, len(key), chacha20poly1305.KeySize)
+	}
+	return &Vault{aead}, nil
+}
+
+// CheckPrivate refuses a file or directory that others than its owner may read
+// or change, and says what to do.
+func CheckPrivate(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if info.Mode().Perm()&0o077 == 0 {
+		return nil
+	}
+	mode := "600"
+	if info.IsDir() {
+		mode = "700"
+	}
+	return fmt.Errorf("others can read %s, and with it the site's secrets; run: chmod %s %s", path, mode, path)
+}
+
+// Seal encrypts secret for a purpose, as number id of its kind, and returns
+// nonce ‖ ciphertext.
+func (v *Vault) Seal(purpose string, id uint64, secret []byte) []byte {
+	nonce := make([]byte, v.aead.NonceSize(), v.aead.NonceSize()+len(secret)+v.aead.Overhead())
+	rand.Read(nonce)
+	return v.aead.Seal(nonce, nonce, secret, place(purpose, id))
+}
+
+// Unseal decrypts what Seal returned for the same purpose and id.
+func (v *Vault) Unseal(purpose string, id uint64, sealed []byte) ([]byte, error) {
+	n := v.aead.NonceSize()
+	if len(sealed) < n {
+		return nil, fmt.Errorf("decrypt %s %d: %d bytes are too few", purpose, id, len(sealed))
+	}
+	secret, err := v.aead.Open(nil, sealed[:n], sealed[n:], place(purpose, id))
+	if err != nil {
+		return nil, fmt.Errorf("decrypt %s %d: %w; is %s the one that belongs to this database?", purpose, id, err, KeyFile)
+	}
+	return secret, nil
+}
+
+// place is the associated data of a ciphertext.
+func place(purpose string, id uint64) []byte {
+	return wire.Marshal([]any{"latchkey vault 1", purpose, id})
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
