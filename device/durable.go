@@ -85,7 +85,7 @@ func (d *Durable) Apply(r wire.Record) {
 	case wire.AttemptTakenBack:
 		d.answer(r.Seq)
 	case wire.AccessGranted:
-		if r.By == "pin" && d.answer(r.Seq) {
+		if r.By == byPIN && d.answer(r.Seq) {
 			d.reset(r.User)
 		}
 	case wire.LockoutStarted:

@@ -1,0 +1,184 @@
+package device
+
+import (
+	"time"
+
+	"latchkey/sync/wire"
+)
+
+// answerWithin is how long the worker has for an answer.
+const answerWithin = 10 * time.Second
+
+// Who or what opened the door, or was refused: By in a record.
+const (
+	byPIN    = "pin"
+	byCard   = "card"
+	byRemote = "remote"
+)
+
+// attempt is the PIN entry that is on its way, Durable.Pending.
+type attempt struct {
+	state    attemptState
+	batch    uint64        // the append that charges it
+	deadline time.Duration // when it counts as unknown; 0: there is none
+
+	outcome    Outcome          // of answered
+	credential *wire.Credential // of answered
+}
+
+type attemptState uint8
+
+const (
+	attemptIdle     attemptState = iota
+	attemptStoring               // neither Stored nor Identified is in
+	attemptCharged               // Stored is in
+	attemptAnswered              // Identified is in, and not looked at
+)
+
+func (t *turn) presented(kind wire.CredentialKind) {
+	switch kind {
+	case wire.PIN:
+		t.presentPIN()
+	case wire.Card:
+		t.presentCard()
+	default:
+		t.forgets = append(t.forgets, Forget{kind})
+	}
+}
+
+// presentPIN charges a PIN entry, if PIN may be used, and has it looked up.
+func (t *turn) presentPIN() {
+	reason := t.pinReason()
+	if reason == "" && t.durable.Pending != 0 {
+		reason = ReasonPending
+	}
+	if reason != "" {
+		t.forgets = append(t.forgets, Forget{wire.PIN})
+		t.note(wire.Record{Kind: wire.PINRefused, Reason: string(reason)})
+		return
+	}
+	seq := t.durable.Seq + 1
+	t.record(wire.Record{Kind: wire.AttemptStarted, Seq: seq})
+	t.attempt = attempt{state: attemptStoring, batch: t.journal.appended + 1, deadline: t.clock + answerWithin}
+	t.identifies = append(t.identifies, Identify{Kind: wire.PIN, Seq: seq})
+	t.notice = notice{}
+}
+
+// pinReason says why no PIN can be used; "" if one can.
+func (r *Reader) pinReason() Reason {
+	switch policy := r.policy.policy; {
+	case policy == nil:
+		return ReasonNotSetUp
+	case !policy.PIN:
+		return ReasonOff
+	case r.durable.Lockout != "":
+		return ReasonLockout
+	case r.tamper && policy.TamperPauses:
+		return ReasonTamper
+	case r.journal.fault != "":
+		return ReasonUnstored
+	case r.behind:
+		return ReasonBehind
+	case r.health[SubjectCache] == Failed:
+		return ReasonDamaged
+	case r.health[SubjectKey] == Failed:
+		return ReasonKey
+	case r.health[SubjectPanel] == Failed || r.health[SubjectTouch] == Failed:
+		return ReasonPanel
+	}
+	return ""
+}
+
+func (t *turn) identified(e Identified) {
+	switch e.Kind {
+	case wire.PIN:
+		t.identifiedPIN(e)
+	case wire.Card:
+		t.identifiedCard(e)
+	}
+}
+
+// identifiedPIN keeps the answer until its charge is stored.
+func (t *turn) identifiedPIN(e Identified) {
+	if e.Seq != t.durable.Pending || t.attempt.state != attemptStoring && t.attempt.state != attemptCharged {
+		return
+	}
+	t.attempt.outcome, t.attempt.credential = e.Outcome, e.Credential
+	if t.attempt.state == attemptCharged {
+		t.decide()
+		return
+	}
+	t.attempt.state = attemptAnswered
+}
+
+// charged takes note that the charge is stored, or takes it back unseen.
+func (t *turn) charged(fault string) {
+	switch {
+	case fault != "":
+		t.takeBack(ReasonUnstored, nil)
+	case t.attempt.state == attemptAnswered:
+		t.decide()
+	default:
+		t.attempt.state = attemptCharged
+	}
+}
+
+// decide looks at the outcome of an attempt whose charge is stored.
+func (t *turn) decide() {
+	c := t.attempt.credential
+	switch outcome := t.attempt.outcome; {
+	case outcome == Known && c != nil && c.Kind == wire.PIN:
+		reason := t.pinReason()
+		if reason == "" {
+			reason = t.policy.access(c, t.now)
+		}
+		if reason != "" {
+			t.takeBack(reason, c)
+			break
+		}
+		t.attempt = attempt{}
+		t.grant(wire.Record{By: byPIN, Seq: t.durable.Pending}, c)
+		return
+	case outcome == Unknown:
+		t.attempt = attempt{}
+		t.miss(wire.Record{Kind: wire.AttemptUnknown, Seq: t.durable.Pending})
+	default:
+		t.takeBack(failure(outcome), nil)
+	}
+	t.deny("")
+}
+
+// takeBack ends an attempt as if it had not been made.
+func (t *turn) takeBack(reason Reason, c *wire.Credential) {
+	r := wire.Record{Kind: wire.AttemptTakenBack, Seq: t.durable.Pending, Reason: string(reason)}
+	if c != nil {
+		r.Credential, r.User = c.ID, c.User
+	}
+	t.attempt = attempt{}
+	t.record(r)
+}
+
+// expireAttempt counts an attempt without an answer as unknown. If it is the
+// journal that did not answer, records cannot be stored.
+func (t *turn) expireAttempt() {
+	if !t.over(t.attempt.deadline) {
+		return
+	}
+	if t.attempt.state != attemptCharged {
+		t.unstored(string(ReasonNoAnswer))
+	}
+	t.attempt = attempt{}
+	t.miss(wire.Record{Kind: wire.AttemptUnknown, Seq: t.durable.Pending, Reason: string(ReasonNoAnswer)})
+	t.deny("")
+}
+
+// failure says why an outcome is neither known nor unknown.
+func failure(outcome Outcome) Reason {
+	switch outcome {
+	case KeyFailed:
+		return ReasonKey
+	case EpochChanged:
+		return ReasonEpoch
+	}
+	return ReasonDamaged
+}

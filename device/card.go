@@ -1,0 +1,131 @@
+package device
+
+import (
+	"time"
+
+	"latchkey/sync/wire"
+)
+
+// After patience unknown cards in a row the next one is read only after
+// firstWait, which doubles up to lastWait.
+const (
+	patience  = 5
+	firstWait = 2 * time.Second
+	lastWait  = 10 * time.Second
+)
+
+// card is what the reader knows of the cards that are shown to it.
+type card struct {
+	seq      uint64        // the newest Identify
+	deadline time.Duration // until when its answer counts; 0: none is awaited
+
+	unknown uint8         // unknown cards in a row, counted up to where the wait is longest
+	wait    time.Duration // until when no card is read; 0: they are
+}
+
+// presentCard has a card looked up, or handed to the controller if it asked
+// for one.
+func (t *turn) presentCard() {
+	if t.card.deadline != 0 {
+		t.forgets = append(t.forgets, Forget{wire.Card})
+		return
+	}
+	reason := t.cardReason()
+	if reason == "" && t.card.wait != 0 && t.enrol.state != enrolWaiting {
+		reason = ReasonWait
+	}
+	if reason != "" {
+		t.forgets = append(t.forgets, Forget{wire.Card})
+		t.denyCard(wire.Record{Reason: string(reason)})
+		return
+	}
+	t.card.seq++
+	t.card.deadline = t.clock + answerWithin
+	identify := Identify{Kind: wire.Card, Seq: t.card.seq}
+	if t.enrol.state == enrolWaiting {
+		t.enrol.state, t.enrol.end = enrolReading, 0
+		identify.Enrol = t.enrol.command
+	}
+	t.identifies = append(t.identifies, identify)
+}
+
+// cardReason says why no card can be used; "" if one can.
+func (r *Reader) cardReason() Reason {
+	switch policy := r.policy.policy; {
+	case policy == nil:
+		return ReasonNotSetUp
+	case r.tamper && policy.TamperStopsCard:
+		return ReasonTamper
+	case r.journal.fault != "" && !policy.CardsUnstored:
+		return ReasonUnstored
+	case r.behind && !policy.CardsBehind:
+		return ReasonBehind
+	case r.health[SubjectCache] == Failed:
+		return ReasonDamaged
+	case r.health[SubjectKey] == Failed:
+		return ReasonKey
+	}
+	return ""
+}
+
+// identifiedCard opens the door to a card that may open it now.
+func (t *turn) identifiedCard(e Identified) {
+	if t.card.deadline == 0 || e.Seq != t.card.seq {
+		return
+	}
+	t.card.deadline = 0
+	if t.enrol.state == enrolReading {
+		t.enrolled(e.Outcome)
+		return
+	}
+	c := e.Credential
+	switch {
+	case e.Outcome == Known && c != nil && c.Kind == wire.Card:
+		t.card.unknown, t.card.wait = 0, 0
+		reason := t.cardReason()
+		if reason == "" {
+			reason = t.policy.access(c, t.now)
+		}
+		if reason != "" {
+			t.denyCard(wire.Record{Reason: string(reason), Credential: c.ID, User: c.User})
+			return
+		}
+		t.grant(wire.Record{By: byCard}, c)
+		t.clearLockout(wire.Record{By: byCard, Credential: c.ID, User: c.User})
+	case e.Outcome == Unknown:
+		t.unknownCard()
+		t.denyCard(wire.Record{Reason: string(ReasonUnknown), Tag: e.Tag[:]})
+	default:
+		t.denyCard(wire.Record{Reason: string(failure(e.Outcome))})
+	}
+}
+
+// unknownCard makes the next card wait, if there were too many.
+func (t *turn) unknownCard() {
+	t.card.unknown = min(t.card.unknown+1, patience+3)
+	if t.card.unknown >= patience {
+		t.card.wait = t.clock + min(firstWait<<(t.card.unknown-patience), lastWait)
+	}
+}
+
+func (t *turn) denyCard(r wire.Record) {
+	r.Kind, r.By = wire.AccessDenied, byCard
+	t.note(r)
+	t.deny(Reason(r.Reason))
+}
+
+// expireCard gives up on an answer, and on the wait for the next card.
+func (t *turn) expireCard() {
+	if t.over(t.card.wait) {
+		t.card.wait = 0
+	}
+	if !t.over(t.card.deadline) {
+		return
+	}
+	t.card.deadline = 0
+	if t.enrol.state == enrolReading {
+		t.refuseEnrolment(ReasonNoAnswer)
+		return
+	}
+	t.denyCard(wire.Record{Reason: string(ReasonNoAnswer)})
+}

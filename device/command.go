@@ -1,0 +1,83 @@
+package device
+
+import (
+	"slices"
+	"time"
+
+	"latchkey/sync/wire"
+)
+
+// blinkFor is how long a reader shows which one it is.
+const blinkFor = 10 * time.Second
+
+// commands are the ids of the last commands. A nonce is at most a minute old
+// and of this start, so what is no longer in here is refused before it gets
+// here.
+type commands struct {
+	ids  [16]wire.CommandID
+	next uint8
+}
+
+// first says whether a command is seen for the first time. The zero id is not
+// one.
+func (c *commands) first(id wire.CommandID) bool {
+	if id == (wire.CommandID{}) || slices.Contains(c.ids[:], id) {
+		return false
+	}
+	c.ids[c.next] = id
+	c.next = (c.next + 1) % uint8(len(c.ids))
+	return true
+}
+
+// command carries out an order, once.
+func (t *turn) command(c wire.Command) {
+	if !t.commands.first(c.ID) {
+		return
+	}
+	c.By = clip(c.By)
+	if t.policy.policy == nil && c.Order != wire.Identify {
+		t.refuseCommand(c, string(ReasonNotSetUp))
+		return
+	}
+	switch c.Order {
+	case wire.Unlock:
+		t.unlock(c)
+	case wire.Hold:
+		if c.Seconds < 1 || c.Seconds > maxHold/1000 {
+			t.refuseCommand(c, "a hold lasts 1 s to 24 h")
+			return
+		}
+		t.startHold(c)
+	case wire.Release:
+		if t.durable.HoldRunning == 0 {
+			t.refuseCommand(c, string(ReasonNoHold))
+			return
+		}
+		t.endHold(wire.Record{Reason: string(ReasonRelease), Command: c.ID, Who: c.By})
+	case wire.Identify:
+		t.blink = t.clock + blinkFor
+		t.commandDone(c)
+	case wire.Enrol:
+		t.startEnrolment(c)
+	default:
+		t.refuseCommand(c, "unknown order")
+	}
+}
+
+func (t *turn) commandDone(c wire.Command) {
+	t.record(wire.Record{Kind: wire.CommandDone, Command: c.ID, Order: c.Order, Who: c.By})
+}
+
+func (t *turn) refuseCommand(c wire.Command, reason string) {
+	t.note(wire.Record{Kind: wire.CommandRefused, Command: c.ID, Order: c.Order, Who: c.By, Reason: reason})
+}
+
+// refused records a message that never became an event of its own.
+func (t *turn) refused(e Refused) {
+	reason := clip(e.Reason)
+	if c := e.Command; c != nil {
+		t.refuseCommand(wire.Command{ID: c.ID, Order: wire.Order(clip(string(c.Order))), By: clip(c.By)}, reason)
+		return
+	}
+	t.note(wire.Record{Kind: wire.MessageRefused, Subject: clip(e.Message), Reason: reason})
+}

@@ -1,0 +1,169 @@
+package device
+
+import (
+	"time"
+
+	"latchkey/sync/wire"
+)
+
+// Reader is the brain of one reader. One goroutine owns it. It is comparable:
+// two equal Readers answer the same events with the same actions.
+//
+// A PIN entry goes this way; "charged" is Durable.Pending, the rest is known
+// only while the reader runs:
+//
+//	             Presented{PIN}
+//	             Append(attempt.started), Identify
+//	idle ------------------------------------> storing
+//	 ^                                          |    |
+//	 |                            Stored        |    | Identified
+//	 |<- not stored: taken back --------------- |    | (kept, not looked at)
+//	 |                                          v    v
+//	 |                                     charged  answered
+//	 |                           Identified |            | Stored
+//	 |                                      v            v
+//	 |                                     the outcome is looked at
+//	 |   10 s without an answer                 |
+//	 |   (storing, charged, answered):          |
+//	 |   unknown                                |
+//	 |                                          v
+//	 +-- access.granted (known, may open now): wrong = 0, strike
+//	 +-- attempt.taken-back (known, may not; damaged; key; epoch)
+//	 +-- attempt.unknown: wrong + 1, guesses + 1 --at a limit--> lockout
+//
+// A start that finds a charge counts it as unknown (attempt.interrupted).
+//
+//	open to PIN --limit of wrong PINs, limit of guesses, tamper, journal lost--> lockout
+//	lockout --a card that may open now, a remote unlock: wrong = 0--> open to PIN
+//
+// The strike:
+//
+//	off --grant, exit button, remote unlock--> pulse --its end, door opened--> off
+//	off, pulse --hold--> held --its end, release, tamper--> off (or pulse)
+//	a start with a hold --clock trusted, before its end--> held
+//
+// Records:
+//
+//	stored --Stored with a fault, a charge not stored in 10 s--> not stored
+//	not stored --a batch that began with journal.resumed is stored--> stored
+type Reader struct {
+	id, version, fingerprint string
+
+	policy  Policy
+	durable Durable
+
+	clock   time.Duration // the newest Now.Monotonic
+	trusted bool          // Now.Trusted with it
+	began   time.Duration // the first
+	before  uint64        // Durable.Running then
+
+	attempt attempt
+	card    card
+	enrol   enrolment
+	strike  strike
+	door    door
+	tamper  bool
+	notice  notice
+	blink   time.Duration // until when the reader shows which one it is; 0: it does not
+
+	journal   journal
+	health    [subjects]Condition
+	faults    [subjects]string
+	held      Held // by the cache
+	behind    bool
+	collapsed collapsed
+	commands  commands
+
+	view  View  // as last shown
+	state State // as last reported
+}
+
+// Start is what a reader begins with, besides its durable state.
+type Start struct {
+	Reader      string      // its id
+	Version     string      // of the program
+	Fingerprint string      // of its request for adoption
+	Site        wire.SiteID // that has adopted it; zero: none yet
+	Policy      Policy      // in force; the zero value: none
+	Held        Held        // what the cache has
+
+	// NewJournal says that the reader never had a journal: it is about to be
+	// adopted for the first time. Any other journal that does not say how it
+	// began (Durable.Began) follows one that is lost, and brings a lockout.
+	NewJournal bool
+	// JournalFault says what was wrong with a journal that was set aside.
+	JournalFault string
+}
+
+// New returns the reader that goes on from the fold of its journal, and its
+// first actions, which always begin with an Append. A journal that was set
+// aside is given as the zero Durable.
+//
+// Inputs and health are not known yet: send them as events.
+func New(durable Durable, start Start, now Now) (Reader, []Action) {
+	r := Reader{
+		id: clip(start.Reader), version: clip(start.Version), fingerprint: clip(start.Fingerprint),
+		policy: start.Policy, durable: durable, held: start.Held,
+		clock: now.Monotonic, began: now.Monotonic, before: durable.Running,
+	}
+	t := turn{Reader: &r, now: now}
+	t.record(wire.Record{Kind: wire.ReaderStarted, Version: r.version})
+	t.openJournal(start)
+	if durable.Pending != 0 {
+		t.miss(wire.Record{Kind: wire.AttemptInterrupted, Seq: durable.Pending})
+	}
+	t.adopt(start)
+	t.trustClock()
+	if t.durable.HoldRunning != 0 && t.durable.HoldTime == 0 {
+		t.endHold(wire.Record{Reason: string(ReasonRestart)})
+	}
+	t.expire()
+	return r, t.end()
+}
+
+// Step tells the reader of an event and returns what it is to do.
+func (r *Reader) Step(now Now, event Event) []Action {
+	r.clock = max(r.clock, now.Monotonic)
+	t := turn{Reader: r, now: now}
+	t.trustClock()
+	t.expire()
+	switch e := event.(type) {
+	case Presented:
+		t.presented(e.Kind)
+	case Identified:
+		t.identified(e)
+	case Stored:
+		t.stored(e)
+	case Input:
+		t.input(e)
+	case Command:
+		t.command(e.Command)
+	case Policy:
+		t.takePolicy(e)
+	case Refused:
+		t.refused(e)
+	case Health:
+		t.healthIs(e)
+	case Tick:
+	}
+	return t.end()
+}
+
+// Deadline returns the Now.Monotonic at which Step wants its next event, a Tick
+// if there is no other; false if time alone changes nothing.
+func (r *Reader) Deadline() (at time.Duration, ok bool) {
+	for _, end := range []time.Duration{
+		r.attempt.deadline, r.card.deadline, r.enrol.end, r.notice.end, r.blink,
+		r.strike.pulse, r.strike.hold, r.holdRunsOut(), r.doorHeldAt(),
+		r.journal.probeAt(), r.collapsed.end(),
+	} {
+		if end != 0 && (!ok || end < at) {
+			at, ok = end, true
+		}
+	}
+	return at, ok
+}
+
+// Durable returns what the reader must not forget, as it is with every record
+// that it has appended.
+func (r *Reader) Durable() Durable { return r.durable }

@@ -1,0 +1,103 @@
+package device
+
+import (
+	"time"
+
+	"latchkey/sync/wire"
+)
+
+// door is what the inputs tell of the door.
+type door struct {
+	state Door
+	since time.Duration // of an open door: when it opened, or the strike last went off
+	exit  bool          // the exit button is down
+}
+
+func (t *turn) input(e Input) {
+	switch e.Name {
+	case InputExit:
+		if e.Active && !t.door.exit {
+			t.exit()
+		}
+		t.door.exit = e.Active
+	case InputDoor:
+		if e.Active {
+			t.opened()
+		} else {
+			t.closed()
+		}
+	case InputTamper:
+		t.tampered(e.Active)
+	}
+}
+
+// opened judges an opening. A door that is open when the reader starts was not
+// forced as far as anyone can tell.
+func (t *turn) opened() {
+	before := t.door.state
+	if before != DoorUnknown && before != DoorClosed {
+		return
+	}
+	t.door.state, t.door.since = DoorOpen, t.clock
+	t.note(wire.Record{Kind: wire.DoorOpened})
+	if before == DoorClosed && t.strike.grace == 0 {
+		t.door.state = DoorForced
+		t.note(wire.Record{Kind: wire.DoorForced})
+	}
+	if p := t.policy.policy; p != nil && p.ReleaseOnOpen && t.strike.pulse != 0 && t.strike.hold == 0 {
+		t.release()
+	}
+}
+
+func (t *turn) closed() {
+	if t.door.state != DoorUnknown && t.door.state != DoorClosed {
+		t.note(wire.Record{Kind: wire.DoorClosed})
+	}
+	t.door.state, t.door.since = DoorClosed, 0
+}
+
+// letThrough counts the time that a door is held open from when the strike
+// went off.
+func (t *turn) letThrough(off time.Duration) {
+	if t.door.state == DoorOpen {
+		t.door.since = max(t.door.since, off)
+	}
+}
+
+// doorHeldAt returns when an open door will have been held open for too long;
+// 0: never, or not while the strike is on.
+func (r *Reader) doorHeldAt() time.Duration {
+	p := r.policy.policy
+	if r.door.state != DoorOpen || r.strike.on() || p == nil || p.HeldAfter == 0 {
+		return 0
+	}
+	return r.door.since + time.Duration(p.HeldAfter)*time.Second
+}
+
+func (t *turn) expireDoor() {
+	if !t.over(t.doorHeldAt()) {
+		return
+	}
+	t.door.state = DoorHeld
+	t.note(wire.Record{Kind: wire.DoorHeld, Seconds: uint32((t.clock - t.door.since) / time.Second)})
+}
+
+// tampered takes note that the housing was opened or closed. Opening it locks
+// PIN entry out, where the policy does not say otherwise, and ends a hold.
+func (t *turn) tampered(open bool) {
+	if open == t.tamper {
+		return
+	}
+	t.tamper = open
+	if !open {
+		t.record(wire.Record{Kind: wire.TamperEnded})
+		return
+	}
+	if p := t.policy.policy; p == nil || p.TamperPauses {
+		t.lock(wire.CauseTamper)
+	}
+	t.record(wire.Record{Kind: wire.TamperStarted})
+	if t.durable.HoldRunning != 0 {
+		t.endHold(wire.Record{Reason: string(ReasonTamper)})
+	}
+}

@@ -1,0 +1,73 @@
+package device
+
+import (
+	"time"
+
+	"latchkey/sync/wire"
+)
+
+const (
+	enrolFor = 30 * time.Second // the wait for a card
+	saidFor  = 2 * time.Second  // Denied, Enrolled
+)
+
+// enrolment is a command's wish for the next card. That card opens nothing.
+type enrolment struct {
+	state   enrolState
+	command wire.CommandID
+	who     string
+	start   time.Duration
+	end     time.Duration // of waiting; 0 else
+}
+
+type enrolState uint8
+
+const (
+	enrolIdle    enrolState = iota
+	enrolWaiting            // for a card, until end
+	enrolReading            // a card is on its way to the controller, card.deadline
+)
+
+// startEnrolment waits for a card; a newer wish takes the place of an older
+// one that still waits.
+func (t *turn) startEnrolment(c wire.Command) {
+	switch t.enrol.state {
+	case enrolReading:
+		t.refuseCommand(c, string(ReasonPending))
+		return
+	case enrolWaiting:
+		t.refuseEnrolment(ReasonNoCard)
+	}
+	t.enrol = enrolment{state: enrolWaiting, command: c.ID, who: c.By, start: t.clock, end: t.clock + enrolFor}
+	t.notice = notice{}
+}
+
+// enrolled ends an enrolment with the worker's answer.
+func (t *turn) enrolled(outcome Outcome) {
+	if outcome != Enrolled {
+		t.refuseEnrolment(failure(outcome))
+		return
+	}
+	t.commandDone(t.enrol.order())
+	t.enrol = enrolment{}
+	t.notice = notice{screen: ScreenEnrolled, start: t.clock, end: t.clock + saidFor}
+}
+
+func (t *turn) refuseEnrolment(reason Reason) {
+	t.refuseCommand(t.enrol.order(), string(reason))
+	if t.enrol.state == enrolReading {
+		t.deny(reason)
+	}
+	t.enrol = enrolment{}
+}
+
+func (t *turn) expireEnrolment() {
+	if t.over(t.enrol.end) {
+		t.refuseEnrolment(ReasonNoCard)
+	}
+}
+
+// order returns the command that wishes for the card.
+func (e enrolment) order() wire.Command {
+	return wire.Command{ID: e.command, Order: wire.Enrol, By: e.who}
+}

@@ -1,0 +1,110 @@
+package device
+
+import "latchkey/sync/wire"
+
+// healthIs takes note of how a part of the reader is, and records a change
+// once.
+func (t *turn) healthIs(e Health) {
+	if e.Subject >= subjects || e.Condition == NotKnown || e.Condition > Forked {
+		return
+	}
+	if e.Subject == SubjectCache && e.Condition != Forked {
+		t.holds(e.Held)
+	}
+	text := clip(e.Text)
+	if e.Condition == Good {
+		text = ""
+	}
+	before := t.health[e.Subject]
+	if e.Condition == before && text == t.faults[e.Subject] {
+		return
+	}
+	t.health[e.Subject], t.faults[e.Subject] = e.Condition, text
+	if before == NotKnown && e.Condition == Good && e.Subject != SubjectLink {
+		return
+	}
+	t.note(healthRecord(e, text))
+}
+
+// healthRecord returns the record of a change.
+func healthRecord(e Health, text string) wire.Record {
+	switch {
+	case e.Subject == SubjectLink && e.Condition == Good:
+		return wire.Record{Kind: wire.LinkUp}
+	case e.Subject == SubjectLink:
+		return wire.Record{Kind: wire.LinkDown, Text: text}
+	case e.Subject == SubjectCache && e.Condition == Forked:
+		return wire.Record{Kind: wire.LogForked, Epoch: e.Held.Epoch, Revision: e.Held.Revision, Hash: e.Held.Hash, Text: text}
+	case e.Subject == SubjectCache && e.Condition != Good:
+		return wire.Record{Kind: wire.CacheDamaged, Text: text}
+	case e.Condition == Good:
+		text = "ok"
+	case text == "":
+		text = "failed"
+	}
+	return wire.Record{Kind: wire.HealthChanged, Subject: e.Subject.String(), Text: text}
+}
+
+// holds takes note of what the cache has. A place above all that were ever
+// applied is recorded, one below them is damage.
+func (t *turn) holds(held Held) {
+	t.held = held
+	highest := t.durable.Held()
+	if held.above(highest) || held != highest && !highest.above(held) {
+		t.record(wire.Record{Kind: wire.CredentialsApplied, Epoch: held.Epoch, Revision: held.Revision, Hash: held.Hash})
+	}
+	t.compare()
+}
+
+// compare records once that credentials or policy are older than what was once
+// held, and that they no longer are.
+func (t *turn) compare() {
+	behind := t.durable.Held().above(t.held)
+	if p := t.policy.policy; p != nil && p.Revision < t.durable.PolicyRevision {
+		behind = true
+	}
+	if behind == t.behind {
+		return
+	}
+	t.behind = behind
+	if !behind {
+		t.note(wire.Record{Kind: wire.HealthChanged, Subject: SubjectCache.String(), Text: "no longer behind"})
+		return
+	}
+	r := wire.Record{Kind: wire.CacheBehind, Epoch: t.held.Epoch, Revision: t.held.Revision}
+	if p := t.policy.policy; p != nil {
+		r.PolicyRevision = p.Revision
+	}
+	t.note(r)
+}
+
+// takePolicy puts a policy in force.
+func (t *turn) takePolicy(p Policy) {
+	if p.policy == nil || t.policy.policy != nil && p.policy.Revision <= t.policy.policy.Revision {
+		return
+	}
+	t.policy = p
+	t.applied()
+	t.compare()
+}
+
+// applied records a policy that is above all that were ever in force.
+func (t *turn) applied() {
+	if p := t.policy.policy; p != nil && p.Revision > t.durable.PolicyRevision {
+		t.record(wire.Record{Kind: wire.PolicyApplied, PolicyRevision: p.Revision})
+	}
+}
+
+// adopt compares what a start found with the durable state. Another site than
+// the one that the journal knows has adopted the reader.
+func (t *turn) adopt(start Start) {
+	if start.Site != t.durable.Site {
+		r := wire.Record{Kind: wire.Adopted, Site: start.Site, Epoch: start.Held.Epoch, Revision: start.Held.Revision, Hash: start.Held.Hash}
+		if p := t.policy.policy; p != nil {
+			r.PolicyRevision = p.Revision
+		}
+		t.record(r)
+	}
+	t.applied()
+	t.holds(start.Held)
+}

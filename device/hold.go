@@ -1,0 +1,79 @@
+package device
+
+import (
+	"time"
+
+	"latchkey/sync/wire"
+)
+
+// A hold is durable: it goes on after a restart, but not past its end by the
+// wall clock, and so not before that clock is trusted. Until then it waits and
+// the door stays shut. A hold whose end by the wall clock was never known ends
+// with the restart.
+
+// holdWaits says that a hold of an earlier start has not been resumed yet.
+func (r *Reader) holdWaits() bool { return r.durable.HoldRunning != 0 && r.strike.hold == 0 }
+
+// startHold holds the door open; the later end of two holds wins.
+func (t *turn) startHold(c wire.Command) {
+	if t.holdWaits() {
+		t.endHold(wire.Record{Reason: string(ReasonRestart)})
+	}
+	t.record(wire.Record{Kind: wire.HoldStarted, Seconds: c.Seconds, Command: c.ID, Who: c.By})
+	t.holdUntil(max(t.strike.hold, t.clock+time.Duration(c.Seconds)*time.Second))
+}
+
+// endHold ends a hold and releases the strike; r says why.
+func (t *turn) endHold(r wire.Record) {
+	r.Kind = wire.HoldEnded
+	t.record(r)
+	if t.strike.hold != 0 {
+		t.release()
+	}
+}
+
+// expireHold ends a hold whose time is over, which the relay does by itself,
+// and resumes one that waits once its end is known.
+func (t *turn) expireHold() {
+	over := wire.Record{Reason: string(ReasonOver)}
+	if t.over(t.strike.hold) {
+		t.letThrough(t.strike.hold)
+		t.strike.hold = 0
+		t.endHold(over)
+		return
+	}
+	if !t.holdWaits() {
+		return
+	}
+	left := t.holdLeft()
+	if t.trusted {
+		left = min(left, time.UnixMilli(t.durable.HoldTime).Sub(t.now.Wall))
+	}
+	switch {
+	case left <= 0:
+		t.endHold(over)
+	case t.trusted && t.policy.policy != nil:
+		t.holdUntil(t.clock + left)
+	}
+}
+
+// holdLeft returns how long a hold can last by the reader's running time.
+func (r *Reader) holdLeft() time.Duration {
+	running := r.running()
+	if r.durable.HoldRunning <= running {
+		return 0
+	}
+	return time.Duration(min(r.durable.HoldRunning-running, maxHold)) * time.Millisecond
+}
+
+// maxHold bounds a hold, in milliseconds.
+const maxHold = 24 * 60 * 60 * 1000
+
+// holdRunsOut returns when a hold that waits is over at the latest; 0: none
+// waits.
+func (r *Reader) holdRunsOut() time.Duration {
+	if !r.holdWaits() {
+		return 0
+	}
+	return r.clock + max(r.holdLeft(), time.Millisecond)
+}

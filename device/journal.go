@@ -1,0 +1,95 @@
+package device
+
+import (
+	"time"
+
+	"latchkey/sync/wire"
+)
+
+// probeEvery is how often a journal that does not store is tried again.
+const probeEvery = 10 * time.Second
+
+// journal is how appending goes. While records are not stored, each append
+// begins with journal.resumed, which carries the whole durable state: once such
+// a one is stored, the disk has again what the reader knows, and nothing that
+// was lost in between can bring it back to an older state.
+type journal struct {
+	appended uint64 // batches
+	answered uint64 // the newest batch that was answered
+
+	fault   string        // why records are not stored; "": they are
+	resumed uint64        // the first batch since that begins with journal.resumed
+	lost    uint64        // batches that were not stored
+	probe   time.Duration // when to try again
+	probing uint64        // the newest batch that only tries
+}
+
+// stored takes the journal's answer to a batch.
+func (t *turn) stored(e Stored) {
+	if e.Batch <= t.journal.answered || e.Batch > t.journal.appended {
+		return
+	}
+	t.journal.answered = e.Batch
+	if e.Fault != "" {
+		if e.Batch != t.journal.probing {
+			t.journal.lost++
+		}
+		t.unstored(clip(e.Fault))
+	} else if t.journal.fault != "" && e.Batch >= t.journal.resumed {
+		t.journal.fault, t.journal.lost, t.journal.probe = "", 0, 0
+	}
+	if t.attempt.state != attemptIdle && t.attempt.batch == e.Batch {
+		t.charged(e.Fault)
+	}
+}
+
+// unstored takes note that records are not stored.
+func (t *turn) unstored(fault string) {
+	t.journal.fault = fault
+	t.journal.resumed = t.journal.appended + 1
+	if len(t.records) > 0 {
+		t.journal.resumed++
+	}
+	t.journal.probe = t.clock + probeEvery
+}
+
+// resumedRecord opens an append while records are not stored.
+func (t *turn) resumedRecord() wire.Record {
+	return wire.Record{Kind: wire.JournalResumed, State: t.durable.Encode(), Text: t.journal.fault, Count: t.journal.lost}
+}
+
+// probeAt returns when to try again; 0: not, or not before the last try is
+// answered.
+func (j journal) probeAt() time.Duration {
+	if j.fault == "" || j.answered != j.appended {
+		return 0
+	}
+	return j.probe
+}
+
+func (t *turn) probeJournal() {
+	if !t.over(t.journal.probeAt()) || len(t.records) > 0 {
+		return
+	}
+	t.add(t.resumedRecord())
+	t.journal.probing = t.journal.appended + 1
+	t.journal.probe = t.clock + probeEvery
+}
+
+// openJournal records how a new journal began. One that follows a lost one
+// brings a lockout, which comes first: an append of which a power cut leaves
+// only a part is a journal that does not say how it began, again.
+func (t *turn) openJournal(start Start) {
+	if t.durable.Began {
+		return
+	}
+	r := wire.Record{Kind: wire.JournalBegan, Reason: string(ReasonNew)}
+	if !start.NewJournal {
+		t.lock(wire.CauseJournal)
+		r.Reason = clip(start.JournalFault)
+		if r.Reason == "" {
+			r.Reason = "there was none"
+		}
+	}
+	t.record(r)
+}

@@ -1,0 +1,107 @@
+package device
+
+import (
+	"time"
+
+	"latchkey/sync/wire"
+)
+
+const (
+	// exitPulse is how long the exit button opens while no policy says.
+	exitPulse = 5 * time.Second
+
+	// grace is how long after the strike has gone off an opening still counts
+	// as let through: a hand was on the door already.
+	grace = 3 * time.Second
+)
+
+// strike is what the reader has asked of the relay.
+type strike struct {
+	pulse time.Duration // end of the pulses so far; 0: none
+	hold  time.Duration // end of the hold; 0: none
+	grace time.Duration // until when the door may be opened; 0: it may not
+}
+
+func (s strike) on() bool { return s.pulse != 0 || s.hold != 0 }
+
+// pulseFor turns the strike on for a while.
+func (t *turn) pulseFor(length time.Duration) {
+	t.strikes = append(t.strikes, Strike{length})
+	t.strike.pulse = max(t.strike.pulse, t.clock+length)
+	t.strike.grace = max(t.strike.grace, t.strike.pulse+grace)
+}
+
+// holdUntil turns the strike on for a hold.
+func (t *turn) holdUntil(end time.Duration) {
+	t.strikes = append(t.strikes, Strike{end - t.clock})
+	t.strike.hold = end
+	t.strike.grace = max(t.strike.grace, end+grace)
+}
+
+// release turns the strike off, whatever it was on for.
+func (t *turn) release() {
+	t.strikes = append(t.strikes, Strike{0})
+	t.strike = strike{grace: t.clock + grace}
+	t.letThrough(t.clock)
+	if t.notice.screen == ScreenGranted {
+		t.notice = notice{}
+	}
+}
+
+// expireStrike takes note that a pulse is over: the relay ends it by itself.
+func (t *turn) expireStrike() {
+	if t.over(t.strike.pulse) {
+		t.letThrough(t.strike.pulse)
+		t.strike.pulse = 0
+	}
+	if t.over(t.strike.grace) {
+		t.strike.grace = 0
+	}
+}
+
+// grant opens the door for a credential that may open it now. r says by what.
+func (t *turn) grant(r wire.Record, c *wire.Credential) {
+	pulse := t.policy.pulse(c)
+	r.Kind = wire.AccessGranted
+	r.Credential, r.User = c.ID, c.User
+	r.Seconds = uint32(pulse / time.Second)
+	t.record(r)
+	t.pulseFor(pulse)
+	t.notice = notice{screen: ScreenGranted, name: c.Name, start: t.clock, end: t.clock + pulse}
+}
+
+// unlock opens the door for a remote unlock, and ends a lockout.
+func (t *turn) unlock(c wire.Command) {
+	pulse := time.Duration(t.policy.policy.Unlock) * time.Second
+	t.record(wire.Record{Kind: wire.AccessGranted, By: byRemote, Command: c.ID, Who: c.By, Seconds: uint32(pulse / time.Second)})
+	t.clearLockout(wire.Record{By: byRemote, Command: c.ID, Who: c.By})
+	t.pulseFor(pulse)
+	t.notice = notice{screen: ScreenGranted, start: t.clock, end: t.clock + pulse}
+}
+
+// exit opens the door for the exit button. It works without a policy.
+func (t *turn) exit() {
+	if reason := t.exitReason(); reason != "" {
+		t.note(wire.Record{Kind: wire.ExitPressed, Reason: string(reason)})
+		return
+	}
+	pulse := exitPulse
+	if p := t.policy.policy; p != nil {
+		pulse = time.Duration(p.Unlock) * time.Second
+	}
+	t.note(wire.Record{Kind: wire.ExitPressed, Seconds: uint32(pulse / time.Second)})
+	t.pulseFor(pulse)
+}
+
+// exitReason says why the exit button does not open; "" if it does.
+func (r *Reader) exitReason() Reason {
+	switch policy := r.policy.policy; {
+	case policy == nil:
+		return ""
+	case r.tamper && policy.TamperStopsExit:
+		return ReasonTamper
+	case r.journal.fault != "" && !policy.ExitUnstored:
+		return ReasonUnstored
+	}
+	return ""
+}

@@ -1,0 +1,115 @@
+package device
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"latchkey/sync/wire"
+)
+
+// turn is one call of Step: the reader, the time, and what it has decided so
+// far.
+type turn struct {
+	*Reader
+	now Now
+
+	records    []wire.Record
+	identifies []Identify
+	forgets    []Forget
+	strikes    []Strike
+}
+
+// record takes a record into the durable state and into this turn's append.
+func (t *turn) record(r wire.Record) {
+	if len(t.records) == 0 && t.journal.fault != "" {
+		t.add(t.resumedRecord())
+	}
+	t.add(r)
+}
+
+func (t *turn) add(r wire.Record) {
+	r.Time = t.now.Wall.UnixMilli()
+	r.Trusted = t.now.Trusted
+	r.Running = t.running()
+	t.durable.Apply(r)
+	t.records = append(t.records, r)
+}
+
+// running returns the milliseconds the reader has run, all starts together.
+func (r *Reader) running() uint64 {
+	return r.before + uint64((r.clock-r.began)/time.Millisecond)
+}
+
+// expire does what the time alone calls for.
+func (t *turn) expire() {
+	t.expireAttempt()
+	t.expireCard()
+	t.expireEnrolment()
+	t.expireStrike()
+	t.expireHold()
+	t.expireDoor()
+	t.expireCollapsed()
+	t.probeJournal()
+	if t.over(t.blink) {
+		t.blink = 0
+	}
+	if t.over(t.notice.end) {
+		t.notice = notice{}
+	}
+}
+
+// over says that a time was set and has come.
+func (t *turn) over(end time.Duration) bool { return end != 0 && end <= t.clock }
+
+// end returns the turn's actions in their order.
+func (t *turn) end() []Action {
+	var actions []Action
+	if len(t.records) > 0 {
+		t.journal.appended++
+		actions = append(actions, Append{t.journal.appended, t.records})
+	}
+	for _, identify := range t.identifies {
+		actions = append(actions, identify)
+	}
+	for _, forget := range t.forgets {
+		actions = append(actions, forget)
+	}
+	for _, strike := range t.strikes {
+		actions = append(actions, strike)
+	}
+	if view := t.makeView(); view != t.view {
+		t.view = view
+		actions = append(actions, Show{view})
+	}
+	if state := t.makeState(); state != t.state {
+		t.state = state
+		actions = append(actions, Report{state})
+	}
+	return slices.Clip(actions)
+}
+
+// trustClock records that the clock is trusted, or no longer is.
+func (t *turn) trustClock() {
+	if t.now.Trusted == t.trusted {
+		return
+	}
+	t.trusted = t.now.Trusted
+	kind := wire.ClockUntrusted
+	if t.trusted {
+		kind = wire.ClockTrusted
+	}
+	t.record(wire.Record{Kind: kind})
+}
+
+// maxText bounds a text from outside in a record, in bytes.
+const maxText = 200
+
+// clip makes a text from outside fit for a record: short, and valid UTF-8,
+// which alone can be read back.
+func clip(text string) string {
+	if len(text) > maxText {
+		text = text[:maxText]
+	}
+	return strings.ToValidUTF8(text, "")
+}
