@@ -23,7 +23,7 @@ const (
 	Adopted            RecordKind = "reader.adopted"      // by a site: Site, Epoch, Revision, PolicyRevision
 	ReaderStarted      RecordKind = "reader.started"      // Version
 	JournalBegan       RecordKind = "journal.began"       // Reason "new", or what was wrong with the one set aside
-	JournalResumed     RecordKind = "journal.resumed"     // stored again after Count records were not: State is the fold so far
+	JournalResumed     RecordKind = "journal.resumed"     // stored again after Count appends were not, for Text: State is the fold so far
 	ClockTrusted       RecordKind = "clock.trusted"       //
 	ClockUntrusted     RecordKind = "clock.untrusted"     //
 
