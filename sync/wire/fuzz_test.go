@@ -1,0 +1,126 @@
+package wire
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+// fuzz checks of one decoder that it never panics, and that what it accepts is
+// the encoding of what it returns.
+func fuzz(f *testing.F, kind string) {
+	for name, b := range payloads(f) {
+		f.Add(b)
+		if strings.HasPrefix(name, kind) {
+			for i := range b {
+				changed := bytes.Clone(b)
+				changed[i] ^= 0x21
+				f.Add(changed)
+			}
+		}
+	}
+	parse := parsers[kind]
+	f.Fuzz(func(t *testing.T, b []byte) {
+		message, err := parse(bytes.Clone(b))
+		if err != nil {
+			return
+		}
+		if again := Marshal(message); !bytes.Equal(again, b) {
+			t.Errorf("%x was read as %x", b, again)
+		}
+	})
+}
+
+func FuzzCredential(f *testing.F) { fuzz(f, "credential") }
+func FuzzChange(f *testing.F)     { fuzz(f, "change") }
+func FuzzDelta(f *testing.F)      { fuzz(f, "delta") }
+func FuzzManifest(f *testing.F)   { fuzz(f, "manifest") }
+func FuzzPolicy(f *testing.F)     { fuzz(f, "policy") }
+func FuzzCommand(f *testing.F)    { fuzz(f, "command") }
+func FuzzRecord(f *testing.F)     { fuzz(f, "record") }
+func FuzzRequest(f *testing.F)    { fuzz(f, "request") }
+func FuzzSealed(f *testing.F)     { fuzz(f, "sealed") }
+
+// FuzzChunk also looks into the chunks that it can read.
+func FuzzChunk(f *testing.F) {
+	for _, b := range payloads(f) {
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		chunk, err := ParseChunk(b)
+		if err != nil {
+			return
+		}
+		if again := Marshal(chunk); !bytes.Equal(again, b) {
+			t.Errorf("%x was read as %x", b, again)
+		}
+		for i := range chunk.Len() {
+			if at, found := chunk.Find(chunk.Tag(i)); !found || at != i {
+				t.Errorf("tag %d is found at %d, %t", i, at, found)
+			}
+			if c, err := chunk.Credential(i); err == nil && c.Check() != nil {
+				t.Errorf("credential %d is returned though it is refused", i)
+			}
+		}
+	})
+}
+
+// FuzzEnvelope reads signed messages, which nothing but the key's owner makes.
+func FuzzEnvelope(f *testing.F) {
+	genuine := map[string]bool{}
+	for name, b := range vectors(f) {
+		f.Add(b)
+		if strings.HasSuffix(name, "signed") {
+			genuine[string(b)] = true
+		}
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		for _, kind := range []Kind{KindManifest, KindDelta, KindPolicy, KindCommand, KindBundle} {
+			payload, err := Open(kind, testSite, b, MaxMessage, publicKey(testController))
+			if err == nil && !genuine[string(b)] {
+				t.Errorf("%s %x passes for signed", kind, b)
+			}
+			if unchecked, unsigned := Payload(kind, b, MaxMessage); err == nil && (unsigned != nil || !bytes.Equal(unchecked, payload)) {
+				t.Errorf("%s: Payload returns %x, Open %x", kind, unchecked, payload)
+			}
+		}
+	})
+}
+
+func FuzzParseRequest(f *testing.F) {
+	for _, b := range vectors(f) {
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if r, fingerprint, err := ParseRequest(b); err == nil && fingerprint != Fingerprint(Marshal(r)) {
+			t.Errorf("%x: fingerprint %s", b, fingerprint)
+		}
+	})
+}
+
+func FuzzOpenBundle(f *testing.F) {
+	request, key := testRequest(f), testSealing(f)
+	for _, b := range payloads(f) {
+		f.Add(b)
+	}
+	stored := payloads(f)["sealed-bundle"]
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if _, err := OpenBundle(b, request, key); err == nil && !bytes.Equal(b, stored) {
+			t.Errorf("%x opens", b)
+		}
+	})
+}
+
+func FuzzNext(f *testing.F) {
+	_, snapshot := testSnapshot(f)
+	f.Add(snapshot)
+	for _, b := range vectors(f) {
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		item, rest, err := Next(b)
+		if err == nil && (len(item) == 0 || !bytes.Equal(append(bytes.Clone(item), rest...), b)) {
+			t.Errorf("%x was split into %x and %x", b, item, rest)
+		}
+	})
+}

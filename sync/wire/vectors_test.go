@@ -1,0 +1,214 @@
+package wire
+
+import (
+	"bytes"
+	"flag"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/fxamacker/cbor/v2"
+)
+
+var update = flag.Bool("update", false, "write the test vectors anew")
+
+const vectorDir = "testdata/vectors"
+
+// vectors are the bytes of each message made of the fixtures. The sealed
+// bundle is not among them: its encryption is different each time.
+func vectors(t testing.TB) map[string][]byte {
+	t.Helper()
+	entries := testCredentials()
+	manifest, snapshot := testSnapshot(t)
+	signedManifest, chunks, err := Next(snapshot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signedDelta, err := testDelta().Sign(testSite, testController)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signedPolicy, err := testPolicy().Sign(testSite, testController)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signedRequest, err := testRequest(t).Sign(testReader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := testPolicy()
+	*plain = DefaultPolicy(plain.Reader, plain.Door)
+	plain.Revision = 1
+	least := Record{Number: 1, Kind: JournalBegan}
+	return map[string][]byte{
+		"credential":            Marshal(&entries[1].Credential),
+		"credential-plain":      Marshal(&entries[0].Credential),
+		"change":                Marshal(Change{Tag: entries[1].Tag, Credential: &entries[1].Credential}),
+		"change-removed":        Marshal(Change{Tag: entries[1].Tag}),
+		"delta":                 Marshal(testDelta()),
+		"delta-signed":          signedDelta,
+		"delta-signed-external": external(KindDelta, testSite),
+		"manifest":              Marshal(manifest),
+		"manifest-signed":       signedManifest,
+		"chunk":                 chunks,
+		"policy":                Marshal(testPolicy()),
+		"policy-plain":          Marshal(plain),
+		"policy-signed":         signedPolicy,
+		"command":               Marshal(testCommand()),
+		"command-signed":        mustSign(t, KindCommand, Marshal(testCommand())),
+		"record":                Marshal(testRecord()),
+		"record-least":          Marshal(&least),
+		"request":               Marshal(testRequest(t)),
+		"request-signed":        signedRequest,
+	}
+}
+
+func TestEachMessageHasTheBytesOfItsVector(t *testing.T) {
+	for name, b := range vectors(t) {
+		compareVector(t, name, b)
+	}
+}
+
+// compareVector compares b with the file of a name, and its diagnostic
+// notation (RFC 8949 §8) with the one beside it.
+func compareVector(t *testing.T, name string, b []byte) {
+	t.Helper()
+	notation, err := cbor.DiagOptions{ByteStringText: false}.DiagMode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	diagnostic, err := notation.Diagnose(b)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	for file, content := range map[string][]byte{name + ".cbor": b, name + ".diag": []byte(diagnostic + "\n")} {
+		path := filepath.Join(vectorDir, file)
+		if *update {
+			if err := os.WriteFile(path, content, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if stored, err := os.ReadFile(path); err != nil {
+			t.Error(err)
+		} else if !bytes.Equal(stored, content) {
+			t.Errorf("%s\nhas  %x\nwant %x", file, content, stored)
+		}
+	}
+}
+
+func TestEachVectorFileIsCompared(t *testing.T) {
+	made := vectors(t)
+	made["sealed-bundle"] = nil
+	files, err := os.ReadDir(vectorDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) != 2*len(made) {
+		t.Errorf("%d files for %d vectors", len(files), len(made))
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(file.Name(), filepath.Ext(file.Name()))
+		if _, found := made[name]; !found {
+			t.Errorf("%s belongs to no vector", file.Name())
+		}
+	}
+}
+
+func TestTheStoredBundleOpens(t *testing.T) {
+	want := testBundle(t)
+	sealed, err := os.ReadFile(filepath.Join(vectorDir, "sealed-bundle.cbor"))
+	if err != nil && !(*update && os.IsNotExist(err)) {
+		t.Fatal(err)
+	}
+	got, err := OpenBundle(sealed, testRequest(t), testSealing(t))
+	want.Request, want.Controller = Sum(Marshal(testRequest(t))), [32]byte(publicKey(testController))
+	if *update && (err != nil || !reflect.DeepEqual(got, want)) {
+		if sealed, err = SealBundle(want, testRequest(t), testController); err != nil {
+			t.Fatal(err)
+		}
+		got, err = OpenBundle(sealed, testRequest(t), testSealing(t))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("opened\n%+v, want\n%+v", got, want)
+	}
+	compareVector(t, "sealed-bundle", sealed)
+}
+
+// parsed decodes the vector of a name with the function for it and returns
+// the message.
+func parsed(t testing.TB, name string, b []byte) any {
+	t.Helper()
+	message, err := parsers[strings.Split(name, "-")[0]](b)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return message
+}
+
+// parsers decode the payload of each kind of message.
+var parsers = map[string]func([]byte) (any, error){
+	"credential": func(b []byte) (any, error) {
+		var c Credential
+		if err := Unmarshal(b, MaxChunk, &c); err != nil {
+			return nil, err
+		}
+		return &c, c.Check()
+	},
+	"change": func(b []byte) (any, error) {
+		var c Change
+		return &c, Unmarshal(b, MaxDelta, &c)
+	},
+	"delta":    func(b []byte) (any, error) { return ParseDelta(b) },
+	"manifest": func(b []byte) (any, error) { return ParseManifest(b) },
+	"chunk":    func(b []byte) (any, error) { return ParseChunk(b) },
+	"policy":   func(b []byte) (any, error) { return ParsePolicy(b) },
+	"command":  func(b []byte) (any, error) { return ParseCommand(b) },
+	"record":   func(b []byte) (any, error) { return ParseRecord(b) },
+	"request": func(b []byte) (any, error) {
+		var r Request
+		return &r, Unmarshal(b, MaxMessage, &r)
+	},
+	"sealed": func(b []byte) (any, error) {
+		var s sealed
+		return &s, Unmarshal(b, MaxBundle, &s)
+	},
+}
+
+func TestEachVectorReadsBackAsWhatItWasMadeOf(t *testing.T) {
+	made := map[string]any{
+		"credential": &testCredentials()[1].Credential,
+		"delta":      testDelta(),
+		"policy":     testPolicy(),
+		"command":    testCommand(),
+		"record":     testRecord(),
+		"request":    testRequest(t),
+	}
+	for name, want := range made {
+		if got := parsed(t, name, Marshal(want)); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %+v, want %+v", name, got, want)
+		}
+	}
+}
+
+// payloads are the vectors that a parser reads.
+func payloads(t testing.TB) map[string][]byte {
+	t.Helper()
+	all := vectors(t)
+	for name := range all {
+		if strings.Contains(name, "signed") {
+			delete(all, name)
+		}
+	}
+	sealed, err := fs.ReadFile(os.DirFS(vectorDir), "sealed-bundle.cbor")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all["sealed-bundle"] = sealed
+	return all
+}
