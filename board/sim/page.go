@@ -1,0 +1,351 @@
+package sim
+
+import (
+	"bytes"
+	"embed"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"image"
+	"image/png"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+// Page is what the program knows and the board does not. The functions may be
+// nil; they are called often, from any goroutine, and return at once.
+type Page struct {
+	Name     string          // of the door
+	Cards    []PageCard      // cards that lie ready
+	Controls func() any      // what can be touched now: marshalled, the answer of GET /api/controls
+	Records  func() []string // the newest records, one a line, oldest first
+}
+
+// PageCard is a card with what is printed on it.
+type PageCard struct {
+	Name string
+	Card Card
+}
+
+// ParseUID reads a card's identifier: 4, 7 or 10 bytes in hex, which may stand
+// apart by spaces or colons.
+func ParseUID(s string) ([]byte, error) {
+	uid, err := hex.DecodeString(strings.NewReplacer(" ", "", ":", "").Replace(s))
+	if err != nil || len(uid) != 4 && len(uid) != 7 && len(uid) != 10 {
+		return nil, fmt.Errorf("uid %.40q: it must be 4, 7 or 10 bytes in hex, as 04a1b2c3d4e580", s)
+	}
+	return uid, nil
+}
+
+//go:embed page
+var files embed.FS
+
+// maxBody bounds what a call may send.
+const maxBody = 4096
+
+// maxStreams bounds how many browsers follow the board at a time.
+const maxStreams = 16
+
+// page serves one board.
+type page struct {
+	Page
+	board   *Board
+	streams chan struct{}
+
+	mu   sync.Mutex
+	card string // the identifier of the card that a call put there, in hex
+}
+
+// call is one handler: it answers by itself, or returns an error for answer.
+type call func(w http.ResponseWriter, r *http.Request) error
+
+// Handler serves the board's page and its calls. It answers only requests that
+// came to a loopback name, and calls only if this very page made them, or no
+// browser: another site that is open in the same browser reaches nothing here.
+//
+//	GET  /                 the page
+//	GET  /api/screen.png   what a viewer sees
+//	GET  /api/controls     what can be touched
+//	POST /api/touch        {"x":120,"y":300,"down":true}; x, y not needed to lift
+//	PUT  /api/card         {"uid":"04a1b2c3d4e580"}
+//	DELETE /api/card
+//	GET  /api/lines        {"strike":false,…}
+//	PUT  /api/lines/NAME   {"active":true}
+//	GET  /api/stream       WebSocket, see stream
+//
+// Errors are {"error":"…"} with a fitting status.
+func (b *Board) Handler(p Page) http.Handler {
+	h := &page{Page: p, board: b, streams: make(chan struct{}, maxStreams)}
+	mux := http.NewServeMux()
+	for path, calls := range map[string]map[string]call{
+		"/api/screen.png":   {"GET": h.screen},
+		"/api/controls":     {"GET": h.controls},
+		"/api/touch":        {"POST": h.touch},
+		"/api/card":         {"PUT": h.putCard, "DELETE": h.deleteCard},
+		"/api/lines":        {"GET": h.lines},
+		"/api/lines/{name}": {"PUT": h.putLine},
+		"/api/stream":       {"GET": h.stream},
+		"/":                 {"GET": h.file},
+	} {
+		mux.Handle(path, answer(calls))
+	}
+	return guard(mux)
+}
+
+// guard refuses what comes from elsewhere and bounds what comes in.
+func guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		head := w.Header()
+		head.Set("Cache-Control", "no-store")
+		head.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		head.Set("Cross-Origin-Opener-Policy", "same-origin")
+		head.Set("Cross-Origin-Resource-Policy", "same-origin")
+		head.Set("Referrer-Policy", "no-referrer")
+		head.Set("X-Content-Type-Options", "nosniff")
+		// A name that an attacker's DNS points here must not be taken for us.
+		host := r.Host
+		if h, _, err := net.SplitHostPort(host); err == nil {
+			host = h
+		}
+		if !loopback(strings.Trim(host, "[]")) {
+			refuse(w, http.StatusMisdirectedRequest, fmt.Errorf("host %.80q is not this machine", r.Host))
+			return
+		}
+		if strings.HasPrefix(r.URL.Path, "/api/") && foreign(r) {
+			refuse(w, http.StatusForbidden, errors.New("another site's page may not use this board"))
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// foreign tells whether a browser sent the request for a page that is not of
+// this origin. Who sends neither header is no browser.
+func foreign(r *http.Request) bool {
+	site := r.Header.Get("Sec-Fetch-Site")
+	origin := r.Header.Get("Origin")
+	return site != "" && site != "same-origin" && site != "none" ||
+		origin != "" && origin != "http://"+r.Host
+}
+
+// answer picks the call for the method and says what became of it.
+func answer(calls map[string]call) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		method := r.Method
+		if method == http.MethodHead {
+			method = http.MethodGet
+		}
+		c := calls[method]
+		if c == nil {
+			for _, m := range []string{"GET", "POST", "PUT", "DELETE"} {
+				if calls[m] != nil {
+					w.Header().Add("Allow", m)
+				}
+			}
+			refuse(w, http.StatusMethodNotAllowed, fmt.Errorf("%s does not go with %s", r.Method, r.URL.Path))
+			return
+		}
+		err := c(w, r)
+		var wrong badRequest
+		var long *http.MaxBytesError
+		switch {
+		case err == nil:
+		case errors.As(err, &long):
+			refuse(w, http.StatusRequestEntityTooLarge, err)
+		case errors.As(err, &wrong):
+			refuse(w, http.StatusBadRequest, err)
+		case errors.Is(err, fs.ErrNotExist): // ENOENT is one too
+			refuse(w, http.StatusNotFound, err)
+		case errors.Is(err, syscall.EPERM):
+			refuse(w, http.StatusForbidden, err)
+		default:
+			refuse(w, http.StatusServiceUnavailable, err)
+		}
+	})
+}
+
+func refuse(w http.ResponseWriter, status int, err error) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(map[string]string{"error": err.Error()})
+}
+
+// badRequest is a call that was put wrong.
+type badRequest struct{ error }
+
+// decode reads one JSON object, and nothing after it.
+func decode(r *http.Request, v any) error {
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return badRequest{fmt.Errorf("body: %w", err)}
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return badRequest{errors.New("body: more than one JSON object")}
+	}
+	return nil
+}
+
+func reply(w http.ResponseWriter, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, err = w.Write(b)
+	return ignored(err)
+}
+
+// ignored drops the error of an answer that nobody waits for any more.
+func ignored(error) error { return nil }
+
+func (h *page) screen(w http.ResponseWriter, _ *http.Request) error {
+	var b bytes.Buffer
+	if err := png.Encode(&b, h.board.Screen()); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "image/png")
+	_, err := w.Write(b.Bytes())
+	return ignored(err)
+}
+
+// marshalControls is never null.
+func (h *page) marshalControls() (json.RawMessage, error) {
+	if h.Controls == nil {
+		return json.RawMessage("[]"), nil
+	}
+	b, err := json.Marshal(h.Controls())
+	if err == nil && string(b) == "null" {
+		b = json.RawMessage("[]")
+	}
+	return b, err
+}
+
+func (h *page) controls(w http.ResponseWriter, _ *http.Request) error {
+	b, err := h.marshalControls()
+	if err != nil {
+		return err
+	}
+	return reply(w, b)
+}
+
+func (h *page) touch(w http.ResponseWriter, r *http.Request) error {
+	var in struct {
+		X, Y *int
+		Down *bool
+	}
+	if err := decode(r, &in); err != nil {
+		return err
+	}
+	if in.Down == nil {
+		return badRequest{errors.New("body: down is missing")}
+	}
+	if !*in.Down {
+		h.board.Touch(0, 0, false)
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	if in.X == nil || in.Y == nil {
+		return badRequest{errors.New("body: x or y is missing")}
+	}
+	if size := h.size(); !image.Pt(*in.X, *in.Y).In(image.Rectangle{Max: size}) {
+		return badRequest{fmt.Errorf("body: %d,%d is not on the screen of %dx%d", *in.X, *in.Y, size.X, size.Y)}
+	}
+	h.board.Touch(*in.X, *in.Y, true)
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (h *page) putCard(w http.ResponseWriter, r *http.Request) error {
+	var in struct{ UID string }
+	if err := decode(r, &in); err != nil {
+		return err
+	}
+	uid, err := ParseUID(in.UID)
+	if err != nil {
+		return badRequest{err}
+	}
+	if err := h.hold(&Card{UID: uid}); err != nil {
+		return badRequest{err}
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (h *page) deleteCard(w http.ResponseWriter, _ *http.Request) error {
+	w.WriteHeader(http.StatusNoContent)
+	return h.hold(nil)
+}
+
+// hold puts a card on the reader, or takes it away.
+func (h *page) hold(c *Card) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if c == nil {
+		h.card = ""
+		h.board.RemoveCard()
+		return nil
+	}
+	was := h.card
+	// The card that this known kind of tag is: the one on the page, if it is.
+	for _, known := range h.Cards {
+		if bytes.Equal(known.Card.UID, c.UID) {
+			c = &known.Card
+		}
+	}
+	h.card = hex.EncodeToString(c.UID)
+	if err := h.board.PresentCard(*c); err != nil {
+		h.card = was
+		return err
+	}
+	return nil
+}
+
+func (h *page) lines(w http.ResponseWriter, _ *http.Request) error {
+	return reply(w, h.board.Lines())
+}
+
+func (h *page) putLine(w http.ResponseWriter, r *http.Request) error {
+	var in struct{ Active *bool }
+	if err := decode(r, &in); err != nil {
+		return err
+	}
+	if in.Active == nil {
+		return badRequest{errors.New("body: active is missing")}
+	}
+	if err := h.board.SetLine(r.PathValue("name"), *in.Active); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (h *page) file(w http.ResponseWriter, r *http.Request) error {
+	name := strings.TrimPrefix(r.URL.Path, "/")
+	if name == "" {
+		name = "index.html"
+	}
+	b, err := fs.ReadFile(files, "page/"+name)
+	if err != nil {
+		return fmt.Errorf("no page %.80q: %w", r.URL.Path, fs.ErrNotExist)
+	}
+	kind := map[string]string{".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+	dot := strings.LastIndexByte(name, '.')
+	w.Header().Set("Content-Type", kind[name[dot:]]+"; charset=utf-8")
+	_, err = w.Write(b)
+	return ignored(err)
+}
+
+// size is that of the screen as a viewer sees it.
+func (h *page) size() image.Point {
+	h.board.mu.Lock()
+	defer h.board.mu.Unlock()
+	return h.board.panel.viewSize()
+}

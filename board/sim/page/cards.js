@@ -1,0 +1,79 @@
+// Cards: pressed, they are held to the reader for as long, and long enough to
+// be read.
+
+import {call, wait} from './call.js';
+
+const shortest = 900;
+
+const box = document.getElementById('cards');
+const held = document.getElementById('held');
+const form = document.getElementById('other');
+const field = document.getElementById('uid');
+
+const spaced = (uid) => uid.toUpperCase().replace(/..(?=.)/g, '$& ');
+let known = new Map(); // uid -> [name, class]
+let turn = 0; // counts presentations: a later card is not taken away by an earlier one's end
+
+async function hold(uid, until) {
+  const mine = ++turn;
+  const rested = wait(shortest);
+  if (!await call('PUT', '/api/card', {uid})) return;
+  await until;
+  await rested;
+  if (turn === mine) await call('DELETE', '/api/card');
+}
+
+// pressed calls start with a promise of the end, for pointers as for keys.
+export function pressed(button, start) {
+  button.addEventListener('pointerdown', (event) => {
+    if (event.button !== 0) return;
+    button.setPointerCapture(event.pointerId);
+    start(new Promise((end) => {
+      for (const name of ['pointerup', 'pointercancel', 'lostpointercapture']) button.addEventListener(name, end, {once: true});
+    }));
+  });
+  button.addEventListener('click', (event) => event.detail === 0 && start(Promise.resolve()));
+  button.addEventListener('contextmenu', (event) => event.preventDefault());
+}
+
+// lay puts the cards that the board knows on the page.
+export function lay(cards) {
+  known = new Map();
+  box.replaceChildren(...cards.map(({name, uid}, i) => {
+    const colour = `colour-${i % 4}`;
+    known.set(uid, [name, colour]);
+    const card = document.createElement('button');
+    card.type = 'button';
+    card.className = `card ${colour}`;
+    card.dataset.uid = uid;
+    card.setAttribute('aria-label', `Hold ${name || 'card'} to the reader`);
+    face(card, name, uid);
+    pressed(card, (end) => hold(uid, end));
+    return card;
+  }));
+  box.hidden = cards.length === 0;
+}
+
+function face(card, name, uid) {
+  const title = document.createElement('b');
+  title.textContent = name || 'Card';
+  const number = document.createElement('span');
+  number.textContent = spaced(uid);
+  card.replaceChildren(title, number);
+}
+
+// show shows which card lies on the reader; an empty uid is none.
+export function show(uid) {
+  for (const card of box.children) card.classList.toggle('away', card.dataset.uid === uid);
+  held.classList.toggle('shown', uid !== '');
+  if (uid === '') return;
+  const [name, colour] = known.get(uid) ?? ['', 'colour-other'];
+  held.className = `held card shown ${colour}`;
+  face(held, name, uid);
+}
+
+form.addEventListener('submit', (event) => {
+  event.preventDefault();
+  if (field.value.trim() === '') return field.focus();
+  hold(field.value, Promise.resolve());
+});

@@ -1,0 +1,267 @@
+package sim
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"image"
+	"maps"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	frameTime   = 15 * time.Millisecond // at least, between two messages with pixels
+	settleTime  = 100 * time.Millisecond
+	idleTime    = time.Second // records come without a change of the board
+	writeWithin = 10 * time.Second
+	maxQueued   = 256
+)
+
+// stream is one browser that follows the board.
+//
+// It is sent JSON, told apart by its type:
+//
+//	{"type":"board","name":"Front door","width":240,"height":320,"cards":[{"name":"…","uid":"…"}]}   first
+//	{"type":"lines","lines":{"strike":false,…},"backlight":true,"card":"04a1…"}   each change
+//	{"type":"sound","on":true}                                 the buzzer
+//	{"type":"controls","controls":[…]}   as GET /api/controls
+//	{"type":"records","records":["…"]}
+//
+// and binary messages: x, y, width, height of a changed rectangle, each uint16
+// big-endian, and its pixels row by row, four bytes each: red, green, blue, 255.
+//
+// A browser that reads slowly gets fewer and larger rectangles, never a
+// longer queue: the view keeps what changed since the last one. Messages that
+// it could not take are dropped for the state that they led to.
+type stream struct {
+	*page
+	conn *websocket.Conn
+	wake chan struct{} // one place: something for write to do
+
+	mu    sync.Mutex
+	queue []any
+}
+
+func (h *page) stream(w http.ResponseWriter, r *http.Request) error {
+	select {
+	case h.streams <- struct{}{}:
+		defer func() { <-h.streams }()
+	default:
+		return errors.New("too many browsers follow this board")
+	}
+	conn, err := websocket.Accept(w, r, nil) // checks that Origin is this host
+	if err != nil {
+		return nil // Accept has answered
+	}
+	defer conn.CloseNow()
+	s := &stream{page: h, conn: conn, wake: make(chan struct{}, 1)}
+	g, ctx := errgroup.WithContext(conn.CloseRead(r.Context()))
+	g.Go(func() error { return s.observe(ctx) })
+	g.Go(func() error { return s.write(ctx) })
+	g.Wait() // the browser is gone, or the server ends: nothing to report
+	conn.Close(websocket.StatusGoingAway, "")
+	return nil
+}
+
+type boardMessage struct {
+	Type   string        `json:"type"` // board
+	Name   string        `json:"name"`
+	Width  int           `json:"width"`
+	Height int           `json:"height"`
+	Cards  []cardMessage `json:"cards"`
+}
+
+type cardMessage struct {
+	Name string `json:"name"`
+	UID  string `json:"uid"`
+}
+
+type linesMessage struct {
+	Type      string          `json:"type"` // lines
+	Lines     map[string]bool `json:"lines"`
+	Backlight bool            `json:"backlight"`
+	Card      string          `json:"card"` // empty: none
+}
+
+type soundMessage struct {
+	Type string `json:"type"` // sound
+	On   bool   `json:"on"`
+}
+
+type controlsMessage struct {
+	Type     string          `json:"type"` // controls
+	Controls json.RawMessage `json:"controls"`
+}
+
+type recordsMessage struct {
+	Type    string   `json:"type"` // records
+	Records []string `json:"records"`
+}
+
+// observe queues what the lines do, however slow the browser is: a beep is
+// shorter than a frame.
+func (s *stream) observe(ctx context.Context) error {
+	changes, stop := s.board.Watch()
+	defer stop()
+	var last linesMessage
+	for {
+		now := s.linesMessage()
+		beep := now.Lines[lineBuzzer] != last.Lines[lineBuzzer]
+		if beep || !maps.Equal(now.Lines, last.Lines) || now.Backlight != last.Backlight || now.Card != last.Card {
+			s.put(now, beep)
+		}
+		last = now
+		select {
+		case s.wake <- struct{}{}:
+		default:
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-changes:
+		}
+	}
+}
+
+func (s *stream) linesMessage() linesMessage {
+	m := linesMessage{Type: "lines", Lines: s.board.Lines(), Backlight: s.board.Line(lineBacklight)}
+	s.page.mu.Lock()
+	defer s.page.mu.Unlock()
+	m.Card = s.card
+	return m
+}
+
+// put queues the lines, with the sound if that changed. A full queue is
+// dropped: this is the state that it led to.
+func (s *stream) put(now linesMessage, beep bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.queue) >= maxQueued {
+		s.queue, beep = nil, true
+	}
+	s.queue = append(s.queue, now)
+	if beep {
+		s.queue = append(s.queue, soundMessage{"sound", now.Lines[lineBuzzer]})
+	}
+}
+
+func (s *stream) take() []any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	q := s.queue
+	s.queue = nil
+	return q
+}
+
+// write sends what is queued, then the pixels that changed, then controls and
+// records, and waits for more.
+func (s *stream) write(ctx context.Context) error {
+	view := s.board.View()
+	defer view.Close()
+	if err := s.send(ctx, s.hello()); err != nil {
+		return err
+	}
+	var controls, records []byte // as sent last
+	var frame bytes.Buffer
+	look := time.NewTimer(0) // look again although nothing woke us
+	defer look.Stop()
+	for {
+		for _, m := range s.take() {
+			if err := s.send(ctx, m); err != nil {
+				return err
+			}
+		}
+		img, changed := view.Update()
+		if !changed.Empty() {
+			frame.Reset()
+			encodeFrame(&frame, img, changed)
+			if err := s.sendBytes(ctx, websocket.MessageBinary, frame.Bytes()); err != nil {
+				return err
+			}
+		}
+		now, err := s.marshalControls()
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(now, controls) {
+			controls = now
+			if err := s.send(ctx, controlsMessage{"controls", now}); err != nil {
+				return err
+			}
+		}
+		if err := s.sendRecords(ctx, &records); err != nil {
+			return err
+		}
+
+		if !changed.Empty() {
+			// The program tells what can be touched after it has drawn it.
+			look.Reset(settleTime)
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(frameTime):
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.wake:
+		case <-look.C:
+			look.Reset(idleTime)
+		}
+	}
+}
+
+func (s *stream) sendRecords(ctx context.Context, last *[]byte) error {
+	if s.Records == nil {
+		return nil
+	}
+	b, err := json.Marshal(recordsMessage{"records", s.Records()})
+	if err != nil || bytes.Equal(b, *last) {
+		return err
+	}
+	*last = b
+	return s.sendBytes(ctx, websocket.MessageText, b)
+}
+
+// encodeFrame writes the part r of img as a binary message.
+func encodeFrame(to *bytes.Buffer, img *image.RGBA, r image.Rectangle) {
+	for _, v := range []int{r.Min.X, r.Min.Y, r.Dx(), r.Dy()} {
+		to.Write(binary.BigEndian.AppendUint16(nil, uint16(v)))
+	}
+	for y := r.Min.Y; y < r.Max.Y; y++ {
+		row := img.PixOffset(r.Min.X, y)
+		to.Write(img.Pix[row : row+4*r.Dx()])
+	}
+}
+
+func (s *stream) hello() boardMessage {
+	size := s.size()
+	m := boardMessage{Type: "board", Name: s.Name, Width: size.X, Height: size.Y, Cards: []cardMessage{}}
+	for _, c := range s.Cards {
+		m.Cards = append(m.Cards, cardMessage{c.Name, hex.EncodeToString(c.Card.UID)})
+	}
+	return m
+}
+
+func (s *stream) send(ctx context.Context, m any) error {
+	b, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	return s.sendBytes(ctx, websocket.MessageText, b)
+}
+
+func (s *stream) sendBytes(ctx context.Context, kind websocket.MessageType, b []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, writeWithin)
+	defer cancel()
+	return s.conn.Write(ctx, kind, b)
+}
