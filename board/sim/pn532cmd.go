@@ -102,10 +102,13 @@ func (n *pn532) samConfiguration(p []byte) bool {
 	if len(p) < 1 || len(p) > 3 || p[0] < 1 || p[0] > 4 || p[0] == 2 && len(p) < 2 {
 		return false
 	}
-	n.lowVbat = false
-	n.irqOn = len(p) < 3 || p[2] == 0x01
-	n.irq()
-	return n.answer(true, cmdSAMConfiguration)
+	n.after(n.opts.CommandTime, func() {
+		n.lowVbat = false
+		n.irqOn = len(p) < 3 || p[2] == 0x01
+		n.irq()
+		n.finish(n.frame([]byte{cmdSAMConfiguration + 1}))
+	})
+	return true
 }
 
 func (n *pn532) powerDown(p []byte) bool {
