@@ -1,0 +1,139 @@
+package pn532
+
+import (
+	"context"
+	"fmt"
+	"math/bits"
+	"time"
+)
+
+// The first byte of each chip-select window says what it is (UM0701-02 §6.2.5).
+const (
+	opWrite  = 0x01
+	opStatus = 0x02
+	opRead   = 0x03
+)
+
+// tx is one window, full duplex: it sends w and leaves what came back in d.rx.
+// The chip takes the lowest bit first and no Raspberry Pi can send so, hence the
+// reversal of every byte.
+func (d *Dev) tx(w []byte) ([]byte, error) {
+	for i, v := range w {
+		d.txBuf[i] = bits.Reverse8(v)
+	}
+	r := d.rxBuf[:len(w)]
+	err := d.conn.Tx(d.txBuf[:len(w)], r)
+	if err != nil {
+		d.count.errors.Add(1)
+		return nil, fmt.Errorf("pn532: transfer: %w", err)
+	}
+	d.count.transfers.Add(1)
+	for i, v := range r {
+		r[i] = bits.Reverse8(v)
+	}
+	return r, nil
+}
+
+// writeFrame sends a whole frame, whatever it is.
+func (d *Dev) writeFrame(frame []byte) error {
+	d.frame = append(append(d.frame[:0], opWrite), frame...)
+	_, err := d.tx(d.frame)
+	return err
+}
+
+// readBytes reads n bytes behind the op code. The op code's own slot is part of
+// the result: a chip that was left in the middle of a frame puts a byte there.
+func (d *Dev) readBytes(n int) ([]byte, error) {
+	clear(d.idle[:1+n])
+	d.idle[0] = opRead
+	return d.tx(d.idle[:1+n])
+}
+
+// status asks the chip whether a frame waits.
+func (d *Dev) status() (bool, error) {
+	clear(d.idle[:2])
+	d.idle[0] = opStatus
+	r, err := d.tx(d.idle[:2])
+	if err != nil {
+		return false, err
+	}
+	// Bit 0 is the answer; a floating line reads FF.
+	return r[1]&1 == 1 && r[1] != 0xFF, nil
+}
+
+// ready tells whether a frame waits: by the interrupt line, where there is one
+// that works, and always by the status byte before a frame is read, because the
+// line is let go at a moment that no data sheet names.
+func (d *Dev) ready() (bool, error) {
+	if d.irq != nil && !d.irqDead {
+		v, err := d.irq.Value()
+		if err != nil {
+			d.count.errors.Add(1)
+			return false, fmt.Errorf("pn532: interrupt line: %w", err)
+		}
+		if v == 0 {
+			return false, nil
+		}
+	}
+	return d.status()
+}
+
+// waitReady waits until a frame waits: it looks after first and then every step,
+// or, where interrupts are told through Opts.Edge, at an interrupt. It returns
+// errTimeout after limit. d.late says that the first look was too soon, d.waited
+// how long it took.
+func (d *Dev) waitReady(ctx context.Context, first, step, limit time.Duration) error {
+	begin := time.Now()
+	pause, edge := first, d.opts.Edge
+	if d.irqDead {
+		edge = nil
+	}
+	if edge != nil {
+		pause = limit
+	}
+	for d.late = false; ; d.late = true {
+		if err := wait(ctx, edge, pause); err != nil {
+			return err
+		}
+		if ok, err := d.ready(); err != nil || ok {
+			d.waited = time.Since(begin)
+			return err
+		}
+		left := limit - time.Since(begin)
+		if left <= 0 {
+			return d.lastLook()
+		}
+		edge, pause = nil, min(step, left)
+	}
+}
+
+// lastLook asks the chip itself before it is given up: the interrupt line may be
+// what is broken, and is then left alone until the next start.
+func (d *Dev) lastLook() error {
+	if d.irq == nil || d.irqDead {
+		return errTimeout
+	}
+	ok, err := d.status()
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return errTimeout
+	}
+	d.irqDead = true
+	return nil
+}
+
+// wait returns nil after d or at an edge, and ctx's error when it ends first.
+// A nil edge never comes.
+func wait(ctx context.Context, edge <-chan struct{}, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-edge:
+	case <-t.C:
+	}
+	return nil
+}

@@ -1,0 +1,189 @@
+package pn532
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Command codes (UM0701-02 §7).
+const (
+	cmdGetFirmwareVersion  = 0x02
+	cmdSetParameters       = 0x12
+	cmdSAMConfiguration    = 0x14
+	cmdRFConfiguration     = 0x32
+	cmdInListPassiveTarget = 0x4A
+	cmdInRelease           = 0x52
+)
+
+// Status is the error that the chip reports with a response (UM0701-02 §7.1).
+type Status byte
+
+// Statuses that a caller may meet.
+const (
+	StatusTimeout     Status = 0x01 // the card has not answered
+	StatusCRC         Status = 0x02
+	StatusParity      Status = 0x03
+	StatusFraming     Status = 0x05
+	StatusCollision   Status = 0x06
+	StatusOverheating Status = 0x0D
+	StatusParameter   Status = 0x10
+	StatusNotAllowed  Status = 0x27
+	StatusReleased    Status = 0x29
+	StatusCardGone    Status = 0x2B
+	StatusOverCurrent Status = 0x2D
+)
+
+// Error gives the code as the user manual does.
+func (s Status) Error() string { return fmt.Sprintf("pn532: status %02X", byte(s)) }
+
+// statusOf is nil for 00. The two highest bits are flags, not errors.
+func statusOf(b byte) error {
+	if b &= 0x3F; b != 0 {
+		return Status(b)
+	}
+	return nil
+}
+
+// Version is what GetFirmwareVersion says.
+type Version struct {
+	IC       byte // 32 hex: PN532
+	Ver, Rev byte
+	Support  byte // bit 0 ISO/IEC 14443 A, 1 B, 2 ISO/IEC 18092
+}
+
+// String is as in "PN532 firmware 1.6".
+func (v Version) String() string {
+	return fmt.Sprintf("PN5%02X firmware %d.%d", v.IC, v.Ver, v.Rev)
+}
+
+// simple is a command that needs no card.
+func (d *Dev) simple(ctx context.Context, room int, body ...byte) ([]byte, error) {
+	return d.exchange(ctx, command{body: body, room: 1 + room, first: firstLook, limit: answerWait})
+}
+
+// GetFirmwareVersion asks the chip what it is.
+func (d *Dev) GetFirmwareVersion(ctx context.Context) (Version, error) {
+	r, err := d.simple(ctx, 4, cmdGetFirmwareVersion)
+	if err != nil {
+		return Version{}, err
+	}
+	if len(r) != 4 {
+		return Version{}, errTruncated
+	}
+	return Version{IC: r[0], Ver: r[1], Rev: r[2], Support: r[3]}, nil
+}
+
+// SAMConfiguration sets normal mode (no secure access module) and, if irq, lets
+// the chip drive its interrupt line. It ends the low-battery mode in which the
+// chip powers up; commands that use the radio need it first.
+func (d *Dev) SAMConfiguration(ctx context.Context, irq bool) error {
+	p := byte(0x00)
+	if irq {
+		p = 0x01
+	}
+	const normal, timeout = 0x01, 0x14 // 20 x 50 ms, of the virtual card only
+	_, err := d.simple(ctx, 0, cmdSAMConfiguration, normal, timeout, p)
+	return err
+}
+
+// SetParameters sets the chip's automatic behaviour; 04 is ATR_RES, 10 is RATS.
+func (d *Dev) SetParameters(ctx context.Context, flags byte) error {
+	_, err := d.simple(ctx, 0, cmdSetParameters, flags)
+	return err
+}
+
+// Items of RFConfiguration.
+const (
+	rfField      = 0x01
+	rfMaxRetries = 0x05
+)
+
+// RFConfiguration sets one item of the radio.
+func (d *Dev) RFConfiguration(ctx context.Context, item byte, data ...byte) error {
+	_, err := d.simple(ctx, 0, append([]byte{cmdRFConfiguration, item}, data...)...)
+	return err
+}
+
+// InRelease deselects target tg, or all targets if 0, and forgets it.
+func (d *Dev) InRelease(ctx context.Context, tg byte) error {
+	r, err := d.simple(ctx, 1, cmdInRelease, tg)
+	if err != nil {
+		return err
+	}
+	if len(r) != 1 {
+		return errTruncated
+	}
+	return statusOf(r[0])
+}
+
+// Target is one ISO/IEC 14443-3 type A card.
+type Target struct {
+	Number byte   // the chip's: 1 or 2
+	ATQA   uint16 // as the chip gives it, the high byte first
+	SAK    byte
+	N      int // bytes of the UID: 4, 7 or 10
+	UID    [10]byte
+}
+
+// listRoom is the longest answer of InListPassiveTarget that is taken: one
+// target with a UID of 10 bytes and an ATS of up to 64.
+const listRoom = 2 + 5 + 10 + 64
+
+// listLimit is how long InListPassiveTarget may take; with a few tries it needs
+// some tens of milliseconds.
+const listLimit = 500 * time.Millisecond
+
+// InListPassiveTarget looks for one card (106 kbit/s, type A) with as many tries
+// as RFConfiguration has set, switching the radio's field on if it is off. It is
+// false if there is none; an answer that is no card's is [ErrTarget].
+func (d *Dev) InListPassiveTarget(ctx context.Context, t *Target) (bool, error) {
+	const maxTg, typeA = 1, 0
+	r, err := d.exchange(ctx, command{
+		body:  []byte{cmdInListPassiveTarget, maxTg, typeA},
+		room:  listRoom,
+		first: d.listTime,
+		limit: listLimit,
+	})
+	if err != nil {
+		return false, err
+	}
+	defer clear(d.rxBuf[:])
+	d.learn()
+	return parseTarget(r, t)
+}
+
+// learn sets when the next answer is looked for first: a little sooner each
+// time, until that was too soon. So nearly all answers cost one look.
+func (d *Dev) learn() {
+	t := d.listTime - step/20
+	if d.late {
+		t = d.waited
+	}
+	d.listTime = min(max(t, firstLook), listLimit/2)
+}
+
+// parseTarget takes an answer of InListPassiveTarget apart: NbTg, then Tg,
+// ATQA, SAK, the UID's length and bytes, and the ATS if there is one.
+func parseTarget(r []byte, t *Target) (bool, error) {
+	if len(r) < 1 {
+		return false, ErrTarget
+	}
+	if r[0] == 0 {
+		return false, nil
+	}
+	if r[0] != 1 || len(r) < 6 {
+		return false, ErrTarget
+	}
+	const cascade = 0x04 // SAK bit 2: the UID is not complete
+	sak, n, rest := r[4], int(r[5]), r[6:]
+	if n != 4 && n != 7 && n != 10 || n > len(rest) || sak&cascade != 0 {
+		return false, ErrTarget
+	}
+	if ats := rest[n:]; len(ats) > 0 && int(ats[0]) != len(ats) { // counts itself
+		return false, ErrTarget
+	}
+	*t = Target{Number: r[1], ATQA: uint16(r[2])<<8 | uint16(r[3]), SAK: sak, N: n}
+	copy(t.UID[:], rest[:n])
+	return true, nil
+}

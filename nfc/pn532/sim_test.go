@@ -1,0 +1,341 @@
+package pn532_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"periph.io/x/conn/v3/physic"
+	"periph.io/x/conn/v3/spi"
+
+	"latchkey/board/sim"
+	"latchkey/nfc/pn532"
+)
+
+// bench is a simulated board and a driver on its chip, in a synctest bubble.
+type bench struct {
+	*testing.T
+	board *sim.Board
+	dev   *pn532.Dev
+	uid   [10]byte
+}
+
+type wiring struct {
+	nfc              sim.NFCOptions
+	irq, edge, reset bool
+	fault            sim.Fault
+	opts             pn532.Opts
+}
+
+func setup(t *testing.T, w wiring) *bench {
+	t.Helper()
+	b := &bench{T: t, board: sim.New(&sim.Options{
+		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Seed: 1, NFC: w.nfc,
+	})}
+	t.Cleanup(func() { b.must(b.board.Close()) })
+	b.must(b.board.SetFault("nfc", w.fault))
+	port, err := b.board.SPI("nfc")
+	b.must(err)
+	var irq pn532.Input
+	var reset pn532.Output
+	if w.irq {
+		edge := make(chan struct{}, 1)
+		on := func(active bool) {
+			if active {
+				select {
+				case edge <- struct{}{}:
+				default:
+				}
+			}
+		}
+		if !w.edge {
+			on = nil
+		} else {
+			w.opts.Edge = edge
+		}
+		irq, err = b.board.Input("nfc-irq", on)
+		b.must(err)
+	}
+	if w.reset {
+		reset, err = b.board.Output("nfc-reset")
+		b.must(err)
+	}
+	b.dev, err = pn532.NewSPI(port, irq, reset, &w.opts)
+	b.must(err)
+	return b
+}
+
+func (b *bench) must(err error) {
+	b.Helper()
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+// poll fails the test unless the chip is sound.
+func (b *bench) poll() []byte {
+	b.Helper()
+	n, err := b.dev.Poll(b.Context(), b.uid[:])
+	b.must(err)
+	return b.uid[:n]
+}
+
+func (b *bench) sound() {
+	b.Helper()
+	for _, v := range b.board.Violations() {
+		b.Errorf("violation: %s", v)
+	}
+}
+
+// each runs a test on every wiring a board may have.
+func each(t *testing.T, f func(t *testing.T, w wiring)) {
+	for name, w := range map[string]wiring{
+		"bare":           {},
+		"reset":          {reset: true},
+		"line":           {irq: true},
+		"interrupt":      {irq: true, edge: true},
+		"all":            {irq: true, edge: true, reset: true},
+		"loses-first":    {nfc: sim.NFCOptions{LosesFirst: true}},
+		"short-start":    {nfc: sim.NFCOptions{ShortStart: true}},
+		"short-overread": {nfc: sim.NFCOptions{ShortStart: true, KeepsOverread: true}},
+		"filler-ff":      {nfc: sim.NFCOptions{Filler: []byte{0xFF}}},
+		"filler-00-ff":   {nfc: sim.NFCOptions{Filler: []byte{0x00, 0xFF}}},
+		"slow":           {nfc: sim.NFCOptions{AckDelay: 14 * time.Millisecond, CommandTime: 20 * time.Millisecond, TryTime: 60 * time.Millisecond}},
+		"fast":           {nfc: sim.NFCOptions{AckDelay: -1, CommandTime: -1, Turnaround: -1, TryTime: -1, ActivateTime: -1}},
+		"early-irq":      {irq: true, edge: true, nfc: sim.NFCOptions{IRQEarly: true}},
+		"relists":        {nfc: sim.NFCOptions{Relists: true}},
+		"full-clock":     {opts: pn532.Opts{Freq: pn532.MaxFreq}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { f(t, w) })
+		})
+	}
+}
+
+func TestEveryPollSeesTheCardThatLiesThere(t *testing.T) {
+	each(t, func(t *testing.T, w wiring) {
+		b := setup(t, w)
+		if uid := b.poll(); len(uid) != 0 {
+			t.Fatalf("an empty field has card % X", uid)
+		}
+		for _, c := range []sim.Card{
+			{UID: []byte{0x00, 0x00, 0x5A, 0x01}},
+			{UID: []byte{0x04, 0xA1, 0xB2, 0xC3, 0xD4, 0xE5, 0x80}},
+			{UID: []byte{0x04, 1, 2, 3, 4, 5, 6, 7, 8, 0}},
+			{UID: []byte{0x04, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66}, Kind: sim.DESFire},
+			{UID: []byte{0x08, 0x11, 0x22, 0x33}, Kind: sim.DESFire},
+		} {
+			b.must(b.board.PresentCard(c))
+			for range 3 {
+				if uid := b.poll(); !bytes.Equal(uid, c.UID) {
+					t.Fatalf("% X instead of % X", uid, c.UID)
+				}
+				time.Sleep(100 * time.Millisecond)
+			}
+			b.board.RemoveCard()
+			if uid := b.poll(); len(uid) != 0 {
+				t.Fatalf("% X after the card was taken away", uid)
+			}
+		}
+		if c := b.dev.Counters(); c.Losses != 0 || c.Garbled != 0 || c.Starts != 1 {
+			t.Errorf("a sound chip needed help: %+v", c)
+		}
+		b.must(b.dev.Halt())
+		b.sound()
+	})
+}
+
+func TestAnEmptyPollIsFiveTransfers(t *testing.T) {
+	for name, w := range map[string]wiring{"bare": {}, "line": {irq: true}, "interrupt": {irq: true, edge: true}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := setup(t, w)
+				for range 20 { // it learns how long the chip takes
+					b.poll()
+				}
+				before := b.board.Counters("nfc").Messages
+				const polls = 50
+				for range polls {
+					b.poll()
+				}
+				n := b.board.Counters("nfc").Messages - before
+				limit := 5 * polls
+				if name == "bare" {
+					limit += polls / 4 // now and then it looks too soon
+				}
+				if n > limit {
+					t.Errorf("%d transfers for %d polls", n, polls)
+				}
+				b.sound()
+			})
+		})
+	}
+}
+
+func TestAChipThatIsMissingAtFirstIsFoundLater(t *testing.T) {
+	for _, miso := range []byte{0x00, 0xFF} {
+		synctest.Test(t, func(t *testing.T) {
+			b := setup(t, wiring{fault: sim.Fault{Absent: true, MISO: miso}})
+			begin := time.Now()
+			for time.Since(begin) < time.Minute {
+				if _, err := b.dev.Poll(t.Context(), b.uid[:]); err != pn532.ErrAbsent {
+					t.Fatalf("error %v", err)
+				}
+				time.Sleep(225 * time.Millisecond)
+			}
+			if n := b.dev.Counters().Starts; n < 10 || n > 20 {
+				t.Errorf("%d starts in a minute", n)
+			}
+			b.must(b.board.SetFault("nfc", sim.Fault{}))
+			b.must(b.board.PresentCard(sim.Card{UID: []byte{1, 2, 3, 4}}))
+			time.Sleep(5 * time.Second) // the longest wait
+			if uid := b.poll(); !bytes.Equal(uid, []byte{1, 2, 3, 4}) {
+				t.Errorf("found % X", uid)
+			}
+			b.sound()
+		})
+	}
+}
+
+func TestAResetBehindTheDriversBackIsNotNoticed(t *testing.T) {
+	each(t, func(t *testing.T, w wiring) {
+		b := setup(t, w)
+		b.must(b.board.PresentCard(sim.Card{UID: []byte{1, 2, 3, 4}}))
+		for i := range 5 {
+			b.poll()
+			b.must(b.board.ResetChip("nfc"))
+			time.Sleep(100 * time.Millisecond)
+			if uid := b.poll(); len(uid) != 4 {
+				t.Fatalf("no card after reset %d", i)
+			}
+		}
+		if c := b.dev.Counters(); c.Starts != 6 || c.Losses != 5 {
+			t.Errorf("%+v", c)
+		}
+	})
+}
+
+func TestAChipThatHangsIsGivenUpAndComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t, wiring{reset: true, irq: true, edge: true})
+		b.poll()
+		b.must(b.board.SetFault("nfc", sim.Fault{Stuck: true}))
+		if _, err := b.dev.Poll(t.Context(), b.uid[:]); err != pn532.ErrAbsent {
+			t.Fatalf("error %v", err)
+		}
+		before := b.dev.Counters().Transfers
+		if _, err := b.dev.Poll(t.Context(), b.uid[:]); err != pn532.ErrAbsent {
+			t.Fatalf("error %v", err)
+		}
+		if n := b.dev.Counters().Transfers - before; n != 0 {
+			t.Errorf("%d transfers while waiting", n)
+		}
+		b.must(b.board.SetFault("nfc", sim.Fault{}))
+		time.Sleep(time.Second)
+		b.poll()
+	})
+}
+
+func TestNoiseIsOvercome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t, wiring{fault: sim.Fault{Noise: 0.002}})
+		uid := []byte{0x04, 0xA1, 0xB2, 0xC3, 0xD4, 0xE5, 0x80}
+		b.must(b.board.PresentCard(sim.Card{UID: uid}))
+		seen, failed := 0, 0
+		for range 400 {
+			n, err := b.dev.Poll(t.Context(), b.uid[:])
+			switch {
+			case err != nil:
+				failed++
+			case n > 0 && !bytes.Equal(b.uid[:n], uid):
+				t.Fatalf("noise became card % X", b.uid[:n])
+			case n > 0:
+				seen++
+			}
+			time.Sleep(400 * time.Millisecond)
+		}
+		if seen < 380 || failed > 5 {
+			t.Errorf("seen %d times, failed %d times: %+v", seen, failed, b.dev.Counters())
+		}
+		if b.dev.Counters().Retries == 0 {
+			t.Error("there was no noise")
+		}
+	})
+}
+
+func TestTheEndOfTheContextEndsAPoll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t, wiring{})
+		b.poll()
+		for d := time.Duration(0); d < 70*time.Millisecond; d += 3 * time.Millisecond {
+			ctx, cancel := context.WithTimeout(t.Context(), d)
+			if _, err := b.dev.Poll(ctx, b.uid[:]); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+				t.Fatalf("after %v: %v", d, err)
+			}
+			cancel()
+			b.poll()
+		}
+		if c := b.dev.Counters(); c.Starts != 1 {
+			t.Errorf("an aborted command cost a start: %+v", c)
+		}
+		b.sound()
+	})
+}
+
+// mortal is a port of a program that dies after some transfers: nothing it sends
+// then reaches the chip.
+type mortal struct {
+	spi.Port
+	left *int
+}
+
+type mortalConn struct {
+	spi.Conn
+	left *int
+}
+
+func (m mortal) Connect(f physic.Frequency, mode spi.Mode, bits int) (spi.Conn, error) {
+	c, err := m.Port.Connect(f, mode, bits)
+	return mortalConn{c, m.left}, err
+}
+
+func (m mortalConn) Tx(w, r []byte) error {
+	if *m.left--; *m.left < 0 {
+		return errors.New("dead")
+	}
+	return m.Conn.Tx(w, r)
+}
+
+func TestADriverThatStartsAnewIsNotFooledByOldAnswers(t *testing.T) {
+	for lived := 1; lived < 45; lived++ {
+		for _, pause := range []time.Duration{0, 100 * time.Millisecond} {
+			synctest.Test(t, func(t *testing.T) {
+				b := setup(t, wiring{})
+				card := sim.Card{UID: []byte{1, 2, 3, 4}}
+				b.must(b.board.PresentCard(card))
+				port, err := b.board.SPI("nfc")
+				b.must(err)
+				left := lived
+				before, err := pn532.NewSPI(mortal{port, &left}, nil, nil, nil)
+				b.must(err)
+				for left >= 0 {
+					if _, err := before.Poll(t.Context(), b.uid[:]); err != nil && left >= 0 {
+						t.Fatal(err)
+					}
+				}
+				time.Sleep(pause)
+				if uid := b.poll(); !bytes.Equal(uid, card.UID) {
+					t.Errorf("after %d transfers: card % X", lived, uid)
+				}
+				if c := b.dev.Counters(); c.Losses != 0 {
+					t.Errorf("after %d transfers: %+v", lived, c)
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,123 @@
+package pn532
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"periph.io/x/conn/v3/physic"
+)
+
+// Times of a start.
+const (
+	resetLow   = 20 * time.Millisecond   // RSTPD_N low; modules have a capacitor there
+	resetWait  = 10 * time.Millisecond   // from its end to the first command
+	wakeLow    = 2500 * time.Microsecond // chip select low until the oscillator runs (2 ms at most)
+	wakeWait   = time.Millisecond        // after it
+	firstPause = 250 * time.Millisecond  // between two starts in vain, doubling
+	lastPause  = 5 * time.Second         // up to here
+)
+
+// start resets, wakes and configures the chip. While an earlier failure's wait
+// lasts it does nothing and returns that failure again.
+func (d *Dev) start(ctx context.Context) error {
+	if d.state == absent && time.Now().Before(d.retry) {
+		return d.cause
+	}
+	d.count.starts.Add(1)
+	err := d.configure(ctx)
+	switch {
+	case err == nil:
+		d.state = ready
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, errTimeout), errors.Is(err, errNoACK), garbled(err):
+		err = ErrAbsent
+	}
+	return d.fail(err)
+}
+
+// fail makes the chip absent for a wait that doubles until a listing succeeds.
+func (d *Dev) fail(cause error) error {
+	d.pause = min(max(2*d.pause, firstPause), lastPause)
+	d.state, d.cause, d.retry = absent, cause, time.Now().Add(d.pause)
+	return cause
+}
+
+// configure makes a chip in any state one that is ready to list cards.
+func (d *Dev) configure(ctx context.Context) error {
+	d.irqDead = false
+	if err := d.pulseReset(ctx); err != nil {
+		return err
+	}
+	if err := d.wake(ctx); err != nil {
+		return err
+	}
+	// What the host had asked before it restarted may still run, or its answer
+	// wait.
+	d.abort()
+	if err := d.drain(ctx); err != nil {
+		return err
+	}
+	if err := d.SAMConfiguration(ctx, d.irq != nil || d.opts.Edge != nil); err != nil {
+		return err
+	}
+	v, err := d.GetFirmwareVersion(ctx)
+	if err != nil {
+		return err
+	}
+	if v.IC != 0x32 {
+		return ErrNotPN532
+	}
+	d.version = v
+	// No RATS: the UID comes before it, and answers stay short.
+	const autoATR = 0x04
+	if err := d.SetParameters(ctx, autoATR); err != nil {
+		return err
+	}
+	// The first two, for NFC peers, are the chip's own defaults. With FF as the
+	// third a search without a card never ends.
+	const mxRtyATR, mxRtyPSL = 0xFF, 0x01
+	return d.RFConfiguration(ctx, rfMaxRetries, mxRtyATR, mxRtyPSL, d.opts.Retries)
+}
+
+// pulseReset resets the chip if there is a line for it.
+func (d *Dev) pulseReset(ctx context.Context) error {
+	if d.reset == nil {
+		return nil
+	}
+	if err := d.setReset(1); err != nil {
+		return err
+	}
+	waited := wait(ctx, nil, resetLow)
+	if err := d.setReset(0); err != nil { // also when the context has ended
+		return err
+	}
+	if waited != nil {
+		return waited
+	}
+	return wait(ctx, nil, resetWait)
+}
+
+func (d *Dev) setReset(v int) error {
+	if err := d.reset.SetValue(v); err != nil {
+		d.count.errors.Add(1)
+		return fmt.Errorf("pn532: reset line: %w", err)
+	}
+	return nil
+}
+
+// wake holds the chip select low, by a transfer of zeros that is long enough at
+// the highest clock; a slower port only holds it longer.
+func (d *Dev) wake(ctx context.Context) error {
+	n := int(wakeLow*time.Duration(d.opts.Freq/physic.Hertz)/time.Second/8) + 1
+	zeros := make([]byte, n)
+	if err := d.conn.Tx(zeros, nil); err != nil {
+		d.count.errors.Add(1)
+		return fmt.Errorf("pn532: transfer: %w", err)
+	}
+	d.count.transfers.Add(1)
+	return wait(ctx, nil, wakeWait)
+}
