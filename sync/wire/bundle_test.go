@@ -1,0 +1,108 @@
+package wire
+
+import (
+	"bytes"
+	"crypto/ecdh"
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestABundleOpensAtItsBoardOnly(t *testing.T) {
+	request, key := testRequest(t), testSealing(t)
+	b := testBundle(t)
+	sealed, err := SealBundle(b, request, testController)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := OpenBundle(sealed, request, key)
+	if err != nil || !reflect.DeepEqual(got, b) {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	for _, secret := range [][]byte{b.SiteKey[:], b.Certificate, []byte(b.Reader), []byte("Zo")} {
+		if bytes.Contains(sealed, secret) {
+			t.Errorf("%q can be seen in the bundle", secret)
+		}
+	}
+	other := *request
+	other.Signing[0] ^= 1
+	if _, err := OpenBundle(sealed, &other, key); !errors.Is(err, ErrOtherBoard) {
+		t.Errorf("another board's request: %v", err)
+	}
+	otherKey, err := ecdh.X25519().NewPrivateKey(fill(0x81, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenBundle(sealed, request, otherKey); err == nil {
+		t.Error("it opens with another key")
+	}
+}
+
+// reseal makes a sealed bundle as somebody would who has only the board's
+// public key: it is not signed by SealBundle.
+func reseal(t *testing.T, signed []byte, answers Hash, format string) []byte {
+	t.Helper()
+	ciphertext, err := Seal(testSealing(t).PublicKey(), bundleFormat, signed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Marshal(&sealed{format, answers, ciphertext})
+}
+
+func TestABundleThatSomebodyElsePutTogetherIsRefused(t *testing.T) {
+	request := testRequest(t)
+	answers := Sum(Marshal(request))
+	b := testBundle(t)
+	b.Request, b.Controller = answers, [32]byte(publicKey(testController))
+	sign := func(b *Bundle) []byte {
+		signed, err := Sign(KindBundle, b.Site, Marshal(b), testController)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return signed
+	}
+	if _, err := OpenBundle(reseal(t, sign(b), answers, bundleFormat), request, testSealing(t)); err != nil {
+		t.Fatal(err)
+	}
+	with := func(change func(*Bundle)) []byte {
+		changed := *b
+		change(&changed)
+		return reseal(t, sign(&changed), answers, bundleFormat)
+	}
+	asPolicy, err := Sign(KindPolicy, b.Site, Marshal(b), testController)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, sealed := range map[string][]byte{
+		"nothing":                 nil,
+		"another format":          reseal(t, sign(b), answers, "latchkey bundle 2"),
+		"signed as a policy":      reseal(t, asPolicy, answers, bundleFormat),
+		"not signed":              reseal(t, Marshal(b), answers, bundleFormat),
+		"another controller":      with(func(b *Bundle) { b.Controller[0] ^= 1 }),
+		"an older answer":         with(func(b *Bundle) { b.Request[0] ^= 1 }),
+		"no number":               with(func(b *Bundle) { b.Number = 0 }),
+		"no epoch":                with(func(b *Bundle) { b.Epoch = 0 }),
+		"a reader with a slash":   with(func(b *Bundle) { b.Reader = "a/b" }),
+		"a site without a name":   with(func(b *Bundle) { b.SiteName = "" }),
+		"a broker in two lines":   with(func(b *Bundle) { b.Broker = "a\nb" }),
+		"a broker without an end": with(func(b *Bundle) { b.Broker = strings.Repeat("a", maxURL+1) }),
+	} {
+		if got, err := OpenBundle(sealed, request, testSealing(t)); err == nil || got != nil {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+	}
+}
+
+func TestABundleWithoutAReaderIsNotSealed(t *testing.T) {
+	b := testBundle(t)
+	b.Reader = ""
+	if _, err := SealBundle(b, testRequest(t), testController); err == nil {
+		t.Error("it is sealed")
+	}
+	b, request := testBundle(t), testRequest(t)
+	request.Sealing = [32]byte{} // a point of small order
+	if _, err := SealBundle(b, request, testController); err == nil {
+		t.Error("it is sealed to a key that anybody has")
+	}
+}

@@ -1,0 +1,133 @@
+package wire
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestANewDoorsPolicyIsValidOnceItHasARevision(t *testing.T) {
+	p := DefaultPolicy("front-door", "Front door")
+	if err := p.Check(); err == nil {
+		t.Error("revision 0 is accepted")
+	}
+	p.Revision = 1
+	if err := p.Check(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAPolicyThatWouldMakeADoorUnsafeIsRefusedWhoeverSignedIt(t *testing.T) {
+	for name, change := range map[string]func(*Policy){
+		"no reader":                  func(p *Policy) { p.Reader = "" },
+		"a reader that is no name":   func(p *Policy) { p.Reader = "Front/Door" },
+		"no limit":                   func(p *Policy) { p.Limit = 0 },
+		"a limit of 11":              func(p *Policy) { p.Limit = 11 },
+		"no unlock time":             func(p *Policy) { p.Unlock = 0 },
+		"unlock for 61 s":            func(p *Policy) { p.Unlock, p.Extended = 61, 61 },
+		"extended below unlock":      func(p *Policy) { p.Extended = p.Unlock - 1 },
+		"extended for 301 s":         func(p *Policy) { p.Extended = 301 },
+		"a long door":                func(p *Policy) { p.Door = strings.Repeat("x", MaxName+1) },
+		"a place in two lines":       func(p *Policy) { p.Place = "a\nb" },
+		"a greeting that rings":      func(p *Policy) { p.Greeting = "\a" },
+		"no time zone":               func(p *Policy) { p.TimeZone = "" },
+		"this machine's time zone":   func(p *Policy) { p.TimeZone = "Local" },
+		"an unknown time zone":       func(p *Policy) { p.TimeZone = "Mars/Olympus" },
+		"a time zone outside":        func(p *Policy) { p.TimeZone = "../../etc/localtime" },
+		"a group that is no name":    func(p *Policy) { p.Access[1].Group = "" },
+		"many groups":                func(p *Policy) { p.Access = slices.Repeat([]Access{{Group: Everyone}}, maxAccess+1) },
+		"many spans":                 func(p *Policy) { p.Access[0].Schedule.Week = slices.Repeat([]Span{{Day: 1, To: 1}}, maxSpans+1) },
+		"an eighth day":              func(p *Policy) { p.Access[0].Schedule.Week[0].Day = 7 },
+		"a span that ends early":     func(p *Policy) { p.Access[0].Schedule.Week[0].To = p.Access[0].Schedule.Week[0].From },
+		"a span over midnight":       func(p *Policy) { p.Access[0].Schedule.Week[0].To = 1441 },
+		"a weekday's holiday span":   func(p *Policy) { p.Access[0].Schedule.Holiday[0].Day = 1 },
+		"a holiday span that is not": func(p *Policy) { p.Access[0].Schedule.Holiday[0].From = 720 },
+		"a thirteenth month":         func(p *Policy) { p.Holidays[0].Month = 13 },
+		"the 30th of February":       func(p *Policy) { p.Holidays[0] = Holiday{Month: 2, Day: 30} },
+		"the 29th of February 2027":  func(p *Policy) { p.Holidays[1] = Holiday{Year: 2027, Month: 2, Day: 29} },
+		"day 0":                      func(p *Policy) { p.Holidays[0].Day = 0 },
+		"month 0":                    func(p *Policy) { p.Holidays[0].Month = 0 },
+		"unsorted holidays":          func(p *Policy) { slices.Reverse(p.Holidays) },
+		"a holiday twice":            func(p *Policy) { p.Holidays[1] = p.Holidays[0] },
+		"many holidays":              func(p *Policy) { p.Holidays = everyDay(maxHolidays + 1) },
+	} {
+		p := testPolicy()
+		change(p)
+		if read, err := ParsePolicy(Marshal(p)); err == nil || read != nil {
+			t.Errorf("%s: %v, %v", name, read, err)
+		}
+		if _, err := p.Sign(testSite, testController); err == nil {
+			t.Errorf("%s is signed", name)
+		}
+	}
+}
+
+func TestTheLastDayOfFebruaryIsAHolidayOfEachYear(t *testing.T) {
+	p := testPolicy()
+	p.Holidays = []Holiday{{Month: 2, Day: 29}, {Year: 2028, Month: 2, Day: 29}}
+	if err := p.Check(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAnUnheardOfCommandIsRefused(t *testing.T) {
+	for name, change := range map[string]func(*Command){
+		"no reader":             func(c *Command) { c.Reader = "" },
+		"no id":                 func(c *Command) { c.ID = CommandID{} },
+		"no order":              func(c *Command) { c.Order = "" },
+		"an unknown order":      func(c *Command) { c.Order = "open" },
+		"a hold of no time":     func(c *Command) { c.Seconds = 0 },
+		"a hold of over a day":  func(c *Command) { c.Seconds = 24*60*60 + 1 },
+		"an unlock with a time": func(c *Command) { c.Order = Unlock },
+		"a name in two lines":   func(c *Command) { c.By = "a\nb" },
+		"a name of 65 bytes":    func(c *Command) { c.By = strings.Repeat("x", 65) },
+	} {
+		c := testCommand()
+		change(c)
+		if read, err := ParseCommand(Marshal(c)); err == nil || read != nil {
+			t.Errorf("%s: %v, %v", name, read, err)
+		}
+	}
+	for _, order := range []Order{Unlock, Release, Identify, Enrol} {
+		c := testCommand()
+		c.Order, c.Seconds = order, 0
+		if _, err := ParseCommand(Marshal(c)); err != nil {
+			t.Errorf("%s: %v", order, err)
+		}
+	}
+}
+
+func TestARecordThatNoReaderWritesIsRefused(t *testing.T) {
+	for name, change := range map[string]func(*Record){
+		"no number":      func(r *Record) { r.Number = 0 },
+		"no kind":        func(r *Record) { r.Kind = "" },
+		"a long kind":    func(r *Record) { r.Kind = RecordKind(strings.Repeat("x", 33)) },
+		"a whole tag":    func(r *Record) { r.Tag = fill(1, 16) },
+		"4 KiB and more": func(r *Record) { r.Text = strings.Repeat("x", MaxRecord) },
+	} {
+		r := testRecord()
+		change(r)
+		if read, err := ParseRecord(Marshal(r)); err == nil || read != nil {
+			t.Errorf("%s: %v, %v", name, read, err)
+		}
+	}
+}
+
+func TestANameMayStandInATopic(t *testing.T) {
+	for name, want := range map[string]bool{
+		"a": true, "0": true, "front-door": true, "a-": true, strings.Repeat("a", 32): true,
+		"": false, "-a": false, "A": false, "a_b": false, "a/b": false, "+": false, "#": false, "ä": false, "a b": false, strings.Repeat("a", 33): false, "a\x00": false,
+	} {
+		if err := CheckName(name); (err == nil) != want {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
+func everyDay(n int) []Holiday {
+	days := make([]Holiday, n)
+	for i := range days {
+		days[i] = Holiday{Year: uint16(2000 + i), Month: 1, Day: 1}
+	}
+	return days
+}
