@@ -1,0 +1,150 @@
+// Package panel drives small colour displays whose controllers follow the MIPI
+// Display Command Set (DCS) on four-line SPI: clock, data, chip select and a
+// data/command line.
+//
+// One driver serves every [Model]; what differs between controllers is a table
+// (tables.go). Pixels are RGB565, most significant byte first, as the
+// controllers take them. The panel keeps what was written: only changed
+// rectangles need to be sent.
+//
+// Sources: ILI9341 data sheet V1.11 (chapters 7.6, 8, 13 and 19), ST7789V data
+// sheet V1.3, ST7796S data sheet V1.0, and the power-on sequences that the
+// Linux kernel's drivers send.
+package panel
+
+import (
+	"errors"
+	"fmt"
+	"image"
+	"time"
+
+	"periph.io/x/conn/v3"
+	"periph.io/x/conn/v3/physic"
+	"periph.io/x/conn/v3/spi"
+)
+
+// Line is an output line; 1 is its active state. *gpiocdev.Line fits.
+type Line interface {
+	SetValue(value int) error
+}
+
+// Rotation says by how many quarter turns the picture is turned on the glass:
+// by one, its origin is the glass's upper right corner, and x runs down the glass.
+type Rotation int
+
+// The four rotations; at 90 and 270 degrees width and height change places.
+const (
+	Rotate0 Rotation = iota
+	Rotate90
+	Rotate180
+	Rotate270
+)
+
+// Opts holds what differs between modules with the same driver.
+type Opts struct {
+	// Model is the display controller; empty means ILI9341.
+	Model Model
+	// Rotation turns the picture.
+	Rotation Rotation
+	// Freq is the highest clock; 0 means the default's. The port may be slower.
+	// The ILI9341's data sheet promises 10 MHz (write cycle 100 ns); modules
+	// with short wires are run at 24 to 40 MHz as a rule.
+	Freq physic.Frequency
+	// Invert shows each colour as its complement: for glass (IPS, mostly) that
+	// shows a negative otherwise.
+	Invert bool
+	// SwapRedBlue is for glass whose stripes lie the other way round.
+	SwapRedBlue bool
+}
+
+// DefaultOpts fits the common 2.4 to 3.2 inch ILI9341 modules.
+var DefaultOpts = Opts{Model: ILI9341, Freq: 32 * physic.MegaHertz}
+
+// ErrBounds is wrapped by Write when the rectangle or the pixels do not fit.
+var ErrBounds = errors.New("outside the panel")
+
+// Dev is a display. It is used by one goroutine at a time; only Counters may be
+// called beside it.
+type Dev struct {
+	conn      spi.Conn
+	dc, reset Line
+	table     *table
+	opts      Opts
+	size      image.Point
+	chunk     int // most pixel bytes in one transfer, even
+
+	buf    [1 + maxParams]byte
+	win    image.Rectangle // what CASET and PASET hold, if winSet
+	winSet bool
+	asleep bool
+	slept  time.Time // of the last SLPIN or SLPOUT
+
+	count counters
+}
+
+// NewSPI connects to a display and initialises it ([Dev.Init]), which takes
+// about 0.2 s; afterwards it is on and black. dc is the data/command line
+// (1 = data); reset may be nil (1 = held in reset). An absent panel cannot be
+// told: errors are those of the port and the lines.
+//
+// The caller keeps port and lines and closes them. o may be nil.
+func NewSPI(p spi.Port, dc, reset Line, o *Opts) (*Dev, error) {
+	if o == nil {
+		o = &DefaultOpts
+	}
+	if dc == nil {
+		return nil, errors.New("panel: no data/command line: the display needs one")
+	}
+	d := &Dev{dc: dc, reset: reset, opts: *o}
+	if d.opts.Model == "" {
+		d.opts.Model = ILI9341
+	}
+	if d.opts.Freq == 0 {
+		d.opts.Freq = DefaultOpts.Freq
+	}
+	if d.opts.Rotation < Rotate0 || d.opts.Rotation > Rotate270 {
+		return nil, fmt.Errorf("panel: rotation %d is none of 0 to 3 quarter turns", d.opts.Rotation)
+	}
+	if d.table = tableOf(d.opts.Model); d.table == nil {
+		return nil, fmt.Errorf("panel: unknown controller %q", d.opts.Model)
+	}
+	d.size = d.table.size
+	if d.opts.Rotation%2 == 1 {
+		d.size.X, d.size.Y = d.size.Y, d.size.X
+	}
+	c, err := p.Connect(d.opts.Freq, spi.Mode0, 8)
+	if err != nil {
+		return nil, fmt.Errorf("panel: connect: %w", err)
+	}
+	d.conn = c
+	d.chunk = chunkSize(c)
+	if err := d.Init(); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// chunkSize is the port's limit for one transfer, rounded down to whole pixels;
+// 4096 bytes, spidev's default, where the port names none.
+func chunkSize(c spi.Conn) int {
+	n := 0
+	if l, ok := c.(conn.Limits); ok {
+		n = l.MaxTxSize()
+	}
+	if n < 2 {
+		n = 4096
+	}
+	return n &^ 1
+}
+
+// String names the controller and the port.
+func (d *Dev) String() string {
+	return fmt.Sprintf("%s{%s, %dx%d}", d.opts.Model, d.conn, d.size.X, d.size.Y)
+}
+
+// Size is the visible size in pixels, as turned.
+func (d *Dev) Size() image.Point { return d.size }
+
+// Halt switches the display off and puts it to sleep; what was written stays in
+// its memory. [Dev.Wake] brings it back.
+func (d *Dev) Halt() error { return d.Sleep() }

@@ -1,0 +1,166 @@
+package panel
+
+import (
+	"image"
+	"time"
+)
+
+// Times that the data sheets ask for.
+const (
+	resetPulse = 20 * time.Microsecond  // RESX low: at least 10 us
+	resetWait  = 120 * time.Millisecond // after a reset in sleep out
+	resetShort = 5 * time.Millisecond   // after a reset in sleep in
+	sleepShort = 5 * time.Millisecond   // SLPIN or SLPOUT to the next command
+	sleepTurn  = 120 * time.Millisecond // SLPIN to SLPOUT, SLPOUT to SLPIN
+)
+
+// Init resets the panel, by its line if it has one and by command, sends the
+// controller's table, clears the memory to black and switches the display on.
+// It blocks for about 0.2 s. It is safe whatever state the panel is in, and so
+// is also the cure after a fault; the picture must be written again.
+func (d *Dev) Init() error {
+	d.count.inits.Add(1)
+	d.winSet = false
+	wait := resetWait
+	if d.reset != nil {
+		if err := d.line(d.reset, 1); err != nil {
+			return err
+		}
+		time.Sleep(resetPulse)
+		if err := d.line(d.reset, 0); err != nil {
+			return err
+		}
+		time.Sleep(resetWait)
+		wait = resetShort
+	}
+	if err := d.command(swreset); err != nil {
+		return err
+	}
+	time.Sleep(wait)
+	if err := d.registers(); err != nil {
+		return err
+	}
+	d.asleep = true
+	d.slept = time.Time{} // the reset's wait counts
+	if err := d.wakeUp(); err != nil {
+		return err
+	}
+	if err := d.clear(); err != nil {
+		return err
+	}
+	return d.command(dispon)
+}
+
+// Refresh sends all settings again, without a reset and without touching the
+// picture: on a sound panel nothing is seen. A panel that was disturbed or has
+// reset itself comes back with what its memory then holds, so write the picture
+// again afterwards. It blocks for 5 ms (ST7796: 120 ms) and is meant to be
+// called every few minutes. A panel put to sleep stays asleep.
+func (d *Dev) Refresh() error {
+	d.count.inits.Add(1)
+	d.winSet = false
+	if err := d.registers(); err != nil {
+		return err
+	}
+	if d.asleep {
+		return nil
+	}
+	if err := d.wakeUp(); err != nil {
+		return err
+	}
+	return d.command(dispon)
+}
+
+// registers sends everything that does not depend on sleep.
+func (d *Dev) registers() error {
+	for _, row := range d.table.init {
+		if err := d.command(row[0], row[1:]...); err != nil {
+			return err
+		}
+	}
+	if err := d.command(colmod, 0x55); err != nil { // 16 bits a pixel
+		return err
+	}
+	inv := byte(invoff)
+	if d.table.inverted != d.opts.Invert {
+		inv = invon
+	}
+	if err := d.command(inv); err != nil {
+		return err
+	}
+	m := d.table.madctl[d.opts.Rotation]
+	if d.opts.SwapRedBlue {
+		m ^= madctlBGR
+	}
+	return d.command(madctl, m)
+}
+
+// clear writes black everywhere: after power-up the memory is random.
+func (d *Dev) clear() error {
+	all := image.Rectangle{Max: d.size}
+	if err := d.window(all); err != nil {
+		return err
+	}
+	if err := d.command(ramwr); err != nil {
+		return err
+	}
+	black := make([]byte, min(d.chunk, 2*d.size.X*d.size.Y))
+	for left := 2 * d.size.X * d.size.Y; left > 0; left -= len(black) {
+		if err := d.pixels(black[:min(left, len(black))]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Sleep switches the display off and puts the controller to sleep; its memory
+// keeps the picture, and Write still reaches it. It may block for 0.13 s. The
+// backlight is the caller's.
+func (d *Dev) Sleep() error {
+	if d.asleep {
+		return nil
+	}
+	if err := d.command(dispoff); err != nil {
+		return err
+	}
+	d.settle()
+	if err := d.command(slpin); err != nil {
+		return err
+	}
+	d.asleep, d.slept = true, time.Now()
+	time.Sleep(sleepShort)
+	return nil
+}
+
+// Wake ends Sleep and shows the memory again. It may block for 0.13 s.
+func (d *Dev) Wake() error {
+	if !d.asleep {
+		return nil
+	}
+	if err := d.wakeUp(); err != nil {
+		return err
+	}
+	return d.command(dispon)
+}
+
+// wakeUp sends SLPOUT and waits until commands are taken.
+func (d *Dev) wakeUp() error {
+	if d.asleep {
+		d.settle()
+	}
+	if err := d.command(slpout); err != nil {
+		return err
+	}
+	if d.asleep {
+		d.asleep, d.slept = false, time.Now()
+	}
+	time.Sleep(max(sleepShort, d.table.powerUp))
+	return nil
+}
+
+// settle waits until sleep may change again.
+func (d *Dev) settle() {
+	if !d.slept.IsZero() {
+		time.Sleep(sleepTurn - time.Since(d.slept))
+	}
+}

@@ -1,0 +1,237 @@
+package touch
+
+import (
+	"fmt"
+	"image"
+	"slices"
+	"sync/atomic"
+)
+
+// Control bytes: start bit, channel, 12 bits, differential. Their two lowest
+// bits are the power-down mode: 00 powers down after the conversion and turns
+// the pen interrupt on, 01 keeps the converter on and the interrupt off.
+const (
+	ctrlY  = 0x90
+	ctrlZ1 = 0xB0
+	ctrlZ2 = 0xC0
+	ctrlX  = 0xD0
+	stayOn = 0x01
+	full   = 4095
+	zDrop  = 1 // conversions dropped before Z2: the plates are driven as for Z1
+)
+
+// Counters are what a touch controller has done since NewSPI.
+type Counters struct {
+	Transfers uint64 // on the bus
+	Errors    uint64 // of the bus or of the pen line
+	Absent    uint64 // transfers without an answer
+	Light     uint64 // readings with less pressure than a finger's
+	Unsteady  uint64 // readings whose two rounds disagreed
+	Jumps     uint64 // places that were too far from the one before
+}
+
+type counters struct {
+	transfers, errors, absent, light, unsteady, jumps atomic.Uint64
+}
+
+// Counters may be called from any goroutine.
+func (d *Dev) Counters() Counters {
+	return Counters{
+		Transfers: d.count.transfers.Load(),
+		Errors:    d.count.errors.Load(),
+		Absent:    d.count.absent.Load(),
+		Light:     d.count.light.Load(),
+		Unsteady:  d.count.unsteady.Load(),
+		Jumps:     d.count.jumps.Load(),
+	}
+}
+
+// script is what one transfer sends: two rounds of Z1, Z2, X and Y, 16 clocks a
+// conversion, so that conversion k's result stands in bytes 1+2k and 2+2k of
+// what comes back, the second of them beside the next control byte. The last
+// conversion alone ends with the converter off and the pen interrupt on.
+func script(samples, settle int) []byte {
+	var b []byte
+	add := func(ctrl byte, n int) {
+		for range n {
+			b = append(b, ctrl|stayOn, 0)
+		}
+	}
+	for range 2 {
+		add(ctrlZ1, settle+1)
+		add(ctrlZ2, zDrop+1)
+		add(ctrlX, settle+samples)
+		add(ctrlY, settle+samples)
+	}
+	b[len(b)-2] &^= stayOn
+	return append(b, 0)
+}
+
+// round is one round's result, in counts.
+type round struct{ z, x, y int }
+
+// Read says whether the panel is touched, and where, in pixels within Opts.Size.
+// With a pen line an untouched panel costs no transfer, a touch two looks at
+// the line and one transfer of 0.3 ms (three at most, where the finger is just
+// moving), its end one short transfer more. Read does not allocate.
+//
+// Errors are those of the bus and of the line, and [ErrAbsent].
+func (d *Dev) Read() (p image.Point, pressed bool, err error) {
+	if on, err := d.penDown(); err != nil || !on {
+		return d.up(err)
+	}
+	for range 3 {
+		a, b, err := d.measure()
+		if err != nil {
+			return d.up(err)
+		}
+		if on, err := d.stillDown(); err != nil || !on {
+			return d.up(err)
+		}
+		if min(a.z, b.z) < d.threshold() {
+			d.count.light.Add(1)
+			return d.up(nil)
+		}
+		if abs(a.x-b.x) <= d.opts.Agree && abs(a.y-b.y) <= d.opts.Agree {
+			return d.place(d.opts.Cal.Pixel((a.x+b.x)/2, (a.y+b.y)/2, d.opts.Size)), true, nil
+		}
+		d.count.unsteady.Add(1)
+	}
+	// A finger is there, its place is not sure: a touch that goes on stays where
+	// it was, one that begins has not begun yet.
+	return d.last, d.down, nil
+}
+
+// threshold is lower for a touch that goes on, lest a light finger flickers.
+func (d *Dev) threshold() int {
+	if d.down {
+		return d.opts.MinPressure * 3 / 4
+	}
+	return d.opts.MinPressure
+}
+
+// place takes over a touch's new place. One that is too far from the last to be
+// the same finger's has to be seen twice.
+func (d *Dev) place(p image.Point) image.Point {
+	switch {
+	case !d.down || near(p, d.last, d.opts.Jump), d.far && near(p, d.jump, d.opts.Jump):
+		d.down, d.last, d.far = true, p, false
+	default:
+		d.count.jumps.Add(1)
+		d.jump, d.far = p, true
+	}
+	return d.last
+}
+
+func (d *Dev) up(err error) (image.Point, bool, error) {
+	d.down, d.far, d.last = false, false, image.Point{}
+	return image.Point{}, false, err
+}
+
+// penDown is true where there is no pen line: then the pressure alone decides.
+func (d *Dev) penDown() (bool, error) {
+	if d.pen == nil {
+		return true, nil
+	}
+	v, err := d.pen.Value()
+	if err != nil {
+		d.count.errors.Add(1)
+		return false, fmt.Errorf("touch: pen line: %w", err)
+	}
+	return v != 0, nil
+}
+
+// stillDown looks at the pen line after a measurement; during it the chip holds
+// the line active, touched or not. Inactive may also mean that the measurement's
+// last control byte was disturbed and left the interrupt off, so it is turned on
+// again before it is believed.
+func (d *Dev) stillDown() (bool, error) {
+	on, err := d.penDown()
+	if err != nil || on {
+		return on, err
+	}
+	if err := d.rest(); err != nil {
+		return false, err
+	}
+	return d.penDown()
+}
+
+// rest makes one conversion that powers the chip down and turns its pen
+// interrupt on.
+func (d *Dev) rest() error {
+	copy(d.short[:], []byte{ctrlY, 0, 0})
+	return d.tx(d.short[:3], d.short[3:])
+}
+
+// measure makes one transfer and takes it apart.
+func (d *Dev) measure() (a, b round, err error) {
+	if err := d.tx(d.w, d.r); err != nil {
+		return a, b, err
+	}
+	if d.silent() {
+		d.count.absent.Add(1)
+		return a, b, ErrAbsent
+	}
+	half := (len(d.r) - 1) / 2
+	return d.round(d.r[:half+1]), d.round(d.r[half:]), nil
+}
+
+// silent reports that all bits behind the first control byte are ones: a chip
+// answers each of them with a busy bit and trailing zeros.
+func (d *Dev) silent() bool {
+	for _, b := range d.r[1:] {
+		if b != 0xFF {
+			return false
+		}
+	}
+	return true
+}
+
+// round reads the results out of one half of a transfer.
+func (d *Dev) round(r []byte) round {
+	o := &d.opts
+	k := o.Settle
+	z1 := sample(r, k)
+	k += 1 + zDrop
+	z2 := sample(r, k)
+	k += 1 + o.Settle
+	x := d.median(r, k)
+	k += o.Samples + o.Settle
+	y := d.median(r, k)
+	z := 0
+	// Through the contact Z2 is above Z1; Z1 = 0 says no contact at all, a
+	// position at the end of the scale that no plate is driven.
+	if z1 > 0 && z1 <= z2 && x < full && y < full {
+		z = z1 + full - z2
+	}
+	return round{z: z, x: x, y: y}
+}
+
+// sample is conversion k: a busy bit, 12 bits, three zeros.
+func sample(r []byte, k int) int {
+	return (int(r[1+2*k])<<8 | int(r[2+2*k])) >> 3 & full
+}
+
+// median of the Samples conversions from k on.
+func (d *Dev) median(r []byte, k int) int {
+	for i := range d.med {
+		d.med[i] = sample(r, k+i)
+	}
+	slices.Sort(d.med)
+	return d.med[len(d.med)/2]
+}
+
+func (d *Dev) tx(w, r []byte) error {
+	if err := d.conn.Tx(w, r); err != nil {
+		d.count.errors.Add(1)
+		return fmt.Errorf("touch: transfer: %w", err)
+	}
+	d.count.transfers.Add(1)
+	return nil
+}
+
+func near(a, b image.Point, within int) bool {
+	return abs(a.X-b.X) <= within && abs(a.Y-b.Y) <= within
+}
+
+func abs(n int) int { return max(n, -n) }

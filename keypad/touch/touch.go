@@ -1,0 +1,167 @@
+// Package touch reads resistive touchscreens through an XPT2046 and the chips
+// it is compatible with (ADS7846, TSC2046).
+//
+// A reading is one transfer of about 0.3 ms that holds two rounds of pressure,
+// X and Y, each several times over. It counts as a touch only if the pressure
+// is that of a finger in both rounds and both rounds agree on the place.
+//
+// Sources: XPT2046 data sheet (control byte, conversion timing, PENIRQ), TI
+// TSC2046 data sheet SBAS265 (pressure, 16-clock conversions), TI application
+// note SBAA036 (settling). Positions and pressure are in counts of the 12-bit
+// converter, 0 to 4095; results are in panel pixels.
+package touch
+
+import (
+	"errors"
+	"fmt"
+	"image"
+
+	"periph.io/x/conn/v3/physic"
+	"periph.io/x/conn/v3/spi"
+)
+
+// Pen is the pen interrupt as a line; 1 says touched, whatever the wire's
+// polarity. *gpiocdev.Line fits.
+type Pen interface {
+	Value() (int, error)
+}
+
+// MaxFreq is the highest clock that the XPT2046's data sheet allows at 2.7 V.
+const MaxFreq = 2500 * physic.KiloHertz
+
+// Opts holds what differs between modules. A zero field means the default's.
+type Opts struct {
+	// Freq is the highest clock, at most MaxFreq.
+	Freq physic.Frequency
+	// Size is the panel in pixels, as seen; points are clamped to it.
+	Size image.Point
+	// Cal turns raw positions into pixels.
+	Cal Affine
+	// Samples is how many conversions of X and of Y a round takes the median
+	// of; odd, 3 to 15.
+	Samples int
+	// Settle is how many conversions are dropped after each change of the
+	// channel, at least 1; raise it for panels with large filter capacitors
+	// (8 us a piece at 2 MHz).
+	Settle int
+	// MinPressure is the least Z1 + 4095 - Z2 that counts as a touch, in counts.
+	// A touch that goes on may sink to three quarters of it.
+	MinPressure int
+	// Agree is how far the two rounds may differ in X and in Y, in counts.
+	Agree int
+	// Jump is how far a touch may go between two readings, in pixels, before
+	// the new place needs a second reading.
+	Jump int
+}
+
+// DefaultOpts fits the common 240x320 modules, upright: X (command D0) runs from
+// 280 at the left to 3860 at the right, Y (command 90) from 340 at the top to
+// 3860 at the bottom.
+var DefaultOpts = Opts{
+	Freq:        2 * physic.MegaHertz,
+	Size:        image.Pt(240, 320),
+	Cal:         Edges(image.Pt(240, 320), 280, 3860, 340, 3860),
+	Samples:     5,
+	Settle:      2,
+	MinPressure: 400,
+	Agree:       60,
+	Jump:        48,
+}
+
+// ErrAbsent says that nothing drives the data line: no chip, no power, a broken
+// wire.
+var ErrAbsent = errors.New("touch: the controller does not answer: check its power and wiring")
+
+// Dev is a touch controller. It is used by one goroutine at a time; only
+// Counters may be called beside it.
+type Dev struct {
+	conn spi.Conn
+	pen  Pen
+	opts Opts
+
+	w, r  []byte  // one transfer, reused
+	med   []int   // a channel's samples, reused
+	short [6]byte // of rest, sent and received
+
+	down bool        // the reading before was a touch
+	last image.Point // its place
+	jump image.Point // a place too far from last, to be seen twice
+	far  bool        // jump is set
+
+	count counters
+}
+
+// NewSPI connects to the chip and lets it make one conversion that leaves it
+// powered down with its pen interrupt on. A missing chip cannot be told from an
+// untouched panel in every case; where it can, Read says [ErrAbsent].
+//
+// pen may be nil: then every Read asks the chip. The caller keeps port and line
+// and closes them. o may be nil.
+func NewSPI(p spi.Port, pen Pen, o *Opts) (*Dev, error) {
+	if o == nil {
+		o = &DefaultOpts
+	}
+	d := &Dev{pen: pen, opts: *o}
+	if err := d.opts.complete(); err != nil {
+		return nil, err
+	}
+	c, err := p.Connect(d.opts.Freq, spi.Mode0, 8)
+	if err != nil {
+		return nil, fmt.Errorf("touch: connect: %w", err)
+	}
+	d.conn = c
+	d.w = script(d.opts.Samples, d.opts.Settle)
+	d.r = make([]byte, len(d.w))
+	d.med = make([]int, d.opts.Samples)
+	if err := d.Halt(); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// complete fills in defaults and checks ranges.
+func (o *Opts) complete() error {
+	def := DefaultOpts
+	if o.Freq == 0 {
+		o.Freq = def.Freq
+	}
+	if o.Size == (image.Point{}) {
+		o.Size = def.Size
+	}
+	if o.Cal == (Affine{}) {
+		o.Cal = Edges(o.Size, 280, 3860, 340, 3860)
+	}
+	for _, f := range []struct{ v, def *int }{
+		{&o.Samples, &def.Samples}, {&o.Settle, &def.Settle}, {&o.MinPressure, &def.MinPressure},
+		{&o.Agree, &def.Agree}, {&o.Jump, &def.Jump},
+	} {
+		if *f.v == 0 {
+			*f.v = *f.def
+		}
+	}
+	switch {
+	case o.Freq < 0 || o.Freq > MaxFreq:
+		return fmt.Errorf("touch: clock %s: the chip takes at most %s", o.Freq, MaxFreq)
+	case o.Size.X <= 0 || o.Size.Y <= 0:
+		return fmt.Errorf("touch: size %v is not a panel's", o.Size)
+	case o.Samples < 3 || o.Samples > 15 || o.Samples%2 == 0:
+		return fmt.Errorf("touch: %d samples: use an odd number from 3 to 15", o.Samples)
+	case o.Settle < 1 || o.Settle > 250:
+		return fmt.Errorf("touch: settle %d: use 1 to 250 conversions", o.Settle)
+	case o.MinPressure < 1 || o.MinPressure > full || o.Agree < 1 || o.Jump < 1:
+		return errors.New("touch: pressure, agreement and jump are positive, pressure at most 4095")
+	}
+	return nil
+}
+
+// String names the chip and the port.
+func (d *Dev) String() string { return fmt.Sprintf("xpt2046{%s}", d.conn) }
+
+// Halt leaves the chip powered down between conversions, with its pen interrupt
+// on, which is also its state after each Read, and forgets a touch that was
+// going on. A caller that sleeps until the pen line moves may call Halt every few
+// seconds: it revives an interrupt that a disturbance has turned off.
+func (d *Dev) Halt() error {
+	d.down, d.far = false, false
+	return d.rest()
+}
