@@ -1,0 +1,72 @@
+package pin
+
+import (
+	"crypto/rand"
+	"errors"
+)
+
+// Reasons for which Weak refuses a PIN.
+var (
+	ErrEqual  = errors.New("all digits of this PIN are equal")
+	ErrRun    = errors.New("the digits of this PIN run up or down")
+	ErrRepeat = errors.New("this PIN repeats its first digits")
+)
+
+// Weak returns why a PIN is too easy to guess, nil if it is not: all digits
+// equal, a run up or down (on from 9 to 0, too), the first two or four repeated.
+// What is not eight digits is an error as well. No error holds a digit.
+func Weak(digits []byte) error {
+	if err := checkDigits(digits); err != nil {
+		return err
+	}
+	step := func(i int) byte { return (digits[i] - digits[i-1] + 10) % 10 }
+	repeats := func(period int) bool {
+		for i := period; i < Length; i++ {
+			if digits[i] != digits[i-period] {
+				return false
+			}
+		}
+		return true
+	}
+	run := step(1) == 1 || step(1) == 9
+	for i := 2; i < Length; i++ {
+		run = run && step(i) == step(1)
+	}
+	switch {
+	case repeats(1):
+		return ErrEqual
+	case run:
+		return ErrRun
+	case repeats(2), repeats(4):
+		return ErrRepeat
+	}
+	return nil
+}
+
+// Generate returns a PIN that is not weak, each with the same chance, from
+// crypto/rand. The caller wipes it.
+func Generate() ([]byte, error) {
+	digits := make([]byte, 0, Length)
+	var random [4 * Length]byte
+	defer clear(random[:])
+	for {
+		if _, err := rand.Read(random[:]); err != nil {
+			return nil, err
+		}
+		digits = fill(digits[:0], random[:])
+		if len(digits) == Length && Weak(digits) == nil {
+			return digits, nil
+		}
+	}
+}
+
+// fill appends digits made of random bytes until there are eight or the bytes
+// are used up. Bytes from 250 are left out: they would favour 0 to 5.
+func fill(digits, random []byte) []byte {
+	for _, b := range random {
+		if b < 250 && len(digits) < Length {
+			digits = append(digits, '0'+b%10)
+		}
+	}
+	return digits
+}
