@@ -67,6 +67,32 @@ func TestAHandlerSeesEveryEdgeInOrder(t *testing.T) {
 	})
 }
 
+func TestAHandlerMayCloseItsInputAndIsCalledNoMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := New(nil)
+		defer b.Close()
+		var in *Input
+		calls := 0
+		in, err := b.Input("tamper", func(bool) {
+			calls++
+			if err := in.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.mu.Lock() // both edges wait before the first call
+		b.drive(b.lines["tamper"], true)
+		b.drive(b.lines["tamper"], false)
+		b.mu.Unlock()
+		synctest.Wait()
+		if calls != 1 {
+			t.Errorf("%d calls, want 1", calls)
+		}
+	})
+}
+
 func TestAHandlerThatHangsLosesPairsOfEdgesButNotTheLevel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := New(nil)

@@ -270,15 +270,24 @@ func TestSWRESETKeepsMemoryAndMADCTLAndRESXDoesNotKeepMADCTL(t *testing.T) {
 		time.Sleep(5 * time.Millisecond)
 		p.cmd(0x29)
 		p.seesOnly(red)
+		// The window is the whole memory under MV, which is still set.
+		p.cmd(0x3A, 0x55)
+		p.cmd(0x2C, bytes.Repeat([]byte{0x07, 0xE0}, 321)...)
+		p.sees(239, 0, green) // the module lies on its side: x runs down
+		p.sees(239, 319, green)
+		p.sees(238, 0, green)
+		p.sees(238, 1, red)
 		p.reset.SetValue(1)
 		p.seesOnly(black)
 		time.Sleep(10 * time.Microsecond)
 		p.reset.SetValue(0)
-		time.Sleep(120 * time.Millisecond)
+		time.Sleep(5 * time.Millisecond)
 		if got := p.read(0x0B, 1); got[0] != 0x00 {
 			p.t.Errorf("MADCTL %02X after RESX, want 00", got[0])
 		}
 		p.clean()
+		p.cmd(0x11)
+		p.violated("SLPOUT within 120 ms")
 		p.cmd(0x36, 0x48)
 		p.reset.SetValue(1)
 		p.reset.SetValue(0)

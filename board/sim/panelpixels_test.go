@@ -28,7 +28,8 @@ func TestEachRotationIsUprightOnAModuleTurnedThatWay(t *testing.T) {
 			v := p.b.View()
 			defer v.Close()
 			v.Update()
-			p.fill(3, 5, 7, 6, 0xF800)
+			p.fill(3, 5, 7, 5, 0xF800)
+			p.fill(5, 6, 6, 6, 0xF800)
 			img, changed := v.Update()
 			if r := image.Rect(3, 5, 8, 7); changed != r {
 				p.t.Errorf("rotation %d: changed %v, want %v", rotation, changed, r)
@@ -37,7 +38,8 @@ func TestEachRotationIsUprightOnAModuleTurnedThatWay(t *testing.T) {
 				p.t.Errorf("rotation %d: the view is not the screen", rotation)
 			}
 			p.sees(3, 5, red)
-			p.sees(7, 6, red)
+			p.sees(7, 5, red)
+			p.sees(6, 6, red)
 			p.sees(2, 5, black)
 			p.sees(3, 7, black)
 			if _, changed = v.Update(); !changed.Empty() {
@@ -160,6 +162,10 @@ func TestWindowsOutsideTheMemoryOrInsideOutTakeNothing(t *testing.T) {
 		p.violated("outside the memory")
 		p.sees(239, 0, red)
 		p.sees(0, 1, black)
+		p.window(0, 319, 0, 321) // beyond page 319
+		p.data(0xF8, 0, 0x07, 0xE0, 0x07, 0xE0)
+		p.sees(0, 319, red)
+		p.sees(0, 0, black)
 	})
 }
 
