@@ -58,10 +58,10 @@ func (n *nfcRig) tx(w ...byte) []byte {
 
 func (n *nfcRig) ready() bool { n.t.Helper(); return n.tx(0x02, 0x00)[1] == 0x01 }
 
-// wait polls for as long as given.
+// wait polls for as long as given, at instants at which the chip does nothing.
 func (n *nfcRig) wait(d time.Duration) bool {
 	n.t.Helper()
-	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(333 * time.Microsecond) {
 		if n.ready() {
 			return true
 		}
