@@ -1,0 +1,93 @@
+package site
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"fmt"
+	"math/big"
+	"time"
+
+	"latchkey/sync/wire"
+)
+
+// never is the end of a certificate that does not expire (RFC 5280 §4.1.2.5,
+// as IEEE 802.1AR gives it to devices): a door must not close for good on a
+// day nobody remembers. A certificate ends by a newer bundle.
+var never = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+
+// An authority is a site's certificate authority: ECDSA P-256, for its readers
+// and its broker only.
+type authority struct {
+	key  *ecdsa.PrivateKey
+	root *x509.Certificate
+}
+
+// newAuthority makes the authority of a site.
+func newAuthority(id wire.SiteID, name string, now time.Time) (*authority, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	template := &x509.Certificate{
+		SerialNumber:          serial(),
+		Subject:               pkix.Name{CommonName: "latchkey site " + name, SerialNumber: id.String()},
+		NotBefore:             now.Add(-24 * time.Hour), // for clocks that lag
+		NotAfter:              never,
+		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+		BasicConstraintsValid: true,
+		IsCA:                  true,
+		MaxPathLenZero:        true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return nil, fmt.Errorf("make certificate authority: %w", err)
+	}
+	return openAuthority(key, der)
+}
+
+// openAuthority returns the authority of a key and its certificate, DER.
+func openAuthority(key *ecdsa.PrivateKey, root []byte) (*authority, error) {
+	certificate, err := x509.ParseCertificate(root)
+	if err != nil {
+		return nil, fmt.Errorf("certificate authority: %w", err)
+	}
+	if !key.PublicKey.Equal(certificate.PublicKey) {
+		return nil, fmt.Errorf("certificate authority: its key is not its certificate's")
+	}
+	return &authority{key, certificate}, nil
+}
+
+// reader returns a reader's certificate. Of the request only the key is taken:
+// the name is the reader's id, whatever the request asks for.
+func (a *authority) reader(id string, request *wire.Request, now time.Time) (*x509.Certificate, error) {
+	csr, err := x509.ParseCertificateRequest(request.CSR)
+	if err != nil {
+		return nil, fmt.Errorf("certificate request: %w", err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: serial(),
+		Subject:      pkix.Name{CommonName: id},
+		DNSNames:     []string{id},
+		NotBefore:    now.Add(-24 * time.Hour),
+		NotAfter:     never,
+		KeyUsage:     x509.KeyUsageDigitalSignature,
+		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, a.root, csr.PublicKey, a.key)
+	if err != nil {
+		return nil, fmt.Errorf("make certificate: %w", err)
+	}
+	return x509.ParseCertificate(der)
+}
+
+// serial returns a serial number with 126 random bits, 16 bytes long and
+// positive (RFC 5280 §4.1.2.2).
+func serial() *big.Int {
+	b := make([]byte, 16)
+	rand.Read(b)
+	b[0] = b[0]&0x7f | 0x40
+	return new(big.Int).SetBytes(b)
+}

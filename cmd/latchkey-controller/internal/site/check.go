@@ -1,0 +1,110 @@
+package site
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// A Report is how much a check went through.
+type Report struct {
+	Epoch       uint64 `json:"epoch"`
+	Revision    uint64 `json:"revision"`
+	Users       int    `json:"users"`
+	Credentials int    `json:"credentials"`
+	Readers     int    `json:"readers"`
+}
+
+// Check reads everything and returns the first thing that is wrong: the log's
+// chain must hold, carrying it out must lead to the credentials there are,
+// each of these must open and lead to its tag.
+func (s *Site) Check(ctx context.Context) (report Report, err error) {
+	err = s.store.View(ctx, func(tx *store.Tx) error {
+		head, err := tx.Head()
+		if err != nil {
+			return err
+		}
+		report.Epoch, report.Revision = head.Epoch, head.Revision
+		replayed, err := replay(tx, head)
+		if err != nil {
+			return err
+		}
+		entries, err := entries(tx)
+		if err != nil {
+			return err
+		}
+		report.Credentials = len(entries)
+		for i := range entries {
+			entry := &entries[i]
+			if !bytes.Equal(replayed[entry.Tag], wire.Marshal(&entry.Credential)) {
+				return fmt.Errorf("credential %d is not what the log made it", entry.Credential.ID)
+			}
+		}
+		if len(replayed) != len(entries) {
+			return fmt.Errorf("the log leaves %d credentials, and there are %d", len(replayed), len(entries))
+		}
+		if err := s.checkMaterial(tx); err != nil {
+			return err
+		}
+		users, err := tx.Users()
+		report.Users = len(users)
+		return err
+	})
+	if err != nil {
+		return Report{}, err
+	}
+	readers, err := s.Readers(ctx)
+	report.Readers = len(readers)
+	return report, err
+}
+
+// replay carries the log out up to a head, and returns the credentials that it
+// leads to, as encoded.
+func replay(tx *store.Tx, head store.Head) (map[wire.Tag][]byte, error) {
+	credentials := make(map[wire.Tag][]byte)
+	h, last := wire.Start(head.Epoch), uint64(0)
+	err := tx.Changes(head.Epoch, 0, head.Revision, func(revision uint64, encoded []byte, hash wire.Hash) error {
+		var change wire.Change
+		if err := wire.Unmarshal(encoded, wire.MaxDelta, &change); err != nil {
+			return fmt.Errorf("change %d: %w", revision, err)
+		}
+		if h = h.Extend(change); revision != last+1 || h != hash {
+			return fmt.Errorf("change %d does not follow from the ones before it", revision)
+		}
+		last = revision
+		if change.Credential == nil {
+			delete(credentials, change.Tag)
+		} else {
+			credentials[change.Tag] = wire.Marshal(change.Credential)
+		}
+		return nil
+	})
+	return credentials, err
+}
+
+// checkMaterial decrypts each credential and makes its tag again.
+func (s *Site) checkMaterial(tx *store.Tx) error {
+	k, err := s.keyed(tx)
+	if err != nil {
+		return err
+	}
+	credentials, err := tx.Credentials()
+	if err != nil {
+		return err
+	}
+	for _, c := range credentials {
+		material, err := s.vault.Unseal(c.Kind.String(), c.ID, c.Material)
+		if err != nil {
+			return err
+		}
+		if tag, err := k.key.Tag(c.Kind, material); err != nil {
+			return err
+		} else if tag != c.Tag {
+			return fmt.Errorf("credential %d has another tag than its material gives", c.ID)
+		}
+	}
+	return nil
+}

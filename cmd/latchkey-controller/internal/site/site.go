@@ -1,0 +1,186 @@
+// Package site is one site as its controller keeps it: its keys, its users
+// with their PINs and cards, its readers, and the chained log of credentials
+// that readers follow. A site is a directory: the database (package store) and
+// the key that encrypts the secrets in it (package vault).
+//
+// Each act is one transaction. The time at which it happens is the caller's to
+// say. Several processes may act on one site at once.
+package site
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/cmd/latchkey-controller/internal/vault"
+	"latchkey/sync/wire"
+)
+
+// What the vault seals besides the material of credentials; the number is 0,
+// or the epoch's.
+const (
+	sealedSigning   = "signing key"
+	sealedAuthority = "authority key"
+	sealedSiteKey   = "site key"
+)
+
+// A Site is an open site. Its methods may be called by several goroutines.
+type Site struct {
+	ID   wire.SiteID
+	Name string
+
+	store     *store.Store
+	vault     *vault.Vault
+	signing   ed25519.PrivateKey
+	authority *authority
+}
+
+// Create makes a site of a name in a directory, which it makes too, and opens
+// it. A creation that was cut short is done anew; where there is a site
+// already the error says so.
+func Create(ctx context.Context, dir, name string, now time.Time) (*Site, error) {
+	if err := wire.CheckName(name); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	v, err := vault.Create(dir)
+	if err != nil {
+		return nil, err
+	}
+	db, err := store.Create(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	err = db.Update(ctx, func(tx *store.Tx) error {
+		if existing, err := tx.Site(); err == nil {
+			return fmt.Errorf("%s holds the site %s already; name another directory for a new one", dir, existing.Name)
+		} else if !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		return found(tx, v, name, now)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return Open(ctx, dir)
+}
+
+// found writes a new site: its keys, its authority, and the first epoch with
+// an empty log.
+func found(tx *store.Tx, v *vault.Vault, name string, now time.Time) error {
+	row := store.Site{Name: name, Created: now.Unix()}
+	rand.Read(row.ID[:])
+	_, signing, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return err
+	}
+	row.Signing = v.Seal(sealedSigning, 0, signing.Seed())
+	authority, err := newAuthority(row.ID, name, now)
+	if err != nil {
+		return err
+	}
+	authorityKey, err := x509.MarshalPKCS8PrivateKey(authority.key)
+	if err != nil {
+		return err
+	}
+	row.Authority = v.Seal(sealedAuthority, 0, authorityKey)
+	row.Root = authority.root.Raw
+	if err := tx.AddSite(&row); err != nil {
+		return err
+	}
+	epoch := store.Epoch{Created: now.Unix(), KDF: wire.KDF{Memory: 19 << 10, Time: 2, Threads: 4}}
+	rand.Read(epoch.KDF.Salt[:])
+	if epoch.Number, err = tx.NextEpoch(now.Unix()); err != nil {
+		return err
+	}
+	var siteKey [32]byte
+	rand.Read(siteKey[:])
+	epoch.Key = v.Seal(sealedSiteKey, epoch.Number, siteKey[:])
+	return tx.AddEpoch(&epoch)
+}
+
+// Open opens the site in a directory.
+func Open(ctx context.Context, dir string) (*Site, error) {
+	if _, err := os.Stat(filepath.Join(dir, store.File)); errors.Is(err, fs.ErrNotExist) {
+		return nil, noSite(dir)
+	}
+	v, err := vault.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := vault.CheckPrivate(filepath.Join(dir, store.File)); err != nil {
+		return nil, err
+	}
+	db, err := store.Open(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	var row *store.Site
+	err = db.View(ctx, func(tx *store.Tx) (err error) {
+		row, err = tx.Site()
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		err = noSite(dir)
+	}
+	var s *Site
+	if err == nil {
+		s, err = open(row, db, v)
+	}
+	if err != nil {
+		db.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func noSite(dir string) error {
+	return fmt.Errorf("%s holds no site; make one with: latchkey-controller init --dir %s --site NAME", dir, dir)
+}
+
+func open(row *store.Site, db *store.Store, v *vault.Vault) (*Site, error) {
+	seed, err := v.Unseal(sealedSigning, 0, row.Signing)
+	if err != nil {
+		return nil, err
+	}
+	if len(seed) != ed25519.SeedSize {
+		return nil, fmt.Errorf("signing key: %d bytes", len(seed))
+	}
+	der, err := v.Unseal(sealedAuthority, 0, row.Authority)
+	if err != nil {
+		return nil, err
+	}
+	key, err := x509.ParsePKCS8PrivateKey(der)
+	if err != nil {
+		return nil, fmt.Errorf("certificate authority: %w", err)
+	}
+	ecdsaKey, ok := key.(*ecdsa.PrivateKey)
+	if !ok {
+		return nil, errors.New("certificate authority: its key is not ECDSA")
+	}
+	authority, err := openAuthority(ecdsaKey, row.Root)
+	if err != nil {
+		return nil, err
+	}
+	return &Site{row.ID, row.Name, db, v, ed25519.NewKeyFromSeed(seed), authority}, nil
+}
+
+// Close closes the site.
+func (s *Site) Close() error { return s.store.Close() }
+
+// Fingerprint is what people compare of the controller's signing key.
+func (s *Site) Fingerprint() string {
+	return wire.Fingerprint(s.signing.Public().(ed25519.PublicKey))
+}

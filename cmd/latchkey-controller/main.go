@@ -1,0 +1,191 @@
+// Command latchkey-controller keeps a site: its users with their PINs and
+// cards, its readers, and the signed log of credentials that readers follow.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	_ "time/tzdata" // readers' time zones are checked on machines without any
+
+	"golang.org/x/sys/unix"
+)
+
+const usage = `latchkey-controller keeps a site: its users with their PINs and cards, and its readers.
+
+  latchkey-controller init        --dir DIR --site NAME            makes a new site in a directory
+  latchkey-controller user add    --dir DIR --name NAME …          adds a user, with a PIN, a card or both
+  latchkey-controller user list   --dir DIR                        shows all users
+  latchkey-controller user pin    --dir DIR USER set|generate|remove   changes a user's PIN
+  latchkey-controller user card   --dir DIR USER add|remove UID    gives a user a card, takes it away
+  latchkey-controller user remove --dir DIR USER                   removes a user with PIN and cards
+  latchkey-controller reader add  --dir DIR --reader ID --request FILE --out BUNDLE …
+                                                                   answers a reader's request for adoption
+  latchkey-controller reader list --dir DIR                        shows all readers
+  latchkey-controller check       --dir DIR                        reads everything, says what is wrong
+  latchkey-controller version                                      shows what this is
+
+USER is a user's number, or a name that only one user has. Each command takes --help, and --json
+where a program may want to read what it prints.
+
+A first site:
+
+  latchkey-controller init --dir site --site home
+  latchkey-controller user add --dir site --name "Ada Lovelace" --pin auto
+  latchkeyd identity --data data --out request          (at the reader)
+  latchkey-controller reader add --dir site --reader front-door --request request --out bundle
+  latchkeyd adopt --data data bundle                    (at the reader)
+
+Exit codes: 0 done, 1 failed, 2 wrong use.
+`
+
+// version is set by the linker: -X main.version=…
+var version = "devel"
+
+// console is where a command reads and writes.
+type console struct {
+	in       *os.File
+	out, err io.Writer
+}
+
+func main() { os.Exit(run()) }
+
+// run returns the exit code.
+func run() int {
+	if err := harden(); err != nil {
+		fmt.Fprintln(os.Stderr, "latchkey-controller:", err)
+		return 1
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := command(ctx, console{os.Stdin, os.Stdout, os.Stderr}, os.Args[1:])
+	var wrong usageError
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+		return 0
+	case errors.As(err, &wrong):
+		if wrong != "" {
+			fmt.Fprintln(os.Stderr, wrong)
+		}
+		return 2
+	default:
+		fmt.Fprintln(os.Stderr, "latchkey-controller:", err)
+		return 1
+	}
+}
+
+// harden keeps digits that pass through memory from ending up in a core dump,
+// and files from being readable by others.
+func harden() error {
+	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
+		return fmt.Errorf("forbid core dumps: %w", err)
+	}
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return fmt.Errorf("forbid core dumps: %w", err)
+	}
+	unix.Umask(0o077)
+	return nil
+}
+
+func command(ctx context.Context, c console, args []string) error {
+	if len(args) == 0 {
+		return usageError(usage)
+	}
+	name, rest := args[0], args[1:]
+	if (name == "user" || name == "reader") && len(rest) > 0 {
+		name, rest = name+" "+rest[0], rest[1:]
+	}
+	switch name {
+	case "init":
+		return initCommand(ctx, c, rest)
+	case "user add":
+		return userAddCommand(ctx, c, rest)
+	case "user list":
+		return userListCommand(ctx, c, rest)
+	case "user pin":
+		return userPINCommand(ctx, c, rest)
+	case "user card":
+		return userCardCommand(ctx, c, rest)
+	case "user remove":
+		return userRemoveCommand(ctx, c, rest)
+	case "reader add":
+		return readerAddCommand(ctx, c, rest)
+	case "reader list":
+		return readerListCommand(ctx, c, rest)
+	case "check":
+		return checkCommand(ctx, c, rest)
+	case "version", "--version":
+		_, err := fmt.Fprintln(c.out, "latchkey-controller", version)
+		return err
+	case "help", "-h", "--help":
+		_, err := fmt.Fprint(c.out, usage)
+		return err
+	default:
+		return usagef("latchkey-controller: unknown command %q\n\n%s", name, usage)
+	}
+}
+
+// usageError is a wrong use, exit code 2. The empty one has been said already.
+type usageError string
+
+func (e usageError) Error() string { return string(e) }
+
+func usagef(format string, args ...any) error { return usageError(fmt.Sprintf(format, args...)) }
+
+// options are the flags of a command, with those that each command has.
+type options struct {
+	*flag.FlagSet
+	dir  string
+	json bool
+}
+
+// newOptions returns the flags of a command; form is what follows its name.
+func newOptions(c console, name, form, purpose string) *options {
+	o := &options{FlagSet: flag.NewFlagSet("latchkey-controller "+name, flag.ContinueOnError)}
+	o.SetOutput(c.err)
+	o.Usage = func() {
+		fmt.Fprintf(c.err, "usage: %s --dir DIR %s\n\n%s\n\n", o.Name(), form, purpose)
+		o.PrintDefaults()
+	}
+	o.StringVar(&o.dir, "dir", "", "the site's `directory`")
+	o.BoolVar(&o.json, "json", false, "print JSON")
+	return o
+}
+
+// parse reads flags, which may stand before, between and after n arguments. It
+// insists on --dir and on the flags that are named.
+func (o *options) parse(args []string, n int, required ...string) (arguments []string, err error) {
+	for {
+		if err := o.Parse(args); errors.Is(err, flag.ErrHelp) {
+			return nil, err
+		} else if err != nil {
+			return nil, usageError("") // flag has said it
+		}
+		if args = o.Args(); len(args) == 0 {
+			break
+		}
+		arguments, args = append(arguments, args[0]), args[1:]
+	}
+	for _, name := range append([]string{"dir"}, required...) {
+		if o.Lookup(name).Value.String() == "" {
+			return nil, usagef("%s needs --%s; see %s --help", o.Name(), name, o.Name())
+		}
+	}
+	if len(arguments) != n {
+		return nil, usagef("%s takes %d arguments besides its flags, not %d; see %s --help", o.Name(), n, len(arguments), o.Name())
+	}
+	return arguments, nil
+}
+
+func printJSON(w io.Writer, v any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(v)
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/sync/wire"
+)
+
+func readerAddCommand(ctx context.Context, c console, args []string) error {
+	o := newOptions(c, "reader add", "--reader ID --request FILE --out BUNDLE [--door NAME] [--place NAME] [--time-zone ZONE] [--broker URL]",
+		"Answers a reader's request (latchkeyd identity writes one) with a bundle, sealed to that board, that\nmakes it a reader of this site. A reader that is added again keeps what is not given anew; the newer\nbundle revokes the older one.")
+	id := o.String("reader", "", "the reader's `id`: up to 32 lower-case letters, digits and hyphens")
+	request := o.String("request", "", "the request's `file`")
+	out := o.String("out", "", "the bundle is written to this `file`")
+	broker := o.String("broker", "", "`URL` at which the reader meets the controller")
+	policy := new(wire.Policy)
+	o.StringVar(&policy.Door, "door", "", "the door's `name`, as the screen shows it; the reader's id unless given")
+	o.StringVar(&policy.Place, "place", "", "the `name` of the place where the door is")
+	o.StringVar(&policy.TimeZone, "time-zone", "", "the door's time `zone` for schedules, like Europe/Berlin; UTC unless given")
+	if _, err := o.parse(args, 0, "reader", "request", "out"); err != nil {
+		return err
+	}
+	edit := func(p *wire.Policy) {
+		o.Visit(func(f *flag.Flag) {
+			switch f.Name {
+			case "door":
+				p.Door = policy.Door
+			case "place":
+				p.Place = policy.Place
+			case "time-zone":
+				p.TimeZone = policy.TimeZone
+			}
+		})
+	}
+	signed, err := readFile(*request, wire.MaxMessage)
+	if err != nil {
+		return fmt.Errorf("read the request: %w", err)
+	}
+	s, err := site.Open(ctx, o.dir)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	aside, err := os.CreateTemp(filepath.Dir(*out), filepath.Base(*out)+".new-*")
+	if err != nil {
+		return fmt.Errorf("write the bundle: %w", err)
+	}
+	defer os.Remove(aside.Name())
+	defer aside.Close()
+	adoption, err := s.AddReader(ctx, time.Now(), *id, signed, *broker, edit, func(bundle []byte) error {
+		if _, err := aside.Write(bundle); err != nil {
+			return fmt.Errorf("write the bundle: %w", err)
+		}
+		return aside.Sync()
+	})
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(aside.Name(), *out); err != nil {
+		return fmt.Errorf("write the bundle: %w", err)
+	}
+	return printAdoption(c, o, adoption, *out)
+}
+
+func printAdoption(c console, o *options, a *site.Adoption, out string) error {
+	if o.json {
+		return printJSON(c.out, map[string]any{
+			"reader": a.Reader, "number": a.Number, "revokes": a.Revoked, "moved-from": a.Moved, "request-fingerprint": a.Board, "controller-fingerprint": a.Controller, "bundle-fingerprint": a.Bundle,
+			"credentials": a.Count, "revision": a.Revision, "policy-revision": a.Policy.Revision, "bundle": out,
+		})
+	}
+	fmt.Fprintf(c.out, `reader      %s, at the door %q, time zone %s
+request     %s
+            The reader's screen shows the same. If it does not, somebody put in another request:
+            do not use this bundle.
+controller  %s
+            latchkeyd adopt shows the same.
+bundle      %s
+            number %d, with %d credentials at revision %d, in %s
+`, a.Reader, a.Policy.Door, a.Policy.TimeZone, a.Board, a.Controller, a.Bundle, a.Number, a.Count, a.Revision, out)
+	if a.Revoked != 0 {
+		fmt.Fprintf(c.out, "            It revokes this reader's bundle %d.\n", a.Revoked)
+	}
+	if a.Moved != "" {
+		fmt.Fprintf(c.out, "            This board was the reader %s, which has no board now.\n", a.Moved)
+	}
+	_, err := fmt.Fprintf(c.out, "\nAt the reader: latchkeyd adopt --data DIR %s\n", filepath.Base(out))
+	return err
+}
+
+// readFile reads a file of at most limit bytes.
+func readFile(path string, limit int64) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > limit {
+		return nil, fmt.Errorf("%s has %d bytes, at most %d", path, info.Size(), limit)
+	}
+	return os.ReadFile(path)
+}
+
+func readerListCommand(ctx context.Context, c console, args []string) error {
+	o := newOptions(c, "reader list", "", "Shows all readers.")
+	if _, err := o.parse(args, 0); err != nil {
+		return err
+	}
+	s, err := site.Open(ctx, o.dir)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	readers, err := s.Readers(ctx)
+	if err != nil {
+		return err
+	}
+	if o.json {
+		type row struct {
+			Reader         string     `json:"reader"`
+			Door           string     `json:"door"`
+			Place          string     `json:"place"`
+			TimeZone       string     `json:"time-zone"`
+			PolicyRevision uint64     `json:"policy-revision"`
+			Bundle         uint64     `json:"bundle"`  // 0: its board became another reader
+			Adopted        *time.Time `json:"adopted"` // when the bundle was made
+			Request        string     `json:"request-fingerprint"`
+			Serial         string     `json:"certificate"`
+		}
+		rows := make([]row, len(readers))
+		for i, r := range readers {
+			rows[i] = row{Reader: r.ID, Door: r.Policy.Door, Place: r.Policy.Place, TimeZone: r.Policy.TimeZone, PolicyRevision: r.Policy.Revision, Request: r.Board}
+			if b := r.Bundle; b != nil {
+				rows[i].Bundle, rows[i].Adopted, rows[i].Serial = b.Number, atOrNil(b.Created), b.Serial
+			}
+		}
+		return printJSON(c.out, rows)
+	}
+	if len(readers) == 0 {
+		_, err := fmt.Fprintf(c.out, "no readers yet; add one with: latchkey-controller reader add --dir %s --reader ID --request FILE --out BUNDLE\n", o.dir)
+		return err
+	}
+	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "READER\tDOOR\tPLACE\tADDED\tBOARD")
+	for _, r := range readers {
+		added := int64(0)
+		if r.Bundle != nil {
+			added = r.Bundle.Created
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.ID, r.Policy.Door, orDash(r.Policy.Place), at(added), orDash(r.Board))
+	}
+	return w.Flush()
+}

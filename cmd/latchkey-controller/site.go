@@ -1,0 +1,50 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/site"
+)
+
+func initCommand(ctx context.Context, c console, args []string) error {
+	o := newOptions(c, "init", "--site NAME",
+		"Makes a new site: its keys, its certificate authority and an empty list of credentials.\nThe directory is the site. Keep it private, and keep a backup of it.")
+	name := o.String("site", "", "the site's `name`: up to 32 lower-case letters, digits and hyphens")
+	if _, err := o.parse(args, 0, "site"); err != nil {
+		return err
+	}
+	s, err := site.Create(ctx, o.dir, *name, time.Now())
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if o.json {
+		return printJSON(c.out, map[string]string{"site": s.Name, "id": s.ID.String(), "controller": s.Fingerprint()})
+	}
+	_, err = fmt.Fprintf(c.out, "site        %s\nid          %s\ncontroller  %s\n\nAdd users with: latchkey-controller user add --dir %s --name NAME --pin auto\n", s.Name, s.ID, s.Fingerprint(), o.dir)
+	return err
+}
+
+func checkCommand(ctx context.Context, c console, args []string) error {
+	o := newOptions(c, "check", "", "Reads everything the site holds and says what is wrong.")
+	if _, err := o.parse(args, 0); err != nil {
+		return err
+	}
+	s, err := site.Open(ctx, o.dir)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	report, err := s.Check(ctx)
+	if err != nil {
+		return err
+	}
+	if o.json {
+		return printJSON(c.out, report)
+	}
+	_, err = fmt.Fprintf(c.out, "site %s: %d users, %d credentials, %d readers; log at epoch %d, revision %d: all is well\n",
+		s.Name, report.Users, report.Credentials, report.Readers, report.Epoch, report.Revision)
+	return err
+}
