@@ -1,0 +1,90 @@
+package keypad
+
+import (
+	"image"
+	"slices"
+)
+
+// windowCost is what one rectangle costs on the bus beside its pixels, in pixels: the
+// window commands, and the system calls that carry them.
+const windowCost = 48
+
+// differences gives few rectangles that cover all pixels in which a and b differ, apart
+// from each other, and few other pixels.
+func differences(a, b *canvas) []image.Rectangle {
+	var done, open []image.Rectangle
+	for y := range b.size.Y {
+		was, is := a.pix[y*a.size.X:][:a.size.X], b.pix[y*b.size.X:][:b.size.X]
+		if slices.Equal(was, is) {
+			continue
+		}
+		for x := 0; x < len(is); {
+			if was[x] == is[x] {
+				x++
+				continue
+			}
+			end := spanEnd(was, is, x)
+			open = widen(open, image.Rect(x, y, end, y+1))
+			x = end
+		}
+		// What can no longer grow at a price worth paying is done.
+		still := open[:0]
+		for _, r := range open {
+			if (y-r.Max.Y)*r.Dx() > windowCost {
+				done = append(done, r)
+			} else {
+				still = append(still, r)
+			}
+		}
+		open = still
+	}
+	return join(append(done, open...))
+}
+
+// spanEnd is where a row's differences end that begin at x, up to the first gap wide
+// enough to stand for itself.
+func spanEnd(was, is []uint16, x int) int {
+	end := x + 1
+	for i := end; i < len(is) && i-end < windowCost; i++ {
+		if was[i] != is[i] {
+			end = i + 1
+		}
+	}
+	return end
+}
+
+// widen lets the open rectangle take in span that costs least by it, or opens another.
+func widen(open []image.Rectangle, span image.Rectangle) []image.Rectangle {
+	best, cost := -1, windowCost
+	for i, r := range open {
+		if c := pixels(r.Union(span)) - pixels(r) - pixels(span); c <= cost {
+			best, cost = i, c
+		}
+	}
+	if best < 0 {
+		return append(open, span)
+	}
+	open[best] = open[best].Union(span)
+	return open
+}
+
+// join unites rectangles that overlap or are cheaper as one.
+func join(rs []image.Rectangle) []image.Rectangle {
+	for again := true; again; {
+		again = false
+		for i := 0; i < len(rs); i++ {
+			for j := i + 1; j < len(rs); j++ {
+				u := rs[i].Union(rs[j])
+				if rs[i].Overlaps(rs[j]) || pixels(u) <= pixels(rs[i])+pixels(rs[j])+windowCost {
+					rs[i] = u
+					rs = append(rs[:j], rs[j+1:]...)
+					again = true
+					j--
+				}
+			}
+		}
+	}
+	return rs
+}
+
+func pixels(r image.Rectangle) int { return r.Dx() * r.Dy() }

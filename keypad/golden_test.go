@@ -1,0 +1,159 @@
+package keypad
+
+import (
+	"bytes"
+	"flag"
+	"image"
+	"image/draw"
+	"image/png"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+var update = flag.Bool("update", false, "write testdata anew")
+
+// example is a scene of a reader at a front door.
+func example(change func(s *scene)) scene {
+	s := scene{
+		view:    View{PIN: true, Place: "Main building", Door: "Front door", ReaderID: "front-door"},
+		order:   telephone(),
+		pressed: nothing,
+	}
+	change(&s)
+	return s
+}
+
+type named struct {
+	name string
+	scene
+}
+
+// gallery is every screen once.
+func gallery() []named {
+	e := entry{pick: rand.New(rand.NewPCG(1, 2)).IntN}
+	e.open(true)
+	return []named{
+		{"home", example(func(s *scene) {})},
+		{"home-pressed", example(func(s *scene) { s.pressed = pinButton })},
+		{"home-greeting", example(func(s *scene) {
+			s.view.Greeting = "Good morning. Deliveries go to the side entrance."
+			s.view.LinkLost, s.view.ClockUntrusted = true, true
+		})},
+		{"home-link-lost", example(func(s *scene) { s.view.LinkLost = true })},
+		{"home-clock-untrusted", example(func(s *scene) { s.view.ClockUntrusted = true })},
+		{"home-without-pin", example(func(s *scene) { s.view.PIN = false })},
+		{"home-cards-only", example(func(s *scene) {
+			s.view.PIN, s.view.PINOutOfOrder, s.view.Notes = false, true, "Journal is full"
+		})},
+		{"home-held", example(func(s *scene) { s.view.HoldOpen = true })},
+		{"home-identify", example(func(s *scene) { s.view.Identify, s.blink = true, true })},
+		{"pin", example(func(s *scene) { s.page, s.filled = entryPage, 3 })},
+		{"pin-pressed", example(func(s *scene) { s.page, s.filled, s.pressed = entryPage, 3, 4 })},
+		{"pin-cancel-pressed", example(func(s *scene) { s.page, s.filled, s.pressed = entryPage, 3, cancelKey })},
+		{"pin-shuffled", example(func(s *scene) { s.page, s.order = entryPage, e.order })},
+		{"checking", example(func(s *scene) { s.page, s.phase = handedPage, 5 })},
+		{"granted", example(func(s *scene) { s.view.Screen, s.view.User, s.bar = Granted, "Ada", 119 })},
+		{"granted-long-name", example(func(s *scene) {
+			s.view.Screen, s.view.User, s.bar = Granted, "Maximiliane Schwarzenberg-Hohenlohe", 40
+		})},
+		{"denied", example(func(s *scene) { s.view.Screen = Denied })},
+		{"denied-reason", example(func(s *scene) {
+			s.view.Screen, s.view.Reason = Denied, "This card opens the door on weekdays from 8:00 to 18:00"
+		})},
+		{"paused", example(func(s *scene) { s.view.Screen = Paused })},
+		{"not-set-up", example(func(s *scene) {
+			s.view.Screen, s.view.Fingerprint = NotSetUp, "4f1a 90c2 7be3 11d8 a6e0 5c97"
+		})},
+		{"out-of-order", example(func(s *scene) { s.view.Screen, s.view.LinkLost = OutOfOrder, true })},
+		{"paused-identify", example(func(s *scene) { s.view.Screen, s.view.Identify, s.blink = Paused, true, true })},
+	}
+}
+
+// sizes are the panels there are.
+func sizes() []image.Point {
+	return []image.Point{{240, 320}, {320, 240}, {320, 480}, {480, 320}}
+}
+
+func TestEachScreenLooksAsItDid(t *testing.T) {
+	for _, at := range sizes() {
+		g := newGlass(at)
+		p, l := testPainter(t, at)
+		on := panel{display: g, held: newCanvas(at)}
+		all := gallery()
+		var sheet *image.NRGBA
+		const columns, gap = 8, 16
+		rows := (len(all) + columns - 1) / columns
+		sheet = image.NewNRGBA(image.Rect(0, 0, columns*(at.X+gap)+gap, rows*(at.Y+gap)+gap))
+		draw.Draw(sheet, sheet.Rect, image.NewUniform(seen(edge.pack())), image.Point{}, draw.Src)
+		for i, s := range all {
+			p.draw(&s.scene)
+			if err := on.show(time.Time{}, p.canvas); err != nil {
+				t.Fatal(err)
+			}
+			m := g.image()
+			corner := image.Pt(gap+i%columns*(at.X+gap), gap+i/columns*(at.Y+gap))
+			draw.Draw(sheet, image.Rectangle{Min: corner, Max: corner.Add(at)}, m, image.Point{}, draw.Src)
+			if at == (image.Point{X: 240, Y: 320}) {
+				golden(t, s.name, m)
+			}
+		}
+		golden(t, "all-"+l.String(), sheet)
+	}
+}
+
+// golden compares m with testdata/name.png, or writes it with -update.
+func golden(t *testing.T, name string, m *image.NRGBA) {
+	t.Helper()
+	path := filepath.Join("testdata", name+".png")
+	if *update {
+		var out bytes.Buffer
+		enc := png.Encoder{CompressionLevel: png.BestCompression}
+		if err := enc.Encode(&out, m); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, out.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	want, err := png.Decode(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want.Bounds() != m.Bounds() {
+		t.Fatalf("%s is %v, want %v", name, m.Bounds(), want.Bounds())
+	}
+	as := image.NewNRGBA(m.Rect)
+	draw.Draw(as, as.Rect, want, image.Point{}, draw.Src)
+	off := 0
+	for i, v := range m.Pix {
+		// One step of RGB565: other machines may round a smoothed edge differently.
+		if w := as.Pix[i]; max(v, w)-min(v, w) > 9 {
+			off++
+		}
+	}
+	if off > 0 {
+		t.Errorf("%s: %d values are not as in %s; look at them, then go test -update", name, off, path)
+	}
+}
+
+func testPainter(t testing.TB, at image.Point) (*painter, *layout) {
+	t.Helper()
+	l, err := measure(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := newPainter(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, l
+}

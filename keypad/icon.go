@@ -1,0 +1,94 @@
+package keypad
+
+// An icon is a sign that can be drawn at any size.
+type icon uint8
+
+const (
+	cardIcon      icon = iota // a card that sends waves
+	checkIcon                 // granted
+	crossIcon                 // denied
+	lockIcon                  // paused
+	doorIcon                  // held open
+	readerIcon                // to be set up
+	warningIcon               // out of order, and a small sign
+	hereIcon                  // this reader, identified
+	linkIcon                  // small: no link
+	clockIcon                 // small: the clock is not trusted
+	backspaceIcon             // on its key
+)
+
+// field is the size of an icon's own units: pixels at the size it is drawn for first.
+func (i icon) field() (w, h float64) {
+	switch i {
+	case cardIcon:
+		return 112, 76
+	case linkIcon, clockIcon:
+		return 16, 16
+	case backspaceIcon:
+		return 28, 20
+	}
+	return 100, 100
+}
+
+func (i icon) layers() []layer {
+	solid := func(shapes ...shape) []layer { return []layer{{union(shapes...), 1}} }
+	const pen = 7
+	switch i {
+	case cardIcon:
+		const pen = 5
+		wave := func(r float64) shape { return stroke(pen, arc(59, 38, r, -43, 43)) }
+		return []layer{
+			{union(stroke(pen, rect(3, 17, 61, 59, 6)), stroke(pen, line(4, 31, 60, 31))), 1},
+			{wave(20), 1}, {wave(35), 0.65}, {wave(50), 0.35},
+		}
+	case checkIcon:
+		return solid(stroke(pen, circle(50, 50, 46)), stroke(pen+1, line(31, 51, 44.5, 64.5, 69.5, 37)))
+	case crossIcon:
+		return solid(stroke(pen, circle(50, 50, 46)), stroke(pen+1, line(36, 36, 64, 64)), stroke(pen+1, line(64, 36, 36, 64)))
+	case lockIcon:
+		return solid(stroke(pen, rect(17.5, 43.5, 82.5, 92.5, 8)),
+			stroke(pen, arc(50, 28, 20, 180, 360)), stroke(pen, line(30, 28, 30, 44)), stroke(pen, line(70, 28, 70, 44)),
+			stroke(pen+1, line(50, 62, 50, 75)))
+	case doorIcon:
+		return solid(stroke(pen, line(26, 10, 58, 22, 58, 94, 26, 82, 26, 10)),
+			stroke(pen, line(26, 10, 80, 10, 80, 82, 58, 82)), circle(47, 57, 5))
+	case readerIcon:
+		return solid(stroke(pen, rect(23.5, 3.5, 76.5, 96.5, 12)),
+			stroke(pen, line(50, 36, 50, 64)), stroke(pen, line(36, 50, 64, 50)))
+	case warningIcon:
+		return solid(stroke(pen+1, line(50, 12, 93, 86, 7, 86, 50, 12)), stroke(pen+1, line(50, 38, 50, 60)), circle(50, 73, 5))
+	case hereIcon:
+		return []layer{{circle(50, 50, 13), 1}, {stroke(pen, circle(50, 50, 28)), 0.65}, {stroke(pen, circle(50, 50, 46)), 0.35}}
+	case linkIcon:
+		const pen = 1.6
+		slash := stroke(pen, line(2.5, 2, 13.5, 13))
+		return solid(slash, without(union(circle(8, 12.5, 1.5),
+			stroke(pen, arc(8, 13, 5, 222, 318)), stroke(pen, arc(8, 13, 9.2, 222, 318))), slash, 1))
+	case clockIcon:
+		const pen = 1.6
+		return solid(stroke(pen, circle(8, 8, 6.7)), stroke(pen, line(8, 4.4, 8, 8.3, 10.6, 9.9)))
+	case backspaceIcon:
+		const pen = 2
+		return solid(stroke(pen, line(9, 2, 25, 2, 26, 3, 26, 17, 25, 18, 9, 18, 2, 10, 9, 2)),
+			stroke(pen, line(13, 6.5, 20, 13.5)), stroke(pen, line(20, 6.5, 13, 13.5)))
+	}
+	return nil
+}
+
+type iconKey struct {
+	icon   icon
+	height int
+}
+
+// icon gives a picture that is height pixels high, its origin in the middle.
+func (p *painter) icon(i icon, height int) *mask {
+	k := iconKey{i, height}
+	m, ok := p.icons[k]
+	if !ok {
+		w, h := i.field()
+		m = rasterise(w, h, float64(height)/h, i.layers()...)
+		m.org = m.size.Div(-2)
+		p.icons[k] = m
+	}
+	return m
+}

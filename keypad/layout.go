@@ -1,0 +1,124 @@
+package keypad
+
+import (
+	"fmt"
+	"image"
+)
+
+// A layout says where things stand on a panel of one size. Everything is measured from
+// the panel's shorter side: 240 pixels make the unit, so a step of space is 6 px there
+// and 8 px on a panel of 320 x 480.
+type layout struct {
+	bounds  image.Rectangle
+	unit    int // the shorter side in pixels, standing for 240
+	upright bool
+	gap     int // one step of space
+	corner  int // radius of a key's corners
+
+	// The start page: the sign and its word stand in sign, between (or, lying, beside)
+	// the names and the small signs, which stand in words above the PIN button.
+	sign, words, button image.Rectangle
+
+	// The pad: its heading, the eight dots and the keys: 1 to 9, cancel, 0, backspace in
+	// the places of a telephone.
+	heading image.Rectangle
+	dots    [entryLen]image.Point // centres
+	keys    [12]image.Rectangle
+
+	// A notice: its sign and words below each other in notice; or, lying, the sign in
+	// notice and the words in said, beside it. The time that runs down is in bar.
+	notice, said, bar image.Rectangle
+}
+
+// entryLen is how many digits a PIN has.
+const entryLen = 8
+
+// The places of keys in layout.keys that are no digits.
+const (
+	cancelKey    = 9
+	backspaceKey = 11
+)
+
+// measure lays out a panel of at least 240 x 320 pixels, upright or lying.
+func measure(size image.Point) (*layout, error) {
+	short, long := min(size.X, size.Y), max(size.X, size.Y)
+	if short < 240 || long < 320 {
+		return nil, fmt.Errorf("a panel of %v pixels is too small: 240x320 is the least", size)
+	}
+	l := &layout{bounds: image.Rectangle{Max: size}, unit: short, upright: size.Y >= size.X}
+	l.gap, l.corner = l.px(6), l.px(10)
+	l.start()
+	l.pad()
+	l.notices()
+	return l, nil
+}
+
+// String gives the size: "240x320".
+func (l *layout) String() string { return fmt.Sprintf("%dx%d", l.bounds.Dx(), l.bounds.Dy()) }
+
+// px gives how many pixels n of the 240 x 320 panel are here.
+func (l *layout) px(n int) int { return (n*l.unit + 120) / 240 }
+
+// start places the start page: below each other when upright; lying, the sign stands to
+// the left of the rest.
+func (l *layout) start() {
+	in := l.bounds.Inset(2 * l.gap)
+	l.sign, l.words = in, in
+	if !l.upright {
+		l.words.Min.X = in.Min.X + in.Dx()*9/20
+		l.sign.Max.X = l.words.Min.X - 2*l.gap
+	}
+	l.button = l.words
+	l.button.Min.Y = l.button.Max.Y - l.px(56)
+}
+
+// notices places what has one thing to say.
+func (l *layout) notices() {
+	g, low := l.gap, 6*l.gap
+	if !l.upright {
+		low = 4 * g
+	}
+	in := l.bounds.Inset(2 * g)
+	bottom := l.bounds.Max.Y - low
+	l.bar = image.Rect(4*g, bottom, l.bounds.Max.X-4*g, bottom+g)
+	in.Max.Y = l.bar.Min.Y - g
+	l.notice, l.said = in, in
+	if !l.upright {
+		l.notice.Min.Y += g
+		l.notice.Max.X = in.Min.X + in.Dx()*2/5
+		l.said.Min = image.Pt(l.notice.Max.X+g, l.notice.Min.Y)
+	}
+}
+
+// pad places the PIN page: its heading above the keys when upright, left of them lying.
+func (l *layout) pad() {
+	size, g := l.bounds.Size(), l.gap
+	head := image.Rect(0, 0, size.X, 14*g)
+	area := image.Rect(g, head.Max.Y, size.X-g, size.Y-g)
+	if !l.upright {
+		head = image.Rect(0, 0, size.X/3, size.Y)
+		area = image.Rect(head.Max.X, g, size.X-g, size.Y-g)
+	}
+	k := image.Pt((area.Dx()-2*g)/3, (area.Dy()-3*g)/4)
+	// What division leaves over goes to the edges.
+	at := area.Min.Add(image.Pt((area.Dx()-2*g-3*k.X)/2, (area.Dy()-3*g-4*k.Y)/2))
+	for i := range l.keys {
+		p := at.Add(image.Pt(i%3*(k.X+g), i/3*(k.Y+g)))
+		l.keys[i] = image.Rectangle{Min: p, Max: p.Add(k)}
+	}
+	pitch, rows := l.px(20), 1
+	l.heading = image.Rect(g, 2*g, size.X-g, 7*g)
+	middle := 10 * g
+	if !l.upright {
+		rows = 2
+		mid := size.Y / 2
+		l.heading = image.Rect(2*g, mid-10*g, head.Max.X-g, mid-g)
+		middle = mid + 3*g
+	}
+	each := entryLen / rows
+	for i := range l.dots {
+		l.dots[i] = image.Pt(
+			(head.Min.X+head.Max.X)/2+(2*(i%each)-each+1)*pitch/2,
+			middle+i/each*pitch)
+	}
+}

@@ -1,0 +1,15 @@
+package keypad
+
+import "time"
+
+// dimAfter is how long the backlight stays on when nothing happens.
+const dimAfter = 30 * time.Second
+
+// A light is the backlight.
+type light struct {
+	output
+	awake time.Time // when something last happened
+}
+
+// lit tells whether there is light at now.
+func (l *light) lit(now time.Time) bool { return now.Before(l.awake.Add(dimAfter)) }

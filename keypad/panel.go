@@ -1,0 +1,44 @@
+package keypad
+
+import "time"
+
+// A panel is the display and what it holds. Only pixels that change are written; after a
+// failed write nothing is taken for granted, and the whole frame is written again.
+type panel struct {
+	display Display
+	held    *canvas
+	known   bool // that the display holds held
+	wire    []byte
+	retry   time.Time
+	err     error
+}
+
+// retryPanel is how long a panel is left alone that failed.
+const retryPanel = time.Second
+
+// show brings c onto the display. While it fails it is tried again at p.retry.
+func (p *panel) show(now time.Time, c *canvas) error {
+	if p.err != nil && now.Before(p.retry) {
+		return p.err
+	}
+	rects := differences(p.held, c)
+	if !p.known {
+		rects = append(rects[:0], c.bounds())
+	}
+	for _, r := range rects {
+		p.wire = p.wire[:0]
+		for y := r.Min.Y; y < r.Max.Y; y++ {
+			row := c.pix[y*c.size.X+r.Min.X:][:r.Dx()]
+			for _, v := range row {
+				p.wire = append(p.wire, byte(v>>8), byte(v))
+			}
+			copy(p.held.pix[y*c.size.X+r.Min.X:], row)
+		}
+		if p.err = p.display.Write(r, p.wire); p.err != nil {
+			p.known, p.retry = false, now.Add(retryPanel)
+			return p.err
+		}
+	}
+	p.known, p.retry = true, time.Time{}
+	return nil
+}

@@ -1,0 +1,190 @@
+package keypad
+
+import (
+	"image"
+	"strings"
+	"unicode"
+
+	"golang.org/x/image/math/fixed"
+	"golang.org/x/text/unicode/norm"
+)
+
+// longest is how many runes of a text are looked at; more fit on no screen.
+const longest = 240
+
+// legible gives what f can show of s: one line, each space one space. A letter the font
+// lacks loses as few of its marks as need be (ễ is ê, ạ is a), and a run of letters that have none an ellipsis.
+// A text of which nothing remains is empty.
+func (f *face) legible(s string) string {
+	var out strings.Builder
+	letters, gap, space := false, false, false
+	put := func(r rune) {
+		if space && out.Len() > 0 {
+			out.WriteByte(' ')
+		}
+		space = false
+		out.WriteRune(r)
+		gap = false
+		letters = letters || unicode.IsLetter(r) || unicode.IsNumber(r)
+	}
+	n := 0
+	for _, r := range norm.NFC.String(bounded(s)) {
+		if n++; n > longest {
+			put('…')
+			break
+		}
+		switch {
+		case unicode.IsSpace(r):
+			space = true
+		case unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Mn):
+		case f.has(r):
+			put(r)
+		default:
+			if b, ok := f.base(r); ok {
+				put(b)
+			} else if !gap {
+				put('…')
+				gap = true
+			}
+		}
+	}
+	if !letters {
+		return ""
+	}
+	return out.String()
+}
+
+// base gives r with the most of its marks for which the font has a picture.
+func (f *face) base(r rune) (rune, bool) {
+	for d := []rune(norm.NFD.String(string(r))); len(d) > 0; d = d[:len(d)-1] {
+		if c := []rune(norm.NFC.String(string(d))); len(c) == 1 && f.has(c[0]) {
+			return c[0], true
+		}
+	}
+	return 0, false
+}
+
+// bounded cuts s to what legible may look at, so that a text of a megabyte costs nothing.
+func bounded(s string) string {
+	if len(s) > 8*longest {
+		s = s[:8*longest]
+	}
+	return strings.ToValidUTF8(s, "")
+}
+
+// wrap breaks s into at most n lines of at most width pixels, as even in length as they
+// come; what does not fit ends in an ellipsis. A word longer than a line is broken.
+func (f *face) wrap(s string, width, n int) []string {
+	full := fixed.I(width)
+	lines := f.fold(s, full, n)
+	if len(lines) < 2 || strings.HasSuffix(lines[len(lines)-1], "…") {
+		return lines
+	}
+	// The narrowest measure that gives no more lines makes them even.
+	lo, hi := full/2, full
+	for hi-lo > fixed.I(2) {
+		mid := (lo + hi) / 2
+		if even := f.fold(s, mid, n+1); len(even) <= len(lines) && !f.splits(even, s) {
+			lines, hi = even, mid
+		} else {
+			lo = mid
+		}
+	}
+	return lines
+}
+
+// splits tells whether lines break a word of s.
+func (f *face) splits(lines []string, s string) bool {
+	return strings.Join(lines, " ") != s
+}
+
+func (f *face) fold(s string, width fixed.Int26_6, n int) []string {
+	var lines []string
+	for s != "" {
+		cut := f.fits(s, width)
+		if cut < len(s) && len(lines) == n-1 {
+			return append(lines, f.ellipsis(s, width))
+		}
+		lines = append(lines, strings.TrimRight(s[:cut], " "))
+		s = strings.TrimLeft(s[cut:], " ")
+	}
+	return lines
+}
+
+// fits gives how many bytes of s make a line: up to its last space within width, or its
+// last hyphen, or as much of a long word as there is room for, but at least one letter.
+func (f *face) fits(s string, width fixed.Int26_6) int {
+	var w fixed.Int26_6
+	space := 0
+	for i, r := range s {
+		if r == ' ' {
+			space = i
+		}
+		w += f.advance(r)
+		if w > width && r != ' ' && i > 0 {
+			if space > 0 {
+				return space
+			}
+			return i
+		}
+		if r == '-' || r == '–' || r == '/' {
+			space = i + len(string(r))
+		}
+	}
+	return len(s)
+}
+
+// ellipsis cuts s to width, its end replaced by an ellipsis.
+func (f *face) ellipsis(s string, width fixed.Int26_6) string {
+	room := width - f.advance('…')
+	var w fixed.Int26_6
+	for i, r := range s {
+		if w += f.advance(r); w > room {
+			s = s[:i]
+			break
+		}
+	}
+	return strings.TrimRight(s, " ,-–·") + "…"
+}
+
+// set is a text ready to be painted: a face and its lines.
+type set struct {
+	face  *face
+	lines []string
+}
+
+// A size is a face and how many lines of it there may be.
+type size struct {
+	face  *face
+	lines int
+}
+
+// fit sets s, at most width pixels wide, in the first of the sizes in which nothing is cut
+// off, or else in the last one.
+func fit(s string, width int, sizes ...size) set {
+	var t set
+	for _, z := range sizes {
+		words := z.face.legible(s)
+		t = set{z.face, z.face.wrap(words, width, z.lines)}
+		if len(z.face.fold(words, fixed.I(width), z.lines+1)) <= z.lines {
+			break
+		}
+	}
+	return t
+}
+
+// size is how much room the lines take.
+func (s set) size() image.Point {
+	var w fixed.Int26_6
+	for _, l := range s.lines {
+		w = max(w, s.face.width(l))
+	}
+	return image.Pt(w.Ceil(), len(s.lines)*s.face.leading)
+}
+
+// setCentred paints lines centred on x, the first line's box beginning at top.
+func (c *canvas) setCentred(s set, x, top int, col colour) {
+	for i, l := range s.lines {
+		c.centred(s.face, l, x, top+i*s.face.leading+s.face.leading/2, col)
+	}
+}
