@@ -41,7 +41,8 @@ type Board struct {
 }
 
 // New makes a board that has just been powered up. A nil o is the zero
-// Options. It panics for a panel model that Models does not list.
+// Options. It panics for a panel model that Models does not list and for a
+// rotation that is none.
 func New(o *Options) *Board {
 	b := &Board{
 		views:    map[*View]struct{}{},

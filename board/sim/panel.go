@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"image"
 	"time"
 
@@ -60,6 +61,9 @@ func newPanel(b *Board, o PanelOptions) *panel {
 	}
 	if o.MaxRead == 0 {
 		o.MaxRead = 6670 * physic.KiloHertz
+	}
+	if o.Rotation%90 != 0 || o.Rotation < 0 || o.Rotation > 270 {
+		panic(fmt.Sprintf("sim: a panel turned by %d degrees", o.Rotation))
 	}
 	p := &panel{board: b, opts: o, model: newPanelModel(o.Model)}
 	p.mem = make([]uint32, p.model.cols*p.model.rows)
