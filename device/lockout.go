@@ -18,16 +18,18 @@ func (r *Reader) limits() (wrong, guesses uint16) {
 
 // miss counts the pending attempt as unknown, by a record of the kind given,
 // and starts the lockout that it leads to. The lockout comes first, so that an
-// append of which a power cut leaves only a part locks rather than forgets.
+// append of which a power cut leaves only a part locks rather than forgets. It
+// is recorded even in a lockout for tamper that began meanwhile: that one's
+// record may be lost yet.
 func (t *turn) miss(r wire.Record) {
 	after := t.durable
 	after.Apply(wire.Record{Kind: r.Kind, Seq: r.Seq, Running: t.running()})
 	limit, guessLimit := t.limits()
 	switch {
 	case guessLimit > 0 && after.Guesses >= guessLimit:
-		t.lock(wire.CauseGuessing)
+		t.recordLockout(wire.CauseGuessing)
 	case after.Wrong >= limit:
-		t.lock(wire.CauseAttempts)
+		t.recordLockout(wire.CauseAttempts)
 	}
 	r.Wrong = after.Wrong
 	t.record(r)
@@ -35,9 +37,12 @@ func (t *turn) miss(r wire.Record) {
 
 // lock starts a lockout, unless there is one.
 func (t *turn) lock(cause wire.Cause) {
-	if t.durable.Lockout != "" {
-		return
+	if t.durable.Lockout == "" {
+		t.recordLockout(cause)
 	}
+}
+
+func (t *turn) recordLockout(cause wire.Cause) {
 	r := wire.Record{Kind: wire.LockoutStarted, Cause: cause}
 	if cause == wire.CauseGuessing {
 		r.Users = t.durable.users()
