@@ -41,8 +41,9 @@ func loopback(host string) bool {
 func (b *Board) Serve(ctx context.Context, ln net.Listener, p Page) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // streams end with it
+	h := newPage(b, p)
 	server := &http.Server{
-		Handler:           b.Handler(p),
+		Handler:           h.handler(),
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
@@ -63,5 +64,8 @@ func (b *Board) Serve(ctx context.Context, ln net.Listener, p Page) error {
 		err = server.Close()
 	}
 	<-failed
+	for range maxStreams { // Shutdown does not know of them
+		h.streams <- struct{}{}
+	}
 	return err
 }

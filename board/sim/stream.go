@@ -67,7 +67,6 @@ func (h *page) stream(w http.ResponseWriter, r *http.Request) error {
 	g.Go(func() error { return s.observe(ctx) })
 	g.Go(func() error { return s.write(ctx) })
 	g.Wait() // the browser is gone, or the server ends: nothing to report
-	conn.Close(websocket.StatusGoingAway, "")
 	return nil
 }
 
