@@ -1,0 +1,198 @@
+package board
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Config is the config's [board]. The simplest is kind = "sim"; a wired one:
+//
+//	[board]
+//	kind = "linux"
+//
+//	[board.spi]
+//	panel = {device = "/dev/spidev0.0", max_hz = 32_000_000}
+//	nfc = {device = "SPI1.0"}
+//
+//	[board.lines]
+//	strike = {chip = "gpiochip0", offset = 17}
+//	exit-button = {name = "GPIO27", active_low = true, bias = "pull-up"}
+type Config struct {
+	Kind  string                `toml:"kind"`  // "linux" or "sim"
+	Sim   SimConfig             `toml:"sim"`   // for kind "sim"
+	SPI   map[string]PortConfig `toml:"spi"`   // for kind "linux": panel, touch, nfc
+	Lines map[string]LineConfig `toml:"lines"` // for kind "linux"
+}
+
+// SimConfig is the simulated board.
+type SimConfig struct {
+	Listen string       `toml:"listen"` // loopback address and port of the page
+	Cards  []CardConfig `toml:"cards"`  // cards that lie ready on the page
+}
+
+// CardConfig is one card.
+type CardConfig struct {
+	Name string `toml:"name"` // what is printed on it
+	UID  string `toml:"uid"`  // 4, 7 or 10 bytes in hex
+}
+
+// PortConfig is one SPI port: a bus and a chip select.
+type PortConfig struct {
+	Device string `toml:"device"` // "/dev/spidevB.C", or "SPIB.C" for short
+	MaxHz  int64  `toml:"max_hz"` // above which the wiring is not to be clocked; 0 is no limit
+}
+
+// LineConfig is one GPIO line, by chip and offset or by the name that the
+// device tree gives it.
+type LineConfig struct {
+	Chip   string `toml:"chip"`   // "gpiochip0", or its path
+	Offset *int   `toml:"offset"` // on that chip
+	Name   string `toml:"name"`   // as gpioinfo shows it
+	// ActiveLow says that low on the wire is active. Not set, it is true for
+	// panel-reset, nfc-reset, touch-irq and nfc-irq, as the chips have it, and
+	// false for all others.
+	ActiveLow *bool `toml:"active_low"`
+	// Bias of an input: "pull-up", "pull-down", "disabled"; empty leaves it.
+	Bias string `toml:"bias"`
+	// Debounce of an input in the kernel, before any handler is called. The
+	// door's inputs are debounced later in any case.
+	Debounce time.Duration `toml:"debounce"`
+}
+
+const (
+	kindLinux = "linux"
+	kindSim   = "sim"
+)
+
+const strikeLine = "strike"
+
+// What a board may have.
+var (
+	portNames = []string{"panel", "touch", "nfc"}
+
+	outputNames = []string{strikeLine, "buzzer", "backlight", "panel-dc", "panel-reset", "nfc-reset"}
+	inputNames  = []string{"exit-button", "door-open", "tamper", "touch-irq", "nfc-irq"}
+	lineNames   = slices.Concat(outputNames, inputNames)
+
+	chipActiveLow = []string{"panel-reset", "nfc-reset", "touch-irq", "nfc-irq"}
+)
+
+func lineKey(name string) string { return "board.lines." + name }
+func portKey(name string) string { return "board.spi." + name }
+
+// activeLow says whether low on the wire is active.
+func (c LineConfig) activeLow(name string) bool {
+	if c.ActiveLow != nil {
+		return *c.ActiveLow
+	}
+	return slices.Contains(chipActiveLow, name)
+}
+
+// problems is everything that can be known to be wrong without opening
+// anything. Each names its key and says what to do.
+func (c Config) problems() (problems []error) {
+	wrong := func(key, format string, args ...any) {
+		problems = append(problems, fmt.Errorf(key+": "+format, args...))
+	}
+	switch c.Kind {
+	case kindSim:
+		return nil // the simulated board says by itself what is wrong
+	case kindLinux:
+	case "":
+		wrong("board.kind", `is not set: "linux" for wired chips, "sim" for a simulated board`)
+		return problems
+	default:
+		wrong("board.kind", `is %q: it must be "linux" or "sim"`, c.Kind)
+		return problems
+	}
+
+	taken := map[string]string{} // device or line -> key
+	take := func(what, key string) {
+		if other := taken[what]; other != "" {
+			wrong(key, "is wired to %s, and so is %s", what, other)
+		}
+		taken[what] = key
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.SPI)) {
+		key, p := portKey(name), c.SPI[name]
+		if !slices.Contains(portNames, name) {
+			wrong(key, "no such port; there are %s", strings.Join(portNames, ", "))
+			continue
+		}
+		bus, cs, err := p.address()
+		if err != nil {
+			wrong(key+".device", "%w", err)
+			continue
+		}
+		take(devicePath(bus, cs), key)
+		if p.MaxHz != 0 && (p.MaxHz < 100 || p.MaxHz > 1_000_000_000) {
+			wrong(key+".max_hz", "is %d: it must be 100 to 1_000_000_000", p.MaxHz)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Lines)) {
+		key, l := lineKey(name), c.Lines[name]
+		if !slices.Contains(lineNames, name) {
+			wrong(key, "no such line; there are %s", strings.Join(lineNames, ", "))
+			continue
+		}
+		switch {
+		case l.Name != "" && l.Chip == "" && l.Offset == nil:
+			take("the line named "+l.Name, key)
+		case l.Name == "" && l.Chip != "" && l.Offset != nil:
+			take(fmt.Sprintf("%s line %d", chipPath(l.Chip), *l.Offset), key)
+			if *l.Offset < 0 {
+				wrong(key+".offset", "is %d: lines count from 0", *l.Offset)
+			}
+		default:
+			wrong(key, `must have either chip and offset or name, as in {chip = "gpiochip0", offset = 17} or {name = "GPIO17"}`)
+		}
+		if _, ok := biases[l.Bias]; !ok {
+			wrong(key+".bias", `is %q: it must be "pull-up", "pull-down" or "disabled"`, l.Bias)
+		}
+		if l.Debounce < 0 || l.Debounce > time.Second {
+			wrong(key+".debounce", `is %s: it must be at most a second, as in "5ms"`, l.Debounce)
+		}
+		if slices.Contains(outputNames, name) && (l.Bias != "" || l.Debounce != 0) {
+			wrong(key, "is an output: bias and debounce are for inputs")
+		}
+	}
+	if _, ok := c.Lines[strikeLine]; !ok {
+		wrong(lineKey(strikeLine), "is not set: no door opens without it")
+	}
+	if _, ok := c.SPI["panel"]; ok {
+		if _, ok := c.Lines["panel-dc"]; !ok {
+			wrong(lineKey("panel-dc"), "is not set: a panel on SPI needs its D/C line")
+		}
+	}
+	return problems
+}
+
+// address is the bus and chip select that Device names.
+func (p PortConfig) address() (bus, chipSelect int, err error) {
+	rest, ok := strings.CutPrefix(p.Device, "/dev/spidev")
+	if !ok {
+		rest, ok = strings.CutPrefix(p.Device, "SPI")
+	}
+	b, c, dot := strings.Cut(rest, ".")
+	bus, errBus := strconv.Atoi(b)
+	chipSelect, errSelect := strconv.Atoi(c)
+	if !ok || !dot || errBus != nil || errSelect != nil || bus < 0 || bus > 0xFFFF || chipSelect < 0 || chipSelect > 255 {
+		return 0, 0, fmt.Errorf(`is %q: it must be "/dev/spidevB.C" or "SPIB.C", with the bus for B and the chip select for C`, p.Device)
+	}
+	return bus, chipSelect, nil
+}
+
+func devicePath(bus, chipSelect int) string {
+	return fmt.Sprintf("/dev/spidev%d.%d", bus, chipSelect)
+}
+
+func chipPath(chip string) string {
+	if strings.HasPrefix(chip, "/") {
+		return chip
+	}
+	return "/dev/" + chip
+}

@@ -1,0 +1,153 @@
+package board
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/warthog618/go-gpiocdev"
+	"golang.org/x/sys/unix"
+	"periph.io/x/conn/v3/physic"
+	"periph.io/x/conn/v3/spi"
+	"periph.io/x/host/v3/sysfs"
+)
+
+// linux opens spidev ports and GPIO lines.
+type linux struct{ cfg Config }
+
+var biases = map[string]gpiocdev.LineReqOption{
+	"":          nil,
+	"pull-up":   gpiocdev.WithPullUp,
+	"pull-down": gpiocdev.WithPullDown,
+	"disabled":  gpiocdev.WithBiasDisabled,
+}
+
+func (l linux) SPI(name string) (spi.PortCloser, error) {
+	key := portKey(name)
+	c, ok := l.cfg.SPI[name]
+	if !ok {
+		return nil, fmt.Errorf("%s: %w", key, ErrNotWired)
+	}
+	bus, cs, err := c.address()
+	if err != nil {
+		return nil, fmt.Errorf("%s.device: %w", key, err)
+	}
+	path := devicePath(bus, cs)
+	if err := unix.Access(path, unix.R_OK|unix.W_OK); err != nil {
+		return nil, fmt.Errorf("%s: %w", key, explainDevice(path, err))
+	}
+	port, err := sysfs.NewSPI(bus, cs)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", key, err)
+	}
+	if c.MaxHz != 0 {
+		if err := port.LimitSpeed(physic.Frequency(c.MaxHz) * physic.Hertz); err != nil {
+			return nil, errors.Join(fmt.Errorf("%s.max_hz: %w", key, err), port.Close())
+		}
+	}
+	return port, nil
+}
+
+func (l linux) Output(name string) (Output, error) {
+	line, err := l.request(name, outputNames, gpiocdev.AsOutput(0))
+	if err != nil {
+		return nil, err
+	}
+	return line, nil
+}
+
+func (l linux) Input(name string, on func(active bool)) (Input, error) {
+	c := l.cfg.Lines[name]
+	options := []gpiocdev.LineReqOption{gpiocdev.AsInput}
+	if bias := biases[c.Bias]; bias != nil {
+		options = append(options, bias)
+	}
+	if c.Debounce != 0 {
+		options = append(options, gpiocdev.WithDebounce(c.Debounce))
+	}
+	if on == nil {
+		line, err := l.request(name, inputNames, options...)
+		if err != nil {
+			return nil, err
+		}
+		return line, nil
+	}
+	e := &edges{on: on}
+	options = append(options, gpiocdev.WithBothEdges, gpiocdev.WithEventHandler(e.event))
+	e.mu.Lock() // an edge may come before the request returns
+	defer e.mu.Unlock()
+	line, err := l.request(name, inputNames, options...)
+	if err != nil {
+		return nil, err
+	}
+	e.line = line
+	return e, nil
+}
+
+// asIs requests a line without a change to its direction or level.
+func (l linux) asIs(name string) (*gpiocdev.Line, error) {
+	return l.request(name, lineNames, gpiocdev.AsIs)
+}
+
+// request requests the line called name, which must be one of those.
+func (l linux) request(name string, of []string, options ...gpiocdev.LineReqOption) (*gpiocdev.Line, error) {
+	key := lineKey(name)
+	c, ok := l.cfg.Lines[name]
+	if !ok || !slices.Contains(of, name) {
+		return nil, fmt.Errorf("%s: %w", key, ErrNotWired)
+	}
+	chip, offset, err := locate(c)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", key, err)
+	}
+	defer chip.Close()
+	options = append(options, gpiocdev.WithConsumer("latchkeyd "+name))
+	if c.activeLow(name) {
+		options = append(options, gpiocdev.AsActiveLow)
+	}
+	line, err := chip.RequestLine(offset, options...)
+	if err != nil {
+		info, _ := chip.LineInfo(offset) // only to say who has it
+		return nil, fmt.Errorf("%s: %w", key, explainLine(chip.Name, chip.Lines(), offset, info.Consumer, err))
+	}
+	return line, nil
+}
+
+// locate opens the chip that a line is on. The caller closes it.
+func locate(c LineConfig) (*gpiocdev.Chip, int, error) {
+	if c.Name == "" {
+		if c.Chip == "" || c.Offset == nil {
+			return nil, 0, errors.New("has neither chip and offset nor name")
+		}
+		chip, err := gpiocdev.NewChip(chipPath(c.Chip))
+		if err != nil {
+			return nil, 0, explainDevice(chipPath(c.Chip), err)
+		}
+		return chip, *c.Offset, nil
+	}
+	var closed error // a chip that could not be searched
+	for _, name := range gpiocdev.Chips() {
+		chip, err := gpiocdev.NewChip(name)
+		if err != nil {
+			closed = explainDevice(chipPath(name), err)
+			continue
+		}
+		if offset, err := chip.FindLine(c.Name); err == nil {
+			return chip, offset, nil
+		}
+		chip.Close()
+	}
+	if closed != nil {
+		return nil, 0, fmt.Errorf("look for a line named %q: %w", c.Name, closed)
+	}
+	return nil, 0, fmt.Errorf("no GPIO line is named %q: gpioinfo lists the names, or give chip and offset: %w", c.Name, os.ErrNotExist)
+}
+
+func (linux) Serve(ctx context.Context, _ Page) error {
+	<-ctx.Done()
+	return nil
+}
+
+func (linux) Close() error { return nil }

@@ -1,0 +1,75 @@
+//go:build !firmware
+
+package board
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+
+	"latchkey/board/sim"
+	"periph.io/x/conn/v3/spi"
+)
+
+// simulated is a board whose chips and door are emulated.
+type simulated struct {
+	board *sim.Board
+	ln    net.Listener
+	cards []sim.PageCard
+	log   *slog.Logger
+}
+
+func openSim(c SimConfig, log *slog.Logger) (wiring, error) {
+	var cards []sim.PageCard
+	var problems []error
+	for i, card := range c.Cards {
+		uid, err := sim.ParseUID(card.UID)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("board.sim.cards: card %d: %w", i+1, err))
+		}
+		cards = append(cards, sim.PageCard{Name: card.Name, Card: sim.Card{UID: uid}})
+	}
+	var ln net.Listener
+	if c.Listen == "" {
+		problems = append(problems, errors.New(`board.sim.listen: is not set: the address of the board's page, as "127.0.0.1:8081"`))
+	} else if len(problems) == 0 {
+		var err error
+		if ln, err = sim.Listen(c.Listen); err != nil {
+			problems = append(problems, fmt.Errorf("board.sim.listen: %w", err))
+		}
+	}
+	if len(problems) > 0 {
+		return nil, errors.Join(problems...)
+	}
+	return &simulated{board: sim.New(&sim.Options{Log: log}), ln: ln, cards: cards, log: log}, nil
+}
+
+func (s *simulated) SPI(name string) (spi.PortCloser, error) { return s.board.SPI(name) }
+
+func (s *simulated) Output(name string) (Output, error) {
+	line, err := s.board.Output(name)
+	if err != nil {
+		return nil, err
+	}
+	return line, nil
+}
+
+func (s *simulated) Input(name string, on func(active bool)) (Input, error) {
+	line, err := s.board.Input(name, on)
+	if err != nil {
+		return nil, err
+	}
+	return line, nil
+}
+
+func (s *simulated) Serve(ctx context.Context, p Page) error {
+	s.log.Info("simulated board", "page", "http://"+s.ln.Addr().String()+"/")
+	return s.board.Serve(ctx, s.ln, sim.Page{Name: p.Name, Cards: s.cards, Controls: p.Controls, Records: p.Records})
+}
+
+func (s *simulated) Close() error {
+	s.ln.Close() // Serve has closed it, if it was called
+	return s.board.Close()
+}

@@ -1,0 +1,107 @@
+//go:build !firmware
+
+package board
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+func TestWhatIsWrongWithASimulatedBoardIsSaidByKey(t *testing.T) {
+	for text, want := range map[string]string{
+		`kind = "sim"`: `board.sim.listen: is not set: the address of the board's page, as "127.0.0.1:8081"`,
+		"kind = \"sim\"\n[board.sim]\nlisten = \"0.0.0.0:8081\"":                                        `board.sim.listen: listen address "0.0.0.0:8081": a simulated board is for this machine only: use 127.0.0.1, [::1] or localhost`,
+		"kind = \"sim\"\n[board.sim]\nlisten = \"127.0.0.1:0\"\ncards = [{name = \"B\", uid = \"04\"}]": `board.sim.cards: card 1: uid "04": it must be 4, 7 or 10 bytes in hex, as 04a1b2c3d4e580`,
+	} {
+		wants(t, text, want)
+	}
+}
+
+func TestASimulatedBoardHasLinesPortsAndAPage(t *testing.T) {
+	b, err := Open(config(t, "kind = \"sim\"\n[board.sim]\nlisten = \"127.0.0.1:0\"\ncards = [{name = \"Bob\", uid = \"04a1b2c3d4e580\"}]"), quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() {
+		served <- b.Serve(ctx, Page{Name: "Front door", Controls: func() any { return []string{"pin"} }})
+	}()
+	url := "http://" + b.wiring.(*simulated).ln.Addr().String()
+
+	for _, name := range portNames {
+		p, err := b.SPI(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close()
+	}
+	for _, name := range outputNames {
+		line, err := b.Output(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer line.Close()
+	}
+	changes := make(chan bool, 1)
+	for _, name := range inputNames {
+		var on func(bool)
+		if name == "tamper" {
+			on = func(active bool) { changes <- active }
+		}
+		line, err := b.Input(name, on)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer line.Close()
+	}
+
+	put, err := http.NewRequest("PUT", url+"/api/lines/tamper", strings.NewReader(`{"active":true}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.DefaultClient.Do(put)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if active := <-changes; !active {
+		t.Error("the case was opened, and the handler heard that it closed")
+	}
+	answer, err = http.Get(url + "/api/controls")
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(answer.Body)
+	answer.Body.Close()
+	if err != nil || string(body) != `["pin"]` {
+		t.Errorf("controls %s, %v", body, err)
+	}
+	cancel()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCheckSaysThatThePagesPortIsTaken(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	text := "kind = \"sim\"\n[board.sim]\nlisten = \"" + ln.Addr().String() + "\""
+	if problems := Check(config(t, text), quiet); len(problems) != 1 || !errors.Is(problems[0], syscall.EADDRINUSE) {
+		t.Errorf("got %q", problems)
+	}
+	ln.Close()
+	if problems := Check(config(t, text), quiet); len(problems) != 0 {
+		t.Errorf("got %q", problems)
+	}
+}
