@@ -67,7 +67,11 @@ func gallery() []named {
 		{"not-set-up", example(func(s *scene) {
 			s.view.Screen, s.view.Fingerprint = NotSetUp, "4f1a 90c2 7be3 11d8 a6e0 5c97"
 		})},
-		{"out-of-order", example(func(s *scene) { s.view.Screen, s.view.LinkLost = OutOfOrder, true })},
+		{"out-of-order", example(func(s *scene) { s.view.Screen, s.view.PIN, s.view.LinkLost = OutOfOrder, false, true })},
+		{"pin-only", example(func(s *scene) { s.view.Screen, s.view.CardOutOfOrder = OutOfOrder, true })},
+		{"home-pin-only", example(func(s *scene) { s.view.CardOutOfOrder = true })},
+		{"enrol", example(func(s *scene) { s.view.Screen, s.view.PIN = Enrol, false })},
+		{"enrolled", example(func(s *scene) { s.view.Screen = Enrolled })},
 		{"paused-identify", example(func(s *scene) { s.view.Screen, s.view.Identify, s.blink = Paused, true, true })},
 	}
 }

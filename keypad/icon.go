@@ -12,6 +12,7 @@ const (
 	readerIcon                // to be set up
 	warningIcon               // out of order, and a small sign
 	hereIcon                  // this reader, identified
+	padIcon                   // enter a PIN
 	linkIcon                  // small: no link
 	clockIcon                 // small: the clock is not trusted
 	backspaceIcon             // on its key
@@ -59,6 +60,12 @@ func (i icon) layers() []layer {
 		return solid(stroke(pen+1, line(50, 12, 93, 86, 7, 86, 50, 12)), stroke(pen+1, line(50, 38, 50, 60)), circle(50, 73, 5))
 	case hereIcon:
 		return []layer{{circle(50, 50, 13), 1}, {stroke(pen, circle(50, 50, 28)), 0.65}, {stroke(pen, circle(50, 50, 46)), 0.35}}
+	case padIcon:
+		dots := []shape{circle(50, 90, 7)}
+		for i := range 9 {
+			dots = append(dots, circle(float64(24+i%3*26), float64(12+i/3*26), 7))
+		}
+		return solid(dots...)
 	case linkIcon:
 		const pen = 1.6
 		slash := stroke(pen, line(2.5, 2, 13.5, 13))

@@ -18,6 +18,10 @@ import (
 )
 
 // A Display is a panel of fixed size.
+//
+// One that has Init() error is initialised again before it is written to after an error;
+// one that has Refresh() error, which sends its settings again, is refreshed and written
+// anew when the light comes on, in case it was disturbed in the dark.
 type Display interface {
 	// Size is the panel's size in pixels as the viewer sees it.
 	Size() image.Point

@@ -11,5 +11,8 @@ type light struct {
 	awake time.Time // when something last happened
 }
 
+// dark tells whether the light is known to be off.
+func (l *light) dark() bool { return l.known && !l.level }
+
 // lit tells whether there is light at now.
 func (l *light) lit(now time.Time) bool { return now.Before(l.awake.Add(dimAfter)) }

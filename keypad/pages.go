@@ -83,7 +83,7 @@ func (k *Keypad) scene(now time.Time) scene {
 	s := scene{view: k.view, page: k.page, pressed: k.finger.pressed()}
 	// What no picture shows makes no difference between two of them.
 	s.view.Start, s.view.Until = time.Time{}, time.Time{}
-	s.view.ShufflePIN, s.view.Tamper = false, false
+	s.view.ShufflePIN, s.view.Tamper, s.view.DoorAlarm = false, false, false
 	switch {
 	case s.checking():
 		s.order = k.entry.order

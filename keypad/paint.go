@@ -62,7 +62,7 @@ func (p *painter) arrange(s *scene) (on colour, boxes []box) {
 	switch {
 	case s.page == entryPage || s.checking():
 		return ground, p.pad(s)
-	case s.view.Screen == Home:
+	case s.view.start():
 		return ground, p.home(s)
 	}
 	n := noticeOf(s)

@@ -8,7 +8,7 @@ func (p *painter) home(s *scene) []box {
 	l, v := p.l, &s.view
 	var boxes []box
 	in := l.words
-	if v.PIN {
+	if v.entry() {
 		boxes = append(boxes, box{l.button, func(r image.Rectangle) { p.drawButton(r, s.pressed == pinButton) }})
 		in.Max.Y = l.button.Min.Y - l.gap
 	}
@@ -42,7 +42,8 @@ func (p *painter) names(v *View, w int) []block {
 // here is what to do at this reader: a sign and its words in the middle of in.
 func (p *painter) here(s *scene, in image.Rectangle) []box {
 	i, words, col := cardIcon, "Hold your card here", accent
-	switch v := &s.view; {
+	v := &s.view
+	switch {
 	case s.identifying():
 		i, words = hereIcon, v.ReaderID
 		if !s.blink {
@@ -50,11 +51,19 @@ func (p *painter) here(s *scene, in image.Rectangle) []box {
 		}
 	case v.HoldOpen:
 		i, words, col = doorIcon, "Door is held open", good
+	case v.Screen == Enrol:
+		words = "Hold the new card here"
+	case v.Screen == OutOfOrder:
+		i, words, col = warningIcon, v.works(), warning
+	case v.CardOutOfOrder && v.PIN:
+		i, words = padIcon, "Enter your PIN"
+	case v.CardOutOfOrder:
+		i, words, col = warningIcon, "Out of order", warning
 	}
 	under := shown(p.words(fit(words, in.Dx(), size{p.fs.body, 2}), 2*p.l.gap, text))
 	w, h := i.field()
 	height := p.l.px(int(h))
-	if !s.view.PIN {
+	if !v.entry() {
 		height = height * 4 / 3 // it has the page for itself
 	}
 	room := in.Dy() - high(under) - 2*p.l.gap

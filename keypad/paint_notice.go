@@ -38,6 +38,8 @@ func noticeOf(s *scene) notice {
 			n.todo = v.Reason
 		}
 		return n
+	case v.Screen == Enrolled:
+		return notice{icon: checkIcon, sign: good, ground: ground, headline: "Card read", todo: "The controller has it"}
 	case v.Screen == Paused:
 		return notice{icon: lockIcon, sign: warning, ground: ground, headline: "PIN entry is paused",
 			todo: "Use your card or ask for the door to be opened"}
@@ -45,11 +47,7 @@ func noticeOf(s *scene) notice {
 		return notice{icon: readerIcon, sign: accent, ground: ground, headline: "Not set up", detail: v.ReaderID,
 			todo: "Add this reader at the controller", fine: v.Fingerprint}
 	}
-	n := notice{icon: warningIcon, sign: warning, ground: ground, headline: "Out of order", todo: "Cards only"}
-	if v.Reason != "" {
-		n.todo = v.Reason
-	}
-	return n
+	return notice{icon: warningIcon, sign: warning, ground: ground, headline: "Out of order", todo: v.works()}
 }
 
 // notice is n with the time that runs down below it: sign and words below each other, or,

@@ -8,10 +8,25 @@ type panel struct {
 	display Display
 	held    *canvas
 	known   bool // that the display holds held
+	stale   bool // its settings are to be sent again
 	wire    []byte
 	retry   time.Time
 	err     error
 }
+
+// mend brings the display back to its settings where it may have lost them.
+func (p *panel) mend() error {
+	if d, ok := p.display.(interface{ Init() error }); ok && p.err != nil {
+		return d.Init()
+	}
+	if d, ok := p.display.(interface{ Refresh() error }); ok && p.stale {
+		return d.Refresh()
+	}
+	return nil
+}
+
+// refresh has the next show send everything again.
+func (p *panel) refresh() { p.known, p.stale = false, true }
 
 // retryPanel is how long a panel is left alone that failed.
 const retryPanel = time.Second
@@ -19,6 +34,10 @@ const retryPanel = time.Second
 // show brings c onto the display. While it fails it is tried again at p.retry.
 func (p *panel) show(now time.Time, c *canvas) error {
 	if p.err != nil && now.Before(p.retry) {
+		return p.err
+	}
+	if p.err = p.mend(); p.err != nil {
+		p.retry = now.Add(retryPanel)
 		return p.err
 	}
 	rects := differences(p.held, c)
@@ -39,6 +58,6 @@ func (p *panel) show(now time.Time, c *canvas) error {
 			return p.err
 		}
 	}
-	p.known, p.retry = true, time.Time{}
+	p.known, p.stale, p.retry = true, false, time.Time{}
 	return nil
 }

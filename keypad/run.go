@@ -51,9 +51,13 @@ func (k *Keypad) turn(now time.Time) {
 	k.feel(now)
 	s := k.scene(now)
 	k.health.report("buzzer", k.sound.step(now, k.rest()))
+	lit := k.lit(now)
+	if lit && k.light.dark() {
+		k.panel.refresh() // before anybody looks at it
+	}
 	k.health.report("panel", k.present(now, &s))
 	// The light comes after the picture, so that no panel ever flashes white.
-	k.health.report("backlight", k.light.drive(now, k.lit(now)))
+	k.health.report("backlight", k.light.drive(now, lit))
 }
 
 // take looks at the newest View.
@@ -79,7 +83,7 @@ func (k *Keypad) take(now time.Time) {
 		k.sound.play(now, v.Screen.outcome())
 		k.light.awake = now
 	}
-	if v.Identify != was.Identify || v.Tamper != was.Tamper || v.HoldOpen != was.HoldOpen {
+	if v.Identify != was.Identify || v.Tamper != was.Tamper || v.DoorAlarm != was.DoorAlarm || v.HoldOpen != was.HoldOpen {
 		k.light.awake = now
 	}
 	if k.page != viewPage && !v.entry() {
@@ -100,13 +104,17 @@ func (k *Keypad) rest() melody {
 		return alarmSound
 	case k.view.Identify:
 		return hereSound
+	case k.view.DoorAlarm:
+		return doorSound
 	}
 	return silence
 }
 
 // lively tells whether there is something to look at that must not go dark.
 func (k *Keypad) lively() bool {
-	return k.page != viewPage || k.view.Screen == Checking || k.view.Screen.timed() || k.view.Tamper || k.view.Identify
+	v := &k.view
+	return k.page != viewPage || v.Screen == Checking || v.Screen == Enrol || v.Screen.timed() ||
+		v.Tamper || v.DoorAlarm || v.Identify
 }
 
 func (k *Keypad) lit(now time.Time) bool { return k.lively() || k.light.lit(now) }

@@ -7,8 +7,8 @@ import "image"
 //	          PIN button              eighth digit
 //	viewPage ------------> entryPage --------------> handedPage
 //	    ^                      |                         |
-//	    |   cancel, 10 s, a    |    any View but Home    |
-//	    |   View without PIN   |     with PIN, or 3 s    |
+//	    |   cancel, 10 s, a    |      any View but one   |
+//	    |   View without PIN   |    that offers PIN, 3 s  |
 //	    +----------------------+-------------------------+
 type page uint8
 

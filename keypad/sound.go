@@ -11,7 +11,9 @@ const (
 	grantedSound
 	deniedSound
 	pausedSound
+	enrolledSound
 	hereSound  // again and again while identified
+	doorSound  // again and again while the door should be closed
 	alarmSound // again and again while tampered with
 )
 
@@ -27,6 +29,10 @@ func (m melody) turns() (ms []int, again bool) {
 		return []int{110, 90, 110, 90, 110}, false
 	case pausedSound:
 		return []int{700}, false
+	case enrolledSound:
+		return []int{40, 60, 40}, false
+	case doorSound:
+		return []int{150, 850}, true
 	case hereSound:
 		return []int{40, 60, 40, 860}, true
 	case alarmSound:
@@ -44,6 +50,8 @@ func (s Screen) outcome() melody {
 		return deniedSound
 	case Paused:
 		return pausedSound
+	case Enrolled:
+		return enrolledSound
 	}
 	return silence
 }

@@ -13,6 +13,8 @@ const (
 	Paused                   // PIN entry is locked out
 	NotSetUp                 // the reader belongs to no site yet
 	OutOfOrder               // what still works is said by View.Reason
+	Enrol                    // the next card is to be a user's: hold it here
+	Enrolled                 // it was read; until View.Until
 )
 
 func (s Screen) String() string {
@@ -31,12 +33,16 @@ func (s Screen) String() string {
 		return "not set up"
 	case OutOfOrder:
 		return "out of order"
+	case Enrol:
+		return "enrol"
+	case Enrolled:
+		return "enrolled"
 	}
 	return "unknown"
 }
 
 // timed tells whether the screen leaves by itself.
-func (s Screen) timed() bool { return s == Granted || s == Denied }
+func (s Screen) timed() bool { return s == Granted || s == Denied || s == Enrolled }
 
 // A View is all that the keypad needs to know to show what it should: the whole of it each
 // time, so that the newest may replace any before it. Views are compared with ==.
@@ -46,8 +52,8 @@ func (s Screen) timed() bool { return s == Granted || s == Denied }
 type View struct {
 	Screen Screen
 
-	// PIN offers the PIN page from Home. A View that does not offer it closes the page
-	// and wipes what was typed.
+	// PIN offers the PIN page, from Home and from OutOfOrder. A View that does not offer
+	// it closes the page and wipes what was typed.
 	PIN bool
 	// ShufflePIN draws the digits' places at random each time the PIN page opens.
 	ShufflePIN bool
@@ -62,20 +68,39 @@ type View struct {
 	User   string // who is welcome, on Granted; may be empty
 	Reason string // why a card is refused, on Denied; what still works, on OutOfOrder
 
-	// Start and Until bound Granted and Denied; between them the bar on Granted runs
-	// down. A Start not seen before is a new outcome and sounds again. They are compared
-	// with time.Now: let them carry its monotonic reading. A zero Until is 2 s from now.
+	// Start and Until bound Granted, Denied and Enrolled; between them the bar on Granted
+	// runs down. A Start not seen before is a new outcome and sounds again. They are
+	// compared with time.Now: let them carry its monotonic reading. A zero Start is now, a
+	// zero Until 2 s from now.
 	Start, Until time.Time
 
 	HoldOpen       bool   // the door is held open by order
 	LinkLost       bool   // a small sign
 	ClockUntrusted bool   // a small sign
-	PINOutOfOrder  bool   // "Cards only"
+	PINOutOfOrder  bool   // "Cards only", on Home
+	CardOutOfOrder bool   // no card is asked for
 	Notes          string // what else is wrong, a few words; may be empty
 
-	Tamper   bool // sounds the alarm for as long as it is set
-	Identify bool // blinks and beeps with the reader's id
+	Tamper    bool // sounds the alarm for as long as it is set
+	DoorAlarm bool // beeps slowly: the door was left open, or forced; Notes may say it
+	Identify  bool // blinks and beeps with the reader's id
 }
 
 // entry tells whether the PIN page may be open over v.
-func (v *View) entry() bool { return v.Screen == Home && v.PIN }
+func (v *View) entry() bool { return v.PIN && (v.Screen == Home || v.Screen == OutOfOrder) }
+
+// start tells whether v looks like the start page: names, a sign, perhaps the PIN button.
+func (v *View) start() bool { return v.Screen == Home || v.Screen == Enrol || v.entry() }
+
+// works says what still works on OutOfOrder.
+func (v *View) works() string {
+	switch {
+	case v.Reason != "":
+		return v.Reason
+	case !v.CardOutOfOrder:
+		return "Cards only"
+	case v.PIN:
+		return "PIN only"
+	}
+	return "Ask for the door to be opened"
+}
