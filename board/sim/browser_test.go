@@ -1,0 +1,146 @@
+package sim
+
+import (
+	"context"
+	"image"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+// browse opens the page in a browser, without the network's help.
+func browse(t *testing.T, url string, width, height int64) context.Context {
+	t.Helper()
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.DisableGPU,
+		chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-component-update", true))
+	if os.Geteuid() == 0 {
+		options = append(options, chromedp.NoSandbox)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	complaints := chromedp.Console(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for m, err := range complaints {
+			if err != nil {
+				return
+			}
+			t.Errorf("the browser's console says %s", m)
+		}
+	}()
+	t.Cleanup(func() { cancel(); <-done })
+	if err := chromedp.Do(ctx, chromedp.EmulateViewport(width, height), chromedp.Navigate(url)); err != nil {
+		t.Fatal(err)
+	}
+	return ctx
+}
+
+// feel delivers where each finger was that came and went again, as the touch
+// controller felt it.
+func (b *Board) feel(t *testing.T) <-chan image.Point {
+	t.Helper()
+	at := make(chan image.Point, 16)
+	in, err := b.Input("touch-irq", func(active bool) {
+		if !active {
+			b.mu.Lock()
+			size := b.panel.viewSize()
+			p := image.Pt(int(b.touch.x*float64(size.X)), int(b.touch.y*float64(size.Y)))
+			b.mu.Unlock()
+			at <- p
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { in.Close() })
+	return at
+}
+
+func TestABrowserPressesKeysByNameAndSeesTheDoor(t *testing.T) {
+	type control struct {
+		Name  string `json:"name"`
+		Label string `json:"label"`
+		X     int    `json:"x"`
+		Y     int    `json:"y"`
+		W     int    `json:"w"`
+		H     int    `json:"h"`
+	}
+	w := serve(t, Page{
+		Name:     "Front door",
+		Cards:    []PageCard{{"Bob Martin", Card{UID: []byte{1, 2, 3, 4}}}},
+		Controls: func() any { return []control{{"digit-2", "2", 84, 80, 72, 53}, {"digit-5", "5", 84, 139, 72, 53}} },
+	})
+	w.board.light(image.Rect(0, 0, 240, 320), 0x3F000)
+	strike, err := w.board.Output("strike")
+	if err != nil {
+		t.Fatal(err)
+	}
+	touched := w.board.feel(t)
+	ctx := browse(t, w.url, 1280, 760)
+	do := func(steps ...chromedp.Action[chromedp.Void]) {
+		t.Helper()
+		if err := chromedp.Do(ctx, steps...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	becomes := func(expression string) {
+		t.Helper()
+		if _, err := chromedp.Run(ctx, chromedp.Poll[bool](expression, chromedp.WithPollingTimeout(10*time.Second))); err != nil {
+			t.Fatalf("%s: %v", expression, err)
+		}
+	}
+	at := func(want image.Point) {
+		t.Helper()
+		if got := <-touched; got != want {
+			t.Errorf("a finger was at %v, want %v", got, want)
+		}
+	}
+
+	becomes(`document.querySelectorAll('#targets button').length === 2`)
+	becomes(`[...document.querySelectorAll('#targets button')].map(b => b.innerText).join() === '2,5'`)
+
+	pixel, err := chromedp.Run(ctx, chromedp.Evaluate[string](
+		`document.getElementById('screen').getContext('2d').getImageData(120, 160, 1, 1).data.join()`))
+	if err != nil || pixel != "255,0,0,255" {
+		t.Errorf("a pixel is %s, %v", pixel, err)
+	}
+
+	do(chromedp.Click(chromedp.CSS(`#targets [data-name="digit-5"]`)))
+	at(image.Pt(120, 165))
+	do(chromedp.Focus(chromedp.CSS(`#targets [data-name="digit-2"]`)), chromedp.KeyEvent("\r"))
+	at(image.Pt(120, 106))
+	do(chromedp.KeyEvent("5"))
+	at(image.Pt(120, 165))
+
+	do(chromedp.Click(chromedp.CSS(`#leaf`))) // locked
+	becomes(`document.getElementById('status').textContent === 'The door is locked.'`)
+	if w.board.Line("door-open") {
+		t.Error("a locked door opened")
+	}
+	strike.SetValue(1)
+	becomes(`document.body.classList.contains('energised')`)
+	do(chromedp.Click(chromedp.CSS(`#leaf`)))
+	becomes(`document.getElementById('door').classList.contains('open')`)
+	if !w.board.Line("door-open") {
+		t.Error("the door opened, and its contact did not")
+	}
+
+	do(chromedp.Click(chromedp.CSS(`#cards button`)))
+	becomes(`document.getElementById('held').classList.contains('shown')`)
+	becomes(`!document.getElementById('held').classList.contains('shown')`)
+
+	do(chromedp.Click(chromedp.CSS(`#tamper`)))
+	becomes(`document.getElementById('tamper-state').textContent === 'case open'`)
+	if !w.board.Line("tamper") {
+		t.Error("the case was not opened")
+	}
+}
