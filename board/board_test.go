@@ -3,6 +3,7 @@ package board
 import (
 	"errors"
 	"log/slog"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -62,6 +63,32 @@ func TestAConfigIsDecodedWithTheChipsOwnPolarity(t *testing.T) {
 		bus, cs, err := c.SPI[name].address()
 		if err != nil || bus != want[0] || cs != want[1] {
 			t.Errorf("%s: bus %d, chip select %d, %v", name, bus, cs, err)
+		}
+	}
+}
+
+func TestTheWiringPagesConfigIsWholeAndNamesEveryLine(t *testing.T) {
+	page, err := os.ReadFile("WIRING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, rest, _ := strings.Cut(string(page), "```toml\n[board]\n")
+	text, _, ok := strings.Cut(rest, "```")
+	if !ok {
+		t.Fatal("no config in WIRING.md")
+	}
+	c := config(t, text)
+	if problems := c.problems(); problems != nil {
+		t.Error(problems)
+	}
+	for _, name := range lineNames {
+		if gpio := c.Lines[name].Name; gpio == "" || !strings.Contains(table, "`"+name+"`") || !strings.Contains(table, gpio) {
+			t.Errorf("%s on %q is not in both table and config", name, gpio)
+		}
+	}
+	for _, name := range portNames {
+		if _, ok := c.SPI[name]; !ok {
+			t.Errorf("%s is not in the config", name)
 		}
 	}
 }
