@@ -105,7 +105,8 @@ func userPINCommand(ctx context.Context, c console, args []string) error {
 	case "generate":
 		choice.Choice = site.Auto
 	default:
-		return usagef("latchkey-controller user pin: %q is none of set, generate and remove", action)
+		// What stands there may be a PIN: it is not repeated.
+		return usageError("latchkey-controller user pin: after USER comes set, generate or remove; a PIN is never an argument")
 	}
 	s, err := site.Open(ctx, o.dir)
 	if err != nil {

@@ -107,6 +107,7 @@ func policy(tx *store.Tx, now time.Time, reader string, edit func(*wire.Policy))
 	if errors.Is(err, store.ErrNotFound) {
 		fresh := wire.DefaultPolicy(reader, reader)
 		edit(&fresh)
+		fresh.Reader = reader
 		return &fresh, tx.SetPolicy(now.Unix(), &fresh)
 	}
 	if err != nil {
@@ -114,6 +115,7 @@ func policy(tx *store.Tx, now time.Time, reader string, edit func(*wire.Policy))
 	}
 	before := string(wire.Marshal(p))
 	edit(p)
+	p.Reader = reader
 	if string(wire.Marshal(p)) == before {
 		return p, nil
 	}

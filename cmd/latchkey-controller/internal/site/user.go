@@ -38,13 +38,8 @@ func (s *Site) AddUser(ctx context.Context, now time.Time, u *store.User, choice
 	slices.Sort(u.Groups)
 	u.Groups = slices.Compact(u.Groups)
 	u.Groups = slices.DeleteFunc(u.Groups, func(group string) bool { return group == wire.Everyone })
-	probe := u.Wire(&store.Credential{ID: 1, Kind: wire.PIN})
-	probe.User = 1
-	if err := probe.Check(); err != nil {
+	if err := checkUser(u); err != nil {
 		return nil, err
-	}
-	if strings.TrimSpace(u.Name) == "" {
-		return nil, errors.New("a user needs a name")
 	}
 	return s.withPIN(ctx, choice, func(tx *store.Tx, k *keyed, m *material) error {
 		if err := tx.AddUser(u); err != nil {
@@ -62,6 +57,19 @@ func (s *Site) AddUser(ctx context.Context, now time.Time, u *store.User, choice
 		}
 		return nil
 	})
+}
+
+// checkUser refuses a user whose credentials readers would refuse.
+func checkUser(u *store.User) error {
+	if strings.TrimSpace(u.Name) == "" {
+		return errors.New("a user needs a name")
+	}
+	if u.Until != 0 && u.Until <= u.From {
+		return errors.New("the user's time ends before it begins")
+	}
+	probe := u.Wire(&store.Credential{ID: 1, Kind: wire.PIN})
+	probe.User = 1
+	return probe.Check()
 }
 
 // RemoveUser removes a user and takes their PIN and cards away.

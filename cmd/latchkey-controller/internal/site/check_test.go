@@ -1,0 +1,45 @@
+package site
+
+import (
+	"database/sql"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
+)
+
+func TestACheckFindsWhatWasTamperedWith(t *testing.T) {
+	for statement, want := range map[string]string{
+		`DELETE FROM changes WHERE revision = 2`:                                                         "does not follow",
+		`DELETE FROM changes WHERE revision = 4`:                                                         "not what the log made it",
+		`UPDATE changes SET hash = randomblob(32) WHERE revision = 2`:                                    "does not follow",
+		`UPDATE changes SET change = (SELECT change FROM changes WHERE revision = 1) WHERE revision = 2`: "does not follow",
+		`UPDATE changes SET change = x'00' WHERE revision = 3`:                                           "change 3",
+		`UPDATE users SET name = 'Eve' WHERE id = 1`:                                                     "not what the log made it",
+		`UPDATE users SET valid_until = 99 WHERE id = 2`:                                                 "not what the log made it",
+		`INSERT INTO user_groups VALUES (1, 'staff')`:                                                    "not what the log made it",
+		`DELETE FROM credentials WHERE id = 4`:                                                           "the log leaves 4 credentials, and there are 3",
+		`UPDATE credentials SET tag = randomblob(16) WHERE id = 3`:                                       "not what the log made it",
+		`UPDATE credentials SET material = randomblob(60) WHERE id = 3`:                                  "decrypt card 3",
+		`UPDATE credentials SET material = (SELECT material FROM credentials WHERE id = 2) WHERE id = 3`: "decrypt card 3",
+		`UPDATE epochs SET key = randomblob(72)`:                                                         "decrypt site key",
+	} {
+		s, dir := newSite(t)
+		uid := func(i byte) []byte { return []byte{4, 1, 2, 3, 4, 5, i} }
+		addUser(t, s, "Ada", "", uid(1), uid(2))
+		addUser(t, s, "Bob", "", uid(3), uid(4))
+		check(t, s)
+		db, err := sql.Open("sqlite", filepath.Join(dir, store.File))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Exec(statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+		db.Close()
+		if _, err := s.Check(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", statement, err)
+		}
+	}
+}

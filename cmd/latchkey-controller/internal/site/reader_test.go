@@ -1,0 +1,204 @@
+package site
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/x509"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/device/pin"
+	"latchkey/sync/wire"
+)
+
+// lookUp does what a reader does with what it was handed: it finds a tag in
+// the snapshot of a bundle.
+func lookUp(t *testing.T, bundle *wire.Bundle, tag wire.Tag) *wire.Credential {
+	t.Helper()
+	item, rest, err := wire.Next(bundle.Snapshot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload, err := wire.Open(wire.KindManifest, bundle.Site, item, wire.MaxManifest, bundle.Controller[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	manifest, err := wire.ParseManifest(payload)
+	if err != nil || manifest.Site != bundle.Site || manifest.Epoch != bundle.Epoch {
+		t.Fatalf("%+v, %v", manifest, err)
+	}
+	for i := range manifest.Chunks() {
+		b := rest[:manifest.ChunkLength(i)]
+		rest = rest[len(b):]
+		chunk, err := wire.ParseChunk(b)
+		if err != nil || wire.Sum(b) != manifest.ChunkHash(i) {
+			t.Fatal(err)
+		}
+		if at, found := chunk.Find(tag); found {
+			c, err := chunk.Credential(at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return c
+		}
+	}
+	return nil
+}
+
+func TestAReaderFindsPINAndCardInItsBundle(t *testing.T) {
+	s, _ := newSite(t)
+	uid := []byte{0x04, 0xa1, 0xb2, 0xc3, 0xd4, 0xe5, 0x80}
+	u := &store.User{Name: "Ada", Groups: []string{"staff"}, From: 100, Until: 200, Extended: true}
+	if _, err := s.AddUser(t.Context(), noon, u, chosen("58310274"), [][]byte{uid}); err != nil {
+		t.Fatal(err)
+	}
+	adoption, bundle := adopt(t, s, noon, "front-door", newBoard(t), noEdit)
+
+	item, _, err := wire.Next(bundle.Snapshot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload, err := wire.Payload(wire.KindManifest, item, wire.MaxManifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	manifest, err := wire.ParseManifest(payload)
+	if err != nil || manifest.Revision != 2 || manifest.Count != 2 || adoption.Revision != 2 || adoption.Count != 2 {
+		t.Fatalf("%+v, %+v, %v", manifest, adoption, err)
+	}
+	material, err := pin.Material([]byte("58310274"), manifest.KDF)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := pin.NewKey(bundle.SiteKey)
+	for kind, material := range map[wire.CredentialKind][]byte{wire.PIN: material, wire.Card: uid} {
+		tag, err := key.Tag(kind, material)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := lookUp(t, bundle, tag)
+		if c == nil || c.Kind != kind || c.User != u.ID || c.Name != "Ada" || !c.In("staff") || c.From != 100 || c.Until != 200 || !c.Extended {
+			t.Errorf("%v: %+v", kind, c)
+		}
+	}
+	if lookUp(t, bundle, wire.Tag{}) != nil {
+		t.Error("a tag that nobody has is found")
+	}
+
+	signedPolicy, err := wire.Open(wire.KindPolicy, bundle.Site, bundle.Policy, wire.MaxMessage, bundle.Controller[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy, err := wire.ParsePolicy(signedPolicy)
+	if err != nil || policy.Reader != "front-door" || policy.Revision != uint64(noon.Unix()) || len(policy.Access) != 1 {
+		t.Errorf("%+v, %v", policy, err)
+	}
+	if bundle.Site != s.ID || bundle.SiteName != "home" || bundle.Reader != "front-door" || bundle.Broker != "ssl://broker.example:8883" || adoption.Controller != wire.Fingerprint(bundle.Controller[:]) {
+		t.Errorf("%+v", bundle)
+	}
+}
+
+func TestACertificateIsTheReadersWhateverTheRequestAsksFor(t *testing.T) {
+	s, _ := newSite(t)
+	b := newBoard(t)
+	_, bundle := adopt(t, s, noon, "front-door", b, noEdit)
+	certificate, err := x509.ParseCertificate(bundle.Certificate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := x509.ParseCertificate(bundle.Authority)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if certificate.Subject.String() != "CN=front-door" || strings.Join(certificate.DNSNames, " ") != "front-door" || certificate.IsCA || len(certificate.EmailAddresses)+len(certificate.IPAddresses)+len(certificate.URIs) != 0 {
+		t.Errorf("%v %v", certificate.Subject, certificate.DNSNames)
+	}
+	csr, err := x509.ParseCertificateRequest(b.request.CSR)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !csr.PublicKey.(*ecdsa.PublicKey).Equal(certificate.PublicKey) {
+		t.Error("it is for another key")
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(root)
+	for usage, ok := range map[x509.ExtKeyUsage]bool{x509.ExtKeyUsageClientAuth: true, x509.ExtKeyUsageServerAuth: false} {
+		for _, now := range []time.Time{noon, noon.AddDate(80, 0, 0)} {
+			_, err := certificate.Verify(x509.VerifyOptions{Roots: roots, DNSName: "front-door", CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{usage}})
+			if (err == nil) != ok {
+				t.Errorf("usage %v in %d: %v", usage, now.Year(), err)
+			}
+		}
+	}
+}
+
+func TestANewerBundleRisesAndRevokes(t *testing.T) {
+	s, _ := newSite(t)
+	b := newBoard(t)
+	first, _ := adopt(t, s, noon, "front-door", b, func(p *wire.Policy) { p.Door = "Front door" })
+	second, bundle := adopt(t, s, noon, "front-door", newBoard(t), noEdit)
+	if second.Number != first.Number+1 || bundle.Number != second.Number || second.Revoked != first.Number || second.Moved != "" {
+		t.Errorf("%+v after %+v", second, first)
+	}
+	if second.Policy.Revision != first.Policy.Revision || second.Policy.Door != "Front door" {
+		t.Errorf("a policy that nobody edited has changed: %+v", second.Policy)
+	}
+	third, _ := adopt(t, s, noon, "front-door", b, func(p *wire.Policy) { p.Place = "Main building" })
+	if third.Policy.Revision != first.Policy.Revision+1 || third.Policy.Door != "Front door" {
+		t.Errorf("%+v", third.Policy)
+	}
+	moved, _ := adopt(t, s, noon, "back-door", b, func(p *wire.Policy) { p.Reader, p.Door = "front-door", "Back door" })
+	if moved.Moved != "front-door" || moved.Revoked != 0 {
+		t.Errorf("%+v", moved)
+	}
+	readers, err := s.Readers(t.Context())
+	if err != nil || len(readers) != 2 || readers[0].ID != "back-door" || readers[0].Board != moved.Board || readers[0].Policy.Door != "Back door" || readers[1].Bundle != nil || readers[1].Policy.Place != "Main building" {
+		t.Errorf("%+v, %v", readers, err)
+	}
+}
+
+func TestABundleThatCannotBeSavedNeverWas(t *testing.T) {
+	s, _ := newSite(t)
+	full := errors.New("no space left")
+	_, err := s.AddReader(t.Context(), noon, "front-door", newBoard(t).signed, "", noEdit, func([]byte) error { return full })
+	if !errors.Is(err, full) {
+		t.Fatal(err)
+	}
+	if readers, err := s.Readers(t.Context()); err != nil || len(readers) != 0 {
+		t.Errorf("%+v, %v", readers, err)
+	}
+	if adoption, _ := adopt(t, s, noon, "front-door", newBoard(t), noEdit); adoption.Revoked != 0 {
+		t.Error("it revokes what never was")
+	}
+}
+
+func TestWhatIsNoRequestIsRefused(t *testing.T) {
+	s, _ := newSite(t)
+	b := newBoard(t)
+	forged, err := b.request.Sign(ed25519.NewKeyFromSeed(make([]byte, 32)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	keep := func([]byte) error { t.Error("there is a bundle"); return nil }
+	for name, test := range map[string]struct {
+		id      string
+		request []byte
+		edit    func(*wire.Policy)
+		broker  string
+	}{
+		"an empty file":       {"front-door", nil, noEdit, ""},
+		"another file":        {"front-door", []byte("-----BEGIN"), noEdit, ""},
+		"a forged one":        {"front-door", forged, noEdit, ""},
+		"an id with a slash":  {"front/door", b.signed, noEdit, ""},
+		"a door in two lines": {"front-door", b.signed, func(p *wire.Policy) { p.Door = "a\nb" }, ""},
+		"an unknown zone":     {"front-door", b.signed, func(p *wire.Policy) { p.TimeZone = "Mars/Olympus" }, ""},
+		"a broker in two":     {"front-door", b.signed, noEdit, "a\nb"},
+	} {
+		if _, err := s.AddReader(t.Context(), noon, test.id, test.request, test.broker, test.edit, keep); err == nil {
+			t.Errorf("%s is answered", name)
+		}
+	}
+}
