@@ -114,7 +114,8 @@ func (r *Reader) Run(ctx context.Context, on func(Event)) error {
 		if err := r.sleep(ctx, next); err != nil {
 			return err
 		}
-		next = time.Now().Add(r.poll(ctx, on))
+		gap := r.poll(ctx, on)
+		next = time.Now().Add(gap)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

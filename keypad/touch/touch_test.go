@@ -157,6 +157,23 @@ func TestTooLittleOrImpossiblePressureIsNoTouch(t *testing.T) {
 	}
 }
 
+func TestAFingerLiftedBetweenTheRoundsIsNoTouch(t *testing.T) {
+	for _, second := range []bool{false, true} {
+		g := finger()
+		d := open(t, g, nil)
+		half := (len(d.w) - 1) / 4 // conversions of a round
+		g.disturb = func(k int, ctrl byte, v int) int {
+			if ctrl == ctrlZ1 && (k >= half) == second {
+				return 0
+			}
+			return v
+		}
+		if _, pressed := read(t, d); pressed {
+			t.Errorf("no pressure in round %v is a touch", second)
+		}
+	}
+}
+
 func TestALightFingerDoesNotFlicker(t *testing.T) {
 	g := finger()
 	d := open(t, g, nil)

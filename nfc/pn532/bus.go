@@ -103,7 +103,7 @@ func (d *Dev) waitReady(ctx context.Context, first, step, limit time.Duration) e
 		if left <= 0 {
 			return d.lastLook()
 		}
-		edge, pause = nil, min(step, left)
+		pause = min(step, left)
 	}
 }
 

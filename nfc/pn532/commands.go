@@ -139,6 +139,7 @@ const listLimit = 500 * time.Millisecond
 // false if there is none; an answer that is no card's is [ErrTarget].
 func (d *Dev) InListPassiveTarget(ctx context.Context, t *Target) (bool, error) {
 	const maxTg, typeA = 1, 0
+	defer clear(d.rxBuf[:]) // the UID, also of an answer that was garbled
 	r, err := d.exchange(ctx, command{
 		body:  []byte{cmdInListPassiveTarget, maxTg, typeA},
 		room:  listRoom,
@@ -148,7 +149,6 @@ func (d *Dev) InListPassiveTarget(ctx context.Context, t *Target) (bool, error) 
 	if err != nil {
 		return false, err
 	}
-	defer clear(d.rxBuf[:])
 	d.learn()
 	return parseTarget(r, t)
 }

@@ -85,7 +85,6 @@ func garbled(err error) bool {
 
 // sendCommand sends a command until the chip acknowledges it.
 func (d *Dev) sendCommand(ctx context.Context, body []byte) error {
-	d.dropEdge()
 	d.command = appendFrame(d.command[:0], body...)
 	for i := range sends {
 		if i > 0 {
@@ -162,13 +161,5 @@ func (d *Dev) drain(ctx context.Context) error {
 func (d *Dev) abort() {
 	if d.writeFrame(ackFrame[:]) == nil {
 		time.Sleep(abortPause)
-	}
-}
-
-// dropEdge forgets an interrupt that nobody waited for.
-func (d *Dev) dropEdge() {
-	select {
-	case <-d.opts.Edge:
-	default:
 	}
 }

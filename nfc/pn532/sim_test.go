@@ -150,6 +150,37 @@ func TestEveryPollSeesTheCardThatLiesThere(t *testing.T) {
 	})
 }
 
+// level is an interrupt line that is stuck.
+type level int
+
+func (l level) Value() (int, error) { return int(l), nil }
+
+func TestAStuckInterruptLineCostsTimeOnly(t *testing.T) {
+	for _, stuck := range []level{0, 1} {
+		synctest.Test(t, func(t *testing.T) {
+			b := setup(t, wiring{})
+			port, err := b.board.SPI("nfc")
+			b.must(err)
+			b.dev, err = pn532.NewSPI(port, stuck, nil, &pn532.Opts{Edge: make(chan struct{})})
+			b.must(err)
+			b.must(b.board.PresentCard(sim.Card{UID: []byte{1, 2, 3, 4}}))
+			begin := time.Now()
+			for range 10 {
+				if uid := b.poll(); len(uid) != 4 {
+					t.Errorf("card % X", uid)
+				}
+			}
+			if d := time.Since(begin); stuck == 0 && d > time.Second {
+				t.Errorf("ten polls took %v: the line is still waited for", d)
+			}
+			if c := b.dev.Counters(); c.Losses != 0 || c.Starts != 1 || c.Retries != 0 {
+				t.Errorf("%+v", c)
+			}
+			b.sound()
+		})
+	}
+}
+
 func TestAnEmptyPollIsFiveTransfers(t *testing.T) {
 	for name, w := range map[string]wiring{"bare": {}, "line": {irq: true}, "interrupt": {irq: true, edge: true}} {
 		t.Run(name, func(t *testing.T) {
@@ -188,8 +219,8 @@ func TestAChipThatIsMissingAtFirstIsFoundLater(t *testing.T) {
 				}
 				time.Sleep(225 * time.Millisecond)
 			}
-			if n := b.dev.Counters().Starts; n < 10 || n > 20 {
-				t.Errorf("%d starts in a minute", n)
+			if c := b.dev.Counters(); c.Starts < 10 || c.Starts > 20 || c.Garbled != 0 || c.Losses != 0 {
+				t.Errorf("in a minute %+v", c)
 			}
 			b.must(b.board.SetFault("nfc", sim.Fault{}))
 			b.must(b.board.PresentCard(sim.Card{UID: []byte{1, 2, 3, 4}}))
@@ -224,20 +255,22 @@ func TestAChipThatHangsIsGivenUpAndComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, wiring{reset: true, irq: true, edge: true})
 		b.poll()
-		b.must(b.board.SetFault("nfc", sim.Fault{Stuck: true}))
-		if _, err := b.dev.Poll(t.Context(), b.uid[:]); err != pn532.ErrAbsent {
-			t.Fatalf("error %v", err)
+		for range 8 { // each outage begins with the shortest wait
+			b.must(b.board.SetFault("nfc", sim.Fault{Stuck: true}))
+			if _, err := b.dev.Poll(t.Context(), b.uid[:]); err != pn532.ErrAbsent {
+				t.Fatalf("error %v", err)
+			}
+			before := b.dev.Counters().Transfers
+			if _, err := b.dev.Poll(t.Context(), b.uid[:]); err != pn532.ErrAbsent {
+				t.Fatalf("error %v", err)
+			}
+			if n := b.dev.Counters().Transfers - before; n != 0 {
+				t.Errorf("%d transfers while waiting", n)
+			}
+			b.must(b.board.SetFault("nfc", sim.Fault{}))
+			time.Sleep(300 * time.Millisecond)
+			b.poll()
 		}
-		before := b.dev.Counters().Transfers
-		if _, err := b.dev.Poll(t.Context(), b.uid[:]); err != pn532.ErrAbsent {
-			t.Fatalf("error %v", err)
-		}
-		if n := b.dev.Counters().Transfers - before; n != 0 {
-			t.Errorf("%d transfers while waiting", n)
-		}
-		b.must(b.board.SetFault("nfc", sim.Fault{}))
-		time.Sleep(time.Second)
-		b.poll()
 	})
 }
 

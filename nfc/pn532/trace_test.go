@@ -8,6 +8,7 @@ import (
 	"math/bits"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"periph.io/x/conn/v3"
 	"periph.io/x/conn/v3/physic"
@@ -240,6 +241,50 @@ func TestTheChipsStatusIsAnError(t *testing.T) {
 	})
 }
 
+// pulses is a reset line that notes its levels.
+type pulses []int
+
+func (p *pulses) SetValue(v int) error {
+	*p = append(*p, v)
+	return nil
+}
+
+func TestAStartPulsesTheResetLine(t *testing.T) {
+	play(t, rows(started(), exchanged(listCommand, noCard)), func(ctx context.Context, d *Dev) {
+		var line pulses
+		d.reset = &line
+		if _, err := d.Poll(ctx, make([]byte, 10)); err != nil {
+			t.Error(err)
+		}
+		if fmt.Sprint(line) != "[1 0]" {
+			t.Errorf("levels %v", line)
+		}
+	})
+	play(t, nil, func(ctx context.Context, d *Dev) { // not held for ever
+		var line pulses
+		d.reset = &line
+		ctx, cancel := context.WithCancel(ctx)
+		cancel()
+		if _, err := d.Poll(ctx, make([]byte, 10)); err != context.Canceled {
+			t.Error(err)
+		}
+		if fmt.Sprint(line) != "[1 0]" {
+			t.Errorf("levels %v", line)
+		}
+	})
+}
+
+func TestAnInterruptedCommandIsAborted(t *testing.T) {
+	play(t, rows(exchanged(listCommand, noCard)[:3], [][2]string{{"01 00 00 FF 00 FF 00", ""}}), func(ctx context.Context, d *Dev) {
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
+		defer cancel()
+		var target Target
+		if _, err := d.InListPassiveTarget(ctx, &target); !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+	})
+}
+
 func TestAnotherChipIsNoPN532(t *testing.T) {
 	play(t, rows(wakeRows, exchanged(samCommand, samAnswer),
 		exchanged("00 00 FF 02 FE D4 02 2A 00", "00 00 FF 06 FA D5 03 33 01 06 07 E7 00"),
@@ -298,7 +343,7 @@ func TestAPortThatFailsIsSaidAsItIs(t *testing.T) {
 
 var errPort = errors.New("input/output error")
 
-type brokenPort struct{ script }
+type brokenPort struct{}
 
 func (brokenPort) Connect(physic.Frequency, spi.Mode, int) (spi.Conn, error) {
 	return brokenPort{}, nil

@@ -1,0 +1,197 @@
+package nfc_test
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"latchkey/nfc"
+)
+
+// chip answers polls from a list of words: a UID in hex, "-" for an empty field,
+// "!text" for an error, "~100ms card" for an answer that takes a while. After the
+// list it cancels. Behind the UID it leaves what it likes in the buffer.
+type chip struct {
+	words []string
+	done  context.CancelFunc
+	begin []time.Duration // of each poll, since the first
+	first time.Time
+}
+
+func (c *chip) Poll(ctx context.Context, uid []byte) (int, error) {
+	if c.first.IsZero() {
+		c.first = time.Now()
+	}
+	if len(c.words) == 0 {
+		c.done()
+		return 0, ctx.Err()
+	}
+	c.begin = append(c.begin, time.Since(c.first))
+	w := c.words[0]
+	c.words = c.words[1:]
+	if rest, slow := strings.CutPrefix(w, "~"); slow {
+		span, word, _ := strings.Cut(rest, " ")
+		d, err := time.ParseDuration(span)
+		if err != nil {
+			return 0, err
+		}
+		time.Sleep(d)
+		w = word
+	}
+	if text, bad := strings.CutPrefix(w, "!"); bad {
+		return 0, errors.New(text)
+	}
+	if w == "-" {
+		return 0, nil
+	}
+	b, err := hex.DecodeString(w)
+	if err != nil {
+		return 0, err
+	}
+	n := copy(uid, b)
+	for i := range uid[n:] {
+		uid[n+i] = byte(len(c.words))
+	}
+	return n, nil
+}
+
+func say(e nfc.Event) string {
+	switch e := e.(type) {
+	case nfc.Presented:
+		s := hex.EncodeToString(e.UID)
+		if e.Random {
+			s += "?"
+		}
+		return s
+	case nfc.Removed:
+		return "gone"
+	case nfc.Health:
+		if e.Err != nil {
+			return "!" + e.Err.Error()
+		}
+		return "sound"
+	}
+	return fmt.Sprintf("%T", e)
+}
+
+// events runs a reader on the words and returns what it tells.
+func events(t *testing.T, words string) (told []string, c *chip) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		c = &chip{words: strings.Split(words, ", "), done: cancel}
+		r := nfc.New(c, nil)
+		if err := r.Run(ctx, func(e nfc.Event) { told = append(told, say(e)) }); err != context.Canceled {
+			t.Errorf("ended with %v", err)
+		}
+	})
+	return told, c
+}
+
+func TestPresenceIsToldOnceAndRemovalOnce(t *testing.T) {
+	for _, c := range []struct{ name, polls, want string }{
+		{"comes and goes", "-, 01020304, 01020304, 01020304, -, -, -, -, -", "sound, 01020304, gone"},
+		{"there from the first", "00000001, 00000001", "sound, 00000001"},
+		{"seven bytes", "04a1b2c3d4e580, -, -, -", "sound, 04a1b2c3d4e580, gone"},
+		{"ten bytes", "00010203040506070800, -, -, -", "sound, 00010203040506070800, gone"},
+		{"missed twice", "01020304, -, -, 01020304, -, 01020304, -, -, 01020304", "sound, 01020304"},
+		{"comes again", "01020304, -, -, -, 01020304", "sound, 01020304, gone, 01020304"},
+		{"another", "01020304, 05060708, 05060708", "sound, 01020304, gone, 05060708"},
+		{"another after a miss", "01020304, -, 05060708", "sound, 01020304, gone, 05060708"},
+		{"a longer one with the same beginning", "01020304, 01020304000000", "sound, 01020304, gone, 01020304000000"},
+		{"a telephone", "08112233, 08445566, 08778899, -, -, -, 08112233", "sound, 08112233?, gone, 08112233?"},
+		{"a card after a telephone", "08112233, 01020304", "sound, 08112233?, gone, 01020304"},
+		{"seven bytes that begin with 08", "08112233445566", "sound, 08112233445566"},
+		{"no chip at first", "!absent, !absent, !absent, -, 01020304", "!absent, sound, 01020304"},
+		{"a chip that goes", "-, !absent, !absent, !confused, -", "sound, !absent, !confused, sound"},
+		{"a hiccup under a card", "01020304, !absent, 01020304", "sound, 01020304, !absent, sound"},
+		{"a chip that goes with a card", "01020304, !x, !x, !x, !x, 01020304", "sound, 01020304, !x, gone, sound, 01020304"},
+		{"no UID", "0102030405, -", "!nfc: the chip gave no UID of 4, 7 or 10 bytes, sound"},
+	} {
+		told, _ := events(t, c.polls)
+		if got := strings.Join(told, ", "); got != c.want {
+			t.Errorf("%s: %s", c.name, got)
+		}
+	}
+}
+
+func TestPollsKeepTheirRhythm(t *testing.T) {
+	ms := func(n ...int) (d []time.Duration) {
+		for _, n := range n {
+			d = append(d, time.Duration(n)*time.Millisecond)
+		}
+		return d
+	}
+	for polls, want := range map[string][]time.Duration{
+		"-, -, -, -, -":                           ms(0, 225, 450, 675, 900),
+		"~60ms -, ~60ms -, -":                     ms(0, 225, 450),
+		"01020304, 01020304, -, -, -, -":          ms(0, 400, 800, 1025, 1250, 1475),
+		"-, ~2s !stuck, -":                        ms(0, 225, 225+2000+56),
+		"01020304, -, 01020304, 01020304, 010203": ms(0, 400, 625, 1025, 1425),
+	} {
+		_, c := events(t, polls)
+		for i := range c.begin {
+			c.begin[i] = c.begin[i].Truncate(time.Millisecond)
+		}
+		if !slices.Equal(c.begin, want) {
+			t.Errorf("%s: polls at %v", polls, c.begin)
+		}
+	}
+}
+
+func TestAPauseHoldsPollsBackAndEndsEarlyIfToldSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		c := &chip{words: strings.Split("-, 01020304, 01020304, 01020304, 01020304", ", "), done: cancel}
+		r := nfc.New(c, nil)
+		var told []string
+		go func() {
+			time.Sleep(time.Second)
+			r.Pause(10 * time.Second)
+			time.Sleep(3 * time.Second)
+			r.Pause(0)
+		}()
+		if err := r.Run(ctx, func(e nfc.Event) {
+			told = append(told, say(e))
+			if _, first := e.(nfc.Health); first {
+				r.Pause(2 * time.Second)
+			}
+		}); err != context.Canceled {
+			t.Error(err)
+		}
+		// 1 s after the start the pause becomes one until 11 s, 3 s later it ends.
+		want := []time.Duration{0, 4 * time.Second, 4400 * time.Millisecond, 4800 * time.Millisecond, 5200 * time.Millisecond}
+		if !slices.Equal(c.begin, want) {
+			t.Errorf("polls at %v", c.begin)
+		}
+		if s := strings.Join(told, ", "); s != "sound, 01020304" {
+			t.Errorf("told %s", s)
+		}
+		cancel()
+	})
+}
+
+func TestTheReceiverMayWipeTheUID(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		c := &chip{words: strings.Split("01020304, 01020304, 01020304", ", "), done: cancel}
+		n := 0
+		_ = nfc.New(c, nil).Run(ctx, func(e nfc.Event) {
+			if p, ok := e.(nfc.Presented); ok {
+				n++
+				clear(p.UID)
+			}
+		})
+		if n != 1 {
+			t.Errorf("presented %d times", n)
+		}
+	})
+}
