@@ -83,7 +83,7 @@ type card struct {
 	n   int
 }
 
-// random as ISO/IEC 14443-3 §6.4.4 says it.
+// random as ISO/IEC 14443-3 says it.
 func (c *card) random() bool { return c.n == 4 && c.uid[0] == 0x08 }
 
 // New makes a reader. o may be nil.

@@ -6,8 +6,8 @@
 // is that of a finger in both rounds and both rounds agree on the place.
 //
 // Sources: XPT2046 data sheet (control byte, conversion timing, PENIRQ), TI
-// TSC2046 data sheet SBAS265 (pressure, 16-clock conversions), TI application
-// note SBAA036 (settling). Positions and pressure are in counts of the 12-bit
+// TSC2046 data sheet SBAS265 (pressure, settling, 16-clock conversions).
+// Positions and pressure are in counts of the 12-bit
 // converter, 0 to 4095; results are in panel pixels.
 package touch
 
