@@ -63,7 +63,7 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	case "status":
 		return statusCommand(ctx, args, stdout, stderr)
 	case "release":
-		return releaseCommand(args, stdout, stderr)
+		return releaseCommand(args, stderr)
 	case "version", "--version":
 		_, err := fmt.Fprintln(stdout, "latchkeyd", version)
 		return err

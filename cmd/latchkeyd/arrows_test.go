@@ -1,0 +1,106 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// arrows says what each package may import of ours; a package that is not
+// named may import nothing of ours. A trailing /... stands for the package and
+// what lies below it.
+var arrows = []struct {
+	from string
+	to   []string
+}{
+	{"sync/wire", nil},
+	{"device", []string{"sync/wire"}},
+	{"device/cache", []string{"sync/wire"}},
+	{"device/journal", []string{"sync/wire"}},
+	{"device/pin", []string{"sync/wire"}},
+	{"sync", []string{"sync/wire"}},
+	{"keypad", []string{"keypad/..."}},
+	{"keypad/...", nil},
+	{"nfc", []string{"nfc/..."}},
+	{"nfc/...", nil},
+	{"relay", nil},
+	{"board", []string{"board/sim"}},
+	{"board/sim", nil},
+	{"cmd/latchkeyd", []string{"device/...", "sync/...", "keypad/...", "nfc/...", "relay", "board"}},
+	{"cmd/latchkey-controller/...", []string{"cmd/latchkey-controller/...", "sync/wire", "device/pin"}},
+	{"cmd/latchkey-demo", nil},
+}
+
+type goPackage struct {
+	ImportPath string
+	Imports    []string
+}
+
+func listPackages(t *testing.T, args ...string) []goPackage {
+	t.Helper()
+	out, err := exec.Command("go", append([]string{"list", "-json=ImportPath,Imports"}, args...)...).Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var packages []goPackage
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p goPackage
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			return packages
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, p)
+	}
+}
+
+func within(pattern, path string) bool {
+	below, found := strings.CutSuffix(pattern, "/...")
+	return path == below || found && strings.HasPrefix(path, below+"/")
+}
+
+func mayImport(from, to string) bool {
+	for _, arrow := range arrows {
+		if within(arrow.from, from) {
+			return slices.ContainsFunc(arrow.to, func(pattern string) bool { return within(pattern, to) })
+		}
+	}
+	return false
+}
+
+func TestPackagesImportOnlyAlongTheArrows(t *testing.T) {
+	packages := listPackages(t, "latchkey/...")
+	if len(packages) < len(arrows)/2 {
+		t.Fatalf("go list found only %d packages", len(packages))
+	}
+	for _, p := range packages {
+		from := strings.TrimPrefix(p.ImportPath, "latchkey/")
+		for _, imported := range p.Imports {
+			if to, ours := strings.CutPrefix(imported, "latchkey/"); ours && !mayImport(from, to) {
+				t.Errorf("%s imports %s", from, to)
+			}
+		}
+	}
+}
+
+func TestTheBrainDoesNoInputOrOutput(t *testing.T) {
+	for _, p := range listPackages(t, "latchkey/device") {
+		for _, imported := range p.Imports {
+			if slices.Contains([]string{"os", "io/fs", "net", "net/http", "log", "log/slog", "syscall", "sync", "context"}, imported) {
+				t.Errorf("device imports %s", imported)
+			}
+		}
+	}
+}
+
+func TestTheFirmwareHasNoSimulatedBoard(t *testing.T) {
+	for _, p := range listPackages(t, "-deps", "-tags", "firmware", "latchkey/cmd/latchkeyd") {
+		if p.ImportPath == "latchkey/board/sim" {
+			t.Error("the firmware contains board/sim")
+		}
+	}
+}

@@ -1,0 +1,225 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
+
+	"latchkey/board"
+	"latchkey/device"
+	"latchkey/device/cache"
+	"latchkey/device/journal"
+	"latchkey/device/pin"
+	"latchkey/sync/wire"
+)
+
+// BenchmarkAttempt measures a PIN from Presented to the strike in a whole
+// reader but for the screen, and beside it, in the same run, what it cannot do
+// without: Argon2id and one fdatasync.
+func BenchmarkAttempt(b *testing.B) {
+	dir := adaAndBob(b).adopt(b, "front-door").data()
+	site, err := readSite(dir)
+	if err != nil {
+		b.Fatal(err)
+	}
+	c := &config{Reader: readerConfig{ID: "front-door", Data: dir}, Board: board.Config{Kind: "sim", Sim: board.SimConfig{Listen: "127.0.0.1:0"}}}
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	simulated, err := board.Open(c.Board, log)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer simulated.Close()
+	instruments, err := openInstruments(simulated, c, log)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer instruments.close()
+	defer instruments.halt()()
+
+	var durable device.Durable
+	events := journal.Open(journal.Options{Dir: filepath.Join(dir, journalDir), Fresh: true, Fold: &durable})
+	defer events.Close()
+	options := cache.Options{Dir: dir, Site: site.ID, Controller: site.controller()}
+	held := openHeld(options)
+	defer held.cache.Close()
+	loaded, err := cache.LoadPolicy(options, "front-door")
+	if err != nil {
+		b.Fatal(err)
+	}
+	policy, err := device.LoadPolicy(loaded)
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(b.Context())
+	group, ctx := errgroup.WithContext(ctx)
+	defer group.Wait()
+	defer cancel()
+	send := func(event device.Event) { instruments.events <- event }
+	writer := journal.NewWriter(events, func(stored journal.Stored) { send(answer(stored)) })
+	l := &loop{
+		clock: newClock(time.Unix(0, 0)), instruments: instruments, journal: writer, recent: new(recent),
+		workers: map[wire.CredentialKind]*worker{wire.PIN: newWorker(wire.PIN, held, send), wire.Card: newWorker(wire.Card, held, send)},
+		status:  func(device.State) {},
+	}
+	group.Go(func() error { return writer.Run(ctx) })
+	for _, worker := range l.workers {
+		group.Go(func() error { return worker.run(ctx) })
+	}
+	var first []device.Action
+	l.brain, first = device.New(durable, device.Start{Reader: "front-door", Site: site.ID, Policy: policy, Held: device.Held(held.cache.Held()), NewJournal: true}, l.clock.now())
+	l.waiting = held.health()
+	group.Go(func() error { return l.run(ctx, first) })
+	quiet := func() {
+		for records := uint64(0); ; time.Sleep(20 * time.Millisecond) {
+			if now := events.Stats().Records; now == records && now > 0 {
+				return
+			} else {
+				records = now
+			}
+		}
+	}
+	energised := func() bool {
+		on, err := instruments.strike.State()
+		if err != nil {
+			b.Fatal(err)
+		}
+		return on
+	}
+
+	var whole, argon, sync []time.Duration
+	var syncsBefore, syncsAfter, bytesAfter uint64
+	quiet()
+	for b.Loop() {
+		instruments.strike.Strike(0)
+		for energised() {
+			time.Sleep(time.Millisecond)
+		}
+		quiet()
+		argon = append(argon, timed(func() {
+			if _, err := pin.Material([]byte(adaPIN), held.epoch.KDF); err != nil {
+				b.Fatal(err)
+			}
+		}))
+		sync = append(sync, timed(func() { oneSync(b, dir) }))
+		pin.Release()
+
+		before := events.Stats()
+		whole = append(whole, timed(func() {
+			instruments.present(wire.PIN, []byte(adaPIN))
+			for !energised() {
+				time.Sleep(50 * time.Microsecond)
+			}
+		}))
+		atStrike := events.Stats()
+		quiet()
+		after := events.Stats()
+		syncsBefore += atStrike.Syncs - before.Syncs
+		syncsAfter += after.Syncs - before.Syncs
+		bytesAfter += after.Bytes - before.Bytes
+	}
+	n := float64(len(whole))
+	floor := max(median(argon), median(sync))
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(float64((median(whole)-floor).Microseconds())/1000, "ms-beyond-argon2id-or-fdatasync")
+	b.ReportMetric(float64(median(argon).Microseconds())/1000, "ms-argon2id")
+	b.ReportMetric(float64(median(sync).Microseconds())/1000, "ms-fdatasync")
+	b.ReportMetric(float64(syncsBefore)/n, "fdatasyncs-before-strike")
+	b.ReportMetric(float64(syncsAfter)/n, "fdatasyncs-per-attempt")
+	b.ReportMetric(float64(bytesAfter)/n, "bytes-per-attempt")
+}
+
+func timed(do func()) time.Duration {
+	begin := time.Now()
+	do()
+	return time.Since(begin)
+}
+
+func median(times []time.Duration) time.Duration {
+	sorted := slices.Sorted(slices.Values(times))
+	return sorted[len(sorted)/2]
+}
+
+// oneSync appends as many bytes as a record has and brings them to the disk.
+func oneSync(b *testing.B, dir string) {
+	f, err := os.OpenFile(filepath.Join(dir, "beside"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.Write(make([]byte, 160)); err != nil {
+		b.Fatal(err)
+	}
+	if err := unix.Fdatasync(int(f.Fd())); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// BenchmarkProcess measures the real binary: resident memory when idle and the
+// most after ten PINs.
+func BenchmarkProcess(b *testing.B) {
+	var idle, most float64
+	for b.Loop() {
+		reader := adaAndBob(b).adopt(b, "front-door")
+		reader.start()
+		time.Sleep(3 * time.Second)
+		idle = max(idle, reader.memory("VmRSS"))
+		for range 10 {
+			reader.typePIN(adaPIN)
+			reader.opens("a PIN")
+			reader.closed()
+		}
+		most = max(most, reader.memory("VmHWM"))
+		reader.kill()
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(idle, "MB-resident-idle")
+	b.ReportMetric(most, "MB-resident-most")
+}
+
+// memory reads a figure of /proc/PID/status, in MB of 10^6 bytes.
+func (r *testReader) memory(name string) float64 {
+	r.t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.cmd.Process.Pid))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for line := range strings.Lines(string(status)) {
+		var kb float64
+		if _, err := fmt.Sscanf(line, name+": %f kB", &kb); err == nil {
+			return kb * 1024 / 1e6
+		}
+	}
+	r.t.Fatalf("no %s", name)
+	return 0
+}
+
+// BenchmarkBinary measures the firmware's size.
+func BenchmarkBinary(b *testing.B) {
+	var size int64
+	for b.Loop() {
+		path := filepath.Join(b.TempDir(), "latchkeyd")
+		build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-tags", "firmware", "-o", path, "latchkey/cmd/latchkeyd")
+		build.Env = append(os.Environ(), "GOOS=linux", "GOARCH=arm64", "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			b.Fatalf("%v: %s", err, out)
+		}
+		info, err := os.Stat(path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		size = info.Size()
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(float64(size)/1e6, "MB")
+}

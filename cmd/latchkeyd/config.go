@@ -1,0 +1,112 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+
+	"latchkey/board"
+	"latchkey/sync/wire"
+)
+
+// config is the reader's config file.
+type config struct {
+	Reader readerConfig `toml:"reader"`
+	Board  board.Config `toml:"board"`
+	Panel  panelConfig  `toml:"panel"`
+	Touch  touchConfig  `toml:"touch"`
+
+	json bool // --json
+}
+
+// readerConfig says which reader this is and where it keeps what it keeps.
+type readerConfig struct {
+	ID   string `toml:"id"`
+	Data string `toml:"data"` // directory, relative to the config file
+}
+
+// panelConfig says how the display is mounted.
+type panelConfig struct {
+	Rotation int `toml:"rotation"` // quarter turns clockwise, 0 to 3
+}
+
+// touchConfig says how the touch film lies on the display.
+type touchConfig struct {
+	// Calibration takes raw readings to pixels of the display as it is mounted:
+	// x = c0·X + c1·Y + c2, y = c3·X + c4·Y + c5.
+	Calibration []float64 `toml:"calibration"`
+}
+
+// configFlag parses the flags of a command that reads the config.
+func configFlag(flags *flag.FlagSet, args []string, stderr io.Writer) (*config, error) {
+	path := flags.String("config", "", "the reader's config `file`")
+	asJSON := flags.Bool("json", false, "print JSON")
+	if err := parse(flags, args, stderr, 0); err != nil {
+		return nil, err
+	}
+	if *path == "" {
+		return nil, usagef("%s needs --config FILE", flags.Name())
+	}
+	c, err := readConfig(*path)
+	if err != nil {
+		return nil, err
+	}
+	c.json = *asJSON
+	return c, nil
+}
+
+// readConfig reads a config file and refuses what it does not know, by name
+// and line.
+func readConfig(path string) (*config, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("config: %w", err)
+	}
+	var c config
+	meta, err := toml.Decode(string(b), &c)
+	var syntax toml.ParseError
+	if errors.As(err, &syntax) {
+		return nil, fmt.Errorf("config: %s, line %d: %s", path, syntax.Position.Line, syntax.Message)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("config: %s: %w", path, err)
+	}
+	var wrong []error
+	for _, key := range meta.Undecoded() {
+		wrong = append(wrong, fmt.Errorf("config: %s, line %d: unknown key %s: correct or remove it", path, lineOf(string(b), key), key))
+	}
+	if err := wire.CheckName(c.Reader.ID); err != nil {
+		wrong = append(wrong, fmt.Errorf("config: %s: reader.id: %w", path, err))
+	}
+	if c.Reader.Data == "" {
+		wrong = append(wrong, fmt.Errorf("config: %s: reader.data is missing: name the directory that keeps the reader's data", path))
+	} else if !filepath.IsAbs(c.Reader.Data) {
+		c.Reader.Data = filepath.Join(filepath.Dir(path), c.Reader.Data)
+	}
+	if c.Panel.Rotation < 0 || c.Panel.Rotation > 3 {
+		wrong = append(wrong, fmt.Errorf("config: %s: panel.rotation: %d is not 0 to 3 quarter turns", path, c.Panel.Rotation))
+	}
+	if n := len(c.Touch.Calibration); n != 0 && n != 6 {
+		wrong = append(wrong, fmt.Errorf("config: %s: touch.calibration: %d numbers, not 6", path, n))
+	}
+	return &c, errors.Join(wrong...)
+}
+
+// lineOf finds the line that defines a key: the first one up to which the file
+// defines it.
+func lineOf(text string, key toml.Key) int {
+	lines := strings.SplitAfter(text, "\n")
+	for n := range lines {
+		var anything map[string]any
+		if meta, err := toml.Decode(strings.Join(lines[:n+1], ""), &anything); err == nil && meta.IsDefined(key...) {
+			return n + 1
+		}
+	}
+	return len(lines)
+}

@@ -1,0 +1,381 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"image"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"periph.io/x/conn/v3/spi"
+
+	"latchkey/board"
+	"latchkey/device"
+	"latchkey/keypad"
+	"latchkey/keypad/panel"
+	"latchkey/keypad/touch"
+	"latchkey/nfc"
+	"latchkey/nfc/pn532"
+	"latchkey/relay"
+	"latchkey/sync/wire"
+)
+
+// instruments are what the reader senses and acts with. A chip that the config
+// does not name is left out; one that does not answer is reported, looked for
+// again by its driver, and the rest works.
+type instruments struct {
+	strike *relay.Strike
+	keypad *keypad.Keypad // nil: no display
+	cards  *nfc.Reader    // nil: no card reader
+	slots  *slots
+	log    *slog.Logger
+
+	events chan device.Event
+	closes []func() error // in the order of construction
+
+	mu     sync.Mutex
+	health map[device.Subject]device.Health // the newest of each subject
+	inputs map[device.InputName]device.Input
+}
+
+// eventsWaiting is far more than people can cause while the loop, which never
+// blocks, does one turn.
+const eventsWaiting = 256
+
+// openInstruments opens what the config names, the strike first and released.
+// Only the strike must work. Whoever called closes, also after an error.
+func openInstruments(b *board.Board, c *config, log *slog.Logger) (*instruments, error) {
+	in := &instruments{
+		slots: new(slots), log: log,
+		events: make(chan device.Event, eventsWaiting),
+		health: map[device.Subject]device.Health{},
+		inputs: map[device.InputName]device.Input{},
+	}
+	line, err := b.Output("strike")
+	if err != nil {
+		return in, err
+	}
+	in.closes = append(in.closes, line.Close)
+	if in.strike, err = relay.NewStrike(line, nil); err != nil {
+		return in, err
+	}
+	in.closes = append(in.closes, in.strike.Halt)
+
+	for _, input := range []struct {
+		name device.InputName
+		opts relay.InputOpts
+	}{
+		{device.InputExit, relay.DefaultExitOpts},
+		{device.InputDoor, relay.DefaultDoorOpts},
+		{device.InputTamper, relay.DefaultTamperOpts},
+	} {
+		if err := in.openInput(b, input.name, input.opts); err != nil {
+			in.report(device.SubjectRelay, err)
+		}
+	}
+	in.report(device.SubjectPanel, in.openKeypad(b, c))
+	in.report(device.SubjectNFC, in.openCards(b))
+	return in, nil
+}
+
+// close gives everything back, the newest first.
+func (in *instruments) close() error {
+	var errs []error
+	for i := len(in.closes) - 1; i >= 0; i-- {
+		errs = append(errs, in.closes[i]())
+	}
+	return errors.Join(errs...)
+}
+
+func (in *instruments) openInput(b *board.Board, name device.InputName, opts relay.InputOpts) error {
+	input := relay.NewInput(string(name), opts, func(active bool) { in.input(device.Input{Name: name, Active: active}) })
+	line, err := b.Input(string(name), input.Changed)
+	if errors.Is(err, board.ErrNotWired) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	in.closes = append(in.closes, line.Close)
+	if err := input.Start(line); err != nil {
+		return err
+	}
+	in.closes = append(in.closes, input.Halt)
+	return nil
+}
+
+// openKeypad opens panel, touch, buzzer and backlight as one instrument.
+func (in *instruments) openKeypad(b *board.Board, c *config) error {
+	port, err := b.SPI("panel")
+	if errors.Is(err, board.ErrNotWired) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	in.closes = append(in.closes, port.Close)
+	dc, err := in.output(b, "panel-dc")
+	if err != nil {
+		return err
+	}
+	reset, err := in.output(b, "panel-reset")
+	if err != nil {
+		return err
+	}
+	panelOpts := panel.DefaultOpts
+	panelOpts.Rotation = panel.Rotation(c.Panel.Rotation)
+	display, err := panel.NewSPI(port, dc, reset, &panelOpts)
+	if err != nil {
+		return err
+	}
+	in.closes = append(in.closes, display.Halt)
+
+	opts := &keypad.Opts{OnEntry: func(pin *[8]byte) { in.present(wire.PIN, pin[:]) }, OnHealth: in.keypadHealth}
+	if line, err := in.output(b, "buzzer"); err != nil {
+		return err
+	} else if line != nil {
+		opts.Buzzer = line
+	}
+	if line, err := in.output(b, "backlight"); err != nil {
+		return err
+	} else if line != nil {
+		opts.Backlight = line
+	}
+	film, pen, err := in.openTouch(b, c, display.Size())
+	in.report(device.SubjectTouch, err)
+	if pen == nil {
+		opts.Poll = 50 * time.Millisecond
+	}
+	if in.keypad, err = keypad.New(display, film, opts); err != nil {
+		return err
+	}
+	if pen != nil {
+		pen.to(in.keypad.PenChanged)
+	}
+	return nil
+}
+
+// openTouch opens the touch film; nil with an error if that does not work,
+// and without one if there is none.
+func (in *instruments) openTouch(b *board.Board, c *config, size image.Point) (keypad.Touch, *penLine, error) {
+	port, err := b.SPI("touch")
+	if errors.Is(err, board.ErrNotWired) {
+		return noTouch{}, nil, nil
+	}
+	if err != nil {
+		return noTouch{}, nil, err
+	}
+	in.closes = append(in.closes, port.Close)
+	opts := touch.DefaultOpts
+	opts.Size = size
+	if n := c.Touch.Calibration; len(n) == 6 {
+		opts.Cal = touch.Affine{XX: n[0], XY: n[1], X0: n[2], YX: n[3], YY: n[4], Y0: n[5]}
+	}
+	pen := new(penLine)
+	var level touch.Pen
+	line, err := b.Input("touch-irq", pen.changed)
+	switch {
+	case errors.Is(err, board.ErrNotWired):
+		pen = nil
+	case err != nil:
+		return noTouch{}, nil, err
+	default:
+		in.closes = append(in.closes, line.Close)
+		level = line
+	}
+	film, err := touch.NewSPI(port, level, &opts)
+	if err != nil {
+		return noTouch{}, nil, err
+	}
+	in.closes = append(in.closes, film.Halt)
+	return film, pen, nil
+}
+
+// noTouch stands for a touch film that there is not: cards only.
+type noTouch struct{}
+
+func (noTouch) Read() (image.Point, bool, error) { return image.Point{}, false, nil }
+
+// penLine takes the pen's edges from the board before the keypad is there.
+type penLine struct {
+	mu     sync.Mutex
+	active bool
+	next   func(active bool)
+}
+
+func (p *penLine) changed(active bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.active = active
+	if p.next != nil {
+		p.next(active)
+	}
+}
+
+func (p *penLine) to(next func(active bool)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.next = next
+	next(p.active)
+}
+
+func (in *instruments) openCards(b *board.Board) error {
+	port, err := b.SPI("nfc")
+	if errors.Is(err, board.ErrNotWired) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	in.closes = append(in.closes, port.Close)
+	var irq pn532.Input
+	line, err := b.Input("nfc-irq", nil)
+	switch {
+	case errors.Is(err, board.ErrNotWired):
+	case err != nil:
+		return err
+	default:
+		in.closes = append(in.closes, line.Close)
+		irq = line
+	}
+	reset, err := in.output(b, "nfc-reset")
+	if err != nil {
+		return err
+	}
+	var resetLine pn532.Output
+	if reset != nil {
+		resetLine = reset
+	}
+	chip, err := newPN532(port, irq, resetLine)
+	if err != nil {
+		return err
+	}
+	in.closes = append(in.closes, chip.Halt)
+	in.cards = nfc.New(chip, nil)
+	return nil
+}
+
+func newPN532(port spi.Port, irq pn532.Input, reset pn532.Output) (*pn532.Dev, error) {
+	return pn532.NewSPI(port, irq, reset, nil)
+}
+
+// output opens a line that may be missing: nil then.
+func (in *instruments) output(b *board.Board, name string) (board.Output, error) {
+	line, err := b.Output(name)
+	if errors.Is(err, board.ErrNotWired) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	in.closes = append(in.closes, line.Close)
+	return line, nil
+}
+
+// run runs what has a goroutine of its own until ctx ends.
+func (in *instruments) run(ctx context.Context, group *errgroup.Group) {
+	if in.keypad != nil {
+		group.Go(func() error { return untilDone(ctx, in.keypad.Run(ctx)) })
+	}
+	if in.cards != nil {
+		group.Go(func() error { return untilDone(ctx, in.cards.Run(ctx, in.onCard)) })
+	}
+}
+
+func untilDone(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func (in *instruments) onCard(event nfc.Event) {
+	switch event := event.(type) {
+	case nfc.Presented:
+		in.present(wire.Card, event.UID)
+	case nfc.Health:
+		in.report(device.SubjectNFC, event.Err)
+	}
+}
+
+// present puts a secret into its slot and tells the brain.
+func (in *instruments) present(kind wire.CredentialKind, secret []byte) {
+	if in.slots.put(kind, secret) {
+		in.events <- device.Presented{Kind: kind}
+	}
+}
+
+func (in *instruments) keypadHealth(part string, err error) {
+	switch part {
+	case "panel":
+		in.report(device.SubjectPanel, err)
+	case "touch":
+		in.report(device.SubjectTouch, err)
+	default:
+		in.log.Warn("keypad", "part", part, "err", err)
+	}
+}
+
+// report tells the brain of a part's health, and the log when it changes.
+func (in *instruments) report(subject device.Subject, err error) {
+	health := device.Health{Subject: subject, Condition: device.Good}
+	if err != nil {
+		health.Condition, health.Text = device.Failed, "does not answer" // the log has the error
+	}
+	in.mu.Lock()
+	before, known := in.health[subject]
+	in.health[subject] = health
+	in.mu.Unlock()
+	switch {
+	case known && before == health:
+		return
+	case err != nil:
+		in.log.Error("does not work", "part", subject, "err", err)
+	case known:
+		in.log.Info("works again", "part", subject)
+	}
+	in.events <- health
+}
+
+// input tells the brain of an input's level.
+func (in *instruments) input(level device.Input) {
+	in.mu.Lock()
+	in.inputs[level.Name] = level
+	in.mu.Unlock()
+	in.events <- level
+}
+
+// known returns what is known of every part and input, for a brain that begins.
+func (in *instruments) known() []device.Event {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	var all []device.Event
+	for _, health := range in.health {
+		all = append(all, health)
+	}
+	for _, level := range in.inputs {
+		all = append(all, level)
+	}
+	return all
+}
+
+// halt begins the end: the strike is released, and events are thrown away from
+// now on, for those who have one for a loop that has ended, until stopped.
+func (in *instruments) halt() (stop func()) {
+	if in.strike != nil {
+		in.strike.Strike(0)
+	}
+	done := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case <-in.events:
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() { close(done) }
+}

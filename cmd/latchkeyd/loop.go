@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"latchkey/device"
+	"latchkey/device/journal"
+	"latchkey/sync/wire"
+)
+
+// errAdopted ends a loop whose reader has been adopted (anew) meanwhile.
+var errAdopted = errors.New("adopted")
+
+// loop is the one place where events meet the brain and its actions are
+// carried out. Nothing in it blocks: the journal, the workers, the keypad and
+// the strike have goroutines of their own.
+type loop struct {
+	clock       *clock
+	instruments *instruments
+	viewer      viewer
+	journal     *journal.Writer
+	recent      *recent
+	workers     map[wire.CredentialKind]*worker
+	status      func(device.State)
+	adopted     <-chan struct{}
+
+	brain   device.Reader
+	waiting []device.Event // what carrying out an action came to, for the next turn
+}
+
+// longestSleep bounds how long the loop waits without a turn.
+const longestSleep = 30 * time.Second
+
+// run begins with the first actions of a brain and goes on until ctx ends, the
+// reader is adopted, or the strike cannot be released.
+func (l *loop) run(ctx context.Context, first []device.Action) error {
+	l.carryOut(first)
+	l.waiting = append(l.waiting, l.instruments.known()...)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		timer.Reset(l.sleep())
+		var event device.Event = device.Tick{}
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-l.instruments.strike.Failed():
+			return err
+		case <-l.adopted:
+			return errAdopted
+		case event = <-l.instruments.events:
+		case <-timer.C:
+			if len(l.waiting) > 0 {
+				event, l.waiting = l.waiting[0], l.waiting[1:]
+			}
+		}
+		l.carryOut(l.brain.Step(l.clock.now(), event))
+	}
+}
+
+// sleep is how long nothing needs to be done if nothing happens.
+func (l *loop) sleep() time.Duration {
+	if len(l.waiting) > 0 {
+		return 0
+	}
+	at, ok := l.brain.Deadline()
+	if !ok {
+		return longestSleep
+	}
+	return min(max(0, at-l.clock.now().Monotonic), longestSleep)
+}
+
+func (l *loop) carryOut(actions []device.Action) {
+	for _, action := range actions {
+		switch action := action.(type) {
+		case device.Append:
+			l.recent.add(action)
+			l.journal.Append(action.Batch, action.Records)
+		case device.Identify:
+			l.identify(action)
+		case device.Forget:
+			l.instruments.slots.forget(action.Kind)
+		case device.Strike:
+			l.instruments.strike.Strike(action.For)
+		case device.Show:
+			if l.instruments.keypad != nil {
+				l.instruments.keypad.Show(l.viewer.view(action.View, time.Now(), l.clock.now().Monotonic))
+			}
+		case device.Report:
+			l.status(action.State)
+		}
+	}
+}
+
+// identify hands a slot to the worker of its kind.
+func (l *loop) identify(action device.Identify) {
+	j := job{seq: action.Seq, enrol: action.Enrol}
+	l.instruments.slots.take(action.Kind, &j.material)
+	select {
+	case l.workers[action.Kind].jobs <- j:
+	default: // the worker is stuck
+		j.material.wipe()
+		l.waiting = append(l.waiting, device.Identified{Kind: action.Kind, Seq: action.Seq, Outcome: device.KeyFailed})
+	}
+}

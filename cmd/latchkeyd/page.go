@@ -1,0 +1,63 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+
+	"latchkey/board"
+	"latchkey/device"
+	"latchkey/sync/wire"
+)
+
+// page is what a simulated board's page shows of the reader.
+func (r *reader) page() board.Page {
+	return board.Page{
+		Name: r.config.Reader.ID,
+		Controls: func() any {
+			if r.instruments.keypad == nil {
+				return []struct{}{}
+			}
+			return r.instruments.keypad.Controls()
+		},
+		Records: r.recent.lines,
+	}
+}
+
+// recent keeps the newest records in words.
+type recent struct {
+	mu    sync.Mutex
+	texts []string
+}
+
+const recentRecords = 12
+
+func (r *recent) add(action device.Append) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, record := range action.Records {
+		r.texts = append(r.texts, recordText(&record))
+	}
+	if more := len(r.texts) - recentRecords; more > 0 {
+		r.texts = slices.Delete(r.texts, 0, more)
+	}
+}
+
+func (r *recent) lines() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.texts)
+}
+
+func recordText(record *wire.Record) string {
+	text := string(record.Kind)
+	for _, more := range []string{record.By, record.Reason, string(record.Cause), record.Subject, record.Text} {
+		if more != "" {
+			text += " " + more
+		}
+	}
+	if record.Wrong > 0 {
+		text += fmt.Sprintf(" (%d wrong)", record.Wrong)
+	}
+	return text
+}

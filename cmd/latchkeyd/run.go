@@ -1,0 +1,291 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+	_ "time/tzdata" // schedules go by the door's time zone, whatever the board has installed
+
+	"golang.org/x/sync/errgroup"
+
+	"latchkey/board"
+	"latchkey/device"
+	"latchkey/device/cache"
+	"latchkey/device/journal"
+	"latchkey/sync/wire"
+)
+
+// built is set by the linker, in Unix seconds: -X main.built=…
+var built = "0"
+
+func runCommand(ctx context.Context, args []string, stderr io.Writer) error {
+	c, err := configFlag(flag.NewFlagSet("latchkeyd run", flag.ContinueOnError), args, stderr)
+	if err != nil {
+		return err
+	}
+	if err := harden(); err != nil {
+		return err
+	}
+	return run(ctx, c, newLog(stderr, slog.LevelInfo))
+}
+
+// run runs the reader until ctx ends. An adoption meanwhile is taken over, and
+// the reader goes on as the site's.
+func run(ctx context.Context, c *config, log *slog.Logger) (err error) {
+	if err := openData(c.Reader.Data); err != nil {
+		return err
+	}
+	unlock, err := lockData(c.Reader.Data)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	seconds, err := strconv.ParseInt(built, 10, 64)
+	if err != nil {
+		return fmt.Errorf("this program was built wrongly: main.built: %w", err)
+	}
+	r := &reader{config: c, log: log, clock: newClock(time.Unix(seconds, 0)), recent: new(recent)}
+
+	b, err := board.Open(c.Board, log)
+	if err != nil {
+		return err
+	}
+	defer closing(&err, b.Close)
+	ctx, cancel := context.WithCancel(ctx)
+	group, ctx := errgroup.WithContext(ctx)
+	r.instruments, err = openInstruments(b, c, log)
+	defer func() {
+		defer r.instruments.halt()()
+		cancel()
+		closing(&err, group.Wait)
+		closing(&err, r.instruments.close)
+	}()
+	if err != nil {
+		return err
+	}
+	r.instruments.run(ctx, group)
+	group.Go(func() error { return r.status.serve(ctx, c.Reader.Data, log) })
+	group.Go(func() error { return b.Serve(ctx, r.page()) })
+	for {
+		if err := r.once(ctx); !errors.Is(err, errAdopted) {
+			return err
+		}
+	}
+}
+
+func closing(err *error, close func() error) {
+	if closed := close(); *err == nil {
+		*err = closed
+	}
+}
+
+// reader is what lives on while the reader is adopted, anew or for the first
+// time.
+type reader struct {
+	config      *config
+	log         *slog.Logger
+	clock       *clock
+	instruments *instruments
+	status      statusServer
+	recent      *recent
+}
+
+// once runs the reader as what its data directory makes it: one that waits for
+// its adoption, or a site's.
+func (r *reader) once(ctx context.Context) (err error) {
+	dir := r.config.Reader.Data
+	if err := takeOver(dir); err != nil {
+		r.log.Error("adoption refused", "err", err)
+		if err := os.Rename(filepath.Join(dir, adoptionFile), filepath.Join(dir, adoptionFile+".refused")); err != nil {
+			return err
+		}
+	}
+	site := r.site()
+	start := device.Start{
+		Reader: r.config.Reader.ID, Version: version, Fingerprint: r.fingerprint(),
+		Site: site.ID, NewJournal: site.Bundle == 0 || site.First,
+	}
+
+	var durable device.Durable
+	events := journal.Open(journal.Options{Dir: filepath.Join(dir, journalDir), Fresh: start.NewJournal, Fold: &durable})
+	defer closing(&err, events.Close)
+	if began := events.Began(); began != "" && began != "new" {
+		r.log.Error("the journal was damaged and is set aside", "err", began)
+		start.JournalFault = began
+	}
+
+	options := cache.Options{Dir: dir, Site: site.ID, Controller: site.controller(), Highest: cache.Place(durable.Held())}
+	policy, err := cache.LoadPolicy(options, r.config.Reader.ID)
+	if err == nil {
+		start.Policy, err = device.LoadPolicy(policy)
+		r.clock.system = policy.SystemTime
+	}
+	held := openHeld(options)
+	defer closing(&err, held.cache.Close)
+	if site.Bundle != 0 && err != nil {
+		r.log.Error("no valid policy: nobody can open but with the exit button; have the reader adopted anew", "err", err)
+	}
+	if site.Bundle != 0 && held.err != nil {
+		r.log.Error("credentials cannot be used", "err", held.err)
+	}
+	start.Held = device.Held(held.cache.Held())
+
+	ctx, cancel := context.WithCancel(ctx)
+	group, ctx := errgroup.WithContext(ctx)
+	defer closing(&err, group.Wait)
+	defer cancel()
+	send := func(event device.Event) {
+		select {
+		case r.instruments.events <- event:
+		case <-ctx.Done():
+		}
+	}
+	adopted := make(chan struct{}, 1)
+	writer := journal.NewWriter(events, func(stored journal.Stored) {
+		if stored.Err == nil && site.First {
+			r.begun(site)
+		}
+		send(answer(stored))
+	})
+	l := &loop{
+		clock: r.clock, instruments: r.instruments, viewer: viewer{linked: site.Broker != ""},
+		journal: writer, recent: r.recent, adopted: adopted,
+		workers: map[wire.CredentialKind]*worker{wire.PIN: newWorker(wire.PIN, held, send), wire.Card: newWorker(wire.Card, held, send)},
+		status:  func(state device.State) { r.status.report(state, site.Name, start.Fingerprint) },
+	}
+	group.Go(func() error { return writer.Run(ctx) })
+	for _, worker := range l.workers {
+		group.Go(func() error { return worker.run(ctx) })
+	}
+	group.Go(func() error { return lookForAdoption(ctx, dir, adopted) })
+	if site.Bundle != 0 {
+		group.Go(func() error { return r.scrub(ctx, held.cache, send) })
+	}
+	var first []device.Action
+	l.brain, first = device.New(durable, start, r.clock.now())
+	l.waiting = held.health()
+	return l.run(ctx, first)
+}
+
+// site is the site that the reader belongs to; without a bundle number, none.
+// A reader whose site cannot be read is not set up: its exit button works.
+func (r *reader) site() *site {
+	held, err := readSite(r.config.Reader.Data)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		r.log.Info("not adopted yet: run latchkeyd identity, give the request to the controller, and its bundle to latchkeyd adopt")
+	case err != nil:
+		r.log.Error("not set up", "err", err)
+	case held.Reader != r.config.Reader.ID:
+		r.log.Error("not set up: the site adopted this reader under another id than the config's: make reader.id equal to it", "id", held.Reader)
+	default:
+		return held
+	}
+	return new(site)
+}
+
+// answer turns the journal's answer into the brain's event.
+func answer(stored journal.Stored) device.Stored {
+	event := device.Stored{Batch: stored.Batch}
+	for _, fault := range []error{journal.ErrFull, journal.ErrReadOnly, journal.ErrBusy, journal.ErrDisk} {
+		if errors.Is(stored.Err, fault) {
+			event.Fault = fault.Error()
+			return event
+		}
+	}
+	if stored.Err != nil {
+		event.Fault = journal.ErrDisk.Error()
+	}
+	return event
+}
+
+// begun notes that the first journal of an adopted reader is there: from now
+// on a missing one is one that was lost.
+func (r *reader) begun(s *site) {
+	s.First = false
+	if err := writeFile(r.config.Reader.Data, siteFile, wire.Marshal(s)); err != nil {
+		s.First = true // tried again with the next record
+		r.log.Warn("the beginning of the journal is not noted", "err", err)
+	}
+}
+
+// fingerprint is what the screen shows for adoption; "" as long as there are no
+// keys.
+func (r *reader) fingerprint() string {
+	id, err := readIdentity(r.config.Reader.Data)
+	if errors.Is(err, fs.ErrNotExist) {
+		return ""
+	}
+	if err != nil {
+		r.log.Error("identity", "err", err)
+		return ""
+	}
+	fingerprint, err := id.fingerprint()
+	if err != nil {
+		r.log.Error("identity", "err", err)
+	}
+	return fingerprint
+}
+
+// lookForAdoption looks every second whether a bundle, or the keys that a
+// request is made of, have come.
+func lookForAdoption(ctx context.Context, dir string, adopted chan<- struct{}) error {
+	_, err := os.Stat(filepath.Join(dir, identityFile))
+	hadKeys := err == nil
+	for tick := time.NewTicker(time.Second); ; {
+		select {
+		case <-ctx.Done():
+			tick.Stop()
+			return nil
+		case <-tick.C:
+		}
+		_, bundle := os.Stat(filepath.Join(dir, adoptionFile))
+		_, keys := os.Stat(filepath.Join(dir, identityFile))
+		if bundle == nil || keys == nil && !hadKeys {
+			adopted <- struct{}{}
+			return nil
+		}
+	}
+}
+
+// Scrubbing reads a chunk of 8 KiB each scrubEvery, all of them after the start
+// and then once a day.
+const (
+	scrubEvery = 100 * time.Millisecond
+	scrubAgain = 24 * time.Hour
+)
+
+func (r *reader) scrub(ctx context.Context, c *cache.Cache, send func(device.Event)) error {
+	for {
+		spoiled := 0
+		err := c.Scrub(ctx, scrubEvery, func(damage *cache.Damage) {
+			spoiled++
+			r.log.Error("credentials are damaged", "err", damage)
+		})
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			r.log.Error("scrub", "err", err)
+		}
+		if spoiled > 0 {
+			send(device.Health{
+				Subject: device.SubjectCache, Condition: device.Corrupt, Text: fmt.Sprintf("%d parts are damaged", spoiled),
+				Held: device.Held(c.Held()),
+			})
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(scrubAgain):
+		}
+	}
+}
