@@ -7,9 +7,8 @@
 // controllers take them. The panel keeps what was written: only changed
 // rectangles need to be sent.
 //
-// Sources: ILI9341 data sheet V1.11, ST7789V data
-// sheet V1.3, ST7796S data sheet V1.0, and the power-on sequences that the
-// Linux kernel's drivers send.
+// Sources: ILI9341 data sheet V1.11, ST7789V data sheet V1.3, ST7796S data sheet
+// V1.0, and the power-on sequences that the Linux kernel's drivers send.
 package panel
 
 import (

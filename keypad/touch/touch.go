@@ -7,8 +7,8 @@
 //
 // Sources: XPT2046 data sheet (control byte, conversion timing, PENIRQ), TI
 // TSC2046 data sheet SBAS265 (pressure, settling, 16-clock conversions).
-// Positions and pressure are in counts of the 12-bit
-// converter, 0 to 4095; results are in panel pixels.
+// Positions and pressure are in counts of the 12-bit converter, 0 to 4095;
+// results are in panel pixels.
 package touch
 
 import (
