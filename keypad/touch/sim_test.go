@@ -119,12 +119,11 @@ func TestATurnedPanelTurnsItsTouches(t *testing.T) {
 	for quarters := range 4 {
 		synctest.Test(t, func(t *testing.T) {
 			size := image.Pt(240, 320)
-			cal := touch.DefaultOpts.Cal.Turned(quarters, size)
 			if quarters%2 == 1 {
 				size.X, size.Y = size.Y, size.X
 			}
 			b := setup(t, true, sim.Options{Panel: sim.PanelOptions{Rotation: 90 * quarters}},
-				&touch.Opts{Cal: cal, Size: size})
+				&touch.Opts{Turn: quarters, Size: size})
 			b.lands(size)
 			b.sound()
 		})

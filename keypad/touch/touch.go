@@ -35,7 +35,13 @@ type Opts struct {
 	Freq physic.Frequency
 	// Size is the panel in pixels, as seen; points are clamped to it.
 	Size image.Point
-	// Cal turns raw positions into pixels.
+	// Turn is by how many quarter turns the picture is turned on the glass
+	// ([Affine.Turned]).
+	Turn int
+	// Cal turns raw positions into pixels of the picture before Turn, so that it
+	// belongs to the glass alone. The zero Affine is that of the usual film,
+	// stretched over Size: command D0 runs from 280 at the left to 3860 at the
+	// right, command 90 from 340 at the top to 3860 at the bottom.
 	Cal Affine
 	// Samples is how many conversions of X and of Y a round takes the median
 	// of; odd, 3 to 15.
@@ -54,13 +60,10 @@ type Opts struct {
 	Jump int
 }
 
-// DefaultOpts fits the common 240x320 modules, upright: X (command D0) runs from
-// 280 at the left to 3860 at the right, Y (command 90) from 340 at the top to
-// 3860 at the bottom.
+// DefaultOpts fits the common 240x320 modules, upright.
 var DefaultOpts = Opts{
 	Freq:        2 * physic.MegaHertz,
 	Size:        image.Pt(240, 320),
-	Cal:         Edges(image.Pt(240, 320), 280, 3860, 340, 3860),
 	Samples:     5,
 	Settle:      2,
 	MinPressure: 400,
@@ -128,9 +131,14 @@ func (o *Opts) complete() error {
 	if o.Size == (image.Point{}) {
 		o.Size = def.Size
 	}
-	if o.Cal == (Affine{}) {
-		o.Cal = Edges(o.Size, 280, 3860, 340, 3860)
+	upright := o.Size
+	if o.Turn%2 != 0 {
+		upright.X, upright.Y = o.Size.Y, o.Size.X
 	}
+	if o.Cal == (Affine{}) {
+		o.Cal = Edges(upright, 280, 3860, 340, 3860)
+	}
+	o.Cal = o.Cal.Turned(o.Turn, upright)
 	for _, f := range []struct{ v, def *int }{
 		{&o.Samples, &def.Samples}, {&o.Settle, &def.Settle}, {&o.MinPressure, &def.MinPressure},
 		{&o.Agree, &def.Agree}, {&o.Jump, &def.Jump},

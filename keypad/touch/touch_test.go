@@ -351,7 +351,7 @@ func TestEdgesMapsTheOutermostPixels(t *testing.T) {
 
 func TestFourQuarterTurnsAreNone(t *testing.T) {
 	size := image.Pt(240, 320)
-	a := DefaultOpts.Cal
+	a := Edges(size, 280, 3860, 340, 3860)
 	if a.Turned(4, size) != a || a.Turned(0, size) != a {
 		t.Error("no turn changes something")
 	}
