@@ -28,7 +28,7 @@ const messages = {
   },
   records(m) {
     by('records-box').hidden = false;
-    by('records').replaceChildren(...m.records.slice(-8).map((record) => {
+    by('records').replaceChildren(...m.records.slice(-6).map((record) => {
       const item = document.createElement('li');
       item.textContent = record;
       return item;
