@@ -127,11 +127,11 @@ func userPINCommand(ctx context.Context, c console, args []string) error {
 	if err != nil {
 		return err
 	}
-	return printPIN(c, o, u.ID, u.Name, chosen)
+	return printUser(c, o, u.ID, u.Name, chosen)
 }
 
-// printPIN shows whose PIN was changed, and the PIN if the site chose it.
-func printPIN(c console, o *options, id uint64, name string, chosen digits) error {
+// printUser shows who was changed, and the PIN if the site chose one.
+func printUser(c console, o *options, id uint64, name string, chosen digits) error {
 	defer clear(chosen)
 	if o.json {
 		return printJSON(c.out, struct {

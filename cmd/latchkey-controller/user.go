@@ -64,7 +64,7 @@ func userAddCommand(ctx context.Context, c console, args []string) error {
 	if err != nil {
 		return err
 	}
-	return printPIN(c, o, u.ID, u.Name, chosen)
+	return printUser(c, o, u.ID, u.Name, chosen)
 }
 
 // parseTime reads a time as an administrator writes it, in Unix seconds. A day
@@ -146,7 +146,7 @@ func userRemoveCommand(ctx context.Context, c console, args []string) error {
 	if err := s.RemoveUser(ctx, time.Now(), u.ID); err != nil {
 		return err
 	}
-	return printPIN(c, o, u.ID, u.Name, nil)
+	return printUser(c, o, u.ID, u.Name, nil)
 }
 
 func userCardCommand(ctx context.Context, c console, args []string) error {
@@ -180,7 +180,7 @@ func userCardCommand(ctx context.Context, c console, args []string) error {
 	if err != nil {
 		return err
 	}
-	return printPIN(c, o, u.ID, u.Name, nil)
+	return printUser(c, o, u.ID, u.Name, nil)
 }
 
 // at shows a time, by this computer's clock.

@@ -1,11 +1,6 @@
 package store
 
-import (
-	"errors"
-	"fmt"
-
-	"latchkey/sync/wire"
-)
+import "latchkey/sync/wire"
 
 // A Site is the one row that says whose database this is.
 type Site struct {
@@ -75,57 +70,4 @@ func (t *Tx) next(now int64, last string, args ...any) (uint64, error) {
 		return 0, err
 	}
 	return uint64(max(n+1, now)), nil
-}
-
-// A Head is how far the credential log has come.
-type Head struct {
-	Epoch    uint64
-	Revision uint64
-	Hash     wire.Hash // h(Revision)
-}
-
-// Head returns the log's head.
-func (t *Tx) Head() (Head, error) {
-	var head Head
-	if err := t.row(`SELECT coalesce(max(number), 0) FROM epochs`, nil, &head.Epoch); err != nil {
-		return Head{}, err
-	}
-	var hash []byte
-	err := t.row(`SELECT revision, hash FROM changes WHERE epoch = ? ORDER BY revision DESC LIMIT 1`, []any{head.Epoch}, &head.Revision, &hash)
-	if errors.Is(err, ErrNotFound) {
-		head.Hash = wire.Start(head.Epoch)
-		return head, nil
-	}
-	if err != nil {
-		return Head{}, err
-	}
-	head.Hash = wire.Hash(hash)
-	return head, nil
-}
-
-// appendChange adds a change to the log.
-func (t *Tx) appendChange(now int64, change wire.Change) error {
-	head, err := t.Head()
-	if err != nil {
-		return err
-	}
-	hash := head.Hash.Extend(change)
-	return t.exec(`INSERT INTO changes (epoch, revision, change, hash, at) VALUES (?, ?, ?, ?, ?)`,
-		head.Epoch, head.Revision+1, wire.Marshal(change), hash[:], now)
-}
-
-// Changes calls each with the changes of revisions (from, to] of an epoch, as
-// encoded, and h after each.
-func (t *Tx) Changes(epoch, from, to uint64, each func(revision uint64, change []byte, hash wire.Hash) error) error {
-	return t.rows(`SELECT revision, change, hash FROM changes WHERE epoch = ? AND revision > ? AND revision <= ? ORDER BY revision`, []any{epoch, from, to}, func(r scanner) error {
-		var revision uint64
-		var change, hash []byte
-		if err := r.Scan(&revision, &change, &hash); err != nil {
-			return err
-		}
-		if len(hash) != len(wire.Hash{}) {
-			return fmt.Errorf("change %d: hash of %d bytes", revision, len(hash))
-		}
-		return each(revision, change, wire.Hash(hash))
-	})
 }

@@ -38,6 +38,9 @@ func Create(ctx context.Context, dir string) (*Store, error) {
 	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("make database: %w", err)
 	}
+	if err := syncDir(dir); err != nil {
+		return nil, fmt.Errorf("make database: %w", err)
+	}
 	return Open(ctx, dir)
 }
 
@@ -148,4 +151,13 @@ func (t *Tx) rows(query string, args []any, scan func(scanner) error) error {
 		return fmt.Errorf("database: %w", err)
 	}
 	return nil
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
 }
