@@ -38,8 +38,8 @@ type panelConfig struct {
 
 // touchConfig says how the touch film lies on the display.
 type touchConfig struct {
-	// Calibration takes raw readings to pixels of the display as it is mounted:
-	// x = c0·X + c1·Y + c2, y = c3·X + c4·Y + c5.
+	// Calibration takes raw readings to pixels of the display before rotation:
+	// x = c0·X + c1·Y + c2, y = c3·X + c4·Y + c5. Empty fits the usual film.
 	Calibration []float64 `toml:"calibration"`
 }
 

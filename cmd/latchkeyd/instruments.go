@@ -169,7 +169,7 @@ func (in *instruments) openTouch(b *board.Board, c *config, size image.Point) (k
 	}
 	in.closes = append(in.closes, port.Close)
 	opts := touch.DefaultOpts
-	opts.Size = size
+	opts.Size, opts.Turn, opts.Cal = size, c.Panel.Rotation, touch.Affine{}
 	if n := c.Touch.Calibration; len(n) == 6 {
 		opts.Cal = touch.Affine{XX: n[0], XY: n[1], X0: n[2], YX: n[3], YY: n[4], Y0: n[5]}
 	}
