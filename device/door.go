@@ -9,7 +9,7 @@ import (
 // door is what the inputs tell of the door.
 type door struct {
 	state Door
-	since time.Duration // of an open door: when it opened, or the strike last went off
+	since time.Duration // from when on it is DoorOpen with the strike off; 0: it is not
 	exit  bool          // the exit button is down
 }
 
@@ -38,12 +38,14 @@ func (t *turn) opened() {
 	if before != DoorUnknown && before != DoorClosed {
 		return
 	}
-	t.door.state, t.door.since = DoorOpen, t.clock
 	t.note(wire.Record{Kind: wire.DoorOpened})
 	if before == DoorClosed && t.strike.grace == 0 {
 		t.door.state = DoorForced
 		t.note(wire.Record{Kind: wire.DoorForced})
+		return
 	}
+	t.door.state = DoorOpen
+	t.strikeOff(t.clock)
 	if p := t.policy.policy; p != nil && p.ReleaseOnOpen && t.strike.pulse != 0 && t.strike.hold == 0 {
 		t.release()
 	}
@@ -56,11 +58,11 @@ func (t *turn) closed() {
 	t.door.state, t.door.since = DoorClosed, 0
 }
 
-// letThrough counts the time that a door is held open from when the strike
-// went off.
-func (t *turn) letThrough(off time.Duration) {
-	if t.door.state == DoorOpen {
-		t.door.since = max(t.door.since, off)
+// strikeOff counts the time that a door is held open from when the strike went
+// off, if nothing else keeps it on.
+func (t *turn) strikeOff(at time.Duration) {
+	if t.door.state == DoorOpen && !t.strike.on() {
+		t.door.since = at
 	}
 }
 
@@ -68,7 +70,7 @@ func (t *turn) letThrough(off time.Duration) {
 // 0: never, or not while the strike is on.
 func (r *Reader) doorHeldAt() time.Duration {
 	p := r.policy.policy
-	if r.door.state != DoorOpen || r.strike.on() || p == nil || p.HeldAfter == 0 {
+	if r.door.since == 0 || p == nil || p.HeldAfter == 0 {
 		return 0
 	}
 	return r.door.since + time.Duration(p.HeldAfter)*time.Second
@@ -78,8 +80,8 @@ func (t *turn) expireDoor() {
 	if !t.over(t.doorHeldAt()) {
 		return
 	}
-	t.door.state = DoorHeld
 	t.note(wire.Record{Kind: wire.DoorHeld, Seconds: uint32((t.clock - t.door.since) / time.Second)})
+	t.door.state, t.door.since = DoorHeld, 0
 }
 
 // tampered takes note that the housing was opened or closed. Opening it locks

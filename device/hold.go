@@ -37,8 +37,9 @@ func (t *turn) endHold(r wire.Record) {
 func (t *turn) expireHold() {
 	over := wire.Record{Reason: string(ReasonOver)}
 	if t.over(t.strike.hold) {
-		t.letThrough(t.strike.hold)
+		end := t.strike.hold
 		t.strike.hold = 0
+		t.strikeOff(end)
 		t.endHold(over)
 		return
 	}

@@ -29,6 +29,7 @@ func (t *turn) pulseFor(length time.Duration) {
 	t.strikes = append(t.strikes, Strike{length})
 	t.strike.pulse = max(t.strike.pulse, t.clock+length)
 	t.strike.grace = max(t.strike.grace, t.strike.pulse+grace)
+	t.door.since = 0
 }
 
 // holdUntil turns the strike on for a hold.
@@ -36,13 +37,14 @@ func (t *turn) holdUntil(end time.Duration) {
 	t.strikes = append(t.strikes, Strike{end - t.clock})
 	t.strike.hold = end
 	t.strike.grace = max(t.strike.grace, end+grace)
+	t.door.since = 0
 }
 
 // release turns the strike off, whatever it was on for.
 func (t *turn) release() {
 	t.strikes = append(t.strikes, Strike{0})
 	t.strike = strike{grace: t.clock + grace}
-	t.letThrough(t.clock)
+	t.strikeOff(t.clock)
 	if t.notice.screen == ScreenGranted {
 		t.notice = notice{}
 	}
@@ -51,8 +53,9 @@ func (t *turn) release() {
 // expireStrike takes note that a pulse is over: the relay ends it by itself.
 func (t *turn) expireStrike() {
 	if t.over(t.strike.pulse) {
-		t.letThrough(t.strike.pulse)
+		end := t.strike.pulse
 		t.strike.pulse = 0
+		t.strikeOff(end)
 	}
 	if t.over(t.strike.grace) {
 		t.strike.grace = 0
