@@ -33,8 +33,8 @@ type loop struct {
 // longestSleep bounds how long the loop waits without a turn.
 const longestSleep = 30 * time.Second
 
-// run begins with the first actions of a brain and goes on until ctx ends, the
-// reader is adopted, or the strike cannot be released.
+// run begins with the first actions of a brain and goes on until ctx ends or the
+// reader is adopted.
 func (l *loop) run(ctx context.Context, first []device.Action) error {
 	l.carryOut(first)
 	l.waiting = append(l.waiting, l.instruments.known()...)
@@ -46,8 +46,6 @@ func (l *loop) run(ctx context.Context, first []device.Action) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case err := <-l.instruments.strike.Failed():
-			return err
 		case <-l.adopted:
 			return errAdopted
 		case event = <-l.instruments.events:

@@ -71,6 +71,7 @@ func run(ctx context.Context, c *config, log *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
+	go r.exitUnreleased(ctx)
 	r.instruments.run(ctx, group)
 	group.Go(func() error { return r.status.serve(ctx, c.Reader.Data, log) })
 	group.Go(func() error { return b.Serve(ctx, r.page()) })
@@ -84,6 +85,17 @@ func run(ctx context.Context, c *config, log *slog.Logger) (err error) {
 func closing(err *error, close func() error) {
 	if closed := close(); *err == nil {
 		*err = closed
+	}
+}
+
+// exitUnreleased ends the process at once, whatever else it is doing, when the
+// strike cannot be released: the stop hook releases it then.
+func (r *reader) exitUnreleased(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case err := <-r.instruments.strike.Failed():
+		r.log.Error("the strike cannot be released", "err", err)
+		os.Exit(1)
 	}
 }
 
