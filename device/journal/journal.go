@@ -1,10 +1,51 @@
-// Package journal is the durable list of what happened at a reader.
+// Package journal is the durable list of what happened at a reader: records
+// that are numbered, chained by hash, stored before anything depends on them,
+// kept until the controller acknowledges them, and folded at each start into
+// what the reader must not forget.
+//
+// # On the disk
+//
+// A journal is a directory of segments, named by the number of their first
+// record. A segment is a header (journal id, first number, hash of the record
+// before it) and frames. A frame holds one record (wire.Record, CBOR), its
+// length and CRC-32Cs of both; a bit in the length says that the next frame
+// was appended with this one, and frames of one append count together or not
+// at all.
+//
+// The first record of a segment is a checkpoint, whose State is the fold of
+// all records before it, so a start reads the newest segment only. A segment
+// is written aside, synced, renamed, and its directory synced, before the next
+// append goes to it. Whatever follows in an older segment from the number on
+// at which the next one begins was never stored, and is not read: a segment in
+// which a write failed, or which ended in an incomplete frame when the journal
+// was opened, is left as it is and a new one is begun.
+//
+// # What goes, and the chain
+//
+// Records go from the oldest end, in whole segments before the newest, so the
+// chain that is left is whole and begins with a checkpoint, whose Before is the
+// hash of the last record that went. What the controller acknowledged goes
+// without a word: it holds that hash. Before anything else goes, a record
+// records.dropped is stored that says what: First to Last, the Hash of Last,
+// their Count and a Reason; whoever checks the chain takes it up again at
+// Last+1, whose Before that Hash is. When the journal is full, Reason "full",
+// records that nobody needed a right for go first, out of the middle of older
+// segments: then Count is smaller than Last-First+1, the records in between
+// that are held still come with their numbers and hashes, and the chain holds
+// wherever two neighbours do. A segment that turns out damaged while it is read
+// is replaced by what comes before the damage, the rest is dropped with Reason
+// "damaged", and the segment is set aside.
+//
+// A journal whose newest segment is damaged, or that is not there, can tell
+// nobody what must not be forgotten: everything is set aside in a directory
+// damaged-N, with the reason, and a new journal with a new id begins (see
+// Began).
 package journal
 
 import (
-	"context"
-	"errors"
-	"iter"
+	"cmp"
+	"os"
+	"sync"
 
 	"latchkey/sync/wire"
 )
@@ -14,7 +55,7 @@ import (
 // stored: whoever wants a copy takes it between Open and the first Append.
 type Fold interface {
 	Apply(wire.Record)
-	Encode() []byte
+	Encode() []byte // for a checkpoint: Apply of one with this State restores it
 }
 
 // Options of a journal.
@@ -28,90 +69,105 @@ type Options struct {
 	MaxBytes     int64  // 0: 256 MiB
 }
 
-// Faults of an Append: the error wraps one of them and what the system said.
-var (
-	ErrFull     = errors.New("the disk is full")
-	ErrReadOnly = errors.New("the disk is read-only")
-	ErrDisk     = errors.New("the disk fails")
-	ErrBusy     = errors.New("the disk does not keep up")
-)
-
-// ErrNotHeld says that an acknowledgement names a record that is not held.
-var ErrNotHeld = errors.New("no such record is held")
-
 // Journal is the records on the disk. Its methods may be called from several
-// goroutines.
-type Journal struct{}
+// goroutines; appends wait for each other.
+type Journal struct {
+	o     Options
+	zero  []byte // the fold's zero state
+	began string
 
-// Open opens a journal or begins a new one. It never fails: what is wrong with
-// the one that was there says Began, what is wrong with the disk says the next
-// Append, which tries again.
-func Open(o Options) *Journal { return &Journal{} }
-
-// Began returns "" if the journal goes on, "new" if it is a fresh reader's
-// first, and otherwise what was wrong with the one before, which was set
-// aside: PIN is to be locked out.
-func (j *Journal) Began() string { return "" }
-
-// ID returns the journal's id.
-func (j *Journal) ID() wire.JournalID { return wire.JournalID{} }
-
-// First returns the number of the oldest record held.
-func (j *Journal) First() uint64 { return 1 }
-
-// Last returns the number and the hash of the last record stored.
-func (j *Journal) Last() (uint64, wire.Hash) { return 0, wire.Hash{} }
-
-// Append stores records durably, all or none, with one write and one
-// fdatasync, and returns the number of the first; it fills in Number and
-// Before.
-func (j *Journal) Append(records ...wire.Record) (first uint64, err error) { return 0, ErrDisk }
-
-// An Entry is a stored record.
-type Entry struct {
-	Number  uint64
-	Hash    wire.Hash // SHA-256 of Encoded
-	Encoded []byte
+	mu       sync.Mutex
+	id       wire.JournalID
+	aside    string    // why files that are there must be set aside before anything is stored; "": they need not
+	segments []segment // oldest first; none: the journal has not begun
+	file     *os.File  // the newest segment; nil: it must not be written any more
+	end      int64     // bytes of it that are stored
+	last     uint64    // number of the last record stored
+	hash     wire.Hash // and its hash
+	stamp    stamp     // and its times
+	read     cursor    // where reading for publishing ended
+	stats    Stats
 }
 
-// Records iterates over what is stored from a number on, for publishing.
-func (j *Journal) Records(from uint64) iter.Seq2[Entry, error] { return nil }
-
-// Ack says that the controller has all records up to a number, whose hash is
-// given: whole segments before the newest go. ErrNotHeld: that is not the hash
-// of this record here, so nothing goes.
-func (j *Journal) Ack(id wire.JournalID, number uint64, hash wire.Hash) error { return ErrNotHeld }
+// stamp is the time of a record. Records of the journal's own bear that of the
+// record before them.
+type stamp struct {
+	time    int64
+	trusted bool
+	running uint64
+}
 
 // Stats counts what was done since Open.
 type Stats struct {
 	Syncs    uint64 // fdatasync and fsync of files
 	DirSyncs uint64 // fsync of directories
 	Bytes    uint64 // written, framing included
-	Records  uint64 // stored
+	Records  uint64 // stored, those of the journal's own included
 	Segments uint64 // begun
 }
 
-// Stats returns what was done since Open.
-func (j *Journal) Stats() Stats { return Stats{} }
-
-// Close lets go of the files.
-func (j *Journal) Close() error { return nil }
-
-// Stored answers one batch of a Writer.
-type Stored struct {
-	Batch uint64
-	Err   error // nil: its records are stored
+// Open opens a journal or begins a new one. It never fails: what is wrong with
+// the one that was there says Began, what is wrong with the disk says the next
+// Append, which tries again.
+func Open(o Options) *Journal {
+	o.MaxRecords = cmp.Or(o.MaxRecords, 1_000_000)
+	o.MaxBytes = cmp.Or(o.MaxBytes, 256<<20)
+	o.SegmentBytes = min(cmp.Or(o.SegmentBytes, 1<<20), o.MaxBytes/4)
+	j := &Journal{o: o, zero: o.Fold.Encode()}
+	j.start()
+	return j
 }
 
-// A Writer appends for a loop that must not wait.
-type Writer struct{}
+// Began returns "" if the journal goes on, "new" if it is a fresh reader's
+// first, and otherwise what was wrong with the one before, which was or will be
+// set aside: PIN is to be locked out.
+func (j *Journal) Began() string { return j.began }
 
-// NewWriter returns a Writer that hands each batch's answer, in order, to
-// stored, on the goroutine of Run.
-func NewWriter(j *Journal, stored func(Stored)) *Writer { return &Writer{} }
+// ID returns the journal's id.
+func (j *Journal) ID() wire.JournalID {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.id
+}
 
-// Append queues a batch. It never blocks.
-func (w *Writer) Append(batch uint64, records []wire.Record) {}
+// First returns the number of the oldest record held, 1 if there is none yet.
+func (j *Journal) First() uint64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if len(j.segments) == 0 {
+		return 1
+	}
+	return j.segments[0].first
+}
 
-// Run stores what is queued until ctx is done, then what is left.
-func (w *Writer) Run(ctx context.Context) error { return nil }
+// Last returns the number and the hash of the last record stored, 0 if there
+// is none yet.
+func (j *Journal) Last() (uint64, wire.Hash) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.last, j.hash
+}
+
+// Stats returns what was done since Open.
+func (j *Journal) Stats() Stats {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.stats
+}
+
+// Close lets go of the files. Nothing that is stored depends on it.
+func (j *Journal) Close() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.retire()
+}
+
+// retire closes the newest segment for writing.
+func (j *Journal) retire() error {
+	if j.file == nil {
+		return nil
+	}
+	err := j.file.Close()
+	j.file = nil
+	return err
+}

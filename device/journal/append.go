@@ -1,0 +1,206 @@
+package journal
+
+import (
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"latchkey/sync/wire"
+)
+
+// maxBatch is the most records of one append.
+const maxBatch = 64
+
+// Append stores records durably, all or none, with one write and one
+// fdatasync, and returns the number of the first; it fills in Number and
+// Before. After a fault the segment is not written any more: the next Append
+// begins a new one.
+func (j *Journal) Append(records ...wire.Record) (first uint64, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	answers, err := j.store([][]wire.Record{records})
+	if err != nil {
+		return 0, err
+	}
+	j.tidy()
+	return answers[0].first, answers[0].err
+}
+
+// answer is what became of one batch.
+type answer struct {
+	first uint64
+	err   error // of this batch alone
+}
+
+// store stores batches with one write and one fdatasync. An error is a fault
+// of the disk, and none is stored.
+func (j *Journal) store(batches [][]wire.Record) ([]answer, error) {
+	if j.file == nil {
+		if err := j.begin(); err != nil {
+			return nil, err
+		}
+	}
+	var b []byte
+	var stored []wire.Record
+	last, hash := j.last, j.hash
+	answers := make([]answer, len(batches))
+	for i, batch := range batches {
+		if answers[i].err = check(batch); answers[i].err != nil {
+			continue
+		}
+		mark, markLast, markHash := len(b), last, hash
+		for k, r := range batch {
+			r.Number, r.Before = last+1, hash
+			encoded := wire.Marshal(&r)
+			if len(encoded) > wire.MaxRecord {
+				answers[i].err = fmt.Errorf("journal: %w: %s of %d bytes", ErrRecord, r.Kind, len(encoded))
+				break
+			}
+			b = appendFrame(b, encoded, k+1 < len(batch))
+			last, hash = r.Number, wire.Sum(encoded)
+		}
+		if answers[i].err != nil {
+			b, last, hash = b[:mark], markLast, markHash
+			continue
+		}
+		answers[i].first = markLast + 1
+		stored = append(stored, batch...)
+	}
+	if len(stored) == 0 {
+		return answers, nil
+	}
+	if err := j.write(b); err != nil {
+		j.retire()
+		return nil, err
+	}
+	j.end += int64(len(b))
+	j.last, j.hash = last, hash
+	for _, r := range stored {
+		j.o.Fold.Apply(r)
+		j.stamp = stamp{r.Time, r.Trusted, r.Running}
+	}
+	j.stats.Records += uint64(len(stored))
+	return answers, nil
+}
+
+// check refuses what reading would take for damage.
+func check(batch []wire.Record) error {
+	if len(batch) == 0 || len(batch) > maxBatch {
+		return fmt.Errorf("journal: %w: %d in one append, 1 to %d can be", ErrRecord, len(batch), maxBatch)
+	}
+	for _, r := range batch {
+		if r.Kind == "" || r.Kind == wire.Checkpoint || len(r.Kind) > 32 || len(r.Tag) > 8 {
+			return fmt.Errorf("journal: %w: %.32q", ErrRecord, r.Kind)
+		}
+	}
+	return nil
+}
+
+// write adds to the newest segment and brings it to the disk.
+func (j *Journal) write(b []byte) error {
+	n, err := j.file.WriteAt(b, j.end)
+	j.stats.Bytes += uint64(n)
+	if err != nil {
+		return fault("append", err)
+	}
+	if err := j.syncData(j.file); err != nil {
+		return fault("append", err)
+	}
+	return nil
+}
+
+// reserve is what must be free on the disk for a new segment to be begun.
+// Without it a disk that is nearly full would fill up with segments that hold
+// a checkpoint and nothing else.
+const reserve = 64 << 10
+
+// begin begins a new segment with a checkpoint. On an error the newest segment
+// is as good as it was, if the new one has not got its name yet; once it has,
+// nothing may be added to the one before.
+func (j *Journal) begin() error {
+	if err := j.clear(); err != nil {
+		return fault("begin", err)
+	}
+	var disk unix.Statfs_t
+	if err := unix.Statfs(j.o.Dir, &disk); err == nil && disk.Blocks > 0 && disk.Bavail*uint64(disk.Bsize) < reserve {
+		return fault("begin a segment", unix.ENOSPC)
+	}
+	first := j.last + 1
+	checkpoint := wire.Record{
+		Number: first, Before: j.hash, Kind: wire.Checkpoint,
+		Time: j.stamp.time, Trusted: j.stamp.trusted, Running: j.stamp.running,
+		State: j.o.Fold.Encode(),
+	}
+	encoded := wire.Marshal(&checkpoint)
+	if len(encoded) > wire.MaxRecord {
+		return fmt.Errorf("journal: %w: a state of %d bytes", ErrRecord, len(checkpoint.State))
+	}
+	h := header{id: j.id, first: first, before: j.hash}
+	b := appendFrame(h.encode(), encoded, false)
+	f, err := j.writeAside(first, b)
+	if err != nil {
+		return fault("begin a segment", err)
+	}
+	j.retire()
+	err = os.Rename(j.path(segmentName(first)+newSuffix), j.path(segmentName(first)))
+	if err == nil {
+		err = j.syncDir(j.o.Dir)
+	}
+	if err != nil {
+		f.Close()
+		return fault("begin a segment", err)
+	}
+	if n := len(j.segments); n > 0 {
+		j.segments[n-1].count, j.segments[n-1].bytes = j.newest()
+	}
+	j.segments = append(j.segments, segment{first: first, before: j.hash})
+	j.file, j.end = f, int64(len(b))
+	j.last, j.hash = first, wire.Sum(encoded)
+	j.o.Fold.Apply(checkpoint)
+	j.stats.Segments++
+	j.stats.Records++
+	return nil
+}
+
+// writeAside writes a segment under the name it has until it is whole, and
+// brings it to the disk.
+func (j *Journal) writeAside(first uint64, b []byte) (*os.File, error) {
+	name := j.path(segmentName(first) + newSuffix)
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	n, err := f.Write(b)
+	j.stats.Bytes += uint64(n)
+	if err == nil {
+		j.stats.Syncs++
+		err = f.Sync()
+	}
+	if err != nil {
+		f.Close()
+		os.Remove(name)
+		return nil, err
+	}
+	return f, nil
+}
+
+// newest returns how many records the newest segment holds, in how many bytes.
+func (j *Journal) newest() (count uint64, bytes int64) {
+	return j.last - j.segments[len(j.segments)-1].first + 1, j.end
+}
+
+// tidy does what nobody waits for: it begins a new segment if the newest is
+// long enough, and makes room if the journal is full. What fails is tried again
+// after the next append.
+func (j *Journal) tidy() {
+	if j.file == nil {
+		return
+	}
+	if j.end >= j.o.SegmentBytes {
+		if j.begin() != nil {
+			return
+		}
+	}
+	j.makeRoom()
+}

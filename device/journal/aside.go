@@ -1,0 +1,107 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// maxAside is how many directories of damaged files are kept.
+const maxAside = 4
+
+const asidePrefix = "damaged-"
+
+// clear makes the directory ready for a new segment: it is there, and no files
+// of a journal that has ended are.
+func (j *Journal) clear() error {
+	if len(j.segments) > 0 {
+		return nil
+	}
+	if err := os.MkdirAll(j.o.Dir, 0o700); err != nil {
+		return err
+	}
+	if err := j.syncDir(filepath.Dir(j.o.Dir)); err != nil {
+		return err
+	}
+	if j.aside == "" {
+		return nil
+	}
+	firsts, err := j.list()
+	if err != nil {
+		return err
+	}
+	// In ascending order: should this be cut short, the damaged segment is the
+	// newest still, and no older one is taken for it.
+	if err := j.setAside(j.aside, firsts...); err != nil {
+		return err
+	}
+	j.aside = ""
+	return nil
+}
+
+// setAside moves segments into a new directory, with a file that says why. Of
+// those set aside before, the oldest go.
+func (j *Journal) setAside(reason string, firsts ...uint64) (err error) {
+	numbers, err := j.asides()
+	if err != nil {
+		return err
+	}
+	next := 1
+	if len(numbers) > 0 {
+		next = numbers[len(numbers)-1] + 1
+	}
+	dir := j.path(asidePrefix + strconv.Itoa(next))
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return err
+	}
+	moved := 0
+	defer func() {
+		if err != nil && moved == 0 {
+			os.RemoveAll(dir)
+		}
+	}()
+	if err := os.WriteFile(filepath.Join(dir, "reason.txt"), []byte(reason+"\n"), 0o600); err != nil {
+		return err
+	}
+	for _, first := range firsts {
+		name := segmentName(first)
+		if err := os.Rename(j.path(name), filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("set %s aside: %w", name, err)
+		}
+		moved++
+		if err := j.syncDir(dir); err != nil {
+			return err
+		}
+		if err := j.syncDir(j.o.Dir); err != nil {
+			return err
+		}
+	}
+	for _, number := range numbers[:max(0, len(numbers)+1-maxAside)] {
+		if err := os.RemoveAll(j.path(asidePrefix + strconv.Itoa(number))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// asides returns the numbers of the directories of damaged files, ascending.
+func (j *Journal) asides() (numbers []int, err error) {
+	entries, err := os.ReadDir(j.o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, entry := range entries {
+		if digits, found := strings.CutPrefix(entry.Name(), asidePrefix); found {
+			if n, err := strconv.Atoi(digits); err == nil {
+				numbers = append(numbers, n)
+			}
+		}
+	}
+	slices.Sort(numbers)
+	return numbers, nil
+}

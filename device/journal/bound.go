@@ -1,0 +1,111 @@
+package journal
+
+import (
+	"errors"
+	"math"
+
+	"latchkey/sync/wire"
+)
+
+// makeRoom takes one step towards the bounds if the journal is above them. The
+// step is on record before it is taken.
+func (j *Journal) makeRoom() {
+	records, bytes := j.held()
+	if records <= j.o.MaxRecords && bytes <= j.o.MaxBytes {
+		return
+	}
+	if len(j.segments) == 1 && j.begin() != nil {
+		return
+	}
+	for i := range len(j.segments) - 1 {
+		if !j.segments[i].thin {
+			j.thin(i)
+			return
+		}
+	}
+	j.dropOldest(records, bytes)
+}
+
+// held returns how many records the journal holds, in how many bytes.
+func (j *Journal) held() (records uint64, bytes int64) {
+	for _, s := range j.segments[:len(j.segments)-1] {
+		records += s.count
+		bytes += s.bytes
+	}
+	count, size := j.newest()
+	return records + count, bytes + size
+}
+
+// dropOldest drops the oldest segments, until a fiftieth of the bounds is free:
+// not one record for each that comes.
+func (j *Journal) dropOldest(records uint64, bytes int64) {
+	n, count := 0, uint64(0)
+	for n < len(j.segments)-1 && (n == 0 || records > j.o.MaxRecords-j.o.MaxRecords/50 || bytes > j.o.MaxBytes-j.o.MaxBytes/50) {
+		records -= j.segments[n].count
+		bytes -= j.segments[n].bytes
+		count += j.segments[n].count
+		n++
+	}
+	r := wire.Record{First: j.segments[0].first, Last: j.segments[n].first - 1, Hash: j.segments[n].before, Count: count, Reason: "full"}
+	if j.drop(r) != nil {
+		return
+	}
+	for range n {
+		if j.remove(j.segments[0].first) != nil {
+			return
+		}
+		j.segments = j.segments[1:]
+	}
+}
+
+// thin drops from a segment what needed no right.
+func (j *Journal) thin(i int) {
+	first := j.segments[i].first
+	r := wire.Record{Reason: "full"}
+	s, err := j.scan(first, math.MaxInt64)
+	if err != nil {
+		j.segments[i].thin = true
+		return
+	}
+	defer s.close()
+	kept, err := j.rewrite(s, j.segments[i+1].first-1, func(e Entry, record *wire.Record) bool {
+		if needsRight(record) {
+			return true
+		}
+		if r.Count++; r.First == 0 {
+			r.First = e.Number
+		}
+		r.Last, r.Hash = e.Number, e.Hash
+		return false
+	}, func() error {
+		if r.Count == 0 {
+			return errNothing
+		}
+		return j.drop(r)
+	})
+	var bad *damage
+	switch {
+	case err == nil:
+		j.segments[i] = *kept
+	case err == errNothing, errors.As(err, &bad):
+		// There is nothing to gain here; damage is seen to when it is read.
+		j.segments[i].thin = true
+	}
+}
+
+var errNothing = errors.New("nothing to drop")
+
+// needsRight says whether somebody needed a right, was charged, or broke
+// something for a record to be made. What anybody at the door can cause without
+// end does not, nor what comes and goes by itself.
+func needsRight(r *wire.Record) bool {
+	switch r.Kind {
+	case wire.PINRefused, wire.ExitPressed, wire.DoorOpened, wire.DoorClosed,
+		wire.MessageRefused, wire.EventsCollapsed, wire.LinkUp, wire.LinkDown,
+		wire.HealthChanged, wire.ClockTrusted, wire.ClockUntrusted:
+		return false
+	case wire.AccessDenied:
+		return r.Credential != 0
+	}
+	return true
+}

@@ -1,0 +1,348 @@
+package journal
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"latchkey/sync/wire"
+)
+
+func TestMain(m *testing.M) {
+	switch os.Getenv("JOURNAL_CHILD") {
+	case "append":
+		appendForEver(os.Getenv("JOURNAL_DIR"))
+	case "limited":
+		appendLimited(os.Getenv("JOURNAL_DIR"))
+	default:
+		os.Exit(m.Run())
+	}
+}
+
+func child(ctx context.Context, role, dir string) *exec.Cmd {
+	c := exec.CommandContext(ctx, os.Args[0])
+	c.Env = append(os.Environ(), "JOURNAL_CHILD="+role, "JOURNAL_DIR="+dir)
+	c.Stderr = os.Stderr
+	return c
+}
+
+// appendForEver appends, several batches at a time, and prints what is stored.
+func appendForEver(dir string) {
+	j := Open(Options{Dir: dir, SegmentBytes: 3000, Fold: new(sumFold)})
+	fmt.Println("began", j.Began())
+	free := make(chan struct{}, 10)
+	w := NewWriter(j, func(s Stored) {
+		if s.Err != nil {
+			fmt.Println("fault", s.Err)
+			os.Exit(1)
+		}
+		fmt.Println(s.First, s.Batch)
+		<-free
+	})
+	go func() {
+		for batch := uint64(1); ; batch++ {
+			free <- struct{}{}
+			w.Append(batch, []wire.Record{charge(batch), {Kind: wire.AttemptUnknown, Seq: batch}})
+		}
+	}()
+	w.Run(context.Background())
+}
+
+func TestWhatWasStoredBeforeAKillIsThere(t *testing.T) {
+	d := dir(t)
+	stored := map[uint64]uint64{} // number: seq
+	for round := range 8 {
+		c := child(t.Context(), "append", d)
+		out, err := c.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewScanner(out)
+		for n := 0; lines.Scan(); n++ {
+			line := lines.Text()
+			if began, found := strings.CutPrefix(line, "began "); found {
+				if (began == "") != (round > 0) {
+					t.Fatalf("round %d began with %q", round, began)
+				}
+				continue
+			}
+			var number, seq uint64
+			if _, err := fmt.Sscan(line, &number, &seq); err != nil {
+				t.Fatal(line)
+			}
+			stored[number] = seq
+			if n == 30+20*round {
+				c.Process.Kill() // what it had printed until then is read on
+			}
+		}
+		c.Wait()
+	}
+	j, _ := open(t, Options{Dir: d})
+	if j.Began() != "" {
+		t.Fatal(j.Began())
+	}
+	records := parse(t, read(t, j, 0))
+	if records[0].Number != 1 || records[len(records)-1].Number != uint64(len(records)) {
+		t.Fatalf("%d records up to %d", len(records), records[len(records)-1].Number)
+	}
+	for number, seq := range stored {
+		if r := records[number-1]; r.Kind != wire.AttemptStarted || r.Seq != seq || records[number].Seq != seq {
+			t.Fatalf("record %d was stored with seq %d and is %+v", number, seq, r)
+		}
+	}
+	if len(stored) < 200 {
+		t.Errorf("only %d appends were made", len(stored))
+	}
+}
+
+// appendLimited appends to files that may not grow beyond 4,000 bytes.
+func appendLimited(dir string) {
+	signal.Ignore(unix.SIGXFSZ)
+	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 4000, Max: 4000}); err != nil {
+		panic(err)
+	}
+	j := Open(Options{Dir: dir, Fresh: true, Fold: new(sumFold)})
+	for seq := uint64(1); seq <= 60; seq++ {
+		first, err := j.Append(charge(seq))
+		fmt.Println(seq, first, errors.Is(err, ErrFull))
+	}
+}
+
+func TestAFileThatMayNotGrowIsLeftForANewOne(t *testing.T) {
+	d := dir(t)
+	out, err := child(t.Context(), "limited", d).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, _ := open(t, Options{Dir: d})
+	if j.Began() != "" {
+		t.Fatal(j.Began())
+	}
+	records := parse(t, read(t, j, 0))
+	faults := 0
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	for _, line := range lines {
+		var seq, first uint64
+		var full bool
+		if _, err := fmt.Sscan(line, &seq, &first, &full); err != nil {
+			t.Fatal(line)
+		}
+		if full {
+			faults++
+		} else if r := records[first-1]; r.Seq != seq {
+			t.Errorf("seq %d was stored as %d and is %+v", seq, first, r)
+		}
+	}
+	if len(lines) != 60 || faults == 0 || faults > 5 || len(segments(t, d)) != faults+1 {
+		t.Errorf("%d appends, %d faults, %d segments", len(lines), faults, len(segments(t, d)))
+	}
+	for _, r := range records {
+		if r.Kind == wire.RecordsDropped {
+			t.Errorf("what was never stored was taken for lost: %+v", r)
+		}
+	}
+}
+
+// disk mounts a small file system in memory.
+func disk(t *testing.T, size string) string {
+	t.Helper()
+	d := t.TempDir()
+	if err := unix.Mount("tmpfs", d, "tmpfs", 0, "size="+size); err != nil {
+		t.Skipf("mounting needs rights: %v", err)
+	}
+	t.Cleanup(func() { unix.Unmount(d, unix.MNT_DETACH) })
+	return d
+}
+
+func TestAFullDiskStoresNothingAndGoesOnOnceThereIsRoom(t *testing.T) {
+	d := disk(t, "256k")
+	o := Options{Dir: d + "/journal", SegmentBytes: 10_000}
+	j, fold := fresh(t, o)
+	stored := map[uint64]uint64{}
+	ballast := d + "/ballast"
+	fill := func() {
+		f, err := os.OpenFile(ballast, os.O_CREATE|os.O_WRONLY, 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for err == nil {
+			_, err = f.Write(make([]byte, 4096))
+		}
+		if f.Close(); !errors.Is(err, unix.ENOSPC) {
+			t.Fatal(err)
+		}
+	}
+	seq := uint64(0)
+	for round := range 4 {
+		for range 50 {
+			seq++
+			stored[append1(t, j, charge(seq))] = seq
+		}
+		fill()
+		faults := 0
+		for range 100 {
+			seq++
+			first, err := j.Append(charge(seq))
+			if err == nil {
+				stored[first] = seq
+			} else if faults++; !errors.Is(err, ErrFull) || !errors.Is(err, unix.ENOSPC) {
+				t.Fatalf("round %d: %v", round, err)
+			}
+		}
+		if faults < 50 {
+			t.Fatalf("%d faults", faults)
+		}
+		if n := len(segments(t, o.Dir)); n > 20 {
+			t.Fatalf("a full disk was filled with %d segments", n)
+		}
+		os.Remove(ballast)
+	}
+	seq++
+	stored[append1(t, j, charge(seq))] = seq
+	was := *fold
+	j.Close()
+	j, fold = open(t, o)
+	if j.Began() != "" || *fold != was {
+		t.Fatalf("the next start finds another journal (%q)", j.Began())
+	}
+	records := parse(t, read(t, j, 0))
+	if len(records) != int(records[len(records)-1].Number) {
+		t.Fatalf("%d records up to %d", len(records), records[len(records)-1].Number)
+	}
+	for number, seq := range stored {
+		if records[number-1].Seq != seq {
+			t.Fatalf("record %d was stored with seq %d and is %+v", number, seq, records[number-1])
+		}
+	}
+}
+
+func TestAReadOnlyDiskIsReadAndSaidToBeOne(t *testing.T) {
+	d := disk(t, "1m")
+	o := Options{Dir: d + "/journal"}
+	j, fold := fresh(t, o)
+	append1(t, j, charge(1))
+	was := *fold
+	j.Close()
+	readOnly := func(flag uintptr) {
+		t.Helper()
+		if err := unix.Mount("", d, "", unix.MS_REMOUNT|flag, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	readOnly(unix.MS_RDONLY)
+	j, fold = open(t, o)
+	if j.Began() != "" || *fold != was || len(read(t, j, 0)) != 2 {
+		t.Fatalf("a read-only journal is not read (%q)", j.Began())
+	}
+	if _, err := j.Append(charge(2)); !errors.Is(err, ErrReadOnly) {
+		t.Error(err)
+	}
+	readOnly(0)
+	append1(t, j, charge(2))
+	j.Close()
+
+	// Damaged on a read-only disk: said, and set aside as soon as it can be.
+	path := segments(t, o.Dir)[0]
+	newest := segments(t, o.Dir)[len(segments(t, o.Dir))-1]
+	if err := os.WriteFile(newest, []byte("no segment"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	readOnly(unix.MS_RDONLY)
+	j, _ = open(t, o)
+	if _, err := j.Append(charge(1)); j.Began() == "" || !errors.Is(err, ErrReadOnly) {
+		t.Error(j.Began(), err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Error(err)
+	}
+	readOnly(0)
+	append1(t, j, charge(1))
+	if got := kinds(parse(t, read(t, j, 0))); got != "1 checkpoint\n2 attempt.started\n" {
+		t.Error(got)
+	}
+}
+
+func TestAfterAFailedWriteOrSyncASegmentIsNeverWrittenAgain(t *testing.T) {
+	for name, device := range map[string]struct {
+		path string
+		want error
+	}{
+		"write": {"/dev/full", ErrFull}, // takes no byte
+		"sync":  {"/dev/null", ErrDisk}, // takes all of them and cannot be synced
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := Options{Dir: dir(t)}
+			j, fold := fresh(t, o)
+			append1(t, j, charge(1))
+			path := segments(t, o.Dir)[0]
+			before, was := content(t, path), *fold
+			f, err := os.OpenFile(device.path, os.O_RDWR, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			j.file.Close()
+			j.file = f
+			if _, err := j.Append(charge(2)); !errors.Is(err, device.want) {
+				t.Fatal(err)
+			}
+			if last, _ := j.Last(); last != 2 || *fold != was {
+				t.Error("what was not stored was folded")
+			}
+			if first := append1(t, j, charge(3)); first != 4 {
+				t.Errorf("goes on with record %d", first)
+			}
+			if string(content(t, path)) != string(before) || len(segments(t, o.Dir)) != 2 {
+				t.Error("the segment was written again")
+			}
+			want := "1 checkpoint\n2 attempt.started\n3 checkpoint\n4 attempt.started\n"
+			if got := kinds(parse(t, read(t, j, 0))); got != want {
+				t.Error(got)
+			}
+			was = *fold
+			j.Close()
+			if j, fold = open(t, o); j.Began() != "" || *fold != was {
+				t.Errorf("the next start says %q", j.Began())
+			}
+		})
+	}
+}
+
+func TestWhatAFailedWriteLeftIsNeverRead(t *testing.T) {
+	o := Options{Dir: dir(t)}
+	j, fold := fresh(t, o)
+	append1(t, j, charge(1))
+	// The whole of an append reached the file, and then its sync failed.
+	path := segments(t, o.Dir)[0]
+	ghost := charge(2)
+	last, hash := j.Last()
+	ghost.Number, ghost.Before = last+1, hash
+	if err := os.WriteFile(path, appendFrame(content(t, path), wire.Marshal(&ghost), false), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	j.retire()
+	append1(t, j, charge(3))
+	was := *fold
+	for range 2 {
+		for _, r := range parse(t, read(t, j, 0)) {
+			if r.Seq == 2 || r.Kind == wire.RecordsDropped {
+				t.Fatal(strconv.FormatUint(r.Number, 10), r.Kind)
+			}
+		}
+		j.Close()
+		if j, fold = open(t, o); j.Began() != "" || *fold != was {
+			t.Fatalf("the next start says %q", j.Began())
+		}
+	}
+}
