@@ -159,9 +159,9 @@ func (f *finger) busy(now time.Time) bool {
 // after is when to read next.
 func (f *finger) after(now time.Time) time.Time {
 	switch {
-	case f.state != lifted && f.busy(now), f.pen() && now.Sub(f.felt) < slowAfter:
+	case f.busy(now), f.state == lifted && f.pen() && now.Sub(f.felt) < slowAfter:
 		return now.Add(sampleEvery)
-	case f.state != lifted, f.pen():
+	case f.state != lifted || f.pen():
 		return now.Add(slowEvery)
 	case f.poll > 0:
 		return now.Add(f.poll)

@@ -5,12 +5,12 @@ import (
 	"image"
 )
 
-// A layout says where things stand on a panel of one size. Everything is measured from
-// the panel's shorter side: 240 pixels make the unit, so a step of space is 6 px there
-// and 8 px on a panel of 320 x 480.
+// A layout says where things stand on a panel of one size. Everything is measured in the
+// unit, as many pixels as a panel of 3 to 4 that fits in it is wide: a step of space is 6 px
+// on 240 x 320 and 8 px on 320 x 480.
 type layout struct {
 	bounds  image.Rectangle
-	unit    int // the shorter side in pixels, standing for 240
+	unit    int // in pixels, standing for 240
 	upright bool
 	gap     int // one step of space
 	corner  int // radius of a key's corners
@@ -45,7 +45,7 @@ func measure(size image.Point) (*layout, error) {
 	if short < 240 || long < 320 {
 		return nil, fmt.Errorf("a panel of %v pixels is too small: 240x320 is the least", size)
 	}
-	l := &layout{bounds: image.Rectangle{Max: size}, unit: short, upright: size.Y >= size.X}
+	l := &layout{bounds: image.Rectangle{Max: size}, unit: min(short, long*3/4), upright: size.Y >= size.X}
 	l.gap, l.corner = l.px(6), l.px(10)
 	l.start()
 	l.pad()

@@ -65,7 +65,7 @@ func (p *painter) arrange(s *scene) (on colour, boxes []box) {
 	case s.view.start():
 		return ground, p.home(s)
 	}
-	n := noticeOf(s)
+	n := p.noticeOf(s)
 	return n.ground, p.notice(s, n)
 }
 

@@ -12,8 +12,14 @@ func (p *painter) home(s *scene) []box {
 		boxes = append(boxes, box{l.button, func(r image.Rectangle) { p.drawButton(r, s.pressed == pinButton) }})
 		in.Max.Y = l.button.Min.Y - l.gap
 	}
-	names, signs := p.names(v, in.Dx()), p.signs(v, in.Dx())
+	signs := p.signs(v, in.Dx())
 	top, bottom := in.Min.Y+l.gap, in.Max.Y-high(signs)
+	// The greeting stands back where the rest would be cramped.
+	need := top + l.px(90)
+	if !l.upright {
+		need = in.Min.Y + l.gap
+	}
+	names := p.names(v, in.Dx(), bottom-need)
 	sign := l.sign
 	if l.upright {
 		sign.Min.Y, sign.Max.Y = top+high(names)+l.gap, bottom-l.gap
@@ -26,17 +32,21 @@ func (p *painter) home(s *scene) []box {
 	return append(boxes, p.here(s, sign)...)
 }
 
-// names is the place, the door and the greeting.
-func (p *painter) names(v *View, w int) []block {
+// names is the place, the door and, if they are no higher than most with it, the greeting.
+func (p *painter) names(v *View, w, most int) []block {
 	door := fit(v.Door, w, size{p.fs.title, 2})
 	if len(door.lines) == 0 {
 		door = fit(v.ReaderID, w, size{p.fs.title, 2})
 	}
-	return shown(
+	names := shown(
 		p.words(fit(v.Place, w, size{p.fs.note, 1}), 0, muted),
 		p.words(door, 0, text),
-		p.words(fit(v.Greeting, w, size{p.fs.note, 2}), p.l.gap, muted),
 	)
+	greeted := append(names, shown(p.words(fit(v.Greeting, w, size{p.fs.note, 2}), p.l.gap, muted))...)
+	if high(greeted) > most {
+		return names
+	}
+	return greeted
 }
 
 // here is what to do at this reader: a sign and its words in the middle of in.

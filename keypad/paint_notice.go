@@ -7,35 +7,39 @@ type notice struct {
 	icon     icon
 	sign     colour
 	ground   colour
-	headline string
+	headline string // not empty
 	detail   string // under the headline, as large as a title; may be empty
 	todo     string
 	fine     string // small; may be empty
 }
 
-// noticeOf says what v is about.
-func noticeOf(s *scene) notice {
+// noticeOf says what s is about.
+func (p *painter) noticeOf(s *scene) notice {
 	v := &s.view
+	can := p.fs.body.legible
 	switch {
 	case s.identifying():
-		n := notice{icon: hereIcon, sign: accent, ground: ground, headline: v.ReaderID, todo: v.Door}
+		n := notice{icon: hereIcon, sign: accent, ground: ground, headline: "This reader", todo: v.Door}
+		if id := can(v.ReaderID); id != "" {
+			n.headline = id
+		}
 		if !s.blink {
 			n.sign = edge
 		}
 		return n
 	case v.Screen == Granted:
 		n := notice{icon: checkIcon, sign: white, ground: granted, headline: "Welcome", todo: "The door is open"}
-		if v.User != "" {
-			n.headline += ", " + v.User
+		if user := can(v.User); user != "" {
+			n.headline += ", " + user
 		}
-		if v.Door != "" {
-			n.todo = v.Door + " is open"
+		if door := can(v.Door); door != "" {
+			n.todo = door + " is open"
 		}
 		return n
 	case v.Screen == Denied:
 		n := notice{icon: crossIcon, sign: white, ground: denied, headline: "Not accepted", todo: "Try again"}
-		if v.Reason != "" {
-			n.todo = v.Reason
+		if reason := can(v.Reason); reason != "" {
+			n.todo = reason
 		}
 		return n
 	case v.Screen == Enrolled:
@@ -68,20 +72,33 @@ func (p *painter) notice(s *scene, n notice) []box {
 	if s.view.Screen == Granted {
 		boxes = append(boxes, box{l.bar, func(r image.Rectangle) { p.drawBar(r, s.bar) }})
 	}
-	w := said.Dx()
-	words := shown(
-		p.words(fit(n.headline, w, size{p.fs.headline, 2}, size{p.fs.title, 3}), 3*l.gap, ink),
-		p.words(fit(n.detail, w, size{p.fs.title, 1}, size{p.fs.body, 2}), l.gap/2, ink),
-		p.words(fit(n.todo, w, size{p.fs.body, 3}, size{p.fs.note, 3}), l.gap/2, ink),
-		p.words(fit(n.fine, w, size{p.fs.note, 3}), l.gap, small),
-	)
 	height := min(l.px(102), sign.Dx(), sign.Dy())
-	if l.upright {
-		height = min(height, sign.Dy()-high(words)-words[0].space)
-		return append(boxes, middle(sign, append([]block{p.sign(n.icon, height, n.sign)}, words...))...)
+	if !l.upright {
+		boxes = append(boxes, middle(sign, []block{p.sign(n.icon, height, n.sign)})...)
+		return append(boxes, middle(said, p.saying(n, said.Size(), ink, small))...)
 	}
-	boxes = append(boxes, middle(sign, []block{p.sign(n.icon, height, n.sign)})...)
-	return append(boxes, middle(said, words)...)
+	room := said.Size()
+	room.Y -= l.px(36) + 3*l.gap // the least the sign needs
+	words := p.saying(n, room, ink, small)
+	words[0].space = 3 * l.gap
+	height = min(height, sign.Dy()-high(words)-words[0].space)
+	return append(boxes, middle(sign, append([]block{p.sign(n.icon, height, n.sign)}, words...))...)
+}
+
+// saying is the words of n, on fewer lines where they are higher than room.
+func (p *painter) saying(n notice, room image.Point, ink, small colour) []block {
+	fs, g, w := p.fs, p.l.gap, room.X
+	for lines := 3; ; lines-- {
+		words := shown(
+			p.words(fit(n.headline, w, size{fs.headline, min(lines, 2)}, size{fs.title, lines}), 0, ink),
+			p.words(fit(n.detail, w, size{fs.title, 1}, size{fs.body, min(lines, 2)}), g/2, ink),
+			p.words(fit(n.todo, w, size{fs.body, lines}, size{fs.note, lines}), g/2, ink),
+			p.words(fit(n.fine, w, size{fs.note, lines}), g, small),
+		)
+		if lines == 1 || high(words) <= room.Y {
+			return words
+		}
+	}
 }
 
 // drawBar paints the time that runs down in r: n pixels of it are left.

@@ -63,7 +63,7 @@ func (p *painter) drawKey(s *scene, t target, r image.Rectangle) {
 	x, y := (r.Min.X+r.Max.X)/2, (r.Min.Y+r.Max.Y)/2
 	switch {
 	case digit:
-		p.ink(p.fs.digit, string('0'+rune(s.order[place])), x, y, ink)
+		p.ink(p.fs.digit, '0'+rune(s.order[place]), x, y, ink)
 	case t == cancelKey:
 		p.centred(p.fs.label, "Cancel", x, y, word)
 	case t == backspaceKey:

@@ -12,7 +12,7 @@ type remark struct {
 // w pixels wide. It is the same on every screen that waits.
 func (p *painter) signs(v *View, w int) []block {
 	var rs []remark
-	if v.PINOutOfOrder && v.Screen == Home {
+	if v.PINOutOfOrder && v.Screen == Home && !v.PIN {
 		rs = append(rs, remark{warningIcon, "Cards only"})
 	}
 	if words := p.fs.note.legible(v.Notes); words != "" {

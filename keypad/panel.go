@@ -1,6 +1,10 @@
 package keypad
 
-import "time"
+import (
+	"encoding/binary"
+	"image"
+	"time"
+)
 
 // A panel is the display and what it holds. Only pixels that change are written; after a
 // failed write nothing is taken for granted, and the whole frame is written again.
@@ -12,6 +16,24 @@ type panel struct {
 	wire    []byte
 	retry   time.Time
 	err     error
+}
+
+// take copies r of c to held and gives it as it goes over the bus.
+func (p *panel) take(c *canvas, r image.Rectangle) []byte {
+	if p.wire == nil {
+		p.wire = make([]byte, 2*len(c.pix))
+	}
+	to := p.wire
+	for y := r.Min.Y; y < r.Max.Y; y++ {
+		row := c.pix[y*c.size.X+r.Min.X:][:r.Dx()]
+		copy(p.held.pix[y*c.size.X+r.Min.X:], row)
+		line := to[:2*len(row)]
+		for i, v := range row {
+			binary.BigEndian.PutUint16(line[2*i:], v)
+		}
+		to = to[2*len(row):]
+	}
+	return p.wire[:2*pixels(r)]
 }
 
 // mend brings the display back to its settings where it may have lost them.
@@ -40,20 +62,12 @@ func (p *panel) show(now time.Time, c *canvas) error {
 		p.retry = now.Add(retryPanel)
 		return p.err
 	}
-	rects := differences(p.held, c)
-	if !p.known {
-		rects = append(rects[:0], c.bounds())
+	rects := []image.Rectangle{c.bounds()}
+	if p.known {
+		rects = differences(p.held, c)
 	}
 	for _, r := range rects {
-		p.wire = p.wire[:0]
-		for y := r.Min.Y; y < r.Max.Y; y++ {
-			row := c.pix[y*c.size.X+r.Min.X:][:r.Dx()]
-			for _, v := range row {
-				p.wire = append(p.wire, byte(v>>8), byte(v))
-			}
-			copy(p.held.pix[y*c.size.X+r.Min.X:], row)
-		}
-		if p.err = p.display.Write(r, p.wire); p.err != nil {
+		if p.err = p.display.Write(r, p.take(c, r)); p.err != nil {
 			p.known, p.retry = false, now.Add(retryPanel)
 			return p.err
 		}

@@ -20,17 +20,18 @@ const (
 // turns gives for how many milliseconds the buzzer is on, off, on, … and whether it
 // starts over at the end.
 func (m melody) turns() (ms []int, again bool) {
+	const gap = int(apart / time.Millisecond)
 	switch m {
 	case clickSound:
 		return []int{12}, false
 	case grantedSound:
-		return []int{70, 60, 220}, false
+		return []int{70, 60, 220, gap}, false
 	case deniedSound:
-		return []int{110, 90, 110, 90, 110}, false
+		return []int{110, 90, 110, 90, 110, gap}, false
 	case pausedSound:
-		return []int{700}, false
+		return []int{700, gap}, false
 	case enrolledSound:
-		return []int{40, 60, 40}, false
+		return []int{40, 60, 40, gap}, false
 	case doorSound:
 		return []int{150, 850}, true
 	case hereSound:
@@ -56,12 +57,15 @@ func (s Screen) outcome() melody {
 	return silence
 }
 
+// apart is the rest between two melodies.
+const apart = 100 * time.Millisecond
+
 // A sound plays melodies on the buzzer.
 type sound struct {
 	output
 	rest  melody // plays whenever nothing else does
 	plays melody
-	turn  int       // even: on
+	turn  int       // even: on; -1: a rest before the first
 	until time.Time // end of the turn; zero while silent
 }
 
@@ -75,7 +79,9 @@ func (s *sound) play(now time.Time, m melody) {
 
 func (s *sound) begin(now time.Time, m melody) {
 	s.plays, s.turn, s.until = m, 0, time.Time{}
-	if ms, _ := m.turns(); len(ms) > 0 {
+	if ms, _ := m.turns(); s.level && len(ms) > 0 {
+		s.turn, s.until = -1, now.Add(apart)
+	} else if len(ms) > 0 {
 		s.until = now.Add(time.Duration(ms[0]) * time.Millisecond)
 	}
 }

@@ -149,9 +149,9 @@ func (c *canvas) left(f *face, s string, x, y int, col colour) {
 // baseline is where capitals stand that are centred on y.
 func (f *face) baseline(y int) int { return (fixed.I(y) + f.capital/2).Round() }
 
-// ink paints one line so that its ink, not its advance, is centred on (x, y): for single
-// digits on keys.
-func (c *canvas) ink(f *face, s string, x, y int, col colour) {
-	b, _ := font.BoundString(f.face, s)
-	c.text(f, s, fixed.I(x)-(b.Min.X+b.Max.X)/2, (fixed.I(y) - (b.Min.Y+b.Max.Y)/2).Round(), col)
+// ink paints one letter whose ink, not its advance, is centred on x, standing as centred
+// does: for digits on keys.
+func (c *canvas) ink(f *face, r rune, x, y int, col colour) {
+	m := f.glyph(r, 0)
+	c.paint(m, image.Pt(x-m.org.X-m.size.X/2, f.baseline(y)), col)
 }

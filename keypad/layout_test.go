@@ -1,0 +1,180 @@
+package keypad
+
+import (
+	"image"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+)
+
+// crowded is views whose texts are as long and as strange as they may come.
+func crowded() []View {
+	long := strings.Repeat("Donaudampfschifffahrtsgesellschaft ", 30)
+	words := strings.Repeat("a very long text of short words ", 30)
+	one := strings.Repeat("W", 300)
+	var vs []View
+	for s := Home; s <= Enrolled; s++ {
+		for _, t := range []string{"", "Ada", long, words, one, "李明 \u0645\u062d\u0645\u062f", "\x00\xff\n\t\u202e"} {
+			for _, pin := range []bool{true, false} {
+				v := View{Screen: s, PIN: pin, Place: t, Door: t, Greeting: t, ReaderID: t, Fingerprint: t, User: t, Reason: t}
+				vs = append(vs, v)
+				v.LinkLost, v.ClockUntrusted, v.PINOutOfOrder, v.Notes = true, true, true, t
+				vs = append(vs, v)
+				v.HoldOpen, v.CardOutOfOrder = true, true
+				vs = append(vs, v)
+				v.Identify = true
+				vs = append(vs, v)
+			}
+		}
+	}
+	return vs
+}
+
+// panels are those there are, and some there may be.
+func panels() []image.Point {
+	return append(sizes(), image.Pt(272, 480), image.Pt(320, 320), image.Pt(400, 240), image.Pt(480, 800), image.Pt(240, 400))
+}
+
+func TestNothingOverlapsOrIsCutOffOnAnyPanel(t *testing.T) {
+	for _, at := range panels() {
+		p, l := testPainter(t, at)
+		for _, v := range crowded() {
+			for _, pg := range []page{viewPage, entryPage, handedPage} {
+				s := scene{view: v, page: pg, order: telephone(), pressed: nothing}
+				_, boxes := p.arrange(&s)
+				for i, b := range boxes {
+					if b.Empty() || !b.In(p.bounds().Inset(l.px(3))) {
+						t.Errorf("%v %+v: %v is empty or over the edge", l, v, b.Rectangle)
+					}
+					for _, other := range boxes[:i] {
+						if b.Overlaps(other.Rectangle) {
+							t.Errorf("%v %+v: %v overlaps %v", l, v, b.Rectangle, other.Rectangle)
+						}
+					}
+				}
+				if t.Failed() {
+					return
+				}
+			}
+		}
+	}
+}
+
+// TestInkStaysInItsBox paints each box by itself and looks around it.
+func TestInkStaysInItsBox(t *testing.T) {
+	for _, at := range sizes() {
+		p, _ := testPainter(t, at)
+		for _, g := range gallery() {
+			g.view.Door = "Ängström-Jäger"
+			g.view.Greeting = "Çığ Ůpřímný gjpqy"
+			on, boxes := p.arrange(&g.scene)
+			for _, b := range boxes {
+				p.fill(p.bounds(), on)
+				b.paint(b.Rectangle)
+				p.fill(b.Rectangle.Inset(-1), on) // letters may lean over by one
+				for i, v := range p.pix {
+					if v != on.pack() {
+						t.Fatalf("%v, %s: ink at (%d, %d) of the box %v", at, g.name, i%at.X, i/at.X, b.Rectangle)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestKeysAreLargeEnoughForFingers(t *testing.T) {
+	for _, at := range panels() {
+		l, err := measure(at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, r := range append(l.keys[:], l.button) {
+			if r.Dx() < l.px(64) || r.Dy() < l.px(52) {
+				t.Errorf("%v: key %d is %v", l, i, r.Size())
+			}
+		}
+	}
+}
+
+func TestAPanelTooSmallForTheKeysIsRefused(t *testing.T) {
+	for _, at := range []image.Point{{240, 240}, {128, 160}, {0, 0}, {239, 320}} {
+		if _, err := New(newGlass(at), nil, nil); err == nil {
+			t.Errorf("%v is accepted", at)
+		}
+	}
+}
+
+func TestIconsEndWithinTheirFields(t *testing.T) {
+	for i := cardIcon; i <= backspaceIcon; i++ {
+		w, h := i.field()
+		if len(i.layers()) == 0 {
+			t.Errorf("icon %d is empty", i)
+		}
+		for n, l := range i.layers() {
+			for u := 0.0; u <= 1; u += 1.0 / 256 {
+				for _, at := range [][2]float64{{u * w, 0}, {u * w, h}, {0, u * h}, {w, u * h}} {
+					if d := l.shape(at[0], at[1]); d < 0 {
+						t.Fatalf("icon %d, layer %d is cut off at %v by %.2f", i, n, at, -d)
+					}
+				}
+			}
+		}
+	}
+}
+
+// contrast is WCAG's ratio of two colours, 1 to 21.
+func contrast(a, b colour) float64 {
+	luminance := func(c colour) float64 {
+		channel := func(v colour) float64 {
+			u := float64(v&0xFF) / 255
+			if u <= 0.04045 {
+				return u / 12.92
+			}
+			return math.Pow((u+0.055)/1.055, 2.4)
+		}
+		return 0.2126*channel(c>>16) + 0.7152*channel(c>>8) + 0.0722*channel(c)
+	}
+	x, y := luminance(a), luminance(b)
+	return (max(x, y) + 0.05) / (min(x, y) + 0.05)
+}
+
+// onPanel is what c looks like once it is RGB565.
+func onPanel(c colour) colour {
+	v := seen(c.pack())
+	return colour(v.R)<<16 | colour(v.G)<<8 | colour(v.B)
+}
+
+func TestTextStandsOutSevenToOne(t *testing.T) {
+	for _, c := range []struct{ ink, on colour }{
+		{text, ground}, {text, key}, {text, pressed}, {muted, ground},
+		{warning, ground}, {good, ground}, {white, granted}, {white, denied},
+	} {
+		for _, r := range []float64{contrast(c.ink, c.on), contrast(onPanel(c.ink), onPanel(c.on))} {
+			if r < 7 {
+				t.Errorf("%06x on %06x has %.2f:1", int(c.ink), int(c.on), r)
+			}
+		}
+	}
+	if r := contrast(0, 0xFFFFFF); math.Abs(r-21) > 1e-9 {
+		t.Errorf("white on black has %.2f:1", r)
+	}
+}
+
+func TestColoursArriveNearlyUnchanged(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	for range 10_000 {
+		c := colour(rng.IntN(1 << 24))
+		for shift, most := range map[uint]int{16: 8, 8: 4, 0: 8} {
+			got, want := int(onPanel(c)>>shift&0xFF), int(c>>shift&0xFF)
+			if got-want > most || want-got > most {
+				t.Fatalf("%06x arrives as %06x", int(c), int(onPanel(c)))
+			}
+		}
+	}
+	for _, c := range []colour{0, 0xFFFFFF} {
+		if onPanel(c) != c {
+			t.Errorf("%06x arrives as %06x", int(c), int(onPanel(c)))
+		}
+	}
+}

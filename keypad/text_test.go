@@ -1,0 +1,95 @@
+package keypad
+
+import (
+	"image"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/image/math/fixed"
+	"pgregory.net/rapid"
+)
+
+func TestNamesAreShownAsWellAsTheFontCan(t *testing.T) {
+	p, _ := testPainter(t, image.Pt(240, 320))
+	for in, want := range map[string]string{
+		"Ada Lovelace":             "Ada Lovelace",
+		"Jürgen Groß":              "Jürgen Groß",
+		"Ju\u0308rgen":             "Jürgen", // u and a diaeresis of its own
+		"Łukasz Świątek":           "Łukasz Świątek",
+		"Иван Ѓорѓи":               "Иван Ѓорѓи",
+		"Ελένη":                    "Ελένη",
+		"Nguyễn Văn Mạnh":          "Nguyên Văn Manh",
+		"李明":                       "",
+		"Ada 李明":                   "Ada …",
+		"李 Ada":                    "… Ada",
+		"  two\n lines\t ":         "two lines",
+		"a\u200bb\u202ec\x00d\x7f": "abcd",
+		"bad \xff\xfe bytes":       "bad bytes",
+		"…":                        "",
+		"":                         "",
+		"7":                        "7",
+	} {
+		if got := p.fs.body.legible(in); got != want {
+			t.Errorf("%q is shown as %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestANameThatCannotBeShownIsLeftOut(t *testing.T) {
+	v := View{Screen: Granted, User: "李明", Door: "正门"}
+	p, _ := testPainter(t, image.Pt(240, 320))
+	s, plain := scene{view: v}, scene{view: View{Screen: Granted}}
+	p.draw(&s)
+	got := slices.Clone(p.pix)
+	p.draw(&plain)
+	if !slices.Equal(got, p.pix) {
+		t.Error("it leaves a trace")
+	}
+}
+
+func TestLinesKeepTheirWidthAndLoseNoWord(t *testing.T) {
+	p, _ := testPainter(t, image.Pt(240, 320))
+	f := p.fs.body
+	rapid.Check(t, func(t *rapid.T) {
+		s := f.legible(rapid.StringOfN(rapid.RuneFrom([]rune("aäWi -–/.")), 0, 120, -1).Draw(t, "s"))
+		width, n := rapid.IntRange(30, 240).Draw(t, "width"), rapid.IntRange(1, 6).Draw(t, "n")
+		lines := f.wrap(s, width, n)
+		if len(lines) > n {
+			t.Fatalf("%d lines of %d: %q", len(lines), n, lines)
+		}
+		bare := func(s string) string { return strings.ReplaceAll(s, " ", "") }
+		for _, l := range lines {
+			if f.width(l) > fixed.I(width) {
+				t.Fatalf("%q is wider than %d", l, width)
+			}
+			if l == "" || l != strings.Trim(l, " ") {
+				t.Fatalf("a line %q of %q", l, lines)
+			}
+		}
+		all := bare(strings.Join(lines, ""))
+		if cut, was := strings.CutSuffix(all, "…"); was {
+			if !strings.HasPrefix(bare(s), cut) {
+				t.Fatalf("%q became %q", s, lines)
+			}
+		} else if all != bare(s) {
+			t.Fatalf("%q became %q", s, lines)
+		}
+	})
+}
+
+func TestLinesAreEven(t *testing.T) {
+	p, _ := testPainter(t, image.Pt(240, 320))
+	got := p.fs.body.wrap("Use your card or ask for the door to be opened", 216, 3)
+	if want := []string{"Use your card or ask for", "the door to be opened"}; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestAHugeTextCostsLittle(t *testing.T) {
+	p, _ := testPainter(t, image.Pt(240, 320))
+	got := p.fs.body.legible(strings.Repeat("ä", 1<<20))
+	if n := len([]rune(got)); n != longest+1 || !strings.HasSuffix(got, "ä…") {
+		t.Errorf("%d letters are left", n)
+	}
+}
