@@ -1,0 +1,186 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"latchkey/board"
+	"latchkey/device"
+)
+
+var update = flag.Bool("update", false, "write the pictures in testdata/screens anew")
+
+// pictures are what a person may see, in the order of the picture in README.md.
+var pictures = []struct {
+	name   string
+	view   device.View
+	touch  []string // controls that are pressed and released
+	finger string   // one that is pressed
+}{
+	{name: "home", view: device.View{Screen: device.ScreenHome, PIN: true, Card: true}},
+	{name: "pin", view: device.View{Screen: device.ScreenHome, PIN: true, Card: true}, touch: []string{"pin", "digit-1", "digit-5", "digit-8"}},
+	{name: "pin-pressed", view: device.View{Screen: device.ScreenHome, PIN: true, Card: true}, touch: []string{"pin", "digit-1", "digit-5"}, finger: "digit-5"},
+	{name: "checking", view: device.View{Screen: device.ScreenChecking, Card: true}},
+	{name: "granted", view: device.View{Screen: device.ScreenGranted, Name: "Ada Lovelace", PIN: true, Card: true, End: 10000 * time.Hour}},
+	{name: "denied", view: device.View{Screen: device.ScreenDenied, PIN: true, Card: true, End: 10000 * time.Hour}},
+	{name: "denied-card", view: device.View{Screen: device.ScreenDenied, Reason: device.ReasonExpired, PIN: true, Card: true, End: 10000 * time.Hour}},
+	{name: "paused", view: device.View{Screen: device.ScreenPaused, Card: true}},
+	{name: "pin-off", view: device.View{Screen: device.ScreenHome, Card: true}},
+	{name: "signs", view: device.View{Screen: device.ScreenHome, PIN: true, Card: true, LinkLost: true, ClockUntrusted: true}},
+	{name: "not-set-up", view: device.View{Screen: device.ScreenNotSetUp, Fingerprint: "4F1A 90C2 7BE3 11D8 A6E0 5C97 20B4 6D3F"}},
+	{name: "out-of-order", view: device.View{Screen: device.ScreenOutOfOrder, Reason: device.ReasonUnstored, Card: true}},
+	{name: "held", view: device.View{Screen: device.ScreenHome, PIN: true, Card: true, HeldOpen: true}},
+}
+
+func TestEachScreenIsOnThePanelAsInItsPicture(t *testing.T) {
+	page := new(syncBuffer)
+	log := slog.New(slog.NewTextHandler(io.MultiWriter(page, t.Output()), nil))
+	c := &config{Board: board.Config{Kind: "sim", Sim: board.SimConfig{Listen: "127.0.0.1:0"}}}
+	b, err := board.Open(c.Board, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	in, err := openInstruments(b, c, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	group, ctx := errgroup.WithContext(ctx)
+	defer func() {
+		defer in.halt()()
+		cancel()
+		if err := group.Wait(); err != nil {
+			t.Error(err)
+		}
+		if err := in.close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	in.run(ctx, group)
+	group.Go(func() error {
+		return b.Serve(ctx, board.Page{Controls: func() any { return in.keypad.Controls() }})
+	})
+	r := &testReader{t: t}
+	r.eventually("the page", func() bool {
+		_, url, found := strings.Cut(page.String(), "page=http://")
+		if found {
+			r.url = "http://" + strings.TrimSuffix(strings.Fields(url)[0], "/")
+		}
+		return found
+	})
+	clock := newClock(time.Unix(0, 0))
+	const columns = 7
+	strip := image.NewRGBA(image.Rect(0, 0, 16+columns*256, 16+(len(pictures)+columns-1)/columns*336))
+	draw.Draw(strip, strip.Bounds(), image.NewUniform(color.RGBA{0x2b, 0x30, 0x38, 0xff}), image.Point{}, draw.Src)
+	for i, picture := range pictures {
+		picture.view.Door, picture.view.Place, picture.view.Reader = "Front door", "Main building", "front-door"
+		now := clock.now().Monotonic
+		if picture.view.End != 0 {
+			picture.view.Start = now
+		}
+		in.keypad.Show(viewer{linked: true}.view(device.View{Screen: device.ScreenNotSetUp}, time.Now(), now)) // no page stays open
+		in.keypad.Show(viewer{linked: true}.view(picture.view, time.Now(), now))
+		for _, name := range picture.touch {
+			r.press(name)
+		}
+		if picture.finger != "" {
+			r.finger(picture.finger, true)
+		}
+		seen := samePicture(t, r, filepath.Join("testdata", "screens", picture.name+".png"))
+		if picture.finger != "" {
+			r.finger(picture.finger, false)
+		}
+		if len(picture.touch) > 0 {
+			r.press("cancel")
+		}
+		at := image.Pt(16+i%columns*256, 16+i/columns*336)
+		draw.Draw(strip, image.Rectangle{at, at.Add(image.Pt(240, 320))}, seen, image.Point{}, draw.Src)
+	}
+	if *update {
+		writePicture(t, filepath.Join("testdata", "screens", "all.png"), strip)
+	}
+}
+
+// samePicture waits until the panel shows what a file holds: screens move.
+func samePicture(t *testing.T, r *testReader, path string) image.Image {
+	t.Helper()
+	var seen image.Image
+	if *update {
+		time.Sleep(300 * time.Millisecond)
+		r.call("GET", "/api/screen.png", nil, &seen)
+		writePicture(t, path, seen)
+		return seen
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatalf("%v; go test -run %s -update makes it", err, t.Name())
+	}
+	want, err := png.Decode(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.eventually("the screen is that of "+path, func() bool {
+		r.call("GET", "/api/screen.png", nil, &seen)
+		return bytes.Equal(rgba(seen), rgba(want))
+	})
+	return seen
+}
+
+func rgba(m image.Image) []byte {
+	all := image.NewRGBA(m.Bounds())
+	draw.Draw(all, all.Bounds(), m, m.Bounds().Min, draw.Src)
+	return all.Pix
+}
+
+func writePicture(t *testing.T, path string, m image.Image) {
+	t.Helper()
+	var b bytes.Buffer
+	if err := png.Encode(&b, m); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// finger puts a finger on a control, or lifts it.
+func (r *testReader) finger(name string, down bool) {
+	r.t.Helper()
+	response, err := http.Get(r.url + "/api/controls")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var controls []control
+	if err := json.NewDecoder(response.Body).Decode(&controls); err != nil {
+		r.t.Fatal(err)
+	}
+	for _, c := range controls {
+		if c.Name == name {
+			r.call("POST", "/api/touch", map[string]any{"x": c.X + c.W/2, "y": c.Y + c.H/2, "down": down}, nil)
+			return
+		}
+	}
+	r.t.Fatal(fmt.Sprintf("no control %s", name))
+}
