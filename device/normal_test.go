@@ -1,0 +1,119 @@
+package device
+
+import (
+	"slices"
+	"time"
+
+	"latchkey/sync/wire"
+)
+
+// normal returns the state moved to where all states are counted from, so that
+// time goes on and the walk ends nevertheless. What it forgets is the running
+// time that guesses have to their credit, the users that a lockout would name,
+// the ids of commands, the counts of refusals and of lost appends, the screen that passes, and what waits to be
+// stored but is not folded: they decide nothing, or have tests of their own.
+func (n node) normal(w *world) node {
+	m := moved{
+		clock:   walkClock - n.r.clock,
+		running: walkRunning - n.r.running(),
+		seq:     walkSeq - n.r.durable.Seq,
+		batch:   walkSeq - n.r.journal.appended,
+		world:   w,
+	}
+	queue := make([][]wire.Record, len(n.queue))
+	for i, batch := range n.queue {
+		for _, record := range batch {
+			if slices.Contains(folded, record.Kind) && (record.Kind != wire.AccessGranted || record.By == byPIN) {
+				queue[i] = append(queue[i], m.record(record))
+			}
+		}
+	}
+	if w.forget != nil {
+		w.forget(&n)
+	}
+	n.row, n.guesses = min(n.row, w.wrong), min(n.guesses, w.guesses)
+	return node{r: m.reader(n.r), disk: m.durable(n.disk), queue: queue, row: n.row, guesses: n.guesses}
+}
+
+// folded are the kinds of records that change the durable state.
+var folded = []wire.RecordKind{
+	wire.JournalBegan, wire.JournalResumed, wire.PolicyApplied, wire.CredentialsApplied,
+	wire.AttemptStarted, wire.AttemptUnknown, wire.AttemptTakenBack, wire.AttemptInterrupted,
+	wire.AccessGranted, wire.LockoutStarted, wire.LockoutCleared,
+}
+
+// moved is how far a state is moved.
+type moved struct {
+	clock               time.Duration
+	running, seq, batch uint64
+	world               *world
+}
+
+func (m moved) times(times ...*time.Duration) {
+	for _, at := range times {
+		if *at != 0 {
+			*at += m.clock
+		}
+	}
+}
+
+func (m moved) reader(r Reader) Reader {
+	m.times(&r.attempt.deadline, &r.card.deadline, &r.card.wait, &r.enrol.start, &r.enrol.end,
+		&r.strike.pulse, &r.strike.hold, &r.strike.grace, &r.door.since,
+		&r.blink, &r.journal.probe)
+	r.durable = m.durable(r.durable)
+	r.clock, r.began, r.before = walkClock, walkClock, walkRunning
+
+	r.journal.appended += m.batch
+	r.journal.answered += m.batch
+	r.attempt.batch += m.batch
+	if r.attempt.state == attemptIdle || r.attempt.state == attemptCharged {
+		r.attempt.batch = 0
+	}
+	r.journal.resumed = max(r.journal.resumed+m.batch, r.journal.answered)
+	r.journal.probing = max(r.journal.probing+m.batch, r.journal.answered)
+	if r.journal.fault == "" {
+		r.journal.resumed = 0
+	}
+	r.journal.lost = 0
+	if r.journal.fault != "" {
+		r.journal.fault, r.journal.probe = "disk full", max(r.journal.probe, r.clock)
+	}
+	r.card.seq = walkSeq
+	r.commands, r.collapsed, r.notice = commands{}, collapsed{}, notice{}
+	r.view, r.state = r.makeView(), r.makeState()
+	return r
+}
+
+func (m moved) durable(d Durable) Durable {
+	d.Running, d.Leaked, d.Time = walkRunning, walkRunning, 0
+	d.Resets = [maxResets]uint64{}
+	if d.HoldRunning != 0 {
+		d.HoldRunning += m.running
+	}
+	if d.HoldTime != 0 {
+		d.HoldTime += m.clock.Milliseconds()
+	}
+	d.Seq += m.seq
+	if d.Pending != 0 {
+		d.Pending += m.seq
+	}
+	return m.world.capped(d)
+}
+
+// record moves a record that waits to be stored. A hold is stored at once
+// wherever it can happen, so its end need not be kept here.
+func (m moved) record(r wire.Record) wire.Record {
+	r.Running, r.Time, r.User = walkRunning, 0, 0
+	if r.Seq != 0 {
+		r.Seq += m.seq
+	}
+	if r.State != nil {
+		state, err := Restore(r.State)
+		if err != nil {
+			panic(err)
+		}
+		r.State, r.Count = m.durable(state).Encode(), 0
+	}
+	return r
+}

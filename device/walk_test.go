@@ -1,0 +1,297 @@
+package device
+
+import (
+	"fmt"
+	"hash/maphash"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"latchkey/sync/wire"
+)
+
+// A walk visits every state that a reader can get into in a small world, with
+// every happening of that world in every state, and checks each edge against
+// the rules of rules_test.go. States that differ only in when they are, or in
+// how many records, attempts and cards came before, are one.
+type walk struct {
+	t     *testing.T
+	world world
+	seed  maphash.Seed
+	seen  map[walkKey]origin
+	todo  []node
+	edges int
+	fired map[string]int // how often the condition of each rule was met
+}
+
+// walkKey tells states apart: a random hash, under which two of a million
+// states are taken for one in one of 10^7 runs.
+type walkKey uint64
+
+// origin is how a state was first reached.
+type origin struct {
+	from walkKey
+	by   string
+}
+
+// world is what can happen.
+type world struct {
+	name   string
+	start  Start
+	queue  int  // appends that may be on their way; 0: each is stored at once
+	faults bool // appends may fail, with their records lost or not
+	events func(n *node) []Event
+	forget func(n *node) // what this world does not look at; nil: nothing
+
+	// The most wrong PINs and guesses that are told apart; more are as many.
+	wrong, guesses uint16
+}
+
+// capped returns a durable state as this world tells it apart from others.
+func (w *world) capped(d Durable) Durable {
+	d.Wrong, d.Guesses = min(d.Wrong, w.wrong), min(d.Guesses, w.guesses)
+	return d
+}
+
+// node is a state: the reader, what is on its disk, and what is on the way
+// there. Beside them it counts what an onlooker has learnt.
+type node struct {
+	r     Reader
+	disk  Durable // the fold of what is stored
+	queue [][]wire.Record
+
+	row     uint16 // PINs shown to be unknown since the last that opened, or the last lockout
+	guesses uint16 // PINs shown to be unknown, less those that the end of a lockout took off
+}
+
+// edge is one happening: from one state to the next.
+type edge struct {
+	label   string
+	event   Event // nil: the reader crashed and started again
+	now     Now
+	world   *world
+	before  node
+	after   node
+	actions []Action
+}
+
+// What a state is counted from.
+const (
+	walkClock   = 1000 * time.Hour
+	walkRunning = 1_000_000_000_000
+	walkSeq     = 1_000_000
+)
+
+var walkWall = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+
+func walkNow(clock time.Duration) Now {
+	return Now{Monotonic: clock, Wall: walkWall.Add(clock - walkClock), Trusted: true}
+}
+
+// run walks to the fixpoint.
+func (w *walk) run() {
+	w.seed = maphash.MakeSeed()
+	w.seen = map[walkKey]origin{}
+	r, actions := New(Durable{}, w.world.start, walkNow(walkClock))
+	first := node{r: r}
+	w.reach(edge{label: "start", now: walkNow(walkClock), after: first, actions: actions}, walkKey(0))
+	for len(w.todo) > 0 {
+		n := w.todo[0]
+		w.todo[0] = node{}
+		w.todo = w.todo[1:]
+		w.leave(n)
+	}
+}
+
+// leave takes every edge out of a state.
+func (w *walk) leave(n node) {
+	from := w.key(n)
+	now := walkNow(n.r.clock)
+	for _, event := range w.world.events(&n) {
+		w.step(n, event, now, from)
+	}
+	for _, at := range n.ends() {
+		w.step(n, Tick{}, walkNow(at), from)
+	}
+	if len(n.queue) > 0 {
+		batch := n.r.journal.answered + 1
+		w.step(n, Stored{Batch: batch}, now, from)
+		if w.world.faults {
+			w.step(n, Stored{Batch: batch, Fault: "disk full"}, now, from)
+			w.storedFault(n, batch, now, from)
+		}
+	}
+	for _, disk := range n.crashes() {
+		w.crash(n, disk, from)
+	}
+}
+
+// ends returns when time alone changes something next.
+func (n *node) ends() []time.Duration {
+	var ends []time.Duration
+	if at, ok := n.r.Deadline(); ok {
+		ends = append(ends, at)
+	}
+	for _, at := range []time.Duration{n.r.strike.grace, n.r.card.wait} {
+		if at != 0 && (len(ends) == 0 || at < ends[0]) {
+			ends = append(ends, at)
+		}
+	}
+	return ends
+}
+
+// step hands one event to the reader, and what it appends to the disk.
+func (w *walk) step(n node, event Event, now Now, from walkKey) {
+	e := edge{label: label(event, now, n), event: event, now: now, before: n}
+	e.after = n
+	e.after.queue = slices.Clone(n.queue)
+	e.actions = e.after.r.Step(now, event)
+	if stored, ok := event.(Stored); ok && stored.Batch == n.r.journal.answered+1 && len(n.queue) > 0 {
+		if stored.Fault == "" {
+			e.after.disk.fold(n.queue[0])
+		}
+		e.after.queue = e.after.queue[1:]
+	}
+	w.reach(e, from)
+}
+
+// storedFault is a fault after which the records are on the disk for all that:
+// they were written, and only the flush failed.
+func (w *walk) storedFault(n node, batch uint64, now Now, from walkKey) {
+	event := Stored{Batch: batch, Fault: "disk full"}
+	e := edge{label: "stored, said to be lost", event: event, now: now, before: n, after: n}
+	e.after.queue = slices.Clone(n.queue[1:])
+	e.after.disk.fold(n.queue[0])
+	e.actions = e.after.r.Step(now, event)
+	w.reach(e, from)
+}
+
+// crash starts the reader again from what is on the disk.
+func (w *walk) crash(n node, disk Durable, from walkKey) {
+	start := w.world.start
+	start.NewJournal = !disk.Began
+	start.Policy = n.r.policy
+	start.Held = n.r.held
+	now := walkNow(n.r.clock)
+	e := edge{label: "crash", now: now, before: n, after: n}
+	e.before.disk, e.after.disk, e.after.queue = disk, disk, nil
+	e.after.r, e.actions = New(disk, start, now)
+	w.reach(e, from)
+}
+
+// crashes returns what may be on the disk after a power cut: any number of the
+// records that are on their way.
+func (n *node) crashes() []Durable {
+	disks := []Durable{n.disk}
+	disk := n.disk
+	for _, batch := range n.queue {
+		for _, record := range batch {
+			disk.Apply(record)
+			disks = append(disks, disk)
+		}
+	}
+	return disks
+}
+
+func (d *Durable) fold(records []wire.Record) {
+	for _, record := range records {
+		d.Apply(record)
+	}
+}
+
+// reach checks an edge and remembers where it leads to.
+func (w *walk) reach(e edge, from walkKey) {
+	w.edges++
+	for _, action := range e.actions {
+		if appended, ok := action.(Append); ok {
+			e.after.queue = append(e.after.queue, appended.Records)
+		}
+	}
+	e.world = &w.world
+	e.learn()
+	for i := range rules {
+		rule := &rules[i]
+		met, err := rule.check(&e)
+		if met {
+			w.fired[rule.name]++
+		}
+		if err != nil {
+			w.t.Fatalf("Not so: %s\nbroken by %q after %s: %v\nbefore %s\nafter  %s\nactions %v", rule.name, e.label, w.path(from), err, e.before, e.after, e.actions)
+		}
+	}
+	if w.world.queue == 0 {
+		for len(e.after.queue) > 0 {
+			e.after.disk.fold(e.after.queue[0])
+			e.after.queue = e.after.queue[1:]
+			if more := e.after.r.Step(e.now, Stored{Batch: e.after.r.journal.answered + 1}); len(more) > 0 {
+				if appended, ok := more[0].(Append); ok {
+					e.after.queue = append(e.after.queue, appended.Records)
+				}
+			}
+		}
+	}
+	if len(e.after.queue) > max(1, w.world.queue) {
+		return // the disk answers first
+	}
+	n := e.after.normal(&w.world)
+	key := w.key(n)
+	if _, seen := w.seen[key]; seen {
+		return
+	}
+	w.seen[key] = origin{from, e.label}
+	w.todo = append(w.todo, n)
+}
+
+// key tells states apart. What was shown and reported follows from the rest.
+func (w *walk) key(n node) walkKey {
+	n.r.view, n.r.state = View{}, State{}
+	var h maphash.Hash
+	h.SetSeed(w.seed)
+	maphash.WriteComparable(&h, n.r)
+	maphash.WriteComparable(&h, n.disk)
+	maphash.WriteComparable(&h, [2]uint16{n.row, n.guesses})
+	for _, batch := range n.queue {
+		h.WriteByte('|')
+		for _, r := range batch {
+			h.WriteString(string(r.Kind) + r.By + string(r.Cause))
+			maphash.WriteComparable(&h, [2]uint64{r.Seq, r.Count})
+			h.Write(r.State)
+		}
+	}
+	return walkKey(h.Sum64())
+}
+
+// path says how a state was first reached.
+func (w *walk) path(key walkKey) string {
+	var steps []string
+	for key != (walkKey(0)) {
+		at := w.seen[key]
+		steps = append(steps, at.by)
+		key = at.from
+	}
+	slices.Reverse(steps)
+	return strings.Join(steps, " > ")
+}
+
+func (n node) String() string {
+	r := n.r
+	return fmt.Sprintf("{wrong %d guesses %d pending %d lockout %q attempt %v card %v strike %v door %v tamper %v journal %+v view %v disk %+v queue %d}",
+		r.durable.Wrong, r.durable.Guesses, r.durable.Pending, r.durable.Lockout, r.attempt, r.card, r.strike, r.door, r.tamper, r.journal, r.view.Screen, n.disk, len(n.queue))
+}
+
+func label(event Event, now Now, n node) string {
+	switch e := event.(type) {
+	case Tick:
+		return "after " + (now.Monotonic - n.r.clock).String()
+	case Identified:
+		return fmt.Sprintf("identified %v %d as %d", e.Kind, int64(e.Seq-n.r.durable.Seq), e.Outcome)
+	case Stored:
+		return fmt.Sprintf("stored %d %s", int64(e.Batch-n.r.journal.answered), e.Fault)
+	case Command:
+		return string(e.Order)
+	case Policy:
+		return "policy"
+	}
+	return fmt.Sprintf("%T%v", event, event)
+}

@@ -1,0 +1,195 @@
+package device
+
+import (
+	"testing"
+
+	"latchkey/sync/wire"
+)
+
+// The people of the walks: Ada may open the door, Eve may not.
+var (
+	adaPIN  = &wire.Credential{ID: 1, Kind: wire.PIN, User: 1, Name: "Ada", Groups: []string{"staff"}}
+	adaCard = &wire.Credential{ID: 2, Kind: wire.Card, User: 1, Name: "Ada", Groups: []string{"staff"}}
+	evePIN  = &wire.Credential{ID: 3, Kind: wire.PIN, User: 2, Name: "Eve"}
+	eveCard = &wire.Credential{ID: 4, Kind: wire.Card, User: 2, Name: "Eve"}
+)
+
+// smallPolicy has limits that a walk reaches soon.
+func smallPolicy(t *testing.T, change func(p *wire.Policy)) Policy {
+	t.Helper()
+	p := wire.DefaultPolicy("front-door", "Front door")
+	p.Revision, p.Limit, p.GuessLimit = 1, 2, 3
+	p.Access = []wire.Access{{Group: "staff"}}
+	p.Unlock, p.Extended, p.HeldAfter = 3, 3, 3
+	if change != nil {
+		change(&p)
+	}
+	loaded, err := LoadPolicy(&p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return loaded
+}
+
+// order is a command with an id of its own for each order: the walk forgets
+// ids after each edge.
+func order(o wire.Order) Command {
+	c := wire.Command{ID: wire.CommandID{1}, Order: o, By: "desk"}
+	if o == wire.Hold {
+		c.Seconds = 6
+	}
+	return Command{c}
+}
+
+func TestNoWayThroughTheStatesBreaksARule(t *testing.T) {
+	fired := map[string]int{}
+	worlds := append(doors(t), attempts(t), faults(t), cards(t), service(t))
+	walked, states, edges := 0, 0, 0
+	for _, world := range worlds {
+		t.Run(world.name, func(t *testing.T) {
+			w := walk{t: t, world: world, fired: fired}
+			w.run()
+			t.Logf("%d states, %d edges", len(w.seen), w.edges)
+			walked, states, edges = walked+1, states+len(w.seen), edges+w.edges
+		})
+	}
+	if walked < len(worlds) {
+		return
+	}
+	t.Logf("%d states, %d edges", states, edges)
+	for _, rule := range rules {
+		t.Logf("%8d edges: %s", fired[rule.name], rule.name)
+		if fired[rule.name] == 0 {
+			t.Errorf("no edge has to do with the rule that %s", rule.name)
+		}
+	}
+}
+
+// attempts is the world of PINs. Cards are answered at once in it, so that only
+// the PIN's ten seconds and those between two tries of the journal pass.
+func attempts(t *testing.T) world {
+	events := func(n *node) []Event {
+		r := &n.r
+		if r.card.deadline != 0 {
+			return []Event{
+				Identified{Kind: wire.Card, Seq: r.card.seq, Outcome: Known, Credential: adaCard},
+				Identified{Kind: wire.Card, Seq: r.card.seq, Outcome: Known, Credential: eveCard},
+				Identified{Kind: wire.PIN, Seq: r.durable.Seq, Outcome: Unknown},
+			}
+		}
+		seq := r.durable.Seq
+		return []Event{
+			Presented{wire.PIN}, Presented{wire.Card}, order(wire.Unlock), Input{InputTamper, !r.tamper},
+			Stored{Batch: r.journal.answered}, Stored{Batch: r.journal.appended + 1},
+			pin(seq-1, Known, adaPIN), pin(seq-1, Unknown, nil), pin(seq+1, Known, adaPIN),
+			pin(seq, Known, adaPIN), pin(seq, Known, evePIN), pin(seq, Known, nil), pin(seq, Known, adaCard),
+			pin(seq, Unknown, nil), pin(seq, Damaged, nil), pin(seq, KeyFailed, nil), pin(seq, EpochChanged, nil),
+		}
+	}
+	return world{name: "attempts", queue: 2, events: events, wrong: 3, guesses: 4,
+		start:  Start{Reader: "front-door", NewJournal: true, Policy: smallPolicy(t, nil)},
+		forget: func(n *node) { n.r.strike = strike{} },
+	}
+}
+
+// faults is the world of PINs on a disk that fails now and then.
+func faults(t *testing.T) world {
+	events := func(n *node) []Event {
+		r := &n.r
+		seq := r.durable.Seq
+		return []Event{
+			Presented{wire.PIN}, order(wire.Unlock), Input{InputTamper, !r.tamper},
+			pin(seq-1, Known, adaPIN), pin(seq, Known, adaPIN), pin(seq, Unknown, nil), pin(seq, Damaged, nil),
+		}
+	}
+	w := attempts(t)
+	w.name, w.faults, w.events, w.guesses = "faults", true, events, 0
+	w.start.Policy = smallPolicy(t, func(p *wire.Policy) { p.GuessLimit = 0 })
+	return w
+}
+
+func pin(seq uint64, outcome Outcome, c *wire.Credential) Event {
+	return Identified{Kind: wire.PIN, Seq: seq, Outcome: outcome, Credential: c}
+}
+
+// doors are the worlds of the strike, the door and the inputs, under policies
+// that differ.
+func doors(t *testing.T) []world {
+	events := func(n *node) []Event {
+		r := &n.r
+		return []Event{
+			order(wire.Unlock), order(wire.Hold), order(wire.Release),
+			Input{InputTamper, !r.tamper}, Input{InputTamper, r.tamper},
+			Input{InputExit, true}, Input{InputExit, false},
+			Input{InputDoor, true}, Input{InputDoor, false},
+		}
+	}
+	var worlds []world
+	for _, policy := range []Policy{
+		smallPolicy(t, nil),
+		smallPolicy(t, func(p *wire.Policy) { p.ReleaseOnOpen, p.TamperStopsExit, p.TamperPauses = true, true, false }),
+	} {
+		worlds = append(worlds, world{name: "door", events: events,
+			start: Start{Reader: "front-door", NewJournal: true, Policy: policy}})
+	}
+	return worlds
+}
+
+// cards is the world of cards, the unknown ones too, and of enrolment.
+func cards(t *testing.T) world {
+	events := func(n *node) []Event {
+		r := &n.r
+		card := func(seq uint64, outcome Outcome, c *wire.Credential) Event {
+			return Identified{Kind: wire.Card, Seq: seq, Outcome: outcome, Credential: c}
+		}
+		return []Event{
+			Presented{wire.Card}, Input{InputTamper, !r.tamper}, order(wire.Enrol),
+			card(r.card.seq-1, Known, adaCard), card(r.card.seq+1, Known, adaCard),
+			card(r.card.seq, Known, adaCard), card(r.card.seq, Known, eveCard), card(r.card.seq, Known, adaPIN),
+			card(r.card.seq, Unknown, nil), card(r.card.seq, Damaged, nil), card(r.card.seq, Enrolled, nil),
+		}
+	}
+	return world{name: "cards", events: events,
+		start:  Start{Reader: "front-door", NewJournal: true, Policy: smallPolicy(t, func(p *wire.Policy) { p.TamperStopsCard = true })},
+		forget: func(n *node) { n.r.strike = strike{} },
+	}
+}
+
+// service is the world of what is out of order, from before the first policy.
+// Cards are answered at once in it, and the first wrong PIN locks.
+func service(t *testing.T) world {
+	var policies []Policy
+	for revision := range uint64(3) {
+		policies = append(policies, smallPolicy(t, func(p *wire.Policy) {
+			p.Revision, p.Limit, p.GuessLimit = revision+1, 1, 0
+			p.CardsBehind, p.PIN = revision == 0, revision < 2
+		}))
+	}
+	events := func(n *node) []Event {
+		r := &n.r
+		cache := func(revision uint64) Event {
+			return Health{Subject: SubjectCache, Condition: Good, Held: Held{Epoch: 1, Revision: revision}}
+		}
+		if r.card.deadline != 0 {
+			return []Event{
+				cache(1), cache(2), Health{Subject: SubjectKey, Condition: Failed}, policies[1],
+				Identified{Kind: wire.Card, Seq: r.card.seq, Outcome: Known, Credential: adaCard},
+			}
+		}
+		all := []Event{
+			cache(1), cache(2), order(wire.Unlock), order(wire.Identify),
+			Presented{wire.PIN}, Presented{wire.Card}, Input{InputExit, !r.door.exit},
+			pin(r.durable.Seq, Known, adaPIN), pin(r.durable.Seq, Unknown, nil),
+		}
+		for _, subject := range []Subject{SubjectTouch, SubjectKey} {
+			all = append(all, Health{Subject: subject, Condition: Good + Failed - max(Good, r.health[subject])})
+		}
+		for _, policy := range policies {
+			all = append(all, policy)
+		}
+		return all
+	}
+	return world{name: "service", events: events, wrong: 1, start: Start{Reader: "front-door", NewJournal: true},
+		forget: func(n *node) { n.r.strike, n.r.blink = strike{}, 0 },
+	}
+}
