@@ -26,6 +26,7 @@ type Command struct {
 	Order   Order     `cbor:"4,keyasint"`
 	Seconds uint32    `cbor:"5,keyasint,omitempty"` // of a hold: 1 to 86,400
 	By      string    `cbor:"6,keyasint"`           // who ordered it, for the record
+	Sealing [32]byte  `cbor:"7,keyasint,omitzero"`  // of an enrol: X25519, made for this command alone; the card's identifier is sealed to it
 }
 
 // ParseCommand decodes and checks the payload of a command that Open returned.
@@ -49,6 +50,9 @@ func (c *Command) check() error {
 	}
 	if err := checkText("who ordered it", c.By, MaxName); err != nil {
 		return err
+	}
+	if (c.Order == Enrol) != (c.Sealing != [32]byte{}) {
+		return errors.New("an enrol, and nothing else, has a key to seal to")
 	}
 	switch c.Order {
 	case Hold:

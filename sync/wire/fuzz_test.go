@@ -41,6 +41,27 @@ func FuzzRecord(f *testing.F)     { fuzz(f, "record") }
 func FuzzRequest(f *testing.F)    { fuzz(f, "request") }
 func FuzzSealed(f *testing.F)     { fuzz(f, "sealed") }
 
+func FuzzHead(f *testing.F)    { fuzz(f, "head") }
+func FuzzKey(f *testing.F)     { fuzz(f, "key") }
+func FuzzNow(f *testing.F)     { fuzz(f, "now") }
+func FuzzAck(f *testing.F)     { fuzz(f, "ack") }
+func FuzzState(f *testing.F)   { fuzz(f, "state") }
+func FuzzRecords(f *testing.F) { fuzz(f, "records") }
+func FuzzFetch(f *testing.F)   { fuzz(f, "fetch") }
+func FuzzReply(f *testing.F)   { fuzz(f, "reply") }
+
+// FuzzParseTopic takes topics apart and puts them together again.
+func FuzzParseTopic(f *testing.F) {
+	for _, c := range channels {
+		f.Add(c.Topic("home", "front-door"))
+	}
+	f.Fuzz(func(t *testing.T, topic string) {
+		if site, reader, c, ok := ParseTopic(topic); ok && c.Topic(site, reader) != topic {
+			t.Errorf("%q is %q of %q at %q", topic, c, reader, site)
+		}
+	})
+}
+
 // FuzzChunk also looks into the chunks that it can read.
 func FuzzChunk(f *testing.F) {
 	for _, b := range payloads(f) {
@@ -75,7 +96,7 @@ func FuzzEnvelope(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		for _, kind := range []Kind{KindManifest, KindDelta, KindPolicy, KindCommand, KindBundle} {
+		for _, kind := range []Kind{KindManifest, KindDelta, KindPolicy, KindCommand, KindBundle, KindHead, KindKey, KindNow, KindAck} {
 			payload, err := Open(kind, testSite, b, MaxMessage, publicKey(testController))
 			if err == nil && !genuine[string(b)] {
 				t.Errorf("%s %x passes for signed", kind, b)

@@ -81,6 +81,8 @@ func TestAnUnheardOfCommandIsRefused(t *testing.T) {
 		"an unlock with a time": func(c *Command) { c.Order = Unlock },
 		"a name in two lines":   func(c *Command) { c.By = "a\nb" },
 		"a name of 65 bytes":    func(c *Command) { c.By = strings.Repeat("x", 65) },
+		"a hold with a key":     func(c *Command) { c.Sealing[0] = 1 },
+		"an enrol without one":  func(c *Command) { c.Order, c.Seconds = Enrol, 0 },
 	} {
 		c := testCommand()
 		change(c)
@@ -91,6 +93,9 @@ func TestAnUnheardOfCommandIsRefused(t *testing.T) {
 	for _, order := range []Order{Unlock, Release, Identify, Enrol} {
 		c := testCommand()
 		c.Order, c.Seconds = order, 0
+		if order == Enrol {
+			c.Sealing = testEnrol(t).Sealing
+		}
 		if _, err := ParseCommand(Marshal(c)); err != nil {
 			t.Errorf("%s: %v", order, err)
 		}

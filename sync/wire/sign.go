@@ -21,6 +21,13 @@ const (
 	KindCommand  Kind = "command"
 	KindRequest  Kind = "request"
 	KindBundle   Kind = "bundle"
+	KindHead     Kind = "head"
+	KindKey      Kind = "key"
+	KindNow      Kind = "now"
+	KindAck      Kind = "ack"
+	KindState    Kind = "state"   // signed by the reader, as the next two are
+	KindRecords  Kind = "records" //
+	KindFetch    Kind = "fetch"   //
 )
 
 // ErrSignature says that a message is not signed by the key asked for, as the

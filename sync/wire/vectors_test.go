@@ -63,6 +63,29 @@ func vectors(t testing.TB) map[string][]byte {
 		"record-least":          Marshal(&least),
 		"request":               Marshal(testRequest(t)),
 		"request-signed":        signedRequest,
+
+		"command-enrol":  Marshal(testEnrol(t)),
+		"head":           Marshal(testHead()),
+		"head-signed":    testSignedHead(t),
+		"key":            Marshal(testKey(t)),
+		"key-signed":     mustSign(t, KindKey, Marshal(testKey(t))),
+		"now":            Marshal(testNow(t)),
+		"now-signed":     mustSign(t, KindNow, Marshal(testNow(t))),
+		"ack":            Marshal(testAck()),
+		"ack-signed":     mustSign(t, KindAck, Marshal(testAck())),
+		"state":          Marshal(testState(t)),
+		"state-signed":   mustSignOwn(t, testState(t)),
+		"state-offline":  Marshal(&State{Reader: "front-door", Connection: 7}),
+		"records":        Marshal(testRecords()),
+		"records-signed": mustSignOwn(t, testRecords()),
+		"fetch-deltas":   Marshal(testFetch(WantDeltas)),
+		"fetch-snapshot": Marshal(testFetch(WantSnapshot)),
+		"fetch-chunks":   Marshal(testFetch(WantChunks)),
+		"fetch-signed":   mustSignOwn(t, testFetch(WantDeltas)),
+		"reply-deltas":   Marshal(&Reply{Number: 1, Deltas: [][]byte{signedDelta}}),
+		"reply-manifest": Marshal(&Reply{Number: 2, Manifest: signedManifest}),
+		"reply-chunks":   Marshal(&Reply{Number: 3, Chunks: []ChunkPart{{Index: 0, Chunk: chunks}}}),
+		"reply-none":     Marshal(&Reply{Number: 3}),
 	}
 }
 
@@ -170,6 +193,14 @@ var parsers = map[string]func([]byte) (any, error){
 	"policy":   func(b []byte) (any, error) { return ParsePolicy(b) },
 	"command":  func(b []byte) (any, error) { return ParseCommand(b) },
 	"record":   func(b []byte) (any, error) { return ParseRecord(b) },
+	"head":     func(b []byte) (any, error) { return ParseHead(b) },
+	"key":      func(b []byte) (any, error) { return ParseKey(b) },
+	"now":      func(b []byte) (any, error) { return ParseNow(b) },
+	"ack":      func(b []byte) (any, error) { return ParseAck(b) },
+	"state":    func(b []byte) (any, error) { return ParseState(b) },
+	"records":  func(b []byte) (any, error) { return ParseRecords(b) },
+	"fetch":    func(b []byte) (any, error) { return ParseFetch(b) },
+	"reply":    func(b []byte) (any, error) { return ParseReply(b) },
 	"request": func(b []byte) (any, error) {
 		var r Request
 		return &r, Unmarshal(b, MaxMessage, &r)
@@ -188,6 +219,14 @@ func TestEachVectorReadsBackAsWhatItWasMadeOf(t *testing.T) {
 		"command":    testCommand(),
 		"record":     testRecord(),
 		"request":    testRequest(t),
+		"head":       testHead(),
+		"key":        testKey(t),
+		"now":        testNow(t),
+		"ack":        testAck(),
+		"state":      testState(t),
+		"records":    testRecords(),
+		"fetch":      testFetch(WantChunks),
+		"reply":      &Reply{Number: 3, Chunks: []ChunkPart{{Index: 5, Chunk: []byte{1}}}},
 	}
 	for name, want := range made {
 		if got := parsed(t, name, Marshal(want)); !reflect.DeepEqual(got, want) {

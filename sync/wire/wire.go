@@ -1,8 +1,8 @@
 // Package wire is every message that a reader and its controller share, and
 // every signed thing that a reader keeps on its disk: credentials, snapshots
-// and deltas, policy, commands, records, the request for an adoption and the
-// bundle that answers it. It is the ground of the project and imports nothing
-// of it.
+// and deltas, policy, commands, records, what the link carries besides, the
+// request for an adoption and the bundle that answers it. It is the ground of
+// the project and imports nothing of it.
 //
 // Messages are CBOR in the core deterministic encoding (RFC 8949 §4.2.1),
 // signed as COSE_Sign1 (RFC 9052 §4.2) where they cross a border of trust.
@@ -26,6 +26,7 @@ const (
 	MaxRecord   = 4 << 10      // a record in the journal
 	MaxBundle   = 256 << 20    // an adoption bundle, snapshot included
 	MaxName     = 64           // a name that a person reads: a user, a door, a place
+	MaxText     = 200          // what a reader says is wrong with a part of it
 	MaxGroups   = 32           // groups of one credential
 )
 

@@ -1,0 +1,79 @@
+package wire
+
+import (
+	"cmp"
+	"fmt"
+)
+
+// StrikeState says why the strike is on.
+type StrikeState string
+
+// The states of the strike.
+const (
+	StrikeOff   StrikeState = "off"
+	StrikePulse StrikeState = "pulse" // for a grant or the exit button
+	StrikeHeld  StrikeState = "held"  // the controller holds the door open
+)
+
+// DoorState is what the door contact tells.
+type DoorState string
+
+// The states of the door.
+const (
+	DoorIsUnknown DoorState = "unknown" // no contact, or it has not spoken yet
+	DoorIsClosed  DoorState = "closed"
+	DoorIsOpen    DoorState = "open"
+	DoorIsForced  DoorState = "forced" // opened with neither strike nor exit, and still open
+	DoorIsHeld    DoorState = "held"   // open for longer than the policy says
+)
+
+// A Condition is how a reader and its door are.
+type Condition struct {
+	Lockout      Cause       `cbor:"1,keyasint,omitempty"` // why PIN entry is locked out; "": it is not
+	PIN          string      `cbor:"2,keyasint,omitempty"` // why no PIN can be entered; "": it can
+	Card         string      `cbor:"3,keyasint,omitempty"` // why no card is read; "": it is
+	Strike       StrikeState `cbor:"4,keyasint"`
+	Door         DoorState   `cbor:"5,keyasint"`
+	Tamper       bool        `cbor:"6,keyasint,omitempty"` // the housing is open
+	ClockTrusted bool        `cbor:"7,keyasint,omitempty"`
+	Behind       bool        `cbor:"8,keyasint,omitempty"` // credentials or policy are older than what was once held
+	Faults       []Fault     `cbor:"9,keyasint,omitempty"`
+}
+
+// A Fault is a part of the reader that is not well.
+type Fault struct {
+	_       struct{} `cbor:",toarray"`
+	Subject string   // "cache", "panel", "touch", "nfc", "relay", "key", "journal"
+	Text    string   // what is wrong, for people
+}
+
+// maxFaults bounds the faults of one condition.
+const maxFaults = 16
+
+// Check refuses a condition that no reader is in.
+func (c *Condition) Check() error {
+	switch c.Lockout {
+	case "", CauseAttempts, CauseGuessing, CauseTamper, CauseJournal:
+	default:
+		return fmt.Errorf("unknown cause of a lockout %.32q", c.Lockout)
+	}
+	switch c.Strike {
+	case StrikeOff, StrikePulse, StrikeHeld:
+	default:
+		return fmt.Errorf("unknown state of the strike %.32q", c.Strike)
+	}
+	switch c.Door {
+	case DoorIsUnknown, DoorIsClosed, DoorIsOpen, DoorIsForced, DoorIsHeld:
+	default:
+		return fmt.Errorf("unknown state of the door %.32q", c.Door)
+	}
+	if len(c.Faults) > maxFaults {
+		return fmt.Errorf("%d faults, at most %d", len(c.Faults), maxFaults)
+	}
+	for _, fault := range c.Faults {
+		if err := cmp.Or(CheckName(fault.Subject), checkText("fault", fault.Text, MaxText)); err != nil {
+			return err
+		}
+	}
+	return cmp.Or(checkText("why no PIN", c.PIN, MaxName), checkText("why no card", c.Card, MaxName))
+}

@@ -1,0 +1,166 @@
+package wire
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Want is what a reader fetches.
+type Want string
+
+// What a reader fetches.
+const (
+	WantDeltas   Want = "deltas"   // those after Place
+	WantSnapshot Want = "snapshot" // the manifest of the newest one
+	WantChunks   Want = "chunks"   // Chunks of the snapshot at Place
+)
+
+// MaxFetch is the most chunks of one fetch.
+const MaxFetch = 64
+
+// A Fetch asks the controller for what a reader is missing. It is signed by
+// the reader, as KindFetch, and answered by a Reply.
+type Fetch struct {
+	Reader     string   `cbor:"1,keyasint"`
+	Connection uint64   `cbor:"2,keyasint"` // the number of the reader's connection
+	Number     uint64   `cbor:"3,keyasint"` // counts the fetches of a connection from 1
+	Want       Want     `cbor:"4,keyasint"`
+	Place      *Place   `cbor:"5,keyasint,omitempty"` // of deltas and snapshot: what is held, if anything is
+	Chunks     []uint32 `cbor:"6,keyasint,omitempty"` // numbers, rising
+}
+
+// Sign checks the fetch and returns it signed.
+func (f *Fetch) Sign(site SiteID, key ed25519.PrivateKey) ([]byte, error) {
+	if err := f.check(); err != nil {
+		return nil, fmt.Errorf("fetch: %w", err)
+	}
+	return Sign(KindFetch, site, Marshal(f), key)
+}
+
+// ParseFetch decodes and checks the payload of a fetch that Open returned.
+func ParseFetch(payload []byte) (*Fetch, error) {
+	var f Fetch
+	if err := Unmarshal(payload, MaxMessage, &f); err != nil {
+		return nil, fmt.Errorf("fetch: %w", err)
+	}
+	if err := f.check(); err != nil {
+		return nil, fmt.Errorf("fetch: %w", err)
+	}
+	return &f, nil
+}
+
+func (f *Fetch) check() error {
+	if err := CheckName(f.Reader); err != nil {
+		return err
+	}
+	if f.Connection == 0 || f.Number == 0 {
+		return errors.New("no connection or number")
+	}
+	if f.Place != nil {
+		if err := f.Place.check(); err != nil {
+			return err
+		}
+	}
+	switch f.Want {
+	case WantSnapshot:
+	case WantDeltas, WantChunks:
+		if f.Place == nil {
+			return fmt.Errorf("%s of no place", f.Want)
+		}
+	default:
+		return fmt.Errorf("unknown want %.32q", f.Want)
+	}
+	if (f.Want == WantChunks) != (len(f.Chunks) > 0) || len(f.Chunks) > MaxFetch {
+		return fmt.Errorf("%s with %d chunks", f.Want, len(f.Chunks))
+	}
+	return checkRising(f.Chunks)
+}
+
+func checkRising(chunks []uint32) error {
+	for i := 1; i < len(chunks); i++ {
+		if chunks[i-1] >= chunks[i] {
+			return fmt.Errorf("chunk %d is out of order", chunks[i])
+		}
+	}
+	return nil
+}
+
+// A Reply answers a Fetch. It is not signed: the deltas and the manifest in it
+// are, and the manifest has the hashes of the chunks. It brings one of Deltas,
+// Manifest and Chunks, as much of it as it can carry; or none: what was asked
+// for is not there any more.
+type Reply struct {
+	Number   uint64      `cbor:"1,keyasint"`           // of the fetch that it answers
+	Deltas   [][]byte    `cbor:"2,keyasint,omitempty"` // signed, each following the one before
+	Manifest []byte      `cbor:"3,keyasint,omitempty"` // signed
+	Chunks   []ChunkPart `cbor:"4,keyasint,omitempty"` // in the order of their numbers
+}
+
+// A ChunkPart is one chunk of a snapshot with its number.
+type ChunkPart struct {
+	_     struct{} `cbor:",toarray"`
+	Index uint32
+	Chunk []byte
+}
+
+// MaxReply is the most bytes of a reply: with its topic it fits a packet of 1
+// MiB.
+const MaxReply = 1<<20 - 512
+
+// maxReplyDeltas bounds the deltas of one reply.
+const maxReplyDeltas = 256
+
+// Encode checks the reply and returns it as it is sent.
+func (r *Reply) Encode() ([]byte, error) {
+	if err := r.check(); err != nil {
+		return nil, fmt.Errorf("reply: %w", err)
+	}
+	b := Marshal(r)
+	if len(b) > MaxReply {
+		return nil, fmt.Errorf("reply: %d bytes, at most %d", len(b), MaxReply)
+	}
+	return b, nil
+}
+
+// ParseReply decodes a reply and checks its form. What it brings is not proved
+// yet.
+func ParseReply(b []byte) (*Reply, error) {
+	var r Reply
+	if err := Unmarshal(b, MaxReply, &r); err != nil {
+		return nil, fmt.Errorf("reply: %w", err)
+	}
+	if err := r.check(); err != nil {
+		return nil, fmt.Errorf("reply: %w", err)
+	}
+	return &r, nil
+}
+
+func (r *Reply) check() error {
+	parts := 0
+	for _, there := range []bool{len(r.Deltas) > 0, len(r.Manifest) > 0, len(r.Chunks) > 0} {
+		if there {
+			parts++
+		}
+	}
+	switch {
+	case r.Number == 0:
+		return errors.New("no number")
+	case parts > 1:
+		return errors.New("brings more than one kind of thing")
+	case len(r.Deltas) > maxReplyDeltas || len(r.Chunks) > MaxFetch:
+		return fmt.Errorf("%d deltas and %d chunks are more than %d and %d", len(r.Deltas), len(r.Chunks), maxReplyDeltas, MaxFetch)
+	}
+	if slices.ContainsFunc(r.Deltas, func(b []byte) bool { return len(b) == 0 || len(b) > MaxDelta }) {
+		return fmt.Errorf("a delta is empty or above %d bytes", MaxDelta)
+	}
+	numbers := make([]uint32, len(r.Chunks))
+	for i, c := range r.Chunks {
+		if len(c.Chunk) == 0 || len(c.Chunk) > MaxChunk {
+			return fmt.Errorf("chunk %d has %d bytes, at most %d", c.Index, len(c.Chunk), MaxChunk)
+		}
+		numbers[i] = c.Index
+	}
+	return checkRising(numbers)
+}

@@ -1,0 +1,71 @@
+package wire
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+)
+
+// MaxRecords is the most records of one message.
+const MaxRecords = 256
+
+// Records are a run of a reader's journal on its way to the controller. As a
+// message they are signed by the reader, as KindRecords.
+type Records struct {
+	Reader  string    `cbor:"1,keyasint"`
+	Journal JournalID `cbor:"2,keyasint"`
+	First   uint64    `cbor:"3,keyasint"` // number of the oldest record that the reader still holds
+	Records [][]byte  `cbor:"4,keyasint"` // each as encoded, in the order of their numbers
+}
+
+// Sign checks the records and returns them signed.
+func (r *Records) Sign(site SiteID, key ed25519.PrivateKey) ([]byte, error) {
+	if err := r.check(); err != nil {
+		return nil, fmt.Errorf("records: %w", err)
+	}
+	payload := Marshal(r)
+	if len(payload) > MaxMessage {
+		return nil, fmt.Errorf("records: %d bytes, at most %d", len(payload), MaxMessage)
+	}
+	return Sign(KindRecords, site, payload, key)
+}
+
+// ParseRecords decodes and checks the payload of records that Open returned:
+// each of them, that their numbers rise, and that neighbours are chained.
+func ParseRecords(payload []byte) (*Records, error) {
+	var r Records
+	if err := Unmarshal(payload, MaxMessage, &r); err != nil {
+		return nil, fmt.Errorf("records: %w", err)
+	}
+	if err := r.check(); err != nil {
+		return nil, fmt.Errorf("records: %w", err)
+	}
+	return &r, nil
+}
+
+func (r *Records) check() error {
+	if err := CheckName(r.Reader); err != nil {
+		return err
+	}
+	switch {
+	case r.Journal == JournalID{} || r.First == 0:
+		return errors.New("no journal or first number")
+	case len(r.Records) == 0 || len(r.Records) > MaxRecords:
+		return fmt.Errorf("%d of them, 1 to %d can be", len(r.Records), MaxRecords)
+	}
+	var last uint64
+	for i, b := range r.Records {
+		record, err := ParseRecord(b)
+		if err != nil {
+			return err
+		}
+		switch {
+		case record.Number < r.First || record.Number <= last:
+			return fmt.Errorf("record %d is out of order", record.Number)
+		case i > 0 && record.Number == last+1 && record.Before != Sum(r.Records[i-1]):
+			return fmt.Errorf("record %d does not follow record %d", record.Number, last)
+		}
+		last = record.Number
+	}
+	return nil
+}

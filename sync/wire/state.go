@@ -1,0 +1,138 @@
+package wire
+
+import (
+	"crypto/ecdh"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+)
+
+// A State is what a reader says of itself: at each connection, when something
+// has changed, and every 30 s. It is signed by the reader, as KindState, and
+// answered by a Now. With Counter 0 it says that the reader is offline, and
+// nothing else: such a one is the will of each connection.
+type State struct {
+	Reader         string     `cbor:"1,keyasint"`
+	Connection     uint64     `cbor:"2,keyasint"`           // from 1, higher with each connection of the reader
+	Counter        uint64     `cbor:"3,keyasint"`           // counts the states of a connection from 1; 0: offline
+	Nonce          Nonce      `cbor:"4,keyasint,omitzero"`  // another one in each state
+	Version        string     `cbor:"5,keyasint,omitempty"` // of the reader's program
+	Held           *Place     `cbor:"6,keyasint,omitempty"` // of the credentials on the reader's disk
+	Head           []byte     `cbor:"7,keyasint,omitempty"` // signed: the newest one that the reader has seen
+	PolicyRevision uint64     `cbor:"8,keyasint,omitempty"` // in force
+	Journal        JournalID  `cbor:"9,keyasint,omitzero"`
+	First          uint64     `cbor:"10,keyasint,omitempty"` // number of the oldest record held
+	Last           uint64     `cbor:"11,keyasint,omitempty"` // number of the newest
+	Condition      *Condition `cbor:"12,keyasint,omitempty"`
+	Card           *CardRead  `cbor:"13,keyasint,omitempty"` // of an enrol; until a now has answered a state with it
+}
+
+// A CardRead is the identifier of a card that an enrol asked for, sealed to
+// the key in that command.
+type CardRead struct {
+	Command CommandID `cbor:"1,keyasint"`
+	Sealed  []byte    `cbor:"2,keyasint"` // what Seal returns for the 4, 7 or 10 bytes of the identifier
+}
+
+const sealedCard = "latchkey card 1"
+
+// SealCard seals a card's identifier for the controller that ordered the
+// enrol.
+func SealCard(c *Command, uid []byte) (*CardRead, error) {
+	if err := c.check(); err != nil {
+		return nil, fmt.Errorf("seal card: %w", err)
+	}
+	to, err := ecdh.X25519().NewPublicKey(c.Sealing[:])
+	if err != nil {
+		return nil, fmt.Errorf("seal card: %w", err)
+	}
+	sealed, err := Seal(to, sealedCard, uid)
+	if err != nil {
+		return nil, fmt.Errorf("seal card: %w", err)
+	}
+	read := &CardRead{c.ID, sealed}
+	return read, read.check()
+}
+
+// Unseal returns the card's identifier.
+func (c *CardRead) Unseal(key *ecdh.PrivateKey) ([]byte, error) {
+	uid, err := Unseal(key, sealedCard, c.Sealed)
+	if err != nil {
+		return nil, fmt.Errorf("card: %w", err)
+	}
+	return uid, nil
+}
+
+func (c *CardRead) check() error {
+	switch len(c.Sealed) - 48 {
+	case 4, 7, 10:
+	default:
+		return fmt.Errorf("a sealed card of %d bytes", len(c.Sealed))
+	}
+	if c.Command == (CommandID{}) {
+		return errors.New("a card that nobody asked for")
+	}
+	return nil
+}
+
+// Sign checks the state and returns it signed.
+func (s *State) Sign(site SiteID, key ed25519.PrivateKey) ([]byte, error) {
+	if err := s.check(); err != nil {
+		return nil, fmt.Errorf("state: %w", err)
+	}
+	return Sign(KindState, site, Marshal(s), key)
+}
+
+// ParseState decodes and checks the payload of a state that Open returned. Its
+// head is for OpenHead to check.
+func ParseState(payload []byte) (*State, error) {
+	var s State
+	if err := Unmarshal(payload, MaxMessage, &s); err != nil {
+		return nil, fmt.Errorf("state: %w", err)
+	}
+	if err := s.check(); err != nil {
+		return nil, fmt.Errorf("state: %w", err)
+	}
+	return &s, nil
+}
+
+func (s *State) check() error {
+	if err := CheckName(s.Reader); err != nil {
+		return err
+	}
+	if s.Connection == 0 {
+		return errors.New("no connection")
+	}
+	if s.Counter == 0 {
+		rest := *s
+		rest.Reader, rest.Connection = "", 0
+		if !rest.empty() {
+			return errors.New("offline, and says more")
+		}
+		return nil
+	}
+	if s.Nonce == (Nonce{}) || s.Journal == (JournalID{}) || s.Condition == nil {
+		return errors.New("no nonce, journal or condition")
+	}
+	if s.Held != nil {
+		if err := s.Held.check(); err != nil {
+			return err
+		}
+	}
+	if s.Card != nil {
+		if err := s.Card.check(); err != nil {
+			return err
+		}
+	}
+	if err := checkText("version", s.Version, MaxName); err != nil {
+		return err
+	}
+	return s.Condition.Check()
+}
+
+// empty says that s is the zero State.
+func (s *State) empty() bool {
+	return s.Reader == "" && s.Connection == 0 && s.Counter == 0 && s.Nonce == Nonce{} && s.Version == "" &&
+		s.Held == nil && len(s.Head) == 0 && s.PolicyRevision == 0 && s.Journal == JournalID{} &&
+		s.First == 0 && s.Last == 0 && s.Condition == nil && s.Card == nil
+}

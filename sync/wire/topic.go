@@ -1,0 +1,97 @@
+package wire
+
+import "strings"
+
+// A Channel is what a topic is for: its last part.
+type Channel string
+
+// The channels. A site's name stands in each topic; a reader's id in all but
+// those of the first two.
+const (
+	OnCredentials Channel = "credentials" // a delta; the same for every reader
+	OnHead        Channel = "head"        // the newest place of the log
+	OnPolicy      Channel = "policy"
+	OnKey         Channel = "key"
+	OnCommand     Channel = "command"
+	OnNow         Channel = "now"
+	OnReply       Channel = "reply"
+	OnAck         Channel = "ack"
+	OnState       Channel = "state"
+	OnRecords     Channel = "records"
+	OnFetch       Channel = "fetch"
+)
+
+const topicRoot = "latchkey/v1/"
+
+// Topic returns the topic of a channel at a site; reader counts for nothing if
+// the channel serves the whole site.
+func (c Channel) Topic(site, reader string) string {
+	if c == OnCredentials || c == OnHead {
+		return topicRoot + site + "/" + string(c)
+	}
+	return topicRoot + site + "/" + reader + "/" + string(c)
+}
+
+// ParseTopic takes a topic apart. The reader is "" if it serves the whole site;
+// false says that no channel has such a topic.
+func ParseTopic(topic string) (site, reader string, c Channel, ok bool) {
+	rest, ok := strings.CutPrefix(topic, topicRoot)
+	parts := strings.Split(rest, "/")
+	if !ok || len(parts) < 2 || len(parts) > 3 {
+		return "", "", "", false
+	}
+	site, c = parts[0], Channel(parts[len(parts)-1])
+	ok = CheckName(site) == nil && (c == OnReply || c.Kind() != "")
+	if len(parts) == 3 {
+		reader = parts[1]
+		ok = ok && CheckName(reader) == nil
+	}
+	if !ok || c.Topic(site, reader) != topic {
+		return "", "", "", false
+	}
+	return site, reader, c, true
+}
+
+// Kind returns what the messages of a channel are signed as; "" of a reply.
+func (c Channel) Kind() Kind {
+	switch c {
+	case OnCredentials:
+		return KindDelta
+	case OnHead:
+		return KindHead
+	case OnPolicy:
+		return KindPolicy
+	case OnKey:
+		return KindKey
+	case OnCommand:
+		return KindCommand
+	case OnNow:
+		return KindNow
+	case OnAck:
+		return KindAck
+	case OnState:
+		return KindState
+	case OnRecords:
+		return KindRecords
+	case OnFetch:
+		return KindFetch
+	}
+	return ""
+}
+
+// Retained says whether the messages of a channel are published as retained:
+// one that should not be and is, is refused.
+func (c Channel) Retained() bool {
+	return c == OnHead || c == OnPolicy || c == OnKey || c == OnState
+}
+
+// Limit returns the most bytes of a message, envelope included.
+func (c Channel) Limit() int {
+	switch c {
+	case OnReply:
+		return MaxReply
+	case OnCredentials:
+		return MaxDelta
+	}
+	return MaxMessage + envelopeOverhead
+}
