@@ -3,7 +3,8 @@
 SHELL := /bin/bash
 export CGO_ENABLED ?= 0
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo devel)
-LDFLAGS := -s -w -X main.version=$(VERSION)
+BUILT := $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.built=$(BUILT)
 BUILD := go build -trimpath -ldflags '$(LDFLAGS)'
 
 .PHONY: build
@@ -36,8 +37,8 @@ setup: ## what the tests need besides Go: a browser
 	@chromium --version
 
 .PHONY: bench
-bench: build firmware ## figures against their targets
-	@echo "no figures yet"
+bench: ## figures against their targets
+	go run ./cmd/latchkey-bench
 
 .PHONY: clean
 clean: ## what was built; var/ stays

@@ -33,6 +33,7 @@ var arrows = []struct {
 	{"cmd/latchkeyd", []string{"device/...", "sync/...", "keypad/...", "nfc/...", "relay", "board"}},
 	{"cmd/latchkey-controller/...", []string{"cmd/latchkey-controller/...", "sync/wire", "device/pin"}},
 	{"cmd/latchkey-demo", nil},
+	{"cmd/latchkey-bench", nil},
 }
 
 type goPackage struct {

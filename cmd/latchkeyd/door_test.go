@@ -64,7 +64,7 @@ func TestAPINAndACardOpenTheDoor(t *testing.T) {
 	reader.call("PUT", "/api/lines/exit-button", map[string]bool{"active": true}, nil)
 	reader.opens("the exit button")
 	if err := reader.stop(); err != nil {
-		t.Errorf("SIGTERM: %v", err)
+		t.Errorf("SIGTERM: %v\n%s", err, reader.log.String())
 	}
 }
 

@@ -277,18 +277,11 @@ func (in *instruments) output(b *board.Board, name string) (board.Output, error)
 // run runs what has a goroutine of its own until ctx ends.
 func (in *instruments) run(ctx context.Context, group *errgroup.Group) {
 	if in.keypad != nil {
-		group.Go(func() error { return untilDone(ctx, in.keypad.Run(ctx)) })
+		group.Go(func() error { return in.keypad.Run(ctx) })
 	}
 	if in.cards != nil {
-		group.Go(func() error { return untilDone(ctx, in.cards.Run(ctx, in.onCard)) })
+		group.Go(func() error { return in.cards.Run(ctx, in.onCard) })
 	}
-}
-
-func untilDone(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
 }
 
 func (in *instruments) onCard(event nfc.Event) {

@@ -274,11 +274,19 @@ func (r *testReader) press(name string) {
 		}
 		return false
 	})
-	x, y := at.X+at.W/2, at.Y+at.H/2
-	r.call("POST", "/api/touch", map[string]any{"x": x, "y": y, "down": true}, nil)
-	time.Sleep(60 * time.Millisecond) // as long as a quick finger stays
-	r.call("POST", "/api/touch", map[string]any{"x": x, "y": y, "down": false}, nil)
-	time.Sleep(40 * time.Millisecond)
+	for _, down := range []bool{true, false} {
+		before := r.pixels()
+		r.call("POST", "/api/touch", map[string]any{"x": at.X + at.W/2, "y": at.Y + at.H/2, "down": down}, nil)
+		r.eventually(fmt.Sprintf("a change on the screen after %s, down %v", name, down), func() bool { return !bytes.Equal(before, r.pixels()) })
+	}
+}
+
+// pixels is what the emulated panel's memory holds.
+func (r *testReader) pixels() []byte {
+	r.t.Helper()
+	var picture image.Image
+	r.call("GET", "/api/screen.png", nil, &picture)
+	return rgba(picture)
 }
 
 // typePIN goes from the home screen to the eighth digit.
@@ -333,8 +341,13 @@ func (r *testReader) shows(what string, ground color.RGBA) {
 func (r *testReader) status() map[string]any {
 	r.t.Helper()
 	var status map[string]any
-	if err := json.Unmarshal([]byte(do(r.t, "", "latchkeyd", "status", "--config", r.config(), "--json")), &status); err != nil {
+	dir, err := programs()
+	if err != nil {
 		r.t.Fatal(err)
 	}
+	r.eventually("the status", func() bool {
+		printed, err := exec.Command(filepath.Join(dir, "latchkeyd"), "status", "--config", r.config(), "--json").Output()
+		return err == nil && json.Unmarshal(printed, &status) == nil
+	})
 	return status
 }

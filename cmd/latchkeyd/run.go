@@ -34,7 +34,10 @@ func runCommand(ctx context.Context, args []string, stderr io.Writer) error {
 	if err := harden(); err != nil {
 		return err
 	}
-	return run(ctx, c, newLog(stderr, slog.LevelInfo))
+	if err := run(ctx, c, newLog(stderr, slog.LevelInfo)); ctx.Err() == nil || !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
 }
 
 // run runs the reader until ctx ends. An adoption meanwhile is taken over, and
@@ -52,7 +55,7 @@ func run(ctx context.Context, c *config, log *slog.Logger) (err error) {
 	if err != nil {
 		return fmt.Errorf("this program was built wrongly: main.built: %w", err)
 	}
-	r := &reader{config: c, log: log, clock: newClock(time.Unix(seconds, 0)), recent: new(recent)}
+	r := &reader{config: c, log: log, clock: newClock(time.Unix(seconds, 0)), recent: new(recent), status: newStatusServer()}
 
 	b, err := board.Open(c.Board, log)
 	if err != nil {
@@ -106,7 +109,7 @@ type reader struct {
 	log         *slog.Logger
 	clock       *clock
 	instruments *instruments
-	status      statusServer
+	status      *statusServer
 	recent      *recent
 }
 

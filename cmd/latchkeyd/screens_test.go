@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"image"
@@ -67,7 +68,7 @@ func TestEachScreenIsOnThePanelAsInItsPicture(t *testing.T) {
 	defer func() {
 		defer in.halt()()
 		cancel()
-		if err := group.Wait(); err != nil {
+		if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}
 		if err := in.close(); err != nil {

@@ -44,9 +44,12 @@ type status struct {
 
 // statusServer answers latchkeyd status with the newest state.
 type statusServer struct {
-	mu  sync.Mutex
-	now status
+	mu    sync.Mutex
+	now   status
+	known chan struct{} // closed once there is a state
 }
+
+func newStatusServer() *statusServer { return &statusServer{known: make(chan struct{})} }
 
 // report takes a state over.
 func (s *statusServer) report(state device.State, site, fingerprint string) {
@@ -81,11 +84,19 @@ func (s *statusServer) report(state device.State, site, fingerprint string) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.now.Reader == "" {
+		close(s.known)
+	}
 	s.now = now
 }
 
 // serve answers on the socket in the data directory until ctx ends.
 func (s *statusServer) serve(ctx context.Context, dir string, log *slog.Logger) error {
+	select {
+	case <-s.known:
+	case <-ctx.Done():
+		return nil
+	}
 	path := filepath.Join(dir, statusSocket)
 	// The data directory is locked: a socket that is there has nobody behind it.
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
