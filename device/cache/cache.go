@@ -2,24 +2,43 @@
 // credentials of an epoch, as a signed snapshot and the signed deltas after it,
 // and the reader's policy. Nothing it answers is without the controller's
 // signature.
+//
+// # On the disk
+//
+// What is on the wire is what is on the disk. An epoch is a directory epoch-N
+// in the data directory with three files: key, the site key; credentials.cbor,
+// a CBOR sequence of the signed manifest and its chunks; deltas.cbor, a CBOR
+// sequence of signed deltas. policy.cbor lies beside it.
+//
+//   - A delta is added with one write and one fdatasync.
+//   - A snapshot of the same epoch arrives as credentials.new beside
+//     credentials.cbor and takes its place by one rename. Deltas that it
+//     contains are passed over when the cache is opened, so it does not matter
+//     when they are removed.
+//   - A new epoch arrives as the directory epoch-N.new, and becomes epoch-N by
+//     one rename. The highest N is the one that counts; lower ones are removed.
+//
+// # Trust
+//
+// Opening checks the manifest's signature, the chain of the deltas by hash, and
+// the last one's signature, which covers those before it. A look-up checks the
+// SHA-256 of the chunk, or of the change, that it read against what was signed.
+// So a damaged disk can make an answer fail (*Damage), and never change it.
 package cache
 
 import (
-	"context"
 	"crypto/ed25519"
 	"errors"
 	"fmt"
-	"time"
+	"path/filepath"
+	"slices"
+	"sync"
 
 	"latchkey/sync/wire"
 )
 
-// A Place is a place in the credential log. Epoch 0 is none.
-type Place struct {
-	Epoch    uint64
-	Revision uint64
-	Hash     wire.Hash // h(Revision)
-}
+// Place is a place in the credential log; epoch 0 is none.
+type Place = wire.Place
 
 // Options say where a cache lies and whose signature counts.
 type Options struct {
@@ -36,21 +55,12 @@ type Epoch struct {
 	KeyFile string // path of the site key, for pin.OpenKey
 }
 
-// Errors of a look-up. Any other error is of this reader's disk.
+// Errors of a look-up; the only other one is *Damage.
 var (
 	ErrUnknown = errors.New("unknown tag")
 	ErrEpoch   = errors.New("the epoch has changed")
 	ErrEmpty   = errors.New("no credentials are held")
 )
-
-// Errors of Apply.
-var (
-	ErrGap    = errors.New("does not follow what is held: fetch")
-	ErrForked = errors.New("another history than what is held: a snapshot is needed")
-)
-
-// ErrOlder says that what came is older than what is held.
-var ErrOlder = errors.New("older than what is held")
 
 // Damage says that a part of the cache does not bear the controller's
 // signature, or cannot be read.
@@ -59,85 +69,165 @@ type Damage struct {
 	Err   error
 }
 
-func (d *Damage) Error() string { return fmt.Sprintf("chunk %d: %v", d.Chunk, d.Err) }
+func (d *Damage) Error() string {
+	if d.Chunk < 0 {
+		return fmt.Sprintf("credentials are damaged: %v", d.Err)
+	}
+	return fmt.Sprintf("credentials are damaged: chunk %d: %v", d.Chunk, d.Err)
+}
 
 // Unwrap returns what is wrong.
 func (d *Damage) Unwrap() error { return d.Err }
 
-// Cache is the credentials on the disk. One goroutine may write (Apply,
-// PutKey, Begin, PutChunk) while any number look up.
-type Cache struct{}
+// Cache is the credentials on the disk. Any number of goroutines may look up
+// while another writes (Apply, PutKey, Begin, PutChunk, Resume); writers wait
+// for each other.
+type Cache struct {
+	o Options
+
+	writing  sync.Mutex // one writer at a time; it may read all below
+	incoming *incoming  // the snapshot being received; of writers only
+
+	mu    sync.RWMutex // of what follows: look-ups read, the writer changes it
+	held  *view        // nil: nothing can be looked up
+	fault error        // why nothing can, or what is wrong with manifest or deltas: *Damage, ErrEmpty
+	bad   map[int]*Damage
+}
 
 // Open opens what is on the disk, writing nothing. It never fails: a cache
 // that is not there, or damaged, is one that answers nothing (see Fault) and
 // waits for a snapshot.
-func Open(o Options) *Cache { return &Cache{} }
-
-// Close lets go of the files; look-ups under way end first.
-func (c *Cache) Close() error { return nil }
-
-// Held returns the place in the log that look-ups answer for.
-func (c *Cache) Held() Place { return Place{} }
-
-// Behind says whether less is held than that.
-func (c *Cache) Behind(epoch, revision uint64) bool { return true }
-
-// Fault returns what is wrong with what is held: ErrEmpty, a *Damage, or nil.
-func (c *Cache) Fault() error { return ErrEmpty }
-
-// Epoch returns what tags are made with; the error is ErrEmpty if nothing is
-// held.
-func (c *Cache) Epoch() (Epoch, error) { return Epoch{}, ErrEmpty }
-
-// Lookup returns the credential of a tag that was made with an epoch's key.
-// Errors: ErrUnknown, ErrEpoch, ErrEmpty, *Damage.
-func (c *Cache) Lookup(epoch uint64, tag wire.Tag) (*wire.Credential, error) { return nil, ErrEmpty }
-
-// Apply checks a signed delta and applies it durably: one write and one
-// fdatasync. It says false, without error, of one that brings nothing new.
-// Errors: ErrGap, ErrForked, wire.ErrSignature, wire.ErrEncoding, or the
-// disk's.
-func (c *Cache) Apply(signed []byte) (applied bool, err error) { return false, ErrGap }
-
-// WantsSnapshot says that there are so many deltas that a snapshot is better.
-func (c *Cache) WantsSnapshot() bool { return false }
-
-// PutKey stores the site key of a new epoch. It is switched to as soon as its
-// snapshot is complete: switched says that it was now.
-func (c *Cache) PutKey(epoch uint64, key *[32]byte) (switched bool, err error) { return false, nil }
-
-// Begin checks a signed manifest and prepares to receive its chunks beside
-// what is held; chunks that were received before a restart are kept. ErrOlder:
-// it is not newer than what is held, and that is whole.
-func (c *Cache) Begin(signedManifest []byte) (switched bool, err error) { return false, nil }
-
-// Missing returns up to limit numbers of chunks that are wanted, and of which
-// snapshot: those of the one being received, or the damaged ones of that held.
-func (c *Cache) Missing(limit int) (of Place, chunks []int) { return Place{}, nil }
-
-// PutChunk stores a chunk of the snapshot being received, or puts one right of
-// the snapshot held. switched says that it was the last, and what is held has
-// changed.
-func (c *Cache) PutChunk(epoch, revision uint64, i int, chunk []byte) (switched bool, err error) {
-	return false, nil
+func Open(o Options) *Cache {
+	c := &Cache{o: o, fault: ErrEmpty, bad: map[int]*Damage{}}
+	epoch, err := newestEpoch(o.Dir)
+	if err == nil && epoch != 0 {
+		c.held, err = openView(&c.o, epoch)
+	}
+	switch {
+	case err != nil:
+		c.fault = &Damage{-1, err}
+	case c.held != nil && c.held.spoilt != nil:
+		c.fault = &Damage{-1, c.held.spoilt}
+	case c.held != nil:
+		c.fault = nil
+		c.settle()
+	}
+	return c
 }
 
-// Scrub reads everything held, one chunk every so often, and calls damaged for
-// each that is. It returns nil at the end, or the context's error.
-func (c *Cache) Scrub(ctx context.Context, every time.Duration, damaged func(*Damage)) error {
+// Close lets go of the files; look-ups under way end first. Afterwards nothing
+// is held.
+func (c *Cache) Close() error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	c.abandon()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.held != nil {
+		c.held.release()
+	}
+	c.held, c.fault = nil, ErrEmpty
 	return nil
 }
 
-// Install makes the epoch of an adoption bundle what the data directory holds,
-// and removes every other epoch. Of the same site it keeps what is there if
-// that is whole, and newer or equal. It can be done twice. No Cache may be open
-// there.
-func Install(o Options, bundle *wire.Bundle) error { return nil }
+// Held returns the place in the log that look-ups answer for; the zero Place
+// if there is none.
+func (c *Cache) Held() Place {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if c.held == nil {
+		return Place{}
+	}
+	return c.held.place()
+}
 
-// LoadPolicy reads the policy of a reader. The error wraps fs.ErrNotExist when
-// there is none.
-func LoadPolicy(o Options, reader string) (*wire.Policy, error) { return nil, nil }
+// Behind says whether less is held than that.
+func (c *Cache) Behind(epoch, revision uint64) bool {
+	return Place{Epoch: epoch, Revision: revision}.Above(c.Held())
+}
 
-// StorePolicy checks a signed policy and stores it durably. ErrOlder: one of a
-// higher revision, or of the same and another content, is held.
-func StorePolicy(o Options, reader string, signed []byte) (*wire.Policy, error) { return nil, nil }
+// Fault returns what is known to be wrong with what is held: ErrEmpty, a
+// *Damage, or nil.
+func (c *Cache) Fault() error {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if c.fault != nil {
+		return c.fault
+	}
+	for _, d := range c.bad {
+		return d
+	}
+	return nil
+}
+
+// Epoch returns what tags are made with. The error wraps ErrEmpty if nothing
+// can be looked up.
+func (c *Cache) Epoch() (Epoch, error) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if c.held == nil {
+		return Epoch{}, c.empty()
+	}
+	m := c.held.manifest
+	return Epoch{m.Epoch, m.KDF, filepath.Join(c.held.dir, keyFile)}, nil
+}
+
+// WantsSnapshot says that a snapshot is better than what is held: there are
+// 4,096 deltas or 1 MiB of them, or something other than a chunk is damaged.
+func (c *Cache) WantsSnapshot() bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.fault != nil || len(c.held.deltas) >= wantDeltas || c.held.end >= wantBytes
+}
+
+// Above these a snapshot is wanted; above those no delta is taken any more.
+const (
+	wantDeltas, wantBytes = 4096, 1 << 20
+	mostDeltas, mostBytes = 4 * wantDeltas, 4 * wantBytes
+)
+
+func (c *Cache) empty() error {
+	if c.fault == ErrEmpty {
+		return ErrEmpty
+	}
+	return fmt.Errorf("%w: %w", ErrEmpty, c.fault)
+}
+
+// damaged remembers that a chunk of a view is.
+func (c *Cache) damaged(v *view, d *Damage) *Damage {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.held == v {
+		if d.Chunk >= 0 {
+			c.bad[d.Chunk] = d
+		} else {
+			c.fault = d
+		}
+	}
+	return d
+}
+
+// Missing returns up to limit numbers of chunks that are wanted, ascending, and
+// of which snapshot: those of the one being received or, if none is, the
+// damaged ones of the one held.
+func (c *Cache) Missing(limit int) (of Place, chunks []int) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if in := c.incoming; in != nil {
+		return placeOf(in.manifest), in.missing(limit)
+	}
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if c.held == nil {
+		return Place{}, nil
+	}
+	for i := range c.bad {
+		chunks = append(chunks, i)
+	}
+	slices.Sort(chunks)
+	return placeOf(c.held.manifest), chunks[:min(limit, len(chunks))]
+}
+
+func placeOf(m *wire.Manifest) Place {
+	return Place{Epoch: m.Epoch, Revision: m.Revision, Hash: m.Hash}
+}

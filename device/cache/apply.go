@@ -1,0 +1,161 @@
+package cache
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"latchkey/sync/wire"
+)
+
+// Errors of Apply. Whoever has fetched what follows what is held, and gets
+// ErrGap again, needs a snapshot.
+var (
+	ErrGap    = errors.New("does not follow what is held: fetch")
+	ErrForked = errors.New("another history than what is held: a snapshot is needed")
+)
+
+// Apply checks a signed delta and applies it durably: one write and one
+// fdatasync. It says false, without error, of one that brings nothing new.
+// Errors: ErrGap; ErrForked, if it has another h at a revision that is held;
+// wire.ErrSignature; wire.ErrEncoding; or the disk's, after which it may be
+// applied again.
+func (c *Cache) Apply(signed []byte) (applied bool, err error) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	payload, err := wire.Open(wire.KindDelta, c.o.Site, signed, wire.MaxDelta, c.o.Controller)
+	if err != nil {
+		return false, err
+	}
+	d, err := wire.ParseDelta(payload)
+	if err != nil {
+		return false, err
+	}
+	v := c.held
+	if v == nil {
+		return false, ErrGap
+	}
+	if fits, err := v.fits(d); !fits || err != nil {
+		return false, err
+	}
+	if v.end+int64(len(signed)) > mostBytes || len(v.deltas) >= mostDeltas {
+		return false, fmt.Errorf("a snapshot is needed first: %w", ErrGap)
+	}
+	log, stale := v.log, v.stale
+	if log == nil || stale {
+		log, err = v.copyLog(0, v.end, signed)
+	} else {
+		err = v.append(signed)
+	}
+	if err != nil {
+		v.stale = true
+		return false, fmt.Errorf("apply delta %d to %d: %w", d.From, d.To, err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if log != v.log {
+		if v.log != nil {
+			v.log.release()
+		}
+		v.log, v.stale = log, false
+	}
+	if err := v.fold(d, signed, wire.Sum(payload)); err != nil {
+		return false, err // nothing of it is held, and the next write covers it
+	}
+	c.settle()
+	return true, nil
+}
+
+// settle takes note that more is held. The fault of a log that was short of
+// what was once held ends where that is reached.
+func (c *Cache) settle() {
+	held := c.held.place()
+	if held.Above(c.o.Highest) {
+		c.o.Highest = held
+	}
+	if c.held.spoilt != nil && !c.o.Highest.Above(held) {
+		c.held.spoilt, c.fault = nil, nil
+	}
+}
+
+// fits says whether a delta is the next one. It is not if it brings nothing
+// new, or with ErrGap or ErrForked.
+func (v *view) fits(d *wire.Delta) (bool, error) {
+	held := v.place()
+	switch {
+	case d.Epoch < held.Epoch:
+		return false, nil
+	case d.Epoch > held.Epoch, d.From > held.Revision:
+		return false, ErrGap
+	case v.contradicts(d):
+		return false, ErrForked
+	case d.To <= held.Revision:
+		return false, nil
+	case d.From < held.Revision:
+		return false, ErrGap
+	}
+	if d.From == 0 && d.Before != (wire.Hash{}) || v.before != (wire.Hash{}) && d.Before != v.before {
+		return false, ErrGap
+	}
+	return true, nil
+}
+
+// contradicts says whether a delta has another h than v at a revision at which
+// v knows it.
+func (v *view) contradicts(d *wire.Delta) bool {
+	known := map[uint64]wire.Hash{v.manifest.Revision: v.manifest.Hash}
+	for _, delta := range v.deltas {
+		if delta.to >= d.From && delta.to <= d.To {
+			known[delta.to] = delta.hash
+		}
+	}
+	held := v.place().Revision
+	h := d.FromHash
+	for revision := d.From; revision <= min(held, d.To); revision++ {
+		if revision > d.From {
+			h = h.Extend(d.Changes[revision-d.From-1])
+		}
+		if hash, ok := known[revision]; ok && hash != h {
+			return true
+		}
+	}
+	return false
+}
+
+// append adds a delta to the log. Bytes behind its end are cut first.
+func (v *view) append(signed []byte) error {
+	info, err := v.log.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() > v.end {
+		if err := v.log.Truncate(v.end); err != nil {
+			return err
+		}
+	}
+	if _, err := v.log.WriteAt(signed, v.end); err != nil {
+		return err
+	}
+	return datasync(v.log.File)
+}
+
+// copyLog replaces the log by what lies in it from one offset to another, and
+// what is to follow.
+func (v *view) copyLog(from, to int64, signed []byte) (*shared, error) {
+	b := make([]byte, to-from, to-from+int64(len(signed)))
+	if len(b) > 0 {
+		if _, err := v.log.ReadAt(b, from); err != nil {
+			return nil, err
+		}
+	}
+	name := filepath.Join(v.dir, deltasFile)
+	if err := writeFile(name, append(b, signed...)); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	return share(f), nil
+}

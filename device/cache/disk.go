@@ -1,0 +1,131 @@
+package cache
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	epochPrefix = "epoch-"
+	newSuffix   = ".new" // on its way in
+	oldSuffix   = ".old" // on its way out
+)
+
+func epochName(epoch uint64) string { return epochPrefix + strconv.FormatUint(epoch, 10) }
+
+// eachEpoch calls f for each entry of the data directory that is of an epoch:
+// with its name, the epoch and what follows in the name: nothing, newSuffix or
+// oldSuffix.
+func eachEpoch(dir string, f func(name string, epoch uint64, suffix string) error) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		digits, found := strings.CutPrefix(entry.Name(), epochPrefix)
+		digits, suffix, _ := strings.Cut(digits, ".")
+		epoch, err := strconv.ParseUint(digits, 10, 64)
+		if suffix != "" {
+			suffix = "." + suffix
+		}
+		if !found || err != nil || epoch == 0 || epochName(epoch)+suffix != entry.Name() {
+			continue
+		}
+		if suffix != "" && suffix != newSuffix && suffix != oldSuffix {
+			continue
+		}
+		if err := f(entry.Name(), epoch, suffix); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// newestEpoch returns the highest epoch that has a directory, 0 if none has.
+func newestEpoch(dir string) (newest uint64, err error) {
+	err = eachEpoch(dir, func(_ string, epoch uint64, suffix string) error {
+		if suffix == "" {
+			newest = max(newest, epoch)
+		}
+		return nil
+	})
+	return newest, err
+}
+
+// removeEpochs removes the epochs, arriving ones too, that are to go, and all
+// that are on their way out.
+func removeEpochs(dir string, goes func(epoch uint64, arriving bool) bool) error {
+	err := eachEpoch(dir, func(name string, epoch uint64, suffix string) error {
+		if suffix == oldSuffix || goes(epoch, suffix == newSuffix) {
+			return os.RemoveAll(filepath.Join(dir, name))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
+
+// openFile opens a file for reading and writing, on a read-only disk for
+// reading.
+func openFile(name string) (*os.File, error) {
+	f, err := os.OpenFile(name, os.O_RDWR, 0)
+	if errors.Is(err, unix.EROFS) || errors.Is(err, fs.ErrPermission) {
+		return os.Open(name)
+	}
+	return f, err
+}
+
+// writeFile replaces a file that only its owner can read, by one rename, and
+// brings it to the disk.
+func writeFile(name string, b []byte) error {
+	f, err := os.OpenFile(name+newSuffix, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	err = f.Chmod(0o600)
+	if err == nil {
+		_, err = f.Write(b)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if closing := f.Close(); err == nil {
+		err = closing
+	}
+	if err == nil {
+		err = os.Rename(name+newSuffix, name)
+	}
+	if err != nil {
+		os.Remove(name + newSuffix)
+		return err
+	}
+	return syncDir(filepath.Dir(name))
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+func datasync(f *os.File) error {
+	for {
+		if err := unix.Fdatasync(int(f.Fd())); err != unix.EINTR {
+			return os.NewSyscallError("fdatasync", err)
+		}
+	}
+}

@@ -1,0 +1,238 @@
+package cache
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"latchkey/sync/wire"
+)
+
+// ErrOlder says that what came is older than what is held, or no better.
+var ErrOlder = errors.New("older than what is held")
+
+// ErrUnasked says that a chunk is of no snapshot that is held or received, or
+// is not that chunk.
+var ErrUnasked = errors.New("not a chunk that is wanted")
+
+// incoming is a snapshot on its way in.
+type incoming struct {
+	dir      string // where its file and, in the end, its epoch's files are
+	file     *os.File
+	sum      wire.Hash // SHA-256 of the signed manifest
+	manifest *wire.Manifest
+	offsets  []int64
+	have     []bool
+	left     int // chunks that are missing
+}
+
+const incomingFile = "credentials" + newSuffix
+
+func (in *incoming) missing(limit int) (chunks []int) {
+	for i, have := range in.have {
+		if !have && len(chunks) < limit {
+			chunks = append(chunks, i)
+		}
+	}
+	return chunks
+}
+
+func (c *Cache) dir(epoch uint64) string { return filepath.Join(c.o.Dir, epochName(epoch)) }
+
+// epochDir returns where files of an epoch are put: its directory if it has one
+// (it is held, or damaged), else the one that becomes it.
+func (c *Cache) epochDir(epoch uint64) string {
+	dir := c.dir(epoch)
+	if _, err := os.Stat(dir); err == nil {
+		return dir
+	}
+	return dir + newSuffix
+}
+
+// Begin checks a signed manifest and prepares to receive its chunks beside what
+// is held; those that were received before, even before a restart, are kept.
+// switched says that none was missing, and what is held has changed. ErrOlder:
+// it would not take what is held further, nor put right what is damaged other
+// than a chunk.
+func (c *Cache) Begin(signed []byte) (switched bool, err error) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	m, err := checkManifest(&c.o, signed)
+	if err != nil {
+		return false, err
+	}
+	if err := c.welcome(m); err != nil {
+		return false, err
+	}
+	sum := wire.Sum(signed)
+	if c.incoming != nil && c.incoming.sum == sum {
+		return false, nil
+	}
+	dir := c.epochDir(m.Epoch)
+	if err := makeDir(dir); err != nil {
+		return false, fmt.Errorf("receive a snapshot: %w", err)
+	}
+	in, err := openIncoming(dir, signed, m)
+	if err != nil {
+		return false, fmt.Errorf("receive a snapshot: %w", err)
+	}
+	c.abandon()
+	c.incoming = in
+	return c.finish()
+}
+
+// Resume takes up a snapshot that was being received when the reader stopped,
+// and says which; the zero Place if there was none. switched is as in Begin.
+func (c *Cache) Resume() (of Place, switched bool, err error) {
+	next, err := c.nextEpoch()
+	if err != nil {
+		return Place{}, false, err
+	}
+	held, err := newestEpoch(c.o.Dir)
+	if err != nil {
+		return Place{}, false, err
+	}
+	f, err := os.Open(filepath.Join(c.epochDir(max(next, held)), incomingFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return Place{}, false, nil
+	}
+	if err != nil {
+		return Place{}, false, err
+	}
+	defer f.Close()
+	signed, m, err := readManifest(&c.o, f)
+	if err != nil {
+		return Place{}, false, nil // it was not begun to its end
+	}
+	switched, err = c.Begin(signed)
+	if errors.Is(err, ErrOlder) {
+		return Place{}, false, nil
+	}
+	return placeOf(m), switched, err
+}
+
+// welcome says whether a snapshot is worth receiving.
+func (c *Cache) welcome(m *wire.Manifest) error {
+	v := c.held
+	if v == nil {
+		if m.Epoch < c.o.Highest.Epoch {
+			return ErrOlder
+		}
+		return nil
+	}
+	held := v.place()
+	c.mu.RLock()
+	damaged := c.fault != nil
+	c.mu.RUnlock()
+	switch {
+	case m.Epoch != held.Epoch:
+		if m.Epoch < held.Epoch {
+			return ErrOlder
+		}
+		return nil
+	case m.Revision > held.Revision:
+		return nil
+	case m.Revision == held.Revision:
+		// The same place: a fork, or fewer deltas, or none that is damaged.
+		if m.Hash != held.Hash || len(v.deltas) > 0 || damaged {
+			return nil
+		}
+	case m.Revision > v.manifest.Revision || damaged:
+		// Deltas that are held take it to the place held.
+		if h, ok := v.hashAt(m.Revision); ok && h == m.Hash {
+			return nil
+		}
+	}
+	return ErrOlder
+}
+
+// openIncoming opens the file in which a snapshot arrives. If it is the one
+// that was arriving before, the chunks in it are looked through.
+func openIncoming(dir string, signed []byte, m *wire.Manifest) (*incoming, error) {
+	f, err := os.OpenFile(filepath.Join(dir, incomingFile), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	in := &incoming{
+		dir: dir, file: f, sum: wire.Sum(signed), manifest: m,
+		offsets: offsets(m, len(signed)), have: make([]bool, m.Chunks()), left: m.Chunks(),
+	}
+	head := make([]byte, len(signed))
+	if n, _ := f.ReadAt(head, 0); n == len(head) && bytes.Equal(head, signed) {
+		in.recover()
+		return in, nil
+	}
+	err = f.Truncate(0)
+	if err == nil {
+		_, err = f.WriteAt(signed, 0)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return in, nil
+}
+
+// recover finds out which chunks are there.
+func (in *incoming) recover() {
+	b := make([]byte, wire.MaxChunk)
+	for i := range in.have {
+		b = b[:in.manifest.ChunkLength(i)]
+		if _, err := in.file.ReadAt(b, in.offsets[i]); err == nil && checkChunk(in.manifest, i, b) == nil {
+			in.have[i] = true
+			in.left--
+		}
+	}
+}
+
+// PutChunk stores a chunk of the snapshot being received, or puts one right of
+// the snapshot held. switched says that it was the last, and what is held has
+// changed. Errors: ErrUnasked, or the disk's.
+func (c *Cache) PutChunk(epoch, revision uint64, i int, chunk []byte) (switched bool, err error) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	of := func(m *wire.Manifest) bool {
+		return m.Epoch == epoch && m.Revision == revision && i >= 0 && i < m.Chunks() && checkChunk(m, i, chunk) == nil
+	}
+	if in := c.incoming; in != nil && of(in.manifest) {
+		if in.have[i] {
+			return false, nil
+		}
+		if _, err := in.file.WriteAt(chunk, in.offsets[i]); err != nil {
+			return false, fmt.Errorf("receive chunk %d: %w", i, err)
+		}
+		in.have[i] = true
+		in.left--
+		return c.finish()
+	}
+	if c.held == nil || !of(c.held.manifest) {
+		return false, ErrUnasked
+	}
+	if err := c.held.repair(i, chunk); err != nil {
+		return false, fmt.Errorf("put chunk %d right: %w", i, err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.bad, i)
+	return false, nil
+}
+
+// repair writes a chunk over what is in its place. A look-up meanwhile may find
+// it damaged still.
+func (v *view) repair(i int, chunk []byte) error {
+	if _, err := v.snapshot.WriteAt(chunk, v.offsets[i]); err != nil {
+		return err
+	}
+	return datasync(v.snapshot.File)
+}
+
+// abandon gives up the snapshot being received; its file stays.
+func (c *Cache) abandon() {
+	if c.incoming != nil {
+		c.incoming.file.Close()
+		c.incoming = nil
+	}
+}

@@ -1,0 +1,190 @@
+package cache
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+
+	"latchkey/sync/wire"
+)
+
+// The files of an epoch.
+const (
+	keyFile         = "key"
+	credentialsFile = "credentials.cbor"
+	deltasFile      = "deltas.cbor"
+)
+
+// view is an epoch's files as they are open: what is in memory is the
+// manifest's tables and where the changes since lie. What is written by Apply
+// changes under Cache.mu.
+type view struct {
+	dir string // of the epoch
+
+	manifest *wire.Manifest
+	snapshot *shared
+	sum      wire.Hash // SHA-256 of the signed manifest
+	offsets  []int64   // of the chunks in the file, and of its end
+
+	log     *shared             // deltas.cbor; nil: there is none
+	end     int64               // what follows in it is torn or damaged
+	deltas  []delta             // in it
+	overlay map[wire.Tag]change // what the deltas change
+	before  wire.Hash           // SHA-256 of the payload of the delta that ends at the place held, if known
+	spoilt  error               // what is damaged behind end
+	stale   bool                // a write failed: the log is not written any more
+}
+
+// delta is where a delta in the log ends.
+type delta struct {
+	to   uint64
+	hash wire.Hash
+	end  int64
+}
+
+// shared is a file that is closed when its last user is done with it.
+type shared struct {
+	*os.File
+	users atomic.Int64
+}
+
+func share(f *os.File) *shared {
+	s := &shared{File: f}
+	s.users.Store(1)
+	return s
+}
+
+func (s *shared) acquire() *shared {
+	s.users.Add(1)
+	return s
+}
+
+func (s *shared) release() {
+	if s.users.Add(-1) == 0 {
+		s.File.Close()
+	}
+}
+
+func (v *view) release() {
+	v.snapshot.release()
+	if v.log != nil {
+		v.log.release()
+	}
+}
+
+// place returns the place in the log that the view answers for.
+func (v *view) place() Place {
+	if n := len(v.deltas); n > 0 && v.deltas[n-1].to > v.manifest.Revision {
+		return Place{Epoch: v.manifest.Epoch, Revision: v.deltas[n-1].to, Hash: v.deltas[n-1].hash}
+	}
+	return placeOf(v.manifest)
+}
+
+// openView opens an epoch's snapshot and deltas.
+func openView(o *Options, epoch uint64) (*view, error) {
+	v := &view{dir: filepath.Join(o.Dir, epochName(epoch))}
+	f, err := openFile(filepath.Join(v.dir, credentialsFile))
+	if err != nil {
+		return nil, err
+	}
+	signed, manifest, err := readManifest(o, f)
+	if err == nil && manifest.Epoch != epoch {
+		err = fmt.Errorf("manifest of epoch %d", manifest.Epoch)
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("%s: %w", credentialsFile, err)
+	}
+	v.manifest, v.snapshot, v.sum = manifest, share(f), wire.Sum(signed)
+	v.offsets = offsets(manifest, len(signed))
+	if err := v.openLog(o); err != nil {
+		v.release()
+		return nil, fmt.Errorf("%s: %w", deltasFile, err)
+	}
+	return v, nil
+}
+
+// readManifest reads and checks the signed manifest that a snapshot begins
+// with.
+func readManifest(o *Options, f *os.File) (signed []byte, m *wire.Manifest, err error) {
+	head := make([]byte, envelopeHead)
+	if _, err := io.ReadFull(io.NewSectionReader(f, 0, math.MaxInt64), head); err != nil {
+		return nil, nil, err
+	}
+	length, err := signedLength(head)
+	if err != nil {
+		return nil, nil, err
+	}
+	if length > wire.MaxManifest+envelopeHead+signatureTail {
+		return nil, nil, fmt.Errorf("manifest of %d bytes", length)
+	}
+	signed = make([]byte, length)
+	if _, err := io.ReadFull(io.NewSectionReader(f, 0, math.MaxInt64), signed); err != nil {
+		return nil, nil, err
+	}
+	m, err = checkManifest(o, signed)
+	return signed, m, err
+}
+
+func checkManifest(o *Options, signed []byte) (*wire.Manifest, error) {
+	payload, err := wire.Open(wire.KindManifest, o.Site, signed, wire.MaxManifest, o.Controller)
+	if err != nil {
+		return nil, err
+	}
+	m, err := wire.ParseManifest(payload)
+	if err != nil {
+		return nil, err
+	}
+	if m.Site != o.Site || m.Epoch == 0 {
+		return nil, errors.New("manifest of another site, or without an epoch")
+	}
+	return m, nil
+}
+
+// A signed message begins with seven bytes that are always the same and the
+// head of its payload, a byte string; it ends with the head of the signature
+// and its 64 bytes (wire.Open checks them).
+const (
+	envelopeStart = 7
+	envelopeHead  = envelopeStart + 5
+	signatureTail = 2 + 64
+)
+
+// signedLength returns the length of a signed message from its first bytes, at
+// least envelopeHead of them.
+func signedLength(head []byte) (int, error) {
+	size := head[envelopeStart:]
+	switch size[0] {
+	case 0x58:
+		return envelopeStart + 2 + int(size[1]) + signatureTail, nil
+	case 0x59:
+		return envelopeStart + 3 + int(size[1])<<8 + int(size[2]) + signatureTail, nil
+	case 0x5a:
+		return envelopeStart + 5 + int(size[1])<<24 + int(size[2])<<16 + int(size[3])<<8 + int(size[4]) + signatureTail, nil
+	}
+	return 0, errors.New("not a signed message")
+}
+
+// offsets returns where the chunks lie behind a manifest of that many bytes,
+// and where the last one ends.
+func offsets(m *wire.Manifest, signed int) []int64 {
+	offsets := make([]int64, m.Chunks()+1)
+	offsets[0] = int64(signed)
+	for i := range m.Chunks() {
+		offsets[i+1] = offsets[i] + int64(m.ChunkLength(i))
+	}
+	return offsets
+}
+
+// checkChunk says whether b is chunk i.
+func checkChunk(m *wire.Manifest, i int, b []byte) error {
+	if len(b) != m.ChunkLength(i) || sha256.Sum256(b) != m.ChunkHash(i) {
+		return errors.New("its hash does not match")
+	}
+	return nil
+}
