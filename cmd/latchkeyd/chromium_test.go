@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"os/exec"
 	"testing"
@@ -38,15 +39,30 @@ func TestInTheBrowserAPersonTapsAPINAndTheDoorOpens(t *testing.T) {
 	reader := adaAndBob(t).adopt(t, "front-door")
 	reader.start()
 	ctx := browser(t)
-	tap := func(label string) chromedp.Action[chromedp.Void] {
-		return chromedp.Click(chromedp.CSS(`button[aria-label="`+label+`"]`), chromedp.NodeVisible)
+	tap := func(name string) {
+		t.Helper()
+		before := reader.pixels()
+		if err := chromedp.Do(ctx, chromedp.Click(chromedp.CSS(`button[data-name="`+name+`"]`), chromedp.NodeVisible)); err != nil {
+			t.Fatalf("tap %s: %v\n%s", name, err, reader.log.String())
+		}
+		reader.eventually("the screen follows the tap", func() bool { return !bytes.Equal(before, reader.pixels()) })
 	}
-	steps := []chromedp.Action[chromedp.Void]{chromedp.Navigate(reader.url), tap("PIN")}
+	if err := chromedp.Do(ctx, chromedp.Navigate(reader.url)); err != nil {
+		t.Fatal(err)
+	}
+	tap("pin")
 	for _, digit := range adaPIN {
-		steps = append(steps, tap(string(digit)))
-	}
-	if err := chromedp.Do(ctx, steps...); err != nil {
-		t.Fatalf("%v\n%s", err, reader.log.String())
+		tap("digit-" + string(digit))
 	}
 	reader.opens("the PIN that was tapped")
+	open := `document.querySelector("#strike").textContent.startsWith("energised")`
+	reader.eventually("the page says so", func() bool {
+		says, err := chromedp.Run(ctx, chromedp.Evaluate[bool](open))
+		return err == nil && says
+	})
+	before := reader.line("door-open")
+	if err := chromedp.Do(ctx, chromedp.Click(chromedp.CSS("#leaf"), chromedp.NodeVisible)); err != nil {
+		t.Fatal(err)
+	}
+	reader.eventually("the door that is pushed swings open", func() bool { return !before && reader.line("door-open") })
 }

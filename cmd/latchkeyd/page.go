@@ -30,7 +30,7 @@ type recent struct {
 	texts []string
 }
 
-const recentRecords = 12
+const recentRecords = 6
 
 func (r *recent) add(action device.Append) {
 	r.mu.Lock()
