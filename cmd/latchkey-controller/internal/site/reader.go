@@ -124,6 +124,10 @@ func policy(tx *store.Tx, now time.Time, reader string, edit func(*wire.Policy))
 
 // snapshot writes a snapshot of the credentials at the log's head.
 func (s *Site) snapshot(tx *store.Tx, epoch *store.Epoch) (*wire.Manifest, []byte, error) {
+	// Deltas go on from a snapshot's revision: none leads across it.
+	if err := s.cut(tx); err != nil {
+		return nil, nil, err
+	}
 	head, err := tx.Head()
 	if err != nil {
 		return nil, nil, err

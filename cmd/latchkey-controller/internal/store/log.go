@@ -39,9 +39,51 @@ func (t *Tx) appendChange(now int64, change wire.Change) error {
 	if err != nil {
 		return err
 	}
-	hash := head.Hash.Extend(change)
+	return t.appendAt(&head, now, change)
+}
+
+// appendAt adds a change at the log's head, and moves that.
+func (t *Tx) appendAt(head *Head, now int64, change wire.Change) error {
+	head.Revision, head.Hash = head.Revision+1, head.Hash.Extend(change)
 	return t.exec(`INSERT INTO changes (epoch, revision, change, hash, at) VALUES (?, ?, ?, ?, ?)`,
-		head.Epoch, head.Revision+1, wire.Marshal(change), hash[:], now)
+		head.Epoch, head.Revision, wire.Marshal(change), head.Hash[:], now)
+}
+
+// Retag gives all credentials, in the order of their ids, their tags of a new
+// epoch, whose log is still empty, and writes that log.
+func (t *Tx) Retag(now int64, credentials []*Credential, told func(*Credential) wire.Credential) error {
+	head, err := t.Head()
+	if err != nil {
+		return err
+	}
+	for _, c := range credentials {
+		if err := t.exec(`UPDATE credentials SET tag = ? WHERE id = ?`, c.Tag[:], c.ID); err != nil {
+			return err
+		}
+		credential := told(c)
+		if err := t.appendAt(&head, now, wire.Change{Tag: c.Tag, Credential: &credential}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// skipped is how many numbers of users and credentials are left out after the
+// state of a database was put back: more than were given since.
+const skipped = 10_000
+
+// SkipNumbers leaves out numbers of users and credentials that may have been
+// given in a state of the database that is lost.
+func (t *Tx) SkipNumbers() error {
+	for _, table := range []string{"users", "credentials"} {
+		if err := t.exec(`INSERT INTO sqlite_sequence (name, seq) SELECT ?, 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = ?)`, table, table); err != nil {
+			return err
+		}
+		if err := t.exec(`UPDATE sqlite_sequence SET seq = seq + ? WHERE name = ?`, skipped, table); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Changes calls each with the changes of revisions (from, to] of an epoch, as

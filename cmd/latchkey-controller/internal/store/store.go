@@ -114,10 +114,15 @@ type Tx struct {
 }
 
 func (t *Tx) exec(statement string, args ...any) error {
-	if _, err := t.tx.ExecContext(t.ctx, statement, args...); err != nil {
-		return fmt.Errorf("database: %w", err)
+	_, err := t.tx.ExecContext(t.ctx, statement, args...)
+	return dbError(err)
+}
+
+func dbError(err error) error {
+	if err == nil {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("database: %w", err)
 }
 
 // row reads the one row of a query. The error is ErrNotFound if there is none.

@@ -1,0 +1,190 @@
+package site
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// What readers keep and are sent as deltas at most; what is more than that is
+// a snapshot.
+const (
+	maxDeltas     = 4096
+	maxDeltaBytes = 1 << 20
+)
+
+// A Log is the credential log as readers are told of it.
+type Log struct {
+	Place  wire.Place
+	Head   []byte   // signed
+	Deltas [][]byte // signed: those that lead on from where the caller was
+}
+
+// Log returns the newest place of the log, and the deltas that lead there from
+// a place, if they are not more than readers keep. Changes that are in no delta
+// yet become one.
+func (s *Site) Log(ctx context.Context, from wire.Place) (*Log, error) {
+	log, err := s.log(ctx, from, s.store.View, false)
+	if err == nil && log == nil {
+		log, err = s.log(ctx, from, s.store.Update, true)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("log: %w", err)
+	}
+	return log, nil
+}
+
+// log does what Log does; it returns nil if it would have to cut deltas and may
+// not.
+func (s *Site) log(ctx context.Context, from wire.Place, transact func(context.Context, func(*store.Tx) error) error, cut bool) (log *Log, err error) {
+	err = transact(ctx, func(tx *store.Tx) error {
+		if cut {
+			if err := s.cut(tx); err != nil {
+				return err
+			}
+		}
+		head, err := tx.Head()
+		if err != nil {
+			return err
+		}
+		last, err := tx.LastDelta(head.Epoch)
+		if errors.Is(err, store.ErrNotFound) {
+			last, err = &store.Delta{}, nil
+		}
+		if err != nil || last.To != head.Revision {
+			return err
+		}
+		log = &Log{Place: wire.Place(head)}
+		if log.Head, err = s.sign(wire.KindHead, &log.Place); err != nil {
+			return err
+		}
+		if from.Epoch != head.Epoch || from.Revision >= head.Revision {
+			return nil
+		}
+		log.Deltas, err = deltas(tx, head, from.Revision, maxDeltaBytes)
+		return err
+	})
+	return log, err
+}
+
+// deltas returns the deltas that lead on from a revision, as many as limit
+// bytes hold; none if all of them are more than readers keep.
+func deltas(tx *store.Tx, head store.Head, from uint64, limit int) ([][]byte, error) {
+	n, bytes, err := tx.DeltaSize(head.Epoch, from)
+	if err != nil || n > maxDeltas || bytes > maxDeltaBytes {
+		return nil, err
+	}
+	rows, err := tx.Deltas(head.Epoch, from, limit)
+	var signed [][]byte
+	for _, d := range rows {
+		signed = append(signed, d.Signed)
+	}
+	return signed, err
+}
+
+// sign signs a message of the controller.
+func (s *Site) sign(kind wire.Kind, message any) ([]byte, error) {
+	return wire.Sign(kind, s.ID, wire.Marshal(message), s.signing)
+}
+
+// Sign signs a message of the controller: a now, an acknowledgement, a command.
+func (s *Site) Sign(kind wire.Kind, message any) ([]byte, error) { return s.sign(kind, message) }
+
+// Key returns the key that the controller's signatures are checked with.
+func (s *Site) Key() ed25519.PublicKey { return s.signing.Public().(ed25519.PublicKey) }
+
+// deltaRoom is what a delta needs besides its changes, signature included.
+const deltaRoom = 256
+
+// cut makes deltas of the changes that are in none yet. More than readers keep
+// are passed over: they will be told a snapshot.
+func (s *Site) cut(tx *store.Tx) error {
+	head, err := tx.Head()
+	if err != nil {
+		return err
+	}
+	at := wire.Place{Epoch: head.Epoch, Hash: wire.Start(head.Epoch)}
+	var before wire.Hash
+	last, err := tx.LastDelta(head.Epoch)
+	switch {
+	case err == nil:
+		at.Revision, before = last.To, last.Hash
+		if at.Hash, err = tx.HashAt(at.Epoch, at.Revision); err != nil {
+			return err
+		}
+	case !errors.Is(err, store.ErrNotFound):
+		return err
+	}
+	if at.Revision == head.Revision {
+		return nil
+	}
+	if bytes, err := tx.ChangeBytes(head.Epoch, at.Revision); err != nil {
+		return err
+	} else if bytes > maxDeltaBytes {
+		return tx.AddDelta(&store.Delta{Epoch: head.Epoch, From: head.Revision, To: head.Revision, Signed: []byte{}})
+	}
+	for at.Revision < head.Revision {
+		delta := &wire.Delta{Epoch: at.Epoch, From: at.Revision, To: at.Revision, FromHash: at.Hash, ToHash: at.Hash, Before: before}
+		room := wire.MaxDelta - deltaRoom
+		full := errors.New("full")
+		err := tx.Changes(at.Epoch, at.Revision, head.Revision, func(revision uint64, encoded []byte, hash wire.Hash) error {
+			if room -= len(encoded); room < 0 {
+				return full
+			}
+			var change wire.Change
+			if err := wire.Unmarshal(encoded, wire.MaxDelta, &change); err != nil {
+				return fmt.Errorf("change %d: %w", revision, err)
+			}
+			delta.Changes = append(delta.Changes, change)
+			delta.To, delta.ToHash = revision, hash
+			return nil
+		})
+		if err != nil && !errors.Is(err, full) {
+			return err
+		}
+		signed, err := delta.Sign(s.ID, s.signing)
+		if err != nil {
+			return err
+		}
+		at.Revision, at.Hash, before = delta.To, delta.ToHash, wire.Sum(wire.Marshal(delta))
+		if err := tx.AddDelta(&store.Delta{Epoch: at.Epoch, From: delta.From, To: delta.To, Hash: before, Signed: signed}); err != nil {
+			return err
+		}
+	}
+	return tx.TrimDeltas(head.Epoch, 2*maxDeltas, 2*maxDeltaBytes)
+}
+
+// Lacks says whether the log never was at a place that bears the site's
+// signature, and should have been: it was restored from an older state.
+func (s *Site) Lacks(ctx context.Context, place wire.Place) (lacks bool, err error) {
+	err = s.store.View(ctx, func(tx *store.Tx) error {
+		head, err := tx.Head()
+		if err != nil || place.Epoch < head.Epoch {
+			return err
+		}
+		if place.Above(wire.Place(head)) {
+			lacks = true
+			return nil
+		}
+		h, err := tx.HashAt(place.Epoch, place.Revision)
+		lacks = err == nil && h != place.Hash
+		return err
+	})
+	return lacks, err
+}
+
+// NewEpoch begins an epoch with a new site key and the same salt, above a
+// number. Whoever has seen the tags and the site key of the last one has
+// nothing of it; nobody's PIN is needed.
+func (s *Site) NewEpoch(ctx context.Context, now time.Time, above uint64) (number uint64, err error) {
+	err = s.store.Update(ctx, func(tx *store.Tx) error {
+		number, err = s.newEpoch(tx, now, above)
+		return err
+	})
+	return number, err
+}

@@ -1,0 +1,164 @@
+package site
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// A Stored says what became of a message of records.
+type Stored struct {
+	Ack wire.Ack       // Number 0: none
+	New []*wire.Record // those that were not here before, in order
+}
+
+// StoreRecords stores messages of records in one transaction, each record
+// once, and says how each is acknowledged: with the highest number up to which
+// the journal is here; after a fork, with the last one of the message.
+func (s *Site) StoreRecords(ctx context.Context, now time.Time, messages []*wire.Records) ([]Stored, error) {
+	var stored []Stored
+	err := s.store.Update(ctx, func(tx *store.Tx) error {
+		stored = make([]Stored, len(messages))
+		for i, m := range messages {
+			if err := storeRecords(tx, now.UnixMilli(), m, &stored[i]); err != nil {
+				return fmt.Errorf("records of %s: %w", m.Reader, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return stored, nil
+}
+
+func storeRecords(tx *store.Tx, now int64, m *wire.Records, s *Stored) error {
+	j, err := tx.Journal(m.Reader, m.Journal)
+	if err != nil {
+		return err
+	}
+	s.Ack = wire.Ack{Reader: m.Reader, Journal: m.Journal}
+	var first, last *wire.Record
+	var lastHash wire.Hash
+	for _, encoded := range m.Records {
+		record, err := wire.ParseRecord(encoded)
+		if err != nil {
+			return err
+		}
+		if first == nil {
+			first = record
+		}
+		last, lastHash = record, wire.Sum(encoded)
+		added, err := tx.AddRecord(&store.Record{Reader: m.Reader, Journal: m.Journal, Number: record.Number, Hash: lastHash, Encoded: encoded, Kind: record.Kind, At: record.Time, Received: now})
+		if err != nil {
+			return err
+		}
+		if !added {
+			continue
+		}
+		s.New = append(s.New, record)
+		if forks, err := forks(tx, m, record); err != nil {
+			return err
+		} else if forks {
+			j.Forked = true
+			if err := tx.AddAlarm(&store.Alarm{Reader: m.Reader, Kind: store.JournalForked, At: now, Text: fmt.Sprintf(
+				"journal %s: record %d is not the one that is here, or does not follow from it; somebody has copied this reader's storage, or put an older state of it back", m.Journal, record.Number)}); err != nil {
+				return err
+			}
+		}
+	}
+	switch from := max(j.Number+1, m.First); {
+	case from < first.Number && j.Restored && j.Number > 0:
+		// The reader is told once what is here; it goes on from there.
+		j.Restored = false
+		s.Ack.Number, s.Ack.Hash = j.Number, j.Hash
+		return tx.SetJournal(j)
+	case j.Number+1 < first.Number:
+		if err := tx.AddGap(store.Gap{Reader: m.Reader, Journal: m.Journal, First: j.Number + 1, Last: first.Number - 1}, now); err != nil {
+			return err
+		}
+	}
+	if last.Number > j.Number {
+		j.Number, j.Hash, j.Restored = last.Number, lastHash, false
+	} else if j.Forked {
+		s.Ack.Number, s.Ack.Hash = last.Number, lastHash
+		return tx.SetJournal(j)
+	}
+	s.Ack.Number, s.Ack.Hash = j.Number, j.Hash
+	return tx.SetJournal(j)
+}
+
+// forks says whether a record that was just added is where a journal forks:
+// its number is here with another hash, or it does not follow from the one
+// before it, and that one is here only once.
+func forks(tx *store.Tx, m *wire.Records, r *wire.Record) (bool, error) {
+	same, err := tx.RecordHashes(m.Reader, m.Journal, r.Number)
+	if err != nil {
+		return false, err
+	}
+	before, err := tx.RecordHashes(m.Reader, m.Journal, r.Number-1)
+	if err != nil || len(before) > 1 {
+		return false, err
+	}
+	return len(same) > 1 || len(before) == 1 && before[0] != r.Before, nil
+}
+
+// gapPatience is how long a journal has to explain a gap: its record of that
+// comes last.
+const gapPatience = 10 * time.Minute
+
+// AlarmGaps raises the alarm for records that were passed over if their
+// journal has not explained it since. It is called now and then.
+func (s *Site) AlarmGaps(ctx context.Context, now time.Time) error {
+	return s.store.Update(ctx, func(tx *store.Tx) error {
+		gaps, err := tx.TakeGaps(now.Add(-gapPatience).UnixMilli())
+		if err != nil {
+			return err
+		}
+		for _, gap := range gaps {
+			ranges, err := tx.Dropped(gap.Reader, gap.Journal)
+			if err != nil {
+				return err
+			}
+			if covered(gap, ranges) {
+				continue
+			}
+			if err := tx.AddAlarm(&store.Alarm{Reader: gap.Reader, Kind: store.JournalGap, At: now.UnixMilli(), Text: fmt.Sprintf(
+				"journal %s: records %d to %d have not come here, and the reader does not say that it dropped them", gap.Journal, gap.First, gap.Last)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// covered says whether ranges, in any order, cover a gap.
+func covered(gap store.Gap, ranges [][2]uint64) bool {
+	next := gap.First
+	for moved := true; moved && next <= gap.Last; {
+		moved = false
+		for _, r := range ranges {
+			if r[0] <= next && next <= r[1] {
+				next, moved = r[1]+1, true
+			}
+		}
+	}
+	return next > gap.Last
+}
+
+// Records returns records and alarms that a filter chooses, each in their
+// order. A filter's After is of records; alarms have one of their own.
+func (s *Site) Records(ctx context.Context, f store.Filter, alarmsAfter int64) (records []*store.Record, alarms []*store.Alarm, err error) {
+	err = s.store.View(ctx, func(tx *store.Tx) error {
+		if records, err = tx.Records(f); err != nil {
+			return err
+		}
+		f.After = alarmsAfter
+		alarms, err = tx.Alarms(f)
+		return err
+	})
+	return records, alarms, err
+}

@@ -1,0 +1,96 @@
+package store
+
+import (
+	"errors"
+
+	"latchkey/sync/wire"
+)
+
+// A Delta is a part of the log as readers get it.
+type Delta struct {
+	Epoch, From, To uint64
+	Hash            wire.Hash // SHA-256 of its payload
+	Signed          []byte
+}
+
+// LastDelta returns the last delta of an epoch without its message, or
+// ErrNotFound.
+func (t *Tx) LastDelta(epoch uint64) (*Delta, error) {
+	d := Delta{Epoch: epoch}
+	var hash []byte
+	err := t.row(`SELECT before, revision, hash FROM deltas WHERE epoch = ? ORDER BY revision DESC LIMIT 1`, []any{epoch}, &d.From, &d.To, &hash)
+	if err != nil {
+		return nil, err
+	}
+	d.Hash = wire.Hash(hash)
+	return &d, nil
+}
+
+// AddDelta adds a delta.
+func (t *Tx) AddDelta(d *Delta) error {
+	return t.exec(`INSERT INTO deltas (epoch, revision, before, hash, signed) VALUES (?, ?, ?, ?, ?)`, d.Epoch, d.To, d.From, d.Hash[:], d.Signed)
+}
+
+// Deltas returns the deltas of an epoch that lead on from a revision, as many
+// as limit bytes hold; none if none begins there.
+func (t *Tx) Deltas(epoch, from uint64, limit int) ([]*Delta, error) {
+	var deltas []*Delta
+	full := errors.New("full")
+	at := from
+	err := t.rows(`SELECT before, revision, hash, signed FROM deltas WHERE epoch = ? AND revision > ? ORDER BY revision`, []any{epoch, from}, func(r scanner) error {
+		d := Delta{Epoch: epoch}
+		var hash []byte
+		if err := r.Scan(&d.From, &d.To, &hash, &d.Signed); err != nil {
+			return err
+		}
+		if limit -= len(d.Signed); limit < 0 || d.From != at {
+			return full
+		}
+		d.Hash, at = wire.Hash(hash), d.To
+		deltas = append(deltas, &d)
+		return nil
+	})
+	if err != nil && !errors.Is(err, full) {
+		return nil, err
+	}
+	return deltas, nil
+}
+
+// DeltaSize returns how many deltas lead on from a revision, and their bytes.
+func (t *Tx) DeltaSize(epoch, from uint64) (n, bytes int, err error) {
+	err = t.row(`SELECT count(*), coalesce(sum(length(signed)), 0) FROM deltas WHERE epoch = ? AND revision > ?`, []any{epoch, from}, &n, &bytes)
+	return n, bytes, err
+}
+
+// HashAt returns h of a place in the log, or ErrNotFound if the log was never
+// there.
+func (t *Tx) HashAt(epoch, revision uint64) (wire.Hash, error) {
+	var n uint64
+	if err := t.row(`SELECT number FROM epochs WHERE number = ?`, []any{epoch}, &n); err != nil {
+		return wire.Hash{}, err
+	}
+	if revision == 0 {
+		return wire.Start(epoch), nil
+	}
+	var hash []byte
+	if err := t.row(`SELECT hash FROM changes WHERE epoch = ? AND revision = ?`, []any{epoch, revision}, &hash); err != nil {
+		return wire.Hash{}, err
+	}
+	return wire.Hash(hash), nil
+}
+
+// ChangeBytes returns the bytes of an epoch's changes after a revision.
+func (t *Tx) ChangeBytes(epoch, after uint64) (n int, err error) {
+	err = t.row(`SELECT coalesce(sum(length(change)), 0) FROM changes WHERE epoch = ? AND revision > ?`, []any{epoch, after}, &n)
+	return n, err
+}
+
+// TrimDeltas forgets the deltas of older epochs, and of this one all but the
+// newest that are at most n and have at most bytes together, or are the last.
+func (t *Tx) TrimDeltas(epoch uint64, n, bytes int) error {
+	return t.exec(`DELETE FROM deltas WHERE epoch < ? OR epoch = ? AND revision IN (
+		SELECT revision FROM (
+			SELECT revision, row_number() OVER newest AS n, sum(length(signed)) OVER newest AS bytes
+			FROM deltas WHERE epoch = ? WINDOW newest AS (ORDER BY revision DESC))
+		WHERE n > 1 AND (n > ? OR bytes > ?))`, epoch, epoch, epoch, n, bytes)
+}

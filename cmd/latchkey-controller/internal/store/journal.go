@@ -1,0 +1,68 @@
+package store
+
+import (
+	"errors"
+
+	"latchkey/sync/wire"
+)
+
+// A Journal is how far one journal of a reader is here.
+type Journal struct {
+	Reader   string
+	ID       wire.JournalID
+	Number   uint64    // the highest; 0: nothing of it yet
+	Hash     wire.Hash // of that record
+	Forked   bool      // a number came with two hashes
+	Restored bool      // its reader may think that more is here
+}
+
+// Journal returns how far a journal is here.
+func (t *Tx) Journal(reader string, id wire.JournalID) (*Journal, error) {
+	j := Journal{Reader: reader, ID: id}
+	var hash []byte
+	err := t.row(`SELECT number, hash, forked, restored FROM journals WHERE reader_id = ? AND journal = ?`, []any{reader, id[:]}, &j.Number, &hash, &j.Forked, &j.Restored)
+	if errors.Is(err, ErrNotFound) {
+		return &j, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	j.Hash = wire.Hash(hash)
+	return &j, nil
+}
+
+// SetJournal says how far a journal is here.
+func (t *Tx) SetJournal(j *Journal) error {
+	return t.exec(`INSERT INTO journals (reader_id, journal, number, hash, forked, restored) VALUES (?, ?, ?, ?, ?, ?)
+		ON CONFLICT DO UPDATE SET number = excluded.number, hash = excluded.hash, forked = excluded.forked, restored = excluded.restored`,
+		j.Reader, j.ID[:], j.Number, j.Hash[:], j.Forked, j.Restored)
+}
+
+// MarkRestored says of all journals that their readers may think that more of
+// them is here.
+func (t *Tx) MarkRestored() error { return t.exec(`UPDATE journals SET restored = 1`) }
+
+// A Gap is a run of numbers of a journal that was passed over.
+type Gap struct {
+	Reader      string
+	Journal     wire.JournalID
+	First, Last uint64
+}
+
+// AddGap adds a gap.
+func (t *Tx) AddGap(g Gap, at int64) error {
+	return t.exec(`INSERT INTO gaps (reader_id, journal, first, last, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, g.Reader, g.Journal[:], g.First, g.Last, at)
+}
+
+// TakeGaps returns the gaps that were there before a time, and forgets them.
+func (t *Tx) TakeGaps(before int64) (gaps []Gap, err error) {
+	err = t.rows(`DELETE FROM gaps WHERE at < ? RETURNING reader_id, journal, first, last`, []any{before}, func(r scanner) error {
+		var g Gap
+		var journal []byte
+		err := r.Scan(&g.Reader, &journal, &g.First, &g.Last)
+		g.Journal = wire.JournalID(journal)
+		gaps = append(gaps, g)
+		return err
+	})
+	return gaps, err
+}

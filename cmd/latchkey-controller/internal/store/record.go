@@ -1,0 +1,125 @@
+package store
+
+import (
+	"slices"
+	"strings"
+
+	"latchkey/sync/wire"
+)
+
+// A Record is a record of a reader's journal as it arrived.
+type Record struct {
+	ID       int64 // rises in the order of arrival
+	Reader   string
+	Journal  wire.JournalID
+	Number   uint64
+	Hash     wire.Hash
+	Encoded  []byte
+	Kind     wire.RecordKind
+	At       int64 // Unix milliseconds, by the reader's clock
+	Received int64 // Unix milliseconds
+}
+
+// AddRecord adds a record, and says whether it was not there yet.
+func (t *Tx) AddRecord(r *Record) (added bool, err error) {
+	result, err := t.tx.ExecContext(t.ctx, `INSERT INTO records (reader_id, journal, number, hash, record, kind, at, received) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+		r.Reader, r.Journal[:], r.Number, r.Hash[:], r.Encoded, string(r.Kind), r.At, r.Received)
+	if err != nil {
+		return false, dbError(err)
+	}
+	n, err := result.RowsAffected()
+	return n == 1, err
+}
+
+// RecordHashes returns the hashes with which a number of a journal came.
+func (t *Tx) RecordHashes(reader string, journal wire.JournalID, number uint64) (hashes []wire.Hash, err error) {
+	err = t.rows(`SELECT hash FROM records WHERE reader_id = ? AND journal = ? AND number = ? ORDER BY id`, []any{reader, journal[:], number}, func(r scanner) error {
+		var hash []byte
+		err := r.Scan(&hash)
+		hashes = append(hashes, wire.Hash(hash))
+		return err
+	})
+	return hashes, err
+}
+
+// Dropped returns the ranges of numbers that a journal says it gave up.
+func (t *Tx) Dropped(reader string, journal wire.JournalID) (ranges [][2]uint64, err error) {
+	records, err := t.records(`reader_id = ? AND journal = ? AND kind = ?`, []any{reader, journal[:], string(wire.RecordsDropped)}, `number`)
+	for _, r := range records {
+		decoded, err := wire.ParseRecord(r.Encoded)
+		if err != nil {
+			return nil, err
+		}
+		ranges = append(ranges, [2]uint64{decoded.First, decoded.Last})
+	}
+	return ranges, err
+}
+
+// A Filter chooses records or alarms. What is zero chooses all.
+type Filter struct {
+	After        int64 // ids above this one
+	Reader       string
+	Kinds        []string // "access.granted", or "access." for all that begin so
+	Since, Until int64    // Unix milliseconds, [Since, Until)
+	Last         int      // the newest so many, 0: all
+}
+
+func (f *Filter) where() (where string, args []any) {
+	where, args = `id > ?`, []any{f.After}
+	if f.Reader != "" {
+		where, args = where+` AND reader_id = ?`, append(args, f.Reader)
+	}
+	if f.Since != 0 {
+		where, args = where+` AND at >= ?`, append(args, f.Since)
+	}
+	if f.Until != 0 {
+		where, args = where+` AND at < ?`, append(args, f.Until)
+	}
+	if len(f.Kinds) > 0 {
+		var any []string
+		for _, kind := range f.Kinds {
+			if strings.HasSuffix(kind, ".") {
+				any, args = append(any, `substr(kind, 1, ?) = ?`), append(args, len(kind), kind)
+			} else {
+				any, args = append(any, `kind = ?`), append(args, kind)
+			}
+		}
+		where += ` AND (` + strings.Join(any, ` OR `) + `)`
+	}
+	return where, args
+}
+
+// limit returns the end of a query for the newest rows, or all.
+func (f *Filter) limit(args []any) (order string, all []any, reversed bool) {
+	if f.Last == 0 {
+		return `id`, args, false
+	}
+	return `id DESC LIMIT ?`, append(args, f.Last), true
+}
+
+// Records returns records in the order in which they arrived.
+func (t *Tx) Records(f Filter) ([]*Record, error) {
+	where, args := f.where()
+	order, args, reversed := f.limit(args)
+	records, err := t.records(where, args, order)
+	if reversed {
+		slices.Reverse(records)
+	}
+	return records, err
+}
+
+func (t *Tx) records(where string, args []any, order string) ([]*Record, error) {
+	var records []*Record
+	err := t.rows(`SELECT id, reader_id, journal, number, hash, record, kind, at, received FROM records WHERE `+where+` ORDER BY `+order, args, func(row scanner) error {
+		var r Record
+		var journal, hash []byte
+		var kind string
+		if err := row.Scan(&r.ID, &r.Reader, &journal, &r.Number, &hash, &r.Encoded, &kind, &r.At, &r.Received); err != nil {
+			return err
+		}
+		r.Journal, r.Hash, r.Kind = wire.JournalID(journal), wire.Hash(hash), wire.RecordKind(kind)
+		records = append(records, &r)
+		return nil
+	})
+	return records, err
+}
