@@ -94,6 +94,9 @@ func TestBackspaceTakesOneDigitAndNoMoreThanThereAre(t *testing.T) {
 		b.enter("12")
 		b.tap("backspace", "backspace", "backspace")
 		b.shows("an empty PIN page", pinPage(0))
+		if typed := b.k.entry.pin; *typed != [entryLen]byte{} {
+			t.Errorf("%q is still in memory", typed[:])
+		}
 		b.enter("1298")
 		b.tap("backspace", "backspace")
 		b.enter("345678")
@@ -156,6 +159,11 @@ func TestAShuffledPadTypesWhatItShows(t *testing.T) {
 		}
 		if len(orders) != 5 {
 			t.Errorf("five openings had %d orders", len(orders))
+		}
+		b.tap("pin", "cancel")
+		b.show(View{Screen: Checking})
+		if !b.checking() {
+			t.Error("an order outlives its page")
 		}
 		v.ShufflePIN = false
 		b.show(v)

@@ -17,9 +17,11 @@ func (k *Keypad) turnTo(p page, now time.Time) {
 	if p == entryPage {
 		k.entry.open(k.view.ShufflePIN)
 	}
+	if p == viewPage && k.view.Screen != Checking {
+		k.entry.order = telephone()
+	}
 	k.page, k.since = p, now
 	k.light.awake = now
-	k.finger.spend()
 }
 
 // act does what a key is for.
@@ -34,7 +36,6 @@ func (k *Keypad) act(now time.Time, t target) {
 		k.entry.back()
 	case digit:
 		if full := k.entry.add(place); full != nil {
-			// Turned first: whatever the brain answers finds the page that waits for it.
 			k.turnTo(handedPage, now)
 			if k.opts.OnEntry != nil {
 				k.opts.OnEntry(full)

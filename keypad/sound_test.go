@@ -106,6 +106,12 @@ func TestTheAlarmSoundsAsLongAsThereIsTampering(t *testing.T) {
 		if len(got) < 40 {
 			t.Errorf("sounded %v in 10 s", got)
 		}
+		b.tap("pin", "cancel")
+		for i, ms := range b.buzzer.rhythm() {
+			if ms != 300 && ms != 150 {
+				t.Fatalf("a click broke into the alarm: %d at %d", ms, i)
+			}
+		}
 		b.show(View{Screen: Granted, Tamper: true})
 		b.wait(600 * time.Millisecond)
 		if got := b.buzzer.rhythm(); !slices.Contains(got, 70) || !slices.Contains(got, 220) {
@@ -135,6 +141,19 @@ func TestABuzzerThatDoesNotGoOffIsTriedUntilItDoes(t *testing.T) {
 		if b.buzzer.lit() {
 			t.Error("still on")
 		}
+		if len(b.healths) != 2 || b.healths[0] != "buzzer: broken" || b.healths[1] != "buzzer" {
+			t.Errorf("said %q", b.healths)
+		}
+	})
+}
+
+func TestABuzzerThatDidNotGoOnIsKnownToWorkAgain(t *testing.T) {
+	run(t, func(b *bench) {
+		b.buzzer.err = errBroken
+		b.show(View{Screen: Denied})
+		b.wait(5 * time.Second)
+		b.buzzer.err = nil
+		b.wait(2 * time.Second)
 		if len(b.healths) != 2 || b.healths[0] != "buzzer: broken" || b.healths[1] != "buzzer" {
 			t.Errorf("said %q", b.healths)
 		}

@@ -62,10 +62,10 @@ func TestABounceIsOnePress(t *testing.T) {
 		for range 5 {
 			b.film.set(func(f *film) { f.down = false })
 			b.k.PenChanged(false)
-			b.wait(12 * time.Millisecond)
+			b.wait(15 * time.Millisecond)
 			b.film.set(func(f *film) { f.down = true })
 			b.k.PenChanged(true)
-			b.wait(12 * time.Millisecond)
+			b.wait(14 * time.Millisecond)
 		}
 		b.shows("the key still pressed", scene{page: entryPage, order: telephone(), pressed: 4})
 		b.lift()
