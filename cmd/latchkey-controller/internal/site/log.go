@@ -52,11 +52,7 @@ func (s *Site) log(ctx context.Context, from wire.Place, transact func(context.C
 		if err != nil {
 			return err
 		}
-		last, err := tx.LastDelta(head.Epoch)
-		if errors.Is(err, store.ErrNotFound) {
-			last, err = &store.Delta{}, nil
-		}
-		if err != nil || last.To != head.Revision {
+		if at, err := cutTo(tx, head.Epoch); err != nil || at != head.Revision {
 			return err
 		}
 		log = &Log{Place: wire.Place(head)}
@@ -157,6 +153,18 @@ func (s *Site) cut(tx *store.Tx) error {
 		}
 	}
 	return tx.TrimDeltas(head.Epoch, 2*maxDeltas, 2*maxDeltaBytes)
+}
+
+// cutTo returns the revision up to which deltas are made.
+func cutTo(tx *store.Tx, epoch uint64) (uint64, error) {
+	last, err := tx.LastDelta(epoch)
+	if errors.Is(err, store.ErrNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return last.To, nil
 }
 
 // Lacks says whether the log never was at a place that bears the site's

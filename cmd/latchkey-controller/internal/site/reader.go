@@ -122,9 +122,9 @@ func policy(tx *store.Tx, now time.Time, reader string, edit func(*wire.Policy))
 	return p, tx.SetPolicy(now.Unix(), p)
 }
 
-// snapshot writes a snapshot of the credentials at the log's head.
+// snapshot writes a snapshot of the credentials at the log's head. Deltas go on
+// from there: none leads across it.
 func (s *Site) snapshot(tx *store.Tx, epoch *store.Epoch) (*wire.Manifest, []byte, error) {
-	// Deltas go on from a snapshot's revision: none leads across it.
 	if err := s.cut(tx); err != nil {
 		return nil, nil, err
 	}
@@ -136,9 +136,14 @@ func (s *Site) snapshot(tx *store.Tx, epoch *store.Epoch) (*wire.Manifest, []byt
 	if err != nil {
 		return nil, nil, err
 	}
-	manifest := &wire.Manifest{Site: s.ID, Epoch: head.Epoch, Revision: head.Revision, Hash: head.Hash, KDF: epoch.KDF}
+	manifest := s.manifest(head, epoch)
 	snapshot, err := wire.WriteSnapshot(manifest, entries, s.signing)
 	return manifest, snapshot, err
+}
+
+// manifest returns the beginning of a snapshot's manifest.
+func (s *Site) manifest(head store.Head, epoch *store.Epoch) *wire.Manifest {
+	return &wire.Manifest{Site: s.ID, Epoch: head.Epoch, Revision: head.Revision, Hash: head.Hash, KDF: epoch.KDF}
 }
 
 // entries returns what readers are to hold now.

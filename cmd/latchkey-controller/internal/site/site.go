@@ -38,10 +38,12 @@ type Site struct {
 	ID   wire.SiteID
 	Name string
 
+	dir       string
 	store     *store.Store
 	vault     *vault.Vault
 	signing   ed25519.PrivateKey
 	authority *authority
+	snapshots snapshots
 }
 
 // Create makes a site of a name in a directory, which it makes too, and opens
@@ -137,7 +139,7 @@ func Open(ctx context.Context, dir string) (*Site, error) {
 	}
 	var s *Site
 	if err == nil {
-		s, err = open(row, db, v)
+		s, err = open(dir, row, db, v)
 	}
 	if err != nil {
 		db.Close()
@@ -150,7 +152,7 @@ func noSite(dir string) error {
 	return fmt.Errorf("%s holds no site; make one with: latchkey-controller init --dir %s --site NAME", dir, dir)
 }
 
-func open(row *store.Site, db *store.Store, v *vault.Vault) (*Site, error) {
+func open(dir string, row *store.Site, db *store.Store, v *vault.Vault) (*Site, error) {
 	seed, err := v.Unseal(sealedSigning, 0, row.Signing)
 	if err != nil {
 		return nil, err
@@ -174,11 +176,16 @@ func open(row *store.Site, db *store.Store, v *vault.Vault) (*Site, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Site{row.ID, row.Name, db, v, ed25519.NewKeyFromSeed(seed), authority}, nil
+	return &Site{ID: row.ID, Name: row.Name, dir: dir, store: db, vault: v, signing: ed25519.NewKeyFromSeed(seed), authority: authority}, nil
 }
 
 // Close closes the site.
-func (s *Site) Close() error { return s.store.Close() }
+func (s *Site) Close() error {
+	for _, snap := range s.snapshots.open {
+		snap.file.Close()
+	}
+	return s.store.Close()
+}
 
 // Fingerprint is what people compare of the controller's signing key.
 func (s *Site) Fingerprint() string {

@@ -79,3 +79,26 @@ func (t *Tx) SetPolicy(now int64, p *wire.Policy) error {
 		ON CONFLICT (reader_id) DO UPDATE SET revision = excluded.revision, policy = excluded.policy, changed = excluded.changed`,
 		p.Reader, p.Revision, wire.Marshal(p), now)
 }
+
+// RevokeBundle revokes the bundle that a reader has, and returns how many that
+// were: one or none.
+func (t *Tx) RevokeBundle(now int64, reader string) (n int64, err error) {
+	result, err := t.tx.ExecContext(t.ctx, `UPDATE bundles SET revoked = ? WHERE revoked = 0 AND reader_id = ?`, now, reader)
+	if err != nil {
+		return 0, dbError(err)
+	}
+	return result.RowsAffected()
+}
+
+// RevokedSerials calls each with the serial numbers of revoked certificates and
+// when they were.
+func (t *Tx) RevokedSerials(each func(serial string, revoked int64) error) error {
+	return t.rows(`SELECT serial, revoked FROM bundles WHERE revoked <> 0 ORDER BY number`, nil, func(r scanner) error {
+		var serial string
+		var revoked int64
+		if err := r.Scan(&serial, &revoked); err != nil {
+			return err
+		}
+		return each(serial, revoked)
+	})
+}

@@ -1,0 +1,86 @@
+package site
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"fmt"
+	"math/big"
+	"net"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
+)
+
+// ControllerName is the name in the certificate with which the controller
+// meets its broker. No reader can have it: it holds a dot.
+const ControllerName = "controller.latchkey"
+
+// Roots returns the site's authority, for TLS.
+func (s *Site) Roots() *x509.CertPool {
+	roots := x509.NewCertPool()
+	roots.AddCert(s.authority.root)
+	return roots
+}
+
+// Root returns the certificate of the site's authority, DER.
+func (s *Site) Root() []byte { return s.authority.root.Raw }
+
+// BrokerCertificate returns a new certificate for a broker that readers meet
+// under these names and addresses.
+func (s *Site) BrokerCertificate(now time.Time, hosts []string) (*tls.Certificate, error) {
+	template := &x509.Certificate{Subject: pkix.Name{CommonName: "broker.latchkey"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
+	for _, host := range hosts {
+		if ip := net.ParseIP(host); ip != nil {
+			template.IPAddresses = append(template.IPAddresses, ip)
+		} else {
+			template.DNSNames = append(template.DNSNames, host)
+		}
+	}
+	return s.authority.issue(template, now)
+}
+
+// ControllerCertificate returns a new certificate for the controller itself.
+func (s *Site) ControllerCertificate(now time.Time) (*tls.Certificate, error) {
+	return s.authority.issue(&x509.Certificate{Subject: pkix.Name{CommonName: ControllerName}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}, now)
+}
+
+// issue makes a key and a certificate of it.
+func (a *authority) issue(template *x509.Certificate, now time.Time) (*tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	template.SerialNumber = serial()
+	template.NotBefore, template.NotAfter = now.Add(-24*time.Hour), never
+	template.KeyUsage = x509.KeyUsageDigitalSignature
+	der, err := x509.CreateCertificate(rand.Reader, template, a.root, key.Public(), a.key)
+	if err != nil {
+		return nil, fmt.Errorf("make certificate: %w", err)
+	}
+	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
+}
+
+// Revoked returns the list of the certificates that count no more (RFC 5280
+// §5), DER.
+func (s *Site) Revoked(ctx context.Context, now time.Time) ([]byte, error) {
+	list := &x509.RevocationList{Number: big.NewInt(now.Unix()), ThisUpdate: now.Add(-24 * time.Hour), NextUpdate: never}
+	err := s.store.View(ctx, func(tx *store.Tx) error {
+		return tx.RevokedSerials(func(serial string, revoked int64) error {
+			n, ok := new(big.Int).SetString(serial, 16)
+			if !ok {
+				return fmt.Errorf("serial number %q", serial)
+			}
+			list.RevokedCertificateEntries = append(list.RevokedCertificateEntries, x509.RevocationListEntry{SerialNumber: n, RevocationTime: time.Unix(revoked, 0)})
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list revoked certificates: %w", err)
+	}
+	return x509.CreateRevocationList(rand.Reader, list, s.authority.root, s.authority.key)
+}

@@ -1,0 +1,162 @@
+package site
+
+import (
+	"context"
+	"crypto/ecdh"
+	"crypto/ed25519"
+	"fmt"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// A Peer is a reader with a bundle in force: whom the controller believes, and
+// tells.
+type Peer struct {
+	Reader         string
+	Bundle         uint64            // its number
+	Signing        ed25519.PublicKey // of the board's messages
+	Serial         string            // of its certificate, hexadecimal
+	Policy         []byte            // signed
+	PolicyRevision uint64
+	Door           string
+
+	sealing *ecdh.PublicKey
+}
+
+// Peers returns the readers with a bundle in force, by their ids.
+func (s *Site) Peers(ctx context.Context) (map[string]*Peer, error) {
+	peers := map[string]*Peer{}
+	err := s.store.View(ctx, func(tx *store.Tx) error {
+		bundles, err := tx.Bundles()
+		if err != nil {
+			return err
+		}
+		for _, b := range bundles {
+			if peers[b.Reader], err = s.peer(tx, b); err != nil {
+				return fmt.Errorf("reader %s: %w", b.Reader, err)
+			}
+		}
+		return nil
+	})
+	return peers, err
+}
+
+func (s *Site) peer(tx *store.Tx, b *store.Bundle) (*Peer, error) {
+	var request wire.Request
+	if err := wire.Unmarshal(b.Request, wire.MaxMessage, &request); err != nil {
+		return nil, err
+	}
+	policy, err := tx.Policy(b.Reader)
+	if err != nil {
+		return nil, err
+	}
+	p := &Peer{Reader: b.Reader, Bundle: b.Number, Signing: request.Signing[:], Serial: b.Serial, PolicyRevision: policy.Revision, Door: policy.Door}
+	if p.sealing, err = ecdh.X25519().NewPublicKey(request.Sealing[:]); err != nil {
+		return nil, err
+	}
+	p.Policy, err = policy.Sign(s.ID, s.signing)
+	return p, err
+}
+
+// EpochKey returns the newest epoch's site key, sealed to a reader and signed.
+func (s *Site) EpochKey(ctx context.Context, p *Peer) (signed []byte, err error) {
+	err = s.store.View(ctx, func(tx *store.Tx) error {
+		siteKey, epoch, err := s.siteKey(tx)
+		if err != nil {
+			return err
+		}
+		defer clear(siteKey[:])
+		key, err := wire.SealKey(p.Reader, epoch.Number, &siteKey, p.sealing)
+		if err != nil {
+			return err
+		}
+		signed, err = s.sign(wire.KindKey, key)
+		return err
+	})
+	return signed, err
+}
+
+// RemoveReader revokes a reader's bundle: its certificate and its signatures
+// count no more, and it is sent nothing. What it reported stays.
+func (s *Site) RemoveReader(ctx context.Context, now time.Time, id string) error {
+	return s.store.Update(ctx, func(tx *store.Tx) error {
+		n, err := tx.RevokeBundle(now.Unix(), id)
+		if err == nil && n == 0 {
+			err = noReader(id)
+		}
+		return err
+	})
+}
+
+func noReader(id string) error {
+	return fmt.Errorf("there is no reader %q; latchkey-controller reader list shows all of them", id)
+}
+
+// Policy returns a reader's policy.
+func (s *Site) Policy(ctx context.Context, id string) (p *wire.Policy, err error) {
+	err = s.store.View(ctx, func(tx *store.Tx) error {
+		p, err = existingPolicy(tx, id)
+		return err
+	})
+	return p, err
+}
+
+// EditPolicy edits a reader's policy and returns it. Its revision rises if that
+// changed anything.
+func (s *Site) EditPolicy(ctx context.Context, now time.Time, id string, edit func(*wire.Policy)) (p *wire.Policy, err error) {
+	err = s.store.Update(ctx, func(tx *store.Tx) error {
+		if _, err := existingPolicy(tx, id); err != nil {
+			return err
+		}
+		p, err = policy(tx, now, id, edit)
+		return err
+	})
+	return p, err
+}
+
+func existingPolicy(tx *store.Tx, id string) (*wire.Policy, error) {
+	p, err := tx.Policy(id)
+	if err == store.ErrNotFound {
+		return nil, noReader(id)
+	}
+	return p, err
+}
+
+// SetStates keeps the newest states of readers.
+func (s *Site) SetStates(ctx context.Context, states []*store.State) error {
+	return s.store.Update(ctx, func(tx *store.Tx) error {
+		for _, state := range states {
+			if err := tx.SetState(state); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// States returns the newest states of readers that are kept.
+func (s *Site) States(ctx context.Context) (states []*store.State, err error) {
+	err = s.store.View(ctx, func(tx *store.Tx) error {
+		states, err = tx.States()
+		return err
+	})
+	return states, err
+}
+
+// AddOrder keeps an order before it is sent.
+func (s *Site) AddOrder(ctx context.Context, o *store.Order) error {
+	return s.store.Update(ctx, func(tx *store.Tx) error { return tx.AddOrder(o) })
+}
+
+// SetOutcome keeps what came of an order.
+func (s *Site) SetOutcome(ctx context.Context, id wire.CommandID, outcome string) error {
+	return s.store.Update(ctx, func(tx *store.Tx) error { return tx.SetOutcome(id, outcome) })
+}
+
+// Watch calls moved whenever the database was changed by anybody, until ctx
+// ends. It asks SQLite's own counter, ten times a second.
+func (s *Site) Watch(ctx context.Context, moved func() error) error {
+	return s.store.Watch(ctx, 100*time.Millisecond, moved)
+}

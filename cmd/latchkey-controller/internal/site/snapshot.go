@@ -1,0 +1,263 @@
+package site
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// snapshotDir lies in a site's directory. What is in it can be made again.
+const snapshotDir = "snapshots"
+
+// keepSnapshot is how long a snapshot stays after it was last fetched from.
+const keepSnapshot = 24 * time.Hour
+
+// snapshots are the snapshots that readers are fetching, as files.
+type snapshots struct {
+	mu   sync.Mutex
+	open map[snapshotID]*snapshot
+	made time.Time // when the last one was made
+	cost time.Duration
+}
+
+type snapshotID struct{ epoch, revision uint64 }
+
+func (id snapshotID) file() string { return fmt.Sprintf("%d-%d.cbor", id.epoch, id.revision) }
+
+func parseSnapshotID(name string) (id snapshotID, ok bool) {
+	epoch, revision, ok := strings.Cut(strings.TrimSuffix(name, ".cbor"), "-")
+	var err1, err2 error
+	id.epoch, err1 = strconv.ParseUint(epoch, 10, 64)
+	id.revision, err2 = strconv.ParseUint(revision, 10, 64)
+	return id, ok && err1 == nil && err2 == nil && id.file() == name
+}
+
+// A snapshot is an open one.
+type snapshot struct {
+	place    wire.Place
+	signed   []byte // the manifest
+	manifest *wire.Manifest
+	starts   []int64 // of the chunks, in the file
+	file     *os.File
+	used     time.Time
+}
+
+// chunk reads a chunk; nil if there is none of that number.
+func (s *snapshot) chunk(i uint32) ([]byte, error) {
+	if uint64(i) >= uint64(s.manifest.Chunks()) {
+		return nil, nil
+	}
+	b := make([]byte, s.manifest.ChunkLength(int(i)))
+	if _, err := s.file.ReadAt(b, s.starts[i]); err != nil {
+		return nil, fmt.Errorf("snapshot: %w", err)
+	}
+	if wire.Sum(b) != s.manifest.ChunkHash(int(i)) {
+		return nil, fmt.Errorf("snapshot: chunk %d is damaged", i)
+	}
+	return b, nil
+}
+
+// snapshotIDs returns the snapshots of an epoch, the newest first.
+func (s *Site) snapshotIDs(epoch uint64) (ids []snapshotID) {
+	entries, err := os.ReadDir(filepath.Join(s.dir, snapshotDir))
+	if err != nil {
+		return nil // none was made yet
+	}
+	for _, entry := range entries {
+		if id, ok := parseSnapshotID(entry.Name()); ok && id.epoch == epoch {
+			ids = append(ids, id)
+		}
+	}
+	slices.SortFunc(ids, func(a, b snapshotID) int { return cmp.Compare(b.revision, a.revision) })
+	return ids
+}
+
+// findSnapshot returns the newest snapshot of an epoch that satisfies, or nil.
+func (s *Site) findSnapshot(now time.Time, epoch uint64, satisfies func(revision uint64) bool) *snapshot {
+	for _, id := range s.snapshotIDs(epoch) {
+		if !satisfies(id.revision) {
+			continue
+		}
+		if snap, err := s.openSnapshot(now, id); err == nil {
+			return snap
+		}
+	}
+	return nil
+}
+
+// openSnapshot opens a snapshot's file, or returns it if it is open.
+func (s *Site) openSnapshot(now time.Time, id snapshotID) (*snapshot, error) {
+	s.snapshots.mu.Lock()
+	defer s.snapshots.mu.Unlock()
+	path := filepath.Join(s.dir, snapshotDir, id.file())
+	if snap := s.snapshots.open[id]; snap != nil {
+		snap.touch(now, path)
+		return snap, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	snap, err := s.readSnapshot(f)
+	if err != nil {
+		f.Close()
+		os.Remove(path) // it will be made again
+		return nil, err
+	}
+	snap.touch(now, path)
+	if s.snapshots.open == nil {
+		s.snapshots.open = map[snapshotID]*snapshot{}
+	}
+	s.snapshots.open[id] = snap
+	return snap, nil
+}
+
+// touch notes that a snapshot is in use.
+func (s *snapshot) touch(now time.Time, path string) {
+	if now.Sub(s.used) > time.Minute {
+		s.used = now
+		os.Chtimes(path, now, now)
+	}
+}
+
+func (s *Site) readSnapshot(f *os.File) (*snapshot, error) {
+	head := make([]byte, wire.MaxManifest+256)
+	n, err := f.ReadAt(head, 0)
+	if n == 0 {
+		return nil, fmt.Errorf("snapshot: %w", err)
+	}
+	signed, _, err := wire.Next(head[:n]) // what follows may be cut off
+	if err != nil {
+		return nil, fmt.Errorf("snapshot: %w", err)
+	}
+	payload, err := wire.Open(wire.KindManifest, s.ID, signed, wire.MaxManifest, s.Key())
+	if err != nil {
+		return nil, fmt.Errorf("snapshot: %w", err)
+	}
+	m, err := wire.ParseManifest(payload)
+	if err != nil {
+		return nil, fmt.Errorf("snapshot: %w", err)
+	}
+	snap := &snapshot{place: wire.Place{Epoch: m.Epoch, Revision: m.Revision, Hash: m.Hash}, signed: bytes.Clone(signed), manifest: m, file: f}
+	at := int64(len(signed))
+	for i := range m.Chunks() {
+		snap.starts = append(snap.starts, at)
+		at += int64(m.ChunkLength(i))
+	}
+	if info, err := f.Stat(); err != nil || info.Size() != at {
+		return nil, errors.New("snapshot: it does not end where its manifest says")
+	}
+	return snap, nil
+}
+
+// makeSnapshot makes a snapshot of the log's head and keeps it.
+func (s *Site) makeSnapshot(ctx context.Context, now time.Time) (*snapshot, error) {
+	began := time.Now()
+	manifest, entries, err := s.contents(ctx)
+	if err != nil {
+		return nil, err
+	}
+	b, err := wire.WriteSnapshot(manifest, entries, s.signing)
+	if err != nil {
+		return nil, err
+	}
+	s.dropSnapshots(now)
+	id := snapshotID{manifest.Epoch, manifest.Revision}
+	if err := s.keepSnapshot(id, b); err != nil {
+		return nil, fmt.Errorf("keep snapshot: %w", err)
+	}
+	s.snapshots.mu.Lock()
+	s.snapshots.cost, s.snapshots.made = time.Since(began), now
+	s.snapshots.mu.Unlock()
+	return s.openSnapshot(now, id)
+}
+
+// contents returns what a snapshot of the log's head holds. Deltas go on from
+// there: none leads across it.
+func (s *Site) contents(ctx context.Context) (m *wire.Manifest, found []wire.Entry, err error) {
+	for m == nil && err == nil {
+		if err = s.store.Update(ctx, s.cut); err != nil {
+			return nil, nil, err
+		}
+		// Others may write again while a million credentials are read.
+		err = s.store.View(ctx, func(tx *store.Tx) error {
+			epoch, err := tx.Epoch()
+			if err != nil {
+				return err
+			}
+			head, err := tx.Head()
+			if err != nil {
+				return err
+			}
+			if at, err := cutTo(tx, head.Epoch); err != nil || at != head.Revision {
+				return err
+			}
+			if found, err = entries(tx); err != nil {
+				return err
+			}
+			m = s.manifest(head, epoch)
+			return nil
+		})
+	}
+	return m, found, err
+}
+
+func (s *Site) keepSnapshot(id snapshotID, b []byte) error {
+	dir := filepath.Join(s.dir, snapshotDir)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, "new-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	defer f.Close()
+	if _, err := f.Write(b); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), filepath.Join(dir, id.file()))
+}
+
+// dropSnapshots removes what nobody has fetched from for a day, and what was
+// being written when the program ended.
+func (s *Site) dropSnapshots(now time.Time) {
+	dir := filepath.Join(s.dir, snapshotDir)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, entry := range entries {
+		info, err := entry.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		id, ok := parseSnapshotID(entry.Name())
+		if err == nil && ok && now.Sub(info.ModTime()) < keepSnapshot {
+			continue
+		}
+		os.Remove(filepath.Join(dir, entry.Name()))
+		s.snapshots.mu.Lock()
+		if snap := s.snapshots.open[id]; snap != nil {
+			snap.file.Close()
+			delete(s.snapshots.open, id)
+		}
+		s.snapshots.mu.Unlock()
+	}
+}
