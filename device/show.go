@@ -10,8 +10,12 @@ type notice struct {
 	start, end time.Duration // end 0: there is none
 }
 
-// deny says no; the reason is a card's.
+// deny says no; the reason is a card's. A reader that is not set up goes on
+// saying so.
 func (t *turn) deny(reason Reason) {
+	if t.policy.policy == nil {
+		return
+	}
 	t.notice = notice{screen: ScreenDenied, reason: reason, start: t.clock, end: t.clock + saidFor}
 }
 
