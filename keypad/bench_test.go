@@ -54,6 +54,12 @@ func (w *wire) SetValue(v int) error {
 	return nil
 }
 
+func (w *wire) fail(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.err = err
+}
+
 func (w *wire) lit() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -139,7 +145,9 @@ func run(t *testing.T, test func(b *bench), prepare ...func(b *bench, o *Opts)) 
 
 func (b *bench) settle() { synctest.Wait() }
 
+// wait lets time pass. What the test has read of the keypad, it has read before.
 func (b *bench) wait(d time.Duration) {
+	b.k.rouse()
 	time.Sleep(d)
 	synctest.Wait()
 }

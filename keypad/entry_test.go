@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"image"
 	"math/rand/v2"
-	"strings"
 	"testing"
 	"time"
 )
@@ -156,6 +155,11 @@ func TestAShuffledPadTypesWhatItShows(t *testing.T) {
 			}
 			b.show(View{Screen: Checking})
 			b.show(v)
+			b.show(View{Screen: Checking})
+			if !b.checking() {
+				t.Error("an order outlives its outcome")
+			}
+			b.show(v)
 		}
 		if len(orders) != 5 {
 			t.Errorf("five openings had %d orders", len(orders))
@@ -223,18 +227,6 @@ func TestControlsAreWhatThePageExpects(t *testing.T) {
 		b.stop()
 		if raw, _ = json.Marshal(b.k.Controls()); string(raw) != "[]" {
 			t.Errorf("after the end: %s", raw)
-		}
-	})
-}
-
-func TestNoErrorOrViewNamesADigit(t *testing.T) {
-	run(t, func(b *bench) {
-		b.tap("pin")
-		b.film.set(func(f *film) { f.err = errBroken })
-		b.press(image.Pt(100, 100))
-		b.wait(time.Second)
-		if got := strings.Join(b.healths, ";"); got != "touch: broken" {
-			t.Errorf("said %q", got)
 		}
 	})
 }

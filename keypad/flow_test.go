@@ -110,7 +110,7 @@ func TestTheBarRunsDownWithTheTime(t *testing.T) {
 				t.Fatalf("the bar grew from %d to %d", last, at)
 			}
 			last = at
-			left := v.Until.Sub(time.Now()).Seconds() / 5 * float64(b.k.l.bar.Dx())
+			left := time.Until(v.Until).Seconds() / 5 * float64(b.k.l.bar.Dx())
 			if drawn := float64(b.k.drawn.bar); drawn < left-2 || drawn > left+3 {
 				t.Errorf("%v pixels are drawn where %.1f are left", drawn, left)
 			}

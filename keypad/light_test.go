@@ -105,9 +105,9 @@ func (f lineFunc) SetValue(v int) error { return f(v) }
 func TestTheEndIsSilentThoughTheBuzzerJustFailed(t *testing.T) {
 	run(t, func(b *bench) {
 		b.show(View{Screen: Paused})
-		b.buzzer.err = errBroken
+		b.buzzer.fail(errBroken)
 		b.wait(710 * time.Millisecond)
-		b.buzzer.err = nil
+		b.buzzer.fail(nil)
 		if err := b.stop(); err != nil || b.buzzer.lit() {
 			t.Errorf("still on: %v", err)
 		}

@@ -131,12 +131,12 @@ func TestTheAlarmSoundsAsLongAsThereIsTampering(t *testing.T) {
 func TestABuzzerThatDoesNotGoOffIsTriedUntilItDoes(t *testing.T) {
 	run(t, func(b *bench) {
 		b.show(View{Screen: Paused})
-		b.buzzer.err = errBroken
+		b.buzzer.fail(errBroken)
 		b.wait(5 * time.Second)
 		if !b.buzzer.lit() {
 			t.Fatal("nothing to mend")
 		}
-		b.buzzer.err = nil
+		b.buzzer.fail(nil)
 		b.wait(1100 * time.Millisecond)
 		if b.buzzer.lit() {
 			t.Error("still on")
@@ -149,10 +149,10 @@ func TestABuzzerThatDoesNotGoOffIsTriedUntilItDoes(t *testing.T) {
 
 func TestABuzzerThatDidNotGoOnIsKnownToWorkAgain(t *testing.T) {
 	run(t, func(b *bench) {
-		b.buzzer.err = errBroken
+		b.buzzer.fail(errBroken)
 		b.show(View{Screen: Denied})
 		b.wait(5 * time.Second)
-		b.buzzer.err = nil
+		b.buzzer.fail(nil)
 		b.wait(2 * time.Second)
 		if len(b.healths) != 2 || b.healths[0] != "buzzer: broken" || b.healths[1] != "buzzer" {
 			t.Errorf("said %q", b.healths)
