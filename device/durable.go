@@ -58,7 +58,7 @@ func Restore(state []byte) (Durable, error) {
 }
 
 // Held returns the highest place in the credential log that was ever applied.
-func (d *Durable) Held() Held { return Held{d.Epoch, d.Revision, d.Hash} }
+func (d Durable) Held() Held { return Held{d.Epoch, d.Revision, d.Hash} }
 
 // Apply folds one record into d. Every sequence of records has one outcome. A
 // record that does not fit, such as the answer to an attempt that is not

@@ -1,0 +1,109 @@
+package device
+
+import (
+	"testing"
+	"time"
+
+	"latchkey/sync/wire"
+)
+
+func TestRefusalsBeyondTenOfAKindInAMinuteAreOneRecord(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		kind wire.RecordKind
+		do   func(g *rig)
+	}{
+		{"unknown cards", wire.AccessDenied, func(g *rig) { g.card(Unknown, nil) }},
+		{"PINs while locked out", wire.PINRefused, func(g *rig) { g.enter(Unknown, nil) }},
+		{"bad messages", wire.MessageRefused, func(g *rig) { g.do(Refused{Message: "policy"}) }},
+		{"bad commands", wire.CommandRefused, func(g *rig) { g.order(wire.Release, 0) }},
+		{"a flapping exit button", wire.ExitPressed, func(g *rig) { g.do(Input{InputExit, true}); g.do(Input{InputExit, false}) }},
+		{"a flapping link", wire.LinkDown, func(g *rig) {
+			g.do(Health{Subject: SubjectLink, Condition: Failed})
+			g.do(Health{Subject: SubjectLink, Condition: Good})
+		}},
+		{"a flapping door contact", wire.DoorForced, func(g *rig) { g.do(Input{InputDoor, false}); g.do(Input{InputDoor, true}) }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			g := newRig(t, func(p *wire.Policy) { p.Limit, p.HeldAfter = 1, 0 })
+			g.miss(1)
+			g.do(Input{InputDoor, false})
+			g.records = nil
+			for range 25 {
+				test.do(g)
+			}
+			if n := g.count(test.kind); n != 10 {
+				t.Fatalf("%d records", n)
+			}
+			g.wait(time.Minute - 1)
+			if n := g.count(wire.EventsCollapsed); n != 0 {
+				t.Fatal("collapsed before the minute was over")
+			}
+			g.wait(1)
+			found := false
+			for _, r := range g.records {
+				if r.Kind == wire.EventsCollapsed && r.Subject == string(test.kind) {
+					found = true
+					if r.Count != 15 {
+						t.Errorf("%+v", r)
+					}
+				}
+			}
+			if !found {
+				t.Error("no record with the count")
+			}
+			g.records = nil
+			g.wait(time.Hour)
+			g.wantRecords()
+			for range 10 {
+				test.do(g)
+			}
+			g.records = nil
+			g.wait(time.Hour)
+			if n := g.count(wire.EventsCollapsed); n != 0 {
+				t.Error("ten were collapsed")
+			}
+		})
+	}
+}
+
+// count returns how many records of a kind there are.
+func (g *rig) count(kind wire.RecordKind) int {
+	n := 0
+	for _, r := range g.records {
+		if r.Kind == kind {
+			n++
+		}
+	}
+	return n
+}
+
+func TestGrantsChargesLockoutsAndTamperNeverWait(t *testing.T) {
+	g := newRig(t, func(p *wire.Policy) { p.GuessLimit, p.TamperPauses = 0, false })
+	for range 30 {
+		g.card(Known, adaCard)
+		g.order(wire.Unlock, 0)
+		g.enter(Known, adaPIN)
+		g.miss(1)
+		g.do(Input{InputTamper, true})
+		g.do(Input{InputTamper, false})
+	}
+	for kind, want := range map[wire.RecordKind]int{
+		wire.AccessGranted: 90, wire.AttemptStarted: 60, wire.AttemptUnknown: 30, wire.TamperStarted: 30, wire.TamperEnded: 30,
+	} {
+		if n := g.count(kind); n != want {
+			t.Errorf("%d of %s, want %d", n, kind, want)
+		}
+	}
+}
+
+func TestAFlappingExitButtonOpensEachTime(t *testing.T) {
+	g := newRig(t, nil)
+	for range 25 {
+		g.do(Input{InputExit, true})
+		g.do(Input{InputExit, false})
+	}
+	if len(g.strikes) != 25 {
+		t.Errorf("%d strikes", len(g.strikes))
+	}
+}

@@ -1,0 +1,118 @@
+package device
+
+import (
+	"testing"
+	"time"
+
+	"latchkey/sync/wire"
+)
+
+func TestALateOrRepeatedStoredChangesNothing(t *testing.T) {
+	g := newRig(t, nil)
+	g.slow = true
+	g.do(Presented{wire.PIN})
+	batch := g.queue[0].Batch
+	before := g.r
+	g.do(Stored{Batch: batch - 1})
+	g.do(Stored{Batch: batch - 1, Fault: "disk full"})
+	g.do(Stored{Batch: batch + 1})
+	g.do(Stored{})
+	if g.r != before {
+		t.Fatal("it did")
+	}
+	g.store()
+	after := g.r
+	g.do(Stored{Batch: batch, Fault: "disk full"})
+	if g.r != after {
+		t.Error("a second Stored did")
+	}
+}
+
+func TestAnAnswerThatSkipsTheChargeDoesNotStandForIt(t *testing.T) {
+	g := newRig(t, nil)
+	g.slow = true
+	g.do(Presented{wire.PIN})
+	charge := g.queue[0].Batch
+	g.order(wire.Identify, 0)
+	g.do(Identified{Kind: wire.PIN, Seq: 1, Outcome: Known, Credential: adaPIN})
+	g.do(Stored{Batch: charge + 1})
+	g.wantStrikes()
+	g.do(Stored{Batch: charge})
+	g.wantStrikes()
+	g.wait(10 * time.Second)
+	g.wantAttempts(1, 1, "")
+}
+
+func TestWhenTheDiskStoresAgainItHasWhatTheReaderKnows(t *testing.T) {
+	g := newRig(t, func(p *wire.Policy) { p.Limit = 3 })
+	g.miss(3)
+	g.fault = "disk full"
+	g.card(Known, adaCard)
+	g.wantAttempts(0, 3, "")
+	g.wantStrikes(5 * time.Second)
+	if g.disk.Lockout == "" {
+		t.Fatal("the disk stored though it is full")
+	}
+	g.wait(5 * time.Second)
+	g.wantScreen(ScreenOutOfOrder)
+	g.card(Known, adaCard)
+	g.wait(30 * time.Second)
+	if g.state.Journal != "disk full" {
+		t.Errorf("%+v", g.state)
+	}
+
+	g.fault, g.records = "", nil
+	g.wait(probeEvery)
+	r := g.wantRecords(wire.JournalResumed)[0]
+	if r.Text != "disk full" || r.Count != 2 {
+		t.Errorf("%+v", r)
+	}
+	if g.disk != g.r.Durable() {
+		t.Errorf("the disk has\n%+v, the reader\n%+v", g.disk, g.r.Durable())
+	}
+	g.wantScreen(ScreenHome)
+	g.wait(time.Hour)
+	g.wantRecords()
+	if g.state.Journal != "" {
+		t.Errorf("%+v", g.state)
+	}
+}
+
+func TestALockoutThatWasNeverStoredIsThereAfterARestart(t *testing.T) {
+	g := newRig(t, func(p *wire.Policy) { p.Limit = 1 })
+	g.do(Presented{wire.PIN})
+	g.fault = "disk full"
+	g.do(Identified{Kind: wire.PIN, Seq: 1, Outcome: Unknown})
+	g.wantAttempts(1, 1, wire.CauseAttempts)
+	g.fault = ""
+	g.crash(0)
+	g.wantAttempts(1, 1, wire.CauseAttempts)
+}
+
+func TestADiskThatDoesNotAnswerIsNotAskedAgain(t *testing.T) {
+	g := newRig(t, nil)
+	g.fault = "disk full"
+	g.order(wire.Identify, 0)
+	g.slow = true
+	g.records = nil
+	g.wait(10 * time.Minute)
+	g.wantRecords(wire.JournalResumed)
+	g.slow, g.fault = false, ""
+	g.store()
+	if g.state.Journal != "" {
+		t.Errorf("%+v", g.state)
+	}
+}
+
+func TestPINIsBackOnlyWithTheWholeStateOnTheDisk(t *testing.T) {
+	g := newRig(t, nil)
+	g.slow = true
+	g.order(wire.Identify, 0)
+	g.order(wire.Identify, 0)
+	first, second := g.queue[0], g.queue[1]
+	g.do(Stored{Batch: first.Batch, Fault: "disk full"})
+	g.do(Stored{Batch: second.Batch})
+	if g.state.PIN != ReasonUnstored {
+		t.Errorf("an append from before the fault mended it: %+v", g.state)
+	}
+}
