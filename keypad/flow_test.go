@@ -116,7 +116,7 @@ func TestTheBarRunsDownWithTheTime(t *testing.T) {
 			}
 		}
 		frames, bytes := b.glass.count()
-		if frames < 60 || frames > 130 {
+		if frames < 60 || frames > 180 {
 			t.Errorf("%d frames in 5 s", frames)
 		}
 		if bytes/frames > 400 {
