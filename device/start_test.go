@@ -1,0 +1,134 @@
+package device
+
+import (
+	"testing"
+	"time"
+
+	"latchkey/sync/wire"
+)
+
+// begun starts a reader as start says and returns the rig and its first
+// records.
+func begun(t *testing.T, durable Durable, change func(s *Start), kinds ...wire.RecordKind) (*rig, []wire.Record) {
+	t.Helper()
+	g := newRig(t, nil)
+	g.disk, g.records, g.now.Trusted = durable, nil, false
+	g.start = Start{Reader: "front-door", Version: "1.0", Policy: g.load()}
+	if change != nil {
+		change(&g.start)
+	}
+	g.begin()
+	return g, g.wantRecords(kinds...)
+}
+
+func TestAFirstJournalBringsNoLockout(t *testing.T) {
+	g, r := begun(t, Durable{}, func(s *Start) { s.NewJournal = true },
+		wire.ReaderStarted, wire.JournalBegan, wire.PolicyApplied)
+	if r[0].Version != "1.0" || r[1].Reason != "new" || r[2].PolicyRevision != 1 {
+		t.Errorf("%+v", r)
+	}
+	g.wantAttempts(0, 0, "")
+	g.wantScreen(ScreenHome)
+}
+
+func TestALostJournalBringsALockout(t *testing.T) {
+	for _, test := range []struct{ fault, reason string }{
+		{"segment 3: hash mismatch", "segment 3: hash mismatch"},
+		{"", "there was none"},
+	} {
+		g, r := begun(t, Durable{}, func(s *Start) { s.JournalFault = test.fault },
+			wire.ReaderStarted, wire.LockoutStarted, wire.JournalBegan, wire.PolicyApplied)
+		if r[1].Cause != wire.CauseJournal || r[2].Reason != test.reason {
+			t.Errorf("%+v", r)
+		}
+		g.wantAttempts(0, 0, wire.CauseJournal)
+		g.wantScreen(ScreenPaused)
+		g.card(Known, adaCard)
+		g.wantAttempts(0, 0, "")
+	}
+}
+
+func TestALostJournalLocksThoughThePowerIsCutAtAnyRecord(t *testing.T) {
+	g, _ := begun(t, Durable{}, nil, wire.ReaderStarted, wire.LockoutStarted, wire.JournalBegan, wire.PolicyApplied)
+	_, actions := New(Durable{}, g.start, g.now)
+	records := actions[0].(Append).Records
+	for n := range len(records) + 1 {
+		var disk Durable
+		disk.fold(records[:n])
+		r, _ := New(disk, g.start, g.now)
+		if r.Durable().Lockout != wire.CauseJournal {
+			t.Errorf("not after %d records", n)
+		}
+	}
+}
+
+func TestAStartSaysWhatIsNewsAndNothingElse(t *testing.T) {
+	site := wire.SiteID{7}
+	old := Durable{Began: true, Site: site, Epoch: 3, Revision: 8, Hash: wire.Hash{1}, PolicyRevision: 1}
+	at := func(epoch, revision uint64, hash byte) func(s *Start) {
+		return func(s *Start) { s.Site, s.Held = site, Held{epoch, revision, wire.Hash{hash}} }
+	}
+	begun(t, old, at(3, 8, 1), wire.ReaderStarted)
+	begun(t, old, at(3, 9, 2), wire.ReaderStarted, wire.CredentialsApplied)
+	begun(t, old, at(4, 1, 2), wire.ReaderStarted, wire.CredentialsApplied)
+	g, _ := begun(t, old, at(3, 7, 2), wire.ReaderStarted, wire.CacheBehind)
+	g.wantScreen(ScreenOutOfOrder)
+	if g.r.Durable().Held() != (Held{3, 8, wire.Hash{1}}) {
+		t.Errorf("%+v", g.r.Durable())
+	}
+}
+
+func TestAnAdoptionByAnotherSiteStartsItsRevisionsAnewAndKeepsALockout(t *testing.T) {
+	old := Durable{Began: true, Site: wire.SiteID{7}, Epoch: 3, Revision: 8, PolicyRevision: 900, Lockout: wire.CauseAttempts, Wrong: 10}
+	g, r := begun(t, old, func(s *Start) { s.Site, s.Held = wire.SiteID{8}, Held{1, 2, wire.Hash{5}} },
+		wire.ReaderStarted, wire.Adopted)
+	if r[1].Site != (wire.SiteID{8}) || r[1].Epoch != 1 || r[1].Revision != 2 || r[1].PolicyRevision != 1 {
+		t.Errorf("%+v", r[1])
+	}
+	d := g.r.Durable()
+	if g.state.Behind || d.Held() != (Held{1, 2, wire.Hash{5}}) || d.PolicyRevision != 1 || d.Site != (wire.SiteID{8}) {
+		t.Errorf("%+v", d)
+	}
+	g.wantAttempts(10, 0, wire.CauseAttempts)
+}
+
+func TestRunningTimeGoesOnWhereTheRecordsLeftIt(t *testing.T) {
+	g := newRig(t, nil)
+	g.wait(90 * time.Second)
+	g.order(wire.Identify, 0)
+	g.wait(time.Minute)
+	g.crash(time.Hour)
+	g.wait(10 * time.Second)
+	g.records = nil
+	g.order(wire.Identify, 0)
+	if r := g.records[0]; r.Running != 100_000 {
+		t.Errorf("%d ms", r.Running)
+	}
+}
+
+func TestTheMonotonicClockNeverRunsBackwards(t *testing.T) {
+	g := newRig(t, nil)
+	g.card(Known, adaCard)
+	g.now.Monotonic -= 30 * time.Minute
+	g.do(Tick{})
+	if g.state.Strike != StrikePulse {
+		t.Errorf("%+v", g.state)
+	}
+	g.now.Monotonic += 30*time.Minute + 5*time.Second
+	g.do(Tick{})
+	if g.state.Strike != StrikeOff {
+		t.Errorf("%+v", g.state)
+	}
+}
+
+func TestEachActionIsOfAKnownKindAndEachEventToo(t *testing.T) {
+	for _, event := range []Event{Presented{}, Identified{}, Stored{}, Input{}, Command{}, Policy{}, Refused{}, Health{}, Tick{}} {
+		g := newRig(t, nil)
+		before := g.r.Durable()
+		g.do(event)
+		g.wantStrikes()
+		if after := g.r.Durable(); after.Wrong != before.Wrong || after.Lockout != before.Lockout || after.Pending != 0 {
+			t.Errorf("an empty %T: %+v", event, after)
+		}
+	}
+}
