@@ -67,6 +67,14 @@ func FuzzChunk(f *testing.F) {
 	for _, b := range payloads(f) {
 		f.Add(b)
 	}
+	one := func(tags, ends, records string) []byte {
+		return []byte("\x83" + tags + strings.Repeat("\x01", 16) + ends + "\x00\x01" + records + "\x01")
+	}
+	f.Add(one("\x50", "\x42", "\x41")) // byte strings
+	f.Add(one("\x90", "\x42", "\x41")) // arrays of numbers, as long as they
+	f.Add(one("\x50", "\x82", "\x41"))
+	f.Add(one("\x50", "\x42", "\x81"))
+	f.Add(one("\x58\x10", "\x42", "\x41")) // a longer head
 	f.Fuzz(func(t *testing.T, b []byte) {
 		chunk, err := ParseChunk(b)
 		if err != nil {

@@ -93,9 +93,15 @@ type Chunk struct {
 
 // ParseChunk decodes a chunk whose SHA-256 is the manifest's.
 func ParseChunk(b []byte) (*Chunk, error) {
+	if len(b) > MaxChunk {
+		return nil, fmt.Errorf("chunk: %w: %d bytes, at most %d", ErrEncoding, len(b), MaxChunk)
+	}
 	var c Chunk
-	if err := Unmarshal(b, MaxChunk, &c); err != nil {
-		return nil, fmt.Errorf("chunk: %w", err)
+	if err := decoding.Unmarshal(b, &c); err != nil {
+		return nil, fmt.Errorf("chunk: %w: %v", ErrEncoding, err)
+	}
+	if !c.encodedAs(b) {
+		return nil, fmt.Errorf("chunk: %w", ErrEncoding)
 	}
 	n := c.Len()
 	if n == 0 || len(c.Tags) != 16*n || len(c.Ends) != 2*n || c.end(n-1) != len(c.Records) {
@@ -110,6 +116,27 @@ func ParseChunk(b []byte) (*Chunk, error) {
 		}
 	}
 	return &c, nil
+}
+
+// encodedAs says whether b, which decodes to c, is its deterministic encoding,
+// as encoding it again would, but without doing so: each look-up comes by here.
+// It is if it is as short as can be, and of three byte strings.
+func (c *Chunk) encodedAs(b []byte) bool {
+	at := 1
+	for _, part := range [][]byte{c.Tags, c.Ends, c.Records} {
+		if at >= len(b) || b[at]>>5 != 2 {
+			return false
+		}
+		switch n := len(part); {
+		case n < 24:
+			at += 1 + n
+		case n < 1<<8:
+			at += 2 + n
+		default:
+			at += 3 + n
+		}
+	}
+	return at == len(b)
 }
 
 // Len returns the number of credentials in the chunk.
