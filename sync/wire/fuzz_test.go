@@ -103,14 +103,28 @@ func FuzzEnvelope(f *testing.F) {
 			genuine[string(b)] = true
 		}
 	}
+	for _, b := range [][]byte{
+		append(append(bytes.Clone(envelope), 0x40, 0x58, 64), make([]byte, 64)...),       // no payload
+		append(append(bytes.Clone(envelope), 0xf6, 0x58, 64), make([]byte, 64)...),       // a detached one
+		append(append(bytes.Clone(envelope), 0x81, 0, 0x58, 64), make([]byte, 64)...),    // a list of bytes
+		append(append(bytes.Clone(envelope), 0x58, 1, 0, 0x58, 64), make([]byte, 64)...), // a longer head
+		append(append(bytes.Clone(envelope), 0x41, 0, 0x58, 65), make([]byte, 65)...),
+		append(append(bytes.Clone(envelope), 0x41, 0, 0x59, 0, 64), make([]byte, 64)...),
+	} {
+		f.Add(b)
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, kind := range []Kind{KindManifest, KindDelta, KindPolicy, KindCommand, KindBundle, KindHead, KindKey, KindNow, KindAck} {
 			payload, err := Open(kind, testSite, b, MaxMessage, publicKey(testController))
 			if err == nil && !genuine[string(b)] {
 				t.Errorf("%s %x passes for signed", kind, b)
 			}
-			if unchecked, unsigned := Payload(kind, b, MaxMessage); err == nil && (unsigned != nil || !bytes.Equal(unchecked, payload)) {
+			unchecked, unsigned := Payload(kind, b, MaxMessage)
+			if err == nil && (unsigned != nil || !bytes.Equal(unchecked, payload)) {
 				t.Errorf("%s: Payload returns %x, Open %x", kind, unchecked, payload)
+			}
+			if _, err := split(kind, b, MaxMessage); (err == nil) != (unsigned == nil) {
+				t.Errorf("%s: Payload says %v, the envelope read as COSE %v", kind, unsigned, err)
 			}
 		}
 	})

@@ -127,14 +127,7 @@ func (c *Chunk) encodedAs(b []byte) bool {
 		if at >= len(b) || b[at]>>5 != 2 {
 			return false
 		}
-		switch n := len(part); {
-		case n < 24:
-			at += 1 + n
-		case n < 1<<8:
-			at += 2 + n
-		default:
-			at += 3 + n
-		}
+		at += byteStringSize(len(part))
 	}
 	return at == len(b)
 }
