@@ -60,6 +60,10 @@ func (k *Keypad) turn(now time.Time) {
 	k.health.report("backlight", k.light.drive(now, lit))
 }
 
+// sameStart is how far the starts of one outcome may be apart in two Views of it, as they
+// come from another clock.
+const sameStart = 100 * time.Millisecond
+
 // take looks at the newest View.
 func (k *Keypad) take(now time.Time) {
 	k.mu.Lock()
@@ -79,7 +83,7 @@ func (k *Keypad) take(now time.Time) {
 			k.view.Until = now.Add(deniedFor)
 		}
 	}
-	if fresh := v.Screen != was.Screen || v.Screen.timed() && !v.Start.Equal(was.Start); fresh {
+	if v.Screen != was.Screen || v.Screen.timed() && k.view.Start.Sub(was.Start).Abs() > sameStart {
 		k.sound.play(now, v.Screen.outcome())
 		k.light.awake = now
 	}

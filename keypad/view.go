@@ -69,9 +69,9 @@ type View struct {
 	Reason string // why a card is refused, on Denied; what still works, on OutOfOrder
 
 	// Start and Until bound Granted, Denied and Enrolled; between them the bar on Granted
-	// runs down. A Start not seen before is a new outcome and sounds again. They are
-	// compared with time.Now: let them carry its monotonic reading. A zero Start is now, a
-	// zero Until 2 s from now.
+	// runs down. A Start more than 100 ms from the last one is a new outcome and sounds
+	// again. They are compared with time.Now: let them carry its monotonic reading. A
+	// zero Start is now, a zero Until 2 s from now.
 	Start, Until time.Time
 
 	HoldOpen       bool   // the door is held open by order
