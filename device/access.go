@@ -6,7 +6,7 @@ import (
 	"latchkey/sync/wire"
 )
 
-// Access says why a credential may not open the door at a time; "" if it may.
+// access says why a credential may not open the door at a time; "" if it may.
 // Without a trusted clock only what is bound to no time may.
 func (p Policy) access(c *wire.Credential, now Now) Reason {
 	if reason := validity(c, now); reason != "" {

@@ -88,7 +88,7 @@ type Health struct {
 	Subject   Subject
 	Condition Condition
 	Text      string // what is wrong, for people; no path, nothing secret
-	Held      Held   // with SubjectCache
+	Held      Held   // with SubjectCache always
 }
 
 // Held is a place in the credential log: with SubjectCache what is durably on

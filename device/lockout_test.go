@@ -145,9 +145,20 @@ func TestGuessesLockPINOutThoughRightPINsCome(t *testing.T) {
 func TestALimitOfZeroTurnsTheCountOfGuessesOff(t *testing.T) {
 	g := newRig(t, func(p *wire.Policy) { p.GuessLimit = 0 })
 	g.guess(100, adaPIN)
-	if d := g.r.Durable(); d.Lockout != "" || d.Guesses != 100 {
-		t.Errorf("%+v", d)
-	}
+	g.wantAttempts(2, 100, "")
+	g.miss(8)
+	g.wantAttempts(10, 108, wire.CauseAttempts)
+	g.card(Known, adaCard)
+	g.wantAttempts(0, 108, "")
+}
+
+func TestALockoutForGuessingLeavesFortyFiveThoughTheLimitWasTurnedOffMeanwhile(t *testing.T) {
+	g := newRig(t, nil)
+	g.guess(60, adaPIN)
+	g.policy.Revision, g.policy.GuessLimit = 2, 0
+	g.do(g.load())
+	g.card(Known, adaCard)
+	g.wantAttempts(0, 45, "")
 }
 
 func TestASmallLimitOfGuessesLeavesThreeQuarters(t *testing.T) {
@@ -183,6 +194,30 @@ func TestAGuessGoesOffForEachFiveMinutesOfRunning(t *testing.T) {
 	g.wait(time.Hour)
 	g.enter(Known, adaPIN)
 	g.wantAttempts(0, 0, "")
+}
+
+func TestRunningBeforeAGuessTakesNoneOff(t *testing.T) {
+	g := newRig(t, nil)
+	g.wait(time.Hour)
+	g.order(wire.Identify, 0)
+	g.wait(4 * time.Minute)
+	g.miss(1)
+	g.wait(4 * time.Minute)
+	g.order(wire.Identify, 0)
+	g.wantAttempts(1, 1, "")
+}
+
+func TestUsersOfGuessesThatHaveAllGoneOffAreNotNamed(t *testing.T) {
+	g := newRig(t, func(p *wire.Policy) { p.GuessLimit = 2 })
+	g.miss(1)
+	g.enter(Known, adaPIN)
+	g.wait(5 * time.Minute)
+	g.miss(1)
+	g.records = nil
+	g.miss(1)
+	if r := g.wantRecords(wire.AttemptStarted, wire.LockoutStarted, wire.AttemptUnknown)[1]; len(r.Users) != 0 {
+		t.Errorf("%+v", r)
+	}
 }
 
 func TestTimeWithoutPowerTakesNoGuessOff(t *testing.T) {

@@ -27,7 +27,7 @@ var rules = [...]rule{
 	{"a PIN is looked up only with its charge in the same turn, none pending, and all in order", identifyCharges},
 	{"each PIN or card that is presented is looked up or forgotten, once", presentedOnce},
 	{"a late, repeated or unasked answer, and a repeated command, change nothing", repeatsChangeNothing},
-	{"while time stands still a tick changes nothing", tickIsIdle},
+	{"while time stands still a tick changes nothing, and the next deadline is to come", tickIsIdle},
 	{"what is stored and what is on its way fold to the durable state", foldIsState},
 	{"a start counts a charge that it finds", startCounts},
 	{"an unknown PIN and one that may not open now look the same", denialsAreAlike},
@@ -384,6 +384,9 @@ func tickIsIdle(e *edge) (met bool, err error) {
 	again := e.after.r
 	if actions := again.Step(e.now, Tick{}); again != e.after.r || len(actions) > 0 {
 		return true, fmt.Errorf("%v", actions)
+	}
+	if at, ok := again.Deadline(); ok && at <= e.now.Monotonic {
+		return true, errors.New("its deadline is past")
 	}
 	return true, nil
 }
