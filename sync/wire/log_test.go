@@ -252,7 +252,7 @@ func TestAChunkWhoseTablesDoNotFitIsRefused(t *testing.T) {
 		"unsorted tags":     func(c *Chunk) { c.Tags = append(c.Tags[16:32:32], c.Tags[:16]...) },
 		"a tag twice":       func(c *Chunk) { c.Tags = append(c.Tags[:16:16], c.Tags[:16]...) },
 	} {
-		c, err := ParseChunk(rest)
+		c, err := ParseChunk(bytes.Clone(rest))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -261,7 +261,7 @@ func TestAChunkWhoseTablesDoNotFitIsRefused(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, read, err)
 		}
 	}
-	c, err := ParseChunk(rest)
+	c, err := ParseChunk(bytes.Clone(rest))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -90,8 +90,9 @@ func Open(kind Kind, site SiteID, signed []byte, limit int, key ed25519.PublicKe
 }
 
 // Payload returns the payload of a signed message without checking whose
-// signature it bears. Only where the payload itself names the key, or where a
-// hash that is trusted covers the payload, may this stand in for Open.
+// signature it bears; it is part of signed. Only where the payload itself names
+// the key, or where a hash that is trusted covers the payload, may this stand in
+// for Open.
 func Payload(kind Kind, signed []byte, limit int) ([]byte, error) {
 	if len(signed) > limit+envelopeOverhead {
 		return nil, fmt.Errorf("open %s: %w: %d bytes", kind, ErrEncoding, len(signed))
@@ -99,35 +100,42 @@ func Payload(kind Kind, signed []byte, limit int) ([]byte, error) {
 	// A start reads thousands of deltas so: what split finds out by encoding
 	// again is to be seen, for an envelope is constant but for two byte strings.
 	rest, found := bytes.CutPrefix(signed, envelope)
-	if !found || len(rest) == 0 || rest[0]>>5 != 2 {
+	payload, rest, ok := byteString(rest)
+	signature, rest, ok2 := byteString(rest)
+	if !found || !ok || !ok2 || len(rest) > 0 || len(payload) > limit || len(signature) != ed25519.SignatureSize {
 		return nil, fmt.Errorf("open %s: %w: not a COSE_Sign1 with EdDSA", kind, ErrEncoding)
-	}
-	var payload []byte
-	tail, err := itemDecoding.UnmarshalFirst(rest, &payload)
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w: %v", kind, ErrEncoding, err)
-	}
-	if len(payload) > limit || len(rest)-len(tail) != byteStringSize(len(payload)) {
-		return nil, fmt.Errorf("open %s: %w: payload of %d bytes", kind, ErrEncoding, len(payload))
-	}
-	if len(tail) != 2+ed25519.SignatureSize || !bytes.HasPrefix(tail, []byte{0x58, ed25519.SignatureSize}) {
-		return nil, fmt.Errorf("open %s: %w: not a signature of %d bytes", kind, ErrEncoding, ed25519.SignatureSize)
 	}
 	return payload, nil
 }
 
-// byteStringSize returns how many bytes the deterministic encoding of a byte
-// string of n bytes takes.
-func byteStringSize(n int) int {
-	switch {
-	case n < 24:
-		return 1 + n
-	case n < 1<<8:
-		return 2 + n
-	case n < 1<<16:
-		return 3 + n
+// byteString splits a byte string off b. It must be encoded as short as can be
+// (RFC 8949 §4.2.1), and be less than 4 GiB. What it returns is part of b.
+func byteString(b []byte) (content, rest []byte, ok bool) {
+	if len(b) == 0 || b[0]>>5 != 2 {
+		return nil, b, false
 	}
-	return 5 + n
+	var length, shortest uint64
+	head := 1
+	switch info := b[0] & 31; {
+	case info < 24:
+		length = uint64(info)
+	case info <= 26: // 1, 2 or 4 bytes more
+		shortest = []uint64{24, 1 << 8, 1 << 16}[info-24]
+		head += 1 << (info - 24)
+		if len(b) < head {
+			return nil, b, false
+		}
+		for _, digit := range b[1:head] {
+			length = length<<8 | uint64(digit)
+		}
+	default:
+		return nil, b, false
+	}
+	if length < shortest || length > uint64(len(b)-head) {
+		return nil, b, false
+	}
+	end := head + int(length)
+	return b[head:end:end], b[end:], true
 }
 
 func split(kind Kind, signed []byte, limit int) (*cose.Sign1Message, error) {

@@ -91,16 +91,22 @@ type Chunk struct {
 	Records []byte
 }
 
-// ParseChunk decodes a chunk whose SHA-256 is the manifest's.
+// ParseChunk decodes a chunk whose SHA-256 is the manifest's. The chunk is made of
+// parts of b.
 func ParseChunk(b []byte) (*Chunk, error) {
 	if len(b) > MaxChunk {
 		return nil, fmt.Errorf("chunk: %w: %d bytes, at most %d", ErrEncoding, len(b), MaxChunk)
 	}
+	// Each look-up comes by here: nothing is copied, nor encoded again. There is
+	// one encoding of an array of three byte strings.
 	var c Chunk
-	if err := decoding.Unmarshal(b, &c); err != nil {
-		return nil, fmt.Errorf("chunk: %w: %v", ErrEncoding, err)
+	rest, ok := bytes.CutPrefix(b, []byte{0x83})
+	for _, part := range []*[]byte{&c.Tags, &c.Ends, &c.Records} {
+		if ok {
+			*part, rest, ok = byteString(rest)
+		}
 	}
-	if !c.encodedAs(b) {
+	if !ok || len(rest) > 0 {
 		return nil, fmt.Errorf("chunk: %w", ErrEncoding)
 	}
 	n := c.Len()
@@ -116,20 +122,6 @@ func ParseChunk(b []byte) (*Chunk, error) {
 		}
 	}
 	return &c, nil
-}
-
-// encodedAs says whether b, which decodes to c, is its deterministic encoding,
-// as encoding it again would, but without doing so: each look-up comes by here.
-// It is if it is as short as can be, and of three byte strings.
-func (c *Chunk) encodedAs(b []byte) bool {
-	at := 1
-	for _, part := range [][]byte{c.Tags, c.Ends, c.Records} {
-		if at >= len(b) || b[at]>>5 != 2 {
-			return false
-		}
-		at += byteStringSize(len(part))
-	}
-	return at == len(b)
 }
 
 // Len returns the number of credentials in the chunk.
