@@ -32,6 +32,10 @@ func (c *Cache) Apply(signed []byte) (applied bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	entry, err := readDelta(signed)
+	if err != nil {
+		return false, err
+	}
 	v := c.held
 	if v == nil {
 		return false, ErrGap
@@ -60,8 +64,8 @@ func (c *Cache) Apply(signed []byte) (applied bool, err error) {
 		}
 		v.log, v.stale = log, false
 	}
-	if err := v.fold(d, signed, wire.Sum(payload)); err != nil {
-		return false, err // nothing of it is held, and the next write covers it
+	if err := v.fold(entry, signed); err != nil {
+		return false, err
 	}
 	c.settle()
 	return true, nil

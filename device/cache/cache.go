@@ -83,7 +83,8 @@ func (d *Damage) Unwrap() error { return d.Err }
 // while another writes (Apply, PutKey, Begin, PutChunk, Resume); writers wait
 // for each other.
 type Cache struct {
-	o Options
+	o       Options
+	buffers sync.Pool // of look-ups: *[wire.MaxChunk]byte
 
 	writing  sync.Mutex // one writer at a time; it may read all below
 	incoming *incoming  // the snapshot being received; of writers only
@@ -99,6 +100,7 @@ type Cache struct {
 // waits for a snapshot.
 func Open(o Options) *Cache {
 	c := &Cache{o: o, fault: ErrEmpty, bad: map[int]*Damage{}}
+	c.buffers.New = func() any { return new([wire.MaxChunk]byte) }
 	epoch, err := newestEpoch(o.Dir)
 	if err == nil && epoch != 0 {
 		c.held, err = openView(&c.o, epoch)
@@ -172,12 +174,15 @@ func (c *Cache) Epoch() (Epoch, error) {
 	return Epoch{m.Epoch, m.KDF, filepath.Join(c.held.dir, keyFile)}, nil
 }
 
-// WantsSnapshot says that a snapshot is better than what is held: there are
-// 4,096 deltas or 1 MiB of them, or something other than a chunk is damaged.
+// WantsSnapshot says that only a snapshot helps, or that one is better than
+// what is held: nothing can be looked up, manifest or deltas were damaged while
+// they were held, or there are 4,096 deltas or 1 MiB of them. A cache that is
+// behind wants deltas if the controller has them.
 func (c *Cache) WantsSnapshot() bool {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return c.fault != nil || len(c.held.deltas) >= wantDeltas || c.held.end >= wantBytes
+	v := c.held
+	return v == nil || c.fault != nil && v.spoilt == nil || len(v.deltas) >= wantDeltas || v.end >= wantBytes
 }
 
 // Above these a snapshot is wanted; above those no delta is taken any more.

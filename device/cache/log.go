@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"path/filepath"
 
+	"github.com/fxamacker/cbor/v2"
+
 	"latchkey/sync/wire"
 )
 
@@ -26,6 +28,7 @@ func (v *view) openLog(o *Options) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		v.overlay = map[wire.Tag]change{}
+		v.judge(o, nil)
 		return nil
 	case err != nil:
 		return err
@@ -41,15 +44,23 @@ func (v *view) openLog(o *Options) error {
 	if ends != nil {
 		ends = v.readLog(o, info.Size(), true)
 	}
-	held := v.place()
-	if ends != nil && o.Highest.Above(held) {
-		v.spoilt = fmt.Errorf("%s: behind revision %d: %w", deltasFile, held.Revision, ends)
-	}
-	if held.Above(o.Highest) {
-		// A process that was killed may have left it in memory only.
-		v.stale = datasync(f) != nil
-	}
+	v.judge(o, ends)
 	return nil
+}
+
+// judge says what it means where the deltas end, or what ends them.
+func (v *view) judge(o *Options, ends error) {
+	held := v.place()
+	switch {
+	case o.Highest.Above(held):
+		v.spoilt = fmt.Errorf("they end at revision %d of epoch %d, and %d of %d was held", held.Revision, held.Epoch, o.Highest.Revision, o.Highest.Epoch)
+		if ends != nil {
+			v.spoilt = fmt.Errorf("%w: %w", v.spoilt, ends)
+		}
+	case v.log != nil && held.Above(o.Highest):
+		// A process that was killed may have left it in memory only.
+		v.stale = datasync(v.log.File) != nil
+	}
 }
 
 // readLog reads the deltas and builds the overlay. It returns nil if all size
@@ -71,23 +82,19 @@ func (v *view) readLog(o *Options, size int64, each bool) error {
 		if v.end+int64(len(item)) > mostBytes || len(v.deltas) >= mostDeltas {
 			return errors.New("longer than it can be")
 		}
-		var payload []byte
 		if each {
-			payload, err = wire.Open(wire.KindDelta, o.Site, item, wire.MaxDelta, o.Controller)
-		} else {
-			payload, err = wire.Payload(wire.KindDelta, item, wire.MaxDelta)
+			if _, err := wire.Open(wire.KindDelta, o.Site, item, wire.MaxDelta, o.Controller); err != nil {
+				return err
+			}
 		}
-		if err != nil {
-			return err
-		}
-		d, err := wire.ParseDelta(payload)
+		d, err := readDelta(item)
 		if err != nil {
 			return err
 		}
 		if err := v.follows(d); err != nil {
 			return err
 		}
-		if err := v.fold(d, item, wire.Sum(payload)); err != nil {
+		if err := v.fold(d, item); err != nil {
 			return err
 		}
 		last = append(last[:0], item...)
@@ -123,71 +130,108 @@ func peekSigned(r *bufio.Reader) ([]byte, error) {
 	return item, err
 }
 
+// logged is a delta of the log, read as far as the overlay needs it. It was
+// checked in full (wire.ParseDelta) when it was applied; now its hash says that
+// it is the same.
+type logged struct {
+	sum     wire.Hash // SHA-256 of the payload
+	Epoch   uint64    `cbor:"1,keyasint"`
+	From    uint64    `cbor:"2,keyasint"`
+	To      uint64    `cbor:"3,keyasint"`
+	Start   wire.Hash `cbor:"4,keyasint"` // h(From)
+	End     wire.Hash `cbor:"5,keyasint"` // h(To)
+	Before  wire.Hash `cbor:"6,keyasint"`
+	Changes []struct {
+		_          struct{} `cbor:",toarray"`
+		Tag        wire.Tag
+		Credential cbor.RawMessage
+	} `cbor:"7,keyasint"`
+}
+
+// readDelta reads a signed delta without checking its signature.
+func readDelta(item []byte) (*logged, error) {
+	payload, err := wire.Payload(wire.KindDelta, item, wire.MaxDelta)
+	if err != nil {
+		return nil, err
+	}
+	d := &logged{sum: wire.Sum(payload)}
+	if err := cbor.Unmarshal(payload, d); err != nil {
+		return nil, err
+	}
+	if d.To <= d.From || d.To-d.From != uint64(len(d.Changes)) {
+		return nil, fmt.Errorf("delta %d to %d with %d changes", d.From, d.To, len(d.Changes))
+	}
+	return d, nil
+}
+
 // follows says whether a delta of the log continues the one before it, and
 // whether the first one that goes beyond the snapshot starts in it.
-func (v *view) follows(d *wire.Delta) error {
-	if d.Epoch != v.manifest.Epoch {
+func (v *view) follows(d *logged) error {
+	m := v.manifest
+	if d.Epoch != m.Epoch {
 		return fmt.Errorf("delta of epoch %d", d.Epoch)
 	}
-	from := d.From
 	if n := len(v.deltas); n > 0 {
 		last := v.deltas[n-1]
-		if d.From != last.to || d.FromHash != last.hash || d.Before != v.before {
+		if d.From != last.to || d.Start != last.hash || d.Before != v.before {
 			return fmt.Errorf("delta %d to %d does not follow the one before", d.From, d.To)
 		}
-		from = last.to
+		if last.to > m.Revision {
+			return nil
+		}
 	}
-	m := v.manifest
 	switch {
-	case d.To <= m.Revision, len(v.deltas) > 0 && from > m.Revision:
+	case d.To <= m.Revision:
 		return nil
-	case from > m.Revision:
+	case d.From > m.Revision:
 		return fmt.Errorf("delta %d to %d does not follow the snapshot of revision %d", d.From, d.To, m.Revision)
 	}
-	if hashWithin(d, m.Revision) != m.Hash {
+	if d.hashAt(m.Revision) != m.Hash {
 		return fmt.Errorf("delta %d to %d is of another history than the snapshot", d.From, d.To)
 	}
 	return nil
 }
 
-// hashWithin returns h(revision), which lies within the delta.
-func hashWithin(d *wire.Delta, revision uint64) wire.Hash {
-	h := d.FromHash
-	for i := range revision - d.From {
-		h = h.Extend(d.Changes[i])
+// A change is encoded as an array of two, the tag and the credential: before
+// the latter there are the heads of the array and of the tag, and the tag.
+const changeHead = 1 + 1 + len(wire.Tag{})
+
+// hashAt returns h(revision), which lies within the delta.
+func (d *logged) hashAt(revision uint64) wire.Hash {
+	h := d.Start
+	for _, c := range d.Changes[:revision-d.From] {
+		encoded := append([]byte{0x82, 0x50}, c.Tag[:]...)
+		h = wire.Sum(append(append(h[:], encoded...), c.Credential...))
 	}
 	return h
 }
 
 // fold puts a delta's changes, which lie at the end of the log, into the
 // overlay: those that the snapshot does not contain. They are the last thing
-// in a delta's payload, so their encoded lengths say where each lies.
-func (v *view) fold(d *wire.Delta, item []byte, sum wire.Hash) error {
+// in a delta's payload, so their lengths say where each lies.
+func (v *view) fold(d *logged, item []byte) error {
 	at := len(item) - signatureTail
-	for i := len(d.Changes) - 1; i >= 0; i-- {
-		encoded := wire.Marshal(d.Changes[i])
-		at -= len(encoded)
-		if at < 0 || !bytes.Equal(item[at:at+len(encoded)], encoded) {
+	for i := len(d.Changes) - 1; i >= 0 && d.From+uint64(i) >= v.manifest.Revision; i-- {
+		c := &d.Changes[i]
+		at -= changeHead + len(c.Credential)
+		if at < 0 || !bytes.HasPrefix(item[at+changeHead:], c.Credential) || !bytes.HasPrefix(item[at+2:], c.Tag[:]) {
 			return errors.New("changes are not where they should be")
 		}
-		if d.From+uint64(i)+1 <= v.manifest.Revision {
-			break
-		}
-		tag := d.Changes[i].Tag
-		if old, found := v.overlay[tag]; found && int64(old.offset) >= v.end {
+		if old, found := v.overlay[c.Tag]; found && int64(old.offset) >= v.end {
 			continue // a later change of this delta
 		}
 		new := change{offset: uint32(v.end) + uint32(at)}
-		if d.Changes[i].Credential != nil {
+		if !bytes.Equal(c.Credential, []byte{0xf6}) { // null: removed
+			encoded := item[at : at+changeHead+len(c.Credential)]
 			hash := wire.Sum(encoded)
 			new.length = uint16(len(encoded))
 			copy(new.sum[:], hash[:])
 		}
-		v.overlay[tag] = new
+		v.overlay[c.Tag] = new
 	}
 	v.end += int64(len(item))
-	v.deltas = append(v.deltas, delta{d.To, d.ToHash, v.end})
-	v.before = sum
+	v.deltas = append(v.deltas, delta{d.To, d.End, v.end})
+	v.before = d.sum
 	return nil
 }
 
@@ -228,13 +272,9 @@ func (v *view) readHash(revision uint64, start, end int64) (h wire.Hash, ok bool
 	if _, err := v.log.ReadAt(item, start); err != nil {
 		return h, false
 	}
-	payload, err := wire.Payload(wire.KindDelta, item, wire.MaxDelta)
-	if err != nil {
-		return h, false
-	}
-	d, err := wire.ParseDelta(payload)
+	d, err := readDelta(item)
 	if err != nil || revision < d.From || revision > d.To {
 		return h, false
 	}
-	return hashWithin(d, revision), true
+	return d.hashAt(revision), true
 }

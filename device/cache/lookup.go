@@ -48,7 +48,9 @@ func (c *Cache) Lookup(epoch uint64, tag wire.Tag) (*wire.Credential, error) {
 	if i < 0 {
 		return nil, ErrUnknown
 	}
-	credential, err := v.readCredential(f, i, tag)
+	b := c.buffers.Get().(*[wire.MaxChunk]byte)
+	defer c.buffers.Put(b)
+	credential, err := v.readCredential(f, i, tag, b[:])
 	if err != nil && err != ErrUnknown {
 		return nil, c.damaged(v, &Damage{i, err})
 	}
@@ -82,10 +84,10 @@ func (v *view) chunkOf(tag wire.Tag) int {
 	}) - 1
 }
 
-// readCredential looks a tag up in a chunk. Errors: ErrUnknown, and what is
-// wrong with the chunk.
-func (v *view) readCredential(f *shared, i int, tag wire.Tag) (*wire.Credential, error) {
-	b, err := v.readChunk(f, i, nil)
+// readCredential looks a tag up in a chunk, which is read into b. Errors:
+// ErrUnknown, and what is wrong with the chunk.
+func (v *view) readCredential(f *shared, i int, tag wire.Tag, b []byte) (*wire.Credential, error) {
+	b, err := v.readChunk(f, i, b)
 	if err != nil {
 		return nil, err
 	}
@@ -100,13 +102,9 @@ func (v *view) readCredential(f *shared, i int, tag wire.Tag) (*wire.Credential,
 	return chunk.Credential(at)
 }
 
-// readChunk reads and checks chunk i, into b if that is long enough.
+// readChunk reads and checks chunk i, into b, which holds wire.MaxChunk bytes.
 func (v *view) readChunk(f *shared, i int, b []byte) ([]byte, error) {
-	length := v.manifest.ChunkLength(i)
-	if cap(b) < length {
-		b = make([]byte, length)
-	}
-	b = b[:length]
+	b = b[:v.manifest.ChunkLength(i)]
 	if _, err := f.ReadAt(b, v.offsets[i]); err != nil {
 		return nil, err
 	}

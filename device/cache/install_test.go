@@ -1,0 +1,181 @@
+package cache
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"latchkey/sync/wire"
+)
+
+func TestInstallKeepsWhatIsNewerOfTheSameSite(t *testing.T) {
+	from := filled(5, 3)
+	older := from.bundle()
+	o := installed(t, from)
+	c := open(t, o)
+	apply(t, c, from.delta(from.add(7)))
+	c.Close()
+	if err := Install(o, older); err != nil {
+		t.Fatal(err)
+	}
+	c = open(t, o)
+	holds(t, c, from, 10)
+	c.Close()
+
+	// What has another key than the bundle's is not kept, nor an older epoch.
+	from = filled(5, 3)
+	write(t, from.path(o, keyFile), make([]byte, 32))
+	if err := Install(o, from.bundle()); err != nil {
+		t.Fatal(err)
+	}
+	c = open(t, o)
+	holds(t, c, from, 10)
+	c.Close()
+	next := filled(6, 1)
+	for range 2 {
+		if err := Install(o, next.bundle()); err != nil {
+			t.Fatal(err)
+		}
+		c = open(t, o)
+		holds(t, c, next, 10)
+		c.Close()
+	}
+	if err := Install(o, from.bundle()); err != nil { // an epoch back
+		t.Fatal(err)
+	}
+	holds(t, open(t, o), next, 10)
+	if names := leftovers(t, o, 6); len(names) > 0 {
+		t.Error(names)
+	}
+}
+
+func TestInstallOfAnotherSiteReplacesAHigherEpoch(t *testing.T) {
+	from := filled(9, 3)
+	o := installed(t, from)
+	other := newController(5)
+	other.site[0] ^= 1
+	other.delta(other.add(1))
+	o.Site = other.site
+	if err := Install(o, other.bundle()); err != nil {
+		t.Fatal(err)
+	}
+	holds(t, open(t, o), other, 10)
+	if names := leftovers(t, o, 5); len(names) > 0 {
+		t.Error(names)
+	}
+}
+
+func TestInstallCanBeDoneAgainWhereverItWasCutShort(t *testing.T) {
+	from, next := filled(5, 3), filled(6, 1)
+	for name, leave := range map[string]func(dir string){
+		"an empty directory":       func(dir string) { os.Mkdir(dir+newSuffix, 0o700) },
+		"a file half written":      func(dir string) { os.Mkdir(dir+newSuffix, 0o700); write(t, filepath.Join(dir+newSuffix, keyFile), nil) },
+		"the old one out of place": func(dir string) { os.Rename(filepath.Join(filepath.Dir(dir), epochName(5)), dir+oldSuffix) },
+		"both in place":            func(dir string) { os.Mkdir(dir, 0o700) },
+	} {
+		o := installed(t, from)
+		leave(next.path(o, ""))
+		if err := Install(o, next.bundle()); err != nil {
+			t.Fatal(name, err)
+		}
+		holds(t, open(t, o), next, 10)
+		if names := leftovers(t, o, 6); len(names) > 0 {
+			t.Error(name, names)
+		}
+	}
+}
+
+func TestADamagedBundleIsNotInstalled(t *testing.T) {
+	from, next := filled(5, 3), filled(6, 300)
+	o := installed(t, from)
+	bundle := next.bundle()
+	whole := bundle.Snapshot
+	for name, snapshot := range map[string][]byte{
+		"cut short":          whole[:len(whole)-1],
+		"too long":           append(whole[:len(whole):len(whole)], 0),
+		"a chunk flipped":    flipped(whole, 8*len(whole)-1),
+		"a manifest flipped": flipped(whole, 8*100),
+		"of another epoch":   filled(7, 1).snapshot(),
+		"none":               nil,
+	} {
+		bundle.Snapshot = snapshot
+		if err := Install(o, bundle); err == nil {
+			t.Errorf("%s: installed", name)
+		}
+	}
+	holds(t, open(t, o), from, 10)
+}
+
+func TestAPolicyIsKeptUntilANewerOneComes(t *testing.T) {
+	from := newController(5)
+	o := from.options(dir(t))
+	sign := func(c *controller, revision uint64, change func(*wire.Policy)) []byte {
+		p := wire.DefaultPolicy("front-door", "Front door")
+		p.Revision = revision
+		if change != nil {
+			change(&p)
+		}
+		signed, err := p.Sign(c.site, c.key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return signed
+	}
+	if _, err := LoadPolicy(o, "front-door"); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+	store := func(signed []byte) error {
+		_, err := StorePolicy(o, "front-door", signed)
+		return err
+	}
+	stranger := newController(5)
+	stranger.site[0] ^= 1
+	second := sign(from, 2, nil)
+	for _, step := range []struct {
+		name   string
+		signed []byte
+		want   error
+		holds  uint64
+	}{
+		{"the first", sign(from, 2, nil), nil, 2},
+		{"an older one", sign(from, 1, nil), ErrOlder, 2},
+		{"the same again", second, nil, 2},
+		{"the same with another content", sign(from, 2, func(p *wire.Policy) { p.PIN = false }), ErrOlder, 2},
+		{"another site's", sign(stranger, 3, nil), wire.ErrSignature, 2},
+		{"one cut short", second[:len(second)-1], wire.ErrEncoding, 2},
+		{"a newer one", sign(from, 3, nil), nil, 3},
+	} {
+		if err := store(step.signed); !errors.Is(err, step.want) {
+			t.Errorf("%s: %v", step.name, err)
+		}
+		p, err := LoadPolicy(o, "front-door")
+		if err != nil || p.Revision != step.holds {
+			t.Errorf("%s: holds %+v, %v", step.name, p, err)
+		}
+	}
+	if err := store(sign(from, 9, func(p *wire.Policy) { p.Reader = "back-door" })); err == nil {
+		t.Error("another reader's policy was stored")
+	}
+	path := filepath.Join(o.Dir, policyFile)
+	whole := content(t, path)
+	for bit := range 8 * len(whole) {
+		write(t, path, flipped(whole, bit))
+		if p, err := LoadPolicy(o, "front-door"); err == nil {
+			t.Fatalf("bit %d of byte %d: %+v", bit%8, bit/8, p)
+		}
+	}
+	for length := range len(whole) {
+		write(t, path, whole[:length])
+		if _, err := LoadPolicy(o, "front-door"); err == nil {
+			t.Fatalf("cut to %d bytes", length)
+		}
+	}
+	if err := store(sign(from, 1, nil)); err != nil {
+		t.Errorf("a damaged policy stands in the way: %v", err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Error(info, err)
+	}
+}
