@@ -155,6 +155,15 @@ func (s *Site) SetOutcome(ctx context.Context, id wire.CommandID, outcome string
 	return s.store.Update(ctx, func(tx *store.Tx) error { return tx.SetOutcome(id, outcome) })
 }
 
+// Versions tell whether readers or their policies have changed.
+func (s *Site) Versions(ctx context.Context) (v store.Versions, err error) {
+	err = s.store.View(ctx, func(tx *store.Tx) error {
+		v, err = tx.Versions()
+		return err
+	})
+	return v, err
+}
+
 // Watch calls moved whenever the database was changed by anybody, until ctx
 // ends. It asks SQLite's own counter, ten times a second.
 func (s *Site) Watch(ctx context.Context, moved func() error) error {

@@ -4,31 +4,30 @@ import "latchkey/sync/wire"
 
 // A State is the newest thing a reader said of itself.
 type State struct {
-	Reader              string
-	Bundle              uint64 // in force when it came
-	Connection, Counter uint64
-	Payload             []byte
-	Received            int64 // Unix milliseconds
+	Reader     string
+	Bundle     uint64 // in force when it came
+	Connection uint64 // the highest
+	Counter    uint64 // the highest of that connection
+	Offline    bool   // that connection has ended
+	Payload    []byte // empty: none was heard
+	Received   int64  // Unix milliseconds
 }
 
-// SetState makes a state its reader's newest, unless one with the same bundle
-// and a higher connection or counter is there; the end of a connection, which
-// has the counter 0, is above the rest of that connection.
+// SetState keeps a state as its reader's newest.
 func (t *Tx) SetState(s *State) error {
-	return t.exec(`INSERT INTO states (reader_id, bundle, connection, counter, state, received) VALUES (?, ?, ?, ?, ?, ?)
-		ON CONFLICT DO UPDATE SET bundle = excluded.bundle, connection = excluded.connection, counter = excluded.counter, state = excluded.state, received = excluded.received
-		WHERE excluded.bundle > bundle OR excluded.bundle = bundle AND (excluded.connection > connection OR
-			excluded.connection = connection AND counter > 0 AND (excluded.counter > counter OR excluded.counter = 0))`,
-		s.Reader, s.Bundle, s.Connection, s.Counter, s.Payload, s.Received)
+	return t.exec(`INSERT INTO states (reader_id, bundle, connection, counter, offline, state, received) VALUES (?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT DO UPDATE SET bundle = excluded.bundle, connection = excluded.connection, counter = excluded.counter,
+			offline = excluded.offline, state = excluded.state, received = excluded.received`,
+		s.Reader, s.Bundle, s.Connection, s.Counter, s.Offline, append([]byte{}, s.Payload...), s.Received)
 }
 
 // States returns the newest state of each reader.
 func (t *Tx) States() ([]*State, error) {
 	var states []*State
-	err := t.rows(`SELECT reader_id, bundle, connection, counter, state, received FROM states ORDER BY reader_id`, nil, func(r scanner) error {
+	err := t.rows(`SELECT reader_id, bundle, connection, counter, offline, state, received FROM states ORDER BY reader_id`, nil, func(r scanner) error {
 		var s State
 		states = append(states, &s)
-		return r.Scan(&s.Reader, &s.Bundle, &s.Connection, &s.Counter, &s.Payload, &s.Received)
+		return r.Scan(&s.Reader, &s.Bundle, &s.Connection, &s.Counter, &s.Offline, &s.Payload, &s.Received)
 	})
 	return states, err
 }

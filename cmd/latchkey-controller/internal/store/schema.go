@@ -152,13 +152,14 @@ CREATE TABLE alarms (
 	text      TEXT NOT NULL
 ) STRICT;
 
--- The newest state of each reader, by its connection number and counter.
+-- The newest state of each reader.
 CREATE TABLE states (
 	reader_id  TEXT PRIMARY KEY REFERENCES readers (id),
 	bundle     INTEGER NOT NULL, -- whose certificate it came with: another board counts anew
-	connection INTEGER NOT NULL,
-	counter    INTEGER NOT NULL,
-	state      BLOB NOT NULL,    -- the payload
+	connection INTEGER NOT NULL, -- the highest
+	counter    INTEGER NOT NULL, -- the highest of that connection
+	offline    INTEGER NOT NULL CHECK (offline IN (0, 1)), -- that connection has ended
+	state      BLOB NOT NULL,    -- the payload; empty: none was heard
 	received   INTEGER NOT NULL  -- Unix milliseconds
 ) STRICT;
 

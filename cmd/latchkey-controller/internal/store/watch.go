@@ -55,3 +55,13 @@ func (s *Store) CopyTo(ctx context.Context, path string) error {
 	}
 	return nil
 }
+
+// Versions tell whether bundles or policies have changed: then they differ.
+type Versions struct{ lastBundle, bundles, policies int64 }
+
+// Versions returns them.
+func (t *Tx) Versions() (v Versions, err error) {
+	err = t.row(`SELECT (SELECT coalesce(max(number), 0) FROM bundles), (SELECT count(*) FROM bundles WHERE revoked = 0), (SELECT coalesce(sum(revision), 0) FROM policies)`,
+		nil, &v.lastBundle, &v.bundles, &v.policies)
+	return v, err
+}

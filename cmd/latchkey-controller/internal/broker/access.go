@@ -1,0 +1,100 @@
+package broker
+
+import (
+	"crypto/tls"
+	"errors"
+	"strings"
+
+	mqtt "github.com/mochi-mqtt/server/v2"
+	"github.com/mochi-mqtt/server/v2/packets"
+
+	"latchkey/sync/wire"
+)
+
+// access decides who may connect and who may use which topic.
+type access struct {
+	mqtt.HookBase
+	o Options
+}
+
+// ID implements mqtt.Hook.
+func (a *access) ID() string { return "access by certificate" }
+
+// Provides implements mqtt.Hook.
+func (a *access) Provides(b byte) bool {
+	return b == mqtt.OnConnect || b == mqtt.OnConnectAuthenticate || b == mqtt.OnACLCheck
+}
+
+// OnConnect implements mqtt.Hook: nobody is kept without saying anything for
+// longer than keepAlive.
+func (a *access) OnConnect(client *mqtt.Client, p packets.Packet) error {
+	if !p.Connect.Clean {
+		return errors.New("only clean sessions")
+	}
+	if client.State.Keepalive == 0 || client.State.Keepalive > keepAlive {
+		client.State.Keepalive = keepAlive
+	}
+	return nil
+}
+
+// OnConnectAuthenticate implements mqtt.Hook: the client id is the name in the
+// certificate, and the will is on a topic that the client may publish on.
+func (a *access) OnConnectAuthenticate(client *mqtt.Client, p packets.Packet) bool {
+	name, _ := certificate(client)
+	return name != "" && name == client.ID && a.admits(client) &&
+		(!p.Connect.WillFlag || a.may(name, p.Connect.WillTopic, true))
+}
+
+// OnACLCheck implements mqtt.Hook.
+func (a *access) OnACLCheck(client *mqtt.Client, topic string, write bool) bool {
+	name, _ := certificate(client)
+	return a.may(name, topic, write)
+}
+
+// admits says whether a client's certificate counts.
+func (a *access) admits(client *mqtt.Client) bool {
+	name, serial := certificate(client)
+	return name == a.o.Controller || a.o.InForce(name, serial)
+}
+
+// certificate returns the name in a client's certificate, and its serial
+// number. The certificate was verified before the client could say anything.
+func certificate(client *mqtt.Client) (name, serial string) {
+	conn, ok := client.Net.Conn.(*tls.Conn)
+	if !ok {
+		return "", ""
+	}
+	chain := conn.ConnectionState().PeerCertificates
+	if len(chain) == 0 {
+		return "", ""
+	}
+	return chain[0].Subject.CommonName, chain[0].SerialNumber.Text(16)
+}
+
+// may says whether a name may publish on a topic, or subscribe to it. Readers
+// subscribe to single topics only.
+func (a *access) may(name, topic string, write bool) bool {
+	if name == a.o.Controller {
+		return strings.HasPrefix(topic, root(a.o.Site))
+	}
+	site, reader, channel, ok := wire.ParseTopic(topic)
+	return ok && site == a.o.Site && (reader == "" || reader == name) && fromReader(channel) == write
+}
+
+// channels returns the channels that readers listen on, of the whole site and
+// of their own, and those that they publish on.
+func channels() (site, own, published []wire.Channel) {
+	return []wire.Channel{wire.OnCredentials, wire.OnHead},
+		[]wire.Channel{wire.OnPolicy, wire.OnKey, wire.OnCommand, wire.OnNow, wire.OnReply, wire.OnAck},
+		[]wire.Channel{wire.OnState, wire.OnRecords, wire.OnFetch}
+}
+
+func fromReader(channel wire.Channel) bool {
+	_, _, published := channels()
+	for _, c := range published {
+		if c == channel {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,156 @@
+package broker
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"latchkey/sync/wire"
+)
+
+// Files that WriteMosquitto writes.
+const (
+	ConfigFile     = "mosquitto.conf"
+	accessFile     = "access.acl"
+	authorityFile  = "authority.pem"
+	brokerFile     = "broker.pem"
+	brokerKeyFile  = "broker.key"
+	revokedFile    = "revoked.pem"
+	mosquittoLimit = maxPacket + 1024
+)
+
+// A Mosquitto is what its configuration is made of.
+type Mosquitto struct {
+	Site        string           // name
+	Address     string           // host to listen on; "": all
+	Port        string           //
+	Certificate *tls.Certificate // the broker's own
+	Authority   []byte           // DER
+	Revoked     []byte           // certificate revocation list, DER
+	Controller  string           // name in the controller's certificate
+}
+
+// Write writes the configuration of a Mosquitto 2.0 into a directory: the
+// configuration itself, an access list that goes by the names in certificates,
+// the broker's certificate and key, the authority and the revoked certificates.
+// What is there already is replaced file by file.
+func (m *Mosquitto) Write(dir string) error {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	if strings.ContainsAny(dir, "\n\r") {
+		return fmt.Errorf("%q cannot stand in a configuration", dir)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	key, err := x509.MarshalPKCS8PrivateKey(m.Certificate.PrivateKey)
+	if err != nil {
+		return err
+	}
+	for _, file := range []struct {
+		name    string
+		content []byte
+	}{
+		{accessFile, []byte(m.access())},
+		{authorityFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: m.Authority})},
+		{brokerFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: m.Certificate.Certificate[0]})},
+		{brokerKeyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})},
+		{revokedFile, pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: m.Revoked})},
+		{ConfigFile, []byte(m.config(dir))},
+	} {
+		if err := replace(filepath.Join(dir, file.name), file.content); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// config returns mosquitto.conf (mosquitto.conf(5), version 2.0).
+func (m *Mosquitto) config(dir string) string {
+	path := func(name string) string { return filepath.Join(dir, name) }
+	return fmt.Sprintf(`# Latchkey site %s: written by latchkey-controller broker-config, which
+# writes it anew when a reader is added or removed.
+
+listener %s
+tls_version tlsv1.3
+cafile %s
+certfile %s
+keyfile %s
+crlfile %s
+
+# Who is who goes by the name in the certificate, and nothing else.
+require_certificate true
+use_identity_as_username true
+use_username_as_clientid true
+allow_anonymous false
+acl_file %s
+
+# What is retained is published again by those who know it.
+persistence false
+allow_zero_length_clientid false
+max_packet_size %d
+message_size_limit %d
+max_inflight_messages 64
+max_queued_messages %d
+max_connections %d
+max_keepalive %d
+queue_qos0_messages false
+set_tcp_nodelay true
+sys_interval 0
+
+log_dest stderr
+log_type error
+log_type warning
+log_type notice
+connection_messages true
+`, m.Site, strings.TrimSpace(m.Port+" "+m.Address), path(authorityFile), path(brokerFile), path(brokerKeyFile), path(revokedFile), path(accessFile),
+		mosquittoLimit, maxPacket, maxPending, maxClients, keepAlive)
+}
+
+// access returns the access list. A pattern with %u stands for each reader by
+// the name in its certificate.
+func (m *Mosquitto) access() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# Each reader of the site %s is confined to its own topics.\n\n", m.Site)
+	fmt.Fprintf(&b, "user %s\ntopic readwrite %s#\n\n", m.Controller, root(m.Site))
+	site, own, published := channels()
+	for _, c := range site {
+		fmt.Fprintf(&b, "pattern read %s\n", c.Topic(m.Site, ""))
+	}
+	for _, c := range own {
+		fmt.Fprintf(&b, "pattern read %s\n", c.Topic(m.Site, "%u"))
+	}
+	for _, c := range published {
+		fmt.Fprintf(&b, "pattern write %s\n", c.Topic(m.Site, "%u"))
+	}
+	return b.String()
+}
+
+// root returns what all topics of a site begin with.
+func root(site string) string {
+	return strings.TrimSuffix(wire.OnHead.Topic(site, ""), string(wire.OnHead))
+}
+
+// replace writes a file, readable by its owner only, in place of one that may
+// be there.
+func replace(path string, content []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*") // 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	defer f.Close()
+	if _, err := f.Write(content); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}

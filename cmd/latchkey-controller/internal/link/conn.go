@@ -1,0 +1,91 @@
+package link
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"time"
+)
+
+// maxPacket is the most bytes of an MQTT packet after its fixed header.
+const maxPacket = 1 << 20
+
+var errPacket = errors.New("the broker sent a packet above 1 MiB, or no MQTT")
+
+// A bounded connection reads the fixed headers of the MQTT packets that come
+// (MQTT 3.1.1 §2.2) and fails at one that claims more than maxPacket: paho
+// would make room for whatever is claimed.
+type bounded struct {
+	net.Conn
+	left   int // bytes of the packet that are still to come
+	header int // bytes of the next header that have come
+	length int // as far as they have
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	n, err := b.Conn.Read(p)
+	for rest := p[:n]; len(rest) > 0; {
+		if b.left > 0 {
+			skip := min(b.left, len(rest))
+			b.left, rest = b.left-skip, rest[skip:]
+			continue
+		}
+		c := rest[0]
+		rest = rest[1:]
+		if b.header++; b.header == 1 {
+			continue // type and flags
+		}
+		b.length |= int(c&0x7f) << (7 * (b.header - 2))
+		if c&0x80 != 0 && b.header == 5 || b.length > maxPacket {
+			b.Conn.Close()
+			return 0, errPacket
+		}
+		if c&0x80 == 0 {
+			b.left, b.header, b.length = b.length, 0, 0
+		}
+	}
+	return n, err
+}
+
+// CheckBroker says whether a broker's URL can be used: ssl://host:port, or
+// tcp://host:port on this machine.
+func CheckBroker(broker string) error {
+	u, err := url.Parse(broker)
+	if err != nil {
+		return err
+	}
+	switch u.Scheme {
+	case "ssl", "tls", "mqtts":
+	case "tcp", "mqtt":
+		if ip := net.ParseIP(u.Hostname()); ip == nil && u.Hostname() != "localhost" || ip != nil && !ip.IsLoopback() {
+			return fmt.Errorf("%s: without TLS only on this machine; write ssl://", broker)
+		}
+	default:
+		return fmt.Errorf("%s: write ssl://host:port", broker)
+	}
+	if u.Port() == "" || u.Hostname() == "" || u.User != nil || u.Path != "" && u.Path != "/" {
+		return fmt.Errorf("%s: write ssl://host:port", broker)
+	}
+	return nil
+}
+
+// dial opens a connection to a broker.
+func dial(ctx context.Context, broker *url.URL, config *tls.Config) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", broker.Host)
+	if err != nil || broker.Scheme == "tcp" || broker.Scheme == "mqtt" {
+		return conn, err
+	}
+	config = config.Clone()
+	config.ServerName = broker.Hostname()
+	secured := tls.Client(conn, config)
+	if err := secured.HandshakeContext(ctx); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return secured, nil
+}

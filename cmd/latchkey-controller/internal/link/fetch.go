@@ -1,0 +1,109 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// answer answers fetches, those of several readers in turn. It waits until the
+// broker has a reply before it makes the next one.
+func (l *Link) answer(ctx context.Context) error {
+	for {
+		fetch, ok := l.fetches.take(ctx)
+		if !ok {
+			return nil
+		}
+		l.reply(ctx, fetch, false)
+	}
+}
+
+func (l *Link) reply(ctx context.Context, fetch *wire.Fetch, mayMake bool) {
+	reply, err := l.o.Site.Reply(ctx, time.Now(), fetch, mayMake)
+	switch {
+	case errors.Is(err, site.ErrMake):
+		l.unmade.put(fetch.Reader, fetch)
+		return
+	case errors.Is(err, site.ErrForked):
+		select {
+		case l.inquests <- inquest{*fetch.Place, fetch.Reader, false}:
+		default:
+		}
+		reply = &wire.Reply{Number: fetch.Number}
+	case err != nil:
+		if ctx.Err() == nil {
+			l.o.Log.Error("answer a fetch; the reader asks again", "reader", fetch.Reader, "err", err)
+		}
+		return
+	}
+	b, err := reply.Encode()
+	if err != nil {
+		l.o.Log.Error("answer a fetch", "reader", fetch.Reader, "err", err)
+		return
+	}
+	if err := l.edge.publishSlowly(ctx, wire.OnReply, fetch.Reader, b); err != nil {
+		l.o.Log.Debug("not answered", "reader", fetch.Reader, "err", err)
+	}
+}
+
+// An inquest looks into a place that the log may lack.
+type inquest struct {
+	place  wire.Place
+	reader string // who showed it; "": the broker
+	signed bool   // by the site; else it is what a reader says
+}
+
+// claimsEvery is how often a reader's word alone begins an epoch: it costs
+// every reader a snapshot.
+const claimsEvery = time.Hour
+
+// produce makes what takes long: snapshots that are fetched, and epochs where
+// the log turns out to be older than what was told of it.
+func (l *Link) produce(ctx context.Context) error {
+	var claimed time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case q := <-l.inquests:
+			if !q.signed {
+				if now := time.Now(); now.Sub(claimed) < claimsEvery {
+					continue
+				} else {
+					claimed = now
+				}
+			}
+			if err := l.inquire(ctx, q); err != nil && ctx.Err() == nil {
+				l.o.Log.Error("look into a place of the log", "err", err)
+			}
+		case <-l.unmade.ready:
+			if fetch, ok := l.unmade.next(); ok {
+				l.reply(ctx, fetch, true)
+			}
+		}
+	}
+}
+
+// inquire begins a new epoch if the log lacks a place that was told of it.
+func (l *Link) inquire(ctx context.Context, q inquest) error {
+	lacks, err := l.o.Site.Lacks(ctx, q.place)
+	if err != nil || !lacks {
+		return err
+	}
+	above := q.place.Epoch
+	if !q.signed {
+		above = 0 // a reader's word does not choose the number
+	}
+	now := time.Now()
+	epoch, err := l.o.Site.Reissue(ctx, now, above)
+	if err != nil {
+		return err
+	}
+	l.o.Log.Error("the log was put back to an older state than readers have seen: a new epoch begins", "reader", q.reader, "seen epoch", q.place.Epoch, "seen revision", q.place.Revision, "epoch", epoch)
+	return l.o.Site.AddAlarm(ctx, &store.Alarm{Reader: q.reader, Kind: store.LogForeign, At: now.UnixMilli(),
+		Text: "this site's log was at an epoch and revision that its database does not know: it was put back to an older state; users and readers changed since then have to be looked at"})
+}

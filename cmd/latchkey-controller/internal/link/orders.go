@@ -1,0 +1,134 @@
+package link
+
+import (
+	"fmt"
+	"time"
+
+	"latchkey/sync/wire"
+)
+
+// How long an order may be sent again after the reader has refused it as
+// stale, and how long its record is waited for.
+const (
+	resendFor = 10 * time.Second
+	answerFor = 15 * time.Second
+	enrolFor  = 45 * time.Second // the reader waits 30 s for a card
+)
+
+// maxOrders bounds the orders that wait for an answer.
+const maxOrders = 256
+
+// stale is the reason of a reader that does not know a command's nonce.
+const stale = "stale"
+
+// An Outcome is what came of an order.
+type Outcome struct {
+	ID     wire.CommandID
+	Done   bool         // carried out, as the reader's record says
+	Text   string       // what came of it, in words
+	Record *wire.Record // of the reader; nil: none came
+}
+
+// An order is one that waits for its answer.
+//
+//	sent --record: stale--> refused --newer state--> sent
+//	  |                        |
+//	  +--record, card, time----+--time--> gone
+type order struct {
+	command wire.Command
+	placed  time.Time
+	refused bool // as stale; waits for another nonce
+	answer  chan<- Outcome
+}
+
+func (o *order) end() time.Time {
+	if o.command.Order == wire.Enrol {
+		return o.placed.Add(enrolFor)
+	}
+	return o.placed.Add(answerFor)
+}
+
+// orders are the orders that wait for their answers. Each channel is answered
+// once.
+type orders map[wire.CommandID]*order
+
+// place takes an order on, with the newest nonce of its reader.
+func (os orders) place(now time.Time, c wire.Command, answer chan<- Outcome) bool {
+	if len(os) >= maxOrders {
+		answer <- Outcome{ID: c.ID, Text: fmt.Sprintf("not sent: %d orders wait for an answer", len(os))}
+		return false
+	}
+	os[c.ID] = &order{command: c, placed: now, answer: answer}
+	return true
+}
+
+func (os orders) answer(o *order, outcome Outcome) {
+	outcome.ID = o.command.ID
+	delete(os, o.command.ID)
+	o.answer <- outcome
+}
+
+// record takes a reader's record to the order that it answers. It returns a
+// command that is to be sent again, or nil.
+func (os orders) record(now time.Time, reader string, r *wire.Record, nonce wire.Nonce) *wire.Command {
+	o := os[r.Command]
+	if o == nil || o.command.Reader != reader {
+		return nil
+	}
+	switch r.Kind {
+	case wire.CommandRefused:
+		if r.Reason == stale && now.Sub(o.placed) < resendFor {
+			o.refused = true
+			return os.retry(now, reader, nonce, o)
+		}
+		os.answer(o, Outcome{Record: r, Text: "the reader refused: " + r.Reason})
+	case wire.AccessGranted:
+		os.answer(o, Outcome{Record: r, Done: true, Text: fmt.Sprintf("opened for %d s", r.Seconds)})
+	case wire.HoldStarted:
+		os.answer(o, Outcome{Record: r, Done: true, Text: "held open for " + (time.Duration(r.Seconds) * time.Second).String()})
+	case wire.HoldEnded:
+		if o.command.Order == wire.Release {
+			os.answer(o, Outcome{Record: r, Done: true, Text: "released"})
+		}
+	case wire.CommandDone:
+		if o.command.Order == wire.Identify {
+			os.answer(o, Outcome{Record: r, Done: true, Text: "the reader shows which one it is"})
+		}
+	}
+	return nil
+}
+
+// retry returns an order's command with another nonce than the one that was
+// stale, if there is one yet.
+func (os orders) retry(now time.Time, reader string, nonce wire.Nonce, o *order) *wire.Command {
+	if !o.refused || o.command.Reader != reader || nonce == (wire.Nonce{}) || nonce == o.command.Nonce || now.Sub(o.placed) >= resendFor {
+		return nil
+	}
+	o.refused, o.command.Nonce = false, nonce
+	c := o.command
+	return &c
+}
+
+// state takes the nonce of a reader's new state to the orders that wait for
+// one, and returns the commands that are to be sent again.
+func (os orders) state(now time.Time, reader string, nonce wire.Nonce) (again []*wire.Command) {
+	for _, o := range os {
+		if c := os.retry(now, reader, nonce, o); c != nil {
+			again = append(again, c)
+		}
+	}
+	return again
+}
+
+// expire ends the orders whose time is over.
+func (os orders) expire(now time.Time) {
+	for _, o := range os {
+		switch {
+		case o.refused && now.Sub(o.placed) >= resendFor:
+			os.answer(o, Outcome{Text: "not carried out: the reader said that the order came too late, and nothing newer was heard of it for 10 s"})
+		case !now.Before(o.end()):
+			os.answer(o, Outcome{Text: fmt.Sprintf("no answer from %s; it may still carry the order out until %s, and its record will say so",
+				o.command.Reader, o.placed.Add(time.Minute).Format(time.TimeOnly))})
+		}
+	}
+}
