@@ -60,7 +60,6 @@ func (d *Durable) reset(user uint64) {
 	if d.Wrong > 0 && d.Guesses > 0 && user != 0 {
 		kept := slices.DeleteFunc(d.users(), func(u uint64) bool { return u == user })
 		kept = append(kept, user)
-		d.Resets = [maxResets]uint64{}
 		copy(d.Resets[:], kept[max(0, len(kept)-maxResets):])
 	}
 	d.Wrong = 0
@@ -103,19 +102,13 @@ func (d *Durable) clear(guesses uint64) {
 }
 
 // hold starts a hold or makes it longer; the later end wins. Its end by the
-// wall is known only if that clock was to be trusted.
+// wall clock is known only if that clock was to be trusted.
 func (d *Durable) hold(r wire.Record) {
-	length := uint64(r.Seconds) * 1000
-	d.HoldRunning = max(d.HoldRunning, d.Running+min(length, math.MaxUint64-d.Running))
-	if !r.Trusted {
-		d.HoldTime = 0
-		return
+	length := int64(r.Seconds) * 1000
+	d.HoldRunning = max(d.HoldRunning, d.Running+min(uint64(length), math.MaxUint64-d.Running))
+	if r.Trusted {
+		d.HoldTime = max(d.HoldTime, min(r.Time, math.MaxInt64-length)+length)
 	}
-	end := r.Time + int64(length)
-	if r.Time > 0 && end < 0 {
-		end = math.MaxInt64
-	}
-	d.HoldTime = max(d.HoldTime, end)
 }
 
 func increment(n uint16) uint16 {

@@ -151,6 +151,17 @@ func TestAHoldThatWaitsForTheClockGoesOnWithItOrRunsOut(t *testing.T) {
 	g.wantRecords(wire.HoldEnded)
 }
 
+func TestAnExtensionWithoutATrustedClockGoesOnToTheEndThatIsKnown(t *testing.T) {
+	g := newRig(t, nil)
+	g.order(wire.Hold, 3600)
+	g.now.Trusted = false
+	g.order(wire.Hold, 7200)
+	g.now.Trusted = true
+	g.strikes = nil
+	g.crash(time.Minute)
+	g.wantStrikes(59 * time.Minute)
+}
+
 func TestRestartsDoNotMakeAHoldLonger(t *testing.T) {
 	g := newRig(t, nil)
 	g.order(wire.Hold, 3600)
