@@ -72,6 +72,9 @@ func TestAnAttemptIsCountedOnlyWhenItsPINIsUnknown(t *testing.T) {
 			g := newRig(t, func(p *wire.Policy) { p.Access = []wire.Access{{Group: "staff"}} })
 			g.enter(test.outcome, test.credential)
 			g.wantAttempts(test.wrong, test.wrong, "")
+			if g.r.Durable().Pending != 0 || g.state.Pending {
+				t.Error("it is still pending")
+			}
 			g.wantStrikes()
 			g.wantScreen(ScreenDenied)
 			if g.view.Reason != "" || g.view.Name != "" || g.view.End-g.view.Start != 2*time.Second {
