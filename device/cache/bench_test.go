@@ -8,7 +8,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
@@ -195,21 +194,5 @@ func BenchmarkApply(b *testing.B) {
 			}
 			b.Fatal(applied, err)
 		}
-	}
-}
-
-func child(role, dir string) *exec.Cmd {
-	c := exec.Command(os.Args[0])
-	c.Env = append(os.Environ(), "CACHE_CHILD="+role, "CACHE_DIR="+dir)
-	c.Stderr = os.Stderr
-	return c
-}
-
-func TestMain(m *testing.M) {
-	switch os.Getenv("CACHE_CHILD") {
-	case "open":
-		openAndSay(os.Getenv("CACHE_DIR"))
-	default:
-		os.Exit(m.Run())
 	}
 }

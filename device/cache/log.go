@@ -69,7 +69,7 @@ func (v *view) judge(o *Options, ends error) {
 func (v *view) readLog(o *Options, size int64, each bool) error {
 	v.end, v.deltas, v.overlay, v.before = 0, nil, map[wire.Tag]change{}, wire.Hash{}
 	defer v.forget()
-	r := bufio.NewReaderSize(io.NewSectionReader(v.log, 0, size), wire.MaxDelta)
+	r := bufio.NewReaderSize(io.NewSectionReader(v.log, 0, size), envelopeHead+wire.MaxDelta+signatureTail)
 	var last []byte
 	for {
 		item, err := peekSigned(r)
@@ -134,7 +134,8 @@ func peekSigned(r *bufio.Reader) ([]byte, error) {
 // checked in full (wire.ParseDelta) when it was applied; now its hash says that
 // it is the same.
 type logged struct {
-	sum     wire.Hash // SHA-256 of the payload
+	payload []byte
+	sum     wire.Hash // SHA-256 of payload
 	Epoch   uint64    `cbor:"1,keyasint"`
 	From    uint64    `cbor:"2,keyasint"`
 	To      uint64    `cbor:"3,keyasint"`
@@ -154,7 +155,7 @@ func readDelta(item []byte) (*logged, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &logged{sum: wire.Sum(payload)}
+	d := &logged{payload: payload, sum: wire.Sum(payload)}
 	if err := cbor.Unmarshal(payload, d); err != nil {
 		return nil, err
 	}
@@ -186,25 +187,34 @@ func (v *view) follows(d *logged) error {
 	case d.From > m.Revision:
 		return fmt.Errorf("delta %d to %d does not follow the snapshot of revision %d", d.From, d.To, m.Revision)
 	}
-	if d.hashAt(m.Revision) != m.Hash {
+	if h, err := d.hashAt(m.Revision); err != nil || h != m.Hash {
 		return fmt.Errorf("delta %d to %d is of another history than the snapshot", d.From, d.To)
 	}
 	return nil
 }
 
+// hashAt returns h(revision), which lies within the delta.
+func (d *logged) hashAt(revision uint64) (h wire.Hash, err error) {
+	if revision == d.From {
+		return d.Start, nil
+	}
+	if revision == d.To {
+		return d.End, nil
+	}
+	whole, err := wire.ParseDelta(d.payload)
+	if err != nil {
+		return h, err
+	}
+	h = whole.FromHash
+	for _, change := range whole.Changes[:revision-whole.From] {
+		h = h.Extend(change)
+	}
+	return h, nil
+}
+
 // A change is encoded as an array of two, the tag and the credential: before
 // the latter there are the heads of the array and of the tag, and the tag.
 const changeHead = 1 + 1 + len(wire.Tag{})
-
-// hashAt returns h(revision), which lies within the delta.
-func (d *logged) hashAt(revision uint64) wire.Hash {
-	h := d.Start
-	for _, c := range d.Changes[:revision-d.From] {
-		encoded := append([]byte{0x82, 0x50}, c.Tag[:]...)
-		h = wire.Sum(append(append(h[:], encoded...), c.Credential...))
-	}
-	return h
-}
 
 // fold puts a delta's changes, which lie at the end of the log, into the
 // overlay: those that the snapshot does not contain. They are the last thing
@@ -221,7 +231,7 @@ func (v *view) fold(d *logged, item []byte) error {
 			continue // a later change of this delta
 		}
 		new := change{offset: uint32(v.end) + uint32(at)}
-		if !bytes.Equal(c.Credential, []byte{0xf6}) { // null: removed
+		if len(c.Credential) > 1 { // else it is null: removed
 			encoded := item[at : at+changeHead+len(c.Credential)]
 			hash := wire.Sum(encoded)
 			new.length = uint16(len(encoded))
@@ -276,5 +286,6 @@ func (v *view) readHash(revision uint64, start, end int64) (h wire.Hash, ok bool
 	if err != nil || revision < d.From || revision > d.To {
 		return h, false
 	}
-	return d.hashAt(revision), true
+	h, err = d.hashAt(revision)
+	return h, err == nil
 }
