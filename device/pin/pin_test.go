@@ -1,0 +1,171 @@
+package pin
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/crypto/argon2"
+
+	"latchkey/sync/wire"
+)
+
+// cheap are the lowest costs that are allowed.
+var cheap = wire.KDF{Salt: [16]byte{1, 2, 3}, Memory: 16 << 10, Time: 2, Threads: 1}
+
+func TestMaterialIsArgon2idOfTheDigits(t *testing.T) {
+	digits := []byte("27182818")
+	got, err := Material(digits, cheap)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := argon2.IDKey([]byte("27182818"), cheap.Salt[:], 2, 16<<10, 1, 32)
+	if !bytes.Equal(got, want) || len(got) != MaterialSize {
+		t.Errorf("%x, want %x", got, want)
+	}
+	if string(digits) != "27182818" {
+		t.Error("the digits were changed")
+	}
+	other := cheap
+	other.Salt[15]++
+	if salted, err := Material(digits, other); err != nil || bytes.Equal(salted, got) {
+		t.Error("another salt makes no difference", err)
+	}
+}
+
+// The material of a PIN by the site's default costs, by the reference
+// implementation of Argon2 1.3: argon2 with -id -t 2 -k 19456 -p 4 -l 32.
+func TestMaterialOfTheDefaultCostsIsPinned(t *testing.T) {
+	kdf := wire.KDF{Salt: [16]byte([]byte("latchkey-salt-16")), Memory: 19456, Time: 2, Threads: 4}
+	got, err := Material([]byte("31415926"), kdf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "17625c77bca149ed93c36d0768742316c86538c2926a8f999c42ecd01d83cafb"
+	if hex.EncodeToString(got) != want {
+		t.Errorf("%x", got)
+	}
+}
+
+func TestMaterialRefusesWhatIsNoPINAndCostsOutOfBounds(t *testing.T) {
+	for _, digits := range []string{"", "1234567", "123456789", "1234567a", "1234567 ", "１２３４", "-1234567", "\x00\x01\x02\x03\x04\x05\x06\x07"} {
+		if m, err := Material([]byte(digits), cheap); err == nil || m != nil {
+			t.Errorf("%q was taken for a PIN", digits)
+		} else if len(digits) > 0 && strings.Contains(err.Error(), digits) {
+			t.Errorf("the error %q holds what was entered", err)
+		}
+	}
+	for name, change := range map[string]func(*wire.KDF){
+		"too little memory": func(k *wire.KDF) { k.Memory = 16<<10 - 1 },
+		"too much memory":   func(k *wire.KDF) { k.Memory = 64<<10 + 1 },
+		"too few passes":    func(k *wire.KDF) { k.Time = 1 },
+		"too many passes":   func(k *wire.KDF) { k.Time = 11 },
+		"no lanes":          func(k *wire.KDF) { k.Threads = 0 },
+		"too many lanes":    func(k *wire.KDF) { k.Threads = 5 },
+	} {
+		kdf := cheap
+		change(&kdf)
+		if m, err := Material([]byte("27182818"), kdf); err == nil || m != nil {
+			t.Error(name)
+		}
+	}
+}
+
+func TestATagIsTheKeyedHashOfKindAndMaterial(t *testing.T) {
+	key := [KeySize]byte{1, 2, 3}
+	for kind, material := range map[wire.CredentialKind][]byte{wire.PIN: bytes.Repeat([]byte{9}, MaterialSize), wire.Card: {4, 0xa1, 0xb2, 0xc3, 0xd4, 0xe5, 0x80}} {
+		mac := hmac.New(sha256.New, key[:])
+		mac.Write(append([]byte{byte(kind)}, material...))
+		tag, err := NewKey(key).Tag(kind, material)
+		if err != nil || !bytes.Equal(tag[:], mac.Sum(nil)[:16]) {
+			t.Errorf("%v: %x, %v", kind, tag, err)
+		}
+	}
+}
+
+func TestMaterialThatAKindNeverHasGetsNoTag(t *testing.T) {
+	k := NewKey([KeySize]byte{1})
+	for n := range 40 {
+		_, pin := k.Tag(wire.PIN, make([]byte, n))
+		_, card := k.Tag(wire.Card, make([]byte, n))
+		_, none := k.Tag(0, make([]byte, n))
+		if (pin == nil) != (n == MaterialSize) || (card == nil) != (n == 4 || n == 7 || n == 10) || none == nil {
+			t.Errorf("%d bytes: %v, %v, %v", n, pin, card, none)
+		}
+	}
+}
+
+func TestAKeyFileIsItsOwnersAlone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "key")
+	key := [KeySize]byte{7, 8, 9}
+	if err := WriteKey(path, &key); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Fatal(info, err)
+	}
+	k, err := OpenKey(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	material := make([]byte, MaterialSize)
+	got, err := k.Tag(wire.PIN, material)
+	if want, _ := NewKey(key).Tag(wire.PIN, material); err != nil || got != want {
+		t.Error("another key was read")
+	}
+	if err := WriteKey(path, &[KeySize]byte{}); !errors.Is(err, os.ErrExist) {
+		t.Errorf("a key was written over another: %v", err)
+	}
+	if b, _ := os.ReadFile(path); !bytes.Equal(b, key[:]) {
+		t.Error("the key has changed")
+	}
+	for _, mode := range []os.FileMode{0o640, 0o604, 0o660, 0o610, 0o601, 0o777} {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := OpenKey(path); !errors.Is(err, ErrExposed) || !strings.Contains(err.Error(), "chmod 600 "+path) {
+			t.Errorf("mode %v: %v", mode, err)
+		}
+	}
+	k.Wipe()
+	if _, err := k.Tag(wire.PIN, material); err != ErrWiped || k.key != [KeySize]byte{} {
+		t.Error("a key that was wiped makes tags", err)
+	}
+}
+
+func TestWhatIsNoKeyFileIsRefused(t *testing.T) {
+	d := t.TempDir()
+	for name, content := range map[string][]byte{"empty": {}, "short": make([]byte, 31), "long": make([]byte, 33)} {
+		path := filepath.Join(d, name)
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := OpenKey(path); err == nil {
+			t.Error(name)
+		}
+	}
+	if _, err := OpenKey(filepath.Join(d, "none")); !errors.Is(err, os.ErrNotExist) {
+		t.Error(err)
+	}
+	if err := os.Chmod(d, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenKey(d); err == nil {
+		t.Error("a directory was taken for a key")
+	}
+}
+
+func BenchmarkMaterial(b *testing.B) {
+	kdf := wire.KDF{Memory: 19456, Time: 2, Threads: 4}
+	for b.Loop() {
+		if _, err := Material([]byte("27182818"), kdf); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
