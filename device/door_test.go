@@ -8,15 +8,15 @@ import (
 )
 
 func TestTheExitButtonOpensOnceForEachPush(t *testing.T) {
-	g := newRig(t, nil)
+	g := newRig(t, func(p *wire.Policy) { p.Unlock = 7 })
 	g.do(Input{InputExit, true})
 	g.do(Input{InputExit, true})
-	g.wantStrikes(5 * time.Second)
+	g.wantStrikes(7 * time.Second)
 	g.do(Input{InputExit, false})
 	g.wantStrikes()
 	g.do(Input{InputExit, true})
-	g.wantStrikes(5 * time.Second)
-	if r := g.wantRecords(wire.ExitPressed, wire.ExitPressed)[0]; r.Seconds != 5 || r.Reason != "" {
+	g.wantStrikes(7 * time.Second)
+	if r := g.wantRecords(wire.ExitPressed, wire.ExitPressed)[0]; r.Seconds != 7 || r.Reason != "" {
 		t.Errorf("%+v", r)
 	}
 	g.wantScreen(ScreenHome)
@@ -141,10 +141,28 @@ func TestADoorIsNotHeldWhileTheStrikeIsOn(t *testing.T) {
 	g.records = nil
 	g.wait(580 * time.Second)
 	g.wantRecords(wire.HoldEnded)
-	g.wait(20 * time.Second)
+	g.wait(28 * time.Second)
 	g.card(Known, adaCard) // 5 s, and 30 s from then on
+	g.wait(5*time.Second + 28*time.Second)
+	g.order(wire.Hold, 5)
+	g.wait(5*time.Second + 28*time.Second)
+	g.order(wire.Hold, 600)
+	g.order(wire.Release, 0)
 	g.records = nil
-	g.wait(35*time.Second - 1)
+	g.wait(30*time.Second - 1)
+	g.wantRecords()
+	g.wait(1)
+	g.wantRecords(wire.DoorHeld)
+}
+
+func TestADoorThatIsOpenedJustAfterTheStrikeIsHeldFromThenOn(t *testing.T) {
+	g := newRig(t, func(p *wire.Policy) { p.HeldAfter = 30 })
+	g.do(Input{InputDoor, false})
+	g.card(Known, adaCard)
+	g.wait(7 * time.Second)
+	g.do(Input{InputDoor, true})
+	g.records = nil
+	g.wait(30*time.Second - 1)
 	g.wantRecords()
 	g.wait(1)
 	g.wantRecords(wire.DoorHeld)

@@ -1,6 +1,7 @@
 package device
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -130,10 +131,15 @@ func TestAHoldThatWaitsForTheClockGoesOnWithItOrRunsOut(t *testing.T) {
 	g.do(Tick{})
 	g.wantStrikes(50 * time.Minute)
 	g.wantRecords(wire.ClockTrusted)
+	g.now.Wall = g.now.Wall.Add(-time.Hour)
 	g.wait(50 * time.Minute)
 	g.wantRecords(wire.HoldEnded)
+	g.wantStrikes()
 
 	g = waiting()
+	if at, ok := g.r.Deadline(); !ok || at != g.now.Monotonic+time.Hour {
+		t.Errorf("the next deadline is %v", at)
+	}
 	g.wait(time.Hour)
 	g.wantStrikes()
 	g.wantRecords(wire.HoldEnded)
@@ -160,6 +166,17 @@ func TestAnExtensionWithoutATrustedClockGoesOnToTheEndThatIsKnown(t *testing.T) 
 	g.strikes = nil
 	g.crash(time.Minute)
 	g.wantStrikes(59 * time.Minute)
+}
+
+func TestNoHoldIsLongerThanADay(t *testing.T) {
+	g := newRig(t, nil)
+	g.disk.HoldRunning, g.disk.HoldTime = math.MaxUint64, math.MaxInt64
+	g.crash(0)
+	g.wantStrikes(24 * time.Hour)
+	g.wait(24 * time.Hour)
+	if g.view.HeldOpen || g.r.Durable().HoldRunning != 0 {
+		t.Error("it is held open after a day")
+	}
 }
 
 func TestRestartsDoNotMakeAHoldLonger(t *testing.T) {

@@ -116,3 +116,24 @@ func TestPINIsBackOnlyWithTheWholeStateOnTheDisk(t *testing.T) {
 		t.Errorf("an append from before the fault mended it: %+v", g.state)
 	}
 }
+
+func TestAnAppendThatWasBegunBeforeTheFaultWasKnownDoesNotMendIt(t *testing.T) {
+	g := newRig(t, nil)
+	g.order(wire.Hold, 60)
+	g.slow = true
+	g.order(wire.Identify, 0)
+	lost := g.queue[0]
+	g.pass(time.Minute)
+	g.queue, g.records = nil, nil
+	g.do(Stored{Batch: lost.Batch, Fault: "disk full"}) // the hold's end is recorded in this very turn
+	g.wantRecords(wire.HoldEnded)
+	g.do(Stored{Batch: lost.Batch + 1})
+	if g.state.Journal != "disk full" {
+		t.Errorf("%+v", g.state)
+	}
+	g.queue, g.slow = nil, false
+	g.wait(probeEvery)
+	if g.state.Journal != "" {
+		t.Errorf("%+v", g.state)
+	}
+}
