@@ -308,3 +308,65 @@ func FuzzOpen(f *testing.F) {
 		parse(t, read(t, j, 0))
 	})
 }
+
+// FuzzReplay feeds records in frames that are whole.
+func FuzzReplay(f *testing.F) {
+	checkpoint := wire.Marshal(&wire.Record{Number: 1, Kind: wire.Checkpoint, State: make([]byte, 32)})
+	second := charge(1)
+	second.Number, second.Before = 2, wire.Sum(checkpoint)
+	f.Add(checkpoint, wire.Marshal(&second), uint8(0), uint64(0))
+	f.Add(checkpoint, checkpoint, uint8(1), uint64(0))
+	f.Add(checkpoint, []byte{0xa0}, uint8(2), uint64(3))
+	f.Fuzz(func(t *testing.T, first, second []byte, more uint8, kept uint64) {
+		d := dir(t)
+		os.MkdirAll(d, 0o700)
+		h := header{first: 1, kept: kept}
+		b := appendFrame(appendFrame(h.encode(), first, more&1 > 0), second, more&2 > 0)
+		if err := os.WriteFile(filepath.Join(d, segmentName(1)), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		j, _ := open(t, Options{Dir: d})
+		defer j.Close()
+		append1(t, j, charge(7))
+		records := parse(t, read(t, j, 0))
+		if j.Began() == "" && (records[0].Kind != wire.Checkpoint || records[len(records)-1].Seq != 7) {
+			t.Fatal(kinds(records))
+		}
+		// The next one is found damaged while it is read, behind a newer one.
+		j.retire()
+		append1(t, j, charge(8))
+		if err := os.WriteFile(segments(t, d)[0], b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		parse(t, read(t, j, 0))
+	})
+}
+
+func TestASegmentOfAnotherJournalIsNotTakenForOurs(t *testing.T) {
+	other := dir(t)
+	j, _ := long(t, other)
+	j.Close()
+	d := dir(t)
+	j, _ = long(t, d)
+	foreign := content(t, segments(t, other)[1])
+	// With our journal's id, so that only the chain tells it from ours.
+	disguised, err := decodeHeader(foreign[:headerSize])
+	if err != nil {
+		t.Fatal(err)
+	}
+	disguised.id, disguised.before = j.ID(), j.segments[1].before
+	for name, b := range map[string][]byte{"as it is": foreign, "disguised": append(disguised.encode(), foreign[headerSize:]...)} {
+		first, last := j.segments[1].first, j.segments[2].first-1
+		if err := os.WriteFile(segments(t, d)[1], b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		records := parse(t, read(t, j, 0))
+		dropped := records[len(records)-1]
+		if dropped.Kind != wire.RecordsDropped || dropped.First != first || dropped.Last != last {
+			t.Errorf("%s:\n%s", name, kinds(records))
+		}
+		j.Close()
+		os.RemoveAll(d)
+		j, _ = long(t, d)
+	}
+}

@@ -64,7 +64,7 @@ type Options struct {
 	Fresh bool   // the reader never had a journal, so it is no damage that there is none
 	Fold  Fold   // the zero state; Open applies what it reads to it
 
-	SegmentBytes int64  // a new segment is begun above this; 0: 1 MiB
+	SegmentBytes int64  // a new segment is begun above this; 0: 256 KiB
 	MaxRecords   uint64 // 0: 1,000,000
 	MaxBytes     int64  // 0: 256 MiB
 }
@@ -112,7 +112,7 @@ type Stats struct {
 func Open(o Options) *Journal {
 	o.MaxRecords = cmp.Or(o.MaxRecords, 1_000_000)
 	o.MaxBytes = cmp.Or(o.MaxBytes, 256<<20)
-	o.SegmentBytes = min(cmp.Or(o.SegmentBytes, 1<<20), o.MaxBytes/4)
+	o.SegmentBytes = min(cmp.Or(o.SegmentBytes, 256<<10), o.MaxBytes/4)
 	j := &Journal{o: o, zero: o.Fold.Encode()}
 	j.start()
 	return j

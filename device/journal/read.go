@@ -65,9 +65,10 @@ func (j *Journal) Records(from uint64) iter.Seq2[Entry, error] {
 // part is what may be read of a segment.
 type part struct {
 	first  uint64
-	last   uint64 // nothing behind this record is stored in it
-	limit  int64  // nor behind this offset
-	cursor cursor // where reading ended the last time
+	last   uint64    // nothing behind this record is stored in it
+	hash   wire.Hash // of that record; zero if it is not known
+	limit  int64     // nothing is stored behind this offset either
+	cursor cursor    // where reading ended the last time
 }
 
 // locate returns the segment that holds record number, or the next one held.
@@ -82,9 +83,10 @@ func (j *Journal) locate(number uint64) (p part, ok bool) {
 	for i > 0 && j.segments[i].first > number {
 		i--
 	}
-	p = part{first: j.segments[i].first, last: j.last, limit: j.end, cursor: j.read}
+	p = part{first: j.segments[i].first, last: j.last, hash: j.hash, limit: j.end, cursor: j.read}
 	if i < n-1 {
-		p.last, p.limit = j.segments[i+1].first-1, math.MaxInt64
+		next := j.segments[i+1]
+		p.last, p.hash, p.limit = next.first-1, next.before, math.MaxInt64
 	}
 	return p, true
 }
@@ -130,6 +132,9 @@ func (j *Journal) readPart(p part, want uint64, yield func(Entry) bool) (next ui
 			j.mark(s)
 			return e.Number + 1, errStopped
 		}
+	}
+	if s.number == p.last+1 && s.before != p.hash && p.hash != (wire.Hash{}) {
+		return p.first, &damage{errors.New("does not lead to what follows it")}
 	}
 	j.mark(s)
 	return p.last + 1, nil

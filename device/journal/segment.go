@@ -107,8 +107,12 @@ func (j *Journal) scan(first uint64, limit int64) (*scanner, error) {
 	if _, err = io.ReadFull(io.NewSectionReader(f, 0, limit), b); err == nil {
 		s.header, err = decodeHeader(b)
 	}
-	if err == nil && s.header.first != first {
+	switch {
+	case err != nil:
+	case s.header.first != first:
 		err = fmt.Errorf("begins with record %d", s.header.first)
+	case s.header.id != j.id && j.id != wire.JournalID{}:
+		err = errors.New("of another journal")
 	}
 	if err != nil {
 		f.Close()
