@@ -1,0 +1,144 @@
+package sync
+
+import (
+	"errors"
+	"time"
+
+	"latchkey/sync/wire"
+)
+
+// An Action is what the link is to do: to the broker Publish, Resubscribe,
+// Drop; to the disk Resume, Survey, Apply, PutKey, Begin, PutChunks,
+// StorePolicy, ReadRecords, TrimRecords; or News for the reader. Of those for
+// the cache one is under way at a time, and one each of the last three.
+type Action interface{ action() }
+
+// Publish sends a message with QoS 1. Whether it arrives only an answer of the
+// controller can say.
+type Publish struct {
+	Topic    string
+	Payload  []byte
+	Retained bool
+}
+
+// Resubscribe subscribes to a topic again, so that the broker delivers what it
+// retains of it.
+type Resubscribe struct{ Topic string }
+
+// Drop gives the connection up; a new one is made.
+type Drop struct{ Why string }
+
+// Resume takes up a snapshot that was being received when the reader stopped.
+type Resume struct{}
+
+// Survey asks how the cache is.
+type Survey struct{}
+
+// Apply applies signed deltas, in order, up to the first that fails.
+type Apply struct{ Deltas [][]byte }
+
+// PutKey stores the site key of an epoch. Whoever does it wipes the key.
+type PutKey struct {
+	Epoch uint64
+	Key   *[32]byte
+}
+
+// Begin begins to receive the snapshot of a signed manifest.
+type Begin struct{ Manifest []byte }
+
+// PutChunks stores chunks of a snapshot.
+type PutChunks struct {
+	Of     wire.Place
+	Chunks []wire.ChunkPart
+}
+
+// StorePolicy stores a signed policy.
+type StorePolicy struct{ Signed []byte }
+
+// ReadRecords reads records from a number on, at most so many and at most
+// batchBytes of them.
+type ReadRecords struct {
+	From uint64
+	Most int // 0: only what the journal holds is wanted
+}
+
+// TrimRecords tells the journal what the controller has.
+type TrimRecords struct{ Ack wire.Ack }
+
+// ErrForked says that what came is of another history than what is held.
+var ErrForked = errors.New("another history than what is held")
+
+// ErrUnfit says that what came is sound and does not fit what is held: too old,
+// not asked for, not of this journal.
+var ErrUnfit = errors.New("does not fit what is held")
+
+// News is what the reader hears of the link. It is one of Command, Refused,
+// LinkChanged, PolicyChanged, CredentialsChanged, Forked and ClockSet.
+type News interface{ news() }
+
+// Command is an order of the controller that is to be carried out, once.
+type Command struct{ wire.Command }
+
+// Refused says that a message was refused. Of one kind there are at most
+// eleven in a minute.
+type Refused struct {
+	Message string // the last part of its topic
+	Reason  string
+	Command *wire.Command // if the controller waits for an answer to this one
+}
+
+// LinkChanged says whether the controller answers.
+type LinkChanged struct {
+	Up  bool
+	Why string // it does not
+}
+
+// PolicyChanged brings a new policy, which is stored.
+type PolicyChanged struct{ Policy *wire.Policy }
+
+// CredentialsChanged says what the cache holds now, and what is wrong with it.
+// Look-ups go by another key if the epoch is another one, or Key is true.
+type CredentialsChanged struct {
+	Held  wire.Place
+	Fault error
+	Key   bool // the key's file was written
+}
+
+// Forked says that the controller's log has another hash at a place that is
+// held. It is over with the next CredentialsChanged.
+type Forked struct{ Place wire.Place }
+
+// ClockSet says what time it was at a moment: the reader's clock may be
+// trusted from now on.
+type ClockSet struct {
+	Wall time.Time
+	At   time.Duration // the time of the step, as passed to it
+}
+
+func (Publish) action()            {}
+func (Resubscribe) action()        {}
+func (Drop) action()               {}
+func (Resume) action()             {}
+func (Survey) action()             {}
+func (Apply) action()              {}
+func (PutKey) action()             {}
+func (Begin) action()              {}
+func (PutChunks) action()          {}
+func (StorePolicy) action()        {}
+func (ReadRecords) action()        {}
+func (TrimRecords) action()        {}
+func (Command) action()            {}
+func (Refused) action()            {}
+func (LinkChanged) action()        {}
+func (PolicyChanged) action()      {}
+func (CredentialsChanged) action() {}
+func (Forked) action()             {}
+func (ClockSet) action()           {}
+
+func (Command) news()            {}
+func (Refused) news()            {}
+func (LinkChanged) news()        {}
+func (PolicyChanged) news()      {}
+func (CredentialsChanged) news() {}
+func (Forked) news()             {}
+func (ClockSet) news()           {}

@@ -1,0 +1,55 @@
+package sync
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"latchkey/sync/wire"
+)
+
+// nonceLife is how old a nonce may be, by the reader's own clock.
+const nonceLife = time.Minute
+
+// mostCarried bounds the commands of a minute.
+const mostCarried = 64
+
+// carried is a command that was handed to the reader.
+type carried struct {
+	id wire.CommandID
+	at time.Duration
+}
+
+// Reasons of refused commands, which a controller may decide on.
+const (
+	ReasonStale = "stale" // its nonce is neither of the last two, or too old: order again with the newest
+	ReasonBusy  = "busy"  // too many commands within a minute
+)
+
+// takeCommand takes an order: signed, for this reader, with a nonce of the last
+// two, and for the first time.
+func (l *Link) takeCommand(payload []byte) error {
+	c, err := wire.ParseCommand(payload)
+	if err != nil {
+		return err
+	}
+	if err := l.mine(c.Reader); err != nil {
+		return err
+	}
+	l.carried = slices.DeleteFunc(l.carried, func(c carried) bool { return l.now-c.at > nonceLife })
+	if slices.ContainsFunc(l.carried, func(done carried) bool { return done.id == c.ID }) {
+		return errors.New("repeated")
+	}
+	fresh := slices.ContainsFunc(l.states.sent[:], func(s sent) bool {
+		return s.nonce != wire.Nonce{} && s.nonce == c.Nonce && l.now-s.at <= nonceLife
+	})
+	switch {
+	case !fresh:
+		return &refusal{ReasonStale, c}
+	case len(l.carried) == mostCarried:
+		return &refusal{ReasonBusy, c}
+	}
+	l.carried = append(l.carried, carried{c.ID, l.now})
+	l.do(Command{*c})
+	return nil
+}

@@ -1,0 +1,139 @@
+package sync
+
+import (
+	"errors"
+	"iter"
+
+	"latchkey/sync/wire"
+)
+
+// Cache is the credentials on the reader's disk. Errors of Apply, Begin and
+// PutChunk that are not the disk's wrap ErrForked or ErrUnfit, or wire's.
+type Cache interface {
+	// Held returns the place that look-ups answer for; epoch 0: there is none.
+	Held() wire.Place
+	// Fault returns what is wrong with it.
+	Fault() error
+	// WantsSnapshot says that there are too many deltas, or that some are damaged.
+	WantsSnapshot() bool
+	// Apply stores a signed delta; false: it brings nothing new.
+	Apply(signed []byte) (applied bool, err error)
+	// PutKey stores the key of an epoch.
+	PutKey(epoch uint64, key *[32]byte) (switched bool, err error)
+	// Begin begins to receive a snapshot.
+	Begin(signedManifest []byte) (switched bool, err error)
+	// Resume goes on with the one that was being received before a start.
+	Resume() (of wire.Place, switched bool, err error)
+	// Missing returns the first chunks that are wanted, and of which snapshot.
+	Missing(limit int) (of wire.Place, chunks []int)
+	// PutChunk stores a chunk.
+	PutChunk(epoch, revision uint64, i int, chunk []byte) (switched bool, err error)
+}
+
+// Journal is the reader's records.
+type Journal interface {
+	ID() wire.JournalID
+	First() uint64
+	Last() (uint64, wire.Hash)
+	// Records returns what is stored from a number on.
+	Records(from uint64) iter.Seq2[Entry, error]
+	// Ack lets go of what the controller has; ErrUnfit: not of this journal.
+	Ack(id wire.JournalID, number uint64, hash wire.Hash) error
+}
+
+// A disk carries out the actions that read or write it.
+type disk struct {
+	cache       Cache
+	journal     Journal
+	storePolicy func(signed []byte) (*wire.Policy, error)
+}
+
+// carryOut carries out an action and returns the event that answers it; nil if
+// the action is none for the disk.
+func (d *disk) carryOut(a Action) Event {
+	switch a := a.(type) {
+	case Resume:
+		of, switched, err := d.cache.Resume()
+		return d.cached(Cached{Switched: switched, Resumed: of.Epoch != 0 && !switched, Err: err})
+	case Survey:
+		return d.cached(Cached{})
+	case Apply:
+		return d.cached(Cached{Err: d.apply(a.Deltas)})
+	case PutKey:
+		switched, err := d.cache.PutKey(a.Epoch, a.Key)
+		clear(a.Key[:])
+		return d.cached(Cached{Switched: switched, Err: err})
+	case Begin:
+		switched, err := d.cache.Begin(a.Manifest)
+		return d.cached(Cached{Switched: switched, Err: err})
+	case PutChunks:
+		return d.cached(d.putChunks(a))
+	case StorePolicy:
+		policy, err := d.storePolicy(a.Signed)
+		return PolicyStored{policy, err}
+	case ReadRecords:
+		return d.readRecords(a)
+	case TrimRecords:
+		err := d.journal.Ack(a.Ack.Journal, a.Ack.Number, a.Ack.Hash)
+		return RecordsTrimmed{d.backlog(), err}
+	}
+	return nil
+}
+
+func (d *disk) cached(e Cached) Cached {
+	e.CacheState = CacheState{Held: d.cache.Held(), Fault: d.cache.Fault(), WantsSnapshot: d.cache.WantsSnapshot()}
+	e.Missing, e.Chunks = d.cache.Missing(chunkLimit)
+	return e
+}
+
+func (d *disk) apply(deltas [][]byte) error {
+	for _, signed := range deltas {
+		if _, err := d.cache.Apply(signed); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// putChunks stores all that can be stored; the error is that of those that
+// cannot.
+func (d *disk) putChunks(a PutChunks) (e Cached) {
+	var failed []error
+	for _, c := range a.Chunks {
+		switched, err := d.cache.PutChunk(a.Of.Epoch, a.Of.Revision, int(c.Index), c.Chunk)
+		e.Switched = e.Switched || switched
+		if err != nil && len(failed) < 2 {
+			failed = append(failed, err)
+		}
+	}
+	e.Err = errors.Join(failed...)
+	return e
+}
+
+func (d *disk) backlog() Backlog {
+	last, _ := d.journal.Last()
+	return Backlog{d.journal.ID(), d.journal.First(), last}
+}
+
+// readRecords reads one batch.
+func (d *disk) readRecords(a ReadRecords) RecordsRead {
+	e := RecordsRead{Backlog: d.backlog()}
+	if a.Most == 0 {
+		return e
+	}
+	size := 0
+	for entry, err := range d.journal.Records(a.From) {
+		if err != nil {
+			e.Err = err
+			break
+		}
+		size += len(entry.Encoded) + 5
+		if len(e.Entries) > 0 && size > batchBytes {
+			break
+		}
+		if e.Entries = append(e.Entries, entry); len(e.Entries) == a.Most {
+			break
+		}
+	}
+	return e
+}

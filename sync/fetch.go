@@ -1,0 +1,225 @@
+package sync
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"latchkey/sync/wire"
+)
+
+// Chunks are asked for so many at a time, in so many fetches at once: enough to
+// keep the link busy, and with 8 KiB each less than 1 MiB on its way.
+const (
+	chunksPerFetch = 32
+	chunkFetches   = 3
+	chunkLimit     = chunksPerFetch * (chunkFetches + 2)
+)
+
+// Waits for the answer to a fetch, and before it is asked anew.
+const (
+	answerWithin = 10 * time.Second
+	askAgainMost = 2 * time.Minute
+)
+
+// ask is what a fetch is about.
+type ask uint8
+
+const (
+	askLog    ask = iota // deltas or a manifest: one at a time
+	askChunks            //
+	asks
+)
+
+// fetches are those that are open, and when the next may be.
+type fetches struct {
+	number uint64 // of the newest in this connection
+	open   []fetch
+	tries  [asks]int
+	again  [asks]time.Duration // not before; 0: at once
+}
+
+// fetch is one that is not answered yet.
+type fetch struct {
+	number   uint64
+	about    ask
+	of       wire.Place
+	want     wire.Want
+	chunks   []uint32
+	deadline time.Duration
+}
+
+// reset forgets what was asked on a link that is not up any more.
+func (f *fetches) reset() { *f = fetches{number: f.number} }
+
+// went says that what was asked for has led on.
+func (f *fetches) went(about ask) { f.tries[about], f.again[about] = 0, 0 }
+
+// later puts the next fetch off.
+func (l *Link) later(about ask) {
+	f := &l.fetches
+	f.again[about] = l.now + l.backoff(f.tries[about], answerWithin, askAgainMost)
+	f.tries[about]++
+}
+
+// takeReply takes the answer to a fetch that is open.
+func (l *Link) takeReply(b []byte) error {
+	r, err := wire.ParseReply(b)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(l.fetches.open, func(f fetch) bool { return f.number == r.Number })
+	if i < 0 {
+		return errors.New("answers nothing that was asked")
+	}
+	asked := l.fetches.open[i]
+	switch {
+	case len(r.Deltas) > 0 && asked.want == wire.WantDeltas:
+		err = l.takeDeltas(r.Deltas)
+	case len(r.Manifest) > 0 && asked.about == askLog:
+		err = l.takeManifest(r.Manifest)
+	case len(r.Chunks) > 0 && asked.want == wire.WantChunks:
+		err = l.takeChunks(asked, r.Chunks)
+	case len(r.Deltas) > 0 || len(r.Manifest) > 0 || len(r.Chunks) > 0:
+		err = errors.New("brings what was not asked for")
+	default:
+		l.log.short = true
+		if asked.want != wire.WantDeltas {
+			l.later(asked.about)
+		}
+	}
+	l.fetches.open = slices.Delete(l.fetches.open, i, i+1)
+	if err != nil {
+		l.later(asked.about)
+	}
+	return err
+}
+
+// takeDeltas takes deltas that were asked for. If they do not lead on, only a
+// snapshot can.
+func (l *Link) takeDeltas(deltas [][]byte) error {
+	before := l.log.tip
+	for _, signed := range deltas {
+		if err := l.takeDelta(signed); err != nil {
+			return err
+		}
+	}
+	if l.log.tip == before && l.log.newest.Above(before) {
+		l.log.short = true
+		l.later(askLog)
+	}
+	return nil
+}
+
+// takeChunks takes those chunks of a reply that were asked for.
+func (l *Link) takeChunks(asked fetch, chunks []wire.ChunkPart) error {
+	for _, c := range chunks {
+		if !slices.Contains(asked.chunks, c.Index) {
+			return errors.New("brings a chunk that was not asked for")
+		}
+	}
+	l.log.chunks = append(l.log.chunks, PutChunks{asked.of, chunks})
+	return nil
+}
+
+func (l *Link) settleFetches() {
+	f := &l.fetches
+	f.open = slices.DeleteFunc(f.open, func(open fetch) bool {
+		if !l.over(open.deadline) {
+			return false
+		}
+		l.later(open.about)
+		return true
+	})
+	if !l.states.up || l.log.doing == doingResume {
+		return
+	}
+	if want := l.want(); want != "" && l.may(askLog) && len(f.open) == f.about(askChunks) {
+		l.fetch(fetch{about: askLog, want: want, of: l.log.tip})
+	}
+	for !l.log.short && f.about(askChunks) < chunkFetches {
+		chunks := l.wantedChunks()
+		if len(chunks) == 0 || !l.may(askChunks) {
+			return
+		}
+		l.fetch(fetch{about: askChunks, want: wire.WantChunks, of: l.log.state.Missing, chunks: chunks})
+	}
+}
+
+func (l *Link) may(about ask) bool {
+	again := l.fetches.again[about]
+	return again == 0 || l.over(again)
+}
+
+// about returns how many fetches about something are open.
+func (f *fetches) about(about ask) (n int) {
+	for _, open := range f.open {
+		if open.about == about {
+			n++
+		}
+	}
+	return n
+}
+
+// want returns what leads on from what is held; "": nothing is missing, or it
+// is on its way to the disk.
+func (l *Link) want() wire.Want {
+	g := &l.log
+	if g.manifest != nil || g.doing == doingManifest || g.doing == doingDeltas || len(g.deltas) > 0 {
+		return ""
+	}
+	s := g.state
+	snapshot := s.Held.Epoch == 0 || s.Fault != nil && s.WantsSnapshot || g.forked != wire.Place{} || g.short ||
+		g.newest.Epoch > s.Held.Epoch || l.over(g.snapshotAt)
+	coming := !g.short && s.Missing == g.receiving && s.Missing.Epoch >= g.newest.Epoch && (len(s.Chunks) > 0 || s.Missing.Epoch > s.Held.Epoch)
+	switch {
+	case snapshot && coming:
+		return ""
+	case snapshot:
+		return wire.WantSnapshot
+	case g.newest.Above(g.tip):
+		return wire.WantDeltas
+	}
+	return ""
+}
+
+// wantedChunks returns missing chunks that are neither asked for nor on their
+// way to the disk.
+func (l *Link) wantedChunks() (chunks []uint32) {
+	busy := map[uint32]bool{}
+	for _, open := range l.fetches.open {
+		for _, i := range open.chunks {
+			busy[i] = true
+		}
+	}
+	for _, put := range l.log.chunks {
+		for _, c := range put.Chunks {
+			busy[c.Index] = true
+		}
+	}
+	for _, i := range l.log.state.Chunks {
+		if !busy[uint32(i)] && len(chunks) < chunksPerFetch {
+			chunks = append(chunks, uint32(i))
+		}
+	}
+	return chunks
+}
+
+// fetch asks.
+func (l *Link) fetch(f fetch) {
+	l.fetches.number++
+	f.number = l.fetches.number
+	f.deadline = l.now + answerWithin
+	message := &wire.Fetch{Reader: l.o.Reader, Connection: l.states.connection, Number: f.number, Want: f.want, Chunks: f.chunks}
+	if f.of.Epoch != 0 {
+		message.Place = &f.of
+	}
+	l.fetches.open = append(l.fetches.open, f)
+	l.over(f.deadline)
+	signed, err := message.Sign(l.o.Site, l.o.Signing)
+	if err != nil {
+		l.refuse(string(wire.OnFetch), err) // it is asked again when its time is over
+		return
+	}
+	l.do(Publish{l.o.topic(wire.OnFetch), signed, false})
+}

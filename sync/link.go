@@ -1,0 +1,173 @@
+package sync
+
+import (
+	"crypto/ecdh"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/binary"
+	"io"
+	"time"
+
+	"latchkey/sync/wire"
+)
+
+// Options say whose link it is.
+type Options struct {
+	Site     wire.SiteID
+	SiteName string
+	Reader   string // its id
+	Version  string // of its program
+
+	Controller ed25519.PublicKey
+	Signing    ed25519.PrivateKey // the reader's
+	Sealing    *ecdh.PrivateKey   // the reader's, X25519
+
+	NotBefore      time.Time // it is later than this: the program's build, the newest trusted time in the journal
+	PolicyRevision uint64    // in force; 0: none
+	Random         io.Reader // nil: crypto/rand
+}
+
+// A Link is the reader's side of the link.
+//
+//	offline --Connected--> silent --now--> up --two nonces unanswered--> silent
+//	   ^                      |             |                              |
+//	   +----- Disconnected, or Drop after 95 s without a now -------------+
+//
+// While the link is up it publishes records and fetches what is missing:
+//
+//	in step --a head above what is held, a gap--> deltas asked --> applied --> in step
+//	        --nothing held, new epoch, fork, too many deltas--> manifest asked
+//	                --> chunks asked, a few at a time --> switched --> in step
+//
+// States are published, and deltas, policy, key and commands taken, whether it
+// is up or not.
+type Link struct {
+	o       Options
+	now     time.Duration
+	wake    time.Duration // when Step is wanted next; 0: time alone changes nothing
+	actions []Action
+
+	states    states
+	condition *wire.Condition
+	card      *wire.CardRead // not yet taken over by the controller
+	notBefore int64          // Unix milliseconds
+	carried   []carried      // commands of the last minute
+	refusals  map[string]*refusals
+
+	log     log
+	fetches fetches
+	policy  policy
+	key     pendingKey
+	records records
+}
+
+// New returns a link that is offline, and its first actions.
+func New(o Options) (*Link, []Action) {
+	if o.Random == nil {
+		o.Random = rand.Reader
+	}
+	l := &Link{o: o, notBefore: o.NotBefore.UnixMilli(), refusals: map[string]*refusals{}}
+	l.policy.revision = o.PolicyRevision
+	l.records.more = true
+	l.log.doing = doingResume
+	l.records.reading = true
+	return l, []Action{Resume{}, ReadRecords{}}
+}
+
+// Topics returns what is to be subscribed to.
+func (o *Options) Topics() []string {
+	channels := []wire.Channel{wire.OnCredentials, wire.OnHead, wire.OnPolicy, wire.OnKey, wire.OnCommand, wire.OnNow, wire.OnReply, wire.OnAck}
+	topics := make([]string, len(channels))
+	for i, c := range channels {
+		topics[i] = o.topic(c)
+	}
+	return topics
+}
+
+func (o *Options) topic(c wire.Channel) string { return c.Topic(o.SiteName, o.Reader) }
+
+// Step tells the link of an event and returns what it is to do. The time is
+// that of any clock that does not stop.
+func (l *Link) Step(now time.Duration, event Event) []Action {
+	l.now = max(l.now, now)
+	switch e := event.(type) {
+	case Connected:
+		l.connected(e.Number)
+	case Disconnected:
+		l.disconnected(e.Why)
+	case Message:
+		l.receive(e)
+	case Report:
+		l.report(e.Condition)
+	case Recorded:
+		l.records.more = true
+	case Damaged:
+		l.log.survey = true
+	case Card:
+		l.card = &e.CardRead
+		l.states.dirty = true
+	case Cached:
+		l.cached(e)
+	case PolicyStored:
+		l.policyStored(e)
+	case RecordsRead:
+		l.recordsRead(e)
+	case RecordsTrimmed:
+		l.recordsTrimmed(e)
+	case Tick:
+	}
+	l.settle()
+	actions := l.actions
+	l.actions = nil
+	return actions
+}
+
+// settle does what is due. Whatever asks over for a time that has yet to come
+// is woken then.
+func (l *Link) settle() {
+	l.wake = 0
+	l.settleRefusals()
+	l.settleStates()
+	l.settlePolicy()
+	l.settleKey()
+	l.settleLog()
+	l.settleFetches()
+	l.settleRecords()
+}
+
+// Deadline returns when Step wants its next event, a Tick if there is no other;
+// false if time alone changes nothing.
+func (l *Link) Deadline() (at time.Duration, ok bool) { return l.wake, l.wake != 0 }
+
+// over says whether a time has come; 0 never does.
+func (l *Link) over(at time.Duration) bool {
+	if at == 0 || l.now >= at {
+		return at != 0
+	}
+	if l.wake == 0 || at < l.wake {
+		l.wake = at
+	}
+	return false
+}
+
+func (l *Link) do(a Action) { l.actions = append(l.actions, a) }
+
+// jitter returns a random time below limit.
+func (l *Link) jitter(limit time.Duration) time.Duration {
+	var b [8]byte
+	l.random(b[:])
+	return time.Duration(binary.BigEndian.Uint64(b[:]) % uint64(limit))
+}
+
+func (l *Link) random(b []byte) {
+	if _, err := io.ReadFull(l.o.Random, b); err != nil {
+		panic("sync: no random numbers: " + err.Error()) // crypto/rand never fails
+	}
+}
+
+// backoff returns the wait before try n, from first doubling up to most, half
+// of it random.
+func (l *Link) backoff(n int, first, most time.Duration) time.Duration {
+	wait := min(first<<min(n, 16), most)
+	return wait/2 + l.jitter(wait/2+1)
+}

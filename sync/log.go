@@ -1,0 +1,262 @@
+package sync
+
+import (
+	"errors"
+	"time"
+
+	"latchkey/sync/wire"
+)
+
+// log follows the controller's credential log.
+type log struct {
+	state  CacheState // as the cache last said
+	doing  doing      // what it is asked for now
+	survey bool       // it is to be asked how it is
+
+	head   []byte     // the newest signed head seen
+	headAt wire.Place // what it says
+	newest wire.Place // the newest place that the controller has signed
+
+	tip      wire.Place  // what is held once deltas are applied
+	deltas   [][]byte    // to be applied
+	size     int         // of them together
+	chunks   []PutChunks // to be stored; the first is while doingChunks
+	manifest []byte      // to be begun with
+
+	beginning wire.Place // the snapshot of the manifest that came last
+	receiving wire.Place // the snapshot whose chunks are asked for
+
+	forked     wire.Place    // where the log forks from what is held; zero: it does not
+	short      bool          // deltas cannot lead on from what is held, or its snapshot is gone
+	snapshotAt time.Duration // when one is asked for because there are many deltas; 0: there are not
+}
+
+// doing is what the cache has yet to answer.
+type doing uint8
+
+const (
+	doingNothing doing = iota
+	doingResume
+	doingSurvey
+	doingKey
+	doingDeltas
+	doingManifest
+	doingChunks
+)
+
+// Deltas that wait for the disk are bounded; what is beyond them is fetched.
+const (
+	mostDeltas     = 64
+	mostDeltaBytes = 1 << 20
+)
+
+// snapshotWait is how long a reader waits at most before it asks for a snapshot
+// that it can do without: all of a site's readers come to want one at once.
+const snapshotWait = 10 * time.Minute
+
+var errOlderHead = errors.New("older than one that was seen")
+
+// takeHead takes a signed head.
+func (l *Link) takeHead(signed []byte) error {
+	head, err := wire.OpenHead(l.o.Site, signed, l.o.Controller)
+	if err != nil {
+		return err
+	}
+	if l.log.headAt.Above(*head) {
+		return errOlderHead
+	}
+	l.log.head, l.log.headAt = signed, *head
+	l.learn(*head)
+	return nil
+}
+
+// learn takes note of a place that the controller has signed.
+func (l *Link) learn(p wire.Place) {
+	if !l.log.newest.Above(p) {
+		l.log.newest = p
+	}
+	for _, known := range []wire.Place{l.log.state.Held, l.log.tip} {
+		if known.Epoch == p.Epoch && known.Revision == p.Revision && known.Hash != p.Hash {
+			l.fork(p)
+		}
+	}
+}
+
+// fork takes note that the controller's log is another one than what is held.
+func (l *Link) fork(p wire.Place) {
+	if l.log.forked == (wire.Place{}) {
+		l.do(Forked{p})
+	}
+	l.log.forked = p
+}
+
+// takeDelta takes a signed delta: to be applied if it follows what is held or
+// about to be, and else as news of how far the log has come.
+func (l *Link) takeDelta(signed []byte) error {
+	payload, err := wire.Open(wire.KindDelta, l.o.Site, signed, wire.MaxDelta, l.o.Controller)
+	if err != nil {
+		return err
+	}
+	d, err := wire.ParseDelta(payload)
+	if err != nil {
+		return err
+	}
+	from, to := wire.Place{Epoch: d.Epoch, Revision: d.From, Hash: d.FromHash}, wire.Place{Epoch: d.Epoch, Revision: d.To, Hash: d.ToHash}
+	g := &l.log
+	if d.Epoch < g.state.Held.Epoch {
+		return errors.New("of an older epoch")
+	}
+	l.learn(from)
+	l.learn(to)
+	if from == g.tip && g.tip.Epoch != 0 && len(g.deltas) < mostDeltas && g.size+len(signed) <= mostDeltaBytes {
+		g.tip = to
+		g.deltas = append(g.deltas, signed)
+		g.size += len(signed)
+	}
+	return nil
+}
+
+// takeManifest takes a signed manifest that was asked for.
+func (l *Link) takeManifest(signed []byte) error {
+	payload, err := wire.Open(wire.KindManifest, l.o.Site, signed, wire.MaxManifest, l.o.Controller)
+	if err != nil {
+		return err
+	}
+	m, err := wire.ParseManifest(payload)
+	if err != nil {
+		return err
+	}
+	switch {
+	case m.Site != l.o.Site:
+		return errors.New("of another site")
+	case m.Epoch < l.log.state.Held.Epoch:
+		return errors.New("of an older epoch")
+	}
+	l.log.beginning = wire.Place{Epoch: m.Epoch, Revision: m.Revision, Hash: m.Hash}
+	l.learn(l.log.beginning)
+	l.log.manifest = signed
+	return nil
+}
+
+// cached takes the cache's answer.
+func (l *Link) cached(e Cached) {
+	g := &l.log
+	did, before := g.doing, g.state
+	g.doing = doingNothing
+	g.state = e.CacheState
+	if did == doingChunks {
+		g.chunks = g.chunks[1:]
+	}
+	if e.Resumed {
+		g.receiving = g.state.Missing
+	}
+	if e.Switched {
+		g.forked, g.receiving, g.deltas, g.size, g.chunks = wire.Place{}, wire.Place{}, nil, 0, nil
+		if !g.newest.Above(g.state.Held) {
+			g.newest = g.state.Held
+		}
+	}
+	switch {
+	case did == doingKey:
+		l.keyStored(e.Err)
+	case e.Err != nil:
+		l.cacheRefused(did, e.Err)
+	case did == doingManifest:
+		g.short, g.snapshotAt = false, 0
+		if !e.Switched {
+			g.receiving = g.beginning
+		}
+		l.fetches.went(askLog)
+		l.fetches.went(askChunks)
+	case did == doingChunks:
+		l.fetches.went(askChunks)
+	case did == doingDeltas:
+		l.fetches.went(askLog)
+	}
+	if len(g.deltas) == 0 {
+		g.tip = g.state.Held
+	}
+	switch {
+	case !g.state.WantsSnapshot:
+		g.snapshotAt = 0
+	case g.snapshotAt == 0:
+		g.snapshotAt = l.now + l.jitter(snapshotWait) + 1
+	}
+	if before.Held != g.state.Held && l.states.placeAt == 0 {
+		l.states.placeAt = l.now + placeWait + l.jitter(2*placeWait)
+	}
+	if before.Held.Epoch != g.state.Held.Epoch {
+		l.states.dirty = true
+	}
+	key := did == doingKey && e.Err == nil
+	if did == doingResume || key || e.Switched || before.Held != g.state.Held || text(before.Fault) != text(g.state.Fault) {
+		l.do(CredentialsChanged{g.state.Held, g.state.Fault, key})
+	}
+	if g.newest.Epoch == g.state.Held.Epoch {
+		l.learn(g.newest)
+	}
+}
+
+// cacheRefused takes note that the cache did not do what it was asked.
+func (l *Link) cacheRefused(did doing, err error) {
+	g := &l.log
+	g.deltas, g.size, g.tip = nil, 0, g.state.Held
+	unfit := errors.Is(err, ErrUnfit) || errors.Is(err, ErrForked) || errors.Is(err, wire.ErrSignature) || errors.Is(err, wire.ErrEncoding)
+	switch did {
+	case doingDeltas:
+		l.later(askLog)
+		if errors.Is(err, ErrForked) {
+			l.fork(g.newest)
+		}
+		g.short = g.short || unfit
+	case doingManifest:
+		l.later(askLog)
+		if unfit {
+			l.refuse(string(wire.OnReply), err)
+		}
+	case doingChunks:
+		l.later(askChunks)
+		if errors.Is(err, ErrForked) {
+			// The whole snapshot came for nothing.
+			l.fork(g.newest)
+			l.fetches.again[askLog] = l.now + askAgainMost
+		}
+		if unfit {
+			l.refuse(string(wire.OnReply), err)
+		}
+	}
+}
+
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// settleLog gives the cache what is next.
+func (l *Link) settleLog() {
+	g := &l.log
+	if g.doing != doingNothing {
+		return
+	}
+	switch {
+	case l.key.ready():
+		g.doing = doingKey
+		l.do(l.key.take())
+	case len(g.deltas) > 0:
+		g.doing = doingDeltas
+		l.do(Apply{g.deltas})
+		g.deltas, g.size = nil, 0
+	case g.manifest != nil:
+		g.doing = doingManifest
+		l.do(Begin{g.manifest})
+		g.manifest = nil
+	case len(g.chunks) > 0:
+		g.doing = doingChunks
+		l.do(g.chunks[0])
+	case g.survey:
+		g.doing, g.survey = doingSurvey, false
+		l.do(Survey{})
+	}
+}

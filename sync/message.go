@@ -1,0 +1,60 @@
+package sync
+
+import (
+	"errors"
+	"fmt"
+
+	"latchkey/sync/wire"
+)
+
+// receive takes a message, or refuses it and changes nothing.
+func (l *Link) receive(m Message) {
+	site, reader, channel, ok := wire.ParseTopic(m.Topic)
+	if !ok || site != l.o.SiteName || reader != "" && reader != l.o.Reader {
+		l.refuse("topic", errors.New("not a topic of this reader"))
+		return
+	}
+	if err := l.take(channel, m); err != nil {
+		l.refuse(string(channel), err)
+	}
+}
+
+func (l *Link) take(channel wire.Channel, m Message) error {
+	switch {
+	case len(m.Payload) > channel.Limit():
+		return fmt.Errorf("%d bytes, at most %d", len(m.Payload), channel.Limit())
+	case m.Retained && !channel.Retained():
+		return errors.New("retained by the broker")
+	case channel == wire.OnReply:
+		return l.takeReply(m.Payload)
+	case channel == wire.OnCredentials:
+		return l.takeDelta(m.Payload)
+	case channel == wire.OnHead:
+		return l.takeHead(m.Payload)
+	}
+	payload, err := wire.Open(channel.Kind(), l.o.Site, m.Payload, wire.MaxMessage, l.o.Controller)
+	if err != nil {
+		return err
+	}
+	switch channel {
+	case wire.OnPolicy:
+		return l.takePolicy(m.Payload, payload)
+	case wire.OnKey:
+		return l.takeKey(payload)
+	case wire.OnCommand:
+		return l.takeCommand(payload)
+	case wire.OnNow:
+		return l.takeNow(payload)
+	case wire.OnAck:
+		return l.takeAck(payload)
+	}
+	return errors.New("not for readers")
+}
+
+// mine refuses what was meant for another reader.
+func (l *Link) mine(reader string) error {
+	if reader != l.o.Reader {
+		return errors.New("for another reader")
+	}
+	return nil
+}

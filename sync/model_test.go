@@ -1,0 +1,255 @@
+package sync
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+
+	"latchkey/sync/wire"
+)
+
+// cacheModel is a cache in memory with the rules of the one on the disk.
+type cacheModel struct {
+	held    wire.Place
+	content map[wire.Tag]wire.Credential
+	since   []*wire.Delta // of the epoch held, all that were applied
+	many    int           // so many deltas are too many; 0: none are
+	keys    map[uint64][32]byte
+
+	manifest *wire.Manifest // of the snapshot held
+	chunks   map[int][]byte
+	damaged  map[int]bool
+
+	incoming *wire.Manifest
+	parts    map[int][]byte
+
+	fails   error // what the disk says to every write
+	applied int
+	begun   int
+}
+
+func newCacheModel() *cacheModel {
+	return &cacheModel{keys: map[uint64][32]byte{}, damaged: map[int]bool{}}
+}
+
+func (c *cacheModel) Held() wire.Place { return c.held }
+
+func (c *cacheModel) Fault() error {
+	switch {
+	case c.held.Epoch == 0:
+		return errors.New("empty")
+	case len(c.damaged) > 0:
+		return fmt.Errorf("%d chunks are damaged", len(c.damaged))
+	}
+	return nil
+}
+
+func (c *cacheModel) WantsSnapshot() bool {
+	return c.held.Epoch == 0 || c.many > 0 && len(c.since) >= c.many
+}
+
+func (c *cacheModel) Apply(signed []byte) (bool, error) {
+	payload, err := wire.Open(wire.KindDelta, site, signed, wire.MaxDelta, publicKey(controllerKey))
+	if err != nil {
+		return false, err
+	}
+	d, err := wire.ParseDelta(payload)
+	switch {
+	case err != nil:
+		return false, err
+	case c.fails != nil:
+		return false, c.fails
+	case d.Epoch != c.held.Epoch || d.From > c.held.Revision:
+		return false, ErrUnfit
+	case d.To <= c.held.Revision:
+		return false, nil
+	case d.From != c.held.Revision:
+		return false, ErrUnfit
+	case d.FromHash != c.held.Hash:
+		return false, ErrForked
+	}
+	c.fold(d)
+	c.since = append(c.since, d)
+	c.applied++
+	return true, nil
+}
+
+func (c *cacheModel) fold(d *wire.Delta) {
+	for _, change := range d.Changes {
+		delete(c.content, change.Tag)
+		if change.Credential != nil {
+			c.content[change.Tag] = *change.Credential
+		}
+	}
+	c.held.Revision, c.held.Hash = d.To, d.ToHash
+}
+
+func (c *cacheModel) PutKey(epoch uint64, key *[32]byte) (bool, error) {
+	switch {
+	case c.fails != nil:
+		return false, c.fails
+	case epoch < c.held.Epoch:
+		return false, ErrUnfit
+	}
+	c.keys[epoch] = *key
+	return c.finish(), nil
+}
+
+func (c *cacheModel) Begin(signed []byte) (bool, error) {
+	payload, err := wire.Open(wire.KindManifest, site, signed, wire.MaxManifest, publicKey(controllerKey))
+	if err != nil {
+		return false, err
+	}
+	m, err := wire.ParseManifest(payload)
+	place := placeOf(m)
+	switch {
+	case err != nil:
+		return false, err
+	case c.fails != nil:
+		return false, c.fails
+	case c.held.Above(place), place == c.held && len(c.since) == 0:
+		return false, ErrUnfit
+	}
+	if c.incoming == nil || placeOf(c.incoming) != place {
+		c.incoming, c.parts = m, map[int][]byte{}
+	}
+	c.begun++
+	return c.finish(), nil
+}
+
+func placeOf(m *wire.Manifest) wire.Place {
+	return wire.Place{Epoch: m.Epoch, Revision: m.Revision, Hash: m.Hash}
+}
+
+func (c *cacheModel) Resume() (wire.Place, bool, error) {
+	if c.incoming == nil {
+		return wire.Place{}, false, nil
+	}
+	return placeOf(c.incoming), false, nil
+}
+
+func (c *cacheModel) Missing(limit int) (of wire.Place, chunks []int) {
+	if c.incoming != nil {
+		for i := range c.incoming.Chunks() {
+			if c.parts[i] == nil && len(chunks) < limit {
+				chunks = append(chunks, i)
+			}
+		}
+		return placeOf(c.incoming), chunks
+	}
+	if c.manifest == nil {
+		return wire.Place{}, nil
+	}
+	return placeOf(c.manifest), slices.Sorted(maps.Keys(c.damaged))
+}
+
+func (c *cacheModel) PutChunk(epoch, revision uint64, i int, chunk []byte) (bool, error) {
+	if c.fails != nil {
+		return false, c.fails
+	}
+	of := func(m *wire.Manifest) bool {
+		return m != nil && m.Epoch == epoch && m.Revision == revision && i < m.Chunks() && wire.Sum(chunk) == m.ChunkHash(i)
+	}
+	switch {
+	case of(c.incoming):
+		c.parts[i] = bytes.Clone(chunk)
+		return c.finish(), nil
+	case of(c.manifest):
+		delete(c.damaged, i)
+		return false, nil
+	}
+	return false, ErrUnfit
+}
+
+// finish switches to a snapshot that is whole.
+func (c *cacheModel) finish() bool {
+	m := c.incoming
+	if m == nil || len(c.parts) < m.Chunks() || c.keys[m.Epoch] == [32]byte{} {
+		return false
+	}
+	content := map[wire.Tag]wire.Credential{}
+	for _, b := range c.parts {
+		chunk := must(wire.ParseChunk(b))
+		for i := range chunk.Len() {
+			content[chunk.Tag(i)] = *must(chunk.Credential(i))
+		}
+	}
+	since := c.since
+	if c.held.Epoch != m.Epoch {
+		since = nil
+	}
+	c.held, c.content, c.manifest, c.chunks, c.since = placeOf(m), content, m, c.parts, nil
+	c.incoming, c.parts = nil, nil
+	clear(c.damaged)
+	for _, d := range since {
+		if d.From == c.held.Revision && d.FromHash == c.held.Hash {
+			c.fold(d)
+			c.since = append(c.since, d)
+		}
+	}
+	return true
+}
+
+func (c *cacheModel) tags() []wire.Tag {
+	return slices.SortedFunc(maps.Keys(c.content), func(a, b wire.Tag) int { return bytes.Compare(a[:], b[:]) })
+}
+
+// journalModel is a journal in memory.
+type journalModel struct {
+	id      wire.JournalID
+	first   uint64
+	entries []Entry // all there ever were
+	fails   error
+}
+
+func newJournalModel() *journalModel {
+	return &journalModel{id: wire.JournalID(seed(0x90)[:16]), first: 1}
+}
+
+func (j *journalModel) append(r wire.Record) {
+	last, hash := j.Last()
+	r.Number, r.Before = last+1, hash
+	b := wire.Marshal(&r)
+	j.entries = append(j.entries, Entry{r.Number, wire.Sum(b), b})
+}
+
+func (j *journalModel) ID() wire.JournalID { return j.id }
+func (j *journalModel) First() uint64      { return j.first }
+
+func (j *journalModel) Last() (uint64, wire.Hash) {
+	if len(j.entries) == 0 {
+		return 0, wire.Hash{}
+	}
+	last := j.entries[len(j.entries)-1]
+	return last.Number, last.Hash
+}
+
+func (j *journalModel) Records(from uint64) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		if j.fails != nil {
+			yield(Entry{}, j.fails)
+			return
+		}
+		for _, e := range j.entries {
+			if e.Number >= max(from, j.first) && !yield(e, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (j *journalModel) Ack(id wire.JournalID, number uint64, hash wire.Hash) error {
+	switch {
+	case id != j.id || number == 0 || number > uint64(len(j.entries)):
+		return ErrUnfit
+	case number < j.first:
+		return nil
+	case j.entries[number-1].Hash != hash:
+		return ErrUnfit
+	}
+	j.first = max(j.first, number/8*8+1) // segments of eight records
+	return nil
+}

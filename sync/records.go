@@ -1,0 +1,130 @@
+package sync
+
+import (
+	"errors"
+	"time"
+
+	"latchkey/sync/wire"
+)
+
+// A batch is bounded, so that with its envelope it is a message.
+const (
+	batchRecords = wire.MaxRecords
+	batchBytes   = 48 << 10
+)
+
+// Waits for an acknowledgement.
+const (
+	ackWithin = 10 * time.Second
+	ackMost   = time.Minute
+)
+
+// records is the journal on its way to the controller, one batch at a time.
+type records struct {
+	backlog Backlog
+	acked   uint64 // the controller has all up to this one
+	more    bool   // there may be some beyond it
+	reading bool
+	flight  flight
+	tries   int
+	again   time.Duration // when to read again after an error; 0: at once
+
+	ack      *wire.Ack // to be told to the journal
+	trimming bool
+	trim     uint64 // what it is told
+}
+
+// flight is a batch that is not acknowledged yet.
+type flight struct {
+	last     uint64 // number; 0: there is none
+	deadline time.Duration
+}
+
+// reset forgets what was sent on a link that is not up any more.
+func (r *records) reset() {
+	r.flight, r.tries, r.more, r.again = flight{}, 0, true, 0
+}
+
+func (l *Link) settleRecords() {
+	r := &l.records
+	if r.ack != nil && !r.trimming {
+		r.trimming, r.trim = true, r.ack.Number
+		l.do(TrimRecords{*r.ack})
+		r.ack = nil
+	}
+	if r.flight.last != 0 && l.over(r.flight.deadline) {
+		r.flight = flight{}
+		r.more = true
+	}
+	if !l.states.up || r.reading || !r.more || r.flight.last != 0 || r.trimming || r.again != 0 && !l.over(r.again) {
+		return
+	}
+	r.reading, r.more, r.again = true, false, 0
+	l.do(ReadRecords{From: r.acked + 1, Most: batchRecords})
+}
+
+// recordsRead sends a batch.
+func (l *Link) recordsRead(e RecordsRead) {
+	r := &l.records
+	r.reading = false
+	r.backlog = e.Backlog
+	if e.Err != nil {
+		r.more, r.again = true, l.now+ackWithin
+	}
+	if len(e.Entries) == 0 || !l.states.up {
+		r.more = r.more || len(e.Entries) > 0
+		return
+	}
+	r.more = true
+	message := &wire.Records{Reader: l.o.Reader, Journal: e.Journal, First: min(e.First, e.Entries[0].Number)}
+	for _, entry := range e.Entries {
+		message.Records = append(message.Records, entry.Encoded)
+	}
+	signed, err := message.Sign(l.o.Site, l.o.Signing)
+	if err != nil {
+		l.refuse(string(wire.OnRecords), err)
+		r.again = l.now + ackMost
+		return
+	}
+	r.flight = flight{e.Entries[len(e.Entries)-1].Number, l.now + l.backoff(r.tries, 2*ackWithin, ackMost)}
+	r.tries++
+	l.do(Publish{l.o.topic(wire.OnRecords), signed, false})
+}
+
+// takeAck takes an acknowledgement. Whether it counts the journal says.
+func (l *Link) takeAck(payload []byte) error {
+	a, err := wire.ParseAck(payload)
+	if err != nil {
+		return err
+	}
+	if err := l.mine(a.Reader); err != nil {
+		return err
+	}
+	r := &l.records
+	switch {
+	case a.Journal != r.backlog.Journal:
+		return errors.New("of another journal")
+	case a.Number <= r.acked:
+	case r.ack == nil || a.Number > r.ack.Number:
+		r.ack = a
+	}
+	return nil
+}
+
+// recordsTrimmed takes the journal's answer to an acknowledgement.
+func (l *Link) recordsTrimmed(e RecordsTrimmed) {
+	r := &l.records
+	r.trimming = false
+	r.backlog = e.Backlog
+	switch {
+	case errors.Is(e.Err, ErrUnfit):
+		l.refuse(string(wire.OnAck), e.Err)
+	case e.Err == nil:
+		r.acked = max(r.acked, r.trim)
+		if r.flight.last != 0 {
+			// What the batch had beyond it is sent again.
+			r.flight, r.tries = flight{}, 0
+		}
+		r.more = r.more || r.acked < r.backlog.Last
+	}
+}

@@ -1,0 +1,76 @@
+package sync
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"latchkey/sync/wire"
+)
+
+// Refusals of one kind beyond so many in a window are only counted.
+const (
+	refusalWindow = time.Minute
+	refusalsTold  = 10
+)
+
+// refusals are those of one kind, since the first in a window.
+type refusals struct {
+	end  time.Duration
+	told int
+	more int
+	last string
+}
+
+// A refusal is an error that the controller is to hear of with the command
+// that it is about.
+type refusal struct {
+	reason  string
+	command *wire.Command
+}
+
+func (r *refusal) Error() string { return r.reason }
+
+// refuse tells the reader of a message that was refused.
+func (l *Link) refuse(kind string, err error) {
+	r := l.refusals[kind]
+	if r == nil {
+		r = &refusals{end: l.now + refusalWindow}
+		l.refusals[kind] = r
+	}
+	r.last = reason(err)
+	if r.told == refusalsTold {
+		r.more++
+		return
+	}
+	r.told++
+	news := Refused{Message: kind, Reason: r.last}
+	if command := new(refusal); errors.As(err, &command) {
+		news.Command = command.command
+	}
+	l.do(news)
+}
+
+// reason says in few words what is wrong. What somebody wrote who is not the
+// controller is not repeated.
+func reason(err error) string {
+	switch {
+	case errors.Is(err, wire.ErrSignature):
+		return wire.ErrSignature.Error()
+	case errors.Is(err, wire.ErrEncoding):
+		return wire.ErrEncoding.Error()
+	}
+	return err.Error()
+}
+
+func (l *Link) settleRefusals() {
+	for kind, r := range l.refusals {
+		if !l.over(r.end) {
+			continue
+		}
+		delete(l.refusals, kind)
+		if r.more > 0 {
+			l.do(Refused{Message: kind, Reason: fmt.Sprintf("%d more within a minute; the last: %s", r.more, r.last)})
+		}
+	}
+}

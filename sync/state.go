@@ -1,0 +1,186 @@
+package sync
+
+import (
+	"errors"
+	"reflect"
+	"time"
+
+	"latchkey/sync/wire"
+)
+
+const (
+	stateEvery   = 30 * time.Second
+	stateSpacing = time.Second     // between two states at least, so that a nonce lives
+	answerWait   = 5 * time.Second // for an answer before a change is told; and to trust its time
+	placeWait    = 5 * time.Second // before a later place of the log is told, and up to twice that more
+	silence      = 95 * time.Second
+)
+
+// states are what is published of the reader on one connection.
+type states struct {
+	connection uint64  // 0: there is none
+	counter    uint64  // of the newest state; 0: none yet
+	sent       [2]sent // the newest, and the one before
+	heard      time.Duration
+	dirty      bool          // something has changed
+	placeAt    time.Duration // when a later place is told; 0: there is nothing to tell
+	up         bool          // one of sent was answered
+}
+
+// sent is a state that was published.
+type sent struct {
+	nonce    wire.Nonce // zero: there is none
+	at       time.Duration
+	answered bool
+	card     wire.CommandID // whose card it carried
+}
+
+// Will returns the will of a connection: that the reader is offline. It is
+// published before a clean disconnection too.
+func (o *Options) Will(connection uint64) (*Publish, error) {
+	signed, err := (&wire.State{Reader: o.Reader, Connection: connection}).Sign(o.Site, o.Signing)
+	return &Publish{o.topic(wire.OnState), signed, true}, err
+}
+
+func (l *Link) connected(number uint64) {
+	l.disconnected("connected anew")
+	l.states = states{connection: number, heard: l.now}
+}
+
+func (l *Link) disconnected(why string) {
+	l.setUp(false, why)
+	l.states = states{}
+	l.fetches.reset()
+	l.records.reset()
+}
+
+func (l *Link) report(c wire.Condition) {
+	if l.condition == nil || !reflect.DeepEqual(*l.condition, c) {
+		l.condition = &c
+		l.states.dirty = true
+	}
+}
+
+func (l *Link) settleStates() {
+	s := &l.states
+	if s.connection == 0 {
+		return
+	}
+	if l.over(s.heard + silence) {
+		s.heard = l.now
+		l.do(Drop{"the controller does not answer"})
+	}
+	if l.condition == nil || l.records.backlog.Journal == (wire.JournalID{}) {
+		return
+	}
+	newest := s.sent[0]
+	due := s.counter == 0 || l.over(newest.at+stateEvery)
+	if s.dirty && !due {
+		wait := stateSpacing
+		if !newest.answered {
+			wait = answerWait
+		}
+		due = l.over(newest.at + wait)
+	}
+	if s.placeAt != 0 && !due {
+		due = l.over(max(s.placeAt, newest.at+stateSpacing))
+	}
+	if due {
+		l.publishState()
+		l.over(l.states.sent[0].at + stateEvery)
+	}
+}
+
+func (l *Link) publishState() {
+	s := &l.states
+	s.counter++
+	state := &wire.State{
+		Reader: l.o.Reader, Connection: s.connection, Counter: s.counter, Version: l.o.Version,
+		Head: l.log.head, PolicyRevision: l.policy.revision,
+		Journal: l.records.backlog.Journal, First: l.records.backlog.First, Last: l.records.backlog.Last,
+		Condition: l.condition, Card: l.card,
+	}
+	l.random(state.Nonce[:])
+	if l.log.state.Held.Epoch != 0 {
+		state.Held = &l.log.state.Held
+	}
+	signed, err := state.Sign(l.o.Site, l.o.Signing)
+	if err != nil {
+		// The reader's own words do not fit; the link does not fall silent for them.
+		l.refuse(string(wire.OnState), err)
+		state.Condition = &wire.Condition{Strike: wire.StrikeOff, Door: wire.DoorIsUnknown, Faults: []wire.Fault{{Subject: "state", Text: "cannot be told"}}}
+		state.Version, state.Card = "", nil
+		if signed, err = state.Sign(l.o.Site, l.o.Signing); err != nil {
+			return
+		}
+	}
+	s.sent[1] = s.sent[0]
+	s.sent[0] = sent{nonce: state.Nonce, at: l.now}
+	if state.Card != nil {
+		s.sent[0].card = state.Card.Command
+	}
+	s.dirty, s.placeAt = false, 0
+	l.do(Publish{l.o.topic(wire.OnState), signed, true})
+	if !s.sent[1].answered {
+		l.setUp(false, "the controller does not answer")
+	}
+}
+
+// setUp takes note of whether the link is up.
+func (l *Link) setUp(up bool, why string) {
+	if up == l.states.up {
+		return
+	}
+	l.states.up = up
+	l.do(LinkChanged{up, why})
+	l.fetches.reset()
+	l.records.reset()
+}
+
+// takeNow takes the answer to a state.
+func (l *Link) takeNow(payload []byte) error {
+	n, err := wire.ParseNow(payload)
+	if err != nil {
+		return err
+	}
+	if err := l.mine(n.Reader); err != nil {
+		return err
+	}
+	var answered *sent
+	for i := range l.states.sent {
+		if l.states.sent[i].nonce == n.Nonce {
+			answered = &l.states.sent[i]
+		}
+	}
+	if answered == nil {
+		return errors.New("answers none of the last two states")
+	}
+	if answered.answered {
+		return nil
+	}
+	if err := l.takeHead(n.Head); err != nil && !errors.Is(err, errOlderHead) {
+		return err
+	}
+	answered.answered = true
+	l.states.heard = l.now
+	if l.card != nil && l.card.Command == answered.card {
+		l.card = nil
+	}
+	l.policy.newest = max(l.policy.newest, n.PolicyRevision)
+	l.setUp(true, "")
+	return l.setClock(n.Time, answered.at)
+}
+
+// setClock says what time it is, if the answer that brought it came so quickly
+// that it still is.
+func (l *Link) setClock(milliseconds int64, asked time.Duration) error {
+	if l.now-asked > answerWait {
+		return nil
+	}
+	if milliseconds < l.notBefore {
+		return errors.New("its time is before what it is known to be later than")
+	}
+	l.notBefore = milliseconds
+	l.do(ClockSet{time.UnixMilli(milliseconds), l.now})
+	return nil
+}

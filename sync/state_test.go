@@ -1,0 +1,273 @@
+package sync
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"latchkey/sync/wire"
+)
+
+// states returns what was published of the reader after the first n messages.
+func (w *world) states(n int) (states []*wire.State) {
+	for _, p := range w.published[n:] {
+		if _, _, c, _ := wire.ParseTopic(p.Topic); c == wire.OnState {
+			payload := must(wire.Open(wire.KindState, site, p.Payload, wire.MaxMessage, publicKey(readerKey)))
+			states = append(states, must(wire.ParseState(payload)))
+			if !p.Retained {
+				w.t.Error("a state is not retained")
+			}
+		}
+	}
+	return states
+}
+
+func TestAStateIsPublishedAtOnceAndEvery30Seconds(t *testing.T) {
+	w := started(t)
+	w.run(5 * time.Minute)
+	states := w.states(0)
+	if len(states) < 11 || len(states) > 13 {
+		t.Errorf("%d states in five minutes", len(states))
+	}
+	nonces := map[wire.Nonce]bool{}
+	for i, s := range states {
+		nonces[s.Nonce] = true
+		if s.Connection != 1 || s.Counter != uint64(i+1) {
+			t.Errorf("state %d is (%d, %d)", i, s.Connection, s.Counter)
+		}
+	}
+	if len(nonces) != len(states) {
+		t.Error("a nonce is there twice")
+	}
+	last := states[len(states)-1]
+	if last.Version != "devel" || *last.Held != w.controller.place || last.PolicyRevision != w.policy.Revision || last.Journal != w.journal.id || last.Last != 1 {
+		t.Errorf("%+v", last)
+	}
+	if *must(wire.OpenHead(site, last.Head, publicKey(controllerKey))) != w.controller.place {
+		t.Error("it does not show the newest head")
+	}
+}
+
+func TestAChangeIsToldAtOnceAndAFlickerSlowly(t *testing.T) {
+	w := started(t)
+	w.run(10 * time.Second)
+	n := len(w.published)
+	flick := wire.Condition{Strike: wire.StrikePulse, Door: wire.DoorIsClosed}
+	w.step(Report{flick})
+	if s := w.states(n); len(s) != 1 || s[0].Condition.Strike != wire.StrikePulse {
+		t.Fatalf("%d states after a change", len(s))
+	}
+	w.step(Report{flick})
+	w.run(stateEvery - time.Second)
+	if s := w.states(n); len(s) != 1 {
+		t.Errorf("%d states though nothing has changed", len(s))
+	}
+	n = len(w.published)
+	for i := range 1000 {
+		flick.Tamper = i%2 == 0
+		w.step(Report{flick})
+		w.run(10 * time.Millisecond)
+	}
+	w.run(2 * time.Second)
+	s := w.states(n)
+	if len(s) < 8 || len(s) > 12 || s[len(s)-1].Condition.Tamper {
+		t.Errorf("%d states in ten seconds, the last %+v", len(s), s[len(s)-1].Condition)
+	}
+	if !w.link.states.up {
+		t.Error("the link went down over it")
+	}
+}
+
+// Over a link whose answers take three seconds a flicker does not push
+// unanswered states out.
+func TestAFlickerOverASlowLinkDoesNotTakeItDown(t *testing.T) {
+	w := started(t)
+	w.run(10 * time.Second)
+	heard := len(w.news)
+	condition := wire.Condition{Strike: wire.StrikeOff, Door: wire.DoorIsClosed}
+	for i := range 200 {
+		condition.Tamper = i%2 == 0
+		w.now += 100 * time.Millisecond
+		w.step(Report{condition})
+		if i%30 == 29 {
+			w.deliver()
+		}
+	}
+	for _, n := range w.news[heard:] {
+		if change, ok := n.(LinkChanged); ok {
+			t.Errorf("%+v", change)
+		}
+	}
+}
+
+func TestTheLinkIsUpWhileOneOfTheLastTwoNoncesWasAnswered(t *testing.T) {
+	w := newWorld(t)
+	w.controller.publishAll()
+	w.controller.silent = true
+	w.connect()
+	w.run(time.Second)
+	if len(heard[LinkChanged](w)) != 0 || w.link.states.up {
+		t.Error("it is up though nobody has answered")
+	}
+	w.controller.silent = false
+	w.run(stateEvery)
+	if changes := heard[LinkChanged](w); !slices.Equal(changes, []LinkChanged{{Up: true}}) {
+		t.Fatalf("%+v", changes)
+	}
+	w.run(2 * stateEvery)
+	w.controller.silent = true
+	answered := w.link.states.sent[0].at
+	w.run(answered + 2*stateEvery - time.Second - w.now)
+	if w.link.states.sent[0].answered || !w.link.states.up {
+		t.Error("it is down though the nonce before was answered")
+	}
+	w.run(2 * time.Second)
+	if changes := heard[LinkChanged](w); len(changes) != 2 || changes[1].Up || changes[1].Why == "" {
+		t.Errorf("%+v", changes)
+	}
+	if len(w.dropped) != 0 {
+		t.Errorf("the connection is given up: %q", w.dropped)
+	}
+	w.run(silence - 2*stateEvery)
+	if len(w.dropped) != 1 {
+		t.Errorf("after %v of silence the connection is given up %d times", w.now-answered, len(w.dropped))
+	}
+	w.disconnect()
+	w.controller.silent = false
+	w.connect()
+	w.run(time.Second)
+	w.inStep()
+	w.disconnect()
+	changes := heard[LinkChanged](w)
+	if last := changes[len(changes)-1]; last.Up || last.Why != "cut" {
+		t.Errorf("%+v", last)
+	}
+}
+
+func TestAnOldNowAnswersNothing(t *testing.T) {
+	w := started(t)
+	old := w.controller.state.Nonce
+	now := func(nonce wire.Nonce) Message {
+		return Message{Topic: wire.OnNow.Topic(siteName, readerID), Payload: sign(wire.KindNow, &wire.Now{Reader: readerID, Nonce: nonce, Time: w.controller.wall().UnixMilli(), Head: w.controller.head()})}
+	}
+	w.controller.silent = true
+	w.run(2*stateEvery + time.Second)
+	if w.link.states.up {
+		t.Fatal("the link is up")
+	}
+	for _, nonce := range []wire.Nonce{old, {1}} {
+		before := len(w.news)
+		w.step(now(nonce))
+		if w.link.states.up || len(w.refusedSince(before)) != 1 {
+			t.Errorf("it counts; %q", w.refusedSince(before))
+		}
+	}
+	w.step(now(w.controller.state.Nonce))
+	if !w.link.states.up {
+		t.Error("the right one does not count")
+	}
+}
+
+func TestAnOldWillAfterANewStateCountsForNothing(t *testing.T) {
+	w := started(t)
+	o := w.options()
+	will := must(o.Will(w.connections))
+	w.disconnect()
+	w.connect()
+	w.run(time.Second)
+	w.controller.receive(will.Topic, will.Payload, false)
+	if w.controller.offline {
+		t.Error("the reader is taken to be offline")
+	}
+	newer := must(o.Will(w.connections))
+	w.controller.receive(newer.Topic, newer.Payload, false)
+	if !w.controller.offline || !newer.Retained {
+		t.Error("the will of this connection counts for nothing")
+	}
+	w.run(stateEvery)
+	if w.controller.offline {
+		t.Error("the next state does not take it back")
+	}
+}
+
+func TestTheClockIsSetByAQuickAnswerOnly(t *testing.T) {
+	w := newWorld(t)
+	w.controller.publishAll()
+	w.connect()
+	for len(w.toReader) > 0 || len(w.events) > 0 {
+		w.deliverOne()
+	}
+	w.controller.receive(w.toSite[0].Topic, w.toSite[0].Payload, false)
+	w.toSite = nil
+	w.now += answerWait + time.Millisecond
+	w.step(w.last(wire.OnNow))
+	if !w.wall.IsZero() || !w.link.states.up {
+		t.Error("it is set by an answer that took more than 5 s")
+	}
+	w.toReader = nil
+	w.run(stateEvery)
+	set := heard[ClockSet](w)
+	if len(set) == 0 || !set[0].Wall.Equal(w.start.Add(set[0].At)) {
+		t.Errorf("%+v", set)
+	}
+}
+
+func TestTheSameAnswerTwiceSetsTheClockOnce(t *testing.T) {
+	w := started(t)
+	w.run(stateEvery)
+	set := len(heard[ClockSet](w))
+	again := Message{Topic: wire.OnNow.Topic(siteName, readerID), Payload: sign(wire.KindNow, &wire.Now{Reader: readerID, Nonce: w.controller.state.Nonce, Time: w.controller.wall().UnixMilli(), Head: w.controller.head()})}
+	w.now += time.Second
+	w.step(again)
+	if got := len(heard[ClockSet](w)); got != set {
+		t.Errorf("set %d times by one answer", got-set+1)
+	}
+}
+
+// The controller's clock is a year off. The reader knows that it is later than
+// its build, and than the last time it was told.
+func TestTheClockIsNeverSetBack(t *testing.T) {
+	for name, test := range map[string]struct {
+		off  time.Duration
+		want bool
+	}{
+		"right":                  {0, true},
+		"a year ahead":           {365 * 24 * time.Hour, true}, // the controller is believed
+		"a year behind":          {-365 * 24 * time.Hour, false},
+		"a minute before it was": {-time.Minute, false},
+	} {
+		w := newWorld(t)
+		w.controller.publishAll()
+		w.connect()
+		w.link.notBefore = w.start.Add(w.now).UnixMilli()
+		w.start = w.start.Add(test.off)
+		w.run(time.Second)
+		if got := !w.wall.IsZero(); got != test.want {
+			t.Errorf("%s: set is %t", name, got)
+		}
+		if refused := len(w.refusedSince(0)) > 0; refused == test.want {
+			t.Errorf("%s: refused is %t", name, refused)
+		}
+		if !w.link.states.up {
+			t.Errorf("%s: the link is down over it", name)
+		}
+	}
+	w := started(t)
+	w.run(stateEvery)
+	w.start = w.start.Add(-time.Hour)
+	before := len(heard[ClockSet](w))
+	w.run(time.Minute)
+	if len(heard[ClockSet](w)) != before {
+		t.Error("it is set to before an earlier now")
+	}
+}
+
+func TestAConditionThatCannotBeToldDoesNotSilenceTheLink(t *testing.T) {
+	w := started(t)
+	w.step(Report{wire.Condition{Strike: "ajar", Door: wire.DoorIsClosed}})
+	w.run(time.Minute)
+	w.inStep()
+	if s := w.controller.state; len(s.Condition.Faults) != 1 || len(w.refusedSince(0)) == 0 {
+		t.Errorf("the controller is told %+v", s.Condition)
+	}
+}
