@@ -24,10 +24,25 @@ const usage = `latchkey-controller keeps a site: its users with their PINs and c
   latchkey-controller user list   --dir DIR                        shows all users
   latchkey-controller user pin    --dir DIR USER set|generate|remove   changes a user's PIN
   latchkey-controller user card   --dir DIR USER add|remove UID    gives a user a card, takes it away
+  latchkey-controller user card   --dir DIR USER enrol READER      gives a user the card that is shown next
   latchkey-controller user remove --dir DIR USER                   removes a user with PIN and cards
   latchkey-controller reader add  --dir DIR --reader ID --request FILE --out BUNDLE …
                                                                    answers a reader's request for adoption
-  latchkey-controller reader list --dir DIR                        shows all readers
+  latchkey-controller reader list --dir DIR                        shows all readers, and how they are
+  latchkey-controller reader remove --dir DIR READER               lets a reader in no more
+  latchkey-controller policy      --dir DIR READER show|set …      what a reader is told about its door
+
+  latchkey-controller serve       --dir DIR …                      runs the controller
+  latchkey-controller unlock      --dir DIR READER                 opens a door once
+  latchkey-controller hold        --dir DIR READER DURATION        holds a door open
+  latchkey-controller release     --dir DIR READER                 ends a hold
+  latchkey-controller identify    --dir DIR READER                 lets a reader show which one it is
+  latchkey-controller records     --dir DIR …                      shows what readers have reported
+
+  latchkey-controller backup      --dir DIR --out DIR              copies the site, while it is used
+  latchkey-controller restore     --dir DIR --from DIR             makes a site of a backup
+  latchkey-controller site rekey  --dir DIR                        makes a new site key, after a theft
+  latchkey-controller broker-config --dir DIR --out DIR …          configures a Mosquitto for the site
   latchkey-controller check       --dir DIR                        reads everything, says what is wrong
   latchkey-controller version                                      shows what this is
 
@@ -41,6 +56,7 @@ A first site:
   latchkeyd identity --data data --out request          (at the reader)
   latchkey-controller reader add --dir site --reader front-door --request request --out bundle
   latchkeyd adopt --data data bundle                    (at the reader)
+  latchkey-controller serve --dir site
 
 Exit codes: 0 done, 1 failed, 2 wrong use.
 `
@@ -98,7 +114,7 @@ func command(ctx context.Context, c console, args []string) error {
 		return usageError(usage)
 	}
 	name, rest := args[0], args[1:]
-	if (name == "user" || name == "reader") && len(rest) > 0 {
+	if (name == "user" || name == "reader" || name == "site") && len(rest) > 0 {
 		name, rest = name+" "+rest[0], rest[1:]
 	}
 	switch name {
@@ -118,6 +134,30 @@ func command(ctx context.Context, c console, args []string) error {
 		return readerAddCommand(ctx, c, rest)
 	case "reader list":
 		return readerListCommand(ctx, c, rest)
+	case "reader remove":
+		return readerRemoveCommand(ctx, c, rest)
+	case "policy":
+		return policyCommand(ctx, c, rest)
+	case "serve":
+		return serveCommand(ctx, c, rest)
+	case "unlock":
+		return unlockCommand(ctx, c, rest)
+	case "hold":
+		return holdCommand(ctx, c, rest)
+	case "release":
+		return releaseCommand(ctx, c, rest)
+	case "identify":
+		return identifyCommand(ctx, c, rest)
+	case "records":
+		return recordsCommand(ctx, c, rest)
+	case "backup":
+		return backupCommand(ctx, c, rest)
+	case "restore":
+		return restoreCommand(ctx, c, rest)
+	case "site rekey":
+		return siteRekeyCommand(ctx, c, rest)
+	case "broker-config":
+		return brokerConfigCommand(ctx, c, rest)
 	case "check":
 		return checkCommand(ctx, c, rest)
 	case "version", "--version":
@@ -181,6 +221,13 @@ func (o *options) parse(args []string, n int, required ...string) (arguments []s
 		return nil, usagef("%s takes %d arguments besides its flags, not %d; see %s --help", o.Name(), n, len(arguments), o.Name())
 	}
 	return arguments, nil
+}
+
+// printLine prints JSON on one line, for what may not end.
+func printLine(w io.Writer, v any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(v)
 }
 
 func printJSON(w io.Writer, v any) error {

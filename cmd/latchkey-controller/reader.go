@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"text/tabwriter"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/site"
@@ -105,55 +104,4 @@ func readFile(path string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("%s has %d bytes, at most %d", path, info.Size(), limit)
 	}
 	return os.ReadFile(path)
-}
-
-func readerListCommand(ctx context.Context, c console, args []string) error {
-	o := newOptions(c, "reader list", "", "Shows all readers.")
-	if _, err := o.parse(args, 0); err != nil {
-		return err
-	}
-	s, err := site.Open(ctx, o.dir)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	readers, err := s.Readers(ctx)
-	if err != nil {
-		return err
-	}
-	if o.json {
-		type row struct {
-			Reader         string     `json:"reader"`
-			Door           string     `json:"door"`
-			Place          string     `json:"place"`
-			TimeZone       string     `json:"time-zone"`
-			PolicyRevision uint64     `json:"policy-revision"`
-			Bundle         uint64     `json:"bundle"`  // 0: its board became another reader
-			Adopted        *time.Time `json:"adopted"` // when the bundle was made
-			Request        string     `json:"request-fingerprint"`
-			Serial         string     `json:"certificate"`
-		}
-		rows := make([]row, len(readers))
-		for i, r := range readers {
-			rows[i] = row{Reader: r.ID, Door: r.Policy.Door, Place: r.Policy.Place, TimeZone: r.Policy.TimeZone, PolicyRevision: r.Policy.Revision, Request: r.Board}
-			if b := r.Bundle; b != nil {
-				rows[i].Bundle, rows[i].Adopted, rows[i].Serial = b.Number, atOrNil(b.Created), b.Serial
-			}
-		}
-		return printJSON(c.out, rows)
-	}
-	if len(readers) == 0 {
-		_, err := fmt.Fprintf(c.out, "no readers yet; add one with: latchkey-controller reader add --dir %s --reader ID --request FILE --out BUNDLE\n", o.dir)
-		return err
-	}
-	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "READER\tDOOR\tPLACE\tADDED\tBOARD")
-	for _, r := range readers {
-		added := int64(0)
-		if r.Bundle != nil {
-			added = r.Bundle.Created
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.ID, r.Policy.Door, orDash(r.Policy.Place), at(added), orDash(r.Board))
-	}
-	return w.Flush()
 }

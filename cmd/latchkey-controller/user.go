@@ -150,24 +150,30 @@ func userRemoveCommand(ctx context.Context, c console, args []string) error {
 }
 
 func userCardCommand(ctx context.Context, c console, args []string) error {
-	o := newOptions(c, "user card", "USER add|remove UID", "Gives a user a card, or takes it away.\nThe UID is written in hexadecimal, like 04:A1:B2:C3:D4:E5:80.")
+	o := newOptions(c, "user card", "USER add|remove UID | USER enrol READER [--by NAME]", "Gives a user a card, or takes it away. The UID is written in hexadecimal, like 04:A1:B2:C3:D4:E5:80;\nenrol takes the card that is shown next to a reader, which opens nothing with it.")
+	by := byFlag(o)
 	arguments, err := o.parse(args, 3)
 	if err != nil {
 		return err
 	}
 	action := arguments[1]
-	if action != "add" && action != "remove" {
-		return usagef("latchkey-controller user card: %q is neither add nor remove", action)
+	if action != "add" && action != "remove" && action != "enrol" {
+		return usagef("latchkey-controller user card: %q is neither add nor remove nor enrol", action)
 	}
-	uid, err := site.ParseUID(arguments[2])
-	if err != nil {
-		return usagef("latchkey-controller user card: %v", err)
+	var uid []byte
+	if action != "enrol" {
+		if uid, err = site.ParseUID(arguments[2]); err != nil {
+			return usagef("latchkey-controller user card: %v", err)
+		}
 	}
 	s, err := site.Open(ctx, o.dir)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
+	if action == "enrol" {
+		return enrol(ctx, c, o, s, arguments[0], arguments[2], by())
+	}
 	u, err := s.FindUser(ctx, arguments[0])
 	if err != nil {
 		return err

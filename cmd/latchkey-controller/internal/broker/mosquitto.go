@@ -95,7 +95,6 @@ acl_file %s
 persistence false
 allow_zero_length_clientid false
 max_packet_size %d
-message_size_limit %d
 max_inflight_messages 64
 max_queued_messages %d
 max_connections %d
@@ -110,7 +109,7 @@ log_type warning
 log_type notice
 connection_messages true
 `, m.Site, strings.TrimSpace(m.Port+" "+m.Address), path(authorityFile), path(brokerFile), path(brokerKeyFile), path(revokedFile), path(accessFile),
-		mosquittoLimit, maxPacket, maxPending, maxClients, keepAlive)
+		mosquittoLimit, maxPending, maxClients, keepAlive)
 }
 
 // access returns the access list. A pattern with %u stands for each reader by

@@ -23,13 +23,13 @@ type desk struct {
 	orders    orders
 	enrols    map[wire.CommandID]enrol
 	dirty     map[string]bool // readers whose newest state is not kept yet
-	heads     map[string]bool         // signed heads that are the log's own
+	heads     map[string]bool // signed heads that are the log's own
 }
 
 // An enrol is what an order for a card needs until the card comes.
 type enrol struct {
 	key  *ecdh.PrivateKey
-	take func(uid []byte) string // says what became of the card
+	take func(uid []byte) (text string, ok bool)
 }
 
 // looks is how many messages are looked at before others are heard.
@@ -260,7 +260,8 @@ func (d *desk) card(reader string, read *wire.CardRead) {
 		d.orders.answer(o, Outcome{Text: "the card cannot be read: " + err.Error()})
 		return
 	}
-	d.orders.answer(o, Outcome{Done: true, Text: e.take(uid)})
+	text, ok := e.take(uid)
+	d.orders.answer(o, Outcome{Done: ok, Text: text})
 	clear(uid)
 }
 

@@ -13,14 +13,14 @@ import (
 // placed is an order on its way to the desk.
 type placed struct {
 	order  store.Order
-	card   func(uid []byte) string
+	card   func(uid []byte) (text string, ok bool)
 	answer chan<- Outcome
 }
 
 // Order takes an order to a reader and returns what came of it, which takes 15
 // s at most, and for a card 45 s. card takes the card of an enrol, whose bytes
 // are wiped then, and says what became of it.
-func (l *Link) Order(ctx context.Context, o store.Order, card func(uid []byte) string) (Outcome, error) {
+func (l *Link) Order(ctx context.Context, o store.Order, card func(uid []byte) (text string, ok bool)) (Outcome, error) {
 	rand.Read(o.ID[:])
 	o.At = time.Now().UnixMilli()
 	if err := checkOrder(&o); err != nil {

@@ -119,11 +119,15 @@ func (s *Site) AlarmGaps(ctx context.Context, now time.Time) error {
 			return err
 		}
 		for _, gap := range gaps {
+			whole, err := tx.Holds(gap)
+			if err != nil {
+				return err
+			}
 			ranges, err := tx.Dropped(gap.Reader, gap.Journal)
 			if err != nil {
 				return err
 			}
-			if covered(gap, ranges) {
+			if whole || covered(gap, ranges) {
 				continue
 			}
 			if err := tx.AddAlarm(&store.Alarm{Reader: gap.Reader, Kind: store.JournalGap, At: now.UnixMilli(), Text: fmt.Sprintf(

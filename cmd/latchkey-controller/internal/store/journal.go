@@ -66,3 +66,10 @@ func (t *Tx) TakeGaps(before int64) (gaps []Gap, err error) {
 	})
 	return gaps, err
 }
+
+// Holds says whether all records of a gap have come since.
+func (t *Tx) Holds(g Gap) (bool, error) {
+	var n uint64
+	err := t.row(`SELECT count(DISTINCT number) FROM records WHERE reader_id = ? AND journal = ? AND number BETWEEN ? AND ?`, []any{g.Reader, g.Journal[:], g.First, g.Last}, &n)
+	return n == g.Last-g.First+1, err
+}

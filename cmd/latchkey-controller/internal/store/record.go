@@ -62,6 +62,7 @@ type Filter struct {
 	Kinds        []string // "access.granted", or "access." for all that begin so
 	Since, Until int64    // Unix milliseconds, [Since, Until)
 	Last         int      // the newest so many, 0: all
+	First        int      // the first so many, 0: all; Last goes before
 }
 
 func (f *Filter) where() (where string, args []any) {
@@ -89,12 +90,15 @@ func (f *Filter) where() (where string, args []any) {
 	return where, args
 }
 
-// limit returns the end of a query for the newest rows, or all.
+// limit returns the end of a query.
 func (f *Filter) limit(args []any) (order string, all []any, reversed bool) {
-	if f.Last == 0 {
-		return `id`, args, false
+	switch {
+	case f.Last != 0:
+		return `id DESC LIMIT ?`, append(args, f.Last), true
+	case f.First != 0:
+		return `id LIMIT ?`, append(args, f.First), false
 	}
-	return `id DESC LIMIT ?`, append(args, f.Last), true
+	return `id`, args, false
 }
 
 // Records returns records in the order in which they arrived.

@@ -1,0 +1,486 @@
+package link_test
+
+import (
+	"bytes"
+	"crypto/ecdh"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	mqtt "github.com/eclipse/paho.mqtt.golang"
+
+	"latchkey/sync/wire"
+)
+
+// A board is what a reader's request is made of.
+type board struct {
+	signing ed25519.PrivateKey
+	sealing *ecdh.PrivateKey
+	tls     *ecdsa.PrivateKey
+	request *wire.Request
+}
+
+func newBoard(t *testing.T) *board {
+	t.Helper()
+	b := new(board)
+	var err error
+	if _, b.signing, err = ed25519.GenerateKey(rand.Reader); err != nil {
+		t.Fatal(err)
+	}
+	if b.sealing, err = ecdh.X25519().GenerateKey(rand.Reader); err != nil {
+		t.Fatal(err)
+	}
+	if b.tls, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+		t.Fatal(err)
+	}
+	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, b.tls)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.request = &wire.Request{Signing: [32]byte(b.signing.Public().(ed25519.PublicKey)), Sealing: [32]byte(b.sealing.PublicKey().Bytes()), CSR: csr}
+	return b
+}
+
+// A model is a reader as the protocol describes it, in memory.
+type model struct {
+	t      *testing.T
+	board  *board
+	bundle *wire.Bundle
+	client mqtt.Client
+
+	mu         sync.Mutex
+	connection uint64
+	counter    uint64
+	number     uint64 // of fetches
+	nonces     []wire.Nonce
+	answered   int // states that a now has answered
+	nows       int // of this connection
+	held       wire.Place
+	entries    map[wire.Tag][]byte
+	keys       map[uint64][32]byte
+	head       []byte // the newest seen, signed
+	policy     *wire.Policy
+	pending    *wire.Manifest // a snapshot that is being fetched
+	chunks     map[uint32][]byte
+	deltas     int // messages on the site's credentials
+	journal    wire.JournalID
+	records    [][]byte // all of them
+	first      uint64   // oldest held
+	acked      uint64
+	replies    int
+	commands   []wire.Command
+	obey       func(*model, *wire.Command) // with the lock held
+	card       *wire.CardRead
+}
+
+// newModel returns a reader that has taken a bundle over.
+func newModel(t *testing.T, b *board, bundle *wire.Bundle) *model {
+	t.Helper()
+	m := &model{t: t, board: b, bundle: bundle, keys: map[uint64][32]byte{bundle.Epoch: bundle.SiteKey}, first: 1}
+	rand.Read(m.journal[:])
+	item, rest, err := wire.Next(bundle.Snapshot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.begin(m.manifest(item))
+	for i := range m.pending.Chunks() {
+		var chunk []byte
+		if chunk, rest, err = wire.Next(rest); err != nil {
+			t.Fatal(err)
+		}
+		m.chunks[uint32(i)] = chunk
+	}
+	m.finish()
+	payload, err := wire.Open(wire.KindPolicy, bundle.Site, bundle.Policy, wire.MaxMessage, bundle.Controller[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.policy, err = wire.ParsePolicy(payload); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func (m *model) manifest(signed []byte) *wire.Manifest {
+	payload, err := wire.Open(wire.KindManifest, m.bundle.Site, signed, wire.MaxManifest, m.bundle.Controller[:])
+	if err != nil {
+		m.t.Error(err)
+		return nil
+	}
+	manifest, err := wire.ParseManifest(payload)
+	if err != nil {
+		m.t.Error(err)
+	}
+	return manifest
+}
+
+func (m *model) begin(manifest *wire.Manifest) {
+	m.pending, m.chunks = manifest, map[uint32][]byte{}
+}
+
+// finish takes a snapshot over if it is whole.
+func (m *model) finish() bool {
+	if len(m.chunks) < m.pending.Chunks() {
+		return false
+	}
+	if _, ok := m.keys[m.pending.Epoch]; !ok {
+		return false
+	}
+	entries := map[wire.Tag][]byte{}
+	for i, b := range m.chunks {
+		if wire.Sum(b) != m.pending.ChunkHash(int(i)) {
+			m.t.Errorf("chunk %d has another hash", i)
+		}
+		chunk, err := wire.ParseChunk(b)
+		if err != nil {
+			m.t.Error(err)
+			return false
+		}
+		for j := range chunk.Len() {
+			credential, err := chunk.Credential(j)
+			if err != nil {
+				m.t.Error(err)
+				return false
+			}
+			entries[chunk.Tag(j)] = wire.Marshal(credential)
+		}
+	}
+	m.entries, m.held = entries, wire.Place{Epoch: m.pending.Epoch, Revision: m.pending.Revision, Hash: m.pending.Hash}
+	m.pending = nil
+	return true
+}
+
+// certificate returns what the reader shows to a broker.
+func (m *model) certificate() tls.Certificate {
+	return tls.Certificate{Certificate: [][]byte{m.bundle.Certificate}, PrivateKey: m.board.tls}
+}
+
+func (m *model) roots() *x509.CertPool {
+	root, err := x509.ParseCertificate(m.bundle.Authority)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(root)
+	return roots
+}
+
+// connect connects and says how the reader is.
+func (m *model) connect(broker string) error {
+	m.mu.Lock()
+	m.connection++
+	m.counter, m.number, m.nonces, m.answered, m.nows = 0, 0, nil, 0, 0
+	will := m.sign(wire.KindState, &wire.State{Reader: m.bundle.Reader, Connection: m.connection})
+	m.mu.Unlock()
+	options := mqtt.NewClientOptions().AddBroker(broker).SetClientID(m.bundle.Reader).SetCleanSession(true).SetAutoReconnect(false).
+		SetConnectTimeout(5*time.Second).SetBinaryWill(m.topic(wire.OnState), will, 1, true).
+		SetTLSConfig(&tls.Config{Certificates: []tls.Certificate{m.certificate()}, RootCAs: m.roots(), MinVersion: tls.VersionTLS13})
+	client := mqtt.NewClient(options)
+	if token := client.Connect(); !token.WaitTimeout(10*time.Second) || token.Error() != nil {
+		return errors.Join(token.Error(), errors.New("not connected"))
+	}
+	filters := map[string]byte{}
+	for _, c := range []wire.Channel{wire.OnCredentials, wire.OnHead, wire.OnPolicy, wire.OnKey, wire.OnCommand, wire.OnNow, wire.OnReply, wire.OnAck} {
+		filters[m.topic(c)] = 1
+	}
+	m.mu.Lock()
+	m.client = client
+	m.mu.Unlock()
+	if token := client.SubscribeMultiple(filters, m.handle); !token.WaitTimeout(10*time.Second) || token.Error() != nil {
+		return errors.Join(token.Error(), errors.New("not subscribed"))
+	}
+	m.say()
+	return nil
+}
+
+func (m *model) disconnect() {
+	if m.client != nil {
+		m.client.Disconnect(100)
+	}
+}
+
+func (m *model) topic(c wire.Channel) string { return c.Topic(m.bundle.SiteName, m.bundle.Reader) }
+
+func (m *model) sign(kind wire.Kind, message any) []byte {
+	signed, err := wire.Sign(kind, m.bundle.Site, wire.Marshal(message), m.board.signing)
+	if err != nil {
+		m.t.Error(err)
+	}
+	return signed
+}
+
+func (m *model) publish(c wire.Channel, b []byte) {
+	if m.client != nil {
+		m.client.Publish(m.topic(c), 1, c.Retained(), b)
+	}
+}
+
+// say publishes a state, and what is not acknowledged once more.
+func (m *model) say() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.counter++
+	var nonce wire.Nonce
+	rand.Read(nonce[:])
+	m.nonces = append(m.nonces, nonce)
+	held := m.held
+	m.publish(wire.OnState, m.sign(wire.KindState, &wire.State{
+		Reader: m.bundle.Reader, Connection: m.connection, Counter: m.counter, Nonce: nonce, Version: "model", Held: &held, Head: m.head,
+		PolicyRevision: m.policy.Revision, Journal: m.journal, First: m.first, Last: uint64(len(m.records)),
+		Condition: &wire.Condition{Strike: wire.StrikeOff, Door: wire.DoorIsClosed}, Card: m.card,
+	}))
+	m.report()
+}
+
+// happen appends a record and reports it.
+func (m *model) happen(r wire.Record) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.append(r)
+	m.report()
+}
+
+func (m *model) append(r wire.Record) {
+	r.Number = uint64(len(m.records)) + 1
+	if n := len(m.records); n > 0 {
+		r.Before = wire.Sum(m.records[n-1])
+	}
+	r.Time, r.Trusted = time.Now().UnixMilli(), true
+	m.records = append(m.records, wire.Marshal(&r))
+}
+
+// report sends what is not acknowledged, at most ten records.
+func (m *model) report() {
+	if int(m.acked) >= len(m.records) {
+		return
+	}
+	batch := m.records[m.acked:min(len(m.records), int(m.acked)+10)]
+	m.publish(wire.OnRecords, m.sign(wire.KindRecords, &wire.Records{Reader: m.bundle.Reader, Journal: m.journal, First: m.first, Records: batch}))
+}
+
+func (m *model) fetch(want wire.Want, place *wire.Place, chunks []uint32) {
+	m.number++
+	m.publish(wire.OnFetch, m.sign(wire.KindFetch, &wire.Fetch{Reader: m.bundle.Reader, Connection: m.connection, Number: m.number, Want: want, Place: place, Chunks: chunks}))
+}
+
+// catchUp fetches what leads to a place.
+func (m *model) catchUp(p wire.Place) {
+	switch {
+	case p.Epoch != m.held.Epoch && m.pending == nil:
+		m.fetch(wire.WantSnapshot, nil, nil)
+	case p.Above(m.held) && m.pending == nil:
+		held := m.held
+		m.fetch(wire.WantDeltas, &held, nil)
+	}
+}
+
+func (m *model) handle(_ mqtt.Client, message mqtt.Message) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	_, reader, channel, ok := wire.ParseTopic(message.Topic())
+	if !ok || reader != "" && reader != m.bundle.Reader {
+		m.t.Errorf("a message on %s", message.Topic())
+		return
+	}
+	if message.Retained() && !channel.Retained() {
+		m.t.Errorf("%s was retained", channel)
+	}
+	if channel == wire.OnReply {
+		m.reply(message.Payload())
+		return
+	}
+	payload, err := wire.Open(channel.Kind(), m.bundle.Site, message.Payload(), wire.MaxMessage, m.bundle.Controller[:])
+	if err != nil {
+		m.t.Logf("%s: %v", channel, err)
+		return
+	}
+	switch channel {
+	case wire.OnCredentials:
+		m.deltas++
+		m.delta(payload)
+	case wire.OnHead:
+		m.see(message.Payload())
+	case wire.OnNow:
+		now, err := wire.ParseNow(payload)
+		if err != nil {
+			m.t.Error(err)
+			return
+		}
+		m.nows++
+		if n := len(m.nonces); slices.Contains(m.nonces[max(0, n-2):], now.Nonce) {
+			m.answered++
+			m.see(now.Head)
+		}
+	case wire.OnPolicy:
+		policy, err := wire.ParsePolicy(payload)
+		if err != nil {
+			m.t.Error(err)
+		} else if policy.Revision > m.policy.Revision {
+			m.policy = policy
+		}
+	case wire.OnKey:
+		key, err := wire.ParseKey(payload)
+		if err != nil {
+			m.t.Error(err)
+			return
+		}
+		siteKey, err := key.Unseal(m.board.sealing)
+		if err != nil {
+			m.t.Error(err)
+			return
+		}
+		m.keys[key.Epoch] = *siteKey
+	case wire.OnAck:
+		ack, err := wire.ParseAck(payload)
+		if err != nil {
+			m.t.Error(err)
+			return
+		}
+		if ack.Journal == m.journal && int(ack.Number) <= len(m.records) && wire.Sum(m.records[ack.Number-1]) == ack.Hash {
+			m.acked = ack.Number
+			m.report()
+		}
+	case wire.OnCommand:
+		command, err := wire.ParseCommand(payload)
+		if err != nil {
+			m.t.Error(err)
+			return
+		}
+		m.commands = append(m.commands, *command)
+		if m.obey != nil {
+			m.obey(m, command)
+		}
+	}
+}
+
+// see takes a head over.
+func (m *model) see(signed []byte) {
+	place, err := wire.OpenHead(m.bundle.Site, signed, m.bundle.Controller[:])
+	if err != nil {
+		m.t.Error(err)
+		return
+	}
+	if m.head != nil {
+		last, err := wire.OpenHead(m.bundle.Site, m.head, m.bundle.Controller[:])
+		if err != nil {
+			m.t.Error(err)
+		} else if last.Above(*place) {
+			return
+		}
+	}
+	m.head = bytes.Clone(signed)
+	m.catchUp(*place)
+}
+
+func (m *model) delta(payload []byte) {
+	d, err := wire.ParseDelta(payload)
+	if err != nil {
+		m.t.Error(err)
+		return
+	}
+	switch {
+	case d.Epoch < m.held.Epoch || d.Epoch == m.held.Epoch && d.To <= m.held.Revision:
+		return
+	case d.Epoch > m.held.Epoch || d.From != m.held.Revision || d.FromHash != m.held.Hash:
+		m.catchUp(wire.Place{Epoch: d.Epoch, Revision: d.To, Hash: d.ToHash})
+		return
+	}
+	for _, change := range d.Changes {
+		if change.Credential == nil {
+			delete(m.entries, change.Tag)
+		} else {
+			m.entries[change.Tag] = wire.Marshal(change.Credential)
+		}
+	}
+	m.held.Revision, m.held.Hash = d.To, d.ToHash
+}
+
+func (m *model) reply(b []byte) {
+	m.replies++
+	reply, err := wire.ParseReply(b)
+	if err != nil {
+		m.t.Error(err)
+		return
+	}
+	for _, signed := range reply.Deltas {
+		payload, err := wire.Open(wire.KindDelta, m.bundle.Site, signed, wire.MaxDelta, m.bundle.Controller[:])
+		if err != nil {
+			m.t.Error(err)
+			return
+		}
+		m.delta(payload)
+	}
+	switch {
+	case len(reply.Manifest) > 0:
+		manifest := m.manifest(reply.Manifest)
+		if manifest == nil {
+			return
+		}
+		m.begin(manifest)
+		if m.finish() {
+			return
+		}
+		place := wire.Place{Epoch: manifest.Epoch, Revision: manifest.Revision, Hash: manifest.Hash}
+		m.fetch(wire.WantChunks, &place, m.missing())
+	case len(reply.Chunks) > 0 && m.pending != nil:
+		for _, part := range reply.Chunks {
+			m.chunks[part.Index] = part.Chunk
+		}
+		if !m.finish() {
+			place := wire.Place{Epoch: m.pending.Epoch, Revision: m.pending.Revision, Hash: m.pending.Hash}
+			m.fetch(wire.WantChunks, &place, m.missing())
+		}
+	}
+}
+
+func (m *model) missing() (chunks []uint32) {
+	for i := range uint32(m.pending.Chunks()) {
+		if m.chunks[i] == nil && len(chunks) < 3 {
+			chunks = append(chunks, i)
+		}
+	}
+	return chunks
+}
+
+// answeredStates returns how many states of this connection were answered.
+func (m *model) answeredStates() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.answered
+}
+
+// until waits for something to be true of the reader.
+func (m *model) until(what string, true func() bool) {
+	m.t.Helper()
+	until(m.t, m.bundle.Reader+": "+what, func() bool {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return true()
+	})
+}
+
+// credentials returns what is held, as a copy.
+func (m *model) credentials() map[wire.Tag][]byte {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return maps.Clone(m.entries)
+}
+
+// until waits for something to be true, and looks at it often.
+func until(t *testing.T, what string, true func() bool) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); !true(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}

@@ -1,0 +1,325 @@
+package link_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/broker"
+	"latchkey/cmd/latchkey-controller/internal/link"
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// A world is a site with its broker, and a controller that may run on it.
+type world struct {
+	t       *testing.T
+	dir     string
+	site    *site.Site
+	broker  string // URL
+	serials atomic.Pointer[map[string]*site.Peer]
+	expel   func()
+	link    *link.Link
+	stop    func()
+	users   int
+}
+
+// onEachBroker runs a test with the embedded broker and with Mosquitto.
+func onEachBroker(t *testing.T, test func(t *testing.T, w *world)) {
+	for name, start := range map[string]func(*world){"embedded": (*world).embed, "mosquitto": (*world).mosquitto} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			start(w)
+			test(t, w)
+		})
+	}
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{t: t, dir: filepath.Join(t.TempDir(), "site"), expel: func() {}}
+	s, err := site.Create(t.Context(), w.dir, "home", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.site = s
+	t.Cleanup(func() {
+		w.end()
+		w.site.Close()
+	})
+	return w
+}
+
+var hosts = []string{"localhost", "127.0.0.1"}
+
+func (w *world) log() *slog.Logger {
+	return slog.New(slog.NewTextHandler(testLog{w.t}, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// testLog writes a test's log, while it runs.
+type testLog struct{ t *testing.T }
+
+func (l testLog) Write(b []byte) (int, error) {
+	if l.t.Context().Err() == nil {
+		l.t.Log(string(bytes.TrimSpace(b)))
+	}
+	return len(b), nil
+}
+
+// embed starts the embedded broker.
+func (w *world) embed() {
+	certificate, err := w.site.BrokerCertificate(time.Now(), hosts)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	b, err := broker.Start(w.t.Context(), "127.0.0.1:0", broker.Options{
+		Site: w.site.Name, Certificate: certificate, Roots: w.site.Roots(), Controller: site.ControllerName, Log: w.log(),
+		InForce: func(reader, serial string) bool {
+			peers := w.serials.Load()
+			return peers != nil && (*peers)[reader] != nil && (*peers)[reader].Serial == serial
+		},
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { b.Close() })
+	w.broker, w.expel = "ssl://"+b.Addr().String(), b.Expel
+}
+
+// mosquitto starts Mosquitto with the configuration that the controller writes.
+func (w *world) mosquitto() {
+	path, err := exec.LookPath("mosquitto")
+	if err != nil {
+		if path, err = exec.LookPath("/usr/sbin/mosquitto"); err != nil {
+			w.t.Fatal("mosquitto is not installed; make setup installs it")
+		}
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	listener.Close()
+	w.broker = "ssl://127.0.0.1:" + port
+	dir := filepath.Join(w.t.TempDir(), "mosquitto")
+	m := &broker.Mosquitto{Site: w.site.Name, Address: "127.0.0.1", Port: port, Authority: w.site.Root(), Controller: site.ControllerName}
+	if m.Certificate, err = w.site.BrokerCertificate(time.Now(), hosts); err != nil {
+		w.t.Fatal(err)
+	}
+	var stop func()
+	start := func() {
+		if m.Revoked, err = w.site.Revoked(w.t.Context(), time.Now()); err != nil {
+			w.t.Fatal(err)
+		}
+		if err := m.Write(dir); err != nil {
+			w.t.Fatal(err)
+		}
+		config := filepath.Join(dir, broker.ConfigFile)
+		if os.Getuid() == 0 { // the test's directory is not for Mosquitto's own user
+			b, err := os.ReadFile(config)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			config += ".root"
+			if err := os.WriteFile(config, append(b, "user root\n"...), 0o600); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+		cmd := exec.Command(path, "-c", config)
+		cmd.Stderr, cmd.Stdout = testLog{w.t}, testLog{w.t}
+		if err := cmd.Start(); err != nil {
+			w.t.Fatal(err)
+		}
+		stop = func() {
+			cmd.Process.Kill()
+			cmd.Wait()
+		}
+		until(w.t, "mosquitto listens", func() bool {
+			conn, err := net.Dial("tcp", "127.0.0.1:"+port)
+			if err == nil {
+				conn.Close()
+			}
+			return err == nil
+		})
+	}
+	start()
+	w.t.Cleanup(func() { stop() })
+	w.expel = func() { // a restart with the new list of revoked certificates
+		stop()
+		start()
+	}
+}
+
+// serve runs the controller.
+func (w *world) serve() {
+	w.t.Helper()
+	own, err := w.site.ControllerCertificate(time.Now())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	l, err := link.New(link.Options{
+		Site: w.site, Broker: w.broker, Name: site.ControllerName, Log: w.log(),
+		TLS:     &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{*own}, RootCAs: w.site.Roots()},
+		Readers: func(peers map[string]*site.Peer) { w.serials.Store(&peers) },
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(w.t.Context())
+	done := make(chan error, 1)
+	go func() { done <- l.Run(ctx) }()
+	w.link = l
+	w.stop = func() {
+		cancel()
+		if err := <-done; err != nil {
+			w.t.Error(err)
+		}
+	}
+}
+
+// end ends the controller if it runs.
+func (w *world) end() {
+	if w.stop != nil {
+		w.stop()
+		w.stop, w.link = nil, nil
+	}
+}
+
+// adopt makes a board a reader.
+func (w *world) adopt(id string, b *board) *model {
+	w.t.Helper()
+	signed, err := b.request.Sign(b.signing)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var sealed []byte
+	_, err = w.site.AddReader(w.t.Context(), time.Now(), id, signed, w.broker, func(*wire.Policy) {}, func(b []byte) error {
+		sealed = b
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	bundle, err := wire.OpenBundle(sealed, b.request, b.sealing)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	m := newModel(w.t, b, bundle)
+	w.t.Cleanup(m.disconnect)
+	return m
+}
+
+// reader adopts a reader and connects it; its link is up.
+func (w *world) reader(id string) *model {
+	w.t.Helper()
+	m := w.adopt(id, newBoard(w.t))
+	w.connect(m)
+	return m
+}
+
+// connect connects a reader, once it is let in, and waits for its link.
+func (w *world) connect(m *model) {
+	w.t.Helper()
+	until(w.t, m.bundle.Reader+" connects", func() bool { return m.connect(w.broker) == nil })
+	until(w.t, m.bundle.Reader+"'s link is up", func() bool {
+		if m.answeredStates() > 0 {
+			return true
+		}
+		m.say()
+		time.Sleep(50 * time.Millisecond)
+		return false
+	})
+}
+
+// elsewhere does something to the site as another process would.
+func (w *world) elsewhere(act func(*site.Site) error) {
+	w.t.Helper()
+	other, err := site.Open(w.t.Context(), w.dir)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer other.Close()
+	if err := act(other); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// addUsers adds users with a card each.
+func (w *world) addUsers(n int) {
+	w.t.Helper()
+	w.elsewhere(func(s *site.Site) error {
+		for range n {
+			w.users++
+			uid := []byte{4, 1, 2, 3, byte(w.users >> 16), byte(w.users >> 8), byte(w.users)}
+			if _, err := s.AddUser(w.t.Context(), time.Now(), &store.User{Name: fmt.Sprint("User ", w.users), Groups: []string{"staff"}}, site.PIN{}, [][]byte{uid}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// inStep waits until a reader holds the log's head.
+func (w *world) inStep(m *model) {
+	w.t.Helper()
+	until(w.t, m.bundle.Reader+" is in step", func() bool {
+		log, err := w.site.Log(w.t.Context(), wire.Place{})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return m.held == log.Place
+	})
+	report, err := w.site.Check(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if n := len(m.credentials()); n != report.Credentials {
+		w.t.Errorf("%s holds %d credentials, not %d", m.bundle.Reader, n, report.Credentials)
+	}
+}
+
+// stored returns the records of a reader that the controller has, and alarms.
+func (w *world) stored(id string) ([]*store.Record, []*store.Alarm) {
+	w.t.Helper()
+	records, alarms, err := w.site.Records(w.t.Context(), store.Filter{Reader: id}, 0)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return records, alarms
+}
+
+// holdsAll checks that the controller has each record of a reader once, chained.
+func (w *world) holdsAll(m *model) {
+	w.t.Helper()
+	records, _ := w.stored(m.bundle.Reader)
+	byNumber := map[uint64]*store.Record{}
+	for _, r := range records {
+		if byNumber[r.Number] != nil {
+			w.t.Errorf("record %d is there twice", r.Number)
+		}
+		byNumber[r.Number] = r
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(records) != len(m.records) {
+		w.t.Errorf("%d records, not %d", len(records), len(m.records))
+	}
+	for i, b := range m.records {
+		if r := byNumber[uint64(i+1)]; r == nil || !bytes.Equal(r.Encoded, b) {
+			w.t.Errorf("record %d is missing or another one", i+1)
+		}
+	}
+}

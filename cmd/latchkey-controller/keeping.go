@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/broker"
+	"latchkey/cmd/latchkey-controller/internal/site"
+)
+
+func backupCommand(ctx context.Context, c console, args []string) error {
+	o := newOptions(c, "backup", "--out DIR",
+		"Copies the site as it is now into a new directory; a controller may be running. The copy holds the\nsite's keys: keep it as private as the site.")
+	out := o.String("out", "", "the new `directory`")
+	if _, err := o.parse(args, 0, "out"); err != nil {
+		return err
+	}
+	s, err := site.Open(ctx, o.dir)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if err := s.Backup(ctx, *out); err != nil {
+		return err
+	}
+	if o.json {
+		return printJSON(c.out, map[string]string{"backup": *out})
+	}
+	_, err = fmt.Fprintf(c.out, "site %s is copied to %s\n", s.Name, *out)
+	return err
+}
+
+func restoreCommand(ctx context.Context, c console, args []string) error {
+	o := newOptions(c, "restore", "--from DIR",
+		"Makes a site in a new directory (--dir) of a backup, and begins a new epoch: readers that know of\nlater changes come back to what the backup says. What was changed since the backup is lost: users,\nreaders that were added or removed, and the controller's copy of what readers have dropped meanwhile.")
+	from := o.String("from", "", "the backup's `directory`")
+	if _, err := o.parse(args, 0, "from"); err != nil {
+		return err
+	}
+	epoch, err := site.Restore(ctx, time.Now(), *from, o.dir)
+	if err != nil {
+		return err
+	}
+	if o.json {
+		return printJSON(c.out, map[string]any{"epoch": epoch})
+	}
+	_, err = fmt.Fprintf(c.out, `%s is restored from %s; epoch %d begins.
+
+Look at what has changed since the backup: who was removed then may come in again, readers that
+were removed are let in again, and who was added is unknown. Then: latchkey-controller serve --dir %s
+`, o.dir, *from, epoch, o.dir)
+	return err
+}
+
+func siteRekeyCommand(ctx context.Context, c console, args []string) error {
+	o := newOptions(c, "site rekey", "",
+		"Begins a new epoch with a new site key, after a reader or its key was stolen. Everybody keeps PIN and\ncards. Whoever has the old key and a copy of the credentials can still find out PINs, given time: give\nnew ones to those who matter.")
+	if _, err := o.parse(args, 0); err != nil {
+		return err
+	}
+	s, err := site.Open(ctx, o.dir)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	epoch, err := s.NewEpoch(ctx, time.Now(), 0)
+	if err != nil {
+		return err
+	}
+	if o.json {
+		return printJSON(c.out, map[string]any{"epoch": epoch})
+	}
+	_, err = fmt.Fprintf(c.out, "epoch %d begins; readers go over to it when they have its key and its snapshot\n", epoch)
+	return err
+}
+
+func brokerConfigCommand(ctx context.Context, c console, args []string) error {
+	o := newOptions(c, "broker-config", "--out DIR [--listen ADDR] [--name HOST]…",
+		"Writes the configuration of a Mosquitto 2.0 that lets in this site's readers and its controller, and\neach reader to its own topics only. Write it anew, and restart Mosquitto, when a reader was added again\nor removed: the list of revoked certificates is part of it.")
+	out := o.String("out", "", "the configuration's `directory`")
+	listen := o.String("listen", defaultListen, "`address` at which readers meet the broker")
+	names := hosts()
+	o.Func("name", "a further `host` name or address under which readers find the broker; may be repeated", func(name string) error {
+		names = append(names, name)
+		return nil
+	})
+	if _, err := o.parse(args, 0, "out"); err != nil {
+		return err
+	}
+	address, port, err := net.SplitHostPort(*listen)
+	if err != nil {
+		return usagef("latchkey-controller broker-config: --listen: %v", err)
+	}
+	s, err := site.Open(ctx, o.dir)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	now := time.Now()
+	m := &broker.Mosquitto{Site: s.Name, Address: address, Port: port, Authority: s.Root(), Controller: site.ControllerName}
+	if m.Certificate, err = s.BrokerCertificate(now, names); err != nil {
+		return err
+	}
+	if m.Revoked, err = s.Revoked(ctx, now); err != nil {
+		return err
+	}
+	if err := m.Write(*out); err != nil {
+		return fmt.Errorf("write the broker's configuration: %w", err)
+	}
+	config := filepath.Join(*out, broker.ConfigFile)
+	if o.json {
+		return printJSON(c.out, map[string]string{"config": config})
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "HOST"
+	}
+	_, err = fmt.Fprintf(c.out, `%s and what belongs to it are written. Mosquitto reads them as its own user:
+
+  chown -R mosquitto: %s
+  mosquitto -c %s
+  latchkey-controller serve --dir %s --broker ssl://%s
+`, config, *out, config, o.dir, net.JoinHostPort(host, port))
+	return err
+}

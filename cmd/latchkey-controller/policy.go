@@ -1,0 +1,182 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/sync/wire"
+)
+
+func policyCommand(ctx context.Context, c console, args []string) error {
+	o := newOptions(c, "policy", "READER show|set",
+		"Shows what a reader is told about its door, or changes what is given. Schedules and holidays are\nchanged in a file: what show --json prints, given back with --file.")
+	var edits []func(*wire.Policy)
+	edit := func(name, usage string, parse func(string) (func(*wire.Policy), error)) {
+		o.Func(name, usage, func(text string) error {
+			e, err := parse(text)
+			edits = append(edits, e)
+			return err
+		})
+	}
+	text := func(name, usage string, field func(*wire.Policy) *string) {
+		edit(name, usage, func(text string) (func(*wire.Policy), error) {
+			return func(p *wire.Policy) { *field(p) = text }, nil
+		})
+	}
+	toggle := func(name, usage string, field func(*wire.Policy) *bool) {
+		edit(name, "`on|off`: "+usage, func(text string) (func(*wire.Policy), error) {
+			if text != "on" && text != "off" {
+				return nil, errors.New("write on or off")
+			}
+			return func(p *wire.Policy) { *field(p) = text == "on" }, nil
+		})
+	}
+	number := func(name, usage string, low, high uint64, set func(*wire.Policy, uint16)) {
+		edit(name, fmt.Sprintf("%s, %d to %d", usage, low, high), func(text string) (func(*wire.Policy), error) {
+			n, err := strconv.ParseUint(text, 10, 16)
+			if err != nil || n < low || n > high {
+				return nil, fmt.Errorf("write %d to %d", low, high)
+			}
+			return func(p *wire.Policy) { set(p, uint16(n)) }, nil
+		})
+	}
+	file := o.String("file", "", "take the whole policy from this JSON `file`")
+	text("door", "the door's `name` on the screen", func(p *wire.Policy) *string { return &p.Door })
+	text("place", "the `name` of the place where the door is", func(p *wire.Policy) *string { return &p.Place })
+	text("greeting", "`text` on the home screen", func(p *wire.Policy) *string { return &p.Greeting })
+	text("time-zone", "the door's time `zone`, like Europe/Berlin", func(p *wire.Policy) *string { return &p.TimeZone })
+	toggle("pin", "PINs are taken", func(p *wire.Policy) *bool { return &p.PIN })
+	toggle("shuffle", "digits stand in a new order each time", func(p *wire.Policy) *bool { return &p.ShufflePIN })
+	number("limit", "wrong PINs in a row until the lockout: a `number`", 1, 10, func(p *wire.Policy, n uint16) { p.Limit = uint8(n) })
+	number("guess-limit", "guesses, whoever's PIN comes between them, until the lockout: a `number`; 0: off", 0, 65535, func(p *wire.Policy, n uint16) { p.GuessLimit = n })
+	number("unlock", "how long the door opens: `seconds`", 1, 60, func(p *wire.Policy, n uint16) { p.Unlock = n })
+	number("extended", "how long for users who need longer: `seconds`", 1, 300, func(p *wire.Policy, n uint16) { p.Extended = n })
+	number("held-after", "how long a door may stand open: `seconds`; 0: for ever", 0, 65535, func(p *wire.Policy, n uint16) { p.HeldAfter = n })
+	toggle("release-on-open", "the strike goes off when the door opens", func(p *wire.Policy) *bool { return &p.ReleaseOnOpen })
+	toggle("tamper-pauses", "an opened housing locks PIN entry", func(p *wire.Policy) *bool { return &p.TamperPauses })
+	var groups []wire.Access
+	o.Func("group", "a `group` that may open, always, in place of all that may now; may be repeated; none: nobody", func(group string) error {
+		if group == "none" {
+			groups = []wire.Access{}
+			return nil
+		}
+		groups = append(groups, wire.Access{Group: group})
+		return wire.CheckName(group)
+	})
+	arguments, err := o.parse(args, 2)
+	if err != nil {
+		return err
+	}
+	changes := 0
+	o.Visit(func(f *flag.Flag) {
+		if f.Name != "dir" && f.Name != "json" {
+			changes++
+		}
+	})
+	reader, action := arguments[0], arguments[1]
+	switch {
+	case action != "show" && action != "set":
+		return usagef("latchkey-controller policy: %q is neither show nor set", action)
+	case action == "show" && changes > 0:
+		return usagef("latchkey-controller policy show: changes nothing; use set")
+	case action == "set" && changes == 0:
+		return usagef("latchkey-controller policy set: says nothing to change; see latchkey-controller policy --help")
+	}
+	var whole *wire.Policy
+	if *file != "" {
+		if whole, err = readPolicy(*file); err != nil {
+			return err
+		}
+	}
+	s, err := site.Open(ctx, o.dir)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	var p *wire.Policy
+	if action == "show" {
+		p, err = s.Policy(ctx, reader)
+	} else {
+		p, err = s.EditPolicy(ctx, time.Now(), reader, func(p *wire.Policy) {
+			if whole != nil {
+				revision := p.Revision
+				*p = *whole
+				p.Revision = revision
+			}
+			for _, edit := range edits {
+				edit(p)
+			}
+			if groups != nil {
+				p.Access = groups
+			}
+		})
+	}
+	if err != nil {
+		return err
+	}
+	return printPolicy(c, o, p)
+}
+
+func readPolicy(path string) (*wire.Policy, error) {
+	b, err := readFile(path, 1<<20)
+	if err != nil {
+		return nil, fmt.Errorf("read the policy: %w", err)
+	}
+	decoder := json.NewDecoder(bytes.NewReader(b))
+	decoder.DisallowUnknownFields()
+	p := new(wire.Policy)
+	if err := decoder.Decode(p); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return p, nil
+}
+
+func printPolicy(c console, o *options, p *wire.Policy) error {
+	if o.json {
+		return printJSON(c.out, p)
+	}
+	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	onOff := func(on bool) string {
+		if on {
+			return "on"
+		}
+		return "off"
+	}
+	orOff := func(n uint16, unit string) string {
+		if n == 0 {
+			return "off"
+		}
+		return fmt.Sprint(n, unit)
+	}
+	var groups []string
+	for _, a := range p.Access {
+		if a.Schedule != nil {
+			groups = append(groups, a.Group+" (by schedule)")
+		} else {
+			groups = append(groups, a.Group)
+		}
+	}
+	if len(groups) == 0 {
+		groups = []string{"nobody"}
+	}
+	for _, row := range [][2]string{
+		{"reader", p.Reader}, {"revision", fmt.Sprint(p.Revision)},
+		{"door", p.Door}, {"place", orDash(p.Place)}, {"greeting", orDash(p.Greeting)}, {"time-zone", p.TimeZone},
+		{"group", strings.Join(groups, ", ")},
+		{"pin", onOff(p.PIN)}, {"shuffle", onOff(p.ShufflePIN)}, {"limit", fmt.Sprint(p.Limit)}, {"guess-limit", orOff(p.GuessLimit, "")},
+		{"unlock", fmt.Sprint(p.Unlock, " s")}, {"extended", fmt.Sprint(p.Extended, " s")}, {"held-after", orOff(p.HeldAfter, " s")},
+		{"release-on-open", onOff(p.ReleaseOnOpen)}, {"tamper-pauses", onOff(p.TamperPauses)}, {"holidays", fmt.Sprint(len(p.Holidays))},
+	} {
+		fmt.Fprintf(w, "%s\t%s\n", row[0], row[1])
+	}
+	return w.Flush()
+}

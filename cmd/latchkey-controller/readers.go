@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/control"
+	"latchkey/cmd/latchkey-controller/internal/site"
+)
+
+func readerListCommand(ctx context.Context, c console, args []string) error {
+	o := newOptions(c, "reader list", "", "Shows all readers, and how they are if a controller runs on the site.")
+	if _, err := o.parse(args, 0); err != nil {
+		return err
+	}
+	s, err := site.Open(ctx, o.dir)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	readers, err := s.Readers(ctx)
+	if err != nil {
+		return err
+	}
+	running := true
+	lives, err := control.Readers(ctx, o.dir)
+	if errors.Is(err, control.ErrNotRunning) {
+		running, err = false, nil
+	}
+	if err != nil {
+		return err
+	}
+	live := map[string]*control.Reader{}
+	for i := range lives {
+		live[lives[i].ID] = &lives[i]
+	}
+	if o.json {
+		return printJSON(c.out, readerRows(readers, live))
+	}
+	if len(readers) == 0 {
+		_, err := fmt.Fprintf(c.out, "no readers yet; add one with: latchkey-controller reader add --dir %s --reader ID --request FILE --out BUNDLE\n", o.dir)
+		return err
+	}
+	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "READER\tDOOR\tPLACE\tADDED\tBOARD\tIS")
+	for _, r := range readers {
+		added := int64(0)
+		if r.Bundle != nil {
+			added = r.Bundle.Created
+		}
+		is := "no controller runs"
+		switch {
+		case r.Bundle == nil:
+			is = "has no board"
+		case running:
+			is = describe(live[r.ID])
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Policy.Door, orDash(r.Policy.Place), at(added), orDash(r.Board), is)
+	}
+	return w.Flush()
+}
+
+// A readerRow is a reader for programs.
+type readerRow struct {
+	Reader         string          `json:"reader"`
+	Door           string          `json:"door"`
+	Place          string          `json:"place"`
+	TimeZone       string          `json:"time-zone"`
+	PolicyRevision uint64          `json:"policy-revision"`
+	Bundle         uint64          `json:"bundle"`  // 0: removed, or its board became another reader
+	Adopted        *time.Time      `json:"adopted"` // when the bundle was made
+	Request        string          `json:"request-fingerprint"`
+	Serial         string          `json:"certificate"`
+	Live           *control.Reader `json:"live"` // nil: no controller runs
+}
+
+func readerRows(readers []*site.Reader, live map[string]*control.Reader) []readerRow {
+	rows := make([]readerRow, len(readers))
+	for i, r := range readers {
+		rows[i] = readerRow{Reader: r.ID, Door: r.Policy.Door, Place: r.Policy.Place, TimeZone: r.Policy.TimeZone, PolicyRevision: r.Policy.Revision, Request: r.Board, Live: live[r.ID]}
+		if b := r.Bundle; b != nil {
+			rows[i].Bundle, rows[i].Adopted, rows[i].Serial = b.Number, atOrNil(b.Created), b.Serial
+		}
+	}
+	return rows
+}
+
+// describe says in words how a reader is.
+func describe(r *control.Reader) string {
+	switch {
+	case r == nil || r.Heard == nil:
+		return "never heard of"
+	case !r.Online:
+		return "offline since " + r.Heard.Format("2006-01-02 15:04")
+	}
+	parts := []string{"online"}
+	if !r.Current {
+		parts = append(parts, "not up to date yet")
+	}
+	if r.Lockout != "" {
+		parts = append(parts, "PIN locked out: "+r.Lockout)
+	} else if r.PIN != "" {
+		parts = append(parts, "no PIN: "+r.PIN)
+	}
+	if r.Card != "" {
+		parts = append(parts, "no cards: "+r.Card)
+	}
+	if r.Door != "" && r.Door != "unknown" {
+		parts = append(parts, "door "+r.Door)
+	}
+	if r.Strike == "held" {
+		parts = append(parts, "held open")
+	}
+	if r.Tamper {
+		parts = append(parts, "housing open")
+	}
+	if r.Behind {
+		parts = append(parts, "credentials behind")
+	}
+	for _, fault := range r.Faults {
+		parts = append(parts, fault[0]+": "+fault[1])
+	}
+	return strings.Join(parts, ", ")
+}
+
+func readerRemoveCommand(ctx context.Context, c console, args []string) error {
+	o := newOptions(c, "reader remove", "READER",
+		"Revokes a reader's certificate and signatures: it is told nothing more, and nothing it says counts.\nIts door goes on with what the reader holds; take it down, and rekey the site if it was stolen.")
+	arguments, err := o.parse(args, 1)
+	if err != nil {
+		return err
+	}
+	s, err := site.Open(ctx, o.dir)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if err := s.RemoveReader(ctx, time.Now(), arguments[0]); err != nil {
+		return err
+	}
+	if o.json {
+		return printJSON(c.out, map[string]string{"reader": arguments[0]})
+	}
+	_, err = fmt.Fprintf(c.out, "%s is removed\n", arguments[0])
+	return err
+}

@@ -1,0 +1,278 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+func recordsCommand(ctx context.Context, c console, args []string) error {
+	o := newOptions(c, "records", "[--follow] [--reader ID] [--kind KIND]… [--since T] [--until T] [--last N]",
+		"Shows what readers have reported, and what the controller noticed about them, in the order of arrival.\nT is a day, a time, or a duration back from now, like 2h. Times are by the readers' clocks.")
+	var f store.Filter
+	follow := o.Bool("follow", false, "go on as more arrive, until interrupted")
+	o.StringVar(&f.Reader, "reader", "", "of this reader only: its `id`")
+	o.Func("kind", "of this `kind` only, like access.granted, or access. for all that begin so; may be repeated", func(kind string) error {
+		f.Kinds = append(f.Kinds, kind)
+		return nil
+	})
+	now := time.Now()
+	at := func(into *int64) func(string) error {
+		return func(text string) error {
+			if d, err := time.ParseDuration(text); err == nil && d >= 0 {
+				*into = now.Add(-d).UnixMilli()
+				return nil
+			}
+			seconds, err := parseTime(text, 0, time.Local)
+			*into = seconds * 1000
+			return err
+		}
+	}
+	o.Func("since", "from this `time` on", at(&f.Since))
+	o.Func("until", "before this `time`", at(&f.Until))
+	o.IntVar(&f.Last, "last", 0, "the newest so many: a `number`; all unless given")
+	if _, err := o.parse(args, 0); err != nil {
+		return err
+	}
+	if f.Last < 0 {
+		return usagef("latchkey-controller records: --last %d", f.Last)
+	}
+	s, err := site.Open(ctx, o.dir)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	p := &printer{c: c, o: o, s: s, f: f}
+	if !*follow {
+		return p.more(ctx)
+	}
+	err = s.Watch(ctx, func() error { return p.more(ctx) })
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// A printer prints records as they come.
+type printer struct {
+	c      console
+	o      *options
+	s      *site.Site
+	f      store.Filter
+	alarms int64 // the last one printed
+	names  map[uint64]string
+}
+
+// pageOf is how many records are held in memory at once.
+const pageOf = 1000
+
+// more prints what has arrived since.
+func (p *printer) more(ctx context.Context) error {
+	for {
+		f := p.f
+		f.First = pageOf
+		records, alarms, err := p.s.Records(ctx, f, p.alarms)
+		if err != nil {
+			return err
+		}
+		if len(records)+len(alarms) == 0 {
+			return nil
+		}
+		if err := p.learn(ctx); err != nil {
+			return err
+		}
+		if p.f.Last != 0 {
+			records, alarms = newest(records, alarms, p.f.Last)
+		}
+		for len(records)+len(alarms) > 0 {
+			if len(alarms) > 0 && (len(records) == 0 || alarms[0].At <= records[0].Received) {
+				err = p.alarm(alarms[0])
+				p.alarms, alarms = alarms[0].ID, alarms[1:]
+			} else {
+				err = p.record(records[0])
+				p.f.After, records = records[0].ID, records[1:]
+			}
+			if err != nil {
+				return err
+			}
+		}
+		p.f.Last = 0
+	}
+}
+
+// newest leaves the newest n of both together.
+func newest(records []*store.Record, alarms []*store.Alarm, n int) ([]*store.Record, []*store.Alarm) {
+	for len(records)+len(alarms) > n {
+		if len(records) > 0 && (len(alarms) == 0 || records[0].Received < alarms[0].At) {
+			records = records[1:]
+		} else {
+			alarms = alarms[1:]
+		}
+	}
+	return records, alarms
+}
+
+// learn reads the names of users.
+func (p *printer) learn(ctx context.Context) error {
+	users, err := p.s.Users(ctx)
+	if err != nil {
+		return err
+	}
+	if p.names == nil {
+		p.names = map[uint64]string{}
+	}
+	for _, u := range users {
+		p.names[u.ID] = u.Name
+	}
+	return nil
+}
+
+func (p *printer) name(user uint64) string {
+	if name, ok := p.names[user]; ok {
+		return name
+	}
+	return fmt.Sprintf("user %d", user)
+}
+
+func (p *printer) alarm(a *store.Alarm) error {
+	if p.o.json {
+		return printLine(p.c.out, map[string]any{"reader": a.Reader, "kind": a.Kind, "time": time.UnixMilli(a.At), "by": "controller", "text": a.Text})
+	}
+	_, err := fmt.Fprintf(p.c.out, "%s  %-16s %-22s %s\n", time.UnixMilli(a.At).Format(time.DateTime), orDash(a.Reader), "! "+a.Kind, a.Text)
+	return err
+}
+
+func (p *printer) record(row *store.Record) error {
+	r, err := wire.ParseRecord(row.Encoded)
+	if err != nil {
+		return fmt.Errorf("record %d of %s: %w", row.Number, row.Reader, err)
+	}
+	if p.o.json {
+		return printLine(p.c.out, recordJSON(row, r))
+	}
+	clock := " "
+	if !r.Trusted {
+		clock = "?" // by a clock that is not to be trusted
+	}
+	_, err = fmt.Fprintf(p.c.out, "%s%s %-16s %-22s %s\n", time.UnixMilli(r.Time).Format(time.DateTime), clock, row.Reader, r.Kind, p.tell(r))
+	return err
+}
+
+// tell says in words what a record holds besides its kind.
+func (p *printer) tell(r *wire.Record) string {
+	var parts []string
+	say := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
+	if r.User != 0 {
+		say("%s", p.name(r.User))
+	}
+	if r.By != "" {
+		say("%s", r.By)
+	}
+	if r.Order != "" {
+		say("%s", r.Order)
+	}
+	if r.Who != "" {
+		say("by %s", r.Who)
+	}
+	if r.Cause != "" {
+		say("%s", r.Cause)
+	}
+	if r.Reason != "" {
+		say("%s", r.Reason)
+	}
+	if r.Subject != "" {
+		say("%s", r.Subject)
+	}
+	if r.Text != "" {
+		say("%s", r.Text)
+	}
+	if r.Seconds != 0 {
+		say("%d s", r.Seconds)
+	}
+	if r.Wrong != 0 {
+		say("%d wrong in a row", r.Wrong)
+	}
+	if len(r.Users) > 0 {
+		names := make([]string, len(r.Users))
+		for i, user := range r.Users {
+			names[i] = p.name(user)
+		}
+		say("reset by %s", strings.Join(names, ", "))
+	}
+	if len(r.Tag) > 0 {
+		say("unknown card %x", r.Tag)
+	}
+	if r.Epoch != 0 {
+		say("epoch %d, revision %d", r.Epoch, r.Revision)
+	}
+	if r.PolicyRevision != 0 {
+		say("policy %d", r.PolicyRevision)
+	}
+	if r.First != 0 {
+		say("records %d to %d", r.First, r.Last)
+	}
+	if r.Count != 0 {
+		say("count %d", r.Count)
+	}
+	if r.Version != "" {
+		say("version %s", r.Version)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// A jsonRecord is a record for programs.
+type jsonRecord struct {
+	Reader     string    `json:"reader"`
+	Journal    string    `json:"journal"`
+	Number     uint64    `json:"number"`
+	Hash       string    `json:"hash"`
+	Kind       string    `json:"kind"`
+	Time       time.Time `json:"time"`
+	Trusted    bool      `json:"time-trusted"`
+	Received   time.Time `json:"received"`
+	Seq        uint64    `json:"seq,omitempty"`
+	Credential uint64    `json:"credential,omitempty"`
+	User       uint64    `json:"user,omitempty"`
+	By         string    `json:"by,omitempty"`
+	Reason     string    `json:"reason,omitempty"`
+	Cause      string    `json:"cause,omitempty"`
+	Wrong      uint16    `json:"wrong,omitempty"`
+	Seconds    uint32    `json:"seconds,omitempty"`
+	Users      []uint64  `json:"users,omitempty"`
+	Tag        string    `json:"unknown-card,omitempty"`
+	Command    string    `json:"command,omitempty"`
+	Order      string    `json:"order,omitempty"`
+	Who        string    `json:"who,omitempty"`
+	Epoch      uint64    `json:"epoch,omitempty"`
+	Revision   uint64    `json:"revision,omitempty"`
+	Policy     uint64    `json:"policy-revision,omitempty"`
+	Subject    string    `json:"subject,omitempty"`
+	Text       string    `json:"text,omitempty"`
+	Count      uint64    `json:"count,omitempty"`
+	First      uint64    `json:"first,omitempty"`
+	Last       uint64    `json:"last,omitempty"`
+	Version    string    `json:"version,omitempty"`
+}
+
+func recordJSON(row *store.Record, r *wire.Record) *jsonRecord {
+	out := &jsonRecord{
+		Reader: row.Reader, Journal: row.Journal.String(), Number: r.Number, Hash: row.Hash.String(), Kind: string(r.Kind),
+		Time: time.UnixMilli(r.Time), Trusted: r.Trusted, Received: time.UnixMilli(row.Received),
+		Seq: r.Seq, Credential: r.Credential, User: r.User, By: r.By, Reason: r.Reason, Cause: string(r.Cause), Wrong: r.Wrong,
+		Seconds: r.Seconds, Users: slices.Clone(r.Users), Tag: hex.EncodeToString(r.Tag), Order: string(r.Order), Who: r.Who,
+		Epoch: r.Epoch, Revision: r.Revision, Policy: r.PolicyRevision, Subject: r.Subject, Text: r.Text, Count: r.Count,
+		First: r.First, Last: r.Last, Version: r.Version,
+	}
+	if r.Command != (wire.CommandID{}) {
+		out.Command = r.Command.String()
+	}
+	return out
+}

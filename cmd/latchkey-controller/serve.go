@@ -1,0 +1,217 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
+
+	"latchkey/cmd/latchkey-controller/internal/broker"
+	"latchkey/cmd/latchkey-controller/internal/control"
+	"latchkey/cmd/latchkey-controller/internal/link"
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
+)
+
+// defaultListen is where readers meet the controller: the port that IANA gave
+// to MQTT over TLS.
+const defaultListen = ":8883"
+
+func serveCommand(ctx context.Context, c console, args []string) error {
+	o := newOptions(c, "serve", "[--listen ADDR] [--name HOST]… | [--broker URL]",
+		"Runs the controller, with a broker of its own unless --broker names another one, until it is told to\nend. Prints a line when readers can come.")
+	listen := o.String("listen", defaultListen, "`address` at which readers meet the broker")
+	external := o.String("broker", "", "`URL` of another broker, like ssl://broker.example:8883; see broker-config")
+	var names []string
+	o.Func("name", "a further `host` name or address under which readers find the broker; may be repeated", func(name string) error {
+		names = append(names, name)
+		return nil
+	})
+	verbose := o.Bool("verbose", false, "log what goes right, too")
+	if _, err := o.parse(args, 0); err != nil {
+		return err
+	}
+	if *external != "" {
+		if err := link.CheckBroker(*external); err != nil {
+			return usagef("latchkey-controller serve: --broker: %v", err)
+		}
+	}
+	level := slog.LevelInfo
+	if *verbose {
+		level = slog.LevelDebug
+	}
+	log := slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: level}))
+	s, err := site.Open(ctx, o.dir)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	unlock, err := lock(o.dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+
+	now := time.Now()
+	own, err := s.ControllerCertificate(now)
+	if err != nil {
+		return err
+	}
+	options := link.Options{
+		Site: s, Broker: *external, Name: site.ControllerName, Log: log,
+		TLS:     &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{*own}, RootCAs: s.Roots()},
+		Readers: func(map[string]*site.Peer) {},
+	}
+	if *external == "" {
+		var in inForce
+		certificate, err := s.BrokerCertificate(now, append(hosts(), names...))
+		if err != nil {
+			return err
+		}
+		b, err := broker.Start(ctx, *listen, broker.Options{
+			Site: s.Name, Certificate: certificate, Roots: s.Roots(), Controller: site.ControllerName, InForce: in.has, Log: log,
+		})
+		if err != nil {
+			return err
+		}
+		defer b.Close()
+		options.Broker = "ssl://" + loopback(b.Addr())
+		options.Readers = func(peers map[string]*site.Peer) {
+			in.set(peers)
+			b.Expel()
+		}
+		fmt.Fprintf(c.out, "site %s: readers come to %s\n", s.Name, b.Addr())
+	} else {
+		fmt.Fprintf(c.out, "site %s: readers come to %s\n", s.Name, *external)
+	}
+	l, err := link.New(options)
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return l.Run(ctx) })
+	group.Go(func() error { return control.Serve(ctx, o.dir, handlers(s, l)) })
+	return group.Wait()
+}
+
+// lock makes this process the only one that serves a site.
+func lock(dir string) (unlock func(), err error) {
+	f, err := os.OpenFile(filepath.Join(dir, "serve.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, fmt.Errorf("a controller runs on %s already", dir)
+		}
+		return nil, fmt.Errorf("lock %s: %w", dir, err)
+	}
+	return func() { f.Close() }, nil
+}
+
+// inForce are the serial numbers of the certificates that count.
+type inForce struct {
+	serials atomic.Pointer[map[string]string]
+}
+
+func (f *inForce) set(peers map[string]*site.Peer) {
+	serials := make(map[string]string, len(peers))
+	for id, p := range peers {
+		serials[id] = p.Serial
+	}
+	f.serials.Store(&serials)
+}
+
+func (f *inForce) has(reader, serial string) bool {
+	serials := f.serials.Load()
+	return serials != nil && serial != "" && (*serials)[reader] == serial
+}
+
+// hosts returns the names and addresses under which this machine is found.
+func hosts() []string {
+	found := []string{"localhost", "127.0.0.1", "::1"}
+	if name, err := os.Hostname(); err == nil {
+		found = append(found, name)
+	}
+	addrs, _ := net.InterfaceAddrs()
+	for _, addr := range addrs {
+		if ip, ok := addr.(*net.IPNet); ok && !ip.IP.IsLoopback() {
+			found = append(found, ip.IP.String())
+		}
+	}
+	return found
+}
+
+// loopback returns where this machine reaches a listener of its own.
+func loopback(addr net.Addr) string {
+	tcp, ok := addr.(*net.TCPAddr)
+	if ok && tcp.IP.IsUnspecified() {
+		return (&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: tcp.Port}).String()
+	}
+	return addr.String()
+}
+
+// handlers are what the controller does for other commands.
+func handlers(s *site.Site, l *link.Link) control.Handlers {
+	return control.Handlers{
+		Order: func(ctx context.Context, o control.Order) (control.Outcome, error) {
+			outcome, err := l.Order(ctx, store.Order{Reader: o.Reader, Order: o.Order, Seconds: o.Seconds, Who: o.Who}, func(uid []byte) (string, bool) {
+				if err := s.AddCard(ctx, time.Now(), o.User, uid); err != nil {
+					return err.Error(), false
+				}
+				return fmt.Sprintf("the card %X was added", uid), true
+			})
+			return control.Outcome{Command: hex.EncodeToString(outcome.ID[:]), Done: outcome.Done, Text: outcome.Text}, err
+		},
+		Readers: func(ctx context.Context) ([]control.Reader, error) {
+			readers, err := l.Readers(ctx)
+			if err != nil {
+				return nil, err
+			}
+			all := make([]control.Reader, len(readers))
+			for i, r := range readers {
+				all[i] = live(&r)
+			}
+			return all, nil
+		},
+	}
+}
+
+// live returns how a reader is, for other commands.
+func live(r *link.Reader) control.Reader {
+	out := control.Reader{ID: r.ID, Online: r.Online, Current: r.Current}
+	if !r.Heard.IsZero() {
+		out.Heard = &r.Heard
+	}
+	s := r.State
+	if s == nil {
+		return out
+	}
+	out.Version, out.Policy = s.Version, s.PolicyRevision
+	if s.Held != nil {
+		out.Epoch, out.Revision = s.Held.Epoch, s.Held.Revision
+	}
+	if s.First != 0 && s.Last >= s.First {
+		out.Waiting = s.Last - s.First + 1
+	}
+	if c := s.Condition; c != nil {
+		out.Lockout, out.PIN, out.Card = string(c.Lockout), c.PIN, c.Card
+		out.Door, out.Strike, out.Tamper = string(c.Door), string(c.Strike), c.Tamper
+		out.Clock, out.Behind = c.ClockTrusted, c.Behind
+		for _, fault := range c.Faults {
+			out.Faults = append(out.Faults, [2]string{fault.Subject, fault.Text})
+		}
+	}
+	return out
+}
