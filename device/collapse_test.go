@@ -107,3 +107,29 @@ func TestAFlappingExitButtonOpensEachTime(t *testing.T) {
 		t.Errorf("%d strikes", len(g.strikes))
 	}
 }
+
+func TestTheReaderWakesWhenTheFirstCountIsDue(t *testing.T) {
+	g := newRig(t, nil)
+	flood := func() {
+		for range 11 {
+			g.do(Refused{Message: "policy"})
+		}
+	}
+	for range 10 {
+		g.order(wire.Release, 0)
+	}
+	if at, ok := g.r.Deadline(); ok {
+		t.Errorf("ten refusals are waited for until %v", at)
+	}
+	g.wait(20 * time.Second)
+	flood()
+	want := g.now.Monotonic + time.Minute
+	if at, ok := g.r.Deadline(); !ok || at != want {
+		t.Errorf("%v, want %v", at, want)
+	}
+	g.wait(10 * time.Second)
+	g.order(wire.Release, 0) // an eleventh within the first minute, which ends before the other
+	if at, ok := g.r.Deadline(); !ok || at != want-20*time.Second {
+		t.Errorf("%v, want %v", at, want-20*time.Second)
+	}
+}

@@ -68,6 +68,14 @@ func TestAnOrderThatCannotBeIsRefused(t *testing.T) {
 	}
 }
 
+func TestAHoldLastsFromASecondToADay(t *testing.T) {
+	for _, seconds := range []uint32{1, 86400} {
+		g := newRig(t, nil)
+		g.order(wire.Hold, seconds)
+		g.wantStrikes(time.Duration(seconds) * time.Second)
+	}
+}
+
 func TestIdentifyShowsWhichReaderItIsForTenSeconds(t *testing.T) {
 	g := newRig(t, nil)
 	g.order(wire.Identify, 0)
@@ -86,6 +94,8 @@ func TestIdentifyShowsWhichReaderItIsForTenSeconds(t *testing.T) {
 
 func TestTheNextCardIsReadForEnrolmentAndOpensNothing(t *testing.T) {
 	g := newRig(t, nil)
+	g.card(Unknown, nil)
+	g.records = nil
 	g.order(wire.Enrol, 0)
 	g.wantScreen(ScreenEnrol)
 	if g.view.End-g.view.Start != 30*time.Second {

@@ -98,6 +98,9 @@ func TestAPolicyBelowTheHighestIsBehind(t *testing.T) {
 	if !g.state.Behind || g.state.PIN != ReasonBehind || g.state.PolicyRevision != 6 {
 		t.Errorf("%+v", g.state)
 	}
+	if r := g.records[len(g.records)-2]; r.Kind != wire.CacheBehind || r.PolicyRevision != 6 {
+		t.Errorf("%+v", r)
+	}
 	g.start = before
 	g.policy.Revision = 8
 	g.do(g.load())
@@ -152,5 +155,13 @@ func TestHealthOfNothingChangesNothing(t *testing.T) {
 	g.do(Health{Subject: SubjectPanel, Condition: Forked + 1})
 	if g.r != before {
 		t.Error("it did")
+	}
+}
+
+func TestAFailureWithoutATextIsRecordedAsOne(t *testing.T) {
+	g := newRig(t, nil)
+	g.do(Health{Subject: SubjectNFC, Condition: Failed})
+	if r := g.wantRecords(wire.HealthChanged)[0]; r.Text != "failed" {
+		t.Errorf("%+v", r)
 	}
 }

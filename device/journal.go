@@ -73,7 +73,6 @@ func (t *turn) probeJournal() {
 	}
 	t.add(t.resumedRecord())
 	t.journal.probing = t.journal.appended + 1
-	t.journal.probe = t.clock + probeEvery
 }
 
 // openJournal records how a new journal began. One that follows a lost one
