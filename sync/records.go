@@ -68,6 +68,7 @@ func (l *Link) recordsRead(e RecordsRead) {
 	r := &l.records
 	r.reading = false
 	r.backlog = e.Backlog
+	r.acked = max(r.acked, max(1, e.First)-1) // what is not held any more
 	if e.Err != nil {
 		r.more, r.again = true, l.now+ackWithin
 	}
