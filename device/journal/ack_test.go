@@ -190,3 +190,41 @@ func TestTheBoundInBytesHolds(t *testing.T) {
 		t.Errorf("left over: %s", strings.Join(names, " "))
 	}
 }
+
+func TestReadingGoesOnInASegmentThatWasThinnedMeanwhile(t *testing.T) {
+	for stop := uint64(1); stop <= 9; stop++ {
+		j, _ := fresh(t, Options{Dir: dir(t), SegmentBytes: 2000})
+		for seq := uint64(1); len(j.segments) < 3; seq++ {
+			append1(t, j, granted(seq), refused(seq))
+		}
+		readTo := func(number uint64) {
+			for e, err := range j.Records(1) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if e.Number >= number {
+					return
+				}
+			}
+		}
+		readTo(stop)
+		j.mu.Lock()
+		j.thin(0)
+		j.mu.Unlock()
+		got := kinds(parse(t, read(t, j, stop+1)))
+		readTo(stop) // in what is left
+		again := kinds(parse(t, read(t, j, stop+1)))
+		var want []wire.Record
+		for _, r := range parse(t, read(t, j, 0)) {
+			if r.Number > stop {
+				want = append(want, r)
+			}
+			if r.Kind == wire.RecordsDropped && r.Reason != "full" {
+				t.Fatalf("stopped at %d: %+v", stop, r)
+			}
+		}
+		if got != kinds(want) || again != kinds(want) {
+			t.Fatalf("stopped at %d, and went on with\n%s", stop, got)
+		}
+	}
+}

@@ -273,6 +273,37 @@ func TestASegmentThatIsGoneIsPutOnRecord(t *testing.T) {
 	}
 }
 
+func TestASegmentThatDoesNotLeadToTheNextIsPutOnRecord(t *testing.T) {
+	d := dir(t)
+	j, _ := long(t, d)
+	first, last := j.segments[1].first, j.segments[2].first-1
+	s, err := j.scan(first, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	b := s.header.encode()
+	for s.number <= last {
+		e, r, _, err := s.next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Number == last {
+			r.Seq += 100
+			e.Encoded = wire.Marshal(r)
+		}
+		b = appendFrame(b, e.Encoded, false)
+	}
+	if err := os.WriteFile(segments(t, d)[1], b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	read(t, j, 0)
+	records := parse(t, read(t, j, 0))
+	if r := records[len(records)-1]; r.Kind != wire.RecordsDropped || r.First != first || r.Last != last {
+		t.Error(kinds(records))
+	}
+}
+
 func TestSetAsideFilesDoNotFillTheDisk(t *testing.T) {
 	d := dir(t)
 	for range 2 * maxAside {
@@ -348,25 +379,13 @@ func TestASegmentOfAnotherJournalIsNotTakenForOurs(t *testing.T) {
 	j.Close()
 	d := dir(t)
 	j, _ = long(t, d)
-	foreign := content(t, segments(t, other)[1])
-	// With our journal's id, so that only the chain tells it from ours.
-	disguised, err := decodeHeader(foreign[:headerSize])
-	if err != nil {
+	first, last := j.segments[1].first, j.segments[2].first-1
+	// But for the journal's id, the two are the same.
+	if err := os.WriteFile(segments(t, d)[1], content(t, segments(t, other)[1]), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	disguised.id, disguised.before = j.ID(), j.segments[1].before
-	for name, b := range map[string][]byte{"as it is": foreign, "disguised": append(disguised.encode(), foreign[headerSize:]...)} {
-		first, last := j.segments[1].first, j.segments[2].first-1
-		if err := os.WriteFile(segments(t, d)[1], b, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		records := parse(t, read(t, j, 0))
-		dropped := records[len(records)-1]
-		if dropped.Kind != wire.RecordsDropped || dropped.First != first || dropped.Last != last {
-			t.Errorf("%s:\n%s", name, kinds(records))
-		}
-		j.Close()
-		os.RemoveAll(d)
-		j, _ = long(t, d)
+	records := parse(t, read(t, j, 0))
+	if r := records[len(records)-1]; r.Kind != wire.RecordsDropped || r.First != first || r.Last != last {
+		t.Error(kinds(records))
 	}
 }

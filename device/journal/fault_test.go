@@ -167,7 +167,7 @@ func disk(t *testing.T, size string) string {
 }
 
 func TestAFullDiskStoresNothingAndGoesOnOnceThereIsRoom(t *testing.T) {
-	d := disk(t, "256k")
+	d := disk(t, "512k")
 	o := Options{Dir: d + "/journal", SegmentBytes: 10_000}
 	j, fold := fresh(t, o)
 	stored := map[uint64]uint64{}
@@ -180,7 +180,15 @@ func TestAFullDiskStoresNothingAndGoesOnOnceThereIsRoom(t *testing.T) {
 		for err == nil {
 			_, err = f.Write(make([]byte, 4096))
 		}
-		if f.Close(); !errors.Is(err, unix.ENOSPC) {
+		if !errors.Is(err, unix.ENOSPC) {
+			t.Fatal(err)
+		}
+		// Enough for ten segments, and not enough to begin one.
+		info, err := f.Stat()
+		if err == nil {
+			err = f.Truncate(info.Size() - 40<<10)
+		}
+		if f.Close(); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -191,8 +199,8 @@ func TestAFullDiskStoresNothingAndGoesOnOnceThereIsRoom(t *testing.T) {
 			stored[append1(t, j, charge(seq))] = seq
 		}
 		fill()
-		faults := 0
-		for range 100 {
+		before, faults := len(segments(t, o.Dir)), 0
+		for range 600 {
 			seq++
 			first, err := j.Append(charge(seq))
 			if err == nil {
@@ -204,8 +212,8 @@ func TestAFullDiskStoresNothingAndGoesOnOnceThereIsRoom(t *testing.T) {
 		if faults < 50 {
 			t.Fatalf("%d faults", faults)
 		}
-		if n := len(segments(t, o.Dir)); n > 20 {
-			t.Fatalf("a full disk was filled with %d segments", n)
+		if n := len(segments(t, o.Dir)); n != before {
+			t.Fatalf("a full disk was filled with %d segments more", n-before)
 		}
 		os.Remove(ballast)
 	}
@@ -344,5 +352,27 @@ func TestWhatAFailedWriteLeftIsNeverRead(t *testing.T) {
 		if j, fold = open(t, o); j.Began() != "" || *fold != was {
 			t.Fatalf("the next start says %q", j.Began())
 		}
+	}
+}
+
+func TestOnceANewSegmentMayHaveItsNameTheOneBeforeIsNotWritten(t *testing.T) {
+	o := Options{Dir: dir(t)}
+	j, _ := fresh(t, o)
+	append1(t, j, charge(1))
+	before := content(t, segments(t, o.Dir)[0])
+	// What has the next segment's name cannot be replaced by a file.
+	blocked := j.path(segmentName(3))
+	if err := os.Mkdir(blocked, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.begin(); err == nil {
+		t.Fatal("begun")
+	}
+	if _, err := j.Append(charge(2)); err == nil {
+		t.Error("stored, though another segment may be the newest at the next start")
+	}
+	os.Remove(blocked)
+	if first := append1(t, j, charge(2)); first != 4 || string(content(t, segments(t, o.Dir)[0])) != string(before) {
+		t.Error("stored as", first)
 	}
 }

@@ -75,9 +75,9 @@ type Journal struct {
 	o     Options
 	zero  []byte // the fold's zero state
 	began string
+	id    wire.JournalID
 
 	mu       sync.Mutex
-	id       wire.JournalID
 	aside    string    // why files that are there must be set aside before anything is stored; "": they need not
 	segments []segment // oldest first; none: the journal has not begun
 	file     *os.File  // the newest segment; nil: it must not be written any more
@@ -124,11 +124,7 @@ func Open(o Options) *Journal {
 func (j *Journal) Began() string { return j.began }
 
 // ID returns the journal's id.
-func (j *Journal) ID() wire.JournalID {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.id
-}
+func (j *Journal) ID() wire.JournalID { return j.id }
 
 // First returns the number of the oldest record held, 1 if there is none yet.
 func (j *Journal) First() uint64 {

@@ -78,7 +78,7 @@ func (j *Journal) rewrite(s *scanner, last uint64, keep func(Entry, *wire.Record
 	b := h.encode()
 	for s.number <= last {
 		e, r, _, err := s.next()
-		if s.ended(err) || err == nil && e.Number > last {
+		if s.ended(err) {
 			break
 		}
 		if err != nil {

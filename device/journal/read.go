@@ -122,9 +122,6 @@ func (j *Journal) readPart(p part, want uint64, yield func(Entry) bool) (next ui
 			}
 			return s.number, &damage{err}
 		}
-		if e.Number > p.last {
-			break
-		}
 		if e.Number < want {
 			continue
 		}
