@@ -269,9 +269,9 @@ func (d *desk) card(reader string, read *wire.CardRead) {
 func (d *desk) place(now time.Time, p placed) {
 	o := p.order
 	c := wire.Command{Reader: o.Reader, ID: o.ID, Order: o.Order, Seconds: o.Seconds, By: o.Who}
-	refuse := func(format string, args ...any) { p.answer <- Outcome{ID: o.ID, Text: fmt.Sprintf(format, args...)} }
+	refuse := func(text string) { p.answer <- Outcome{ID: o.ID, Text: text} }
 	if (*d.peers.Load())[o.Reader] == nil {
-		refuse("there is no reader %q; latchkey-controller reader list shows all of them", o.Reader)
+		refuse(unknownReader)
 		return
 	}
 	at := d.presence(o.Reader)
@@ -280,17 +280,17 @@ func (d *desk) place(now time.Time, p placed) {
 		refuse("not sent: the controller has no connection to its broker")
 		return
 	case at.is == unknown:
-		refuse("not sent: nothing was ever heard of %s", o.Reader)
+		refuse("not sent: nothing was ever heard of " + o.Reader)
 		return
 	case at.is == gone || now.Sub(at.heard) >= freshFor:
-		refuse("not sent: %s is not connected; it was last heard of %s", o.Reader, at.heard.Format(time.DateTime))
+		refuse(fmt.Sprintf("not sent: %s is not connected; it was last heard of %s", o.Reader, at.heard.Format(time.DateTime)))
 		return
 	}
 	c.Nonce = at.nonce
 	if o.Order == wire.Enrol {
 		key, err := ecdh.X25519().GenerateKey(rand.Reader)
 		if err != nil {
-			refuse("not sent: %v", err)
+			refuse("not sent: " + err.Error())
 			return
 		}
 		c.Sealing = [32]byte(key.PublicKey().Bytes())

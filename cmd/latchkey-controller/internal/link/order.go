@@ -26,6 +26,9 @@ func (l *Link) Order(ctx context.Context, o store.Order, card func(uid []byte) (
 	if err := checkOrder(&o); err != nil {
 		return Outcome{}, err
 	}
+	if (*l.peers.Load())[o.Reader] == nil {
+		return Outcome{ID: o.ID, Text: unknownReader}, nil
+	}
 	if err := l.o.Site.AddOrder(ctx, &o); err != nil {
 		return Outcome{}, err
 	}
@@ -38,6 +41,8 @@ func (l *Link) Order(ctx context.Context, o store.Order, card func(uid []byte) (
 	outcome := <-answer // the desk answers each order, also when it ends
 	return outcome, l.o.Site.SetOutcome(context.WithoutCancel(ctx), o.ID, outcome.Text)
 }
+
+const unknownReader = "not sent: there is no such reader, or it was removed; latchkey-controller reader list shows all of them"
 
 // checkOrder refuses an order that readers would refuse.
 func checkOrder(o *store.Order) error {

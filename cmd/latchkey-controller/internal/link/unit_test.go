@@ -1,0 +1,242 @@
+package link
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"latchkey/sync/wire"
+)
+
+var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+
+func at(seconds int) time.Time { return noon.Add(time.Duration(seconds) * time.Second) }
+
+func TestStatesCountByConnectionAndCounter(t *testing.T) {
+	type step struct {
+		bundle, connection, counter uint64
+		news                        bool
+		is                          where
+	}
+	for name, steps := range map[string][]step{
+		"in order":                          {{1, 1, 1, true, there}, {1, 1, 2, true, there}, {1, 2, 1, true, there}},
+		"a state again":                     {{1, 1, 1, true, there}, {1, 1, 1, false, there}},
+		"an older state":                    {{1, 1, 5, true, there}, {1, 1, 4, false, there}},
+		"its end":                           {{1, 1, 5, true, there}, {1, 1, 0, true, gone}},
+		"an old state after its end":        {{1, 1, 5, true, there}, {1, 1, 0, true, gone}, {1, 1, 5, false, gone}},
+		"a new state after its end":         {{1, 1, 5, true, there}, {1, 1, 0, true, gone}, {1, 1, 6, true, there}},
+		"the end of an older connection":    {{1, 1, 5, true, there}, {1, 2, 1, true, there}, {1, 1, 0, false, there}},
+		"the end of a connection not seen":  {{1, 1, 5, true, there}, {1, 2, 0, true, gone}, {1, 1, 6, false, gone}, {1, 2, 1, true, there}},
+		"another board counts from the top": {{1, 9, 9, true, there}, {2, 1, 1, true, there}},
+	} {
+		var p presence
+		for i, s := range steps {
+			news := p.take(at(i), s.bundle, &wire.State{Connection: s.connection, Counter: s.counter, Nonce: wire.Nonce{1}}, []byte{1}, false)
+			if news != s.news || p.is != s.is {
+				t.Errorf("%s: step %d: news %t, %d", name, i, news, p.is)
+			}
+		}
+	}
+}
+
+func TestAReaderIsOnlineWhileItsStatesCome(t *testing.T) {
+	var p presence
+	p.take(at(0), 1, &wire.State{Connection: 1, Counter: 1, Nonce: wire.Nonce{1}}, nil, true)
+	if p.online(at(1)) {
+		t.Error("by a state that the broker kept")
+	}
+	p.take(at(2), 1, &wire.State{Connection: 1, Counter: 2, Nonce: wire.Nonce{1}}, nil, false)
+	if !p.online(at(96)) || p.online(at(97)) {
+		t.Error("for another time than 95 s")
+	}
+}
+
+// withOrder returns orders with one that waits.
+func withOrder(order wire.Order) (orders, wire.CommandID, chan Outcome) {
+	answer := make(chan Outcome, 1)
+	id := wire.CommandID{7}
+	os := orders{}
+	os.place(at(0), wire.Command{Reader: "front-door", ID: id, Order: order, Nonce: wire.Nonce{1}}, answer)
+	return os, id, answer
+}
+
+func TestAnOrderIsSentAgainOnlyAfterARefusalAsStale(t *testing.T) {
+	refusal := func(id wire.CommandID, reason string) *wire.Record {
+		return &wire.Record{Kind: wire.CommandRefused, Command: id, Reason: reason}
+	}
+	one, two := wire.Nonce{1}, wire.Nonce{2}
+
+	os, id, answer := withOrder(wire.Unlock)
+	if again := os.state(at(1), "front-door", two); again != nil {
+		t.Error("without a refusal")
+	}
+	if c := os.record(at(2), "back-door", refusal(id, stale), two); c != nil {
+		t.Error("after another reader's refusal")
+	}
+	if c := os.record(at(2), "front-door", refusal(id, stale), one); c != nil {
+		t.Error("with the nonce that was refused")
+	}
+	if again := os.state(at(3), "back-door", two); again != nil {
+		t.Error("with another reader's nonce")
+	}
+	again := os.state(at(3), "front-door", two)
+	if len(again) != 1 || again[0].ID != id || again[0].Nonce != two {
+		t.Errorf("%+v", again)
+	}
+	if again := os.state(at(4), "front-door", wire.Nonce{3}); again != nil {
+		t.Error("twice after one refusal")
+	}
+	if c := os.record(at(5), "front-door", refusal(id, "busy"), wire.Nonce{4}); c != nil || (<-answer).Text != "the reader refused: busy" || len(os) != 0 {
+		t.Error("after another refusal")
+	}
+
+	os, id, answer = withOrder(wire.Unlock)
+	if c := os.record(at(10), "front-door", refusal(id, stale), two); c != nil || (<-answer).Done {
+		t.Error("ten seconds later")
+	}
+	os, id, answer = withOrder(wire.Unlock)
+	os.record(at(9), "front-door", refusal(id, stale), one)
+	if again := os.state(at(10), "front-door", two); again != nil {
+		t.Error("ten seconds later, with a newer nonce")
+	}
+	os.expire(at(10))
+	if o := <-answer; o.Done || len(os) != 0 {
+		t.Errorf("%+v", o)
+	}
+}
+
+func TestAnOrderWithoutAnAnswerEnds(t *testing.T) {
+	for order, seconds := range map[wire.Order]int{wire.Unlock: 15, wire.Enrol: 45} {
+		os, _, answer := withOrder(order)
+		os.expire(at(seconds - 1))
+		if len(os) != 1 {
+			t.Errorf("%s ended early", order)
+		}
+		os.expire(at(seconds))
+		if o := <-answer; o.Done || len(os) != 0 {
+			t.Errorf("%+v", o)
+		}
+	}
+}
+
+func TestOrdersAreBounded(t *testing.T) {
+	os := orders{}
+	for i := range maxOrders {
+		if !os.place(at(0), wire.Command{ID: wire.CommandID{1, byte(i), byte(i >> 8)}}, nil) {
+			t.Fatal(i)
+		}
+	}
+	answer := make(chan Outcome, 1)
+	if os.place(at(0), wire.Command{ID: wire.CommandID{2}}, answer) || (<-answer).Done {
+		t.Error("one more was taken")
+	}
+}
+
+func TestAnOrderIsNotDoneByARecordOfAnother(t *testing.T) {
+	for _, kind := range []wire.RecordKind{wire.LockoutCleared, wire.ReaderStarted} {
+		os, id, _ := withOrder(wire.Unlock)
+		os.record(at(1), "front-door", &wire.Record{Kind: kind, Command: id}, wire.Nonce{})
+		os.record(at(1), "front-door", &wire.Record{Kind: wire.AccessGranted, Command: wire.CommandID{8}}, wire.Nonce{})
+		if len(os) != 1 {
+			t.Errorf("done by %s", kind)
+		}
+	}
+}
+
+func TestAQueueServesReadersInTurn(t *testing.T) {
+	q := newQueue[int](3)
+	for i := range 5 {
+		if q.put("greedy", i) != (i < 3) {
+			t.Errorf("%d", i)
+		}
+	}
+	q.put("modest", 100)
+	var got []int
+	for {
+		v, ok := q.next()
+		if !ok {
+			break
+		}
+		got = append(got, v)
+	}
+	if !slices.Equal(got, []int{0, 100, 1, 2}) {
+		t.Errorf("%v", got)
+	}
+	if !q.put("greedy", 9) {
+		t.Error("it stays full")
+	}
+}
+
+func TestAPacketThatClaimsTooMuchEndsTheConnection(t *testing.T) {
+	length := func(n int) []byte {
+		var b []byte
+		for {
+			c := byte(n & 0x7f)
+			if n >>= 7; n > 0 {
+				b = append(b, c|0x80)
+				continue
+			}
+			return append(b, c)
+		}
+	}
+	packet := func(n int) []byte {
+		return slices.Concat([]byte{0x30}, length(n), make([]byte, n))
+	}
+	for name, test := range map[string]struct {
+		in   []byte
+		fine int // bytes before the one that is refused; -1: all are fine
+	}{
+		"small ones":        {slices.Concat(packet(0), packet(1), packet(200), packet(70000)), -1},
+		"a mebibyte":        {packet(maxPacket), -1},
+		"one more":          {packet(maxPacket + 1), 4},
+		"256 MB":            {append([]byte{0x30}, 0xff, 0xff, 0xff, 0x7f), 4},
+		"an endless length": {[]byte{0x30, 0xff, 0xff, 0xff, 0xff, 1}, 4},
+		"after a good one":  {append(packet(5), 0x30, 0xff, 0xff, 0xff, 0x7f), 11},
+	} {
+		rapid.Check(t, func(r *rapid.T) {
+			size := rapid.IntRange(1, 1<<16).Draw(r, "bytes a read")
+			conn := &bounded{Conn: &scripted{in: bytes.NewReader(test.in), size: size}}
+			got, err := io.ReadAll(conn)
+			if test.fine < 0 && (err != nil || !bytes.Equal(got, test.in)) {
+				r.Errorf("%s: %d bytes, %v", name, len(got), err)
+			}
+			if test.fine >= 0 && (!errors.Is(err, errPacket) || len(got) > test.fine || !conn.Conn.(*scripted).closed) {
+				r.Errorf("%s: %d bytes, %v", name, len(got), err)
+			}
+		})
+	}
+}
+
+// A scripted connection brings bytes, so many a read.
+type scripted struct {
+	net.Conn
+	in     io.Reader
+	size   int
+	closed bool
+}
+
+func (s *scripted) Read(b []byte) (int, error) { return s.in.Read(b[:min(len(b), s.size)]) }
+
+func (s *scripted) Close() error {
+	s.closed = true
+	return nil
+}
+
+func TestABrokerWithoutTLSIsOnThisMachine(t *testing.T) {
+	for _, good := range []string{"ssl://broker.example:8883", "mqtts://10.0.0.1:8883", "tls://[::1]:1", "tcp://127.0.0.1:1883", "mqtt://localhost:1883", "tcp://[::1]:1883"} {
+		if err := CheckBroker(good); err != nil {
+			t.Errorf("%s: %v", good, err)
+		}
+	}
+	for _, bad := range []string{"", "broker", "broker:8883", "tcp://broker.example:1883", "tcp://10.0.0.1:1883", "http://localhost:1", "ssl://broker.example", "ssl://:8883", "ssl://user:secret@broker.example:8883", "ssl://broker.example:8883/path", "ws://localhost:1"} {
+		if CheckBroker(bad) == nil {
+			t.Errorf("%q was taken", bad)
+		}
+	}
+}

@@ -1,0 +1,384 @@
+package site
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// follow opens deltas in order and returns where they lead.
+func follow(t *testing.T, s *Site, at wire.Place, before wire.Hash, deltas [][]byte) (wire.Place, wire.Hash) {
+	t.Helper()
+	for _, signed := range deltas {
+		if len(signed) > wire.MaxDelta {
+			t.Errorf("a delta of %d bytes", len(signed))
+		}
+		payload, err := wire.Open(wire.KindDelta, s.ID, signed, wire.MaxDelta, s.Key())
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := wire.ParseDelta(payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d.Epoch != at.Epoch || d.From != at.Revision || d.FromHash != at.Hash || d.Before != before {
+			t.Fatalf("delta %d to %d does not follow from %d", d.From, d.To, at.Revision)
+		}
+		at, before = wire.Place{Epoch: d.Epoch, Revision: d.To, Hash: d.ToHash}, wire.Sum(payload)
+	}
+	return at, before
+}
+
+func theLog(t *testing.T, s *Site, from wire.Place) *Log {
+	t.Helper()
+	log, err := s.Log(t.Context(), from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if head, err := wire.OpenHead(s.ID, log.Head, s.Key()); err != nil || *head != log.Place {
+		t.Fatalf("%+v, %v", head, err)
+	}
+	return log
+}
+
+func TestDeltasAreMadeOnceAndFollowEachOther(t *testing.T) {
+	s, _ := newSite(t)
+	start := theLog(t, s, wire.Place{})
+	if start.Place.Revision != 0 || len(start.Deltas) != 0 {
+		t.Fatalf("%+v", start)
+	}
+	addUser(t, s, "Ada", "", uid(1))
+	one := theLog(t, s, start.Place)
+	addUser(t, s, "Bob", "", uid(2), uid(3))
+	two := theLog(t, s, one.Place)
+	if len(one.Deltas) != 1 || len(two.Deltas) != 1 || two.Place.Revision != 3 {
+		t.Fatalf("%d, %d deltas to revision %d", len(one.Deltas), len(two.Deltas), two.Place.Revision)
+	}
+	both := theLog(t, s, start.Place)
+	at, _ := follow(t, s, start.Place, wire.Hash{}, both.Deltas)
+	if at != two.Place || string(both.Deltas[0]) != string(one.Deltas[0]) || string(both.Deltas[1]) != string(two.Deltas[0]) {
+		t.Error("they are others than before")
+	}
+	if same := theLog(t, s, two.Place); len(same.Deltas) != 0 || string(same.Head) != string(two.Head) {
+		t.Error("something where nothing has moved")
+	}
+}
+
+func uid(n int) []byte { return []byte{4, 0, 0, byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)} }
+
+// addMany adds n cards to one user in one transaction.
+func addMany(t *testing.T, s *Site, first, n int) {
+	t.Helper()
+	err := s.store.Update(t.Context(), func(tx *store.Tx) error {
+		k, err := s.keyed(tx)
+		if err != nil {
+			return err
+		}
+		u := &store.User{Name: fmt.Sprint("User ", first)}
+		for i := range wire.MaxGroups { // so that a change has a kibibyte
+			u.Groups = append(u.Groups, fmt.Sprintf("a-group-with-a-long-name-no-%02d", i))
+		}
+		if err := tx.AddUser(u); err != nil {
+			return err
+		}
+		for i := range n {
+			if err := s.give(tx, k, noon, u, wire.Card, uid(first+i)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestManyChangesAreSeveralDeltasAndTooManyAreNone(t *testing.T) {
+	s, _ := newSite(t)
+	start := theLog(t, s, wire.Place{})
+	addMany(t, s, 0, 200)
+	log := theLog(t, s, start.Place)
+	if len(log.Deltas) < 2 {
+		t.Fatalf("%d deltas", len(log.Deltas))
+	}
+	at, before := follow(t, s, start.Place, wire.Hash{}, log.Deltas)
+	if at != log.Place {
+		t.Fatalf("%+v", at)
+	}
+	addMany(t, s, 200, 1200) // more than readers keep
+	over := theLog(t, s, at)
+	if len(over.Deltas) != 0 || over.Place.Revision != 1400 {
+		t.Fatalf("%d deltas to %d", len(over.Deltas), over.Place.Revision)
+	}
+	addUser(t, s, "Ada", "", uid(1<<20))
+	log = theLog(t, s, over.Place)
+	if at, _ := follow(t, s, over.Place, wire.Hash{}, log.Deltas); at != log.Place || before == (wire.Hash{}) {
+		t.Errorf("%+v", at)
+	}
+	// Who is before them gets a snapshot, and its chunks are all there.
+	reply, err := s.Reply(t.Context(), noon, fetch(wire.WantDeltas, &start.Place), true)
+	if err != nil || len(reply.Deltas) != 0 || len(reply.Manifest) == 0 {
+		t.Fatalf("%+v, %v", reply, err)
+	}
+	if n := fetchAll(t, s, reply.Manifest); n != 1401 {
+		t.Errorf("%d credentials", n)
+	}
+}
+
+func fetch(want wire.Want, place *wire.Place, chunks ...uint32) *wire.Fetch {
+	return &wire.Fetch{Reader: "front-door", Connection: 1, Number: 5, Want: want, Place: place, Chunks: chunks}
+}
+
+// fetchAll fetches all chunks of a manifest and returns how many credentials
+// they hold.
+func fetchAll(t *testing.T, s *Site, signed []byte) (n int) {
+	t.Helper()
+	payload, err := wire.Open(wire.KindManifest, s.ID, signed, wire.MaxManifest, s.Key())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := wire.ParseManifest(payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	place := wire.Place{Epoch: m.Epoch, Revision: m.Revision, Hash: m.Hash}
+	for i := 0; i < m.Chunks(); {
+		var wanted []uint32
+		for j := i; j < m.Chunks() && len(wanted) < wire.MaxFetch; j++ {
+			wanted = append(wanted, uint32(j))
+		}
+		reply, err := s.Reply(t.Context(), noon, fetch(wire.WantChunks, &place, wanted...), false)
+		if err != nil || len(reply.Chunks) == 0 {
+			t.Fatalf("chunk %d: %+v, %v", i, reply, err)
+		}
+		if _, err := reply.Encode(); err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range reply.Chunks {
+			if part.Index != uint32(i) || wire.Sum(part.Chunk) != m.ChunkHash(i) {
+				t.Fatalf("chunk %d is another one", i)
+			}
+			chunk, err := wire.ParseChunk(part.Chunk)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n += chunk.Len()
+			i++
+		}
+	}
+	return n
+}
+
+func TestFetchesAreAnsweredWithWhatLeadsOn(t *testing.T) {
+	s, dir := newSite(t)
+	addUser(t, s, "Ada", "", uid(1), uid(2), uid(3))
+	start := wire.Place{Epoch: theLog(t, s, wire.Place{}).Place.Epoch}
+	start.Hash = wire.Start(start.Epoch)
+	head := theLog(t, s, start).Place
+	ask := func(f *wire.Fetch, mayMake bool) *wire.Reply {
+		t.Helper()
+		reply, err := s.Reply(t.Context(), noon, f, mayMake)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := reply.Encode(); err != nil || reply.Number != 5 {
+			t.Errorf("number %d, %v", reply.Number, err)
+		}
+		return reply
+	}
+	if at, _ := follow(t, s, start, wire.Hash{}, ask(fetch(wire.WantDeltas, &start), false).Deltas); at != head {
+		t.Errorf("deltas lead to %+v", at)
+	}
+	// At the head there is nothing; the last delta again does no harm.
+	if reply := ask(fetch(wire.WantDeltas, &head), false); len(reply.Deltas) != 1 {
+		t.Errorf("%+v", reply)
+	}
+	// Within a delta nothing begins.
+	middle := wire.Place{Epoch: head.Epoch, Revision: 1}
+	if err := s.store.View(t.Context(), func(tx *store.Tx) (err error) {
+		middle.Hash, err = tx.HashAt(head.Epoch, 1)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Reply(t.Context(), noon, fetch(wire.WantDeltas, &middle), false); !errors.Is(err, ErrMake) {
+		t.Error(err)
+	}
+	if reply := ask(fetch(wire.WantDeltas, &middle), true); len(reply.Manifest) == 0 || fetchAll(t, s, reply.Manifest) != 3 {
+		t.Errorf("%+v", reply)
+	}
+	// It is kept: nothing has to be made now, nor in another process.
+	first := ask(fetch(wire.WantSnapshot, nil), false)
+	again, err := Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	if reply, err := again.Reply(t.Context(), noon, fetch(wire.WantSnapshot, nil), false); err != nil || string(reply.Manifest) != string(first.Manifest) {
+		t.Errorf("%v", err)
+	}
+	// An older epoch's reader gets the newest snapshot.
+	if reply := ask(fetch(wire.WantDeltas, &wire.Place{Epoch: 1, Revision: 7}), false); len(reply.Manifest) == 0 {
+		t.Errorf("%+v", reply)
+	}
+	// What is not there any more, or never was.
+	for _, f := range []*wire.Fetch{
+		fetch(wire.WantChunks, &wire.Place{Epoch: head.Epoch, Revision: 2, Hash: wire.Hash{1}}, 0),
+		fetch(wire.WantChunks, &wire.Place{Epoch: head.Epoch, Revision: head.Revision, Hash: wire.Hash{1}}, 0),
+		fetch(wire.WantChunks, &head, 7),
+	} {
+		if reply := ask(f, false); len(reply.Chunks) != 0 {
+			t.Errorf("%+v", reply)
+		}
+	}
+	// Another log.
+	for _, place := range []wire.Place{
+		{Epoch: head.Epoch, Revision: head.Revision, Hash: wire.Hash{1}},
+		{Epoch: head.Epoch, Revision: head.Revision + 1, Hash: wire.Hash{1}},
+		{Epoch: head.Epoch + 1, Revision: 0, Hash: wire.Start(head.Epoch + 1)},
+	} {
+		for _, want := range []wire.Want{wire.WantDeltas, wire.WantSnapshot} {
+			if _, err := s.Reply(t.Context(), noon, fetch(want, &place), true); !errors.Is(err, ErrForked) {
+				t.Errorf("%+v: %v", place, err)
+			}
+		}
+	}
+	// A reader that holds what is there needs one above it, once there can be one.
+	addUser(t, s, "Bob", "", uid(9))
+	if _, err := s.Reply(t.Context(), noon.Add(time.Hour), fetch(wire.WantSnapshot, &head), false); !errors.Is(err, ErrMake) {
+		t.Error(err)
+	}
+	reply, err := s.Reply(t.Context(), noon.Add(time.Hour), fetch(wire.WantSnapshot, &head), true)
+	if err != nil || fetchAll(t, s, reply.Manifest) != 4 {
+		t.Errorf("%+v, %v", reply, err)
+	}
+}
+
+func TestASnapshotStaysForADayAfterItWasLastFetchedFrom(t *testing.T) {
+	s, dir := newSite(t)
+	addUser(t, s, "Ada", "", uid(1))
+	files := func() int {
+		entries, err := os.ReadDir(filepath.Join(dir, snapshotDir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(entries)
+	}
+	made := func(now time.Time) {
+		if _, err := s.makeSnapshot(t.Context(), now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	made(noon)
+	first := theLog(t, s, wire.Place{}).Place
+	addUser(t, s, "Bob", "", uid(2))
+	if _, err := s.Reply(t.Context(), noon.Add(23*time.Hour), fetch(wire.WantChunks, &first, 0), false); err != nil {
+		t.Fatal(err)
+	}
+	made(noon.Add(46 * time.Hour))
+	if n := files(); n != 2 {
+		t.Errorf("%d snapshots", n)
+	}
+	addUser(t, s, "Eve", "", uid(3))
+	made(noon.Add(48 * time.Hour))
+	if n := files(); n != 2 {
+		t.Errorf("%d snapshots", n)
+	}
+	if reply, err := s.Reply(t.Context(), noon, fetch(wire.WantChunks, &first, 0), false); err != nil || len(reply.Chunks) != 0 {
+		t.Errorf("%+v, %v", reply, err)
+	}
+}
+
+func TestADamagedSnapshotIsMadeAnew(t *testing.T) {
+	s, dir := newSite(t)
+	addUser(t, s, "Ada", "", uid(1))
+	if _, err := s.makeSnapshot(t.Context(), noon); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(filepath.Join(dir, snapshotDir))
+	if err != nil || len(entries) != 1 {
+		t.Fatal(entries, err)
+	}
+	path := filepath.Join(dir, snapshotDir, entries[0].Name())
+	s.Close()
+	if s, err = Open(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := os.Truncate(path, 100); err != nil {
+		t.Fatal(err)
+	}
+	reply, err := s.Reply(t.Context(), noon.Add(time.Hour), fetch(wire.WantSnapshot, nil), true)
+	if err != nil || fetchAll(t, s, reply.Manifest) != 1 {
+		t.Fatalf("%+v, %v", reply, err)
+	}
+}
+
+func TestALogKnowsWhereItNeverWas(t *testing.T) {
+	s, _ := newSite(t)
+	addUser(t, s, "Ada", "", uid(1))
+	old := theLog(t, s, wire.Place{}).Place
+	if _, err := s.NewEpoch(t.Context(), noon.Add(time.Hour), 0); err != nil {
+		t.Fatal(err)
+	}
+	head := theLog(t, s, wire.Place{}).Place
+	for name, test := range map[string]struct {
+		place wire.Place
+		lacks bool
+	}{
+		"its head":               {head, false},
+		"its beginning":          {wire.Place{Epoch: head.Epoch, Hash: wire.Start(head.Epoch)}, false},
+		"the last epoch":         {old, false},
+		"a lost part of that":    {wire.Place{Epoch: old.Epoch, Revision: 99}, false}, // nothing follows from it any more
+		"another hash":           {wire.Place{Epoch: head.Epoch, Revision: 1, Hash: wire.Hash{1}}, true},
+		"a later revision":       {wire.Place{Epoch: head.Epoch, Revision: 2, Hash: wire.Hash{1}}, true},
+		"a later epoch":          {wire.Place{Epoch: head.Epoch + 5, Hash: wire.Start(head.Epoch + 5)}, true},
+		"an epoch between those": {wire.Place{Epoch: head.Epoch - 1, Revision: 4}, false},
+	} {
+		if lacks, err := s.Lacks(t.Context(), test.place); err != nil || lacks != test.lacks {
+			t.Errorf("%s: %t, %v", name, lacks, err)
+		}
+	}
+}
+
+func TestANewEpochHasAnotherKeyTheSameSaltAndEverybody(t *testing.T) {
+	s, _ := newSite(t)
+	addUser(t, s, "Ada", "58310274", uid(1))
+	addUser(t, s, "Bob", "", uid(2))
+	before := theLog(t, s, wire.Place{})
+	tags := func() map[wire.Tag]bool {
+		all := map[wire.Tag]bool{}
+		if err := s.store.View(t.Context(), func(tx *store.Tx) error {
+			entries, err := entries(tx)
+			for _, e := range entries {
+				all[e.Tag] = true
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	old := tags()
+	epoch, err := s.NewEpoch(t.Context(), noon, before.Place.Epoch+7)
+	if err != nil || epoch != before.Place.Epoch+8 {
+		t.Fatal(epoch, err)
+	}
+	if report := check(t, s); report.Credentials != 3 || report.Revision != 3 || report.Epoch != epoch {
+		t.Errorf("%+v", report)
+	}
+	for tag := range tags() {
+		if old[tag] {
+			t.Error("a tag has stayed")
+		}
+	}
+	if _, err := s.AddUser(t.Context(), noon, &store.User{Name: "Eve"}, chosen("58310274"), nil); !errors.Is(err, ErrPINTaken) {
+		t.Error(err)
+	}
+}
