@@ -189,7 +189,7 @@ func TestARefusedMessageIsRecordedAndChangesNothingElse(t *testing.T) {
 
 func TestWhatComesFromOutsideFitsIntoARecord(t *testing.T) {
 	g := newRig(t, nil)
-	long := strings.Repeat("x", 199) + "é" + strings.Repeat("\xff", 1<<20)
+	long := strings.Repeat("x", 199) + "é" + "\xff" + strings.Repeat("y", 1<<20)
 	g.fault = long
 	g.do(Refused{Message: long, Reason: long})
 	g.do(Refused{Reason: long, Command: &wire.Command{Order: wire.Order(long), By: long}})

@@ -1,6 +1,8 @@
 package device
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -45,6 +47,24 @@ func TestALostJournalBringsALockout(t *testing.T) {
 		g.wantScreen(ScreenPaused)
 		g.card(Known, adaCard)
 		g.wantAttempts(0, 0, "")
+	}
+}
+
+func TestTheFirstActionsSayAllThatIsKnownAtTheStart(t *testing.T) {
+	g := newRig(t, nil)
+	g.order(wire.Hold, 60)
+	_, actions := New(g.disk, g.start, g.now)
+	var got []string
+	for _, action := range actions {
+		got = append(got, fmt.Sprintf("%T", action))
+	}
+	want := []string{"device.Append", "device.Strike", "device.Show", "device.Report"}
+	if !slices.Equal(got, want) {
+		t.Fatalf("%q, want %q", got, want)
+	}
+	records := actions[0].(Append).Records
+	if last := records[len(records)-1]; actions[0].(Append).Batch != 1 || last.Kind != wire.ClockTrusted {
+		t.Errorf("%+v", actions[0])
 	}
 }
 

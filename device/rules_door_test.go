@@ -1,0 +1,167 @@
+package device
+
+import (
+	"errors"
+	"fmt"
+
+	"latchkey/sync/wire"
+)
+
+func strikeGoesOn(e *edge) (met bool, err error) {
+	input, _ := e.event.(Input)
+	resumes := e.durable().HoldRunning != 0 && e.now.Trusted && (e.crashed() || e.before.r.holdWaits())
+	p, b := e.policy(), e.before.r
+	exit := input.Name == InputExit && input.Active && !b.door.exit && (b.policy.policy == nil ||
+		(!b.tamper || !p.TamperStopsExit) && (b.journal.fault == "" || p.ExitUnstored))
+	may := e.pinOpens() || e.cardOpens() || e.ordered(wire.Unlock, wire.Hold) || resumes || exit
+	for _, s := range e.strikes() {
+		if s.For > 0 {
+			met = true
+			if !may {
+				err = errors.New("it went on")
+			}
+		}
+	}
+	if e.pinOpens() || e.cardOpens() || e.ordered(wire.Unlock) || exit {
+		if !met {
+			err = errors.New("it stayed off")
+		}
+	}
+	return met, err
+}
+
+func strikeGoesOff(e *edge) (met bool, err error) {
+	input, _ := e.event.(Input)
+	b := e.before.r
+	may := e.ordered(wire.Release) && b.durable.HoldRunning != 0 ||
+		input.Name == InputTamper && input.Active && b.durable.HoldRunning != 0 ||
+		input.Name == InputDoor && input.Active && e.policy().ReleaseOnOpen && b.strike.hold == 0
+	for _, s := range e.strikes() {
+		if s.For == 0 {
+			met = true
+			if !may {
+				err = errors.New("it went off")
+			}
+		}
+	}
+	if met != may && e.ordered(wire.Release) && b.strike.hold != 0 {
+		err = errors.New("it stayed on")
+	}
+	return met, err
+}
+
+func presentedOnce(e *edge) (met bool, err error) {
+	event, ok := e.event.(Presented)
+	n := 0
+	for _, action := range e.actions {
+		switch a := action.(type) {
+		case Identify:
+			if a.Kind == event.Kind {
+				n++
+			}
+			if !ok {
+				return true, errors.New("looked up unasked")
+			}
+			if a.Kind == wire.Card && !e.cardsWork() {
+				return true, errors.New("a card was looked up")
+			}
+		case Forget:
+			if a.Kind == event.Kind {
+				n++
+			}
+		}
+	}
+	if ok && n != 1 {
+		return true, fmt.Errorf("%d times", n)
+	}
+	return ok, nil
+}
+
+func repeatsChangeNothing(e *edge) (met bool, err error) {
+	switch event := e.event.(type) {
+	case Identified:
+		b := e.before.r
+		late := event.Kind == wire.PIN && (event.Seq != b.durable.Pending || b.attempt.state == attemptAnswered) ||
+			event.Kind == wire.Card && (event.Seq != b.card.seq || b.card.deadline == 0)
+		if late && (b != e.after.r || len(e.actions) > 0) {
+			return true, errors.New("a late answer did")
+		}
+	case Stored:
+		b := e.before.r
+		unasked := event.Batch <= b.journal.answered || event.Batch > b.journal.appended
+		if unasked && (b != e.after.r || len(e.actions) > 0) {
+			return true, errors.New("an unasked Stored did")
+		}
+	case Command:
+	default:
+		return false, nil
+	}
+	again := e.after.r
+	if actions := again.Step(e.now, e.event); again != e.after.r || len(actions) > 0 {
+		return true, fmt.Errorf("the second time %v", actions)
+	}
+	return true, nil
+}
+
+func tickIsIdle(e *edge) (met bool, err error) {
+	again := e.after.r
+	if actions := again.Step(e.now, Tick{}); again != e.after.r || len(actions) > 0 {
+		return true, fmt.Errorf("%v", actions)
+	}
+	if at, ok := again.Deadline(); ok && at <= e.now.Monotonic {
+		return true, errors.New("its deadline is past")
+	}
+	return true, nil
+}
+
+func actionsInOrder(e *edge) (met bool, err error) {
+	rank := -1
+	for _, action := range e.actions {
+		next, once := 0, false
+		switch a := action.(type) {
+		case Append:
+			next, once = 0, true
+		case Identify:
+			next = 1
+		case Forget:
+			next = 2
+		case Strike:
+			next = 3
+		case Show:
+			next, once = 4, true
+			if a.View == e.before.r.view && !e.crashed() && e.label != "start" {
+				return true, errors.New("shown without news")
+			}
+		case Report:
+			next, once = 5, true
+			if a.State == e.before.r.state && !e.crashed() && e.label != "start" {
+				return true, errors.New("reported without news")
+			}
+		}
+		if next < rank || next == rank && once {
+			return true, fmt.Errorf("%v", e.actions)
+		}
+		rank = next
+	}
+	r := e.after.r
+	if r.view != r.makeView() || r.state != r.makeState() {
+		return true, errors.New("the reader is not what was shown or reported")
+	}
+	return true, nil
+}
+
+func denialsAreAlike(e *edge) (met bool, err error) {
+	outcome, _, ok := e.decided()
+	event, identified := e.event.(Identified)
+	if !ok || !identified || outcome != Unknown {
+		return false, nil
+	}
+	other := e.before.r
+	event.Outcome, event.Credential = Known, evePIN
+	other.Step(e.now, event)
+	a, b := e.after.r.view, other.view
+	if a.Screen != ScreenDenied || a.Screen != b.Screen || a.Reason != "" || b.Reason != "" || a.Name != b.Name || a.Start != b.Start || a.End != b.End {
+		return true, fmt.Errorf("%+v and %+v", a, b)
+	}
+	return true, nil
+}
