@@ -10,6 +10,15 @@ var runs = []run{
 
 // figures are the reader's promises.
 var figures = []figure{
+	{"look-up among 1,000,000, to one among 1,000 (medians)", "Lookup/1000000 median-ns", "Lookup/1000 median-ns", "times", 1.5},
+	{"look-up among 1,000,000, to SHA-256 of the bytes it reads", "Lookup/1000000 x-sha256", "", "times", 3},
+	{"  look-up among 1,000,000, median", "Lookup/1000000 median-ns", "", "ns", 0},
+	{"allocations of a look-up", "Lookup/1000000 allocs/op", "", "", 16},
+	{"opening 1,000,000 credentials and 4,096 short deltas", "Open/1000000_and_short_deltas ns/op", "", "ns", 50e6},
+	{"opening 1,000,000 credentials and 1 MiB of long deltas", "Open/1000000_and_long_deltas ns/op", "", "ns", 50e6},
+	{"resident memory for them above empty, short deltas", "Open/1000000_and_short_deltas MB-resident", "", "MB", 8},
+	{"resident memory for them above empty, long deltas", "Open/1000000_and_long_deltas MB-resident", "", "MB", 8},
+	{"on the disk", "Open/1000000_and_short_deltas bytes/credential", "", "bytes a credential", 100},
 	{"frame of 240 x 320 drawn and converted", "Frame/home-greeting ns/op", "", "ns", 1e6},
 	{"bytes on the panel's bus for a key press, to two a changed pixel", "Bus bus-bytes/changed-byte", "", "times", 1.3},
 	{"Presented to strike, beyond the longer of Argon2id and one fdatasync", "Attempt ms-beyond-argon2id-or-fdatasync", "", "ms", 2},

@@ -145,7 +145,7 @@ func (in *instruments) openKeypad(b *board.Board, c *config) error {
 	}
 	film, pen, err := in.openTouch(b, c, display.Size())
 	in.report(device.SubjectTouch, err)
-	if pen == nil {
+	if film != nil && pen == nil {
 		opts.Poll = 50 * time.Millisecond
 	}
 	if in.keypad, err = keypad.New(display, film, opts); err != nil {
@@ -162,10 +162,10 @@ func (in *instruments) openKeypad(b *board.Board, c *config) error {
 func (in *instruments) openTouch(b *board.Board, c *config, size image.Point) (keypad.Touch, *penLine, error) {
 	port, err := b.SPI("touch")
 	if errors.Is(err, board.ErrNotWired) {
-		return noTouch{}, nil, nil
+		return nil, nil, nil
 	}
 	if err != nil {
-		return noTouch{}, nil, err
+		return nil, nil, err
 	}
 	in.closes = append(in.closes, port.Close)
 	opts := touch.DefaultOpts
@@ -180,23 +180,18 @@ func (in *instruments) openTouch(b *board.Board, c *config, size image.Point) (k
 	case errors.Is(err, board.ErrNotWired):
 		pen = nil
 	case err != nil:
-		return noTouch{}, nil, err
+		return nil, nil, err
 	default:
 		in.closes = append(in.closes, line.Close)
 		level = line
 	}
 	film, err := touch.NewSPI(port, level, &opts)
 	if err != nil {
-		return noTouch{}, nil, err
+		return nil, nil, err
 	}
 	in.closes = append(in.closes, film.Halt)
 	return film, pen, nil
 }
-
-// noTouch stands for a touch film that there is not: cards only.
-type noTouch struct{}
-
-func (noTouch) Read() (image.Point, bool, error) { return image.Point{}, false, nil }
 
 // penLine takes the pen's edges from the board before the keypad is there.
 type penLine struct {

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
-	"fmt"
 	"image"
 	"image/color"
 	"image/draw"
@@ -183,5 +182,5 @@ func (r *testReader) finger(name string, down bool) {
 			return
 		}
 	}
-	r.t.Fatal(fmt.Sprintf("no control %s", name))
+	r.t.Fatalf("no control %s", name)
 }

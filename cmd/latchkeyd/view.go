@@ -28,17 +28,17 @@ func (w viewer) view(v device.View, now time.Time, mono time.Duration) keypad.Vi
 		HoldOpen: v.HeldOpen, LinkLost: v.LinkLost && w.linked, ClockUntrusted: v.ClockUntrusted,
 		Tamper: v.Tamper, Identify: v.Identify,
 	}
-	switch v.DoorAlarm {
-	case device.DoorForced:
-		k.DoorAlarm, k.Notes = true, "Door was forced"
-	case device.DoorHeld:
-		k.DoorAlarm, k.Notes = true, "Close the door"
-	}
 	switch v.Screen {
 	case device.ScreenDenied:
 		k.Reason = reasonText[v.Reason]
 	case device.ScreenOutOfOrder:
 		k.Notes = reasonText[v.Reason]
+	}
+	switch v.DoorAlarm {
+	case device.DoorForced:
+		k.DoorAlarm, k.Notes = true, "Door was forced"
+	case device.DoorHeld:
+		k.DoorAlarm, k.Notes = true, "Close the door"
 	}
 	return k
 }

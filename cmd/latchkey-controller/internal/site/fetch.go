@@ -48,11 +48,9 @@ func (s *Site) Reply(ctx context.Context, now time.Time, f *wire.Fetch, mayMake 
 			}
 		}
 		for _, id := range s.snapshotIDs(head.Epoch) {
-			n, bytes, err := tx.DeltaSize(head.Epoch, id.revision)
-			if err != nil {
+			if usable[id.revision], err = within(tx, head, id.revision, 2); err != nil {
 				return err
 			}
-			usable[id.revision] = n <= maxDeltas/2 && bytes <= maxDeltaBytes/2
 		}
 		return nil
 	})

@@ -69,10 +69,10 @@ func (s *Site) log(ctx context.Context, from wire.Place, transact func(context.C
 }
 
 // deltas returns the deltas that lead on from a revision, as many as limit
-// bytes hold; none if all of them are more than readers keep.
+// bytes hold; none if all of them are more than readers keep, or do not lead to
+// the head.
 func deltas(tx *store.Tx, head store.Head, from uint64, limit int) ([][]byte, error) {
-	n, bytes, err := tx.DeltaSize(head.Epoch, from)
-	if err != nil || n > maxDeltas || bytes > maxDeltaBytes {
+	if near, err := within(tx, head, from, 1); err != nil || !near {
 		return nil, err
 	}
 	rows, err := tx.Deltas(head.Epoch, from, limit)
@@ -81,6 +81,13 @@ func deltas(tx *store.Tx, head store.Head, from uint64, limit int) ([][]byte, er
 		signed = append(signed, d.Signed)
 	}
 	return signed, err
+}
+
+// within says whether deltas lead from a revision to the head, and are at most
+// the given part of what readers keep.
+func within(tx *store.Tx, head store.Head, from uint64, part int) (bool, error) {
+	d, err := tx.Distance(head.Epoch, from)
+	return d.Deltas <= maxDeltas/part && d.Bytes <= maxDeltaBytes/part && d.Changes == head.Revision-from, err
 }
 
 // sign signs a message of the controller.

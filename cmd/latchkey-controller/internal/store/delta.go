@@ -56,10 +56,16 @@ func (t *Tx) Deltas(epoch, from uint64, limit int) ([]*Delta, error) {
 	return deltas, nil
 }
 
-// DeltaSize returns how many deltas lead on from a revision, and their bytes.
-func (t *Tx) DeltaSize(epoch, from uint64) (n, bytes int, err error) {
-	err = t.row(`SELECT count(*), coalesce(sum(length(signed)), 0) FROM deltas WHERE epoch = ? AND revision > ?`, []any{epoch, from}, &n, &bytes)
-	return n, bytes, err
+// A Distance is what lies between a revision and the last delta of its epoch.
+type Distance struct {
+	Deltas, Bytes int
+	Changes       uint64 // in these deltas: fewer than revisions if none leads across some of them
+}
+
+// Distance returns how far it is from a revision to the last delta.
+func (t *Tx) Distance(epoch, from uint64) (d Distance, err error) {
+	err = t.row(`SELECT count(*), coalesce(sum(length(signed)), 0), coalesce(sum(revision - before), 0) FROM deltas WHERE epoch = ? AND revision > ?`, []any{epoch, from}, &d.Deltas, &d.Bytes, &d.Changes)
+	return d, err
 }
 
 // HashAt returns h of a place in the log, or ErrNotFound if the log was never
