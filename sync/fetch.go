@@ -58,7 +58,7 @@ func (f *fetches) went(about ask) { f.tries[about], f.again[about] = 0, 0 }
 // later puts the next fetch off.
 func (l *Link) later(about ask) {
 	f := &l.fetches
-	f.again[about] = l.now + l.backoff(f.tries[about], answerWithin, askAgainMost)
+	f.again[about] = l.now + l.o.backoff(f.tries[about], answerWithin, askAgainMost)
 	f.tries[about]++
 }
 

@@ -63,9 +63,6 @@ type Link struct {
 
 // New returns a link that is offline, and its first actions.
 func New(o Options) (*Link, []Action) {
-	if o.Random == nil {
-		o.Random = rand.Reader
-	}
 	l := &Link{o: o, notBefore: o.NotBefore.UnixMilli(), refusals: map[string]*refusals{}}
 	l.policy.revision = o.PolicyRevision
 	l.records.more = true
@@ -153,21 +150,23 @@ func (l *Link) over(at time.Duration) bool {
 func (l *Link) do(a Action) { l.actions = append(l.actions, a) }
 
 // jitter returns a random time below limit.
-func (l *Link) jitter(limit time.Duration) time.Duration {
+func (o *Options) jitter(limit time.Duration) time.Duration {
 	var b [8]byte
-	l.random(b[:])
+	o.random(b[:])
 	return time.Duration(binary.BigEndian.Uint64(b[:]) % uint64(limit))
 }
 
-func (l *Link) random(b []byte) {
-	if _, err := io.ReadFull(l.o.Random, b); err != nil {
-		panic("sync: no random numbers: " + err.Error()) // crypto/rand never fails
+func (o *Options) random(b []byte) {
+	if o.Random == nil {
+		rand.Read(b)
+	} else if _, err := io.ReadFull(o.Random, b); err != nil {
+		panic("sync: no random numbers: " + err.Error())
 	}
 }
 
 // backoff returns the wait before try n, from first doubling up to most, half
 // of it random.
-func (l *Link) backoff(n int, first, most time.Duration) time.Duration {
+func (o *Options) backoff(n int, first, most time.Duration) time.Duration {
 	wait := min(first<<min(n, 16), most)
-	return wait/2 + l.jitter(wait/2+1)
+	return wait/2 + o.jitter(wait/2+1)
 }

@@ -180,10 +180,10 @@ func (l *Link) cached(e Cached) {
 	case !g.state.WantsSnapshot:
 		g.snapshotAt = 0
 	case g.snapshotAt == 0:
-		g.snapshotAt = l.now + l.jitter(snapshotWait) + 1
+		g.snapshotAt = l.now + l.o.jitter(snapshotWait) + 1
 	}
 	if before.Held != g.state.Held && l.states.placeAt == 0 {
-		l.states.placeAt = l.now + placeWait + l.jitter(2*placeWait)
+		l.states.placeAt = l.now + placeWait + l.o.jitter(2*placeWait)
 	}
 	if before.Held.Epoch != g.state.Held.Epoch {
 		l.states.dirty = true

@@ -87,7 +87,7 @@ func (l *Link) recordsRead(e RecordsRead) {
 		r.again = l.now + ackMost
 		return
 	}
-	r.flight = flight{e.Entries[len(e.Entries)-1].Number, l.now + l.backoff(r.tries, 2*ackWithin, ackMost)}
+	r.flight = flight{e.Entries[len(e.Entries)-1].Number, l.now + l.o.backoff(r.tries, 2*ackWithin, ackMost)}
 	r.tries++
 	l.do(Publish{l.o.topic(wire.OnRecords), signed, false})
 }

@@ -100,7 +100,7 @@ func (l *Link) publishState() {
 		Journal: l.records.backlog.Journal, First: l.records.backlog.First, Last: l.records.backlog.Last,
 		Condition: l.condition, Card: l.card,
 	}
-	l.random(state.Nonce[:])
+	l.o.random(state.Nonce[:])
 	if l.log.state.Held.Epoch != 0 {
 		state.Held = &l.log.state.Held
 	}
