@@ -1,0 +1,249 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/ecdh"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	mathrand "math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	mqtt "github.com/eclipse/paho.mqtt.golang"
+
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// runAsProgram makes the test binary the program itself.
+const runAsProgram = "LATCHKEY_TEST_RUN"
+
+// A killable controller is a process that serves a site.
+type killable struct {
+	cmd    *exec.Cmd
+	broker string
+}
+
+func serveProcess(t *testing.T, dir string) *killable {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "serve", "--dir", dir, "--listen", "127.0.0.1:0")
+	cmd.Env = append(os.Environ(), runAsProgram+"=1")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, address, ok := strings.Cut(strings.TrimSpace(line), "readers come to ")
+	if !ok {
+		t.Fatalf("%q", line)
+	}
+	return &killable{cmd, "ssl://" + address}
+}
+
+func (k *killable) kill() {
+	k.cmd.Process.Kill()
+	k.cmd.Wait()
+}
+
+// A reporter is a reader that reports records until they are acknowledged.
+type reporter struct {
+	t       *testing.T
+	bundle  *wire.Bundle
+	signing ed25519.PrivateKey
+	tls     *tls.Config
+	journal wire.JournalID
+	records [][]byte
+
+	mu    sync.Mutex
+	acked uint64
+}
+
+// newReporter makes a site and a reader of it.
+func newReporter(t *testing.T, dir string) *reporter {
+	t.Helper()
+	s, err := site.Create(t.Context(), dir, "home", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	r := &reporter{t: t, journal: wire.JournalID{1}}
+	if _, r.signing, err = ed25519.GenerateKey(rand.Reader); err != nil {
+		t.Fatal(err)
+	}
+	sealing, err := ecdh.X25519().GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := &wire.Request{Signing: [32]byte(r.signing.Public().(ed25519.PublicKey)), Sealing: [32]byte(sealing.PublicKey().Bytes()), CSR: csr}
+	signed, err := request.Sign(r.signing)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sealed []byte
+	if _, err := s.AddReader(t.Context(), time.Now(), "front-door", signed, "", func(*wire.Policy) {}, func(b []byte) error {
+		sealed = b
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if r.bundle, err = wire.OpenBundle(sealed, request, sealing); err != nil {
+		t.Fatal(err)
+	}
+	r.tls = &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: s.Roots(), Certificates: []tls.Certificate{{Certificate: [][]byte{r.bundle.Certificate}, PrivateKey: key}}}
+	return r
+}
+
+// connect connects to a broker that may not know the reader yet.
+func (r *reporter) connect(broker string) mqtt.Client {
+	r.t.Helper()
+	for range 200 {
+		client := mqtt.NewClient(mqtt.NewClientOptions().AddBroker(broker).SetClientID("front-door").SetAutoReconnect(false).SetTLSConfig(r.tls))
+		if token := client.Connect(); token.WaitTimeout(10*time.Second) && token.Error() == nil {
+			if token := client.Subscribe(wire.OnAck.Topic("home", "front-door"), 1, r.ack); token.WaitTimeout(10*time.Second) && token.Error() == nil {
+				return client
+			}
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	r.t.Fatal("the broker lets nobody in")
+	return nil
+}
+
+func (r *reporter) ack(_ mqtt.Client, m mqtt.Message) {
+	payload, err := wire.Open(wire.KindAck, r.bundle.Site, m.Payload(), wire.MaxMessage, r.bundle.Controller[:])
+	if err != nil {
+		r.t.Error(err)
+		return
+	}
+	ack, err := wire.ParseAck(payload)
+	if err != nil {
+		r.t.Error(err)
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if ack.Number > uint64(len(r.records)) || ack.Hash != wire.Sum(r.records[ack.Number-1]) {
+		r.t.Errorf("acknowledged: record %d, which is not that", ack.Number)
+		return
+	}
+	r.acked = max(r.acked, ack.Number)
+}
+
+// report adds records and sends what is not acknowledged.
+func (r *reporter) report(client mqtt.Client, n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for range n {
+		record := wire.Record{Number: uint64(len(r.records)) + 1, Kind: wire.AccessGranted, Time: 1, User: 1}
+		if len(r.records) > 0 {
+			record.Before = wire.Sum(r.records[len(r.records)-1])
+		}
+		r.records = append(r.records, wire.Marshal(&record))
+	}
+	if int(r.acked) == len(r.records) {
+		return
+	}
+	batch := &wire.Records{Reader: "front-door", Journal: r.journal, First: 1, Records: r.records[r.acked:min(len(r.records), int(r.acked)+20)]}
+	signed, err := batch.Sign(r.bundle.Site, r.signing)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	client.Publish(wire.OnRecords.Topic("home", "front-door"), 1, false, signed)
+}
+
+func TestAControllerThatIsKilledHasWhatItAcknowledgedOnce(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "site")
+	r := newReporter(t, dir)
+	for round := range 12 {
+		k := serveProcess(t, dir)
+		client := r.connect(k.broker)
+		for range mathrand.IntN(12) {
+			r.report(client, mathrand.IntN(4))
+			time.Sleep(time.Duration(mathrand.IntN(15)) * time.Millisecond)
+		}
+		r.report(client, 1)
+		time.Sleep(time.Duration(mathrand.IntN(3000)) * time.Microsecond) // between store and acknowledgement, at times
+		k.kill()
+		client.Disconnect(0)
+		s, err := site.Open(t.Context(), dir)
+		if err != nil {
+			t.Fatalf("round %d: %v", round, err)
+		}
+		r.check(s, int(r.acked))
+		s.Close()
+	}
+	k := serveProcess(t, dir)
+	defer k.kill()
+	client := r.connect(k.broker)
+	defer client.Disconnect(0)
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		r.mu.Lock()
+		done := int(r.acked) == len(r.records)
+		r.mu.Unlock()
+		if done {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("not all are acknowledged")
+		}
+		r.report(client, 0)
+	}
+	s, err := site.Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	r.check(s, len(r.records))
+	t.Logf("%d records", len(r.records))
+}
+
+// check checks that the first n records, at least, are kept, each once.
+func (r *reporter) check(s *site.Site, n int) {
+	r.t.Helper()
+	records, alarms, err := s.Records(context.Background(), store.Filter{}, 0)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	seen := map[uint64]bool{}
+	for _, row := range records {
+		if seen[row.Number] || !bytes.Equal(row.Encoded, r.records[row.Number-1]) {
+			r.t.Errorf("record %d is there twice, or another one", row.Number)
+		}
+		seen[row.Number] = true
+	}
+	for i := range n {
+		if !seen[uint64(i+1)] {
+			r.t.Errorf("record %d was acknowledged and is not there", i+1)
+		}
+	}
+	if len(alarms) != 0 {
+		r.t.Errorf("%+v", alarms[0])
+	}
+}
