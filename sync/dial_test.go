@@ -1,0 +1,114 @@
+package sync
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"math/big"
+	"net"
+	"testing"
+	"time"
+)
+
+// authority is a certificate authority.
+type authority struct {
+	key  *ecdsa.PrivateKey
+	cert *x509.Certificate
+}
+
+var (
+	begins = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	ends   = begins.AddDate(1, 0, 0)
+)
+
+func newAuthority(t *testing.T, begins time.Time) *authority {
+	key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "home"}, NotBefore: begins, NotAfter: ends.AddDate(10, 0, 0),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	return &authority{key, must(x509.ParseCertificate(must(x509.CreateCertificate(rand.Reader, template, template, key.Public(), key))))}
+}
+
+func (a *authority) issue(usage x509.ExtKeyUsage, change func(*x509.Certificate)) tls.Certificate {
+	key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: readerID}, NotBefore: begins, NotAfter: ends,
+		ExtKeyUsage: []x509.ExtKeyUsage{usage}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"broker.example"},
+	}
+	if change != nil {
+		change(template)
+	}
+	der := must(x509.CreateCertificate(rand.Reader, template, a.cert, key.Public(), a.key))
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+func TestTheBrokersCertificateIsCheckedAndItsTimesOnlyByATrustedClock(t *testing.T) {
+	home := newAuthority(t, begins)
+	late := newAuthority(t, begins.AddDate(0, 1, 0))
+	server := x509.ExtKeyUsageServerAuth
+	inside, after, before := begins.AddDate(0, 2, 0), ends.AddDate(0, 1, 0), begins.AddDate(-1, 0, 0)
+	for name, test := range map[string]struct {
+		authority   *authority
+		certificate tls.Certificate
+		version     uint16
+		wall        time.Time
+		trusted     bool
+		ok          bool
+	}{
+		"as it should be":                       {home, home.issue(server, nil), 0, inside, true, true},
+		"the clock is not known":                {home, home.issue(server, nil), 0, time.Unix(0, 0), false, true},
+		"over, and the clock is not known":      {home, home.issue(server, nil), 0, after, false, true},
+		"the authority began later":             {late, late.issue(server, nil), 0, time.Time{}, false, true},
+		"over":                                  {home, home.issue(server, nil), 0, after, true, false},
+		"not begun":                             {home, home.issue(server, nil), 0, before, true, false},
+		"of another authority":                  {home, late.issue(server, nil), 0, inside, true, false},
+		"of another authority, clock not known": {home, late.issue(server, nil), 0, inside, false, false},
+		"of another name":                       {home, home.issue(server, func(c *x509.Certificate) { c.IPAddresses = nil }), 0, inside, true, false},
+		"of another name, clock not known":      {home, home.issue(server, func(c *x509.Certificate) { c.IPAddresses = nil }), 0, inside, false, false},
+		"a reader's":                            {home, home.issue(x509.ExtKeyUsageClientAuth, nil), 0, inside, true, false},
+		"a reader's, clock not known":           {home, home.issue(x509.ExtKeyUsageClientAuth, nil), 0, inside, false, false},
+		"TLS 1.2":                               {home, home.issue(server, nil), tls.VersionTLS12, inside, true, false},
+	} {
+		reader := home.issue(x509.ExtKeyUsageClientAuth, nil)
+		pool := x509.NewCertPool()
+		pool.AddCert(home.cert)
+		listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{
+			Certificates: []tls.Certificate{test.certificate}, MaxVersion: test.version,
+			ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool, Time: func() time.Time { return inside },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		named := make(chan string, 1)
+		go func() {
+			defer close(named)
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			defer conn.Close()
+			if secure := conn.(*tls.Conn); secure.Handshake() == nil {
+				named <- secure.ConnectionState().PeerCertificates[0].Subject.CommonName
+			}
+		}()
+		client := must(NewClient(Config{
+			Options: newWorldOptions(), Broker: "ssl://" + listener.Addr().String(), Certificate: reader, Authority: test.authority.cert,
+			Now: func() (time.Duration, time.Time, bool) { return 0, test.wall, test.trusted },
+		}))
+		conn, err := client.open(t.Context())
+		if (err == nil) != test.ok {
+			t.Errorf("%s: %v", name, err)
+		}
+		if conn != nil {
+			if got := <-named; got != readerID && test.authority == home {
+				t.Errorf("%s: the broker sees %q", name, got)
+			}
+			conn.Close()
+		}
+		listener.Close()
+	}
+}
