@@ -190,6 +190,44 @@ func TestASnapshotThatIsNotKeptAnyMoreIsReplaced(t *testing.T) {
 	w.inStep()
 }
 
+func TestAControllerThatHasNothingIsAskedNowAndThen(t *testing.T) {
+	w := newWorld(t)
+	w.controller.fill(3000)
+	w.controller.publishAll()
+	snapshot := w.controller.snapshot
+	send := w.controller.send
+	w.controller.send = func(c wire.Channel, payload []byte, retained bool) {
+		if c == wire.OnReply {
+			payload = wire.Marshal(&wire.Reply{Number: w.controller.fetched})
+		}
+		send(c, payload, retained)
+	}
+	w.connect()
+	w.run(10 * time.Minute)
+	if n := w.controller.fetched; n < 4 || n > 15 {
+		t.Errorf("asked for a snapshot %d times in ten minutes", n)
+	}
+	w.controller.send = send
+	w.run(2 * time.Minute)
+	w.inStep()
+
+	// The same for a chunk.
+	w.controller.snapshot = snapshot[:1]
+	w.cache.damaged[2] = true
+	w.controller.send = func(c wire.Channel, payload []byte, retained bool) {
+		if c == wire.OnReply {
+			payload = wire.Marshal(&wire.Reply{Number: w.controller.fetched})
+		}
+		send(c, payload, retained)
+	}
+	fetched := w.controller.fetched
+	w.step(Damaged{})
+	w.run(10 * time.Minute)
+	if n := w.controller.fetched - fetched; n < 4 || n > 20 {
+		t.Errorf("asked for a chunk %d times in ten minutes", n)
+	}
+}
+
 func TestADamagedChunkIsFetchedByItself(t *testing.T) {
 	w := newWorld(t)
 	w.controller.fill(2000)

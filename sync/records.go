@@ -105,7 +105,8 @@ func (l *Link) takeAck(payload []byte) error {
 	switch {
 	case a.Journal != r.backlog.Journal:
 		return errors.New("of another journal")
-	case a.Number <= r.acked:
+	case a.Number == r.acked, a.Number < r.acked && r.flight.last == 0:
+		// It comes twice, or late.
 	case r.ack == nil || a.Number > r.ack.Number:
 		r.ack = a
 	}
@@ -121,11 +122,11 @@ func (l *Link) recordsTrimmed(e RecordsTrimmed) {
 	case errors.Is(e.Err, ErrUnfit):
 		l.refuse(string(wire.OnAck), e.Err)
 	case e.Err == nil:
-		r.acked = max(r.acked, r.trim)
-		if r.flight.last != 0 {
-			// What the batch had beyond it is sent again.
-			r.flight, r.tries = flight{}, 0
-		}
+		// A lower number than one before it, in answer to a batch: the
+		// controller has lost records, and is sent again what is still held.
+		r.acked = max(r.trim, max(1, e.First)-1)
+		// What the batch had beyond it is sent again.
+		r.flight, r.tries = flight{}, 0
 		r.more = r.more || r.acked < r.backlog.Last
 	}
 }

@@ -133,6 +133,35 @@ func TestAnAcknowledgementOfWhatIsNotHeldTrimsNothing(t *testing.T) {
 	}
 }
 
+// The controller was restored from a backup, and the reader has not trimmed
+// yet what is missing there.
+func TestAReaderGoesBackForAControllerThatLostRecords(t *testing.T) {
+	w := started(t)
+	for range 600 {
+		w.record(wire.Record{Kind: wire.DoorOpened})
+	}
+	w.run(time.Second)
+	w.inStep()
+	w.journal.first = 9
+	held := w.controller.records[w.journal.id]
+	for number := range held {
+		if number > 100 {
+			delete(held, number)
+		}
+	}
+	w.record(wire.Record{Kind: wire.DoorClosed})
+	w.run(time.Second)
+	w.inStep()
+
+	// Late acknowledgements do not send a reader back that waits for none.
+	n := len(w.published)
+	w.step(Message{Topic: wire.OnAck.Topic(siteName, readerID), Payload: sign(wire.KindAck, &wire.Ack{Reader: readerID, Journal: w.journal.id, Number: 300, Hash: w.journal.entries[299].Hash})})
+	w.run(time.Second)
+	if got := len(w.batches(n)); got != 0 {
+		t.Errorf("%d batches are sent", got)
+	}
+}
+
 func TestRecordsWaitForTheLinkAndAreNotReadForNobody(t *testing.T) {
 	w := newWorld(t)
 	w.controller.silent = true
