@@ -129,12 +129,12 @@ func actionsInOrder(e *edge) (met bool, err error) {
 			next = 3
 		case Show:
 			next, once = 4, true
-			if a.View == e.before.r.view && !e.crashed() && e.label != "start" {
+			if a.View == e.before.r.view && !e.crashed() {
 				return true, errors.New("shown without news")
 			}
 		case Report:
 			next, once = 5, true
-			if a.State == e.before.r.state && !e.crashed() && e.label != "start" {
+			if a.State == e.before.r.state && !e.crashed() {
 				return true, errors.New("reported without news")
 			}
 		}

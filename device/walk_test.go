@@ -67,7 +67,6 @@ type node struct {
 
 // edge is one happening: from one state to the next.
 type edge struct {
-	label   string
 	event   Event // nil: the reader crashed and started again
 	now     Now
 	world   *world
@@ -95,7 +94,7 @@ func (w *walk) run() {
 	w.seen = map[walkKey]origin{}
 	r, actions := New(Durable{}, w.world.start, walkNow(walkClock))
 	first := node{r: r}
-	w.reach(edge{label: "start", now: walkNow(walkClock), after: first, actions: actions}, walkKey(0))
+	w.reach(edge{now: walkNow(walkClock), after: first, actions: actions}, walkKey(0))
 	for len(w.todo) > 0 {
 		n := w.todo[0]
 		w.todo[0] = node{}
@@ -119,7 +118,9 @@ func (w *walk) leave(n node) {
 		w.step(n, Stored{Batch: batch}, now, from)
 		if w.world.faults {
 			w.step(n, Stored{Batch: batch, Fault: "disk full"}, now, from)
-			w.storedFault(n, batch, now, from)
+			if len(n.queue[0]) > 0 {
+				w.storedFault(n, batch, now, from)
+			}
 		}
 	}
 	for _, disk := range n.crashes() {
@@ -143,7 +144,7 @@ func (n *node) ends() []time.Duration {
 
 // step hands one event to the reader, and what it appends to the disk.
 func (w *walk) step(n node, event Event, now Now, from walkKey) {
-	e := edge{label: label(event, now, n), event: event, now: now, before: n}
+	e := edge{event: event, now: now, before: n}
 	e.after = n
 	e.after.queue = slices.Clone(n.queue)
 	e.actions = e.after.r.Step(now, event)
@@ -160,7 +161,7 @@ func (w *walk) step(n node, event Event, now Now, from walkKey) {
 // they were written, and only the flush failed.
 func (w *walk) storedFault(n node, batch uint64, now Now, from walkKey) {
 	event := Stored{Batch: batch, Fault: "disk full"}
-	e := edge{label: "stored, said to be lost", event: event, now: now, before: n, after: n}
+	e := edge{event: event, now: now, before: n, after: n}
 	e.after.queue = slices.Clone(n.queue[1:])
 	e.after.disk.fold(n.queue[0])
 	e.actions = e.after.r.Step(now, event)
@@ -174,7 +175,7 @@ func (w *walk) crash(n node, disk Durable, from walkKey) {
 	start.Policy = n.r.policy
 	start.Held = n.r.held
 	now := walkNow(n.r.clock)
-	e := edge{label: "crash", now: now, before: n, after: n}
+	e := edge{now: now, before: n, after: n}
 	e.before.disk, e.after.disk, e.after.queue = disk, disk, nil
 	e.after.r, e.actions = New(disk, start, now)
 	w.reach(e, from)
@@ -188,7 +189,9 @@ func (n *node) crashes() []Durable {
 	for _, batch := range n.queue {
 		for _, record := range batch {
 			disk.Apply(record)
-			disks = append(disks, disk)
+			if disk != disks[len(disks)-1] {
+				disks = append(disks, disk)
+			}
 		}
 	}
 	return disks
@@ -217,7 +220,7 @@ func (w *walk) reach(e edge, from walkKey) {
 			w.fired[rule.name]++
 		}
 		if err != nil {
-			w.t.Fatalf("Not so: %s\nbroken by %q after %s: %v\nbefore %s\nafter  %s\nactions %v", rule.name, e.label, w.path(from), err, e.before, e.after, e.actions)
+			w.t.Fatalf("Not so: %s\nbroken by %q after %s: %v\nbefore %s\nafter  %s\nactions %v", rule.name, e.label(), w.path(from), err, e.before, e.after, e.actions)
 		}
 	}
 	if w.world.queue == 0 {
@@ -239,7 +242,7 @@ func (w *walk) reach(e edge, from walkKey) {
 	if _, seen := w.seen[key]; seen {
 		return
 	}
-	w.seen[key] = origin{from, e.label}
+	w.seen[key] = origin{from, e.label()}
 	w.todo = append(w.todo, n)
 }
 
@@ -280,18 +283,22 @@ func (n node) String() string {
 		r.durable.Wrong, r.durable.Guesses, r.durable.Pending, r.durable.Lockout, r.attempt, r.card, r.strike, r.door, r.tamper, r.journal, r.view.Screen, n.disk, len(n.queue))
 }
 
-func label(event Event, now Now, n node) string {
-	switch e := event.(type) {
+// label says in a few words what happened.
+func (e *edge) label() string {
+	b := e.before.r
+	switch event := e.event.(type) {
+	case nil:
+		return "start"
 	case Tick:
-		return "after " + (now.Monotonic - n.r.clock).String()
+		return "after " + (e.now.Monotonic - b.clock).String()
 	case Identified:
-		return fmt.Sprintf("identified %v %d as %d", e.Kind, int64(e.Seq-n.r.durable.Seq), e.Outcome)
+		return fmt.Sprintf("identified %v %d as %d", event.Kind, int64(event.Seq-b.durable.Seq), event.Outcome)
 	case Stored:
-		return fmt.Sprintf("stored %d %s", int64(e.Batch-n.r.journal.answered), e.Fault)
+		return fmt.Sprintf("stored %d %s", int64(event.Batch-b.journal.answered), event.Fault)
 	case Command:
-		return string(e.Order)
+		return string(event.Order)
 	case Policy:
 		return "policy"
 	}
-	return fmt.Sprintf("%T%v", event, event)
+	return fmt.Sprintf("%T%v", e.event, e.event)
 }
