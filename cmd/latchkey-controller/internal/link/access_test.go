@@ -81,19 +81,21 @@ func TestAReaderIsConfinedToItsOwnTopics(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		offline := victim.sign(wire.KindState, &wire.State{Reader: "front-door", Connection: victim.connection}) // the victim's own, stolen
+		// A message that the victim has signed itself, and that would silence it.
+		stolen := victim.sign(wire.KindState, &wire.State{Reader: "front-door", Connection: victim.connection, Counter: 1 << 40, Nonce: wire.Nonce{1}, Journal: victim.journal,
+			Condition: &wire.Condition{Strike: wire.StrikeOff, Door: wire.DoorIsForced}})
 		for _, topic := range []string{wire.OnState.Topic("home", "front-door"), wire.OnHead.Topic("home", ""), wire.OnCredentials.Topic("home", ""), wire.OnCommand.Topic("home", "front-door"),
 			wire.OnNow.Topic("home", "back-door"), wire.OnPolicy.Topic("home", "back-door"), "latchkey/v1/home/back-door/state/more", "latchkey/v1/other/back-door/state", "elsewhere"} {
 			client, err := w.dial("back-door", config, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			client.Publish(topic, 1, true, offline).WaitTimeout(10 * time.Second)
+			client.Publish(topic, 1, true, stolen).WaitTimeout(10 * time.Second)
 			client.Disconnect(50)
 		}
 		// Nor does its will.
 		client, err = w.dial("back-door", config, func(o *mqtt.ClientOptions) {
-			o.SetBinaryWill(wire.OnState.Topic("home", "front-door"), offline, 1, true)
+			o.SetBinaryWill(wire.OnState.Topic("home", "front-door"), stolen, 1, true)
 		})
 		if err == nil {
 			// Mosquitto lets it connect and keeps the will back when it comes to that:

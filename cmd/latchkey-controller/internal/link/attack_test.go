@@ -88,6 +88,12 @@ func TestNothingThatAReaderDidNotSignChangesAnything(t *testing.T) {
 		b[len(b)/2] ^= 1
 		return b
 	}
+	replies := func() int {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return m.replies
+	}
+	before := replies()
 	for _, test := range []struct {
 		channel wire.Channel
 		kind    wire.Kind
@@ -134,12 +140,17 @@ func TestNothingThatAReaderDidNotSignChangesAnything(t *testing.T) {
 		}
 		// Signed, but on another reader's topic.
 		send(test.channel, "back-door", false, signed)
+		// On its own topic, in another's name.
+		send(test.channel, "back-door", false, other.sign(test.kind, test.message))
 		send(test.channel, "side-door", false, removed.sign(test.kind, test.message))
 	}
 	w.settled(m)
 	w.settled(other)
 	w.holdsAll(m)
 	w.holdsAll(other)
+	if n := replies(); n != before {
+		t.Errorf("%d replies to what it did not fetch", n-before)
+	}
 	readers, err := w.link.Readers(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -169,6 +180,32 @@ func TestARecordKeptByTheBrokerIsNotStoredWhenItIsDelivered(t *testing.T) {
 	w.connect(m)
 	w.settled(m)
 	w.holdsAll(m)
+}
+
+func TestAStateThatTheBrokerKeptIsNotAnswered(t *testing.T) {
+	w := newWorld(t)
+	w.hostile()
+	w.serve()
+	m, other := w.reader("front-door"), w.reader("back-door")
+	w.settledStates(m)
+	w.end()
+	m.say()
+	nows := func() int {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return m.nows
+	}
+	before, counter := nows(), m.counter
+	w.serve()
+	until(t, "the controller knows of it", func() bool {
+		readers, err := w.link.Readers(t.Context())
+		return err == nil && readers[1].State != nil && readers[1].State.Counter == counter
+	})
+	w.settledStates(other) // whose answer comes after
+	if n := nows(); n != before {
+		t.Errorf("%d answers, not %d", n, before)
+	}
+	w.settledStates(m)
 }
 
 func TestAnOldWillAfterANewStateChangesNothing(t *testing.T) {
