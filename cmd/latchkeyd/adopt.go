@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"latchkey/device/cache"
 	"latchkey/sync/wire"
@@ -36,16 +37,23 @@ func (s *site) controller() ed25519.PublicKey { return s.Controller[:] }
 // readSite reads which site has adopted the reader; the error wraps
 // fs.ErrNotExist when none has.
 func readSite(dir string) (*site, error) {
-	b, err := readSecret(filepath.Join(dir, siteFile), wire.MaxMessage)
+	b, err := readBounded(filepath.Join(dir, siteFile), wire.MaxMessage)
 	if err != nil {
 		return nil, err
 	}
 	var s site
 	if err := wire.Unmarshal(b, wire.MaxMessage, &s); err != nil {
-		return nil, fmt.Errorf("%s is damaged: %w; have the reader adopted anew", siteFile, err)
+		return nil, errSiteDamaged
 	}
 	return &s, nil
 }
+
+// errSiteDamaged says that it cannot be known any more which site the reader
+// belongs to.
+var errSiteDamaged = errors.New(siteFile + " is damaged: have the controller write a new bundle, and adopt it with --replace-site")
+
+// errRefused says that a bundle must not be taken over, now or later.
+var errRefused = errors.New("refused")
 
 // adoption is a bundle on its way in, kept as it came. Putting it into the data
 // directory by one rename is the adoption; what follows can be done again
@@ -56,7 +64,7 @@ type adoption struct {
 }
 
 // readBundle opens a bundle and refuses one that must not replace what the
-// reader holds: foreign, older, for another board or without a valid policy.
+// reader holds: foreign, older, for another board, or without a valid policy or snapshot.
 func readBundle(dir string, a *adoption) (*wire.Bundle, error) {
 	id, err := readIdentity(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -82,7 +90,7 @@ func readBundle(dir string, a *adoption) (*wire.Bundle, error) {
 	}
 	held, err := readSite(dir)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, errSiteDamaged) && a.ReplaceSite:
 	case err != nil:
 		return nil, err
 	case held.ID != bundle.Site || held.Controller != bundle.Controller:
@@ -103,7 +111,18 @@ func readBundle(dir string, a *adoption) (*wire.Bundle, error) {
 	if policy.Reader != bundle.Reader {
 		return nil, fmt.Errorf("the bundle's policy is for reader %s, not %s", policy.Reader, bundle.Reader)
 	}
+	manifest, err := cache.CheckSnapshot(bundleOptions(dir, bundle), bundle.Snapshot)
+	if err != nil {
+		return nil, fmt.Errorf("the bundle's %w", err)
+	}
+	if manifest.Epoch != bundle.Epoch {
+		return nil, fmt.Errorf("the bundle's snapshot is of epoch %d, not %d", manifest.Epoch, bundle.Epoch)
+	}
 	return bundle, nil
+}
+
+func bundleOptions(dir string, bundle *wire.Bundle) cache.Options {
+	return cache.Options{Dir: dir, Site: bundle.Site, Controller: bundle.Controller[:]}
 }
 
 func adoptCommand(args []string, stdout, stderr io.Writer) error {
@@ -131,18 +150,33 @@ func adoptCommand(args []string, stdout, stderr io.Writer) error {
 	if err := writeFile(*data, adoptionFile, wire.Marshal(a)); err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "adopted by site %s as %s; its controller's key is %s\n", bundle.SiteName, bundle.Reader, wire.Fingerprint(bundle.Controller[:]))
-
 	unlock, err := lockData(*data)
-	if errors.Is(err, errLocked) {
-		fmt.Fprintln(stdout, "the running reader takes it over now")
-		return nil
+	switch {
+	case errors.Is(err, errLocked):
+		err = awaitTakeOver(*data, bundle.Number)
+	case err == nil:
+		err = takeOver(*data)
+		unlock()
 	}
 	if err != nil {
 		return err
 	}
-	defer unlock()
-	return takeOver(*data)
+	fmt.Fprintf(stdout, "adopted by site %s as %s; its controller's key is %s\n", bundle.SiteName, bundle.Reader, wire.Fingerprint(bundle.Controller[:]))
+	return nil
+}
+
+// awaitTakeOver waits until the running reader has taken a bundle over.
+func awaitTakeOver(dir string, number uint64) error {
+	for range 100 {
+		if _, err := os.Stat(filepath.Join(dir, adoptionFile)); errors.Is(err, fs.ErrNotExist) {
+			if held, err := readSite(dir); err != nil || held.Bundle != number {
+				return errors.New("the running reader has refused the bundle: see its log")
+			}
+			return nil
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return errors.New("the running reader has not taken the bundle over within 10 s: see its log; it goes on trying")
 }
 
 // takeOver makes an adoption that lies in the data directory the reader's own.
@@ -157,25 +191,23 @@ func takeOver(dir string) error {
 	}
 	var a adoption
 	if err := wire.Unmarshal(b, wire.MaxBundle+1<<10, &a); err != nil {
-		return fmt.Errorf("%s: %w", adoptionFile, err)
+		return fmt.Errorf("%w: %s: %w", errRefused, adoptionFile, err)
 	}
 	bundle, err := readBundle(dir, &a)
-	if err != nil {
+	var disk *fs.PathError
+	switch {
+	case errors.As(err, &disk):
 		return err
+	case err != nil:
+		return fmt.Errorf("%w: %w", errRefused, err)
 	}
-	held, err := readSite(dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	held, siteErr := readSite(dir)
+	if siteErr != nil && !errors.Is(siteErr, fs.ErrNotExist) && !errors.Is(siteErr, errSiteDamaged) {
+		return siteErr
 	}
 	_, err = os.Stat(filepath.Join(dir, journalDir))
-	first := errors.Is(err, fs.ErrNotExist) && (held == nil || held.First)
-	options := cache.Options{Dir: dir, Site: bundle.Site, Controller: bundle.Controller[:]}
-	if held != nil && held.ID != bundle.Site {
-		// The old site's policy would never be replaced by one with a lower number.
-		if err := removeDurably(dir, "policy.cbor"); err != nil {
-			return err
-		}
-	}
+	first := errors.Is(err, fs.ErrNotExist) && (errors.Is(siteErr, fs.ErrNotExist) || held != nil && held.First)
+	options := bundleOptions(dir, bundle)
 	if err := cache.Install(options, bundle); err != nil {
 		return fmt.Errorf("adopt: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -74,6 +75,23 @@ func writeFile(dir, name string, b []byte) error {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
 	return syncDir(dir)
+}
+
+// tidy removes what a power cut has left of files that were being written.
+func tidy(dir string) error {
+	left, err := filepath.Glob(filepath.Join(dir, "*.new-*"))
+	if err != nil {
+		return err
+	}
+	for _, path := range left {
+		// latchkeyd adopt may be writing one just now, without the lock.
+		if info, err := os.Stat(path); err == nil && time.Since(info.ModTime()) > time.Hour {
+			if err := os.Remove(path); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // readSecret reads a file of at most limit bytes, and refuses one that others

@@ -15,6 +15,5 @@ func harden() error {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return fmt.Errorf("forbid core dumps: %w", err)
 	}
-	unix.Umask(0o077)
 	return nil
 }

@@ -272,10 +272,10 @@ func (in *instruments) output(b *board.Board, name string) (board.Output, error)
 // run runs what has a goroutine of its own until ctx ends.
 func (in *instruments) run(ctx context.Context, group *errgroup.Group) {
 	if in.keypad != nil {
-		group.Go(func() error { return in.keypad.Run(ctx) })
+		group.Go(during(ctx, in.keypad.Run))
 	}
 	if in.cards != nil {
-		group.Go(func() error { return in.cards.Run(ctx, in.onCard) })
+		group.Go(during(ctx, func(ctx context.Context) error { return in.cards.Run(ctx, in.onCard) }))
 	}
 }
 

@@ -24,6 +24,7 @@ type loop struct {
 	recent      *recent
 	workers     map[wire.CredentialKind]*worker
 	status      func(device.State)
+	answers     <-chan device.Event // of the journal and the workers
 	adopted     <-chan struct{}
 
 	brain   device.Reader
@@ -42,13 +43,18 @@ func (l *loop) run(ctx context.Context, first []device.Action) error {
 	defer timer.Stop()
 	for {
 		timer.Reset(l.sleep())
+		adopted := l.adopted
+		if l.brain.Durable().Pending != 0 {
+			adopted = nil // a PIN that is being checked has its outcome first
+		}
 		var event device.Event = device.Tick{}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-l.adopted:
+		case <-adopted:
 			return errAdopted
 		case event = <-l.instruments.events:
+		case event = <-l.answers:
 		case <-timer.C:
 			if len(l.waiting) > 0 {
 				event, l.waiting = l.waiting[0], l.waiting[1:]
@@ -95,11 +101,11 @@ func (l *loop) carryOut(actions []device.Action) {
 // identify hands a slot to the worker of its kind.
 func (l *loop) identify(action device.Identify) {
 	j := job{seq: action.Seq, enrol: action.Enrol}
+	defer j.material.wipe()
 	l.instruments.slots.take(action.Kind, &j.material)
 	select {
 	case l.workers[action.Kind].jobs <- j:
 	default: // the worker is stuck
-		j.material.wipe()
 		l.waiting = append(l.waiting, device.Identified{Kind: action.Kind, Seq: action.Seq, Outcome: device.KeyFailed})
 	}
 }

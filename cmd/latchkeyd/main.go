@@ -51,6 +51,9 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	if len(args) == 0 {
 		return usageError(usage)
 	}
+	if err := harden(); err != nil {
+		return err
+	}
 	switch name, args := args[0], args[1:]; name {
 	case "run":
 		return runCommand(ctx, args, stderr)

@@ -1,13 +1,16 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
-
+	"io/fs"
 	"log/slog"
+	"os"
 
 	"latchkey/board"
+	"latchkey/device/cache"
 )
 
 // releaseCommand is the stop hook: whatever became of the reader, its strike is
@@ -27,7 +30,7 @@ func checkCommand(args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	problems := board.Check(c.Board, newLog(stderr, slog.LevelWarn))
-	if err := openData(c.Reader.Data); err != nil {
+	if err := checkData(c.Reader.Data, c.Reader.ID); err != nil {
 		problems = append(problems, err)
 	}
 	if c.json {
@@ -50,6 +53,38 @@ func checkCommand(args []string, stdout, stderr io.Writer) error {
 		fmt.Fprintf(stdout, "%s: the config is right, and what it names answers to its name\n", c.Reader.ID)
 	}
 	return nil
+}
+
+// checkData says what is wrong with what a data directory holds, which may be
+// nothing yet.
+func checkData(dir, id string) error {
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err := openData(dir); err != nil {
+		return err
+	}
+	_, identityErr := readIdentity(dir)
+	held, siteErr := readSite(dir)
+	var problems []error
+	for _, err := range []error{identityErr, siteErr} {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			problems = append(problems, err)
+		}
+	}
+	if siteErr != nil {
+		return errors.Join(problems...)
+	}
+	if held.Reader != id {
+		problems = append(problems, fmt.Errorf("the site adopted this reader as %s, but reader.id is %s in the config: make them equal", held.Reader, id))
+	}
+	options := cache.Options{Dir: dir, Site: held.ID, Controller: held.controller()}
+	if _, err := cache.LoadPolicy(options, held.Reader); err != nil {
+		problems = append(problems, err)
+	}
+	credentials := openHeld(options)
+	defer credentials.cache.Close()
+	return errors.Join(append(problems, credentials.err)...)
 }
 
 func newLog(w io.Writer, level slog.Level) *slog.Logger {

@@ -15,6 +15,7 @@ import (
 	_ "time/tzdata" // schedules go by the door's time zone, whatever the board has installed
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 
 	"latchkey/board"
 	"latchkey/device"
@@ -31,13 +32,8 @@ func runCommand(ctx context.Context, args []string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := harden(); err != nil {
-		return err
-	}
-	if err := run(ctx, c, newLog(stderr, slog.LevelInfo)); ctx.Err() == nil || !errors.Is(err, context.Canceled) {
-		return err
-	}
-	return nil
+	unix.Umask(0o077)
+	return run(ctx, c, newLog(stderr, slog.LevelInfo))
 }
 
 // run runs the reader until ctx ends. An adoption meanwhile is taken over, and
@@ -51,6 +47,9 @@ func run(ctx context.Context, c *config, log *slog.Logger) (err error) {
 		return err
 	}
 	defer unlock()
+	if err := tidy(c.Reader.Data); err != nil {
+		log.Warn("what a power cut has left stays", "err", err)
+	}
 	seconds, err := strconv.ParseInt(built, 10, 64)
 	if err != nil {
 		return fmt.Errorf("this program was built wrongly: main.built: %w", err)
@@ -74,32 +73,39 @@ func run(ctx context.Context, c *config, log *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	go r.exitUnreleased(ctx)
+	go r.exitUnreleased()
 	r.instruments.run(ctx, group)
-	group.Go(func() error { return r.status.serve(ctx, c.Reader.Data, log) })
-	group.Go(func() error { return b.Serve(ctx, r.page()) })
+	group.Go(during(ctx, func(ctx context.Context) error { return r.status.serve(ctx, c.Reader.Data, log) }))
+	group.Go(during(ctx, func(ctx context.Context) error { return b.Serve(ctx, r.page()) }))
 	for {
 		if err := r.once(ctx); !errors.Is(err, errAdopted) {
 			return err
 		}
+		r.instruments.strike.Strike(0) // the next brain knows of none
 	}
 }
 
+// closing adds what goes wrong at the end to what ended it.
 func closing(err *error, close func() error) {
-	if closed := close(); *err == nil {
-		*err = closed
+	*err = errors.Join(*err, close())
+}
+
+// during runs f until ctx ends, which is no error.
+func during(ctx context.Context, f func(context.Context) error) func() error {
+	return func() error {
+		if err := f(ctx); ctx.Err() == nil || !errors.Is(err, context.Canceled) {
+			return err
+		}
+		return nil
 	}
 }
 
 // exitUnreleased ends the process at once, whatever else it is doing, when the
 // strike cannot be released: the stop hook releases it then.
-func (r *reader) exitUnreleased(ctx context.Context) {
-	select {
-	case <-ctx.Done():
-	case err := <-r.instruments.strike.Failed():
-		r.log.Error("the strike cannot be released", "err", err)
-		os.Exit(1)
-	}
+func (r *reader) exitUnreleased() {
+	err := <-r.instruments.strike.Failed()
+	r.log.Error("the strike cannot be released", "err", err)
+	os.Exit(1)
 }
 
 // reader is what lives on while the reader is adopted, anew or for the first
@@ -111,38 +117,39 @@ type reader struct {
 	instruments *instruments
 	status      *statusServer
 	recent      *recent
+	tried       time.Time // modification time of the adoption that was tried last
 }
 
 // once runs the reader as what its data directory makes it: one that waits for
 // its adoption, or a site's.
 func (r *reader) once(ctx context.Context) (err error) {
 	dir := r.config.Reader.Data
-	if err := takeOver(dir); err != nil {
-		r.log.Error("adoption refused", "err", err)
-		if err := os.Rename(filepath.Join(dir, adoptionFile), filepath.Join(dir, adoptionFile+".refused")); err != nil {
-			return err
-		}
-	}
-	site := r.site()
+	r.takeOver()
+	site, err := r.site()
+	known := err == nil || errors.Is(err, fs.ErrNotExist)
 	start := device.Start{
 		Reader: r.config.Reader.ID, Version: version, Fingerprint: r.fingerprint(),
-		Site: site.ID, NewJournal: site.Bundle == 0 || site.First,
+		Site: site.ID, NewJournal: errors.Is(err, fs.ErrNotExist) || site.First,
 	}
 
 	var durable device.Durable
 	events := journal.Open(journal.Options{Dir: filepath.Join(dir, journalDir), Fresh: start.NewJournal, Fold: &durable})
 	defer closing(&err, events.Close)
 	if began := events.Began(); began != "" && began != "new" {
-		r.log.Error("the journal was damaged and is set aside", "err", began)
+		r.log.Error("a new journal begins, and PIN entry is locked out", "err", began)
 		start.JournalFault = began
+	}
+	if !known || site.Bundle == 0 && durable.Site != (wire.SiteID{}) {
+		// Not set up for now: what was held of the site must not be forgotten.
+		start.Site = durable.Site
 	}
 
 	options := cache.Options{Dir: dir, Site: site.ID, Controller: site.controller(), Highest: cache.Place(durable.Held())}
 	policy, err := cache.LoadPolicy(options, r.config.Reader.ID)
 	if err == nil {
 		start.Policy, err = device.LoadPolicy(policy)
-		r.clock.system = policy.SystemTime
 	}
+	r.clock.system = err == nil && policy.SystemTime
 	held := openHeld(options)
 	defer closing(&err, held.cache.Close)
 	if site.Bundle != 0 && err != nil {
@@ -157,9 +164,10 @@ func (r *reader) once(ctx context.Context) (err error) {
 	group, ctx := errgroup.WithContext(ctx)
 	defer closing(&err, group.Wait)
 	defer cancel()
+	answers := make(chan device.Event) // to this brain, and no later one
 	send := func(event device.Event) {
 		select {
-		case r.instruments.events <- event:
+		case answers <- event:
 		case <-ctx.Done():
 		}
 	}
@@ -172,15 +180,16 @@ func (r *reader) once(ctx context.Context) (err error) {
 	})
 	l := &loop{
 		clock: r.clock, instruments: r.instruments, viewer: viewer{linked: site.Broker != ""},
+		answers: answers,
 		journal: writer, recent: r.recent, adopted: adopted,
 		workers: map[wire.CredentialKind]*worker{wire.PIN: newWorker(wire.PIN, held, send), wire.Card: newWorker(wire.Card, held, send)},
 		status:  func(state device.State) { r.status.report(state, site.Name, start.Fingerprint) },
 	}
-	group.Go(func() error { return writer.Run(ctx) })
+	group.Go(during(ctx, writer.Run))
 	for _, worker := range l.workers {
 		group.Go(func() error { return worker.run(ctx) })
 	}
-	group.Go(func() error { return lookForAdoption(ctx, dir, adopted) })
+	group.Go(func() error { return lookForAdoption(ctx, dir, r.tried, adopted) })
 	if site.Bundle != 0 {
 		group.Go(func() error { return r.scrub(ctx, held.cache, send) })
 	}
@@ -190,21 +199,44 @@ func (r *reader) once(ctx context.Context) (err error) {
 	return l.run(ctx, first)
 }
 
-// site is the site that the reader belongs to; without a bundle number, none.
-// A reader whose site cannot be read is not set up: its exit button works.
-func (r *reader) site() *site {
+// takeOver takes over an adoption that has come. One that is refused is set
+// aside; one that fails, for want of room perhaps, is tried again later.
+func (r *reader) takeOver() {
+	dir := r.config.Reader.Data
+	err := takeOver(dir)
+	if err == nil {
+		r.tried = time.Time{}
+		return
+	}
+	r.log.Error("the adoption is not taken over", "err", err)
+	if errors.Is(err, errRefused) {
+		if err := os.Rename(filepath.Join(dir, adoptionFile), filepath.Join(dir, adoptionFile+".refused")); err == nil {
+			return
+		}
+	}
+	if info, err := os.Stat(filepath.Join(dir, adoptionFile)); err == nil {
+		r.tried = info.ModTime()
+	}
+}
+
+// site returns the site that the reader belongs to, or one without a bundle
+// number and why: fs.ErrNotExist if it never belonged to any. A reader whose
+// site cannot be read is not set up: its exit button works.
+func (r *reader) site() (*site, error) {
 	held, err := readSite(r.config.Reader.Data)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		r.log.Info("not adopted yet: run latchkeyd identity, give the request to the controller, and its bundle to latchkeyd adopt")
+		return new(site), err
 	case err != nil:
 		r.log.Error("not set up", "err", err)
+		return new(site), err
 	case held.Reader != r.config.Reader.ID:
-		r.log.Error("not set up: the site adopted this reader under another id than the config's: make reader.id equal to it", "id", held.Reader)
-	default:
-		return held
+		err := fmt.Errorf("the site adopted this reader as %s, but reader.id is %s in the config: make them equal", held.Reader, r.config.Reader.ID)
+		r.log.Error("not set up", "err", err)
+		return new(site), err
 	}
-	return new(site)
+	return held, nil
 }
 
 // answer turns the journal's answer into the brain's event.
@@ -250,21 +282,26 @@ func (r *reader) fingerprint() string {
 	return fingerprint
 }
 
+// adoptAgain is how long an adoption that failed waits for another try.
+const adoptAgain = time.Minute
+
 // lookForAdoption looks every second whether a bundle, or the keys that a
-// request is made of, have come.
-func lookForAdoption(ctx context.Context, dir string, adopted chan<- struct{}) error {
+// request is made of, have come. The bundle that was tried last waits.
+func lookForAdoption(ctx context.Context, dir string, tried time.Time, adopted chan<- struct{}) error {
 	_, err := os.Stat(filepath.Join(dir, identityFile))
 	hadKeys := err == nil
-	for tick := time.NewTicker(time.Second); ; {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for began := time.Now(); ; {
 		select {
 		case <-ctx.Done():
-			tick.Stop()
 			return nil
 		case <-tick.C:
 		}
-		_, bundle := os.Stat(filepath.Join(dir, adoptionFile))
-		_, keys := os.Stat(filepath.Join(dir, identityFile))
-		if bundle == nil || keys == nil && !hadKeys {
+		bundle, err := os.Stat(filepath.Join(dir, adoptionFile))
+		come := err == nil && (!bundle.ModTime().Equal(tried) || time.Since(began) > adoptAgain)
+		_, err = os.Stat(filepath.Join(dir, identityFile))
+		if come || err == nil && !hadKeys {
 			adopted <- struct{}{}
 			return nil
 		}

@@ -97,6 +97,26 @@ func (s *statusServer) serve(ctx context.Context, dir string, log *slog.Logger) 
 	case <-ctx.Done():
 		return nil
 	}
+	for {
+		err := s.answer(ctx, dir)
+		if ctx.Err() != nil {
+			return nil
+		}
+		log.Warn("latchkeyd status gets no answer", "err", err) // a full disk, perhaps
+		select {
+		case <-time.After(statusAgain):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// statusAgain is how long a status socket that cannot be made waits for
+// another try.
+const statusAgain = 10 * time.Second
+
+// answer makes the socket and answers on it until ctx ends or it fails.
+func (s *statusServer) answer(ctx context.Context, dir string) error {
 	path := filepath.Join(dir, statusSocket)
 	// The data directory is locked: a socket that is there has nobody behind it.
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -106,18 +126,13 @@ func (s *statusServer) serve(ctx context.Context, dir string, log *slog.Logger) 
 	if err != nil {
 		return fmt.Errorf("status socket: %w", err)
 	}
-	stop := context.AfterFunc(ctx, func() { listener.Close() })
-	defer stop()
+	defer listener.Close()
+	defer context.AfterFunc(ctx, func() { listener.Close() })()
 	defer os.Remove(path)
 	for {
 		conn, err := listener.Accept()
-		if ctx.Err() != nil {
-			return nil
-		}
 		if err != nil {
-			log.Warn("status socket", "err", err)
-			time.Sleep(time.Second) // out of files, most likely
-			continue
+			return fmt.Errorf("status socket: %w", err)
 		}
 		s.mu.Lock()
 		now := s.now

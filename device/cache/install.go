@@ -65,7 +65,7 @@ func CheckSnapshot(o Options, snapshot []byte) (*wire.Manifest, error) {
 func heldBefore(o Options, bundle *wire.Bundle) Place {
 	c := Open(o)
 	defer c.Close()
-	if c.Fault() != nil {
+	if c.Fault() != nil || !c.held.whole() {
 		return Place{}
 	}
 	held := c.Held()
@@ -77,6 +77,20 @@ func heldBefore(o Options, bundle *wire.Bundle) Place {
 		return held
 	}
 	return Place{}
+}
+
+// whole reads every chunk: a bundle is what puts a damaged one right where no
+// link does.
+func (v *view) whole() bool {
+	b := make([]byte, wire.MaxChunk)
+	f := v.snapshot.acquire()
+	defer f.release()
+	for i := range v.manifest.Chunks() {
+		if _, err := v.readChunk(f, i, b); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 func install(dir string, bundle *wire.Bundle) error {
