@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -106,9 +107,80 @@ func TestDamagedFilesOpenNoDoorAndStopNoReader(t *testing.T) {
 			t.Errorf("lockout is %v, not journal", lockout)
 		}
 	})
+	t.Run("credentials, until they are adopted again", func(t *testing.T) {
+		reader := flipped(t, "epoch-*/credentials.cbor")
+		do(t, "", "latchkeyd", "adopt", "--data", reader.data(), reader.path("bundle"))
+		reader.showCard(bobUID)
+		reader.opens("a card")
+	})
 	t.Run("site", func(t *testing.T) {
 		reader := flipped(t, siteFile)
 		reader.call("PUT", "/api/lines/exit-button", map[string]bool{"active": true}, nil)
 		reader.opens("the exit button")
 	})
+}
+
+// copyDir copies files as a thief with the board in hand would.
+func copyDir(t *testing.T, from, to string) {
+	t.Helper()
+	if err := os.RemoveAll(to); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+		t.Fatal(err)
+	}
+	if err := filepath.WalkDir(to, func(path string, entry os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		mode := os.FileMode(0o600)
+		if entry.IsDir() {
+			mode = 0o700
+		}
+		return os.Chmod(path, mode)
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOlderCredentialsStayBehindThroughAStartUnderAWrongName(t *testing.T) {
+	t.Parallel()
+	site := adaAndBob(t)
+	reader := site.adopt(t, "front-door")
+	epochs, err := filepath.Glob(filepath.Join(reader.data(), "epoch-*"))
+	if err != nil || len(epochs) != 1 {
+		t.Fatalf("%v: %v", epochs, err)
+	}
+	copyDir(t, epochs[0], reader.path("older"))
+	site.addCard(t, "Eve", "04a1b2c3d4e599")
+	site.bundle(t, reader, "front-door")
+	do(t, "", "latchkeyd", "adopt", "--data", reader.data(), reader.path("bundle"))
+	reader.start()
+	reader.eventually("it works", func() bool { return reader.status()["pin"] == "on" })
+	reader.kill()
+
+	copyDir(t, reader.path("older"), epochs[0])
+	config, err := os.ReadFile(reader.config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{string(config), strings.Replace(string(config), "front-door", "frond-door", 1), string(config)} {
+		reader.configure(text)
+		reader.start()
+		if pin := reader.status()["pin"]; pin != "behind" && pin != "not set up" {
+			t.Errorf("PIN is %v with older credentials than were once held", pin)
+		}
+		reader.kill()
+	}
+}
+
+func TestAReaderWithoutAStatusSocketStillOpensItsDoor(t *testing.T) {
+	t.Parallel()
+	reader := adaAndBob(t).adopt(t, "front-door")
+	if err := os.MkdirAll(filepath.Join(reader.data(), statusSocket, "in the way"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	reader.start()
+	reader.showCard(bobUID)
+	reader.opens("a card")
 }
