@@ -147,6 +147,8 @@ func TestAForgedMessageOfAnyKindChangesNothing(t *testing.T) {
 			}
 			if reasons := w.refusedSince(heard); len(reasons) != 1 || len(w.news) != heard+1 || !strings.HasPrefix(reasons[0], string(channel)+": ") {
 				t.Errorf("%s: %s is refused as %q", channel, name, reasons)
+			} else if name == "too long" && !strings.Contains(reasons[0], "bytes, at most") {
+				t.Errorf("%s: what is too long is looked at: %q", channel, reasons)
 			}
 		}
 		right := must(wire.Sign(channel.Kind(), site, payload, controllerKey))
@@ -279,7 +281,8 @@ func TestAReplyThatProvesNothingChangesNothing(t *testing.T) {
 	}
 	for name, make := range map[string]func() *wire.Reply{
 		"a chunk that was not asked for": func() *wire.Reply {
-			return &wire.Reply{Chunks: []wire.ChunkPart{part(first+chunksPerFetch*chunkFetches, first)}}
+			i := first + chunksPerFetch*chunkFetches
+			return &wire.Reply{Chunks: []wire.ChunkPart{part(i, i)}}
 		},
 		"swapped chunks": func() *wire.Reply {
 			return &wire.Reply{Chunks: []wire.ChunkPart{part(first, second), part(second, first)}}

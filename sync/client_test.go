@@ -285,8 +285,8 @@ func TestASilentControllerIsMetOnANewConnection(t *testing.T) {
 		w.mu.Unlock()
 		w.wait(2 * time.Minute)
 		w.mu.Lock()
-		if w.controller.connection < 2 {
-			t.Error("the connection is not given up")
+		if w.controller.connection < 2 || w.controller.offlines != 1 {
+			t.Errorf("%d connections, %d wills", w.controller.connection, w.controller.offlines)
 		}
 		w.controller.silent = false
 		w.mu.Unlock()
@@ -321,6 +321,11 @@ func TestTriesGrowRareAndGoOnForEver(t *testing.T) {
 		w.mu.Unlock()
 		w.wait(reconnectMost)
 		w.inStep()
+		w.cut()
+		w.wait(2 * time.Second)
+		if w.inStep(); w.controller.connection != 2 {
+			t.Error("after a connection that was good the next try is not soon")
+		}
 	})
 }
 

@@ -62,6 +62,7 @@ type controller struct {
 
 	state      *wire.State // the newest
 	offline    bool
+	offlines   int // how often it was told so
 	connection uint64
 	fetched    uint64
 	enrol      *ecdh.PrivateKey
@@ -193,6 +194,7 @@ func (c *controller) takeState(s *wire.State, retained bool) {
 		return
 	case s.Counter == 0:
 		c.offline = c.offline || s.Connection == c.connection
+		c.offlines++
 		return
 	case s.Connection == c.connection && c.state != nil && s.Counter <= c.state.Counter:
 		return

@@ -66,8 +66,6 @@ func (g *guard) scan(b []byte) error {
 				if g.length == 0 {
 					g.part = guardKind
 				}
-			} else if g.length > maxPacket {
-				return tooLong(g.kind, g.length)
 			}
 			b = b[1:]
 		case guardBody:
@@ -93,7 +91,7 @@ func checkPacket(kind byte, length int) error {
 		case kind>>1&3 > 1:
 			return fmt.Errorf("mqtt packet %#02x: QoS %d was not subscribed to", kind, kind>>1&3)
 		case length > maxPacket:
-			return tooLong(kind, length)
+			return fmt.Errorf("mqtt packet %#02x: it claims %d bytes, at most %d", kind, length, maxPacket)
 		}
 		return nil
 	case connack, puback, unsuback:
@@ -107,8 +105,4 @@ func checkPacket(kind byte, length int) error {
 		return fmt.Errorf("mqtt packet %#02x of %d bytes: not one for this client", kind, length)
 	}
 	return nil
-}
-
-func tooLong(kind byte, length int) error {
-	return fmt.Errorf("mqtt packet %#02x: it claims %d bytes, at most %d", kind, length, maxPacket)
 }

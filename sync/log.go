@@ -126,11 +126,8 @@ func (l *Link) takeManifest(signed []byte) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case m.Site != l.o.Site:
+	if m.Site != l.o.Site {
 		return errors.New("of another site")
-	case m.Epoch < l.log.state.Held.Epoch:
-		return errors.New("of an older epoch")
 	}
 	l.log.beginning = wire.Place{Epoch: m.Epoch, Revision: m.Revision, Hash: m.Hash}
 	l.learn(l.log.beginning)

@@ -103,8 +103,6 @@ func (l *Link) takeAck(payload []byte) error {
 	}
 	r := &l.records
 	switch {
-	case a.Journal != r.backlog.Journal:
-		return errors.New("of another journal")
 	case a.Number == r.acked, a.Number < r.acked && r.flight.last == 0:
 		// It comes twice, or late.
 	case r.ack == nil || a.Number > r.ack.Number:
