@@ -79,7 +79,7 @@ func number(v float64) string { return strconv.FormatFloat(v, 'g', 4, 64) }
 
 // measure runs benchmarks and adds their metrics.
 func (r run) measure(into map[string]float64) error {
-	cmd := exec.Command("go", "test", "-run", "^$", "-bench", "^("+r.bench+")$", "-benchtime", r.time, "-benchmem", "-timeout", "20m", r.pkg)
+	cmd := exec.Command("go", "test", "-run", "^$", "-bench", "^Benchmark("+r.bench+")$", "-benchtime", r.time, "-benchmem", "-timeout", "20m", r.pkg)
 	cmd.Stderr = os.Stderr
 	printed, err := cmd.Output()
 	if err != nil {
