@@ -32,9 +32,9 @@ lint:
 	go tool staticcheck ./...
 
 .PHONY: setup
-setup: ## what the tests need besides Go: a browser
-	@command -v chromium >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
-	@chromium --version
+setup: ## what the tests need besides Go: a browser and a broker, from Debian
+	@missing=; for program in chromium mosquitto; do PATH=$$PATH:/usr/sbin command -v $$program >/dev/null || missing="$$missing $$program"; done; \
+	[ -z "$$missing" ] || { apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; }
 
 .PHONY: bench
 bench: ## figures against their targets
