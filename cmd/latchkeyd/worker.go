@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"time"
 
 	"latchkey/device"
 	"latchkey/device/cache"
@@ -30,14 +31,22 @@ type worker struct {
 // jobsWaiting is more than the brain hands out before it gives one up.
 const jobsWaiting = 8
 
+// releaseAfter is how long after an outcome the memory of its derivation goes
+// back: that stops everything for some milliseconds, and the strike comes first.
+const releaseAfter = 250 * time.Millisecond
+
 func newWorker(kind wire.CredentialKind, h *held, answer func(device.Event)) *worker {
 	return &worker{kind: kind, held: h, jobs: make(chan job, jobsWaiting), answer: answer}
 }
 
 // run works until ctx ends, and wipes what is left then.
 func (w *worker) run(ctx context.Context) error {
+	release := time.NewTimer(0)
+	defer release.Stop()
 	for {
 		select {
+		case <-release.C:
+			pin.Release()
 		case <-ctx.Done():
 			for {
 				select {
@@ -50,7 +59,7 @@ func (w *worker) run(ctx context.Context) error {
 		case j := <-w.jobs:
 			w.answer(w.identify(&j))
 			if w.kind == wire.PIN {
-				pin.Release()
+				release.Reset(releaseAfter)
 			}
 		}
 	}
