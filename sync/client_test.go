@@ -173,6 +173,13 @@ func (w *wired) wait(d time.Duration) {
 	synctest.Wait()
 }
 
+// tries returns how often a connection was asked for.
+func (w *wired) tries() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.conns)
+}
+
 // cut cuts the newest connection.
 func (w *wired) cut() {
 	w.mu.Lock()
@@ -216,9 +223,11 @@ func TestAReaderComesIntoStepThroughABroker(t *testing.T) {
 		w.mu.Unlock()
 		synctest.Wait()
 		w.inStep()
+		w.mu.Lock()
 		if w.controller.answered[command.ID] != wire.CommandDone {
 			t.Errorf("the order is answered by %q", w.controller.answered[command.ID])
 		}
+		w.mu.Unlock()
 		if err := w.client.SealCard(wire.CommandID{9}, []byte{1, 2, 3, 4}); err == nil {
 			t.Error("a card is sealed for an order that nobody gave")
 		}
@@ -226,9 +235,11 @@ func TestAReaderComesIntoStepThroughABroker(t *testing.T) {
 			t.Error(err)
 		}
 		w.wait(2 * time.Second)
+		w.mu.Lock()
 		if !bytes.Equal(w.controller.cards[command.ID], []byte{1, 2, 3, 4}) {
 			t.Error("the card has not come")
 		}
+		w.mu.Unlock()
 		w.client.Report(wire.Condition{Strike: wire.StrikeOff, Door: wire.DoorIsOpen})
 		w.wait(2 * time.Second)
 		if w.controller.state.Condition.Door != wire.DoorIsOpen {
@@ -245,9 +256,11 @@ func TestACutConnectionIsMadeAnewAndTheWillTold(t *testing.T) {
 		w.wait(time.Second)
 		w.cut()
 		synctest.Wait()
+		w.mu.Lock()
 		if !w.controller.offline {
 			t.Error("the controller is not told")
 		}
+		w.mu.Unlock()
 		w.journal.append(wire.Record{Kind: wire.DoorOpened})
 		w.client.Recorded()
 		w.mu.Lock()
@@ -302,9 +315,9 @@ func TestTriesGrowRareAndGoOnForEver(t *testing.T) {
 		w.run()
 		defer w.stop()
 		tries := func(d time.Duration) int {
-			before := len(w.conns)
+			before := w.tries()
 			w.wait(d)
-			return len(w.conns) - before
+			return w.tries() - before
 		}
 		if n := tries(time.Minute); n < 5 || n > 12 {
 			t.Errorf("%d tries in the first minute", n)
@@ -313,10 +326,10 @@ func TestTriesGrowRareAndGoOnForEver(t *testing.T) {
 		if n := tries(time.Hour); n < 11 || n > 26 {
 			t.Errorf("%d tries in a later hour", n)
 		}
+		w.mu.Lock()
 		if w.number != 0 {
 			t.Errorf("%d numbers are used up", w.number)
 		}
-		w.mu.Lock()
 		w.refuses = nil
 		w.mu.Unlock()
 		w.wait(reconnectMost)
@@ -369,8 +382,8 @@ func TestAReaderThatMayNotSubscribeTriesAgain(t *testing.T) {
 		w.run()
 		defer w.stop()
 		w.wait(time.Minute)
-		if len(w.conns) < 3 || w.controller.state != nil {
-			t.Errorf("%d tries, and the state %v", len(w.conns), w.controller.state)
+		if w.tries() < 3 || w.controller.state != nil {
+			t.Errorf("%d tries, and the state %v", w.tries(), w.controller.state)
 		}
 	})
 }
