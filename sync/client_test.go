@@ -86,7 +86,7 @@ func newWired(t *testing.T, hooks ...broker.Hook) *wired {
 	receive := func(_ *broker.Client, _ packets.Subscription, pk packets.Packet) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		c.receive(pk.TopicName, pk.Payload, pk.FixedHeader.Retain && false)
+		c.receive(pk.TopicName, pk.Payload, false) // it subscribed before there was anything to retain
 	}
 	for i, ch := range []wire.Channel{wire.OnState, wire.OnRecords, wire.OnFetch} {
 		if err := w.broker.Subscribe(ch.Topic(siteName, "+"), i+1, receive); err != nil {
