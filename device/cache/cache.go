@@ -30,6 +30,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -149,15 +150,15 @@ func (c *Cache) Behind(epoch, revision uint64) bool {
 }
 
 // Fault returns what is known to be wrong with what is held: ErrEmpty, a
-// *Damage, or nil.
+// *Damage (of chunks the first), or nil.
 func (c *Cache) Fault() error {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	if c.fault != nil {
 		return c.fault
 	}
-	for _, d := range c.bad {
-		return d
+	if len(c.bad) > 0 {
+		return c.bad[slices.Min(slices.Collect(maps.Keys(c.bad)))]
 	}
 	return nil
 }
@@ -226,10 +227,7 @@ func (c *Cache) Missing(limit int) (of Place, chunks []int) {
 	if c.held == nil {
 		return Place{}, nil
 	}
-	for i := range c.bad {
-		chunks = append(chunks, i)
-	}
-	slices.Sort(chunks)
+	chunks = slices.Sorted(maps.Keys(c.bad))
 	return placeOf(c.held.manifest), chunks[:min(limit, len(chunks))]
 }
 

@@ -163,9 +163,22 @@ func TestNothingHeldSaysSo(t *testing.T) {
 	if _, err := c.Apply(from.delta(from.add(1))); !errors.Is(err, ErrGap) {
 		t.Error(err)
 	}
+	o := from.options(dir(t))
+	o.Highest = Place{Epoch: 6}
+	if _, err := open(t, o).Begin(first(from.snapshot())); !errors.Is(err, ErrOlder) {
+		t.Errorf("a snapshot of an epoch that is over: %v", err)
+	}
 	if of, chunks := c.Missing(10); of != (Place{}) || chunks != nil {
 		t.Error(of, chunks)
 	}
+}
+
+func first(sequence []byte) []byte {
+	item, _, err := wire.Next(sequence)
+	if err != nil {
+		panic(err)
+	}
+	return item
 }
 
 func TestBehindComparesEpochThenRevision(t *testing.T) {

@@ -81,6 +81,9 @@ func followForEver(dir string) {
 			fail("resume", err)
 		}
 		switched, err := c.Begin(manifest)
+		if errors.Is(err, ErrOlder) && c.Held() == w.place {
+			return // it was switched to before the kill, or by Resume
+		}
 		if err != nil {
 			fail("begin", err)
 		}

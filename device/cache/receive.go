@@ -165,11 +165,7 @@ func openIncoming(dir string, signed []byte, m *wire.Manifest) (*incoming, error
 		in.recover()
 		return in, nil
 	}
-	err = f.Truncate(0)
-	if err == nil {
-		_, err = f.WriteAt(signed, 0)
-	}
-	if err != nil {
+	if _, err := f.WriteAt(signed, 0); err != nil {
 		f.Close()
 		return nil, err
 	}

@@ -67,10 +67,19 @@ func TestASnapshotTakesThePlaceOfManyDeltas(t *testing.T) {
 	if of, missing := c.Missing(2); of != from.place || fmt.Sprint(missing) != "[0 1]" {
 		t.Fatal(of, missing)
 	}
+	meanwhile := append(from.delta(from.add(399)), from.delta(from.add(398))...)
+	first, _, err := wire.Next(meanwhile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	apply(t, c, first, meanwhile[len(first):])
 	if !receive(t, c, chunks) {
 		t.Fatal("not switched")
 	}
-	holds(t, c, from, 330)
+	holds(t, c, from, 400)
+	if string(content(t, from.path(o, deltasFile))) != string(meanwhile) {
+		t.Error("deltas that the snapshot contains are still there")
+	}
 	apply(t, c, from.delta(from.add(400)))
 	holds(t, c, from, 410)
 	if string(content(t, from.path(o, credentialsFile))) != string(snapshot) {
@@ -345,7 +354,84 @@ func TestAPowerCutBetweenSnapshotAndDeltasChangesNothing(t *testing.T) {
 	holds(t, c, from, 20)
 	c.Close()
 	o.Highest = from.place
+	c = open(t, o)
+	holds(t, c, from, 20)
+	c.Close()
+	// And once more, with a snapshot that goes beyond them.
+	from.delta(from.add(15))
+	write(t, from.path(o, credentialsFile), from.snapshot())
+	for n := range uint64(2) {
+		o.Highest = from.place
+		c = open(t, o)
+		holds(t, c, from, 20)
+		apply(t, c, from.delta(from.add(16+n)))
+		c.Close()
+	}
+	o.Highest = from.place
 	holds(t, open(t, o), from, 20)
+}
+
+func TestDeltasOfALaterSnapshotAreNotTakenForThoseOfAnEarlier(t *testing.T) {
+	from := filled(5, 10)
+	early := from.snapshot()
+	place := from.place
+	from.delta(from.add(11))
+	o := installed(t, from)
+	c := open(t, o)
+	apply(t, c, from.delta(from.add(12)))
+	c.Close()
+	write(t, from.path(o, credentialsFile), early)
+	o.Highest = from.place
+	c = open(t, o)
+	if c.Held() != place || c.Fault() == nil {
+		t.Error(c.Held(), c.Fault())
+	}
+	if _, err := c.Lookup(5, tagOf(12)); err != ErrUnknown {
+		t.Error(err)
+	}
+}
+
+func TestAnEpochUnderAnotherNameIsNotHeld(t *testing.T) {
+	from := filled(5, 3)
+	o := installed(t, from)
+	if err := os.Rename(from.path(o, ""), filepath.Join(o.Dir, epochName(6))); err != nil {
+		t.Fatal(err)
+	}
+	if c := open(t, o); c.Held() != (Place{}) || c.Fault() == nil || c.Fault() == ErrEmpty {
+		t.Error(c.Held(), c.Fault())
+	}
+}
+
+func TestASnapshotDoesNotWaitForAKeyThatIsGone(t *testing.T) {
+	from := filled(5, 3)
+	o := installed(t, from)
+	os.Remove(from.path(o, keyFile))
+	from.delta(from.add(9))
+	manifest, chunks := split(t, from.snapshot())
+	c := open(t, o)
+	begin(t, c, manifest)
+	if !receive(t, c, chunks) {
+		t.Error("not switched")
+	}
+	holds(t, c, from, 10)
+}
+
+func TestDeltasThatCouldNotBeWrittenAreWrittenAnewAfterASnapshot(t *testing.T) {
+	from := filled(5, 3)
+	o := installed(t, from)
+	c := open(t, o)
+	c.held.stale = true // as a failed sync leaves it
+	from.delta(from.add(9))
+	manifest, chunks := split(t, from.snapshot())
+	begin(t, c, manifest)
+	if !receive(t, c, chunks) {
+		t.Fatal("not switched")
+	}
+	before, _ := os.Stat(from.path(o, deltasFile))
+	apply(t, c, from.delta(from.add(10)))
+	if after, _ := os.Stat(from.path(o, deltasFile)); os.SameFile(before, after) {
+		t.Error("the same file was written again")
+	}
 }
 
 func TestScrubFindsWhatIsDamaged(t *testing.T) {
@@ -373,7 +459,17 @@ func TestScrubFindsWhatIsDamaged(t *testing.T) {
 	if _, missing := c.Missing(10); fmt.Sprint(missing) != fmt.Sprint([]int{1, len(chunks) - 1}) || c.WantsSnapshot() {
 		t.Error(missing)
 	}
+	var damage *Damage
+	if !errors.As(c.Fault(), &damage) || damage.Chunk != 1 {
+		t.Error(c.Fault())
+	}
 	receive(t, c, chunks)
+	if found := scrub(); found != nil || c.Fault() != nil {
+		t.Error(found, c.Fault())
+	}
+	write(t, path, flipped(whole, 8*len(whole)-1)) // and by itself well again
+	scrub()
+	write(t, path, whole)
 	if found := scrub(); found != nil || c.Fault() != nil {
 		t.Error(found, c.Fault())
 	}
@@ -381,7 +477,21 @@ func TestScrubFindsWhatIsDamaged(t *testing.T) {
 	if found := scrub(); fmt.Sprint(found) != "[-1]" || !c.WantsSnapshot() {
 		t.Error(found)
 	}
-	write(t, path, whole)
+	begin(t, c, manifest) // though it is older than what is held
+	if !receive(t, c, chunks) || c.Fault() != nil || c.Held() != from.place {
+		t.Error(c.Held(), c.Fault())
+	}
+	if found := scrub(); found != nil {
+		t.Error(found)
+	}
+	first, _, err := wire.Next(wholeDeltas)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, deltas, first)
+	if found := scrub(); fmt.Sprint(found) != "[-1]" {
+		t.Error(found)
+	}
 	write(t, deltas, flipped(wholeDeltas, 8*100))
 	if found := scrub(); fmt.Sprint(found) != "[-1]" {
 		t.Error(found)

@@ -49,9 +49,20 @@ func (c *Cache) Scrub(ctx context.Context, every time.Duration, damaged func(*Da
 		}
 		if err != nil {
 			damaged(c.damaged(v, &Damage{part, err}))
+		} else {
+			c.sound(v, i)
 		}
 	}
 	return nil
+}
+
+// sound takes note that a chunk, which may have been found damaged, is not.
+func (c *Cache) sound(v *view, i int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.held == v {
+		delete(c.bad, i)
+	}
 }
 
 func (c *Cache) holds(v *view) bool {
