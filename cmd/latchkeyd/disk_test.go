@@ -33,6 +33,15 @@ func TestAFullDiskTakesNoPINButLetsCardsInAndHealsByItself(t *testing.T) {
 	reader.opens("a PIN after the disk has room again")
 }
 
+// begun waits until the reader works and its first journal is known to be there.
+func (r *testReader) begun() {
+	r.t.Helper()
+	r.eventually("it works", func() bool {
+		site, err := readSite(r.data())
+		return err == nil && !site.First && r.status()["pin"] == "on"
+	})
+}
+
 // full lets no file that the running reader writes grow beyond so many bytes,
 // which it meets as a disk without room (EFBIG).
 func (r *testReader) full(bytes uint64) {
@@ -49,7 +58,7 @@ func TestDamagedFilesOpenNoDoorAndStopNoReader(t *testing.T) {
 	flipped := func(t *testing.T, pattern string) *testReader {
 		reader := site.adopt(t, "front-door")
 		reader.start()
-		reader.eventually("it works", func() bool { return reader.status()["pin"] == "on" })
+		reader.begun()
 		reader.kill()
 		files, err := filepath.Glob(filepath.Join(reader.data(), pattern))
 		if err != nil || len(files) == 0 {
@@ -97,7 +106,7 @@ func TestDamagedFilesOpenNoDoorAndStopNoReader(t *testing.T) {
 	t.Run("lost journal", func(t *testing.T) {
 		reader := site.adopt(t, "front-door")
 		reader.start()
-		reader.eventually("it works", func() bool { return reader.status()["pin"] == "on" })
+		reader.begun()
 		reader.kill()
 		if err := os.RemoveAll(filepath.Join(reader.data(), journalDir)); err != nil {
 			t.Fatal(err)
@@ -156,7 +165,7 @@ func TestOlderCredentialsStayBehindThroughAStartUnderAWrongName(t *testing.T) {
 	site.bundle(t, reader, "front-door")
 	do(t, "", "latchkeyd", "adopt", "--data", reader.data(), reader.path("bundle"))
 	reader.start()
-	reader.eventually("it works", func() bool { return reader.status()["pin"] == "on" })
+	reader.begun()
 	reader.kill()
 
 	copyDir(t, reader.path("older"), epochs[0])
