@@ -70,25 +70,43 @@ func storeRecords(tx *store.Tx, now int64, m *wire.Records, s *Stored) error {
 			}
 		}
 	}
-	switch from := max(j.Number+1, m.First); {
-	case from < first.Number && j.Restored && j.Number > 0:
-		// The reader is told once what is here; it goes on from there.
-		j.Restored = false
+	if back, err := leadsBack(tx, now, j, m, first.Number); err != nil {
+		return err
+	} else if back {
 		s.Ack.Number, s.Ack.Hash = j.Number, j.Hash
 		return tx.SetJournal(j)
-	case j.Number+1 < first.Number:
+	}
+	if j.Number+1 < first.Number {
 		if err := tx.AddGap(store.Gap{Reader: m.Reader, Journal: m.Journal, First: j.Number + 1, Last: first.Number - 1}, now); err != nil {
 			return err
 		}
 	}
 	if last.Number > j.Number {
-		j.Number, j.Hash, j.Restored = last.Number, lastHash, false
+		j.Number, j.Hash = last.Number, lastHash
+		if j.Restored {
+			if j.Restored, err = tx.Beyond(m.Reader, m.Journal, j.Number); err != nil {
+				return err
+			}
+		}
 	} else if j.Forked {
 		s.Ack.Number, s.Ack.Hash = last.Number, lastHash
 		return tx.SetJournal(j)
 	}
 	s.Ack.Number, s.Ack.Hash = j.Number, j.Hash
 	return tx.SetJournal(j)
+}
+
+// leadsBack says whether a message that begins with a number is acknowledged
+// with what is here below it: a restore took what came in between, and the
+// reader, which goes back to the number that it is told, still holds it. It is
+// told so until it does, as acknowledgements may be lost; but whoever begins
+// where he began gapPatience ago cannot go back.
+func leadsBack(tx *store.Tx, now int64, j *store.Journal, m *wire.Records, first uint64) (bool, error) {
+	if !j.Restored || j.Number == 0 || first <= max(j.Number+1, m.First) {
+		return false, nil
+	}
+	came, err := tx.Came(m.Reader, m.Journal, first)
+	return now-came < gapPatience.Milliseconds(), err
 }
 
 // forks says whether a record that was just added is where a journal forks:

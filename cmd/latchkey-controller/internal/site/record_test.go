@@ -216,18 +216,69 @@ func TestHoweverRecordsComeEachIsKeptOnce(t *testing.T) {
 	}
 }
 
-func TestAfterARestoreAReaderIsToldOnceHowFarItsJournalIsHere(t *testing.T) {
+// restored returns a site that has ten records of a reader's thirty, and was
+// restored since.
+func restored(t *testing.T) (*Site, *diary) {
+	t.Helper()
 	s := withReader(t)
 	d := newDiary(30)
 	storeRecord(t, s, d.message(1, 1, 10))
 	if _, err := s.Reissue(t.Context(), noon.Add(time.Hour), 0); err != nil {
 		t.Fatal(err)
 	}
-	for i, want := range []uint64{10, 25} {
-		stored := storeRecord(t, s, d.message(5, 21, 25))
-		if stored.Ack.Number != want || stored.Ack.Hash != wire.Sum(d.records[want-1]) {
-			t.Errorf("time %d: %+v", i, stored.Ack)
+	return s, d
+}
+
+func TestAfterARestoreAReaderIsToldHowFarItsJournalIsHereUntilItGoesBack(t *testing.T) {
+	s, d := restored(t)
+	for i, test := range []struct {
+		m     *wire.Records
+		acked uint64
+	}{
+		{d.message(5, 21, 25), 10},
+		{d.message(5, 21, 25), 10}, // the first answer was lost
+		{d.message(5, 11, 15), 15},
+		{d.message(5, 21, 25), 15}, // late, and doubled
+		{d.message(5, 16, 20), 20},
+		{d.message(5, 21, 25), 25},
+		{d.message(5, 28, 30), 30}, // what is lost from now on is another matter
+	} {
+		stored := storeRecord(t, s, test.m)
+		if stored.Ack.Number != test.acked || stored.Ack.Hash != wire.Sum(d.records[test.acked-1]) {
+			t.Errorf("message %d: %+v", i, stored.Ack)
 		}
+	}
+	if numbers, _ := kept(t, s); len(numbers) != 28 {
+		t.Errorf("%v", numbers)
+	}
+}
+
+func TestAReaderThatLetGoOfWhatARestoreTookIsNotLedBack(t *testing.T) {
+	s, d := restored(t)
+	if stored := storeRecord(t, s, d.message(21, 21, 25)); stored.Ack.Number != 25 {
+		t.Errorf("%+v", stored.Ack)
+	}
+}
+
+func TestAReaderThatCannotGoBackAfterARestoreGoesOnInTheEnd(t *testing.T) {
+	s, d := restored(t)
+	for _, test := range []struct {
+		after time.Duration
+		acked uint64
+	}{{0, 10}, {9 * time.Minute, 10}, {10 * time.Minute, 25}} {
+		stored, err := s.StoreRecords(t.Context(), noon.Add(test.after), []*wire.Records{d.message(5, 21, 25)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if stored[0].Ack.Number != test.acked {
+			t.Errorf("after %v: %+v", test.after, stored[0].Ack)
+		}
+	}
+	if err := s.AlarmGaps(t.Context(), noon.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if _, alarms := kept(t, s); len(alarms) != 1 || alarms[0] != store.JournalGap {
+		t.Errorf("%v", alarms)
 	}
 }
 
