@@ -32,6 +32,7 @@ type world struct {
 	link    *link.Link
 	stop    func()
 	users   int
+	errors  atomic.Int64 // lines of the log that tell of one
 }
 
 // onEachBroker runs a test with the embedded broker and with Mosquitto.
@@ -48,7 +49,13 @@ func onEachBroker(t *testing.T, test func(t *testing.T, w *world)) {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, dir: filepath.Join(t.TempDir(), "site"), expel: func() {}}
+	return newWorldOn(t, t.TempDir())
+}
+
+// newWorldOn keeps the site on a disk.
+func newWorldOn(t *testing.T, disk string) *world {
+	t.Helper()
+	w := &world{t: t, dir: filepath.Join(disk, "site"), expel: func() {}}
 	s, err := site.Create(t.Context(), w.dir, "home", time.Now())
 	if err != nil {
 		t.Fatal(err)
@@ -64,13 +71,19 @@ func newWorld(t *testing.T) *world {
 var hosts = []string{"localhost", "127.0.0.1"}
 
 func (w *world) log() *slog.Logger {
-	return slog.New(slog.NewTextHandler(testLog{w.t}, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	return slog.New(slog.NewTextHandler(testLog{w.t, &w.errors}, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-// testLog writes a test's log, while it runs.
-type testLog struct{ t *testing.T }
+// testLog writes a test's log, while it runs, and counts the errors in it.
+type testLog struct {
+	t      *testing.T
+	errors *atomic.Int64
+}
 
 func (l testLog) Write(b []byte) (int, error) {
+	if bytes.Contains(b, []byte("level=ERROR")) {
+		l.errors.Add(1)
+	}
 	if l.t.Context().Err() == nil {
 		l.t.Log(string(bytes.TrimSpace(b)))
 	}
@@ -137,7 +150,7 @@ func (w *world) mosquitto() {
 			}
 		}
 		cmd := exec.Command(path, "-c", config)
-		cmd.Stderr, cmd.Stdout = testLog{w.t}, testLog{w.t}
+		cmd.Stderr, cmd.Stdout = testLog{w.t, &w.errors}, testLog{w.t, &w.errors}
 		if err := cmd.Start(); err != nil {
 			w.t.Fatal(err)
 		}

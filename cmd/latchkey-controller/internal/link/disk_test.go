@@ -1,0 +1,136 @@
+package link_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"latchkey/sync/wire"
+)
+
+// smallDisk mounts a small file system in memory.
+func smallDisk(t *testing.T, size string) string {
+	t.Helper()
+	d := t.TempDir()
+	if err := unix.Mount("tmpfs", d, "tmpfs", 0, "size="+size); err != nil {
+		t.Skipf("mounting needs rights: %v", err)
+	}
+	t.Cleanup(func() { unix.Unmount(d, unix.MNT_DETACH) })
+	return d
+}
+
+// fill writes to a disk until it is full, and returns what makes room again.
+func fill(t *testing.T, disk string) (empty func()) {
+	t.Helper()
+	name := filepath.Join(disk, "ballast")
+	f, err := os.Create(name)
+	for size := 64 << 10; size > 0; size /= 2 {
+		for err == nil {
+			_, err = f.Write(make([]byte, size))
+		}
+		if !errors.Is(err, unix.ENOSPC) {
+			t.Fatal(err)
+		}
+		err = nil
+	}
+	f.Close()
+	return func() {
+		if err := os.Remove(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestAFullDiskAcknowledgesNothingThatIsNotStored(t *testing.T) {
+	t.Parallel()
+	disk := smallDisk(t, "8m")
+	w := newWorldOn(t, disk)
+	w.embed()
+	w.serve()
+	m := w.reader("front-door")
+	for round := range 3 {
+		empty := fill(t, disk)
+		before := w.errors.Load()
+		// There is room in what the database has taken of the disk already.
+		until(t, "the controller says that it cannot store", func() bool {
+			for range 10 {
+				m.happen(wire.Record{Kind: wire.AccessGranted, User: 1})
+			}
+			return w.errors.Load() > before
+		})
+		m.mu.Lock()
+		acked := m.acked
+		m.mu.Unlock()
+		if records, _ := w.stored("front-door"); uint64(len(records)) < acked {
+			t.Errorf("round %d: %d records are acknowledged, and %d stored", round, acked, len(records))
+		}
+		m.mu.Lock()
+		if acked == uint64(len(m.records)) {
+			t.Errorf("round %d: all are acknowledged", round)
+		}
+		m.mu.Unlock()
+		empty()
+		until(t, "all are acknowledged once there is room", func() bool {
+			m.say() // and what is not acknowledged once more
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			return m.acked == uint64(len(m.records))
+		})
+		w.holdsAll(m)
+		w.addUsers(1)
+		w.inStep(m)
+	}
+}
+
+func TestAReaderWithANewDiskBeginsAJournalBesideTheOldOne(t *testing.T) {
+	onEachBroker(t, func(t *testing.T, w *world) {
+		w.addUsers(3)
+		w.serve()
+		board := newBoard(t)
+		old := w.adopt("front-door", board)
+		w.connect(old)
+		happen := func(m *model, n int) {
+			t.Helper()
+			for range n {
+				m.happen(wire.Record{Kind: wire.ExitPressed})
+			}
+			m.until("all is acknowledged", func() bool { return m.acked == uint64(len(m.records)) })
+		}
+		happen(old, 7)
+		old.disconnect()
+
+		// The journal is lost, and nothing else.
+		lost := newModel(t, board, old.bundle)
+		lost.connection = old.connection
+		t.Cleanup(lost.disconnect)
+		w.connect(lost)
+		happen(lost, 4)
+		w.inStep(lost)
+		lost.disconnect()
+
+		// Everything is lost: the board makes new keys, and is adopted again.
+		fresh := w.adopt("front-door", newBoard(t))
+		w.expel()
+		w.connect(fresh)
+		happen(fresh, 5)
+		w.inStep(fresh)
+
+		records, alarms := w.stored("front-door")
+		each := map[wire.JournalID]int{}
+		for _, r := range records {
+			each[r.Journal]++
+		}
+		if len(records) != 16 || each[old.journal] != 7 || each[lost.journal] != 4 || each[fresh.journal] != 5 {
+			t.Errorf("%d records: %v", len(records), each)
+		}
+		if len(alarms) != 0 {
+			t.Errorf("%+v", alarms[0])
+		}
+		if err := old.connect(w.broker); err == nil {
+			t.Error("the lost disk's certificate is let in")
+		}
+	})
+}
