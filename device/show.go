@@ -31,6 +31,7 @@ func (r *Reader) makeView() View {
 	}
 	if p := r.policy.policy; p != nil {
 		v.Door, v.Place, v.Greeting, v.Shuffle = p.Door, p.Place, p.Greeting, p.ShufflePIN
+		v.Language, v.LargeText, v.HighContrast = p.Screen.Language, p.Screen.LargeText, p.Screen.HighContrast
 	}
 	v.Screen, v.Reason = r.resting()
 	switch {

@@ -15,9 +15,14 @@ type View struct {
 	Start, End time.Duration
 
 	Door, Place, Greeting string
-	PIN                   bool // a PIN can be entered now
-	Shuffle               bool // in a new order of digits each time
-	Card                  bool // a card that is shown now is read
+
+	Language     string // a tag of RFC 5646; empty: the reader's own
+	LargeText    bool
+	HighContrast bool
+
+	PIN     bool // a PIN can be entered now
+	Shuffle bool // in a new order of digits each time
+	Card    bool // a card that is shown now is read
 
 	LinkLost       bool // signs
 	ClockUntrusted bool

@@ -15,12 +15,14 @@ import (
 func TestTheHomeScreenSaysWhatThePolicySays(t *testing.T) {
 	g := newRig(t, func(p *wire.Policy) {
 		p.Place, p.Greeting, p.ShufflePIN = "Main building", "Good morning", true
+		p.Screen = wire.Screen{Language: "de-AT", LargeText: true, HighContrast: true}
 	})
 	g.start.Fingerprint = "AAAA BBBB"
 	g.begin()
 	g.do(Health{Subject: SubjectLink, Condition: Good})
 	want := View{
 		Screen: ScreenHome, Door: "Front door", Place: "Main building", Greeting: "Good morning",
+		Language: "de-AT", LargeText: true, HighContrast: true,
 		PIN: true, Shuffle: true, Card: true, Reader: "front-door", Fingerprint: "AAAA BBBB",
 	}
 	if g.view != want {

@@ -86,6 +86,14 @@ func testPolicy() *Policy {
 	return &p
 }
 
+// testScreenPolicy sets what testPolicy leaves to the reader.
+func testScreenPolicy() *Policy {
+	p := DefaultPolicy("front-door", "Eingang")
+	p.Revision = 1767225602
+	p.Screen = Screen{Language: "de-AT", LargeText: true, HighContrast: true}
+	return &p
+}
+
 func testCommand() *Command {
 	return &Command{Reader: "front-door", Nonce: Nonce(fill(0xb0, 16)), ID: CommandID(fill(0xc0, 16)), Order: Hold, Seconds: 900, By: "Grace Hopper"}
 }

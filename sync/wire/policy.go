@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -38,6 +39,17 @@ type Policy struct {
 
 	Access   []Access  `cbor:"22,keyasint"`           // who may open; an empty list: nobody
 	Holidays []Holiday `cbor:"23,keyasint,omitempty"` // sorted by year, month, day; none twice
+
+	Screen Screen `cbor:"24,keyasint,omitzero"` // how the screens are to be read
+}
+
+// Screen says how the screens are to be read. Its zero value leaves it to the reader.
+type Screen struct {
+	// Language is a tag of RFC 5646, as "de" or "pt-BR"; empty is the reader's own. A
+	// reader takes the nearest of those it has, and is never out of order for the want of one.
+	Language     string `cbor:"1,keyasint,omitempty"`
+	LargeText    bool   `cbor:"2,keyasint,omitempty"`
+	HighContrast bool   `cbor:"3,keyasint,omitempty"`
 }
 
 // Access lets a group open the door, always or on a schedule.
@@ -120,6 +132,9 @@ func (p *Policy) Check() error {
 	); err != nil {
 		return err
 	}
+	if !isLanguage(p.Screen.Language) {
+		return fmt.Errorf("%.40q is no language tag, as \"de\" or \"pt-BR\"", p.Screen.Language)
+	}
 	if _, err := time.LoadLocation(p.TimeZone); err != nil || len(p.TimeZone) > MaxName || p.TimeZone == "" || p.TimeZone == "Local" {
 		return fmt.Errorf("unknown time zone %.40q", p.TimeZone)
 	}
@@ -165,6 +180,28 @@ func (p *Policy) Check() error {
 		}
 	}
 	return nil
+}
+
+// maxLanguage is the least that RFC 5646 §4.4.1 would have everybody take.
+const maxLanguage = 35
+
+// isLanguage says whether tag has the form of a language tag (RFC 5646 §2.1): subtags of
+// 1 to 8 letters and digits, the first of 2 letters or more. Empty is none, and in order.
+func isLanguage(tag string) bool {
+	if tag == "" {
+		return true
+	}
+	for i, sub := range strings.Split(tag, "-") {
+		if len(sub) < 1 || len(sub) > 8 || i == 0 && len(sub) < 2 {
+			return false
+		}
+		for _, c := range []byte(sub) {
+			if letter := 'a' <= c|0x20 && c|0x20 <= 'z'; !letter && (i == 0 || c < '0' || c > '9') {
+				return false
+			}
+		}
+	}
+	return len(tag) <= maxLanguage
 }
 
 // exists says whether the calendar has the day; the 29th of February of each

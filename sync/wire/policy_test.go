@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/fxamacker/cbor/v2"
 )
 
 func TestANewDoorsPolicyIsValidOnceItHasARevision(t *testing.T) {
@@ -49,6 +51,12 @@ func TestAPolicyThatWouldMakeADoorUnsafeIsRefusedWhoeverSignedIt(t *testing.T) {
 		"month 0":                    func(p *Policy) { p.Holidays[0].Month = 0 },
 		"unsorted holidays":          func(p *Policy) { slices.Reverse(p.Holidays) },
 		"a holiday twice":            func(p *Policy) { p.Holidays[1] = p.Holidays[0] },
+		"a language of one letter":   func(p *Policy) { p.Screen.Language = "d" },
+		"a language with a place":    func(p *Policy) { p.Screen.Language = "de_AT" },
+		"a language that ends early": func(p *Policy) { p.Screen.Language = "de-" },
+		"a language of digits":       func(p *Policy) { p.Screen.Language = "12" },
+		"a language's long name":     func(p *Policy) { p.Screen.Language = "Deutsch-Schweizer" },
+		"a very long language":       func(p *Policy) { p.Screen.Language = "de" + strings.Repeat("-1234567", 5) },
 		"many holidays":              func(p *Policy) { p.Holidays = everyDay(maxHolidays + 1) },
 	} {
 		p := testPolicy()
@@ -135,4 +143,30 @@ func everyDay(n int) []Holiday {
 		days[i] = Holiday{Year: uint16(2000 + i), Month: 1, Day: 1}
 	}
 	return days
+}
+
+func TestAPolicyMayNameALanguageThatNoReaderHas(t *testing.T) {
+	for _, tag := range []string{"", "de", "pt-BR", "sr-Latn-RS", "tlh", "de-CH-1996", "PT-br"} {
+		p := testPolicy()
+		p.Screen.Language = tag
+		if read, err := ParsePolicy(Marshal(p)); err != nil || read.Screen.Language != tag {
+			t.Errorf("%q: %v", tag, err)
+		}
+	}
+}
+
+// Policies without a screen have the bytes they had before there was one: their vectors say so.
+func TestAnEmptyScreenIsASecondWayToSayNothingAndRefused(t *testing.T) {
+	p := testPolicy()
+	m := map[int]cbor.RawMessage{}
+	if err := cbor.Unmarshal(Marshal(p), &m); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ParsePolicy(Marshal(m)); err != nil {
+		t.Fatal(err)
+	}
+	m[24] = cbor.RawMessage{0xa0}
+	if p, err := ParsePolicy(Marshal(m)); err == nil {
+		t.Errorf("read as %+v", p.Screen)
+	}
 }

@@ -56,6 +56,7 @@ func vectors(t testing.TB) map[string][]byte {
 		"chunk":                 chunks,
 		"policy":                Marshal(testPolicy()),
 		"policy-plain":          Marshal(plain),
+		"policy-screen":         Marshal(testScreenPolicy()),
 		"policy-signed":         signedPolicy,
 		"command":               Marshal(testCommand()),
 		"command-signed":        mustSign(t, KindCommand, Marshal(testCommand())),
@@ -232,6 +233,9 @@ func TestEachVectorReadsBackAsWhatItWasMadeOf(t *testing.T) {
 		if got := parsed(t, name, Marshal(want)); !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %+v, want %+v", name, got, want)
 		}
+	}
+	if got := parsed(t, "policy", Marshal(testScreenPolicy())); !reflect.DeepEqual(got, testScreenPolicy()) {
+		t.Errorf("a policy with a screen: %+v", got)
 	}
 }
 
