@@ -77,8 +77,11 @@ func BenchmarkAttempt(b *testing.B) {
 	})
 	l := &loop{
 		clock: newClock(time.Unix(0, 0)), instruments: instruments, journal: writer, recent: new(recent),
-		workers: map[wire.CredentialKind]*worker{wire.PIN: newWorker(wire.PIN, held, send), wire.Card: newWorker(wire.Card, held, send)},
-		status:  func(device.State) {},
+		workers: map[wire.CredentialKind]*worker{},
+		report:  func(device.State) {},
+	}
+	for _, kind := range []wire.CredentialKind{wire.PIN, wire.Card} {
+		l.workers[kind] = &worker{kind: kind, held: held, jobs: make(chan job, jobsWaiting), answer: send}
 	}
 	group.Go(func() error { return writer.Run(ctx) })
 	for _, worker := range l.workers {

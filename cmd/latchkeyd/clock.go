@@ -1,6 +1,7 @@
 package main
 
 import (
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -8,24 +9,56 @@ import (
 	"latchkey/device"
 )
 
-// clock tells the brain the time.
+// clock tells what time it is, and whether that is to be trusted: it is once
+// the controller has said so, or if the policy trusts the system's clock.
 type clock struct {
-	start  time.Duration // CLOCK_BOOTTIME when the program started
-	built  time.Time     // no wall clock before it is to be trusted
+	start time.Duration // CLOCK_BOOTTIME when the program started
+	built time.Time     // no wall clock before it is to be trusted
+
+	mu     sync.Mutex
 	system bool          // the policy trusts the system's clock
+	wall   time.Time     // what the controller said; zero: nothing yet
+	at     time.Duration // when that was so, as now's Monotonic
 }
 
 func newClock(built time.Time) *clock { return &clock{start: bootTime(), built: built} }
 
 // now reads the clocks: monotonic, counted from the start of the program with
-// suspended time included, and wall.
+// suspended time included, and wall. What the controller said comes before
+// what the system says.
 func (c *clock) now() device.Now {
-	wall := time.Now()
-	return device.Now{
-		Monotonic: bootTime() - c.start,
-		Wall:      wall,
-		Trusted:   c.system && wall.After(c.built),
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := device.Now{Monotonic: bootTime() - c.start}
+	if !c.wall.IsZero() {
+		now.Wall, now.Trusted = c.wall.Add(now.Monotonic-c.at), true
+		return now
 	}
+	now.Wall = time.Now()
+	now.Trusted = c.system && now.Wall.After(c.built)
+	return now
+}
+
+// trustSystem says whether the policy trusts the system's clock.
+func (c *clock) trustSystem(trusted bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.system = trusted
+}
+
+// set says what time it was at a moment of this start: the controller vouches
+// for it.
+func (c *clock) set(wall time.Time, at time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wall, c.at = wall, at
+}
+
+// forget forgets what a controller said: another one may be in charge.
+func (c *clock) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wall, c.at = time.Time{}, 0
 }
 
 func bootTime() time.Duration {

@@ -13,11 +13,12 @@ import (
 
 // The files of a data directory besides epoch-N/, policy.cbor and journal/.
 const (
-	identityFile = "identity.cbor" // the reader's keys
-	siteFile     = "site.cbor"     // the site that adopted it
-	adoptionFile = "adoption.cbor" // a bundle on its way in
-	statusSocket = "status.sock"   // the running reader answers here
-	journalDir   = "journal"
+	identityFile   = "identity.cbor"   // the reader's keys
+	siteFile       = "site.cbor"       // the site that adopted it
+	adoptionFile   = "adoption.cbor"   // a bundle on its way in
+	connectionFile = "connection.cbor" // number of the newest connection to the controller
+	statusSocket   = "status.sock"     // the running reader answers here
+	journalDir     = "journal"
 )
 
 // openData makes sure of a data directory that only its owner can read.

@@ -23,8 +23,8 @@ type loop struct {
 	journal     *journal.Writer
 	recent      *recent
 	workers     map[wire.CredentialKind]*worker
-	status      func(device.State)
-	answers     <-chan device.Event // of the journal and the workers
+	report      func(device.State)
+	answers     <-chan device.Event // of the journal, the workers and the link
 	adopted     <-chan struct{}
 
 	brain   device.Reader
@@ -93,7 +93,7 @@ func (l *loop) carryOut(actions []device.Action) {
 				l.instruments.keypad.Show(l.viewer.view(action.View, time.Now(), l.clock.now().Monotonic))
 			}
 		case device.Report:
-			l.status(action.State)
+			l.report(action.State)
 		}
 	}
 }

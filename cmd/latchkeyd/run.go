@@ -125,6 +125,7 @@ type reader struct {
 func (r *reader) once(ctx context.Context) (err error) {
 	dir := r.config.Reader.Data
 	r.takeOver()
+	r.clock.forget()
 	site, err := r.site()
 	known := err == nil || errors.Is(err, fs.ErrNotExist)
 	start := device.Start{
@@ -149,14 +150,18 @@ func (r *reader) once(ctx context.Context) (err error) {
 	if err == nil {
 		start.Policy, err = device.LoadPolicy(policy)
 	}
-	r.clock.system = err == nil && policy.SystemTime
+	r.clock.trustSystem(err == nil && policy.SystemTime)
+	var inForce uint64
+	if err == nil {
+		inForce = policy.Revision
+	}
 	held := openHeld(options)
 	defer closing(&err, held.cache.Close)
 	if site.Bundle != 0 && err != nil {
 		r.log.Error("no valid policy: nobody can open but with the exit button; have the reader adopted anew", "err", err)
 	}
-	if site.Bundle != 0 && held.err != nil {
-		r.log.Error("credentials cannot be used", "err", held.err)
+	if err := held.fault(); site.Bundle != 0 && err != nil {
+		r.log.Error("credentials cannot be used", "err", err)
 	}
 	start.Held = device.Held(held.cache.Held())
 
@@ -172,9 +177,13 @@ func (r *reader) once(ctx context.Context) (err error) {
 		}
 	}
 	adopted := make(chan struct{}, 1)
+	link := r.newLink(site, options, durable, inForce, held, linkedJournal{events}, send)
 	writer := journal.NewWriter(events, func(stored journal.Stored) {
-		if stored.Err == nil && site.First {
-			r.begun(site)
+		if stored.Err == nil {
+			if site.First {
+				r.begun(site)
+			}
+			link.recorded()
 		}
 		send(answer(stored))
 	})
@@ -182,8 +191,14 @@ func (r *reader) once(ctx context.Context) (err error) {
 		clock: r.clock, instruments: r.instruments, viewer: viewer{linked: site.Broker != ""},
 		answers: answers,
 		journal: writer, recent: r.recent, adopted: adopted,
-		workers: map[wire.CredentialKind]*worker{wire.PIN: newWorker(wire.PIN, held, send), wire.Card: newWorker(wire.Card, held, send)},
-		status:  func(state device.State) { r.status.report(state, site.Name, start.Fingerprint) },
+		workers: map[wire.CredentialKind]*worker{},
+		report: func(state device.State) {
+			r.status.report(state, site, start.Fingerprint)
+			link.report(state)
+		},
+	}
+	for _, kind := range []wire.CredentialKind{wire.PIN, wire.Card} {
+		l.workers[kind] = &worker{kind: kind, held: held, jobs: make(chan job, jobsWaiting), answer: send, enrol: link.enrol, damaged: link.damaged}
 	}
 	group.Go(during(ctx, writer.Run))
 	for _, worker := range l.workers {
@@ -191,7 +206,8 @@ func (r *reader) once(ctx context.Context) (err error) {
 	}
 	group.Go(func() error { return lookForAdoption(ctx, dir, r.tried, adopted) })
 	if site.Bundle != 0 {
-		group.Go(func() error { return r.scrub(ctx, held.cache, send) })
+		group.Go(func() error { return r.scrub(ctx, held.cache, link.damaged) })
+		group.Go(func() error { return link.run(ctx) })
 	}
 	var first []device.Action
 	l.brain, first = device.New(durable, start, r.clock.now())
@@ -315,7 +331,7 @@ const (
 	scrubAgain = 24 * time.Hour
 )
 
-func (r *reader) scrub(ctx context.Context, c *cache.Cache, send func(device.Event)) error {
+func (r *reader) scrub(ctx context.Context, c *cache.Cache, damaged func()) error {
 	for {
 		spoiled := 0
 		err := c.Scrub(ctx, scrubEvery, func(damage *cache.Damage) {
@@ -329,10 +345,7 @@ func (r *reader) scrub(ctx context.Context, c *cache.Cache, send func(device.Eve
 			r.log.Error("scrub", "err", err)
 		}
 		if spoiled > 0 {
-			send(device.Health{
-				Subject: device.SubjectCache, Condition: device.Corrupt, Text: fmt.Sprintf("%d parts are damaged", spoiled),
-				Held: device.Held(c.Held()),
-			})
+			damaged()
 		}
 		select {
 		case <-ctx.Done():

@@ -39,6 +39,7 @@ type status struct {
 	Epoch          uint64            `json:"epoch"`
 	Revision       uint64            `json:"revision"`
 	PolicyRevision uint64            `json:"policy_revision"`
+	Link           string            `json:"link"`   // "up", "down", or "none": its site named no broker
 	Health         map[string]string `json:"health"` // what is wrong, by subject
 }
 
@@ -52,7 +53,7 @@ type statusServer struct {
 func newStatusServer() *statusServer { return &statusServer{known: make(chan struct{})} }
 
 // report takes a state over.
-func (s *statusServer) report(state device.State, site, fingerprint string) {
+func (s *statusServer) report(state device.State, site *site, fingerprint string) {
 	on := func(reason device.Reason) string {
 		if reason == "" {
 			return "on"
@@ -60,13 +61,19 @@ func (s *statusServer) report(state device.State, site, fingerprint string) {
 		return string(reason)
 	}
 	now := status{
-		Reader: state.Reader, Version: state.Version, Site: site, Fingerprint: fingerprint,
+		Reader: state.Reader, Version: state.Version, Site: site.Name, Fingerprint: fingerprint,
 		Door: state.Door.String(), Strike: state.Strike.String(),
 		Lockout: "none", Wrong: int(state.Wrong), Guesses: int(state.Guesses),
 		PIN: on(state.PIN), Card: on(state.Card),
 		Tamper: state.Tamper, ClockTrusted: state.ClockTrusted,
 		Epoch: state.Held.Epoch, Revision: state.Held.Revision, PolicyRevision: state.PolicyRevision,
-		Health: map[string]string{},
+		Link: "down", Health: map[string]string{},
+	}
+	switch {
+	case site.Broker == "":
+		now.Link = "none"
+	case state.Health[device.SubjectLink] == device.Good:
+		now.Link = "up"
 	}
 	if state.Lockout != "" {
 		now.Lockout = string(state.Lockout)
@@ -208,6 +215,7 @@ func statusCommand(ctx context.Context, args []string, stdout, stderr io.Writer)
 	fmt.Fprintf(table, "lockout\t%s (%d wrong in a row, %d guesses)\n", now.Lockout, now.Wrong, now.Guesses)
 	fmt.Fprintf(table, "credentials\tepoch %d, revision %d\n", now.Epoch, now.Revision)
 	fmt.Fprintf(table, "policy\trevision %d\n", now.PolicyRevision)
+	fmt.Fprintf(table, "link\t%s\n", now.Link)
 	fmt.Fprintf(table, "clock\t%s\n", map[bool]string{true: "trusted", false: "not trusted"}[now.ClockTrusted])
 	if now.Tamper {
 		fmt.Fprintf(table, "tamper\tthe housing is open\n")

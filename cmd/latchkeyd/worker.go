@@ -22,10 +22,12 @@ type job struct {
 // looks it up and wipes the secret. There is one for PINs and one for cards, so
 // that a card need not wait for Argon2id.
 type worker struct {
-	kind   wire.CredentialKind
-	held   *held
-	jobs   chan job
-	answer func(device.Event)
+	kind    wire.CredentialKind
+	held    *held
+	jobs    chan job
+	answer  func(device.Event)
+	enrol   func(id wire.CommandID, uid []byte) error // hands a card to the controller
+	damaged func()                                    // a part of the credentials turned out to be
 }
 
 // jobsWaiting is more than the brain hands out before it gives one up.
@@ -34,10 +36,6 @@ const jobsWaiting = 8
 // releaseAfter is how long after an outcome the memory of its derivation goes
 // back: that stops everything for some milliseconds, and the strike comes first.
 const releaseAfter = 250 * time.Millisecond
-
-func newWorker(kind wire.CredentialKind, h *held, answer func(device.Event)) *worker {
-	return &worker{kind: kind, held: h, jobs: make(chan job, jobsWaiting), answer: answer}
-}
 
 // run works until ctx ends, and wipes what is left then.
 func (w *worker) run(ctx context.Context) error {
@@ -70,7 +68,10 @@ func (w *worker) identify(j *job) device.Identified {
 	defer j.material.wipe()
 	answer := device.Identified{Kind: w.kind, Seq: j.seq}
 	if j.enrol != (wire.CommandID{}) {
-		answer.Outcome = device.KeyFailed // nobody is there to enrol it for
+		answer.Outcome = device.Enrolled
+		if w.enrol(j.enrol, j.material.value()) != nil {
+			answer.Outcome = device.KeyFailed // nobody waits for it any more
+		}
 		return answer
 	}
 	tag, epoch, err := w.held.tag(w.kind, j.material.value())
@@ -95,66 +96,7 @@ func (w *worker) identify(j *job) device.Identified {
 		answer.Outcome = device.EpochChanged
 	default:
 		answer.Outcome = device.Damaged
+		w.damaged()
 	}
 	return answer
-}
-
-// held is the site's credentials and key as they are on the disk.
-type held struct {
-	cache *cache.Cache
-	epoch cache.Epoch
-	key   pin.Key
-	err   error // why there is no key
-}
-
-// openHeld opens them. What is wrong is said by health and by each look-up.
-func openHeld(o cache.Options) *held {
-	h := &held{cache: cache.Open(o)}
-	if h.epoch, h.err = h.cache.Epoch(); h.err != nil {
-		return h
-	}
-	key, err := pin.OpenKey(h.epoch.KeyFile)
-	if err != nil {
-		h.err = err
-		return h
-	}
-	h.key = key
-	return h
-}
-
-// tag derives a tag and says of which epoch.
-func (h *held) tag(kind wire.CredentialKind, secret []byte) (wire.Tag, uint64, error) {
-	if h.err != nil {
-		return wire.Tag{}, 0, h.err
-	}
-	if kind == wire.PIN {
-		derived, err := pin.Material(secret, h.epoch.KDF)
-		if err != nil {
-			return wire.Tag{}, 0, err
-		}
-		defer clear(derived)
-		secret = derived
-	}
-	tag, err := h.key.Tag(kind, secret)
-	return tag, h.epoch.Number, err
-}
-
-// health is what the brain is to know of the cache and the key.
-func (h *held) health() []device.Event {
-	place := h.cache.Held()
-	credentials := device.Health{
-		Subject: device.SubjectCache, Condition: device.Good,
-		Held: device.Held{Epoch: place.Epoch, Revision: place.Revision, Hash: place.Hash},
-	}
-	if err := h.cache.Fault(); err != nil {
-		credentials.Condition, credentials.Text = device.Failed, "cannot be read"
-		if errors.Is(err, cache.ErrEmpty) {
-			credentials.Text = "none are held"
-		}
-	}
-	key := device.Health{Subject: device.SubjectKey, Condition: device.Good}
-	if h.err != nil && !errors.Is(h.err, cache.ErrEmpty) {
-		key.Condition, key.Text = device.Failed, "the site key cannot be used"
-	}
-	return []device.Event{credentials, key}
 }

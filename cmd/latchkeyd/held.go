@@ -1,0 +1,95 @@
+package main
+
+import (
+	"errors"
+	"sync"
+
+	"latchkey/device"
+	"latchkey/device/cache"
+	"latchkey/device/pin"
+	"latchkey/sync/wire"
+)
+
+// held is the site's credentials as they are on the disk, and the key that
+// their tags are made with.
+type held struct {
+	cache *cache.Cache
+
+	mu    sync.RWMutex
+	epoch cache.Epoch
+	key   pin.Key
+	err   error // why there is no key
+}
+
+// openHeld opens them. What is wrong is said by health and by each look-up.
+func openHeld(o cache.Options) *held {
+	h := &held{cache: cache.Open(o)}
+	h.openKey()
+	return h
+}
+
+// openKey opens the key of the epoch that is held now.
+func (h *held) openKey() {
+	epoch, err := h.cache.Epoch()
+	var key pin.Key
+	if err == nil {
+		key, err = pin.OpenKey(epoch.KeyFile)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.epoch, h.key, h.err = epoch, key, err
+}
+
+// number returns the epoch whose key is open.
+func (h *held) number() uint64 {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.epoch.Number
+}
+
+// fault says why there is no key.
+func (h *held) fault() error {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.err
+}
+
+// tag derives a tag and says of which epoch.
+func (h *held) tag(kind wire.CredentialKind, secret []byte) (wire.Tag, uint64, error) {
+	h.mu.RLock()
+	epoch, key, err := h.epoch, h.key, h.err
+	h.mu.RUnlock()
+	if err != nil {
+		return wire.Tag{}, 0, err
+	}
+	if kind == wire.PIN {
+		derived, err := pin.Material(secret, epoch.KDF)
+		if err != nil {
+			return wire.Tag{}, 0, err
+		}
+		defer clear(derived)
+		secret = derived
+	}
+	tag, err := key.Tag(kind, secret)
+	return tag, epoch.Number, err
+}
+
+// health is what the brain is to know of the cache and the key.
+func (h *held) health() []device.Event {
+	credentials := device.Health{Subject: device.SubjectCache, Condition: device.Good, Held: device.Held(h.cache.Held())}
+	var damage *cache.Damage
+	switch err := h.cache.Fault(); {
+	case err == nil:
+	case errors.Is(err, cache.ErrEmpty):
+		credentials.Condition, credentials.Text = device.Failed, "none are held"
+	case errors.As(err, &damage) && damage.Chunk >= 0:
+		credentials.Condition, credentials.Text = device.Corrupt, "a part of them is damaged"
+	default:
+		credentials.Condition, credentials.Text = device.Failed, "cannot be read"
+	}
+	key := device.Health{Subject: device.SubjectKey, Condition: device.Good}
+	if err := h.fault(); err != nil && !errors.Is(err, cache.ErrEmpty) {
+		key.Condition, key.Text = device.Failed, "the site key cannot be used"
+	}
+	return []device.Event{credentials, key}
+}

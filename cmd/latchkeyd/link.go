@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"latchkey/device"
+	"latchkey/device/cache"
+	"latchkey/sync"
+	"latchkey/sync/wire"
+)
+
+// link is the link to the controller as the reader knows it: it turns news of
+// the controller into the brain's events, and the brain's state into the
+// controller's. A reader without a controller to be linked with has one too,
+// which does nothing.
+type link struct {
+	client *sync.Client // nil: there is no controller to be linked with
+	fault  string       // why there is no client although there is a controller
+	clock  *clock
+	held   *held
+	send   func(device.Event)
+	log    *slog.Logger
+}
+
+// newLink returns the link of an adopted reader to its site. What keeps it
+// from being made is not for the link to heal: the reader goes on without.
+func (r *reader) newLink(s *site, options cache.Options, durable device.Durable, policy uint64, h *held, events sync.Journal, send func(device.Event)) *link {
+	l := &link{clock: r.clock, held: h, send: send, log: r.log}
+	if s.Broker == "" {
+		return l
+	}
+	id, err := readIdentity(r.config.Reader.Data)
+	if err == nil {
+		l.client, err = l.open(r.config.Reader.Data, id, s, options, durable, policy, events)
+	}
+	if err != nil {
+		r.log.Error("no link to the controller: have the reader adopted anew", "err", err)
+		l.fault = "cannot be set up"
+	}
+	return l
+}
+
+func (l *link) open(dir string, id *identity, s *site, options cache.Options, durable device.Durable, policy uint64, events sync.Journal) (*sync.Client, error) {
+	sealing, err := id.sealingKey()
+	if err != nil {
+		return nil, err
+	}
+	key, err := x509.ParsePKCS8PrivateKey(id.TLS)
+	if err != nil {
+		return nil, err
+	}
+	authority, err := x509.ParseCertificate(s.Authority)
+	if err != nil {
+		return nil, fmt.Errorf("the site's authority: %w", err)
+	}
+	after := l.clock.built
+	if last := time.UnixMilli(durable.Time); last.After(after) {
+		after = last
+	}
+	return sync.NewClient(sync.Config{
+		Options: sync.Options{
+			Site: s.ID, SiteName: s.Name, Reader: s.Reader, Version: version,
+			Controller: s.controller(), Signing: id.signingKey(), Sealing: sealing,
+			NotBefore: after, PolicyRevision: policy,
+		},
+		Broker:         s.Broker,
+		Certificate:    tls.Certificate{Certificate: [][]byte{s.Certificate}, PrivateKey: key},
+		Authority:      authority,
+		Cache:          linkedCache{l.held.cache},
+		Journal:        events,
+		StorePolicy:    func(signed []byte) (*wire.Policy, error) { return storePolicy(options, s.Reader, signed) },
+		NextConnection: func() (uint64, error) { return nextConnection(dir, time.Now()) },
+		Now: func() (since time.Duration, wall time.Time, trusted bool) {
+			now := l.clock.now()
+			return now.Monotonic, now.Wall, now.Trusted
+		},
+		Tell: l.tell,
+		Log:  l.log,
+	})
+}
+
+// run keeps the link up until ctx ends.
+func (l *link) run(ctx context.Context) error {
+	if l.fault != "" {
+		l.send(device.Health{Subject: device.SubjectLink, Condition: device.Failed, Text: l.fault})
+	}
+	if l.client == nil {
+		return nil
+	}
+	return l.client.Run(ctx)
+}
+
+// tell hands news of the controller to the brain.
+func (l *link) tell(news sync.News) {
+	switch news := news.(type) {
+	case sync.Command:
+		l.send(device.Command{Command: news.Command})
+	case sync.Refused:
+		l.send(device.Refused{Message: news.Message, Reason: news.Reason, Command: news.Command})
+	case sync.LinkChanged:
+		health := device.Health{Subject: device.SubjectLink, Condition: device.Good}
+		if !news.Up {
+			health.Condition, health.Text = device.Failed, news.Why
+		}
+		l.send(health)
+	case sync.PolicyChanged:
+		policy, err := device.LoadPolicy(news.Policy)
+		if err != nil {
+			l.log.Error("the policy is not put in force", "err", err) // storePolicy has refused such a one
+			return
+		}
+		l.clock.trustSystem(news.Policy.SystemTime)
+		l.send(policy)
+	case sync.CredentialsChanged:
+		if news.Key || news.Held.Epoch != l.held.number() {
+			l.held.openKey()
+		}
+		for _, health := range l.held.health() {
+			l.send(health)
+		}
+	case sync.Forked:
+		l.send(device.Health{
+			Subject: device.SubjectCache, Condition: device.Forked,
+			Text: "the controller's log is another one", Held: device.Held(news.Place),
+		})
+	case sync.ClockSet:
+		l.clock.set(news.Wall, news.At)
+		l.send(device.Tick{})
+	}
+}
+
+// report tells the controller how the reader and its door are.
+func (l *link) report(state device.State) {
+	if l.client != nil {
+		l.client.Report(condition(state))
+	}
+}
+
+// recorded tells the controller that there are records.
+func (l *link) recorded() {
+	if l.client != nil {
+		l.client.Recorded()
+	}
+}
+
+// damaged tells the brain that a part of the credentials is damaged, and has
+// the controller send it again.
+func (l *link) damaged() {
+	for _, health := range l.held.health() {
+		l.send(health)
+	}
+	if l.client != nil {
+		l.client.Damaged()
+	}
+}
+
+// enrol hands a card to the controller that asked for it.
+func (l *link) enrol(id wire.CommandID, uid []byte) error {
+	if l.client == nil {
+		return errors.New("no controller")
+	}
+	return l.client.SealCard(id, uid)
+}
+
+// condition says in the controller's words what the brain says in its own.
+// That the link is down need not be told on it.
+func condition(s device.State) wire.Condition {
+	c := wire.Condition{
+		Lockout: s.Lockout, PIN: string(s.PIN), Card: string(s.Card),
+		Strike: wire.StrikeState(s.Strike.String()), Door: wire.DoorState(s.Door.String()),
+		Tamper: s.Tamper, ClockTrusted: s.ClockTrusted, Behind: s.Behind,
+	}
+	for subject, text := range s.Faults {
+		if subject := device.Subject(subject); text != "" && subject != device.SubjectLink {
+			c.Faults = append(c.Faults, wire.Fault{Subject: subject.String(), Text: text})
+		}
+	}
+	if s.Journal != "" {
+		c.Faults = append(c.Faults, wire.Fault{Subject: "journal", Text: s.Journal})
+	}
+	return c
+}
+
+// nextConnection returns the next number of a connection, higher than all
+// before, and notes it durably. Should the file be lost or damaged, the seconds
+// of the system's clock are above whatever was counted before.
+func nextConnection(dir string, now time.Time) (uint64, error) {
+	var last uint64
+	b, err := readBounded(filepath.Join(dir, connectionFile), 16)
+	if err != nil || wire.Unmarshal(b, 16, &last) != nil {
+		last = 0
+	}
+	next := max(last+1, uint64(max(0, now.Unix())))
+	return next, writeFile(dir, connectionFile, wire.Marshal(next))
+}
