@@ -1,0 +1,139 @@
+package desk
+
+import (
+	"context"
+	"io"
+	"strings"
+	"time"
+)
+
+// A Tone is how an entry is to be seen.
+type Tone string
+
+// The tones.
+const (
+	Granted Tone = "granted"
+	Denied  Tone = "denied"
+	Paused  Tone = "paused" // a lockout
+	Alarm   Tone = "alarm"
+	Changed Tone = "changed" // by an administrator
+	Refused Tone = "refused" // an administrator's act that was not done
+	Plain   Tone = "plain"
+)
+
+// An Entry is one thing that happened: a record of a reader, an act of an
+// administrator, or an alarm.
+type Entry struct {
+	ID       int64     // rises in the order of arrival, over all sources
+	At       time.Time // by the clock of whoever noted it
+	Received time.Time
+	Trusted  bool   // that clock is to be trusted
+	Source   string // "reader", "admin", "alarm"
+	Kind     string // a record's or an alarm's; of an act "admin." and the act
+	Tone     Tone
+	Word     string // for the chip: "Granted"
+	Text     Text   // the sentence
+	Reader   string // "": none
+	Door     string // its door's name
+	User     uint64 // 0: none
+	Person   string // the user's name
+	Who      string // the administrator's name
+	Via      Via
+	Wrong    int    // wrong PINs in a row
+	Lockout  bool   // the reader is locked out by this: an unlock may be offered
+	Number   uint64 // of the record in its journal
+	Journal  string
+}
+
+// A Text is a sentence with parts that stand out.
+type Text []Phrase
+
+// A Phrase is part of a sentence.
+type Phrase struct {
+	Text   string
+	Strong bool
+}
+
+func (t Text) String() string {
+	var b strings.Builder
+	for _, p := range t {
+		b.WriteString(p.Text)
+	}
+	return b.String()
+}
+
+// A Kind is a choice of the filter.
+type Kind struct{ Key, Title string }
+
+// Kinds are the choices of Query.Kind: "granted", "denied", "lockout", "door",
+// "reader", "admin", "alarm".
+func Kinds() []Kind {
+	return []Kind{
+		{"granted", "Granted"}, {"denied", "Denied"}, {"lockout", "Lockouts"}, {"door", "Door"},
+		{"reader", "Reader and link"}, {"admin", "Administrators"}, {"alarm", "Alarms"},
+	}
+}
+
+// A Query chooses entries. What is zero chooses all.
+type Query struct {
+	Door         int64
+	Reader       string
+	User         uint64
+	Kind         string // a key of Kinds, or a kind of record like access.granted
+	Since, Until time.Time
+	Before       int64 // ids below this one: the next page, going back
+	After        int64 // ids above this one: what is new
+	Limit        int   // 0: 50
+}
+
+// A Page is entries, the newest first.
+type Page struct {
+	Entries []*Entry
+	Older   int64 // for Query.Before of the next page; 0: there are none
+}
+
+// Activity returns a page of entries.
+func (d *Desk) Activity(ctx context.Context, a Actor, q Query) (*Page, error) {
+	return nil, errUnwritten
+}
+
+// A Format is one of an export.
+type Format string
+
+// The formats.
+const (
+	CSV  Format = "csv"  // RFC 4180, with a heading, UTF-8
+	JSON Format = "json" // one array
+)
+
+// Export writes all entries that a query chooses, the oldest first, as they
+// are read.
+func (d *Desk) Export(ctx context.Context, a Actor, q Query, f Format, w io.Writer) error {
+	return errUnwritten
+}
+
+// An Hour is what happened at a door in an hour.
+type Hour struct {
+	Begins          time.Time
+	Granted, Denied int
+}
+
+// Hours returns the last n hours of a door, the present one last.
+func (d *Desk) Hours(ctx context.Context, a Actor, door int64, n int) ([]Hour, error) {
+	return nil, errUnwritten
+}
+
+// A Change says what has moved since the last one.
+type Change struct {
+	Activity int64 // the newest entry's id
+	Acts     bool  // entries have come: users, places, policies may have changed
+	States   bool  // readers have said something of themselves
+}
+
+// Watch calls moved at once, and again whenever something has changed, until
+// ctx ends.
+func (d *Desk) Watch(ctx context.Context, moved func(Change) error) error { return errUnwritten }
+
+// Prune forgets entries that are older than the site's settings keep, and
+// sessions and links that are over. It is called daily.
+func (d *Desk) Prune(ctx context.Context) error { return errUnwritten }

@@ -1,0 +1,55 @@
+// Package desk is every act of an administrator, whoever asks: the console, or
+// the command line. It checks who may do it in one place, does it, and notes
+// who did what to whom, in one transaction.
+//
+// What it returns for people is in English and ready to be shown. Times are
+// moments; the caller chooses the zone.
+package desk
+
+import (
+	"context"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/link"
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
+)
+
+// Live is the running link to the readers; *link.Link is one.
+type Live interface {
+	// Order takes an order to a reader and waits for what came of it. card
+	// takes the card of an enrol, whose bytes are wiped after it.
+	Order(ctx context.Context, o store.Order, card func(uid []byte) (text string, ok bool)) (link.Outcome, error)
+	Readers(ctx context.Context) ([]link.Reader, error)
+}
+
+// Options are what a desk is made of.
+type Options struct {
+	Site *site.Site
+	Live Live             // nil: no controller runs in this process
+	Now  func() time.Time // nil: time.Now
+}
+
+// A Desk is where administrators act. Its methods may be called by several
+// goroutines.
+type Desk struct {
+	site *site.Site
+	live Live
+	now  func() time.Time
+
+	enrolments enrolments
+	hashing    chan struct{} // bounds the passwords that are derived at once
+}
+
+// New returns the desk of a site.
+func New(o Options) *Desk {
+	d := &Desk{site: o.Site, live: o.Live, now: o.Now, hashing: make(chan struct{}, 2)}
+	if d.now == nil {
+		d.now = time.Now
+	}
+	return d
+}
+
+// Site says whose desk this is: the site's name, and the fingerprint of the
+// controller's signing key, which latchkeyd adopt shows too.
+func (d *Desk) Site() (name, fingerprint string) { return d.site.Name, d.site.Fingerprint() }

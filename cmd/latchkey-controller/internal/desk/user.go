@@ -1,0 +1,150 @@
+package desk
+
+import (
+	"context"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/site"
+)
+
+// A PIN is the one that a user is to have.
+type PIN = site.PIN
+
+// Who chooses a PIN: PIN{Choice: Auto}, or PIN{Chosen, digits}.
+const (
+	NoPIN  = site.NoPIN
+	Chosen = site.Chosen
+	Auto   = site.Auto
+)
+
+// A UserForm is a user as an administrator writes it. Its fields in errors are
+// "first", "last", "groups", "from", "until".
+type UserForm struct {
+	First, Last string
+	Groups      []string // besides everyone; names as wire.CheckName allows
+	From, Until string   // "": always, for ever; otherwise as ParseTime reads it
+	Zone        *time.Location
+	Extended    bool // doors open for their extended time
+}
+
+// A UserRow is a user in a list.
+type UserRow struct {
+	ID       uint64
+	Name     string // as readers greet
+	First    string
+	Last     string
+	Groups   []string  // sorted, besides everyone
+	PIN      bool      // has one
+	Cards    int       //
+	Exposed  int       // of these, how many a lost reader may have given away
+	From     time.Time // zero: always
+	Until    time.Time // zero: for ever
+	Extended bool
+	Seen     *Seen // nil: not yet
+}
+
+// A Seen is where and when a user was let in last.
+type Seen struct {
+	Reader, Door string
+	At           time.Time
+}
+
+// A Credential is a PIN or a card of a user, without its secret.
+type Credential struct {
+	ID      uint64
+	Kind    string // "pin" or "card"
+	UID     string // of a card, its middle left out: "04 A1 B2 … E5 80"
+	Given   time.Time
+	By      string // who gave it; "" if that is not known
+	Exposed bool   // a lost reader may have given it away: give a new one
+}
+
+// A User is a user with all there is to see.
+type User struct {
+	UserRow
+	Created     time.Time
+	Credentials []Credential // the PIN first
+	Access      []Access     // where the user may open
+}
+
+// An Access is a door that a user's groups open.
+type Access struct {
+	Reader, Door, Place string
+	Groups              []string // that open it
+	Scheduled           bool     // not always
+	PIN                 bool     // PINs are taken there
+}
+
+// A UserQuery chooses users. All words of Search must begin words of a user's
+// name or group, whatever their case and accents.
+type UserQuery struct {
+	Search string
+	After  string // UserPage.Next of the page before; "": from the beginning
+	Limit  int    // 0: 50
+}
+
+// A UserPage is a page of users, by name.
+type UserPage struct {
+	Users []*UserRow
+	Total int    // users of the site
+	Found int    // that Search chooses
+	Next  string // "": this is the last page
+}
+
+// Users returns a page of users.
+func (d *Desk) Users(ctx context.Context, a Actor, q UserQuery) (*UserPage, error) {
+	return nil, errUnwritten
+}
+
+// User returns a user, or ErrNotFound.
+func (d *Desk) User(ctx context.Context, a Actor, id uint64) (*User, error) { return nil, errUnwritten }
+
+// Groups returns the groups that users are in or doors open to, sorted.
+func (d *Desk) Groups(ctx context.Context, a Actor) ([]string, error) { return nil, errUnwritten }
+
+// AddUser adds a user, with a PIN unless the choice is NoPIN, and with a card
+// unless uid is "". It returns the PIN's digits if it was to choose them: for
+// the caller to show once and to wipe. Fields besides the form's: "pin", "card".
+func (d *Desk) AddUser(ctx context.Context, a Actor, form UserForm, pin PIN, uids []string) (id uint64, digits []byte, err error) {
+	return 0, nil, errUnwritten
+}
+
+// EditUser changes a user, and with that what readers hold of their
+// credentials.
+func (d *Desk) EditUser(ctx context.Context, a Actor, id uint64, form UserForm) error {
+	return errUnwritten
+}
+
+// RemoveUser removes a user with their PIN and cards.
+func (d *Desk) RemoveUser(ctx context.Context, a Actor, id uint64) error { return errUnwritten }
+
+// SetPIN gives a user a PIN, in place of the one they may have, and returns its
+// digits if it was to choose them. A PIN that somebody has is refused as
+// site.ErrPINTaken in the field "pin"; after five of these in a day only a
+// generated one can be had.
+func (d *Desk) SetPIN(ctx context.Context, a Actor, id uint64, pin PIN) (digits []byte, err error) {
+	return nil, errUnwritten
+}
+
+// RemovePIN takes a user's PIN away.
+func (d *Desk) RemovePIN(ctx context.Context, a Actor, id uint64) error { return errUnwritten }
+
+// AddCard gives a user a card, its identifier as people write it. Field: "card".
+func (d *Desk) AddCard(ctx context.Context, a Actor, id uint64, uid string) error {
+	return errUnwritten
+}
+
+// RemoveCard takes a card away from a user, by the credential's id.
+func (d *Desk) RemoveCard(ctx context.Context, a Actor, id, credential uint64) error {
+	return errUnwritten
+}
+
+// A Spread says how far the newest credentials and policies have come.
+type Spread struct {
+	Doors   int // that readers with a board serve
+	Readers int
+	Current int // of them, that confirmed the newest
+}
+
+// Spread returns how far the newest change has come: "All 6 readers have it."
+func (d *Desk) Spread(ctx context.Context, a Actor) (Spread, error) { return Spread{}, errUnwritten }
