@@ -32,6 +32,14 @@ type Config struct {
 type SimConfig struct {
 	Listen string       `toml:"listen"` // loopback address and port of the page
 	Cards  []CardConfig `toml:"cards"`  // cards that lie ready on the page
+	// Panel is the display controller: "ili9341" (240x320, if empty), "st7789"
+	// (240x320) or "st7796" (320x480).
+	Panel string `toml:"panel"`
+	// Rotation is how far the module is turned counter-clockwise at the door,
+	// in degrees: 0, 90, 180 or 270. 90 and 270 make a lying screen.
+	Rotation int `toml:"rotation"`
+	// Glass is "tn" or "ips"; empty is what the panel's modules mostly have.
+	Glass string `toml:"glass"`
 }
 
 // CardConfig is one card.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 
 	"latchkey/board/sim"
 	"periph.io/x/conn/v3/spi"
@@ -31,6 +32,16 @@ func openSim(c SimConfig, log *slog.Logger) (wiring, error) {
 		}
 		cards = append(cards, sim.PageCard{Name: card.Name, Card: sim.Card{UID: uid}})
 	}
+	oneOf := func(key, value string, known []string) {
+		if value != "" && !slices.Contains(known, value) {
+			problems = append(problems, fmt.Errorf("board.sim.%s: is %q: it must be one of %q", key, value, known))
+		}
+	}
+	oneOf("panel", c.Panel, sim.Models())
+	oneOf("glass", c.Glass, sim.Glasses())
+	if c.Rotation%90 != 0 || c.Rotation < 0 || c.Rotation > 270 {
+		problems = append(problems, fmt.Errorf("board.sim.rotation: is %d: it must be 0, 90, 180 or 270", c.Rotation))
+	}
 	var ln net.Listener
 	if c.Listen == "" {
 		problems = append(problems, errors.New(`board.sim.listen: is not set: the address of the board's page, as "127.0.0.1:8081"`))
@@ -43,7 +54,11 @@ func openSim(c SimConfig, log *slog.Logger) (wiring, error) {
 	if len(problems) > 0 {
 		return nil, errors.Join(problems...)
 	}
-	return &simulated{board: sim.New(&sim.Options{Log: log}), ln: ln, cards: cards, log: log}, nil
+	board := sim.New(&sim.Options{
+		Log:   log,
+		Panel: sim.PanelOptions{Model: c.Panel, Rotation: c.Rotation, Glass: c.Glass},
+	})
+	return &simulated{board: board, ln: ln, cards: cards, log: log}, nil
 }
 
 func (s *simulated) SPI(name string) (spi.PortCloser, error) { return s.board.SPI(name) }

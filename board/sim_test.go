@@ -5,6 +5,7 @@ package board
 import (
 	"context"
 	"errors"
+	"image"
 	"io"
 	"net"
 	"net/http"
@@ -18,6 +19,9 @@ func TestWhatIsWrongWithASimulatedBoardIsSaidByKey(t *testing.T) {
 		`kind = "sim"`: `board.sim.listen: is not set: the address of the board's page, as "127.0.0.1:8081"`,
 		"kind = \"sim\"\n[board.sim]\nlisten = \"0.0.0.0:8081\"":                                        `board.sim.listen: listen address "0.0.0.0:8081": a simulated board is for this machine only: use 127.0.0.1, [::1] or localhost`,
 		"kind = \"sim\"\n[board.sim]\nlisten = \"127.0.0.1:0\"\ncards = [{name = \"B\", uid = \"04\"}]": `board.sim.cards: card 1: uid "04": it must be 4, 7 or 10 bytes in hex, as 04a1b2c3d4e580`,
+		"kind = \"sim\"\n[board.sim]\nlisten = \"127.0.0.1:0\"\npanel = \"ili9488\"":                    `board.sim.panel: is "ili9488": it must be one of ["ili9341" "st7789" "st7796"]`,
+		"kind = \"sim\"\n[board.sim]\nlisten = \"127.0.0.1:0\"\nglass = \"oled\"":                       `board.sim.glass: is "oled": it must be one of ["tn" "ips"]`,
+		"kind = \"sim\"\n[board.sim]\nlisten = \"127.0.0.1:0\"\nrotation = 45":                          `board.sim.rotation: is 45: it must be 0, 90, 180 or 270`,
 	} {
 		wants(t, text, want)
 	}
@@ -103,5 +107,16 @@ func TestCheckSaysThatThePagesPortIsTaken(t *testing.T) {
 	ln.Close()
 	if problems := Check(config(t, text), quiet); len(problems) != 0 {
 		t.Errorf("got %q", problems)
+	}
+}
+
+func TestTheConfigSaysWhichPanelIsFittedAndHow(t *testing.T) {
+	b, err := Open(config(t, "kind = \"sim\"\n[board.sim]\nlisten = \"127.0.0.1:0\"\npanel = \"st7796\"\nrotation = 270"), quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	if size := b.wiring.(*simulated).board.Screen().Rect.Max; size != image.Pt(480, 320) {
+		t.Errorf("a screen of %v", size)
 	}
 }

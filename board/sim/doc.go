@@ -18,20 +18,24 @@
 // floats. Transfers take no time; where a chip counts time on the wire (how
 // long chip select is low) it is reckoned from the clock.
 //
-// # The panel: ILI9341, 4-line serial interface
+// # The panel: ILI9341, ST7789V or ST7796S, 4-line serial interface
 //
 // Commands and parameters by the D/C line, each parameter byte counting as it
 // comes; sleep, display and reset with their waiting times (what comes too
 // early is lost); the register values after power-up, SWRESET and RESX; windows
 // under every MADCTL; 16 and 18 bit pixels, of which only whole ones are
-// stored and which need RAMWR or RAMWRC; wrapping or not (IFCTL's WEMODE);
-// inversion, idle, partial and scroll on the way to the glass; reads, with the
-// dummy clock of 04 and 09 and the dummy byte of RAMRD. The memory is random
-// after power-up. Voltages, gamma and frame rate are accepted and change
-// nothing. Parameters ([PanelOptions]): the identity bytes, whether the module
-// brings SDO out, how it is turned, and the clocks beyond which a violation is
-// noted. Not settled by any source, and so decided here: a read that chip
-// select interrupts goes on in the next window if D/C is high.
+// stored and which need RAMWR or RAMWRC; inversion, idle, partial and scroll on
+// the way to the glass; reads, with the dummy clock of 04 and 09 and the dummy
+// byte of RAMRD. The memory is random after power-up. Of the makers' own
+// commands: the ILI9341's IFCTL (WEMODE); the ST7789V's RAMCTRL (ENDIAN),
+// LCMCTRL and GATECTRL (GS); the ST7796S's CSCON, which locks its command table
+// 2, DFC (GS, SS, NL) and SPIRC. Voltages, gamma and frame rate are accepted
+// and change nothing; 12 bit pixels are not taken. Parameters ([PanelOptions]):
+// the model, its glass, the identity bytes, whether the module brings SDO out,
+// how it is turned, and the clocks beyond which a violation is noted. Not
+// settled by any source, and so decided here: a read that chip select
+// interrupts goes on in the next window if D/C is high; the two keys of CSCON
+// open command table 2 in either order, and only together.
 //
 // # Touch: XPT2046
 //

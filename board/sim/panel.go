@@ -9,8 +9,7 @@ import (
 )
 
 // panel is a display controller of the MIPI DCS family on the 4-line serial
-// interface with its glass: the command side. The data sheet it keeps to is
-// the ILI9341's.
+// interface with its glass: what its models share.
 type panel struct {
 	board *Board
 	fault Fault
@@ -39,7 +38,12 @@ type panel struct {
 	// registers
 	sleeping, on, inverted, idle, partial, scrolling, tearing, wrap bool
 	madctl, colmod, extIndex                                        byte
-	sc, ec, sp, ep                                                  int // window, inclusive
+	lcm                                                             byte // ST7789: LCMCTRL, as what it changes
+	csc                                                             byte // ST7796S: the parts of table 2 that are open
+	little                                                          bool // pixels come low byte first
+	gateUp, sourceRight                                             bool // the glass is scanned the other way
+	lines                                                           int  // of the glass that are driven
+	sc, ec, sp, ep                                                  int  // window, inclusive
 	partialFrom, partialTo                                          int
 	scrollTop, scrollRows, scrollFrom                               int
 	scrollArgs                                                      [6]byte
@@ -47,7 +51,8 @@ type panel struct {
 	memory
 }
 
-// waits of the ILI9341 data sheet (SWRESET, SLPIN, SLPOUT, reset timing).
+// waits of the data sheets (SWRESET, SLPIN, SLPOUT, reset timing), the same for
+// all models.
 const (
 	commandWait = 5 * time.Millisecond
 	sleepWait   = 120 * time.Millisecond
@@ -55,8 +60,9 @@ const (
 )
 
 func newPanel(b *Board, o PanelOptions) *panel {
+	m := newPanelModel(o.Model)
 	if o.MaxWrite == 0 {
-		o.MaxWrite = 40 * physic.MegaHertz
+		o.MaxWrite = m.maxWrite
 	}
 	if o.MaxRead == 0 {
 		o.MaxRead = 6670 * physic.KiloHertz
@@ -64,7 +70,16 @@ func newPanel(b *Board, o PanelOptions) *panel {
 	if o.Rotation%90 != 0 || o.Rotation < 0 || o.Rotation > 270 {
 		panic(fmt.Sprintf("sim: a panel turned by %d degrees", o.Rotation))
 	}
-	p := &panel{board: b, opts: o, model: newPanelModel(o.Model)}
+	if o.ID == [3]byte{} {
+		o.ID = m.id
+	}
+	if o.Glass == "" {
+		o.Glass = m.glass
+	}
+	if o.Glass != glassTN && o.Glass != glassIPS {
+		panic("sim: unknown glass " + o.Glass)
+	}
+	p := &panel{board: b, opts: o, model: m}
 	p.mem = make([]uint32, p.model.cols*p.model.rows)
 	p.powerUp()
 	return p
@@ -87,6 +102,8 @@ func (p *panel) registersReset() {
 	p.sleeping, p.on = true, false
 	p.inverted, p.idle, p.partial, p.scrolling, p.tearing = false, false, false, false, false
 	p.wrap, p.colmod, p.extIndex = true, p.model.colmod, 0
+	p.csc, p.little, p.gateUp, p.sourceRight, p.lines = 0, false, false, false, p.model.rows
+	p.setLCM(lcmReset)
 	p.sc, p.sp = 0, 0
 	p.partialFrom, p.partialTo = 0, p.model.rows-1
 	p.scrollTop, p.scrollRows, p.scrollFrom = 0, p.model.rows, 0

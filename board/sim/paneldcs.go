@@ -17,7 +17,7 @@ func dcsCommand(c byte) *command {
 	case 0x0B:
 		return &command{name: "RDDMADCTL", read: func(p *panel) []byte { return []byte{p.madctl} }}
 	case 0x0C:
-		return &command{name: "RDDCOLMOD", read: func(p *panel) []byte { return []byte{p.colmod & 0x07} }}
+		return &command{name: "RDDCOLMOD", read: func(p *panel) []byte { return []byte{p.colmod & p.model.colmodRead} }}
 	case 0x0D:
 		return &command{name: "RDDIM", read: func(p *panel) []byte { return []byte{bit(p.scrolling, 7) | bit(p.inverted, 5)} }}
 	case 0x0E:
@@ -36,8 +36,6 @@ func dcsCommand(c byte) *command {
 		return &command{name: "INVOFF", start: func(p *panel) { p.inverted = false; p.redraw() }}
 	case 0x21:
 		return &command{name: "INVON", start: func(p *panel) { p.inverted = true; p.redraw() }}
-	case 0x26:
-		return &command{name: "GAMSET", params: 1}
 	case 0x28:
 		return &command{name: "DISPOFF", start: func(p *panel) { p.on = false; p.redraw() }}
 	case 0x29:
@@ -48,8 +46,6 @@ func dcsCommand(c byte) *command {
 		return &command{name: "PASET", params: 4, param: func(p *panel, i int, v byte) { setHalf(i, v, &p.sp, &p.ep) }}
 	case 0x2C:
 		return &command{name: "RAMWR", start: func(p *panel) { p.beginWrite(true) }}
-	case 0x2D:
-		return &command{name: "RGBSET", params: 128}
 	case 0x2E:
 		return &command{name: "RAMRD", start: func(p *panel) { p.beginRead(true) }}
 	case 0x30:
@@ -79,18 +75,8 @@ func dcsCommand(c byte) *command {
 		return &command{name: "RAMRDC", start: func(p *panel) { p.beginRead(false) }}
 	case 0x51, 0x53, 0x55, 0x5E:
 		return &command{name: "brightness control", params: 1}
-	case 0xD3:
-		return &command{name: "RDID4", read: func(p *panel) []byte { return []byte{p.model.d3[p.extIndex&3]} }}
-	case 0xD9:
-		return &command{name: "extended read index", params: 1, param: func(p *panel, _ int, v byte) { p.extIndex = v & 0x0F }}
 	case 0xDA, 0xDB, 0xDC:
 		return &command{name: "RDID", read: func(p *panel) []byte { return []byte{p.opts.ID[c-0xDA]} }}
-	case 0xF6:
-		return &command{name: "IFCTL", params: 3, param: func(p *panel, i int, v byte) {
-			if i == 0 {
-				p.wrap = v&1 != 0
-			}
-		}}
 	}
 	return nil
 }

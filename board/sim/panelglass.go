@@ -34,13 +34,7 @@ func (p *panel) flushDirty() {
 // toView is where the viewer sees a place of the memory (column, row), with
 // scrolling left out.
 func (p *panel) toView(m image.Point) image.Point {
-	g := m
-	if p.model.mirrorX {
-		g.X = p.model.cols - 1 - g.X
-	}
-	if p.model.mirrorY {
-		g.Y = p.model.rows - 1 - g.Y
-	}
+	g := p.scan(m)
 	switch p.opts.Rotation {
 	case 90:
 		return image.Pt(g.Y, p.model.cols-1-g.X)
@@ -63,10 +57,16 @@ func (p *panel) fromView(v image.Point) image.Point {
 	case 270:
 		g = image.Pt(v.Y, p.model.rows-1-v.X)
 	}
-	if p.model.mirrorX {
+	return p.scan(g)
+}
+
+// scan is where sources and gates put a place of the memory on the upright
+// glass, and back.
+func (p *panel) scan(g image.Point) image.Point {
+	if p.model.mirrorX != p.sourceRight {
 		g.X = p.model.cols - 1 - g.X
 	}
-	if p.model.mirrorY {
+	if p.gateUp != (p.lcm&lcmXGS != 0) {
 		g.Y = p.model.rows - 1 - g.Y
 	}
 	return g
@@ -75,8 +75,8 @@ func (p *panel) fromView(v image.Point) image.Point {
 // render draws the part r of what a viewer sees.
 func (p *panel) render(img *image.RGBA, r image.Rectangle) {
 	visible := p.visible()
-	swap := (p.madctl&madBGR != 0) != p.model.bgrGlass
-	invert := p.inverted != p.model.invertedGlass
+	swap := (p.access()&madBGR != 0) != p.model.bgrGlass
+	invert := p.inverted != (p.opts.Glass == glassIPS) != (p.lcm&lcmXINV != 0)
 	// One step to the right on the glass is one step in the memory.
 	step := p.fromView(image.Pt(1, 0)).Sub(p.fromView(image.Point{}))
 	for y := r.Min.Y; y < r.Max.Y; y++ {
@@ -84,7 +84,7 @@ func (p *panel) render(img *image.RGBA, r image.Rectangle) {
 		pix := img.Pix[img.PixOffset(r.Min.X, y) : img.PixOffset(r.Max.X-1, y)+4]
 		for ; len(pix) >= 4; pix = pix[4:] {
 			var v uint32
-			if visible && (!p.partial || p.inPartial(at.Y)) {
+			if visible && at.Y < p.lines && (!p.partial || p.inPartial(at.Y)) {
 				v = p.mem[p.lineSource(at.Y)*p.model.cols+at.X]
 				if p.idle {
 					v = v >> 5 & 0o010101 * 63 // the highest bit of each colour

@@ -32,6 +32,7 @@ func (p *panel) setMADCTL(v byte) {
 		p.redraw()
 	}
 	p.madctl = v
+	v = p.access()
 	cols, rows := p.model.cols, p.model.rows
 	p.origin = 0
 	col, row := 1, cols
@@ -51,7 +52,7 @@ func (p *panel) setMADCTL(v byte) {
 
 func (p *panel) setCOLMOD(_ int, v byte) {
 	if d := v & 0x07; d != 5 && d != 6 {
-		p.board.violate("panel", "COLMOD %02X: the format does not exist, ignored", v)
+		p.board.violate("panel", "COLMOD %02X: the format does not exist or is not emulated, ignored", v)
 		return
 	}
 	p.colmod = v
@@ -59,14 +60,14 @@ func (p *panel) setCOLMOD(_ int, v byte) {
 
 // width and height are the address ranges under the current MV.
 func (p *panel) width() int {
-	if p.madctl&madMV != 0 {
+	if p.access()&madMV != 0 {
 		return p.model.rows
 	}
 	return p.model.cols
 }
 
 func (p *panel) height() int {
-	if p.madctl&madMV != 0 {
+	if p.access()&madMV != 0 {
 		return p.model.cols
 	}
 	return p.model.rows
@@ -148,8 +149,12 @@ func (p *panel) run(w []byte, size int) {
 	p.touched(i, i+(n-1)*step)
 	w = w[:n*size]
 	if size == 2 {
+		high, low := 0, 1
+		if p.little {
+			high, low = 1, 0
+		}
 		for ; len(w) >= 2; w = w[2:] {
-			v := uint32(w[0])<<8 | uint32(w[1])
+			v := uint32(w[high])<<8 | uint32(w[low])
 			// 5 bits become 6 by repeating the highest (EPF 00).
 			red, blue := v>>11, v&31
 			p.mem[i] = red<<13 | red>>4<<12 | v>>5&63<<6 | blue<<1 | blue>>4

@@ -8,53 +8,65 @@ type PanelOptions struct {
 	Model string
 	// Rotation is how far the module is turned counter-clockwise at the door,
 	// in degrees: 0, 90, 180 or 270. It turns what Screen shows and what Touch
-	// takes. At 90 a viewer sees 320x240 upright if the driver sets MADCTL 28.
+	// takes. At 90 a viewer sees an ILI9341 upright, 320x240, if the driver
+	// sets MADCTL 28.
 	Rotation int
-	// ID is what RDDID and RDID1-3 answer. Modules differ: the data sheet
-	// prints RDID2 as 80, dumps of real modules show zeros.
+	// Glass is "tn" or "ips". IPS glass is black where a TN glass is white, so
+	// the driver has to send INVON. Empty: what the model's modules mostly
+	// have, "ips" for the ST7789 and "tn" for the others.
+	Glass string
+	// ID is what RDDID and RDID1-3 answer. Modules differ: the ILI9341's data
+	// sheet prints RDID2 as 80, dumps of real modules show zeros. All zero: 85
+	// 85 52 for the ST7789, zeros for the others.
 	ID [3]byte
 	// NoSDO: the module does not bring the data output out, as many do not.
 	// Every read gives FF.
 	NoSDO bool
 	// MaxWrite and MaxRead are the clocks above which a violation is noted.
-	// The ILI9341's data sheet says 10 MHz and 6.67 MHz; writes at 40 MHz are
-	// usual on real modules. Zero: 40 MHz and 6.67 MHz.
+	// Data sheets are stricter than modules: ILI9341 10 MHz and 6.67 MHz,
+	// ST7789V 15 MHz or, in later revisions, 62.5 MHz, ST7796S 15 MHz. Zero:
+	// what is usual, 40 MHz (ST7789: 62.5 MHz) and 6.67 MHz.
 	MaxWrite, MaxRead physic.Frequency
 }
 
 // Models lists the panel models that New knows.
-func Models() []string { return []string{"ili9341"} }
+func Models() []string { return []string{"ili9341", "st7789", "st7796"} }
+
+// Glasses lists the glasses that New knows.
+func Glasses() []string { return []string{glassTN, glassIPS} }
+
+const (
+	glassTN  = "tn"
+	glassIPS = "ips"
+)
 
 // panelModel is what differs between display controllers of the MIPI DCS
 // family and between the glasses behind them.
 type panelModel struct {
-	name       string
 	cols, rows int  // of the memory
 	colmod     byte // COLMOD after reset
+	colmodRead byte // the bits of it that RDDCOLMOD tells
+	id         [3]byte
+	maxWrite   physic.Frequency
 	// The glass: upright, its left column shows memory column cols-1 and its
-	// filters stand in the order B, G, R, and so on.
-	mirrorX, mirrorY, bgrGlass, invertedGlass bool
+	// filters stand in the order B, G, R.
+	mirrorX, bgrGlass bool
+	glass             string // the usual one
 	// commands are those that this controller has; nil means none.
 	commands [256]*command
-	// d3 is the answer to RDID4, of which D9 10+i makes byte i readable.
-	d3 [4]byte
+	// id4 is the answer to RDID4, of which the indexed read makes byte i
+	// readable.
+	id4 [4]byte
 }
 
 func newPanelModel(name string) *panelModel {
 	switch name {
 	case "", "ili9341":
-		m := &panelModel{
-			name: "ili9341", cols: 240, rows: 320, colmod: 0x66,
-			mirrorX: true, bgrGlass: true,
-			d3: [4]byte{0x00, 0x00, 0x93, 0x41},
-		}
-		m.add(dcsCommand)
-		m.swallow(
-			0xB0, 0xB1, 0xB2, 0xB3, 0xB4, 0xB5, 0xB6, 0xB7, 0xB8, 0xB9, 0xBA, 0xBB, 0xBC, 0xBE,
-			0xC0, 0xC1, 0xC5, 0xC7, 0xCB, 0xCF, 0xD0, 0xD1, 0xD2, 0xE0, 0xE1, 0xE2, 0xE3,
-			0xE8, 0xE9, 0xEA, 0xED, 0xEF, 0xF2, 0xF7,
-		)
-		return m
+		return newILI9341()
+	case "st7789":
+		return newST7789()
+	case "st7796":
+		return newST7796()
 	}
 	panic("sim: unknown panel model " + name)
 }
@@ -73,6 +85,8 @@ type command struct {
 	read func(p *panel) []byte
 	// anytime: taken even while the controller is busy.
 	anytime bool
+	// locked: needs the ST7796S's command set control to be open.
+	locked bool
 }
 
 // add takes over what set knows.
@@ -90,3 +104,9 @@ func (m *panelModel) swallow(codes ...byte) {
 		m.commands[c] = &command{name: "maker's command", params: anyParams}
 	}
 }
+
+// indexedRead is the maker's command that chooses which byte of a longer
+// answer the next RDID4 gives.
+func indexedRead(p *panel, _ int, v byte) { p.extIndex = v & 0x0F }
+
+func readID4(p *panel) []byte { return []byte{p.model.id4[p.extIndex&3]} }

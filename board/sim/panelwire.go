@@ -79,6 +79,11 @@ func (p *panel) command(c byte) {
 		p.cmd = &command{params: anyParams}
 		return
 	}
+	if p.cmd.locked && p.csc != cscPart1|cscPart2 {
+		p.board.violate("panel", "%02X while command table 2 is locked (F0 C3, F0 96 unlock it): ignored", c)
+		p.cmd = &command{params: anyParams}
+		return
+	}
 	if p.cmd.start != nil {
 		p.cmd.start(p)
 	}
