@@ -17,7 +17,7 @@ firmware: ## the reader as a board runs it: arm64, static, no simulated board
 	GOOS=linux GOARCH=arm64 $(BUILD) -tags firmware -o bin/latchkeyd-arm64 ./cmd/latchkeyd
 
 .PHONY: run
-run: build ## a demonstration: one site, one simulated reader, a PIN and a card
+run: build ## a demonstration: a controller, a broker, a simulated reader, a PIN and a card
 	go run ./cmd/latchkey-demo --bin bin --dir var
 
 .PHONY: test

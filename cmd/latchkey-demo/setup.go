@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// facts is what a newcomer needs to open the door, and what the set-up has
+// settled; kept in facts.json.
+type facts struct {
+	PIN    string `json:"pin"`
+	UID    string `json:"uid"`
+	Broker string `json:"broker"` // its address
+}
+
+// setUp makes what is missing. facts.json is written last: a set-up that was
+// cut short, or made without a broker, is begun anew.
+func (d *demo) setUp(ctx context.Context) (*facts, error) {
+	var known facts
+	b, err := os.ReadFile(d.path("facts.json"))
+	if err == nil {
+		err = json.Unmarshal(b, &known)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if known.Broker != "" {
+		return &known, nil
+	}
+	for _, part := range []string{"site", "reader", "broker"} {
+		if err := os.RemoveAll(d.path(part)); err != nil {
+			return nil, err
+		}
+	}
+	if err := os.MkdirAll(d.path("reader"), 0o700); err != nil {
+		return nil, err
+	}
+	uid := make([]byte, 7)
+	rand.Read(uid)
+	uid[0] = 0x04 // NXP, the maker of most cards
+	known = facts{UID: hex.EncodeToString(uid), Broker: d.broker}
+	if err := d.makeSite(ctx, &known); err != nil {
+		return nil, err
+	}
+	if err := d.makeReader(ctx, &known); err != nil {
+		return nil, err
+	}
+	if b, err = json.MarshalIndent(&known, "", "  "); err != nil {
+		return nil, err
+	}
+	return &known, os.WriteFile(d.path("facts.json"), b, 0o600)
+}
+
+// makeSite makes the site and its two users.
+func (d *demo) makeSite(ctx context.Context, known *facts) error {
+	site := []string{"--dir", d.path("site")}
+	if err := d.do(ctx, nil, "latchkey-controller", append([]string{"init", "--site", "demo"}, site...)...); err != nil {
+		return err
+	}
+	if err := d.do(ctx, known, "latchkey-controller", append([]string{"user", "add", "--name", "Ada Lovelace", "--pin", "auto", "--json"}, site...)...); err != nil {
+		return err
+	}
+	return d.do(ctx, nil, "latchkey-controller", append([]string{"user", "add", "--name", "Bob Martin", "--card", known.UID}, site...)...)
+}
+
+// makeReader makes the reader's keys, has the site adopt it, and writes its
+// config.
+func (d *demo) makeReader(ctx context.Context, known *facts) error {
+	data, request, bundle := d.path("reader", "data"), d.path("reader", "request"), d.path("reader", "bundle")
+	if err := d.do(ctx, nil, "latchkeyd", "identity", "--data", data, "--out", request); err != nil {
+		return err
+	}
+	if err := d.do(ctx, nil, "latchkey-controller", "reader", "add", "--dir", d.path("site"), "--reader", "front-door", "--door", "Front door",
+		"--place", "Main building", "--broker", "ssl://"+known.Broker, "--request", request, "--out", bundle); err != nil {
+		return err
+	}
+	if err := d.do(ctx, nil, "latchkeyd", "adopt", "--data", data, bundle); err != nil {
+		return err
+	}
+	config := fmt.Sprintf(`[reader]
+id = "front-door"
+data = "data"
+
+[board]
+kind = "sim"
+
+[board.sim]
+listen = %q
+cards = [
+  { name = "Bob Martin", uid = %q },
+  { name = "A stranger", uid = "04deadbeef0180" },
+]
+`, d.listen, known.UID)
+	return os.WriteFile(d.path("reader", "latchkeyd.toml"), []byte(config), 0o600)
+}
+
+func (d *demo) path(elem ...string) string {
+	return filepath.Join(append([]string{d.dir}, elem...)...)
+}
+
+// command is a program that is ended gently when ctx ends; one without a
+// directory is one of ours.
+func (d *demo) command(ctx context.Context, program string, args ...string) *exec.Cmd {
+	if filepath.Base(program) == program {
+		program = filepath.Join(d.bin, program)
+	}
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for us: the order in which they end is ours
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 10 * time.Second
+	return cmd
+}
+
+// do runs a program to its end and reads what it prints, JSON, into out unless
+// that is nil.
+func (d *demo) do(ctx context.Context, out any, program string, args ...string) error {
+	fmt.Printf("  %s", program)
+	for _, arg := range args {
+		fmt.Printf(" %s", arg)
+	}
+	fmt.Println()
+	cmd := d.command(ctx, program, args...)
+	cmd.Stderr = os.Stderr
+	printed, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", program, args[0], err)
+	}
+	if out == nil {
+		return nil
+	}
+	return json.Unmarshal(printed, out)
+}

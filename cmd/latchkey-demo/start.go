@@ -1,0 +1,149 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// start runs broker, controller and reader, each a process of its own, until
+// ctx ends or the controller or the reader does. The broker may end, and be
+// started again, as it likes.
+func (d *demo) start(ctx context.Context, known *facts) error {
+	serve := []string{"serve", "--dir", d.path("site"), "--listen", d.broker}
+	// They end one after the other, the reader first: it says goodbye.
+	brokerContext, stopBroker := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopBroker()
+	broker, config, err := d.mosquitto(brokerContext)
+	if err != nil {
+		return err
+	}
+	about := "is part of the controller: with mosquitto installed it is a process of its own"
+	if broker != nil {
+		if err := forward("broker", broker); err != nil {
+			return err
+		}
+		if err := d.awaitBroker(ctx); err != nil {
+			return err
+		}
+		defer broker.Wait()
+		defer stopBroker()
+		serve = []string{"serve", "--dir", d.path("site"), "--broker", "ssl://" + d.broker}
+		about = fmt.Sprintf("is mosquitto, process %d. Stop it, and the door goes on working; start it again with\n    %s -c %s", broker.Process.Pid, broker.Path, config)
+	}
+	fmt.Printf(`
+  The reader's page   http://%s/
+  Ada's PIN           %s
+  Bob's card          %s
+
+  Tap PIN on the page and type Ada's PIN, or click Bob's card. Ctrl-C stops. From another terminal:
+
+    %[4]s user add --dir %[5]s --name "Grace Hopper" --pin auto
+    %[4]s unlock --dir %[5]s front-door
+    %[4]s records --dir %[5]s --follow
+
+  The broker %[6]s
+
+`, d.listen, known.PIN, known.UID, filepath.Join(d.bin, "latchkey-controller"), d.path("site"), about)
+
+	group, groupContext := errgroup.WithContext(ctx)
+	controllerContext, stopController := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopController()
+	controller := d.command(controllerContext, "latchkey-controller", serve...)
+	if err := forward("controller", controller); err != nil {
+		return err
+	}
+	reader := d.command(groupContext, "latchkeyd", "run", "--config", d.path("reader", "latchkeyd.toml"))
+	if err := forward("reader", reader); err != nil {
+		return err
+	}
+	group.Go(func() error { return ended("latchkey-controller", controller.Wait(), controllerContext) })
+	group.Go(func() error {
+		defer stopController()
+		return ended("latchkeyd", reader.Wait(), groupContext)
+	})
+	if err := group.Wait(); ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// ended says why a program ended that should not have.
+func ended(program string, err error, ctx context.Context) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err == nil {
+		return fmt.Errorf("%s has ended", program)
+	}
+	return fmt.Errorf("%s: %w", program, err)
+}
+
+// mosquitto returns the broker as a command, and its config; nil if it is not
+// installed.
+func (d *demo) mosquitto(ctx context.Context) (broker *exec.Cmd, config string, err error) {
+	program, err := exec.LookPath("mosquitto")
+	if err != nil {
+		if program, err = exec.LookPath("/usr/sbin/mosquitto"); err != nil {
+			return nil, "", nil
+		}
+	}
+	dir := d.path("broker")
+	if err := d.do(ctx, nil, "latchkey-controller", "broker-config", "--dir", d.path("site"), "--listen", d.broker, "--out", dir); err != nil {
+		return nil, "", err
+	}
+	config = filepath.Join(dir, "mosquitto.conf")
+	if os.Getuid() == 0 {
+		// Started by root it becomes a user who may not read var/.
+		f, err := os.OpenFile(config, os.O_APPEND|os.O_WRONLY, 0)
+		if err != nil {
+			return nil, "", err
+		}
+		defer f.Close()
+		if _, err := f.WriteString("\nuser root\n"); err != nil {
+			return nil, "", err
+		}
+	}
+	return d.command(ctx, program, "-c", config), config, nil
+}
+
+// awaitBroker waits until the broker takes connections.
+func (d *demo) awaitBroker(ctx context.Context) error {
+	for range 200 {
+		conn, err := net.Dial("tcp", d.broker)
+		if err == nil {
+			return conn.Close()
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	return fmt.Errorf("no broker at %s: see what it says above; --broker names another address", d.broker)
+}
+
+// forward starts a program and prints its lines with its name before them.
+func forward(name string, cmd *exec.Cmd) error {
+	out, in := io.Pipe()
+	cmd.Stdout, cmd.Stderr = in, in
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	go func() {
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			fmt.Printf("%s  %s\n", name+strings.Repeat(" ", max(0, len("controller")-len(name))), lines.Text())
+		}
+		io.Copy(io.Discard, out)
+	}()
+	return nil
+}
