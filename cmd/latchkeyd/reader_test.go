@@ -61,12 +61,13 @@ func do(t testing.TB, stdin, program string, args ...string) string {
 
 // testSite is a site made by the real controller.
 type testSite struct {
-	dir string
+	dir    string
+	broker string // address of its broker; "": readers are told of none
 }
 
 func newSite(t testing.TB) *testSite {
 	t.Helper()
-	s := &testSite{filepath.Join(t.TempDir(), "site")}
+	s := &testSite{dir: filepath.Join(t.TempDir(), "site")}
 	do(t, "", "latchkey-controller", "init", "--dir", s.dir, "--site", "test")
 	return s
 }
@@ -122,7 +123,11 @@ func (s *testSite) adopt(t testing.TB, id string) *testReader {
 // bundle has the controller write a new bundle for a reader.
 func (s *testSite) bundle(t testing.TB, r *testReader, id string) {
 	t.Helper()
-	do(t, "", "latchkey-controller", "reader", "add", "--dir", s.dir, "--reader", id, "--door", "Front door", "--request", r.path("request"), "--out", r.path("bundle"))
+	args := []string{"reader", "add", "--dir", s.dir, "--reader", id, "--door", "Front door", "--request", r.path("request"), "--out", r.path("bundle")}
+	if s.broker != "" {
+		args = append(args, "--broker", "ssl://"+s.broker)
+	}
+	do(t, "", "latchkey-controller", args...)
 }
 
 // newReader makes a reader's directory and config, nothing else.

@@ -54,9 +54,10 @@ func (c *Cache) epochDir(epoch uint64) string {
 
 // Begin checks a signed manifest and prepares to receive its chunks beside what
 // is held; those that were received before, even before a restart, are kept.
-// switched says that none was missing, and what is held has changed. ErrOlder:
-// it would not take what is held further, nor put right what is damaged other
-// than a chunk.
+// switched says that none was missing, and what is held has changed. The
+// manifest of what is held, when a chunk of that is damaged, changes nothing:
+// that chunk is wanted (Missing). ErrOlder: it would not take what is held
+// further, nor put right what is damaged.
 func (c *Cache) Begin(signed []byte) (switched bool, err error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
@@ -68,7 +69,7 @@ func (c *Cache) Begin(signed []byte) (switched bool, err error) {
 		return false, err
 	}
 	sum := wire.Sum(signed)
-	if c.incoming != nil && c.incoming.sum == sum {
+	if c.incoming != nil && c.incoming.sum == sum || c.lacksChunksOf(m) {
 		return false, nil
 	}
 	dir := c.epochDir(m.Epoch)
@@ -114,6 +115,17 @@ func (c *Cache) Resume() (of Place, switched bool, err error) {
 	return placeOf(m), switched, err
 }
 
+// lacksChunksOf says that a manifest is that of what is held, of which nothing
+// but chunks is damaged.
+func (c *Cache) lacksChunksOf(m *wire.Manifest) bool {
+	if c.held == nil || placeOf(c.held.manifest) != placeOf(m) || c.incoming != nil {
+		return false
+	}
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.fault == nil && len(c.bad) > 0 && bytes.Equal(wire.Marshal(c.held.manifest), wire.Marshal(m))
+}
+
 // welcome says whether a snapshot is worth receiving.
 func (c *Cache) welcome(m *wire.Manifest) error {
 	v := c.held
@@ -125,7 +137,7 @@ func (c *Cache) welcome(m *wire.Manifest) error {
 	}
 	held := v.place()
 	c.mu.RLock()
-	damaged := c.fault != nil
+	damaged := c.fault != nil || len(c.bad) > 0
 	c.mu.RUnlock()
 	switch {
 	case m.Epoch != held.Epoch:

@@ -502,3 +502,28 @@ func TestScrubFindsWhatIsDamaged(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestTheManifestOfWhatIsHeldAsksForItsDamagedChunksOnly(t *testing.T) {
+	from := filled(5, 600)
+	o := installed(t, from)
+	c := open(t, o)
+	manifest, chunks := split(t, content(t, from.path(o, credentialsFile)))
+	if _, err := c.Begin(manifest); !errors.Is(err, ErrOlder) {
+		t.Fatalf("though nothing is damaged: %v", err)
+	}
+	path := from.path(o, credentialsFile)
+	write(t, path, flipped(content(t, path), 8*(len(manifest)+1)))
+	if err := c.Scrub(t.Context(), time.Nanosecond, func(*Damage) {}); err != nil {
+		t.Fatal(err)
+	}
+	if switched, err := c.Begin(manifest); switched || err != nil {
+		t.Fatal(switched, err)
+	}
+	if of, missing := c.Missing(10); of != from.place || fmt.Sprint(missing) != "[0]" {
+		t.Fatalf("of %v chunks %v are wanted", of, missing)
+	}
+	receive(t, c, chunks)
+	if c.Fault() != nil {
+		t.Error(c.Fault())
+	}
+}

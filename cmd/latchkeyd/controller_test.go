@@ -1,0 +1,147 @@
+package main
+
+import (
+	"encoding/json"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// controller is the real controller of a site and the broker at which it meets
+// its readers, both processes of their own on loopback.
+type controller struct {
+	*testSite
+	t         *testing.T
+	mosquitto bool
+	serving   *exec.Cmd // latchkey-controller serve
+	brokering *exec.Cmd // Mosquitto, if that is the broker
+}
+
+// adaAndBobLinked makes a site with a PIN and a card, whose controller is not started
+// yet.
+func adaAndBobLinked(t *testing.T, mosquitto bool) *controller {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	c := &controller{testSite: adaAndBob(t), t: t, mosquitto: mosquitto}
+	c.broker = listener.Addr().String()
+	t.Cleanup(func() {
+		c.stopServing()
+		c.stopBroker()
+	})
+	return c
+}
+
+// onBothBrokers runs a test with the controller's own broker and with
+// Mosquitto.
+func onBothBrokers(t *testing.T, f func(t *testing.T, c *controller)) {
+	for name, mosquitto := range map[string]bool{"embedded": false, "mosquitto": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := adaAndBobLinked(t, mosquitto)
+			c.startBroker()
+			c.serve()
+			f(t, c)
+		})
+	}
+}
+
+// startBroker starts Mosquitto with what broker-config writes.
+func (c *controller) startBroker() {
+	c.t.Helper()
+	if !c.mosquitto {
+		return
+	}
+	program, err := exec.LookPath("mosquitto")
+	if err != nil {
+		if program, err = exec.LookPath("/usr/sbin/mosquitto"); err != nil {
+			c.t.Fatal("mosquitto is not installed; make setup installs it")
+		}
+	}
+	dir := filepath.Join(c.t.TempDir(), "broker")
+	do(c.t, "", "latchkey-controller", "broker-config", "--dir", c.dir, "--listen", c.broker, "--out", dir)
+	config := filepath.Join(dir, "mosquitto.conf")
+	if os.Getuid() == 0 { // the test's directory is not for Mosquitto's own user
+		f, err := os.OpenFile(config, os.O_APPEND|os.O_WRONLY, 0)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		defer f.Close()
+		if _, err := f.WriteString("user root\n"); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+	c.brokering = exec.Command(program, "-c", config)
+	if err := c.brokering.Start(); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func (c *controller) stopBroker() {
+	if c.brokering != nil {
+		c.brokering.Process.Kill()
+		c.brokering.Wait()
+		c.brokering = nil
+	}
+}
+
+// serve starts the controller.
+func (c *controller) serve() {
+	c.t.Helper()
+	dir, err := programs()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	at := []string{"--listen", c.broker}
+	if c.mosquitto {
+		at = []string{"--broker", "ssl://" + c.broker}
+	}
+	c.serving = exec.Command(filepath.Join(dir, "latchkey-controller"), append([]string{"serve", "--dir", c.dir}, at...)...)
+	if err := c.serving.Start(); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func (c *controller) stopServing() {
+	if c.serving != nil {
+		c.serving.Process.Signal(syscall.SIGTERM)
+		c.serving.Wait()
+		c.serving = nil
+	}
+}
+
+// tell runs a command of the controller on the site.
+func (c *controller) tell(stdin string, args ...string) string {
+	c.t.Helper()
+	return do(c.t, stdin, "latchkey-controller", append(args, "--dir", c.dir)...)
+}
+
+// record is one of what records --json prints, as far as tests look at it.
+type record struct {
+	Reader  string
+	Journal string
+	Number  uint64
+	Kind    string
+	By      string
+}
+
+// records returns what the controller has of all readers, by journal.
+func (c *controller) records() map[string][]record {
+	c.t.Helper()
+	journals := map[string][]record{}
+	for lines := json.NewDecoder(strings.NewReader(c.tell("", "records", "--json"))); lines.More(); {
+		var r record
+		if err := lines.Decode(&r); err != nil {
+			c.t.Fatal(err)
+		}
+		journals[r.Journal] = append(journals[r.Journal], r)
+	}
+	return journals
+}
