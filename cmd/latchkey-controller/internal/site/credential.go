@@ -40,19 +40,22 @@ func (s *Site) siteKey(tx *store.Tx) (key [32]byte, epoch *store.Epoch, err erro
 	return [32]byte(b), epoch, nil
 }
 
+// ErrCardTaken says that a card is another user's, or this one's already.
+var ErrCardTaken = errors.New("is somebody's already")
+
 // give gives a user a credential of some material.
 func (s *Site) give(tx *store.Tx, k *keyed, now time.Time, u *store.User, kind wire.CredentialKind, material []byte) error {
 	tag, err := k.key.Tag(kind, material)
 	if err != nil {
 		return err
 	}
-	c := &store.Credential{Kind: kind, Tag: tag}
+	c := &store.Credential{Kind: kind, Tag: tag, By: s.audit.By}
 	err = tx.AddCredential(now.Unix(), u, c, func(id uint64) []byte { return s.vault.Seal(kind.String(), id, material) })
 	switch {
 	case errors.Is(err, store.ErrTagTaken) && kind == wire.PIN:
 		return ErrPINTaken
 	case errors.Is(err, store.ErrTagTaken):
-		return fmt.Errorf("the card %X is somebody's already; take it away from them first, with latchkey-controller user card", material)
+		return fmt.Errorf("the card %s %w; take it away from them first", MaskUID(material), ErrCardTaken)
 	}
 	return err
 }
@@ -78,7 +81,7 @@ func take(tx *store.Tx, now time.Time, user uint64, which func(*store.Credential
 
 // AddCard gives a user a card.
 func (s *Site) AddCard(ctx context.Context, now time.Time, id uint64, uid []byte) error {
-	return s.store.Update(ctx, func(tx *store.Tx) error {
+	return s.Update(ctx, func(tx *store.Tx) error {
 		u, err := user(tx, id)
 		if err != nil {
 			return err
@@ -93,7 +96,7 @@ func (s *Site) AddCard(ctx context.Context, now time.Time, id uint64, uid []byte
 
 // RemoveCard takes a card away from a user.
 func (s *Site) RemoveCard(ctx context.Context, now time.Time, id uint64, uid []byte) error {
-	return s.store.Update(ctx, func(tx *store.Tx) error {
+	return s.Update(ctx, func(tx *store.Tx) error {
 		u, err := user(tx, id)
 		if err != nil {
 			return err
@@ -108,8 +111,40 @@ func (s *Site) RemoveCard(ctx context.Context, now time.Time, id uint64, uid []b
 		}
 		n, err := take(tx, now, id, func(c *store.Credential) bool { return c.Tag == tag })
 		if err == nil && n == 0 {
-			return fmt.Errorf("%s does not have the card %X", u.Name, uid)
+			return fmt.Errorf("%s does not have the card %s", u.Name, MaskUID(uid))
 		}
 		return err
 	})
+}
+
+// RemoveCredential takes a credential of a kind away from a user, by its id.
+func (s *Site) RemoveCredential(ctx context.Context, now time.Time, id, credential uint64, kind wire.CredentialKind) error {
+	return s.Update(ctx, func(tx *store.Tx) error {
+		if _, err := user(tx, id); err != nil {
+			return err
+		}
+		n, err := take(tx, now, id, func(c *store.Credential) bool { return c.ID == credential && c.Kind == kind })
+		if err == nil && n == 0 {
+			return absent("it was taken away already")
+		}
+		return err
+	})
+}
+
+// UIDs returns the identifiers of cards as people may see them, by the
+// credentials' ids.
+func (s *Site) UIDs(credentials []*store.Credential) (map[uint64]string, error) {
+	uids := map[uint64]string{}
+	for _, c := range credentials {
+		if c.Kind != wire.Card {
+			continue
+		}
+		uid, err := s.vault.Unseal(c.Kind.String(), c.ID, c.Material)
+		if err != nil {
+			return nil, err
+		}
+		uids[c.ID] = MaskUID(uid)
+		clear(uid)
+	}
+	return uids, nil
 }

@@ -81,6 +81,9 @@ func (s *Site) Reissue(ctx context.Context, now time.Time, above uint64) (number
 		if err := tx.SkipNumbers(); err != nil {
 			return err
 		}
+		if err := tx.ForgetSignIns(); err != nil {
+			return err
+		}
 		return tx.MarkRestored()
 	})
 	return number, err

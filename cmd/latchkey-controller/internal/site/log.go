@@ -197,7 +197,7 @@ func (s *Site) Lacks(ctx context.Context, place wire.Place) (lacks bool, err err
 // number. Whoever has seen the tags and the site key of the last one has
 // nothing of it; nobody's PIN is needed.
 func (s *Site) NewEpoch(ctx context.Context, now time.Time, above uint64) (number uint64, err error) {
-	err = s.store.Update(ctx, func(tx *store.Tx) error {
+	err = s.Update(ctx, func(tx *store.Tx) error {
 		number, err = s.newEpoch(tx, now, above)
 		return err
 	})

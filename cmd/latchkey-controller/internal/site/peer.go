@@ -78,10 +78,37 @@ func (s *Site) EpochKey(ctx context.Context, p *Peer) (signed []byte, err error)
 	return signed, err
 }
 
+// Dismiss does what RemoveReader does, keeps how the reader left, and begins a
+// new epoch. If it is lost, all PINs and cards count as exposed.
+func (s *Site) Dismiss(ctx context.Context, now time.Time, id string, lost bool) (epoch uint64, err error) {
+	err = s.Update(ctx, func(tx *store.Tx) error {
+		n, err := tx.RevokeBundle(now.Unix(), id)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return noReader(id)
+		}
+		how := "returned"
+		if lost {
+			how = "lost"
+			if _, err := tx.ExposeCredentials(); err != nil {
+				return err
+			}
+		}
+		if err := tx.SetRemoved(id, how); err != nil {
+			return err
+		}
+		epoch, err = s.newEpoch(tx, now, 0)
+		return err
+	})
+	return epoch, err
+}
+
 // RemoveReader revokes a reader's bundle: its certificate and its signatures
 // count no more, and it is sent nothing. What it reported stays.
 func (s *Site) RemoveReader(ctx context.Context, now time.Time, id string) error {
-	return s.store.Update(ctx, func(tx *store.Tx) error {
+	return s.Update(ctx, func(tx *store.Tx) error {
 		n, err := tx.RevokeBundle(now.Unix(), id)
 		if err == nil && n == 0 {
 			err = noReader(id)
@@ -91,7 +118,7 @@ func (s *Site) RemoveReader(ctx context.Context, now time.Time, id string) error
 }
 
 func noReader(id string) error {
-	return fmt.Errorf("there is no reader %q; latchkey-controller reader list shows all of them", id)
+	return absent(fmt.Sprintf("there is no reader %q; latchkey-controller reader list shows all of them", id))
 }
 
 // Policy returns a reader's policy.
@@ -106,7 +133,7 @@ func (s *Site) Policy(ctx context.Context, id string) (p *wire.Policy, err error
 // EditPolicy edits a reader's policy and returns it. Its revision rises if that
 // changed anything.
 func (s *Site) EditPolicy(ctx context.Context, now time.Time, id string, edit func(*wire.Policy)) (p *wire.Policy, err error) {
-	err = s.store.Update(ctx, func(tx *store.Tx) error {
+	err = s.Update(ctx, func(tx *store.Tx) error {
 		if _, err := existingPolicy(tx, id); err != nil {
 			return err
 		}

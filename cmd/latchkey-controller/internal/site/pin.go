@@ -53,7 +53,7 @@ func (s *Site) withPIN(ctx context.Context, choice PIN, act func(tx *store.Tx, k
 		if err != nil {
 			return nil, err
 		}
-		err = s.store.Update(ctx, func(tx *store.Tx) error {
+		err = s.Update(ctx, func(tx *store.Tx) error {
 			k, err := s.keyed(tx)
 			if err != nil {
 				return err
@@ -61,10 +61,15 @@ func (s *Site) withPIN(ctx context.Context, choice PIN, act func(tx *store.Tx, k
 			if m != nil && m.kdf != k.kdf {
 				return errors.New("the site's parameters for PINs were changed at this moment; try again")
 			}
-			return act(tx, k, m)
+			err = act(tx, k, m)
+			if choice.Choice == Auto && errors.Is(err, ErrPINTaken) {
+				return errAgain
+			}
+			return err
 		})
 		m.wipe()
-		if choice.Choice == Auto && errors.Is(err, ErrPINTaken) {
+		if errors.Is(err, errAgain) {
+			clear(digits)
 			continue
 		}
 		if err != nil {
@@ -126,7 +131,7 @@ func (s *Site) SetPIN(ctx context.Context, now time.Time, id uint64, choice PIN)
 
 // RemovePIN takes a user's PIN away.
 func (s *Site) RemovePIN(ctx context.Context, now time.Time, id uint64) error {
-	return s.store.Update(ctx, func(tx *store.Tx) error {
+	return s.Update(ctx, func(tx *store.Tx) error {
 		u, err := user(tx, id)
 		if err != nil {
 			return err

@@ -40,7 +40,7 @@ func (s *Site) AddReader(ctx context.Context, now time.Time, id string, signed [
 		return nil, err
 	}
 	adoption := &Adoption{Reader: id, Board: board, Controller: s.Fingerprint()}
-	err = s.store.Update(ctx, func(tx *store.Tx) error {
+	err = s.Update(ctx, func(tx *store.Tx) error {
 		row := &store.Bundle{Reader: id, Created: now.Unix(), Request: wire.Marshal(request), Certificate: certificate.Raw, Serial: certificate.SerialNumber.Text(16)}
 		siteKey, epoch, err := s.siteKey(tx)
 		if err != nil {
@@ -55,6 +55,9 @@ func (s *Site) AddReader(ctx context.Context, now time.Time, id string, signed [
 			return err
 		}
 		if err := tx.AddBundle(row); err != nil {
+			return err
+		}
+		if err := tx.SetBroker(id, broker); err != nil {
 			return err
 		}
 		if adoption.Policy, err = policy(tx, now, id, edit); err != nil {
@@ -108,18 +111,24 @@ func policy(tx *store.Tx, now time.Time, reader string, edit func(*wire.Policy))
 		fresh := wire.DefaultPolicy(reader, reader)
 		edit(&fresh)
 		fresh.Reader = reader
-		return &fresh, tx.SetPolicy(now.Unix(), &fresh)
+		if err := tx.SetPolicy(now.Unix(), &fresh); err != nil {
+			return nil, err
+		}
+		return &fresh, tx.PlaceReader(reader, fresh.Place, fresh.Door)
 	}
 	if err != nil {
 		return nil, err
 	}
-	before := string(wire.Marshal(p))
+	before, door, place := string(wire.Marshal(p)), p.Door, p.Place
 	edit(p)
 	p.Reader = reader
 	if string(wire.Marshal(p)) == before {
 		return p, nil
 	}
-	return p, tx.SetPolicy(now.Unix(), p)
+	if err := tx.SetPolicy(now.Unix(), p); err != nil || p.Door == door && p.Place == place {
+		return p, err
+	}
+	return p, tx.PlaceReader(reader, p.Place, p.Door)
 }
 
 // snapshot writes a snapshot of the credentials at the log's head. Deltas go on
@@ -171,7 +180,7 @@ func entries(tx *store.Tx) ([]wire.Entry, error) {
 type Reader struct {
 	ID     string
 	Policy *wire.Policy
-	Bundle *store.Bundle // in force; nil: its board has become another reader
+	Bundle *store.Bundle // in force; nil: it was removed, or its board has become another reader
 	Board  string        // fingerprint of its board's request; "" without a bundle
 }
 

@@ -43,7 +43,8 @@ type Site struct {
 	vault     *vault.Vault
 	signing   ed25519.PrivateKey
 	authority *authority
-	snapshots snapshots
+	snapshots *snapshots
+	audit     Audit
 }
 
 // Create makes a site of a name in a directory, which it makes too, and opens
@@ -176,7 +177,7 @@ func open(dir string, row *store.Site, db *store.Store, v *vault.Vault) (*Site, 
 	if err != nil {
 		return nil, err
 	}
-	return &Site{ID: row.ID, Name: row.Name, dir: dir, store: db, vault: v, signing: ed25519.NewKeyFromSeed(seed), authority: authority}, nil
+	return &Site{ID: row.ID, Name: row.Name, dir: dir, store: db, vault: v, signing: ed25519.NewKeyFromSeed(seed), authority: authority, snapshots: new(snapshots)}, nil
 }
 
 // Close closes the site.

@@ -35,10 +35,7 @@ func (u *User) Count(kind wire.CredentialKind) int {
 // it was to choose them.
 func (s *Site) AddUser(ctx context.Context, now time.Time, u *store.User, choice PIN, cards [][]byte) (digits []byte, err error) {
 	u.Created = now.Unix()
-	slices.Sort(u.Groups)
-	u.Groups = slices.Compact(u.Groups)
-	u.Groups = slices.DeleteFunc(u.Groups, func(group string) bool { return group == wire.Everyone })
-	if err := checkUser(u); err != nil {
+	if err := tidyUser(u); err != nil {
 		return nil, err
 	}
 	return s.withPIN(ctx, choice, func(tx *store.Tx, k *keyed, m *material) error {
@@ -59,8 +56,34 @@ func (s *Site) AddUser(ctx context.Context, now time.Time, u *store.User, choice
 	})
 }
 
-// checkUser refuses a user whose credentials readers would refuse.
-func checkUser(u *store.User) error {
+// EditUser changes a user to what edit makes of them, and with that what
+// readers hold of their credentials.
+func (s *Site) EditUser(ctx context.Context, now time.Time, id uint64, edit func(*store.User)) error {
+	return s.Update(ctx, func(tx *store.Tx) error {
+		u, err := user(tx, id)
+		if err != nil {
+			return err
+		}
+		edit(u)
+		u.ID = id
+		if err := tidyUser(u); err != nil {
+			return err
+		}
+		return tx.SetUser(now.Unix(), u)
+	})
+}
+
+// tidyUser makes the whole name of first and last, or these of the whole one,
+// puts the groups in order, and refuses a user whose credentials readers would
+// refuse.
+func tidyUser(u *store.User) error {
+	if u.First != "" || u.Last != "" {
+		u.Name = strings.TrimSpace(u.First + " " + u.Last)
+	}
+	u.SplitName()
+	slices.Sort(u.Groups)
+	u.Groups = slices.Compact(u.Groups)
+	u.Groups = slices.DeleteFunc(u.Groups, func(group string) bool { return group == wire.Everyone })
 	if strings.TrimSpace(u.Name) == "" {
 		return errors.New("a user needs a name")
 	}
@@ -74,7 +97,7 @@ func checkUser(u *store.User) error {
 
 // RemoveUser removes a user and takes their PIN and cards away.
 func (s *Site) RemoveUser(ctx context.Context, now time.Time, id uint64) error {
-	return s.store.Update(ctx, func(tx *store.Tx) error {
+	return s.Update(ctx, func(tx *store.Tx) error {
 		if _, err := user(tx, id); err != nil {
 			return err
 		}
@@ -120,7 +143,7 @@ func (s *Site) FindUser(ctx context.Context, who string) (found *store.User, err
 		case err != nil:
 			return err
 		case len(named) == 0:
-			return fmt.Errorf("there is no user %q; latchkey-controller user list shows all of them", who)
+			return absent(fmt.Sprintf("there is no user %q; latchkey-controller user list shows all of them", who))
 		case len(named) > 1:
 			ids := make([]string, len(named))
 			for i, u := range named {
@@ -137,7 +160,7 @@ func (s *Site) FindUser(ctx context.Context, who string) (found *store.User, err
 func user(tx *store.Tx, id uint64) (*store.User, error) {
 	u, err := tx.User(id)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, fmt.Errorf("there is no user %d; latchkey-controller user list shows all of them", id)
+		return nil, absent(fmt.Sprintf("there is no user %d; latchkey-controller user list shows all of them", id))
 	}
 	return u, err
 }

@@ -91,7 +91,7 @@ func TestACardIsOneUsers(t *testing.T) {
 	s, _ := newSite(t)
 	uid := []byte{0, 0, 0, 1} // leading zeros belong to it
 	ada, bob := addUser(t, s, "Ada", "", uid), addUser(t, s, "Bob", "")
-	if err := s.AddCard(t.Context(), noon, bob.ID, uid); err == nil || !strings.Contains(err.Error(), "00000001 is somebody's already") {
+	if err := s.AddCard(t.Context(), noon, bob.ID, uid); err == nil || !strings.Contains(err.Error(), "… 00 01 is somebody's already") {
 		t.Error(err)
 	}
 	if err := s.RemoveCard(t.Context(), noon, bob.ID, uid); err == nil || !strings.Contains(err.Error(), "Bob does not have") {

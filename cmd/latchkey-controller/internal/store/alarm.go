@@ -18,9 +18,12 @@ const (
 	LogForeign    = "log.foreign"    // the site's own signature on a place that its log lacks
 )
 
-// AddAlarm adds an alarm.
+// AddAlarm adds an alarm, lists it in the activity and fills in its ID.
 func (t *Tx) AddAlarm(a *Alarm) error {
-	return t.exec(`INSERT INTO alarms (reader_id, kind, at, text) VALUES (?, ?, ?, ?)`, a.Reader, a.Kind, a.At, a.Text)
+	if err := t.row(`INSERT INTO alarms (reader_id, kind, at, text) VALUES (?, ?, ?, ?) RETURNING id`, []any{a.Reader, a.Kind, a.At, a.Text}, &a.ID); err != nil {
+		return err
+	}
+	return t.listAlarm(a)
 }
 
 // Alarms returns alarms in the order in which they were raised.

@@ -42,6 +42,36 @@ func (t *Tx) Bundles() ([]*Bundle, error) {
 	return bundles, err
 }
 
+// SetBroker keeps the broker that a reader's newest bundle names; the reader is
+// not a removed one any more.
+func (t *Tx) SetBroker(reader, broker string) error {
+	return t.exec(`UPDATE readers SET broker = ?, removed = '' WHERE id = ?`, broker, reader)
+}
+
+// Broker returns the broker that a reader's newest bundle names; "" if it names
+// none, or there is no such reader.
+func (t *Tx) Broker(reader string) (broker string, err error) {
+	err = t.row(`SELECT coalesce((SELECT broker FROM readers WHERE id = ?), '')`, []any{reader}, &broker)
+	return broker, err
+}
+
+// SetRemoved keeps how a reader was removed: "returned" or "lost".
+func (t *Tx) SetRemoved(reader, how string) error {
+	return t.exec(`UPDATE readers SET removed = ? WHERE id = ?`, how, reader)
+}
+
+// Removed returns the readers that were removed, and how.
+func (t *Tx) Removed() (map[string]string, error) {
+	removed := map[string]string{}
+	err := t.rows(`SELECT id, removed FROM readers WHERE removed <> ''`, nil, func(r scanner) error {
+		var id, how string
+		err := r.Scan(&id, &how)
+		removed[id] = how
+		return err
+	})
+	return removed, err
+}
+
 // Readers returns the ids of all readers, also of those whose bundle was
 // revoked, sorted.
 func (t *Tx) Readers() ([]string, error) {

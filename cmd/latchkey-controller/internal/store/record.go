@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -20,15 +21,18 @@ type Record struct {
 	Received int64 // Unix milliseconds
 }
 
-// AddRecord adds a record, and says whether it was not there yet.
+// AddRecord adds a record, lists it in the activity, and says whether it was
+// not there yet.
 func (t *Tx) AddRecord(r *Record) (added bool, err error) {
-	result, err := t.tx.ExecContext(t.ctx, `INSERT INTO records (reader_id, journal, number, hash, record, kind, at, received) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-		r.Reader, r.Journal[:], r.Number, r.Hash[:], r.Encoded, string(r.Kind), r.At, r.Received)
-	if err != nil {
-		return false, dbError(err)
+	err = t.row(`INSERT INTO records (reader_id, journal, number, hash, record, kind, at, received) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id`,
+		[]any{r.Reader, r.Journal[:], r.Number, r.Hash[:], r.Encoded, string(r.Kind), r.At, r.Received}, &r.ID)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
 	}
-	n, err := result.RowsAffected()
-	return n == 1, err
+	if err != nil {
+		return false, err
+	}
+	return true, t.listRecord(r)
 }
 
 // RecordHashes returns the hashes with which a number of a journal came.

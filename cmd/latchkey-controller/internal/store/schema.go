@@ -172,7 +172,11 @@ CREATE TABLE orders (
 	at        INTEGER NOT NULL,  -- Unix milliseconds
 	outcome   TEXT NOT NULL      -- '': none yet
 ) STRICT;
-`}
+`, consoleSchema}
+
+// fillings follow the migration to their version, where statements do not
+// suffice.
+var fillings = map[int]func(*Tx) error{3: fillConsole}
 
 // migrate brings a database up to the schema of this program, one transaction
 // a version.
@@ -218,6 +222,11 @@ func migrateOne(ctx context.Context, db *sql.DB) (int, error) {
 	statements := fmt.Sprintf("%s; PRAGMA application_id = %d; PRAGMA user_version = %d;", migrations[at], applicationID, at+1)
 	if _, err := tx.ExecContext(ctx, statements); err != nil {
 		return 0, fmt.Errorf("schema %d: %w", at+1, err)
+	}
+	if fill := fillings[at+1]; fill != nil {
+		if err := fill(&Tx{ctx, tx}); err != nil {
+			return 0, fmt.Errorf("schema %d: %w", at+1, err)
+		}
 	}
 	return at + 1, tx.Commit()
 }

@@ -30,6 +30,15 @@ func (t *Tx) AddSite(s *Site) error {
 		s.ID[:], s.Name, s.Created, s.Signing, s.Authority, s.Root)
 }
 
+// KeepDays returns for how many days activity is kept.
+func (t *Tx) KeepDays() (days int, err error) {
+	err = t.row(`SELECT keep_days FROM site`, nil, &days)
+	return days, err
+}
+
+// SetKeepDays sets it.
+func (t *Tx) SetKeepDays(days int) error { return t.exec(`UPDATE site SET keep_days = ?`, days) }
+
 // An Epoch is what the credential log of that number is keyed with.
 type Epoch struct {
 	Number  uint64

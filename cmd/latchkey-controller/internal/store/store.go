@@ -118,6 +118,23 @@ func (t *Tx) exec(statement string, args ...any) error {
 	return dbError(err)
 }
 
+// Try runs act, and undoes what it wrote in the transaction if it fails.
+func (t *Tx) Try(act func() error) error {
+	if err := t.exec(`SAVEPOINT act`); err != nil {
+		return err
+	}
+	failed := act()
+	if failed != nil {
+		if err := t.exec(`ROLLBACK TO act`); err != nil {
+			return err
+		}
+	}
+	if err := t.exec(`RELEASE act`); err != nil {
+		return err
+	}
+	return failed
+}
+
 func dbError(err error) error {
 	if err == nil {
 		return nil

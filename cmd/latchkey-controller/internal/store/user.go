@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"slices"
@@ -14,7 +15,9 @@ var ErrTagTaken = errors.New("the tag is taken")
 // A User is a person with what every credential of theirs carries.
 type User struct {
 	ID       uint64
-	Name     string
+	Name     string   // first and last name, as screens greet
+	First    string   //
+	Last     string   //
 	Groups   []string // sorted, besides wire.Everyone
 	From     int64    // Unix seconds; 0: always has been
 	Until    int64    // Unix seconds; 0: for ever
@@ -30,6 +33,8 @@ type Credential struct {
 	Tag      wire.Tag
 	Material []byte // sealed
 	Created  int64  // Unix seconds
+	By       string // who gave it; "" if that is not known
+	Exposed  bool   // a lost reader may have given it away
 }
 
 // Wire returns what readers are told about a credential of the user.
@@ -44,8 +49,36 @@ func (t *Tx) AddUser(u *User) error {
 	if err != nil {
 		return err
 	}
-	for _, group := range u.Groups {
-		if err := t.exec(`INSERT INTO user_groups (user_id, name) VALUES (?, ?)`, u.ID, group); err != nil {
+	return t.setNames(u)
+}
+
+// SetUser changes a user, and in the log what readers hold of their
+// credentials if that is something else now.
+func (t *Tx) SetUser(now int64, u *User) error {
+	before, err := t.User(u.ID)
+	if err != nil {
+		return err
+	}
+	if err := t.exec(`UPDATE users SET name = ?, valid_from = ?, valid_until = ?, extended = ? WHERE id = ?`, u.Name, u.From, u.Until, u.Extended, u.ID); err != nil {
+		return err
+	}
+	if err := t.setNames(u); err != nil {
+		return err
+	}
+	credentials, err := t.CredentialsOf(u.ID)
+	if err != nil {
+		return err
+	}
+	for _, c := range credentials {
+		told := u.Wire(c)
+		if err := told.Check(); err != nil {
+			return err
+		}
+		was := before.Wire(c)
+		if bytes.Equal(wire.Marshal(&told), wire.Marshal(&was)) {
+			continue
+		}
+		if err := t.appendChange(now, wire.Change{Tag: c.Tag, Credential: &told}); err != nil {
 			return err
 		}
 	}
@@ -77,10 +110,10 @@ func (t *Tx) UsersNamed(name string) ([]*User, error) { return t.users(`name = ?
 
 func (t *Tx) users(where string, args ...any) ([]*User, error) {
 	var users []*User
-	err := t.rows(`SELECT id, name, valid_from, valid_until, extended, created FROM users WHERE `+where+` ORDER BY id`, args, func(r scanner) error {
+	err := t.rows(`SELECT id, name, first, last, valid_from, valid_until, extended, created FROM users WHERE `+where+` ORDER BY id`, args, func(r scanner) error {
 		var u User
 		users = append(users, &u)
-		return r.Scan(&u.ID, &u.Name, &u.From, &u.Until, &u.Extended, &u.Created)
+		return r.Scan(&u.ID, &u.Name, &u.First, &u.Last, &u.From, &u.Until, &u.Extended, &u.Created)
 	})
 	if err != nil {
 		return nil, err
@@ -110,8 +143,8 @@ func (t *Tx) AddCredential(now int64, u *User, c *Credential, seal func(id uint6
 		return ErrTagTaken
 	}
 	c.User, c.Created = u.ID, now
-	err := t.row(`INSERT INTO credentials (user_id, kind, tag, material, created) VALUES (?, ?, ?, x'', ?) RETURNING id`,
-		[]any{c.User, c.Kind, c.Tag[:], c.Created}, &c.ID)
+	err := t.row(`INSERT INTO credentials (user_id, kind, tag, material, created, given_by) VALUES (?, ?, ?, x'', ?, ?) RETURNING id`,
+		[]any{c.User, c.Kind, c.Tag[:], c.Created, c.By}, &c.ID)
 	if err != nil {
 		return err
 	}
@@ -144,10 +177,10 @@ func (t *Tx) CredentialsOf(user uint64) ([]*Credential, error) {
 
 func (t *Tx) credentials(where string, args ...any) ([]*Credential, error) {
 	var credentials []*Credential
-	err := t.rows(`SELECT id, user_id, kind, tag, material, created FROM credentials WHERE `+where+` ORDER BY id`, args, func(r scanner) error {
+	err := t.rows(`SELECT id, user_id, kind, tag, material, created, given_by, exposed FROM credentials WHERE `+where+` ORDER BY id`, args, func(r scanner) error {
 		var c Credential
 		var tag []byte
-		if err := r.Scan(&c.ID, &c.User, &c.Kind, &tag, &c.Material, &c.Created); err != nil {
+		if err := r.Scan(&c.ID, &c.User, &c.Kind, &tag, &c.Material, &c.Created, &c.By, &c.Exposed); err != nil {
 			return err
 		}
 		c.Tag = wire.Tag(tag)
@@ -155,4 +188,14 @@ func (t *Tx) credentials(where string, args ...any) ([]*Credential, error) {
 		return nil
 	})
 	return credentials, err
+}
+
+// ExposeCredentials marks all credentials there are as ones that a lost reader
+// may have given away, and returns how many they are.
+func (t *Tx) ExposeCredentials() (n int64, err error) {
+	err = t.row(`SELECT count(*) FROM credentials`, nil, &n)
+	if err != nil {
+		return 0, err
+	}
+	return n, t.exec(`UPDATE credentials SET exposed = 1`)
 }

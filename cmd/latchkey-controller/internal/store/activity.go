@@ -1,0 +1,274 @@
+package store
+
+import (
+	"slices"
+	"strings"
+
+	"latchkey/sync/wire"
+)
+
+// A Source is where an entry of the activity comes from.
+type Source int
+
+// The sources.
+const (
+	FromRecords Source = 1
+	FromAudit   Source = 2
+	FromAlarms  Source = 3
+)
+
+// A Class is what kinds of entries people look for.
+type Class string
+
+// The classes.
+const (
+	ClassGranted Class = "granted"
+	ClassDenied  Class = "denied"
+	ClassLockout Class = "lockout"
+	ClassDoor    Class = "door"
+	ClassReader  Class = "reader"
+	ClassAdmin   Class = "admin"
+	ClassAlarm   Class = "alarm"
+	ClassQuiet   Class = "quiet" // bookkeeping of the reader: shown only when asked for by kind
+)
+
+// ClassOf returns the class of a record.
+func ClassOf(kind wire.RecordKind) Class {
+	switch kind {
+	case wire.AccessGranted:
+		return ClassGranted
+	case wire.AttemptUnknown, wire.AttemptTakenBack, wire.AttemptInterrupted, wire.AccessDenied, wire.PINRefused:
+		return ClassDenied
+	case wire.LockoutStarted, wire.LockoutCleared:
+		return ClassLockout
+	case wire.ExitPressed, wire.DoorOpened, wire.DoorClosed, wire.HoldStarted, wire.HoldEnded:
+		return ClassDoor
+	case wire.DoorForced, wire.DoorHeld, wire.TamperStarted, wire.TamperEnded, wire.LogForked, wire.RecordsDropped, wire.CacheDamaged, wire.CacheBehind:
+		return ClassAlarm
+	case wire.Checkpoint, wire.AttemptStarted, wire.JournalResumed, wire.CredentialsApplied, wire.PolicyApplied:
+		return ClassQuiet
+	}
+	return ClassReader
+}
+
+// An Activity is an entry of the one list of records, audit and alarms.
+type Activity struct {
+	ID       int64 // rises in the order in which they came
+	Source   Source
+	Row      int64 // its id in its table
+	Class    Class
+	Kind     string
+	Reader   string
+	User     uint64
+	At       int64 // Unix milliseconds, by the clock of whoever noted it
+	Received int64 // Unix milliseconds
+}
+
+// list puts an entry at the end of the activity.
+func (t *Tx) list(a *Activity) error {
+	return t.exec(`INSERT INTO activity (source, row, class, kind, reader_id, user_id, at, received) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		a.Source, a.Row, string(a.Class), a.Kind, a.Reader, a.User, a.At, a.Received)
+}
+
+func (t *Tx) listRecord(r *Record) error {
+	decoded, err := wire.ParseRecord(r.Encoded)
+	if err != nil {
+		return err
+	}
+	return t.list(&Activity{Source: FromRecords, Row: r.ID, Class: ClassOf(r.Kind), Kind: string(r.Kind), Reader: r.Reader, User: decoded.User, At: r.At, Received: r.Received})
+}
+
+func (t *Tx) listAlarm(a *Alarm) error {
+	return t.list(&Activity{Source: FromAlarms, Row: a.ID, Class: ClassAlarm, Kind: a.Kind, Reader: a.Reader, At: a.At, Received: a.At})
+}
+
+// An ActivityFilter chooses entries. What is zero chooses all but the quiet.
+type ActivityFilter struct {
+	Readers       []string // nil: of all and of none; empty: of none of them
+	User          uint64
+	Class         Class
+	Kind          string
+	Since, Until  int64 // Unix milliseconds, [Since, Until)
+	After, Before int64 // ids, (After, Before)
+	Oldest        bool  // the oldest first; otherwise the newest
+	Limit         int
+}
+
+// Activity returns entries.
+func (t *Tx) Activity(f ActivityFilter) ([]*Activity, error) {
+	where, args := []string{`id > ?`}, []any{f.After}
+	and := func(condition string, values ...any) { where, args = append(where, condition), append(args, values...) }
+	if f.Before != 0 {
+		and(`id < ?`, f.Before)
+	}
+	if f.Readers != nil {
+		in := make([]any, len(f.Readers))
+		for i, id := range f.Readers {
+			in[i] = id
+		}
+		and(`reader_id IN (`+strings.TrimPrefix(strings.Repeat(`, ?`, len(in)), `, `)+`)`, in...)
+	}
+	if f.User != 0 {
+		and(`user_id = ?`, f.User)
+	}
+	switch {
+	case f.Class != "":
+		and(`class = ?`, string(f.Class))
+	case f.Kind != "":
+		and(`class = ? AND kind = ?`, string(classOfKind(f.Kind)), f.Kind)
+	default:
+		and(`class <> 'quiet'`)
+	}
+	if f.Since != 0 {
+		and(`at >= ?`, f.Since)
+	}
+	if f.Until != 0 {
+		and(`at < ?`, f.Until)
+	}
+	order := `id DESC`
+	if f.Oldest {
+		order = `id`
+	}
+	return t.activity(strings.Join(where, ` AND `)+` ORDER BY `+order+` LIMIT ?`, append(args, f.Limit)...)
+}
+
+// classOfKind returns the class of the entries of a kind.
+func classOfKind(kind string) Class {
+	switch {
+	case strings.HasPrefix(kind, "admin."):
+		return ClassAdmin
+	case slices.Contains([]string{JournalForked, JournalGap, LogForeign}, kind):
+		return ClassAlarm
+	}
+	return ClassOf(wire.RecordKind(kind))
+}
+
+func (t *Tx) activity(where string, args ...any) ([]*Activity, error) {
+	var entries []*Activity
+	err := t.rows(`SELECT id, source, row, class, kind, reader_id, user_id, at, received FROM activity WHERE `+where, args, func(r scanner) error {
+		var a Activity
+		var class string
+		err := r.Scan(&a.ID, &a.Source, &a.Row, &class, &a.Kind, &a.Reader, &a.User, &a.At, &a.Received)
+		a.Class = Class(class)
+		entries = append(entries, &a)
+		return err
+	})
+	return entries, err
+}
+
+// LastGranted returns the newest entry of each of some users of being let in.
+func (t *Tx) LastGranted(users []uint64) (map[uint64]*Activity, error) {
+	last := make(map[uint64]*Activity, len(users))
+	for _, id := range users {
+		entries, err := t.activity(`user_id = ? AND user_id <> 0 AND class = 'granted' ORDER BY id DESC LIMIT 1`, id)
+		if err != nil {
+			return nil, err
+		}
+		if len(entries) > 0 {
+			last[id] = entries[0]
+		}
+	}
+	return last, nil
+}
+
+// LastAttempt returns the newest entry of a reader of somebody's being let in
+// or not; nil: there is none among its last thousand.
+func (t *Tx) LastAttempt(reader string) (*Activity, error) {
+	entries, err := t.activity(`id IN (SELECT id FROM activity WHERE reader_id = ? ORDER BY id DESC LIMIT 1000) AND class IN ('granted', 'denied') ORDER BY id DESC LIMIT 1`, reader)
+	if err != nil || len(entries) == 0 {
+		return nil, err
+	}
+	return entries[0], nil
+}
+
+// Newest returns the newest entry's id, and a number that rises with what
+// readers say of themselves.
+func (t *Tx) Newest() (activity, states int64, err error) {
+	err = t.row(`SELECT (SELECT coalesce(max(id), 0) FROM activity), (SELECT coalesce(max(received), 0) + count(*) FROM states)`, nil, &activity, &states)
+	return activity, states, err
+}
+
+// An HourCount is what some readers' records of an hour come to.
+type HourCount struct {
+	Begins          int64 // Unix milliseconds
+	Granted, Denied int
+}
+
+// Hours counts what happened at readers in the hours that follow a moment,
+// each of 3,600,000 ms. Hours in which nothing happened are left out.
+func (t *Tx) Hours(readers []string, from, until int64) (hours []HourCount, err error) {
+	const hour = 3_600_000
+	for _, reader := range readers {
+		err = t.rows(`SELECT (at - ?) / ? AS hour, count(*) FILTER (WHERE class = 'granted'), count(*) FILTER (WHERE class = 'denied')
+			FROM activity INDEXED BY activity_by_time WHERE at >= ? AND at < ? AND reader_id = ? AND class IN ('granted', 'denied') GROUP BY hour ORDER BY hour`,
+			[]any{from, int64(hour), from, until, reader}, func(r scanner) error {
+				var n int64
+				var h HourCount
+				err := r.Scan(&n, &h.Granted, &h.Denied)
+				h.Begins = from + n*hour
+				hours = append(hours, h)
+				return err
+			})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return hours, nil
+}
+
+// PruneActivity forgets up to limit entries that came before a time, with the
+// records, acts and alarms that they list, and returns how many they were.
+func (t *Tx) PruneActivity(before int64, limit int) (n int, err error) {
+	old, err := t.activity(`id < coalesce((SELECT id FROM activity WHERE received >= ? ORDER BY id LIMIT 1), 9223372036854775807) ORDER BY id LIMIT ?`, before, limit)
+	if err != nil || len(old) == 0 {
+		return 0, err
+	}
+	for _, a := range old {
+		table := map[Source]string{FromRecords: "records", FromAudit: "audit", FromAlarms: "alarms"}[a.Source]
+		if err := t.exec(`DELETE FROM `+table+` WHERE id = ?`, a.Row); err != nil {
+			return 0, err
+		}
+	}
+	return len(old), t.exec(`DELETE FROM activity WHERE id <= ?`, old[len(old)-1].ID)
+}
+
+// RecordsOf returns the records of some ids, by these.
+func (t *Tx) RecordsOf(ids []int64) (map[int64]*Record, error) {
+	byID := make(map[int64]*Record, len(ids))
+	err := t.inBatches(ids, func(in string, args []any) error {
+		records, err := t.records(`id IN `+in, args, `id`)
+		for _, r := range records {
+			byID[r.ID] = r
+		}
+		return err
+	})
+	return byID, err
+}
+
+// AlarmsOf returns the alarms of some ids, by these.
+func (t *Tx) AlarmsOf(ids []int64) (map[int64]*Alarm, error) {
+	byID := make(map[int64]*Alarm, len(ids))
+	err := t.inBatches(ids, func(in string, args []any) error {
+		return t.rows(`SELECT id, reader_id, kind, at, text FROM alarms WHERE id IN `+in, args, func(r scanner) error {
+			var a Alarm
+			err := r.Scan(&a.ID, &a.Reader, &a.Kind, &a.At, &a.Text)
+			byID[a.ID] = &a
+			return err
+		})
+	})
+	return byID, err
+}
+
+// inBatches calls each with ids as the right side of an IN, some at a time.
+func (t *Tx) inBatches(ids []int64, each func(in string, args []any) error) error {
+	for batch := range slices.Chunk(ids, 500) {
+		args := make([]any, len(batch))
+		for i, id := range batch {
+			args[i] = id
+		}
+		if err := each(`(?`+strings.Repeat(`, ?`, len(args)-1)+`)`, args); err != nil {
+			return err
+		}
+	}
+	return nil
+}

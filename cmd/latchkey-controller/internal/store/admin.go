@@ -1,0 +1,76 @@
+package store
+
+import "errors"
+
+// An Admin is an administrator.
+type Admin struct {
+	ID       int64
+	Name     string
+	Role     string
+	Password []byte // sealed: what it is checked with; empty: none yet
+	Created  int64  // Unix seconds
+	Seen     int64  // Unix seconds; 0: never signed in
+	Sessions int    // open ones; only Admins fills it in
+}
+
+// ErrNameTaken says that an administrator is called so.
+var ErrNameTaken = errors.New("the name is taken")
+
+// AddAdmin adds an administrator and fills in the ID. The error is ErrNameTaken
+// if there is one of that name, whatever its case and accents.
+func (t *Tx) AddAdmin(a *Admin) error {
+	err := t.row(`INSERT INTO admins (name, folded, role, password, created, seen) VALUES (?, ?, ?, x'', ?, 0) ON CONFLICT DO NOTHING RETURNING id`,
+		[]any{a.Name, Fold(a.Name), a.Role, a.Created}, &a.ID)
+	if errors.Is(err, ErrNotFound) {
+		return ErrNameTaken
+	}
+	return err
+}
+
+const adminColumns = `id, name, role, password, created, seen, (SELECT count(*) FROM sessions WHERE admin_id = admins.id)`
+
+func (a *Admin) into() []any {
+	return []any{&a.ID, &a.Name, &a.Role, &a.Password, &a.Created, &a.Seen, &a.Sessions}
+}
+
+// Admins returns all administrators, by name.
+func (t *Tx) Admins() (admins []*Admin, err error) {
+	err = t.rows(`SELECT `+adminColumns+` FROM admins ORDER BY folded`, nil, func(r scanner) error {
+		var a Admin
+		admins = append(admins, &a)
+		return r.Scan(a.into()...)
+	})
+	return admins, err
+}
+
+// Admin returns an administrator, or ErrNotFound.
+func (t *Tx) Admin(id int64) (*Admin, error) {
+	var a Admin
+	return &a, t.row(`SELECT `+adminColumns+` FROM admins WHERE id = ?`, []any{id}, a.into()...)
+}
+
+// AdminNamed returns the administrator of a name, whatever its case and
+// accents, or ErrNotFound.
+func (t *Tx) AdminNamed(name string) (*Admin, error) {
+	var a Admin
+	return &a, t.row(`SELECT `+adminColumns+` FROM admins WHERE folded = ?`, []any{Fold(name)}, a.into()...)
+}
+
+// CountRole returns how many administrators have a role.
+func (t *Tx) CountRole(role string) (n int, err error) {
+	err = t.row(`SELECT count(*) FROM admins WHERE role = ?`, []any{role}, &n)
+	return n, err
+}
+
+// SetRole gives an administrator a role.
+func (t *Tx) SetRole(id int64, role string) error {
+	return t.exec(`UPDATE admins SET role = ? WHERE id = ?`, role, id)
+}
+
+// SetPassword gives an administrator a sealed password.
+func (t *Tx) SetPassword(id int64, sealed []byte) error {
+	return t.exec(`UPDATE admins SET password = ? WHERE id = ?`, sealed, id)
+}
+
+// RemoveAdmin removes an administrator with sessions and links.
+func (t *Tx) RemoveAdmin(id int64) error { return t.exec(`DELETE FROM admins WHERE id = ?`, id) }

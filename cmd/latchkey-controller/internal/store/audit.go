@@ -1,0 +1,66 @@
+package store
+
+// An AuditOutcome is what came of an administrator's act.
+type AuditOutcome string
+
+// The outcomes.
+const (
+	Done    AuditOutcome = "done"
+	Asked   AuditOutcome = "asked"   // of a reader, which has not answered
+	Refused AuditOutcome = "refused" // the administrator may not
+	Failed  AuditOutcome = "failed"
+	Clash   AuditOutcome = "clash" // a chosen PIN is somebody's
+)
+
+// An Audit is an act of an administrator. It holds no secret.
+type Audit struct {
+	ID      int64
+	At      int64 // Unix milliseconds
+	Admin   int64 // 0: the command line, or nobody who is known
+	Who     string
+	Via     string
+	Act     string
+	Outcome AuditOutcome
+	Reader  string // "": none
+	User    uint64 // 0: none
+	Subject string // whom or what it was done to, as it was called
+	Text    string
+}
+
+// AddAudit notes an act and fills in its ID.
+func (t *Tx) AddAudit(a *Audit) error {
+	err := t.row(`INSERT INTO audit (at, admin_id, who, via, act, outcome, reader_id, user_id, subject, text) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+		[]any{a.At, a.Admin, a.Who, a.Via, a.Act, string(a.Outcome), a.Reader, a.User, a.Subject, a.Text}, &a.ID)
+	if err != nil {
+		return err
+	}
+	return t.list(&Activity{Source: FromAudit, Row: a.ID, Class: ClassAdmin, Kind: "admin." + a.Act, Reader: a.Reader, User: a.User, At: a.At, Received: a.At})
+}
+
+// SettleAudit says what came of an act that was Asked.
+func (t *Tx) SettleAudit(id int64, outcome AuditOutcome, text string) error {
+	return t.exec(`UPDATE audit SET outcome = ?, text = ? WHERE id = ?`, string(outcome), text, id)
+}
+
+// Audit returns the audit entries of some ids, by these.
+func (t *Tx) Audit(ids []int64) (map[int64]*Audit, error) {
+	entries := make(map[int64]*Audit, len(ids))
+	err := t.inBatches(ids, func(in string, args []any) error {
+		return t.rows(`SELECT id, at, admin_id, who, via, act, outcome, reader_id, user_id, subject, text FROM audit WHERE id IN `+in, args, func(r scanner) error {
+			var a Audit
+			var outcome string
+			err := r.Scan(&a.ID, &a.At, &a.Admin, &a.Who, &a.Via, &a.Act, &outcome, &a.Reader, &a.User, &a.Subject, &a.Text)
+			a.Outcome = AuditOutcome(outcome)
+			entries[a.ID] = &a
+			return err
+		})
+	})
+	return entries, err
+}
+
+// Clashes returns how many PINs that were somebody's an administrator chose
+// since a time in Unix milliseconds, and how many all of them did.
+func (t *Tx) Clashes(admin int64, since int64) (own, all int, err error) {
+	err = t.row(`SELECT count(*) FILTER (WHERE admin_id = ?), count(*) FROM audit WHERE outcome = 'clash' AND at >= ?`, []any{admin, since}, &own, &all)
+	return own, all, err
+}

@@ -1,0 +1,181 @@
+package store
+
+import (
+	"cmp"
+	"errors"
+)
+
+// A Level is one of the three kinds of places: a location holds hubs, a hub
+// holds doors, a door is served by readers.
+type Level struct{ table, parent, child, childColumn string }
+
+// The levels.
+var (
+	Locations = Level{"locations", "", "hubs", "location_id"}
+	Hubs      = Level{"hubs", "location_id", "doors", "hub_id"}
+	Doors     = Level{"doors", "hub_id", "readers", "door_id"}
+)
+
+// A Place is a location, a hub or a door.
+type Place struct {
+	ID     int64
+	Parent int64 // 0 of a location
+	Name   string
+}
+
+// Places returns all places of a level, by name.
+func (t *Tx) Places(l Level) (places []*Place, err error) {
+	err = t.rows(`SELECT id, `+cmp.Or(l.parent, `0`)+`, name FROM `+l.table+` ORDER BY name, id`, nil, func(r scanner) error {
+		var p Place
+		places = append(places, &p)
+		return r.Scan(&p.ID, &p.Parent, &p.Name)
+	})
+	return places, err
+}
+
+// Place returns a place, or ErrNotFound.
+func (t *Tx) Place(l Level, id int64) (*Place, error) {
+	var p Place
+	return &p, t.row(`SELECT id, `+cmp.Or(l.parent, `0`)+`, name FROM `+l.table+` WHERE id = ?`, []any{id}, &p.ID, &p.Parent, &p.Name)
+}
+
+// AddPlace adds a place and fills in its ID. The error is ErrNameTaken if there
+// is one of that name in the same parent.
+func (t *Tx) AddPlace(l Level, p *Place) error {
+	columns, values, args := `name`, `?`, []any{p.Name}
+	if l.parent != "" {
+		columns, values, args = columns+`, `+l.parent, values+`, ?`, append(args, p.Parent)
+	}
+	err := t.row(`INSERT INTO `+l.table+` (`+columns+`) VALUES (`+values+`) ON CONFLICT DO NOTHING RETURNING id`, args, &p.ID)
+	if errors.Is(err, ErrNotFound) {
+		return ErrNameTaken
+	}
+	return err
+}
+
+// SetPlace renames a place or puts it to another parent. The error is
+// ErrNameTaken as AddPlace's.
+func (t *Tx) SetPlace(l Level, p *Place) error {
+	set, args := `name = ?`, []any{p.Name}
+	if l.parent != "" {
+		set, args = set+`, `+l.parent+` = ?`, append(args, p.Parent)
+	}
+	var id int64
+	err := t.row(`UPDATE OR IGNORE `+l.table+` SET `+set+` WHERE id = ? RETURNING id`, append(args, p.ID), &id)
+	if errors.Is(err, ErrNotFound) {
+		return ErrNameTaken
+	}
+	return err
+}
+
+// Holding returns how many places or readers a place holds.
+func (t *Tx) Holding(l Level, id int64) (n int, err error) {
+	err = t.row(`SELECT count(*) FROM `+l.child+` WHERE `+l.childColumn+` = ?`, []any{id}, &n)
+	return n, err
+}
+
+// RemovePlace removes a place, which must hold nothing.
+func (t *Tx) RemovePlace(l Level, id int64) error {
+	return t.exec(`DELETE FROM `+l.table+` WHERE id = ?`, id)
+}
+
+// A Where is where a reader is.
+type Where struct {
+	Reader                   string
+	Door, Hub, Location      int64 // 0: nowhere
+	DoorName, HubName, Place string
+}
+
+// Wheres returns where all readers are, by their ids.
+func (t *Tx) Wheres() (map[string]*Where, error) {
+	wheres := map[string]*Where{}
+	err := t.rows(`SELECT r.id, coalesce(d.id, 0), coalesce(h.id, 0), coalesce(l.id, 0), coalesce(d.name, ''), coalesce(h.name, ''), coalesce(l.name, '')
+		FROM readers r LEFT JOIN doors d ON d.id = r.door_id LEFT JOIN hubs h ON h.id = d.hub_id LEFT JOIN locations l ON l.id = h.location_id`, nil, func(r scanner) error {
+		var w Where
+		err := r.Scan(&w.Reader, &w.Door, &w.Hub, &w.Location, &w.DoorName, &w.HubName, &w.Place)
+		wheres[w.Reader] = &w
+		return err
+	})
+	return wheres, err
+}
+
+// SetDoor lets a reader serve a door.
+func (t *Tx) SetDoor(reader string, door int64) error {
+	return t.exec(`UPDATE readers SET door_id = ? WHERE id = ?`, door, reader)
+}
+
+// PlaceReader lets a reader serve the door of a name in the location of a name,
+// and adds what there is not yet, with a hub of the door's name. An empty
+// location is the one where the reader is, or else the first, or else one of
+// the site's name. A door that only this reader serves is renamed if there is
+// none of the new name.
+func (t *Tx) PlaceReader(reader, location, door string) error {
+	wheres, err := t.Wheres()
+	if err != nil {
+		return err
+	}
+	is := wheres[reader]
+	if location == "" {
+		if location = is.Place; location == "" {
+			err := t.row(`SELECT name FROM (SELECT id, name FROM locations UNION ALL SELECT 9223372036854775807, name FROM site) ORDER BY id LIMIT 1`, nil, &location)
+			if err != nil {
+				return err
+			}
+		}
+	}
+	if door = cmp.Or(door, reader); door == is.DoorName && location == is.Place {
+		return nil
+	}
+	var id int64
+	err = t.row(`SELECT d.id FROM doors d JOIN hubs h ON h.id = d.hub_id JOIN locations l ON l.id = h.location_id
+		WHERE l.name = ? AND d.name = ? ORDER BY d.id LIMIT 1`, []any{location, door}, &id)
+	if err == nil {
+		return t.SetDoor(reader, id)
+	}
+	if !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	if location == is.Place {
+		if n, err := t.Holding(Doors, is.Door); err != nil {
+			return err
+		} else if n == 1 {
+			return t.SetPlace(Doors, &Place{ID: is.Door, Parent: is.Hub, Name: door})
+		}
+	}
+	parent := int64(0)
+	for _, step := range []struct {
+		level Level
+		name  string
+	}{{Locations, location}, {Hubs, door}, {Doors, door}} {
+		p := &Place{Parent: parent, Name: step.name}
+		if err := t.findOrAddPlace(step.level, p); err != nil {
+			return err
+		}
+		parent = p.ID
+	}
+	return t.SetDoor(reader, parent)
+}
+
+func (t *Tx) findOrAddPlace(l Level, p *Place) error {
+	query, args := `SELECT id FROM `+l.table+` WHERE name = ?`, []any{p.Name}
+	if l.parent != "" {
+		query, args = query+` AND `+l.parent+` = ?`, append(args, p.Parent)
+	}
+	err := t.row(query, args, &p.ID)
+	if errors.Is(err, ErrNotFound) {
+		return t.AddPlace(l, p)
+	}
+	return err
+}
+
+// ReadersAt returns the readers of a place, sorted by their ids.
+func (t *Tx) ReadersAt(l Level, id int64) (readers []string, err error) {
+	where := map[string]string{"locations": `h.location_id`, "hubs": `d.hub_id`, "doors": `d.id`}[l.table]
+	err = t.rows(`SELECT r.id FROM readers r JOIN doors d ON d.id = r.door_id JOIN hubs h ON h.id = d.hub_id WHERE `+where+` = ? ORDER BY r.id`, []any{id}, func(r scanner) error {
+		var id string
+		err := r.Scan(&id)
+		readers = append(readers, id)
+		return err
+	})
+	return readers, err
+}

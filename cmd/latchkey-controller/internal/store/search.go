@@ -1,0 +1,137 @@
+package store
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// Fold returns text without case and accents, its words divided by single
+// spaces: what is compared when people search and sort.
+func Fold(text string) string {
+	var b strings.Builder
+	space := false
+	for _, r := range norm.NFKD.String(strings.ToLower(text)) {
+		switch {
+		case unicode.Is(unicode.Mn, r):
+		case unicode.IsLetter(r) || unicode.IsDigit(r):
+			if space && b.Len() > 0 {
+				b.WriteByte(' ')
+			}
+			space = false
+			b.WriteRune(r)
+		default:
+			space = true
+		}
+	}
+	return b.String()
+}
+
+// SplitName fills in first and last name from the whole name, if neither is
+// there: the last word is the last name.
+func (u *User) SplitName() {
+	if u.First != "" || u.Last != "" {
+		return
+	}
+	name := strings.TrimSpace(u.Name)
+	if i := strings.LastIndex(name, " "); i >= 0 {
+		u.First, u.Last = strings.TrimSpace(name[:i]), name[i+1:]
+	} else {
+		u.First = name
+	}
+}
+
+// setNames writes a user's names and groups, and what a search finds them by.
+func (t *Tx) setNames(u *User) error {
+	u.SplitName()
+	sort := Fold(u.Name)
+	words := " " + sort
+	for _, group := range u.Groups {
+		words += " " + Fold(group)
+	}
+	if err := t.exec(`UPDATE users SET first = ?, last = ?, sort = ?, words = ? WHERE id = ?`, u.First, u.Last, sort, words, u.ID); err != nil {
+		return err
+	}
+	if err := t.exec(`DELETE FROM user_groups WHERE user_id = ?`, u.ID); err != nil {
+		return err
+	}
+	for _, group := range u.Groups {
+		if err := t.exec(`INSERT INTO user_groups (user_id, name) VALUES (?, ?)`, u.ID, group); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A UserPlace is a place in the list of users by name.
+type UserPlace struct {
+	Sort string // folded name
+	ID   uint64
+}
+
+// FindUsers returns the users of a page, by name, that come after a place: those
+// of whom each word of search, folded, begins a word of name or groups. total is
+// how many users there are, found how many the search chooses, last the place
+// of the page's last user.
+func (t *Tx) FindUsers(search string, after UserPlace, limit int) (users []*User, total, found int, last UserPlace, err error) {
+	where, args := `1`, []any{}
+	for _, word := range strings.Fields(Fold(search)) {
+		where, args = where+` AND instr(words, ?) > 0`, append(args, " "+word)
+	}
+	if err = t.row(`SELECT count(*) FROM users`, nil, &total); err != nil {
+		return nil, 0, 0, last, err
+	}
+	if found = total; len(args) > 0 {
+		if err = t.row(`SELECT count(*) FROM users INDEXED BY users_sorted WHERE `+where, args, &found); err != nil {
+			return nil, 0, 0, last, err
+		}
+	}
+	where, args = where+` AND (sort, id) > (?, ?)`, append(args, after.Sort, after.ID, limit)
+	var page []UserPlace
+	err = t.rows(`SELECT sort, id FROM users INDEXED BY users_sorted WHERE `+where+` ORDER BY sort, id LIMIT ?`, args, func(r scanner) error {
+		var at UserPlace
+		err := r.Scan(&at.Sort, &at.ID)
+		page = append(page, at)
+		return err
+	})
+	if err != nil || len(page) == 0 {
+		return nil, total, found, last, err
+	}
+	ids, rank := make([]any, len(page)), make(map[uint64]int, len(page))
+	for i, at := range page {
+		ids[i], rank[at.ID] = at.ID, i
+	}
+	users, err = t.users(`id IN (?`+strings.Repeat(`, ?`, len(ids)-1)+`)`, ids...)
+	slices.SortFunc(users, func(a, b *User) int { return cmp.Compare(rank[a.ID], rank[b.ID]) })
+	return users, total, found, page[len(page)-1], err
+}
+
+// UserName returns a user's name; "" if there is no such user any more.
+func (t *Tx) UserName(id uint64) (name string, err error) {
+	err = t.row(`SELECT name FROM users WHERE id = ?`, []any{id}, &name)
+	if errors.Is(err, ErrNotFound) {
+		return "", nil
+	}
+	return name, err
+}
+
+// Groups returns the groups that users are in, sorted.
+func (t *Tx) Groups() (groups []string, err error) {
+	err = t.rows(`SELECT DISTINCT name FROM user_groups ORDER BY name`, nil, func(r scanner) error {
+		var group string
+		err := r.Scan(&group)
+		groups = append(groups, group)
+		return err
+	})
+	return groups, err
+}
+
+// PINs returns how many users have a PIN.
+func (t *Tx) PINs() (n int, err error) {
+	err = t.row(`SELECT count(*) FROM credentials WHERE kind = 1`, nil, &n)
+	return n, err
+}

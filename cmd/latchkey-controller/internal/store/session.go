@@ -1,0 +1,136 @@
+package store
+
+import (
+	"errors"
+
+	"latchkey/sync/wire"
+)
+
+// A Session is a signed-in administrator. Times are Unix seconds.
+type Session struct {
+	Hash    wire.Hash // of its token
+	Admin   int64
+	Began   int64
+	Seen    int64
+	Given   int64 // when the password was given last
+	Address string
+	Agent   string
+}
+
+// AddSession adds a session and notes that its administrator was here. All but
+// the newest keep of that administrator's end.
+func (t *Tx) AddSession(s *Session, keep int) error {
+	err := t.exec(`INSERT INTO sessions (hash, admin_id, began, seen, given, address, agent) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		s.Hash[:], s.Admin, s.Began, s.Seen, s.Given, s.Address, s.Agent)
+	if err != nil {
+		return err
+	}
+	if err := t.exec(`DELETE FROM sessions WHERE admin_id = ? AND hash NOT IN (SELECT hash FROM sessions WHERE admin_id = ? ORDER BY seen DESC, began DESC LIMIT ?)`, s.Admin, s.Admin, keep); err != nil {
+		return err
+	}
+	return t.exec(`UPDATE admins SET seen = ? WHERE id = ?`, s.Seen, s.Admin)
+}
+
+// Session returns the session of a token's hash, or ErrNotFound.
+func (t *Tx) Session(hash wire.Hash) (*Session, error) {
+	s := Session{Hash: hash}
+	return &s, t.row(`SELECT admin_id, began, seen, given, address, agent FROM sessions WHERE hash = ?`, []any{hash[:]},
+		&s.Admin, &s.Began, &s.Seen, &s.Given, &s.Address, &s.Agent)
+}
+
+// TouchSession notes that a session was used, and its administrator here.
+func (t *Tx) TouchSession(s *Session) error {
+	if err := t.exec(`UPDATE sessions SET seen = ?, given = ? WHERE hash = ?`, s.Seen, s.Given, s.Hash[:]); err != nil {
+		return err
+	}
+	return t.exec(`UPDATE admins SET seen = ? WHERE id = ?`, s.Seen, s.Admin)
+}
+
+// EndSession ends a session.
+func (t *Tx) EndSession(hash wire.Hash) error {
+	return t.exec(`DELETE FROM sessions WHERE hash = ?`, hash[:])
+}
+
+// EndSessions ends an administrator's sessions but one; the zero hash: all.
+func (t *Tx) EndSessions(admin int64, but wire.Hash) error {
+	return t.exec(`DELETE FROM sessions WHERE admin_id = ? AND hash <> ?`, admin, but[:])
+}
+
+// ForgetSignIns ends all sessions and links: those of a site that was put back
+// are of another time.
+func (t *Tx) ForgetSignIns() error {
+	if err := t.exec(`DELETE FROM sessions`); err != nil {
+		return err
+	}
+	return t.exec(`DELETE FROM links`)
+}
+
+// PruneSignIns forgets sessions that began before a time or were last used
+// before another, links that have ended, and throttles that are over for a
+// day. All are Unix seconds.
+func (t *Tx) PruneSignIns(now, began, seen int64) error {
+	return errors.Join(
+		t.exec(`DELETE FROM sessions WHERE began < ? OR seen < ?`, began, seen),
+		t.exec(`DELETE FROM links WHERE ends < ?`, now),
+		t.exec(`DELETE FROM throttles WHERE until < ? AND last < ?`, now, now-24*60*60),
+	)
+}
+
+// A Link is a one-time link.
+type Link struct {
+	Hash  wire.Hash // of its token
+	Admin int64     // whose password it sets; 0: it makes the first Owner
+	Ends  int64     // Unix seconds
+}
+
+// AddLink adds a link in place of the one that there may be for the same
+// administrator.
+func (t *Tx) AddLink(l *Link) error {
+	var admin any
+	if l.Admin != 0 {
+		admin = l.Admin
+	}
+	if err := t.exec(`DELETE FROM links WHERE admin_id IS ?`, admin); err != nil {
+		return err
+	}
+	return t.exec(`INSERT INTO links (hash, admin_id, ends) VALUES (?, ?, ?)`, l.Hash[:], admin, l.Ends)
+}
+
+// Link returns the link of a token's hash, or ErrNotFound.
+func (t *Tx) Link(hash wire.Hash) (*Link, error) {
+	l := Link{Hash: hash}
+	return &l, t.row(`SELECT coalesce(admin_id, 0), ends FROM links WHERE hash = ?`, []any{hash[:]}, &l.Admin, &l.Ends)
+}
+
+// UseLink uses a link up.
+func (t *Tx) UseLink(hash wire.Hash) error {
+	return t.exec(`DELETE FROM links WHERE hash = ?`, hash[:])
+}
+
+// A Throttle counts the wrong passwords of an account or an address. Times are
+// Unix seconds.
+type Throttle struct {
+	What     string
+	Failures int
+	Last     int64
+	Until    int64 // no password is looked at before
+}
+
+// Throttle returns a throttle, empty if there is none.
+func (t *Tx) Throttle(what string) (*Throttle, error) {
+	th := Throttle{What: what}
+	err := t.row(`SELECT failures, last, until FROM throttles WHERE what = ?`, []any{what}, &th.Failures, &th.Last, &th.Until)
+	if errors.Is(err, ErrNotFound) {
+		return &th, nil
+	}
+	return &th, err
+}
+
+// SetThrottle keeps a throttle; one without failures is forgotten.
+func (t *Tx) SetThrottle(th *Throttle) error {
+	if th.Failures == 0 {
+		return t.exec(`DELETE FROM throttles WHERE what = ?`, th.What)
+	}
+	return t.exec(`INSERT INTO throttles (what, failures, last, until) VALUES (?, ?, ?, ?)
+		ON CONFLICT DO UPDATE SET failures = excluded.failures, last = excluded.last, until = excluded.until`, th.What, th.Failures, th.Last, th.Until)
+}
