@@ -293,3 +293,50 @@ func TestManyLookUpsGoOnWhileOneWrites(t *testing.T) {
 		t.Error(entries)
 	}
 }
+
+func TestALookUpHoldsTheFileItBeganWith(t *testing.T) {
+	from := filled(5, 10)
+	c := open(t, installed(t, from))
+	apply(t, c, from.delta(from.add(20)))
+	inSnapshot, err := c.find(5, tagOf(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	inDeltas, err := c.find(5, tagOf(20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Everything that they are of goes.
+	from.delta(from.remove(1), from.remove(20))
+	manifest, chunks := split(t, from.snapshot())
+	begin(t, c, manifest)
+	if !receive(t, c, chunks) {
+		t.Fatal("not switched")
+	}
+	holds(t, c, from, 30)
+	got, err := inSnapshot.view.readCredential(inSnapshot.file, inSnapshot.chunk, tagOf(1), make([]byte, wire.MaxChunk))
+	if err != nil || got.User != 2 {
+		t.Error(got, err)
+	}
+	got, err = readChange(inDeltas.file, inDeltas.change, tagOf(20))
+	if err != nil || got.User != 21 {
+		t.Error(got, err)
+	}
+	for _, at := range []found{inSnapshot, inDeltas} {
+		at.file.release()
+		if _, err := at.file.ReadAt(make([]byte, 1), 0); !errors.Is(err, os.ErrClosed) {
+			t.Error("open behind its last user:", err)
+		}
+	}
+}
+
+func TestALookUpMakesFewAllocations(t *testing.T) {
+	from := filled(5, 500)
+	c := open(t, installed(t, from))
+	apply(t, c, from.delta(from.add(600)))
+	for what, n := range map[string]uint64{"of the snapshot": 7, "of a delta": 600, "that is unknown": 9999} {
+		if allocations := testing.AllocsPerRun(100, func() { c.Lookup(5, tagOf(n)) }); allocations > 16 {
+			t.Errorf("a look-up %s makes %v", what, allocations)
+		}
+	}
+}

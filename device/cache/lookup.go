@@ -15,46 +15,61 @@ import (
 // *Damage if what would have to say so cannot be read or is not what was
 // signed.
 func (c *Cache) Lookup(epoch uint64, tag wire.Tag) (*wire.Credential, error) {
-	c.mu.RLock()
-	v := c.held
-	if v == nil {
-		defer c.mu.RUnlock()
-		return nil, c.empty()
+	at, err := c.find(epoch, tag)
+	if err != nil {
+		return nil, err
 	}
-	if epoch != v.manifest.Epoch {
-		c.mu.RUnlock()
-		return nil, ErrEpoch
-	}
-	place, changed := v.overlay[tag]
-	f := v.snapshot
-	if changed {
-		f = v.log
-	}
-	f.acquire()
-	c.mu.RUnlock()
-	defer f.release()
-
-	if changed {
-		if place.length == 0 {
-			return nil, ErrUnknown
-		}
-		credential, err := readChange(f, place, tag)
+	defer at.file.release()
+	if at.changed {
+		credential, err := readChange(at.file, at.change, tag)
 		if err != nil {
-			return nil, c.damaged(v, &Damage{-1, fmt.Errorf("%s: %w", deltasFile, err)})
+			return nil, c.damaged(at.view, &Damage{-1, fmt.Errorf("%s: %w", deltasFile, err)})
 		}
 		return credential, nil
 	}
-	i := v.chunkOf(tag)
-	if i < 0 {
-		return nil, ErrUnknown
-	}
 	b := c.buffers.Get().(*[wire.MaxChunk]byte)
 	defer c.buffers.Put(b)
-	credential, err := v.readCredential(f, i, tag, b[:])
+	credential, err := at.view.readCredential(at.file, at.chunk, tag, b[:])
 	if err != nil && err != ErrUnknown {
-		return nil, c.damaged(v, &Damage{i, err})
+		return nil, c.damaged(at.view, &Damage{at.chunk, err})
 	}
 	return credential, err
+}
+
+// found is where the answer to a look-up lies. The file is the one that its
+// place is known in, whatever is held by the time that it is read; whoever has
+// found it releases it.
+type found struct {
+	view    *view
+	file    *shared
+	changed bool
+	change  change // if changed, in the log
+	chunk   int    // else, of the snapshot
+}
+
+// find finds where the answer to a look-up lies, or that it is ErrUnknown,
+// ErrEpoch or ErrEmpty.
+func (c *Cache) find(epoch uint64, tag wire.Tag) (at found, err error) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	v := c.held
+	switch {
+	case v == nil:
+		return at, c.empty()
+	case epoch != v.manifest.Epoch:
+		return at, ErrEpoch
+	}
+	at = found{view: v, file: v.snapshot}
+	if at.change, at.changed = v.overlay[tag]; at.changed {
+		if at.change.length == 0 {
+			return at, ErrUnknown
+		}
+		at.file = v.log
+	} else if at.chunk = v.chunkOf(tag); at.chunk < 0 {
+		return at, ErrUnknown
+	}
+	at.file.acquire()
+	return at, nil
 }
 
 // readChange reads the credential that a change gave to a tag.
