@@ -38,6 +38,8 @@ type SimConfig struct {
 	// Rotation is how far the module is turned counter-clockwise at the door,
 	// in degrees: 0, 90, 180 or 270. 90 and 270 make a lying screen.
 	Rotation int `toml:"rotation"`
+	// Faults are there from the start, or come later: see FaultConfig.
+	Faults []FaultConfig `toml:"faults"`
 	// Glass is "tn" or "ips"; empty is what the panel's modules mostly have.
 	Glass string `toml:"glass"`
 }
@@ -46,6 +48,16 @@ type SimConfig struct {
 type CardConfig struct {
 	Name string `toml:"name"` // what is printed on it
 	UID  string `toml:"uid"`  // 4, 7 or 10 bytes in hex
+}
+
+// FaultConfig is a fault of a simulated chip or line, as in
+//
+//	faults = [{name = "nfc-absent", for = "30s"}, {name = "panel-noise", amount = 0.001}]
+type FaultConfig struct {
+	Name   string        `toml:"name"`   // as GET /api/faults lists them
+	Amount float64       `toml:"amount"` // in the fault's unit; 0 is the usual
+	After  time.Duration `toml:"after"`  // from the start
+	For    time.Duration `toml:"for"`    // 0: until it is switched off
 }
 
 // PortConfig is one SPI port: a bus and a chip select.

@@ -42,6 +42,11 @@ func openSim(c SimConfig, log *slog.Logger) (wiring, error) {
 	if c.Rotation%90 != 0 || c.Rotation < 0 || c.Rotation > 270 {
 		problems = append(problems, fmt.Errorf("board.sim.rotation: is %d: it must be 0, 90, 180 or 270", c.Rotation))
 	}
+	for i, f := range c.Faults {
+		if err := sim.CheckFault(f.Name, f.injection()); err != nil {
+			problems = append(problems, fmt.Errorf("board.sim.faults: fault %d: %w", i+1, err))
+		}
+	}
 	var ln net.Listener
 	if c.Listen == "" {
 		problems = append(problems, errors.New(`board.sim.listen: is not set: the address of the board's page, as "127.0.0.1:8081"`))
@@ -58,7 +63,16 @@ func openSim(c SimConfig, log *slog.Logger) (wiring, error) {
 		Log:   log,
 		Panel: sim.PanelOptions{Model: c.Panel, Rotation: c.Rotation, Glass: c.Glass},
 	})
+	for _, f := range c.Faults {
+		if err := board.Inject(f.Name, f.injection()); err != nil {
+			return nil, errors.Join(fmt.Errorf("board.sim.faults: %w", err), ln.Close(), board.Close())
+		}
+	}
 	return &simulated{board: board, ln: ln, cards: cards, log: log}, nil
+}
+
+func (f FaultConfig) injection() sim.Injection {
+	return sim.Injection{Active: true, Amount: f.Amount, After: f.After, For: f.For}
 }
 
 func (s *simulated) SPI(name string) (spi.PortCloser, error) { return s.board.SPI(name) }

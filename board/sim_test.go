@@ -7,6 +7,7 @@ import (
 	"errors"
 	"image"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
@@ -17,11 +18,13 @@ import (
 func TestWhatIsWrongWithASimulatedBoardIsSaidByKey(t *testing.T) {
 	for text, want := range map[string]string{
 		`kind = "sim"`: `board.sim.listen: is not set: the address of the board's page, as "127.0.0.1:8081"`,
-		"kind = \"sim\"\n[board.sim]\nlisten = \"0.0.0.0:8081\"":                                        `board.sim.listen: listen address "0.0.0.0:8081": a simulated board is for this machine only: use 127.0.0.1, [::1] or localhost`,
-		"kind = \"sim\"\n[board.sim]\nlisten = \"127.0.0.1:0\"\ncards = [{name = \"B\", uid = \"04\"}]": `board.sim.cards: card 1: uid "04": it must be 4, 7 or 10 bytes in hex, as 04a1b2c3d4e580`,
-		"kind = \"sim\"\n[board.sim]\nlisten = \"127.0.0.1:0\"\npanel = \"ili9488\"":                    `board.sim.panel: is "ili9488": it must be one of ["ili9341" "st7789" "st7796"]`,
-		"kind = \"sim\"\n[board.sim]\nlisten = \"127.0.0.1:0\"\nglass = \"oled\"":                       `board.sim.glass: is "oled": it must be one of ["tn" "ips"]`,
-		"kind = \"sim\"\n[board.sim]\nlisten = \"127.0.0.1:0\"\nrotation = 45":                          `board.sim.rotation: is 45: it must be 0, 90, 180 or 270`,
+		"kind = \"sim\"\n[board.sim]\nlisten = \"0.0.0.0:8081\"":                                               `board.sim.listen: listen address "0.0.0.0:8081": a simulated board is for this machine only: use 127.0.0.1, [::1] or localhost`,
+		"kind = \"sim\"\n[board.sim]\nlisten = \"127.0.0.1:0\"\ncards = [{name = \"B\", uid = \"04\"}]":        `board.sim.cards: card 1: uid "04": it must be 4, 7 or 10 bytes in hex, as 04a1b2c3d4e580`,
+		"kind = \"sim\"\n[board.sim]\nlisten = \"127.0.0.1:0\"\npanel = \"ili9488\"":                           `board.sim.panel: is "ili9488": it must be one of ["ili9341" "st7789" "st7796"]`,
+		"kind = \"sim\"\n[board.sim]\nlisten = \"127.0.0.1:0\"\nglass = \"oled\"":                              `board.sim.glass: is "oled": it must be one of ["tn" "ips"]`,
+		"kind = \"sim\"\n[board.sim]\nlisten = \"127.0.0.1:0\"\nrotation = 45":                                 `board.sim.rotation: is 45: it must be 0, 90, 180 or 270`,
+		"kind = \"sim\"\n[board.sim]\nlisten = \"127.0.0.1:0\"\nfaults = [{name = \"nfc\"}]":                   `board.sim.faults: fault 1: there is no fault "nfc": GET /api/faults lists them`,
+		"kind = \"sim\"\n[board.sim]\nlisten = \"127.0.0.1:0\"\nfaults = [{name = \"nfc-noise\", amount = 3}]": `board.sim.faults: fault 1: fault nfc-noise: the fault cannot have that amount: a share of 3: it must be 0 to 1`,
 	} {
 		wants(t, text, want)
 	}
@@ -91,6 +94,30 @@ func TestASimulatedBoardHasLinesPortsAndAPage(t *testing.T) {
 	cancel()
 	if err := <-served; err != nil {
 		t.Error(err)
+	}
+}
+
+func TestFaultsOfTheConfigAreThereFromTheStart(t *testing.T) {
+	b, err := Open(config(t, `kind = "sim"
+[board.sim]
+listen = "127.0.0.1:0"
+faults = [
+	{name = "nfc-absent", for = "30s"},
+	{name = "panel-noise", amount = 0.01},
+	{name = "touch-stuck", after = "1h"},
+]`), quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	active := map[string]float64{}
+	for _, f := range b.wiring.(*simulated).board.Faults() {
+		if f.Active {
+			active[f.Name] = f.Amount
+		}
+	}
+	if want := map[string]float64{"nfc-absent": 0, "panel-noise": 0.01}; !maps.Equal(active, want) {
+		t.Errorf("faults %v, want %v", active, want)
 	}
 }
 

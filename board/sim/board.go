@@ -37,6 +37,8 @@ type Board struct {
 	views      map[*View]struct{}
 	watchers   map[chan struct{}]struct{}
 	violations violations
+	planned    map[string]*plan // by the name of the fault
+	strikeDead bool             // setting the strike's line fails
 	events     eventQueue
 }
 
@@ -47,6 +49,7 @@ func New(o *Options) *Board {
 	b := &Board{
 		views:    map[*View]struct{}{},
 		watchers: map[chan struct{}]struct{}{},
+		planned:  map[string]*plan{},
 	}
 	if o != nil {
 		b.opts = *o
@@ -61,9 +64,9 @@ func New(o *Options) *Board {
 	b.touch = newTouch(b, b.opts.Touch)
 	b.nfc = newPN532(b, b.opts.NFC)
 	b.ports = map[string]*portState{
-		portPanel: {board: b, name: portPanel, chip: b.panel, fault: &b.panel.fault},
-		portTouch: {board: b, name: portTouch, chip: b.touch, fault: &b.touch.fault},
-		portNFC:   {board: b, name: portNFC, chip: b.nfc, fault: &b.nfc.fault},
+		portPanel: newPort(b, portPanel, b.panel, &b.panel.fault),
+		portTouch: newPort(b, portTouch, b.touch, &b.touch.fault),
+		portNFC:   newPort(b, portNFC, b.nfc, &b.nfc.fault),
 	}
 	b.events.start(&b.mu)
 	return b
@@ -79,6 +82,9 @@ func (b *Board) Close() error {
 		return nil
 	}
 	b.closed = true
+	for _, t := range b.planned {
+		t.stop()
+	}
 	b.nfc.powerOff()
 	b.touch.powerOff()
 	b.mu.Unlock()

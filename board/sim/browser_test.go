@@ -138,6 +138,15 @@ func TestABrowserPressesKeysByNameAndSeesTheDoor(t *testing.T) {
 	becomes(`document.getElementById('held').classList.contains('shown')`)
 	becomes(`!document.getElementById('held').classList.contains('shown')`)
 
+	do(chromedp.Click(chromedp.CSS(`#faults-box summary`)))
+	do(chromedp.Click(chromedp.CSS(`[data-fault="nfc-noise"]`)))
+	becomes(`document.getElementById('faults-state').textContent === '1 on'`)
+	if err := w.board.Inject("nfc-noise", Injection{}); err != nil {
+		t.Fatal(err)
+	}
+	becomes(`document.querySelector('[data-fault="nfc-noise"]').getAttribute('aria-checked') === 'false'`)
+	do(chromedp.Click(chromedp.CSS(`#faults-box summary`)))
+
 	do(chromedp.Click(chromedp.CSS(`#tamper`)))
 	becomes(`document.getElementById('tamper-state').textContent === 'case open'`)
 	if !w.board.Line("tamper") {

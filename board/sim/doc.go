@@ -6,7 +6,8 @@
 // wire and levels on the lines, and keep to what those sheets forbid as much as
 // to what they promise. What a program does against a data sheet has the effect
 // that it would have on the chip, and is listed by [Board.Violations]. Faults
-// ([Board.SetFault], [Board.ResetChip], [Board.GhostTouch]) come on demand.
+// come on demand: by name, as the page and a config have them ([Board.Inject]),
+// or all that a chip may have at a time ([Board.SetFault]).
 //
 // # SPI
 //

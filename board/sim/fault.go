@@ -2,14 +2,18 @@ package sim
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"syscall"
+	"time"
 )
 
 // Fault is what is wrong with a chip. The zero value is a healthy chip.
+// Shares are of 0 to 1; what is hit is drawn from the board's seed.
 type Fault struct {
 	// Absent: the chip is not there. MISO floats, interrupts never come, and
-	// writes go nowhere; SPI itself knows no such error.
+	// writes go nowhere; SPI itself knows no such error. A chip that comes
+	// back has just been powered up.
 	Absent bool
 	// MISO is the level that a floating MISO line reads: 0x00, or 0xFF.
 	// Only with Absent.
@@ -17,24 +21,105 @@ type Fault struct {
 	// Stuck: the chip is there and hangs. The PN532 never becomes ready, the
 	// panel ignores commands and pixels, the touch controller converts nothing.
 	Stuck bool
-	// Noise is the share of bytes (0 to 1) in which one random bit flips on
-	// the wire, in each direction.
+	// Noise is the share of bytes in which one random bit flips on the wire,
+	// in each direction.
 	Noise float64
+	// Resets is how often a minute, on average, the chip resets by itself.
+	Resets float64
+
+	// Of the PN532: the share of its frames that end too soon, of those with
+	// flipped bits, and of the commands whose ACK never comes, one half of
+	// them because the command was lost and one half although it is carried
+	// out and answered. Extended: every response is an extended frame, which
+	// the chip may use at any length.
+	ShortFrames, GarbledFrames, LostACKs float64
+	Extended                             bool
+
+	// Of the touch controller: how often a second, on average, something that
+	// is no finger touches the film, weakly or briefly; and the share of
+	// conversions of X and Y that come out anywhere.
+	Ghosts, Jumps float64
+}
+
+// The most that the rates of a Fault may be.
+const (
+	maxResets = 600  // a minute
+	maxGhosts = 1000 // a second
+)
+
+// healing is how long after a fault's end what a driver does against a data
+// sheet is still the fault's doing.
+const healing = 5 * time.Second
+
+// check tells what is wrong with f.
+func (f Fault) check() error {
+	for _, share := range []float64{f.Noise, f.ShortFrames, f.GarbledFrames, f.LostACKs, f.Jumps} {
+		if !(share >= 0 && share <= 1) {
+			return fmt.Errorf("a share of %v: it must be 0 to 1", share)
+		}
+	}
+	if !(f.Resets >= 0 && f.Resets <= maxResets) {
+		return fmt.Errorf("%v resets a minute: it must be 0 to %d", f.Resets, maxResets)
+	}
+	if !(f.Ghosts >= 0 && f.Ghosts <= maxGhosts) {
+		return fmt.Errorf("%v ghosts a second: it must be 0 to %d", f.Ghosts, maxGhosts)
+	}
+	return nil
 }
 
 // SetFault gives the chip ("panel", "touch" or "nfc", as its SPI port) that
 // fault from now on; the zero Fault heals it.
 func (b *Board) SetFault(chip string, f Fault) error {
+	if err := f.check(); err != nil {
+		return fmt.Errorf("sim: fault of %s: %w", chip, err)
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	p := b.ports[chip]
 	if p == nil {
 		return fmt.Errorf("sim: chip %q: %w", chip, syscall.ENOENT)
 	}
-	*p.fault = f
-	b.log.Debug("sim: fault", "chip", chip, "fault", f)
-	p.chip.faultChanged()
+	p.setFault(f)
 	return nil
+}
+
+func (s *portState) setFault(f Fault) {
+	b, was := s.board, *s.fault
+	*s.fault = f
+	s.faults++
+	if f != was {
+		s.excuse()
+	}
+	b.log.Debug("sim: fault", "chip", s.name, "fault", f)
+	if was.Absent && !f.Absent {
+		s.chip.powerUp()
+	}
+	s.chip.faultChanged()
+	if f.Resets > 0 {
+		s.often(f.Resets/60, s.reset)
+	}
+	if f.Ghosts > 0 && s.name == portTouch {
+		s.often(f.Ghosts, b.touch.haunt)
+	}
+	b.notify()
+}
+
+// often calls f rate times a second, at random moments with the board's lock
+// held, until the port's fault is another one.
+func (s *portState) often(rate float64, f func()) {
+	if s.board.closed {
+		return
+	}
+	faults, b := s.faults, s.board
+	wait := time.Duration(s.rng.ExpFloat64() / rate * float64(time.Second))
+	time.AfterFunc(wait, func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if !b.closed && s.faults == faults {
+			f()
+			s.often(rate, f)
+		}
+	})
 }
 
 // ResetChip resets the chip as a dip in its supply does: it forgets all that
@@ -46,24 +131,59 @@ func (b *Board) ResetChip(chip string) error {
 	if p == nil {
 		return fmt.Errorf("sim: chip %q: %w", chip, syscall.ENOENT)
 	}
-	p.chip.powerUp()
+	p.reset()
 	return nil
 }
 
-// flip returns p with one bit flipped in some of its bytes. It leaves p alone
-// and returns it as it is if no byte was hit.
-func flip(rng *rand.Rand, share float64, p []byte) []byte {
-	var out []byte
-	for i := range p {
-		if rng.Float64() < share {
-			if out == nil {
-				out = append([]byte(nil), p...)
-			}
-			out[i] ^= 1 << rng.IntN(8)
-		}
+func (s *portState) reset() {
+	s.chip.powerUp()
+	s.excuse()
+}
+
+// excuse: what the driver does from now on, it does because of a fault.
+func (s *portState) excuse() { s.excused = time.Now().Add(healing) }
+
+// faulty tells whether a fault may be what makes a driver do what it does.
+func (s *portState) faulty() bool {
+	return *s.fault != Fault{} || time.Now().Before(s.excused)
+}
+
+// hit draws whether something with that share happens.
+func hit(rng *rand.Rand, share float64) bool { return share > 0 && rng.Float64() < share }
+
+// noise is a wire on which bits flip.
+type noise struct {
+	rng   *rand.Rand
+	share float64
+	left  int // bytes until the next that is hit
+	buf   [bufSize]byte
+}
+
+// over returns what arrives of p: p itself if no byte was hit.
+func (n *noise) over(p []byte, share float64) []byte {
+	if share != n.share {
+		n.share = share
+		n.draw()
 	}
-	if out == nil {
+	if n.left >= len(p) {
+		n.left -= len(p)
 		return p
 	}
+	out := append(n.buf[:0], p...)
+	at := n.left
+	for at < len(out) {
+		out[at] ^= 1 << n.rng.IntN(8)
+		n.draw()
+		at += 1 + n.left
+	}
+	n.left = at - len(out)
 	return out
+}
+
+// draw draws how many bytes pass unharmed.
+func (n *noise) draw() {
+	n.left = 0
+	if n.share < 1 {
+		n.left = int(min(math.Log(1-n.rng.Float64())/math.Log(1-n.share), math.MaxInt32))
+	}
 }

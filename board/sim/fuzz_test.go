@@ -88,7 +88,7 @@ func FuzzFrames(f *testing.F) {
 			if kind != frameCommand {
 				continue
 			}
-			frame := encodeResponse(data, 2, true)
+			frame := encodeResponse(data, 2, true, false)
 			frame[len(frame)-2] += tfiToHost - tfiToChip
 			for i, v := range frame {
 				if v == tfiToHost && (i == 5 || i == 8) {

@@ -97,6 +97,9 @@ func (o *Output) SetValue(v int) error {
 	if o.closed || b.closed {
 		return fmt.Errorf("sim: line %s: %w", o.line.name, os.ErrClosed)
 	}
+	if b.strikeDead && o.line.name == lineStrike {
+		return fmt.Errorf("sim: line %s: %w", o.line.name, syscall.EIO)
+	}
 	b.drive(o.line, v != 0)
 	return nil
 }

@@ -584,6 +584,11 @@ func TestFaultsOfTheReader(t *testing.T) {
 			t.Errorf("absent: % X", got)
 		}
 		n.b.SetFault("nfc", Fault{})
+		n.write(frameOf(0x02)...)
+		if n.wait(100 * time.Millisecond) {
+			t.Error("a chip that was gone came back awake")
+		}
+		n.up()
 		n.wants([]byte{0x03, 0x32, 0x01, 0x06, 0x07}, 0x02)
 		if err := n.b.SetFault("moon", Fault{}); err == nil {
 			t.Error("a fault of no chip")

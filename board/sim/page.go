@@ -73,6 +73,8 @@ type call func(w http.ResponseWriter, r *http.Request) error
 //	DELETE /api/card
 //	GET  /api/lines        {"strike":false,…}
 //	PUT  /api/lines/NAME   {"active":true}
+//	GET  /api/faults       [{"name":"nfc-noise","active":false,"amount":0.001,…}]
+//	PUT  /api/faults/NAME  {"active":true}; "amount", "after" and "seconds" as wished
 //	GET  /api/stream       WebSocket, see stream
 //
 // Errors are {"error":"…"} with a fitting status.
@@ -85,14 +87,16 @@ func newPage(b *Board, p Page) *page {
 func (h *page) handler() http.Handler {
 	mux := http.NewServeMux()
 	for path, calls := range map[string]map[string]call{
-		"/api/screen.png":   {"GET": h.screen},
-		"/api/controls":     {"GET": h.controls},
-		"/api/touch":        {"POST": h.touch},
-		"/api/card":         {"PUT": h.putCard, "DELETE": h.deleteCard},
-		"/api/lines":        {"GET": h.lines},
-		"/api/lines/{name}": {"PUT": h.putLine},
-		"/api/stream":       {"GET": h.stream},
-		"/":                 {"GET": h.file},
+		"/api/screen.png":    {"GET": h.screen},
+		"/api/controls":      {"GET": h.controls},
+		"/api/touch":         {"POST": h.touch},
+		"/api/card":          {"PUT": h.putCard, "DELETE": h.deleteCard},
+		"/api/lines":         {"GET": h.lines},
+		"/api/lines/{name}":  {"PUT": h.putLine},
+		"/api/faults":        {"GET": h.faults},
+		"/api/faults/{name}": {"PUT": h.putFault},
+		"/api/stream":        {"GET": h.stream},
+		"/":                  {"GET": h.file},
 	} {
 		mux.Handle(path, answer(calls))
 	}

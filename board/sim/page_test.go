@@ -343,3 +343,37 @@ func TestUIDsAreReadWithAndWithoutGaps(t *testing.T) {
 		}
 	}
 }
+
+func TestFaultsAreSwitchedAndListed(t *testing.T) {
+	w := serve(t, Page{})
+	for path, body := range map[string]string{
+		"nfc-noise":   `{"active":true,"amount":0.01,"seconds":3600}`,
+		"panel-stuck": `{"active":true,"after":3600}`,
+		"touch-reset": `{"active":true}`,
+	} {
+		w.wants(204, "PUT", "/api/faults/"+path, body)
+	}
+	var all []faultMessage
+	if err := json.Unmarshal([]byte(w.wants(200, "GET", "/api/faults", "")), &all); err != nil {
+		t.Fatal(err)
+	}
+	var active []faultMessage
+	for _, f := range all {
+		if f.Active {
+			active = append(active, f)
+		}
+	}
+	if len(active) != 1 || active[0].Name != "nfc-noise" || active[0].Amount != 0.01 || active[0].Seconds < 3500 || len(all) < 15 {
+		t.Errorf("active %+v of %d", active, len(all))
+	}
+	w.wants(204, "PUT", "/api/faults/nfc-noise", `{"active":false}`)
+	if strings.Contains(w.wants(200, "GET", "/api/faults", ""), `"active":true`) {
+		t.Error("a fault that was switched off is there")
+	}
+	w.wants(404, "PUT", "/api/faults/moon", `{"active":true}`)
+	w.wants(400, "PUT", "/api/faults/nfc-noise", `{}`)
+	w.wants(400, "PUT", "/api/faults/nfc-noise", `{"active":true,"amount":2}`)
+	w.wants(400, "PUT", "/api/faults/nfc-noise", `{"active":true,"seconds":-1}`)
+	w.wants(400, "PUT", "/api/faults/nfc-noise", `{"active":true,"seconds":1e300}`)
+	w.wants(405, "GET", "/api/faults/nfc-noise", ``)
+}

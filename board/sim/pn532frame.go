@@ -136,12 +136,12 @@ func (p *frameParser) collect(b byte) frameKind {
 }
 
 // encodeResponse wraps a response (command code + 1 and what follows): a normal
-// frame up to 255 bytes with TFI, an extended one above.
-func encodeResponse(payload []byte, zeros int, postamble bool) []byte {
+// frame up to 255 bytes with TFI, an extended one above or if told to.
+func encodeResponse(payload []byte, zeros int, postamble, extended bool) []byte {
 	out := make([]byte, zeros, len(payload)+12)
 	out = append(out, 0xFF)
 	n := len(payload) + 1
-	if n <= 255 {
+	if n <= 255 && !extended {
 		out = append(out, byte(n), -byte(n))
 	} else {
 		out = append(out, 0xFF, 0xFF, byte(n>>8), byte(n), -(byte(n>>8) + byte(n)))

@@ -40,7 +40,7 @@ func (n *pn532) repeat() {
 	n.gen++
 	n.out, n.response, n.loading = nil, nil, false
 	n.irq()
-	n.after(n.opts.AckDelay, func() { n.load(&outFrame{bytes: n.last}) })
+	n.after(n.opts.AckDelay, func() { n.load(&outFrame{bytes: n.damaged(n.last)}) })
 }
 
 // command takes a good command frame: it ends the command before, whatever
@@ -59,8 +59,18 @@ func (n *pn532) command(data []byte) {
 	n.response, n.loading, n.eat, n.sleepNext, n.rf.search = nil, false, false, false, nil
 	n.running = true
 	data = append([]byte(nil), data...)
+	lost := n.ackLost()
+	if lost == commandLost {
+		n.running = false
+		return
+	}
 	n.after(n.opts.AckDelay, func() {
-		n.load(&outFrame{bytes: ackFrame, ack: true})
+		if lost == ackSwallowed {
+			n.out = nil
+			n.irq()
+		} else {
+			n.load(&outFrame{bytes: n.damaged(ackFrame), ack: true})
+		}
 		n.execute(data)
 	})
 }
@@ -109,7 +119,7 @@ func (n *pn532) frame(payload []byte) []byte {
 	if bare {
 		zeros = 1
 	}
-	return encodeResponse(payload, zeros, !bare)
+	return encodeResponse(payload, zeros, !bare, n.fault.Extended)
 }
 
 func (n *pn532) finish(frame []byte) {
@@ -125,8 +135,8 @@ func (n *pn532) offer() {
 	}
 	n.loading = true
 	n.after(n.opts.Turnaround, func() {
-		f := &outFrame{bytes: n.response}
-		if n.eat {
+		f := &outFrame{bytes: n.damaged(n.response)}
+		if n.eat && len(f.bytes) > 1 {
 			f.bytes = f.bytes[1:]
 		}
 		n.response, n.loading, n.eat = nil, false, false

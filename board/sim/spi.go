@@ -3,6 +3,8 @@ package sim
 import (
 	"errors"
 	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
 	"os"
 	"syscall"
 	"time"
@@ -63,9 +65,24 @@ type portState struct {
 	name     string
 	chip     chip
 	fault    *Fault
+	faults   int        // how many there were: the timers of an older one are void
+	excused  time.Time  // until then a fault is why the driver does what it does
+	rng      *rand.Rand // of its faults
+	mosi     noise
+	miso     noise
 	counters Counters
 	held     *port // whose chip select is still low
 	sees     bool  // the chip was there when it fell
+}
+
+func newPort(b *Board, name string, c chip, f *Fault) *portState {
+	s := &portState{board: b, name: name, chip: c, fault: f}
+	for i, r := range []**rand.Rand{&s.rng, &s.mosi.rng, &s.miso.rng} {
+		h := fnv.New64a()
+		fmt.Fprint(h, name, i)
+		*r = rand.New(rand.NewPCG(b.opts.Seed, h.Sum64()))
+	}
+	return s
 }
 
 // Counters returns the counters of the port "panel", "touch" or "nfc"; zeros

@@ -34,6 +34,7 @@ const (
 //	{"type":"sound","on":true}                                 the buzzer
 //	{"type":"controls","controls":[…]}   as GET /api/controls
 //	{"type":"records","records":["…"]}
+//	{"type":"faults","faults":[…]}   as GET /api/faults, seconds left out
 //
 // and binary messages: x, y, width, height of a changed rectangle, each uint16
 // big-endian, and its pixels row by row, four bytes each: red, green, blue, 255.
@@ -168,7 +169,7 @@ func (s *stream) write(ctx context.Context) error {
 	if err := s.send(ctx, s.hello()); err != nil {
 		return err
 	}
-	var controls, records []byte // as sent last
+	var controls, records, faults []byte // as sent last
 	var frame bytes.Buffer
 	look := time.NewTimer(0) // look again although nothing woke us
 	defer look.Stop()
@@ -198,6 +199,15 @@ func (s *stream) write(ctx context.Context) error {
 		}
 		if err := s.sendRecords(ctx, &records); err != nil {
 			return err
+		}
+		if now, err = s.marshalFaults(); err != nil {
+			return err
+		}
+		if !bytes.Equal(now, faults) {
+			faults = now
+			if err := s.sendBytes(ctx, websocket.MessageText, now); err != nil {
+				return err
+			}
 		}
 
 		if !changed.Empty() {

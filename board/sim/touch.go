@@ -36,8 +36,9 @@ type touch struct {
 	opts  TouchOptions
 
 	// the film
-	down bool
-	x, y float64 // 0 to 1 across the film: left to right, top to bottom
+	down   bool
+	x, y   float64 // 0 to 1 across the film: left to right, top to bottom
+	ghosts ghosts
 
 	// the wire; see touchwire.go
 	clock    clock
@@ -84,7 +85,10 @@ func (t *touch) powerUp() {
 
 func (t *touch) powerOff() { t.down = false }
 
-func (t *touch) faultChanged() { t.penIRQ() }
+func (t *touch) faultChanged() {
+	t.ghosts.made = false
+	t.penIRQ()
+}
 
 // finger moves the finger; at is in viewer pixels of a screen of that size.
 func (t *touch) finger(at, size image.Point, down bool) {
@@ -110,7 +114,7 @@ func clamp01(v float64) float64 { return min(max(v, 0), 1) }
 
 // ghost is an instant of PENIRQ without a touch.
 func (t *touch) ghost() {
-	if t.down || t.pd&1 != 0 || t.fault.Absent {
+	if t.contact().made || t.pd&1 != 0 || t.fault.Absent {
 		return
 	}
 	t.board.interrupt(lineTouchIRQ, true)
@@ -120,7 +124,7 @@ func (t *touch) ghost() {
 // penIRQ drives the line: low while X, Y or Z is converted, and on touch
 // unless PD0 of the last control byte switched it off.
 func (t *touch) penIRQ() {
-	low := t.busy || t.down && t.pd&1 == 0
+	low := t.busy || t.contact().made && t.pd&1 == 0
 	t.board.interrupt(lineTouchIRQ, low && !t.fault.Absent)
 }
 

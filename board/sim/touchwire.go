@@ -94,6 +94,9 @@ func (t *touch) sample(channel byte, single, refOn bool) int {
 	switch channel {
 	case ch90, chD0, chZ1, chZ2:
 		v = t.film(channel)
+		if channel == ch90 || channel == chD0 {
+			v = t.jump(v)
+		}
 	default:
 		switch {
 		case !single:
@@ -122,7 +125,8 @@ func (t *touch) sample(channel byte, single, refOn bool) int {
 // 400 ohm from edge to edge; for Z1 and Z2 the current runs from the top of
 // one through the contact to the left of the other.
 func (t *touch) film(channel byte) float64 {
-	if !t.down {
+	at := t.contact()
+	if !at.made {
 		switch channel {
 		case chZ2:
 			return 4095
@@ -132,14 +136,14 @@ func (t *touch) film(channel byte) float64 {
 		return 0
 	}
 	o := &t.opts
-	across := float64(o.Left) + t.x*float64(o.Right-o.Left)
-	along := float64(o.Top) + t.y*float64(o.Bottom-o.Top)
+	across := float64(o.Left) + at.x*float64(o.Right-o.Left)
+	along := float64(o.Top) + at.y*float64(o.Bottom-o.Top)
 	d0, d90 := across, along
 	if o.Swap {
 		d0, d90 = along, across
 	}
 	const plate = 400.0
-	below, contact, above := plate*d0/4096, float64(o.Resistance), plate*(4096-d90)/4096
+	below, contact, above := plate*d0/4096, at.ohm, plate*(4096-d90)/4096
 	all := below + contact + above
 	switch channel {
 	case chD0:

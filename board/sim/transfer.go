@@ -112,11 +112,11 @@ func (s *portState) shift(w, r []byte) {
 		return
 	}
 	if f.Noise > 0 {
-		w = flip(s.board.rng, f.Noise, w)
+		w = s.mosi.over(w, f.Noise)
 	}
 	s.chip.shift(w, r)
 	if f.Noise > 0 {
-		copy(r, flip(s.board.rng, f.Noise, r))
+		copy(r, s.miso.over(r, f.Noise))
 	}
 }
 

@@ -11,8 +11,8 @@ type violations struct {
 	more  bool
 }
 
-// Violations are the things the program did that a data sheet forbids, each
-// once, oldest first, as "chip: what, and what it led to". An empty list is
+// Violations are the things the program did that a data sheet forbids, while
+// the chip was sound and had been for 5 s, each once, oldest first, as "chip: what, and what it led to". An empty list is
 // what a driver's test wants to see.
 func (b *Board) Violations() []string {
 	b.mu.Lock()
@@ -23,8 +23,8 @@ func (b *Board) Violations() []string {
 // violate notes a violation. Texts must come from a small set: no counters
 // and no addresses in them.
 func (b *Board) violate(chip, format string, args ...any) {
-	if p := b.ports[chip]; p != nil && p.fault.Noise > 0 {
-		return // what noise made of it is nobody's fault
+	if p := b.ports[chip]; p != nil && p.faulty() {
+		return // what a fault made of it is nobody's fault
 	}
 	text := chip + ": " + fmt.Sprintf(format, args...)
 	v := &b.violations

@@ -4,6 +4,7 @@ import * as screen from './screen.js';
 import {lines} from './door.js';
 import {lay, show} from './cards.js';
 import {buzzer} from './sound.js';
+import {faults} from './faults.js';
 
 const by = (id) => document.getElementById(id);
 
@@ -25,6 +26,9 @@ const messages = {
   },
   controls(m) {
     screen.controls(m.controls);
+  },
+  faults(m) {
+    faults(m.faults);
   },
   records(m) {
     by('records-box').hidden = false;

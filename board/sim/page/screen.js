@@ -20,6 +20,7 @@ export function size(width, height) {
   }
   document.documentElement.style.setProperty('--w', width);
   document.documentElement.style.setProperty('--h', height);
+  document.documentElement.classList.toggle('large', Math.max(width, height) > 320);
 }
 
 // draw puts the pixels of one binary message where they belong.

@@ -1,0 +1,231 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// Injection switches a named fault.
+type Injection struct {
+	Active bool
+	Amount float64       // how much of it, in the fault's unit; 0: the usual
+	After  time.Duration // not yet: that much later
+	For    time.Duration // it ends by itself; 0: not
+}
+
+// FaultState is a named fault as it is now.
+type FaultState struct {
+	Name   string        // as "nfc-noise": the chip, or the line, and what
+	What   string        // in a few words
+	Unit   string        // of Amount; empty if the fault is there or not
+	Amount float64       // that there is; of a fault that is not, the usual
+	Active bool          //
+	Left   time.Duration // until it ends by itself; 0: it does not
+}
+
+// namedFault is a fault by its name; exactly one of flag, rate and strike says
+// where it is.
+type namedFault struct {
+	chip, name, what, unit string
+	usual                  float64
+	flag                   func(f *Fault) *bool
+	rate                   func(f *Fault) *float64
+	once                   bool // without an amount it happens once
+}
+
+func namedFaults() []namedFault {
+	var all []namedFault
+	for _, chip := range []string{portPanel, portTouch, portNFC} {
+		all = append(all,
+			namedFault{chip: chip, name: chip + "-absent", what: "not there", flag: func(f *Fault) *bool { return &f.Absent }},
+			namedFault{chip: chip, name: chip + "-stuck", what: "hangs", flag: func(f *Fault) *bool { return &f.Stuck }},
+			namedFault{chip: chip, name: chip + "-noise", what: "bits flip on its bus", unit: "of the bytes", usual: 0.001, rate: func(f *Fault) *float64 { return &f.Noise }},
+			namedFault{chip: chip, name: chip + "-reset", what: "resets by itself", unit: "a minute", once: true, rate: func(f *Fault) *float64 { return &f.Resets }},
+		)
+	}
+	return append(all,
+		namedFault{chip: portTouch, name: "touch-ghosts", what: "touched by no finger", unit: "a second", usual: 2, rate: func(f *Fault) *float64 { return &f.Ghosts }},
+		namedFault{chip: portTouch, name: "touch-jumps", what: "measures somewhere else", unit: "of the measurements", usual: 0.05, rate: func(f *Fault) *float64 { return &f.Jumps }},
+		namedFault{chip: portNFC, name: "nfc-short-frames", what: "frames end too soon", unit: "of the frames", usual: 0.05, rate: func(f *Fault) *float64 { return &f.ShortFrames }},
+		namedFault{chip: portNFC, name: "nfc-garbled-frames", what: "frames are garbled", unit: "of the frames", usual: 0.05, rate: func(f *Fault) *float64 { return &f.GarbledFrames }},
+		namedFault{chip: portNFC, name: "nfc-lost-acks", what: "no ACK for a command", unit: "of the commands", usual: 0.05, rate: func(f *Fault) *float64 { return &f.LostACKs }},
+		namedFault{chip: portNFC, name: "nfc-extended-frames", what: "answers in extended frames", flag: func(f *Fault) *bool { return &f.Extended }},
+		namedFault{name: "strike-fails", what: "setting its line fails"},
+	)
+}
+
+// ErrAmount says that an amount is none that the fault can have.
+var ErrAmount = errors.New("the fault cannot have that amount")
+
+// unknownFault is a name that no fault has; it is ENOENT.
+type unknownFault string
+
+func (u unknownFault) Error() string {
+	return fmt.Sprintf("there is no fault %.80q: GET /api/faults lists them", string(u))
+}
+
+func (unknownFault) Unwrap() error { return syscall.ENOENT }
+
+// plan is when a fault begins and ends by itself.
+type plan struct {
+	begin, end *time.Timer
+	until      time.Time
+}
+
+func (p *plan) stop() {
+	for _, t := range []*time.Timer{p.begin, p.end} {
+		if t != nil {
+			t.Stop()
+		}
+	}
+}
+
+// Inject switches a named fault; Faults lists the names. What was planned for
+// it before is void. The error wraps ENOENT for an unknown name, ErrAmount for
+// an amount that is none.
+func (b *Board) Inject(name string, i Injection) error {
+	f, err := faultNamed(name, i)
+	if err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return b.errClosed("fault " + name)
+	}
+	if old := b.planned[name]; old != nil {
+		old.stop()
+		delete(b.planned, name)
+	}
+	if i.After == 0 && i.For == 0 || !i.Active {
+		b.turn(f, i)
+		return nil
+	}
+	p := &plan{}
+	b.planned[name] = p
+	if i.After > 0 {
+		p.begin = b.later(name, p, i.After, func() { b.begin(f, i, p) })
+	} else {
+		b.begin(f, i, p)
+	}
+	return nil
+}
+
+// CheckFault tells what is wrong with an injection before there is a board.
+func CheckFault(name string, i Injection) error {
+	_, err := faultNamed(name, i)
+	return err
+}
+
+func faultNamed(name string, i Injection) (namedFault, error) {
+	all := namedFaults()
+	at := slices.IndexFunc(all, func(f namedFault) bool { return f.name == name })
+	if at < 0 {
+		return namedFault{}, unknownFault(name)
+	}
+	if i.After < 0 || i.For < 0 {
+		return namedFault{}, fmt.Errorf("fault %s: a time that is negative: %w", name, ErrAmount)
+	}
+	if err := all[at].takes(i.Amount); err != nil {
+		return namedFault{}, fmt.Errorf("fault %s: %w", name, err)
+	}
+	return all[at], nil
+}
+
+// begin lets a fault begin that was planned.
+func (b *Board) begin(f namedFault, i Injection, p *plan) {
+	b.turn(f, i)
+	if i.For == 0 {
+		delete(b.planned, f.name)
+		return
+	}
+	p.until = time.Now().Add(i.For)
+	p.end = b.later(f.name, p, i.For, func() {
+		delete(b.planned, f.name)
+		b.turn(f, Injection{})
+	})
+}
+
+// later calls do, with the board's lock held, unless the plan is void by then.
+func (b *Board) later(name string, p *plan, d time.Duration, do func()) *time.Timer {
+	return time.AfterFunc(d, func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if !b.closed && b.planned[name] == p {
+			do()
+		}
+	})
+}
+
+// takes tells whether the fault can have that amount; 0 is the usual.
+func (f namedFault) takes(amount float64) error {
+	if f.rate == nil {
+		if amount != 0 {
+			return fmt.Errorf("it is there or not: %w", ErrAmount)
+		}
+		return nil
+	}
+	var with Fault
+	*f.rate(&with) = amount
+	if err := with.check(); err != nil {
+		return fmt.Errorf("%w: %w", ErrAmount, err)
+	}
+	return nil
+}
+
+// turn makes a fault be there, or not.
+func (b *Board) turn(f namedFault, i Injection) {
+	b.log.Info("sim: fault", "name", f.name, "active", i.Active, "amount", i.Amount)
+	if f.chip == "" {
+		b.strikeDead = i.Active
+		b.notify()
+		return
+	}
+	port := b.ports[f.chip]
+	with := *port.fault
+	switch {
+	case f.flag != nil:
+		*f.flag(&with) = i.Active
+		if with.Absent && !port.fault.Absent {
+			with.MISO = 0xFF // modules have pull-ups
+		}
+	case !i.Active:
+		*f.rate(&with) = 0
+	case i.Amount == 0 && f.once:
+		port.reset()
+		return
+	case i.Amount == 0:
+		*f.rate(&with) = f.usual
+	default:
+		*f.rate(&with) = i.Amount
+	}
+	port.setFault(with)
+}
+
+// Faults lists every named fault as it is now, chip by chip.
+func (b *Board) Faults() []FaultState {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var all []FaultState
+	for _, f := range namedFaults() {
+		s := FaultState{Name: f.name, What: f.what, Unit: f.unit, Amount: f.usual}
+		switch {
+		case f.chip == "":
+			s.Active = b.strikeDead
+		case f.flag != nil:
+			s.Active = *f.flag(b.ports[f.chip].fault)
+		default:
+			if v := *f.rate(b.ports[f.chip].fault); v > 0 {
+				s.Active, s.Amount = true, v
+			}
+		}
+		if p := b.planned[f.name]; p != nil && s.Active && !p.until.IsZero() {
+			s.Left = time.Until(p.until)
+		}
+		all = append(all, s)
+	}
+	return all
+}
