@@ -234,6 +234,7 @@ func (b *bench) showing(s scene) bool {
 func (b *bench) showsView(v View) {
 	b.Helper()
 	v.Start, v.Until, v.ShufflePIN, v.Tamper, v.DoorAlarm = time.Time{}, time.Time{}, false, false, false
+	v.Language = ""
 	b.shows(v.Screen.String(), scene{view: v, pressed: nothing})
 }
 

@@ -83,29 +83,84 @@ func sizes() []image.Point {
 
 func TestEachScreenLooksAsItDid(t *testing.T) {
 	for _, at := range sizes() {
-		g := newGlass(at)
-		p, l := testPainter(t, at)
-		on := panel{display: g, held: newCanvas(at)}
-		all := gallery()
-		var sheet *image.NRGBA
-		const columns, gap = 8, 16
-		rows := (len(all) + columns - 1) / columns
-		sheet = image.NewNRGBA(image.Rect(0, 0, columns*(at.X+gap)+gap, rows*(at.Y+gap)+gap))
-		draw.Draw(sheet, sheet.Rect, image.NewUniform(seen(edge.pack())), image.Point{}, draw.Src)
-		for i, s := range all {
-			p.draw(&s.scene)
-			if err := on.show(time.Time{}, p.canvas); err != nil {
-				t.Fatal(err)
-			}
-			m := g.image()
-			corner := image.Pt(gap+i%columns*(at.X+gap), gap+i/columns*(at.Y+gap))
-			draw.Draw(sheet, image.Rectangle{Min: corner, Max: corner.Add(at)}, m, image.Point{}, draw.Src)
+		sheet(t, "all", at, 8, gallery(), func(s named, m *image.NRGBA) {
 			if at == (image.Point{X: 240, Y: 320}) {
 				golden(t, s.name, m)
 			}
-		}
-		golden(t, "all-"+l.String(), sheet)
+		})
 	}
+}
+
+// telling are the screens that have the most to say.
+func telling() []named {
+	return []named{
+		{"home", example(func(s *scene) { s.view.Greeting, s.view.LinkLost = "Deliveries: side entrance", true })},
+		{"pin", example(func(s *scene) { s.page, s.filled, s.pressed = entryPage, 3, 4 })},
+		{"checking", example(func(s *scene) { s.page, s.phase = handedPage, 5 })},
+		{"granted", example(func(s *scene) { s.view.Screen, s.view.User, s.bar = Granted, "Ada Lovelace", 119 })},
+		{"denied", example(func(s *scene) { s.view.Screen, s.view.Reason = Denied, "Not for this door" })},
+		{"paused", example(func(s *scene) { s.view.Screen, s.view.LinkLost, s.view.ClockUntrusted = Paused, true, true })},
+		{"not-set-up", example(func(s *scene) {
+			s.view.Screen, s.view.Fingerprint = NotSetUp, "4f1a 90c2 7be3 11d8 a6e0 5c97"
+		})},
+		{"out-of-order", example(func(s *scene) { s.view.Screen, s.view.PIN, s.view.Notes = OutOfOrder, false, "Journal is full" })},
+		{"held", example(func(s *scene) { s.view.HoldOpen = true })},
+		{"pin-only", example(func(s *scene) {
+			s.view.Screen, s.view.CardOutOfOrder, s.view.Notes = OutOfOrder, true, "No card reader"
+		})},
+	}
+}
+
+func TestEachLookLooksAsItDid(t *testing.T) {
+	for _, at := range sizes() {
+		var all []named
+		for _, look := range looks[1:] {
+			for _, s := range telling() {
+				s.view.LargeText, s.view.HighContrast = look.large, look.contrast
+				all = append(all, s)
+			}
+		}
+		sheet(t, "looks", at, len(telling()), all, nil)
+	}
+}
+
+func TestEachLanguageLooksAsItDid(t *testing.T) {
+	for _, at := range sizes()[:2] {
+		var all []named
+		for i := range tongue(tongues) {
+			for _, s := range telling() {
+				s.tongue = i
+				all = append(all, s)
+			}
+		}
+		sheet(t, "languages", at, len(telling()), all, nil)
+	}
+}
+
+// sheet shows scenes one after the other on one panel, and compares the picture of all of
+// them, so many in a row, with the golden one. each may look at the pictures one by one.
+func sheet(t *testing.T, name string, at image.Point, columns int, all []named, each func(s named, m *image.NRGBA)) {
+	t.Helper()
+	g := newGlass(at)
+	p, l := testPainter(t, at)
+	on := panel{display: g, held: newCanvas(at)}
+	const gap = 16
+	rows := (len(all) + columns - 1) / columns
+	sheet := image.NewNRGBA(image.Rect(0, 0, columns*(at.X+gap)+gap, rows*(at.Y+gap)+gap))
+	draw.Draw(sheet, sheet.Rect, image.NewUniform(seen(quiet().edge.pack())), image.Point{}, draw.Src)
+	for i, s := range all {
+		p.draw(&s.scene)
+		if err := on.show(time.Time{}, p.canvas); err != nil {
+			t.Fatal(err)
+		}
+		m := g.image()
+		corner := image.Pt(gap+i%columns*(at.X+gap), gap+i/columns*(at.Y+gap))
+		draw.Draw(sheet, image.Rectangle{Min: corner, Max: corner.Add(at)}, m, image.Point{}, draw.Src)
+		if each != nil {
+			each(s, m)
+		}
+	}
+	golden(t, name+"-"+l.String(), sheet)
 }
 
 // golden compares m with testdata/name.png, or writes it with -update.

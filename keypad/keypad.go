@@ -49,6 +49,10 @@ type Opts struct {
 	// 0 where one does.
 	Poll time.Duration
 
+	// Language is that of Views that name none, and of those whose language is near none of
+	// Languages: a tag of RFC 5646, English if empty or unknown.
+	Language string
+
 	// OnEntry gets the eight ASCII digits of a PIN, once an entry, and owns the buffer
 	// from then on; the keypad has kept nothing. It is called by Run and must not block.
 	OnEntry func(pin *[8]byte)
@@ -78,6 +82,7 @@ type Keypad struct {
 	finger  finger
 	entry   entry
 	health  health
+	speech  *interpreter
 
 	view  View
 	page  page
@@ -103,6 +108,7 @@ func New(d Display, t Touch, opts *Opts) (*Keypad, error) {
 	if opts != nil {
 		k.opts = *opts
 	}
+	k.speech = newInterpreter(k.opts.Language)
 	k.panel = panel{display: d, held: newCanvas(l.bounds.Size())}
 	k.sound.line = k.opts.Buzzer
 	k.light.line = k.opts.Backlight

@@ -40,9 +40,10 @@ func panels() []image.Point {
 func TestNothingOverlapsOrIsCutOffOnAnyPanel(t *testing.T) {
 	for _, at := range panels() {
 		p, l := testPainter(t, at)
-		for _, v := range crowded() {
+		for i, v := range crowded() {
+			v.LargeText, v.HighContrast = i/4%2 == 0, i/8%2 == 0
 			for _, pg := range []page{viewPage, entryPage, handedPage} {
-				s := scene{view: v, page: pg, order: telephone(), pressed: nothing}
+				s := scene{view: v, tongue: tongue(i % tongues), page: pg, order: telephone(), pressed: nothing}
 				_, boxes := p.arrange(&s)
 				for i, b := range boxes {
 					if b.Empty() || !b.In(p.bounds().Inset(l.px(3))) {
@@ -67,9 +68,10 @@ func TestInkStaysInItsBox(t *testing.T) {
 	for _, at := range sizes() {
 		p, _ := testPainter(t, at)
 		blank := newCanvas(at)
-		for _, g := range gallery() {
+		for i, g := range gallery() {
 			g.view.Door = "Ängström-Jäger"
 			g.view.Greeting = "Çığ Ůpřímný gjpqy"
+			g.view.LargeText, g.view.HighContrast = i%2 == 0, i/2%2 == 0
 			on, boxes := p.arrange(&g.scene)
 			for _, b := range boxes {
 				blank.fill(p.bounds(), on)
@@ -93,6 +95,30 @@ func TestKeysAreLargeEnoughForFingers(t *testing.T) {
 		for i, r := range append(l.keys[:], l.button) {
 			if r.Dx() < l.px(64) || r.Dy() < l.px(52) {
 				t.Errorf("%v: key %d is %v", l, i, r.Size())
+			}
+		}
+	}
+}
+
+// A target is a key with half the gaps around it: what finger.press takes for it.
+func TestTargetsAreAtLeastNineMillimetresOnTheGlassThatIsSold(t *testing.T) {
+	for _, glass := range []struct {
+		inches, pitch float64 // millimetres from pixel to pixel
+		size          image.Point
+	}{
+		{2.4, 36.72 / 240, image.Pt(240, 320)}, {2.8, 43.2 / 240, image.Pt(240, 320)}, {3.2, 48.6 / 240, image.Pt(240, 320)},
+		{3.5, 48.96 / 320, image.Pt(320, 480)}, {4.0, 55.68 / 320, image.Pt(320, 480)},
+	} {
+		for _, at := range []image.Point{glass.size, {glass.size.Y, glass.size.X}} {
+			l, err := measure(at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range append(l.keys[:], l.button) {
+				target := r.Inset(-l.gap / 2)
+				if w, h := float64(target.Dx())*glass.pitch, float64(target.Dy())*glass.pitch; min(w, h) < 9 {
+					t.Errorf("%.1f inches, %v: %.1f x %.1f mm", glass.inches, l, w, h)
+				}
 			}
 		}
 	}
@@ -146,19 +172,42 @@ func onPanel(c colour) colour {
 	return colour(v.R)<<16 | colour(v.G)<<8 | colour(v.B)
 }
 
-func TestTextStandsOutSevenToOne(t *testing.T) {
-	for _, c := range []struct{ ink, on colour }{
-		{text, ground}, {text, key}, {text, pressed}, {muted, ground},
-		{warning, ground}, {good, ground}, {white, granted}, {white, denied},
-	} {
-		for _, r := range []float64{contrast(c.ink, c.on), contrast(onPanel(c.ink), onPanel(c.on))} {
-			if r < 7 {
-				t.Errorf("%06x on %06x has %.2f:1", int(c.ink), int(c.on), r)
+func TestTextStandsOutSevenToOneAndTwelveToOneInHighContrast(t *testing.T) {
+	for i, p := range []*palette{quiet(), stark()} {
+		least := []float64{7, 12}[i]
+		for _, c := range []struct{ ink, on colour }{
+			{p.text, p.ground}, {p.text, p.key}, {p.caught, p.pressed}, {p.muted, p.ground}, {p.muted, p.key},
+			{p.warning, p.ground}, {p.good, p.ground}, {white, p.granted}, {white, p.denied},
+		} {
+			if c.on == p.key && c.ink == p.muted && !p.outline {
+				continue // no grey stands on a key there
+			}
+			for _, r := range []float64{contrast(c.ink, c.on), contrast(onPanel(c.ink), onPanel(c.on))} {
+				if r < least {
+					t.Errorf("%06x on %06x has %.2f:1", int(c.ink), int(c.on), r)
+				}
 			}
 		}
 	}
 	if r := contrast(0, 0xFFFFFF); math.Abs(r-21) > 1e-9 {
 		t.Errorf("white on black has %.2f:1", r)
+	}
+}
+
+// WCAG 2.2, 1.4.11: 3:1 for what must be seen to use a thing; 4.5:1 in high contrast.
+func TestSignsAndOutlinesCanBeSeen(t *testing.T) {
+	q, s := quiet(), stark()
+	for _, c := range []struct {
+		ink, on colour
+		least   float64
+	}{
+		{q.accent, q.ground, 3}, {q.warning, q.ground, 3}, {q.good, q.ground, 3}, {white, q.spent, 2},
+		{s.accent, s.ground, 4.5}, {s.warning, s.ground, 4.5}, {s.good, s.ground, 4.5}, {white, s.spent, 3},
+		{s.line, s.ground, 4.5}, {s.line, s.key, 4.5}, {s.pressed, s.key, 4.5}, {s.edge, s.ground, 4.5}, {s.dimmed, s.ground, 3},
+	} {
+		if r := contrast(onPanel(c.ink), onPanel(c.on)); r < c.least {
+			t.Errorf("%06x on %06x has %.2f:1, less than %.1f:1", int(c.ink), int(c.on), r, c.least)
+		}
 	}
 }
 

@@ -10,16 +10,30 @@ import (
 type painter struct {
 	*canvas
 	l      *layout
-	fs     *faces
+	types  [2]*faces   // of ordinary size, and large
+	inks   [2]*palette // quiet, and stark
 	icons  map[iconKey]*mask
 	corner *mask // top left, of a key
+	inner  *mask // of a key within its outline
 	small  *mask // of the bar
 	dot    *mask // a digit that was typed
 	ring   *mask // one to come
+
+	// What the scene at hand is drawn with.
+	fs     *faces
+	ink    *palette
+	tongue tongue
 }
 
+// A key's outline is so wide, on the panel of 240.
+const outline = 2
+
 func newPainter(l *layout) (*painter, error) {
-	fs, err := newFaces(l.unit, 240)
+	usual, err := newFaces(l.unit, 240)
+	if err != nil {
+		return nil, err
+	}
+	large, err := newFaces(l.unit*5, 240*4)
 	if err != nil {
 		return nil, err
 	}
@@ -29,16 +43,31 @@ func newPainter(l *layout) (*painter, error) {
 	}
 	side, r := float64(l.px(10)+2), float64(l.px(10))/2
 	pen := 1.8 * float64(l.unit) / 240
-	return &painter{
+	p := &painter{
 		canvas: newCanvas(l.bounds.Size()),
 		l:      l,
-		fs:     fs,
+		types:  [2]*faces{usual, large},
+		inks:   [2]*palette{quiet(), stark()},
 		icons:  make(map[iconKey]*mask),
 		corner: corner(l.corner),
+		inner:  corner(l.corner - l.px(outline)),
 		small:  corner(l.bar.Dy() / 2),
 		dot:    rasterise(side, side, 1, layer{circle(side/2, side/2, r), 1}),
 		ring:   rasterise(side, side, 1, layer{stroke(pen, circle(side/2, side/2, r-pen/2)), 1}),
-	}, nil
+	}
+	p.dress(&scene{})
+	return p, nil
+}
+
+// dress takes what s is drawn with.
+func (p *painter) dress(s *scene) {
+	p.fs, p.ink, p.tongue = p.types[0], p.inks[0], s.tongue
+	if s.view.LargeText {
+		p.fs = p.types[1]
+	}
+	if s.view.HighContrast {
+		p.ink = p.inks[1]
+	}
 }
 
 // draw paints the whole of s.
@@ -55,15 +84,17 @@ func (p *painter) draw(s *scene) {
 type box struct {
 	image.Rectangle
 	paint func(r image.Rectangle)
+	said  []set // what can be read in it
 }
 
 // arrange gives what is in s, and the colour it stands on.
 func (p *painter) arrange(s *scene) (on colour, boxes []box) {
+	p.dress(s)
 	switch {
 	case s.page == entryPage || s.checking():
-		return ground, p.pad(s)
+		return p.ink.ground, p.pad(s)
 	case s.view.start():
-		return ground, p.home(s)
+		return p.ink.ground, p.home(s)
 	}
 	n := p.noticeOf(s)
 	return n.ground, p.notice(s, n)
@@ -74,11 +105,15 @@ type block struct {
 	size  image.Point
 	space int
 	paint func(r image.Rectangle)
+	said  []set
 }
+
+// say gives a sentence of the keypad's in the language of the scene.
+func (p *painter) say(english string) string { return p.tongue.say(english) }
 
 // words is a block of text.
 func (p *painter) words(t set, space int, col colour) block {
-	b := block{size: t.size(), space: space}
+	b := block{size: t.size(), space: space, said: []set{t}}
 	b.paint = func(r image.Rectangle) {
 		p.setCentred(t, (r.Min.X+r.Max.X)/2, r.Min.Y, col)
 	}
@@ -110,7 +145,7 @@ func stack(in image.Rectangle, top int, blocks []block) []box {
 			top += b.space
 		}
 		at := image.Pt((in.Min.X+in.Max.X-b.size.X)/2, top)
-		boxes = append(boxes, box{image.Rectangle{Min: at, Max: at.Add(b.size)}, b.paint})
+		boxes = append(boxes, box{image.Rectangle{Min: at, Max: at.Add(b.size)}, b.paint, b.said})
 		top += b.size.Y
 	}
 	return boxes

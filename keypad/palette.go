@@ -5,24 +5,76 @@ import "math"
 // A colour is 0xRRGGBB in sRGB.
 type colour uint32
 
-// Text stands on its ground with a contrast of 7:1 or better (WCAG 2.2, 1.4.6);
-// dimmed keys, edges and the accent are exempt. The ratio is kept after rounding to
-// what the panel can show (RGB565).
-const (
-	ground  colour = 0x0B0F14
-	surface colour = 0x18202A
-	key     colour = 0x1F2A36
-	pressed colour = 0x35506B
-	edge    colour = 0x4A5A6A // outlines of empty dots, labels of dimmed keys
-	text    colour = 0xF4F7FA
-	muted   colour = 0x9FB0C0
-	white   colour = 0xFFFFFF
-	accent  colour = 0x3BA7FF
-	warning colour = 0xFFB020
-	granted colour = 0x11613A
-	denied  colour = 0x8E1B22
-	good    colour = 0x2FBF71 // on the dark ground, and the bar that empties on granted
-)
+// white is what stands on granted and denied, in both palettes.
+const white colour = 0xFFFFFF
+
+// A palette is what the screens are drawn in. Text stands on its ground with a contrast of
+// 7:1 or better (WCAG 2.2, 1.4.6); dimmed keys and edges are exempt. The ratio is kept
+// after rounding to what the panel can show (RGB565).
+type palette struct {
+	ground  colour
+	surface colour // dimmed keys
+	key     colour
+	pressed colour
+	edge    colour // outlines of empty dots, labels of dimmed keys
+	text    colour
+	caught  colour // what stands on a pressed key
+	muted   colour
+	accent  colour
+	warning colour
+	granted colour // ground
+	denied  colour // ground
+	good    colour // on the dark ground
+	spent   colour // of the bar on granted: time that has passed
+
+	outline bool // keys have an outline in the colour line
+	line    colour
+	dimmed  colour // the outline of dimmed keys
+}
+
+// quiet is how a reader looks unless its policy asks for high contrast.
+func quiet() *palette {
+	return &palette{
+		ground:  0x0B0F14,
+		surface: 0x18202A,
+		key:     0x1F2A36,
+		pressed: 0x35506B,
+		edge:    0x4A5A6A,
+		text:    0xF4F7FA,
+		caught:  0xF4F7FA,
+		muted:   0x9FB0C0,
+		accent:  0x3BA7FF,
+		warning: 0xFFB020,
+		granted: 0x11613A,
+		denied:  0x8E1B22,
+		good:    0x2FBF71,
+		spent:   0x2FBF71,
+	}
+}
+
+// stark is high contrast: 12:1 or better for all text, keys with white outlines that turn
+// white when pressed.
+func stark() *palette {
+	return &palette{
+		ground:  0x000000,
+		surface: 0x000000,
+		key:     0x000000,
+		pressed: 0xFFFFFF,
+		edge:    0xA0A0A0,
+		text:    0xFFFFFF,
+		caught:  0x000000,
+		muted:   0xFFFFFF,
+		accent:  0x5CD6FF,
+		warning: 0xFFD400,
+		granted: 0x003D1C,
+		denied:  0x640010,
+		good:    0x4DFF9E,
+		spent:   0x009A4E,
+		outline: true,
+		line:    0xFFFFFF,
+		dimmed:  0x707070,
+	}
+}
 
 // pack gives the RGB565 value that looks most like c: red in bits 15-11, green in 10-5,
 // blue in 4-0. Rounding each by itself turns dark greys green or purple; an error that is

@@ -21,7 +21,8 @@ const (
 // A scene is exactly what one frame depends on: equal scenes are equal pictures. It holds
 // no digit that was typed, only how many.
 type scene struct {
-	view    View // its times are zero
+	view    View // its times are zero, and its language is empty
+	tongue  tongue
 	page    page
 	order   order
 	filled  int // dots
@@ -110,11 +111,11 @@ func (s *scene) controls(l *layout) []Control {
 			c.Label = string('0' + rune(s.order[p]))
 			c.Name = "digit-" + c.Label
 		case a.target == cancelKey:
-			c.Name, c.Label = "cancel", "Cancel"
+			c.Name, c.Label = "cancel", s.tongue.say("Cancel")
 		case a.target == backspaceKey:
-			c.Name, c.Label = "backspace", "Backspace"
+			c.Name, c.Label = "backspace", s.tongue.say("Backspace")
 		case a.target == pinButton:
-			c.Name, c.Label = "pin", "PIN"
+			c.Name, c.Label = "pin", s.tongue.say("PIN")
 		}
 		cs = append(cs, c)
 	}

@@ -151,6 +151,8 @@ func (f *face) ellipsis(s string, width fixed.Int26_6) string {
 type set struct {
 	face  *face
 	lines []string
+	whole string // the text that the lines are of
+	cut   bool   // something was left out, or a word broken
 }
 
 // A size is a face and how many lines of it there may be.
@@ -160,21 +162,44 @@ type size struct {
 }
 
 // fit sets s, at most width pixels wide, in the first of the sizes in which nothing is cut
-// off, or else in the last one.
+// off and no word broken, or else in the last one.
 func fit(s string, width int, sizes ...size) set {
 	var t set
 	for _, z := range sizes {
-		words := z.face.legible(s)
-		t = set{z.face, z.face.wrap(words, width, z.lines)}
-		if len(z.face.fold(words, fixed.I(width), z.lines+1)) <= z.lines {
+		t = set{face: z.face, whole: z.face.legible(s)}
+		t.lines = z.face.wrap(t.whole, width, z.lines)
+		if t.cut = !unbroken(t.lines, t.whole); !t.cut {
 			break
 		}
 	}
 	return t
 }
 
+// unbroken tells whether lines are all of s, parted where s has a space, a hyphen or a
+// stroke.
+func unbroken(lines []string, s string) bool {
+	for _, l := range lines {
+		var ok bool
+		if s, ok = strings.CutPrefix(s, l); !ok {
+			return false
+		}
+		if s == "" {
+			continue
+		}
+		after := strings.TrimLeft(s, " ")
+		if after == s && !strings.HasSuffix(l, "-") && !strings.HasSuffix(l, "–") && !strings.HasSuffix(l, "/") {
+			return false
+		}
+		s = after
+	}
+	return s == ""
+}
+
 // size is how much room the lines take.
 func (s set) size() image.Point {
+	if s.face == nil {
+		return image.Point{}
+	}
 	var w fixed.Int26_6
 	for _, l := range s.lines {
 		w = max(w, s.face.width(l))
@@ -187,4 +212,9 @@ func (c *canvas) setCentred(s set, x, top int, col colour) {
 	for i, l := range s.lines {
 		c.centred(s.face, l, x, top+i*s.face.leading+s.face.leading/2, col)
 	}
+}
+
+// setMiddle paints lines in the middle of r.
+func (c *canvas) setMiddle(s set, r image.Rectangle, col colour) {
+	c.setCentred(s, (r.Min.X+r.Max.X)/2, (r.Min.Y+r.Max.Y)/2-s.size().Y/2, col)
 }

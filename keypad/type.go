@@ -39,6 +39,7 @@ type faces struct {
 	body     *face // what to do
 	note     *face
 	label    *face // words on keys
+	fine     *face // what fits in no other
 }
 
 // newFaces opens the fonts with sizes times num/den.
@@ -55,6 +56,7 @@ func newFaces(num, den int) (*faces, error) {
 		{&fs.body, goregular.TTF, 16},
 		{&fs.note, goregular.TTF, 14},
 		{&fs.label, gomedium.TTF, 15},
+		{&fs.fine, goregular.TTF, 12},
 	} {
 		ft, err := opentype.Parse(f.ttf)
 		if err != nil {
@@ -149,9 +151,9 @@ func (c *canvas) left(f *face, s string, x, y int, col colour) {
 // baseline is where capitals stand that are centred on y.
 func (f *face) baseline(y int) int { return (fixed.I(y) + f.capital/2).Round() }
 
-// ink paints one letter whose ink, not its advance, is centred on x, standing as centred
+// centredInk paints one letter whose ink, not its advance, is centred on x, standing as centred
 // does: for digits on keys.
-func (c *canvas) ink(f *face, r rune, x, y int, col colour) {
+func (c *canvas) centredInk(f *face, r rune, x, y int, col colour) {
 	m := f.glyph(r, 0)
 	c.paint(m, image.Pt(x-m.org.X-m.size.X/2, f.baseline(y)), col)
 }

@@ -48,7 +48,8 @@ func (s Screen) timed() bool { return s == Granted || s == Denied || s == Enroll
 // time, so that the newest may replace any before it. Views are compared with ==.
 //
 // Texts may hold anything; what the fonts cannot show is replaced or left out, and what
-// has no room is cut with an ellipsis.
+// has no room is cut with an ellipsis. A Reason or Notes that is one of Sentences is said
+// in the View's language.
 type View struct {
 	Screen Screen
 
@@ -64,6 +65,10 @@ type View struct {
 	ReaderID string // stands for the door's name where there is none, and on NotSetUp
 
 	Fingerprint string // of the reader's keys, on NotSetUp, to be compared; may be empty
+
+	Language     string // a tag of RFC 5646, as "de"; empty: that of Opts
+	LargeText    bool   // type a quarter larger
+	HighContrast bool
 
 	User   string // who is welcome, on Granted; may be empty
 	Reason string // why a card is refused, on Denied; what still works, on OutOfOrder
