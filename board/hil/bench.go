@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// bench is one run of the bench.
+type bench struct {
+	ctx     context.Context
+	dir     string // for what ends with the run
+	out     string
+	stock   *stock
+	built   *programs
+	board   board
+	site    *site
+	m       *machine // that runs now
+	reader  int      // pid of the reader in it
+	boots   int
+	report  report
+	figures []figure
+}
+
+// scenario is something to be proved.
+type scenario struct {
+	what  string // a sentence about the reader
+	prove func(b *bench) (how string, err error)
+	// must: what follows needs it, and is not tried after a failure.
+	must bool
+}
+
+func run(ctx context.Context, out, only string) error {
+	began := time.Now()
+	dir, err := os.MkdirTemp("", "latchkey-hil-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return err
+	}
+	b := &bench{ctx: ctx, dir: dir, out: out}
+	defer func() {
+		if b.m != nil {
+			b.m.powerCut()
+		}
+		if b.site != nil {
+			b.site.close()
+		}
+	}()
+	if err := b.prepare(); err != nil {
+		return err
+	}
+	b.report.prepared = time.Since(began)
+	for _, s := range scenarios {
+		if only != "" && !s.must && !strings.Contains(s.what, only) {
+			continue
+		}
+		began := time.Now()
+		how, err := s.prove(b)
+		b.report.add(s.what, how, err, time.Since(began))
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil && s.must {
+			break
+		}
+	}
+	if b.m != nil {
+		err := b.shutDown()
+		b.report.add("the machine ends in order", "its console's end line", err, 0)
+	}
+	b.report.total = time.Since(began)
+	return b.report.write(b)
+}
+
+// prepare makes everything that the machine boots from, and the site.
+func (b *bench) prepare() error {
+	cache, err := cacheDir()
+	if err != nil {
+		return err
+	}
+	if b.stock, err = fetch(b.ctx, cache); err != nil {
+		return fmt.Errorf("fetch: %w", err)
+	}
+	fmt.Printf("kernel %s-arm64\n", b.stock.abi)
+	if b.built, err = buildPrograms(b.ctx, b.dir); err != nil {
+		return err
+	}
+	b.board = board{kernel: b.stock.kernel(), initramfs: filepath.Join(b.dir, "initramfs"), disk: filepath.Join(b.dir, "data.ext4")}
+	if err := buildInitramfs(b.ctx, b.stock, b.built, b.board.initramfs); err != nil {
+		return err
+	}
+	disk, err := os.Create(b.board.disk)
+	if err != nil {
+		return err
+	}
+	if err := disk.Truncate(48 << 20); err != nil {
+		return err
+	}
+	if err := disk.Close(); err != nil {
+		return err
+	}
+	if out, err := exec.CommandContext(b.ctx, mkfs(), "-q", "-F", b.board.disk).CombinedOutput(); err != nil {
+		return fmt.Errorf("mkfs.ext4: %w: %s", err, out)
+	}
+	b.site, err = newSite(b.ctx, b.built, filepath.Join(b.dir, "site"))
+	return err
+}
+
+// mkfs finds mkfs.ext4, which is not on everybody's path.
+func mkfs() string {
+	if path, err := exec.LookPath("mkfs.ext4"); err == nil {
+		return path
+	}
+	return "/sbin/mkfs.ext4"
+}
+
+// boot starts the next machine, on the disk that the last one left.
+func (b *bench) boot(options ...string) error {
+	b.boots++
+	console, err := os.Create(filepath.Join(b.out, fmt.Sprintf("console-%d.log", b.boots)))
+	if err != nil {
+		return err
+	}
+	board := b.board
+	board.options = append(board.options, options...)
+	m, err := boot(b.ctx, board, io.Writer(console))
+	if err != nil {
+		return err
+	}
+	b.m = m
+	return nil
+}
+
+// startReader starts latchkeyd as the board's service does.
+func (b *bench) startReader() (err error) {
+	b.reader, err = b.m.agent.start("/bin/latchkeyd", "run", "--config", "/etc/latchkeyd.toml")
+	return err
+}
+
+// readerLog is what the running reader has logged.
+func (b *bench) readerLog() string {
+	log, err := b.m.agent.read(fmt.Sprintf("/run/%d.log", b.reader))
+	if err != nil {
+		return err.Error()
+	}
+	return string(log)
+}
+
+// shutDown ends the machine in order.
+func (b *bench) shutDown() error {
+	m := b.m
+	b.m = nil
+	return m.powerOff()
+}
+
+// eventually waits until check says yes; the bound is for what hangs, not for
+// what is slow.
+func (b *bench) eventually(what string, check func() (bool, error)) error {
+	var last error
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
+		ok, err := check()
+		if ok && err == nil {
+			return nil
+		}
+		last = err
+		select {
+		case <-b.ctx.Done():
+			return b.ctx.Err()
+		case <-b.m.exited:
+			return fmt.Errorf("%s: the machine ended; the console's end:\n%s", what, b.m.console.tail(20))
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	if last != nil {
+		return fmt.Errorf("not within 30 s: %s: %w", what, last)
+	}
+	return fmt.Errorf("not within 30 s: %s", what)
+}

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"image"
+	"image/png"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// callLimit is how long the guest may take to answer.
+const callLimit = 45 * time.Second
+
+// caller speaks HTTP with the machine, over one of its virtio-serial ports, or
+// with a simulated board's page.
+type caller struct {
+	client *http.Client
+	ctx    context.Context // ends with the machine
+}
+
+func (m *machine) caller(ctx context.Context, name string) *caller {
+	return newCaller(ctx, func(ctx context.Context) (net.Conn, error) { return m.dial(ctx, name) })
+}
+
+// newCaller calls over the one connection that dial makes.
+func newCaller(ctx context.Context, dial func(context.Context) (net.Conn, error)) *caller {
+	return &caller{ctx: ctx, client: &http.Client{
+		Timeout: callLimit,
+		Transport: &http.Transport{
+			MaxConnsPerHost: 1, // a port is one wire
+			DialContext:     func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
+		},
+	}}
+}
+
+// call sends in as JSON, or as it is if it is bytes, and reads the answer into
+// out likewise; both may be nil.
+func (c *caller) call(method, path string, in, out any) error {
+	var body io.Reader
+	switch in := in.(type) {
+	case nil:
+	case []byte:
+		body = bytes.NewReader(in)
+	default:
+		b, err := json.Marshal(in)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(b)
+	}
+	request, err := http.NewRequestWithContext(c.ctx, method, "http://127.0.0.1"+path, body)
+	if err != nil {
+		return err
+	}
+	response, err := c.client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err
+	}
+	if response.StatusCode >= 300 {
+		return fmt.Errorf("%s %s: %s: %s", method, path, response.Status, bytes.TrimSpace(answer))
+	}
+	switch out := out.(type) {
+	case nil:
+		return nil
+	case *[]byte:
+		*out = answer
+		return nil
+	default:
+		return json.Unmarshal(answer, out)
+	}
+}
+
+// agent runs programs in the machine.
+type agent struct{ *caller }
+
+// command and result are what guest/agent.go says of them.
+type command struct {
+	Args  []string
+	Env   []string
+	Dir   string
+	Stdin string
+	Root  bool
+}
+
+type result struct {
+	Code           int
+	Stdout, Stderr string
+	Seconds        float64
+}
+
+// uptime is how long the machine's kernel has run, in seconds.
+func (a *agent) uptime() (seconds float64, err error) {
+	return seconds, a.call("GET", "/uptime", nil, &seconds)
+}
+
+// run runs a program to its end, as the reader's user.
+func (a *agent) run(args ...string) (r result, err error) {
+	return r, a.call("POST", "/run", command{Args: args}, &r)
+}
+
+// must runs a program that must succeed.
+func (a *agent) must(args ...string) (string, error) {
+	r, err := a.run(args...)
+	if err == nil && r.Code != 0 {
+		err = fmt.Errorf("%s: exit code %d: %s%s", strings.Join(args, " "), r.Code, r.Stdout, r.Stderr)
+	}
+	return r.Stdout, err
+}
+
+func (a *agent) start(args ...string) (pid int, err error) {
+	return pid, a.call("POST", "/start", command{Args: args}, &pid)
+}
+
+func (a *agent) signal(pid, number int) error {
+	return a.call("POST", "/signal?pid="+strconv.Itoa(pid)+"&signal="+strconv.Itoa(number), nil, nil)
+}
+
+func (a *agent) wait(pid int) (r result, err error) {
+	return r, a.call("GET", "/wait?pid="+strconv.Itoa(pid), nil, &r)
+}
+
+func (a *agent) read(path string) (content []byte, err error) {
+	return content, a.call("GET", "/file?path="+url.QueryEscape(path), nil, &content)
+}
+
+func (a *agent) write(path string, content []byte, mode string) error {
+	return a.call("PUT", "/file?path="+url.QueryEscape(path)+"&mode="+mode, content, nil)
+}
+
+// chips are the emulated chips, as somebody who stands before the reader, and
+// as somebody with a logic analyser.
+type chips struct{ *caller }
+
+func (c *chips) touch(x, y int, down bool) error {
+	return c.call("POST", "/api/touch", map[string]any{"x": x, "y": y, "down": down}, nil)
+}
+
+func (c *chips) present(uid string) error {
+	return c.call("PUT", "/api/card", map[string]string{"uid": uid}, nil)
+}
+
+func (c *chips) removeCard() error { return c.call("DELETE", "/api/card", nil, nil) }
+
+// screen is what a viewer sees, and the picture as PNG.
+func (c *chips) screen() (image.Image, []byte, error) {
+	var b []byte
+	if err := c.call("GET", "/api/screen.png", nil, &b); err != nil {
+		return nil, nil, err
+	}
+	img, err := png.Decode(bytes.NewReader(b))
+	return img, b, err
+}
+
+// chipState is what guest/peer.go says of it.
+type chipState struct {
+	Violations   []string
+	Counters     map[string]struct{ Messages, Transfers, Bytes int }
+	Lines        map[string]bool
+	FirstPicture float64
+}
+
+func (c *chips) state() (s chipState, err error) {
+	return s, c.call("GET", "/bench/state", nil, &s)
+}

@@ -1,0 +1,228 @@
+//go:build linux && arm64
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// command is a program to run in the machine.
+type command struct {
+	Args  []string
+	Env   []string // added to PATH
+	Dir   string
+	Stdin string
+	Root  bool // run as root, not as the reader's user
+}
+
+// result is how a program ended; Code is -1 for one that a signal ended.
+type result struct {
+	Code           int
+	Stdout, Stderr string
+	Seconds        float64
+}
+
+// process is a program that was started and goes on.
+type process struct {
+	cmd  *exec.Cmd
+	log  *os.File
+	done chan struct{}
+	end  result
+}
+
+// agent does in the machine what the bench asks for:
+//
+//	POST /run     command           runs a program to its end: result
+//	POST /start   command           starts one: its pid; it writes to /run/PID.log
+//	POST /signal  ?pid=P&signal=N   kill(2)
+//	GET  /wait    ?pid=P            waits for its end: result
+//	GET  /file    ?path=P           a file
+//	PUT  /file    ?path=P&mode=0600 a file for the reader's user, replaced by rename
+//	GET  /uptime                    seconds since the kernel started
+//	POST /off                       powers off
+type agent struct {
+	mu        sync.Mutex
+	processes map[int]*process
+}
+
+func serveAgent() error {
+	a := &agent{processes: map[int]*process{}}
+	mux := http.NewServeMux()
+	for pattern, call := range map[string]func(r *http.Request) (any, error){
+		"POST /run":    a.run,
+		"POST /start":  a.start,
+		"POST /signal": a.signal,
+		"GET /wait":    a.wait,
+		"GET /file":    readFile,
+		"PUT /file":    writeFile,
+		"GET /uptime":  func(*http.Request) (any, error) { return sinceBoot(), nil },
+		"POST /off":    func(*http.Request) (any, error) { return nil, powerOff() },
+	} {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			answer, err := call(r)
+			switch b, raw := answer.([]byte); {
+			case err != nil:
+				http.Error(w, err.Error(), http.StatusInternalServerError)
+			case raw:
+				w.Write(b)
+			default:
+				json.NewEncoder(w).Encode(answer)
+			}
+		})
+	}
+	return serve("bench.agent", mux)
+}
+
+func (c *command) cmd() *exec.Cmd {
+	cmd := exec.Command(c.Args[0], c.Args[1:]...)
+	cmd.Env = append([]string{"PATH=/bin:/usr/bin", "HOME=/tmp", "TMPDIR=/tmp"}, c.Env...)
+	cmd.Dir = c.Dir
+	if c.Stdin != "" {
+		cmd.Stdin = bytes.NewReader([]byte(c.Stdin))
+	}
+	if !c.Root {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: readerUID, Gid: readerGID}}
+	}
+	return cmd
+}
+
+func parse(r *http.Request) (*command, error) {
+	var c command
+	if err := json.NewDecoder(r.Body).Decode(&c); err != nil {
+		return nil, err
+	}
+	if len(c.Args) == 0 {
+		return nil, errors.New("no command")
+	}
+	return &c, nil
+}
+
+func (a *agent) run(r *http.Request) (any, error) {
+	c, err := parse(r)
+	if err != nil {
+		return nil, err
+	}
+	cmd := c.cmd()
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	began := time.Now()
+	err = cmd.Run()
+	if cmd.ProcessState == nil {
+		return nil, err
+	}
+	return result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String(), time.Since(began).Seconds()}, nil
+}
+
+func (a *agent) start(r *http.Request) (any, error) {
+	c, err := parse(r)
+	if err != nil {
+		return nil, err
+	}
+	log, err := os.CreateTemp("/run", "started-*")
+	if err != nil {
+		return nil, err
+	}
+	p := &process{cmd: c.cmd(), log: log, done: make(chan struct{})}
+	p.cmd.Stdout, p.cmd.Stderr = log, log
+	if err := p.cmd.Start(); err != nil {
+		return nil, errors.Join(err, log.Close())
+	}
+	pid := p.cmd.Process.Pid
+	if err := os.Rename(log.Name(), fmt.Sprintf("/run/%d.log", pid)); err != nil {
+		return nil, err
+	}
+	a.mu.Lock()
+	a.processes[pid] = p
+	a.mu.Unlock()
+	go func() {
+		defer close(p.done)
+		p.cmd.Wait() // the state below says how it ended
+		p.end = result{Code: p.cmd.ProcessState.ExitCode()}
+		p.log.Close()
+	}()
+	return pid, nil
+}
+
+func (a *agent) process(r *http.Request) (*process, error) {
+	pid, err := strconv.Atoi(r.FormValue("pid"))
+	if err != nil {
+		return nil, err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	p := a.processes[pid]
+	if p == nil {
+		return nil, fmt.Errorf("process %d was not started here", pid)
+	}
+	return p, nil
+}
+
+func (a *agent) signal(r *http.Request) (any, error) {
+	p, err := a.process(r)
+	if err != nil {
+		return nil, err
+	}
+	number, err := strconv.Atoi(r.FormValue("signal"))
+	if err != nil {
+		return nil, err
+	}
+	return nil, p.cmd.Process.Signal(syscall.Signal(number))
+}
+
+func (a *agent) wait(r *http.Request) (any, error) {
+	p, err := a.process(r)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-p.done:
+		return p.end, nil
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
+}
+
+func readFile(r *http.Request) (any, error) {
+	return os.ReadFile(r.FormValue("path"))
+}
+
+func writeFile(r *http.Request) (any, error) {
+	path := r.FormValue("path")
+	mode, err := strconv.ParseUint(r.FormValue("mode"), 8, 12)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".put-*")
+	if err != nil {
+		return nil, err
+	}
+	defer os.Remove(f.Name())
+	if _, err := io.Copy(f, r.Body); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	if err := f.Close(); err != nil {
+		return nil, err
+	}
+	if err := os.Chown(f.Name(), readerUID, readerGID); err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(f.Name(), os.FileMode(mode)); err != nil {
+		return nil, err
+	}
+	return nil, os.Rename(f.Name(), path)
+}

@@ -1,0 +1,161 @@
+//go:build linux && arm64
+
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// The user that the reader runs as; its group may use the devices, as udev
+// rules grant it on a board.
+const (
+	readerUID = 990
+	readerGID = 990
+)
+
+// initialise brings the machine up: kernel file systems, modules, devices, the
+// data partition, a root that nobody writes to any more, the chips. Then it
+// serves the bench until it is told to power off.
+func initialise() error {
+	say("first line")
+	for _, m := range []struct{ source, target, kind, options string }{
+		{"proc", "/proc", "proc", ""},
+		{"sysfs", "/sys", "sysfs", ""},
+		{"devtmpfs", "/dev", "devtmpfs", ""},
+		{"tmpfs", "/run", "tmpfs", "mode=0755"},
+		{"tmpfs", "/tmp", "tmpfs", "mode=1777"},
+	} {
+		if err := unix.Mount(m.source, m.target, m.kind, 0, m.options); err != nil {
+			return fmt.Errorf("mount %s: %w", m.target, err)
+		}
+	}
+	if err := os.Setenv("PATH", "/bin:/usr/bin"); err != nil {
+		return err
+	}
+	if err := loadModules("/modules"); err != nil {
+		return err
+	}
+	if _, err := os.Stat("/dev/vda"); err == nil {
+		if err := unix.Mount("/dev/vda", "/data", "ext4", unix.MS_NOATIME|unix.MS_NOSUID|unix.MS_NODEV, ""); err != nil {
+			return fmt.Errorf("mount /data: %w", err)
+		}
+		if err := os.Chown("/data", readerUID, readerGID); err != nil {
+			return err
+		}
+	}
+	if err := grantDevices("/dev/spidev*", "/dev/gpiochip*"); err != nil {
+		return err
+	}
+	if err := loopbackUp(); err != nil {
+		return err
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
+		return fmt.Errorf("make the root read-only: %w", err)
+	}
+	chips := exec.Command("/guest", "peer")
+	chips.Stdout, chips.Stderr = os.Stdout, os.Stderr
+	if err := chips.Start(); err != nil {
+		return err
+	}
+	go func() {
+		say("the peer ended: %v", chips.Wait())
+	}()
+	say("up")
+	return serveAgent()
+}
+
+// loadModules loads the modules that dir/order lists, a line each, with the
+// parameters that stand behind them and those that the kernel's command line
+// gives by MODULE.PARAMETER=VALUE.
+func loadModules(dir string) error {
+	commandLine, err := os.ReadFile("/proc/cmdline")
+	if err != nil {
+		return err
+	}
+	order, err := os.Open(filepath.Join(dir, "order"))
+	if err != nil {
+		return err
+	}
+	defer order.Close()
+	for lines := bufio.NewScanner(order); lines.Scan(); {
+		name := lines.Text()
+		var parameters []string
+		for _, word := range strings.Fields(string(commandLine)) {
+			if parameter, ok := strings.CutPrefix(word, strings.TrimSuffix(name, ".ko")+"."); ok {
+				parameters = append(parameters, parameter)
+			}
+		}
+		if err := loadModule(filepath.Join(dir, name), strings.Join(parameters, " ")); err != nil {
+			return fmt.Errorf("load %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func loadModule(path, parameters string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := unix.FinitModule(int(f.Fd()), parameters, 0); err != nil && !errors.Is(err, unix.EEXIST) {
+		return err
+	}
+	return nil
+}
+
+// grantDevices does what a udev rule with GROUP and MODE="0660" does.
+func grantDevices(patterns ...string) error {
+	for _, pattern := range patterns {
+		paths, err := filepath.Glob(pattern)
+		if err != nil {
+			return err
+		}
+		if len(paths) == 0 {
+			return fmt.Errorf("there is no %s", pattern)
+		}
+		for _, path := range paths {
+			if err := os.Chown(path, 0, readerGID); err != nil {
+				return err
+			}
+			if err := os.Chmod(path, 0o660); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// loopbackUp brings lo up.
+func loopbackUp() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	lo, err := unix.NewIfreq("lo")
+	if err != nil {
+		return err
+	}
+	lo.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
+	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, lo)
+}
+
+// powerOff ends the machine, with nothing left in its caches. The line it says
+// is what tells the bench that the machine ended in order.
+func powerOff() error {
+	if err := unix.Unmount("/data", 0); err != nil && !errors.Is(err, unix.EINVAL) {
+		say("unmount /data: %v", err)
+	}
+	unix.Sync()
+	say("end")
+	return unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF)
+}

@@ -1,0 +1,44 @@
+//go:build linux && arm64
+
+// Command guest is what the test bench runs inside the emulated machine beside
+// the reader: as process 1 it brings the machine up and does what the bench
+// asks for; as "guest peer", a process of its own, it is the chips on the SPI
+// bus.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+func main() {
+	var err error
+	switch {
+	case os.Getpid() == 1:
+		err = initialise()
+	case len(os.Args) == 2 && os.Args[1] == "peer":
+		err = peer()
+	default:
+		err = fmt.Errorf("usage: guest peer")
+	}
+	if err != nil {
+		say("failed: %v", err)
+		os.Exit(1) // of process 1: the kernel panics, and QEMU ends
+	}
+}
+
+// say writes a line to the console, with the seconds since the kernel started.
+func say(format string, args ...any) {
+	fmt.Printf("\nBENCH %.3f %s\n", sinceBoot(), fmt.Sprintf(format, args...))
+}
+
+// sinceBoot is how long the kernel has run, in seconds.
+func sinceBoot() float64 {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
+		return 0
+	}
+	return float64(ts.Nano()) / 1e9
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// initramfs is a file tree in memory, to be written as the archive that the
+// kernel unpacks as its root: cpio "newc"
+// (Documentation/driver-api/early-userspace/buffer-format.rst).
+type initramfs struct {
+	entries map[string]entry
+}
+
+type entry struct {
+	mode fs.FileMode
+	data []byte // of a file; of a link, where it leads
+}
+
+func newInitramfs() *initramfs { return &initramfs{map[string]entry{}} }
+
+func (a *initramfs) add(name string, e entry) {
+	name = strings.TrimPrefix(path.Clean(name), "/")
+	if dir := path.Dir(name); dir != "." {
+		if _, ok := a.entries[dir]; !ok {
+			a.dir(dir)
+		}
+	}
+	a.entries[name] = e
+}
+
+func (a *initramfs) dir(name string) { a.add(name, entry{mode: fs.ModeDir | 0o755}) }
+
+func (a *initramfs) link(name, to string) {
+	a.add(name, entry{fs.ModeSymlink | 0o777, []byte(to)})
+}
+
+func (a *initramfs) text(name, content string) { a.add(name, entry{0o644, []byte(content)}) }
+
+// file adds a file of this machine, which may be run.
+func (a *initramfs) file(name, from string) error {
+	b, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	a.add(name, entry{0o755, b})
+	return nil
+}
+
+// write writes the archive. Equal trees give equal archives.
+func (a *initramfs) write(w io.Writer) error {
+	names := make([]string, 0, len(a.entries))
+	for name := range a.entries {
+		names = append(names, name)
+	}
+	slices.Sort(names) // a directory stands before what is in it
+	var zeros [4]byte
+	record := func(inode int, name string, e entry) error {
+		mode, links := uint32(e.mode.Perm()), 1
+		switch {
+		case name == "TRAILER!!!":
+			mode = 0
+		case e.mode.IsDir():
+			mode, links = mode|0o040000, 2
+		case e.mode&fs.ModeSymlink != 0:
+			mode |= 0o120000
+		default:
+			mode |= 0o100000
+		}
+		head := fmt.Sprintf("070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%s\x00",
+			inode, mode, 0, 0, links, 0, len(e.data), 0, 0, 0, 0, len(name)+1, 0, name)
+		for _, part := range [][]byte{[]byte(head), zeros[:-len(head)&3], e.data, zeros[:-len(e.data)&3]} {
+			if _, err := w.Write(part); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for i, name := range names {
+		if err := record(i+1, name, a.entries[name]); err != nil {
+			return err
+		}
+	}
+	return record(0, "TRAILER!!!", entry{})
+}
+
+// tree adds the files and links below dir whose path keep accepts.
+func (a *initramfs) tree(dir string, keep func(name string) bool) error {
+	return filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(dir, p)
+		if err != nil || !keep(name) {
+			return err
+		}
+		if d.Type()&fs.ModeSymlink != 0 {
+			to, err := os.Readlink(p)
+			if err == nil {
+				a.link(name, to)
+			}
+			return err
+		}
+		return a.file(name, p)
+	})
+}

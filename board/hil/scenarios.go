@@ -1,0 +1,98 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// scenarios are run in this order; later ones go on from what earlier ones left.
+var scenarios = []scenario{
+	{must: true, what: "a stock kernel boots, with the chips on its SPI bus", prove: func(b *bench) (string, error) {
+		if err := b.boot(); err != nil {
+			return "", err
+		}
+		up, err := b.m.agent.must("/bin/cat", "/proc/version")
+		if err != nil {
+			return "", err
+		}
+		first, _ := b.m.console.said("first line")
+		b.figure("kernel start to the first line of process 1", "%.1f s", first)
+		return strings.TrimSpace(up), nil
+	}},
+	{must: true, what: "latchkeyd check finds all that the config names, without being root", prove: func(b *bench) (string, error) {
+		out, err := b.m.agent.must("/bin/latchkeyd", "check", "--config", "/etc/latchkeyd.toml")
+		return strings.TrimSpace(out), err
+	}},
+	{must: true, what: "the reader starts without a site, and is adopted while it runs", prove: adopt},
+	{what: "a PIN that is typed on the touch film opens the door", prove: func(b *bench) (string, error) {
+		return b.opens(func() error { return b.typePIN(adaPIN) })
+	}},
+	{what: "a card opens the door", prove: func(b *bench) (string, error) {
+		return b.opens(func() error { return b.m.chips.present(bobUID) })
+	}},
+}
+
+func (b *bench) figure(what, format string, args ...any) {
+	b.figures = append(b.figures, figure{what, fmt.Sprintf(format, args...)})
+}
+
+// status is what the running reader says of itself.
+type status struct {
+	Site    string
+	Lockout string
+	Strike  string
+	Door    string
+	PIN     string
+	Wrong   int
+	Tamper  bool
+	Health  map[string]string
+}
+
+func (b *bench) status() (s status, err error) {
+	out, err := b.m.agent.must("/bin/latchkeyd", "status", "--config", "/etc/latchkeyd.toml", "--json")
+	if err != nil {
+		return s, err
+	}
+	return s, json.Unmarshal([]byte(out), &s)
+}
+
+// adopt makes the reader's keys on the board, has the controller answer, and
+// gives the answer to the reader that runs.
+func adopt(b *bench) (string, error) {
+	if err := b.startReader(); err != nil {
+		return "", err
+	}
+	if _, err := b.m.agent.must("/bin/latchkeyd", "identity", "--data", "/data/reader", "--out", "/tmp/request"); err != nil {
+		return "", err
+	}
+	request, err := b.m.agent.read("/tmp/request")
+	if err != nil {
+		return "", err
+	}
+	bundle, err := b.site.bundle("front-door", request)
+	if err != nil {
+		return "", err
+	}
+	if err := b.m.agent.write("/tmp/bundle", bundle, "0600"); err != nil {
+		return "", err
+	}
+	if _, err := b.m.agent.must("/bin/latchkeyd", "adopt", "--data", "/data/reader", "/tmp/bundle"); err != nil {
+		return "", err
+	}
+	err = b.eventually("the reader belongs to the site", func() (bool, error) {
+		s, err := b.status()
+		return s.Site == "bench", err
+	})
+	if err != nil {
+		return "", fmt.Errorf("%w\n%s", err, b.readerLog())
+	}
+	s, err := b.status()
+	if err != nil {
+		return "", err
+	}
+	if len(s.Health) > 0 {
+		return "", fmt.Errorf("the reader is not well: %v\n%s", s.Health, b.readerLog())
+	}
+	return fmt.Sprintf("a bundle of %d bytes from latchkey-controller", len(bundle)), nil
+}
