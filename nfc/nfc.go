@@ -37,7 +37,8 @@ type Presented struct {
 type Removed struct{}
 
 // Health says whether cards can be read: Err is nil if so. It comes first, as
-// soon as that is known, and then at each change.
+// soon as that is known, and then when another state has lasted for Opts.Steady:
+// a chip that stumbles and recovers is nobody's concern.
 type Health struct{ Err error }
 
 func (Presented) event() {}
@@ -52,6 +53,8 @@ type Opts struct {
 	Present time.Duration
 	// Misses is how many polls in a row have to miss a card until it is gone.
 	Misses int
+	// Steady is how long a change of health must last until it is told.
+	Steady time.Duration
 }
 
 // DefaultOpts sees a card within a quarter of a second at some 13 wake-ups a
@@ -60,6 +63,7 @@ var DefaultOpts = Opts{
 	Interval: 225 * time.Millisecond,
 	Present:  400 * time.Millisecond,
 	Misses:   3,
+	Steady:   time.Second,
 }
 
 // Reader follows what lies on one chip's antenna.
@@ -69,8 +73,10 @@ type Reader struct {
 
 	card   card
 	misses int
-	health string // Err's text of the last Health
-	told   bool   // there was one
+	health string    // Err's text of the last Health
+	told   bool      // there was one
+	other  string    // another text, of the polls since
+	since  time.Time // zero if there is none
 
 	mu    sync.Mutex
 	until time.Time     // no poll before
@@ -100,6 +106,9 @@ func New(c Chip, o *Opts) *Reader {
 	}
 	if r.opts.Misses <= 0 {
 		r.opts.Misses = DefaultOpts.Misses
+	}
+	if r.opts.Steady <= 0 {
+		r.opts.Steady = DefaultOpts.Steady
 	}
 	return r
 }
@@ -183,16 +192,24 @@ func (r *Reader) gone(on func(Event)) {
 	on(Removed{})
 }
 
-// tell reports the chip's health if it is new. Errors with the same text are
-// the same fault.
+// tell reports the chip's health if it is new and lasts. Errors with the same
+// text are the same fault.
 func (r *Reader) tell(err error, on func(Event)) {
 	text := ""
 	if err != nil {
 		text = err.Error()
 	}
-	if r.told && text == r.health {
+	switch {
+	case !r.told:
+	case text == r.health:
+		r.since = time.Time{}
+		return
+	case r.since.IsZero() || text != r.other:
+		r.other, r.since = text, time.Now()
+		return
+	case time.Since(r.since) < r.opts.Steady:
 		return
 	}
-	r.told, r.health = true, text
+	r.told, r.health, r.since = true, text, time.Time{}
 	on(Health{Err: err})
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -16,7 +17,8 @@ import (
 
 // chip answers polls from a list of words: a UID in hex, "-" for an empty field,
 // "!text" for an error, "~100ms card" for an answer that takes a while. After the
-// list it cancels. Behind the UID it leaves what it likes in the buffer.
+// list it cancels. "word*5" is the word five times. Behind the UID it leaves what
+// it likes in the buffer.
 type chip struct {
 	words []string
 	done  context.CancelFunc
@@ -86,7 +88,15 @@ func events(t *testing.T, words string) (told []string, c *chip) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		c = &chip{words: strings.Split(words, ", "), done: cancel}
+		c = &chip{done: cancel}
+		for _, w := range strings.Split(words, ", ") {
+			word, times, _ := strings.Cut(w, "*")
+			n, err := strconv.Atoi(times)
+			if err != nil {
+				n = 1
+			}
+			c.words = append(c.words, slices.Repeat([]string{word}, n)...)
+		}
 		r := nfc.New(c, nil)
 		if err := r.Run(ctx, func(e nfc.Event) { told = append(told, say(e)) }); err != context.Canceled {
 			t.Errorf("ended with %v", err)
@@ -109,11 +119,14 @@ func TestPresenceIsToldOnceAndRemovalOnce(t *testing.T) {
 		{"a telephone", "08112233, 08445566, 08778899, -, -, -, 08112233", "sound, 08112233?, gone, 08112233?"},
 		{"a card after a telephone", "08112233, 01020304", "sound, 08112233?, gone, 01020304"},
 		{"seven bytes that begin with 08", "08112233445566", "sound, 08112233445566"},
-		{"no chip at first", "!absent, !absent, !absent, -, 01020304", "!absent, sound, 01020304"},
-		{"a chip that goes", "-, !absent, !absent, !confused, -", "sound, !absent, !confused, sound"},
-		{"a hiccup under a card", "01020304, !absent, 01020304", "sound, 01020304, !absent, sound"},
-		{"a chip that goes with a card", "01020304, !x, !x, !x, !x, 01020304", "sound, 01020304, !x, gone, sound, 01020304"},
-		{"no UID", "0102030405, -", "!nfc: the chip gave no UID of 4, 7 or 10 bytes, sound"},
+		{"no chip at first", "!absent, !absent, !absent, -*6, 01020304", "!absent, sound, 01020304"},
+		{"a card of a chip that was away", "!absent, 01020304*5", "!absent, 01020304, sound"},
+		{"a chip that goes", "-, !absent*6, !confused*6, -*6", "sound, !absent, !confused, sound"},
+		{"a hiccup under a card", "01020304, !absent, 01020304", "sound, 01020304"},
+		{"many hiccups", "-, !absent*4, -, !absent*4, -, !absent*2, !confused*4, -, !absent", "sound"},
+		{"a chip that hardly ever answers", "!absent, -*3, !absent, -*4, !absent, -*5, !absent", "!absent"},
+		{"a chip that goes with a card", "01020304, !x*4, 01020304", "sound, 01020304, gone, 01020304"},
+		{"no UID", "0102030405, -*6", "!nfc: the chip gave no UID of 4, 7 or 10 bytes, sound"},
 	} {
 		told, _ := events(t, c.polls)
 		if got := strings.Join(told, ", "); got != c.want {

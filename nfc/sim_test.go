@@ -116,7 +116,7 @@ func TestAReaderOutlivesItsChip(t *testing.T) {
 		if err := d.board.SetFault("nfc", sim.Fault{}); err != nil {
 			t.Fatal(err)
 		}
-		d.want(6*time.Second, "sound, 04010203040506")
+		d.want(6*time.Second, "04010203040506, sound")
 		if err := d.board.ResetChip("nfc"); err != nil {
 			t.Fatal(err)
 		}
@@ -124,11 +124,11 @@ func TestAReaderOutlivesItsChip(t *testing.T) {
 		if err := d.board.SetFault("nfc", sim.Fault{Stuck: true}); err != nil {
 			t.Fatal(err)
 		}
-		d.want(5*time.Second, "!"+pn532.ErrAbsent.Error()+", gone")
+		d.want(5*time.Second, "gone, !"+pn532.ErrAbsent.Error())
 		if err := d.board.SetFault("nfc", sim.Fault{}); err != nil {
 			t.Fatal(err)
 		}
-		d.want(6*time.Second, "sound, 04010203040506")
+		d.want(6*time.Second, "04010203040506, sound")
 	})
 }
 

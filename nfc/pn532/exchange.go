@@ -68,13 +68,21 @@ func (d *Dev) talk(ctx context.Context, c command) ([]byte, error) {
 		if i == reads-1 || !garbled(err) {
 			return nil, fmt.Errorf("command %02X: %w", c.body[0], err)
 		}
-		d.count.garbled.Add(1)
+		d.garble()
 		d.count.retries.Add(1)
 		if err := d.writeFrame(nackFrame[:]); err != nil { // once more, please
 			return nil, err
 		}
 		first = firstLook
 	}
+}
+
+// noisyFor is how long a wire that has garbled a frame is not trusted.
+const noisyFor = 5 * time.Minute
+
+func (d *Dev) garble() {
+	d.count.garbled.Add(1)
+	d.noisy = time.Now().Add(noisyFor)
 }
 
 // garbled errors are those that the wire makes; asking again helps.
@@ -110,7 +118,7 @@ func (d *Dev) sendCommand(ctx context.Context, body []byte) error {
 			return nil
 		}
 		// An old response, or noise.
-		d.count.garbled.Add(1)
+		d.garble()
 		if err := d.drain(ctx); err != nil {
 			return err
 		}

@@ -74,7 +74,7 @@ var (
 //	   |   \              ^                                |
 //	   |    \ fails       | start                          | start, at once
 //	   |     v            |                                v
-//	   |      absent -----+   (waits 0.25 s to 5 s)     ready, or absent
+//	   |      absent -----+   (waits 0.25 s to 3 s)     ready, or absent
 //	   +--- Halt from anywhere
 type state int
 
@@ -103,6 +103,7 @@ type Dev struct {
 	listTime time.Duration // after which InListPassiveTarget answers, as learnt
 	waited   time.Duration // of the last waitReady
 	late     bool          // it looked more than once
+	noisy    time.Time     // until then a card is listed twice before it is believed
 
 	command, frame []byte // being sent
 	idle           [1 + maxBody + overhead]byte

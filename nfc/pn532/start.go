@@ -16,7 +16,7 @@ const (
 	wakeLow    = 2500 * time.Microsecond // chip select low until the oscillator runs (2 ms at most)
 	wakeWait   = time.Millisecond        // after it
 	firstPause = 250 * time.Millisecond  // between two starts in vain, doubling
-	lastPause  = 5 * time.Second         // up to here
+	lastPause  = 3 * time.Second         // up to here
 )
 
 // start resets, wakes and configures the chip. While an earlier failure's wait
