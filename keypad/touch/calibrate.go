@@ -43,11 +43,8 @@ func (a Affine) Turned(quarters int, size image.Point) Affine {
 
 // Pixel applies a and clamps the result to a panel of that size.
 func (a Affine) Pixel(rawX, rawY int, size image.Point) image.Point {
-	x, y := float64(rawX), float64(rawY)
-	return image.Point{
-		X: clamp(a.XX*x+a.XY*y+a.X0, size.X),
-		Y: clamp(a.YX*x+a.YY*y+a.Y0, size.Y),
-	}
+	x, y := a.at(image.Pt(rawX, rawY))
+	return image.Point{X: clamp(x, size.X), Y: clamp(y, size.Y)}
 }
 
 // clamp rounds down into 0 to n-1; what is no number becomes 0.

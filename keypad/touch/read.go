@@ -77,29 +77,60 @@ type round struct{ z, x, y int }
 //
 // Errors are those of the bus and of the line, and [ErrAbsent].
 func (d *Dev) Read() (p image.Point, pressed bool, err error) {
-	if on, err := d.penDown(); err != nil || !on {
+	raw, felt, err := d.feel()
+	switch {
+	case err != nil || felt == nothing:
 		return d.up(err)
+	case felt == somewhere:
+		// A touch that goes on stays where it was, one that begins has not begun yet.
+		return d.last, d.down, nil
+	}
+	return d.place(d.opts.Cal.Pixel(raw.X, raw.Y, d.opts.Size)), true, nil
+}
+
+// Raw is Read before calibration: the place in counts, and only while it is sure.
+func (d *Dev) Raw() (raw image.Point, pressed bool, err error) {
+	raw, felt, err := d.feel()
+	return raw, felt == there, err
+}
+
+// Calibration gives the Opts.Cal that fits samples of Raw best; see [Fit].
+func (d *Dev) Calibration(samples []Sample) (Affine, error) {
+	return fit(samples, d.opts.Size, d.opts.Turn)
+}
+
+// feeling is what one reading says.
+type feeling uint8
+
+const (
+	nothing   feeling = iota
+	somewhere         // a finger, but its place is not sure
+	there
+)
+
+// feel reads the film.
+func (d *Dev) feel() (raw image.Point, felt feeling, err error) {
+	if on, err := d.penDown(); err != nil || !on {
+		return image.Point{}, nothing, err
 	}
 	for range 3 {
 		a, b, err := d.measure()
 		if err != nil {
-			return d.up(err)
+			return image.Point{}, nothing, err
 		}
 		if on, err := d.stillDown(); err != nil || !on {
-			return d.up(err)
+			return image.Point{}, nothing, err
 		}
 		if min(a.z, b.z) < d.threshold() {
 			d.count.light.Add(1)
-			return d.up(nil)
+			return image.Point{}, nothing, nil
 		}
 		if abs(a.x-b.x) <= d.opts.Agree && abs(a.y-b.y) <= d.opts.Agree {
-			return d.place(d.opts.Cal.Pixel((a.x+b.x)/2, (a.y+b.y)/2, d.opts.Size)), true, nil
+			return image.Pt((a.x+b.x)/2, (a.y+b.y)/2), there, nil
 		}
 		d.count.unsteady.Add(1)
 	}
-	// A finger is there, its place is not sure: a touch that goes on stays where
-	// it was, one that begins has not begun yet.
-	return d.last, d.down, nil
+	return image.Point{}, somewhere, nil
 }
 
 // threshold is lower for a touch that goes on, lest a light finger flickers.

@@ -1,9 +1,10 @@
-// Package touch reads resistive touchscreens through an XPT2046 and the chips
-// it is compatible with (ADS7846, TSC2046).
+// Package touch reads touchscreens: resistive ones through an XPT2046 and the chips it is
+// compatible with (ADS7846, TSC2046) on SPI ([Dev]), and any that the Linux kernel drives
+// ([Evdev]). Both have Read, and Raw with Calibration for a film that lies otherwise.
 //
-// A reading is one transfer of about 0.3 ms that holds two rounds of pressure,
-// X and Y, each several times over. It counts as a touch only if the pressure
-// is that of a finger in both rounds and both rounds agree on the place.
+// A reading of an XPT2046 is one transfer of about 0.3 ms that holds two rounds of pressure,
+// X and Y, each several times over. It counts as a touch only if the pressure is that of a
+// finger in both rounds and both rounds agree on the place.
 //
 // Sources: XPT2046 data sheet (control byte, conversion timing, PENIRQ), TI
 // TSC2046 data sheet SBAS265 (pressure, settling, 16-clock conversions).

@@ -1,0 +1,106 @@
+package touch
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"image"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/holoplot/go-evdev"
+	"golang.org/x/sys/unix"
+)
+
+// Requests of the kernel's uinput.h.
+const (
+	uiDevCreate  = 0x5501
+	uiDevDestroy = 0x5502
+	uiSetEvBit   = 0x40045564
+	uiSetKeyBit  = 0x40045565
+	uiSetAbsBit  = 0x40045567
+)
+
+// uinput makes an input device of the kernel's own, and events on it.
+func uinput(t *testing.T, name string, multi bool) *os.File {
+	t.Helper()
+	f, err := os.OpenFile("/dev/uinput", os.O_WRONLY, 0)
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrPermission) {
+		t.Skip("this machine has no /dev/uinput: ", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	must := func(err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	set := func(request uint, v int) { must(unix.IoctlSetInt(int(f.Fd()), request, v)) }
+	user := evdev.UinputUserDevice{ID: evdev.InputID{BusType: evdev.BUS_VIRTUAL, Vendor: 1, Product: 1, Version: 1}}
+	copy(user.Name[:], name)
+	set(uiSetEvBit, evdev.EV_KEY)
+	set(uiSetKeyBit, evdev.BTN_TOUCH)
+	set(uiSetEvBit, evdev.EV_ABS)
+	axes := map[int]int32{evdev.ABS_X: 4095, evdev.ABS_Y: 4095}
+	if multi {
+		for a, most := range map[int]int32{evdev.ABS_MT_SLOT: 4, evdev.ABS_MT_TRACKING_ID: 65535, evdev.ABS_MT_POSITION_X: 4095, evdev.ABS_MT_POSITION_Y: 4095} {
+			axes[a] = most
+		}
+	}
+	for a, most := range axes {
+		set(uiSetAbsBit, a)
+		user.Absmax[a] = most
+	}
+	must(binary.Write(f, binary.LittleEndian, user))
+	set(uiDevCreate, 0)
+	t.Cleanup(func() { unix.IoctlSetInt(int(f.Fd()), uiDevDestroy, 0); f.Close() })
+	return f
+}
+
+func TestADeviceOfTheKernelIsFollowedAndTakenForItselfAlone(t *testing.T) {
+	for _, multi := range []bool{true, false} {
+		name := map[bool]string{true: "latchkey test panel", false: "latchkey test film"}[multi]
+		w := uinput(t, name, multi)
+		d, err := NewEvdev(name, &EvdevOpts{Size: image.Pt(240, 320)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		pen, done := make(chan bool), make(chan error)
+		go func() { done <- d.Run(ctx, func(active bool) { pen <- active }) }()
+		// It answers once it is open: udev may take a moment to make its node.
+		for _, _, err := d.Read(); err != nil; _, _, err = d.Read() {
+			select {
+			case <-ctx.Done():
+				t.Fatal(err)
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+		if second, _, err := openEvdev(name); err == nil {
+			second.Close()
+			t.Error("two can follow it")
+		}
+		land, lift := lands(0, 1, 1000, 3000), lifts(0).key(0).sync()
+		if !multi {
+			land = events{}.key(1).abs(evdev.ABS_X, 1000).abs(evdev.ABS_Y, 3000).sync()
+			lift = events{}.key(0).sync()
+		}
+		write(t, w, land)
+		if !<-pen {
+			t.Errorf("%s: the pen is up", name)
+		}
+		if at, down, err := d.Read(); at != image.Pt(58, 234) || !down || err != nil {
+			t.Errorf("%s: %v, %v, %v", name, at, down, err)
+		}
+		write(t, w, lift)
+		if <-pen {
+			t.Errorf("%s: the pen is down", name)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}
