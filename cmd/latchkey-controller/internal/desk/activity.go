@@ -1,8 +1,6 @@
 package desk
 
 import (
-	"context"
-	"io"
 	"strings"
 	"time"
 )
@@ -91,49 +89,3 @@ type Page struct {
 	Entries []*Entry
 	Older   int64 // for Query.Before of the next page; 0: there are none
 }
-
-// Activity returns a page of entries.
-func (d *Desk) Activity(ctx context.Context, a Actor, q Query) (*Page, error) {
-	return nil, errUnwritten
-}
-
-// A Format is one of an export.
-type Format string
-
-// The formats.
-const (
-	CSV  Format = "csv"  // RFC 4180, with a heading, UTF-8
-	JSON Format = "json" // one array
-)
-
-// Export writes all entries that a query chooses, the oldest first, as they
-// are read.
-func (d *Desk) Export(ctx context.Context, a Actor, q Query, f Format, w io.Writer) error {
-	return errUnwritten
-}
-
-// An Hour is what happened at a door in an hour.
-type Hour struct {
-	Begins          time.Time
-	Granted, Denied int
-}
-
-// Hours returns the last n hours of a door, the present one last.
-func (d *Desk) Hours(ctx context.Context, a Actor, door int64, n int) ([]Hour, error) {
-	return nil, errUnwritten
-}
-
-// A Change says what has moved since the last one.
-type Change struct {
-	Activity int64 // the newest entry's id
-	Acts     bool  // entries have come: users, places, policies may have changed
-	States   bool  // readers have said something of themselves
-}
-
-// Watch calls moved at once, and again whenever something has changed, until
-// ctx ends.
-func (d *Desk) Watch(ctx context.Context, moved func(Change) error) error { return errUnwritten }
-
-// Prune forgets entries that are older than the site's settings keep, and
-// sessions and links that are over. It is called daily.
-func (d *Desk) Prune(ctx context.Context) error { return errUnwritten }

@@ -2,7 +2,14 @@ package desk
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
 )
 
 // An Admin is an administrator.
@@ -17,23 +24,155 @@ type Admin struct {
 }
 
 // Admins returns all administrators, by name.
-func (d *Desk) Admins(ctx context.Context, a Actor) ([]*Admin, error) { return nil, errUnwritten }
+func (d *Desk) Admins(ctx context.Context, a Actor) (admins []*Admin, err error) {
+	err = d.view(ctx, a, ViewAdmins, func(tx *store.Tx) error {
+		rows, err := tx.Admins()
+		for _, row := range rows {
+			admins = append(admins, &Admin{
+				ID: row.ID, Name: row.Name, Role: Role(row.Role), Password: len(row.Password) > 0,
+				Created: moment(row.Created), Seen: moment(row.Seen), Sessions: row.Sessions,
+			})
+		}
+		return err
+	})
+	return admins, err
+}
+
+// checkAdminName refuses what cannot be an administrator's name.
+func checkAdminName(name string) error {
+	switch {
+	case store.Fold(name) == "":
+		return wrong("name", "An administrator needs a name, with letters or digits in it")
+	case len(name) > wire.MaxName:
+		return wrong("name", fmt.Sprintf("The name has %d bytes, at most %d", len(name), wire.MaxName))
+	}
+	probe := wire.Credential{ID: 1, User: 1, Kind: wire.PIN, Name: name}
+	if probe.Check() != nil {
+		return wrong("name", "A name cannot hold control characters")
+	}
+	return nil
+}
+
+// addAdmin adds an administrator.
+func addAdmin(tx *store.Tx, admin *store.Admin) error {
+	err := tx.AddAdmin(admin)
+	if errors.Is(err, store.ErrNameTaken) {
+		return wrong("name", "An administrator has this name already; take another")
+	}
+	return err
+}
 
 // AddAdmin adds an administrator and returns the token of the one-time link
 // with which they set their password. Fields: "name", "role".
 func (d *Desk) AddAdmin(ctx context.Context, a Actor, name string, role Role) (id int64, token string, err error) {
-	return 0, "", errUnwritten
+	name = strings.TrimSpace(name)
+	ab := &about{subject: cut(name, wire.MaxName), text: role.Title()}
+	err = d.change(ctx, a, EditAdmins, ab, func(tx *store.Tx, now time.Time) error {
+		if err := checkAdminName(name); err != nil {
+			return err
+		}
+		if err := checkRole(role); err != nil {
+			return err
+		}
+		admin := &store.Admin{Name: name, Role: string(role), Created: now.Unix()}
+		if err := addAdmin(tx, admin); err != nil {
+			return err
+		}
+		id = admin.ID
+		ab.text = "added as " + role.Title()
+		token, err = d.addLink(tx, id)
+		return err
+	})
+	return id, token, err
+}
+
+func checkRole(role Role) error {
+	if !slices.Contains(Roles(), role) {
+		return wrong("role", "Choose one of the roles")
+	}
+	return nil
+}
+
+// existing returns an administrator, and names them in the audit.
+func (ab *about) existing(tx *store.Tx, id int64) (*store.Admin, error) {
+	admin, err := tx.Admin(id)
+	if err == nil {
+		ab.subject = admin.Name
+	}
+	return admin, err
+}
+
+// lastOwner refuses to let the last Owner go.
+func lastOwner(tx *store.Tx, admin *store.Admin) error {
+	if Role(admin.Role) != Owner {
+		return nil
+	}
+	n, err := tx.CountRole(string(Owner))
+	if err == nil && n == 1 {
+		err = wrong("role", admin.Name+" is the only Owner; make somebody else an Owner first")
+	}
+	return err
 }
 
 // SetRole gives an administrator another role. There stays one Owner at least.
 // Field: "role".
-func (d *Desk) SetRole(ctx context.Context, a Actor, id int64, role Role) error { return errUnwritten }
+func (d *Desk) SetRole(ctx context.Context, a Actor, id int64, role Role) error {
+	ab := &about{text: "role: " + role.Title()}
+	return d.change(ctx, a, EditAdmins, ab, func(tx *store.Tx, _ time.Time) error {
+		admin, err := ab.existing(tx, id)
+		if err != nil {
+			return err
+		}
+		if err := checkRole(role); err != nil || role == Role(admin.Role) {
+			return err
+		}
+		if err := lastOwner(tx, admin); err != nil {
+			return err
+		}
+		return tx.SetRole(id, string(role))
+	})
+}
 
-// RemoveAdmin removes an administrator and ends their sessions.
-func (d *Desk) RemoveAdmin(ctx context.Context, a Actor, id int64) error { return errUnwritten }
+// RemoveAdmin removes an administrator and ends their sessions. There stays one
+// Owner at least. Field: "role".
+func (d *Desk) RemoveAdmin(ctx context.Context, a Actor, id int64) error {
+	ab := &about{text: "removed"}
+	return d.change(ctx, a, EditAdmins, ab, func(tx *store.Tx, _ time.Time) error {
+		admin, err := ab.existing(tx, id)
+		if err != nil {
+			return err
+		}
+		if err := lastOwner(tx, admin); err != nil {
+			return err
+		}
+		return tx.RemoveAdmin(id)
+	})
+}
 
 // NewLink returns the token of a new one-time link with which an administrator
 // sets a new password; the old one goes on until then.
 func (d *Desk) NewLink(ctx context.Context, a Actor, id int64) (token string, err error) {
-	return "", errUnwritten
+	ab := &about{text: "new one-time link"}
+	err = d.change(ctx, a, EditAdmins, ab, func(tx *store.Tx, _ time.Time) error {
+		if _, err := ab.existing(tx, id); err != nil {
+			return err
+		}
+		token, err = d.addLink(tx, id)
+		return err
+	})
+	return token, err
+}
+
+// FindAdmin returns the id of the administrator of a name, whatever its case
+// and accents.
+func (d *Desk) FindAdmin(ctx context.Context, a Actor, name string) (id int64, err error) {
+	err = d.view(ctx, a, ViewAdmins, func(tx *store.Tx) error {
+		admin, err := tx.AdminNamed(name)
+		if errors.Is(err, store.ErrNotFound) {
+			return fmt.Errorf("there is no administrator %q; latchkey-controller admin list shows all of them", name)
+		}
+		id = admin.ID
+		return err
+	})
+	return id, err
 }

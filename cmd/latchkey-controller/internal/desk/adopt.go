@@ -2,9 +2,14 @@ package desk
 
 import (
 	"context"
-	"io"
+	"errors"
+	"strings"
+	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
 )
 
 // A Request is a board's request for adoption, as it was uploaded.
@@ -18,8 +23,30 @@ const MaxRequest = 64 << 10
 
 // ReadRequest reads a request, for a person to compare the fingerprint. Field:
 // "request".
-func (d *Desk) ReadRequest(ctx context.Context, a Actor, signed []byte) (*Request, error) {
-	return nil, errUnwritten
+func (d *Desk) ReadRequest(ctx context.Context, a Actor, signed []byte) (r *Request, err error) {
+	err = d.view(ctx, a, AdoptReader, func(tx *store.Tx) error {
+		request, fingerprint, err := parseRequest(signed)
+		if err != nil {
+			return err
+		}
+		r = &Request{Fingerprint: fingerprint}
+		bundles, err := tx.Bundles()
+		for _, b := range bundles {
+			if string(b.Request) == string(wire.Marshal(request)) {
+				r.Reader = b.Reader
+			}
+		}
+		return err
+	})
+	return r, err
+}
+
+func parseRequest(signed []byte) (*wire.Request, string, error) {
+	request, fingerprint, err := wire.ParseRequest(signed)
+	if err != nil {
+		return nil, "", &FieldError{"request", "This file is no reader's request; latchkeyd identity writes one", err}
+	}
+	return request, fingerprint, nil
 }
 
 // An AdoptForm is the second step. Its fields in errors are "reader", "door",
@@ -37,7 +64,71 @@ type AdoptForm struct {
 // Adopt makes a board a reader and hands the sealed bundle to save; if that
 // fails nothing has happened. A newer bundle revokes the older one.
 func (d *Desk) Adopt(ctx context.Context, a Actor, form AdoptForm, save func(bundle []byte) error) (*site.Adoption, error) {
-	return nil, errUnwritten
+	id := strings.TrimSpace(form.Reader)
+	ab := &about{reader: cut(id, 32), subject: cut(id, 32)}
+	if err := d.check(ctx, a, AdoptReader, ab); err != nil {
+		return nil, err
+	}
+	if err := form.check(id); err != nil {
+		return nil, err
+	}
+	ab.text = "board " + form.Fingerprint
+	var adoption *site.Adoption
+	broker := strings.TrimSpace(form.Broker)
+	if broker == "" {
+		err := d.site.View(ctx, func(tx *store.Tx) (err error) {
+			broker, err = tx.Broker(id)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	err := d.do(ctx, a, AdoptReader, ab, nil, func(s *site.Site, now time.Time) (err error) {
+		adoption, err = s.AddReader(ctx, now, id, form.Request, broker, form.edit, save)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return adoption, nil
+}
+
+// check says which fields are wrong.
+func (f *AdoptForm) check(id string) error {
+	var wrongs FieldErrors
+	wrongs.add("reader", wire.CheckName(id))
+	_, fingerprint, err := parseRequest(f.Request)
+	var field *FieldError
+	switch {
+	case errors.As(err, &field):
+		wrongs = append(wrongs, field)
+	case f.Fingerprint != fingerprint:
+		wrongs = append(wrongs, wrong("fingerprint", "The fingerprint is not this request's; compare it again with the reader's screen"))
+	}
+	if broker := strings.TrimSpace(f.Broker); broker != "" {
+		wrongs.add("broker", link.CheckBroker(broker))
+	}
+	probe := wire.DefaultPolicy("reader", "door")
+	f.edit(&probe)
+	if err := checkPolicy(&probe); err != nil {
+		var several FieldErrors
+		errors.As(err, &several)
+		wrongs = append(wrongs, several...)
+	}
+	return wrongs.err()
+}
+
+// edit puts what the form says into a policy.
+func (f *AdoptForm) edit(p *wire.Policy) {
+	for _, set := range []struct {
+		to   *string
+		text string
+	}{{&p.Door, f.Door}, {&p.Place, f.Place}, {&p.TimeZone, f.TimeZone}} {
+		if text := strings.TrimSpace(set.text); text != "" {
+			*set.to = text
+		}
+	}
 }
 
 // A Removal is how a reader left.
@@ -53,29 +144,12 @@ const (
 // its retained topics cleared, and begins a new epoch. Lost marks all PINs and
 // cards as exposed.
 func (d *Desk) RemoveReader(ctx context.Context, a Actor, reader string, how Removal) (epoch uint64, err error) {
-	return 0, errUnwritten
+	if how != Returned && how != Lost {
+		return 0, wrong("how", "Say whether the reader was returned or lost")
+	}
+	err = d.do(ctx, a, RemoveReader, &about{reader: reader, subject: reader, text: string(how)}, nil, func(s *site.Site, now time.Time) error {
+		epoch, err = s.Dismiss(ctx, now, reader, how == Lost)
+		return err
+	})
+	return epoch, err
 }
-
-// NewEpoch begins an epoch with a new site key.
-func (d *Desk) NewEpoch(ctx context.Context, a Actor) (epoch uint64, err error) {
-	return 0, errUnwritten
-}
-
-// WriteBackup writes the site as it is now as a tar archive, keys included.
-func (d *Desk) WriteBackup(ctx context.Context, a Actor, w io.Writer) error { return errUnwritten }
-
-// BackupTo copies the site as it is now into a new directory.
-func (d *Desk) BackupTo(ctx context.Context, a Actor, dir string) error { return errUnwritten }
-
-// Settings are what is set for the whole site.
-type Settings struct {
-	KeepDays int // how long activity is kept, 1 to 3,650 days
-}
-
-// Settings returns them.
-func (d *Desk) Settings(ctx context.Context, a Actor) (Settings, error) {
-	return Settings{}, errUnwritten
-}
-
-// SetSettings changes them. Field: "keep-days".
-func (d *Desk) SetSettings(ctx context.Context, a Actor, s Settings) error { return errUnwritten }

@@ -1,7 +1,6 @@
 package desk
 
 import (
-	"context"
 	"sync"
 	"time"
 )
@@ -32,18 +31,3 @@ type waiting struct {
 	actor Actor
 	uid   []byte
 }
-
-// Enrol lets a reader read the next card that is shown to it, for a user; that
-// takes up to 45 s. The card is the user's only after ConfirmCard.
-func (d *Desk) Enrol(ctx context.Context, a Actor, user uint64, reader string) (*Enrolment, error) {
-	return nil, errUnwritten
-}
-
-// ConfirmCard gives the user the card of an enrolment of the same actor if its
-// last four digits are these. Field: "last-four".
-func (d *Desk) ConfirmCard(ctx context.Context, a Actor, id, lastFour string) error {
-	return errUnwritten
-}
-
-// DropCard forgets an enrolment.
-func (d *Desk) DropCard(ctx context.Context, a Actor, id string) error { return errUnwritten }

@@ -3,6 +3,8 @@ package desk
 import (
 	"errors"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // A FieldError is wrong input: which field, and a sentence that says what is
@@ -10,9 +12,12 @@ import (
 type FieldError struct {
 	Field    string // as the form's comments name it
 	Sentence string
+	err      error // that it comes from; nil: none
 }
 
 func (e *FieldError) Error() string { return e.Sentence }
+
+func (e *FieldError) Unwrap() error { return e.err }
 
 // FieldErrors are all that is wrong with a form.
 type FieldErrors []*FieldError
@@ -46,12 +51,26 @@ func Fields(err error) map[string]string {
 	return fields
 }
 
-func wrong(field, sentence string) *FieldError { return &FieldError{field, sentence} }
+func wrong(field, sentence string) *FieldError { return &FieldError{Field: field, Sentence: sentence} }
+
+// wrongField returns err as one about a field; nil stays nil.
+func wrongField(field string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &FieldError{field, sentence(err.Error()), err}
+}
+
+// sentence begins text with a capital letter.
+func sentence(text string) string {
+	first, n := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + text[n:]
+}
 
 // add adds an error about a field, unless it is nil.
 func (e *FieldErrors) add(field string, err error) {
 	if err != nil {
-		*e = append(*e, wrong(field, err.Error()))
+		*e = append(*e, &FieldError{field, sentence(err.Error()), err})
 	}
 }
 

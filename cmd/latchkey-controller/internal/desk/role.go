@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
 // A Role is what an administrator may do. Its text is how it is kept and named
@@ -154,7 +156,7 @@ var (
 	// ErrSignInAgain: the act asks for the password again.
 	ErrSignInAgain = errors.New("enter your password again to go on")
 	// ErrNotFound: what the act is about is not there any more.
-	ErrNotFound = errors.New("not found")
+	ErrNotFound = store.ErrNotFound
 )
 
 // refusal returns why an actor may not do an act; nil: they may.

@@ -2,8 +2,15 @@ package desk
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
+	"strings"
 	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
 )
 
 // Bounds of a session.
@@ -49,58 +56,230 @@ type Session struct {
 	Client Client
 }
 
-// SignIn checks a name and a password, which it wipes. Fields of its
-// FieldErrors: "name", "password".
+// What is noted of signing in.
+const (
+	actSignIn     Act = "sign-in"
+	actSignOut    Act = "sign-out"
+	actPassword   Act = "password.change"
+	actUseLink    Act = "link.use"
+	actFirstOwner Act = "owner.create"
+	actOwnerLink  Act = "link.owner"
+
+	unknownAccount = "an unknown name" // what was typed may be a password
+)
+
+// newToken returns a token, and what is kept of it.
+func newToken() (token string, hash wire.Hash) {
+	b := make([]byte, 32)
+	rand.Read(b)
+	token = base64.RawURLEncoding.EncodeToString(b)
+	return token, hashToken(token)
+}
+
+func hashToken(token string) wire.Hash { return sha256.Sum256([]byte(token)) }
+
+// actorOf returns an administrator as one who acts in the console.
+func actorOf(admin *store.Admin) Actor {
+	return Actor{ID: admin.ID, Name: admin.Name, Role: Role(admin.Role), Via: Console}
+}
+
+// SignIn checks a name and a password, which it wipes. The error is
+// ErrWrongSignIn, or a *TooSoonError before a password is looked at again.
 func (d *Desk) SignIn(ctx context.Context, name string, password []byte, from Client) (*Session, error) {
-	return nil, errUnwritten
+	defer clear(password)
+	admin, err := d.charged(ctx, name, password, from)
+	if err != nil {
+		return nil, err
+	}
+	var session *Session
+	err = d.site.Update(ctx, func(tx *store.Tx) error {
+		admin, err := tx.Admin(admin.ID)
+		if err != nil {
+			return ErrWrongSignIn // removed at this moment
+		}
+		session, err = d.begin(tx, admin, from)
+		if err != nil {
+			return err
+		}
+		return tx.AddAudit(new(about).audit(d.now(), session.Actor, actSignIn, store.Done, "from "+from.Address))
+	})
+	return session, err
+}
+
+// charged returns the administrator whose name and password these are. The
+// attempt is charged to account and address before its outcome is known, and
+// given back if it was right.
+func (d *Desk) charged(ctx context.Context, name string, password []byte, from Client) (*store.Admin, error) {
+	var admin *store.Admin
+	throttles := []throttle{forAccount(name), forAddress(from.Address)}
+	var refused error
+	err := d.site.Update(ctx, func(tx *store.Tx) (err error) {
+		admin, err = tx.AdminNamed(name)
+		if errors.Is(err, store.ErrNotFound) {
+			admin, err = nil, nil
+		}
+		if err != nil {
+			return err
+		}
+		refused, err = charge(tx, d.now(), throttles)
+		return err
+	})
+	if err = errors.Join(refused, err); err != nil {
+		return nil, err
+	}
+	right := false
+	if len(password) <= maxPassword {
+		if right, err = d.isPassword(ctx, admin, password); err != nil {
+			return nil, err
+		}
+	}
+	err = d.site.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+		if right {
+			return giveBack(tx, throttles)
+		}
+		who := Actor{Name: unknownAccount, Via: Console}
+		if admin != nil {
+			who = actorOf(admin)
+		}
+		return tx.AddAudit(new(about).audit(d.now(), who, actSignIn, store.Refused, "wrong password, from "+from.Address))
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case !right:
+		return nil, ErrWrongSignIn
+	}
+	return admin, nil
+}
+
+// begin makes a session.
+func (d *Desk) begin(tx *store.Tx, admin *store.Admin, from Client) (*Session, error) {
+	now := d.now()
+	token, hash := newToken()
+	err := tx.AddSession(&store.Session{
+		Hash: hash, Admin: admin.ID, Began: now.Unix(), Seen: now.Unix(), Given: now.Unix(),
+		Address: cut(from.Address, 64), Agent: cut(from.Agent, 256),
+	}, maxSessionsOf)
+	actor := actorOf(admin)
+	actor.FreshSignIn = true
+	return &Session{Token: token, Actor: actor, Began: now, Ends: now.Add(SessionEnds), Client: from}, err
 }
 
 // Session returns the session of a token, or ErrSignedOut. active says that a
 // person asked for a page: a page that refreshes itself keeps nobody signed in.
 func (d *Desk) Session(ctx context.Context, token string, active bool) (*Session, error) {
-	return nil, errUnwritten
+	var session *Session
+	var row *store.Session
+	now := d.now()
+	err := d.site.View(ctx, func(tx *store.Tx) (err error) {
+		session, row, err = open(tx, now, token)
+		return err
+	})
+	// The time of use is kept to the minute: not every page needs the disk.
+	if err != nil || !active || now.Unix()-row.Seen < 60 {
+		return session, err
+	}
+	row.Seen = now.Unix()
+	return session, d.site.Update(ctx, func(tx *store.Tx) error { return tx.TouchSession(row) })
 }
 
-// SignInAgain takes the password of a session again, which makes its actor's
-// sign-in fresh.
+// open returns the session of a token.
+func open(tx *store.Tx, now time.Time, token string) (*Session, *store.Session, error) {
+	row, err := tx.Session(hashToken(token))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil, ErrSignedOut
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	began, seen := time.Unix(row.Began, 0), time.Unix(row.Seen, 0)
+	if now.Sub(began) >= SessionEnds || now.Sub(seen) >= SessionIdle {
+		return nil, nil, ErrSignedOut
+	}
+	admin, err := tx.Admin(row.Admin)
+	if err != nil {
+		return nil, nil, err
+	}
+	s := &Session{Actor: actorOf(admin), Began: began, Ends: began.Add(SessionEnds), Client: Client{row.Address, row.Agent}}
+	s.Actor.FreshSignIn = now.Sub(time.Unix(row.Given, 0)) < FreshFor
+	return s, row, nil
+}
+
+// SignInAgain takes the password of a session again, wipes it, and makes its
+// actor's sign-in fresh. The errors are SignIn's, and ErrSignedOut.
 func (d *Desk) SignInAgain(ctx context.Context, token string, password []byte, from Client) error {
-	return errUnwritten
+	defer clear(password)
+	session, err := d.Session(ctx, token, true)
+	if err != nil {
+		return err
+	}
+	if _, err := d.charged(ctx, session.Actor.Name, password, from); err != nil {
+		return err
+	}
+	return d.site.Update(ctx, func(tx *store.Tx) error {
+		_, row, err := open(tx, d.now(), token)
+		if err != nil {
+			return err
+		}
+		row.Seen, row.Given = d.now().Unix(), d.now().Unix()
+		return tx.TouchSession(row)
+	})
 }
 
 // SignOut ends a session.
-func (d *Desk) SignOut(ctx context.Context, token string) error { return errUnwritten }
+func (d *Desk) SignOut(ctx context.Context, token string) error {
+	return d.site.Update(ctx, func(tx *store.Tx) error {
+		session, row, err := open(tx, d.now(), token)
+		if errors.Is(err, ErrSignedOut) {
+			return tx.EndSession(hashToken(token))
+		}
+		if err != nil {
+			return err
+		}
+		if err := tx.EndSession(row.Hash); err != nil {
+			return err
+		}
+		return tx.AddAudit(new(about).audit(d.now(), session.Actor, actSignOut, store.Done, ""))
+	})
+}
 
-// ChangePassword changes the password of a session's administrator and ends
-// their other sessions. Fields: "old", "new".
+// ChangePassword changes the password of a session's administrator, wipes
+// both, and ends their other sessions. Fields: "old", "new".
 func (d *Desk) ChangePassword(ctx context.Context, token string, old, new []byte, from Client) error {
-	return errUnwritten
+	defer clear(old)
+	defer clear(new)
+	session, err := d.Session(ctx, token, true)
+	if err != nil {
+		return err
+	}
+	if err := checkNewPassword("new", session.Actor.Name, new); err != nil {
+		return err
+	}
+	if _, err := d.charged(ctx, session.Actor.Name, old, from); errors.Is(err, ErrWrongSignIn) {
+		return wrong("old", "This is not your password")
+	} else if err != nil {
+		return err
+	}
+	check, err := d.newPassword(ctx, new)
+	if err != nil {
+		return err
+	}
+	return d.site.Update(ctx, func(tx *store.Tx) error {
+		id := session.Actor.ID
+		if err := tx.SetPassword(id, d.site.Seal(sealedPassword, id, check)); err != nil {
+			return err
+		}
+		if err := tx.EndSessions(id, hashToken(token)); err != nil {
+			return err
+		}
+		return tx.AddAudit((&about{subject: session.Actor.Name}).audit(d.now(), session.Actor, actPassword, store.Done, ""))
+	})
 }
 
-// A Link is a one-time link, for the page that it leads to.
-type Link struct {
-	First bool   // it makes the first Owner, who chooses a name
-	Name  string // of the administrator whose password it sets; "" of First
-	Role  Role
-	Ends  time.Time
+// cut returns at most n bytes of text.
+func cut(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	return strings.ToValidUTF8(text[:n], "")
 }
-
-// FirstLink returns the token of a new one-time link that makes the first
-// Owner; "" if there is an Owner already.
-func (d *Desk) FirstLink(ctx context.Context) (token string, err error) { return "", errUnwritten }
-
-// OwnerLink returns the token of a new link that lets an Owner set a new
-// password, or that makes the first one. It is for the command line.
-func (d *Desk) OwnerLink(ctx context.Context, a Actor) (token string, err error) {
-	return "", errUnwritten
-}
-
-// Link returns what a link is for, without using it up, or ErrLinkUsed.
-func (d *Desk) Link(ctx context.Context, token string) (*Link, error) { return nil, errUnwritten }
-
-// UseLink uses a link up: it sets the password, which it wipes, and signs in.
-// Fields: "name" (only of First), "password".
-func (d *Desk) UseLink(ctx context.Context, token, name string, password []byte, from Client) (*Session, error) {
-	return nil, errUnwritten
-}
-
-var errUnwritten = errors.New("this cannot be done yet")

@@ -1,7 +1,6 @@
 package desk
 
 import (
-	"context"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/site"
@@ -90,61 +89,3 @@ type UserPage struct {
 	Found int    // that Search chooses
 	Next  string // "": this is the last page
 }
-
-// Users returns a page of users.
-func (d *Desk) Users(ctx context.Context, a Actor, q UserQuery) (*UserPage, error) {
-	return nil, errUnwritten
-}
-
-// User returns a user, or ErrNotFound.
-func (d *Desk) User(ctx context.Context, a Actor, id uint64) (*User, error) { return nil, errUnwritten }
-
-// Groups returns the groups that users are in or doors open to, sorted.
-func (d *Desk) Groups(ctx context.Context, a Actor) ([]string, error) { return nil, errUnwritten }
-
-// AddUser adds a user, with a PIN unless the choice is NoPIN, and with a card
-// unless uid is "". It returns the PIN's digits if it was to choose them: for
-// the caller to show once and to wipe. Fields besides the form's: "pin", "card".
-func (d *Desk) AddUser(ctx context.Context, a Actor, form UserForm, pin PIN, uids []string) (id uint64, digits []byte, err error) {
-	return 0, nil, errUnwritten
-}
-
-// EditUser changes a user, and with that what readers hold of their
-// credentials.
-func (d *Desk) EditUser(ctx context.Context, a Actor, id uint64, form UserForm) error {
-	return errUnwritten
-}
-
-// RemoveUser removes a user with their PIN and cards.
-func (d *Desk) RemoveUser(ctx context.Context, a Actor, id uint64) error { return errUnwritten }
-
-// SetPIN gives a user a PIN, in place of the one they may have, and returns its
-// digits if it was to choose them. A PIN that somebody has is refused as
-// site.ErrPINTaken in the field "pin"; after five of these in a day only a
-// generated one can be had.
-func (d *Desk) SetPIN(ctx context.Context, a Actor, id uint64, pin PIN) (digits []byte, err error) {
-	return nil, errUnwritten
-}
-
-// RemovePIN takes a user's PIN away.
-func (d *Desk) RemovePIN(ctx context.Context, a Actor, id uint64) error { return errUnwritten }
-
-// AddCard gives a user a card, its identifier as people write it. Field: "card".
-func (d *Desk) AddCard(ctx context.Context, a Actor, id uint64, uid string) error {
-	return errUnwritten
-}
-
-// RemoveCard takes a card away from a user, by the credential's id.
-func (d *Desk) RemoveCard(ctx context.Context, a Actor, id, credential uint64) error {
-	return errUnwritten
-}
-
-// A Spread says how far the newest credentials and policies have come.
-type Spread struct {
-	Doors   int // that readers with a board serve
-	Readers int
-	Current int // of them, that confirmed the newest
-}
-
-// Spread returns how far the newest change has come: "All 6 readers have it."
-func (d *Desk) Spread(ctx context.Context, a Actor) (Spread, error) { return Spread{}, errUnwritten }

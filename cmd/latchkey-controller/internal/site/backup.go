@@ -26,6 +26,10 @@ func (s *Site) Backup(ctx context.Context, to string) error {
 	})
 }
 
+// TempDir makes a directory beside the site's files, as private as they are,
+// for the caller to remove.
+func (s *Site) TempDir() (string, error) { return os.MkdirTemp(s.dir, "aside-*") }
+
 // Restore makes a site of a backup, in a directory that must not be there yet,
 // and begins a new epoch in it: readers may hold a later log than the backup
 // has. It returns that epoch.

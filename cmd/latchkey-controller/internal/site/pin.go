@@ -15,6 +15,14 @@ import (
 // has it would open their doors.
 var ErrPINTaken = errors.New("this PIN cannot be used; choose another PIN")
 
+// A RefusedPIN is a PIN that nobody may have: it has not eight digits, or is
+// one of the first that anybody would try.
+type RefusedPIN struct{ err error }
+
+func (r *RefusedPIN) Error() string { return r.err.Error() + "; choose another PIN" }
+
+func (r *RefusedPIN) Unwrap() error { return r.err }
+
 // A Choice is who chooses a PIN.
 type Choice int
 
@@ -92,7 +100,7 @@ func (s *Site) material(ctx context.Context, choice PIN) (m *material, chosen []
 		digits = chosen
 	}
 	if err := pin.Weak(digits); err != nil {
-		return nil, nil, fmt.Errorf("%w; choose another PIN", err)
+		return nil, nil, &RefusedPIN{err}
 	}
 	m = new(material)
 	err = s.store.View(ctx, func(tx *store.Tx) error {

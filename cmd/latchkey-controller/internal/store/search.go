@@ -75,19 +75,18 @@ type UserPlace struct {
 
 // FindUsers returns the users of a page, by name, that come after a place: those
 // of whom each word of search, folded, begins a word of name or groups. total is
-// how many users there are, found how many the search chooses, last the place
-// of the page's last user.
-func (t *Tx) FindUsers(search string, after UserPlace, limit int) (users []*User, total, found int, last UserPlace, err error) {
+// how many users there are, found how many the search chooses.
+func (t *Tx) FindUsers(search string, after UserPlace, limit int) (users []*User, total, found int, err error) {
 	where, args := `1`, []any{}
 	for _, word := range strings.Fields(Fold(search)) {
 		where, args = where+` AND instr(words, ?) > 0`, append(args, " "+word)
 	}
 	if err = t.row(`SELECT count(*) FROM users`, nil, &total); err != nil {
-		return nil, 0, 0, last, err
+		return nil, 0, 0, err
 	}
 	if found = total; len(args) > 0 {
 		if err = t.row(`SELECT count(*) FROM users INDEXED BY users_sorted WHERE `+where, args, &found); err != nil {
-			return nil, 0, 0, last, err
+			return nil, 0, 0, err
 		}
 	}
 	where, args = where+` AND (sort, id) > (?, ?)`, append(args, after.Sort, after.ID, limit)
@@ -99,7 +98,7 @@ func (t *Tx) FindUsers(search string, after UserPlace, limit int) (users []*User
 		return err
 	})
 	if err != nil || len(page) == 0 {
-		return nil, total, found, last, err
+		return nil, total, found, err
 	}
 	ids, rank := make([]any, len(page)), make(map[uint64]int, len(page))
 	for i, at := range page {
@@ -107,7 +106,7 @@ func (t *Tx) FindUsers(search string, after UserPlace, limit int) (users []*User
 	}
 	users, err = t.users(`id IN (?`+strings.Repeat(`, ?`, len(ids)-1)+`)`, ids...)
 	slices.SortFunc(users, func(a, b *User) int { return cmp.Compare(rank[a.ID], rank[b.ID]) })
-	return users, total, found, page[len(page)-1], err
+	return users, total, found, err
 }
 
 // UserName returns a user's name; "" if there is no such user any more.

@@ -1,0 +1,122 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
+)
+
+// An about is whom or what an act is done to, for the audit.
+type about struct {
+	reader  string
+	user    uint64
+	subject string // "": the user's name
+	text    string // what was done, where the act does not say it
+}
+
+// name fills in the subject.
+func (ab *about) name(tx *store.Tx) (err error) {
+	if ab.subject == "" && ab.user != 0 {
+		ab.subject, err = tx.UserName(ab.user)
+	}
+	return err
+}
+
+// audit returns the entry of an act.
+func (ab *about) audit(now time.Time, a Actor, act Act, outcome store.AuditOutcome, text string) *store.Audit {
+	return &store.Audit{
+		At: now.UnixMilli(), Admin: a.ID, Who: a.Name, Via: string(a.Via), Act: string(act), Outcome: outcome,
+		Reader: ab.reader, User: ab.user, Subject: ab.subject, Text: text,
+	}
+}
+
+// do carries an act out if the actor may, and notes it in the act's own
+// transaction: that it was done, or why not. run may fill in more of ab before
+// its transaction ends. first, if it is not nil, may refuse the act there.
+func (d *Desk) do(ctx context.Context, a Actor, act Act, ab *about, first func(*store.Tx) error, run func(s *site.Site, now time.Time) error) error {
+	if err := d.check(ctx, a, act, ab); err != nil {
+		return err
+	}
+	now := d.now()
+	return run(d.site.Audited(site.Audit{
+		By: a.Name,
+		Before: func(tx *store.Tx) error {
+			if err := ab.name(tx); err != nil || first == nil {
+				return err
+			}
+			return first(tx)
+		},
+		After: func(tx *store.Tx, failed error) error {
+			if err := ab.name(tx); err != nil {
+				return err
+			}
+			switch {
+			case errors.Is(failed, site.ErrPINTaken):
+				return tx.AddAudit(ab.audit(now, a, act, store.Clash, failed.Error()))
+			case failed != nil:
+				return tx.AddAudit(ab.audit(now, a, act, store.Failed, failed.Error()))
+			}
+			return tx.AddAudit(ab.audit(now, a, act, store.Done, ab.text))
+		},
+	}), now)
+}
+
+// change does what do does with an act that is a transaction of its own.
+func (d *Desk) change(ctx context.Context, a Actor, act Act, ab *about, run func(tx *store.Tx, now time.Time) error) error {
+	return d.do(ctx, a, act, ab, nil, func(s *site.Site, now time.Time) error {
+		return s.Update(ctx, func(tx *store.Tx) error { return run(tx, now) })
+	})
+}
+
+// check returns why the actor may not do an act, and notes that.
+func (d *Desk) check(ctx context.Context, a Actor, act Act, ab *about) error {
+	refusal := a.refusal(act)
+	if refusal == nil || errors.Is(refusal, ErrSignInAgain) {
+		return refusal
+	}
+	err := d.site.Update(ctx, func(tx *store.Tx) error {
+		if err := ab.name(tx); err != nil {
+			return err
+		}
+		return tx.AddAudit(ab.audit(d.now(), a, act, store.Refused, refusal.Error()))
+	})
+	return errors.Join(refusal, err)
+}
+
+// note does an act that changes nothing in the database: it is noted before,
+// and how it went after.
+func (d *Desk) note(ctx context.Context, a Actor, act Act, ab *about, run func() (text string, err error)) error {
+	if err := d.check(ctx, a, act, ab); err != nil {
+		return err
+	}
+	var entry *store.Audit
+	err := d.site.Update(ctx, func(tx *store.Tx) error {
+		if err := ab.name(tx); err != nil {
+			return err
+		}
+		entry = ab.audit(d.now(), a, act, store.Asked, "")
+		return tx.AddAudit(entry)
+	})
+	if err != nil {
+		return err
+	}
+	text, failed := run()
+	outcome := store.Done
+	if failed != nil {
+		outcome, text = store.Failed, failed.Error()
+	}
+	// Whoever asked may have gone meanwhile: what came of it is noted anyway.
+	err = d.site.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.SettleAudit(entry.ID, outcome, text) })
+	return errors.Join(failed, err)
+}
+
+// view reads what the actor may see.
+func (d *Desk) view(ctx context.Context, a Actor, act Act, read func(*store.Tx) error) error {
+	if err := d.check(ctx, a, act, new(about)); err != nil {
+		return err
+	}
+	return d.site.View(ctx, read)
+}

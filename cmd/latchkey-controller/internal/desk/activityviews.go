@@ -1,0 +1,100 @@
+package desk
+
+import (
+	"context"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
+)
+
+// filter returns what a query chooses, in the store's words.
+func (q Query) filter(tx *store.Tx) (store.ActivityFilter, error) {
+	f := store.ActivityFilter{User: q.User, After: q.After, Before: q.Before, Limit: q.Limit}
+	if f.Limit <= 0 {
+		f.Limit = pageOf
+	}
+	for _, kind := range Kinds() {
+		if kind.Key == q.Kind {
+			f.Class = store.Class(q.Kind)
+		}
+	}
+	if f.Class == "" {
+		f.Kind = q.Kind
+	}
+	if !q.Since.IsZero() {
+		f.Since = q.Since.UnixMilli()
+	}
+	if !q.Until.IsZero() {
+		f.Until = q.Until.UnixMilli()
+	}
+	if q.Reader != "" {
+		f.Readers = []string{q.Reader}
+	}
+	if q.Door != 0 {
+		readers, err := tx.ReadersAt(store.Doors, q.Door)
+		if err != nil {
+			return f, err
+		}
+		f.Readers = []string{}
+		for _, id := range readers {
+			if q.Reader == "" || q.Reader == id {
+				f.Readers = append(f.Readers, id)
+			}
+		}
+	}
+	return f, nil
+}
+
+// Activity returns a page of entries.
+func (d *Desk) Activity(ctx context.Context, a Actor, q Query) (page *Page, err error) {
+	err = d.view(ctx, a, ViewActivity, func(tx *store.Tx) error {
+		f, err := q.filter(tx)
+		if err != nil {
+			return err
+		}
+		limit := f.Limit
+		f.Limit++
+		rows, err := tx.Activity(f)
+		if err != nil {
+			return err
+		}
+		page = new(Page)
+		if len(rows) > limit {
+			rows = rows[:limit]
+			page.Older = rows[limit-1].ID
+		}
+		page.Entries, err = entries(tx, rows)
+		return err
+	})
+	return page, err
+}
+
+// An Hour is what happened at a door in an hour.
+type Hour struct {
+	Begins          time.Time
+	Granted, Denied int
+}
+
+// Hours returns the last n hours of a door, the present one last.
+func (d *Desk) Hours(ctx context.Context, a Actor, door int64, n int) (hours []Hour, err error) {
+	n = max(1, min(n, 24*31))
+	first := d.now().Truncate(time.Hour).Add(-time.Duration(n-1) * time.Hour)
+	hours = make([]Hour, n)
+	for i := range hours {
+		hours[i].Begins = first.Add(time.Duration(i) * time.Hour)
+	}
+	err = d.view(ctx, a, ViewActivity, func(tx *store.Tx) error {
+		readers, err := tx.ReadersAt(store.Doors, door)
+		if err != nil {
+			return err
+		}
+		counts, err := tx.Hours(readers, first.UnixMilli(), hours[n-1].Begins.Add(time.Hour).UnixMilli())
+		for _, c := range counts {
+			i := int(time.UnixMilli(c.Begins).Sub(first) / time.Hour)
+			hours[i].Granted += c.Granted
+			hours[i].Denied += c.Denied
+		}
+		return err
+	})
+	return hours, err
+}

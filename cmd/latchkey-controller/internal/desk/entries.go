@@ -1,0 +1,135 @@
+package desk
+
+import (
+	"fmt"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// A teller puts entries into words, with the names of the moment.
+type teller struct {
+	tx     *store.Tx
+	wheres map[string]*store.Where
+	names  map[uint64]string
+	limits map[string]uint8 // wrong PINs in a row, by reader
+}
+
+// entries returns what is listed in the activity, in the same order.
+func entries(tx *store.Tx, rows []*store.Activity) ([]*Entry, error) {
+	ids := map[store.Source][]int64{}
+	for _, row := range rows {
+		ids[row.Source] = append(ids[row.Source], row.Row)
+	}
+	records, err := tx.RecordsOf(ids[store.FromRecords])
+	if err != nil {
+		return nil, err
+	}
+	audit, err := tx.Audit(ids[store.FromAudit])
+	if err != nil {
+		return nil, err
+	}
+	alarms, err := tx.AlarmsOf(ids[store.FromAlarms])
+	if err != nil {
+		return nil, err
+	}
+	t := &teller{tx: tx, names: map[uint64]string{}, limits: map[string]uint8{}}
+	if t.wheres, err = tx.Wheres(); err != nil {
+		return nil, err
+	}
+	all := make([]*Entry, len(rows))
+	for i, row := range rows {
+		e := &Entry{ID: row.ID, At: time.UnixMilli(row.At), Received: time.UnixMilli(row.Received), Trusted: true, Kind: row.Kind, Reader: row.Reader, User: row.User}
+		if e.Reader != "" {
+			e.Door = doorName(t.wheres, e.Reader)
+		}
+		if e.Person, err = t.name(e.User); err != nil {
+			return nil, err
+		}
+		switch {
+		case row.Source == store.FromRecords && records[row.Row] != nil:
+			err = t.record(e, row.Class, records[row.Row])
+		case row.Source == store.FromAudit && audit[row.Row] != nil:
+			t.act(e, audit[row.Row])
+		case row.Source == store.FromAlarms && alarms[row.Row] != nil:
+			e.Source, e.Tone, e.Word = "alarm", Alarm, "Alarm"
+			e.Text = say("at %s: "+escape(alarms[row.Row].Text), e.Door)
+			if e.Reader == "" {
+				e.Text = say(escape(alarms[row.Row].Text))
+			}
+		default:
+			err = fmt.Errorf("activity %d: what it lists is gone", row.ID)
+		}
+		if err != nil {
+			return nil, err
+		}
+		all[i] = e
+	}
+	return all, nil
+}
+
+// name returns a user's name, also of one who was removed.
+func (t *teller) name(user uint64) (string, error) {
+	if user == 0 {
+		return "", nil
+	}
+	if name, ok := t.names[user]; ok {
+		return name, nil
+	}
+	name, err := t.tx.UserName(user)
+	if name == "" {
+		name = fmt.Sprintf("user %d (removed)", user)
+	}
+	t.names[user] = name
+	return name, err
+}
+
+// limit returns how many wrong PINs in a row lock a reader's PIN entry now.
+func (t *teller) limit(reader string) uint8 {
+	if n, ok := t.limits[reader]; ok {
+		return n
+	}
+	p, err := t.tx.Policy(reader)
+	if err != nil {
+		return 0 // left out of the sentence
+	}
+	t.limits[reader] = p.Limit
+	return p.Limit
+}
+
+// record fills in what a reader's record says.
+func (t *teller) record(e *Entry, class store.Class, row *store.Record) error {
+	r, err := wire.ParseRecord(row.Encoded)
+	if err != nil {
+		return err
+	}
+	e.Source, e.Trusted, e.Wrong, e.Who = "reader", r.Trusted, int(r.Wrong), r.Who
+	e.Number, e.Journal = r.Number, row.Journal.String()
+	e.Lockout = r.Kind == wire.LockoutStarted
+	e.Tone, e.Word = tone(class, r.Kind)
+	e.Text, err = t.sentence(e, r)
+	return err
+}
+
+func tone(class store.Class, kind wire.RecordKind) (Tone, string) {
+	switch class {
+	case store.ClassGranted:
+		return Granted, "Granted"
+	case store.ClassDenied:
+		return Denied, "Denied"
+	case store.ClassLockout:
+		if kind == wire.LockoutStarted {
+			return Paused, "Paused"
+		}
+		return Plain, "Resumed"
+	case store.ClassAlarm:
+		if kind == wire.TamperEnded {
+			return Plain, "Closed"
+		}
+		return Alarm, "Alarm"
+	case store.ClassDoor:
+		return Plain, "Door"
+	}
+	return Plain, "Reader"
+}

@@ -1,0 +1,178 @@
+package desk
+
+import (
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
+)
+
+// A Format is one of an export.
+type Format string
+
+// The formats.
+const (
+	CSV  Format = "csv"  // RFC 4180, with a heading, UTF-8
+	JSON Format = "json" // one array
+)
+
+// exportAtOnce is how many entries are read before they are written: others
+// may write to the database meanwhile.
+const exportAtOnce = 1000
+
+// Export writes all entries that a query chooses, the oldest first, as they are
+// read.
+func (d *Desk) Export(ctx context.Context, a Actor, q Query, format Format, w io.Writer) error {
+	if format != CSV && format != JSON {
+		return wrong("format", "An export is csv or json")
+	}
+	return d.note(ctx, a, ExportActivity, &about{user: q.User, reader: q.Reader, subject: string(format)}, func() (string, error) {
+		out := exporter(&csvExport{w: csv.NewWriter(w)})
+		if format == JSON {
+			out = &jsonExport{w: w}
+		}
+		n, err := d.export(ctx, q, out)
+		return fmt.Sprintf("%d entries", n), err
+	})
+}
+
+// export writes entries in batches, each read in a transaction of its own.
+func (d *Desk) export(ctx context.Context, q Query, out exporter) (n int, err error) {
+	if err := out.begin(); err != nil {
+		return 0, err
+	}
+	var newest int64
+	for more := true; more; {
+		var batch []*Entry
+		err := d.site.View(ctx, func(tx *store.Tx) error {
+			if newest == 0 { // what comes while it is written, is not in it
+				if newest, _, err = tx.Newest(); err != nil {
+					return err
+				}
+				if q.Before == 0 {
+					q.Before = newest + 1
+				}
+			}
+			f, err := q.filter(tx)
+			if err != nil {
+				return err
+			}
+			f.Oldest, f.Limit = true, exportAtOnce
+			rows, err := tx.Activity(f)
+			if err != nil {
+				return err
+			}
+			if more = len(rows) == exportAtOnce; more {
+				q.After = rows[len(rows)-1].ID
+			}
+			batch, err = entries(tx, rows)
+			return err
+		})
+		if err != nil {
+			return n, err
+		}
+		for _, e := range batch {
+			if err := out.entry(e); err != nil {
+				return n, err
+			}
+			n++
+		}
+	}
+	return n, out.end()
+}
+
+type exporter interface {
+	begin() error
+	entry(*Entry) error
+	end() error
+}
+
+type csvExport struct{ w *csv.Writer }
+
+func (e *csvExport) begin() error {
+	return e.w.Write([]string{"id", "time", "clock-trusted", "received", "source", "kind", "result", "door", "reader", "user", "person", "administrator", "text", "journal", "number"})
+}
+
+func (e *csvExport) entry(x *Entry) error {
+	return e.w.Write([]string{
+		strconv.FormatInt(x.ID, 10), x.At.UTC().Format(time.RFC3339Nano), strconv.FormatBool(x.Trusted), x.Received.UTC().Format(time.RFC3339Nano),
+		x.Source, x.Kind, string(x.Tone), plain(x.Door), x.Reader, orEmpty(x.User), plain(x.Person), plain(x.Who), plain(x.Text.String()), x.Journal, orEmpty(x.Number),
+	})
+}
+
+func (e *csvExport) end() error {
+	e.w.Flush()
+	return e.w.Error()
+}
+
+func orEmpty(n uint64) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.FormatUint(n, 10)
+}
+
+// plain keeps a spreadsheet from taking what somebody was called for a formula.
+func plain(text string) string {
+	if text != "" {
+		switch text[0] {
+		case '=', '+', '-', '@', '\t', '\r':
+			return "'" + text
+		}
+	}
+	return text
+}
+
+type jsonExport struct {
+	w     io.Writer
+	began bool
+}
+
+// A jsonEntry is an entry for programs.
+type jsonEntry struct {
+	ID       int64     `json:"id"`
+	Time     time.Time `json:"time"`
+	Trusted  bool      `json:"clock-trusted"`
+	Received time.Time `json:"received"`
+	Source   string    `json:"source"`
+	Kind     string    `json:"kind"`
+	Result   Tone      `json:"result"`
+	Door     string    `json:"door,omitempty"`
+	Reader   string    `json:"reader,omitempty"`
+	User     uint64    `json:"user,omitempty"`
+	Person   string    `json:"person,omitempty"`
+	Who      string    `json:"administrator,omitempty"`
+	Text     string    `json:"text"`
+	Journal  string    `json:"journal,omitempty"`
+	Number   uint64    `json:"number,omitempty"`
+}
+
+func (e *jsonExport) begin() error {
+	_, err := io.WriteString(e.w, "[")
+	return err
+}
+
+func (e *jsonExport) entry(x *Entry) error {
+	b, err := json.Marshal(jsonEntry{
+		x.ID, x.At.UTC(), x.Trusted, x.Received.UTC(), x.Source, x.Kind, x.Tone, x.Door, x.Reader, x.User, x.Person, x.Who, x.Text.String(), x.Journal, x.Number,
+	})
+	if err != nil {
+		return err
+	}
+	comma := ",\n"
+	if !e.began {
+		comma, e.began = "\n", true
+	}
+	_, err = io.WriteString(e.w, comma+string(b))
+	return err
+}
+
+func (e *jsonExport) end() error {
+	_, err := io.WriteString(e.w, "\n]\n")
+	return err
+}

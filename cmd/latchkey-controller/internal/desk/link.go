@@ -1,0 +1,162 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// A Link is a one-time link, for the page that it leads to.
+type Link struct {
+	First bool   // it makes the first Owner, who chooses a name
+	Name  string // of the administrator whose password it sets; "" of First
+	Role  Role
+	Ends  time.Time
+}
+
+// addLink adds a one-time link for an administrator, or for the first Owner to
+// be, and returns its token. The older one of the same ends.
+func (d *Desk) addLink(tx *store.Tx, admin int64) (token string, err error) {
+	token, hash := newToken()
+	return token, tx.AddLink(&store.Link{Hash: hash, Admin: admin, Ends: d.now().Add(LinkEnds).Unix()})
+}
+
+// FirstLink returns the token of a new one-time link that makes the first
+// Owner; "" if there is an Owner already.
+func (d *Desk) FirstLink(ctx context.Context) (token string, err error) {
+	err = d.site.Update(ctx, func(tx *store.Tx) error {
+		n, err := tx.CountRole(string(Owner))
+		if err != nil || n > 0 {
+			return err
+		}
+		token, err = d.addLink(tx, 0)
+		return err
+	})
+	return token, err
+}
+
+// OwnerLink returns the token of a new link with which an Owner, the first
+// unless one is named, sets a new password, or that makes the first Owner. It
+// is for the command line: whoever holds the directory is let in again. A link
+// also ends the wait after wrong passwords.
+func (d *Desk) OwnerLink(ctx context.Context, a Actor, name string) (token string, err error) {
+	if a.Via != CommandLine {
+		return "", ErrNotAllowed
+	}
+	err = d.site.Update(ctx, func(tx *store.Tx) error {
+		admins, err := tx.Admins()
+		if err != nil {
+			return err
+		}
+		ab := &about{subject: "the first Owner"}
+		id := int64(0)
+		for _, admin := range admins {
+			if Role(admin.Role) == Owner && (name == "" || store.Fold(name) == store.Fold(admin.Name)) && (id == 0 || admin.ID < id) {
+				id, ab.subject = admin.ID, admin.Name
+			}
+		}
+		if name != "" && id == 0 {
+			return fmt.Errorf("there is no Owner called %q; latchkey-controller admin list shows all administrators", name)
+		}
+		if token, err = d.addLink(tx, id); err != nil {
+			return err
+		}
+		return tx.AddAudit(ab.audit(d.now(), a, actOwnerLink, store.Done, ""))
+	})
+	return token, err
+}
+
+// link returns the link of a token, and its administrator; nil of the first
+// Owner to be.
+func (d *Desk) link(tx *store.Tx, token string) (*store.Link, *store.Admin, error) {
+	link, err := tx.Link(hashToken(token))
+	if errors.Is(err, store.ErrNotFound) || err == nil && d.now().Unix() >= link.Ends {
+		return nil, nil, ErrLinkUsed
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if link.Admin == 0 {
+		if n, err := tx.CountRole(string(Owner)); err != nil || n > 0 {
+			return nil, nil, errors.Join(ErrLinkUsed, err)
+		}
+		return link, nil, nil
+	}
+	admin, err := tx.Admin(link.Admin)
+	return link, admin, err
+}
+
+// Link returns what a link is for, without using it up, or ErrLinkUsed.
+func (d *Desk) Link(ctx context.Context, token string) (l *Link, err error) {
+	err = d.site.View(ctx, func(tx *store.Tx) error {
+		row, admin, err := d.link(tx, token)
+		if err != nil {
+			return err
+		}
+		l = &Link{First: admin == nil, Role: Owner, Ends: time.Unix(row.Ends, 0)}
+		if admin != nil {
+			l.Name, l.Role = admin.Name, Role(admin.Role)
+		}
+		return nil
+	})
+	return l, err
+}
+
+// UseLink uses a link up: it sets the password, which it wipes, ends the
+// sessions that there were, and signs in. Fields: "name" (only of First),
+// "password".
+func (d *Desk) UseLink(ctx context.Context, token, name string, password []byte, from Client) (*Session, error) {
+	defer clear(password)
+	l, err := d.Link(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	if name = strings.TrimSpace(name); !l.First {
+		name = l.Name
+	} else if err := checkAdminName(name); err != nil {
+		return nil, err
+	}
+	if err := checkNewPassword("password", name, password); err != nil {
+		return nil, err
+	}
+	check, err := d.newPassword(ctx, password)
+	if err != nil {
+		return nil, err
+	}
+	var session *Session
+	err = d.site.Update(ctx, func(tx *store.Tx) error {
+		row, admin, err := d.link(tx, token)
+		if err != nil {
+			return err
+		}
+		act := actUseLink
+		if admin == nil {
+			act = actFirstOwner
+			admin = &store.Admin{Name: name, Role: string(Owner), Created: d.now().Unix()}
+			if err := addAdmin(tx, admin); err != nil {
+				return err
+			}
+		}
+		if err := errors.Join(
+			tx.UseLink(row.Hash),
+			tx.SetPassword(admin.ID, d.site.Seal(sealedPassword, admin.ID, check)),
+			tx.EndSessions(admin.ID, wire.Hash{}),
+			tx.SetThrottle(&store.Throttle{What: forAccount(admin.Name).what}),
+		); err != nil {
+			return err
+		}
+		if session, err = d.begin(tx, admin, from); err != nil {
+			return err
+		}
+		return tx.AddAudit((&about{subject: admin.Name}).audit(d.now(), session.Actor, act, store.Done, "from "+from.Address))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return session, nil
+}

@@ -1,0 +1,112 @@
+package desk
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// Odds is what guessing PINs comes to. A guess is right if it is anybody's PIN.
+type Odds struct {
+	PINs      int      // users with one
+	Readers   int      // that take PINs
+	PerDay    int      // guesses a day at most, over all of Bounded together
+	Chance    float64  // that one of a day's guesses is right
+	Years     float64  // until one is more likely right than not; +Inf: never
+	Bounded   []string // readers with a limit of guesses
+	Unbounded []string // readers without: there, whoever can end lockouts may guess on
+}
+
+// pins is how many PINs of eight digits there are.
+const pins = 1e8
+
+// guessEvery is after how long a reader forgets one guess.
+const guessEvery = 5 * time.Minute
+
+// odds computes the odds of guessing under policies. A reader lets GuessLimit
+// guesses pass at once, and one more every five minutes.
+func odds(known int, policies []*wire.Policy) *Odds {
+	o := &Odds{PINs: known, Years: math.Inf(1)}
+	for _, p := range policies {
+		if !p.PIN {
+			continue
+		}
+		o.Readers++
+		if p.GuessLimit == 0 {
+			o.Unbounded = append(o.Unbounded, p.Reader)
+			continue
+		}
+		o.Bounded = append(o.Bounded, p.Reader)
+		o.PerDay += int(p.GuessLimit) + int(24*time.Hour/guessEvery)
+	}
+	miss := math.Log1p(-min(1, float64(known)/pins)) * float64(o.PerDay) // ln of the chance that all of a day miss
+	if miss < 0 {
+		o.Chance, o.Years = -math.Expm1(miss), math.Ln2/-miss/365.25
+	}
+	return o
+}
+
+// Odds returns the odds of guessing, with another policy in place of a
+// reader's if edit is not nil.
+func (d *Desk) Odds(ctx context.Context, a Actor, reader string, edit func(*wire.Policy)) (o *Odds, err error) {
+	err = d.view(ctx, a, ViewReaders, func(tx *store.Tx) error {
+		known, err := tx.PINs()
+		if err != nil {
+			return err
+		}
+		bundles, err := tx.Bundles()
+		if err != nil {
+			return err
+		}
+		var policies []*wire.Policy
+		for _, b := range bundles {
+			p, err := tx.Policy(b.Reader)
+			if err != nil {
+				return err
+			}
+			if b.Reader == reader && edit != nil {
+				edit(p)
+			}
+			policies = append(policies, p)
+		}
+		o = odds(known, policies)
+		return nil
+	})
+	return o, err
+}
+
+// String says the odds in a sentence.
+func (o *Odds) String() string {
+	if o.PINs == 0 || o.Readers == 0 {
+		return "No PIN can be guessed: nobody has one, or no reader takes any."
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d PINs at %d readers.", o.PINs, o.Readers)
+	if len(o.Bounded) > 0 {
+		fmt.Fprintf(&b, " Guessing all day, at most %d times, hits one with a chance of 1 in %.0f a day; after %s it is more likely than not.",
+			o.PerDay, 1/o.Chance, span(o.Years))
+	}
+	if len(o.Unbounded) > 0 {
+		fmt.Fprintf(&b, " No limit of guesses at %s: there, only lockouts hold.", strings.Join(o.Unbounded, ", "))
+	}
+	return b.String()
+}
+
+// span writes years for people.
+func span(years float64) string {
+	switch days := years * 365.25; {
+	case days < 60:
+		return fmt.Sprintf("%.0f days", cmp.Or(math.Ceil(days), 1))
+	case years < 3:
+		return fmt.Sprintf("%.0f months", years*12)
+	case years > 10_000:
+		return "more than 10,000 years"
+	}
+	return fmt.Sprintf("%.0f years", years)
+}

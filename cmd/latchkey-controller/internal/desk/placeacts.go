@@ -1,0 +1,206 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// Names of the levels, for people.
+var levelNames = map[store.Level]string{store.Locations: "location", store.Hubs: "hub", store.Doors: "door"}
+
+// checkPlaceName refuses what readers cannot show.
+func checkPlaceName(name string) error {
+	p := wire.DefaultPolicy("reader", name)
+	p.Revision = 1
+	switch {
+	case name == "":
+		return wrong("name", "It needs a name")
+	case len(name) > wire.MaxName:
+		return wrong("name", fmt.Sprintf("The name has %d bytes, and readers show %d at most", len(name), wire.MaxName))
+	case p.Check() != nil:
+		return wrong("name", "A name cannot hold control characters")
+	}
+	return nil
+}
+
+func placeError(l store.Level, err error) error {
+	if errors.Is(err, store.ErrNameTaken) {
+		return wrong("name", "There is a "+levelNames[l]+" of this name already; take another")
+	}
+	return err
+}
+
+func (d *Desk) addPlace(ctx context.Context, a Actor, l, parentLevel store.Level, parent int64, name string) (int64, error) {
+	name = strings.TrimSpace(name)
+	p := &store.Place{Parent: parent, Name: name}
+	err := d.change(ctx, a, EditPlaces, &about{subject: cut(name, wire.MaxName), text: levelNames[l] + " added"}, func(tx *store.Tx, _ time.Time) error {
+		if err := checkPlaceName(name); err != nil {
+			return err
+		}
+		if l != store.Locations {
+			if _, err := tx.Place(parentLevel, parent); err != nil {
+				return err
+			}
+		}
+		return placeError(l, tx.AddPlace(l, p))
+	})
+	return p.ID, err
+}
+
+// AddLocation adds a location. Field of this and of all below: "name".
+func (d *Desk) AddLocation(ctx context.Context, a Actor, name string) (id int64, err error) {
+	return d.addPlace(ctx, a, store.Locations, store.Level{}, 0, name)
+}
+
+// AddHub adds a hub to a location.
+func (d *Desk) AddHub(ctx context.Context, a Actor, location int64, name string) (id int64, err error) {
+	return d.addPlace(ctx, a, store.Hubs, store.Locations, location, name)
+}
+
+// AddDoor adds a door to a hub.
+func (d *Desk) AddDoor(ctx context.Context, a Actor, hub int64, name string) (id int64, err error) {
+	return d.addPlace(ctx, a, store.Doors, store.Hubs, hub, name)
+}
+
+// setPlace edits a place. What readers show of it is part of their policies,
+// which change with it.
+func (d *Desk) setPlace(ctx context.Context, a Actor, l store.Level, id int64, text string, edit func(*store.Tx, *store.Place) error) error {
+	ab := &about{}
+	return d.change(ctx, a, EditPlaces, ab, func(tx *store.Tx, now time.Time) error {
+		p, err := tx.Place(l, id)
+		if err != nil {
+			return err
+		}
+		ab.subject, ab.text = p.Name, text
+		if err := edit(tx, p); err != nil {
+			return err
+		}
+		if err := checkPlaceName(p.Name); err != nil {
+			return err
+		}
+		if err := tx.SetPlace(l, p); err != nil {
+			return placeError(l, err)
+		}
+		readers, err := tx.ReadersAt(l, id)
+		if err != nil {
+			return err
+		}
+		return tellPlaces(tx, now, readers)
+	})
+}
+
+// tellPlaces puts the names of doors and locations into readers' policies.
+func tellPlaces(tx *store.Tx, now time.Time, readers []string) error {
+	wheres, err := tx.Wheres()
+	if err != nil {
+		return err
+	}
+	for _, id := range readers {
+		p, err := tx.Policy(id)
+		if err != nil {
+			return err
+		}
+		if w := wheres[id]; p.Door != w.DoorName || p.Place != w.Place {
+			p.Door, p.Place = w.DoorName, w.Place
+			if err := tx.SetPolicy(now.Unix(), p); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func rename(name string) (text string, edit func(*store.Tx, *store.Place) error) {
+	name = strings.TrimSpace(name)
+	return "name: " + cut(name, wire.MaxName), func(_ *store.Tx, p *store.Place) error {
+		p.Name = name
+		return nil
+	}
+}
+
+// RenameLocation renames a location, on the readers' screens too.
+func (d *Desk) RenameLocation(ctx context.Context, a Actor, id int64, name string) error {
+	text, edit := rename(name)
+	return d.setPlace(ctx, a, store.Locations, id, text, edit)
+}
+
+// RenameHub renames a hub.
+func (d *Desk) RenameHub(ctx context.Context, a Actor, id int64, name string) error {
+	text, edit := rename(name)
+	return d.setPlace(ctx, a, store.Hubs, id, text, edit)
+}
+
+// RenameDoor renames a door, on the readers' screens too.
+func (d *Desk) RenameDoor(ctx context.Context, a Actor, id int64, name string) error {
+	text, edit := rename(name)
+	return d.setPlace(ctx, a, store.Doors, id, text, edit)
+}
+
+// MoveDoor puts a door to another hub.
+func (d *Desk) MoveDoor(ctx context.Context, a Actor, door, hub int64) error {
+	return d.setPlace(ctx, a, store.Doors, door, "moved to another hub", func(tx *store.Tx, p *store.Place) error {
+		h, err := tx.Place(store.Hubs, hub)
+		if err != nil {
+			return err
+		}
+		p.Parent = h.ID
+		return nil
+	})
+}
+
+// MoveReader lets a reader serve another door.
+func (d *Desk) MoveReader(ctx context.Context, a Actor, reader string, door int64) error {
+	ab := &about{reader: reader, subject: reader}
+	return d.change(ctx, a, EditPlaces, ab, func(tx *store.Tx, now time.Time) error {
+		p, err := tx.Place(store.Doors, door)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Policy(reader); err != nil {
+			return err
+		}
+		ab.text = "door: " + p.Name
+		if err := tx.SetDoor(reader, door); err != nil {
+			return err
+		}
+		return tellPlaces(tx, now, []string{reader})
+	})
+}
+
+func (d *Desk) removePlace(ctx context.Context, a Actor, l store.Level, id int64, holds string) error {
+	ab := &about{text: levelNames[l] + " removed"}
+	return d.change(ctx, a, EditPlaces, ab, func(tx *store.Tx, _ time.Time) error {
+		p, err := tx.Place(l, id)
+		if err != nil {
+			return err
+		}
+		ab.subject = p.Name
+		if n, err := tx.Holding(l, id); err != nil {
+			return err
+		} else if n > 0 {
+			return wrong("name", fmt.Sprintf("%s still has %s: %d; move or remove them first", p.Name, holds, n))
+		}
+		return tx.RemovePlace(l, id)
+	})
+}
+
+// RemoveLocation removes a location without hubs.
+func (d *Desk) RemoveLocation(ctx context.Context, a Actor, id int64) error {
+	return d.removePlace(ctx, a, store.Locations, id, "hubs")
+}
+
+// RemoveHub removes a hub without doors.
+func (d *Desk) RemoveHub(ctx context.Context, a Actor, id int64) error {
+	return d.removePlace(ctx, a, store.Hubs, id, "doors")
+}
+
+// RemoveDoor removes a door without readers.
+func (d *Desk) RemoveDoor(ctx context.Context, a Actor, id int64) error {
+	return d.removePlace(ctx, a, store.Doors, id, "readers")
+}

@@ -1,0 +1,88 @@
+package desk
+
+import (
+	"context"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
+)
+
+// Places returns all locations with hubs, doors and readers, by name. Removed
+// readers are left out.
+func (d *Desk) Places(ctx context.Context, a Actor) ([]*Location, error) {
+	if err := d.check(ctx, a, ViewPlaces, new(about)); err != nil {
+		return nil, err
+	}
+	readers, err := d.readers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var locations, hubs, doors []*store.Place
+	err = d.site.View(ctx, func(tx *store.Tx) (err error) {
+		if locations, err = tx.Places(store.Locations); err != nil {
+			return err
+		}
+		if hubs, err = tx.Places(store.Hubs); err != nil {
+			return err
+		}
+		doors, err = tx.Places(store.Doors)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var all []*Location
+	byLocation, byHub, byDoor := map[int64]*Location{}, map[int64]*Hub{}, map[int64]*Door{}
+	for _, row := range locations {
+		l := &Location{ID: row.ID, Name: row.Name}
+		all, byLocation[l.ID] = append(all, l), l
+	}
+	for _, row := range hubs {
+		l := byLocation[row.Parent]
+		h := &Hub{ID: row.ID, Name: row.Name, Location: l.ID, Place: l.Name}
+		l.Hubs, byHub[h.ID] = append(l.Hubs, h), h
+	}
+	for _, row := range doors {
+		h := byHub[row.Parent]
+		l := byLocation[h.Location]
+		door := &Door{ID: row.ID, Name: row.Name, Hub: h.ID, HubName: h.Name, Location: l.ID, Place: l.Name}
+		l.Doors, h.Doors, byDoor[door.ID] = append(l.Doors, door), append(h.Doors, door), door
+	}
+	for _, r := range readers {
+		if door := byDoor[r.DoorID]; door != nil && r.Removed == "" {
+			door.Readers = append(door.Readers, r)
+		}
+	}
+	return all, nil
+}
+
+// Door returns a door, or ErrNotFound.
+func (d *Desk) Door(ctx context.Context, a Actor, id int64) (*Door, error) {
+	locations, err := d.Places(ctx, a)
+	for _, l := range locations {
+		for _, door := range l.Doors {
+			if door.ID == id {
+				return door, nil
+			}
+		}
+	}
+	if err == nil {
+		err = ErrNotFound
+	}
+	return nil, err
+}
+
+// Hub returns a hub, or ErrNotFound.
+func (d *Desk) Hub(ctx context.Context, a Actor, id int64) (*Hub, error) {
+	locations, err := d.Places(ctx, a)
+	for _, l := range locations {
+		for _, h := range l.Hubs {
+			if h.ID == id {
+				return h, nil
+			}
+		}
+	}
+	if err == nil {
+		err = ErrNotFound
+	}
+	return nil, err
+}

@@ -1,0 +1,174 @@
+package desk
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"latchkey/cmd/latchkey-controller/internal/link"
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// Readers returns all readers by id, removed ones last.
+func (d *Desk) Readers(ctx context.Context, a Actor) ([]*Reader, error) {
+	if err := d.check(ctx, a, ViewReaders, new(about)); err != nil {
+		return nil, err
+	}
+	return d.readers(ctx)
+}
+
+// Reader returns a reader, or ErrNotFound.
+func (d *Desk) Reader(ctx context.Context, a Actor, id string) (*Reader, error) {
+	readers, err := d.Readers(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range readers {
+		if r.ID == id {
+			return r, nil
+		}
+	}
+	return nil, ErrNotFound
+}
+
+// readers puts together what is kept of readers and what they say now.
+func (d *Desk) readers(ctx context.Context) ([]*Reader, error) {
+	lives := map[string]*link.Reader{}
+	if d.live != nil {
+		all, err := d.live.Readers(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for i := range all {
+			lives[all[i].ID] = &all[i]
+		}
+	}
+	var readers []*Reader
+	err := d.site.View(ctx, func(tx *store.Tx) error {
+		ids, err := tx.Readers()
+		if err != nil {
+			return err
+		}
+		wheres, err := tx.Wheres()
+		if err != nil {
+			return err
+		}
+		removed, err := tx.Removed()
+		if err != nil {
+			return err
+		}
+		bundles, err := tx.Bundles()
+		if err != nil {
+			return err
+		}
+		head, err := tx.Head()
+		if err != nil {
+			return err
+		}
+		inForce := map[string]*store.Bundle{}
+		for _, b := range bundles {
+			inForce[b.Reader] = b
+		}
+		for _, id := range ids {
+			w := wheres[id]
+			r := &Reader{ID: id, Door: cmp.Or(w.DoorName, id), DoorID: w.Door, Hub: w.HubName, HubID: w.Hub, Place: w.Place, Removed: Removal(removed[id])}
+			if b := inForce[id]; b != nil {
+				r.Board, r.Adopted, r.Bundle = wire.Fingerprint(b.Request), moment(b.Created), b.Number
+			}
+			if r.Policy, err = tx.Policy(id); err != nil {
+				return fmt.Errorf("policy of %s: %w", id, err)
+			}
+			r.Live = liveReader(lives[id], head)
+			r.PolicyIs.Wanted = r.Policy.Revision
+			if live := lives[id]; live != nil && live.State != nil {
+				r.PolicyIs.InForce = live.State.PolicyRevision
+			}
+			last, err := tx.LastAttempt(id)
+			if err != nil {
+				return err
+			}
+			if last != nil {
+				entries, err := entries(tx, []*store.Activity{last})
+				if err != nil {
+					return err
+				}
+				r.Last = entries[0]
+			}
+			readers = append(readers, r)
+		}
+		return nil
+	})
+	slices.SortStableFunc(readers, func(a, b *Reader) int {
+		return cmp.Or(cmp.Compare(min(1, len(a.Removed)), min(1, len(b.Removed))), cmp.Compare(a.ID, b.ID))
+	})
+	return readers, err
+}
+
+// liveReader returns what a reader last said of itself.
+func liveReader(r *link.Reader, head store.Head) LiveReader {
+	if r == nil {
+		return LiveReader{}
+	}
+	l := LiveReader{Known: !r.Heard.IsZero(), Online: r.Online, Heard: r.Heard, Current: r.Current, Newest: head.Revision}
+	s := r.State
+	if s == nil {
+		return l
+	}
+	l.Version = s.Version
+	if s.Held != nil {
+		l.Epoch, l.Revision = s.Held.Epoch, s.Held.Revision
+	}
+	if s.First != 0 && s.Last >= s.First {
+		l.Waiting = s.Last - s.First + 1
+	}
+	if c := s.Condition; c != nil {
+		l.Cause, l.Lockout = c.Lockout, causeText(c.Lockout)
+		l.NoPIN, l.NoCard, l.Door, l.Strike = c.PIN, c.Card, string(c.Door), string(c.Strike)
+		l.Tamper, l.Clock, l.Behind, l.Faults = c.Tamper, c.ClockTrusted, c.Behind, c.Faults
+	}
+	return l
+}
+
+// causeText is the cause of a lockout in words.
+func causeText(cause wire.Cause) string {
+	switch cause {
+	case "":
+		return ""
+	case wire.CauseAttempts:
+		return "too many wrong PINs in a row"
+	case wire.CauseGuessing:
+		return "too many guesses, with known PINs between them"
+	case wire.CauseTamper:
+		return "the housing was opened"
+	case wire.CauseJournal:
+		return "the reader's records were damaged or are gone"
+	}
+	return string(cause)
+}
+
+// A Spread says how far the newest credentials and policies have come.
+type Spread struct {
+	Doors   int // that readers with a board serve
+	Readers int
+	Current int // of them, that confirmed the newest
+}
+
+// Spread returns how far the newest change has come: "All 6 readers have it."
+func (d *Desk) Spread(ctx context.Context, a Actor) (s Spread, err error) {
+	readers, err := d.Readers(ctx, a)
+	doors := map[int64]bool{}
+	for _, r := range readers {
+		if r.Bundle == 0 {
+			continue
+		}
+		s.Readers++
+		doors[r.DoorID] = true
+		if r.Live.Current {
+			s.Current++
+		}
+	}
+	s.Doors = len(doors)
+	return s, err
+}

@@ -1,0 +1,94 @@
+package desk
+
+import (
+	"net/netip"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// A throttle is what wrong passwords are counted by: an account, so that many
+// addresses together get no further, and an address, so that one of them does
+// not go through all accounts. Beyond the free ones each costs a wait, which
+// doubles up to the longest. A failure is forgotten after a day without
+// another, or by the right password for that account.
+type throttle struct {
+	what    string
+	free    int
+	longest time.Duration
+}
+
+// forAccount counts by what was typed as a name, whether there is one or not.
+// It is kept as a hash: it may have been a password.
+func forAccount(name string) throttle {
+	return throttle{"account " + wire.Sum([]byte(store.Fold(cut(name, 4*wire.MaxName)))).String(), 5, 5 * time.Minute}
+}
+
+// forAddress counts by an address, of IPv6 by its first 64 bits, which one
+// customer has.
+func forAddress(address string) throttle {
+	if ip, err := netip.ParseAddr(address); err == nil {
+		ip = ip.Unmap().WithZone("")
+		address = ip.String()
+		if prefix, err := ip.Prefix(64); err == nil && ip.Is6() {
+			address = prefix.String()
+		}
+	}
+	return throttle{"address " + cut(address, 64), 20, 15 * time.Minute}
+}
+
+// forgetAfter is how long a wrong password is remembered.
+const forgetAfter = 24 * time.Hour
+
+// charge counts a failure to each throttle; refused says that none was counted,
+// because one of them still waits.
+func charge(tx *store.Tx, now time.Time, throttles []throttle) (refused, err error) {
+	rows := make([]*store.Throttle, len(throttles))
+	var wait time.Duration
+	for i, t := range throttles {
+		if rows[i], err = tx.Throttle(t.what); err != nil {
+			return nil, err
+		}
+		// A clock that was put back does not shut anybody out for longer.
+		wait = max(wait, min(time.Unix(rows[i].Until, 0).Sub(now), t.longest))
+	}
+	if wait > 0 {
+		return &TooSoonError{wait}, nil
+	}
+	for i, t := range throttles {
+		row := rows[i]
+		if now.Sub(time.Unix(row.Last, 0)) >= forgetAfter {
+			row.Failures = 0
+		}
+		row.Failures++
+		row.Last, row.Until = now.Unix(), 0
+		if over := row.Failures - t.free; over >= 0 {
+			row.Until = now.Add(min(t.longest, time.Second<<min(over, 12))).Unix()
+		}
+		if err := tx.SetThrottle(row); err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
+}
+
+// giveBack undoes charge after the right password. The account begins anew;
+// the address only gets this one back, or whoever has an account could try all
+// others from there.
+func giveBack(tx *store.Tx, throttles []throttle) error {
+	for i, t := range throttles {
+		row, err := tx.Throttle(t.what)
+		if err != nil {
+			return err
+		}
+		row.Until = 0
+		if row.Failures--; i == 0 {
+			row.Failures = 0
+		}
+		if err := tx.SetThrottle(row); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,203 @@
+package desk
+
+import (
+	"context"
+	"encoding/base64"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// moment returns a time in Unix seconds; 0 is the zero one.
+func moment(seconds int64) time.Time {
+	if seconds == 0 {
+		return time.Time{}
+	}
+	return time.Unix(seconds, 0)
+}
+
+// pageOf is how many rows a page has unless it is said.
+const pageOf = 50
+
+// Users returns a page of users.
+func (d *Desk) Users(ctx context.Context, a Actor, q UserQuery) (page *UserPage, err error) {
+	after, err := parseUserPlace(q.After)
+	if err != nil {
+		return nil, err
+	}
+	limit := q.Limit
+	if limit <= 0 {
+		limit = pageOf
+	}
+	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
+		users, total, found, err := tx.FindUsers(q.Search, after, limit+1)
+		if err != nil {
+			return err
+		}
+		page = &UserPage{Total: total, Found: found}
+		if len(users) > limit {
+			users = users[:limit]
+			u := users[limit-1]
+			page.Next = userPlace(store.UserPlace{Sort: store.Fold(u.Name), ID: u.ID})
+		}
+		page.Users, err = d.userRows(tx, users)
+		return err
+	})
+	return page, err
+}
+
+func userPlace(at store.UserPlace) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatUint(at.ID, 10) + " " + at.Sort))
+}
+
+func parseUserPlace(text string) (at store.UserPlace, err error) {
+	b, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || len(b) == 0 {
+		return at, err
+	}
+	id, sort, _ := strings.Cut(string(b), " ")
+	at.Sort = sort
+	at.ID, err = strconv.ParseUint(id, 10, 63)
+	return at, err
+}
+
+// userRows returns users as they are listed.
+func (d *Desk) userRows(tx *store.Tx, users []*store.User) ([]*UserRow, error) {
+	ids := make([]uint64, len(users))
+	for i, u := range users {
+		ids[i] = u.ID
+	}
+	last, err := tx.LastGranted(ids)
+	if err != nil {
+		return nil, err
+	}
+	wheres, err := tx.Wheres()
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]*UserRow, len(users))
+	for i, u := range users {
+		row := &UserRow{ID: u.ID, Name: u.Name, First: u.First, Last: u.Last, Groups: u.Groups, From: moment(u.From), Until: moment(u.Until), Extended: u.Extended}
+		if seen := last[u.ID]; seen != nil {
+			row.Seen = &Seen{Reader: seen.Reader, Door: doorName(wheres, seen.Reader), At: time.UnixMilli(seen.At)}
+		}
+		credentials, err := tx.CredentialsOf(u.ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range credentials {
+			if c.Kind == wire.PIN {
+				row.PIN = true
+			} else {
+				row.Cards++
+			}
+			if c.Exposed {
+				row.Exposed++
+			}
+		}
+		rows[i] = row
+	}
+	return rows, nil
+}
+
+// doorName returns the name of a reader's door.
+func doorName(wheres map[string]*store.Where, reader string) string {
+	if w := wheres[reader]; w != nil && w.DoorName != "" {
+		return w.DoorName
+	}
+	return reader
+}
+
+// User returns a user, or ErrNotFound.
+func (d *Desk) User(ctx context.Context, a Actor, id uint64) (user *User, err error) {
+	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
+		u, err := tx.User(id)
+		if err != nil {
+			return err
+		}
+		rows, err := d.userRows(tx, []*store.User{u})
+		if err != nil {
+			return err
+		}
+		user = &User{UserRow: *rows[0], Created: moment(u.Created)}
+		credentials, err := tx.CredentialsOf(id)
+		if err != nil {
+			return err
+		}
+		uids, err := d.site.UIDs(credentials)
+		if err != nil {
+			return err
+		}
+		for _, c := range credentials {
+			user.Credentials = append(user.Credentials, Credential{ID: c.ID, Kind: c.Kind.String(), UID: uids[c.ID], Given: moment(c.Created), By: c.By, Exposed: c.Exposed})
+		}
+		slices.SortStableFunc(user.Credentials, func(a, b Credential) int { return strings.Compare(b.Kind, a.Kind) })
+		user.Access, err = access(tx, u)
+		return err
+	})
+	return user, err
+}
+
+// access returns where a user may open.
+func access(tx *store.Tx, u *store.User) ([]Access, error) {
+	bundles, err := tx.Bundles()
+	if err != nil {
+		return nil, err
+	}
+	wheres, err := tx.Wheres()
+	if err != nil {
+		return nil, err
+	}
+	told := u.Wire(&store.Credential{})
+	var all []Access
+	for _, b := range bundles {
+		p, err := tx.Policy(b.Reader)
+		if err != nil {
+			return nil, err
+		}
+		at := Access{Reader: b.Reader, Door: doorName(wheres, b.Reader), Place: wheres[b.Reader].Place, PIN: p.PIN, Scheduled: true}
+		for _, entry := range p.Access {
+			if told.In(entry.Group) {
+				at.Groups = append(at.Groups, entry.Group)
+				at.Scheduled = at.Scheduled && entry.Schedule != nil
+			}
+		}
+		if len(at.Groups) > 0 {
+			all = append(all, at)
+		}
+	}
+	return all, nil
+}
+
+// Groups returns the groups that users are in or doors open to, sorted; not
+// everyone.
+func (d *Desk) Groups(ctx context.Context, a Actor) (groups []string, err error) {
+	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
+		if groups, err = tx.Groups(); err != nil {
+			return err
+		}
+		readers, err := tx.Readers()
+		if err != nil {
+			return err
+		}
+		for _, id := range readers {
+			p, err := tx.Policy(id)
+			if err != nil {
+				return err
+			}
+			for _, entry := range p.Access {
+				if entry.Group != wire.Everyone {
+					groups = append(groups, entry.Group)
+				}
+			}
+		}
+		slices.Sort(groups)
+		groups = slices.Compact(groups)
+		return nil
+	})
+	return groups, err
+}

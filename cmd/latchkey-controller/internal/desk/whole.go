@@ -1,0 +1,112 @@
+package desk
+
+import (
+	"archive/tar"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
+)
+
+// NewEpoch begins an epoch with a new site key.
+func (d *Desk) NewEpoch(ctx context.Context, a Actor) (epoch uint64, err error) {
+	ab := &about{subject: d.site.Name}
+	err = d.do(ctx, a, NewEpoch, ab, nil, func(s *site.Site, now time.Time) error {
+		epoch, err = s.NewEpoch(ctx, now, 0)
+		return err
+	})
+	return epoch, err
+}
+
+// BackupTo copies the site as it is now into a new directory.
+func (d *Desk) BackupTo(ctx context.Context, a Actor, dir string) error {
+	return d.note(ctx, a, Backup, &about{subject: d.site.Name}, func() (string, error) {
+		return "to " + dir, d.site.Backup(ctx, dir)
+	})
+}
+
+// WriteBackup writes the site as it is now as a tar archive with one directory,
+// keys included. Nothing is written if it cannot be made.
+func (d *Desk) WriteBackup(ctx context.Context, a Actor, w io.Writer) error {
+	return d.note(ctx, a, Backup, &about{subject: d.site.Name}, func() (string, error) {
+		return "downloaded", d.writeBackup(ctx, w)
+	})
+}
+
+func (d *Desk) writeBackup(ctx context.Context, w io.Writer) error {
+	// Beside the site, not where others keep temporary files: it holds the keys.
+	aside, err := d.site.TempDir()
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(aside)
+	name := d.site.Name + "-" + d.now().UTC().Format("20060102-150405")
+	dir := filepath.Join(aside, name)
+	if err := d.site.Backup(ctx, dir); err != nil {
+		return err
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	archive := tar.NewWriter(w)
+	if err := archive.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: name + "/", Mode: 0o700, ModTime: d.now()}); err != nil {
+		return err
+	}
+	for _, file := range files {
+		if err := d.addFile(archive, filepath.Join(dir, file.Name()), name+"/"+file.Name()); err != nil {
+			return fmt.Errorf("write backup: %w", err)
+		}
+	}
+	return archive.Close()
+}
+
+func (d *Desk) addFile(archive *tar.Writer, path, name string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if err := archive.WriteHeader(&tar.Header{Name: name, Mode: 0o600, Size: info.Size(), ModTime: d.now()}); err != nil {
+		return err
+	}
+	_, err = io.Copy(archive, f)
+	return err
+}
+
+// Settings are what is set for the whole site.
+type Settings struct {
+	KeepDays int // how long activity is kept, 1 to 3,650 days
+}
+
+// Settings returns them.
+func (d *Desk) Settings(ctx context.Context, a Actor) (s Settings, err error) {
+	err = d.view(ctx, a, ViewReaders, func(tx *store.Tx) error {
+		s.KeepDays, err = tx.KeepDays()
+		return err
+	})
+	return s, err
+}
+
+// maxKeepDays is ten years.
+const maxKeepDays = 3650
+
+// SetSettings changes them. Field: "keep-days".
+func (d *Desk) SetSettings(ctx context.Context, a Actor, s Settings) error {
+	ab := &about{subject: d.site.Name, text: fmt.Sprintf("activity is kept for %d days", s.KeepDays)}
+	return d.change(ctx, a, EditSettings, ab, func(tx *store.Tx, _ time.Time) error {
+		if s.KeepDays < 1 || s.KeepDays > maxKeepDays {
+			return wrong("keep-days", fmt.Sprintf("Activity is kept for 1 to %d days", maxKeepDays))
+		}
+		return tx.SetKeepDays(s.KeepDays)
+	})
+}
