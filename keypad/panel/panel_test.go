@@ -110,6 +110,8 @@ B7 07
 B6 08 82 27 00
 E0 0F 31 2B 0C 0E 08 4E F1 37 07 10 03 0E 09 00
 E1 00 0E 14 03 11 07 31 C1 48 08 0F 0C 31 36 0F
+13
+38
 3A 55
 20
 36 48
@@ -136,9 +138,9 @@ func TestOptionsReachTheRegisters(t *testing.T) {
 		{Opts{Rotation: Rotate90}, []string{"36 28", "2A 00 00 01 3F", "2B 00 00 00 EF"}},
 		{Opts{Rotation: Rotate180, SwapRedBlue: true}, []string{"36 80"}},
 		{Opts{Rotation: Rotate270, Invert: true}, []string{"36 E8", "\n21\n"}},
-		{Opts{Model: ST7789}, []string{"36 00", "\n21\n", "B2 0C 0C 00 33 33", "E1 D0 00 02 07 0A 28 31 54 47 0E 1C 17 1B 1E"}},
+		{Opts{Model: ST7789}, []string{"36 00", "\n21\n", "B2 0C 0C 00 33 33", "C0 2C", "E1 D0 00 02 07 0A 28 31 54 47 0E 1C 17 1B 1E"}},
 		{Opts{Model: ST7789, Invert: true, Rotation: Rotate90}, []string{"36 60", "\n20\n"}},
-		{Opts{Model: ST7796}, []string{"F0 C3\nF0 96\nB4 01", "F0 3C\nF0 69\n3A 55", "36 48", "2A 00 00 01 3F", "2B 00 00 01 DF", "11\n~120ms"}},
+		{Opts{Model: ST7796}, []string{"F0 C3\nF0 96\nB4 01", "F0 3C\nF0 69\n13\n38\n3A 55", "36 48", "2A 00 00 01 3F", "2B 00 00 01 DF", "11\n~120ms"}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			w := &wire{}

@@ -54,8 +54,8 @@ func (d *Dev) Init() error {
 // Refresh sends all settings again, without a reset and without touching the
 // picture: on a sound panel nothing is seen. A panel that was disturbed or has
 // reset itself comes back with what its memory then holds, so write the picture
-// again afterwards. It blocks for 5 ms (ST7796: 120 ms) and is meant to be
-// called every few minutes. A panel put to sleep stays asleep.
+// again afterwards. It blocks for 5 ms, sends about 150 bytes, and is meant to be
+// called every few seconds while somebody may look. A panel put to sleep stays asleep.
 func (d *Dev) Refresh() error {
 	d.count.inits.Add(1)
 	d.winSet = false
@@ -78,8 +78,14 @@ func (d *Dev) registers() error {
 			return err
 		}
 	}
-	if err := d.command(colmod, 0x55); err != nil { // 16 bits a pixel
-		return err
+	for _, row := range [][]byte{
+		{noron},        // neither partial nor scrolled
+		{idmoff},       // all colours
+		{colmod, 0x55}, // 16 bits a pixel
+	} {
+		if err := d.command(row[0], row[1:]...); err != nil {
+			return err
+		}
 	}
 	inv := byte(invoff)
 	if d.table.inverted != d.opts.Invert {
@@ -153,8 +159,10 @@ func (d *Dev) wakeUp() error {
 	}
 	if d.asleep {
 		d.asleep, d.slept = false, time.Now()
+		time.Sleep(max(sleepShort, d.table.powerUp))
+		return nil
 	}
-	time.Sleep(max(sleepShort, d.table.powerUp))
+	time.Sleep(sleepShort)
 	return nil
 }
 

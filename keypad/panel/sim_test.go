@@ -43,7 +43,7 @@ func setup(t *testing.T, rot panel.Rotation, reset bool, o sim.PanelOptions) *be
 		rst, err = b.board.Output("panel-reset")
 		b.must(err)
 	}
-	b.dev, err = panel.NewSPI(port, dc, rst, &panel.Opts{Rotation: rot})
+	b.dev, err = panel.NewSPI(port, dc, rst, &panel.Opts{Model: panel.Model(o.Model), Rotation: rot})
 	b.must(err)
 	return b
 }
@@ -97,10 +97,14 @@ func randomRect(size image.Point, rnd *rand.Rand) image.Rectangle {
 	return image.Rect(x, y, x+1+rnd.IntN(size.X-x), y+1+rnd.IntN(size.Y-y))
 }
 
-func TestAllRotationsShowWhatWasWritten(t *testing.T) {
-	for rot := panel.Rotate0; rot <= panel.Rotate270; rot++ {
+// models are all controllers that have a table.
+var models = []panel.Model{panel.ILI9341, panel.ST7789, panel.ST7796}
+
+func TestAllPanelsShowWhatWasWrittenInAllRotations(t *testing.T) {
+	for i := range 4 * len(models) {
+		rot, model := panel.Rotation(i%4), string(models[i/4])
 		synctest.Test(t, func(t *testing.T) {
-			b := setup(t, rot, rot%2 == 0, sim.PanelOptions{})
+			b := setup(t, rot, rot%2 == 0, sim.PanelOptions{Model: model})
 			size := b.dev.Size()
 			p := &picture{size, make([]uint16, size.X*size.Y)}
 			b.matches(p) // black
@@ -116,37 +120,45 @@ func TestAllRotationsShowWhatWasWritten(t *testing.T) {
 }
 
 func TestAPanelThatWasResetComesBackByRefreshAndInit(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := setup(t, panel.Rotate90, true, sim.PanelOptions{})
-		size := b.dev.Size()
-		p := &picture{size, make([]uint16, size.X*size.Y)}
-		rnd := rand.New(rand.NewPCG(2, 2))
-		all := image.Rectangle{Max: size}
-		for _, cure := range []func() error{b.dev.Refresh, b.dev.Init} {
-			b.must(b.board.ResetChip("panel"))
-			time.Sleep(time.Second)
-			b.must(cure())
-			b.must(b.dev.Write(all, p.fill(all, rnd)))
-			b.matches(p)
-		}
-		b.sound()
-	})
+	for _, model := range models {
+		synctest.Test(t, func(t *testing.T) {
+			b := setup(t, panel.Rotate90, true, sim.PanelOptions{Model: string(model)})
+			size := b.dev.Size()
+			p := &picture{size, make([]uint16, size.X*size.Y)}
+			rnd := rand.New(rand.NewPCG(2, 2))
+			all := image.Rectangle{Max: size}
+			for _, cure := range []func() error{b.dev.Refresh, b.dev.Init} {
+				b.must(b.board.ResetChip("panel"))
+				time.Sleep(time.Second)
+				b.must(cure())
+				b.must(b.dev.Write(all, p.fill(all, rnd)))
+				b.matches(p)
+			}
+			b.sound()
+		})
+	}
 }
 
 func TestARefreshOfASoundPanelChangesNoPixel(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := setup(t, panel.Rotate0, false, sim.PanelOptions{})
-		size := b.dev.Size()
-		p := &picture{size, make([]uint16, size.X*size.Y)}
-		rnd := rand.New(rand.NewPCG(3, 3))
-		r := image.Rect(10, 20, 90, 77)
-		b.must(b.dev.Write(r, p.fill(r, rnd)))
-		b.must(b.dev.Refresh())
-		b.matches(p)
-		b.must(b.dev.Write(r, p.fill(r, rnd)))
-		b.matches(p)
-		b.sound()
-	})
+	for _, model := range models {
+		synctest.Test(t, func(t *testing.T) {
+			b := setup(t, panel.Rotate0, false, sim.PanelOptions{Model: string(model)})
+			size := b.dev.Size()
+			p := &picture{size, make([]uint16, size.X*size.Y)}
+			rnd := rand.New(rand.NewPCG(3, 3))
+			r := image.Rect(10, 20, 90, 77)
+			b.must(b.dev.Write(r, p.fill(r, rnd)))
+			began := time.Now()
+			b.must(b.dev.Refresh())
+			if d := time.Since(began); d > 20*time.Millisecond {
+				t.Errorf("%s: nobody could press a key for %v", model, d)
+			}
+			b.matches(p)
+			b.must(b.dev.Write(r, p.fill(r, rnd)))
+			b.matches(p)
+			b.sound()
+		})
+	}
 }
 
 func TestAPanelSleepsBlackAndWakesWithItsPicture(t *testing.T) {

@@ -20,10 +20,12 @@ const (
 	swreset = 0x01
 	slpin   = 0x10
 	slpout  = 0x11
+	noron   = 0x13
 	invoff  = 0x20
 	invon   = 0x21
 	dispoff = 0x28
 	dispon  = 0x29
+	idmoff  = 0x38
 	caset   = 0x2A
 	paset   = 0x2B
 	ramwr   = 0x2C
@@ -117,7 +119,7 @@ func st7789() *table {
 			{0xB2, 0x0C, 0x0C, 0x00, 0x33, 0x33}, // PORCTRL
 			{0xB7, 0x35},                         // GCTRL
 			{0xBB, 0x28},                         // VCOMS
-			{0xC0, 0x0C},                         // LCMCTRL
+			{0xC0, 0x2C},                         // LCMCTRL: as after reset; it would turn what MADCTL and INVON say
 			{0xC2, 0x01, 0xFF},                   // VDVVRHEN
 			{0xC3, 0x10},                         // VRHS
 			{0xC4, 0x20},                         // VDVS
