@@ -6,6 +6,7 @@ var runs = []run{
 	{"latchkey/keypad", "Frame|Bus", "1s"},
 	{"latchkey/cmd/latchkeyd", "Attempt", "20x"},
 	{"latchkey/cmd/latchkeyd", "Process|Binary", "1x"},
+	{"latchkey/cmd/latchkey-controller/internal/link", "Fanout", "5x"},
 }
 
 // figures are the reader's promises.
@@ -30,4 +31,8 @@ var figures = []figure{
 	{"firmware for arm64, static, stripped", "Binary MB", "", "MB", 10},
 	{"resident memory, idle", "Process MB-resident-idle", "", "MB", 24},
 	{"resident memory, most, after ten PINs", "Process MB-resident-most", "", "MB", 48},
+	{"messages for a change, with 1,000 links", "Fanout messages/change", "", "", 1},
+	{"links that have applied it later than in 1 s", "Fanout %-late", "", "%", 1},
+	{"  99 of 100 have applied it within", "Fanout ms-99%", "", "ms", 0},
+	{"fdatasyncs for it, a link", "Fanout fdatasyncs/delta", "", "", 1},
 }

@@ -29,7 +29,7 @@ type board struct {
 	request *wire.Request
 }
 
-func newBoard(t *testing.T) *board {
+func newBoard(t testing.TB) *board {
 	t.Helper()
 	b := new(board)
 	var err error
@@ -52,7 +52,7 @@ func newBoard(t *testing.T) *board {
 
 // A model is a reader as the protocol describes it, in memory.
 type model struct {
-	t      *testing.T
+	t      testing.TB
 	board  *board
 	bundle *wire.Bundle
 	client mqtt.Client
@@ -83,7 +83,7 @@ type model struct {
 }
 
 // newModel returns a reader that has taken a bundle over.
-func newModel(t *testing.T, b *board, bundle *wire.Bundle) *model {
+func newModel(t testing.TB, b *board, bundle *wire.Bundle) *model {
 	t.Helper()
 	m := &model{t: t, board: b, bundle: bundle, keys: map[uint64][32]byte{bundle.Epoch: bundle.SiteKey}, first: 1}
 	rand.Read(m.journal[:])
@@ -476,7 +476,7 @@ func (m *model) credentials() map[wire.Tag][]byte {
 }
 
 // until waits for something to be true, and looks at it often.
-func until(t *testing.T, what string, true func() bool) {
+func until(t testing.TB, what string, true func() bool) {
 	t.Helper()
 	for end := time.Now().Add(30 * time.Second); !true(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {

@@ -172,7 +172,10 @@ func TestASiteThatWasPutBackByHandFindsOutByItsOwnSignature(t *testing.T) {
 		w.addUsers(2)
 		w.connect(m)
 		w.inStep(m)
-		m.until("has seen the head", func() bool { return m.head != nil })
+		m.until("has seen the head", func() bool {
+			head, err := wire.OpenHead(m.bundle.Site, m.head, m.bundle.Controller[:])
+			return err == nil && *head == m.held
+		})
 		epoch := m.held.Epoch
 		w.end()
 		w.site.Close()

@@ -13,7 +13,12 @@ import (
 )
 
 // headEvery is how often the head is published though nothing has moved.
-const headEvery = time.Minute
+// Behind deltas, which lead readers on without it, it comes headAfter: one for
+// many of them, and not while all readers work on a change.
+const (
+	headEvery = time.Minute
+	headAfter = time.Second
+)
 
 // A teller publishes what moves in the database: deltas and head, policies,
 // keys.
@@ -22,6 +27,7 @@ type teller struct {
 	versions store.Versions
 	peers    map[string]*site.Peer // as published
 	place    wire.Place            // as published
+	head     <-chan time.Time      // when the head that belongs there is; nil: it was
 }
 
 func (l *Link) tell(ctx context.Context) error {
@@ -43,9 +49,11 @@ func (l *Link) tell(ctx context.Context) error {
 				err = t.publish(ctx)
 			case <-moved:
 				err = t.publish(ctx)
+			case <-t.head:
+				t.sendHead()
 			case <-minute.C:
 				if err = t.publish(ctx); err == nil {
-					t.send(wire.OnHead, "", l.log.Load().Head)
+					t.sendHead()
 				}
 			}
 			if err != nil && ctx.Err() == nil {
@@ -103,10 +111,19 @@ func (t *teller) publish(ctx context.Context) error {
 		for _, delta := range log.Deltas {
 			t.send(wire.OnCredentials, "", delta)
 		}
-		t.send(wire.OnHead, "", log.Head)
+		if len(log.Deltas) == 0 {
+			t.sendHead()
+		} else if t.head == nil {
+			t.head = time.After(headAfter)
+		}
 	}
 	t.versions, t.peers, t.place = versions, maps.Clone(peers), log.Place
 	return nil
+}
+
+func (t *teller) sendHead() {
+	t.head = nil
+	t.send(wire.OnHead, "", t.log.Load().Head)
 }
 
 func (t *teller) send(channel wire.Channel, reader string, payload []byte) {

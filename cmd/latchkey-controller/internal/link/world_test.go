@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -23,7 +24,7 @@ import (
 
 // A world is a site with its broker, and a controller that may run on it.
 type world struct {
-	t       *testing.T
+	t       testing.TB
 	dir     string
 	site    *site.Site
 	broker  string // URL
@@ -33,6 +34,7 @@ type world struct {
 	stop    func()
 	users   int
 	errors  atomic.Int64 // lines of the log that tell of one
+	said    mosquittoLog
 }
 
 // onEachBroker runs a test with the embedded broker and with Mosquitto.
@@ -47,15 +49,15 @@ func onEachBroker(t *testing.T, test func(t *testing.T, w *world)) {
 	}
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	return newWorldOn(t, t.TempDir())
 }
 
 // newWorldOn keeps the site on a disk.
-func newWorldOn(t *testing.T, disk string) *world {
+func newWorldOn(t testing.TB, disk string) *world {
 	t.Helper()
-	w := &world{t: t, dir: filepath.Join(disk, "site"), expel: func() {}}
+	w := &world{t: t, dir: filepath.Join(disk, "site"), expel: func() {}, said: mosquittoLog{t: t}}
 	s, err := site.Create(t.Context(), w.dir, "home", time.Now())
 	if err != nil {
 		t.Fatal(err)
@@ -76,7 +78,7 @@ func (w *world) log() *slog.Logger {
 
 // testLog writes a test's log, while it runs, and counts the errors in it.
 type testLog struct {
-	t      *testing.T
+	t      testing.TB
 	errors *atomic.Int64
 }
 
@@ -140,19 +142,16 @@ func (w *world) mosquitto() {
 		}
 		config := filepath.Join(dir, broker.ConfigFile)
 		if os.Getuid() == 0 { // the test's directory is not for Mosquitto's own user
-			b, err := os.ReadFile(config)
-			if err != nil {
-				w.t.Fatal(err)
-			}
-			config += ".root"
-			if err := os.WriteFile(config, append(b, "user root\n"...), 0o600); err != nil {
-				w.t.Fatal(err)
-			}
+			appendTo(w.t, config, "user root\n")
 		}
 		cmd := exec.Command(path, "-c", config)
-		cmd.Stderr, cmd.Stdout = testLog{w.t, &w.errors}, testLog{w.t, &w.errors}
+		cmd.Stderr, cmd.Stdout = &w.said, &w.said
 		if err := cmd.Start(); err != nil {
 			w.t.Fatal(err)
+		}
+		w.said.tell = func() {
+			appendTo(w.t, config, "log_type debug\n")
+			cmd.Process.Signal(syscall.SIGHUP)
 		}
 		stop = func() {
 			cmd.Process.Kill()
@@ -171,6 +170,19 @@ func (w *world) mosquitto() {
 	w.expel = func() { // a restart with the new list of revoked certificates
 		stop()
 		start()
+	}
+}
+
+// appendTo adds to a file.
+func appendTo(t testing.TB, name, text string) {
+	t.Helper()
+	f, err := os.OpenFile(name, os.O_APPEND|os.O_WRONLY, 0)
+	if err == nil {
+		_, err = f.WriteString(text)
+		f.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -212,6 +224,14 @@ func (w *world) end() {
 // adopt makes a board a reader.
 func (w *world) adopt(id string, b *board) *model {
 	w.t.Helper()
+	m := newModel(w.t, b, w.bundle(id, b))
+	w.t.Cleanup(m.disconnect)
+	return m
+}
+
+// bundle answers a board's request.
+func (w *world) bundle(id string, b *board) *wire.Bundle {
+	w.t.Helper()
 	signed, err := b.request.Sign(b.signing)
 	if err != nil {
 		w.t.Fatal(err)
@@ -228,9 +248,7 @@ func (w *world) adopt(id string, b *board) *model {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	m := newModel(w.t, b, bundle)
-	w.t.Cleanup(m.disconnect)
-	return m
+	return bundle
 }
 
 // reader adopts a reader and connects it; its link is up.

@@ -1,0 +1,95 @@
+package link_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"iter"
+	"log/slog"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"latchkey/device/cache"
+	"latchkey/device/journal"
+	"latchkey/sync"
+	"latchkey/sync/wire"
+)
+
+// A reader is a reader's own end of the link: its client, and credentials and
+// journal on the disk. What is not there is the door.
+type reader struct {
+	client  *sync.Client
+	cache   *cache.Cache
+	journal *journal.Journal
+}
+
+// empty is the state of a reader to which nothing has happened.
+type empty struct{}
+
+func (empty) Apply(wire.Record) {}
+func (empty) Encode() []byte    { return []byte{0} }
+
+// records are a journal's, as the link asks for them.
+type records struct{ *journal.Journal }
+
+func (r records) Records(from uint64) iter.Seq2[sync.Entry, error] {
+	return func(yield func(sync.Entry, error) bool) {
+		for e, err := range r.Journal.Records(from) {
+			if !yield(sync.Entry(e), err) {
+				return
+			}
+		}
+	}
+}
+
+// newReader makes a reader of a bundle in a directory. It tells what it hears.
+func newReader(t testing.TB, dir string, b *board, bundle *wire.Bundle, tell func(sync.News)) *reader {
+	t.Helper()
+	r, err := openReader(dir, b, bundle, bundle.Broker, tell)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func openReader(dir string, b *board, bundle *wire.Bundle, broker string, tell func(sync.News)) (*reader, error) {
+	options := cache.Options{Dir: dir, Site: bundle.Site, Controller: bundle.Controller[:]}
+	if err := cache.Install(options, bundle); err != nil {
+		return nil, err
+	}
+	authority, err := x509.ParseCertificate(bundle.Authority)
+	if err != nil {
+		return nil, err
+	}
+	r := &reader{cache: cache.Open(options), journal: journal.Open(journal.Options{Dir: filepath.Join(dir, "journal"), Fresh: true, Fold: empty{}})}
+	begin := time.Now()
+	connections := uint64(0)
+	r.client, err = sync.NewClient(sync.Config{
+		Options: sync.Options{
+			Site: bundle.Site, SiteName: bundle.SiteName, Reader: bundle.Reader, Version: "bench",
+			Controller: bundle.Controller[:], Signing: b.signing, Sealing: b.sealing, NotBefore: begin.Add(-time.Minute),
+		},
+		Broker: broker, Certificate: tls.Certificate{Certificate: [][]byte{bundle.Certificate}, PrivateKey: b.tls}, Authority: authority,
+		Cache: r.cache, Journal: records{r.journal},
+		StorePolicy: func(signed []byte) (*wire.Policy, error) {
+			return cache.StorePolicy(options, bundle.Reader, signed)
+		},
+		NextConnection: func() (uint64, error) {
+			connections++
+			return connections, nil
+		},
+		Now:  func() (time.Duration, time.Time, bool) { return time.Since(begin), time.Now(), true },
+		Tell: tell,
+		Log:  slog.New(slog.DiscardHandler),
+	})
+	return r, err
+}
+
+// run runs the reader until ctx ends.
+func (r *reader) run(ctx context.Context) error {
+	r.client.Report(wire.Condition{Strike: wire.StrikeOff, Door: wire.DoorIsClosed})
+	defer r.cache.Close()
+	defer r.journal.Close()
+	return r.client.Run(ctx)
+}
