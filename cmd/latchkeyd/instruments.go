@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	"periph.io/x/conn/v3/spi"
 
 	"latchkey/board"
 	"latchkey/device"
@@ -243,17 +242,13 @@ func (in *instruments) openCards(b *board.Board) error {
 	if reset != nil {
 		resetLine = reset
 	}
-	chip, err := newPN532(port, irq, resetLine)
+	chip, err := pn532.NewSPI(port, irq, resetLine, nil)
 	if err != nil {
 		return err
 	}
 	in.closes = append(in.closes, chip.Halt)
 	in.cards = nfc.New(chip, nil)
 	return nil
-}
-
-func newPN532(port spi.Port, irq pn532.Input, reset pn532.Output) (*pn532.Dev, error) {
-	return pn532.NewSPI(port, irq, reset, nil)
 }
 
 // output opens a line that may be missing: nil then.

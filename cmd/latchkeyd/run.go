@@ -118,6 +118,7 @@ type reader struct {
 	status      *statusServer
 	recent      *recent
 	tried       time.Time // modification time of the adoption that was tried last
+	refused     string    // why the last adoption was not taken over; "": it was
 }
 
 // once runs the reader as what its data directory makes it: one that waits for
@@ -193,7 +194,7 @@ func (r *reader) once(ctx context.Context) (err error) {
 		journal: writer, recent: r.recent, adopted: adopted,
 		workers: map[wire.CredentialKind]*worker{},
 		report: func(state device.State) {
-			r.status.report(state, site, start.Fingerprint)
+			r.status.report(state, site, start.Fingerprint, r.refused)
 			link.report(state)
 		},
 	}
@@ -221,10 +222,11 @@ func (r *reader) takeOver() {
 	dir := r.config.Reader.Data
 	err := takeOver(dir)
 	if err == nil {
-		r.tried = time.Time{}
+		r.tried, r.refused = time.Time{}, ""
 		return
 	}
 	r.log.Error("the adoption is not taken over", "err", err)
+	r.refused = err.Error()
 	if errors.Is(err, errRefused) {
 		if err := os.Rename(filepath.Join(dir, adoptionFile), filepath.Join(dir, adoptionFile+".refused")); err == nil {
 			return

@@ -52,8 +52,8 @@ type statusServer struct {
 
 func newStatusServer() *statusServer { return &statusServer{known: make(chan struct{})} }
 
-// report takes a state over.
-func (s *statusServer) report(state device.State, site *site, fingerprint string) {
+// report takes a state over, and what is wrong with the newest adoption.
+func (s *statusServer) report(state device.State, site *site, fingerprint, adoption string) {
 	on := func(reason device.Reason) string {
 		if reason == "" {
 			return "on"
@@ -85,6 +85,9 @@ func (s *statusServer) report(state device.State, site *site, fingerprint string
 	}
 	if state.Journal != "" {
 		now.Health["journal"] = state.Journal
+	}
+	if adoption != "" {
+		now.Health["adoption"] = adoption
 	}
 	if state.Behind {
 		now.Health["cache"] = "older than what was once held; waits for the controller"

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"latchkey/device"
+	"latchkey/device/journal"
+	"latchkey/sync/wire"
+)
+
+func TestAReaderThatIsAdoptedAnewReleasesItsStrike(t *testing.T) {
+	t.Parallel()
+	site := adaAndBob(t)
+	reader := site.adopt(t, "front-door")
+	do(t, "", "latchkey-controller", "policy", "--dir", site.dir, "front-door", "set", "--unlock", "60", "--extended", "60")
+	site.bundle(t, reader, "front-door")
+	do(t, "", "latchkeyd", "adopt", "--data", reader.data(), reader.path("bundle"))
+	reader.start()
+	reader.showCard(bobUID)
+	reader.opens("a card, for a minute,")
+	site.bundle(t, reader, "front-door")
+	do(t, "", "latchkeyd", "adopt", "--data", reader.data(), reader.path("bundle"))
+	reader.closed() // within half of that minute
+}
+
+func TestAnAdoptionThatIsRefusedIsShownByTheStatus(t *testing.T) {
+	t.Parallel()
+	reader := adaAndBob(t).adopt(t, "front-door")
+	reader.start()
+	reader.begun()
+	if err := os.WriteFile(filepath.Join(reader.data(), adoptionFile), []byte("no bundle"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	reader.eventually("the status tells", func() bool {
+		text, _ := reader.status()["health"].(map[string]any)["adoption"].(string)
+		return strings.Contains(text, "refused")
+	})
+	reader.showCard(bobUID)
+	reader.opens("a card all the same")
+}
+
+func TestAnAdoptionThatFailedIsTriedAgainAMinuteLaterAndANewOneAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, adoptionFile)
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for tried, want := range map[time.Time]time.Duration{
+		info.ModTime():                   adoptAgain + time.Second,
+		info.ModTime().Add(-time.Second): time.Second,
+		{}:                               time.Second,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now()
+			adopted := make(chan struct{}, 1)
+			if err := lookForAdoption(t.Context(), dir, tried, adopted); err != nil {
+				t.Fatal(err)
+			}
+			if waited := time.Since(began); len(adopted) != 1 || waited != want {
+				t.Errorf("after %v, not %v", waited, want)
+			}
+		})
+	}
+}
+
+// pending returns a loop that has charged a PIN and waits for its outcome.
+func pending(t *testing.T, adopted <-chan struct{}, answers <-chan device.Event) *loop {
+	t.Helper()
+	policy, err := device.LoadPolicy(&wire.Policy{
+		Reader: "front-door", Revision: 1, Door: "Front door", TimeZone: "UTC", PIN: true,
+		Limit: 10, Unlock: 5, Extended: 5, Access: []wire.Access{{Group: wire.Everyone}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var durable device.Durable
+	events := journal.Open(journal.Options{Dir: t.TempDir(), Fresh: true, Fold: &durable})
+	t.Cleanup(func() { events.Close() })
+	l := &loop{
+		clock: newClock(time.Unix(0, 0)), instruments: &instruments{slots: new(slots)}, answers: answers, adopted: adopted,
+		journal: journal.NewWriter(events, func(journal.Stored) {}), recent: new(recent), report: func(device.State) {},
+		workers: map[wire.CredentialKind]*worker{wire.PIN: {jobs: make(chan job, 1)}},
+	}
+	held := device.Held{Epoch: 1, Revision: 1}
+	l.brain, _ = device.New(durable, device.Start{Reader: "front-door", Site: wire.SiteID{1}, Policy: policy, Held: held, NewJournal: true}, l.clock.now())
+	l.carryOut(l.brain.Step(l.clock.now(), device.Stored{Batch: 1}))
+	l.carryOut(l.brain.Step(l.clock.now(), device.Presented{Kind: wire.PIN}))
+	if l.brain.Durable().Pending == 0 {
+		t.Fatal("the PIN is not charged")
+	}
+	return l
+}
+
+func TestAnAdoptionWaitsForThePINThatIsBeingChecked(t *testing.T) {
+	adopted, answers := make(chan struct{}, 1), make(chan device.Event)
+	adopted <- struct{}{}
+	l := pending(t, adopted, answers)
+	seq := l.brain.Durable().Pending
+	ended := make(chan error, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() { ended <- l.run(ctx, nil) }()
+	for _, answer := range []device.Event{
+		device.Identified{Kind: wire.PIN, Seq: seq, Outcome: device.Unknown},
+		device.Stored{Batch: 2}, // the charge
+	} {
+		select {
+		case err := <-ended:
+			t.Fatalf("ended before the PIN was decided: %v", err)
+		case answers <- answer:
+		}
+	}
+	if err := <-ended; !errors.Is(err, errAdopted) {
+		t.Error(err)
+	}
+	if d := l.brain.Durable(); d.Pending != 0 || d.Wrong != 1 {
+		t.Errorf("the PIN was not counted: %+v", d)
+	}
+}
