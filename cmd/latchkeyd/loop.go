@@ -100,12 +100,12 @@ func (l *loop) carryOut(actions []device.Action) {
 
 // identify hands a slot to the worker of its kind.
 func (l *loop) identify(action device.Identify) {
-	j := job{seq: action.Seq, enrol: action.Enrol}
-	defer j.material.wipe()
+	j := &job{seq: action.Seq, enrol: action.Enrol}
 	l.instruments.slots.take(action.Kind, &j.material)
 	select {
 	case l.workers[action.Kind].jobs <- j:
 	default: // the worker is stuck
+		j.material.wipe()
 		l.waiting = append(l.waiting, device.Identified{Kind: action.Kind, Seq: action.Seq, Outcome: device.KeyFailed})
 	}
 }

@@ -156,7 +156,13 @@ func (r *testReader) start() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.cmd = exec.Command(filepath.Join(dir, "latchkeyd"), "run", "--config", r.config())
+	r.run(filepath.Join(dir, "latchkeyd"))
+}
+
+// run starts a latchkeyd that was built in a way of its own.
+func (r *testReader) run(program string) {
+	r.t.Helper()
+	r.cmd = exec.Command(program, "run", "--config", r.config())
 	stderr, err := r.cmd.StderrPipe()
 	if err != nil {
 		r.t.Fatal(err)

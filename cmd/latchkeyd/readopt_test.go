@@ -90,7 +90,7 @@ func pending(t *testing.T, adopted <-chan struct{}, answers <-chan device.Event)
 	l := &loop{
 		clock: newClock(time.Unix(0, 0)), instruments: &instruments{slots: new(slots)}, answers: answers, adopted: adopted,
 		journal: journal.NewWriter(events, func(journal.Stored) {}), recent: new(recent), report: func(device.State) {},
-		workers: map[wire.CredentialKind]*worker{wire.PIN: {jobs: make(chan job, 1)}},
+		workers: map[wire.CredentialKind]*worker{wire.PIN: {jobs: make(chan *job, 1)}},
 	}
 	held := device.Held{Epoch: 1, Revision: 1}
 	l.brain, _ = device.New(durable, device.Start{Reader: "front-door", Site: wire.SiteID{1}, Policy: policy, Held: held, NewJournal: true}, l.clock.now())

@@ -199,7 +199,7 @@ func (r *reader) once(ctx context.Context) (err error) {
 		},
 	}
 	for _, kind := range []wire.CredentialKind{wire.PIN, wire.Card} {
-		l.workers[kind] = &worker{kind: kind, held: held, jobs: make(chan job, jobsWaiting), answer: send, enrol: link.enrol, damaged: link.damaged}
+		l.workers[kind] = &worker{kind: kind, held: held, jobs: make(chan *job, jobsWaiting), answer: send, enrol: link.enrol, damaged: link.damaged}
 	}
 	group.Go(during(ctx, writer.Run))
 	for _, worker := range l.workers {

@@ -3,6 +3,7 @@ package main
 import (
 	"sync"
 
+	"latchkey/device/pin"
 	"latchkey/sync/wire"
 )
 
@@ -36,7 +37,7 @@ func (s *slots) put(kind wire.CredentialKind, b []byte) bool {
 	if slot.n != 0 || len(b) == 0 || len(b) > len(slot.bytes) {
 		return false
 	}
-	slot.n = copy(slot.bytes[:], b)
+	pin.Secretly(func() { slot.n = copy(slot.bytes[:], b) })
 	return true
 }
 
@@ -45,7 +46,7 @@ func (s *slots) take(kind wire.CredentialKind, to *material) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	slot := s.of(kind)
-	*to = *slot
+	pin.Secretly(func() { *to = *slot })
 	slot.wipe()
 }
 

@@ -11,7 +11,8 @@ import (
 	"latchkey/sync/wire"
 )
 
-// job is a presented secret on its way to an outcome.
+// job is a presented secret on its way to an outcome. There is one of it: it
+// travels by reference.
 type job struct {
 	seq      uint64
 	enrol    wire.CommandID
@@ -24,7 +25,7 @@ type job struct {
 type worker struct {
 	kind    wire.CredentialKind
 	held    *held
-	jobs    chan job
+	jobs    chan *job
 	answer  func(device.Event)
 	enrol   func(id wire.CommandID, uid []byte) error // hands a card to the controller
 	damaged func()                                    // a part of the credentials turned out to be
@@ -55,7 +56,7 @@ func (w *worker) run(ctx context.Context) error {
 				}
 			}
 		case j := <-w.jobs:
-			w.answer(w.identify(&j))
+			w.answer(w.identify(j))
 			if w.kind == wire.PIN {
 				release.Reset(releaseAfter)
 			}
@@ -74,14 +75,25 @@ func (w *worker) identify(j *job) device.Identified {
 		}
 		return answer
 	}
-	tag, epoch, err := w.held.tag(w.kind, j.material.value())
+	damaged := false
+	pin.Secretly(func() { damaged = w.lookUp(j.material.value(), &answer) })
+	if damaged {
+		w.damaged()
+	}
+	return answer
+}
+
+// lookUp derives the tag of a secret, looks it up and fills in what came of it.
+func (w *worker) lookUp(secret []byte, answer *device.Identified) (damaged bool) {
+	tag, epoch, err := w.held.tag(w.kind, secret)
+	defer clear(tag[:])
 	switch {
 	case errors.Is(err, cache.ErrEmpty):
 		answer.Outcome = device.Damaged
-		return answer
+		return false
 	case err != nil:
 		answer.Outcome = device.KeyFailed
-		return answer
+		return false
 	}
 	credential, err := w.held.cache.Lookup(epoch, tag)
 	switch {
@@ -96,7 +108,7 @@ func (w *worker) identify(j *job) device.Identified {
 		answer.Outcome = device.EpochChanged
 	default:
 		answer.Outcome = device.Damaged
-		w.damaged()
+		return true
 	}
-	return answer
+	return false
 }

@@ -106,10 +106,14 @@ func (k *SiteKey) Tag(kind wire.CredentialKind, material []byte) (wire.Tag, erro
 	default:
 		return wire.Tag{}, fmt.Errorf("pin: no tag for %v", kind)
 	}
-	mac := hmac.New(sha256.New, k.key[:])
-	mac.Write([]byte{byte(kind)})
-	mac.Write(material)
-	return wire.Tag(mac.Sum(nil)[:len(wire.Tag{})]), nil
+	var tag wire.Tag
+	Secretly(func() {
+		mac := hmac.New(sha256.New, k.key[:])
+		mac.Write([]byte{byte(kind)})
+		mac.Write(material)
+		copy(tag[:], mac.Sum(nil))
+	})
+	return tag, nil
 }
 
 // Wipe clears the key. Nobody may be using it.

@@ -36,12 +36,17 @@ func Material(digits []byte, kdf wire.KDF) ([]byte, error) {
 	if err := kdf.Check(); err != nil {
 		return nil, fmt.Errorf("pin: %w", err)
 	}
-	return argon2.IDKey(digits, kdf.Salt[:], kdf.Time, kdf.Memory, kdf.Threads, MaterialSize), nil
+	material := make([]byte, MaterialSize) // not one that goes when Secretly's do
+	Secretly(func() {
+		copy(material, argon2.IDKey(digits, kdf.Salt[:], kdf.Time, kdf.Memory, kdf.Threads, MaterialSize))
+	})
+	return material, nil
 }
 
-// Release hands the memory of earlier derivations, in which traces of a PIN
-// remain, back to the system, which clears it. It stops the world for some
-// milliseconds: call it when nobody waits any more.
+// Release collects what earlier derivations have left, which erases what
+// Secretly had them allocate, and hands its memory back to the system, which
+// clears it. It stops the world for some milliseconds: call it when nobody
+// waits any more.
 func Release() { debug.FreeOSMemory() }
 
 // CheckCard refuses what is no card's identifier: single, double or triple size

@@ -1,0 +1,10 @@
+//go:build !goexperiment.runtimesecret
+
+package pin
+
+// Erases says whether Secretly erases anything in this build.
+const Erases = false
+
+// Secretly runs f. Go's runtime cannot erase what that leaves behind in this
+// build: see device/SECURITY.md.
+func Secretly(f func()) { f() }
