@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"image"
+	"image/draw"
 	"image/png"
 	"io"
 	"net"
@@ -26,8 +27,23 @@ type caller struct {
 	ctx    context.Context // ends with the machine
 }
 
-func (m *machine) caller(ctx context.Context, name string) *caller {
-	return newCaller(ctx, func(ctx context.Context) (net.Conn, error) { return m.dial(ctx, name) })
+func (m *machine) caller(ctx context.Context, name string) (*caller, error) {
+	// One connection for the machine's whole life, made before the kernel has
+	// the port: what is sent while the other side opens the port is lost.
+	conn, err := m.dial(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	only := make(chan net.Conn, 1)
+	only <- conn
+	return newCaller(ctx, func(context.Context) (net.Conn, error) {
+		select {
+		case conn := <-only:
+			return conn, nil
+		default:
+			return nil, fmt.Errorf("the machine's %s has stopped answering", name)
+		}
+	}), nil
 }
 
 // newCaller calls over the one connection that dial makes.
@@ -154,14 +170,39 @@ func (c *chips) present(uid string) error {
 
 func (c *chips) removeCard() error { return c.call("DELETE", "/api/card", nil, nil) }
 
-// screen is what a viewer sees, and the picture as PNG.
-func (c *chips) screen() (image.Image, []byte, error) {
-	var b []byte
-	if err := c.call("GET", "/api/screen.png", nil, &b); err != nil {
-		return nil, nil, err
+// screen is what a viewer sees.
+func (c *chips) screen() (*image.RGBA, error) {
+	b, err := c.picture()
+	if err != nil {
+		return nil, err
 	}
-	img, err := png.Decode(bytes.NewReader(b))
-	return img, b, err
+	decoded, err := png.Decode(bytes.NewReader(b))
+	if err != nil {
+		return nil, err
+	}
+	img := image.NewRGBA(decoded.Bounds())
+	draw.Draw(img, img.Rect, decoded, img.Rect.Min, draw.Src)
+	return img, nil
+}
+
+// picture is the screen as PNG.
+func (c *chips) picture() (b []byte, err error) {
+	return b, c.call("GET", "/api/screen.png", nil, &b)
+}
+
+// seen is the screen of the machine's reader; unlike screen it leaves the work
+// of packing to nobody, which the emulated processor is slow at.
+func (b *bench) seen() (*image.RGBA, error) {
+	var pix []byte
+	if err := b.m.chips.call("GET", "/bench/pixels", nil, &pix); err != nil {
+		return nil, err
+	}
+	img := image.NewRGBA(image.Rect(0, 0, 240, 320))
+	if len(pix) != len(img.Pix) {
+		return nil, fmt.Errorf("a screen of %d bytes", len(pix))
+	}
+	copy(img.Pix, pix)
+	return img, nil
 }
 
 // chipState is what guest/peer.go says of it.

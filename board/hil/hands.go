@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"image"
 	"time"
@@ -27,47 +28,86 @@ func (b *bench) find(name string) (control, error) {
 	return control{}, fmt.Errorf("there is no control %s", name)
 }
 
-// press touches and lets go of the same place on the reader and on its twin,
-// and waits each time until both screens have answered.
+// press touches and lets go of the same place on the reader and on its twin. It
+// waits each time until the twin has answered and the reader's panel shows
+// exactly what the twin's does; it returns once both fingers are off.
 func (b *bench) press(name string) error {
 	c, err := b.find(name)
 	if err != nil {
 		return err
 	}
-	for _, down := range []bool{true, false} {
-		var waits []func() error
-		for i, screen := range []*chips{b.m.chips, b.site.page} {
-			whose := []string{"the reader's", "its twin's"}[i]
-			before, _, err := screen.screen()
-			if err != nil {
-				return err
-			}
-			if err := screen.touch(c.X+c.W/2, c.Y+c.H/2, down); err != nil {
-				return err
-			}
-			waits = append(waits, func() error {
-				return b.eventually(fmt.Sprintf("%s answer to %s, down %v", whose, name, down), func() (bool, error) {
-					now, _, err := screen.screen()
-					return err == nil && !equal(before, now), err
-				})
-			})
+	if err := b.finger(c, true); err != nil {
+		return err
+	}
+	if err := b.same("with a finger on " + name); err != nil {
+		return err
+	}
+	return b.finger(c, false)
+}
+
+// finger puts a finger on a control of both screens, or takes it away, and
+// waits until the twin has answered.
+func (b *bench) finger(on control, down bool) error {
+	before, err := b.site.page.screen()
+	if err != nil {
+		return err
+	}
+	for _, page := range []*chips{b.m.chips, b.site.page} {
+		if err := page.touch(on.X+on.W/2, on.Y+on.H/2, down); err != nil {
+			return err
 		}
-		for _, wait := range waits {
-			if err := wait(); err != nil {
-				return err
-			}
+	}
+	return b.eventually(fmt.Sprintf("the twin's answer to %s, down %v", on.Name, down), func() (bool, error) {
+		now, err := b.site.page.screen()
+		return err == nil && differences(before, now) > 0, err
+	})
+}
+
+// same waits until both panels hold the same picture, pixel by pixel, and that
+// is not about to change.
+func (b *bench) same(when string) error {
+	var differ int
+	err := b.eventually("the reader's panel shows what its twin's does "+when, func() (bool, error) {
+		before, err := b.site.page.screen()
+		if err != nil {
+			return false, err
 		}
+		seen, err := b.seen()
+		if err != nil {
+			return false, err
+		}
+		now, err := b.site.page.screen()
+		if err != nil {
+			return false, err
+		}
+		differ = differences(seen, now)
+		return differ == 0 && differences(before, now) == 0, nil
+	})
+	if err != nil {
+		return fmt.Errorf("%w: %d pixels differ", err, differ)
 	}
 	return nil
 }
 
-// typePIN types a PIN, from the home screen on.
+// typePIN types a PIN, from the home screen on, and returns with the finger on
+// its way from the last digit.
 func (b *bench) typePIN(pin string) error {
-	if err := b.press("pin"); err != nil {
-		return err
-	}
+	keys := []string{"pin"}
 	for _, digit := range pin {
-		if err := b.press("digit-" + string(digit)); err != nil {
+		keys = append(keys, "digit-"+string(digit))
+	}
+	for _, key := range keys {
+		err := b.eventually("the control "+key, func() (bool, error) {
+			_, err := b.find(key)
+			return err == nil, err
+		})
+		if err != nil {
+			return err
+		}
+		if err := b.same("before " + key); err != nil {
+			return err
+		}
+		if err := b.press(key); err != nil {
 			return err
 		}
 	}
@@ -92,21 +132,14 @@ func (b *bench) opens(do func() error) (string, error) {
 	return fmt.Sprintf("the strike's pin went on %.0f ms after the last touch, and off %.1f s later", on.at.Sub(began).Seconds()*1000, off.at.Sub(on.at).Seconds()), nil
 }
 
-// equal compares two pictures pixel by pixel.
-func equal(a, b image.Image) bool { return differences(a, b) == 0 }
-
 // differences counts the pixels that differ.
-func differences(a, b image.Image) (n int) {
-	if a.Bounds() != b.Bounds() {
-		return -1
+func differences(a, b *image.RGBA) (n int) {
+	if a.Rect != b.Rect {
+		return a.Rect.Dx() * a.Rect.Dy()
 	}
-	for y := a.Bounds().Min.Y; y < a.Bounds().Max.Y; y++ {
-		for x := a.Bounds().Min.X; x < a.Bounds().Max.X; x++ {
-			ar, ag, ab, _ := a.At(x, y).RGBA()
-			br, bg, bb, _ := b.At(x, y).RGBA()
-			if ar != br || ag != bg || ab != bb {
-				n++
-			}
+	for i := 0; i < len(a.Pix); i += 4 {
+		if !bytes.Equal(a.Pix[i:i+4], b.Pix[i:i+4]) {
+			n++
 		}
 	}
 	return n

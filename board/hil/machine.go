@@ -95,7 +95,15 @@ func boot(ctx context.Context, b board, log io.Writer) (_ *machine, err error) {
 	if m.lines, err = m.openLines(ctx); err != nil {
 		return nil, err
 	}
-	m.agent, m.chips = &agent{m.caller(ctx, "agent")}, &chips{m.caller(ctx, "peer")}
+	agentCalls, err := m.caller(ctx, "agent")
+	if err != nil {
+		return nil, err
+	}
+	chipCalls, err := m.caller(ctx, "peer")
+	if err != nil {
+		return nil, err
+	}
+	m.agent, m.chips = &agent{agentCalls}, &chips{chipCalls}
 	if _, err := m.agent.uptime(); err != nil {
 		return nil, fmt.Errorf("the machine does not come up: %w", err)
 	}

@@ -226,7 +226,8 @@ type state struct {
 // handler is the simulated board's own calls, and what the bench wants to know
 // and do besides:
 //
-//	GET  /bench/state
+//	GET  /bench/state            state
+//	GET  /bench/pixels           what a viewer sees, 4 bytes a pixel, row by row
 //	POST /bench/fault?chip=nfc   sim.Fault
 func (c *chips) handler() http.Handler {
 	mux := http.NewServeMux()
@@ -243,6 +244,9 @@ func (c *chips) handler() http.Handler {
 			s.Lines[w.name] = c.board.Line(w.name)
 		}
 		json.NewEncoder(w).Encode(s)
+	})
+	mux.HandleFunc("GET /bench/pixels", func(w http.ResponseWriter, _ *http.Request) {
+		w.Write(c.board.Screen().Pix)
 	})
 	mux.HandleFunc("POST /bench/fault", func(w http.ResponseWriter, r *http.Request) {
 		var fault sim.Fault
