@@ -1,0 +1,211 @@
+package console
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+)
+
+// activityPage is what happened, by day.
+type activityPage struct {
+	Days    []dayOf
+	Newest  int64
+	Older   int64
+	Filter  *form
+	Person  string // whom the filter chooses; "": everybody
+	Doors   []*desk.Door
+	Readers []*desk.Reader
+	Kinds   []desk.Kind
+	Chart   *chart // of the door that the filter chooses
+	Query   string // the filter, for links
+	First   bool   // the newest are shown: they are kept up to date
+	Audit   bool
+}
+
+// A dayOf is what happened in a day.
+type dayOf struct {
+	Name    string
+	Entries []*desk.Entry
+}
+
+func (c *Console) activityRoutes(page route) {
+	page("GET /activity", c.activity)
+	page("GET /activity/export", c.export)
+}
+
+// filterFields are the fields of the filter as they stand in an address.
+var filterFields = []string{"door", "reader", "user", "person", "kind", "from", "until"}
+
+// filter reads a filter from an address. What cannot be read is marked, and
+// chooses nothing.
+func (c *Console) filter(r *http.Request, v *visit) (q desk.Query, f *form, person string, err error) {
+	f = filled()
+	for _, name := range filterFields {
+		if value := truncate(strings.TrimSpace(r.URL.Query().Get(name)), 100); value != "" {
+			f.Values.Set(name, value)
+		}
+	}
+	q.Door, _ = strconv.ParseInt(f.Get("door"), 10, 64)
+	q.Reader, q.Kind = f.Get("reader"), f.Get("kind")
+	q.User, _ = strconv.ParseUint(f.Get("user"), 10, 63)
+	if name := f.Get("person"); name != "" {
+		found, err := c.desk.Users(r.Context(), v.Actor, desk.UserQuery{Search: name, Limit: 2})
+		switch {
+		case err != nil:
+			return q, nil, "", err
+		case found.Found == 1:
+			q.User = found.Users[0].ID
+			f.Values.Set("user", fmt.Sprint(q.User))
+			f.Values.Del("person")
+		case found.Found == 0:
+			f.Wrong["person"] = "Nobody has such a name."
+		default:
+			f.Wrong["person"] = fmt.Sprintf("%d users have such a name; write more of it.", found.Found)
+		}
+	}
+	if q.User != 0 {
+		if u, err := c.desk.User(r.Context(), v.Actor, q.User); err == nil {
+			person = u.Name
+		} else {
+			person = fmt.Sprint("user ", q.User)
+		}
+	}
+	read := func(name string, days int) (t time.Time) {
+		if text := f.Get(name); text != "" {
+			var err error
+			if t, err = desk.ParseTime(text, days, c.zone); err != nil {
+				f.Wrong[name] = sentence(err.Error())
+			}
+		}
+		return t
+	}
+	q.Since, q.Until = read("from", 0), read("until", 1)
+	return q, f, person, nil
+}
+
+func (c *Console) activity(w http.ResponseWriter, r *http.Request, v *visit) error {
+	q, f, person, err := c.filter(r, v)
+	if err != nil {
+		return err
+	}
+	p := &activityPage{Filter: f, Person: person, Kinds: desk.Kinds(), Query: f.Values.Encode()}
+	if err := c.readActivity(r, v, p, q); err != nil {
+		return err
+	}
+	locations, err := c.desk.Places(r.Context(), v.Actor)
+	if err != nil {
+		return err
+	}
+	for _, l := range locations {
+		p.Doors = append(p.Doors, l.Doors...)
+	}
+	if q.Door != 0 {
+		hours, err := c.desk.Hours(r.Context(), v.Actor, q.Door, 24)
+		if err != nil {
+			return err
+		}
+		p.Chart = newChart(hours, c.zone)
+	}
+	if byScript(r) && !live(r) {
+		w.Header().Set("HX-Replace-Url", strings.TrimSuffix("/activity?"+p.Query, "?"))
+	}
+	c.show(w, r, http.StatusOK, "activity", &view{visit: v, Title: "Activity", Section: "activity", Page: p})
+	return nil
+}
+
+// readActivity fills in the entries that a query chooses, page by page.
+func (c *Console) readActivity(r *http.Request, v *visit, p *activityPage, q desk.Query) error {
+	q.Before, _ = strconv.ParseInt(r.URL.Query().Get("before"), 10, 64)
+	p.First = q.Before == 0
+	page := &desk.Page{}
+	if len(p.Filter.Wrong) == 0 {
+		var err error
+		if page, err = c.desk.Activity(r.Context(), v.Actor, q); err != nil {
+			return err
+		}
+	}
+	p.Days, p.Older = c.byDay(page.Entries), page.Older
+	if len(page.Entries) > 0 {
+		p.Newest = page.Entries[0].ID
+	}
+	return nil
+}
+
+// byDay groups entries, the newest first, by the day on which they happened.
+func (c *Console) byDay(entries []*desk.Entry) (days []dayOf) {
+	today := time.Now().In(c.zone)
+	for _, e := range entries {
+		at := e.At.In(c.zone)
+		name := at.Format("Monday, 2 January 2006")
+		switch at.Format(time.DateOnly) {
+		case today.Format(time.DateOnly):
+			name = "Today"
+		case today.AddDate(0, 0, -1).Format(time.DateOnly):
+			name = "Yesterday"
+		}
+		if n := len(days); n == 0 || days[n-1].Name != name {
+			days = append(days, dayOf{Name: name})
+		}
+		last := &days[len(days)-1]
+		last.Entries = append(last.Entries, e)
+	}
+	return days
+}
+
+// export sends everything that a filter chooses as a file.
+func (c *Console) export(w http.ResponseWriter, r *http.Request, v *visit) error {
+	q, f, _, err := c.filter(r, v)
+	if err != nil {
+		return err
+	}
+	if len(f.Wrong) > 0 {
+		http.Redirect(w, r, "/activity?"+url.Values(f.Values).Encode(), http.StatusSeeOther)
+		return nil
+	}
+	format, kind := desk.CSV, "text/csv; charset=utf-8"
+	if r.URL.Query().Get("format") == "json" {
+		format, kind = desk.JSON, "application/json"
+	}
+	name := fmt.Sprintf("%s-activity-%s.%s", c.site, time.Now().In(c.zone).Format(time.DateOnly), format)
+	return c.download(w, r, kind, name, func(to http.ResponseWriter) error {
+		return c.desk.Export(r.Context(), v.Actor, q, format, to)
+	})
+}
+
+// download sends what write writes as a file. An error before the first byte is
+// an answer like any other; after it the connection is cut, so that nobody takes
+// half a file for a whole one.
+func (c *Console) download(w http.ResponseWriter, r *http.Request, kind, name string, write func(http.ResponseWriter) error) error {
+	d := &downloading{ResponseWriter: w, kind: kind, name: name}
+	err := write(d)
+	if err != nil && d.begun {
+		c.log.Error("console: a download was cut short", "file", name, "error", err)
+		panic(http.ErrAbortHandler)
+	}
+	return err
+}
+
+// A downloading response says what it is with its first byte.
+type downloading struct {
+	http.ResponseWriter
+	kind, name string
+	begun      bool
+}
+
+func (d *downloading) Write(b []byte) (int, error) {
+	if !d.begun {
+		d.begun = true
+		d.Header().Set("Content-Type", d.kind)
+		d.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", d.name))
+	}
+	// A slow reader may take as long as it goes on reading.
+	if err := http.NewResponseController(d.ResponseWriter).SetWriteDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		return 0, err
+	}
+	return d.ResponseWriter.Write(b)
+}

@@ -1,0 +1,280 @@
+package console
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"crypto/rand"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/sync/wire"
+)
+
+// adoptPage is the way of a board to a reader: its request is uploaded, the
+// fingerprints are compared, the bundle is downloaded.
+type adoptPage struct {
+	Step      int // 1, 2, 3
+	Form      *form
+	Request   *desk.Request
+	Locations []*desk.Location
+	Readers   []*desk.Reader
+	Adoption  *site.Adoption
+	Download  string // address of the bundle
+	File      string
+}
+
+func (c *Console) adoptRoutes(page route) {
+	page("GET /devices/adopt", c.adoptPage)
+	page("POST /devices/adopt", c.readRequest)
+	page("POST /devices/adopt/reader", c.adopt)
+	page("GET /devices/bundles/{key}", c.bundle)
+}
+
+func (c *Console) showAdopt(w http.ResponseWriter, r *http.Request, v *visit, status int, p *adoptPage) error {
+	if p.Step == 2 {
+		var err error
+		if p.Locations, err = c.desk.Places(r.Context(), v.Actor); err != nil {
+			return err
+		}
+		if p.Readers, err = c.desk.Readers(r.Context(), v.Actor); err != nil {
+			return err
+		}
+	}
+	c.show(w, r, status, "adopt", &view{visit: v, Title: "Adopt a reader", Section: "devices", Page: p})
+	return nil
+}
+
+func (c *Console) adoptPage(w http.ResponseWriter, r *http.Request, v *visit) error {
+	if !v.Actor.May(desk.AdoptReader) {
+		return desk.ErrNotAllowed
+	}
+	return c.showAdopt(w, r, v, http.StatusOK, &adoptPage{Step: 1, Form: filled("reader", r.URL.Query().Get("reader"))})
+}
+
+// readRequest takes the uploaded request and shows its fingerprint.
+func (c *Console) readRequest(w http.ResponseWriter, r *http.Request, v *visit) error {
+	f, file, err := readUpload(r, "request", desk.MaxRequest, "password")
+	if err != nil {
+		return err
+	}
+	defer f.wipe()
+	again := func() error {
+		return c.showAdopt(w, r, v, http.StatusUnprocessableEntity, &adoptPage{Step: 1, Form: f})
+	}
+	if len(file) > desk.MaxRequest {
+		f.Wrong["request"] = fmt.Sprintf("This is no request: it is larger than %d KiB.", desk.MaxRequest>>10)
+		return again()
+	}
+	right, err := c.freshen(r, v, f)
+	if err != nil {
+		return err
+	}
+	if !right {
+		return again()
+	}
+	request, err := c.desk.ReadRequest(r.Context(), v.Actor, file)
+	if errors.Is(err, desk.ErrSignInAgain) {
+		v.Actor.FreshSignIn = false
+	}
+	if f.refused(err) {
+		return again()
+	}
+	if err != nil {
+		return err
+	}
+	f = filled("request", base64.StdEncoding.EncodeToString(file), "reader", request.Reader, "broker", c.broker(r), "time-zone", c.zoneName())
+	return c.showAdopt(w, r, v, http.StatusOK, &adoptPage{Step: 2, Form: f, Request: request})
+}
+
+// broker is where readers find the broker, as far as is known: under the name
+// by which this page was found.
+func (c *Console) broker(r *http.Request) string {
+	port, ok := strings.CutPrefix(c.brokerURL, "ssl://:")
+	if !ok {
+		return c.brokerURL
+	}
+	host, _, err := net.SplitHostPort(r.Host)
+	if err != nil {
+		host = r.Host
+	}
+	return "ssl://" + net.JoinHostPort(host, port)
+}
+
+// zoneName is the controller's own time zone, if it has a name.
+func (c *Console) zoneName() string {
+	if name := c.zone.String(); name != "Local" {
+		return name
+	}
+	if link, err := os.Readlink("/etc/localtime"); err == nil {
+		if _, name, ok := strings.Cut(link, "zoneinfo/"); ok {
+			return name
+		}
+	}
+	return "UTC"
+}
+
+// adopt makes the board a reader and keeps the bundle for the download.
+func (c *Console) adopt(w http.ResponseWriter, r *http.Request, v *visit) error {
+	f, err := readForm(r, "password")
+	if err != nil {
+		return err
+	}
+	defer f.wipe()
+	request, err := base64.StdEncoding.DecodeString(f.Get("request"))
+	if err != nil {
+		return desk.ErrNotFound
+	}
+	right, err := c.freshen(r, v, f)
+	if err != nil {
+		return err
+	}
+	if right {
+		adoption, key, err := c.makeBundle(r, v, f, request)
+		if err == nil {
+			return c.showAdopt(w, r, v, http.StatusOK, &adoptPage{Step: 3, Adoption: adoption, Download: "/devices/bundles/" + key, File: bundleName(adoption.Reader)})
+		}
+		if errors.Is(err, desk.ErrSignInAgain) {
+			v.Actor.FreshSignIn = false
+		}
+		if !f.refused(err) {
+			return err
+		}
+	}
+	_, fingerprint, err := wire.ParseRequest(request)
+	if err != nil {
+		return desk.ErrNotFound
+	}
+	return c.showAdopt(w, r, v, http.StatusUnprocessableEntity, &adoptPage{Step: 2, Form: f, Request: &desk.Request{Fingerprint: fingerprint}})
+}
+
+func bundleName(reader string) string { return reader + ".bundle" }
+
+// makeBundle writes a bundle into a file that has no name: it is gone with
+// this process.
+func (c *Console) makeBundle(r *http.Request, v *visit, f *form, request []byte) (a *site.Adoption, key string, err error) {
+	file, err := os.CreateTemp("", "bundle-*")
+	if err != nil {
+		return nil, "", err
+	}
+	defer func() {
+		if err != nil {
+			file.Close()
+		}
+	}()
+	if err := os.Remove(file.Name()); err != nil {
+		return nil, "", err
+	}
+	form := desk.AdoptForm{
+		Reader: f.Trim("reader"), Request: request, Door: f.Trim("door"), Place: f.Trim("place"), TimeZone: f.Trim("time-zone"), Broker: f.Trim("broker"),
+	}
+	if f.Has("compared", "on") {
+		form.Fingerprint = f.Get("fingerprint")
+	}
+	a, err = c.desk.Adopt(r.Context(), v.Actor, form, func(bundle []byte) error {
+		_, err := file.Write(bundle)
+		return err
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	return a, c.bundles.keep(&kept{file: file, name: bundleName(a.Reader), admin: v.Actor.ID, ends: time.Now().Add(bundleEnds)}), nil
+}
+
+func (c *Console) bundle(w http.ResponseWriter, r *http.Request, v *visit) error {
+	if !v.Actor.May(desk.AdoptReader) {
+		return desk.ErrNotAllowed
+	}
+	return c.bundles.serve(w, r, r.PathValue("key"), v.Actor.ID)
+}
+
+// Bounds of what is kept for a download.
+const (
+	bundleEnds = 15 * time.Minute
+	maxBundles = 8
+)
+
+// bundles are what was made and not downloaded yet.
+type bundles struct {
+	mu  sync.Mutex
+	all map[string]*kept
+}
+
+type kept struct {
+	file  *os.File
+	name  string
+	admin int64
+	ends  time.Time
+}
+
+// keep takes a bundle over and returns the key to it. The oldest one goes if
+// there are too many.
+func (b *bundles) keep(k *kept) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.all == nil {
+		b.all = map[string]*kept{}
+	}
+	b.expire(time.Now())
+	for len(b.all) >= maxBundles {
+		oldest := ""
+		for key, other := range b.all {
+			if oldest == "" || other.ends.Before(b.all[oldest].ends) {
+				oldest = key
+			}
+		}
+		b.drop(oldest)
+	}
+	key := rand.Text()
+	b.all[key] = k
+	return key
+}
+
+func (b *bundles) expire(now time.Time) {
+	for key, k := range b.all {
+		if now.After(k.ends) {
+			b.drop(key)
+		}
+	}
+}
+
+func (b *bundles) drop(key string) {
+	b.all[key].file.Close()
+	delete(b.all, key)
+}
+
+// serve sends a bundle to the administrator who made it.
+func (b *bundles) serve(w http.ResponseWriter, r *http.Request, key string, admin int64) error {
+	b.mu.Lock()
+	b.expire(time.Now())
+	k := b.all[key]
+	b.mu.Unlock()
+	if k == nil || k.admin != admin {
+		return desk.ErrNotFound
+	}
+	info, err := k.file.Stat()
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", k.name))
+	http.ServeContent(w, r, k.name, time.Time{}, io.NewSectionReader(k.file, 0, info.Size()))
+	return nil
+}
+
+// close forgets all of them.
+func (b *bundles) close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for key := range b.all {
+		b.drop(key)
+	}
+}

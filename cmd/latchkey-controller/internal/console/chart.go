@@ -1,0 +1,95 @@
+package console
+
+import (
+	"fmt"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+)
+
+// A chart is entries per hour, as bars of granted ones with refused ones on
+// top. Its units are those of its viewBox.
+type chart struct {
+	Width, Height int
+	Bars          []bar
+	Lines         []line
+	Label         string // what it shows, in words
+	Any           bool
+}
+
+// A bar is one hour.
+type bar struct {
+	X, W            int
+	GrantedY, Tall  int // of the granted
+	DeniedY, Denied int // of the refused
+	Title           string
+	Tick            string // below it; "": nothing
+	TickX           int
+}
+
+// A line is one of the grid, with the number at it.
+type line struct {
+	Y, TextY int
+	Text     string
+}
+
+// Sizes of a chart.
+const (
+	chartWidth, chartHeight = 640, 180
+	chartLeft, chartTop     = 34, 10
+	chartBottom             = 24 // for the hours below
+)
+
+// newChart draws hours, the first on the left.
+func newChart(hours []desk.Hour, zone *time.Location) *chart {
+	c := &chart{Width: chartWidth, Height: chartHeight}
+	if len(hours) == 0 {
+		return c
+	}
+	most, granted, denied, busiest := 0, 0, 0, 0
+	for i, h := range hours {
+		granted, denied = granted+h.Granted, denied+h.Denied
+		if n := h.Granted + h.Denied; n > most {
+			most, busiest = n, i
+		}
+	}
+	c.Any = most > 0
+	top := ceiling(most)
+	room := chartHeight - chartTop - chartBottom
+	for _, n := range []int{0, top / 2, top} {
+		y := chartTop + room - room*n/top
+		c.Lines = append(c.Lines, line{y, y + 4, fmt.Sprint(n)})
+	}
+	step := float64(chartWidth-chartLeft) / float64(len(hours))
+	for i, h := range hours {
+		b := bar{X: chartLeft + int(float64(i)*step) + 2, W: max(int(step)-4, 2)}
+		b.Tall, b.Denied = room*h.Granted/top, room*h.Denied/top
+		if h.Denied > 0 {
+			b.Denied = max(b.Denied, 2)
+		}
+		b.GrantedY = chartTop + room - b.Tall
+		b.DeniedY = b.GrantedY - b.Denied
+		begins := h.Begins.In(zone)
+		b.Title = fmt.Sprintf("%s to %s: %s, %d refused", begins.Format("15:04"), begins.Add(time.Hour).Format("15:04"), plural(h.Granted, "entry", "entries"), h.Denied)
+		if begins.Hour()%3 == 0 {
+			b.Tick, b.TickX = begins.Format("15"), b.X+b.W/2
+		}
+		c.Bars = append(c.Bars, b)
+	}
+	c.Label = fmt.Sprintf("%s and %d refused in %d hours", plural(granted, "entry", "entries"), denied, len(hours))
+	if c.Any {
+		c.Label += fmt.Sprintf(", most of them from %s", hours[busiest].Begins.In(zone).Format("15:04"))
+	}
+	return c
+}
+
+// ceiling is the number at the top of a chart: at least n, and even.
+func ceiling(n int) int {
+	for size := 1; ; size *= 10 {
+		for _, step := range []int{2, 4, 6, 10} {
+			if step*size >= n {
+				return step * size
+			}
+		}
+	}
+}

@@ -1,0 +1,111 @@
+// Package console is the controller's pages: what administrators see and do in
+// a browser. Each page is made on the server, from what package desk says; htmx
+// replaces parts of it, and a stream of events tells a page which of its parts
+// have changed. Without scripts everything still works, but nothing is live.
+//
+// Nothing is decided here: who may do what, and what is wrong with an input, is
+// the desk's to say.
+package console
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+)
+
+// Options are what a console is made of.
+type Options struct {
+	Desk *desk.Desk
+	Log  *slog.Logger
+	Zone *time.Location // in which times are shown and read; nil: time.Local
+	// Trusted says that browsers know the certificate's authority: then they
+	// are told to come by TLS only (RFC 6797). With an authority of the site's
+	// own that would lock people out when it changes.
+	Trusted bool
+	// Broker is the URL at which readers meet the controller, to be proposed at
+	// an adoption; without a host, "ssl://:8883", where the console itself was
+	// found.
+	Broker string
+}
+
+// A Console serves the pages.
+type Console struct {
+	desk      *desk.Desk
+	log       *slog.Logger
+	zone      *time.Location
+	trusted   bool
+	brokerURL string
+	site      string
+	print     string // fingerprint of the controller's key
+
+	static  *static
+	pages   pages
+	marker  []byte // stands in a page where a secret is put in
+	hub     *hub
+	bundles bundles
+	handler http.Handler
+}
+
+// New returns a console. Run must run beside its handler.
+func New(o Options) (*Console, error) {
+	c := &Console{desk: o.Desk, log: o.Log, zone: o.Zone, trusted: o.Trusted, brokerURL: o.Broker, hub: newHub()}
+	if c.zone == nil {
+		c.zone = time.Local
+	}
+	c.site, c.print = o.Desk.Site()
+	c.marker = []byte("secret-" + rand.Text())
+	var err error
+	if c.static, err = newStatic(); err != nil {
+		return nil, err
+	}
+	if c.pages, err = newPages(c.functions()); err != nil {
+		return nil, err
+	}
+	c.handler = c.guard(c.routes())
+	return c, nil
+}
+
+// ServeHTTP serves a request, which must have come by TLS: browsers send the
+// session's cookie in no other way.
+func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.handler.ServeHTTP(w, r) }
+
+// Run tells open pages what has changed, until ctx ends.
+func (c *Console) Run(ctx context.Context) error {
+	defer c.bundles.close()
+	defer c.hub.close()
+	return c.desk.Watch(ctx, c.hub.moved)
+}
+
+// routes are all addresses of the console.
+func (c *Console) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /static/", c.static)
+	open := func(pattern string, handle func(http.ResponseWriter, *http.Request) error) {
+		mux.Handle(pattern, c.open(handle))
+	}
+	open("GET /sign-in", c.signInPage)
+	open("POST /sign-in", c.signIn)
+	open("GET /link/{token}", c.linkPage)
+	open("POST /link/{token}", c.useLink)
+
+	page := func(pattern string, handle func(http.ResponseWriter, *http.Request, *visit) error) {
+		mux.Handle(pattern, c.signedIn(handle))
+	}
+	page("POST /sign-out", c.signOut)
+	page("GET /events", c.events)
+	page("GET /{$}", c.overview)
+	c.userRoutes(page)
+	c.placeRoutes(page)
+	c.readerRoutes(page)
+	c.activityRoutes(page)
+	c.settingsRoutes(page)
+	page("/", func(http.ResponseWriter, *http.Request, *visit) error { return desk.ErrNotFound })
+	return mux
+}
+
+// A route adds a page for those who are signed in.
+type route = func(pattern string, handle func(http.ResponseWriter, *http.Request, *visit) error)

@@ -1,0 +1,195 @@
+package console
+
+import (
+	"net/http"
+	"strconv"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+)
+
+func (c *Console) credentialRoutes(page route) {
+	page("POST /users/{id}/pin", c.setPIN)
+	page("POST /users/{id}/pin/remove", c.removePIN)
+	page("POST /users/{id}/cards", c.addCard)
+	page("POST /users/{id}/cards/{credential}/remove", c.removeCard)
+	page("POST /users/{id}/enrol", c.enrol)
+	page("POST /users/{id}/enrol/{enrolment}", c.confirmCard)
+	page("POST /users/{id}/enrol/{enrolment}/drop", c.dropCard)
+}
+
+// showCredentials writes the page with a user's credentials, among them a form
+// that was refused or goes on.
+func (c *Console) showCredentials(w http.ResponseWriter, r *http.Request, v *visit, status int, id uint64, f *form, with func(*userPanel) error) error {
+	panel, err := c.userPanel(r, v, id, "credentials")
+	if err != nil {
+		return err
+	}
+	if err := with(panel); err != nil {
+		return err
+	}
+	return c.showUsers(w, r, v, status, &usersPage{userPanel: panel, Form: f})
+}
+
+// adding shows a form for a credential again.
+func (c *Console) adding(w http.ResponseWriter, r *http.Request, v *visit, id uint64, f *form, what string) error {
+	return c.showCredentials(w, r, v, http.StatusUnprocessableEntity, id, f, func(p *userPanel) error {
+		p.Add = what
+		if what == "enrol" {
+			return c.enrolReaders(r, v, p)
+		}
+		return nil
+	})
+}
+
+// showPIN writes the one page that holds a PIN which the site has chosen. The
+// digits are put into the page's bytes, so that they stand in no string.
+func (c *Console) showPIN(w http.ResponseWriter, r *http.Request, v *visit, id uint64, digits []byte) error {
+	spaced := make([]byte, 0, len(digits)+1)
+	spaced = append(spaced, digits[:len(digits)/2]...)
+	spaced = append(spaced, ' ')
+	spaced = append(spaced, digits[len(digits)/2:]...)
+	defer clear(spaced)
+	return c.showCredentials(&secretWriter{ResponseWriter: w, marker: c.marker, secrets: [][]byte{digits, spaced}}, r, v, http.StatusOK, id, filled("pin", "auto"), func(p *userPanel) (err error) {
+		p.Shown = true
+		p.Spread, err = c.desk.Spread(r.Context(), v.Actor)
+		return err
+	})
+}
+
+func (c *Console) setPIN(w http.ResponseWriter, r *http.Request, v *visit) error {
+	id, err := userID(r)
+	if err != nil {
+		return err
+	}
+	f, err := readForm(r, "digits")
+	if err != nil {
+		return err
+	}
+	defer f.wipe()
+	choice := pinChoice(f)
+	if choice.Choice == desk.NoPIN {
+		f.Wrong["pin"] = "Choose how the PIN is made."
+		return c.adding(w, r, v, id, f, "pin")
+	}
+	digits, err := c.desk.SetPIN(r.Context(), v.Actor, id, choice)
+	defer clear(digits)
+	if f.refused(err) {
+		return c.adding(w, r, v, id, f, "pin")
+	}
+	if err != nil {
+		return err
+	}
+	if len(digits) > 0 {
+		return c.showPIN(w, r, v, id, digits)
+	}
+	c.send(w, r, userURL(id, "credentials"), "The PIN is set. Readers are told now.")
+	return nil
+}
+
+func (c *Console) removePIN(w http.ResponseWriter, r *http.Request, v *visit) error {
+	id, err := userID(r)
+	if err != nil {
+		return err
+	}
+	if err := c.desk.RemovePIN(r.Context(), v.Actor, id); err != nil {
+		return err
+	}
+	c.send(w, r, userURL(id, "credentials"), "The PIN was removed. Readers are told now.")
+	return nil
+}
+
+func (c *Console) addCard(w http.ResponseWriter, r *http.Request, v *visit) error {
+	id, err := userID(r)
+	if err != nil {
+		return err
+	}
+	f, err := readForm(r)
+	if err != nil {
+		return err
+	}
+	err = c.desk.AddCard(r.Context(), v.Actor, id, f.Trim("card"))
+	if f.refused(err) {
+		return c.adding(w, r, v, id, f, "card")
+	}
+	if err != nil {
+		return err
+	}
+	c.send(w, r, userURL(id, "credentials"), "The card was added. Readers are told now.")
+	return nil
+}
+
+func (c *Console) removeCard(w http.ResponseWriter, r *http.Request, v *visit) error {
+	id, err := userID(r)
+	if err != nil {
+		return err
+	}
+	credential, err := strconv.ParseUint(r.PathValue("credential"), 10, 63)
+	if err != nil {
+		return desk.ErrNotFound
+	}
+	if err := c.desk.RemoveCard(r.Context(), v.Actor, id, credential); err != nil {
+		return err
+	}
+	c.send(w, r, userURL(id, "credentials"), "The card was removed. Readers are told now.")
+	return nil
+}
+
+// enrol lets a reader read a card. It answers when one was shown there, or
+// after the reader's time for it.
+func (c *Console) enrol(w http.ResponseWriter, r *http.Request, v *visit) error {
+	id, err := userID(r)
+	if err != nil {
+		return err
+	}
+	f, err := readForm(r)
+	if err != nil {
+		return err
+	}
+	enrolment, err := c.desk.Enrol(r.Context(), v.Actor, id, f.Get("reader"))
+	if f.refused(err) {
+		return c.adding(w, r, v, id, f, "enrol")
+	}
+	if err != nil {
+		return err
+	}
+	return c.showCredentials(w, r, v, http.StatusOK, id, filled(), func(p *userPanel) error {
+		p.Add, p.Enrolment = "confirm", enrolment
+		return nil
+	})
+}
+
+func (c *Console) confirmCard(w http.ResponseWriter, r *http.Request, v *visit) error {
+	id, err := userID(r)
+	if err != nil {
+		return err
+	}
+	f, err := readForm(r)
+	if err != nil {
+		return err
+	}
+	enrolment := r.PathValue("enrolment")
+	err = c.desk.ConfirmCard(r.Context(), v.Actor, enrolment, f.Trim("last-four"))
+	if f.refused(err) {
+		return c.showCredentials(w, r, v, http.StatusUnprocessableEntity, id, f, func(p *userPanel) error {
+			p.Add, p.Enrolment = "confirm", &desk.Enrolment{ID: enrolment, User: id, UID: f.Get("uid")}
+			return nil
+		})
+	}
+	if err != nil {
+		return err
+	}
+	c.send(w, r, userURL(id, "credentials"), "The card was added. Readers are told now.")
+	return nil
+}
+
+func (c *Console) dropCard(w http.ResponseWriter, r *http.Request, v *visit) error {
+	id, err := userID(r)
+	if err != nil {
+		return err
+	}
+	if err := c.desk.DropCard(r.Context(), v.Actor, r.PathValue("enrolment")); err != nil {
+		return err
+	}
+	c.send(w, r, userURL(id, "credentials"), "")
+	return nil
+}

@@ -1,0 +1,150 @@
+package console
+
+import (
+	"fmt"
+	"net/http"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/sync/wire"
+)
+
+// devicesPage is all hubs and readers, and one hub beside them.
+type devicesPage struct {
+	Readers []*desk.Reader
+	Removed []*desk.Reader
+	Hubs    []*desk.Hub
+	Hub     *desk.Hub
+	HubOf   []*desk.Reader // the hub's
+	Form    *form
+	Ask     string
+}
+
+func (c *Console) readerRoutes(page route) {
+	page("GET /devices", c.devices)
+	page("GET /hubs/{id}", c.hubPage)
+	page("GET /readers/{id}", c.reader)
+	page("POST /readers/{id}/order", c.order)
+	page("POST /readers/{id}/pin", c.switchPIN)
+	page("POST /readers/{id}/authentication", c.setAuthentication)
+	page("POST /readers/{id}/odds", c.odds)
+	page("POST /readers/{id}/door", c.setDoor)
+	page("POST /readers/{id}/access", c.setAccess)
+	page("POST /readers/{id}/access/remove", c.removeAccess)
+	page("POST /readers/{id}/calendar", c.setCalendar)
+	page("POST /readers/{id}/move", c.moveReader)
+	page("POST /readers/{id}/remove", c.removeReader)
+	c.adoptRoutes(page)
+}
+
+// showDevices writes the page with what its caller has put into the panel.
+func (c *Console) showDevices(w http.ResponseWriter, r *http.Request, v *visit, status int, p *devicesPage) error {
+	readers, err := c.desk.Readers(r.Context(), v.Actor)
+	if err != nil {
+		return err
+	}
+	locations, err := c.desk.Places(r.Context(), v.Actor)
+	if err != nil {
+		return err
+	}
+	for _, l := range locations {
+		p.Hubs = append(p.Hubs, l.Hubs...)
+	}
+	for _, reader := range readers {
+		if reader.Removed != "" {
+			p.Removed = append(p.Removed, reader)
+			continue
+		}
+		p.Readers = append(p.Readers, reader)
+		if p.Hub != nil && reader.HubID == p.Hub.ID {
+			p.HubOf = append(p.HubOf, reader)
+		}
+	}
+	title := "Devices"
+	if p.Hub != nil {
+		title = p.Hub.Name
+	}
+	c.show(w, r, status, "devices", &view{visit: v, Title: title, Section: "devices", Panel: p.Hub != nil, Page: p})
+	return nil
+}
+
+func (c *Console) devices(w http.ResponseWriter, r *http.Request, v *visit) error {
+	return c.showDevices(w, r, v, http.StatusOK, &devicesPage{})
+}
+
+func (c *Console) hubPage(w http.ResponseWriter, r *http.Request, v *visit) error {
+	return c.showHub(w, r, v, http.StatusOK, nil)
+}
+
+func (c *Console) showHub(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
+	id, err := number(r, "id")
+	if err != nil {
+		return err
+	}
+	hub, err := c.desk.Hub(r.Context(), v.Actor, id)
+	if err != nil {
+		return err
+	}
+	if f == nil {
+		f = filled("name", hub.Name)
+	}
+	return c.showDevices(w, r, v, status, &devicesPage{Hub: hub, Form: f, Ask: r.URL.Query().Get("ask")})
+}
+
+// orders are what a person can order a reader to do, with the longest hold.
+var orders = map[string]wire.Order{"unlock": wire.Unlock, "hold": wire.Hold, "release": wire.Release, "identify": wire.Identify}
+
+// order takes an order to a reader and waits for what comes of it.
+func (c *Console) order(w http.ResponseWriter, r *http.Request, v *visit) error {
+	f, err := readForm(r)
+	if err != nil {
+		return err
+	}
+	order, ok := orders[f.Get("order")]
+	if !ok {
+		return desk.ErrNotFound
+	}
+	var seconds uint32
+	if order == wire.Hold {
+		var minutes uint32
+		if _, err := fmt.Sscan(f.Trim("minutes"), &minutes); err != nil || minutes < 1 || minutes > 24*60 {
+			return c.said(w, r, v, f, http.StatusUnprocessableEntity, "A door is held open for 1 to 1,440 minutes.")
+		}
+		seconds = minutes * 60
+	}
+	outcome, err := c.desk.Order(r.Context(), v.Actor, r.PathValue("id"), order, seconds)
+	if f.refused(err) {
+		return c.said(w, r, v, f, http.StatusUnprocessableEntity, sentence(err.Error()))
+	}
+	if err != nil {
+		return err
+	}
+	return c.said(w, r, v, f, http.StatusOK, sentence(outcome.Text))
+}
+
+// said answers with a sentence: in the corner of the page that asked, or in the
+// page that the form came from.
+func (c *Console) said(w http.ResponseWriter, r *http.Request, v *visit, f *form, status int, text string) error {
+	if byScript(r) {
+		c.sorry(w, r, v, status, "", text)
+		return nil
+	}
+	c.send(w, r, local(f.Get("back")), text)
+	return nil
+}
+
+func (c *Console) switchPIN(w http.ResponseWriter, r *http.Request, v *visit) error {
+	f, err := readForm(r)
+	if err != nil {
+		return err
+	}
+	on := f.Get("on") == "true"
+	if err := c.desk.SwitchPIN(r.Context(), v.Actor, r.PathValue("id"), on); err != nil {
+		return err
+	}
+	text := "PIN entry is switched off. The reader is told now."
+	if on {
+		text = "PIN entry is switched on. The reader is told now."
+	}
+	c.send(w, r, local(f.Get("back")), text)
+	return nil
+}

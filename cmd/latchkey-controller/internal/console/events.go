@@ -1,0 +1,169 @@
+package console
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+)
+
+// What can have changed. Parts of pages listen for "changed-" and one of these.
+const (
+	topicActivity = "activity" // something happened
+	topicActs     = "acts"     // an administrator did something
+	topicReaders  = "readers"  // readers have said how they are
+)
+
+var topics = []string{topicActivity, topicActs, topicReaders}
+
+// Bounds of the stream.
+const (
+	maxListeners = 256                    // pages that listen at once
+	calm         = 200 * time.Millisecond // between two events of one page
+	beat         = 25 * time.Second       // something is sent so often, at least
+)
+
+// A hub tells open pages what has changed.
+type hub struct {
+	mu        sync.Mutex
+	listeners map[*listener]bool
+	closed    bool
+	last      int64
+}
+
+// A listener is one open page: what it has not been told yet, and a channel
+// that is full while there is something.
+type listener struct {
+	news map[string]bool
+	wake chan struct{}
+}
+
+func newHub() *hub { return &hub{listeners: map[*listener]bool{}} }
+
+// join adds a listener; nil if there are too many, or no more news to come.
+func (h *hub) join() *listener {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed || len(h.listeners) >= maxListeners {
+		return nil
+	}
+	l := &listener{map[string]bool{}, make(chan struct{}, 1)}
+	h.listeners[l] = true
+	return l
+}
+
+func (h *hub) leave(l *listener) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.listeners, l)
+}
+
+// moved takes a change over.
+func (h *hub) moved(change desk.Change) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var news []string
+	if change.Activity != h.last {
+		news, h.last = append(news, topicActivity), change.Activity
+	}
+	if change.Acts {
+		news = append(news, topicActs)
+	}
+	if change.States {
+		news = append(news, topicReaders)
+	}
+	if len(news) == 0 {
+		return nil
+	}
+	for l := range h.listeners {
+		for _, topic := range news {
+			l.news[topic] = true
+		}
+		select {
+		case l.wake <- struct{}{}:
+		default:
+		}
+	}
+	return nil
+}
+
+// take returns what a listener has not been told, and whether more can come.
+func (h *hub) take(l *listener) (news []string, more bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for topic := range l.news {
+		news = append(news, topic)
+	}
+	slices.Sort(news)
+	clear(l.news)
+	return news, !h.closed
+}
+
+// close ends all streams.
+func (h *hub) close() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.closed = true
+	for l := range h.listeners {
+		select {
+		case l.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// events is the stream of what has changed (server-sent events, WHATWG HTML
+// §9.2). It ends with the session.
+func (c *Console) events(w http.ResponseWriter, r *http.Request, v *visit) error {
+	l := c.hub.join()
+	if l == nil {
+		w.Header().Set("Retry-After", "10")
+		http.Error(w, "too many pages listen", http.StatusServiceUnavailable)
+		return nil
+	}
+	defer c.hub.leave(l)
+	control := http.NewResponseController(w)
+	send := func(event, data string) error {
+		if err := control.SetWriteDeadline(time.Now().Add(10 * time.Second)); err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(w, "event: %s\ndata: %s\n\n", event, data); err != nil {
+			return err
+		}
+		return control.Flush()
+	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	if send("ready", "") != nil {
+		return nil
+	}
+	pulse := time.NewTicker(beat)
+	defer pulse.Stop()
+	for {
+		select {
+		case <-r.Context().Done():
+			return nil
+		case <-pulse.C:
+			if _, err := c.desk.Session(r.Context(), v.token, false); err != nil {
+				send("ended", "")
+				return nil
+			}
+			if send("beat", "") != nil {
+				return nil
+			}
+		case <-l.wake:
+			news, more := c.hub.take(l)
+			if !more || len(news) > 0 && send("changed", strings.Join(news, " ")) != nil {
+				return nil
+			}
+			select {
+			case <-r.Context().Done():
+				return nil
+			case <-time.After(calm):
+			}
+		}
+	}
+}

@@ -1,0 +1,52 @@
+package console
+
+import (
+	"fmt"
+	"html/template"
+)
+
+// icons are drawn on a grid of 24, in strokes of the current colour.
+var icons = map[string]string{
+	"key":      `<circle cx="8" cy="8" r="5"/><path d="m12 12 8 8m-4-4 3-3"/>`,
+	"overview": `<rect x="3.5" y="3.5" width="7" height="7" rx="1.5"/><rect x="13.5" y="3.5" width="7" height="7" rx="1.5"/><rect x="3.5" y="13.5" width="7" height="7" rx="1.5"/><rect x="13.5" y="13.5" width="7" height="7" rx="1.5"/>`,
+	"place":    `<path d="M12 21c4.5-4.6 7-8 7-11a7 7 0 1 0-14 0c0 3 2.5 6.4 7 11Z"/><circle cx="12" cy="10" r="2.5"/>`,
+	"reader":   `<rect x="6" y="2.5" width="12" height="19" rx="2.5"/><path d="M9.5 7h5M9.5 11h.01M12 11h.01M14.5 11h.01M9.5 14h.01M12 14h.01M14.5 14h.01M12 17.5h.01"/>`,
+	"users":    `<circle cx="9" cy="8" r="3.5"/><path d="M2.5 20c.4-3.6 3-5.5 6.5-5.5s6.1 1.9 6.5 5.5M16 4.9a3.5 3.5 0 0 1 0 6.2M18 15c2 .7 3.2 2.4 3.5 5"/>`,
+	"activity": `<path d="M3 12h4l3-8 4.5 16 3-8H21"/>`,
+	"settings": `<circle cx="12" cy="12" r="3"/><path d="M12 2.5v3M12 18.5v3M2.5 12h3M18.5 12h3M5.3 5.3l2.1 2.1M16.6 16.6l2.1 2.1M5.3 18.7l2.1-2.1M16.6 7.4l2.1-2.1"/>`,
+	"door":     `<path d="M5 21V4.5A1.5 1.5 0 0 1 6.5 3h11A1.5 1.5 0 0 1 19 4.5V21M2.5 21h19M15 12h.01"/>`,
+	"open":     `<path d="M5 21V4.5A1.5 1.5 0 0 1 6.5 3H17M2.5 21h19M19 21V6l-7 3v12M15 14.5h.01"/>`,
+	"hub":      `<rect x="3" y="8" width="18" height="8" rx="2"/><path d="M7 12h.01M10.5 12h.01M12 8V4M12 20v-4M6 20h12"/>`,
+	"search":   `<circle cx="11" cy="11" r="6.5"/><path d="m16 16 4.5 4.5"/>`,
+	"plus":     `<path d="M12 5v14M5 12h14"/>`,
+	"close":    `<path d="m6 6 12 12M18 6 6 18"/>`,
+	"copy":     `<rect x="8.5" y="8.5" width="12" height="12" rx="2.5"/><path d="M15.5 8.5V6A2.5 2.5 0 0 0 13 3.5H6A2.5 2.5 0 0 0 3.5 6v7A2.5 2.5 0 0 0 6 15.5h2.5"/>`,
+	"check":    `<path d="m5 12.5 4.5 4.5L19 7.5"/>`,
+	"warning":  `<path d="M12 9v4.5M12 17h.01M10.4 4.2 2.7 17.5A1.9 1.9 0 0 0 4.3 20.3h15.4a1.9 1.9 0 0 0 1.6-2.8L13.6 4.2a1.9 1.9 0 0 0-3.2 0Z"/>`,
+	"info":     `<circle cx="12" cy="12" r="9"/><path d="M12 11v5M12 8h.01"/>`,
+	"lock":     `<rect x="4.5" y="10.5" width="15" height="10.5" rx="2.5"/><path d="M8 10.5V7.5a4 4 0 0 1 8 0v3"/>`,
+	"unlock":   `<rect x="4.5" y="10.5" width="15" height="10.5" rx="2.5"/><path d="M8 10.5V7.5a4 4 0 0 1 7.7-1.5"/>`,
+	"pin":      `<rect x="2.5" y="6.5" width="19" height="11" rx="2.5"/><path d="M7 12h.01M10.3 12h.01M13.7 12h.01M17 12h.01"/>`,
+	"card":     `<rect x="2.5" y="5" width="19" height="14" rx="2.5"/><path d="M2.5 9.5h19M6 15h4"/>`,
+	"sun":      `<circle cx="12" cy="12" r="4"/><path d="M12 2.5v2M12 19.5v2M2.5 12h2M19.5 12h2M5.3 5.3l1.4 1.4M17.3 17.3l1.4 1.4M5.3 18.7l1.4-1.4M17.3 6.7l1.4-1.4"/>`,
+	"moon":     `<path d="M20 14.5A8.5 8.5 0 0 1 9.5 4a8.5 8.5 0 1 0 10.5 10.5Z"/>`,
+	"system":   `<rect x="3" y="4" width="18" height="12" rx="2"/><path d="M8.5 20h7M12 16v4"/>`,
+	"out":      `<path d="M14 4h4a2 2 0 0 1 2 2v12a2 2 0 0 1-2 2h-4M4 12h11M11 8l4 4-4 4"/>`,
+	"next":     `<path d="m9 5 7 7-7 7"/>`,
+	"back":     `<path d="m15 5-7 7 7 7"/>`,
+	"download": `<path d="M12 4v11M7 10.5l5 5 5-5M4.5 20h15"/>`,
+	"shield":   `<path d="M12 3 5 5.5v6c0 4.3 2.9 7.6 7 9.5 4.1-1.9 7-5.2 7-9.5v-6L12 3Z"/>`,
+	"audit":    `<path d="M6.5 3h8l4 4v14h-12V3ZM9.5 12h6M9.5 16h6M9.5 8h2.5"/>`,
+	"bell":     `<path d="M6 16.5V11a6 6 0 0 1 12 0v5.5l1.5 1.5h-15L6 16.5ZM10 20.5h4"/>`,
+	"trash":    `<path d="M4.5 6.5h15M9.5 6.5V4h5v2.5M6.5 6.5 7.5 20h9l1-13.5"/>`,
+}
+
+// icon draws an icon that says nothing a word beside it does not: screen
+// readers pass it over.
+func icon(name string, size int) (template.HTML, error) {
+	strokes, ok := icons[name]
+	if !ok {
+		return "", fmt.Errorf("no icon %q", name)
+	}
+	return template.HTML(fmt.Sprintf(`<svg width="%d" height="%d" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">%s</svg>`, size, size, strokes)), nil
+}

@@ -1,0 +1,111 @@
+package console
+
+import (
+	"latchkey/cmd/latchkey-controller/internal/desk"
+)
+
+// A light says in one word how a reader or a door is, and how that is to be
+// seen: "good", "warn", "bad" or "" for neither.
+type light struct{ Tone, Word, Icon string }
+
+// readerLight is how a reader is: the worst that is to be said of it.
+func readerLight(r *desk.Reader) light {
+	l := &r.Live
+	switch {
+	case r.Removed != "" || r.Board == "":
+		return light{"", "Removed", "reader"}
+	case !l.Known:
+		return light{"", "Not heard of yet", "reader"}
+	case !l.Online:
+		return light{"bad", "Offline", "warning"}
+	case l.Tamper:
+		return light{"bad", "Housing open", "warning"}
+	case l.Lockout != "":
+		return light{"warn", "PIN paused", "lock"}
+	case len(l.Faults) > 0:
+		return light{"warn", "Fault", "warning"}
+	case l.Behind:
+		return light{"warn", "Behind", "warning"}
+	case !l.Current:
+		return light{"", "Catching up", "reader"}
+	}
+	return light{"good", "Online", "reader"}
+}
+
+// contactLight is what a reader's door contact says.
+func contactLight(r *desk.Reader) light {
+	if !r.Live.Known || !r.Live.Online {
+		return light{"", "Not known", "door"}
+	}
+	switch {
+	case r.Live.Door == "forced":
+		return light{"bad", "Forced open", "open"}
+	case r.Live.Door == "held":
+		return light{"warn", "Open for too long", "open"}
+	case r.Live.Strike == "held":
+		return light{"warn", "Held open", "unlock"}
+	case r.Live.Door == "open":
+		return light{"good", "Open", "open"}
+	case r.Live.Strike == "pulse":
+		return light{"good", "Unlocked", "unlock"}
+	case r.Live.Door == "closed":
+		return light{"", "Closed", "door"}
+	}
+	return light{"", "No contact", "door"}
+}
+
+// doorLight is how a door is, by all of its readers: the worst of them.
+func doorLight(d *desk.Door) light {
+	worst, rank := light{"", "No reader", "door"}, -1
+	for _, r := range d.Readers {
+		if r.Removed != "" {
+			continue
+		}
+		for _, l := range []light{contactLight(r), readerLight(r)} {
+			n := map[string]int{"": 0, "good": 0, "warn": 2, "bad": 3}[l.Tone]
+			if n > rank {
+				worst, rank = l, n
+			}
+		}
+	}
+	return worst
+}
+
+// An alert is something that somebody should look at now.
+type alert struct {
+	Tone, Icon string
+	Text       string
+	Reader     *desk.Reader
+	Unlock     bool // which ends it
+}
+
+// alerts are what is not well with readers.
+func alerts(readers []*desk.Reader) (all []alert) {
+	for _, r := range readers {
+		if r.Removed != "" || r.Board == "" || !r.Live.Known {
+			continue
+		}
+		say := func(tone, icon, text string, unlock bool) { all = append(all, alert{tone, icon, text, r, unlock}) }
+		l := &r.Live
+		if !l.Online {
+			say("bad", "warning", "is offline. It goes on by itself with what it holds; look at its power and network.", false)
+			continue
+		}
+		if l.Tamper {
+			say("bad", "warning", "says that its housing is open.", false)
+		}
+		if l.Door == "forced" {
+			say("bad", "open", "was opened by force.", false)
+		}
+		if l.Door == "held" {
+			say("warn", "open", "stands open for too long.", false)
+		}
+		if l.Lockout != "" {
+			say("warn", "lock", "takes no PIN: "+l.Lockout+". A card that may open ends this, and so does opening the door from here.", true)
+		}
+		for _, fault := range l.Faults {
+			say("warn", "warning", "has a fault: "+fault.Subject+", "+fault.Text+".", false)
+		}
+	}
+	return all
+}

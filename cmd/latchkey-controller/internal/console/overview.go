@@ -1,0 +1,58 @@
+package console
+
+import (
+	"net/http"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+)
+
+// overviewPage is all doors at a glance.
+type overviewPage struct {
+	Locations []*desk.Location
+	Alerts    []alert
+	Days      []dayOf
+	Newest    int64
+	Readers   int // with a board
+	Online    int
+	Doors     int
+	Users     int
+}
+
+func (c *Console) overview(w http.ResponseWriter, r *http.Request, v *visit) error {
+	p := &overviewPage{}
+	var err error
+	if p.Locations, err = c.desk.Places(r.Context(), v.Actor); err != nil {
+		return err
+	}
+	var readers []*desk.Reader
+	for _, l := range p.Locations {
+		p.Doors += len(l.Doors)
+		for _, d := range l.Doors {
+			readers = append(readers, d.Readers...)
+		}
+	}
+	for _, reader := range readers {
+		if reader.Removed == "" {
+			p.Readers++
+			if reader.Live.Online {
+				p.Online++
+			}
+		}
+	}
+	p.Alerts = alerts(readers)
+	users, err := c.desk.Users(r.Context(), v.Actor, desk.UserQuery{Limit: 1})
+	if err != nil {
+		return err
+	}
+	p.Users = users.Total
+	page, err := c.desk.Activity(r.Context(), v.Actor, desk.Query{Limit: 8})
+	if err != nil {
+		return err
+	}
+	p.Days = c.byDay(page.Entries)
+	if len(page.Entries) > 0 {
+		p.Newest = page.Entries[0].ID
+	}
+	c.show(w, r, http.StatusOK, "overview", &view{visit: v, Title: "Doors", Section: "overview", Page: p})
+	return nil
+}

@@ -1,0 +1,271 @@
+package console
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+)
+
+// placesPage is all locations with their doors, and one place beside them.
+type placesPage struct {
+	Locations []*desk.Location
+	Kind      string // of the panel: "location", "hub", "door", "new-location", "new-hub", "new-door"; "": none
+	Location  *desk.Location
+	Form      *form
+	Ask       string
+	*doorPanel
+}
+
+// doorPanel is one door.
+type doorPanel struct {
+	Door    *desk.Door
+	Tab     string // "overview", "config", "activity"
+	Chart   *chart
+	Entries []*desk.Entry
+}
+
+// Here says whether a door is the one in the panel.
+func (p *placesPage) Here(id int64) bool { return p.doorPanel != nil && p.Door.ID == id }
+
+func (c *Console) placeRoutes(page route) {
+	page("GET /places", c.places)
+	page("GET /places/new/{kind}", c.newPlace)
+	page("POST /places/new/{kind}", c.addPlace)
+	page("GET /doors/{id}", c.door)
+	page("POST /doors/{id}", c.editDoor)
+	page("GET /locations/{id}", c.location)
+	page("POST /locations/{id}", c.renamePlace("location"))
+	page("POST /hubs/{id}", c.renamePlace("hub"))
+	page("POST /locations/{id}/remove", c.removePlace("location"))
+	page("POST /hubs/{id}/remove", c.removePlace("hub"))
+	page("POST /doors/{id}/remove", c.removePlace("door"))
+}
+
+// showPlaces writes the page with what its caller has put into the panel.
+func (c *Console) showPlaces(w http.ResponseWriter, r *http.Request, v *visit, status int, p *placesPage, title string) error {
+	if p.Locations == nil {
+		var err error
+		if p.Locations, err = c.desk.Places(r.Context(), v.Actor); err != nil {
+			return err
+		}
+	}
+	c.show(w, r, status, "places", &view{visit: v, Title: title, Section: "places", Panel: p.Kind != "", Page: p})
+	return nil
+}
+
+func (c *Console) places(w http.ResponseWriter, r *http.Request, v *visit) error {
+	return c.showPlaces(w, r, v, http.StatusOK, &placesPage{}, "Locations")
+}
+
+// number reads a number in an address.
+func number(r *http.Request, name string) (int64, error) {
+	id, err := strconv.ParseInt(r.PathValue(name), 10, 64)
+	if err != nil || id <= 0 {
+		return 0, desk.ErrNotFound
+	}
+	return id, nil
+}
+
+func (c *Console) newPlace(w http.ResponseWriter, r *http.Request, v *visit) error {
+	if !v.Actor.May(desk.EditPlaces) {
+		return desk.ErrNotAllowed
+	}
+	return c.showNewPlace(w, r, v, http.StatusOK, filled("in", r.URL.Query().Get("in")))
+}
+
+func (c *Console) showNewPlace(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
+	kind := r.PathValue("kind")
+	if kind != "location" && kind != "hub" && kind != "door" {
+		return desk.ErrNotFound
+	}
+	return c.showPlaces(w, r, v, status, &placesPage{Kind: "new-" + kind, Form: f}, "New "+kind)
+}
+
+func (c *Console) addPlace(w http.ResponseWriter, r *http.Request, v *visit) error {
+	f, err := readForm(r)
+	if err != nil {
+		return err
+	}
+	in, _ := strconv.ParseInt(f.Get("in"), 10, 64)
+	name := f.Trim("name")
+	var to string
+	var id int64
+	switch r.PathValue("kind") {
+	case "location":
+		id, err = c.desk.AddLocation(r.Context(), v.Actor, name)
+		to = fmt.Sprint("/locations/", id)
+	case "hub":
+		id, err = c.desk.AddHub(r.Context(), v.Actor, in, name)
+		to = fmt.Sprint("/hubs/", id)
+	case "door":
+		id, err = c.desk.AddDoor(r.Context(), v.Actor, in, name)
+		to = fmt.Sprint("/doors/", id)
+	default:
+		return desk.ErrNotFound
+	}
+	if f.refused(err) {
+		return c.showNewPlace(w, r, v, http.StatusUnprocessableEntity, f)
+	}
+	if err != nil {
+		return err
+	}
+	if r.PathValue("kind") == "hub" { // it is shown among the devices
+		to = "/places"
+	}
+	c.send(w, r, to, name+" was added.")
+	return nil
+}
+
+func (c *Console) location(w http.ResponseWriter, r *http.Request, v *visit) error {
+	return c.showLocation(w, r, v, http.StatusOK, nil)
+}
+
+func (c *Console) showLocation(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
+	id, err := number(r, "id")
+	if err != nil {
+		return err
+	}
+	p := &placesPage{Kind: "location", Form: f, Ask: r.URL.Query().Get("ask")}
+	if p.Locations, err = c.desk.Places(r.Context(), v.Actor); err != nil {
+		return err
+	}
+	for _, l := range p.Locations {
+		if l.ID == id {
+			p.Location = l
+		}
+	}
+	if p.Location == nil {
+		return desk.ErrNotFound
+	}
+	if f == nil {
+		p.Form = filled("name", p.Location.Name)
+	}
+	return c.showPlaces(w, r, v, status, p, p.Location.Name)
+}
+
+func (c *Console) door(w http.ResponseWriter, r *http.Request, v *visit) error {
+	return c.showDoor(w, r, v, http.StatusOK, nil)
+}
+
+func (c *Console) showDoor(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
+	id, err := number(r, "id")
+	if err != nil {
+		return err
+	}
+	d := &doorPanel{Tab: r.URL.Query().Get("tab")}
+	if f != nil {
+		d.Tab = "config"
+	}
+	p := &placesPage{Kind: "door", Ask: r.URL.Query().Get("ask"), Form: f, doorPanel: d}
+	if d.Door, err = c.desk.Door(r.Context(), v.Actor, id); err != nil {
+		return err
+	}
+	switch d.Tab {
+	case "config":
+		if f == nil {
+			p.Form = filled("name", d.Door.Name, "hub", fmt.Sprint(d.Door.Hub))
+		}
+	case "activity":
+		page, err := c.desk.Activity(r.Context(), v.Actor, desk.Query{Door: id, Limit: 25})
+		if err != nil {
+			return err
+		}
+		d.Entries = page.Entries
+	default:
+		d.Tab = "overview"
+		hours, err := c.desk.Hours(r.Context(), v.Actor, id, 24)
+		if err != nil {
+			return err
+		}
+		d.Chart = newChart(hours, c.zone)
+	}
+	return c.showPlaces(w, r, v, status, p, d.Door.Name)
+}
+
+func (c *Console) editDoor(w http.ResponseWriter, r *http.Request, v *visit) error {
+	id, err := number(r, "id")
+	if err != nil {
+		return err
+	}
+	f, err := readForm(r)
+	if err != nil {
+		return err
+	}
+	door, err := c.desk.Door(r.Context(), v.Actor, id)
+	if err != nil {
+		return err
+	}
+	if name := f.Trim("name"); name != door.Name {
+		err = c.desk.RenameDoor(r.Context(), v.Actor, id, name)
+	}
+	if hub, _ := strconv.ParseInt(f.Get("hub"), 10, 64); err == nil && hub != 0 && hub != door.Hub {
+		err = c.desk.MoveDoor(r.Context(), v.Actor, id, hub)
+	}
+	if f.refused(err) {
+		return c.showDoor(w, r, v, http.StatusUnprocessableEntity, f)
+	}
+	if err != nil {
+		return err
+	}
+	c.send(w, r, fmt.Sprintf("/doors/%d?tab=config", id), "Saved.")
+	return nil
+}
+
+// renamePlace renames a location or a hub.
+func (c *Console) renamePlace(kind string) func(http.ResponseWriter, *http.Request, *visit) error {
+	return func(w http.ResponseWriter, r *http.Request, v *visit) error {
+		id, err := number(r, "id")
+		if err != nil {
+			return err
+		}
+		f, err := readForm(r)
+		if err != nil {
+			return err
+		}
+		to := fmt.Sprintf("/%ss/%d", kind, id)
+		if kind == "hub" {
+			err = c.desk.RenameHub(r.Context(), v.Actor, id, f.Trim("name"))
+			if f.refused(err) {
+				return c.showHub(w, r, v, http.StatusUnprocessableEntity, f)
+			}
+		} else {
+			err = c.desk.RenameLocation(r.Context(), v.Actor, id, f.Trim("name"))
+			if f.refused(err) {
+				return c.showLocation(w, r, v, http.StatusUnprocessableEntity, f)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		c.send(w, r, to, "Saved.")
+		return nil
+	}
+}
+
+// removePlace removes a place that is empty; otherwise a sentence says what is
+// in it.
+func (c *Console) removePlace(kind string) func(http.ResponseWriter, *http.Request, *visit) error {
+	return func(w http.ResponseWriter, r *http.Request, v *visit) error {
+		id, err := number(r, "id")
+		if err != nil {
+			return err
+		}
+		to := "/places"
+		switch kind {
+		case "location":
+			err = c.desk.RemoveLocation(r.Context(), v.Actor, id)
+		case "hub":
+			err = c.desk.RemoveHub(r.Context(), v.Actor, id)
+			to = "/devices"
+		case "door":
+			err = c.desk.RemoveDoor(r.Context(), v.Actor, id)
+		}
+		if err != nil {
+			return err
+		}
+		c.send(w, r, to, "Removed.")
+		return nil
+	}
+}

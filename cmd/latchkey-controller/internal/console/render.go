@@ -1,0 +1,117 @@
+package console
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"path"
+	"strings"
+)
+
+//go:embed templates
+var templateFiles embed.FS
+
+// pages are the templates of each page, by the names of their files. Each has
+// "main", and what else htmx may ask for by the id of the element it replaces:
+// "panel", or a part that keeps itself up to date.
+type pages map[string]*template.Template
+
+// newPages parses templates/*.html: base.html and those that begin with
+// "part-" belong to each of the others.
+func newPages(functions template.FuncMap) (pages, error) {
+	base := template.New("base").Funcs(functions)
+	names, err := fs.Glob(templateFiles, "templates/*.html")
+	if err != nil {
+		return nil, err
+	}
+	var own []string
+	for _, name := range names {
+		if file := path.Base(name); file != "base.html" && !strings.HasPrefix(file, "part-") {
+			own = append(own, name)
+		} else if _, err := base.ParseFS(templateFiles, name); err != nil {
+			return nil, err
+		}
+	}
+	all := pages{}
+	for _, name := range own {
+		page, err := base.Clone()
+		if err != nil {
+			return nil, err
+		}
+		if _, err := page.ParseFS(templateFiles, name); err != nil {
+			return nil, err
+		}
+		all[strings.TrimSuffix(path.Base(name), ".html")] = page
+	}
+	return all, nil
+}
+
+// A view is what a page is made of.
+type view struct {
+	*visit
+	Title   string
+	Section string // of the navigation
+	Panel   bool   // there is a panel beside the main part
+	Page    any    // what the page itself needs
+}
+
+// byScript says whether htmx asks, which wants a part of a page.
+func byScript(r *http.Request) bool {
+	return r.Header.Get("HX-Request") == "true" && r.Header.Get("HX-History-Restore-Request") != "true"
+}
+
+// show writes a page, or the part of it that htmx asks for.
+func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, name string, v *view) {
+	page, ok := c.pages[name]
+	if !ok {
+		c.broken(w, r, fmt.Errorf("no page %q", name))
+		return
+	}
+	part := "layout"
+	if target := r.Header.Get("HX-Target"); byScript(r) {
+		if page.Lookup(target) == nil || target == "layout" {
+			http.Error(w, "no such part", http.StatusBadRequest)
+			return
+		}
+		part = target
+	}
+	if part != "layout" && !live(r) {
+		if r.Method == http.MethodGet && (part == "panel" || part == "main") {
+			w.Header().Set("HX-Push-Url", r.URL.RequestURI())
+		}
+	}
+	if !live(r) {
+		v.Said = takeSaid(w, r)
+	}
+	var b bytes.Buffer
+	if err := page.ExecuteTemplate(&b, part, v); err != nil {
+		c.broken(w, r, err)
+		return
+	}
+	if part != "layout" && v.Said != "" {
+		if err := page.ExecuteTemplate(&b, "toast", v.Said); err != nil {
+			c.broken(w, r, err)
+			return
+		}
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Add("Vary", "HX-Request, HX-Target")
+	w.WriteHeader(status)
+	w.Write(b.Bytes())
+}
+
+// live says whether a part asks for itself because something has changed, and
+// not because a person did something.
+func live(r *http.Request) bool { return r.Header.Get("Latchkey-Live") != "" }
+
+// send sends the browser to another page of the console, which says what was
+// done; "" says nothing.
+func (c *Console) send(w http.ResponseWriter, r *http.Request, to, said string) {
+	if said != "" {
+		putSaid(w, said)
+	}
+	http.Redirect(w, r, to, http.StatusSeeOther)
+}

@@ -1,0 +1,292 @@
+package console
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+)
+
+// settingsPage is what belongs to the whole site, or to oneself.
+type settingsPage struct {
+	Tab         string // "site", "administrators", "audit", "account"
+	Form        *form
+	Ask         string
+	Fingerprint string
+	Settings    desk.Settings
+	Odds        *desk.Odds
+	activityPage
+}
+
+func (c *Console) settingsRoutes(page route) {
+	page("GET /settings", c.settings)
+	page("POST /settings", c.setSettings)
+	page("POST /settings/backup", c.backup)
+	page("POST /settings/epoch", c.newEpoch)
+	page("GET /settings/audit", c.audit)
+	page("GET /settings/account", c.account)
+	page("POST /settings/account", c.changePassword)
+	c.adminRoutes(page)
+}
+
+func (c *Console) settings(w http.ResponseWriter, r *http.Request, v *visit) error {
+	if !v.Actor.May(desk.EditSettings) {
+		http.Redirect(w, r, "/settings/account", http.StatusSeeOther)
+		return nil
+	}
+	return c.showSettings(w, r, v, http.StatusOK, nil, r.URL.Query().Get("ask"))
+}
+
+func (c *Console) showSettings(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form, ask string) error {
+	p := &settingsPage{Tab: "site", Form: f, Ask: ask, Fingerprint: c.print}
+	var err error
+	if p.Settings, err = c.desk.Settings(r.Context(), v.Actor); err != nil {
+		return err
+	}
+	if p.Odds, err = c.desk.Odds(r.Context(), v.Actor, "", nil); err != nil {
+		return err
+	}
+	if f == nil {
+		p.Form = filled()
+	}
+	if !p.Form.Values.Has("keep-days") {
+		p.Form.Values.Set("keep-days", fmt.Sprint(p.Settings.KeepDays))
+	}
+	c.show(w, r, status, "settings", &view{visit: v, Title: "Settings", Section: "settings", Page: p})
+	return nil
+}
+
+func (c *Console) setSettings(w http.ResponseWriter, r *http.Request, v *visit) error {
+	f, err := readForm(r)
+	if err != nil {
+		return err
+	}
+	days := whole(f, "keep-days", 3650)
+	if len(f.Wrong) == 0 {
+		err := c.desk.SetSettings(r.Context(), v.Actor, desk.Settings{KeepDays: int(days)})
+		if err == nil {
+			c.send(w, r, "/settings", "Saved.")
+			return nil
+		}
+		if !f.refused(err) {
+			return err
+		}
+	}
+	return c.showSettings(w, r, v, http.StatusUnprocessableEntity, f, "")
+}
+
+// again does an act that asks for the password once more, and shows the form
+// again if it is missing or wrong.
+func (c *Console) again(r *http.Request, v *visit, f *form, act func() error) (done bool, err error) {
+	right, err := c.freshen(r, v, f)
+	if err != nil || !right {
+		return false, err
+	}
+	err = act()
+	if errors.Is(err, desk.ErrSignInAgain) {
+		v.Actor.FreshSignIn = false
+	}
+	if err == nil {
+		return true, nil
+	}
+	if f.refused(err) {
+		return false, nil
+	}
+	return false, err
+}
+
+func (c *Console) backup(w http.ResponseWriter, r *http.Request, v *visit) error {
+	f, err := readForm(r, "password")
+	if err != nil {
+		return err
+	}
+	defer f.wipe()
+	name := fmt.Sprintf("%s-%s.tar", c.site, time.Now().In(c.zone).Format("2006-01-02-1504"))
+	done, err := c.again(r, v, f, func() error {
+		return c.download(w, r, "application/x-tar", name, func(to http.ResponseWriter) error {
+			return c.desk.WriteBackup(r.Context(), v.Actor, to)
+		})
+	})
+	if err != nil || done {
+		return err
+	}
+	return c.showSettings(w, r, v, http.StatusUnprocessableEntity, f, "backup")
+}
+
+func (c *Console) newEpoch(w http.ResponseWriter, r *http.Request, v *visit) error {
+	f, err := readForm(r, "password")
+	if err != nil {
+		return err
+	}
+	defer f.wipe()
+	var epoch uint64
+	done, err := c.again(r, v, f, func() (err error) {
+		epoch, err = c.desk.NewEpoch(r.Context(), v.Actor)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if done {
+		c.send(w, r, "/settings", fmt.Sprintf("Epoch %d begins. Readers go over to it one after the other.", epoch))
+		return nil
+	}
+	return c.showSettings(w, r, v, http.StatusUnprocessableEntity, f, "epoch")
+}
+
+// audit is what administrators did.
+func (c *Console) audit(w http.ResponseWriter, r *http.Request, v *visit) error {
+	p := &settingsPage{Tab: "audit"}
+	p.Filter, p.Audit = filled(), true
+	if err := c.readActivity(r, v, &p.activityPage, desk.Query{Kind: "admin"}); err != nil {
+		return err
+	}
+	c.show(w, r, http.StatusOK, "settings", &view{visit: v, Title: "Audit", Section: "settings", Page: p})
+	return nil
+}
+
+func (c *Console) account(w http.ResponseWriter, r *http.Request, v *visit) error {
+	return c.showAccount(w, r, v, http.StatusOK, filled())
+}
+
+func (c *Console) showAccount(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
+	c.show(w, r, status, "settings", &view{visit: v, Title: "Your account", Section: "settings", Page: &settingsPage{Tab: "account", Form: f, Fingerprint: c.print}})
+	return nil
+}
+
+func (c *Console) changePassword(w http.ResponseWriter, r *http.Request, v *visit) error {
+	f, err := readForm(r, "old", "new", "again")
+	if err != nil {
+		return err
+	}
+	defer f.wipe()
+	if string(f.secret["new"]) != string(f.secret["again"]) {
+		f.Wrong["again"] = "The two passwords differ. Type the same one twice."
+		return c.showAccount(w, r, v, http.StatusUnprocessableEntity, f)
+	}
+	err = c.desk.ChangePassword(r.Context(), v.token, f.secret["old"], f.secret["new"], client(r))
+	var soon *desk.TooSoonError
+	switch {
+	case err == nil:
+		c.send(w, r, "/settings/account", "Your password is changed. You were signed out everywhere else.")
+		return nil
+	case errors.Is(err, desk.ErrWrongSignIn):
+		f.Wrong["old"] = "This is not your password."
+	case errors.As(err, &soon):
+		f.Wrong["old"] = sentence(err.Error())
+	case !f.refused(err):
+		return err
+	}
+	return c.showAccount(w, r, v, http.StatusUnprocessableEntity, f)
+}
+
+// adminsPage is all administrators.
+type adminsPage struct {
+	Tab    string
+	Admins []*desk.Admin
+	Form   *form
+	Ask    string // what is being done: "add", "role", "link", "remove"
+	About  *desk.Admin
+	Link   string // a one-time link, shown once
+	For    string // whose
+}
+
+func (c *Console) adminRoutes(page route) {
+	page("GET /settings/administrators", c.admins)
+	page("POST /settings/administrators", c.addAdmin)
+	page("POST /settings/administrators/{id}/{act}", c.changeAdmin)
+}
+
+func (c *Console) admins(w http.ResponseWriter, r *http.Request, v *visit) error {
+	q := r.URL.Query()
+	return c.showAdmins(w, r, v, http.StatusOK, &adminsPage{Form: filled("role", string(desk.Viewer)), Ask: q.Get("ask")}, q.Get("about"))
+}
+
+func (c *Console) showAdmins(w http.ResponseWriter, r *http.Request, v *visit, status int, p *adminsPage, about string) error {
+	p.Tab = "administrators"
+	var err error
+	if p.Admins, err = c.desk.Admins(r.Context(), v.Actor); err != nil {
+		return err
+	}
+	for _, a := range p.Admins {
+		if strconv.FormatInt(a.ID, 10) == about {
+			p.About = a
+		}
+	}
+	if p.Ask != "add" && p.About == nil {
+		p.Ask = ""
+	}
+	if p.Ask == "role" && p.About != nil && !byPost(r) {
+		p.Form.Values = url.Values{"role": {string(p.About.Role)}}
+	}
+	c.show(w, r, status, "admins", &view{visit: v, Title: "Administrators", Section: "settings", Page: p})
+	return nil
+}
+
+func byPost(r *http.Request) bool { return r.Method == http.MethodPost }
+
+// link is the address of a one-time link, under the name by which this page was
+// found.
+func link(r *http.Request, token string) string { return "https://" + r.Host + "/link/" + token }
+
+func (c *Console) addAdmin(w http.ResponseWriter, r *http.Request, v *visit) error {
+	f, err := readForm(r, "password")
+	if err != nil {
+		return err
+	}
+	defer f.wipe()
+	var token string
+	done, err := c.again(r, v, f, func() (err error) {
+		_, token, err = c.desk.AddAdmin(r.Context(), v.Actor, f.Trim("name"), desk.Role(f.Get("role")))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if done {
+		return c.showAdmins(w, r, v, http.StatusOK, &adminsPage{Form: filled(), Link: link(r, token), For: f.Trim("name")}, "")
+	}
+	return c.showAdmins(w, r, v, http.StatusUnprocessableEntity, &adminsPage{Form: f, Ask: "add"}, "")
+}
+
+func (c *Console) changeAdmin(w http.ResponseWriter, r *http.Request, v *visit) error {
+	id, err := number(r, "id")
+	if err != nil {
+		return err
+	}
+	f, err := readForm(r, "password")
+	if err != nil {
+		return err
+	}
+	defer f.wipe()
+	act := r.PathValue("act")
+	var token, said string
+	done, err := c.again(r, v, f, func() (err error) {
+		switch act {
+		case "role":
+			said = "The role is changed."
+			return c.desk.SetRole(r.Context(), v.Actor, id, desk.Role(f.Get("role")))
+		case "remove":
+			said = "The administrator was removed, and signed out."
+			return c.desk.RemoveAdmin(r.Context(), v.Actor, id)
+		case "link":
+			token, err = c.desk.NewLink(r.Context(), v.Actor, id)
+			return err
+		}
+		return desk.ErrNotFound
+	})
+	switch {
+	case err != nil:
+		return err
+	case !done:
+		return c.showAdmins(w, r, v, http.StatusUnprocessableEntity, &adminsPage{Form: f, Ask: act}, strconv.FormatInt(id, 10))
+	case token != "":
+		return c.showAdmins(w, r, v, http.StatusOK, &adminsPage{Form: filled(), Link: link(r, token), For: f.Get("name")}, "")
+	}
+	c.send(w, r, "/settings/administrators", said)
+	return nil
+}

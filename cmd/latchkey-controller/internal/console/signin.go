@@ -1,0 +1,128 @@
+package console
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+)
+
+type signInPage struct{ Form *form }
+
+func (c *Console) signInPage(w http.ResponseWriter, r *http.Request) error {
+	next := local(r.URL.Query().Get("next"))
+	if _, err := c.session(r, true); err == nil {
+		http.Redirect(w, r, next, http.StatusSeeOther)
+		return nil
+	}
+	c.show(w, r, http.StatusOK, "sign-in", &view{visit: c.newVisit(r), Title: "Sign in", Page: signInPage{filled("next", next)}})
+	return nil
+}
+
+func (c *Console) signIn(w http.ResponseWriter, r *http.Request) error {
+	f, err := readForm(r, "password")
+	if err != nil {
+		return err
+	}
+	defer f.wipe()
+	session, err := c.desk.SignIn(r.Context(), f.Trim("name"), f.secret["password"], client(r))
+	var soon *desk.TooSoonError
+	status := http.StatusUnprocessableEntity
+	switch {
+	case err == nil:
+		c.welcome(w, r, session, local(f.Get("next")))
+		return nil
+	case errors.As(err, &soon):
+		status = http.StatusTooManyRequests
+		w.Header().Set("Retry-After", fmt.Sprint(int(soon.Wait.Seconds())+1))
+		f.Wrong[""] = sentence(err.Error())
+	case errors.Is(err, desk.ErrWrongSignIn):
+		f.Wrong[""] = sentence(err.Error())
+	case !f.refused(err):
+		return err
+	}
+	c.show(w, r, status, "sign-in", &view{visit: c.newVisit(r), Title: "Sign in", Page: signInPage{f}})
+	return nil
+}
+
+func (c *Console) signOut(w http.ResponseWriter, r *http.Request, v *visit) error {
+	if err := c.desk.SignOut(r.Context(), v.token); err != nil {
+		return err
+	}
+	c.forget(w)
+	w.Header().Set("Clear-Site-Data", `"cache"`)
+	http.Redirect(w, r, "/sign-in", http.StatusSeeOther)
+	return nil
+}
+
+type linkPage struct {
+	Link *desk.Link // nil: it is over
+	Why  string
+	Form *form
+	Hint string
+}
+
+func (c *Console) linkPage(w http.ResponseWriter, r *http.Request) error {
+	return c.showLink(w, r, http.StatusOK, filled())
+}
+
+func (c *Console) showLink(w http.ResponseWriter, r *http.Request, status int, f *form) error {
+	page := linkPage{Form: f, Hint: fmt.Sprintf("At least %d characters. Several words are a good one.", desk.MinPassword)}
+	var err error
+	page.Link, err = c.desk.Link(r.Context(), r.PathValue("token"))
+	if errors.Is(err, desk.ErrLinkUsed) {
+		page.Why, status = sentence(err.Error()), http.StatusGone
+	} else if err != nil {
+		return err
+	}
+	c.show(w, r, status, "link", &view{visit: c.newVisit(r), Title: "Your link", Page: page})
+	return nil
+}
+
+func (c *Console) useLink(w http.ResponseWriter, r *http.Request) error {
+	f, err := readForm(r, "password", "again")
+	if err != nil {
+		return err
+	}
+	defer f.wipe()
+	if !bytes.Equal(f.secret["password"], f.secret["again"]) {
+		f.Wrong["again"] = "The two passwords differ. Type the same one twice."
+		return c.showLink(w, r, http.StatusUnprocessableEntity, f)
+	}
+	session, err := c.desk.UseLink(r.Context(), r.PathValue("token"), f.Trim("name"), f.secret["password"], client(r))
+	if err == nil {
+		c.welcome(w, r, session, "/")
+		return nil
+	}
+	if errors.Is(err, desk.ErrLinkUsed) || f.refused(err) {
+		return c.showLink(w, r, http.StatusUnprocessableEntity, f)
+	}
+	return err
+}
+
+// freshen takes the password that a form asks for again, and makes the visit's
+// sign-in fresh. It says false if it is wrong, and marks the field.
+func (c *Console) freshen(r *http.Request, v *visit, f *form) (bool, error) {
+	password := f.secret["password"]
+	if len(password) == 0 {
+		return true, nil // the desk says whether it needs one
+	}
+	err := c.desk.SignInAgain(r.Context(), v.token, password, client(r))
+	var soon *desk.TooSoonError
+	switch {
+	case err == nil:
+		v.Actor.FreshSignIn = true
+		return true, nil
+	case errors.Is(err, desk.ErrWrongSignIn):
+		f.Wrong["password"] = "This is not your password."
+		return false, nil
+	case errors.As(err, &soon):
+		f.Wrong["password"] = sentence(err.Error())
+		return false, nil
+	case f.refused(err):
+		return false, nil
+	}
+	return false, err
+}

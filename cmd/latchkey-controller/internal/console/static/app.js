@@ -1,0 +1,136 @@
+// What htmx does not do: the light, the stream of changes, copying, notices.
+(() => {
+  "use strict";
+  const root = document.documentElement;
+  const $ = (selector, from = document) => from.querySelector(selector);
+  const each = (selector, act, from = document) => from.querySelectorAll(selector).forEach(act);
+
+  // Light or dark: the server puts what the cookie says into the next page.
+  function light(theme) {
+    if (theme === "system") delete root.dataset.theme; else root.dataset.theme = theme;
+    document.cookie = "theme=" + theme + "; Path=/; Max-Age=31536000; SameSite=Lax; Secure";
+    each("[data-theme-choice]", (b) => b.setAttribute("aria-pressed", String(b.dataset.themeChoice === theme)));
+  }
+
+  // What moved at the controller is heard here; each part that shows it asks
+  // for itself anew.
+  function listen() {
+    if (!root.dataset.events) return;
+    const lost = $("#lost");
+    let source, wait = 1000, timer = 0, broken = false;
+    const open = () => {
+      source = new EventSource(root.dataset.events);
+      source.addEventListener("ready", () => {
+        wait = 1000;
+        clearTimeout(timer);
+        lost.hidden = true;
+        if (broken) for (const topic of root.dataset.topics.split(" ")) htmx.trigger(document.body, "changed-" + topic);
+        broken = false;
+      });
+      source.addEventListener("changed", (e) => {
+        for (const topic of e.data.split(" ")) htmx.trigger(document.body, "changed-" + topic);
+      });
+      source.addEventListener("ended", () => location.reload());
+      source.onerror = () => {
+        broken = true;
+        source.close();
+        clearTimeout(timer);
+        timer = setTimeout(() => { lost.hidden = false; }, 3000);
+        setTimeout(open, wait);
+        wait = Math.min(wait * 2, 20000);
+      };
+    };
+    open();
+    addEventListener("pagehide", () => source.close());
+    addEventListener("pageshow", (e) => { if (e.persisted) location.reload(); });
+  }
+
+  async function copy(button) {
+    const from = document.getElementById(button.dataset.copy);
+    const text = from.dataset.text || from.textContent;
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      const range = document.createRange();
+      range.selectNodeContents(from);
+      getSelection().removeAllRanges();
+      getSelection().addRange(range);
+      if (!document.execCommand("copy")) return;
+    }
+    const label = $("span", button), before = label.textContent;
+    label.textContent = "Copied";
+    say(button.dataset.copied || "Copied");
+    setTimeout(() => { label.textContent = before; }, 2000);
+  }
+
+  // Says something to screen readers only.
+  function say(text) {
+    const to = $("#announce");
+    if (to) to.textContent = text;
+  }
+
+  const step = [["second", 60], ["minute", 60], ["hour", 24], ["day", 7]];
+  const words = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+  function ago(then) {
+    let n = (then - Date.now()) / 1000;
+    if (Math.abs(n) < 10) return "just now";
+    for (const [unit, of] of step) {
+      if (Math.abs(n) < of || unit === "day") return words.format(Math.round(n), unit);
+      n /= of;
+    }
+  }
+  function times(from) { each("time[data-ago]", (t) => { t.textContent = ago(Date.parse(t.dateTime)); }, from); }
+
+  function settle(from) {
+    times(from);
+    each(".toast", (t) => { if (!t.dataset.timed) { t.dataset.timed = "1"; setTimeout(() => t.remove(), 8000); } });
+  }
+
+  document.addEventListener("click", (e) => {
+    const button = e.target.closest("button");
+    if (!button) return;
+    if (button.dataset.themeChoice) light(button.dataset.themeChoice);
+    if (button.dataset.copy) copy(button);
+    if ("dismiss" in button.dataset) button.closest(".toast").remove();
+  });
+
+  // Escape closes the panel, a slash goes to the search.
+  document.addEventListener("keydown", (e) => {
+    const typing = e.target.closest("input, textarea, select");
+    if (e.key === "Escape" && !typing) $(".panel .close")?.click();
+    if (e.key === "/" && !typing && !e.ctrlKey && !e.metaKey) {
+      const search = $("input[type=search]");
+      if (search) { e.preventDefault(); search.focus(); }
+    }
+  });
+
+  // A form's choice that shows or hides what belongs to it.
+  document.addEventListener("change", (e) => {
+    const name = e.target.name;
+    each("[data-when]", (part) => {
+      const [field, value] = part.dataset.when.split("=");
+      if (field === name && part.closest("form") === e.target.form) part.hidden = e.target.value !== value;
+    });
+    if (e.target.dataset.submit !== undefined) e.target.form.requestSubmit();
+  });
+
+  document.addEventListener("htmx:afterSwap", (e) => {
+    settle(document);
+    const wrong = $("[aria-invalid=true]", e.target);
+    if (wrong) wrong.focus();
+    else if (e.target.id === "panel" && !e.detail.requestConfig?.headers["Latchkey-Live"]) $("#panel [data-focus]")?.focus();
+  });
+  document.addEventListener("htmx:afterSettle", () => {
+    const newest = $("#event-list [data-newest]");
+    if (newest && newest.dataset.newest !== root.dataset.heard) {
+      if (root.dataset.heard !== undefined) say(newest.textContent.trim().replace(/\s+/g, " "));
+      root.dataset.heard = newest.dataset.newest;
+    }
+  });
+  document.addEventListener("htmx:sendError", () => { $("#lost").hidden = false; });
+  document.addEventListener("htmx:afterOnLoad", () => { const lost = $("#lost"); if (lost) lost.hidden = true; });
+
+  settle(document);
+  setInterval(() => times(document), 20000);
+  listen();
+})();

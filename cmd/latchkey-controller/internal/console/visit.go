@@ -1,0 +1,216 @@
+package console
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+)
+
+// sessionCookie holds a session's token. Its prefix makes browsers insist on
+// TLS and on this very host (RFC 6265bis §4.1.3.2).
+const sessionCookie = "__Host-latchkey"
+
+// themeCookie is set by the page's own switch.
+const themeCookie = "theme"
+
+// A visit is one request of somebody who is signed in; of nobody while Actor
+// has no name.
+type visit struct {
+	Actor desk.Actor
+	Site  string
+	Theme string // "light", "dark"; "": as the system says
+	Said  string // what was done by the request before
+	token string
+}
+
+// ThemeChoice is the theme as the switch names it.
+func (v *visit) ThemeChoice() string {
+	if v.Theme == "" {
+		return "system"
+	}
+	return v.Theme
+}
+
+// May says whether the actor's role allows an act.
+func (v *visit) May(act string) bool { return v.Actor.May(desk.Act(act)) }
+
+func (c *Console) newVisit(r *http.Request) *visit {
+	v := &visit{Site: c.site}
+	if cookie, err := r.Cookie(themeCookie); err == nil && (cookie.Value == "light" || cookie.Value == "dark") {
+		v.Theme = cookie.Value
+	}
+	return v
+}
+
+// open wraps a page that nobody has to be signed in for.
+func (c *Console) open(handle func(http.ResponseWriter, *http.Request) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := handle(w, r); err != nil {
+			c.fail(w, r, c.newVisit(r), err)
+		}
+	})
+}
+
+// signedIn wraps a page for administrators.
+func (c *Console) signedIn(handle func(http.ResponseWriter, *http.Request, *visit) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v := c.newVisit(r)
+		session, err := c.session(r, !live(r) && r.URL.Path != "/events")
+		if err != nil {
+			c.fail(w, r, v, err)
+			return
+		}
+		v.Actor, v.token = session.Actor, session.Token
+		if err := handle(w, r, v); err != nil {
+			c.fail(w, r, v, err)
+		}
+	})
+}
+
+// session returns the session of a request.
+func (c *Console) session(r *http.Request, active bool) (*desk.Session, error) {
+	cookie, err := r.Cookie(sessionCookie)
+	if err != nil {
+		return nil, desk.ErrSignedOut
+	}
+	session, err := c.desk.Session(r.Context(), cookie.Value, active)
+	if err != nil {
+		return nil, err
+	}
+	session.Token = cookie.Value
+	return session, nil
+}
+
+// welcome sets the cookie of a new session, and sends the browser on.
+func (c *Console) welcome(w http.ResponseWriter, r *http.Request, s *desk.Session, to string) {
+	http.SetCookie(w, &http.Cookie{
+		Name: sessionCookie, Value: s.Token, Path: "/", Expires: s.Ends,
+		Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	})
+	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+func (c *Console) forget(w http.ResponseWriter) {
+	http.SetCookie(w, &http.Cookie{Name: sessionCookie, Path: "/", MaxAge: -1, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+}
+
+// client says where a request comes from.
+func client(r *http.Request) desk.Client {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		host = r.RemoteAddr
+	}
+	return desk.Client{Address: host, Agent: truncate(r.UserAgent(), 200)}
+}
+
+func truncate(text string, n int) string {
+	if len(text) > n {
+		return strings.ToValidUTF8(text[:n], "")
+	}
+	return text
+}
+
+// local returns an address if it is one of this console, or "/".
+func local(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "" || u.Host != "" || u.Opaque != "" || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(u.Path, "//") || strings.ContainsAny(address, "\\\r\n") {
+		return "/"
+	}
+	return u.RequestURI()
+}
+
+// fail answers a request that came to nothing.
+func (c *Console) fail(w http.ResponseWriter, r *http.Request, v *visit, err error) {
+	var tooBig *http.MaxBytesError
+	switch {
+	case errors.Is(err, desk.ErrSignedOut):
+		c.askSignIn(w, r)
+	case errors.Is(err, desk.ErrNotAllowed):
+		c.sorry(w, r, v, http.StatusForbidden, "You may not do this", sentence(err.Error()))
+	case errors.Is(err, desk.ErrNotFound):
+		c.sorry(w, r, v, http.StatusNotFound, "This is not here", "What you are looking for was removed, or never was at this address.")
+	case errors.Is(err, desk.ErrSignInAgain):
+		c.sorry(w, r, v, http.StatusForbidden, "Your password again", sentence(err.Error()))
+	case errors.As(err, &tooBig):
+		c.sorry(w, r, v, http.StatusRequestEntityTooLarge, "This is too large", fmt.Sprintf("At most %d KiB can be sent here.", tooBig.Limit>>10))
+	case desk.Fields(err) != nil:
+		c.sorry(w, r, v, http.StatusUnprocessableEntity, "This was not done", sentence(err.Error()))
+	case r.Context().Err() != nil: // nobody waits any more
+	default:
+		c.broken(w, r, err)
+	}
+}
+
+// askSignIn sends a browser to the sign-in, and back to the page afterwards.
+func (c *Console) askSignIn(w http.ResponseWriter, r *http.Request) {
+	c.forget(w)
+	back := r.URL.RequestURI()
+	if byScript(r) {
+		if u, err := url.Parse(r.Header.Get("HX-Current-URL")); err == nil {
+			back = u.RequestURI()
+		}
+	}
+	to := "/sign-in"
+	if back = local(back); back != "/" && r.URL.Path != "/events" && (r.Method == http.MethodGet || byScript(r)) {
+		to += "?next=" + url.QueryEscape(back)
+	}
+	switch {
+	case r.URL.Path == "/events":
+		http.Error(w, "signed out", http.StatusUnauthorized)
+	case byScript(r):
+		w.Header().Set("HX-Redirect", to)
+		w.WriteHeader(http.StatusUnauthorized)
+	default:
+		http.Redirect(w, r, to, http.StatusSeeOther)
+	}
+}
+
+// sorry says in a page, or in a notice if a part of one was asked for, why
+// something was not done.
+func (c *Console) sorry(w http.ResponseWriter, r *http.Request, v *visit, status int, title, text string) {
+	if byScript(r) {
+		if live(r) { // a part that is not there any more
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		w.Header().Set("HX-Retarget", "#toasts")
+		w.Header().Set("HX-Reswap", "beforeend")
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.WriteHeader(status)
+		if err := c.pages["sorry"].ExecuteTemplate(w, "sorry-toast", text); err != nil {
+			c.log.Error("console: page", "error", err)
+		}
+		return
+	}
+	c.show(w, r, status, "sorry", &view{visit: v, Title: title, Page: text})
+}
+
+// broken answers when something is wrong with the controller itself. The
+// details are for its log.
+func (c *Console) broken(w http.ResponseWriter, r *http.Request, err error) {
+	c.log.Error("console: request failed", "method", r.Method, "page", r.Pattern, "error", err)
+	const text = "Something is wrong with the controller; its log says what. Nothing was done."
+	if byScript(r) {
+		c.sorry(w, r, c.newVisit(r), http.StatusInternalServerError, "", text)
+		return
+	}
+	http.Error(w, text, http.StatusInternalServerError)
+}
+
+// sentence makes a sentence of an error.
+func sentence(text string) string {
+	text = strings.TrimPrefix(text, desk.ErrNotAllowed.Error()+": ")
+	if text == "" {
+		return text
+	}
+	text = strings.ToUpper(text[:1]) + text[1:]
+	if !strings.HasSuffix(text, ".") {
+		text += "."
+	}
+	return text
+}

@@ -1,0 +1,185 @@
+package console
+
+import (
+	"errors"
+	"fmt"
+	"html/template"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+)
+
+// functions are what templates can call.
+func (c *Console) functions() template.FuncMap {
+	return template.FuncMap{
+		"icon":         icon,
+		"static":       func(name string) string { return c.static.path(name) },
+		"styles":       func() []string { return []string{"base.css", "shell.css", "parts.css", "forms.css", "chart.css"} },
+		"nav":          func() []navigation { return sections },
+		"themes":       func() []theme { return themes },
+		"topics":       func() string { return strings.Join(topics, " ") },
+		"initials":     initials,
+		"dict":         dict,
+		"list":         func(items ...string) []string { return items },
+		"join":         strings.Join,
+		"lower":        strings.ToLower,
+		"sentence":     sentence,
+		"plural":       plural,
+		"thousands":    thousands,
+		"thousands64":  func(n uint64) string { return thousands(int(n)) },
+		"readerLight":  readerLight,
+		"contactLight": contactLight,
+		"doorLight":    doorLight,
+		"clock":        func(t time.Time) string { return t.In(c.zone).Format("15:04:05") },
+		"moment":       func(t time.Time) string { return t.In(c.zone).Format("2 Jan 2006, 15:04") },
+		"date":         func(t time.Time) string { return t.In(c.zone).Format("2 Jan 2006") },
+		"iso":          func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"ago":          func(t time.Time) string { return ago(time.Since(t)) },
+		"tone":         tone,
+		"odds":         oneIn,
+		"years":        years,
+		"add":          func(a, b int) int { return a + b },
+		"weekY":        func(i int) int { return 27 * i },
+		"weekText":     func(i int) int { return 27*i + 14 },
+		"marker":       func() string { return string(c.marker) },
+		"roles":        desk.Roles,
+	}
+}
+
+// A navigation is a section of the console.
+type navigation struct{ Section, Name, Href, Icon string }
+
+var sections = []navigation{
+	{"overview", "Doors", "/", "overview"},
+	{"places", "Locations", "/places", "place"},
+	{"devices", "Devices", "/devices", "reader"},
+	{"users", "Users", "/users", "users"},
+	{"activity", "Activity", "/activity", "activity"},
+	{"settings", "Settings", "/settings", "settings"},
+}
+
+// A theme is a choice of the switch for light and dark.
+type theme struct{ Choice, Name, Icon string }
+
+var themes = []theme{{"light", "Light", "sun"}, {"system", "As the system", "system"}, {"dark", "Dark", "moon"}}
+
+// initials returns the first letters of the first and the last word of a name.
+func initials(name string) string {
+	words := strings.FieldsFunc(name, func(r rune) bool { return unicode.IsSpace(r) || r == '-' || r == '(' || r == ')' })
+	if len(words) == 0 {
+		return "?"
+	}
+	first, _ := utf8.DecodeRuneInString(words[0])
+	if len(words) == 1 {
+		return string(unicode.ToUpper(first))
+	}
+	last, _ := utf8.DecodeRuneInString(words[len(words)-1])
+	return string([]rune{unicode.ToUpper(first), unicode.ToUpper(last)})
+}
+
+// dict makes a map of keys and values, for a template that is called with
+// several things.
+func dict(pairs ...any) (map[string]any, error) {
+	if len(pairs)%2 != 0 {
+		return nil, errors.New("dict: a key without a value")
+	}
+	m := make(map[string]any, len(pairs)/2)
+	for i := 0; i < len(pairs); i += 2 {
+		key, ok := pairs[i].(string)
+		if !ok {
+			return nil, fmt.Errorf("dict: key %v", pairs[i])
+		}
+		m[key] = pairs[i+1]
+	}
+	return m, nil
+}
+
+// plural writes a number with its unit: "1 reader", "2 readers".
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return thousands(n) + " " + many
+}
+
+// thousands writes a number with a comma before each three digits.
+func thousands(n int) string {
+	text := fmt.Sprint(n)
+	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
+
+// ago says how long ago something was.
+func ago(d time.Duration) string {
+	count := func(n int64, unit string) string {
+		if n == 1 {
+			return "1 " + unit + " ago"
+		}
+		return fmt.Sprintf("%d %ss ago", n, unit)
+	}
+	switch {
+	case d < 10*time.Second:
+		return "just now"
+	case d < time.Minute:
+		return count(int64(d/time.Second), "second")
+	case d < time.Hour:
+		return count(int64(d/time.Minute), "minute")
+	case d < 24*time.Hour:
+		return count(int64(d/time.Hour), "hour")
+	case d < 48*time.Hour:
+		return "yesterday"
+	}
+	return count(int64(d/(24*time.Hour)), "day")
+}
+
+// tone is the class of a chip.
+func tone(t desk.Tone) string {
+	switch t {
+	case desk.Granted:
+		return "good"
+	case desk.Denied, desk.Refused:
+		return "bad"
+	case desk.Paused, desk.Alarm:
+		return "warn"
+	case desk.Changed:
+		return "brand"
+	}
+	return ""
+}
+
+// oneIn writes a chance for people.
+func oneIn(chance float64) string {
+	switch {
+	case chance <= 0:
+		return "none"
+	case chance >= 0.5:
+		return "likely"
+	}
+	return "1 in " + thousands(rounded(1/chance))
+}
+
+// rounded leaves two digits of a large number.
+func rounded(x float64) int {
+	n, unit := int(x), 1
+	for n/unit >= 100 {
+		unit *= 10
+	}
+	return (n + unit/2) / unit * unit
+}
+
+func years(n float64) string {
+	switch {
+	case n <= 0 || n > 1e9:
+		return "never"
+	case n < 1.0/12:
+		return plural(max(int(n*365), 1), "day", "days")
+	case n < 2:
+		return plural(int(n*12), "month", "months")
+	}
+	return plural(rounded(n), "year", "years")
+}
