@@ -33,6 +33,7 @@ const usage = `latchkey-controller keeps a site: its users with their PINs and c
   latchkey-controller policy      --dir DIR READER show|set …      what a reader is told about its door
 
   latchkey-controller serve       --dir DIR …                      runs the controller
+  latchkey-controller console-link --dir DIR                       makes a link that lets the Owner in
   latchkey-controller unlock      --dir DIR READER                 opens a door once
   latchkey-controller hold        --dir DIR READER DURATION        holds a door open
   latchkey-controller release     --dir DIR READER                 ends a hold
@@ -148,6 +149,8 @@ func command(ctx context.Context, c console, args []string) error {
 		return releaseCommand(ctx, c, rest)
 	case "identify":
 		return identifyCommand(ctx, c, rest)
+	case "console-link":
+		return consoleLinkCommand(ctx, c, rest)
 	case "records":
 		return recordsCommand(ctx, c, rest)
 	case "backup":

@@ -18,6 +18,7 @@ import (
 
 	"latchkey/cmd/latchkey-controller/internal/broker"
 	"latchkey/cmd/latchkey-controller/internal/control"
+	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -28,17 +29,24 @@ import (
 const defaultListen = ":8883"
 
 func serveCommand(ctx context.Context, c console, args []string) error {
-	o := newOptions(c, "serve", "[--listen ADDR] [--name HOST]… | [--broker URL]",
-		"Runs the controller, with a broker of its own unless --broker names another one, until it is told to\nend. Prints a line when readers can come.")
+	o := newOptions(c, "serve", "[--listen ADDR] [--name HOST]… | [--broker URL]  [--console ADDR]",
+		"Runs the controller, with a broker of its own unless --broker names another one, until it is told to\nend. Prints a line when readers can come, and one with the console's address.")
 	listen := o.String("listen", defaultListen, "`address` at which readers meet the broker")
 	external := o.String("broker", "", "`URL` of another broker, like ssl://broker.example:8883; see broker-config")
-	var names []string
-	o.Func("name", "a further `host` name or address under which readers find the broker; may be repeated", func(name string) error {
+	names := hosts()
+	o.Func("name", "a further `host` name or address under which readers find the broker, and browsers the console; may be repeated", func(name string) error {
 		names = append(names, name)
 		return nil
 	})
+	var page consoleFlags
+	o.StringVar(&page.listen, "console", defaultConsole, "`address` at which browsers meet the console; off: there is none")
+	o.StringVar(&page.certificate, "console-cert", "", "the console's certificate, a PEM `file`; one of the site's own authority unless given")
+	o.StringVar(&page.key, "console-key", "", "the key of that, a PEM `file`")
 	verbose := o.Bool("verbose", false, "log what goes right, too")
 	if _, err := o.parse(args, 0); err != nil {
+		return err
+	}
+	if err := page.check(); err != nil {
 		return err
 	}
 	if *external != "" {
@@ -72,9 +80,10 @@ func serveCommand(ctx context.Context, c console, args []string) error {
 		TLS:     &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{*own}, RootCAs: s.Roots()},
 		Readers: func(map[string]*site.Peer) {},
 	}
+	meet := *external // where readers do
 	if *external == "" {
 		var in inForce
-		certificate, err := s.BrokerCertificate(now, append(hosts(), names...))
+		certificate, err := s.BrokerCertificate(now, names)
 		if err != nil {
 			return err
 		}
@@ -85,7 +94,7 @@ func serveCommand(ctx context.Context, c console, args []string) error {
 			return err
 		}
 		defer b.Close()
-		options.Broker = "ssl://" + loopback(b.Addr())
+		options.Broker, meet = "ssl://"+loopback(b.Addr()), "ssl://:"+port(b.Addr())
 		options.Readers = func(peers map[string]*site.Peer) {
 			in.set(peers)
 			b.Expel()
@@ -98,8 +107,17 @@ func serveCommand(ctx context.Context, c console, args []string) error {
 	if err != nil {
 		return err
 	}
+	d := desk.New(desk.Options{Site: s, Live: l})
+	server, err := openConsole(ctx, c, o.dir, s, d, page, names, meet, log)
+	if err != nil {
+		return err
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return l.Run(ctx) })
+	group.Go(func() error { return d.PruneDaily(ctx) })
+	if server != nil {
+		group.Go(func() error { return server.run(ctx) })
+	}
 	group.Go(func() error { return control.Serve(ctx, o.dir, handlers(s, l)) })
 	return group.Wait()
 }
@@ -160,6 +178,15 @@ func loopback(addr net.Addr) string {
 		return (&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: tcp.Port}).String()
 	}
 	return addr.String()
+}
+
+// port returns the port of a listener.
+func port(addr net.Addr) string {
+	_, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return "8883"
+	}
+	return port
 }
 
 // handlers are what the controller does for other commands.

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"bufio"
+	"crypto/tls"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/site"
+)
+
+func TestTheFirstLinkLeadsToTheConsoleUnderTheSitesOwnAuthority(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "site")
+	s, err := site.Create(t.Context(), dir, "home", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	cmd := exec.Command(os.Args[0], "serve", "--dir", dir, "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0")
+	cmd.Env = append(os.Environ(), runAsProgram+"=1")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	}()
+	var link string
+	for lines := bufio.NewScanner(out); link == "" && lines.Scan(); {
+		link, _ = strings.CutPrefix(lines.Text(), "first sign-in ")
+		if !strings.HasPrefix(link, "https://") {
+			link = ""
+		}
+	}
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Jar: jar, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: s.Roots()}, ForceAttemptHTTP2: true}}
+	defer client.CloseIdleConnections()
+	get := func(what string, response *http.Response, err error) string {
+		t.Helper()
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if response.ProtoMajor != 2 {
+			t.Errorf("%s: %s", what, response.Proto)
+		}
+		return string(body)
+	}
+	response, err := client.Get(link)
+	if page := get("the link", response, err); !strings.Contains(page, "you become the Owner of home") {
+		t.Fatalf("%s", page)
+	}
+	const password = "a long way to the door"
+	form := url.Values{"name": {"Grace Hopper"}, "password": {password}, "again": {password}}
+	response, err = client.PostForm(link, form)
+	if page := get("the password", response, err); response.Request.URL.Path != "/" || !strings.Contains(page, "Grace Hopper") || !strings.Contains(page, "No doors yet") {
+		t.Fatalf("%s: %s", response.Request.URL, page)
+	}
+	response, err = client.Get(link)
+	if page := get("the link again", response, err); response.StatusCode != http.StatusGone || !strings.Contains(page, "This link is over") {
+		t.Fatalf("%s: %s", response.Status, page)
+	}
+}
