@@ -76,12 +76,12 @@ func BenchmarkAttempt(b *testing.B) {
 		send(answer(stored))
 	})
 	l := &loop{
-		clock: newClock(time.Unix(0, 0)), instruments: instruments, journal: writer, recent: new(recent),
+		clock: newClock(time.Unix(0, 0)), instruments: instruments, journal: writer, storing: new(duty), recent: new(recent),
 		workers: map[wire.CredentialKind]*worker{},
 		report:  func(device.State) {},
 	}
 	for _, kind := range []wire.CredentialKind{wire.PIN, wire.Card} {
-		l.workers[kind] = &worker{kind: kind, held: held, jobs: make(chan *job, jobsWaiting), answer: send}
+		l.workers[kind] = &worker{kind: kind, duty: new(duty), held: held, jobs: make(chan *job, jobsWaiting), answer: send}
 	}
 	group.Go(func() error { return writer.Run(ctx) })
 	for _, worker := range l.workers {

@@ -7,11 +7,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/BurntSushi/toml"
 
 	"latchkey/board"
+	"latchkey/keypad/panel"
 	"latchkey/sync/wire"
 )
 
@@ -22,6 +24,8 @@ type config struct {
 	Panel  panelConfig  `toml:"panel"`
 	Touch  touchConfig  `toml:"touch"`
 
+	Watchdog watchdogConfig `toml:"watchdog"`
+
 	json bool // --json
 }
 
@@ -31,13 +35,20 @@ type readerConfig struct {
 	Data string `toml:"data"` // directory, relative to the config file
 }
 
-// panelConfig says how the display is mounted.
+// panelConfig says what the display is and how it is mounted.
 type panelConfig struct {
-	Rotation int `toml:"rotation"` // quarter turns clockwise, 0 to 3
+	Model       panel.Model `toml:"model"`         // its controller: "ili9341" (if empty), "st7789" or "st7796"
+	Rotation    int         `toml:"rotation"`      // quarter turns clockwise, 0 to 3
+	Invert      bool        `toml:"invert"`        // for glass that shows a negative
+	SwapRedBlue bool        `toml:"swap_red_blue"` // for glass that shows red for blue
+	Language    string      `toml:"language"`      // of the screens, where the policy names none: a tag of RFC 5646
 }
 
-// touchConfig says how the touch film lies on the display.
+// touchConfig says what the touch is and how it lies on the display.
 type touchConfig struct {
+	// Device is an input device of the kernel's, by path or name; empty is an
+	// XPT2046 on board.spi.touch.
+	Device string `toml:"device"`
 	// Calibration takes raw readings to pixels of the display before rotation:
 	// x = c0·X + c1·Y + c2, y = c3·X + c4·Y + c5. Empty fits the usual film.
 	Calibration []float64 `toml:"calibration"`
@@ -89,11 +100,17 @@ func readConfig(path string) (*config, error) {
 	} else if !filepath.IsAbs(c.Reader.Data) {
 		c.Reader.Data = filepath.Join(filepath.Dir(path), c.Reader.Data)
 	}
+	if models := []panel.Model{panel.ILI9341, panel.ST7789, panel.ST7796}; c.Panel.Model != "" && !slices.Contains(models, c.Panel.Model) {
+		wrong = append(wrong, fmt.Errorf("config: %s: panel.model: %q is none of %q", path, c.Panel.Model, models))
+	}
 	if c.Panel.Rotation < 0 || c.Panel.Rotation > 3 {
 		wrong = append(wrong, fmt.Errorf("config: %s: panel.rotation: %d is not 0 to 3 quarter turns", path, c.Panel.Rotation))
 	}
 	if n := len(c.Touch.Calibration); n != 0 && n != 6 {
 		wrong = append(wrong, fmt.Errorf("config: %s: touch.calibration: %d numbers, not 6", path, n))
+	}
+	if err := c.Watchdog.problem(); err != nil {
+		wrong = append(wrong, fmt.Errorf("config: %s: %w", path, err))
 	}
 	return &c, errors.Join(wrong...)
 }

@@ -21,11 +21,13 @@ type loop struct {
 	instruments *instruments
 	viewer      viewer
 	journal     *journal.Writer
+	storing     *duty // of journal
 	recent      *recent
 	workers     map[wire.CredentialKind]*worker
 	report      func(device.State)
 	answers     <-chan device.Event // of the journal, the workers and the link
 	adopted     <-chan struct{}
+	asked       <-chan func() // by the watchdog, for a turn: to be called after it
 
 	brain   device.Reader
 	waiting []device.Event // what carrying out an action came to, for the next turn
@@ -47,6 +49,7 @@ func (l *loop) run(ctx context.Context, first []device.Action) error {
 		if l.brain.Durable().Pending != 0 {
 			adopted = nil // a PIN that is being checked has its outcome first
 		}
+		turned := func() {}
 		var event device.Event = device.Tick{}
 		select {
 		case <-ctx.Done():
@@ -55,12 +58,14 @@ func (l *loop) run(ctx context.Context, first []device.Action) error {
 			return errAdopted
 		case event = <-l.instruments.events:
 		case event = <-l.answers:
+		case turned = <-l.asked:
 		case <-timer.C:
 			if len(l.waiting) > 0 {
 				event, l.waiting = l.waiting[0], l.waiting[1:]
 			}
 		}
 		l.carryOut(l.brain.Step(l.clock.now(), event))
+		turned()
 	}
 }
 
@@ -81,6 +86,7 @@ func (l *loop) carryOut(actions []device.Action) {
 		switch action := action.(type) {
 		case device.Append:
 			l.recent.add(action)
+			l.storing.given()
 			l.journal.Append(action.Batch, action.Records)
 		case device.Identify:
 			l.identify(action)
@@ -102,9 +108,12 @@ func (l *loop) carryOut(actions []device.Action) {
 func (l *loop) identify(action device.Identify) {
 	j := &job{seq: action.Seq, enrol: action.Enrol}
 	l.instruments.slots.take(action.Kind, &j.material)
+	worker := l.workers[action.Kind]
+	worker.duty.given()
 	select {
-	case l.workers[action.Kind].jobs <- j:
+	case worker.jobs <- j:
 	default: // the worker is stuck
+		worker.duty.withdraw()
 		j.material.wipe()
 		l.waiting = append(l.waiting, device.Identified{Kind: action.Kind, Seq: action.Seq, Outcome: device.KeyFailed})
 	}

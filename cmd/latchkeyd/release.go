@@ -33,6 +33,11 @@ func checkCommand(args []string, stdout, stderr io.Writer) error {
 	if err := checkData(c.Reader.Data, c.Reader.ID); err != nil {
 		problems = append(problems, err)
 	}
+	if c.Watchdog.Device != "" {
+		if err := checkResetTimer(c.Watchdog.Device); err != nil {
+			problems = append(problems, err)
+		}
+	}
 	if c.json {
 		texts := []string{}
 		for _, problem := range problems {

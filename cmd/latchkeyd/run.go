@@ -55,6 +55,8 @@ func run(ctx context.Context, c *config, log *slog.Logger) (err error) {
 		return fmt.Errorf("this program was built wrongly: main.built: %w", err)
 	}
 	r := &reader{config: c, log: log, clock: newClock(time.Unix(seconds, 0)), recent: new(recent), status: newStatusServer()}
+	r.watchdog = newWatchdog(c.Watchdog, log)
+	defer r.watchdog.watch(ctx)()
 
 	b, err := board.Open(c.Board, log)
 	if err != nil {
@@ -73,6 +75,7 @@ func run(ctx context.Context, c *config, log *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
+	r.watchdog.guard(r.instruments.strike.Overdue)
 	go r.exitUnreleased()
 	r.instruments.run(ctx, group)
 	group.Go(during(ctx, func(ctx context.Context) error { return r.status.serve(ctx, c.Reader.Data, log) }))
@@ -117,6 +120,7 @@ type reader struct {
 	instruments *instruments
 	status      *statusServer
 	recent      *recent
+	watchdog    *watchdog
 	tried       time.Time // modification time of the adoption that was tried last
 	refused     string    // why the last adoption was not taken over; "": it was
 }
@@ -125,6 +129,7 @@ type reader struct {
 // its adoption, or a site's.
 func (r *reader) once(ctx context.Context) (err error) {
 	dir := r.config.Reader.Data
+	r.watchdog.begin()
 	r.takeOver()
 	r.clock.forget()
 	site, err := r.site()
@@ -179,7 +184,9 @@ func (r *reader) once(ctx context.Context) (err error) {
 	}
 	adopted := make(chan struct{}, 1)
 	link := r.newLink(site, options, durable, inForce, held, linkedJournal{events}, send)
+	storing := &duty{name: "storing a record", within: storeWithin}
 	writer := journal.NewWriter(events, func(stored journal.Stored) {
+		defer storing.done()
 		if stored.Err == nil {
 			if site.First {
 				r.begun(site)
@@ -191,15 +198,18 @@ func (r *reader) once(ctx context.Context) (err error) {
 	l := &loop{
 		clock: r.clock, instruments: r.instruments, viewer: viewer{linked: site.Broker != ""},
 		answers: answers,
-		journal: writer, recent: r.recent, adopted: adopted,
+		journal: writer, storing: storing, recent: r.recent, adopted: adopted, asked: r.watchdog.ask,
 		workers: map[wire.CredentialKind]*worker{},
 		report: func(state device.State) {
 			r.status.report(state, site, start.Fingerprint, r.refused)
 			link.report(state)
 		},
 	}
+	owed := []*duty{storing}
 	for _, kind := range []wire.CredentialKind{wire.PIN, wire.Card} {
-		l.workers[kind] = &worker{kind: kind, held: held, jobs: make(chan *job, jobsWaiting), answer: send, enrol: link.enrol, damaged: link.damaged}
+		identifying := &duty{name: fmt.Sprintf("identifying a %s", kind), within: identifyWithin}
+		owed = append(owed, identifying)
+		l.workers[kind] = &worker{kind: kind, duty: identifying, held: held, jobs: make(chan *job, jobsWaiting), answer: send, enrol: link.enrol, damaged: link.damaged}
 	}
 	group.Go(during(ctx, writer.Run))
 	for _, worker := range l.workers {
@@ -213,6 +223,7 @@ func (r *reader) once(ctx context.Context) (err error) {
 	var first []device.Action
 	l.brain, first = device.New(durable, start, r.clock.now())
 	l.waiting = held.health()
+	r.watchdog.attend(owed...)
 	return l.run(ctx, first)
 }
 

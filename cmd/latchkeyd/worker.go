@@ -24,6 +24,7 @@ type job struct {
 // that a card need not wait for Argon2id.
 type worker struct {
 	kind    wire.CredentialKind
+	duty    *duty
 	held    *held
 	jobs    chan *job
 	answer  func(device.Event)
@@ -57,6 +58,7 @@ func (w *worker) run(ctx context.Context) error {
 			}
 		case j := <-w.jobs:
 			w.answer(w.identify(j))
+			w.duty.done()
 			if w.kind == wire.PIN {
 				release.Reset(releaseAfter)
 			}

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"time"
+)
+
+// manager is the service manager that started the reader, as sd_notify(3) and
+// sd_watchdog_enabled(3) describe it.
+type manager struct {
+	socket string        // a Unix datagram socket; one that begins with @ has no file
+	wait   time.Duration // how long it waits for WATCHDOG=1; 0: it does not
+}
+
+// newManager returns the service manager that the environment tells of, nil if
+// there is none.
+func newManager() *manager {
+	socket := os.Getenv("NOTIFY_SOCKET")
+	if socket == "" {
+		return nil
+	}
+	m := &manager{socket: socket}
+	pid, err := strconv.Atoi(os.Getenv("WATCHDOG_PID"))
+	if err == nil && pid != os.Getpid() {
+		return m // it waits for another process
+	}
+	if microseconds, err := strconv.ParseInt(os.Getenv("WATCHDOG_USEC"), 10, 64); err == nil && microseconds > 0 {
+		m.wait = time.Duration(microseconds) * time.Microsecond
+	}
+	return m
+}
+
+// say sends a state, such as READY=1.
+func (m *manager) say(state string) error {
+	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: m.socket, Net: "unixgram"})
+	if err != nil {
+		return fmt.Errorf("service manager: %w", err)
+	}
+	defer conn.Close()
+	// A manager that does not read must not hold up the petting of others.
+	if err := conn.SetWriteDeadline(time.Now().Add(time.Second)); err != nil {
+		return fmt.Errorf("service manager: %w", err)
+	}
+	if _, err := conn.Write([]byte(state)); err != nil {
+		return fmt.Errorf("service manager: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"slices"
+	"testing"
+)
+
+// petted waits until the service manager has been told so often that all is
+// well.
+func (s *supervisors) petted(r *testReader, times int) {
+	s.t.Helper()
+	count := 0
+	r.eventually("its watchdog is petted", func() bool {
+		for _, state := range s.told() {
+			if state == "WATCHDOG=1" {
+				count++
+			}
+		}
+		return count >= times
+	})
+}
+
+// The whole program under a service manager that waits half a second: what is
+// wrong is shown, and nobody is made to start the reader anew.
+func TestAFaultThatIsShownIsNoReasonToStopPetting(t *testing.T) {
+	s := newSupervisors(t)
+	t.Setenv("WATCHDOG_USEC", "500000")
+	c := adaAndBob(t)
+	c.broker = "127.0.0.1:1" // nobody is there
+	reader := c.adopt(t, "front-door")
+	reader.start()
+	var told []string
+	reader.eventually("it is ready", func() bool {
+		told = append(told, s.told()...)
+		return slices.Contains(told, "READY=1")
+	})
+	reader.begun()
+	if link := reader.status()["link"]; link != "down" {
+		t.Errorf("the link to nobody is %v", link)
+	}
+	s.petted(reader, 8)
+
+	reader.full(1)
+	reader.call("PUT", "/api/lines/tamper", map[string]bool{"active": true}, nil) // to be recorded
+	reader.eventually("the full disk is shown", func() bool {
+		s.told()
+		return reader.status()["health"].(map[string]any)["journal"] != nil
+	})
+	s.petted(reader, 8)
+
+	for _, chip := range []string{"panel", "touch", "nfc"} {
+		reader.call("PUT", "/api/faults/"+chip+"-absent", map[string]bool{"active": true}, nil)
+	}
+	reader.eventually("dead chips are shown", func() bool {
+		s.told()
+		return reader.status()["health"].(map[string]any)["nfc"] != nil // a panel cannot be asked whether it is there
+	})
+	s.petted(reader, 8)
+
+	if err := reader.stop(); err != nil {
+		t.Errorf("stop: %v", err)
+	}
+	if told := s.told(); !slices.Contains(told, "STOPPING=1") {
+		t.Errorf("at its end the service manager is told %q", told)
+	}
+}
+
+func TestAProcessThatTheManagerDoesNotWaitForOnlySaysThatItIsReady(t *testing.T) {
+	newSupervisors(t)
+	t.Setenv("WATCHDOG_PID", "1")
+	if m := newManager(); m == nil || m.wait != 0 {
+		t.Errorf("%+v, though the watchdog is another process's", m)
+	}
+	t.Setenv("NOTIFY_SOCKET", "")
+	if m := newManager(); m != nil {
+		t.Errorf("%+v, though there is no manager", m)
+	}
+}
