@@ -27,6 +27,7 @@ import (
 type instruments struct {
 	strike *relay.Strike
 	keypad *keypad.Keypad // nil: no display
+	film   *touch.Evdev   // nil: the touch is no input device of the kernel's
 	cards  *nfc.Reader    // nil: no card reader
 	slots  *slots
 	log    *slog.Logger
@@ -124,14 +125,15 @@ func (in *instruments) openKeypad(b *board.Board, c *config) error {
 		return err
 	}
 	panelOpts := panel.DefaultOpts
-	panelOpts.Rotation = panel.Rotation(c.Panel.Rotation)
+	panelOpts.Model, panelOpts.Rotation = c.Panel.Model, panel.Rotation(c.Panel.Rotation)
+	panelOpts.Invert, panelOpts.SwapRedBlue = c.Panel.Invert, c.Panel.SwapRedBlue
 	display, err := panel.NewSPI(port, dc, reset, &panelOpts)
 	if err != nil {
 		return err
 	}
 	in.closes = append(in.closes, display.Halt)
 
-	opts := &keypad.Opts{OnEntry: func(pin *[8]byte) { in.present(wire.PIN, pin[:]) }, OnHealth: in.keypadHealth}
+	opts := &keypad.Opts{OnEntry: func(pin *[8]byte) { in.present(wire.PIN, pin[:]) }, OnHealth: in.keypadHealth, Language: c.Panel.Language}
 	if line, err := in.output(b, "buzzer"); err != nil {
 		return err
 	} else if line != nil {
@@ -159,6 +161,19 @@ func (in *instruments) openKeypad(b *board.Board, c *config) error {
 // openTouch opens the touch film; nil with an error if that does not work,
 // and without one if there is none.
 func (in *instruments) openTouch(b *board.Board, c *config, size image.Point) (keypad.Touch, *penLine, error) {
+	var cal touch.Affine
+	if n := c.Touch.Calibration; len(n) == 6 {
+		cal = touch.Affine{XX: n[0], XY: n[1], X0: n[2], YX: n[3], YY: n[4], Y0: n[5]}
+	}
+	pen := new(penLine)
+	if c.Touch.Device != "" {
+		film, err := touch.NewEvdev(c.Touch.Device, &touch.EvdevOpts{Size: size, Turn: c.Panel.Rotation, Cal: cal})
+		if err != nil {
+			return nil, nil, err
+		}
+		in.film = film
+		return film, pen, nil
+	}
 	port, err := b.SPI("touch")
 	if errors.Is(err, board.ErrNotWired) {
 		return nil, nil, nil
@@ -168,11 +183,7 @@ func (in *instruments) openTouch(b *board.Board, c *config, size image.Point) (k
 	}
 	in.closes = append(in.closes, port.Close)
 	opts := touch.DefaultOpts
-	opts.Size, opts.Turn, opts.Cal = size, c.Panel.Rotation, touch.Affine{}
-	if n := c.Touch.Calibration; len(n) == 6 {
-		opts.Cal = touch.Affine{XX: n[0], XY: n[1], X0: n[2], YX: n[3], YY: n[4], Y0: n[5]}
-	}
-	pen := new(penLine)
+	opts.Size, opts.Turn, opts.Cal = size, c.Panel.Rotation, cal
 	var level touch.Pen
 	line, err := b.Input("touch-irq", pen.changed)
 	switch {
@@ -268,6 +279,9 @@ func (in *instruments) output(b *board.Board, name string) (board.Output, error)
 func (in *instruments) run(ctx context.Context, group *errgroup.Group) {
 	if in.keypad != nil {
 		group.Go(during(ctx, in.keypad.Run))
+		if in.film != nil {
+			group.Go(during(ctx, func(ctx context.Context) error { return in.film.Run(ctx, in.keypad.PenChanged) }))
+		}
 	}
 	if in.cards != nil {
 		group.Go(during(ctx, func(ctx context.Context) error { return in.cards.Run(ctx, in.onCard) }))

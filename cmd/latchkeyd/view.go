@@ -24,6 +24,7 @@ func (w viewer) view(v device.View, now time.Time, mono time.Duration) keypad.Vi
 		Screen: screens[v.Screen],
 		PIN:    v.PIN, ShufflePIN: v.Shuffle, CardOutOfOrder: !v.Card,
 		Place: v.Place, Door: v.Door, Greeting: v.Greeting, ReaderID: v.Reader, Fingerprint: v.Fingerprint,
+		Language: v.Language, LargeText: v.LargeText, HighContrast: v.HighContrast,
 		User: v.Name, Start: at(v.Start), Until: at(v.End),
 		HoldOpen: v.HeldOpen, LinkLost: v.LinkLost && w.linked, ClockUntrusted: v.ClockUntrusted,
 		Tamper: v.Tamper, Identify: v.Identify,
