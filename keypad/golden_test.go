@@ -73,6 +73,11 @@ func gallery() []named {
 		{"enrol", example(func(s *scene) { s.view.Screen, s.view.PIN = Enrol, false })},
 		{"enrolled", example(func(s *scene) { s.view.Screen = Enrolled })},
 		{"paused-identify", example(func(s *scene) { s.view.Screen, s.view.Identify, s.blink = Paused, true, true })},
+		{"cross", example(func(s *scene) { s.page, s.said, s.cross, s.nth = crossPage, "Touch the cross", image.Pt(30, 40), 1 })},
+		{"cross-taken", example(func(s *scene) {
+			s.page, s.said, s.cross, s.nth, s.taken = crossPage, "Not exact enough: start again", image.Pt(210, 160), 2, true
+		})},
+		{"cross-done", example(func(s *scene) { s.page, s.said = crossPage, "Touch is set" })},
 	}
 }
 

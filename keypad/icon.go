@@ -16,6 +16,7 @@ const (
 	linkIcon                  // small: no link
 	clockIcon                 // small: the clock is not trusted
 	backspaceIcon             // on its key
+	aimIcon                   // the cross to be touched: its middle is meant
 )
 
 // field is the size of an icon's own units: pixels at the size it is drawn for first.
@@ -27,6 +28,8 @@ func (i icon) field() (w, h float64) {
 		return 16, 16
 	case backspaceIcon:
 		return 28, 20
+	case aimIcon:
+		return 33, 33
 	}
 	return 100, 100
 }
@@ -78,6 +81,9 @@ func (i icon) layers() []layer {
 		const pen = 2
 		return solid(stroke(pen, line(9, 2, 25, 2, 26, 3, 26, 17, 25, 18, 9, 18, 2, 10, 9, 2)),
 			stroke(pen, line(13, 6.5, 20, 13.5)), stroke(pen, line(20, 6.5, 13, 13.5)))
+	case aimIcon:
+		const pen = 2
+		return solid(stroke(pen, line(16.5, 1.5, 16.5, 31.5)), stroke(pen, line(1.5, 16.5, 31.5, 16.5)), stroke(pen, circle(16.5, 16.5, 9)))
 	}
 	return nil
 }

@@ -133,7 +133,7 @@ func TestAPanelTooSmallForTheKeysIsRefused(t *testing.T) {
 }
 
 func TestIconsEndWithinTheirFields(t *testing.T) {
-	for i := cardIcon; i <= backspaceIcon; i++ {
+	for i := cardIcon; i <= aimIcon; i++ {
 		w, h := i.field()
 		if len(i.layers()) == 0 {
 			t.Errorf("icon %d is empty", i)

@@ -91,6 +91,8 @@ type box struct {
 func (p *painter) arrange(s *scene) (on colour, boxes []box) {
 	p.dress(s)
 	switch {
+	case s.page == crossPage:
+		return p.ink.ground, p.crossed(s)
 	case s.page == entryPage || s.checking():
 		return p.ink.ground, p.pad(s)
 	case s.view.start():

@@ -16,6 +16,7 @@ const (
 	viewPage   page = iota // the View as it was shown
 	entryPage              // PIN entry
 	handedPage             // an entry was handed off; its outcome is awaited
+	crossPage              // Calibrate's, in no diagram
 )
 
 // A scene is exactly what one frame depends on: equal scenes are equal pictures. It holds
@@ -30,6 +31,12 @@ type scene struct {
 	bar     int // pixels left of the time that runs down
 	phase   int // of what moves on Checking, of breaths steps a turn
 	blink   bool
+
+	// On crossPage.
+	said  string      // in English
+	cross image.Point // the middle of the cross; zero: it is done
+	nth   int         // which it is, from 1
+	taken bool        // it was touched
 }
 
 // order is which digit stands at each of the ten places, 1 to 9 and 0 on a telephone.
