@@ -21,6 +21,7 @@ func main() {
 	flag.StringVar(&d.bin, "bin", "bin", "`directory` of latchkeyd and latchkey-controller")
 	flag.StringVar(&d.dir, "dir", "var", "`directory` that keeps the demonstration")
 	flag.StringVar(&d.listen, "listen", "127.0.0.1:8081", "`address` of the simulated board's page")
+	flag.StringVar(&d.console, "console", "127.0.0.1:8443", "`address` of the controller's console")
 	flag.StringVar(&d.broker, "broker", "127.0.0.1:18883", "`address` of the broker; one that was set up before stays")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -32,7 +33,7 @@ func main() {
 }
 
 // demo is where things are.
-type demo struct{ bin, dir, listen, broker string }
+type demo struct{ bin, dir, listen, console, broker string }
 
 // run sets up what is missing and runs the demonstration until ctx ends.
 func (d *demo) run(ctx context.Context) error {

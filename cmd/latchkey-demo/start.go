@@ -19,7 +19,7 @@ import (
 // ctx ends or the controller or the reader does. The broker may end, and be
 // started again, as it likes.
 func (d *demo) start(ctx context.Context, known *facts) error {
-	serve := []string{"serve", "--dir", d.path("site"), "--listen", d.broker}
+	serve := []string{"serve", "--dir", d.path("site"), "--console", d.console}
 	// They end one after the other, the reader first: it says goodbye.
 	brokerContext, stopBroker := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopBroker()
@@ -27,7 +27,7 @@ func (d *demo) start(ctx context.Context, known *facts) error {
 	if err != nil {
 		return err
 	}
-	about := "is part of the controller: with mosquitto installed it is a process of its own"
+	at, about := []string{"--listen", d.broker}, "is part of the controller: with mosquitto installed it is a process of its own"
 	if broker != nil {
 		if err := forward("broker", broker); err != nil {
 			return err
@@ -37,13 +37,14 @@ func (d *demo) start(ctx context.Context, known *facts) error {
 		}
 		defer broker.Wait()
 		defer stopBroker()
-		serve = []string{"serve", "--dir", d.path("site"), "--broker", "ssl://" + d.broker}
+		at = []string{"--broker", "ssl://" + d.broker}
 		about = fmt.Sprintf("is mosquitto, process %d. Stop it, and the door goes on working; start it again with\n    %s -c %s", broker.Process.Pid, broker.Path, config)
 	}
 	fmt.Printf(`
   The reader's page   http://%s/
-  Ada's PIN           %s
-  Bob's card          %s
+  The console         https://%[7]s/ (the first time by the link that the controller prints below)
+  Ada's PIN           %[2]s
+  Bob's card          %[3]s
 
   Tap PIN on the page and type Ada's PIN, or click Bob's card. Ctrl-C stops. From another terminal:
 
@@ -53,12 +54,12 @@ func (d *demo) start(ctx context.Context, known *facts) error {
 
   The broker %[6]s
 
-`, d.listen, known.PIN, known.UID, filepath.Join(d.bin, "latchkey-controller"), d.path("site"), about)
+`, d.listen, known.PIN, known.UID, filepath.Join(d.bin, "latchkey-controller"), d.path("site"), about, d.console)
 
 	group, groupContext := errgroup.WithContext(ctx)
 	controllerContext, stopController := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopController()
-	controller := d.command(controllerContext, "latchkey-controller", serve...)
+	controller := d.command(controllerContext, "latchkey-controller", append(serve, at...)...)
 	if err := forward("controller", controller); err != nil {
 		return err
 	}

@@ -103,7 +103,7 @@ func (c *controller) serve() {
 	if c.mosquitto {
 		at = []string{"--broker", "ssl://" + c.broker}
 	}
-	c.serving = exec.Command(filepath.Join(dir, "latchkey-controller"), append([]string{"serve", "--dir", c.dir}, at...)...)
+	c.serving = exec.Command(filepath.Join(dir, "latchkey-controller"), append([]string{"serve", "--dir", c.dir, "--console", "off"}, at...)...)
 	if err := c.serving.Start(); err != nil {
 		c.t.Fatal(err)
 	}

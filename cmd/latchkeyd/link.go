@@ -106,7 +106,9 @@ func (l *link) tell(news sync.News) {
 		l.send(device.Refused{Message: news.Message, Reason: news.Reason, Command: news.Command})
 	case sync.LinkChanged:
 		health := device.Health{Subject: device.SubjectLink, Condition: device.Good}
-		if !news.Up {
+		if news.Up {
+			l.log.Info("the controller answers")
+		} else {
 			health.Condition, health.Text = device.Failed, news.Why
 		}
 		l.send(health)
