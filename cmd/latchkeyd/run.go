@@ -84,7 +84,6 @@ func run(ctx context.Context, c *config, log *slog.Logger) (err error) {
 		if err := r.once(ctx); !errors.Is(err, errAdopted) {
 			return err
 		}
-		r.instruments.strike.Strike(0) // the next brain knows of none
 	}
 }
 
@@ -224,7 +223,9 @@ func (r *reader) once(ctx context.Context) (err error) {
 	l.brain, first = device.New(durable, start, r.clock.now())
 	l.waiting = held.health()
 	r.watchdog.attend(owed...)
-	return l.run(ctx, first)
+	err = l.run(ctx, first)
+	r.instruments.strike.Strike(0) // before all else, and the next brain knows of none
+	return err
 }
 
 // takeOver takes over an adoption that has come. One that is refused is set
