@@ -110,6 +110,7 @@ func (f *AdoptForm) check(id string) error {
 		wrongs.add("broker", link.CheckBroker(broker))
 	}
 	probe := wire.DefaultPolicy("reader", "door")
+	probe.Revision = 1
 	f.edit(&probe)
 	if err := checkPolicy(&probe); err != nil {
 		var several FieldErrors

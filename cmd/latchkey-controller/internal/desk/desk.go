@@ -38,12 +38,13 @@ type Desk struct {
 	now  func() time.Time
 
 	enrolments enrolments
+	memory     uint32        // KiB that a password is derived with
 	hashing    chan struct{} // bounds the passwords that are derived at once
 }
 
 // New returns the desk of a site.
 func New(o Options) *Desk {
-	d := &Desk{site: o.Site, live: o.Live, now: o.Now, hashing: make(chan struct{}, 2)}
+	d := &Desk{site: o.Site, live: o.Live, now: o.Now, memory: passwordMemory, hashing: make(chan struct{}, 2)}
 	if d.now == nil {
 		d.now = time.Now
 	}

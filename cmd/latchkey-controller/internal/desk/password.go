@@ -20,7 +20,7 @@ const (
 	passwordLanes   = 4
 	passwordSalt    = 16
 	passwordTag     = 32
-	passwordVersion = 1 // of what is sealed: this byte ‖ salt ‖ tag
+	passwordVersion = 1 // of what is sealed, and of the above: this byte ‖ salt ‖ tag
 )
 
 // sealedPassword is what the vault seals a password's check as, by the
@@ -37,7 +37,7 @@ func (d *Desk) derive(ctx context.Context, password, salt []byte) ([]byte, error
 		return nil, ctx.Err()
 	}
 	defer func() { <-d.hashing }()
-	return argon2.IDKey(password, salt, passwordPasses, passwordMemory, passwordLanes, passwordTag), nil
+	return argon2.IDKey(password, salt, passwordPasses, d.memory, passwordLanes, passwordTag), nil
 }
 
 // newPassword returns what a password is checked with.

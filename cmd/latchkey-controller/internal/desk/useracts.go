@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,13 +30,14 @@ func (f UserForm) user() (*store.User, FieldErrors) {
 		}
 	}
 	for _, group := range f.Groups {
-		if group = strings.TrimSpace(group); group == "" {
+		if group = strings.TrimSpace(group); group == "" || group == wire.Everyone {
 			continue
 		}
 		wrongs.add("groups", wire.CheckName(group))
 		u.Groups = append(u.Groups, group)
 	}
-	if len(u.Groups) > wire.MaxGroups {
+	slices.Sort(u.Groups)
+	if u.Groups = slices.Compact(u.Groups); len(u.Groups) > wire.MaxGroups {
 		wrongs = append(wrongs, wrong("groups", fmt.Sprintf("A user can be in %d groups at most", wire.MaxGroups)))
 	}
 	zone := f.Zone

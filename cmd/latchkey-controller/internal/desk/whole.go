@@ -3,6 +3,7 @@ package desk
 import (
 	"archive/tar"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -21,6 +22,18 @@ func (d *Desk) NewEpoch(ctx context.Context, a Actor) (epoch uint64, err error) 
 		return err
 	})
 	return epoch, err
+}
+
+// NewStorageKey encrypts the site's secrets with another storage key. No
+// controller may run on the site meanwhile, and the site must be opened anew
+// after it: this desk is of no more use.
+func (d *Desk) NewStorageKey(ctx context.Context, a Actor) error {
+	return d.do(ctx, a, NewStorageKey, &about{subject: d.site.Name}, nil, func(s *site.Site, _ time.Time) error {
+		if d.live != nil {
+			return errors.New("stop the controller first, and then run latchkey-controller site storage-key where it ran")
+		}
+		return s.NewStorageKey(ctx, sealedPassword)
+	})
 }
 
 // BackupTo copies the site as it is now into a new directory.

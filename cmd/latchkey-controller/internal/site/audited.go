@@ -29,10 +29,18 @@ var errAgain = errors.New("again")
 // Update runs an act of the site in a transaction that may write.
 func (s *Site) Update(ctx context.Context, act func(*store.Tx) error) error {
 	if s.audit.After == nil {
-		return s.store.Update(ctx, act)
+		return s.store.Update(ctx, func(tx *store.Tx) error {
+			if err := s.sealedAlike(tx); err != nil {
+				return err
+			}
+			return act(tx)
+		})
 	}
 	var failed error
 	err := s.store.Update(ctx, func(tx *store.Tx) error {
+		if err := s.sealedAlike(tx); err != nil {
+			return err
+		}
 		failed = tx.Try(func() error {
 			if s.audit.Before != nil {
 				if err := s.audit.Before(tx); err != nil {

@@ -22,7 +22,16 @@ func (s *Site) Backup(ctx context.Context, to string) error {
 		if err := s.store.CopyTo(ctx, filepath.Join(aside, store.File)); err != nil {
 			return err
 		}
-		return copyFile(filepath.Join(s.dir, vault.KeyFile), filepath.Join(aside, vault.KeyFile))
+		if err := copyFile(filepath.Join(s.dir, vault.KeyFile), filepath.Join(aside, vault.KeyFile)); err != nil {
+			return err
+		}
+		// Database and key must belong together: the key may have been changed
+		// between the two copies.
+		copied, err := Open(ctx, aside)
+		if err != nil {
+			return fmt.Errorf("the backup cannot be opened, try again: %w", err)
+		}
+		return copied.Close()
 	})
 }
 

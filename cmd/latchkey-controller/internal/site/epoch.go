@@ -61,7 +61,7 @@ func (s *Site) newEpoch(tx *store.Tx, now time.Time, above uint64) (uint64, erro
 // above what readers have seen, with policies above those that they have, and
 // numbers of users and credentials that have not been anybody's.
 func (s *Site) Reissue(ctx context.Context, now time.Time, above uint64) (number uint64, err error) {
-	err = s.store.Update(ctx, func(tx *store.Tx) error {
+	err = s.Update(ctx, func(tx *store.Tx) error {
 		if number, err = s.newEpoch(tx, now, above); err != nil {
 			return err
 		}

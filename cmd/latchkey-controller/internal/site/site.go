@@ -44,6 +44,7 @@ type Site struct {
 	signing   ed25519.PrivateKey
 	authority *authority
 	snapshots *snapshots
+	sealed    []byte // the signing key as it lies in the database: another storage key makes it another
 	audit     Audit
 }
 
@@ -140,6 +141,9 @@ func Open(ctx context.Context, dir string) (*Site, error) {
 	}
 	var s *Site
 	if err == nil {
+		v, err = settle(dir, row, v)
+	}
+	if err == nil {
 		s, err = open(dir, row, db, v)
 	}
 	if err != nil {
@@ -177,7 +181,7 @@ func open(dir string, row *store.Site, db *store.Store, v *vault.Vault) (*Site, 
 	if err != nil {
 		return nil, err
 	}
-	return &Site{ID: row.ID, Name: row.Name, dir: dir, store: db, vault: v, signing: ed25519.NewKeyFromSeed(seed), authority: authority, snapshots: new(snapshots)}, nil
+	return &Site{ID: row.ID, Name: row.Name, dir: dir, store: db, vault: v, signing: ed25519.NewKeyFromSeed(seed), authority: authority, snapshots: new(snapshots), sealed: row.Signing}, nil
 }
 
 // Close closes the site.

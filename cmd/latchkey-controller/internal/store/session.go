@@ -65,12 +65,12 @@ func (t *Tx) ForgetSignIns() error {
 	return t.exec(`DELETE FROM links`)
 }
 
-// PruneSignIns forgets sessions that began before a time or were last used
-// before another, links that have ended, and throttles that are over for a
+// PruneSignIns forgets sessions that began at a time or before, or were last
+// used at another or before, links that have ended, and throttles that are over for a
 // day. All are Unix seconds.
 func (t *Tx) PruneSignIns(now, began, seen int64) error {
 	return errors.Join(
-		t.exec(`DELETE FROM sessions WHERE began < ? OR seen < ?`, began, seen),
+		t.exec(`DELETE FROM sessions WHERE began <= ? OR seen <= ?`, began, seen),
 		t.exec(`DELETE FROM links WHERE ends < ?`, now),
 		t.exec(`DELETE FROM throttles WHERE until < ? AND last < ?`, now, now-24*60*60),
 	)

@@ -36,22 +36,13 @@ func Create(dir string) (*Vault, error) {
 	if err := CheckPrivate(dir); err != nil {
 		return nil, err
 	}
-	f, err := os.CreateTemp(dir, KeyFile+".new-*") // 0600
-	if err != nil {
-		return nil, fmt.Errorf("make storage key: %w", err)
-	}
-	defer os.Remove(f.Name())
-	defer f.Close()
-	key := make([]byte, chacha20poly1305.KeySize)
-	rand.Read(key)
-	if _, err := f.Write(key); err != nil {
-		return nil, fmt.Errorf("make storage key: %w", err)
-	}
-	if err := f.Sync(); err != nil {
+	aside := filepath.Join(dir, KeyFile+".new-"+rand.Text())
+	defer os.Remove(aside)
+	if err := writeKey(aside); err != nil {
 		return nil, fmt.Errorf("make storage key: %w", err)
 	}
 	// A link, unlike a rename, never takes the place of a key that is in use.
-	if err := os.Link(f.Name(), filepath.Join(dir, KeyFile)); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := os.Link(aside, filepath.Join(dir, KeyFile)); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("make storage key: %w", err)
 	}
 	if err := syncDir(dir); err != nil {
@@ -71,10 +62,34 @@ func Open(dir string) (*Vault, error) {
 			return nil, err
 		}
 	}
+	return read(path)
+}
+
+// writeKey writes a new key to a new file, readable by its owner only, durably.
+func writeKey(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	key := make([]byte, chacha20poly1305.KeySize)
+	defer clear(key)
+	rand.Read(key)
+	if _, err := f.Write(key); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+func read(path string) (*Vault, error) {
 	key, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read storage key: %w", err)
 	}
+	defer clear(key)
 	aead, err := chacha20poly1305.NewX(key)
 	if err != nil {
 		return nil, fmt.Errorf("%s is damaged: it holds %d bytes, not %d; restore it from a backup", path, len(key), chacha20poly1305.KeySize)

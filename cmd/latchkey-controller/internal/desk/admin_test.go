@@ -1,0 +1,138 @@
+package desk
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+)
+
+func TestAnAdministratorSetsThePasswordByALinkAndSignsIn(t *testing.T) {
+	w := newWorld(t)
+	owner := w.owner().Actor
+	id, token, err := w.AddAdmin(t.Context(), owner, "Grace Hopper", Editor)
+	w.must(err)
+	if _, err := w.signIn("Grace Hopper", "", here); err != ErrWrongSignIn {
+		t.Error("signed in without a password:", err)
+	}
+	l, err := w.Link(t.Context(), token)
+	if err != nil || l.First || l.Name != "Grace Hopper" || l.Role != Editor {
+		t.Errorf("%+v, %v", l, err)
+	}
+	if _, err := w.UseLink(t.Context(), token, "", []byte("another horse battery"), here); err != nil {
+		t.Fatal(err)
+	}
+	session, err := w.signIn("Grace Hopper", "another horse battery", here)
+	w.must(err)
+	if session.Actor.Role != Editor || session.Actor.ID != id {
+		t.Errorf("%+v", session.Actor)
+	}
+	// A new link: the password goes on until it is used, and with it all sessions end.
+	token, err = w.NewLink(t.Context(), owner, id)
+	w.must(err)
+	if _, err := w.Session(t.Context(), session.Token, true); err != nil {
+		t.Error(err)
+	}
+	if _, err := w.UseLink(t.Context(), token, "", []byte("a third horse battery"), here); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Session(t.Context(), session.Token, true); err != ErrSignedOut {
+		t.Error(err)
+	}
+	admins, err := w.Admins(t.Context(), owner)
+	w.must(err)
+	var names []string
+	for _, a := range admins {
+		names = append(names, a.Name)
+	}
+	if !slices.Equal(names, []string{"Ada Lovelace", "Grace Hopper"}) || admins[1].Sessions != 1 || !admins[1].Password || admins[1].Seen.IsZero() {
+		t.Errorf("%q, %+v", names, admins[1])
+	}
+}
+
+func TestARoleThatIsTakenCountsFromTheNextRequest(t *testing.T) {
+	w := newWorld(t)
+	owner := w.owner().Actor
+	id, token, err := w.AddAdmin(t.Context(), owner, "Grace", Super)
+	w.must(err)
+	session, err := w.UseLink(t.Context(), token, "", []byte(secret), here)
+	w.must(err)
+	w.must(w.SetRole(t.Context(), owner, id, Viewer))
+	s, err := w.Session(t.Context(), session.Token, true)
+	if err != nil || s.Actor.Role != Viewer {
+		t.Errorf("%+v, %v", s, err)
+	}
+	w.must(w.RemoveAdmin(t.Context(), owner, id))
+	if _, err := w.Session(t.Context(), session.Token, true); err != ErrSignedOut {
+		t.Error(err)
+	}
+	if err := w.SetRole(t.Context(), owner, id, Owner); !errors.Is(err, ErrNotFound) {
+		t.Error(err)
+	}
+}
+
+func TestThereIsAlwaysAnOwner(t *testing.T) {
+	w := newWorld(t)
+	owner := w.owner().Actor
+	for name, act := range map[string]func(id int64) error{
+		"another role": func(id int64) error { return w.SetRole(t.Context(), owner, id, Super) },
+		"removal":      func(id int64) error { return w.RemoveAdmin(t.Context(), owner, id) },
+	} {
+		if err := act(owner.ID); Fields(err)["role"] != "Ada Lovelace is the only Owner; make somebody else an Owner first" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	w.must(w.SetRole(t.Context(), owner, owner.ID, Owner))
+	id, _, err := w.AddAdmin(t.Context(), owner, "Grace", Owner)
+	w.must(err)
+	w.must(w.RemoveAdmin(t.Context(), owner, owner.ID))
+	if err := w.RemoveAdmin(t.Context(), owner, id); Fields(err)["role"] == "" {
+		t.Error(err)
+	}
+}
+
+func TestTwoAdministratorsAreNotCalledAlike(t *testing.T) {
+	w := newWorld(t)
+	owner := w.owner().Actor
+	for _, name := range []string{"Ada Lovelace", "áda  LOVELACE", "", "\u202eAda", "!"} {
+		if _, _, err := w.AddAdmin(t.Context(), owner, name, Viewer); Fields(err)["name"] == "" {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	if _, _, err := w.AddAdmin(t.Context(), owner, "Grace", "boss"); Fields(err)["role"] == "" {
+		t.Error(err)
+	}
+}
+
+func TestTheCommandLineLetsAnOwnerInAgain(t *testing.T) {
+	w := newWorld(t)
+	first, err := w.OwnerLink(t.Context(), AtCommandLine("root"), "")
+	w.must(err)
+	if l, err := w.Link(t.Context(), first); err != nil || !l.First {
+		t.Errorf("%+v, %v", l, err)
+	}
+	w.owner()
+	for range 8 {
+		w.signIn("Ada Lovelace", "wrong password", here)
+		w.time = w.time.Add(time.Second)
+	}
+	for _, name := range []string{"", "ada lovelace"} {
+		token, err := w.OwnerLink(t.Context(), AtCommandLine("root"), name)
+		w.must(err)
+		if l, err := w.Link(t.Context(), token); err != nil || l.First || l.Name != "Ada Lovelace" {
+			t.Errorf("%+v, %v", l, err)
+		}
+		if _, err := w.UseLink(t.Context(), token, "", []byte("another horse battery"), here); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := w.signIn("Ada Lovelace", "another horse battery", here); err != nil {
+		t.Error("still waiting:", err)
+	}
+	if _, err := w.OwnerLink(t.Context(), AtCommandLine("root"), "Eve"); err == nil {
+		t.Error("a link for nobody")
+	}
+	if _, err := w.OwnerLink(t.Context(), as(Owner), ""); !errors.Is(err, ErrNotAllowed) {
+		t.Error("a link for the asking, in the console:", err)
+	}
+}

@@ -1,0 +1,196 @@
+package desk
+
+import (
+	"context"
+	"crypto/ecdh"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/link"
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// A world is a desk with its site, a clock that stands, and a link whose
+// readers answer what the test says.
+type world struct {
+	*Desk
+	t    *testing.T
+	dir  string
+	time time.Time
+	live readers
+	n    int // makes names different
+}
+
+// readers answer orders.
+type readers struct {
+	orders []store.Order
+	card   []byte // that is shown when one is asked for; nil: none
+	refuse string // why nothing is carried out; "": it is
+	states []link.Reader
+}
+
+func (r *readers) Order(_ context.Context, o store.Order, card func([]byte) (string, bool)) (link.Outcome, error) {
+	r.orders = append(r.orders, o)
+	if r.refuse != "" {
+		return link.Outcome{Text: r.refuse}, nil
+	}
+	if o.Order != wire.Enrol {
+		return link.Outcome{Done: true, Text: "done"}, nil
+	}
+	if r.card == nil {
+		return link.Outcome{Text: "no card came"}, nil
+	}
+	text, ok := card(append([]byte{}, r.card...))
+	return link.Outcome{Done: ok, Text: text}, nil
+}
+
+func (r *readers) Readers(context.Context) ([]link.Reader, error) { return r.states, nil }
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{t: t, dir: filepath.Join(t.TempDir(), "site"), time: time.Date(2026, 11, 23, 12, 30, 0, 0, time.UTC)}
+	s, err := site.Create(t.Context(), w.dir, "home", w.time)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	w.Desk = New(Options{Site: s, Live: &w.live, Now: func() time.Time { return w.time }})
+	w.memory = cheap
+	return w
+}
+
+// as returns an administrator of a role, freshly signed in.
+func as(role Role) Actor {
+	for i, r := range Roles() {
+		if r == role {
+			return Actor{ID: int64(i + 1), Name: role.Title(), Role: role, FreshSignIn: true, Via: Console}
+		}
+	}
+	panic("no such role")
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// user adds a user without credentials.
+func (w *world) user() uint64 {
+	w.t.Helper()
+	w.n++
+	id, _, err := w.AddUser(w.t.Context(), as(Owner), UserForm{First: "User", Last: fmt.Sprint(w.n)}, PIN{}, nil)
+	w.must(err)
+	return id
+}
+
+// uid makes a card that nobody has.
+func (w *world) uid() string {
+	w.n++
+	return fmt.Sprintf("04%012X", w.n)
+}
+
+// card adds a user with a card and returns both.
+func (w *world) card() (user, credential uint64) {
+	w.t.Helper()
+	id := w.user()
+	w.must(w.AddCard(w.t.Context(), as(Owner), id, w.uid()))
+	u, err := w.User(w.t.Context(), as(Owner), id)
+	w.must(err)
+	return id, u.Credentials[0].ID
+}
+
+// board makes a board's request and its fingerprint.
+func (w *world) board() (signed []byte, fingerprint string) {
+	w.t.Helper()
+	_, signing, err := ed25519.GenerateKey(rand.Reader)
+	w.must(err)
+	sealing, err := ecdh.X25519().GenerateKey(rand.Reader)
+	w.must(err)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	w.must(err)
+	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, key)
+	w.must(err)
+	request := &wire.Request{Signing: [32]byte(signing.Public().(ed25519.PublicKey)), Sealing: [32]byte(sealing.PublicKey().Bytes()), CSR: csr}
+	signed, err = request.Sign(signing)
+	w.must(err)
+	return signed, wire.Fingerprint(wire.Marshal(request))
+}
+
+// form fills in the second step of an adoption of a new board.
+func (w *world) form(reader string) AdoptForm {
+	w.t.Helper()
+	signed, fingerprint := w.board()
+	return AdoptForm{Reader: reader, Request: signed, Fingerprint: fingerprint, Door: "Door of " + reader, Place: "Main building"}
+}
+
+// reader adopts a new reader.
+func (w *world) reader() string {
+	w.t.Helper()
+	w.n++
+	id := fmt.Sprint("reader-", w.n)
+	_, err := w.Adopt(w.t.Context(), as(Owner), w.form(id), func([]byte) error { return nil })
+	w.must(err)
+	return id
+}
+
+// look returns a reader.
+func (w *world) look(id string) *Reader {
+	w.t.Helper()
+	r, err := w.Reader(w.t.Context(), as(Owner), id)
+	w.must(err)
+	return r
+}
+
+// cheap is the memory in KiB with which passwords are derived here, where
+// their strength is not the question.
+const cheap = 64
+
+// newest returns the newest entry of the activity.
+func (w *world) newest() *Entry {
+	w.t.Helper()
+	page, err := w.Activity(w.t.Context(), as(Owner), Query{Limit: 1})
+	w.must(err)
+	if len(page.Entries) == 0 {
+		w.t.Fatal("nothing has happened")
+	}
+	return page.Entries[0]
+}
+
+// check reads everything that the site holds.
+func (w *world) check() site.Report {
+	w.t.Helper()
+	report, err := w.site.Check(w.t.Context())
+	w.must(err)
+	return report
+}
+
+func chosen(digits string) PIN { return PIN{Choice: Chosen, Digits: []byte(digits)} }
+
+// records stores records of a reader's journal, in order.
+func (w *world) records(reader string, records ...*wire.Record) {
+	w.t.Helper()
+	m := &wire.Records{Reader: reader, Journal: wire.JournalID{1}, First: 1}
+	var before wire.Hash
+	for i, r := range records {
+		r.Number, r.Before, r.Trusted = uint64(i+1), before, true
+		if r.Time == 0 {
+			r.Time = w.time.UnixMilli()
+		}
+		encoded := wire.Marshal(r)
+		before = wire.Sum(encoded)
+		m.Records = append(m.Records, encoded)
+	}
+	_, err := w.site.StoreRecords(w.t.Context(), w.time, []*wire.Records{m})
+	w.must(err)
+}

@@ -1,0 +1,307 @@
+package desk
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+func TestWhatIsWrongWithAUserIsSaidFieldByField(t *testing.T) {
+	w := newWorld(t)
+	w.must(w.AddCard(t.Context(), as(Owner), w.user(), "04A1B2C3D4E580"))
+	for _, c := range []struct {
+		name   string
+		form   UserForm
+		pin    PIN
+		card   string
+		fields []string
+	}{
+		{name: "no name", form: UserForm{First: "  "}, fields: []string{"first"}},
+		{name: "a long name", form: UserForm{First: strings.Repeat("a", 40), Last: strings.Repeat("b", 40)}, fields: []string{"last"}},
+		{name: "a name that turns the line around", form: UserForm{First: "Ada\u202e"}, fields: []string{"first"}},
+		{name: "a group of two words", form: UserForm{First: "Ada", Groups: []string{"Night shift"}}, fields: []string{"groups"}},
+		{name: "times that are none", form: UserForm{First: "Ada", From: "soon", Until: "never"}, fields: []string{"from", "until"}},
+		{name: "an end before the beginning", form: UserForm{First: "Ada", From: "2026-12-31", Until: "2026-01-01"}, fields: []string{"until"}},
+		{name: "all at once", form: UserForm{Groups: []string{"?"}, From: "soon"}, card: "xyz", fields: []string{"card", "first", "from", "groups"}},
+		{name: "a weak PIN", form: UserForm{First: "Ada"}, pin: chosen("12345678"), fields: []string{"pin"}},
+		{name: "a PIN of seven digits", form: UserForm{First: "Ada"}, pin: chosen("1234567"), fields: []string{"pin"}},
+		{name: "a random card", form: UserForm{First: "Ada"}, card: "08A1B2C3", fields: []string{"card"}},
+		{name: "a card of five bytes", form: UserForm{First: "Ada"}, card: "04A1B2C3D4", fields: []string{"card"}},
+		{name: "somebody's card", form: UserForm{First: "Ada"}, card: "04:a1:b2:c3:d4:e5:80", fields: []string{"card"}},
+	} {
+		before := w.check()
+		var cards []string
+		if c.card != "" {
+			cards = []string{c.card}
+		}
+		_, _, err := w.AddUser(t.Context(), as(Editor), c.form, c.pin, cards)
+		var got []string
+		for field, sentence := range Fields(err) {
+			got = append(got, field)
+			if sentence == "" || strings.ToUpper(sentence[:1]) != sentence[:1] {
+				t.Errorf("%s: %s: %q is no sentence", c.name, field, sentence)
+			}
+		}
+		if slices.Sort(got); !slices.Equal(got, c.fields) {
+			t.Errorf("%s: %v are wrong, not %v: %v", c.name, got, c.fields, err)
+		}
+		if after := w.check(); after != before {
+			t.Errorf("%s: it changed something", c.name)
+		}
+	}
+}
+
+// Each act on users at each of its steps: if the note of it cannot be written,
+// nothing of it is.
+func TestNothingIsHalfWritten(t *testing.T) {
+	w := newWorld(t)
+	ada, card := w.card()
+	if _, err := w.SetPIN(t.Context(), as(Owner), ada, chosen("58310274")); err != nil {
+		t.Fatal(err)
+	}
+	front := w.reader()
+	failure := errors.New("the disk is full")
+	for name, do := range map[string]func(s *site.Site, now time.Time) error{
+		"user with PIN and card": func(s *site.Site, now time.Time) error {
+			_, err := s.AddUser(t.Context(), now, &store.User{Name: "Eve", Groups: []string{"staff"}}, PIN{Choice: Auto}, [][]byte{{4, 1, 2, 3, 4, 5, 6}})
+			return err
+		},
+		"edit": func(s *site.Site, now time.Time) error {
+			return s.EditUser(t.Context(), now, ada, func(u *store.User) { u.First = "Eve" })
+		},
+		"new PIN": func(s *site.Site, now time.Time) error {
+			_, err := s.SetPIN(t.Context(), now, ada, PIN{Choice: Auto})
+			return err
+		},
+		"no PIN": func(s *site.Site, now time.Time) error { return s.RemovePIN(t.Context(), now, ada) },
+		"card":   func(s *site.Site, now time.Time) error { return s.AddCard(t.Context(), now, ada, []byte{1, 2, 3, 4}) },
+		"no card": func(s *site.Site, now time.Time) error {
+			return s.RemoveCredential(t.Context(), now, ada, card, wire.Card)
+		},
+		"no user": func(s *site.Site, now time.Time) error { return s.RemoveUser(t.Context(), now, ada) },
+		"lost reader": func(s *site.Site, now time.Time) error {
+			_, err := s.Dismiss(t.Context(), now, front, true)
+			return err
+		},
+		"epoch": func(s *site.Site, now time.Time) error { _, err := s.NewEpoch(t.Context(), now, 0); return err },
+		"policy": func(s *site.Site, now time.Time) error {
+			_, err := s.EditPolicy(t.Context(), now, front, func(p *wire.Policy) { p.Door = "Elsewhere" })
+			return err
+		},
+	} {
+		before, newest := w.check(), w.newest().ID
+		look, reader := w.person(ada), *w.look(front)
+		reached := false
+		err := do(w.site.Audited(site.Audit{After: func(tx *store.Tx, failed error) error {
+			if reached = failed == nil; !reached {
+				return nil
+			}
+			// The note is written, and then what would make it last fails.
+			if err := tx.AddAudit(new(about).audit(w.time, as(Owner), EditUser, store.Done, "")); err != nil {
+				return err
+			}
+			return failure
+		}}), w.time)
+		if !errors.Is(err, failure) || !reached {
+			t.Errorf("%s: %v", name, err)
+		}
+		after := w.check()
+		if after != before || w.newest().ID != newest {
+			t.Errorf("%s: %+v with entry %d, before %+v with entry %d", name, after, w.newest().ID, before, newest)
+		}
+		if now := w.person(ada); now.Name != look.Name || len(now.Credentials) != len(look.Credentials) || now.Exposed != look.Exposed {
+			t.Errorf("%s: the user is %+v, was %+v", name, now, look)
+		}
+		if now := w.look(front); now.Policy.Revision != reader.Policy.Revision || now.Door != reader.Door || now.Bundle != reader.Bundle {
+			t.Errorf("%s: the reader is %+v, was %+v", name, now, reader)
+		}
+	}
+}
+
+func (w *world) person(id uint64) *User {
+	w.t.Helper()
+	u, err := w.User(w.t.Context(), as(Owner), id)
+	w.must(err)
+	return u
+}
+
+func TestAnActThatFailsIsNotedAndNothingElseOfItIsKept(t *testing.T) {
+	w := newWorld(t)
+	ada, bob := w.user(), w.user()
+	w.must(w.AddCard(t.Context(), as(Owner), ada, "04A1B2C3D4E580"))
+	before := w.check()
+	if err := w.AddCard(t.Context(), as(Editor), bob, "04A1B2C3D4E580"); !errors.Is(err, site.ErrCardTaken) {
+		t.Fatal(err)
+	}
+	e := w.newest()
+	if e.Kind != "admin.card.add" || e.User != bob || e.Word != "Failed" || strings.Contains(e.Text.String(), "C3D4") || strings.Contains(e.Text.String(), "C3 D4") {
+		t.Errorf("%+v", e)
+	}
+	if w.check() != before {
+		t.Error("something was kept")
+	}
+}
+
+func TestAUsersNewNameAndGroupsReachWhatReadersHold(t *testing.T) {
+	w := newWorld(t)
+	id, digits, err := w.AddUser(t.Context(), as(Editor), UserForm{First: "Ada", Last: "Byron", Groups: []string{"staff"}}, PIN{Choice: Auto}, []string{"04A1B2C3D4E580"})
+	w.must(err)
+	if len(digits) != 8 {
+		t.Errorf("%d digits", len(digits))
+	}
+	before := w.check()
+	w.must(w.EditUser(t.Context(), as(Editor), id, UserForm{First: "Ada", Last: "Lovelace", Groups: []string{"lab", "staff", "everyone"}, Until: "2026-12-31", Zone: time.UTC}))
+	after := w.check() // replays the log and compares each credential with what it made
+	if after.Revision != before.Revision+2 || after.Credentials != 2 {
+		t.Errorf("%+v, before %+v", after, before)
+	}
+	u := w.person(id)
+	if u.Name != "Ada Lovelace" || !slices.Equal(u.Groups, []string{"lab", "staff"}) || !u.Until.Equal(time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)) {
+		t.Errorf("%+v", u)
+	}
+	if e := w.newest(); e.Text.String() != "Limited Admin (Can Edit) changed Ada Byron: name: Ada Lovelace, groups: lab staff, dates" {
+		t.Error(e.Text)
+	}
+	// Saved again as it is, it is nothing to tell readers.
+	w.must(w.EditUser(t.Context(), as(Editor), id, UserForm{First: "Ada", Last: "Lovelace", Groups: []string{"staff", "lab"}, Until: "2026-12-31", Zone: time.UTC}))
+	if again := w.check(); again != after {
+		t.Errorf("%+v, before %+v", again, after)
+	}
+}
+
+func TestPINsAreGivenChangedAndTakenAndNeverKept(t *testing.T) {
+	w := newWorld(t)
+	id := w.user()
+	first, err := w.SetPIN(t.Context(), as(Editor), id, PIN{Choice: Auto})
+	w.must(err)
+	digits := bytes.Clone(first)
+	second, err := w.SetPIN(t.Context(), as(Editor), id, chosen("58310274"))
+	w.must(err)
+	if second != nil {
+		t.Error("a chosen PIN is told again")
+	}
+	u := w.person(id)
+	if len(u.Credentials) != 1 || u.Credentials[0].Kind != "pin" || u.Credentials[0].By != "Limited Admin (Can Edit)" || !u.PIN {
+		t.Errorf("%+v", u)
+	}
+	// The first is free again, for somebody else.
+	if _, err := w.SetPIN(t.Context(), as(Editor), w.user(), chosen(string(digits))); err != nil {
+		t.Error(err)
+	}
+	w.must(w.RemovePIN(t.Context(), as(Editor), id))
+	if err := w.RemovePIN(t.Context(), as(Editor), id); err == nil {
+		t.Error("taken twice")
+	}
+	w.must(w.RemoveUser(t.Context(), as(Editor), id))
+	if _, err := w.User(t.Context(), as(Viewer), id); !errors.Is(err, ErrNotFound) {
+		t.Error(err)
+	}
+	if _, err := w.SetPIN(t.Context(), as(Editor), id, PIN{Choice: Auto}); !errors.Is(err, ErrNotFound) {
+		t.Error(err)
+	}
+	// Neither PIN is anywhere in the site's files, nor a card's whole number.
+	w.must(w.AddCard(t.Context(), as(Owner), w.user(), "04A1B2C3D4E580"))
+	files, err := filepath.Glob(filepath.Join(w.dir, "*"))
+	w.must(err)
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		w.must(err)
+		for _, secret := range [][]byte{digits, []byte("58310274"), {0x04, 0xa1, 0xb2, 0xc3, 0xd4, 0xe5, 0x80}, []byte("04A1B2C3D4E580"), []byte("04 A1 B2 C3 D4")} {
+			if bytes.Contains(b, secret) {
+				t.Errorf("%s holds %q", filepath.Base(file), secret)
+			}
+		}
+	}
+	if len(files) < 2 {
+		t.Error("looked at nothing")
+	}
+}
+
+func TestSearchFindsWordsOfNameAndGroupByTheirBeginning(t *testing.T) {
+	w := newWorld(t)
+	for _, form := range []UserForm{
+		{First: "Zoë", Last: "Adams", Groups: []string{"night-shift"}}, {First: "Ada", Last: "Lovelace", Groups: []string{"staff", "lab"}},
+		{First: "ada", Last: "Byron"}, {First: "Bob", Last: "O'Hara", Groups: []string{"staff"}}, {First: "Łukasz", Last: "Straße"},
+	} {
+		_, _, err := w.AddUser(t.Context(), as(Owner), form, PIN{}, nil)
+		w.must(err)
+	}
+	for search, want := range map[string][]string{
+		"":         {"ada Byron", "Ada Lovelace", "Bob O'Hara", "Zoë Adams", "Łukasz Straße"},
+		"ADA":      {"ada Byron", "Ada Lovelace", "Zoë Adams"},
+		"zoe":      {"Zoë Adams"},
+		"love ada": {"Ada Lovelace"},
+		"staff b":  {"Bob O'Hara"},
+		"shift":    {"Zoë Adams"},
+		"hara":     {"Bob O'Hara"},
+		"da":       nil, // a beginning only
+		"%":        {"ada Byron", "Ada Lovelace", "Bob O'Hara", "Zoë Adams", "Łukasz Straße"},
+		"' OR 1":   nil,
+	} {
+		page, err := w.Users(t.Context(), as(Viewer), UserQuery{Search: search})
+		w.must(err)
+		var got []string
+		for _, u := range page.Users {
+			got = append(got, u.Name)
+		}
+		if !slices.Equal(got, want) || page.Found != len(want) || page.Total != 5 || page.Next != "" {
+			t.Errorf("%q finds %q (%d of %d), not %q", search, got, page.Found, page.Total, want)
+		}
+	}
+}
+
+func TestPagesOfUsersHoldEachOnce(t *testing.T) {
+	w := newWorld(t)
+	for _, name := range []string{"Same", "Same", "Same", "Other", "Same Again"} {
+		_, _, err := w.AddUser(t.Context(), as(Owner), UserForm{First: name}, PIN{}, nil)
+		w.must(err)
+	}
+	seen := map[uint64]bool{}
+	q := UserQuery{Search: "same", Limit: 2}
+	for pages := 1; ; pages++ {
+		page, err := w.Users(t.Context(), as(Viewer), q)
+		w.must(err)
+		for _, u := range page.Users {
+			seen[u.ID] = true
+		}
+		if q.After = page.Next; q.After == "" {
+			if pages != 2 || len(seen) != 4 || page.Found != 4 {
+				t.Errorf("%d users on %d pages", len(seen), pages)
+			}
+			break
+		}
+	}
+	if _, err := w.Users(t.Context(), as(Viewer), UserQuery{After: "???"}); err == nil {
+		t.Error("no place, and not refused")
+	}
+}
+
+func TestAUsersAccessIsWhatTheirGroupsOpen(t *testing.T) {
+	w := newWorld(t)
+	all, lab, night := w.reader(), w.reader(), w.reader()
+	set := func(reader string, access ...wire.Access) {
+		_, err := w.SetPolicy(t.Context(), as(Super), reader, 0, func(p *wire.Policy) { p.Access = access })
+		w.must(err)
+	}
+	set(lab, wire.Access{Group: "lab"})
+	set(night, wire.Access{Group: "staff", Schedule: &wire.Schedule{}})
+	id, _, err := w.AddUser(t.Context(), as(Owner), UserForm{First: "Ada", Groups: []string{"staff"}}, PIN{}, nil)
+	w.must(err)
+	access := w.person(id).Access
+	if len(access) != 2 || access[0].Reader != all || access[0].Scheduled || access[1].Reader != night || !access[1].Scheduled || access[1].Door != "Door of "+night {
+		t.Errorf("%+v", access)
+	}
+	groups, err := w.Groups(t.Context(), as(Viewer))
+	if err != nil || !slices.Equal(groups, []string{"lab", "staff"}) {
+		t.Errorf("%q, %v", groups, err)
+	}
+}

@@ -1,0 +1,77 @@
+package site
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/cmd/latchkey-controller/internal/vault"
+)
+
+// NewStorageKey encrypts everything that the site keeps encrypted with a new
+// storage key, which takes the place of the old one: who has that, from a
+// backup that went astray, opens nothing that is written from now on. password
+// is the kind as which Seal sealed administrators' passwords.
+//
+// The order of the steps makes it whole at each moment: the new key is on the
+// disk, all is encrypted with it in one transaction, it takes the old one's
+// place. Open finishes what was cut short after the second. The site, and all
+// others of this directory that are open, must be opened anew after it; until
+// then they write nothing.
+func (s *Site) NewStorageKey(ctx context.Context, password string) error {
+	err := s.Update(ctx, func(tx *store.Tx) error {
+		// Nobody else writes now, so nobody else changes the key.
+		next, err := vault.Next(s.dir)
+		if err != nil {
+			return err
+		}
+		return tx.Reseal(func(kind string, id uint64, sealed []byte) ([]byte, error) {
+			secret, err := s.vault.Unseal(kind, id, sealed)
+			if err != nil {
+				return nil, err
+			}
+			defer clear(secret)
+			return next.Seal(kind, id, secret), nil
+		}, store.Kinds{Signing: sealedSigning, Authority: sealedAuthority, SiteKey: sealedSiteKey, Password: password})
+	})
+	if err != nil {
+		return err
+	}
+	return vault.Promote(s.dir)
+}
+
+// settle returns the storage key that a site's row is encrypted with: the one in
+// force, or the next one, which is promoted then.
+func settle(dir string, row *store.Site, v *vault.Vault) (*vault.Vault, error) {
+	opens := func(v *vault.Vault) bool {
+		seed, err := v.Unseal(sealedSigning, 0, row.Signing)
+		clear(seed)
+		return err == nil
+	}
+	if opens(v) {
+		return v, nil
+	}
+	next, err := vault.OpenNext(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		// Another process may have promoted it since the key was read.
+		return vault.Open(dir)
+	}
+	if err != nil || !opens(next) {
+		return v, err
+	}
+	return next, vault.Promote(dir)
+}
+
+// errResealed says that the storage key was changed while the site was open.
+var errResealed = errors.New("the site's storage key was changed at this moment; try again")
+
+// sealedAlike refuses to write what nobody could open again.
+func (s *Site) sealedAlike(tx *store.Tx) error {
+	row, err := tx.Site()
+	if err == nil && !bytes.Equal(row.Signing, s.sealed) {
+		err = errResealed
+	}
+	return err
+}

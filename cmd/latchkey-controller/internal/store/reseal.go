@@ -1,0 +1,48 @@
+package store
+
+import (
+	"fmt"
+
+	"latchkey/sync/wire"
+)
+
+// Kinds are what sealed columns are sealed as.
+type Kinds struct{ Signing, Authority, SiteKey, Password string }
+
+// Reseal puts what reseal makes of it in the place of everything that is
+// sealed.
+func (t *Tx) Reseal(reseal func(kind string, id uint64, sealed []byte) ([]byte, error), kinds Kinds) error {
+	for _, column := range []struct{ query, set, kind string }{
+		{`SELECT 0, signing FROM site`, `UPDATE site SET signing = ? WHERE ? = 0`, kinds.Signing},
+		{`SELECT 0, authority FROM site`, `UPDATE site SET authority = ? WHERE ? = 0`, kinds.Authority},
+		{`SELECT number, key FROM epochs`, `UPDATE epochs SET key = ? WHERE number = ?`, kinds.SiteKey},
+		{`SELECT id, material FROM credentials WHERE kind = 1`, `UPDATE credentials SET material = ? WHERE id = ?`, wire.PIN.String()},
+		{`SELECT id, material FROM credentials WHERE kind = 2`, `UPDATE credentials SET material = ? WHERE id = ?`, wire.Card.String()},
+		{`SELECT id, password FROM admins WHERE length(password) > 0`, `UPDATE admins SET password = ? WHERE id = ?`, kinds.Password},
+	} {
+		type secret struct {
+			id     uint64
+			sealed []byte
+		}
+		var secrets []secret
+		err := t.rows(column.query, nil, func(r scanner) error {
+			var s secret
+			err := r.Scan(&s.id, &s.sealed)
+			secrets = append(secrets, s)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for _, s := range secrets {
+			sealed, err := reseal(column.kind, s.id, s.sealed)
+			if err != nil {
+				return fmt.Errorf("encrypt anew: %w", err)
+			}
+			if err := t.exec(column.set, sealed, s.id); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
