@@ -81,7 +81,7 @@ func BenchmarkAttempt(b *testing.B) {
 		report:  func(device.State) {},
 	}
 	for _, kind := range []wire.CredentialKind{wire.PIN, wire.Card} {
-		l.workers[kind] = &worker{kind: kind, duty: new(duty), held: held, jobs: make(chan *job, jobsWaiting), answer: send}
+		l.workers[kind] = &worker{kind: kind, duty: new(duty), held: held, jobs: make(chan *job, jobsWaiting), tally: new(tally), answer: send}
 	}
 	group.Go(func() error { return writer.Run(ctx) })
 	for _, worker := range l.workers {

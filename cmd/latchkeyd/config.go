@@ -19,10 +19,11 @@ import (
 
 // config is the reader's config file.
 type config struct {
-	Reader readerConfig `toml:"reader"`
-	Board  board.Config `toml:"board"`
-	Panel  panelConfig  `toml:"panel"`
-	Touch  touchConfig  `toml:"touch"`
+	Reader  readerConfig  `toml:"reader"`
+	Board   board.Config  `toml:"board"`
+	Panel   panelConfig   `toml:"panel"`
+	Touch   touchConfig   `toml:"touch"`
+	Metrics metricsConfig `toml:"metrics"`
 
 	Watchdog watchdogConfig `toml:"watchdog"`
 
@@ -110,6 +111,9 @@ func readConfig(path string) (*config, error) {
 		wrong = append(wrong, fmt.Errorf("config: %s: touch.calibration: %d numbers, not 6", path, n))
 	}
 	if err := c.Watchdog.problem(); err != nil {
+		wrong = append(wrong, fmt.Errorf("config: %s: %w", path, err))
+	}
+	if err := c.Metrics.check(); err != nil {
 		wrong = append(wrong, fmt.Errorf("config: %s: %w", path, err))
 	}
 	return &c, errors.Join(wrong...)

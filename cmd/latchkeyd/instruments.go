@@ -25,12 +25,14 @@ import (
 // does not name is left out; one that does not answer is reported, looked for
 // again by its driver, and the rest works.
 type instruments struct {
-	strike *relay.Strike
-	keypad *keypad.Keypad // nil: no display
-	film   *touch.Evdev   // nil: the touch is no input device of the kernel's
-	cards  *nfc.Reader    // nil: no card reader
-	slots  *slots
-	log    *slog.Logger
+	strike  *relay.Strike
+	latency stopwatch // of PINs
+	chips   []func() chipFigures
+	keypad  *keypad.Keypad // nil: no display
+	film    *touch.Evdev   // nil: the touch is no input device of the kernel's
+	cards   *nfc.Reader    // nil: no card reader
+	slots   *slots
+	log     *slog.Logger
 
 	events chan device.Event
 	closes []func() error // in the order of construction
@@ -58,7 +60,7 @@ func openInstruments(b *board.Board, c *config, log *slog.Logger) (*instruments,
 		return in, err
 	}
 	in.closes = append(in.closes, line.Close)
-	if in.strike, err = relay.NewStrike(line, nil); err != nil {
+	if in.strike, err = relay.NewStrike(timedLine{line, &in.latency}, nil); err != nil {
 		return in, err
 	}
 	in.closes = append(in.closes, in.strike.Halt)
@@ -132,6 +134,10 @@ func (in *instruments) openKeypad(b *board.Board, c *config) error {
 		return err
 	}
 	in.closes = append(in.closes, display.Halt)
+	in.chips = append(in.chips, func() chipFigures {
+		c := display.Counters()
+		return chipFigures{"panel", c.Transfers, c.Errors, 0, c.Inits}
+	})
 
 	opts := &keypad.Opts{OnEntry: func(pin *[8]byte) { in.present(wire.PIN, pin[:]) }, OnHealth: in.keypadHealth, Language: c.Panel.Language}
 	if line, err := in.output(b, "buzzer"); err != nil {
@@ -200,6 +206,10 @@ func (in *instruments) openTouch(b *board.Board, c *config, size image.Point) (k
 		return nil, nil, err
 	}
 	in.closes = append(in.closes, film.Halt)
+	in.chips = append(in.chips, func() chipFigures {
+		c := film.Counters()
+		return chipFigures{"touch", c.Transfers, c.Errors + c.Absent, c.Unsteady, 0}
+	})
 	return film, pen, nil
 }
 
@@ -258,6 +268,10 @@ func (in *instruments) openCards(b *board.Board) error {
 		return err
 	}
 	in.closes = append(in.closes, chip.Halt)
+	in.chips = append(in.chips, func() chipFigures {
+		c := chip.Counters()
+		return chipFigures{"nfc", c.Transfers, c.Errors, c.Retries, c.Starts}
+	})
 	in.cards = nfc.New(chip, nil)
 	return nil
 }
@@ -300,6 +314,9 @@ func (in *instruments) onCard(event nfc.Event) {
 // present puts a secret into its slot and tells the brain.
 func (in *instruments) present(kind wire.CredentialKind, secret []byte) {
 	if in.slots.put(kind, secret) {
+		if kind == wire.PIN {
+			in.latency.digit(time.Now())
+		}
 		in.events <- device.Presented{Kind: kind}
 	}
 }
@@ -342,6 +359,15 @@ func (in *instruments) input(level device.Input) {
 	in.inputs[level.Name] = level
 	in.mu.Unlock()
 	in.events <- level
+}
+
+// counted returns what the chips' drivers have counted.
+func (in *instruments) counted() []chipFigures {
+	var all []chipFigures
+	for _, count := range in.chips {
+		all = append(all, count())
+	}
+	return all
 }
 
 // known returns what is known of every part and input, for a brain that begins.

@@ -26,13 +26,14 @@ type link struct {
 	clock  *clock
 	held   *held
 	send   func(device.Event)
+	heard  func(bool) // whether the controller answers
 	log    *slog.Logger
 }
 
 // newLink returns the link of an adopted reader to its site. What keeps it
 // from being made is not for the link to heal: the reader goes on without.
 func (r *reader) newLink(s *site, options cache.Options, durable device.Durable, policy uint64, h *held, events sync.Journal, send func(device.Event)) *link {
-	l := &link{clock: r.clock, held: h, send: send, log: r.log}
+	l := &link{clock: r.clock, held: h, send: send, heard: r.metrics.link, log: r.log}
 	if s.Broker == "" {
 		return l
 	}
@@ -105,6 +106,7 @@ func (l *link) tell(news sync.News) {
 	case sync.Refused:
 		l.send(device.Refused{Message: news.Message, Reason: news.Reason, Command: news.Command})
 	case sync.LinkChanged:
+		l.heard(news.Up)
 		health := device.Health{Subject: device.SubjectLink, Condition: device.Good}
 		if news.Up {
 			l.log.Info("the controller answers")

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"latchkey/device"
@@ -64,9 +65,20 @@ func (l *loop) run(ctx context.Context, first []device.Action) error {
 				event, l.waiting = l.waiting[0], l.waiting[1:]
 			}
 		}
-		l.carryOut(l.brain.Step(l.clock.now(), event))
+		pending := l.brain.Durable().Pending
+		actions := l.brain.Step(l.clock.now(), event)
+		if pending != 0 && l.brain.Durable().Pending != pending {
+			l.instruments.latency.outcome(slices.ContainsFunc(actions, opens))
+		}
+		l.carryOut(actions)
 		turned()
 	}
+}
+
+// opens says whether an action opens the door.
+func opens(action device.Action) bool {
+	strike, ok := action.(device.Strike)
+	return ok && strike.For > 0
 }
 
 // sleep is how long nothing needs to be done if nothing happens.

@@ -54,7 +54,7 @@ func run(ctx context.Context, c *config, log *slog.Logger) (err error) {
 	if err != nil {
 		return fmt.Errorf("this program was built wrongly: main.built: %w", err)
 	}
-	r := &reader{config: c, log: log, clock: newClock(time.Unix(seconds, 0)), recent: new(recent), status: newStatusServer()}
+	r := &reader{config: c, log: log, clock: newClock(time.Unix(seconds, 0)), recent: new(recent), metrics: &metrics{began: time.Now()}}
 	r.watchdog = newWatchdog(c.Watchdog, log)
 	defer r.watchdog.watch(ctx)()
 
@@ -77,8 +77,10 @@ func run(ctx context.Context, c *config, log *slog.Logger) (err error) {
 	}
 	r.watchdog.guard(r.instruments.strike.Overdue)
 	go r.exitUnreleased()
+	r.status = newStatusServer(func() figures { return r.metrics.now(r.instruments) })
 	r.instruments.run(ctx, group)
 	group.Go(during(ctx, func(ctx context.Context) error { return r.status.serve(ctx, c.Reader.Data, log) }))
+	group.Go(during(ctx, func(ctx context.Context) error { return serveMetrics(ctx, c.Metrics, r.status.asked, log) }))
 	group.Go(during(ctx, func(ctx context.Context) error { return b.Serve(ctx, r.page()) }))
 	for {
 		if err := r.once(ctx); !errors.Is(err, errAdopted) {
@@ -119,6 +121,7 @@ type reader struct {
 	instruments *instruments
 	status      *statusServer
 	recent      *recent
+	metrics     *metrics
 	watchdog    *watchdog
 	tried       time.Time // modification time of the adoption that was tried last
 	refused     string    // why the last adoption was not taken over; "": it was
@@ -139,7 +142,7 @@ func (r *reader) once(ctx context.Context) (err error) {
 	}
 
 	var durable device.Durable
-	events := journal.Open(journal.Options{Dir: filepath.Join(dir, journalDir), Fresh: start.NewJournal, Fold: &durable})
+	events := journal.Open(journal.Options{Dir: filepath.Join(dir, journalDir), Fresh: start.NewJournal, Fold: &durable, Synced: r.metrics.sync.took})
 	defer closing(&err, events.Close)
 	if began := events.Began(); began != "" && began != "new" {
 		r.log.Error("a new journal begins, and PIN entry is locked out", "err", began)
@@ -162,6 +165,7 @@ func (r *reader) once(ctx context.Context) (err error) {
 	}
 	held := openHeld(options)
 	defer closing(&err, held.cache.Close)
+	defer r.metrics.begin(events, filepath.Dir(held.epoch.KeyFile))()
 	if site.Bundle != 0 && err != nil {
 		r.log.Error("no valid policy: nobody can open but with the exit button; have the reader adopted anew", "err", err)
 	}
@@ -208,7 +212,7 @@ func (r *reader) once(ctx context.Context) (err error) {
 	for _, kind := range []wire.CredentialKind{wire.PIN, wire.Card} {
 		identifying := &duty{name: fmt.Sprintf("identifying a %s", kind), within: identifyWithin}
 		owed = append(owed, identifying)
-		l.workers[kind] = &worker{kind: kind, duty: identifying, held: held, jobs: make(chan *job, jobsWaiting), answer: send, enrol: link.enrol, damaged: link.damaged}
+		l.workers[kind] = &worker{kind: kind, duty: identifying, held: held, jobs: make(chan *job, jobsWaiting), tally: &r.metrics.tally, answer: send, enrol: link.enrol, damaged: link.damaged}
 	}
 	group.Go(during(ctx, writer.Run))
 	for _, worker := range l.workers {

@@ -41,16 +41,29 @@ type status struct {
 	PolicyRevision uint64            `json:"policy_revision"`
 	Link           string            `json:"link"`   // "up", "down", or "none": its site named no broker
 	Health         map[string]string `json:"health"` // what is wrong, by subject
+	Figures        figures           `json:"figures"`
 }
 
 // statusServer answers latchkeyd status with the newest state.
 type statusServer struct {
-	mu    sync.Mutex
-	now   status
-	known chan struct{} // closed once there is a state
+	mu       sync.Mutex
+	now      status
+	known    chan struct{} // closed once there is a state
+	measured func() figures
 }
 
-func newStatusServer() *statusServer { return &statusServer{known: make(chan struct{})} }
+func newStatusServer(measured func() figures) *statusServer {
+	return &statusServer{known: make(chan struct{}), measured: measured}
+}
+
+// asked returns the newest state with the figures of this moment.
+func (s *statusServer) asked() *status {
+	s.mu.Lock()
+	now := s.now
+	s.mu.Unlock()
+	now.Figures = s.measured()
+	return &now
+}
 
 // report takes a state over, and what is wrong with the newest adoption.
 func (s *statusServer) report(state device.State, site *site, fingerprint, adoption string) {
@@ -144,11 +157,8 @@ func (s *statusServer) answer(ctx context.Context, dir string) error {
 		if err != nil {
 			return fmt.Errorf("status socket: %w", err)
 		}
-		s.mu.Lock()
-		now := s.now
-		s.mu.Unlock()
 		conn.SetDeadline(time.Now().Add(time.Second))
-		json.NewEncoder(conn).Encode(now)
+		json.NewEncoder(conn).Encode(s.asked())
 		conn.Close()
 	}
 }
@@ -226,5 +236,6 @@ func statusCommand(ctx context.Context, args []string, stdout, stderr io.Writer)
 	for subject, fault := range now.Health {
 		fmt.Fprintf(table, "%s\t%s\n", subject, fault)
 	}
+	now.Figures.print(table)
 	return table.Flush()
 }

@@ -24,6 +24,7 @@ type job struct {
 // that a card need not wait for Argon2id.
 type worker struct {
 	kind    wire.CredentialKind
+	tally   *tally
 	duty    *duty
 	held    *held
 	jobs    chan *job
@@ -79,6 +80,7 @@ func (w *worker) identify(j *job) device.Identified {
 	}
 	damaged := false
 	pin.Secretly(func() { damaged = w.lookUp(j.material.value(), &answer) })
+	w.tally.add(w.kind, answer.Outcome)
 	if damaged {
 		w.damaged()
 	}
@@ -87,6 +89,7 @@ func (w *worker) identify(j *job) device.Identified {
 
 // lookUp derives the tag of a secret, looks it up and fills in what came of it.
 func (w *worker) lookUp(secret []byte, answer *device.Identified) (damaged bool) {
+	begin := time.Now()
 	tag, epoch, err := w.held.tag(w.kind, secret)
 	defer clear(tag[:])
 	switch {
@@ -97,7 +100,10 @@ func (w *worker) lookUp(secret []byte, answer *device.Identified) (damaged bool)
 		answer.Outcome = device.KeyFailed
 		return false
 	}
+	derived := time.Now()
 	credential, err := w.held.cache.Lookup(epoch, tag)
+	w.tally.derivation.took(derived.Sub(begin))
+	w.tally.lookup.took(time.Since(derived))
 	switch {
 	case err == nil && credential.Kind == w.kind:
 		answer.Outcome, answer.Credential = device.Known, credential

@@ -24,6 +24,7 @@ func (j *Journal) Ack(id wire.JournalID, number uint64, hash wire.Hash) error {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	j.acked = max(j.acked, number)
 	for len(j.segments) > 1 && j.segments[1].first <= number+1 {
 		if err := j.remove(j.segments[0].first); err != nil {
 			return err

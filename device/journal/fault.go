@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -46,6 +47,10 @@ func plain(err error) error {
 // syncData brings a file's content to the disk.
 func (j *Journal) syncData(f *os.File) error {
 	j.stats.Syncs++
+	if j.o.Synced != nil {
+		begin := time.Now()
+		defer func() { j.o.Synced(time.Since(begin)) }()
+	}
 	for {
 		if err := unix.Fdatasync(int(f.Fd())); err != unix.EINTR {
 			return os.NewSyscallError("fdatasync", err)

@@ -46,6 +46,7 @@ import (
 	"cmp"
 	"os"
 	"sync"
+	"time"
 
 	"latchkey/sync/wire"
 )
@@ -67,6 +68,8 @@ type Options struct {
 	SegmentBytes int64  // a new segment is begun above this; 0: 256 KiB
 	MaxRecords   uint64 // 0: 1,000,000
 	MaxBytes     int64  // 0: 256 MiB
+
+	Synced func(took time.Duration) // told of each fdatasync, whatever came of it; may be nil, must not call the journal
 }
 
 // Journal is the records on the disk. Its methods may be called from several
@@ -86,6 +89,7 @@ type Journal struct {
 	hash     wire.Hash // and its hash
 	stamp    stamp     // and its times
 	read     cursor    // where reading for publishing ended
+	acked    uint64    // the controller said that it has all up to here
 	stats    Stats
 }
 
@@ -142,6 +146,17 @@ func (j *Journal) Last() (uint64, wire.Hash) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.last, j.hash
+}
+
+// Waiting returns how many records are held that the controller has not
+// acknowledged since Open.
+func (j *Journal) Waiting() uint64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if len(j.segments) == 0 {
+		return 0
+	}
+	return j.last - max(j.acked, j.segments[0].first-1)
 }
 
 // Stats returns what was done since Open.

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// metricsConfig says where the reader's figures can be read by a program, in
+// Prometheus' text format.
+type metricsConfig struct {
+	Listen string `toml:"listen"` // loopback address and port; "": nowhere
+}
+
+func (c metricsConfig) check() error {
+	if c.Listen == "" {
+		return nil
+	}
+	at, err := netip.ParseAddrPort(c.Listen)
+	if err != nil || !at.Addr().IsLoopback() {
+		return fmt.Errorf("metrics.listen: %q is not an address of this machine alone with a port: use 127.0.0.1:9273", c.Listen)
+	}
+	return nil
+}
+
+// serveMetrics answers GET /metrics until ctx ends. What keeps it from that is
+// tried again: the door does not depend on it.
+func serveMetrics(ctx context.Context, c metricsConfig, now func() *status, log *slog.Logger) error {
+	if c.Listen == "" {
+		return nil
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+		w.Write(now().exposition())
+	})
+	for {
+		server := &http.Server{Handler: mux, ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 8 << 10}
+		listener, err := net.Listen("tcp", c.Listen)
+		if err == nil {
+			log.Info("metrics", "at", "http://"+listener.Addr().String()+"/metrics")
+			stop := context.AfterFunc(ctx, func() { server.Close() })
+			err = server.Serve(listener)
+			stop()
+		}
+		if ctx.Err() != nil || errors.Is(err, http.ErrServerClosed) {
+			return nil
+		}
+		log.Warn("metrics cannot be read", "err", err)
+		select {
+		case <-time.After(statusAgain):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// exposition is the status in Prometheus' text format, version 0.0.4.
+func (s *status) exposition() []byte {
+	f := &s.Figures
+	var e exposition
+	e.gauge("latchkey_info", "What runs here.", 1, "reader", s.Reader, "version", s.Version, "site", s.Site)
+	e.gauge("latchkey_pin_ready", "1 while a PIN is taken.", truth(s.PIN == "on"))
+	e.gauge("latchkey_card_ready", "1 while a card is taken.", truth(s.Card == "on"))
+	e.gauge("latchkey_lockout", "1 while PIN entry is locked out.", truth(s.Lockout != "none"))
+	e.gauge("latchkey_link_up", "1 while the controller answers.", truth(s.Link == "up"))
+	e.family("latchkey_fault", "gauge", "1 for each part that is out of order.")
+	for _, subject := range sortedKeys(s.Health) {
+		e.sample("latchkey_fault", 1, "subject", subject)
+	}
+
+	e.histogram("latchkey_strike_seconds", "From a PIN's last digit to the strike's line.", f.Strike)
+	e.histogram("latchkey_derivation_seconds", "Deriving a tag; Argon2id for a PIN.", f.Derivation)
+	e.histogram("latchkey_lookup_seconds", "Looking a tag up.", f.Lookup)
+	e.histogram("latchkey_fdatasync_seconds", "Bringing records to the disk, fdatasync alone.", f.Sync)
+
+	e.family("latchkey_lookups_total", "counter", "Look-ups by their outcome.")
+	for _, kind := range sortedKeys(f.Lookups) {
+		for _, outcome := range sortedKeys(f.Lookups[kind]) {
+			e.sample("latchkey_lookups_total", float64(f.Lookups[kind][outcome]), "kind", kind, "outcome", outcome)
+		}
+	}
+	for _, of := range []struct {
+		name, help string
+		count      func(chipFigures) uint64
+	}{
+		{"latchkey_chip_transfers_total", "Transfers on a chip's bus.", func(c chipFigures) uint64 { return c.Transfers }},
+		{"latchkey_chip_errors_total", "Errors of a chip's bus or lines.", func(c chipFigures) uint64 { return c.Errors }},
+		{"latchkey_chip_retries_total", "What had to be asked of a chip again.", func(c chipFigures) uint64 { return c.Retries }},
+		{"latchkey_chip_resets_total", "Times a chip was set up, the first one included.", func(c chipFigures) uint64 { return c.Resets }},
+	} {
+		e.family(of.name, "counter", of.help)
+		for _, chip := range f.Chips {
+			e.sample(of.name, float64(of.count(chip)), "chip", chip.Chip)
+		}
+	}
+	e.counter("latchkey_records_total", "Records stored.", float64(f.Records))
+	e.gauge("latchkey_records_waiting", "Records that the controller has not acknowledged.", float64(f.Waiting))
+	e.gauge("latchkey_credentials_age_seconds", "Since the controller last answered, 0 while it does; without a link, since the credentials were written.", f.Credentials)
+	e.gauge("latchkey_credentials_revision", "Place in the credential log that is held.", float64(s.Revision))
+	e.counter("latchkey_wakeups_total", "Voluntary context switches of this process.", float64(f.Wakeups))
+	e.counter("process_cpu_seconds_total", "User and system time of this process.", f.CPU)
+	e.gauge("process_resident_memory_bytes", "Resident memory of this process.", float64(f.Resident))
+	e.gauge("latchkey_running_seconds", "Since this process began.", f.Running)
+	return e.Bytes()
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// exposition is text in Prometheus' format, as far as it is written.
+type exposition struct{ bytes.Buffer }
+
+func (e *exposition) family(name, kind, help string) {
+	fmt.Fprintf(e, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind)
+}
+
+func (e *exposition) gauge(name, help string, value float64, labels ...string) {
+	e.family(name, "gauge", help)
+	e.sample(name, value, labels...)
+}
+
+func (e *exposition) counter(name, help string, value float64) {
+	e.family(name, "counter", help)
+	e.sample(name, value)
+}
+
+// histogram writes the cumulative buckets of a timing, in seconds.
+func (e *exposition) histogram(name, help string, t times) {
+	e.family(name, "histogram", help)
+	var upTo uint64
+	for i, bound := range bounds {
+		upTo += t.counts[i]
+		e.sample(name+"_bucket", float64(upTo), "le", number(bound.Seconds()))
+	}
+	e.sample(name+"_bucket", float64(t.Count), "le", "+Inf")
+	e.sample(name+"_sum", t.Seconds)
+	e.sample(name+"_count", float64(t.Count))
+}
+
+// sample writes one; labels are names and values in turn.
+func (e *exposition) sample(name string, value float64, labels ...string) {
+	e.WriteString(name)
+	for i := 0; i < len(labels); i += 2 {
+		e.WriteByte("{,"[min(i, 1)])
+		fmt.Fprintf(e, `%s="%s"`, labels[i], labelEscapes.Replace(labels[i+1]))
+	}
+	if len(labels) > 0 {
+		e.WriteByte('}')
+	}
+	fmt.Fprintf(e, " %s\n", number(value))
+}
+
+var labelEscapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
+
+func number(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
