@@ -89,8 +89,8 @@ func pending(t *testing.T, adopted <-chan struct{}, answers <-chan device.Event)
 	t.Cleanup(func() { events.Close() })
 	l := &loop{
 		clock: newClock(time.Unix(0, 0)), instruments: &instruments{slots: new(slots)}, answers: answers, adopted: adopted,
-		journal: journal.NewWriter(events, func(journal.Stored) {}), recent: new(recent), report: func(device.State) {},
-		workers: map[wire.CredentialKind]*worker{wire.PIN: {jobs: make(chan *job, 1)}},
+		journal: journal.NewWriter(events, func(journal.Stored) {}), storing: new(duty), recent: new(recent), report: func(device.State) {},
+		workers: map[wire.CredentialKind]*worker{wire.PIN: {duty: new(duty), jobs: make(chan *job, 1)}},
 	}
 	held := device.Held{Epoch: 1, Revision: 1}
 	l.brain, _ = device.New(durable, device.Start{Reader: "front-door", Site: wire.SiteID{1}, Policy: policy, Held: held, NewJournal: true}, l.clock.now())
