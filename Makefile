@@ -47,3 +47,7 @@ clean: ## what was built; var/ stays
 .PHONY: help
 help:
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.PHONY: package
+package: ## .deb packages of both programs for arm64, armhf and amd64, into bin/packages
+	go run ./cmd/latchkeyd/package -out bin/packages -version '$(VERSION)' -built '$(BUILT)'

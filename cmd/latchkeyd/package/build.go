@@ -1,0 +1,144 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// product is a program that has a package.
+type product struct {
+	name string   // of program, package and command
+	tags string   // build tags
+	docs []string // files of the module that its documentation is made of
+}
+
+var products = []product{
+	{name: "latchkeyd", tags: "firmware", docs: []string{"board/WIRING.md"}},
+	{name: "latchkey-controller"},
+}
+
+// architectures are Debian's, with what Go calls them. Debian's armhf is ARMv7.
+var architectures = map[string][]string{
+	"amd64": {"GOARCH=amd64"},
+	"arm64": {"GOARCH=arm64"},
+	"armhf": {"GOARCH=arm", "GOARM=7"},
+}
+
+// nfpmArch is what nfpm calls Debian's architectures.
+var nfpmArch = map[string]string{"amd64": "amd64", "arm64": "arm64", "armhf": "arm7"}
+
+// release is what is packed.
+type release struct {
+	version string    // as the programs say it
+	built   time.Time // of the commit: no wall clock before it is trusted, no file is younger
+}
+
+// debVersion is the version as Debian compares it: one that does not begin
+// with a digit sorts by the time of its commit, below any that does.
+func (r release) debVersion() string {
+	version := strings.TrimPrefix(strings.ReplaceAll(r.version, "-", "."), "v")
+	if version != "" && version[0] >= '0' && version[0] <= '9' && strings.Contains(version, ".") {
+		return version
+	}
+	return fmt.Sprintf("0~%s.%s", r.built.Format("20060102.150405"), version)
+}
+
+// pack builds a product for an architecture and returns its package's path.
+func (r release) pack(p product, arch, out string) (string, error) {
+	root, err := moduleRoot()
+	if err != nil {
+		return "", err
+	}
+	stage, err := os.MkdirTemp("", "latchkey-package-*")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(stage)
+	if err := r.stage(p, arch, root, stage); err != nil {
+		return "", fmt.Errorf("%s for %s: %w", p.name, arch, err)
+	}
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return "", err
+	}
+	if out, err = filepath.Abs(out); err != nil {
+		return "", err
+	}
+	target := filepath.Join(out, fmt.Sprintf("%s_%s_%s.deb", p.name, r.debVersion(), arch))
+	if err := r.nfpm(stage, arch, target); err != nil {
+		return "", fmt.Errorf("%s for %s: %w", p.name, arch, err)
+	}
+	return target, nil
+}
+
+// stage puts all that goes into a package side by side into a directory.
+func (r release) stage(p product, arch, root, stage string) error {
+	env, known := architectures[arch]
+	if !known {
+		return fmt.Errorf("%s is none of Debian's architectures that Latchkey is built for", arch)
+	}
+	env = append(env, "GOOS=linux", "CGO_ENABLED=0")
+	command := "latchkey/cmd/" + p.name
+	binary := filepath.Join(stage, p.name)
+	linker := fmt.Sprintf("-s -w -X main.version=%s -X main.built=%d", r.version, r.built.Unix())
+	if _, err := output(root, env, "go", "build", "-trimpath", "-buildvcs=false", "-tags", p.tags, "-ldflags", linker, "-o", binary, command); err != nil {
+		return err
+	}
+	parts, err := parts(root, env, p, command)
+	if err != nil {
+		return err
+	}
+	sbom, err := r.sbom(p, arch, binary, parts)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(stage, "sbom.cdx.json"), sbom, 0o644); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(stage, "copyright"), copyright(p, parts), 0o644); err != nil {
+		return err
+	}
+	files, err := filepath.Glob(filepath.Join(root, "cmd", p.name, "package", "*"))
+	if err != nil {
+		return err
+	}
+	for _, doc := range p.docs {
+		files = append(files, filepath.Join(root, doc))
+	}
+	for _, file := range files {
+		if filepath.Ext(file) == ".go" {
+			continue
+		}
+		b, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(stage, filepath.Base(file)), b, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// moduleRoot is the directory of go.mod.
+func moduleRoot() (string, error) {
+	path, err := output("", nil, "go", "env", "GOMOD")
+	return filepath.Dir(strings.TrimSpace(string(path))), err
+}
+
+// output runs a program with more of an environment and returns what it
+// printed.
+func output(dir string, env []string, program string, args ...string) ([]byte, error) {
+	cmd := exec.Command(program, args...)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w\n%s", filepath.Base(program), args[0], err, strings.TrimSpace(stderr.String()))
+	}
+	return out, nil
+}

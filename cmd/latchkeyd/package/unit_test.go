@@ -1,0 +1,94 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// packageDirs are where the files of both packages are.
+var packageDirs = map[string]string{
+	"latchkeyd":           ".",
+	"latchkey-controller": "../../latchkey-controller/package",
+}
+
+func TestTheServicesAreExposedToTwoAtMost(t *testing.T) {
+	analyze, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		t.Skip("systemd-analyze is not installed")
+	}
+	for name, dir := range packageDirs {
+		unit := filepath.Join(dir, name+".service")
+		// The threshold is ten times the exposure, from 0 to 100.
+		out, err := exec.Command(analyze, "security", "--offline=true", "--no-pager", "--threshold=20", unit).CombinedOutput()
+		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+		if err != nil {
+			t.Errorf("%s: %v: %s", name, err, lines[len(lines)-1])
+		}
+		t.Log(lines[len(lines)-1])
+	}
+}
+
+func TestTheUnitsAreUnderstoodWhole(t *testing.T) {
+	analyze, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		t.Skip("systemd-analyze is not installed")
+	}
+	for name, dir := range packageDirs {
+		b, err := os.ReadFile(filepath.Join(dir, name+".service"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		// It insists on programs that are there.
+		text := strings.NewReplacer("/usr/bin/"+name, "/bin/true", "/usr/bin/udevadm", "/bin/true").Replace(string(b))
+		unit := filepath.Join(t.TempDir(), name+".service")
+		if err := os.WriteFile(unit, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.Command(analyze, "verify", "--man=no", unit).CombinedOutput()
+		if err != nil || strings.Contains(string(out), name+".service:") {
+			t.Errorf("%s: %v: %s", name, err, out)
+		}
+	}
+}
+
+// settings reads a unit: section.key to its values.
+func unitSettings(t *testing.T, path string) map[string][]string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, section := map[string][]string{}, ""
+	for line := range strings.Lines(string(b)) {
+		line = strings.TrimSpace(line)
+		if key, value, is := strings.Cut(line, "="); is && !strings.HasPrefix(line, "#") {
+			all[section+"."+key] = append(all[section+"."+key], value)
+		} else if strings.HasPrefix(line, "[") {
+			section = strings.Trim(line, "[]")
+		}
+	}
+	return all
+}
+
+func TestTheReadersServiceIsWatchedAndReleasesTheStrikeHoweverItEnds(t *testing.T) {
+	unit := unitSettings(t, "latchkeyd.service")
+	for key, want := range map[string]string{
+		"Service.Type":           "notify",
+		"Service.ExecStart":      "/usr/bin/latchkeyd run --config /etc/latchkey/latchkeyd.toml",
+		"Service.ExecStopPost":   "/usr/bin/latchkeyd release --config /etc/latchkey/latchkeyd.toml",
+		"Service.Restart":        "always",
+		"Service.WatchdogSec":    "20s",
+		"Service.WatchdogSignal": "SIGKILL",
+		"Service.User":           "latchkey",
+		"Service.StateDirectory": "latchkey",
+		"Service.DevicePolicy":   "closed",
+	} {
+		if !slices.Equal(unit[key], []string{want}) {
+			t.Errorf("%s is %q, not %q", key, unit[key], want)
+		}
+	}
+}
