@@ -38,6 +38,9 @@ type SimConfig struct {
 	// Rotation is how far the module is turned counter-clockwise at the door,
 	// in degrees: 0, 90, 180 or 270. 90 and 270 make a lying screen.
 	Rotation int `toml:"rotation"`
+	// Seed of noise, of what memory holds after power came on, and of when
+	// faults strike: the same seed, the same bytes.
+	Seed uint64 `toml:"seed"`
 	// Faults are there from the start, or come later: see FaultConfig.
 	Faults []FaultConfig `toml:"faults"`
 	// Glass is "tn" or "ips"; empty is what the panel's modules mostly have.

@@ -61,6 +61,7 @@ func openSim(c SimConfig, log *slog.Logger) (wiring, error) {
 	}
 	board := sim.New(&sim.Options{
 		Log:   log,
+		Seed:  c.Seed,
 		Panel: sim.PanelOptions{Model: c.Panel, Rotation: c.Rotation, Glass: c.Glass},
 	})
 	for _, f := range c.Faults {
@@ -69,6 +70,14 @@ func openSim(c SimConfig, log *slog.Logger) (wiring, error) {
 		}
 	}
 	return &simulated{board: board, ln: ln, cards: cards, log: log}, nil
+}
+
+// Simulated is the emulated board behind b; nil if b is a real one.
+func (b *Board) Simulated() *sim.Board {
+	if s, ok := b.wiring.(*simulated); ok {
+		return s.board
+	}
+	return nil
 }
 
 func (f FaultConfig) injection() sim.Injection {

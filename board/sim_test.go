@@ -111,13 +111,24 @@ faults = [
 	}
 	defer b.Close()
 	active := map[string]float64{}
-	for _, f := range b.wiring.(*simulated).board.Faults() {
+	for _, f := range b.Simulated().Faults() {
 		if f.Active {
 			active[f.Name] = f.Amount
 		}
 	}
 	if want := map[string]float64{"nfc-absent": 0, "panel-noise": 0.01}; !maps.Equal(active, want) {
 		t.Errorf("faults %v, want %v", active, want)
+	}
+}
+
+func TestARealBoardHasNothingSimulatedBehindIt(t *testing.T) {
+	b, err := Open(config(t, "kind = \"linux\"\n[board.lines]\nstrike = {chip = \"gpiochip99\", offset = 0}"), quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	if b.Simulated() != nil {
+		t.Error("there is")
 	}
 }
 
@@ -143,7 +154,7 @@ func TestTheConfigSaysWhichPanelIsFittedAndHow(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer b.Close()
-	if size := b.wiring.(*simulated).board.Screen().Rect.Max; size != image.Pt(480, 320) {
+	if size := b.Simulated().Screen().Rect.Max; size != image.Pt(480, 320) {
 		t.Errorf("a screen of %v", size)
 	}
 }

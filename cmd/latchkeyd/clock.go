@@ -12,8 +12,9 @@ import (
 // clock tells what time it is, and whether that is to be trusted: it is once
 // the controller has said so, or if the policy trusts the system's clock.
 type clock struct {
-	start time.Duration // CLOCK_BOOTTIME when the program started
-	built time.Time     // no wall clock before it is to be trusted
+	boot  func() time.Duration // CLOCK_BOOTTIME
+	start time.Duration        // what it was when the program started
+	built time.Time            // no wall clock before it is to be trusted
 
 	mu     sync.Mutex
 	system bool          // the policy trusts the system's clock
@@ -21,7 +22,7 @@ type clock struct {
 	at     time.Duration // when that was so, as now's Monotonic
 }
 
-func newClock(built time.Time) *clock { return &clock{start: bootTime(), built: built} }
+func newClock(built time.Time) *clock { return &clock{boot: bootTime, start: bootTime(), built: built} }
 
 // now reads the clocks: monotonic, counted from the start of the program with
 // suspended time included, and wall. What the controller said comes before
@@ -29,7 +30,7 @@ func newClock(built time.Time) *clock { return &clock{start: bootTime(), built: 
 func (c *clock) now() device.Now {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := device.Now{Monotonic: bootTime() - c.start}
+	now := device.Now{Monotonic: c.boot() - c.start}
 	if !c.wall.IsZero() {
 		now.Wall, now.Trusted = c.wall.Add(now.Monotonic-c.at), true
 		return now
