@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"image"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
+	"regexp"
+	"syscall"
 	"time"
 )
 
@@ -23,6 +25,8 @@ type bench struct {
 	m       *machine // that runs now
 	reader  int      // pid of the reader in it
 	boots   int
+	layout  map[string]control // controls that were seen, by name
+	home    *image.RGBA        // the home screen
 	report  report
 	figures []figure
 }
@@ -35,8 +39,13 @@ type scenario struct {
 	must bool
 }
 
-func run(ctx context.Context, out, only string) error {
+// runLimit is how long all of it may take on a busy machine, downloads included.
+const runLimit = 12 * time.Minute
+
+func run(ctx context.Context, out string, only *regexp.Regexp) error {
 	began := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, runLimit)
+	defer cancel()
 	dir, err := os.MkdirTemp("", "latchkey-hil-*")
 	if err != nil {
 		return err
@@ -59,7 +68,7 @@ func run(ctx context.Context, out, only string) error {
 	}
 	b.report.prepared = time.Since(began)
 	for _, s := range scenarios {
-		if only != "" && !s.must && !strings.Contains(s.what, only) {
+		if !s.must && !only.MatchString(s.what) {
 			continue
 		}
 		began := time.Now()
@@ -142,6 +151,18 @@ func (b *bench) boot(options ...string) error {
 // startReader starts latchkeyd as the board's service does.
 func (b *bench) startReader() (err error) {
 	b.reader, err = b.m.agent.start("/bin/latchkeyd", "run", "--config", "/etc/latchkeyd.toml")
+	return err
+}
+
+// stopReader ends latchkeyd as the board's service does.
+func (b *bench) stopReader() error {
+	if err := b.m.agent.signal(b.reader, int(syscall.SIGTERM)); err != nil {
+		return err
+	}
+	end, err := b.m.agent.wait(b.reader)
+	if err == nil && end.Code != 0 {
+		err = fmt.Errorf("latchkeyd: exit code %d\n%s", end.Code, b.readerLog())
+	}
 	return err
 }
 

@@ -28,6 +28,41 @@ func (b *bench) find(name string) (control, error) {
 	return control{}, fmt.Errorf("there is no control %s", name)
 }
 
+// awaitControl waits until the twin's screen has a control.
+func (b *bench) awaitControl(name string) (c control, err error) {
+	return c, b.eventually("the control "+name, func() (bool, error) {
+		c, err = b.find(name)
+		return err == nil, err
+	})
+}
+
+// learn looks at the twin for what the home screen is and where the keys lie.
+func (b *bench) learn() error {
+	pin, err := b.awaitControl("pin")
+	if err != nil {
+		return err
+	}
+	if b.home, err = b.site.page.screen(); err != nil {
+		return err
+	}
+	b.layout = map[string]control{"pin": pin}
+	tap := func(c control) error {
+		if err := b.fingers(c, true, b.site.page); err != nil {
+			return err
+		}
+		return b.fingers(c, false, b.site.page)
+	}
+	if err := tap(pin); err != nil {
+		return err
+	}
+	for _, key := range append(b.keys("0123456789")[1:], "cancel") {
+		if b.layout[key], err = b.awaitControl(key); err != nil {
+			return err
+		}
+	}
+	return tap(b.layout["cancel"])
+}
+
 // press touches and lets go of the same place on the reader and on its twin. It
 // waits each time until the twin has answered and the reader's panel shows
 // exactly what the twin's does; it returns once both fingers are off.
@@ -36,24 +71,24 @@ func (b *bench) press(name string) error {
 	if err != nil {
 		return err
 	}
-	if err := b.finger(c, true); err != nil {
+	if err := b.fingers(c, true, b.m.chips, b.site.page); err != nil {
 		return err
 	}
 	if err := b.same("with a finger on " + name); err != nil {
 		return err
 	}
-	return b.finger(c, false)
+	return b.fingers(c, false, b.m.chips, b.site.page)
 }
 
-// finger puts a finger on a control of both screens, or takes it away, and
-// waits until the twin has answered.
-func (b *bench) finger(on control, down bool) error {
+// fingers puts fingers on a control of some screens, the twin's among them, or
+// takes them away, and waits until the twin has answered.
+func (b *bench) fingers(on control, down bool, screens ...*chips) error {
 	before, err := b.site.page.screen()
 	if err != nil {
 		return err
 	}
-	for _, page := range []*chips{b.m.chips, b.site.page} {
-		if err := page.touch(on.X+on.W/2, on.Y+on.H/2, down); err != nil {
+	for _, screen := range screens {
+		if err := screen.touch(on.X+on.W/2, on.Y+on.H/2, down); err != nil {
 			return err
 		}
 	}
@@ -92,16 +127,8 @@ func (b *bench) same(when string) error {
 // typePIN types a PIN, from the home screen on, and returns with the finger on
 // its way from the last digit.
 func (b *bench) typePIN(pin string) error {
-	keys := []string{"pin"}
-	for _, digit := range pin {
-		keys = append(keys, "digit-"+string(digit))
-	}
-	for _, key := range keys {
-		err := b.eventually("the control "+key, func() (bool, error) {
-			_, err := b.find(key)
-			return err == nil, err
-		})
-		if err != nil {
+	for _, key := range b.keys(pin) {
+		if _, err := b.awaitControl(key); err != nil {
 			return err
 		}
 		if err := b.same("before " + key); err != nil {
@@ -114,8 +141,43 @@ func (b *bench) typePIN(pin string) error {
 	return nil
 }
 
-// opens says how the door opened and closed after something was done.
-func (b *bench) opens(do func() error) (string, error) {
+// tapPIN types a PIN as fast as the reader answers, without a look at its twin.
+func (b *bench) tapPIN(pin string) error {
+	type place struct{ X, Y int }
+	var places []place
+	for _, key := range b.keys(pin) {
+		c, ok := b.layout[key]
+		if !ok {
+			return fmt.Errorf("it is not known where %s is", key)
+		}
+		places = append(places, place{c.X + c.W/2, c.Y + c.H/2})
+	}
+	if err := b.atHome(); err != nil {
+		return err
+	}
+	return b.m.chips.call("POST", "/bench/taps", places, nil)
+}
+
+// atHome waits until the reader's panel shows the home screen.
+func (b *bench) atHome() error {
+	return b.eventually("the home screen", func() (bool, error) {
+		seen, err := b.seen()
+		return err == nil && differences(seen, b.home) == 0, err
+	})
+}
+
+// keys are what a PIN is typed with, from the home screen on.
+func (b *bench) keys(pin string) []string {
+	keys := []string{"pin"}
+	for _, digit := range pin {
+		keys = append(keys, "digit-"+string(digit))
+	}
+	return keys
+}
+
+// opens says how the door opened and closed after something was done. What is
+// to be looked at meanwhile is, as soon as the strike is on.
+func (b *bench) opens(do func() error, look ...func() error) (string, error) {
 	mark := b.m.lines.mark()
 	if err := do(); err != nil {
 		return "", err
@@ -125,11 +187,16 @@ func (b *bench) opens(do func() error) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("the strike: %w\n%s", err, b.readerLog())
 	}
+	for _, look := range look {
+		if err := look(); err != nil {
+			return "", err
+		}
+	}
 	off, err := b.m.lines.await(mark, lineStrike, false, 20*time.Second)
 	if err != nil {
 		return "", fmt.Errorf("the strike: %w", err)
 	}
-	return fmt.Sprintf("the strike's pin went on %.0f ms after the last touch, and off %.1f s later", on.at.Sub(began).Seconds()*1000, off.at.Sub(on.at).Seconds()), nil
+	return fmt.Sprintf("the strike's pin went on %.0f ms later, and off %.1f s later", on.at.Sub(began).Seconds()*1000, off.at.Sub(on.at).Seconds()), nil
 }
 
 // differences counts the pixels that differ.

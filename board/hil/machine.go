@@ -16,7 +16,7 @@ import (
 )
 
 // bootLimit is how long one machine may run, whatever it does.
-const bootLimit = 2 * time.Minute
+const bootLimit = 5 * time.Minute
 
 // board is what the machine is made of.
 type board struct {

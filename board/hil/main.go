@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"syscall"
 )
 
@@ -26,13 +27,16 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	out := flag.String("out", filepath.Join("var", "hil"), "`directory` for the report, the pictures and the consoles")
-	only := flag.String("only", "", "run only scenarios whose name contains `text`, and those that prepare them")
+	only := flag.String("only", "", "run only scenarios whose name matches the `expression`, and those that prepare them")
 	flag.Parse()
 	var err error
 	if flag.Arg(0) == "forward" && flag.NArg() == 2 {
 		err = forward(flag.Arg(1))
 	} else if flag.NArg() == 0 {
-		err = run(ctx, *out, *only)
+		var expression *regexp.Regexp
+		if expression, err = regexp.Compile(*only); err == nil {
+			err = run(ctx, *out, expression)
+		}
 	} else {
 		flag.Usage()
 		os.Exit(2)

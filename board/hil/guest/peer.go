@@ -228,6 +228,7 @@ type state struct {
 //
 //	GET  /bench/state            state
 //	GET  /bench/pixels           what a viewer sees, 4 bytes a pixel, row by row
+//	POST /bench/taps             [place…]
 //	POST /bench/fault?chip=nfc   sim.Fault
 func (c *chips) handler() http.Handler {
 	mux := http.NewServeMux()
@@ -248,6 +249,7 @@ func (c *chips) handler() http.Handler {
 	mux.HandleFunc("GET /bench/pixels", func(w http.ResponseWriter, _ *http.Request) {
 		w.Write(c.board.Screen().Pix)
 	})
+	mux.HandleFunc("POST /bench/taps", c.taps)
 	mux.HandleFunc("POST /bench/fault", func(w http.ResponseWriter, r *http.Request) {
 		var fault sim.Fault
 		err := json.NewDecoder(r.Body).Decode(&fault)

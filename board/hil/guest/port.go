@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -63,6 +64,16 @@ func (p *port) Addr() net.Addr { return portAddr(p.path) }
 type portConn struct {
 	*os.File
 	port *port
+}
+
+// Read returns a timeout as the net.Error that net/http looks for: a file's
+// error is not one, and would be taken for the end of the connection.
+func (c *portConn) Read(b []byte) (int, error) {
+	n, err := c.File.Read(b)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = os.ErrDeadlineExceeded
+	}
+	return n, err
 }
 
 func (c *portConn) LocalAddr() net.Addr  { return c.port.Addr() }

@@ -68,7 +68,7 @@ enum { PANEL_DC, PANEL_RESET, NFC_RESET, BACKLIGHT, TOUCH_IRQ, NFC_IRQ, NLINES }
 
 enum { CS_PANEL, CS_TOUCH, CS_NFC, NCHIPS };
 
-static unsigned int timeout_ms = 2000;
+static unsigned int timeout_ms = 20000;
 module_param(timeout_ms, uint, 0444);
 MODULE_PARM_DESC(timeout_ms, "how long the peer may take for a transfer");
 
