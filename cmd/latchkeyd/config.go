@@ -27,7 +27,8 @@ type config struct {
 
 	Watchdog watchdogConfig `toml:"watchdog"`
 
-	json bool // --json
+	path string // of the file
+	json bool   // --json
 }
 
 // readerConfig says which reader this is and where it keeps what it keeps.
@@ -69,7 +70,7 @@ func configFlag(flags *flag.FlagSet, args []string, stderr io.Writer) (*config, 
 	if err != nil {
 		return nil, err
 	}
-	c.json = *asJSON
+	c.path, c.json = *path, *asJSON
 	return c, nil
 }
 

@@ -46,15 +46,19 @@ type instruments struct {
 // blocks, does one turn.
 const eventsWaiting = 256
 
-// openInstruments opens what the config names, the strike first and released.
-// Only the strike must work. Whoever called closes, also after an error.
-func openInstruments(b *board.Board, c *config, log *slog.Logger) (*instruments, error) {
-	in := &instruments{
+func newInstruments(log *slog.Logger) *instruments {
+	return &instruments{
 		slots: new(slots), log: log,
 		events: make(chan device.Event, eventsWaiting),
 		health: map[device.Subject]device.Health{},
 		inputs: map[device.InputName]device.Input{},
 	}
+}
+
+// openInstruments opens what the config names, the strike first and released.
+// Only the strike must work. Whoever called closes, also after an error.
+func openInstruments(b *board.Board, c *config, log *slog.Logger) (*instruments, error) {
+	in := newInstruments(log)
 	line, err := b.Output("strike")
 	if err != nil {
 		return in, err

@@ -19,6 +19,7 @@ const usage = `latchkeyd is the firmware of a door reader.
 
   latchkeyd run      --config FILE            runs the reader
   latchkeyd check    --config FILE            reads the config, opens what it names, says what is wrong
+  latchkeyd calibrate --config FILE           finds how the touch film lies, by crosses that you touch
   latchkeyd identity --data DIR --out FILE    makes the reader's keys, once, and writes a request for adoption
   latchkeyd adopt    --data DIR BUNDLE        takes over the bundle that answers the request
   latchkeyd status   --config FILE            shows what the running reader says of itself
@@ -59,6 +60,8 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) error
 		return runCommand(ctx, args, stderr)
 	case "check":
 		return checkCommand(args, stdout, stderr)
+	case "calibrate":
+		return calibrateCommand(ctx, args, stdout, stderr)
 	case "identity":
 		return identityCommand(args, stdout, stderr)
 	case "adopt":

@@ -172,7 +172,7 @@ func TestAPINIsNowhereInTheMemoryAfterItsOutcome(t *testing.T) {
 	t.Parallel()
 	program := erasing(t)
 	reader := adaAndBob(t).adopt(t, "front-door")
-	reader.run(program)
+	reader.run(program, "run")
 
 	// What is being typed is there, so this test would see it.
 	reader.press("pin")

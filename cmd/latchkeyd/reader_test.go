@@ -150,19 +150,22 @@ func (r *testReader) configure(text string) {
 }
 
 // start runs the reader until stop or kill, or the end of the test.
-func (r *testReader) start() {
+func (r *testReader) start() { r.t.Helper(); r.command("run") }
+
+// command runs a command of the reader's that serves its page.
+func (r *testReader) command(name string) {
 	r.t.Helper()
 	dir, err := programs()
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.run(filepath.Join(dir, "latchkeyd"))
+	r.run(filepath.Join(dir, "latchkeyd"), name)
 }
 
 // run starts a latchkeyd that was built in a way of its own.
-func (r *testReader) run(program string) {
+func (r *testReader) run(program, command string) {
 	r.t.Helper()
-	r.cmd = exec.Command(program, "run", "--config", r.config())
+	r.cmd = exec.Command(program, command, "--config", r.config())
 	stderr, err := r.cmd.StderrPipe()
 	if err != nil {
 		r.t.Fatal(err)

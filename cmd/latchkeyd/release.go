@@ -89,7 +89,7 @@ func checkData(dir, id string) error {
 	}
 	credentials := openHeld(options)
 	defer credentials.cache.Close()
-	return errors.Join(append(problems, credentials.err)...)
+	return errors.Join(append(problems, credentials.fault())...)
 }
 
 func newLog(w io.Writer, level slog.Level) *slog.Logger {

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+	"golang.org/x/sync/errgroup"
+
+	"latchkey/board"
+	"latchkey/device"
+	"latchkey/keypad"
+	"latchkey/keypad/touch"
+)
+
+// calibrateCommand has somebody touch crosses on the screen and writes how the
+// touch film lies on the display into the config. The reader must not run
+// meanwhile; the strike is left alone.
+func calibrateCommand(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
+	c, err := configFlag(flag.NewFlagSet("latchkeyd calibrate", flag.ContinueOnError), args, stderr)
+	if err != nil {
+		return err
+	}
+	if err := openData(c.Reader.Data); err != nil {
+		return err
+	}
+	unlock, err := lockData(c.Reader.Data)
+	if errors.Is(err, errLocked) {
+		return fmt.Errorf("%w: stop it first", err)
+	}
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	log := newLog(stderr, slog.LevelInfo)
+	b, err := board.Open(c.Board, log)
+	if err != nil {
+		return err
+	}
+	defer closing(&err, b.Close)
+	in := newInstruments(log)
+	defer closing(&err, in.close)
+	if err := in.openKeypad(b, c); err != nil {
+		return err
+	}
+	if in.keypad == nil {
+		return errors.New("the config names no panel to be touched: see board.spi")
+	}
+	if touch := in.health[device.SubjectTouch]; touch.Condition == device.Failed {
+		return fmt.Errorf("touch: %s", touch.Text)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	group, ctx := errgroup.WithContext(ctx)
+	defer closing(&err, group.Wait)
+	defer cancel()
+	if in.film != nil {
+		group.Go(during(ctx, func(ctx context.Context) error { return in.film.Run(ctx, nil) }))
+	}
+	group.Go(during(ctx, func(ctx context.Context) error {
+		return b.Serve(ctx, board.Page{Name: c.Reader.ID, Controls: func() any { return []struct{}{} }, Records: func() []string { return nil }})
+	}))
+	in.keypad.Show(keypad.View{ReaderID: c.Reader.ID})
+	found, err := in.keypad.Calibrate(ctx)
+	if err != nil {
+		return err
+	}
+	line := calibrationLine(found)
+	if err := writeCalibration(c.path, line, numbers(found)); err != nil {
+		return fmt.Errorf("%w; write it into the config by hand, below [touch]:\n%s", err, line)
+	}
+	if c.json {
+		return printJSON(stdout, map[string]any{"calibration": numbers(found)})
+	}
+	_, err = fmt.Fprintf(stdout, "%s: below [touch] there is now\n%s\n", c.path, line)
+	return err
+}
+
+// numbers returns a mapping as touch.calibration has it.
+func numbers(a touch.Affine) []float64 { return []float64{a.XX, a.XY, a.X0, a.YX, a.YY, a.Y0} }
+
+func calibrationLine(a touch.Affine) string {
+	var texts []string
+	for _, n := range numbers(a) {
+		texts = append(texts, fmt.Sprintf("%.6f", n))
+	}
+	return "calibration = [" + strings.Join(texts, ", ") + "]"
+}
+
+// writeCalibration replaces touch.calibration in a config file, or adds it, by
+// one rename, and leaves all else as it stands there.
+func writeCalibration(path, line string, want []float64) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("config: %w", err)
+	}
+	text, err := withCalibration(string(b), line)
+	if err != nil {
+		return fmt.Errorf("config: %s: %w", path, err)
+	}
+	var c config
+	if _, err := toml.Decode(text, &c); err != nil || !slices.EqualFunc(c.Touch.Calibration, want, near) {
+		return fmt.Errorf("config: %s: its [touch] is written in a way that this program does not know how to change", path)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("config: %w", err)
+	}
+	if err := writeFile(filepath.Dir(path), filepath.Base(path), []byte(text)); err != nil {
+		return err
+	}
+	return os.Chmod(path, info.Mode().Perm())
+}
+
+func near(a, b float64) bool { return a-b < 1e-6 && b-a < 1e-6 }
+
+// withCalibration returns a config's text with the line in place of the one
+// that defines touch.calibration, below [touch], or in a [touch] of its own.
+func withCalibration(text, line string) (string, error) {
+	var anything map[string]any
+	meta, err := toml.Decode(text, &anything)
+	if err != nil {
+		return "", err
+	}
+	lines := strings.SplitAfter(strings.TrimRight(text, "\n")+"\n", "\n")
+	lines = lines[:len(lines)-1]
+	key := toml.Key{"touch", "calibration"}
+	switch {
+	case meta.IsDefined(key...):
+		lines[lineOf(text, key)-1] = line + "\n"
+	case meta.IsDefined("touch"):
+		lines = slices.Insert(lines, lineOf(text, toml.Key{"touch"}), line+"\n")
+	default:
+		lines = append(lines, "\n[touch]\n", line+"\n")
+	}
+	return strings.Join(lines, ""), nil
+}
