@@ -19,18 +19,18 @@ func backupCommand(ctx context.Context, c console, args []string) error {
 	if _, err := o.parse(args, 0, "out"); err != nil {
 		return err
 	}
-	s, err := site.Open(ctx, o.dir)
+	d, err := openCounter(ctx, o)
 	if err != nil {
 		return err
 	}
-	defer s.Close()
-	if err := s.Backup(ctx, *out); err != nil {
+	defer d.close()
+	if err := d.BackupTo(ctx, d.actor, *out); err != nil {
 		return err
 	}
 	if o.json {
 		return printJSON(c.out, map[string]string{"backup": *out})
 	}
-	_, err = fmt.Fprintf(c.out, "site %s is copied to %s\n", s.Name, *out)
+	_, err = fmt.Fprintf(c.out, "site %s is copied to %s\n", d.site.Name, *out)
 	return err
 }
 
@@ -62,12 +62,12 @@ func siteRekeyCommand(ctx context.Context, c console, args []string) error {
 	if _, err := o.parse(args, 0); err != nil {
 		return err
 	}
-	s, err := site.Open(ctx, o.dir)
+	d, err := openCounter(ctx, o)
 	if err != nil {
 		return err
 	}
-	defer s.Close()
-	epoch, err := s.NewEpoch(ctx, time.Now(), 0)
+	defer d.close()
+	epoch, err := d.NewEpoch(ctx, d.actor)
 	if err != nil {
 		return err
 	}
@@ -75,6 +75,32 @@ func siteRekeyCommand(ctx context.Context, c console, args []string) error {
 		return printJSON(c.out, map[string]any{"epoch": epoch})
 	}
 	_, err = fmt.Fprintf(c.out, "epoch %d begins; readers go over to it when they have its key and its snapshot\n", epoch)
+	return err
+}
+
+func siteStorageKeyCommand(ctx context.Context, c console, args []string) error {
+	o := newOptions(c, "site storage-key", "",
+		"Encrypts the secrets in the site's database with another storage key. Stop the controller first. Older\nbackups keep the older key with them, and who has one can open it: destroy those that went astray.")
+	if _, err := o.parse(args, 0); err != nil {
+		return err
+	}
+	d, err := openCounter(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	unlock, err := lock(o.dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := d.NewStorageKey(ctx, d.actor); err != nil {
+		return err
+	}
+	if o.json {
+		return printJSON(c.out, map[string]string{"site": d.site.Name})
+	}
+	_, err = fmt.Fprintf(c.out, "site %s has another storage key; make a new backup now\n", d.site.Name)
 	return err
 }
 

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	_ "time/tzdata" // readers' time zones are checked on machines without any
 
@@ -21,6 +22,7 @@ const usage = `latchkey-controller keeps a site: its users with their PINs and c
 
   latchkey-controller init        --dir DIR --site NAME            makes a new site in a directory
   latchkey-controller user add    --dir DIR --name NAME …          adds a user, with a PIN, a card or both
+  latchkey-controller user edit   --dir DIR USER …                 changes a user's name, groups and dates
   latchkey-controller user list   --dir DIR                        shows all users
   latchkey-controller user pin    --dir DIR USER set|generate|remove   changes a user's PIN
   latchkey-controller user card   --dir DIR USER add|remove UID    gives a user a card, takes it away
@@ -29,20 +31,28 @@ const usage = `latchkey-controller keeps a site: its users with their PINs and c
   latchkey-controller reader add  --dir DIR --reader ID --request FILE --out BUNDLE …
                                                                    answers a reader's request for adoption
   latchkey-controller reader list --dir DIR                        shows all readers, and how they are
-  latchkey-controller reader remove --dir DIR READER               lets a reader in no more
+  latchkey-controller reader remove --dir DIR READER [--lost]      lets a reader in no more
   latchkey-controller policy      --dir DIR READER show|set …      what a reader is told about its door
+  latchkey-controller place list  --dir DIR                        shows locations, hubs, doors and readers
+  latchkey-controller place add|rename|move|remove --dir DIR …     changes them
 
   latchkey-controller serve       --dir DIR …                      runs the controller
   latchkey-controller console-link --dir DIR                       makes a link that lets the Owner in
+  latchkey-controller admin list  --dir DIR                        shows all administrators
+  latchkey-controller admin add|role|link|remove --dir DIR NAME …  changes who may use the console
   latchkey-controller unlock      --dir DIR READER                 opens a door once
   latchkey-controller hold        --dir DIR READER DURATION        holds a door open
   latchkey-controller release     --dir DIR READER                 ends a hold
   latchkey-controller identify    --dir DIR READER                 lets a reader show which one it is
+  latchkey-controller activity    --dir DIR …                      shows what has happened, in sentences
+  latchkey-controller audit       --dir DIR …                      shows what administrators have done
   latchkey-controller records     --dir DIR …                      shows what readers have reported
 
   latchkey-controller backup      --dir DIR --out DIR              copies the site, while it is used
   latchkey-controller restore     --dir DIR --from DIR             makes a site of a backup
   latchkey-controller site rekey  --dir DIR                        makes a new site key, after a theft
+  latchkey-controller site storage-key --dir DIR                   encrypts the database with another key
+  latchkey-controller settings    --dir DIR show|set …             how long activity is kept
   latchkey-controller broker-config --dir DIR --out DIR …          configures a Mosquitto for the site
   latchkey-controller check       --dir DIR                        reads everything, says what is wrong
   latchkey-controller version                                      shows what this is
@@ -115,7 +125,7 @@ func command(ctx context.Context, c console, args []string) error {
 		return usageError(usage)
 	}
 	name, rest := args[0], args[1:]
-	if (name == "user" || name == "reader" || name == "site") && len(rest) > 0 {
+	if slices.Contains([]string{"user", "reader", "site", "admin", "place"}, name) && len(rest) > 0 {
 		name, rest = name+" "+rest[0], rest[1:]
 	}
 	switch name {
@@ -125,6 +135,8 @@ func command(ctx context.Context, c console, args []string) error {
 		return userAddCommand(ctx, c, rest)
 	case "user list":
 		return userListCommand(ctx, c, rest)
+	case "user edit":
+		return userEditCommand(ctx, c, rest)
 	case "user pin":
 		return userPINCommand(ctx, c, rest)
 	case "user card":
@@ -139,6 +151,26 @@ func command(ctx context.Context, c console, args []string) error {
 		return readerRemoveCommand(ctx, c, rest)
 	case "policy":
 		return policyCommand(ctx, c, rest)
+	case "place list":
+		return placeListCommand(ctx, c, rest)
+	case "place add":
+		return placeAddCommand(ctx, c, rest)
+	case "place rename":
+		return placeRenameCommand(ctx, c, rest)
+	case "place move":
+		return placeMoveCommand(ctx, c, rest)
+	case "place remove":
+		return placeRemoveCommand(ctx, c, rest)
+	case "admin list":
+		return adminListCommand(ctx, c, rest)
+	case "admin add":
+		return adminAddCommand(ctx, c, rest)
+	case "admin role":
+		return adminRoleCommand(ctx, c, rest)
+	case "admin link":
+		return adminLinkCommand(ctx, c, rest)
+	case "admin remove":
+		return adminRemoveCommand(ctx, c, rest)
 	case "serve":
 		return serveCommand(ctx, c, rest)
 	case "unlock":
@@ -151,14 +183,22 @@ func command(ctx context.Context, c console, args []string) error {
 		return identifyCommand(ctx, c, rest)
 	case "console-link":
 		return consoleLinkCommand(ctx, c, rest)
+	case "activity":
+		return activityCommand(ctx, c, rest)
+	case "audit":
+		return auditCommand(ctx, c, rest)
 	case "records":
 		return recordsCommand(ctx, c, rest)
+	case "settings":
+		return settingsCommand(ctx, c, rest)
 	case "backup":
 		return backupCommand(ctx, c, rest)
 	case "restore":
 		return restoreCommand(ctx, c, rest)
 	case "site rekey":
 		return siteRekeyCommand(ctx, c, rest)
+	case "site storage-key":
+		return siteStorageKeyCommand(ctx, c, rest)
 	case "broker-config":
 		return brokerConfigCommand(ctx, c, rest)
 	case "check":

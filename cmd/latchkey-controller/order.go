@@ -1,14 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"os/user"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/control"
-	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/sync/wire"
 )
 
@@ -53,15 +52,7 @@ func orderCommand(ctx context.Context, c console, args []string, name string, or
 // byFlag adds the flag that says who gives an order.
 func byFlag(o *options) func() string {
 	by := o.String("by", "", "`name` of who orders it, for the record; the user of this session unless given")
-	return func() string {
-		if *by != "" {
-			return *by
-		}
-		if u, err := user.Current(); err == nil {
-			return u.Username
-		}
-		return "somebody"
-	}
+	return func() string { return cmp.Or(*by, sessionUser()) }
 }
 
 // give gives an order to the controller that runs on the site, and prints what
@@ -87,14 +78,28 @@ func give(ctx context.Context, c console, o *options, wanted control.Order) erro
 	return err
 }
 
-// enrol asks a reader for the next card shown to it, and gives it to a user.
-func enrol(ctx context.Context, c console, o *options, s *site.Site, who, reader, by string) error {
-	u, err := s.FindUser(ctx, who)
+// enrol asks a reader for the next card shown to it, and gives it to a user once
+// somebody has confirmed its last four digits.
+func enrol(ctx context.Context, c console, o *options, d *counter, who, reader, by string) error {
+	u, err := d.site.FindUser(ctx, who)
 	if err != nil {
 		return err
 	}
-	if !o.json {
-		fmt.Fprintf(c.out, "Show %s's card to %s within 30 seconds.\n", u.Name, reader)
+	fmt.Fprintf(c.err, "Show %s's card to %s within 30 seconds.\n", u.Name, reader)
+	outcome, err := control.Ask(ctx, o.dir, control.Order{Reader: reader, Order: wire.Enrol, User: u.ID, Who: by})
+	if err != nil {
+		return err
 	}
-	return give(ctx, c, o, control.Order{Reader: reader, Order: wire.Enrol, User: u.ID, Who: by})
+	if !outcome.Done {
+		return fmt.Errorf("%s: %s", reader, outcome.Text)
+	}
+	fmt.Fprintf(c.err, "The card %s was read. Its last four digits, to give it to %s: ", outcome.Card, u.Name)
+	lastFour, err := untilInterrupted(ctx, func() ([]byte, error) { return readLine(c.in) })
+	if err != nil {
+		return err
+	}
+	if err := control.Confirm(ctx, o.dir, control.Confirmation{Enrolment: outcome.Enrolment, LastFour: string(lastFour), Who: by}); err != nil {
+		return err
+	}
+	return printUser(c, o, u.ID, u.Name, nil)
 }

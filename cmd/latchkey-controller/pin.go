@@ -6,11 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"golang.org/x/term"
 
-	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/desk"
 )
 
 // digits are a PIN on its way to the person who is to know it.
@@ -96,24 +95,24 @@ func userPINCommand(ctx context.Context, c console, args []string) error {
 	if err != nil {
 		return err
 	}
-	var choice site.PIN
+	var choice desk.PIN
 	action := arguments[1]
 	switch action {
 	case "remove":
 	case "set":
-		choice.Choice = site.Chosen
+		choice.Choice = desk.Chosen
 	case "generate":
-		choice.Choice = site.Auto
+		choice.Choice = desk.Auto
 	default:
 		// What stands there may be a PIN: it is not repeated.
 		return usageError("latchkey-controller user pin: after USER comes set, generate or remove; a PIN is never an argument")
 	}
-	s, err := site.Open(ctx, o.dir)
+	d, err := openCounter(ctx, o)
 	if err != nil {
 		return err
 	}
-	defer s.Close()
-	u, err := s.FindUser(ctx, arguments[0])
+	defer d.close()
+	u, err := d.site.FindUser(ctx, arguments[0])
 	if err != nil {
 		return err
 	}
@@ -123,7 +122,7 @@ func userPINCommand(ctx context.Context, c console, args []string) error {
 		}
 		defer clear(choice.Digits)
 	}
-	chosen, err := s.SetPIN(ctx, time.Now(), u.ID, choice)
+	chosen, err := d.SetPIN(ctx, d.actor, u.ID, choice)
 	if err != nil {
 		return err
 	}

@@ -10,9 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
-	"time"
 
-	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/sync/wire"
 )
 
@@ -97,20 +96,18 @@ func policyCommand(ctx context.Context, c console, args []string) error {
 			return err
 		}
 	}
-	s, err := site.Open(ctx, o.dir)
+	d, err := openCounter(ctx, o)
 	if err != nil {
 		return err
 	}
-	defer s.Close()
+	defer d.close()
 	var p *wire.Policy
 	if action == "show" {
-		p, err = s.Policy(ctx, reader)
+		p, err = d.Policy(ctx, d.actor, reader)
 	} else {
-		p, err = s.EditPolicy(ctx, time.Now(), reader, func(p *wire.Policy) {
+		p, err = d.SetPolicy(ctx, d.actor, reader, 0, func(p *wire.Policy) {
 			if whole != nil {
-				revision := p.Revision
 				*p = *whole
-				p.Revision = revision
 			}
 			for _, edit := range edits {
 				edit(p)
@@ -123,7 +120,11 @@ func policyCommand(ctx context.Context, c console, args []string) error {
 	if err != nil {
 		return err
 	}
-	return printPolicy(c, o, p)
+	odds, err := d.Odds(ctx, d.actor, "", nil)
+	if err != nil {
+		return err
+	}
+	return printPolicy(c, o, p, odds)
 }
 
 func readPolicy(path string) (*wire.Policy, error) {
@@ -140,7 +141,7 @@ func readPolicy(path string) (*wire.Policy, error) {
 	return p, nil
 }
 
-func printPolicy(c console, o *options, p *wire.Policy) error {
+func printPolicy(c console, o *options, p *wire.Policy, odds *desk.Odds) error {
 	if o.json {
 		return printJSON(c.out, p)
 	}
@@ -175,6 +176,7 @@ func printPolicy(c console, o *options, p *wire.Policy) error {
 		{"pin", onOff(p.PIN)}, {"shuffle", onOff(p.ShufflePIN)}, {"limit", fmt.Sprint(p.Limit)}, {"guess-limit", orOff(p.GuessLimit, "")},
 		{"unlock", fmt.Sprint(p.Unlock, " s")}, {"extended", fmt.Sprint(p.Extended, " s")}, {"held-after", orOff(p.HeldAfter, " s")},
 		{"release-on-open", onOff(p.ReleaseOnOpen)}, {"tamper-pauses", onOff(p.TamperPauses)}, {"holidays", fmt.Sprint(len(p.Holidays))},
+		{"guessing", odds.String()},
 	} {
 		fmt.Fprintf(w, "%s\t%s\n", row[0], row[1])
 	}

@@ -2,58 +2,53 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/sync/wire"
 )
 
 func readerAddCommand(ctx context.Context, c console, args []string) error {
-	o := newOptions(c, "reader add", "--reader ID --request FILE --out BUNDLE [--door NAME] [--place NAME] [--time-zone ZONE] [--broker URL]",
+	o := newOptions(c, "reader add", "--reader ID --request FILE --out BUNDLE [--door NAME] [--place NAME] [--time-zone ZONE] [--broker URL] [--fingerprint FP]",
 		"Answers a reader's request (latchkeyd identity writes one) with a bundle, sealed to that board, that\nmakes it a reader of this site. A reader that is added again keeps what is not given anew; the newer\nbundle revokes the older one.")
-	id := o.String("reader", "", "the reader's `id`: up to 32 lower-case letters, digits and hyphens")
+	var form desk.AdoptForm
+	o.StringVar(&form.Reader, "reader", "", "the reader's `id`: up to 32 lower-case letters, digits and hyphens")
 	request := o.String("request", "", "the request's `file`")
 	out := o.String("out", "", "the bundle is written to this `file`")
-	broker := o.String("broker", "", "`URL` at which the reader meets the controller")
-	policy := new(wire.Policy)
-	o.StringVar(&policy.Door, "door", "", "the door's `name`, as the screen shows it; the reader's id unless given")
-	o.StringVar(&policy.Place, "place", "", "the `name` of the place where the door is")
-	o.StringVar(&policy.TimeZone, "time-zone", "", "the door's time `zone` for schedules, like Europe/Berlin; UTC unless given")
+	o.StringVar(&form.Broker, "broker", "", "`URL` at which the reader meets the controller")
+	o.StringVar(&form.Fingerprint, "fingerprint", "", "the `fingerprint` on the reader's screen, which must be the request's; shown for comparing unless given")
+	o.StringVar(&form.Door, "door", "", "the door's `name`, as the screen shows it; the reader's id unless given")
+	o.StringVar(&form.Place, "place", "", "the `name` of the place where the door is")
+	o.StringVar(&form.TimeZone, "time-zone", "", "the door's time `zone` for schedules, like Europe/Berlin; UTC unless given")
 	if _, err := o.parse(args, 0, "reader", "request", "out"); err != nil {
 		return err
-	}
-	edit := func(p *wire.Policy) {
-		o.Visit(func(f *flag.Flag) {
-			switch f.Name {
-			case "door":
-				p.Door = policy.Door
-			case "place":
-				p.Place = policy.Place
-			case "time-zone":
-				p.TimeZone = policy.TimeZone
-			}
-		})
 	}
 	signed, err := readFile(*request, wire.MaxMessage)
 	if err != nil {
 		return fmt.Errorf("read the request: %w", err)
 	}
-	s, err := site.Open(ctx, o.dir)
+	d, err := openCounter(ctx, o)
 	if err != nil {
 		return err
 	}
-	defer s.Close()
+	defer d.close()
+	if form.Request = signed; form.Fingerprint == "" {
+		asked, err := d.ReadRequest(ctx, d.actor, signed)
+		if err != nil {
+			return err
+		}
+		form.Fingerprint = asked.Fingerprint
+	}
 	aside, err := os.CreateTemp(filepath.Dir(*out), filepath.Base(*out)+".new-*")
 	if err != nil {
 		return fmt.Errorf("write the bundle: %w", err)
 	}
 	defer os.Remove(aside.Name())
 	defer aside.Close()
-	adoption, err := s.AddReader(ctx, time.Now(), *id, signed, *broker, edit, func(bundle []byte) error {
+	adoption, err := d.Adopt(ctx, d.actor, form, func(bundle []byte) error {
 		if _, err := aside.Write(bundle); err != nil {
 			return fmt.Errorf("write the bundle: %w", err)
 		}

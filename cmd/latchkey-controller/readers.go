@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/control"
+	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/cmd/latchkey-controller/internal/site"
 )
 
@@ -128,23 +129,32 @@ func describe(r *control.Reader) string {
 }
 
 func readerRemoveCommand(ctx context.Context, c console, args []string) error {
-	o := newOptions(c, "reader remove", "READER",
-		"Revokes a reader's certificate and signatures: it is told nothing more, and nothing it says counts.\nIts door goes on with what the reader holds; take it down, and rekey the site if it was stolen.")
+	o := newOptions(c, "reader remove", "READER [--lost]",
+		"Revokes a reader's certificate and signatures: it is told nothing more, and nothing it says counts.\nA new epoch begins, which it cannot read. Its door goes on with what the reader holds: take it down.")
+	lost := o.Bool("lost", false, "it was stolen, or may be taken apart: all PINs and cards are marked as exposed")
 	arguments, err := o.parse(args, 1)
 	if err != nil {
 		return err
 	}
-	s, err := site.Open(ctx, o.dir)
+	d, err := openCounter(ctx, o)
 	if err != nil {
 		return err
 	}
-	defer s.Close()
-	if err := s.RemoveReader(ctx, time.Now(), arguments[0]); err != nil {
+	defer d.close()
+	how := desk.Returned
+	if *lost {
+		how = desk.Lost
+	}
+	epoch, err := d.RemoveReader(ctx, d.actor, arguments[0], how)
+	if err != nil {
 		return err
 	}
 	if o.json {
-		return printJSON(c.out, map[string]string{"reader": arguments[0]})
+		return printJSON(c.out, map[string]any{"reader": arguments[0], "removed": how, "epoch": epoch})
 	}
-	_, err = fmt.Fprintf(c.out, "%s is removed\n", arguments[0])
+	fmt.Fprintf(c.out, "%s is removed; epoch %d begins\n", arguments[0], epoch)
+	if *lost {
+		_, err = fmt.Fprintln(c.out, "Give new PINs and cards to those who matter: user list shows whose are exposed.")
+	}
 	return err
 }

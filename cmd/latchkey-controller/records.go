@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -31,8 +32,8 @@ func recordsCommand(ctx context.Context, c console, args []string) error {
 				*into = now.Add(-d).UnixMilli()
 				return nil
 			}
-			seconds, err := parseTime(text, 0, time.Local)
-			*into = seconds * 1000
+			t, err := desk.ParseTime(text, 0, time.Local)
+			*into = t.UnixMilli()
 			return err
 		}
 	}

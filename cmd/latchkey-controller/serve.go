@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -21,7 +20,6 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/site"
-	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
 // defaultListen is where readers meet the controller: the port that IANA gave
@@ -118,7 +116,7 @@ func serveCommand(ctx context.Context, c console, args []string) error {
 	if server != nil {
 		group.Go(func() error { return server.run(ctx) })
 	}
-	group.Go(func() error { return control.Serve(ctx, o.dir, handlers(s, l)) })
+	group.Go(func() error { return control.Serve(ctx, o.dir, answers(d, l)) })
 	return group.Wait()
 }
 
@@ -187,58 +185,4 @@ func port(addr net.Addr) string {
 		return "8883"
 	}
 	return port
-}
-
-// handlers are what the controller does for other commands.
-func handlers(s *site.Site, l *link.Link) control.Handlers {
-	return control.Handlers{
-		Order: func(ctx context.Context, o control.Order) (control.Outcome, error) {
-			outcome, err := l.Order(ctx, store.Order{Reader: o.Reader, Order: o.Order, Seconds: o.Seconds, Who: o.Who}, func(uid []byte) (string, bool) {
-				if err := s.AddCard(ctx, time.Now(), o.User, uid); err != nil {
-					return err.Error(), false
-				}
-				return fmt.Sprintf("the card %X was added", uid), true
-			})
-			return control.Outcome{Command: hex.EncodeToString(outcome.ID[:]), Done: outcome.Done, Text: outcome.Text}, err
-		},
-		Readers: func(ctx context.Context) ([]control.Reader, error) {
-			readers, err := l.Readers(ctx)
-			if err != nil {
-				return nil, err
-			}
-			all := make([]control.Reader, len(readers))
-			for i, r := range readers {
-				all[i] = live(&r)
-			}
-			return all, nil
-		},
-	}
-}
-
-// live returns how a reader is, for other commands.
-func live(r *link.Reader) control.Reader {
-	out := control.Reader{ID: r.ID, Online: r.Online, Current: r.Current}
-	if !r.Heard.IsZero() {
-		out.Heard = &r.Heard
-	}
-	s := r.State
-	if s == nil {
-		return out
-	}
-	out.Version, out.Policy = s.Version, s.PolicyRevision
-	if s.Held != nil {
-		out.Epoch, out.Revision = s.Held.Epoch, s.Held.Revision
-	}
-	if s.First != 0 && s.Last >= s.First {
-		out.Waiting = s.Last - s.First + 1
-	}
-	if c := s.Condition; c != nil {
-		out.Lockout, out.PIN, out.Card = string(c.Lockout), c.PIN, c.Card
-		out.Door, out.Strike, out.Tamper = string(c.Door), string(c.Strike), c.Tamper
-		out.Clock, out.Behind = c.ClockTrusted, c.Behind
-		for _, fault := range c.Faults {
-			out.Faults = append(out.Faults, [2]string{fault.Subject, fault.Text})
-		}
-	}
-	return out
 }

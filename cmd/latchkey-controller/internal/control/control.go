@@ -39,6 +39,16 @@ type Outcome struct {
 	Command string `json:"command"` // its id, as in records
 	Done    bool   `json:"done"`
 	Text    string `json:"outcome"`
+	// Of an enrol that was carried out: the card waits for Confirm.
+	Enrolment string `json:"enrolment,omitempty"`
+	Card      string `json:"card,omitempty"` // its identifier without the middle
+}
+
+// A Confirmation gives a card that was read to the user it was read for.
+type Confirmation struct {
+	Enrolment string `json:"enrolment"`
+	LastFour  string `json:"last-four"` // hexadecimal digits of the card
+	Who       string `json:"who"`       // the person, as in the order
 }
 
 // A Reader is how a reader is.
@@ -66,6 +76,7 @@ type Reader struct {
 // Handlers are what a controller does when it is asked.
 type Handlers struct {
 	Order   func(context.Context, Order) (Outcome, error)
+	Confirm func(context.Context, Confirmation) error
 	Readers func(context.Context) ([]Reader, error)
 }
 
@@ -96,13 +107,15 @@ func Serve(ctx context.Context, dir string, h Handlers) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /orders", func(w http.ResponseWriter, r *http.Request) {
 		var order Order
-		decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
-		decoder.DisallowUnknownFields()
-		if err := decoder.Decode(&order); err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
+		if read(w, r, &order) {
+			answer(w, func() (any, error) { return h.Order(ctx, order) })
 		}
-		answer(w, func() (any, error) { return h.Order(ctx, order) })
+	})
+	mux.HandleFunc("POST /cards", func(w http.ResponseWriter, r *http.Request) {
+		var c Confirmation
+		if read(w, r, &c) {
+			answer(w, func() (any, error) { return struct{}{}, h.Confirm(ctx, c) })
+		}
 	})
 	mux.HandleFunc("GET /readers", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, func() (any, error) { return h.Readers(r.Context()) })
@@ -120,6 +133,17 @@ func Serve(ctx context.Context, dir string, h Handlers) error {
 		return fmt.Errorf("control socket: %w", err)
 	}
 	return nil
+}
+
+// read reads a question's body, and says whether it is one.
+func read(w http.ResponseWriter, r *http.Request, into any) bool {
+	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return false
+	}
+	return true
 }
 
 func answer(w http.ResponseWriter, ask func() (any, error)) {
@@ -150,6 +174,16 @@ func Ask(ctx context.Context, dir string, o Order) (outcome Outcome, err error) 
 	}
 	err = call(ctx, dir, http.MethodPost, "/orders", b, &outcome)
 	return outcome, err
+}
+
+// Confirm gives the card of an enrol to the user, through the controller that
+// read it.
+func Confirm(ctx context.Context, dir string, c Confirmation) error {
+	b, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	return call(ctx, dir, http.MethodPost, "/cards", b, &struct{}{})
 }
 
 // Readers asks the controller that runs on a site how its readers are.

@@ -44,7 +44,7 @@ func (d *Desk) ReadRequest(ctx context.Context, a Actor, signed []byte) (r *Requ
 func parseRequest(signed []byte) (*wire.Request, string, error) {
 	request, fingerprint, err := wire.ParseRequest(signed)
 	if err != nil {
-		return nil, "", &FieldError{"request", "This file is no reader's request; latchkeyd identity writes one", err}
+		return nil, "", &FieldError{"request", "This file is no reader's request (latchkeyd identity writes one)", err}
 	}
 	return request, fingerprint, nil
 }

@@ -71,7 +71,7 @@ func checkPolicy(p *wire.Policy) error {
 		}
 	}
 	if _, err := time.LoadLocation(p.TimeZone); err != nil || p.TimeZone == "" || p.TimeZone == "Local" || len(p.TimeZone) > wire.MaxName {
-		wrongs = append(wrongs, wrong("time-zone", "Write a time zone like Europe/Berlin, or UTC"))
+		wrongs = append(wrongs, wrong("time-zone", fmt.Sprintf("Unknown time zone %.40q; write one like Europe/Berlin, or UTC", p.TimeZone)))
 	}
 	if p.Limit < 1 || p.Limit > 10 {
 		wrongs = append(wrongs, wrong("limit", "Between 1 and 10 wrong PINs in a row lock PIN entry"))

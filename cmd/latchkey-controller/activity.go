@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+)
+
+func activityCommand(ctx context.Context, c console, args []string) error {
+	var kinds []string
+	for _, kind := range desk.Kinds() {
+		kinds = append(kinds, kind.Key)
+	}
+	o := newOptions(c, "activity", "[--door NUMBER] [--reader ID] [--user USER] [--kind KIND] [--since T] [--until T] [--last N | --export csv|json]",
+		"Shows what has happened at doors and at the desk, the newest last. T is a day, a time, or a duration\nback from now, like 2h.")
+	kind := o.String("kind", "", "one of "+strings.Join(kinds, ", ")+", or a `kind` of record like access.granted")
+	return activity(ctx, c, o, args, func(q *desk.Query) { q.Kind = *kind })
+}
+
+func auditCommand(ctx context.Context, c console, args []string) error {
+	o := newOptions(c, "audit", "[--user USER] [--since T] [--until T] [--last N | --export csv|json]", "Shows what administrators have done, and what they were refused, the newest last.")
+	return activity(ctx, c, o, args, func(q *desk.Query) { q.Kind = "admin" })
+}
+
+// activity prints or exports entries.
+func activity(ctx context.Context, c console, o *options, args []string, choose func(*desk.Query)) error {
+	var q desk.Query
+	now := time.Now()
+	at := func(into *time.Time) func(string) error {
+		return func(text string) (err error) {
+			if d, err := time.ParseDuration(text); err == nil && d >= 0 {
+				*into = now.Add(-d)
+				return nil
+			}
+			*into, err = desk.ParseTime(text, 0, time.Local)
+			return err
+		}
+	}
+	o.Int64Var(&q.Door, "door", 0, "at this door only: its `number`, as place list shows it")
+	o.StringVar(&q.Reader, "reader", "", "at this reader only: its `id`")
+	user := o.String("user", "", "about this `user` only: number or name")
+	o.Func("since", "from this `time` on", at(&q.Since))
+	o.Func("until", "before this `time`", at(&q.Until))
+	o.IntVar(&q.Limit, "last", 50, "the newest so many: a `number`")
+	export := o.String("export", "", "write all of them, the oldest first, as `csv|json`")
+	if _, err := o.parse(args, 0); err != nil {
+		return err
+	}
+	if q.Limit < 1 {
+		return usagef("%s: --last %d", o.Name(), q.Limit)
+	}
+	if *export != "" && *export != string(desk.CSV) && *export != string(desk.JSON) {
+		return usagef("%s: --export is csv or json", o.Name())
+	}
+	choose(&q)
+	d, err := openCounter(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	if *user != "" {
+		u, err := d.site.FindUser(ctx, *user)
+		if err != nil {
+			return err
+		}
+		q.User = u.ID
+	}
+	if *export != "" {
+		return d.Export(ctx, d.actor, q, desk.Format(*export), c.out)
+	}
+	page, err := d.Activity(ctx, d.actor, q)
+	if err != nil {
+		return err
+	}
+	for _, e := range slices.Backward(page.Entries) {
+		if o.json {
+			err = printLine(c.out, map[string]any{"id": e.ID, "time": e.At, "kind": e.Kind, "result": e.Tone, "door": e.Door, "reader": e.Reader, "user": e.User, "administrator": e.Who, "text": e.Text.String()})
+		} else {
+			_, err = fmt.Fprintf(c.out, "%s  %-8s %s\n", e.At.Local().Format(time.DateTime), e.Word, e.Text)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func settingsCommand(ctx context.Context, c console, args []string) error {
+	o := newOptions(c, "settings", "show|set [--keep-days N]", "Shows or changes what is set for the whole site.")
+	days := o.Int("keep-days", 0, "for how many `days` activity is kept")
+	arguments, err := o.parse(args, 1)
+	if err != nil {
+		return err
+	}
+	if action := arguments[0]; action != "show" && action != "set" || (action == "set") != (*days != 0) {
+		return usagef("latchkey-controller settings: show, or set with --keep-days; see latchkey-controller settings --help")
+	}
+	d, err := openCounter(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	if arguments[0] == "set" {
+		if err := d.SetSettings(ctx, d.actor, desk.Settings{KeepDays: *days}); err != nil {
+			return err
+		}
+	}
+	settings, err := d.Settings(ctx, d.actor)
+	if err != nil {
+		return err
+	}
+	if o.json {
+		return printJSON(c.out, map[string]int{"keep-days": settings.KeepDays})
+	}
+	_, err = fmt.Fprintf(c.out, "activity is kept for %d days\n", settings.KeepDays)
+	return err
+}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/site"
+)
+
+// A userRow is a user for programs.
+type userRow struct {
+	User     uint64     `json:"user"`
+	Name     string     `json:"name"`
+	PIN      bool       `json:"pin"`
+	Cards    int        `json:"cards"`
+	Groups   []string   `json:"groups"`
+	From     *time.Time `json:"from"`
+	Until    *time.Time `json:"until"`
+	Extended bool       `json:"extended"`
+	Exposed  int        `json:"exposed,omitempty"` // of PIN and cards: how many a lost reader may have given away
+}
+
+func userListCommand(ctx context.Context, c console, args []string) error {
+	o := newOptions(c, "user list", "[--search WORDS]", "Shows users, by name.")
+	search := o.String("search", "", "those whose name or groups have `words` that begin so")
+	if _, err := o.parse(args, 0); err != nil {
+		return err
+	}
+	d, err := openCounter(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	users := []*desk.UserRow{}
+	for q := (desk.UserQuery{Search: *search, Limit: 1000}); ; {
+		page, err := d.Users(ctx, d.actor, q)
+		if err != nil {
+			return err
+		}
+		users = append(users, page.Users...)
+		if q.After = page.Next; q.After == "" {
+			break
+		}
+	}
+	if o.json {
+		rows := make([]userRow, len(users))
+		for i, u := range users {
+			rows[i] = userRow{u.ID, u.Name, u.PIN, u.Cards, append([]string{}, u.Groups...), timeOrNil(u.From), timeOrNil(u.Until), u.Extended, u.Exposed}
+		}
+		return printJSON(c.out, rows)
+	}
+	if len(users) == 0 {
+		if *search != "" {
+			_, err := fmt.Fprintf(c.out, "no user is called like that; latchkey-controller user list --dir %s shows all of them\n", o.dir)
+			return err
+		}
+		_, err := fmt.Fprintf(c.out, "no users yet; add one with: latchkey-controller user add --dir %s --name NAME --pin auto\n", o.dir)
+		return err
+	}
+	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "USER\tNAME\tPIN\tCARDS\tGROUPS\tFROM\tUNTIL")
+	for _, u := range users {
+		pin := "no"
+		if u.PIN {
+			pin = "yes"
+		}
+		if u.Exposed > 0 {
+			pin += " (exposed)"
+		}
+		fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%s\t%s\t%s\n", u.ID, u.Name, pin, u.Cards, orDash(strings.Join(u.Groups, " ")), when(u.From), when(u.Until))
+	}
+	return w.Flush()
+}
+
+func userCardCommand(ctx context.Context, c console, args []string) error {
+	o := newOptions(c, "user card", "USER add|remove UID | USER enrol READER [--by NAME]", "Gives a user a card, or takes it away. The UID is written in hexadecimal, like 04:A1:B2:C3:D4:E5:80;\nenrol takes the card that is shown next to a reader, which opens nothing with it, and asks for its last\nfour digits, or reads them from standard input.")
+	by := byFlag(o)
+	arguments, err := o.parse(args, 3)
+	if err != nil {
+		return err
+	}
+	action := arguments[1]
+	if action != "add" && action != "remove" && action != "enrol" {
+		return usagef("latchkey-controller user card: %q is neither add nor remove nor enrol", action)
+	}
+	if action != "enrol" {
+		if _, err := site.ParseUID(arguments[2]); err != nil {
+			return usagef("latchkey-controller user card: %v", err)
+		}
+	}
+	d, err := openCounter(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	if action == "enrol" {
+		return enrol(ctx, c, o, d, arguments[0], arguments[2], by())
+	}
+	u, err := d.site.FindUser(ctx, arguments[0])
+	if err != nil {
+		return err
+	}
+	if action == "add" {
+		err = d.AddCard(ctx, d.actor, u.ID, arguments[2])
+	} else {
+		err = d.RemoveCardUID(ctx, d.actor, u.ID, arguments[2])
+	}
+	if err != nil {
+		return err
+	}
+	return printUser(c, o, u.ID, u.Name, nil)
+}
+
+// at shows a time in Unix seconds, by this computer's clock.
+func at(seconds int64) string {
+	if seconds == 0 {
+		return "-"
+	}
+	return when(time.Unix(seconds, 0))
+}
+
+// when shows a time, by this computer's clock.
+func when(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.Local().Format("2006-01-02 15:04")
+}
+
+func atOrNil(seconds int64) *time.Time {
+	if seconds == 0 {
+		return nil
+	}
+	return timeOrNil(time.Unix(seconds, 0))
+}
+
+func timeOrNil(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+func orDash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}
