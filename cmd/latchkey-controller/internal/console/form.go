@@ -20,13 +20,16 @@ type form struct {
 	secret map[string][]byte
 }
 
+// errBadForm is no form that a page of this console sends.
+var errBadForm = errors.New("the form cannot be read")
+
 // readForm reads the body of a POST. The fields that are named as secret, PINs
 // and passwords, become bytes that can be wiped, and never a string.
 func readForm(r *http.Request, secret ...string) (*form, error) {
 	f := &form{Values: url.Values{}, Wrong: map[string]string{}, secret: map[string][]byte{}}
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || kind != "application/x-www-form-urlencoded" {
-		return nil, errors.New("a form of another kind than this page sends")
+		return nil, errBadForm
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -43,7 +46,7 @@ func readForm(r *http.Request, secret ...string) (*form, error) {
 		}
 	}
 	if f.Values, err = url.ParseQuery(string(bytes.Join(rest, []byte("&")))); err != nil {
-		return nil, fmt.Errorf("read the form: %w", err)
+		return nil, errBadForm
 	}
 	return f, nil
 }
@@ -162,7 +165,7 @@ func readUpload(r *http.Request, file string, limit int64, secret ...string) (f 
 	f = &form{Values: url.Values{}, Wrong: map[string]string{}, secret: map[string][]byte{}}
 	parts, err := r.MultipartReader()
 	if err != nil {
-		return nil, nil, fmt.Errorf("read the form: %w", err)
+		return nil, nil, errBadForm
 	}
 	for {
 		part, err := parts.NextPart()

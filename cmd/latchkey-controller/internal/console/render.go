@@ -79,9 +79,11 @@ func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, name 
 		part = target
 	}
 	if part != "layout" && !live(r) {
+		address := "false" // stays what it is
 		if r.Method == http.MethodGet && (part == "panel" || part == "main") {
-			w.Header().Set("HX-Push-Url", r.URL.RequestURI())
+			address = r.URL.RequestURI()
 		}
+		w.Header().Set("HX-Push-Url", address)
 	}
 	if !live(r) {
 		v.Said = takeSaid(w, r)

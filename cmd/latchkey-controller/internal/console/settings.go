@@ -229,9 +229,9 @@ func (c *Console) showAdmins(w http.ResponseWriter, r *http.Request, v *visit, s
 
 func byPost(r *http.Request) bool { return r.Method == http.MethodPost }
 
-// link is the address of a one-time link, under the name by which this page was
+// oneTimeLink is the address of a one-time link, under the name by which this page was
 // found.
-func link(r *http.Request, token string) string { return "https://" + r.Host + "/link/" + token }
+func oneTimeLink(r *http.Request, token string) string { return "https://" + r.Host + "/link/" + token }
 
 func (c *Console) addAdmin(w http.ResponseWriter, r *http.Request, v *visit) error {
 	f, err := readForm(r, "password")
@@ -248,7 +248,7 @@ func (c *Console) addAdmin(w http.ResponseWriter, r *http.Request, v *visit) err
 		return err
 	}
 	if done {
-		return c.showAdmins(w, r, v, http.StatusOK, &adminsPage{Form: filled(), Link: link(r, token), For: f.Trim("name")}, "")
+		return c.showAdmins(w, r, v, http.StatusOK, &adminsPage{Form: filled(), Link: oneTimeLink(r, token), For: f.Trim("name")}, "")
 	}
 	return c.showAdmins(w, r, v, http.StatusUnprocessableEntity, &adminsPage{Form: f, Ask: "add"}, "")
 }
@@ -285,7 +285,7 @@ func (c *Console) changeAdmin(w http.ResponseWriter, r *http.Request, v *visit) 
 	case !done:
 		return c.showAdmins(w, r, v, http.StatusUnprocessableEntity, &adminsPage{Form: f, Ask: act}, strconv.FormatInt(id, 10))
 	case token != "":
-		return c.showAdmins(w, r, v, http.StatusOK, &adminsPage{Form: filled(), Link: link(r, token), For: f.Get("name")}, "")
+		return c.showAdmins(w, r, v, http.StatusOK, &adminsPage{Form: filled(), Link: oneTimeLink(r, token), For: f.Get("name")}, "")
 	}
 	c.send(w, r, "/settings/administrators", said)
 	return nil

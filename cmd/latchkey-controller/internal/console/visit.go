@@ -136,6 +136,8 @@ func (c *Console) fail(w http.ResponseWriter, r *http.Request, v *visit, err err
 		c.sorry(w, r, v, http.StatusNotFound, "This is not here", "What you are looking for was removed, or never was at this address.")
 	case errors.Is(err, desk.ErrSignInAgain):
 		c.sorry(w, r, v, http.StatusForbidden, "Your password again", sentence(err.Error()))
+	case errors.Is(err, errBadForm):
+		c.sorry(w, r, v, http.StatusBadRequest, "This cannot be read", sentence(err.Error()))
 	case errors.As(err, &tooBig):
 		c.sorry(w, r, v, http.StatusRequestEntityTooLarge, "This is too large", fmt.Sprintf("At most %d KiB can be sent here.", tooBig.Limit>>10))
 	case desk.Fields(err) != nil:

@@ -42,8 +42,8 @@ func (c *Console) functions() template.FuncMap {
 		"odds":         oneIn,
 		"years":        years,
 		"add":          func(a, b int) int { return a + b },
-		"weekY":        func(i int) int { return 27 * i },
-		"weekText":     func(i int) int { return 27*i + 14 },
+		"weekY":        func(i int) int { return 60 * i },
+		"weekText":     func(i int) int { return 60*i + 30 },
 		"marker":       func() string { return string(c.marker) },
 		"roles":        desk.Roles,
 	}

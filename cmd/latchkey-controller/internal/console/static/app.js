@@ -81,6 +81,23 @@
   }
   function times(from) { each("time[data-ago]", (t) => { t.textContent = ago(Date.parse(t.dateTime)); }, from); }
 
+  // Which row of a list is the one in the panel.
+  function mark() {
+    each(".row-link[href]", (a) => {
+      const here = a.pathname === location.pathname;
+      a.closest("tr").classList.toggle("here", here);
+      if (here) a.setAttribute("aria-current", "true"); else a.removeAttribute("aria-current");
+    });
+  }
+
+  // PINs and passwords that were typed stay where they were typed: the server
+  // never sends them back.
+  let typed = {};
+  document.addEventListener("htmx:beforeSwap", (e) => {
+    typed = {};
+    if (e.detail.xhr.status === 422) each("input[data-keep]", (i) => { typed[i.id] = i.value; });
+  });
+
   function settle(from) {
     times(from);
     each(".toast", (t) => { if (!t.dataset.timed) { t.dataset.timed = "1"; setTimeout(() => t.remove(), 8000); } });
@@ -116,10 +133,15 @@
 
   document.addEventListener("htmx:afterSwap", (e) => {
     settle(document);
-    const wrong = $("[aria-invalid=true]", e.target);
-    if (wrong) wrong.focus();
-    else if (e.target.id === "panel" && !e.detail.requestConfig?.headers["Latchkey-Live"]) $("#panel [data-focus]")?.focus();
+    for (const id in typed) { const input = document.getElementById(id); if (input) input.value = typed[id]; }
+    typed = {};
+    if (e.detail.requestConfig?.headers["Latchkey-Live"] || e.detail.target?.id !== "panel") return;
+    const panel = $("#panel"), wrong = $("[aria-invalid=true]", panel);
+    (wrong || $(".card [data-focus], .question [data-focus]", panel) || $("[data-focus]", panel) || $(".row-link[aria-current]"))?.focus();
+    if (matchMedia("(max-width: 860px)").matches) scrollTo(0, 0);
   });
+  document.addEventListener("htmx:afterSettle", mark);
+  document.addEventListener("htmx:pushedIntoHistory", mark);
   document.addEventListener("htmx:afterSettle", () => {
     const newest = $("#event-list [data-newest]");
     if (newest && newest.dataset.newest !== root.dataset.heard) {

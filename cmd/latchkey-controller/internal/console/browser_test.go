@@ -1,0 +1,243 @@
+package console
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+)
+
+var screenshots = flag.String("screenshots", "", "write a screenshot of each page into this `directory`, light and dark, wide and narrow")
+
+//go:embed testdata/axe.min.js
+var axe string
+
+// chromium starts a headless browser that has signed in as the Owner, and
+// returns what it complains about.
+func chromium(t *testing.T, w *world) (context.Context, func() []string) {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Fatal("chromium is not installed: run make setup")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox, chromedp.IgnoreCertErrors,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-sync", true),
+	)
+	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	ctx, cancel = context.WithTimeout(ctx, 5*time.Minute)
+	t.Cleanup(cancel)
+	token, err := w.desk.FirstLink(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var said []string
+	do(t, ctx, chromedp.EmulateViewport(1440, 900), chromedp.Navigate(w.server.URL+"/link/"+token))
+	go func() {
+		for message, err := range chromedp.Console(ctx) {
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			said = append(said, fmt.Sprint(message))
+			mu.Unlock()
+		}
+	}()
+	do(t, ctx,
+		chromedp.SendKeys(chromedp.CSS("#f-name"), "Grace Hopper"),
+		chromedp.SendKeys(chromedp.CSS("#f-password"), password),
+		chromedp.SendKeys(chromedp.CSS("#f-again"), password),
+		chromedp.Click(chromedp.CSS("button.primary")),
+		chromedp.WaitVisible(chromedp.CSS("nav.nav")),
+	)
+	return ctx, func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return append([]string{}, said...)
+	}
+}
+
+func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Void]) {
+	t.Helper()
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func eval[T any](t *testing.T, ctx context.Context, script string, options ...chromedp.EvaluateOption) T {
+	t.Helper()
+	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](script, options...))
+	if err != nil {
+		t.Fatalf("%.60s: %v", script, err)
+	}
+	return value
+}
+
+// A violation is one of axe-core's.
+type violation struct {
+	ID, Impact, Help string
+	Nodes            []struct {
+		HTML           string
+		FailureSummary string
+	}
+}
+
+// accessible runs axe-core on the page that is shown.
+func accessible(t *testing.T, ctx context.Context, what string) {
+	t.Helper()
+	eval[bool](t, ctx, axe+";true")
+	found := eval[string](t, ctx, `axe.run(document, {resultTypes: ["violations"]}).then(r => JSON.stringify(r.violations))`, chromedp.EvalAwaitPromise)
+	var violations []violation
+	if err := json.Unmarshal([]byte(found), &violations); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range violations {
+		for _, n := range v.Nodes {
+			t.Errorf("%s: %s (%s): %s\n\t%.300s\n\t%s", what, v.ID, v.Impact, v.Help, n.HTML, strings.ReplaceAll(n.FailureSummary, "\n", " "))
+		}
+	}
+}
+
+// A look is a size and a light in which pages are seen.
+type look struct {
+	name          string
+	width, height int64
+	theme         string
+	axe           bool
+}
+
+var looks = []look{
+	{"wide-light", 1440, 900, "light", true},
+	{"narrow-dark", 360, 780, "dark", true},
+	{"wide-dark", 1440, 900, "dark", false},
+	{"narrow-light", 360, 780, "light", false},
+}
+
+func TestEachPageHasNoBarrierAndKeepsToItsPolicyInEachLightAndSize(t *testing.T) {
+	empty := newWorld(t)
+	ctx, complaints := chromium(t, empty)
+	tour(t, ctx, empty, []stop{{"empty-doors", "/", ""}, {"empty-users", "/users", ""}, {"empty-devices", "/devices", ""}, {"empty-activity", "/activity?kind=denied", ""}})
+
+	w := newWorld(t)
+	w.stage()
+	_, _, err := w.desk.AddAdmin(t.Context(), owner, "Barbara Liskov", desk.Editor)
+	w.must(err)
+	token, err := w.desk.FirstLink(t.Context())
+	w.must(err)
+	tour(t, ctx, w, []stop{{"sign-in", "/sign-in", ""}, {"link", "/link/" + token, ""}, {"link-over", "/link/none", ""}})
+	do(t, ctx, chromedp.EmulateViewport(1440, 900), chromedp.Navigate(w.server.URL+"/link/"+token),
+		chromedp.SendKeys(chromedp.CSS("#f-name"), "Grace Hopper"), chromedp.SendKeys(chromedp.CSS("#f-password"), password),
+		chromedp.SendKeys(chromedp.CSS("#f-again"), password), chromedp.Click(chromedp.CSS("button.primary")), chromedp.WaitVisible(chromedp.CSS("#glance")))
+	const submit = `document.querySelector("#panel form button[type=submit]").click()`
+	tour(t, ctx, w, []stop{
+		{"doors", "/", ""},
+		{"users", "/users", ""},
+		{"users-found", "/users?q=lov", ""},
+		{"users-none", "/users?q=zz", ""},
+		{"user-credentials", "/users/1", ""},
+		{"user-new-pin", "/users/1?add=pin", submit},
+		{"user-add", "/users/5?add=any", ""},
+		{"user-card-wrong", "/users/5?add=card", `document.querySelector("#f-card").value = "08010203"; ` + submit},
+		{"user-enrol", "/users/5?add=enrol", ""},
+		{"user-about", "/users/1?tab=about", ""},
+		{"user-remove", "/users/1?tab=about&ask=remove", ""},
+		{"user-access", "/users/1?tab=access", ""},
+		{"user-activity", "/users/1?tab=activity", ""},
+		{"user-new", "/users/new", ""},
+		{"locations", "/places", ""},
+		{"door", "/doors/1", ""},
+		{"door-config", "/doors/1?tab=config", ""},
+		{"door-new", "/places/new/door", ""},
+		{"location", "/locations/1", ""},
+		{"devices", "/devices", ""},
+		{"hub", "/hubs/1", ""},
+		{"reader", "/readers/front-door", ""},
+		{"reader-locked", "/readers/yard-gate", ""},
+		{"reader-authentication", "/readers/front-door?tab=authentication", ""},
+		{"reader-access", "/readers/lab?tab=access", ""},
+		{"reader-access-edit", "/readers/lab?tab=access&group=staff", ""},
+		{"reader-door", "/readers/front-door?tab=door", ""},
+		{"reader-device", "/readers/front-door?tab=device", ""},
+		{"reader-lost", "/readers/front-door?tab=device&ask=lost", ""},
+		{"adopt", "/devices/adopt", ""},
+		{"activity", "/activity", ""},
+		{"activity-door", "/activity?door=1", ""},
+		{"settings", "/settings", ""},
+		{"settings-epoch", "/settings?ask=epoch", ""},
+		{"administrators", "/settings/administrators", ""},
+		{"administrators-add", "/settings/administrators?ask=add", ""},
+		{"audit", "/settings/audit", ""},
+		{"account", "/settings/account", ""},
+		{"sorry", "/nowhere", ""},
+	})
+	for _, complaint := range complaints() {
+		if !strings.Contains(complaint, "404") && !strings.Contains(complaint, "410") && !strings.Contains(complaint, "422") {
+			t.Errorf("the browser complains: %s", complaint)
+		}
+	}
+}
+
+// A stop is a page to look at, and a script that is run there first.
+type stop struct{ name, path, script string }
+
+// tour looks at pages in each look.
+func tour(t *testing.T, ctx context.Context, w *world, stops []stop) {
+	t.Helper()
+	for _, l := range looks {
+		if !l.axe && *screenshots == "" {
+			continue
+		}
+		do(t, ctx, chromedp.EmulateViewport(l.width, l.height), chromedp.Navigate(w.server.URL+"/sign-in"))
+		eval[bool](t, ctx, fmt.Sprintf(`document.cookie = "theme=%s; Path=/; Secure"; true`, l.theme))
+		for _, s := range stops {
+			do(t, ctx, chromedp.Navigate(w.server.URL+s.path))
+			if s.script != "" {
+				eval[bool](t, ctx, `document.addEventListener("htmx:afterSettle", () => { window.settled = true; }); `+s.script+`; true`)
+				if _, err := chromedp.Run(ctx, chromedp.Poll[bool](`window.settled === true`, chromedp.WithPollingTimeout(20*time.Second))); err != nil {
+					t.Fatalf("%s: %v", s.name, err)
+				}
+			}
+			eval[bool](t, ctx, `document.fonts.ready.then(() => true)`, chromedp.EvalAwaitPromise)
+			if wide := eval[int64](t, ctx, `document.documentElement.scrollWidth`); wide > l.width {
+				t.Errorf("%s, %s: %d pixels wide", s.name, l.name, wide)
+			}
+			if *screenshots != "" {
+				shot(t, ctx, s.name+"-"+l.name)
+			}
+			if l.axe {
+				accessible(t, ctx, s.name+", "+l.name)
+			}
+		}
+	}
+}
+
+func shot(t *testing.T, ctx context.Context, name string) {
+	t.Helper()
+	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(*screenshots, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(*screenshots, name+".png"), png, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}

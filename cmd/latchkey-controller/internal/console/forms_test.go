@@ -1,0 +1,310 @@
+package console
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/csv"
+	"encoding/json"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/sync/wire"
+)
+
+func TestWhatIsWrongIsMarkedAndWhatWasTypedIsKept(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Owner)
+	for _, test := range []struct {
+		path   string
+		fields []string
+		field  string // that is marked
+		says   string
+		keeps  []string // what was typed, as it stands in the page
+	}{
+		{"/users", []string{"first", " ", "groups", "staff", "pin", "none"}, "first", "name", []string{`value="staff"`}},
+		{"/users", []string{"first", "Eve", "groups", "night shift, Über", "pin", "none"}, "groups", "letters", []string{`value="Eve"`, `value="night shift, Über"`}},
+		{"/users", []string{"first", "Eve", "from", "2026-12-24T10:00", "until", "2026-12-23T10:00", "pin", "none"}, "until", "before it begins", []string{`value="2026-12-24T10:00"`, `value="2026-12-23T10:00"`}},
+		{"/users", []string{"first", "Eve", "pin", "typed", "digits", "1234567"}, "digits", "digits", []string{`value="Eve"`, `value="typed" checked`}},
+		{"/users", []string{"first", "Eve", "pin", "none", "card", "08010203"}, "card", "made up anew", []string{`value="08010203"`}},
+		{"/users/1", []string{"first", "Ada", "until", "tomorrow"}, "until", "rite it like", []string{`value="tomorrow"`}},
+		{"/users/1/cards", []string{"card", "04 A1 B2 C3 D4 E5 8"}, "card", "hexadecimal", []string{`value="04 A1 B2 C3 D4 E5 8"`}},
+		{"/users/1/pin", []string{"pin", "typed", "digits", "12 34"}, "digits", "digits", []string{`value="typed" checked`}},
+		{"/readers/front-door/authentication", []string{"limit", "11", "guess-limit", "60"}, "limit", "whole number", []string{`value="11"`}},
+		{"/readers/front-door/authentication", []string{"limit", "0", "guess-limit", "60"}, "limit", "1 and 10", []string{`value="0"`}},
+		{"/readers/front-door/door", []string{"unlock", "9", "extended", "8", "held-after", "0", "greeting", "Hello"}, "extended", "9", []string{`value="8"`, `value="Hello"`}},
+		{"/readers/front-door/calendar", []string{"time-zone", "Mars/Olympus", "holidays", "12-25"}, "time-zone", "time zone", []string{`value="Mars/Olympus"`, "12-25"}},
+		{"/readers/front-door/calendar", []string{"time-zone", "UTC", "holidays", "12-32"}, "holidays", "is no day", []string{"12-32"}},
+		{"/readers/front-door/access", []string{"kind", "group", "group", "staff", "when", "times", "mon", "12:00-11:00"}, "mon", "ends before it begins", []string{`value="12:00-11:00"`, `value="times" checked`}},
+		{"/places/new/door", []string{"name", "", "in", "1"}, "name", "name", nil},
+		{"/doors/1", []string{"name", " "}, "name", "name", nil},
+		{"/settings", []string{"keep-days", "0"}, "keep-days", "1 to 3", []string{`value="0"`}},
+		{"/settings/administrators", []string{"name", "Grace Hopper", "role", "super-admin"}, "name", "name", []string{`value="Grace Hopper"`, `value="super-admin" selected`}},
+		{"/settings/administrators/1/role", []string{"role", "limited-view"}, "role", "Owner", []string{`value="limited-view" selected`}},
+		{"/settings/account", []string{"old", "not this one", "new", "a new long password", "again", "a new long password"}, "old", "not your password", nil},
+		{"/settings/account", []string{"old", password, "new", "teeny", "again", "teeny"}, "new", "10", nil},
+		{"/settings/account", []string{"old", password, "new", "one way to the door", "again", "another way to it"}, "again", "differ", nil},
+	} {
+		got := b.post(test.path, test.fields...)
+		got.shows(t, http.StatusUnprocessableEntity)
+		mark := regexp.MustCompile(`<p class="wrong" id="w-[^"]*">(?s:.*?)</p>`)
+		said := text(strings.Join(mark.FindAllString(got.body, -1), " "))
+		if !strings.Contains(said, test.says) {
+			t.Errorf("%s %v says %q", test.path, test.fields, said)
+		}
+		field := regexp.MustCompile(`<(input|select|textarea)[^>]* name="` + test.field + `"[^>]*>`).FindString(got.body)
+		if test.field != "role" && !strings.Contains(field, `aria-invalid="true"`) {
+			t.Errorf("%s %v does not mark %s: %s", test.path, test.fields, test.field, field)
+		}
+		for _, keeps := range test.keeps {
+			if !strings.Contains(got.body, keeps) {
+				t.Errorf("%s %v does not keep %s", test.path, test.fields, keeps)
+			}
+		}
+		for _, secret := range []string{"1234567", "12 34", password, "teeny", "another way"} {
+			if strings.Contains(got.body, secret) {
+				t.Errorf("%s sends %q back", test.path, secret)
+			}
+		}
+	}
+}
+
+var digitsShown = regexp.MustCompile(`data-text="(\d{8})">(\d{4} \d{4})<`)
+
+func TestAGeneratedPINIsShownOnceAndStandsInNoLog(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Editor)
+	for _, got := range []*page{
+		b.post("/users", "first", "Bob", "last", "Martin", "groups", "staff", "pin", "auto"),
+		b.post("/users/1/pin", "pin", "auto"),
+		b.part("panel").post("/users/1/pin", "pin", "auto"),
+	} {
+		got.shows(t, http.StatusOK, "New PIN", "shown once")
+		found := digitsShown.FindStringSubmatch(got.body)
+		if found == nil || found[1][:4]+" "+found[1][4:] != found[2] {
+			t.Fatalf("%q", found)
+		}
+		if n := strings.Count(got.body, found[1]); n != 1 {
+			t.Errorf("the PIN stands there %d times", n)
+		}
+		if strings.Contains(got.body, "secret-") {
+			t.Error("the page shows where the PIN was to be put in")
+		}
+		for _, path := range []string{"/users/1", "/users/2", "/activity", "/users/1?tab=activity"} {
+			if again := b.get(path); strings.Contains(again.body, found[1]) || strings.Contains(again.body, found[2]) {
+				t.Errorf("%s shows it again", path)
+			}
+		}
+		if strings.Contains(w.logged.String(), found[1]) {
+			t.Error("it is logged")
+		}
+	}
+}
+
+func TestAPINThatSomebodyHasIsRefusedAsChooseAnother(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Editor)
+	w.user("Bob", "Martin", false, "", "staff")
+	b.post("/users/1/pin", "pin", "typed", "digits", "5831 0274").shows(t, http.StatusOK, "Given on")
+	got := b.post("/users/2/pin", "pin", "typed", "digits", "58310274")
+	got.shows(t, http.StatusUnprocessableEntity, "choose another PIN")
+	if strings.Contains(got.body, "5831") || strings.Contains(text(got.body), "Ada Lovelace has") {
+		t.Error("the page says whose it is, or what it was")
+	}
+}
+
+func TestACardReadAtAReaderIsAddedWhenItsLastDigitsAreConfirmed(t *testing.T) {
+	w := small(t)
+	w.live.card = []byte{4, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66}
+	b := w.visitor(desk.Editor)
+	b.get("/users/1?add=enrol").shows(t, http.StatusOK, "Front door", "(front-door)")
+	got := b.post("/users/1/enrol", "reader", "front-door")
+	got.shows(t, http.StatusOK, "A card was read")
+	form := regexp.MustCompile(`action="(/users/1/enrol/[^"]+)"(?s:.*?)name="last-four" value="5566"`).FindStringSubmatch(got.body)
+	if form == nil {
+		t.Fatal("no form")
+	}
+	b.post(form[1], "last-four", "0000").shows(t, http.StatusUnprocessableEntity, "not the last four digits")
+	if strings.Contains(b.get("/users/1").body, "55 66") {
+		t.Error("it was added")
+	}
+	b.post(form[1], "last-four", "5566").shows(t, http.StatusOK, "The card was added")
+	b.get("/users/1").shows(t, http.StatusOK, "55 66")
+}
+
+func TestThePINSwitchIsShownAndSetInThreePlaces(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Editor)
+	state := func(path string) string {
+		t.Helper()
+		found := regexp.MustCompile(`role="switch" aria-checked="(true|false)"`).FindAllStringSubmatch(b.get(path).body, -1)
+		if len(found) != 1 {
+			t.Fatalf("%s has %d switches", path, len(found))
+		}
+		return found[0][1]
+	}
+	places := []string{"/doors/1?tab=config", "/hubs/1", "/readers/front-door?tab=authentication"}
+	want := "true"
+	for _, set := range places {
+		for _, path := range places {
+			if got := state(path); got != want {
+				t.Errorf("%s shows %s", path, got)
+			}
+		}
+		want = map[string]string{"true": "false", "false": "true"}[want]
+		if got := b.post("/readers/front-door/pin", "on", want, "back", set); got.url.RequestURI() != set {
+			t.Errorf("one comes back to %s, not to %s", got.url, set)
+		}
+	}
+	viewer := w.visitor(desk.Viewer)
+	if got := viewer.get("/hubs/1"); !regexp.MustCompile(`role="switch"[^>]* disabled`).MatchString(got.body) {
+		t.Error("who may not switch it is offered to")
+	}
+}
+
+func TestAReaderIsAdoptedInThreeSteps(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Super)
+	signed, fingerprint := w.request()
+	upload := func(content []byte, fields ...string) *page {
+		t.Helper()
+		var body bytes.Buffer
+		form := multipart.NewWriter(&body)
+		file, err := form.CreateFormFile("request", "request")
+		w.must(err)
+		file.Write(content)
+		for i := 0; i+1 < len(fields); i += 2 {
+			w.must(form.WriteField(fields[i], fields[i+1]))
+		}
+		w.must(form.Close())
+		return b.ask("POST", "/devices/adopt", form.FormDataContentType(), &body)
+	}
+	upload([]byte("no request")).shows(t, http.StatusUnprocessableEntity, "request", `aria-invalid="true"`)
+	upload(bytes.Repeat([]byte("x"), desk.MaxRequest+2)).shows(t, http.StatusUnprocessableEntity, "larger than 64 KiB")
+	upload(signed).shows(t, http.StatusOK, "step 2 of 3", fingerprint, "ssl://127.0.0.1:8883")
+	encoded := base64.StdEncoding.EncodeToString(signed)
+	fields := []string{"request", encoded, "fingerprint", fingerprint, "reader", "back-door", "door", "Back door", "place", "Main building", "time-zone", "Europe/Berlin"}
+	b.post("/devices/adopt/reader", fields...).shows(t, http.StatusUnprocessableEntity, "step 2 of 3", `value="Back door"`, fingerprint)
+	got := b.post("/devices/adopt/reader", append(fields, "compared", "on")...)
+	got.shows(t, http.StatusOK, "step 3 of 3", fingerprint, "back-door.bundle")
+	link := regexp.MustCompile(`/devices/bundles/\w+`).FindString(got.body)
+	bundle := b.get(link)
+	bundle.shows(t, http.StatusOK)
+	if wire.Fingerprint([]byte(bundle.body)) == "" || !strings.Contains(got.body, wire.Fingerprint([]byte(bundle.body))) {
+		t.Error("what is downloaded has another fingerprint than the page says")
+	}
+	if name := bundle.header.Get("Content-Disposition"); name != `attachment; filename="back-door.bundle"` {
+		t.Error(name)
+	}
+	w.visitor(desk.Owner).get(link).shows(t, http.StatusNotFound)
+	b.get("/readers/back-door").shows(t, http.StatusOK, "Back door", "Main building")
+}
+
+func TestActsThatCannotBeUndoneAskForThePasswordAgain(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Owner)
+	w.pass(desk.FreshFor * 2)
+	for _, act := range []struct {
+		ask, path string
+		fields    []string
+	}{
+		{"/readers/front-door?tab=device&ask=returned", "/readers/front-door/remove", []string{"how", "returned"}},
+		{"/settings?ask=epoch", "/settings/epoch", nil},
+		{"/settings?ask=backup", "/settings/backup", nil},
+		{"/settings/administrators?ask=add", "/settings/administrators", []string{"name", "Eve", "role", "limited-view"}},
+	} {
+		b.get(act.ask).shows(t, http.StatusOK, "Your password")
+		b.post(act.path, act.fields...).shows(t, http.StatusUnprocessableEntity, "Enter your password again")
+		b.post(act.path, append(act.fields, "password", "not this one")...).shows(t, http.StatusUnprocessableEntity, "This is not your password")
+	}
+	got := b.post("/settings/administrators", "name", "Eve", "role", "limited-view", "password", password)
+	got.shows(t, http.StatusOK, "A link for Eve")
+	link := regexp.MustCompile(`https://[^"<]*/link/[^"<]+`).FindString(got.body)
+	eve := w.visitor("")
+	eve.get(link[len(w.server.URL):]).shows(t, http.StatusOK, "Hello, Eve")
+	eve.post(link[len(w.server.URL):], "password", password, "again", password).shows(t, http.StatusOK, "Front door")
+	w.visitor("").get(link[len(w.server.URL):]).shows(t, http.StatusGone, "This link is over")
+	backup := b.post("/settings/backup") // the password was just given
+	backup.shows(t, http.StatusOK)
+	if backup.header.Get("Content-Type") != "application/x-tar" || !strings.Contains(backup.body, "site.db") {
+		t.Error("no backup")
+	}
+}
+
+func TestAnExportIsWhatTheFilterChooses(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Editor)
+	w.user("Bob", "Martin", false, "", "staff")
+	rows, err := csv.NewReader(strings.NewReader(b.get("/activity/export?format=csv&user=2").body)).ReadAll()
+	w.must(err)
+	if len(rows) != 2 || !slices.ContainsFunc(rows[1], func(s string) bool { return strings.Contains(s, "Bob Martin") }) {
+		t.Errorf("%q", rows)
+	}
+	var entries []map[string]any
+	w.must(json.Unmarshal([]byte(b.get("/activity/export?format=json&person=bob").body), &entries))
+	if len(entries) == 0 || slices.ContainsFunc(entries, func(e map[string]any) bool { return e["person"] != "Bob Martin" }) {
+		t.Errorf("%v", entries)
+	}
+	b.get("/activity/export?format=csv&person=nobody+at+all").shows(t, http.StatusOK, "Nobody has such a name.")
+}
+
+func TestAPartIsSentAlone(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Owner)
+	panel := b.part("panel").get("/users/1?q=ada")
+	panel.shows(t, http.StatusOK, "Ada Lovelace", `id="panel"`)
+	if strings.Contains(panel.body, "<html") || strings.Contains(panel.body, `id="user-list"`) {
+		t.Error("more than the panel is sent")
+	}
+	if got := panel.header.Get("HX-Push-Url"); got != "/users/1?q=ada" {
+		t.Errorf("the address is %q then", got)
+	}
+	list := b.part("user-list").get("/users?q=lov")
+	list.shows(t, http.StatusOK, "Ada Lovelace")
+	if strings.Contains(list.body, `id="panel"`) {
+		t.Error("more than the list is sent")
+	}
+	b.part("layout").get("/users").shows(t, http.StatusBadRequest)
+	b.part("nothing").get("/users").shows(t, http.StatusBadRequest)
+	b.part("panel").get("/users/77").shows(t, http.StatusNotFound, "removed")
+	if got := b.part("panel").post("/users/1", "first", ""); got.status != http.StatusUnprocessableEntity || got.header.Get("HX-Push-Url") != "false" {
+		t.Errorf("a refused form: %d, the address is %q", got.status, got.header.Get("HX-Push-Url"))
+	}
+}
+
+func TestAnOrderSaysWhatCameOfIt(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Editor)
+	got := b.part("x").post("/readers/front-door/order", "order", "unlock")
+	got.shows(t, http.StatusOK, "Opened for 5 s.")
+	if got.header.Get("HX-Retarget") != "#toasts" {
+		t.Error("it is not said in the corner")
+	}
+	b.post("/readers/front-door/order", "order", "unlock", "back", "/readers/front-door").shows(t, http.StatusOK, "Opened for 5 s.", "Last attempt")
+	b.part("x").post("/readers/front-door/order", "order", "hold", "minutes", "1441").shows(t, http.StatusUnprocessableEntity, "1 to 1,440 minutes")
+	b.post("/readers/front-door/order", "order", "explode").shows(t, http.StatusNotFound)
+	if len(w.live.orders) != 2 || w.live.orders[0].Order != wire.Unlock || w.live.orders[0].Who != names[desk.Editor] {
+		t.Errorf("%+v", w.live.orders)
+	}
+}
+
+func TestAFormOfAnotherKindOrTooLargeIsNotRead(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Owner)
+	b.ask("POST", "/users/1", "application/json", strings.NewReader(`{"first":"Eve"}`)).shows(t, http.StatusBadRequest)
+	b.ask("POST", "/users/1", "application/x-www-form-urlencoded", io.LimitReader(zeros{}, maxBody+1)).shows(t, http.StatusRequestEntityTooLarge, "At most 1024 KiB")
+}
+
+type zeros struct{}
+
+func (zeros) Read(b []byte) (int, error) {
+	for i := range b {
+		b[i] = '0'
+	}
+	return len(b), nil
+}

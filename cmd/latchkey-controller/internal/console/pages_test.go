@@ -1,0 +1,331 @@
+package console
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+)
+
+// everywhere are all pages, with those who may not see them.
+var everywhere = []struct {
+	path   string
+	not    []desk.Role
+	within string // text that the page shows
+}{
+	{"/", nil, "Front door"},
+	{"/users", nil, "Ada Lovelace"},
+	{"/users/new", []desk.Role{desk.Viewer}, "Auto Generated"},
+	{"/users/1", nil, "It cannot be shown again"},
+	{"/users/1?tab=about", nil, "Added on"},
+	{"/users/1?tab=access", nil, "Front door"},
+	{"/users/1?tab=activity", nil, "Ada Lovelace"},
+	{"/places", nil, "Main building"},
+	{"/places/new/location", []desk.Role{desk.Viewer, desk.Editor}, "New location"},
+	{"/doors/1", nil, "Last 24 hours"},
+	{"/doors/1?tab=config", nil, "Devices"},
+	{"/doors/1?tab=activity", nil, "Front door"},
+	{"/locations/1", nil, "Main building"},
+	{"/devices", nil, "front-door"},
+	{"/devices/adopt", []desk.Role{desk.Viewer, desk.Editor}, "Its request"},
+	{"/hubs/1", nil, "front-door"},
+	{"/readers/front-door", nil, "Last attempt"},
+	{"/readers/front-door?tab=authentication", nil, "The odds of guessing"},
+	{"/readers/front-door?tab=access", nil, "everyone"},
+	{"/readers/front-door?tab=door", nil, "Seconds it is unlocked"},
+	{"/readers/front-door?tab=device", nil, "Fingerprint"},
+	{"/activity", nil, "Ada Lovelace"},
+	{"/activity?kind=granted&from=2026-01-01", nil, "Everything"},
+	{"/activity/export?format=csv", []desk.Role{desk.Viewer}, "Ada Lovelace"},
+	{"/activity/export?format=json", []desk.Role{desk.Viewer}, "Ada Lovelace"},
+	{"/settings/audit", nil, "added"},
+	{"/settings/account", nil, "Your password"},
+	{"/settings/administrators", []desk.Role{desk.Viewer, desk.Editor, desk.Super}, "Grace Hopper"},
+}
+
+// small is a world with one door and one user.
+func small(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	w.adopt("front-door", "Front door", "Main building")
+	w.user("Ada", "Lovelace", true, "04A1B2C3D4E580", "staff")
+	return w
+}
+
+func TestEachPageIsShownToThoseWhoMaySeeIt(t *testing.T) {
+	w := small(t)
+	for _, role := range desk.Roles() {
+		b := w.visitor(role)
+		for _, e := range everywhere {
+			got := b.get(e.path)
+			refused := false
+			for _, not := range e.not {
+				refused = refused || not == role
+			}
+			switch {
+			case refused && got.status != http.StatusForbidden:
+				t.Errorf("%s sees %s: %d", role, e.path, got.status)
+			case !refused:
+				got.shows(t, http.StatusOK, e.within)
+			}
+		}
+	}
+	if w.logged.Len() > 0 {
+		t.Errorf("logged: %s", w.logged)
+	}
+}
+
+// acts are all forms, with a role that may not send them: the one below those
+// who may.
+var acts = []struct {
+	path   string
+	fields []string
+	not    desk.Role
+}{
+	{"/users", []string{"first", "Eve", "pin", "auto"}, desk.Viewer},
+	{"/users/1", []string{"first", "Eve"}, desk.Viewer},
+	{"/users/1/remove", nil, desk.Viewer},
+	{"/users/1/pin", []string{"pin", "auto"}, desk.Viewer},
+	{"/users/1/pin/remove", nil, desk.Viewer},
+	{"/users/1/cards", []string{"card", "04000000000001"}, desk.Viewer},
+	{"/users/1/cards/2/remove", nil, desk.Viewer},
+	{"/users/1/enrol", []string{"reader", "front-door"}, desk.Viewer},
+	{"/readers/front-door/pin", []string{"on", "false"}, desk.Viewer},
+	{"/readers/front-door/order", []string{"order", "unlock"}, desk.Viewer},
+	{"/readers/front-door/order", []string{"order", "hold", "minutes", "5"}, desk.Viewer},
+	{"/readers/front-door/order", []string{"order", "release"}, desk.Viewer},
+	{"/readers/front-door/order", []string{"order", "identify"}, desk.Viewer},
+	{"/readers/front-door/authentication", []string{"limit", "5", "guess-limit", "60"}, desk.Editor},
+	{"/readers/front-door/door", []string{"unlock", "5", "extended", "20", "held-after", "0"}, desk.Editor},
+	{"/readers/front-door/access", []string{"group", "staff"}, desk.Editor},
+	{"/readers/front-door/access/remove", []string{"group", "everyone"}, desk.Editor},
+	{"/readers/front-door/calendar", []string{"time-zone", "Europe/Berlin"}, desk.Editor},
+	{"/readers/front-door/move", []string{"door", "1"}, desk.Editor},
+	{"/readers/front-door/remove", []string{"how", "lost"}, desk.Editor},
+	{"/places/new/location", []string{"name", "Annex"}, desk.Editor},
+	{"/locations/1", []string{"name", "Annex"}, desk.Editor},
+	{"/locations/1/remove", nil, desk.Editor},
+	{"/hubs/1", []string{"name", "Annex"}, desk.Editor},
+	{"/hubs/1/remove", nil, desk.Editor},
+	{"/doors/1", []string{"name", "Annex"}, desk.Editor},
+	{"/doors/1/remove", nil, desk.Editor},
+	{"/settings", []string{"keep-days", "30"}, desk.Super},
+	{"/settings/backup", nil, desk.Super},
+	{"/settings/epoch", nil, desk.Super},
+	{"/settings/administrators", []string{"name", "Eve", "role", "owner"}, desk.Super},
+	{"/settings/administrators/1/role", []string{"role", "limited-view"}, desk.Super},
+	{"/settings/administrators/1/link", nil, desk.Super},
+	{"/settings/administrators/1/remove", nil, desk.Super},
+}
+
+func TestNoFormIsTakenFromARoleThatMayNotSendIt(t *testing.T) {
+	w := small(t)
+	visitors := map[desk.Role]*browser{}
+	for _, role := range desk.Roles() {
+		visitors[role] = w.visitor(role)
+	}
+	before := w.newest()
+	for _, act := range acts {
+		for _, role := range desk.Roles()[1:] {
+			mightier := indexOf(role) < indexOf(act.not)
+			if mightier {
+				continue
+			}
+			if got := visitors[role].post(act.path, act.fields...); got.status != http.StatusForbidden {
+				t.Errorf("%s posts %v to %s: %d: %s", role, act.fields, act.path, got.status, text(got.body))
+			}
+		}
+	}
+	page, err := w.desk.Activity(t.Context(), owner, desk.Query{After: before, Limit: 1000})
+	w.must(err)
+	for _, e := range page.Entries {
+		if e.Tone != desk.Refused {
+			t.Errorf("%s was done: %s", e.Kind, e.Text)
+		}
+	}
+	if len(w.live.orders) > 0 {
+		t.Errorf("orders went out: %+v", w.live.orders)
+	}
+}
+
+func indexOf(role desk.Role) int {
+	for i, r := range desk.Roles() {
+		if r == role {
+			return i
+		}
+	}
+	return -1
+}
+
+func (w *world) newest() int64 {
+	w.t.Helper()
+	page, err := w.desk.Activity(w.t.Context(), owner, desk.Query{Limit: 1})
+	w.must(err)
+	return page.Entries[0].ID
+}
+
+func TestNothingIsDoneForAnotherSitesPage(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Owner)
+	for _, header := range [][2]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", "https://elsewhere.example"}} {
+		r, err := http.NewRequest("POST", w.server.URL+"/users/1/remove", strings.NewReader(""))
+		w.must(err)
+		r.AddCookie(&http.Cookie{Name: sessionCookie, Value: b.session})
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set(header[0], header[1])
+		response, err := w.server.Client().Do(r)
+		w.must(err)
+		response.Body.Close()
+		if response.StatusCode != http.StatusForbidden {
+			t.Errorf("%v: %s", header, response.Status)
+		}
+	}
+	b.get("/users/1").shows(t, http.StatusOK, "Ada Lovelace")
+}
+
+func TestEachAnswerAllowsBrowsersOnlyWhatPagesNeed(t *testing.T) {
+	w := small(t)
+	b, nobody := w.visitor(desk.Owner), w.visitor("")
+	for _, p := range []*page{b.get("/"), b.get("/nowhere"), nobody.get("/sign-in"), b.post("/users", "first", ""), b.get("/activity/export?format=csv"), nobody.get("/static/nothing")} {
+		csp := p.header.Get("Content-Security-Policy")
+		for _, want := range []string{"default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'self'"} {
+			if !strings.Contains(csp, want) {
+				t.Errorf("%s: no %s", p.url.Path, want)
+			}
+		}
+		if strings.Contains(csp, "unsafe") {
+			t.Errorf("%s: %s", p.url.Path, csp)
+		}
+		for name, want := range map[string]string{"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "Cache-Control": "no-store", "X-Frame-Options": "DENY"} {
+			if got := p.header.Get(name); got != want {
+				t.Errorf("%s: %s is %q", p.url.Path, name, got)
+			}
+		}
+		for _, banned := range []string{"<style", "style=", "<script>", "onclick=", "javascript:"} {
+			if strings.Contains(p.body, banned) {
+				t.Errorf("%s has %s", p.url.Path, banned)
+			}
+		}
+	}
+}
+
+func TestASessionIsKeptInACookieThatOnlyThisHostGetsBack(t *testing.T) {
+	w := small(t)
+	w.visitor(desk.Owner)
+	client := w.server.Client()
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	response, err := client.Post(w.server.URL+"/sign-in", "application/x-www-form-urlencoded", strings.NewReader("name=Grace+Hopper&password="+strings.ReplaceAll(password, " ", "%20")+"&next=/users"))
+	w.must(err)
+	io.Copy(io.Discard, response.Body)
+	response.Body.Close()
+	if to := response.Header.Get("Location"); response.StatusCode != http.StatusSeeOther || to != "/users" {
+		t.Fatalf("%s to %q", response.Status, to)
+	}
+	for _, cookie := range response.Cookies() {
+		if cookie.Name != sessionCookie || !cookie.Secure || !cookie.HttpOnly || cookie.SameSite != http.SameSiteLaxMode || cookie.Path != "/" || cookie.Domain != "" {
+			t.Errorf("%s", cookie)
+		}
+	}
+}
+
+func TestWhoIsSignedOutComesToTheSignInAndBack(t *testing.T) {
+	w := small(t)
+	nobody := w.visitor("")
+	got := nobody.get("/users/1?tab=access")
+	got.shows(t, http.StatusOK, "Sign in")
+	if got.url.RequestURI() != "/sign-in?next=%2Fusers%2F1%3Ftab%3Daccess" {
+		t.Errorf("%s", got.url)
+	}
+	part := nobody.part("panel").get("/users/1")
+	if part.status != http.StatusUnauthorized || !strings.HasPrefix(part.header.Get("HX-Redirect"), "/sign-in") {
+		t.Errorf("a part: %d, %q", part.status, part.header.Get("HX-Redirect"))
+	}
+	for _, e := range everywhere {
+		if got := nobody.get(e.path); got.url.Path != "/sign-in" {
+			t.Errorf("nobody sees %s", e.path)
+		}
+	}
+	for _, act := range acts {
+		if got := nobody.post(act.path, act.fields...); got.url.Path != "/sign-in" {
+			t.Errorf("nobody posts to %s: %d", act.path, got.status)
+		}
+	}
+	b := w.visitor(desk.Owner)
+	b.post("/sign-out").shows(t, http.StatusOK, "Sign in")
+	b.get("/users").shows(t, http.StatusOK, "Sign in")
+}
+
+func TestTheSignInSendsNobodyToAnotherSite(t *testing.T) {
+	for _, address := range []string{"https://elsewhere.example/", "//elsewhere.example", `/\elsewhere.example`, "javascript:alert(1)", "", "users", "/a\r\nb", "mailto:x@example"} {
+		if got := local(address); got != "/" {
+			t.Errorf("%q leads to %q", address, got)
+		}
+	}
+	if got := local("/users?q=a%20b&x=1"); got != "/users?q=a%20b&x=1" {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestWrongPasswordsAreSaidAndThenNotLookedAt(t *testing.T) {
+	w := small(t)
+	w.visitor(desk.Owner)
+	nobody := w.visitor("")
+	for i := range 30 {
+		got := nobody.post("/sign-in", "name", "Grace Hopper", "password", fmt.Sprint("wrong number ", i), "next", "/users")
+		if strings.Contains(got.body, "wrong number") {
+			t.Fatal("a password is sent back")
+		}
+		if got.status == http.StatusTooManyRequests {
+			got.shows(t, got.status, "try again in", `value="Grace Hopper"`)
+			if got.header.Get("Retry-After") == "" {
+				t.Error("no Retry-After")
+			}
+			return
+		}
+		got.shows(t, http.StatusUnprocessableEntity, "Name or password is wrong.", `value="Grace Hopper"`, `name="next" value="/users"`)
+	}
+	t.Error("one may go on for ever")
+}
+
+func TestPagesHearWhatHasChanged(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Viewer)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, "GET", w.server.URL+"/events", nil)
+	w.must(err)
+	r.AddCookie(&http.Cookie{Name: sessionCookie, Value: b.session})
+	response, err := w.server.Client().Do(r)
+	w.must(err)
+	defer response.Body.Close()
+	if kind := response.Header.Get("Content-Type"); kind != "text/event-stream" {
+		t.Fatalf("%s, %s", response.Status, kind)
+	}
+	heard := make(chan string)
+	go func() {
+		defer close(heard)
+		buffer := make([]byte, 4096)
+		for {
+			n, err := response.Body.Read(buffer)
+			if err != nil {
+				return
+			}
+			heard <- string(buffer[:n])
+		}
+	}()
+	if first := <-heard; first != "event: ready\ndata: \n\n" {
+		t.Fatalf("%q", first)
+	}
+	w.user("Bob", "Martin", false, "", "staff")
+	for said := range heard {
+		if strings.Contains(said, "event: changed") && strings.Contains(said, "activity") && strings.Contains(said, "acts") {
+			return
+		}
+	}
+	t.Fatal("nothing was heard of it")
+}

@@ -1,0 +1,309 @@
+package console
+
+import (
+	"context"
+	"crypto/ecdh"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/link"
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// A world is a site with its console, behind TLS on loopback, and a link whose
+// readers are as the test says.
+type world struct {
+	t      *testing.T
+	site   *site.Site
+	desk   *desk.Desk
+	server *httptest.Server
+	live   *readers
+	logged *strings.Builder
+	passed atomic.Int64 // how far the desk's clock is ahead, in nanoseconds
+}
+
+// pass lets time pass at the desk.
+func (w *world) pass(d time.Duration) { w.passed.Add(int64(d)) }
+
+// readers are what the link knows of them, and answer orders.
+type readers struct {
+	states []link.Reader
+	card   []byte
+	orders []store.Order
+}
+
+func (r *readers) Order(_ context.Context, o store.Order, card func([]byte) (string, bool)) (link.Outcome, error) {
+	r.orders = append(r.orders, o)
+	if o.Order == wire.Enrol {
+		text, ok := card(append([]byte{}, r.card...))
+		return link.Outcome{Done: ok, Text: text}, nil
+	}
+	return link.Outcome{Done: true, Text: "opened for 5 s"}, nil
+}
+
+func (r *readers) Readers(context.Context) ([]link.Reader, error) { return r.states, nil }
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{t: t, live: &readers{}, logged: &strings.Builder{}}
+	var err error
+	if w.site, err = site.Create(t.Context(), filepath.Join(t.TempDir(), "site"), "home", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.site.Close() })
+	w.desk = desk.New(desk.Options{Site: w.site, Live: w.live, Now: func() time.Time { return time.Now().Add(time.Duration(w.passed.Load())) }})
+	c, err := New(Options{Desk: w.desk, Log: slog.New(slog.NewTextHandler(w.logged, nil)), Zone: time.UTC, Broker: "ssl://:8883"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- c.Run(ctx) }()
+	w.server = httptest.NewUnstartedServer(c)
+	w.server.EnableHTTP2 = true
+	w.server.StartTLS()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		w.server.CloseClientConnections()
+		w.server.Close()
+	})
+	return w
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+const password = "a long way to the door"
+
+var owner = desk.Actor{Name: "Owner", Role: desk.Owner, FreshSignIn: true, Via: desk.Console}
+
+// names of administrators, by role.
+var names = map[desk.Role]string{desk.Owner: "Grace Hopper", desk.Super: "Edsger Dijkstra", desk.Editor: "Barbara Liskov", desk.Viewer: "Tony Hoare"}
+
+// A browser is somebody who visits the console, without scripts.
+type browser struct {
+	w       *world
+	client  *http.Client
+	session string
+	script  string // the id of the part that htmx asks for; "": a page
+}
+
+// A page is an answer.
+type page struct {
+	status int
+	body   string
+	header http.Header
+	url    *url.URL
+}
+
+// visitor returns a browser that is signed in as an administrator of a role;
+// "": nobody.
+func (w *world) visitor(role desk.Role) *browser {
+	w.t.Helper()
+	b := &browser{w: w, client: w.server.Client()}
+	if role == "" {
+		return b
+	}
+	token, err := w.desk.FirstLink(w.t.Context())
+	w.must(err)
+	name := names[desk.Owner]
+	if token != "" && role != desk.Owner {
+		_, err := w.desk.UseLink(w.t.Context(), token, name, []byte(password), desk.Client{Address: "192.0.2.1"})
+		w.must(err)
+	}
+	if token == "" || role != desk.Owner {
+		name = names[role]
+		if _, token, err = w.desk.AddAdmin(w.t.Context(), owner, name, role); err != nil {
+			id, err := w.desk.FindAdmin(w.t.Context(), owner, name)
+			w.must(err)
+			token, err = w.desk.NewLink(w.t.Context(), owner, id)
+			w.must(err)
+		}
+	}
+	session, err := w.desk.UseLink(w.t.Context(), token, name, []byte(password), desk.Client{Address: "192.0.2.1"})
+	w.must(err)
+	b.session = session.Token
+	return b
+}
+
+// ask sends a request and returns the answer, following redirects.
+func (b *browser) ask(method, path, kind string, body io.Reader) *page {
+	b.w.t.Helper()
+	client := *b.client
+	jar := map[string]string{}
+	if b.session != "" {
+		jar[sessionCookie] = b.session
+	}
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	address, err := url.Parse(b.w.server.URL)
+	b.w.must(err)
+	for range 5 {
+		to, err := address.Parse(path)
+		b.w.must(err)
+		r, err := http.NewRequestWithContext(b.w.t.Context(), method, to.String(), body)
+		b.w.must(err)
+		for name, value := range jar {
+			r.AddCookie(&http.Cookie{Name: name, Value: value})
+		}
+		if kind != "" && body != nil {
+			r.Header.Set("Content-Type", kind)
+		}
+		if b.script != "" {
+			r.Header.Set("HX-Request", "true")
+			r.Header.Set("HX-Target", b.script)
+		}
+		response, err := client.Do(r)
+		b.w.must(err)
+		content, err := io.ReadAll(response.Body)
+		response.Body.Close()
+		b.w.must(err)
+		for _, cookie := range response.Cookies() {
+			jar[cookie.Name] = cookie.Value
+			if cookie.MaxAge < 0 {
+				delete(jar, cookie.Name)
+			}
+			if cookie.Name == sessionCookie {
+				b.session = jar[sessionCookie]
+			}
+		}
+		if response.StatusCode != http.StatusSeeOther {
+			return &page{response.StatusCode, string(content), response.Header, to}
+		}
+		method, body, path = http.MethodGet, nil, response.Header.Get("Location")
+	}
+	b.w.t.Fatal("redirects without an end")
+	return nil
+}
+
+func (b *browser) get(path string) *page { b.w.t.Helper(); return b.ask("GET", path, "", nil) }
+
+func (b *browser) post(path string, fields ...string) *page {
+	b.w.t.Helper()
+	values := url.Values{}
+	for i := 0; i+1 < len(fields); i += 2 {
+		values.Add(fields[i], fields[i+1])
+	}
+	return b.ask("POST", path, "application/x-www-form-urlencoded", strings.NewReader(values.Encode()))
+}
+
+// as returns the same visitor with a script that asks for a part.
+func (b *browser) part(id string) *browser {
+	other := *b
+	other.script = id
+	return &other
+}
+
+// shows fails the test unless the page has a status and all of some texts.
+func (p *page) shows(t *testing.T, status int, texts ...string) {
+	t.Helper()
+	if p.status != status {
+		t.Errorf("%s: status %d, not %d: %s", p.url.Path, p.status, status, text(p.body))
+	}
+	for _, want := range texts {
+		if !strings.Contains(p.body, want) && !strings.Contains(text(p.body), want) {
+			t.Errorf("%s does not show %q: %s", p.url.Path, want, text(p.body))
+		}
+	}
+}
+
+// text is what stands in a page besides its tags.
+func text(body string) string {
+	var b strings.Builder
+	for _, part := range strings.Split(body, "<") {
+		_, said, _ := strings.Cut(part, ">")
+		b.WriteString(said)
+	}
+	return strings.Join(strings.Fields(b.String()), " ")
+}
+
+// request makes a board's request and its fingerprint.
+func (w *world) request() (signed []byte, fingerprint string) {
+	w.t.Helper()
+	_, signing, err := ed25519.GenerateKey(rand.Reader)
+	w.must(err)
+	sealing, err := ecdh.X25519().GenerateKey(rand.Reader)
+	w.must(err)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	w.must(err)
+	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, key)
+	w.must(err)
+	request := &wire.Request{Signing: [32]byte(signing.Public().(ed25519.PublicKey)), Sealing: [32]byte(sealing.PublicKey().Bytes()), CSR: csr}
+	signed, err = request.Sign(signing)
+	w.must(err)
+	return signed, wire.Fingerprint(wire.Marshal(request))
+}
+
+// adopt adopts a reader, which is connected then and all is well with it.
+func (w *world) adopt(id, door, place string) {
+	w.t.Helper()
+	signed, fingerprint := w.request()
+	_, err := w.desk.Adopt(w.t.Context(), owner, desk.AdoptForm{Reader: id, Request: signed, Fingerprint: fingerprint, Door: door, Place: place}, func([]byte) error { return nil })
+	w.must(err)
+	w.live.states = append(w.live.states, link.Reader{ID: id, Door: door, Online: true, Heard: time.Now(), Current: true, State: &wire.State{
+		Reader: id, Connection: 1, Counter: 1, Version: "1.0.0", Held: &wire.Place{Epoch: 1, Revision: 1}, PolicyRevision: 1 << 40, First: 2, Last: 1,
+		Condition: &wire.Condition{Strike: wire.StrikeOff, Door: wire.DoorIsClosed, ClockTrusted: true},
+	}})
+}
+
+// user adds a user and returns their number.
+func (w *world) user(first, last string, pin bool, card string, groups ...string) uint64 {
+	w.t.Helper()
+	choice, cards := desk.PIN{}, []string(nil)
+	if pin {
+		choice.Choice = desk.Auto
+	}
+	if card != "" {
+		cards = []string{card}
+	}
+	id, _, err := w.desk.AddUser(w.t.Context(), owner, desk.UserForm{First: first, Last: last, Groups: groups, Zone: time.UTC}, choice, cards)
+	w.must(err)
+	return id
+}
+
+// A journal is what a reader reports.
+type journal struct {
+	w      *world
+	reader string
+	id     wire.JournalID
+	number uint64
+	before wire.Hash
+}
+
+func (w *world) journal(reader string) *journal {
+	return &journal{w: w, reader: reader, id: wire.JournalID([]byte(fmt.Sprintf("%-16.16s", reader)))}
+}
+
+// report stores a record that happened at a time.
+func (j *journal) report(at time.Time, record wire.Record) {
+	j.w.t.Helper()
+	j.number++
+	record.Number, record.Before, record.Time, record.Trusted = j.number, j.before, at.UnixMilli(), true
+	encoded := wire.Marshal(&record)
+	j.before = wire.Sum(encoded)
+	_, err := j.w.site.StoreRecords(j.w.t.Context(), at, []*wire.Records{{Reader: j.reader, Journal: j.id, First: 1, Records: [][]byte{encoded}}})
+	j.w.must(err)
+}
