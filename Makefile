@@ -51,3 +51,7 @@ help:
 .PHONY: package
 package: ## .deb packages of both programs for arm64, armhf and amd64, into bin/packages
 	go run ./cmd/latchkeyd/package -out bin/packages -version '$(VERSION)' -built '$(BUILT)'
+
+.PHONY: package-test
+package-test: setup ## those packages compared, inspected, installed, upgraded, removed and purged (Debian, root, minutes)
+	go test -timeout 30m -count=1 ./cmd/latchkeyd/package -packages

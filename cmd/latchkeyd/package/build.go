@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -21,11 +22,12 @@ var products = []product{
 	{name: "latchkey-controller"},
 }
 
-// architectures are Debian's, with what Go calls them. Debian's armhf is ARMv7.
+// architectures are Debian's, with what Go calls them. Debian's armhf is ARMv7,
+// for which Go cannot erase secrets from registers and stacks (runtime/secret).
 var architectures = map[string][]string{
-	"amd64": {"GOARCH=amd64"},
-	"arm64": {"GOARCH=arm64"},
-	"armhf": {"GOARCH=arm", "GOARM=7"},
+	"amd64": {"GOARCH=amd64", "GOEXPERIMENT=runtimesecret"},
+	"arm64": {"GOARCH=arm64", "GOEXPERIMENT=runtimesecret"},
+	"armhf": {"GOARCH=arm", "GOARM=7", "GOEXPERIMENT="},
 }
 
 // nfpmArch is what nfpm calls Debian's architectures.
@@ -37,11 +39,13 @@ type release struct {
 	built   time.Time // of the commit: no wall clock before it is trusted, no file is younger
 }
 
-// debVersion is the version as Debian compares it: one that does not begin
-// with a digit sorts by the time of its commit, below any that does.
+var numbered = regexp.MustCompile(`^[0-9]+\.[0-9]`)
+
+// debVersion is the version as Debian compares it: one that is only the hash
+// of a commit sorts by its time, below any that has numbers.
 func (r release) debVersion() string {
 	version := strings.TrimPrefix(strings.ReplaceAll(r.version, "-", "."), "v")
-	if version != "" && version[0] >= '0' && version[0] <= '9' && strings.Contains(version, ".") {
+	if numbered.MatchString(version) {
 		return version
 	}
 	return fmt.Sprintf("0~%s.%s", r.built.Format("20060102.150405"), version)
@@ -80,7 +84,7 @@ func (r release) stage(p product, arch, root, stage string) error {
 	if !known {
 		return fmt.Errorf("%s is none of Debian's architectures that Latchkey is built for", arch)
 	}
-	env = append(env, "GOOS=linux", "CGO_ENABLED=0")
+	env = append(env, "GOOS=linux", "CGO_ENABLED=0", "GOFLAGS=")
 	command := "latchkey/cmd/" + p.name
 	binary := filepath.Join(stage, p.name)
 	linker := fmt.Sprintf("-s -w -X main.version=%s -X main.built=%d", r.version, r.built.Unix())

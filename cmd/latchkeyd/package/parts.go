@@ -34,6 +34,7 @@ func parts(root string, env []string, p product, command string) ([]part, error)
 		return nil, err
 	}
 	dir, version, _ := strings.Cut(strings.TrimSpace(string(goroot)), "\n")
+	version, _, _ = strings.Cut(version, " ") // experiments follow
 	lines := append(strings.Split(strings.TrimSpace(string(out)), "\n"), "std\t"+version+"\t"+dir)
 	slices.Sort(lines)
 	var all []part
