@@ -8,6 +8,7 @@ package desk
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/link"
@@ -28,6 +29,7 @@ type Options struct {
 	Site *site.Site
 	Live Live             // nil: no controller runs in this process
 	Now  func() time.Time // nil: time.Now
+	Log  *slog.Logger     // nil: none
 }
 
 // A Desk is where administrators act. Its methods may be called by several
@@ -36,6 +38,7 @@ type Desk struct {
 	site *site.Site
 	live Live
 	now  func() time.Time
+	log  *slog.Logger
 
 	enrolments enrolments
 	memory     uint32        // KiB that a password is derived with
@@ -44,9 +47,12 @@ type Desk struct {
 
 // New returns the desk of a site.
 func New(o Options) *Desk {
-	d := &Desk{site: o.Site, live: o.Live, now: o.Now, memory: passwordMemory, hashing: make(chan struct{}, 2)}
+	d := &Desk{site: o.Site, live: o.Live, now: o.Now, log: o.Log, memory: passwordMemory, hashing: make(chan struct{}, 2)}
 	if d.now == nil {
 		d.now = time.Now
+	}
+	if d.log == nil {
+		d.log = slog.New(slog.DiscardHandler)
 	}
 	return d
 }

@@ -54,7 +54,7 @@ func entries(tx *store.Tx, rows []*store.Activity) ([]*Entry, error) {
 			t.act(e, audit[row.Row])
 		case row.Source == store.FromAlarms && alarms[row.Row] != nil:
 			e.Source, e.Tone, e.Word = "alarm", Alarm, "Alarm"
-			e.Text = say("at %s: "+escape(alarms[row.Row].Text), e.Door)
+			e.Text = say("%s: "+escape(alarms[row.Row].Text), e.Door)
 			if e.Reader == "" {
 				e.Text = say(escape(alarms[row.Row].Text))
 			}

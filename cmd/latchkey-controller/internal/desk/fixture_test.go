@@ -177,10 +177,11 @@ func (w *world) check() site.Report {
 
 func chosen(digits string) PIN { return PIN{Choice: Chosen, Digits: []byte(digits)} }
 
-// records stores records of a reader's journal, in order.
+// records stores records of a new journal of a reader, in order.
 func (w *world) records(reader string, records ...*wire.Record) {
 	w.t.Helper()
-	m := &wire.Records{Reader: reader, Journal: wire.JournalID{1}, First: 1}
+	w.n++
+	m := &wire.Records{Reader: reader, Journal: wire.JournalID{byte(w.n)}, First: 1}
 	var before wire.Hash
 	for i, r := range records {
 		r.Number, r.Before, r.Trusted = uint64(i+1), before, true

@@ -64,18 +64,22 @@ func (d *Desk) Prune(ctx context.Context) error {
 	}
 }
 
+// pruneAgain is when a pruning that failed is tried again: most likely the disk
+// is full, which is no reason for anything else to end.
+const pruneAgain = time.Minute
+
 // PruneDaily prunes at once and then every day, until ctx ends.
 func (d *Desk) PruneDaily(ctx context.Context) error {
-	day := time.NewTicker(24 * time.Hour)
-	defer day.Stop()
 	for {
+		wait := 24 * time.Hour
 		if err := d.Prune(ctx); err != nil && ctx.Err() == nil {
-			return err
+			d.log.Error("forget old activity", "err", err)
+			wait = pruneAgain
 		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-day.C:
+		case <-time.After(wait):
 		}
 	}
 }

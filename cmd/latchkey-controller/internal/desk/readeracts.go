@@ -85,7 +85,7 @@ func checkPolicy(p *wire.Policy) error {
 		err := p.Check()
 		switch {
 		case err == nil:
-		case strings.Contains(err.Error(), "holiday "):
+		case strings.Contains(err.Error(), "holiday"):
 			wrongs.add("holidays", err)
 		default:
 			wrongs.add("access", err)

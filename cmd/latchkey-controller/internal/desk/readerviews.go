@@ -139,7 +139,7 @@ func causeText(cause wire.Cause) string {
 	case wire.CauseAttempts:
 		return "too many wrong PINs in a row"
 	case wire.CauseGuessing:
-		return "too many guesses, with known PINs between them"
+		return "too many guesses"
 	case wire.CauseTamper:
 		return "the housing was opened"
 	case wire.CauseJournal:

@@ -82,7 +82,7 @@ func (t *teller) sentence(e *Entry, r *wire.Record) (Text, error) {
 				return nil, err
 			}
 			names[i] = name
-			format += map[bool]string{true: " (between them: %s", false: ", %s"}[i == 0]
+			format += map[bool]string{true: " (known PINs in between: %s", false: ", %s"}[i == 0]
 		}
 		if len(names) > 0 {
 			format += ")"

@@ -1,0 +1,318 @@
+package desk
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// told returns the sentences of a page, the oldest first.
+func (w *world) told(q Query) (sentences []string) {
+	w.t.Helper()
+	page, err := w.Activity(w.t.Context(), as(Viewer), q)
+	w.must(err)
+	for _, e := range slices.Backward(page.Entries) {
+		sentences = append(sentences, e.Word+": "+e.Text.String())
+	}
+	return sentences
+}
+
+func TestActivityTellsWhatHappenedInSentences(t *testing.T) {
+	w := newWorld(t)
+	door := w.reader()
+	ada, _, err := w.AddUser(t.Context(), as(Owner), UserForm{First: "Ada", Last: "Lovelace"}, PIN{}, nil)
+	w.must(err)
+	after := w.newest().ID
+	at := "Door of " + door
+	for _, c := range []struct {
+		record wire.Record
+		want   string // "": it is the reader's bookkeeping
+	}{
+		{wire.Record{Kind: wire.AttemptStarted, Seq: 1}, ""},
+		{wire.Record{Kind: wire.AccessGranted, By: "pin", User: ada, Seconds: 5}, "Granted: Ada Lovelace at " + at + " by PIN"},
+		{wire.Record{Kind: wire.AccessGranted, By: "card", User: ada, Seconds: 5}, "Granted: Ada Lovelace at " + at + " by card"},
+		{wire.Record{Kind: wire.AccessGranted, By: "remote", Who: "Grace", Seconds: 5}, "Granted: " + at + " opened remotely by Grace"},
+		{wire.Record{Kind: wire.AccessGranted, By: "card", User: 99}, "Granted: user 99 (removed) at " + at + " by card"},
+		{wire.Record{Kind: wire.AttemptUnknown, Wrong: 4}, "Denied: Unknown PIN at " + at + ", attempt 4 of 10"},
+		{wire.Record{Kind: wire.AttemptTakenBack, User: ada, Reason: "schedule"}, "Denied: Ada Lovelace at " + at + " may not open now: schedule"},
+		{wire.Record{Kind: wire.AttemptInterrupted, Wrong: 5}, "Denied: PIN entry at " + at + " was cut short and counts as wrong, attempt 5 of 10"},
+		{wire.Record{Kind: wire.AccessDenied, By: "card", Tag: []byte{1, 2, 3, 4, 5, 6, 7, 8}}, "Denied: Unknown card 0102030405060708 at " + at},
+		{wire.Record{Kind: wire.AccessDenied, By: "card", User: ada, Reason: "100% over"}, "Denied: Ada Lovelace at " + at + " by card may not open now: 100% over"},
+		{wire.Record{Kind: wire.PINRefused, Reason: "locked out"}, "Denied: A PIN at " + at + ", which takes none now: locked out"},
+		{wire.Record{Kind: wire.LockoutStarted, Cause: wire.CauseAttempts}, "Paused: PIN entry at " + at + " is paused: too many wrong PINs in a row"},
+		{wire.Record{Kind: wire.LockoutStarted, Cause: wire.CauseGuessing, Users: []uint64{ada, 99}}, "Paused: PIN entry at " + at + " is paused: too many guesses (known PINs in between: Ada Lovelace, user 99 (removed))"},
+		{wire.Record{Kind: wire.LockoutCleared, By: "remote", Who: "Grace"}, "Resumed: PIN entry at " + at + " goes on: unlocked by Grace"},
+		{wire.Record{Kind: wire.LockoutCleared, By: "card", User: ada}, "Resumed: PIN entry at " + at + " goes on: opened by Ada Lovelace"},
+		{wire.Record{Kind: wire.HoldStarted, Seconds: 1800, Who: "Grace"}, "Door: " + at + " is held open for 30m0s by Grace"},
+		{wire.Record{Kind: wire.HoldEnded, Reason: "over"}, "Door: " + at + " is held open no more: over"},
+		{wire.Record{Kind: wire.ExitPressed, Seconds: 5}, "Door: Exit button at " + at},
+		{wire.Record{Kind: wire.DoorOpened}, "Door: " + at + " was opened"},
+		{wire.Record{Kind: wire.DoorForced}, "Alarm: " + at + " was forced open"},
+		{wire.Record{Kind: wire.DoorHeld, Seconds: 60}, "Alarm: " + at + " stands open for longer than 1m0s"},
+		{wire.Record{Kind: wire.TamperStarted}, "Alarm: The reader at " + at + " was opened"},
+		{wire.Record{Kind: wire.TamperEnded}, "Closed: The reader at " + at + " is closed again"},
+		{wire.Record{Kind: wire.CredentialsApplied, Epoch: 1, Revision: 2}, ""},
+		{wire.Record{Kind: wire.ReaderStarted, Version: "1.2"}, "Reader: " + at + ": started (1.2)"},
+		{wire.Record{Kind: wire.HealthChanged, Subject: "nfc", Text: "does not answer"}, "Reader: " + at + ": says how it is (nfc, does not answer)"},
+		{wire.Record{Kind: "of.tomorrow"}, "Reader: " + at + ": of.tomorrow"},
+	} {
+		record := c.record
+		w.records(door, &record)
+		var want []string
+		if c.want != "" {
+			want = []string{c.want}
+		}
+		if got := w.told(Query{After: after}); !slices.Equal(got, want) {
+			t.Errorf("%q\nnot %q", got, want)
+		}
+		page, err := w.Activity(t.Context(), as(Viewer), Query{Kind: string(record.Kind), Limit: 1})
+		w.must(err)
+		if len(page.Entries) != 1 {
+			t.Fatalf("%s is not to be had by its kind", record.Kind)
+		}
+		after = page.Entries[0].ID
+	}
+}
+
+func TestActivityIsFilteredByDoorPersonKindAndTime(t *testing.T) {
+	w := newWorld(t)
+	front, back := w.reader(), w.reader()
+	ada, bob := w.user(), w.user()
+	hour := func(h int) int64 { return w.time.Add(time.Duration(h) * time.Hour).UnixMilli() }
+	first := w.newest().ID
+	w.records(front,
+		&wire.Record{Kind: wire.AccessGranted, By: "pin", User: ada, Time: hour(-3)},
+		&wire.Record{Kind: wire.AccessGranted, By: "card", User: bob, Time: hour(-2)},
+		&wire.Record{Kind: wire.AttemptUnknown, Wrong: 1, Time: hour(-1)},
+		&wire.Record{Kind: wire.LockoutStarted, Cause: wire.CauseAttempts, Time: hour(0)},
+	)
+	w.records(back, &wire.Record{Kind: wire.AccessGranted, By: "pin", User: ada, Time: hour(-1)})
+	w.must(w.site.AddAlarm(t.Context(), &store.Alarm{Reader: front, Kind: store.JournalGap, At: hour(0), Text: "records are missing"}))
+	w.must(w.SwitchPIN(t.Context(), as(Editor), front, false))
+	for name, c := range map[string]struct {
+		q    Query
+		want int
+	}{
+		"all":                {Query{}, 7},
+		"front door":         {Query{Door: w.look(front).DoorID}, 6},
+		"back door":          {Query{Door: w.look(back).DoorID}, 1},
+		"a door without any": {Query{Door: 999}, 0},
+		"reader":             {Query{Reader: back}, 1},
+		"door and reader":    {Query{Reader: back, Door: w.look(front).DoorID}, 0},
+		"Ada":                {Query{User: ada}, 2},
+		"Ada at the front":   {Query{User: ada, Reader: front}, 1},
+		"granted":            {Query{Kind: "granted"}, 3},
+		"denied":             {Query{Kind: "denied"}, 1},
+		"lockouts":           {Query{Kind: "lockout"}, 1},
+		"alarms":             {Query{Kind: "alarm"}, 1},
+		"administrators":     {Query{Kind: "admin"}, 1},
+		"a kind of record":   {Query{Kind: "attempt.unknown"}, 1},
+		"a kind of alarm":    {Query{Kind: store.JournalGap}, 1},
+		"an act":             {Query{Kind: "admin.pin.switch"}, 1},
+		"since":              {Query{Since: w.time.Add(-time.Hour)}, 5},
+		"until":              {Query{Until: w.time.Add(-time.Hour)}, 2},
+		"between":            {Query{Since: w.time.Add(-2 * time.Hour), Until: w.time}, 3},
+	} {
+		c.q.After = first
+		if got := w.told(c.q); len(got) != c.want {
+			t.Errorf("%s: %d entries, not %d: %q", name, len(got), c.want, got)
+		}
+	}
+}
+
+func TestPagesOfActivityLeadBackWithoutGapsWhileMoreComes(t *testing.T) {
+	w := newWorld(t)
+	for range 7 {
+		w.user()
+	}
+	var ids []int64
+	q := Query{Limit: 3}
+	for {
+		page, err := w.Activity(t.Context(), as(Viewer), q)
+		w.must(err)
+		for _, e := range page.Entries {
+			ids = append(ids, e.ID)
+		}
+		w.user() // comes while somebody reads on
+		if q.Before = page.Older; q.Before == 0 {
+			break
+		}
+	}
+	if !slices.Equal(ids, []int64{7, 6, 5, 4, 3, 2, 1}) {
+		t.Error(ids)
+	}
+}
+
+func TestAnExportHoldsEachEntryOnceAndNoFormulas(t *testing.T) {
+	w := newWorld(t)
+	_, _, err := w.AddUser(t.Context(), as(Owner), UserForm{First: "=HYPERLINK(1)"}, PIN{}, nil)
+	w.must(err)
+	w.must(w.site.Update(t.Context(), func(tx *store.Tx) error {
+		for i := range 2*exportAtOnce + 1 {
+			if err := tx.AddAudit(&store.Audit{At: w.time.UnixMilli(), Who: "@Eve", Via: "cli", Act: "unlock", Outcome: store.Done, Subject: fmt.Sprint("door, \"", i, "\"")}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	var buffer bytes.Buffer
+	w.must(w.Export(t.Context(), as(Editor), Query{}, CSV, &buffer))
+	rows, err := csv.NewReader(&buffer).ReadAll()
+	w.must(err)
+	if want := 1 + 1 + 2*exportAtOnce + 1 + 1; len(rows) != want { // heading, user, entries, the export itself
+		t.Fatalf("%d rows, not %d", len(rows), want)
+	}
+	for i, row := range rows[1:] {
+		if row[0] != fmt.Sprint(i+1) {
+			t.Fatalf("row %d is entry %s", i, row[0])
+		}
+		for _, cell := range row {
+			if strings.IndexAny(cell, "=+-@") == 0 {
+				t.Errorf("a spreadsheet would carry out %q", cell)
+			}
+		}
+	}
+	buffer.Reset()
+	w.must(w.Export(t.Context(), as(Editor), Query{Kind: "admin.user.add"}, JSON, &buffer))
+	var entries []map[string]any
+	w.must(json.Unmarshal(buffer.Bytes(), &entries))
+	if len(entries) != 1 || entries[0]["kind"] != "admin.user.add" || entries[0]["text"] != "Owner added =HYPERLINK(1)" {
+		t.Errorf("%v", entries)
+	}
+	buffer.Reset()
+	w.must(w.Export(t.Context(), as(Editor), Query{User: 99}, JSON, &buffer))
+	if w.must(json.Unmarshal(buffer.Bytes(), &entries)); len(entries) != 0 && !strings.Contains(buffer.String(), "export") {
+		t.Errorf("%s", buffer.String())
+	}
+	if err := w.Export(t.Context(), as(Editor), Query{}, "xml", &buffer); err == nil {
+		t.Error("another format")
+	}
+}
+
+func TestWhatIsOlderThanTheSiteKeepsIsForgottenInAllItsTables(t *testing.T) {
+	w := newWorld(t)
+	door := w.reader()
+	w.records(door, &wire.Record{Kind: wire.AccessGranted, By: "card", User: 1})
+	w.must(w.site.AddAlarm(t.Context(), &store.Alarm{Kind: store.LogForeign, At: w.time.UnixMilli(), Text: "old"}))
+	w.time = w.time.AddDate(0, 0, 60)
+	// By a clock that was never set; it came today.
+	w.records(door, &wire.Record{Kind: wire.DoorOpened, Time: 1000})
+	w.user()
+	count := func() (n int) {
+		t.Helper()
+		for _, kind := range append(Kinds(), Kind{Key: "policy.applied"}) {
+			n += len(w.told(Query{Kind: kind.Key, Limit: 1000}))
+		}
+		return n
+	}
+	before := count()
+	w.must(w.Prune(t.Context()))
+	if count() != before {
+		t.Error("forgotten too early")
+	}
+	w.time = w.time.AddDate(0, 0, 31)
+	w.must(w.Prune(t.Context()))
+	if got := w.told(Query{}); len(got) != 2 || !strings.Contains(got[0], "was opened") {
+		t.Errorf("%d of %d are left: %q", len(got), before, got)
+	}
+	records, alarms, err := w.site.Records(t.Context(), store.Filter{}, 0)
+	if err != nil || len(records) != 1 || len(alarms) != 0 {
+		t.Errorf("%d records, %d alarms, %v", len(records), len(alarms), err)
+	}
+	w.must(w.SetSettings(t.Context(), as(Owner), Settings{KeepDays: 1}))
+	w.time = w.time.AddDate(0, 0, 2)
+	w.must(w.Prune(t.Context()))
+	if got := w.told(Query{}); len(got) != 0 {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestHoursCountADoorsEntries(t *testing.T) {
+	w := newWorld(t)
+	front, back := w.reader(), w.reader()
+	w.must(w.MoveReader(t.Context(), as(Owner), back, w.look(front).DoorID)) // a door with two readers
+	minutes := func(m int) int64 { return w.time.Add(time.Duration(m) * time.Minute).UnixMilli() }
+	w.records(front,
+		&wire.Record{Kind: wire.AccessGranted, User: 1, Time: minutes(-24 * 60)}, // too old
+		&wire.Record{Kind: wire.AccessGranted, User: 1, Time: minutes(-91)},
+		&wire.Record{Kind: wire.AttemptUnknown, Time: minutes(-150)},
+		&wire.Record{Kind: wire.AccessGranted, User: 1, Time: minutes(-31)},
+		&wire.Record{Kind: wire.AccessGranted, User: 1, Time: minutes(0)},
+		&wire.Record{Kind: wire.DoorOpened, Time: minutes(0)},
+	)
+	w.records(back, &wire.Record{Kind: wire.AccessGranted, User: 1, Time: minutes(10)})
+	hours, err := w.Hours(t.Context(), as(Viewer), w.look(front).DoorID, 24)
+	w.must(err)
+	if len(hours) != 24 || !hours[23].Begins.Equal(w.time.Truncate(time.Hour)) {
+		t.Fatalf("%d hours, %+v", len(hours), hours[23])
+	}
+	for i, h := range hours {
+		want := map[int][2]int{22: {1, 0}, 21: {1, 1}, 23: {2, 0}}[i]
+		if h.Granted != want[0] || h.Denied != want[1] {
+			t.Errorf("hour %d: %+v, not %v", i, h, want)
+		}
+	}
+}
+
+func TestWhoWatchesHearsOfEachChangeOnce(t *testing.T) {
+	w := newWorld(t)
+	changes := make(chan Change)
+	done := make(chan error)
+	stop := fmt.Errorf("seen enough")
+	go func() {
+		done <- w.Watch(t.Context(), func(c Change) error {
+			changes <- c
+			if c.Activity == 2 {
+				return stop
+			}
+			return nil
+		})
+	}()
+	if c := <-changes; c.Activity != 0 {
+		t.Errorf("%+v", c)
+	}
+	id := w.user()
+	if c := <-changes; c != (Change{Activity: 1, Acts: true}) {
+		t.Errorf("%+v", c)
+	}
+	w.must(w.site.SetStates(t.Context(), nil))
+	w.must(w.RemoveUser(t.Context(), as(Owner), id))
+	if c := <-changes; c != (Change{Activity: 2, Acts: true}) {
+		t.Errorf("%+v", c)
+	}
+	if err := <-done; err != stop {
+		t.Error(err)
+	}
+}
+
+func TestAListOfUsersSaysWhoWasSeenWhere(t *testing.T) {
+	w := newWorld(t)
+	door := w.reader()
+	ada, bob := w.user(), w.user()
+	w.records(door, &wire.Record{Kind: wire.AccessGranted, User: ada, Time: w.time.Add(-time.Hour).UnixMilli()}, &wire.Record{Kind: wire.AccessDenied, User: ada})
+	page, err := w.Users(t.Context(), as(Viewer), UserQuery{})
+	w.must(err)
+	for _, u := range page.Users {
+		switch u.ID {
+		case ada:
+			if u.Seen == nil || u.Seen.Door != "Door of "+door || !u.Seen.At.Equal(w.time.Add(-time.Hour)) {
+				t.Errorf("%+v", u.Seen)
+			}
+		case bob:
+			if u.Seen != nil {
+				t.Errorf("%+v", u.Seen)
+			}
+		}
+	}
+	if last := w.look(door).Last; last == nil || last.Kind != string(wire.AccessDenied) {
+		t.Errorf("%+v", last)
+	}
+}
