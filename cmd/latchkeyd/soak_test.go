@@ -1,0 +1,239 @@
+//go:build !firmware
+
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+	"golang.org/x/sync/errgroup"
+
+	"latchkey/board"
+	"latchkey/board/sim"
+	"latchkey/device"
+	"latchkey/relay"
+)
+
+var (
+	soakFor  = flag.Duration("soak", 3*time.Hour, "how long the simulated soak lasts, in the reader's time")
+	soakSeed = flag.Uint64("soak-seed", 1, "of what people and faults do in the soak")
+)
+
+// soaked is a reader whose time flies: the daemon's own brain, loop, workers,
+// journal and drivers on a simulated board, in a synctest bubble.
+type soaked struct {
+	t      *testing.T
+	rng    *rand.Rand
+	config *config
+	outer  *board.Board
+	board  *sim.Board
+	began  time.Time
+
+	r    *reader
+	stop func() error
+
+	allowed     time.Time // until then the strike may become energised
+	ends        time.Time // until then it may be
+	faultyUntil time.Time // a fault may show until then
+	tally       soakTally
+}
+
+// soakTally counts what happened.
+type soakTally struct {
+	cards, unknown, pins, wrong, exits, restarts, faults, opened int
+	byFault                                                      map[string]int
+}
+
+func (s soakTally) String() string {
+	return fmt.Sprintf("%d cards, %d unknown cards, %d PINs, %d wrong PINs, %d exits, %d openings, %d restarts, %d faults %v",
+		s.cards, s.unknown, s.pins, s.wrong, s.exits, s.opened, s.restarts, s.faults, s.byFault)
+}
+
+func (s *soaked) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// start starts the reader on the board as it is. It is run without what
+// listens on a socket: the page and the status.
+func (s *soaked) start() {
+	s.t.Helper()
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	boot := func() time.Duration { return time.Since(s.began) }
+	in := &instruments{
+		slots: new(slots), log: log,
+		events: make(chan device.Event, eventsWaiting),
+		health: map[device.Subject]device.Health{},
+		inputs: map[device.InputName]device.Input{},
+	}
+	line, err := s.outer.Output("strike")
+	s.must(err)
+	in.closes = append(in.closes, line.Close)
+	in.strike, err = relay.NewStrike(line, &relay.StrikeOpts{Now: boot})
+	s.must(err)
+	in.closes = append(in.closes, in.strike.Halt)
+	s.must(in.openInput(s.outer, device.InputExit, relay.DefaultExitOpts))
+	s.must(in.openInput(s.outer, device.InputDoor, relay.DefaultDoorOpts))
+	s.must(in.openInput(s.outer, device.InputTamper, relay.DefaultTamperOpts))
+	in.report(device.SubjectPanel, in.openKeypad(s.outer, s.config))
+	in.report(device.SubjectNFC, in.openCards(s.outer))
+	s.r = &reader{
+		config: s.config, log: log, instruments: in, recent: new(recent),
+		clock:   &clock{boot: boot, start: boot()},
+		metrics: &metrics{began: time.Now()},
+		status:  newStatusServer(func() figures { return figures{} }),
+	}
+	s.r.watchdog = newWatchdog(watchdogConfig{}, log)
+	ctx, cancel := context.WithCancel(s.t.Context())
+	group, ctx := errgroup.WithContext(ctx)
+	in.run(ctx, group)
+	group.Go(func() error { return s.r.once(ctx) })
+	s.stop = func() error {
+		defer in.halt()()
+		cancel()
+		return errors.Join(group.Wait(), in.close())
+	}
+	synctest.Wait()
+}
+
+// restart ends the reader in good order and starts it anew; the chips stay as
+// they are.
+func (s *soaked) restart() {
+	s.t.Helper()
+	s.must(s.stop())
+	if s.board.Line("strike") {
+		s.t.Fatal("the strike stays energised after the reader's end")
+	}
+	s.start()
+	s.tally.restarts++
+}
+
+// watch fails the test when the strike is energised without a reason, or for
+// too long.
+func (s *soaked) watch(ctx context.Context) {
+	changes, stop := s.board.Watch()
+	defer stop()
+	on := false
+	late := time.NewTimer(time.Hour)
+	defer late.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-late.C:
+			if s.board.Line("strike") {
+				s.t.Errorf("after %v: the strike is energised beyond its end", time.Since(s.began))
+			}
+		case <-changes:
+			now := s.board.Line("strike")
+			if now && !on {
+				s.tally.opened++
+				if time.Now().After(s.allowed) {
+					s.t.Errorf("after %v: the strike was energised for nobody", time.Since(s.began))
+				}
+				late.Reset(time.Until(s.allowed) + strikeAtMost)
+			}
+			on = now
+		}
+	}
+}
+
+// strikeAtMost is longer than the policy's pulse.
+const strikeAtMost = 8 * time.Second
+
+func TestAReaderGoesOnForWeeksWhateverHappensToIt(t *testing.T) {
+	site := newSite(t)
+	site.addPIN(t, "Ada", soakPIN)
+	site.addCard(t, "Bob", fmt.Sprintf("%x", soakCard))
+	data := site.adopt(t, "front-door").data()
+	started := goleak.IgnoreCurrent()
+	files, heap := openFiles(t), heapInUse()
+	var tally soakTally
+	synctest.Test(t, func(t *testing.T) {
+		tally = soak(t, data)
+	})
+	debug.FreeOSMemory()
+	t.Logf("%v of the reader's time: %v", *soakFor, &tally)
+	t.Logf("files %d, then %d; heap %d KiB, then %d KiB; %s", files, openFiles(t), heap>>10, heapInUse()>>10, residentSize(t))
+	if now := openFiles(t); now > files {
+		t.Errorf("%d files are open, %d were before", now, files)
+	}
+	if now := heapInUse(); now > heap+8<<20 {
+		t.Errorf("the heap grew from %d to %d bytes", heap, now)
+	}
+	goleak.VerifyNone(t, started)
+}
+
+// soak lets a reader live for -soak, and returns what happened to it.
+func soak(t *testing.T, data string) soakTally {
+	c := &config{Reader: readerConfig{ID: "front-door", Data: data}}
+	c.Board.Kind, c.Board.Sim.Listen, c.Board.Sim.Seed = "sim", "127.0.0.1:0", *soakSeed
+	outer, err := board.Open(c.Board, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &soaked{
+		t: t, rng: rand.New(rand.NewPCG(*soakSeed, 1)), config: c,
+		outer: outer, board: outer.Simulated(), began: time.Now(),
+		tally: soakTally{byFault: map[string]int{}},
+	}
+	defer outer.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	watched := make(chan struct{})
+	go func() { defer close(watched); s.watch(ctx) }()
+	defer func() { cancel(); <-watched }()
+	s.start()
+	for time.Since(s.began) < *soakFor && !t.Failed() {
+		s.pass(time.Duration(s.rng.ExpFloat64() * float64(5*time.Minute)))
+		s.something()
+	}
+	s.heal()
+	s.nothingIsStuck()
+	s.must(s.stop())
+	return s.tally
+}
+
+func openFiles(t *testing.T) int {
+	t.Helper()
+	all, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(all)
+}
+
+func heapInUse() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+func residentSize(t *testing.T) string {
+	t.Helper()
+	b, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(b)) {
+		if strings.HasPrefix(line, "VmRSS:") {
+			return strings.Join(strings.Fields(line), " ")
+		}
+	}
+	return "no VmRSS"
+}

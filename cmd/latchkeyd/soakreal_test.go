@@ -1,0 +1,130 @@
+//go:build !firmware
+
+package main
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+var soakReal = flag.Duration("soak-real", 0, "how long the soak of the real program lasts; 0 leaves it out")
+
+// processFigure reads a figure in kB, as VmRSS, of the reader's process.
+func (r *testReader) processFigure(name string) int {
+	r.t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.cmd.Process.Pid))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for line := range strings.Lines(string(b)) {
+		if rest, found := strings.CutPrefix(line, name+":"); found {
+			n, err := strconv.Atoi(strings.Fields(rest)[0])
+			if err != nil {
+				r.t.Fatal(err)
+			}
+			return n
+		}
+	}
+	r.t.Fatalf("no %s", name)
+	return 0
+}
+
+func (r *testReader) processFiles() int {
+	r.t.Helper()
+	all, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", r.cmd.Process.Pid))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return len(all)
+}
+
+// tryTap touches a control if it is there.
+func (r *testReader) tryTap(name string) bool {
+	r.t.Helper()
+	var controls []control
+	r.call("GET", "/api/controls", nil, &controls)
+	i := slices.IndexFunc(controls, func(c control) bool { return c.Name == name })
+	if i < 0 {
+		return false
+	}
+	at := controls[i]
+	r.call("POST", "/api/touch", map[string]any{"x": at.X + at.W/2, "y": at.Y + at.H/2, "down": true}, nil)
+	time.Sleep(120 * time.Millisecond)
+	r.call("POST", "/api/touch", map[string]any{"down": false}, nil)
+	time.Sleep(120 * time.Millisecond)
+	return true
+}
+
+// settle is how long the process is left alone before it is measured.
+const settle = 10 * time.Second
+
+func TestTheRealProgramGoesOnForHoursWhateverHappensToItsChips(t *testing.T) {
+	if *soakReal == 0 {
+		t.Skip("takes the time that -soak-real says")
+	}
+	site := newSite(t)
+	site.addPIN(t, "Ada", soakPIN)
+	site.addCard(t, "Bob", fmt.Sprintf("%x", soakCard))
+	reader := site.adopt(t, "front-door")
+	reader.start()
+	reader.typePIN(soakPIN)
+	reader.opens("a PIN")
+	reader.closed()
+	time.Sleep(settle)
+	files, resident := reader.processFiles(), reader.processFigure("VmRSS")
+
+	var faults []struct{ Name string }
+	reader.call("GET", "/api/faults", nil, &faults)
+	faults = slices.DeleteFunc(faults, func(f struct{ Name string }) bool { return f.Name == "strike-fails" }) // ends the process
+	rng := rand.New(rand.NewPCG(*soakSeed, 2))
+	cards, pins, ills := 0, 0, 0
+	for began := time.Now(); time.Since(began) < *soakReal; {
+		switch n := rng.IntN(10); {
+		case n < 4:
+			ills++
+			fault := faults[rng.IntN(len(faults))].Name
+			reader.call("PUT", "/api/faults/"+fault, map[string]any{"active": true, "seconds": 1 + rng.IntN(20)}, nil)
+		case n < 7:
+			cards++
+			reader.showCard(fmt.Sprintf("%x", soakCard))
+		case n < 9:
+			pins++
+			reader.tryTap("pin")
+			for _, digit := range soakPIN {
+				reader.tryTap("digit-" + string(digit))
+			}
+		default:
+			reader.call("PUT", "/api/lines/exit-button", map[string]any{"active": true}, nil)
+			reader.call("PUT", "/api/lines/exit-button", map[string]any{"active": false}, nil)
+		}
+		time.Sleep(time.Duration(rng.IntN(4000)) * time.Millisecond)
+	}
+	for _, f := range faults {
+		reader.call("PUT", "/api/faults/"+f.Name, map[string]any{"active": false}, nil)
+	}
+	time.Sleep(settle + 30*time.Second) // an entry that was left half typed is given up
+	t.Logf("%v: %d cards, %d PINs, %d faults; files %d, then %d; resident %d kB, then %d kB",
+		*soakReal, cards, pins, ills, files, reader.processFiles(), resident, reader.processFigure("VmRSS"))
+	if now := reader.processFiles(); now > files {
+		t.Errorf("%d files are open, %d were before", now, files)
+	}
+	if now := reader.processFigure("VmRSS"); now > resident+resident/4+4<<10 {
+		t.Errorf("the process grew from %d kB to %d kB", resident, now)
+	}
+	reader.showCard(fmt.Sprintf("%x", soakCard)) // ends a lockout that mistyped PINs led to
+	reader.opens("a card")
+	reader.closed()
+	reader.typePIN(soakPIN)
+	reader.opens("a PIN")
+	reader.closed()
+	if err := reader.stop(); err != nil {
+		t.Error(err)
+	}
+}
