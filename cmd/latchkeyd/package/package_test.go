@@ -103,7 +103,7 @@ func packagesIn(t *testing.T, dir string) map[string]string {
 var contents = map[string][]string{
 	"latchkeyd": {
 		"etc/latchkey/latchkeyd.toml", "usr/bin/latchkeyd",
-		"usr/lib/systemd/system/latchkeyd.service", "usr/lib/udev/rules.d/60-latchkeyd.rules",
+		"usr/lib/systemd/system/latchkeyd.service", "usr/lib/udev/rules.d/99-latchkeyd.rules",
 		"usr/share/doc/latchkeyd/README.md", "usr/share/doc/latchkeyd/WIRING.md",
 		"usr/share/doc/latchkeyd/copyright", "usr/share/doc/latchkeyd/sbom.cdx.json",
 	},
