@@ -18,6 +18,7 @@ const (
 	pubackWithin = 30 * time.Second
 	farewell     = time.Second // to say that the reader is offline
 	outboxSize   = 64
+	mostAway     = 8 // publications that the broker has yet to acknowledge
 )
 
 // qos is that of every subscription and publication. With QoS 0 a broker drops
@@ -85,9 +86,11 @@ func wait(ctx context.Context, token mqtt.Token) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-timeout.C:
-		return errors.New("the broker does not answer")
+		return errSilent
 	}
 }
+
+var errSilent = errors.New("the broker does not answer")
 
 // subscribe subscribes to one topic: the library could not tell apart what of
 // several was refused.
@@ -119,19 +122,49 @@ func (s *session) end(err error) {
 	}
 }
 
-// run sends until the session ends, and returns why.
+// away is a publication that the broker has yet to acknowledge.
+type away struct {
+	mqtt.Token
+	topic string
+	until time.Time
+}
+
+// run sends until the session ends, and returns why. Several publications are
+// on their way at once: one at a time would take as long as the broker's
+// answers to each.
 func (s *session) run(ctx context.Context) error {
+	var sent []away
+	timeout := time.NewTimer(pubackWithin)
+	defer timeout.Stop()
 	for {
+		outbox := s.outbox
+		var acknowledged <-chan struct{}
+		var late <-chan time.Time
+		if len(sent) > 0 {
+			acknowledged = sent[0].Done()
+			timeout.Reset(time.Until(sent[0].until))
+			late = timeout.C
+		}
+		if len(sent) == mostAway {
+			outbox = nil
+		}
 		var err error
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case err := <-s.lost:
 			return err
-		case a := <-s.outbox:
+		case <-acknowledged:
+			if err = sent[0].Error(); err != nil {
+				err = failed(sent[0].topic, err)
+			}
+			sent = sent[1:]
+		case <-late:
+			err = failed(sent[0].topic, errSilent)
+		case a := <-outbox:
 			switch a := a.(type) {
 			case Publish:
-				err = s.publish(ctx, a)
+				sent = append(sent, away{s.client.Publish(a.Topic, qos, a.Retained, a.Payload), a.Topic, time.Now().Add(pubackWithin)})
 			case Resubscribe:
 				err = s.subscribe(ctx, a.Topic)
 			}
@@ -142,12 +175,17 @@ func (s *session) run(ctx context.Context) error {
 	}
 }
 
+// publish publishes and waits for the broker.
 func (s *session) publish(ctx context.Context, p Publish) error {
 	if err := wait(ctx, s.client.Publish(p.Topic, qos, p.Retained, p.Payload)); err != nil {
-		_, _, channel, _ := wire.ParseTopic(p.Topic)
-		return fmt.Errorf("publish %s: %w", channel, err)
+		return failed(p.Topic, err)
 	}
 	return nil
+}
+
+func failed(topic string, err error) error {
+	_, _, channel, _ := wire.ParseTopic(topic)
+	return fmt.Errorf("publish %s: %w", channel, err)
 }
 
 // close tells the broker, if the connection is still open, that it is not to

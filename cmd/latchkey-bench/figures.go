@@ -7,6 +7,7 @@ var runs = []run{
 	{"latchkey/cmd/latchkeyd", "Attempt", "20x"},
 	{"latchkey/cmd/latchkeyd", "Process|Binary", "1x"},
 	{"latchkey/cmd/latchkey-controller/internal/link", "Fanout", "5x"},
+	{"latchkey/cmd/latchkey-controller/internal/link", "Snapshot", "3x"},
 }
 
 // figures are the reader's promises.
@@ -35,4 +36,8 @@ var figures = []figure{
 	{"links that have applied it later than in 1 s", "Fanout %-late", "", "%", 1},
 	{"  99 of 100 have applied it within", "Fanout ms-99%", "", "ms", 0},
 	{"fdatasyncs for it, a link", "Fanout fdatasyncs/delta", "", "", 1},
+	{"snapshot of 1,000,000 over the link, to its bytes through paho and the same broker alone", "Snapshot x-alone", "", "times", 2},
+	{"  its rate", "Snapshot MB/s", "", "MB/s", 0},
+	{"  look-ups meanwhile, all right", "Snapshot look-ups", "", "", 0},
+	{"resident memory for it above idle", "Snapshot MB-rise", "", "MB", 16},
 }

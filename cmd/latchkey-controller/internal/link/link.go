@@ -67,7 +67,7 @@ func New(o Options) (*Link, error) {
 	l := &Link{
 		o:        o,
 		inbox:    newQueue[message](8),
-		fetches:  newQueue[*wire.Fetch](4),
+		fetches:  newQueue[*wire.Fetch](fetchesEach),
 		unmade:   newQueue[*wire.Fetch](4),
 		batches:  make(chan *wire.Records, 1024),
 		states:   make(chan []*store.State, 1),
@@ -89,8 +89,9 @@ func signal(c chan<- struct{}) {
 	}
 }
 
-// clerks is how many fetches are answered at once.
-const clerks = 4
+// clerks is how many fetches are answered at once, fetchesEach how many of one
+// reader may wait.
+const clerks, fetchesEach = 4, 16
 
 // Run runs the link until ctx ends or the database fails.
 func (l *Link) Run(ctx context.Context) error {

@@ -21,6 +21,7 @@ import (
 type reader struct {
 	client  *sync.Client
 	cache   *cache.Cache
+	watched watched
 	journal *journal.Journal
 }
 
@@ -63,6 +64,7 @@ func openReader(dir string, b *board, bundle *wire.Bundle, broker string, tell f
 		return nil, err
 	}
 	r := &reader{cache: cache.Open(options), journal: journal.Open(journal.Options{Dir: filepath.Join(dir, "journal"), Fresh: true, Fold: empty{}})}
+	r.watched = watched{r.cache, make(chan time.Time, 1), make(chan time.Time, 1)}
 	begin := time.Now()
 	connections := uint64(0)
 	r.client, err = sync.NewClient(sync.Config{
@@ -71,7 +73,7 @@ func openReader(dir string, b *board, bundle *wire.Bundle, broker string, tell f
 			Controller: bundle.Controller[:], Signing: b.signing, Sealing: b.sealing, NotBefore: begin.Add(-time.Minute),
 		},
 		Broker: broker, Certificate: tls.Certificate{Certificate: [][]byte{bundle.Certificate}, PrivateKey: b.tls}, Authority: authority,
-		Cache: r.cache, Journal: records{r.journal},
+		Cache: r.watched, Journal: records{r.journal},
 		StorePolicy: func(signed []byte) (*wire.Policy, error) {
 			return cache.StorePolicy(options, bundle.Reader, signed)
 		},

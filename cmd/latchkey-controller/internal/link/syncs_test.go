@@ -1,12 +1,10 @@
 package link_test
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"sync"
@@ -55,27 +53,16 @@ func countSyncs(t testing.TB) *syncCount {
 		t.Fatal("count fdatasyncs: ", errno)
 	}
 	listener := os.NewFile(fd, "seccomp")
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childRole+"=syncs")
-	cmd.ExtraFiles = []*os.File{listener}
-	cmd.Stderr = os.Stderr
-	cmd.SysProcAttr = &unix.SysProcAttr{Pdeathsig: unix.SIGKILL}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	c := start(t, "syncs", []*os.File{listener})
 	listener.Close()
 	s := &syncCount{counts: map[string]int{}}
 	go func() { // as long as this process is there
-		for lines := bufio.NewScanner(out); lines.Scan(); {
+		for c.lines.Scan() {
 			s.mu.Lock()
-			s.counts[lines.Text()]++
+			s.counts[c.lines.Text()]++
 			s.mu.Unlock()
 		}
-		cmd.Wait()
+		c.cmd.Wait()
 	}()
 	return s
 }
