@@ -83,6 +83,7 @@ type bench struct {
 	*testing.T
 	k             *Keypad
 	glass         *glass
+	display       Display // the glass, if nil
 	film          *film
 	buzzer, light *wire
 	entries       []string
@@ -121,7 +122,10 @@ func run(t *testing.T, test func(b *bench), prepare ...func(b *bench, o *Opts)) 
 			p(b, o)
 		}
 		var err error
-		if b.k, err = New(b.glass, b.film, o); err != nil {
+		if b.display == nil {
+			b.display = b.glass
+		}
+		if b.k, err = New(b.display, b.film, o); err != nil {
 			t.Fatal(err)
 		}
 		b.eye, _ = testPainter(t, b.glass.size)

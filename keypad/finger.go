@@ -12,6 +12,7 @@ const (
 	slowEvery   = 100 * time.Millisecond // while the pen line says so and no pressure is felt
 	slowAfter   = time.Second            // that long after the last pressure
 	liftedFor   = 24 * time.Millisecond  // without pressure: lifted, not bounced
+	firmAfter   = 30 * time.Millisecond  // a contact as long is a finger's; noise and drops are shorter
 	stuckAfter  = 30 * time.Second       // a finger that long counts as none
 	touchRetry  = time.Second            // after a failed reading
 )
@@ -25,7 +26,8 @@ const (
 //	  +-------------------+                     v   |                |
 //	  +---------------------- 24 ms ---------- leaving <-- released -+
 //
-// A key acts as leaving becomes lifted, if it was still held: sliding off cancels.
+// A key acts as leaving becomes lifted, if it was still held, and firmly: sliding off for
+// 30 ms cancels, and so does lifting elsewhere.
 type contact uint8
 
 const (
@@ -46,9 +48,14 @@ type finger struct {
 	state contact
 	held  target    // while landing, holding and leaving; nothing where there is nothing
 	began time.Time // of the contact
+	off   time.Time // since when a finger that is holding is elsewhere; zero: it is not
+	seen  time.Time // last reading
 	felt  time.Time // last pressure, or edge of the pen line
 	next  time.Time // when to look again; zero: at the next edge of the pen line
-	err   error
+	alive time.Time // when to refresh the touch controller
+
+	echoes int // edges of the pen line that readings made, one after the other
+	err    error
 }
 
 // touched is what one sample amounts to.
@@ -66,29 +73,73 @@ func (f *finger) due(now time.Time, edge bool) bool {
 		return false
 	}
 	if edge && f.err == nil && f.state == lifted && f.pen() {
-		f.felt, f.next = now, now
+		f.rise(now)
 	}
-	return !f.next.IsZero() && !now.Before(f.next)
+	return !f.next.IsZero() && !now.Before(f.next) || !f.aliveAt().IsZero() && !now.Before(f.alive)
+}
+
+// rise takes an edge of the pen line. A reading makes one, too, where something touches too
+// lightly to count (a drop of water): one that comes right after a reading only has the
+// panel read again when it would be without it, or else they would go on without a pause.
+func (f *finger) rise(now time.Time) {
+	pause := sampleEvery
+	if f.echoes > int(slowAfter/sampleEvery) {
+		pause = slowEvery
+	}
+	at := f.seen.Add(pause)
+	if !now.Before(at) {
+		f.felt, f.next, f.echoes = now, now, 0
+		return
+	}
+	f.echoes++
+	if f.next.IsZero() {
+		f.next = at
+	}
+}
+
+// aliveAt is when the touch controller is to be refreshed; zero if it cannot be, or a finger
+// shows that it works.
+func (f *finger) aliveAt() time.Time {
+	if _, can := f.touch.(refresher); !can || f.state != lifted {
+		return time.Time{}
+	}
+	return f.alive
+}
+
+// refresh tells the touch controller its settings again where that is due.
+func (f *finger) refresh(now time.Time) error {
+	chip, can := f.touch.(refresher)
+	if !can || f.state != lifted || f.err == nil && now.Before(f.alive) {
+		return nil
+	}
+	f.alive = now.Add(aliveEvery)
+	return chip.Refresh()
 }
 
 // sample reads the touch controller at now and says what it amounts to. Targets are areas
 // and half the gaps between them.
 func (f *finger) sample(now time.Time, areas []area, gap int) (touched, target) {
-	at, down, err := f.touch.Read()
+	var at image.Point
+	var down bool
+	err := f.refresh(now)
+	if err == nil {
+		at, down, err = f.touch.Read()
+	}
 	if f.err = err; err != nil {
 		f.state, f.held, f.next = lifted, nothing, now.Add(touchRetry)
 		return noTouch, nothing
 	}
+	f.seen = now
 	what, t := noTouch, nothing
 	switch {
 	case down:
-		f.felt = now
+		f.felt, f.echoes = now, 0
 		what = f.press(now, at, areas, gap)
 		t = f.held
 	case f.state == landing:
 		f.state, f.held = lifted, nothing
 	case f.state == leaving && now.Sub(f.felt) >= liftedFor:
-		if slices.ContainsFunc(areas, func(a area) bool { return a.target == f.held }) {
+		if f.firm(now) && f.off.IsZero() && slices.ContainsFunc(areas, func(a area) bool { return a.target == f.held }) {
 			what, t = released, f.held
 		}
 		f.state, f.held = lifted, nothing
@@ -110,7 +161,8 @@ func (f *finger) press(now time.Time, at image.Point, areas []area, gap int) tou
 	}
 	switch f.state {
 	case lifted:
-		f.state, f.held, f.began = landing, hit, now
+		f.state, f.held, f.off = landing, hit, time.Time{}
+		f.began = now.Add(-f.poll / 2) // polled, it landed as long ago on average
 	case landing:
 		if hit != f.held {
 			f.held = hit
@@ -121,14 +173,14 @@ func (f *finger) press(now time.Time, at image.Point, areas []area, gap int) tou
 			return pressing
 		}
 	case holding, leaving:
-		f.state = spent
-		for _, a := range areas {
-			if a.target == f.held && at.In(a.Inset(-f.slack)) {
-				f.state = holding
-			}
-		}
-		if f.state == spent {
-			f.held = nothing
+		on := slices.ContainsFunc(areas, func(a area) bool { return a.target == f.held && at.In(a.Inset(-f.slack)) })
+		switch {
+		case on:
+			f.state, f.off = holding, time.Time{}
+		case f.held != nothing && f.off.IsZero():
+			f.state, f.off = holding, now // it slides, or else noise comes in between
+		case f.held == nothing || now.Sub(f.off) >= firmAfter:
+			f.state, f.held = spent, nothing
 		}
 	}
 	return noTouch
@@ -154,6 +206,11 @@ func (f *finger) pressed() target {
 // something else.
 func (f *finger) busy(now time.Time) bool {
 	return f.state != lifted && now.Sub(f.began) < stuckAfter
+}
+
+// firm is busy with a finger that has been felt long enough to be one.
+func (f *finger) firm(now time.Time) bool {
+	return f.busy(now) && f.felt.Sub(f.began) >= firmAfter
 }
 
 // after is when to read next.

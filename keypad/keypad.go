@@ -19,9 +19,9 @@ import (
 
 // A Display is a panel of fixed size.
 //
-// One that has Init() error is initialised again before it is written to after an error;
-// one that has Refresh() error, which sends its settings again, is refreshed and written
-// anew when the light comes on, in case it was disturbed in the dark.
+// One that has Init() error is initialised again before it is written to after an error.
+// One that has Refresh() error, which sends its settings again, is refreshed and written
+// anew when the light comes on, and piece by piece while it is on: see mend.go.
 type Display interface {
 	// Size is the panel's size in pixels as the viewer sees it.
 	Size() image.Point
@@ -30,7 +30,9 @@ type Display interface {
 	Write(r image.Rectangle, pix []byte) error
 }
 
-// A Touch says where it is touched now, in pixels of the panel as the viewer sees it.
+// A Touch says where it is touched now, in pixels of the panel as the viewer sees it. One
+// that has Refresh() error is refreshed every few seconds while it is not touched, and
+// before it is read again after an error: it works only if that says so.
 type Touch interface {
 	Read() (at image.Point, down bool, err error)
 }

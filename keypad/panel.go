@@ -16,6 +16,7 @@ type panel struct {
 	wire    []byte
 	retry   time.Time
 	err     error
+	mending
 }
 
 // take copies r of c to held and gives it as it goes over the bus.
@@ -38,17 +39,17 @@ func (p *panel) take(c *canvas, r image.Rectangle) []byte {
 
 // mend brings the display back to its settings where it may have lost them.
 func (p *panel) mend() error {
-	if d, ok := p.display.(interface{ Init() error }); ok && p.err != nil {
+	if d, ok := p.display.(interface{ Init() error }); ok && (p.err != nil || p.deep) {
 		return d.Init()
 	}
-	if d, ok := p.display.(interface{ Refresh() error }); ok && p.stale {
+	if d, ok := p.display.(refresher); ok && p.stale {
 		return d.Refresh()
 	}
 	return nil
 }
 
 // refresh has the next show send everything again.
-func (p *panel) refresh() { p.known, p.stale = false, true }
+func (p *panel) refresh() { p.known, p.stale, p.clean = false, true, false }
 
 // retryPanel is how long a panel is left alone that failed.
 const retryPanel = time.Second
@@ -58,13 +59,18 @@ func (p *panel) show(now time.Time, c *canvas) error {
 	if p.err != nil && now.Before(p.retry) {
 		return p.err
 	}
-	if p.err = p.mend(); p.err != nil {
-		p.retry = now.Add(retryPanel)
-		return p.err
-	}
 	rects := []image.Rectangle{c.bounds()}
 	if p.known {
 		rects = differences(p.held, c)
+	}
+	return p.send(now, c, rects)
+}
+
+// send mends the display and writes rects of c, which are all that c and held differ in.
+func (p *panel) send(now time.Time, c *canvas, rects []image.Rectangle) error {
+	if p.err = p.mend(); p.err != nil {
+		p.known, p.retry = false, now.Add(retryPanel)
+		return p.err
 	}
 	for _, r := range rects {
 		if p.err = p.display.Write(r, p.take(c, r)); p.err != nil {
@@ -72,6 +78,6 @@ func (p *panel) show(now time.Time, c *canvas) error {
 			return p.err
 		}
 	}
-	p.known, p.stale, p.retry = true, false, time.Time{}
+	p.known, p.stale, p.deep, p.retry = true, false, false, time.Time{}
 	return nil
 }

@@ -15,7 +15,7 @@ func (k *Keypad) Run(ctx context.Context) error {
 	now := time.Now()
 	k.born, k.light.awake = now, now
 	if k.finger.touch != nil {
-		k.finger.next = now // something may touch it already
+		k.finger.next, k.finger.alive = now, now // something may touch it already
 	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -55,9 +55,16 @@ func (k *Keypad) turn(now time.Time) {
 	if lit && k.light.dark() {
 		k.panel.refresh() // before anybody looks at it
 	}
-	k.health.report("panel", k.present(now, &s))
+	err := k.present(now, &s)
+	if err == nil {
+		err = k.panel.remind(now, k.finger.busy(now), lit || k.light.line == nil)
+	}
+	k.health.report("panel", err)
 	// The light comes after the picture, so that no panel ever flashes white.
 	k.health.report("backlight", k.light.drive(now, lit))
+	if !lit && k.light.dark() && k.panel.unseen() {
+		k.health.report("panel", k.present(now, &s))
+	}
 }
 
 // sameStart is how far the starts of one outcome may be apart in two Views of it, as they
@@ -136,10 +143,12 @@ func (k *Keypad) feel(now time.Time) {
 	dark := !k.lit(now)
 	what, t := k.finger.sample(now, areas, k.l.gap)
 	k.health.report("touch", k.finger.err)
-	if k.finger.busy(now) {
+	if dark {
+		what = noTouch
+	}
+	if k.finger.firm(now) {
 		if dark {
 			k.finger.spend()
-			what = noTouch
 		}
 		k.light.awake = now
 		if k.page == entryPage {
@@ -179,6 +188,7 @@ func (k *Keypad) deadline(now time.Time) time.Time {
 	for _, t := range []time.Time{
 		k.finger.next, k.sound.until, k.sound.retry, k.light.retry, k.panel.retry,
 		k.pageDeadline(), k.frameDeadline(now), k.dimDeadline(now),
+		k.panel.remindAt(k.finger.busy(now)), k.finger.aliveAt(),
 	} {
 		if !t.IsZero() && (at.IsZero() || t.Before(at)) {
 			at = t

@@ -216,6 +216,13 @@ func (d *Evdev) Read() (p image.Point, pressed bool, err error) {
 	return d.cal.Pixel(at.X, at.Y, d.opts.Size), true, nil
 }
 
+// Refresh says whether the device works; there is nothing to refresh.
+func (d *Evdev) Refresh() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.err
+}
+
 // Raw is Read before calibration: the place as the device has it.
 func (d *Evdev) Raw() (raw image.Point, pressed bool, err error) {
 	d.mu.Lock()

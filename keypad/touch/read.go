@@ -187,6 +187,23 @@ func (d *Dev) stillDown() (bool, error) {
 	return d.penDown()
 }
 
+// Refresh is for a caller that sleeps until the pen line moves: called every few seconds, it
+// revives an interrupt that a disturbance has turned off. It says [ErrAbsent] where
+// nothing answers.
+func (d *Dev) Refresh() error {
+	// Z2 is at the end of its scale while nothing touches, and far from zero while
+	// something does.
+	copy(d.alive[:], []byte{ctrlZ2 | stayOn, 0, ctrlZ2, 0, 0})
+	if err := d.tx(d.alive[:5], d.alive[5:]); err != nil {
+		return err
+	}
+	if silent(d.alive[6:]) {
+		d.count.absent.Add(1)
+		return ErrAbsent
+	}
+	return nil
+}
+
 // rest makes one conversion that powers the chip down and turns its pen
 // interrupt on.
 func (d *Dev) rest() error {
@@ -199,7 +216,7 @@ func (d *Dev) measure() (a, b round, err error) {
 	if err := d.tx(d.w, d.r); err != nil {
 		return a, b, err
 	}
-	if d.silent() {
+	if silent(d.r[1:]) {
 		d.count.absent.Add(1)
 		return a, b, ErrAbsent
 	}
@@ -207,15 +224,15 @@ func (d *Dev) measure() (a, b round, err error) {
 	return d.round(d.r[:half+1]), d.round(d.r[half:]), nil
 }
 
-// silent reports that all bits behind the first control byte are ones: a chip
-// answers each of them with a busy bit and trailing zeros.
-func (d *Dev) silent() bool {
-	for _, b := range d.r[1:] {
-		if b != 0xFF {
+// silent reports that all bits behind the first control byte are the same. A chip answers
+// ones with a busy bit and trailing zeros, and Z2 with ones.
+func silent(r []byte) bool {
+	for _, b := range r {
+		if b != r[0] {
 			return false
 		}
 	}
-	return true
+	return r[0] == 0xFF || r[0] == 0
 }
 
 // round reads the results out of one half of a transfer.

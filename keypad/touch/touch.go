@@ -83,9 +83,10 @@ type Dev struct {
 	pen  Pen
 	opts Opts
 
-	w, r  []byte  // one transfer, reused
-	med   []int   // a channel's samples, reused
-	short [6]byte // of rest, sent and received
+	w, r  []byte   // one transfer, reused
+	med   []int    // a channel's samples, reused
+	short [6]byte  // of rest, sent and received
+	alive [10]byte // of Refresh, sent and received
 
 	down bool        // the reading before was a touch
 	last image.Point // its place
@@ -168,8 +169,7 @@ func (d *Dev) String() string { return fmt.Sprintf("xpt2046{%s}", d.conn) }
 
 // Halt leaves the chip powered down between conversions, with its pen interrupt
 // on, which is also its state after each Read, and forgets a touch that was
-// going on. A caller that sleeps until the pen line moves may call Halt every few
-// seconds: it revives an interrupt that a disturbance has turned off.
+// going on.
 func (d *Dev) Halt() error {
 	d.down, d.far = false, false
 	return d.rest()

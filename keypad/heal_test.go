@@ -1,0 +1,266 @@
+package keypad_test
+
+import (
+	"context"
+	"image"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"latchkey/board/sim"
+	"latchkey/keypad"
+	"latchkey/keypad/touch"
+)
+
+// run lets the keypad run until the test is over. What OnHealth and OnEntry are told is in
+// what run returns.
+func (r *reader) run() {
+	r.Helper()
+	ctx, cancel := context.WithCancel(r.Context())
+	done := make(chan error, 1)
+	go func() { done <- r.k.Run(ctx) }()
+	r.Cleanup(func() { cancel(); r.must(<-done) })
+}
+
+// told is what a keypad has said.
+type told struct {
+	mu      sync.Mutex
+	healths []string
+	entries []string
+}
+
+func (w *told) opts() keypad.Opts {
+	return keypad.Opts{
+		OnHealth: func(part string, err error) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			if err != nil {
+				part += " failed"
+			}
+			w.healths = append(w.healths, part)
+		},
+		OnEntry: func(pin *[8]byte) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.entries = append(w.entries, string(pin[:]))
+		},
+	}
+}
+
+func (w *told) said() (healths, entries []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.healths), slices.Clone(w.entries)
+}
+
+func door() keypad.View {
+	return keypad.View{PIN: true, Place: "Main building", Door: "Front door", ReaderID: "front-door"}
+}
+
+// healthy is what a viewer of a sound panel sees of v.
+func healthy(t *testing.T, o sim.PanelOptions, v keypad.View) *image.RGBA {
+	t.Helper()
+	var m *image.RGBA
+	synctest.Test(t, func(t *testing.T) {
+		r := newReader(t, sim.Options{Panel: o}, 0, touch.Affine{}, keypad.Opts{})
+		r.k.Show(v)
+		r.run()
+		time.Sleep(time.Second)
+		m = r.board.Screen()
+	})
+	return m
+}
+
+// faults are what a chip may go through.
+func faults() map[string]sim.Fault {
+	return map[string]sim.Fault{
+		"absent, the wire low":  {Absent: true},
+		"absent, the wire high": {Absent: true, MISO: 0xFF},
+		"stuck":                 {Stuck: true},
+		"noise on its bus":      {Noise: 0.001},
+		"much noise":            {Noise: 0.05},
+		"resets":                {Resets: 60},
+	}
+}
+
+func TestAPanelIsWholeAgainFiveSecondsAfterAnyFault(t *testing.T) {
+	for _, model := range []string{"ili9341", "st7789", "st7796"} {
+		o := sim.PanelOptions{Model: model}
+		want := healthy(t, o, door())
+		for name, fault := range faults() {
+			for _, awake := range []bool{true, false} {
+				synctest.Test(t, func(t *testing.T) {
+					var w told
+					r := newReader(t, sim.Options{Panel: o, Seed: 5}, 0, touch.Affine{}, w.opts())
+					r.k.Show(door())
+					r.run()
+					time.Sleep(time.Second)
+					if !awake {
+						time.Sleep(time.Minute) // the light is out
+					}
+					r.must(r.board.SetFault("panel", fault))
+					time.Sleep(10 * time.Second)
+					r.must(r.board.SetFault("panel", sim.Fault{}))
+					if !awake {
+						r.board.Touch(20, 20, true) // somebody comes
+						time.Sleep(100 * time.Millisecond)
+						r.board.Touch(20, 20, false)
+					}
+					time.Sleep(4900 * time.Millisecond)
+					if n := different(r.board.Screen(), want); n != 0 {
+						t.Errorf("%s, %s, awake %v: %d pixels are not as they should be", model, name, awake, n)
+					}
+					for _, v := range r.board.Violations() {
+						t.Errorf("%s, %s: %s", model, name, v)
+					}
+				})
+			}
+		}
+	}
+}
+
+// touches taps what has a name, and says if it is not there.
+func (r *reader) touches(names ...string) {
+	r.Helper()
+	for _, name := range names {
+		i := slices.IndexFunc(r.k.Controls(), func(c keypad.Control) bool { return c.Name == name })
+		if i < 0 {
+			return // what should have come of it does not
+		}
+		c := r.k.Controls()[i]
+		at := image.Pt(c.X+c.W/2, c.Y+c.H/2)
+		r.board.Touch(at.X, at.Y, true)
+		time.Sleep(120 * time.Millisecond)
+		r.board.Touch(at.X, at.Y, false)
+		time.Sleep(120 * time.Millisecond)
+	}
+}
+
+func (r *reader) types(pin string) {
+	r.Helper()
+	for range 3 { // a person who sees nothing come of it tries again
+		if len(r.k.Controls()) < 2 {
+			r.touches("pin")
+		}
+	}
+	for _, d := range pin {
+		r.touches("digit-" + string(d))
+	}
+	time.Sleep(4 * time.Second) // nothing comes of it: back to the start page
+}
+
+func TestATouchControllerWorksAgainFiveSecondsAfterAnyFault(t *testing.T) {
+	for name, fault := range faults() {
+		synctest.Test(t, func(t *testing.T) {
+			var w told
+			r := newReader(t, sim.Options{Seed: 6}, 0, touch.Affine{}, w.opts())
+			r.k.Show(door())
+			r.run()
+			time.Sleep(time.Second)
+			for range 5 {
+				r.must(r.board.SetFault("touch", fault))
+				time.Sleep(7 * time.Second)
+				r.board.Touch(120, 290, true) // a finger that comes while it fails
+				time.Sleep(300 * time.Millisecond)
+				r.board.Touch(120, 290, false)
+				time.Sleep(3 * time.Second)
+				r.must(r.board.SetFault("touch", sim.Fault{}))
+				time.Sleep(4900 * time.Millisecond)
+				r.board.Touch(20, 20, true) // wakes it, and does nothing
+				time.Sleep(100 * time.Millisecond)
+				r.board.Touch(20, 20, false)
+				time.Sleep(11 * time.Second) // a PIN page that it may have opened is closed
+				r.types("13579246")
+			}
+			healths, entries := w.said()
+			if want := slices.Repeat([]string{"13579246"}, 5); !slices.Equal(entries, want) {
+				t.Errorf("%s: entries %q", name, entries)
+			}
+			if len(healths) > 10 || len(healths)%2 != 0 {
+				t.Errorf("%s: said %q", name, healths)
+			}
+			for _, v := range r.board.Violations() {
+				t.Errorf("%s: %s", name, v)
+			}
+		})
+	}
+}
+
+func TestATouchControllerThatDoesNotAnswerIsSaidOnceThoughNobodyTouches(t *testing.T) {
+	for name, fault := range map[string]sim.Fault{
+		"a wire that is high": {Absent: true, MISO: 0xFF}, "a wire that is low": {Absent: true}, "a chip that hangs": {Stuck: true},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var w told
+			r := newReader(t, sim.Options{}, 0, touch.Affine{}, w.opts())
+			r.k.Show(door())
+			r.run()
+			time.Sleep(time.Hour)
+			if healths, _ := w.said(); len(healths) > 0 {
+				t.Errorf("%s: %q of a sound one", name, healths)
+			}
+			r.must(r.board.SetFault("touch", fault))
+			time.Sleep(5 * time.Second)
+			if healths, _ := w.said(); !slices.Equal(healths, []string{"touch failed"}) {
+				t.Errorf("%s, after 5 s: %q", name, healths)
+			}
+			time.Sleep(time.Hour)
+			if healths, _ := w.said(); !slices.Equal(healths, []string{"touch failed"}) {
+				t.Errorf("%s, after an hour: %q", name, healths)
+			}
+			r.must(r.board.SetFault("touch", sim.Fault{}))
+			time.Sleep(5 * time.Second)
+			if healths, _ := w.said(); !slices.Equal(healths, []string{"touch failed", "touch"}) {
+				t.Errorf("%s, after it: %q", name, healths)
+			}
+		})
+	}
+}
+
+func TestGhostsPressNothingAndSpoilNoEntry(t *testing.T) {
+	for name, fault := range map[string]sim.Fault{
+		"ghosts": {Ghosts: 5}, "jumps": {Jumps: 0.1}, "both, and noise": {Ghosts: 2, Jumps: 0.05, Noise: 0.001},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var w told
+			r := newReader(t, sim.Options{Seed: 8}, 0, touch.Affine{}, w.opts())
+			r.k.Show(door())
+			r.run()
+			time.Sleep(time.Second)
+			r.must(r.board.SetFault("touch", fault))
+			pages := 0
+			for range 600 { // ten minutes
+				time.Sleep(time.Second)
+				if len(r.k.Controls()) > 1 {
+					pages++
+				}
+			}
+			if pages > 0 {
+				t.Errorf("%s: a PIN page stood there for %d s", name, pages)
+			}
+			for range 5 {
+				r.board.Touch(20, 20, true)
+				time.Sleep(100 * time.Millisecond)
+				r.board.Touch(20, 20, false)
+				time.Sleep(time.Second)
+				r.types("13579246")
+			}
+			// A ghost under a finger may cost a digit, which shows; it never makes one.
+			_, entries := w.said()
+			typed, at := strings.Repeat("13579246", 5), 0
+			for _, d := range strings.Join(entries, "") {
+				n := strings.IndexRune(typed[at:], d)
+				if n < 0 {
+					t.Fatalf("%s: entries %q", name, entries)
+				}
+				at += n + 1
+			}
+			if len(entries) < 4 {
+				t.Errorf("%s: only the entries %q of five", name, entries)
+			}
+		})
+	}
+}
