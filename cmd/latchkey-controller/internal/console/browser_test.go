@@ -74,10 +74,16 @@ func chromium(t *testing.T, w *world) (context.Context, func() []string) {
 	}
 }
 
+// do takes steps one after the other, each within a minute.
 func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
-	if err := chromedp.Do(ctx, steps...); err != nil {
-		t.Fatal(err)
+	for i, step := range steps {
+		patient, cancel := context.WithTimeout(ctx, time.Minute)
+		err := chromedp.Do(patient, step)
+		cancel()
+		if err != nil {
+			t.Fatalf("step %d: %v; the page: %.1500s", i+1, err, eval[string](t, ctx, `document.body.innerText`))
+		}
 	}
 }
 

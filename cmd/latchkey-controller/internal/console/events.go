@@ -128,7 +128,8 @@ func (c *Console) events(w http.ResponseWriter, r *http.Request, v *visit) error
 	defer c.hub.leave(l)
 	control := http.NewResponseController(w)
 	send := func(event, data string) error {
-		if err := control.SetWriteDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		// Over HTTP/2 a deadline ends the stream even while nothing is written.
+		if err := control.SetWriteDeadline(time.Now().Add(2 * beat)); err != nil {
 			return err
 		}
 		if _, err := fmt.Fprintf(w, "event: %s\ndata: %s\n\n", event, data); err != nil {

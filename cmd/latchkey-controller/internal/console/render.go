@@ -105,9 +105,12 @@ func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, name 
 	w.Write(b.Bytes())
 }
 
-// live says whether a part asks for itself because something has changed, and
+// live says whether a part asks for itself, because something has changed, and
 // not because a person did something.
-func live(r *http.Request) bool { return r.Header.Get("Latchkey-Live") != "" }
+func live(r *http.Request) bool {
+	target := r.Header.Get("HX-Target")
+	return byScript(r) && r.Method == http.MethodGet && target != "" && r.Header.Get("HX-Trigger") == target
+}
 
 // send sends the browser to another page of the console, which says what was
 // done; "" says nothing.

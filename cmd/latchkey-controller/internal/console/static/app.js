@@ -135,7 +135,7 @@
     settle(document);
     for (const id in typed) { const input = document.getElementById(id); if (input) input.value = typed[id]; }
     typed = {};
-    if (e.detail.requestConfig?.headers["Latchkey-Live"] || e.detail.target?.id !== "panel") return;
+    if (e.detail.target?.id !== "panel") return;
     const panel = $("#panel"), wrong = $("[aria-invalid=true]", panel);
     (wrong || $(".card [data-focus], .question [data-focus]", panel) || $("[data-focus]", panel) || $(".row-link[aria-current]"))?.focus();
     if (matchMedia("(max-width: 860px)").matches) scrollTo(0, 0);

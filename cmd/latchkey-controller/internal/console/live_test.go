@@ -1,0 +1,84 @@
+package console
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"latchkey/sync/wire"
+)
+
+// until waits for a condition in the page.
+func until(t *testing.T, ctx context.Context, what, condition string) {
+	t.Helper()
+	if _, err := chromedp.Run(ctx, chromedp.Poll[bool](condition, chromedp.WithPollingTimeout(30*time.Second))); err != nil {
+		t.Fatalf("%s: %v; the page: %.2000s", what, err, eval[string](t, ctx, `document.body.innerText`))
+	}
+}
+
+func TestInTheBrowserAPINIsGivenFoundAndCopiedWithoutLoadingThePageAgain(t *testing.T) {
+	w := small(t)
+	w.user("Bob", "Martin", false, "", "staff")
+	ctx, _ := chromium(t, w)
+	do(t, ctx, chromedp.Navigate(w.server.URL+"/users"))
+	eval[bool](t, ctx, `window.same = true`)
+	until(t, ctx, "htmx is there", `typeof htmx === "object"`)
+
+	do(t, ctx, chromedp.KeyEvent("/"))
+	until(t, ctx, "a slash goes to the search", `document.activeElement.id === "search"`)
+	do(t, ctx, chromedp.KeyEvent("mart"))
+	until(t, ctx, "the list is what is looked for", `document.querySelectorAll("#user-list tbody tr").length === 1 && document.querySelector("#user-list").innerText.includes("Bob Martin")`)
+	do(t, ctx, chromedp.Click(chromedp.CSS("#user-2")))
+	until(t, ctx, "the panel comes, with the focus", `document.activeElement.id === "panel-title" && document.activeElement.innerText === "Bob Martin"`)
+	until(t, ctx, "the address and the row are the user's", `location.pathname === "/users/2" && document.querySelector("tr.here #user-2[aria-current]") !== null`)
+
+	do(t, ctx, chromedp.Click(chromedp.CSS(`#panel a[href$="add=any"]`)), chromedp.Click(chromedp.CSS(`#panel a[href$="add=pin"]`)),
+		chromedp.Click(chromedp.CSS("#f-pin-typed")), chromedp.SendKeys(chromedp.CSS("#f-digits"), "1234567"), chromedp.Click(chromedp.CSS(`#panel button[type=submit]`)))
+	until(t, ctx, "the field is marked, has the focus, and what was typed", `document.activeElement.matches("#f-digits[aria-invalid=true]") && document.activeElement.value === "1234567"`)
+	until(t, ctx, "the address stays", `location.pathname === "/users/2"`)
+
+	do(t, ctx, chromedp.Click(chromedp.CSS("#f-pin-auto")), chromedp.Click(chromedp.CSS(`#panel form.card button[type=submit]`)), chromedp.WaitVisible(chromedp.CSS("#pin-digits")))
+	until(t, ctx, "eight digits are shown", `/^\d{4} \d{4}$/.test(document.querySelector("#pin-digits").innerText)`)
+	do(t, ctx, chromedp.Click(chromedp.CSS(`button[data-copy="pin-digits"]`)))
+	until(t, ctx, "it is said that they are copied", `document.querySelector("[data-copy] span").innerText === "Copied" && document.querySelector("#announce").innerText === "The PIN is copied."`)
+	until(t, ctx, "the list knows by itself", `document.querySelector("#user-list").innerText.includes("PIN")`)
+
+	do(t, ctx, chromedp.KeyEvent("\x1b"))
+	until(t, ctx, "escape closes the panel", `document.querySelector("#panel-title") === null && location.pathname === "/users"`)
+	if !eval[bool](t, ctx, `window.same === true`) {
+		t.Error("the page was loaded again")
+	}
+}
+
+func TestInTheBrowserWhatHappensAtADoorIsSeenAsItHappens(t *testing.T) {
+	w := small(t)
+	ctx, complaints := chromium(t, w)
+	front := w.journal("front-door")
+	do(t, ctx, chromedp.Navigate(w.server.URL+"/activity"))
+	eval[bool](t, ctx, `window.same = true`)
+	front.report(time.Now(), wire.Record{Kind: wire.AccessGranted, By: "card", User: 1, Credential: 1, Seconds: 5})
+	until(t, ctx, "the grant appears", `/Granted\s+Ada Lovelace at Front door by card/.test(document.querySelector("#event-list").innerText)`)
+	if !eval[bool](t, ctx, `window.same === true`) {
+		t.Error("the page was loaded again")
+	}
+
+	do(t, ctx, chromedp.Navigate(w.server.URL+"/"), chromedp.WaitVisible(chromedp.CSS("#unlock-door-front-door")), chromedp.Focus(chromedp.CSS("#unlock-door-front-door")))
+	w.live.states[0].State.Condition.Lockout = wire.CauseAttempts
+	front.report(time.Now(), wire.Record{Kind: wire.LockoutStarted, Cause: wire.CauseAttempts})
+	until(t, ctx, "the lockout appears", `document.querySelector("#glance").innerText.includes("Front door takes no PIN")`)
+	until(t, ctx, "the focus stays where it was", `document.activeElement.id === "unlock-door-front-door"`)
+	do(t, ctx, chromedp.KeyEvent("\r"))
+	until(t, ctx, "what came of the order is said", `document.querySelector("#toasts").innerText.includes("Opened for 5 s.")`)
+
+	do(t, ctx, chromedp.Click(chromedp.CSS(`[data-theme-choice="dark"]`)))
+	until(t, ctx, "it is dark", `getComputedStyle(document.body).color === "rgb(232, 237, 242)" || getComputedStyle(document.documentElement).colorScheme === "dark"`)
+	do(t, ctx, chromedp.Navigate(w.server.URL+"/places"))
+	if got := eval[string](t, ctx, `document.documentElement.dataset.theme`); got != "dark" {
+		t.Errorf("on the next page it is %q", got)
+	}
+	for _, complaint := range complaints() {
+		t.Errorf("the browser complains: %s", complaint)
+	}
+}
