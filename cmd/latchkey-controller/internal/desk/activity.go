@@ -81,7 +81,7 @@ type Query struct {
 	Since, Until time.Time
 	Before       int64 // ids below this one: the next page, going back
 	After        int64 // ids above this one: what is new
-	Limit        int   // 0: 50
+	Limit        int   // 0: 50; at most 1000
 }
 
 // A Page is entries, the newest first.

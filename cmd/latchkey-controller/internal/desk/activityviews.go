@@ -9,10 +9,7 @@ import (
 
 // filter returns what a query chooses, in the store's words.
 func (q Query) filter(tx *store.Tx) (store.ActivityFilter, error) {
-	f := store.ActivityFilter{User: q.User, After: q.After, Before: q.Before, Limit: q.Limit}
-	if f.Limit <= 0 {
-		f.Limit = pageOf
-	}
+	f := store.ActivityFilter{User: q.User, After: q.After, Before: q.Before, Limit: pageSize(q.Limit)}
 	for _, kind := range Kinds() {
 		if kind.Key == q.Kind {
 			f.Class = store.Class(q.Kind)

@@ -79,7 +79,7 @@ type Access struct {
 type UserQuery struct {
 	Search string
 	After  string // UserPage.Next of the page before; "": from the beginning
-	Limit  int    // 0: 50
+	Limit  int    // 0: 50; at most 1000
 }
 
 // A UserPage is a page of users, by name.

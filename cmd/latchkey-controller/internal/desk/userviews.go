@@ -20,8 +20,17 @@ func moment(seconds int64) time.Time {
 	return time.Unix(seconds, 0)
 }
 
-// pageOf is how many rows a page has unless it is said.
-const pageOf = 50
+// pageOf is how many rows a page has unless it is said, pageMost the most.
+const pageOf, pageMost = 50, 1000
+
+// pageSize returns how many rows a page has if so many are asked for; 0: as
+// many as it has.
+func pageSize(limit int) int {
+	if limit <= 0 {
+		return pageOf
+	}
+	return min(limit, pageMost)
+}
 
 // Users returns a page of users.
 func (d *Desk) Users(ctx context.Context, a Actor, q UserQuery) (page *UserPage, err error) {
@@ -29,10 +38,7 @@ func (d *Desk) Users(ctx context.Context, a Actor, q UserQuery) (page *UserPage,
 	if err != nil {
 		return nil, err
 	}
-	limit := q.Limit
-	if limit <= 0 {
-		limit = pageOf
-	}
+	limit := pageSize(q.Limit)
 	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
 		users, total, found, err := tx.FindUsers(q.Search, after, limit+1)
 		if err != nil {

@@ -84,21 +84,30 @@ func (t *Tx) FindUsers(search string, after UserPlace, limit int) (users []*User
 	if err = t.row(`SELECT count(*) FROM users`, nil, &total); err != nil {
 		return nil, 0, 0, err
 	}
-	if found = total; len(args) > 0 {
+	var page []UserPlace
+	err = t.rows(`SELECT sort, id FROM users INDEXED BY users_sorted WHERE `+where+` AND (sort, id) > (?, ?) ORDER BY sort, id LIMIT ?`,
+		slices.Concat(args, []any{after.Sort, after.ID, limit}), func(r scanner) error {
+			var at UserPlace
+			err := r.Scan(&at.Sort, &at.ID)
+			page = append(page, at)
+			return err
+		})
+	if err != nil {
+		return nil, 0, 0, err
+	}
+	// Either the page was full early, or it has looked at all users already.
+	switch {
+	case len(args) == 0:
+		found = total
+	case after == UserPlace{} && len(page) < limit:
+		found = len(page)
+	default:
 		if err = t.row(`SELECT count(*) FROM users INDEXED BY users_sorted WHERE `+where, args, &found); err != nil {
 			return nil, 0, 0, err
 		}
 	}
-	where, args = where+` AND (sort, id) > (?, ?)`, append(args, after.Sort, after.ID, limit)
-	var page []UserPlace
-	err = t.rows(`SELECT sort, id FROM users INDEXED BY users_sorted WHERE `+where+` ORDER BY sort, id LIMIT ?`, args, func(r scanner) error {
-		var at UserPlace
-		err := r.Scan(&at.Sort, &at.ID)
-		page = append(page, at)
-		return err
-	})
-	if err != nil || len(page) == 0 {
-		return nil, total, found, err
+	if len(page) == 0 {
+		return nil, total, found, nil
 	}
 	ids, rank := make([]any, len(page)), make(map[uint64]int, len(page))
 	for i, at := range page {

@@ -1,0 +1,113 @@
+package desk
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/device/pin"
+	"latchkey/sync/wire"
+)
+
+// crowded returns a desk whose site has 100,000 users, some of them with a card.
+func crowded(b *testing.B) *Desk {
+	b.Helper()
+	const users = 100_000
+	dir := filepath.Join(b.TempDir(), "site")
+	s, err := site.Create(b.Context(), dir, "home", time.Now())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { s.Close() })
+	random := rand.New(rand.NewPCG(1, 2))
+	word := func(syllables int) (text string) {
+		for range syllables {
+			text += string("bdfgklmnprstvz"[random.IntN(14)]) + string("aeiou"[random.IntN(5)])
+		}
+		return text
+	}
+	now := time.Now().Unix()
+	var names []string
+	for range 2000 {
+		names = append(names, word(2+random.IntN(2)))
+	}
+	err = s.Update(b.Context(), func(tx *store.Tx) error {
+		for i := range users {
+			u := &store.User{First: names[random.IntN(500)], Last: names[random.IntN(len(names))], Groups: []string{fmt.Sprint("team-", i%100)}, Created: now}
+			u.Name = u.First + " " + u.Last
+			if err := tx.AddUser(u); err != nil {
+				return err
+			}
+			if i%50 != 0 {
+				continue
+			}
+			c := &store.Credential{Kind: wire.Card, Tag: wire.Tag{byte(i >> 16), byte(i >> 8), byte(i), 1}}
+			if err := tx.AddCredential(now, u, c, func(uint64) []byte { return []byte("sealed") }); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return New(Options{Site: s})
+}
+
+// BenchmarkCrowd measures what people wait for at a site with 100,000 users.
+func BenchmarkCrowd(b *testing.B) {
+	d := crowded(b)
+	// The first page, one in the middle, and searches that find many, few and none.
+	for _, c := range []struct {
+		name string
+		q    UserQuery
+	}{
+		{"list/first", UserQuery{}}, {"list/middle", UserQuery{After: userPlace(store.UserPlace{Sort: "m"})}},
+		{"search/many", UserQuery{Search: "ba"}}, {"search/few", UserQuery{Search: "za team-7 be"}}, {"search/none", UserQuery{Search: "nobody like this"}},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			var took []time.Duration
+			for b.Loop() {
+				began := time.Now()
+				page, err := d.Users(b.Context(), as(Viewer), c.q)
+				took = append(took, time.Since(began))
+				if err != nil || page.Total != 100_000 || (len(page.Users) == 0) != (c.name == "search/none") {
+					b.Fatalf("%+v, %v", page, err)
+				}
+			}
+			slices.Sort(took)
+			b.ReportMetric(milliseconds(took[len(took)/2]), "ms-median")
+			b.ReportMetric(milliseconds(took[len(took)*9/10]), "ms-90%")
+		})
+	}
+	// Beside Argon2id alone in the same run.
+	b.Run("pin", func(b *testing.B) {
+		var whole, alone time.Duration
+		n := 0
+		for ; b.Loop(); n++ {
+			digits, err := pin.Generate()
+			if err != nil {
+				b.Fatal(err)
+			}
+			began := time.Now()
+			if _, err := pin.Material(digits, wire.KDF{Memory: 19 << 10, Time: 2, Threads: 4, Salt: [16]byte{1}}); err != nil {
+				b.Fatal(err)
+			}
+			alone += time.Since(began)
+			began = time.Now()
+			if _, err := d.SetPIN(b.Context(), as(Editor), uint64(1+rand.N(100_000)), PIN{Choice: Auto}); err != nil {
+				b.Fatal(err)
+			}
+			whole += time.Since(began)
+		}
+		b.ReportMetric(milliseconds(whole-alone)/float64(n), "ms-beyond-argon2id")
+		b.ReportMetric(milliseconds(alone)/float64(n), "ms-argon2id")
+	})
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -1,0 +1,133 @@
+package store
+
+import (
+	"database/sql"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"latchkey/sync/wire"
+)
+
+// older makes a database of an earlier version of the schema.
+func older(t *testing.T, version int, statements ...string) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, File))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	statements = append(slices.Clone(migrations[:version]), statements...)
+	statements = append(statements, fmt.Sprintf("PRAGMA application_id = %d", applicationID), fmt.Sprintf("PRAGMA user_version = %d", version))
+	for _, statement := range statements {
+		if _, err := db.Exec(statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+	return dir
+}
+
+// hex writes a value for a statement.
+func hex(message any) string { return fmt.Sprintf("x'%x'", wire.Marshal(message)) }
+
+func TestASiteOfBeforeTheConsoleIsAllThereInIt(t *testing.T) {
+	policy := func(reader, door, place string) string {
+		p := wire.DefaultPolicy(reader, door)
+		p.Place, p.Revision = place, 7
+		return fmt.Sprintf(`INSERT INTO readers (id, created) VALUES ('%s', 1); INSERT INTO policies (reader_id, revision, policy, changed) VALUES ('%s', 7, %s, 1)`, reader, reader, hex(&p))
+	}
+	record := func(number uint64, kind wire.RecordKind, user uint64) string {
+		return fmt.Sprintf(`INSERT INTO records (reader_id, journal, number, hash, record, kind, at, received) VALUES ('front', zeroblob(16), %d, zeroblob(32), %s, '%s', 5, 6)`,
+			number, hex(&wire.Record{Number: number, Kind: kind, User: user, Time: 5}), kind)
+	}
+	dir := older(t, 2,
+		`INSERT INTO site (one, id, name, created, signing, authority, root) VALUES (1, zeroblob(16), 'home', 1, x'', x'', x'')`,
+		`INSERT INTO users (name, valid_from, valid_until, extended, created) VALUES ('Ada King Lovelace', 0, 0, 0, 1), ('Prince', 0, 0, 0, 1)`,
+		`INSERT INTO user_groups (user_id, name) VALUES (1, 'lab'), (1, 'staff')`,
+		`INSERT INTO credentials (user_id, kind, tag, material, created) VALUES (1, 2, zeroblob(16), x'00', 1)`,
+		policy("back", "back", ""), policy("front", "Front door", "Main building"), policy("front-left", "Front door", "Main building"),
+		record(1, wire.AccessGranted, 1), record(2, wire.Checkpoint, 0), record(3, wire.DoorForced, 0),
+		`INSERT INTO alarms (reader_id, kind, at, text) VALUES ('front', 'journal.gap', 7, 'missing')`,
+	)
+	s, err := Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	err = s.View(t.Context(), func(tx *Tx) error {
+		users, total, found, err := tx.FindUsers("love lab", UserPlace{}, 10)
+		if err != nil || total != 2 || found != 1 || users[0].First != "Ada King" || users[0].Last != "Lovelace" || !slices.Equal(users[0].Groups, []string{"lab", "staff"}) {
+			t.Errorf("%d of %d, %+v, %v", found, total, users, err)
+		}
+		if u, err := tx.User(2); err != nil || u.First != "Prince" || u.Last != "" || u.Name != "Prince" {
+			t.Errorf("%+v, %v", u, err)
+		}
+		if c, err := tx.CredentialsOf(1); err != nil || len(c) != 1 || c[0].By != "" || c[0].Exposed {
+			t.Errorf("%+v, %v", c, err)
+		}
+		wheres, err := tx.Wheres()
+		if err != nil {
+			return err
+		}
+		for reader, want := range map[string][2]string{"back": {"back", "home"}, "front": {"Front door", "Main building"}, "front-left": {"Front door", "Main building"}} {
+			if w := wheres[reader]; w.DoorName != want[0] || w.Place != want[1] {
+				t.Errorf("%s: %+v", reader, w)
+			}
+		}
+		if wheres["front"].Door != wheres["front-left"].Door || wheres["front"].Door == wheres["back"].Door {
+			t.Error("two readers of one door have two")
+		}
+		if p, err := tx.Policy("back"); err != nil || p.Revision != 7 || p.Place != "" {
+			t.Errorf("%+v, %v: no reader is to be told anything", p, err)
+		}
+		entries, err := tx.Activity(ActivityFilter{Oldest: true, Limit: 10})
+		if err != nil || len(entries) != 3 {
+			t.Fatalf("%d entries, %v", len(entries), err)
+		}
+		for i, want := range []Activity{
+			{ID: 1, Source: FromRecords, Row: 1, Class: ClassGranted, Kind: "access.granted", Reader: "front", User: 1, At: 5, Received: 6},
+			{ID: 3, Source: FromRecords, Row: 3, Class: ClassAlarm, Kind: "door.forced", Reader: "front", At: 5, Received: 6},
+			{ID: 4, Source: FromAlarms, Row: 1, Class: ClassAlarm, Kind: "journal.gap", Reader: "front", At: 7, Received: 7},
+		} {
+			if *entries[i] != want {
+				t.Errorf("%+v\nnot %+v", *entries[i], want)
+			}
+		}
+		days, err := tx.KeepDays()
+		if days != 90 {
+			t.Errorf("kept for %d days", days)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAMigrationThatFailsLeavesTheDatabaseAsItWas(t *testing.T) {
+	dir := older(t, 2, `INSERT INTO readers (id, created) VALUES ('front', 1)`, `INSERT INTO policies (reader_id, revision, policy, changed) VALUES ('front', 1, x'ff', 1)`)
+	if _, err := Open(t.Context(), dir); err == nil {
+		t.Fatal("a policy that is none")
+	}
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, File))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var version, tables int
+	if err := db.QueryRow(`SELECT user_version, (SELECT count(*) FROM sqlite_master WHERE name IN ('admins', 'activity')) FROM pragma_user_version`).Scan(&version, &tables); err != nil || version != 2 || tables != 0 {
+		t.Errorf("version %d with %d new tables, %v", version, tables, err)
+	}
+}
+
+func TestFoldedTextIsComparedWithoutCaseAndAccents(t *testing.T) {
+	for text, want := range map[string]string{
+		"Ada Lovelace": "ada lovelace", "  Zoë\u00a0 MÜLLER-Lüdenscheidt ": "zoe muller ludenscheidt", "O'Hara": "o hara", "ＡＤＡ": "ada", "Иван": "иван", "!?": "", "": "",
+	} {
+		if got := Fold(text); got != want {
+			t.Errorf("%q folds to %q, not %q", text, got, want)
+		}
+	}
+}
