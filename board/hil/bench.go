@@ -6,7 +6,6 @@ import (
 	"image"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"syscall"
@@ -21,12 +20,14 @@ type bench struct {
 	stock   *stock
 	built   *programs
 	board   board
+	broker  string // where a Mosquitto will listen on this machine
 	site    *site
 	m       *machine // that runs now
 	reader  int      // pid of the reader in it
 	boots   int
 	layout  map[string]control // controls that were seen, by name
 	home    *image.RGBA        // the home screen
+	pad     *image.RGBA        // the screen that takes a PIN
 	report  report
 	figures []figure
 }
@@ -42,9 +43,9 @@ type scenario struct {
 // runLimit is how long all of it may take on a busy machine, downloads included.
 const runLimit = 12 * time.Minute
 
-func run(ctx context.Context, out string, only *regexp.Regexp) error {
+func run(ctx context.Context, out string, only *regexp.Regexp, limit time.Duration) error {
 	began := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, runLimit)
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	dir, err := os.MkdirTemp("", "latchkey-hil-*")
 	if err != nil {
@@ -56,6 +57,9 @@ func run(ctx context.Context, out string, only *regexp.Regexp) error {
 	}
 	b := &bench{ctx: ctx, dir: dir, out: out}
 	defer func() {
+		if ctx.Err() != nil && b.m != nil {
+			fmt.Println(b.m.console.tail(20))
+		}
 		if b.m != nil {
 			b.m.powerCut()
 		}
@@ -102,33 +106,22 @@ func (b *bench) prepare() error {
 	if b.built, err = buildPrograms(b.ctx, b.dir); err != nil {
 		return err
 	}
-	b.board = board{kernel: b.stock.kernel(), initramfs: filepath.Join(b.dir, "initramfs"), disk: filepath.Join(b.dir, "data.ext4")}
+	b.board = board{kernel: b.stock.kernel(), initramfs: filepath.Join(b.dir, "initramfs"), disk: filepath.Join(b.dir, "data.ext4"), tools: filepath.Join(b.dir, "tools.ext4")}
+	if b.broker, err = freeAddress(); err != nil {
+		return err
+	}
+	b.board.broker = b.broker
 	if err := buildInitramfs(b.ctx, b.stock, b.built, b.board.initramfs); err != nil {
 		return err
 	}
-	disk, err := os.Create(b.board.disk)
-	if err != nil {
+	if err := makeDisk(b, b.board.disk, 48<<20); err != nil {
 		return err
 	}
-	if err := disk.Truncate(48 << 20); err != nil {
+	if err := b.buildTools(b.board.tools); err != nil {
 		return err
-	}
-	if err := disk.Close(); err != nil {
-		return err
-	}
-	if out, err := exec.CommandContext(b.ctx, mkfs(), "-q", "-F", b.board.disk).CombinedOutput(); err != nil {
-		return fmt.Errorf("mkfs.ext4: %w: %s", err, out)
 	}
 	b.site, err = newSite(b.ctx, b.built, filepath.Join(b.dir, "site"))
 	return err
-}
-
-// mkfs finds mkfs.ext4, which is not on everybody's path.
-func mkfs() string {
-	if path, err := exec.LookPath("mkfs.ext4"); err == nil {
-		return path
-	}
-	return "/sbin/mkfs.ext4"
 }
 
 // boot starts the next machine, on the disk that the last one left.

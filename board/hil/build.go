@@ -66,7 +66,7 @@ var modules = []string{"virtio_pci", "virtio_blk", "virtio_console", "virtio_net
 // shipped, its config, and what the bench needs.
 func buildInitramfs(ctx context.Context, s *stock, p *programs, out string) error {
 	a := newInitramfs()
-	for _, dir := range []string{"proc", "sys", "dev", "run", "tmp", "data"} {
+	for _, dir := range []string{"proc", "sys", "dev", "run", "tmp", "data", "tools"} {
 		a.dir(dir)
 	}
 	for _, f := range []struct{ name, from string }{

@@ -2,11 +2,14 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 )
 
 // doorScenarios: who comes, and what the door's own lines say.
 var doorScenarios = []scenario{
+	{what: "the panel, as the kernel's bus delivered it, is what the simulated board's panel shows", prove: picture},
 	{what: "a PIN typed on the touch film opens the door; all the way the panel shows, pixel by pixel, what the simulated board's does", prove: func(b *bench) (string, error) {
 		how, err := b.opens(func() error { return b.typePIN(adaPIN) })
 		if err != nil {
@@ -60,6 +63,41 @@ var doorScenarios = []scenario{
 	{what: "the exit button opens once, however much it bounces, and what is shorter than a bounce does not", prove: exitButton},
 	{what: "the door contact is followed, and a door that opens by itself is forced", prove: doorContact},
 	{what: "tamper locks PIN entry out, and a card ends that", prove: tamper},
+	{what: "nobody comes, and the reader sleeps", prove: idle},
+}
+
+// picture types two digits, takes the panel's picture, and cancels.
+func picture(b *bench) (string, error) {
+	for _, key := range b.keys("40") {
+		if _, err := b.awaitControl(key); err != nil {
+			return "", err
+		}
+		if err := b.same("before " + key); err != nil {
+			return "", err
+		}
+		if err := b.press(key); err != nil {
+			return "", err
+		}
+	}
+	if err := b.same("behind two digits"); err != nil {
+		return "", err
+	}
+	seen, err := b.m.chips.picture()
+	if err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(filepath.Join(b.out, "panel.png"), seen, 0o644); err != nil {
+		return "", err
+	}
+	if err := b.press("cancel"); err != nil {
+		return "", err
+	}
+	s, err := b.m.chips.state()
+	if err != nil {
+		return "", err
+	}
+	n := s.Counters["panel"]
+	return fmt.Sprintf("panel.png; %d transfers with %d bytes to the panel so far", n.Transfers, n.Bytes), b.same("behind cancel")
 }
 
 func exitButton(b *bench) (string, error) {

@@ -119,12 +119,14 @@ type result struct {
 
 // uptime is how long the machine's kernel has run, in seconds.
 func (a *agent) uptime() (seconds float64, err error) {
-	return seconds, a.call("GET", "/uptime", nil, &seconds)
+	err = a.call("GET", "/uptime", nil, &seconds)
+	return seconds, err
 }
 
 // run runs a program to its end, as the reader's user.
 func (a *agent) run(args ...string) (r result, err error) {
-	return r, a.call("POST", "/run", command{Args: args}, &r)
+	err = a.call("POST", "/run", command{Args: args}, &r)
+	return r, err
 }
 
 // must runs a program that must succeed.
@@ -137,7 +139,8 @@ func (a *agent) must(args ...string) (string, error) {
 }
 
 func (a *agent) start(args ...string) (pid int, err error) {
-	return pid, a.call("POST", "/start", command{Args: args}, &pid)
+	err = a.call("POST", "/start", command{Args: args}, &pid)
+	return pid, err
 }
 
 func (a *agent) signal(pid, number int) error {
@@ -145,11 +148,13 @@ func (a *agent) signal(pid, number int) error {
 }
 
 func (a *agent) wait(pid int) (r result, err error) {
-	return r, a.call("GET", "/wait?pid="+strconv.Itoa(pid), nil, &r)
+	err = a.call("GET", "/wait?pid="+strconv.Itoa(pid), nil, &r)
+	return r, err
 }
 
 func (a *agent) read(path string) (content []byte, err error) {
-	return content, a.call("GET", "/file?path="+url.QueryEscape(path), nil, &content)
+	err = a.call("GET", "/file?path="+url.QueryEscape(path), nil, &content)
+	return content, err
 }
 
 func (a *agent) write(path string, content []byte, mode string) error {
@@ -187,7 +192,8 @@ func (c *chips) screen() (*image.RGBA, error) {
 
 // picture is the screen as PNG.
 func (c *chips) picture() (b []byte, err error) {
-	return b, c.call("GET", "/api/screen.png", nil, &b)
+	err = c.call("GET", "/api/screen.png", nil, &b)
+	return b, err
 }
 
 // seen is the screen of the machine's reader; unlike screen it leaves the work
@@ -214,5 +220,6 @@ type chipState struct {
 }
 
 func (c *chips) state() (s chipState, err error) {
-	return s, c.call("GET", "/bench/state", nil, &s)
+	err = c.call("GET", "/bench/state", nil, &s)
+	return s, err
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"image"
+	"image/color"
 	"time"
 )
 
@@ -30,10 +31,11 @@ func (b *bench) find(name string) (control, error) {
 
 // awaitControl waits until the twin's screen has a control.
 func (b *bench) awaitControl(name string) (c control, err error) {
-	return c, b.eventually("the control "+name, func() (bool, error) {
+	err = b.eventually("the control "+name, func() (bool, error) {
 		c, err = b.find(name)
 		return err == nil, err
 	})
+	return c, err
 }
 
 // learn looks at the twin for what the home screen is and where the keys lie.
@@ -60,6 +62,16 @@ func (b *bench) learn() error {
 			return err
 		}
 	}
+	var still *image.RGBA
+	err = b.eventually("a pad that is drawn", func() (bool, error) {
+		before := still
+		still, err = b.site.page.screen()
+		return before != nil && differences(before, still) == 0, err
+	})
+	if err != nil {
+		return err
+	}
+	b.pad = still
 	return tap(b.layout["cancel"])
 }
 
@@ -143,19 +155,23 @@ func (b *bench) typePIN(pin string) error {
 
 // tapPIN types a PIN as fast as the reader answers, without a look at its twin.
 func (b *bench) tapPIN(pin string) error {
-	type place struct{ X, Y int }
-	var places []place
-	for _, key := range b.keys(pin) {
-		c, ok := b.layout[key]
-		if !ok {
-			return fmt.Errorf("it is not known where %s is", key)
+	type key struct {
+		X, Y, ProbeX, ProbeY int
+		Idle                 color.RGBA
+	}
+	var keys []key
+	for i, name := range b.keys(pin) {
+		c, screen := b.layout[name], b.pad
+		if i == 0 {
+			screen = b.home
 		}
-		places = append(places, place{c.X + c.W/2, c.Y + c.H/2})
+		x, y := c.X+c.W/10, c.Y+c.H/2
+		keys = append(keys, key{c.X + c.W/2, c.Y + c.H/2, x, y, screen.RGBAAt(x, y)})
 	}
 	if err := b.atHome(); err != nil {
 		return err
 	}
-	return b.m.chips.call("POST", "/bench/taps", places, nil)
+	return b.m.chips.call("POST", "/bench/taps", keys, nil)
 }
 
 // atHome waits until the reader's panel shows the home screen.

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -88,25 +87,4 @@ func (a *initramfs) write(w io.Writer) error {
 		}
 	}
 	return record(0, "TRAILER!!!", entry{})
-}
-
-// tree adds the files and links below dir whose path keep accepts.
-func (a *initramfs) tree(dir string, keep func(name string) bool) error {
-	return filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		name, err := filepath.Rel(dir, p)
-		if err != nil || !keep(name) {
-			return err
-		}
-		if d.Type()&fs.ModeSymlink != 0 {
-			to, err := os.Readlink(p)
-			if err == nil {
-				a.link(name, to)
-			}
-			return err
-		}
-		return a.file(name, p)
-	})
 }

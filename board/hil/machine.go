@@ -16,13 +16,14 @@ import (
 )
 
 // bootLimit is how long one machine may run, whatever it does.
-const bootLimit = 5 * time.Minute
+const bootLimit = 10 * time.Minute
 
 // board is what the machine is made of.
 type board struct {
 	kernel    string
 	initramfs string
 	disk      string   // the data partition
+	tools     string   // what is at /tools, read-only
 	options   []string // on the kernel's command line
 	broker    string   // address on this machine that 10.0.2.100:8883 leads to; "" for no network
 }
@@ -55,6 +56,7 @@ func boot(ctx context.Context, b board, log io.Writer) (_ *machine, err error) {
 		"-kernel", b.kernel, "-initrd", b.initramfs,
 		"-append", strings.Join(append([]string{"console=ttyAMA0", "quiet", "panic=-1"}, b.options...), " "),
 		"-drive", "if=none,id=data,format=raw,file=" + b.disk, "-device", "virtio-blk-pci,drive=data",
+		"-drive", "if=none,id=tools,format=raw,readonly=on,file=" + b.tools, "-device", "virtio-blk-pci,drive=tools",
 		"-device", "virtio-serial-pci",
 		"-chardev", "socket,id=agent,server=on,wait=off,path=" + m.socket("agent"), "-device", "virtserialport,chardev=agent,name=bench.agent",
 		"-chardev", "socket,id=peer,server=on,wait=off,path=" + m.socket("peer"), "-device", "virtserialport,chardev=peer,name=bench.peer",

@@ -28,6 +28,7 @@ func main() {
 	defer stop()
 	out := flag.String("out", filepath.Join("var", "hil"), "`directory` for the report, the pictures and the consoles")
 	only := flag.String("only", "", "run only scenarios whose name matches the `expression`, and those that prepare them")
+	limit := flag.Duration("limit", runLimit, "end, and fail, after that `time`")
 	flag.Parse()
 	var err error
 	if flag.Arg(0) == "forward" && flag.NArg() == 2 {
@@ -35,7 +36,7 @@ func main() {
 	} else if flag.NArg() == 0 {
 		var expression *regexp.Regexp
 		if expression, err = regexp.Compile(*only); err == nil {
-			err = run(ctx, *out, expression)
+			err = run(ctx, *out, expression, *limit)
 		}
 	} else {
 		flag.Usage()

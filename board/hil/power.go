@@ -160,7 +160,15 @@ func powerCut(b *bench) (string, error) {
 		return "", err
 	}
 	b.m.powerCut()
-	if err := b.boot(); err != nil {
+	if err := b.boot("bench.start"); err != nil {
+		return "", err
+	}
+	var started []int
+	if err := b.m.agent.call("GET", "/started", nil, &started); err != nil || len(started) != 1 {
+		return "", fmt.Errorf("the reader was not started at boot: %v %w", started, err)
+	}
+	b.reader = started[0]
+	if err := b.running(); err != nil {
 		return "", err
 	}
 	after, err := b.journal()
@@ -172,12 +180,6 @@ func powerCut(b *bench) (string, error) {
 			return "", fmt.Errorf("%s has lost bytes: %d, and %d before the power cut", name, len(after[name]), len(content))
 		}
 	}
-	if err := b.startReader(); err != nil {
-		return "", err
-	}
-	if err := b.running(); err != nil {
-		return "", err
-	}
 	s, err := b.status()
 	if err != nil {
 		return "", err
@@ -185,6 +187,11 @@ func powerCut(b *bench) (string, error) {
 	if s.Lockout != "attempts" {
 		return "", fmt.Errorf("after the power cut the lockout is %q, %d wrong\n%s", s.Lockout, s.Wrong, b.readerLog())
 	}
+	shown, err := b.m.chips.state()
+	if err != nil {
+		return "", err
+	}
+	b.figure("kernel start to the first picture on the panel", "%.1f s", shown.FirstPicture)
 	var all []byte
 	for _, content := range before {
 		all = append(all, content...)

@@ -8,7 +8,7 @@ import (
 )
 
 // scenarios are run in this order; later ones go on from what earlier ones left.
-var scenarios = slices.Concat(startScenarios, doorScenarios, wrongScenarios, deathScenarios)
+var scenarios = slices.Concat(startScenarios, doorScenarios, wrongScenarios, deathScenarios, linkScenarios, otherScenarios)
 
 // startScenarios: from power on to a reader that belongs to a site.
 var startScenarios = []scenario{
@@ -28,7 +28,7 @@ var startScenarios = []scenario{
 		out, err := b.m.agent.must("/bin/latchkeyd", "check", "--config", "/etc/latchkeyd.toml")
 		return strings.TrimSpace(out), err
 	}},
-	{must: true, what: "the reader starts without a site, and is adopted while it runs", prove: adopt},
+	{must: true, what: "the reader starts without a site, and is adopted while it runs", prove: adoption},
 }
 
 func (b *bench) figure(what, format string, args ...any) {
@@ -37,14 +37,16 @@ func (b *bench) figure(what, format string, args ...any) {
 
 // status is what the running reader says of itself.
 type status struct {
-	Site    string
-	Lockout string
-	Strike  string
-	Door    string
-	PIN     string
-	Wrong   int
-	Tamper  bool
-	Health  map[string]string
+	Site     string
+	Lockout  string
+	Link     string
+	Revision uint64
+	Strike   string
+	Door     string
+	PIN      string
+	Wrong    int
+	Tamper   bool
+	Health   map[string]string
 }
 
 func (b *bench) status() (s status, err error) {
@@ -52,38 +54,45 @@ func (b *bench) status() (s status, err error) {
 	if err != nil {
 		return s, err
 	}
-	return s, json.Unmarshal([]byte(out), &s)
+	err = json.Unmarshal([]byte(out), &s)
+	return s, err
 }
 
-// adopt makes the reader's keys on the board, has the controller answer, and
-// gives the answer to the reader that runs.
-func adopt(b *bench) (string, error) {
+// adoption makes a reader that runs without a site one of the bench's site.
+func adoption(b *bench) (string, error) {
 	if err := b.startReader(); err != nil {
 		return "", err
 	}
-	if _, err := b.m.agent.must("/bin/latchkeyd", "identity", "--data", "/data/reader", "--out", "/tmp/request"); err != nil {
+	if err := b.adopt(); err != nil {
 		return "", err
 	}
-	request, err := b.m.agent.read("/tmp/request")
-	if err != nil {
-		return "", err
-	}
-	bundle, err := b.site.bundle("front-door", request)
-	if err != nil {
-		return "", err
-	}
-	if err := b.m.agent.write("/tmp/bundle", bundle, "0600"); err != nil {
-		return "", err
-	}
-	if _, err := b.m.agent.must("/bin/latchkeyd", "adopt", "--data", "/data/reader", "/tmp/bundle"); err != nil {
-		return "", err
-	}
-	err = b.eventually("the reader belongs to the site, and is well", func() (bool, error) {
+	err := b.eventually("the reader belongs to the site, and is well", func() (bool, error) {
 		s, err := b.status()
 		return s.Site == "bench" && len(s.Health) == 0, err
 	})
 	if err != nil {
 		return "", fmt.Errorf("%w\n%s", err, b.readerLog())
 	}
-	return fmt.Sprintf("a bundle of %d bytes from latchkey-controller", len(bundle)), b.learn()
+	return "latchkeyd identity on the board, a bundle from latchkey-controller, latchkeyd adopt on the board", b.learn()
+}
+
+// adopt has the controller answer the reader's request, and gives the answer to
+// the reader that runs.
+func (b *bench) adopt(more ...string) error {
+	if _, err := b.m.agent.must("/bin/latchkeyd", "identity", "--data", "/data/reader", "--out", "/tmp/request"); err != nil {
+		return err
+	}
+	request, err := b.m.agent.read("/tmp/request")
+	if err != nil {
+		return err
+	}
+	bundle, err := b.site.bundle("front-door", request, more...)
+	if err != nil {
+		return err
+	}
+	if err := b.m.agent.write("/tmp/bundle", bundle, "0600"); err != nil {
+		return err
+	}
+	_, err = b.m.agent.must("/bin/latchkeyd", "adopt", "--data", "/data/reader", "/tmp/bundle")
+	return err
 }

@@ -30,6 +30,9 @@ type site struct {
 	dir   string
 	twin  *exec.Cmd
 	page  *chips // the twin's
+
+	broker, serve *exec.Cmd // once the reader has a link
+	log           log       // what they say
 }
 
 func newSite(ctx context.Context, built *programs, dir string) (*site, error) {
@@ -135,10 +138,12 @@ func (s *site) startTwin() error {
 	}
 }
 
-// close ends the twin.
+// close ends all that runs for the site.
 func (s *site) close() {
-	if s.twin != nil && s.twin.Process != nil {
-		s.twin.Process.Kill()
-		s.twin.Wait()
+	for _, cmd := range []*exec.Cmd{s.serve, s.broker, s.twin} {
+		if cmd != nil && cmd.Process != nil {
+			cmd.Process.Kill()
+			cmd.Wait()
+		}
 	}
 }

@@ -50,6 +50,7 @@ type process struct {
 //	GET  /wait    ?pid=P            waits for its end: result
 //	GET  /file    ?path=P           a file
 //	PUT  /file    ?path=P&mode=0600 a file for the reader's user, replaced by rename
+//	GET  /started                   the pids of all that was started and has not ended
 //	GET  /uptime                    seconds since the kernel started
 //	POST /off                       powers off
 type agent struct {
@@ -57,8 +58,9 @@ type agent struct {
 	processes map[int]*process
 }
 
-func serveAgent() error {
-	a := &agent{processes: map[int]*process{}}
+func newAgent() *agent { return &agent{processes: map[int]*process{}} }
+
+func (a *agent) serve() error {
 	mux := http.NewServeMux()
 	for pattern, call := range map[string]func(r *http.Request) (any, error){
 		"POST /run":    a.run,
@@ -67,6 +69,7 @@ func serveAgent() error {
 		"GET /wait":    a.wait,
 		"GET /file":    readFile,
 		"PUT /file":    writeFile,
+		"GET /started": a.started,
 		"GET /uptime":  func(*http.Request) (any, error) { return sinceBoot(), nil },
 		"POST /off":    func(*http.Request) (any, error) { return nil, powerOff() },
 	} {
@@ -130,18 +133,23 @@ func (a *agent) start(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	return a.begin(c)
+}
+
+// begin starts a program; it writes to /run/PID.log.
+func (a *agent) begin(c *command) (pid int, err error) {
 	log, err := os.CreateTemp("/run", "started-*")
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	p := &process{cmd: c.cmd(), log: log, done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	if err := p.cmd.Start(); err != nil {
-		return nil, errors.Join(err, log.Close())
+		return 0, errors.Join(err, log.Close())
 	}
-	pid := p.cmd.Process.Pid
+	pid = p.cmd.Process.Pid
 	if err := os.Rename(log.Name(), fmt.Sprintf("/run/%d.log", pid)); err != nil {
-		return nil, err
+		return 0, err
 	}
 	a.mu.Lock()
 	a.processes[pid] = p
@@ -153,6 +161,20 @@ func (a *agent) start(r *http.Request) (any, error) {
 		p.log.Close()
 	}()
 	return pid, nil
+}
+
+func (a *agent) started(*http.Request) (any, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	pids := []int{}
+	for pid, p := range a.processes {
+		select {
+		case <-p.done:
+		default:
+			pids = append(pids, pid)
+		}
+	}
+	return pids, nil
 }
 
 func (a *agent) process(r *http.Request) (*process, error) {

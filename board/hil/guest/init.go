@@ -9,7 +9,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,9 +23,13 @@ const (
 	readerGID = 990
 )
 
+// chipsReady is there once the chips are on the bus.
+const chipsReady = "/run/chips"
+
 // initialise brings the machine up: kernel file systems, modules, devices, the
 // data partition, a root that nobody writes to any more, the chips. Then it
-// serves the bench until it is told to power off.
+// serves the bench until it is told to power off. With bench.start on the
+// kernel's command line the reader is started at once, as by a service.
 func initialise() error {
 	say("first line")
 	for _, m := range []struct{ source, target, kind, options string }{
@@ -40,16 +46,22 @@ func initialise() error {
 	if err := os.Setenv("PATH", "/bin:/usr/bin"); err != nil {
 		return err
 	}
-	if err := loadModules("/modules"); err != nil {
+	b, err := os.ReadFile("/proc/cmdline")
+	if err != nil {
 		return err
 	}
-	if _, err := os.Stat("/dev/vda"); err == nil {
-		if err := unix.Mount("/dev/vda", "/data", "ext4", unix.MS_NOATIME|unix.MS_NOSUID|unix.MS_NODEV, ""); err != nil {
-			return fmt.Errorf("mount /data: %w", err)
-		}
-		if err := os.Chown("/data", readerUID, readerGID); err != nil {
-			return err
-		}
+	commandLine := string(b)
+	if err := loadModules("/modules", commandLine); err != nil {
+		return err
+	}
+	if err := unix.Mount("/dev/vda", "/data", "ext4", unix.MS_NOATIME|unix.MS_NOSUID|unix.MS_NODEV, ""); err != nil {
+		return fmt.Errorf("mount /data: %w", err)
+	}
+	if err := os.Chown("/data", readerUID, readerGID); err != nil {
+		return err
+	}
+	if err := unix.Mount("/dev/vdb", "/tools", "ext4", unix.MS_RDONLY, "noload"); err != nil {
+		return fmt.Errorf("mount /tools: %w", err)
 	}
 	if err := grantDevices("/dev/spidev*", "/dev/gpiochip*"); err != nil {
 		return err
@@ -68,18 +80,26 @@ func initialise() error {
 	go func() {
 		say("the peer ended: %v", chips.Wait())
 	}()
+	for { // the bus floats until the chips are on it
+		if _, err := os.Stat(chipsReady); err == nil {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	a := newAgent()
+	if slices.Contains(strings.Fields(commandLine), "bench.start") {
+		if _, err := a.begin(&command{Args: []string{"/bin/latchkeyd", "run", "--config", "/etc/latchkeyd.toml"}}); err != nil {
+			return err
+		}
+	}
 	say("up")
-	return serveAgent()
+	return a.serve()
 }
 
 // loadModules loads the modules that dir/order lists, a line each, with the
 // parameters that stand behind them and those that the kernel's command line
 // gives by MODULE.PARAMETER=VALUE.
-func loadModules(dir string) error {
-	commandLine, err := os.ReadFile("/proc/cmdline")
-	if err != nil {
-		return err
-	}
+func loadModules(dir, commandLine string) error {
 	order, err := os.Open(filepath.Join(dir, "order"))
 	if err != nil {
 		return err
@@ -88,7 +108,7 @@ func loadModules(dir string) error {
 	for lines := bufio.NewScanner(order); lines.Scan(); {
 		name := lines.Text()
 		var parameters []string
-		for _, word := range strings.Fields(string(commandLine)) {
+		for _, word := range strings.Fields(commandLine) {
 			if parameter, ok := strings.CutPrefix(word, strings.TrimSuffix(name, ".ko")+"."); ok {
 				parameters = append(parameters, parameter)
 			}

@@ -80,6 +80,9 @@ func peer() error {
 		}
 	}
 	c.moved(0)
+	if err := os.WriteFile(chipsReady, nil, 0o644); err != nil {
+		return err
+	}
 	failed := make(chan error, 2)
 	go func() { failed <- serve("bench.peer", c.handler()) }()
 	go func() { failed <- c.serveBus() }()
@@ -228,7 +231,7 @@ type state struct {
 //
 //	GET  /bench/state            state
 //	GET  /bench/pixels           what a viewer sees, 4 bytes a pixel, row by row
-//	POST /bench/taps             [place…]
+//	POST /bench/taps             [key…]
 //	POST /bench/fault?chip=nfc   sim.Fault
 func (c *chips) handler() http.Handler {
 	mux := http.NewServeMux()

@@ -5,64 +5,68 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"image/color"
 	"net/http"
 	"time"
 )
 
-// How a patient finger taps: it waits until the screen has answered, and no
-// longer moves.
-const (
-	tapAnswer = 10 * time.Second
-	tapQuiet  = 80 * time.Millisecond
-)
+// tapLimit is how long the screen may take to answer a finger.
+const tapLimit = 15 * time.Second
 
-// place is a place on the screen.
-type place struct{ X, Y int }
+// A key is something to tap. Probe is a place on it, off its label, that has
+// the colour Idle while the key is there and no finger is on it.
+type key struct {
+	X, Y, ProbeX, ProbeY int
+	Idle                 color.RGBA
+}
 
-// taps taps places one after the other, and returns as the finger leaves the
-// last one.
+// taps taps keys as a patient person does: each finger waits until its key is
+// there, stays until it is lit, and the next waits until it is dark again, if
+// the screen still has it. It returns as the finger leaves the last one.
 func (c *chips) taps(w http.ResponseWriter, r *http.Request) {
-	var places []place
-	if err := json.NewDecoder(r.Body).Decode(&places); err != nil {
+	var keys []key
+	if err := json.NewDecoder(r.Body).Decode(&keys); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	changes, stop := c.board.Watch()
-	defer stop()
-	for i, at := range places {
-		for _, down := range []bool{true, false} {
-			c.clear(changes)
-			c.board.Touch(at.X, at.Y, down)
-			if i == len(places)-1 && !down {
-				return
-			}
-			if !c.answered(changes) {
-				http.Error(w, fmt.Sprintf("no answer on the screen to tap %d, down %v", i+1, down), http.StatusInternalServerError)
-				return
-			}
+	for i, k := range keys {
+		if !c.awaitIdle(k, true) {
+			http.Error(w, fmt.Sprintf("key %d of %d is not there", i+1, len(keys)), http.StatusInternalServerError)
+			return
+		}
+		c.board.Touch(k.X, k.Y, true)
+		lit := c.awaitIdle(k, false)
+		c.board.Touch(0, 0, false)
+		if !lit {
+			http.Error(w, fmt.Sprintf("key %d of %d does not light up", i+1, len(keys)), http.StatusInternalServerError)
+			return
+		}
+		if i == 0 || i == len(keys)-1 {
+			continue // the first and the last end their screen
+		}
+		if !c.awaitIdle(k, true) {
+			http.Error(w, fmt.Sprintf("key %d of %d stays lit", i+1, len(keys)), http.StatusInternalServerError)
+			return
 		}
 	}
 }
 
-func (c *chips) clear(changes <-chan struct{}) {
-	select {
-	case <-changes:
-	default:
-	}
-}
-
-// answered waits for a change and then for quiet.
-func (c *chips) answered(changes <-chan struct{}) bool {
-	select {
-	case <-changes:
-	case <-time.After(tapAnswer):
-		return false
-	}
+// awaitIdle waits until a key is idle, or is not.
+func (c *chips) awaitIdle(k key, idle bool) bool {
+	changes, stop := c.board.Watch()
+	defer stop()
+	view := c.board.View()
+	defer view.Close()
+	late := time.After(tapLimit)
 	for {
+		img, _ := view.Update()
+		if (img.RGBAAt(k.ProbeX, k.ProbeY) == k.Idle) == idle {
+			return true
+		}
 		select {
 		case <-changes:
-		case <-time.After(tapQuiet):
-			return true
+		case <-late:
+			return false
 		}
 	}
 }

@@ -1,0 +1,250 @@
+package main
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// otherScenarios: the emulated chips before drivers that are not ours, and our
+// drivers' tests on this kernel.
+var otherScenarios = []scenario{
+	{what: "the driver packages' own tests pass on the machine's kernel, for arm64 and for ARMv7", prove: driverTests},
+	{what: "libnfc's nfc-list finds the emulated PN532, and the card on it, over the kernel's spidev", prove: nfcList},
+	{what: "the kernel's own ads7846 driver binds to the emulated XPT2046, and its events carry the touches", prove: ads7846},
+}
+
+func driverTests(b *bench) (string, error) {
+	passed := 0
+	var took []string
+	for _, t := range testBinaries() {
+		var r result
+		err := b.m.agent.call("POST", "/run", command{
+			Root: true, // for /dev/uinput
+			Args: []string{"/tools/" + t.file(), "-test.v", "-test.short", "-test.timeout=40s"},
+			Dir:  "/tools/" + t.dir(),
+		}, &r)
+		if err != nil {
+			return "", err
+		}
+		if r.Code != 0 {
+			return "", fmt.Errorf("%s for %s: exit code %d:\n%s%s", t.pkg, t.arch, r.Code, failures(r.Stdout), r.Stderr)
+		}
+		passed += strings.Count(r.Stdout, "--- PASS")
+		took = append(took, fmt.Sprintf("%s %s %.1f s", t.pkg, t.arch, r.Seconds))
+	}
+	return fmt.Sprintf("%d tests: %s", passed, strings.Join(took, ", ")), nil
+}
+
+// failures are the lines of go test -v from the first failure on.
+func failures(output string) string {
+	lines := strings.Split(output, "\n")
+	for i, line := range lines {
+		if strings.Contains(line, "--- FAIL") || strings.HasPrefix(line, "panic:") {
+			lines = lines[max(0, i-10):]
+			break
+		}
+	}
+	return strings.Join(lines[:min(len(lines), 40)], "\n")
+}
+
+func nfcList(b *bench) (string, error) {
+	if err := b.stopReader(); err != nil {
+		return "", err
+	}
+	if err := b.m.chips.present(bobUID); err != nil {
+		return "", err
+	}
+	var r result
+	err := b.m.agent.call("POST", "/run", command{
+		Args: []string{"/tools/nfc/ld-linux-aarch64.so.1", "--library-path", "/tools/nfc", "/tools/nfc/nfc-list"},
+		Env:  []string{"LIBNFC_DEVICE=pn532_spi:/dev/spidev0.2:1000000"},
+	}, &r)
+	if err != nil {
+		return "", err
+	}
+	said := strings.Join(strings.Fields(r.Stdout), " ")
+	for _, want := range []string{"pn532_spi:/dev/spidev0.2 opened", "UID (NFCID1): 04 a1 b2 c3 d4 e5 80", "ATQA (SENS_RES): 00 44", "SAK (SEL_RES): 00"} {
+		if !strings.Contains(said, want) {
+			return "", fmt.Errorf("nfc-list does not say %q: exit code %d:\n%s%s", want, r.Code, r.Stdout, r.Stderr)
+		}
+	}
+	if err := b.away(); err != nil {
+		return "", err
+	}
+	if err := b.startReader(); err != nil {
+		return "", err
+	}
+	return said, b.running()
+}
+
+// ads7846 boots once more, with the kernel's driver on chip select 1.
+func ads7846(b *bench) (string, error) {
+	if err := b.shutDown(); err != nil {
+		return "", err
+	}
+	if err := b.boot(moduleName + ".touch=ads7846"); err != nil {
+		return "", err
+	}
+	name, err := b.m.agent.read("/sys/class/input/event0/device/name")
+	if err != nil {
+		return "", fmt.Errorf("no input device: %w", err)
+	}
+	var pid int
+	if err := b.m.agent.call("POST", "/start", command{Root: true, Args: []string{"/bin/cat", "/dev/input/event0"}}, &pid); err != nil {
+		return "", err
+	}
+	var seen []string
+	for _, at := range [][2]int{{20, 20}, {220, 20}, {120, 160}, {20, 300}, {220, 300}} {
+		before, err := b.m.agent.read(fmt.Sprintf("/run/%d.log", pid))
+		if err != nil {
+			return "", err
+		}
+		var last inputState
+		for _, down := range []bool{true, false} {
+			if err := b.m.chips.touch(at[0], at[1], down); err != nil {
+				return "", err
+			}
+			err := b.eventually(fmt.Sprintf("events of a touch at %v, down %v", at, down), func() (bool, error) {
+				events, err := b.m.agent.read(fmt.Sprintf("/run/%d.log", pid))
+				if err != nil {
+					return false, err
+				}
+				state := decodeEvents(events[len(before):])
+				if state.touched {
+					last = state
+				}
+				return state.any && state.touched == down && (!down || state.reports > 3), nil
+			})
+			if err != nil {
+				return "", err
+			}
+		}
+		// The film is read in counts, from 280 to 3860 across and 340 to 3860 down.
+		x, y := 280+(3860-280)*at[0]/239, 340+(3860-340)*at[1]/319
+		if abs(last.x-x) > 60 || abs(last.y-y) > 60 || last.pressure == 0 {
+			return "", fmt.Errorf("a touch at pixel %v is %d, %d with pressure %d, not near %d, %d", at, last.x, last.y, last.pressure, x, y)
+		}
+		seen = append(seen, fmt.Sprintf("(%d, %d) as (%d, %d)", at[0], at[1], last.x, last.y))
+	}
+	return fmt.Sprintf("%q: pixels %s", strings.TrimSpace(string(name)), strings.Join(seen, ", ")), nil
+}
+
+// inputState is what input events amount to.
+type inputState struct {
+	any, touched   bool
+	x, y, pressure int
+	reports        int
+}
+
+// decodeEvents reads struct input_event of a 64-bit kernel: 16 bytes of time,
+// type, code, value (Documentation/input/event-codes.rst).
+func decodeEvents(b []byte) (s inputState) {
+	const (
+		evSyn, evKey, evAbs       = 0, 1, 3
+		absX, absY, absPressure   = 0, 1, 24
+		keyTouch                  = 0x14a
+		eventSize, typeAt, codeAt = 24, 16, 18
+		valueAt                   = 20
+	)
+	for ; len(b) >= eventSize; b = b[eventSize:] {
+		kind, code := binary.LittleEndian.Uint16(b[typeAt:]), binary.LittleEndian.Uint16(b[codeAt:])
+		value := int(int32(binary.LittleEndian.Uint32(b[valueAt:])))
+		switch {
+		case kind == evSyn:
+			s.reports++
+		case kind == evKey && code == keyTouch:
+			s.any, s.touched = true, value == 1
+		case kind == evAbs && code == absX:
+			s.x = value
+		case kind == evAbs && code == absY:
+			s.y = value
+		case kind == evAbs && code == absPressure:
+			s.pressure = value
+		}
+	}
+	return s
+}
+
+func abs(n int) int { return max(n, -n) }
+
+// idle measures the reader while nobody comes.
+func idle(b *bench) (string, error) {
+	if err := b.atHome(); err != nil {
+		return "", err
+	}
+	const watched = 20 * time.Second
+	first, err := b.usage()
+	if err != nil {
+		return "", err
+	}
+	select {
+	case <-time.After(watched):
+	case <-b.ctx.Done():
+		return "", b.ctx.Err()
+	}
+	second, err := b.usage()
+	if err != nil {
+		return "", err
+	}
+	minutes := (second.at - first.at) / 60
+	wakeups := float64(second.switches-first.switches) / (second.at - first.at)
+	b.figure("processor time of the reader per idle minute, cards polled (emulated processor)", "%.2f s", float64(second.ticks-first.ticks)/100/minutes)
+	b.figure("context switches of the reader per idle minute, cards polled", "%.0f (%.1f a second)", wakeups*60, wakeups)
+	b.figure("resident memory of the reader", "%.1f MiB (at most %.1f MiB)", float64(second.resident)/1024, float64(second.peak)/1024)
+	before, after := first.chips.Counters["nfc"], second.chips.Counters["nfc"]
+	b.figure("transfers on the card reader's bus per idle second", "%.1f", float64(after.Transfers-before.Transfers)/(second.at-first.at))
+	return fmt.Sprintf("%.0f s watched", second.at-first.at), nil
+}
+
+// usage is what a process has used so far.
+type usage struct {
+	at             float64 // seconds since the kernel started
+	ticks          int     // of 10 ms, in user and kernel mode
+	switches       int     // voluntary ones, of all threads
+	resident, peak int     // KiB
+	chips          chipState
+}
+
+func (b *bench) usage() (u usage, err error) {
+	dir := fmt.Sprintf("/proc/%d", b.reader)
+	stat, err := b.m.agent.read(dir + "/stat")
+	if err != nil {
+		return u, err
+	}
+	// The name, in parentheses, may have blanks; proc(5) counts from 1.
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	if len(fields) < 13 {
+		return u, fmt.Errorf("%s/stat: %q", dir, stat)
+	}
+	var user, system int
+	if _, err := fmt.Sscan(fields[11]+" "+fields[12], &user, &system); err != nil {
+		return u, err
+	}
+	u.ticks = user + system
+	all, err := b.m.agent.must("/bin/sh", "-c", "cat "+dir+"/task/*/status")
+	if err != nil {
+		return u, err
+	}
+	for line := range strings.Lines(all) {
+		var n int
+		key, value, _ := strings.Cut(line, ":")
+		if _, err := fmt.Sscan(value, &n); err != nil {
+			continue
+		}
+		switch key {
+		case "voluntary_ctxt_switches":
+			u.switches += n
+		case "VmRSS":
+			u.resident = n
+		case "VmHWM":
+			u.peak = n
+		}
+	}
+	if u.chips, err = b.m.chips.state(); err != nil {
+		return u, err
+	}
+	u.at, err = b.m.agent.uptime()
+	return u, err
+}
