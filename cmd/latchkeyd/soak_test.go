@@ -46,7 +46,6 @@ type soaked struct {
 	stop func() error
 
 	allowed     time.Time // until then the strike may become energised
-	ends        time.Time // until then it may be
 	faultyUntil time.Time // a fault may show until then
 	tally       soakTally
 }

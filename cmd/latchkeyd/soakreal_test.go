@@ -62,6 +62,27 @@ func (r *testReader) tryTap(name string) bool {
 	return true
 }
 
+// opensByPIN types the PIN until it opens. On a machine that is busy with other
+// things a finger may be too short to be felt.
+func (r *testReader) opensByPIN() {
+	r.t.Helper()
+	for range 5 {
+		r.eventually("PIN is offered", func() bool { return r.tryTap("pin") })
+		for _, digit := range soakPIN {
+			r.tryTap("digit-" + string(digit))
+		}
+		for range 50 {
+			if r.line("strike") {
+				r.closed()
+				return
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		r.tryTap("cancel")
+	}
+	r.t.Errorf("a PIN does not open: %s", r.log.String())
+}
+
 // settle is how long the process is left alone before it is measured.
 const settle = 10 * time.Second
 
@@ -74,9 +95,7 @@ func TestTheRealProgramGoesOnForHoursWhateverHappensToItsChips(t *testing.T) {
 	site.addCard(t, "Bob", fmt.Sprintf("%x", soakCard))
 	reader := site.adopt(t, "front-door")
 	reader.start()
-	reader.typePIN(soakPIN)
-	reader.opens("a PIN")
-	reader.closed()
+	reader.opensByPIN()
 	time.Sleep(settle)
 	files, resident := reader.processFiles(), reader.processFigure("VmRSS")
 
@@ -121,9 +140,7 @@ func TestTheRealProgramGoesOnForHoursWhateverHappensToItsChips(t *testing.T) {
 	reader.showCard(fmt.Sprintf("%x", soakCard)) // ends a lockout that mistyped PINs led to
 	reader.opens("a card")
 	reader.closed()
-	reader.typePIN(soakPIN)
-	reader.opens("a PIN")
-	reader.closed()
+	reader.opensByPIN()
 	if err := reader.stop(); err != nil {
 		t.Error(err)
 	}
