@@ -43,6 +43,9 @@ func chromium(t *testing.T, w *world) (context.Context, func() []string) {
 	t.Cleanup(cancel)
 	ctx, cancel = context.WithTimeout(ctx, 5*time.Minute)
 	t.Cleanup(cancel)
+	if err := chromedp.Do(ctx); err != nil { // starts it
+		t.Fatal(err)
+	}
 	token, err := w.desk.FirstLink(t.Context())
 	if err != nil {
 		t.Fatal(err)

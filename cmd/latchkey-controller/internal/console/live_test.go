@@ -34,8 +34,11 @@ func TestInTheBrowserAPINIsGivenFoundAndCopiedWithoutLoadingThePageAgain(t *test
 	until(t, ctx, "the panel comes, with the focus", `document.activeElement.id === "panel-title" && document.activeElement.innerText === "Bob Martin"`)
 	until(t, ctx, "the address and the row are the user's", `location.pathname === "/users/2" && document.querySelector("tr.here #user-2[aria-current]") !== null`)
 
-	do(t, ctx, chromedp.Click(chromedp.CSS(`#panel a[href$="add=any"]`)), chromedp.Click(chromedp.CSS(`#panel a[href$="add=pin"]`)),
-		chromedp.Click(chromedp.CSS("#f-pin-typed")), chromedp.SendKeys(chromedp.CSS("#f-digits"), "1234567"), chromedp.Click(chromedp.CSS(`#panel button[type=submit]`)))
+	do(t, ctx, chromedp.Click(chromedp.CSS(`#panel a[href$="add=any"]`)))
+	until(t, ctx, "what can be added is offered", `document.activeElement.innerText === "What is to be added?"`)
+	do(t, ctx, chromedp.Click(chromedp.CSS(`#panel a[href$="add=pin"]`)))
+	until(t, ctx, "how the PIN is made is asked", `document.activeElement.innerText === "A PIN"`)
+	do(t, ctx, chromedp.Click(chromedp.CSS("#f-pin-typed")), chromedp.SendKeys(chromedp.CSS("#f-digits"), "1234567"), chromedp.Click(chromedp.CSS(`#panel button[type=submit]`)))
 	until(t, ctx, "the field is marked, has the focus, and what was typed", `document.activeElement.matches("#f-digits[aria-invalid=true]") && document.activeElement.value === "1234567"`)
 	until(t, ctx, "the address stays", `location.pathname === "/users/2"`)
 
@@ -60,6 +63,7 @@ func TestInTheBrowserWhatHappensAtADoorIsSeenAsItHappens(t *testing.T) {
 	eval[bool](t, ctx, `window.same = true`)
 	front.report(time.Now(), wire.Record{Kind: wire.AccessGranted, By: "card", User: 1, Credential: 1, Seconds: 5})
 	until(t, ctx, "the grant appears", `/Granted\s+Ada Lovelace at Front door by card/.test(document.querySelector("#event-list").innerText)`)
+	until(t, ctx, "a screen reader hears of it", `document.querySelector("#announce").innerText === "Ada Lovelace at Front door by card"`)
 	if !eval[bool](t, ctx, `window.same === true`) {
 		t.Error("the page was loaded again")
 	}

@@ -135,23 +135,27 @@
     settle(document);
     for (const id in typed) { const input = document.getElementById(id); if (input) input.value = typed[id]; }
     typed = {};
-    if (e.detail.target?.id !== "panel") return;
-    const panel = $("#panel"), wrong = $("[aria-invalid=true]", panel);
-    (wrong || $(".card [data-focus], .question [data-focus]", panel) || $("[data-focus]", panel) || $(".row-link[aria-current]"))?.focus();
+  });
+  // Only now do links and forms in it answer to scripts.
+  document.addEventListener("htmx:afterSettle", (e) => {
+    mark();
+    if (e.target.id !== "panel") return;
+    const panel = e.target, wrong = $("[aria-invalid=true]", panel);
+    (wrong || $("form [data-focus], section [data-focus], .question [data-focus]", panel) || $("[data-focus]", panel) || $(".row-link[aria-current]"))?.focus();
     if (matchMedia("(max-width: 860px)").matches) scrollTo(0, 0);
   });
-  document.addEventListener("htmx:afterSettle", mark);
   document.addEventListener("htmx:pushedIntoHistory", mark);
   document.addEventListener("htmx:afterSettle", () => {
     const newest = $("#event-list [data-newest]");
     if (newest && newest.dataset.newest !== root.dataset.heard) {
-      if (root.dataset.heard !== undefined) say(newest.textContent.trim().replace(/\s+/g, " "));
+      say(newest.textContent.trim().replace(/\s+/g, " "));
       root.dataset.heard = newest.dataset.newest;
     }
   });
   document.addEventListener("htmx:sendError", () => { $("#lost").hidden = false; });
   document.addEventListener("htmx:afterOnLoad", () => { const lost = $("#lost"); if (lost) lost.hidden = true; });
 
+  root.dataset.heard = $("#event-list [data-newest]")?.dataset.newest || "";
   settle(document);
   setInterval(() => times(document), 20000);
   listen();
