@@ -31,9 +31,7 @@ func big(b testing.TB, n int, deltas string) (Options, []wire.Tag) {
 	rand.Read(m.Hash[:])
 	for i := range entries {
 		rand.Read(tags[i][:])
-		entries[i] = wire.Entry{Tag: tags[i], Credential: wire.Credential{
-			ID: uint64(i + 1), Kind: wire.PIN, User: uint64(i + 1), Name: fmt.Sprintf("User number %06d", i),
-		}}
+		entries[i] = wire.Entry{Tag: tags[i], Credential: besideCredential(uint64(i + 1))}
 	}
 	snapshot, err := wire.WriteSnapshot(m, entries, key)
 	if err != nil {

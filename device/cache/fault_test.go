@@ -17,6 +17,8 @@ func TestMain(m *testing.M) {
 	switch os.Getenv("CACHE_CHILD") {
 	case "open":
 		openAndSay(os.Getenv("CACHE_DIR"))
+	case "cache", "sqlite", "bbolt":
+		askAndSay(os.Getenv("CACHE_CHILD"), os.Getenv("CACHE_DIR"))
 	case "follow":
 		followForEver(os.Getenv("CACHE_DIR"))
 	default:
