@@ -55,6 +55,8 @@ func readerListCommand(ctx context.Context, c console, args []string) error {
 		}
 		is := "no controller runs"
 		switch {
+		case r.Left != "":
+			is = "was removed: " + r.Left
 		case r.Bundle == nil:
 			is = "has no board"
 		case running:
@@ -76,13 +78,14 @@ type readerRow struct {
 	Adopted        *time.Time      `json:"adopted"` // when the bundle was made
 	Request        string          `json:"request-fingerprint"`
 	Serial         string          `json:"certificate"`
-	Live           *control.Reader `json:"live"` // nil: no controller runs
+	Removed        string          `json:"removed,omitempty"` // "returned" or "lost"
+	Live           *control.Reader `json:"live"`              // nil: no controller runs
 }
 
 func readerRows(readers []*site.Reader, live map[string]*control.Reader) []readerRow {
 	rows := make([]readerRow, len(readers))
 	for i, r := range readers {
-		rows[i] = readerRow{Reader: r.ID, Door: r.Policy.Door, Place: r.Policy.Place, TimeZone: r.Policy.TimeZone, PolicyRevision: r.Policy.Revision, Request: r.Board, Live: live[r.ID]}
+		rows[i] = readerRow{Reader: r.ID, Door: r.Policy.Door, Place: r.Policy.Place, TimeZone: r.Policy.TimeZone, PolicyRevision: r.Policy.Revision, Request: r.Board, Removed: r.Left, Live: live[r.ID]}
 		if b := r.Bundle; b != nil {
 			rows[i].Bundle, rows[i].Adopted, rows[i].Serial = b.Number, atOrNil(b.Created), b.Serial
 		}

@@ -63,6 +63,9 @@ func (s *Site) AddReader(ctx context.Context, now time.Time, id string, signed [
 		if adoption.Policy, err = policy(tx, now, id, edit); err != nil {
 			return err
 		}
+		if err := tx.PlaceReader(id, adoption.Policy.Place, adoption.Policy.Door); err != nil {
+			return err
+		}
 		signedPolicy, err := adoption.Policy.Sign(s.ID, s.signing)
 		if err != nil {
 			return err
@@ -111,10 +114,7 @@ func policy(tx *store.Tx, now time.Time, reader string, edit func(*wire.Policy))
 		fresh := wire.DefaultPolicy(reader, reader)
 		edit(&fresh)
 		fresh.Reader = reader
-		if err := tx.SetPolicy(now.Unix(), &fresh); err != nil {
-			return nil, err
-		}
-		return &fresh, tx.PlaceReader(reader, fresh.Place, fresh.Door)
+		return &fresh, tx.SetPolicy(now.Unix(), &fresh)
 	}
 	if err != nil {
 		return nil, err
@@ -182,6 +182,7 @@ type Reader struct {
 	Policy *wire.Policy
 	Bundle *store.Bundle // in force; nil: it was removed, or its board has become another reader
 	Board  string        // fingerprint of its board's request; "" without a bundle
+	Left   string        // "returned" or "lost", if it was removed; otherwise ""
 }
 
 // Readers returns all readers, sorted by their ids.
@@ -195,12 +196,16 @@ func (s *Site) Readers(ctx context.Context) (readers []*Reader, err error) {
 		if err != nil {
 			return err
 		}
+		removed, err := tx.Removed()
+		if err != nil {
+			return err
+		}
 		inForce := make(map[string]*store.Bundle, len(bundles))
 		for _, b := range bundles {
 			inForce[b.Reader] = b
 		}
 		for _, id := range ids {
-			r := &Reader{ID: id, Bundle: inForce[id]}
+			r := &Reader{ID: id, Bundle: inForce[id], Left: removed[id]}
 			if r.Bundle != nil {
 				r.Board = wire.Fingerprint(r.Bundle.Request)
 			}

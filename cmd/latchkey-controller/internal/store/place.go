@@ -68,14 +68,24 @@ func (t *Tx) SetPlace(l Level, p *Place) error {
 	return err
 }
 
-// Holding returns how many places or readers a place holds.
+// Holding returns how many places a place holds, or readers a door; removed
+// readers do not count.
 func (t *Tx) Holding(l Level, id int64) (n int, err error) {
-	err = t.row(`SELECT count(*) FROM `+l.child+` WHERE `+l.childColumn+` = ?`, []any{id}, &n)
+	query := `SELECT count(*) FROM ` + l.child + ` WHERE ` + l.childColumn + ` = ?`
+	if l == Doors {
+		query += ` AND removed = ''`
+	}
+	err = t.row(query, []any{id}, &n)
 	return n, err
 }
 
 // RemovePlace removes a place, which must hold nothing.
 func (t *Tx) RemovePlace(l Level, id int64) error {
+	if l == Doors {
+		if err := t.exec(`UPDATE readers SET door_id = NULL WHERE door_id = ?`, id); err != nil {
+			return err
+		}
+	}
 	return t.exec(`DELETE FROM `+l.table+` WHERE id = ?`, id)
 }
 
