@@ -12,7 +12,8 @@ const (
 	slowEvery   = 100 * time.Millisecond // while the pen line says so and no pressure is felt
 	slowAfter   = time.Second            // that long after the last pressure
 	liftedFor   = 24 * time.Millisecond  // without pressure: lifted, not bounced
-	firmAfter   = 30 * time.Millisecond  // a contact as long is a finger's; noise and drops are shorter
+	firmAfter   = 16 * time.Millisecond  // a contact as long is a finger's; a spike is shorter
+	slideAfter  = 30 * time.Millisecond  // a finger elsewhere for as long has slid off
 	stuckAfter  = 30 * time.Second       // a finger that long counts as none
 	touchRetry  = time.Second            // after a failed reading
 )
@@ -161,8 +162,7 @@ func (f *finger) press(now time.Time, at image.Point, areas []area, gap int) tou
 	}
 	switch f.state {
 	case lifted:
-		f.state, f.held, f.off = landing, hit, time.Time{}
-		f.began = now.Add(-f.poll / 2) // polled, it landed as long ago on average
+		f.state, f.held, f.began, f.off = landing, hit, now, time.Time{}
 	case landing:
 		if hit != f.held {
 			f.held = hit
@@ -179,7 +179,7 @@ func (f *finger) press(now time.Time, at image.Point, areas []area, gap int) tou
 			f.state, f.off = holding, time.Time{}
 		case f.held != nothing && f.off.IsZero():
 			f.state, f.off = holding, now // it slides, or else noise comes in between
-		case f.held == nothing || now.Sub(f.off) >= firmAfter:
+		case f.held == nothing || now.Sub(f.off) >= slideAfter:
 			f.state, f.held = spent, nothing
 		}
 	}

@@ -68,7 +68,14 @@ func script(samples, settle int) []byte {
 }
 
 // round is one round's result, in counts.
-type round struct{ z, x, y int }
+type round struct {
+	z    int // pressure: Z1 + 4095 - Z2; 0: none
+	ohm  int // of the contact
+	x, y int
+}
+
+// plateX is the resistance of the X plate that MaxResistance goes by, in ohm.
+const plateX = 400
 
 // Read says whether the panel is touched, and where, in pixels within Opts.Size.
 // With a pen line an untouched panel costs no transfer, a touch two looks at
@@ -121,7 +128,7 @@ func (d *Dev) feel() (raw image.Point, felt feeling, err error) {
 		if on, err := d.stillDown(); err != nil || !on {
 			return image.Point{}, nothing, err
 		}
-		if min(a.z, b.z) < d.threshold() {
+		if d.light(a) || d.light(b) {
 			d.count.light.Add(1)
 			return image.Point{}, nothing, nil
 		}
@@ -133,12 +140,13 @@ func (d *Dev) feel() (raw image.Point, felt feeling, err error) {
 	return image.Point{}, somewhere, nil
 }
 
-// threshold is lower for a touch that goes on, lest a light finger flickers.
-func (d *Dev) threshold() int {
+// light tells whether a round was of less than a finger. The limits are wider for a touch
+// that goes on, lest a light finger flickers.
+func (d *Dev) light(r round) bool {
 	if d.down {
-		return d.opts.MinPressure * 3 / 4
+		return r.z*4 < d.opts.MinPressure*3 || r.ohm*3 > d.opts.MaxResistance*4
 	}
-	return d.opts.MinPressure
+	return r.z < d.opts.MinPressure || r.ohm > d.opts.MaxResistance
 }
 
 // place takes over a touch's new place. One that is too far from the last to be
@@ -246,13 +254,14 @@ func (d *Dev) round(r []byte) round {
 	x := d.median(r, k)
 	k += o.Samples + o.Settle
 	y := d.median(r, k)
-	z := 0
+	z, ohm := 0, 0
 	// Through the contact Z2 is above Z1; Z1 = 0 says no contact at all, a
 	// position at the end of the scale that no plate is driven.
 	if z1 > 0 && z1 <= z2 && x < full && y < full {
 		z = z1 + full - z2
+		ohm = plateX * x * (z2 - z1) / (z1 * (full + 1)) // TSC2046 data sheet, equation 2
 	}
-	return round{z: z, x: x, y: y}
+	return round{z: z, ohm: ohm, x: x, y: y}
 }
 
 // sample is conversion k: a busy bit, 12 bits, three zeros.

@@ -54,6 +54,11 @@ type Opts struct {
 	// MinPressure is the least Z1 + 4095 - Z2 that counts as a touch, in counts.
 	// A touch that goes on may sink to three quarters of it.
 	MinPressure int
+	// MaxResistance is the most that a contact may have that counts as a touch, in
+	// ohm; a finger has some hundred, a drop of water or a crease thousands. A
+	// touch that goes on may rise to four thirds of it. The film's X plate is
+	// taken to have 400 ohm.
+	MaxResistance int
 	// Agree is how far the two rounds may differ in X and in Y, in counts.
 	Agree int
 	// Jump is how far a touch may go between two readings, in pixels, before
@@ -63,13 +68,14 @@ type Opts struct {
 
 // DefaultOpts fits the common 240x320 modules, upright.
 var DefaultOpts = Opts{
-	Freq:        2 * physic.MegaHertz,
-	Size:        image.Pt(240, 320),
-	Samples:     5,
-	Settle:      2,
-	MinPressure: 400,
-	Agree:       60,
-	Jump:        48,
+	Freq:          2 * physic.MegaHertz,
+	Size:          image.Pt(240, 320),
+	Samples:       5,
+	Settle:        2,
+	MinPressure:   400,
+	MaxResistance: 2500,
+	Agree:         60,
+	Jump:          48,
 }
 
 // ErrAbsent says that nothing drives the data line: no chip, no power, a broken
@@ -143,6 +149,7 @@ func (o *Opts) complete() error {
 	o.Cal = o.Cal.Turned(o.Turn, upright)
 	for _, f := range []struct{ v, def *int }{
 		{&o.Samples, &def.Samples}, {&o.Settle, &def.Settle}, {&o.MinPressure, &def.MinPressure},
+		{&o.MaxResistance, &def.MaxResistance},
 		{&o.Agree, &def.Agree}, {&o.Jump, &def.Jump},
 	} {
 		if *f.v == 0 {
@@ -158,8 +165,8 @@ func (o *Opts) complete() error {
 		return fmt.Errorf("touch: %d samples: use an odd number from 3 to 15", o.Samples)
 	case o.Settle < 1 || o.Settle > 250:
 		return fmt.Errorf("touch: settle %d: use 1 to 250 conversions", o.Settle)
-	case o.MinPressure < 1 || o.MinPressure > full || o.Agree < 1 || o.Jump < 1:
-		return errors.New("touch: pressure, agreement and jump are positive, pressure at most 4095")
+	case o.MinPressure < 1 || o.MinPressure > full || o.MaxResistance < 1 || o.Agree < 1 || o.Jump < 1:
+		return errors.New("touch: pressure, resistance, agreement and jump are positive, pressure at most 4095")
 	}
 	return nil
 }

@@ -141,7 +141,10 @@ func TestTooLittleOrImpossiblePressureIsNoTouch(t *testing.T) {
 	}{
 		{"finger", 2000, 1000, 900, 2800, true},
 		{"light", 2000, 1000, 150, 3900, false},
-		{"just enough", 2000, 1000, 205, 3900, true},
+		{"just enough pressure", 200, 1000, 100, 3790, true},
+		{"just too little", 200, 1000, 100, 3800, false},
+		{"just enough contact", 2000, 1000, 280, 3800, true}, // 2455 ohm
+		{"a drop of water", 2000, 1000, 270, 3800, false},    // 2553 ohm
 		{"no contact", 2000, 1000, 0, 4095, false},
 		{"no contact, plates astray", 2000, 1000, 0, 1000, false},
 		{"floating high", 4095, 4095, 4095, 4095, false},
@@ -174,23 +177,25 @@ func TestAFingerLiftedBetweenTheRoundsIsNoTouch(t *testing.T) {
 }
 
 func TestALightFingerDoesNotFlicker(t *testing.T) {
-	g := finger()
-	d := open(t, g, nil)
-	g.z1, g.z2 = 150, 3900 // 345
-	if _, pressed := read(t, d); pressed {
-		t.Fatal("begins with too little")
-	}
-	g.z1, g.z2 = 300, 3700
-	if _, pressed := read(t, d); !pressed {
-		t.Fatal("does not begin")
-	}
-	g.z1, g.z2 = 150, 3900
-	if _, pressed := read(t, d); !pressed {
-		t.Fatal("ends at three quarters of the threshold already")
-	}
-	g.z1, g.z2 = 100, 3900
-	if _, pressed := read(t, d); pressed {
-		t.Fatal("does not end")
+	for name, c := range map[string]struct {
+		x                       int
+		begins, less, tooLittle [2]int // Z1, Z2
+	}{
+		"pressure": {200, [2]int{100, 3700}, [2]int{100, 3850}, [2]int{100, 3900}},  // 495, 345, 295
+		"contact":  {2000, [2]int{280, 3800}, [2]int{215, 3800}, [2]int{205, 3800}}, // 2455, 3257, 3425 ohm
+	} {
+		g := finger()
+		d := open(t, g, nil)
+		g.x = c.x
+		for i, step := range []struct {
+			z    [2]int
+			want bool
+		}{{c.less, false}, {c.begins, true}, {c.less, true}, {c.tooLittle, false}, {c.less, false}} {
+			g.z1, g.z2 = step.z[0], step.z[1]
+			if _, pressed := read(t, d); pressed != step.want {
+				t.Errorf("%s, step %d: pressed is %v", name, i, pressed)
+			}
+		}
 	}
 }
 
@@ -327,7 +332,7 @@ func (c silentConn) Tx(w, r []byte) error {
 func TestBadOptionsAreRefused(t *testing.T) {
 	for _, o := range []Opts{
 		{Freq: 3 * physic.MegaHertz}, {Samples: 4}, {Samples: 1}, {Samples: 17}, {Settle: -1},
-		{Size: image.Pt(-1, 5)}, {MinPressure: 5000}, {Jump: -4},
+		{Size: image.Pt(-1, 5)}, {MinPressure: 5000}, {MaxResistance: -1}, {Jump: -4},
 	} {
 		if _, err := NewSPI(finger(), nil, &o); err == nil {
 			t.Errorf("%+v is taken", o)
