@@ -28,7 +28,7 @@ import (
 )
 
 var (
-	soakFor  = flag.Duration("soak", 3*time.Hour, "how long the simulated soak lasts, in the reader's time")
+	soakFor  = flag.Duration("soak", 2*time.Hour, "how long the simulated soak lasts, in the reader's time")
 	soakSeed = flag.Uint64("soak-seed", 1, "of what people and faults do in the soak")
 )
 

@@ -192,9 +192,6 @@ func (s *soaked) fallIll() {
 	all := s.board.Faults()
 	for range 1 + s.rng.IntN(3) {
 		f := all[s.rng.IntN(len(all))]
-		if f.Name == "touch-ghosts" {
-			continue
-		}
 		long := time.Duration(1+s.rng.IntN(90)) * time.Second
 		if s.rng.IntN(6) == 0 {
 			long = time.Duration(1+s.rng.IntN(60)) * time.Minute
