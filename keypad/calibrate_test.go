@@ -44,7 +44,7 @@ func newReader(t *testing.T, so sim.Options, turn int, cal touch.Affine, o keypa
 	r.must(err)
 	dc, err := r.board.Output("panel-dc")
 	r.must(err)
-	r.panel, err = panel.NewSPI(port, dc, nil, &panel.Opts{Model: panel.Model(so.Panel.Model), Rotation: panel.Rotation(turn)})
+	r.panel, err = panel.NewSPI(port, dc, nil, &panel.Opts{Model: panel.Model(so.Panel.Model), Rotation: panel.Rotation(turn), ReadBack: so.Panel.Model != "st7789"})
 	r.must(err)
 	port, err = r.board.SPI("touch")
 	r.must(err)

@@ -122,6 +122,29 @@ func TestAPanelIsWholeAgainFiveSecondsAfterAnyFault(t *testing.T) {
 	}
 }
 
+func TestAPanelThatIsGoneIsSaidOnceWhereItCanBeAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var w told
+		r := newReader(t, sim.Options{}, 0, touch.Affine{}, w.opts())
+		v := door()
+		v.Identify = true // it stays lit
+		r.k.Show(v)
+		r.run()
+		time.Sleep(time.Minute)
+		r.must(r.board.SetFault("panel", sim.Fault{Absent: true}))
+		time.Sleep(5 * time.Second)
+		if healths, _ := w.said(); !slices.Equal(healths, []string{"panel failed"}) || len(r.k.Controls()) > 0 {
+			t.Errorf("after 5 s: %q", healths)
+		}
+		time.Sleep(time.Hour)
+		r.must(r.board.SetFault("panel", sim.Fault{}))
+		time.Sleep(5 * time.Second)
+		if healths, _ := w.said(); !slices.Equal(healths, []string{"panel failed", "panel"}) || len(r.k.Controls()) != 1 {
+			t.Errorf("an hour later: %q", healths)
+		}
+	})
+}
+
 // touches taps what has a name, and says if it is not there.
 func (r *reader) touches(names ...string) {
 	r.Helper()

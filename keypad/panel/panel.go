@@ -52,6 +52,12 @@ type Opts struct {
 	// Invert shows each colour as its complement: for glass (IPS, mostly) that
 	// shows a negative otherwise.
 	Invert bool
+	// ReadBack has the panel asked, by Init and Refresh, whether it is as it was told to
+	// be, so that one that has gone is known ([ErrAbsent]); for modules whose data
+	// output is wired. Readings are slow: the driver sets the port's limit for them
+	// (LimitSpeed, as periph's ports have it) and then back to Freq, which must
+	// therefore be what the wiring takes.
+	ReadBack bool
 	// SwapRedBlue is for glass whose stripes lie the other way round.
 	SwapRedBlue bool
 }
@@ -72,7 +78,11 @@ type Dev struct {
 	size      image.Point
 	chunk     int // most pixel bytes in one transfer, even
 
+	port     limiter // of Opts.ReadBack, or nil
+	answered bool    // it was read back as it should be, once
+
 	buf    [1 + maxParams]byte
+	back   [2]byte
 	win    image.Rectangle // what CASET and PASET hold, if winSet
 	winSet bool
 	asleep bool
@@ -116,6 +126,12 @@ func NewSPI(p spi.Port, dc, reset Line, o *Opts) (*Dev, error) {
 		return nil, fmt.Errorf("panel: connect: %w", err)
 	}
 	d.conn = c
+	if d.opts.ReadBack {
+		var ok bool
+		if d.port, ok = p.(limiter); !ok {
+			return nil, errors.New("panel: read back: the port's clock cannot be limited")
+		}
+	}
 	d.chunk = chunkSize(c)
 	if err := d.Init(); err != nil {
 		return nil, err

@@ -48,7 +48,10 @@ func (d *Dev) Init() error {
 	if err := d.clear(); err != nil {
 		return err
 	}
-	return d.command(dispon)
+	if err := d.command(dispon); err != nil {
+		return err
+	}
+	return d.look()
 }
 
 // Refresh sends all settings again, without a reset and without touching the
@@ -59,6 +62,9 @@ func (d *Dev) Init() error {
 func (d *Dev) Refresh() error {
 	d.count.inits.Add(1)
 	d.winSet = false
+	if err := d.look(); err != nil {
+		return err
+	}
 	if err := d.registers(); err != nil {
 		return err
 	}
@@ -94,11 +100,16 @@ func (d *Dev) registers() error {
 	if err := d.command(inv); err != nil {
 		return err
 	}
+	return d.command(madctl, d.madctl())
+}
+
+// madctl is how the picture lies and which colour comes first.
+func (d *Dev) madctl() byte {
 	m := d.table.madctl[d.opts.Rotation]
 	if d.opts.SwapRedBlue {
 		m ^= madctlBGR
 	}
-	return d.command(madctl, m)
+	return m
 }
 
 // clear writes black everywhere: after power-up the memory is random.

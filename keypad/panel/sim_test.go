@@ -43,7 +43,7 @@ func setup(t *testing.T, rot panel.Rotation, reset bool, o sim.PanelOptions) *be
 		rst, err = b.board.Output("panel-reset")
 		b.must(err)
 	}
-	b.dev, err = panel.NewSPI(port, dc, rst, &panel.Opts{Model: panel.Model(o.Model), Rotation: rot})
+	b.dev, err = panel.NewSPI(port, dc, rst, &panel.Opts{Model: panel.Model(o.Model), Rotation: rot, ReadBack: reset})
 	b.must(err)
 	return b
 }
@@ -197,5 +197,65 @@ func TestAKeyPressCostsLittleMoreThanItsPixels(t *testing.T) {
 			t.Errorf("%d bytes on the bus for %d of pixels", n, len(pix))
 		}
 		b.sound()
+	})
+}
+
+func TestAPanelThatAnsweredOnceAndHasGoneIsKnown(t *testing.T) {
+	for _, model := range models {
+		for _, miso := range []byte{0x00, 0xFF} {
+			synctest.Test(t, func(t *testing.T) {
+				b := setup(t, panel.Rotate90, true, sim.PanelOptions{Model: string(model)})
+				b.must(b.dev.Refresh())
+				if c := b.dev.Counters(); c.Absent != 0 || c.Lost != 0 {
+					t.Errorf("%s: a sound one: %+v", model, c)
+				}
+				b.must(b.board.ResetChip("panel"))
+				time.Sleep(time.Second)
+				b.must(b.dev.Refresh())
+				if c := b.dev.Counters(); c.Absent != 0 || c.Lost != 1 {
+					t.Errorf("%s: reset: %+v", model, c)
+				}
+				b.must(b.board.SetFault("panel", sim.Fault{Absent: true, MISO: miso}))
+				for range 3 {
+					for _, f := range []func() error{b.dev.Refresh, b.dev.Init} {
+						if err := f(); err != panel.ErrAbsent {
+							t.Errorf("%s, gone: %v", model, err)
+						}
+					}
+				}
+				b.must(b.board.SetFault("panel", sim.Fault{}))
+				time.Sleep(time.Second)
+				b.must(b.dev.Init())
+				b.must(b.dev.Refresh())
+				b.sound()
+			})
+		}
+	}
+}
+
+func TestAModuleWithoutADataOutputIsNoAbsentOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t, panel.Rotate0, true, sim.PanelOptions{NoSDO: true})
+		for range 3 {
+			b.must(b.dev.Refresh())
+			b.must(b.dev.Init())
+		}
+		if c := b.dev.Counters(); c.Absent != 0 || c.Lost != 0 {
+			t.Errorf("%+v", c)
+		}
+		b.sound()
+	})
+}
+
+func TestNoiseOnReadingsIsNoAbsence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t, panel.Rotate0, true, sim.PanelOptions{})
+		b.must(b.board.SetFault("panel", sim.Fault{Noise: 0.05}))
+		for range 100 {
+			b.must(b.dev.Refresh())
+		}
+		if c := b.dev.Counters(); c.Absent != 0 {
+			t.Errorf("%+v", c)
+		}
 	})
 }

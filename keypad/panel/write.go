@@ -12,9 +12,13 @@ type Counters struct {
 	Bytes     uint64 // on the bus, commands and parameters included
 	Errors    uint64 // of the bus or of a line
 	Inits     uint64 // Init and Refresh
+	Absent    uint64 // times that one which once answered did not
+	Lost      uint64 // times that one was not as it was told to be: it was reset, or disturbed
 }
 
-type counters struct{ transfers, bytes, errors, inits atomic.Uint64 }
+type counters struct {
+	transfers, bytes, errors, inits, absent, lost atomic.Uint64
+}
 
 // Counters may be called from any goroutine.
 func (d *Dev) Counters() Counters {
@@ -23,6 +27,8 @@ func (d *Dev) Counters() Counters {
 		Bytes:     d.count.bytes.Load(),
 		Errors:    d.count.errors.Load(),
 		Inits:     d.count.inits.Load(),
+		Absent:    d.count.absent.Load(),
+		Lost:      d.count.lost.Load(),
 	}
 }
 

@@ -1,0 +1,91 @@
+package panel
+
+import (
+	"errors"
+	"fmt"
+
+	"periph.io/x/conn/v3/physic"
+)
+
+// ErrAbsent says that a panel which once answered does not any more, or not as it should:
+// no chip, no power, a broken wire.
+var ErrAbsent = errors.New("panel: the controller does not answer: check its power and wiring")
+
+// Registers that are read back.
+const (
+	rddpm     = 0x0A // power mode
+	rddmadctl = 0x0B
+	rddcolmod = 0x0C
+	working   = 0x9C // RDDPM: booster on, sleep out, normal mode, display on
+)
+
+// readFreq is the clock of a reading: the controllers' read cycle is 150 ns at least, and
+// their output is weak.
+const readFreq = 2 * physic.MegaHertz
+
+// limiter is the port of Opts.ReadBack. periph's has it.
+type limiter interface {
+	LimitSpeed(physic.Frequency) error
+}
+
+// look reads back what the panel was told last, where Opts.ReadBack says so: nil if it is
+// so, if nothing is to be read, and if nothing ever came back, as from a module without
+// a data output. One that was reset is right again by the rest of Refresh; one that is
+// silent is not.
+func (d *Dev) look() error {
+	if d.port == nil || d.asleep {
+		return nil
+	}
+	if err := d.port.LimitSpeed(readFreq); err != nil {
+		return fmt.Errorf("panel: clock for reading: %w", err)
+	}
+	err := d.readBack()
+	if limit := d.port.LimitSpeed(d.opts.Freq); limit != nil {
+		return errors.Join(err, fmt.Errorf("panel: clock after reading: %w", limit))
+	}
+	return err
+}
+
+func (d *Dev) readBack() error {
+	var power, order, format byte
+	for range 3 { // noise may hit one reading
+		for _, r := range []struct {
+			cmd byte
+			to  *byte
+		}{{rddpm, &power}, {rddmadctl, &order}, {rddcolmod, &format}} {
+			var err error
+			if *r.to, err = d.read(r.cmd); err != nil {
+				return err
+			}
+		}
+		if power == working && order == d.madctl() && format&7 == 5 {
+			d.answered = true
+			return nil
+		}
+	}
+	silent := power == order && order == format && (power == 0 || power == 0xFF)
+	if d.answered && silent {
+		d.count.absent.Add(1)
+		return ErrAbsent
+	}
+	if d.answered {
+		d.count.lost.Add(1)
+	}
+	return nil
+}
+
+// read reads an 8-bit register: on four-line SPI its bits follow the command's at once,
+// within the same chip select. D/C does not matter for them.
+func (d *Dev) read(cmd byte) (byte, error) {
+	d.buf[0], d.buf[1] = cmd, 0 // NOP
+	if err := d.line(d.dc, 0); err != nil {
+		return 0, err
+	}
+	if err := d.conn.Tx(d.buf[:2], d.back[:]); err != nil {
+		d.failed()
+		return 0, fmt.Errorf("panel: read: %w", err)
+	}
+	d.count.transfers.Add(1)
+	d.count.bytes.Add(2)
+	return d.back[1], nil
+}
