@@ -45,9 +45,9 @@ func newWeek(a wire.Access) *week {
 	add := func(key, name string, spans []wire.Span) {
 		d := day{Key: key, Name: name}
 		var hours []string
-		for _, span_ := range spans {
-			hours = append(hours, clockOf(span_.From)+"-"+clockOf(span_.To))
-			d.Bars = append(d.Bars, span{int(span_.From), int(span_.To - span_.From)})
+		for _, s := range spans {
+			hours = append(hours, clockOf(s.From)+"-"+clockOf(s.To))
+			d.Bars = append(d.Bars, span{int(s.From), int(s.To - s.From)})
 		}
 		d.Hours = strings.Join(hours, ", ")
 		w.Days = append(w.Days, d)

@@ -1,0 +1,116 @@
+package console
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+)
+
+// adminsPage is all administrators.
+type adminsPage struct {
+	Tab    string
+	Admins []*desk.Admin
+	Form   *form
+	Ask    string // what is being done: "add", "role", "link", "remove"
+	About  *desk.Admin
+	Link   string // a one-time link, shown once
+	For    string // whose
+}
+
+func (c *Console) adminRoutes(page route) {
+	page("GET /settings/administrators", c.admins)
+	page("POST /settings/administrators", c.addAdmin)
+	page("POST /settings/administrators/{id}/{act}", c.changeAdmin)
+}
+
+func (c *Console) admins(w http.ResponseWriter, r *http.Request, v *visit) error {
+	q := r.URL.Query()
+	return c.showAdmins(w, r, v, http.StatusOK, &adminsPage{Form: filled("role", string(desk.Viewer)), Ask: q.Get("ask")}, q.Get("about"))
+}
+
+func (c *Console) showAdmins(w http.ResponseWriter, r *http.Request, v *visit, status int, p *adminsPage, about string) error {
+	p.Tab = "administrators"
+	var err error
+	if p.Admins, err = c.desk.Admins(r.Context(), v.Actor); err != nil {
+		return err
+	}
+	for _, a := range p.Admins {
+		if strconv.FormatInt(a.ID, 10) == about {
+			p.About = a
+		}
+	}
+	if p.Ask != "add" && p.About == nil {
+		p.Ask = ""
+	}
+	if p.Ask == "role" && p.About != nil && !byPost(r) {
+		p.Form.Values = url.Values{"role": {string(p.About.Role)}}
+	}
+	c.show(w, r, status, "admins", &view{visit: v, Title: "Administrators", Section: "settings", Page: p})
+	return nil
+}
+
+func byPost(r *http.Request) bool { return r.Method == http.MethodPost }
+
+// oneTimeLink is the address of a one-time link, under the name by which this page was
+// found.
+func oneTimeLink(r *http.Request, token string) string { return "https://" + r.Host + "/link/" + token }
+
+func (c *Console) addAdmin(w http.ResponseWriter, r *http.Request, v *visit) error {
+	f, err := readForm(r, "password")
+	if err != nil {
+		return err
+	}
+	defer f.wipe()
+	var token string
+	done, err := c.again(r, v, f, func() (err error) {
+		_, token, err = c.desk.AddAdmin(r.Context(), v.Actor, f.Trim("name"), desk.Role(f.Get("role")))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if done {
+		return c.showAdmins(w, r, v, http.StatusOK, &adminsPage{Form: filled(), Link: oneTimeLink(r, token), For: f.Trim("name")}, "")
+	}
+	return c.showAdmins(w, r, v, http.StatusUnprocessableEntity, &adminsPage{Form: f, Ask: "add"}, "")
+}
+
+func (c *Console) changeAdmin(w http.ResponseWriter, r *http.Request, v *visit) error {
+	id, err := number(r, "id")
+	if err != nil {
+		return err
+	}
+	f, err := readForm(r, "password")
+	if err != nil {
+		return err
+	}
+	defer f.wipe()
+	act := r.PathValue("act")
+	var token, said string
+	done, err := c.again(r, v, f, func() (err error) {
+		switch act {
+		case "role":
+			said = "The role is changed."
+			return c.desk.SetRole(r.Context(), v.Actor, id, desk.Role(f.Get("role")))
+		case "remove":
+			said = "The administrator was removed, and signed out."
+			return c.desk.RemoveAdmin(r.Context(), v.Actor, id)
+		case "link":
+			token, err = c.desk.NewLink(r.Context(), v.Actor, id)
+			return err
+		}
+		return desk.ErrNotFound
+	})
+	switch {
+	case err != nil:
+		return err
+	case !done:
+		return c.showAdmins(w, r, v, http.StatusUnprocessableEntity, &adminsPage{Form: f, Ask: act}, strconv.FormatInt(id, 10))
+	case token != "":
+		return c.showAdmins(w, r, v, http.StatusOK, &adminsPage{Form: filled(), Link: oneTimeLink(r, token), For: f.Get("name")}, "")
+	}
+	c.send(w, r, "/settings/administrators", said)
+	return nil
+}

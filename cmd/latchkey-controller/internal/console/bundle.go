@@ -1,0 +1,103 @@
+package console
+
+import (
+	"crypto/rand"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+)
+
+func (c *Console) bundle(w http.ResponseWriter, r *http.Request, v *visit) error {
+	if !v.Actor.May(desk.AdoptReader) {
+		return desk.ErrNotAllowed
+	}
+	return c.bundles.serve(w, r, r.PathValue("key"), v.Actor.ID)
+}
+
+// Bounds of what is kept for a download.
+const (
+	bundleEnds = 15 * time.Minute
+	maxBundles = 8
+)
+
+// bundles are what was made and not downloaded yet.
+type bundles struct {
+	mu  sync.Mutex
+	all map[string]*kept
+}
+
+type kept struct {
+	file  *os.File
+	name  string
+	admin int64
+	ends  time.Time
+}
+
+// keep takes a bundle over and returns the key to it. The oldest one goes if
+// there are too many.
+func (b *bundles) keep(k *kept) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.all == nil {
+		b.all = map[string]*kept{}
+	}
+	b.expire(time.Now())
+	for len(b.all) >= maxBundles {
+		oldest := ""
+		for key, other := range b.all {
+			if oldest == "" || other.ends.Before(b.all[oldest].ends) {
+				oldest = key
+			}
+		}
+		b.drop(oldest)
+	}
+	key := rand.Text()
+	b.all[key] = k
+	return key
+}
+
+func (b *bundles) expire(now time.Time) {
+	for key, k := range b.all {
+		if now.After(k.ends) {
+			b.drop(key)
+		}
+	}
+}
+
+func (b *bundles) drop(key string) {
+	b.all[key].file.Close()
+	delete(b.all, key)
+}
+
+// serve sends a bundle to the administrator who made it.
+func (b *bundles) serve(w http.ResponseWriter, r *http.Request, key string, admin int64) error {
+	b.mu.Lock()
+	b.expire(time.Now())
+	k := b.all[key]
+	b.mu.Unlock()
+	if k == nil || k.admin != admin {
+		return desk.ErrNotFound
+	}
+	info, err := k.file.Stat()
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", k.name))
+	http.ServeContent(w, r, k.name, time.Time{}, io.NewSectionReader(k.file, 0, info.Size()))
+	return nil
+}
+
+// close forgets all of them.
+func (b *bundles) close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for key := range b.all {
+		b.drop(key)
+	}
+}
