@@ -206,6 +206,11 @@ func (s *soaked) fallIll() {
 			s.faultyUntil = until
 		}
 	}
+	if s.rng.IntN(2) == 0 { // somebody comes as soon as it must be over
+		s.pass(time.Until(s.faultyUntil) + time.Nanosecond)
+		s.showCard(soakCard)
+		s.enter(soakPIN)
+	}
 }
 
 func (s *soaked) faults() []string {
