@@ -7,8 +7,11 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
+// nearSpan is how long a time has few enough entries to look at all of them.
+const nearSpan = 7 * 24 * time.Hour
+
 // filter returns what a query chooses, in the store's words.
-func (q Query) filter(tx *store.Tx) (store.ActivityFilter, error) {
+func (q Query) filter(tx *store.Tx, now time.Time) (store.ActivityFilter, error) {
 	f := store.ActivityFilter{User: q.User, After: q.After, Before: q.Before, Limit: pageSize(q.Limit)}
 	for _, kind := range Kinds() {
 		if kind.Key == q.Kind {
@@ -23,7 +26,9 @@ func (q Query) filter(tx *store.Tx) (store.ActivityFilter, error) {
 	}
 	if !q.Until.IsZero() {
 		f.Until = q.Until.UnixMilli()
+		now = q.Until
 	}
+	f.Near = !q.Since.IsZero() && now.Sub(q.Since) <= nearSpan
 	if q.Reader != "" {
 		f.Readers = []string{q.Reader}
 	}
@@ -45,7 +50,7 @@ func (q Query) filter(tx *store.Tx) (store.ActivityFilter, error) {
 // Activity returns a page of entries.
 func (d *Desk) Activity(ctx context.Context, a Actor, q Query) (page *Page, err error) {
 	err = d.view(ctx, a, ViewActivity, func(tx *store.Tx) error {
-		f, err := q.filter(tx)
+		f, err := q.filter(tx, d.now())
 		if err != nil {
 			return err
 		}

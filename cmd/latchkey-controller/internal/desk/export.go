@@ -58,7 +58,7 @@ func (d *Desk) export(ctx context.Context, q Query, out exporter) (n int, err er
 					q.Before = newest + 1
 				}
 			}
-			f, err := q.filter(tx)
+			f, err := q.filter(tx, d.now())
 			if err != nil {
 				return err
 			}

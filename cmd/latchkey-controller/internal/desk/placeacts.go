@@ -29,6 +29,15 @@ func checkPlaceName(name string) error {
 	return nil
 }
 
+// placeOf returns a place; the error says which one is not there.
+func placeOf(tx *store.Tx, l store.Level, id int64) (*store.Place, error) {
+	p, err := tx.Place(l, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, fmt.Errorf("there is no %s %d: %w", levelNames[l], id, err)
+	}
+	return p, err
+}
+
 func placeError(l store.Level, err error) error {
 	if errors.Is(err, store.ErrNameTaken) {
 		return wrong("name", "There is a "+levelNames[l]+" of this name already; take another")
@@ -44,7 +53,7 @@ func (d *Desk) addPlace(ctx context.Context, a Actor, l, parentLevel store.Level
 			return err
 		}
 		if l != store.Locations {
-			if _, err := tx.Place(parentLevel, parent); err != nil {
+			if _, err := placeOf(tx, parentLevel, parent); err != nil {
 				return err
 			}
 		}
@@ -73,7 +82,7 @@ func (d *Desk) AddDoor(ctx context.Context, a Actor, hub int64, name string) (id
 func (d *Desk) setPlace(ctx context.Context, a Actor, l store.Level, id int64, text string, edit func(*store.Tx, *store.Place) error) error {
 	ab := &about{}
 	return d.change(ctx, a, EditPlaces, ab, func(tx *store.Tx, now time.Time) error {
-		p, err := tx.Place(l, id)
+		p, err := placeOf(tx, l, id)
 		if err != nil {
 			return err
 		}
@@ -145,7 +154,7 @@ func (d *Desk) RenameDoor(ctx context.Context, a Actor, id int64, name string) e
 // MoveDoor puts a door to another hub.
 func (d *Desk) MoveDoor(ctx context.Context, a Actor, door, hub int64) error {
 	return d.setPlace(ctx, a, store.Doors, door, "moved to another hub", func(tx *store.Tx, p *store.Place) error {
-		h, err := tx.Place(store.Hubs, hub)
+		h, err := placeOf(tx, store.Hubs, hub)
 		if err != nil {
 			return err
 		}
@@ -158,11 +167,13 @@ func (d *Desk) MoveDoor(ctx context.Context, a Actor, door, hub int64) error {
 func (d *Desk) MoveReader(ctx context.Context, a Actor, reader string, door int64) error {
 	ab := &about{reader: reader, subject: reader}
 	return d.change(ctx, a, EditPlaces, ab, func(tx *store.Tx, now time.Time) error {
-		p, err := tx.Place(store.Doors, door)
+		p, err := placeOf(tx, store.Doors, door)
 		if err != nil {
 			return err
 		}
-		if _, err := tx.Policy(reader); err != nil {
+		if _, err := tx.Policy(reader); errors.Is(err, store.ErrNotFound) {
+			return fmt.Errorf("there is no reader %q: %w", reader, err)
+		} else if err != nil {
 			return err
 		}
 		ab.text = "door: " + p.Name
@@ -176,7 +187,7 @@ func (d *Desk) MoveReader(ctx context.Context, a Actor, reader string, door int6
 func (d *Desk) removePlace(ctx context.Context, a Actor, l store.Level, id int64, holds string) error {
 	ab := &about{text: levelNames[l] + " removed"}
 	return d.change(ctx, a, EditPlaces, ab, func(tx *store.Tx, _ time.Time) error {
-		p, err := tx.Place(l, id)
+		p, err := placeOf(tx, l, id)
 		if err != nil {
 			return err
 		}

@@ -33,6 +33,9 @@ func (d *Desk) SetPolicy(ctx context.Context, a Actor, reader string, was uint64
 	err := d.do(ctx, a, EditPolicy, &about{reader: reader, subject: reader},
 		func(tx *store.Tx) error {
 			p, err := tx.Policy(reader)
+			if errors.Is(err, store.ErrNotFound) {
+				return nil // the act says so in its own words
+			}
 			if err != nil {
 				return err
 			}

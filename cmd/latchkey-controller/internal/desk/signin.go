@@ -2,15 +2,11 @@ package desk
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"strings"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
-	"latchkey/sync/wire"
 )
 
 // Bounds of a session.
@@ -47,15 +43,6 @@ type Client struct {
 	Agent   string // the browser, as it names itself
 }
 
-// A Session is a signed-in administrator.
-type Session struct {
-	Token  string // for the cookie: 32 random bytes, base64url; only set by what makes a session
-	Actor  Actor
-	Began  time.Time
-	Ends   time.Time // whatever happens
-	Client Client
-}
-
 // What is noted of signing in.
 const (
 	actSignIn     Act = "sign-in"
@@ -67,16 +54,6 @@ const (
 
 	unknownAccount = "an unknown name" // what was typed may be a password
 )
-
-// newToken returns a token, and what is kept of it.
-func newToken() (token string, hash wire.Hash) {
-	b := make([]byte, 32)
-	rand.Read(b)
-	token = base64.RawURLEncoding.EncodeToString(b)
-	return token, hashToken(token)
-}
-
-func hashToken(token string) wire.Hash { return sha256.Sum256([]byte(token)) }
 
 // actorOf returns an administrator as one who acts in the console.
 func actorOf(admin *store.Admin) Actor {
@@ -152,59 +129,6 @@ func (d *Desk) charged(ctx context.Context, name string, password []byte, from C
 	return admin, nil
 }
 
-// begin makes a session.
-func (d *Desk) begin(tx *store.Tx, admin *store.Admin, from Client) (*Session, error) {
-	now := d.now()
-	token, hash := newToken()
-	err := tx.AddSession(&store.Session{
-		Hash: hash, Admin: admin.ID, Began: now.Unix(), Seen: now.Unix(), Given: now.Unix(),
-		Address: cut(from.Address, 64), Agent: cut(from.Agent, 256),
-	}, maxSessionsOf)
-	actor := actorOf(admin)
-	actor.FreshSignIn = true
-	return &Session{Token: token, Actor: actor, Began: now, Ends: now.Add(SessionEnds), Client: from}, err
-}
-
-// Session returns the session of a token, or ErrSignedOut. active says that a
-// person asked for a page: a page that refreshes itself keeps nobody signed in.
-func (d *Desk) Session(ctx context.Context, token string, active bool) (*Session, error) {
-	var session *Session
-	var row *store.Session
-	now := d.now()
-	err := d.site.View(ctx, func(tx *store.Tx) (err error) {
-		session, row, err = open(tx, now, token)
-		return err
-	})
-	// The time of use is kept to the minute: not every page needs the disk.
-	if err != nil || !active || now.Unix()-row.Seen < 60 {
-		return session, err
-	}
-	row.Seen = now.Unix()
-	return session, d.site.Update(ctx, func(tx *store.Tx) error { return tx.TouchSession(row) })
-}
-
-// open returns the session of a token.
-func open(tx *store.Tx, now time.Time, token string) (*Session, *store.Session, error) {
-	row, err := tx.Session(hashToken(token))
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil, ErrSignedOut
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	began, seen := time.Unix(row.Began, 0), time.Unix(row.Seen, 0)
-	if now.Sub(began) >= SessionEnds || now.Sub(seen) >= SessionIdle {
-		return nil, nil, ErrSignedOut
-	}
-	admin, err := tx.Admin(row.Admin)
-	if err != nil {
-		return nil, nil, err
-	}
-	s := &Session{Actor: actorOf(admin), Began: began, Ends: began.Add(SessionEnds), Client: Client{row.Address, row.Agent}}
-	s.Actor.FreshSignIn = now.Sub(time.Unix(row.Given, 0)) < FreshFor
-	return s, row, nil
-}
-
 // SignInAgain takes the password of a session again, wipes it, and makes its
 // actor's sign-in fresh. The errors are SignIn's, and ErrSignedOut.
 func (d *Desk) SignInAgain(ctx context.Context, token string, password []byte, from Client) error {
@@ -223,23 +147,6 @@ func (d *Desk) SignInAgain(ctx context.Context, token string, password []byte, f
 		}
 		row.Seen, row.Given = d.now().Unix(), d.now().Unix()
 		return tx.TouchSession(row)
-	})
-}
-
-// SignOut ends a session.
-func (d *Desk) SignOut(ctx context.Context, token string) error {
-	return d.site.Update(ctx, func(tx *store.Tx) error {
-		session, row, err := open(tx, d.now(), token)
-		if errors.Is(err, ErrSignedOut) {
-			return tx.EndSession(hashToken(token))
-		}
-		if err != nil {
-			return err
-		}
-		if err := tx.EndSession(row.Hash); err != nil {
-			return err
-		}
-		return tx.AddAudit(new(about).audit(d.now(), session.Actor, actSignOut, store.Done, ""))
 	})
 }
 

@@ -1,0 +1,270 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/sync/wire"
+)
+
+// An attempt makes what an act needs, and returns the act.
+type attempt func(w *world) func(ctx context.Context, a Actor) error
+
+// attempts are one way or more to do each act.
+var attempts = map[Act][]attempt{
+	ViewUsers: {
+		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Users(ctx, a, UserQuery{}); return err }),
+		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Groups(ctx, a); return err }),
+		func(w *world) func(context.Context, Actor) error {
+			id := w.user()
+			return func(ctx context.Context, a Actor) error { _, err := w.User(ctx, a, id); return err }
+		},
+	},
+	ViewPlaces: {
+		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Places(ctx, a); return err }),
+		func(w *world) func(context.Context, Actor) error {
+			r := w.look(w.reader())
+			return func(ctx context.Context, a Actor) error {
+				_, err1 := w.Door(ctx, a, r.DoorID)
+				_, err2 := w.Hub(ctx, a, r.HubID)
+				return errors.Join(err1, err2)
+			}
+		},
+	},
+	ViewReaders: {
+		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Readers(ctx, a); return err }),
+		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Spread(ctx, a); return err }),
+		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Odds(ctx, a, "", nil); return err }),
+		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Settings(ctx, a); return err }),
+		reader(func(w *world, ctx context.Context, a Actor, id string) error {
+			_, err := w.Reader(ctx, a, id)
+			return err
+		}),
+		reader(func(w *world, ctx context.Context, a Actor, id string) error {
+			_, err := w.Policy(ctx, a, id)
+			return err
+		}),
+	},
+	ViewActivity: {
+		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Activity(ctx, a, Query{}); return err }),
+		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Hours(ctx, a, 1, 24); return err }),
+	},
+	AddUser: {act(func(w *world, ctx context.Context, a Actor) error {
+		_, _, err := w.AddUser(ctx, a, UserForm{First: "Ada"}, PIN{}, []string{w.uid()})
+		return err
+	})},
+	EditUser: {user(func(w *world, ctx context.Context, a Actor, id uint64) error {
+		return w.EditUser(ctx, a, id, UserForm{First: "Grace"})
+	})},
+	RemoveUser: {user(func(w *world, ctx context.Context, a Actor, id uint64) error { return w.RemoveUser(ctx, a, id) })},
+	SetPIN: {user(func(w *world, ctx context.Context, a Actor, id uint64) error {
+		_, err := w.SetPIN(ctx, a, id, PIN{Choice: Auto})
+		return err
+	})},
+	RemovePIN: {user(func(w *world, ctx context.Context, a Actor, id uint64) error {
+		if a.May(RemovePIN) {
+			if _, err := w.SetPIN(ctx, as(Owner), id, PIN{Choice: Auto}); err != nil {
+				return err
+			}
+		}
+		return w.RemovePIN(ctx, a, id)
+	})},
+	AddCard: {
+		user(func(w *world, ctx context.Context, a Actor, id uint64) error { return w.AddCard(ctx, a, id, w.uid()) }),
+		user(func(w *world, ctx context.Context, a Actor, id uint64) error {
+			w.n++
+			w.live.card = []byte{4, 1, 2, 3, byte(w.n >> 8), byte(w.n), 7}
+			asker := a
+			asker.Role = Owner
+			e, err := w.Enrol(ctx, asker, id, "reader")
+			if err != nil {
+				return err
+			}
+			return w.ConfirmCard(ctx, a, e.ID, e.LastFour)
+		}),
+	},
+	RemoveCard: {func(w *world) func(context.Context, Actor) error {
+		id, credential := w.card()
+		return func(ctx context.Context, a Actor) error { return w.RemoveCard(ctx, a, id, credential) }
+	}, func(w *world) func(context.Context, Actor) error {
+		id, uid := w.user(), w.uid()
+		w.must(w.AddCard(w.t.Context(), as(Owner), id, uid))
+		return func(ctx context.Context, a Actor) error { return w.RemoveCardUID(ctx, a, id, uid) }
+	}},
+	EnrolCard: {
+		user(func(w *world, ctx context.Context, a Actor, id uint64) error {
+			w.live.card = []byte{4, 1, 2, 3, 4, 5, 6}
+			_, err := w.Enrol(ctx, a, id, "reader")
+			return err
+		}),
+		act(func(w *world, ctx context.Context, a Actor) error { return w.DropCard(ctx, a, "unknown") }),
+	},
+	SwitchPIN:      {reader(func(w *world, ctx context.Context, a Actor, id string) error { return w.SwitchPIN(ctx, a, id, false) })},
+	Unlock:         {order(wire.Unlock, 0)},
+	Hold:           {order(wire.Hold, 60)},
+	Release:        {order(wire.Release, 0)},
+	Identify:       {order(wire.Identify, 0)},
+	ExportActivity: {act(func(w *world, ctx context.Context, a Actor) error { return w.Export(ctx, a, Query{}, CSV, io.Discard) })},
+	EditPolicy: {reader(func(w *world, ctx context.Context, a Actor, id string) error {
+		_, err := w.SetPolicy(ctx, a, id, 0, func(p *wire.Policy) { p.Limit = 3 })
+		return err
+	})},
+	EditPlaces: {
+		act(func(w *world, ctx context.Context, a Actor) error {
+			w.n++
+			l, err := w.AddLocation(ctx, a, fmt.Sprint("Location ", w.n))
+			if err != nil {
+				return err
+			}
+			return w.RemoveLocation(ctx, a, l)
+		}),
+		place(func(w *world, ctx context.Context, a Actor, r *Reader, l int64) error {
+			_, err := w.AddHub(ctx, a, l, "New hub")
+			return err
+		}),
+		place(func(w *world, ctx context.Context, a Actor, r *Reader, l int64) error {
+			_, err := w.AddDoor(ctx, a, r.HubID, "New door")
+			return err
+		}),
+		place(func(w *world, ctx context.Context, a Actor, r *Reader, l int64) error {
+			return w.RenameLocation(ctx, a, l, fmt.Sprint("Other ", r.ID))
+		}),
+		place(func(w *world, ctx context.Context, a Actor, r *Reader, l int64) error {
+			return w.RenameHub(ctx, a, r.HubID, "Other")
+		}),
+		place(func(w *world, ctx context.Context, a Actor, r *Reader, l int64) error {
+			return w.RenameDoor(ctx, a, r.DoorID, "Other")
+		}),
+		place(func(w *world, ctx context.Context, a Actor, r *Reader, l int64) error {
+			return w.MoveReader(ctx, a, r.ID, r.DoorID)
+		}),
+		place(func(w *world, ctx context.Context, a Actor, r *Reader, l int64) error {
+			return w.MoveDoor(ctx, a, r.DoorID, r.HubID)
+		}),
+		func(w *world) func(context.Context, Actor) error {
+			r := w.look(w.reader())
+			door, err := w.AddDoor(w.t.Context(), as(Owner), r.HubID, "Empty")
+			w.must(err)
+			return func(ctx context.Context, a Actor) error { return w.RemoveDoor(ctx, a, door) }
+		},
+		func(w *world) func(context.Context, Actor) error {
+			r := w.look(w.reader())
+			d, err := w.Door(w.t.Context(), as(Owner), r.DoorID)
+			w.must(err)
+			hub, err := w.AddHub(w.t.Context(), as(Owner), d.Location, "Empty "+r.ID)
+			w.must(err)
+			return func(ctx context.Context, a Actor) error { return w.RemoveHub(ctx, a, hub) }
+		},
+	},
+	AdoptReader: {
+		func(w *world) func(context.Context, Actor) error {
+			w.n++
+			form := w.form(fmt.Sprint("new-", w.n))
+			return func(ctx context.Context, a Actor) error {
+				_, err := w.Adopt(ctx, a, form, func([]byte) error { return nil })
+				return err
+			}
+		},
+		func(w *world) func(context.Context, Actor) error {
+			signed, _ := w.board()
+			return func(ctx context.Context, a Actor) error { _, err := w.ReadRequest(ctx, a, signed); return err }
+		},
+	},
+	RemoveReader: {reader(func(w *world, ctx context.Context, a Actor, id string) error {
+		_, err := w.RemoveReader(ctx, a, id, Returned)
+		return err
+	})},
+	ViewAdmins: {act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Admins(ctx, a); return err })},
+	EditAdmins: {
+		act(func(w *world, ctx context.Context, a Actor) error {
+			w.n++
+			_, _, err := w.AddAdmin(ctx, a, fmt.Sprint("Admin ", w.n), Owner)
+			return err
+		}),
+		admin(func(w *world, ctx context.Context, a Actor, id int64) error { return w.SetRole(ctx, a, id, Viewer) }),
+		admin(func(w *world, ctx context.Context, a Actor, id int64) error { return w.RemoveAdmin(ctx, a, id) }),
+		admin(func(w *world, ctx context.Context, a Actor, id int64) error {
+			_, err := w.NewLink(ctx, a, id)
+			return err
+		}),
+	},
+	EditSettings: {act(func(w *world, ctx context.Context, a Actor) error {
+		return w.SetSettings(ctx, a, Settings{KeepDays: 30})
+	})},
+	Backup: {
+		act(func(w *world, ctx context.Context, a Actor) error { return w.WriteBackup(ctx, a, io.Discard) }),
+		act(func(w *world, ctx context.Context, a Actor) error {
+			return w.BackupTo(ctx, a, filepath.Join(w.t.TempDir(), "backup"))
+		}),
+	},
+	NewStorageKey: {act(func(w *world, ctx context.Context, a Actor) error {
+		d := New(Options{Site: w.site, Now: func() time.Time { return w.time }}) // where no controller runs
+		if err := d.NewStorageKey(ctx, a); err != nil {
+			return err
+		}
+		s, err := site.Open(ctx, w.dir)
+		if err == nil {
+			w.site = s
+			w.t.Cleanup(func() { s.Close() })
+		}
+		return err
+	})},
+	NewEpoch: {act(func(w *world, ctx context.Context, a Actor) error { _, err := w.NewEpoch(ctx, a); return err })},
+}
+
+func act(do func(*world, context.Context, Actor) error) attempt {
+	return func(w *world) func(context.Context, Actor) error {
+		return func(ctx context.Context, a Actor) error { return do(w, ctx, a) }
+	}
+}
+
+func user(do func(*world, context.Context, Actor, uint64) error) attempt {
+	return func(w *world) func(context.Context, Actor) error {
+		id := w.user()
+		return func(ctx context.Context, a Actor) error { return do(w, ctx, a, id) }
+	}
+}
+
+func reader(do func(*world, context.Context, Actor, string) error) attempt {
+	return func(w *world) func(context.Context, Actor) error {
+		id := w.reader()
+		return func(ctx context.Context, a Actor) error { return do(w, ctx, a, id) }
+	}
+}
+
+func place(do func(*world, context.Context, Actor, *Reader, int64) error) attempt {
+	return func(w *world) func(context.Context, Actor) error {
+		w.n++
+		l, err := w.AddLocation(w.t.Context(), as(Owner), fmt.Sprint("Building ", w.n))
+		w.must(err)
+		h, err := w.AddHub(w.t.Context(), as(Owner), l, "Hub")
+		w.must(err)
+		d, err := w.AddDoor(w.t.Context(), as(Owner), h, "Door")
+		w.must(err)
+		id := w.reader()
+		w.must(w.MoveReader(w.t.Context(), as(Owner), id, d))
+		r := w.look(id)
+		return func(ctx context.Context, a Actor) error { return do(w, ctx, a, r, l) }
+	}
+}
+
+func admin(do func(*world, context.Context, Actor, int64) error) attempt {
+	return func(w *world) func(context.Context, Actor) error {
+		w.n++
+		id, _, err := w.AddAdmin(w.t.Context(), as(Owner), fmt.Sprint("Admin ", w.n), Editor)
+		w.must(err)
+		return func(ctx context.Context, a Actor) error { return do(w, ctx, a, id) }
+	}
+}
+
+func order(o wire.Order, seconds uint32) attempt {
+	return act(func(w *world, ctx context.Context, a Actor) error {
+		_, err := w.Order(ctx, a, "reader", o, seconds)
+		return err
+	})
+}

@@ -1,0 +1,101 @@
+package desk
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"latchkey/sync/wire"
+)
+
+func TestAnOrderIsNotedWithWhatCameOfIt(t *testing.T) {
+	w := newWorld(t)
+	id := w.reader()
+	outcome, err := w.Order(t.Context(), as(Editor), id, wire.Unlock, 0)
+	if err != nil || !outcome.Done {
+		t.Fatalf("%+v, %v", outcome, err)
+	}
+	if e := w.newest(); e.Text.String() != "Limited Admin (Can Edit) unlocked Door of "+id+": done" || e.Tone != Changed || e.Reader != id {
+		t.Errorf("%+v", e)
+	}
+	w.live.refuse = "not sent: it is not connected"
+	outcome, err = w.Order(t.Context(), as(Editor), id, wire.Hold, 60)
+	if err != nil || outcome.Done || outcome.Text != w.live.refuse {
+		t.Fatalf("%+v, %v", outcome, err)
+	}
+	if e := w.newest(); e.Text.String() != "Limited Admin (Can Edit) could not hold open Door of "+id+": not sent: it is not connected" || e.Tone != Refused {
+		t.Errorf("%+v", e)
+	}
+	if o := w.live.orders[1]; o.Who != "Limited Admin (Can Edit)" || o.Seconds != 60 || o.Reader != id {
+		t.Errorf("%+v", o)
+	}
+	if _, err := w.Order(t.Context(), as(Owner), id, wire.Enrol, 0); err == nil {
+		t.Error("an enrol for nobody")
+	}
+	without := New(Options{Site: w.site})
+	if _, err := without.Order(t.Context(), as(Owner), id, wire.Unlock, 0); !errors.Is(err, errNoController) {
+		t.Error(err)
+	}
+}
+
+func TestACardThatWasReadIsTheUsersOnceItsLastDigitsAreConfirmed(t *testing.T) {
+	w := newWorld(t)
+	door, ada := w.reader(), w.user()
+	w.live.card = []byte{0x04, 0xa1, 0xb2, 0xc3, 0xd4, 0xe5, 0x80}
+	read := func() *Enrolment {
+		t.Helper()
+		e, err := w.Enrol(t.Context(), as(Editor), ada, door)
+		w.must(err)
+		return e
+	}
+	e := read()
+	if e.LastFour != "E580" || e.UID != "04 A1 B2 … E5 80" || e.Name != "User 2" {
+		t.Errorf("%+v", e)
+	}
+	if len(w.person(ada).Credentials) != 0 {
+		t.Error("given before it was confirmed")
+	}
+	other := as(Super)
+	for _, try := range []struct {
+		a             Actor
+		id, last, why string
+	}{
+		{as(Editor), e.ID, "E581", "other digits"}, {as(Editor), "unknown", "E580", "another id"}, {other, e.ID, "E580", "somebody else"},
+	} {
+		if err := w.ConfirmCard(t.Context(), try.a, try.id, try.last); Fields(err)["last-four"] == "" {
+			t.Errorf("%s: %v", try.why, err)
+		}
+	}
+	w.must(w.ConfirmCard(t.Context(), as(Editor), e.ID, " e5 80"))
+	if c := w.person(ada).Credentials; len(c) != 1 || c[0].UID != "04 A1 B2 … E5 80" || c[0].Kind != "card" {
+		t.Errorf("%+v", c)
+	}
+	if err := w.ConfirmCard(t.Context(), as(Editor), e.ID, "E580"); Fields(err)["last-four"] == "" {
+		t.Error("confirmed twice:", err)
+	}
+	if err := w.ConfirmCard(t.Context(), as(Editor), read().ID, "E580"); Fields(err)["card"] == "" {
+		t.Error("it is Ada's already:", err)
+	}
+	late := read()
+	w.time = w.time.Add(enrolEnds + time.Second)
+	if err := w.ConfirmCard(t.Context(), as(Editor), late.ID, "E580"); Fields(err)["last-four"] == "" {
+		t.Error("too late:", err)
+	}
+	dropped := read()
+	w.must(w.DropCard(t.Context(), as(Editor), dropped.ID))
+	if err := w.ConfirmCard(t.Context(), as(Editor), dropped.ID, "E580"); Fields(err)["last-four"] == "" {
+		t.Error("dropped:", err)
+	}
+	for name, card := range map[string][]byte{"random": {0x08, 1, 2, 3}, "none": nil} {
+		w.live.card = card
+		if _, err := w.Enrol(t.Context(), as(Editor), ada, door); err == nil {
+			t.Errorf("%s: a card was read", name)
+		}
+	}
+	if e := w.newest(); e.Kind != "admin.card.enrol" || e.Tone != Refused || e.User != ada {
+		t.Errorf("%+v", e)
+	}
+	if _, err := w.Enrol(t.Context(), as(Editor), 99, door); !errors.Is(err, ErrNotFound) {
+		t.Error(err)
+	}
+}

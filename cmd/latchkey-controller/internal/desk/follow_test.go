@@ -1,0 +1,107 @@
+package desk
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+func TestWhatIsOlderThanTheSiteKeepsIsForgottenInAllItsTables(t *testing.T) {
+	w := newWorld(t)
+	door := w.reader()
+	w.records(door, &wire.Record{Kind: wire.AccessGranted, By: "card", User: 1})
+	w.must(w.site.AddAlarm(t.Context(), &store.Alarm{Kind: store.LogForeign, At: w.time.UnixMilli(), Text: "old"}))
+	w.time = w.time.AddDate(0, 0, 60)
+	// By a clock that was never set; it came today.
+	w.records(door, &wire.Record{Kind: wire.DoorOpened, Time: 1000})
+	w.user()
+	count := func() (n int) {
+		t.Helper()
+		for _, kind := range append(Kinds(), Kind{Key: "policy.applied"}) {
+			n += len(w.told(Query{Kind: kind.Key, Limit: 1000}))
+		}
+		return n
+	}
+	before := count()
+	w.must(w.Prune(t.Context()))
+	if count() != before {
+		t.Error("forgotten too early")
+	}
+	w.time = w.time.AddDate(0, 0, 31)
+	w.must(w.Prune(t.Context()))
+	if got := w.told(Query{}); len(got) != 2 || !strings.Contains(got[0], "was opened") {
+		t.Errorf("%d of %d are left: %q", len(got), before, got)
+	}
+	records, alarms, err := w.site.Records(t.Context(), store.Filter{}, 0)
+	if err != nil || len(records) != 1 || len(alarms) != 0 {
+		t.Errorf("%d records, %d alarms, %v", len(records), len(alarms), err)
+	}
+	w.must(w.SetSettings(t.Context(), as(Owner), Settings{KeepDays: 1}))
+	w.time = w.time.AddDate(0, 0, 2)
+	w.must(w.Prune(t.Context()))
+	if got := w.told(Query{}); len(got) != 0 {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestHoursCountADoorsEntries(t *testing.T) {
+	w := newWorld(t)
+	front, back := w.reader(), w.reader()
+	w.must(w.MoveReader(t.Context(), as(Owner), back, w.look(front).DoorID)) // a door with two readers
+	minutes := func(m int) int64 { return w.time.Add(time.Duration(m) * time.Minute).UnixMilli() }
+	w.records(front,
+		&wire.Record{Kind: wire.AccessGranted, User: 1, Time: minutes(-24 * 60)}, // too old
+		&wire.Record{Kind: wire.AccessGranted, User: 1, Time: minutes(-91)},
+		&wire.Record{Kind: wire.AttemptUnknown, Time: minutes(-150)},
+		&wire.Record{Kind: wire.AccessGranted, User: 1, Time: minutes(-31)},
+		&wire.Record{Kind: wire.AccessGranted, User: 1, Time: minutes(0)},
+		&wire.Record{Kind: wire.DoorOpened, Time: minutes(0)},
+	)
+	w.records(back, &wire.Record{Kind: wire.AccessGranted, User: 1, Time: minutes(10)})
+	hours, err := w.Hours(t.Context(), as(Viewer), w.look(front).DoorID, 24)
+	w.must(err)
+	if len(hours) != 24 || !hours[23].Begins.Equal(w.time.Truncate(time.Hour)) {
+		t.Fatalf("%d hours, %+v", len(hours), hours[23])
+	}
+	for i, h := range hours {
+		want := map[int][2]int{22: {1, 0}, 21: {1, 1}, 23: {2, 0}}[i]
+		if h.Granted != want[0] || h.Denied != want[1] {
+			t.Errorf("hour %d: %+v, not %v", i, h, want)
+		}
+	}
+}
+
+func TestWhoWatchesHearsOfEachChangeOnce(t *testing.T) {
+	w := newWorld(t)
+	changes := make(chan Change)
+	done := make(chan error)
+	stop := fmt.Errorf("seen enough")
+	go func() {
+		done <- w.Watch(t.Context(), func(c Change) error {
+			changes <- c
+			if c.Activity == 2 {
+				return stop
+			}
+			return nil
+		})
+	}()
+	if c := <-changes; c.Activity != 0 {
+		t.Errorf("%+v", c)
+	}
+	id := w.user()
+	if c := <-changes; c != (Change{Activity: 1, Acts: true}) {
+		t.Errorf("%+v", c)
+	}
+	w.must(w.site.SetStates(t.Context(), nil))
+	w.must(w.RemoveUser(t.Context(), as(Owner), id))
+	if c := <-changes; c != (Change{Activity: 2, Acts: true}) {
+		t.Errorf("%+v", c)
+	}
+	if err := <-done; err != stop {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,88 @@
+package desk
+
+import (
+	"slices"
+	"testing"
+
+	"latchkey/sync/wire"
+)
+
+func TestSearchFindsWordsOfNameAndGroupByTheirBeginning(t *testing.T) {
+	w := newWorld(t)
+	for _, form := range []UserForm{
+		{First: "Zoë", Last: "Adams", Groups: []string{"night-shift"}}, {First: "Ada", Last: "Lovelace", Groups: []string{"staff", "lab"}},
+		{First: "ada", Last: "Byron"}, {First: "Bob", Last: "O'Hara", Groups: []string{"staff"}}, {First: "Łukasz", Last: "Straße"},
+	} {
+		_, _, err := w.AddUser(t.Context(), as(Owner), form, PIN{}, nil)
+		w.must(err)
+	}
+	for search, want := range map[string][]string{
+		"":         {"ada Byron", "Ada Lovelace", "Bob O'Hara", "Zoë Adams", "Łukasz Straße"},
+		"ADA":      {"ada Byron", "Ada Lovelace", "Zoë Adams"},
+		"zoe":      {"Zoë Adams"},
+		"love ada": {"Ada Lovelace"},
+		"staff b":  {"Bob O'Hara"},
+		"shift":    {"Zoë Adams"},
+		"hara":     {"Bob O'Hara"},
+		"da":       nil, // a beginning only
+		"%":        {"ada Byron", "Ada Lovelace", "Bob O'Hara", "Zoë Adams", "Łukasz Straße"},
+		"' OR 1":   nil,
+	} {
+		page, err := w.Users(t.Context(), as(Viewer), UserQuery{Search: search})
+		w.must(err)
+		var got []string
+		for _, u := range page.Users {
+			got = append(got, u.Name)
+		}
+		if !slices.Equal(got, want) || page.Found != len(want) || page.Total != 5 || page.Next != "" {
+			t.Errorf("%q finds %q (%d of %d), not %q", search, got, page.Found, page.Total, want)
+		}
+	}
+}
+
+func TestPagesOfUsersHoldEachOnce(t *testing.T) {
+	w := newWorld(t)
+	for _, name := range []string{"Same", "Same", "Same", "Other", "Same Again"} {
+		_, _, err := w.AddUser(t.Context(), as(Owner), UserForm{First: name}, PIN{}, nil)
+		w.must(err)
+	}
+	seen := map[uint64]bool{}
+	q := UserQuery{Search: "same", Limit: 2}
+	for pages := 1; ; pages++ {
+		page, err := w.Users(t.Context(), as(Viewer), q)
+		w.must(err)
+		for _, u := range page.Users {
+			seen[u.ID] = true
+		}
+		if q.After = page.Next; q.After == "" {
+			if pages != 2 || len(seen) != 4 || page.Found != 4 {
+				t.Errorf("%d users on %d pages", len(seen), pages)
+			}
+			break
+		}
+	}
+	if _, err := w.Users(t.Context(), as(Viewer), UserQuery{After: "???"}); err == nil {
+		t.Error("no place, and not refused")
+	}
+}
+
+func TestAUsersAccessIsWhatTheirGroupsOpen(t *testing.T) {
+	w := newWorld(t)
+	all, lab, night := w.reader(), w.reader(), w.reader()
+	set := func(reader string, access ...wire.Access) {
+		_, err := w.SetPolicy(t.Context(), as(Super), reader, 0, func(p *wire.Policy) { p.Access = access })
+		w.must(err)
+	}
+	set(lab, wire.Access{Group: "lab"})
+	set(night, wire.Access{Group: "staff", Schedule: &wire.Schedule{}})
+	id, _, err := w.AddUser(t.Context(), as(Owner), UserForm{First: "Ada", Groups: []string{"staff"}}, PIN{}, nil)
+	w.must(err)
+	access := w.person(id).Access
+	if len(access) != 2 || access[0].Reader != all || access[0].Scheduled || access[1].Reader != night || !access[1].Scheduled || access[1].Door != "Door of "+night {
+		t.Errorf("%+v", access)
+	}
+	groups, err := w.Groups(t.Context(), as(Viewer))
+	if err != nil || !slices.Equal(groups, []string{"lab", "staff"}) {
+		t.Errorf("%q, %v", groups, err)
+	}
+}

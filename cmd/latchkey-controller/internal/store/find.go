@@ -1,0 +1,143 @@
+package store
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+
+	"latchkey/sync/wire"
+)
+
+// An ActivityFilter chooses entries. What is zero chooses all but the quiet.
+type ActivityFilter struct {
+	Readers       []string // nil: of all and of none; empty: of none of them
+	User          uint64
+	Class         Class
+	Kind          string
+	Since, Until  int64 // Unix milliseconds, [Since, Until)
+	Near          bool  // that span is short: it is quicker to look at all entries of it
+	After, Before int64 // ids, (After, Before)
+	Oldest        bool  // the oldest first; otherwise the newest
+	Limit         int
+}
+
+// Activity returns entries.
+//
+// A + before a column keeps SQLite from using its index (its query planner's
+// documentation, "Disqualifying WHERE Clause Terms"): it does not know which of
+// several leads to few rows, and the caller does.
+func (t *Tx) Activity(f ActivityFilter) ([]*Activity, error) {
+	if f.Readers == nil {
+		return t.find(f, "")
+	}
+	var all []*Activity
+	for _, reader := range f.Readers {
+		entries, err := t.find(f, reader)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, entries...)
+	}
+	slices.SortFunc(all, func(a, b *Activity) int {
+		if f.Oldest {
+			return cmp.Compare(a.ID, b.ID)
+		}
+		return cmp.Compare(b.ID, a.ID)
+	})
+	return all[:min(len(all), f.Limit)], nil
+}
+
+// find returns entries of a reader, or of all if it is "".
+func (t *Tx) find(f ActivityFilter, reader string) ([]*Activity, error) {
+	where, args := []string{`id > ?`}, []any{f.After}
+	and := func(condition string, values ...any) { where, args = append(where, condition), append(args, values...) }
+	if f.Before != 0 {
+		and(`id < ?`, f.Before)
+	}
+	class := `class`
+	switch {
+	case f.User != 0:
+		and(`user_id = ? AND user_id <> 0`, f.User) // the index is of these
+		if class = `+class`; reader != "" {
+			and(`+reader_id = ?`, reader)
+		}
+	case reader != "":
+		class = `+class`
+		and(`reader_id = ?`, reader)
+	}
+	switch {
+	case f.Class != "":
+		and(class+` = ?`, string(f.Class))
+	case f.Kind != "":
+		and(class+` = ? AND kind = ?`, string(classOfKind(f.Kind)), f.Kind)
+	default:
+		and(`class <> 'quiet'`)
+	}
+	at := `+at`
+	if f.Near && f.User == 0 {
+		at = `at`
+	}
+	if f.Since != 0 {
+		and(at+` >= ?`, f.Since)
+	}
+	if f.Until != 0 || f.Since != 0 {
+		and(at+` < ?`, cmp.Or(f.Until, math.MaxInt64))
+	}
+	order := `id DESC`
+	if f.Oldest {
+		order = `id`
+	}
+	return t.activity(strings.Join(where, ` AND `)+` ORDER BY `+order+` LIMIT ?`, append(args, f.Limit)...)
+}
+
+// classOfKind returns the class of the entries of a kind.
+func classOfKind(kind string) Class {
+	switch {
+	case strings.HasPrefix(kind, "admin."):
+		return ClassAdmin
+	case slices.Contains([]string{JournalForked, JournalGap, LogForeign}, kind):
+		return ClassAlarm
+	}
+	return ClassOf(wire.RecordKind(kind))
+}
+
+func (t *Tx) activity(where string, args ...any) ([]*Activity, error) {
+	var entries []*Activity
+	err := t.rows(`SELECT id, source, row, class, kind, reader_id, user_id, at, received FROM activity WHERE `+where, args, func(r scanner) error {
+		var a Activity
+		var class string
+		err := r.Scan(&a.ID, &a.Source, &a.Row, &class, &a.Kind, &a.Reader, &a.User, &a.At, &a.Received)
+		a.Class = Class(class)
+		entries = append(entries, &a)
+		return err
+	})
+	return entries, err
+}
+
+// LastGranted returns the newest entry of each of some users of being let in.
+func (t *Tx) LastGranted(users []uint64) (map[uint64]*Activity, error) {
+	last := make(map[uint64]*Activity, len(users))
+	for _, id := range users {
+		entries, err := t.activity(`user_id = ? AND user_id <> 0 AND class = 'granted' ORDER BY id DESC LIMIT 1`, id)
+		if err != nil {
+			return nil, err
+		}
+		if len(entries) > 0 {
+			last[id] = entries[0]
+		}
+	}
+	return last, nil
+}
+
+// LastAttempt returns the newest entry of a reader of somebody's being let in
+// or not; nil: there is none among its last thousand.
+func (t *Tx) LastAttempt(reader string) (*Activity, error) {
+	entries, err := t.activity(`id IN (
+		SELECT id FROM (SELECT id, class FROM activity WHERE reader_id = ? ORDER BY id DESC LIMIT 1000)
+		WHERE class IN ('granted', 'denied') ORDER BY id DESC LIMIT 1)`, reader)
+	if err != nil || len(entries) == 0 {
+		return nil, err
+	}
+	return entries[0], nil
+}
