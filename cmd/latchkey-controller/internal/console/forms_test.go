@@ -308,3 +308,68 @@ func (zeros) Read(b []byte) (int, error) {
 	}
 	return len(b), nil
 }
+
+func TestAPolicyThatSomebodyElseHasChangedIsNotOverwrittenUnawares(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Super)
+	revision := regexp.MustCompile(`name="revision" value="(\d+)"`)
+	was := revision.FindStringSubmatch(b.get("/readers/front-door?tab=authentication").body)[1]
+	b.post("/readers/front-door/door", "unlock", "7", "extended", "30", "held-after", "0", "revision", was).shows(t, http.StatusOK, "Saved")
+	got := b.post("/readers/front-door/authentication", "limit", "4", "guess-limit", "20", "revision", was)
+	got.shows(t, http.StatusUnprocessableEntity, "meanwhile", "Saving again puts yours in its place.", `value="4"`)
+	now := revision.FindStringSubmatch(got.body)[1]
+	b.post("/readers/front-door/authentication", "limit", "4", "guess-limit", "20", "revision", now).shows(t, http.StatusOK, "Saved")
+	r, err := w.desk.Reader(t.Context(), owner, "front-door")
+	w.must(err)
+	if r.Policy.Limit != 4 || r.Policy.Unlock != 7 {
+		t.Errorf("%+v", r.Policy)
+	}
+}
+
+func TestWhatCannotBeDoneIsSaidAndIsNoFaultOfTheController(t *testing.T) {
+	w := small(t)
+	w.visitor(desk.Super)
+	b := w.visitor(desk.Owner)
+	for _, test := range []struct {
+		path   string
+		fields []string
+		status int
+		says   string
+	}{
+		{"/locations/1/remove", nil, 422, "hub"},
+		{"/hubs/1/remove", nil, 422, "door"},
+		{"/doors/1/remove", nil, 422, "reader"},
+		{"/doors/77/remove", nil, 404, ""},
+		{"/doors/77", []string{"name", "Annex"}, 404, ""},
+		{"/places/new/hub", []string{"name", "Annex", "in", "77"}, 404, ""},
+		{"/places/new/castle", []string{"name", "Annex"}, 404, ""},
+		{"/users/77/remove", nil, 404, ""},
+		{"/users/77/pin", []string{"pin", "auto"}, 404, ""},
+		{"/users/1/cards/77/remove", nil, 404, ""},
+		{"/users/77/cards", []string{"card", "04000000000001"}, 404, ""},
+		{"/readers/nobody/pin", []string{"on", "true"}, 404, ""},
+		{"/readers/nobody/authentication", []string{"limit", "5", "guess-limit", "5"}, 404, ""},
+		{"/readers/nobody/remove", []string{"how", "lost"}, 404, ""},
+		{"/readers/front-door/remove", []string{"how", "eaten"}, 404, ""},
+		{"/readers/front-door/move", []string{"door", "77"}, 404, ""},
+		{"/readers/front-door/authentication", []string{"limit", "5", "guess-limit", "5", "revision", "1"}, 422, "anged"},
+		{"/settings/administrators/77/role", []string{"role", "owner"}, 404, ""},
+		{"/settings/administrators/1/role", []string{"role", "king"}, 422, "role"},
+		{"/settings/administrators/1/remove", nil, 422, "Owner"},
+	} {
+		got := b.post(test.path, test.fields...)
+		if got.status != test.status || !strings.Contains(text(got.body), test.says) {
+			t.Errorf("%s %v: %d: %s", test.path, test.fields, got.status, text(got.body))
+		}
+	}
+	w.live.card = []byte{4, 0xA1, 0xB2, 0xC3, 0xD4, 0xE5, 0x80} // Ada's
+	form := regexp.MustCompile(`action="(/users/1/enrol/[^"]+)"`).FindStringSubmatch(b.post("/users/1/enrol", "reader", "front-door").body)
+	b.post(form[1], "last-four", "E580").shows(t, http.StatusUnprocessableEntity, "somebody")
+	w.live.card = []byte{8, 1, 2, 3}
+	b.post("/users/1/enrol", "reader", "front-door").shows(t, http.StatusUnprocessableEntity, "made up anew")
+	w.live.card = nil
+	b.post("/users/1/enrol", "reader", "front-door").shows(t, http.StatusUnprocessableEntity, "No card came.")
+	if strings.Contains(w.logged.String(), "ERROR") {
+		t.Errorf("logged: %s", w.logged)
+	}
+}

@@ -37,6 +37,9 @@ func (c *Console) showReader(w http.ResponseWriter, r *http.Request, v *visit, s
 		return err
 	}
 	policy := p.Reader.Policy
+	if f != nil && f.Wrong[""] != "" { // the warning stands there: the next time it is meant
+		f.Values.Set("revision", fmt.Sprint(policy.Revision))
+	}
 	switch tab {
 	case "authentication":
 		if f == nil {
@@ -157,6 +160,9 @@ func (c *Console) setPolicy(w http.ResponseWriter, r *http.Request, v *visit, ta
 		}
 		if !f.refused(err) {
 			return err
+		}
+		if meanwhile := f.Wrong["policy"]; meanwhile != "" {
+			f.Wrong[""] = meanwhile + " Saving again puts yours in its place."
 		}
 	}
 	return c.showReader(w, r, v, http.StatusUnprocessableEntity, tab, f)

@@ -52,6 +52,9 @@ type readers struct {
 func (r *readers) Order(_ context.Context, o store.Order, card func([]byte) (string, bool)) (link.Outcome, error) {
 	r.orders = append(r.orders, o)
 	if o.Order == wire.Enrol {
+		if r.card == nil {
+			return link.Outcome{Text: "no card came"}, nil
+		}
 		text, ok := card(append([]byte{}, r.card...))
 		return link.Outcome{Done: ok, Text: text}, nil
 	}
