@@ -37,7 +37,7 @@ func (d *Desk) Export(ctx context.Context, a Actor, q Query, format Format, w io
 			out = &jsonExport{w: w}
 		}
 		n, err := d.export(ctx, q, out)
-		return fmt.Sprintf("%d entries", n), err
+		return fmt.Sprintf("entries: %d", n), err
 	})
 }
 

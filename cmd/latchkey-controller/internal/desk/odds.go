@@ -87,7 +87,7 @@ func (o *Odds) String() string {
 		return "No PIN can be guessed: nobody has one, or no reader takes any."
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d PINs at %d readers.", o.PINs, o.Readers)
+	fmt.Fprintf(&b, "%s at %s.", count(o.PINs, "PIN"), count(o.Readers, "reader"))
 	if len(o.Bounded) > 0 {
 		fmt.Fprintf(&b, " Guessing all day, at most %d times, hits one with a chance of 1 in %.0f a day; after %s it is more likely than not.",
 			o.PerDay, 1/o.Chance, span(o.Years))

@@ -195,7 +195,7 @@ func (d *Desk) removePlace(ctx context.Context, a Actor, l store.Level, id int64
 		if n, err := tx.Holding(l, id); err != nil {
 			return err
 		} else if n > 0 {
-			return wrong("name", fmt.Sprintf("%s still has %s: %d; move or remove them first", p.Name, holds, n))
+			return wrong("name", fmt.Sprintf("%s still has %s; move or remove what is in it first", p.Name, count(n, holds)))
 		}
 		return tx.RemovePlace(l, id)
 	})
@@ -203,15 +203,15 @@ func (d *Desk) removePlace(ctx context.Context, a Actor, l store.Level, id int64
 
 // RemoveLocation removes a location without hubs.
 func (d *Desk) RemoveLocation(ctx context.Context, a Actor, id int64) error {
-	return d.removePlace(ctx, a, store.Locations, id, "hubs")
+	return d.removePlace(ctx, a, store.Locations, id, "hub")
 }
 
 // RemoveHub removes a hub without doors.
 func (d *Desk) RemoveHub(ctx context.Context, a Actor, id int64) error {
-	return d.removePlace(ctx, a, store.Hubs, id, "doors")
+	return d.removePlace(ctx, a, store.Hubs, id, "door")
 }
 
 // RemoveDoor removes a door without readers.
 func (d *Desk) RemoveDoor(ctx context.Context, a Actor, id int64) error {
-	return d.removePlace(ctx, a, store.Doors, id, "readers")
+	return d.removePlace(ctx, a, store.Doors, id, "reader")
 }

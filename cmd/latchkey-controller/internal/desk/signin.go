@@ -64,7 +64,7 @@ func actorOf(admin *store.Admin) Actor {
 // ErrWrongSignIn, or a *TooSoonError before a password is looked at again.
 func (d *Desk) SignIn(ctx context.Context, name string, password []byte, from Client) (*Session, error) {
 	defer clear(password)
-	admin, err := d.charged(ctx, name, password, from)
+	admin, err := d.charged(ctx, cut(name, maxPassword), password, from)
 	if err != nil {
 		return nil, err
 	}

@@ -20,14 +20,19 @@ func ParseTime(text string, days int, zone *time.Location) (time.Time, error) {
 	return time.Time{}, errors.New("write it like 2026-12-31 or 2026-12-31T18:00")
 }
 
-// spell writes a wait for people: "40 seconds", "3 minutes".
-func spell(d time.Duration) string {
-	n, unit := int64((d+time.Second-1)/time.Second), "second"
-	if n > 90 {
-		n, unit = (n+59)/60, "minute"
-	}
+// count writes a number of things: "1 PIN", "2 PINs".
+func count(n int, thing string) string {
 	if n == 1 {
-		return "1 " + unit
+		return "1 " + thing
 	}
-	return fmt.Sprintf("%d %ss", n, unit)
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// spell writes a wait: "40 seconds", "3 minutes".
+func spell(d time.Duration) string {
+	n := int((d + time.Second - 1) / time.Second)
+	if n > 90 {
+		return count((n+59)/60, "minute")
+	}
+	return count(n, "second")
 }
