@@ -15,14 +15,14 @@ import (
 
 // Requests of the kernel's uinput.h.
 const (
-	uiDevCreate  = 0x5501
-	uiDevDestroy = 0x5502
-	uiSetEvBit   = 0x40045564
-	uiSetKeyBit  = 0x40045565
-	uiSetAbsBit  = 0x40045567
+	uiDevCreate = 0x5501
+	uiSetEvBit  = 0x40045564
+	uiSetKeyBit = 0x40045565
+	uiSetAbsBit = 0x40045567
 )
 
-// uinput makes an input device of the kernel's own, and events on it.
+// uinput makes an input device of the kernel's own; what is written to it are its events,
+// and closing it takes it away.
 func uinput(t *testing.T, name string, multi bool) *os.File {
 	t.Helper()
 	f, err := os.OpenFile("/dev/uinput", os.O_WRONLY, 0)
@@ -55,7 +55,7 @@ func uinput(t *testing.T, name string, multi bool) *os.File {
 	}
 	must(binary.Write(f, binary.LittleEndian, user))
 	set(uiDevCreate, 0)
-	t.Cleanup(func() { unix.IoctlSetInt(int(f.Fd()), uiDevDestroy, 0); f.Close() })
+	t.Cleanup(func() { f.Close() })
 	return f
 }
 
@@ -70,14 +70,16 @@ func TestADeviceOfTheKernelIsFollowedAndTakenForItselfAlone(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		pen, done := make(chan bool), make(chan error)
 		go func() { done <- d.Run(ctx, func(active bool) { pen <- active }) }()
-		// It answers once it is open: udev may take a moment to make its node.
-		for _, _, err := d.Read(); err != nil; _, _, err = d.Read() {
-			select {
-			case <-ctx.Done():
-				t.Fatal(err)
-			case <-time.After(10 * time.Millisecond):
+		until := func(works bool) {
+			for _, _, err := d.Read(); (err == nil) != works; _, _, err = d.Read() {
+				select {
+				case <-ctx.Done():
+					t.Fatal(err)
+				case <-time.After(10 * time.Millisecond):
+				}
 			}
 		}
+		until(true) // its node may take a moment
 		if second, _, err := openEvdev(name); err == nil {
 			second.Close()
 			t.Error("two can follow it")
@@ -97,6 +99,23 @@ func TestADeviceOfTheKernelIsFollowedAndTakenForItselfAlone(t *testing.T) {
 		write(t, w, lift)
 		if <-pen {
 			t.Errorf("%s: the pen is down", name)
+		}
+		write(t, w, land)
+		if !<-pen {
+			t.Errorf("%s: the pen is up", name)
+		}
+		if err := w.Close(); err != nil { // pulled out under a finger
+			t.Error(err)
+		}
+		if <-pen {
+			t.Errorf("%s: the pen is down though it is gone", name)
+		}
+		until(false)
+		w = uinput(t, name, multi)
+		until(true)
+		write(t, w, land)
+		if !<-pen {
+			t.Errorf("%s: the pen is up after it came back", name)
 		}
 		cancel()
 		if err := <-done; err != nil {
