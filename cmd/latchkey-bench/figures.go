@@ -9,6 +9,7 @@ var runs = []run{
 	{"latchkey/cmd/latchkeyd", "Process|Binary", "1x"},
 	{"latchkey/cmd/latchkey-controller/internal/link", "Fanout", "5x"},
 	{"latchkey/cmd/latchkey-controller/internal/link", "Snapshot", "3x"},
+	{"latchkey/cmd/latchkey-demo", "Unlock", "1x"},
 }
 
 // figures are the reader's promises.
@@ -58,4 +59,6 @@ var figures = []figure{
 	{"  its rate", "Snapshot MB/s", "", "MB/s", 0},
 	{"  look-ups meanwhile, all right", "Snapshot look-ups", "", "", 0},
 	{"resident memory for it above idle", "Snapshot MB-rise", "", "MB", 16},
+	{"remote unlocks of 100 that take longer than 100 ms to the strike", "Unlock %-late", "", "", 1},
+	{"  median", "Unlock ms-median", "", "ms", 0},
 }

@@ -1,0 +1,297 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// built are the programs, built once for all tests.
+var built = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "latchkey-house-*")
+	if err != nil {
+		return "", err
+	}
+	out, err := exec.Command("go", "build", "-o", dir+"/", "latchkey/cmd/latchkeyd", "latchkey/cmd/latchkey-controller").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return dir, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if dir, err := built(); err == nil {
+		os.RemoveAll(dir)
+	}
+	os.Exit(code)
+}
+
+// The three programs of a house.
+const (
+	theReader     = "reader"
+	theBroker     = "broker"
+	theController = "controller"
+)
+
+// A house is a demonstration whose programs are started, and killed, by hand.
+type house struct {
+	t        testing.TB
+	d        *demo
+	known    *facts
+	commands map[string][]string
+	running  map[string]*exec.Cmd
+	log      lockedBuffer
+}
+
+// lockedBuffer keeps what the programs say.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+// tail returns the last lines.
+func (b *lockedBuffer) tail() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := b.b.Bytes()
+	return string(all[max(0, len(all)-8000):])
+}
+
+// newHouse sets a house up; nothing of it runs yet. Its reader meets the broker
+// at an address; "": where it is.
+func newHouse(t testing.TB, meets string) *house {
+	t.Helper()
+	bin, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &house{t: t, running: map[string]*exec.Cmd{}, d: &demo{bin: bin, dir: t.TempDir(), listen: freeAddress(t), broker: freeAddress(t)}}
+	h.known = &facts{UID: "04a1b2c3d4e580", Broker: h.d.broker}
+	if meets != "" {
+		h.known.Broker = meets
+	}
+	ctx := t.Context()
+	if err := os.MkdirAll(h.d.path("reader"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(h.d.makeSite(ctx, h.known), h.d.makeReader(ctx, h.known)); err != nil {
+		t.Fatal(err)
+	}
+	mosquitto, config, err := h.d.mosquitto(ctx)
+	if err != nil || mosquitto == nil {
+		t.Fatal("mosquitto is not installed; make setup installs it: ", err)
+	}
+	h.commands = map[string][]string{
+		theBroker:     {mosquitto.Path, "-c", config},
+		theController: {filepath.Join(bin, "latchkey-controller"), "serve", "--dir", h.d.path("site"), "--console", "off", "--broker", "ssl://" + h.d.broker},
+		theReader:     {filepath.Join(bin, "latchkeyd"), "run", "--config", h.d.path("reader", "latchkeyd.toml")},
+	}
+	t.Cleanup(func() {
+		for name := range h.commands {
+			h.kill(name)
+		}
+		if t.Failed() {
+			t.Log(h.log.tail())
+		}
+	})
+	return h
+}
+
+// freeAddress returns an address of loopback at which nobody listens.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+// start starts programs.
+func (h *house) start(names ...string) {
+	h.t.Helper()
+	for _, name := range names {
+		cmd := exec.Command(h.commands[name][0], h.commands[name][1:]...)
+		cmd.Stdout, cmd.Stderr = &h.log, &h.log
+		if err := cmd.Start(); err != nil {
+			h.t.Fatal(err)
+		}
+		h.running[name] = cmd
+	}
+}
+
+// kill ends a program, if it runs, as a power cut would: SIGKILL.
+func (h *house) kill(name string) {
+	if cmd := h.running[name]; cmd != nil {
+		cmd.Process.Kill()
+		cmd.Wait()
+		delete(h.running, name)
+	}
+}
+
+// do runs a command of the controller's on the site, and reads the JSON that it
+// prints into out unless that is nil.
+func (h *house) do(out any, args ...string) {
+	h.t.Helper()
+	args = append(args, "--dir", h.d.path("site"))
+	if out != nil {
+		args = append(args, "--json")
+	}
+	cmd := exec.Command(filepath.Join(h.d.bin, "latchkey-controller"), args...)
+	var complaint strings.Builder
+	cmd.Stderr = &complaint
+	printed, err := cmd.Output()
+	if err == nil && out != nil {
+		err = json.Unmarshal(printed, out)
+	}
+	if err != nil {
+		h.t.Fatalf("%s: %v: %s", strings.Join(args, " "), err, complaint.String())
+	}
+}
+
+// inStep waits until the reader holds what the controller has, and says so: the
+// same place of the log, with its hash, and the same policy.
+func (h *house) inStep() {
+	h.t.Helper()
+	h.eventually("the reader is in step", func() bool {
+		var readers []struct {
+			Live struct{ Online, Current bool }
+		}
+		h.do(&readers, "reader", "list")
+		return len(readers) == 1 && readers[0].Live.Online && readers[0].Live.Current
+	})
+}
+
+// eventually waits for something to become true; the bound is for a program
+// that hangs.
+func (h *house) eventually(what string, check func() bool) {
+	h.t.Helper()
+	for deadline := time.Now().Add(90 * time.Second); !check(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			h.t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// call asks the simulated board. Where the reader is not there it fails.
+func (h *house) call(method, path string, body, answer any) error {
+	var in io.Reader
+	if body != nil {
+		b, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		in = bytes.NewReader(b)
+	}
+	ctx, cancel := context.WithTimeout(h.t.Context(), 10*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, method, "http://"+h.d.listen+path, in)
+	if err != nil {
+		return err
+	}
+	if in != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	b, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode >= 300 {
+		err = fmt.Errorf("%s %s: %s: %s", method, path, response.Status, b)
+	}
+	if err != nil || answer == nil {
+		return err
+	}
+	return json.Unmarshal(b, answer)
+}
+
+// line returns whether a line of the board is active.
+func (h *house) line(name string) (bool, error) {
+	var lines map[string]bool
+	err := h.call("GET", "/api/lines", nil, &lines)
+	return lines[name], err
+}
+
+// opens waits for the strike.
+func (h *house) opens(what string) {
+	h.t.Helper()
+	h.eventually(what+" opens the door", func() bool {
+		on, err := h.line("strike")
+		return err == nil && on
+	})
+}
+
+// errNotOffered says that the screen does not offer what was to be pressed.
+var errNotOffered = errors.New("the screen does not offer it")
+
+// press touches a control for a moment, once the screen offers it.
+func (h *house) press(name string) error {
+	type control struct {
+		Name       string
+		X, Y, W, H int
+	}
+	for range 100 {
+		var controls []control
+		if err := h.call("GET", "/api/controls", nil, &controls); err != nil {
+			return err
+		}
+		for _, c := range controls {
+			if c.Name != name {
+				continue
+			}
+			at := map[string]any{"x": c.X + c.W/2, "y": c.Y + c.H/2, "down": true}
+			err := h.call("POST", "/api/touch", at, nil)
+			time.Sleep(60 * time.Millisecond)
+			at["down"] = false
+			err = errors.Join(err, h.call("POST", "/api/touch", at, nil))
+			time.Sleep(60 * time.Millisecond)
+			return err
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return errNotOffered
+}
+
+// typePIN types a PIN, if the screen offers to.
+func (h *house) typePIN(pin string) error {
+	if err := h.press("pin"); err != nil {
+		return err
+	}
+	for _, digit := range pin {
+		if err := h.press("digit-" + string(digit)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// showCard holds a card to the reader for a moment.
+func (h *house) showCard(uid string) error {
+	if err := h.call("PUT", "/api/card", map[string]string{"uid": uid}, nil); err != nil {
+		return err
+	}
+	time.Sleep(400 * time.Millisecond)
+	return h.call("DELETE", "/api/card", nil, nil)
+}
