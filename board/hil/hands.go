@@ -38,6 +38,20 @@ func (b *bench) awaitControl(name string) (c control, err error) {
 	return c, err
 }
 
+// wake touches screens where nothing is: the first touch of a screen that has
+// gone dark only lights it.
+func (b *bench) wake(screens ...*chips) error {
+	for _, down := range []bool{true, false} {
+		for _, screen := range screens {
+			if err := screen.touch(120, 20, down); err != nil {
+				return err
+			}
+		}
+		time.Sleep(500 * time.Millisecond) // no picture changes
+	}
+	return nil
+}
+
 // learn looks at the twin for what the home screen is and where the keys lie.
 func (b *bench) learn() error {
 	pin, err := b.awaitControl("pin")
@@ -48,6 +62,9 @@ func (b *bench) learn() error {
 		return err
 	}
 	b.layout = map[string]control{"pin": pin}
+	if err := b.wake(b.site.page); err != nil {
+		return err
+	}
 	tap := func(c control) error {
 		if err := b.fingers(c, true, b.site.page); err != nil {
 			return err
@@ -139,12 +156,17 @@ func (b *bench) same(when string) error {
 // typePIN types a PIN, from the home screen on, and returns with the finger on
 // its way from the last digit.
 func (b *bench) typePIN(pin string) error {
-	for _, key := range b.keys(pin) {
+	for i, key := range b.keys(pin) {
 		if _, err := b.awaitControl(key); err != nil {
 			return err
 		}
 		if err := b.same("before " + key); err != nil {
 			return err
+		}
+		if i == 0 {
+			if err := b.wake(b.m.chips, b.site.page); err != nil {
+				return err
+			}
 		}
 		if err := b.press(key); err != nil {
 			return err
@@ -169,6 +191,9 @@ func (b *bench) tapPIN(pin string) error {
 		keys = append(keys, key{c.X + c.W/2, c.Y + c.H/2, x, y, screen.RGBAAt(x, y)})
 	}
 	if err := b.atHome(); err != nil {
+		return err
+	}
+	if err := b.wake(b.m.chips); err != nil {
 		return err
 	}
 	return b.m.chips.call("POST", "/bench/taps", keys, nil)
@@ -212,7 +237,11 @@ func (b *bench) opens(do func() error, look ...func() error) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("the strike: %w", err)
 	}
-	return fmt.Sprintf("the strike's pin went on %.0f ms later, and off %.1f s later", on.at.Sub(began).Seconds()*1000, off.at.Sub(on.at).Seconds()), nil
+	wait, order := on.at.Sub(began), "later"
+	if wait < 0 {
+		wait, order = -wait, "earlier"
+	}
+	return fmt.Sprintf("the strike's pin went on %d ms %s, for %.1f s", wait.Milliseconds(), order, off.at.Sub(on.at).Seconds()), nil
 }
 
 // differences counts the pixels that differ.

@@ -29,13 +29,31 @@ func (c *chips) taps(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
+	changes, stop := c.board.Watch()
+	defer stop()
+	view := c.board.View()
+	defer view.Close()
+	awaitIdle := func(k key, idle bool) bool {
+		late := time.After(tapLimit)
+		for {
+			img, _ := view.Update()
+			if (img.RGBAAt(k.ProbeX, k.ProbeY) == k.Idle) == idle {
+				return true
+			}
+			select {
+			case <-changes:
+			case <-late:
+				return false
+			}
+		}
+	}
 	for i, k := range keys {
-		if !c.awaitIdle(k, true) {
+		if !awaitIdle(k, true) {
 			http.Error(w, fmt.Sprintf("key %d of %d is not there", i+1, len(keys)), http.StatusInternalServerError)
 			return
 		}
 		c.board.Touch(k.X, k.Y, true)
-		lit := c.awaitIdle(k, false)
+		lit := awaitIdle(k, false)
 		c.board.Touch(0, 0, false)
 		if !lit {
 			http.Error(w, fmt.Sprintf("key %d of %d does not light up", i+1, len(keys)), http.StatusInternalServerError)
@@ -44,29 +62,9 @@ func (c *chips) taps(w http.ResponseWriter, r *http.Request) {
 		if i == 0 || i == len(keys)-1 {
 			continue // the first and the last end their screen
 		}
-		if !c.awaitIdle(k, true) {
+		if !awaitIdle(k, true) {
 			http.Error(w, fmt.Sprintf("key %d of %d stays lit", i+1, len(keys)), http.StatusInternalServerError)
 			return
-		}
-	}
-}
-
-// awaitIdle waits until a key is idle, or is not.
-func (c *chips) awaitIdle(k key, idle bool) bool {
-	changes, stop := c.board.Watch()
-	defer stop()
-	view := c.board.View()
-	defer view.Close()
-	late := time.After(tapLimit)
-	for {
-		img, _ := view.Update()
-		if (img.RGBAAt(k.ProbeX, k.ProbeY) == k.Idle) == idle {
-			return true
-		}
-		select {
-		case <-changes:
-		case <-late:
-			return false
 		}
 	}
 }
