@@ -107,25 +107,32 @@ func (c *Console) order(w http.ResponseWriter, r *http.Request, v *visit) error 
 	if order == wire.Hold {
 		var minutes uint32
 		if _, err := fmt.Sscan(f.Trim("minutes"), &minutes); err != nil || minutes < 1 || minutes > 24*60 {
-			return c.said(w, r, v, f, http.StatusUnprocessableEntity, "A door is held open for 1 to 1,440 minutes.")
+			return c.said(w, r, f, http.StatusUnprocessableEntity, "A door is held open for 1 to 1,440 minutes.")
 		}
 		seconds = minutes * 60
 	}
 	outcome, err := c.desk.Order(r.Context(), v.Actor, r.PathValue("id"), order, seconds)
 	if f.refused(err) {
-		return c.said(w, r, v, f, http.StatusUnprocessableEntity, sentence(err.Error()))
+		return c.said(w, r, f, http.StatusUnprocessableEntity, sentence(err.Error()))
 	}
 	if err != nil {
 		return err
 	}
-	return c.said(w, r, v, f, http.StatusOK, sentence(outcome.Text))
+	if !outcome.Done {
+		return c.said(w, r, f, http.StatusConflict, sentence(outcome.Text))
+	}
+	return c.said(w, r, f, http.StatusOK, sentence(outcome.Text))
 }
 
 // said answers with a sentence: in the corner of the page that asked, or in the
 // page that the form came from.
-func (c *Console) said(w http.ResponseWriter, r *http.Request, v *visit, f *form, status int, text string) error {
+func (c *Console) said(w http.ResponseWriter, r *http.Request, f *form, status int, text string) error {
 	if byScript(r) {
-		c.sorry(w, r, v, status, "", text)
+		box := "toast-box"
+		if status != http.StatusOK {
+			box = "sorry-toast"
+		}
+		c.toast(w, status, box, text)
 		return nil
 	}
 	c.send(w, r, local(f.Get("back")), text)

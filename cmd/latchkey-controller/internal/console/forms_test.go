@@ -287,8 +287,10 @@ func TestAnOrderSaysWhatCameOfIt(t *testing.T) {
 	}
 	b.post("/readers/front-door/order", "order", "unlock", "back", "/readers/front-door").shows(t, http.StatusOK, "Opened for 5 s.", "Last attempt")
 	b.part("x").post("/readers/front-door/order", "order", "hold", "minutes", "1441").shows(t, http.StatusUnprocessableEntity, "1 to 1,440 minutes")
+	w.live.refuse = "no answer from front-door"
+	b.part("x").post("/readers/front-door/order", "order", "unlock").shows(t, http.StatusConflict, "No answer from front-door.", `role="alert"`)
 	b.post("/readers/front-door/order", "order", "explode").shows(t, http.StatusNotFound)
-	if len(w.live.orders) != 2 || w.live.orders[0].Order != wire.Unlock || w.live.orders[0].Who != names[desk.Editor] {
+	if len(w.live.orders) != 3 || w.live.orders[0].Order != wire.Unlock || w.live.orders[0].Who != names[desk.Editor] {
 		t.Errorf("%+v", w.live.orders)
 	}
 }

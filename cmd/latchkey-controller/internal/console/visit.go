@@ -180,16 +180,22 @@ func (c *Console) sorry(w http.ResponseWriter, r *http.Request, v *visit, status
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}
-		w.Header().Set("HX-Retarget", "#toasts")
-		w.Header().Set("HX-Reswap", "beforeend")
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		w.WriteHeader(status)
-		if err := c.pages["sorry"].ExecuteTemplate(w, "sorry-toast", text); err != nil {
-			c.log.Error("console: page", "error", err)
-		}
+		c.toast(w, status, "sorry-toast", text)
 		return
 	}
 	c.show(w, r, status, "sorry", &view{visit: v, Title: title, Page: text})
+}
+
+// toast says a sentence in the corner of the page that asked.
+func (c *Console) toast(w http.ResponseWriter, status int, box, text string) {
+	w.Header().Set("HX-Retarget", "#toasts")
+	w.Header().Set("HX-Reswap", "beforeend")
+	w.Header().Set("HX-Push-Url", "false")
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	if err := c.pages["sorry"].ExecuteTemplate(w, box, text); err != nil {
+		c.log.Error("console: page", "error", err)
+	}
 }
 
 // broken answers when something is wrong with the controller itself. The

@@ -47,6 +47,7 @@ type readers struct {
 	states []link.Reader
 	card   []byte
 	orders []store.Order
+	refuse string // why orders are not carried out; "": they are
 }
 
 func (r *readers) Order(_ context.Context, o store.Order, card func([]byte) (string, bool)) (link.Outcome, error) {
@@ -57,6 +58,9 @@ func (r *readers) Order(_ context.Context, o store.Order, card func([]byte) (str
 		}
 		text, ok := card(append([]byte{}, r.card...))
 		return link.Outcome{Done: ok, Text: text}, nil
+	}
+	if r.refuse != "" {
+		return link.Outcome{Text: r.refuse}, nil
 	}
 	return link.Outcome{Done: true, Text: "opened for 5 s"}, nil
 }
