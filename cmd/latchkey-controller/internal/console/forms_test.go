@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/sync/wire"
@@ -374,4 +375,70 @@ func TestWhatCannotBeDoneIsSaidAndIsNoFaultOfTheController(t *testing.T) {
 	if strings.Contains(w.logged.String(), "ERROR") {
 		t.Errorf("logged: %s", w.logged)
 	}
+}
+
+func TestTheOddsFollowWhatIsTyped(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Super)
+	part := b.part("odds")
+	shown := regexp.MustCompile(`<b>(1 in [\d,]+)</b>`)
+	at := func(limit, guesses string) string {
+		t.Helper()
+		got := part.post("/readers/front-door/odds", "limit", limit, "guess-limit", guesses)
+		got.shows(t, http.StatusOK, "1 user has a PIN")
+		return shown.FindString(got.body)
+	}
+	if few, many := at("10", "60"), at("10", "6000"); few == "" || few == many {
+		t.Errorf("%q and %q", few, many)
+	}
+	part.post("/readers/front-door/odds", "limit", "10", "guess-limit", "0").shows(t, http.StatusOK, "Without a limit on guesses: front-door")
+	if got := part.post("/readers/front-door/odds", "limit", "", "guess-limit", "x"); got.status != http.StatusNoContent {
+		t.Errorf("half a number: %d", got.status)
+	}
+	r, err := w.desk.Reader(t.Context(), owner, "front-door")
+	w.must(err)
+	if r.Policy.GuessLimit != 60 {
+		t.Error("looking at the odds changes the policy")
+	}
+}
+
+func TestALostReaderIsGoneAndWhatItKnewIsMarked(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Super)
+	b.get("/readers/front-door?tab=device&ask=lost").shows(t, http.StatusOK, "marked as exposed", "Remove front-door")
+	b.post("/readers/front-door/remove", "how", "lost").shows(t, http.StatusOK, "a new epoch begun", "1 removed reader")
+	b.get("/users").shows(t, http.StatusOK, "Exposed")
+	b.get("/users/1").shows(t, http.StatusOK, "may have given away what is marked as exposed")
+	b.post("/users/1/pin", "pin", "auto").shows(t, http.StatusOK, "New PIN")
+}
+
+func TestActivityIsFilteredByWhatIsAskedFor(t *testing.T) {
+	w := small(t)
+	bob := w.user("Bob", "Martin", false, "", "staff")
+	w.user("Bobby", "Tables", false, "", "staff")
+	front := w.journal("front-door")
+	front.report(time.Now().Add(-time.Hour), wire.Record{Kind: wire.AccessGranted, By: "card", User: 1, Credential: 1, Seconds: 5})
+	front.report(time.Now().AddDate(0, 0, -3), wire.Record{Kind: wire.AccessGranted, By: "card", User: bob, Credential: 2, Seconds: 5})
+	b := w.visitor(desk.Viewer)
+	list := b.part("event-list")
+	tomorrow, before := time.Now().UTC().AddDate(0, 0, 1).Format(time.DateOnly), time.Now().UTC().AddDate(0, 0, -2).Format(time.DateOnly)
+	for query, want := range map[string][2]string{
+		"door=1&kind=granted":                      {"Ada Lovelace at Front door", "added"},
+		"person=martin&kind=granted":               {"Bob Martin at Front door", "Ada"},
+		"kind=granted&until=" + before:             {"Bob Martin at Front door", "Ada"},
+		"kind=granted&from=" + before:              {"Ada Lovelace at Front door", "Bob"},
+		"kind=admin":                               {"added Bob Martin", "Front door by card"},
+		"from=" + tomorrow:                         {"Nothing like that", "Ada"},
+		"reader=front-door&kind=granted&person=ad": {"Ada Lovelace at Front door", "Bob"},
+	} {
+		got := list.get("/activity?" + query)
+		got.shows(t, http.StatusOK, want[0])
+		if strings.Contains(text(got.body), want[1]) {
+			t.Errorf("%s shows %q too: %s", query, want[1], text(got.body))
+		}
+	}
+	b.get("/activity?person=bob").shows(t, http.StatusOK, "2 users have such a name; write more of it.", `value="bob"`)
+	b.get("/activity?person=nobody").shows(t, http.StatusOK, "Nobody has such a name.")
+	b.get("/activity?from=soon").shows(t, http.StatusOK, "Write it like 2026-12-31", `value="soon"`)
+	b.get("/activity?door=1").shows(t, http.StatusOK, "1 entry and 0 refused in 24 hours")
 }
