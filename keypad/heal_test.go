@@ -287,3 +287,44 @@ func TestGhostsPressNothingAndSpoilNoEntry(t *testing.T) {
 		})
 	}
 }
+
+func TestInTheDarkThePanelIsLeftAloneAndTheFilmNearlySo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newReader(t, sim.Options{}, 0, touch.Affine{}, keypad.Opts{})
+		r.k.Show(door())
+		r.run()
+		time.Sleep(time.Minute)
+		panel, film := r.board.Counters("panel").Transfers, r.board.Counters("touch").Transfers
+		time.Sleep(time.Hour)
+		if n := r.board.Counters("panel").Transfers - panel; n != 0 {
+			t.Errorf("%d transfers to a panel that nobody sees", n)
+		}
+		if n := r.board.Counters("touch").Transfers - film; n < 800 || n > 3600 {
+			t.Errorf("%d transfers an hour to a film that nobody touches", n)
+		} else {
+			t.Logf("%d transfers an hour to a film that nobody touches", n)
+		}
+	})
+}
+
+func TestADropOfWaterDoesNotKeepTheReaderBusy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		// The drop lies under a contact of 8 kohm for ten minutes, and pulls the pen line.
+		r := newReader(t, sim.Options{Touch: sim.TouchOptions{Resistance: 8000}}, 0, touch.Affine{}, keypad.Opts{})
+		r.k.Show(door())
+		r.run()
+		time.Sleep(time.Minute)
+		r.board.Touch(120, 290, true)
+		time.Sleep(5 * time.Second)
+		film := r.board.Counters("touch").Transfers
+		time.Sleep(10 * time.Minute)
+		if n := r.board.Counters("touch").Transfers - film; n > 10*60*40 {
+			t.Errorf("%d transfers in ten minutes", n)
+		} else {
+			t.Logf("%d transfers in ten minutes", n)
+		}
+		if r.board.Line("backlight") || len(r.k.Controls()) != 1 {
+			t.Error("it was taken for a finger")
+		}
+	})
+}
