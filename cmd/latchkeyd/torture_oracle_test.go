@@ -142,6 +142,22 @@ func (o *oracle) inspect(dir string, damaged bool) device.Durable {
 	return durable
 }
 
+// charged takes what the next start will find: an attempt that is pending
+// there has been charged, and counts.
+func (o *oracle) charged(dir string) {
+	o.t.Helper()
+	var durable device.Durable
+	j := journal.Open(journal.Options{Dir: filepath.Join(dir, journalDir), Fold: &durable})
+	defer j.Close()
+	if durable.Lockout != "" || j.Began() != "" {
+		return
+	}
+	if durable.Pending != 0 {
+		durable.Wrong++
+	}
+	o.wrong = max(o.wrong, int(durable.Wrong))
+}
+
 // stored says that the running reader says that records up to here are stored.
 func (o *oracle) stored(last uint64) { o.last = max(o.last, last) }
 
