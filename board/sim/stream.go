@@ -21,7 +21,7 @@ const (
 	frameTime   = 15 * time.Millisecond // at least, between two messages with pixels
 	settleTime  = 100 * time.Millisecond
 	idleTime    = time.Second // records come without a change of the board
-	writeWithin = 10 * time.Second
+	writeWithin = time.Minute
 	maxQueued   = 256
 )
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -28,7 +29,7 @@ type follower struct {
 
 func follow(t *testing.T, url string) *follower {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	t.Cleanup(cancel)
 	conn, _, err := websocket.Dial(ctx, strings.Replace(url, "http", "ws", 1)+"/api/stream", nil)
 	if err != nil {
@@ -171,6 +172,40 @@ func TestControlsAndRecordsAreSentWhenTheyChange(t *testing.T) {
 	// Without a change of the board, too.
 	f.until(f.says("controls", `{"type":"controls","controls":2}`))
 	f.until(f.says("records", `{"type":"records","records":["1","2"]}`))
+}
+
+func TestFaultsAreSentWhenTheyComeAndGo(t *testing.T) {
+	w := serve(t, Page{})
+	f := follow(t, w.url)
+	active := func(want ...string) func() bool {
+		return func() bool {
+			var m faultsMessage
+			if f.last["faults"] == nil {
+				return false
+			}
+			if err := json.Unmarshal(f.last["faults"], &m); err != nil {
+				t.Fatal(err)
+			}
+			var names []string
+			for _, fault := range m.Faults {
+				if fault.Active {
+					names = append(names, fault.Name)
+				}
+			}
+			return slices.Equal(names, want)
+		}
+	}
+	f.until(active())
+	for _, name := range []string{"panel-stuck", "strike-fails"} {
+		if err := w.board.Inject(name, Injection{Active: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.until(active("panel-stuck", "strike-fails"))
+	if err := w.board.Inject("strike-fails", Injection{}); err != nil {
+		t.Fatal(err)
+	}
+	f.until(active("panel-stuck"))
 }
 
 func TestABrowserThatDoesNotReadHoldsNothingUpAndCatchesUp(t *testing.T) {
