@@ -9,9 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/user"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -153,24 +151,16 @@ func consoleLinkCommand(ctx context.Context, c console, args []string) error {
 	if _, err := o.parse(args, 0); err != nil {
 		return err
 	}
-	s, err := site.Open(ctx, o.dir)
+	counter, err := openCounter(ctx, o)
 	if err != nil {
 		return err
 	}
-	defer s.Close()
-	address := "https://" + defaultConsole
-	if b, err := os.ReadFile(filepath.Join(o.dir, consoleAddress)); err == nil {
-		address = strings.TrimSpace(string(b))
-	}
-	name := "unknown"
-	if u, err := user.Current(); err == nil {
-		name = u.Username
-	}
-	token, err := desk.New(desk.Options{Site: s}).OwnerLink(ctx, desk.AtCommandLine(name), *owner)
+	defer counter.close()
+	token, err := counter.OwnerLink(ctx, counter.actor, *owner)
 	if err != nil {
 		return err
 	}
-	link := address + "/link/" + token
+	link := linkURL(o.dir, token)
 	if o.json {
 		return printJSON(c.out, map[string]string{"link": link})
 	}
