@@ -169,16 +169,24 @@ func (h *house) do(out any, args ...string) {
 	}
 }
 
-// inStep waits until the reader holds what the controller has, and says so: the
-// same place of the log, with its hash, and the same policy.
+// A place is how far a log goes.
+type place struct{ Epoch, Revision uint64 }
+
+// inStep waits until the reader holds what the controller has, as it says in a
+// signed state: the same place of the log, with its hash, and the same policy.
 func (h *house) inStep() {
 	h.t.Helper()
+	var log place
+	h.do(&log, "check")
 	h.eventually("the reader is in step", func() bool {
 		var readers []struct {
-			Live struct{ Online, Current bool }
+			Live struct {
+				Online, Current bool
+				place
+			}
 		}
 		h.do(&readers, "reader", "list")
-		return len(readers) == 1 && readers[0].Live.Online && readers[0].Live.Current
+		return len(readers) == 1 && readers[0].Live.Online && readers[0].Live.Current && readers[0].Live.place == log
 	})
 }
 
