@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -33,6 +34,8 @@ type hub struct {
 	listeners map[*listener]bool
 	closed    bool
 	last      int64
+	count     uint64            // of changes
+	newest    map[string]uint64 // number of the newest change of each topic
 }
 
 // A listener is one open page: what it has not been told yet, and a channel
@@ -42,16 +45,33 @@ type listener struct {
 	wake chan struct{}
 }
 
-func newHub() *hub { return &hub{listeners: map[*listener]bool{}} }
+func newHub() *hub { return &hub{listeners: map[*listener]bool{}, newest: map[string]uint64{}} }
 
-// join adds a listener; nil if there are too many, or no more news to come.
-func (h *hub) join() *listener {
+// at returns the number of the newest change: what a page that is made from now
+// on shows.
+func (h *hub) at() uint64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.count
+}
+
+// join adds a listener, which is told at once of what has changed since; nil if
+// there are too many, or no more news to come.
+func (h *hub) join(since uint64) *listener {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed || len(h.listeners) >= maxListeners {
 		return nil
 	}
 	l := &listener{map[string]bool{}, make(chan struct{}, 1)}
+	for topic, number := range h.newest {
+		if number > since {
+			l.news[topic] = true
+		}
+	}
+	if len(l.news) > 0 {
+		l.wake <- struct{}{}
+	}
 	h.listeners[l] = true
 	return l
 }
@@ -78,6 +98,10 @@ func (h *hub) moved(change desk.Change) error {
 	}
 	if len(news) == 0 {
 		return nil
+	}
+	h.count++
+	for _, topic := range news {
+		h.newest[topic] = h.count
 	}
 	for l := range h.listeners {
 		for _, topic := range news {
@@ -119,7 +143,13 @@ func (h *hub) close() {
 // events is the stream of what has changed (server-sent events, WHATWG HTML
 // §9.2). It ends with the session.
 func (c *Console) events(w http.ResponseWriter, r *http.Request, v *visit) error {
-	l := c.hub.join()
+	// A page says which change it was made after: none is lost between the two.
+	since, err := strconv.ParseUint(r.URL.Query().Get("since"), 10, 64)
+	if err != nil {
+		http.Error(w, "since is no number", http.StatusBadRequest)
+		return nil
+	}
+	l := c.hub.join(since)
 	if l == nil {
 		w.Header().Set("Retry-After", "10")
 		http.Error(w, "too many pages listen", http.StatusServiceUnavailable)

@@ -25,6 +25,7 @@ type visit struct {
 	Site  string
 	Theme string // "light", "dark"; "": as the system says
 	Said  string // what was done by the request before
+	Since uint64 // number of the newest change before it
 	token string
 }
 
@@ -40,7 +41,7 @@ func (v *visit) ThemeChoice() string {
 func (v *visit) May(act string) bool { return v.Actor.May(desk.Act(act)) }
 
 func (c *Console) newVisit(r *http.Request) *visit {
-	v := &visit{Site: c.site}
+	v := &visit{Site: c.site, Since: c.hub.at()}
 	if cookie, err := r.Cookie(themeCookie); err == nil && (cookie.Value == "light" || cookie.Value == "dark") {
 		v.Theme = cookie.Value
 	}

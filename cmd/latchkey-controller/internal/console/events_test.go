@@ -1,0 +1,33 @@
+package console
+
+import (
+	"slices"
+	"testing"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+)
+
+func TestAPageHearsOfWhatChangedWhileItWasOnItsWay(t *testing.T) {
+	h := newHub()
+	moved := func(change desk.Change) {
+		t.Helper()
+		if err := h.moved(change); err != nil {
+			t.Fatal(err)
+		}
+	}
+	moved(desk.Change{Acts: true})
+	since := h.at() // a page is made
+	moved(desk.Change{States: true})
+	late := h.join(since)
+	select {
+	case <-late.wake:
+	default:
+		t.Fatal("it is not told that something has changed")
+	}
+	if news, _ := h.take(late); !slices.Equal(news, []string{topicReaders}) {
+		t.Errorf("it is told of %v", news)
+	}
+	if prompt := h.join(h.at()); len(prompt.wake) != 0 {
+		t.Error("a page that shows everything is told that something has changed")
+	}
+}
