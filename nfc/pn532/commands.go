@@ -126,6 +126,10 @@ type Target struct {
 	UID    [10]byte
 }
 
+// random tells whether the card has made its UID up (ISO/IEC 14443-3: four
+// bytes, the first of them 08): it is another one at the next look.
+func (t *Target) random() bool { return t.N == 4 && t.UID[0] == 0x08 }
+
 // listRoom is the longest answer of InListPassiveTarget that is taken: one
 // target with a UID of 10 bytes and an ATS of up to 64.
 const listRoom = 2 + 5 + 10 + 64

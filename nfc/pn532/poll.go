@@ -22,8 +22,8 @@ const pollLimit = 2 * time.Second
 //
 // A frame has one byte of checksum, which two flipped bits in 50 pass. So while
 // frames are garbled now and then, a card is listed again until two lists in a
-// row agree, which costs a further 10 transfers; where they do not the chip has
-// failed.
+// row agree, which costs a further 10 transfers; one that is another at each of
+// four is none. Cards that make their UID up agree with each other.
 //
 // A Poll on an empty field is 5 transfers and three short sleeps at most
 // (for the ACK, for the answer, rarely a second look: one transfer more); with a
@@ -70,8 +70,6 @@ func (d *Dev) lose() {
 // agree is how many lists are made to get two in a row that are the same.
 const agree = 4
 
-var errDoubt = errors.New("pn532: a card that is another one at each look")
-
 // look lists until what it finds can be believed.
 func (d *Dev) look(ctx context.Context, uid []byte) (int, error) {
 	var before, t Target
@@ -81,12 +79,13 @@ func (d *Dev) look(ctx context.Context, uid []byte) (int, error) {
 		if err != nil || !found {
 			return 0, err
 		}
-		if time.Now().After(d.noisy) || i > 0 && t == before {
+		if time.Now().After(d.noisy) || i > 0 && (t == before || t.random() && before.random()) {
 			return copy(uid, t.UID[:t.N]), nil
 		}
 		before = t
 	}
-	return 0, errDoubt
+	d.garble()
+	return 0, nil
 }
 
 // list lists once, and lets the card go again.

@@ -372,3 +372,76 @@ func TestADriverThatStartsAnewIsNotFooledByOldAnswers(t *testing.T) {
 		}
 	}
 }
+
+func TestACardOnANoisyWireIsListedTwiceForFiveMinutes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t, wiring{irq: true, edge: true}) // no look comes too early
+		b.must(b.board.PresentCard(sim.Card{UID: []byte{1, 2, 3, 4}}))
+		transfers := func() int {
+			before := b.board.Counters("nfc").Messages
+			if uid := b.poll(); !bytes.Equal(uid, []byte{1, 2, 3, 4}) {
+				t.Fatalf("card % X", uid)
+			}
+			return b.board.Counters("nfc").Messages - before
+		}
+		b.poll()
+		if n := transfers(); n != 10 {
+			t.Errorf("%d transfers on a quiet wire", n)
+		}
+		b.must(b.board.SetFault("nfc", sim.Fault{GarbledFrames: 0.2}))
+		for b.dev.Counters().Garbled == 0 {
+			b.poll()
+		}
+		b.must(b.board.SetFault("nfc", sim.Fault{}))
+		if n := transfers(); n != 20 {
+			t.Errorf("%d transfers just after noise", n)
+		}
+		time.Sleep(5 * time.Minute)
+		if n := transfers(); n != 10 {
+			t.Errorf("%d transfers five minutes after noise", n)
+		}
+	})
+}
+
+// changing runs a poll on a noisy wire while the card becomes another one, and
+// another, before each look.
+func changing(t *testing.T, uid func(i byte) []byte) (n int, losses uint64, err error) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t, wiring{irq: true, edge: true})
+		b.poll()
+		b.must(b.board.SetFault("nfc", sim.Fault{GarbledFrames: 0.2}))
+		for b.dev.Counters().Garbled == 0 {
+			b.poll()
+		}
+		b.must(b.board.SetFault("nfc", sim.Fault{}))
+		before := b.dev.Counters().Losses
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for i := range byte(200) {
+				if err := b.board.PresentCard(sim.Card{UID: uid(i)}); err != nil {
+					b.Error(err)
+				}
+				time.Sleep(20 * time.Millisecond)
+			}
+		}()
+		n, err = b.dev.Poll(t.Context(), b.uid[:])
+		losses = b.dev.Counters().Losses - before
+		<-done
+	})
+	return n, losses, err
+}
+
+func TestATelephoneIsReadOnANoisyWire(t *testing.T) {
+	n, losses, err := changing(t, func(i byte) []byte { return []byte{8, i, 1, 1} })
+	if n != 4 || err != nil || losses != 0 {
+		t.Errorf("%d bytes, %v, %d losses", n, err, losses)
+	}
+}
+
+func TestACardThatIsAnotherOneAtEachLookOnANoisyWireIsNoneAndNoFault(t *testing.T) {
+	n, losses, err := changing(t, func(i byte) []byte { return []byte{4, i, 1, 1} })
+	if n != 0 || err != nil || losses != 0 {
+		t.Errorf("%d bytes, %v, %d losses", n, err, losses)
+	}
+}
