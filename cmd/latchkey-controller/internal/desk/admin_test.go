@@ -22,6 +22,9 @@ func TestAnAdministratorSetsThePasswordByALinkAndSignsIn(t *testing.T) {
 	if _, err := w.UseLink(t.Context(), token, "", []byte("another horse battery"), here); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := w.UseLink(t.Context(), token, "", []byte("somebody else's battery"), here); err != ErrLinkUsed {
+		t.Error("the link is used twice:", err)
+	}
 	session, err := w.signIn("Grace Hopper", "another horse battery", here)
 	w.must(err)
 	if session.Actor.Role != Editor || session.Actor.ID != id {
