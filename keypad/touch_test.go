@@ -185,3 +185,44 @@ func TestAFilmThatFailsIsSaidOnceAndTriedAgain(t *testing.T) {
 		b.showsView(home())
 	})
 }
+
+func TestAContactOfTwoSamplesIsNoPressAndDoesNotWake(t *testing.T) {
+	run(t, func(b *bench) {
+		spike := func(at image.Point) {
+			b.film.set(func(f *film) { f.at, f.down = at, true })
+			b.k.PenChanged(true)
+			b.wait(9 * time.Millisecond)
+			b.film.set(func(f *film) { f.down = false })
+			b.k.PenChanged(false)
+			b.wait(100 * time.Millisecond)
+		}
+		b.tap("pin")
+		spike(b.at("digit-5"))
+		b.shows("no digit", pinPage(0))
+		b.wait(time.Minute)
+		spike(b.at("pin"))
+		if b.light.lit() {
+			t.Error("it wakes")
+		}
+		b.showsView(home())
+	})
+}
+
+func TestAFingerThatNoiseMovesForAMomentStillPresses(t *testing.T) {
+	run(t, func(b *bench) {
+		b.tap("pin")
+		five, nine := b.at("digit-5"), b.at("digit-9")
+		b.press(five)
+		b.film.set(func(f *film) { f.at = nine })
+		b.wait(16 * time.Millisecond)
+		b.film.set(func(f *film) { f.at = five })
+		b.wait(16 * time.Millisecond)
+		b.lift()
+		b.shows("one digit", pinPage(1))
+		b.press(five)
+		b.film.set(func(f *film) { f.at = nine }) // and lifted there
+		b.wait(16 * time.Millisecond)
+		b.lift()
+		b.shows("still one digit", pinPage(1))
+	})
+}
