@@ -243,3 +243,19 @@ func TestTheInitOfAnotherModelLeavesTheGlassUnreadable(t *testing.T) {
 		p.violated("outside the memory under the current MADCTL")
 	})
 }
+
+func TestTheScrollAreaIsAsHighAsTheModelsMemory(t *testing.T) {
+	onPanel(t, &Options{Panel: PanelOptions{Model: "st7796"}}, func(p *panelRig) {
+		p.init(st7796Init...)
+		p.fill(0, 0, 319, 479, 0)
+		p.fill(0, 479, 319, 479, 0xF800)
+		p.cmd(0x33, 0x00, 0x0A, 0x01, 0xD6, 0x00, 0x00) // 10 fixed, 470 scroll
+		p.cmd(0x37, 0x01, 0xDF)                         // row 479 comes first
+		p.sees(0, 10, red)
+		p.sees(0, 9, black)
+		p.sees(0, 479, black)
+		p.clean()
+		p.cmd(0x33, 0x00, 0x00, 0x01, 0x40, 0x00, 0x00) // an ILI9341's
+		p.violated("do not add up to 480")
+	})
+}
