@@ -240,6 +240,7 @@ func TestADeviceThatVanishesIsLookedForEverySecondAndItsFingerLifts(t *testing.T
 			came := make(chan events)
 			s.set(true, came)
 			time.Sleep(time.Second)
+			synctest.Wait() // the device is looked for at this very instant
 			if _, down, err := d.Read(); down || err != nil {
 				t.Errorf("as it comes: %v, %v", down, err)
 			}
