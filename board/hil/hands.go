@@ -175,7 +175,8 @@ func (b *bench) typePIN(pin string) error {
 	return nil
 }
 
-// tapPIN types a PIN as fast as the reader answers, without a look at its twin.
+// tapPIN types a PIN as fast as the reader answers, without a look at its twin,
+// from the home screen on.
 func (b *bench) tapPIN(pin string) error {
 	type key struct {
 		X, Y, ProbeX, ProbeY int
@@ -189,9 +190,6 @@ func (b *bench) tapPIN(pin string) error {
 		}
 		x, y := c.X+c.W/10, c.Y+c.H/2
 		keys = append(keys, key{c.X + c.W/2, c.Y + c.H/2, x, y, screen.RGBAAt(x, y)})
-	}
-	if err := b.atHome(); err != nil {
-		return err
 	}
 	if err := b.wake(b.m.chips); err != nil {
 		return err

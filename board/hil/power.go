@@ -137,6 +137,9 @@ func powerCut(b *bench) (string, error) {
 		return "", err
 	}
 	for i := range limit {
+		if err := b.atHome(); err != nil {
+			return "", err
+		}
 		if err := b.tapPIN(wrongPIN); err != nil {
 			return "", fmt.Errorf("wrong PIN %d: %w", i+1, err)
 		}

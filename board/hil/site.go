@@ -19,6 +19,8 @@ const (
 	wrongPIN    = "73920516"
 	bobUID      = "04a1b2c3d4e580"
 	strangerUID = "04deadbeef0180"
+
+	unlockSeconds = "3" // at a time
 )
 
 // site is a customer's site, kept by the real controller on this machine, and a
@@ -81,8 +83,14 @@ func (s *site) bundle(id string, request []byte, more ...string) ([]byte, error)
 		return nil, err
 	}
 	args := append([]string{"reader", "add", "--reader", id, "--door", "Front door", "--place", "Main building", "--request", in, "--out", out}, more...)
-	if err := s.controller("", args...); err != nil {
-		return nil, err
+	for _, args := range [][]string{
+		args,
+		{"policy", id, "set", "--unlock", unlockSeconds},
+		args, // a bundle with that policy
+	} {
+		if err := s.controller("", args...); err != nil {
+			return nil, err
+		}
 	}
 	return os.ReadFile(out)
 }

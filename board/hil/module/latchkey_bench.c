@@ -386,6 +386,7 @@ static int pen_is_down(void)
 static struct ads7846_platform_data film = {
 	.model = 7846,
 	.vref_mv = 3300,
+	.settle_delay_usecs = 20,	/* a film's first sample has not settled */
 	.x_plate_ohms = 400,
 	.pressure_max = 4095,
 	.debounce_max = 10,
