@@ -242,15 +242,6 @@ func (h *house) line(name string) (bool, error) {
 	return lines[name], err
 }
 
-// opens waits for the strike.
-func (h *house) opens(what string) {
-	h.t.Helper()
-	h.eventually(what+" opens the door", func() bool {
-		on, err := h.line("strike")
-		return err == nil && on
-	})
-}
-
 // errNotOffered says that the screen does not offer what was to be pressed.
 var errNotOffered = errors.New("the screen does not offer it")
 

@@ -56,7 +56,7 @@ func TestNothingIsLostWhoeverIsKilled(t *testing.T) {
 		}
 	}
 	opened, errs := people.leave()
-	t.Logf("%d grants were seen at the door, %d times somebody was at a reader that had just been killed", opened, errs)
+	t.Logf("the strike was seen %d times, %d times somebody was at a reader that had just been killed", opened, errs)
 
 	var added struct{ PIN string }
 	h.do(&added, "user", "add", "--name", "Grace Hopper", "--pin", "auto")
@@ -67,7 +67,7 @@ func TestNothingIsLostWhoeverIsKilled(t *testing.T) {
 	})
 	grants := h.oneOfEach()
 	if grants < 10 || opened < 10 {
-		t.Errorf("%d grants on record, %d seen: too few to tell anything", grants, opened)
+		t.Errorf("%d grants on record, the strike seen %d times: too few to tell anything", grants, opened)
 	}
 }
 
@@ -137,7 +137,6 @@ func (h *house) becomes(strike bool) bool {
 // (inStep).
 func (h *house) sameLog() {
 	h.t.Helper()
-	type place struct{ Epoch, Revision uint64 }
 	var there, here place
 	h.do(&there, "check")
 	printed, err := exec.Command(filepath.Join(h.d.bin, "latchkeyd"), "status", "--json", "--config", h.d.path("reader", "latchkeyd.toml")).Output()
