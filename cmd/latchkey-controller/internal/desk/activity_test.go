@@ -57,6 +57,8 @@ func TestActivityTellsWhatHappenedInSentences(t *testing.T) {
 		{wire.Record{Kind: wire.CredentialsApplied, Epoch: 1, Revision: 2}, ""},
 		{wire.Record{Kind: wire.ReaderStarted, Version: "1.2"}, "Reader: " + at + ": started (1.2)"},
 		{wire.Record{Kind: wire.HealthChanged, Subject: "nfc", Text: "does not answer"}, "Reader: " + at + ": says how it is (nfc, does not answer)"},
+		{wire.Record{Kind: wire.HealthChanged, Subject: "nfc", Text: "\x1b[2J\u202e"}, "Reader: " + at + ": says how it is (nfc, \ufffd[2J\ufffd)"},
+		{wire.Record{Kind: wire.AccessGranted, By: "remote", Who: "\rEve"}, "Granted: " + at + " opened remotely by \ufffdEve"},
 		{wire.Record{Kind: "of.tomorrow"}, "Reader: " + at + ": of.tomorrow"},
 	} {
 		record := c.record

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -14,7 +15,7 @@ func say(format string, names ...string) Text {
 	var text Text
 	for i, part := range strings.Split(format, "%s") {
 		if i > 0 {
-			text = append(text, Phrase{names[i-1], true})
+			text = append(text, Phrase{clean(names[i-1]), true})
 		}
 		if part = strings.ReplaceAll(part, "%%", "%"); part != "" {
 			text = append(text, Phrase{part, false})
@@ -24,7 +25,18 @@ func say(format string, names ...string) Text {
 }
 
 // escape makes text part of say's format.
-func escape(text string) string { return strings.ReplaceAll(text, "%", "%%") }
+func escape(text string) string { return strings.ReplaceAll(clean(text), "%", "%%") }
+
+// clean returns text without what would move a terminal's cursor or turn a line
+// around: a reader that somebody has taken over says what it likes.
+func clean(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
+}
 
 // because returns ": reason", or nothing.
 func because(reason string) string {
