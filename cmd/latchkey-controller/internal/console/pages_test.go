@@ -260,6 +260,23 @@ func TestWhoIsSignedOutComesToTheSignInAndBack(t *testing.T) {
 	b.get("/users").shows(t, http.StatusOK, "Sign in")
 }
 
+func TestAPageThatRefreshesItselfKeepsNobodySignedIn(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Owner)
+	for range 3 { // a person keeps the session
+		w.pass(desk.SessionIdle * 2 / 3)
+		b.part("panel").get("/users/1").shows(t, http.StatusOK)
+	}
+	refresh := b.part("glance")
+	refresh.trigger = "glance"
+	w.pass(desk.SessionIdle * 2 / 3)
+	refresh.get("/").shows(t, http.StatusOK)
+	w.pass(desk.SessionIdle * 2 / 3)
+	if got := refresh.get("/"); got.status != http.StatusUnauthorized || got.header.Get("HX-Redirect") == "" {
+		t.Errorf("%d", got.status)
+	}
+}
+
 func TestTheSignInSendsNobodyToAnotherSite(t *testing.T) {
 	for _, address := range []string{"https://elsewhere.example/", "//elsewhere.example", `/\elsewhere.example`, "javascript:alert(1)", "", "users", "/a\r\nb", "mailto:x@example"} {
 		if got := local(address); got != "/" {

@@ -117,6 +117,7 @@ type browser struct {
 	client  *http.Client
 	session string
 	script  string // the id of the part that htmx asks for; "": a page
+	trigger string // the id of what made it ask
 }
 
 // A page is an answer.
@@ -182,6 +183,7 @@ func (b *browser) ask(method, path, kind string, body io.Reader) *page {
 		if b.script != "" {
 			r.Header.Set("HX-Request", "true")
 			r.Header.Set("HX-Target", b.script)
+			r.Header.Set("HX-Trigger", b.trigger)
 		}
 		response, err := client.Do(r)
 		b.w.must(err)
