@@ -31,7 +31,7 @@ type named struct {
 	scene
 }
 
-// gallery is every screen once.
+// gallery is every screen once. Where crosses stand is the panel's: see sheet.
 func gallery() []named {
 	e := entry{pick: rand.New(rand.NewPCG(1, 2)).IntN}
 	e.open(true)
@@ -154,6 +154,9 @@ func sheet(t *testing.T, name string, at image.Point, columns int, all []named, 
 	sheet := image.NewNRGBA(image.Rect(0, 0, columns*(at.X+gap)+gap, rows*(at.Y+gap)+gap))
 	draw.Draw(sheet, sheet.Rect, image.NewUniform(seen(quiet().edge.pack())), image.Point{}, draw.Src)
 	for i, s := range all {
+		if s.cross != (image.Point{}) {
+			s.cross = crosses(at)[s.nth-1]
+		}
 		p.draw(&s.scene)
 		if err := on.show(time.Time{}, p.canvas); err != nil {
 			t.Fatal(err)
