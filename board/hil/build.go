@@ -60,7 +60,7 @@ var applets = []string{"sh", "cat", "ls", "mount", "dmesg", "ip", "sync"}
 
 // modules are what the machine loads of the stock kernel's, besides what is
 // built in (SPI, spidev and the PL061 are).
-var modules = []string{"virtio_pci", "virtio_blk", "virtio_console", "virtio_net", "ext4", "crc32c_generic"}
+var modules = []string{"virtio_pci", "virtio_blk", "virtio_console", "virtio_net", "ext4", "crc32c_generic", "i6300esb", "evdev", "uinput", "ads7846"}
 
 // buildInitramfs writes the machine's root file system: the reader as it is
 // shipped, its config, and what the bench needs.
@@ -84,7 +84,7 @@ func buildInitramfs(ctx context.Context, s *stock, p *programs, out string) erro
 	if err != nil {
 		return err
 	}
-	paths, err := withDependencies(s.modules(), append(modules, "ads7846", "evdev", "uinput")...)
+	paths, err := withDependencies(s.modules(), modules...)
 	if err != nil {
 		return err
 	}

@@ -3,8 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -43,7 +41,7 @@ type doorLines struct {
 
 // openLines finds the GPIO controller and takes its pins.
 func (m *machine) openLines(ctx context.Context) (*doorLines, error) {
-	path, err := m.findController(ctx)
+	path, err := m.monitor.find("pl061")
 	if err != nil {
 		return nil, err
 	}
@@ -54,48 +52,6 @@ func (m *machine) openLines(ctx context.Context) (*doorLines, error) {
 	l := &doorLines{conn: conn, path: path, more: make(chan struct{})}
 	go l.read()
 	return l, l.send("irq_intercept_out " + path)
-}
-
-// findController asks QEMU by QMP what its PL061 is called.
-func (m *machine) findController(ctx context.Context) (string, error) {
-	conn, err := m.dial(ctx, "qmp")
-	if err != nil {
-		return "", err
-	}
-	defer conn.Close()
-	decode := json.NewDecoder(conn)
-	var greeting any
-	if err := decode.Decode(&greeting); err != nil {
-		return "", err
-	}
-	const root = "/machine/unattached"
-	for _, command := range []string{`{"execute":"qmp_capabilities"}`, `{"execute":"qom-list","arguments":{"path":"` + root + `"}}`} {
-		if _, err := io.WriteString(conn, command); err != nil {
-			return "", err
-		}
-	}
-	for {
-		var answer struct {
-			Return json.RawMessage
-			Error  json.RawMessage
-		}
-		if err := decode.Decode(&answer); err != nil {
-			return "", fmt.Errorf("QMP: %w", err)
-		}
-		if answer.Error != nil {
-			return "", fmt.Errorf("QMP: %s", answer.Error)
-		}
-		var children []struct{ Name, Type string }
-		if json.Unmarshal(answer.Return, &children) != nil {
-			continue // an event, or the answer to the first command
-		}
-		for _, child := range children {
-			if child.Type == "child<pl061>" {
-				return root + "/" + child.Name, nil
-			}
-		}
-		return "", errors.New("QEMU's machine has no PL061")
-	}
 }
 
 func (l *doorLines) send(command string) error {

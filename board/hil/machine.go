@@ -35,6 +35,7 @@ type machine struct {
 	cancel  context.CancelFunc
 	console *console
 	exited  chan struct{}
+	monitor *monitor
 	lines   *doorLines
 	agent   *agent
 	chips   *chips
@@ -57,6 +58,7 @@ func boot(ctx context.Context, b board, log io.Writer) (_ *machine, err error) {
 		"-append", strings.Join(append([]string{"console=ttyAMA0", "quiet", "panic=-1"}, b.options...), " "),
 		"-drive", "if=none,id=data,format=raw,file=" + b.disk, "-device", "virtio-blk-pci,drive=data",
 		"-drive", "if=none,id=tools,format=raw,readonly=on,file=" + b.tools, "-device", "virtio-blk-pci,drive=tools",
+		"-device", "i6300esb", // a watchdog timer, which runs once somebody opens it
 		"-device", "virtio-serial-pci",
 		"-chardev", "socket,id=agent,server=on,wait=off,path=" + m.socket("agent"), "-device", "virtserialport,chardev=agent,name=bench.agent",
 		"-chardev", "socket,id=peer,server=on,wait=off,path=" + m.socket("peer"), "-device", "virtserialport,chardev=peer,name=bench.peer",
@@ -94,6 +96,13 @@ func boot(ctx context.Context, b board, log io.Writer) (_ *machine, err error) {
 			err = fmt.Errorf("%w; the console's end:\n%s", err, m.console.tail(15))
 		}
 	}()
+	conn, err := m.dial(ctx, "qmp")
+	if err != nil {
+		return nil, err
+	}
+	if m.monitor, err = newMonitor(conn); err != nil {
+		return nil, err
+	}
 	if m.lines, err = m.openLines(ctx); err != nil {
 		return nil, err
 	}
@@ -130,6 +139,16 @@ func (m *machine) dial(ctx context.Context, name string) (net.Conn, error) {
 			return nil, ctx.Err()
 		case <-time.After(20 * time.Millisecond):
 		}
+	}
+}
+
+// ended says that QEMU has ended by itself.
+func (m *machine) ended() bool {
+	select {
+	case <-m.exited:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -8,11 +8,11 @@ import (
 )
 
 // scenarios are run in this order; later ones go on from what earlier ones left.
-var scenarios = slices.Concat(startScenarios, doorScenarios, wrongScenarios, deathScenarios, linkScenarios, otherScenarios)
+var scenarios = slices.Concat(startScenarios, doorScenarios, wrongScenarios, deathScenarios, linkScenarios, otherScenarios, watchdogScenarios)
 
 // startScenarios: from power on to a reader that belongs to a site.
 var startScenarios = []scenario{
-	{must: true, what: "a stock kernel boots, with the chips on its SPI bus", prove: func(b *bench) (string, error) {
+	{must: true, boots: true, what: "a stock kernel boots, with the chips on its SPI bus", prove: func(b *bench) (string, error) {
 		if err := b.boot(); err != nil {
 			return "", err
 		}
@@ -28,11 +28,39 @@ var startScenarios = []scenario{
 		out, err := b.m.agent.must("/bin/latchkeyd", "check", "--config", "/etc/latchkeyd.toml")
 		return strings.TrimSpace(out), err
 	}},
+	{what: "nothing but the data partition and memory can be written", prove: readOnly},
 	{must: true, what: "the reader starts without a site, and is adopted while it runs", prove: adoption},
 }
 
 func (b *bench) figure(what, format string, args ...any) {
 	b.figures = append(b.figures, figure{what, fmt.Sprintf(format, args...)})
+}
+
+// readOnly tries as root, whom no permission stops.
+func readOnly(b *bench) (string, error) {
+	for _, path := range []string{"/file", "/etc/latchkeyd.toml", "/bin/latchkeyd", "/tools/file"} {
+		var r result
+		if err := b.m.agent.call("POST", "/run", command{Root: true, Args: []string{"/bin/sh", "-c", "echo >> " + path}}, &r); err != nil {
+			return "", err
+		}
+		if !strings.Contains(r.Stderr, "Read-only file system") {
+			return "", fmt.Errorf("%s can be written: exit code %d, %s", path, r.Code, r.Stderr)
+		}
+	}
+	mounts, err := b.m.agent.read("/proc/mounts")
+	if err != nil {
+		return "", err
+	}
+	var disks []string
+	for line := range strings.Lines(string(mounts)) {
+		if fields := strings.Fields(line); strings.HasPrefix(fields[0], "/dev/vd") && strings.HasPrefix(fields[3], "rw") {
+			disks = append(disks, fields[1])
+		}
+	}
+	if !slices.Equal(disks, []string{"/data"}) {
+		return "", fmt.Errorf("disks that can be written: %v", disks)
+	}
+	return "the root and /tools refuse it with EROFS; /data alone is a disk that can be written", nil
 }
 
 // status is what the running reader says of itself.
