@@ -318,7 +318,7 @@ func TestAPolicyThatSomebodyElseHasChangedIsNotOverwrittenUnawares(t *testing.T)
 	revision := regexp.MustCompile(`name="revision" value="(\d+)"`)
 	was := revision.FindStringSubmatch(b.get("/readers/front-door?tab=authentication").body)[1]
 	b.post("/readers/front-door/door", "unlock", "7", "extended", "30", "held-after", "0", "revision", was).shows(t, http.StatusOK, "Saved")
-	unreadable := b.post("/readers/front-door/authentication", "limit", "0", "guess-limit", "20", "revision", was)
+	unreadable := b.post("/readers/front-door/authentication", "limit", "many", "guess-limit", "20", "revision", was)
 	if again := revision.FindStringSubmatch(unreadable.body)[1]; again != was {
 		t.Error("the form forgets what it began with")
 	}
