@@ -49,6 +49,7 @@ func TestPackages(t *testing.T) {
 	}
 	build(t, root, newer, "1.0.1", "1700003600", "amd64")
 	t.Run("data survives all but a purge", func(t *testing.T) { installUpgradeRemovePurge(t, older, newer) })
+	t.Run("the services work under systemd", func(t *testing.T) { runServices(t, root, older, newer) })
 }
 
 // build runs the packager as make does.
@@ -233,13 +234,13 @@ func debian(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kept := filepath.Join(cache, "latchkey-package", "bookworm")
+	kept := filepath.Join(cache, "latchkey-package", "bookworm-systemd")
 	if _, err := os.Stat(kept); err != nil {
 		half := kept + ".new"
 		if err := os.RemoveAll(half); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := output("", nil, "debootstrap", "--variant=minbase", "bookworm", half, "http://deb.debian.org/debian"); err != nil {
+		if _, err := output("", nil, "debootstrap", "--variant=minbase", "--include=systemd,systemd-sysv,udev", "bookworm", half, "http://deb.debian.org/debian"); err != nil {
 			t.Fatalf("%v: make setup installs debootstrap", err)
 		}
 		if err := os.Rename(half, kept); err != nil {
@@ -253,15 +254,24 @@ func debian(t *testing.T) string {
 	return root
 }
 
-// chroot is a Debian without a running systemd.
+// chroot is a Debian that a test may spoil.
 type chroot struct {
-	t    *testing.T
-	root string
+	t     *testing.T
+	root  string
+	enter []string // the command that runs others in it
+}
+
+// newChroot returns one in which no systemd runs.
+func newChroot(t *testing.T) *chroot {
+	t.Helper()
+	root := debian(t)
+	return &chroot{t, root, []string{"chroot", root}}
 }
 
 // try runs a program inside and returns what it said.
 func (c *chroot) try(args ...string) (string, error) {
-	cmd := exec.Command("chroot", append([]string{c.root}, args...)...)
+	args = append(slices.Clone(c.enter), args...)
+	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C"}
 	out, err := cmd.CombinedOutput()
 	return string(out), err
@@ -271,7 +281,8 @@ func (c *chroot) do(args ...string) string {
 	c.t.Helper()
 	out, err := c.try(args...)
 	if err != nil {
-		c.t.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, out)
+		log, _ := c.try("journalctl", "--no-pager", "--lines=30")
+		c.t.Fatalf("%s: %v\n%s\n%s", strings.Join(args, " "), err, out, log)
 	}
 	return out
 }
@@ -282,12 +293,13 @@ func (c *chroot) as(user string, args ...string) string {
 	return c.do(append([]string{"runuser", "-u", user, "--"}, args...)...)
 }
 
-// install installs what lies in a directory.
-func (c *chroot) install(dir string) string {
+// install installs packages that lie in a directory.
+func (c *chroot) install(dir string, products ...string) string {
 	c.t.Helper()
 	args := []string{"dpkg", "--install"}
 	for name, b := range packagesIn(c.t, dir) {
-		if strings.HasSuffix(name, "_amd64.deb") {
+		product, _, _ := strings.Cut(name, "_")
+		if strings.HasSuffix(name, "_amd64.deb") && slices.Contains(products, product) {
 			if err := os.WriteFile(filepath.Join(c.root, "tmp", name), []byte(b), 0o644); err != nil {
 				c.t.Fatal(err)
 			}
@@ -297,6 +309,26 @@ func (c *chroot) install(dir string) string {
 	return c.do(args...)
 }
 
+// found makes a site with a PIN and a card, as the README says it.
+func (c *chroot) found() {
+	c.t.Helper()
+	c.as("latchkey-controller", "latchkey-controller", "init", "--dir", "/var/lib/latchkey-controller", "--site", "home")
+	c.as("latchkey-controller", "latchkey-controller", "user", "add", "--dir", "/var/lib/latchkey-controller", "--name", "Ada Lovelace", "--pin", "auto", "--card", adaUID)
+}
+
+const adaUID = "04a1b2c3d4e580"
+
+// adopt has the site adopt the reader.
+func (c *chroot) adopt(more ...string) {
+	c.t.Helper()
+	c.as("latchkey", "latchkeyd", "identity", "--data", "/var/lib/latchkey", "--out", "/var/lib/latchkey/request")
+	c.do("install", "-o", "latchkey-controller", "/var/lib/latchkey/request", "/tmp/request")
+	c.as("latchkey-controller", append([]string{"latchkey-controller", "reader", "add", "--dir", "/var/lib/latchkey-controller", "--reader", "front-door",
+		"--door", "Front door", "--request", "/tmp/request", "--out", "/var/lib/latchkey-controller/bundle"}, more...)...)
+	c.do("install", "-o", "latchkey", "/var/lib/latchkey-controller/bundle", "/tmp/bundle")
+	c.as("latchkey", "latchkeyd", "adopt", "--data", "/var/lib/latchkey", "/tmp/bundle")
+}
+
 // data is a digest of names, owners, modes and contents of what both keep.
 func (c *chroot) data() string {
 	c.t.Helper()
@@ -304,8 +336,8 @@ func (c *chroot) data() string {
 }
 
 func installUpgradeRemovePurge(t *testing.T, older, newer string) {
-	c := &chroot{t, debian(t)}
-	said := c.install(older)
+	c := newChroot(t)
+	said := c.install(older, "latchkeyd", "latchkey-controller")
 	if !strings.Contains(said, "latchkeyd is not started yet") {
 		t.Errorf("the first installation says %s", said)
 	}
@@ -322,14 +354,8 @@ func installUpgradeRemovePurge(t *testing.T, older, newer string) {
 	if out, err := c.try("runuser", "-u", "latchkey", "--", "latchkeyd", "check", "--config", "/etc/latchkey/latchkeyd.toml"); err == nil || !strings.Contains(out, "board.lines.strike: ") || strings.Contains(out, "config: ") {
 		t.Errorf("check, where nothing is wired: %v: %s", err, out)
 	}
-	c.as("latchkey-controller", "latchkey-controller", "init", "--dir", "/var/lib/latchkey-controller", "--site", "home")
-	c.as("latchkey-controller", "latchkey-controller", "user", "add", "--dir", "/var/lib/latchkey-controller", "--name", "Ada Lovelace", "--pin", "auto")
-	c.as("latchkey", "latchkeyd", "identity", "--data", "/var/lib/latchkey", "--out", "/var/lib/latchkey/request")
-	c.do("install", "-o", "latchkey-controller", "/var/lib/latchkey/request", "/tmp/request")
-	c.as("latchkey-controller", "latchkey-controller", "reader", "add", "--dir", "/var/lib/latchkey-controller", "--reader", "front-door",
-		"--door", "Front door", "--request", "/tmp/request", "--out", "/var/lib/latchkey-controller/bundle")
-	c.do("install", "-o", "latchkey", "/var/lib/latchkey-controller/bundle", "/tmp/bundle")
-	c.as("latchkey", "latchkeyd", "adopt", "--data", "/var/lib/latchkey", "/tmp/bundle")
+	c.found()
+	c.adopt()
 	c.do("sh", "-c", "echo '# wired by Ada' >> /etc/latchkey/latchkeyd.toml")
 	before := c.data()
 	if !strings.Contains(before, "/var/lib/latchkey/epoch-") || !strings.Contains(before, "/var/lib/latchkey-controller/site.db") {
@@ -345,7 +371,7 @@ func installUpgradeRemovePurge(t *testing.T, older, newer string) {
 		}
 	}
 
-	c.install(newer)
+	c.install(newer, "latchkeyd", "latchkey-controller")
 	same("an upgrade")
 	for _, program := range []string{"latchkeyd", "latchkey-controller"} {
 		if got := c.do(program, "version"); got != program+" 1.0.1\n" {
@@ -357,7 +383,7 @@ func installUpgradeRemovePurge(t *testing.T, older, newer string) {
 		t.Error("removed, and the program is still there")
 	}
 	same("a removal")
-	c.install(newer)
+	c.install(newer, "latchkeyd", "latchkey-controller")
 	same("a new installation")
 	c.as("latchkey-controller", "latchkey-controller", "check", "--dir", "/var/lib/latchkey-controller")
 
