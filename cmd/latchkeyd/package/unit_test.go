@@ -55,7 +55,7 @@ func TestTheUnitsAreUnderstoodWhole(t *testing.T) {
 	}
 }
 
-// settings reads a unit: section.key to its values.
+// unitSettings reads a unit: section.key to its values.
 func unitSettings(t *testing.T, path string) map[string][]string {
 	t.Helper()
 	b, err := os.ReadFile(path)
