@@ -40,6 +40,7 @@ type fetches struct {
 	open   []fetch
 	tries  [asks]int
 	again  [asks]time.Duration // not before; 0: at once
+	busy   []uint32            // wantedChunks' own, kept for the next time
 }
 
 // fetch is one that is not answered yet.
@@ -189,20 +190,26 @@ func (l *Link) want() wire.Want {
 // wantedChunks returns missing chunks that are neither asked for nor on their
 // way to the disk.
 func (l *Link) wantedChunks() (chunks []uint32) {
-	busy := map[uint32]bool{}
+	busy := l.fetches.busy[:0]
 	for _, open := range l.fetches.open {
-		for _, i := range open.chunks {
-			busy[i] = true
-		}
+		busy = append(busy, open.chunks...)
 	}
 	for _, put := range l.log.chunks {
 		for _, c := range put.Chunks {
-			busy[c.Index] = true
+			busy = append(busy, c.Index)
 		}
 	}
+	l.fetches.busy = busy
+	slices.Sort(busy)
 	for _, i := range l.log.state.Chunks {
-		if !busy[uint32(i)] && len(chunks) < chunksPerFetch {
-			chunks = append(chunks, uint32(i))
+		for len(busy) > 0 && busy[0] < uint32(i) {
+			busy = busy[1:]
+		}
+		if len(busy) > 0 && busy[0] == uint32(i) {
+			continue
+		}
+		if chunks = append(chunks, uint32(i)); len(chunks) == chunksPerFetch {
+			break
 		}
 	}
 	return chunks

@@ -140,7 +140,7 @@ func receiveSnapshot(dir string) error {
 		select {
 		case end := <-r.watched.switched:
 			got.Took = end.Sub(began)
-		case <-time.After(2 * time.Millisecond):
+		case <-time.After(5 * time.Millisecond):
 		}
 	}
 	if got.Most, err = memory("VmHWM"); err != nil {
