@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -24,7 +25,9 @@ import (
 	"latchkey/board"
 	"latchkey/board/sim"
 	"latchkey/device"
+	"latchkey/device/journal"
 	"latchkey/relay"
+	"latchkey/sync/wire"
 )
 
 var (
@@ -168,6 +171,7 @@ func TestAReaderGoesOnForWeeksWhateverHappensToIt(t *testing.T) {
 	})
 	debug.FreeOSMemory()
 	t.Logf("%v of the reader's time: %v", *soakFor, &tally)
+	checkSoaked(t, data, &tally)
 	t.Logf("files %d, then %d; heap %d KiB, then %d KiB; %s", files, openFiles(t), heap>>10, heapInUse()>>10, residentSize(t))
 	if now := openFiles(t); now > files {
 		t.Errorf("%d files are open, %d were before", now, files)
@@ -205,6 +209,43 @@ func soak(t *testing.T, data string) soakTally {
 	s.nothingIsStuck()
 	s.must(s.stop())
 	return s.tally
+}
+
+// checkSoaked reads the journal that the reader has left: whole, with every
+// opening in it, and with faults spoken of once and not a thousand times.
+func checkSoaked(t *testing.T, data string, tally *soakTally) {
+	t.Helper()
+	var durable device.Durable
+	events := journal.Open(journal.Options{Dir: filepath.Join(data, journalDir), Fold: &durable})
+	defer events.Close()
+	if began := events.Began(); began != "" {
+		t.Errorf("the journal: %s", began)
+	}
+	kinds, next := map[wire.RecordKind]int{}, uint64(1)
+	for entry, err := range events.Records(1) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if entry.Number != next {
+			t.Fatalf("record %d comes where %d is due", entry.Number, next)
+		}
+		next++
+		record, err := wire.ParseRecord(entry.Encoded)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kinds[record.Kind]++
+		if record.Kind == wire.EventsCollapsed {
+			t.Errorf("%d of %s were too many to be recorded one by one", record.Count, record.Subject)
+		}
+	}
+	t.Logf("records: %v", kinds)
+	if n := kinds[wire.HealthChanged]; n > 2*tally.faults+8*(tally.restarts+1) {
+		t.Errorf("%d changes of health for %d faults and %d restarts", n, tally.faults, tally.restarts)
+	}
+	if n := kinds[wire.AccessGranted]; n < tally.opened-tally.exits {
+		t.Errorf("%d grants are on record, and the strike was energised %d times, at most %d of them by the exit button", n, tally.opened, tally.exits)
+	}
 }
 
 func openFiles(t *testing.T) int {
