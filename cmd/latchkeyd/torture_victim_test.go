@@ -205,6 +205,7 @@ func (v *victim) live(d deed, dead <-chan struct{}) {
 				v.t.Fatalf("the strike is on after %s", d.name)
 			}
 		}
+		time.Sleep(50 * time.Millisecond) // the reader needs the processor, too
 		if status := v.ask(); status != nil {
 			v.o.stored(v.before + uint64(status["figures"].(map[string]any)["records"].(float64)))
 			if !d.passes {
