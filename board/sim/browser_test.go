@@ -141,6 +141,7 @@ func TestABrowserPressesKeysByNameAndSeesTheDoor(t *testing.T) {
 	do(chromedp.Click(chromedp.CSS(`#faults-box summary`)))
 	do(chromedp.Click(chromedp.CSS(`[data-fault="nfc-noise"]`)))
 	becomes(`document.getElementById('faults-state').textContent === '1 on'`)
+	becomes(`document.querySelector('[data-fault="nfc-noise"]').parentElement.innerText.includes('1 in 1,000 of the bytes')`)
 	if err := w.board.Inject("nfc-noise", Injection{}); err != nil {
 		t.Fatal(err)
 	}

@@ -48,12 +48,16 @@ function lay(list) {
   }
 }
 
+// much is an amount in words: shares are said as one in so many.
+const much = ({unit, amount}) => unit.startsWith('of ') && amount < 1
+  ? `1 in ${Math.round(1 / amount).toLocaleString('en')}` : +amount.toPrecision(3);
+
 export function faults(list) {
   if (rows.size === 0) lay([...list].sort((a, b) => Object.keys(titles).indexOf(a.name.split('-')[0]) - Object.keys(titles).indexOf(b.name.split('-')[0])));
   for (const fault of list) {
     const [toggle, amount] = rows.get(fault.name);
     if (toggle.getAttribute('role') === 'switch') toggle.setAttribute('aria-checked', fault.active);
-    amount.textContent = fault.unit && fault.amount ? `${+fault.amount.toPrecision(3)} ${fault.unit}` : '';
+    amount.textContent = fault.unit && fault.amount ? `${much(fault)} ${fault.unit}` : '';
   }
   const active = list.filter((fault) => fault.active).length;
   state.textContent = active ? `${active} on` : '';
