@@ -60,7 +60,7 @@ func (d *Dev) Init() error {
 // again afterwards. It blocks for 5 ms, sends about 150 bytes, and is meant to be
 // called every few seconds while somebody may look. A panel put to sleep stays asleep.
 func (d *Dev) Refresh() error {
-	d.count.inits.Add(1)
+	d.count.refreshes.Add(1)
 	d.winSet = false
 	if err := d.look(); err != nil {
 		return err

@@ -11,13 +11,14 @@ type Counters struct {
 	Transfers uint64 // on the bus
 	Bytes     uint64 // on the bus, commands and parameters included
 	Errors    uint64 // of the bus or of a line
-	Inits     uint64 // Init and Refresh
+	Inits     uint64 // Init
+	Refreshes uint64
 	Absent    uint64 // times that one which once answered did not
 	Lost      uint64 // times that one was not as it was told to be: it was reset, or disturbed
 }
 
 type counters struct {
-	transfers, bytes, errors, inits, absent, lost atomic.Uint64
+	transfers, bytes, errors, inits, refreshes, absent, lost atomic.Uint64
 }
 
 // Counters may be called from any goroutine.
@@ -27,6 +28,7 @@ func (d *Dev) Counters() Counters {
 		Bytes:     d.count.bytes.Load(),
 		Errors:    d.count.errors.Load(),
 		Inits:     d.count.inits.Load(),
+		Refreshes: d.count.refreshes.Load(),
 		Absent:    d.count.absent.Load(),
 		Lost:      d.count.lost.Load(),
 	}
