@@ -84,6 +84,9 @@ func run(ctx context.Context, out string, only *regexp.Regexp, limit time.Durati
 			how, err = s.prove(b)
 		}
 		b.report.add(s.what, how, err, time.Since(began))
+		if err != nil {
+			b.keepPicture()
+		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -184,11 +187,29 @@ func (b *bench) shutDown() error {
 	return m.powerOff()
 }
 
-// eventually waits until check says yes; the bound is for what hangs, not for
-// what is slow.
+// keepPicture keeps what the panel shows where something was not proved.
+func (b *bench) keepPicture() {
+	if b.m == nil || b.m.ended() {
+		return
+	}
+	seen, err := b.m.chips.picture()
+	if err == nil {
+		name := filepath.Join(b.out, fmt.Sprintf("failed-%d.png", len(b.report.rows)))
+		err = os.WriteFile(name, seen, 0o644)
+		fmt.Printf("     the panel then: %s\n", name)
+	}
+	if err != nil {
+		fmt.Printf("     no picture of the panel: %v\n", err)
+	}
+}
+
+// eventuallyLimit is for what hangs, not for what is slow on a busy machine.
+const eventuallyLimit = time.Minute
+
+// eventually waits until check says yes.
 func (b *bench) eventually(what string, check func() (bool, error)) error {
 	var last error
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(eventuallyLimit); time.Now().Before(deadline); {
 		ok, err := check()
 		if ok && err == nil {
 			return nil
@@ -203,7 +224,7 @@ func (b *bench) eventually(what string, check func() (bool, error)) error {
 		}
 	}
 	if last != nil {
-		return fmt.Errorf("not within 30 s: %s: %w", what, last)
+		return fmt.Errorf("not within %v: %s: %w", eventuallyLimit, what, last)
 	}
-	return fmt.Errorf("not within 30 s: %s", what)
+	return fmt.Errorf("not within %v: %s", eventuallyLimit, what)
 }

@@ -145,7 +145,7 @@ func doorContact(b *bench) (string, error) {
 	if err := b.m.lines.set(lineExit, true); err != nil {
 		return "", err
 	}
-	if _, err := b.m.lines.await(mark, lineStrike, true, 20*time.Second); err != nil {
+	if _, err := b.m.lines.await(mark, lineStrike, true, eventuallyLimit); err != nil {
 		return "", err
 	}
 	if err := b.m.lines.set(lineExit, false); err != nil {
@@ -162,7 +162,7 @@ func doorContact(b *bench) (string, error) {
 			return "", err
 		}
 	}
-	if _, err := b.m.lines.await(mark, lineStrike, false, 20*time.Second); err != nil {
+	if _, err := b.m.lines.await(mark, lineStrike, false, eventuallyLimit); err != nil {
 		return "", err
 	}
 	time.Sleep(4 * time.Second) // for 3 s a person may still be pulling

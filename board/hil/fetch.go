@@ -39,7 +39,7 @@ func fetch(ctx context.Context, cache string) (*stock, error) {
 		newest := slices.MaxFunc(found, func(a, b string) int { return compareVersions(a, b) })
 		return &stock{newest, strings.TrimPrefix(filepath.Base(newest), "linux-")}, nil
 	}
-	a, err := newApt(cache)
+	a, err := newApt(ctx, cache)
 	if err != nil {
 		return nil, err
 	}
@@ -58,15 +58,10 @@ func fetch(ctx context.Context, cache string) (*stock, error) {
 	defer os.RemoveAll(unpacked)
 	names := append([]string{
 		"linux-image-" + abi + "-arm64", "linux-headers-" + abi + "-arm64", "linux-headers-" + abi + "-common",
+		"linux-kbuild-6.1:" + a.native, // what a module is built with runs on this machine
 	}, guestPackages...)
 	if err := a.download(ctx, names...); err != nil {
 		return nil, err
-	}
-	// The programs that a module is built with run on this machine.
-	native := exec.CommandContext(ctx, "apt-get", "-o", "APT::Sandbox::User=root", "download", "linux-kbuild-6.1")
-	native.Dir = a.debs()
-	if out, err := native.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("apt-get download linux-kbuild-6.1: %w: %s", err, out)
 	}
 	if err := unpack(ctx, a.debs(), unpacked); err != nil {
 		return nil, err
@@ -88,14 +83,20 @@ func fetch(ctx context.Context, cache string) (*stock, error) {
 	return s, os.RemoveAll(a.dir) // 75 MB that are unpacked now
 }
 
-// apt is a private apt for arm64, with the machine's own sources and keys.
+// apt is a private apt for arm64, and for this machine's architecture beside it,
+// with the machine's own sources and keys.
 type apt struct {
 	dir     string
+	native  string // this machine's architecture
 	options []string
 }
 
-func newApt(cache string) (*apt, error) {
-	a := &apt{dir: filepath.Join(cache, "apt")}
+func newApt(ctx context.Context, cache string) (*apt, error) {
+	native, err := exec.CommandContext(ctx, "dpkg", "--print-architecture").Output()
+	if err != nil {
+		return nil, fmt.Errorf("dpkg --print-architecture: %w", err)
+	}
+	a := &apt{dir: filepath.Join(cache, "apt"), native: strings.TrimSpace(string(native))}
 	if err := os.RemoveAll(a.dir); err != nil {
 		return nil, err
 	}
@@ -108,7 +109,7 @@ func newApt(cache string) (*apt, error) {
 		return nil, err
 	}
 	for _, option := range []string{
-		"APT::Architecture=arm64", "APT::Architectures::=arm64", "APT::Sandbox::User=root",
+		"APT::Architecture=arm64", "APT::Architectures::=arm64", "APT::Architectures::=" + a.native, "APT::Sandbox::User=root",
 		"Dir::State=" + filepath.Join(a.dir, "state"), "Dir::State::status=" + filepath.Join(a.dir, "status"),
 		"Dir::Cache=" + filepath.Join(a.dir, "cache"),
 	} {

@@ -222,7 +222,7 @@ func (b *bench) opens(do func() error, look ...func() error) (string, error) {
 		return "", err
 	}
 	began := time.Now()
-	on, err := b.m.lines.await(mark, lineStrike, true, 20*time.Second)
+	on, err := b.m.lines.await(mark, lineStrike, true, eventuallyLimit)
 	if err != nil {
 		return "", fmt.Errorf("the strike: %w\n%s", err, b.readerLog())
 	}
@@ -231,7 +231,7 @@ func (b *bench) opens(do func() error, look ...func() error) (string, error) {
 			return "", err
 		}
 	}
-	off, err := b.m.lines.await(mark, lineStrike, false, 20*time.Second)
+	off, err := b.m.lines.await(mark, lineStrike, false, eventuallyLimit)
 	if err != nil {
 		return "", fmt.Errorf("the strike: %w", err)
 	}

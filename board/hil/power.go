@@ -51,7 +51,7 @@ var deathScenarios = []scenario{
 		}
 		took := "at once, with the process"
 		if b.m.lines.level(lineStrike) {
-			off, err := b.m.lines.await(mark, lineStrike, false, 20*time.Second)
+			off, err := b.m.lines.await(mark, lineStrike, false, eventuallyLimit)
 			if err != nil {
 				return "", err
 			}
@@ -110,7 +110,7 @@ func (b *bench) openByCard() error {
 	if err := b.m.chips.present(bobUID); err != nil {
 		return err
 	}
-	if _, err := b.m.lines.await(mark, lineStrike, true, 20*time.Second); err != nil {
+	if _, err := b.m.lines.await(mark, lineStrike, true, eventuallyLimit); err != nil {
 		return fmt.Errorf("%w\n%s", err, b.readerLog())
 	}
 	return b.away()
