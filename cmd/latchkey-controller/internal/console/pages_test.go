@@ -48,9 +48,11 @@ var everywhere = []struct {
 	{"/settings/administrators", []desk.Role{desk.Viewer, desk.Editor, desk.Super}, "Grace Hopper"},
 }
 
-// small is a world with one door and one user.
+// small is a world with one door and one user, of a test that runs beside
+// others.
 func small(t *testing.T) *world {
 	t.Helper()
+	t.Parallel()
 	w := newWorld(t)
 	w.adopt("front-door", "Front door", "Main building")
 	w.user("Ada", "Lovelace", true, "04A1B2C3D4E580", "staff")
