@@ -23,6 +23,7 @@ type victim struct {
 	o      *oracle
 	random *rand.Rand
 	at     map[string]control
+	finger time.Duration  // how long a finger touches, and does not
 	before uint64         // records stored when it was started
 	disk   *disk          // nil: a real one
 	known  device.Durable // what the disk had then
@@ -31,13 +32,17 @@ type victim struct {
 // newVictim adopts a reader and lets it begin its journal.
 func newVictim(t testing.TB, site *testSite, seed uint64) *victim {
 	t.Helper()
-	v := &victim{testReader: site.adopt(t, "front-door"), o: newOracle(t), random: rand.New(rand.NewPCG(*tortureSeed, seed)), at: map[string]control{}}
+	v := &victim{testReader: site.adopt(t, "front-door"), o: newOracle(t), random: rand.New(rand.NewPCG(*tortureSeed, seed)), at: map[string]control{}, finger: 50 * time.Millisecond}
 	v.start()
 	v.begun()
 	v.eventually("the start page", func() bool { return v.learn("pin") })
 	v.eventually("the keys", func() bool {
 		v.tap("pin")
-		return v.learn("digit-9")
+		if v.learn("digit-9") {
+			return true
+		}
+		v.finger = min(2*v.finger, 400*time.Millisecond)
+		return false
 	})
 	v.kill()
 	v.inspect(false)
@@ -102,7 +107,7 @@ func (v *victim) tap(name string) {
 	c := v.at[name]
 	for _, down := range []bool{true, false} {
 		v.poke("POST", "/api/touch", map[string]any{"x": c.X + c.W/2, "y": c.Y + c.H/2, "down": down})
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(v.finger)
 	}
 }
 
@@ -137,22 +142,32 @@ func typing(pin string) func(*victim) {
 	}
 }
 
-// counted has a wrong PIN typed until it is counted: a machine that is busy
-// may miss a finger.
-func (v *victim) counted() {
+// until types a PIN until something comes of it, each time more slowly: a
+// machine that is busy may miss a finger.
+func (v *victim) until(what, pin string, come func() bool) {
 	v.t.Helper()
-	before := v.status()["wrong"].(float64)
-	v.eventually("a wrong PIN is counted", func() bool {
-		typing(wrongPIN)(v)
-		for range 30 {
-			if v.status()["wrong"].(float64) > before {
-				return true
+	for range 20 {
+		v.eventually("the start page, or "+what, func() bool { return v.showsKey("pin") || come() })
+		if come() {
+			return
+		}
+		typing(pin)(v)
+		for range 20 {
+			if come() {
+				return
 			}
 			time.Sleep(100 * time.Millisecond)
 		}
-		return false
-	})
-	v.eventually("the start page", func() bool { return v.showsKey("pin") })
+		v.finger = min(2*v.finger, 400*time.Millisecond)
+	}
+	v.t.Fatalf("in vain: %s\n%s", what, v.log.String())
+}
+
+// counted has a wrong PIN typed until it is counted.
+func (v *victim) counted() {
+	v.t.Helper()
+	before := v.status()["wrong"].(float64)
+	v.until("a wrong PIN is counted", wrongPIN, func() bool { return v.status()["wrong"].(float64) > before })
 }
 
 // showsKey says whether a control can be touched now.
