@@ -124,17 +124,20 @@ func (r *Reply) Encode() ([]byte, error) {
 	return b, nil
 }
 
-// ParseReply decodes a reply and checks its form. What it brings is not proved
-// yet.
+// ParseReply decodes a reply, which may keep parts of b, and checks its form.
+// What it brings is not proved yet.
 func ParseReply(b []byte) (*Reply, error) {
-	var r Reply
-	if err := Unmarshal(b, MaxReply, &r); err != nil {
-		return nil, fmt.Errorf("reply: %w", err)
+	r, ok := parseChunks(b)
+	if !ok || len(b) > MaxReply {
+		r = new(Reply)
+		if err := Unmarshal(b, MaxReply, r); err != nil {
+			return nil, fmt.Errorf("reply: %w", err)
+		}
 	}
 	if err := r.check(); err != nil {
 		return nil, fmt.Errorf("reply: %w", err)
 	}
-	return &r, nil
+	return r, nil
 }
 
 func (r *Reply) check() error {

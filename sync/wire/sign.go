@@ -109,33 +109,11 @@ func Payload(kind Kind, signed []byte, limit int) ([]byte, error) {
 }
 
 // byteString splits a byte string off b. It must be encoded as short as can be
-// (RFC 8949 §4.2.1), and be less than 4 GiB. What it returns is part of b.
+// (RFC 8949 §4.2.1). What it returns is part of b.
 func byteString(b []byte) (content, rest []byte, ok bool) {
-	if len(b) == 0 || b[0]>>5 != 2 {
-		return nil, b, false
-	}
-	var length, shortest uint64
-	head := 1
-	switch info := b[0] & 31; {
-	case info < 24:
-		length = uint64(info)
-	case info <= 26: // 1, 2 or 4 bytes more
-		shortest = []uint64{24, 1 << 8, 1 << 16}[info-24]
-		head += 1 << (info - 24)
-		if len(b) < head {
-			return nil, b, false
-		}
-		for _, digit := range b[1:head] {
-			length = length<<8 | uint64(digit)
-		}
-	default:
-		return nil, b, false
-	}
-	if length < shortest || length > uint64(len(b)-head) {
-		return nil, b, false
-	}
-	end := head + int(length)
-	return b[head:end:end], b[end:], true
+	d := strict{rest: b}
+	content = d.take(d.head(majorBytes))
+	return content, d.rest, !d.wrong
 }
 
 func split(kind Kind, signed []byte, limit int) (*cose.Sign1Message, error) {
