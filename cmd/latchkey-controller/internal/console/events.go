@@ -2,6 +2,7 @@ package console
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -140,6 +141,9 @@ func (h *hub) close() {
 	}
 }
 
+// endOfStream tells a page that its session is over.
+const endOfStream = "event: ended\ndata: \n\n"
+
 // events is the stream of what has changed (server-sent events, WHATWG HTML
 // §9.2). It ends with the session.
 func (c *Console) events(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -179,7 +183,7 @@ func (c *Console) events(w http.ResponseWriter, r *http.Request, v *visit) error
 			return nil
 		case <-pulse.C:
 			if _, err := c.desk.Session(r.Context(), v.token, false); err != nil {
-				send("ended", "")
+				io.WriteString(w, endOfStream)
 				return nil
 			}
 			if send("beat", "") != nil {

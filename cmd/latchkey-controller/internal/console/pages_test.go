@@ -257,6 +257,7 @@ func TestWhoIsSignedOutComesToTheSignInAndBack(t *testing.T) {
 			t.Errorf("nobody posts to %s: %d", act.path, got.status)
 		}
 	}
+	nobody.get("/events").shows(t, http.StatusOK, "event: ended")
 	b := w.visitor(desk.Owner)
 	b.post("/sign-out").shows(t, http.StatusOK, "Sign in")
 	b.get("/users").shows(t, http.StatusOK, "Sign in")

@@ -3,10 +3,13 @@ package console
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
 )
@@ -163,8 +166,9 @@ func (c *Console) askSignIn(w http.ResponseWriter, r *http.Request) {
 		to += "?next=" + url.QueryEscape(back)
 	}
 	switch {
-	case r.URL.Path == "/events":
-		http.Error(w, "signed out", http.StatusUnauthorized)
+	case r.URL.Path == "/events": // a page that still listens goes to the sign-in by itself
+		w.Header().Set("Content-Type", "text/event-stream")
+		io.WriteString(w, endOfStream)
 	case byScript(r):
 		w.Header().Set("HX-Redirect", to)
 		w.WriteHeader(http.StatusUnauthorized)
@@ -217,7 +221,8 @@ func sentence(text string) string {
 	if text == "" {
 		return text
 	}
-	text = strings.ToUpper(text[:1]) + text[1:]
+	first, size := utf8.DecodeRuneInString(text)
+	text = string(unicode.ToUpper(first)) + text[size:]
 	if !strings.HasSuffix(text, ".") {
 		text += "."
 	}
