@@ -259,7 +259,8 @@ func (d *Dev) round(r []byte) round {
 	// position at the end of the scale that no plate is driven.
 	if z1 > 0 && z1 <= z2 && x < full && y < full {
 		z = z1 + full - z2
-		ohm = plateX * x * (z2 - z1) / (z1 * (full + 1)) // TSC2046 data sheet, equation 2
+		// TSC2046 data sheet, equation 2; what is divided has 33 bits.
+		ohm = int(int64(plateX*x) * int64(z2-z1) / int64(z1*(full+1)))
 	}
 	return round{z: z, ohm: ohm, x: x, y: y}
 }
