@@ -26,9 +26,8 @@ type bench struct {
 	m       *machine // that runs now
 	reader  int      // pid of the reader in it
 	boots   int
-	layout  map[string]control // controls that were seen, by name
-	home    *image.RGBA        // the home screen
-	pad     *image.RGBA        // the screen that takes a PIN
+	layout  map[string]key // by the names of their controls
+	home    *image.RGBA    // the home screen
 	report  report
 	figures []figure
 }

@@ -226,8 +226,8 @@ type state struct {
 	FirstPicture float64         // seconds since boot, 0 before
 }
 
-// handler is the simulated board's own calls, and what the bench wants to know
-// and do besides:
+// handler is the simulated board's own calls, and what the bench, one call at a
+// time, wants to know and do besides:
 //
 //	GET  /bench/state            state
 //	GET  /bench/pixels           what a viewer sees, 4 bytes a pixel, row by row
@@ -249,8 +249,10 @@ func (c *chips) handler() http.Handler {
 		}
 		json.NewEncoder(w).Encode(s)
 	})
+	view := c.board.View() // draws only what has changed: the chips wait meanwhile
 	mux.HandleFunc("GET /bench/pixels", func(w http.ResponseWriter, _ *http.Request) {
-		w.Write(c.board.Screen().Pix)
+		img, _ := view.Update()
+		w.Write(img.Pix)
 	})
 	mux.HandleFunc("POST /bench/taps", c.taps)
 	mux.HandleFunc("POST /bench/fault", func(w http.ResponseWriter, r *http.Request) {

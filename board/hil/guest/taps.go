@@ -14,10 +14,11 @@ import (
 const tapLimit = 15 * time.Second
 
 // A key is something to tap. Probe is a place on it, off its label, that has
-// the colour Idle while the key is there and no finger is on it.
+// the colour Idle while the key is there and no finger is on it, and Lit with a
+// finger.
 type key struct {
 	X, Y, ProbeX, ProbeY int
-	Idle                 color.RGBA
+	Idle, Lit            color.RGBA
 }
 
 // taps taps keys as a patient person does: each finger waits until its key is
@@ -33,11 +34,11 @@ func (c *chips) taps(w http.ResponseWriter, r *http.Request) {
 	defer stop()
 	view := c.board.View()
 	defer view.Close()
-	awaitIdle := func(k key, idle bool) bool {
+	await := func(k key, colour color.RGBA) bool {
 		late := time.After(tapLimit)
 		for {
 			img, _ := view.Update()
-			if (img.RGBAAt(k.ProbeX, k.ProbeY) == k.Idle) == idle {
+			if img.RGBAAt(k.ProbeX, k.ProbeY) == colour {
 				return true
 			}
 			select {
@@ -48,12 +49,12 @@ func (c *chips) taps(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	for i, k := range keys {
-		if !awaitIdle(k, true) {
+		if !await(k, k.Idle) {
 			http.Error(w, fmt.Sprintf("key %d of %d is not there", i+1, len(keys)), http.StatusInternalServerError)
 			return
 		}
 		c.board.Touch(k.X, k.Y, true)
-		lit := awaitIdle(k, false)
+		lit := await(k, k.Lit)
 		c.board.Touch(0, 0, false)
 		if !lit {
 			http.Error(w, fmt.Sprintf("key %d of %d does not light up", i+1, len(keys)), http.StatusInternalServerError)
@@ -62,7 +63,7 @@ func (c *chips) taps(w http.ResponseWriter, r *http.Request) {
 		if i == 0 || i == len(keys)-1 {
 			continue // the first and the last end their screen
 		}
-		if !awaitIdle(k, true) {
+		if !await(k, k.Idle) {
 			http.Error(w, fmt.Sprintf("key %d of %d stays lit", i+1, len(keys)), http.StatusInternalServerError)
 			return
 		}
