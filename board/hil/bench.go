@@ -85,6 +85,7 @@ func run(ctx context.Context, out string, only *regexp.Regexp, limit time.Durati
 		b.report.add(s.what, how, err, time.Since(began))
 		if err != nil {
 			b.keepPicture()
+			b.leave()
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -199,6 +200,21 @@ func (b *bench) keepPicture() {
 	}
 	if err != nil {
 		fmt.Printf("     no picture of the panel: %v\n", err)
+	}
+}
+
+// leave takes away what a scenario that failed may have left at the door.
+func (b *bench) leave() {
+	if b.m == nil || b.m.ended() {
+		return
+	}
+	for _, err := range []error{
+		b.m.chips.touch(0, 0, false), b.site.page.touch(0, 0, false), b.away(),
+		b.m.lines.set(lineExit, false), b.m.lines.set(lineDoor, false), b.m.lines.set(lineTamper, false),
+	} {
+		if err != nil {
+			fmt.Printf("     left at the door: %v\n", err)
+		}
 	}
 }
 
