@@ -9,13 +9,11 @@ import (
 )
 
 // Chunks are asked for so many at a time, in so many fetches at once: enough to
-// keep the link busy, and with 8 KiB each less than 1 MiB on its way. Short
-// replies, each of which is in memory several times over, are what keeps a
-// snapshot from costing memory; a controller lets eight messages of a reader
-// wait.
+// keep the link busy, and with 8 KiB each 1 MiB on its way. A controller lets
+// eight messages of a reader wait.
 const (
-	chunksPerFetch = 16
-	chunkFetches   = 6
+	chunksPerFetch = 32
+	chunkFetches   = 4
 	chunkLimit     = chunksPerFetch * (chunkFetches + 2)
 )
 

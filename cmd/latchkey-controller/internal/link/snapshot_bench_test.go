@@ -113,7 +113,7 @@ func (w *world) keep(m *wire.Manifest, chunks []byte) {
 
 // Messages of paho alone: as long as a reply is, and so many under way.
 const (
-	aloneSize = 128 << 10
+	aloneSize = 256 << 10
 	aloneAway = 16
 )
 
