@@ -132,7 +132,7 @@ func (c *Console) said(w http.ResponseWriter, r *http.Request, f *form, status i
 		if status != http.StatusOK {
 			box = "sorry-toast"
 		}
-		c.toast(w, status, box, text)
+		c.toast(w, r, status, box, text)
 		return nil
 	}
 	c.send(w, r, local(f.Get("back")), text)

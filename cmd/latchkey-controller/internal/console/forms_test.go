@@ -286,12 +286,15 @@ func TestAnOrderSaysWhatCameOfIt(t *testing.T) {
 	if got.header.Get("HX-Retarget") != "#toasts" {
 		t.Error("it is not said in the corner")
 	}
+	if got := b.part("toasts").post("/readers/front-door/order", "order", "unlock"); got.header.Get("HX-Retarget") != "" {
+		t.Error("the corner is looked for by a form that may be gone")
+	}
 	b.post("/readers/front-door/order", "order", "unlock", "back", "/readers/front-door").shows(t, http.StatusOK, "Opened for 5 s.", "Last attempt")
 	b.part("x").post("/readers/front-door/order", "order", "hold", "minutes", "1441").shows(t, http.StatusUnprocessableEntity, "1 to 1,440 minutes")
 	w.live.refuse = "no answer from front-door"
 	b.part("x").post("/readers/front-door/order", "order", "unlock").shows(t, http.StatusConflict, "No answer from front-door.", `role="alert"`)
 	b.post("/readers/front-door/order", "order", "explode").shows(t, http.StatusNotFound)
-	if len(w.live.orders) != 3 || w.live.orders[0].Order != wire.Unlock || w.live.orders[0].Who != names[desk.Editor] {
+	if len(w.live.orders) != 4 || w.live.orders[0].Order != wire.Unlock || w.live.orders[0].Who != names[desk.Editor] {
 		t.Errorf("%+v", w.live.orders)
 	}
 }

@@ -185,16 +185,20 @@ func (c *Console) sorry(w http.ResponseWriter, r *http.Request, v *visit, status
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}
-		c.toast(w, status, "sorry-toast", text)
+		c.toast(w, r, status, "sorry-toast", text)
 		return
 	}
 	c.show(w, r, status, "sorry", &view{visit: v, Title: title, Page: text})
 }
 
-// toast says a sentence in the corner of the page that asked.
-func (c *Console) toast(w http.ResponseWriter, status int, box, text string) {
-	w.Header().Set("HX-Retarget", "#toasts")
-	w.Header().Set("HX-Reswap", "beforeend")
+// toast says a sentence in the corner of the page that asked. What takes long
+// asks with the corner as its target: the form may have been replaced by the
+// time of the answer, and then finds no other one.
+func (c *Console) toast(w http.ResponseWriter, r *http.Request, status int, box, text string) {
+	if r.Header.Get("HX-Target") != "toasts" {
+		w.Header().Set("HX-Retarget", "#toasts")
+		w.Header().Set("HX-Reswap", "beforeend")
+	}
 	w.Header().Set("HX-Push-Url", "false")
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)

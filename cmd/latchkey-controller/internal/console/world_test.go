@@ -47,11 +47,15 @@ type readers struct {
 	states []link.Reader
 	card   []byte
 	orders []store.Order
-	refuse string // why orders are not carried out; "": they are
+	refuse string        // why orders are not carried out; "": they are
+	gate   chan struct{} // orders wait until it is closed; nil: for nothing
 }
 
 func (r *readers) Order(_ context.Context, o store.Order, card func([]byte) (string, bool)) (link.Outcome, error) {
 	r.orders = append(r.orders, o)
+	if r.gate != nil {
+		<-r.gate
+	}
 	if o.Order == wire.Enrol {
 		if r.card == nil {
 			return link.Outcome{Text: "no card came"}, nil
