@@ -10,6 +10,7 @@ var runs = []run{
 	{"latchkey/cmd/latchkey-controller/internal/link", "Fanout", "5x"},
 	{"latchkey/cmd/latchkey-controller/internal/link", "Snapshot", "3x"},
 	{"latchkey/cmd/latchkey-demo", "Unlock", "1x"},
+	{"latchkey/cmd/latchkey-controller/internal/desk", "Crowd", "20x"},
 }
 
 // figures are the reader's promises.
@@ -65,4 +66,8 @@ var figures = []figure{
 	{"resident memory for it above idle", "Snapshot MB-rise", "", "MB", 16},
 	{"remote unlocks of 100 that take longer than 100 ms to the strike", "Unlock %-late", "", "", 1},
 	{"  median", "Unlock ms-median", "", "ms", 0},
+	{"first page of 100,000 users, 90 of 100", "Crowd/list/first ms-90%", "", "ms", 100},
+	{"search among them that finds many, 90 of 100", "Crowd/search/many ms-90%", "", "ms", 100},
+	{"  that finds nobody", "Crowd/search/none ms-90%", "", "ms", 100},
+	{"a PIN assigned, beyond Argon2id", "Crowd/pin ms-beyond-argon2id", "", "ms", 100},
 }

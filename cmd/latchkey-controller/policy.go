@@ -53,6 +53,9 @@ func policyCommand(ctx context.Context, c console, args []string) error {
 	text("place", "the `name` of the place where the door is", func(p *wire.Policy) *string { return &p.Place })
 	text("greeting", "`text` on the home screen", func(p *wire.Policy) *string { return &p.Greeting })
 	text("time-zone", "the door's time `zone`, like Europe/Berlin", func(p *wire.Policy) *string { return &p.TimeZone })
+	text("language", "the screens' language: a `tag` like de; empty: the reader's own", func(p *wire.Policy) *string { return &p.Screen.Language })
+	toggle("large-text", "the screens' text is larger", func(p *wire.Policy) *bool { return &p.Screen.LargeText })
+	toggle("high-contrast", "the screens have more contrast", func(p *wire.Policy) *bool { return &p.Screen.HighContrast })
 	toggle("pin", "PINs are taken", func(p *wire.Policy) *bool { return &p.PIN })
 	toggle("shuffle", "digits stand in a new order each time", func(p *wire.Policy) *bool { return &p.ShufflePIN })
 	number("limit", "wrong PINs in a row until the lockout: a `number`", 1, 10, func(p *wire.Policy, n uint16) { p.Limit = uint8(n) })
@@ -172,6 +175,7 @@ func printPolicy(c console, o *options, p *wire.Policy, odds *desk.Odds) error {
 	for _, row := range [][2]string{
 		{"reader", p.Reader}, {"revision", fmt.Sprint(p.Revision)},
 		{"door", p.Door}, {"place", orDash(p.Place)}, {"greeting", orDash(p.Greeting)}, {"time-zone", p.TimeZone},
+		{"language", orDash(p.Screen.Language)}, {"large-text", onOff(p.Screen.LargeText)}, {"high-contrast", onOff(p.Screen.HighContrast)},
 		{"group", strings.Join(groups, ", ")},
 		{"pin", onOff(p.PIN)}, {"shuffle", onOff(p.ShufflePIN)}, {"limit", fmt.Sprint(p.Limit)}, {"guess-limit", orOff(p.GuessLimit, "")},
 		{"unlock", fmt.Sprint(p.Unlock, " s")}, {"extended", fmt.Sprint(p.Extended, " s")}, {"held-after", orOff(p.HeldAfter, " s")},

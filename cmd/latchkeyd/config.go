@@ -43,6 +43,7 @@ type panelConfig struct {
 	Rotation    int         `toml:"rotation"`      // quarter turns clockwise, 0 to 3
 	Invert      bool        `toml:"invert"`        // for glass that shows a negative
 	SwapRedBlue bool        `toml:"swap_red_blue"` // for glass that shows red for blue
+	ReadBack    bool        `toml:"read_back"`     // its data output is wired: it is asked whether it is there
 	Language    string      `toml:"language"`      // of the screens, where the policy names none: a tag of RFC 5646
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
 	"net"
 	"os"
@@ -17,8 +18,10 @@ type controller struct {
 	*testSite
 	t         *testing.T
 	mosquitto bool
-	serving   *exec.Cmd // latchkey-controller serve
-	brokering *exec.Cmd // Mosquitto, if that is the broker
+	console   string      // address of its console; "": it has none
+	signIn    chan string // its first one-time link
+	serving   *exec.Cmd   // latchkey-controller serve
+	brokering *exec.Cmd   // Mosquitto, if that is the broker
 }
 
 // adaAndBobLinked makes a site with a PIN and a card, whose controller is not started
@@ -103,10 +106,26 @@ func (c *controller) serve() {
 	if c.mosquitto {
 		at = []string{"--broker", "ssl://" + c.broker}
 	}
-	c.serving = exec.Command(filepath.Join(dir, "latchkey-controller"), append([]string{"serve", "--dir", c.dir, "--console", "off"}, at...)...)
+	console := c.console
+	if console == "" {
+		console = "off"
+	}
+	c.serving = exec.Command(filepath.Join(dir, "latchkey-controller"), append([]string{"serve", "--dir", c.dir, "--console", console}, at...)...)
+	out, err := c.serving.StdoutPipe()
+	if err != nil {
+		c.t.Fatal(err)
+	}
 	if err := c.serving.Start(); err != nil {
 		c.t.Fatal(err)
 	}
+	c.signIn = make(chan string, 1)
+	go func(signIn chan<- string) {
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			if _, link, found := strings.Cut(lines.Text(), "first sign-in "); found {
+				signIn <- link
+			}
+		}
+	}(c.signIn)
 }
 
 func (c *controller) stopServing() {

@@ -132,7 +132,7 @@ func (in *instruments) openKeypad(b *board.Board, c *config) error {
 	}
 	panelOpts := panel.DefaultOpts
 	panelOpts.Model, panelOpts.Rotation = c.Panel.Model, panel.Rotation(c.Panel.Rotation)
-	panelOpts.Invert, panelOpts.SwapRedBlue = c.Panel.Invert, c.Panel.SwapRedBlue
+	panelOpts.Invert, panelOpts.SwapRedBlue, panelOpts.ReadBack = c.Panel.Invert, c.Panel.SwapRedBlue, c.Panel.ReadBack
 	display, err := panel.NewSPI(port, dc, reset, &panelOpts)
 	if err != nil {
 		return err
@@ -140,7 +140,7 @@ func (in *instruments) openKeypad(b *board.Board, c *config) error {
 	in.closes = append(in.closes, display.Halt)
 	in.chips = append(in.chips, func() chipFigures {
 		c := display.Counters()
-		return chipFigures{"panel", c.Transfers, c.Errors, 0, c.Inits}
+		return chipFigures{"panel", c.Transfers, c.Errors, 0, c.Lost}
 	})
 
 	opts := &keypad.Opts{OnEntry: func(pin *[8]byte) { in.present(wire.PIN, pin[:]) }, OnHealth: in.keypadHealth, Language: c.Panel.Language}
@@ -157,7 +157,7 @@ func (in *instruments) openKeypad(b *board.Board, c *config) error {
 	film, pen, err := in.openTouch(b, c, display.Size())
 	in.report(device.SubjectTouch, err)
 	if film != nil && pen == nil {
-		opts.Poll = 50 * time.Millisecond
+		opts.Poll = 20 * time.Millisecond // a press is 16 ms of contact at least
 	}
 	if in.keypad, err = keypad.New(display, film, opts); err != nil {
 		return err
@@ -293,8 +293,30 @@ func (in *instruments) output(b *board.Board, name string) (board.Output, error)
 	return line, nil
 }
 
+// strikeEvery is how often it is asked whether the strike could be set.
+const strikeEvery = time.Second
+
+// watchStrike reports that the strike's line could not be set, and that it could
+// again.
+func (in *instruments) watchStrike(ctx context.Context) error {
+	tick := time.NewTicker(strikeEvery)
+	defer tick.Stop()
+	for failed := false; ; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if _, err := in.strike.State(); failed != (err != nil) {
+			failed = err != nil
+			in.report(device.SubjectRelay, err)
+		}
+	}
+}
+
 // run runs what has a goroutine of its own until ctx ends.
 func (in *instruments) run(ctx context.Context, group *errgroup.Group) {
+	group.Go(func() error { return in.watchStrike(ctx) })
 	if in.keypad != nil {
 		group.Go(during(ctx, in.keypad.Run))
 		if in.film != nil {

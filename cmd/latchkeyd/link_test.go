@@ -87,7 +87,9 @@ func TestAnEnrolledCardOpensNothingUntilItIsSomebodys(t *testing.T) {
 		reader.start()
 		reader.linked()
 		enrolled := make(chan string, 1)
-		go func() { enrolled <- c.tell(carolUID[len(carolUID)-4:], "user", "card", "Ada Lovelace", "enrol", "front-door") }()
+		go func() {
+			enrolled <- c.tell(carolUID[len(carolUID)-4:], "user", "card", "Ada Lovelace", "enrol", "front-door")
+		}()
 		before := reader.pixels()
 		reader.eventually("the reader asks for the card", func() bool { return string(before) != string(reader.pixels()) })
 		reader.showCard(carolUID)

@@ -42,7 +42,7 @@ type chipFigures struct {
 	Transfers uint64 `json:"transfers"`
 	Errors    uint64 `json:"errors"`
 	Retries   uint64 `json:"retries"`
-	Resets    uint64 `json:"resets"` // times it was set up, the first one included
+	Resets    uint64 `json:"resets"` // times it was found reset or disturbed, and set up again
 }
 
 // tally counts what came of look-ups.

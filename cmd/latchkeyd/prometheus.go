@@ -95,7 +95,7 @@ func (s *status) exposition() []byte {
 		{"latchkey_chip_transfers_total", "Transfers on a chip's bus.", func(c chipFigures) uint64 { return c.Transfers }},
 		{"latchkey_chip_errors_total", "Errors of a chip's bus or lines.", func(c chipFigures) uint64 { return c.Errors }},
 		{"latchkey_chip_retries_total", "What had to be asked of a chip again.", func(c chipFigures) uint64 { return c.Retries }},
-		{"latchkey_chip_resets_total", "Times a chip was set up, the first one included.", func(c chipFigures) uint64 { return c.Resets }},
+		{"latchkey_chip_resets_total", "Times a chip was found reset or disturbed, and set up again.", func(c chipFigures) uint64 { return c.Resets }},
 	} {
 		e.family(of.name, "counter", of.help)
 		for _, chip := range f.Chips {

@@ -292,6 +292,9 @@ func (r *testReader) press(name string) {
 		before := r.pixels()
 		r.call("POST", "/api/touch", map[string]any{"x": at.X + at.W/2, "y": at.Y + at.H/2, "down": down}, nil)
 		r.eventually(fmt.Sprintf("a change on the screen after %s, down %v", name, down), func() bool { return !bytes.Equal(before, r.pixels()) })
+		if down {
+			time.Sleep(40 * time.Millisecond) // a touch shorter than 16 ms is none
+		}
 	}
 }
 

@@ -5,7 +5,7 @@ import {call, wait} from './call.js';
 
 // A finger rests for a moment, however short a click was: the firmware samples
 // the touch controller as it does on the board.
-const rest = 80;
+const rest = 120;
 const between = 50;
 
 const glass = document.getElementById('glass');

@@ -1,0 +1,24 @@
+package main
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"latchkey/device"
+	"latchkey/keypad"
+)
+
+func TestWhatAScreenSaysIsSaidInEveryLanguage(t *testing.T) {
+	sentences := keypad.Sentences()
+	for reason, text := range reasonText {
+		if !slices.Contains(sentences, text) {
+			t.Errorf("%s: %q is in no other language", reason, text)
+		}
+	}
+	for _, alarm := range []device.Door{device.DoorForced, device.DoorHeld} {
+		if notes := (viewer{}).view(device.View{DoorAlarm: alarm}, time.Time{}, 0).Notes; !slices.Contains(sentences, notes) {
+			t.Errorf("%s: %q is in no other language", alarm, notes)
+		}
+	}
+}
