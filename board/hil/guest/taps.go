@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"image/color"
@@ -48,11 +49,17 @@ func (c *chips) taps(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	}
+	// The digits so far are dots near the top.
+	dots := func() []byte {
+		img, _ := view.Update()
+		return bytes.Clone(img.Pix[50*img.Stride : 70*img.Stride])
+	}
 	for i, k := range keys {
 		if !await(k, k.Idle) {
 			http.Error(w, fmt.Sprintf("key %d of %d is not there", i+1, len(keys)), http.StatusInternalServerError)
 			return
 		}
+		before := dots()
 		c.board.Touch(k.X, k.Y, true)
 		lit := await(k, k.Lit)
 		c.board.Touch(0, 0, false)
@@ -67,5 +74,21 @@ func (c *chips) taps(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, fmt.Sprintf("key %d of %d stays lit", i+1, len(keys)), http.StatusInternalServerError)
 			return
 		}
+		if late := time.Now().Add(tapLimit); !changed(changes, late, func() bool { return !bytes.Equal(before, dots()) }) {
+			http.Error(w, fmt.Sprintf("key %d of %d was lit, and no dot has come of it", i+1, len(keys)), http.StatusInternalServerError)
+			return
+		}
 	}
+}
+
+// changed waits for something that shows on the screen.
+func changed(changes <-chan struct{}, late time.Time, check func() bool) bool {
+	for !check() {
+		select {
+		case <-changes:
+		case <-time.After(time.Until(late)):
+			return false
+		}
+	}
+	return true
 }
