@@ -10,8 +10,11 @@ import (
 
 // Chunks are asked for so many at a time, in so many fetches at once: enough to
 // keep the link busy, and with 8 KiB each 1 MiB on its way. A controller lets
-// eight messages of a reader wait.
+// eight messages of a reader wait. A link that has just come up is asked for
+// few, and for twice as many with each reply: one that breaks again and again
+// leads on, too.
 const (
+	chunksFirst    = 4
 	chunksPerFetch = 32
 	chunkFetches   = 4
 	chunkLimit     = chunksPerFetch * (chunkFetches + 2)
@@ -39,6 +42,7 @@ type fetches struct {
 	tries  [asks]int
 	again  [asks]time.Duration // not before; 0: at once
 	busy   []uint32            // wantedChunks' own, kept for the next time
+	proved int                 // chunks that came in one reply, the most
 }
 
 // fetch is one that is not answered yet.
@@ -120,6 +124,7 @@ func (l *Link) takeChunks(asked fetch, chunks []wire.ChunkPart) error {
 			return errors.New("brings a chunk that was not asked for")
 		}
 	}
+	l.fetches.proved = max(l.fetches.proved, len(chunks))
 	l.log.chunks = append(l.log.chunks, PutChunks{asked.of, chunks})
 	return nil
 }
@@ -199,6 +204,7 @@ func (l *Link) wantedChunks() (chunks []uint32) {
 	}
 	l.fetches.busy = busy
 	slices.Sort(busy)
+	most := min(max(chunksFirst, 2*l.fetches.proved), chunksPerFetch)
 	for _, i := range l.log.state.Chunks {
 		for len(busy) > 0 && busy[0] < uint32(i) {
 			busy = busy[1:]
@@ -206,7 +212,7 @@ func (l *Link) wantedChunks() (chunks []uint32) {
 		if len(busy) > 0 && busy[0] == uint32(i) {
 			continue
 		}
-		if chunks = append(chunks, uint32(i)); len(chunks) == chunksPerFetch {
+		if chunks = append(chunks, uint32(i)); len(chunks) == most {
 			break
 		}
 	}

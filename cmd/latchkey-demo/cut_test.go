@@ -73,7 +73,7 @@ func TestASnapshotWhoseLinkIsCutAgainAndAgainGoesOnWhereItWas(t *testing.T) {
 	c := new(cutter)
 	h := newHouse(t, cut(t, c))
 	c.to = h.d.broker
-	// Four thousand cards are some 50 chunks, which are four replies.
+	// Four thousand cards are some 50 chunks, or 400 KiB.
 	for user := range 16 {
 		args := []string{"user", "add", "--name", fmt.Sprintf("A name that is not quite as long as names may be, number %d", user)}
 		for card := range 250 {
@@ -86,7 +86,7 @@ func TestASnapshotWhoseLinkIsCutAgainAndAgainGoesOnWhereItWas(t *testing.T) {
 
 	h.kill(theReader)
 	h.do(nil, "site", "rekey")
-	c.after.Store(160 << 10) // one reply, and not two
+	c.after.Store(160 << 10) // less than half of that
 	h.start(theReader)
 	h.inStep()
 	h.sameLog()
