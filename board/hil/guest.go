@@ -18,7 +18,7 @@ import (
 )
 
 // callLimit is how long the guest may take to answer.
-const callLimit = 45 * time.Second
+const callLimit = 3 * time.Minute
 
 // caller speaks HTTP with the machine, over one of its virtio-serial ports, or
 // with a simulated board's page.

@@ -14,6 +14,9 @@ import (
 // tapLimit is how long the screen may take to answer a finger.
 const tapLimit = 15 * time.Second
 
+// tapHold is how much longer a finger stays than its key takes to light up.
+const tapHold = 150 * time.Millisecond
+
 // A key is something to tap. Probe is a place on it, off its label, that has
 // the colour Idle while the key is there and no finger is on it, and Lit with a
 // finger.
@@ -62,6 +65,7 @@ func (c *chips) taps(w http.ResponseWriter, r *http.Request) {
 		before := dots()
 		c.board.Touch(k.X, k.Y, true)
 		lit := await(k, k.Lit)
+		time.Sleep(tapHold)
 		c.board.Touch(0, 0, false)
 		if !lit {
 			http.Error(w, fmt.Sprintf("key %d of %d does not light up", i+1, len(keys)), http.StatusInternalServerError)
