@@ -2,6 +2,8 @@
 
 SHELL := /bin/bash
 export CGO_ENABLED ?= 0
+# Go's runtime erases what digits leave behind, where it can: device/SECURITY.md.
+export GOEXPERIMENT ?= $(if $(filter amd64 arm64,$(or $(GOARCH),$(shell go env GOARCH))),runtimesecret)
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo devel)
 BUILT := $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.built=$(BUILT)
@@ -32,9 +34,34 @@ lint:
 	go tool staticcheck ./...
 
 .PHONY: setup
-setup: ## what the tests need besides Go: a browser and a broker, from Debian
-	@missing=; for program in chromium mosquitto; do PATH=$$PATH:/usr/sbin command -v $$program >/dev/null || missing="$$missing $$program"; done; \
+setup: ## what the tests need besides Go, from Debian: a browser, a broker, systemd's own check
+	@$(call install,chromium:chromium mosquitto:mosquitto systemd-analyze:systemd)
+
+.PHONY: setup-hil
+setup-hil:
+	@$(call install,qemu-system-aarch64:qemu-system-arm aarch64-linux-gnu-gcc-12:gcc-aarch64-linux-gnu mkfs.ext4:e2fsprogs mosquitto:mosquitto)
+
+.PHONY: setup-package
+setup-package: setup
+	@$(call install,debootstrap:debootstrap)
+
+# install PROGRAM:PACKAGE... installs the packages whose programs are missing.
+define install
+missing=; for need in $(1); do PATH=$$PATH:/usr/sbin:/sbin command -v $${need%:*} >/dev/null || missing="$$missing $${need#*:}"; done; \
 	[ -z "$$missing" ] || { apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; }
+endef
+
+.PHONY: hil
+hil: setup-hil ## the arm64 firmware on an emulated machine: a stock kernel, its own buses, power cuts
+	go run ./board/hil
+
+.PHONY: soak
+soak: setup ## weeks of a reader's life in minutes, then the real program for SOAK (10m)
+	go test ./cmd/latchkeyd -run 'TestAReaderGoesOnForWeeks|TestTheRealProgramGoesOn' -v -timeout 3h -soak 336h -soak-real $(or $(SOAK),10m)
+
+.PHONY: torture
+torture: ## SIGKILL, failing disks, power cuts, torn writes, flipped bits, with counts; SEED chooses which
+	go test -timeout 60m -count 1 -v -run 'NoMomentToKill|NoFaultOfADisk|ATornWrite|NoSingleFlippedBit' ./cmd/latchkeyd -torture $(if $(SEED),-torture.seed $(SEED))
 
 .PHONY: bench
 bench: ## figures against their targets
@@ -46,12 +73,12 @@ clean: ## what was built; var/ stays
 
 .PHONY: help
 help:
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 .PHONY: package
 package: ## .deb packages of both programs for arm64, armhf and amd64, into bin/packages
 	go run ./cmd/latchkeyd/package -out bin/packages -version '$(VERSION)' -built '$(BUILT)'
 
 .PHONY: package-test
-package-test: setup ## those packages compared, inspected, installed, upgraded, removed and purged (Debian, root, minutes)
+package-test: setup-package ## those packages compared, inspected, installed, upgraded, removed and purged (Debian, root, minutes)
 	go test -timeout 30m -count=1 ./cmd/latchkeyd/package -packages

@@ -30,6 +30,7 @@ var arrows = []struct {
 	{"relay", nil},
 	{"board", []string{"board/sim"}},
 	{"board/sim", nil},
+	{"board/hil/...", []string{"board/sim"}},
 	{"cmd/latchkeyd", []string{"device/...", "sync/...", "keypad/...", "nfc/...", "relay", "board"}},
 	{"cmd/latchkey-controller/...", []string{"cmd/latchkey-controller/...", "sync/wire", "device/pin"}},
 	{"cmd/latchkey-demo", nil},

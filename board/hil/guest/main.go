@@ -1,5 +1,3 @@
-//go:build linux && arm64
-
 // Command guest is what the test bench runs inside the emulated machine beside
 // the reader: as process 1 it brings the machine up and does what the bench
 // asks for; as "guest peer", a process of its own, it is the chips on the SPI
