@@ -258,12 +258,17 @@ func (r *testReader) call(method, path string, body, answer any) {
 // for a hung reader, not for a slow one.
 func (r *testReader) eventually(what string, check func() bool) {
 	r.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	r.within(30*time.Second, what, check)
+}
+
+func (r *testReader) within(bound time.Duration, what string, check func() bool) {
+	r.t.Helper()
+	for deadline := time.Now().Add(bound); ; time.Sleep(10 * time.Millisecond) {
 		if check() {
 			return
 		}
 		if time.Now().After(deadline) {
-			r.t.Fatalf("not within 30 s: %s\n%s", what, r.log.String())
+			r.t.Fatalf("not within %v: %s\n%s", bound, what, r.log.String())
 		}
 	}
 }
