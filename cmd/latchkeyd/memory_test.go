@@ -175,7 +175,7 @@ func TestAPINIsNowhereInTheMemoryAfterItsOutcome(t *testing.T) {
 	reader.run(program, "run")
 
 	// What is being typed is there, so this test would see it.
-	reader.press("pin")
+	reader.asksForPIN()
 	for _, digit := range wrongPIN[:7] {
 		reader.press("digit-" + string(digit))
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"image"
@@ -12,7 +11,6 @@ import (
 	"image/png"
 	"io"
 	"log/slog"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -102,11 +100,11 @@ func TestEachScreenIsOnThePanelAsInItsPicture(t *testing.T) {
 			r.press(name)
 		}
 		if picture.finger != "" {
-			r.finger(picture.finger, true)
+			r.finger(r.control(picture.finger), true)
 		}
 		seen := samePicture(t, r, filepath.Join("testdata", "screens", picture.name+".png"))
 		if picture.finger != "" {
-			r.finger(picture.finger, false)
+			r.finger(r.control(picture.finger), false)
 		}
 		if len(picture.touch) > 0 {
 			r.press("cancel")
@@ -162,25 +160,4 @@ func writePicture(t *testing.T, path string, m image.Image) {
 	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// finger puts a finger on a control, or lifts it.
-func (r *testReader) finger(name string, down bool) {
-	r.t.Helper()
-	response, err := http.Get(r.url + "/api/controls")
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	defer response.Body.Close()
-	var controls []control
-	if err := json.NewDecoder(response.Body).Decode(&controls); err != nil {
-		r.t.Fatal(err)
-	}
-	for _, c := range controls {
-		if c.Name == name {
-			r.call("POST", "/api/touch", map[string]any{"x": c.X + c.W/2, "y": c.Y + c.H/2, "down": down}, nil)
-			return
-		}
-	}
-	r.t.Fatalf("no control %s", name)
 }
