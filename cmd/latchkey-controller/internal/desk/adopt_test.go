@@ -69,7 +69,7 @@ func TestAReaderThatLeavesIsRefusedAndWhatItHeldIsWorthNothing(t *testing.T) {
 		if err != nil || epoch <= before.Epoch || w.check().Epoch != epoch {
 			t.Errorf("%s: epoch %d after %d, %v", how, epoch, before.Epoch, err)
 		}
-		peers, err := w.site.Peers(t.Context())
+		peers, _, err := w.site.Peers(t.Context())
 		if err != nil || peers[gone] != nil || peers[stays] == nil {
 			t.Errorf("%s: %v, %v", how, peers, err)
 		}

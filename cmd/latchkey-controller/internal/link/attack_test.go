@@ -73,7 +73,10 @@ func TestNothingThatAReaderDidNotSignChangesAnything(t *testing.T) {
 	w.serve()
 	m, other := w.reader("front-door"), w.reader("back-door")
 	removed := w.adopt("side-door", newBoard(t))
-	w.elsewhere(func(s *site.Site) error { return s.RemoveReader(t.Context(), time.Now(), "side-door") })
+	w.elsewhere(func(s *site.Site) error {
+		_, err := s.Dismiss(t.Context(), time.Now(), "side-door", false)
+		return err
+	})
 	w.settled(m)
 	w.settled(other)
 

@@ -112,7 +112,7 @@ func (l *Link) Run(ctx context.Context) error {
 
 // begin reads what the others need from the start.
 func (l *Link) begin(ctx context.Context) error {
-	peers, err := l.o.Site.Peers(ctx)
+	peers, _, err := l.o.Site.Peers(ctx)
 	if err != nil {
 		return err
 	}

@@ -129,6 +129,9 @@ func (e *edge) handle(_ mqtt.Client, m mqtt.Message) {
 	if !ok || site != e.o.Site.Name || len(m.Payload()) > channel.Limit() {
 		return
 	}
+	if len(m.Payload()) == 0 {
+		return // what the broker kept is gone
+	}
 	e.arrive(message{reader, channel, m.Retained(), m.Payload()})
 }
 

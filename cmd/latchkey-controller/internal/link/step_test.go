@@ -224,7 +224,10 @@ func TestARemovedReaderIsToldNothingMore(t *testing.T) {
 	onEachBroker(t, func(t *testing.T, w *world) {
 		w.serve()
 		m, other := w.reader("front-door"), w.reader("back-door")
-		w.elsewhere(func(s *site.Site) error { return s.RemoveReader(t.Context(), time.Now(), "front-door") })
+		w.elsewhere(func(s *site.Site) error {
+			_, err := s.Dismiss(t.Context(), time.Now(), "front-door", false)
+			return err
+		})
 		until(t, "the controller knows", func() bool { return (*w.serials.Load())["front-door"] == nil })
 		w.expel()
 		until(t, "it is not let in", func() bool { return !m.client.IsConnected() && m.connect(w.broker) != nil })

@@ -73,8 +73,9 @@ func (t *teller) publish(ctx context.Context) error {
 		return err
 	}
 	peers := t.peers
+	var former []string
 	if versions != t.versions || peers == nil {
-		if peers, err = t.o.Site.Peers(ctx); err != nil {
+		if peers, former, err = t.o.Site.Peers(ctx); err != nil {
 			return err
 		}
 		t.Link.peers.Store(&peers)
@@ -101,10 +102,9 @@ func (t *teller) publish(ctx context.Context) error {
 			t.send(wire.OnPolicy, id, peer.Policy)
 		}
 	}
-	for id := range t.peers {
-		if peers[id] == nil { // nothing is kept for a removed reader
-			t.send(wire.OnKey, id, nil)
-			t.send(wire.OnPolicy, id, nil)
+	for _, id := range former {
+		if t.peers == nil || t.peers[id] != nil { // it may have been removed while no controller ran
+			t.forget(id)
 		}
 	}
 	if t.place != log.Place {
@@ -119,6 +119,13 @@ func (t *teller) publish(ctx context.Context) error {
 	}
 	t.versions, t.peers, t.place = versions, maps.Clone(peers), log.Place
 	return nil
+}
+
+// forget has the broker keep nothing of a reader (MQTT 3.1.1 §3.3.1.3).
+func (t *teller) forget(reader string) {
+	for _, channel := range []wire.Channel{wire.OnKey, wire.OnPolicy, wire.OnState} {
+		t.send(channel, reader, nil)
+	}
 }
 
 func (t *teller) sendHead() {

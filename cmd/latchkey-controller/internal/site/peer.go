@@ -25,10 +25,11 @@ type Peer struct {
 	sealing *ecdh.PublicKey
 }
 
-// Peers returns the readers with a bundle in force, by their ids.
-func (s *Site) Peers(ctx context.Context) (map[string]*Peer, error) {
-	peers := map[string]*Peer{}
-	err := s.store.View(ctx, func(tx *store.Tx) error {
+// Peers returns the readers with a bundle in force, by their ids, and the ids
+// of those that had one.
+func (s *Site) Peers(ctx context.Context) (peers map[string]*Peer, former []string, err error) {
+	peers = map[string]*Peer{}
+	err = s.store.View(ctx, func(tx *store.Tx) error {
 		bundles, err := tx.Bundles()
 		if err != nil {
 			return err
@@ -38,9 +39,10 @@ func (s *Site) Peers(ctx context.Context) (map[string]*Peer, error) {
 				return fmt.Errorf("reader %s: %w", b.Reader, err)
 			}
 		}
-		return nil
+		former, err = tx.Former()
+		return err
 	})
-	return peers, err
+	return peers, former, err
 }
 
 func (s *Site) peer(tx *store.Tx, b *store.Bundle) (*Peer, error) {
@@ -78,8 +80,9 @@ func (s *Site) EpochKey(ctx context.Context, p *Peer) (signed []byte, err error)
 	return signed, err
 }
 
-// Dismiss does what RemoveReader does, keeps how the reader left, and begins a
-// new epoch. If it is lost, all PINs and cards count as exposed.
+// Dismiss revokes a reader's bundle: its certificate and its signatures count no
+// more, and it is sent nothing. What it reported stays. A new epoch begins,
+// whose key it is not told; if it is lost, all PINs and cards count as exposed.
 func (s *Site) Dismiss(ctx context.Context, now time.Time, id string, lost bool) (epoch uint64, err error) {
 	err = s.Update(ctx, func(tx *store.Tx) error {
 		n, err := tx.RevokeBundle(now.Unix(), id)
@@ -103,18 +106,6 @@ func (s *Site) Dismiss(ctx context.Context, now time.Time, id string, lost bool)
 		return err
 	})
 	return epoch, err
-}
-
-// RemoveReader revokes a reader's bundle: its certificate and its signatures
-// count no more, and it is sent nothing. What it reported stays.
-func (s *Site) RemoveReader(ctx context.Context, now time.Time, id string) error {
-	return s.Update(ctx, func(tx *store.Tx) error {
-		n, err := tx.RevokeBundle(now.Unix(), id)
-		if err == nil && n == 0 {
-			err = noReader(id)
-		}
-		return err
-	})
 }
 
 func noReader(id string) error {

@@ -74,15 +74,22 @@ func (t *Tx) Removed() (map[string]string, error) {
 
 // Readers returns the ids of all readers, also of those whose bundle was
 // revoked, sorted.
-func (t *Tx) Readers() ([]string, error) {
-	var readers []string
-	err := t.rows(`SELECT id FROM readers ORDER BY id`, nil, func(r scanner) error {
+func (t *Tx) Readers() ([]string, error) { return t.ids(`SELECT id FROM readers ORDER BY id`) }
+
+// Former returns the ids of the readers that have no bundle in force any more,
+// sorted.
+func (t *Tx) Former() ([]string, error) {
+	return t.ids(`SELECT id FROM readers WHERE id NOT IN (SELECT reader_id FROM bundles WHERE revoked = 0) ORDER BY id`)
+}
+
+func (t *Tx) ids(query string) (ids []string, err error) {
+	err = t.rows(query, nil, func(r scanner) error {
 		var id string
 		err := r.Scan(&id)
-		readers = append(readers, id)
+		ids = append(ids, id)
 		return err
 	})
-	return readers, err
+	return ids, err
 }
 
 // Policy returns a reader's policy, or ErrNotFound.

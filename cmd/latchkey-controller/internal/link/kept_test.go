@@ -1,0 +1,97 @@
+package link_test
+
+import (
+	"crypto/tls"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	mqtt "github.com/eclipse/paho.mqtt.golang"
+
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/sync/wire"
+)
+
+// kept returns on which of a reader's topics the broker keeps a message. No
+// controller runs meanwhile.
+func (w *world) kept(reader string) []wire.Channel {
+	w.t.Helper()
+	own, err := w.site.ControllerCertificate(time.Now())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	client, err := w.dial(site.ControllerName, &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{*own}, RootCAs: w.site.Roots()}, nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer client.Disconnect(50)
+	var mu sync.Mutex
+	var kept []wire.Channel
+	over := false
+	note := func(_ mqtt.Client, m mqtt.Message) {
+		mu.Lock()
+		defer mu.Unlock()
+		if _, _, channel, _ := wire.ParseTopic(m.Topic()); m.Retained() {
+			kept = append(kept, channel)
+		} else {
+			over = true
+		}
+	}
+	end := wire.OnCommand.Topic("home", reader)
+	for _, token := range []mqtt.Token{client.Subscribe("latchkey/v1/home/"+reader+"/#", 1, note), client.Publish(end, 1, false, "what is kept comes before it")} {
+		if !token.WaitTimeout(10*time.Second) || token.Error() != nil {
+			w.t.Fatal(token.Error())
+		}
+	}
+	until(w.t, "all that is kept comes", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return over
+	})
+	mu.Lock()
+	defer mu.Unlock()
+	slices.Sort(kept)
+	return kept
+}
+
+func TestTheBrokerKeepsNothingOfAReaderThatWasRemoved(t *testing.T) {
+	all := []wire.Channel{wire.OnKey, wire.OnPolicy, wire.OnState}
+	for name, running := range map[string]bool{"while the controller runs": true, "while no controller runs": false} {
+		t.Run(name, func(t *testing.T) {
+			onEachBroker(t, func(t *testing.T, w *world) {
+				w.serve()
+				gone, stays := w.reader("front-door"), w.reader("back-door")
+				w.settled(gone)
+				gone.disconnect()
+				w.end()
+				for _, reader := range []string{"front-door", "back-door"} {
+					if kept := w.kept(reader); !slices.Equal(kept, all) {
+						t.Fatalf("of %s it keeps %v, not %v", reader, kept, all)
+					}
+				}
+				if running {
+					w.serve()
+					w.addUsers(1)
+					w.inStep(stays)
+				}
+				w.elsewhere(func(s *site.Site) error {
+					_, err := s.Dismiss(t.Context(), time.Now(), "front-door", false)
+					return err
+				})
+				if !running {
+					w.serve()
+				}
+				w.addUsers(1)
+				w.inStep(stays) // with what was published after
+				w.end()
+				if kept := w.kept("front-door"); len(kept) != 0 {
+					t.Errorf("of front-door it keeps %v", kept)
+				}
+				if kept := w.kept("back-door"); !slices.Equal(kept, all) {
+					t.Errorf("of back-door it keeps %v, not %v", kept, all)
+				}
+			})
+		})
+	}
+}
