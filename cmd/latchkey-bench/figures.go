@@ -11,6 +11,7 @@ var runs = []run{
 	{"latchkey/cmd/latchkey-controller/internal/link", "Snapshot", "3x"},
 	{"latchkey/cmd/latchkey-demo", "Unlock", "1x"},
 	{"latchkey/cmd/latchkey-controller/internal/desk", "Crowd", "20x"},
+	{"latchkey/cmd/latchkeyd", "Activity", "1x"},
 }
 
 // figures are the reader's promises.
@@ -66,6 +67,9 @@ var figures = []figure{
 	{"resident memory for it above idle", "Snapshot MB-rise", "", "MB", 16},
 	{"remote unlocks of 100 that take longer than 100 ms to the strike", "Unlock %-late", "", "", 1},
 	{"  median", "Unlock ms-median", "", "ms", 0},
+	{"records of 100 that stand in the open Activity page later than 500 ms after the strike", "Activity %-late", "", "", 1},
+	{"  99 of 100 stand there within", "Activity ms-99%", "", "ms", 0},
+	{"  median", "Activity ms-median", "", "ms", 0},
 	{"first page of 100,000 users, 90 of 100", "Crowd/list/first ms-90%", "", "ms", 100},
 	{"search among them that finds many, 90 of 100", "Crowd/search/many ms-90%", "", "ms", 100},
 	{"  that finds nobody", "Crowd/search/none ms-90%", "", "ms", 100},

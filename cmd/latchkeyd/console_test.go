@@ -13,7 +13,7 @@ import (
 
 // desk is a console in a browser, used as a person would.
 type desk struct {
-	t   *testing.T
+	t   testing.TB
 	ctx context.Context
 	url string // without a slash at its end
 }

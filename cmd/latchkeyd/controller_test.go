@@ -16,7 +16,7 @@ import (
 // its readers, both processes of their own on loopback.
 type controller struct {
 	*testSite
-	t         *testing.T
+	t         testing.TB
 	mosquitto bool
 	console   string      // address of its console; "": it has none
 	signIn    chan string // its first one-time link
@@ -26,7 +26,7 @@ type controller struct {
 
 // adaAndBobLinked makes a site with a PIN and a card, whose controller is not started
 // yet.
-func adaAndBobLinked(t *testing.T, mosquitto bool) *controller {
+func adaAndBobLinked(t testing.TB, mosquitto bool) *controller {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
