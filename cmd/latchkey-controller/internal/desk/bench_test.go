@@ -67,7 +67,7 @@ func BenchmarkCrowd(b *testing.B) {
 		name string
 		q    UserQuery
 	}{
-		{"list/first", UserQuery{}}, {"list/middle", UserQuery{After: userPlace(store.UserPlace{Sort: "m"})}},
+		{"list/first", UserQuery{}}, {"list/middle", UserQuery{After: userPlace(store.UserPlace{Sort: store.SortKey("m")})}},
 		{"search/many", UserQuery{Search: "ba"}}, {"search/few", UserQuery{Search: "za team-7 be"}}, {"search/none", UserQuery{Search: "nobody like this"}},
 	} {
 		b.Run(c.name, func(b *testing.B) {

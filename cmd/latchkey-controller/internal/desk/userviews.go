@@ -48,7 +48,7 @@ func (d *Desk) Users(ctx context.Context, a Actor, q UserQuery) (page *UserPage,
 		if len(users) > limit {
 			users = users[:limit]
 			u := users[limit-1]
-			page.Next = userPlace(store.UserPlace{Sort: store.Fold(u.Name), ID: u.ID})
+			page.Next = userPlace(store.UserPlace{Sort: store.SortKey(u.Name), ID: u.ID})
 		}
 		page.Users, err = d.userRows(tx, users)
 		return err

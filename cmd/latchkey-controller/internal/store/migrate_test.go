@@ -29,18 +29,18 @@ func older(t *testing.T, version int, statements ...string) (dir string) {
 	return dir
 }
 
-// hex writes a value for a statement.
-func hex(message any) string { return fmt.Sprintf("x'%x'", wire.Marshal(message)) }
+// literal writes a value for a statement.
+func literal(message any) string { return fmt.Sprintf("x'%x'", wire.Marshal(message)) }
 
 func TestASiteOfBeforeTheConsoleIsAllThereInIt(t *testing.T) {
 	policy := func(reader, door, place string) string {
 		p := wire.DefaultPolicy(reader, door)
 		p.Place, p.Revision = place, 7
-		return fmt.Sprintf(`INSERT INTO readers (id, created) VALUES ('%s', 1); INSERT INTO policies (reader_id, revision, policy, changed) VALUES ('%s', 7, %s, 1)`, reader, reader, hex(&p))
+		return fmt.Sprintf(`INSERT INTO readers (id, created) VALUES ('%s', 1); INSERT INTO policies (reader_id, revision, policy, changed) VALUES ('%s', 7, %s, 1)`, reader, reader, literal(&p))
 	}
 	record := func(number uint64, kind wire.RecordKind, user uint64) string {
 		return fmt.Sprintf(`INSERT INTO records (reader_id, journal, number, hash, record, kind, at, received) VALUES ('front', zeroblob(16), %d, zeroblob(32), %s, '%s', 5, 6)`,
-			number, hex(&wire.Record{Number: number, Kind: kind, User: user, Time: 5}), kind)
+			number, literal(&wire.Record{Number: number, Kind: kind, User: user, Time: 5}), kind)
 	}
 	dir := older(t, 2,
 		`INSERT INTO site (one, id, name, created, signing, authority, root) VALUES (1, zeroblob(16), 'home', 1, x'', x'', x'')`,
@@ -100,6 +100,29 @@ func TestASiteOfBeforeTheConsoleIsAllThereInIt(t *testing.T) {
 			t.Errorf("kept for %d days", days)
 		}
 		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestASiteThatSortedByBytesSortsAsPeopleRead(t *testing.T) {
+	dir := older(t, 3, `INSERT INTO users (name, first, sort, words, valid_from, valid_until, extended, created) VALUES
+		('Zoë', 'Zoë', 'zoe', ' zoe', 0, 0, 0, 1), ('Łukasz', 'Łukasz', 'łukasz', ' łukasz', 0, 0, 0, 1)`)
+	s, err := Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	err = s.View(t.Context(), func(tx *Tx) error {
+		users, _, _, err := tx.FindUsers("", UserPlace{}, 10)
+		if err != nil || len(users) != 2 || users[0].Name != "Łukasz" {
+			t.Errorf("%+v, %v", users, err)
+		}
+		if users, _, _, err = tx.FindUsers("luk", UserPlace{}, 10); err != nil || len(users) != 1 {
+			t.Errorf("%+v, %v", users, err)
+		}
+		return nil
 	})
 	if err != nil {
 		t.Error(err)

@@ -172,11 +172,14 @@ CREATE TABLE orders (
 	at        INTEGER NOT NULL,  -- Unix milliseconds
 	outcome   TEXT NOT NULL      -- '': none yet
 ) STRICT;
-`, consoleSchema}
+`, consoleSchema, `
+-- Names are sorted as people read them, and found by letters without strokes:
+-- both columns are written anew.
+`}
 
 // fillings follow the migration to their version, where statements do not
 // suffice.
-var fillings = map[int]func(*Tx) error{3: fillConsole}
+var fillings = map[int]func(*Tx) error{3: fillConsole, 4: (*Tx).nameAll}
 
 // migrate brings a database up to the schema of this program, one transaction
 // a version.

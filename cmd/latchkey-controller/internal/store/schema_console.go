@@ -6,7 +6,7 @@ import "fmt"
 const consoleSchema = `
 ALTER TABLE users ADD COLUMN first TEXT NOT NULL DEFAULT '';
 ALTER TABLE users ADD COLUMN last  TEXT NOT NULL DEFAULT '';
-ALTER TABLE users ADD COLUMN sort  TEXT NOT NULL DEFAULT ''; -- the name, folded
+ALTER TABLE users ADD COLUMN sort  TEXT NOT NULL DEFAULT ''; -- SortKey of the name
 ALTER TABLE users ADD COLUMN words TEXT NOT NULL DEFAULT ''; -- name and groups, folded, a space before each word
 CREATE INDEX users_sorted ON users (sort, id, words);        -- a search reads only this
 
@@ -104,20 +104,27 @@ CREATE INDEX activity_by_time ON activity (at);
 // fillConsole fills the columns and tables of consoleSchema from what was
 // there before.
 func fillConsole(t *Tx) error {
-	users, err := t.Users()
-	if err != nil {
+	if err := t.nameAll(); err != nil {
 		return err
-	}
-	for _, u := range users {
-		u.SplitName()
-		if err := t.setNames(u); err != nil {
-			return err
-		}
 	}
 	if err := t.fillPlaces(); err != nil {
 		return err
 	}
 	return t.fillActivity()
+}
+
+// nameAll writes what all users are listed and found by.
+func (t *Tx) nameAll() error {
+	users, err := t.Users()
+	if err != nil {
+		return err
+	}
+	for _, u := range users {
+		if err := t.setNames(u); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // fillPlaces gives each reader the door that its policy names.

@@ -2,16 +2,19 @@ package store
 
 import (
 	"cmp"
+	"encoding/hex"
 	"errors"
 	"slices"
 	"strings"
 	"unicode"
 
+	"golang.org/x/text/collate"
+	"golang.org/x/text/language"
 	"golang.org/x/text/unicode/norm"
 )
 
 // Fold returns text without case and accents, its words divided by single
-// spaces: what is compared when people search and sort.
+// spaces: what tells whether two names are the same.
 func Fold(text string) string {
 	var b strings.Builder
 	space := false
@@ -31,6 +34,24 @@ func Fold(text string) string {
 	return b.String()
 }
 
+// strokes are letters with more than an accent, as people type them who have
+// them not on their keyboard. Unicode does not take them apart.
+var strokes = strings.NewReplacer(
+	"æ", "ae", "ð", "d", "đ", "d", "ħ", "h", "ı", "i", "ł", "l", "ø", "o", "œ", "oe", "ß", "ss", "ŧ", "t", "þ", "th",
+)
+
+// searched returns text as searches compare it: folded, and without strokes.
+func searched(text string) string { return strokes.Replace(Fold(text)) }
+
+// SortKey returns what names are listed by: as the Unicode collation algorithm
+// compares them in any language (UTS #10, CLDR's root), ł near l and é near e,
+// without regard to case and accents, numbers by their value. It is written in
+// hexadecimal, which SQLite compares as it compares bytes.
+func SortKey(name string) string {
+	key := collate.New(language.Und, collate.Loose, collate.Numeric).KeyFromString(new(collate.Buffer), name)
+	return hex.EncodeToString(key)
+}
+
 // SplitName fills in first and last name from the whole name, if neither is
 // there: the last word is the last name.
 func (u *User) SplitName() {
@@ -48,12 +69,11 @@ func (u *User) SplitName() {
 // setNames writes a user's names and groups, and what a search finds them by.
 func (t *Tx) setNames(u *User) error {
 	u.SplitName()
-	sort := Fold(u.Name)
-	words := " " + sort
+	words := " " + searched(u.Name)
 	for _, group := range u.Groups {
-		words += " " + Fold(group)
+		words += " " + searched(group)
 	}
-	if err := t.exec(`UPDATE users SET first = ?, last = ?, sort = ?, words = ? WHERE id = ?`, u.First, u.Last, sort, words, u.ID); err != nil {
+	if err := t.exec(`UPDATE users SET first = ?, last = ?, sort = ?, words = ? WHERE id = ?`, u.First, u.Last, SortKey(u.Name), words, u.ID); err != nil {
 		return err
 	}
 	if err := t.exec(`DELETE FROM user_groups WHERE user_id = ?`, u.ID); err != nil {
@@ -69,16 +89,17 @@ func (t *Tx) setNames(u *User) error {
 
 // A UserPlace is a place in the list of users by name.
 type UserPlace struct {
-	Sort string // folded name
+	Sort string // SortKey of the name
 	ID   uint64
 }
 
 // FindUsers returns the users of a page, by name, that come after a place: those
-// of whom each word of search, folded, begins a word of name or groups. total is
+// of whom each word of search begins a word of name or groups, whatever its case
+// and accents. total is
 // how many users there are, found how many the search chooses.
 func (t *Tx) FindUsers(search string, after UserPlace, limit int) (users []*User, total, found int, err error) {
 	where, args := `1`, []any{}
-	for _, word := range strings.Fields(Fold(search)) {
+	for _, word := range strings.Fields(searched(search)) {
 		where, args = where+` AND instr(words, ?) > 0`, append(args, " "+word)
 	}
 	if err = t.row(`SELECT count(*) FROM users`, nil, &total); err != nil {
