@@ -33,7 +33,11 @@ func (h *held) openKey() {
 	epoch, err := h.cache.Epoch()
 	var key pin.Key
 	if err == nil {
-		key, err = pin.OpenKey(epoch.KeyFile)
+		var raw *[pin.KeySize]byte
+		if raw, err = cache.ReadKey(epoch.KeyFile); err == nil {
+			key = pin.NewKey(*raw)
+			clear(raw[:])
+		}
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -88,8 +92,14 @@ func (h *held) health() []device.Event {
 		credentials.Condition, credentials.Text = device.Failed, "cannot be read"
 	}
 	key := device.Health{Subject: device.SubjectKey, Condition: device.Good}
-	if err := h.fault(); err != nil && !errors.Is(err, cache.ErrEmpty) {
-		key.Condition, key.Text = device.Failed, "the site key cannot be used"
+	switch err := h.fault(); {
+	case err == nil, errors.Is(err, cache.ErrEmpty):
+	case errors.Is(err, cache.ErrKeyExposed):
+		key.Condition, key.Text = device.Failed, "others could read the site key: start an epoch"
+	case errors.Is(err, cache.ErrKeyDamaged):
+		key.Condition, key.Text = device.Failed, "the site key is damaged: the controller gives it anew"
+	default:
+		key.Condition, key.Text = device.Failed, "the site key cannot be read: have the reader adopted anew"
 	}
 	return []device.Event{credentials, key}
 }

@@ -53,7 +53,7 @@ type Options struct {
 type Epoch struct {
 	Number  uint64
 	KDF     wire.KDF
-	KeyFile string // path of the site key, for pin.OpenKey
+	KeyFile string // path of the site key, for ReadKey
 }
 
 // Errors of a look-up; the only other one is *Damage.

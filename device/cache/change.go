@@ -27,24 +27,10 @@ func (c *Cache) PutKey(epoch uint64, key *[32]byte) (switched bool, err error) {
 	if err := makeDir(dir); err != nil {
 		return false, fmt.Errorf("store a key: %w", err)
 	}
-	name := filepath.Join(dir, keyFile)
-	if !isKey(name, key) {
-		if err := writeFile(name, key[:]); err != nil {
-			return false, fmt.Errorf("store a key: %w", err)
-		}
+	if err := writeKey(filepath.Join(dir, keyFile), key); err != nil {
+		return false, fmt.Errorf("store a key: %w", err)
 	}
 	return c.finish()
-}
-
-// isKey says whether a key file is what it should be.
-func isKey(name string, key *[32]byte) bool {
-	info, err := os.Stat(name)
-	if err != nil || info.Mode().Perm() != 0o600 {
-		return false
-	}
-	b, err := os.ReadFile(name)
-	defer clear(b)
-	return err == nil && string(b) == string(key[:])
 }
 
 // nextEpoch returns the highest epoch that is arriving, 0 if none is.
@@ -59,15 +45,19 @@ func (c *Cache) nextEpoch() (next uint64, err error) {
 }
 
 // finish switches to the snapshot that is arriving once it is whole, and the
-// key of its epoch is there. One that contradicts what was applied meanwhile is
+// key of its epoch is there and whole. One that contradicts what was applied meanwhile is
 // given up: ErrForked.
 func (c *Cache) finish() (switched bool, err error) {
 	in := c.incoming
 	if in == nil || in.left > 0 {
 		return false, nil
 	}
-	if _, err := os.Stat(filepath.Join(in.dir, keyFile)); in.dir != c.dir(in.manifest.Epoch) && errors.Is(err, fs.ErrNotExist) {
-		return false, nil
+	if in.dir != c.dir(in.manifest.Epoch) {
+		key, err := readKey(filepath.Join(in.dir, keyFile))
+		if err != nil {
+			return false, nil
+		}
+		clear(key[:])
 	}
 	m := in.manifest
 	if v := c.held; v != nil && v.manifest.Epoch == m.Epoch && m.Revision < v.place().Revision {

@@ -1,7 +1,6 @@
 package cache
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -73,10 +72,15 @@ func heldBefore(o Options, bundle *wire.Bundle) Place {
 	if held.Epoch == bundle.Epoch && isKey(name, &bundle.SiteKey) {
 		return held
 	}
-	if info, err := os.Stat(name); held.Epoch > bundle.Epoch && err == nil && info.Size() == int64(len(bundle.SiteKey)) {
-		return held
+	if held.Epoch <= bundle.Epoch {
+		return Place{}
 	}
-	return Place{}
+	key, err := readKey(name)
+	if err != nil {
+		return Place{}
+	}
+	clear(key[:])
+	return held
 }
 
 // whole reads every chunk: a bundle is what puts a damaged one right where no
@@ -102,9 +106,10 @@ func install(dir string, bundle *wire.Bundle) error {
 	if err := makeDir(dir + newSuffix); err != nil {
 		return err
 	}
-	key := bytes.Clone(bundle.SiteKey[:])
-	defer clear(key)
-	for name, b := range map[string][]byte{keyFile: key, credentialsFile: bundle.Snapshot, deltasFile: nil} {
+	if err := writeKey(filepath.Join(dir+newSuffix, keyFile), &bundle.SiteKey); err != nil {
+		return err
+	}
+	for name, b := range map[string][]byte{credentialsFile: bundle.Snapshot, deltasFile: nil} {
 		if err := writeFile(filepath.Join(dir+newSuffix, name), b); err != nil {
 			return err
 		}

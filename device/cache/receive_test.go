@@ -298,7 +298,9 @@ func TestTheKeyOfTheEpochHeldIsPutRight(t *testing.T) {
 	key := [32]byte{5}
 	for name, spoil := range map[string]func(){
 		"gone":      func() { os.Remove(path) },
-		"damaged":   func() { write(t, path, []byte{1}) },
+		"cut short": func() { write(t, path, []byte{1}) },
+		"damaged":   func() { write(t, path, flipped(content(t, path), 17)) },
+		"another":   func() { write(t, path, append(make([]byte, 32), 0x8a, 0x91, 0x36, 0xaa)) },
 		"others'":   func() { os.Chmod(path, 0o644) },
 		"all right": func() {},
 	} {
@@ -306,8 +308,7 @@ func TestTheKeyOfTheEpochHeldIsPutRight(t *testing.T) {
 		if switched, err := c.PutKey(5, &key); switched || err != nil {
 			t.Error(name, switched, err)
 		}
-		info, err := os.Stat(path)
-		if err != nil || info.Mode().Perm() != 0o600 || string(content(t, path)) != string(key[:]) {
+		if held, err := ReadKey(path); err != nil || *held != key {
 			t.Errorf("%s: not put right", name)
 		}
 	}

@@ -3,10 +3,7 @@ package pin
 import (
 	"crypto/hmac"
 	"crypto/sha256"
-	"errors"
 	"fmt"
-	"io"
-	"os"
 
 	"latchkey/sync/wire"
 )
@@ -21,79 +18,14 @@ type Key interface {
 }
 
 // A SiteKey is a Key in memory.
-type SiteKey struct {
-	key  [KeySize]byte
-	gone bool
-}
+type SiteKey struct{ key [KeySize]byte }
 
 // NewKey returns a Key of these bytes.
 func NewKey(key [KeySize]byte) *SiteKey { return &SiteKey{key: key} }
 
-// OpenKey reads a key file: 32 bytes that nobody but the owner may read. The
-// error wraps ErrExposed if others can.
-func OpenKey(path string) (*SiteKey, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("site key: %w", err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("site key: %w", err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("site key: %s is not a file", path)
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("site key: %s: %w: have the controller start a new epoch; to go on with this key, if you are sure that nobody read it, run: chmod 600 %s", path, ErrExposed, path)
-	}
-	if info.Size() != KeySize {
-		return nil, fmt.Errorf("site key: %s has %d bytes, not %d: have the reader adopted anew", path, info.Size(), KeySize)
-	}
-	k := new(SiteKey)
-	if _, err := io.ReadFull(f, k.key[:]); err != nil {
-		return nil, fmt.Errorf("site key: %w", err)
-	}
-	return k, nil
-}
-
-// ErrExposed says that a key file can be read by others than its owner.
-var ErrExposed = errors.New("others can read this key file")
-
-// ErrWiped says that a key was wiped before it was used.
-var ErrWiped = errors.New("the site key was wiped")
-
-// WriteKey writes a key to a new file, which only the owner can read, and
-// brings it to the disk; the directory's entry is the caller's to sync. A file
-// that is there already is an error and stays as it is.
-func WriteKey(path string, key *[KeySize]byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return fmt.Errorf("site key: %w", err)
-	}
-	err = f.Chmod(0o600) // whatever the umask took or left
-	if err == nil {
-		_, err = f.Write(key[:])
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if closing := f.Close(); err == nil {
-		err = closing
-	}
-	if err != nil {
-		os.Remove(path)
-		return fmt.Errorf("site key: %w", err)
-	}
-	return nil
-}
-
 // Tag implements Key. Material of a length that its kind never has is an
 // error.
 func (k *SiteKey) Tag(kind wire.CredentialKind, material []byte) (wire.Tag, error) {
-	if k.gone {
-		return wire.Tag{}, ErrWiped
-	}
 	switch kind {
 	case wire.PIN:
 		if len(material) != MaterialSize {
@@ -114,10 +46,4 @@ func (k *SiteKey) Tag(kind wire.CredentialKind, material []byte) (wire.Tag, erro
 		copy(tag[:], mac.Sum(nil))
 	})
 	return tag, nil
-}
-
-// Wipe clears the key. Nobody may be using it.
-func (k *SiteKey) Wipe() {
-	clear(k.key[:])
-	k.gone = true
 }

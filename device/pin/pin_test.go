@@ -5,9 +5,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -98,66 +95,6 @@ func TestMaterialThatAKindNeverHasGetsNoTag(t *testing.T) {
 		if (pin == nil) != (n == MaterialSize) || (card == nil) != (n == 4 || n == 7 || n == 10) || none == nil {
 			t.Errorf("%d bytes: %v, %v, %v", n, pin, card, none)
 		}
-	}
-}
-
-func TestAKeyFileIsItsOwnersAlone(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "key")
-	key := [KeySize]byte{7, 8, 9}
-	if err := WriteKey(path, &key); err != nil {
-		t.Fatal(err)
-	}
-	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
-		t.Fatal(info, err)
-	}
-	k, err := OpenKey(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	material := make([]byte, MaterialSize)
-	got, err := k.Tag(wire.PIN, material)
-	if want, _ := NewKey(key).Tag(wire.PIN, material); err != nil || got != want {
-		t.Error("another key was read")
-	}
-	if err := WriteKey(path, &[KeySize]byte{}); !errors.Is(err, os.ErrExist) {
-		t.Errorf("a key was written over another: %v", err)
-	}
-	if b, _ := os.ReadFile(path); !bytes.Equal(b, key[:]) {
-		t.Error("the key has changed")
-	}
-	for _, mode := range []os.FileMode{0o640, 0o604, 0o660, 0o610, 0o601, 0o777} {
-		if err := os.Chmod(path, mode); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := OpenKey(path); !errors.Is(err, ErrExposed) || !strings.Contains(err.Error(), "chmod 600 "+path) {
-			t.Errorf("mode %v: %v", mode, err)
-		}
-	}
-	k.Wipe()
-	if _, err := k.Tag(wire.PIN, material); err != ErrWiped || k.key != [KeySize]byte{} {
-		t.Error("a key that was wiped makes tags", err)
-	}
-}
-
-func TestWhatIsNoKeyFileIsRefused(t *testing.T) {
-	d := t.TempDir()
-	for name, content := range map[string][]byte{"empty": {}, "short": make([]byte, 31), "long": make([]byte, 33)} {
-		path := filepath.Join(d, name)
-		if err := os.WriteFile(path, content, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := OpenKey(path); err == nil {
-			t.Error(name)
-		}
-	}
-	if _, err := OpenKey(filepath.Join(d, "none")); !errors.Is(err, os.ErrNotExist) {
-		t.Error(err)
-	}
-	if err := os.Chmod(d, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := OpenKey(d); err == nil {
-		t.Error("a directory was taken for a key")
 	}
 }
 
