@@ -34,17 +34,17 @@ func (r *reader) must(err error) {
 }
 
 // newReader wires a keypad as the program does.
-func newReader(t *testing.T, so sim.Options, turn int, cal touch.Affine, o keypad.Opts) *reader {
+func newReader(t *testing.T, so sim.Options, rotation int, cal touch.Affine, o keypad.Opts) *reader {
 	t.Helper()
 	so.Log = slog.New(slog.DiscardHandler)
-	so.Panel.Rotation = 90 * turn
+	so.Panel.Rotation = rotation
 	r := &reader{T: t, board: sim.New(&so)}
 	t.Cleanup(func() { r.must(r.board.Close()) })
 	port, err := r.board.SPI("panel")
 	r.must(err)
 	dc, err := r.board.Output("panel-dc")
 	r.must(err)
-	r.panel, err = panel.NewSPI(port, dc, nil, &panel.Opts{Model: panel.Model(so.Panel.Model), Rotation: panel.Rotation(turn), ReadBack: so.Panel.Model != "st7789"})
+	r.panel, err = panel.NewSPI(port, dc, nil, &panel.Opts{Model: panel.Model(so.Panel.Model), Rotation: rotation, ReadBack: so.Panel.Model != "st7789"})
 	r.must(err)
 	port, err = r.board.SPI("touch")
 	r.must(err)
@@ -55,7 +55,7 @@ func newReader(t *testing.T, so sim.Options, turn int, cal touch.Affine, o keypa
 		}
 	})
 	r.must(err)
-	r.touch, err = touch.NewSPI(port, pen, &touch.Opts{Size: r.panel.Size(), Turn: turn, Cal: cal})
+	r.touch, err = touch.NewSPI(port, pen, &touch.Opts{Size: r.panel.Size(), Rotation: rotation, Cal: cal})
 	r.must(err)
 	light, err := r.board.Output("backlight")
 	r.must(err)
@@ -79,13 +79,13 @@ func crosses(size image.Point) []image.Point {
 }
 
 func TestACalibrationMakesTouchesLandWhateverTheFilmAndTheTurn(t *testing.T) {
-	for turn := range 4 {
+	for _, rotation := range []int{0, 90, 180, 270} {
 		for _, model := range []string{"ili9341", "st7796"} {
 			synctest.Test(t, func(t *testing.T) {
 				lies := sim.TouchOptions{Left: 3700, Right: 300, Top: 450, Bottom: 3900, Swap: model == "st7796"}
 				// It begins with a mapping that is wrong in every way.
 				wrong := touch.Edges(image.Pt(240, 320), 3000, 900, 100, 4000)
-				r := newReader(t, sim.Options{Panel: sim.PanelOptions{Model: model}, Touch: lies, Seed: uint64(turn)}, turn, wrong, keypad.Opts{})
+				r := newReader(t, sim.Options{Panel: sim.PanelOptions{Model: model}, Touch: lies, Seed: uint64(rotation)}, rotation, wrong, keypad.Opts{})
 				size := r.panel.Size()
 				var cal touch.Affine
 				done := make(chan error, 1)
@@ -107,13 +107,13 @@ func TestACalibrationMakesTouchesLandWhateverTheFilmAndTheTurn(t *testing.T) {
 				if r.board.Line("backlight") {
 					t.Error("the light was left on")
 				}
-				after := newReader(t, sim.Options{Panel: sim.PanelOptions{Model: model}, Touch: lies, Seed: 9}, turn, cal, keypad.Opts{})
+				after := newReader(t, sim.Options{Panel: sim.PanelOptions{Model: model}, Touch: lies, Seed: 9}, rotation, cal, keypad.Opts{})
 				for _, at := range []image.Point{{3, 3}, {size.X - 4, 5}, size.Div(2), {size.X / 3, size.Y - 4}} {
 					after.board.Touch(at.X, at.Y, true)
 					time.Sleep(50 * time.Millisecond)
 					got, down, err := after.touch.Read()
 					if d := got.Sub(at); err != nil || !down || max(d.X, -d.X, d.Y, -d.Y) > 5 {
-						t.Errorf("%s turned by %d: touched %v, read %v, %v, %v", model, turn, at, got, down, err)
+						t.Errorf("%s turned by %d: touched %v, read %v, %v, %v", model, rotation, at, got, down, err)
 					}
 					after.board.Touch(at.X, at.Y, false)
 					time.Sleep(50 * time.Millisecond)

@@ -32,28 +32,18 @@ func admit(t *testing.T, irq, reset bool) *patient {
 	port, err := p.board.SPI("nfc")
 	p.must(err)
 	var (
-		in   pn532.Input
-		out  pn532.Output
-		opts pn532.Opts
+		in  pn532.Input
+		out pn532.Output
 	)
 	if irq {
-		edge := make(chan struct{}, 1)
-		opts.Edge = edge
-		in, err = p.board.Input("nfc-irq", func(active bool) {
-			if active {
-				select {
-				case edge <- struct{}{}:
-				default:
-				}
-			}
-		})
+		in, err = p.board.Input("nfc-irq", nil)
 		p.must(err)
 	}
 	if reset {
 		out, err = p.board.Output("nfc-reset")
 		p.must(err)
 	}
-	p.dev, err = pn532.NewSPI(port, in, out, &opts)
+	p.dev, err = pn532.NewSPI(port, in, out, nil)
 	p.must(err)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})

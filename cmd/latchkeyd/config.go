@@ -40,7 +40,7 @@ type readerConfig struct {
 // panelConfig says what the display is and how it is mounted.
 type panelConfig struct {
 	Model       panel.Model `toml:"model"`         // its controller: "ili9341" (if empty), "st7789" or "st7796"
-	Rotation    int         `toml:"rotation"`      // quarter turns clockwise, 0 to 3
+	Rotation    int         `toml:"rotation"`      // degrees clockwise: 0, 90, 180 or 270
 	Invert      bool        `toml:"invert"`        // for glass that shows a negative
 	SwapRedBlue bool        `toml:"swap_red_blue"` // for glass that shows red for blue
 	ReadBack    bool        `toml:"read_back"`     // its data output is wired: it is asked whether it is there
@@ -106,8 +106,8 @@ func readConfig(path string) (*config, error) {
 	if models := []panel.Model{panel.ILI9341, panel.ST7789, panel.ST7796}; c.Panel.Model != "" && !slices.Contains(models, c.Panel.Model) {
 		wrong = append(wrong, fmt.Errorf("config: %s: panel.model: %q is none of %q", path, c.Panel.Model, models))
 	}
-	if c.Panel.Rotation < 0 || c.Panel.Rotation > 3 {
-		wrong = append(wrong, fmt.Errorf("config: %s: panel.rotation: %d is not 0 to 3 quarter turns", path, c.Panel.Rotation))
+	if r := c.Panel.Rotation; r%90 != 0 || r < 0 || r > 270 {
+		wrong = append(wrong, fmt.Errorf("config: %s: panel.rotation: is %d: it must be 0, 90, 180 or 270 degrees", path, r))
 	}
 	if n := len(c.Touch.Calibration); n != 0 && n != 6 {
 		wrong = append(wrong, fmt.Errorf("config: %s: touch.calibration: %d numbers, not 6", path, n))

@@ -131,7 +131,7 @@ func (in *instruments) openKeypad(b *board.Board, c *config) error {
 		return err
 	}
 	panelOpts := panel.DefaultOpts
-	panelOpts.Model, panelOpts.Rotation = c.Panel.Model, panel.Rotation(c.Panel.Rotation)
+	panelOpts.Model, panelOpts.Rotation = c.Panel.Model, c.Panel.Rotation
 	panelOpts.Invert, panelOpts.SwapRedBlue, panelOpts.ReadBack = c.Panel.Invert, c.Panel.SwapRedBlue, c.Panel.ReadBack
 	display, err := panel.NewSPI(port, dc, reset, &panelOpts)
 	if err != nil {
@@ -177,7 +177,7 @@ func (in *instruments) openTouch(b *board.Board, c *config, size image.Point) (k
 	}
 	pen := new(penLine)
 	if c.Touch.Device != "" {
-		film, err := touch.NewEvdev(c.Touch.Device, &touch.EvdevOpts{Size: size, Turn: c.Panel.Rotation, Cal: cal})
+		film, err := touch.NewEvdev(c.Touch.Device, &touch.EvdevOpts{Size: size, Rotation: c.Panel.Rotation, Cal: cal})
 		if err != nil {
 			return nil, nil, err
 		}
@@ -193,7 +193,7 @@ func (in *instruments) openTouch(b *board.Board, c *config, size image.Point) (k
 	}
 	in.closes = append(in.closes, port.Close)
 	opts := touch.DefaultOpts
-	opts.Size, opts.Turn, opts.Cal = size, c.Panel.Rotation, cal
+	opts.Size, opts.Rotation, opts.Cal = size, c.Panel.Rotation, cal
 	var level touch.Pen
 	line, err := b.Input("touch-irq", pen.changed)
 	switch {

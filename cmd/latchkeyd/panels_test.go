@@ -9,8 +9,8 @@ func TestAPINIsTypedOnEveryPanelHoweverItIsMounted(t *testing.T) {
 	t.Parallel()
 	site := adaAndBob(t)
 	for i, model := range []string{"ili9341", "st7789", "st7796"} {
-		turns := i + 1 // each another one than upright
-		t.Run(fmt.Sprintf("%s turned %d", model, 90*turns), func(t *testing.T) {
+		rotation := 90 * (i + 1) // each another one than upright
+		t.Run(fmt.Sprintf("%s turned %d", model, rotation), func(t *testing.T) {
 			reader := site.adopt(t, "front-door")
 			reader.configure(fmt.Sprintf(`
 [reader]
@@ -25,8 +25,8 @@ kind = "sim"
 [board.sim]
 listen = "127.0.0.1:0"
 panel = %[1]q
-rotation = %[3]d
-`, model, turns, 90*turns))
+rotation = %[2]d
+`, model, rotation))
 			reader.start()
 			reader.typePIN(adaPIN)
 			reader.opens("a PIN")

@@ -27,24 +27,14 @@ type Line interface {
 	SetValue(value int) error
 }
 
-// Rotation says by how many quarter turns the picture is turned on the glass:
-// by one, its origin is the glass's upper right corner, and x runs down the glass.
-type Rotation int
-
-// The four rotations; at 90 and 270 degrees width and height change places.
-const (
-	Rotate0 Rotation = iota
-	Rotate90
-	Rotate180
-	Rotate270
-)
-
 // Opts holds what differs between modules with the same driver.
 type Opts struct {
 	// Model is the display controller; empty means ILI9341.
 	Model Model
-	// Rotation turns the picture.
-	Rotation Rotation
+	// Rotation is by how many degrees the picture is turned clockwise on the glass: 0,
+	// 90, 180 or 270. At 90 its origin is the glass's upper right corner, and x runs
+	// down the glass; at 90 and 270 width and height change places.
+	Rotation int
 	// Freq is the highest clock; 0 means the default's. The port may be slower.
 	// The ILI9341's data sheet promises 10 MHz (write cycle 100 ns); modules
 	// with short wires are run at 24 to 40 MHz as a rule.
@@ -111,14 +101,14 @@ func NewSPI(p spi.Port, dc, reset Line, o *Opts) (*Dev, error) {
 	if d.opts.Freq == 0 {
 		d.opts.Freq = DefaultOpts.Freq
 	}
-	if d.opts.Rotation < Rotate0 || d.opts.Rotation > Rotate270 {
-		return nil, fmt.Errorf("panel: rotation %d is none of 0 to 3 quarter turns", d.opts.Rotation)
+	if r := d.opts.Rotation; r%90 != 0 || r < 0 || r > 270 {
+		return nil, fmt.Errorf("panel: rotation %d is none of 0, 90, 180 and 270 degrees", r)
 	}
 	if d.table = tableOf(d.opts.Model); d.table == nil {
 		return nil, fmt.Errorf("panel: unknown controller %q", d.opts.Model)
 	}
 	d.size = d.table.size
-	if d.opts.Rotation%2 == 1 {
+	if d.opts.Rotation%180 != 0 {
 		d.size.X, d.size.Y = d.size.Y, d.size.X
 	}
 	c, err := p.Connect(d.opts.Freq, spi.Mode0, 8)

@@ -135,11 +135,11 @@ func TestOptionsReachTheRegisters(t *testing.T) {
 		o    Opts
 		want []string
 	}{
-		{Opts{Rotation: Rotate90}, []string{"36 28", "2A 00 00 01 3F", "2B 00 00 00 EF"}},
-		{Opts{Rotation: Rotate180, SwapRedBlue: true}, []string{"36 80"}},
-		{Opts{Rotation: Rotate270, Invert: true}, []string{"36 E8", "\n21\n"}},
+		{Opts{Rotation: 90}, []string{"36 28", "2A 00 00 01 3F", "2B 00 00 00 EF"}},
+		{Opts{Rotation: 180, SwapRedBlue: true}, []string{"36 80"}},
+		{Opts{Rotation: 270, Invert: true}, []string{"36 E8", "\n21\n"}},
 		{Opts{Model: ST7789}, []string{"36 00", "\n21\n", "B2 0C 0C 00 33 33", "C0 2C", "E1 D0 00 02 07 0A 28 31 54 47 0E 1C 17 1B 1E"}},
-		{Opts{Model: ST7789, Invert: true, Rotation: Rotate90}, []string{"36 60", "\n20\n"}},
+		{Opts{Model: ST7789, Invert: true, Rotation: 90}, []string{"36 60", "\n20\n"}},
 		{Opts{Model: ST7796}, []string{"F0 C3\nF0 96\nB4 01", "F0 3C\nF0 69\n13\n38\n3A 55", "36 48", "2A 00 00 01 3F", "2B 00 00 01 DF", "11\n~120ms"}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -320,7 +320,7 @@ func TestSleepAndWakeKeepTheirDistance(t *testing.T) {
 
 func TestBadOptionsAreRefused(t *testing.T) {
 	w := &wire{}
-	for _, o := range []Opts{{Model: "ili9488"}, {Rotation: 4}, {Rotation: -1}} {
+	for _, o := range []Opts{{Model: "ili9488"}, {Rotation: 45}, {Rotation: 360}, {Rotation: -90}} {
 		if _, err := NewSPI(w, w, nil, &o); err == nil {
 			t.Errorf("%+v is taken", o)
 		}

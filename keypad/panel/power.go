@@ -105,7 +105,7 @@ func (d *Dev) registers() error {
 
 // madctl is how the picture lies and which colour comes first.
 func (d *Dev) madctl() byte {
-	m := d.table.madctl[d.opts.Rotation]
+	m := d.table.madctl[d.opts.Rotation/90]
 	if d.opts.SwapRedBlue {
 		m ^= madctlBGR
 	}

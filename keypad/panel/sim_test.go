@@ -27,9 +27,9 @@ func (b *bench) must(err error) {
 	}
 }
 
-func setup(t *testing.T, rot panel.Rotation, reset bool, o sim.PanelOptions) *bench {
+func setup(t *testing.T, rotation int, reset bool, o sim.PanelOptions) *bench {
 	t.Helper()
-	o.Rotation = 90 * int(rot)
+	o.Rotation = rotation
 	b := &bench{T: t, board: sim.New(&sim.Options{
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Seed: 7, Panel: o,
 	})}
@@ -43,7 +43,7 @@ func setup(t *testing.T, rot panel.Rotation, reset bool, o sim.PanelOptions) *be
 		rst, err = b.board.Output("panel-reset")
 		b.must(err)
 	}
-	b.dev, err = panel.NewSPI(port, dc, rst, &panel.Opts{Model: panel.Model(o.Model), Rotation: rot, ReadBack: reset})
+	b.dev, err = panel.NewSPI(port, dc, rst, &panel.Opts{Model: panel.Model(o.Model), Rotation: rotation, ReadBack: reset})
 	b.must(err)
 	return b
 }
@@ -102,13 +102,13 @@ var models = []panel.Model{panel.ILI9341, panel.ST7789, panel.ST7796}
 
 func TestAllPanelsShowWhatWasWrittenInAllRotations(t *testing.T) {
 	for i := range 4 * len(models) {
-		rot, model := panel.Rotation(i%4), string(models[i/4])
+		rotation, model := 90*(i%4), string(models[i/4])
 		synctest.Test(t, func(t *testing.T) {
-			b := setup(t, rot, rot%2 == 0, sim.PanelOptions{Model: model})
+			b := setup(t, rotation, rotation%180 == 0, sim.PanelOptions{Model: model})
 			size := b.dev.Size()
 			p := &picture{size, make([]uint16, size.X*size.Y)}
 			b.matches(p) // black
-			rnd := rand.New(rand.NewPCG(1, uint64(rot)))
+			rnd := rand.New(rand.NewPCG(1, uint64(rotation)))
 			for range 12 {
 				r := randomRect(size, rnd)
 				b.must(b.dev.Write(r, p.fill(r, rnd)))
@@ -122,7 +122,7 @@ func TestAllPanelsShowWhatWasWrittenInAllRotations(t *testing.T) {
 func TestAPanelThatWasResetComesBackByRefreshAndInit(t *testing.T) {
 	for _, model := range models {
 		synctest.Test(t, func(t *testing.T) {
-			b := setup(t, panel.Rotate90, true, sim.PanelOptions{Model: string(model)})
+			b := setup(t, 90, true, sim.PanelOptions{Model: string(model)})
 			size := b.dev.Size()
 			p := &picture{size, make([]uint16, size.X*size.Y)}
 			rnd := rand.New(rand.NewPCG(2, 2))
@@ -142,7 +142,7 @@ func TestAPanelThatWasResetComesBackByRefreshAndInit(t *testing.T) {
 func TestARefreshOfASoundPanelChangesNoPixel(t *testing.T) {
 	for _, model := range models {
 		synctest.Test(t, func(t *testing.T) {
-			b := setup(t, panel.Rotate0, false, sim.PanelOptions{Model: string(model)})
+			b := setup(t, 0, false, sim.PanelOptions{Model: string(model)})
 			size := b.dev.Size()
 			p := &picture{size, make([]uint16, size.X*size.Y)}
 			rnd := rand.New(rand.NewPCG(3, 3))
@@ -163,7 +163,7 @@ func TestARefreshOfASoundPanelChangesNoPixel(t *testing.T) {
 
 func TestAPanelSleepsBlackAndWakesWithItsPicture(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := setup(t, panel.Rotate0, true, sim.PanelOptions{})
+		b := setup(t, 0, true, sim.PanelOptions{})
 		size := b.dev.Size()
 		p := &picture{size, make([]uint16, size.X*size.Y)}
 		dark := &picture{size, make([]uint16, size.X*size.Y)}
@@ -188,7 +188,7 @@ func TestAPanelSleepsBlackAndWakesWithItsPicture(t *testing.T) {
 
 func TestAKeyPressCostsLittleMoreThanItsPixels(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := setup(t, panel.Rotate0, false, sim.PanelOptions{})
+		b := setup(t, 0, false, sim.PanelOptions{})
 		pix := make([]byte, 2*64*52)
 		before := b.board.Counters("panel").Bytes
 		b.must(b.dev.Write(image.Rect(12, 100, 12+64, 100+52), pix))
@@ -204,7 +204,7 @@ func TestAPanelThatAnsweredOnceAndHasGoneIsKnown(t *testing.T) {
 	for _, model := range models {
 		for _, miso := range []byte{0x00, 0xFF} {
 			synctest.Test(t, func(t *testing.T) {
-				b := setup(t, panel.Rotate90, true, sim.PanelOptions{Model: string(model)})
+				b := setup(t, 90, true, sim.PanelOptions{Model: string(model)})
 				b.must(b.dev.Refresh())
 				if c := b.dev.Counters(); c.Absent != 0 || c.Lost != 0 {
 					t.Errorf("%s: a sound one: %+v", model, c)
@@ -235,7 +235,7 @@ func TestAPanelThatAnsweredOnceAndHasGoneIsKnown(t *testing.T) {
 
 func TestAModuleWithoutADataOutputIsNoAbsentOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := setup(t, panel.Rotate0, true, sim.PanelOptions{NoSDO: true})
+		b := setup(t, 0, true, sim.PanelOptions{NoSDO: true})
 		for range 3 {
 			b.must(b.dev.Refresh())
 			b.must(b.dev.Init())
@@ -249,7 +249,7 @@ func TestAModuleWithoutADataOutputIsNoAbsentOne(t *testing.T) {
 
 func TestNoiseOnReadingsIsNoAbsence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := setup(t, panel.Rotate0, true, sim.PanelOptions{})
+		b := setup(t, 0, true, sim.PanelOptions{})
 		b.must(b.board.SetFault("panel", sim.Fault{Noise: 0.05}))
 		for range 100 {
 			b.must(b.dev.Refresh())

@@ -26,11 +26,11 @@ func Edges(size image.Point, left, right, top, bottom int) Affine {
 	}
 }
 
-// Turned is the calibration after the picture was turned by quarter turns on a
-// panel that was size before: one quarter turn moves the origin to the glass's
-// upper right corner and lets x run down the glass and y to the left.
-func (a Affine) Turned(quarters int, size image.Point) Affine {
-	for range ((quarters % 4) + 4) % 4 {
+// Turned is the calibration after the picture was turned clockwise by degrees, a
+// multiple of 90, on a panel that was size before: 90 moves the origin to the
+// glass's upper right corner and lets x run down the glass and y to the left.
+func (a Affine) Turned(degrees int, size image.Point) Affine {
+	for range ((degrees/90)%4 + 4) % 4 {
 		// new x = y, new y = width - x
 		a = Affine{
 			XX: a.YX, XY: a.YY, X0: a.Y0,
@@ -39,6 +39,14 @@ func (a Affine) Turned(quarters int, size image.Point) Affine {
 		size.X, size.Y = size.Y, size.X
 	}
 	return a
+}
+
+// upright is the size of the glass under a picture that is turned on it.
+func upright(size image.Point, degrees int) image.Point {
+	if degrees%180 != 0 {
+		size.X, size.Y = size.Y, size.X
+	}
+	return size
 }
 
 // Pixel applies a and clamps the result to a panel of that size.

@@ -17,9 +17,10 @@ import (
 type EvdevOpts struct {
 	// Size is the panel in pixels, as seen; points are clamped to it.
 	Size image.Point
-	// Turn is by how many quarter turns the picture is turned on the glass.
-	Turn int
-	// Cal turns the device's positions into pixels of the picture before Turn. The
+	// Rotation is by how many degrees the picture is turned clockwise on the glass:
+	// 0, 90, 180 or 270.
+	Rotation int
+	// Cal turns the device's positions into pixels of the picture before Rotation. The
 	// zero Affine stretches the ranges that the device names over the panel.
 	Cal Affine
 }
@@ -168,17 +169,14 @@ func (d *Evdev) follow(ctx context.Context, pen func(active bool)) error {
 
 // begin takes over a device that was just opened.
 func (d *Evdev) begin(r ranges) {
-	upright := d.opts.Size
-	if d.opts.Turn%2 != 0 {
-		upright.X, upright.Y = upright.Y, upright.X
-	}
+	upright := upright(d.opts.Size, d.opts.Rotation)
 	cal := d.opts.Cal
 	if cal == (Affine{}) {
 		cal = Edges(upright, r.left, r.right, r.top, r.bottom)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.found, d.err, d.cal = newContacts(r.multi), nil, cal.Turned(d.opts.Turn, upright)
+	d.found, d.err, d.cal = newContacts(r.multi), nil, cal.Turned(d.opts.Rotation, upright)
 }
 
 // take looks at events and tells whether fingers have come or gone with them.
@@ -236,7 +234,7 @@ func (d *Evdev) Raw() (raw image.Point, pressed bool, err error) {
 
 // Calibration gives the EvdevOpts.Cal that fits samples of Raw best; see [Fit].
 func (d *Evdev) Calibration(samples []Sample) (Affine, error) {
-	return fit(samples, d.opts.Size, d.opts.Turn)
+	return fit(samples, d.opts.Size, d.opts.Rotation)
 }
 
 // String names the device.

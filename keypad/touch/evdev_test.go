@@ -152,7 +152,7 @@ func TestBytesOfADeviceMoveThePenAndThePlace(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.Close()
-	d, err := NewEvdev("/dev/input/event0", &EvdevOpts{Size: image.Pt(320, 240), Turn: 1})
+	d, err := NewEvdev("/dev/input/event0", &EvdevOpts{Size: image.Pt(320, 240), Rotation: 90})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -91,12 +91,12 @@ func (a Affine) at(raw image.Point) (x, y float64) {
 	return a.XX*rx + a.XY*ry + a.X0, a.YX*rx + a.YY*ry + a.Y0
 }
 
-// fit is Fit for a picture that is turned by quarter turns on the glass: what it gives
+// fit is Fit for a picture that is turned clockwise by degrees on the glass: what it gives
 // belongs to the glass alone, as Opts has it.
-func fit(samples []Sample, size image.Point, turn int) (Affine, error) {
+func fit(samples []Sample, size image.Point, degrees int) (Affine, error) {
 	a, err := Fit(samples, size)
 	if err != nil {
 		return Affine{}, fmt.Errorf("touch: calibrate: %w", err)
 	}
-	return a.Turned(-turn, size), nil
+	return a.Turned(-degrees, size), nil
 }

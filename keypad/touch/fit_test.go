@@ -137,7 +137,7 @@ func TestACalibrationBelongsToTheGlassWhateverThePicturesTurn(t *testing.T) {
 		if turn%2 != 0 {
 			size = image.Pt(320, 240)
 		}
-		d := open(t, finger(), &Opts{Size: size, Turn: turn})
+		d := open(t, finger(), &Opts{Size: size, Rotation: 90 * turn})
 		var samples []Sample
 		for _, at := range crosses(size) {
 			// Where that pixel of the picture is on the upright glass.
@@ -164,7 +164,7 @@ func TestACalibrationBelongsToTheGlassWhateverThePicturesTurn(t *testing.T) {
 			t.Errorf("turned by %d: %+v, upright %+v", turn, got, first)
 		}
 		// And the driver takes it as it stands.
-		again := open(t, finger(), &Opts{Size: size, Turn: turn, Cal: got})
+		again := open(t, finger(), &Opts{Size: size, Rotation: 90 * turn, Cal: got})
 		for _, s := range samples {
 			if p := again.opts.Cal.Pixel(s.Raw.X, s.Raw.Y, size); max(abs(p.X-s.At.X), abs(p.Y-s.At.Y)) > 1 {
 				t.Errorf("turned by %d: %v is taken for %v", turn, s.At, p)

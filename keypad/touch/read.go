@@ -103,7 +103,7 @@ func (d *Dev) Raw() (raw image.Point, pressed bool, err error) {
 
 // Calibration gives the Opts.Cal that fits samples of Raw best; see [Fit].
 func (d *Dev) Calibration(samples []Sample) (Affine, error) {
-	return fit(samples, d.opts.Size, d.opts.Turn)
+	return fit(samples, d.opts.Size, d.opts.Rotation)
 }
 
 // feeling is what one reading says.

@@ -116,14 +116,14 @@ func TestAMirroredAndSwappedPanelIsCalibrated(t *testing.T) {
 }
 
 func TestATurnedPanelTurnsItsTouches(t *testing.T) {
-	for quarters := range 4 {
+	for _, rotation := range []int{0, 90, 180, 270} {
 		synctest.Test(t, func(t *testing.T) {
 			size := image.Pt(240, 320)
-			if quarters%2 == 1 {
+			if rotation%180 != 0 {
 				size.X, size.Y = size.Y, size.X
 			}
-			b := setup(t, true, sim.Options{Panel: sim.PanelOptions{Rotation: 90 * quarters}},
-				&touch.Opts{Turn: quarters, Size: size})
+			b := setup(t, true, sim.Options{Panel: sim.PanelOptions{Rotation: rotation}},
+				&touch.Opts{Rotation: rotation, Size: size})
 			b.lands(size)
 			b.sound()
 		})

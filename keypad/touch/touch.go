@@ -36,10 +36,10 @@ type Opts struct {
 	Freq physic.Frequency
 	// Size is the panel in pixels, as seen; points are clamped to it.
 	Size image.Point
-	// Turn is by how many quarter turns the picture is turned on the glass
-	// ([Affine.Turned]).
-	Turn int
-	// Cal turns raw positions into pixels of the picture before Turn, so that it
+	// Rotation is by how many degrees the picture is turned clockwise on the glass:
+	// 0, 90, 180 or 270 ([Affine.Turned]).
+	Rotation int
+	// Cal turns raw positions into pixels of the picture before Rotation, so that it
 	// belongs to the glass alone. The zero Affine is that of the usual film,
 	// stretched over Size: command D0 runs from 280 at the left to 3860 at the
 	// right, command 90 from 340 at the top to 3860 at the bottom.
@@ -139,14 +139,11 @@ func (o *Opts) complete() error {
 	if o.Size == (image.Point{}) {
 		o.Size = def.Size
 	}
-	upright := o.Size
-	if o.Turn%2 != 0 {
-		upright.X, upright.Y = o.Size.Y, o.Size.X
-	}
+	upright := upright(o.Size, o.Rotation)
 	if o.Cal == (Affine{}) {
 		o.Cal = Edges(upright, 280, 3860, 340, 3860)
 	}
-	o.Cal = o.Cal.Turned(o.Turn, upright)
+	o.Cal = o.Cal.Turned(o.Rotation, upright)
 	for _, f := range []struct{ v, def *int }{
 		{&o.Samples, &def.Samples}, {&o.Settle, &def.Settle}, {&o.MinPressure, &def.MinPressure},
 		{&o.MaxResistance, &def.MaxResistance},

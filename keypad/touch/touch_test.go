@@ -356,15 +356,15 @@ func TestEdgesMapsTheOutermostPixels(t *testing.T) {
 func TestFourQuarterTurnsAreNone(t *testing.T) {
 	size := image.Pt(240, 320)
 	a := Edges(size, 280, 3860, 340, 3860)
-	if a.Turned(4, size) != a || a.Turned(0, size) != a {
+	if a.Turned(360, size) != a || a.Turned(0, size) != a {
 		t.Error("no turn changes something")
 	}
-	b := a.Turned(1, size)
+	b := a.Turned(90, size)
 	// The origin of the turned picture is the glass's upper right corner.
 	if got := b.Pixel(3860, 340, image.Pt(320, 240)); got != (image.Point{}) {
 		t.Errorf("the corner is at %v", got)
 	}
-	if b != a.Turned(-3, size) {
+	if b != a.Turned(-270, size) {
 		t.Error("three turns back are not one forward")
 	}
 }

@@ -78,21 +78,14 @@ func (d *Dev) ready() (bool, error) {
 	return d.status()
 }
 
-// waitReady waits until a frame waits: it looks after first and then every step,
-// or, where interrupts are told through Opts.Edge, at an interrupt. It returns
-// errTimeout after limit. d.late says that the first look was too soon, d.waited
+// waitReady waits until a frame waits: it looks after first and then every step. It
+// returns errTimeout after limit. d.late says that the first look was too soon, d.waited
 // how long it took.
 func (d *Dev) waitReady(ctx context.Context, first, step, limit time.Duration) error {
 	begin := time.Now()
-	pause, edge := first, d.opts.Edge
-	if d.irqDead {
-		edge = nil
-	}
-	if edge != nil {
-		pause = limit
-	}
+	pause := first
 	for d.late = false; ; d.late = true {
-		if err := wait(ctx, edge, pause); err != nil {
+		if err := wait(ctx, pause); err != nil {
 			return err
 		}
 		if ok, err := d.ready(); err != nil || ok {
@@ -124,15 +117,13 @@ func (d *Dev) lastLook() error {
 	return nil
 }
 
-// wait returns nil after d or at an edge, and ctx's error when it ends first.
-// A nil edge never comes.
-func wait(ctx context.Context, edge <-chan struct{}, d time.Duration) error {
+// wait returns nil after d, and ctx's error when it ends first.
+func wait(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-edge:
 	case <-t.C:
 	}
 	return nil

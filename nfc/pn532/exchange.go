@@ -157,7 +157,7 @@ func (d *Dev) drain(ctx context.Context) error {
 		if _, err := d.readBytes(maxBody + overhead); err != nil {
 			return err
 		}
-		if err := wait(ctx, nil, firstLook); err != nil {
+		if err := wait(ctx, firstLook); err != nil {
 			return err
 		}
 	}

@@ -44,11 +44,6 @@ type Opts struct {
 	// Retries is how often InListPassiveTarget tries again on an empty field
 	// (MxRtyPassiveActivation), 1 to 0x20.
 	Retries byte
-	// Edge, if not nil, gets a value whenever the interrupt line becomes active.
-	// It has room for one value, and whoever sends drops what does not fit. The
-	// driver then sleeps until the chip has something to say instead of looking
-	// from time to time; it survives a line that never tells.
-	Edge <-chan struct{}
 }
 
 // DefaultOpts fits the common modules.

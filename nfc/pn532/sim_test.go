@@ -26,10 +26,10 @@ type bench struct {
 }
 
 type wiring struct {
-	nfc              sim.NFCOptions
-	irq, edge, reset bool
-	fault            sim.Fault
-	opts             pn532.Opts
+	nfc        sim.NFCOptions
+	irq, reset bool
+	fault      sim.Fault
+	opts       pn532.Opts
 }
 
 func setup(t *testing.T, w wiring) *bench {
@@ -44,21 +44,7 @@ func setup(t *testing.T, w wiring) *bench {
 	var irq pn532.Input
 	var reset pn532.Output
 	if w.irq {
-		edge := make(chan struct{}, 1)
-		on := func(active bool) {
-			if active {
-				select {
-				case edge <- struct{}{}:
-				default:
-				}
-			}
-		}
-		if !w.edge {
-			on = nil
-		} else {
-			w.opts.Edge = edge
-		}
-		irq, err = b.board.Input("nfc-irq", on)
+		irq, err = b.board.Input("nfc-irq", nil)
 		b.must(err)
 	}
 	if w.reset {
@@ -98,8 +84,7 @@ func each(t *testing.T, f func(t *testing.T, w wiring)) {
 		"bare":           {},
 		"reset":          {reset: true},
 		"line":           {irq: true},
-		"interrupt":      {irq: true, edge: true},
-		"all":            {irq: true, edge: true, reset: true},
+		"all":            {irq: true, reset: true},
 		"loses-first":    {nfc: sim.NFCOptions{LosesFirst: true}},
 		"short-start":    {nfc: sim.NFCOptions{ShortStart: true}},
 		"short-overread": {nfc: sim.NFCOptions{ShortStart: true, KeepsOverread: true}},
@@ -107,7 +92,7 @@ func each(t *testing.T, f func(t *testing.T, w wiring)) {
 		"filler-00-ff":   {nfc: sim.NFCOptions{Filler: []byte{0x00, 0xFF}}},
 		"slow":           {nfc: sim.NFCOptions{AckDelay: 14 * time.Millisecond, CommandTime: 20 * time.Millisecond, TryTime: 60 * time.Millisecond}},
 		"fast":           {nfc: sim.NFCOptions{AckDelay: -1, CommandTime: -1, Turnaround: -1, TryTime: -1, ActivateTime: -1}},
-		"early-irq":      {irq: true, edge: true, nfc: sim.NFCOptions{IRQEarly: true}},
+		"early-irq":      {irq: true, nfc: sim.NFCOptions{IRQEarly: true}},
 		"relists":        {nfc: sim.NFCOptions{Relists: true}},
 		"full-clock":     {opts: pn532.Opts{Freq: pn532.MaxFreq}},
 	} {
@@ -161,7 +146,7 @@ func TestAStuckInterruptLineCostsTimeOnly(t *testing.T) {
 			b := setup(t, wiring{})
 			port, err := b.board.SPI("nfc")
 			b.must(err)
-			b.dev, err = pn532.NewSPI(port, stuck, nil, &pn532.Opts{Edge: make(chan struct{})})
+			b.dev, err = pn532.NewSPI(port, stuck, nil, nil)
 			b.must(err)
 			b.must(b.board.PresentCard(sim.Card{UID: []byte{1, 2, 3, 4}}))
 			begin := time.Now()
@@ -182,7 +167,7 @@ func TestAStuckInterruptLineCostsTimeOnly(t *testing.T) {
 }
 
 func TestAnEmptyPollIsFiveTransfers(t *testing.T) {
-	for name, w := range map[string]wiring{"bare": {}, "line": {irq: true}, "interrupt": {irq: true, edge: true}} {
+	for name, w := range map[string]wiring{"bare": {}, "line": {irq: true}} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := setup(t, w)
@@ -253,7 +238,7 @@ func TestAResetBehindTheDriversBackIsNotNoticed(t *testing.T) {
 
 func TestAChipThatHangsIsGivenUpAndComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := setup(t, wiring{reset: true, irq: true, edge: true})
+		b := setup(t, wiring{reset: true, irq: true})
 		b.poll()
 		for range 8 { // each outage begins with the shortest wait
 			b.must(b.board.SetFault("nfc", sim.Fault{Stuck: true}))
@@ -375,7 +360,7 @@ func TestADriverThatStartsAnewIsNotFooledByOldAnswers(t *testing.T) {
 
 func TestACardOnANoisyWireIsListedTwiceForFiveMinutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := setup(t, wiring{irq: true, edge: true}) // no look comes too early
+		b := setup(t, wiring{irq: true}) // no look comes too early
 		b.must(b.board.PresentCard(sim.Card{UID: []byte{1, 2, 3, 4}}))
 		transfers := func() int {
 			before := b.board.Counters("nfc").Messages
@@ -407,7 +392,7 @@ func TestACardOnANoisyWireIsListedTwiceForFiveMinutes(t *testing.T) {
 // another, before each look.
 func changing(t *testing.T, uid func(i byte) []byte) (n int, losses uint64, err error) {
 	synctest.Test(t, func(t *testing.T) {
-		b := setup(t, wiring{irq: true, edge: true})
+		b := setup(t, wiring{irq: true})
 		b.poll()
 		b.must(b.board.SetFault("nfc", sim.Fault{GarbledFrames: 0.2}))
 		for b.dev.Counters().Garbled == 0 {

@@ -61,7 +61,7 @@ func (d *Dev) configure(ctx context.Context) error {
 	if err := d.drain(ctx); err != nil {
 		return err
 	}
-	if err := d.SAMConfiguration(ctx, d.irq != nil || d.opts.Edge != nil); err != nil {
+	if err := d.SAMConfiguration(ctx, d.irq != nil); err != nil {
 		return err
 	}
 	v, err := d.GetFirmwareVersion(ctx)
@@ -91,14 +91,14 @@ func (d *Dev) pulseReset(ctx context.Context) error {
 	if err := d.setReset(1); err != nil {
 		return err
 	}
-	waited := wait(ctx, nil, resetLow)
+	waited := wait(ctx, resetLow)
 	if err := d.setReset(0); err != nil { // also when the context has ended
 		return err
 	}
 	if waited != nil {
 		return waited
 	}
-	return wait(ctx, nil, resetWait)
+	return wait(ctx, resetWait)
 }
 
 func (d *Dev) setReset(v int) error {
@@ -119,5 +119,5 @@ func (d *Dev) wake(ctx context.Context) error {
 		return fmt.Errorf("pn532: transfer: %w", err)
 	}
 	d.count.transfers.Add(1)
-	return wait(ctx, nil, wakeWait)
+	return wait(ctx, wakeWait)
 }
