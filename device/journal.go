@@ -6,8 +6,9 @@ import (
 	"latchkey/sync/wire"
 )
 
-// probeEvery is how often a journal that does not store is tried again.
-const probeEvery = 10 * time.Second
+// probeEvery is how often a journal that does not store is tried again: whatever
+// was wrong with the disk has healed within 5 s of its end.
+const probeEvery = 4 * time.Second
 
 // journal is how appending goes. While records are not stored, each append
 // begins with journal.resumed, which carries the whole durable state: once such

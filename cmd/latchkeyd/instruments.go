@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"image"
 	"log/slog"
 	"sync"
 	"time"
@@ -13,7 +12,6 @@ import (
 	"latchkey/board"
 	"latchkey/device"
 	"latchkey/keypad"
-	"latchkey/keypad/panel"
 	"latchkey/keypad/touch"
 	"latchkey/nfc"
 	"latchkey/nfc/pn532"
@@ -39,6 +37,7 @@ type instruments struct {
 
 	mu     sync.Mutex
 	health map[device.Subject]device.Health // the newest of each subject
+	lines  map[string]error                 // what is wrong with each of the door's lines, by name
 	inputs map[device.InputName]device.Input
 }
 
@@ -51,6 +50,7 @@ func newInstruments(log *slog.Logger) *instruments {
 		slots: new(slots), log: log,
 		events: make(chan device.Event, eventsWaiting),
 		health: map[device.Subject]device.Health{},
+		lines:  map[string]error{},
 		inputs: map[device.InputName]device.Input{},
 	}
 }
@@ -78,7 +78,7 @@ func openInstruments(b *board.Board, c *config, log *slog.Logger) (*instruments,
 		{device.InputTamper, relay.DefaultTamperOpts},
 	} {
 		if err := in.openInput(b, input.name, input.opts); err != nil {
-			in.report(device.SubjectRelay, err)
+			in.reportLine(string(input.name), err)
 		}
 	}
 	in.report(device.SubjectPanel, in.openKeypad(b, c))
@@ -110,134 +110,6 @@ func (in *instruments) openInput(b *board.Board, name device.InputName, opts rel
 	}
 	in.closes = append(in.closes, input.Halt)
 	return nil
-}
-
-// openKeypad opens panel, touch, buzzer and backlight as one instrument.
-func (in *instruments) openKeypad(b *board.Board, c *config) error {
-	port, err := b.SPI("panel")
-	if errors.Is(err, board.ErrNotWired) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	in.closes = append(in.closes, port.Close)
-	dc, err := in.output(b, "panel-dc")
-	if err != nil {
-		return err
-	}
-	reset, err := in.output(b, "panel-reset")
-	if err != nil {
-		return err
-	}
-	panelOpts := panel.DefaultOpts
-	panelOpts.Model, panelOpts.Rotation = c.Panel.Model, c.Panel.Rotation
-	panelOpts.Invert, panelOpts.SwapRedBlue, panelOpts.ReadBack = c.Panel.Invert, c.Panel.SwapRedBlue, c.Panel.ReadBack
-	display, err := panel.NewSPI(port, dc, reset, &panelOpts)
-	if err != nil {
-		return err
-	}
-	in.closes = append(in.closes, display.Halt)
-	in.chips = append(in.chips, func() chipFigures {
-		c := display.Counters()
-		return chipFigures{"panel", c.Transfers, c.Errors, 0, c.Lost}
-	})
-
-	opts := &keypad.Opts{OnEntry: func(pin *[8]byte) { in.present(wire.PIN, pin[:]) }, OnHealth: in.keypadHealth, Language: c.Panel.Language}
-	if line, err := in.output(b, "buzzer"); err != nil {
-		return err
-	} else if line != nil {
-		opts.Buzzer = line
-	}
-	if line, err := in.output(b, "backlight"); err != nil {
-		return err
-	} else if line != nil {
-		opts.Backlight = line
-	}
-	film, pen, err := in.openTouch(b, c, display.Size())
-	in.report(device.SubjectTouch, err)
-	if film != nil && pen == nil {
-		opts.Poll = 20 * time.Millisecond // a press is 16 ms of contact at least
-	}
-	if in.keypad, err = keypad.New(display, film, opts); err != nil {
-		return err
-	}
-	if pen != nil {
-		pen.to(in.keypad.PenChanged)
-	}
-	return nil
-}
-
-// openTouch opens the touch film; nil with an error if that does not work,
-// and without one if there is none.
-func (in *instruments) openTouch(b *board.Board, c *config, size image.Point) (keypad.Touch, *penLine, error) {
-	var cal touch.Affine
-	if n := c.Touch.Calibration; len(n) == 6 {
-		cal = touch.Affine{XX: n[0], XY: n[1], X0: n[2], YX: n[3], YY: n[4], Y0: n[5]}
-	}
-	pen := new(penLine)
-	if c.Touch.Device != "" {
-		film, err := touch.NewEvdev(c.Touch.Device, &touch.EvdevOpts{Size: size, Rotation: c.Panel.Rotation, Cal: cal})
-		if err != nil {
-			return nil, nil, err
-		}
-		in.film = film
-		return film, pen, nil
-	}
-	port, err := b.SPI("touch")
-	if errors.Is(err, board.ErrNotWired) {
-		return nil, nil, nil
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	in.closes = append(in.closes, port.Close)
-	opts := touch.DefaultOpts
-	opts.Size, opts.Rotation, opts.Cal = size, c.Panel.Rotation, cal
-	var level touch.Pen
-	line, err := b.Input("touch-irq", pen.changed)
-	switch {
-	case errors.Is(err, board.ErrNotWired):
-		pen = nil
-	case err != nil:
-		return nil, nil, err
-	default:
-		in.closes = append(in.closes, line.Close)
-		level = line
-	}
-	film, err := touch.NewSPI(port, level, &opts)
-	if err != nil {
-		return nil, nil, err
-	}
-	in.closes = append(in.closes, film.Halt)
-	in.chips = append(in.chips, func() chipFigures {
-		c := film.Counters()
-		return chipFigures{"touch", c.Transfers, c.Errors + c.Absent, c.Unsteady, 0}
-	})
-	return film, pen, nil
-}
-
-// penLine takes the pen's edges from the board before the keypad is there.
-type penLine struct {
-	mu     sync.Mutex
-	active bool
-	next   func(active bool)
-}
-
-func (p *penLine) changed(active bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.active = active
-	if p.next != nil {
-		p.next(active)
-	}
-}
-
-func (p *penLine) to(next func(active bool)) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.next = next
-	next(p.active)
 }
 
 func (in *instruments) openCards(b *board.Board) error {
@@ -293,27 +165,6 @@ func (in *instruments) output(b *board.Board, name string) (board.Output, error)
 	return line, nil
 }
 
-// strikeEvery is how often it is asked whether the strike could be set.
-const strikeEvery = time.Second
-
-// watchStrike reports that the strike's line could not be set, and that it could
-// again.
-func (in *instruments) watchStrike(ctx context.Context) error {
-	tick := time.NewTicker(strikeEvery)
-	defer tick.Stop()
-	for failed := false; ; {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-		if _, err := in.strike.State(); failed != (err != nil) {
-			failed = err != nil
-			in.report(device.SubjectRelay, err)
-		}
-	}
-}
-
 // run runs what has a goroutine of its own until ctx ends.
 func (in *instruments) run(ctx context.Context, group *errgroup.Group) {
 	group.Go(func() error { return in.watchStrike(ctx) })
@@ -345,38 +196,6 @@ func (in *instruments) present(kind wire.CredentialKind, secret []byte) {
 		}
 		in.events <- device.Presented{Kind: kind}
 	}
-}
-
-func (in *instruments) keypadHealth(part string, err error) {
-	switch part {
-	case "panel":
-		in.report(device.SubjectPanel, err)
-	case "touch":
-		in.report(device.SubjectTouch, err)
-	default:
-		in.log.Warn("keypad", "part", part, "err", err)
-	}
-}
-
-// report tells the brain of a part's health, and the log when it changes.
-func (in *instruments) report(subject device.Subject, err error) {
-	health := device.Health{Subject: subject, Condition: device.Good}
-	if err != nil {
-		health.Condition, health.Text = device.Failed, "does not answer" // the log has the error
-	}
-	in.mu.Lock()
-	before, known := in.health[subject]
-	in.health[subject] = health
-	in.mu.Unlock()
-	switch {
-	case known && before == health:
-		return
-	case err != nil:
-		in.log.Error("does not work", "part", subject, "err", err)
-	case known:
-		in.log.Info("works again", "part", subject)
-	}
-	in.events <- health
 }
 
 // input tells the brain of an input's level.

@@ -77,12 +77,7 @@ func (s *soaked) start() {
 	s.t.Helper()
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	boot := func() time.Duration { return time.Since(s.began) }
-	in := &instruments{
-		slots: new(slots), log: log,
-		events: make(chan device.Event, eventsWaiting),
-		health: map[device.Subject]device.Health{},
-		inputs: map[device.InputName]device.Input{},
-	}
+	in := newInstruments(log)
 	line, err := s.outer.Output("strike")
 	s.must(err)
 	in.closes = append(in.closes, line.Close)

@@ -9,9 +9,11 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"text/tabwriter"
 	"time"
@@ -136,7 +138,7 @@ func (s *statusServer) serve(ctx context.Context, dir string, log *slog.Logger) 
 
 // statusAgain is how long a status socket that cannot be made waits for
 // another try.
-const statusAgain = 10 * time.Second
+const statusAgain = 4 * time.Second
 
 // answer makes the socket and answers on it until ctx ends or it fails.
 func (s *statusServer) answer(ctx context.Context, dir string) error {
@@ -233,8 +235,8 @@ func statusCommand(ctx context.Context, args []string, stdout, stderr io.Writer)
 	if now.Tamper {
 		fmt.Fprintf(table, "tamper\tthe housing is open\n")
 	}
-	for subject, fault := range now.Health {
-		fmt.Fprintf(table, "%s\t%s\n", subject, fault)
+	for _, subject := range slices.Sorted(maps.Keys(now.Health)) {
+		fmt.Fprintf(table, "%s\t%s\n", subject, now.Health[subject])
 	}
 	now.Figures.print(table)
 	return table.Flush()

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"latchkey/device"
+)
+
+// reportLine reports the relay's health after that of one of the door's lines
+// has changed: what is wrong with any of them.
+func (in *instruments) reportLine(name string, err error) {
+	in.mu.Lock()
+	in.lines[name] = err
+	var wrong []error
+	for _, name := range slices.Sorted(maps.Keys(in.lines)) {
+		if in.lines[name] != nil {
+			wrong = append(wrong, fmt.Errorf("%s does not work: %w", name, in.lines[name]))
+		}
+	}
+	in.mu.Unlock()
+	in.report(device.SubjectRelay, errors.Join(wrong...))
+}
+
+// report tells the brain of a part's health, and the log when it changes.
+func (in *instruments) report(subject device.Subject, err error) {
+	health := device.Health{Subject: subject, Condition: device.Good}
+	if err != nil {
+		health.Condition, health.Text = device.Failed, strings.ReplaceAll(err.Error(), "\n", "; ")
+	}
+	in.mu.Lock()
+	before, known := in.health[subject]
+	in.health[subject] = health
+	in.mu.Unlock()
+	switch {
+	case known && before == health:
+		return
+	case err != nil:
+		in.log.Error("does not work", "part", subject, "err", err)
+	case known:
+		in.log.Info("works again", "part", subject)
+	}
+	in.events <- health
+}
+
+func (in *instruments) keypadHealth(part string, err error) {
+	switch part {
+	case "panel":
+		in.report(device.SubjectPanel, err)
+	case "touch":
+		in.report(device.SubjectTouch, err)
+	default:
+		in.log.Warn("keypad", "part", part, "err", err)
+	}
+}
+
+// strikeEvery is how often it is asked whether the strike could be set.
+const strikeEvery = time.Second
+
+// watchStrike reports that the strike's line could not be set, and that it could
+// again.
+func (in *instruments) watchStrike(ctx context.Context) error {
+	tick := time.NewTicker(strikeEvery)
+	defer tick.Stop()
+	for failed := false; ; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if _, err := in.strike.State(); failed != (err != nil) {
+			failed = err != nil
+			in.reportLine("strike", err)
+		}
+	}
+}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"errors"
+	"image"
+	"sync"
+	"time"
+
+	"latchkey/board"
+	"latchkey/device"
+	"latchkey/keypad"
+	"latchkey/keypad/panel"
+	"latchkey/keypad/touch"
+	"latchkey/sync/wire"
+)
+
+// openKeypad opens panel, touch, buzzer and backlight as one instrument.
+func (in *instruments) openKeypad(b *board.Board, c *config) error {
+	port, err := b.SPI("panel")
+	if errors.Is(err, board.ErrNotWired) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	in.closes = append(in.closes, port.Close)
+	dc, err := in.output(b, "panel-dc")
+	if err != nil {
+		return err
+	}
+	reset, err := in.output(b, "panel-reset")
+	if err != nil {
+		return err
+	}
+	panelOpts := panel.DefaultOpts
+	panelOpts.Model, panelOpts.Rotation = c.Panel.Model, c.Panel.Rotation
+	panelOpts.Invert, panelOpts.SwapRedBlue, panelOpts.ReadBack = c.Panel.Invert, c.Panel.SwapRedBlue, c.Panel.ReadBack
+	display, err := panel.NewSPI(port, dc, reset, &panelOpts)
+	if err != nil {
+		return err
+	}
+	in.closes = append(in.closes, display.Halt)
+	in.chips = append(in.chips, func() chipFigures {
+		c := display.Counters()
+		return chipFigures{"panel", c.Transfers, c.Errors, 0, c.Lost}
+	})
+
+	opts := &keypad.Opts{OnEntry: func(pin *[8]byte) { in.present(wire.PIN, pin[:]) }, OnHealth: in.keypadHealth, Language: c.Panel.Language}
+	if line, err := in.output(b, "buzzer"); err != nil {
+		return err
+	} else if line != nil {
+		opts.Buzzer = line
+	}
+	if line, err := in.output(b, "backlight"); err != nil {
+		return err
+	} else if line != nil {
+		opts.Backlight = line
+	}
+	film, pen, err := in.openTouch(b, c, display.Size())
+	in.report(device.SubjectTouch, err)
+	if film != nil && pen == nil {
+		opts.Poll = 20 * time.Millisecond // a press is 16 ms of contact at least
+	}
+	if in.keypad, err = keypad.New(display, film, opts); err != nil {
+		return err
+	}
+	if pen != nil {
+		pen.to(in.keypad.PenChanged)
+	}
+	return nil
+}
+
+// openTouch opens the touch film; nil with an error if that does not work,
+// and without one if there is none.
+func (in *instruments) openTouch(b *board.Board, c *config, size image.Point) (keypad.Touch, *penLine, error) {
+	var cal touch.Affine
+	if n := c.Touch.Calibration; len(n) == 6 {
+		cal = touch.Affine{XX: n[0], XY: n[1], X0: n[2], YX: n[3], YY: n[4], Y0: n[5]}
+	}
+	pen := new(penLine)
+	if c.Touch.Device != "" {
+		film, err := touch.NewEvdev(c.Touch.Device, &touch.EvdevOpts{Size: size, Rotation: c.Panel.Rotation, Cal: cal})
+		if err != nil {
+			return nil, nil, err
+		}
+		in.film = film
+		return film, pen, nil
+	}
+	port, err := b.SPI("touch")
+	if errors.Is(err, board.ErrNotWired) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	in.closes = append(in.closes, port.Close)
+	opts := touch.DefaultOpts
+	opts.Size, opts.Rotation, opts.Cal = size, c.Panel.Rotation, cal
+	var level touch.Pen
+	line, err := b.Input("touch-irq", pen.changed)
+	switch {
+	case errors.Is(err, board.ErrNotWired):
+		pen = nil
+	case err != nil:
+		return nil, nil, err
+	default:
+		in.closes = append(in.closes, line.Close)
+		level = line
+	}
+	film, err := touch.NewSPI(port, level, &opts)
+	if err != nil {
+		return nil, nil, err
+	}
+	in.closes = append(in.closes, film.Halt)
+	in.chips = append(in.chips, func() chipFigures {
+		c := film.Counters()
+		return chipFigures{"touch", c.Transfers, c.Errors + c.Absent, c.Unsteady, 0}
+	})
+	return film, pen, nil
+}
+
+// penLine takes the pen's edges from the board before the keypad is there.
+type penLine struct {
+	mu     sync.Mutex
+	active bool
+	next   func(active bool)
+}
+
+func (p *penLine) changed(active bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.active = active
+	if p.next != nil {
+		p.next(active)
+	}
+}
+
+func (p *penLine) to(next func(active bool)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.next = next
+	next(p.active)
+}
