@@ -20,7 +20,7 @@ type desk struct {
 
 func (d *desk) do(what string, steps ...chromedp.Action[chromedp.Void]) {
 	d.t.Helper()
-	ctx, cancel := context.WithTimeout(d.ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(d.ctx, time.Minute)
 	defer cancel()
 	err := chromedp.Do(ctx, steps...)
 	for range 5 {

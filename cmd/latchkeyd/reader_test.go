@@ -260,7 +260,7 @@ func (r *testReader) call(method, path string, body, answer any) {
 // for a hung reader, not for a slow one.
 func (r *testReader) eventually(what string, check func() bool) {
 	r.t.Helper()
-	r.within(30*time.Second, what, check)
+	r.within(time.Minute, what, check)
 }
 
 func (r *testReader) within(bound time.Duration, what string, check func() bool) {
