@@ -13,16 +13,17 @@ import (
 // maxPacket is the most bytes of an MQTT packet after its fixed header.
 const maxPacket = 1 << 20
 
-var errPacket = errors.New("the broker sent a packet above 1 MiB, or no MQTT")
-
 // A bounded connection reads the fixed headers of the MQTT packets that come
-// (MQTT 3.1.1 §2.2) and fails at one that claims more than maxPacket: paho
-// would make room for whatever is claimed.
+// (MQTT 3.1.1 §2.2) and fails at one that a broker does not send to this
+// client: paho would make room for whatever is claimed, keep what comes with
+// QoS 2, and panic at a SUBACK with more return codes than topics were asked
+// for.
 type bounded struct {
 	net.Conn
-	left   int // bytes of the packet that are still to come
-	header int // bytes of the next header that have come
-	length int // as far as they have
+	kind   byte // of the packet: its first byte
+	left   int  // bytes of the packet that are still to come
+	header int  // bytes of the next header that have come
+	length int  // as far as they have
 }
 
 func (b *bounded) Read(p []byte) (int, error) {
@@ -36,18 +37,46 @@ func (b *bounded) Read(p []byte) (int, error) {
 		c := rest[0]
 		rest = rest[1:]
 		if b.header++; b.header == 1 {
-			continue // type and flags
+			b.kind = c
+			continue
 		}
 		b.length |= int(c&0x7f) << (7 * (b.header - 2))
-		if c&0x80 != 0 && b.header == 5 || b.length > maxPacket {
-			b.Conn.Close()
-			return 0, errPacket
+		if c&0x80 != 0 {
+			if b.header == 5 || b.length > maxPacket {
+				return 0, b.refuse()
+			}
+			continue
 		}
-		if c&0x80 == 0 {
-			b.left, b.header, b.length = b.length, 0, 0
+		if !expected(b.kind, b.length) {
+			return 0, b.refuse()
 		}
+		b.left, b.header, b.length = b.length, 0, 0
 	}
 	return n, err
+}
+
+func (b *bounded) refuse() error {
+	b.Conn.Close()
+	return fmt.Errorf("%w: %#02x with %d bytes", errPacket, b.kind, b.length)
+}
+
+var errPacket = errors.New("the broker sent what is no MQTT packet for this client")
+
+// expected says whether a broker sends a packet of a first byte and a remaining
+// length to a client that has subscribed to subscribed at once, with QoS 1.
+func expected(kind byte, length int) bool {
+	const connack, publish, puback, suback, pingresp = 2, 3, 4, 9, 13
+	switch kind >> 4 {
+	case publish:
+		return kind>>1&3 <= 1 && length <= maxPacket
+	case connack, puback:
+		return length == 2
+	case suback:
+		return length == 2+len(subscribed)
+	case pingresp:
+		return length == 0
+	}
+	return false
 }
 
 // CheckBroker says whether a broker's URL can be used: ssl://host:port, or

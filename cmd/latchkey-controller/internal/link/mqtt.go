@@ -92,12 +92,8 @@ func (e *edge) connect(ctx context.Context) error {
 		return err
 	}
 	defer client.Disconnect(250)
-	filters := map[string]byte{wire.OnHead.Topic(e.o.Site.Name, ""): 1}
-	for _, c := range []wire.Channel{wire.OnState, wire.OnRecords, wire.OnFetch} {
-		filters[c.Topic(e.o.Site.Name, "+")] = 1
-	}
-	if err := finished(ctx, client.SubscribeMultiple(filters, e.handle)); err != nil {
-		return fmt.Errorf("subscribe: %w", err)
+	if err := e.subscribe(ctx, client); err != nil {
+		return err
 	}
 	e.client.Store(&client)
 	defer e.client.Store(nil)
@@ -109,6 +105,27 @@ func (e *edge) connect(ctx context.Context) error {
 	case err := <-lost:
 		return err
 	}
+}
+
+// subscribed are the channels that the controller listens on, with QoS 1.
+var subscribed = [...]wire.Channel{wire.OnHead, wire.OnState, wire.OnRecords, wire.OnFetch}
+
+// subscribe subscribes to all of them, in one packet.
+func (e *edge) subscribe(ctx context.Context, client mqtt.Client) error {
+	filters := map[string]byte{}
+	for _, c := range subscribed {
+		filters[c.Topic(e.o.Site.Name, "+")] = 1 // the head's has no reader
+	}
+	token := client.SubscribeMultiple(filters, e.handle)
+	if err := finished(ctx, token); err != nil {
+		return fmt.Errorf("subscribe: %w", err)
+	}
+	for filter, granted := range token.(*mqtt.SubscribeToken).Result() {
+		if granted != 1 {
+			return fmt.Errorf("the broker refuses the controller %s: does its access list know %s? latchkey-controller broker-config writes one that does", filter, e.o.Name)
+		}
+	}
+	return nil
 }
 
 // finished waits until a token is complete, ten seconds at most.

@@ -1,15 +1,9 @@
 package link
 
 import (
-	"bytes"
-	"errors"
-	"io"
-	"net"
 	"slices"
 	"testing"
 	"time"
-
-	"pgregory.net/rapid"
 
 	"latchkey/sync/wire"
 )
@@ -171,61 +165,6 @@ func TestAQueueServesReadersInTurn(t *testing.T) {
 	if !q.put("greedy", 9) {
 		t.Error("it stays full")
 	}
-}
-
-func TestAPacketThatClaimsTooMuchEndsTheConnection(t *testing.T) {
-	length := func(n int) []byte {
-		var b []byte
-		for {
-			c := byte(n & 0x7f)
-			if n >>= 7; n > 0 {
-				b = append(b, c|0x80)
-				continue
-			}
-			return append(b, c)
-		}
-	}
-	packet := func(n int) []byte {
-		return slices.Concat([]byte{0x30}, length(n), make([]byte, n))
-	}
-	for name, test := range map[string]struct {
-		in   []byte
-		fine int // bytes before the one that is refused; -1: all are fine
-	}{
-		"small ones":        {slices.Concat(packet(0), packet(1), packet(200), packet(70000)), -1},
-		"a mebibyte":        {packet(maxPacket), -1},
-		"one more":          {packet(maxPacket + 1), 4},
-		"256 MB":            {append([]byte{0x30}, 0xff, 0xff, 0xff, 0x7f), 4},
-		"an endless length": {[]byte{0x30, 0xff, 0xff, 0xff, 0xff, 1}, 4},
-		"after a good one":  {append(packet(5), 0x30, 0xff, 0xff, 0xff, 0x7f), 11},
-	} {
-		rapid.Check(t, func(r *rapid.T) {
-			size := rapid.IntRange(1, 1<<16).Draw(r, "bytes a read")
-			conn := &bounded{Conn: &scripted{in: bytes.NewReader(test.in), size: size}}
-			got, err := io.ReadAll(conn)
-			if test.fine < 0 && (err != nil || !bytes.Equal(got, test.in)) {
-				r.Errorf("%s: %d bytes, %v", name, len(got), err)
-			}
-			if test.fine >= 0 && (!errors.Is(err, errPacket) || len(got) > test.fine || !conn.Conn.(*scripted).closed) {
-				r.Errorf("%s: %d bytes, %v", name, len(got), err)
-			}
-		})
-	}
-}
-
-// A scripted connection brings bytes, so many a read.
-type scripted struct {
-	net.Conn
-	in     io.Reader
-	size   int
-	closed bool
-}
-
-func (s *scripted) Read(b []byte) (int, error) { return s.in.Read(b[:min(len(b), s.size)]) }
-
-func (s *scripted) Close() error {
-	s.closed = true
-	return nil
 }
 
 func TestABrokerWithoutTLSIsOnThisMachine(t *testing.T) {
