@@ -71,9 +71,12 @@ func New(o Options) (*Link, []Action) {
 	return l, []Action{Resume{}, ReadRecords{}}
 }
 
-// Topics returns what is to be subscribed to.
+// Topics returns what is to be subscribed to, in order. What may pour in comes
+// last: brokers have been seen to take a SUBSCRIBE for a repetition if a message
+// that they have just sent bears its packet identifier, though each side counts
+// its own (MQTT 3.1.1 §2.3.1).
 func (o *Options) Topics() []string {
-	channels := []wire.Channel{wire.OnCredentials, wire.OnHead, wire.OnPolicy, wire.OnKey, wire.OnCommand, wire.OnNow, wire.OnReply, wire.OnAck}
+	channels := []wire.Channel{wire.OnPolicy, wire.OnKey, wire.OnHead, wire.OnCommand, wire.OnNow, wire.OnAck, wire.OnReply, wire.OnCredentials}
 	topics := make([]string, len(channels))
 	for i, c := range channels {
 		topics[i] = o.topic(c)

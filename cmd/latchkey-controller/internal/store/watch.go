@@ -12,6 +12,9 @@ import (
 // that SQLite keeps in shared memory (PRAGMA data_version).
 func (s *Store) Watch(ctx context.Context, interval time.Duration, moved func() error) error {
 	conn, err := s.db.Conn(ctx)
+	if err != nil && ctx.Err() != nil {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("watch database: %w", err)
 	}

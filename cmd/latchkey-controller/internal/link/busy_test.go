@@ -1,0 +1,72 @@
+package link_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/tls"
+	"testing"
+	"time"
+
+	mqtt "github.com/eclipse/paho.mqtt.golang"
+
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/sync"
+	"latchkey/sync/wire"
+)
+
+// The embedded broker refuses to subscribe to anything under the number of a
+// message that it has just sent: what comes often is subscribed to last.
+func TestAReaderConnectsWhileMessagesPourIn(t *testing.T) {
+	onEachBroker(t, func(t *testing.T, w *world) {
+		b := newBoard(t)
+		bundle := w.bundle("front-door", b)
+		w.serve()
+		until(t, "the broker knows whom to let in", func() bool { return w.serials.Load() != nil })
+		w.end()
+		own, err := w.site.ControllerCertificate(time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		source, err := w.dial(site.ControllerName, &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{*own}, RootCAs: w.site.Roots()}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		states := make(chan *wire.State, 64)
+		token := source.Subscribe(wire.OnState.Topic("home", "front-door"), 1, func(_ mqtt.Client, m mqtt.Message) {
+			payload, err := wire.Open(wire.KindState, w.site.ID, m.Payload(), wire.MaxMessage, b.signing.Public().(ed25519.PublicKey))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if s, err := wire.ParseState(payload); err == nil && s.Counter == 1 && !m.Retained() {
+				states <- s // it has subscribed to all it wants
+			}
+		})
+		if !token.WaitTimeout(10*time.Second) || token.Error() != nil {
+			t.Fatal(token.Error())
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		poured := make(chan struct{})
+		go func() {
+			defer close(poured)
+			for ctx.Err() == nil {
+				source.Publish(wire.OnCredentials.Topic("home", ""), 1, false, []byte("no delta")).WaitTimeout(time.Second)
+			}
+		}()
+		for range 10 {
+			r := newReader(t, t.TempDir(), b, bundle, func(sync.News) {})
+			connection, end := context.WithCancel(ctx)
+			done := make(chan error, 1)
+			go func() { done <- r.run(connection) }()
+			if s := <-states; s.Connection != 1 {
+				t.Errorf("only connection %d is subscribed", s.Connection)
+			}
+			end()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}
+		cancel()
+		<-poured
+	})
+}
