@@ -46,7 +46,7 @@ func gallery() []named {
 		{"home-clock-untrusted", example(func(s *scene) { s.view.ClockUntrusted = true })},
 		{"home-without-pin", example(func(s *scene) { s.view.PIN = false })},
 		{"home-cards-only", example(func(s *scene) {
-			s.view.PIN, s.view.PINOutOfOrder, s.view.Notes = false, true, "Journal is full"
+			s.view.PIN, s.view.PINOutOfOrder, s.view.Notes = false, true, "Storage fault"
 		})},
 		{"home-held", example(func(s *scene) { s.view.HoldOpen = true })},
 		{"home-identify", example(func(s *scene) { s.view.Identify, s.blink = true, true })},
@@ -108,7 +108,7 @@ func telling() []named {
 		{"not-set-up", example(func(s *scene) {
 			s.view.Screen, s.view.Fingerprint = NotSetUp, "4f1a 90c2 7be3 11d8 a6e0 5c97"
 		})},
-		{"out-of-order", example(func(s *scene) { s.view.Screen, s.view.PIN, s.view.Notes = OutOfOrder, false, "Journal is full" })},
+		{"out-of-order", example(func(s *scene) { s.view.Screen, s.view.PIN, s.view.Notes = OutOfOrder, false, "Storage fault" })},
 		{"held", example(func(s *scene) { s.view.HoldOpen = true })},
 		{"pin-only", example(func(s *scene) {
 			s.view.Screen, s.view.CardOutOfOrder, s.view.Notes = OutOfOrder, true, "No card reader"
@@ -118,27 +118,25 @@ func telling() []named {
 
 func TestEachLookLooksAsItDid(t *testing.T) {
 	for _, at := range sizes() {
-		var all []named
 		for _, look := range looks[1:] {
-			for _, s := range telling() {
-				s.view.LargeText, s.view.HighContrast = look.large, look.contrast
-				all = append(all, s)
+			all := telling()
+			for i := range all {
+				all[i].view.LargeText, all[i].view.HighContrast = look.large, look.contrast
 			}
+			sheet(t, "look-"+look.name, at, len(all)/2, all, nil)
 		}
-		sheet(t, "looks", at, len(telling()), all, nil)
 	}
 }
 
 func TestEachLanguageLooksAsItDid(t *testing.T) {
 	for _, at := range sizes()[:2] {
-		var all []named
-		for i := range tongue(tongues) {
-			for _, s := range telling() {
-				s.tongue = i
-				all = append(all, s)
+		for i, tag := range Languages() {
+			all := telling()
+			for k := range all {
+				all[k].tongue = tongue(i)
 			}
+			sheet(t, "language-"+tag.String(), at, len(all)/2, all, nil)
 		}
-		sheet(t, "languages", at, len(telling()), all, nil)
 	}
 }
 

@@ -48,7 +48,7 @@ var phrases = map[string][tongues - 1]string{
 	"Please try again":      {"Bitte erneut versuchen", "Veuillez réessayer", "Inténtelo de nuevo", "Riprovare", "Probeer het opnieuw", "Spróbuj ponownie", "Tente novamente"},
 	"Please wait a moment":  {"Bitte kurz warten", "Veuillez patienter", "Espere un momento", "Attendere un momento", "Wacht even", "Proszę chwilę poczekać", "Aguarde um momento"},
 	"The reader is open":    {"Leser ist offen", "Lecteur ouvert", "Lector abierto", "Lettore aperto", "De lezer is open", "Czytnik otwarty", "Leitor aberto"},
-	"Journal is full":       {"Journal ist voll", "Journal plein", "Registro lleno", "Registro pieno", "Logboek is vol", "Dziennik pełny", "Registro cheio"},
+	"Storage fault":         {"Speicherfehler", "Erreur de stockage", "Fallo de memoria", "Errore di memoria", "Opslagfout", "Błąd pamięci", "Falha de memória"},
 	"Not up to date":        {"Nicht aktuell", "Pas à jour", "Sin actualizar", "Non aggiornato", "Niet bijgewerkt", "Dane nieaktualne", "Desatualizado"},
 	"No card reader":        {"Kartenleser defekt", "Lecteur en panne", "Lector averiado", "Lettore guasto", "Paslezer defect", "Czytnik nie działa", "Leitor com defeito"},
 	"No touch":              {"Touch defekt", "Tactile en panne", "Táctil averiado", "Touch guasto", "Touch defect", "Dotyk nie działa", "Toque com defeito"},

@@ -60,7 +60,7 @@ var screens = map[device.Screen]keypad.Screen{
 var reasonText = map[device.Reason]string{
 	device.ReasonNotSetUp: "Not set up",
 	device.ReasonTamper:   "The reader is open",
-	device.ReasonUnstored: "Journal is full",
+	device.ReasonUnstored: "Storage fault",
 	device.ReasonBehind:   "Not up to date",
 	device.ReasonNFC:      "No card reader",
 	device.ReasonPanel:    "No touch",
