@@ -360,6 +360,15 @@ func (r *testReader) showCard(uid string) {
 	time.Sleep(900 * time.Millisecond)
 }
 
+// opensByCard holds a card there until it opens the door, as people do.
+func (r *testReader) opensByCard(uid, how string) {
+	r.t.Helper()
+	r.call("PUT", "/api/card", map[string]string{"uid": uid}, nil)
+	r.opens(how)
+	r.call("DELETE", "/api/card", nil, nil)
+	r.closed()
+}
+
 func (r *testReader) line(name string) bool {
 	r.t.Helper()
 	var lines map[string]bool

@@ -10,11 +10,9 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -51,17 +49,6 @@ type soaked struct {
 	allowed     time.Time // until then the strike may become energised
 	faultyUntil time.Time // a fault may show until then
 	tally       soakTally
-}
-
-// soakTally counts what happened.
-type soakTally struct {
-	cards, unknown, pins, wrong, exits, restarts, faults, opened int
-	byFault                                                      map[string]int
-}
-
-func (s soakTally) String() string {
-	return fmt.Sprintf("%d cards, %d unknown cards, %d PINs, %d wrong PINs, %d exits, %d openings, %d restarts, %d faults %v",
-		s.cards, s.unknown, s.pins, s.wrong, s.exits, s.opened, s.restarts, s.faults, s.byFault)
 }
 
 func (s *soaked) must(err error) {
@@ -159,15 +146,16 @@ func TestAReaderGoesOnForWeeksWhateverHappensToIt(t *testing.T) {
 	site.addCard(t, "Bob", fmt.Sprintf("%x", soakCard))
 	data := site.adopt(t, "front-door").data()
 	started := goleak.IgnoreCurrent()
-	files, heap := openFiles(t), heapInUse()
+	files, heap, goroutines := openFiles(t), heapInUse(), runtime.NumGoroutine()
 	var tally soakTally
 	synctest.Test(t, func(t *testing.T) {
 		tally = soak(t, data)
 	})
 	debug.FreeOSMemory()
-	t.Logf("%v of the reader's time: %v", *soakFor, &tally)
+	t.Logf("%v of the reader's time, seed %d\n%s", *soakFor, *soakSeed, tally.report())
 	checkSoaked(t, data, &tally)
-	t.Logf("files %d, then %d; heap %d KiB, then %d KiB; %s", files, openFiles(t), heap>>10, heapInUse()>>10, residentSize(t))
+	t.Logf("before and after: goroutines %d, %d; files %d, %d; heap %d KiB, %d KiB; %s",
+		goroutines, runtime.NumGoroutine(), files, openFiles(t), heap>>10, heapInUse()>>10, residentSize(t))
 	if now := openFiles(t); now > files {
 		t.Errorf("%d files are open, %d were before", now, files)
 	}
@@ -234,41 +222,11 @@ func checkSoaked(t *testing.T, data string, tally *soakTally) {
 			t.Errorf("%d of %s were too many to be recorded one by one", record.Count, record.Subject)
 		}
 	}
-	t.Logf("records: %v", kinds)
+	t.Logf("records in the journal, one after the other: %v", kinds)
 	if n := kinds[wire.HealthChanged]; n > 2*tally.faults+8*(tally.restarts+1) {
 		t.Errorf("%d changes of health for %d faults and %d restarts", n, tally.faults, tally.restarts)
 	}
 	if n := kinds[wire.AccessGranted]; n < tally.opened-tally.exits {
 		t.Errorf("%d grants are on record, and the strike was energised %d times, at most %d of them by the exit button", n, tally.opened, tally.exits)
 	}
-}
-
-func openFiles(t *testing.T) int {
-	t.Helper()
-	all, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(all)
-}
-
-func heapInUse() uint64 {
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
-}
-
-func residentSize(t *testing.T) string {
-	t.Helper()
-	b, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(b)) {
-		if strings.HasPrefix(line, "VmRSS:") {
-			return strings.Join(strings.Fields(line), " ")
-		}
-	}
-	return "no VmRSS"
 }

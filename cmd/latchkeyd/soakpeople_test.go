@@ -207,6 +207,7 @@ func (s *soaked) fallIll() {
 		}
 	}
 	if s.rng.IntN(2) == 0 { // somebody comes as soon as it must be over
+		s.tally.visited++
 		s.pass(time.Until(s.faultyUntil) + time.Nanosecond)
 		s.showCard(soakCard)
 		s.enter(soakPIN)

@@ -103,7 +103,7 @@ func TestTheRealProgramGoesOnForHoursWhateverHappensToItsChips(t *testing.T) {
 	reader.call("GET", "/api/faults", nil, &faults)
 	faults = slices.DeleteFunc(faults, func(f struct{ Name string }) bool { return f.Name == "strike-fails" }) // ends the process
 	rng := rand.New(rand.NewPCG(*soakSeed, 2))
-	cards, pins, ills := 0, 0, 0
+	cards, pins, exits, ills := 0, 0, 0, 0
 	for began := time.Now(); time.Since(began) < *soakReal; {
 		switch n := rng.IntN(10); {
 		case n < 4:
@@ -120,6 +120,7 @@ func TestTheRealProgramGoesOnForHoursWhateverHappensToItsChips(t *testing.T) {
 				reader.tryTap("digit-" + string(digit))
 			}
 		default:
+			exits++
 			reader.call("PUT", "/api/lines/exit-button", map[string]any{"active": true}, nil)
 			reader.call("PUT", "/api/lines/exit-button", map[string]any{"active": false}, nil)
 		}
@@ -129,17 +130,15 @@ func TestTheRealProgramGoesOnForHoursWhateverHappensToItsChips(t *testing.T) {
 		reader.call("PUT", "/api/faults/"+f.Name, map[string]any{"active": false}, nil)
 	}
 	time.Sleep(settle + 30*time.Second) // an entry that was left half typed is given up
-	t.Logf("%v: %d cards, %d PINs, %d faults; files %d, then %d; resident %d kB, then %d kB",
-		*soakReal, cards, pins, ills, files, reader.processFiles(), resident, reader.processFigure("VmRSS"))
+	t.Logf("%v of the real program, seed %d: %d cards, %d PINs, %d exit buttons, %d faults; before and after: files %d, %d; VmRSS %d kB, %d kB",
+		*soakReal, *soakSeed, cards, pins, exits, ills, files, reader.processFiles(), resident, reader.processFigure("VmRSS"))
 	if now := reader.processFiles(); now > files {
 		t.Errorf("%d files are open, %d were before", now, files)
 	}
 	if now := reader.processFigure("VmRSS"); now > resident+resident/4+4<<10 {
 		t.Errorf("the process grew from %d kB to %d kB", resident, now)
 	}
-	reader.showCard(fmt.Sprintf("%x", soakCard)) // ends a lockout that mistyped PINs led to
-	reader.opens("a card")
-	reader.closed()
+	reader.opensByCard(fmt.Sprintf("%x", soakCard), "a card") // and ends a lockout that mistyped PINs led to
 	reader.opensByPIN()
 	if err := reader.stop(); err != nil {
 		t.Error(err)

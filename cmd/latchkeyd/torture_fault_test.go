@@ -42,9 +42,7 @@ func (v *victim) faultRound() {
 		// was killed before, and that the next power cut takes: its outcome was
 		// never known.
 		v.start()
-		v.showCard(bobUID)
-		v.opens("a card on a disk that fails: " + f.name)
-		v.closed()
+		v.opensByCard(bobUID, "a card on a disk that fails: "+f.name)
 		v.o.forgiven()
 	} else {
 		v.ready()
@@ -87,8 +85,7 @@ func (v *victim) heals(f fault) {
 		typing(wrongPIN)(v)
 	} else {
 		v.until("PIN is out of order with "+f.name, wrongPIN, func() bool { return v.status()["pin"] == "not stored" })
-		v.showCard(bobUID)
-		v.opens("a card with " + f.name)
+		v.opensByCard(bobUID, "a card with "+f.name)
 	}
 	v.disk.breakWith(fault{})
 	v.eventually("PIN works again after "+f.name, func() bool { return v.status()["pin"] == "on" })

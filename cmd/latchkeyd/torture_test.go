@@ -65,9 +65,7 @@ func (v *victim) killRound() {
 func (v *victim) works() {
 	v.t.Helper()
 	v.ready()
-	v.showCard(bobUID)
-	v.opens("a card, in the end")
-	v.closed()
+	v.opensByCard(bobUID, "a card, in the end")
 	v.until("a PIN opens the door, in the end", adaPIN, func() bool { return v.line("strike") })
 	v.kill()
 }

@@ -240,11 +240,9 @@ func (v *victim) ready() {
 		return
 	}
 	v.o.count("lockouts, ended by the card")
-	v.showCard(bobUID)
-	v.opens("the paired card, after a lockout with cause " + status["lockout"].(string))
+	v.opensByCard(bobUID, "the paired card, after a lockout with cause "+status["lockout"].(string))
 	v.eventually("the lockout is over", func() bool { return !v.locked() })
 	v.o.forgiven()
-	v.closed()
 }
 
 // killed has the reader killed after a while.
