@@ -58,6 +58,9 @@ func (f *Fetch) check() error {
 	if f.Connection == 0 || f.Number == 0 {
 		return errors.New("no connection or number")
 	}
+	if !sound(f.Connection, f.Number) {
+		return errTooHigh
+	}
 	if f.Place != nil {
 		if err := f.Place.check(); err != nil {
 			return err

@@ -27,6 +27,7 @@ func TestAHeadThatIsNoPlaceIsRefused(t *testing.T) {
 	refused(t, ParseHead, testHead, map[string]func(*Place){
 		"no epoch":                      func(p *Place) { p.Epoch = 0 },
 		"revision 0 with another hash":  func(p *Place) { p.Revision = 0 },
+		"an epoch above all":            func(p *Place) { p.Epoch = MaxNumber + 1 },
 		"revision 0 of another epoch's": func(p *Place) { *p = Place{Epoch: 2, Hash: Start(1)} },
 	})
 	if _, err := OpenHead(testSite, testSignedHead(t), publicKey(testController)); err != nil {
@@ -60,6 +61,8 @@ func TestAStateThatNoReaderIsInIsRefused(t *testing.T) {
 	refused(t, ParseState, func() *State { return testState(t) }, map[string]func(*State){
 		"no reader":                 func(s *State) { s.Reader = "" },
 		"no connection":             func(s *State) { s.Connection = 0 },
+		"a connection above all":    func(s *State) { s.Connection = MaxNumber + 1 },
+		"a counter above all":       func(s *State) { s.Counter = MaxNumber + 1 },
 		"no nonce":                  func(s *State) { s.Nonce = Nonce{} },
 		"no journal":                func(s *State) { s.Journal = JournalID{} },
 		"no condition":              func(s *State) { s.Condition = nil },
@@ -142,6 +145,7 @@ func TestAFetchOfNothingThereIsRefused(t *testing.T) {
 		"no reader":             func(f *Fetch) { f.Reader = "" },
 		"no connection":         func(f *Fetch) { f.Connection = 0 },
 		"no number":             func(f *Fetch) { f.Number = 0 },
+		"a number above all":    func(f *Fetch) { f.Number = MaxNumber + 1 },
 		"no want":               func(f *Fetch) { f.Want = "" },
 		"an unknown want":       func(f *Fetch) { f.Want = "everything" },
 		"chunks of no place":    func(f *Fetch) { f.Place = nil },

@@ -107,8 +107,13 @@ func ParseRecord(b []byte) (*Record, error) {
 	if err := Unmarshal(b, MaxRecord, &r); err != nil {
 		return nil, fmt.Errorf("record: %w", err)
 	}
-	if r.Number == 0 || r.Kind == "" || len(r.Kind) > 32 || len(r.Tag) > 8 {
+	if r.Number == 0 || r.Kind == "" || len(r.Kind) > 32 || len(r.Tag) > 8 || !r.sound() {
 		return nil, fmt.Errorf("record %d: not one that a reader writes", r.Number)
 	}
 	return &r, nil
+}
+
+func (r *Record) sound() bool {
+	return sound(r.Number, r.Running, r.Seq, r.Credential, r.User, r.Epoch, r.Revision, r.PolicyRevision, r.Count, r.First, r.Last) &&
+		(len(r.Users) == 0 || sound(r.Users...))
 }

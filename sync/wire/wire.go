@@ -13,6 +13,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/fxamacker/cbor/v2"
 )
@@ -29,6 +30,15 @@ const (
 	MaxText     = 200          // what a reader says is wrong with a part of it
 	MaxGroups   = 32           // groups of one credential
 )
+
+// MaxNumber bounds the numbers that a reader sends: what keeps them may have
+// signed integers only, and what adds one to them must not begin anew.
+const MaxNumber = 1<<63 - 1
+
+var errTooHigh = fmt.Errorf("a number above %d", uint64(MaxNumber))
+
+// sound says that none of the numbers is above MaxNumber.
+func sound(numbers ...uint64) bool { return slices.Max(numbers) <= MaxNumber }
 
 // ErrEncoding says that bytes are not the one deterministic encoding of a
 // message of the kind asked for: malformed, a missing or unknown key, an

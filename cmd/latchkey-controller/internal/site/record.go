@@ -160,15 +160,19 @@ func (s *Site) AlarmGaps(ctx context.Context, now time.Time) error {
 // covered says whether ranges, in any order, cover a gap.
 func covered(gap store.Gap, ranges [][2]uint64) bool {
 	next := gap.First
-	for moved := true; moved && next <= gap.Last; {
+	for moved := true; moved; {
 		moved = false
 		for _, r := range ranges {
-			if r[0] <= next && next <= r[1] {
-				next, moved = r[1]+1, true
+			if r[0] > next || r[1] < next {
+				continue
 			}
+			if r[1] >= gap.Last {
+				return true
+			}
+			next, moved = r[1]+1, true
 		}
 	}
-	return next > gap.Last
+	return false
 }
 
 // Records returns records and alarms that a filter chooses, each in their

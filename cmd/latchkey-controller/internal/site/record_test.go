@@ -2,6 +2,7 @@ package site
 
 import (
 	"bytes"
+	"math"
 	"testing"
 	"time"
 
@@ -182,6 +183,49 @@ func TestAGapIsAlarmedUnlessTheJournalExplainsIt(t *testing.T) {
 				t.Errorf("%v", alarms)
 			}
 		})
+	}
+}
+
+func TestAGapIsCoveredByRangesInAnyOrderWhateverTheySay(t *testing.T) {
+	gap := store.Gap{First: 6, Last: 15}
+	for name, test := range map[string]struct {
+		ranges [][2]uint64
+		want   bool
+	}{
+		"none":                    {nil, false},
+		"two, the last one first": {[][2]uint64{{10, 15}, {1, 9}}, true},
+		"two with a hole":         {[][2]uint64{{11, 15}, {1, 9}}, false},
+		"all numbers":             {[][2]uint64{{0, math.MaxUint64}}, true},
+		"backwards":               {[][2]uint64{{15, 6}}, false},
+	} {
+		if got := covered(gap, test.ranges); got != test.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
+// What one reader says, whoever has its key, keeps no other's records away.
+func TestNoRecordKeepsOthersFromBeingKept(t *testing.T) {
+	s := withReader(t)
+	adopt(t, s, noon, "back-door", newBoard(t), noEdit)
+	evil := &diary{reader: "back-door", journal: wire.JournalID{2}}
+	evil.add(wire.Record{Kind: wire.AccessGranted, User: wire.MaxNumber, Time: math.MaxInt64})
+	evil.add(wire.Record{Kind: wire.RecordsDropped, First: 1, Last: wire.MaxNumber, Time: math.MinInt64})
+	evil.records = append(evil.records, wire.Marshal(&wire.Record{Number: wire.MaxNumber, Kind: wire.ExitPressed}))
+	m := &wire.Records{Reader: evil.reader, Journal: evil.journal, First: 1, Records: evil.records}
+	if _, err := wire.ParseRecords(wire.Marshal(m)); err != nil {
+		t.Fatal(err)
+	}
+	d := newDiary(3)
+	stored, err := s.StoreRecords(t.Context(), noon, []*wire.Records{m, d.message(1, 1, 3)})
+	if err != nil || stored[1].Ack.Number != 3 || stored[0].Ack.Number != wire.MaxNumber {
+		t.Errorf("%+v, %v", stored, err)
+	}
+	if err := s.AlarmGaps(t.Context(), noon.Add(time.Hour)); err != nil {
+		t.Error(err)
+	}
+	if err := s.SetStates(t.Context(), []*store.State{{Reader: "back-door", Connection: wire.MaxNumber, Counter: wire.MaxNumber}}); err != nil {
+		t.Error(err)
 	}
 }
 
