@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/control"
+	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/sync/wire"
 )
 
@@ -72,9 +73,9 @@ func give(ctx context.Context, c console, o *options, wanted control.Order) erro
 		return nil
 	}
 	if !outcome.Done {
-		return fmt.Errorf("%s: %s", wanted.Reader, outcome.Text)
+		return fmt.Errorf("%s: %s", wanted.Reader, desk.Clean(outcome.Text))
 	}
-	_, err = fmt.Fprintf(c.out, "%s: %s\n", wanted.Reader, outcome.Text)
+	_, err = fmt.Fprintf(c.out, "%s: %s\n", wanted.Reader, desk.Clean(outcome.Text))
 	return err
 }
 

@@ -163,7 +163,7 @@ func (p *printer) record(row *store.Record) error {
 	if !r.Trusted {
 		clock = "?" // by a clock that is not to be trusted
 	}
-	_, err = fmt.Fprintf(p.c.out, "%s%s %-16s %-22s %s\n", time.UnixMilli(r.Time).Format(time.DateTime), clock, row.Reader, r.Kind, p.tell(r))
+	_, err = fmt.Fprintf(p.c.out, "%s%s %-16s %-22s %s\n", time.UnixMilli(r.Time).Format(time.DateTime), clock, row.Reader, desk.Clean(string(r.Kind)), desk.Clean(p.tell(r)))
 	return err
 }
 

@@ -112,15 +112,17 @@ func TestAnUnheardOfCommandIsRefused(t *testing.T) {
 
 func TestARecordThatNoReaderWritesIsRefused(t *testing.T) {
 	for name, change := range map[string]func(*Record){
-		"no number":           func(r *Record) { r.Number = 0 },
-		"no kind":             func(r *Record) { r.Kind = "" },
-		"a long kind":         func(r *Record) { r.Kind = RecordKind(strings.Repeat("x", 33)) },
-		"a whole tag":         func(r *Record) { r.Tag = fill(1, 16) },
-		"a number above all":  func(r *Record) { r.Number = MaxNumber + 1 },
-		"a user above all":    func(r *Record) { r.User = MaxNumber + 1 },
-		"a range without end": func(r *Record) { r.Last = MaxNumber + 1 },
-		"users above all":     func(r *Record) { r.Users = []uint64{1, MaxNumber + 1} },
-		"4 KiB and more":      func(r *Record) { r.Text = strings.Repeat("x", MaxRecord) },
+		"no number":                     func(r *Record) { r.Number = 0 },
+		"a time that cannot be written": func(r *Record) { r.Time = maxTime },
+		"a time before all":             func(r *Record) { r.Time = minTime - 1 },
+		"no kind":                       func(r *Record) { r.Kind = "" },
+		"a long kind":                   func(r *Record) { r.Kind = RecordKind(strings.Repeat("x", 33)) },
+		"a whole tag":                   func(r *Record) { r.Tag = fill(1, 16) },
+		"a number above all":            func(r *Record) { r.Number = MaxNumber + 1 },
+		"a user above all":              func(r *Record) { r.User = MaxNumber + 1 },
+		"a range without end":           func(r *Record) { r.Last = MaxNumber + 1 },
+		"users above all":               func(r *Record) { r.Users = []uint64{1, MaxNumber + 1} },
+		"4 KiB and more":                func(r *Record) { r.Text = strings.Repeat("x", MaxRecord) },
 	} {
 		r := testRecord()
 		change(r)

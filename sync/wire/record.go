@@ -101,13 +101,17 @@ type Record struct {
 	State   []byte `cbor:"31,keyasint,omitempty"` // of a checkpoint and of journal.resumed: opaque to all but the reader's brain
 }
 
+// minTime is the beginning of the year 0 in Unix milliseconds: RFC 3339 writes
+// none before.
+const minTime = -62167219200000
+
 // ParseRecord decodes an encoded record.
 func ParseRecord(b []byte) (*Record, error) {
 	var r Record
 	if err := Unmarshal(b, MaxRecord, &r); err != nil {
 		return nil, fmt.Errorf("record: %w", err)
 	}
-	if r.Number == 0 || r.Kind == "" || len(r.Kind) > 32 || len(r.Tag) > 8 || !r.sound() {
+	if r.Number == 0 || r.Kind == "" || len(r.Kind) > 32 || len(r.Tag) > 8 || !r.sound() || r.Time < minTime || r.Time >= maxTime {
 		return nil, fmt.Errorf("record %d: not one that a reader writes", r.Number)
 	}
 	return &r, nil

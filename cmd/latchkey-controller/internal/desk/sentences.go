@@ -15,7 +15,7 @@ func say(format string, names ...string) Text {
 	var text Text
 	for i, part := range strings.Split(format, "%s") {
 		if i > 0 {
-			text = append(text, Phrase{clean(names[i-1]), true})
+			text = append(text, Phrase{Clean(names[i-1]), true})
 		}
 		if part = strings.ReplaceAll(part, "%%", "%"); part != "" {
 			text = append(text, Phrase{part, false})
@@ -25,11 +25,11 @@ func say(format string, names ...string) Text {
 }
 
 // escape makes text part of say's format.
-func escape(text string) string { return strings.ReplaceAll(clean(text), "%", "%%") }
+func escape(text string) string { return strings.ReplaceAll(Clean(text), "%", "%%") }
 
-// clean returns text without what would move a terminal's cursor or turn a line
+// Clean returns text without what would move a terminal's cursor or turn a line
 // around: a reader that somebody has taken over says what it likes.
-func clean(text string) string {
+func Clean(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control) {
 			return unicode.ReplacementChar

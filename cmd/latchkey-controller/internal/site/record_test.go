@@ -209,8 +209,8 @@ func TestNoRecordKeepsOthersFromBeingKept(t *testing.T) {
 	s := withReader(t)
 	adopt(t, s, noon, "back-door", newBoard(t), noEdit)
 	evil := &diary{reader: "back-door", journal: wire.JournalID{2}}
-	evil.add(wire.Record{Kind: wire.AccessGranted, User: wire.MaxNumber, Time: math.MaxInt64})
-	evil.add(wire.Record{Kind: wire.RecordsDropped, First: 1, Last: wire.MaxNumber, Time: math.MinInt64})
+	evil.add(wire.Record{Kind: wire.AccessGranted, User: wire.MaxNumber, Time: 253402300799999})
+	evil.add(wire.Record{Kind: wire.RecordsDropped, First: 1, Last: wire.MaxNumber, Time: -62167219200000})
 	evil.records = append(evil.records, wire.Marshal(&wire.Record{Number: wire.MaxNumber, Kind: wire.ExitPressed}))
 	m := &wire.Records{Reader: evil.reader, Journal: evil.journal, First: 1, Records: evil.records}
 	if _, err := wire.ParseRecords(wire.Marshal(m)); err != nil {

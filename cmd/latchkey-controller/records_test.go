@@ -1,0 +1,26 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"unicode"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// A reader that somebody has taken over writes what it likes.
+func TestARecordIsOneLineWhateverItsReaderWrote(t *testing.T) {
+	evil := "\x1b[2J\r\n2026-01-01 00:00:00  vault  access.granted  Ada\u202e"
+	r := wire.Record{Number: 1, Kind: wire.RecordKind("x\x1b[2J\n"), By: evil, Reason: evil, Who: evil, Subject: evil, Text: evil, Version: evil, Order: wire.Order(evil), Cause: wire.Cause(evil)}
+	var out bytes.Buffer
+	p := printer{c: console{out: &out}, o: new(options)}
+	if err := p.record(&store.Record{Reader: "front-door", Encoded: wire.Marshal(&r)}); err != nil {
+		t.Fatal(err)
+	}
+	line, found := strings.CutSuffix(out.String(), "\n")
+	if !found || strings.ContainsFunc(line, func(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control) }) {
+		t.Errorf("%q", out.String())
+	}
+}
