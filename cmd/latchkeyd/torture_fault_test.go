@@ -124,7 +124,7 @@ func TestNoFaultOfADiskAndNoPowerCutMakesAReaderForgetOrOpen(t *testing.T) {
 				}
 			}
 			v.works()
-			t.Log(v.o.report(fmt.Sprintf("disk faults and power cuts, reader %d, seed %d", i, *tortureSeed)))
+			t.Log(v.o.report(fmt.Sprintf("disk faults and power cuts, reader %d, seed %d", i, *tortureSeed), invariants...))
 		})
 	}
 }

@@ -72,6 +72,7 @@ func (o *oracle) inspect(dir string, damaged bool) device.Durable {
 		o.id, o.last = j.ID(), 0
 		clear(o.records)
 	}
+	o.count("journals read, and compared with what was stored and said before")
 	folded := 0 // wrong PINs in a row by the records alone
 	pending := false
 	var last uint64
@@ -174,12 +175,27 @@ func (o *oracle) said(status map[string]any) {
 // forgiven says that from now on a row of wrong PINs may have ended.
 func (o *oracle) forgiven() { o.wrong = 0 }
 
-// report prints the counts.
-func (o *oracle) report(title string) string {
+// invariants are what inspect and said look for, and every start.
+var invariants = []string{
+	"wrong PINs never fewer than were charged or said",
+	"no record's number with two contents",
+	"no record lost that was stored",
+	"nobody let in but whose PIN or card it was",
+	"every start came up, and a card and a PIN opened in the end",
+}
+
+// report prints the counts, and what held all the while, if it did.
+func (o *oracle) report(title string, held ...string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n", title)
 	for _, what := range slices.Sorted(maps.Keys(o.counts)) {
 		fmt.Fprintf(&b, "  %6d %s\n", o.counts[what], what)
+	}
+	if o.t.Failed() {
+		return b.String()
+	}
+	for _, what := range held {
+		fmt.Fprintf(&b, "    held %s\n", what)
 	}
 	return b.String()
 }

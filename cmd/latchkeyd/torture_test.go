@@ -82,7 +82,7 @@ func TestNoMomentToKillAReaderIsAGoodOne(t *testing.T) {
 				v.killRound()
 			}
 			v.works()
-			t.Log(v.o.report(fmt.Sprintf("SIGKILL, reader %d, seed %d", i, *tortureSeed)))
+			t.Log(v.o.report(fmt.Sprintf("SIGKILL, reader %d, seed %d", i, *tortureSeed), invariants...))
 		})
 	}
 }

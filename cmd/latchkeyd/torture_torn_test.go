@@ -155,7 +155,7 @@ func TestATornWriteTakesNothingBackAndStopsNoStart(t *testing.T) {
 		reader.kill()
 		oracle.count("starts of the real reader on a torn journal")
 	}
-	t.Log(oracle.report("torn writes"))
+	t.Log(oracle.report("torn writes", "every record before the torn one kept, and none after it", "wrong PINs as many as were charged", "every start came up"))
 }
 
 func mustGlob(t testing.TB, pattern string) []string {
