@@ -133,13 +133,17 @@ func (p *patient) heals() {
 	}
 }
 
-func TestAChipThatIsDeadForLongIsSaidOnceAndReadsCardsFiveSecondsLater(t *testing.T) {
+func TestAChipThatIsDeadForLongIsSaidOnceAndLookedForAtLeisureAndReadsCardsFiveSecondsLater(t *testing.T) {
 	for _, fault := range []string{"nfc-absent", "nfc-stuck"} {
 		for _, long := range []time.Duration{time.Hour, 60700 * time.Millisecond, 61900 * time.Millisecond, 62800 * time.Millisecond} {
 			wirings(t, func(p *patient) {
 				p.pass(10 * time.Second)
 				p.must(p.board.Inject(fault, sim.Injection{Active: true, For: long}))
+				before := p.dev.Counters().Transfers
 				p.pass(long)
+				if n := float64(p.dev.Counters().Transfers-before) / long.Seconds(); n > 15 {
+					p.Errorf("%s: %.1f transfers a second to a chip that is not there", fault, n)
+				}
 				if len(p.healths) != 2 || p.healths[0] != nil || p.healths[1] == nil {
 					p.Errorf("%s: told %v, want nothing wrong, then once what is", fault, p.healths)
 				}
