@@ -153,7 +153,7 @@ func (d *Desk) UseLink(ctx context.Context, token, name string, password []byte,
 		if session, err = d.begin(tx, admin, from); err != nil {
 			return err
 		}
-		return tx.AddAudit((&about{subject: admin.Name}).audit(d.now(), session.Actor, act, store.Done, "from "+from.Address))
+		return tx.AddAudit((&about{subject: admin.Name}).audit(d.now(), session.Actor, act, store.Done, fromAddress+from.Address))
 	})
 	if err != nil {
 		return nil, err

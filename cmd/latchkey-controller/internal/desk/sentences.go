@@ -2,6 +2,7 @@ package desk
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -38,10 +39,13 @@ func Clean(text string) string {
 	}, text)
 }
 
-// because returns ": reason", or nothing.
+// because returns ": reason", or nothing; where somebody was follows as it is.
 func because(reason string) string {
-	if reason == "" {
+	switch {
+	case reason == "":
 		return ""
+	case strings.HasPrefix(reason, fromAddress):
+		return " " + escape(reason)
 	}
 	return ": " + escape(reason)
 }
@@ -198,10 +202,13 @@ var deeds = map[Act][2]string{
 	NewEpoch: {"began a new epoch of", "begin a new epoch of"}, NewStorageKey: {"changed the storage key of", "change the storage key of"},
 	ViewUsers: {"looked at users", "look at users"}, ViewPlaces: {"looked at places", "look at places"},
 	ViewReaders: {"looked at readers", "look at readers"}, ViewActivity: {"looked at activity", "look at activity"},
-	actSignIn: {"signed in", "sign in"}, actSignOut: {"signed out", "sign out"}, actPassword: {"changed the password of", "change the password of"},
-	actUseLink: {"used the one-time link of", "use the one-time link of"}, actFirstOwner: {"became the first Owner:", "become the first Owner:"},
+	actSignIn: {"signed in", "sign in"}, actSignOut: {"signed out", "sign out"}, actPassword: {"changed their password", "change their password"},
+	actUseLink: {"set a password by a one-time link", "set a password by a one-time link"}, actFirstOwner: {"became the first Owner", "become the first Owner"},
 	actOwnerLink: {"made a one-time link for", "make a one-time link for"},
 }
+
+// ofOneself are acts whose subject is whoever does them.
+var ofOneself = []Act{actPassword, actUseLink, actFirstOwner}
 
 // act fills in what an administrator did.
 func (t *teller) act(e *Entry, a *store.Audit) {
@@ -215,7 +222,7 @@ func (t *teller) act(e *Entry, a *store.Audit) {
 	if a.Reader != "" && a.Subject == a.Reader {
 		subject = e.Door
 	}
-	if subject != "" {
+	if subject != "" && !slices.Contains(ofOneself, Act(a.Act)) {
 		object, names = " %s", append(names, subject)
 	}
 	switch a.Outcome {

@@ -52,6 +52,8 @@ const (
 	actFirstOwner Act = "owner.create"
 	actOwnerLink  Act = "link.owner"
 
+	fromAddress = "from " // begins where a sign-in came from
+
 	unknownAccount = "an unknown name" // what was typed may be a password
 )
 
@@ -78,7 +80,7 @@ func (d *Desk) SignIn(ctx context.Context, name string, password []byte, from Cl
 		if err != nil {
 			return err
 		}
-		return tx.AddAudit(new(about).audit(d.now(), session.Actor, actSignIn, store.Done, "from "+from.Address))
+		return tx.AddAudit(new(about).audit(d.now(), session.Actor, actSignIn, store.Done, fromAddress+from.Address))
 	})
 	return session, err
 }

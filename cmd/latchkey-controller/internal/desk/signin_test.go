@@ -55,6 +55,9 @@ func TestTheFirstLinkMakesTheOwnerOnce(t *testing.T) {
 	if string(password) == secret {
 		t.Error("the password is still in memory")
 	}
+	if e := w.newest(); e.Text.String() != "Ada Lovelace became the first Owner from 192.0.2.7" {
+		t.Errorf("%q", e.Text)
+	}
 	if a := session.Actor; a.Role != Owner || a.Name != "Ada Lovelace" || !a.FreshSignIn || a.Via != Console {
 		t.Errorf("%+v", a)
 	}
