@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -57,7 +58,7 @@ type webServer struct {
 }
 
 // openConsole listens for administrators, and prints where, with the link that
-// makes the first Owner if there is none. It returns nil if there is no console.
+// makes the first Owner if there is none, or how to get one. It returns nil if there is no console.
 func openConsole(ctx context.Context, c console, dir string, s *site.Site, d *desk.Desk, f consoleFlags, names []string, brokerURL string, log *slog.Logger) (*webServer, error) {
 	if f.listen == "off" {
 		return nil, nil
@@ -98,10 +99,26 @@ func openConsole(ctx context.Context, c console, dir string, s *site.Site, d *de
 		return nil, err
 	}
 	fmt.Fprintf(c.out, "console %s/\n", address)
-	if token != "" {
+	switch {
+	case token == "":
+	case journalled(c.out):
+		fmt.Fprintf(c.out, "first sign-in: latchkey-controller console-link --dir %s prints the link for it\n", dir)
+	default:
 		fmt.Fprintf(c.out, "first sign-in %s/link/%s\n", address, token)
 	}
 	return w, nil
+}
+
+// journalled says whether what is written goes to the system's journal, which
+// keeps it for those who may read logs (systemd.exec(5), JOURNAL_STREAM): no
+// place for a link that makes an Owner.
+func journalled(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	var at unix.Stat_t
+	return unix.Fstat(int(f.Fd()), &at) == nil && fmt.Sprintf("%d:%d", at.Dev, at.Ino) == os.Getenv("JOURNAL_STREAM")
 }
 
 // load returns the console's certificate: the one that was given, or one of the

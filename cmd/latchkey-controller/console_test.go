@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"crypto/tls"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -13,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"latchkey/cmd/latchkey-controller/internal/site"
 )
@@ -79,4 +82,42 @@ func TestTheFirstLinkLeadsToTheConsoleUnderTheSitesOwnAuthority(t *testing.T) {
 	if page := get("the link again", response, err); response.StatusCode != http.StatusGone || !strings.Contains(page, "This link is over") {
 		t.Fatalf("%s: %s", response.Status, page)
 	}
+}
+
+func TestTheFirstLinkStandsInNoJournal(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "site")
+	s, err := site.Create(t.Context(), dir, "home", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	out, in, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	var at unix.Stat_t
+	if err := unix.Fstat(int(in.Fd()), &at); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(os.Args[0], "serve", "--dir", dir, "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0")
+	cmd.Env = append(os.Environ(), runAsProgram+"=1", fmt.Sprintf("JOURNAL_STREAM=%d:%d", at.Dev, at.Ino))
+	cmd.Stdout, cmd.Stderr = in, in
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	in.Close()
+	defer func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	}()
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if strings.Contains(lines.Text(), "/link/") {
+			t.Fatalf("the journal holds %q", lines.Text())
+		}
+		if strings.HasPrefix(lines.Text(), "first sign-in: latchkey-controller console-link --dir "+dir) {
+			return
+		}
+	}
+	t.Fatal("nothing says how to sign in the first time")
 }
