@@ -105,7 +105,7 @@ func serveCommand(ctx context.Context, c console, args []string) error {
 	if err != nil {
 		return err
 	}
-	d := desk.New(desk.Options{Site: s, Live: l})
+	d := desk.New(desk.Options{Site: s, Live: l, Log: log})
 	server, err := openConsole(ctx, c, o.dir, s, d, page, names, meet, log)
 	if err != nil {
 		return err

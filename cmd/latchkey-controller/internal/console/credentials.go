@@ -1,7 +1,6 @@
 package console
 
 import (
-	"errors"
 	"net/http"
 	"strconv"
 
@@ -147,15 +146,11 @@ func (c *Console) enrol(w http.ResponseWriter, r *http.Request, v *visit) error 
 		return err
 	}
 	enrolment, err := c.desk.Enrol(r.Context(), v.Actor, id, f.Get("reader"))
-	switch {
-	case f.refused(err):
+	if f.refused(err) {
 		return c.adding(w, r, v, id, f, "enrol")
-	case errors.Is(err, desk.ErrNotAllowed), errors.Is(err, desk.ErrNotFound), r.Context().Err() != nil:
+	}
+	if err != nil {
 		return err
-	case err != nil: // no card was shown, or the reader was not reached
-		c.log.Info("console: no card was read", "reader", f.Get("reader"), "error", err)
-		f.Wrong["reader"] = sentence(err.Error())
-		return c.adding(w, r, v, id, f, "enrol")
 	}
 	return c.showCredentials(w, r, v, http.StatusOK, id, filled(), func(p *userPanel) error {
 		p.Add, p.Enrolment = "confirm", enrolment

@@ -19,14 +19,14 @@ import (
 const maxEnrolments = 100
 
 // Enrol lets a reader read the next card that is shown to it, for a user; that
-// takes up to 45 s. The card is the user's only after ConfirmCard. Field:
-// "card", for a card that nobody can have.
+// takes up to 45 s. The card is the user's only after ConfirmCard. Fields:
+// "reader", if no card was read there; "card", for one that nobody can have.
 func (d *Desk) Enrol(ctx context.Context, a Actor, user uint64, reader string) (*Enrolment, error) {
 	var read *Enrolment
 	ab := &about{user: user, reader: reader}
 	err := d.note(ctx, a, EnrolCard, ab, func() (string, error) {
 		if d.live == nil {
-			return "", errNoController
+			return "", wrongField("reader", errNoController)
 		}
 		if ab.subject == "" {
 			return "", ErrNotFound
@@ -40,7 +40,7 @@ func (d *Desk) Enrol(ctx context.Context, a Actor, user uint64, reader string) (
 			return "", err
 		}
 		if uid == nil {
-			return "", errors.New(outcome.Text)
+			return "", wrong("reader", sentence(outcome.Text))
 		}
 		// What is read is as good as what is typed, and refused alike.
 		if _, err := site.ParseUID(hex.EncodeToString(uid)); err != nil {
