@@ -65,6 +65,12 @@ func policyCommand(ctx context.Context, c console, args []string) error {
 	number("held-after", "how long a door may stand open: `seconds`; 0: for ever", 0, 65535, func(p *wire.Policy, n uint16) { p.HeldAfter = n })
 	toggle("release-on-open", "the strike goes off when the door opens", func(p *wire.Policy) *bool { return &p.ReleaseOnOpen })
 	toggle("tamper-pauses", "an opened housing locks PIN entry", func(p *wire.Policy) *bool { return &p.TamperPauses })
+	toggle("tamper-stops-card", "an opened housing stops cards, while it lasts", func(p *wire.Policy) *bool { return &p.TamperStopsCard })
+	toggle("tamper-stops-exit", "an opened housing stops the exit button, while it lasts", func(p *wire.Policy) *bool { return &p.TamperStopsExit })
+	toggle("cards-behind", "cards open though the reader has lost newer changes", func(p *wire.Policy) *bool { return &p.CardsBehind })
+	toggle("cards-unstored", "cards open though nothing can be recorded", func(p *wire.Policy) *bool { return &p.CardsUnstored })
+	toggle("exit-unstored", "the exit button opens though nothing can be recorded", func(p *wire.Policy) *bool { return &p.ExitUnstored })
+	toggle("system-time", "the reader's own clock is trusted when it starts", func(p *wire.Policy) *bool { return &p.SystemTime })
 	var groups []wire.Access
 	o.Func("group", "a `group` that may open, always, in place of all that may now; may be repeated; none: nobody", func(group string) error {
 		if group == "none" {
@@ -179,7 +185,10 @@ func printPolicy(c console, o *options, p *wire.Policy, odds *desk.Odds) error {
 		{"group", strings.Join(groups, ", ")},
 		{"pin", onOff(p.PIN)}, {"shuffle", onOff(p.ShufflePIN)}, {"limit", fmt.Sprint(p.Limit)}, {"guess-limit", orOff(p.GuessLimit, "")},
 		{"unlock", fmt.Sprint(p.Unlock, " s")}, {"extended", fmt.Sprint(p.Extended, " s")}, {"held-after", orOff(p.HeldAfter, " s")},
-		{"release-on-open", onOff(p.ReleaseOnOpen)}, {"tamper-pauses", onOff(p.TamperPauses)}, {"holidays", fmt.Sprint(len(p.Holidays))},
+		{"release-on-open", onOff(p.ReleaseOnOpen)}, {"tamper-pauses", onOff(p.TamperPauses)},
+		{"tamper-stops-card", onOff(p.TamperStopsCard)}, {"tamper-stops-exit", onOff(p.TamperStopsExit)},
+		{"cards-behind", onOff(p.CardsBehind)}, {"cards-unstored", onOff(p.CardsUnstored)}, {"exit-unstored", onOff(p.ExitUnstored)},
+		{"system-time", onOff(p.SystemTime)}, {"holidays", fmt.Sprint(len(p.Holidays))},
 		{"guessing", odds.String()},
 	} {
 		fmt.Fprintf(w, "%s\t%s\n", row[0], row[1])

@@ -39,6 +39,7 @@ func TestWhatIsWrongIsMarkedAndWhatWasTypedIsKept(t *testing.T) {
 		{"/readers/front-door/authentication", []string{"limit", "11", "guess-limit", "60"}, "limit", "whole number", []string{`value="11"`}},
 		{"/readers/front-door/authentication", []string{"limit", "0", "guess-limit", "60"}, "limit", "1 and 10", []string{`value="0"`}},
 		{"/readers/front-door/door", []string{"unlock", "9", "extended", "8", "held-after", "0", "greeting", "Hello"}, "extended", "9", []string{`value="8"`, `value="Hello"`}},
+		{"/readers/front-door/door", []string{"unlock", "5", "extended", "20", "held-after", "0", "language", "1st", "large-text", "on"}, "language", "no language", []string{`value="1st"`, `name="large-text" value="on" checked`}},
 		{"/readers/front-door/calendar", []string{"time-zone", "Mars/Olympus", "holidays", "12-25"}, "time-zone", "time zone", []string{`value="Mars/Olympus"`, "12-25"}},
 		{"/readers/front-door/calendar", []string{"time-zone", "UTC", "holidays", "12-32"}, "holidays", "is no day", []string{"12-32"}},
 		{"/readers/front-door/access", []string{"kind", "group", "group", "staff", "when", "times", "mon", "12:00-11:00"}, "mon", "ends before it begins", []string{`value="12:00-11:00"`, `value="times" checked`}},
@@ -315,6 +316,36 @@ func (zeros) Read(b []byte) (int, error) {
 	return len(b), nil
 }
 
+func TestHowTheScreenIsReadIsSetAtTheReadersPage(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Super)
+	form := []string{"unlock", "5", "extended", "20", "held-after", "60", "greeting", "Witamy", "language", "pl", "large-text", "on"}
+	b.post("/readers/front-door/door", form...).shows(t, http.StatusOK, `<option value="pl" lang="pl" selected>Polski`, `name="large-text" value="on" checked`)
+	r, err := w.desk.Reader(t.Context(), owner, "front-door")
+	w.must(err)
+	if want := (wire.Screen{Language: "pl", LargeText: true}); r.Policy.Screen != want || r.Policy.Greeting != "Witamy" {
+		t.Errorf("%+v", r.Policy)
+	}
+	_, err = w.desk.SetPolicy(t.Context(), owner, "front-door", 0, func(p *wire.Policy) { p.Screen.Language = "pt-BR" })
+	w.must(err)
+	b.get("/readers/front-door?tab=door").shows(t, http.StatusOK, `<option value="pt-BR" lang="pt-BR" selected>`)
+}
+
+func TestAPINSwitchChangesNothingElseOfItsPage(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Editor)
+	got := b.part("pin-at-front-door").post("/readers/front-door/pin", "on", "false", "back", "/doors/1?tab=config")
+	got.shows(t, http.StatusOK, `id="pin-switch-front-door" type="submit" role="switch" aria-checked="false"`, "PIN entry is switched off", `name="back" value="/doors/1?tab=config"`)
+	if strings.Contains(got.body, "<h1") || strings.Contains(got.body, "<html") {
+		t.Errorf("more than the switch: %s", got.body)
+	}
+	r, err := w.desk.Reader(t.Context(), owner, "front-door")
+	w.must(err)
+	if r.PIN() {
+		t.Error("it is on")
+	}
+}
+
 func TestAPolicyThatSomebodyElseHasChangedIsNotOverwrittenUnawares(t *testing.T) {
 	w := small(t)
 	b := w.visitor(desk.Super)
@@ -378,7 +409,7 @@ func TestWhatCannotBeDoneIsSaidAndIsNoFaultOfTheController(t *testing.T) {
 	w.live.card = []byte{8, 1, 2, 3}
 	b.post("/users/1/enrol", "reader", "front-door").shows(t, http.StatusUnprocessableEntity, "made up anew")
 	w.live.card = nil
-	b.post("/users/1/enrol", "reader", "front-door").shows(t, http.StatusUnprocessableEntity, "No card came.")
+	b.post("/users/1/enrol", "reader", "front-door").shows(t, http.StatusUnprocessableEntity, "No card came.", `name="reader" aria-invalid="true"`, `value="front-door" selected`)
 	if strings.Contains(w.logged.String(), "ERROR") {
 		t.Errorf("logged: %s", w.logged)
 	}

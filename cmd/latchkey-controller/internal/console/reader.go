@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
@@ -13,16 +14,17 @@ import (
 
 // readerPage is one reader.
 type readerPage struct {
-	Reader  *desk.Reader
-	Tab     string // "overview", "authentication", "access", "door", "device"
-	Form    *form
-	Entries []*desk.Entry
-	Odds    *desk.Odds
-	Doors   []*desk.Door
-	Groups  []string
-	Weeks   []*week
-	Edit    *week // whose hours are being set
-	Ask     string
+	Reader   *desk.Reader
+	Tab      string // "overview", "authentication", "access", "door", "device"
+	Form     *form
+	Entries  []*desk.Entry
+	Odds     *desk.Odds
+	Doors    []*desk.Door
+	Groups   []string
+	Weeks    []*week
+	Edit     *week  // whose hours are being set
+	Removing string // the group that may be taken off the list
+	Ask      string
 }
 
 func (c *Console) reader(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -87,7 +89,7 @@ func authenticationForm(p *wire.Policy) *form {
 }
 
 func doorForm(p *wire.Policy) *form {
-	f := filled("revision", fmt.Sprint(p.Revision), "unlock", fmt.Sprint(p.Unlock), "extended", fmt.Sprint(p.Extended), "held-after", fmt.Sprint(p.HeldAfter), "greeting", p.Greeting)
+	f := filled("revision", fmt.Sprint(p.Revision), "unlock", fmt.Sprint(p.Unlock), "extended", fmt.Sprint(p.Extended), "held-after", fmt.Sprint(p.HeldAfter), "greeting", p.Greeting, "language", p.Screen.Language)
 	for name, field := range toggles(p) {
 		tick(f, name, *field)
 	}
@@ -99,7 +101,25 @@ func toggles(p *wire.Policy) map[string]*bool {
 	return map[string]*bool{
 		"release-on-open": &p.ReleaseOnOpen, "tamper-stops-card": &p.TamperStopsCard, "tamper-stops-exit": &p.TamperStopsExit,
 		"cards-behind": &p.CardsBehind, "cards-unstored": &p.CardsUnstored, "exit-unstored": &p.ExitUnstored, "system-time": &p.SystemTime,
+		"large-text": &p.Screen.LargeText, "high-contrast": &p.Screen.HighContrast,
 	}
+}
+
+// A tongue is a language of the screens, by its tag (RFC 5646) and as it calls
+// itself.
+type tongue struct{ Tag, Name string }
+
+// tongues are the languages to choose from: those that readers speak, and the
+// one that is set, of which readers take the nearest that they have.
+func tongues(set string) []tongue {
+	all := []tongue{
+		{"en", "English"}, {"de", "Deutsch"}, {"fr", "Français"}, {"es", "Español"},
+		{"it", "Italiano"}, {"nl", "Nederlands"}, {"pl", "Polski"}, {"pt", "Português"},
+	}
+	if set != "" && !slices.ContainsFunc(all, func(t tongue) bool { return t.Tag == set }) {
+		all = append(all, tongue{set, set})
+	}
+	return all
 }
 
 func tick(f *form, name string, on bool) {
@@ -136,6 +156,7 @@ func (c *Console) setDoor(w http.ResponseWriter, r *http.Request, v *visit) erro
 		unlock, extended, held := whole(f, "unlock", 60), whole(f, "extended", 300), whole(f, "held-after", 65535)
 		return func(p *wire.Policy) {
 			p.Unlock, p.Extended, p.HeldAfter, p.Greeting = uint16(unlock), uint16(extended), uint16(held), f.Trim("greeting")
+			p.Screen.Language = f.Trim("language")
 			for name, field := range toggles(p) {
 				*field = f.Has(name, "on")
 			}

@@ -120,6 +120,9 @@ func (c *Console) readAccess(r *http.Request, v *visit, p *readerPage) (err erro
 	if p.Form != nil {
 		edit = p.Form.Get("group")
 	}
+	if p.Ask == "remove" {
+		p.Removing, edit = edit, ""
+	}
 	for _, a := range policy.Access {
 		week := newWeek(a)
 		p.Weeks = append(p.Weeks, week)

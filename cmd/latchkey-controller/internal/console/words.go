@@ -32,6 +32,7 @@ func (c *Console) functions() template.FuncMap {
 		"thousands64":  func(n uint64) string { return thousands(int(n)) },
 		"readerLight":  readerLight,
 		"contactLight": contactLight,
+		"linkLight":    linkLight,
 		"doorLight":    doorLight,
 		"clock":        func(t time.Time) string { return t.In(c.zone).Format("15:04:05") },
 		"moment":       func(t time.Time) string { return t.In(c.zone).Format("2 Jan 2006, 15:04") },
@@ -47,6 +48,7 @@ func (c *Console) functions() template.FuncMap {
 		"weekText":     func(i int) int { return 60*i + 30 },
 		"marker":       func() string { return string(c.marker) },
 		"roles":        desk.Roles,
+		"tongues":      tongues,
 	}
 }
 

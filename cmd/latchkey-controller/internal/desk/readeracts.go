@@ -27,7 +27,8 @@ func (d *Desk) SwitchPIN(ctx context.Context, a Actor, reader string, on bool) e
 // SetPolicy changes a reader's policy; reader and revision stay. was is the
 // revision that the editor began with: if it is not the newest any more the
 // change is refused; 0: whatever it is. Fields: "door", "place", "greeting",
-// "time-zone", "limit", "unlock", "extended", "access", "holidays", "policy".
+// "time-zone", "language", "limit", "unlock", "extended", "access", "holidays",
+// "policy".
 func (d *Desk) SetPolicy(ctx context.Context, a Actor, reader string, was uint64, edit func(*wire.Policy)) (*wire.Policy, error) {
 	var edited *wire.Policy
 	err := d.do(ctx, a, EditPolicy, &about{reader: reader, subject: reader},
@@ -90,6 +91,8 @@ func checkPolicy(p *wire.Policy) error {
 		case err == nil:
 		case strings.Contains(err.Error(), "holiday"):
 			wrongs.add("holidays", err)
+		case strings.Contains(err.Error(), "language"):
+			wrongs.add("language", err)
 		default:
 			wrongs.add("access", err)
 		}
