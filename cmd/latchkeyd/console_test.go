@@ -61,20 +61,28 @@ func (d *desk) follow(css string) {
 	d.do("follow "+css, chromedp.Navigate(to))
 }
 
-// turn turns a switch, which moves a little when the reader says that it has
-// taken the turn before over: a click may miss it then.
+// turn turns a switch, which stays where it is while the reader takes the turn
+// before over.
 func (d *desk) turn(css string, on bool) {
 	d.t.Helper()
-	for range 10 {
-		d.clickOn(css)
-		ctx, cancel := context.WithTimeout(d.ctx, 3*time.Second)
-		err := chromedp.Do(ctx, chromedp.WaitVisible(chromedp.CSS(fmt.Sprintf("%s[aria-checked=%t]", css, on))))
-		cancel()
-		if err == nil {
-			return
-		}
+	before := d.place(css)
+	d.clickOn(css)
+	d.do("turned "+css, chromedp.WaitVisible(chromedp.CSS(fmt.Sprintf("%s[aria-checked=%t]", css, on))))
+	d.sees("The reader has taken this over.")
+	if after := d.place(css); after != before {
+		d.t.Errorf("%s was at %s and is at %s", css, before, after)
 	}
-	d.t.Fatalf("%s does not turn", css)
+}
+
+// place is where something is in the window.
+func (d *desk) place(css string) string {
+	d.t.Helper()
+	d.do("see "+css, chromedp.WaitVisible(chromedp.CSS(css)))
+	at, err := chromedp.Run(d.ctx, chromedp.Evaluate[string](fmt.Sprintf(`(r => r.x + ", " + r.y)(document.querySelector(%q).getBoundingClientRect())`, css)))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return at
 }
 
 // fill types into fields by name.

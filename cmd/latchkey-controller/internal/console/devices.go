@@ -1,6 +1,7 @@
 package console
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 
@@ -24,6 +25,7 @@ func (c *Console) readerRoutes(page route) {
 	page("GET /hubs/{id}", c.hubPage)
 	page("GET /readers/{id}", c.reader)
 	page("POST /readers/{id}/order", c.order)
+	page("GET /readers/{id}/pin", c.pinSwitch)
 	page("POST /readers/{id}/pin", c.switchPIN)
 	page("POST /readers/{id}/authentication", c.setAuthentication)
 	page("POST /readers/{id}/odds", c.odds)
@@ -152,6 +154,40 @@ func (c *Console) switchPIN(w http.ResponseWriter, r *http.Request, v *visit) er
 	if on {
 		text = "PIN entry is switched on. The reader is told now."
 	}
+	if byScript(r) {
+		return c.showSwitch(w, r, v, f.Get("back"), text)
+	}
 	c.send(w, r, local(f.Get("back")), text)
+	return nil
+}
+
+// pinSwitch is a switch of PIN entry by itself, for pages that show one.
+func (c *Console) pinSwitch(w http.ResponseWriter, r *http.Request, v *visit) error {
+	if !byScript(r) {
+		c.send(w, r, readerURL(r.PathValue("id"), "authentication"), "")
+		return nil
+	}
+	return c.showSwitch(w, r, v, r.URL.Query().Get("back"), "")
+}
+
+// showSwitch writes a switch of PIN entry, and says a sentence in the corner of
+// the page.
+func (c *Console) showSwitch(w http.ResponseWriter, r *http.Request, v *visit, back, said string) error {
+	reader, err := c.desk.Reader(r.Context(), v.Actor, r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	row := map[string]any{"Reader": reader, "Back": local(back), "May": v.Actor.May(desk.SwitchPIN)}
+	if err := c.pages["reader"].ExecuteTemplate(&b, "pin-switch", row); err != nil {
+		return err
+	}
+	if said != "" {
+		if err := c.pages["reader"].ExecuteTemplate(&b, "toast", said); err != nil {
+			return err
+		}
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Write(b.Bytes())
 	return nil
 }
