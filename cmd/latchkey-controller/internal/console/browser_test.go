@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	_ "embed"
+	"encoding/base64"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -166,6 +167,11 @@ func TestEachPageHasNoBarrierAndKeepsToItsPolicyInEachLightAndSize(t *testing.T)
 		{"user-enrol", "/users/5?add=enrol", ""},
 		{"user-about", "/users/1?tab=about", ""},
 		{"user-remove", "/users/1?tab=about&ask=remove", ""},
+		{"user-long", "/users/11", ""},
+		{"user-pin-change", "/users/1?add=pin", ""},
+		{"user-pin-wrong", "/users/1?add=pin", `document.querySelector("#f-pin-typed").click(); document.querySelector("#f-digits").value = "1234"; ` + submit},
+		{"user-pin-remove", "/users/1?ask=remove-pin", ""},
+		{"user-enrol-none", "/users/5?add=enrol", submit},
 		{"user-access", "/users/1?tab=access", ""},
 		{"user-activity", "/users/1?tab=activity", ""},
 		{"user-new", "/users/new", ""},
@@ -181,6 +187,8 @@ func TestEachPageHasNoBarrierAndKeepsToItsPolicyInEachLightAndSize(t *testing.T)
 		{"reader-authentication", "/readers/front-door?tab=authentication", ""},
 		{"reader-access", "/readers/lab?tab=access", ""},
 		{"reader-access-edit", "/readers/lab?tab=access&group=staff", ""},
+		{"reader-access-remove", "/readers/lab?tab=access&ask=remove&group=staff", ""},
+		{"reader-long", "/readers/loading-bay", ""},
 		{"reader-door", "/readers/front-door?tab=door", ""},
 		{"reader-device", "/readers/front-door?tab=device", ""},
 		{"reader-lost", "/readers/front-door?tab=device&ask=lost", ""},
@@ -188,13 +196,19 @@ func TestEachPageHasNoBarrierAndKeepsToItsPolicyInEachLightAndSize(t *testing.T)
 		{"activity", "/activity", ""},
 		{"activity-door", "/activity?door=1", ""},
 		{"settings", "/settings", ""},
+		{"settings-backup", "/settings?ask=backup", ""},
 		{"settings-epoch", "/settings?ask=epoch", ""},
 		{"administrators", "/settings/administrators", ""},
 		{"administrators-add", "/settings/administrators?ask=add", ""},
+		{"administrators-role", "/settings/administrators?ask=role&about=1", ""},
+		{"administrators-remove", "/settings/administrators?ask=remove&about=1", ""},
 		{"audit", "/settings/audit", ""},
 		{"account", "/settings/account", ""},
 		{"sorry", "/nowhere", ""},
 	})
+	adoption(t, ctx, w)
+	w.pass(desk.FreshFor + time.Second)
+	tour(t, ctx, w, []stop{{"password-again", "/settings?ask=epoch", ""}})
 	for _, complaint := range complaints() {
 		if !strings.Contains(complaint, "404") && !strings.Contains(complaint, "410") && !strings.Contains(complaint, "422") {
 			t.Errorf("the browser complains: %s", complaint)
@@ -214,25 +228,59 @@ func tour(t *testing.T, ctx context.Context, w *world, stops []stop) {
 			eval[bool](t, ctx, `document.addEventListener("htmx:afterSettle", () => { window.settled = true; }); `+s.script+`; true`)
 			until(t, ctx, s.name, `window.settled === true`)
 		}
-		eval[bool](t, ctx, `document.fonts.ready.then(() => true)`, chromedp.EvalAwaitPromise)
-		eval[bool](t, ctx, axe+";true")
-		for _, l := range looks {
-			if !l.axe && *screenshots == "" {
-				continue
-			}
-			do(t, ctx, chromedp.EmulateViewport(l.width, l.height))
-			eval[bool](t, ctx, fmt.Sprintf(`document.documentElement.dataset.theme = %q; document.querySelectorAll("[data-theme-choice]").forEach(b => b.setAttribute("aria-pressed", String(b.dataset.themeChoice === %[1]q))); true`, l.theme))
-			if wide := eval[int64](t, ctx, `document.documentElement.scrollWidth`); wide > l.width {
-				t.Errorf("%s, %s: %d pixels wide", s.name, l.name, wide)
-			}
-			if *screenshots != "" {
-				shot(t, ctx, s.name+"-"+l.name)
-			}
-			if l.axe {
-				accessible(t, ctx, s.name+", "+l.name)
-			}
+		lookAt(t, ctx, s.name)
+	}
+}
+
+// squeezed finds what a page shows less of than there is: rows that have no
+// height, and words that are cut.
+const squeezed = `[...document.querySelectorAll("nav, h1, h2, h3, .btn, .chip, label")].filter(e => e.checkVisibility() && !e.closest(".visually-hidden, #removed") &&
+	(e.offsetHeight < 12 || e.matches(".btn, .chip") && e.scrollWidth > e.offsetWidth + 1)).map(e => e.outerHTML.slice(0, 120)).join("\n")`
+
+// lookAt looks at the page that is shown in each look.
+func lookAt(t *testing.T, ctx context.Context, name string) {
+	t.Helper()
+	eval[bool](t, ctx, `document.fonts.ready.then(() => true)`, chromedp.EvalAwaitPromise)
+	eval[bool](t, ctx, axe+";true")
+	for _, l := range looks {
+		if !l.axe && *screenshots == "" {
+			continue
+		}
+		do(t, ctx, chromedp.EmulateViewport(l.width, l.height))
+		eval[bool](t, ctx, fmt.Sprintf(`document.documentElement.dataset.theme = %q; document.querySelectorAll("[data-theme-choice]").forEach(b => b.setAttribute("aria-pressed", String(b.dataset.themeChoice === %[1]q))); true`, l.theme))
+		if wide := eval[int64](t, ctx, `document.documentElement.scrollWidth`); wide > l.width {
+			t.Errorf("%s, %s: %d pixels wide", name, l.name, wide)
+		}
+		if cut := eval[string](t, ctx, squeezed); cut != "" {
+			t.Errorf("%s, %s: cut short:\n%s", name, l.name, cut)
+		}
+		if *screenshots != "" {
+			shot(t, ctx, name+"-"+l.name)
+		}
+		if l.axe {
+			accessible(t, ctx, name+", "+l.name)
 		}
 	}
+}
+
+// adoption looks at what follows the upload of a request.
+func adoption(t *testing.T, ctx context.Context, w *world) {
+	t.Helper()
+	request, _ := w.request()
+	do(t, ctx, chromedp.EmulateViewport(looks[0].width, looks[0].height), chromedp.Navigate(w.server.URL+"/devices/adopt"))
+	eval[bool](t, ctx, fmt.Sprintf(`(() => {
+		const files = new DataTransfer(), field = document.querySelector("#f-request");
+		files.items.add(new File([Uint8Array.from(atob(%q), (c) => c.charCodeAt(0))], "request"));
+		field.files = files.files;
+		field.form.requestSubmit();
+		return true;
+	})()`, base64.StdEncoding.EncodeToString(request)))
+	do(t, ctx, chromedp.WaitVisible(chromedp.CSS("#compare")))
+	lookAt(t, ctx, "adopt-compare")
+	do(t, ctx, chromedp.EmulateViewport(looks[0].width, looks[0].height),
+		chromedp.SendKeys(chromedp.CSS("#f-reader"), "cellar"), chromedp.SendKeys(chromedp.CSS("#f-door"), "Cellar"),
+		chromedp.Click(chromedp.CSS("#f-compared")), chromedp.Click(chromedp.CSS("button.primary")), chromedp.WaitVisible(chromedp.CSS("#bundle")))
+	lookAt(t, ctx, "adopt-bundle")
 }
 
 func shot(t *testing.T, ctx context.Context, name string) {

@@ -14,7 +14,8 @@ type chart struct {
 	Bars          []bar
 	Lines         []line
 	Label         string // what it shows, in words
-	Any           bool
+	Granted       int    // all that it shows
+	Refused       int
 }
 
 // A bar is one hour.
@@ -46,14 +47,13 @@ func newChart(hours []desk.Hour, zone *time.Location) *chart {
 	if len(hours) == 0 {
 		return c
 	}
-	most, granted, denied, busiest := 0, 0, 0, 0
+	most, busiest := 0, 0
 	for i, h := range hours {
-		granted, denied = granted+h.Granted, denied+h.Denied
+		c.Granted, c.Refused = c.Granted+h.Granted, c.Refused+h.Denied
 		if n := h.Granted + h.Denied; n > most {
 			most, busiest = n, i
 		}
 	}
-	c.Any = most > 0
 	top := ceiling(most)
 	room := chartHeight - chartTop - chartBottom
 	for _, n := range []int{0, top / 2, top} {
@@ -76,8 +76,8 @@ func newChart(hours []desk.Hour, zone *time.Location) *chart {
 		}
 		c.Bars = append(c.Bars, b)
 	}
-	c.Label = fmt.Sprintf("%s and %d refused in %d hours", plural(granted, "entry", "entries"), denied, len(hours))
-	if c.Any {
+	c.Label = fmt.Sprintf("%s and %d refused in %d hours", plural(c.Granted, "entry", "entries"), c.Refused, len(hours))
+	if most > 0 {
 		c.Label += fmt.Sprintf(", most of them from %s", hours[busiest].Begins.In(zone).Format("15:04"))
 	}
 	return c

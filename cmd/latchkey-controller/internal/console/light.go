@@ -32,6 +32,17 @@ func readerLight(r *desk.Reader) light {
 	return light{"good", "Online", "reader"}
 }
 
+// linkLight is whether a reader is connected.
+func linkLight(r *desk.Reader) light {
+	switch {
+	case !r.Live.Known:
+		return light{"", "Not heard of yet", "reader"}
+	case !r.Live.Online:
+		return light{"bad", "Offline", "warning"}
+	}
+	return light{"good", "Online", "reader"}
+}
+
 // contactLight is what a reader's door contact says.
 func contactLight(r *desk.Reader) light {
 	if !r.Live.Known || !r.Live.Online {

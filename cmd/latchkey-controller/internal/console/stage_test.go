@@ -15,7 +15,7 @@ func (w *world) stage() {
 	w.adopt("lab", "Lab", "Main building")
 	w.adopt("archive", "Archive", "Main building")
 	w.adopt("yard-gate", "Yard gate", "Warehouse")
-	w.adopt("loading-bay", "Loading bay", "Warehouse")
+	w.adopt("loading-bay", "Loading bay behind the old joinery", "Warehouse")
 	w.live.states[1].State.Condition.Strike, w.live.states[1].State.Condition.Door = wire.StrikeHeld, wire.DoorIsOpen
 	w.live.states[3].State.Condition.Lockout = wire.CauseAttempts
 	w.live.states[4].Online, w.live.states[4].Heard = false, time.Now().Add(-3*time.Hour)
@@ -48,6 +48,7 @@ func (w *world) stage() {
 		{"Jean", "Bartik", false, "04CAFE00112233", []string{"lab", "staff"}},
 		{"Karen", "Spärck Jones", true, "", []string{"staff"}},
 		{"Łukasz", "Wójcik", false, "04ABCDEF012345", []string{"night-shift"}},
+		{"Wilhelmina Petronella", "van den Heuvel-Oosterbroek", true, "04FEDCBA543210", []string{"cleaning-and-maintenance", "night-shift", "staff"}},
 	}
 	ids := make([]uint64, len(people))
 	for i, p := range people {
