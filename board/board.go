@@ -52,7 +52,8 @@ type Board struct{ wiring }
 
 // wiring is where lines and ports come from: linux, or a simulated board.
 type wiring interface {
-	// SPI opens a port for the one chip on it. The caller closes it.
+	// SPI returns the port of the one chip on it. A device that is missing is no
+	// error: transfers fail until it is there. The caller closes the port.
 	SPI(port string) (spi.PortCloser, error)
 
 	// Output requests a line and drives it inactive. The caller closes it.
@@ -106,14 +107,18 @@ func Check(cfg Config, log *slog.Logger) []error {
 	}
 	l := linux{cfg}
 	for _, name := range portNames {
-		p, err := l.SPI(name)
-		switch {
-		case errors.Is(err, ErrNotWired):
-		case err != nil:
-			problems = append(problems, err)
-		default:
-			problems = closed(problems, portKey(name), p)
+		p, err := l.port(name)
+		if errors.Is(err, ErrNotWired) {
+			continue
 		}
+		if err == nil {
+			err = p.find()
+		}
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		problems = closed(problems, portKey(name), p)
 	}
 	for _, name := range lineNames {
 		line, err := l.asIs(name)

@@ -8,10 +8,8 @@ import (
 	"slices"
 
 	"github.com/warthog618/go-gpiocdev"
-	"golang.org/x/sys/unix"
 	"periph.io/x/conn/v3/physic"
 	"periph.io/x/conn/v3/spi"
-	"periph.io/x/host/v3/sysfs"
 )
 
 // linux opens spidev ports and GPIO lines.
@@ -25,6 +23,15 @@ var biases = map[string]gpiocdev.LineReqOption{
 }
 
 func (l linux) SPI(name string) (spi.PortCloser, error) {
+	p, err := l.port(name)
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// port is the port called name; its device is not opened yet.
+func (l linux) port(name string) (*port, error) {
 	key := portKey(name)
 	c, ok := l.cfg.SPI[name]
 	if !ok {
@@ -34,20 +41,7 @@ func (l linux) SPI(name string) (spi.PortCloser, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s.device: %w", key, err)
 	}
-	path := devicePath(bus, cs)
-	if err := unix.Access(path, unix.R_OK|unix.W_OK); err != nil {
-		return nil, fmt.Errorf("%s: %w", key, explainDevice(path, err))
-	}
-	port, err := sysfs.NewSPI(bus, cs)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", key, err)
-	}
-	if c.MaxHz != 0 {
-		if err := port.LimitSpeed(physic.Frequency(c.MaxHz) * physic.Hertz); err != nil {
-			return nil, errors.Join(fmt.Errorf("%s.max_hz: %w", key, err), port.Close())
-		}
-	}
-	return port, nil
+	return &port{key: key, bus: bus, cs: cs, maxHz: physic.Frequency(c.MaxHz) * physic.Hertz}, nil
 }
 
 func (l linux) Output(name string) (Output, error) {

@@ -111,7 +111,7 @@ func New(d Display, t Touch, opts *Opts) (*Keypad, error) {
 		k.opts = *opts
 	}
 	k.speech = newInterpreter(k.opts.Language)
-	k.panel = panel{display: d, held: newCanvas(l.bounds.Size())}
+	k.panel = panel{display: d, held: newCanvas(l.bounds.Size()), mending: mending{deep: true}}
 	k.sound.line = k.opts.Buzzer
 	k.light.line = k.opts.Backlight
 	k.finger = finger{touch: t, pen: k.pen.Load, poll: k.opts.Poll, slack: 2 * l.gap, held: nothing}

@@ -37,7 +37,7 @@ func TestEveryPanelShowsEveryScreenInEveryRotation(t *testing.T) {
 					t.Fatal(err)
 				}
 				p, l := testPainter(t, d.Size())
-				on := panel{display: d, held: newCanvas(d.Size())}
+				on := panel{display: d, held: newCanvas(d.Size()), mending: mending{deep: true}}
 				for i, s := range telling() {
 					s.tongue = tongue(i % tongues)
 					s.view.LargeText, s.view.HighContrast = i%2 == 1, i/2%2 == 1

@@ -39,7 +39,7 @@ func (in *instruments) openKeypad(b *board.Board, c *config) error {
 	if err != nil {
 		return err
 	}
-	in.closes = append(in.closes, display.Halt)
+	in.rest(display.Halt)
 	in.chips = append(in.chips, func() chipFigures {
 		c := display.Counters()
 		return chipFigures{"panel", c.Transfers, c.Errors, 0, c.Lost}
@@ -111,7 +111,7 @@ func (in *instruments) openTouch(b *board.Board, c *config, size image.Point) (k
 	if err != nil {
 		return nil, nil, err
 	}
-	in.closes = append(in.closes, film.Halt)
+	in.rest(film.Halt)
 	in.chips = append(in.chips, func() chipFigures {
 		c := film.Counters()
 		return chipFigures{"touch", c.Transfers, c.Errors + c.Absent, c.Unsteady, 0}

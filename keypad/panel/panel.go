@@ -81,10 +81,10 @@ type Dev struct {
 	count counters
 }
 
-// NewSPI connects to a display and initialises it ([Dev.Init]), which takes
-// about 0.2 s; afterwards it is on and black. dc is the data/command line
-// (1 = data); reset may be nil (1 = held in reset). An absent panel cannot be
-// told: errors are those of the port and the lines.
+// NewSPI connects to a display; [Dev.Init] sets it up, now or once its bus
+// works. dc is the data/command line (1 = data); reset may be nil (1 = held in
+// reset). An absent panel cannot be told: errors are those of the port and the
+// lines.
 //
 // The caller keeps port and lines and closes them. o may be nil.
 func NewSPI(p spi.Port, dc, reset Line, o *Opts) (*Dev, error) {
@@ -123,9 +123,6 @@ func NewSPI(p spi.Port, dc, reset Line, o *Opts) (*Dev, error) {
 		}
 	}
 	d.chunk = chunkSize(c)
-	if err := d.Init(); err != nil {
-		return nil, err
-	}
 	return d, nil
 }
 

@@ -84,6 +84,9 @@ func open(t *testing.T, w *wire, o *Opts) *Dev {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := d.Init(); err != nil {
+		t.Fatal(err)
+	}
 	return d
 }
 
@@ -286,14 +289,18 @@ func TestTheResetLineIsHeldAndThenWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, l := &wire{}, &resetLine{}
 		begin := time.Now()
-		if _, err := NewSPI(w, w, l, nil); err != nil {
+		d, err := NewSPI(w, w, l, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Init(); err != nil {
 			t.Fatal(err)
 		}
 		if l.held < 10*time.Microsecond || l.held > time.Millisecond {
 			t.Errorf("held for %v", l.held)
 		}
-		if d := time.Since(begin); d < 130*time.Millisecond || d > 200*time.Millisecond {
-			t.Errorf("initialised in %v", d)
+		if took := time.Since(begin); took < 130*time.Millisecond || took > 200*time.Millisecond {
+			t.Errorf("initialised in %v", took)
 		}
 		if !strings.HasPrefix(w.took(), "01\n~5ms\nCF") {
 			t.Error("no software reset behind the line's")

@@ -45,6 +45,7 @@ func setup(t *testing.T, rotation int, reset bool, o sim.PanelOptions) *bench {
 	}
 	b.dev, err = panel.NewSPI(port, dc, rst, &panel.Opts{Model: panel.Model(o.Model), Rotation: rotation, ReadBack: reset})
 	b.must(err)
+	b.must(b.dev.Init())
 	return b
 }
 

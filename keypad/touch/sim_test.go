@@ -41,6 +41,7 @@ func setup(t *testing.T, pen bool, so sim.Options, o *touch.Opts) *bench {
 	}
 	b.dev, err = touch.NewSPI(port, p, o)
 	b.must(err)
+	b.must(b.dev.Halt())
 	return b
 }
 

@@ -102,9 +102,10 @@ type Dev struct {
 	count counters
 }
 
-// NewSPI connects to the chip and lets it make one conversion that leaves it
-// powered down with its pen interrupt on. A missing chip cannot be told from an
-// untouched panel in every case; where it can, Read says [ErrAbsent].
+// NewSPI connects to the chip, whose bus need not work yet. [Dev.Halt] or
+// [Dev.Refresh] turns a pen interrupt on that a program before has left off. A
+// missing chip cannot be told from an untouched panel in every case; where it
+// can, Read says [ErrAbsent].
 //
 // pen may be nil: then every Read asks the chip. The caller keeps port and line
 // and closes them. o may be nil.
@@ -124,9 +125,6 @@ func NewSPI(p spi.Port, pen Pen, o *Opts) (*Dev, error) {
 	d.w = script(d.opts.Samples, d.opts.Settle)
 	d.r = make([]byte, len(d.w))
 	d.med = make([]int, d.opts.Samples)
-	if err := d.Halt(); err != nil {
-		return nil, err
-	}
 	return d, nil
 }
 

@@ -76,6 +76,9 @@ func open(t *testing.T, g *glass, o *Opts) *Dev {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := d.Halt(); err != nil {
+		t.Fatal(err)
+	}
 	return d
 }
 
