@@ -142,6 +142,9 @@ func adoptCommand(args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("read the bundle: %w", err)
 	}
+	if err := asOwner(*data); err != nil {
+		return err
+	}
 	a := &adoption{Bundle: b, ReplaceSite: *replace}
 	bundle, err := readBundle(*data, a)
 	if err != nil {

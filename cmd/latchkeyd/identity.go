@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"latchkey/sync/wire"
@@ -121,6 +120,14 @@ func identityCommand(args []string, stdout, stderr io.Writer) error {
 	if err := openData(*data); err != nil {
 		return err
 	}
+	file, err := openOut(*out, *data)
+	if err != nil {
+		return fmt.Errorf("write the request: %w", err)
+	}
+	defer file.Close()
+	if err := asOwner(*data); err != nil {
+		return err
+	}
 	id, err := makeIdentity(*data)
 	if err != nil {
 		return err
@@ -133,7 +140,10 @@ func identityCommand(args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(*out, signed, 0o644); err != nil {
+	if _, err := file.Write(signed); err != nil {
+		return fmt.Errorf("write the request: %w", err)
+	}
+	if err := errors.Join(file.Truncate(int64(len(signed))), file.Close()); err != nil {
 		return fmt.Errorf("write the request: %w", err)
 	}
 	fingerprint, err := id.fingerprint()

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,6 +29,44 @@ func TestAReaderThatIsAdoptedAnewReleasesItsStrike(t *testing.T) {
 	site.bundle(t, reader, "front-door")
 	do(t, "", "latchkeyd", "adopt", "--data", reader.data(), reader.path("bundle"))
 	reader.closed() // within half of that minute
+}
+
+func TestRootLeavesADataDirectoryToItsOwner(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root could take a directory from its owner")
+	}
+	const service = 64321
+	site := adaAndBob(t)
+	dir, err := os.MkdirTemp("", "latchkey-owner-*") // which others may enter
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	data := filepath.Join(dir, "data")
+	if err := errors.Join(os.Chmod(dir, 0o755), os.Mkdir(data, 0o700), os.Chown(data, service, service)); err != nil {
+		t.Fatal(err)
+	}
+	request, bundle := filepath.Join(data, "request"), filepath.Join(t.TempDir(), "bundle")
+	for range 2 { // the second time there is all of it already
+		do(t, "", "latchkeyd", "identity", "--data", data, "--out", request)
+		do(t, "", "latchkey-controller", "reader", "add", "--dir", site.dir, "--reader", "front-door", "--door", "Front door", "--request", request, "--out", bundle)
+		do(t, "", "latchkeyd", "adopt", "--data", data, bundle)
+	}
+	files := 0
+	err = filepath.WalkDir(data, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		files++
+		if uid, gid, err := owner(path); err != nil || uid != service || gid != service {
+			t.Errorf("%s belongs to %d:%d %v", path, uid, gid, err)
+		}
+		return nil
+	})
+	if err != nil || files < 7 {
+		t.Errorf("%d files and directories, %v", files, err)
+	}
 }
 
 func TestAnAdoptionThatIsRefusedIsShownByTheStatus(t *testing.T) {
