@@ -33,7 +33,8 @@ Exit codes: 0 done, 1 failed, 2 wrong use.
 var version = "devel"
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// SIGQUIT and SIGABRT, too, or Go would write all stacks with what is in them.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGABRT)
 	defer stop()
 	err := command(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	var wrong usageError

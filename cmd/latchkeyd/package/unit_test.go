@@ -55,6 +55,14 @@ func TestTheUnitsAreUnderstoodWhole(t *testing.T) {
 	}
 }
 
+func TestACrashShowsNoArgumentsInALog(t *testing.T) {
+	for name, dir := range packageDirs {
+		if got := unitSettings(t, filepath.Join(dir, name+".service"))["Service.Environment"]; !slices.Equal(got, []string{"GOTRACEBACK=none"}) {
+			t.Errorf("%s: Environment is %q", name, got)
+		}
+	}
+}
+
 // unitSettings reads a unit: section.key to its values.
 func unitSettings(t *testing.T, path string) map[string][]string {
 	t.Helper()
