@@ -135,7 +135,7 @@ func Check(cfg Config, log *slog.Logger) []error {
 
 func closed(problems []error, key string, c interface{ Close() error }) []error {
 	if err := c.Close(); err != nil {
-		problems = append(problems, fmt.Errorf("%s: close: %w", key, err))
+		problems = append(problems, &KeyError{key, fmt.Errorf("close: %w", err)})
 	}
 	return problems
 }

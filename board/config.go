@@ -119,7 +119,7 @@ func (c LineConfig) activeLow(name string) bool {
 // anything. Each names its key and says what to do.
 func (c Config) problems() (problems []error) {
 	wrong := func(key, format string, args ...any) {
-		problems = append(problems, fmt.Errorf(key+": "+format, args...))
+		problems = append(problems, &KeyError{key, fmt.Errorf(format, args...)})
 	}
 	switch c.Kind {
 	case kindSim:

@@ -15,6 +15,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// A KeyError is what is wrong with a key of the config, or with what it names.
+type KeyError struct {
+	Key string // as in "board.lines.strike"
+	Err error
+}
+
+func (e *KeyError) Error() string { return e.Key + ": " + e.Err.Error() }
+func (e *KeyError) Unwrap() error { return e.Err }
+
 // explainDevice says what to do about a device that could not be opened.
 func explainDevice(path string, err error) error {
 	switch {

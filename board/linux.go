@@ -35,11 +35,11 @@ func (l linux) port(name string) (*port, error) {
 	key := portKey(name)
 	c, ok := l.cfg.SPI[name]
 	if !ok {
-		return nil, fmt.Errorf("%s: %w", key, ErrNotWired)
+		return nil, &KeyError{key, ErrNotWired}
 	}
 	bus, cs, err := c.address()
 	if err != nil {
-		return nil, fmt.Errorf("%s.device: %w", key, err)
+		return nil, &KeyError{key + ".device", err}
 	}
 	return &port{key: key, bus: bus, cs: cs, maxHz: physic.Frequency(c.MaxHz) * physic.Hertz}, nil
 }
@@ -90,11 +90,11 @@ func (l linux) request(name string, of []string, options ...gpiocdev.LineReqOpti
 	key := lineKey(name)
 	c, ok := l.cfg.Lines[name]
 	if !ok || !slices.Contains(of, name) {
-		return nil, fmt.Errorf("%s: %w", key, ErrNotWired)
+		return nil, &KeyError{key, ErrNotWired}
 	}
 	chip, offset, err := locate(c)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", key, err)
+		return nil, &KeyError{key, err}
 	}
 	defer chip.Close()
 	options = append(options, gpiocdev.WithConsumer("latchkeyd "+name))
@@ -104,7 +104,7 @@ func (l linux) request(name string, of []string, options ...gpiocdev.LineReqOpti
 	line, err := chip.RequestLine(offset, options...)
 	if err != nil {
 		info, _ := chip.LineInfo(offset) // only to say who has it
-		return nil, fmt.Errorf("%s: %w", key, explainLine(chip.Name, chip.Lines(), offset, info.Consumer, err))
+		return nil, &KeyError{key, explainLine(chip.Name, chip.Lines(), offset, info.Consumer, err)}
 	}
 	return line, nil
 }

@@ -61,7 +61,7 @@ func (p *port) Connect(f physic.Frequency, mode spi.Mode, bits int) (spi.Conn, e
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.bits != 0 {
-		return nil, errors.New(p.key + ": is connected already")
+		return nil, &KeyError{p.key, errors.New("is connected already")}
 	}
 	p.hz, p.mode, p.bits = f, mode, bits
 	return p, nil
@@ -89,12 +89,12 @@ func (p *port) transfer(use func(spi.Conn) error) error {
 	if p.conn == nil {
 		c, err := p.open.Connect(p.hz, p.mode, p.bits)
 		if err != nil {
-			return errors.Join(fmt.Errorf("%s: %w", p.key, err), p.close())
+			return errors.Join(&KeyError{p.key, err}, p.close())
 		}
 		p.conn = c
 	}
 	if err := use(p.conn); err != nil {
-		return errors.Join(fmt.Errorf("%s: %w", p.key, err), p.close())
+		return errors.Join(&KeyError{p.key, err}, p.close())
 	}
 	return nil
 }
@@ -103,14 +103,14 @@ func (p *port) transfer(use func(spi.Conn) error) error {
 func (p *port) find() error {
 	path := devicePath(p.bus, p.cs)
 	if err := unix.Access(path, unix.R_OK|unix.W_OK); err != nil {
-		return fmt.Errorf("%s: %w", p.key, explainDevice(path, err))
+		return &KeyError{p.key, explainDevice(path, err)}
 	}
 	open, err := sysfs.NewSPI(p.bus, p.cs)
 	if err != nil {
-		return fmt.Errorf("%s: %w", p.key, err)
+		return &KeyError{p.key, err}
 	}
 	if err := open.LimitSpeed(p.clock()); err != nil {
-		return errors.Join(fmt.Errorf("%s: %w", p.key, err), open.Close())
+		return errors.Join(&KeyError{p.key, err}, open.Close())
 	}
 	p.open = open
 	return nil

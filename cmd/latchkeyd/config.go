@@ -28,6 +28,7 @@ type config struct {
 	Watchdog watchdogConfig `toml:"watchdog"`
 
 	path string // of the file
+	text string // of the file
 	json bool   // --json
 }
 
@@ -71,7 +72,7 @@ func configFlag(flags *flag.FlagSet, args []string, stderr io.Writer) (*config, 
 	if err != nil {
 		return nil, err
 	}
-	c.path, c.json = *path, *asJSON
+	c.json = *asJSON
 	return c, nil
 }
 
@@ -82,7 +83,7 @@ func readConfig(path string) (*config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("config: %w", err)
 	}
-	var c config
+	c := config{path: path, text: string(b)}
 	meta, err := toml.Decode(string(b), &c)
 	var syntax toml.ParseError
 	if errors.As(err, &syntax) {
@@ -92,25 +93,28 @@ func readConfig(path string) (*config, error) {
 		return nil, fmt.Errorf("config: %s: %w", path, err)
 	}
 	var wrong []error
+	refuse := func(key, format string, args ...any) {
+		wrong = append(wrong, fmt.Errorf("config: %w", c.located(&board.KeyError{Key: key, Err: fmt.Errorf(format, args...)})))
+	}
 	for _, key := range meta.Undecoded() {
-		wrong = append(wrong, fmt.Errorf("config: %s, line %d: unknown key %s: correct or remove it", path, lineOf(string(b), key), key))
+		wrong = append(wrong, fmt.Errorf("config: %s, line %d: unknown key %s: correct or remove it", path, lineOf(c.text, key), key))
 	}
 	if err := wire.CheckName(c.Reader.ID); err != nil {
-		wrong = append(wrong, fmt.Errorf("config: %s: reader.id: %w", path, err))
+		refuse("reader.id", "%w", err)
 	}
 	if c.Reader.Data == "" {
-		wrong = append(wrong, fmt.Errorf("config: %s: reader.data is missing: name the directory that keeps the reader's data", path))
+		refuse("reader.data", "is missing: name the directory that keeps the reader's data")
 	} else if !filepath.IsAbs(c.Reader.Data) {
 		c.Reader.Data = filepath.Join(filepath.Dir(path), c.Reader.Data)
 	}
 	if models := []panel.Model{panel.ILI9341, panel.ST7789, panel.ST7796}; c.Panel.Model != "" && !slices.Contains(models, c.Panel.Model) {
-		wrong = append(wrong, fmt.Errorf("config: %s: panel.model: %q is none of %q", path, c.Panel.Model, models))
+		refuse("panel.model", "is %q: it must be one of %q, as printed on the display or in its papers", c.Panel.Model, models)
 	}
 	if r := c.Panel.Rotation; r%90 != 0 || r < 0 || r > 270 {
-		wrong = append(wrong, fmt.Errorf("config: %s: panel.rotation: is %d: it must be 0, 90, 180 or 270 degrees", path, r))
+		refuse("panel.rotation", "is %d: it must be 0, 90, 180 or 270 degrees", r)
 	}
 	if n := len(c.Touch.Calibration); n != 0 && n != 6 {
-		wrong = append(wrong, fmt.Errorf("config: %s: touch.calibration: %d numbers, not 6", path, n))
+		refuse("touch.calibration", "has %d numbers: it must have 6, which latchkeyd calibrate finds", n)
 	}
 	if err := c.Watchdog.problem(); err != nil {
 		wrong = append(wrong, fmt.Errorf("config: %s: %w", path, err))
@@ -121,8 +125,29 @@ func readConfig(path string) (*config, error) {
 	return &c, errors.Join(wrong...)
 }
 
+// located says of errors that are about keys of the config where those stand.
+func (c *config) located(err error) error {
+	if several, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []error
+		for _, err := range several.Unwrap() {
+			all = append(all, c.located(err))
+		}
+		return errors.Join(all...)
+	}
+	var about *board.KeyError
+	if !errors.As(err, &about) {
+		return err
+	}
+	for key := strings.Split(about.Key, "."); len(key) > 0; key = key[:len(key)-1] {
+		if n := lineOf(c.text, key); n != 0 {
+			return fmt.Errorf("%s, line %d: %w", c.path, n, err)
+		}
+	}
+	return fmt.Errorf("%s: %w", c.path, err)
+}
+
 // lineOf finds the line that defines a key: the first one up to which the file
-// defines it.
+// defines it; 0 if none does.
 func lineOf(text string, key toml.Key) int {
 	lines := strings.SplitAfter(text, "\n")
 	for n := range lines {
@@ -131,5 +156,5 @@ func lineOf(text string, key toml.Key) int {
 			return n + 1
 		}
 	}
-	return len(lines)
+	return 0
 }

@@ -41,7 +41,7 @@ func (in *instruments) report(subject device.Subject, err error) {
 	case known && before == health:
 		return
 	case err != nil:
-		in.log.Error("does not work", "part", subject, "err", err)
+		in.log.Error("does not work", "part", subject, "err", in.located(err))
 	case known:
 		in.log.Info("works again", "part", subject)
 	}

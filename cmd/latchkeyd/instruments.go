@@ -31,6 +31,7 @@ type instruments struct {
 	cards   *nfc.Reader    // nil: no card reader
 	slots   *slots
 	log     *slog.Logger
+	located func(error) error // says where in the config it stands, if it does
 
 	events chan device.Event
 	closes []func() error // in the order of construction
@@ -47,7 +48,7 @@ const eventsWaiting = 256
 
 func newInstruments(log *slog.Logger) *instruments {
 	return &instruments{
-		slots: new(slots), log: log,
+		slots: new(slots), log: log, located: func(err error) error { return err },
 		events: make(chan device.Event, eventsWaiting),
 		health: map[device.Subject]device.Health{},
 		lines:  map[string]error{},
@@ -59,6 +60,7 @@ func newInstruments(log *slog.Logger) *instruments {
 // Only the strike must work. Whoever called closes, also after an error.
 func openInstruments(b *board.Board, c *config, log *slog.Logger) (*instruments, error) {
 	in := newInstruments(log)
+	in.located = c.located
 	line, err := b.Output("strike")
 	if err != nil {
 		return in, err

@@ -20,7 +20,7 @@ func releaseCommand(args []string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return board.Release(c.Board)
+	return c.located(board.Release(c.Board))
 }
 
 // checkCommand says what is wrong with the config and with what it names.
@@ -29,7 +29,10 @@ func checkCommand(args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	problems := board.Check(c.Board, newLog(stderr, slog.LevelWarn))
+	var problems []error
+	for _, problem := range board.Check(c.Board, newLog(stderr, slog.LevelWarn)) {
+		problems = append(problems, c.located(problem))
+	}
 	if err := checkData(c.Reader.Data, c.Reader.ID); err != nil {
 		problems = append(problems, err)
 	}

@@ -60,7 +60,7 @@ func run(ctx context.Context, c *config, log *slog.Logger) (err error) {
 
 	b, err := board.Open(c.Board, log)
 	if err != nil {
-		return err
+		return c.located(err)
 	}
 	defer closing(&err, b.Close)
 	ctx, cancel := context.WithCancel(ctx)
@@ -73,7 +73,7 @@ func run(ctx context.Context, c *config, log *slog.Logger) (err error) {
 		closing(&err, r.instruments.close)
 	}()
 	if err != nil {
-		return err
+		return c.located(err)
 	}
 	r.watchdog.guard(r.instruments.strike.Overdue)
 	go r.exitUnreleased()
