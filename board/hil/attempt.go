@@ -24,7 +24,7 @@ func (b *bench) keepPicture() {
 	}
 	seen, err := b.m.chips.picture()
 	if err == nil {
-		name := filepath.Join(b.out, fmt.Sprintf("failed-%d.png", len(b.report.rows)))
+		name := filepath.Join(b.out, fmt.Sprintf("failed-%s-%d.png", b.name, len(b.report.rows)))
 		err = os.WriteFile(name, seen, 0o644)
 		fmt.Printf("     the panel then: %s\n", name)
 	}
@@ -39,7 +39,7 @@ func (b *bench) leave() {
 		return
 	}
 	for _, err := range []error{
-		b.m.chips.touch(0, 0, false), b.site.page.touch(0, 0, false), b.away(),
+		b.m.chips.touch(0, 0, false), b.twin.page.touch(0, 0, false), b.away(),
 		b.m.lines.set(lineExit, false), b.m.lines.set(lineDoor, false), b.m.lines.set(lineTamper, false),
 	} {
 		if err != nil {
@@ -49,11 +49,15 @@ func (b *bench) leave() {
 }
 
 // eventuallyLimit is for what hangs, not for what is slow on a busy machine.
-const eventuallyLimit = time.Minute
+const eventuallyLimit = 3 * time.Minute
 
 // eventually waits until check says yes.
 func (b *bench) eventually(what string, check func() (bool, error)) error {
 	var last error
+	var exited chan struct{} // never, without a machine
+	if b.m != nil {
+		exited = b.m.exited
+	}
 	for deadline := time.Now().Add(eventuallyLimit); time.Now().Before(deadline); {
 		ok, err := check()
 		if ok && err == nil {
@@ -63,9 +67,9 @@ func (b *bench) eventually(what string, check func() (bool, error)) error {
 		select {
 		case <-b.ctx.Done():
 			return b.ctx.Err()
-		case <-b.m.exited:
+		case <-exited:
 			return fmt.Errorf("%s: the machine ended; the console's end:\n%s", what, b.m.console.tail(20))
-		case <-time.After(50 * time.Millisecond):
+		case <-time.After(100 * time.Millisecond):
 		}
 	}
 	if last != nil {

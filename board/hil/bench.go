@@ -4,30 +4,37 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"image"
 	"io"
 	"os"
 	"path/filepath"
 	"regexp"
 	"syscall"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
-// bench is one run of the bench.
+// shared is what all lanes have in common. It does not change once it is prepared.
+type shared struct {
+	ctx       context.Context
+	dir       string // for what ends with the run
+	out       string // for what stays
+	stock     *stock
+	built     *programs
+	initramfs string
+	twin      *twin
+}
+
+// bench is a lane: scenarios that follow one another, with one machine at a
+// time, a data disk that goes from one to the next, and a site.
 type bench struct {
-	ctx     context.Context
-	dir     string // for what ends with the run
-	out     string
-	stock   *stock
-	built   *programs
+	*shared
+	name    string
 	board   board
-	broker  string // where a Mosquitto will listen on this machine
 	site    *site
 	m       *machine // that runs now
 	reader  int      // pid of the reader in it
 	boots   int
-	layout  map[string]key // by the names of their controls
-	home    *image.RGBA    // the home screen
 	report  report
 	figures []figure
 }
@@ -43,8 +50,9 @@ type scenario struct {
 }
 
 // runLimit is how long all of it may take on a busy machine, downloads included.
-const runLimit = 12 * time.Minute
+const runLimit = 15 * time.Minute
 
+// run prepares what all lanes need, runs them side by side, and writes the report.
 func run(ctx context.Context, out string, only *regexp.Regexp, limit time.Duration) error {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, limit)
@@ -57,23 +65,99 @@ func run(ctx context.Context, out string, only *regexp.Regexp, limit time.Durati
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return err
 	}
-	b := &bench{ctx: ctx, dir: dir, out: out}
-	defer func() {
-		if ctx.Err() != nil && b.m != nil {
-			fmt.Println(b.m.console.tail(20))
-		}
-		if b.m != nil {
-			b.m.powerCut()
-		}
-		if b.site != nil {
-			b.site.close()
-		}
-	}()
-	if err := b.prepare(); err != nil {
+	s := &shared{ctx: ctx, dir: dir, out: out}
+	defer func() { s.twin.close() }()
+	tests := make(chan error, 1)
+	go func() { tests <- buildTests(ctx, dir) }()
+	if err := s.prepare(); err != nil {
 		return err
 	}
-	b.report.prepared = time.Since(began)
-	for _, s := range scenarios {
+	prepared := time.Since(began)
+	fmt.Printf("prepared in %.0f s\n", prepared.Seconds())
+	var group errgroup.Group
+	var benches []*bench
+	for _, l := range lanes {
+		if !l.wanted(only) {
+			continue
+		}
+		b := &bench{shared: s, name: l.name}
+		benches = append(benches, b)
+		group.Go(func() error {
+			defer b.close()
+			return b.run(l, only, tests)
+		})
+	}
+	if err := errors.Join(group.Wait(), ctx.Err()); err != nil {
+		return err
+	}
+	all := report{prepared: prepared, total: time.Since(began)}
+	for _, b := range benches {
+		all.rows = append(all.rows, b.report.rows...)
+		all.figures = append(all.figures, b.figures...)
+	}
+	return all.write(s)
+}
+
+// prepare makes everything that machines boot from, and the twin.
+func (s *shared) prepare() error {
+	cache, err := cacheDir()
+	if err != nil {
+		return err
+	}
+	if s.stock, err = fetch(s.ctx, cache); err != nil {
+		return fmt.Errorf("fetch: %w", err)
+	}
+	fmt.Printf("kernel %s-arm64\n", s.stock.abi)
+	s.built, s.initramfs = newPrograms(s.dir), filepath.Join(s.dir, "initramfs")
+	var group errgroup.Group
+	group.Go(func() error {
+		if err := s.built.board(s.ctx); err != nil {
+			return err
+		}
+		return buildInitramfs(s.ctx, s.stock, s.built, s.initramfs)
+	})
+	group.Go(func() error {
+		if err := s.built.own(s.ctx); err != nil {
+			return err
+		}
+		var err error
+		if s.twin, err = newTwin(s); err != nil {
+			return fmt.Errorf("the simulated twin: %w", err)
+		}
+		return (&bench{shared: s}).learn()
+	})
+	return group.Wait()
+}
+
+// run runs a lane's scenarios.
+func (b *bench) run(l lane, only *regexp.Regexp, tests <-chan error) error {
+	var err error
+	if b.site, err = newSite(b.ctx, b.built, filepath.Join(b.dir, b.name)); err != nil {
+		return err
+	}
+	broker, err := freeAddress()
+	if err != nil {
+		return err
+	}
+	b.board = board{
+		kernel: b.stock.kernel(), initramfs: b.initramfs, broker: broker,
+		disk: filepath.Join(b.site.dir, "data.ext4"), tools: filepath.Join(b.site.dir, "tools.ext4"),
+	}
+	if err := makeDisk(b.ctx, b.board.disk, 48<<20); err != nil {
+		return err
+	}
+	if l.tests {
+		if err := <-tests; err != nil {
+			return err
+		}
+		err = makeDisk(b.ctx, b.board.tools, 256<<20, "-d", testsDir(b.dir))
+	} else {
+		err = buildTools(b.ctx, b.stock, b.board.tools)
+	}
+	if err != nil {
+		return err
+	}
+	for _, s := range l.scenarios {
 		if !s.must && !only.MatchString(s.what) {
 			continue
 		}
@@ -87,50 +171,27 @@ func run(ctx context.Context, out string, only *regexp.Regexp, limit time.Durati
 			b.keepPicture()
 			b.leave()
 		}
-		if ctx.Err() != nil {
-			return ctx.Err()
+		if b.ctx.Err() != nil {
+			return b.ctx.Err()
 		}
 		if err != nil && s.must {
 			break
 		}
 	}
-	if b.m != nil && !b.m.ended() {
-		err := b.shutDown()
-		b.report.add("the last machine ends in order", "its console's end line", err, 0)
-	}
-	b.report.total = time.Since(began)
-	return b.report.write(b)
+	return nil
 }
 
-// prepare makes everything that the machine boots from, and the site.
-func (b *bench) prepare() error {
-	cache, err := cacheDir()
-	if err != nil {
-		return err
+// close ends all that runs for the lane.
+func (b *bench) close() {
+	if b.m != nil {
+		if b.ctx.Err() != nil {
+			fmt.Println(b.m.console.tail(20))
+		}
+		b.m.powerCut()
 	}
-	if b.stock, err = fetch(b.ctx, cache); err != nil {
-		return fmt.Errorf("fetch: %w", err)
+	if b.site != nil {
+		b.site.close()
 	}
-	fmt.Printf("kernel %s-arm64\n", b.stock.abi)
-	if b.built, err = buildPrograms(b.ctx, b.dir); err != nil {
-		return err
-	}
-	b.board = board{kernel: b.stock.kernel(), initramfs: filepath.Join(b.dir, "initramfs"), disk: filepath.Join(b.dir, "data.ext4"), tools: filepath.Join(b.dir, "tools.ext4")}
-	if b.broker, err = freeAddress(); err != nil {
-		return err
-	}
-	b.board.broker = b.broker
-	if err := buildInitramfs(b.ctx, b.stock, b.built, b.board.initramfs); err != nil {
-		return err
-	}
-	if err := makeDisk(b, b.board.disk, 48<<20); err != nil {
-		return err
-	}
-	if err := b.buildTools(b.board.tools); err != nil {
-		return err
-	}
-	b.site, err = newSite(b.ctx, b.built, filepath.Join(b.dir, "site"))
-	return err
 }
 
 // boot starts the next machine, on the disk that the last one left.
@@ -139,7 +200,7 @@ func (b *bench) boot(options ...string) error {
 		b.m.powerCut()
 	}
 	b.boots++
-	console, err := os.Create(filepath.Join(b.out, fmt.Sprintf("console-%d.log", b.boots)))
+	console, err := os.Create(filepath.Join(b.out, fmt.Sprintf("console-%s-%d.log", b.name, b.boots)))
 	if err != nil {
 		return err
 	}

@@ -18,30 +18,35 @@ type programs struct {
 	controller string // latchkey-controller for this machine
 }
 
-func buildPrograms(ctx context.Context, dir string) (*programs, error) {
-	p := &programs{
+func newPrograms(dir string) *programs {
+	return &programs{
 		reader: filepath.Join(dir, "arm64", "latchkeyd"), guest: filepath.Join(dir, "arm64", "guest"),
 		twin: filepath.Join(dir, "latchkeyd"), controller: filepath.Join(dir, "latchkey-controller"),
 	}
-	// The linker sets the same things as in the Makefile.
+}
+
+// board builds what runs on the board.
+func (p *programs) board(ctx context.Context) error {
+	return build(ctx, "arm64", filepath.Dir(p.reader), "-tags", "firmware", "latchkey/cmd/latchkeyd", "latchkey/board/hil/guest")
+}
+
+// own builds what runs on this machine.
+func (p *programs) own(ctx context.Context) error {
+	return build(ctx, "", filepath.Dir(p.twin), "latchkey/cmd/latchkeyd", "latchkey/cmd/latchkey-controller")
+}
+
+// build builds programs into a directory; the linker sets the same things as in
+// the Makefile.
+func build(ctx context.Context, arch, dir string, what ...string) error {
 	stamp := "-s -w -X main.version=bench"
 	if built, err := exec.CommandContext(ctx, "git", "log", "-1", "--format=%ct").Output(); err == nil {
 		stamp += " -X main.built=" + strings.TrimSpace(string(built))
 	}
-	for _, build := range []struct {
-		arch, tags, ldflags, out, pkg string
-	}{
-		{"arm64", "firmware", stamp, p.reader, "latchkey/cmd/latchkeyd"},
-		{"arm64", "", "-s -w", p.guest, "latchkey/board/hil/guest"},
-		{"", "", stamp, p.twin, "latchkey/cmd/latchkeyd"},
-		{"", "", "", p.controller, "latchkey/cmd/latchkey-controller"},
-	} {
-		cmd := goCommand(ctx, build.arch, "build", "-trimpath", "-tags", build.tags, "-ldflags", build.ldflags, "-o", build.out, build.pkg)
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("build %s: %w:\n%s", build.pkg, err, out)
-		}
+	args := []string{"build", "-trimpath", "-ldflags", stamp, "-o", dir + string(filepath.Separator)}
+	if out, err := goCommand(ctx, arch, append(args, what...)...).CombinedOutput(); err != nil {
+		return fmt.Errorf("go build %s: %w:\n%s", strings.Join(what, " "), err, out)
 	}
-	return p, nil
+	return nil
 }
 
 // goCommand runs the go command for an architecture; "" is this machine's.

@@ -64,7 +64,6 @@ var doorScenarios = []scenario{
 	{what: "the exit button opens once, however much it bounces, and what is shorter than a bounce does not", prove: exitButton},
 	{what: "the door contact is followed, and a door that opens by itself is forced", prove: doorContact},
 	{what: "tamper locks PIN entry out, and a card ends that", prove: tamper},
-	{what: "nobody comes, and the reader sleeps", prove: idle},
 }
 
 // picture types two digits, takes the panel's picture, and cancels.
@@ -100,9 +99,13 @@ func exitButton(b *bench) (string, error) {
 		if err := b.chatter(lineExit, 2, false); err != nil {
 			return "", err
 		}
-		time.Sleep(60 * time.Millisecond)
+		if err := b.m.agent.pass(60 * time.Millisecond); err != nil {
+			return "", err
+		}
 	}
-	time.Sleep(500 * time.Millisecond)
+	if err := b.m.agent.pass(500 * time.Millisecond); err != nil {
+		return "", err
+	}
 	if changes := b.m.lines.since(mark, lineStrike); len(changes) > 0 {
 		return "", fmt.Errorf("spikes opened the door: %s", describe(changes))
 	}
@@ -113,7 +116,9 @@ func exitButton(b *bench) (string, error) {
 	if err := b.chatter(lineExit, 8, false); err != nil {
 		return "", err
 	}
-	time.Sleep(500 * time.Millisecond)
+	if err := b.m.agent.pass(500 * time.Millisecond); err != nil {
+		return "", err
+	}
 	if changes := b.m.lines.since(mark, lineStrike); len(changes) != 2 {
 		return "", fmt.Errorf("one push, and the strike went %s", describe(changes))
 	}
@@ -166,7 +171,10 @@ func doorContact(b *bench) (string, error) {
 	if _, err := b.m.lines.await(mark, lineStrike, false, eventuallyLimit); err != nil {
 		return "", err
 	}
-	time.Sleep(4 * time.Second) // for 3 s a person may still be pulling
+	// For 3 s a person may still be pulling.
+	if err := b.m.agent.pass(4 * time.Second); err != nil {
+		return "", err
+	}
 	if err := b.m.lines.set(lineDoor, true); err != nil {
 		return "", err
 	}
@@ -208,9 +216,10 @@ func tamper(b *bench) (string, error) {
 
 // away takes the card away, and waits until the reader has missed it.
 func (b *bench) away() error {
-	err := b.m.chips.removeCard()
-	time.Sleep(1500 * time.Millisecond)
-	return err
+	if err := b.m.chips.removeCard(); err != nil {
+		return err
+	}
+	return b.m.agent.pass(1500 * time.Millisecond)
 }
 
 // clean says what was done against a data sheet, as an error.

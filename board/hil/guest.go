@@ -123,6 +123,11 @@ func (a *agent) uptime() (seconds float64, err error) {
 	return seconds, err
 }
 
+// pass waits until that time of the machine's has passed, which may be longer.
+func (a *agent) pass(d time.Duration) error {
+	return a.call("GET", "/pass?for="+d.String(), nil, nil)
+}
+
 // run runs a program to its end, as the reader's user.
 func (a *agent) run(args ...string) (r result, err error) {
 	err = a.call("POST", "/run", command{Args: args}, &r)

@@ -150,7 +150,8 @@ func TestInputEventsAddUp(t *testing.T) {
 func TestAReportWithAFailureIsAnError(t *testing.T) {
 	var r report
 	r.add("one thing", "by looking", nil, time.Second)
-	b := &bench{out: t.TempDir(), stock: &stock{abi: "6.1.0-1"}, figures: []figure{{"a figure", "7"}}}
+	r.figures = []figure{{"a figure", "7"}}
+	b := &shared{out: t.TempDir(), stock: &stock{abi: "6.1.0-1"}}
 	if err := r.write(b); err != nil {
 		t.Error(err)
 	}
@@ -162,7 +163,7 @@ func TestAReportWithAFailureIsAnError(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range []string{"| one thing | by looking | ok |", `| another \| thing | it broke | **failed** |`, "| a figure | 7 |"} {
+	for _, line := range []string{"| one thing | by looking | ok | 1.0 |", `| another \| thing | it broke | **failed** | 1.0 |`, "| a figure | 7 |"} {
 		if !strings.Contains(string(text), line+"\n") {
 			t.Errorf("the report has no line %q:\n%s", line, text)
 		}

@@ -6,9 +6,20 @@ import (
 	"time"
 )
 
-// idle measures the reader while nobody comes.
+// idle measures a reader while nobody comes, once its light has gone out: as
+// long as it is on, the picture is sent again and again.
 func idle(b *bench) (string, error) {
-	if err := b.atHome(); err != nil {
+	if _, err := adoption(b); err != nil {
+		return "", err
+	}
+	err := b.eventually("the light goes out", func() (bool, error) {
+		s, err := b.m.chips.state()
+		return err == nil && !s.Lines["backlight"], err
+	})
+	if err != nil {
+		return "", err
+	}
+	if err := b.m.agent.pass(time.Second); err != nil { // for what goes with it
 		return "", err
 	}
 	const watched = 20 * time.Second
@@ -21,10 +32,8 @@ func idle(b *bench) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	select {
-	case <-time.After(watched):
-	case <-b.ctx.Done():
-		return "", b.ctx.Err()
+	if err := b.m.agent.pass(watched); err != nil {
+		return "", err
 	}
 	second, err := b.usage()
 	if err != nil {
@@ -49,13 +58,13 @@ func idle(b *bench) (string, error) {
 	}
 	minutes := (second.at - first.at) / 60
 	switches := float64(second.switches-first.switches) / (second.at - first.at)
-	b.figure("times that the reader wakes the idle processor, panel lit, cards polled (at most 15 a second)", "%.1f a second", float64(wakeups)/60/minutes)
-	b.figure("processor time of the reader per idle minute, panel lit, cards polled (emulated processor)", "%.2f s", float64(second.ticks-first.ticks)/100/minutes)
-	b.figure("context switches of the reader per idle minute, panel lit, cards polled", "%.0f (%.1f a second)", switches*60, switches)
+	b.figure("times that the reader wakes the idle processor, cards polled (at most 15 a second)", "%.1f a second", float64(wakeups)/60/minutes)
+	b.figure("processor time of the reader per idle minute, cards polled (emulated processor)", "%.2f s", float64(second.ticks-first.ticks)/100/minutes)
+	b.figure("context switches of the reader per idle minute, cards polled, transfers included", "%.0f (%.1f a second)", switches*60, switches)
 	b.figure("resident memory of the reader", "%.1f MiB (at most %.1f MiB)", float64(second.resident)/1024, float64(second.peak)/1024)
 	for _, port := range []string{"nfc", "panel", "touch"} {
 		n := second.chips.Counters[port].Transfers - first.chips.Counters[port].Transfers
-		b.figure("transfers to the "+port+" per idle minute, panel lit", "%.0f", float64(n)/minutes)
+		b.figure("transfers to the "+port+" per idle minute", "%.0f", float64(n)/minutes)
 	}
 	return fmt.Sprintf("%.0f s watched", second.at-first.at), nil
 }

@@ -17,9 +17,9 @@ type key struct {
 func (b *bench) tapPIN(pin string) error {
 	var keys []key
 	for _, name := range b.keys(pin) {
-		keys = append(keys, b.layout[name])
+		keys = append(keys, b.twin.layout[name])
 	}
-	if err := b.wake(b.m.chips); err != nil {
+	if err := b.wake(); err != nil {
 		return err
 	}
 	return b.m.chips.call("POST", "/bench/taps", keys, nil)
@@ -29,7 +29,7 @@ func (b *bench) tapPIN(pin string) error {
 func (b *bench) still() (screen *image.RGBA, err error) {
 	err = b.eventually("a screen that rests", func() (bool, error) {
 		before := screen
-		screen, err = b.site.page.screen()
+		screen, err = b.twin.page.screen()
 		return err == nil && before != nil && differences(before, screen) == 0, err
 	})
 	return screen, err
@@ -38,15 +38,14 @@ func (b *bench) still() (screen *image.RGBA, err error) {
 // learn looks at the twin for what the home screen is, where keys lie, and what
 // they look like with and without a finger.
 func (b *bench) learn() error {
-	b.layout = map[string]key{}
 	if _, err := b.awaitControl("pin"); err != nil {
 		return err
 	}
-	if err := b.wake(b.site.page); err != nil {
+	if err := b.wakeTwin(); err != nil {
 		return err
 	}
 	var err error
-	if b.home, err = b.still(); err != nil {
+	if b.twin.home, err = b.still(); err != nil {
 		return err
 	}
 	if err := b.learnKey("pin"); err != nil {
@@ -84,13 +83,13 @@ func (b *bench) learnKey(name string) error {
 			return err
 		}
 		*look.colour = screen.RGBAAt(k.ProbeX, k.ProbeY)
-		if err := b.fingers(c, look.down, b.site.page); err != nil {
+		if err := b.fingers(c, look.down, b.twin.page); err != nil {
 			return err
 		}
 	}
 	if k.Idle == k.Lit && name != "cancel" {
 		return fmt.Errorf("the key %s looks the same with a finger on it", name)
 	}
-	b.layout[name] = k
+	b.twin.layout[name] = k
 	return nil
 }

@@ -84,7 +84,7 @@ func linkUp(b *bench) (string, error) {
 	if err := b.adopt("--broker", "ssl://"+brokerInside+":8883"); err != nil {
 		return "", err
 	}
-	if err := b.site.startBroker(b.broker); err != nil {
+	if err := b.site.startBroker(b.board.broker); err != nil {
 		return "", err
 	}
 	err := b.eventually("the link is up", func() (bool, error) {
@@ -102,7 +102,7 @@ func linkUp(b *bench) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%w: %v", err, told)
 	}
-	r, err := b.m.agent.run("/bin/busybox", "nc", "-w", "2", "10.0.2.2", strings.Split(b.broker, ":")[1])
+	r, err := b.m.agent.run("/bin/busybox", "nc", "-w", "2", "10.0.2.2", strings.Split(b.board.broker, ":")[1])
 	if err != nil {
 		return "", err
 	}

@@ -4,7 +4,8 @@
 // kernel's own SPI bus. The door's lines end in QEMU, where the bench sees and
 // drives them.
 //
-//	hil [--out DIR]        runs all scenarios; DIR/report.md says what was proved
+//	hil [--out DIR]        runs all scenarios, on three machines side by side;
+//	                       DIR/report.md says what was proved
 //	hil forward ADDRESS    copies standard input and output to ADDRESS, for QEMU
 //
 // What it needs of the distribution it fetches with apt, once, into

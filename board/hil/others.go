@@ -7,19 +7,26 @@ import (
 	"syscall"
 )
 
-// otherScenarios: the emulated chips before drivers that are not ours, and our
-// drivers' tests on this kernel.
-var otherScenarios = []scenario{
-	{what: "the driver packages' own tests pass on the machine's kernel, for arm64 and for ARMv7", prove: driverTests},
+// foreignScenarios: an emulated chip before a driver that is not ours.
+var foreignScenarios = []scenario{
 	{what: "libnfc's nfc-list finds the emulated PN532, and the card on it, over the kernel's spidev", prove: nfcList},
 	{what: "the machine ends in order", prove: func(b *bench) (string, error) { return "its console's end line", b.shutDown() }},
+}
+
+// driverScenarios: our drivers' tests on this kernel, and the kernel's own
+// driver of a touch film.
+var driverScenarios = []scenario{
+	{must: true, boots: true, what: "a third board comes up", prove: func(b *bench) (string, error) { return "to test drivers on", b.boot() }},
+	{what: "the driver packages' own tests pass on the machine's kernel, for arm64 and for ARMv7", prove: driverTests},
+	{what: "nobody comes, and the reader sleeps", prove: idle},
 	{boots: true, what: "the kernel's own ads7846 driver binds to the emulated XPT2046, and its events carry the touches", prove: ads7846},
 	{what: "a PIN typed on the kernel's ads7846 opens the door: the reader takes any touchscreen that Linux has", prove: evdevPIN},
 }
 
-// simulatedHours are tests that go through hours of a simulated board's time:
-// there is nothing of the kernel in them, and the emulated processor is slow.
-const simulatedHours = "DeadForLong|Noise|KeepsResetting"
+// elsewhere are tests that have nothing of the kernel in them: those that go
+// through hours of a simulated board's time, for which the emulated processor
+// is slow, and one that builds a program.
+const elsewhere = "DeadForLong|Noise|KeepsResetting|FirmwareHasNoSimulatedBoard"
 
 func driverTests(b *bench) (string, error) {
 	passed := 0
@@ -28,7 +35,7 @@ func driverTests(b *bench) (string, error) {
 		var r result
 		err := b.m.agent.call("POST", "/run", command{
 			Root: true, // for /dev/uinput
-			Args: []string{"/tools/" + t.file(), "-test.v", "-test.short", "-test.timeout=2m", "-test.skip=" + simulatedHours},
+			Args: []string{"/tools/" + t.file(), "-test.v", "-test.short", "-test.timeout=2m", "-test.skip=" + elsewhere},
 			Dir:  "/tools/" + t.dir(),
 		}, &r)
 		if err != nil {
@@ -153,6 +160,9 @@ func evdevPIN(b *bench) (string, error) {
 		return "", err
 	}
 	if err := b.running(); err != nil {
+		return "", err
+	}
+	if err := b.adopt(); err != nil {
 		return "", err
 	}
 	how, err := b.opens(func() error { return b.tapPIN(adaPIN) })

@@ -15,7 +15,9 @@ var deathScenarios = []scenario{
 		if err := b.killOpen(); err != nil {
 			return "", err
 		}
-		time.Sleep(300 * time.Millisecond)
+		if err := b.m.agent.pass(300 * time.Millisecond); err != nil {
+			return "", err
+		}
 		kept := "the kernel released the line as the process died"
 		if b.m.lines.level(lineStrike) {
 			kept = "the kernel left the line on as the process died"
@@ -190,11 +192,15 @@ func powerCut(b *bench) (string, error) {
 	if s.Lockout != "attempts" {
 		return "", fmt.Errorf("after the power cut the lockout is %q, %d wrong\n%s", s.Lockout, s.Wrong, b.readerLog())
 	}
-	shown, err := b.m.chips.state()
+	var shown chipState
+	err = b.eventually("the first picture", func() (bool, error) {
+		shown, err = b.m.chips.state()
+		return shown.FirstPicture > 0, err
+	})
 	if err != nil {
 		return "", err
 	}
-	b.figure("kernel start to the first picture on the panel", "%.1f s", shown.FirstPicture)
+	b.figure("kernel start to a usable keypad: its first picture is there", "%.1f s", shown.FirstPicture)
 	var all []byte
 	for _, content := range before {
 		all = append(all, content...)

@@ -3,12 +3,39 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
 
-// scenarios are run in this order; later ones go on from what earlier ones left.
-var scenarios = slices.Concat(startScenarios, doorScenarios, wrongScenarios, deathScenarios, linkScenarios, otherScenarios, watchdogScenarios)
+// lane is scenarios that go on from what those before have left.
+type lane struct {
+	name      string
+	tests     bool // the driver packages' tests lie at /tools, and not libnfc's
+	scenarios []scenario
+}
+
+// lanes have nothing to do with one another, and run side by side.
+var lanes = []lane{
+	{name: "door", scenarios: slices.Concat(startScenarios, doorScenarios, wrongScenarios, linkScenarios, foreignScenarios)},
+	{name: "death", scenarios: slices.Concat(readerScenarios, deathScenarios, watchdogScenarios)},
+	{name: "drivers", tests: true, scenarios: driverScenarios},
+}
+
+// wanted tells whether a lane has a scenario whose name matches.
+func (l lane) wanted(only *regexp.Regexp) bool {
+	return slices.ContainsFunc(l.scenarios, func(s scenario) bool { return only.MatchString(s.what) })
+}
+
+// readerScenarios: a machine with a reader that belongs to a site, in one step.
+var readerScenarios = []scenario{
+	{must: true, boots: true, what: "a second board, with a site of its own, comes up", prove: func(b *bench) (string, error) {
+		if err := b.boot(); err != nil {
+			return "", err
+		}
+		return adoption(b)
+	}},
+}
 
 // startScenarios: from power on to a reader that belongs to a site.
 var startScenarios = []scenario{
@@ -101,7 +128,7 @@ func adoption(b *bench) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%w\n%s", err, b.readerLog())
 	}
-	return "latchkeyd identity on the board, a bundle from latchkey-controller, latchkeyd adopt on the board", b.learn()
+	return "latchkeyd identity on the board, a bundle from latchkey-controller, latchkeyd adopt on the board", nil
 }
 
 // adopt has the controller answer the reader's request, and gives the answer to

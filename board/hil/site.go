@@ -1,16 +1,12 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"time"
 )
 
 // Who may open the bench's door.
@@ -23,15 +19,11 @@ const (
 	unlockSeconds = "3" // at a time
 )
 
-// site is a customer's site, kept by the real controller on this machine, and a
-// twin of the reader: the same program with the same door, on the simulated
-// board, which says where keys lie and what a screen looks like.
+// site is a customer's site, kept by the real controller on this machine.
 type site struct {
 	ctx   context.Context
 	built *programs
 	dir   string
-	twin  *exec.Cmd
-	page  *chips // the twin's
 
 	broker, serve *exec.Cmd // once the reader has a link
 	log           log       // what they say
@@ -53,10 +45,6 @@ func newSite(ctx context.Context, built *programs, dir string) (*site, error) {
 		if err := s.controller(step.stdin, step.args...); err != nil {
 			return nil, err
 		}
-	}
-	if err := s.startTwin(); err != nil {
-		s.close()
-		return nil, fmt.Errorf("the simulated twin: %w", err)
 	}
 	return s, nil
 }
@@ -95,60 +83,9 @@ func (s *site) bundle(id string, request []byte, more ...string) ([]byte, error)
 	return os.ReadFile(out)
 }
 
-// startTwin adopts and starts the twin, and waits for its page.
-func (s *site) startTwin() error {
-	data, request, bundle, config := s.path("twin"), s.path("twin.request"), s.path("twin.bundle"), s.path("twin.toml")
-	if err := s.command("", s.built.twin, "identity", "--data", data, "--out", request); err != nil {
-		return err
-	}
-	b, err := os.ReadFile(request)
-	if err != nil {
-		return err
-	}
-	if _, err := s.bundle("twin", b); err != nil {
-		return err
-	}
-	if err := s.command("", s.built.twin, "adopt", "--data", data, bundle); err != nil {
-		return err
-	}
-	text := fmt.Sprintf("[reader]\nid = \"twin\"\ndata = %q\n\n[board]\nkind = \"sim\"\n\n[board.sim]\nlisten = \"127.0.0.1:0\"\n", data)
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		return err
-	}
-	s.twin = exec.CommandContext(s.ctx, s.built.twin, "run", "--config", config)
-	stderr, err := s.twin.StderrPipe()
-	if err != nil {
-		return err
-	}
-	if err := s.twin.Start(); err != nil {
-		return err
-	}
-	address := make(chan string, 1)
-	go func() {
-		for lines := bufio.NewScanner(stderr); lines.Scan(); {
-			if _, url, found := strings.Cut(lines.Text(), "page=http://"); found {
-				address <- strings.TrimSuffix(strings.Fields(url)[0], "/")
-			}
-		}
-		close(address)
-	}()
-	select {
-	case at, ok := <-address:
-		if !ok {
-			return errors.New("it ended")
-		}
-		s.page = &chips{newCaller(s.ctx, func(ctx context.Context) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "tcp", at)
-		})}
-		return nil
-	case <-time.After(20 * time.Second):
-		return errors.New("it does not say where its page is")
-	}
-}
-
 // close ends all that runs for the site.
 func (s *site) close() {
-	for _, cmd := range []*exec.Cmd{s.serve, s.broker, s.twin} {
+	for _, cmd := range []*exec.Cmd{s.serve, s.broker} {
 		if cmd != nil && cmd.Process != nil {
 			cmd.Process.Kill()
 			cmd.Wait()

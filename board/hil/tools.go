@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 )
 
 // driverPackages are those that touch hardware; their tests are run on the
@@ -26,27 +28,61 @@ func testBinaries() (all []testBinary) {
 	return all
 }
 
-// buildTools writes the file system that the machine has at /tools, read-only:
-// the driver packages' tests, and libnfc's nfc-list with its libraries.
-func (b *bench) buildTools(out string) error {
-	root := filepath.Join(b.dir, "tools")
+func testsDir(dir string) string { return filepath.Join(dir, "tools") }
+
+// buildTests builds the driver packages' tests for boards into a directory.
+func buildTests(ctx context.Context, dir string) error {
 	for _, t := range testBinaries() {
-		if err := os.MkdirAll(filepath.Join(root, t.dir()), 0o755); err != nil {
+		to := filepath.Join(testsDir(dir), t.file())
+		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 			return err
 		}
-		cmd := goCommand(b.ctx, t.arch, "test", "-c", "-trimpath", "-tags", "firmware", "-ldflags", "-s -w", "-o", filepath.Join(root, t.file()), "latchkey/"+t.pkg)
+		cmd := goCommand(ctx, t.arch, "test", "-c", "-trimpath", "-tags", "firmware", "-ldflags", "-s -w", "-o", to, "latchkey/"+t.pkg)
 		if said, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("build the tests of %s for %s: %w:\n%s", t.pkg, t.arch, err, said)
 		}
-		data := filepath.Join(t.pkg, "testdata")
-		if _, err := os.Stat(data); err == nil && t.arch == "arm64" {
-			if err := os.CopyFS(filepath.Join(root, t.dir(), "testdata"), os.DirFS(data)); err != nil {
-				return err
-			}
+	}
+	for _, pkg := range driverPackages {
+		if err := copyRead(pkg, filepath.Join(testsDir(dir), "tests", pkg)); err != nil {
+			return err
 		}
 	}
+	return nil
+}
+
+// copyRead copies what a package's tests read: testdata, and documents.
+func copyRead(pkg, to string) error {
+	data := filepath.Join(pkg, "testdata")
+	if _, err := os.Stat(data); err == nil {
+		if err := os.CopyFS(filepath.Join(to, "testdata"), os.DirFS(data)); err != nil {
+			return err
+		}
+	}
+	documents, err := filepath.Glob(filepath.Join(pkg, "*.md"))
+	if err != nil {
+		return err
+	}
+	for _, document := range documents {
+		content, err := os.ReadFile(document)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(to, filepath.Base(document)), content, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// buildTools writes the file system that a machine has at /tools, read-only:
+// libnfc's nfc-list with its libraries.
+func buildTools(ctx context.Context, s *stock, out string) error {
+	root := strings.TrimSuffix(out, ".ext4")
+	if err := os.MkdirAll(filepath.Join(root, "nfc"), 0o755); err != nil {
+		return err
+	}
 	for _, pattern := range []string{"usr/bin/nfc-list", "usr/lib/aarch64-linux-gnu/*.so*", "lib/aarch64-linux-gnu/*.so*"} {
-		files, err := filepath.Glob(b.stock.path(pattern))
+		files, err := filepath.Glob(s.path(pattern))
 		if err != nil {
 			return err
 		}
@@ -55,19 +91,16 @@ func (b *bench) buildTools(out string) error {
 			if err != nil {
 				return err
 			}
-			if err := os.MkdirAll(filepath.Join(root, "nfc"), 0o755); err != nil {
-				return err
-			}
 			if err := os.WriteFile(filepath.Join(root, "nfc", filepath.Base(file)), content, 0o755); err != nil {
 				return err
 			}
 		}
 	}
-	return makeDisk(b, out, 256<<20, "-d", root)
+	return makeDisk(ctx, out, 64<<20, "-d", root)
 }
 
 // makeDisk makes an ext4 file system in a file of that many bytes.
-func makeDisk(b *bench, path string, size int64, more ...string) error {
+func makeDisk(ctx context.Context, path string, size int64, more ...string) error {
 	f, err := os.Create(path)
 	if err != nil {
 		return err
@@ -78,7 +111,7 @@ func makeDisk(b *bench, path string, size int64, more ...string) error {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	if said, err := exec.CommandContext(b.ctx, mkfs(), append(append([]string{"-q", "-F"}, more...), path)...).CombinedOutput(); err != nil {
+	if said, err := exec.CommandContext(ctx, mkfs(), append(append([]string{"-q", "-F"}, more...), path)...).CombinedOutput(); err != nil {
 		return fmt.Errorf("mkfs.ext4: %w: %s", err, said)
 	}
 	return nil

@@ -44,10 +44,8 @@ func petted(b *bench) (string, error) {
 	if full.Code == 0 || !strings.Contains(full.Stderr, "No space left") {
 		return "", fmt.Errorf("the disk is not full: exit code %d: %s", full.Code, full.Stderr)
 	}
-	select {
-	case <-time.After(watched + 2*time.Second):
-	case <-b.m.exited:
-		return "", fmt.Errorf("the machine was reset:\n%s", b.m.console.tail(20))
+	if err := b.m.agent.pass(watched + 2*time.Second); err != nil {
+		return "", fmt.Errorf("the machine was reset: %w\n%s", err, b.m.console.tail(20))
 	}
 	// The exit button needs no disk.
 	how, err := b.opens(func() error { return b.m.lines.set(lineExit, true) })
@@ -67,8 +65,8 @@ func bitten(b *bench) (string, error) {
 	}
 	select {
 	case <-b.m.exited:
-	case <-time.After(4 * watched):
-		return "", fmt.Errorf("the machine runs on %v after the reader stopped, whose timer counts %v\n%s", 4*watched, watched, b.readerLog())
+	case <-time.After(eventuallyLimit):
+		return "", fmt.Errorf("the machine runs on %v after the reader stopped, whose timer counts %v\n%s", eventuallyLimit, watched, b.readerLog())
 	}
 	if !b.m.monitor.saw("WATCHDOG") {
 		return "", fmt.Errorf("the machine ended, but not by its watchdog timer:\n%s", b.m.console.tail(20))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -10,7 +11,7 @@ var wrongScenarios = []scenario{
 	{what: "latchkeyd check says by key what is wrong: a spidev or chip that is not there, a line that does not exist, lines in use", prove: func(b *bench) (string, error) {
 		return b.checks(
 			[]string{`"/dev/spidev0.1"`, `"/dev/spidev0.7"`, `chip = "gpiochip0", offset = 1`, `chip = "gpiochip9", offset = 1`, `offset = 4`, `offset = 77`, `name = "backlight"`, `name = "backlit"`},
-			"board.spi.touch: /dev/spidev0.7 is not there (there is /dev/spidev0.0, /dev/spidev0.1, /dev/spidev0.2)",
+			"/tmp/check.toml, line 10: board.spi.touch: /dev/spidev0.7 is not there (there is /dev/spidev0.0, /dev/spidev0.1, /dev/spidev0.2)",
 			"board.lines.buzzer: /dev/gpiochip9 is not there (there is /dev/gpiochip0, /dev/gpiochip1)",
 			"board.lines.door-open: gpiochip0 line 77: gpiochip0 has lines 0 to 7",
 			`board.lines.backlight: no GPIO line is named "backlit"`,
@@ -58,7 +59,10 @@ var wrongScenarios = []scenario{
 			return "", err
 		}
 		log := b.readerLog()
-		for _, word := range []string{"board.spi.touch", "/dev/spidev0.7 is not there", "board.lines.door-open", "gpiochip0 has lines 0 to 7"} {
+		for _, word := range []string{
+			"/tmp/wrong.toml, line 10", "board.spi.touch: /dev/spidev0.7 is not there",
+			"/tmp/wrong.toml, line 17", "board.lines.door-open: gpiochip0 line 77: gpiochip0 has lines 0 to 7",
+		} {
 			if !strings.Contains(log, word) {
 				return "", fmt.Errorf("the log does not say %q:\n%s", word, log)
 			}
@@ -74,6 +78,49 @@ var wrongScenarios = []scenario{
 		}
 		return fmt.Sprintf("card: %s; status: %v", how, s.Health), b.running()
 	}},
+	{what: "buses that come only after the reader has started are taken into use", prove: late},
+}
+
+// late starts the reader on a board without buses, and gives it them later.
+func late(b *bench) (string, error) {
+	if err := b.stopReader(); err != nil {
+		return "", err
+	}
+	move := func(from, to string) error {
+		return b.root("cd /dev && for d in 0.0 0.1 0.2; do busybox mv " + from + "$d " + to + "$d || exit; done")
+	}
+	if err := move("spidev", "absent"); err != nil {
+		return "", err
+	}
+	if err := b.startReader(); err != nil {
+		return "", errors.Join(err, move("absent", "spidev"))
+	}
+	var without status
+	err := b.eventually("display, touch film and card reader fail", func() (_ bool, err error) {
+		without, err = b.status()
+		return without.Health["panel"] != "" && without.Health["touch"] != "" && without.Health["nfc"] != "", err
+	})
+	if err := errors.Join(err, move("absent", "spidev")); err != nil {
+		return "", fmt.Errorf("%w: %v\n%s", err, without.Health, b.readerLog())
+	}
+	if log, words := b.readerLog(), "board.spi.nfc: /dev/spidev0.2 is not there"; !strings.Contains(log, words) {
+		return "", fmt.Errorf("the log does not say %q:\n%s", words, log)
+	}
+	err = b.eventually("all of them work", func() (bool, error) {
+		s, err := b.status()
+		return len(s.Health) == 0, err
+	})
+	if err != nil {
+		return "", fmt.Errorf("%w\n%s", err, b.readerLog())
+	}
+	if err := b.atHome(); err != nil {
+		return "", err
+	}
+	how, err := b.opens(func() error { return b.m.chips.present(bobUID) })
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("without: %v; with: the home screen, and a card: %s", without.Health, how), b.away()
 }
 
 // config writes the reader's config with replacements, old and new in turn.

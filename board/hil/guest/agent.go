@@ -50,6 +50,7 @@ type process struct {
 //	PUT  /file    ?path=P&mode=0600 a file for the reader's user, replaced by rename
 //	GET  /started                   the pids of all that was started and has not ended
 //	GET  /uptime                    seconds since the kernel started
+//	GET  /pass    ?for=500ms        answers when that time of the machine's has passed
 //	POST /off                       powers off
 type agent struct {
 	mu        sync.Mutex
@@ -69,6 +70,7 @@ func (a *agent) serve() error {
 		"PUT /file":    writeFile,
 		"GET /started": a.started,
 		"GET /uptime":  func(*http.Request) (any, error) { return sinceBoot(), nil },
+		"GET /pass":    pass,
 		"POST /off":    func(*http.Request) (any, error) { return nil, powerOff() },
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
@@ -212,6 +214,14 @@ func (a *agent) wait(r *http.Request) (any, error) {
 	case <-r.Context().Done():
 		return nil, r.Context().Err()
 	}
+}
+
+func pass(r *http.Request) (any, error) {
+	d, err := time.ParseDuration(r.FormValue("for"))
+	if err == nil {
+		time.Sleep(d)
+	}
+	return nil, err
 }
 
 func readFile(r *http.Request) (any, error) {

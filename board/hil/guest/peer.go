@@ -230,6 +230,7 @@ type state struct {
 //	GET  /bench/state            state
 //	GET  /bench/pixels           what a viewer sees, 4 bytes a pixel, row by row
 //	POST /bench/taps             [key…]
+//	POST /bench/looks            waits until the touch film was looked at some times
 //	POST /bench/fault?chip=nfc   sim.Fault
 func (c *chips) handler() http.Handler {
 	mux := http.NewServeMux()
@@ -253,6 +254,11 @@ func (c *chips) handler() http.Handler {
 		w.Write(img.Pix)
 	})
 	mux.HandleFunc("POST /bench/taps", c.taps)
+	mux.HandleFunc("POST /bench/looks", func(w http.ResponseWriter, _ *http.Request) {
+		if !c.looked(tapLooks) {
+			http.Error(w, "nobody looks at the touch film", http.StatusInternalServerError)
+		}
+	})
 	mux.HandleFunc("POST /bench/fault", func(w http.ResponseWriter, r *http.Request) {
 		var fault sim.Fault
 		err := json.NewDecoder(r.Body).Decode(&fault)

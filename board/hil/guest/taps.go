@@ -12,8 +12,9 @@ import (
 // tapLimit is how long the screen may take to answer a finger.
 const tapLimit = 15 * time.Second
 
-// tapHold is how much longer a finger stays than its key takes to light up.
-const tapHold = 150 * time.Millisecond
+// A finger stays for some looks of the reader more than its key takes to light
+// up: what is shorter than a finger does not count.
+const tapLooks = 4
 
 // A key is something to tap. Probe is a place on it, off its label, that has
 // the colour Idle while the key is there and no finger is on it, and Lit with a
@@ -63,10 +64,10 @@ func (c *chips) taps(w http.ResponseWriter, r *http.Request) {
 		before := dots()
 		c.board.Touch(k.X, k.Y, true)
 		lit := await(k, k.Lit)
-		time.Sleep(tapHold)
+		looked := c.looked(tapLooks)
 		c.board.Touch(0, 0, false)
-		if !lit {
-			http.Error(w, fmt.Sprintf("key %d of %d does not light up", i+1, len(keys)), http.StatusInternalServerError)
+		if !lit || !looked {
+			http.Error(w, fmt.Sprintf("key %d of %d: lit up %v, looked at %v", i+1, len(keys), lit, looked), http.StatusInternalServerError)
 			return
 		}
 		if i == 0 || i == len(keys)-1 {
@@ -81,6 +82,17 @@ func (c *chips) taps(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+}
+
+// looked waits until the touch film has been looked at n times more.
+func (c *chips) looked(n int) bool {
+	want := c.board.Counters("touch").Messages + n
+	for late := time.Now().Add(tapLimit); c.board.Counters("touch").Messages < want; time.Sleep(4 * time.Millisecond) {
+		if time.Now().After(late) {
+			return false
+		}
+	}
+	return true
 }
 
 // changed waits for something that shows on the screen.
