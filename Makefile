@@ -23,9 +23,10 @@ run: build ## a demonstration: a controller, a broker, a simulated reader, a PIN
 	go run ./cmd/latchkey-demo --bin bin --dir var
 
 .PHONY: test
-test: setup lint build ## everything
+test: setup setup-hil lint build ## everything
 	go vet -tags firmware ./cmd/latchkeyd ./board
 	go test -timeout 8m ./...
+	go run ./board/hil
 
 .PHONY: lint
 lint:
