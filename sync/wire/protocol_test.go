@@ -131,6 +131,21 @@ func TestEachExampleOfTheProtocolIsTheVectorOfItsName(t *testing.T) {
 			t.Errorf("%s is\n%x, want\n%x\n%s, %v", name, b, made[name], diagnostic, err)
 		}
 	}
+	for _, name := range []string{"request-signed", "bundle"} {
+		if !shown[name] {
+			t.Errorf("there is no example %s", name)
+		}
+	}
+	cddl, err := os.ReadFile("latchkey.cddl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := regexp.MustCompile(`(?s)\nrecord-kind = (.*?) tstr`).FindSubmatch(cddl)
+	for _, kind := range regexp.MustCompile(`"(.*?)"`).FindAllSubmatch(kinds[1], -1) {
+		if !bytes.Contains(document, []byte("\n| `"+string(kind[1])+"` |")) {
+			t.Errorf("records of the kind %s are not described", kind[1])
+		}
+	}
 	for _, c := range channels {
 		names := []string{string(c.Kind()) + "-signed"}
 		if c == OnReply {

@@ -39,6 +39,8 @@ func vectors(t testing.TB) map[string][]byte {
 	if err != nil {
 		t.Fatal(err)
 	}
+	bundle := testBundle(t)
+	bundle.Request, bundle.Controller = Sum(Marshal(testRequest(t))), [32]byte(publicKey(testController))
 	plain := testPolicy()
 	*plain = DefaultPolicy(plain.Reader, plain.Door)
 	plain.Revision = 1
@@ -64,6 +66,7 @@ func vectors(t testing.TB) map[string][]byte {
 		"record-least":          Marshal(&least),
 		"request":               Marshal(testRequest(t)),
 		"request-signed":        signedRequest,
+		"bundle":                Marshal(bundle),
 
 		"command-enrol":  Marshal(testEnrol(t)),
 		"head":           Marshal(testHead()),
@@ -205,6 +208,10 @@ var parsers = map[string]func([]byte) (any, error){
 	"request": func(b []byte) (any, error) {
 		var r Request
 		return &r, Unmarshal(b, MaxMessage, &r)
+	},
+	"bundle": func(b []byte) (any, error) {
+		var bundle Bundle
+		return &bundle, Unmarshal(b, MaxBundle, &bundle)
 	},
 	"sealed": func(b []byte) (any, error) {
 		var s sealed
