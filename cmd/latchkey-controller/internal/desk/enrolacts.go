@@ -40,7 +40,7 @@ func (d *Desk) Enrol(ctx context.Context, a Actor, user uint64, reader string) (
 			return "", err
 		}
 		if uid == nil {
-			return "", wrong("reader", sentence(outcome.Text))
+			return "", wrong("reader", outcome.Text)
 		}
 		// What is read is as good as what is typed, and refused alike.
 		if _, err := site.ParseUID(hex.EncodeToString(uid)); err != nil {
