@@ -57,8 +57,8 @@ hil: setup-hil ## the arm64 firmware on an emulated machine: a stock kernel, its
 	go run ./board/hil
 
 .PHONY: soak
-soak: setup ## weeks of a reader's life in minutes, then the real program for SOAK (10m)
-	go test ./cmd/latchkeyd -run 'TestAReaderGoesOnForWeeks|TestTheRealProgramGoesOn' -v -timeout 3h -soak 336h -soak-real $(or $(SOAK),10m)
+soak: setup ## weeks of a reader's life in minutes, then the real program for SOAK (10m), with counts; SEED chooses which
+	go test -timeout 3h -count 1 -v -run 'TestAReaderGoesOnForWeeks|TestTheRealProgramGoesOn' ./cmd/latchkeyd -soak 336h -soak-real $(or $(SOAK),10m) $(if $(SEED),-soak-seed $(SEED))
 
 .PHONY: torture
 torture: ## SIGKILL, failing disks, power cuts, torn writes, flipped bits, with counts; SEED chooses which

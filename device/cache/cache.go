@@ -6,9 +6,9 @@
 // # On the disk
 //
 // What is on the wire is what is on the disk. An epoch is a directory epoch-N
-// in the data directory with three files: key, the site key; credentials.cbor,
-// a CBOR sequence of the signed manifest and its chunks; deltas.cbor, a CBOR
-// sequence of signed deltas. policy.cbor lies beside it.
+// in the data directory with three files: key, the site key and its CRC-32C;
+// credentials.cbor, a CBOR sequence of the signed manifest and its chunks;
+// deltas.cbor, a CBOR sequence of signed deltas. policy.cbor lies beside it.
 //
 //   - A delta is added with one write and one fdatasync.
 //   - A snapshot of the same epoch arrives as credentials.new beside
