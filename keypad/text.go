@@ -72,13 +72,17 @@ func bounded(s string) string {
 	return strings.ToValidUTF8(s, "")
 }
 
-// wrap breaks s into at most n lines of at most width pixels, as even in length as they
-// come; what does not fit ends in an ellipsis. A word longer than a line is broken.
+// wrap breaks s into at most n lines of at most width pixels: of two after a comma, which
+// keeps a name together, or else as even in length as they come. What does not fit ends in
+// an ellipsis. A word longer than a line is broken.
 func (f *face) wrap(s string, width, n int) []string {
 	full := fixed.I(width)
 	lines := f.fold(s, full, n)
 	if len(lines) < 2 || strings.HasSuffix(lines[len(lines)-1], "…") {
 		return lines
+	}
+	if head, tail, comma := strings.Cut(s, ", "); comma && len(lines) == 2 && max(f.width(head+","), f.width(tail)) <= full {
+		return []string{head + ",", tail}
 	}
 	// The narrowest measure that gives no more lines makes them even.
 	lo, hi := full/2, full

@@ -52,7 +52,7 @@ func TestLinesKeepTheirWidthAndLoseNoWord(t *testing.T) {
 	p, _ := testPainter(t, image.Pt(240, 320))
 	f := p.fs.body
 	rapid.Check(t, func(t *rapid.T) {
-		s := f.legible(rapid.StringOfN(rapid.RuneFrom([]rune("aäWi -–/.")), 0, 120, -1).Draw(t, "s"))
+		s := f.legible(rapid.StringOfN(rapid.RuneFrom([]rune("aäWi -–/,.")), 0, 120, -1).Draw(t, "s"))
 		width, n := rapid.IntRange(30, 240).Draw(t, "width"), rapid.IntRange(1, 6).Draw(t, "n")
 		lines := f.wrap(s, width, n)
 		if len(lines) > n {
@@ -83,6 +83,20 @@ func TestLinesAreEven(t *testing.T) {
 	got := p.fs.body.wrap("Use your card or ask for the door to be opened", 216, 3)
 	if want := []string{"Use your card or ask for", "the door to be opened"}; !slices.Equal(got, want) {
 		t.Errorf("%q", got)
+	}
+}
+
+func TestAGreetingKeepsANameTogetherWhereThereIsRoom(t *testing.T) {
+	p, _ := testPainter(t, image.Pt(240, 320))
+	f := p.fs.headline
+	for s, want := range map[string][]string{
+		"Prego, Ada Lovelace":              {"Prego,", "Ada Lovelace"},
+		"Prego, Ada":                       {"Prego, Ada"},
+		"Prego, Maximiliane Schwarzenberg": {"Prego, Maximiliane", "Schwarzenberg"},
+	} {
+		if got := f.wrap(s, 220, 2); !slices.Equal(got, want) {
+			t.Errorf("%q is broken into %q, want %q", s, got, want)
+		}
 	}
 }
 
