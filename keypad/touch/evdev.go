@@ -42,9 +42,9 @@ type Evdev struct {
 	open   func(device string) (source, ranges, error)
 
 	mu    sync.Mutex
-	found *contacts // nil while the device does not work
+	found *contacts // nil while the device is not open
 	cal   Affine    // turned
-	err   error
+	err   error     // why it is not; nil: Run has not tried yet
 }
 
 // source is an input device that is open.
@@ -61,12 +61,12 @@ type ranges struct {
 
 // NewEvdev prepares for a device: its path ("/dev/input/event0", or better one below
 // /dev/input/by-path, which stays), or the name that the kernel gives it ("ADS7846
-// Touchscreen"). Until Run has opened it, Read fails.
+// Touchscreen"). Until Run has tried to open it, it counts as untouched.
 func NewEvdev(device string, o *EvdevOpts) (*Evdev, error) {
 	if device == "" {
 		return nil, errors.New("touch: no input device: name its path or its name")
 	}
-	d := &Evdev{device: device, open: openEvdev, err: errors.New("touch: " + device + ": not opened yet")}
+	d := &Evdev{device: device, open: openEvdev}
 	if o != nil {
 		d.opts = *o
 	}

@@ -228,6 +228,9 @@ func TestADeviceThatVanishesIsLookedForEverySecondAndItsFingerLifts(t *testing.T
 			t.Fatal(err)
 		}
 		d.open = s.open
+		if err := d.Refresh(); err != nil {
+			t.Errorf("a start is taken for a fault: %v", err)
+		}
 		ctx, cancel := context.WithCancel(t.Context())
 		var pen []bool
 		done := make(chan error, 1)
