@@ -330,6 +330,23 @@ func (r *testReader) pixels() []byte {
 	return rgba(picture)
 }
 
+// tryTap touches a control if it is there.
+func (r *testReader) tryTap(name string) bool {
+	r.t.Helper()
+	var controls []control
+	r.call("GET", "/api/controls", nil, &controls)
+	i := slices.IndexFunc(controls, func(c control) bool { return c.Name == name })
+	if i < 0 {
+		return false
+	}
+	at := controls[i]
+	r.call("POST", "/api/touch", map[string]any{"x": at.X + at.W/2, "y": at.Y + at.H/2, "down": true}, nil)
+	time.Sleep(120 * time.Millisecond)
+	r.call("POST", "/api/touch", map[string]any{"down": false}, nil)
+	time.Sleep(120 * time.Millisecond)
+	return true
+}
+
 // asksForPIN goes from the home screen to the keypad. A tap that falls together
 // with a change of the screen counts for nothing, and a person taps again.
 func (r *testReader) asksForPIN() {

@@ -45,23 +45,6 @@ func (r *testReader) processFiles() int {
 	return len(all)
 }
 
-// tryTap touches a control if it is there.
-func (r *testReader) tryTap(name string) bool {
-	r.t.Helper()
-	var controls []control
-	r.call("GET", "/api/controls", nil, &controls)
-	i := slices.IndexFunc(controls, func(c control) bool { return c.Name == name })
-	if i < 0 {
-		return false
-	}
-	at := controls[i]
-	r.call("POST", "/api/touch", map[string]any{"x": at.X + at.W/2, "y": at.Y + at.H/2, "down": true}, nil)
-	time.Sleep(120 * time.Millisecond)
-	r.call("POST", "/api/touch", map[string]any{"down": false}, nil)
-	time.Sleep(120 * time.Millisecond)
-	return true
-}
-
 // opensByPIN types the PIN until it opens. On a machine that is busy with other
 // things a finger may be too short to be felt.
 func (r *testReader) opensByPIN() {
