@@ -215,18 +215,18 @@ func TestAnOldWillAfterANewStateChangesNothing(t *testing.T) {
 	w := newWorld(t)
 	send := w.hostile()
 	w.serve()
-	m := w.reader("front-door")
+	m, other := w.reader("front-door"), w.reader("back-door")
 	old := m.sign(wire.KindState, &wire.State{Reader: "front-door", Connection: m.connection})
 	m.disconnect()
 	w.connect(m)
 	send(wire.OnState, "front-door", true, old)
-	w.settled(m)
+	w.settledStates(other) // what came before has been looked at; its own next state would mend it
 	online := func() bool {
 		readers, err := w.link.Readers(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		return readers[0].Online
+		return readers[1].Online
 	}
 	if !online() {
 		t.Error("offline by an old will")
@@ -235,8 +235,9 @@ func TestAnOldWillAfterANewStateChangesNothing(t *testing.T) {
 	w.end()
 	w.serve()
 	w.connect(m)
+	w.connect(other)
 	send(wire.OnState, "front-door", true, old)
-	w.settled(m)
+	w.settledStates(other)
 	if !online() {
 		t.Error("offline by an old will, after a start")
 	}
