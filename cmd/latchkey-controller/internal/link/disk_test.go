@@ -85,6 +85,35 @@ func TestAFullDiskAcknowledgesNothingThatIsNotStored(t *testing.T) {
 	}
 }
 
+func TestALostPartOfTheLogIsLookedIntoThoughTheDiskWasFull(t *testing.T) {
+	t.Parallel()
+	disk := smallDisk(t, "8m")
+	w := newWorldOn(t, disk)
+	send := w.hostile()
+	w.addUsers(1)
+	w.serve()
+	m := w.reader("front-door")
+	w.inStep(m)
+	empty := fill(t, disk)
+	before := w.errors.Load()
+	until(t, "the controller says that it cannot store", func() bool {
+		for range 10 {
+			m.happen(wire.Record{Kind: wire.AccessGranted, User: 1})
+		}
+		return w.errors.Load() > before
+	})
+	lost, err := w.site.Sign(wire.KindHead, &wire.Place{Epoch: m.bundle.Epoch, Revision: 1000, Hash: wire.Hash{1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	send(wire.OnHead, "", false, lost)
+	w.settledStates(m)
+	w.settledStates(m)
+	empty()
+	m.until("is in another epoch", func() bool { return m.held.Epoch != m.bundle.Epoch })
+	w.inStep(m)
+}
+
 func TestAReaderWithANewDiskBeginsAJournalBesideTheOldOne(t *testing.T) {
 	onEachBroker(t, func(t *testing.T, w *world) {
 		w.addUsers(3)

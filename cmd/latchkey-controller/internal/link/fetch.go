@@ -61,6 +61,10 @@ type inquest struct {
 // every reader a snapshot.
 const claimsEvery = time.Hour
 
+// inquireAgain is how long an inquest waits that could not be made: the disk is
+// full, most likely.
+const inquireAgain = 5 * time.Second
+
 // produce makes what takes long: snapshots that are fetched, and epochs where
 // the log turns out to be older than what was told of it.
 func (l *Link) produce(ctx context.Context) error {
@@ -78,7 +82,13 @@ func (l *Link) produce(ctx context.Context) error {
 				}
 			}
 			if err := l.inquire(ctx, q); err != nil && ctx.Err() == nil {
-				l.o.Log.Error("look into a place of the log", "err", err)
+				l.o.Log.Error("look into a place of the log; it is tried again", "err", err)
+				time.AfterFunc(inquireAgain, func() { // the desk asks once
+					select {
+					case l.inquests <- q:
+					case <-ctx.Done():
+					}
+				})
 			}
 		case <-l.unmade.ready:
 			if fetch, ok := l.unmade.next(); ok {
