@@ -13,6 +13,7 @@ package link
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -95,9 +96,17 @@ const clerks, fetchesEach = 4, 16
 
 // Run runs the link until ctx ends or the database fails.
 func (l *Link) Run(ctx context.Context) error {
-	if err := l.begin(ctx); err != nil {
-		return err
+	err := l.begin(ctx)
+	if err == nil {
+		err = l.run(ctx)
 	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil // it ended while it began
+	}
+	return err
+}
+
+func (l *Link) run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return l.edge.run(ctx) })
 	group.Go(func() error { return l.tell(ctx) })
