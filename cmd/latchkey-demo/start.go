@@ -42,7 +42,8 @@ func (d *demo) start(ctx context.Context, known *facts) error {
 	}
 	fmt.Printf(`
   The reader's page   http://%s/
-  The console         https://%[7]s/ (the first time by the link that the controller prints below)
+  The console         https://%[7]s/ (the first time by the link that the controller prints below;
+                      the browser warns: the certificate is of the site's own authority)
   Ada's PIN           %[2]s
   Bob's card          %[3]s
 
