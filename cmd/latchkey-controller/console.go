@@ -63,7 +63,7 @@ func openConsole(ctx context.Context, c console, dir string, s *site.Site, d *de
 	if f.listen == "off" {
 		return nil, nil
 	}
-	certificate, err := f.load(s, names)
+	certificate, err := f.load(dir, s, names)
 	if err != nil {
 		return nil, err
 	}
@@ -123,9 +123,9 @@ func journalled(w io.Writer) bool {
 
 // load returns the console's certificate: the one that was given, or one of the
 // site's own authority.
-func (f *consoleFlags) load(s *site.Site, names []string) (*tls.Certificate, error) {
+func (f *consoleFlags) load(dir string, s *site.Site, names []string) (*tls.Certificate, error) {
 	if f.certificate == "" {
-		return s.BrokerCertificate(time.Now(), names)
+		return ownCertificate(dir, s, names)
 	}
 	certificate, err := tls.LoadX509KeyPair(f.certificate, f.key)
 	if err != nil {
