@@ -78,6 +78,9 @@ func (h *held) tag(kind wire.CredentialKind, secret []byte) (wire.Tag, uint64, e
 	return tag, epoch.Number, err
 }
 
+// again says how what is missing or damaged comes back.
+const again = ": the link puts it right; without one have the reader adopted anew"
+
 // health is what the brain is to know of the cache and the key.
 func (h *held) health() []device.Event {
 	credentials := device.Health{Subject: device.SubjectCache, Condition: device.Good, Held: device.Held(h.cache.Held())}
@@ -85,11 +88,11 @@ func (h *held) health() []device.Event {
 	switch err := h.cache.Fault(); {
 	case err == nil:
 	case errors.Is(err, cache.ErrEmpty):
-		credentials.Condition, credentials.Text = device.Failed, "none are held"
+		credentials.Condition, credentials.Text = device.Failed, "none are held" + again
 	case errors.As(err, &damage) && damage.Chunk >= 0:
-		credentials.Condition, credentials.Text = device.Corrupt, "a part of them is damaged"
+		credentials.Condition, credentials.Text = device.Corrupt, "a part of them is damaged: it is fetched again"
 	default:
-		credentials.Condition, credentials.Text = device.Failed, "cannot be read"
+		credentials.Condition, credentials.Text = device.Failed, "cannot be read" + again
 	}
 	key := device.Health{Subject: device.SubjectKey, Condition: device.Good}
 	switch err := h.fault(); {
@@ -97,9 +100,9 @@ func (h *held) health() []device.Event {
 	case errors.Is(err, cache.ErrKeyExposed):
 		key.Condition, key.Text = device.Failed, "others could read the site key: start an epoch"
 	case errors.Is(err, cache.ErrKeyDamaged):
-		key.Condition, key.Text = device.Failed, "the site key is damaged: the controller gives it anew"
+		key.Condition, key.Text = device.Failed, "the site key is damaged" + again
 	default:
-		key.Condition, key.Text = device.Failed, "the site key cannot be read: have the reader adopted anew"
+		key.Condition, key.Text = device.Failed, "the site key cannot be read" + again
 	}
 	return []device.Event{credentials, key}
 }
