@@ -260,6 +260,9 @@ func TestACutConnectionIsMadeAnewAndTheWillTold(t *testing.T) {
 		if !w.controller.offline {
 			t.Error("the controller is not told")
 		}
+		if down, ok := w.news[len(w.news)-1].(LinkChanged); !ok || down.Up || down.Why != "the broker has ended the connection" {
+			t.Errorf("people are told %+v", down)
+		}
 		w.mu.Unlock()
 		w.journal.append(wire.Record{Kind: wire.DoorOpened})
 		w.client.Recorded()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"time"
@@ -55,7 +56,12 @@ func openSession(ctx context.Context, conn net.Conn, clientID string, will *Publ
 		SetPingTimeout(keepAlive / 3).
 		SetConnectTimeout(dialWithin).
 		SetWriteTimeout(keepAlive / 3).
-		SetConnectionLostHandler(func(_ mqtt.Client, err error) { s.end(err) }).
+		SetConnectionLostHandler(func(_ mqtt.Client, err error) {
+			if errors.Is(err, io.EOF) {
+				err = errors.New("the broker has ended the connection")
+			}
+			s.end(err)
+		}).
 		SetDefaultPublishHandler(func(_ mqtt.Client, m mqtt.Message) {
 			deliver(Message{m.Topic(), m.Payload(), m.Retained()})
 		})
