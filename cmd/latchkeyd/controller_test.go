@@ -111,6 +111,7 @@ func (c *controller) serve() {
 		console = "off"
 	}
 	c.serving = exec.Command(filepath.Join(dir, "latchkey-controller"), append([]string{"serve", "--dir", c.dir, "--console", console}, at...)...)
+	c.serving.Stderr = c.t.Output()
 	out, err := c.serving.StdoutPipe()
 	if err != nil {
 		c.t.Fatal(err)
