@@ -89,3 +89,37 @@ func TestInTheBrowserWhatHappensAtADoorIsSeenAsItHappens(t *testing.T) {
 		t.Errorf("the browser complains: %s", complaint)
 	}
 }
+
+func TestInTheBrowserOfTwoQuickClicksTheLastCounts(t *testing.T) {
+	w := small(t)
+	w.user("Bob", "Martin", false, "", "staff")
+	ctx, _ := chromium(t, w)
+	do(t, ctx, chromedp.Navigate(w.server.URL+"/users/1"))
+	until(t, ctx, "htmx is there", `typeof htmx === "object"`)
+	for _, clicks := range [][3]string{
+		{"#user-2", "#user-1", "Ada Lovelace"}, {"#user-1", "#user-2", "Bob Martin"},
+		{`#panel a[href$="tab=access"]`, `#panel a[href$="tab=about"]`, "First name"},
+	} {
+		eval[bool](t, ctx, `document.querySelector('`+clicks[0]+`').click(); document.querySelector('`+clicks[1]+`').click(); true`)
+		until(t, ctx, clicks[2], `document.querySelector(".htmx-request") === null && document.querySelector("#panel").innerText.includes("`+clicks[2]+`")`)
+	}
+}
+
+func TestInTheBrowserASwitchFollowsWhatOthersDoAndStaysWhereItIs(t *testing.T) {
+	w := small(t)
+	ctx, _ := chromium(t, w)
+	const place = `(r => r.x + ", " + r.y)(document.querySelector("#pin-switch-front-door").getBoundingClientRect())`
+	for _, page := range []string{"/doors/1?tab=config", "/hubs/1", "/readers/front-door?tab=authentication"} {
+		do(t, ctx, chromedp.Navigate(w.server.URL+page))
+		before := eval[string](t, ctx, place)
+		w.live.took(0)
+		w.must(w.desk.SwitchPIN(t.Context(), owner, "front-door", false))
+		until(t, ctx, "it is off at "+page, `document.querySelector("#pin-switch-front-door[aria-checked=false]") !== null && document.querySelector("#pin-says-front-door").innerText.includes("has not taken this over yet")`)
+		if after := eval[string](t, ctx, place); after != before {
+			t.Errorf("%s: it was at %s and is at %s", page, before, after)
+		}
+		w.live.took(1 << 40)
+		w.must(w.desk.SwitchPIN(t.Context(), owner, "front-door", true))
+		until(t, ctx, "it is on at "+page, `document.querySelector("#pin-switch-front-door[aria-checked=true]") !== null && document.querySelector("#pin-says-front-door").innerText.includes("has taken this over")`)
+	}
+}

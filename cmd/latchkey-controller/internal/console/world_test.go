@@ -15,7 +15,9 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -44,6 +46,7 @@ func (w *world) pass(d time.Duration) { w.passed.Add(int64(d)) }
 
 // readers are what the link knows of them, and answer orders.
 type readers struct {
+	mu     sync.Mutex // guards states once pages are open
 	states []link.Reader
 	card   []byte
 	orders []store.Order
@@ -69,7 +72,21 @@ func (r *readers) Order(_ context.Context, o store.Order, card func([]byte) (str
 	return link.Outcome{Done: true, Text: "opened for 5 s"}, nil
 }
 
-func (r *readers) Readers(context.Context) ([]link.Reader, error) { return r.states, nil }
+func (r *readers) Readers(context.Context) ([]link.Reader, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.states, nil
+}
+
+// took says which revision of its policy the first reader has taken over.
+func (r *readers) took(policy uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.states = slices.Clone(r.states)
+	state := *r.states[0].State
+	state.PolicyRevision = policy
+	r.states[0].State = &state
+}
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
