@@ -88,11 +88,11 @@ func (h *held) health() []device.Event {
 	switch err := h.cache.Fault(); {
 	case err == nil:
 	case errors.Is(err, cache.ErrEmpty):
-		credentials.Condition, credentials.Text = device.Failed, "none are held" + again
+		credentials.Condition, credentials.Text = device.Failed, "none are held"+again
 	case errors.As(err, &damage) && damage.Chunk >= 0:
 		credentials.Condition, credentials.Text = device.Corrupt, "a part of them is damaged: it is fetched again"
 	default:
-		credentials.Condition, credentials.Text = device.Failed, "cannot be read" + again
+		credentials.Condition, credentials.Text = device.Failed, "cannot be read"+again
 	}
 	key := device.Health{Subject: device.SubjectKey, Condition: device.Good}
 	switch err := h.fault(); {
@@ -100,9 +100,9 @@ func (h *held) health() []device.Event {
 	case errors.Is(err, cache.ErrKeyExposed):
 		key.Condition, key.Text = device.Failed, "others could read the site key: start an epoch"
 	case errors.Is(err, cache.ErrKeyDamaged):
-		key.Condition, key.Text = device.Failed, "the site key is damaged" + again
+		key.Condition, key.Text = device.Failed, "the site key is damaged"+again
 	default:
-		key.Condition, key.Text = device.Failed, "the site key cannot be read" + again
+		key.Condition, key.Text = device.Failed, "the site key cannot be read"+again
 	}
 	return []device.Event{credentials, key}
 }

@@ -3,9 +3,9 @@
 package main
 
 import (
-	"time"
-
+	"slices"
 	"testing/synctest"
+	"time"
 
 	"latchkey/board/sim"
 )
@@ -137,7 +137,7 @@ func (s *soaked) enter(pin string) {
 		}
 		if !s.tap("digit-" + string(digit)) {
 			if sound {
-				s.t.Errorf("after %v: no key while a PIN is typed", time.Since(s.began))
+				s.t.Errorf("after %v: no key %c while a PIN is typed, but %v: %q", time.Since(s.began), digit, s.offered(), s.r.recent.lines())
 			}
 			s.pass(time.Minute)
 			return
@@ -160,12 +160,16 @@ func (s *soaked) clearLockout() {
 }
 
 func (s *soaked) offers(name string) bool {
+	return slices.Contains(s.offered(), name)
+}
+
+// offered is what can be touched.
+func (s *soaked) offered() []string {
+	var names []string
 	for _, c := range s.r.instruments.keypad.Controls() {
-		if c.Name == name {
-			return true
-		}
+		names = append(names, c.Name)
 	}
-	return false
+	return names
 }
 
 func (s *soaked) pushExit() {
