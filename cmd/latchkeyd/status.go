@@ -236,7 +236,7 @@ func statusCommand(ctx context.Context, args []string, stdout, stderr io.Writer)
 		fmt.Fprintf(table, "tamper\tthe housing is open\n")
 	}
 	for _, subject := range slices.Sorted(maps.Keys(now.Health)) {
-		fmt.Fprintf(table, "%s\t%s\n", subject, now.Health[subject])
+		fmt.Fprintf(table, "fault\t%s: %s\n", subject, now.Health[subject])
 	}
 	now.Figures.print(table)
 	return table.Flush()

@@ -21,6 +21,7 @@ const (
 	brokerKeyFile  = "broker.key"
 	revokedFile    = "revoked.pem"
 	mosquittoLimit = maxPacket + 1024
+	maxQueued      = 16 << 20 // bytes that wait for one client which does not read
 )
 
 // A Mosquitto is what its configuration is made of.
@@ -97,6 +98,7 @@ allow_zero_length_clientid false
 max_packet_size %d
 max_inflight_messages 64
 max_queued_messages %d
+max_queued_bytes %d
 max_connections %d
 max_keepalive %d
 queue_qos0_messages false
@@ -109,7 +111,7 @@ log_type warning
 log_type notice
 connection_messages true
 `, m.Site, strings.TrimSpace(m.Port+" "+m.Address), path(authorityFile), path(brokerFile), path(brokerKeyFile), path(revokedFile), path(accessFile),
-		mosquittoLimit, maxPending, maxClients, keepAlive)
+		mosquittoLimit, maxPending, maxQueued, maxClients, keepAlive)
 }
 
 // access returns the access list. A pattern with %u stands for each reader by

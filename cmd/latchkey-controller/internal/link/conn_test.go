@@ -119,7 +119,7 @@ func TestABrokerThatDoesNotKnowTheControllerIsNamed(t *testing.T) {
 			cancel()
 		},
 	}
-	if err := e.connect(ctx); err == nil || !strings.Contains(err.Error(), "broker-config") {
+	if _, err := e.connect(ctx); err == nil || !strings.Contains(err.Error(), "broker-config") {
 		t.Errorf("%v", err)
 	}
 }

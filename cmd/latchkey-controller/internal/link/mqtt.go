@@ -42,16 +42,22 @@ const firstWait, longestWait = 500 * time.Millisecond, 15 * time.Second
 // run keeps the connection until ctx ends.
 func (e *edge) run(ctx context.Context) error {
 	wait := firstWait
+	said := ""
 	for {
 		began := time.Now()
-		err := e.connect(ctx)
+		stood, err := e.connect(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
 		if time.Since(began) > time.Minute {
 			wait = firstWait
 		}
-		e.log.Warn("the broker is out of reach", "broker", e.o.Broker, "err", err, "again in", wait.Round(time.Millisecond))
+		level := slog.LevelWarn
+		if !stood && err.Error() == said {
+			level = slog.LevelDebug // once, not as often as it is tried
+		}
+		said = err.Error()
+		e.log.Log(ctx, level, "the broker is out of reach", "broker", e.o.Broker, "err", err, "again in", wait.Round(time.Millisecond))
 		select {
 		case <-ctx.Done():
 			return nil
@@ -61,8 +67,8 @@ func (e *edge) run(ctx context.Context) error {
 	}
 }
 
-// connect makes one connection and returns when it is lost.
-func (e *edge) connect(ctx context.Context) error {
+// connect makes one connection and returns when it is lost, or why it never stood.
+func (e *edge) connect(ctx context.Context) (stood bool, err error) {
 	lost := make(chan error, 1)
 	options := mqtt.NewClientOptions().
 		AddBroker(e.o.Broker).
@@ -89,11 +95,11 @@ func (e *edge) connect(ctx context.Context) error {
 		})
 	client := mqtt.NewClient(options)
 	if err := finished(ctx, client.Connect()); err != nil {
-		return err
+		return false, err
 	}
 	defer client.Disconnect(250)
 	if err := e.subscribe(ctx, client); err != nil {
-		return err
+		return false, err
 	}
 	e.client.Store(&client)
 	defer e.client.Store(nil)
@@ -101,9 +107,9 @@ func (e *edge) connect(ctx context.Context) error {
 	e.up()
 	select {
 	case <-ctx.Done():
-		return ctx.Err()
+		return true, ctx.Err()
 	case err := <-lost:
-		return err
+		return true, err
 	}
 }
 
