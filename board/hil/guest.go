@@ -28,8 +28,8 @@ type caller struct {
 }
 
 func (m *machine) caller(ctx context.Context, name string) (*caller, error) {
-	// One connection for the machine's whole life, made before the kernel has
-	// the port: what is sent while the other side opens the port is lost.
+	// One connection is made before the kernel has the port: what is sent while
+	// the other side opens the port is lost.
 	conn, err := m.dial(ctx, name)
 	if err != nil {
 		return nil, err
@@ -41,7 +41,7 @@ func (m *machine) caller(ctx context.Context, name string) (*caller, error) {
 		case conn := <-only:
 			return conn, nil
 		default:
-			return nil, fmt.Errorf("the machine's %s has stopped answering", name)
+			return m.dial(ctx, name)
 		}
 	}), nil
 }
@@ -97,6 +97,21 @@ func (c *caller) call(method, path string, in, out any) error {
 	default:
 		return json.Unmarshal(answer, out)
 	}
+}
+
+// answers waits until a path is answered, on a new connection where the one
+// there is has come to nothing.
+func (c *caller) answers(path string) (err error) {
+	for range 6 {
+		ctx, cancel := context.WithTimeout(c.ctx, callLimit/6)
+		once := &caller{c.client, ctx}
+		err = once.call("GET", path, nil, nil)
+		cancel()
+		if err == nil || c.ctx.Err() != nil {
+			return err
+		}
+	}
+	return err
 }
 
 // agent runs programs in the machine.

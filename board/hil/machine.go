@@ -45,7 +45,6 @@ type machine struct {
 	lines   *doorLines
 	agent   *agent
 	chips   *chips
-	booting time.Duration // from the start of QEMU until the agent answered
 }
 
 // boot starts the machine and returns once its agent answers. Its console goes
@@ -86,7 +85,6 @@ func boot(ctx context.Context, b board, log io.Writer) (_ *machine, err error) {
 	if err != nil {
 		return nil, err
 	}
-	began := time.Now()
 	if err := m.cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -124,7 +122,9 @@ func boot(ctx context.Context, b board, log io.Writer) (_ *machine, err error) {
 	if _, err := m.agent.uptime(); err != nil {
 		return nil, fmt.Errorf("the machine does not come up: %w", err)
 	}
-	m.booting = time.Since(began)
+	if err := m.chips.answers("/bench/state"); err != nil {
+		return nil, fmt.Errorf("the machine's chips do not answer: %w", err)
+	}
 	return m, nil
 }
 

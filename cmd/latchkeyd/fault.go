@@ -59,19 +59,21 @@ func (in *instruments) keypadHealth(part string, err error) {
 	}
 }
 
-// strikeEvery is how often it is asked whether the strike could be set.
-const strikeEvery = time.Second
+// nextSecond comes as the clock's next second begins: all that looks every second
+// wakes the processor together.
+func nextSecond() <-chan time.Time {
+	now := time.Now()
+	return time.After(now.Truncate(time.Second).Add(time.Second).Sub(now))
+}
 
-// watchStrike reports that the strike's line could not be set, and that it could
+// watchStrike looks every second, and reports that the strike's line could not be set, and that it could
 // again.
 func (in *instruments) watchStrike(ctx context.Context) error {
-	tick := time.NewTicker(strikeEvery)
-	defer tick.Stop()
 	for failed := false; ; {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		case <-nextSecond():
 		}
 		if _, err := in.strike.State(); failed != (err != nil) {
 			failed = err != nil

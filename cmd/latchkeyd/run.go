@@ -324,13 +324,11 @@ const adoptAgain = time.Minute
 func lookForAdoption(ctx context.Context, dir string, tried time.Time, adopted chan<- struct{}) error {
 	_, err := os.Stat(filepath.Join(dir, identityFile))
 	hadKeys := err == nil
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
 	for began := time.Now(); ; {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		case <-nextSecond():
 		}
 		bundle, err := os.Stat(filepath.Join(dir, adoptionFile))
 		come := err == nil && (!bundle.ModTime().Equal(tried) || time.Since(began) > adoptAgain)
