@@ -71,12 +71,10 @@ func TestADeviceOfTheKernelIsFollowedAndTakenForItselfAlone(t *testing.T) {
 		pen, done := make(chan bool), make(chan error)
 		go func() { done <- d.Run(ctx, func(active bool) { pen <- active }) }()
 		until := func(works bool) {
-			for _, _, err := d.Read(); (err == nil) != works; _, _, err = d.Read() {
-				select {
-				case <-ctx.Done():
-					t.Fatal(err)
-				case <-time.After(10 * time.Millisecond):
-				}
+			for followed := !works; followed != works; time.Sleep(10 * time.Millisecond) {
+				d.mu.Lock()
+				followed = d.found != nil
+				d.mu.Unlock()
 			}
 		}
 		until(true) // its node may take a moment
