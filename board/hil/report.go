@@ -63,6 +63,9 @@ func (r *report) markdown(w io.Writer, machine string) {
 		verdict, how := "ok", row.how
 		if row.err != nil {
 			verdict, how = "**failed**", strings.Join(strings.Fields(row.err.Error()), " ")
+			if all := []rune(how); len(all) > 300 {
+				how = string(all[:300]) + " …" // all of it was said as it happened
+			}
 		}
 		fmt.Fprintf(w, "| %s | %s | %s | %.1f |\n", cell(row.what), cell(how), verdict, row.took.Seconds())
 	}
@@ -84,7 +87,7 @@ func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
 // write writes the report to the run's directory and prints it. Its error says
 // how much was not proved.
 func (r *report) write(s *shared) error {
-	machine := fmt.Sprintf("Kernel %s-arm64 (Debian), QEMU virt with a Cortex-A53, SPI and the chips' pins through the module %s.", s.stock.abi, moduleName)
+	machine := fmt.Sprintf("Kernel %s-arm64 (Debian), QEMU virt with a Cortex-A53, SPI and the chips' pins through the module %s; 500 million instructions a second on a clock that waits for a busy host, while durations at the door's pins are the host's.", s.stock.abi, moduleName)
 	var text strings.Builder
 	r.markdown(&text, machine)
 	fmt.Println()
