@@ -50,8 +50,8 @@ func (c *Console) showAdopt(w http.ResponseWriter, r *http.Request, v *visit, st
 }
 
 func (c *Console) adoptPage(w http.ResponseWriter, r *http.Request, v *visit) error {
-	if !v.Actor.May(desk.AdoptReader) {
-		return desk.ErrNotAllowed
+	if err := v.refusal(desk.AdoptReader); err != nil {
+		return err
 	}
 	return c.showAdopt(w, r, v, http.StatusOK, &adoptPage{Step: 1, Form: filled("reader", r.URL.Query().Get("reader"))})
 }

@@ -13,8 +13,8 @@ import (
 )
 
 func (c *Console) bundle(w http.ResponseWriter, r *http.Request, v *visit) error {
-	if !v.Actor.May(desk.AdoptReader) {
-		return desk.ErrNotAllowed
+	if err := v.refusal(desk.AdoptReader); err != nil {
+		return err
 	}
 	return c.bundles.serve(w, r, r.PathValue("key"), v.Actor.ID)
 }

@@ -73,6 +73,8 @@ func TestEachPageIsShownToThoseWhoMaySeeIt(t *testing.T) {
 			switch {
 			case refused && got.status != http.StatusForbidden:
 				t.Errorf("%s sees %s: %d", role, e.path, got.status)
+			case refused:
+				got.shows(t, http.StatusForbidden, "and you are "+role.Title())
 			case !refused:
 				got.shows(t, http.StatusOK, e.within)
 			}

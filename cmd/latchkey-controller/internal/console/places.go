@@ -69,8 +69,8 @@ func number(r *http.Request, name string) (int64, error) {
 }
 
 func (c *Console) newPlace(w http.ResponseWriter, r *http.Request, v *visit) error {
-	if !v.Actor.May(desk.EditPlaces) {
-		return desk.ErrNotAllowed
+	if err := v.refusal(desk.EditPlaces); err != nil {
+		return err
 	}
 	return c.showNewPlace(w, r, v, http.StatusOK, filled("in", r.URL.Query().Get("in")))
 }

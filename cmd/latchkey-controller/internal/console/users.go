@@ -93,8 +93,8 @@ func (c *Console) users(w http.ResponseWriter, r *http.Request, v *visit) error 
 }
 
 func (c *Console) newUser(w http.ResponseWriter, r *http.Request, v *visit) error {
-	if !v.Actor.May(desk.AddUser) {
-		return desk.ErrNotAllowed
+	if err := v.refusal(desk.AddUser); err != nil {
+		return err
 	}
 	return c.showNewUser(w, r, v, http.StatusOK, filled("pin", "auto"))
 }

@@ -43,6 +43,15 @@ func (v *visit) ThemeChoice() string {
 // May says whether the actor's role allows an act.
 func (v *visit) May(act string) bool { return v.Actor.May(desk.Act(act)) }
 
+// refusal says why the actor's role does not allow an act, whose page asks for
+// the password again by itself; nil: it does.
+func (v *visit) refusal(act desk.Act) error {
+	if v.Actor.May(act) {
+		return nil
+	}
+	return v.Actor.Refusal(act)
+}
+
 func (c *Console) newVisit(r *http.Request) *visit {
 	v := &visit{Site: c.site, Since: c.hub.at()}
 	if cookie, err := r.Cookie(themeCookie); err == nil && (cookie.Value == "light" || cookie.Value == "dark") {

@@ -73,7 +73,7 @@ func (d *Desk) change(ctx context.Context, a Actor, act Act, ab *about, run func
 
 // check returns why the actor may not do an act, and notes that.
 func (d *Desk) check(ctx context.Context, a Actor, act Act, ab *about) error {
-	refusal := a.refusal(act)
+	refusal := a.Refusal(act)
 	if refusal == nil || errors.Is(refusal, ErrSignInAgain) {
 		return refusal
 	}

@@ -159,8 +159,9 @@ var (
 	ErrNotFound = store.ErrNotFound
 )
 
-// refusal returns why an actor may not do an act; nil: they may.
-func (a Actor) refusal(act Act) error {
+// Refusal returns why an actor may not do an act, ErrNotAllowed or ErrSignInAgain;
+// nil: they may.
+func (a Actor) Refusal(act Act) error {
 	if !a.May(act) {
 		titles := make([]string, 0, len(allowed[act]))
 		for _, role := range allowed[act] {
