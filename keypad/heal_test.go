@@ -328,3 +328,27 @@ func TestADropOfWaterDoesNotKeepTheReaderBusy(t *testing.T) {
 		}
 	})
 }
+
+// As the light goes out the display is set up anew, which takes a fifth of a second.
+func TestATouchMakesLightThoughItComesAndGoesAsTheLightGoesOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newReader(t, sim.Options{}, 0, touch.Affine{}, keypad.Opts{})
+		r.k.Show(door())
+		r.run()
+		brief := func() {
+			r.board.Touch(20, 20, true)
+			time.Sleep(60 * time.Millisecond)
+			r.board.Touch(20, 20, false)
+		}
+		for after := 29905 * time.Millisecond; after < 30500*time.Millisecond; after += 10 * time.Millisecond {
+			time.Sleep(time.Minute)
+			brief()
+			time.Sleep(after)
+			brief()
+			time.Sleep(time.Second)
+			if !r.board.Line("backlight") {
+				t.Errorf("a touch %v after the last one makes no light", after)
+			}
+		}
+	})
+}

@@ -63,7 +63,19 @@ func (k *Keypad) turn(now time.Time) {
 	// The light comes after the picture, so that no panel ever flashes white.
 	k.health.report("backlight", k.light.drive(now, lit))
 	if !lit && k.light.dark() && k.panel.unseen() {
-		k.health.report("panel", k.present(now, &s))
+		k.renew(now, &s)
+	}
+}
+
+// renew sets the panel up in the dark, which takes a fifth of a second. Who touches it
+// meanwhile gets light, as from any touch in the dark, and nothing else.
+func (k *Keypad) renew(now time.Time, s *scene) {
+	before := k.penEdge.Swap(false)
+	k.health.report("panel", k.present(now, s))
+	if k.penEdge.Swap(before) || k.finger.state == landing {
+		after := time.Now()
+		k.light.awake = after
+		k.finger.state, k.finger.held, k.finger.began, k.finger.next = spent, nothing, after, after
 	}
 }
 
