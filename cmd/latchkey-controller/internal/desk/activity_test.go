@@ -59,6 +59,10 @@ func TestActivityTellsWhatHappenedInSentences(t *testing.T) {
 		{wire.Record{Kind: wire.HealthChanged, Subject: "nfc", Text: "does not answer"}, "Reader: " + at + ": says how it is (nfc, does not answer)"},
 		{wire.Record{Kind: wire.HealthChanged, Subject: "nfc", Text: "\x1b[2J\u202e"}, "Reader: " + at + ": says how it is (nfc, \ufffd[2J\ufffd)"},
 		{wire.Record{Kind: wire.AccessGranted, By: "remote", Who: "\rEve"}, "Granted: " + at + " opened remotely by \ufffdEve"},
+		{wire.Record{Kind: wire.AttemptUnknown, Reason: "%s%%s%d%"}, "Denied: Unknown PIN at " + at + ": %s%%s%d%"},
+		{wire.Record{Kind: wire.HealthChanged, Subject: "%s", Text: "100%"}, "Reader: " + at + ": says how it is (%s, 100%)"},
+		{wire.Record{Kind: wire.LockoutStarted, Cause: "%s\r"}, "Paused: PIN entry at " + at + " is paused: %s\ufffd"},
+		{wire.Record{Kind: wire.AccessGranted, By: "%s", Who: "%s"}, "Granted: " + at + " opened remotely by %s"},
 		{wire.Record{Kind: "of.tomorrow"}, "Reader: " + at + ": of.tomorrow"},
 	} {
 		record := c.record
@@ -76,6 +80,18 @@ func TestActivityTellsWhatHappenedInSentences(t *testing.T) {
 			t.Fatalf("%s is not to be had by its kind", record.Kind)
 		}
 		after = page.Entries[0].ID
+	}
+}
+
+func TestWhatIsCalledLikeAPlaceholderStaysWhatItIs(t *testing.T) {
+	w := newWorld(t)
+	id := w.user()
+	w.must(w.EditUser(t.Context(), as(Editor), id, UserForm{First: "%s", Last: "100%"}))
+	w.must(w.RemoveUser(t.Context(), as(Editor), id))
+	editor := as(Editor).Name
+	want := []string{"Done: " + editor + " changed User 1: name: %s 100%", "Done: " + editor + " removed %s 100%"}
+	if got := w.told(Query{Kind: "admin"})[1:]; !slices.Equal(got, want) {
+		t.Errorf("%q\nnot %q", got, want)
 	}
 }
 

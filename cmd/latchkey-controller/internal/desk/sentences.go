@@ -11,17 +11,32 @@ import (
 	"latchkey/sync/wire"
 )
 
-// say makes a sentence; each %s stands for a name, which stands out.
+// say makes a sentence; each %s stands for a name, which stands out, and %%
+// for a percent sign. Text from elsewhere is escaped before it becomes part of
+// format.
 func say(format string, names ...string) Text {
 	var text Text
-	for i, part := range strings.Split(format, "%s") {
-		if i > 0 {
-			text = append(text, Phrase{Clean(names[i-1]), true})
-		}
-		if part = strings.ReplaceAll(part, "%%", "%"); part != "" {
-			text = append(text, Phrase{part, false})
+	var plain strings.Builder
+	end := func() {
+		if plain.Len() > 0 {
+			text = append(text, Phrase{plain.String(), false})
+			plain.Reset()
 		}
 	}
+	for i := 0; i < len(format); i++ {
+		switch rest := format[i:]; {
+		case strings.HasPrefix(rest, "%%"):
+			plain.WriteByte('%')
+			i++
+		case strings.HasPrefix(rest, "%s"):
+			end()
+			text, names = append(text, Phrase{Clean(names[0]), true}), names[1:]
+			i++
+		default:
+			plain.WriteByte(format[i])
+		}
+	}
+	end()
 	return text
 }
 
@@ -91,7 +106,7 @@ func (t *teller) sentence(e *Entry, r *wire.Record) (Text, error) {
 		return say("A PIN at %s, which takes none now"+because(r.Reason), door), nil
 	case wire.LockoutStarted:
 		names := make([]string, len(r.Users))
-		format := "PIN entry at %s is paused: " + causeText(r.Cause)
+		format := "PIN entry at %s is paused: " + escape(causeText(r.Cause))
 		for i, id := range r.Users {
 			name, err := t.name(id)
 			if err != nil {
