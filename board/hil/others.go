@@ -10,7 +10,6 @@ import (
 // foreignScenarios: an emulated chip before a driver that is not ours.
 var foreignScenarios = []scenario{
 	{what: "libnfc's nfc-list finds the emulated PN532, and the card on it, over the kernel's spidev", prove: nfcList},
-	{what: "the machine ends in order", prove: func(b *bench) (string, error) { return "its console's end line", b.shutDown() }},
 }
 
 // driverScenarios: our drivers' tests on this kernel, and the kernel's own
@@ -19,6 +18,7 @@ var driverScenarios = []scenario{
 	{must: true, boots: true, what: "a third board comes up", prove: func(b *bench) (string, error) { return "to test drivers on", b.boot() }},
 	{what: "the driver packages' own tests pass on the machine's kernel, for arm64 and for ARMv7", prove: driverTests},
 	{what: "nobody comes, and the reader sleeps", prove: idle},
+	{what: "the machine ends in order", prove: func(b *bench) (string, error) { return "its console's end line", b.shutDown() }},
 	{boots: true, what: "the kernel's own ads7846 driver binds to the emulated XPT2046, and its events carry the touches", prove: ads7846},
 	{what: "a PIN typed on the kernel's ads7846 opens the door: the reader takes any touchscreen that Linux has", prove: evdevPIN},
 }

@@ -17,8 +17,8 @@ type lane struct {
 
 // lanes have nothing to do with one another, and run side by side.
 var lanes = []lane{
-	{name: "door", scenarios: slices.Concat(startScenarios, doorScenarios, wrongScenarios, linkScenarios, foreignScenarios)},
-	{name: "death", scenarios: slices.Concat(readerScenarios, deathScenarios, watchdogScenarios)},
+	{name: "door", scenarios: slices.Concat(startScenarios, doorScenarios, wrongScenarios, linkScenarios, foreignScenarios, watchdogScenarios)},
+	{name: "death", scenarios: slices.Concat(readerScenarios, deathScenarios)},
 	{name: "drivers", tests: true, scenarios: driverScenarios},
 }
 
