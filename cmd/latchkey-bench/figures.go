@@ -53,7 +53,7 @@ var figures = []figure{
 	{"firmware for arm64, static, stripped", "Binary MB", "", "MB", 10},
 	{"resident memory, idle", "Process MB-resident-idle", "", "MB", 24},
 	{"resident memory, most, after ten PINs", "Process MB-resident-most", "", "MB", 48},
-	{"idle in the dark, cards looked for: voluntary context switches", "Idle wake-ups/s", "", "a second", 200},
+	{"idle in the dark, cards looked for: voluntary context switches", "Idle switches/s", "", "a second", 200},
 	{"  processor time, the simulated board's included", "Idle cpu-s/h", "", "s an hour", 120},
 	{"  transfers on the buses", "Idle transfers/s", "", "a second", 30},
 	{"  fdatasyncs", "Idle fdatasyncs/h", "", "an hour", 12},

@@ -21,7 +21,7 @@ const untilDark = 40 * time.Second
 // board's chips are part of the process, so that a real board's reader does
 // less; transfers are those of the buses alone.
 func BenchmarkIdle(b *testing.B) {
-	var wakeups, cpu, transfers, synced, hours float64
+	var switches, cpu, transfers, synced, hours float64
 	for b.Loop() {
 		reader := adaAndBob(b).adopt(b, "front-door")
 		reader.start()
@@ -31,21 +31,21 @@ func BenchmarkIdle(b *testing.B) {
 		time.Sleep(idleFor)
 		after := reader.spent()
 		hours += time.Since(began).Hours()
-		wakeups += after.wakeups - before.wakeups
+		switches += after.switches - before.switches
 		cpu += after.cpu - before.cpu
 		transfers += after.transfers - before.transfers
 		synced += after.synced - before.synced
 		reader.kill()
 	}
 	b.ReportMetric(0, "ns/op")
-	b.ReportMetric(wakeups/hours/3600, "wake-ups/s")
+	b.ReportMetric(switches/hours/3600, "switches/s")
 	b.ReportMetric(cpu/hours, "cpu-s/h")
 	b.ReportMetric(transfers/hours/3600, "transfers/s")
 	b.ReportMetric(synced/hours, "fdatasyncs/h")
 }
 
 // spent is what a process has used up since its start.
-type spent struct{ wakeups, cpu, transfers, synced float64 }
+type spent struct{ switches, cpu, transfers, synced float64 }
 
 // spent reads it from /proc (proc(5)), and the transfers from the reader's
 // status.
@@ -69,7 +69,7 @@ func (r *testReader) spent() (s spent) {
 		for line := range strings.Lines(string(status)) {
 			var n float64
 			if _, err := fmt.Sscanf(line, "voluntary_ctxt_switches: %f", &n); err == nil {
-				s.wakeups += n
+				s.switches += n
 			}
 		}
 	}
