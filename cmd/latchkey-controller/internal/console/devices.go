@@ -2,7 +2,6 @@ package console
 
 import (
 	"bytes"
-	"fmt"
 	"net/http"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
@@ -107,11 +106,11 @@ func (c *Console) order(w http.ResponseWriter, r *http.Request, v *visit) error 
 	}
 	var seconds uint32
 	if order == wire.Hold {
-		var minutes uint32
-		if _, err := fmt.Sscan(f.Trim("minutes"), &minutes); err != nil || minutes < 1 || minutes > 24*60 {
+		minutes := whole(f, "minutes", 24*60)
+		if minutes < 1 || len(f.Wrong) > 0 {
 			return c.said(w, r, f, http.StatusUnprocessableEntity, "A door is held open for 1 to 1,440 minutes.")
 		}
-		seconds = minutes * 60
+		seconds = uint32(minutes) * 60
 	}
 	outcome, err := c.desk.Order(r.Context(), v.Actor, r.PathValue("id"), order, seconds)
 	if f.refused(err) {

@@ -25,6 +25,7 @@ var topics = []string{topicActivity, topicActs, topicReaders}
 // Bounds of the stream.
 const (
 	maxListeners = 256                    // pages that listen at once
+	listenersOf  = 32                     // of these, of one administrator
 	calm         = 200 * time.Millisecond // between two events of one page
 	beat         = 25 * time.Second       // something is sent so often, at least
 )
@@ -42,8 +43,9 @@ type hub struct {
 // A listener is one open page: what it has not been told yet, and a channel
 // that is full while there is something.
 type listener struct {
-	news map[string]bool
-	wake chan struct{}
+	admin int64
+	news  map[string]bool
+	wake  chan struct{}
 }
 
 func newHub() *hub { return &hub{listeners: map[*listener]bool{}, newest: map[string]uint64{}} }
@@ -56,15 +58,24 @@ func (h *hub) at() uint64 {
 	return h.count
 }
 
-// join adds a listener, which is told at once of what has changed since; nil if
-// there are too many, or no more news to come.
-func (h *hub) join(since uint64) *listener {
+// join adds a listener of an administrator, which is told at once of what has
+// changed since; nil if there are too many, or no more news to come.
+func (h *hub) join(admin int64, since uint64) *listener {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed || len(h.listeners) >= maxListeners {
 		return nil
 	}
-	l := &listener{map[string]bool{}, make(chan struct{}, 1)}
+	own := 0
+	for l := range h.listeners {
+		if l.admin == admin {
+			own++
+		}
+	}
+	if own >= listenersOf {
+		return nil
+	}
+	l := &listener{admin, map[string]bool{}, make(chan struct{}, 1)}
 	for topic, number := range h.newest {
 		if number > since {
 			l.news[topic] = true
@@ -153,7 +164,7 @@ func (c *Console) events(w http.ResponseWriter, r *http.Request, v *visit) error
 		http.Error(w, "since is no number", http.StatusBadRequest)
 		return nil
 	}
-	l := c.hub.join(since)
+	l := c.hub.join(v.Actor.ID, since)
 	if l == nil {
 		w.Header().Set("Retry-After", "10")
 		http.Error(w, "too many pages listen", http.StatusServiceUnavailable)

@@ -18,7 +18,7 @@ func TestAPageHearsOfWhatChangedWhileItWasOnItsWay(t *testing.T) {
 	moved(desk.Change{Acts: true})
 	since := h.at() // a page is made
 	moved(desk.Change{States: true})
-	late := h.join(since)
+	late := h.join(1, since)
 	select {
 	case <-late.wake:
 	default:
@@ -27,7 +27,27 @@ func TestAPageHearsOfWhatChangedWhileItWasOnItsWay(t *testing.T) {
 	if news, _ := h.take(late); !slices.Equal(news, []string{topicReaders}) {
 		t.Errorf("it is told of %v", news)
 	}
-	if prompt := h.join(h.at()); len(prompt.wake) != 0 {
+	if prompt := h.join(1, h.at()); len(prompt.wake) != 0 {
 		t.Error("a page that shows everything is told that something has changed")
+	}
+}
+
+func TestOneAdministratorsPagesLeaveRoomForOthers(t *testing.T) {
+	h := newHub()
+	var last *listener
+	for range listenersOf {
+		if last = h.join(1, 0); last == nil {
+			t.Fatal("a page is refused too early")
+		}
+	}
+	if h.join(1, 0) != nil {
+		t.Error("one administrator may take all streams")
+	}
+	if h.join(2, 0) == nil {
+		t.Error("another one finds no room")
+	}
+	h.leave(last)
+	if h.join(1, 0) == nil {
+		t.Error("a page that was closed still counts")
 	}
 }

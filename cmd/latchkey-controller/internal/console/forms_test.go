@@ -271,6 +271,7 @@ func TestAPartIsSentAlone(t *testing.T) {
 	if strings.Contains(list.body, `id="panel"`) {
 		t.Error("more than the list is sent")
 	}
+	b.part("user-list").get("/users?q=a%26after%3Db").shows(t, http.StatusOK, `hx-get="/users?q=a%26after%3Db&amp;after="`)
 	b.part("layout").get("/users").shows(t, http.StatusBadRequest)
 	b.part("nothing").get("/users").shows(t, http.StatusBadRequest)
 	b.part("panel").get("/users/77").shows(t, http.StatusNotFound, "removed")
@@ -292,6 +293,7 @@ func TestAnOrderSaysWhatCameOfIt(t *testing.T) {
 	}
 	b.post("/readers/front-door/order", "order", "unlock", "back", "/readers/front-door").shows(t, http.StatusOK, "Opened for 5 s.", "Last attempt")
 	b.part("x").post("/readers/front-door/order", "order", "hold", "minutes", "1441").shows(t, http.StatusUnprocessableEntity, "1 to 1,440 minutes")
+	b.part("x").post("/readers/front-door/order", "order", "hold", "minutes", "30 or so").shows(t, http.StatusUnprocessableEntity, "1 to 1,440 minutes")
 	w.live.refuse = "no answer from front-door"
 	b.part("x").post("/readers/front-door/order", "order", "unlock").shows(t, http.StatusConflict, "No answer from front-door.", `role="alert"`)
 	b.post("/readers/front-door/order", "order", "explode").shows(t, http.StatusNotFound)
@@ -403,6 +405,7 @@ func TestWhatCannotBeDoneIsSaidAndIsNoFaultOfTheController(t *testing.T) {
 			t.Errorf("%s %v: %d: %s", test.path, test.fields, got.status, text(got.body))
 		}
 	}
+	b.get("/users?after=nowhere").shows(t, http.StatusNotFound)
 	w.live.card = []byte{4, 0xA1, 0xB2, 0xC3, 0xD4, 0xE5, 0x80} // Ada's
 	form := regexp.MustCompile(`action="(/users/1/enrol/[^"]+)"`).FindStringSubmatch(b.post("/users/1/enrol", "reader", "front-door").body)
 	b.post(form[1], "last-four", "E580").shows(t, http.StatusUnprocessableEntity, "somebody")

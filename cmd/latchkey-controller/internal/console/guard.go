@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"runtime/debug"
 	"strings"
 )
 
@@ -23,6 +24,24 @@ var policy = strings.Join([]string{
 // largest thing that is sent here.
 const maxBody = 1 << 20
 
+// caught has the log say where a page panicked: the server's own words about
+// its connections are of no use there. The connection is cut.
+func (c *Console) caught(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			switch what := recover(); what {
+			case nil:
+			case http.ErrAbortHandler: // a download that was cut short says so itself
+				panic(what)
+			default:
+				c.log.Error("console: a page panicked", "method", r.Method, "page", r.Pattern, "panic", what, "stack", string(debug.Stack()))
+				panic(http.ErrAbortHandler)
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
 // guard puts around a handler what each answer and each request needs:
 // headers, a bound, and that nothing is changed on behalf of another page.
 func (c *Console) guard(next http.Handler) http.Handler {
@@ -30,7 +49,7 @@ func (c *Console) guard(next http.Handler) http.Handler {
 	origin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "This was asked for by another site's page, so nothing was done. Open the console itself and try again.", http.StatusForbidden)
 	}))
-	next = origin.Handler(next)
+	next = c.caught(origin.Handler(next))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		if c.trusted {

@@ -10,11 +10,8 @@ import (
 const saidCookie = "__Host-said"
 
 func putSaid(w http.ResponseWriter, said string) {
-	if len(said) > 300 {
-		said = said[:300]
-	}
 	http.SetCookie(w, &http.Cookie{
-		Name: saidCookie, Value: base64.RawURLEncoding.EncodeToString([]byte(said)), Path: "/", MaxAge: 20,
+		Name: saidCookie, Value: base64.RawURLEncoding.EncodeToString([]byte(truncate(said, 300))), Path: "/", MaxAge: 20,
 		Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode,
 	})
 }

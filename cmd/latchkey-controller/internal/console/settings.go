@@ -1,6 +1,7 @@
 package console
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/http"
@@ -162,7 +163,7 @@ func (c *Console) changePassword(w http.ResponseWriter, r *http.Request, v *visi
 		return err
 	}
 	defer f.wipe()
-	if string(f.secret["new"]) != string(f.secret["again"]) {
+	if !bytes.Equal(f.secret["new"], f.secret["again"]) {
 		f.Wrong["again"] = "The two passwords differ. Type the same one twice."
 		return c.showAccount(w, r, v, http.StatusUnprocessableEntity, f)
 	}

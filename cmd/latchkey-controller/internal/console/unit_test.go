@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -66,6 +67,34 @@ func TestSecretsStandWhereTheMarkersWere(t *testing.T) {
 	}
 	if got := answer.Body.String(); got != "a one b two c mark d" {
 		t.Errorf("%q", got)
+	}
+}
+
+func TestWhatWasDoneIsSaidInWholeLetters(t *testing.T) {
+	answer := httptest.NewRecorder()
+	putSaid(answer, "x"+strings.Repeat("é", 200)+" was added.")
+	next := httptest.NewRequest("GET", "/", nil)
+	next.AddCookie(answer.Result().Cookies()[0])
+	if said := takeSaid(httptest.NewRecorder(), next); said != "x"+strings.Repeat("é", 149) {
+		t.Errorf("%q", said)
+	}
+}
+
+func TestAPageThatPanicsIsLoggedAndCut(t *testing.T) {
+	for what, logged := range map[any]bool{"index out of range": true, any(http.ErrAbortHandler): false} {
+		var log strings.Builder
+		c := &Console{log: slog.New(slog.NewTextHandler(&log, nil))}
+		func() {
+			defer func() {
+				if got := recover(); got != http.ErrAbortHandler {
+					t.Errorf("%v: the server sees %v", what, got)
+				}
+			}()
+			c.caught(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(what) })).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+		}()
+		if got := strings.Contains(log.String(), "unit_test.go"); got != logged {
+			t.Errorf("%v: the log says %q", what, log.String())
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
@@ -101,7 +102,7 @@ func (e *csvExport) begin() error {
 func (e *csvExport) entry(x *Entry) error {
 	return e.w.Write([]string{
 		strconv.FormatInt(x.ID, 10), x.At.UTC().Format(time.RFC3339Nano), strconv.FormatBool(x.Trusted), x.Received.UTC().Format(time.RFC3339Nano),
-		x.Source, x.Kind, string(x.Tone), plain(x.Door), x.Reader, orEmpty(x.User), plain(x.Person), plain(x.Who), plain(x.Text.String()), x.Journal, orEmpty(x.Number),
+		x.Source, plain(x.Kind), string(x.Tone), plain(x.Door), x.Reader, orEmpty(x.User), plain(x.Person), plain(x.Who), plain(x.Text.String()), x.Journal, orEmpty(x.Number),
 	})
 }
 
@@ -119,11 +120,9 @@ func orEmpty(n uint64) string {
 
 // plain keeps a spreadsheet from taking what somebody was called for a formula.
 func plain(text string) string {
-	if text != "" {
-		switch text[0] {
-		case '=', '+', '-', '@', '\t', '\r':
-			return "'" + text
-		}
+	switch first, _ := utf8.DecodeRuneInString(text); first {
+	case '=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠':
+		return "'" + text
 	}
 	return text
 }

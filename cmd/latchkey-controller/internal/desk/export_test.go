@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
 )
 
 func TestAnExportHoldsEachEntryOnceAndNoFormulas(t *testing.T) {
@@ -17,17 +18,18 @@ func TestAnExportHoldsEachEntryOnceAndNoFormulas(t *testing.T) {
 	w.must(err)
 	w.must(w.site.Update(t.Context(), func(tx *store.Tx) error {
 		for i := range 2*exportAtOnce + 1 {
-			if err := tx.AddAudit(&store.Audit{At: w.time.UnixMilli(), Who: "@Eve", Via: "cli", Act: "unlock", Outcome: store.Done, Subject: fmt.Sprint("door, \"", i, "\"")}); err != nil {
+			if err := tx.AddAudit(&store.Audit{At: w.time.UnixMilli(), Who: "＠Eve", Via: "cli", Act: "unlock", Outcome: store.Done, Subject: fmt.Sprint("door, \"", i, "\"")}); err != nil {
 				return err
 			}
 		}
 		return nil
 	}))
+	w.records(w.reader(), &wire.Record{Kind: "=of.tomorrow"})
 	var buffer bytes.Buffer
 	w.must(w.Export(t.Context(), as(Editor), Query{}, CSV, &buffer))
 	rows, err := csv.NewReader(&buffer).ReadAll()
 	w.must(err)
-	if want := 1 + 1 + 2*exportAtOnce + 1 + 1; len(rows) != want { // heading, user, entries, the export itself
+	if want := 1 + 1 + 2*exportAtOnce + 1 + 3; len(rows) != want { // heading, user, entries, a reader and its record, the export itself
 		t.Fatalf("%d rows, not %d", len(rows), want)
 	}
 	for i, row := range rows[1:] {
@@ -35,7 +37,7 @@ func TestAnExportHoldsEachEntryOnceAndNoFormulas(t *testing.T) {
 			t.Fatalf("row %d is entry %s", i, row[0])
 		}
 		for _, cell := range row {
-			if strings.IndexAny(cell, "=+-@") == 0 {
+			if strings.IndexAny(cell, "=+-@＝＋－＠") == 0 {
 				t.Errorf("a spreadsheet would carry out %q", cell)
 			}
 		}

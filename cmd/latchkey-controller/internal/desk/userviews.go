@@ -36,7 +36,7 @@ func pageSize(limit int) int {
 func (d *Desk) Users(ctx context.Context, a Actor, q UserQuery) (page *UserPage, err error) {
 	after, err := parseUserPlace(q.After)
 	if err != nil {
-		return nil, err
+		return nil, ErrNotFound // no page ever led there
 	}
 	limit := pageSize(q.Limit)
 	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {

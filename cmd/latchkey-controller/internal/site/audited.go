@@ -54,10 +54,10 @@ func (s *Site) Update(ctx context.Context, act func(*store.Tx) error) error {
 		}
 		return s.audit.After(tx, failed)
 	})
-	if failed != nil {
-		return failed
+	if err != nil { // nothing is noted, so nothing is told
+		return err
 	}
-	return err
+	return failed
 }
 
 // View runs act in a transaction that only reads, and sees one moment.

@@ -27,6 +27,17 @@ func TestAClashOfPINsDoesNotSayThatSomebodyHasIt(t *testing.T) {
 	}
 }
 
+func TestAClashThatCannotBeNotedIsNotTold(t *testing.T) {
+	s, _ := newSite(t)
+	addUser(t, s, "Ada", "58310274")
+	full := errors.New("disk full")
+	audited := s.Audited(Audit{By: "Eve", After: func(*store.Tx, error) error { return full }})
+	_, err := audited.AddUser(t.Context(), noon, &store.User{Name: "Eve"}, chosen("58310274"), nil)
+	if errors.Is(err, ErrPINTaken) || !errors.Is(err, full) {
+		t.Error(err)
+	}
+}
+
 func TestAWeakPINIsRefusedWithTheReason(t *testing.T) {
 	s, _ := newSite(t)
 	for digits, want := range map[string]string{
