@@ -66,7 +66,8 @@ func actorOf(admin *store.Admin) Actor {
 // ErrWrongSignIn, or a *TooSoonError before a password is looked at again.
 func (d *Desk) SignIn(ctx context.Context, name string, password []byte, from Client) (*Session, error) {
 	defer clear(password)
-	admin, err := d.charged(ctx, cut(name, maxPassword), password, from)
+	name = cut(name, maxPassword)
+	admin, err := d.charged(ctx, name, password, from, forAccount(name), forAddress(from.Address))
 	if err != nil {
 		return nil, err
 	}
@@ -86,11 +87,10 @@ func (d *Desk) SignIn(ctx context.Context, name string, password []byte, from Cl
 }
 
 // charged returns the administrator whose name and password these are. The
-// attempt is charged to account and address before its outcome is known, and
-// given back if it was right.
-func (d *Desk) charged(ctx context.Context, name string, password []byte, from Client) (*store.Admin, error) {
+// attempt is charged to throttles before its outcome is known, and given back
+// if it was right.
+func (d *Desk) charged(ctx context.Context, name string, password []byte, from Client, throttles ...throttle) (*store.Admin, error) {
 	var admin *store.Admin
-	throttles := []throttle{forAccount(name), forAddress(from.Address)}
 	var refused error
 	err := d.site.Update(ctx, func(tx *store.Tx) (err error) {
 		admin, err = tx.AdminNamed(name)
@@ -139,7 +139,7 @@ func (d *Desk) SignInAgain(ctx context.Context, token string, password []byte, f
 	if err != nil {
 		return err
 	}
-	if _, err := d.charged(ctx, session.Actor.Name, password, from); err != nil {
+	if _, err := d.charged(ctx, session.Actor.Name, password, from, forSession(token)); err != nil {
 		return err
 	}
 	return d.site.Update(ctx, func(tx *store.Tx) error {
@@ -164,7 +164,7 @@ func (d *Desk) ChangePassword(ctx context.Context, token string, old, new []byte
 	if err := checkNewPassword("new", session.Actor.Name, new); err != nil {
 		return err
 	}
-	if _, err := d.charged(ctx, session.Actor.Name, old, from); errors.Is(err, ErrWrongSignIn) {
+	if _, err := d.charged(ctx, session.Actor.Name, old, from, forSession(token)); errors.Is(err, ErrWrongSignIn) {
 		return wrong("old", "This is not your password")
 	} else if err != nil {
 		return err

@@ -10,9 +10,10 @@ import (
 
 // A throttle is what wrong passwords are counted by: an account, so that many
 // addresses together get no further, and an address, so that one of them does
-// not go through all accounts. Beyond the free ones each costs a wait, which
+// not go through all accounts; or, of a password that is asked for again, a
+// session, so that strangers at the sign-in keep nobody from it. Beyond the free ones each costs a wait, which
 // doubles up to the longest. A failure is forgotten after a day without
-// another, or by the right password for that account.
+// another, or by the right password for that account or in that session.
 type throttle struct {
 	what    string
 	free    int
@@ -36,6 +37,11 @@ func forAddress(address string) throttle {
 		}
 	}
 	return throttle{"address " + cut(address, 64), 20, 15 * time.Minute}
+}
+
+// forSession counts by a session, of which the token is kept as a hash.
+func forSession(token string) throttle {
+	return throttle{"session " + hashToken(token).String(), 5, 5 * time.Minute}
 }
 
 // forgetAfter is how long a wrong password is remembered.
@@ -73,7 +79,8 @@ func charge(tx *store.Tx, now time.Time, throttles []throttle) (refused, err err
 	return nil, nil
 }
 
-// giveBack undoes charge after the right password. The account begins anew;
+// giveBack undoes charge after the right password. What is counted first, the
+// account or the session, begins anew;
 // the address only gets this one back, or whoever has an account could try all
 // others from there.
 func giveBack(tx *store.Tx, throttles []throttle) error {

@@ -76,6 +76,26 @@ func TestAThrottleOutlivesTheProgramAndWaitsForTheRightPasswordToo(t *testing.T)
 	}
 }
 
+func TestStrangersAtTheSignInKeepNobodyFromTheirOwnSession(t *testing.T) {
+	w := newWorld(t)
+	token := w.owner().Token
+	for range forAccount("").free {
+		if _, err := w.signIn("Ada Lovelace", "wrong password", here); err != ErrWrongSignIn {
+			t.Fatal(err)
+		}
+	}
+	w.must(w.SignInAgain(t.Context(), token, []byte(secret), here))
+	for range forSession(token).free {
+		if err := w.SignInAgain(t.Context(), token, []byte("wrong password"), here); err != ErrWrongSignIn {
+			t.Fatal(err)
+		}
+	}
+	var soon *TooSoonError
+	if err := w.SignInAgain(t.Context(), token, []byte(secret), here); !errors.As(err, &soon) {
+		t.Error("whoever has the session may try on and on:", err)
+	}
+}
+
 func TestAnAddressThatTriesAllAccountsIsThrottled(t *testing.T) {
 	w := newWorld(t)
 	n := 0
