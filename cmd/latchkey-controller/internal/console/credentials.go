@@ -7,14 +7,14 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/desk"
 )
 
-func (c *Console) credentialRoutes(page route) {
-	page("POST /users/{id}/pin", c.setPIN)
-	page("POST /users/{id}/pin/remove", c.removePIN)
-	page("POST /users/{id}/cards", c.addCard)
-	page("POST /users/{id}/cards/{credential}/remove", c.removeCard)
-	page("POST /users/{id}/enrol", c.enrol)
-	page("POST /users/{id}/enrol/{enrolment}", c.confirmCard)
-	page("POST /users/{id}/enrol/{enrolment}/drop", c.dropCard)
+func (c *Console) credentialRoutes(user userRoute) {
+	user("POST /users/{id}/pin", c.setPIN)
+	user("POST /users/{id}/pin/remove", c.removePIN)
+	user("POST /users/{id}/cards", c.addCard)
+	user("POST /users/{id}/cards/{credential}/remove", c.removeCard)
+	user("POST /users/{id}/enrol", c.enrol)
+	user("POST /users/{id}/enrol/{enrolment}", c.confirmCard)
+	user("POST /users/{id}/enrol/{enrolment}/drop", c.dropCard)
 }
 
 // showCredentials writes the page with a user's credentials, among them a form
@@ -56,11 +56,7 @@ func (c *Console) showPIN(w http.ResponseWriter, r *http.Request, v *visit, id u
 	})
 }
 
-func (c *Console) setPIN(w http.ResponseWriter, r *http.Request, v *visit) error {
-	id, err := userID(r)
-	if err != nil {
-		return err
-	}
+func (c *Console) setPIN(w http.ResponseWriter, r *http.Request, v *visit, id uint64) error {
 	f, err := readForm(r, "digits")
 	if err != nil {
 		return err
@@ -86,11 +82,7 @@ func (c *Console) setPIN(w http.ResponseWriter, r *http.Request, v *visit) error
 	return nil
 }
 
-func (c *Console) removePIN(w http.ResponseWriter, r *http.Request, v *visit) error {
-	id, err := userID(r)
-	if err != nil {
-		return err
-	}
+func (c *Console) removePIN(w http.ResponseWriter, r *http.Request, v *visit, id uint64) error {
 	if err := c.desk.RemovePIN(r.Context(), v.Actor, id); err != nil {
 		return err
 	}
@@ -98,11 +90,7 @@ func (c *Console) removePIN(w http.ResponseWriter, r *http.Request, v *visit) er
 	return nil
 }
 
-func (c *Console) addCard(w http.ResponseWriter, r *http.Request, v *visit) error {
-	id, err := userID(r)
-	if err != nil {
-		return err
-	}
+func (c *Console) addCard(w http.ResponseWriter, r *http.Request, v *visit, id uint64) error {
 	f, err := readForm(r)
 	if err != nil {
 		return err
@@ -118,11 +106,7 @@ func (c *Console) addCard(w http.ResponseWriter, r *http.Request, v *visit) erro
 	return nil
 }
 
-func (c *Console) removeCard(w http.ResponseWriter, r *http.Request, v *visit) error {
-	id, err := userID(r)
-	if err != nil {
-		return err
-	}
+func (c *Console) removeCard(w http.ResponseWriter, r *http.Request, v *visit, id uint64) error {
 	credential, err := strconv.ParseUint(r.PathValue("credential"), 10, 63)
 	if err != nil {
 		return desk.ErrNotFound
@@ -136,11 +120,7 @@ func (c *Console) removeCard(w http.ResponseWriter, r *http.Request, v *visit) e
 
 // enrol lets a reader read a card. It answers when one was shown there, or
 // after the reader's time for it.
-func (c *Console) enrol(w http.ResponseWriter, r *http.Request, v *visit) error {
-	id, err := userID(r)
-	if err != nil {
-		return err
-	}
+func (c *Console) enrol(w http.ResponseWriter, r *http.Request, v *visit, id uint64) error {
 	f, err := readForm(r)
 	if err != nil {
 		return err
@@ -158,11 +138,7 @@ func (c *Console) enrol(w http.ResponseWriter, r *http.Request, v *visit) error 
 	})
 }
 
-func (c *Console) confirmCard(w http.ResponseWriter, r *http.Request, v *visit) error {
-	id, err := userID(r)
-	if err != nil {
-		return err
-	}
+func (c *Console) confirmCard(w http.ResponseWriter, r *http.Request, v *visit, id uint64) error {
 	f, err := readForm(r)
 	if err != nil {
 		return err
@@ -182,11 +158,7 @@ func (c *Console) confirmCard(w http.ResponseWriter, r *http.Request, v *visit) 
 	return nil
 }
 
-func (c *Console) dropCard(w http.ResponseWriter, r *http.Request, v *visit) error {
-	id, err := userID(r)
-	if err != nil {
-		return err
-	}
+func (c *Console) dropCard(w http.ResponseWriter, r *http.Request, v *visit, id uint64) error {
 	if err := c.desk.DropCard(r.Context(), v.Actor, r.PathValue("enrolment")); err != nil {
 		return err
 	}

@@ -22,19 +22,6 @@ type usersPage struct {
 	*userPanel
 }
 
-// userPanel is one user.
-type userPanel struct {
-	User      *desk.User
-	Tab       string // "about", "credentials", "access", "activity"
-	Ask       string // what is to be confirmed: "remove", "remove-pin", or a card's number
-	Add       string // what is being added: "any", "pin", "card", "enrol", "confirm"
-	Shown     bool   // the new PIN stands in this very page
-	Spread    desk.Spread
-	Readers   []*desk.Reader // at which a card can be read
-	Enrolment *desk.Enrolment
-	Entries   []*desk.Entry
-}
-
 // Query is what a link keeps of the search.
 func (p *usersPage) Query() string {
 	if p.Search == "" {
@@ -50,11 +37,23 @@ func (c *Console) userRoutes(page route) {
 	page("GET /users", c.users)
 	page("GET /users/new", c.newUser)
 	page("POST /users", c.addUser)
-	page("GET /users/{id}", c.user)
-	page("POST /users/{id}", c.editUser)
-	page("POST /users/{id}/remove", c.removeUser)
-	c.credentialRoutes(page)
+	user := func(pattern string, handle func(http.ResponseWriter, *http.Request, *visit, uint64) error) {
+		page(pattern, func(w http.ResponseWriter, r *http.Request, v *visit) error {
+			id, err := strconv.ParseUint(r.PathValue("id"), 10, 63)
+			if err != nil {
+				return desk.ErrNotFound
+			}
+			return handle(w, r, v, id)
+		})
+	}
+	user("GET /users/{id}", c.user)
+	user("POST /users/{id}", c.editUser)
+	user("POST /users/{id}/remove", c.removeUser)
+	c.credentialRoutes(user)
 }
+
+// A userRoute adds a page about the user whose number stands in its address.
+type userRoute = func(pattern string, handle func(http.ResponseWriter, *http.Request, *visit, uint64) error)
 
 // wants says whether an answer needs a part: pages that are asked for whole
 // need all of them.
@@ -153,139 +152,4 @@ func (c *Console) addUser(w http.ResponseWriter, r *http.Request, v *visit) erro
 	}
 	c.send(w, r, userURL(id, "credentials"), "The user was added.")
 	return nil
-}
-
-func userURL(id uint64, tab string) string {
-	return "/users/" + strconv.FormatUint(id, 10) + "?tab=" + tab
-}
-
-func userID(r *http.Request) (uint64, error) {
-	id, err := strconv.ParseUint(r.PathValue("id"), 10, 63)
-	if err != nil {
-		return 0, desk.ErrNotFound
-	}
-	return id, nil
-}
-
-// userPanel reads what the panel of a user shows in a tab.
-func (c *Console) userPanel(r *http.Request, v *visit, id uint64, tab string) (p *userPanel, err error) {
-	p = &userPanel{Tab: tab}
-	if p.User, err = c.desk.User(r.Context(), v.Actor, id); err != nil {
-		return nil, err
-	}
-	switch tab {
-	case "about", "access":
-	case "activity":
-		page, err := c.desk.Activity(r.Context(), v.Actor, desk.Query{User: id, Limit: 25})
-		if err != nil {
-			return nil, err
-		}
-		p.Entries = page.Entries
-	default:
-		p.Tab = "credentials"
-	}
-	return p, nil
-}
-
-func (c *Console) user(w http.ResponseWriter, r *http.Request, v *visit) error {
-	id, err := userID(r)
-	if err != nil {
-		return err
-	}
-	q := r.URL.Query()
-	panel, err := c.userPanel(r, v, id, q.Get("tab"))
-	if err != nil {
-		return err
-	}
-	panel.Ask, panel.Add = q.Get("ask"), q.Get("add")
-	page := &usersPage{userPanel: panel, Form: filled("pin", "auto")}
-	switch {
-	case r.Header.Get("HX-Target") == "spread":
-		if panel.Spread, err = c.desk.Spread(r.Context(), v.Actor); err != nil {
-			return err
-		}
-	case panel.Tab == "about":
-		page.Form = userFields(panel.User, c)
-		page.Groups, err = c.desk.Groups(r.Context(), v.Actor)
-	case panel.Add == "enrol":
-		err = c.enrolReaders(r, v, panel)
-	}
-	if err != nil {
-		return err
-	}
-	return c.showUsers(w, r, v, http.StatusOK, page)
-}
-
-// userFields is the form of a user as they are.
-func userFields(u *desk.User, c *Console) *form {
-	f := filled("first", u.First, "last", u.Last)
-	for _, group := range u.Groups {
-		f.Values.Add("group", group)
-	}
-	const minutes = "2006-01-02T15:04"
-	if !u.From.IsZero() {
-		f.Values.Set("from", u.From.In(c.zone).Format(minutes))
-	}
-	if !u.Until.IsZero() {
-		f.Values.Set("until", u.Until.In(c.zone).Format(minutes))
-	}
-	if u.Extended {
-		f.Values.Set("extended", "on")
-	}
-	return f
-}
-
-func (c *Console) editUser(w http.ResponseWriter, r *http.Request, v *visit) error {
-	id, err := userID(r)
-	if err != nil {
-		return err
-	}
-	f, err := readForm(r)
-	if err != nil {
-		return err
-	}
-	err = c.desk.EditUser(r.Context(), v.Actor, id, c.userForm(f))
-	if f.refused(err) {
-		panel, err := c.userPanel(r, v, id, "about")
-		if err != nil {
-			return err
-		}
-		groups, err := c.desk.Groups(r.Context(), v.Actor)
-		if err != nil {
-			return err
-		}
-		return c.showUsers(w, r, v, http.StatusUnprocessableEntity, &usersPage{userPanel: panel, Form: f, Groups: groups})
-	}
-	if err != nil {
-		return err
-	}
-	c.send(w, r, userURL(id, "about"), "Saved. Readers are told now.")
-	return nil
-}
-
-func (c *Console) removeUser(w http.ResponseWriter, r *http.Request, v *visit) error {
-	id, err := userID(r)
-	if err != nil {
-		return err
-	}
-	u, err := c.desk.User(r.Context(), v.Actor, id)
-	if err != nil {
-		return err
-	}
-	if err := c.desk.RemoveUser(r.Context(), v.Actor, id); err != nil {
-		return err
-	}
-	c.send(w, r, "/users", u.Name+" was removed, with PIN and cards.")
-	return nil
-}
-
-// enrolReaders finds the readers at which a card can be read now.
-func (c *Console) enrolReaders(r *http.Request, v *visit, p *userPanel) error {
-	readers, err := c.desk.Readers(r.Context(), v.Actor)
-	for _, reader := range readers {
-		if reader.Removed == "" && reader.Live.Online {
-			p.Readers = append(p.Readers, reader)
-		}
-	}
-	return err
 }

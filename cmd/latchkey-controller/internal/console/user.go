@@ -1,0 +1,136 @@
+package console
+
+import (
+	"net/http"
+	"strconv"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+)
+
+// userPanel is one user.
+type userPanel struct {
+	User      *desk.User
+	Tab       string // "about", "credentials", "access", "activity"
+	Ask       string // what is to be confirmed: "remove", "remove-pin", or a card's number
+	Add       string // what is being added: "any", "pin", "card", "enrol", "confirm"
+	Shown     bool   // the new PIN stands in this very page
+	Spread    desk.Spread
+	Readers   []*desk.Reader // at which a card can be read
+	Enrolment *desk.Enrolment
+	Entries   []*desk.Entry
+}
+
+func userURL(id uint64, tab string) string {
+	return "/users/" + strconv.FormatUint(id, 10) + "?tab=" + tab
+}
+
+// userPanel reads what the panel of a user shows in a tab.
+func (c *Console) userPanel(r *http.Request, v *visit, id uint64, tab string) (p *userPanel, err error) {
+	p = &userPanel{Tab: tab}
+	if p.User, err = c.desk.User(r.Context(), v.Actor, id); err != nil {
+		return nil, err
+	}
+	switch tab {
+	case "about", "access":
+	case "activity":
+		page, err := c.desk.Activity(r.Context(), v.Actor, desk.Query{User: id, Limit: 25})
+		if err != nil {
+			return nil, err
+		}
+		p.Entries = page.Entries
+	default:
+		p.Tab = "credentials"
+	}
+	return p, nil
+}
+
+func (c *Console) user(w http.ResponseWriter, r *http.Request, v *visit, id uint64) error {
+	q := r.URL.Query()
+	panel, err := c.userPanel(r, v, id, q.Get("tab"))
+	if err != nil {
+		return err
+	}
+	panel.Ask, panel.Add = q.Get("ask"), q.Get("add")
+	page := &usersPage{userPanel: panel, Form: filled("pin", "auto")}
+	switch {
+	case r.Header.Get("HX-Target") == "spread":
+		if panel.Spread, err = c.desk.Spread(r.Context(), v.Actor); err != nil {
+			return err
+		}
+	case panel.Tab == "about":
+		page.Form = userFields(panel.User, c)
+		page.Groups, err = c.desk.Groups(r.Context(), v.Actor)
+	case panel.Add == "enrol":
+		err = c.enrolReaders(r, v, panel)
+	}
+	if err != nil {
+		return err
+	}
+	return c.showUsers(w, r, v, http.StatusOK, page)
+}
+
+// userFields is the form of a user as they are.
+func userFields(u *desk.User, c *Console) *form {
+	f := filled("first", u.First, "last", u.Last)
+	for _, group := range u.Groups {
+		f.Values.Add("group", group)
+	}
+	const minutes = "2006-01-02T15:04"
+	if !u.From.IsZero() {
+		f.Values.Set("from", u.From.In(c.zone).Format(minutes))
+	}
+	if !u.Until.IsZero() {
+		f.Values.Set("until", u.Until.In(c.zone).Format(minutes))
+	}
+	if u.Extended {
+		f.Values.Set("extended", "on")
+	}
+	return f
+}
+
+func (c *Console) editUser(w http.ResponseWriter, r *http.Request, v *visit, id uint64) error {
+	f, err := readForm(r)
+	if err != nil {
+		return err
+	}
+	err = c.desk.EditUser(r.Context(), v.Actor, id, c.userForm(f))
+	if f.refused(err) {
+		panel, err := c.userPanel(r, v, id, "about")
+		if err != nil {
+			return err
+		}
+		groups, err := c.desk.Groups(r.Context(), v.Actor)
+		if err != nil {
+			return err
+		}
+		return c.showUsers(w, r, v, http.StatusUnprocessableEntity, &usersPage{userPanel: panel, Form: f, Groups: groups})
+	}
+	if err != nil {
+		return err
+	}
+	c.send(w, r, userURL(id, "about"), "Saved. Readers are told now.")
+	return nil
+}
+
+func (c *Console) removeUser(w http.ResponseWriter, r *http.Request, v *visit, id uint64) error {
+	u, err := c.desk.User(r.Context(), v.Actor, id)
+	if err != nil {
+		return err
+	}
+	if err := c.desk.RemoveUser(r.Context(), v.Actor, id); err != nil {
+		return err
+	}
+	c.send(w, r, "/users", u.Name+" was removed, with PIN and cards.")
+	return nil
+}
+
+// enrolReaders finds the readers at which a card can be read now.
+func (c *Console) enrolReaders(r *http.Request, v *visit, p *userPanel) error {
+	readers, err := c.desk.Readers(r.Context(), v.Actor)
+	for _, reader := range readers {
+		if reader.Removed == "" && reader.Live.Online {
+			p.Readers = append(p.Readers, reader)
+		}
+	}
+	return err
+}
