@@ -123,3 +123,13 @@ func TestInTheBrowserASwitchFollowsWhatOthersDoAndStaysWhereItIs(t *testing.T) {
 		until(t, ctx, "it is on at "+page, `document.querySelector("#pin-switch-front-door[aria-checked=true]") !== null && document.querySelector("#pin-says-front-door").innerText.includes("has taken this over")`)
 	}
 }
+
+func TestInTheBrowserAQuestionBelowTheFoldIsScrolledTo(t *testing.T) {
+	w := small(t)
+	ctx, _ := chromium(t, w)
+	do(t, ctx, chromedp.EmulateViewport(390, 700), chromedp.Navigate(w.server.URL+"/readers/front-door?tab=device&ask=lost"))
+	until(t, ctx, "the question is seen", `(at => at.top >= 0 && at.bottom <= innerHeight + 1)(document.querySelector(".question").getBoundingClientRect())`)
+	if eval[float64](t, ctx, `document.querySelector("main").scrollHeight`) <= 700 {
+		t.Error("nothing is below the fold of this page")
+	}
+}

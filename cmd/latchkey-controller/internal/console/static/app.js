@@ -149,15 +149,14 @@
     const newest = $("#event-list [data-newest]");
     if (newest && newest.dataset.newest !== root.dataset.heard) {
       say(newest.textContent.trim().replace(/\s+/g, " "));
-      $("main :is([aria-invalid=true], .question, #ask)")?.scrollIntoView({ block: "nearest" });
-  each(".tabs [aria-current]", (a) => a.scrollIntoView({ block: "nearest", inline: "nearest" }));
-  root.dataset.heard = newest.dataset.newest;
+      root.dataset.heard = newest.dataset.newest;
     }
   });
   document.addEventListener("htmx:sendError", () => { $("#lost").hidden = false; });
   document.addEventListener("htmx:afterOnLoad", () => { const lost = $("#lost"); if (lost) lost.hidden = true; });
 
   each(".tabs [aria-current]", (a) => a.scrollIntoView({ block: "nearest", inline: "nearest" }));
+  $("main :is([aria-invalid=true], .question, #ask)")?.scrollIntoView({ block: "nearest" });
   root.dataset.heard = $("#event-list [data-newest]")?.dataset.newest || "";
   settle(document);
   setInterval(() => times(document), 20000);
