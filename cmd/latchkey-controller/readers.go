@@ -93,7 +93,7 @@ func readerRows(readers []*site.Reader, live map[string]*control.Reader) []reade
 	return rows
 }
 
-// describe says in words how a reader is.
+// describe says in words how a reader is, in one line whatever the reader says.
 func describe(r *control.Reader) string {
 	switch {
 	case r == nil || r.Heard == nil:
@@ -128,7 +128,7 @@ func describe(r *control.Reader) string {
 	for _, fault := range r.Faults {
 		parts = append(parts, fault[0]+": "+fault[1])
 	}
-	return strings.Join(parts, ", ")
+	return desk.Clean(strings.Join(parts, ", "))
 }
 
 func readerRemoveCommand(ctx context.Context, c console, args []string) error {

@@ -4,14 +4,16 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 
+	"latchkey/cmd/latchkey-controller/internal/control"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
 
 // A reader that somebody has taken over writes what it likes.
-func TestARecordIsOneLineWhateverItsReaderWrote(t *testing.T) {
+func TestWhatAReaderSaysIsOneLineWhateverItWrote(t *testing.T) {
 	evil := "\x1b[2J\r\n2026-01-01 00:00:00  vault  access.granted  Ada\u202e"
 	r := wire.Record{Number: 1, Kind: wire.RecordKind("x\x1b[2J\n"), By: evil, Reason: evil, Who: evil, Subject: evil, Text: evil, Version: evil, Order: wire.Order(evil), Cause: wire.Cause(evil)}
 	var out bytes.Buffer
@@ -20,7 +22,16 @@ func TestARecordIsOneLineWhateverItsReaderWrote(t *testing.T) {
 		t.Fatal(err)
 	}
 	line, found := strings.CutSuffix(out.String(), "\n")
-	if !found || strings.ContainsFunc(line, func(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control) }) {
+	if !found || strings.ContainsFunc(line, moves) {
 		t.Errorf("%q", out.String())
 	}
+	now := time.Now()
+	if is := describe(&control.Reader{Online: true, Heard: &now, Lockout: evil, Card: evil, Door: evil, Faults: [][2]string{{evil, evil}}}); strings.ContainsFunc(is, moves) {
+		t.Errorf("%q", is)
+	}
+}
+
+// moves says whether a terminal does something else with r than to show it.
+func moves(r rune) bool {
+	return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
 }

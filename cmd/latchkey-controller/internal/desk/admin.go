@@ -102,16 +102,22 @@ func (ab *about) existing(tx *store.Tx, id int64) (*store.Admin, error) {
 	return admin, err
 }
 
-// lastOwner refuses to let the last Owner go.
+// lastOwner refuses to let the last Owner go, or the last one who has a
+// password: a link that nobody has used yet lets nobody in.
 func lastOwner(tx *store.Tx, admin *store.Admin) error {
 	if Role(admin.Role) != Owner {
 		return nil
 	}
-	n, err := tx.CountRole(string(Owner))
-	if err == nil && n == 1 {
-		err = wrong("role", admin.Name+" is the only Owner; make somebody else an Owner first")
+	all, err := tx.Admins()
+	if err != nil {
+		return err
 	}
-	return err
+	for _, other := range all {
+		if Role(other.Role) == Owner && other.ID != admin.ID && (len(other.Password) > 0 || len(admin.Password) == 0) {
+			return nil
+		}
+	}
+	return wrong("role", admin.Name+" is the only Owner who can sign in; make somebody else an Owner first, who sets a password")
 }
 
 // SetRole gives an administrator another role. There stays one Owner at least.

@@ -81,16 +81,24 @@ func TestThereIsAlwaysAnOwner(t *testing.T) {
 		"another role": func(id int64) error { return w.SetRole(t.Context(), owner, id, Super) },
 		"removal":      func(id int64) error { return w.RemoveAdmin(t.Context(), owner, id) },
 	} {
-		if err := act(owner.ID); Fields(err)["role"] != "Ada Lovelace is the only Owner; make somebody else an Owner first" {
+		if err := act(owner.ID); Fields(err)["role"] != "Ada Lovelace is the only Owner who can sign in; make somebody else an Owner first, who sets a password" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	w.must(w.SetRole(t.Context(), owner, owner.ID, Owner))
-	id, _, err := w.AddAdmin(t.Context(), owner, "Grace", Owner)
+	id, token, err := w.AddAdmin(t.Context(), owner, "Grace", Owner)
 	w.must(err)
-	w.must(w.RemoveAdmin(t.Context(), owner, owner.ID))
-	if err := w.RemoveAdmin(t.Context(), owner, id); Fields(err)["role"] == "" {
-		t.Error(err)
+	if err := w.RemoveAdmin(t.Context(), owner, owner.ID); Fields(err)["role"] == "" {
+		t.Error("nobody is left who can sign in:", err)
+	}
+	_, err = w.UseLink(t.Context(), token, "", []byte(secret), here)
+	w.must(err)
+	gone := make(chan error, 2) // both remove each other, at the same time
+	for _, id := range []int64{owner.ID, id} {
+		go func() { gone <- w.RemoveAdmin(t.Context(), owner, id) }()
+	}
+	if first, second := <-gone, <-gone; (first == nil) == (second == nil) {
+		t.Errorf("%v, %v", first, second)
 	}
 }
 
