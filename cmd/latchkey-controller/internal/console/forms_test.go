@@ -273,6 +273,7 @@ func TestAPartIsSentAlone(t *testing.T) {
 	}
 	b.part("user-list").get("/users?q=a%26after%3Db").shows(t, http.StatusOK, `hx-get="/users?q=a%26after%3Db&amp;after="`)
 	b.part("layout").get("/users").shows(t, http.StatusBadRequest)
+	w.visitor("").part("credentials").get("/sign-in").shows(t, http.StatusOK, "<html")
 	b.part("nothing").get("/users").shows(t, http.StatusBadRequest)
 	b.part("panel").get("/users/77").shows(t, http.StatusNotFound, "removed")
 	if got := b.part("panel").post("/users/1", "first", ""); got.status != http.StatusUnprocessableEntity || got.header.Get("HX-Push-Url") != "false" {

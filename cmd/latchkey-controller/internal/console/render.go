@@ -15,7 +15,7 @@ import (
 var templateFiles embed.FS
 
 // pages are the templates of each page, by the names of their files. Each has
-// "main", and what else htmx may ask for by the id of the element it replaces:
+// "main", and what htmx may ask for by the id of the element it replaces:
 // "panel", or a part that keeps itself up to date.
 type pages map[string]*template.Template
 
@@ -63,7 +63,8 @@ func byScript(r *http.Request) bool {
 	return r.Header.Get("HX-Request") == "true" && r.Header.Get("HX-History-Restore-Request") != "true"
 }
 
-// show writes a page, or the part of it that htmx asks for.
+// show writes a page, or the part of it that htmx asks for; whoever is not
+// signed in has whole pages only.
 func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, name string, v *view) {
 	page, ok := c.pages[name]
 	if !ok {
@@ -71,7 +72,7 @@ func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, name 
 		return
 	}
 	part := "layout"
-	if target := r.Header.Get("HX-Target"); byScript(r) {
+	if target := r.Header.Get("HX-Target"); byScript(r) && v.Actor.Name != "" {
 		if page.Lookup(target) == nil || target == "layout" {
 			http.Error(w, "no such part", http.StatusBadRequest)
 			return
@@ -80,7 +81,7 @@ func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, name 
 	}
 	if part != "layout" && !live(r) {
 		address := "false" // stays what it is
-		if r.Method == http.MethodGet && (part == "panel" || part == "main") {
+		if r.Method == http.MethodGet && part == "panel" {
 			address = r.URL.RequestURI()
 		}
 		w.Header().Set("HX-Push-Url", address)
