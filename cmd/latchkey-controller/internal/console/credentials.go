@@ -147,7 +147,7 @@ func (c *Console) confirmCard(w http.ResponseWriter, r *http.Request, v *visit, 
 	err = c.desk.ConfirmCard(r.Context(), v.Actor, enrolment, f.Trim("last-four"))
 	if f.refused(err) {
 		return c.showCredentials(w, r, v, http.StatusUnprocessableEntity, id, f, func(p *userPanel) error {
-			p.Add, p.Enrolment = "confirm", &desk.Enrolment{ID: enrolment, User: id, UID: f.Get("uid"), LastFour: f.Get("last-four")}
+			p.Add, p.Enrolment = "confirm", &desk.Enrolment{ID: enrolment, User: id, LastFour: f.Get("last-four")}
 			return nil
 		})
 	}

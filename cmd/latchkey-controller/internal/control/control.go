@@ -41,7 +41,7 @@ type Outcome struct {
 	Text    string `json:"outcome"`
 	// Of an enrol that was carried out: the card waits for Confirm.
 	Enrolment string `json:"enrolment,omitempty"`
-	Card      string `json:"card,omitempty"` // its identifier without the middle
+	Card      string `json:"card,omitempty"` // the end of its identifier
 }
 
 // A Confirmation gives a card that was read to the user it was read for.

@@ -15,7 +15,7 @@ type Enrolment struct {
 	User     uint64
 	Name     string // the user's
 	Reader   string
-	UID      string // its middle left out
+	UID      string // its end only: "… E5 80"
 	LastFour string // the last four hexadecimal digits: E580
 	Ends     time.Time
 }

@@ -52,7 +52,7 @@ type Seen struct {
 type Credential struct {
 	ID      uint64
 	Kind    string // "pin" or "card"
-	UID     string // of a card, its middle left out: "04 A1 B2 … E5 80"
+	UID     string // of a card, its end only: "… E5 80"
 	Given   time.Time
 	By      string // who gave it; "" if that is not known
 	Exposed bool   // a lost reader may have given it away: give a new one

@@ -27,12 +27,9 @@ func ParseUID(text string) ([]byte, error) {
 	return uid, nil
 }
 
-// MaskUID writes a card's identifier without its middle, which is enough to
-// tell the cards of a person apart and too little to copy one: of 4 bytes the
-// last two, otherwise the first three too.
+// MaskUID writes the end of a card's identifier, its last two bytes, which is
+// enough to tell the cards of a person apart. The first three of a longer one
+// are left out too: with five of seven bytes known the others can be tried.
 func MaskUID(uid []byte) string {
-	if len(uid) < 7 {
-		return fmt.Sprintf("… % X", uid[max(0, len(uid)-2):])
-	}
-	return fmt.Sprintf("% X … % X", uid[:3], uid[len(uid)-2:])
+	return fmt.Sprintf("… % X", uid[max(0, len(uid)-2):])
 }
