@@ -129,6 +129,13 @@ func adminLinkCommand(ctx context.Context, c console, args []string) error {
 	}, "")
 }
 
+func adminSignOutCommand(ctx context.Context, c console, args []string) error {
+	o := newOptions(c, "admin sign-out", "NAME", "Ends an administrator's sessions. The password goes on: see admin link.")
+	return onAdmin(ctx, c, o, args, 1, func(d *counter, id int64, _ []string) error {
+		return d.SignOutAdmin(ctx, d.actor, id)
+	}, "is signed out everywhere")
+}
+
 func adminRemoveCommand(ctx context.Context, c console, args []string) error {
 	o := newOptions(c, "admin remove", "NAME", "Removes an administrator, and ends their sessions.")
 	return onAdmin(ctx, c, o, args, 1, func(d *counter, id int64, _ []string) error {

@@ -39,7 +39,8 @@ const usage = `latchkey-controller keeps a site: its users with their PINs and c
   latchkey-controller serve       --dir DIR …                      runs the controller
   latchkey-controller console-link --dir DIR                       makes a link that lets the Owner in
   latchkey-controller admin list  --dir DIR                        shows all administrators
-  latchkey-controller admin add|role|link|remove --dir DIR NAME …  changes who may use the console
+  latchkey-controller admin add|role|link|sign-out|remove --dir DIR NAME …
+                                                                   changes who may use the console
   latchkey-controller unlock      --dir DIR READER                 opens a door once
   latchkey-controller hold        --dir DIR READER DURATION        holds a door open
   latchkey-controller release     --dir DIR READER                 ends a hold
@@ -169,6 +170,8 @@ func command(ctx context.Context, c console, args []string) error {
 		return adminRoleCommand(ctx, c, rest)
 	case "admin link":
 		return adminLinkCommand(ctx, c, rest)
+	case "admin sign-out":
+		return adminSignOutCommand(ctx, c, rest)
 	case "admin remove":
 		return adminRemoveCommand(ctx, c, rest)
 	case "serve":

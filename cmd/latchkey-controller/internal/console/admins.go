@@ -13,7 +13,7 @@ type adminsPage struct {
 	Tab    string
 	Admins []*desk.Admin
 	Form   *form
-	Ask    string // what is being done: "add", "role", "link", "remove"
+	Ask    string // what is being done: "add", "role", "link", "sign-out", "remove"
 	About  *desk.Admin
 	Link   string // a one-time link, shown once
 	For    string // whose
@@ -94,6 +94,9 @@ func (c *Console) changeAdmin(w http.ResponseWriter, r *http.Request, v *visit) 
 		case "role":
 			said = "The role is changed."
 			return c.desk.SetRole(r.Context(), v.Actor, id, desk.Role(f.Get("role")))
+		case "sign-out":
+			said = f.Get("name") + " is signed out everywhere."
+			return c.desk.SignOutAdmin(r.Context(), v.Actor, id)
 		case "remove":
 			said = "The administrator was removed, and signed out."
 			return c.desk.RemoveAdmin(r.Context(), v.Actor, id)

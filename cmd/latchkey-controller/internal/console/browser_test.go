@@ -205,6 +205,7 @@ func TestEachPageHasNoBarrierAndKeepsToItsPolicyInEachLightAndSize(t *testing.T)
 		{"administrators-add", "/settings/administrators?ask=add", ""},
 		{"administrators-role", "/settings/administrators?ask=role&about=1", ""},
 		{"administrators-remove", "/settings/administrators?ask=remove&about=1", ""},
+		{"administrators-sign-out", "/settings/administrators?ask=sign-out&about=1", ""},
 		{"audit", "/settings/audit", ""},
 		{"account", "/settings/account", ""},
 		{"sorry", "/nowhere", ""},

@@ -238,6 +238,18 @@ func TestActsThatCannotBeUndoneAskForThePasswordAgain(t *testing.T) {
 	}
 }
 
+func TestWhoForgotToSignOutDoesItFromElsewhere(t *testing.T) {
+	w := small(t)
+	here, there := w.visitor(desk.Owner), w.visitor("")
+	there.post("/sign-in", "name", names[desk.Owner], "password", password).shows(t, http.StatusOK, "Front door")
+	here.post("/settings/account/sign-out").shows(t, http.StatusOK, "You are signed out everywhere else.")
+	there.get("/users").shows(t, http.StatusOK, "Password forgotten?")
+	there.post("/sign-in", "name", names[desk.Owner], "password", password)
+	here.get("/settings/administrators?ask=sign-out&about=1").shows(t, http.StatusOK, "Sign Grace Hopper out everywhere?")
+	here.post("/settings/administrators/1/sign-out", "name", names[desk.Owner]).shows(t, http.StatusOK, "Password forgotten?")
+	there.get("/users").shows(t, http.StatusOK, "Password forgotten?")
+}
+
 func TestAnExportIsWhatTheFilterChooses(t *testing.T) {
 	w := small(t)
 	b := w.visitor(desk.Editor)

@@ -29,6 +29,7 @@ func (c *Console) settingsRoutes(page route) {
 	page("GET /settings/audit", c.audit)
 	page("GET /settings/account", c.account)
 	page("POST /settings/account", c.changePassword)
+	page("POST /settings/account/sign-out", c.signOutElsewhere)
 	c.adminRoutes(page)
 }
 
@@ -181,4 +182,12 @@ func (c *Console) changePassword(w http.ResponseWriter, r *http.Request, v *visi
 		return err
 	}
 	return c.showAccount(w, r, v, http.StatusUnprocessableEntity, f)
+}
+
+func (c *Console) signOutElsewhere(w http.ResponseWriter, r *http.Request, v *visit) error {
+	if err := c.desk.SignOutElsewhere(r.Context(), v.token); err != nil {
+		return err
+	}
+	c.send(w, r, "/settings/account", "You are signed out everywhere else.")
+	return nil
 }

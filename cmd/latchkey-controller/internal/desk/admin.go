@@ -155,6 +155,17 @@ func (d *Desk) RemoveAdmin(ctx context.Context, a Actor, id int64) error {
 	})
 }
 
+// SignOutAdmin ends all sessions of an administrator, whose password goes on.
+func (d *Desk) SignOutAdmin(ctx context.Context, a Actor, id int64) error {
+	ab := &about{text: "signed out everywhere"}
+	return d.change(ctx, a, EditAdmins, ab, func(tx *store.Tx, _ time.Time) error {
+		if _, err := ab.existing(tx, id); err != nil {
+			return err
+		}
+		return tx.EndSessions(id, wire.Hash{})
+	})
+}
+
 // NewLink returns the token of a new one-time link with which an administrator
 // sets a new password; the old one goes on until then.
 func (d *Desk) NewLink(ctx context.Context, a Actor, id int64) (token string, err error) {

@@ -9,7 +9,8 @@ import (
 
 func TestAnAdministratorSetsThePasswordByALinkAndSignsIn(t *testing.T) {
 	w := newWorld(t)
-	owner := w.owner().Actor
+	first := w.owner()
+	owner, mine := first.Actor, first.Token
 	id, token, err := w.AddAdmin(t.Context(), owner, "Grace Hopper", Editor)
 	w.must(err)
 	if _, err := w.signIn("Grace Hopper", "", here); err != ErrWrongSignIn {
@@ -42,8 +43,21 @@ func TestAnAdministratorSetsThePasswordByALinkAndSignsIn(t *testing.T) {
 	if _, err := w.Session(t.Context(), session.Token, true); err != ErrSignedOut {
 		t.Error(err)
 	}
+	session, err = w.signIn("Grace Hopper", "a third horse battery", here)
+	w.must(err)
+	w.must(w.SignOutElsewhere(t.Context(), session.Token))
 	admins, err := w.Admins(t.Context(), owner)
 	w.must(err)
+	if _, err := w.Session(t.Context(), session.Token, true); err != nil {
+		t.Error("signed out here, too:", err)
+	}
+	w.must(w.SignOutAdmin(t.Context(), owner, id))
+	if _, err := w.Session(t.Context(), session.Token, true); err != ErrSignedOut {
+		t.Error(err)
+	}
+	if _, err := w.Session(t.Context(), mine, true); err != nil {
+		t.Error("somebody else is signed out:", err)
+	}
 	var names []string
 	for _, a := range admins {
 		names = append(names, a.Name)

@@ -100,3 +100,17 @@ func (d *Desk) SignOut(ctx context.Context, token string) error {
 		return tx.AddAudit(new(about).audit(d.now(), session.Actor, actSignOut, store.Done, ""))
 	})
 }
+
+// SignOutElsewhere ends all sessions of a session's administrator but that one.
+func (d *Desk) SignOutElsewhere(ctx context.Context, token string) error {
+	return d.site.Update(ctx, func(tx *store.Tx) error {
+		session, row, err := open(tx, d.now(), token)
+		if err != nil {
+			return err
+		}
+		if err := tx.EndSessions(row.Admin, row.Hash); err != nil {
+			return err
+		}
+		return tx.AddAudit(new(about).audit(d.now(), session.Actor, actSignOut, store.Done, "everywhere else"))
+	})
+}
