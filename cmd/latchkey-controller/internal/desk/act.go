@@ -7,6 +7,7 @@ import (
 
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
 )
 
 // An about is whom or what an act is done to, for the audit.
@@ -44,7 +45,7 @@ func (d *Desk) do(ctx context.Context, a Actor, act Act, ab *about, first func(*
 	return run(d.site.Audited(site.Audit{
 		By: a.Name,
 		Before: func(tx *store.Tx) error {
-			if err := ab.name(tx); err != nil || first == nil {
+			if err := errors.Join(ab.name(tx), a.still(tx, act)); err != nil || first == nil {
 				return err
 			}
 			return first(tx)
@@ -56,12 +57,35 @@ func (d *Desk) do(ctx context.Context, a Actor, act Act, ab *about, first func(*
 			switch {
 			case errors.Is(failed, site.ErrPINTaken):
 				return tx.AddAudit(ab.audit(now, a, act, store.Clash, failed.Error()))
+			case errors.Is(failed, ErrNotAllowed):
+				return tx.AddAudit(ab.audit(now, a, act, store.Refused, failed.Error()))
 			case failed != nil:
 				return tx.AddAudit(ab.audit(now, a, act, store.Failed, failed.Error()))
 			}
 			return tx.AddAudit(ab.audit(now, a, act, store.Done, ab.text))
 		},
 	}), now)
+}
+
+// still refuses an act of somebody who was signed out, or was given another
+// role, after their request began.
+func (a Actor) still(tx *store.Tx, act Act) error {
+	if a.session == (wire.Hash{}) {
+		return nil
+	}
+	row, err := tx.Session(a.session)
+	if errors.Is(err, store.ErrNotFound) {
+		return ErrSignedOut
+	}
+	if err != nil {
+		return err
+	}
+	admin, err := tx.Admin(row.Admin)
+	if err != nil {
+		return err
+	}
+	a.Role = Role(admin.Role)
+	return a.Refusal(act)
 }
 
 // change does what do does with an act that is a transaction of its own.
@@ -94,7 +118,7 @@ func (d *Desk) note(ctx context.Context, a Actor, act Act, ab *about, run func()
 	}
 	var entry *store.Audit
 	err := d.site.Update(ctx, func(tx *store.Tx) error {
-		if err := ab.name(tx); err != nil {
+		if err := errors.Join(ab.name(tx), a.still(tx, act)); err != nil {
 			return err
 		}
 		entry = ab.audit(d.now(), a, act, store.Asked, "")

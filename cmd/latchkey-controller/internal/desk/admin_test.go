@@ -2,6 +2,7 @@ package desk
 
 import (
 	"errors"
+	"io"
 	"slices"
 	"testing"
 	"time"
@@ -75,12 +76,22 @@ func TestARoleThatIsTakenCountsFromTheNextRequest(t *testing.T) {
 	session, err := w.UseLink(t.Context(), token, "", []byte(secret), here)
 	w.must(err)
 	w.must(w.SetRole(t.Context(), owner, id, Viewer))
+	underway := session.Actor // of a request that began before
+	if _, err := w.AddLocation(t.Context(), underway, "Annex"); !errors.Is(err, ErrNotAllowed) || w.newest().Word != "Refused" {
+		t.Errorf("%v, %s", err, w.newest().Text)
+	}
+	if err := w.Export(t.Context(), underway, Query{}, CSV, io.Discard); !errors.Is(err, ErrNotAllowed) {
+		t.Error(err)
+	}
 	s, err := w.Session(t.Context(), session.Token, true)
 	if err != nil || s.Actor.Role != Viewer {
 		t.Errorf("%+v, %v", s, err)
 	}
 	w.must(w.RemoveAdmin(t.Context(), owner, id))
 	if _, err := w.Session(t.Context(), session.Token, true); err != ErrSignedOut {
+		t.Error(err)
+	}
+	if _, err := w.AddLocation(t.Context(), underway, "Annex"); !errors.Is(err, ErrSignedOut) {
 		t.Error(err)
 	}
 	if err := w.SetRole(t.Context(), owner, id, Owner); !errors.Is(err, ErrNotFound) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
 )
 
 // A Role is what an administrator may do. Its text is how it is kept and named
@@ -137,6 +138,8 @@ type Actor struct {
 	Role        Role
 	FreshSignIn bool // the password was given within the last five minutes
 	Via         Via
+
+	session wire.Hash // of its token; zero: none
 }
 
 // AtCommandLine is the actor of the command line: who holds the directory owns

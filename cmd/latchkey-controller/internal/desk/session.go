@@ -40,7 +40,7 @@ func (d *Desk) begin(tx *store.Tx, admin *store.Admin, from Client) (*Session, e
 		Address: cut(from.Address, 64), Agent: cut(from.Agent, 256),
 	}, maxSessionsOf)
 	actor := actorOf(admin)
-	actor.FreshSignIn = true
+	actor.FreshSignIn, actor.session = true, hash
 	return &Session{Token: token, Actor: actor, Began: now, Ends: now.Add(SessionEnds), Client: from}, err
 }
 
@@ -80,7 +80,7 @@ func open(tx *store.Tx, now time.Time, token string) (*Session, *store.Session, 
 		return nil, nil, err
 	}
 	s := &Session{Actor: actorOf(admin), Began: began, Ends: began.Add(SessionEnds), Client: Client{row.Address, row.Agent}}
-	s.Actor.FreshSignIn = now.Sub(time.Unix(row.Given, 0)) < FreshFor
+	s.Actor.FreshSignIn, s.Actor.session = now.Sub(time.Unix(row.Given, 0)) < FreshFor, row.Hash
 	return s, row, nil
 }
 
