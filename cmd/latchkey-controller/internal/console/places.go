@@ -18,14 +18,6 @@ type placesPage struct {
 	*doorPanel
 }
 
-// doorPanel is one door.
-type doorPanel struct {
-	Door    *desk.Door
-	Tab     string // "overview", "config", "activity"
-	Chart   *chart
-	Entries []*desk.Entry
-}
-
 // Here says whether a door is the one in the panel.
 func (p *placesPage) Here(id int64) bool { return p.doorPanel != nil && p.Door.ID == id }
 
@@ -143,74 +135,6 @@ func (c *Console) showLocation(w http.ResponseWriter, r *http.Request, v *visit,
 		p.Form = filled("name", p.Location.Name)
 	}
 	return c.showPlaces(w, r, v, status, p, p.Location.Name)
-}
-
-func (c *Console) door(w http.ResponseWriter, r *http.Request, v *visit) error {
-	return c.showDoor(w, r, v, http.StatusOK, nil)
-}
-
-func (c *Console) showDoor(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
-	id, err := number(r, "id")
-	if err != nil {
-		return err
-	}
-	d := &doorPanel{Tab: r.URL.Query().Get("tab")}
-	if f != nil {
-		d.Tab = "config"
-	}
-	p := &placesPage{Kind: "door", Ask: r.URL.Query().Get("ask"), Form: f, doorPanel: d}
-	if d.Door, err = c.desk.Door(r.Context(), v.Actor, id); err != nil {
-		return err
-	}
-	switch d.Tab {
-	case "config":
-		if f == nil {
-			p.Form = filled("name", d.Door.Name, "hub", fmt.Sprint(d.Door.Hub))
-		}
-	case "activity":
-		page, err := c.desk.Activity(r.Context(), v.Actor, desk.Query{Door: id, Limit: 25})
-		if err != nil {
-			return err
-		}
-		d.Entries = page.Entries
-	default:
-		d.Tab = "overview"
-		hours, err := c.desk.Hours(r.Context(), v.Actor, id, 24)
-		if err != nil {
-			return err
-		}
-		d.Chart = newChart(hours, c.zone)
-	}
-	return c.showPlaces(w, r, v, status, p, d.Door.Name)
-}
-
-func (c *Console) editDoor(w http.ResponseWriter, r *http.Request, v *visit) error {
-	id, err := number(r, "id")
-	if err != nil {
-		return err
-	}
-	f, err := readForm(r)
-	if err != nil {
-		return err
-	}
-	door, err := c.desk.Door(r.Context(), v.Actor, id)
-	if err != nil {
-		return err
-	}
-	if name := f.Trim("name"); name != door.Name {
-		err = c.desk.RenameDoor(r.Context(), v.Actor, id, name)
-	}
-	if hub, _ := strconv.ParseInt(f.Get("hub"), 10, 64); err == nil && hub != 0 && hub != door.Hub {
-		err = c.desk.MoveDoor(r.Context(), v.Actor, id, hub)
-	}
-	if f.refused(err) {
-		return c.showDoor(w, r, v, http.StatusUnprocessableEntity, f)
-	}
-	if err != nil {
-		return err
-	}
-	c.send(w, r, fmt.Sprintf("/doors/%d?tab=config", id), "Saved.")
-	return nil
 }
 
 // renamePlace renames a location or a hub.

@@ -5,65 +5,10 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
-
-// say makes a sentence; each %s stands for a name, which stands out, and %%
-// for a percent sign. Text from elsewhere is escaped before it becomes part of
-// format.
-func say(format string, names ...string) Text {
-	var text Text
-	var plain strings.Builder
-	end := func() {
-		if plain.Len() > 0 {
-			text = append(text, Phrase{plain.String(), false})
-			plain.Reset()
-		}
-	}
-	for i := 0; i < len(format); i++ {
-		switch rest := format[i:]; {
-		case strings.HasPrefix(rest, "%%"):
-			plain.WriteByte('%')
-			i++
-		case strings.HasPrefix(rest, "%s"):
-			end()
-			text, names = append(text, Phrase{Clean(names[0]), true}), names[1:]
-			i++
-		default:
-			plain.WriteByte(format[i])
-		}
-	}
-	end()
-	return text
-}
-
-// escape makes text part of say's format.
-func escape(text string) string { return strings.ReplaceAll(Clean(text), "%", "%%") }
-
-// Clean returns text without what would move a terminal's cursor or turn a line
-// around: a reader that somebody has taken over says what it likes.
-func Clean(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control) {
-			return unicode.ReplacementChar
-		}
-		return r
-	}, text)
-}
-
-// because returns ": reason", or nothing; where somebody was follows as it is.
-func because(reason string) string {
-	switch {
-	case reason == "":
-		return ""
-	case strings.HasPrefix(reason, fromAddress):
-		return " " + escape(reason)
-	}
-	return ": " + escape(reason)
-}
 
 // sentence is what a record says.
 func (t *teller) sentence(e *Entry, r *wire.Record) (Text, error) {
