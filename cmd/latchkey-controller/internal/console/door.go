@@ -64,16 +64,8 @@ func (c *Console) editDoor(w http.ResponseWriter, r *http.Request, v *visit) err
 	if err != nil {
 		return err
 	}
-	door, err := c.desk.Door(r.Context(), v.Actor, id)
-	if err != nil {
-		return err
-	}
-	if name := f.Trim("name"); name != door.Name {
-		err = c.desk.RenameDoor(r.Context(), v.Actor, id, name)
-	}
-	if hub, _ := strconv.ParseInt(f.Get("hub"), 10, 64); err == nil && hub != 0 && hub != door.Hub {
-		err = c.desk.MoveDoor(r.Context(), v.Actor, id, hub)
-	}
+	hub, _ := strconv.ParseInt(f.Get("hub"), 10, 64)
+	err = c.desk.EditDoor(r.Context(), v.Actor, id, f.Trim("name"), hub)
 	if f.refused(err) {
 		return c.showDoor(w, r, v, http.StatusUnprocessableEntity, f)
 	}

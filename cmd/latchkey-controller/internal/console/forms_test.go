@@ -397,6 +397,7 @@ func TestWhatCannotBeDoneIsSaidAndIsNoFaultOfTheController(t *testing.T) {
 		{"/doors/1/remove", nil, 422, "reader"},
 		{"/doors/77/remove", nil, 404, ""},
 		{"/doors/77", []string{"name", "Annex"}, 404, ""},
+		{"/doors/1", []string{"name", "Annex", "hub", "77"}, 404, ""}, // nor is it renamed
 		{"/places/new/hub", []string{"name", "Annex", "in", "77"}, 404, ""},
 		{"/places/new/castle", []string{"name", "Annex"}, 404, ""},
 		{"/users/77/remove", nil, 404, ""},
@@ -418,6 +419,8 @@ func TestWhatCannotBeDoneIsSaidAndIsNoFaultOfTheController(t *testing.T) {
 			t.Errorf("%s %v: %d: %s", test.path, test.fields, got.status, text(got.body))
 		}
 	}
+	b.get("/doors/1").shows(t, http.StatusOK, "<title>Front door")
+	b.post("/doors/1", "name", "Side door", "hub", "1").shows(t, http.StatusOK, "Side door", "Saved.")
 	b.get("/users?after=nowhere").shows(t, http.StatusNotFound)
 	w.live.card = []byte{4, 0xA1, 0xB2, 0xC3, 0xD4, 0xE5, 0x80} // Ada's
 	form := regexp.MustCompile(`action="(/users/1/enrol/[^"]+)"`).FindStringSubmatch(b.post("/users/1/enrol", "reader", "front-door").body)

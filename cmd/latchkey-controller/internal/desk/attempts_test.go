@@ -146,6 +146,9 @@ var attempts = map[Act][]attempt{
 		place(func(w *world, ctx context.Context, a Actor, r *Reader, l int64) error {
 			return w.MoveDoor(ctx, a, r.DoorID, r.HubID)
 		}),
+		place(func(w *world, ctx context.Context, a Actor, r *Reader, l int64) error {
+			return w.EditDoor(ctx, a, r.DoorID, "Other", r.HubID)
+		}),
 		func(w *world) func(context.Context, Actor) error {
 			r := w.look(w.reader())
 			door, err := w.AddDoor(w.t.Context(), as(Owner), r.HubID, "Empty")
@@ -188,6 +191,7 @@ var attempts = map[Act][]attempt{
 		}),
 		admin(func(w *world, ctx context.Context, a Actor, id int64) error { return w.SetRole(ctx, a, id, Viewer) }),
 		admin(func(w *world, ctx context.Context, a Actor, id int64) error { return w.RemoveAdmin(ctx, a, id) }),
+		admin(func(w *world, ctx context.Context, a Actor, id int64) error { return w.SignOutAdmin(ctx, a, id) }),
 		admin(func(w *world, ctx context.Context, a Actor, id int64) error {
 			_, err := w.NewLink(ctx, a, id)
 			return err

@@ -77,17 +77,20 @@ func (d *Desk) AddDoor(ctx context.Context, a Actor, hub int64, name string) (id
 	return d.addPlace(ctx, a, store.Doors, store.Hubs, hub, name)
 }
 
+// An edit changes a place and says how.
+type edit func(*store.Tx, *store.Place) (text string, err error)
+
 // setPlace edits a place. What readers show of it is part of their policies,
 // which change with it.
-func (d *Desk) setPlace(ctx context.Context, a Actor, l store.Level, id int64, text string, edit func(*store.Tx, *store.Place) error) error {
+func (d *Desk) setPlace(ctx context.Context, a Actor, l store.Level, id int64, change edit) error {
 	ab := &about{}
 	return d.change(ctx, a, EditPlaces, ab, func(tx *store.Tx, now time.Time) error {
 		p, err := placeOf(tx, l, id)
 		if err != nil {
 			return err
 		}
-		ab.subject, ab.text = p.Name, text
-		if err := edit(tx, p); err != nil {
+		ab.subject = p.Name
+		if ab.text, err = change(tx, p); err != nil {
 			return err
 		}
 		if err := checkPlaceName(p.Name); err != nil {
@@ -125,41 +128,63 @@ func tellPlaces(tx *store.Tx, now time.Time, readers []string) error {
 	return nil
 }
 
-func rename(name string) (text string, edit func(*store.Tx, *store.Place) error) {
+func rename(name string) edit {
 	name = strings.TrimSpace(name)
-	return "name: " + cut(name, wire.MaxName), func(_ *store.Tx, p *store.Place) error {
+	return func(_ *store.Tx, p *store.Place) (string, error) {
 		p.Name = name
-		return nil
+		return "name: " + cut(name, wire.MaxName), nil
+	}
+}
+
+func moveTo(hub int64) edit {
+	return func(tx *store.Tx, p *store.Place) (string, error) {
+		h, err := placeOf(tx, store.Hubs, hub)
+		if err != nil {
+			return "", err
+		}
+		p.Parent = h.ID
+		return "moved to another hub", nil
 	}
 }
 
 // RenameLocation renames a location, on the readers' screens too.
 func (d *Desk) RenameLocation(ctx context.Context, a Actor, id int64, name string) error {
-	text, edit := rename(name)
-	return d.setPlace(ctx, a, store.Locations, id, text, edit)
+	return d.setPlace(ctx, a, store.Locations, id, rename(name))
 }
 
 // RenameHub renames a hub.
 func (d *Desk) RenameHub(ctx context.Context, a Actor, id int64, name string) error {
-	text, edit := rename(name)
-	return d.setPlace(ctx, a, store.Hubs, id, text, edit)
+	return d.setPlace(ctx, a, store.Hubs, id, rename(name))
 }
 
 // RenameDoor renames a door, on the readers' screens too.
 func (d *Desk) RenameDoor(ctx context.Context, a Actor, id int64, name string) error {
-	text, edit := rename(name)
-	return d.setPlace(ctx, a, store.Doors, id, text, edit)
+	return d.setPlace(ctx, a, store.Doors, id, rename(name))
 }
 
 // MoveDoor puts a door to another hub.
 func (d *Desk) MoveDoor(ctx context.Context, a Actor, door, hub int64) error {
-	return d.setPlace(ctx, a, store.Doors, door, "moved to another hub", func(tx *store.Tx, p *store.Place) error {
-		h, err := placeOf(tx, store.Hubs, hub)
-		if err != nil {
-			return err
+	return d.setPlace(ctx, a, store.Doors, door, moveTo(hub))
+}
+
+// EditDoor renames a door and puts it to a hub, or does neither; 0: where it is.
+func (d *Desk) EditDoor(ctx context.Context, a Actor, door int64, name string, hub int64) error {
+	return d.setPlace(ctx, a, store.Doors, door, func(tx *store.Tx, p *store.Place) (string, error) {
+		var edits []edit
+		if strings.TrimSpace(name) != p.Name {
+			edits = append(edits, rename(name))
 		}
-		p.Parent = h.ID
-		return nil
+		if hub != 0 && hub != p.Parent {
+			edits = append(edits, moveTo(hub))
+		}
+		texts := make([]string, len(edits))
+		for i, edit := range edits {
+			var err error
+			if texts[i], err = edit(tx, p); err != nil {
+				return "", err
+			}
+		}
+		return strings.Join(texts, ", "), nil
 	})
 }
 
