@@ -58,7 +58,8 @@ type touchConfig struct {
 	Calibration []float64 `toml:"calibration"`
 }
 
-// configFlag parses the flags of a command that reads the config.
+// configFlag parses the flags of a command that reads the config. With an error
+// there may be a config all the same: as much of it as could be read.
 func configFlag(flags *flag.FlagSet, args []string, stderr io.Writer) (*config, error) {
 	path := flags.String("config", "", "the reader's config `file`")
 	asJSON := flags.Bool("json", false, "print JSON")
@@ -69,15 +70,14 @@ func configFlag(flags *flag.FlagSet, args []string, stderr io.Writer) (*config, 
 		return nil, usagef("%s needs --config FILE", flags.Name())
 	}
 	c, err := readConfig(*path)
-	if err != nil {
-		return nil, err
+	if c != nil {
+		c.json = *asJSON
 	}
-	c.json = *asJSON
-	return c, nil
+	return c, err
 }
 
 // readConfig reads a config file and refuses what it does not know, by name
-// and line.
+// and line. A file that can be read as TOML comes with the error.
 func readConfig(path string) (*config, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {

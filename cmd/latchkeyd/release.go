@@ -11,16 +11,18 @@ import (
 
 	"latchkey/board"
 	"latchkey/device/cache"
+	"latchkey/keypad/touch"
 )
 
 // releaseCommand is the stop hook: whatever became of the reader, its strike is
-// released.
+// released. What else is wrong with the config is said and does not keep it from
+// that: somebody may have edited the config while the strike was on.
 func releaseCommand(args []string, stderr io.Writer) error {
 	c, err := configFlag(flag.NewFlagSet("latchkeyd release", flag.ContinueOnError), args, stderr)
-	if err != nil {
+	if c == nil {
 		return err
 	}
-	return c.located(board.Release(c.Board))
+	return errors.Join(err, c.located(board.Release(c.Board)))
 }
 
 // checkCommand says what is wrong with the config and with what it names.
@@ -35,6 +37,14 @@ func checkCommand(args []string, stdout, stderr io.Writer) error {
 	}
 	if err := checkData(c.Reader.Data, c.Reader.ID); err != nil {
 		problems = append(problems, err)
+	}
+	if err := c.checkLasting(); err != nil {
+		problems = append(problems, c.located(err))
+	}
+	if c.Touch.Device != "" {
+		if err := touch.CheckEvdev(c.Touch.Device); err != nil {
+			problems = append(problems, c.located(&board.KeyError{Key: "touch.device", Err: err}))
+		}
 	}
 	if c.Watchdog.Device != "" {
 		if err := checkResetTimer(c.Watchdog.Device); err != nil {

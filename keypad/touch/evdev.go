@@ -104,6 +104,16 @@ func openEvdev(device string) (source, ranges, error) {
 	return in, r, nil
 }
 
+// CheckEvdev opens and grabs the device that NewEvdev would be given, and lets go
+// of it: nil if it is there, may be used, and is a touchscreen.
+func CheckEvdev(device string) error {
+	in, _, err := openEvdev(device)
+	if err != nil {
+		return fmt.Errorf("%s does not work as a touchscreen: /proc/bus/input/devices lists them, and the user that runs latchkeyd must be allowed to read it: %w", device, err)
+	}
+	return in.Close()
+}
+
 func axes(in *evdev.InputDevice) (ranges, error) {
 	abs, err := in.AbsInfos()
 	if err != nil {

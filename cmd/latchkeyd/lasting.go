@@ -1,0 +1,81 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"latchkey/board"
+)
+
+// errVolatile says that what a reader charges and records is gone with the
+// power, and with it every lockout: whoever can cut the power may guess on.
+var errVolatile = errors.New("lies in memory and is forgotten with the power, wrong PINs and lockouts included: " +
+	"put it on a disk, and if the root is read-only by overlayroot, write overlayroot=tmpfs:recurse=0")
+
+// checkLasting says if the data directory is one that a power cut empties. A
+// simulated board's may be.
+func (c *config) checkLasting() error {
+	if c.Board.Kind == "sim" {
+		return nil
+	}
+	volatile, err := inMemory(c.Reader.Data)
+	if err == nil && volatile {
+		err = errVolatile
+	}
+	if err == nil || errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return &board.KeyError{Key: "reader.data", Err: fmt.Errorf("%s %w", c.Reader.Data, err)}
+}
+
+// inMemory tells whether a directory's file system is one that ends with the
+// power, or an overlay (Documentation/filesystems/overlayfs.rst) that keeps its
+// changes on one. An overlay whose upper layer cannot be seen from here is taken
+// for lasting.
+func inMemory(dir string) (bool, error) {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(dir, &fs); err != nil {
+		return false, fmt.Errorf("cannot be looked at: %w", err)
+	}
+	if fs.Type == unix.OVERLAYFS_SUPER_MAGIC {
+		upper, err := upperOf(dir)
+		if err != nil || upper == "" || unix.Statfs(upper, &fs) != nil {
+			return false, err
+		}
+	}
+	magic := uint32(fs.Type)
+	return magic == unix.TMPFS_MAGIC || magic == unix.RAMFS_MAGIC, nil
+}
+
+// upperOf returns the directory that an overlay keeps its changes in, by its
+// options in /proc/self/mountinfo (proc(5)); "" if it has none or does not say.
+func upperOf(dir string) (string, error) {
+	var stat unix.Stat_t
+	if err := unix.Stat(dir, &stat); err != nil {
+		return "", fmt.Errorf("cannot be looked at: %w", err)
+	}
+	f, err := os.Open("/proc/self/mountinfo")
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	device := fmt.Sprintf("%d:%d", unix.Major(uint64(stat.Dev)), unix.Minor(uint64(stat.Dev)))
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		fields := strings.Fields(lines.Text())
+		if len(fields) < 5 || fields[2] != device {
+			continue
+		}
+		for option := range strings.SplitSeq(fields[len(fields)-1], ",") {
+			if upper, ok := strings.CutPrefix(option, "upperdir="); ok {
+				return upper, nil
+			}
+		}
+	}
+	return "", lines.Err()
+}

@@ -1,0 +1,39 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"latchkey/device/cache"
+)
+
+// Scrubbing reads a chunk of 8 KiB each scrubEvery, all of them after the start
+// and then once a day.
+const (
+	scrubEvery = 100 * time.Millisecond
+	scrubAgain = 24 * time.Hour
+)
+
+func (r *reader) scrub(ctx context.Context, c *cache.Cache, damaged func()) error {
+	for {
+		spoiled := 0
+		err := c.Scrub(ctx, scrubEvery, func(damage *cache.Damage) {
+			spoiled++
+			r.log.Error("credentials are damaged", "err", damage)
+		})
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			r.log.Error("scrub", "err", err)
+		}
+		if spoiled > 0 {
+			damaged()
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(scrubAgain):
+		}
+	}
+}
