@@ -113,10 +113,9 @@ func writeCalibration(path, line string, want []float64) error {
 	if err != nil {
 		return fmt.Errorf("config: %w", err)
 	}
-	if err := writeFile(filepath.Dir(path), filepath.Base(path), []byte(text)); err != nil {
-		return err
-	}
-	return os.Chmod(path, info.Mode().Perm())
+	// The service, which may be another user, must be able to read it whenever
+	// the power goes.
+	return replaceFile(filepath.Dir(path), filepath.Base(path), []byte(text), info.Mode().Perm())
 }
 
 func near(a, b float64) bool { return a-b < 1e-6 && b-a < 1e-6 }

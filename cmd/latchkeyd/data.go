@@ -59,7 +59,11 @@ func lockData(dir string) (unlock func(), err error) {
 }
 
 // writeFile replaces a file of a data directory, 0600, by one rename, durably.
-func writeFile(dir, name string, b []byte) error {
+func writeFile(dir, name string, b []byte) error { return replaceFile(dir, name, b, 0o600) }
+
+// replaceFile replaces a file by one rename, durably; whoever finds it finds it
+// with its mode.
+func replaceFile(dir, name string, b []byte, mode fs.FileMode) error {
 	f, err := os.CreateTemp(dir, name+".new-*")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
@@ -69,7 +73,7 @@ func writeFile(dir, name string, b []byte) error {
 	if _, err := f.Write(b); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
-	if err := f.Sync(); err != nil {
+	if err := errors.Join(f.Chmod(mode), f.Sync()); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
 	if err := os.Rename(f.Name(), filepath.Join(dir, name)); err != nil {
