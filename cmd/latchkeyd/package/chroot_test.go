@@ -26,7 +26,7 @@ func debian(t *testing.T) string {
 		if err := os.RemoveAll(half); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := output("", nil, "debootstrap", "--variant=minbase", "--include=systemd,systemd-sysv,udev", "bookworm", half, "http://deb.debian.org/debian"); err != nil {
+		if _, err := output("", nil, "debootstrap", "--force-check-gpg", "--variant=minbase", "--include=systemd,systemd-sysv,udev", "bookworm", half, "http://deb.debian.org/debian"); err != nil {
 			t.Fatalf("%v: make setup installs debootstrap", err)
 		}
 		if err := os.Rename(half, kept); err != nil {

@@ -7,6 +7,7 @@ import (
 
 func installUpgradeRemovePurge(t *testing.T, older, newer string) {
 	c := newChroot(t)
+	c.do("mkdir", "/var/lib/latchkey") // a partition of its own, as root mounts one
 	said := c.install(older, "latchkeyd", "latchkey-controller")
 	if !strings.Contains(said, "latchkeyd is not started yet") {
 		t.Errorf("the first installation says %s", said)

@@ -91,6 +91,7 @@ func TestTheReadersServiceIsWatchedAndReleasesTheStrikeHoweverItEnds(t *testing.
 		"Service.Restart":        "always",
 		"Service.WatchdogSec":    "20s",
 		"Service.WatchdogSignal": "SIGKILL",
+		"Service.MemorySwapMax":  "0",
 		"Service.User":           "latchkey",
 		"Service.StateDirectory": "latchkey",
 		"Service.DevicePolicy":   "closed",
