@@ -6,7 +6,19 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"latchkey/device"
 )
+
+func TestTheStatusTellsOfDataThatThePowerTakesAway(t *testing.T) {
+	for _, place := range []error{nil, errVolatile} {
+		s := newStatusServer(place, func() figures { return figures{} })
+		s.report(device.State{}, &site{}, "", "")
+		if text, told := s.asked().Health["data"]; told != (place != nil) {
+			t.Errorf("%v: %q", place, text)
+		}
+	}
+}
 
 func TestADirectoryThatForgetsWithThePowerIsFound(t *testing.T) {
 	if os.Getuid() != 0 {

@@ -47,8 +47,9 @@ func run(ctx context.Context, c *config, log *slog.Logger) (err error) {
 		return err
 	}
 	defer unlock()
-	if err := c.checkLasting(); err != nil {
-		log.Error("this is no place for a reader's data", "err", c.located(err))
+	place := c.checkLasting()
+	if place != nil {
+		log.Error("this is no place for a reader's data", "err", c.located(place))
 	}
 	if err := tidy(c.Reader.Data); err != nil {
 		log.Warn("what a power cut has left stays", "err", err)
@@ -80,7 +81,7 @@ func run(ctx context.Context, c *config, log *slog.Logger) (err error) {
 	}
 	r.watchdog.guard(r.instruments.strike.Overdue)
 	go r.exitUnreleased()
-	r.status = newStatusServer(func() figures { return r.metrics.now(r.instruments) })
+	r.status = newStatusServer(place, func() figures { return r.metrics.now(r.instruments) })
 	r.instruments.run(ctx, group)
 	group.Go(during(ctx, func(ctx context.Context) error { return r.status.serve(ctx, c.Reader.Data, log) }))
 	group.Go(during(ctx, func(ctx context.Context) error { return serveMetrics(ctx, c.Metrics, r.status.asked, log) }))

@@ -80,7 +80,7 @@ func (s *soaked) start() {
 		config: s.config, log: log, instruments: in, recent: new(recent),
 		clock:   &clock{boot: boot, start: boot()},
 		metrics: &metrics{began: time.Now()},
-		status:  newStatusServer(func() figures { return figures{} }),
+		status:  newStatusServer(nil, func() figures { return figures{} }),
 	}
 	s.r.watchdog = newWatchdog(watchdogConfig{}, log)
 	ctx, cancel := context.WithCancel(s.t.Context())

@@ -51,11 +51,12 @@ type statusServer struct {
 	mu       sync.Mutex
 	now      status
 	known    chan struct{} // closed once there is a state
+	place    error         // what is wrong with where the data is kept
 	measured func() figures
 }
 
-func newStatusServer(measured func() figures) *statusServer {
-	return &statusServer{known: make(chan struct{}), measured: measured}
+func newStatusServer(place error, measured func() figures) *statusServer {
+	return &statusServer{known: make(chan struct{}), place: place, measured: measured}
 }
 
 // asked returns the newest state with the figures of this moment.
@@ -103,6 +104,9 @@ func (s *statusServer) report(state device.State, site *site, fingerprint, adopt
 	}
 	if adoption != "" {
 		now.Health["adoption"] = adoption
+	}
+	if s.place != nil {
+		now.Health["data"] = s.place.Error()
 	}
 	if state.Behind {
 		now.Health["cache"] = "older than what was once held; waits for the controller"
