@@ -10,16 +10,22 @@ import (
 type door struct {
 	state Door
 	since time.Duration // from when on it is DoorOpen with the strike off; 0: it is not
-	exit  bool          // the exit button is down
+	exit  exitButton
 }
+
+// exitButton is what the exit button's input tells.
+type exitButton uint8
+
+const (
+	exitUnknown exitButton = iota // it has not spoken yet
+	exitUp
+	exitDown
+)
 
 func (t *turn) input(e Input) {
 	switch e.Name {
 	case InputExit:
-		if e.Active && !t.door.exit {
-			t.exit()
-		}
-		t.door.exit = e.Active
+		t.exitIs(e.Active)
 	case InputDoor:
 		if e.Active {
 			t.opened()
@@ -28,6 +34,20 @@ func (t *turn) input(e Input) {
 		}
 	case InputTamper:
 		t.tampered(e.Active)
+	}
+}
+
+// exitIs opens the door when the exit button goes down. One that is down when the
+// reader starts was not pushed as far as anyone can tell: a button that is stuck, or
+// wires that touch, must not open the door at each start.
+func (t *turn) exitIs(down bool) {
+	before := t.door.exit
+	t.door.exit = exitUp
+	if down {
+		t.door.exit = exitDown
+	}
+	if down && before == exitUp {
+		t.exit()
 	}
 }
 

@@ -22,6 +22,20 @@ func TestTheExitButtonOpensOnceForEachPush(t *testing.T) {
 	g.wantScreen(ScreenHome)
 }
 
+func TestAnExitButtonThatIsDownAtTheStartWasNotPushed(t *testing.T) {
+	g := newRig(t, nil)
+	g.r, _ = New(g.disk, g.start, g.now)
+	for range 2 {
+		g.do(Input{InputExit, true})
+	}
+	g.wantStrikes()
+	g.wantRecords()
+	g.do(Input{InputExit, false})
+	g.do(Input{InputExit, true})
+	g.wantStrikes(5 * time.Second)
+	g.wantRecords(wire.ExitPressed)
+}
+
 func TestTheExitButtonOpensAsThePolicySays(t *testing.T) {
 	tamper := func(g *rig) { g.do(Input{InputTamper, true}) }
 	unstored := func(g *rig) { g.fault = "disk full"; g.order(wire.Identify, 0) }

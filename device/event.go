@@ -63,7 +63,7 @@ type InputName string
 
 // The inputs.
 const (
-	InputExit   InputName = "exit-button" // active: pushed
+	InputExit   InputName = "exit-button" // active: pushed; opens when it becomes so after the start
 	InputDoor   InputName = "door-open"   // active: the door is open
 	InputTamper InputName = "tamper"      // active: the housing is open
 )

@@ -62,6 +62,7 @@ func (g *rig) begin() {
 	g.queue, g.view, g.state = nil, View{}, State{}
 	g.r, actions = New(g.disk, g.start, g.now)
 	g.take(actions)
+	g.do(Input{InputExit, false})
 }
 
 // crash loses what is not stored and starts again, after a time without power.

@@ -180,7 +180,7 @@ func service(t *testing.T) world {
 		}
 		all := []Event{
 			cache(1), cache(2), order(wire.Unlock), order(wire.Identify),
-			Presented{wire.PIN}, Presented{wire.Card}, Input{InputExit, !r.door.exit},
+			Presented{wire.PIN}, Presented{wire.Card}, Input{InputExit, r.door.exit != exitDown},
 			pin(r.durable.Seq, Known, adaPIN), pin(r.durable.Seq, Unknown, nil),
 		}
 		for _, subject := range []Subject{SubjectTouch, SubjectKey} {
