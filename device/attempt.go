@@ -69,6 +69,8 @@ func (r *Reader) pinReason() Reason {
 	switch policy := r.policy.policy; {
 	case policy == nil:
 		return ReasonNotSetUp
+	case r.noPIN:
+		return ReasonNone
 	case !policy.PIN:
 		return ReasonOff
 	case r.durable.Lockout != "":

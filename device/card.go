@@ -54,6 +54,8 @@ func (r *Reader) cardReason() Reason {
 	switch policy := r.policy.policy; {
 	case policy == nil:
 		return ReasonNotSetUp
+	case r.noCards:
+		return ReasonNone
 	case r.tamper && policy.TamperStopsCard:
 		return ReasonTamper
 	case r.journal.fault != "" && !policy.CardsUnstored:

@@ -49,6 +49,8 @@ import (
 type Reader struct {
 	id, version, fingerprint string
 
+	noPIN, noCards bool
+
 	policy  Policy
 	durable Durable
 
@@ -87,6 +89,10 @@ type Start struct {
 	Policy      Policy      // in force; the zero value: none
 	Held        Held        // what the cache has
 
+	// NoPIN and NoCards say what this board is without: a screen to type on, a card
+	// reader.
+	NoPIN, NoCards bool
+
 	// NewJournal says that the reader never had a journal: it is about to be
 	// adopted for the first time. Any other journal that does not say how it
 	// began (Durable.Began) follows one that is lost, and brings a lockout.
@@ -103,7 +109,7 @@ type Start struct {
 func New(durable Durable, start Start, now Now) (Reader, []Action) {
 	r := Reader{
 		id: clip(start.Reader), version: clip(start.Version), fingerprint: clip(start.Fingerprint),
-		policy: start.Policy, durable: durable, held: start.Held,
+		noPIN: start.NoPIN, noCards: start.NoCards, policy: start.Policy, durable: durable, held: start.Held,
 		clock: now.Monotonic, began: now.Monotonic, before: durable.Running,
 	}
 	t := turn{Reader: &r, now: now}

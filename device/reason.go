@@ -7,6 +7,7 @@ type Reason string
 // The reasons.
 const (
 	ReasonNotSetUp Reason = "not set up"    // no valid policy
+	ReasonNone     Reason = "none here"     // this board has nothing to type a PIN on, or no card reader
 	ReasonOff      Reason = "off"           // PIN entry is off
 	ReasonLockout  Reason = "locked out"    // PIN entry is
 	ReasonPending  Reason = "pending"       // another PIN is being looked up

@@ -55,9 +55,9 @@ func (r *Reader) resting() (Screen, Reason) {
 	switch {
 	case pin == ReasonNotSetUp:
 		return ScreenNotSetUp, pin
-	case card != "":
+	case card != "" && card != ReasonNone:
 		return ScreenOutOfOrder, card
-	case pin == "" || pin == ReasonOff:
+	case pin == "" || pin == ReasonOff || pin == ReasonNone:
 		return ScreenHome, ""
 	case paused:
 		return ScreenPaused, ""

@@ -86,6 +86,26 @@ func TestTheLatestOutcomeIsShown(t *testing.T) {
 	g.wantScreen(ScreenChecking)
 }
 
+func TestABoardOffersWhatItHas(t *testing.T) {
+	g := newRig(t, nil)
+	g.start.NoCards = true
+	g.begin()
+	g.wantScreen(ScreenHome)
+	if g.view.Card || !g.view.PIN || g.state.Card != ReasonNone || g.state.PIN != "" {
+		t.Errorf("without a card reader: %+v %+v", g.view, g.state)
+	}
+	g.do(Health{Subject: SubjectKey, Condition: Failed})
+	if g.wantScreen(ScreenOutOfOrder); g.view.Reason != ReasonKey {
+		t.Errorf("without a card reader and a key: %+v", g.view)
+	}
+	g.start.NoCards, g.start.NoPIN = false, true
+	g.begin()
+	g.wantScreen(ScreenHome)
+	if !g.view.Card || g.view.PIN || g.state.Card != "" || g.state.PIN != ReasonNone {
+		t.Errorf("without a screen to type on: %+v %+v", g.view, g.state)
+	}
+}
+
 func TestNothingIsShownOrReportedTwice(t *testing.T) {
 	g := newRig(t, nil)
 	g.card(Unknown, nil)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"latchkey/board"
 	"latchkey/device"
 )
 
@@ -30,5 +31,17 @@ func TestWhatIsSaidOfTheRelayNamesEachLineThatDoesNotWork(t *testing.T) {
 	const door = "door-open does not work: board.lines.door-open: GPIO12 is in use by gpiomon"
 	if want := []string{"", door, door + "; strike does not work: strike: energise: input/output error", door, ""}; !slices.Equal(got, want) {
 		t.Errorf("said %q, want %q", got, want)
+	}
+}
+
+func TestWhatTheConfigDoesNotNameIsNotOfferedAndNoFault(t *testing.T) {
+	wiring := board.Config{Kind: "linux", Lines: map[string]board.LineConfig{"strike": {Name: "GPIO26"}}}
+	b, err := board.Open(wiring, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := newInstruments(slog.New(slog.DiscardHandler))
+	if err := errors.Join(in.openKeypad(b, new(config)), in.openCards(b)); err != nil || !in.noPIN || !in.noCards {
+		t.Errorf("a board with a strike alone: %v, no PIN %v, no cards %v", err, in.noPIN, in.noCards)
 	}
 }

@@ -29,6 +29,8 @@ type instruments struct {
 	keypad  *keypad.Keypad // nil: no display
 	film    *touch.Evdev   // nil: the touch is no input device of the kernel's
 	cards   *nfc.Reader    // nil: no card reader
+	noPIN   bool           // the config names nothing to type on
+	noCards bool           // it names no card reader
 	slots   *slots
 	log     *slog.Logger
 	located func(error) error // says where in the config it stands, if it does
@@ -117,6 +119,7 @@ func (in *instruments) openInput(b *board.Board, name device.InputName, opts rel
 func (in *instruments) openCards(b *board.Board) error {
 	port, err := b.SPI("nfc")
 	if errors.Is(err, board.ErrNotWired) {
+		in.noCards = true
 		return nil
 	}
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 func (in *instruments) openKeypad(b *board.Board, c *config) error {
 	port, err := b.SPI("panel")
 	if errors.Is(err, board.ErrNotWired) {
+		in.noPIN = true
 		return nil
 	}
 	if err != nil {
@@ -88,6 +89,7 @@ func (in *instruments) openTouch(b *board.Board, c *config, size image.Point) (k
 	}
 	port, err := b.SPI("touch")
 	if errors.Is(err, board.ErrNotWired) {
+		in.noPIN = true
 		return nil, nil, nil
 	}
 	if err != nil {

@@ -143,6 +143,7 @@ func (r *reader) once(ctx context.Context) (err error) {
 	start := device.Start{
 		Reader: r.config.Reader.ID, Version: version, Fingerprint: r.fingerprint(),
 		Site: site.ID, NewJournal: errors.Is(err, fs.ErrNotExist) || site.First,
+		NoPIN: r.instruments.noPIN, NoCards: r.instruments.noCards,
 	}
 
 	var durable device.Durable
