@@ -31,7 +31,7 @@ type loop struct {
 	asked       <-chan func() // by the watchdog, for a turn: to be called after it
 
 	brain   device.Reader
-	waiting []device.Event // what carrying out an action came to, for the next turn
+	waiting []device.Event // for the next turns, before all else: what was known at the start, and what carrying out an action came to
 }
 
 // longestSleep bounds how long the loop waits without a turn.
@@ -45,25 +45,9 @@ func (l *loop) run(ctx context.Context, first []device.Action) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		timer.Reset(l.sleep())
-		adopted := l.adopted
-		if l.brain.Durable().Pending != 0 {
-			adopted = nil // a PIN that is being checked has its outcome first
-		}
-		turned := func() {}
-		var event device.Event = device.Tick{}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-adopted:
-			return errAdopted
-		case event = <-l.instruments.events:
-		case event = <-l.answers:
-		case turned = <-l.asked:
-		case <-timer.C:
-			if len(l.waiting) > 0 {
-				event, l.waiting = l.waiting[0], l.waiting[1:]
-			}
+		event, turned, err := l.next(ctx, timer)
+		if event == nil {
+			return err
 		}
 		pending := l.brain.Durable().Pending
 		actions := l.brain.Step(l.clock.now(), event)
@@ -75,6 +59,34 @@ func (l *loop) run(ctx context.Context, first []device.Action) error {
 	}
 }
 
+// next returns the next event, and what is to be called after its turn; no event
+// when ctx has ended or the reader is adopted.
+func (l *loop) next(ctx context.Context, timer *time.Timer) (event device.Event, turned func(), err error) {
+	turned = func() {}
+	if len(l.waiting) > 0 {
+		// An instrument may have said something newer meanwhile.
+		event, l.waiting = l.waiting[0], l.waiting[1:]
+		return event, turned, nil
+	}
+	timer.Reset(l.sleep())
+	adopted := l.adopted
+	if l.brain.Durable().Pending != 0 {
+		adopted = nil // a PIN that is being checked has its outcome first
+	}
+	event = device.Tick{}
+	select {
+	case <-ctx.Done():
+		return nil, turned, nil
+	case <-adopted:
+		return nil, turned, errAdopted
+	case event = <-l.instruments.events:
+	case event = <-l.answers:
+	case turned = <-l.asked:
+	case <-timer.C:
+	}
+	return event, turned, nil
+}
+
 // opens says whether an action opens the door.
 func opens(action device.Action) bool {
 	strike, ok := action.(device.Strike)
@@ -83,9 +95,6 @@ func opens(action device.Action) bool {
 
 // sleep is how long nothing needs to be done if nothing happens.
 func (l *loop) sleep() time.Duration {
-	if len(l.waiting) > 0 {
-		return 0
-	}
 	at, ok := l.brain.Deadline()
 	if !ok {
 		return longestSleep

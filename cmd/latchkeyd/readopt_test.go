@@ -167,3 +167,24 @@ func TestAnAdoptionWaitsForThePINThatIsBeingChecked(t *testing.T) {
 		t.Errorf("the PIN was not counted: %+v", d)
 	}
 }
+
+func TestWhatWasKnownAtTheStartGivesWayToWhatWasSaidSince(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for range 20 {
+			l := pending(t, nil, nil)
+			var now device.State
+			l.report = func(state device.State) { now = state }
+			l.instruments.events = make(chan device.Event, 1)
+			l.waiting = []device.Event{device.Health{Subject: device.SubjectNFC, Condition: device.Good}}
+			l.instruments.events <- device.Health{Subject: device.SubjectNFC, Condition: device.Failed, Text: "no answer"}
+			ctx, cancel := context.WithCancel(t.Context())
+			go l.run(ctx, nil)
+			synctest.Wait()
+			cancel()
+			synctest.Wait()
+			if now.Health[device.SubjectNFC] != device.Failed {
+				t.Fatalf("the card reader has failed, and the reader says %q", now.Card)
+			}
+		}
+	})
+}
