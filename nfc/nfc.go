@@ -8,7 +8,6 @@ package nfc
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 )
 
@@ -77,10 +76,6 @@ type Reader struct {
 	told   bool      // there was one
 	other  string    // another text, of the polls since
 	since  time.Time // zero if there is none
-
-	mu    sync.Mutex
-	until time.Time     // no poll before
-	wake  chan struct{} // until has changed
 }
 
 // card is the one that is there; n is 0 if none is.
@@ -97,7 +92,7 @@ func New(c Chip, o *Opts) *Reader {
 	if o == nil {
 		o = &DefaultOpts
 	}
-	r := &Reader{chip: c, opts: *o, wake: make(chan struct{}, 1)}
+	r := &Reader{chip: c, opts: *o}
 	if r.opts.Interval <= 0 {
 		r.opts.Interval = DefaultOpts.Interval
 	}
@@ -118,16 +113,19 @@ func New(c Chip, o *Opts) *Reader {
 // A card that is there at the end is forgotten without an event.
 func (r *Reader) Run(ctx context.Context, on func(Event)) error {
 	defer func() { r.card = card{} }()
-	var next time.Time
+	next := time.NewTimer(0)
+	defer next.Stop()
 	for {
-		if err := r.sleep(ctx, next); err != nil {
-			return err
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-next.C:
 		}
 		gap := r.poll(ctx, on)
-		next = time.Now().Add(gap)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		next.Reset(gap)
 	}
 }
 

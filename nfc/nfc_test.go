@@ -159,38 +159,6 @@ func TestPollsKeepTheirRhythm(t *testing.T) {
 	}
 }
 
-func TestAPauseHoldsPollsBackAndEndsEarlyIfToldSo(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		c := &chip{words: strings.Split("-, 01020304, 01020304, 01020304, 01020304", ", "), done: cancel}
-		r := nfc.New(c, nil)
-		var told []string
-		go func() {
-			time.Sleep(time.Second)
-			r.Pause(10 * time.Second)
-			time.Sleep(3 * time.Second)
-			r.Pause(0)
-		}()
-		if err := r.Run(ctx, func(e nfc.Event) {
-			told = append(told, say(e))
-			if _, first := e.(nfc.Health); first {
-				r.Pause(2 * time.Second)
-			}
-		}); err != context.Canceled {
-			t.Error(err)
-		}
-		// 1 s after the start the pause becomes one until 11 s, 3 s later it ends.
-		want := []time.Duration{0, 4 * time.Second, 4400 * time.Millisecond, 4800 * time.Millisecond, 5200 * time.Millisecond}
-		if !slices.Equal(c.begin, want) {
-			t.Errorf("polls at %v", c.begin)
-		}
-		if s := strings.Join(told, ", "); s != "sound, 01020304" {
-			t.Errorf("told %s", s)
-		}
-		cancel()
-	})
-}
-
 func TestTheReceiverMayWipeTheUID(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
