@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -194,40 +195,49 @@ func TestADamagedPartOfTheCredentialsIsPutRightByTheLink(t *testing.T) {
 	reader.opens("a PIN")
 }
 
-func TestADamagedSiteKeyIsSaidChargesNobodyAndIsPutRightByTheLink(t *testing.T) {
+func TestADamagedOrExposedSiteKeyIsSaidChargesNobodyAndIsPutRightByTheLink(t *testing.T) {
 	t.Parallel()
-	c := adaAndBobLinked(t, false)
-	reader := c.adopt(t, "front-door")
-	files, err := filepath.Glob(filepath.Join(reader.data(), "epoch-*", "key"))
-	if err != nil || len(files) != 1 {
-		t.Fatalf("%v: %v", files, err)
-	}
-	b, err := os.ReadFile(files[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	b[9] ^= 4
-	if err := os.WriteFile(files[0], b, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	reader.start()
-	reader.eventually("the damage is said", func() bool { return reader.status()["health"].(map[string]any)["key"] != nil })
-	if status := reader.status(); status["pin"] != "key" || status["card"] != "key" || reader.offers("pin") {
-		t.Errorf("with a damaged key PIN is %v and cards are %v", status["pin"], status["card"])
-	}
-	reader.showCard(bobUID)
-	c.startBroker()
-	c.serve()
-	reader.linked()
-	reader.eventually("the key is put right", func() bool { return reader.status()["pin"] == "on" })
-	if status := reader.status(); status["health"].(map[string]any)["key"] != nil || status["wrong"].(float64) != 0 {
-		t.Errorf("after the key has come: %v", status)
-	}
-	reader.typePIN(adaPIN)
-	reader.opens("a PIN")
-	c.complete(reader)
-	if kinds := c.kinds(); kinds["health.changed"] != 2 || kinds["access.denied"] != 1 || kinds["attempt.unknown"] != 0 {
-		t.Errorf("the controller has %v", kinds)
+	for _, test := range []struct {
+		spoil func(path string, key []byte) error
+		said  string
+	}{
+		{func(path string, key []byte) error { key[9] ^= 4; return os.WriteFile(path, key, 0o600) }, "is damaged"},
+		{func(path string, _ []byte) error { return os.Chmod(path, 0o640) }, "others could read the site key: start an epoch"},
+	} {
+		t.Run(test.said, func(t *testing.T) {
+			t.Parallel()
+			c := adaAndBobLinked(t, false)
+			reader := c.adopt(t, "front-door")
+			files, err := filepath.Glob(filepath.Join(reader.data(), "epoch-*", "key"))
+			if err != nil || len(files) != 1 {
+				t.Fatalf("%v: %v", files, err)
+			}
+			if err := test.spoil(files[0], readAll(t, files[0])); err != nil {
+				t.Fatal(err)
+			}
+			reader.start()
+			reader.eventually("the fault is said", func() bool {
+				said, _ := reader.status()["health"].(map[string]any)["key"].(string)
+				return strings.Contains(said, test.said)
+			})
+			if status := reader.status(); status["pin"] != "key" || status["card"] != "key" || reader.offers("pin") {
+				t.Errorf("PIN is %v and cards are %v", status["pin"], status["card"])
+			}
+			reader.showCard(bobUID)
+			c.startBroker()
+			c.serve()
+			reader.linked()
+			reader.eventually("the key is put right", func() bool { return reader.status()["pin"] == "on" })
+			if status := reader.status(); status["health"].(map[string]any)["key"] != nil || status["wrong"].(float64) != 0 {
+				t.Errorf("after the key has come: %v", status)
+			}
+			reader.typePIN(adaPIN)
+			reader.opens("a PIN")
+			c.complete(reader)
+			if kinds := c.kinds(); kinds["health.changed"] != 2 || kinds["access.denied"] != 1 || kinds["attempt.unknown"] != 0 {
+				t.Errorf("the controller has %v", kinds)
+			}
+		})
 	}
 }
 

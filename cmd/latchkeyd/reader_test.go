@@ -167,7 +167,13 @@ func (r *testReader) command(name string) {
 // run starts a latchkeyd that was built in a way of its own.
 func (r *testReader) run(program, command string) {
 	r.t.Helper()
-	r.cmd = exec.Command(program, command, "--config", r.config())
+	r.runAs(exec.Command(program, command, "--config", r.config()), nil)
+}
+
+// runAs starts a latchkeyd as another user, for one.
+func (r *testReader) runAs(cmd *exec.Cmd, as *syscall.SysProcAttr) {
+	r.t.Helper()
+	r.cmd, cmd.SysProcAttr = cmd, as
 	stderr, err := r.cmd.StderrPipe()
 	if err != nil {
 		r.t.Fatal(err)
