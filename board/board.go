@@ -17,7 +17,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
+	"golang.org/x/sys/unix"
 	"periph.io/x/conn/v3/spi"
 )
 
@@ -143,13 +145,24 @@ func closed(problems []error, key string, c interface{ Close() error }) []error 
 // Release makes the strike inactive and gives it back, for the hook that runs
 // after the reader has stopped, however it stopped. It looks at nothing in the
 // config but the strike. A simulated strike ended with its process.
+//
+// A process that was killed holds its lines until the kernel lets it die, which
+// takes as long as a disk or bus that it waits for: a line in use is tried
+// again for dyingFor.
 func Release(cfg Config) error {
 	if cfg.Kind == kindSim {
 		return nil
 	}
-	strike, err := linux{cfg}.Output(strikeLine)
-	if err != nil {
-		return err
+	for deadline := time.Now().Add(dyingFor); ; time.Sleep(dyingFor / 100) {
+		strike, err := linux{cfg}.Output(strikeLine)
+		if err == nil {
+			return strike.Close()
+		}
+		if !errors.Is(err, unix.EBUSY) || time.Now().After(deadline) {
+			return err
+		}
 	}
-	return strike.Close()
 }
+
+// dyingFor is within what a service manager gives a stop hook.
+const dyingFor = 10 * time.Second
