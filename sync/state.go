@@ -9,10 +9,10 @@ import (
 )
 
 const (
-	stateEvery   = 30 * time.Second
-	stateSpacing = time.Second     // between two states at least, so that a nonce lives
-	answerWait   = 5 * time.Second // for an answer before a change is told; and to trust its time
-	placeWait    = 5 * time.Second // before a later place of the log is told, and up to twice that more
+	stateEvery   = 30 * time.Second // while the link is up; before that 5, 10, 20 and then 30 s
+	stateSpacing = time.Second      // between two states at least, so that a nonce lives
+	answerWait   = 5 * time.Second  // for an answer before a change is told; and to trust its time
+	placeWait    = 5 * time.Second  // before a later place of the log is told, and up to twice that more
 	silence      = 95 * time.Second
 )
 
@@ -20,6 +20,7 @@ const (
 type states struct {
 	connection uint64  // 0: there is none
 	counter    uint64  // of the newest state; 0: none yet
+	ignored    int     // states since the last that was answered
 	sent       [2]sent // the newest, and the one before
 	heard      time.Duration
 	dirty      bool          // something has changed
@@ -74,7 +75,7 @@ func (l *Link) settleStates() {
 		return
 	}
 	newest := s.sent[0]
-	due := s.counter == 0 || l.over(newest.at+stateEvery)
+	due := s.counter == 0 || l.over(newest.at+s.every())
 	if s.dirty && !due {
 		wait := stateSpacing
 		if !newest.answered {
@@ -87,13 +88,23 @@ func (l *Link) settleStates() {
 	}
 	if due {
 		l.publishState()
-		l.over(l.states.sent[0].at + stateEvery)
+		l.over(l.states.sent[0].at + s.every())
 	}
+}
+
+// every returns after what time a state follows the one before though nothing
+// has changed. While nobody answers the controller may come any time.
+func (s *states) every() time.Duration {
+	if s.up {
+		return stateEvery
+	}
+	return min(answerWait<<min(max(s.ignored-1, 0), 3), stateEvery)
 }
 
 func (l *Link) publishState() {
 	s := &l.states
 	s.counter++
+	s.ignored++
 	state := &wire.State{
 		Reader: l.o.Reader, Connection: s.connection, Counter: s.counter, Version: l.o.Version,
 		Head: l.log.head, PolicyRevision: l.policy.revision,
@@ -162,6 +173,7 @@ func (l *Link) takeNow(payload []byte) error {
 		return err
 	}
 	answered.answered = true
+	l.states.ignored = 0
 	l.states.heard = l.now
 	if l.card != nil && l.card.Command == answered.card {
 		l.card = nil

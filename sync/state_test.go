@@ -271,3 +271,19 @@ func TestAConditionThatCannotBeToldDoesNotSilenceTheLink(t *testing.T) {
 		t.Errorf("the controller is told %+v", s.Condition)
 	}
 }
+
+func TestAReaderIsSoonHeardOfByAControllerThatComesLater(t *testing.T) {
+	w := newWorld(t)
+	w.controller.publishAll()
+	w.controller.silent = true
+	w.connect()
+	var apart []time.Duration
+	for last := w.link.states.sent[0].at; len(apart) < 4 && w.now < 5*time.Minute; w.run(time.Second) {
+		if at := w.link.states.sent[0].at; at != last {
+			apart, last = append(apart, at-last), at
+		}
+	}
+	if want := []time.Duration{5 * time.Second, 10 * time.Second, 20 * time.Second, stateEvery}; !slices.Equal(apart, want) {
+		t.Errorf("states %v apart", apart)
+	}
+}

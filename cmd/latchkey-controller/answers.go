@@ -48,7 +48,7 @@ func answers(d *desk.Desk, l *link.Link) control.Handlers {
 // live returns how a reader is, for other commands.
 func live(r *link.Reader) control.Reader {
 	out := control.Reader{ID: r.ID, Online: r.Online, Current: r.Current}
-	if !r.Heard.IsZero() {
+	if !r.Heard.IsZero() && !r.Awaited {
 		out.Heard = &r.Heard
 	}
 	s := r.State

@@ -97,7 +97,7 @@ func readerRows(readers []*site.Reader, live map[string]*control.Reader) []reade
 func describe(r *control.Reader) string {
 	switch {
 	case r == nil || r.Heard == nil:
-		return "never heard of"
+		return "not heard of yet"
 	case !r.Online:
 		return "offline since " + r.Heard.Format("2006-01-02 15:04")
 	}

@@ -35,7 +35,7 @@ func (p PolicyState) Taken() bool { return p.InForce >= p.Wanted }
 
 // A LiveReader is what a reader last said of itself.
 type LiveReader struct {
-	Known    bool      // a controller runs, and has heard of it
+	Known    bool      // a controller runs, and has heard of it or given it the time to be heard
 	Online   bool      //
 	Heard    time.Time // zero: never
 	Current  bool      // holds the newest credentials and policy

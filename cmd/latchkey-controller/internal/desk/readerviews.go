@@ -111,7 +111,7 @@ func liveReader(r *link.Reader, head store.Head) LiveReader {
 	if r == nil {
 		return LiveReader{}
 	}
-	l := LiveReader{Known: !r.Heard.IsZero(), Online: r.Online, Heard: r.Heard, Current: r.Current, Newest: head.Revision}
+	l := LiveReader{Known: !r.Heard.IsZero() && !r.Awaited, Online: r.Online, Heard: r.Heard, Current: r.Current, Newest: head.Revision}
 	s := r.State
 	if s == nil {
 		return l

@@ -19,6 +19,7 @@ import (
 // the disk when it takes the card of an enrol over.
 type desk struct {
 	*Link
+	began     time.Time
 	presences map[string]*presence
 	orders    orders
 	enrols    map[wire.CommandID]enrol
@@ -39,7 +40,7 @@ const looks = 64
 const flushEvery = 2 * time.Second
 
 func (l *Link) desk(ctx context.Context) error {
-	d := &desk{Link: l, presences: map[string]*presence{}, orders: orders{}, enrols: map[wire.CommandID]enrol{}, dirty: map[string]bool{}, heads: map[string]bool{}}
+	d := &desk{Link: l, began: time.Now(), presences: map[string]*presence{}, orders: orders{}, enrols: map[wire.CommandID]enrol{}, dirty: map[string]bool{}, heads: map[string]bool{}}
 	if err := d.recall(ctx); err != nil {
 		return err
 	}
@@ -319,6 +320,7 @@ func (d *desk) readers(now time.Time) []Reader {
 		r := Reader{ID: id, Door: peer.Door}
 		if p.bundle == peer.Bundle {
 			r.Online, r.Heard, r.State = p.online(now), p.heard, p.state // a state is never changed
+			r.Awaited = p.awaited(d.began, now)
 			r.Current = p.state != nil && p.state.Held != nil && *p.state.Held == log.Place && p.state.PolicyRevision == peer.PolicyRevision
 		}
 		readers = append(readers, r)

@@ -152,6 +152,7 @@ type Reader struct {
 	ID      string
 	Door    string
 	Online  bool
+	Awaited bool        // it was connected when the controller began, and is due to be heard of
 	Heard   time.Time   // zero: never
 	State   *wire.State // the last one; nil: none
 	Current bool        // it holds the newest log and policy

@@ -12,6 +12,10 @@ import (
 // sends one every 30 s.
 const freshFor = 95 * time.Second
 
+// awaitFor is how long a reader that was connected when the controller began
+// may take to be heard of.
+const awaitFor = 40 * time.Second
+
 // A presence is what is known of one reader's connection.
 //
 //	unknown --state--> there --end of the connection--> gone
@@ -65,6 +69,12 @@ func (p *presence) take(now time.Time, bundle uint64, s *wire.State, payload []b
 // online says whether the reader is connected as far as is known.
 func (p *presence) online(now time.Time) bool {
 	return p.is == there && p.live && now.Sub(p.heard) < freshFor
+}
+
+// awaited says whether a reader that was connected when the controller began is
+// due to be heard of.
+func (p *presence) awaited(began, now time.Time) bool {
+	return p.is == there && !p.live && now.Sub(began) < awaitFor
 }
 
 // fetches says whether a fetch is above all that were seen, and notes it.

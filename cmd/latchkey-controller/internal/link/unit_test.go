@@ -51,6 +51,25 @@ func TestAReaderIsOnlineWhileItsStatesCome(t *testing.T) {
 	}
 }
 
+func TestAReaderThatWasThereBeforeTheControllerIsAwaitedForAWhile(t *testing.T) {
+	var p presence
+	if p.awaited(at(0), at(1)) {
+		t.Error("one that was never there")
+	}
+	p.take(at(0), 1, &wire.State{Connection: 1, Counter: 1, Nonce: wire.Nonce{1}}, nil, true)
+	if !p.awaited(at(0), at(39)) || p.awaited(at(0), at(40)) {
+		t.Error("for another time than 40 s")
+	}
+	p.take(at(2), 1, &wire.State{Connection: 1, Counter: 2, Nonce: wire.Nonce{1}}, nil, false)
+	if p.awaited(at(0), at(3)) {
+		t.Error("though it was heard of")
+	}
+	p.take(at(4), 1, &wire.State{Connection: 1}, nil, true)
+	if p.awaited(at(0), at(5)) {
+		t.Error("though it is gone")
+	}
+}
+
 // withOrder returns orders with one that waits.
 func withOrder(order wire.Order) (orders, wire.CommandID, chan Outcome) {
 	answer := make(chan Outcome, 1)
