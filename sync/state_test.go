@@ -277,6 +277,7 @@ func TestAReaderIsSoonHeardOfByAControllerThatComesLater(t *testing.T) {
 	w.controller.publishAll()
 	w.controller.silent = true
 	w.connect()
+	w.run(time.Second) // the first is out
 	var apart []time.Duration
 	for last := w.link.states.sent[0].at; len(apart) < 4 && w.now < 5*time.Minute; w.run(time.Second) {
 		if at := w.link.states.sent[0].at; at != last {
