@@ -7,15 +7,23 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"latchkey/board"
 	"latchkey/device"
 )
 
-func TestTheStatusTellsOfDataThatThePowerTakesAway(t *testing.T) {
-	for _, place := range []error{nil, errVolatile} {
+func TestStatusAndControllerAreToldOfDataThatThePowerTakesAway(t *testing.T) {
+	for _, place := range []error{nil, &board.KeyError{Key: "reader.data", Err: errVolatile}} {
 		s := newStatusServer(place, func() figures { return figures{} })
 		s.report(device.State{}, &site{}, "", "")
 		if text, told := s.asked().Health["data"]; told != (place != nil) {
 			t.Errorf("%v: %q", place, text)
+		}
+		c := condition(device.State{}, place)
+		if told := len(c.Faults) == 1 && c.Faults[0].Subject == "data"; told != (place != nil) {
+			t.Errorf("%v: the controller is told of %v", place, c.Faults)
+		}
+		if err := c.Check(); err != nil {
+			t.Errorf("%v: the controller refuses it: %v", place, err)
 		}
 	}
 }

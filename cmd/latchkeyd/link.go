@@ -23,6 +23,7 @@ import (
 type link struct {
 	client *sync.Client // nil: there is no controller to be linked with
 	fault  string       // why there is no client although there is a controller
+	place  error        // what is wrong with where the data is kept
 	clock  *clock
 	held   *held
 	send   func(device.Event)
@@ -33,7 +34,7 @@ type link struct {
 // newLink returns the link of an adopted reader to its site. What keeps it
 // from being made is not for the link to heal: the reader goes on without.
 func (r *reader) newLink(s *site, options cache.Options, durable device.Durable, policy uint64, h *held, events sync.Journal, send func(device.Event)) *link {
-	l := &link{clock: r.clock, held: h, send: send, heard: r.metrics.link, log: r.log}
+	l := &link{place: r.place, clock: r.clock, held: h, send: send, heard: r.metrics.link, log: r.log}
 	if s.Broker == "" {
 		return l
 	}
@@ -143,7 +144,7 @@ func (l *link) tell(news sync.News) {
 // report tells the controller how the reader and its door are.
 func (l *link) report(state device.State) {
 	if l.client != nil {
-		l.client.Report(condition(state))
+		l.client.Report(condition(state, l.place))
 	}
 }
 
@@ -174,8 +175,9 @@ func (l *link) enrol(id wire.CommandID, uid []byte) error {
 }
 
 // condition says in the controller's words what the brain says in its own.
-// That the link is down need not be told on it.
-func condition(s device.State) wire.Condition {
+// That the link is down need not be told on it. place is what is wrong with where
+// the data is kept.
+func condition(s device.State, place error) wire.Condition {
 	c := wire.Condition{
 		Lockout: s.Lockout, PIN: string(s.PIN), Card: string(s.Card),
 		Strike: wire.StrikeState(s.Strike.String()), Door: wire.DoorState(s.Door.String()),
@@ -188,6 +190,9 @@ func condition(s device.State) wire.Condition {
 	}
 	if s.Journal != "" {
 		c.Faults = append(c.Faults, wire.Fault{Subject: "journal", Text: s.Journal})
+	}
+	if errors.Is(place, errVolatile) {
+		c.Faults = append(c.Faults, wire.Fault{Subject: "data", Text: "is kept in memory: a power cut forgets wrong PINs, lockouts and records"})
 	}
 	return c
 }

@@ -58,7 +58,7 @@ func run(ctx context.Context, c *config, log *slog.Logger) (err error) {
 	if err != nil {
 		return fmt.Errorf("this program was built wrongly: main.built: %w", err)
 	}
-	r := &reader{config: c, log: log, clock: newClock(time.Unix(seconds, 0)), recent: new(recent), metrics: &metrics{began: time.Now()}}
+	r := &reader{config: c, log: log, clock: newClock(time.Unix(seconds, 0)), recent: new(recent), metrics: &metrics{began: time.Now()}, place: place}
 	r.watchdog = newWatchdog(c.Watchdog, log)
 	defer r.watchdog.watch(ctx)()
 
@@ -129,6 +129,7 @@ type reader struct {
 	watchdog    *watchdog
 	tried       time.Time // modification time of the adoption that was tried last
 	refused     string    // why the last adoption was not taken over; "": it was
+	place       error     // what is wrong with where the data is kept
 }
 
 // once runs the reader as what its data directory makes it: one that waits for

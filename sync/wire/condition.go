@@ -43,7 +43,7 @@ type Condition struct {
 // A Fault is a part of the reader that is not well.
 type Fault struct {
 	_       struct{} `cbor:",toarray"`
-	Subject string   // "cache", "panel", "touch", "nfc", "relay", "key", "journal"
+	Subject string   // "cache", "panel", "touch", "nfc", "relay", "key", "journal", "data"
 	Text    string   // what is wrong, for people
 }
 
