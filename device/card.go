@@ -7,7 +7,9 @@ import (
 )
 
 // After patience unknown cards in a row the next one is read only after
-// firstWait, which doubles up to lastWait.
+// firstWait, which doubles up to lastWait. A card that opens ends the row, and one
+// that is known but may not open does not: whoever has an old card could try others'
+// numbers without end.
 const (
 	patience  = 5
 	firstWait = 2 * time.Second
@@ -83,7 +85,6 @@ func (t *turn) identifiedCard(e Identified) {
 	c := e.Credential
 	switch {
 	case e.Outcome == Known && c != nil && c.Kind == wire.Card:
-		t.card.unknown, t.card.wait = 0, 0
 		reason := t.cardReason()
 		if reason == "" {
 			reason = t.policy.access(c, t.now)
@@ -92,6 +93,7 @@ func (t *turn) identifiedCard(e Identified) {
 			t.denyCard(wire.Record{Reason: string(reason), Credential: c.ID, User: c.User})
 			return
 		}
+		t.card.unknown, t.card.wait = 0, 0
 		t.grant(wire.Record{By: byCard}, c)
 		t.clearLockout(wire.Record{By: byCard, Credential: c.ID, User: c.User})
 	case e.Outcome == Unknown:

@@ -145,14 +145,19 @@ func TestAfterFiveUnknownCardsTheNextOneWaitsLongerAndLonger(t *testing.T) {
 	g.wantStrikes(5 * time.Second)
 }
 
-func TestAKnownCardThatMayNotOpenEndsTheRowOfUnknownOnes(t *testing.T) {
+func TestAKnownCardThatMayNotOpenDoesNotEndTheRowOfUnknownOnes(t *testing.T) {
 	g := newRig(t, func(p *wire.Policy) { p.Access = []wire.Access{{Group: "staff"}} })
-	for range 3 {
-		for range 4 {
-			g.card(Unknown, nil)
-		}
+	for range 4 {
+		g.card(Unknown, nil)
 		g.card(Known, eveCard)
 	}
+	g.card(Unknown, nil)
+	g.card(Known, adaCard)
+	g.wantStrikes()
+	if g.view.Reason != ReasonWait {
+		t.Errorf("after five unknown cards: %+v", g.view)
+	}
+	g.wait(2 * time.Second)
 	g.card(Known, adaCard)
 	g.wantStrikes(5 * time.Second)
 }

@@ -89,16 +89,6 @@ func TestPackagesImportOnlyAlongTheArrows(t *testing.T) {
 	}
 }
 
-func TestTheBrainDoesNoInputOrOutput(t *testing.T) {
-	for _, p := range listPackages(t, "latchkey/device") {
-		for _, imported := range p.Imports {
-			if slices.Contains([]string{"os", "io/fs", "net", "net/http", "log", "log/slog", "syscall", "sync", "context"}, imported) {
-				t.Errorf("device imports %s", imported)
-			}
-		}
-	}
-}
-
 func TestTheFirmwareHasNoSimulatedBoard(t *testing.T) {
 	for _, p := range listPackages(t, "-deps", "-tags", "firmware", "latchkey/cmd/latchkeyd") {
 		if p.ImportPath == "latchkey/board/sim" {
