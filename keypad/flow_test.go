@@ -55,7 +55,7 @@ func TestAnEntryThatPINWasWithdrawnFromIsNotAwaited(t *testing.T) {
 		b.tap("pin")
 		b.enter("12345678")
 		v := home()
-		v.PIN, v.PINOutOfOrder = false, true
+		v.PIN = false
 		b.show(v)
 		b.showsView(v)
 	})

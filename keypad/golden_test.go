@@ -45,9 +45,6 @@ func gallery() []named {
 		{"home-link-lost", example(func(s *scene) { s.view.LinkLost = true })},
 		{"home-clock-untrusted", example(func(s *scene) { s.view.ClockUntrusted = true })},
 		{"home-without-pin", example(func(s *scene) { s.view.PIN = false })},
-		{"home-cards-only", example(func(s *scene) {
-			s.view.PIN, s.view.PINOutOfOrder, s.view.Notes = false, true, "Storage fault"
-		})},
 		{"home-held", example(func(s *scene) { s.view.HoldOpen = true })},
 		{"home-identify", example(func(s *scene) { s.view.Identify, s.blink = true, true })},
 		{"pin", example(func(s *scene) { s.page, s.filled = entryPage, 3 })},

@@ -20,7 +20,7 @@ func crowded() []View {
 			for _, pin := range []bool{true, false} {
 				v := View{Screen: s, PIN: pin, Place: t, Door: t, Greeting: t, ReaderID: t, Fingerprint: t, User: t, Reason: t}
 				vs = append(vs, v)
-				v.LinkLost, v.ClockUntrusted, v.PINOutOfOrder, v.Notes = true, true, true, t
+				v.LinkLost, v.ClockUntrusted, v.Notes = true, true, t
 				vs = append(vs, v)
 				v.HoldOpen, v.CardOutOfOrder = true, true
 				vs = append(vs, v)

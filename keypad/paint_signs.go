@@ -19,9 +19,6 @@ func (p *painter) signs(v *View, w int) []block {
 			rs = append(rs, remark{i, t})
 		}
 	}
-	if v.PINOutOfOrder && v.Screen == Home && !v.PIN {
-		remarks(warningIcon, "Cards only")
-	}
 	remarks(warningIcon, v.Notes)
 	if v.LinkLost {
 		remarks(linkIcon, "No link")

@@ -12,7 +12,7 @@ const (
 	Denied                   // not accepted; until View.Until
 	Paused                   // PIN entry is locked out
 	NotSetUp                 // the reader belongs to no site yet
-	OutOfOrder               // what still works is said by View.Reason
+	OutOfOrder               // what still works follows from PIN and CardOutOfOrder
 	Enrol                    // the next card is to be a user's: hold it here
 	Enrolled                 // it was read; until View.Until
 )
@@ -71,7 +71,7 @@ type View struct {
 	HighContrast bool
 
 	User   string // who is welcome, on Granted; may be empty
-	Reason string // why a card is refused, on Denied; what still works, on OutOfOrder
+	Reason string // why a card is refused, on Denied
 
 	// Start and Until bound Granted, Denied and Enrolled; between them the bar on Granted
 	// runs down. A Start more than 100 ms from the last one is a new outcome and sounds
@@ -82,7 +82,6 @@ type View struct {
 	HoldOpen       bool   // the door is held open by order
 	LinkLost       bool   // a small sign
 	ClockUntrusted bool   // a small sign
-	PINOutOfOrder  bool   // "Cards only", on Home
 	CardOutOfOrder bool   // no card is asked for
 	Notes          string // what else is wrong, a few words; may be empty
 
@@ -100,8 +99,6 @@ func (v *View) start() bool { return v.Screen == Home || v.Screen == Enrol || v.
 // works says what still works on OutOfOrder.
 func (v *View) works() string {
 	switch {
-	case v.Reason != "":
-		return v.Reason
 	case !v.CardOutOfOrder:
 		return "Cards only"
 	case v.PIN:
