@@ -141,14 +141,22 @@ func TestTheMonotonicClockNeverRunsBackwards(t *testing.T) {
 	}
 }
 
-func TestEachActionIsOfAKnownKindAndEachEventToo(t *testing.T) {
+func TestAnEmptyEventChangesNothing(t *testing.T) {
 	for _, event := range []Event{Presented{}, Identified{}, Stored{}, Input{}, Command{}, Policy{}, Refused{}, Health{}, Tick{}} {
 		g := newRig(t, nil)
 		before := g.r.Durable()
 		g.do(event)
 		g.wantStrikes()
-		if after := g.r.Durable(); after.Wrong != before.Wrong || after.Lockout != before.Lockout || after.Pending != 0 {
-			t.Errorf("an empty %T: %+v", event, after)
+		if _, refused := event.(Refused); refused {
+			g.wantRecords(wire.MessageRefused)
+		} else {
+			g.wantRecords()
+		}
+		if after := g.r.Durable(); after != before {
+			t.Errorf("an empty %T: %+v, before %+v", event, after, before)
+		}
+		if _, asked := event.(Presented); asked != (g.forgot == 1) {
+			t.Errorf("an empty %T: forgotten %d times", event, g.forgot)
 		}
 	}
 }
