@@ -45,8 +45,12 @@ func (p *painter) noticeOf(s *scene) notice {
 	case v.Screen == Enrolled:
 		return notice{icon: checkIcon, sign: p.ink.good, ground: p.ink.ground, headline: p.say("Card read"), todo: p.say("The controller has it")}
 	case v.Screen == Paused:
-		return notice{icon: lockIcon, sign: p.ink.warning, ground: p.ink.ground, headline: p.say("PIN entry is paused"),
+		n := notice{icon: lockIcon, sign: p.ink.warning, ground: p.ink.ground, headline: p.say("PIN entry is paused"),
 			todo: p.say("Use your card or ask for the door to be opened")}
+		if v.CardOutOfOrder {
+			n.todo = p.say("Ask for the door to be opened")
+		}
+		return n
 	case v.Screen == NotSetUp:
 		return notice{icon: readerIcon, sign: p.ink.accent, ground: p.ink.ground, headline: p.say("Not set up"), detail: v.ReaderID,
 			todo: p.say("Add this reader at the controller"), fine: v.Fingerprint}

@@ -58,6 +58,7 @@ func spoken() []scene {
 	add(func(s *scene) { s.view.Screen, s.view.Door = Granted, "" })
 	add(func(s *scene) { s.view.Screen, s.view.Identify, s.view.ReaderID = Paused, true, "" })
 	add(func(s *scene) { s.view.PIN, s.view.CardOutOfOrder = false, true })
+	add(func(s *scene) { s.view.Screen, s.view.CardOutOfOrder = Paused, true })
 	add(func(s *scene) { s.view.Screen, s.view.PIN, s.view.CardOutOfOrder = OutOfOrder, false, true })
 	for _, words := range Sentences() {
 		if strings.Contains(words, "{}") {
@@ -130,6 +131,17 @@ func TestEverySentenceFitsEveryPanelAndLookUncut(t *testing.T) {
 					t.Errorf("%v: %q stands on no screen", l, whole)
 				}
 			}
+		}
+	}
+}
+
+func TestALockoutSendsNobodyForACardWhereNoneIsRead(t *testing.T) {
+	p, _ := testPainter(t, image.Pt(240, 320))
+	for none, want := range map[bool]string{false: "Use your card or ask for the door to be opened", true: "Ask for the door to be opened"} {
+		s := example(func(s *scene) { s.view.Screen, s.view.PIN, s.view.CardOutOfOrder = Paused, false, none })
+		p.draw(&s)
+		if todo := p.noticeOf(&s).todo; todo != want {
+			t.Errorf("no card is read %v: %q", none, todo)
 		}
 	}
 }
