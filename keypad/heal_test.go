@@ -264,7 +264,8 @@ func TestGhostsPressNothingAndSpoilNoEntry(t *testing.T) {
 			if pages > 0 {
 				t.Errorf("%s: a PIN page stood there for %d s", name, pages)
 			}
-			for range 5 {
+			const tries = 20
+			for range tries {
 				r.board.Touch(20, 20, true)
 				time.Sleep(100 * time.Millisecond)
 				r.board.Touch(20, 20, false)
@@ -273,7 +274,7 @@ func TestGhostsPressNothingAndSpoilNoEntry(t *testing.T) {
 			}
 			// A ghost under a finger may cost a digit, which shows; it never makes one.
 			_, entries := w.said()
-			typed, at := strings.Repeat("13579246", 5), 0
+			typed, at := strings.Repeat("13579246", tries), 0
 			for _, d := range strings.Join(entries, "") {
 				n := strings.IndexRune(typed[at:], d)
 				if n < 0 {
@@ -281,8 +282,8 @@ func TestGhostsPressNothingAndSpoilNoEntry(t *testing.T) {
 				}
 				at += n + 1
 			}
-			if len(entries) < 4 {
-				t.Errorf("%s: only the entries %q of five", name, entries)
+			if len(entries) < tries*2/3 {
+				t.Errorf("%s: only the entries %q of %d", name, entries, tries)
 			}
 		})
 	}

@@ -38,7 +38,7 @@ func TestAReaderConnectsWhileMessagesPourIn(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			if s, err := wire.ParseState(payload); err == nil && s.Counter == 1 && !m.Retained() {
+			if s, err := wire.ParseState(payload); err == nil && s.Counter > 0 && !m.Retained() {
 				states <- s // it has subscribed to all it wants
 			}
 		})
@@ -58,12 +58,20 @@ func TestAReaderConnectsWhileMessagesPourIn(t *testing.T) {
 			connection, end := context.WithCancel(ctx)
 			done := make(chan error, 1)
 			go func() { done <- r.run(connection) }()
-			if s := <-states; s.Connection != 1 {
-				t.Errorf("only connection %d is subscribed", s.Connection)
+			select {
+			case s := <-states: // the broker may lose one for the same reason; another follows
+				if s.Connection != 1 {
+					t.Errorf("only connection %d is subscribed", s.Connection)
+				}
+			case <-time.After(time.Minute):
+				t.Error("no state came")
 			}
 			end()
 			if err := <-done; err != nil {
 				t.Error(err)
+			}
+			for len(states) > 0 {
+				<-states
 			}
 		}
 		cancel()
