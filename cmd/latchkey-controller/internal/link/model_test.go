@@ -76,7 +76,7 @@ type model struct {
 	records    [][]byte // all of them
 	first      uint64   // oldest held
 	acked      uint64
-	replies    int
+	answers    map[uint64]int // replies, by the fetch's number
 	commands   []wire.Command
 	obey       func(*model, *wire.Command) // with the lock held
 	card       *wire.CardRead
@@ -85,7 +85,7 @@ type model struct {
 // newModel returns a reader that has taken a bundle over.
 func newModel(t testing.TB, b *board, bundle *wire.Bundle) *model {
 	t.Helper()
-	m := &model{t: t, board: b, bundle: bundle, keys: map[uint64][32]byte{bundle.Epoch: bundle.SiteKey}, first: 1}
+	m := &model{t: t, board: b, bundle: bundle, keys: map[uint64][32]byte{bundle.Epoch: bundle.SiteKey}, answers: map[uint64]int{}, first: 1}
 	rand.Read(m.journal[:])
 	item, rest, err := wire.Next(bundle.Snapshot)
 	if err != nil {
@@ -127,7 +127,7 @@ func (m *model) begin(manifest *wire.Manifest) {
 	m.pending, m.chunks = manifest, map[uint32][]byte{}
 }
 
-// finish takes a snapshot over if it is whole.
+// finish takes a snapshot over if it is whole, and its epoch's key is there.
 func (m *model) finish() bool {
 	if len(m.chunks) < m.pending.Chunks() {
 		return false
@@ -275,9 +275,11 @@ func (m *model) fetch(want wire.Want, place *wire.Place, chunks []uint32) {
 // catchUp fetches what leads to a place.
 func (m *model) catchUp(p wire.Place) {
 	switch {
-	case p.Epoch != m.held.Epoch && m.pending == nil:
+	case m.pending != nil: // what it waited for may have been lost
+		m.goOn()
+	case p.Epoch != m.held.Epoch:
 		m.fetch(wire.WantSnapshot, nil, nil)
-	case p.Above(m.held) && m.pending == nil:
+	case p.Above(m.held):
 		held := m.held
 		m.fetch(wire.WantDeltas, &held, nil)
 	}
@@ -339,6 +341,9 @@ func (m *model) handle(_ mqtt.Client, message mqtt.Message) {
 			return
 		}
 		m.keys[key.Epoch] = *siteKey
+		if m.pending != nil {
+			m.goOn()
+		}
 	case wire.OnAck:
 		ack, err := wire.ParseAck(payload)
 		if err != nil {
@@ -405,12 +410,12 @@ func (m *model) delta(payload []byte) {
 }
 
 func (m *model) reply(b []byte) {
-	m.replies++
 	reply, err := wire.ParseReply(b)
 	if err != nil {
 		m.t.Error(err)
 		return
 	}
+	m.answers[reply.Number]++
 	for _, signed := range reply.Deltas {
 		payload, err := wire.Open(wire.KindDelta, m.bundle.Site, signed, wire.MaxDelta, m.bundle.Controller[:])
 		if err != nil {
@@ -426,19 +431,23 @@ func (m *model) reply(b []byte) {
 			return
 		}
 		m.begin(manifest)
-		if m.finish() {
-			return
-		}
-		place := wire.Place{Epoch: manifest.Epoch, Revision: manifest.Revision, Hash: manifest.Hash}
-		m.fetch(wire.WantChunks, &place, m.missing())
+		m.goOn()
 	case len(reply.Chunks) > 0 && m.pending != nil:
 		for _, part := range reply.Chunks {
 			m.chunks[part.Index] = part.Chunk
 		}
-		if !m.finish() {
-			place := wire.Place{Epoch: m.pending.Epoch, Revision: m.pending.Revision, Hash: m.pending.Hash}
-			m.fetch(wire.WantChunks, &place, m.missing())
-		}
+		m.goOn()
+	}
+}
+
+// goOn takes the pending snapshot over, or fetches what is missing of it.
+func (m *model) goOn() {
+	if m.finish() {
+		return
+	}
+	place := wire.Place{Epoch: m.pending.Epoch, Revision: m.pending.Revision, Hash: m.pending.Hash}
+	if missing := m.missing(); len(missing) > 0 { // else its key is
+		m.fetch(wire.WantChunks, &place, missing)
 	}
 }
 
