@@ -79,6 +79,7 @@ var deathScenarios = []scenario{
 		return "SIGTERM, exit code 0", b.running()
 	}},
 	{what: "a stop hook that finds a reader still dying waits until it lets go of the strike", prove: dying},
+	{what: "a stop hook whose config was made unreadable meanwhile releases the strike that the reader drove", prove: edited},
 	{what: "ten wrong PINs lock PIN entry, and a power cut changes nothing about that", prove: powerCut},
 	{what: "a card still opens, and ends the lockout", prove: func(b *bench) (string, error) {
 		how, err := b.opens(func() error { return b.m.chips.present(bobUID) })

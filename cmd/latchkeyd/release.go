@@ -15,14 +15,28 @@ import (
 )
 
 // releaseCommand is the stop hook: whatever became of the reader, its strike is
-// released. What else is wrong with the config is said and does not keep it from
-// that: somebody may have edited the config while the strike was on.
+// released, the one that it drove. What is wrong with the config is said and does
+// not keep it from that: somebody may have edited the config while the strike was
+// on. Without a reader that left its strike behind it is the config's.
 func releaseCommand(args []string, stderr io.Writer) error {
-	c, err := configFlag(flag.NewFlagSet("latchkeyd release", flag.ContinueOnError), args, stderr)
-	if c == nil {
-		return err
+	flags := flag.NewFlagSet("latchkeyd release", flag.ContinueOnError)
+	c, wrong := configFlag(flags, args, stderr)
+	path := flags.Lookup("config").Value.String()
+	if path == "" {
+		return wrong
 	}
-	return errors.Join(err, c.located(board.Release(c.Board)))
+	left, err := driven(path)
+	if left != nil {
+		err = left.located(board.Release(left.Board))
+		if err == nil || c != nil && c.text == left.text {
+			return errors.Join(wrong, err)
+		}
+	}
+	wrong = errors.Join(wrong, err)
+	if c == nil {
+		return wrong
+	}
+	return errors.Join(wrong, c.located(board.Release(c.Board)))
 }
 
 // checkCommand says what is wrong with the config and with what it names.

@@ -66,6 +66,14 @@ func run(ctx context.Context, c *config, log *slog.Logger) (err error) {
 	if err != nil {
 		return c.located(err)
 	}
+	if err := c.keepDriven(); err != nil {
+		log.Warn("the stop hook has nothing but the config to go by", "err", err)
+	}
+	defer func() {
+		if err == nil {
+			err = c.dropDriven()
+		}
+	}()
 	defer closing(&err, b.Close)
 	ctx, cancel := context.WithCancel(ctx)
 	group, ctx := errgroup.WithContext(ctx)

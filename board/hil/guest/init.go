@@ -55,8 +55,13 @@ func initialise() error {
 	if err := unix.Mount("/dev/vda", "/data", "ext4", unix.MS_NOATIME|unix.MS_NOSUID|unix.MS_NODEV, ""); err != nil {
 		return fmt.Errorf("mount /data: %w", err)
 	}
-	if err := os.Chown("/data", readerUID, readerGID); err != nil {
+	if err := os.Mkdir("/run/latchkeyd", 0o700); err != nil {
 		return err
+	}
+	for _, dir := range []string{"/data", "/run/latchkeyd"} { // as systemd's StateDirectory and RuntimeDirectory
+		if err := os.Chown(dir, readerUID, readerGID); err != nil {
+			return err
+		}
 	}
 	if err := unix.Mount("/dev/vdb", "/tools", "ext4", unix.MS_RDONLY, "noload"); err != nil {
 		return fmt.Errorf("mount /tools: %w", err)

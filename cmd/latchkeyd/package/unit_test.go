@@ -95,6 +95,9 @@ func TestTheReadersServiceIsWatchedAndReleasesTheStrikeHoweverItEnds(t *testing.
 		"Service.User":           "latchkey",
 		"Service.StateDirectory": "latchkey",
 		"Service.DevicePolicy":   "closed",
+
+		"Service.RuntimeDirectory":     "latchkeyd",
+		"Service.RuntimeDirectoryMode": "0700",
 	} {
 		if !slices.Equal(unit[key], []string{want}) {
 			t.Errorf("%s is %q, not %q", key, unit[key], want)
