@@ -28,6 +28,7 @@ const (
 	maxPacket    = 1 << 20
 	maxInflight  = 1024
 	maxPending   = 2048             // messages waiting to be written to one client
+	maxQueued    = 16 << 20         // bytes of messages that one reader was sent and has not taken
 	handshakeFor = 10 * time.Second // from the connection to CONNECT
 	keepAlive    = 120              // seconds, the most that a client may ask for
 )
@@ -72,9 +73,11 @@ func Start(ctx context.Context, address string, o Options) (*Broker, error) {
 	log := slog.New(quiet{o.Log.Handler()})
 	b := &Broker{addr: listener.Addr(), access: &access{o: o}}
 	b.server = mqtt.New(&mqtt.Options{Capabilities: capabilities, Logger: log, SysTopicResendInterval: 3600})
-	if err := b.server.AddHook(b.access, nil); err != nil {
-		listener.Close()
-		return nil, fmt.Errorf("broker: %w", err)
+	for _, hook := range []mqtt.Hook{b.access, &owed{controller: o.Controller, log: o.Log, debts: map[*mqtt.Client]*debt{}}} {
+		if err := b.server.AddHook(hook, nil); err != nil {
+			listener.Close()
+			return nil, fmt.Errorf("broker: %w", err)
+		}
 	}
 	door := tls.NewListener(&patient{Listener: listener, log: o.Log}, &tls.Config{
 		MinVersion:             tls.VersionTLS13,
@@ -131,7 +134,7 @@ func (p *patient) Accept() (net.Conn, error) {
 			continue
 		}
 		conn.SetDeadline(time.Now().Add(handshakeFor))
-		return conn, nil
+		return newOutbox(conn), nil
 	}
 }
 

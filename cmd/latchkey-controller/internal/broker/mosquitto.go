@@ -21,7 +21,6 @@ const (
 	brokerKeyFile  = "broker.key"
 	revokedFile    = "revoked.pem"
 	mosquittoLimit = maxPacket + 1024
-	maxQueued      = 16 << 20 // bytes that wait for one client which does not read
 )
 
 // A Mosquitto is what its configuration is made of.
@@ -92,11 +91,17 @@ use_username_as_clientid true
 allow_anonymous false
 acl_file %s
 
+# Bounds of what waits for one client. Mosquitto 2.0 bounds neither what a
+# client with QoS 0 does not read, nor what it acknowledges and does not read: a
+# reader that somebody has taken over can make it grow. Give its service a
+# MemoryMax (systemd.resource-control(5)) and a Restart.
+
 # What is retained is published again by those who know it.
 persistence false
 allow_zero_length_clientid false
 max_packet_size %d
 max_inflight_messages 64
+max_inflight_bytes %d
 max_queued_messages %d
 max_queued_bytes %d
 max_connections %d
@@ -111,7 +116,7 @@ log_type warning
 log_type notice
 connection_messages true
 `, m.Site, strings.TrimSpace(m.Port+" "+m.Address), path(authorityFile), path(brokerFile), path(brokerKeyFile), path(revokedFile), path(accessFile),
-		mosquittoLimit, maxPending, maxQueued, maxClients, keepAlive)
+		mosquittoLimit, maxQueued, maxPending, maxQueued, maxClients, keepAlive)
 }
 
 // access returns the access list. A pattern with %u stands for each reader by

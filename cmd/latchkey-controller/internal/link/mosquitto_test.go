@@ -14,6 +14,7 @@ import (
 type mosquittoLog struct {
 	t    testing.TB
 	tell func()
+	pid  int
 
 	mu        sync.Mutex
 	rest      []byte

@@ -24,7 +24,7 @@ func BenchmarkSnapshot(b *testing.B) {
 	w := newWorld(b)
 	w.mosquitto()
 	w.addUsers(1000)
-	manifest, chunks := million(b)
+	manifest, chunks := snapshotOf(b, 1_000_000)
 	var ratios, rises []float64
 	var rate float64
 	lookUps := 0
@@ -69,9 +69,9 @@ func BenchmarkSnapshot(b *testing.B) {
 	b.ReportMetric(float64(lookUps)/float64(len(ratios)), "look-ups")
 }
 
-// million returns a snapshot of a million credentials, its manifest unsigned.
-func million(b *testing.B) (*wire.Manifest, []byte) {
-	entries := make([]wire.Entry, 1_000_000)
+// snapshotOf returns a snapshot of so many credentials, its manifest unsigned.
+func snapshotOf(b testing.TB, n int) (*wire.Manifest, []byte) {
+	entries := make([]wire.Entry, n)
 	for i := range entries {
 		rand.Read(entries[i].Tag[:])
 		entries[i].Credential = wire.Credential{ID: uint64(i + 1), Kind: wire.PIN, User: uint64(i + 1), Name: fmt.Sprintf("User number %06d", i)}

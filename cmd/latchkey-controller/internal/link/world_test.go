@@ -149,6 +149,7 @@ func (w *world) mosquitto() {
 		if err := cmd.Start(); err != nil {
 			w.t.Fatal(err)
 		}
+		w.said.pid = cmd.Process.Pid
 		w.said.tell = func() {
 			appendTo(w.t, config, "log_type debug\n")
 			cmd.Process.Signal(syscall.SIGHUP)
