@@ -94,10 +94,10 @@ func (e *edge) connect(ctx context.Context) (stood bool, err error) {
 			}
 		})
 	client := mqtt.NewClient(options)
+	defer client.Disconnect(250) // one that is still connecting, too: it would stand later, and take the next one's place
 	if err := finished(ctx, client.Connect()); err != nil {
 		return false, err
 	}
-	defer client.Disconnect(250)
 	if err := e.subscribe(ctx, client); err != nil {
 		return false, err
 	}

@@ -98,13 +98,14 @@ func (s *Store) transact(ctx context.Context, options *sql.TxOptions, act func(*
 		return fmt.Errorf("database: %w", err)
 	}
 	defer tx.Rollback()
-	if err := act(&Tx{ctx, tx}); err != nil {
-		return err
+	err = act(&Tx{ctx, tx})
+	if err == nil {
+		err = dbError(tx.Commit())
 	}
-	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("database: %w", err)
+	if err != nil && ctx.Err() != nil && !errors.Is(err, ctx.Err()) { // what is undone as ctx ends says that it is undone
+		err = fmt.Errorf("%w: %w", ctx.Err(), err)
 	}
-	return nil
+	return err
 }
 
 // A Tx is a transaction, good until the function it was handed to returns.

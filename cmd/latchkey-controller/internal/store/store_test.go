@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"os"
 	"path/filepath"
@@ -333,4 +334,20 @@ func TestAViewGoesOnBesideAnUpdateAndSeesWhatWasBefore(t *testing.T) {
 			return err
 		})
 	})
+}
+
+func TestATransactionThatEndsWithItsContextSaysSo(t *testing.T) {
+	s := newStore(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	err := s.Update(ctx, func(tx *Tx) error {
+		cancel()
+		var late error
+		for !errors.Is(late, sql.ErrTxDone) { // which is when it has been undone
+			_, late = tx.tx.Exec(`DELETE FROM epochs`)
+		}
+		return nil
+	})
+	if !errors.Is(err, context.Canceled) || !errors.Is(err, sql.ErrTxDone) {
+		t.Error(err)
+	}
 }
