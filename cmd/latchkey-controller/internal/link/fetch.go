@@ -57,10 +57,6 @@ type inquest struct {
 	signed bool   // by the site; else it is what a reader says
 }
 
-// claimsEvery is how often a reader's word alone begins an epoch: it costs
-// every reader a snapshot.
-const claimsEvery = time.Hour
-
 // inquireAgain is how long an inquest waits that could not be made: the disk is
 // full, most likely.
 const inquireAgain = 5 * time.Second
@@ -68,19 +64,11 @@ const inquireAgain = 5 * time.Second
 // produce makes what takes long: snapshots that are fetched, and epochs where
 // the log turns out to be older than what was told of it.
 func (l *Link) produce(ctx context.Context) error {
-	var claimed time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case q := <-l.inquests:
-			if !q.signed {
-				if now := time.Now(); now.Sub(claimed) < claimsEvery {
-					continue
-				} else {
-					claimed = now
-				}
-			}
 			if err := l.inquire(ctx, q); err != nil && ctx.Err() == nil {
 				l.o.Log.Error("look into a place of the log; it is tried again", "err", err)
 				time.AfterFunc(inquireAgain, func() { // the desk asks once
@@ -104,12 +92,16 @@ func (l *Link) inquire(ctx context.Context, q inquest) error {
 	if err != nil || !lacks {
 		return err
 	}
-	above := q.place.Epoch
-	if !q.signed {
-		above = 0 // a reader's word does not choose the number
-	}
 	now := time.Now()
-	epoch, err := l.o.Site.Reissue(ctx, now, above)
+	var epoch uint64
+	if q.signed {
+		epoch, err = l.o.Site.Reissue(ctx, now, q.place.Epoch)
+	} else {
+		epoch, err = l.o.Site.ReissueOnWord(ctx, now)
+	}
+	if errors.Is(err, site.ErrClaimed) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -59,6 +59,10 @@ func (l *Link) store(ctx context.Context, batch []*wire.Records) error {
 		return err
 	}
 	for i, s := range stored {
+		if s.Refused {
+			l.refused.note(batch[i].Reader, wire.OnRecords, "more than is kept of one reader in a day")
+			continue
+		}
 		a := answers{reader: batch[i].Reader}
 		for _, r := range s.New {
 			if r.Command != (wire.CommandID{}) {

@@ -3,6 +3,7 @@ package site
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -61,7 +62,33 @@ func (s *Site) newEpoch(tx *store.Tx, now time.Time, above uint64) (uint64, erro
 // above what readers have seen, with policies above those that they have, and
 // numbers of users and credentials that have not been anybody's.
 func (s *Site) Reissue(ctx context.Context, now time.Time, above uint64) (number uint64, err error) {
+	return s.reissue(ctx, now, above, func(*store.Tx) error { return nil })
+}
+
+// claimsEvery is how often a reader's word alone begins an epoch: it costs
+// every reader a snapshot.
+const claimsEvery = time.Hour
+
+// ErrClaimed says that a reader's word began an epoch less than an hour ago.
+var ErrClaimed = errors.New("a reader's word began an epoch less than an hour ago")
+
+// ReissueOnWord is Reissue where nothing but a reader's word says that the site
+// was put back: it does not choose the number. Or the error is ErrClaimed.
+func (s *Site) ReissueOnWord(ctx context.Context, now time.Time) (number uint64, err error) {
+	return s.reissue(ctx, now, 0, func(tx *store.Tx) error {
+		last, err := tx.Claimed()
+		if since := now.Unix() - last; err == nil && since >= 0 && since < int64(claimsEvery/time.Second) {
+			return ErrClaimed
+		}
+		return errors.Join(err, tx.SetClaimed(now.Unix()))
+	})
+}
+
+func (s *Site) reissue(ctx context.Context, now time.Time, above uint64, first func(*store.Tx) error) (number uint64, err error) {
 	err = s.Update(ctx, func(tx *store.Tx) error {
+		if err := first(tx); err != nil {
+			return err
+		}
 		if number, err = s.newEpoch(tx, now, above); err != nil {
 			return err
 		}

@@ -382,3 +382,25 @@ func TestANewEpochHasAnotherKeyTheSameSaltAndEverybody(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestAReadersWordBeginsAnEpochOnceAnHourAlsoAcrossARestart(t *testing.T) {
+	s, dir := newSite(t)
+	first, err := s.ReissueOnWord(t.Context(), noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	if s, err = Open(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := s.ReissueOnWord(t.Context(), noon.Add(59*time.Minute)); !errors.Is(err, ErrClaimed) {
+		t.Errorf("sooner: %v", err)
+	}
+	if again, err := s.ReissueOnWord(t.Context(), noon.Add(time.Hour)); err != nil || again <= first {
+		t.Errorf("an hour later: %d, %v", again, err)
+	}
+	if _, err := s.ReissueOnWord(t.Context(), noon.Add(-time.Hour)); err != nil {
+		t.Errorf("by a clock that was put back: %v", err)
+	}
+}

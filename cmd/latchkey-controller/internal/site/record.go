@@ -11,8 +11,9 @@ import (
 
 // A Stored says what became of a message of records.
 type Stored struct {
-	Ack wire.Ack       // Number 0: none
-	New []*wire.Record // those that were not here before, in order
+	Refused bool           // it is more than is kept of one reader in a day; the rest is empty
+	Ack     wire.Ack       // Number 0: none
+	New     []*wire.Record // those that were not here before, in order
 }
 
 // StoreRecords stores messages of records in one transaction, each record
@@ -23,7 +24,7 @@ func (s *Site) StoreRecords(ctx context.Context, now time.Time, messages []*wire
 	err := s.store.Update(ctx, func(tx *store.Tx) error {
 		stored = make([]Stored, len(messages))
 		for i, m := range messages {
-			if err := storeRecords(tx, now.UnixMilli(), m, &stored[i]); err != nil {
+			if err := storeWithin(tx, now.UnixMilli(), m, &stored[i]); err != nil {
 				return fmt.Errorf("records of %s: %w", m.Reader, err)
 			}
 		}
@@ -35,10 +36,32 @@ func (s *Site) StoreRecords(ctx context.Context, now time.Time, messages []*wire
 	return stored, nil
 }
 
-func storeRecords(tx *store.Tx, now int64, m *wire.Records, s *Stored) error {
-	j, err := tx.Journal(m.Reader, m.Journal)
+// storeWithin stores a message if its reader's allowance of the day is not used
+// up.
+func storeWithin(tx *store.Tx, now int64, m *wire.Records, s *Stored) error {
+	a, err := tx.Allowance(m.Reader, now/dayMillis)
 	if err != nil {
 		return err
+	}
+	if s.Refused = a.Spent >= keptADay; s.Refused {
+		return refuseRecords(tx, now, a)
+	}
+	cost, err := storeRecords(tx, now, m, s)
+	if err != nil || cost == 0 {
+		return err
+	}
+	a.Spent += cost
+	return tx.SetAllowance(a)
+}
+
+// storeRecords stores a message and returns what that cost.
+func storeRecords(tx *store.Tx, now int64, m *wire.Records, s *Stored) (cost int64, err error) {
+	j, err := tx.Journal(m.Reader, m.Journal)
+	if err != nil {
+		return 0, err
+	}
+	if j.Number == 0 {
+		cost += newJournal
 	}
 	s.Ack = wire.Ack{Reader: m.Reader, Journal: m.Journal}
 	var first, last *wire.Record
@@ -46,7 +69,7 @@ func storeRecords(tx *store.Tx, now int64, m *wire.Records, s *Stored) error {
 	for _, encoded := range m.Records {
 		record, err := wire.ParseRecord(encoded)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if first == nil {
 			first = record
@@ -54,46 +77,49 @@ func storeRecords(tx *store.Tx, now int64, m *wire.Records, s *Stored) error {
 		last, lastHash = record, wire.Sum(encoded)
 		added, err := tx.AddRecord(&store.Record{Reader: m.Reader, Journal: m.Journal, Number: record.Number, Hash: lastHash, Encoded: encoded, Kind: record.Kind, At: record.Time, Received: now})
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if !added {
 			continue
 		}
 		s.New = append(s.New, record)
+		cost += recordCost + int64(len(encoded))
 		if forks, err := forks(tx, m, record); err != nil {
-			return err
+			return 0, err
 		} else if forks {
 			j.Forked = true
+			cost += breakCost
 			if err := tx.AddAlarm(&store.Alarm{Reader: m.Reader, Kind: store.JournalForked, At: now, Text: fmt.Sprintf(
 				"journal %s: record %d is not the one that is here, or does not follow from it; somebody has copied this reader's storage, or put an older state of it back", m.Journal, record.Number)}); err != nil {
-				return err
+				return 0, err
 			}
 		}
 	}
 	if back, err := leadsBack(tx, now, j, m, first.Number); err != nil {
-		return err
+		return 0, err
 	} else if back {
 		s.Ack.Number, s.Ack.Hash = j.Number, j.Hash
-		return tx.SetJournal(j)
+		return cost, tx.SetJournal(j)
 	}
 	if j.Number+1 < first.Number {
+		cost += breakCost
 		if err := tx.AddGap(store.Gap{Reader: m.Reader, Journal: m.Journal, First: j.Number + 1, Last: first.Number - 1}, now); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	if last.Number > j.Number {
 		j.Number, j.Hash = last.Number, lastHash
 		if j.Restored {
 			if j.Restored, err = tx.Beyond(m.Reader, m.Journal, j.Number); err != nil {
-				return err
+				return 0, err
 			}
 		}
 	} else if j.Forked {
 		s.Ack.Number, s.Ack.Hash = last.Number, lastHash
-		return tx.SetJournal(j)
+		return cost, tx.SetJournal(j)
 	}
 	s.Ack.Number, s.Ack.Hash = j.Number, j.Hash
-	return tx.SetJournal(j)
+	return cost, tx.SetJournal(j)
 }
 
 // leadsBack says whether a message that begins with a number is acknowledged

@@ -243,7 +243,8 @@ func TestHoweverRecordsComeEachIsKeptOnce(t *testing.T) {
 			messages = append(messages, d.message(1, from, rapid.Uint64Range(from, n).Draw(r, "to")))
 		}
 		messages = append(messages, d.message(1, 1, n))
-		stored, err := s.StoreRecords(t.Context(), noon, messages)
+		day := noon.AddDate(0, 0, int(journal)) // of one day so many journals are refused
+		stored, err := s.StoreRecords(t.Context(), day, messages)
 		if err != nil {
 			r.Fatal(err)
 		}

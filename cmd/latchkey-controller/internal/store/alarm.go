@@ -13,9 +13,10 @@ type Alarm struct {
 
 // Kinds of alarms.
 const (
-	JournalForked = "journal.forked" // a number came with another hash
-	JournalGap    = "journal.gap"    // records never came, and no record says that they were dropped
-	LogForeign    = "log.foreign"    // the site's own signature on a place that its log lacks
+	JournalForked  = "journal.forked"  // a number came with another hash
+	JournalGap     = "journal.gap"     // records never came, and no record says that they were dropped
+	LogForeign     = "log.foreign"     // the site's own signature on a place that its log lacks
+	RecordsRefused = "records.refused" // more than is kept of one reader in a day
 )
 
 // AddAlarm adds an alarm, lists it in the activity and fills in its ID.

@@ -1,0 +1,35 @@
+package site
+
+import (
+	"fmt"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
+)
+
+// What one reader may make the controller keep in a day of UTC, in bytes, and
+// what things cost, about, on the disk or in somebody's patience. A stolen
+// reader fills nobody's disk at once, and is seen on its first day. An honest
+// one stays far below: a record every half second, and after years without a
+// link its 1,000,000 records are here within four days. What is refused waits
+// at the reader, which sends it again.
+const (
+	keptADay   = 128 << 20
+	recordCost = 256       // besides its bytes: rows and indexes
+	breakCost  = 256 << 10 // a fork or a gap, which is an alarm
+	newJournal = 4 << 20
+)
+
+const dayMillis = 24 * 60 * 60 * 1000
+
+// refuseRecords says once a day that a reader's records are not taken.
+func refuseRecords(tx *store.Tx, now int64, a *store.Allowance) error {
+	if a.Said {
+		return nil
+	}
+	a.Said = true
+	if err := tx.SetAllowance(a); err != nil {
+		return err
+	}
+	return tx.AddAlarm(&store.Alarm{Reader: a.Reader, Kind: store.RecordsRefused, At: now, Text: fmt.Sprintf(
+		"this reader has reported more today than is kept of one (%d MiB); until midnight UTC nothing more is taken from it, and it keeps what it has. Somebody may have taken it over: if so, remove it", keptADay>>20)})
+}
