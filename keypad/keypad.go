@@ -62,6 +62,10 @@ type Opts struct {
 	// OnHealth is told once that a part (panel, touch, buzzer, backlight) has failed, and
 	// once, with nil, that it works again. It is called by Run and must not block.
 	OnHealth func(part string, err error)
+
+	// OnTurn, if not nil, is told when Run begins to do what is due, and when it has done
+	// it: all that it asks of display, touch and lines lies between. It must not block.
+	OnTurn func(begins bool)
 }
 
 // A Keypad is a touchscreen; New makes one, Run runs it.

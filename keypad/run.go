@@ -27,12 +27,20 @@ func (k *Keypad) Run(ctx context.Context) error {
 		case <-timer.C:
 		}
 		now = time.Now()
+		k.onTurn(true)
 		k.turn(now)
+		k.onTurn(false)
 		timer.Stop()
 		now = time.Now() // a frame may have taken a while
 		if at := k.deadline(now); !at.IsZero() {
 			timer.Reset(at.Sub(now))
 		}
+	}
+}
+
+func (k *Keypad) onTurn(begins bool) {
+	if k.opts.OnTurn != nil {
+		k.opts.OnTurn(begins)
 	}
 }
 

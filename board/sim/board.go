@@ -38,6 +38,7 @@ type Board struct {
 	watchers   map[chan struct{}]struct{}
 	violations violations
 	planned    map[string]*plan // by the name of the fault
+	unhung     *sync.Cond       // with mu: a bus may hang no more
 	strikeDead bool             // setting the strike's line fails
 	events     eventQueue
 }
@@ -54,6 +55,7 @@ func New(o *Options) *Board {
 	if o != nil {
 		b.opts = *o
 	}
+	b.unhung = sync.NewCond(&b.mu)
 	b.log = b.opts.Log
 	if b.log == nil {
 		b.log = slog.Default()
@@ -82,6 +84,7 @@ func (b *Board) Close() error {
 		return nil
 	}
 	b.closed = true
+	b.unhung.Broadcast()
 	for _, t := range b.planned {
 		t.stop()
 	}

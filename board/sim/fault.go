@@ -21,6 +21,9 @@ type Fault struct {
 	// Stuck: the chip is there and hangs. The PN532 never becomes ready, the
 	// panel ignores commands and pixels, the touch controller converts nothing.
 	Stuck bool
+	// Hung: the bus hangs, as with a controller that waits for an interrupt that
+	// was lost. A transfer does not return before the fault's end, or the board's.
+	Hung bool
 	// Noise is the share of bytes in which one random bit flips on the wire,
 	// in each direction.
 	Noise float64
@@ -90,6 +93,7 @@ func (s *portState) setFault(f Fault) {
 	if f != was {
 		s.excuse()
 	}
+	b.unhung.Broadcast()
 	b.log.Debug("sim: fault", "chip", s.name, "fault", f)
 	if was.Absent && !f.Absent {
 		s.chip.powerUp()

@@ -235,3 +235,21 @@ func TestWhatADriverDoesBecauseOfAFaultIsNotHeldAgainstItForFiveSeconds(t *testi
 		}
 	})
 }
+
+func TestATransferOnABusThatHangsEndsWithTheFault(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := New(nil)
+		defer b.Close()
+		c := connect(t, b, "touch", 1_000_000_000_000)
+		if err := b.Inject("touch-hung", Injection{Active: true, For: time.Hour}); err != nil {
+			t.Fatal(err)
+		}
+		begin := time.Now()
+		if err := c.Tx(make([]byte, 3), make([]byte, 3)); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(begin); took != time.Hour {
+			t.Errorf("it came back after %s", took)
+		}
+	})
+}

@@ -42,6 +42,7 @@ func namedFaults() []namedFault {
 		all = append(all,
 			namedFault{chip: chip, name: chip + "-absent", what: "not there", flag: func(f *Fault) *bool { return &f.Absent }},
 			namedFault{chip: chip, name: chip + "-stuck", what: "hangs", flag: func(f *Fault) *bool { return &f.Stuck }},
+			namedFault{chip: chip, name: chip + "-hung", what: "its bus hangs", flag: func(f *Fault) *bool { return &f.Hung }},
 			namedFault{chip: chip, name: chip + "-noise", what: "bits flip on its bus", unit: "of the bytes", usual: 0.001, rate: func(f *Fault) *float64 { return &f.Noise }},
 			namedFault{chip: chip, name: chip + "-reset", what: "resets by itself", unit: "a minute", once: true, rate: func(f *Fault) *float64 { return &f.Resets }},
 		)

@@ -15,6 +15,9 @@ var zeros [bufSize]byte
 
 // message runs packets as one spidev message. The board's lock is held.
 func (p *port) message(packets []spi.Packet) error {
+	for p.s.fault.Hung && !p.mu.closed {
+		p.mu.unhung.Wait()
+	}
 	if p.closed || p.mu.closed {
 		return fmt.Errorf("sim-spi: %w", os.ErrClosed)
 	}

@@ -12,9 +12,10 @@ type duty struct {
 	name   string
 	within time.Duration
 
-	mu    sync.Mutex
-	left  int       // pieces that were given and are not done
-	since time.Time // when the first of them was given, or the one before it was done
+	mu     sync.Mutex
+	left   int       // pieces that were given and are not done
+	worked bool      // a piece was done
+	since  time.Time // when the first of them was given, or the one before it was done
 }
 
 // given notes a piece of work, before it is handed over.
@@ -39,6 +40,7 @@ func (d *duty) done() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.left = max(0, d.left-1)
+	d.worked = true
 	d.since = time.Now()
 }
 
@@ -61,4 +63,13 @@ func (d *duty) late(now time.Time) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.left > 0 && d.within > 0 && now.Sub(d.since) > d.within
+}
+
+// broken reports whether the piece that is being worked at takes too long, after
+// others were done.
+func (d *duty) broken(now time.Time) bool {
+	d.mu.Lock()
+	worked := d.worked
+	d.mu.Unlock()
+	return worked && d.late(now)
 }

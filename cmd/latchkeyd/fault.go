@@ -66,9 +66,9 @@ func nextSecond() <-chan time.Time {
 	return time.After(now.Truncate(time.Second).Add(time.Second).Sub(now))
 }
 
-// watchStrike looks every second, and reports that the strike's line could not be set, and that it could
-// again.
-func (in *instruments) watchStrike(ctx context.Context) error {
+// watch looks every second, and reports that the strike's line could not be set, and that it could
+// again, and parts that hang.
+func (in *instruments) watch(ctx context.Context) error {
 	for failed := false; ; {
 		select {
 		case <-ctx.Done():
@@ -79,5 +79,6 @@ func (in *instruments) watchStrike(ctx context.Context) error {
 			failed = err != nil
 			in.reportLine("strike", err)
 		}
+		in.watchParts(time.Now())
 	}
 }

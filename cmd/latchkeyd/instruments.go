@@ -26,6 +26,7 @@ type instruments struct {
 	strike  *relay.Strike
 	latency stopwatch // of PINs
 	chips   []func() chipFigures
+	parts   []*part
 	keypad  *keypad.Keypad // nil: no display
 	film    *touch.Evdev   // nil: the touch is no input device of the kernel's
 	cards   *nfc.Reader    // nil: no card reader
@@ -153,7 +154,7 @@ func (in *instruments) openCards(b *board.Board) error {
 		c := chip.Counters()
 		return chipFigures{"nfc", c.Transfers, c.Errors, c.Retries, c.Starts}
 	})
-	in.cards = nfc.New(chip, nil)
+	in.cards = nfc.New(watchedChip{chip, in.newPart("looking for a card", device.SubjectNFC)}, nil)
 	return nil
 }
 
@@ -183,7 +184,7 @@ func (in *instruments) output(b *board.Board, name string) (board.Output, error)
 
 // run runs what has a goroutine of its own until ctx ends.
 func (in *instruments) run(ctx context.Context, group *errgroup.Group) {
-	group.Go(func() error { return in.watchStrike(ctx) })
+	group.Go(func() error { return in.watch(ctx) })
 	if in.keypad != nil {
 		group.Go(during(ctx, in.keypad.Run))
 		if in.film != nil {

@@ -46,7 +46,8 @@ func (in *instruments) openKeypad(b *board.Board, c *config) error {
 		return chipFigures{"panel", c.Transfers, c.Errors, 0, c.Lost}
 	})
 
-	opts := &keypad.Opts{OnEntry: func(pin *[8]byte) { in.present(wire.PIN, pin[:]) }, OnHealth: in.keypadHealth, Language: c.Panel.Language}
+	turn := in.newPart("a turn of the keypad", device.SubjectPanel)
+	opts := &keypad.Opts{OnTurn: turn.round, OnEntry: func(pin *[8]byte) { in.present(wire.PIN, pin[:]) }, OnHealth: in.keypadHealth, Language: c.Panel.Language}
 	if line, err := in.output(b, "buzzer"); err != nil {
 		return err
 	} else if line != nil {

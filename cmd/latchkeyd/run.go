@@ -87,7 +87,7 @@ func run(ctx context.Context, c *config, log *slog.Logger) (err error) {
 	if err != nil {
 		return c.located(err)
 	}
-	r.watchdog.guard(r.instruments.strike.Overdue)
+	r.watchdog.guard(r.instruments)
 	go r.exitUnreleased()
 	r.status = newStatusServer(place, func() figures { return r.metrics.now(r.instruments) })
 	r.instruments.run(ctx, group)

@@ -83,6 +83,7 @@ func (s *soaked) start() {
 		status:  newStatusServer(nil, func() figures { return figures{} }),
 	}
 	s.r.watchdog = newWatchdog(watchdogConfig{}, log)
+	s.r.watchdog.guard(in)
 	ctx, cancel := context.WithCancel(s.t.Context())
 	group, ctx := errgroup.WithContext(ctx)
 	in.run(ctx, group)
@@ -165,20 +166,25 @@ func TestAReaderGoesOnForWeeksWhateverHappensToIt(t *testing.T) {
 	goleak.VerifyNone(t, started)
 }
 
-// soak lets a reader live for -soak, and returns what happened to it.
-func soak(t *testing.T, data string) soakTally {
+// newSoaked powers up a board for the reader with that data.
+func newSoaked(t *testing.T, data string) *soaked {
 	c := &config{Reader: readerConfig{ID: "front-door", Data: data}}
 	c.Board.Kind, c.Board.Sim.Listen, c.Board.Sim.Seed = "sim", "127.0.0.1:0", *soakSeed
 	outer, err := board.Open(c.Board, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &soaked{
+	t.Cleanup(func() { outer.Close() })
+	return &soaked{
 		t: t, rng: rand.New(rand.NewPCG(*soakSeed, 1)), config: c,
 		outer: outer, board: outer.Simulated(), began: time.Now(),
 		tally: soakTally{byFault: map[string]int{}},
 	}
-	defer outer.Close()
+}
+
+// soak lets a reader live for -soak, and returns what happened to it.
+func soak(t *testing.T, data string) soakTally {
+	s := newSoaked(t, data)
 	ctx, cancel := context.WithCancel(t.Context())
 	watched := make(chan struct{})
 	go func() { defer close(watched); s.watch(ctx) }()

@@ -84,7 +84,9 @@ func TestTheRealProgramGoesOnForHoursWhateverHappensToItsChips(t *testing.T) {
 
 	var faults []struct{ Name string }
 	reader.call("GET", "/api/faults", nil, &faults)
-	faults = slices.DeleteFunc(faults, func(f struct{ Name string }) bool { return f.Name == "strike-fails" }) // ends the process
+	faults = slices.DeleteFunc(faults, func(f struct{ Name string }) bool { // what ends the process
+		return f.Name == "strike-fails" || strings.HasSuffix(f.Name, "-hung")
+	})
 	rng := rand.New(rand.NewPCG(*soakSeed, 2))
 	cards, pins, exits, ills := 0, 0, 0, 0
 	for began := time.Now(); time.Since(began) < *soakReal; {

@@ -14,7 +14,10 @@ import (
 //   - while the reader starts, for startWithin at most,
 //   - then while the loop turns when it is asked to, each worker and the
 //     journal's writer answer within their bounds, and the strike is not on
-//     beyond its end.
+//     beyond its end,
+//   - and while no part hangs that has worked. One that hangs from the start on
+//     would hang again; it is shown and reported, and the rest works. Nor does a
+//     part have the reader start anew more often than every partRestart.
 //
 // What does not work but says so, a full disk, a dead chip, no link, is shown
 // and reported, and never a reason to stop petting.
@@ -23,6 +26,7 @@ type watchdog struct {
 	manager *manager    // nil: none
 	timer   *resetTimer // nil: none
 	every   time.Duration
+	began   time.Time     // of the process
 	ask     chan func()   // asks the loop for a turn, after which it calls that
 	first   chan struct{} // the loop has turned for the first time
 
@@ -33,8 +37,8 @@ type watchdog struct {
 	start   duty
 	turn    duty
 	others  []*duty
-	overdue func() bool // whether the strike is; nil: not known yet
-	served  bool        // the loop has turned once
+	guarded *instruments // nil: not known yet
+	served  bool         // the loop has turned once
 }
 
 const (
@@ -45,6 +49,9 @@ const (
 	identifyWithin = 30 * time.Second
 	// storeWithin is beyond what memory cards stall for when they tidy up.
 	storeWithin = 60 * time.Second
+	// partRestart is how long the reader has run before it is started anew for
+	// a part of it.
+	partRestart = 10 * time.Minute
 	// petsInTime is how many pets would fit into the time that supervisors
 	// wait for one, so that a slow turn does not matter.
 	petsInTime = 4
@@ -53,7 +60,7 @@ const (
 // newWatchdog finds out who supervises the reader. A timer that the config
 // names and that cannot be had is said, and the reader goes on without it.
 func newWatchdog(c watchdogConfig, log *slog.Logger) *watchdog {
-	w := &watchdog{log: log, manager: newManager(), ask: make(chan func(), 1), first: make(chan struct{}, 1)}
+	w := &watchdog{log: log, manager: newManager(), began: time.Now(), ask: make(chan func(), 1), first: make(chan struct{}, 1)}
 	w.start.within = startWithin
 	var wait time.Duration // the shortest that a supervisor waits
 	if w.manager != nil {
@@ -145,8 +152,15 @@ func (w *watchdog) look(now time.Time) {
 func (w *watchdog) hung(now time.Time) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.overdue != nil && w.overdue() {
+	if w.guarded != nil && w.guarded.strike.Overdue() {
 		return "the strike is not released"
+	}
+	if w.guarded != nil && now.Sub(w.began) >= partRestart {
+		for _, p := range w.guarded.parts {
+			if p.broken(now) {
+				return fmt.Sprintf("%s takes more than %s", p.name, p.within)
+			}
+		}
 	}
 	for _, d := range append([]*duty{&w.start, &w.turn}, w.others...) {
 		if d.late(now) {
@@ -181,11 +195,11 @@ func (w *watchdog) say(state string) {
 	w.untold = err != nil
 }
 
-// guard has petting end while the strike is overdue.
-func (w *watchdog) guard(overdue func() bool) {
+// guard has petting end while the strike is overdue or a part hangs.
+func (w *watchdog) guard(in *instruments) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.overdue = overdue
+	w.guarded = in
 }
 
 // begin is called when the reader begins to start, the first time and after an

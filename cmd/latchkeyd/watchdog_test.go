@@ -162,7 +162,9 @@ func (s *supervisors) watch(t *testing.T) *watched {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dog.guard(strike.Overdue)
+	in := newInstruments(log)
+	in.strike = strike
+	dog.guard(in)
 	var durable device.Durable
 	records := journal.Open(journal.Options{Dir: filepath.Join(t.TempDir(), "journal"), Fresh: true, Fold: &durable})
 	answers := make(chan device.Event, 64)
@@ -180,7 +182,7 @@ func (s *supervisors) watch(t *testing.T) *watched {
 		}}
 	l := &loop{
 		clock: newClock(time.Unix(0, 0)), answers: answers, asked: dog.ask, recent: new(recent),
-		instruments: &instruments{strike: strike, slots: new(slots), events: make(chan device.Event, 64)},
+		instruments: in,
 		journal:     writer, storing: storing, workers: map[wire.CredentialKind]*worker{wire.Card: cards},
 		report: func(device.State) { w.loop.pass() },
 	}

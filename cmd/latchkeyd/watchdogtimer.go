@@ -11,10 +11,10 @@ import (
 )
 
 // watchdogConfig is the config's [watchdog]: a timer of the machine that
-// resets it unless it is petted. Without a device there is none, as is right
-// where systemd watches the reader and holds the timer itself.
+// resets it unless it is petted. Without a device there is none: systemd may watch
+// the reader, and yet cannot end a process that hangs in the kernel.
 type watchdogConfig struct {
-	Device  string        `toml:"device"`  // as "/dev/watchdog"
+	Device  string        `toml:"device"`  // as "/dev/watchdog0"
 	Timeout time.Duration `toml:"timeout"` // of whole seconds; 0 is 15 s, the most that a Raspberry Pi's timer counts
 }
 
@@ -30,7 +30,7 @@ func (c watchdogConfig) problem() error {
 	case c.Timeout == 0:
 		return nil
 	case c.Device == "":
-		return errors.New(`watchdog.timeout: is set, and watchdog.device is not: name a device, as "/dev/watchdog"`)
+		return errors.New(`watchdog.timeout: is set, and watchdog.device is not: name a device, as "/dev/watchdog0"`)
 	case c.Timeout < shortestReset, c.Timeout > longestReset, c.Timeout%time.Second != 0:
 		return fmt.Errorf(`watchdog.timeout: is %s: it must be whole seconds, from %s to %s, as in "15s"`, c.Timeout, shortestReset, longestReset)
 	}
@@ -101,7 +101,7 @@ func explainResetTimer(path string, err error) error {
 	case errors.Is(err, fs.ErrPermission):
 		todo = "let the user that runs latchkeyd write to it"
 	case errors.Is(err, unix.EBUSY):
-		todo = "something else holds it, systemd perhaps (RuntimeWatchdogSec): remove watchdog.device, systemd watches the reader by itself"
+		todo = "something else holds it, systemd perhaps (RuntimeWatchdogSec): leave that out, or remove watchdog.device"
 	}
 	return fmt.Errorf("watchdog.device: %s: %w: %s", path, err, todo)
 }
