@@ -153,8 +153,9 @@ func (p *printer) alarm(a *store.Alarm) error {
 
 func (p *printer) record(row *store.Record) error {
 	r, err := wire.ParseRecord(row.Encoded)
-	if err != nil {
-		return fmt.Errorf("record %d of %s: %w", row.Number, row.Reader, err)
+	if err != nil { // one that is damaged does not hide the others
+		p.unreadable(row, err)
+		return nil
 	}
 	if p.o.json {
 		return printLine(p.c.out, recordJSON(row, r))
@@ -165,6 +166,11 @@ func (p *printer) record(row *store.Record) error {
 	}
 	_, err = fmt.Fprintf(p.c.out, "%s%s %-16s %-22s %s\n", time.UnixMilli(r.Time).Format(time.DateTime), clock, row.Reader, desk.Clean(string(r.Kind)), desk.Clean(p.tell(r)))
 	return err
+}
+
+// unreadable says of a record that it is damaged.
+func (p *printer) unreadable(row *store.Record, why error) {
+	fmt.Fprintf(p.c.err, "record %d of %s, journal %s, cannot be read: %v; the database is damaged, and a backup may have it\n", row.Number, row.Reader, row.Journal, why)
 }
 
 // tell says in words what a record holds besides its kind.

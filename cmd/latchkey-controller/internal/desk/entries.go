@@ -1,7 +1,9 @@
 package desk
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -59,7 +61,7 @@ func entries(tx *store.Tx, rows []*store.Activity) ([]*Entry, error) {
 				e.Text = say(escape(alarms[row.Row].Text))
 			}
 		default:
-			err = fmt.Errorf("activity %d: what it lists is gone", row.ID)
+			t.unreadable(e, fmt.Sprintf("entry %d", row.ID), errors.New("what it lists is gone"))
 		}
 		if err != nil {
 			return nil, err
@@ -67,6 +69,18 @@ func entries(tx *store.Tx, rows []*store.Activity) ([]*Entry, error) {
 		all[i] = e
 	}
 	return all, nil
+}
+
+// unreadable fills in an entry that is damaged: the others are shown all the
+// same.
+func (t *teller) unreadable(e *Entry, what string, why error) {
+	e.Tone, e.Word, e.Trusted = Alarm, "Unreadable", false
+	text := escape(what + " cannot be read: " + why.Error() + ". The database is damaged; a backup may have it.")
+	if e.Door == "" {
+		e.Text = say(strings.ToUpper(text[:1]) + text[1:])
+		return
+	}
+	e.Text = say("%s: "+text, e.Door)
 }
 
 // name returns a user's name, also of one who was removed.
@@ -100,12 +114,13 @@ func (t *teller) limit(reader string) uint8 {
 
 // record fills in what a reader's record says.
 func (t *teller) record(e *Entry, class store.Class, row *store.Record) error {
+	e.Source, e.Number, e.Journal = "reader", row.Number, row.Journal.String()
 	r, err := wire.ParseRecord(row.Encoded)
 	if err != nil {
-		return err
+		t.unreadable(e, fmt.Sprintf("record %d", row.Number), err)
+		return nil
 	}
-	e.Source, e.Trusted, e.Wrong, e.Who = "reader", r.Trusted, int(r.Wrong), r.Who
-	e.Number, e.Journal = r.Number, row.Journal.String()
+	e.Trusted, e.Wrong, e.Who = r.Trusted, int(r.Wrong), r.Who
 	e.Lockout = r.Kind == wire.LockoutStarted
 	e.Tone, e.Word = tone(class, r.Kind)
 	e.Text, err = t.sentence(e, r)

@@ -96,7 +96,7 @@ func (d *desk) recall(ctx context.Context) error {
 	}
 	for _, kept := range states {
 		if d.presences[kept.Reader], err = recall(kept); err != nil {
-			return err
+			d.o.Log.Error("what was kept of a reader is damaged; it says it anew", "err", err)
 		}
 	}
 	return nil

@@ -91,7 +91,8 @@ func (p *presence) keep(reader string) *store.State {
 	return &store.State{Reader: reader, Bundle: p.bundle, Connection: p.connection, Counter: p.counter, Offline: p.is == gone, Payload: p.payload, Received: p.heard.UnixMilli()}
 }
 
-// recall returns the presence that was kept.
+// recall returns the presence that was kept; with an error, what can be said of
+// it without the state.
 func recall(kept *store.State) (*presence, error) {
 	p := &presence{is: there, bundle: kept.Bundle, connection: kept.Connection, counter: kept.Counter, heard: time.UnixMilli(kept.Received)}
 	if kept.Offline {
@@ -102,7 +103,7 @@ func recall(kept *store.State) (*presence, error) {
 	}
 	state, err := wire.ParseState(kept.Payload)
 	if err != nil {
-		return nil, fmt.Errorf("state of %s: %w", kept.Reader, err)
+		return p, fmt.Errorf("state of %s: %w", kept.Reader, err)
 	}
 	p.state, p.payload = state, kept.Payload
 	if p.is == there {

@@ -15,8 +15,7 @@ import (
 const (
 	keptADay   = 128 << 20
 	recordCost = 256       // besides its bytes: rows and indexes
-	breakCost  = 256 << 10 // a fork or a gap, which is an alarm
-	newJournal = 4 << 20
+	breakCost  = 256 << 10 // a new journal; a fork or a gap, which is an alarm
 )
 
 const dayMillis = 24 * 60 * 60 * 1000

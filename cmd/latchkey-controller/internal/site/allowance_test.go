@@ -94,7 +94,7 @@ func TestAReaderThatWasOfflineForYearsGetsRidOfItAllInDays(t *testing.T) {
 		t.Error("what is here already costs something")
 	}
 	const held = 1_000_000 // that a journal holds at most
-	if days := (first - newJournal) * held / 256 / keptADay; days > 3 {
+	if days := (first - breakCost) * held / 256 / keptADay; days > 3 {
 		t.Errorf("a journal of %d takes %d days more", held, days)
 	}
 }

@@ -61,7 +61,7 @@ func storeRecords(tx *store.Tx, now int64, m *wire.Records, s *Stored) (cost int
 		return 0, err
 	}
 	if j.Number == 0 {
-		cost += newJournal
+		cost += breakCost
 	}
 	s.Ack = wire.Ack{Reader: m.Reader, Journal: m.Journal}
 	var first, last *wire.Record

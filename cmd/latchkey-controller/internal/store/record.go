@@ -50,11 +50,9 @@ func (t *Tx) RecordHashes(reader string, journal wire.JournalID, number uint64) 
 func (t *Tx) Dropped(reader string, journal wire.JournalID) (ranges [][2]uint64, err error) {
 	records, err := t.records(`reader_id = ? AND journal = ? AND kind = ?`, []any{reader, journal[:], string(wire.RecordsDropped)}, `number`)
 	for _, r := range records {
-		decoded, err := wire.ParseRecord(r.Encoded)
-		if err != nil {
-			return nil, err
+		if decoded, err := wire.ParseRecord(r.Encoded); err == nil { // one that is damaged explains nothing
+			ranges = append(ranges, [2]uint64{decoded.First, decoded.Last})
 		}
-		ranges = append(ranges, [2]uint64{decoded.First, decoded.Last})
 	}
 	return ranges, err
 }
