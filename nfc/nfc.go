@@ -6,8 +6,10 @@
 package nfc
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -32,7 +34,7 @@ type Presented struct {
 	Random bool
 }
 
-// Removed says that the card that was presented last is gone.
+// Removed says that no card is there any more.
 type Removed struct{}
 
 // Health says whether cards can be read: Err is nil if so. It comes first, as
@@ -50,8 +52,11 @@ type Opts struct {
 	Interval time.Duration
 	// Present is that between two polls while a card lies on the reader.
 	Present time.Duration
-	// Misses is how many polls in a row have to miss a card until it is gone.
+	// Misses is how many polls in a row have to find no card until none is there.
 	Misses int
+	// Hidden is how long a card that another one hides counts as still there:
+	// of two that lie on the reader a chip finds now the one, now the other.
+	Hidden time.Duration
 	// Steady is how long a change of health must last until it is told.
 	Steady time.Duration
 }
@@ -62,6 +67,7 @@ var DefaultOpts = Opts{
 	Interval: 225 * time.Millisecond,
 	Present:  400 * time.Millisecond,
 	Misses:   3,
+	Hidden:   10 * time.Second,
 	Steady:   time.Second,
 }
 
@@ -70,7 +76,7 @@ type Reader struct {
 	chip Chip
 	opts Opts
 
-	card   card
+	there  []card // at most mostCards, that which was seen last at the end
 	misses int
 	health string    // Err's text of the last Health
 	told   bool      // there was one
@@ -78,21 +84,30 @@ type Reader struct {
 	since  time.Time // zero if there is none
 }
 
-// card is the one that is there; n is 0 if none is.
+// mostCards is more than lie on an antenna by chance.
+const mostCards = 4
+
+// card is one that is there; n is 0 for none.
 type card struct {
-	uid [10]byte
-	n   int
+	uid  [10]byte
+	n    int
+	seen time.Time
 }
 
 // random as ISO/IEC 14443-3 says it.
 func (c *card) random() bool { return c.n == 4 && c.uid[0] == 0x08 }
+
+// same holds of a card that makes up a new number at each look, too.
+func (c *card) same(o *card) bool {
+	return c.n == o.n && c.uid == o.uid || c.random() && o.random()
+}
 
 // New makes a reader. o may be nil.
 func New(c Chip, o *Opts) *Reader {
 	if o == nil {
 		o = &DefaultOpts
 	}
-	r := &Reader{chip: c, opts: *o}
+	r := &Reader{chip: c, opts: *o, there: make([]card, 0, mostCards)}
 	if r.opts.Interval <= 0 {
 		r.opts.Interval = DefaultOpts.Interval
 	}
@@ -102,6 +117,9 @@ func New(c Chip, o *Opts) *Reader {
 	if r.opts.Misses <= 0 {
 		r.opts.Misses = DefaultOpts.Misses
 	}
+	if r.opts.Hidden <= 0 {
+		r.opts.Hidden = DefaultOpts.Hidden
+	}
 	if r.opts.Steady <= 0 {
 		r.opts.Steady = DefaultOpts.Steady
 	}
@@ -110,9 +128,9 @@ func New(c Chip, o *Opts) *Reader {
 
 // Run polls until ctx ends and returns ctx's error. It calls on, from its own
 // goroutine, for each event; on hands off and returns, for polling waits for it.
-// A card that is there at the end is forgotten without an event.
+// Cards that are there at the end are forgotten without an event.
 func (r *Reader) Run(ctx context.Context, on func(Event)) error {
-	defer func() { r.card = card{} }()
+	defer r.forget()
 	next := time.NewTimer(0)
 	defer next.Stop()
 	for {
@@ -133,7 +151,7 @@ func (r *Reader) Run(ctx context.Context, on func(Event)) error {
 // the next look.
 func (r *Reader) poll(ctx context.Context, on func(Event)) time.Duration {
 	begin := time.Now()
-	var c card
+	c := card{seen: begin}
 	defer clear(c.uid[:])
 	n, err := r.chip.Poll(ctx, c.uid[:])
 	if ctx.Err() != nil {
@@ -149,45 +167,42 @@ func (r *Reader) poll(ctx context.Context, on func(Event)) time.Duration {
 	r.tell(err, on)
 	r.follow(&c, on)
 	gap := r.opts.Interval
-	if r.card.n != 0 && r.misses == 0 {
+	if len(r.there) != 0 && r.misses == 0 {
 		gap = r.opts.Present
 	}
 	return max(gap-time.Since(begin), gap/4) // a slow chip does not get the processor
 }
 
 // follow compares what is there with what was. A poll that failed says nothing
-// about the card and counts as a miss: else a card that was taken away and
+// about cards and counts as a miss: else a card that was taken away and
 // presented again while the chip was out of order would never open the door.
 func (r *Reader) follow(c *card, on func(Event)) {
-	switch {
-	case c.n == 0 && r.card.n == 0:
-	case c.n == 0:
-		if r.misses++; r.misses >= r.opts.Misses {
-			r.gone(on)
+	if c.n == 0 {
+		if r.misses++; len(r.there) != 0 && r.misses >= r.opts.Misses {
+			r.forget()
+			on(Removed{})
 		}
-	case r.card.n == 0:
-		r.come(c, on)
-	case r.card == *c:
-		r.misses = 0
-	case r.card.random() && c.random():
-		// The same card with a new number: it makes one at each look.
-		r.card, r.misses = *c, 0
-	default:
-		r.gone(on)
-		r.come(c, on)
+		return
+	}
+	r.misses = 0
+	known := false
+	r.there = slices.DeleteFunc(r.there, func(t card) bool {
+		known = known || t.same(c)
+		return t.same(c) || c.seen.Sub(t.seen) >= r.opts.Hidden
+	})
+	if len(r.there) == mostCards {
+		r.there = slices.Delete(r.there, 0, 1)
+	}
+	r.there = append(r.there, *c)
+	if !known {
+		on(Presented{UID: bytes.Clone(c.uid[:c.n]), Random: c.random()})
 	}
 }
 
-func (r *Reader) come(c *card, on func(Event)) {
-	r.card, r.misses = *c, 0
-	uid := make([]byte, c.n)
-	copy(uid, c.uid[:c.n])
-	on(Presented{UID: uid, Random: c.random()})
-}
-
-func (r *Reader) gone(on func(Event)) {
-	r.card, r.misses = card{}, 0
-	on(Removed{})
+// forget forgets all cards.
+func (r *Reader) forget() {
+	clear(r.there)
+	r.there = r.there[:0]
 }
 
 // tell reports the chip's health if it is new and lasts. Errors with the same
