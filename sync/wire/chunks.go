@@ -1,6 +1,10 @@
 package wire
 
-import "math"
+import (
+	"encoding/binary"
+	"math"
+	"slices"
+)
 
 // parseChunks decodes a reply of chunks; false: it is another one, or none. A
 // million credentials come in such replies, so the chunks are parts of b, and
@@ -29,6 +33,56 @@ func parseChunks(b []byte) (*Reply, bool) {
 		r.Chunks[i] = ChunkPart{Index: uint32(index), Chunk: chunk}
 	}
 	return r, !d.wrong && len(d.rest) == 0
+}
+
+// LayChunks lays out, in room if it is long enough, the reply to a fetch that
+// brings chunks: the encoding of a Reply, complete but for the chunks, and the
+// places in it that they are to be read into. length says how many bytes a
+// chunk has. More chunks than MaxReply has room for are left out.
+func LayChunks(room []byte, number uint64, chunks []uint32, length func(i uint32) int) (reply []byte, places [][]byte) {
+	fit, size := 0, replyStart
+	for fit < len(chunks) && size+chunkStart+length(chunks[fit]) <= MaxReply {
+		size += chunkStart + length(chunks[fit])
+		fit++
+	}
+	chunks = chunks[:fit]
+	b := slices.Grow(room[:0], size)
+	b = appendHead(b, majorMap, 2)
+	b = appendHead(b, majorNumber, 1)
+	b = appendHead(b, majorNumber, number)
+	b = appendHead(b, majorNumber, 4)
+	b = appendHead(b, majorList, uint64(fit))
+	for _, i := range chunks {
+		n := length(i)
+		b = appendHead(b, majorList, 2)
+		b = appendHead(b, majorNumber, uint64(i))
+		b = appendHead(b, majorBytes, uint64(n))
+		places = append(places, b[len(b):len(b)+n:len(b)+n])
+		b = b[:len(b)+n]
+	}
+	return b, places
+}
+
+// The most that a reply of chunks, and each chunk in it, needs besides the
+// chunks' bytes.
+const (
+	replyStart = 1 + 1 + 9 + 1 + 2
+	chunkStart = 1 + 5 + 3
+)
+
+// appendHead appends the shortest head of a major type with an argument.
+func appendHead(b []byte, major byte, argument uint64) []byte {
+	switch major <<= 5; {
+	case argument < 24:
+		return append(b, major|byte(argument))
+	case argument <= math.MaxUint8:
+		return append(b, major|24, byte(argument))
+	case argument <= math.MaxUint16:
+		return binary.BigEndian.AppendUint16(append(b, major|25), uint16(argument))
+	case argument <= math.MaxUint32:
+		return binary.BigEndian.AppendUint32(append(b, major|26), uint32(argument))
+	}
+	return binary.BigEndian.AppendUint64(append(b, major|27), argument)
 }
 
 // Major types (RFC 8949 §3.1).

@@ -63,6 +63,47 @@ func TestAReplyOfChunksIsDecodedAsEveryOtherMessage(t *testing.T) {
 	}
 }
 
+func TestAReplyOfChunksIsLaidOutAsItIsEncoded(t *testing.T) {
+	lengths := []int{1, 23, 24, 255, 256, 300, 8192, MaxChunk}
+	numbers := []uint64{1, 23, 24, 255, 256, 65535, 65536, 1<<32 - 1, 1 << 32, 1<<64 - 1}
+	cut := 0
+	rapid.Check(t, func(r *rapid.T) {
+		whole := Reply{Number: rapid.SampledFrom(numbers).Draw(r, "number")}
+		index, least := uint32(0), rapid.SampledFrom([]int{0, len(lengths) - 1}).Draw(r, "least")
+		var chunks []uint32
+		content := map[uint32][]byte{}
+		for range rapid.SampledFrom([]int{1, 2, 23, 24, 40, MaxFetch}).Draw(r, "chunks") {
+			index += rapid.Uint32Range(1, 70000).Draw(r, "gap")
+			content[index] = bytes.Repeat([]byte{byte(index)}, rapid.SampledFrom(lengths[least:]).Draw(r, "length"))
+			chunks = append(chunks, index)
+			whole.Chunks = append(whole.Chunks, ChunkPart{Index: index, Chunk: content[index]})
+		}
+		room := make([]byte, rapid.SampledFrom([]int{0, 100, MaxReply}).Draw(r, "room"))
+		got, places := LayChunks(room, whole.Number, chunks, func(i uint32) int { return len(content[i]) })
+		for i, place := range places {
+			if copy(place, content[chunks[i]]) != len(content[chunks[i]]) {
+				r.Fatalf("chunk %d has no place", i)
+			}
+		}
+		if left := len(chunks) - len(places); left > 0 {
+			cut++
+			if len(got)+len(content[chunks[len(places)]]) < MaxReply-32 {
+				r.Errorf("%d chunks are left out of %d bytes", left, len(got))
+			}
+		}
+		whole.Chunks = whole.Chunks[:len(places)]
+		if want, err := whole.Encode(); err != nil || !bytes.Equal(got, want) {
+			r.Errorf("%.40x…\nis not %.40x…, %v", got, want, err)
+		}
+		if len(room) == MaxReply && &got[0] != &room[0] {
+			r.Error("it lies elsewhere")
+		}
+	})
+	if cut == 0 {
+		t.Error("nothing was too long")
+	}
+}
+
 func TestAReplyOfChunksHasOneEncoding(t *testing.T) {
 	good := []byte{0xa2, 1, 7, 4, 0x81, 0x82, 3, 0x42, 8, 9}
 	if !same(t, good) {

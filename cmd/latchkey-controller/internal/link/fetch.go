@@ -11,43 +11,44 @@ import (
 )
 
 // answer answers fetches, those of several readers in turn. It waits until the
-// broker has a reply before it makes the next one.
+// broker has a reply before it makes the next one, in the same memory.
 func (l *Link) answer(ctx context.Context) error {
+	var room []byte
 	for {
 		fetch, ok := l.fetches.take(ctx)
 		if !ok {
 			return nil
 		}
-		l.reply(ctx, fetch, false)
+		room = l.reply(ctx, fetch, false, room)
 	}
 }
 
-func (l *Link) reply(ctx context.Context, fetch *wire.Fetch, mayMake bool) {
-	reply, err := l.o.Site.Reply(ctx, time.Now(), fetch, mayMake)
+// reply answers a fetch, in room if it is long enough, and returns what the
+// next reply may lie in.
+func (l *Link) reply(ctx context.Context, fetch *wire.Fetch, mayMake bool, room []byte) []byte {
+	reply, err := l.o.Site.Reply(ctx, time.Now(), fetch, mayMake, room)
 	switch {
 	case errors.Is(err, site.ErrMake):
 		l.unmade.put(fetch.Reader, fetch)
-		return
+		return room
 	case errors.Is(err, site.ErrForked):
 		select {
 		case l.inquests <- inquest{*fetch.Place, fetch.Reader, false}:
 		default:
 		}
-		reply = &wire.Reply{Number: fetch.Number}
-	case err != nil:
+		reply, err = (&wire.Reply{Number: fetch.Number}).Encode()
+	}
+	if err != nil {
 		if ctx.Err() == nil {
 			l.o.Log.Error("answer a fetch; the reader asks again", "reader", fetch.Reader, "err", err)
 		}
-		return
+		return room
 	}
-	b, err := reply.Encode()
-	if err != nil {
-		l.o.Log.Error("answer a fetch", "reader", fetch.Reader, "err", err)
-		return
-	}
-	if err := l.edge.publishSlowly(ctx, wire.OnReply, fetch.Reader, b); err != nil {
+	if err := l.edge.publishSlowly(ctx, wire.OnReply, fetch.Reader, reply); err != nil {
 		l.o.Log.Debug("not answered", "reader", fetch.Reader, "err", err)
+		return nil // it may still be on its way
 	}
+	return reply
 }
 
 // An inquest looks into a place that the log may lack.
@@ -80,7 +81,7 @@ func (l *Link) produce(ctx context.Context) error {
 			}
 		case <-l.unmade.ready:
 			if fetch, ok := l.unmade.next(); ok {
-				l.reply(ctx, fetch, true)
+				l.reply(ctx, fetch, true, nil)
 			}
 		}
 	}

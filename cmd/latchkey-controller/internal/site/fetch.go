@@ -3,6 +3,7 @@ package site
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -18,16 +19,26 @@ var (
 	ErrForked = errors.New("the reader holds another log")
 )
 
-// partRoom is what a reply needs for one delta or chunk besides its bytes.
+// partRoom is what a reply needs for one delta besides its bytes.
 const partRoom = 16
 
-// Reply returns what a reader fetches. Unless it may make a snapshot, which
-// takes seconds, the error is ErrMake where one is needed.
-func (s *Site) Reply(ctx context.Context, now time.Time, f *wire.Fetch, mayMake bool) (*wire.Reply, error) {
-	reply := &wire.Reply{Number: f.Number}
+// Reply returns what a reader fetches, as a wire.Reply is sent, in room if it
+// is long enough. Unless it may make a snapshot, which takes seconds, the error
+// is ErrMake where one is needed.
+func (s *Site) Reply(ctx context.Context, now time.Time, f *wire.Fetch, mayMake bool, room []byte) ([]byte, error) {
 	if f.Want == wire.WantChunks {
-		return reply, s.chunks(now, f, reply)
+		return s.chunks(now, f, room)
 	}
+	reply, err := s.leads(ctx, now, f, mayMake)
+	if err != nil {
+		return nil, err
+	}
+	return reply.Encode()
+}
+
+// leads returns the deltas or the manifest that lead on from where a reader is.
+func (s *Site) leads(ctx context.Context, now time.Time, f *wire.Fetch, mayMake bool) (*wire.Reply, error) {
+	reply := &wire.Reply{Number: f.Number}
 	var head store.Head
 	var same bool // the log was at f.Place
 	usable := map[uint64]bool{}
@@ -101,25 +112,22 @@ func replyDeltas(tx *store.Tx, head store.Head, from uint64) ([][]byte, error) {
 	return all[:min(len(all), 256)], err
 }
 
-// chunks fills in those of the chunks that fit. None are where there is no such
-// snapshot any more.
-func (s *Site) chunks(now time.Time, f *wire.Fetch, reply *wire.Reply) error {
+// chunks returns a reply with those of the chunks that fit. None are where
+// there is no such snapshot any more.
+func (s *Site) chunks(now time.Time, f *wire.Fetch, room []byte) ([]byte, error) {
 	snap, err := s.openSnapshot(now, snapshotID{f.Place.Epoch, f.Place.Revision})
 	if err != nil || snap.place != *f.Place {
-		return nil
+		return (&wire.Reply{Number: f.Number}).Encode()
 	}
-	room := wire.MaxReply - 64
-	for _, i := range f.Chunks {
-		b, err := snap.chunk(i)
-		if err != nil {
-			return err
-		}
-		if room -= len(b) + partRoom; b == nil || room < 0 {
-			break
-		}
-		reply.Chunks = append(reply.Chunks, wire.ChunkPart{Index: i, Chunk: b})
+	there := f.Chunks
+	if past := slices.IndexFunc(there, func(i uint32) bool { return int64(i) >= int64(snap.manifest.Chunks()) }); past >= 0 {
+		there = there[:past]
 	}
-	return nil
+	if len(there) == 0 {
+		return (&wire.Reply{Number: f.Number}).Encode()
+	}
+	reply, places := wire.LayChunks(room, f.Number, there, func(i uint32) int { return snap.manifest.ChunkLength(int(i)) })
+	return reply, snap.read(there[:len(places)], places)
 }
 
 // tooSoon says that a snapshot was made so lately that the time to make another

@@ -122,7 +122,7 @@ func TestManyChangesAreSeveralDeltasAndTooManyAreNone(t *testing.T) {
 		t.Errorf("%+v", at)
 	}
 	// Who is before them gets a snapshot, and its chunks are all there.
-	reply, err := s.Reply(t.Context(), noon, fetch(wire.WantDeltas, &start.Place), true)
+	reply, err := answer(t, s, noon, fetch(wire.WantDeltas, &start.Place), true)
 	if err != nil || len(reply.Deltas) != 0 || len(reply.Manifest) == 0 {
 		t.Fatalf("%d deltas, %v", len(reply.Deltas), err)
 	}
@@ -133,6 +133,16 @@ func TestManyChangesAreSeveralDeltasAndTooManyAreNone(t *testing.T) {
 
 func fetch(want wire.Want, place *wire.Place, chunks ...uint32) *wire.Fetch {
 	return &wire.Fetch{Reader: "front-door", Connection: 1, Number: 5, Want: want, Place: place, Chunks: chunks}
+}
+
+// answer returns what a reader makes of the answer to a fetch.
+func answer(t *testing.T, s *Site, now time.Time, f *wire.Fetch, mayMake bool) (*wire.Reply, error) {
+	t.Helper()
+	b, err := s.Reply(t.Context(), now, f, mayMake, nil)
+	if err != nil {
+		return nil, err
+	}
+	return wire.ParseReply(b)
 }
 
 // fetchAll fetches all chunks of a manifest and returns how many credentials
@@ -153,12 +163,9 @@ func fetchAll(t *testing.T, s *Site, signed []byte) (n int) {
 		for j := i; j < m.Chunks() && len(wanted) < wire.MaxFetch; j++ {
 			wanted = append(wanted, uint32(j))
 		}
-		reply, err := s.Reply(t.Context(), noon, fetch(wire.WantChunks, &place, wanted...), false)
+		reply, err := answer(t, s, noon, fetch(wire.WantChunks, &place, wanted...), false)
 		if err != nil || len(reply.Chunks) == 0 {
 			t.Fatalf("chunk %d: %+v, %v", i, reply, err)
-		}
-		if _, err := reply.Encode(); err != nil {
-			t.Fatal(err)
 		}
 		for _, part := range reply.Chunks {
 			if part.Index != uint32(i) || wire.Sum(part.Chunk) != m.ChunkHash(i) {
@@ -183,12 +190,12 @@ func TestFetchesAreAnsweredWithWhatLeadsOn(t *testing.T) {
 	head := theLog(t, s, start).Place
 	ask := func(f *wire.Fetch, mayMake bool) *wire.Reply {
 		t.Helper()
-		reply, err := s.Reply(t.Context(), noon, f, mayMake)
+		reply, err := answer(t, s, noon, f, mayMake)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := reply.Encode(); err != nil || reply.Number != 5 {
-			t.Errorf("number %d, %v", reply.Number, err)
+		if reply.Number != 5 {
+			t.Errorf("number %d", reply.Number)
 		}
 		return reply
 	}
@@ -207,7 +214,7 @@ func TestFetchesAreAnsweredWithWhatLeadsOn(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Reply(t.Context(), noon, fetch(wire.WantDeltas, &middle), false); !errors.Is(err, ErrMake) {
+	if _, err := answer(t, s, noon, fetch(wire.WantDeltas, &middle), false); !errors.Is(err, ErrMake) {
 		t.Error(err)
 	}
 	if reply := ask(fetch(wire.WantDeltas, &middle), true); len(reply.Manifest) == 0 || fetchAll(t, s, reply.Manifest) != 3 {
@@ -220,7 +227,7 @@ func TestFetchesAreAnsweredWithWhatLeadsOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer again.Close()
-	if reply, err := again.Reply(t.Context(), noon, fetch(wire.WantSnapshot, nil), false); err != nil || string(reply.Manifest) != string(first.Manifest) {
+	if reply, err := answer(t, again, noon, fetch(wire.WantSnapshot, nil), false); err != nil || string(reply.Manifest) != string(first.Manifest) {
 		t.Errorf("%v", err)
 	}
 	// An older epoch's reader gets the newest snapshot.
@@ -244,17 +251,17 @@ func TestFetchesAreAnsweredWithWhatLeadsOn(t *testing.T) {
 		{Epoch: head.Epoch + 1, Revision: 0, Hash: wire.Start(head.Epoch + 1)},
 	} {
 		for _, want := range []wire.Want{wire.WantDeltas, wire.WantSnapshot} {
-			if _, err := s.Reply(t.Context(), noon, fetch(want, &place), true); !errors.Is(err, ErrForked) {
+			if _, err := answer(t, s, noon, fetch(want, &place), true); !errors.Is(err, ErrForked) {
 				t.Errorf("%+v: %v", place, err)
 			}
 		}
 	}
 	// A reader that holds what is there needs one above it, once there can be one.
 	addUser(t, s, "Bob", "", uid(9))
-	if _, err := s.Reply(t.Context(), noon.Add(time.Hour), fetch(wire.WantSnapshot, &head), false); !errors.Is(err, ErrMake) {
+	if _, err := answer(t, s, noon.Add(time.Hour), fetch(wire.WantSnapshot, &head), false); !errors.Is(err, ErrMake) {
 		t.Error(err)
 	}
-	reply, err := s.Reply(t.Context(), noon.Add(time.Hour), fetch(wire.WantSnapshot, &head), true)
+	reply, err := answer(t, s, noon.Add(time.Hour), fetch(wire.WantSnapshot, &head), true)
 	if err != nil || fetchAll(t, s, reply.Manifest) != 4 {
 		t.Errorf("%+v, %v", reply, err)
 	}
@@ -278,7 +285,7 @@ func TestASnapshotStaysForADayAfterItWasLastFetchedFrom(t *testing.T) {
 	made(noon)
 	first := theLog(t, s, wire.Place{}).Place
 	addUser(t, s, "Bob", "", uid(2))
-	if _, err := s.Reply(t.Context(), noon.Add(23*time.Hour), fetch(wire.WantChunks, &first, 0), false); err != nil {
+	if _, err := answer(t, s, noon.Add(23*time.Hour), fetch(wire.WantChunks, &first, 0), false); err != nil {
 		t.Fatal(err)
 	}
 	made(noon.Add(46 * time.Hour))
@@ -290,7 +297,7 @@ func TestASnapshotStaysForADayAfterItWasLastFetchedFrom(t *testing.T) {
 	if n := files(); n != 2 {
 		t.Errorf("%d snapshots", n)
 	}
-	if reply, err := s.Reply(t.Context(), noon, fetch(wire.WantChunks, &first, 0), false); err != nil || len(reply.Chunks) != 0 {
+	if reply, err := answer(t, s, noon, fetch(wire.WantChunks, &first, 0), false); err != nil || len(reply.Chunks) != 0 {
 		t.Errorf("%+v, %v", reply, err)
 	}
 }
@@ -314,9 +321,53 @@ func TestADamagedSnapshotIsMadeAnew(t *testing.T) {
 	if err := os.Truncate(path, 100); err != nil {
 		t.Fatal(err)
 	}
-	reply, err := s.Reply(t.Context(), noon.Add(time.Hour), fetch(wire.WantSnapshot, nil), true)
+	reply, err := answer(t, s, noon.Add(time.Hour), fetch(wire.WantSnapshot, nil), true)
 	if err != nil || fetchAll(t, s, reply.Manifest) != 1 {
 		t.Fatalf("%+v, %v", reply, err)
+	}
+}
+
+func TestASnapshotThatIsDamagedWhileItIsFetchedFromIsMadeAnew(t *testing.T) {
+	s, dir := newSite(t)
+	addMany(t, s, 0, 2000)
+	ask := func(after time.Duration, f *wire.Fetch) *wire.Reply {
+		t.Helper()
+		reply, err := answer(t, s, noon.Add(after), f, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return reply
+	}
+	manifest := ask(0, fetch(wire.WantSnapshot, nil)).Manifest
+	if n := fetchAll(t, s, manifest); n != 2000 {
+		t.Fatalf("%d credentials", n)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, snapshotDir, "*"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	b, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[len(b)-9] ^= 1
+	if err := os.WriteFile(files[0], b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// A reader finds it out at once, and asks again until the controller does.
+	place := theLog(t, s, wire.Place{}).Place
+	all := []uint32{0, 1, 2, 3, 4}
+	if n := len(ask(time.Second, fetch(wire.WantChunks, &place, all...)).Chunks); n != len(all) {
+		t.Fatalf("%d chunks", n)
+	}
+	if n := len(ask(2*time.Minute, fetch(wire.WantChunks, &place, all...)).Chunks); n != 0 {
+		t.Errorf("%d chunks of a snapshot that is damaged", n)
+	}
+	if again := ask(2*time.Minute, fetch(wire.WantSnapshot, nil)).Manifest; string(again) != string(manifest) {
+		t.Error("it is another one, and what was received counts for nothing")
+	}
+	if n := fetchAll(t, s, manifest); n != 2000 {
+		t.Errorf("%d credentials", n)
 	}
 }
 

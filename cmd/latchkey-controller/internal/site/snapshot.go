@@ -1,7 +1,6 @@
 package site
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -45,31 +44,6 @@ func parseSnapshotID(name string) (id snapshotID, ok bool) {
 	return id, ok && err1 == nil && err2 == nil && id.file() == name
 }
 
-// A snapshot is an open one.
-type snapshot struct {
-	place    wire.Place
-	signed   []byte // the manifest
-	manifest *wire.Manifest
-	starts   []int64 // of the chunks, in the file
-	file     *os.File
-	used     time.Time
-}
-
-// chunk reads a chunk; nil if there is none of that number.
-func (s *snapshot) chunk(i uint32) ([]byte, error) {
-	if uint64(i) >= uint64(s.manifest.Chunks()) {
-		return nil, nil
-	}
-	b := make([]byte, s.manifest.ChunkLength(int(i)))
-	if _, err := s.file.ReadAt(b, s.starts[i]); err != nil {
-		return nil, fmt.Errorf("snapshot: %w", err)
-	}
-	if wire.Sum(b) != s.manifest.ChunkHash(int(i)) {
-		return nil, fmt.Errorf("snapshot: chunk %d is damaged", i)
-	}
-	return b, nil
-}
-
 // snapshotIDs returns the snapshots of an epoch, the newest first.
 func (s *Site) snapshotIDs(epoch uint64) (ids []snapshotID) {
 	entries, err := os.ReadDir(filepath.Join(s.dir, snapshotDir))
@@ -98,69 +72,46 @@ func (s *Site) findSnapshot(now time.Time, epoch uint64, satisfies func(revision
 	return nil
 }
 
-// openSnapshot opens a snapshot's file, or returns it if it is open.
+// openSnapshot opens a snapshot's file, or returns it if it is open. One that is
+// damaged is removed: it will be made again.
 func (s *Site) openSnapshot(now time.Time, id snapshotID) (*snapshot, error) {
 	s.snapshots.mu.Lock()
 	defer s.snapshots.mu.Unlock()
 	path := filepath.Join(s.dir, snapshotDir, id.file())
-	if snap := s.snapshots.open[id]; snap != nil {
-		snap.touch(now, path)
-		return snap, nil
+	snap := s.snapshots.open[id]
+	if snap == nil {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		if snap, err = s.readSnapshot(f); err != nil {
+			f.Close()
+			os.Remove(path)
+			return nil, err
+		}
+		if s.snapshots.open == nil {
+			s.snapshots.open = map[snapshotID]*snapshot{}
+		}
+		s.snapshots.open[id] = snap
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
+	if now.Sub(snap.checked) > checkEvery {
+		if err := snap.check(); err != nil {
+			s.snapshots.close(id)
+			os.Remove(path)
+			return nil, err
+		}
+		snap.checked = now
+		os.Chtimes(path, now, now) // it is in use
 	}
-	snap, err := s.readSnapshot(f)
-	if err != nil {
-		f.Close()
-		os.Remove(path) // it will be made again
-		return nil, err
-	}
-	snap.touch(now, path)
-	if s.snapshots.open == nil {
-		s.snapshots.open = map[snapshotID]*snapshot{}
-	}
-	s.snapshots.open[id] = snap
 	return snap, nil
 }
 
-// touch notes that a snapshot is in use.
-func (s *snapshot) touch(now time.Time, path string) {
-	if now.Sub(s.used) > time.Minute {
-		s.used = now
-		os.Chtimes(path, now, now)
+// close closes a snapshot's file if it is open; mu is held.
+func (s *snapshots) close(id snapshotID) {
+	if snap := s.open[id]; snap != nil {
+		snap.file.Close()
+		delete(s.open, id)
 	}
-}
-
-func (s *Site) readSnapshot(f *os.File) (*snapshot, error) {
-	head := make([]byte, wire.MaxManifest+256)
-	n, err := f.ReadAt(head, 0)
-	if n == 0 {
-		return nil, fmt.Errorf("snapshot: %w", err)
-	}
-	signed, _, err := wire.Next(head[:n]) // what follows may be cut off
-	if err != nil {
-		return nil, fmt.Errorf("snapshot: %w", err)
-	}
-	payload, err := wire.Open(wire.KindManifest, s.ID, signed, wire.MaxManifest, s.Key())
-	if err != nil {
-		return nil, fmt.Errorf("snapshot: %w", err)
-	}
-	m, err := wire.ParseManifest(payload)
-	if err != nil {
-		return nil, fmt.Errorf("snapshot: %w", err)
-	}
-	snap := &snapshot{place: wire.Place{Epoch: m.Epoch, Revision: m.Revision, Hash: m.Hash}, signed: bytes.Clone(signed), manifest: m, file: f}
-	at := int64(len(signed))
-	for i := range m.Chunks() {
-		snap.starts = append(snap.starts, at)
-		at += int64(m.ChunkLength(i))
-	}
-	if info, err := f.Stat(); err != nil || info.Size() != at {
-		return nil, errors.New("snapshot: it does not end where its manifest says")
-	}
-	return snap, nil
 }
 
 // makeSnapshot makes a snapshot of the log's head and keeps it.
@@ -254,10 +205,7 @@ func (s *Site) dropSnapshots(now time.Time) {
 		}
 		os.Remove(filepath.Join(dir, entry.Name()))
 		s.snapshots.mu.Lock()
-		if snap := s.snapshots.open[id]; snap != nil {
-			snap.file.Close()
-			delete(s.snapshots.open, id)
-		}
+		s.snapshots.close(id)
 		s.snapshots.mu.Unlock()
 	}
 }
