@@ -1,14 +1,13 @@
 package sync
 
 import (
-	"errors"
 	"iter"
 
 	"latchkey/sync/wire"
 )
 
 // Cache is the credentials on the reader's disk. Errors of Apply, Begin and
-// PutChunk that are not the disk's wrap ErrForked or ErrUnfit, or wire's.
+// PutChunks that are not the disk's wrap ErrForked or ErrUnfit, or wire's.
 type Cache interface {
 	// Held returns the place that look-ups answer for; epoch 0: there is none.
 	Held() wire.Place
@@ -26,8 +25,9 @@ type Cache interface {
 	Resume() (of wire.Place, switched bool, err error)
 	// Missing returns the first chunks that are wanted, and of which snapshot.
 	Missing(limit int) (of wire.Place, chunks []int)
-	// PutChunk stores a chunk.
-	PutChunk(epoch, revision uint64, i int, chunk []byte) (switched bool, err error)
+	// PutChunks stores all of the chunks that can be stored; the error is that of
+	// those that cannot.
+	PutChunks(epoch, revision uint64, chunks []wire.ChunkPart) (switched bool, err error)
 }
 
 // Journal is the reader's records.
@@ -67,7 +67,8 @@ func (d *disk) carryOut(a Action) Event {
 		switched, err := d.cache.Begin(a.Manifest)
 		return d.cached(Cached{Switched: switched, Err: err})
 	case PutChunks:
-		return d.cached(d.putChunks(a))
+		switched, err := d.cache.PutChunks(a.Of.Epoch, a.Of.Revision, a.Chunks)
+		return d.cached(Cached{Switched: switched, Err: err})
 	case StorePolicy:
 		policy, err := d.storePolicy(a.Signed)
 		return PolicyStored{policy, err}
@@ -93,21 +94,6 @@ func (d *disk) apply(deltas [][]byte) error {
 		}
 	}
 	return nil
-}
-
-// putChunks stores all that can be stored; the error is that of those that
-// cannot.
-func (d *disk) putChunks(a PutChunks) (e Cached) {
-	var failed []error
-	for _, c := range a.Chunks {
-		switched, err := d.cache.PutChunk(a.Of.Epoch, a.Of.Revision, int(c.Index), c.Chunk)
-		e.Switched = e.Switched || switched
-		if err != nil && len(failed) < 2 {
-			failed = append(failed, err)
-		}
-	}
-	e.Err = errors.Join(failed...)
-	return e
 }
 
 func (d *disk) backlog() Backlog {

@@ -146,22 +146,26 @@ func (c *cacheModel) Missing(limit int) (of wire.Place, chunks []int) {
 	return placeOf(c.manifest), slices.Sorted(maps.Keys(c.damaged))
 }
 
-func (c *cacheModel) PutChunk(epoch, revision uint64, i int, chunk []byte) (bool, error) {
+func (c *cacheModel) PutChunks(epoch, revision uint64, chunks []wire.ChunkPart) (switched bool, err error) {
 	if c.fails != nil {
 		return false, c.fails
 	}
-	of := func(m *wire.Manifest) bool {
-		return m != nil && m.Epoch == epoch && m.Revision == revision && i < m.Chunks() && wire.Sum(chunk) == m.ChunkHash(i)
+	for _, part := range chunks {
+		i := int(part.Index)
+		of := func(m *wire.Manifest) bool {
+			return m != nil && m.Epoch == epoch && m.Revision == revision && i < m.Chunks() && wire.Sum(part.Chunk) == m.ChunkHash(i)
+		}
+		switch {
+		case of(c.incoming):
+			c.parts[i] = bytes.Clone(part.Chunk)
+			switched = c.finish() || switched
+		case of(c.manifest):
+			delete(c.damaged, i)
+		default:
+			err = ErrUnfit
+		}
 	}
-	switch {
-	case of(c.incoming):
-		c.parts[i] = bytes.Clone(chunk)
-		return c.finish(), nil
-	case of(c.manifest):
-		delete(c.damaged, i)
-		return false, nil
-	}
-	return false, ErrUnfit
+	return switched, err
 }
 
 // finish switches to a snapshot that is whole.

@@ -35,8 +35,8 @@ func (c linkedCache) Resume() (of wire.Place, switched bool, err error) {
 	return of, switched, linkError(err)
 }
 
-func (c linkedCache) PutChunk(epoch, revision uint64, i int, chunk []byte) (switched bool, err error) {
-	switched, err = c.Cache.PutChunk(epoch, revision, i, chunk)
+func (c linkedCache) PutChunks(epoch, revision uint64, chunks []wire.ChunkPart) (switched bool, err error) {
+	switched, err = c.Cache.PutChunks(epoch, revision, chunks)
 	return switched, linkError(err)
 }
 

@@ -81,7 +81,7 @@ func (d *Damage) Error() string {
 func (d *Damage) Unwrap() error { return d.Err }
 
 // Cache is the credentials on the disk. Any number of goroutines may look up
-// while another writes (Apply, PutKey, Begin, PutChunk, Resume); writers wait
+// while another writes (Apply, PutKey, Begin, PutChunks, Resume); writers wait
 // for each other.
 type Cache struct {
 	o       Options

@@ -279,7 +279,7 @@ func TestManyLookUpsGoOnWhileOneWrites(t *testing.T) {
 				apply(t, c, from.delta(from.add(7000+round)))
 			}
 			m := c.incoming.manifest
-			if switched, err := c.PutChunk(5, m.Revision, i, chunk); err != nil || switched != (i == len(chunks)-1) {
+			if switched, err := putChunk(c, 5, m.Revision, i, chunk); err != nil || switched != (i == len(chunks)-1) {
 				t.Fatal(i, switched, err)
 			}
 		}

@@ -232,19 +232,19 @@ func TestADamagedChunkIsPutRight(t *testing.T) {
 		t.Fatal(of, missing, c.Fault())
 	}
 	for name, put := range map[string]func() (bool, error){
-		"of another revision": func() (bool, error) { return c.PutChunk(5, from.place.Revision+1, 1, chunks[1]) },
-		"of another epoch":    func() (bool, error) { return c.PutChunk(6, from.place.Revision, 1, chunks[1]) },
-		"another":             func() (bool, error) { return c.PutChunk(5, from.place.Revision, 1, chunks[0]) },
-		"damaged":             func() (bool, error) { return c.PutChunk(5, from.place.Revision, 1, flipped(chunks[1], 9)) },
-		"short":               func() (bool, error) { return c.PutChunk(5, from.place.Revision, 1, chunks[1][1:]) },
-		"out of range":        func() (bool, error) { return c.PutChunk(5, from.place.Revision, len(chunks), chunks[1]) },
-		"below range":         func() (bool, error) { return c.PutChunk(5, from.place.Revision, -1, chunks[1]) },
+		"of another revision": func() (bool, error) { return putChunk(c, 5, from.place.Revision+1, 1, chunks[1]) },
+		"of another epoch":    func() (bool, error) { return putChunk(c, 6, from.place.Revision, 1, chunks[1]) },
+		"another":             func() (bool, error) { return putChunk(c, 5, from.place.Revision, 1, chunks[0]) },
+		"damaged":             func() (bool, error) { return putChunk(c, 5, from.place.Revision, 1, flipped(chunks[1], 9)) },
+		"short":               func() (bool, error) { return putChunk(c, 5, from.place.Revision, 1, chunks[1][1:]) },
+		"out of range":        func() (bool, error) { return putChunk(c, 5, from.place.Revision, len(chunks), chunks[1]) },
+		"below range":         func() (bool, error) { return putChunk(c, 5, from.place.Revision, -1, chunks[1]) },
 	} {
 		if switched, err := put(); switched || !errors.Is(err, ErrUnasked) {
 			t.Errorf("a chunk %s: %v", name, err)
 		}
 	}
-	if switched, err := c.PutChunk(5, from.place.Revision, 1, chunks[1]); switched || err != nil {
+	if switched, err := putChunk(c, 5, from.place.Revision, 1, chunks[1]); switched || err != nil {
 		t.Fatal(switched, err)
 	}
 	holds(t, c, from, 650)
@@ -288,7 +288,7 @@ func FuzzMessages(f *testing.F) {
 		c := open(t, installed(t, from))
 		c.Apply(delta)
 		c.Begin(manifest)
-		c.PutChunk(5, 3, 0, chunk)
+		putChunk(c, 5, 3, 0, chunk)
 		if c.Held().Revision < 3 {
 			t.Fatal(c.Held())
 		}

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -120,6 +121,33 @@ func syncDir(dir string) error {
 	}
 	defer d.Close()
 	return d.Sync()
+}
+
+// writeParts writes parts side by side from an offset on, in one write if the
+// disk takes them all. It uses parts up.
+func writeParts(f *os.File, parts [][]byte, offset int64) error {
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	for len(parts) > 0 && err == nil {
+		var n int
+		if closed := conn.Control(func(fd uintptr) { n, err = unix.Pwritev(int(fd), parts, offset) }); closed != nil {
+			return closed
+		}
+		if err == nil && n <= 0 {
+			err = io.ErrShortWrite
+		}
+		offset += int64(n)
+		for n > 0 {
+			written := min(n, len(parts[0]))
+			n -= written
+			if parts[0] = parts[0][written:]; len(parts[0]) == 0 {
+				parts = parts[1:]
+			}
+		}
+	}
+	return os.NewSyscallError("pwritev", err)
 }
 
 func datasync(f *os.File) error {

@@ -92,7 +92,7 @@ func followForEver(dir string) {
 		for i := 0; len(rest) > 0 && !switched; i++ {
 			var chunk []byte
 			chunk, rest, _ = wire.Next(rest)
-			if switched, err = c.PutChunk(w.epoch, w.place.Revision, i, chunk); err != nil && !errors.Is(err, ErrUnasked) {
+			if switched, err = putChunk(c, w.epoch, w.place.Revision, i, chunk); err != nil && !errors.Is(err, ErrUnasked) {
 				fail("chunk", err)
 			}
 		}
@@ -227,7 +227,7 @@ func TestAFullDiskChangesNothingThatIsHeld(t *testing.T) {
 		manifest, chunks := split(t, big.snapshot())
 		_, err := c.Begin(manifest)
 		for i := 0; err == nil && i < len(chunks); i++ {
-			_, err = c.PutChunk(5, big.place.Revision, i, chunks[i])
+			_, err = putChunk(c, 5, big.place.Revision, i, chunks[i])
 		}
 		if !errors.Is(err, unix.ENOSPC) {
 			t.Fatal(err)

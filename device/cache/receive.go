@@ -2,6 +2,7 @@ package cache
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -196,36 +197,79 @@ func (in *incoming) recover() {
 	}
 }
 
-// PutChunk stores a chunk of the snapshot being received, or puts one right of
-// the snapshot held. switched says that it was the last, and what is held has
-// changed. Errors: ErrUnasked, or the disk's.
-func (c *Cache) PutChunk(epoch, revision uint64, i int, chunk []byte) (switched bool, err error) {
+// PutChunks stores chunks of the snapshot being received, or puts them right of
+// the snapshot held. switched says that the last was among them, and what is
+// held has changed. What can be stored is, whatever the error is of the others:
+// ErrUnasked, or the disk's.
+func (c *Cache) PutChunks(epoch, revision uint64, chunks []wire.ChunkPart) (switched bool, err error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	of := func(m *wire.Manifest) bool {
-		return m.Epoch == epoch && m.Revision == revision && i >= 0 && i < m.Chunks() && checkChunk(m, i, chunk) == nil
-	}
+	of := func(m *wire.Manifest) bool { return m.Epoch == epoch && m.Revision == revision }
 	if in := c.incoming; in != nil && of(in.manifest) {
-		if in.have[i] {
-			return false, nil
-		}
-		if _, err := in.file.WriteAt(chunk, in.offsets[i]); err != nil {
-			return false, fmt.Errorf("receive chunk %d: %w", i, err)
-		}
-		in.have[i] = true
-		in.left--
-		return c.finish()
+		err = in.put(chunks)
+		switched, failed := c.finish()
+		return switched, cmp.Or(failed, err)
 	}
 	if c.held == nil || !of(c.held.manifest) {
 		return false, ErrUnasked
 	}
-	if err := c.held.repair(i, chunk); err != nil {
-		return false, fmt.Errorf("put chunk %d right: %w", i, err)
+	for _, part := range chunks {
+		err = cmp.Or(err, c.repair(part))
+	}
+	return false, err
+}
+
+// put stores those of the chunks that are missing. Those that lie side by side
+// are written at once: the fewer and longer the writes, the less of the
+// processor a snapshot takes.
+func (in *incoming) put(chunks []wire.ChunkPart) (err error) {
+	var missing []wire.ChunkPart
+	for _, part := range chunks {
+		if !isChunk(in.manifest, part) {
+			err = ErrUnasked
+		} else if !in.have[part.Index] {
+			missing = append(missing, part)
+		}
+	}
+	for len(missing) > 0 {
+		first := int(missing[0].Index)
+		var parts [][]byte
+		for len(missing) > 0 && int(missing[0].Index) == first+len(parts) {
+			parts = append(parts, missing[0].Chunk)
+			missing = missing[1:]
+		}
+		end := first + len(parts)
+		if failed := writeParts(in.file, parts, in.offsets[first]); failed != nil {
+			return fmt.Errorf("receive chunks from %d: %w", first, failed)
+		}
+		for i := first; i < end; i++ {
+			if !in.have[i] {
+				in.have[i] = true
+				in.left--
+			}
+		}
+	}
+	return err
+}
+
+// isChunk says whether a part is the chunk of its number.
+func isChunk(m *wire.Manifest, part wire.ChunkPart) bool {
+	return uint64(part.Index) < uint64(m.Chunks()) && checkChunk(m, int(part.Index), part.Chunk) == nil
+}
+
+// repair puts a chunk right of the snapshot held.
+func (c *Cache) repair(part wire.ChunkPart) error {
+	if !isChunk(c.held.manifest, part) {
+		return ErrUnasked
+	}
+	i := int(part.Index)
+	if err := c.held.repair(i, part.Chunk); err != nil {
+		return fmt.Errorf("put chunk %d right: %w", i, err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.bad, i)
-	return false, nil
+	return nil
 }
 
 // repair writes a chunk over what is in its place. A look-up meanwhile may find

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
@@ -12,12 +13,17 @@ import (
 	"latchkey/sync/wire"
 )
 
+// putChunk puts one chunk.
+func putChunk(c *Cache, epoch, revision uint64, i int, chunk []byte) (switched bool, err error) {
+	return c.PutChunks(epoch, revision, []wire.ChunkPart{{Index: uint32(i), Chunk: chunk}})
+}
+
 // receive puts all chunks that are missing, and says whether that switched.
 func receive(t testing.TB, c *Cache, chunks [][]byte) (switched bool) {
 	t.Helper()
 	of, missing := c.Missing(1000)
 	for _, i := range missing {
-		now, err := c.PutChunk(of.Epoch, of.Revision, i, chunks[i])
+		now, err := putChunk(c, of.Epoch, of.Revision, i, chunks[i])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -102,7 +108,7 @@ func TestASnapshotGoesOnAfterAPowerCut(t *testing.T) {
 	c := open(t, o)
 	begin(t, c, manifest)
 	for _, i := range []int{2, 0} {
-		if _, err := c.PutChunk(5, from.place.Revision, i, chunks[i]); err != nil {
+		if _, err := putChunk(c, 5, from.place.Revision, i, chunks[i]); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -140,6 +146,57 @@ func TestASnapshotGoesOnAfterAPowerCut(t *testing.T) {
 	}
 	holds(t, c, from, 1300)
 }
+
+func TestChunksAreStoredHoweverTheyComeTogether(t *testing.T) {
+	from := filled(5, 300)
+	o := installed(t, from)
+	for n := range uint64(900) {
+		from.delta(from.add(1000 + n))
+	}
+	snapshot := from.snapshot()
+	manifest, chunks := split(t, snapshot)
+	c := open(t, o)
+	begin(t, c, manifest)
+	random := rand.New(rand.NewPCG(1, 2))
+	have, bad, together := map[int]bool{}, 0, 0
+	for switched := false; !switched; {
+		var parts []wire.ChunkPart
+		wrong := false
+		for i := random.IntN(len(chunks)); i < len(chunks) && random.IntN(8) > 0; i += max(0, random.IntN(6)-3) {
+			if random.IntN(16) == 0 {
+				wrong = true
+				parts = append(parts, wire.ChunkPart{Index: uint32(i), Chunk: flipped(chunks[i], 77)})
+				continue
+			}
+			if have[i] = true; len(parts) > 0 && int(parts[len(parts)-1].Index) == i-1 {
+				together++
+			}
+			parts = append(parts, wire.ChunkPart{Index: uint32(i), Chunk: chunks[i]})
+		}
+		var err error
+		switched, err = c.PutChunks(5, from.place.Revision, parts)
+		if errors.Is(err, ErrUnasked) != wrong || err != nil && !wrong || switched != (len(have) == len(chunks)) {
+			t.Fatal(switched, err, wrong)
+		}
+		if wrong {
+			bad++
+		}
+		for _, i := range second(c.Missing(len(chunks))) {
+			if have[i] {
+				t.Fatalf("chunk %d is missing", i)
+			}
+		}
+	}
+	if bad == 0 || together == 0 {
+		t.Error("all was well, or each came alone")
+	}
+	if string(content(t, from.path(o, credentialsFile))) != string(snapshot) {
+		t.Error("another file than the snapshot")
+	}
+	holds(t, c, from, 1300)
+}
+
+func second[A, B any](_ A, b B) B { return b }
 
 func TestOnlyASnapshotThatIsOfUseIsReceived(t *testing.T) {
 	from := filled(5, 10)
@@ -219,7 +276,7 @@ func TestASnapshotThatDeltasContradictMeanwhileIsGivenUp(t *testing.T) {
 	apply(t, c, from.delta(from.add(11), from.add(12), from.add(13)))
 	of, missing := c.Missing(100)
 	for k, i := range missing {
-		_, err := c.PutChunk(of.Epoch, of.Revision, i, chunks[i])
+		_, err := putChunk(c, of.Epoch, of.Revision, i, chunks[i])
 		if last := k == len(missing)-1; errors.Is(err, ErrForked) != last {
 			t.Fatal(err)
 		}
@@ -245,7 +302,7 @@ func TestANewEpochIsSwitchedToOnceKeyAndSnapshotAreThere(t *testing.T) {
 		begin(t, c, manifest)
 		last := len(chunks) - 1
 		for i, chunk := range chunks[:last] {
-			if switched, err := c.PutChunk(6, next.place.Revision, i, chunk); switched || err != nil {
+			if switched, err := putChunk(c, 6, next.place.Revision, i, chunk); switched || err != nil {
 				t.Fatal(switched, err)
 			}
 		}
@@ -260,7 +317,7 @@ func TestANewEpochIsSwitchedToOnceKeyAndSnapshotAreThere(t *testing.T) {
 				t.Fatal(of, switched, err)
 			}
 		}
-		switched, err := c.PutChunk(6, next.place.Revision, last, chunks[last])
+		switched, err := putChunk(c, 6, next.place.Revision, last, chunks[last])
 		if err != nil || switched != keyFirst {
 			t.Fatal(switched, err)
 		}

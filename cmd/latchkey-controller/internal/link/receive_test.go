@@ -65,8 +65,8 @@ func (w watched) Begin(signed []byte) (bool, error) {
 	return w.Cache.Begin(signed)
 }
 
-func (w watched) PutChunk(epoch, revision uint64, i int, chunk []byte) (bool, error) {
-	switched, err := w.Cache.PutChunk(epoch, revision, i, chunk)
+func (w watched) PutChunks(epoch, revision uint64, chunks []wire.ChunkPart) (bool, error) {
+	switched, err := w.Cache.PutChunks(epoch, revision, chunks)
 	if switched {
 		select {
 		case w.switched <- time.Now():
