@@ -245,7 +245,7 @@ func TestWhatIsOlderChangesNothing(t *testing.T) {
 // receiving returns a world in which chunks of a snapshot are asked for.
 func receiving(t *testing.T) (*world, fetch) {
 	w := newWorld(t)
-	w.controller.fill(18000)
+	w.controller.fill(40000)
 	w.controller.publishAll()
 	w.connect()
 	for len(w.link.fetches.open) < chunkFetches {

@@ -9,13 +9,15 @@ import (
 )
 
 // Chunks are asked for so many at a time, in so many fetches at once: enough to
-// keep the link busy, and with 8 KiB each 1 MiB on its way. A controller lets
+// keep the link busy, and with 8 KiB each 2 MiB on its way. The fewer fetches,
+// the fewer signatures; and a broker gives memory back to its system, and takes
+// it again, with each message that finds its queue empty. A controller lets
 // eight messages of a reader wait. A link that has just come up is asked for
 // few, and for twice as many with each reply: one that breaks again and again
 // leads on, too.
 const (
 	chunksFirst    = 4
-	chunksPerFetch = 32
+	chunksPerFetch = 64
 	chunkFetches   = 4
 	chunkLimit     = chunksPerFetch * (chunkFetches + 2)
 )

@@ -21,7 +21,7 @@ func (w *world) asked() (sizes []int) {
 
 func TestALinkThatHasJustComeUpIsAskedForFewChunks(t *testing.T) {
 	w := newWorld(t)
-	w.controller.fill(18000)
+	w.controller.fill(40000)
 	w.controller.publishAll()
 	w.connect()
 	longest := func() (most int) {
