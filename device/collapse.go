@@ -13,10 +13,11 @@ const (
 )
 
 // collapsible are the kinds of records that anybody can cause without a right.
-// Grants, charges, lockouts and tamper are not among them.
+// Grants, charges and lockouts are not among them. Of tamper, which is an alarm,
+// what the switch says in the end is recorded besides: see untold.
 var collapsible = [...]wire.RecordKind{
 	wire.AccessDenied, wire.PINRefused, wire.ExitPressed,
-	wire.DoorOpened, wire.DoorClosed, wire.DoorForced, wire.DoorHeld,
+	wire.TamperStarted, wire.TamperEnded, wire.DoorOpened, wire.DoorClosed, wire.DoorForced, wire.DoorHeld,
 	wire.CommandRefused, wire.MessageRefused,
 	wire.LinkUp, wire.LinkDown, wire.HealthChanged,
 	wire.CacheDamaged, wire.CacheBehind, wire.LogForked,
@@ -31,18 +32,19 @@ type collapsed [len(collapsible)]struct {
 }
 
 // note records what needs no right: beyond ten of a kind in a minute it is
-// only counted.
-func (t *turn) note(r wire.Record) {
+// only counted, and note reports false.
+func (t *turn) note(r wire.Record) bool {
 	c := &t.collapsed[slices.Index(collapsible[:], r.Kind)]
 	if c.end == 0 {
 		c.end = t.clock + window
 	}
 	if c.count == spared {
 		c.more++
-		return
+		return false
 	}
 	c.count++
 	t.record(r)
+	return true
 }
 
 // end returns when the next count is due; 0: none is.
@@ -62,9 +64,16 @@ func (t *turn) expireCollapsed() {
 		if !t.over(kind.end) {
 			continue
 		}
+		last := kind.more > 0 && t.untold() == collapsible[i]
+		if last {
+			kind.more-- // it gets a record of its own
+		}
 		t.collapsed[i].end, t.collapsed[i].count, t.collapsed[i].more = 0, 0, 0
 		if kind.more > 0 {
 			t.record(wire.Record{Kind: wire.EventsCollapsed, Subject: string(collapsible[i]), Count: kind.more})
+		}
+		if last {
+			t.noteTamper()
 		}
 	}
 }

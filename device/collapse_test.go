@@ -1,6 +1,7 @@
 package device
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -78,21 +79,71 @@ func (g *rig) count(kind wire.RecordKind) int {
 	return n
 }
 
-func TestGrantsChargesLockoutsAndTamperNeverWait(t *testing.T) {
+func TestGrantsChargesAndLockoutsNeverWait(t *testing.T) {
 	g := newRig(t, func(p *wire.Policy) { p.GuessLimit, p.TamperPauses = 0, false })
 	for range 30 {
 		g.card(Known, adaCard)
 		g.order(wire.Unlock, 0)
 		g.enter(Known, adaPIN)
 		g.miss(1)
-		g.do(Input{InputTamper, true})
-		g.do(Input{InputTamper, false})
 	}
 	for kind, want := range map[wire.RecordKind]int{
-		wire.AccessGranted: 90, wire.AttemptStarted: 60, wire.AttemptUnknown: 30, wire.TamperStarted: 30, wire.TamperEnded: 30,
+		wire.AccessGranted: 90, wire.AttemptStarted: 60, wire.AttemptUnknown: 30,
 	} {
 		if n := g.count(kind); n != want {
 			t.Errorf("%d of %s, want %d", n, kind, want)
+		}
+	}
+}
+
+func TestATamperSwitchThatFlapsIsOnRecordWithItsFirstChangesAndWhatItSaysInTheEnd(t *testing.T) {
+	for _, open := range []bool{true, false} {
+		g := newRig(t, func(p *wire.Policy) { p.TamperPauses = false })
+		told, changes, want := false, uint64(0), uint64(1)
+		tally := func() { // what the records amount to
+			for _, r := range g.records {
+				switch r.Kind {
+				case wire.TamperStarted, wire.TamperEnded:
+					told = r.Kind == wire.TamperStarted
+					changes++
+				case wire.EventsCollapsed:
+					changes += r.Count
+				}
+			}
+			g.records = nil
+		}
+		flap := func(open bool) {
+			g.do(Input{InputTamper, open})
+			g.wait(500 * time.Millisecond)
+		}
+		flap(true)
+		if !slices.ContainsFunc(g.records, func(r wire.Record) bool { return r.Kind == wire.TamperStarted }) {
+			t.Error("no alarm at once")
+		}
+		for minutes := range 30 {
+			for range 55 { // most of a minute of it
+				flap(false)
+				flap(true)
+				want += 2
+			}
+			if n := len(g.records); n > 25 {
+				t.Fatalf("%d records in minute %d", n, minutes)
+			}
+			tally()
+		}
+		if g.r.tamper != open {
+			flap(open)
+			want++
+		}
+		g.wait(time.Minute)
+		tally()
+		if told != open || changes != want {
+			t.Errorf("the records say open %v, %d changes; it is open %v after %d", told, changes, open, want)
+		}
+		g.wait(time.Hour)
+		g.wantRecords()
+		if g.do(Input{InputTamper, !open}); len(g.records) != 1 {
+			t.Errorf("the next change is not on record at once: %v", g.records)
 		}
 	}
 }

@@ -59,14 +59,15 @@ type Reader struct {
 	began   time.Duration // the first
 	before  uint64        // Durable.Running then
 
-	attempt attempt
-	card    card
-	enrol   enrolment
-	strike  strike
-	door    door
-	tamper  bool
-	notice  notice
-	blink   time.Duration // until when the reader shows which one it is; 0: it does not
+	attempt    attempt
+	card       card
+	enrol      enrolment
+	strike     strike
+	door       door
+	tamper     bool
+	tamperTold bool // what the newest record says of it
+	notice     notice
+	blink      time.Duration // until when the reader shows which one it is; 0: it does not
 
 	journal   journal
 	health    [subjects]Condition
