@@ -91,7 +91,7 @@ func activity(ctx context.Context, c console, o *options, args []string, choose 
 
 func settingsCommand(ctx context.Context, c console, args []string) error {
 	o := newOptions(c, "settings", "show|set [--keep-days N]", "Shows or changes what is set for the whole site.")
-	days := o.Int("keep-days", 0, "for how many `days` activity is kept")
+	days := o.Int("keep-days", 0, "for how many `days` activity is kept; acts of administrators for 90 at least")
 	arguments, err := o.parse(args, 1)
 	if err != nil {
 		return err

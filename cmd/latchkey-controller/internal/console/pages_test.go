@@ -235,8 +235,12 @@ func TestASessionIsKeptInACookieThatOnlyThisHostGetsBack(t *testing.T) {
 	if to := response.Header.Get("Location"); response.StatusCode != http.StatusSeeOther || to != "/users" {
 		t.Fatalf("%s to %q", response.Status, to)
 	}
+	sites := map[string]http.SameSite{sessionCookie: http.SameSiteLaxMode, browserCookie: http.SameSiteStrictMode}
+	if len(response.Cookies()) != len(sites) {
+		t.Errorf("%v", response.Cookies())
+	}
 	for _, cookie := range response.Cookies() {
-		if cookie.Name != sessionCookie || !cookie.Secure || !cookie.HttpOnly || cookie.SameSite != http.SameSiteLaxMode || cookie.Path != "/" || cookie.Domain != "" {
+		if !strings.HasPrefix(cookie.Name, "__Host-") || !cookie.Secure || !cookie.HttpOnly || cookie.SameSite != sites[cookie.Name] || cookie.Path != "/" || cookie.Domain != "" {
 			t.Errorf("%s", cookie)
 		}
 	}

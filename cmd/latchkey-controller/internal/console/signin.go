@@ -38,6 +38,10 @@ func (c *Console) signIn(w http.ResponseWriter, r *http.Request) error {
 		status = http.StatusTooManyRequests
 		w.Header().Set("Retry-After", fmt.Sprint(int(soon.Wait.Seconds())+1))
 		f.Wrong[""] = sentence(err.Error())
+	case errors.Is(err, desk.ErrBusy):
+		status = http.StatusServiceUnavailable
+		w.Header().Set("Retry-After", "5")
+		f.Wrong[""] = sentence(err.Error())
 	case errors.Is(err, desk.ErrWrongSignIn):
 		f.Wrong[""] = sentence(err.Error())
 	case !f.refused(err):

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -17,6 +18,10 @@ import (
 // sessionCookie holds a session's token. Its prefix makes browsers insist on
 // TLS and on this very host (RFC 6265bis §4.1.3.2).
 const sessionCookie = "__Host-latchkey"
+
+// browserCookie holds the token by which a browser is known in which somebody
+// has signed in.
+const browserCookie = "__Host-browser"
 
 // themeCookie is set by the page's own switch.
 const themeCookie = "theme"
@@ -105,6 +110,10 @@ func (c *Console) welcome(w http.ResponseWriter, r *http.Request, s *desk.Sessio
 		Name: sessionCookie, Value: s.Token, Path: "/", Expires: s.Ends,
 		Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})
+	http.SetCookie(w, &http.Cookie{
+		Name: browserCookie, Value: s.Browser, Path: "/", MaxAge: int(desk.BrowserEnds / time.Second),
+		Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode,
+	})
 	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 
@@ -118,7 +127,11 @@ func client(r *http.Request) desk.Client {
 	if err != nil {
 		host = r.RemoteAddr
 	}
-	return desk.Client{Address: host, Agent: truncate(r.UserAgent(), 200)}
+	from := desk.Client{Address: host, Agent: truncate(r.UserAgent(), 200)}
+	if cookie, err := r.Cookie(browserCookie); err == nil {
+		from.Browser = cookie.Value
+	}
+	return from
 }
 
 func truncate(text string, n int) string {

@@ -58,7 +58,7 @@ func (d *Desk) do(ctx context.Context, a Actor, act Act, ab *about, first func(*
 			case errors.Is(failed, site.ErrPINTaken):
 				return tx.AddAudit(ab.audit(now, a, act, store.Clash, failed.Error()))
 			case errors.Is(failed, ErrNotAllowed):
-				return tx.AddAudit(ab.audit(now, a, act, store.Refused, failed.Error()))
+				return tx.AddRefused(ab.audit(now, a, act, store.Refused, failed.Error()))
 			case failed != nil:
 				return tx.AddAudit(ab.audit(now, a, act, store.Failed, failed.Error()))
 			}
@@ -105,7 +105,7 @@ func (d *Desk) check(ctx context.Context, a Actor, act Act, ab *about) error {
 		if err := ab.name(tx); err != nil {
 			return err
 		}
-		return tx.AddAudit(ab.audit(d.now(), a, act, store.Refused, refusal.Error()))
+		return tx.AddRefused(ab.audit(d.now(), a, act, store.Refused, refusal.Error()))
 	})
 	return errors.Join(refusal, err)
 }

@@ -43,11 +43,12 @@ type Desk struct {
 	enrolments enrolments
 	memory     uint32        // KiB that a password is derived with
 	hashing    chan struct{} // bounds the passwords that are derived at once
+	strangers  chan struct{} // bounds those who wait for that and are not known
 }
 
 // New returns the desk of a site.
 func New(o Options) *Desk {
-	d := &Desk{site: o.Site, live: o.Live, now: o.Now, log: o.Log, memory: passwordMemory, hashing: make(chan struct{}, 2)}
+	d := &Desk{site: o.Site, live: o.Live, now: o.Now, log: o.Log, memory: passwordMemory, hashing: make(chan struct{}, 2), strangers: make(chan struct{}, 16)}
 	if d.now == nil {
 		d.now = time.Now
 	}

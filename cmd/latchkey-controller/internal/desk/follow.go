@@ -53,10 +53,11 @@ func (d *Desk) Prune(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			if n, err = tx.PruneActivity(now.AddDate(0, 0, -days).UnixMilli(), pruneAtOnce); err != nil {
+			before, acts := now.AddDate(0, 0, -days), now.AddDate(0, 0, -max(days, KeepActs))
+			if n, err = tx.PruneActivity(before.UnixMilli(), acts.UnixMilli(), pruneAtOnce); err != nil {
 				return err
 			}
-			return tx.PruneSignIns(now.Unix(), now.Add(-SessionEnds).Unix(), now.Add(-SessionIdle).Unix())
+			return tx.PruneSignIns(now.Unix(), now.Add(-SessionEnds).Unix(), now.Add(-SessionIdle).Unix(), now.Add(-BrowserEnds).Unix())
 		})
 		if err != nil || n < pruneAtOnce {
 			return err

@@ -146,6 +146,7 @@ func (d *Desk) UseLink(ctx context.Context, token, name string, password []byte,
 			tx.UseLink(row.Hash),
 			tx.SetPassword(admin.ID, d.site.Seal(sealedPassword, admin.ID, check)),
 			tx.EndSessions(admin.ID, wire.Hash{}),
+			tx.ForgetBrowsers(admin.ID, wire.Hash{}),
 			tx.SetThrottle(&store.Throttle{What: forAccount(admin.Name).what}),
 		); err != nil {
 			return err

@@ -185,6 +185,11 @@ func (t *teller) act(e *Entry, a *store.Audit) {
 	if subject != "" && !slices.Contains(ofOneself, Act(a.Act)) {
 		object, names = " %s", append(names, subject)
 	}
+	if a.Act == store.MoreRefused {
+		e.Tone, e.Word = Refused, "Refused"
+		e.Text = say("%s was refused "+count(a.Count, "more act")+" within a minute", a.Who)
+		return
+	}
 	switch a.Outcome {
 	case store.Done:
 		e.Tone, e.Word = Changed, "Done"

@@ -19,6 +19,9 @@ type Session struct {
 	Began  time.Time
 	Ends   time.Time // whatever happens
 	Client Client
+	// Browser is the token by which the browser is known from now on, for a
+	// cookie that outlives the session; only set by what makes a session.
+	Browser string
 }
 
 // newToken returns a token, and what is kept of it.
@@ -39,9 +42,21 @@ func (d *Desk) begin(tx *store.Tx, admin *store.Admin, from Client) (*Session, e
 		Hash: hash, Admin: admin.ID, Began: now.Unix(), Seen: now.Unix(), Given: now.Unix(),
 		Address: cut(from.Address, 64), Agent: cut(from.Agent, 256),
 	}, maxSessionsOf)
+	if err != nil {
+		return nil, err
+	}
+	browser, hashed := from.Browser, hashToken(from.Browser)
+	if known, err := tx.Browser(hashed); errors.Is(err, store.ErrNotFound) || err == nil && known.Admin != admin.ID {
+		browser, hashed = newToken()
+	} else if err != nil {
+		return nil, err
+	}
+	if err := tx.SetBrowser(&store.Browser{Hash: hashed, Admin: admin.ID, Seen: now.Unix()}, maxSessionsOf); err != nil {
+		return nil, err
+	}
 	actor := actorOf(admin)
 	actor.FreshSignIn, actor.session = true, hash
-	return &Session{Token: token, Actor: actor, Began: now, Ends: now.Add(SessionEnds), Client: from}, err
+	return &Session{Token: token, Actor: actor, Began: now, Ends: now.Add(SessionEnds), Client: from, Browser: browser}, nil
 }
 
 // Session returns the session of a token, or ErrSignedOut. active says that a
@@ -79,7 +94,7 @@ func open(tx *store.Tx, now time.Time, token string) (*Session, *store.Session, 
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &Session{Actor: actorOf(admin), Began: began, Ends: began.Add(SessionEnds), Client: Client{row.Address, row.Agent}}
+	s := &Session{Actor: actorOf(admin), Began: began, Ends: began.Add(SessionEnds), Client: Client{Address: row.Address, Agent: row.Agent}}
 	s.Actor.FreshSignIn, s.Actor.session = now.Sub(time.Unix(row.Given, 0)) < FreshFor, row.Hash
 	return s, row, nil
 }

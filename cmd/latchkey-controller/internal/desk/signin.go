@@ -11,13 +11,14 @@ import (
 
 // Bounds of a session.
 const (
-	SessionIdle   = 30 * time.Minute // without a page that was asked for by a person
-	SessionEnds   = 12 * time.Hour   // after signing in
-	FreshFor      = 5 * time.Minute  // after the password was given
-	LinkEnds      = 24 * time.Hour   // a one-time link
-	MinPassword   = 10               // characters
-	maxPassword   = 256              // bytes
-	maxSessionsOf = 20               // of one administrator; the oldest goes
+	SessionIdle   = 30 * time.Minute     // without a page that was asked for by a person
+	SessionEnds   = 12 * time.Hour       // after signing in
+	FreshFor      = 5 * time.Minute      // after the password was given
+	LinkEnds      = 24 * time.Hour       // a one-time link
+	BrowserEnds   = 180 * 24 * time.Hour // a browser is known, after signing in
+	MinPassword   = 10                   // characters
+	maxPassword   = 256                  // bytes
+	maxSessionsOf = 20                   // of one administrator; the oldest goes
 )
 
 // Errors of signing in.
@@ -26,6 +27,8 @@ var (
 	ErrSignedOut = errors.New("you are signed out; sign in again")
 	// ErrWrongSignIn says nothing about which of the two was wrong.
 	ErrWrongSignIn = errors.New("name or password is wrong")
+	// ErrBusy: more wait for their password to be looked at than may.
+	ErrBusy = errors.New("too many are signing in right now; try again in a moment")
 	// ErrLinkUsed: the link is unknown, used, replaced by a newer one, or over.
 	ErrLinkUsed = errors.New("this link was used already, or its time is over; ask an Owner for a new one, or run latchkey-controller console-link where the controller runs")
 )
@@ -41,6 +44,7 @@ func (e *TooSoonError) Error() string {
 type Client struct {
 	Address string // without the port
 	Agent   string // the browser, as it names itself
+	Browser string // the token that it was given when somebody signed in; "": none
 }
 
 // What is noted of signing in.
@@ -63,11 +67,24 @@ func actorOf(admin *store.Admin) Actor {
 }
 
 // SignIn checks a name and a password, which it wipes. The error is
-// ErrWrongSignIn, or a *TooSoonError before a password is looked at again.
+// ErrWrongSignIn, a *TooSoonError before a password is looked at again, or
+// ErrBusy.
 func (d *Desk) SignIn(ctx context.Context, name string, password []byte, from Client) (*Session, error) {
 	defer clear(password)
 	name = cut(name, maxPassword)
-	admin, err := d.charged(ctx, name, password, from, forAccount(name), forAddress(from.Address))
+	throttles, known, err := d.throttles(ctx, name, from)
+	if err != nil {
+		return nil, err
+	}
+	if !known { // who is known has a throttle of their own, and goes past the line
+		select {
+		case d.strangers <- struct{}{}:
+			defer func() { <-d.strangers }()
+		default:
+			return nil, ErrBusy
+		}
+	}
+	admin, err := d.charged(ctx, name, password, from, throttles...)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +137,7 @@ func (d *Desk) charged(ctx context.Context, name string, password []byte, from C
 		if admin != nil {
 			who = actorOf(admin)
 		}
-		return tx.AddAudit(new(about).audit(d.now(), who, actSignIn, store.Refused, "wrong password, from "+from.Address))
+		return tx.AddRefused(new(about).audit(d.now(), who, actSignIn, store.Refused, "wrong password, from "+from.Address))
 	})
 	switch {
 	case err != nil:
@@ -178,7 +195,7 @@ func (d *Desk) ChangePassword(ctx context.Context, token string, old, new []byte
 		if err := tx.SetPassword(id, d.site.Seal(sealedPassword, id, check)); err != nil {
 			return err
 		}
-		if err := tx.EndSessions(id, hashToken(token)); err != nil {
+		if err := errors.Join(tx.EndSessions(id, hashToken(token)), tx.ForgetBrowsers(id, hashToken(from.Browser))); err != nil {
 			return err
 		}
 		return tx.AddAudit((&about{subject: session.Actor.Name}).audit(d.now(), session.Actor, actPassword, store.Done, ""))

@@ -1,6 +1,8 @@
 package desk
 
 import (
+	"context"
+	"errors"
 	"net/netip"
 	"time"
 
@@ -11,7 +13,8 @@ import (
 // A throttle is what wrong passwords are counted by: an account, so that many
 // addresses together get no further, and an address, so that one of them does
 // not go through all accounts; or, of a password that is asked for again, a
-// session, so that strangers at the sign-in keep nobody from it. Beyond the free ones each costs a wait, which
+// session, so that strangers at the sign-in keep nobody from it; or a browser
+// that is known. Beyond the free ones each costs a wait, which
 // doubles up to the longest. A failure is forgotten after a day without
 // another, or by the right password for that account or in that session.
 type throttle struct {
@@ -42,6 +45,34 @@ func forAddress(address string) throttle {
 // forSession counts by a session, of which the token is kept as a hash.
 func forSession(token string) throttle {
 	return throttle{"session " + hashToken(token).String(), 5, 5 * time.Minute}
+}
+
+// forBrowser counts by a browser in which the administrator has signed in
+// before: strangers who know the name, or are behind the same address, keep
+// nobody out of it (device cookies, as OWASP describes them).
+func forBrowser(token string) throttle {
+	return throttle{"browser " + hashToken(token).String(), 5, 5 * time.Minute}
+}
+
+// throttles returns what wrong passwords for a name are counted by, and whether
+// the browser is known.
+func (d *Desk) throttles(ctx context.Context, name string, from Client) (by []throttle, known bool, err error) {
+	by = []throttle{forAccount(name), forAddress(from.Address)}
+	err = d.site.View(ctx, func(tx *store.Tx) error {
+		browser, err := tx.Browser(hashToken(from.Browser))
+		if err != nil {
+			return err
+		}
+		admin, err := tx.AdminNamed(name)
+		if err == nil && browser.Admin == admin.ID && d.now().Sub(time.Unix(browser.Seen, 0)) < BrowserEnds {
+			by, known = []throttle{forBrowser(from.Browser)}, true
+		}
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		err = nil
+	}
+	return by, known, err
 }
 
 // forgetAfter is how long a wrong password is remembered.

@@ -110,8 +110,9 @@ func (d *Desk) Settings(ctx context.Context, a Actor) (s Settings, err error) {
 	return s, err
 }
 
-// maxKeepDays is ten years.
-const maxKeepDays = 3650
+// maxKeepDays is ten years. KeepActs is for how many days at least the acts of
+// administrators are kept: nobody covers up what they did by keeping little.
+const maxKeepDays, KeepActs = 3650, 90
 
 // SetSettings changes them. Field: "keep-days".
 func (d *Desk) SetSettings(ctx context.Context, a Actor, s Settings) error {

@@ -117,10 +117,12 @@ func (t *Tx) Hours(readers []string, from, until int64) (hours []HourCount, err 
 	return hours, nil
 }
 
-// PruneActivity forgets up to limit entries that came before a time, with the
-// records, acts and alarms that they list, and returns how many they were.
-func (t *Tx) PruneActivity(before int64, limit int) (n int, err error) {
-	old, err := t.activity(`id < coalesce((SELECT id FROM activity WHERE received >= ? ORDER BY id LIMIT 1), 9223372036854775807) ORDER BY id LIMIT ?`, before, limit)
+// PruneActivity forgets up to limit entries that came before a time, of acts
+// before another, with the records, acts and alarms that they list, and returns
+// how many they were.
+func (t *Tx) PruneActivity(before, acts int64, limit int) (n int, err error) {
+	const first = `coalesce((SELECT id FROM activity WHERE received >= ? ORDER BY id LIMIT 1), 9223372036854775807)`
+	old, err := t.activity(`id < `+first+` AND (source <> 2 OR id < `+first+`) ORDER BY id LIMIT ?`, before, acts, limit)
 	if err != nil || len(old) == 0 {
 		return 0, err
 	}
@@ -129,8 +131,11 @@ func (t *Tx) PruneActivity(before int64, limit int) (n int, err error) {
 		if err := t.exec(`DELETE FROM `+table+` WHERE id = ?`, a.Row); err != nil {
 			return 0, err
 		}
+		if err := t.exec(`DELETE FROM activity WHERE id = ?`, a.ID); err != nil {
+			return 0, err
+		}
 	}
-	return len(old), t.exec(`DELETE FROM activity WHERE id <= ?`, old[len(old)-1].ID)
+	return len(old), nil
 }
 
 // RecordsOf returns the records of some ids, by these.

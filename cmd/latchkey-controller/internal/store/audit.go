@@ -25,6 +25,7 @@ type Audit struct {
 	User    uint64 // 0: none
 	Subject string // whom or what it was done to, as it was called
 	Text    string
+	Count   int // of acts that it stands for
 }
 
 // AddAudit notes an act and fills in its ID.
@@ -37,6 +38,30 @@ func (t *Tx) AddAudit(a *Audit) error {
 	return t.list(&Activity{Source: FromAudit, Row: a.ID, Class: ClassAdmin, Kind: "admin." + a.Act, Reader: a.Reader, User: a.User, At: a.At, Received: a.At})
 }
 
+// Acts of an administrator that are refused within a minute are noted one by
+// one up to refusedEach, the rest together, as MoreRefused.
+const (
+	refusedEach   = 10
+	refusedWithin = 60_000 // ms
+	MoreRefused   = "more"
+)
+
+// AddRefused notes an act that was refused.
+func (t *Tx) AddRefused(a *Audit) error {
+	var n int
+	var last int64
+	err := t.row(`SELECT count(*), coalesce(max(id), 0) FROM audit WHERE admin_id = ? AND outcome = 'refused' AND at > ?`, []any{a.Admin, a.At - refusedWithin}, &n, &last)
+	switch {
+	case err != nil:
+		return err
+	case n < refusedEach:
+		return t.AddAudit(a)
+	case n == refusedEach:
+		return t.AddAudit(&Audit{At: a.At, Admin: a.Admin, Who: a.Who, Via: a.Via, Act: MoreRefused, Outcome: Refused})
+	}
+	return t.exec(`UPDATE audit SET count = count + 1 WHERE id = ?`, last)
+}
+
 // SettleAudit says what came of an act that was Asked.
 func (t *Tx) SettleAudit(id int64, outcome AuditOutcome, text string) error {
 	return t.exec(`UPDATE audit SET outcome = ?, text = ? WHERE id = ?`, string(outcome), text, id)
@@ -46,10 +71,10 @@ func (t *Tx) SettleAudit(id int64, outcome AuditOutcome, text string) error {
 func (t *Tx) Audit(ids []int64) (map[int64]*Audit, error) {
 	entries := make(map[int64]*Audit, len(ids))
 	err := t.inBatches(ids, func(in string, args []any) error {
-		return t.rows(`SELECT id, at, admin_id, who, via, act, outcome, reader_id, user_id, subject, text FROM audit WHERE id IN `+in, args, func(r scanner) error {
+		return t.rows(`SELECT id, at, admin_id, who, via, act, outcome, reader_id, user_id, subject, text, count FROM audit WHERE id IN `+in, args, func(r scanner) error {
 			var a Audit
 			var outcome string
-			err := r.Scan(&a.ID, &a.At, &a.Admin, &a.Who, &a.Via, &a.Act, &outcome, &a.Reader, &a.User, &a.Subject, &a.Text)
+			err := r.Scan(&a.ID, &a.At, &a.Admin, &a.Who, &a.Via, &a.Act, &outcome, &a.Reader, &a.User, &a.Subject, &a.Text, &a.Count)
 			a.Outcome = AuditOutcome(outcome)
 			entries[a.ID] = &a
 			return err

@@ -56,21 +56,19 @@ func (t *Tx) EndSessions(admin int64, but wire.Hash) error {
 	return t.exec(`DELETE FROM sessions WHERE admin_id = ? AND hash <> ?`, admin, but[:])
 }
 
-// ForgetSignIns ends all sessions and links: those of a site that was put back
+// ForgetSignIns ends all sessions and links, and knows no browser: those of a site that was put back
 // are of another time.
 func (t *Tx) ForgetSignIns() error {
-	if err := t.exec(`DELETE FROM sessions`); err != nil {
-		return err
-	}
-	return t.exec(`DELETE FROM links`)
+	return errors.Join(t.exec(`DELETE FROM sessions`), t.exec(`DELETE FROM browsers`), t.exec(`DELETE FROM links`))
 }
 
 // PruneSignIns forgets sessions that began at a time or before, or were last
-// used at another or before, links that have ended, and throttles that are over for a
-// day. All are Unix seconds.
-func (t *Tx) PruneSignIns(now, began, seen int64) error {
+// used at another or before, browsers that were at a third or before, links that
+// have ended, and throttles that are over for a day. All are Unix seconds.
+func (t *Tx) PruneSignIns(now, began, seen, browsers int64) error {
 	return errors.Join(
 		t.exec(`DELETE FROM sessions WHERE began <= ? OR seen <= ?`, began, seen),
+		t.exec(`DELETE FROM browsers WHERE seen <= ?`, browsers),
 		t.exec(`DELETE FROM links WHERE ends < ?`, now),
 		t.exec(`DELETE FROM throttles WHERE until < ? AND last < ?`, now, now-24*60*60),
 	)

@@ -1,0 +1,109 @@
+package desk
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"latchkey/sync/wire"
+)
+
+func TestRefusedActsAreNotedOneByOneAndThenTogether(t *testing.T) {
+	w := newWorld(t)
+	id := w.user()
+	after := w.newest().ID
+	for range 500 {
+		if err := w.RemoveUser(t.Context(), as(Viewer), id); !errors.Is(err, ErrNotAllowed) {
+			t.Fatal(err)
+		}
+	}
+	// Another one's are noted beside it.
+	if err := w.SetSettings(t.Context(), as(Editor), Settings{KeepDays: 30}); !errors.Is(err, ErrNotAllowed) {
+		t.Fatal(err)
+	}
+	told := w.told(Query{After: after})
+	if len(told) != 12 {
+		t.Fatalf("%d entries: %q", len(told), told)
+	}
+	for _, text := range told[:10] {
+		if !strings.Contains(text, "was not allowed to remove User 1") {
+			t.Errorf("%q", text)
+		}
+	}
+	if told[10] != "Refused: Limited Admin (Can View) was refused 490 more acts within a minute" || !strings.Contains(told[11], "change the settings") {
+		t.Errorf("%q", told[10:])
+	}
+	w.time = w.time.Add(time.Minute)
+	after = w.newest().ID
+	if err := w.RemoveUser(t.Context(), as(Viewer), id); !errors.Is(err, ErrNotAllowed) {
+		t.Fatal(err)
+	}
+	if told := w.told(Query{After: after}); len(told) != 1 || !strings.Contains(told[0], "remove User 1") {
+		t.Errorf("a minute later: %q", told)
+	}
+}
+
+func TestActsOfAdministratorsAreKeptForNinetyDaysAtLeast(t *testing.T) {
+	w := newWorld(t)
+	door := w.reader()
+	w.must(w.SetSettings(t.Context(), as(Owner), Settings{KeepDays: 1}))
+	w.records(door, &wire.Record{Kind: wire.DoorOpened})
+	acts := w.told(Query{Kind: "admin"})
+	w.time = w.time.AddDate(0, 0, 89)
+	w.must(w.Prune(t.Context()))
+	if told := w.told(Query{}); !slices.Equal(told, acts) {
+		t.Errorf("after 89 days: %q\nnot %q", told, acts)
+	}
+	w.time = w.time.AddDate(0, 0, 2)
+	w.must(w.Prune(t.Context()))
+	if told := w.told(Query{}); len(told) != 0 {
+		t.Errorf("after 91 days: %q", told)
+	}
+}
+
+func TestStrangersWaitInALineThatEndsAndWhoIsKnownGoesPastIt(t *testing.T) {
+	w := newWorld(t)
+	known := here
+	known.Browser = w.owner().Browser
+	for range cap(w.hashing) {
+		w.hashing <- struct{}{} // passwords are looked at slowly
+	}
+	done := make(chan error)
+	try := func(name, password string, from Client) {
+		go func() {
+			_, err := w.SignIn(t.Context(), name, []byte(password), from)
+			done <- err
+		}()
+	}
+	for i := range cap(w.strangers) {
+		try(strings.Repeat("x", i+1), "wrong password", Client{Address: "198.51.100.7"})
+	}
+	for len(w.strangers) < cap(w.strangers) {
+		time.Sleep(time.Millisecond)
+	}
+	for range 30 { // nothing is counted either
+		if _, err := w.signIn("Ada Lovelace", secret, here); !errors.Is(err, ErrBusy) {
+			t.Fatal(err)
+		}
+	}
+	try("Ada Lovelace", secret, known)
+	for range cap(w.hashing) {
+		<-w.hashing
+	}
+	in := 0
+	for range cap(w.strangers) + 1 {
+		if err := <-done; err == nil {
+			in++
+		} else if !errors.Is(err, ErrWrongSignIn) {
+			t.Error(err)
+		}
+	}
+	if in != 1 {
+		t.Errorf("%d are signed in", in)
+	}
+	if _, err := w.signIn("Ada Lovelace", secret, here); err != nil {
+		t.Error("afterwards:", err)
+	}
+}

@@ -1,0 +1,93 @@
+package desk
+
+import (
+	"errors"
+	"testing"
+	"time"
+)
+
+// besiege has strangers use up an account's wrong passwords.
+func (w *world) besiege(name string) {
+	w.t.Helper()
+	var soon *TooSoonError
+	for i := 0; ; i++ {
+		if _, err := w.signIn(name, "wrong password", Client{Address: here.Address}); errors.As(err, &soon) {
+			return
+		}
+		if i > 30 {
+			w.t.Fatal("strangers may try for ever")
+		}
+	}
+}
+
+func TestStrangersKeepNobodyOutOfABrowserThatIsKnown(t *testing.T) {
+	w := newWorld(t)
+	owner := w.owner()
+	known := here
+	known.Browser = owner.Browser
+	w.besiege("Ada Lovelace")
+	var soon *TooSoonError
+	if _, err := w.signIn("Ada Lovelace", secret, here); !errors.As(err, &soon) {
+		t.Fatal("the account is not held:", err)
+	}
+	session, err := w.signIn("ada lovelace", secret, known)
+	w.must(err)
+	if session.Browser != known.Browser {
+		t.Error("it is given another token")
+	}
+	// It has a counter of its own, which strangers do not reset.
+	for range 5 {
+		if _, err := w.signIn("Ada Lovelace", "wrong password", known); err != ErrWrongSignIn {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.signIn("Ada Lovelace", secret, known); !errors.As(err, &soon) {
+		t.Error("passwords can be tried without end:", err)
+	}
+}
+
+func TestABrowserIsKnownForWhoHasSignedInThereWithTheirPassword(t *testing.T) {
+	w := newWorld(t)
+	owner := w.owner()
+	_, link, err := w.AddAdmin(t.Context(), as(Owner), "Grace Hopper", Super)
+	w.must(err)
+	other, err := w.UseLink(t.Context(), link, "", []byte(secret), here)
+	w.must(err)
+	held := func(from Client) bool {
+		t.Helper()
+		w.besiege("Ada Lovelace")
+		var soon *TooSoonError
+		_, err := w.signIn("Ada Lovelace", secret, from)
+		if err != nil && !errors.As(err, &soon) {
+			t.Fatal(err)
+		}
+		return err != nil
+	}
+	with := func(token string) Client { return Client{Address: here.Address, Browser: token} }
+	if !held(with(other.Browser)) || !held(with("made up")) || !held(with("")) {
+		t.Error("a browser that she never used")
+	}
+	elsewhere, err := w.signIn("Ada Lovelace", secret, with(owner.Browser))
+	w.must(err)
+	w.must(w.ChangePassword(t.Context(), elsewhere.Token, []byte(secret), []byte(secret), with(owner.Browser)))
+	if held(with(owner.Browser)) {
+		t.Error("the browser in which she changed her password is not known any more")
+	}
+	w.must(w.ChangePassword(t.Context(), elsewhere.Token, []byte(secret), []byte(secret), with("")))
+	if !held(with(owner.Browser)) {
+		t.Error("a browser of before the password changed")
+	}
+	// A token lasts for half a year after the last sign-in.
+	w.time = w.time.Add(24 * time.Hour)
+	again, err := w.signIn("Ada Lovelace", secret, here)
+	w.must(err)
+	w.time = w.time.Add(BrowserEnds - 1)
+	w.must(w.Prune(t.Context()))
+	if held(with(again.Browser)) {
+		t.Error("half a year has not gone by")
+	}
+	w.time = w.time.Add(BrowserEnds)
+	if !held(with(again.Browser)) {
+		t.Error("after half a year")
+	}
+}

@@ -1,0 +1,31 @@
+package store
+
+import "latchkey/sync/wire"
+
+// A Browser is one in which an administrator has signed in.
+type Browser struct {
+	Hash  wire.Hash // of its token
+	Admin int64
+	Seen  int64 // Unix seconds
+}
+
+// Browser returns the browser of a token's hash, or ErrNotFound.
+func (t *Tx) Browser(hash wire.Hash) (*Browser, error) {
+	b := Browser{Hash: hash}
+	return &b, t.row(`SELECT admin_id, seen FROM browsers WHERE hash = ?`, []any{hash[:]}, &b.Admin, &b.Seen)
+}
+
+// SetBrowser keeps a browser. All but the newest keep of its administrator are
+// forgotten.
+func (t *Tx) SetBrowser(b *Browser, keep int) error {
+	if err := t.exec(`INSERT INTO browsers (hash, admin_id, seen) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET admin_id = excluded.admin_id, seen = excluded.seen`, b.Hash[:], b.Admin, b.Seen); err != nil {
+		return err
+	}
+	return t.exec(`DELETE FROM browsers WHERE admin_id = ? AND hash NOT IN (SELECT hash FROM browsers WHERE admin_id = ? ORDER BY seen DESC, hash = ? DESC LIMIT ?)`, b.Admin, b.Admin, b.Hash[:], keep)
+}
+
+// ForgetBrowsers forgets an administrator's browsers but one; the zero hash:
+// all.
+func (t *Tx) ForgetBrowsers(admin int64, but wire.Hash) error {
+	return t.exec(`DELETE FROM browsers WHERE admin_id = ? AND hash <> ?`, admin, but[:])
+}
