@@ -79,7 +79,7 @@ func Start(ctx context.Context, address string, o Options) (*Broker, error) {
 			return nil, fmt.Errorf("broker: %w", err)
 		}
 	}
-	door := tls.NewListener(&patient{Listener: listener, log: o.Log}, &tls.Config{
+	door := tls.NewListener(&patient{listener, handshakeFor, o.Log}, &tls.Config{
 		MinVersion:             tls.VersionTLS13,
 		Certificates:           []tls.Certificate{*o.Certificate},
 		ClientAuth:             tls.RequireAndVerifyClientCert,
@@ -119,7 +119,8 @@ func (b *Broker) Close() error { return b.server.Close() }
 // out.
 type patient struct {
 	net.Listener
-	log *slog.Logger
+	within time.Duration
+	log    *slog.Logger
 }
 
 func (p *patient) Accept() (net.Conn, error) {
@@ -133,7 +134,7 @@ func (p *patient) Accept() (net.Conn, error) {
 			time.Sleep(100 * time.Millisecond)
 			continue
 		}
-		conn.SetDeadline(time.Now().Add(handshakeFor))
+		conn.SetReadDeadline(time.Now().Add(p.within)) // the broker sets another one later, for reading only: outbox
 		return newOutbox(conn), nil
 	}
 }

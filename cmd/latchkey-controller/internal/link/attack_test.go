@@ -158,7 +158,7 @@ func TestNothingThatAReaderDidNotSignChangesAnything(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(readers) != 2 || readers[1].State.Connection != 1 || readers[1].State.Condition.Strike != wire.StrikeOff || !readers[1].Online {
+	if len(readers) != 2 || readers[1].State.Connection != m.connection || readers[1].State.Condition.Strike != wire.StrikeOff || !readers[1].Online {
 		t.Errorf("%+v", readers)
 	}
 }

@@ -39,12 +39,12 @@ func (w *world) kept(reader string) []wire.Channel {
 		}
 	}
 	end := wire.OnCommand.Topic("home", reader)
-	for _, token := range []mqtt.Token{client.Subscribe("latchkey/v1/home/"+reader+"/#", 1, note), client.Publish(end, 1, false, "what is kept comes before it")} {
-		if !token.WaitTimeout(10*time.Second) || token.Error() != nil {
-			w.t.Fatal(token.Error())
-		}
+	token := client.Subscribe("latchkey/v1/home/"+reader+"/#", 1, note)
+	if !token.WaitTimeout(10*time.Second) || token.Error() != nil {
+		w.t.Fatal(token.Error())
 	}
 	until(w.t, "all that is kept comes", func() bool {
+		client.Publish(end, 0, false, "what is kept comes before it").WaitTimeout(50 * time.Millisecond)
 		mu.Lock()
 		defer mu.Unlock()
 		return over

@@ -264,9 +264,14 @@ func (w *world) reader(id string) *model {
 func (w *world) connect(m *model) {
 	w.t.Helper()
 	until(w.t, m.bundle.Reader+" connects", func() bool { return m.connect(w.broker) == nil })
+	said := 0
 	until(w.t, m.bundle.Reader+"'s link is up", func() bool {
 		if m.answeredStates() > 0 {
 			return true
+		}
+		if said++; said%60 == 0 { // the embedded broker may forget a client whose last connection has just ended
+			m.disconnect()
+			m.connect(w.broker)
 		}
 		m.say()
 		time.Sleep(50 * time.Millisecond)
