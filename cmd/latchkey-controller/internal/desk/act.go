@@ -105,7 +105,7 @@ func (d *Desk) check(ctx context.Context, a Actor, act Act, ab *about) error {
 		if err := ab.name(tx); err != nil {
 			return err
 		}
-		return tx.AddRefused(ab.audit(d.now(), a, act, store.Refused, refusal.Error()))
+		return tx.AddRefused(ab.audit(d.now(), a, act, store.Refused, "this takes "+act.takes()))
 	})
 	return errors.Join(refusal, err)
 }

@@ -79,7 +79,7 @@ func (d *Desk) AddAdmin(ctx context.Context, a Actor, name string, role Role) (i
 			return err
 		}
 		id = admin.ID
-		ab.text = "added as " + role.Title()
+		ab.text = "was added as " + role.Title()
 		token, err = d.addLink(tx, id)
 		return err
 	})
@@ -123,7 +123,7 @@ func lastOwner(tx *store.Tx, admin *store.Admin) error {
 // SetRole gives an administrator another role. There stays one Owner at least.
 // Field: "role".
 func (d *Desk) SetRole(ctx context.Context, a Actor, id int64, role Role) error {
-	ab := &about{text: "role: " + role.Title()}
+	ab := &about{text: "is " + role.Title() + " now"}
 	return d.change(ctx, a, EditAdmins, ab, func(tx *store.Tx, _ time.Time) error {
 		admin, err := ab.existing(tx, id)
 		if err != nil {
@@ -142,7 +142,7 @@ func (d *Desk) SetRole(ctx context.Context, a Actor, id int64, role Role) error 
 // RemoveAdmin removes an administrator and ends their sessions. There stays one
 // Owner at least. Field: "role".
 func (d *Desk) RemoveAdmin(ctx context.Context, a Actor, id int64) error {
-	ab := &about{text: "removed"}
+	ab := &about{text: "was removed"}
 	return d.change(ctx, a, EditAdmins, ab, func(tx *store.Tx, _ time.Time) error {
 		admin, err := ab.existing(tx, id)
 		if err != nil {
@@ -157,7 +157,7 @@ func (d *Desk) RemoveAdmin(ctx context.Context, a Actor, id int64) error {
 
 // SignOutAdmin ends all sessions of an administrator, whose password goes on.
 func (d *Desk) SignOutAdmin(ctx context.Context, a Actor, id int64) error {
-	ab := &about{text: "signed out everywhere"}
+	ab := &about{text: "was signed out everywhere"}
 	return d.change(ctx, a, EditAdmins, ab, func(tx *store.Tx, _ time.Time) error {
 		if _, err := ab.existing(tx, id); err != nil {
 			return err
@@ -169,7 +169,7 @@ func (d *Desk) SignOutAdmin(ctx context.Context, a Actor, id int64) error {
 // NewLink returns the token of a new one-time link with which an administrator
 // sets a new password; the old one goes on until then.
 func (d *Desk) NewLink(ctx context.Context, a Actor, id int64) (token string, err error) {
-	ab := &about{text: "new one-time link"}
+	ab := &about{text: "was given a new one-time link"}
 	err = d.change(ctx, a, EditAdmins, ab, func(tx *store.Tx, _ time.Time) error {
 		if _, err := ab.existing(tx, id); err != nil {
 			return err

@@ -72,7 +72,7 @@ func (d *Desk) Adopt(ctx context.Context, a Actor, form AdoptForm, save func(bun
 	if err := form.check(id); err != nil {
 		return nil, err
 	}
-	ab.text = "board " + form.Fingerprint
+	ab.text = "with the board " + form.Fingerprint
 	var adoption *site.Adoption
 	broker := strings.TrimSpace(form.Broker)
 	if broker == "" {
@@ -148,7 +148,7 @@ func (d *Desk) RemoveReader(ctx context.Context, a Actor, reader string, how Rem
 	if how != Returned && how != Lost {
 		return 0, wrong("how", "Say whether the reader was returned or lost")
 	}
-	err = d.do(ctx, a, RemoveReader, &about{reader: reader, subject: reader, text: string(how)}, nil, func(s *site.Site, now time.Time) error {
+	err = d.do(ctx, a, RemoveReader, &about{reader: reader, subject: reader, text: "as " + string(how)}, nil, func(s *site.Site, now time.Time) error {
 		epoch, err = s.Dismiss(ctx, now, reader, how == Lost)
 		return err
 	})

@@ -23,7 +23,7 @@ func TestAnOrderIsNotedWithWhatCameOfIt(t *testing.T) {
 	if err != nil || outcome.Done || outcome.Text != w.live.refuse {
 		t.Fatalf("%+v, %v", outcome, err)
 	}
-	if e := w.newest(); e.Text.String() != "Limited Admin (Can Edit) could not hold open Door of "+id+": not sent: it is not connected" || e.Tone != Refused {
+	if e := w.newest(); e.Text.String() != "Limited Admin (Can Edit) could not hold Door of "+id+" open: not sent: it is not connected" || e.Tone != Refused {
 		t.Errorf("%+v", e)
 	}
 	if o := w.live.orders[1]; o.Who != "Limited Admin (Can Edit)" || o.Seconds != 60 || o.Reader != id {

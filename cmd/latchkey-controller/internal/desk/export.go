@@ -38,8 +38,15 @@ func (d *Desk) Export(ctx context.Context, a Actor, q Query, format Format, w io
 			out = &jsonExport{w: w}
 		}
 		n, err := d.export(ctx, q, out)
-		return fmt.Sprintf("entries: %d", n), err
+		return "with " + entriesText(n), err
 	})
+}
+
+func entriesText(n int) string {
+	if n == 1 {
+		return "1 entry"
+	}
+	return fmt.Sprintf("%d entries", n)
 }
 
 // export writes entries in batches, each read in a transaction of its own.

@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -48,12 +49,14 @@ func Clean(text string) string {
 	}, text)
 }
 
-// because returns ": reason", or nothing; where somebody was follows as it is.
+// because returns ": reason", or nothing; what goes on with the sentence
+// follows as it is.
 func because(reason string) string {
-	switch {
-	case reason == "":
+	if reason == "" {
 		return ""
-	case strings.HasPrefix(reason, fromAddress):
+	}
+	first, _, _ := strings.Cut(reason, " ")
+	if slices.Contains([]string{"and", "as", "everywhere", "for", "from", "off", "on", "to", "with"}, first) {
 		return " " + escape(reason)
 	}
 	return ": " + escape(reason)

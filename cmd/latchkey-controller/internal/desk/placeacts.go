@@ -48,7 +48,7 @@ func placeError(l store.Level, err error) error {
 func (d *Desk) addPlace(ctx context.Context, a Actor, l, parentLevel store.Level, parent int64, name string) (int64, error) {
 	name = strings.TrimSpace(name)
 	p := &store.Place{Parent: parent, Name: name}
-	err := d.change(ctx, a, EditPlaces, &about{subject: cut(name, wire.MaxName), text: levelNames[l] + " added"}, func(tx *store.Tx, _ time.Time) error {
+	err := d.change(ctx, a, EditPlaces, &about{subject: cut(name, wire.MaxName), text: "was added as a " + levelNames[l]}, func(tx *store.Tx, _ time.Time) error {
 		if err := checkPlaceName(name); err != nil {
 			return err
 		}
@@ -132,7 +132,7 @@ func rename(name string) edit {
 	name = strings.TrimSpace(name)
 	return func(_ *store.Tx, p *store.Place) (string, error) {
 		p.Name = name
-		return "name: " + cut(name, wire.MaxName), nil
+		return "is called " + cut(name, wire.MaxName) + " now", nil
 	}
 }
 
@@ -143,7 +143,7 @@ func moveTo(hub int64) edit {
 			return "", err
 		}
 		p.Parent = h.ID
-		return "moved to another hub", nil
+		return "was moved to " + h.Name, nil
 	}
 }
 
@@ -184,7 +184,7 @@ func (d *Desk) EditDoor(ctx context.Context, a Actor, door int64, name string, h
 				return "", err
 			}
 		}
-		return strings.Join(texts, ", "), nil
+		return strings.Join(texts, " and "), nil
 	})
 }
 
@@ -201,7 +201,7 @@ func (d *Desk) MoveReader(ctx context.Context, a Actor, reader string, door int6
 		} else if err != nil {
 			return err
 		}
-		ab.text = "door: " + p.Name
+		ab.text = "was moved to " + p.Name
 		if err := tx.SetDoor(reader, door); err != nil {
 			return err
 		}
@@ -210,7 +210,7 @@ func (d *Desk) MoveReader(ctx context.Context, a Actor, reader string, door int6
 }
 
 func (d *Desk) removePlace(ctx context.Context, a Actor, l store.Level, id int64, holds string) error {
-	ab := &about{text: levelNames[l] + " removed"}
+	ab := &about{text: "was removed, which was a " + levelNames[l]}
 	return d.change(ctx, a, EditPlaces, ab, func(tx *store.Tx, _ time.Time) error {
 		p, err := placeOf(tx, l, id)
 		if err != nil {

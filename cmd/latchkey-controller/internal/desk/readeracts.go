@@ -14,9 +14,9 @@ import (
 
 // SwitchPIN switches PIN entry of a reader on or off.
 func (d *Desk) SwitchPIN(ctx context.Context, a Actor, reader string, on bool) error {
-	text := "PIN off"
+	text := "off"
 	if on {
-		text = "PIN on"
+		text = "on"
 	}
 	return d.do(ctx, a, SwitchPIN, &about{reader: reader, subject: reader, text: text}, nil, func(s *site.Site, now time.Time) error {
 		_, err := s.EditPolicy(ctx, now, reader, func(p *wire.Policy) { p.PIN = on })
@@ -139,6 +139,13 @@ func (d *Desk) Order(ctx context.Context, a Actor, reader string, order wire.Ord
 		out = &Outcome{Command: outcome.ID.String(), Done: outcome.Done, Text: outcome.Text}
 		if !outcome.Done {
 			return "", errors.New(outcome.Text)
+		}
+		switch order {
+		case wire.Hold:
+			out.Text = "held open for " + lasts(seconds)
+			return "for " + lasts(seconds), nil
+		case wire.Identify, wire.Release:
+			return "", nil // the act says it
 		}
 		return outcome.Text, nil
 	})

@@ -162,15 +162,20 @@ var (
 	ErrNotFound = store.ErrNotFound
 )
 
+// takes names the roles that may do an act.
+func (act Act) takes() string {
+	titles := make([]string, 0, len(allowed[act]))
+	for _, role := range allowed[act] {
+		titles = append(titles, role.Title())
+	}
+	return strings.Join(titles, " or ")
+}
+
 // Refusal returns why an actor may not do an act, ErrNotAllowed or ErrSignInAgain;
 // nil: they may.
 func (a Actor) Refusal(act Act) error {
 	if !a.May(act) {
-		titles := make([]string, 0, len(allowed[act]))
-		for _, role := range allowed[act] {
-			titles = append(titles, role.Title())
-		}
-		return fmt.Errorf("%w: this takes %s, and you are %s", ErrNotAllowed, strings.Join(titles, " or "), a.Role.Title())
+		return fmt.Errorf("%w: this takes %s, and you are %s", ErrNotAllowed, act.takes(), a.Role.Title())
 	}
 	if act.NeedsFreshSignIn() && !a.FreshSignIn {
 		return ErrSignInAgain

@@ -58,7 +58,7 @@ const (
 
 	fromAddress = "from " // begins where a sign-in came from
 
-	unknownAccount = "an unknown name" // what was typed may be a password
+	unknownAccount = "Somebody unknown" // what was typed may be a password
 )
 
 // actorOf returns an administrator as one who acts in the console.

@@ -47,7 +47,7 @@ func (d *Desk) BackupTo(ctx context.Context, a Actor, dir string) error {
 // keys included. Nothing is written if it cannot be made.
 func (d *Desk) WriteBackup(ctx context.Context, a Actor, w io.Writer) error {
 	return d.note(ctx, a, Backup, &about{subject: d.site.Name}, func() (string, error) {
-		return "downloaded", d.writeBackup(ctx, w)
+		return "and downloaded it", d.writeBackup(ctx, w)
 	})
 }
 
@@ -116,7 +116,7 @@ const maxKeepDays, KeepActs = 3650, 90
 
 // SetSettings changes them. Field: "keep-days".
 func (d *Desk) SetSettings(ctx context.Context, a Actor, s Settings) error {
-	ab := &about{subject: d.site.Name, text: fmt.Sprintf("activity is kept for %d days", s.KeepDays)}
+	ab := &about{subject: d.site.Name, text: "activity is kept for " + count(s.KeepDays, "day")}
 	return d.change(ctx, a, EditSettings, ab, func(tx *store.Tx, _ time.Time) error {
 		if s.KeepDays < 1 || s.KeepDays > maxKeepDays {
 			return wrong("keep-days", fmt.Sprintf("Activity is kept for 1 to %d days", maxKeepDays))
