@@ -16,6 +16,7 @@ type about struct {
 	user    uint64
 	subject string // "": the user's name
 	text    string // what was done, where the act does not say it
+	typed   bool   // cards were, and whether they are somebody's is told
 }
 
 // name fills in the subject.
@@ -55,7 +56,7 @@ func (d *Desk) do(ctx context.Context, a Actor, act Act, ab *about, first func(*
 				return err
 			}
 			switch {
-			case errors.Is(failed, site.ErrPINTaken):
+			case errors.Is(failed, site.ErrPINTaken), ab.typed && errors.Is(failed, site.ErrCardTaken):
 				return tx.AddAudit(ab.audit(now, a, act, store.Clash, failed.Error()))
 			case errors.Is(failed, ErrNotAllowed):
 				return tx.AddRefused(ab.audit(now, a, act, store.Refused, failed.Error()))

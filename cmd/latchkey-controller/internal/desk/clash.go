@@ -8,17 +8,23 @@ import (
 )
 
 // A chosen PIN that is refused because it is somebody's tells that it opens a
-// door. How many may be learnt so in 24 hours:
+// door, and so does a typed card, which can be copied. How many may be learnt so
+// in 24 hours:
 const (
 	clashesOfOne = 5
 	clashesOfAll = 20
 )
 
-// clashLimit refuses a chosen PIN, whatever it is, after too many clashes. The
-// clashes are counted in the transaction that would find the next one.
-func (d *Desk) clashLimit(a Actor, pin PIN) func(*store.Tx) error {
+// clashLimit refuses a chosen PIN and typed cards, whatever they are, after too
+// many clashes. The clashes are counted in the transaction that would find the
+// next one.
+func (d *Desk) clashLimit(a Actor, pin PIN, typed bool) func(*store.Tx) error {
+	field, instead := "pin", "let the PIN be generated"
 	if pin.Choice != Chosen {
-		return nil
+		field, instead = "card", "have the card read at a reader"
+		if !typed {
+			return nil
+		}
 	}
 	return func(tx *store.Tx) error {
 		own, all, err := tx.Clashes(a.ID, d.now().Add(-24*time.Hour).UnixMilli())
@@ -26,9 +32,9 @@ func (d *Desk) clashLimit(a Actor, pin PIN) func(*store.Tx) error {
 		case err != nil:
 			return err
 		case own >= clashesOfOne:
-			return wrong("pin", fmt.Sprintf("You have chosen %d PINs today that cannot be used; let one be generated", own))
+			return wrong(field, fmt.Sprintf("You have typed %d PINs or cards today that cannot be used; %s", own, instead))
 		case all >= clashesOfAll:
-			return wrong("pin", fmt.Sprintf("%d PINs that cannot be used were chosen today; let one be generated", all))
+			return wrong(field, fmt.Sprintf("%d PINs or cards that cannot be used were typed today; %s", all, instead))
 		}
 		return nil
 	}

@@ -31,7 +31,7 @@ func TestAfterFiveClashesInADayAnAdministratorGetsOnlyGeneratedPINs(t *testing.T
 	// From now on whether a chosen PIN is somebody's makes no difference.
 	for _, digits := range []string{"58310274", "61937254"} {
 		err := w.guess(as(Editor), eve, digits)
-		if errors.Is(err, site.ErrPINTaken) || Fields(err)["pin"] != "You have chosen 5 PINs today that cannot be used; let one be generated" {
+		if errors.Is(err, site.ErrPINTaken) || Fields(err)["pin"] != "You have typed 5 PINs or cards today that cannot be used; let the PIN be generated" {
 			t.Errorf("%v", err)
 		}
 	}
@@ -64,7 +64,7 @@ func TestAfterTwentyClashesInADayTheSiteGivesOnlyGeneratedPINs(t *testing.T) {
 	if err := w.guess(as(Super), eve, "58310274"); !errors.Is(err, site.ErrPINTaken) {
 		t.Error(err)
 	}
-	if err := w.guess(as(Owner), eve, "61937254"); Fields(err)["pin"] != "20 PINs that cannot be used were chosen today; let one be generated" {
+	if err := w.guess(as(Owner), eve, "61937254"); Fields(err)["pin"] != "20 PINs or cards that cannot be used were typed today; let the PIN be generated" {
 		t.Error(err)
 	}
 }
@@ -85,5 +85,41 @@ func TestClashesThatComeAtOnceAreCountedAll(t *testing.T) {
 	}
 	if clashes != clashesOfOne {
 		t.Errorf("%d of 8 were told that the PIN is somebody's", clashes)
+	}
+}
+
+func TestTypedCardsThatAreSomebodysAreCountedAsPINsAre(t *testing.T) {
+	w := newWorld(t)
+	reader, eve, uid := w.reader(), w.user(), w.uid()
+	w.must(w.AddCard(t.Context(), as(Owner), w.user(), uid))
+	for i := range clashesOfOne {
+		var err error
+		if i%2 == 0 {
+			err = w.AddCard(t.Context(), as(Editor), eve, uid)
+		} else {
+			_, _, err = w.AddUser(t.Context(), as(Editor), UserForm{First: "Mallory"}, PIN{}, []string{uid})
+		}
+		if !errors.Is(err, site.ErrCardTaken) {
+			t.Fatalf("clash %d: %v", i, err)
+		}
+	}
+	// From now on whether a typed card is somebody's makes no difference.
+	for _, card := range []string{uid, w.uid()} {
+		if err := w.AddCard(t.Context(), as(Editor), eve, card); Fields(err)["card"] != "You have typed 5 PINs or cards today that cannot be used; have the card read at a reader" {
+			t.Errorf("%v", err)
+		}
+	}
+	if _, _, err := w.AddUser(t.Context(), as(Editor), UserForm{First: "Mallory"}, PIN{}, []string{w.uid()}); Fields(err)["card"] == "" {
+		t.Errorf("with a new user: %v", err)
+	}
+	// Who holds the card goes on, and so does the command line.
+	w.live.card = []byte{4, 9, 9, 9, 9, 9, 9}
+	read, err := w.Enrol(t.Context(), as(Editor), eve, reader)
+	w.must(err)
+	w.must(w.ConfirmCard(t.Context(), as(Editor), read.ID, read.LastFour))
+	for range 2 * clashesOfOne {
+		if err := w.AddCard(t.Context(), AtCommandLine("root"), eve, uid); !errors.Is(err, site.ErrCardTaken) {
+			t.Fatal(err)
+		}
 	}
 }

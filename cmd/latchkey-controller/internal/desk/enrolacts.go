@@ -104,7 +104,7 @@ func (d *Desk) ConfirmCard(ctx context.Context, a Actor, id, lastFour string) er
 		return err
 	}
 	defer clear(w.uid)
-	return d.addCard(ctx, a, AddCard, w.User, w.uid)
+	return d.addCard(ctx, a, w.User, w.uid, false)
 }
 
 // DropCard forgets an enrolment.

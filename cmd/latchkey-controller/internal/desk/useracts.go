@@ -67,7 +67,7 @@ func (f UserForm) user() (*store.User, FieldErrors) {
 // to choose them: for the caller to show once and to wipe. Fields besides the
 // form's: "pin", "card".
 func (d *Desk) AddUser(ctx context.Context, a Actor, form UserForm, pin PIN, uids []string) (id uint64, digits []byte, err error) {
-	ab := &about{subject: strings.TrimSpace(form.First + " " + form.Last), text: gave(pin, len(uids))}
+	ab := &about{subject: strings.TrimSpace(form.First + " " + form.Last), text: gave(pin, len(uids)), typed: len(uids) > 0 && a.Via == Console}
 	if err := d.check(ctx, a, AddUser, ab); err != nil {
 		return 0, nil, err
 	}
@@ -81,7 +81,7 @@ func (d *Desk) AddUser(ctx context.Context, a Actor, form UserForm, pin PIN, uid
 	if err := wrongs.err(); err != nil {
 		return 0, nil, err
 	}
-	err = d.do(ctx, a, AddUser, ab, d.clashLimit(a, pin), func(s *site.Site, now time.Time) (err error) {
+	err = d.do(ctx, a, AddUser, ab, d.clashLimit(a, pin, ab.typed), func(s *site.Site, now time.Time) (err error) {
 		digits, err = s.AddUser(ctx, now, u, pin, cards)
 		return err
 	})
@@ -174,7 +174,7 @@ func (d *Desk) SetPIN(ctx context.Context, a Actor, id uint64, pin PIN) (digits 
 		return nil, d.RemovePIN(ctx, a, id)
 	}
 	ab := &about{user: id, text: map[site.Choice]string{Chosen: "chosen", Auto: "generated"}[pin.Choice]}
-	err = d.do(ctx, a, SetPIN, ab, d.clashLimit(a, pin), func(s *site.Site, now time.Time) (err error) {
+	err = d.do(ctx, a, SetPIN, ab, d.clashLimit(a, pin, false), func(s *site.Site, now time.Time) (err error) {
 		digits, err = s.SetPIN(ctx, now, id, pin)
 		return err
 	})
@@ -198,12 +198,14 @@ func (d *Desk) AddCard(ctx context.Context, a Actor, id uint64, text string) err
 	if err != nil {
 		return wrongField("card", err)
 	}
-	return d.addCard(ctx, a, AddCard, id, uid)
+	// At the command line one has the database, too.
+	return d.addCard(ctx, a, id, uid, a.Via == Console)
 }
 
-// addCard gives a user a card.
-func (d *Desk) addCard(ctx context.Context, a Actor, act Act, id uint64, uid []byte) error {
-	return credentialError(d.do(ctx, a, act, &about{user: id, text: site.MaskUID(uid)}, nil, func(s *site.Site, now time.Time) error {
+// addCard gives a user a card, which was typed or read.
+func (d *Desk) addCard(ctx context.Context, a Actor, id uint64, uid []byte, typed bool) error {
+	ab := &about{user: id, text: site.MaskUID(uid), typed: typed}
+	return credentialError(d.do(ctx, a, AddCard, ab, d.clashLimit(a, PIN{}, typed), func(s *site.Site, now time.Time) error {
 		return s.AddCard(ctx, now, id, uid)
 	}))
 }

@@ -9,7 +9,7 @@ const (
 	Asked   AuditOutcome = "asked"   // of a reader, which has not answered
 	Refused AuditOutcome = "refused" // the administrator may not
 	Failed  AuditOutcome = "failed"
-	Clash   AuditOutcome = "clash" // a chosen PIN is somebody's
+	Clash   AuditOutcome = "clash" // a chosen PIN, or a typed card, is somebody's
 )
 
 // An Audit is an act of an administrator. It holds no secret.
@@ -83,8 +83,8 @@ func (t *Tx) Audit(ids []int64) (map[int64]*Audit, error) {
 	return entries, err
 }
 
-// Clashes returns how many PINs that were somebody's an administrator chose
-// since a time in Unix milliseconds, and how many all of them did.
+// Clashes returns how many PINs and cards that were somebody's an administrator
+// typed since a time in Unix milliseconds, and how many all of them did.
 func (t *Tx) Clashes(admin int64, since int64) (own, all int, err error) {
 	err = t.row(`SELECT count(*) FILTER (WHERE admin_id = ?), count(*) FROM audit WHERE outcome = 'clash' AND at >= ?`, []any{admin, since}, &own, &all)
 	return own, all, err
