@@ -2,6 +2,8 @@ package link_test
 
 import (
 	"crypto/tls"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -94,4 +96,41 @@ func TestTheBrokerKeepsNothingOfAReaderThatWasRemoved(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestNothingIsKeptOfAReaderThatARestoreTook(t *testing.T) {
+	onEachBroker(t, func(t *testing.T, w *world) {
+		w.serve()
+		m := w.reader("front-door")
+		w.end()
+		older := filepath.Join(t.TempDir(), "older")
+		if err := os.Mkdir(older, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		w.site.Close() // the files are whole now
+		for _, name := range []string{"site.db", "storage.key"} {
+			copyFile(t, filepath.Join(w.dir, name), filepath.Join(older, name))
+		}
+		w.open(w.dir)
+		w.serve()
+		w.connect(m)
+		gone := w.reader("back-door")
+		gone.disconnect()
+		w.end()
+		w.site.Close()
+		w.open(older)
+		all := []wire.Channel{wire.OnKey, wire.OnPolicy, wire.OnState}
+		if kept := w.kept("back-door"); !slices.Equal(kept, all) {
+			t.Fatalf("%q", kept)
+		}
+		until(t, "nothing is kept of what is no reader any more", func() bool {
+			w.serve()
+			w.connect(m)
+			w.end()
+			return len(w.kept("back-door")) == 0
+		})
+		if kept := w.kept("front-door"); !slices.Equal(kept, all) {
+			t.Errorf("%q of the other", kept)
+		}
+	})
 }

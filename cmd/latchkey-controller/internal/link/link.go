@@ -54,6 +54,7 @@ type Link struct {
 	answers  chan answers
 	inquests chan inquest
 	told     chan struct{} // the teller publishes everything anew
+	stray    chan string   // readers of which the broker keeps something, and that nobody knows
 
 	placed  chan placed
 	asked   chan chan<- []Reader
@@ -75,6 +76,7 @@ func New(o Options) (*Link, error) {
 		answers:  make(chan answers, 64),
 		inquests: make(chan inquest, 1),
 		told:     make(chan struct{}, 1),
+		stray:    make(chan string, 64),
 		placed:   make(chan placed),
 		asked:    make(chan chan<- []Reader),
 		refused:  newRefusals(o.Log),
@@ -140,6 +142,12 @@ func (l *Link) begin(ctx context.Context) error {
 func (l *Link) arrive(m message) {
 	if m.reader != "" && (*l.peers.Load())[m.reader] == nil {
 		l.refused.note(m.reader, m.channel, "no reader of this site, or removed")
+		if m.retained {
+			select {
+			case l.stray <- m.reader:
+			default: // the rest after the next connection
+			}
+		}
 		return
 	}
 	if !l.inbox.put(m.reader, m) {

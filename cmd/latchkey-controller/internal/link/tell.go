@@ -49,6 +49,11 @@ func (l *Link) tell(ctx context.Context) error {
 				err = t.publish(ctx)
 			case <-moved:
 				err = t.publish(ctx)
+			case id := <-l.stray:
+				// Of before a restore, most likely. It may have been added this moment.
+				if err = t.publish(ctx); err == nil && t.peers != nil && t.peers[id] == nil {
+					t.forget(id)
+				}
 			case <-t.head:
 				t.sendHead()
 			case <-minute.C:
