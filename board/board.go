@@ -58,13 +58,16 @@ type wiring interface {
 	// error: transfers fail until it is there. The caller closes the port.
 	SPI(port string) (spi.PortCloser, error)
 
-	// Output requests a line and drives it inactive. The caller closes it.
+	// Output requests a line and drives it inactive. But for the strike's, a line
+	// that cannot be had is no error: setting it fails until it can. The caller
+	// closes it.
 	Output(line string) (Output, error)
 
 	// Input requests a line. on, if not nil, is called after each edge with
 	// the level that followed, in order and never concurrently for one line;
 	// if edges were lost, with the level as it is. It is a hand-off only: it
-	// returns at once. The caller closes the line.
+	// returns at once. A line that cannot be had is no error: its Value fails
+	// until it can. The caller closes the line.
 	Input(line string, on func(active bool)) (Input, error)
 
 	// Serve serves the simulated board's page until ctx is done. A real board

@@ -44,15 +44,36 @@ func (l linux) port(name string) (*port, error) {
 	return &port{key: key, bus: bus, cs: cs, maxHz: physic.Frequency(c.MaxHz) * physic.Hertz}, nil
 }
 
+// Output requests the strike's line at once, for whoever releases it must know,
+// and any other as soon as it can be had.
 func (l linux) Output(name string) (Output, error) {
-	line, err := l.request(name, outputNames, gpiocdev.AsOutput(0))
-	if err != nil {
+	request := func() (Output, error) {
+		line, err := l.request(name, outputNames, gpiocdev.AsOutput(0))
+		if err != nil {
+			return nil, err
+		}
+		return line, nil
+	}
+	if name == strikeLine {
+		return request()
+	}
+	o := &lateOutput{late[Output]{request: request}}
+	if _, err := o.get(); errors.Is(err, ErrNotWired) {
 		return nil, err
 	}
-	return line, nil
+	return o, nil
 }
 
 func (l linux) Input(name string, on func(active bool)) (Input, error) {
+	i := &lateInput{late[Input]{request: func() (Input, error) { return l.input(name, on) }}}
+	if _, err := i.get(); errors.Is(err, ErrNotWired) {
+		return nil, err
+	}
+	return i, nil
+}
+
+// input requests an input.
+func (l linux) input(name string, on func(active bool)) (Input, error) {
 	c := l.cfg.Lines[name]
 	options := []gpiocdev.LineReqOption{gpiocdev.AsInput}
 	if bias := biases[c.Bias]; bias != nil {

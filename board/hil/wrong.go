@@ -78,33 +78,37 @@ var wrongScenarios = []scenario{
 		}
 		return fmt.Sprintf("card: %s; status: %v", how, s.Health), b.running()
 	}},
-	{what: "buses that come only after the reader has started are taken into use", prove: late},
+	{what: "buses and lines of chips that come only after the reader has started are taken into use", prove: late},
 }
 
-// late starts the reader on a board without buses, and gives it them later.
+// late starts the reader on a board without buses and without the lines of its
+// chips, and gives it them later.
 func late(b *bench) (string, error) {
 	if err := b.stopReader(); err != nil {
 		return "", err
 	}
 	move := func(from, to string) error {
-		return b.root("cd /dev && for d in 0.0 0.1 0.2; do busybox mv " + from + "$d " + to + "$d || exit; done")
+		return b.root("cd /dev && for d in spidev0.0 spidev0.1 spidev0.2 gpiochip1; do busybox mv " + from + "$d " + to + "$d || exit; done")
 	}
-	if err := move("spidev", "absent"); err != nil {
+	if err := move("", "absent-"); err != nil {
 		return "", err
 	}
 	if err := b.startReader(); err != nil {
-		return "", errors.Join(err, move("absent", "spidev"))
+		return "", errors.Join(err, move("absent-", ""))
 	}
 	var without status
 	err := b.eventually("display, touch film and card reader fail", func() (_ bool, err error) {
 		without, err = b.status()
 		return without.Health["panel"] != "" && without.Health["touch"] != "" && without.Health["nfc"] != "", err
 	})
-	if err := errors.Join(err, move("absent", "spidev")); err != nil {
+	if err := errors.Join(err, move("absent-", "")); err != nil {
 		return "", fmt.Errorf("%w: %v\n%s", err, without.Health, b.readerLog())
 	}
-	if log, words := b.readerLog(), "board.spi.nfc: /dev/spidev0.2 is not there"; !strings.Contains(log, words) {
-		return "", fmt.Errorf("the log does not say %q:\n%s", words, log)
+	log := b.readerLog()
+	for _, words := range []string{"board.spi.touch: /dev/spidev0.1 is not there", `board.lines.nfc-reset: no GPIO line is named \"nfc-reset\"`} {
+		if !strings.Contains(log, words) {
+			return "", fmt.Errorf("the log does not say %q:\n%s", words, log)
+		}
 	}
 	err = b.eventually("all of them work", func() (bool, error) {
 		s, err := b.status()

@@ -67,7 +67,7 @@ func nextSecond() <-chan time.Time {
 }
 
 // watch looks every second, and reports that the strike's line could not be set, and that it could
-// again, and parts that hang.
+// again, parts that hang, and inputs whose line can be had at last.
 func (in *instruments) watch(ctx context.Context) error {
 	for failed := false; ; {
 		select {
@@ -80,5 +80,21 @@ func (in *instruments) watch(ctx context.Context) error {
 			in.reportLine("strike", err)
 		}
 		in.watchParts(time.Now())
+		in.startLate()
 	}
+}
+
+// unstarted is an input whose line could not be had.
+type unstarted struct {
+	name  string
+	start func() error
+}
+
+// startLate tries again to start the inputs that could not be.
+func (in *instruments) startLate() {
+	in.unstarted = slices.DeleteFunc(in.unstarted, func(u unstarted) bool {
+		err := u.start()
+		in.reportLine(u.name, err)
+		return err == nil
+	})
 }

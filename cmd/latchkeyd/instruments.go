@@ -23,18 +23,19 @@ import (
 // does not name is left out; one that does not answer is reported, looked for
 // again by its driver, and the rest works.
 type instruments struct {
-	strike  *relay.Strike
-	latency stopwatch // of PINs
-	chips   []func() chipFigures
-	parts   []*part
-	keypad  *keypad.Keypad // nil: no display
-	film    *touch.Evdev   // nil: the touch is no input device of the kernel's
-	cards   *nfc.Reader    // nil: no card reader
-	noPIN   bool           // the config names nothing to type on
-	noCards bool           // it names no card reader
-	slots   *slots
-	log     *slog.Logger
-	located func(error) error // says where in the config it stands, if it does
+	strike    *relay.Strike
+	latency   stopwatch // of PINs
+	chips     []func() chipFigures
+	unstarted []unstarted // inputs; for watch, once it runs
+	parts     []*part
+	keypad    *keypad.Keypad // nil: no display
+	film      *touch.Evdev   // nil: the touch is no input device of the kernel's
+	cards     *nfc.Reader    // nil: no card reader
+	noPIN     bool           // the config names nothing to type on
+	noCards   bool           // it names no card reader
+	slots     *slots
+	log       *slog.Logger
+	located   func(error) error // says where in the config it stands, if it does
 
 	events chan device.Event
 	closes []func() error // in the order of construction
@@ -109,12 +110,17 @@ func (in *instruments) openInput(b *board.Board, name device.InputName, opts rel
 	if err != nil {
 		return err
 	}
-	in.closes = append(in.closes, line.Close)
-	if err := input.Start(line); err != nil {
-		return err
+	in.closes = append(in.closes, line.Close, input.Halt)
+	return in.startInput(string(name), func() error { return input.Start(line) })
+}
+
+// startInput starts an input, or has it started later if that fails.
+func (in *instruments) startInput(name string, start func() error) error {
+	err := start()
+	if err != nil {
+		in.unstarted = append(in.unstarted, unstarted{name, start})
 	}
-	in.closes = append(in.closes, input.Halt)
-	return nil
+	return err
 }
 
 func (in *instruments) openCards(b *board.Board) error {
