@@ -67,7 +67,7 @@ func edited(b *bench) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if b.m.lines.level(lineStrike) || !strings.Contains(hook.Stderr, path+", line 1") || strings.Contains(hook.Stderr, "strike") {
+	if b.m.lines.level(lineStrike) || !strings.Contains(hook.Stderr, path+", line ") || strings.Contains(hook.Stderr, "strike") {
 		return "", fmt.Errorf("latchkeyd release: exit code %d, the strike is %s:\n%s", hook.Code, onOff(b.m.lines.level(lineStrike)), hook.Stderr)
 	}
 	if err := b.startReader(); err != nil {
