@@ -126,17 +126,13 @@ func syncDir(dir string) error {
 // writeParts writes parts side by side from an offset on, in one write if the
 // disk takes them all. It uses parts up.
 func writeParts(f *os.File, parts [][]byte, offset int64) error {
-	conn, err := f.SyscallConn()
-	if err != nil {
-		return err
-	}
-	for len(parts) > 0 && err == nil {
-		var n int
-		if closed := conn.Control(func(fd uintptr) { n, err = unix.Pwritev(int(fd), parts, offset) }); closed != nil {
-			return closed
-		}
-		if err == nil && n <= 0 {
+	for len(parts) > 0 {
+		n, err := unix.Pwritev(int(f.Fd()), parts, offset)
+		if err == nil && n == 0 {
 			err = io.ErrShortWrite
+		}
+		if err != nil {
+			return os.NewSyscallError("pwritev", err)
 		}
 		offset += int64(n)
 		for n > 0 {
@@ -147,7 +143,13 @@ func writeParts(f *os.File, parts [][]byte, offset int64) error {
 			}
 		}
 	}
-	return os.NewSyscallError("pwritev", err)
+	return nil
+}
+
+// writeBack has the disk begin to write what was written to a file. Should it
+// fail, so does the fsync that has to follow.
+func writeBack(f *os.File) {
+	unix.SyncFileRange(int(f.Fd()), 0, 0, unix.SYNC_FILE_RANGE_WRITE)
 }
 
 func datasync(f *os.File) error {

@@ -27,8 +27,14 @@ type incoming struct {
 	manifest *wire.Manifest
 	offsets  []int64
 	have     []bool
-	left     int // chunks that are missing
+	left     int   // chunks that are missing
+	ahead    int64 // bytes that the disk has not been told to write
 }
+
+// mostAhead is how many bytes of a snapshot may wait for the disk while it
+// arrives. All of it in the end would hold up what the door waits for: a
+// journal's fdatasync comes after it.
+const mostAhead = 4 << 20
 
 const incomingFile = "credentials" + newSuffix
 
@@ -241,6 +247,10 @@ func (in *incoming) put(chunks []wire.ChunkPart) (err error) {
 		end := first + len(parts)
 		if failed := writeParts(in.file, parts, in.offsets[first]); failed != nil {
 			return fmt.Errorf("receive chunks from %d: %w", first, failed)
+		}
+		if in.ahead += in.offsets[end] - in.offsets[first]; in.ahead >= mostAhead {
+			writeBack(in.file)
+			in.ahead = 0
 		}
 		for i := first; i < end; i++ {
 			if !in.have[i] {
