@@ -9,17 +9,18 @@ import (
 )
 
 // Chunks are asked for so many at a time, in so many fetches at once: enough to
-// keep the link busy, and with 8 KiB each 2 MiB on its way. The fewer fetches,
-// the fewer signatures; and a broker gives memory back to its system, and takes
-// it again, with each message that finds its queue empty. A controller lets
-// eight messages of a reader wait. A link that has just come up is asked for
-// few, and for twice as many with each reply: one that breaks again and again
-// leads on, too.
+// keep the link busy, and with 8 KiB each 1.3 MiB on its way. The fewer fetches,
+// the fewer signatures, and the less often a broker finds its queue empty, gives
+// the memory back and takes it again; but a message is in memory twice and more
+// while it arrives, and chunkLimit bounds what waits for a slow disk. A
+// controller lets eight messages of a reader wait. A link that has just come up
+// is asked for few, and for twice as many with each reply: one that breaks again
+// and again leads on, too.
 const (
 	chunksFirst    = 4
-	chunksPerFetch = 64
-	chunkFetches   = 4
-	chunkLimit     = chunksPerFetch * (chunkFetches + 2)
+	chunksPerFetch = 56
+	chunkFetches   = 3
+	chunkLimit     = chunksPerFetch * (chunkFetches + 1)
 )
 
 // Waits for the answer to a fetch, and before it is asked anew.

@@ -133,7 +133,7 @@ func TestASnapshotGoesOnAfterACutAndAfterAStart(t *testing.T) {
 		"start": func(w *world) { w.disconnect(); w.boot(); w.deliver() },
 	} {
 		w := newWorld(t)
-		w.controller.fill(80000)
+		w.controller.fill(60000)
 		w.controller.publishAll()
 		w.connect()
 		asked := map[uint32]int{}
