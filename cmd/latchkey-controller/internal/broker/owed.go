@@ -37,14 +37,15 @@ func (o *owed) ID() string { return "bound of what is kept" }
 // Provides implements mqtt.Hook.
 func (o *owed) Provides(b byte) bool {
 	switch b {
-	case mqtt.OnSessionEstablish, mqtt.OnDisconnect, mqtt.OnPublish, mqtt.OnQosPublish, mqtt.OnQosComplete:
+	case mqtt.OnSessionEstablished, mqtt.OnDisconnect, mqtt.OnPublish, mqtt.OnQosPublish, mqtt.OnQosComplete:
 		return true
 	}
 	return false
 }
 
-// OnSessionEstablish implements mqtt.Hook.
-func (o *owed) OnSessionEstablish(client *mqtt.Client, _ packets.Packet) {
+// OnSessionEstablished implements mqtt.Hook. OnDisconnect follows, which it does
+// not where the connection ends before the client is told that it is one.
+func (o *owed) OnSessionEstablished(client *mqtt.Client, _ packets.Packet) {
 	if client.ID == o.controller {
 		client.Net.Conn.(*tls.Conn).NetConn().(*outbox).wait()
 		return
