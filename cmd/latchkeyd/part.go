@@ -57,16 +57,18 @@ func (c watchedChip) Poll(ctx context.Context, uid []byte) (int, error) {
 }
 
 // watchParts reports a part whose round does not end, and when it has ended
-// after all what was known of the part before.
+// after all what was known of the part before, unless it told something else.
 func (in *instruments) watchParts(now time.Time) {
 	for _, p := range in.parts {
 		late := p.duty.late(now)
+		hangs := fmt.Errorf("%s takes more than %s: its bus hangs, or its driver", p.name, p.within)
 		switch {
 		case late && !p.late:
 			in.mu.Lock()
 			p.before = in.health[p.subject]
 			in.mu.Unlock()
-			in.report(p.subject, fmt.Errorf("%s takes more than %s: its bus hangs, or its driver", p.name, p.within))
+			in.report(p.subject, hangs)
+		case !late && p.late && in.fault(p.subject) != hangs.Error(): // the round has told how its part is
 		case !late && p.late && p.before.Condition == device.Failed:
 			in.report(p.subject, errors.New(p.before.Text))
 		case !late && p.late:
@@ -74,4 +76,11 @@ func (in *instruments) watchParts(now time.Time) {
 		}
 		p.late = late
 	}
+}
+
+// fault is what was reported last of a part; "" if it is good.
+func (in *instruments) fault(subject device.Subject) string {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.health[subject].Text
 }

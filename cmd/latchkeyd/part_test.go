@@ -3,6 +3,8 @@
 package main
 
 import (
+	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -38,11 +40,7 @@ func partsTest(t *testing.T, fault string, test func(s *soaked)) {
 func (s *soaked) hung() string { return s.r.watchdog.hung(time.Now()) }
 
 // failed is what is reported of a part; "" if it is good.
-func (s *soaked) failed(subject device.Subject) string {
-	s.r.instruments.mu.Lock()
-	defer s.r.instruments.mu.Unlock()
-	return s.r.instruments.health[subject].Text
-}
+func (s *soaked) failed(subject device.Subject) string { return s.r.instruments.fault(subject) }
 
 func TestAPartThatHangsIsShownAndHasTheReaderStartAnewButNotAtOnce(t *testing.T) {
 	for _, test := range []struct {
@@ -107,6 +105,36 @@ func TestAPartThatHangsFromTheStartOnNeverHasTheReaderStartAnew(t *testing.T) {
 				s.pushExit()
 			})
 		})
+	}
+}
+
+func TestAPartThatTellsHowItIsAtTheEndOfARoundThatHungIsBelieved(t *testing.T) {
+	broken := errors.New("the panel does not answer")
+	for _, test := range []struct{ before, after, want error }{
+		{nil, broken, broken},
+		{broken, nil, nil},
+	} {
+		in := &instruments{
+			health: map[device.Subject]device.Health{}, events: make(chan device.Event, 8),
+			log: slog.New(slog.DiscardHandler), located: func(err error) error { return err },
+		}
+		p := in.newPart("a turn", device.SubjectPanel)
+		in.report(device.SubjectPanel, test.before)
+		p.round(true)
+		in.watchParts(time.Now().Add(partWithin + time.Second))
+		if why := in.fault(device.SubjectPanel); !strings.Contains(why, "a turn takes more than") {
+			t.Errorf("%q is reported while it hangs", why)
+		}
+		in.report(device.SubjectPanel, test.after)
+		p.round(false)
+		in.watchParts(time.Now())
+		want := ""
+		if test.want != nil {
+			want = test.want.Error()
+		}
+		if why := in.fault(device.SubjectPanel); why != want {
+			t.Errorf("%q is reported, not %q", why, want)
+		}
 	}
 }
 
