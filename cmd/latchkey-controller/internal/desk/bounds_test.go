@@ -43,6 +43,14 @@ func TestRefusedActsAreNotedOneByOneAndThenTogether(t *testing.T) {
 	if told := w.told(Query{After: after}); len(told) != 1 || !strings.Contains(told[0], "remove User 1") {
 		t.Errorf("a minute later: %q", told)
 	}
+	w.time = w.time.AddDate(0, 0, -1)
+	after = w.newest().ID
+	if err := w.RemoveUser(t.Context(), as(Viewer), id); !errors.Is(err, ErrNotAllowed) {
+		t.Fatal(err)
+	}
+	if told := w.told(Query{After: after}); len(told) != 1 || !strings.Contains(told[0], "remove User 1") {
+		t.Errorf("by a clock that was put right: %q", told)
+	}
 }
 
 func TestActsOfAdministratorsAreKeptForNinetyDaysAtLeast(t *testing.T) {

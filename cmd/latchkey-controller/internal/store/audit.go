@@ -50,7 +50,7 @@ const (
 func (t *Tx) AddRefused(a *Audit) error {
 	var n int
 	var last int64
-	err := t.row(`SELECT count(*), coalesce(max(id), 0) FROM audit WHERE admin_id = ? AND outcome = 'refused' AND at > ?`, []any{a.Admin, a.At - refusedWithin}, &n, &last)
+	err := t.row(`SELECT count(*), coalesce(max(id), 0) FROM audit WHERE admin_id = ? AND outcome = 'refused' AND at > ? AND at <= ?`, []any{a.Admin, a.At - refusedWithin, a.At}, &n, &last)
 	switch {
 	case err != nil:
 		return err
