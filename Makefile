@@ -15,8 +15,8 @@ build: ## both programs into bin/
 	$(BUILD) -o bin/latchkey-controller ./cmd/latchkey-controller
 
 .PHONY: firmware
-firmware: ## the reader as a board runs it: arm64, static, no simulated board
-	GOOS=linux GOARCH=arm64 $(BUILD) -tags firmware -o bin/latchkeyd-arm64 ./cmd/latchkeyd
+firmware: ## the reader as a board runs it: arm64, static, no simulated board, no HTTP/2
+	GOOS=linux GOARCH=arm64 $(BUILD) -tags firmware,nethttpomithttp2 -o bin/latchkeyd-arm64 ./cmd/latchkeyd
 
 .PHONY: run
 run: build ## a demonstration: a controller, a broker, a simulated reader, a PIN and a card
@@ -24,7 +24,7 @@ run: build ## a demonstration: a controller, a broker, a simulated reader, a PIN
 
 .PHONY: test
 test: setup setup-hil lint build ## everything
-	go vet -tags firmware ./cmd/latchkeyd ./board
+	go vet -tags firmware,nethttpomithttp2 ./cmd/latchkeyd ./board
 	go test -timeout 8m ./...
 	go run ./board/hil
 

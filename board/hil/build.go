@@ -27,7 +27,7 @@ func newPrograms(dir string) *programs {
 
 // board builds what runs on the board.
 func (p *programs) board(ctx context.Context) error {
-	return build(ctx, "arm64", filepath.Dir(p.reader), "-tags", "firmware", "latchkey/cmd/latchkeyd", "latchkey/board/hil/guest")
+	return build(ctx, "arm64", filepath.Dir(p.reader), "-tags", "firmware,nethttpomithttp2", "latchkey/cmd/latchkeyd", "latchkey/board/hil/guest")
 }
 
 // own builds what runs on this machine.

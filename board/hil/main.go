@@ -1,6 +1,6 @@
 // Command hil is the test bench on an emulated ARM machine: it boots a stock
 // arm64 kernel in QEMU with the real latchkeyd in it, unmodified and built with
-// -tags firmware, and puts the chips of board/sim on the far side of the
+// the packages' tags, and puts the chips of board/sim on the far side of the
 // kernel's own SPI bus. The door's lines end in QEMU, where the bench sees and
 // drives them.
 //

@@ -224,7 +224,7 @@ func BenchmarkBinary(b *testing.B) {
 	var size int64
 	for b.Loop() {
 		path := filepath.Join(b.TempDir(), "latchkeyd")
-		build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-tags", "firmware", "-o", path, "latchkey/cmd/latchkeyd")
+		build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-tags", "firmware,nethttpomithttp2", "-o", path, "latchkey/cmd/latchkeyd")
 		build.Env = append(os.Environ(), "GOOS=linux", "GOARCH=arm64", "CGO_ENABLED=0")
 		if out, err := build.CombinedOutput(); err != nil {
 			b.Fatalf("%v: %s", err, out)

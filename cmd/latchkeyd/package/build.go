@@ -13,12 +13,12 @@ import (
 // product is a program that has a package.
 type product struct {
 	name string   // of program, package and command
-	tags string   // build tags
+	tags string   // build tags; a reader serves its figures over HTTP/1.1
 	docs []string // files of the module that its documentation is made of
 }
 
 var products = []product{
-	{name: "latchkeyd", tags: "firmware", docs: []string{"board/WIRING.md"}},
+	{name: "latchkeyd", tags: "firmware,nethttpomithttp2", docs: []string{"board/WIRING.md"}},
 	{name: "latchkey-controller"},
 }
 
