@@ -29,12 +29,27 @@ func untilRefused(t *testing.T, s *Site, now time.Time, message func(i int) *wir
 	return 0
 }
 
-func TestAReaderThatReportsWithoutEndIsRefusedUntilTomorrow(t *testing.T) {
-	journals := func(i int) *wire.Records {
-		d := newDiary(1)
-		d.journal = wire.JournalID{2, byte(i), byte(i >> 8)}
-		return d.message(1, 1, 1)
+// journals is message i of a reader that begins a journal with each.
+func journals(i int) *wire.Records {
+	d := newDiary(1)
+	d.journal = wire.JournalID{2, byte(i), byte(i >> 8)}
+	return d.message(1, 1, 1)
+}
+
+func TestABoardThatTakesThePlaceOfAThiefsIsNotRefused(t *testing.T) {
+	s := withReader(t)
+	n := untilRefused(t, s, noon, journals)
+	if _, err := s.Dismiss(t.Context(), noon, "front-door", true); err != nil {
+		t.Fatal(err)
 	}
+	adopt(t, s, noon.Add(time.Hour), "front-door", newBoard(t), noEdit)
+	stored, err := s.StoreRecords(t.Context(), noon.Add(time.Hour), []*wire.Records{journals(n)})
+	if err != nil || stored[0].Refused || len(stored[0].New) != 1 {
+		t.Errorf("%+v, %v", stored, err)
+	}
+}
+
+func TestAReaderThatReportsWithoutEndIsRefusedUntilTomorrow(t *testing.T) {
 	gaps := func(i int) *wire.Records {
 		d := newDiary(1)
 		d.records[0] = wire.Marshal(&wire.Record{Number: uint64(2*i + 2), Kind: wire.ExitPressed, Before: wire.Hash{1}})

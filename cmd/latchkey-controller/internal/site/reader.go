@@ -57,6 +57,11 @@ func (s *Site) AddReader(ctx context.Context, now time.Time, id string, signed [
 		if err := tx.AddBundle(row); err != nil {
 			return err
 		}
+		// What was reported today under this id, by a thief perhaps, does not
+		// count against the board that takes its place.
+		if err := tx.SetAllowance(&store.Allowance{Reader: id}); err != nil {
+			return err
+		}
 		if err := tx.SetBroker(id, broker); err != nil {
 			return err
 		}
