@@ -199,7 +199,8 @@ func runServices(t *testing.T, root, older, newer string) {
 	c.do("systemctl", "enable", "--now", "latchkey-controller", "latchkeyd") // fails unless the reader says that it is ready
 	c.eventually("the reader's link to the controller is up", func() bool {
 		var status struct{ Link string }
-		out := c.as("latchkey", "latchkeyd", "status", "--json", "--config", "/etc/latchkey/latchkeyd.toml")
+		// It is ready once it would open, which may be a moment before it answers this.
+		out, _ := c.try("runuser", "-u", "latchkey", "--", "latchkeyd", "status", "--json", "--config", "/etc/latchkey/latchkeyd.toml")
 		return json.Unmarshal([]byte(out), &status) == nil && status.Link == "up"
 	})
 	for _, service := range []string{"latchkeyd", "latchkey-controller"} {
