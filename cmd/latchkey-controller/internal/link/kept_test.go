@@ -2,8 +2,6 @@ package link_test
 
 import (
 	"crypto/tls"
-	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -103,15 +101,7 @@ func TestNothingIsKeptOfAReaderThatARestoreTook(t *testing.T) {
 		w.serve()
 		m := w.reader("front-door")
 		w.end()
-		older := filepath.Join(t.TempDir(), "older")
-		if err := os.Mkdir(older, 0o700); err != nil {
-			t.Fatal(err)
-		}
-		w.site.Close() // the files are whole now
-		for _, name := range []string{"site.db", "storage.key"} {
-			copyFile(t, filepath.Join(w.dir, name), filepath.Join(older, name))
-		}
-		w.open(w.dir)
+		older := w.copied()
 		w.serve()
 		w.connect(m)
 		gone := w.reader("back-door")

@@ -153,21 +153,28 @@ func (w *world) open(dir string) {
 	w.site, w.dir = s, dir
 }
 
+// copied returns a copy of the site's directory as it is now.
+func (w *world) copied() string {
+	w.t.Helper()
+	dir := filepath.Join(w.t.TempDir(), "older")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		w.t.Fatal(err)
+	}
+	w.site.Close() // the files are whole now
+	for _, name := range []string{"site.db", "storage.key"} {
+		copyFile(w.t, filepath.Join(w.dir, name), filepath.Join(dir, name))
+	}
+	w.open(w.dir)
+	return dir
+}
+
 func TestASiteThatWasPutBackByHandFindsOutByItsOwnSignature(t *testing.T) {
 	onEachBroker(t, func(t *testing.T, w *world) {
 		w.addUsers(3)
 		w.serve()
 		m := w.reader("front-door")
 		w.end()
-		older := filepath.Join(t.TempDir(), "older")
-		if err := os.Mkdir(older, 0o700); err != nil {
-			t.Fatal(err)
-		}
-		w.site.Close() // the files are whole now
-		for _, name := range []string{"site.db", "storage.key"} {
-			copyFile(t, filepath.Join(w.dir, name), filepath.Join(older, name))
-		}
-		w.open(w.dir)
+		older := w.copied()
 		w.serve()
 		w.addUsers(2)
 		w.connect(m)
@@ -203,7 +210,7 @@ func TestASiteThatWasPutBackByHandFindsOutByItsOwnSignature(t *testing.T) {
 	})
 }
 
-func copyFile(t *testing.T, from, to string) {
+func copyFile(t testing.TB, from, to string) {
 	t.Helper()
 	in, err := os.Open(from)
 	if err != nil {
