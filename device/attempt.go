@@ -59,7 +59,7 @@ func (t *turn) presentPIN() {
 	}
 	seq := t.durable.Seq + 1
 	t.record(wire.Record{Kind: wire.AttemptStarted, Seq: seq})
-	t.attempt = attempt{state: attemptStoring, batch: t.journal.appended + 1, deadline: t.clock + answerWithin}
+	t.attempt = attempt{state: attemptStoring, batch: t.journal.appended + 1, deadline: t.elapsed + answerWithin}
 	t.identifies = append(t.identifies, Identify{Kind: wire.PIN, Seq: seq})
 	t.notice = notice{}
 }

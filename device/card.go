@@ -42,7 +42,7 @@ func (t *turn) presentCard() {
 		return
 	}
 	t.card.seq++
-	t.card.deadline = t.clock + answerWithin
+	t.card.deadline = t.elapsed + answerWithin
 	identify := Identify{Kind: wire.Card, Seq: t.card.seq}
 	if t.enrol.state == enrolWaiting {
 		t.enrol.state, t.enrol.end = enrolReading, 0
@@ -108,7 +108,7 @@ func (t *turn) identifiedCard(e Identified) {
 func (t *turn) unknownCard() {
 	t.card.unknown = min(t.card.unknown+1, patience+3)
 	if t.card.unknown >= patience {
-		t.card.wait = t.clock + min(firstWait<<(t.card.unknown-patience), lastWait)
+		t.card.wait = t.elapsed + min(firstWait<<(t.card.unknown-patience), lastWait)
 	}
 }
 

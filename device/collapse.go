@@ -36,7 +36,7 @@ type collapsed [len(collapsible)]struct {
 func (t *turn) note(r wire.Record) bool {
 	c := &t.collapsed[slices.Index(collapsible[:], r.Kind)]
 	if c.end == 0 {
-		c.end = t.clock + window
+		c.end = t.elapsed + window
 	}
 	if c.count == spared {
 		c.more++

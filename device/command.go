@@ -55,7 +55,7 @@ func (t *turn) command(c wire.Command) {
 		}
 		t.endHold(wire.Record{Reason: string(ReasonRelease), Command: c.ID, Who: c.By})
 	case wire.Identify:
-		t.blink = t.clock + blinkFor
+		t.blink = t.elapsed + blinkFor
 		t.commandDone(c)
 	case wire.Enrol:
 		t.startEnrolment(c)

@@ -54,10 +54,10 @@ type Reader struct {
 	policy  Policy
 	durable Durable
 
-	clock   time.Duration // the newest Now.Monotonic
-	trusted bool          // Now.Trusted with it
+	elapsed time.Duration // the newest Now.Monotonic
 	began   time.Duration // the first
 	before  uint64        // Durable.Running then
+	clock   clock
 
 	attempt    attempt
 	card       card
@@ -111,7 +111,8 @@ func New(durable Durable, start Start, now Now) (Reader, []Action) {
 	r := Reader{
 		id: clip(start.Reader), version: clip(start.Version), fingerprint: clip(start.Fingerprint),
 		noPIN: start.NoPIN, noCards: start.NoCards, policy: start.Policy, durable: durable, held: start.Held,
-		clock: now.Monotonic, began: now.Monotonic, before: durable.Running,
+		elapsed: now.Monotonic, began: now.Monotonic, before: durable.Running,
+		clock: clock{before: durable.Time},
 	}
 	t := turn{Reader: &r, now: now}
 	t.record(wire.Record{Kind: wire.ReaderStarted, Version: r.version})
@@ -120,7 +121,7 @@ func New(durable Durable, start Start, now Now) (Reader, []Action) {
 		t.miss(wire.Record{Kind: wire.AttemptInterrupted, Seq: durable.Pending})
 	}
 	t.adopt(start)
-	t.trustClock()
+	t.readClock()
 	if t.durable.HoldRunning != 0 && t.durable.HoldTime == 0 {
 		t.endHold(wire.Record{Reason: string(ReasonRestart)})
 	}
@@ -130,9 +131,9 @@ func New(durable Durable, start Start, now Now) (Reader, []Action) {
 
 // Step tells the reader of an event and returns what it is to do.
 func (r *Reader) Step(now Now, event Event) []Action {
-	r.clock = max(r.clock, now.Monotonic)
+	r.elapsed = max(r.elapsed, now.Monotonic)
 	t := turn{Reader: r, now: now}
-	t.trustClock()
+	t.readClock()
 	t.expire()
 	switch e := event.(type) {
 	case Presented:

@@ -65,7 +65,7 @@ func (t *turn) opened() {
 		return
 	}
 	t.door.state = DoorOpen
-	t.strikeOff(t.clock)
+	t.strikeOff(t.elapsed)
 	if p := t.policy.policy; p != nil && p.ReleaseOnOpen && t.strike.pulse != 0 && t.strike.hold == 0 {
 		t.release()
 	}
@@ -100,7 +100,7 @@ func (t *turn) expireDoor() {
 	if !t.over(t.doorHeldAt()) {
 		return
 	}
-	t.note(wire.Record{Kind: wire.DoorHeld, Seconds: uint32((t.clock - t.door.since) / time.Second)})
+	t.note(wire.Record{Kind: wire.DoorHeld, Seconds: uint32((t.elapsed - t.door.since) / time.Second)})
 	t.door.state, t.door.since = DoorHeld, 0
 }
 

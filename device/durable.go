@@ -33,7 +33,9 @@ type Durable struct {
 	PolicyRevision uint64      `cbor:"15,keyasint"` // the highest ever applied
 
 	Running uint64 `cbor:"16,keyasint"` // milliseconds the reader has run, all starts together, as far as records tell
-	Time    int64  `cbor:"17,keyasint"` // Unix milliseconds: the newest trusted time in a record
+	Time    int64  `cbor:"17,keyasint"` // Unix milliseconds: the trusted time in the newest record that has one
+
+	Connection uint64 `cbor:"18,keyasint"` // number of the newest connection on which the controller answered
 }
 
 // Encode returns d for a checkpoint: the same bytes for the same d, at most
@@ -71,7 +73,7 @@ func (d *Durable) Apply(r wire.Record) {
 	}
 	d.run(r.Running)
 	if r.Trusted {
-		d.Time = max(d.Time, r.Time)
+		d.Time = r.Time
 	}
 	switch r.Kind {
 	case wire.JournalBegan:
@@ -96,6 +98,12 @@ func (d *Durable) Apply(r wire.Record) {
 		d.hold(r)
 	case wire.HoldEnded:
 		d.HoldRunning, d.HoldTime = 0, 0
+	case wire.LinkUp:
+		d.Connection = max(d.Connection, r.Connection)
+	case wire.ClockStepped:
+		if d.HoldTime != 0 {
+			d.HoldTime += r.To - r.From
+		}
 	case wire.CredentialsApplied:
 		if !d.Held().above(Held{r.Epoch, r.Revision, r.Hash}) {
 			d.Epoch, d.Revision, d.Hash = r.Epoch, r.Revision, r.Hash
@@ -106,6 +114,7 @@ func (d *Durable) Apply(r wire.Record) {
 		if d.Site != r.Site {
 			d.Site, d.PolicyRevision = r.Site, r.PolicyRevision
 			d.Epoch, d.Revision, d.Hash = r.Epoch, r.Revision, r.Hash
+			d.Time, d.Connection = 0, 0
 		}
 	}
 }

@@ -37,7 +37,6 @@ func TestARecordThatDoesNotFitChangesNothing(t *testing.T) {
 		{"a lower policy", held, wire.Record{Kind: wire.PolicyApplied, PolicyRevision: 8}},
 		{"an adoption by the same site", held, wire.Record{Kind: wire.Adopted, Site: wire.SiteID{1}, Epoch: 1}},
 		{"an earlier running time", Durable{Running: 9, Leaked: 9}, wire.Record{Kind: wire.Checkpoint + "x", Running: 8}},
-		{"an earlier trusted time", Durable{Time: 9}, wire.Record{Trusted: true, Time: 8}},
 		{"an untrusted time", Durable{Time: 9}, wire.Record{Time: 10}},
 		{"a refusal", idle, wire.Record{Kind: wire.PINRefused, Seq: 7}},
 		{"a kind of tomorrow", idle, wire.Record{Kind: "attempt.forgiven", Seq: 7, Wrong: 0}},

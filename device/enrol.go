@@ -38,7 +38,7 @@ func (t *turn) startEnrolment(c wire.Command) {
 	case enrolWaiting:
 		t.refuseEnrolment(ReasonNoCard)
 	}
-	t.enrol = enrolment{state: enrolWaiting, command: c.ID, who: c.By, start: t.clock, end: t.clock + enrolFor}
+	t.enrol = enrolment{state: enrolWaiting, command: c.ID, who: c.By, start: t.elapsed, end: t.elapsed + enrolFor}
 	t.notice = notice{}
 }
 
@@ -50,7 +50,7 @@ func (t *turn) enrolled(outcome Outcome) {
 	}
 	t.commandDone(t.enrol.order())
 	t.enrol = enrolment{}
-	t.notice = notice{screen: ScreenEnrolled, start: t.clock, end: t.clock + saidFor}
+	t.notice = notice{screen: ScreenEnrolled, start: t.elapsed, end: t.elapsed + saidFor}
 }
 
 func (t *turn) refuseEnrolment(reason Reason) {

@@ -89,6 +89,9 @@ type Health struct {
 	Condition Condition
 	Text      string // what is wrong, for people; no path, nothing secret
 	Held      Held   // with SubjectCache always
+	// Connection is the number of that on which the controller answers, with
+	// SubjectLink and Good.
+	Connection uint64
 }
 
 // Held is a place in the credential log: with SubjectCache what is durably on

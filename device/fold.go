@@ -88,17 +88,22 @@ func (d *Durable) lock(cause wire.Cause) {
 	}
 }
 
-// clear ends a lockout. It leaves at most so many guesses; 0: as many as there
-// are.
+// clear ends a lockout. It leaves at most so many guesses, and after a journal
+// that was lost exactly so many: nobody knows how many there were. 0: as many as
+// there are.
 func (d *Durable) clear(guesses uint64) {
 	if d.Lockout == "" {
 		return
 	}
-	d.Lockout, d.Wrong = "", 0
 	if guesses > 0 {
-		d.Guesses = uint16(min(uint64(d.Guesses), guesses))
+		most := uint64(d.Guesses)
+		if d.Lockout == wire.CauseJournal {
+			most, d.Leaked = math.MaxUint16, d.Running
+		}
+		d.Guesses = uint16(min(most, guesses))
 		d.Resets = [maxResets]uint64{}
 	}
+	d.Lockout, d.Wrong = "", 0
 }
 
 // hold starts a hold or makes it longer; the later end wins. Its end by the

@@ -30,7 +30,7 @@ func (t *turn) healthIs(e Health) {
 func healthRecord(e Health, text string) wire.Record {
 	switch {
 	case e.Subject == SubjectLink && e.Condition == Good:
-		return wire.Record{Kind: wire.LinkUp}
+		return wire.Record{Kind: wire.LinkUp, Connection: e.Connection}
 	case e.Subject == SubjectLink:
 		return wire.Record{Kind: wire.LinkDown, Text: text}
 	case e.Subject == SubjectCache && e.Condition == Forked:
@@ -99,11 +99,15 @@ func (t *turn) applied() {
 // the one that the journal knows has adopted the reader.
 func (t *turn) adopt(start Start) {
 	if start.Site != t.durable.Site {
+		if t.durable.HoldRunning != 0 {
+			t.endHold(wire.Record{Reason: string(ReasonRestart)})
+		}
 		r := wire.Record{Kind: wire.Adopted, Site: start.Site, Epoch: start.Held.Epoch, Revision: start.Held.Revision, Hash: start.Held.Hash}
 		if p := t.policy.policy; p != nil {
 			r.PolicyRevision = p.Revision
 		}
 		t.record(r)
+		t.clock.before = t.durable.Time
 	}
 	t.applied()
 	t.holds(start.Held)

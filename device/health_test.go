@@ -141,7 +141,7 @@ func TestTheClockIsRecordedAndShown(t *testing.T) {
 	}
 	g.now.Trusted = true
 	g.do(Tick{})
-	g.wantRecords(wire.ClockTrusted)
+	g.wantRecords(wire.ClockTrusted, wire.ClockStepped)
 	if g.r.Durable().Time != g.now.Wall.UnixMilli() {
 		t.Errorf("%d", g.r.Durable().Time)
 	}

@@ -20,7 +20,7 @@ func (t *turn) startHold(c wire.Command) {
 		t.endHold(wire.Record{Reason: string(ReasonRestart)})
 	}
 	t.record(wire.Record{Kind: wire.HoldStarted, Seconds: c.Seconds, Command: c.ID, Who: c.By})
-	t.holdUntil(max(t.strike.hold, t.clock+time.Duration(c.Seconds)*time.Second))
+	t.holdUntil(max(t.strike.hold, t.elapsed+time.Duration(c.Seconds)*time.Second))
 }
 
 // endHold ends a hold and releases the strike; r says why.
@@ -47,14 +47,14 @@ func (t *turn) expireHold() {
 		return
 	}
 	left := t.holdLeft()
-	if t.trusted {
+	if t.clock.trusted {
 		left = min(left, time.UnixMilli(t.durable.HoldTime).Sub(t.now.Wall))
 	}
 	switch {
 	case left <= 0:
 		t.endHold(over)
-	case t.trusted && t.policy.policy != nil:
-		t.holdUntil(t.clock + left)
+	case t.clock.trusted && t.policy.policy != nil:
+		t.holdUntil(t.elapsed + left)
 	}
 }
 
@@ -76,5 +76,5 @@ func (r *Reader) holdRunsOut() time.Duration {
 	if !r.holdWaits() {
 		return 0
 	}
-	return r.clock + max(r.holdLeft(), time.Millisecond)
+	return r.elapsed + max(r.holdLeft(), time.Millisecond)
 }

@@ -133,7 +133,7 @@ func TestAHoldThatWaitsForTheClockGoesOnWithItOrRunsOut(t *testing.T) {
 	g.wantRecords(wire.ClockTrusted)
 	g.now.Wall = g.now.Wall.Add(-time.Hour)
 	g.wait(50 * time.Minute)
-	g.wantRecords(wire.HoldEnded)
+	g.wantRecords(wire.ClockStepped, wire.HoldEnded)
 	g.wantStrikes()
 
 	g = waiting()

@@ -51,7 +51,7 @@ func (t *turn) unstored(fault string) {
 	if len(t.records) > 0 {
 		t.journal.resumed++
 	}
-	t.journal.probe = t.clock + probeEvery
+	t.journal.probe = t.elapsed + probeEvery
 }
 
 // resumedRecord opens an append while records are not stored.

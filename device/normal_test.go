@@ -14,7 +14,7 @@ import (
 // stored but is not folded: they decide nothing, or have tests of their own.
 func (n node) normal(w *world) node {
 	m := moved{
-		clock:   walkClock - n.r.clock,
+		clock:   walkClock - n.r.elapsed,
 		running: walkRunning - n.r.running(),
 		seq:     walkSeq - n.r.durable.Seq,
 		batch:   walkSeq - n.r.journal.appended,
@@ -62,7 +62,7 @@ func (m moved) reader(r Reader) Reader {
 		&r.strike.pulse, &r.strike.hold, &r.strike.grace, &r.door.since,
 		&r.blink, &r.journal.probe)
 	r.durable = m.durable(r.durable)
-	r.clock, r.began, r.before = walkClock, walkClock, walkRunning
+	r.elapsed, r.began, r.before = walkClock, walkClock, walkRunning
 
 	r.journal.appended += m.batch
 	r.journal.answered += m.batch
@@ -77,7 +77,7 @@ func (m moved) reader(r Reader) Reader {
 	}
 	r.journal.lost = 0
 	if r.journal.fault != "" {
-		r.journal.fault, r.journal.probe = "disk full", max(r.journal.probe, r.clock)
+		r.journal.fault, r.journal.probe = "disk full", max(r.journal.probe, r.elapsed)
 	}
 	r.card.seq = walkSeq
 	r.commands, r.collapsed, r.notice = commands{}, collapsed{}, notice{}

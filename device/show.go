@@ -16,13 +16,13 @@ func (t *turn) deny(reason Reason) {
 	if t.policy.policy == nil {
 		return
 	}
-	t.notice = notice{screen: ScreenDenied, reason: reason, start: t.clock, end: t.clock + saidFor}
+	t.notice = notice{screen: ScreenDenied, reason: reason, start: t.elapsed, end: t.elapsed + saidFor}
 }
 
 func (r *Reader) makeView() View {
 	v := View{
 		PIN: r.pinReason() == "" && r.attempt.state == attemptIdle, Card: r.cardWorks() == "",
-		LinkLost: r.health[SubjectLink] != Good, ClockUntrusted: !r.trusted,
+		LinkLost: r.health[SubjectLink] != Good, ClockUntrusted: !r.clock.trusted,
 		HeldOpen: r.strike.hold != 0, Tamper: r.tamper, Identify: r.blink != 0,
 		Reader: r.id, Fingerprint: r.fingerprint,
 	}
@@ -82,7 +82,7 @@ func (r *Reader) makeState() State {
 		Lockout: r.durable.Lockout, Wrong: r.durable.Wrong, Guesses: r.durable.Guesses, Pending: r.durable.Pending != 0,
 		PIN: r.pinReason(), Card: r.cardWorks(), Door: r.door.state, Tamper: r.tamper,
 		Health: r.health, Faults: r.faults, Journal: r.journal.fault,
-		Behind: r.behind, ClockTrusted: r.trusted, Held: r.held,
+		Behind: r.behind, ClockTrusted: r.clock.trusted, Held: r.held,
 	}
 	switch {
 	case r.strike.hold != 0:

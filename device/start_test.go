@@ -45,8 +45,17 @@ func TestALostJournalBringsALockout(t *testing.T) {
 		}
 		g.wantAttempts(0, 0, wire.CauseJournal)
 		g.wantScreen(ScreenPaused)
+		// How many guesses the lost one had counted nobody knows.
 		g.card(Known, adaCard)
-		g.wantAttempts(0, 0, "")
+		g.wantAttempts(0, 45, "")
+		for n := range 15 {
+			g.wantAttempts(uint16(n%9), uint16(45+n), "")
+			g.miss(1)
+			if n%9 == 8 {
+				g.enter(Known, adaPIN)
+			}
+		}
+		g.wantAttempts(6, 60, wire.CauseGuessing)
 	}
 }
 
@@ -99,13 +108,17 @@ func TestAStartSaysWhatIsNewsAndNothingElse(t *testing.T) {
 }
 
 func TestAnAdoptionByAnotherSiteStartsItsRevisionsAnewAndKeepsALockout(t *testing.T) {
-	old := Durable{Began: true, Site: wire.SiteID{7}, Epoch: 3, Revision: 8, PolicyRevision: 900, Lockout: wire.CauseAttempts, Wrong: 10}
+	old := Durable{Began: true, Site: wire.SiteID{7}, Epoch: 3, Revision: 8, PolicyRevision: 900, Lockout: wire.CauseAttempts, Wrong: 10,
+		HoldRunning: 90_000, HoldTime: 1 << 50, Time: 1 << 50, Connection: 77}
 	g, r := begun(t, old, func(s *Start) { s.Site, s.Held = wire.SiteID{8}, Held{1, 2, wire.Hash{5}} },
-		wire.ReaderStarted, wire.Adopted)
-	if r[1].Site != (wire.SiteID{8}) || r[1].Epoch != 1 || r[1].Revision != 2 || r[1].PolicyRevision != 1 {
-		t.Errorf("%+v", r[1])
+		wire.ReaderStarted, wire.HoldEnded, wire.Adopted)
+	if r[2].Site != (wire.SiteID{8}) || r[2].Epoch != 1 || r[2].Revision != 2 || r[2].PolicyRevision != 1 {
+		t.Errorf("%+v", r[2])
 	}
 	d := g.r.Durable()
+	if d.HoldRunning != 0 || d.HoldTime != 0 || d.Time != 0 || d.Connection != 0 {
+		t.Errorf("what the former site gave goes on: %+v", d)
+	}
 	if g.state.Behind || d.Held() != (Held{1, 2, wire.Hash{5}}) || d.PolicyRevision != 1 || d.Site != (wire.SiteID{8}) {
 		t.Errorf("%+v", d)
 	}

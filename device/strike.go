@@ -27,14 +27,14 @@ func (s strike) on() bool { return s.pulse != 0 || s.hold != 0 }
 // pulseFor turns the strike on for a while.
 func (t *turn) pulseFor(length time.Duration) {
 	t.strikes = append(t.strikes, Strike{length})
-	t.strike.pulse = max(t.strike.pulse, t.clock+length)
+	t.strike.pulse = max(t.strike.pulse, t.elapsed+length)
 	t.strike.grace = max(t.strike.grace, t.strike.pulse+grace)
 	t.door.since = 0
 }
 
 // holdUntil turns the strike on for a hold.
 func (t *turn) holdUntil(end time.Duration) {
-	t.strikes = append(t.strikes, Strike{end - t.clock})
+	t.strikes = append(t.strikes, Strike{end - t.elapsed})
 	t.strike.hold = end
 	t.strike.grace = max(t.strike.grace, end+grace)
 	t.door.since = 0
@@ -43,8 +43,8 @@ func (t *turn) holdUntil(end time.Duration) {
 // release turns the strike off, whatever it was on for.
 func (t *turn) release() {
 	t.strikes = append(t.strikes, Strike{0})
-	t.strike = strike{grace: t.clock + grace}
-	t.strikeOff(t.clock)
+	t.strike = strike{grace: t.elapsed + grace}
+	t.strikeOff(t.elapsed)
 	if t.notice.screen == ScreenGranted {
 		t.notice = notice{}
 	}
@@ -70,7 +70,7 @@ func (t *turn) grant(r wire.Record, c *wire.Credential) {
 	r.Seconds = uint32(pulse / time.Second)
 	t.record(r)
 	t.pulseFor(pulse)
-	t.notice = notice{screen: ScreenGranted, name: c.Name, start: t.clock, end: t.clock + pulse}
+	t.notice = notice{screen: ScreenGranted, name: c.Name, start: t.elapsed, end: t.elapsed + pulse}
 }
 
 // unlock opens the door for a remote unlock, and ends a lockout.
@@ -79,7 +79,7 @@ func (t *turn) unlock(c wire.Command) {
 	t.record(wire.Record{Kind: wire.AccessGranted, By: byRemote, Command: c.ID, Who: c.By, Seconds: uint32(pulse / time.Second)})
 	t.clearLockout(wire.Record{By: byRemote, Command: c.ID, Who: c.By})
 	t.pulseFor(pulse)
-	t.notice = notice{screen: ScreenGranted, start: t.clock, end: t.clock + pulse}
+	t.notice = notice{screen: ScreenGranted, start: t.elapsed, end: t.elapsed + pulse}
 }
 
 // exit opens the door for the exit button. It works without a policy.

@@ -38,7 +38,7 @@ func (t *turn) add(r wire.Record) {
 
 // running returns the milliseconds the reader has run, all starts together.
 func (r *Reader) running() uint64 {
-	return r.before + uint64((r.clock-r.began)/time.Millisecond)
+	return r.before + uint64((r.elapsed-r.began)/time.Millisecond)
 }
 
 // expire does what the time alone calls for.
@@ -60,7 +60,7 @@ func (t *turn) expire() {
 }
 
 // over says that a time was set and has come.
-func (t *turn) over(end time.Duration) bool { return end != 0 && end <= t.clock }
+func (t *turn) over(end time.Duration) bool { return end != 0 && end <= t.elapsed }
 
 // end returns the turn's actions in their order.
 func (t *turn) end() []Action {
@@ -87,19 +87,6 @@ func (t *turn) end() []Action {
 		actions = append(actions, Report{state})
 	}
 	return slices.Clip(actions)
-}
-
-// trustClock records that the clock is trusted, or no longer is.
-func (t *turn) trustClock() {
-	if t.now.Trusted == t.trusted {
-		return
-	}
-	t.trusted = t.now.Trusted
-	kind := wire.ClockUntrusted
-	if t.trusted {
-		kind = wire.ClockTrusted
-	}
-	t.record(wire.Record{Kind: kind})
 }
 
 // maxText bounds a text from outside in a record, in bytes.

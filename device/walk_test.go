@@ -106,7 +106,7 @@ func (w *walk) run() {
 // leave takes every edge out of a state.
 func (w *walk) leave(n node) {
 	from := w.key(n)
-	now := walkNow(n.r.clock)
+	now := walkNow(n.r.elapsed)
 	for _, event := range w.world.events(&n) {
 		w.step(n, event, now, from)
 	}
@@ -174,7 +174,7 @@ func (w *walk) crash(n node, disk Durable, from walkKey) {
 	start.NewJournal = !disk.Began
 	start.Policy = n.r.policy
 	start.Held = n.r.held
-	now := walkNow(n.r.clock)
+	now := walkNow(n.r.elapsed)
 	e := edge{now: now, before: n, after: n}
 	e.before.disk, e.after.disk, e.after.queue = disk, disk, nil
 	e.after.r, e.actions = New(disk, start, now)
@@ -290,7 +290,7 @@ func (e *edge) label() string {
 	case nil:
 		return "start"
 	case Tick:
-		return "after " + (e.now.Monotonic - b.clock).String()
+		return "after " + (e.now.Monotonic - b.elapsed).String()
 	case Identified:
 		return fmt.Sprintf("identified %v %d as %d", event.Kind, int64(event.Seq-b.durable.Seq), event.Outcome)
 	case Stored:

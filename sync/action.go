@@ -89,8 +89,9 @@ type Refused struct {
 
 // LinkChanged says whether the controller answers.
 type LinkChanged struct {
-	Up  bool
-	Why string // it does not
+	Up         bool
+	Connection uint64 // on which it does
+	Why        string // it does not
 }
 
 // PolicyChanged brings a new policy, which is stored.

@@ -32,8 +32,8 @@ type Config struct {
 	// than all before, whatever happens: it is stored durably first. If it
 	// cannot be, it is returned with the error, and used all the same.
 	NextConnection func() (uint64, error)
-	// Now returns the time since any moment, and what the reader's clock says.
-	Now func() (since time.Duration, wall time.Time, trusted bool)
+	// Now returns the time since any moment.
+	Now func() time.Duration
 	// Tell takes what the reader is to hear. It may block for a moment, not for
 	// the disk.
 	Tell func(News)
@@ -135,7 +135,7 @@ func (c *Client) loop(ctx context.Context, jobs chan<- Action) error {
 			c.o.Log.Warn("messages came faster than they could be checked, and were dropped", "count", dropped)
 		}
 		if !ok {
-			since, _, _ := c.o.Now()
+			since := c.o.Now()
 			if at, wake := c.link.Deadline(); wake {
 				timer.Reset(max(0, at-since))
 			}
@@ -151,7 +151,7 @@ func (c *Client) loop(ctx context.Context, jobs chan<- Action) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		since, _, _ := c.o.Now()
+		since := c.o.Now()
 		c.carryOut(c.link.Step(since, e), jobs)
 	}
 }

@@ -109,7 +109,7 @@ func newWired(t *testing.T, hooks ...broker.Hook) *wired {
 			}
 			return w.number, w.keeps
 		},
-		Now:  func() (time.Duration, time.Time, bool) { return time.Since(start) + time.Second, time.Time{}, false },
+		Now:  func() time.Duration { return time.Since(start) + time.Second },
 		Tell: w.hear,
 		Log:  slog.New(slog.DiscardHandler),
 	})

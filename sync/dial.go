@@ -9,8 +9,9 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"slices"
 	"time"
+
+	"latchkey/sync/wire"
 )
 
 // dialWithin bounds the opening of a connection, TLS included.
@@ -75,38 +76,13 @@ func (c *Client) dial(ctx context.Context) (net.Conn, error) {
 	return secure, nil
 }
 
-// tlsConfig returns how the broker is spoken to. Its certificate is checked by
-// verify, which differs from what crypto/tls does in the time alone.
+// tlsConfig returns how the broker is spoken to.
 func (c *Client) tlsConfig() *tls.Config {
 	return &tls.Config{
 		MinVersion:         tls.VersionTLS13,
 		Certificates:       []tls.Certificate{c.o.Certificate},
 		ServerName:         c.broker.host,
-		InsecureSkipVerify: true, // verify does it
-		VerifyConnection:   c.verify,
+		InsecureSkipVerify: true, // VerifyConnection does it, whatever the time is
+		VerifyConnection:   wire.VerifyPeer(c.o.Authority, x509.ExtKeyUsageServerAuth, c.broker.host),
 	}
-}
-
-// verify checks that the broker's certificate is the site's authority's for
-// the broker's name. As long as the reader does not know what time it is, it is
-// checked as of the time at which all of the chain had begun to be valid.
-func (c *Client) verify(state tls.ConnectionState) error {
-	if len(state.PeerCertificates) == 0 {
-		return errors.New("the broker shows no certificate")
-	}
-	roots, between := x509.NewCertPool(), x509.NewCertPool()
-	roots.AddCert(c.o.Authority)
-	for _, certificate := range state.PeerCertificates[1:] {
-		between.AddCert(certificate)
-	}
-	_, at, trusted := c.o.Now()
-	if !trusted {
-		chain := append(slices.Clone(state.PeerCertificates), c.o.Authority)
-		at = slices.MaxFunc(chain, func(a, b *x509.Certificate) int { return a.NotBefore.Compare(b.NotBefore) }).NotBefore
-	}
-	_, err := state.PeerCertificates[0].Verify(x509.VerifyOptions{
-		DNSName: c.broker.host, Roots: roots, Intermediates: between, CurrentTime: at,
-		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	})
-	return err
 }

@@ -365,6 +365,31 @@ func TestADiskThatFailsIsTriedAgain(t *testing.T) {
 	w.inStep()
 }
 
+// The policy's file cannot be read, and the broker has kept one of years ago:
+// the journal says which was in force.
+func TestNoPolicyBelowOneThatWasInForceIsTaken(t *testing.T) {
+	w := newWorld(t)
+	o := w.options()
+	o.PolicyFloor = w.controller.policy.Revision
+	w.link, _ = New(o)
+	older, same := *w.controller.policy, *w.controller.policy
+	older.Revision--
+	offer := func(p *wire.Policy) (stored bool) {
+		for _, a := range w.link.Step(w.now, Message{wire.OnPolicy.Topic(siteName, readerID), sign(wire.KindPolicy, p), true}) {
+			if _, ok := a.(StorePolicy); ok {
+				stored = true
+			}
+		}
+		return stored
+	}
+	if offer(&older) {
+		t.Error("one of before is stored")
+	}
+	if !offer(&same) {
+		t.Error("the one that was in force is not stored")
+	}
+}
+
 func TestAPolicyThatGotLostIsAskedForAgain(t *testing.T) {
 	w := started(t)
 	newer := *w.controller.policy

@@ -22,8 +22,9 @@ type Options struct {
 	Signing    ed25519.PrivateKey // the reader's
 	Sealing    *ecdh.PrivateKey   // the reader's, X25519
 
-	NotBefore      time.Time // it is later than this: the program's build, the newest trusted time in the journal
+	NotBefore      time.Time // it is later than this: the program's build
 	PolicyRevision uint64    // in force; 0: none
+	PolicyFloor    uint64    // the highest ever applied, whatever is in force: none below it is taken
 	Random         io.Reader // nil: crypto/rand
 }
 
@@ -50,7 +51,7 @@ type Link struct {
 	states    states
 	condition *wire.Condition
 	card      *wire.CardRead // not yet taken over by the controller
-	notBefore int64          // Unix milliseconds
+	asked     time.Duration  // when the state whose answer set the clock was sent
 	carried   []carried      // commands of the last minute
 	refusals  map[string]*refusals
 
@@ -63,7 +64,7 @@ type Link struct {
 
 // New returns a link that is offline, and its first actions.
 func New(o Options) (*Link, []Action) {
-	l := &Link{o: o, notBefore: o.NotBefore.UnixMilli(), refusals: map[string]*refusals{}}
+	l := &Link{o: o, refusals: map[string]*refusals{}}
 	l.policy.revision = o.PolicyRevision
 	l.records.more = true
 	l.log.doing = doingResume

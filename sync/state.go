@@ -143,7 +143,7 @@ func (l *Link) setUp(up bool, why string) {
 		return
 	}
 	l.states.up = up
-	l.do(LinkChanged{up, why})
+	l.do(LinkChanged{up, l.states.connection, why})
 	l.fetches.reset()
 	l.records.reset()
 }
@@ -183,16 +183,18 @@ func (l *Link) takeNow(payload []byte) error {
 	return l.setClock(n.Time, answered.at)
 }
 
-// setClock says what time it is, if the answer that brought it came so quickly
-// that it still is.
+// setClock says what time it is, forward or back, if the answer that brought it
+// came so quickly that it still is. The nonce proves that it is new: no earlier
+// time, right or wrong, speaks against it. Of the answers to two states the one
+// to the newer counts.
 func (l *Link) setClock(milliseconds int64, asked time.Duration) error {
-	if l.now-asked > answerWait {
+	if l.now-asked > answerWait || asked < l.asked {
 		return nil
 	}
-	if milliseconds < l.notBefore {
-		return errors.New("its time is before what it is known to be later than")
+	if milliseconds < l.o.NotBefore.UnixMilli() {
+		return errors.New("its time is before this program was built: is the controller's clock right?")
 	}
-	l.notBefore = milliseconds
+	l.asked = asked
 	l.do(ClockSet{time.UnixMilli(milliseconds), l.now})
 	return nil
 }

@@ -111,7 +111,7 @@ func TestTheLinkIsUpWhileOneOfTheLastTwoNoncesWasAnswered(t *testing.T) {
 	}
 	w.controller.silent = false
 	w.run(stateEvery)
-	if changes := heard[LinkChanged](w); !slices.Equal(changes, []LinkChanged{{Up: true}}) {
+	if changes := heard[LinkChanged](w); !slices.Equal(changes, []LinkChanged{{Up: true, Connection: 1}}) {
 		t.Fatalf("%+v", changes)
 	}
 	w.run(2 * stateEvery)
@@ -224,22 +224,21 @@ func TestTheSameAnswerTwiceSetsTheClockOnce(t *testing.T) {
 	}
 }
 
-// The controller's clock is a year off. The reader knows that it is later than
-// its build, and than the last time it was told.
-func TestTheClockIsNeverSetBack(t *testing.T) {
+// The controller's clock is off, and is put right. Each answer proves that it is
+// new, so it sets the reader's clock forward or back; only a time before the
+// program was built is none.
+func TestTheClockFollowsTheControllersForwardAndBack(t *testing.T) {
 	for name, test := range map[string]struct {
 		off  time.Duration
 		want bool
 	}{
-		"right":                  {0, true},
-		"a year ahead":           {365 * 24 * time.Hour, true}, // the controller is believed
-		"a year behind":          {-365 * 24 * time.Hour, false},
-		"a minute before it was": {-time.Minute, false},
+		"right":                      {0, true},
+		"ten years ahead":            {10 * 365 * 24 * time.Hour, true},
+		"before the program's build": {-365 * 24 * time.Hour, false},
 	} {
 		w := newWorld(t)
 		w.controller.publishAll()
 		w.connect()
-		w.link.notBefore = w.start.Add(w.now).UnixMilli()
 		w.start = w.start.Add(test.off)
 		w.run(time.Second)
 		if got := !w.wall.IsZero(); got != test.want {
@@ -251,14 +250,34 @@ func TestTheClockIsNeverSetBack(t *testing.T) {
 		if !w.link.states.up {
 			t.Errorf("%s: the link is down over it", name)
 		}
+		if !test.want {
+			continue
+		}
+		w.run(stateEvery)
+		w.start = w.start.Add(-test.off - time.Hour)
+		refused := w.refusedSince(0)
+		w.run(2 * stateEvery)
+		if off := w.wall.Sub(w.start.Add(w.now)).Abs(); off > 2*stateEvery {
+			t.Errorf("%s, and put right: %v off", name, off)
+		}
+		if again := w.refusedSince(0); len(again) != len(refused) {
+			t.Errorf("%s, and put right: refused %v", name, again)
+		}
 	}
+}
+
+// The answer to a state is held up until the next one was answered: what time it
+// was then is no news.
+func TestTheClockIsNotSetByTheAnswerToAnOlderState(t *testing.T) {
 	w := started(t)
 	w.run(stateEvery)
-	w.start = w.start.Add(-time.Hour)
-	before := len(heard[ClockSet](w))
-	w.run(time.Minute)
-	if len(heard[ClockSet](w)) != before {
-		t.Error("it is set to before an earlier now")
+	l, wall := w.link, w.controller.wall().UnixMilli()
+	l.asked = l.now - time.Second
+	if err := l.setClock(wall, l.now-2*time.Second); err != nil || len(l.actions) != 0 {
+		t.Errorf("%v, %v", err, l.actions)
+	}
+	if err := l.setClock(wall, l.now-time.Second/2); err != nil || len(l.actions) != 1 {
+		t.Errorf("%v, %v", err, l.actions)
 	}
 }
 

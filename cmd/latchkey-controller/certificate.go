@@ -10,9 +10,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/sync/wire"
 )
 
 // consoleCertificate is the file in a site's directory that keeps the console's
@@ -32,7 +32,7 @@ func ownCertificate(dir string, s *site.Site, names []string) (*tls.Certificate,
 	if kept, err := tls.X509KeyPair(b, b); err == nil && isFor(&kept, s, names) {
 		return &kept, nil
 	}
-	certificate, err := s.BrokerCertificate(time.Now(), names)
+	certificate, err := s.BrokerCertificate(names)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func ownCertificate(dir string, s *site.Site, names []string) (*tls.Certificate,
 // isFor says whether a certificate is one of the site's authority and good for
 // all names.
 func isFor(c *tls.Certificate, s *site.Site, names []string) bool {
-	if _, err := c.Leaf.Verify(x509.VerifyOptions{Roots: s.Roots()}); err != nil {
+	if wire.VerifyCertificate([]*x509.Certificate{c.Leaf}, s.Authority(), x509.ExtKeyUsageServerAuth, "") != nil {
 		return false
 	}
 	return !slices.ContainsFunc(names, func(name string) bool { return c.Leaf.VerifyHostname(name) != nil })

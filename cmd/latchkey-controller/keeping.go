@@ -128,7 +128,7 @@ func brokerConfigCommand(ctx context.Context, c console, args []string) error {
 	defer s.Close()
 	now := time.Now()
 	m := &broker.Mosquitto{Site: s.Name, Address: address, Port: port, Authority: s.Root(), Controller: site.ControllerName}
-	if m.Certificate, err = s.BrokerCertificate(now, names); err != nil {
+	if m.Certificate, err = s.BrokerCertificate(names); err != nil {
 		return err
 	}
 	if m.Revoked, err = s.Revoked(ctx, now); err != nil {

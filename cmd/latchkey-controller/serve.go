@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
@@ -68,25 +66,24 @@ func serveCommand(ctx context.Context, c console, args []string) error {
 	}
 	defer unlock()
 
-	now := time.Now()
-	own, err := s.ControllerCertificate(now)
+	own, err := s.ControllerCertificate()
 	if err != nil {
 		return err
 	}
 	options := link.Options{
 		Site: s, Broker: *external, Name: site.ControllerName, Log: log,
-		TLS:     &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{*own}, RootCAs: s.Roots()},
-		Readers: func(map[string]*site.Peer) {},
+		Certificate: own,
+		Readers:     func(map[string]*site.Peer) {},
 	}
 	meet := *external // where readers do
 	if *external == "" {
 		var in inForce
-		certificate, err := s.BrokerCertificate(now, names)
+		certificate, err := s.BrokerCertificate(names)
 		if err != nil {
 			return err
 		}
 		b, err := broker.Start(ctx, *listen, broker.Options{
-			Site: s.Name, Certificate: certificate, Roots: s.Roots(), Controller: site.ControllerName, InForce: in.has, Log: log,
+			Site: s.Name, Certificate: certificate, Authority: s.Authority(), Controller: site.ControllerName, InForce: in.has, Log: log,
 		})
 		if err != nil {
 			return err

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"time"
 
 	"latchkey/device"
@@ -34,6 +33,9 @@ type link struct {
 // newLink returns the link of an adopted reader to its site. What keeps it
 // from being made is not for the link to heal: the reader goes on without.
 func (r *reader) newLink(s *site, options cache.Options, durable device.Durable, policy uint64, h *held, events sync.Journal, send func(device.Event)) *link {
+	if durable.Site != s.ID { // what another site gave is over
+		durable = device.Durable{}
+	}
 	l := &link{place: r.place, clock: r.clock, held: h, send: send, heard: r.metrics.link, log: r.log}
 	if s.Broker == "" {
 		return l
@@ -62,15 +64,11 @@ func (l *link) open(dir string, id *identity, s *site, options cache.Options, du
 	if err != nil {
 		return nil, fmt.Errorf("the site's authority: %w", err)
 	}
-	after := l.clock.built
-	if last := time.UnixMilli(durable.Time); last.After(after) {
-		after = last
-	}
 	return sync.NewClient(sync.Config{
 		Options: sync.Options{
 			Site: s.ID, SiteName: s.Name, Reader: s.Reader, Version: version,
 			Controller: s.controller(), Signing: id.signingKey(), Sealing: sealing,
-			NotBefore: after, PolicyRevision: policy,
+			NotBefore: l.clock.built, PolicyRevision: policy, PolicyFloor: durable.PolicyRevision,
 		},
 		Broker:         s.Broker,
 		Certificate:    tls.Certificate{Certificate: [][]byte{s.Certificate}, PrivateKey: key},
@@ -78,13 +76,10 @@ func (l *link) open(dir string, id *identity, s *site, options cache.Options, du
 		Cache:          linkedCache{l.held.cache},
 		Journal:        events,
 		StorePolicy:    func(signed []byte) (*wire.Policy, error) { return storePolicy(options, s.Reader, signed) },
-		NextConnection: func() (uint64, error) { return nextConnection(dir, time.Now()) },
-		Now: func() (since time.Duration, wall time.Time, trusted bool) {
-			now := l.clock.now()
-			return now.Monotonic, now.Wall, now.Trusted
-		},
-		Tell: l.tell,
-		Log:  l.log,
+		NextConnection: func() (uint64, error) { return nextConnection(dir, durable.Connection, time.Now()) },
+		Now:            func() time.Duration { return l.clock.now().Monotonic },
+		Tell:           l.tell,
+		Log:            l.log,
 	})
 }
 
@@ -111,6 +106,7 @@ func (l *link) tell(news sync.News) {
 		health := device.Health{Subject: device.SubjectLink, Condition: device.Good}
 		if news.Up {
 			l.log.Info("the controller answers")
+			health.Connection = news.Connection
 		} else {
 			health.Condition, health.Text = device.Failed, news.Why
 		}
@@ -195,17 +191,4 @@ func condition(s device.State, place error) wire.Condition {
 		c.Faults = append(c.Faults, wire.Fault{Subject: "data", Text: "is kept in memory: a power cut forgets wrong PINs, lockouts and records"})
 	}
 	return c
-}
-
-// nextConnection returns the next number of a connection, higher than all
-// before, and notes it durably. Should the file be lost or damaged, the seconds
-// of the system's clock are above whatever was counted before.
-func nextConnection(dir string, now time.Time) (uint64, error) {
-	var last uint64
-	b, err := readBounded(filepath.Join(dir, connectionFile), 16)
-	if err != nil || wire.Unmarshal(b, 16, &last) != nil {
-		last = 0
-	}
-	next := max(last+1, uint64(max(0, now.Unix())))
-	return next, writeFile(dir, connectionFile, wire.Marshal(next))
 }

@@ -15,7 +15,7 @@ const (
 	AttemptInterrupted RecordKind = "attempt.interrupted" // Seq was pending at a start and counts as unknown: Wrong
 	AccessGranted      RecordKind = "access.granted"      // By "pin", "card", "remote"; Seq of a PIN; Credential, User; Seconds
 	LockoutStarted     RecordKind = "lockout.started"     // Cause; Users that reset the row meanwhile
-	LockoutCleared     RecordKind = "lockout.cleared"     // By "card" or "remote"; Credential, User or Command, Who; Count of guesses that it leaves at most, if it lowers them
+	LockoutCleared     RecordKind = "lockout.cleared"     // By "card" or "remote"; Credential, User or Command, Who; Count of guesses that it leaves, if it sets them
 	HoldStarted        RecordKind = "hold.started"        // Seconds, Command, Who
 	HoldEnded          RecordKind = "hold.ended"          // Reason "over", "release", "tamper", "restart"; Command, Who of a release
 	CredentialsApplied RecordKind = "credentials.applied" // Epoch, Revision, Hash
@@ -24,8 +24,10 @@ const (
 	ReaderStarted      RecordKind = "reader.started"      // Version
 	JournalBegan       RecordKind = "journal.began"       // Reason "new", or what was wrong with the one set aside
 	JournalResumed     RecordKind = "journal.resumed"     // stored again after Count appends were not, for Text: State is the fold so far
+	LinkUp             RecordKind = "link.up"             // Connection: the controller answers on it
 	ClockTrusted       RecordKind = "clock.trusted"       //
 	ClockUntrusted     RecordKind = "clock.untrusted"     //
+	ClockStepped       RecordKind = "clock.stepped"       // a trusted clock was set, by more than a minute: From, To
 
 	AccessDenied    RecordKind = "access.denied"    // By "card", Reason; Credential, User, or the start of an unknown Tag
 	PINRefused      RecordKind = "pin.refused"      // presented while it cannot be used: Reason
@@ -42,7 +44,6 @@ const (
 	CacheBehind     RecordKind = "cache.behind"     // Epoch, Revision: less than was once held
 	LogForked       RecordKind = "log.forked"       // Epoch, Revision, Hash that does not match what is held
 	RecordsDropped  RecordKind = "records.dropped"  // First, Last and the Hash of the last one
-	LinkUp          RecordKind = "link.up"          //
 	LinkDown        RecordKind = "link.down"        //
 	HealthChanged   RecordKind = "health.changed"   // Subject, Text "ok" or what is wrong
 	MessageRefused  RecordKind = "message.refused"  // Subject is the message's kind; Reason
@@ -99,11 +100,19 @@ type Record struct {
 	Last    uint64 `cbor:"29,keyasint,omitempty"`
 	Version string `cbor:"30,keyasint,omitempty"`
 	State   []byte `cbor:"31,keyasint,omitempty"` // of a checkpoint and of journal.resumed: opaque to all but the reader's brain
+
+	From int64 `cbor:"32,keyasint,omitempty"` // Unix milliseconds
+	To   int64 `cbor:"33,keyasint,omitempty"` // Unix milliseconds
+
+	Connection uint64 `cbor:"34,keyasint,omitempty"`
 }
 
 // minTime is the beginning of the year 0 in Unix milliseconds: RFC 3339 writes
 // none before.
 const minTime = -62167219200000
+
+// inYears says that a time lies in the years 0 to 9999.
+func inYears(milliseconds int64) bool { return minTime <= milliseconds && milliseconds < maxTime }
 
 // ParseRecord decodes an encoded record.
 func ParseRecord(b []byte) (*Record, error) {
@@ -111,13 +120,13 @@ func ParseRecord(b []byte) (*Record, error) {
 	if err := Unmarshal(b, MaxRecord, &r); err != nil {
 		return nil, fmt.Errorf("record: %w", err)
 	}
-	if r.Number == 0 || r.Kind == "" || len(r.Kind) > 32 || len(r.Tag) > 8 || !r.sound() || r.Time < minTime || r.Time >= maxTime {
+	if r.Number == 0 || r.Kind == "" || len(r.Kind) > 32 || len(r.Tag) > 8 || !r.sound() {
 		return nil, fmt.Errorf("record %d: not one that a reader writes", r.Number)
 	}
 	return &r, nil
 }
 
 func (r *Record) sound() bool {
-	return sound(r.Number, r.Running, r.Seq, r.Credential, r.User, r.Epoch, r.Revision, r.PolicyRevision, r.Count, r.First, r.Last) &&
-		(len(r.Users) == 0 || sound(r.Users...))
+	return sound(r.Number, r.Running, r.Seq, r.Credential, r.User, r.Epoch, r.Revision, r.PolicyRevision, r.Count, r.First, r.Last, r.Connection) &&
+		(len(r.Users) == 0 || sound(r.Users...)) && inYears(r.Time) && inYears(r.From) && inYears(r.To)
 }

@@ -19,6 +19,8 @@ import (
 
 	mqtt "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/listeners"
+
+	"latchkey/sync/wire"
 )
 
 // Limits of the embedded broker. Readers are at most 1,024; each sends and is
@@ -35,10 +37,10 @@ const (
 
 // Options say whom a broker lets in.
 type Options struct {
-	Site        string           // name
-	Certificate *tls.Certificate // the broker's own
-	Roots       *x509.CertPool   // the site's authority
-	Controller  string           // name in the controller's certificate, which may use every topic of the site
+	Site        string            // name
+	Certificate *tls.Certificate  // the broker's own
+	Authority   *x509.Certificate // the site's
+	Controller  string            // name in the controller's certificate, which may use every topic of the site
 	// InForce says whether a reader's certificate with a serial number,
 	// hexadecimal, is the one that counts.
 	InForce func(reader, serial string) bool
@@ -82,8 +84,8 @@ func Start(ctx context.Context, address string, o Options) (*Broker, error) {
 	door := tls.NewListener(&patient{listener, handshakeFor, o.Log}, &tls.Config{
 		MinVersion:             tls.VersionTLS13,
 		Certificates:           []tls.Certificate{*o.Certificate},
-		ClientAuth:             tls.RequireAndVerifyClientCert,
-		ClientCAs:              o.Roots,
+		ClientAuth:             tls.RequireAnyClientCert, // VerifyConnection checks it, whatever the time is
+		VerifyConnection:       wire.VerifyPeer(o.Authority, x509.ExtKeyUsageClientAuth, ""),
 		SessionTicketsDisabled: true, // each connection shows its certificate anew
 	})
 	if err := b.server.AddListener(listeners.NewNet("tls", door)); err != nil {

@@ -3,6 +3,7 @@ package desk
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"latchkey/sync/wire"
 )
@@ -92,6 +93,8 @@ func (t *teller) sentence(e *Entry, r *wire.Record) (Text, error) {
 		return say("The reader at %s was opened", door), nil
 	case wire.TamperEnded:
 		return say("The reader at %s is closed again", door), nil
+	case wire.ClockStepped:
+		return say(stepped(r), door), nil
 	case wire.HealthChanged:
 		return say("%s: "+escape(health(r.Subject, r.Text)), door), nil
 	case wire.CommandDone:
@@ -102,6 +105,18 @@ func (t *teller) sentence(e *Entry, r *wire.Record) (Text, error) {
 		return say(fmt.Sprintf("%%s: %d more of the kind %s within a minute", r.Count, escape(r.Subject)), door), nil
 	}
 	return say("%s: "+escape(plainRecord(r)), door), nil
+}
+
+// stepped says how a reader's clock was set: what happened at the door before
+// bears the time that it showed then.
+func stepped(r *wire.Record) string {
+	way := "ahead"
+	if r.To < r.From {
+		way = "back"
+	}
+	const layout = "2 Jan 2006 15:04:05 UTC"
+	return fmt.Sprintf("The clock of the reader at %%s was set %s, from %s to %s: is the controller's clock right?",
+		way, time.UnixMilli(r.From).UTC().Format(layout), time.UnixMilli(r.To).UTC().Format(layout))
 }
 
 // orderText returns ", to do it" of an order.

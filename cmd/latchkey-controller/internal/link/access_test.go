@@ -132,7 +132,7 @@ func TestNobodyIsLetInWithoutACertificateThatCounts(t *testing.T) {
 		own := m.certificate()
 		roots := w.site.Roots()
 		self := selfSigned(t, "front-door")
-		server, err := w.site.BrokerCertificate(time.Now(), []string{"front-door"})
+		server, err := w.site.BrokerCertificate([]string{"front-door"})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -23,7 +23,7 @@ func TestAReaderConnectsWhileMessagesPourIn(t *testing.T) {
 		w.serve()
 		until(t, "the broker knows whom to let in", func() bool { return w.serials.Load() != nil })
 		w.end()
-		own, err := w.site.ControllerCertificate(time.Now())
+		own, err := w.site.ControllerCertificate()
 		if err != nil {
 			t.Fatal(err)
 		}

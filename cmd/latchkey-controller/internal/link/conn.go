@@ -3,11 +3,14 @@ package link
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/url"
 	"time"
+
+	"latchkey/sync/wire"
 )
 
 // maxPacket is the most bytes of an MQTT packet after its fixed header.
@@ -102,16 +105,27 @@ func CheckBroker(broker string) error {
 }
 
 // dial opens a connection to a broker.
-func dial(ctx context.Context, broker *url.URL, config *tls.Config) (net.Conn, error) {
+func (o *Options) dial(ctx context.Context, broker *url.URL) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", broker.Host)
-	if err != nil || broker.Scheme == "tcp" || broker.Scheme == "mqtt" {
-		return conn, err
+	if err != nil {
+		return nil, err
 	}
-	config = config.Clone()
-	config.ServerName = broker.Hostname()
-	secured := tls.Client(conn, config)
+	if broker.Scheme == "tcp" || broker.Scheme == "mqtt" {
+		if at, ok := conn.RemoteAddr().(*net.TCPAddr); !ok || !at.IP.IsLoopback() {
+			conn.Close()
+			return nil, fmt.Errorf("%s is not this machine, and without TLS no other is spoken to; write ssl://", broker.Hostname())
+		}
+		return conn, nil
+	}
+	secured := tls.Client(conn, &tls.Config{
+		MinVersion:         tls.VersionTLS13,
+		Certificates:       []tls.Certificate{*o.Certificate},
+		ServerName:         broker.Hostname(),
+		InsecureSkipVerify: true, // VerifyConnection does it, whatever the time is
+		VerifyConnection:   wire.VerifyPeer(o.Site.Authority(), x509.ExtKeyUsageServerAuth, broker.Hostname()),
+	})
 	if err := secured.HandshakeContext(ctx); err != nil {
 		conn.Close()
 		return nil, err

@@ -17,7 +17,7 @@ import (
 // controller runs meanwhile.
 func (w *world) kept(reader string) []wire.Channel {
 	w.t.Helper()
-	own, err := w.site.ControllerCertificate(time.Now())
+	own, err := w.site.ControllerCertificate()
 	if err != nil {
 		w.t.Fatal(err)
 	}

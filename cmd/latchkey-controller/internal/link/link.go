@@ -27,11 +27,11 @@ import (
 
 // Options are what a link is made of.
 type Options struct {
-	Site   *site.Site
-	Broker string      // URL, see CheckBroker
-	TLS    *tls.Config // with the controller's certificate
-	Name   string      // in that certificate; the client id too
-	Log    *slog.Logger
+	Site        *site.Site
+	Broker      string           // URL, see CheckBroker
+	Certificate *tls.Certificate // the controller's
+	Name        string           // in that certificate; the client id too
+	Log         *slog.Logger
 	// Readers is called with the readers that have a bundle in force, when
 	// they have changed, and before anything is published to them.
 	Readers func(map[string]*site.Peer)

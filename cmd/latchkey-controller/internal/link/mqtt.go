@@ -81,7 +81,7 @@ func (e *edge) connect(ctx context.Context) (stood bool, err error) {
 		SetConnectTimeout(10 * time.Second).
 		SetWriteTimeout(10 * time.Second).
 		SetCustomOpenConnectionFn(func(u *url.URL, _ mqtt.ClientOptions) (net.Conn, error) {
-			conn, err := dial(ctx, u, e.o.TLS)
+			conn, err := e.o.dial(ctx, u)
 			if err != nil {
 				return nil, err
 			}

@@ -124,7 +124,7 @@ func (w *world) alone(reader, dir string, size int) time.Duration {
 	sink := start(w.t, "drain", nil, dir)
 	var ready string
 	sink.next(&ready)
-	own, err := w.site.ControllerCertificate(time.Now())
+	own, err := w.site.ControllerCertificate()
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package link_test
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
@@ -94,12 +93,12 @@ func (l testLog) Write(b []byte) (int, error) {
 
 // embed starts the embedded broker.
 func (w *world) embed() {
-	certificate, err := w.site.BrokerCertificate(time.Now(), hosts)
+	certificate, err := w.site.BrokerCertificate(hosts)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	b, err := broker.Start(w.t.Context(), "127.0.0.1:0", broker.Options{
-		Site: w.site.Name, Certificate: certificate, Roots: w.site.Roots(), Controller: site.ControllerName, Log: w.log(),
+		Site: w.site.Name, Certificate: certificate, Authority: w.site.Authority(), Controller: site.ControllerName, Log: w.log(),
 		InForce: func(reader, serial string) bool {
 			peers := w.serials.Load()
 			return peers != nil && (*peers)[reader] != nil && (*peers)[reader].Serial == serial
@@ -129,7 +128,7 @@ func (w *world) mosquitto() {
 	w.broker = "ssl://127.0.0.1:" + port
 	dir := filepath.Join(w.t.TempDir(), "mosquitto")
 	m := &broker.Mosquitto{Site: w.site.Name, Address: "127.0.0.1", Port: port, Authority: w.site.Root(), Controller: site.ControllerName}
-	if m.Certificate, err = w.site.BrokerCertificate(time.Now(), hosts); err != nil {
+	if m.Certificate, err = w.site.BrokerCertificate(hosts); err != nil {
 		w.t.Fatal(err)
 	}
 	var stop func()
@@ -190,14 +189,14 @@ func appendTo(t testing.TB, name, text string) {
 // serve runs the controller.
 func (w *world) serve() {
 	w.t.Helper()
-	own, err := w.site.ControllerCertificate(time.Now())
+	own, err := w.site.ControllerCertificate()
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	l, err := link.New(link.Options{
 		Site: w.site, Broker: w.broker, Name: site.ControllerName, Log: w.log(),
-		TLS:     &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{*own}, RootCAs: w.site.Roots()},
-		Readers: func(peers map[string]*site.Peer) { w.serials.Store(&peers) },
+		Certificate: own,
+		Readers:     func(peers map[string]*site.Peer) { w.serials.Store(&peers) },
 	})
 	if err != nil {
 		w.t.Fatal(err)

@@ -18,6 +18,9 @@ import (
 // day nobody remembers. A certificate ends by a newer bundle.
 var never = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 
+// always is when all certificates of a site begin: before any clock.
+var always = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+
 // An authority is a site's certificate authority: ECDSA P-256, for its readers
 // and its broker only.
 type authority struct {
@@ -26,7 +29,7 @@ type authority struct {
 }
 
 // newAuthority makes the authority of a site.
-func newAuthority(id wire.SiteID, name string, now time.Time) (*authority, error) {
+func newAuthority(id wire.SiteID, name string) (*authority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
@@ -34,7 +37,7 @@ func newAuthority(id wire.SiteID, name string, now time.Time) (*authority, error
 	template := &x509.Certificate{
 		SerialNumber:          serial(),
 		Subject:               pkix.Name{CommonName: "latchkey site " + name, SerialNumber: id.String()},
-		NotBefore:             now.Add(-24 * time.Hour), // for clocks that lag
+		NotBefore:             always,
 		NotAfter:              never,
 		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 		BasicConstraintsValid: true,
@@ -62,7 +65,7 @@ func openAuthority(key *ecdsa.PrivateKey, root []byte) (*authority, error) {
 
 // reader returns a reader's certificate. Of the request only the key is taken:
 // the name is the reader's id, whatever the request asks for.
-func (a *authority) reader(id string, request *wire.Request, now time.Time) (*x509.Certificate, error) {
+func (a *authority) reader(id string, request *wire.Request) (*x509.Certificate, error) {
 	csr, err := x509.ParseCertificateRequest(request.CSR)
 	if err != nil {
 		return nil, fmt.Errorf("certificate request: %w", err)
@@ -71,7 +74,7 @@ func (a *authority) reader(id string, request *wire.Request, now time.Time) (*x5
 		SerialNumber: serial(),
 		Subject:      pkix.Name{CommonName: id},
 		DNSNames:     []string{id},
-		NotBefore:    now.Add(-24 * time.Hour),
+		NotBefore:    always,
 		NotAfter:     never,
 		KeyUsage:     x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},

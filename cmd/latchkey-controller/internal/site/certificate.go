@@ -20,6 +20,9 @@ import (
 // meets its broker. No reader can have it: it holds a dot.
 const ControllerName = "controller.latchkey"
 
+// Authority returns the certificate of the site's authority.
+func (s *Site) Authority() *x509.Certificate { return s.authority.root }
+
 // Roots returns the site's authority, for TLS.
 func (s *Site) Roots() *x509.CertPool {
 	roots := x509.NewCertPool()
@@ -32,7 +35,7 @@ func (s *Site) Root() []byte { return s.authority.root.Raw }
 
 // BrokerCertificate returns a new certificate for a broker that readers meet
 // under these names and addresses.
-func (s *Site) BrokerCertificate(now time.Time, hosts []string) (*tls.Certificate, error) {
+func (s *Site) BrokerCertificate(hosts []string) (*tls.Certificate, error) {
 	template := &x509.Certificate{Subject: pkix.Name{CommonName: "broker.latchkey"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
 	for _, host := range hosts {
 		if ip := net.ParseIP(host); ip != nil {
@@ -41,22 +44,22 @@ func (s *Site) BrokerCertificate(now time.Time, hosts []string) (*tls.Certificat
 			template.DNSNames = append(template.DNSNames, host)
 		}
 	}
-	return s.authority.issue(template, now)
+	return s.authority.issue(template)
 }
 
 // ControllerCertificate returns a new certificate for the controller itself.
-func (s *Site) ControllerCertificate(now time.Time) (*tls.Certificate, error) {
-	return s.authority.issue(&x509.Certificate{Subject: pkix.Name{CommonName: ControllerName}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}, now)
+func (s *Site) ControllerCertificate() (*tls.Certificate, error) {
+	return s.authority.issue(&x509.Certificate{Subject: pkix.Name{CommonName: ControllerName}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
 }
 
 // issue makes a key and a certificate of it.
-func (a *authority) issue(template *x509.Certificate, now time.Time) (*tls.Certificate, error) {
+func (a *authority) issue(template *x509.Certificate) (*tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
 	}
 	template.SerialNumber = serial()
-	template.NotBefore, template.NotAfter = now.Add(-24*time.Hour), never
+	template.NotBefore, template.NotAfter = always, never
 	template.KeyUsage = x509.KeyUsageDigitalSignature
 	der, err := x509.CreateCertificate(rand.Reader, template, a.root, key.Public(), a.key)
 	if err != nil {
@@ -68,7 +71,7 @@ func (a *authority) issue(template *x509.Certificate, now time.Time) (*tls.Certi
 // Revoked returns the list of the certificates that count no more (RFC 5280
 // §5), DER.
 func (s *Site) Revoked(ctx context.Context, now time.Time) ([]byte, error) {
-	list := &x509.RevocationList{Number: big.NewInt(now.Unix()), ThisUpdate: now.Add(-24 * time.Hour), NextUpdate: never}
+	list := &x509.RevocationList{Number: big.NewInt(now.Unix()), ThisUpdate: always, NextUpdate: never}
 	err := s.store.View(ctx, func(tx *store.Tx) error {
 		return tx.RevokedSerials(func(serial string, revoked int64) error {
 			n, ok := new(big.Int).SetString(serial, 16)

@@ -35,7 +35,7 @@ func (s *Site) AddReader(ctx context.Context, now time.Time, id string, signed [
 	if err != nil {
 		return nil, fmt.Errorf("the file is no reader's request (latchkeyd identity writes one): %w", err)
 	}
-	certificate, err := s.authority.reader(id, request, now)
+	certificate, err := s.authority.reader(id, request)
 	if err != nil {
 		return nil, err
 	}

@@ -91,7 +91,7 @@ func found(tx *store.Tx, v *vault.Vault, name string, now time.Time) error {
 		return err
 	}
 	row.Signing = v.Seal(sealedSigning, 0, signing.Seed())
-	authority, err := newAuthority(row.ID, name, now)
+	authority, err := newAuthority(row.ID, name)
 	if err != nil {
 		return err
 	}

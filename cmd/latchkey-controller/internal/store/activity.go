@@ -43,7 +43,7 @@ func ClassOf(kind wire.RecordKind) Class {
 		return ClassLockout
 	case wire.ExitPressed, wire.DoorOpened, wire.DoorClosed, wire.HoldStarted, wire.HoldEnded:
 		return ClassDoor
-	case wire.DoorForced, wire.DoorHeld, wire.TamperStarted, wire.TamperEnded, wire.LogForked, wire.RecordsDropped, wire.CacheDamaged, wire.CacheBehind:
+	case wire.DoorForced, wire.DoorHeld, wire.TamperStarted, wire.TamperEnded, wire.LogForked, wire.RecordsDropped, wire.CacheDamaged, wire.CacheBehind, wire.ClockStepped:
 		return ClassAlarm
 	case wire.Checkpoint, wire.AttemptStarted, wire.JournalResumed, wire.CredentialsApplied, wire.PolicyApplied:
 		return ClassQuiet

@@ -96,7 +96,7 @@ func classOfKind(kind string) Class {
 	switch {
 	case strings.HasPrefix(kind, "admin."):
 		return ClassAdmin
-	case slices.Contains([]string{JournalForked, JournalGap, LogForeign}, kind):
+	case slices.Contains([]string{JournalForked, JournalGap, LogForeign, RecordsRefused}, kind):
 		return ClassAlarm
 	}
 	return ClassOf(wire.RecordKind(kind))
