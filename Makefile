@@ -77,7 +77,7 @@ help:
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 .PHONY: package
-package: ## .deb packages of both programs for arm64, armhf and amd64, into bin/packages
+package: ## .deb packages for arm64, amd64 and, of the reader alone, armhf, into bin/packages
 	go run ./cmd/latchkeyd/package -out bin/packages -version '$(VERSION)' -built '$(BUILT)'
 
 .PHONY: package-test

@@ -111,8 +111,9 @@ type Record struct {
 // none before.
 const minTime = -62167219200000
 
-// inYears says that a time lies in the years 0 to 9999.
-func inYears(milliseconds int64) bool { return minTime <= milliseconds && milliseconds < maxTime }
+// ValidTime says that a time lies in the years 0 to 9999: a record of any other
+// would not be read back.
+func ValidTime(milliseconds int64) bool { return minTime <= milliseconds && milliseconds < maxTime }
 
 // ParseRecord decodes an encoded record.
 func ParseRecord(b []byte) (*Record, error) {
@@ -128,5 +129,5 @@ func ParseRecord(b []byte) (*Record, error) {
 
 func (r *Record) sound() bool {
 	return sound(r.Number, r.Running, r.Seq, r.Credential, r.User, r.Epoch, r.Revision, r.PolicyRevision, r.Count, r.First, r.Last, r.Connection) &&
-		(len(r.Users) == 0 || sound(r.Users...)) && inYears(r.Time) && inYears(r.From) && inYears(r.To)
+		(len(r.Users) == 0 || sound(r.Users...)) && ValidTime(r.Time) && ValidTime(r.From) && ValidTime(r.To)
 }

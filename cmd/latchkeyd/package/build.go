@@ -15,11 +15,14 @@ type product struct {
 	name string   // of program, package and command
 	tags string   // build tags; a reader serves its figures over HTTP/1.1
 	docs []string // files of the module that its documentation is made of
+	not  []string // architectures that it is not built for
 }
 
 var products = []product{
 	{name: "latchkeyd", tags: "firmware,nethttpomithttp2", docs: []string{"board/WIRING.md"}},
-	{name: "latchkey-controller"},
+	// On armhf Go asks the kernel for the time in 32 bits, which end in January
+	// 2038. A reader's clock is the controller's; the controller's is the system's.
+	{name: "latchkey-controller", not: []string{"armhf"}},
 }
 
 // architectures are Debian's, with what Go calls them. Debian's armhf is ARMv7,

@@ -10,6 +10,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -38,6 +39,9 @@ func run(args []string) error {
 	r := release{version: *version, built: time.Unix(*built, 0).UTC()}
 	for _, p := range products {
 		for _, arch := range strings.Split(*only, ",") {
+			if slices.Contains(p.not, arch) {
+				continue
+			}
 			path, err := r.pack(p, arch, *out)
 			if err != nil {
 				return err
