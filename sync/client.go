@@ -20,7 +20,7 @@ import (
 // Config is what a Client works with.
 type Config struct {
 	Options
-	Broker      string            // URL, see CheckBroker
+	Broker      string            // URL, see wire.ParseBroker
 	Certificate tls.Certificate   // the reader's
 	Authority   *x509.Certificate // the site's
 
@@ -50,7 +50,7 @@ const (
 // A Client is a link and what carries its actions out.
 type Client struct {
 	o      Config
-	broker endpoint
+	broker wire.Broker
 	open   func(context.Context) (net.Conn, error)
 	disk   disk
 	mail   *mail
@@ -66,7 +66,7 @@ type Client struct {
 
 // NewClient returns a client that Run starts.
 func NewClient(c Config) (*Client, error) {
-	broker, err := parseBroker(c.Broker)
+	broker, err := wire.ParseBroker(c.Broker)
 	if err != nil {
 		return nil, err
 	}

@@ -43,7 +43,7 @@ func openSession(ctx context.Context, conn net.Conn, clientID string, will *Publ
 	s := &session{outbox: make(chan Action, outboxSize), lost: make(chan error, 1)}
 	o := mqtt.NewClientOptions().
 		AddBroker("tcp://broker"). // not looked at
-		SetCustomOpenConnectionFn(func(_ *url.URL, _ mqtt.ClientOptions) (net.Conn, error) { return &guard{Conn: conn}, nil }).
+		SetCustomOpenConnectionFn(func(_ *url.URL, _ mqtt.ClientOptions) (net.Conn, error) { return wire.Guard(conn, 1), nil }).
 		SetProtocolVersion(4). // 3.1.1
 		SetClientID(clientID).
 		SetCleanSession(true).

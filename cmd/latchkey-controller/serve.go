@@ -18,6 +18,7 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/sync/wire"
 )
 
 // defaultListen is where readers meet the controller: the port that IANA gave
@@ -46,7 +47,7 @@ func serveCommand(ctx context.Context, c console, args []string) error {
 		return err
 	}
 	if *external != "" {
-		if err := link.CheckBroker(*external); err != nil {
+		if err := wire.CheckBroker(*external); err != nil {
 			return usagef("latchkey-controller serve: --broker: %v", err)
 		}
 	}
@@ -78,12 +79,12 @@ func serveCommand(ctx context.Context, c console, args []string) error {
 	meet := *external // where readers do
 	if *external == "" {
 		var in inForce
-		certificate, err := s.BrokerCertificate(names)
-		if err != nil {
+		covering := s.Cover(names)
+		if err := covering.Refresh(ctx); err != nil {
 			return err
 		}
 		b, err := broker.Start(ctx, *listen, broker.Options{
-			Site: s.Name, Certificate: certificate, Authority: s.Authority(), Controller: site.ControllerName, InForce: in.has, Log: log,
+			Site: s.Name, Certificate: covering.Certificate, Authority: s.Authority(), Controller: site.ControllerName, InForce: in.has, Log: log,
 		})
 		if err != nil {
 			return err
@@ -92,6 +93,9 @@ func serveCommand(ctx context.Context, c console, args []string) error {
 		options.Broker, meet = "ssl://"+loopback(b.Addr()), "ssl://:"+port(b.Addr())
 		options.Readers = func(peers map[string]*site.Peer) {
 			in.set(peers)
+			if err := covering.Refresh(ctx); err != nil {
+				log.Error("the broker's certificate may lack a name that a reader was given", "err", err)
+			}
 			b.Expel()
 		}
 		fmt.Fprintf(c.out, "site %s: readers come to %s\n", s.Name, b.Addr())

@@ -100,6 +100,11 @@ func readBundle(dir string, a *adoption) (*wire.Bundle, error) {
 	case bundle.Number < held.Bundle:
 		return nil, fmt.Errorf("the bundle is older than the one that this reader has (%d, not %d): have the controller write a new one", bundle.Number, held.Bundle)
 	}
+	if bundle.Broker != "" {
+		if err := wire.CheckBroker(bundle.Broker); err != nil {
+			return nil, fmt.Errorf("the bundle's %w: have the controller write a new one", err)
+		}
+	}
 	payload, err := wire.Open(wire.KindPolicy, bundle.Site, bundle.Policy, wire.MaxMessage, bundle.Controller[:])
 	if err != nil {
 		return nil, fmt.Errorf("the bundle's policy: %w", err)

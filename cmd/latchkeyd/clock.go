@@ -24,7 +24,9 @@ type clock struct {
 	at     time.Duration // when that was so, as now's Monotonic
 }
 
-func newClock(built time.Time) *clock { return &clock{boot: bootTime, real: time.Now, start: bootTime(), built: built} }
+func newClock(built time.Time) *clock {
+	return &clock{boot: bootTime, real: time.Now, start: bootTime(), built: built}
+}
 
 // now reads the clocks: monotonic, counted from the start of the program with
 // suspended time included, and wall. What the controller said comes before

@@ -22,7 +22,7 @@ func (a *access) ID() string { return "access by certificate" }
 
 // Provides implements mqtt.Hook.
 func (a *access) Provides(b byte) bool {
-	return b == mqtt.OnConnect || b == mqtt.OnConnectAuthenticate || b == mqtt.OnACLCheck
+	return b == mqtt.OnConnect || b == mqtt.OnConnectAuthenticate || b == mqtt.OnACLCheck || b == mqtt.OnDisconnect
 }
 
 // OnConnect implements mqtt.Hook: nobody is kept without saying anything for
@@ -35,6 +35,14 @@ func (a *access) OnConnect(client *mqtt.Client, p packets.Packet) error {
 		client.State.Keepalive = keepAlive
 	}
 	return nil
+}
+
+// OnDisconnect implements mqtt.Hook: two programs with one certificate take the
+// connection from each other, which each alone would not be told.
+func (a *access) OnDisconnect(client *mqtt.Client, err error, _ bool) {
+	if errors.Is(err, packets.ErrSessionTakenOver) {
+		a.o.Log.Warn("broker: a newer connection with the same certificate has ended an older one: the program has started anew, or its certificate is in two places", "name", client.ID, "older", client.Net.Remote)
+	}
 }
 
 // OnConnectAuthenticate implements mqtt.Hook: the client id is the name in the

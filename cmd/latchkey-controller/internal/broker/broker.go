@@ -37,8 +37,9 @@ const (
 
 // Options say whom a broker lets in.
 type Options struct {
-	Site        string            // name
-	Certificate *tls.Certificate  // the broker's own
+	Site string // name
+	// Certificate returns the broker's own for a connection.
+	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	Authority   *x509.Certificate // the site's
 	Controller  string            // name in the controller's certificate, which may use every topic of the site
 	// InForce says whether a reader's certificate with a serial number,
@@ -81,13 +82,13 @@ func Start(ctx context.Context, address string, o Options) (*Broker, error) {
 			return nil, fmt.Errorf("broker: %w", err)
 		}
 	}
-	door := tls.NewListener(&patient{listener, handshakeFor, o.Log}, &tls.Config{
+	door := newHandshaker(&patient{listener, handshakeFor, o.Log}, &tls.Config{
 		MinVersion:             tls.VersionTLS13,
-		Certificates:           []tls.Certificate{*o.Certificate},
+		GetCertificate:         o.Certificate,
 		ClientAuth:             tls.RequireAnyClientCert, // VerifyConnection checks it, whatever the time is
 		VerifyConnection:       wire.VerifyPeer(o.Authority, x509.ExtKeyUsageClientAuth, ""),
 		SessionTicketsDisabled: true, // each connection shows its certificate anew
-	})
+	}, o.Log)
 	if err := b.server.AddListener(listeners.NewNet("tls", door)); err != nil {
 		listener.Close()
 		return nil, fmt.Errorf("broker: %w", err)

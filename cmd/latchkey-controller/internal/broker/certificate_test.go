@@ -67,7 +67,7 @@ func TestTimesOfValidityKeepNobodyOut(t *testing.T) {
 	home, other := newIssuer(t, begins, ends), newIssuer(t, begins, ends)
 	server := home.issue("broker.latchkey", x509.ExtKeyUsageServerAuth, begins, ends)
 	b, err := Start(t.Context(), "127.0.0.1:0", Options{
-		Site: "home", Certificate: &server, Authority: home.cert, Controller: "controller.latchkey",
+		Site: "home", Certificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &server, nil }, Authority: home.cert, Controller: "controller.latchkey",
 		InForce: func(string, string) bool { return true }, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -75,7 +74,9 @@ func (d *Desk) Adopt(ctx context.Context, a Actor, form AdoptForm, save func(bun
 	ab.text = "with the board " + form.Fingerprint
 	var adoption *site.Adoption
 	broker := strings.TrimSpace(form.Broker)
-	if broker == "" {
+	if parsed, err := wire.ParseBroker(broker); err == nil {
+		broker = parsed.String() // with its port
+	} else {
 		err := d.site.View(ctx, func(tx *store.Tx) (err error) {
 			broker, err = tx.Broker(id)
 			return err
@@ -107,7 +108,7 @@ func (f *AdoptForm) check(id string) error {
 		wrongs = append(wrongs, wrong("fingerprint", "The fingerprint is not this request's; compare it again with the reader's screen"))
 	}
 	if broker := strings.TrimSpace(f.Broker); broker != "" {
-		wrongs.add("broker", link.CheckBroker(broker))
+		wrongs.add("broker", wire.CheckBroker(broker))
 	}
 	probe := wire.DefaultPolicy("reader", "door")
 	probe.Revision = 1

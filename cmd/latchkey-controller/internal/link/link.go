@@ -28,7 +28,7 @@ import (
 // Options are what a link is made of.
 type Options struct {
 	Site        *site.Site
-	Broker      string           // URL, see CheckBroker
+	Broker      string           // URL, see wire.ParseBroker
 	Certificate *tls.Certificate // the controller's
 	Name        string           // in that certificate; the client id too
 	Log         *slog.Logger
@@ -63,7 +63,8 @@ type Link struct {
 
 // New returns a link.
 func New(o Options) (*Link, error) {
-	if err := CheckBroker(o.Broker); err != nil {
+	broker, err := wire.ParseBroker(o.Broker)
+	if err != nil {
 		return nil, err
 	}
 	l := &Link{
@@ -81,7 +82,7 @@ func New(o Options) (*Link, error) {
 		asked:    make(chan chan<- []Reader),
 		refused:  newRefusals(o.Log),
 	}
-	l.edge = edge{o: &l.o, log: o.Log, arrive: l.arrive, up: func() { signal(l.told) }}
+	l.edge = edge{o: &l.o, broker: broker, log: o.Log, arrive: l.arrive, up: func() { signal(l.told) }}
 	return l, nil
 }
 

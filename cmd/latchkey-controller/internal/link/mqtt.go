@@ -28,6 +28,7 @@ type message struct {
 // connection begins with nothing left over from the last one.
 type edge struct {
 	o      *Options
+	broker wire.Broker
 	log    *slog.Logger
 	client atomic.Pointer[mqtt.Client] // of the connection that stands, or nil
 	arrive func(message)               // must not block
@@ -71,7 +72,7 @@ func (e *edge) run(ctx context.Context) error {
 func (e *edge) connect(ctx context.Context) (stood bool, err error) {
 	lost := make(chan error, 1)
 	options := mqtt.NewClientOptions().
-		AddBroker(e.o.Broker).
+		AddBroker("tcp://broker"). // not looked at
 		SetClientID(e.o.Name).
 		SetCleanSession(true).
 		SetAutoReconnect(false).
@@ -80,12 +81,12 @@ func (e *edge) connect(ctx context.Context) (stood bool, err error) {
 		SetPingTimeout(10 * time.Second).
 		SetConnectTimeout(10 * time.Second).
 		SetWriteTimeout(10 * time.Second).
-		SetCustomOpenConnectionFn(func(u *url.URL, _ mqtt.ClientOptions) (net.Conn, error) {
-			conn, err := e.o.dial(ctx, u)
+		SetCustomOpenConnectionFn(func(_ *url.URL, _ mqtt.ClientOptions) (net.Conn, error) {
+			conn, err := e.o.dial(ctx, e.broker)
 			if err != nil {
 				return nil, err
 			}
-			return &bounded{Conn: conn}, nil
+			return wire.Guard(conn, len(subscribed)), nil
 		}).
 		SetConnectionLostHandler(func(_ mqtt.Client, err error) {
 			select {

@@ -93,12 +93,8 @@ func (l testLog) Write(b []byte) (int, error) {
 
 // embed starts the embedded broker.
 func (w *world) embed() {
-	certificate, err := w.site.BrokerCertificate(hosts)
-	if err != nil {
-		w.t.Fatal(err)
-	}
 	b, err := broker.Start(w.t.Context(), "127.0.0.1:0", broker.Options{
-		Site: w.site.Name, Certificate: certificate, Authority: w.site.Authority(), Controller: site.ControllerName, Log: w.log(),
+		Site: w.site.Name, Certificate: w.site.Cover(hosts).Certificate, Authority: w.site.Authority(), Controller: site.ControllerName, Log: w.log(),
 		InForce: func(reader, serial string) bool {
 			peers := w.serials.Load()
 			return peers != nil && (*peers)[reader] != nil && (*peers)[reader].Serial == serial

@@ -139,3 +139,9 @@ func (t *Tx) RevokedSerials(each func(serial string, revoked int64) error) error
 		return each(serial, revoked)
 	})
 }
+
+// Brokers returns the URLs of the broker that readers with a bundle in force were
+// given, each once.
+func (t *Tx) Brokers() ([]string, error) {
+	return t.ids(`SELECT DISTINCT broker FROM readers WHERE broker <> '' AND id IN (SELECT reader_id FROM bundles WHERE revoked = 0) ORDER BY broker`)
+}

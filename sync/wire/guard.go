@@ -1,12 +1,13 @@
-package sync
+package wire
 
 import (
+	"errors"
 	"fmt"
 	"net"
 )
 
-// maxPacket is the most bytes of a packet's remaining length.
-const maxPacket = 1 << 20
+// MaxPacket is the most bytes of an MQTT packet's remaining length.
+const MaxPacket = 1 << 20
 
 // A guard is a connection to a broker that reads the fixed header of each
 // packet (MQTT 3.1.1 §2.2) before the MQTT library does, and closes when one is
@@ -16,12 +17,18 @@ const maxPacket = 1 << 20
 // for.
 type guard struct {
 	net.Conn
+	topics int  // subscribed to in one packet
 	kind   byte // of the packet, from its first byte: type and flags
 	length int  // remaining length so far
 	shift  int  // bits of it
 	part   guardPart
 	err    error // why the connection is closed
 }
+
+// Guard returns a connection to a broker on which only such packets arrive as a
+// broker sends to a client of MQTT 3.1.1 that subscribes to so many topics at
+// once, with QoS 1. It fails for good at the first byte that shows another.
+func Guard(conn net.Conn, topics int) net.Conn { return &guard{Conn: conn, topics: topics} }
 
 // guardPart is what the next byte belongs to.
 type guardPart uint8
@@ -53,13 +60,13 @@ func (g *guard) scan(b []byte) error {
 			g.kind, g.length, g.shift, g.part = b[0], 0, 0, guardLength
 			b = b[1:]
 		case guardLength:
-			if g.shift > 21 {
-				return fmt.Errorf("mqtt packet %#02x: its length has more than four bytes", g.kind)
-			}
 			g.length |= int(b[0]&0x7f) << g.shift
 			g.shift += 7
+			if b[0]&0x80 != 0 && g.shift > 21 {
+				return fmt.Errorf("%w: %#02x, whose length has more than four bytes", ErrPacket, g.kind)
+			}
 			if b[0]&0x80 == 0 {
-				if err := checkPacket(g.kind, g.length); err != nil {
+				if err := g.check(); err != nil {
 					return err
 				}
 				g.part = guardBody
@@ -80,29 +87,33 @@ func (g *guard) scan(b []byte) error {
 	return nil
 }
 
-// checkPacket refuses what a broker does not send to a client that subscribes
-// to one topic at a time, with QoS 1.
-func checkPacket(kind byte, length int) error {
-	const connack, publish, puback, suback, unsuback, pingresp = 2, 3, 4, 9, 11, 13
+// ErrPacket says that a broker sent what it does not send to this client.
+var ErrPacket = errors.New("the broker sent what is no MQTT packet for this client")
+
+// ErrEnded says that a broker ended the connection in so many words, as some do
+// with DISCONNECT though MQTT 3.1.1 leaves that to clients.
+var ErrEnded = errors.New("the broker has ended the connection: it is closing, it does not admit this certificate any more, or another program has connected with the same one")
+
+// check refuses what a broker does not send to this client.
+func (g *guard) check() error {
+	const connack, publish, puback, suback, unsuback, pingresp, disconnect = 2, 3, 4, 9, 11, 13, 14
 	want := -1
-	switch kind >> 4 {
+	switch g.kind >> 4 {
 	case publish:
-		switch {
-		case kind>>1&3 > 1:
-			return fmt.Errorf("mqtt packet %#02x: QoS %d was not subscribed to", kind, kind>>1&3)
-		case length > maxPacket:
-			return fmt.Errorf("mqtt packet %#02x: it claims %d bytes, at most %d", kind, length, maxPacket)
+		if g.kind>>1&3 <= 1 && g.length <= MaxPacket {
+			return nil
 		}
-		return nil
 	case connack, puback, unsuback:
 		want = 2
 	case suback:
-		want = 3
+		want = 2 + g.topics
 	case pingresp:
 		want = 0
+	case disconnect:
+		return ErrEnded
 	}
-	if length != want {
-		return fmt.Errorf("mqtt packet %#02x of %d bytes: not one for this client", kind, length)
+	if g.length != want {
+		return fmt.Errorf("%w: %#02x with %d bytes", ErrPacket, g.kind, g.length)
 	}
 	return nil
 }

@@ -1,0 +1,88 @@
+package site
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// A Covering makes the certificates that a listener of this machine shows, so that
+// each covers the name by which it was found: those it was told of, the names
+// that readers were given, and whatever address of this machine a connection came
+// to, which may be one that it got later.
+type Covering struct {
+	site  *Site
+	names []string
+
+	mu    sync.Mutex
+	given []string                    // to readers, sorted
+	made  map[string]*tls.Certificate // by the address that it covers besides
+}
+
+// mostMade bounds the certificates that are kept.
+const mostMade = 64
+
+// Cover returns a Covering for some names and addresses.
+func (s *Site) Cover(names []string) *Covering {
+	return &Covering{site: s, names: names, made: map[string]*tls.Certificate{}}
+}
+
+// Refresh takes note of the names that readers are given as the broker's.
+func (c *Covering) Refresh(ctx context.Context) error {
+	var given []string
+	err := c.site.View(ctx, func(tx *store.Tx) error {
+		brokers, err := tx.Brokers()
+		for _, url := range brokers {
+			if b, err := wire.ParseBroker(url); err == nil {
+				given = append(given, b.Host)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	slices.Sort(given)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if given = slices.Compact(given); !slices.Equal(given, c.given) {
+		c.given = given
+		clear(c.made)
+	}
+	return nil
+}
+
+// Certificate is for tls.Config.GetCertificate.
+func (c *Covering) Certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	at := ""
+	if hello.Conn != nil {
+		if host, _, err := net.SplitHostPort(hello.Conn.LocalAddr().String()); err == nil {
+			at, _, _ = strings.Cut(host, "%") // an address of a link has a zone
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if certificate := c.made[at]; certificate != nil {
+		return certificate, nil
+	}
+	names := slices.Concat(c.names, c.given)
+	if at != "" {
+		names = append(names, at)
+	}
+	slices.Sort(names)
+	certificate, err := c.site.BrokerCertificate(slices.Compact(names))
+	if err != nil {
+		return nil, err
+	}
+	if len(c.made) >= mostMade {
+		clear(c.made)
+	}
+	c.made[at] = certificate
+	return certificate, nil
+}

@@ -1,0 +1,95 @@
+package wire
+
+import (
+	"cmp"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// A Broker is where reader and controller meet.
+type Broker struct {
+	Host  string // a name, or an address without brackets
+	Port  string
+	Plain bool // without TLS: on this machine only
+}
+
+// hostName is a name as RFC 1123 §2.1 has it, and with the underscores that
+// people give their machines.
+var hostName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,62}(\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*\.?$`)
+
+// ParseBroker reads a broker's URL: ssl://host:port, or tcp://host:port of this
+// machine itself. Without a port it is 8883, or 1883.
+func ParseBroker(s string) (Broker, error) {
+	if len(s) > 256 {
+		return Broker{}, fmt.Errorf("broker: %d bytes, at most 256", len(s))
+	}
+	if bare := bareAddress(s); bare != "" {
+		return Broker{}, fmt.Errorf("broker %q: an IPv6 address stands in brackets; write ssl://[%s]:8883", s, bare)
+	}
+	u, err := url.Parse(s)
+	if err != nil {
+		return Broker{}, fmt.Errorf("broker %.80q: not a URL; write ssl://host:port", s)
+	}
+	b := Broker{Host: u.Hostname()}
+	switch u.Scheme {
+	case "ssl", "tls", "mqtts":
+		b.Port = cmp.Or(u.Port(), "8883")
+	case "tcp", "mqtt":
+		b.Port, b.Plain = cmp.Or(u.Port(), "1883"), true
+	default:
+		return Broker{}, fmt.Errorf("broker %.80q: write ssl://host:port", s)
+	}
+	if b.Host == "" || u.User != nil || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" {
+		return Broker{}, fmt.Errorf("broker %.80q: write ssl://host:port", s)
+	}
+	ip, err := netip.ParseAddr(b.Host)
+	if err != nil && !hostName.MatchString(b.Host) || ip.Zone() != "" {
+		return Broker{}, fmt.Errorf("broker %.80q: %q is no address and no name that DNS can have; write ssl://host:port", s, b.Host)
+	}
+	if b.Plain && b.Host != "localhost" && (err != nil || !ip.IsLoopback()) {
+		return Broker{}, fmt.Errorf("broker %.80q: without TLS only this machine itself is spoken to; write ssl://host:port", s)
+	}
+	return b, nil
+}
+
+// bareAddress returns the IPv6 address that a URL ends with, without brackets; ""
+// if it does not.
+func bareAddress(s string) string {
+	_, host, found := strings.Cut(s, "://")
+	if !found {
+		host = s
+	}
+	ip, err := netip.ParseAddr(strings.TrimSuffix(host, "/"))
+	if err != nil || !ip.Is6() {
+		return ""
+	}
+	return ip.String()
+}
+
+// CheckBroker says why a reader that is adopted now could not be given this URL
+// of a broker.
+func CheckBroker(s string) error {
+	b, err := ParseBroker(s)
+	if err != nil {
+		return err
+	}
+	if name := strings.ToLower(strings.TrimSuffix(b.Host, ".")); strings.HasSuffix(name, ".local") {
+		return fmt.Errorf("broker %.80q: readers do not look up names that end in .local (mDNS); write the address, or a name that your DNS server knows", s)
+	}
+	return nil
+}
+
+// Address returns host:port, for a net.Dialer.
+func (b Broker) Address() string { return net.JoinHostPort(b.Host, b.Port) }
+
+// String returns the URL, with its port.
+func (b Broker) String() string {
+	if b.Plain {
+		return "tcp://" + b.Address()
+	}
+	return "ssl://" + b.Address()
+}

@@ -1,0 +1,45 @@
+package wire
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestABrokerIsReadAsPeopleWriteIt(t *testing.T) {
+	for url, want := range map[string]string{
+		"ssl://broker.example:8884": "ssl://broker.example:8884", "mqtts://broker.example": "ssl://broker.example:8883",
+		"ssl://10.0.0.1/": "ssl://10.0.0.1:8883", "tls://[2001:db8::1]": "ssl://[2001:db8::1]:8883", "ssl://[fd00::2]:8884": "ssl://[fd00::2]:8884",
+		"tcp://127.0.0.1": "tcp://127.0.0.1:1883", "tcp://localhost:99": "tcp://localhost:99", "mqtt://[::1]:5": "tcp://[::1]:5", "tcp://127.9.9.9": "tcp://127.9.9.9:1883",
+	} {
+		b, err := ParseBroker(url)
+		if err != nil || b.String() != want {
+			t.Errorf("%s: %s, %v", url, b, err)
+		}
+		if err := CheckBroker(url); err != nil {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+	for _, url := range []string{
+		"tcp://broker.example", "tcp://192.0.2.1:1883", "mqtt://localhost.example", "tcp://0.0.0.0", "tcp://[::]:1883", "tcp://[fd00::2]:1883",
+		"ws://localhost", "broker", "broker:8883", "", "ssl://", "ssl://:8883", "%", "http://localhost:1",
+		"ssl://user:secret@broker.example", "ssl://broker.example/path", "ssl://broker.example?x=1",
+		"ssl://b\u00fccher.example", "ssl://[fe80::1%25eth0]:8883", "ssl://a b", "ssl://-x", "ssl://x..y",
+	} {
+		if _, err := ParseBroker(url); err == nil {
+			t.Errorf("%q is taken", url)
+		}
+	}
+	for _, url := range []string{"ssl://fd00::2", "fd00::2", "ssl://fd00::2/"} {
+		if _, err := ParseBroker(url); err == nil || !strings.Contains(err.Error(), "ssl://[fd00::2]:8883") {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+	for _, url := range []string{"ssl://controller.local", "ssl://Controller.LOCAL.:8883"} {
+		if err := CheckBroker(url); err == nil {
+			t.Errorf("%s: a reader would never find it", url)
+		}
+		if _, err := ParseBroker(url); err != nil {
+			t.Errorf("%s, which a reader was given before: %v", url, err)
+		}
+	}
+}
