@@ -39,8 +39,8 @@ func (a *access) OnConnect(client *mqtt.Client, p packets.Packet) error {
 
 // OnDisconnect implements mqtt.Hook: two programs with one certificate take the
 // connection from each other, which each alone would not be told.
-func (a *access) OnDisconnect(client *mqtt.Client, err error, _ bool) {
-	if errors.Is(err, packets.ErrSessionTakenOver) {
+func (a *access) OnDisconnect(client *mqtt.Client, _ error, _ bool) {
+	if errors.Is(client.StopCause(), packets.ErrSessionTakenOver) {
 		a.o.Log.Warn("broker: a newer connection with the same certificate has ended an older one: the program has started anew, or its certificate is in two places", "name", client.ID, "older", client.Net.Remote)
 	}
 }
