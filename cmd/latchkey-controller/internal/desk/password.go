@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/crypto/argon2"
+	"golang.org/x/text/unicode/norm"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
@@ -20,7 +21,8 @@ const (
 	passwordLanes   = 4
 	passwordSalt    = 16
 	passwordTag     = 32
-	passwordVersion = 1 // of what is sealed, and of the above: this byte ‖ salt ‖ tag
+	passwordVersion = 2 // of what is sealed, and of the above: this byte ‖ salt ‖ tag
+	passwordAsTyped = 1 // the version whose passwords were not normalized
 )
 
 // sealedPassword is what the vault seals a password's check as, by the
@@ -42,11 +44,20 @@ func (d *Desk) derive(ctx context.Context, password, salt []byte) ([]byte, error
 
 // newPassword returns what a password is checked with.
 func (d *Desk) newPassword(ctx context.Context, password []byte) ([]byte, error) {
+	password = normalized(password)
+	defer clear(password)
 	check := make([]byte, 1+passwordSalt, 1+passwordSalt+passwordTag)
 	check[0] = passwordVersion
 	rand.Read(check[1:])
 	tag, err := d.derive(ctx, password, check[1:])
 	return append(check, tag...), err
+}
+
+// normalized returns a copy of a password in the form in which it is derived, the
+// same from whatever keyboard it was typed: NFKC, as RFC 8265 §4.2.2 and NIST SP
+// 800-63B §5.1.1.2 have it.
+func normalized(password []byte) []byte {
+	return norm.NFKC.Append(make([]byte, 0, 3*len(password)), password...)
 }
 
 // isPassword says whether a password is the one of an administrator. Without
@@ -59,9 +70,13 @@ func (d *Desk) isPassword(ctx context.Context, admin *store.Admin, password []by
 		if check, err = d.site.Unseal(sealedPassword, admin.ID, admin.Password); err != nil {
 			return false, err
 		}
-		if len(check) != 1+passwordSalt+passwordTag || check[0] != passwordVersion {
+		if len(check) != 1+passwordSalt+passwordTag || check[0] != passwordVersion && check[0] != passwordAsTyped {
 			return false, fmt.Errorf("password of administrator %d: %d bytes of an unknown kind", admin.ID, len(check))
 		}
+	}
+	if check[0] != passwordAsTyped {
+		password = normalized(password)
+		defer clear(password)
 	}
 	tag, err := d.derive(ctx, password, check[1:1+passwordSalt])
 	if err != nil {
@@ -81,7 +96,7 @@ func checkNewPassword(field, name string, password []byte) error {
 	case !utf8.Valid(password):
 		return wrong(field, "This password is not UTF-8")
 	}
-	if name != "" && store.Fold(string(password)) == store.Fold(name) || allOf(password) {
+	if name != "" && store.Fold(string(password)) == store.Fold(name) || allOf(password) || isCommon(password) {
 		return wrong(field, "This password would be among the first that anybody tries; take another")
 	}
 	return nil

@@ -90,9 +90,9 @@ func (d *Desk) SignIn(ctx context.Context, name string, password []byte, from Cl
 	}
 	var session *Session
 	err = d.site.Update(ctx, func(tx *store.Tx) error {
-		admin, err := tx.Admin(admin.ID)
+		admin, err := unchanged(tx, admin)
 		if err != nil {
-			return ErrWrongSignIn // removed at this moment
+			return err
 		}
 		session, err = d.begin(tx, admin, from)
 		if err != nil {
@@ -101,6 +101,17 @@ func (d *Desk) SignIn(ctx context.Context, name string, password []byte, from Cl
 		return tx.AddAudit(new(about).audit(d.now(), session.Actor, actSignIn, store.Done, fromAddress+from.Address))
 	})
 	return session, err
+}
+
+// unchanged returns an administrator as they are now, or ErrWrongSignIn if the
+// password that was looked at meanwhile is no longer theirs, or all who had signed
+// in with it were signed out.
+func unchanged(tx *store.Tx, before *store.Admin) (*store.Admin, error) {
+	admin, err := tx.Admin(before.ID)
+	if errors.Is(err, store.ErrNotFound) || err == nil && admin.Generation != before.Generation {
+		return nil, ErrWrongSignIn
+	}
+	return admin, err
 }
 
 // charged returns the administrator whose name and password these are. The
@@ -156,12 +167,16 @@ func (d *Desk) SignInAgain(ctx context.Context, token string, password []byte, f
 	if err != nil {
 		return err
 	}
-	if _, err := d.charged(ctx, session.Actor.Name, password, from, forSession(token)); err != nil {
+	admin, err := d.charged(ctx, session.Actor.Name, password, from, forSession(token))
+	if err != nil {
 		return err
 	}
 	return d.site.Update(ctx, func(tx *store.Tx) error {
 		_, row, err := open(tx, d.now(), token)
 		if err != nil {
+			return err
+		}
+		if _, err := unchanged(tx, admin); err != nil {
 			return err
 		}
 		row.Seen, row.Given = d.now().Unix(), d.now().Unix()
@@ -181,9 +196,11 @@ func (d *Desk) ChangePassword(ctx context.Context, token string, old, new []byte
 	if err := checkNewPassword("new", session.Actor.Name, new); err != nil {
 		return err
 	}
-	if _, err := d.charged(ctx, session.Actor.Name, old, from, forSession(token)); errors.Is(err, ErrWrongSignIn) {
+	admin, err := d.charged(ctx, session.Actor.Name, old, from, forSession(token))
+	if errors.Is(err, ErrWrongSignIn) {
 		return wrong("old", "This is not your password")
-	} else if err != nil {
+	}
+	if err != nil {
 		return err
 	}
 	check, err := d.newPassword(ctx, new)
@@ -191,7 +208,13 @@ func (d *Desk) ChangePassword(ctx context.Context, token string, old, new []byte
 		return err
 	}
 	return d.site.Update(ctx, func(tx *store.Tx) error {
+		if _, _, err := open(tx, d.now(), token); err != nil {
+			return err
+		}
 		id := session.Actor.ID
+		if _, err := unchanged(tx, admin); err != nil {
+			return err
+		}
 		if err := tx.SetPassword(id, d.site.Seal(sealedPassword, id, check)); err != nil {
 			return err
 		}

@@ -10,7 +10,11 @@ type Admin struct {
 	Password []byte // sealed: what it is checked with; empty: none yet
 	Created  int64  // Unix seconds
 	Seen     int64  // Unix seconds; 0: never signed in
-	Sessions int    // open ones; only Admins fills it in
+	Sessions int    // open ones
+
+	// Generation is another one after all sessions, or all but one, were ended: by a
+	// new password, by a link, by somebody's order.
+	Generation int64
 }
 
 // ErrNameTaken says that an administrator is called so.
@@ -27,10 +31,10 @@ func (t *Tx) AddAdmin(a *Admin) error {
 	return err
 }
 
-const adminColumns = `id, name, role, password, created, seen, (SELECT count(*) FROM sessions WHERE admin_id = admins.id)`
+const adminColumns = `id, name, role, password, created, seen, (SELECT count(*) FROM sessions WHERE admin_id = admins.id), generation`
 
 func (a *Admin) into() []any {
-	return []any{&a.ID, &a.Name, &a.Role, &a.Password, &a.Created, &a.Seen, &a.Sessions}
+	return []any{&a.ID, &a.Name, &a.Role, &a.Password, &a.Created, &a.Seen, &a.Sessions, &a.Generation}
 }
 
 // Admins returns all administrators, by name.

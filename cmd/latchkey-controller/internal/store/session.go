@@ -51,9 +51,13 @@ func (t *Tx) EndSession(hash wire.Hash) error {
 	return t.exec(`DELETE FROM sessions WHERE hash = ?`, hash[:])
 }
 
-// EndSessions ends an administrator's sessions but one; the zero hash: all.
+// EndSessions ends an administrator's sessions but one, and what is under way to
+// begin one; the zero hash: all.
 func (t *Tx) EndSessions(admin int64, but wire.Hash) error {
-	return t.exec(`DELETE FROM sessions WHERE admin_id = ? AND hash <> ?`, admin, but[:])
+	return errors.Join(
+		t.exec(`DELETE FROM sessions WHERE admin_id = ? AND hash <> ?`, admin, but[:]),
+		t.exec(`UPDATE admins SET generation = generation + 1 WHERE id = ?`, admin),
+	)
 }
 
 // ForgetSignIns ends all sessions and links, and knows no browser: those of a site that was put back
