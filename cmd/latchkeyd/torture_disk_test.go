@@ -126,8 +126,9 @@ func (d *disk) saveNode(path string, n *node, durable bool) error {
 }
 
 // cut cuts the power: of each file some of the writes since its last fsync are
-// there, the last of these perhaps in part; of each directory the names are
-// those of some moment since its last fsync.
+// there, the last of these perhaps in part, or all but some of their sectors, which
+// are what they were before; the file may be longer than what it holds, by zeros; of
+// each directory the names are those of some moment since its last fsync.
 func (d *disk) cut() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -138,10 +139,21 @@ func (d *disk) cut() {
 			if d.random.IntN(3) == 0 {
 				continue // later ones can be there without it
 			}
-			if c.data != nil && d.random.IntN(2) == 0 {
+			before := data
+			switch {
+			case c.data == nil:
+				data = c.to(data)
+			case d.random.IntN(3) == 0:
+				data = d.someSectors(before, c.to(slices.Clone(before)))
+			case d.random.IntN(2) == 0:
 				c.data = c.data[:d.random.IntN(len(c.data)+1)]
+				fallthrough
+			default:
+				data = c.to(data)
 			}
-			data = c.to(data)
+		}
+		if len(n.writes) > 0 && d.random.IntN(4) == 0 {
+			data = append(data, make([]byte, d.random.IntN(4096))...)
 		}
 		n.data = data
 		if moments := append([]map[string]uint64{n.durableNames}, n.renames...); n.names != nil {
@@ -150,6 +162,19 @@ func (d *disk) cut() {
 		n.settle()
 	}
 	d.fault = fault{}
+}
+
+// someSectors returns what a file held before a write, with some sectors of what it
+// was to hold after it.
+func (d *disk) someSectors(before, after []byte) []byte {
+	const sector = 512
+	data := append(slices.Clone(before), make([]byte, max(0, len(after)-len(before)))...)
+	for at := 0; at < len(after); at += sector {
+		if d.random.IntN(2) == 0 {
+			copy(data[at:], after[at:min(at+sector, len(after))])
+		}
+	}
+	return data
 }
 
 // to applies a change to what a file holds.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -135,7 +136,12 @@ func TestNoSingleFlippedBitOpensADoorForgetsOrStopsAStart(t *testing.T) {
 			}
 			if name == segment {
 				now := replay(t, dir)
-				if now.began == "" && (!slices.Equal(now.hashes, full.hashes) || now.durable != full.durable) {
+				// In the room that is allocated ahead a bit ends the segment: the next one goes on.
+				same := now.durable == full.durable && len(now.hashes) >= len(full.hashes) && slices.Equal(now.hashes[:len(full.hashes)], full.hashes)
+				if bit < 8*len(bytes.TrimRight(whole, "\x00")) {
+					same = same && len(now.hashes) == len(full.hashes)
+				}
+				if now.began == "" && !same {
 					t.Fatalf("%s, bit %d: another journal, and nobody noticed", name, bit)
 				}
 				if now.began != "" {

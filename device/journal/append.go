@@ -41,31 +41,9 @@ func (j *Journal) store(batches [][]wire.Record) ([]answer, error) {
 			return nil, err
 		}
 	}
-	var b []byte
-	var stored []wire.Record
-	last, hash := j.last, j.hash
-	answers := make([]answer, len(batches))
-	for i, batch := range batches {
-		if answers[i].err = check(batch); answers[i].err != nil {
-			continue
-		}
-		mark, markLast, markHash := len(b), last, hash
-		for k, r := range batch {
-			r.Number, r.Before = last+1, hash
-			encoded := wire.Marshal(&r)
-			if len(encoded) > wire.MaxRecord {
-				answers[i].err = fmt.Errorf("journal: %w: %s of %d bytes", ErrRecord, r.Kind, len(encoded))
-				break
-			}
-			b = appendFrame(b, encoded, k+1 < len(batch))
-			last, hash = r.Number, wire.Sum(encoded)
-		}
-		if answers[i].err != nil {
-			b, last, hash = b[:mark], markLast, markHash
-			continue
-		}
-		answers[i].first = markLast + 1
-		stored = append(stored, batch...)
+	answers, stored, b, last, hash := j.encode(batches)
+	if j.end > j.o.SegmentBytes/2 && j.end+int64(len(b)) > j.allocated() && j.begin() == nil {
+		answers, stored, b, last, hash = j.encode(batches)
 	}
 	if len(stored) == 0 {
 		return answers, nil
@@ -82,6 +60,44 @@ func (j *Journal) store(batches [][]wire.Record) ([]answer, error) {
 	}
 	j.stats.Records += uint64(len(stored))
 	return answers, nil
+}
+
+// encode returns the frames of batches as they would be appended now, the records
+// in them, and the last one's number and hash. A batch that cannot be stored is
+// left out, and answered so.
+func (j *Journal) encode(batches [][]wire.Record) (answers []answer, stored []wire.Record, b []byte, last uint64, hash wire.Hash) {
+	last, hash = j.last, j.hash
+	answers = make([]answer, len(batches))
+	for i, batch := range batches {
+		if answers[i].err = check(batch); answers[i].err != nil {
+			continue
+		}
+		mark, markLast, markHash := len(b), last, hash
+		for k, r := range batch {
+			r.Number, r.Before = last+1, hash
+			encoded := wire.Marshal(&r)
+			if len(encoded) > wire.MaxRecord {
+				answers[i].err = fmt.Errorf("journal: %w: %s of %d bytes", ErrRecord, r.Kind, len(encoded))
+				break
+			}
+			flags := uint32(0)
+			if k+1 < len(batch) {
+				flags = moreFollows
+			}
+			if len(b) == 0 {
+				flags |= writeBegins
+			}
+			b = appendFrame(b, encoded, flags)
+			last, hash = r.Number, wire.Sum(encoded)
+		}
+		if answers[i].err != nil {
+			b, last, hash = b[:mark], markLast, markHash
+			continue
+		}
+		answers[i].first = markLast + 1
+		stored = append(stored, batch...)
+	}
+	return answers, stored, b, last, hash
 }
 
 // check refuses what reading would take for damage.
@@ -110,9 +126,9 @@ func (j *Journal) write(b []byte) error {
 	return nil
 }
 
-// reserve is what must be free on the disk for a new segment to be begun.
-// Without it a disk that is nearly full would fill up with segments that hold
-// a checkpoint and nothing else.
+// reserve is what must be free on the disk for a new segment to be begun that was
+// not allocated ahead. Without it a disk that is nearly full would fill up with
+// segments that hold a checkpoint and nothing else.
 const reserve = 64 << 10
 
 // begin begins a new segment with a checkpoint. On an error the newest segment
@@ -123,7 +139,7 @@ func (j *Journal) begin() error {
 		return fault("begin", err)
 	}
 	var disk unix.Statfs_t
-	if err := unix.Statfs(j.o.Dir, &disk); err == nil && disk.Blocks > 0 && disk.Bavail*uint64(disk.Bsize) < reserve {
+	if err := unix.Statfs(j.o.Dir, &disk); len(j.spares) == 0 && err == nil && disk.Blocks > 0 && disk.Bavail*uint64(disk.Bsize) < reserve {
 		return fault("begin a segment", unix.ENOSPC)
 	}
 	first := j.last + 1
@@ -137,18 +153,22 @@ func (j *Journal) begin() error {
 		return fmt.Errorf("journal: %w: a state of %d bytes", ErrRecord, len(checkpoint.State))
 	}
 	h := header{id: j.id, first: first, before: j.hash}
-	b := appendFrame(h.encode(), encoded, false)
-	f, err := j.writeAside(first, b)
+	b := appendFrame(h.encode(), encoded, writeBegins)
+	f, aside, err := j.beginAside(first, b)
 	if err != nil {
 		return fault("begin a segment", err)
 	}
+	if j.file != nil { // what it has left over is free; if not now, then when it goes
+		j.file.Truncate(j.end)
+	}
 	j.retire()
-	err = os.Rename(j.path(segmentName(first)+newSuffix), j.path(segmentName(first)))
+	err = os.Rename(aside, j.path(segmentName(first)))
 	if err == nil {
 		err = j.syncDir(j.o.Dir)
 	}
 	if err != nil {
 		f.Close()
+		os.Remove(aside)
 		return fault("begin a segment", err)
 	}
 	if n := len(j.segments); n > 0 {
@@ -163,9 +183,32 @@ func (j *Journal) begin() error {
 	return nil
 }
 
+// beginAside writes the beginning of a segment into the one that was allocated
+// ahead, or else into a new one, and brings it to the disk.
+func (j *Journal) beginAside(first uint64, b []byte) (f *os.File, name string, err error) {
+	if f = j.takeSpare(); f == nil {
+		name = j.path(segmentName(first) + newSuffix)
+		f, err = j.writeAside(first, b, j.allocated())
+		return f, name, err
+	}
+	name = f.Name()
+	n, err := f.WriteAt(b, 0)
+	j.stats.Bytes += uint64(n)
+	if err == nil {
+		j.stats.Syncs++
+		err = f.Sync()
+	}
+	if err != nil {
+		f.Close()
+		os.Remove(name)
+		return nil, "", err
+	}
+	return f, name, nil
+}
+
 // writeAside writes a segment under the name it has until it is whole, and
-// brings it to the disk.
-func (j *Journal) writeAside(first uint64, b []byte) (*os.File, error) {
+// brings it to the disk, with as many bytes allocated as can be had.
+func (j *Journal) writeAside(first uint64, b []byte, size int64) (*os.File, error) {
 	name := j.path(segmentName(first) + newSuffix)
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
@@ -173,6 +216,9 @@ func (j *Journal) writeAside(first uint64, b []byte) (*os.File, error) {
 	}
 	n, err := f.Write(b)
 	j.stats.Bytes += uint64(n)
+	if err == nil {
+		allocate(f, int64(n), size)
+	}
 	if err == nil {
 		j.stats.Syncs++
 		err = f.Sync()

@@ -89,6 +89,20 @@ func (j *Journal) setAside(reason string, firsts ...uint64) (err error) {
 	return nil
 }
 
+// dropAside removes the files that were set aside, and says whether there were any.
+func (j *Journal) dropAside() bool {
+	numbers, err := j.asides()
+	if err != nil || len(numbers) == 0 {
+		return false
+	}
+	for _, number := range numbers {
+		if os.RemoveAll(j.path(asidePrefix+strconv.Itoa(number))) != nil {
+			return false
+		}
+	}
+	return j.syncDir(j.o.Dir) == nil
+}
+
 // asides returns the numbers of the directories of damaged files, ascending.
 func (j *Journal) asides() (numbers []int, err error) {
 	entries, err := os.ReadDir(j.o.Dir)

@@ -7,33 +7,43 @@ import (
 	"latchkey/sync/wire"
 )
 
-// makeRoom takes one step towards the bounds if the journal is above them. The
-// step is on record before it is taken.
+// makeRoom takes one step towards the bounds if the journal is above them, or if
+// the disk has no room to allocate segments ahead: what was set aside goes first,
+// then what needed no right. What somebody needed a right for goes at the bounds
+// only. The step is on record before it is taken.
 func (j *Journal) makeRoom() {
 	records, bytes := j.held()
-	if records <= j.o.MaxRecords && bytes <= j.o.MaxBytes {
+	full := records > j.o.MaxRecords || bytes > j.o.MaxBytes
+	if !full && (!j.lacksRoom() || j.dropAside()) {
 		return
 	}
-	if len(j.segments) == 1 && j.begin() != nil {
+	if full && len(j.segments) == 1 && j.begin() != nil {
 		return
 	}
 	for i := range len(j.segments) - 1 {
 		if !j.segments[i].thin {
+			if !full {
+				j.freeSpare() // what is kept is written aside first
+			}
 			j.thin(i)
+			j.makeSpares()
 			return
 		}
 	}
-	j.dropOldest(records, bytes)
+	if full {
+		j.dropOldest(records, bytes)
+	}
 }
 
-// held returns how many records the journal holds, in how many bytes.
+// held returns how many records the journal holds, in how many bytes, those that
+// are allocated ahead included.
 func (j *Journal) held() (records uint64, bytes int64) {
 	for _, s := range j.segments[:len(j.segments)-1] {
 		records += s.count
 		bytes += s.bytes
 	}
 	count, size := j.newest()
-	return records + count, bytes + size
+	return records + count, bytes + max(size, j.allocated()) + int64(len(j.spares))*j.allocated()
 }
 
 // dropOldest drops the oldest segments, until a fiftieth of the bounds is free:

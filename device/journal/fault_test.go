@@ -2,12 +2,15 @@ package journal
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -166,39 +169,41 @@ func disk(t *testing.T, size string) string {
 	return d
 }
 
-func TestAFullDiskStoresNothingAndGoesOnOnceThereIsRoom(t *testing.T) {
+// full takes all room that a disk has.
+func full(t *testing.T, ballast string) {
+	t.Helper()
+	f, err := os.OpenFile(ballast, os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for err == nil {
+		_, err = f.Write(make([]byte, 4096))
+	}
+	if !errors.Is(err, unix.ENOSPC) {
+		t.Fatal(err)
+	}
+}
+
+// Others fill the disk. What is allocated ahead goes on storing; once that is used
+// up nothing is, and nothing that is stored is lost, and there are no more
+// segments than before.
+func TestAFullDiskGoesOnFromWhatIsAllocatedAheadThenStoresNothingUntilThereIsRoom(t *testing.T) {
 	d := disk(t, "512k")
-	o := Options{Dir: d + "/journal", SegmentBytes: 10_000}
+	o := Options{Dir: d + "/journal", SegmentBytes: 10_000, MaxBytes: 1 << 20}
 	j, fold := fresh(t, o)
 	stored := map[uint64]uint64{}
-	ballast := d + "/ballast"
-	fill := func() {
-		f, err := os.OpenFile(ballast, os.O_CREATE|os.O_WRONLY, 0o600)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for err == nil {
-			_, err = f.Write(make([]byte, 4096))
-		}
-		if !errors.Is(err, unix.ENOSPC) {
-			t.Fatal(err)
-		}
-		// Enough for ten segments, and not enough to begin one.
-		info, err := f.Stat()
-		if err == nil {
-			err = f.Truncate(info.Size() - 40<<10)
-		}
-		if f.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
 	seq := uint64(0)
 	for round := range 4 {
 		for range 50 {
 			seq++
 			stored[append1(t, j, charge(seq))] = seq
 		}
-		fill()
+		full(t, d+"/ballast")
+		for range 50 {
+			seq++
+			stored[append1(t, j, charge(seq))] = seq // needs no free block
+		}
 		before, faults := len(segments(t, o.Dir)), 0
 		for range 600 {
 			seq++
@@ -212,10 +217,10 @@ func TestAFullDiskStoresNothingAndGoesOnOnceThereIsRoom(t *testing.T) {
 		if faults < 50 {
 			t.Fatalf("%d faults", faults)
 		}
-		if n := len(segments(t, o.Dir)); n != before {
+		if n := len(segments(t, o.Dir)); n > before+spares {
 			t.Fatalf("a full disk was filled with %d segments more", n-before)
 		}
-		os.Remove(ballast)
+		os.Remove(d + "/ballast")
 	}
 	seq++
 	stored[append1(t, j, charge(seq))] = seq
@@ -233,6 +238,53 @@ func TestAFullDiskStoresNothingAndGoesOnOnceThereIsRoom(t *testing.T) {
 		if records[number-1].Seq != seq {
 			t.Fatalf("record %d was stored with seq %d and is %+v", number, seq, records[number-1])
 		}
+	}
+}
+
+// A stranger waves cards for days on a partition of 768 KiB. The journal keeps
+// within its share of it, and what it is for is stored all the while.
+func TestOnASmallPartitionWhatNeedsNoRightNeverKeepsOutTheRest(t *testing.T) {
+	d := disk(t, "768k")
+	o := Options{Dir: d + "/journal"}
+	j, _ := fresh(t, o)
+	var grants []uint64
+	for n := range uint64(9000) {
+		append1(t, j, wire.Record{Kind: wire.AccessDenied, By: "card", Reason: "unknown", Tag: []byte{1, 2, 3, 4, 5, 6, 7, byte(n)}})
+		if n%100 == 0 {
+			grants = append(grants, append1(t, j, wire.Record{Kind: wire.AccessGranted, By: "card", Credential: 7, User: 9, Seconds: 5}))
+		}
+	}
+	full(t, d+"/ballast")
+	for n := range uint64(1000) { // fills what is allocated ahead, again and again
+		append1(t, j, wire.Record{Kind: wire.AccessDenied, By: "card", Reason: "unknown", Tag: []byte{1, 2, 3, 4, 5, 6, 7, byte(n)}})
+	}
+	append1(t, j, charge(1))
+	held := map[uint64]bool{}
+	for _, r := range parse(t, read(t, j, 0)) {
+		held[r.Number] = true
+	}
+	for _, number := range grants {
+		if !held[number] {
+			t.Fatalf("grant %d is gone, and %d others wait", number, len(grants))
+		}
+	}
+}
+
+// Files that were set aside make room before anything else goes.
+func TestWhatWasSetAsideGoesFirst(t *testing.T) {
+	d := disk(t, "768k")
+	o := Options{Dir: d + "/journal"}
+	j, _ := fresh(t, o)
+	aside := filepath.Join(o.Dir, asidePrefix+"1")
+	if err := os.Mkdir(aside, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	full(t, filepath.Join(aside, "old.segment"))
+	for seq := range uint64(3000) {
+		append1(t, j, charge(seq+1))
+	}
+	if _, err := os.Stat(aside); !errors.Is(err, fs.ErrNotExist) {
+		t.Error("it is still there:", err)
 	}
 }
 
@@ -336,7 +388,7 @@ func TestWhatAFailedWriteLeftIsNeverRead(t *testing.T) {
 	ghost := charge(2)
 	last, hash := j.Last()
 	ghost.Number, ghost.Before = last+1, hash
-	if err := os.WriteFile(path, appendFrame(content(t, path), wire.Marshal(&ghost), false), 0o600); err != nil {
+	if err := os.WriteFile(path, appendFrame(bytes.TrimRight(content(t, path), "\x00"), wire.Marshal(&ghost), writeBegins), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	j.retire()
@@ -372,7 +424,7 @@ func TestOnceANewSegmentMayHaveItsNameTheOneBeforeIsNotWritten(t *testing.T) {
 		t.Error("stored, though another segment may be the newest at the next start")
 	}
 	os.Remove(blocked)
-	if first := append1(t, j, charge(2)); first != 4 || string(content(t, segments(t, o.Dir)[0])) != string(before) {
+	if first := append1(t, j, charge(2)); first != 4 || string(content(t, segments(t, o.Dir)[0])) != string(bytes.TrimRight(before, "\x00")) {
 		t.Error("stored as", first)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"hash/crc32"
 	"io"
 
@@ -14,7 +13,8 @@ import (
 // A frame is
 //
 //	uint32  length of the record, 1 to wire.MaxRecord; moreFollows if the next
-//	        frame belongs to the same append
+//	        frame belongs to the same append; writeBegins if it is the first of
+//	        those, of one append or several, that were written at once
 //	uint32  CRC-32C of these four bytes
 //	        the record
 //	uint32  CRC-32C of the record
@@ -25,21 +25,29 @@ const (
 	frameHead   = 8
 	frameTail   = 4
 	moreFollows = 1 << 31
+	writeBegins = 1 << 30
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// appendFrame appends the frame of an encoded record to b.
-func appendFrame(b, record []byte, more bool) []byte {
-	length := uint32(len(record))
-	if more {
-		length |= moreFollows
-	}
+// appendFrame appends the frame of an encoded record, with its flags, to b.
+func appendFrame(b, record []byte, flags uint32) []byte {
 	start := len(b)
-	b = binary.BigEndian.AppendUint32(b, length)
+	b = binary.BigEndian.AppendUint32(b, uint32(len(record))|flags)
 	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(b[start:], castagnoli))
 	b = append(b, record...)
 	return binary.BigEndian.AppendUint32(b, crc32.Checksum(record, castagnoli))
+}
+
+// frameHeadOf reads a frame's head: the length of its record, and its flags.
+func frameHeadOf(head []byte) (length int, flags uint32, ok bool) {
+	if len(head) < frameHead || crc32.Checksum(head[:4], castagnoli) != binary.BigEndian.Uint32(head[4:]) {
+		return 0, 0, false
+	}
+	n := binary.BigEndian.Uint32(head)
+	flags = n & (moreFollows | writeBegins)
+	length = int(n &^ flags)
+	return length, flags, length > 0 && length <= wire.MaxRecord
 }
 
 // errTorn says that a file ends before its last frame does: what a write that
@@ -64,13 +72,9 @@ func (f *frames) next() (record []byte, more bool, err error) {
 	default:
 		return nil, false, err
 	}
-	length := binary.BigEndian.Uint32(head[:])
-	if crc32.Checksum(head[:4], castagnoli) != binary.BigEndian.Uint32(head[4:]) {
+	length, flags, ok := frameHeadOf(head[:])
+	if !ok {
 		return nil, false, errors.New("checksum of a frame's length does not match")
-	}
-	more, length = length&moreFollows != 0, length&^moreFollows
-	if length == 0 || length > wire.MaxRecord {
-		return nil, false, fmt.Errorf("frame of %d bytes", length)
 	}
 	b := make([]byte, length+frameTail)
 	switch _, err := io.ReadFull(f.r, b); err {
@@ -85,5 +89,5 @@ func (f *frames) next() (record []byte, more bool, err error) {
 		return nil, false, errors.New("checksum of a record does not match")
 	}
 	f.end += frameHead + int64(len(b))
-	return record, more, nil
+	return record, flags&moreFollows != 0, nil
 }

@@ -44,9 +44,13 @@ package journal
 
 import (
 	"cmp"
+	"math"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"latchkey/sync/wire"
 )
@@ -67,7 +71,7 @@ type Options struct {
 
 	SegmentBytes int64  // a new segment is begun above this; 0: 256 KiB
 	MaxRecords   uint64 // 0: 1,000,000
-	MaxBytes     int64  // 0: 256 MiB
+	MaxBytes     int64  // 0: 256 MiB, or a quarter of the file system if that is less
 
 	Synced func(took time.Duration) // told of each fdatasync, whatever came of it; may be nil, must not call the journal
 }
@@ -81,15 +85,16 @@ type Journal struct {
 	id    wire.JournalID
 
 	mu       sync.Mutex
-	aside    string    // why files that are there must be set aside before anything is stored; "": they need not
-	segments []segment // oldest first; none: the journal has not begun
-	file     *os.File  // the newest segment; nil: it must not be written any more
-	end      int64     // bytes of it that are stored
-	last     uint64    // number of the last record stored
-	hash     wire.Hash // and its hash
-	stamp    stamp     // and its times
-	read     cursor    // where reading for publishing ended
-	acked    uint64    // the controller said that it has all up to here
+	aside    string     // why files that are there must be set aside before anything is stored; "": they need not
+	segments []segment  // oldest first; none: the journal has not begun
+	file     *os.File   // the newest segment; nil: it must not be written any more
+	end      int64      // bytes of it that are stored
+	spares   []*os.File // the next segments, allocated ahead
+	last     uint64     // number of the last record stored
+	hash     wire.Hash  // and its hash
+	stamp    stamp      // and its times
+	read     cursor     // where reading for publishing ended
+	acked    uint64     // the controller said that it has all up to here
 	stats    Stats
 }
 
@@ -115,11 +120,28 @@ type Stats struct {
 // Append, which tries again.
 func Open(o Options) *Journal {
 	o.MaxRecords = cmp.Or(o.MaxRecords, 1_000_000)
-	o.MaxBytes = cmp.Or(o.MaxBytes, 256<<20)
-	o.SegmentBytes = min(cmp.Or(o.SegmentBytes, 256<<10), o.MaxBytes/4)
+	o.MaxBytes = cmp.Or(o.MaxBytes, min(256<<20, quarter(o.Dir)))
+	o.SegmentBytes = min(cmp.Or(o.SegmentBytes, 256<<10), o.MaxBytes/8)
 	j := &Journal{o: o, zero: o.Fold.Encode()}
 	j.start()
 	return j
+}
+
+// quarter returns a quarter of the file system that a directory is on, or is to be
+// made on.
+func quarter(dir string) int64 {
+	var disk unix.Statfs_t
+	for unix.Statfs(dir, &disk) != nil {
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return math.MaxInt64
+		}
+		dir = parent
+	}
+	if disk.Blocks == 0 { // it has no size, or does not say
+		return math.MaxInt64
+	}
+	return max(int64(disk.Blocks*uint64(disk.Bsize)/4), 64<<10)
 }
 
 // Began returns "" if the journal goes on, "new" if it is a fresh reader's
@@ -170,6 +192,9 @@ func (j *Journal) Stats() Stats {
 func (j *Journal) Close() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	for len(j.spares) > 0 {
+		j.freeSpare()
+	}
 	return j.retire()
 }
 

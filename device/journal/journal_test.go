@@ -2,6 +2,7 @@ package journal
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"os"
@@ -40,6 +41,7 @@ func open(t testing.TB, o Options) (*Journal, *sumFold) {
 	t.Helper()
 	fold := new(sumFold)
 	o.Fold = fold
+	o.SegmentBytes = cmp.Or(o.SegmentBytes, 16<<10) // quickly allocated
 	j := Open(o)
 	t.Cleanup(func() { j.Close() })
 	return j, fold
@@ -149,7 +151,7 @@ func TestAStartFindsWhatWasStored(t *testing.T) {
 		before := *fold
 		j, fold = open(t, o)
 		againLast, againHash := j.Last()
-		if n := j.Stats().Syncs; n != 1 {
+		if n := j.Stats().Syncs; n != 1+spares {
 			t.Fatalf("what a start reads may be in memory only: %d syncs", n)
 		}
 		if j.Began() != "" || j.ID() != id || last != againLast || hash != againHash || *fold != before {

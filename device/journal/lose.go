@@ -85,7 +85,7 @@ func (j *Journal) rewrite(s *scanner, last uint64, keep func(Entry, *wire.Record
 			return nil, &damage{err}
 		}
 		if keep(e, r) {
-			b = appendFrame(b, e.Encoded, false)
+			b = appendFrame(b, e.Encoded, 0)
 			h.kept++
 		}
 	}
@@ -93,7 +93,7 @@ func (j *Journal) rewrite(s *scanner, last uint64, keep func(Entry, *wire.Record
 		return nil, err
 	}
 	copy(b, h.encode())
-	f, err := j.writeAside(h.first, b)
+	f, err := j.writeAside(h.first, b, int64(len(b)))
 	if err != nil {
 		return nil, fault("rewrite a segment", err)
 	}

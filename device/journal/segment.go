@@ -93,6 +93,7 @@ type scanner struct {
 	number uint64    // of the next record; if some were taken out, the least it may have
 	before wire.Hash // of record number-1
 	count  uint64    // records read
+	broken bool      // no whole frame follows, rather than one that does not fit
 }
 
 // scan opens the segment that begins with record first. Nothing behind limit
@@ -140,6 +141,7 @@ func (s *scanner) ended(err error) bool {
 func (s *scanner) next() (e Entry, r *wire.Record, more bool, err error) {
 	b, more, err := s.frames.next()
 	if err != nil {
+		s.broken = true
 		return e, nil, false, err
 	}
 	if r, err = wire.ParseRecord(b); err != nil {

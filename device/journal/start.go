@@ -15,6 +15,7 @@ import (
 
 // start takes up the journal that lies in the directory, or begins a new one.
 func (j *Journal) start() {
+	defer j.makeSpares() // what cannot be had now is tried for after each append
 	j.began, j.aside = j.takeUp()
 	if j.began == "" {
 		return
@@ -124,12 +125,19 @@ func (j *Journal) replay(first uint64) error {
 	clean := true
 	for {
 		e, r, more, err := s.next()
-		if err == io.EOF || err == errTorn {
-			clean = err == io.EOF && len(batch) == 0
-			break
+		if err != nil && !s.broken {
+			return err
 		}
 		if err != nil {
-			return err
+			how, reading := s.ending()
+			if reading != nil {
+				return reading
+			}
+			if how == damaged {
+				return err
+			}
+			clean = how == ended && len(batch) == 0
+			break
 		}
 		if batch = append(batch, *r); len(batch) > maxBatch {
 			return fmt.Errorf("more than %d records in one append", maxBatch)
@@ -156,6 +164,7 @@ func (j *Journal) replay(first uint64) error {
 	if err != nil {
 		return nil
 	}
+	allocate(f, info.Size(), j.allocated())
 	if err := j.syncData(f); err != nil {
 		f.Close()
 		return nil

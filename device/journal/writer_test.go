@@ -45,7 +45,7 @@ func TestWhatWaitsIsStoredWithOneSyncAndAnsweredInOrder(t *testing.T) {
 }
 
 func TestADiskThatDoesNotAnswerHoldsUpNobody(t *testing.T) {
-	j, _ := fresh(t, Options{Dir: dir(t)})
+	j, _ := fresh(t, Options{Dir: dir(t), SegmentBytes: 256 << 10})
 	var answers []Stored
 	w := NewWriter(j, func(s Stored) { answers = append(answers, s) })
 	const n = maxQueued + 10

@@ -1,0 +1,97 @@
+package journal
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// spares is how many segments are allocated ahead: the next one, and one whose
+// blocks are given back for a moment when room is made.
+const spares = 2
+
+// spareName is that of a segment that is allocated ahead. A start removes it with
+// all that was being written aside.
+func spareName(n int) string { return "spare-" + strconv.Itoa(n) + segmentSuffix + newSuffix }
+
+// allocated returns the size of a segment's file from its beginning on: a new one
+// is begun above SegmentBytes.
+func (j *Journal) allocated() int64 {
+	return j.o.SegmentBytes + min(j.o.SegmentBytes/4, 16<<10)
+}
+
+// A segment's blocks and its size are there before anything is appended to it, and
+// those of the next one are, too: an append needs no free block, and its fdatasync
+// no new size. A file system that writes elsewhere what it changes (btrfs, F2FS)
+// keeps some room for that, and promises less.
+
+// allocate gives a file, which ends at an offset, its blocks up to a size, as zeros.
+func allocate(f *os.File, end, size int64) error {
+	if size <= end {
+		return nil
+	}
+	for {
+		err := unix.Fallocate(int(f.Fd()), 0, end, size-end)
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case errors.Is(err, unix.EOPNOTSUPP):
+			_, err = f.WriteAt(make([]byte, size-end), end)
+			return err
+		}
+		return os.NewSyscallError("fallocate", err)
+	}
+}
+
+// makeSpares allocates the segments that are to be there ahead.
+func (j *Journal) makeSpares() error {
+	for n := 0; len(j.spares) < spares; n++ {
+		name := j.path(spareName(n))
+		f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+		if errors.Is(err, fs.ErrExist) && n < spares {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err = allocate(f, 0, j.allocated()); err == nil {
+			j.stats.Syncs++
+			err = f.Sync()
+		}
+		if err != nil {
+			f.Close()
+			os.Remove(name)
+			return err
+		}
+		j.spares = append(j.spares, f)
+	}
+	return nil
+}
+
+// takeSpare returns a segment that was allocated ahead, or nil.
+func (j *Journal) takeSpare() *os.File {
+	n := len(j.spares)
+	if n == 0 {
+		return nil
+	}
+	f := j.spares[n-1]
+	j.spares = j.spares[:n-1]
+	return f
+}
+
+// freeSpare gives the blocks of a segment that was allocated ahead back.
+func (j *Journal) freeSpare() {
+	if f := j.takeSpare(); f != nil {
+		f.Close()
+		os.Remove(f.Name())
+	}
+}
+
+// lacksRoom says whether a segment cannot be allocated ahead for want of room.
+func (j *Journal) lacksRoom() bool {
+	err := j.makeSpares()
+	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
+}

@@ -1,0 +1,130 @@
+package journal
+
+import (
+	"math/rand/v2"
+	"os"
+	"testing"
+
+	"latchkey/sync/wire"
+)
+
+// onDisk begins a journal of some appends, whose ends are returned with the states
+// behind them, in a file with room allocated ahead.
+func onDisk(t *testing.T, d string, sizes ...int) (image []byte, ends []int64, states []sumFold) {
+	t.Helper()
+	j, fold := fresh(t, Options{Dir: d})
+	note := func() { ends, states = append(ends, j.end), append(states, *fold) }
+	note()
+	for n, size := range sizes {
+		var batch []wire.Record
+		for range 1 + n%3 {
+			batch = append(batch, wire.Record{Kind: wire.HealthChanged, Subject: "nfc", Text: string(make([]byte, size)), Count: uint64(n)})
+		}
+		append1(t, j, batch...)
+		note()
+	}
+	j.Close()
+	return content(t, segments(t, d)[0]), ends, states
+}
+
+// reopen opens a journal of one segment.
+func reopen(t *testing.T, d, path string, image []byte) (*Journal, *sumFold) {
+	t.Helper()
+	os.RemoveAll(d)
+	if err := os.Mkdir(d, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, image, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return open(t, Options{Dir: d})
+}
+
+// The power fails while the last append is written: each of its sectors is there
+// or is zeros. Nothing that was stored before is lost, and the journal goes on.
+func TestAnySectorsOfTheLastAppendMayBeMissing(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for shift := range 70 { // the last append begins at many places in a sector
+		d := dir(t)
+		image, ends, states := onDisk(t, d, 40, 30+7*shift, 700)
+		path := segments(t, d)[0]
+		from, to := ends[len(ends)-2], ends[len(ends)-1]
+		first, last := from/sector, (to-1)/sector
+		for subset := range 1 << (last - first + 1) {
+			if last-first > 4 && random.IntN(8) != 0 {
+				continue
+			}
+			cut := append([]byte{}, image...)
+			for s := first; s <= last; s++ {
+				if subset>>(s-first)&1 == 0 {
+					clear(cut[max(from, s*sector):min(to, (s+1)*sector)])
+				}
+			}
+			j, fold := reopen(t, d, path, cut)
+			want := states[len(states)-2]
+			if string(cut) == string(image) {
+				want = states[len(states)-1]
+			}
+			if j.Began() != "" || *fold != want {
+				t.Fatalf("shift %d, sectors %b of the append at %d to %d: %q, or another state", shift, subset, from, to, j.Began())
+			}
+			append1(t, j, charge(99))
+			was := *fold
+			j.Close()
+			if j, fold = open(t, Options{Dir: d}); j.Began() != "" || *fold != was {
+				t.Fatalf("shift %d, sectors %b: gone on, the next start says %q", shift, subset, j.Began())
+			}
+			j.Close()
+		}
+	}
+}
+
+func TestZerosBehindTheLastRecordAreItsEnd(t *testing.T) {
+	d := dir(t)
+	whole, _, states := small(t, d)
+	path := segments(t, d)[0]
+	for _, zeros := range []int{1, 7, 8, 9, 511, 4096, 300_000} {
+		j, fold := reopen(t, d, path, append(append([]byte{}, whole...), make([]byte, zeros)...))
+		if j.Began() != "" || *fold != states[len(states)-1] {
+			t.Errorf("%d zeros: %q", zeros, j.Began())
+		}
+		append1(t, j, charge(9))
+		j.Close()
+	}
+}
+
+// A sector in the middle is gone, and whole appends follow: they were stored after
+// it was, so the disk has lost it.
+func TestASectorThatIsGoneBeforeALaterAppendIsDamage(t *testing.T) {
+	d := dir(t)
+	image, ends, _ := onDisk(t, d, 500, 500, 500, 500, 20)
+	path := segments(t, d)[0]
+	for s := int64(1); (s+1)*sector <= ends[len(ends)-2]; s++ {
+		cut := append([]byte{}, image...)
+		clear(cut[s*sector : (s+1)*sector])
+		j, _ := reopen(t, d, path, cut)
+		if j.Began() == "" {
+			t.Errorf("sector %d of the stored ones is gone, and the journal goes on", s)
+		}
+		j.Close()
+	}
+}
+
+// Bits flip in records that end shortly before and behind a sector's end.
+func TestAFlippedBitBeforeTheRoomAheadIsDamage(t *testing.T) {
+	for shift := range 16 {
+		d := dir(t)
+		image, ends, _ := onDisk(t, d, 40, 190+shift)
+		path := segments(t, d)[0]
+		from, to := ends[len(ends)-2], ends[len(ends)-1]
+		for bit := 8 * from; bit < 8*to; bit += 3 {
+			image[bit/8] ^= 1 << (bit % 8)
+			j, _ := reopen(t, d, path, image)
+			if j.Began() == "" {
+				t.Fatalf("shift %d: bit %d of byte %d, %d before the end, is flipped, and the journal goes on", shift, bit%8, bit/8, to-bit/8)
+			}
+			j.Close()
+			image[bit/8] ^= 1 << (bit % 8)
+		}
+	}
+}
