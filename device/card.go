@@ -112,9 +112,15 @@ func (t *turn) unknownCard() {
 	}
 }
 
+// denyCard denies a card. Of whom a card belongs to that does not open is on record each
+// time, whatever else was shown before.
 func (t *turn) denyCard(r wire.Record) {
 	r.Kind, r.By = wire.AccessDenied, byCard
-	t.note(r)
+	if r.Credential != 0 {
+		t.record(r)
+	} else {
+		t.note(r)
+	}
 	t.deny(Reason(r.Reason))
 }
 

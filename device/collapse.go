@@ -9,32 +9,63 @@ import (
 
 const (
 	window = time.Minute
-	spared = 10 // happenings of a kind in a window with a record of their own
+	spared = 10 // happenings of a bucket in a window with a record of their own
 )
 
-// collapsible are the kinds of records that anybody can cause without a right.
-// Grants, charges and lockouts are not among them. Of tamper, which is an alarm,
-// what the switch says in the end is recorded besides: see untold.
-var collapsible = [...]wire.RecordKind{
-	wire.AccessDenied, wire.PINRefused, wire.ExitPressed,
-	wire.TamperStarted, wire.TamperEnded, wire.DoorOpened, wire.DoorClosed, wire.DoorForced, wire.DoorHeld,
-	wire.CommandRefused, wire.MessageRefused,
-	wire.LinkUp, wire.LinkDown, wire.HealthChanged,
-	wire.CacheDamaged, wire.CacheBehind, wire.LogForked,
+// A bucket is what is counted together: records of a kind, of them those with a
+// reason or about a subject, or, with neither, the rest.
+type bucket struct {
+	kind wire.RecordKind
+	of   string
 }
 
-// collapsed counts, kind by kind, what happened within a minute from the first
-// of its kind.
+// collapsible are the buckets of what anybody can cause without a right. Grants,
+// charges, lockouts, denials of known credentials and what became of an order that was
+// newly signed are not among them. What a stranger can cause at will (unknown cards, a
+// contact that flaps, messages that a broker makes up) shares no bucket with what must
+// not drown in it. Of tamper, which is an alarm, what the switch says in the end is
+// recorded besides: see untold.
+var collapsible = [...]bucket{
+	{wire.AccessDenied, string(ReasonUnknown)}, {wire.AccessDenied, ""},
+	{wire.PINRefused, string(ReasonLockout)}, {wire.PINRefused, ""},
+	{wire.ExitPressed, ""}, {wire.TamperStarted, ""}, {wire.TamperEnded, ""},
+	{wire.DoorOpened, ""}, {wire.DoorClosed, ""}, {wire.DoorForced, ""}, {wire.DoorHeld, ""},
+	{wire.CommandRefused, ""},
+	{wire.MessageRefused, "credentials"}, {wire.MessageRefused, "head"}, {wire.MessageRefused, "policy"},
+	{wire.MessageRefused, "key"}, {wire.MessageRefused, "command"}, {wire.MessageRefused, "now"},
+	{wire.MessageRefused, "reply"}, {wire.MessageRefused, "ack"}, {wire.MessageRefused, ""},
+	{wire.LinkUp, ""}, {wire.LinkDown, ""},
+	{wire.HealthChanged, "panel"}, {wire.HealthChanged, "touch"}, {wire.HealthChanged, "nfc"},
+	{wire.HealthChanged, "relay"}, {wire.HealthChanged, "key"}, {wire.HealthChanged, ""},
+	{wire.CacheDamaged, ""}, {wire.CacheBehind, ""}, {wire.LogForked, ""},
+}
+
+// bucketOf returns the bucket of a record.
+func bucketOf(r wire.Record) int {
+	of := r.Reason
+	if r.Kind == wire.AccessDenied && of == string(ReasonWait) {
+		of = string(ReasonUnknown) // it waits for those
+	}
+	if r.Kind == wire.MessageRefused || r.Kind == wire.HealthChanged {
+		of = r.Subject
+	}
+	if i := slices.Index(collapsible[:], bucket{r.Kind, of}); i >= 0 {
+		return i
+	}
+	return slices.Index(collapsible[:], bucket{r.Kind, ""})
+}
+
+// collapsed counts, bucket by bucket, what happened within a minute from the first in it.
 type collapsed [len(collapsible)]struct {
 	end   time.Duration // of the window; 0: there is none
 	count uint8         // records
 	more  uint64        // happenings beyond them
 }
 
-// note records what needs no right: beyond ten of a kind in a minute it is
-// only counted, and note reports false.
+// note records what needs no right: beyond ten in a bucket in a minute it is only
+// counted, and note reports false.
 func (t *turn) note(r wire.Record) bool {
-	c := &t.collapsed[slices.Index(collapsible[:], r.Kind)]
+	c := &t.collapsed[bucketOf(r)]
 	if c.end == 0 {
 		c.end = t.elapsed + window
 	}
@@ -50,9 +81,9 @@ func (t *turn) note(r wire.Record) bool {
 // end returns when the next count is due; 0: none is.
 func (c *collapsed) end() time.Duration {
 	var first time.Duration
-	for _, kind := range c {
-		if kind.more > 0 && (first == 0 || kind.end < first) {
-			first = kind.end
+	for _, in := range c {
+		if in.more > 0 && (first == 0 || in.end < first) {
+			first = in.end
 		}
 	}
 	return first
@@ -60,17 +91,17 @@ func (c *collapsed) end() time.Duration {
 
 // expireCollapsed records what was only counted, minute by minute.
 func (t *turn) expireCollapsed() {
-	for i, kind := range t.collapsed {
-		if !t.over(kind.end) {
+	for i, in := range t.collapsed {
+		if !t.over(in.end) {
 			continue
 		}
-		last := kind.more > 0 && t.untold() == collapsible[i]
+		last := in.more > 0 && t.untold() == collapsible[i].kind
 		if last {
-			kind.more-- // it gets a record of its own
+			in.more-- // it gets a record of its own
 		}
 		t.collapsed[i].end, t.collapsed[i].count, t.collapsed[i].more = 0, 0, 0
-		if kind.more > 0 {
-			t.record(wire.Record{Kind: wire.EventsCollapsed, Subject: string(collapsible[i]), Count: kind.more})
+		if in.more > 0 {
+			t.record(wire.Record{Kind: wire.EventsCollapsed, Subject: string(collapsible[i].kind), Count: in.more})
 		}
 		if last {
 			t.noteTamper()

@@ -17,7 +17,9 @@ func TestRefusalsBeyondTenOfAKindInAMinuteAreOneRecord(t *testing.T) {
 		{"unknown cards", wire.AccessDenied, func(g *rig) { g.card(Unknown, nil) }},
 		{"PINs while locked out", wire.PINRefused, func(g *rig) { g.enter(Unknown, nil) }},
 		{"bad messages", wire.MessageRefused, func(g *rig) { g.do(Refused{Message: "policy"}) }},
-		{"bad commands", wire.CommandRefused, func(g *rig) { g.order(wire.Release, 0) }},
+		{"bad commands", wire.CommandRefused, func(g *rig) {
+			g.do(Refused{Message: "command", Reason: "stale", Command: &wire.Command{Order: wire.Unlock}})
+		}},
 		{"a flapping exit button", wire.ExitPressed, func(g *rig) { g.do(Input{InputExit, true}); g.do(Input{InputExit, false}) }},
 		{"a flapping link", wire.LinkDown, func(g *rig) {
 			g.do(Health{Subject: SubjectLink, Condition: Failed})
@@ -166,8 +168,9 @@ func TestTheReaderWakesWhenTheFirstCountIsDue(t *testing.T) {
 			g.do(Refused{Message: "policy"})
 		}
 	}
+	stale := Refused{Message: "command", Reason: "stale", Command: &wire.Command{Order: wire.Unlock}}
 	for range 10 {
-		g.order(wire.Release, 0)
+		g.do(stale)
 	}
 	if at, ok := g.r.Deadline(); ok {
 		t.Errorf("ten refusals are waited for until %v", at)
@@ -179,8 +182,62 @@ func TestTheReaderWakesWhenTheFirstCountIsDue(t *testing.T) {
 		t.Errorf("%v, want %v", at, want)
 	}
 	g.wait(10 * time.Second)
-	g.order(wire.Release, 0) // an eleventh within the first minute, which ends before the other
+	g.do(stale) // an eleventh within the first minute, which ends before the other
 	if at, ok := g.r.Deadline(); !ok || at != want-20*time.Second {
 		t.Errorf("%v, want %v", at, want-20*time.Second)
+	}
+}
+
+// What a stranger causes at will, fifty times, and what must stay on record behind it.
+func TestNothingAStrangerCanCauseHidesWhatMattersBehindACount(t *testing.T) {
+	gone := &wire.Credential{ID: 77, User: 7, Kind: wire.Card, Until: 1}
+	unknown := func(g *rig) { g.card(Unknown, nil) }
+	nfcFails := Health{Subject: SubjectNFC, Condition: Failed, Text: "gone"}
+	for _, test := range []struct {
+		name  string
+		noise func(g *rig)
+		then  func(g *rig)
+		times int
+		want  func(r wire.Record) bool
+	}{
+		{"a known card behind unknown ones", unknown, func(g *rig) { g.card(Known, gone) }, 1,
+			func(r wire.Record) bool { return r.Kind == wire.AccessDenied && r.Credential == 77 && r.User == 7 }},
+		{"a known card that is waved", unknown, func(g *rig) { g.card(Known, gone) }, 30,
+			func(r wire.Record) bool { return r.Kind == wire.AccessDenied && r.Credential == 77 }},
+		{"a card that could not be looked up, behind unknown ones", unknown, func(g *rig) { g.card(Damaged, nil) }, 1,
+			func(r wire.Record) bool { return r.Kind == wire.AccessDenied && r.Reason == string(ReasonDamaged) }},
+		{"the card reader's end behind a flapping touch", func(g *rig) {
+			g.do(Health{Subject: SubjectTouch, Condition: Failed})
+			g.do(Health{Subject: SubjectTouch, Condition: Good})
+		}, func(g *rig) { g.do(nfcFails) }, 1,
+			func(r wire.Record) bool { return r.Kind == wire.HealthChanged && r.Subject == "nfc" }},
+		{"a bad policy behind bad commands", func(g *rig) { g.do(Refused{Message: "command", Reason: "repeated"}) },
+			func(g *rig) { g.do(Refused{Message: "policy", Reason: "expired"}) }, 1,
+			func(r wire.Record) bool { return r.Kind == wire.MessageRefused && r.Subject == "policy" }},
+		{"an order's refusal behind old orders", func(g *rig) {
+			g.do(Refused{Message: "command", Reason: "stale", Command: &wire.Command{Order: wire.Unlock}})
+		}, func(g *rig) { g.order(wire.Release, 0) }, 30,
+			func(r wire.Record) bool { return r.Kind == wire.CommandRefused && r.Reason == string(ReasonNoHold) }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			g := newRig(t, nil)
+			for range 50 {
+				test.noise(g)
+			}
+			g.wait(lastWait) // the next card is read again, and no minute is over
+			g.records = nil
+			for range test.times {
+				test.then(g)
+			}
+			got := 0
+			for _, r := range g.records {
+				if test.want(r) {
+					got++
+				}
+			}
+			if got != test.times {
+				t.Errorf("%d on record of %d", got, test.times)
+			}
+		})
 	}
 }

@@ -68,15 +68,17 @@ func (t *turn) commandDone(c wire.Command) {
 	t.record(wire.Record{Kind: wire.CommandDone, Command: c.ID, Order: c.Order, Who: c.By})
 }
 
+// refuseCommand answers an order that only the controller can have given just now.
 func (t *turn) refuseCommand(c wire.Command, reason string) {
-	t.note(wire.Record{Kind: wire.CommandRefused, Command: c.ID, Order: c.Order, Who: c.By, Reason: reason})
+	t.record(wire.Record{Kind: wire.CommandRefused, Command: c.ID, Order: c.Order, Who: c.By, Reason: reason})
 }
 
-// refused records a message that never became an event of its own.
+// refused records a message that never became an event of its own: a broker can bring an
+// old order again and again.
 func (t *turn) refused(e Refused) {
 	reason := clip(e.Reason)
 	if c := e.Command; c != nil {
-		t.refuseCommand(wire.Command{ID: c.ID, Order: wire.Order(clip(string(c.Order))), By: clip(c.By)}, reason)
+		t.note(wire.Record{Kind: wire.CommandRefused, Command: c.ID, Order: wire.Order(clip(string(c.Order))), Who: clip(c.By), Reason: reason})
 		return
 	}
 	t.note(wire.Record{Kind: wire.MessageRefused, Subject: clip(e.Message), Reason: reason})

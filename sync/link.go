@@ -53,7 +53,7 @@ type Link struct {
 	card      *wire.CardRead // not yet taken over by the controller
 	asked     time.Duration  // when the state whose answer set the clock was sent
 	carried   []carried      // commands of the last minute
-	refusals  map[string]*refusals
+	refusals  map[refusedKind]*refusals
 
 	log     log
 	fetches fetches
@@ -64,7 +64,7 @@ type Link struct {
 
 // New returns a link that is offline, and its first actions.
 func New(o Options) (*Link, []Action) {
-	l := &Link{o: o, refusals: map[string]*refusals{}}
+	l := &Link{o: o, refusals: map[refusedKind]*refusals{}}
 	l.policy.revision = o.PolicyRevision
 	l.records.more = true
 	l.log.doing = doingResume

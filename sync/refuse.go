@@ -31,8 +31,17 @@ type refusal struct {
 
 func (r *refusal) Error() string { return r.reason }
 
+// refusedKind is what refusals are counted by: orders that the controller gave, to which
+// it waits for an answer, apart from what anybody can send.
+type refusedKind struct {
+	message string
+	order   bool
+}
+
 // refuse tells the reader of a message that was refused.
-func (l *Link) refuse(kind string, err error) {
+func (l *Link) refuse(message string, err error) {
+	var about *refusal
+	kind := refusedKind{message, errors.As(err, &about)}
 	r := l.refusals[kind]
 	if r == nil {
 		r = &refusals{end: l.now + refusalWindow}
@@ -44,9 +53,9 @@ func (l *Link) refuse(kind string, err error) {
 		return
 	}
 	r.told++
-	news := Refused{Message: kind, Reason: r.last}
-	if command := new(refusal); errors.As(err, &command) {
-		news.Command = command.command
+	news := Refused{Message: message, Reason: r.last}
+	if about != nil {
+		news.Command = about.command
 	}
 	l.do(news)
 }
@@ -70,7 +79,7 @@ func (l *Link) settleRefusals() {
 		}
 		delete(l.refusals, kind)
 		if r.more > 0 {
-			l.do(Refused{Message: kind, Reason: fmt.Sprintf("%d more within a minute; the last: %s", r.more, r.last)})
+			l.do(Refused{Message: kind.message, Reason: fmt.Sprintf("%d more within a minute; the last: %s", r.more, r.last)})
 		}
 	}
 }
