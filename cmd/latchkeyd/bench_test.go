@@ -77,11 +77,11 @@ func BenchmarkAttempt(b *testing.B) {
 	})
 	l := &loop{
 		clock: newClock(time.Unix(0, 0)), instruments: instruments, journal: writer, storing: new(duty), recent: new(recent),
-		workers: map[wire.CredentialKind]*worker{},
-		report:  func(device.State) {},
+		workers: map[wire.CredentialKind]*worker{}, tally: new(tally),
+		report: func(device.State) {},
 	}
 	for _, kind := range []wire.CredentialKind{wire.PIN, wire.Card} {
-		l.workers[kind] = &worker{kind: kind, duty: new(duty), held: held, jobs: make(chan *job, jobsWaiting), tally: new(tally), answer: send}
+		l.workers[kind] = &worker{kind: kind, duty: new(duty), held: held, jobs: make(chan *job, jobsWaiting), tally: l.tally, answer: send}
 	}
 	group.Go(func() error { return writer.Run(ctx) })
 	for _, worker := range l.workers {

@@ -25,6 +25,7 @@ type loop struct {
 	storing     *duty // of journal
 	recent      *recent
 	workers     map[wire.CredentialKind]*worker
+	tally       *tally
 	report      func(device.State)
 	answers     <-chan device.Event // of the journal, the workers and the link
 	adopted     <-chan struct{}
@@ -53,6 +54,7 @@ func (l *loop) run(ctx context.Context, first []device.Action) error {
 		actions := l.brain.Step(l.clock.now(), event)
 		if pending != 0 && l.brain.Durable().Pending != pending {
 			l.instruments.latency.outcome(slices.ContainsFunc(actions, opens))
+			l.tally.decided(pending, actions)
 		}
 		l.carryOut(actions)
 		turned()

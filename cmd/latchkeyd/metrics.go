@@ -8,14 +8,11 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"latchkey/device"
 	"latchkey/device/journal"
-	"latchkey/sync/wire"
 )
 
 // figures are what the running reader has measured of itself. Counts are since
@@ -43,32 +40,6 @@ type chipFigures struct {
 	Errors    uint64 `json:"errors"`
 	Retries   uint64 `json:"retries"`
 	Resets    uint64 `json:"resets"` // times it was found reset or disturbed, and set up again
-}
-
-// tally counts what came of look-ups.
-type tally struct {
-	derivation, lookup timing
-	counts             [2][len(outcomes)]atomic.Uint64
-}
-
-// outcomes by their names, in the order of device.Outcome from its first on.
-var outcomes = [...]string{"known", "unknown", "damaged", "key-failed", "epoch-changed", "enrolled"}
-
-func (t *tally) add(kind wire.CredentialKind, outcome device.Outcome) {
-	if i := int(outcome - device.Known); i >= 0 && i < len(outcomes) {
-		t.counts[kind-wire.PIN][i].Add(1)
-	}
-}
-
-func (t *tally) now() map[string]map[string]uint64 {
-	all := map[string]map[string]uint64{}
-	for kind, name := range []string{"pin", "card"} {
-		all[name] = map[string]uint64{}
-		for outcome, name2 := range outcomes {
-			all[name][name2] = t.counts[kind][outcome].Load()
-		}
-	}
-	return all
 }
 
 // metrics is where the reader's figures come together. What lives as long as

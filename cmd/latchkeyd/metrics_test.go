@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"regexp"
 	"strconv"
@@ -299,5 +300,22 @@ func TestFiguresAreForThisMachineOnlyAndOffUnlessAskedFor(t *testing.T) {
 	asked := false
 	if err := serveMetrics(t.Context(), metricsConfig{}, func() *status { asked = true; return new(status) }, nil); err != nil || asked {
 		t.Error("figures are given away by default", err)
+	}
+}
+
+func TestFiguresAreNotGivenToAForeignName(t *testing.T) {
+	server := ownHost(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "figures") }))
+	for host, want := range map[string]int{
+		"127.0.0.1:9273": 200, "127.0.0.1": 200, "localhost:9273": 200, "LOCALHOST": 200, "[::1]:9273": 200, "[::1]": 200, "127.0.0.2:1": 200,
+		"attacker.example:9273": 421, "attacker.example": 421, "": 421, "192.0.2.1:9273": 421, "localhost.attacker.example": 421,
+		"127.0.0.1.attacker.example": 421, "0.0.0.0:9273": 421, "[::]:9273": 421, "localhost.": 421, "127.0.0.1:9273:1": 421,
+	} {
+		request := httptest.NewRequest("GET", "/metrics", nil)
+		request.Host = host
+		got := httptest.NewRecorder()
+		server.ServeHTTP(got, request)
+		if got.Code != want || strings.Contains(got.Body.String(), "figures") != (want == 200) {
+			t.Errorf("host %q: %d", host, got.Code)
+		}
 	}
 }

@@ -43,7 +43,7 @@ func serveMetrics(ctx context.Context, c metricsConfig, now func() *status, log 
 		w.Write(now().exposition())
 	})
 	for {
-		server := &http.Server{Handler: mux, ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 8 << 10}
+		server := &http.Server{Handler: ownHost(mux), ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 8 << 10}
 		listener, err := net.Listen("tcp", c.Listen)
 		if err == nil {
 			log.Info("metrics", "at", "http://"+listener.Addr().String()+"/metrics")
@@ -61,6 +61,26 @@ func serveMetrics(ctx context.Context, c metricsConfig, now func() *status, log 
 			return nil
 		}
 	}
+}
+
+// ownHost refuses requests that came to a name which is not this machine's: what a foreign
+// page in a browser here, whose name an attacker's DNS points to this machine, sends.
+func ownHost(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := r.Host
+		if name, _, err := net.SplitHostPort(host); err == nil {
+			host = name
+		}
+		at, err := netip.ParseAddr(strings.Trim(host, "[]"))
+		if !strings.EqualFold(host, "localhost") && (err != nil || !at.IsLoopback()) {
+			http.Error(w, "this is not a name of this machine: ask 127.0.0.1, [::1] or localhost", http.StatusMisdirectedRequest)
+			return
+		}
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Cross-Origin-Resource-Policy", "same-origin")
+		w.Header().Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
 }
 
 // exposition is the status in Prometheus' text format, version 0.0.4.

@@ -216,7 +216,7 @@ func (r *reader) once(ctx context.Context) (err error) {
 		clock: r.clock, instruments: r.instruments, viewer: viewer{linked: site.Broker != ""},
 		answers: answers,
 		journal: writer, storing: storing, recent: r.recent, adopted: adopted, asked: r.watchdog.ask,
-		workers: map[wire.CredentialKind]*worker{},
+		workers: map[wire.CredentialKind]*worker{}, tally: &r.metrics.tally,
 		report: func(state device.State) {
 			r.status.report(state, site, start.Fingerprint, r.refused)
 			link.report(state)

@@ -76,19 +76,21 @@ func (w *worker) identify(j *job) device.Identified {
 		if w.enrol(j.enrol, j.material.value()) != nil {
 			answer.Outcome = device.KeyFailed // nobody waits for it any more
 		}
+		w.tally.add(w.kind, answer.Outcome)
 		return answer
 	}
-	damaged := false
-	pin.Secretly(func() { damaged = w.lookUp(j.material.value(), &answer) })
-	w.tally.add(w.kind, answer.Outcome)
+	damaged, took := false, took{seq: j.seq}
+	pin.Secretly(func() { damaged = w.lookUp(j.material.value(), &answer, &took) })
+	w.tally.identified(answer, took)
 	if damaged {
 		w.damaged()
 	}
 	return answer
 }
 
-// lookUp derives the tag of a secret, looks it up and fills in what came of it.
-func (w *worker) lookUp(secret []byte, answer *device.Identified) (damaged bool) {
+// lookUp derives the tag of a secret, looks it up and fills in what came of it and how
+// long it took.
+func (w *worker) lookUp(secret []byte, answer *device.Identified, took *took) (damaged bool) {
 	begin := time.Now()
 	tag, epoch, err := w.held.tag(w.kind, secret)
 	defer clear(tag[:])
@@ -102,8 +104,7 @@ func (w *worker) lookUp(secret []byte, answer *device.Identified) (damaged bool)
 	}
 	derived := time.Now()
 	credential, err := w.held.cache.Lookup(epoch, tag)
-	w.tally.derivation.took(derived.Sub(begin))
-	w.tally.lookup.took(time.Since(derived))
+	took.derivation, took.lookup = derived.Sub(begin), time.Since(derived)
 	switch {
 	case err == nil && credential.Kind == w.kind:
 		answer.Outcome, answer.Credential = device.Known, credential
