@@ -129,13 +129,14 @@ func (s Subject) String() string {
 // Condition is how a subject is.
 type Condition uint8
 
-// The conditions. Corrupt and Forked are of the cache only.
+// The conditions. Corrupt and Forked are of the cache only, Impaired of the touch.
 const (
 	NotKnown Condition = iota // nothing was said yet: taken for good, but for the link
 	Good                      //
 	Failed                    //
 	Corrupt                   // some credentials cannot be read; the rest can
 	Forked                    // the controller's log does not match what is held
+	Impaired                  // it works in part, well enough for PINs
 )
 
 // Tick says that time has passed.

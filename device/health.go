@@ -5,7 +5,7 @@ import "latchkey/sync/wire"
 // healthIs takes note of how a part of the reader is, and records a change
 // once.
 func (t *turn) healthIs(e Health) {
-	if e.Subject >= subjects || e.Condition == NotKnown || e.Condition > Forked {
+	if e.Subject >= subjects || e.Condition == NotKnown || e.Condition > Impaired {
 		return
 	}
 	if e.Subject == SubjectCache && e.Condition != Forked {

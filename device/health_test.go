@@ -152,7 +152,7 @@ func TestHealthOfNothingChangesNothing(t *testing.T) {
 	before := g.r
 	g.do(Health{Subject: subjects, Condition: Failed})
 	g.do(Health{Subject: SubjectPanel, Condition: NotKnown})
-	g.do(Health{Subject: SubjectPanel, Condition: Forked + 1})
+	g.do(Health{Subject: SubjectPanel, Condition: Impaired + 1})
 	if g.r != before {
 		t.Error("it did")
 	}
@@ -163,5 +163,25 @@ func TestAFailureWithoutATextIsRecordedAsOne(t *testing.T) {
 	g.do(Health{Subject: SubjectNFC, Condition: Failed})
 	if r := g.wantRecords(wire.HealthChanged)[0]; r.Text != "failed" {
 		t.Errorf("%+v", r)
+	}
+}
+
+func TestATouchThatWorksInPartIsSaidAndTakesPINs(t *testing.T) {
+	g := newRig(t, nil)
+	g.records = nil
+	g.do(Health{Subject: SubjectTouch, Condition: Impaired, Text: "something lies on it"})
+	if r := g.wantRecords(wire.HealthChanged)[0]; r.Subject != "touch" || r.Text != "something lies on it" {
+		t.Errorf("%+v", r)
+	}
+	if !g.view.TouchHeld || !g.view.PIN || g.view.Screen != ScreenHome || g.state.Faults[SubjectTouch] == "" || g.state.PIN != "" {
+		t.Errorf("%+v %+v", g.view, g.state)
+	}
+	g.enter(Known, adaPIN)
+	if g.count(wire.AccessGranted) != 1 {
+		t.Error("a PIN does not open")
+	}
+	g.do(Health{Subject: SubjectTouch, Condition: Good})
+	if g.view.TouchHeld || g.state.Faults[SubjectTouch] != "" {
+		t.Errorf("%+v %+v", g.view, g.state)
 	}
 }

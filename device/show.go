@@ -23,7 +23,8 @@ func (r *Reader) makeView() View {
 	v := View{
 		PIN: r.pinReason() == "" && r.attempt.state == attemptIdle, Card: r.cardWorks() == "",
 		LinkLost: r.health[SubjectLink] != Good, ClockUntrusted: !r.clock.trusted,
-		HeldOpen: r.strike.hold != 0, Tamper: r.tamper, Identify: r.blink != 0,
+		TouchHeld: r.health[SubjectTouch] == Impaired,
+		HeldOpen:  r.strike.hold != 0, Tamper: r.tamper, Identify: r.blink != 0,
 		Reader: r.id, Fingerprint: r.fingerprint,
 	}
 	if r.door.state == DoorForced || r.door.state == DoorHeld {

@@ -26,6 +26,7 @@ type View struct {
 
 	LinkLost       bool // signs
 	ClockUntrusted bool
+	TouchHeld      bool // something that is no finger touches the screen without end
 	HeldOpen       bool // the controller holds the door open
 	Tamper         bool // the housing is open
 	DoorAlarm      Door // DoorForced, DoorHeld, or none

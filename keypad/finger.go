@@ -1,6 +1,7 @@
 package keypad
 
 import (
+	"errors"
 	"image"
 	"slices"
 	"time"
@@ -39,7 +40,9 @@ const (
 	leaving         // no pressure, perhaps a bounce
 )
 
-// A finger follows the touch controller. On a resistive panel there is only one.
+// A finger follows the touch controller, which says of several how they take turns. On a
+// resistive panel there is only one: two contacts are measured as one between them, which
+// slides as one of them comes or goes, and so does nothing.
 type finger struct {
 	touch Touch
 	pen   func() bool   // the pen line's level
@@ -147,8 +150,51 @@ func (f *finger) sample(now time.Time, areas []area, gap int) (touched, target) 
 	case f.state != lifted:
 		f.state = leaving
 	}
+	f.passOver(now)
 	f.next = f.after(now)
 	return what, t
+}
+
+// A passer has other contacts count in place of one that will not lift: PassOver tells
+// whether it can tell them apart, PassedOver whether that one is still there.
+type passer interface {
+	PassOver() bool
+	PassedOver() bool
+}
+
+// passOver gives up a contact that will not lift, if there can be others.
+func (f *finger) passOver(now time.Time) {
+	if p, can := f.touch.(passer); can && f.stuck(now) && p.PassOver() {
+		f.state, f.held = lifted, nothing
+	}
+}
+
+// stuck tells whether what touches has been there so long that it is rather something else
+// than a finger.
+func (f *finger) stuck(now time.Time) bool {
+	return f.state != lifted && now.Sub(f.began) >= stuckAfter
+}
+
+// What is wrong with a touch that is touched without end.
+var (
+	// ErrHeld: nothing else can be felt.
+	ErrHeld = errors.New("something has touched the screen for 30 s without a break: look for what lies on it or presses on its edge; if there is nothing, the film is broken")
+	// ErrPassedOver: others are felt all the same.
+	ErrPassedOver = errors.New("something has touched the screen for 30 s without a break, and is passed over: look for what lies on it or presses on its edge")
+)
+
+// fault says what is wrong with the touch; nil: nothing is.
+func (f *finger) fault(now time.Time) error {
+	p, can := f.touch.(passer)
+	switch {
+	case f.err != nil:
+		return f.err
+	case f.stuck(now):
+		return ErrHeld
+	case can && p.PassedOver():
+		return ErrPassedOver
+	}
+	return nil
 }
 
 // press follows a finger that is at a place.
@@ -205,7 +251,7 @@ func (f *finger) pressed() target {
 // busy tells whether a finger touches, and has not been there so long that it is rather
 // something else.
 func (f *finger) busy(now time.Time) bool {
-	return f.state != lifted && now.Sub(f.began) < stuckAfter
+	return f.state != lifted && !f.stuck(now)
 }
 
 // firm is busy with a finger that has been felt long enough to be one.

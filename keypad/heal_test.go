@@ -243,6 +243,35 @@ func TestATouchControllerThatDoesNotAnswerIsSaidOnceThoughNobodyTouches(t *testi
 	}
 }
 
+func TestAFilmThatSomethingPressesIsSaidAndHealsAsThatGoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var w told
+		r := newReader(t, sim.Options{}, 0, touch.Affine{}, w.opts())
+		r.k.Show(door())
+		r.run()
+		time.Sleep(time.Second)
+		r.must(r.board.Inject("touch-held", sim.Injection{Active: true, For: 97 * time.Second}))
+		time.Sleep(29 * time.Second)
+		if healths, _ := w.said(); len(healths) > 0 {
+			t.Errorf("after 29 s: %q", healths)
+		}
+		time.Sleep(2 * time.Second)
+		if healths, _ := w.said(); !slices.Equal(healths, []string{"touch failed"}) {
+			t.Errorf("after 31 s: %q", healths)
+		}
+		time.Sleep(71 * time.Second)
+		if healths, _ := w.said(); !slices.Equal(healths, []string{"touch failed", "touch"}) {
+			t.Errorf("5 s after it: %q", healths)
+		}
+		r.touches("pin") // makes light
+		r.touches("pin")
+		r.touches("digit-1", "digit-2")
+		if n := len(r.k.Controls()); n < 10 {
+			t.Errorf("%d controls", n)
+		}
+	})
+}
+
 func TestGhostsPressNothingAndSpoilNoEntry(t *testing.T) {
 	for name, fault := range map[string]sim.Fault{
 		"ghosts": {Ghosts: 5}, "jumps": {Jumps: 0.1}, "both, and noise": {Ghosts: 2, Jumps: 0.05, Noise: 0.001},

@@ -1,19 +1,37 @@
 package keypad
 
-// health tells of each part once that it failed and once that it works again.
+import "errors"
+
+// health tells of each part once that it failed, or works in part only, and once that it
+// works again.
 type health struct {
-	on     func(part string, err error)
-	failed map[string]bool
+	on   func(part string, err error)
+	told map[string]condition
 }
 
+type condition uint8
+
+const (
+	working condition = iota
+	impaired
+	failed
+)
+
 func (h *health) report(part string, err error) {
-	if h.failed[part] == (err != nil) {
+	now := working
+	switch {
+	case errors.Is(err, ErrPassedOver):
+		now = impaired
+	case err != nil:
+		now = failed
+	}
+	if h.told[part] == now {
 		return
 	}
-	if h.failed == nil {
-		h.failed = make(map[string]bool)
+	if h.told == nil {
+		h.told = make(map[string]condition)
 	}
-	h.failed[part] = err != nil
+	h.told[part] = now
 	if h.on != nil {
 		h.on(part, err)
 	}

@@ -32,7 +32,8 @@ type Display interface {
 
 // A Touch says where it is touched now, in pixels of the panel as the viewer sees it. One
 // that has Refresh() error is refreshed every few seconds while it is not touched, and
-// before it is read again after an error: it works only if that says so.
+// before it is read again after an error: it works only if that says so. One that has
+// PassOver and PassedOver can tell fingers apart, and is told of one that does not lift.
 type Touch interface {
 	Read() (at image.Point, down bool, err error)
 }
@@ -59,8 +60,9 @@ type Opts struct {
 	// from then on; the keypad has kept nothing. It is called by Run and must not block.
 	OnEntry func(pin *[8]byte)
 
-	// OnHealth is told once that a part (panel, touch, buzzer, backlight) has failed, and
-	// once, with nil, that it works again. It is called by Run and must not block.
+	// OnHealth is told once that a part (panel, touch, buzzer, backlight) has failed, or,
+	// with ErrPassedOver, works in part, and once, with nil, that it works again. It is
+	// called by Run and must not block.
 	OnHealth func(part string, err error)
 
 	// OnTurn, if not nil, is told when Run begins to do what is due, and when it has done

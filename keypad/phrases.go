@@ -52,6 +52,7 @@ var phrases = map[string][tongues - 1]string{
 	"Not up to date":        {"Nicht aktuell", "Pas à jour", "Sin actualizar", "Non aggiornato", "Niet bijgewerkt", "Dane nieaktualne", "Desatualizado"},
 	"No card reader":        {"Kartenleser defekt", "Lecteur en panne", "Lector averiado", "Lettore guasto", "Paslezer defect", "Czytnik nie działa", "Leitor com defeito"},
 	"No touch":              {"Touch defekt", "Tactile en panne", "Táctil averiado", "Touch guasto", "Touch defect", "Dotyk nie działa", "Toque com defeito"},
+	"Clean the screen":      {"Bitte abwischen", "Nettoyez l’écran", "Limpie la pantalla", "Pulire lo schermo", "Veeg schoon", "Wytrzyj ekran", "Limpe o ecrã"},
 	"Door was forced":       {"Tür aufgebrochen", "Porte forcée", "Puerta forzada", "Porta forzata", "Deur geforceerd", "Drzwi wyłamane", "Porta arrombada"},
 	"Close the door":        {"Tür schließen", "Fermez la porte", "Cierre la puerta", "Chiudere la porta", "Sluit de deur", "Zamknij drzwi", "Feche a porta"},
 

@@ -71,7 +71,7 @@ func spoken() []scene {
 			add(func(s *scene) { s.view.Screen, s.view.Reason = Denied, words })
 		}
 		switch words {
-		case "The reader is open", "Storage fault", "Not up to date", "No card reader", "No touch", "Ask for help", "Door was forced", "Close the door":
+		case "The reader is open", "Storage fault", "Not up to date", "No card reader", "No touch", "Clean the screen", "Ask for help", "Door was forced", "Close the door":
 			add(func(s *scene) { s.view.Notes = words })
 			add(func(s *scene) {
 				s.view.Screen, s.view.PIN, s.view.Notes, s.view.LinkLost = OutOfOrder, false, words, true

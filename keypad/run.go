@@ -162,7 +162,7 @@ func (k *Keypad) feel(now time.Time) {
 	}
 	dark := !k.lit(now)
 	what, t := k.finger.sample(now, areas, k.l.gap)
-	k.health.report("touch", k.finger.err)
+	k.health.report("touch", k.finger.fault(now))
 	if dark {
 		what = noTouch
 	}

@@ -42,6 +42,9 @@ type Fault struct {
 	// is no finger touches the film, weakly or briefly; and the share of
 	// conversions of X and Y that come out anywhere.
 	Ghosts, Jumps float64
+	// Held: something presses the film at its left upper corner and stays: a bent bezel, a
+	// sticker. A finger beside it is measured as one touch between the two.
+	Held bool
 }
 
 // The most that the rates of a Fault may be.

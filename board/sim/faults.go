@@ -49,6 +49,7 @@ func namedFaults() []namedFault {
 	}
 	return append(all,
 		namedFault{chip: portTouch, name: "touch-ghosts", what: "touched by no finger", unit: "a second", usual: 2, rate: func(f *Fault) *float64 { return &f.Ghosts }},
+		namedFault{chip: portTouch, name: "touch-held", what: "something presses a corner of the film", flag: func(f *Fault) *bool { return &f.Held }},
 		namedFault{chip: portTouch, name: "touch-jumps", what: "measures somewhere else", unit: "of the measurements", usual: 0.05, rate: func(f *Fault) *float64 { return &f.Jumps }},
 		namedFault{chip: portNFC, name: "nfc-short-frames", what: "frames end too soon", unit: "of the frames", usual: 0.05, rate: func(f *Fault) *float64 { return &f.ShortFrames }},
 		namedFault{chip: portNFC, name: "nfc-garbled-frames", what: "frames are garbled", unit: "of the frames", usual: 0.05, rate: func(f *Fault) *float64 { return &f.GarbledFrames }},

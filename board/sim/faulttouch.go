@@ -18,23 +18,32 @@ type ghosts struct {
 	n int // which it is; a later one takes the place of an earlier one
 }
 
-// contact is what the film has now. A ghost beside a finger is measured as one
-// touch between the two, nearer to the firmer one.
+// corner is what presses the film with the fault Held: as firmly as a finger.
+var corner = contact{made: true, x: 0.03, y: 0.03, ohm: 300}
+
+// contact is what the film has now: of the finger, a ghost and what presses the corner.
 func (t *touch) contact() contact {
-	finger := contact{made: t.down, x: t.x, y: t.y, ohm: float64(t.opts.Resistance)}
-	ghost := t.ghosts.contact
-	switch {
-	case !ghost.made:
-		return finger
-	case !finger.made:
-		return ghost
+	at := contact{made: t.down, x: t.x, y: t.y, ohm: float64(t.opts.Resistance)}.beside(t.ghosts.contact)
+	if t.fault.Held {
+		at = at.beside(corner)
 	}
-	g := finger.ohm / (finger.ohm + ghost.ohm) // the ghost's share of the current
+	return at
+}
+
+// beside is what two contacts are measured as: one between them, nearer to the firmer one.
+func (c contact) beside(other contact) contact {
+	switch {
+	case !other.made:
+		return c
+	case !c.made:
+		return other
+	}
+	g := c.ohm / (c.ohm + other.ohm) // the other's share of the current
 	return contact{
 		made: true,
-		x:    finger.x + g*(ghost.x-finger.x),
-		y:    finger.y + g*(ghost.y-finger.y),
-		ohm:  g * ghost.ohm,
+		x:    c.x + g*(other.x-c.x),
+		y:    c.y + g*(other.y-c.y),
+		ohm:  g * other.ohm,
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"latchkey/device"
+	"latchkey/keypad"
 )
 
 // reportLine reports the relay's health after that of one of the door's lines
@@ -32,6 +33,9 @@ func (in *instruments) report(subject device.Subject, err error) {
 	health := device.Health{Subject: subject, Condition: device.Good}
 	if err != nil {
 		health.Condition, health.Text = device.Failed, strings.ReplaceAll(err.Error(), "\n", "; ")
+	}
+	if errors.Is(err, keypad.ErrPassedOver) {
+		health.Condition = device.Impaired
 	}
 	in.mu.Lock()
 	before, known := in.health[subject]

@@ -44,6 +44,7 @@ var pictures = []struct {
 	{name: "signs", view: device.View{Screen: device.ScreenHome, PIN: true, Card: true, LinkLost: true, ClockUntrusted: true}},
 	{name: "not-set-up", view: device.View{Screen: device.ScreenNotSetUp, Fingerprint: "4F1A 90C2 7BE3 11D8 A6E0 5C97 20B4 6D3F"}},
 	{name: "out-of-order", view: device.View{Screen: device.ScreenOutOfOrder, Reason: device.ReasonUnstored, Card: true}},
+	{name: "touch-held", view: device.View{Screen: device.ScreenHome, PIN: true, Card: true, TouchHeld: true}},
 	{name: "held", view: device.View{Screen: device.ScreenHome, PIN: true, Card: true, HeldOpen: true}},
 }
 

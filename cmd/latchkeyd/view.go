@@ -35,6 +35,9 @@ func (w viewer) view(v device.View, now time.Time, mono time.Duration) keypad.Vi
 	case device.ScreenOutOfOrder:
 		k.Notes = reasonText[v.Reason]
 	}
+	if v.TouchHeld && k.Notes == "" {
+		k.Notes = "Clean the screen"
+	}
 	switch v.DoorAlarm {
 	case device.DoorForced:
 		k.DoorAlarm, k.Notes = true, "Door was forced"

@@ -16,6 +16,9 @@ func TestWhatAScreenSaysIsSaidInEveryLanguage(t *testing.T) {
 			t.Errorf("%s: %q is in no other language", reason, text)
 		}
 	}
+	if notes := (viewer{}).view(device.View{TouchHeld: true}, time.Time{}, 0).Notes; !slices.Contains(sentences, notes) {
+		t.Errorf("%q is in no other language", notes)
+	}
 	for _, alarm := range []device.Door{device.DoorForced, device.DoorHeld} {
 		if notes := (viewer{}).view(device.View{DoorAlarm: alarm}, time.Time{}, 0).Notes; !slices.Contains(sentences, notes) {
 			t.Errorf("%s: %q is in no other language", alarm, notes)

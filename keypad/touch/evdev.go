@@ -42,6 +42,8 @@ type Evdev struct {
 	open   func(device string) (source, ranges, error)
 
 	mu    sync.Mutex
+	pen   func(active bool)
+	told  bool      // what pen was told last
 	found *contacts // nil while the device is not open
 	cal   Affine    // turned
 	err   error     // why it is not; nil: Run has not tried yet
@@ -135,19 +137,17 @@ func axes(in *evdev.InputDevice) (ranges, error) {
 }
 
 // Run follows the device until ctx is done. pen, if not nil, is called as a finger lands
-// and as all have lifted; it must not block.
+// and once all that have landed were read to lift; it must not block, nor call Evdev.
 func (d *Evdev) Run(ctx context.Context, pen func(active bool)) error {
-	if pen == nil {
-		pen = func(bool) {}
-	}
+	d.mu.Lock()
+	d.pen = pen
+	d.mu.Unlock()
 	for {
-		err := d.follow(ctx, pen)
+		err := d.follow(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
-		if d.lose(fmt.Errorf("touch: %s: %w", d.device, err)) {
-			pen(false)
-		}
+		d.lose(fmt.Errorf("touch: %s: %w", d.device, err))
 		select {
 		case <-ctx.Done():
 			return nil
@@ -157,7 +157,7 @@ func (d *Evdev) Run(ctx context.Context, pen func(active bool)) error {
 }
 
 // follow opens the device and reads it until that fails or ctx is done.
-func (d *Evdev) follow(ctx context.Context, pen func(active bool)) error {
+func (d *Evdev) follow(ctx context.Context) error {
 	in, r, err := d.open(d.device)
 	if err != nil {
 		return err
@@ -171,9 +171,7 @@ func (d *Evdev) follow(ctx context.Context, pen func(active bool)) error {
 		if err != nil {
 			return err
 		}
-		if active, changed := d.take(events); changed {
-			pen(active)
-		}
+		d.take(events)
 	}
 }
 
@@ -186,27 +184,65 @@ func (d *Evdev) begin(r ranges) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.found, d.err, d.cal = newContacts(r.multi), nil, cal.Turned(d.opts.Rotation, upright)
+	d.found, d.err, d.cal = newContacts(r.multi, image.Pt((r.right-r.left)/16, (r.bottom-r.top)/16)), nil, cal.Turned(d.opts.Rotation, upright)
 }
 
-// take looks at events and tells whether fingers have come or gone with them.
-func (d *Evdev) take(events []evdev.InputEvent) (active, changed bool) {
+// take looks at events.
+func (d *Evdev) take(events []evdev.InputEvent) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	was, now := d.found.any(), time.Now()
+	now := time.Now()
 	for _, e := range events {
 		d.found.event(e, now)
 	}
-	return d.found.any(), d.found.any() != was
+	d.tellPen()
 }
 
-// lose notes that the device does not work, and tells whether a finger went with it.
-func (d *Evdev) lose(err error) (active bool) {
+// tellPen tells of a finger that came, or that all have gone.
+func (d *Evdev) tellPen() {
+	active := d.found != nil && d.found.any()
+	if active != d.told && d.pen != nil {
+		d.pen(active)
+	}
+	d.told = active
+}
+
+// lose notes that the device does not work; what touched it goes with it.
+func (d *Evdev) lose(err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	active = d.found != nil && d.found.any()
 	d.found, d.err = nil, err
-	return active
+	d.tellPen()
+}
+
+// where is the place of the finger that counts, as the device has it.
+func (d *Evdev) where() (raw image.Point, pressed bool, err error) {
+	if d.found == nil {
+		return image.Point{}, false, d.err
+	}
+	defer d.tellPen()
+	raw, pressed = d.found.now(time.Now())
+	return raw, pressed, nil
+}
+
+// PassOver has other fingers count in place of the one that does, which will not lift, and
+// tells whether the device can tell them apart. Where it cannot, nothing is changed.
+func (d *Evdev) PassOver() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.found == nil || !d.found.multi {
+		return false
+	}
+	d.found.passOver()
+	d.tellPen()
+	return true
+}
+
+// PassedOver tells whether something that was passed over still touches.
+func (d *Evdev) PassedOver() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.found != nil && d.found.passedOver()
 }
 
 // Read says whether the panel is touched, and where, in pixels within Size. It does not
@@ -214,12 +250,9 @@ func (d *Evdev) lose(err error) (active bool) {
 func (d *Evdev) Read() (p image.Point, pressed bool, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.found == nil {
-		return image.Point{}, false, d.err
-	}
-	at, down := d.found.now(time.Now())
+	at, down, err := d.where()
 	if !down {
-		return image.Point{}, false, nil
+		return image.Point{}, false, err
 	}
 	return d.cal.Pixel(at.X, at.Y, d.opts.Size), true, nil
 }
@@ -235,11 +268,7 @@ func (d *Evdev) Refresh() error {
 func (d *Evdev) Raw() (raw image.Point, pressed bool, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.found == nil {
-		return image.Point{}, false, d.err
-	}
-	raw, pressed = d.found.now(time.Now())
-	return raw, pressed, nil
+	return d.where()
 }
 
 // Calibration gives the EvdevOpts.Cal that fits samples of Raw best; see [Fit].
