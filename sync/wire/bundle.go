@@ -42,6 +42,9 @@ var ErrOtherBoard = errors.New("the bundle is for another board")
 // the board whose request it answers, with HPKE base mode: DHKEM(X25519), HKDF-SHA256, ChaCha20-Poly1305
 // (RFC 9180).
 func SealBundle(b *Bundle, to *Request, key ed25519.PrivateKey) ([]byte, error) {
+	if err := to.checkKeys(); err != nil {
+		return nil, fmt.Errorf("seal bundle: %w", err)
+	}
 	b.Request = Sum(Marshal(to))
 	b.Controller = [32]byte(key.Public().(ed25519.PublicKey))
 	if err := b.check(); err != nil {
@@ -110,6 +113,7 @@ func (b *Bundle) check() error {
 		return errors.New("no number or epoch")
 	}
 	return cmp.Or(
+		checkVerifying(&b.Controller),
 		CheckName(b.SiteName),
 		CheckName(b.Reader),
 		checkText("broker", b.Broker, maxURL),

@@ -54,6 +54,11 @@ func (c *Command) check() error {
 	if (c.Order == Enrol) != (c.Sealing != [32]byte{}) {
 		return errors.New("an enrol, and nothing else, has a key to seal to")
 	}
+	if c.Order == Enrol {
+		if err := checkSealing(&c.Sealing); err != nil {
+			return err
+		}
+	}
 	switch c.Order {
 	case Hold:
 		if c.Seconds < 1 || c.Seconds > 24*60*60 {

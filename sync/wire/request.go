@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -22,6 +23,11 @@ func (r *Request) Sign(key ed25519.PrivateKey) ([]byte, error) {
 	return Sign(KindRequest, SiteID{}, Marshal(r), key)
 }
 
+// checkKeys refuses public keys that no board makes.
+func (r *Request) checkKeys() error {
+	return cmp.Or(checkVerifying(&r.Signing), checkSealing(&r.Sealing))
+}
+
 // ParseRequest checks a signed request and returns it with its fingerprint,
 // which the reader's screen shows too.
 func ParseRequest(signed []byte) (r *Request, fingerprint string, err error) {
@@ -31,6 +37,9 @@ func ParseRequest(signed []byte) (r *Request, fingerprint string, err error) {
 	}
 	r = new(Request)
 	if err := Unmarshal(payload, MaxMessage, r); err != nil {
+		return nil, "", fmt.Errorf("request: %w", err)
+	}
+	if err := r.checkKeys(); err != nil {
 		return nil, "", fmt.Errorf("request: %w", err)
 	}
 	if _, err := Open(KindRequest, SiteID{}, signed, MaxMessage, r.Signing[:]); err != nil {

@@ -1,0 +1,59 @@
+package wire
+
+import (
+	"bytes"
+	"crypto/ecdh"
+	"crypto/rand"
+	"errors"
+	"fmt"
+
+	"filippo.io/edwards25519"
+	"filippo.io/edwards25519/field"
+)
+
+var errWeakKey = errors.New("it is no key that a private one belongs to")
+
+// checkVerifying refuses an Ed25519 key that is not the one encoding of a point of
+// prime order: under one of small order a signature holds for many messages, and nobody
+// need know a private key.
+func checkVerifying(key *[32]byte) error {
+	point, err := new(edwards25519.Point).SetBytes(key[:])
+	if err != nil || !bytes.Equal(point.Bytes(), key[:]) {
+		return fmt.Errorf("signing key: %w", errWeakKey)
+	}
+	// The group has the order 8·l. A point of the subgroup of l times l is neutral, and
+	// so is (l - 1) times it and once more.
+	minusOne := edwards25519.NewScalar().Negate(scalarOne())
+	all := new(edwards25519.Point).ScalarMult(minusOne, point)
+	neutral := edwards25519.NewIdentityPoint()
+	if point.Equal(neutral) == 1 || all.Add(all, point).Equal(neutral) == 0 {
+		return fmt.Errorf("signing key: %w", errWeakKey)
+	}
+	return nil
+}
+
+func scalarOne() *edwards25519.Scalar {
+	one, err := edwards25519.NewScalar().SetCanonicalBytes(append([]byte{1}, make([]byte, 31)...))
+	return must(one, err)
+}
+
+// checkSealing refuses an X25519 key that is not the one encoding of its number, or of
+// small order: what is sealed to that everybody reads (RFC 7748 §6.1).
+func checkSealing(key *[32]byte) error {
+	number, err := new(field.Element).SetBytes(key[:])
+	if err != nil || !bytes.Equal(number.Bytes(), key[:]) {
+		return fmt.Errorf("sealing key: %w", errWeakKey)
+	}
+	public, err := ecdh.X25519().NewPublicKey(key[:])
+	if err != nil {
+		return fmt.Errorf("sealing key: %w", err)
+	}
+	probe, err := ecdh.X25519().GenerateKey(rand.Reader)
+	if err != nil {
+		return err
+	}
+	if _, err := probe.ECDH(public); err != nil { // all zero
+		return fmt.Errorf("sealing key: %w", errWeakKey)
+	}
+	return nil
+}
