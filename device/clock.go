@@ -40,6 +40,6 @@ func (t *turn) readClock() {
 	}
 	c.known, c.offset = true, wall-running
 	if stepped {
-		t.record(wire.Record{Kind: wire.ClockStepped, From: from, To: wall})
+		t.record(wire.Record{Kind: wire.ClockStepped, From: wire.ClipTime(from), To: wire.ClipTime(wall)})
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -67,7 +68,7 @@ func TestCountsDoNotWrapAround(t *testing.T) {
 	}
 	d = Durable{}
 	d.Apply(wire.Record{Kind: wire.HoldStarted, Seconds: math.MaxUint32, Running: math.MaxUint64 - 5, Time: math.MaxInt64 - 5, Trusted: true})
-	if d.HoldRunning != math.MaxUint64 || d.HoldTime != math.MaxInt64 {
+	if d.HoldRunning != wire.MaxNumber || d.HoldTime != math.MaxInt64 {
 		t.Errorf("%+v", d)
 	}
 }
@@ -107,7 +108,7 @@ func anyDurable(t *rapid.T) Durable {
 			Time:    rapid.Int64().Draw(t, "time"), Trusted: rapid.Bool().Draw(t, "trusted"),
 			Seconds: rapid.Uint32().Draw(t, "seconds"),
 			Count:   rapid.Uint64Range(0, 9).Draw(t, "count"),
-			Epoch:   rapid.Uint64().Draw(t, "epoch"), Revision: rapid.Uint64().Draw(t, "revision"),
+			Epoch:   rapid.Uint64Max(wire.MaxNumber).Draw(t, "epoch"), Revision: rapid.Uint64Max(wire.MaxNumber).Draw(t, "revision"),
 		})
 	}
 	return d
@@ -176,4 +177,24 @@ func FuzzApply(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestAClockInTheYear10000WritesRecordsThatAreRead(t *testing.T) {
+	g := newRig(t, nil)
+	for _, year := range []int{10000, 292277, -1} {
+		g.now.Wall = time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC)
+		g.records = nil
+		g.do(Input{InputExit, true})
+		g.do(Input{InputExit, false})
+		g.now.Monotonic += time.Minute
+		if len(g.records) == 0 {
+			t.Fatal("nothing is recorded")
+		}
+		for _, r := range g.records {
+			r.Number = 1
+			if _, err := r.Encode(); err != nil {
+				t.Errorf("year %d: %s: %v", year, r.Kind, err)
+			}
+		}
+	}
 }

@@ -17,7 +17,7 @@ const leakEvery = 5 * 60 * 1000
 // that no record tells of lets none go off, so a crash loses credit and never
 // gains any.
 func (d *Durable) run(running uint64) {
-	d.Running = max(d.Running, running)
+	d.Running = max(d.Running, min(running, wire.MaxNumber))
 	gone := (d.Running - d.Leaked) / leakEvery
 	if gone < uint64(d.Guesses) {
 		d.Guesses -= uint16(gone)
@@ -110,7 +110,7 @@ func (d *Durable) clear(guesses uint64) {
 // wall clock is known only if that clock was to be trusted.
 func (d *Durable) hold(r wire.Record) {
 	length := int64(r.Seconds) * 1000
-	d.HoldRunning = max(d.HoldRunning, d.Running+min(uint64(length), math.MaxUint64-d.Running))
+	d.HoldRunning = max(d.HoldRunning, min(d.Running+uint64(length), wire.MaxNumber))
 	if r.Trusted {
 		d.HoldTime = max(d.HoldTime, min(r.Time, math.MaxInt64-length)+length)
 	}

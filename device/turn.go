@@ -29,7 +29,7 @@ func (t *turn) record(r wire.Record) {
 }
 
 func (t *turn) add(r wire.Record) {
-	r.Time = t.now.Wall.UnixMilli()
+	r.Time = wire.ClipTime(t.now.Wall.UnixMilli())
 	r.Trusted = t.now.Trusted
 	r.Running = t.running()
 	t.durable.Apply(r)

@@ -9,6 +9,7 @@ import (
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/sync/wire"
 )
 
 // A userRow is a user for programs.
@@ -141,6 +142,9 @@ func atOrNil(seconds int64) *time.Time {
 func timeOrNil(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
+	}
+	if t.Year() > 9999 { // kept before it was refused: JSON has no such year
+		t = time.Unix(wire.MaxTime, 0).UTC()
 	}
 	return &t
 }

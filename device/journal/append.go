@@ -75,9 +75,9 @@ func (j *Journal) encode(batches [][]wire.Record) (answers []answer, stored []wi
 		mark, markLast, markHash := len(b), last, hash
 		for k, r := range batch {
 			r.Number, r.Before = last+1, hash
-			encoded := wire.Marshal(&r)
-			if len(encoded) > wire.MaxRecord {
-				answers[i].err = fmt.Errorf("journal: %w: %s of %d bytes", ErrRecord, r.Kind, len(encoded))
+			encoded, err := r.Encode() // nothing that would be taken for damage when it is read
+			if err != nil {
+				answers[i].err = fmt.Errorf("journal: %w: %s: %w", ErrRecord, r.Kind, err)
 				break
 			}
 			flags := uint32(0)
@@ -148,9 +148,9 @@ func (j *Journal) begin() error {
 		Time: j.stamp.time, Trusted: j.stamp.trusted, Running: j.stamp.running,
 		State: j.o.Fold.Encode(),
 	}
-	encoded := wire.Marshal(&checkpoint)
-	if len(encoded) > wire.MaxRecord {
-		return fmt.Errorf("journal: %w: a state of %d bytes", ErrRecord, len(checkpoint.State))
+	encoded, err := checkpoint.Encode()
+	if err != nil {
+		return fmt.Errorf("journal: %w: a state of %d bytes: %w", ErrRecord, len(checkpoint.State), err)
 	}
 	h := header{id: j.id, first: first, before: j.hash}
 	b := appendFrame(h.encode(), encoded, writeBegins)

@@ -44,6 +44,28 @@ func TestWhatWaitsIsStoredWithOneSyncAndAnsweredInOrder(t *testing.T) {
 	}
 }
 
+func TestARecordThatCouldNotBeReadBackIsNotAppended(t *testing.T) {
+	at := dir(t)
+	j, _ := fresh(t, Options{Dir: at})
+	for name, r := range map[string]wire.Record{
+		"a number above all":       {Kind: wire.AttemptStarted, Seq: wire.MaxNumber + 1},
+		"a time of the year 10000": {Kind: wire.ExitPressed, Time: (wire.MaxTime + 1) * 1000},
+		"what is no text":          {Kind: wire.HealthChanged, Text: "\xff"},
+		"too much":                 {Kind: wire.HealthChanged, Text: string(make([]byte, wire.MaxRecord))},
+	} {
+		if _, err := j.Append(r); !errors.Is(err, ErrRecord) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := j.Append(charge(1)); err != nil {
+		t.Fatal(err)
+	}
+	j.Close()
+	if again, _ := open(t, Options{Dir: at}); again.Began() != "" {
+		t.Errorf("the journal is set aside: %s", again.Began())
+	}
+}
+
 func TestADiskThatDoesNotAnswerHoldsUpNobody(t *testing.T) {
 	j, _ := fresh(t, Options{Dir: dir(t), SegmentBytes: 256 << 10})
 	var answers []Stored

@@ -30,7 +30,7 @@ func same(t testing.TB, b []byte) (taken bool) {
 
 func TestAReplyOfChunksIsDecodedAsEveryOtherMessage(t *testing.T) {
 	lengths := []int{0, 1, 23, 24, 255, 256, 300, 8192, MaxChunk, MaxChunk + 1}
-	numbers := []uint64{0, 1, 23, 24, 255, 256, 65535, 65536, 1<<32 - 1, 1 << 32, 1<<64 - 1}
+	numbers := []uint64{0, 1, 23, 24, 255, 256, 65535, 65536, 1<<32 - 1, 1 << 32, 1<<63 - 1}
 	taken := 0
 	rapid.Check(t, func(r *rapid.T) {
 		reply := Reply{Number: rapid.SampledFrom(numbers).Draw(r, "number")}
@@ -65,7 +65,7 @@ func TestAReplyOfChunksIsDecodedAsEveryOtherMessage(t *testing.T) {
 
 func TestAReplyOfChunksIsLaidOutAsItIsEncoded(t *testing.T) {
 	lengths := []int{1, 23, 24, 255, 256, 300, 8192, MaxChunk}
-	numbers := []uint64{1, 23, 24, 255, 256, 65535, 65536, 1<<32 - 1, 1 << 32, 1<<64 - 1}
+	numbers := []uint64{1, 23, 24, 255, 256, 65535, 65536, 1<<32 - 1, 1 << 32, 1<<63 - 1}
 	cut := 0
 	rapid.Check(t, func(r *rapid.T) {
 		whole := Reply{Number: rapid.SampledFrom(numbers).Draw(r, "number")}

@@ -61,6 +61,8 @@ func (c *Credential) Check() error {
 		return fmt.Errorf("credential %d: unknown kind %d", c.ID, c.Kind)
 	case c.From < 0 || c.Until < 0:
 		return fmt.Errorf("credential %d: time before 1970", c.ID)
+	case c.From > MaxTime || c.Until > MaxTime:
+		return fmt.Errorf("credential %d: a time after the year 9999: leave it out for ever", c.ID)
 	case c.Until != 0 && c.Until <= c.From:
 		return fmt.Errorf("credential %d: ends before it begins", c.ID)
 	case len(c.Groups) > MaxGroups:

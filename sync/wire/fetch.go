@@ -58,9 +58,6 @@ func (f *Fetch) check() error {
 	if f.Connection == 0 || f.Number == 0 {
 		return errors.New("no connection or number")
 	}
-	if !sound(f.Connection, f.Number) {
-		return errTooHigh
-	}
 	if f.Place != nil {
 		if err := f.Place.check(); err != nil {
 			return err
@@ -120,7 +117,10 @@ func (r *Reply) Encode() ([]byte, error) {
 	if err := r.check(); err != nil {
 		return nil, fmt.Errorf("reply: %w", err)
 	}
-	b := Marshal(r)
+	b, err := Encode(r)
+	if err != nil {
+		return nil, fmt.Errorf("reply: %w", err)
+	}
 	if len(b) > MaxReply {
 		return nil, fmt.Errorf("reply: %d bytes, at most %d", len(b), MaxReply)
 	}
@@ -153,6 +153,8 @@ func (r *Reply) check() error {
 	switch {
 	case r.Number == 0:
 		return errors.New("no number")
+	case r.Number > MaxNumber: // of chunks: parseChunks
+		return errTooHigh
 	case parts > 1:
 		return errors.New("brings more than one kind of thing")
 	case len(r.Deltas) > maxReplyDeltas || len(r.Chunks) > MaxFetch:

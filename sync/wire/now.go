@@ -25,7 +25,7 @@ func ParseNow(payload []byte) (*Now, error) {
 	switch {
 	case n.Nonce == Nonce{}:
 		return nil, errors.New("now: no nonce")
-	case n.Time <= 0 || n.Time >= maxTime:
+	case n.Time <= 0 || n.Time >= endTime:
 		return nil, fmt.Errorf("now: no such time: %d ms", n.Time)
 	}
 	if err := CheckName(n.Reader); err != nil {
@@ -33,6 +33,3 @@ func ParseNow(payload []byte) (*Now, error) {
 	}
 	return &n, nil
 }
-
-// maxTime is the first millisecond of the year 10000.
-const maxTime = 253402300800000

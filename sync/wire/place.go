@@ -44,8 +44,6 @@ func (p *Place) check() error {
 	switch {
 	case p.Epoch == 0:
 		return errors.New("no epoch")
-	case !sound(p.Epoch, p.Revision):
-		return errTooHigh
 	case p.Revision == 0 && p.Hash != Start(p.Epoch):
 		return errors.New("revision 0 with another hash than its epoch's")
 	}

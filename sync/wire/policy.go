@@ -209,7 +209,7 @@ func isLanguage(tag string) bool {
 func (h Holiday) exists() bool {
 	year := cmp.Or(int(h.Year), 2000)
 	day := time.Date(year, time.Month(h.Month), int(h.Day), 0, 0, 0, 0, time.UTC)
-	return day.Year() == year && day.Month() == time.Month(h.Month) && day.Day() == int(h.Day)
+	return year <= 9999 && day.Year() == year && day.Month() == time.Month(h.Month) && day.Day() == int(h.Day)
 }
 
 func (h Holiday) before(other Holiday) bool {

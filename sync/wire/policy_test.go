@@ -113,7 +113,7 @@ func TestAnUnheardOfCommandIsRefused(t *testing.T) {
 func TestARecordThatNoReaderWritesIsRefused(t *testing.T) {
 	for name, change := range map[string]func(*Record){
 		"no number":                     func(r *Record) { r.Number = 0 },
-		"a time that cannot be written": func(r *Record) { r.Time = maxTime },
+		"a time that cannot be written": func(r *Record) { r.Time = endTime },
 		"a time before all":             func(r *Record) { r.Time = minTime - 1 },
 		"no kind":                       func(r *Record) { r.Kind = "" },
 		"a long kind":                   func(r *Record) { r.Kind = RecordKind(strings.Repeat("x", 33)) },

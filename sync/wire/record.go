@@ -107,13 +107,9 @@ type Record struct {
 	Connection uint64 `cbor:"34,keyasint,omitempty"`
 }
 
-// minTime is the beginning of the year 0 in Unix milliseconds: RFC 3339 writes
-// none before.
-const minTime = -62167219200000
-
 // ValidTime says that a time lies in the years 0 to 9999: a record of any other
 // would not be read back.
-func ValidTime(milliseconds int64) bool { return minTime <= milliseconds && milliseconds < maxTime }
+func ValidTime(milliseconds int64) bool { return minTime <= milliseconds && milliseconds < endTime }
 
 // ParseRecord decodes an encoded record.
 func ParseRecord(b []byte) (*Record, error) {
@@ -121,13 +117,17 @@ func ParseRecord(b []byte) (*Record, error) {
 	if err := Unmarshal(b, MaxRecord, &r); err != nil {
 		return nil, fmt.Errorf("record: %w", err)
 	}
-	if r.Number == 0 || r.Kind == "" || len(r.Kind) > 32 || len(r.Tag) > 8 || !r.sound() {
+	if r.Number == 0 || r.Kind == "" || len(r.Kind) > 32 || len(r.Tag) > 8 || !ValidTime(r.Time) || !ValidTime(r.From) || !ValidTime(r.To) {
 		return nil, fmt.Errorf("record %d: not one that a reader writes", r.Number)
 	}
 	return &r, nil
 }
 
-func (r *Record) sound() bool {
-	return sound(r.Number, r.Running, r.Seq, r.Credential, r.User, r.Epoch, r.Revision, r.PolicyRevision, r.Count, r.First, r.Last, r.Connection) &&
-		(len(r.Users) == 0 || sound(r.Users...)) && ValidTime(r.Time) && ValidTime(r.From) && ValidTime(r.To)
+// Encode returns the record as it is kept: one that ParseRecord reads back.
+func (r *Record) Encode() ([]byte, error) {
+	b := Marshal(r)
+	if _, err := ParseRecord(b); err != nil {
+		return nil, err
+	}
+	return b, nil
 }

@@ -48,8 +48,12 @@ func external(kind Kind, site SiteID) []byte {
 	return Marshal([]any{"latchkey", 1, string(kind), site[:]})
 }
 
-// Sign returns the payload as a signed message of a kind and a site.
+// Sign returns the payload as a signed message of a kind and a site. It signs no number
+// above MaxNumber, which nobody would read; the messages' own methods check the rest.
 func Sign(kind Kind, site SiteID, payload []byte, key ed25519.PrivateKey) ([]byte, error) {
+	if err := checkNumbers(payload); errors.Is(err, errTooHigh) {
+		return nil, fmt.Errorf("sign %s: %w", kind, err)
+	}
 	signer, err := cose.NewSigner(cose.AlgorithmEdDSA, key)
 	if err != nil {
 		return nil, fmt.Errorf("sign %s: %w", kind, err)

@@ -103,9 +103,6 @@ func (s *State) check() error {
 	if s.Connection == 0 {
 		return errors.New("no connection")
 	}
-	if !sound(s.Connection, s.Counter, s.PolicyRevision, s.First, s.Last) {
-		return errTooHigh
-	}
 	if s.Counter == 0 {
 		rest := *s
 		rest.Reader, rest.Connection = "", 0

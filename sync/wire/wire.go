@@ -13,7 +13,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/fxamacker/cbor/v2"
 )
@@ -30,15 +29,6 @@ const (
 	MaxText     = 200          // what a reader says is wrong with a part of it
 	MaxGroups   = 32           // groups of one credential
 )
-
-// MaxNumber bounds the numbers that a reader sends: what keeps them may have
-// signed integers only, and what adds one to them must not begin anew.
-const MaxNumber = 1<<63 - 1
-
-var errTooHigh = fmt.Errorf("a number above %d", uint64(MaxNumber))
-
-// sound says that none of the numbers is above MaxNumber.
-func sound(numbers ...uint64) bool { return slices.Max(numbers) <= MaxNumber }
 
 // ErrEncoding says that bytes are not the one deterministic encoding of a
 // message of the kind asked for: malformed, a missing or unknown key, an
@@ -74,8 +64,10 @@ func must[T any](mode T, err error) T {
 	return mode
 }
 
-// Marshal returns the deterministic encoding of a message of this package. It
-// panics on a type that cannot be encoded, which is a fault of the program.
+// Marshal returns the deterministic encoding of a message of this package, for
+// comparing and hashing: what is to be kept or sent, Encode, Sign and the messages' own
+// methods look at first. It panics on a type that cannot be encoded, which is a fault of
+// the program.
 func Marshal(message any) []byte {
 	b, err := encoding.Marshal(message)
 	if err != nil {
@@ -86,11 +78,14 @@ func Marshal(message any) []byte {
 
 // Unmarshal decodes b, whole and at most limit bytes long, into message, a
 // pointer to a type of this package. It re-encodes what it read and refuses
-// every difference, so each message has one encoding; the error wraps
-// ErrEncoding. On an error message holds nothing that may be used.
+// every difference, so each message has one encoding, and every number above
+// MaxNumber; the error wraps ErrEncoding. On an error message holds nothing that may be used.
 func Unmarshal(b []byte, limit int, message any) error {
 	if len(b) > limit {
 		return fmt.Errorf("%w: %d bytes, at most %d", ErrEncoding, len(b), limit)
+	}
+	if err := checkNumbers(b); err != nil {
+		return err
 	}
 	if err := decoding.Unmarshal(b, message); err != nil {
 		return fmt.Errorf("%w: %v", ErrEncoding, err)

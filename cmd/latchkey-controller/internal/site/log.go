@@ -90,9 +90,13 @@ func within(tx *store.Tx, head store.Head, from uint64, part int) (bool, error) 
 	return d.Deltas <= maxDeltas/part && d.Bytes <= maxDeltaBytes/part && d.Changes == head.Revision-from, err
 }
 
-// sign signs a message of the controller.
+// sign signs a message of the controller, if a reader would take it.
 func (s *Site) sign(kind wire.Kind, message any) ([]byte, error) {
-	return wire.Sign(kind, s.ID, wire.Marshal(message), s.signing)
+	payload := wire.Marshal(message)
+	if err := wire.CheckPayload(kind, payload); err != nil {
+		return nil, fmt.Errorf("sign %s: %w", kind, err)
+	}
+	return wire.Sign(kind, s.ID, payload, s.signing)
 }
 
 // Sign signs a message of the controller: a now, an acknowledgement, a command.

@@ -90,6 +90,9 @@ func tidyUser(u *store.User) error {
 	if u.Until != 0 && u.Until <= u.From {
 		return errors.New("the user's time ends before it begins")
 	}
+	if lastDay := int64(wire.MaxTime + 1 - 24*60*60); u.From >= lastDay || u.Until >= lastDay {
+		return errors.New("the user's time is not before 31 December 9999: leave the end out for ever")
+	}
 	probe := u.Wire(&store.Credential{ID: 1, Kind: wire.PIN})
 	probe.User = 1
 	return probe.Check()

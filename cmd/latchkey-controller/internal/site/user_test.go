@@ -162,13 +162,16 @@ func TestAUserIsFoundByNumberOrByAnUnambiguousName(t *testing.T) {
 func TestAUserThatReadersWouldRefuseIsNotAdded(t *testing.T) {
 	s, _ := newSite(t)
 	for name, u := range map[string]store.User{
-		"no name":             {},
-		"a blank name":        {Name: "  "},
-		"a name in two lines": {Name: "Ada\nLovelace"},
-		"a long name":         {Name: strings.Repeat("x", wire.MaxName+1)},
-		"an odd group":        {Name: "Ada", Groups: []string{"Staff"}},
-		"ends before it is":   {Name: "Ada", From: 10, Until: 10},
-		"before 1970":         {Name: "Ada", From: -1},
+		"no name":                                {},
+		"a blank name":                           {Name: "  "},
+		"a name in two lines":                    {Name: "Ada\nLovelace"},
+		"a long name":                            {Name: strings.Repeat("x", wire.MaxName+1)},
+		"an odd group":                           {Name: "Ada", Groups: []string{"Staff"}},
+		"ends before it is":                      {Name: "Ada", From: 10, Until: 10},
+		"before 1970":                            {Name: "Ada", From: -1},
+		"until the year 10000":                   {Name: "Ada", Until: wire.MaxTime + 1},
+		"until 9999, in Kiribati the year 10000": {Name: "Ada", Until: wire.MaxTime},
+		"from the year 10000":                    {Name: "Ada", From: wire.MaxTime + 1},
 	} {
 		if _, err := s.AddUser(t.Context(), noon, &u, PIN{}, nil); err == nil {
 			t.Errorf("%s is added", name)

@@ -42,11 +42,21 @@ func (t *Tx) appendChange(now int64, change wire.Change) error {
 	return t.appendAt(&head, now, change)
 }
 
-// appendAt adds a change at the log's head, and moves that.
+// appendAt adds a change at the log's head, and moves that. One that readers would
+// refuse is not added.
 func (t *Tx) appendAt(head *Head, now int64, change wire.Change) error {
+	if change.Credential != nil {
+		if err := change.Credential.Check(); err != nil {
+			return err
+		}
+	}
+	encoded, err := wire.Encode(change)
+	if err != nil {
+		return err
+	}
 	head.Revision, head.Hash = head.Revision+1, head.Hash.Extend(change)
 	return t.exec(`INSERT INTO changes (epoch, revision, change, hash, at) VALUES (?, ?, ?, ?, ?)`,
-		head.Epoch, head.Revision, wire.Marshal(change), head.Hash[:], now)
+		head.Epoch, head.Revision, encoded, head.Hash[:], now)
 }
 
 // Retag gives all credentials, in the order of their ids, their tags of a new

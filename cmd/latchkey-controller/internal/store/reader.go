@@ -112,9 +112,13 @@ func (t *Tx) SetPolicy(now int64, p *wire.Policy) error {
 	if err := p.Check(); err != nil {
 		return err
 	}
+	encoded, err := wire.Encode(p)
+	if err != nil {
+		return err
+	}
 	return t.exec(`INSERT INTO policies (reader_id, revision, policy, changed) VALUES (?, ?, ?, ?)
 		ON CONFLICT (reader_id) DO UPDATE SET revision = excluded.revision, policy = excluded.policy, changed = excluded.changed`,
-		p.Reader, p.Revision, wire.Marshal(p), now)
+		p.Reader, p.Revision, encoded, now)
 }
 
 // RevokeBundle revokes the bundle that a reader has, and returns how many that

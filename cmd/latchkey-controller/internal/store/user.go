@@ -39,7 +39,9 @@ type Credential struct {
 
 // Wire returns what readers are told about a credential of the user.
 func (u *User) Wire(c *Credential) wire.Credential {
-	return wire.Credential{ID: c.ID, Kind: c.Kind, User: u.ID, Name: u.Name, Groups: u.Groups, From: u.From, Until: u.Until, Extended: u.Extended}
+	// What was kept of times before they had a bound stays within it.
+	from, until := min(u.From, wire.MaxTime-1), min(u.Until, wire.MaxTime)
+	return wire.Credential{ID: c.ID, Kind: c.Kind, User: u.ID, Name: u.Name, Groups: u.Groups, From: from, Until: until, Extended: u.Extended}
 }
 
 // AddUser adds a user and fills in its ID, which is never used again.
