@@ -87,6 +87,7 @@ type Start struct {
 	Version     string      // of the program
 	Fingerprint string      // of its request for adoption
 	Site        wire.SiteID // that has adopted it; zero: none yet
+	Replaced    bool        // that site took the place of another one, of whose authority nothing is left
 	Policy      Policy      // in force; the zero value: none
 	Held        Held        // what the cache has
 

@@ -35,7 +35,7 @@ type Durable struct {
 	Running uint64 `cbor:"16,keyasint"` // milliseconds the reader has run, all starts together, as far as records tell
 	Time    int64  `cbor:"17,keyasint"` // Unix milliseconds: the trusted time in the newest record that has one
 
-	Connection uint64 `cbor:"18,keyasint"` // number of the newest connection on which the controller answered
+	Connection uint64 `cbor:"18,keyasint,omitempty"` // the highest number of a connection on which the controller has answered
 }
 
 // Encode returns d for a checkpoint: the same bytes for the same d, at most
@@ -98,8 +98,6 @@ func (d *Durable) Apply(r wire.Record) {
 		d.hold(r)
 	case wire.HoldEnded:
 		d.HoldRunning, d.HoldTime = 0, 0
-	case wire.LinkUp:
-		d.Connection = max(d.Connection, r.Connection)
 	case wire.ClockStepped:
 		if d.HoldTime != 0 {
 			d.HoldTime += r.To - r.From
@@ -108,13 +106,18 @@ func (d *Durable) Apply(r wire.Record) {
 		if !d.Held().above(Held{r.Epoch, r.Revision, r.Hash}) {
 			d.Epoch, d.Revision, d.Hash = r.Epoch, r.Revision, r.Hash
 		}
+	case wire.LinkUp:
+		d.Connection = max(d.Connection, r.Count)
 	case wire.PolicyApplied:
 		d.PolicyRevision = max(d.PolicyRevision, r.PolicyRevision)
 	case wire.Adopted:
 		if d.Site != r.Site {
+			d.Leave()
+			if r.Trusted {
+				d.Time = r.Time
+			}
 			d.Site, d.PolicyRevision = r.Site, r.PolicyRevision
 			d.Epoch, d.Revision, d.Hash = r.Epoch, r.Revision, r.Hash
-			d.Time, d.Connection = 0, 0
 		}
 	}
 }

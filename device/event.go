@@ -89,8 +89,9 @@ type Health struct {
 	Condition Condition
 	Text      string // what is wrong, for people; no path, nothing secret
 	Held      Held   // with SubjectCache always
-	// Connection is the number of that on which the controller answers, with
-	// SubjectLink and Good.
+
+	// Connection is the number of the connection on which the controller answers:
+	// with SubjectLink that is Good.
 	Connection uint64
 }
 

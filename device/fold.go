@@ -88,22 +88,33 @@ func (d *Durable) lock(cause wire.Cause) {
 	}
 }
 
-// clear ends a lockout. It leaves at most so many guesses, and after a journal
-// that was lost exactly so many: nobody knows how many there were. 0: as many as
-// there are.
+// clear ends a lockout. It leaves at most so many guesses, and just so many after one for
+// a lost journal, whose guesses nobody knows; 0: as many as there are.
 func (d *Durable) clear(guesses uint64) {
 	if d.Lockout == "" {
 		return
 	}
-	if guesses > 0 {
-		most := uint64(d.Guesses)
-		if d.Lockout == wire.CauseJournal {
-			most, d.Leaked = math.MaxUint16, d.Running
-		}
-		d.Guesses = uint16(min(most, guesses))
-		d.Resets = [maxResets]uint64{}
-	}
+	lost := d.Lockout == wire.CauseJournal
 	d.Lockout, d.Wrong = "", 0
+	if guesses == 0 {
+		return
+	}
+	if lost {
+		d.Guesses = uint16(min(math.MaxUint16, guesses))
+	} else {
+		d.Guesses = uint16(min(uint64(d.Guesses), guesses))
+	}
+	d.Resets = [maxResets]uint64{}
+}
+
+// Leave forgets what the authority of a site has brought, when another one adopts the
+// reader: how far its log and its policies had come, what it held open, what time it said
+// it was, and who its users were. What hands have done at the door stays.
+func (d *Durable) Leave() {
+	d.Site = wire.SiteID{}
+	d.Epoch, d.Revision, d.Hash, d.PolicyRevision = 0, 0, wire.Hash{}, 0
+	d.HoldRunning, d.HoldTime, d.Time = 0, 0, 0
+	d.Resets = [maxResets]uint64{}
 }
 
 // hold starts a hold or makes it longer; the later end wins. Its end by the

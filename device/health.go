@@ -30,7 +30,7 @@ func (t *turn) healthIs(e Health) {
 func healthRecord(e Health, text string) wire.Record {
 	switch {
 	case e.Subject == SubjectLink && e.Condition == Good:
-		return wire.Record{Kind: wire.LinkUp, Connection: e.Connection}
+		return wire.Record{Kind: wire.LinkUp, Count: e.Connection}
 	case e.Subject == SubjectLink:
 		return wire.Record{Kind: wire.LinkDown, Text: text}
 	case e.Subject == SubjectCache && e.Condition == Forked:
@@ -78,9 +78,11 @@ func (t *turn) compare() {
 	t.note(r)
 }
 
-// takePolicy puts a policy in force.
+// takePolicy puts a policy in force, if it is none that was replaced before: what the
+// journal knows of counts, whether its file can be read or not.
 func (t *turn) takePolicy(p Policy) {
-	if p.policy == nil || t.policy.policy != nil && p.policy.Revision <= t.policy.policy.Revision {
+	if p.policy == nil || p.policy.Revision < t.durable.PolicyRevision ||
+		t.policy.policy != nil && p.policy.Revision <= t.policy.policy.Revision {
 		return
 	}
 	t.policy = p
@@ -96,11 +98,14 @@ func (t *turn) applied() {
 }
 
 // adopt compares what a start found with the durable state. Another site than
-// the one that the journal knows has adopted the reader.
+// the one that the journal knows has adopted the reader: of its authority nothing is left.
 func (t *turn) adopt(start Start) {
-	if start.Site != t.durable.Site {
-		if t.durable.HoldRunning != 0 {
+	if start.Replaced || start.Site != t.durable.Site {
+		if t.durable.HoldRunning != 0 { // what the one before ordered
 			t.endHold(wire.Record{Reason: string(ReasonRestart)})
+		}
+		if start.Site == t.durable.Site { // another controller's, with the same id
+			t.record(wire.Record{Kind: wire.Adopted})
 		}
 		r := wire.Record{Kind: wire.Adopted, Site: start.Site, Epoch: start.Held.Epoch, Revision: start.Held.Revision, Hash: start.Held.Hash}
 		if p := t.policy.policy; p != nil {

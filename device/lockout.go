@@ -52,16 +52,16 @@ func (t *turn) recordLockout(cause wire.Cause) {
 
 // clearLockout ends a lockout if there is one; by says who did. Only grants of
 // a card and a remote unlock call it. When guessing led to the lockout, or
-// guesses are at their limit anyway, it leaves three quarters of the limit; so
-// it does when the journal that counted them was lost.
+// guesses are at their limit anyway, it leaves three quarters of the limit. So it does
+// when the journal was lost: how many guesses it held is not known any more, and whoever
+// made it go is to gain none.
 func (t *turn) clearLockout(by wire.Record) {
 	if t.durable.Lockout == "" {
 		return
 	}
 	by.Kind = wire.LockoutCleared
 	_, limit := t.limits()
-	cause := t.durable.Lockout
-	if cause == wire.CauseGuessing || limit > 0 && (cause == wire.CauseJournal || t.durable.Guesses >= limit) {
+	if t.durable.Lockout == wire.CauseGuessing || t.durable.Lockout == wire.CauseJournal || limit > 0 && t.durable.Guesses >= limit {
 		if limit == 0 {
 			limit = defaultGuessLimit
 		}

@@ -47,15 +47,88 @@ func TestALostJournalBringsALockout(t *testing.T) {
 		g.wantScreen(ScreenPaused)
 		// How many guesses the lost one had counted nobody knows.
 		g.card(Known, adaCard)
-		g.wantAttempts(0, 45, "")
-		for n := range 15 {
-			g.wantAttempts(uint16(n%9), uint16(45+n), "")
-			g.miss(1)
-			if n%9 == 8 {
-				g.enter(Known, adaPIN)
-			}
+		g.wantAttempts(0, 45, "") // those of the journal that is lost are not known
+		g.guess(14, adaPIN)
+		g.miss(1)
+		if d := g.r.Durable(); d.Lockout != wire.CauseGuessing {
+			t.Errorf("a lost journal gives new guesses: %+v", d)
 		}
-		g.wantAttempts(6, 60, wire.CauseGuessing)
+	}
+}
+
+func TestALostJournalLeavesTheGuessesThatTheLimitInForceSays(t *testing.T) {
+	for limit, left := range map[uint16]uint16{0: 45, 4: 3, 20: 15} {
+		g, _ := begun(t, Durable{}, func(s *Start) {
+			policy := wire.DefaultPolicy("front-door", "Front door")
+			policy.Revision, policy.GuessLimit = 1, limit
+			var err error
+			if s.Policy, err = LoadPolicy(&policy); err != nil {
+				t.Fatal(err)
+			}
+		}, wire.ReaderStarted, wire.LockoutStarted, wire.JournalBegan, wire.PolicyApplied)
+		g.order(wire.Unlock, 0)
+		g.wantAttempts(0, left, "")
+		g.crash(time.Minute)
+		g.wantAttempts(0, left, "")
+	}
+}
+
+func TestNothingOfASitesAuthorityOutlivesIt(t *testing.T) {
+	old := Durable{
+		Began: true, Site: wire.SiteID{7}, Epoch: 1 << 40, Revision: 8, PolicyRevision: 1 << 40,
+		Running: 1000, Leaked: 1000, Time: 1 << 50, HoldRunning: 1 << 40, HoldTime: 1 << 50,
+		Guesses: 9, Resets: [maxResets]uint64{3, 4}, Connection: 77, Lockout: wire.CauseGuessing,
+	}
+	adopt := func(site wire.SiteID, replaced bool, kinds ...wire.RecordKind) {
+		t.Helper()
+		g, _ := begun(t, old, func(s *Start) { s.Site, s.Replaced, s.Held = site, replaced, Held{1, 2, wire.Hash{5}} }, kinds...)
+		d := g.r.Durable()
+		if d.Site != site || d.Held() != (Held{1, 2, wire.Hash{5}}) || d.PolicyRevision != 1 {
+			t.Errorf("what the site had reached: %+v", d)
+		}
+		if d.HoldRunning != 0 || d.HoldTime != 0 || g.r.strike.hold != 0 {
+			t.Errorf("its hold goes on: %+v", d)
+		}
+		if d.Time != 0 || d.Resets != [maxResets]uint64{} {
+			t.Errorf("its time, or its users: %+v", d)
+		}
+		if d.Guesses != 9 || d.Lockout != wire.CauseGuessing || d.Connection != 77 || d.Running != 1000 {
+			t.Errorf("what was counted at the door is forgotten: %+v", d)
+		}
+	}
+	adopt(wire.SiteID{8}, false, wire.ReaderStarted, wire.HoldEnded, wire.Adopted)
+	adopt(wire.SiteID{8}, true, wire.ReaderStarted, wire.HoldEnded, wire.Adopted)
+	// Another controller's, which chose the same id.
+	adopt(wire.SiteID{7}, true, wire.ReaderStarted, wire.HoldEnded, wire.Adopted, wire.Adopted)
+}
+
+func TestAPolicyThatWasReplacedIsNotPutInForceThoughTheNewerOneIsLost(t *testing.T) {
+	g, _ := begun(t, Durable{Began: true, PolicyRevision: 9}, func(s *Start) { s.Policy = Policy{} }, wire.ReaderStarted)
+	for _, revision := range []uint64{1, 8} {
+		g.policy.Revision = revision
+		g.do(g.load())
+		if g.r.policy.policy != nil {
+			t.Errorf("revision %d is in force", revision)
+		}
+	}
+	g.policy.Revision = 9
+	g.do(g.load())
+	if g.r.policy.policy == nil {
+		t.Error("the newest policy is refused")
+	}
+}
+
+func TestTheNumberOfTheConnectionIsInTheJournal(t *testing.T) {
+	g := newRig(t, nil)
+	g.do(Health{Subject: SubjectLink, Condition: Good, Connection: 1_800_000_000})
+	g.do(Health{Subject: SubjectLink, Condition: Failed, Text: "gone"})
+	g.do(Health{Subject: SubjectLink, Condition: Good, Connection: 5})
+	g.crash(time.Hour)
+	if n := g.r.Durable().Connection; n != 1_800_000_000 {
+		t.Errorf("connection %d", n)
+	}
+	if d, err := Restore(g.r.Durable().Encode()); err != nil || d != g.r.Durable() {
+		t.Errorf("%+v, %v", d, err)
 	}
 }
 
@@ -116,7 +189,7 @@ func TestAnAdoptionByAnotherSiteStartsItsRevisionsAnewAndKeepsALockout(t *testin
 		t.Errorf("%+v", r[2])
 	}
 	d := g.r.Durable()
-	if d.HoldRunning != 0 || d.HoldTime != 0 || d.Time != 0 || d.Connection != 0 {
+	if d.HoldRunning != 0 || d.HoldTime != 0 || d.Time != 0 {
 		t.Errorf("what the former site gave goes on: %+v", d)
 	}
 	if g.state.Behind || d.Held() != (Held{1, 2, wire.Hash{5}}) || d.PolicyRevision != 1 || d.Site != (wire.SiteID{8}) {

@@ -415,4 +415,11 @@ func TestMessagesBeyondWhatMayWaitAreDropped(t *testing.T) {
 	if _, ok, _ := m.take(); !ok {
 		t.Error("what was taken still counts")
 	}
+	topic := string(make([]byte, 64<<10-1)) // the longest that MQTT has
+	for range 100 {
+		m.deliver(Message{Topic: topic})
+	}
+	if len(m.messages) > 64 {
+		t.Errorf("%d messages with long topics wait", len(m.messages))
+	}
 }

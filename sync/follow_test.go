@@ -365,31 +365,6 @@ func TestADiskThatFailsIsTriedAgain(t *testing.T) {
 	w.inStep()
 }
 
-// The policy's file cannot be read, and the broker has kept one of years ago:
-// the journal says which was in force.
-func TestNoPolicyBelowOneThatWasInForceIsTaken(t *testing.T) {
-	w := newWorld(t)
-	o := w.options()
-	o.PolicyFloor = w.controller.policy.Revision
-	w.link, _ = New(o)
-	older, same := *w.controller.policy, *w.controller.policy
-	older.Revision--
-	offer := func(p *wire.Policy) (stored bool) {
-		for _, a := range w.link.Step(w.now, Message{wire.OnPolicy.Topic(siteName, readerID), sign(wire.KindPolicy, p), true}) {
-			if _, ok := a.(StorePolicy); ok {
-				stored = true
-			}
-		}
-		return stored
-	}
-	if offer(&older) {
-		t.Error("one of before is stored")
-	}
-	if !offer(&same) {
-		t.Error("the one that was in force is not stored")
-	}
-}
-
 func TestAPolicyThatGotLostIsAskedForAgain(t *testing.T) {
 	w := started(t)
 	newer := *w.controller.policy
@@ -401,5 +376,23 @@ func TestAPolicyThatGotLostIsAskedForAgain(t *testing.T) {
 	w.inStep()
 	if w.controller.state.PolicyRevision != newer.Revision {
 		t.Error("the controller has not heard that it is in force")
+	}
+}
+
+func TestAPolicyBelowTheJournalsIsRefusedThoughTheFileOfTheNewerOneIsLost(t *testing.T) {
+	w := newWorld(t)
+	o := w.options()
+	o.PolicyFloor = w.controller.policy.Revision
+	w.link, _ = New(o) // its file cannot be read: no revision is in force
+	for _, test := range []struct {
+		revision uint64
+		refused  bool
+	}{{1, true}, {o.PolicyFloor - 1, true}, {o.PolicyFloor, false}} {
+		older := *w.controller.policy
+		older.Revision = test.revision
+		err := w.link.takePolicy(sign(wire.KindPolicy, &older), wire.Marshal(&older))
+		if (err != nil) != test.refused {
+			t.Errorf("revision %d: %v", test.revision, err)
+		}
 	}
 }

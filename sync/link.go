@@ -24,7 +24,7 @@ type Options struct {
 
 	NotBefore      time.Time // it is later than this: the program's build
 	PolicyRevision uint64    // in force; 0: none
-	PolicyFloor    uint64    // the highest ever applied, whatever is in force: none below it is taken
+	PolicyFloor    uint64    // the highest that was ever in force: none below it is taken, though its file be lost
 	Random         io.Reader // nil: crypto/rand
 }
 

@@ -20,7 +20,7 @@ type mail struct {
 	recorded bool
 	damaged  bool
 	messages []Message
-	size     int           // of their payloads
+	size     int           // of their topics and payloads
 	dropped  int           // messages, since they were last asked for
 	ready    chan struct{} // holds one when there is something
 }
@@ -42,14 +42,17 @@ func (m *mail) put(e Event) { m.change(func() { m.events = append(m.events, e) }
 
 func (m *mail) deliver(message Message) {
 	m.change(func() {
-		if m.size+len(message.Payload) > maxWaiting || len(m.messages) == maxWaiting>>10 {
+		if m.size+message.size() > maxWaiting || len(m.messages) == maxWaiting>>10 {
 			m.dropped++
 			return
 		}
 		m.messages = append(m.messages, message)
-		m.size += len(message.Payload)
+		m.size += message.size()
 	})
 }
+
+// size is what a message occupies while it waits: its topic is the broker's to choose too.
+func (m *Message) size() int { return len(m.Topic) + len(m.Payload) }
 
 // take takes the next event out; false: there is none. It says how many
 // messages had to be dropped since it was last called.
@@ -71,7 +74,7 @@ func (m *mail) take() (e Event, ok bool, dropped int) {
 		message := m.messages[0]
 		m.messages[0] = Message{}
 		m.messages = m.messages[1:]
-		m.size -= len(message.Payload)
+		m.size -= message.size()
 		e = message
 	default:
 		return nil, false, dropped

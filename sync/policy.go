@@ -32,8 +32,11 @@ func (l *Link) takePolicy(signed, payload []byte) error {
 	if err := l.mine(p.Reader); err != nil {
 		return err
 	}
-	if p.Revision < max(l.o.PolicyFloor, l.policy.revision, l.policy.coming) {
+	if p.Revision < l.o.PolicyFloor {
 		return errors.New("older than one that was in force")
+	}
+	if p.Revision < max(l.policy.revision, l.policy.coming) {
+		return errors.New("older than the one held")
 	}
 	if p.Revision == max(l.policy.revision, l.policy.coming) {
 		return nil

@@ -143,7 +143,11 @@ func (l *Link) setUp(up bool, why string) {
 		return
 	}
 	l.states.up = up
-	l.do(LinkChanged{up, l.states.connection, why})
+	changed := LinkChanged{Up: up, Why: why}
+	if up {
+		changed.Connection = l.states.connection
+	}
+	l.do(changed)
 	l.fetches.reset()
 	l.records.reset()
 }

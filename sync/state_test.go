@@ -111,7 +111,7 @@ func TestTheLinkIsUpWhileOneOfTheLastTwoNoncesWasAnswered(t *testing.T) {
 	}
 	w.controller.silent = false
 	w.run(stateEvery)
-	if changes := heard[LinkChanged](w); !slices.Equal(changes, []LinkChanged{{Up: true, Connection: 1}}) {
+	if changes := heard[LinkChanged](w); !slices.Equal(changes, []LinkChanged{{Up: true, Connection: w.link.states.connection}}) {
 		t.Fatalf("%+v", changes)
 	}
 	w.run(2 * stateEvery)

@@ -30,6 +30,9 @@ type site struct {
 	// First says that the adopted reader has not begun its first journal yet:
 	// only then may it be without one.
 	First bool `cbor:"9,keyasint,omitempty"`
+	// Replaced says that the site took the place of another one, and that the
+	// journal does not tell of it yet.
+	Replaced bool `cbor:"10,keyasint,omitempty"`
 }
 
 func (s *site) controller() ed25519.PublicKey { return s.Controller[:] }
@@ -215,6 +218,12 @@ func takeOver(dir string) error {
 	}
 	_, err = os.Stat(filepath.Join(dir, journalDir))
 	first := errors.Is(err, fs.ErrNotExist) && (errors.Is(siteErr, fs.ErrNotExist) || held != nil && held.First)
+	replaced := held != nil && (held.Replaced || held.ID != bundle.Site || held.Controller != bundle.Controller)
+	if first {
+		if err := beginConnections(dir); err != nil {
+			return err
+		}
+	}
 	options := bundleOptions(dir, bundle)
 	if err := cache.Install(options, bundle); err != nil {
 		return fmt.Errorf("adopt: %w", err)
@@ -225,7 +234,7 @@ func takeOver(dir string) error {
 	if err := writeFile(dir, siteFile, wire.Marshal(&site{
 		Bundle: bundle.Number, ID: bundle.Site, Name: bundle.SiteName, Reader: bundle.Reader,
 		Controller: bundle.Controller, Certificate: bundle.Certificate, Authority: bundle.Authority,
-		Broker: bundle.Broker, First: first,
+		Broker: bundle.Broker, First: first, Replaced: replaced,
 	})); err != nil {
 		return err
 	}

@@ -53,14 +53,16 @@ func (r *reader) site() (*site, error) {
 	return held, nil
 }
 
-// begun notes that the first journal of an adopted reader is there: from now
-// on a missing one is one that was lost.
+// begun notes that the first journal of an adopted reader is there, so that from now on
+// a missing one is one that was lost, and that it tells of the site.
 func (r *reader) begun(s *site) {
-	s.First = false
-	if err := writeFile(r.config.Reader.Data, siteFile, wire.Marshal(s)); err != nil {
-		s.First = true // tried again with the next record
-		r.log.Warn("the beginning of the journal is not noted", "err", err)
+	noted := *s
+	noted.First, noted.Replaced = false, false
+	if err := writeFile(r.config.Reader.Data, siteFile, wire.Marshal(&noted)); err != nil {
+		r.log.Warn("the beginning of the journal is not noted", "err", err) // tried again with the next record
+		return
 	}
+	*s = noted
 }
 
 // fingerprint is what the screen shows for adoption; "" as long as there are no

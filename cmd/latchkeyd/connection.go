@@ -3,50 +3,74 @@ package main
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"hash/crc32"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"time"
 
 	"latchkey/sync/wire"
 )
 
-// lostConnections is more than the connections on which no controller answered
-// that lie between the newest one in the journal and the newest one of all.
-const lostConnections = 1 << 20
-
-// nextConnection returns the next number of a connection, higher than all
-// before, and notes it durably. known is the newest one in the journal: should
-// the file be lost or damaged, it is gone on from there, on a board without a
-// clock too.
-func nextConnection(dir string, known uint64, now time.Time) (uint64, error) {
-	last, err := readConnection(dir)
-	switch {
-	case err == nil:
-		last = max(last, known)
-	case known != 0:
-		last = known + lostConnections
-	}
-	next := max(last+1, uint64(max(0, now.Unix())))
-	if next > wire.MaxNumber {
-		return 0, errors.New("there is no higher number of a connection: make the reader new")
-	}
-	b := binary.BigEndian.AppendUint64(nil, next)
-	return next, writeFile(dir, connectionFile, binary.BigEndian.AppendUint32(b, connectionSum(b)))
+// A connectionCount is the number of the newest connection as it is kept, with the CRC-32C
+// of its eight bytes, big-endian.
+type connectionCount struct {
+	_      struct{} `cbor:",toarray"`
+	Number uint64
+	Sum    uint32
 }
 
-// readConnection reads the number of the newest connection: 8 bytes,
-// big-endian, and their CRC-32C.
+var errConnectionDamaged = errors.New(connectionFile + " is damaged")
+
+// afterLoss is added where the file is lost: to what the journal says, which knows only
+// those connections on which the controller has answered, or else to the time, which may
+// be that of a board without a clock. What was counted before, from a time in Unix
+// seconds on, is below.
+const afterLoss = 1 << 40
+
+// nextConnection returns the next number of a connection, higher than all before, and
+// notes it durably: the controller hears no lower one. answered is the highest on which
+// it has answered, as the journal says; built is a time that is over.
+func nextConnection(dir string, answered uint64, built, now time.Time) (uint64, error) {
+	clock := uint64(max(0, built.Unix(), now.Unix()))
+	last, err := readConnection(dir)
+	if err != nil {
+		last = max(answered, clock) + afterLoss
+	}
+	next := max(last+1, answered+1, clock)
+	return next, writeConnection(dir, next)
+}
+
+// beginConnections makes the file of a reader that never had a connection, if there is
+// none: a missing one is one that was lost.
+func beginConnections(dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, connectionFile)); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return writeConnection(dir, 0)
+}
+
+func writeConnection(dir string, number uint64) error {
+	return writeFile(dir, connectionFile, wire.Marshal(connectionCount{Number: number, Sum: sumOf(number)}))
+}
+
 func readConnection(dir string) (uint64, error) {
-	b, err := readBounded(filepath.Join(dir, connectionFile), 12)
-	if errors.Is(err, fs.ErrNotExist) {
+	const most = 24
+	b, err := readBounded(filepath.Join(dir, connectionFile), most)
+	if err != nil {
 		return 0, err
 	}
-	if err != nil || len(b) != 12 || binary.BigEndian.Uint32(b[8:]) != connectionSum(b[:8]) {
-		return 0, fmt.Errorf("%s is damaged", connectionFile)
+	var count connectionCount
+	if err := wire.Unmarshal(b, most, &count); err == nil && count.Sum == sumOf(count.Number) {
+		return count.Number, nil
 	}
-	return binary.BigEndian.Uint64(b), nil
+	var plain uint64 // as it was written before it had a checksum
+	if err := wire.Unmarshal(b, most, &plain); err == nil {
+		return plain, nil
+	}
+	return 0, errConnectionDamaged
 }
 
-func connectionSum(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
+func sumOf(number uint64) uint32 {
+	return crc32.Checksum(binary.BigEndian.AppendUint64(nil, number), crc32.MakeTable(crc32.Castagnoli))
+}

@@ -1,91 +1,123 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"latchkey/sync/wire"
 )
 
+// connections is a data directory and what the journal beside it says.
+type connections struct {
+	t        *testing.T
+	dir      string
+	answered uint64
+}
+
+// next returns the next number by a clock that says so many Unix seconds.
+func (c *connections) next(clock int64) uint64 {
+	c.t.Helper()
+	number, err := nextConnection(c.dir, c.answered, time.Unix(1_700_000_000, 0), time.Unix(clock, 0))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return number
+}
+
+func (c *connections) path() string { return filepath.Join(c.dir, connectionFile) }
+
+func newConnections(t *testing.T) *connections {
+	t.Helper()
+	c := &connections{t: t, dir: t.TempDir()}
+	if err := beginConnections(c.dir); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 func TestTheNumberOfAConnectionOnlyRises(t *testing.T) {
-	dir := t.TempDir()
-	now := time.Unix(1_800_000_000, 0)
-	next := func(now time.Time) uint64 {
-		t.Helper()
-		number, err := nextConnection(dir, 0, now)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return number
+	c := newConnections(t)
+	if first := c.next(1_800_000_000); first != 1_800_000_000 {
+		t.Errorf("the first is %d", first)
 	}
-	first := next(now)
-	if second := next(now.Add(-20 * 365 * 24 * time.Hour)); second != first+1 {
-		t.Errorf("%d after %d, the clock having been put back", second, first)
-	}
-	if third := next(time.Unix(-5, 0)); third != first+2 {
-		t.Errorf("%d, not %d, before 1970", third, first+2)
-	}
-	for what, damage := range map[string]func(string) error{
-		"lost":    os.Remove,
-		"damaged": func(path string) error { return os.WriteFile(path, make([]byte, 12), 0o600) },
-	} {
-		if err := damage(filepath.Join(dir, connectionFile)); err != nil {
-			t.Fatal(err)
-		}
-		last := next(now.Add(time.Hour))
-		if last <= first+2 {
-			t.Errorf("%d after the file was %s", last, what)
-		}
-	}
-	if err := os.Remove(filepath.Join(dir, connectionFile)); err != nil {
+	if err := beginConnections(c.dir); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Mkdir(filepath.Join(dir, connectionFile), 0o700); err != nil { // cannot be replaced by a file
-		t.Fatal(err)
+	for i, clock := range []int64{1_200_000_000, -5, 0} {
+		if number := c.next(clock); number != 1_800_000_001+uint64(i) {
+			t.Errorf("%d at %d", number, clock)
+		}
 	}
-	if number, err := nextConnection(dir, 0, now); err == nil || number < first {
-		t.Errorf("number %d, error %v, where nothing can be stored", number, err)
+	c.answered = 1_900_000_000 // a file of an older copy of the disk
+	if number := c.next(0); number != c.answered+1 {
+		t.Errorf("%d, the controller having answered on %d", number, c.answered)
 	}
 }
 
-// A board without a clock begins in 1970. Its file of the number is lost, or one
-// bit of it is another; the journal has the newest number on which the
-// controller answered.
-func TestTheNumberOfAConnectionGoesOnFromTheJournal(t *testing.T) {
-	const known, unanswered = 40, 3
-	for name, damage := range map[string]func(path string, b []byte) error{
-		"lost":  func(path string, b []byte) error { return os.Remove(path) },
-		"empty": func(path string, b []byte) error { return os.WriteFile(path, nil, 0o600) },
-		"a bit flipped": func(path string, b []byte) error {
-			b[0] ^= 0x40
-			return os.WriteFile(path, b, 0o600)
-		},
-		"put back": func(path string, b []byte) error { return nil },
+func TestTheNumberRisesThoughItsFileIsLostOnABoardWithoutAClock(t *testing.T) {
+	for what, damage := range map[string]func(string) error{
+		"lost":    os.Remove,
+		"damaged": func(path string) error { return os.WriteFile(path, []byte{0xff, 1}, 0o600) },
+		"emptied": func(path string) error { return os.Truncate(path, 0) },
 	} {
-		dir, early := t.TempDir(), time.Unix(100, 0)
-		for range 20 {
-			if _, err := nextConnection(dir, 0, early); err != nil {
-				t.Fatal(err)
+		for _, journal := range []bool{true, false} {
+			c := newConnections(t)
+			last := c.next(1_800_000_000)
+			for range 3 { // again and again
+				if journal {
+					c.answered = last
+				}
+				last = c.next(0)
+				if err := damage(c.path()); err != nil {
+					t.Fatal(err)
+				}
+				if number := c.next(0); number <= last {
+					t.Errorf("%d after %d, the file being %s (with a journal: %v)", number, last, what, journal)
+				} else {
+					last = number
+				}
+				if !journal {
+					break // twice without either is more than can be known
+				}
 			}
 		}
-		path := filepath.Join(dir, connectionFile)
-		b, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
+	}
+}
+
+func TestNoFlippedBitOfTheNumberIsBelieved(t *testing.T) {
+	c := newConnections(t)
+	last := c.next(1_800_000_000)
+	good := readAll(t, c.path())
+	for i := range 8 * len(good) {
+		b := append([]byte(nil), good...)
+		b[i/8] ^= 1 << (i % 8)
+		writeAll(t, c.path(), b)
+		if number, err := readConnection(c.dir); err == nil {
+			t.Errorf("bit %d: %d", i, number)
 		}
-		if err := damage(path, b); err != nil {
-			t.Fatal(err)
+		if number := c.next(0); number <= last || number > wire.MaxNumber {
+			t.Errorf("bit %d: %d after %d", i, number, last)
 		}
-		least := uint64(known + unanswered)
-		if name == "put back" {
-			least = 119 // the file's own
-		}
-		number, err := nextConnection(dir, known, early)
-		if err != nil || number <= least || number > 1<<40 {
-			t.Errorf("%s: number %d, error %v", name, number, err)
-		}
-		if again, err := nextConnection(dir, known, early); err != nil || again != number+1 {
-			t.Errorf("%s: then %d, error %v", name, again, err)
-		}
+	}
+}
+
+func TestTheNumberOfAReaderFromBeforeItHadAChecksumIsRead(t *testing.T) {
+	c := newConnections(t)
+	writeAll(t, c.path(), wire.Marshal(uint64(1_800_000_000)))
+	if number := c.next(0); number != 1_800_000_001 {
+		t.Errorf("%d", number)
+	}
+}
+
+func TestTheNumberIsUsedThoughItCannotBeStored(t *testing.T) {
+	c := &connections{t: t, dir: t.TempDir()}
+	if err := os.Mkdir(c.path(), 0o700); err != nil { // cannot be replaced by a file
+		t.Fatal(err)
+	}
+	if number, err := nextConnection(c.dir, 7, time.Unix(5, 0), time.Unix(0, 0)); err == nil || number < 8 || errors.Is(err, errConnectionDamaged) {
+		t.Errorf("number %d, error %v", number, err)
 	}
 }

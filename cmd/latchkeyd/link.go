@@ -33,9 +33,6 @@ type link struct {
 // newLink returns the link of an adopted reader to its site. What keeps it
 // from being made is not for the link to heal: the reader goes on without.
 func (r *reader) newLink(s *site, options cache.Options, durable device.Durable, policy uint64, h *held, events sync.Journal, send func(device.Event)) *link {
-	if durable.Site != s.ID { // what another site gave is over
-		durable = device.Durable{}
-	}
 	l := &link{place: r.place, clock: r.clock, held: h, send: send, heard: r.metrics.link, log: r.log}
 	if s.Broker == "" {
 		return l
@@ -76,7 +73,7 @@ func (l *link) open(dir string, id *identity, s *site, options cache.Options, du
 		Cache:          linkedCache{l.held.cache},
 		Journal:        events,
 		StorePolicy:    func(signed []byte) (*wire.Policy, error) { return storePolicy(options, s.Reader, signed) },
-		NextConnection: func() (uint64, error) { return nextConnection(dir, durable.Connection, time.Now()) },
+		NextConnection: func() (uint64, error) { return nextConnection(dir, durable.Connection, l.clock.built, time.Now()) },
 		Now:            func() time.Duration { return l.clock.now().Monotonic },
 		Tell:           l.tell,
 		Log:            l.log,
@@ -103,10 +100,9 @@ func (l *link) tell(news sync.News) {
 		l.send(device.Refused{Message: news.Message, Reason: news.Reason, Command: news.Command})
 	case sync.LinkChanged:
 		l.heard(news.Up)
-		health := device.Health{Subject: device.SubjectLink, Condition: device.Good}
+		health := device.Health{Subject: device.SubjectLink, Condition: device.Good, Connection: news.Connection}
 		if news.Up {
 			l.log.Info("the controller answers")
-			health.Connection = news.Connection
 		} else {
 			health.Condition, health.Text = device.Failed, news.Why
 		}

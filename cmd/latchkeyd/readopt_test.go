@@ -188,3 +188,28 @@ func TestWhatWasKnownAtTheStartGivesWayToWhatWasSaidSince(t *testing.T) {
 		}
 	})
 }
+
+func TestAnotherSiteAdoptsAReaderWhateverTheOneBeforeHadReached(t *testing.T) {
+	t.Parallel()
+	next := adaAndBob(t)
+	time.Sleep(1100 * time.Millisecond) // an epoch is no lower than its second
+	first := adaAndBob(t)               // so its epoch is above the next one's
+	reader := first.adopt(t, "front-door")
+	reader.start()
+	reader.opensByCard(bobUID, "a card of the first site")
+	reader.kill()
+	next.bundle(t, reader, "front-door")
+	do(t, "", "latchkeyd", "adopt", "--data", reader.data(), "--replace-site", reader.path("bundle"))
+	if held, err := readSite(reader.data()); err != nil || !held.Replaced {
+		t.Errorf("%+v, %v", held, err)
+	}
+	reader.start()
+	reader.eventually("the reader takes PINs and cards", func() bool {
+		return reader.status()["card"] == "on" && reader.status()["pin"] == "on"
+	})
+	reader.opensByCard(bobUID, "a card of the next site")
+	reader.eventually("the change of the site is noted", func() bool {
+		held, err := readSite(reader.data())
+		return err == nil && !held.Replaced
+	})
+}

@@ -167,7 +167,12 @@ func (r *reader) once(ctx context.Context) (err error) {
 		start.Site = durable.Site
 	}
 
-	options := cache.Options{Dir: dir, Site: site.ID, Controller: site.controller(), Highest: cache.Place(durable.Held())}
+	// How far log and policies of a site had come bounds nothing that the next one brings.
+	reached := durable
+	if start.Replaced = site.Replaced; start.Replaced || start.Site != durable.Site {
+		reached.Leave()
+	}
+	options := cache.Options{Dir: dir, Site: site.ID, Controller: site.controller(), Highest: cache.Place(reached.Held())}
 	policy, err := cache.LoadPolicy(options, r.config.Reader.ID)
 	if err == nil {
 		start.Policy, err = device.LoadPolicy(policy)
@@ -200,12 +205,12 @@ func (r *reader) once(ctx context.Context) (err error) {
 		}
 	}
 	adopted := make(chan struct{}, 1)
-	link := r.newLink(site, options, durable, inForce, held, linkedJournal{events}, send)
+	link := r.newLink(site, options, reached, inForce, held, linkedJournal{events}, send)
 	storing := &duty{name: "storing a record", within: storeWithin}
 	writer := journal.NewWriter(events, func(stored journal.Stored) {
 		defer storing.done()
 		if stored.Err == nil {
-			if site.First {
+			if site.First || site.Replaced {
 				r.begun(site)
 			}
 			link.recorded()

@@ -15,7 +15,7 @@ const (
 	AttemptInterrupted RecordKind = "attempt.interrupted" // Seq was pending at a start and counts as unknown: Wrong
 	AccessGranted      RecordKind = "access.granted"      // By "pin", "card", "remote"; Seq of a PIN; Credential, User; Seconds
 	LockoutStarted     RecordKind = "lockout.started"     // Cause; Users that reset the row meanwhile
-	LockoutCleared     RecordKind = "lockout.cleared"     // By "card" or "remote"; Credential, User or Command, Who; Count of guesses that it leaves, if it sets them
+	LockoutCleared     RecordKind = "lockout.cleared"     // By "card" or "remote"; Credential, User or Command, Who; Count of guesses that it leaves: at most, or just so many after a lost journal
 	HoldStarted        RecordKind = "hold.started"        // Seconds, Command, Who
 	HoldEnded          RecordKind = "hold.ended"          // Reason "over", "release", "tamper", "restart"; Command, Who of a release
 	CredentialsApplied RecordKind = "credentials.applied" // Epoch, Revision, Hash
@@ -24,7 +24,6 @@ const (
 	ReaderStarted      RecordKind = "reader.started"      // Version
 	JournalBegan       RecordKind = "journal.began"       // Reason "new", or what was wrong with the one set aside
 	JournalResumed     RecordKind = "journal.resumed"     // stored again after Count appends were not, for Text: State is the fold so far
-	LinkUp             RecordKind = "link.up"             // Connection: the controller answers on it
 	ClockTrusted       RecordKind = "clock.trusted"       //
 	ClockUntrusted     RecordKind = "clock.untrusted"     //
 	ClockStepped       RecordKind = "clock.stepped"       // a trusted clock was set, by more than a minute: From, To
@@ -44,6 +43,7 @@ const (
 	CacheBehind     RecordKind = "cache.behind"     // Epoch, Revision: less than was once held
 	LogForked       RecordKind = "log.forked"       // Epoch, Revision, Hash that does not match what is held
 	RecordsDropped  RecordKind = "records.dropped"  // First, Last and the Hash of the last one
+	LinkUp          RecordKind = "link.up"          // Count: the number of the connection
 	LinkDown        RecordKind = "link.down"        //
 	HealthChanged   RecordKind = "health.changed"   // Subject, Text "ok" or what is wrong
 	MessageRefused  RecordKind = "message.refused"  // Subject is the message's kind; Reason
@@ -103,8 +103,6 @@ type Record struct {
 
 	From int64 `cbor:"32,keyasint,omitempty"` // Unix milliseconds
 	To   int64 `cbor:"33,keyasint,omitempty"` // Unix milliseconds
-
-	Connection uint64 `cbor:"34,keyasint,omitempty"`
 }
 
 // ValidTime says that a time lies in the years 0 to 9999: a record of any other
