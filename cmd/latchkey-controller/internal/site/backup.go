@@ -60,7 +60,7 @@ func Restore(ctx context.Context, now time.Time, from, to string) (epoch uint64,
 		if _, err := s.Check(ctx); err != nil {
 			return fmt.Errorf("the backup is damaged: %w", err)
 		}
-		epoch, err = s.Reissue(ctx, now, 0)
+		epoch, err = s.reissue(ctx, now, 0, (*store.Tx).ForgetSignIns) // those of the backup are of another time
 		return err
 	})
 	return epoch, err

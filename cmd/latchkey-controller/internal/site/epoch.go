@@ -58,9 +58,10 @@ func (s *Site) newEpoch(tx *store.Tx, now time.Time, above uint64) (uint64, erro
 	return epoch.Number, tx.Retag(now.Unix(), credentials, func(c *store.Credential) wire.Credential { return byID[c.User].Wire(c) })
 }
 
-// Reissue begins a new epoch for a site that was put back to an older state:
-// above what readers have seen, with policies above those that they have, and
-// numbers of users and credentials that have not been anybody's.
+// Reissue begins a new epoch for a site that was put back to an older state, as a reader
+// shows by a head that bears the site's signature: above what readers have seen, with
+// policies above those that they have, and numbers of users and credentials that have not
+// been anybody's. Administrators stay signed in: no reader has a say in that.
 func (s *Site) Reissue(ctx context.Context, now time.Time, above uint64) (number uint64, err error) {
 	return s.reissue(ctx, now, above, func(*store.Tx) error { return nil })
 }
@@ -106,9 +107,6 @@ func (s *Site) reissue(ctx context.Context, now time.Time, above uint64, first f
 			}
 		}
 		if err := tx.SkipNumbers(); err != nil {
-			return err
-		}
-		if err := tx.ForgetSignIns(); err != nil {
 			return err
 		}
 		return tx.MarkRestored()

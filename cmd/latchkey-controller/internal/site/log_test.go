@@ -455,3 +455,39 @@ func TestAReadersWordBeginsAnEpochOnceAnHourAlsoAcrossARestart(t *testing.T) {
 		t.Errorf("by a clock that was put back: %v", err)
 	}
 }
+
+func TestAnEpochThatAReaderBringsAboutSignsNobodyOut(t *testing.T) {
+	s, _ := newSite(t)
+	signedIn := func() bool {
+		t.Helper()
+		found := false
+		err := s.store.View(t.Context(), func(tx *store.Tx) error {
+			_, err := tx.Session(wire.Hash{1})
+			found = err == nil
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	err := s.store.Update(t.Context(), func(tx *store.Tx) error {
+		admin := &store.Admin{Name: "grace", Role: "owner"}
+		if err := tx.AddAdmin(admin); err != nil {
+			return err
+		}
+		return tx.AddSession(&store.Session{Hash: wire.Hash{1}, Admin: admin.ID, Began: noon.Unix(), Seen: noon.Unix(), Given: noon.Unix()}, 9)
+	})
+	if err != nil || !signedIn() {
+		t.Fatalf("%v, signed in: %v", err, signedIn())
+	}
+	if _, err := s.ReissueOnWord(t.Context(), noon); err != nil || !signedIn() {
+		t.Errorf("on a reader's word: %v, signed in: %v", err, signedIn())
+	}
+	if _, err := s.Reissue(t.Context(), noon, 1<<40); err != nil || !signedIn() {
+		t.Errorf("by a head that a reader showed: %v, signed in: %v", err, signedIn())
+	}
+	if _, err := s.reissue(t.Context(), noon, 0, (*store.Tx).ForgetSignIns); err != nil || signedIn() {
+		t.Errorf("by a restore: %v, signed in: %v", err, signedIn())
+	}
+}
