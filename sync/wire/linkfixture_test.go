@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"crypto/ecdh"
 	"crypto/ed25519"
 	"encoding/hex"
@@ -27,6 +28,24 @@ func decodeHex(t testing.TB, s string) []byte {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// An hpkeExample is something sealed, with all that is needed to open it. It is no message.
+type hpkeExample struct {
+	Private []byte `cbor:"1,keyasint"` // X25519, the receiver's
+	Public  []byte `cbor:"2,keyasint"` // that belongs to it
+	Info    string `cbor:"3,keyasint"`
+	Plain   []byte `cbor:"4,keyasint"`
+	Sealed  []byte `cbor:"5,keyasint"` // encapsulated key, ciphertext
+}
+
+func testHPKE(t testing.TB, key *ecdh.PrivateKey, info string, plain []byte, sealed string) *hpkeExample {
+	t.Helper()
+	b := decodeHex(t, sealed)
+	if opened, err := Unseal(key, info, b); err != nil || !bytes.Equal(opened, plain) {
+		t.Fatalf("%s opens as %x, %v", info, opened, err)
+	}
+	return &hpkeExample{key.Bytes(), key.PublicKey().Bytes(), info, plain, b}
 }
 
 // testEnrolKey is the controller's for testEnrol alone.

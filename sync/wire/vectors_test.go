@@ -68,6 +68,9 @@ func vectors(t testing.TB) map[string][]byte {
 		"request-signed":        signedRequest,
 		"bundle":                Marshal(bundle),
 
+		"hpke-key":  Marshal(testHPKE(t, testSealing(t), sealedKey, fill(0xf0, 32), testSealedKey)),
+		"hpke-card": Marshal(testHPKE(t, testEnrolKey(t), sealedCard, testCardUID, testSealedCard)),
+
 		"command-enrol":  Marshal(testEnrol(t)),
 		"head":           Marshal(testHead()),
 		"head-signed":    testSignedHead(t),

@@ -92,6 +92,7 @@ func TestTheReadersServiceIsWatchedAndReleasesTheStrikeHoweverItEnds(t *testing.
 		"Service.WatchdogSec":    "20s",
 		"Service.WatchdogSignal": "SIGKILL",
 		"Service.MemorySwapMax":  "0",
+		"Service.MemoryMax":      "75%",
 		"Service.User":           "latchkey",
 		"Service.StateDirectory": "latchkey",
 		"Service.DevicePolicy":   "closed",
