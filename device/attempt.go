@@ -77,7 +77,7 @@ func (r *Reader) pinReason() Reason {
 		return ReasonLockout
 	case r.tamper && policy.TamperPauses:
 		return ReasonTamper
-	case r.journal.fault != "":
+	case r.journal.unstored() != "":
 		return ReasonUnstored
 	case r.behind:
 		return ReasonBehind

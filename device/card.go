@@ -60,7 +60,7 @@ func (r *Reader) cardReason() Reason {
 		return ReasonNone
 	case r.tamper && policy.TamperStopsCard:
 		return ReasonTamper
-	case r.journal.fault != "" && !policy.CardsUnstored:
+	case r.journal.unstored() != "" && !policy.CardsUnstored:
 		return ReasonUnstored
 	case r.behind && !policy.CardsBehind:
 		return ReasonBehind

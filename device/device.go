@@ -46,6 +46,7 @@ import (
 //
 //	stored --Stored with a fault, a charge not stored in 10 s--> not stored
 //	not stored --a batch that began with journal.resumed is stored--> stored
+//	stored --no answer for 2 s--> as if not stored --any answer--> as it says
 type Reader struct {
 	id, version, fingerprint string
 
@@ -164,7 +165,7 @@ func (r *Reader) Deadline() (at time.Duration, ok bool) {
 	for _, end := range []time.Duration{
 		r.attempt.deadline, r.card.deadline, r.enrol.end, r.notice.end, r.blink,
 		r.strike.pulse, r.strike.hold, r.holdRunsOut(), r.doorHeldAt(),
-		r.journal.probeAt(), r.collapsed.end(),
+		r.journal.lateAt(), r.journal.probeAt(), r.collapsed.end(),
 	} {
 		if end != 0 && (!ok || end < at) {
 			at, ok = end, true

@@ -10,6 +10,29 @@ import (
 // was wrong with the disk has healed within 5 s of its end.
 const probeEvery = 4 * time.Second
 
+// storedWithin is how long an append may go unanswered before it counts as not
+// stored: a disk can stall without an error.
+const storedWithin = 2 * time.Second
+
+// stalled is what is said of such a disk.
+const stalled = "the disk does not answer"
+
+// unstored says why records are not stored; "": they are.
+func (j journal) unstored() string {
+	if j.fault == "" && j.late {
+		return stalled
+	}
+	return j.fault
+}
+
+// lateAt returns when the disk has not answered for too long; 0: it has.
+func (j journal) lateAt() time.Duration {
+	if j.asked == 0 || j.late {
+		return 0
+	}
+	return j.asked + storedWithin
+}
+
 // journal is how appending goes. While records are not stored, each append
 // begins with journal.resumed, which carries the whole durable state: once such
 // a one is stored, the disk has again what the reader knows, and nothing that
@@ -17,6 +40,9 @@ const probeEvery = 4 * time.Second
 type journal struct {
 	appended uint64 // batches
 	answered uint64 // the newest batch that was answered
+
+	asked time.Duration // when the oldest batch was appended that may not be answered yet; 0: all are
+	late  bool          // none was answered for storedWithin: for now nothing counts as stored
 
 	fault   string        // why records are not stored; "": they are
 	resumed uint64        // the first batch since that begins with journal.resumed
@@ -31,6 +57,10 @@ func (t *turn) stored(e Stored) {
 		return
 	}
 	t.journal.answered = e.Batch
+	t.journal.late, t.journal.asked = false, 0
+	if e.Batch < t.journal.appended { // the disk moves
+		t.journal.asked = t.elapsed
+	}
 	if e.Fault != "" {
 		if e.Batch != t.journal.probing {
 			t.journal.lost++

@@ -137,3 +137,57 @@ func TestAnAppendThatWasBegunBeforeTheFaultWasKnownDoesNotMendIt(t *testing.T) {
 		t.Errorf("%+v", g.state)
 	}
 }
+
+// A disk that stalls answers nothing, right or wrong. The policy that cards do not
+// open unless it is noted holds from 2 s on, and ends with its next answer.
+func TestADiskThatDoesNotAnswerStoresNothing(t *testing.T) {
+	for _, unstored := range []bool{false, true} {
+		g := newRig(t, func(p *wire.Policy) { p.CardsUnstored, p.ExitUnstored = unstored, unstored })
+		g.slow = true
+		g.card(Known, adaCard)
+		g.wantStrikes(5 * time.Second) // it is answered yet
+		g.wait(storedWithin)
+		if g.state.Journal != stalled || g.state.PIN != ReasonUnstored {
+			t.Fatalf("%+v", g.state)
+		}
+		opened := 0
+		for range 20 {
+			g.wait(30 * time.Second)
+			g.strikes = nil
+			g.card(Known, adaCard)
+			opened += len(g.strikes)
+		}
+		if want := map[bool]int{false: 0, true: 20}[unstored]; opened != want {
+			t.Errorf("%d of 20 cards opened in ten minutes in which nothing was stored, want %d", opened, want)
+		}
+		g.slow = false
+		g.store()
+		if g.state.Journal != "" || g.state.PIN != "" {
+			t.Errorf("after its answer: %+v", g.state)
+		}
+		g.records = nil
+		g.strikes = nil
+		g.card(Known, adaCard)
+		g.wantStrikes(5 * time.Second)
+		g.wantRecords(wire.AccessGranted) // nothing was lost
+	}
+}
+
+// Answers that come one a second are those of a disk that is slow, and stores.
+func TestADiskThatMovesStores(t *testing.T) {
+	g := newRig(t, nil)
+	g.slow = true
+	for range 10 {
+		g.order(wire.Identify, 0)
+	}
+	for len(g.queue) > 0 {
+		g.wait(time.Second)
+		a := g.queue[0]
+		g.queue = g.queue[1:]
+		g.disk.fold(a.Records)
+		g.take(g.r.Step(g.now, Stored{Batch: a.Batch}))
+		if g.state.Journal != "" {
+			t.Fatalf("%+v", g.state)
+		}
+	}
+}

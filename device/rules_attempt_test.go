@@ -133,7 +133,7 @@ func identifyCharges(e *edge) (met bool, err error) {
 		charged := slices.ContainsFunc(e.records(), func(r wire.Record) bool {
 			return r.Kind == wire.AttemptStarted && r.Seq == identify.Seq
 		})
-		if !charged || before.durable.Pending != 0 || before.durable.Lockout != "" || before.journal.fault != "" ||
+		if !charged || before.durable.Pending != 0 || before.durable.Lockout != "" || before.journal.unstored() != "" ||
 			!e.policy().PIN || before.tamper && e.policy().TamperPauses ||
 			before.durable.Held().above(before.held) || before.health[SubjectTouch] == Failed ||
 			e.after.r.durable.Pending != identify.Seq {

@@ -12,7 +12,7 @@ func strikeGoesOn(e *edge) (met bool, err error) {
 	resumes := e.durable().HoldRunning != 0 && e.now.Trusted && (e.crashed() || e.before.r.holdWaits())
 	p, b := e.policy(), e.before.r
 	exit := input.Name == InputExit && input.Active && b.door.exit == exitUp && (b.policy.policy == nil ||
-		(!b.tamper || !p.TamperStopsExit) && (b.journal.fault == "" || p.ExitUnstored))
+		(!b.tamper || !p.TamperStopsExit) && (b.journal.unstored() == "" || p.ExitUnstored))
 	may := e.pinOpens() || e.cardOpens() || e.ordered(wire.Unlock, wire.Hold) || resumes || exit
 	for _, s := range e.strikes() {
 		if s.For > 0 {

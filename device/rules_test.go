@@ -58,7 +58,11 @@ func opens(kind wire.CredentialKind, c *wire.Credential) bool {
 // been taken while PIN was in service, and PIN no longer be.
 func (e *edge) pinOpens() bool {
 	outcome, c, ok := e.decided()
-	return ok && outcome == Known && opens(wire.PIN, c) && e.before.r.pinReason() == ""
+	before := e.before.r
+	if _, answer := e.event.(Stored); answer {
+		before.journal.late = false // the disk answers
+	}
+	return ok && outcome == Known && opens(wire.PIN, c) && before.pinReason() == ""
 }
 
 func (e *edge) cardOpens() bool {
@@ -143,6 +147,6 @@ func (e *edge) records() []wire.Record {
 func (e *edge) cardsWork() bool {
 	p, r := e.policy(), e.before.r
 	return r.policy.policy != nil && r.health[SubjectKey] != Failed &&
-		(!r.tamper || !p.TamperStopsCard) && (r.journal.fault == "" || p.CardsUnstored) &&
+		(!r.tamper || !p.TamperStopsCard) && (r.journal.unstored() == "" || p.CardsUnstored) &&
 		(p.CardsBehind || !r.durable.Held().above(r.held))
 }

@@ -82,7 +82,7 @@ func (r *Reader) makeState() State {
 		Reader: r.id, Version: r.version,
 		Lockout: r.durable.Lockout, Wrong: r.durable.Wrong, Guesses: r.durable.Guesses, Pending: r.durable.Pending != 0,
 		PIN: r.pinReason(), Card: r.cardWorks(), Door: r.door.state, Tamper: r.tamper,
-		Health: r.health, Faults: r.faults, Journal: r.journal.fault,
+		Health: r.health, Faults: r.faults, Journal: r.journal.unstored(),
 		Behind: r.behind, ClockTrusted: r.clock.trusted, Held: r.held,
 	}
 	switch {

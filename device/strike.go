@@ -103,7 +103,7 @@ func (r *Reader) exitReason() Reason {
 		return ""
 	case r.tamper && policy.TamperStopsExit:
 		return ReasonTamper
-	case r.journal.fault != "" && !policy.ExitUnstored:
+	case r.journal.unstored() != "" && !policy.ExitUnstored:
 		return ReasonUnstored
 	}
 	return ""

@@ -50,6 +50,9 @@ func (t *turn) expire() {
 	t.expireHold()
 	t.expireDoor()
 	t.expireCollapsed()
+	if t.over(t.journal.lateAt()) {
+		t.journal.late = true
+	}
 	t.probeJournal()
 	if t.over(t.blink) {
 		t.blink = 0
@@ -67,6 +70,9 @@ func (t *turn) end() []Action {
 	var actions []Action
 	if len(t.records) > 0 {
 		t.journal.appended++
+		if t.journal.asked == 0 {
+			t.journal.asked = t.elapsed
+		}
 		actions = append(actions, Append{t.journal.appended, t.records})
 	}
 	for _, identify := range t.identifies {

@@ -23,7 +23,7 @@ func (j *Journal) Ack(id wire.JournalID, number uint64, hash wire.Hash) error {
 		return fmt.Errorf("journal: record %d with another hash: %w", number, ErrNotHeld)
 	}
 	j.mu.Lock()
-	defer j.mu.Unlock()
+	defer j.unlock()
 	j.acked = max(j.acked, number)
 	for len(j.segments) > 1 && j.segments[1].first <= number+1 {
 		if err := j.remove(j.segments[0].first); err != nil {
@@ -63,7 +63,7 @@ func (j *Journal) hashOf(id wire.JournalID, number uint64) (hash wire.Hash, gone
 // one of a segment.
 func (j *Journal) knownHash(id wire.JournalID, number uint64) (hash wire.Hash, gone, known bool, err error) {
 	j.mu.Lock()
-	defer j.mu.Unlock()
+	defer j.unlock()
 	switch {
 	case id != j.id, number == 0, number > j.last:
 		return hash, false, false, fmt.Errorf("journal: record %d: %w", number, ErrNotHeld)

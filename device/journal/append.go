@@ -18,7 +18,7 @@ const maxBatch = 64
 // begins a new one.
 func (j *Journal) Append(records ...wire.Record) (first uint64, err error) {
 	j.mu.Lock()
-	defer j.mu.Unlock()
+	defer j.unlock()
 	answers, err := j.store([][]wire.Record{records})
 	if err != nil {
 		return 0, err

@@ -48,6 +48,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -96,6 +97,8 @@ type Journal struct {
 	read     cursor     // where reading for publishing ended
 	acked    uint64     // the controller said that it has all up to here
 	stats    Stats
+
+	shown atomic.Pointer[shown]
 }
 
 // stamp is the time of a record. Records of the journal's own bear that of the
@@ -123,6 +126,8 @@ func Open(o Options) *Journal {
 	o.MaxBytes = cmp.Or(o.MaxBytes, min(256<<20, quarter(o.Dir)))
 	o.SegmentBytes = min(cmp.Or(o.SegmentBytes, 256<<10), o.MaxBytes/8)
 	j := &Journal{o: o, zero: o.Fold.Encode()}
+	j.mu.Lock()
+	defer j.unlock()
 	j.start()
 	return j
 }
@@ -152,46 +157,47 @@ func (j *Journal) Began() string { return j.began }
 // ID returns the journal's id.
 func (j *Journal) ID() wire.JournalID { return j.id }
 
-// First returns the number of the oldest record held, 1 if there is none yet.
-func (j *Journal) First() uint64 {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if len(j.segments) == 0 {
-		return 1
-	}
-	return j.segments[0].first
+// shown is what can be asked at any time: nobody who asks waits for the disk.
+type shown struct {
+	first, last, acked uint64
+	hash               wire.Hash
+	stats              Stats
 }
+
+// unlock ends work on the journal and shows how it is now.
+func (j *Journal) unlock() {
+	s := &shown{first: 1, last: j.last, acked: j.acked, hash: j.hash, stats: j.stats}
+	if len(j.segments) > 0 {
+		s.first = j.segments[0].first
+	}
+	j.shown.Store(s)
+	j.mu.Unlock()
+}
+
+// First returns the number of the oldest record held, 1 if there is none yet.
+func (j *Journal) First() uint64 { return j.shown.Load().first }
 
 // Last returns the number and the hash of the last record stored, 0 if there
 // is none yet.
 func (j *Journal) Last() (uint64, wire.Hash) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.last, j.hash
+	s := j.shown.Load()
+	return s.last, s.hash
 }
 
 // Waiting returns how many records are held that the controller has not
 // acknowledged since Open.
 func (j *Journal) Waiting() uint64 {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if len(j.segments) == 0 {
-		return 0
-	}
-	return j.last - max(j.acked, j.segments[0].first-1)
+	s := j.shown.Load()
+	return s.last - min(s.last, max(s.acked, s.first-1))
 }
 
 // Stats returns what was done since Open.
-func (j *Journal) Stats() Stats {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.stats
-}
+func (j *Journal) Stats() Stats { return j.shown.Load().stats }
 
 // Close lets go of the files. Nothing that is stored depends on it.
 func (j *Journal) Close() error {
 	j.mu.Lock()
-	defer j.mu.Unlock()
+	defer j.unlock()
 	for len(j.spares) > 0 {
 		j.freeSpare()
 	}

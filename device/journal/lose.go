@@ -15,7 +15,7 @@ import (
 // is begun before.
 func (j *Journal) lose(first, number uint64, reason string) error {
 	j.mu.Lock()
-	defer j.mu.Unlock()
+	defer j.unlock()
 	i := j.index(first)
 	if i < 0 {
 		return nil

@@ -74,7 +74,7 @@ type part struct {
 // locate returns the segment that holds record number, or the next one held.
 func (j *Journal) locate(number uint64) (p part, ok bool) {
 	j.mu.Lock()
-	defer j.mu.Unlock()
+	defer j.unlock()
 	n := len(j.segments)
 	if n == 0 || number > j.last {
 		return p, false
@@ -140,7 +140,7 @@ func (j *Journal) readPart(p part, want uint64, yield func(Entry) bool) (next ui
 // mark remembers where reading ended.
 func (j *Journal) mark(s *scanner) {
 	j.mu.Lock()
-	defer j.mu.Unlock()
+	defer j.unlock()
 	j.read = cursor{s.header.first, s.header.kept, s.number, s.before, s.frames.end, s.count}
 }
 
@@ -160,7 +160,7 @@ func (j *Journal) unread(p part, err error) (next uint64, _ error) {
 // holds says whether the segment that begins with record first is held.
 func (j *Journal) holds(first uint64) bool {
 	j.mu.Lock()
-	defer j.mu.Unlock()
+	defer j.unlock()
 	return j.index(first) >= 0
 }
 

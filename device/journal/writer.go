@@ -100,7 +100,7 @@ func (w *Writer) store(waiting []queued) {
 	}
 	w.j.mu.Lock()
 	answers, err := w.j.store(batches)
-	w.j.mu.Unlock()
+	w.j.unlock()
 	for _, q := range waiting {
 		switch {
 		case q.refused:
@@ -114,5 +114,5 @@ func (w *Writer) store(waiting []queued) {
 	}
 	w.j.mu.Lock()
 	w.j.tidy()
-	w.j.mu.Unlock()
+	w.j.unlock()
 }
