@@ -130,14 +130,15 @@ func (s Subject) String() string {
 // Condition is how a subject is.
 type Condition uint8
 
-// The conditions. Corrupt and Forked are of the cache only, Impaired of the touch.
+// The conditions. Corrupt and Forked are of the cache only, Impaired of the
+// touch, and of a cache that has no room for newer credentials.
 const (
 	NotKnown Condition = iota // nothing was said yet: taken for good, but for the link
 	Good                      //
 	Failed                    //
 	Corrupt                   // some credentials cannot be read; the rest can
 	Forked                    // the controller's log does not match what is held
-	Impaired                  // it works in part, well enough for PINs
+	Impaired                  // it works as far as it goes
 )
 
 // Tick says that time has passed.

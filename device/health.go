@@ -35,7 +35,7 @@ func healthRecord(e Health, text string) wire.Record {
 		return wire.Record{Kind: wire.LinkDown, Text: text}
 	case e.Subject == SubjectCache && e.Condition == Forked:
 		return wire.Record{Kind: wire.LogForked, Epoch: e.Held.Epoch, Revision: e.Held.Revision, Hash: e.Held.Hash, Text: text}
-	case e.Subject == SubjectCache && e.Condition != Good:
+	case e.Subject == SubjectCache && e.Condition != Good && e.Condition != Impaired:
 		return wire.Record{Kind: wire.CacheDamaged, Text: text}
 	case e.Condition == Good:
 		text = "ok"

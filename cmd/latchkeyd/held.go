@@ -87,6 +87,9 @@ func (h *held) health() []device.Event {
 	var damage *cache.Damage
 	switch err := h.cache.Fault(); {
 	case err == nil:
+		if lack := h.cache.Lack(); lack != nil {
+			credentials.Condition, credentials.Text = device.Impaired, lack.Error()
+		}
 	case errors.Is(err, cache.ErrEmpty):
 		credentials.Condition, credentials.Text = device.Failed, "none are held"+again
 	case errors.As(err, &damage) && damage.Chunk >= 0:

@@ -15,6 +15,14 @@ import (
 // linkedCache is the cache as the link wants it: with the link's errors.
 type linkedCache struct{ *cache.Cache }
 
+// Fault says also that a newer set has no room: what is held is as good as it was.
+func (c linkedCache) Fault() error {
+	if err := c.Cache.Fault(); err != nil {
+		return err
+	}
+	return c.Cache.Lack()
+}
+
 func (c linkedCache) Apply(signed []byte) (applied bool, err error) {
 	applied, err = c.Cache.Apply(signed)
 	return applied, linkError(err)

@@ -94,6 +94,7 @@ type Cache struct {
 	held  *view        // nil: nothing can be looked up
 	fault error        // why nothing can, or what is wrong with manifest or deltas: *Damage, ErrEmpty
 	bad   map[int]*Damage
+	lack  *NoRoomError // of the snapshot that was offered last; nil: there was room
 }
 
 // Open opens what is on the disk, writing nothing. It never fails: a cache

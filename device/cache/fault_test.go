@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"testing"
@@ -225,7 +226,22 @@ func TestAFullDiskChangesNothingThatIsHeld(t *testing.T) {
 		}
 		big.delta(changes...)
 		manifest, chunks := split(t, big.snapshot())
-		_, err := c.Begin(manifest)
+		// One that does not fit beside a reserve takes no byte, and is said.
+		var lack *NoRoomError
+		if _, err := c.Begin(manifest); !errors.As(err, &lack) || lack.Needs <= lack.Free || c.Lack() == nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(from.path(o, incomingFile)); !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal("it was begun")
+		}
+		if err := os.Truncate(ballast, 100<<10); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Begin(manifest); err != nil || c.Lack() != nil {
+			t.Fatal(err, c.Lack())
+		}
+		fill() // while it arrives
+		var err error
 		for i := 0; err == nil && i < len(chunks); i++ {
 			_, err = putChunk(c, 5, big.place.Revision, i, chunks[i])
 		}

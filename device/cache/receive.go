@@ -80,6 +80,9 @@ func (c *Cache) Begin(signed []byte) (switched bool, err error) {
 		return false, nil
 	}
 	dir := c.epochDir(m.Epoch)
+	if err := c.fits(dir, signed, m); err != nil {
+		return false, err
+	}
 	if err := makeDir(dir); err != nil {
 		return false, fmt.Errorf("receive a snapshot: %w", err)
 	}
