@@ -196,3 +196,21 @@ func TestACardThatCameAfterTheAnsweredStateStays(t *testing.T) {
 		t.Errorf("the card on its way is %+v", w.link.card)
 	}
 }
+
+// An order that only the controller can have given gets its answer, however much of what
+// anybody can send was refused before.
+func TestAnOrdersRefusalIsToldBehindTenBadMessages(t *testing.T) {
+	w := started(t)
+	for range 50 {
+		w.step(Message{Topic: wire.OnCommand.Topic(siteName, readerID), Payload: []byte("made up")})
+	}
+	heard := len(w.news)
+	w.step(Message{Topic: wire.OnCommand.Topic(siteName, readerID), Payload: sign(wire.KindCommand, &wire.Command{
+		Reader: readerID, Nonce: wire.Nonce{1}, ID: wire.CommandID{9}, Order: wire.Unlock, By: "Grace"})})
+	if !slices.ContainsFunc(w.news[heard:], func(n News) bool {
+		r, ok := n.(Refused)
+		return ok && r.Reason == ReasonStale && r.Command != nil && r.Command.ID == (wire.CommandID{9})
+	}) {
+		t.Errorf("the controller is not told: %+v", w.news[heard:])
+	}
+}

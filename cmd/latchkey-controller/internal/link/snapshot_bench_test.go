@@ -18,14 +18,15 @@ import (
 )
 
 // BenchmarkSnapshot takes a snapshot of a million credentials to one reader,
-// and before and after it, in the same run, as many bytes through paho and the
+// and before and after each, in the same run, as many bytes through paho and the
 // same broker to nobody in particular.
 func BenchmarkSnapshot(b *testing.B) {
 	w := newWorld(b)
 	w.mosquitto()
 	w.addUsers(1000)
 	manifest, chunks := snapshotOf(b, 1_000_000)
-	var ratios, rises []float64
+	var took, alone []time.Duration
+	var rises []float64
 	var rate float64
 	lookUps := 0
 	for n := 0; b.Loop(); n++ {
@@ -35,7 +36,7 @@ func BenchmarkSnapshot(b *testing.B) {
 		if err := board.save(bundle, filepath.Join(dir, "kit")); err != nil {
 			b.Fatal(err)
 		}
-		alone := w.alone(bundle.Reader, dir, len(chunks))
+		alone = append(alone, w.alone(bundle.Reader, dir, len(chunks)))
 
 		w.serve()
 		reader := start(b, "receive", nil, dir)
@@ -55,18 +56,18 @@ func BenchmarkSnapshot(b *testing.B) {
 			b.Errorf("%d of %d look-ups were wrong", got.Wrong, got.LookUps)
 		}
 
-		alone = (alone + w.alone(bundle.Reader, dir, len(chunks))) / 2
-		ratios = append(ratios, float64(got.Took)/float64(alone))
+		alone = append(alone, w.alone(bundle.Reader, dir, len(chunks)))
+		took = append(took, got.Took)
 		rises = append(rises, got.Most-got.Before)
 		rate = float64(len(chunks)) / 1e6 / got.Took.Seconds()
 		lookUps += got.LookUps
 	}
-	slices.Sort(ratios)
 	b.ReportMetric(0, "ns/op")
-	b.ReportMetric(ratios[len(ratios)/2], "x-alone")
+	// What else the machine does only adds: the quickest of each is what the code takes.
+	b.ReportMetric(float64(slices.Min(took))/float64(slices.Min(alone)), "x-alone")
 	b.ReportMetric(slices.Max(rises), "MB-rise")
 	b.ReportMetric(rate, "MB/s")
-	b.ReportMetric(float64(lookUps)/float64(len(ratios)), "look-ups")
+	b.ReportMetric(float64(lookUps)/float64(len(took)), "look-ups")
 }
 
 // snapshotOf returns a snapshot of so many credentials, its manifest unsigned.
