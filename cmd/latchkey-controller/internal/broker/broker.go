@@ -82,7 +82,7 @@ func Start(ctx context.Context, address string, o Options) (*Broker, error) {
 			return nil, fmt.Errorf("broker: %w", err)
 		}
 	}
-	door := newHandshaker(&patient{listener, handshakeFor, o.Log}, &tls.Config{
+	door := newHandshaker(&patient{Listener: listener, within: handshakeFor, log: o.Log}, &tls.Config{
 		MinVersion:             tls.VersionTLS13,
 		GetCertificate:         o.Certificate,
 		ClientAuth:             tls.RequireAnyClientCert, // VerifyConnection checks it, whatever the time is
@@ -117,13 +117,14 @@ var errRevoked = errors.New("the certificate was revoked")
 // Close ends all connections and the broker.
 func (b *Broker) Close() error { return b.server.Close() }
 
-// A patient listener gives each connection a limited time to say who it is,
-// and goes on when a connection cannot be taken, which happens when files run
+// A patient listener gives each connection a limited time to say who it is, lets few wait
+// that have not, and goes on when a connection cannot be taken, which happens when files run
 // out.
 type patient struct {
 	net.Listener
-	within time.Duration
-	log    *slog.Logger
+	within    time.Duration
+	log       *slog.Logger
+	strangers strangers
 }
 
 func (p *patient) Accept() (net.Conn, error) {
@@ -137,8 +138,14 @@ func (p *patient) Accept() (net.Conn, error) {
 			time.Sleep(100 * time.Millisecond)
 			continue
 		}
+		leave := p.strangers.enter(conn.RemoteAddr())
+		if leave == nil {
+			p.log.Debug("broker: too many connections do not say who they are; one more is ended", "from", conn.RemoteAddr())
+			conn.Close()
+			continue
+		}
 		conn.SetReadDeadline(time.Now().Add(p.within)) // the broker sets another one later, for reading only: outbox
-		return newOutbox(conn), nil
+		return newOutbox(conn, leave), nil
 	}
 }
 

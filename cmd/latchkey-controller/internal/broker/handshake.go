@@ -10,10 +10,6 @@ import (
 	"time"
 )
 
-// mostStrangers bounds the connections that have not shown a certificate yet.
-// Whoever comes while there are so many waits in the kernel's queue.
-const mostStrangers = 128
-
 // A handshaker is a listener whose connections have shown a certificate of the
 // site's authority. It says why one that came to nothing did: the reader at its
 // other end may have no other way to tell.
@@ -37,22 +33,13 @@ func newHandshaker(l net.Listener, config *tls.Config, log *slog.Logger) *handsh
 }
 
 func (h *handshaker) run() {
-	room := make(chan struct{}, mostStrangers)
 	for {
-		select {
-		case room <- struct{}{}:
-		case <-h.done:
-			return
-		}
 		conn, err := h.Listener.Accept()
 		if err != nil {
 			h.Close()
 			return
 		}
-		go func() {
-			defer func() { <-room }()
-			h.shake(conn)
-		}()
+		go h.shake(conn)
 	}
 }
 

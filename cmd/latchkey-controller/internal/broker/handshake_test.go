@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"log/slog"
-	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -100,27 +99,4 @@ func TestTwoProgramsWithOneCertificateAreNamed(t *testing.T) {
 	}
 	defer second.Close()
 	log.has(t, "its certificate is in two places")
-}
-
-// Whoever says nothing takes a place for ten seconds. A reader that comes
-// meanwhile waits, and is let in.
-func TestStrangersAreBounded(t *testing.T) {
-	home := newIssuer(t, always[0], always[1])
-	b := started(t, home, slog.New(slog.DiscardHandler))
-	for range mostStrangers + 8 {
-		conn, err := net.Dial("tcp", b.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-	}
-	conn, err := connect(b, home, home.issue("front-door", x509.ExtKeyUsageClientAuth, always[0], always[1]), "127.0.0.1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	conn.SetReadDeadline(time.Now().Add(time.Minute))
-	if _, err := conn.Read(make([]byte, 4)); err != nil {
-		t.Error(err)
-	}
 }

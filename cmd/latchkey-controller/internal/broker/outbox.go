@@ -17,6 +17,7 @@ const flushFor = time.Second
 // waits here, up to maxQueued bytes; a connection that lets more pile up ends.
 type outbox struct {
 	net.Conn
+	admit func() // it is no stranger any more; may be called again
 
 	mu      sync.Mutex
 	moved   sync.Cond
@@ -26,8 +27,8 @@ type outbox struct {
 	err     error // why nothing is taken any more
 }
 
-func newOutbox(conn net.Conn) *outbox {
-	o := &outbox{Conn: conn}
+func newOutbox(conn net.Conn, admit func()) *outbox {
+	o := &outbox{Conn: conn, admit: admit}
 	o.moved.L = &o.mu
 	go o.run()
 	return o
@@ -89,6 +90,7 @@ func (o *outbox) run() {
 // Close implements net.Conn: nothing is read any more, and what was written
 // goes out within flushFor.
 func (o *outbox) Close() error {
+	o.admit()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.err == nil {

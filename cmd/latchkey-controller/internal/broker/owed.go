@@ -46,8 +46,10 @@ func (o *owed) Provides(b byte) bool {
 // OnSessionEstablished implements mqtt.Hook. OnDisconnect follows, which it does
 // not where the connection ends before the client is told that it is one.
 func (o *owed) OnSessionEstablished(client *mqtt.Client, _ packets.Packet) {
+	box := client.Net.Conn.(*tls.Conn).NetConn().(*outbox)
+	box.admit()
 	if client.ID == o.controller {
-		client.Net.Conn.(*tls.Conn).NetConn().(*outbox).wait()
+		box.wait()
 		return
 	}
 	o.mu.Lock()

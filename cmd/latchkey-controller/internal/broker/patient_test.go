@@ -14,7 +14,7 @@ func TestAConnectionOutlivesTheTimeThatItHadToSayWhoItIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	p := &patient{listener, time.Millisecond, slog.New(slog.DiscardHandler)}
+	p := &patient{Listener: listener, within: time.Millisecond, log: slog.New(slog.DiscardHandler)}
 	client, err := net.Dial("tcp", listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
