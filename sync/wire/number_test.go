@@ -244,3 +244,17 @@ func forged(t testing.TB, kind Kind, site SiteID, payload []byte) []byte {
 	}
 	return signed
 }
+
+func TestASnapshotHoldsNoCredentialThatCouldNotBeReadBack(t *testing.T) {
+	for name, change := range map[string]func(*Credential){
+		"an id above all":      func(c *Credential) { c.ID = MaxNumber + 1 },
+		"a user above all":     func(c *Credential) { c.User = MaxNumber + 1 },
+		"until the year 10000": func(c *Credential) { c.Until = MaxTime + 1 },
+	} {
+		entries := testCredentials()
+		change(&entries[1].Credential)
+		if _, err := WriteSnapshot(&Manifest{Site: testSite, Epoch: testEpoch, KDF: testKDF}, entries, testController); err == nil {
+			t.Errorf("%s is written", name)
+		}
+	}
+}

@@ -205,7 +205,10 @@ func WriteSnapshot(m *Manifest, entries []Entry, key ed25519.PrivateKey) ([]byte
 		if err := entry.Credential.Check(); err != nil {
 			return nil, fmt.Errorf("snapshot: %w", err)
 		}
-		record := Marshal(&entry.Credential)
+		record, err := Encode(&entry.Credential)
+		if err != nil {
+			return nil, fmt.Errorf("snapshot: %w", err)
+		}
 		if size := len(open.Tags) + len(open.Ends) + len(open.Records); size > 0 && size+18+len(record) > chunkAim-16 {
 			closeChunk()
 		}
