@@ -491,3 +491,46 @@ func TestAnEpochThatAReaderBringsAboutSignsNobodyOut(t *testing.T) {
 		t.Errorf("by a restore: %v, signed in: %v", err, signedIn())
 	}
 }
+
+func TestAFetchAtRevisionZeroIsAnsweredFromTheEpochsFirst(t *testing.T) {
+	s, _ := newSite(t)
+	addUser(t, s, "Ada", "58310274")
+	addUser(t, s, "Bob", "40082019")
+	fetch := func() *wire.Reply {
+		t.Helper()
+		log, err := s.Log(t.Context(), wire.Place{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := wire.Place{Epoch: log.Place.Epoch, Hash: wire.Start(log.Place.Epoch)}
+		b, err := s.Reply(t.Context(), noon, &wire.Fetch{Reader: "front-door", Connection: 1, Number: 1, Want: wire.WantDeltas, Place: &start}, true, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reply, err := wire.ParseReply(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return reply
+	}
+	reply := fetch()
+	if len(reply.Deltas) == 0 {
+		t.Fatalf("%+v", reply)
+	}
+	// Each credential enters the next epoch by a change of its own.
+	if _, err := s.NewEpoch(t.Context(), noon, 0); err != nil {
+		t.Fatal(err)
+	}
+	reply = fetch()
+	if len(reply.Deltas) == 0 {
+		t.Fatalf("in a new epoch: %+v", reply)
+	}
+	payload, err := wire.Open(wire.KindDelta, s.ID, reply.Deltas[0], wire.MaxDelta, s.Key())
+	if err != nil {
+		t.Fatal(err)
+	}
+	delta, err := wire.ParseDelta(payload)
+	if err != nil || delta.From != 0 || delta.To != 2 || delta.Before != (wire.Hash{}) || delta.Changes[0].Credential.ID >= delta.Changes[1].Credential.ID {
+		t.Errorf("%+v, %v", delta, err)
+	}
+}
