@@ -1,0 +1,35 @@
+package link
+
+import (
+	"testing"
+	"time"
+
+	"latchkey/sync/wire"
+)
+
+func TestOnlyTheKindsThatAnswerAnOrderAnswerIt(t *testing.T) {
+	for order, want := range map[wire.Order]wire.RecordKind{
+		wire.Unlock: wire.AccessGranted, wire.Hold: wire.HoldStarted, wire.Release: wire.HoldEnded, wire.Identify: wire.CommandDone,
+	} {
+		kinds := []wire.RecordKind{wire.LockoutCleared, want}
+		if order == wire.Unlock {
+			kinds = []wire.RecordKind{wire.LockoutCleared, wire.HoldEnded, wire.CommandDone, want}
+		}
+		now := time.Unix(1, 0)
+		answer := make(chan Outcome, 1)
+		id := wire.CommandID{1}
+		os := orders{}
+		os.place(now, wire.Command{Reader: "front-door", ID: id, Order: order}, answer)
+		for _, kind := range kinds {
+			if again := os.record(now, "front-door", &wire.Record{Kind: kind, Command: id}, wire.Nonce{}); again != nil {
+				t.Errorf("%s is sent again after %s", order, kind)
+			}
+			if answered := os[id] == nil; answered != (kind == want) {
+				t.Errorf("%s, after %s: answered is %v", order, kind, answered)
+			}
+		}
+		if outcome := <-answer; !outcome.Done || outcome.Record.Kind != want {
+			t.Errorf("%s: %+v", order, outcome)
+		}
+	}
+}
