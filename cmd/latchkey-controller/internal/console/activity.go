@@ -35,7 +35,7 @@ type dayOf struct {
 
 func (c *Console) activityRoutes(page route) {
 	page("GET /activity", c.activity)
-	page("GET /activity/export", c.export)
+	page("POST /activity/export", c.export) // it is noted
 }
 
 // filterFields are the fields of the filter as they stand in an address.
@@ -168,7 +168,11 @@ func (c *Console) export(w http.ResponseWriter, r *http.Request, v *visit) error
 		return nil
 	}
 	format, kind := desk.CSV, "text/csv; charset=utf-8"
-	if r.URL.Query().Get("format") == "json" {
+	form, err := readForm(r)
+	if err != nil {
+		return err
+	}
+	if form.Get("format") == "json" {
 		format, kind = desk.JSON, "application/json"
 	}
 	name := fmt.Sprintf("%s-activity-%s.%s", c.site, time.Now().In(c.zone).Format(time.DateOnly), format)

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 
@@ -83,7 +84,12 @@ func (c *Console) setPIN(w http.ResponseWriter, r *http.Request, v *visit, id ui
 }
 
 func (c *Console) removePIN(w http.ResponseWriter, r *http.Request, v *visit, id uint64) error {
-	if err := c.desk.RemovePIN(r.Context(), v.Actor, id); err != nil {
+	err := c.desk.RemovePIN(r.Context(), v.Actor, id)
+	if errors.Is(err, desk.ErrNotFound) {
+		c.send(w, r, userURL(id, "credentials"), "There is no PIN any more.")
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	c.send(w, r, userURL(id, "credentials"), "The PIN was removed. Readers are told now.")
@@ -111,7 +117,12 @@ func (c *Console) removeCard(w http.ResponseWriter, r *http.Request, v *visit, i
 	if err != nil {
 		return desk.ErrNotFound
 	}
-	if err := c.desk.RemoveCard(r.Context(), v.Actor, id, credential); err != nil {
+	err = c.desk.RemoveCard(r.Context(), v.Actor, id, credential)
+	if errors.Is(err, desk.ErrNotFound) {
+		c.send(w, r, userURL(id, "credentials"), "This card was removed already.")
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	c.send(w, r, userURL(id, "credentials"), "The card was removed. Readers are told now.")

@@ -183,6 +183,7 @@ func (c *Console) events(w http.ResponseWriter, r *http.Request, v *visit) error
 		return control.Flush()
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no") // a proxy passes each event on at once
 	if send("ready", "") != nil {
 		return nil
 	}

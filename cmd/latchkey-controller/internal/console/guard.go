@@ -24,6 +24,9 @@ var policy = strings.Join([]string{
 // largest thing that is sent here.
 const maxBody = 1 << 20
 
+// maxStrangersBody is that of one who is not signed in: names and passwords.
+const maxStrangersBody = 8 << 10
+
 // caught has the log say where a page panicked: the server's own words about
 // its connections are of no use there. The connection is cut.
 func (c *Console) caught(next http.Handler) http.Handler {

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -185,6 +186,10 @@ func (c *Console) removePlace(kind string) func(http.ResponseWriter, *http.Reque
 			to = "/devices"
 		case "door":
 			err = c.desk.RemoveDoor(r.Context(), v.Actor, id)
+		}
+		if errors.Is(err, desk.ErrNotFound) {
+			c.send(w, r, to, "It was removed already.")
+			return nil
 		}
 		if err != nil {
 			return err

@@ -140,6 +140,9 @@ func (c *Console) newEpoch(w http.ResponseWriter, r *http.Request, v *visit) err
 
 // audit is what administrators did.
 func (c *Console) audit(w http.ResponseWriter, r *http.Request, v *visit) error {
+	if err := v.refusal(desk.ViewActs); err != nil {
+		return err
+	}
 	p := &settingsPage{Tab: "audit"}
 	p.Filter, p.Audit = filled(), true
 	if err := c.readActivity(r, v, &p.activityPage, desk.Query{Kind: "admin"}); err != nil {

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 
@@ -114,10 +115,14 @@ func (c *Console) editUser(w http.ResponseWriter, r *http.Request, v *visit, id 
 
 func (c *Console) removeUser(w http.ResponseWriter, r *http.Request, v *visit, id uint64) error {
 	u, err := c.desk.User(r.Context(), v.Actor, id)
-	if err != nil {
-		return err
+	if err == nil {
+		err = c.desk.RemoveUser(r.Context(), v.Actor, id)
 	}
-	if err := c.desk.RemoveUser(r.Context(), v.Actor, id); err != nil {
+	if errors.Is(err, desk.ErrNotFound) {
+		c.send(w, r, "/users", "This user was removed already.")
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	c.send(w, r, "/users", u.Name+" was removed, with PIN and cards.")

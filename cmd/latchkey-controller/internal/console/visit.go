@@ -68,6 +68,7 @@ func (c *Console) newVisit(r *http.Request) *visit {
 // open wraps a page that nobody has to be signed in for.
 func (c *Console) open(handle func(http.ResponseWriter, *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxStrangersBody)
 		if err := handle(w, r); err != nil {
 			c.fail(w, r, c.newVisit(r), err)
 		}
@@ -107,7 +108,7 @@ func (c *Console) session(r *http.Request, active bool) (*desk.Session, error) {
 // welcome sets the cookie of a new session, and sends the browser on.
 func (c *Console) welcome(w http.ResponseWriter, r *http.Request, s *desk.Session, to string) {
 	http.SetCookie(w, &http.Cookie{
-		Name: sessionCookie, Value: s.Token, Path: "/", Expires: s.Ends,
+		Name: sessionCookie, Value: s.Token, Path: "/", MaxAge: int(desk.SessionEnds / time.Second), // whatever time it is here or there
 		Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})
 	http.SetCookie(w, &http.Cookie{
@@ -130,6 +131,9 @@ func client(r *http.Request) desk.Client {
 	from := desk.Client{Address: host, Agent: truncate(r.UserAgent(), 200)}
 	if cookie, err := r.Cookie(browserCookie); err == nil {
 		from.Browser = cookie.Value
+	}
+	if cookie, err := r.Cookie(sessionCookie); err == nil {
+		from.Session = cookie.Value
 	}
 	return from
 }

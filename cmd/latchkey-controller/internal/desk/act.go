@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/site"
@@ -27,11 +28,15 @@ func (ab *about) name(tx *store.Tx) (err error) {
 	return err
 }
 
-// audit returns the entry of an act.
+// Bounds of what is noted of an act, in bytes.
+const maxNotedSubject, maxNotedText = 128, 1024
+
+// audit returns the entry of an act. What was typed into it, or into an address,
+// is bounded here.
 func (ab *about) audit(now time.Time, a Actor, act Act, outcome store.AuditOutcome, text string) *store.Audit {
 	return &store.Audit{
 		At: now.UnixMilli(), Admin: a.ID, Who: a.Name, Via: string(a.Via), Act: string(act), Outcome: outcome,
-		Reader: ab.reader, User: ab.user, Subject: ab.subject, Text: text,
+		Reader: ab.reader, User: ab.user, Subject: Clean(cut(ab.subject, maxNotedSubject)), Text: Clean(cut(text, maxNotedText)),
 	}
 }
 
@@ -98,6 +103,9 @@ func (d *Desk) change(ctx context.Context, a Actor, act Act, ab *about, run func
 
 // check returns why the actor may not do an act, and notes that.
 func (d *Desk) check(ctx context.Context, a Actor, act Act, ab *about) error {
+	if ab.reader != "" && wire.CheckName(ab.reader) != nil { // in an address, or on a command line
+		return fmt.Errorf("there is no reader %.40q: %w", ab.reader, ErrNotFound)
+	}
 	refusal := a.Refusal(act)
 	if refusal == nil || errors.Is(refusal, ErrSignInAgain) {
 		return refusal

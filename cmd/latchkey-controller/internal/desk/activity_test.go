@@ -12,7 +12,7 @@ import (
 // told returns the sentences of a page, the oldest first.
 func (w *world) told(q Query) (sentences []string) {
 	w.t.Helper()
-	page, err := w.Activity(w.t.Context(), as(Viewer), q)
+	page, err := w.Activity(w.t.Context(), as(Editor), q)
 	w.must(err)
 	for _, e := range slices.Backward(page.Entries) {
 		sentences = append(sentences, e.Word+": "+e.Text.String())
@@ -155,7 +155,7 @@ func TestPagesOfActivityLeadBackWithoutGapsWhileMoreComes(t *testing.T) {
 	var ids []int64
 	q := Query{Limit: 3}
 	for {
-		page, err := w.Activity(t.Context(), as(Viewer), q)
+		page, err := w.Activity(t.Context(), as(Editor), q)
 		w.must(err)
 		for _, e := range page.Entries {
 			ids = append(ids, e.ID)

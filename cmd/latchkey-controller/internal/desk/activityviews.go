@@ -10,9 +10,10 @@ import (
 // nearSpan is how long a time has few enough entries to look at all of them.
 const nearSpan = 7 * 24 * time.Hour
 
-// filter returns what a query chooses, in the store's words.
-func (q Query) filter(tx *store.Tx, now time.Time) (store.ActivityFilter, error) {
-	f := store.ActivityFilter{User: q.User, After: q.After, Before: q.Before, Limit: pageSize(q.Limit)}
+// filter returns what a query chooses of what the actor may see, in the store's
+// words.
+func (q Query) filter(tx *store.Tx, a Actor, now time.Time) (store.ActivityFilter, error) {
+	f := store.ActivityFilter{User: q.User, After: q.After, Before: q.Before, NoActs: !a.May(ViewActs), Limit: pageSize(q.Limit)}
 	for _, kind := range Kinds() {
 		if kind.Key == q.Kind {
 			f.Class = store.Class(q.Kind)
@@ -50,7 +51,7 @@ func (q Query) filter(tx *store.Tx, now time.Time) (store.ActivityFilter, error)
 // Activity returns a page of entries.
 func (d *Desk) Activity(ctx context.Context, a Actor, q Query) (page *Page, err error) {
 	err = d.view(ctx, a, ViewActivity, func(tx *store.Tx) error {
-		f, err := q.filter(tx, d.now())
+		f, err := q.filter(tx, a, d.now())
 		if err != nil {
 			return err
 		}

@@ -64,7 +64,10 @@ type AdoptForm struct {
 // fails nothing has happened. A newer bundle revokes the older one.
 func (d *Desk) Adopt(ctx context.Context, a Actor, form AdoptForm, save func(bundle []byte) error) (*site.Adoption, error) {
 	id := strings.TrimSpace(form.Reader)
-	ab := &about{reader: cut(id, 32), subject: cut(id, 32)}
+	ab := &about{subject: id}
+	if wire.CheckName(id) == nil {
+		ab.reader = id
+	}
 	if err := d.check(ctx, a, AdoptReader, ab); err != nil {
 		return nil, err
 	}

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -33,11 +35,11 @@ func (d *Desk) Export(ctx context.Context, a Actor, q Query, format Format, w io
 		return wrong("format", "An export is csv or json")
 	}
 	return d.note(ctx, a, ExportActivity, &about{user: q.User, reader: q.Reader, subject: string(format)}, func() (string, error) {
-		out := exporter(&csvExport{w: csv.NewWriter(w)})
+		out := exporter(&csvExport{to: w, w: csv.NewWriter(w)})
 		if format == JSON {
 			out = &jsonExport{w: w}
 		}
-		n, err := d.export(ctx, q, out)
+		n, err := d.export(ctx, a, q, out)
 		return "with " + entriesText(n), err
 	})
 }
@@ -50,7 +52,7 @@ func entriesText(n int) string {
 }
 
 // export writes entries in batches, each read in a transaction of its own.
-func (d *Desk) export(ctx context.Context, q Query, out exporter) (n int, err error) {
+func (d *Desk) export(ctx context.Context, a Actor, q Query, out exporter) (n int, err error) {
 	if err := out.begin(); err != nil {
 		return 0, err
 	}
@@ -66,7 +68,7 @@ func (d *Desk) export(ctx context.Context, q Query, out exporter) (n int, err er
 					q.Before = newest + 1
 				}
 			}
-			f, err := q.filter(tx, d.now())
+			f, err := q.filter(tx, a, d.now())
 			if err != nil {
 				return err
 			}
@@ -100,17 +102,34 @@ type exporter interface {
 	end() error
 }
 
-type csvExport struct{ w *csv.Writer }
+type csvExport struct {
+	to io.Writer
+	w  *csv.Writer
+}
+
+// byteOrderMark tells spreadsheets that a file is UTF-8.
+const byteOrderMark = "\ufeff"
 
 func (e *csvExport) begin() error {
-	return e.w.Write([]string{"id", "time", "clock-trusted", "received", "source", "kind", "result", "door", "reader", "user", "person", "administrator", "text", "journal", "number"})
+	if _, err := io.WriteString(e.to, byteOrderMark); err != nil {
+		return err
+	}
+	return e.row("id", "time", "clock-trusted", "received", "source", "kind", "result", "door", "reader", "user", "person", "administrator", "text", "journal", "number")
 }
 
 func (e *csvExport) entry(x *Entry) error {
-	return e.w.Write([]string{
+	return e.row(
 		strconv.FormatInt(x.ID, 10), x.At.UTC().Format(time.RFC3339Nano), strconv.FormatBool(x.Trusted), x.Received.UTC().Format(time.RFC3339Nano),
-		x.Source, plain(x.Kind), string(x.Tone), plain(x.Door), x.Reader, orEmpty(x.User), plain(x.Person), plain(x.Who), plain(x.Text.String()), x.Journal, orEmpty(x.Number),
-	})
+		x.Source, x.Kind, string(x.Tone), x.Door, x.Reader, orEmpty(x.User), x.Person, x.Who, x.Text.String(), x.Journal, orEmpty(x.Number),
+	)
+}
+
+// row writes cells, of which none is taken for a formula.
+func (e *csvExport) row(cells ...string) error {
+	for i := range cells {
+		cells[i] = Cell(cells[i])
+	}
+	return e.w.Write(cells)
 }
 
 func (e *csvExport) end() error {
@@ -125,10 +144,15 @@ func orEmpty(n uint64) string {
 	return strconv.FormatUint(n, 10)
 }
 
-// plain keeps a spreadsheet from taking what somebody was called for a formula.
-func plain(text string) string {
-	switch first, _ := utf8.DecodeRuneInString(text); first {
-	case '=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠':
+// Cell keeps a spreadsheet from taking a cell for a formula, whatever blanks and
+// marks stand before it, and drops what is no text.
+func Cell(text string) string {
+	text = Clean(text)
+	bare := strings.TrimLeftFunc(text, func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zs) || r == '\'' || r == '"'
+	})
+	switch first, _ := utf8.DecodeRuneInString(bare); first {
+	case '=', '+', '-', '@', '|', '%', '＝', '＋', '－', '＠':
 		return "'" + text
 	}
 	return text

@@ -49,6 +49,7 @@ const (
 	ViewPlaces   Act = "places.view"
 	ViewReaders  Act = "readers.view"
 	ViewActivity Act = "activity.view"
+	ViewActs     Act = "acts.view" // what administrators did
 
 	AddUser    Act = "user.add"
 	EditUser   Act = "user.edit"
@@ -92,6 +93,7 @@ var allowed = map[Act][]Role{
 	ViewPlaces:   {Owner, Super, Editor, Viewer},
 	ViewReaders:  {Owner, Super, Editor, Viewer},
 	ViewActivity: {Owner, Super, Editor, Viewer},
+	ViewActs:     limited,
 
 	AddUser: limited, EditUser: limited, RemoveUser: limited,
 	SetPIN: limited, RemovePIN: limited,

@@ -37,6 +37,11 @@ func hashToken(token string) wire.Hash { return sha256.Sum256([]byte(token)) }
 // begin makes a session.
 func (d *Desk) begin(tx *store.Tx, admin *store.Admin, from Client) (*Session, error) {
 	now := d.now()
+	if from.Session != "" { // this browser's, which nobody could end any more
+		if err := tx.EndSession(hashToken(from.Session)); err != nil {
+			return nil, err
+		}
+	}
 	token, hash := newToken()
 	err := tx.AddSession(&store.Session{
 		Hash: hash, Admin: admin.ID, Began: now.Unix(), Seen: now.Unix(), Given: now.Unix(),

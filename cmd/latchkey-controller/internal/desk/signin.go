@@ -45,6 +45,7 @@ type Client struct {
 	Address string // without the port
 	Agent   string // the browser, as it names itself
 	Browser string // the token that it was given when somebody signed in; "": none
+	Session string // the token of the session that it has now; "": none
 }
 
 // What is noted of signing in.

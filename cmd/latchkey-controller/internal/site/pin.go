@@ -3,7 +3,6 @@ package site
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -147,7 +146,7 @@ func (s *Site) RemovePIN(ctx context.Context, now time.Time, id uint64) error {
 		if n, err := take(tx, now, id, isPIN); err != nil {
 			return err
 		} else if n == 0 {
-			return fmt.Errorf("%s has no PIN", u.Name)
+			return absent(u.Name + " has no PIN")
 		}
 		return nil
 	})

@@ -18,6 +18,7 @@ type ActivityFilter struct {
 	Since, Until  int64 // Unix milliseconds, [Since, Until)
 	Near          bool  // that span is short: it is quicker to look at all entries of it
 	After, Before int64 // ids, (After, Before)
+	NoActs        bool  // none of administrators
 	Oldest        bool  // the oldest first; otherwise the newest
 	Limit         int
 }
@@ -73,6 +74,9 @@ func (t *Tx) find(f ActivityFilter, reader string) ([]*Activity, error) {
 		and(class+` = ? AND kind = ?`, string(classOfKind(f.Kind)), f.Kind)
 	default:
 		and(`class <> 'quiet'`)
+	}
+	if f.NoActs {
+		and(`+source <> ?`, FromAudit)
 	}
 	at := `+at`
 	if f.Near && f.User == 0 {

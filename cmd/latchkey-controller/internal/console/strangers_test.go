@@ -1,0 +1,102 @@
+package console
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+)
+
+func TestASessionsCookieGoesByNoClock(t *testing.T) {
+	w := small(t)
+	w.visitor(desk.Owner)
+	r, err := http.NewRequest("POST", w.server.URL+"/sign-in", strings.NewReader("name="+strings.ReplaceAll(names[desk.Owner], " ", "+")+"&password="+strings.ReplaceAll(password, " ", "+")))
+	w.must(err)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	response, err := w.server.Client().Transport.RoundTrip(r)
+	w.must(err)
+	response.Body.Close()
+	found := false
+	for _, cookie := range response.Cookies() {
+		if cookie.Name == sessionCookie {
+			found = cookie.Value != ""
+		}
+		if cookie.MaxAge <= 0 || !cookie.Expires.IsZero() {
+			t.Errorf("%s: Max-Age %d, Expires %v", cookie.Name, cookie.MaxAge, cookie.Expires)
+		}
+	}
+	if !found {
+		t.Error("nobody is signed in:", response.Status)
+	}
+}
+
+func TestOfAStrangerLittleIsRead(t *testing.T) {
+	w := small(t)
+	nobody := w.visitor("")
+	nobody.post("/sign-in", "name", strings.Repeat("x", maxStrangersBody)).shows(t, http.StatusRequestEntityTooLarge, "At most 8 KiB")
+	if got := w.visitor(desk.Owner).post("/users", "first", "Eve", "last", "Dunn", "pin", "none", "groups", strings.Repeat(" ", maxStrangersBody)); got.status != http.StatusOK {
+		t.Errorf("an administrator's longer form: %d", got.status)
+	}
+}
+
+func TestSigningInAgainEndsTheOlderSessionOfTheBrowser(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Owner)
+	older := b.session
+	b.post("/sign-in", "name", names[desk.Owner], "password", password)
+	if b.session == older {
+		t.Fatal("there is no new session")
+	}
+	b.get("/users").shows(t, http.StatusOK, "Ada Lovelace")
+	b.session = older
+	b.get("/users").shows(t, http.StatusOK, "Password forgotten?")
+}
+
+func TestASecondRemovalIsNoFault(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Owner)
+	for path, says := range map[string]string{
+		"/users/1/pin/remove": "There is no PIN any more.", "/users/1/cards/2/remove": "This card was removed already.",
+		"/users/1/remove": "This user was removed already.", "/users/77/remove": "This user was removed already.",
+		"/locations/77/remove": "It was removed already.", "/hubs/77/remove": "It was removed already.", "/doors/77/remove": "It was removed already.",
+	} {
+		if path == "/users/1/remove" {
+			continue // below: the others are about this user
+		}
+		b.post(path)
+		b.post(path).shows(t, http.StatusOK, says)
+	}
+	b.post("/users/1/remove")
+	b.post("/users/1/remove").shows(t, http.StatusOK, "This user was removed already.")
+}
+
+func TestANameInAnAddressIsNotNoted(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Owner)
+	before := w.newest()
+	long := strings.Repeat("x", 8<<10)
+	for _, id := range []string{long, "=HYPERLINK(%22x%22)", "Front%20Door", "front-door%0a"} {
+		for _, act := range []string{"pin", "unlock", "identify", "remove"} {
+			if got := b.post("/readers/"+id+"/"+act, "how", "returned"); got.status != http.StatusNotFound && got.status != http.StatusRequestURITooLong && got.status != http.StatusRequestHeaderFieldsTooLarge {
+				t.Errorf("%.20s/%s: %d", id, act, got.status)
+			}
+		}
+	}
+	page, err := w.desk.Activity(t.Context(), owner, desk.Query{After: before, Limit: 100})
+	w.must(err)
+	for _, e := range page.Entries {
+		t.Errorf("noted: %.100s", e.Text)
+	}
+}
+
+func TestWhoMayOnlyViewReadsNoActsOfAdministrators(t *testing.T) {
+	w := small(t)
+	viewer, editor := w.visitor(desk.Viewer), w.visitor(desk.Editor)
+	editor.get("/activity").shows(t, http.StatusOK, "was added")
+	for _, path := range []string{"/activity", "/activity?kind=admin", "/activity?kind=admin.user.add", "/users/1?tab=activity", "/"} {
+		if got := viewer.get(path); got.status != http.StatusOK || strings.Contains(text(got.body), names[desk.Owner]) || strings.Contains(got.body, "was added") {
+			t.Errorf("%s: %d, and tells of an administrator's act", path, got.status)
+		}
+	}
+}
