@@ -8,7 +8,7 @@ var runs = []run{
 	{"latchkey/cmd/latchkeyd", "Attempt", "20x"},
 	{"latchkey/cmd/latchkeyd", "Process|Binary|Idle", "1x"},
 	{"latchkey/cmd/latchkey-controller/internal/link", "Fanout", "5x"},
-	{"latchkey/cmd/latchkey-controller/internal/link", "Snapshot", "3x"},
+	{"latchkey/cmd/latchkey-controller/internal/link", "Snapshot", "5x"},
 	{"latchkey/cmd/latchkey-demo", "Unlock", "1x"},
 	{"latchkey/cmd/latchkey-controller/internal/desk", "Crowd", "20x"},
 	{"latchkey/cmd/latchkeyd", "Activity", "1x"},

@@ -127,6 +127,7 @@ func pending(t *testing.T, adopted <-chan struct{}, answers <-chan device.Event)
 	events := journal.Open(journal.Options{Dir: t.TempDir(), Fresh: true, Fold: &durable})
 	t.Cleanup(func() { events.Close() })
 	l := &loop{
+		tally: new(tally),
 		clock: newClock(time.Unix(0, 0)), instruments: &instruments{slots: new(slots)}, answers: answers, adopted: adopted,
 		journal: journal.NewWriter(events, func(journal.Stored) {}), storing: new(duty), recent: new(recent), report: func(device.State) {},
 		workers: map[wire.CredentialKind]*worker{wire.PIN: {duty: new(duty), jobs: make(chan *job, 1)}},

@@ -181,6 +181,7 @@ func (s *supervisors) watch(t *testing.T) *watched {
 			return nil
 		}}
 	l := &loop{
+		tally: new(tally),
 		clock: newClock(time.Unix(0, 0)), answers: answers, asked: dog.ask, recent: new(recent),
 		instruments: in,
 		journal:     writer, storing: storing, workers: map[wire.CredentialKind]*worker{wire.Card: cards},
