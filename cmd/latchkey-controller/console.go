@@ -63,7 +63,7 @@ func openConsole(ctx context.Context, c console, dir string, s *site.Site, d *de
 	if f.listen == "off" {
 		return nil, nil
 	}
-	certificate, err := f.load(dir, s, names)
+	certificate, err := f.load(dir, s, names, log)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ func openConsole(ctx context.Context, c console, dir string, s *site.Site, d *de
 	w := &webServer{listener: listener, console: pages, desk: d, address: filepath.Join(dir, consoleAddress)}
 	w.server = &http.Server{
 		Handler:           pages,
-		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{*certificate}},
+		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate},
 		ReadHeaderTimeout: consoleHeaders, ReadTimeout: consoleRead, WriteTimeout: consoleWrite, IdleTimeout: consoleIdle,
 		MaxHeaderBytes: 32 << 10,
 		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelDebug), // what browsers think of certificates
@@ -121,17 +121,18 @@ func journalled(w io.Writer) bool {
 	return unix.Fstat(int(f.Fd()), &at) == nil && fmt.Sprintf("%d:%d", at.Dev, at.Ino) == os.Getenv("JOURNAL_STREAM")
 }
 
-// load returns the console's certificate: the one that was given, or one of the
-// site's own authority.
-func (f *consoleFlags) load(dir string, s *site.Site, names []string) (*tls.Certificate, error) {
+// load returns where the console's certificate comes from: the files that were
+// given, or the site's own authority.
+func (f *consoleFlags) load(dir string, s *site.Site, names []string, log *slog.Logger) (func(*tls.ClientHelloInfo) (*tls.Certificate, error), error) {
 	if f.certificate == "" {
-		return ownCertificate(dir, s, names)
+		own, err := ownCertificate(dir, s, names)
+		return func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return own, nil }, err
 	}
-	certificate, err := tls.LoadX509KeyPair(f.certificate, f.key)
+	given, err := newRenewed(f.certificate, f.key, log)
 	if err != nil {
-		return nil, fmt.Errorf("console's certificate: %w", err)
+		return nil, err
 	}
-	return &certificate, nil
+	return given.get, nil
 }
 
 // consoleURL is the address of a console for browsers on this machine.

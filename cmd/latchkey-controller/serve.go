@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"sync/atomic"
 
@@ -61,6 +62,7 @@ func serveCommand(ctx context.Context, c console, args []string) error {
 		return err
 	}
 	defer s.Close()
+	signal.Ignore(unix.SIGHUP) // a renewed certificate is read again by itself
 	unlock, err := lock(o.dir)
 	if err != nil {
 		return err
