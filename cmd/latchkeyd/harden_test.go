@@ -23,6 +23,18 @@ func TestAReaderThatIsToldToQuitOrAbortShowsNoStack(t *testing.T) {
 	}
 }
 
+func TestAReaderOutlivesTheTerminalThatItWasStartedFrom(t *testing.T) {
+	t.Parallel()
+	reader := newReader(t, "front-door")
+	reader.start()
+	reader.cmd.Process.Signal(syscall.SIGHUP)
+	var lines map[string]bool
+	reader.call("GET", "/api/lines", nil, &lines)
+	if err := reader.stop(); err != nil {
+		t.Errorf("SIGHUP, then SIGTERM: %v\n%s", err, reader.log.String())
+	}
+}
+
 // A process that can be dumped owns its files in /proc; of one that cannot, they are root's
 // (proc(5)).
 func TestAReaderLeavesNoCoreAndIsNotToBeDebuggedByItsOwnUser(t *testing.T) {

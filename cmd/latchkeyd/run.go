@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -33,6 +34,7 @@ func runCommand(ctx context.Context, args []string, stderr io.Writer) error {
 		return err
 	}
 	unix.Umask(0o077)
+	signal.Ignore(unix.SIGHUP) // a door does not depend on a terminal
 	return run(ctx, c, newLog(stderr, slog.LevelInfo))
 }
 
