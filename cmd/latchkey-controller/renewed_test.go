@@ -54,8 +54,10 @@ func TestARenewedCertificateIsServedAndABrokenOneIsNot(t *testing.T) {
 	if err := os.WriteFile(pem, []byte("cut short"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(served(), second) || !bytes.Equal(served(), second) {
-		t.Error("a broken certificate took the place of a good one")
+	for range 2 {
+		if !bytes.Equal(served(), second) {
+			t.Error("a broken certificate took the place of a good one")
+		}
 	}
 	if n := strings.Count(said.String(), "the old one stays"); n != 1 {
 		t.Errorf("said %d times that the new one is broken:\n%s", n, &said)
