@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/device/pin"
 	"latchkey/sync/wire"
 )
 
@@ -22,9 +23,6 @@ type Odds struct {
 	Bounded   []string // readers with a limit of guesses
 	Unbounded []string // readers without: there, whoever can end lockouts may guess on
 }
-
-// pins is how many PINs of eight digits there are.
-const pins = 1e8
 
 // guessEvery is after how long a reader forgets one guess.
 const guessEvery = 5 * time.Minute
@@ -45,7 +43,7 @@ func odds(known int, policies []*wire.Policy) *Odds {
 		o.Bounded = append(o.Bounded, p.Reader)
 		o.PerDay += int(p.GuessLimit) + int(24*time.Hour/guessEvery)
 	}
-	miss := math.Log1p(-min(1, float64(known)/pins)) * float64(o.PerDay) // ln of the chance that all of a day miss
+	miss := math.Log1p(-min(1, float64(known)/pin.Strong)) * float64(o.PerDay) // ln of the chance that all of a day miss
 	if miss < 0 {
 		o.Chance, o.Years = -math.Expm1(miss), math.Ln2/-miss/365.25
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"latchkey/device/pin"
 	"latchkey/sync/wire"
 )
 
@@ -19,11 +20,11 @@ func TestTheOddsOfGuessingFollowFromPINsReadersAndLimits(t *testing.T) {
 	if o.PerDay != 2*(60+288) || o.Readers != 2 {
 		t.Errorf("%+v", o)
 	}
-	// 696 guesses at a chance of 1 in 100,000 each.
-	if want := 1 - math.Pow(1-1e-5, 696); math.Abs(o.Chance-want) > 1e-12 {
+	// 696 guesses at a chance of 1,000 in all that are not weak each.
+	if want := 1 - math.Pow(1-1000.0/pin.Strong, 696); math.Abs(o.Chance-want) > 1e-12 {
 		t.Errorf("%g, not %g", o.Chance, want)
 	}
-	if missed := math.Pow(1-1e-5, 696*o.Years*365.25); math.Abs(missed-0.5) > 1e-9 {
+	if missed := math.Pow(1-1000.0/pin.Strong, 696*o.Years*365.25); math.Abs(missed-0.5) > 1e-9 {
 		t.Errorf("after %g years the chance of having missed is %g", o.Years, missed)
 	}
 	if got := o.String(); got != "1000 PINs at 2 readers. Guessing all day, at most 696 times, hits one with a chance of 1 in 144 a day; after 3 months it is more likely than not." {
