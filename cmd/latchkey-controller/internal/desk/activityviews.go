@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -50,7 +51,11 @@ func (q Query) filter(tx *store.Tx, a Actor, now time.Time) (store.ActivityFilte
 
 // Activity returns a page of entries.
 func (d *Desk) Activity(ctx context.Context, a Actor, q Query) (page *Page, err error) {
-	err = d.view(ctx, a, ViewActivity, func(tx *store.Tx) error {
+	act := ViewActivity
+	if q.Kind == "admin" || strings.HasPrefix(q.Kind, "admin.") {
+		act = ViewActs
+	}
+	err = d.view(ctx, a, act, func(tx *store.Tx) error {
 		f, err := q.filter(tx, a, d.now())
 		if err != nil {
 			return err

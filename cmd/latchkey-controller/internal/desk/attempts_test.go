@@ -54,6 +54,16 @@ var attempts = map[Act][]attempt{
 		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Activity(ctx, a, Query{}); return err }),
 		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Hours(ctx, a, 1, 24); return err }),
 	},
+	ViewActs: {
+		act(func(w *world, ctx context.Context, a Actor) error {
+			_, err := w.Activity(ctx, a, Query{Kind: "admin"})
+			return err
+		}),
+		act(func(w *world, ctx context.Context, a Actor) error {
+			_, err := w.Activity(ctx, a, Query{Kind: "admin.user.add"})
+			return err
+		}),
+	},
 	AddUser: {act(func(w *world, ctx context.Context, a Actor) error {
 		_, _, err := w.AddUser(ctx, a, UserForm{First: "Ada"}, PIN{}, []string{w.uid()})
 		return err
