@@ -13,7 +13,7 @@ import (
 var may = map[Act]string{
 	ViewUsers: "OSEV", ViewPlaces: "OSEV", ViewReaders: "OSEV", ViewActivity: "OSEV",
 	ViewActs: "OSE",
-	AddUser: "OSE", EditUser: "OSE", RemoveUser: "OSE", SetPIN: "OSE", RemovePIN: "OSE", AddCard: "OSE", RemoveCard: "OSE", EnrolCard: "OSE",
+	AddUser:  "OSE", EditUser: "OSE", RemoveUser: "OSE", SetPIN: "OSE", RemovePIN: "OSE", AddCard: "OSE", RemoveCard: "OSE", EnrolCard: "OSE",
 	SwitchPIN: "OSE", Unlock: "OSE", Hold: "OSE", Release: "OSE", Identify: "OSE", ExportActivity: "OSE",
 	EditPolicy: "OS", EditPlaces: "OS", AdoptReader: "OS", RemoveReader: "OS",
 	ViewAdmins: "O", EditAdmins: "O", EditSettings: "O", Backup: "O", NewEpoch: "O", NewStorageKey: "O",
