@@ -2,10 +2,12 @@ package main
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"os"
 	"sync"
+	"time"
 )
 
 // renewed is the certificate that the console was given, read again when one of
@@ -26,7 +28,23 @@ func newRenewed(certificate, key string, log *slog.Logger) (*renewed, error) {
 	if _, err := r.refresh(); err != nil {
 		return nil, fmt.Errorf("console's certificate: %w", err)
 	}
+	if wrong := untimely(r.pair.Leaf, time.Now()); wrong != "" {
+		log.Error("browsers do not accept the console's certificate: "+wrong, "certificate", certificate)
+	}
 	return r, nil
+}
+
+// untimely says why a certificate that was given does not count now; "": it does.
+// Doors do not wait for it. A clock that is wrong is as likely as a certificate.
+func untimely(c *x509.Certificate, now time.Time) string {
+	const layout = "2 January 2006 15:04 MST"
+	switch {
+	case now.After(c.NotAfter):
+		return fmt.Sprintf("it ended on %s, and this machine's clock says %s: renew it, or put the clock right", c.NotAfter.UTC().Format(layout), now.UTC().Format(layout))
+	case now.Before(c.NotBefore):
+		return fmt.Sprintf("it begins on %s, and this machine's clock says %s: put the clock right", c.NotBefore.UTC().Format(layout), now.UTC().Format(layout))
+	}
+	return ""
 }
 
 // get is for tls.Config.GetCertificate.
@@ -37,6 +55,8 @@ func (r *renewed) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	switch {
 	case err != nil && changed:
 		r.log.Error("the console's new certificate cannot be used, the old one stays; put both files right", "certificate", r.certificate, "key", r.key, "err", err)
+	case changed && untimely(r.pair.Leaf, time.Now()) != "":
+		r.log.Error("browsers do not accept the console's new certificate: "+untimely(r.pair.Leaf, time.Now()), "certificate", r.certificate)
 	case changed:
 		r.log.Info("the console has a renewed certificate", "certificate", r.certificate, "until", r.pair.Leaf.NotAfter)
 	}
