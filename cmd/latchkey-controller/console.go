@@ -86,6 +86,7 @@ func openConsole(ctx context.Context, c console, dir string, s *site.Site, d *de
 		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate},
 		ReadHeaderTimeout: consoleHeaders, ReadTimeout: consoleRead, WriteTimeout: consoleWrite, IdleTimeout: consoleIdle,
 		MaxHeaderBytes: 32 << 10,
+		ConnState:      newCrowd().state,
 		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelDebug), // what browsers think of certificates
 	}
 	address := consoleURL(listener.Addr())

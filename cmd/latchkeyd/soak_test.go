@@ -78,7 +78,7 @@ func (s *soaked) start() {
 	in.report(device.SubjectNFC, in.openCards(s.outer))
 	s.r = &reader{
 		config: s.config, log: log, instruments: in, recent: new(recent),
-		clock:   &clock{boot: boot, start: boot()},
+		clock:   &clock{boot: boot, real: time.Now, start: boot()},
 		metrics: &metrics{began: time.Now()},
 		status:  newStatusServer(nil, func() figures { return figures{} }),
 	}
