@@ -175,7 +175,7 @@ func (s *supervisors) watch(t *testing.T) *watched {
 		answers <- answer(stored)
 	})
 	identifying := &duty{name: "identifying a card", within: identifyWithin}
-	cards := &worker{kind: wire.Card, duty: identifying, jobs: make(chan *job, jobsWaiting), answer: func(e device.Event) { answers <- e },
+	cards := &worker{kind: wire.Card, duty: identifying, tally: new(tally), jobs: make(chan *job, jobsWaiting), answer: func(e device.Event) { answers <- e },
 		enrol: func(wire.CommandID, []byte) error {
 			w.worker.pass()
 			return nil
