@@ -115,7 +115,11 @@ func TestNoSingleFlippedBitOpensADoorForgetsOrStopsAStart(t *testing.T) {
 	for _, name := range files {
 		path := filepath.Join(dir, name)
 		whole := readAll(t, path)
-		for bit := 0; bit < 8*len(whole); bit += step {
+		bits := 8 * len(whole)
+		if name == segment { // and a little of the room that is allocated ahead
+			bits = min(bits, 8*(len(bytes.TrimRight(whole, "\x00"))+1024))
+		}
+		for bit := 0; bit < bits; bit += step {
 			b := slices.Clone(whole)
 			b[bit/8] ^= 1 << (bit % 8)
 			writeAll(t, path, b)

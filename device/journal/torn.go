@@ -12,6 +12,10 @@ import (
 // sector is what a disk writes whole, or not at all.
 const sector = 512
 
+// mostHole bounds what a power cut leaves out before it leaves anything: what stands
+// farther behind in the room ahead was not written by a journal.
+const mostHole = 64 << 10
+
 // mostTail bounds what is looked at behind the last whole append.
 const mostTail = 8 << 20
 
@@ -47,7 +51,7 @@ func (s *scanner) ending() (ending, error) {
 		return ended, nil
 	case incomplete(tail), unwrittenEnd(tail, len(written), from):
 		return torn, nil
-	case hole(written, from) && !writeFollows(written):
+	case hole(written, from) && !writeFollows(written) && len(tail)-len(bytes.TrimLeft(tail, "\x00")) <= mostHole:
 		return torn, nil
 	}
 	return damaged, nil

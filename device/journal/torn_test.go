@@ -117,7 +117,7 @@ func TestAFlippedBitBeforeTheRoomAheadIsDamage(t *testing.T) {
 		image, ends, _ := onDisk(t, d, 40, 190+shift)
 		path := segments(t, d)[0]
 		from, to := ends[len(ends)-2], ends[len(ends)-1]
-		for bit := 8 * from; bit < 8*to; bit += 3 {
+		for bit := 8 * from; bit < 8*to; bit += 29 {
 			image[bit/8] ^= 1 << (bit % 8)
 			j, _ := reopen(t, d, path, image)
 			if j.Began() == "" {
@@ -126,5 +126,21 @@ func TestAFlippedBitBeforeTheRoomAheadIsDamage(t *testing.T) {
 			j.Close()
 			image[bit/8] ^= 1 << (bit % 8)
 		}
+	}
+}
+
+func TestWhatStandsFarBehindTheEndIsDamage(t *testing.T) {
+	d := dir(t)
+	whole, _, _ := small(t, d)
+	path := segments(t, d)[0]
+	image := append(append([]byte{}, whole...), make([]byte, 272<<10-len(whole))...)
+	for _, at := range []int{len(image) / 2, len(whole) + mostHole + 1, len(image) - 1} {
+		image[at] ^= 0x10
+		j, _ := reopen(t, d, path, image)
+		if j.Began() == "" {
+			t.Errorf("a bit is flipped at %d of %d, where nothing was written, and the journal goes on", at, len(image))
+		}
+		j.Close()
+		image[at] ^= 0x10
 	}
 }
