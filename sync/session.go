@@ -58,7 +58,7 @@ func openSession(ctx context.Context, conn net.Conn, clientID string, will *Publ
 		SetWriteTimeout(keepAlive / 3).
 		SetConnectionLostHandler(func(_ mqtt.Client, err error) {
 			if errors.Is(err, io.EOF) {
-				err = errors.New("the broker has ended the connection")
+				err = wire.ErrEnded
 			}
 			s.end(err)
 		}).

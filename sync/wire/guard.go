@@ -90,8 +90,8 @@ func (g *guard) scan(b []byte) error {
 // ErrPacket says that a broker sent what it does not send to this client.
 var ErrPacket = errors.New("the broker sent what is no MQTT packet for this client")
 
-// ErrEnded says that a broker ended the connection in so many words, as some do
-// with DISCONNECT though MQTT 3.1.1 leaves that to clients.
+// ErrEnded says that a broker ended the connection: some say so with DISCONNECT,
+// though MQTT 3.1.1 leaves that to clients, and the rest just close it.
 var ErrEnded = errors.New("the broker has ended the connection: it is closing, it does not admit this certificate any more, or another program has connected with the same one")
 
 // check refuses what a broker does not send to this client.

@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"io"
 	"net"
 	"testing"
@@ -75,6 +76,9 @@ func TestWhatNoBrokerMaySendClosesTheConnection(t *testing.T) {
 			got, err := io.ReadAll(g)
 			if err == nil || !s.closed || len(got) >= len(sound)+len(b) {
 				t.Errorf("%s: %d of %d bytes are passed on, %v", name, len(got), len(sound)+len(b), err)
+			}
+			if ended := b[0] == 0xe0; errors.Is(err, ErrEnded) != ended || errors.Is(err, ErrPacket) == ended {
+				t.Errorf("%s is told as %v", name, err)
 			}
 			if _, again := g.Read(make([]byte, 1)); again != err {
 				t.Errorf("%s: then %v", name, again)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -89,6 +90,9 @@ func (e *edge) connect(ctx context.Context) (stood bool, err error) {
 			return wire.Guard(conn, len(subscribed)), nil
 		}).
 		SetConnectionLostHandler(func(_ mqtt.Client, err error) {
+			if errors.Is(err, io.EOF) {
+				err = wire.ErrEnded
+			}
 			select {
 			case lost <- err:
 			default:
