@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"net"
 	"time"
 
@@ -18,16 +17,9 @@ const dialWithin = 20 * time.Second
 func (c *Client) dial(ctx context.Context) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialWithin)
 	defer cancel()
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", c.broker.Address())
-	if err != nil {
-		return nil, err
-	}
-	if c.broker.Plain {
-		if at, ok := conn.RemoteAddr().(*net.TCPAddr); !ok || !at.IP.IsLoopback() {
-			conn.Close()
-			return nil, errors.New("localhost is not this machine")
-		}
-		return conn, nil
+	conn, err := c.broker.Dial(ctx)
+	if err != nil || c.broker.Plain {
+		return conn, err
 	}
 	secure := tls.Client(conn, c.tlsConfig())
 	if err := secure.HandshakeContext(ctx); err != nil {

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"net"
 	"net/netip"
@@ -35,6 +36,9 @@ func ParseBroker(s string) (Broker, error) {
 		return Broker{}, fmt.Errorf("broker %.80q: not a URL; write ssl://host:port", s)
 	}
 	b := Broker{Host: u.Hostname()}
+	if strings.EqualFold(b.Host, "localhost") {
+		b.Host = "localhost"
+	}
 	switch u.Scheme {
 	case "ssl", "tls", "mqtts":
 		b.Port = cmp.Or(u.Port(), "8883")
@@ -83,13 +87,30 @@ func CheckBroker(s string) error {
 	return nil
 }
 
-// Address returns host:port, for a net.Dialer.
-func (b Broker) Address() string { return net.JoinHostPort(b.Host, b.Port) }
+// Dial opens a TCP connection to the broker.
+func (b Broker) Dial(ctx context.Context) (conn net.Conn, err error) {
+	for _, host := range b.hosts() {
+		if conn, err = new(net.Dialer).DialContext(ctx, "tcp", net.JoinHostPort(host, b.Port)); err == nil {
+			break
+		}
+	}
+	return conn, err
+}
+
+// hosts returns what to dial, in turn. Nobody is asked what localhost is: it is
+// this machine (RFC 6761 §6.3), and what goes there may go in the clear.
+func (b Broker) hosts() []string {
+	if b.Host == "localhost" {
+		return []string{"127.0.0.1", "::1"}
+	}
+	return []string{b.Host}
+}
 
 // String returns the URL, with its port.
 func (b Broker) String() string {
+	at := net.JoinHostPort(b.Host, b.Port)
 	if b.Plain {
-		return "tcp://" + b.Address()
+		return "tcp://" + at
 	}
-	return "ssl://" + b.Address()
+	return "ssl://" + at
 }

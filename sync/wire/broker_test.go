@@ -1,6 +1,9 @@
 package wire
 
 import (
+	"context"
+	"errors"
+	"net"
 	"strings"
 	"testing"
 )
@@ -41,5 +44,44 @@ func TestABrokerIsReadAsPeopleWriteIt(t *testing.T) {
 		if _, err := ParseBroker(url); err != nil {
 			t.Errorf("%s, which a reader was given before: %v", url, err)
 		}
+	}
+}
+
+// A resolver that says otherwise is not asked: what goes to localhost may go in
+// the clear.
+func TestLocalhostIsThisMachineWhateverAResolverSays(t *testing.T) {
+	asked := net.DefaultResolver
+	t.Cleanup(func() { net.DefaultResolver = asked })
+	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
+		return nil, errors.New("nobody answers")
+	}}
+	for _, url := range []string{"tcp://localhost:1884", "tcp://LocalHost:1884", "ssl://localhost:8883"} {
+		b, err := ParseBroker(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, host := range b.hosts() {
+			if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
+				t.Errorf("%s: %q is dialled", url, host)
+			}
+		}
+	}
+	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
+		listener, err := net.Listen("tcp", address)
+		if err != nil {
+			t.Logf("%s: %v", address, err) // a machine without IPv6
+			continue
+		}
+		defer listener.Close()
+		_, port, err := net.SplitHostPort(listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, err := Broker{Host: "localhost", Port: port, Plain: true}.Dial(t.Context())
+		if err != nil {
+			t.Errorf("%s: %v", address, err)
+			continue
+		}
+		conn.Close()
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"fmt"
 	"net"
 	"time"
 
@@ -15,16 +14,9 @@ import (
 func (o *Options) dial(ctx context.Context, broker wire.Broker) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", broker.Address())
-	if err != nil {
-		return nil, err
-	}
-	if broker.Plain {
-		if at, ok := conn.RemoteAddr().(*net.TCPAddr); !ok || !at.IP.IsLoopback() {
-			conn.Close()
-			return nil, fmt.Errorf("%s is not this machine, and without TLS no other is spoken to; write ssl://", broker.Host)
-		}
-		return conn, nil
+	conn, err := broker.Dial(ctx)
+	if err != nil || broker.Plain {
+		return conn, err
 	}
 	secured := tls.Client(conn, &tls.Config{
 		MinVersion:         tls.VersionTLS13,
