@@ -229,6 +229,9 @@ func (p *printer) tell(r *wire.Record) string {
 	if r.Count != 0 {
 		say("count %d", r.Count)
 	}
+	if r.Kind == wire.ClockStepped {
+		say("from %s to %s", time.UnixMilli(r.From).Format(time.DateTime), time.UnixMilli(r.To).Format(time.DateTime))
+	}
 	if r.Version != "" {
 		say("version %s", r.Version)
 	}
@@ -267,6 +270,8 @@ type jsonRecord struct {
 	First      uint64    `json:"first,omitempty"`
 	Last       uint64    `json:"last,omitempty"`
 	Version    string    `json:"version,omitempty"`
+	From       time.Time `json:"from,omitzero"`
+	To         time.Time `json:"to,omitzero"`
 }
 
 func recordJSON(row *store.Record, r *wire.Record) *jsonRecord {
@@ -277,6 +282,9 @@ func recordJSON(row *store.Record, r *wire.Record) *jsonRecord {
 		Seconds: r.Seconds, Users: slices.Clone(r.Users), Tag: hex.EncodeToString(r.Tag), Order: string(r.Order), Who: r.Who,
 		Epoch: r.Epoch, Revision: r.Revision, Policy: r.PolicyRevision, Subject: r.Subject, Text: r.Text, Count: r.Count,
 		First: r.First, Last: r.Last, Version: r.Version,
+	}
+	if r.Kind == wire.ClockStepped {
+		out.From, out.To = time.UnixMilli(r.From), time.UnixMilli(r.To)
 	}
 	if r.Command != (wire.CommandID{}) {
 		out.Command = r.Command.String()

@@ -35,3 +35,20 @@ func TestWhatAReaderSaysIsOneLineWhateverItWrote(t *testing.T) {
 func moves(r rune) bool {
 	return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
 }
+
+func TestAStepOfAReadersClockSaysFromWhatToWhat(t *testing.T) {
+	from, to := time.Date(2036, 1, 1, 12, 0, 0, 0, time.UTC), time.Date(2026, 1, 1, 12, 0, 5, 0, time.UTC)
+	r := wire.Record{Number: 1, Kind: wire.ClockStepped, Time: to.UnixMilli(), Trusted: true, From: from.UnixMilli(), To: to.UnixMilli()}
+	for json, format := range map[bool]string{false: time.DateTime, true: time.RFC3339} {
+		var out bytes.Buffer
+		p := printer{c: console{out: &out}, o: &options{json: json}}
+		if err := p.record(&store.Record{Reader: "front-door", Encoded: wire.Marshal(&r)}); err != nil {
+			t.Fatal(err)
+		}
+		for _, at := range []time.Time{from, to} {
+			if want := at.Local().Format(format); !strings.Contains(out.String(), want) {
+				t.Errorf("%s is not in %s", want, out.String())
+			}
+		}
+	}
+}

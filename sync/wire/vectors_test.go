@@ -45,6 +45,7 @@ func vectors(t testing.TB) map[string][]byte {
 	*plain = DefaultPolicy(plain.Reader, plain.Door)
 	plain.Revision = 1
 	least := Record{Number: 1, Kind: JournalBegan}
+	stepped := Record{Number: 19, Before: Hash(fill(0xd0, 32)), Kind: ClockStepped, Time: 1767225607123, Trusted: true, Running: 3607000, From: 2082758400456, To: 1767225607123}
 	return map[string][]byte{
 		"credential":            Marshal(&entries[1].Credential),
 		"credential-plain":      Marshal(&entries[0].Credential),
@@ -64,6 +65,7 @@ func vectors(t testing.TB) map[string][]byte {
 		"command-signed":        mustSign(t, KindCommand, Marshal(testCommand())),
 		"record":                Marshal(testRecord()),
 		"record-least":          Marshal(&least),
+		"record-stepped":        Marshal(&stepped),
 		"request":               Marshal(testRequest(t)),
 		"request-signed":        signedRequest,
 		"bundle":                Marshal(bundle),
