@@ -127,7 +127,10 @@ func brokerConfigCommand(ctx context.Context, c console, args []string) error {
 	}
 	defer s.Close()
 	now := time.Now()
-	m := &broker.Mosquitto{Site: s.Name, Address: address, Port: port, Authority: s.Root(), Controller: site.ControllerName}
+	m := &broker.Mosquitto{Site: s.Name, Address: address, Port: port, Controller: site.ControllerName}
+	if m.Authority, err = s.LastingRoot(); err != nil {
+		return err
+	}
 	if m.Certificate, err = s.BrokerCertificate(names); err != nil {
 		return err
 	}

@@ -123,7 +123,10 @@ func (w *world) mosquitto() {
 	listener.Close()
 	w.broker = "ssl://127.0.0.1:" + port
 	dir := filepath.Join(w.t.TempDir(), "mosquitto")
-	m := &broker.Mosquitto{Site: w.site.Name, Address: "127.0.0.1", Port: port, Authority: w.site.Root(), Controller: site.ControllerName}
+	m := &broker.Mosquitto{Site: w.site.Name, Address: "127.0.0.1", Port: port, Controller: site.ControllerName}
+	if m.Authority, err = w.site.LastingRoot(); err != nil {
+		w.t.Fatal(err)
+	}
 	if m.Certificate, err = w.site.BrokerCertificate(hosts); err != nil {
 		w.t.Fatal(err)
 	}
