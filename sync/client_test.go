@@ -260,7 +260,7 @@ func TestACutConnectionIsMadeAnewAndTheWillTold(t *testing.T) {
 		if !w.controller.offline {
 			t.Error("the controller is not told")
 		}
-		if down, ok := w.news[len(w.news)-1].(LinkChanged); !ok || down.Up || down.Why != "the broker has ended the connection" {
+		if down, ok := w.news[len(w.news)-1].(LinkChanged); !ok || down.Up || down.Why != wire.ErrEnded.Error() {
 			t.Errorf("people are told %+v", down)
 		}
 		w.mu.Unlock()
