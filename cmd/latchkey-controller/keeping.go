@@ -106,7 +106,7 @@ func siteStorageKeyCommand(ctx context.Context, c console, args []string) error 
 
 func brokerConfigCommand(ctx context.Context, c console, args []string) error {
 	o := newOptions(c, "broker-config", "--out DIR [--listen ADDR] [--name HOST]…",
-		"Writes the configuration of a Mosquitto 2.0 that lets in this site's readers and its controller, and\neach reader to its own topics only. Write it anew, and restart Mosquitto, when a reader was added again\nor removed: the list of revoked certificates is part of it.")
+		"Writes the configuration of a Mosquitto 2.0 that lets in this site's readers and its controller, and\neach reader to its own topics only. Write it anew, and restart Mosquitto, when a reader was added again\nor removed: the list of revoked certificates is part of it.\nMosquitto looks at times of validity: it may refuse a reader whose bundle an older version made while\nits clock was ahead, until that reader has a new bundle.")
 	out := o.String("out", "", "the configuration's `directory`")
 	listen := o.String("listen", defaultListen, "`address` at which readers meet the broker")
 	names := hosts()
