@@ -141,11 +141,11 @@ func placeRenameCommand(ctx context.Context, c console, args []string) error {
 		if err != nil {
 			return "", err
 		}
-		rename := map[string]func(context.Context, desk.Actor, int64, string) error{"location": d.RenameLocation, "hub": d.RenameHub, "door": d.RenameDoor}[kind]
+		rename := map[string]func(context.Context, desk.Actor, int64, string, string) error{"location": d.RenameLocation, "hub": d.RenameHub, "door": d.RenameDoor}[kind]
 		if rename == nil {
 			return "", noKind(o, kind, "location nor hub nor door")
 		}
-		return fmt.Sprintf("%s %d  %s", kind, id, rest[1]), rename(ctx, d.actor, id, rest[1])
+		return fmt.Sprintf("%s %d  %s", kind, id, rest[1]), rename(ctx, d.actor, id, "", rest[1])
 	})
 }
 
@@ -164,7 +164,7 @@ func placeMoveCommand(ctx context.Context, c console, args []string) error {
 			}
 			return fmt.Sprintf("door %d is at hub %d", id, to), d.MoveDoor(ctx, d.actor, id, to)
 		case "reader":
-			return fmt.Sprintf("reader %s serves door %d", rest[0], to), d.MoveReader(ctx, d.actor, rest[0], to)
+			return fmt.Sprintf("reader %s serves door %d", rest[0], to), d.MoveReader(ctx, d.actor, rest[0], "", to)
 		}
 		return "", noKind(o, kind, "door nor reader")
 	})

@@ -150,26 +150,20 @@ func userEditCommand(ctx context.Context, c console, args []string) error {
 	if err != nil {
 		return err
 	}
-	form := desk.UserForm{First: found.First, Last: found.Last, Groups: found.Groups, From: rfc3339(found.From), Until: rfc3339(found.Until), Zone: time.Local, Extended: found.Extended}
-	if len(groups) > 0 || *none {
-		form.Groups = groups
-	}
-	for _, e := range edits {
-		e(&form)
-	}
-	if err := d.EditUser(ctx, d.actor, found.ID, form); err != nil {
+	var name string
+	err = d.EditUser(ctx, d.actor, found.ID, "", time.Local, func(f *desk.UserForm) {
+		if len(groups) > 0 || *none {
+			f.Groups = groups
+		}
+		for _, e := range edits {
+			e(f)
+		}
+		name = strings.TrimSpace(f.First + " " + f.Last)
+	})
+	if err != nil {
 		return err
 	}
-	return printUser(c, o, found.ID, strings.TrimSpace(form.First+" "+form.Last), nil)
-}
-
-// rfc3339 writes a time in Unix seconds so that ParseTime reads the same one;
-// "" for 0.
-func rfc3339(seconds int64) string {
-	if seconds == 0 {
-		return ""
-	}
-	return time.Unix(seconds, 0).Format(time.RFC3339)
+	return printUser(c, o, found.ID, name, nil)
 }
 
 func userRemoveCommand(ctx context.Context, c console, args []string) error {

@@ -86,8 +86,9 @@ func (c *Console) showHub(w http.ResponseWriter, r *http.Request, v *visit, stat
 		return err
 	}
 	if f == nil {
-		f = filled("name", hub.Name)
+		f = filled("name", hub.Name, "revision", hub.Revision())
 	}
+	f.warn("hub", hub.Revision())
 	return c.showDevices(w, r, v, status, &devicesPage{Hub: hub, Form: f, Ask: r.URL.Query().Get("ask")})
 }
 

@@ -36,7 +36,9 @@ func (c *Console) showDoor(w http.ResponseWriter, r *http.Request, v *visit, sta
 	switch d.Tab {
 	case "config":
 		if f == nil {
-			p.Form = filled("name", d.Door.Name, "hub", fmt.Sprint(d.Door.Hub))
+			p.Form = filled("name", d.Door.Name, "hub", fmt.Sprint(d.Door.Hub), "revision", d.Door.Revision())
+		} else {
+			f.warn("door", d.Door.Revision())
 		}
 	case "activity":
 		page, err := c.desk.Activity(r.Context(), v.Actor, desk.Query{Door: id, Limit: 25})
@@ -65,7 +67,7 @@ func (c *Console) editDoor(w http.ResponseWriter, r *http.Request, v *visit) err
 		return err
 	}
 	hub, _ := strconv.ParseInt(f.Get("hub"), 10, 64)
-	err = c.desk.EditDoor(r.Context(), v.Actor, id, f.Trim("name"), hub)
+	err = c.desk.EditDoor(r.Context(), v.Actor, id, f.Get("revision"), f.Trim("name"), hub)
 	if f.refused(err) {
 		return c.showDoor(w, r, v, http.StatusUnprocessableEntity, f)
 	}

@@ -146,6 +146,15 @@ func (f *form) refused(err error) bool {
 	return fields != nil
 }
 
+// warn has a form that was refused because somebody changed meanwhile what it
+// is about say so: sent once more, it is meant, for the revision that is now.
+func (f *form) warn(what, revision string) {
+	if meanwhile := f.Wrong[what]; meanwhile != "" {
+		f.Wrong[""] = meanwhile + " Saving again puts yours in its place."
+		f.Values.Set("revision", revision)
+	}
+}
+
 // digits returns a secret without the spaces in it.
 func (f *form) digits(name string) []byte {
 	secret := f.secret[name]

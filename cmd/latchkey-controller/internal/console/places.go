@@ -133,7 +133,9 @@ func (c *Console) showLocation(w http.ResponseWriter, r *http.Request, v *visit,
 		return desk.ErrNotFound
 	}
 	if f == nil {
-		p.Form = filled("name", p.Location.Name)
+		p.Form = filled("name", p.Location.Name, "revision", p.Location.Revision())
+	} else {
+		f.warn("location", p.Location.Revision())
 	}
 	return c.showPlaces(w, r, v, status, p, p.Location.Name)
 }
@@ -151,12 +153,12 @@ func (c *Console) renamePlace(kind string) func(http.ResponseWriter, *http.Reque
 		}
 		to := fmt.Sprintf("/%ss/%d", kind, id)
 		if kind == "hub" {
-			err = c.desk.RenameHub(r.Context(), v.Actor, id, f.Trim("name"))
+			err = c.desk.RenameHub(r.Context(), v.Actor, id, f.Get("revision"), f.Trim("name"))
 			if f.refused(err) {
 				return c.showHub(w, r, v, http.StatusUnprocessableEntity, f)
 			}
 		} else {
-			err = c.desk.RenameLocation(r.Context(), v.Actor, id, f.Trim("name"))
+			err = c.desk.RenameLocation(r.Context(), v.Actor, id, f.Get("revision"), f.Trim("name"))
 			if f.refused(err) {
 				return c.showLocation(w, r, v, http.StatusUnprocessableEntity, f)
 			}

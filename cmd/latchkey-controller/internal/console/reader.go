@@ -39,8 +39,9 @@ func (c *Console) showReader(w http.ResponseWriter, r *http.Request, v *visit, s
 		return err
 	}
 	policy := p.Reader.Policy
-	if f != nil && f.Wrong[""] != "" { // the warning stands there: the next time it is meant
-		f.Values.Set("revision", fmt.Sprint(policy.Revision))
+	if f != nil {
+		f.warn("policy", fmt.Sprint(policy.Revision))
+		f.warn("reader", p.Reader.PlaceRevision())
 	}
 	switch tab {
 	case "authentication":
@@ -60,7 +61,7 @@ func (c *Console) showReader(w http.ResponseWriter, r *http.Request, v *visit, s
 		}
 	case "device":
 		if f == nil {
-			p.Form = filled("door", fmt.Sprint(p.Reader.DoorID))
+			p.Form = filled("door", fmt.Sprint(p.Reader.DoorID), "revision", p.Reader.PlaceRevision())
 		}
 		locations, err := c.desk.Places(r.Context(), v.Actor)
 		if err != nil {
@@ -182,9 +183,6 @@ func (c *Console) setPolicy(w http.ResponseWriter, r *http.Request, v *visit, ta
 		if !f.refused(err) {
 			return err
 		}
-		if meanwhile := f.Wrong["policy"]; meanwhile != "" {
-			f.Wrong[""] = meanwhile + " Saving again puts yours in its place."
-		}
 	}
 	return c.showReader(w, r, v, http.StatusUnprocessableEntity, tab, f)
 }
@@ -221,7 +219,7 @@ func (c *Console) moveReader(w http.ResponseWriter, r *http.Request, v *visit) e
 	if err != nil {
 		return desk.ErrNotFound
 	}
-	err = c.desk.MoveReader(r.Context(), v.Actor, r.PathValue("id"), door)
+	err = c.desk.MoveReader(r.Context(), v.Actor, r.PathValue("id"), f.Get("revision"), door)
 	if f.refused(err) {
 		return c.showReader(w, r, v, http.StatusUnprocessableEntity, "device", f)
 	}

@@ -149,7 +149,7 @@ func (c *Console) readAccess(r *http.Request, v *visit, p *readerPage) (err erro
 		if p.Edit != nil {
 			fillWeek(p.Form, p.Edit)
 		}
-	} else if p.Form.Get("kind") == "group" {
+	} else if !p.Form.Values.Has("time-zone") { // another form of this page was refused
 		for name, value := range calendar.Values {
 			if name != "revision" {
 				p.Form.Values[name] = value
@@ -203,6 +203,7 @@ func (c *Console) setAccess(w http.ResponseWriter, r *http.Request, v *visit) er
 }
 
 func (c *Console) removeAccess(w http.ResponseWriter, r *http.Request, v *visit) error {
+	r.URL.RawQuery = "ask=remove" // in case it is refused
 	return c.setPolicy(w, r, v, "access", func(f *form) func(*wire.Policy) {
 		return func(p *wire.Policy) {
 			p.Access = slices.DeleteFunc(p.Access, func(a wire.Access) bool { return a.Group == f.Get("group") })

@@ -72,20 +72,12 @@ func (c *Console) user(w http.ResponseWriter, r *http.Request, v *visit, id uint
 
 // userFields is the form of a user as they are.
 func userFields(u *desk.User, c *Console) *form {
-	f := filled("first", u.First, "last", u.Last)
-	for _, group := range u.Groups {
+	shown := u.Form(c.zone)
+	f := filled("first", shown.First, "last", shown.Last, "from", shown.From, "until", shown.Until, "revision", shown.Revision())
+	for _, group := range shown.Groups {
 		f.Values.Add("group", group)
 	}
-	const minutes = "2006-01-02T15:04"
-	if !u.From.IsZero() {
-		f.Values.Set("from", u.From.In(c.zone).Format(minutes))
-	}
-	if !u.Until.IsZero() {
-		f.Values.Set("until", u.Until.In(c.zone).Format(minutes))
-	}
-	if u.Extended {
-		f.Values.Set("extended", "on")
-	}
+	tick(f, "extended", shown.Extended)
 	return f
 }
 
@@ -94,12 +86,13 @@ func (c *Console) editUser(w http.ResponseWriter, r *http.Request, v *visit, id 
 	if err != nil {
 		return err
 	}
-	err = c.desk.EditUser(r.Context(), v.Actor, id, c.userForm(f))
+	err = c.desk.EditUser(r.Context(), v.Actor, id, f.Get("revision"), c.zone, func(as *desk.UserForm) { *as = c.userForm(f) })
 	if f.refused(err) {
 		panel, err := c.userPanel(r, v, id, "about")
 		if err != nil {
 			return err
 		}
+		f.warn("user", panel.User.Form(c.zone).Revision())
 		groups, err := c.desk.Groups(r.Context(), v.Actor)
 		if err != nil {
 			return err

@@ -92,7 +92,7 @@ func TestActivityTellsWhatHappenedInSentences(t *testing.T) {
 func TestWhatIsCalledLikeAPlaceholderStaysWhatItIs(t *testing.T) {
 	w := newWorld(t)
 	id := w.user()
-	w.must(w.EditUser(t.Context(), as(Editor), id, UserForm{First: "%s", Last: "100%"}))
+	w.must(w.EditUser(t.Context(), as(Editor), id, "", time.UTC, func(f *UserForm) { *f = UserForm{First: "%s", Last: "100%"} }))
 	w.must(w.RemoveUser(t.Context(), as(Editor), id))
 	editor := as(Editor).Name
 	want := []string{"Done: " + editor + " changed User 1: name: %s 100%", "Done: " + editor + " removed %s 100%"}

@@ -69,7 +69,7 @@ var attempts = map[Act][]attempt{
 		return err
 	})},
 	EditUser: {user(func(w *world, ctx context.Context, a Actor, id uint64) error {
-		return w.EditUser(ctx, a, id, UserForm{First: "Grace"})
+		return w.EditUser(ctx, a, id, "", time.UTC, func(f *UserForm) { *f = UserForm{First: "Grace"} })
 	})},
 	RemoveUser: {user(func(w *world, ctx context.Context, a Actor, id uint64) error { return w.RemoveUser(ctx, a, id) })},
 	SetPIN: {user(func(w *world, ctx context.Context, a Actor, id uint64) error {
@@ -142,22 +142,22 @@ var attempts = map[Act][]attempt{
 			return err
 		}),
 		place(func(w *world, ctx context.Context, a Actor, r *Reader, l int64) error {
-			return w.RenameLocation(ctx, a, l, fmt.Sprint("Other ", r.ID))
+			return w.RenameLocation(ctx, a, l, "", fmt.Sprint("Other ", r.ID))
 		}),
 		place(func(w *world, ctx context.Context, a Actor, r *Reader, l int64) error {
-			return w.RenameHub(ctx, a, r.HubID, "Other")
+			return w.RenameHub(ctx, a, r.HubID, "", "Other")
 		}),
 		place(func(w *world, ctx context.Context, a Actor, r *Reader, l int64) error {
-			return w.RenameDoor(ctx, a, r.DoorID, "Other")
+			return w.RenameDoor(ctx, a, r.DoorID, "", "Other")
 		}),
 		place(func(w *world, ctx context.Context, a Actor, r *Reader, l int64) error {
-			return w.MoveReader(ctx, a, r.ID, r.DoorID)
+			return w.MoveReader(ctx, a, r.ID, "", r.DoorID)
 		}),
 		place(func(w *world, ctx context.Context, a Actor, r *Reader, l int64) error {
 			return w.MoveDoor(ctx, a, r.DoorID, r.HubID)
 		}),
 		place(func(w *world, ctx context.Context, a Actor, r *Reader, l int64) error {
-			return w.EditDoor(ctx, a, r.DoorID, "Other", r.HubID)
+			return w.EditDoor(ctx, a, r.DoorID, "", "Other", r.HubID)
 		}),
 		func(w *world) func(context.Context, Actor) error {
 			r := w.look(w.reader())
@@ -261,7 +261,7 @@ func place(do func(*world, context.Context, Actor, *Reader, int64) error) attemp
 		d, err := w.AddDoor(w.t.Context(), as(Owner), h, "Door")
 		w.must(err)
 		id := w.reader()
-		w.must(w.MoveReader(w.t.Context(), as(Owner), id, d))
+		w.must(w.MoveReader(w.t.Context(), as(Owner), id, "", d))
 		r := w.look(id)
 		return func(ctx context.Context, a Actor) error { return do(w, ctx, a, r, l) }
 	}

@@ -23,9 +23,9 @@ func TestWhatAdministratorsDidIsToldAsAPersonWould(t *testing.T) {
 		{func() error { return w.SignOutAdmin(ctx, owner, admin) }, "Owner changed administrators: Grace was signed out everywhere"},
 		{func() error { return w.RemoveAdmin(ctx, owner, admin) }, "Owner changed administrators: Grace was removed"},
 		{func() (err error) { place, err = w.AddLocation(ctx, owner, "Barn"); return err }, "Owner changed places: Barn was added as a location"},
-		{func() error { return w.RenameLocation(ctx, owner, place, "Stable") }, "Owner changed places: Barn is called Stable now"},
+		{func() error { return w.RenameLocation(ctx, owner, place, "", "Stable") }, "Owner changed places: Barn is called Stable now"},
 		{func() error { return w.RemoveLocation(ctx, owner, place) }, "Owner changed places: Stable was removed, which was a location"},
-		{func() error { return w.MoveReader(ctx, owner, reader, w.look(reader).DoorID) }, "Owner changed places: " + reader + " was moved to " + at},
+		{func() error { return w.MoveReader(ctx, owner, reader, "", w.look(reader).DoorID) }, "Owner changed places: " + reader + " was moved to " + at},
 		{func() error { return w.SwitchPIN(ctx, owner, reader, false) }, "Owner switched PIN entry at " + at + " off"},
 		{func() error {
 			_, err := w.SetPolicy(ctx, owner, reader, 0, func(p *wire.Policy) { p.Limit = 5 })

@@ -26,6 +26,9 @@ func (d *Desk) Watch(ctx context.Context, moved func(Change) error) error {
 			c.Activity, said, err = tx.Newest()
 			return err
 		})
+		if ctx.Err() != nil {
+			return nil
+		}
 		if err != nil {
 			return err
 		}

@@ -51,7 +51,7 @@ func TestWhatIsOlderThanTheSiteKeepsIsForgottenInAllItsTables(t *testing.T) {
 func TestHoursCountADoorsEntries(t *testing.T) {
 	w := newWorld(t)
 	front, back := w.reader(), w.reader()
-	w.must(w.MoveReader(t.Context(), as(Owner), back, w.look(front).DoorID)) // a door with two readers
+	w.must(w.MoveReader(t.Context(), as(Owner), back, "", w.look(front).DoorID)) // a door with two readers
 	minutes := func(m int) int64 { return w.time.Add(time.Duration(m) * time.Minute).UnixMilli() }
 	w.records(front,
 		&wire.Record{Kind: wire.AccessGranted, User: 1, Time: minutes(-24 * 60)}, // too old

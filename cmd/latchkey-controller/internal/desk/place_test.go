@@ -12,8 +12,8 @@ func TestPlacesAreOnTheReadersScreens(t *testing.T) {
 	r := w.look(id)
 	d, err := w.Door(t.Context(), as(Owner), r.DoorID)
 	w.must(err)
-	w.must(w.RenameDoor(t.Context(), as(Super), d.ID, " Garden door "))
-	w.must(w.RenameLocation(t.Context(), as(Super), d.Location, "Villa"))
+	w.must(w.RenameDoor(t.Context(), as(Super), d.ID, "", " Garden door "))
+	w.must(w.RenameLocation(t.Context(), as(Super), d.Location, "", "Villa"))
 	if p := w.look(id).Policy; p.Door != "Garden door" || p.Place != "Villa" || p.Revision <= r.Policy.Revision {
 		t.Errorf("%+v", p)
 	}
@@ -27,30 +27,30 @@ func TestPlacesAreOnTheReadersScreens(t *testing.T) {
 	}
 	other, err := w.AddDoor(t.Context(), as(Super), hub, "Side door")
 	w.must(err)
-	w.must(w.MoveReader(t.Context(), as(Super), id, other))
+	w.must(w.MoveReader(t.Context(), as(Super), id, "", other))
 	if p := w.look(id).Policy; p.Door != "Side door" {
 		t.Errorf("%+v", p)
 	}
 	before := w.look(id).Policy.Revision
-	w.must(w.RenameHub(t.Context(), as(Super), hub, "Hall 2")) // no screen shows it
+	w.must(w.RenameHub(t.Context(), as(Super), hub, "", "Hall 2")) // no screen shows it
 	if w.look(id).Policy.Revision != before {
 		t.Error("a new policy for nothing")
 	}
 	for name, err := range map[string]error{
-		"no name":        w.RenameDoor(t.Context(), as(Super), other, " "),
-		"a long name":    w.RenameDoor(t.Context(), as(Super), other, strings.Repeat("a", 65)),
-		"somebody's":     w.RenameDoor(t.Context(), as(Super), other, "Garden door"),
-		"another's":      w.RenameLocation(t.Context(), as(Super), annex, "Villa"),
+		"no name":        w.RenameDoor(t.Context(), as(Super), other, "", " "),
+		"a long name":    w.RenameDoor(t.Context(), as(Super), other, "", strings.Repeat("a", 65)),
+		"somebody's":     w.RenameDoor(t.Context(), as(Super), other, "", "Garden door"),
+		"another's":      w.RenameLocation(t.Context(), as(Super), annex, "", "Villa"),
 		"a full place":   w.RemoveLocation(t.Context(), as(Super), annex),
 		"a door in use":  w.RemoveDoor(t.Context(), as(Super), other),
-		"a control code": w.RenameHub(t.Context(), as(Super), hub, "a\x00"),
+		"a control code": w.RenameHub(t.Context(), as(Super), hub, "", "a\x00"),
 	} {
 		if Fields(err)["name"] == "" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	for name, err := range map[string]error{
-		"door": w.RenameDoor(t.Context(), as(Super), 99, "x"), "hub": w.MoveDoor(t.Context(), as(Super), other, 99), "reader": w.MoveReader(t.Context(), as(Super), "nobody", other),
+		"door": w.RenameDoor(t.Context(), as(Super), 99, "", "x"), "hub": w.MoveDoor(t.Context(), as(Super), other, 99), "reader": w.MoveReader(t.Context(), as(Super), "nobody", "", other),
 	} {
 		if !errors.Is(err, ErrNotFound) {
 			t.Errorf("%s: %v", name, err)

@@ -62,7 +62,8 @@ func (d *Desk) addPlace(ctx context.Context, a Actor, l, parentLevel store.Level
 	return p.ID, err
 }
 
-// AddLocation adds a location. Field of this and of all below: "name".
+// AddLocation adds a location. Field of this and of all below: "name", and of
+// those that take a revision "location", "hub", "door" or "reader".
 func (d *Desk) AddLocation(ctx context.Context, a Actor, name string) (id int64, err error) {
 	return d.addPlace(ctx, a, store.Locations, store.Level{}, 0, name)
 }
@@ -81,8 +82,9 @@ func (d *Desk) AddDoor(ctx context.Context, a Actor, hub int64, name string) (id
 type edit func(*store.Tx, *store.Place) (text string, err error)
 
 // setPlace edits a place. What readers show of it is part of their policies,
-// which change with it.
-func (d *Desk) setPlace(ctx context.Context, a Actor, l store.Level, id int64, change edit) error {
+// which change with it. was is the Revision of the place that the editor began
+// with: if it is another one now the edit is refused; "": whatever it is.
+func (d *Desk) setPlace(ctx context.Context, a Actor, l store.Level, id int64, was string, change edit) error {
 	ab := &about{}
 	return d.change(ctx, a, EditPlaces, ab, func(tx *store.Tx, now time.Time) error {
 		p, err := placeOf(tx, l, id)
@@ -90,6 +92,9 @@ func (d *Desk) setPlace(ctx context.Context, a Actor, l store.Level, id int64, c
 			return err
 		}
 		ab.subject = p.Name
+		if was != "" && was != placeRevision(p.Parent, p.Name) {
+			return meanwhile(levelNames[l])
+		}
 		if ab.text, err = change(tx, p); err != nil {
 			return err
 		}
@@ -148,28 +153,28 @@ func moveTo(hub int64) edit {
 }
 
 // RenameLocation renames a location, on the readers' screens too.
-func (d *Desk) RenameLocation(ctx context.Context, a Actor, id int64, name string) error {
-	return d.setPlace(ctx, a, store.Locations, id, rename(name))
+func (d *Desk) RenameLocation(ctx context.Context, a Actor, id int64, was, name string) error {
+	return d.setPlace(ctx, a, store.Locations, id, was, rename(name))
 }
 
 // RenameHub renames a hub.
-func (d *Desk) RenameHub(ctx context.Context, a Actor, id int64, name string) error {
-	return d.setPlace(ctx, a, store.Hubs, id, rename(name))
+func (d *Desk) RenameHub(ctx context.Context, a Actor, id int64, was, name string) error {
+	return d.setPlace(ctx, a, store.Hubs, id, was, rename(name))
 }
 
 // RenameDoor renames a door, on the readers' screens too.
-func (d *Desk) RenameDoor(ctx context.Context, a Actor, id int64, name string) error {
-	return d.setPlace(ctx, a, store.Doors, id, rename(name))
+func (d *Desk) RenameDoor(ctx context.Context, a Actor, id int64, was, name string) error {
+	return d.setPlace(ctx, a, store.Doors, id, was, rename(name))
 }
 
 // MoveDoor puts a door to another hub.
 func (d *Desk) MoveDoor(ctx context.Context, a Actor, door, hub int64) error {
-	return d.setPlace(ctx, a, store.Doors, door, moveTo(hub))
+	return d.setPlace(ctx, a, store.Doors, door, "", moveTo(hub))
 }
 
 // EditDoor renames a door and puts it to a hub, or does neither; 0: where it is.
-func (d *Desk) EditDoor(ctx context.Context, a Actor, door int64, name string, hub int64) error {
-	return d.setPlace(ctx, a, store.Doors, door, func(tx *store.Tx, p *store.Place) (string, error) {
+func (d *Desk) EditDoor(ctx context.Context, a Actor, door int64, was, name string, hub int64) error {
+	return d.setPlace(ctx, a, store.Doors, door, was, func(tx *store.Tx, p *store.Place) (string, error) {
 		var edits []edit
 		if strings.TrimSpace(name) != p.Name {
 			edits = append(edits, rename(name))
@@ -188,8 +193,10 @@ func (d *Desk) EditDoor(ctx context.Context, a Actor, door int64, name string, h
 	})
 }
 
-// MoveReader lets a reader serve another door.
-func (d *Desk) MoveReader(ctx context.Context, a Actor, reader string, door int64) error {
+// MoveReader lets a reader serve another door. was is the PlaceRevision that
+// the editor began with: if it is another one now the move is refused; "":
+// whatever it is.
+func (d *Desk) MoveReader(ctx context.Context, a Actor, reader, was string, door int64) error {
 	ab := &about{reader: reader, subject: reader}
 	return d.change(ctx, a, EditPlaces, ab, func(tx *store.Tx, now time.Time) error {
 		p, err := placeOf(tx, store.Doors, door)
@@ -200,6 +207,13 @@ func (d *Desk) MoveReader(ctx context.Context, a Actor, reader string, door int6
 			return fmt.Errorf("there is no reader %q: %w", reader, err)
 		} else if err != nil {
 			return err
+		}
+		wheres, err := tx.Wheres()
+		if err != nil {
+			return err
+		}
+		if was != "" && was != revision(wheres[reader].Door) {
+			return meanwhile("reader")
 		}
 		ab.text = "was moved to " + p.Name
 		if err := tx.SetDoor(reader, door); err != nil {

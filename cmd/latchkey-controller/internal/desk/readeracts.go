@@ -41,7 +41,7 @@ func (d *Desk) SetPolicy(ctx context.Context, a Actor, reader string, was uint64
 				return err
 			}
 			if was != 0 && p.Revision != was {
-				return wrong("policy", "Somebody changed this policy meanwhile; look at it again")
+				return meanwhile("policy")
 			}
 			revision := p.Revision
 			edit(p)

@@ -159,7 +159,9 @@ func TestAUsersNewNameAndGroupsReachWhatReadersHold(t *testing.T) {
 		t.Errorf("%d digits", len(digits))
 	}
 	before := w.check()
-	w.must(w.EditUser(t.Context(), as(Editor), id, UserForm{First: "Ada", Last: "Lovelace", Groups: []string{"lab", "staff", "everyone"}, Until: "2026-12-31", Zone: time.UTC}))
+	w.must(w.EditUser(t.Context(), as(Editor), id, "", time.UTC, func(f *UserForm) {
+		*f = UserForm{First: "Ada", Last: "Lovelace", Groups: []string{"lab", "staff", "everyone"}, Until: "2026-12-31", Zone: time.UTC}
+	}))
 	after := w.check() // replays the log and compares each credential with what it made
 	if after.Revision != before.Revision+2 || after.Credentials != 2 {
 		t.Errorf("%+v, before %+v", after, before)
@@ -172,7 +174,9 @@ func TestAUsersNewNameAndGroupsReachWhatReadersHold(t *testing.T) {
 		t.Error(e.Text)
 	}
 	// Saved again as it is, it is nothing to tell readers.
-	w.must(w.EditUser(t.Context(), as(Editor), id, UserForm{First: "Ada", Last: "Lovelace", Groups: []string{"staff", "lab"}, Until: "2026-12-31", Zone: time.UTC}))
+	w.must(w.EditUser(t.Context(), as(Editor), id, "", time.UTC, func(f *UserForm) {
+		*f = UserForm{First: "Ada", Last: "Lovelace", Groups: []string{"staff", "lab"}, Until: "2026-12-31", Zone: time.UTC}
+	}))
 	if again := w.check(); again != after {
 		t.Errorf("%+v, before %+v", again, after)
 	}

@@ -122,17 +122,33 @@ func credentialError(err error) error {
 }
 
 // EditUser changes a user, and with that what readers hold of their
-// credentials.
-func (d *Desk) EditUser(ctx context.Context, a Actor, id uint64, form UserForm) error {
+// credentials. was is the Revision of the form that the editor began with: if
+// it is another one now the change is refused; "": whatever it is. edit gets
+// the form as it is now, and what it leaves there stays as it is, to the
+// second. Fields besides the form's: "user".
+func (d *Desk) EditUser(ctx context.Context, a Actor, id uint64, was string, zone *time.Location, edit func(*UserForm)) error {
+	var wanted *store.User
 	ab := &about{user: id}
-	if err := d.check(ctx, a, EditUser, ab); err != nil {
-		return err
-	}
-	wanted, wrongs := form.user()
-	if err := wrongs.err(); err != nil {
-		return err
-	}
-	return d.do(ctx, a, EditUser, ab, nil, func(s *site.Site, now time.Time) error {
+	return d.do(ctx, a, EditUser, ab, func(tx *store.Tx) error {
+		u, err := tx.User(id)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil // the act says so in its own words
+		}
+		if err != nil {
+			return err
+		}
+		shown := formOf(u, zone)
+		if was != "" && was != shown.Revision() {
+			return meanwhile("user")
+		}
+		form := shown
+		form.Groups = slices.Clone(shown.Groups)
+		edit(&form)
+		form.keep(shown, u)
+		var wrongs FieldErrors
+		wanted, wrongs = form.user()
+		return wrongs.err()
+	}, func(s *site.Site, now time.Time) error {
 		return s.EditUser(ctx, now, id, func(u *store.User) {
 			ab.text = differences(u, wanted)
 			u.First, u.Last, u.Groups, u.From, u.Until, u.Extended = wanted.First, wanted.Last, wanted.Groups, wanted.From, wanted.Until, wanted.Extended
