@@ -63,18 +63,20 @@ func (c *Console) addAdmin(w http.ResponseWriter, r *http.Request, v *visit) err
 		return err
 	}
 	defer f.wipe()
-	var token string
-	done, err := c.again(r, v, f, func() (err error) {
-		_, token, err = c.desk.AddAdmin(r.Context(), v.Actor, f.Trim("name"), desk.Role(f.Get("role")))
-		return err
+	return c.once(w, r, v, f, func() (answer, error) {
+		var token string
+		done, err := c.again(r, v, f, func() (err error) {
+			_, token, err = c.desk.AddAdmin(r.Context(), v.Actor, f.Trim("name"), desk.Role(f.Get("role")))
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		if done {
+			return c.leads("/settings/administrators"), c.showAdmins(w, r, v, http.StatusOK, &adminsPage{Form: filled(), Link: oneTimeLink(r, token), For: f.Trim("name")}, "")
+		}
+		return nil, c.showAdmins(w, r, v, http.StatusUnprocessableEntity, &adminsPage{Form: f, Ask: "add"}, "")
 	})
-	if err != nil {
-		return err
-	}
-	if done {
-		return c.showAdmins(w, r, v, http.StatusOK, &adminsPage{Form: filled(), Link: oneTimeLink(r, token), For: f.Trim("name")}, "")
-	}
-	return c.showAdmins(w, r, v, http.StatusUnprocessableEntity, &adminsPage{Form: f, Ask: "add"}, "")
 }
 
 func (c *Console) changeAdmin(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -87,6 +89,11 @@ func (c *Console) changeAdmin(w http.ResponseWriter, r *http.Request, v *visit) 
 		return err
 	}
 	defer f.wipe()
+	return c.once(w, r, v, f, func() (answer, error) { return c.changed(w, r, v, id, f) })
+}
+
+// changed does one act to an administrator.
+func (c *Console) changed(w http.ResponseWriter, r *http.Request, v *visit, id int64, f *form) (answer, error) {
 	act := r.PathValue("act")
 	var token, said string
 	done, err := c.again(r, v, f, func() (err error) {
@@ -106,14 +113,15 @@ func (c *Console) changeAdmin(w http.ResponseWriter, r *http.Request, v *visit) 
 		}
 		return desk.ErrNotFound
 	})
+	again := c.leads("/settings/administrators")
 	switch {
 	case err != nil:
-		return err
+		return nil, err
 	case !done:
-		return c.showAdmins(w, r, v, http.StatusUnprocessableEntity, &adminsPage{Form: f, Ask: act}, strconv.FormatInt(id, 10))
+		return nil, c.showAdmins(w, r, v, http.StatusUnprocessableEntity, &adminsPage{Form: f, Ask: act}, strconv.FormatInt(id, 10))
 	case token != "":
-		return c.showAdmins(w, r, v, http.StatusOK, &adminsPage{Form: filled(), Link: oneTimeLink(r, token), For: f.Get("name")}, "")
+		return again, c.showAdmins(w, r, v, http.StatusOK, &adminsPage{Form: filled(), Link: oneTimeLink(r, token), For: f.Get("name")}, "")
 	}
 	c.send(w, r, "/settings/administrators", said)
-	return nil
+	return again, nil
 }

@@ -129,27 +129,35 @@ func (c *Console) adopt(w http.ResponseWriter, r *http.Request, v *visit) error 
 	if err != nil {
 		return desk.ErrNotFound
 	}
+	return c.once(w, r, v, f, func() (answer, error) { return c.adopted(w, r, v, f, request) })
+}
+
+// adopted makes the board of a request a reader.
+func (c *Console) adopted(w http.ResponseWriter, r *http.Request, v *visit, f *form, request []byte) (answer, error) {
 	right, err := c.freshen(r, v, f)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if right {
 		adoption, key, err := c.makeBundle(r, v, f, request)
 		if err == nil {
-			return c.showAdopt(w, r, v, http.StatusOK, &adoptPage{Step: 3, Adoption: adoption, Download: "/devices/bundles/" + key, File: bundleName(adoption.Reader)})
+			result := func(w http.ResponseWriter, r *http.Request, v *visit) error {
+				return c.showAdopt(w, r, v, http.StatusOK, &adoptPage{Step: 3, Adoption: adoption, Download: "/devices/bundles/" + key, File: bundleName(adoption.Reader)})
+			}
+			return result, result(w, r, v)
 		}
 		if errors.Is(err, desk.ErrSignInAgain) {
 			v.Actor.FreshSignIn = false
 		}
 		if !f.refused(err) {
-			return err
+			return nil, err
 		}
 	}
 	_, fingerprint, err := wire.ParseRequest(request)
 	if err != nil {
-		return desk.ErrNotFound
+		return nil, desk.ErrNotFound
 	}
-	return c.showAdopt(w, r, v, http.StatusUnprocessableEntity, &adoptPage{Step: 2, Form: f, Request: &desk.Request{Fingerprint: fingerprint}})
+	return nil, c.showAdopt(w, r, v, http.StatusUnprocessableEntity, &adoptPage{Step: 2, Form: f, Request: &desk.Request{Fingerprint: fingerprint}})
 }
 
 func bundleName(reader string) string { return reader + ".bundle" }

@@ -47,6 +47,7 @@ type Console struct {
 	marker  []byte // stands in a page where a secret is put in
 	hub     *hub
 	bundles bundles
+	deeds   deeds
 	handler http.Handler
 }
 

@@ -68,19 +68,22 @@ func (c *Console) setPIN(w http.ResponseWriter, r *http.Request, v *visit, id ui
 		f.Wrong["pin"] = "Choose how the PIN is made."
 		return c.adding(w, r, v, id, f, "pin")
 	}
-	digits, err := c.desk.SetPIN(r.Context(), v.Actor, id, choice)
-	defer clear(digits)
-	if f.refused(err) {
-		return c.adding(w, r, v, id, f, "pin")
-	}
-	if err != nil {
-		return err
-	}
-	if len(digits) > 0 {
-		return c.showPIN(w, r, v, id, digits)
-	}
-	c.send(w, r, userURL(id, "credentials"), "The PIN is set. Readers are told now.")
-	return nil
+	return c.once(w, r, v, f, func() (answer, error) {
+		digits, err := c.desk.SetPIN(r.Context(), v.Actor, id, choice)
+		defer clear(digits)
+		if f.refused(err) {
+			return nil, c.adding(w, r, v, id, f, "pin")
+		}
+		if err != nil {
+			return nil, err
+		}
+		again := c.leads(userURL(id, "credentials"))
+		if len(digits) > 0 {
+			return again, c.showPIN(w, r, v, id, digits)
+		}
+		c.send(w, r, userURL(id, "credentials"), "The PIN is set. Readers are told now.")
+		return again, nil
+	})
 }
 
 func (c *Console) removePIN(w http.ResponseWriter, r *http.Request, v *visit, id uint64) error {
@@ -101,15 +104,17 @@ func (c *Console) addCard(w http.ResponseWriter, r *http.Request, v *visit, id u
 	if err != nil {
 		return err
 	}
-	err = c.desk.AddCard(r.Context(), v.Actor, id, f.Trim("card"))
-	if f.refused(err) {
-		return c.adding(w, r, v, id, f, "card")
-	}
-	if err != nil {
-		return err
-	}
-	c.send(w, r, userURL(id, "credentials"), "The card was added. Readers are told now.")
-	return nil
+	return c.once(w, r, v, f, func() (answer, error) {
+		err := c.desk.AddCard(r.Context(), v.Actor, id, f.Trim("card"))
+		if f.refused(err) {
+			return nil, c.adding(w, r, v, id, f, "card")
+		}
+		if err != nil {
+			return nil, err
+		}
+		c.send(w, r, userURL(id, "credentials"), "The card was added. Readers are told now.")
+		return c.leads(userURL(id, "credentials")), nil
+	})
 }
 
 func (c *Console) removeCard(w http.ResponseWriter, r *http.Request, v *visit, id uint64) error {
@@ -155,18 +160,20 @@ func (c *Console) confirmCard(w http.ResponseWriter, r *http.Request, v *visit, 
 		return err
 	}
 	enrolment := r.PathValue("enrolment")
-	err = c.desk.ConfirmCard(r.Context(), v.Actor, enrolment, f.Trim("last-four"))
-	if f.refused(err) {
-		return c.showCredentials(w, r, v, http.StatusUnprocessableEntity, id, f, func(p *userPanel) error {
-			p.Add, p.Enrolment = "confirm", &desk.Enrolment{ID: enrolment, User: id, LastFour: f.Get("last-four")}
-			return nil
-		})
-	}
-	if err != nil {
-		return err
-	}
-	c.send(w, r, userURL(id, "credentials"), "The card was added. Readers are told now.")
-	return nil
+	return c.once(w, r, v, f, func() (answer, error) {
+		err := c.desk.ConfirmCard(r.Context(), v.Actor, enrolment, f.Trim("last-four"))
+		if f.refused(err) {
+			return nil, c.showCredentials(w, r, v, http.StatusUnprocessableEntity, id, f, func(p *userPanel) error {
+				p.Add, p.Enrolment = "confirm", &desk.Enrolment{ID: enrolment, User: id, LastFour: f.Get("last-four")}
+				return nil
+			})
+		}
+		if err != nil {
+			return nil, err
+		}
+		c.send(w, r, userURL(id, "credentials"), "The card was added. Readers are told now.")
+		return c.leads(userURL(id, "credentials")), nil
+	})
 }
 
 func (c *Console) dropCard(w http.ResponseWriter, r *http.Request, v *visit, id uint64) error {

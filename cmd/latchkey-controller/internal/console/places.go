@@ -81,34 +81,37 @@ func (c *Console) addPlace(w http.ResponseWriter, r *http.Request, v *visit) err
 	if err != nil {
 		return err
 	}
-	in, _ := strconv.ParseInt(f.Get("in"), 10, 64)
-	name := f.Trim("name")
-	var to string
-	var id int64
-	switch r.PathValue("kind") {
-	case "location":
-		id, err = c.desk.AddLocation(r.Context(), v.Actor, name)
-		to = fmt.Sprint("/locations/", id)
-	case "hub":
-		id, err = c.desk.AddHub(r.Context(), v.Actor, in, name)
-		to = fmt.Sprint("/hubs/", id)
-	case "door":
-		id, err = c.desk.AddDoor(r.Context(), v.Actor, in, name)
-		to = fmt.Sprint("/doors/", id)
-	default:
-		return desk.ErrNotFound
-	}
-	if f.refused(err) {
-		return c.showNewPlace(w, r, v, http.StatusUnprocessableEntity, f)
-	}
-	if err != nil {
-		return err
-	}
-	if r.PathValue("kind") == "hub" { // it is shown among the devices
-		to = "/places"
-	}
-	c.send(w, r, to, name+" was added.")
-	return nil
+	return c.once(w, r, v, f, func() (answer, error) {
+		in, _ := strconv.ParseInt(f.Get("in"), 10, 64)
+		name := f.Trim("name")
+		var to string
+		var id int64
+		var err error
+		switch r.PathValue("kind") {
+		case "location":
+			id, err = c.desk.AddLocation(r.Context(), v.Actor, name)
+			to = fmt.Sprint("/locations/", id)
+		case "hub":
+			id, err = c.desk.AddHub(r.Context(), v.Actor, in, name)
+			to = fmt.Sprint("/hubs/", id)
+		case "door":
+			id, err = c.desk.AddDoor(r.Context(), v.Actor, in, name)
+			to = fmt.Sprint("/doors/", id)
+		default:
+			return nil, desk.ErrNotFound
+		}
+		if f.refused(err) {
+			return nil, c.showNewPlace(w, r, v, http.StatusUnprocessableEntity, f)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if r.PathValue("kind") == "hub" { // it is shown among the devices
+			to = "/places"
+		}
+		c.send(w, r, to, name+" was added.")
+		return c.leads(to), nil
+	})
 }
 
 func (c *Console) location(w http.ResponseWriter, r *http.Request, v *visit) error {

@@ -139,17 +139,20 @@ func (c *Console) addUser(w http.ResponseWriter, r *http.Request, v *visit) erro
 	if card := f.Trim("card"); card != "" {
 		cards = append(cards, card)
 	}
-	id, digits, err := c.desk.AddUser(r.Context(), v.Actor, c.userForm(f), pinChoice(f), cards)
-	defer clear(digits)
-	if f.refused(err) {
-		return c.showNewUser(w, r, v, http.StatusUnprocessableEntity, f)
-	}
-	if err != nil {
-		return err
-	}
-	if len(digits) > 0 {
-		return c.showPIN(w, r, v, id, digits)
-	}
-	c.send(w, r, userURL(id, "credentials"), "The user was added.")
-	return nil
+	return c.once(w, r, v, f, func() (answer, error) {
+		id, digits, err := c.desk.AddUser(r.Context(), v.Actor, c.userForm(f), pinChoice(f), cards)
+		defer clear(digits)
+		if f.refused(err) {
+			return nil, c.showNewUser(w, r, v, http.StatusUnprocessableEntity, f)
+		}
+		if err != nil {
+			return nil, err
+		}
+		again := c.leads(userURL(id, "credentials"))
+		if len(digits) > 0 {
+			return again, c.showPIN(w, r, v, id, digits)
+		}
+		c.send(w, r, userURL(id, "credentials"), "The user was added.")
+		return again, nil
+	})
 }

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"html/template"
@@ -21,6 +22,7 @@ func (c *Console) functions() template.FuncMap {
 		"nav":          func() []navigation { return sections },
 		"themes":       func() []theme { return themes },
 		"topics":       func() string { return strings.Join(topics, " ") },
+		"token":        rand.Text,
 		"initials":     initials,
 		"dict":         dict,
 		"list":         func(items ...string) []string { return items },

@@ -1,0 +1,96 @@
+package console
+
+import (
+	"crypto/sha256"
+	"net/http"
+	"slices"
+	"sync"
+)
+
+// An answer is one to a request of somebody who is signed in.
+type answer = func(http.ResponseWriter, *http.Request, *visit) error
+
+// maxDeeds is how many deeds are known again.
+const maxDeeds = 4096
+
+// deeds are what forms that carry a token have done, so that one that is sent
+// again, by a reload or a second click, does nothing again.
+type deeds struct {
+	mu    sync.Mutex
+	all   map[[sha256.Size]byte]*deed
+	order [][sha256.Size]byte // the oldest first
+}
+
+type deed struct {
+	done  chan struct{} // closed when it is
+	again answer        // answers a repetition; nil: nothing was done
+}
+
+// begin returns the deed of a key, and whether it is the caller's to do: then
+// end must follow.
+func (d *deeds) begin(key [sha256.Size]byte) (*deed, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if known := d.all[key]; known != nil {
+		return known, false
+	}
+	if d.all == nil {
+		d.all = map[[sha256.Size]byte]*deed{}
+	}
+	if len(d.order) >= maxDeeds {
+		delete(d.all, d.order[0])
+		d.order = d.order[1:]
+	}
+	own := &deed{done: make(chan struct{})}
+	d.all[key], d.order = own, append(d.order, key)
+	return own, true
+}
+
+// end says how a repetition is answered; nil: nothing was done, and the same
+// form may be sent again.
+func (d *deeds) end(key [sha256.Size]byte, own *deed, again answer) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if own.again = again; again == nil && d.all[key] == own {
+		delete(d.all, key)
+		d.order = slices.DeleteFunc(d.order, func(k [sha256.Size]byte) bool { return k == key })
+	}
+	close(own.done)
+}
+
+// once does what a form says unless the same form of the same session has done
+// it: do answers the request, and returns how a repetition of it is answered.
+// Secrets are no part of what makes a form the same.
+func (c *Console) once(w http.ResponseWriter, r *http.Request, v *visit, f *form, do func() (answer, error)) error {
+	if f.Get("once") == "" {
+		_, err := do()
+		return err
+	}
+	key := sha256.Sum256([]byte(v.token + "\n" + r.URL.Path + "\n" + f.Values.Encode()))
+	for {
+		d, own := c.deeds.begin(key)
+		if own {
+			var again answer
+			defer func() { c.deeds.end(key, d, again) }()
+			var err error
+			again, err = do()
+			return err
+		}
+		select {
+		case <-d.done:
+		case <-r.Context().Done():
+			return r.Context().Err()
+		}
+		if d.again != nil {
+			return d.again(w, r, v)
+		}
+	}
+}
+
+// leads answers a repetition with the page that shows what was done.
+func (c *Console) leads(to string) answer {
+	return func(w http.ResponseWriter, r *http.Request, _ *visit) error {
+		c.send(w, r, to, "This was done already, and not done again.")
+		return nil
+	}
+}
