@@ -9,8 +9,11 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -39,7 +42,37 @@ const (
 )
 
 // consoleFlags are what serve is told about its console.
-type consoleFlags struct{ listen, certificate, key string }
+type consoleFlags struct {
+	listen, certificate, key string
+	proxies                  []netip.Prefix
+}
+
+// addProxy reads an address, or a range of them.
+func (f *consoleFlags) addProxy(text string) error {
+	p, err := netip.ParsePrefix(text)
+	if err != nil {
+		a, err := netip.ParseAddr(text)
+		if err != nil || a.Zone() != "" {
+			return errors.New("write an address like 192.0.2.1, or a range like 192.0.2.0/24")
+		}
+		p = netip.PrefixFrom(a, a.BitLen())
+	}
+	f.proxies = append(f.proxies, p.Masked())
+	return nil
+}
+
+// isOwnName says whether a host is one of the console's: it was told so, the
+// certificate says so, or this machine has the address.
+func isOwnName(host string, names []string, certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)) bool {
+	same := func(name string) bool { return strings.EqualFold(name, host) }
+	if host == "" || slices.ContainsFunc(names, same) {
+		return host != ""
+	}
+	if pair, err := certificate(&tls.ClientHelloInfo{ServerName: host}); err == nil && pair.Leaf != nil && pair.Leaf.VerifyHostname(host) == nil {
+		return true
+	}
+	return slices.ContainsFunc(hosts(), same) // addresses come and go
+}
 
 func (f *consoleFlags) check() error {
 	if (f.certificate == "") != (f.key == "") {
@@ -67,7 +100,8 @@ func openConsole(ctx context.Context, c console, dir string, s *site.Site, d *de
 	if err != nil {
 		return nil, err
 	}
-	pages, err := web.New(web.Options{Desk: d, Log: log, Trusted: f.certificate != "", Broker: brokerURL})
+	pages, err := web.New(web.Options{Desk: d, Log: log, Trusted: f.certificate != "", Broker: brokerURL, Proxies: f.proxies,
+		Known: func(host string) bool { return isOwnName(host, names, certificate) }})
 	if err != nil {
 		return nil, err
 	}

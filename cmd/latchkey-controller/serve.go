@@ -40,6 +40,7 @@ func serveCommand(ctx context.Context, c console, args []string) error {
 	o.StringVar(&page.listen, "console", defaultConsole, "`address` at which browsers meet the console; off: there is none")
 	o.StringVar(&page.certificate, "console-cert", "", "the console's certificate, a PEM `file`; one of the site's own authority unless given")
 	o.StringVar(&page.key, "console-key", "", "the key of that, a PEM `file`")
+	o.Func("trusted-proxy", "an `address`, or a range like 192.0.2.0/24, of a proxy before the console whose X-Forwarded-For and X-Forwarded-Host are believed; may be repeated", page.addProxy)
 	verbose := o.Bool("verbose", false, "log what goes right, too")
 	if _, err := o.parse(args, 0); err != nil {
 		return err

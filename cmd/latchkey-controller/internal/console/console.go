@@ -12,6 +12,7 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
@@ -30,6 +31,11 @@ type Options struct {
 	// an adoption; without a host, "ssl://:8883", where the console itself was
 	// found.
 	Broker string
+	// Known says whether a host, a name or an address without a port, is one
+	// under which the console is found; nil: each is.
+	Known func(host string) bool
+	// Proxies are believed what they say about where a request comes from.
+	Proxies []netip.Prefix
 }
 
 // A Console serves the pages.
@@ -39,6 +45,8 @@ type Console struct {
 	zone      *time.Location
 	trusted   bool
 	brokerURL string
+	known     func(string) bool
+	proxies   []netip.Prefix
 	site      string
 	print     string // fingerprint of the controller's key
 
@@ -53,7 +61,7 @@ type Console struct {
 
 // New returns a console. Run must run beside its handler.
 func New(o Options) (*Console, error) {
-	c := &Console{desk: o.Desk, log: o.Log, zone: o.Zone, trusted: o.Trusted, brokerURL: o.Broker, hub: newHub()}
+	c := &Console{desk: o.Desk, log: o.Log, zone: o.Zone, trusted: o.Trusted, brokerURL: o.Broker, known: o.Known, proxies: o.Proxies, hub: newHub()}
 	if c.zone == nil {
 		c.zone = time.Local
 	}
@@ -66,7 +74,7 @@ func New(o Options) (*Console, error) {
 	if c.pages, err = newPages(c.functions()); err != nil {
 		return nil, err
 	}
-	c.handler = c.guard(c.routes())
+	c.handler = c.from(c.guard(c.routes()))
 	return c, nil
 }
 
