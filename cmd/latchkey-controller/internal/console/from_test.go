@@ -1,9 +1,13 @@
 package console
 
 import (
+	"io"
+	"latchkey/cmd/latchkey-controller/internal/desk"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
+	"strings"
 	"testing"
 )
 
@@ -43,5 +47,26 @@ func TestWhereARequestComesFromIsWhatTrustedProxiesSay(t *testing.T) {
 		if address != test.address || name != test.name || (test.address == "") != (answer.Code == http.StatusMisdirectedRequest) {
 			t.Errorf("%+v: %q under %q, status %d", test, address, name, answer.Code)
 		}
+	}
+}
+
+func TestABrowserThatKeepsNoCookieIsTold(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Owner)
+	b.post("/sign-in", "name", names[desk.Owner], "password", password, "next", "/users").shows(t, http.StatusOK, "Ada Lovelace")
+	jar := w.server.Client().Jar
+	if jar != nil {
+		t.Fatal("the client keeps cookies")
+	}
+	response, err := w.server.Client().PostForm(w.server.URL+"/sign-in", url.Values{"name": {names[desk.Owner]}, "password": {password}, "next": {"/users"}})
+	w.must(err)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	w.must(err)
+	if !strings.Contains(string(body), "did not send the cookie back") || !strings.Contains(string(body), `name="next" value="/users"`) {
+		t.Errorf("%s: %s", response.Status, text(string(body)))
+	}
+	if got := w.visitor("").get("/sign-in"); strings.Contains(got.body, "cookie") {
+		t.Error("it is said to somebody who only came")
 	}
 }

@@ -231,7 +231,7 @@ func TestASessionIsKeptInACookieThatOnlyThisHostGetsBack(t *testing.T) {
 	w.must(err)
 	io.Copy(io.Discard, response.Body)
 	response.Body.Close()
-	if to := response.Header.Get("Location"); response.StatusCode != http.StatusSeeOther || to != "/users" {
+	if to := response.Header.Get("Location"); response.StatusCode != http.StatusSeeOther || to != "/sign-in?given=1&next=%2Fusers" {
 		t.Fatalf("%s to %q", response.Status, to)
 	}
 	sites := map[string]http.SameSite{sessionCookie: http.SameSiteLaxMode, browserCookie: http.SameSiteStrictMode}

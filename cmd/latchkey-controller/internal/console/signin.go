@@ -17,7 +17,11 @@ func (c *Console) signInPage(w http.ResponseWriter, r *http.Request) error {
 		http.Redirect(w, r, next, http.StatusSeeOther)
 		return nil
 	}
-	c.show(w, r, http.StatusOK, "sign-in", &view{visit: c.newVisit(r), Title: "Sign in", Page: signInPage{filled("next", next)}})
+	f := filled("next", next)
+	if _, err := r.Cookie(sessionCookie); err != nil && r.URL.Query().Has("given") {
+		f.Wrong[""] = "Name and password were right, but your browser did not send the cookie back by which it stays signed in. Allow cookies for this address, then sign in again."
+	}
+	c.show(w, r, http.StatusOK, "sign-in", &view{visit: c.newVisit(r), Title: "Sign in", Page: signInPage{f}})
 	return nil
 }
 

@@ -115,7 +115,8 @@ func (c *Console) welcome(w http.ResponseWriter, r *http.Request, s *desk.Sessio
 		Name: browserCookie, Value: s.Browser, Path: "/", MaxAge: int(desk.BrowserEnds / time.Second),
 		Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode,
 	})
-	http.Redirect(w, r, to, http.StatusSeeOther)
+	// By way of the sign-in, which sees whether the cookie comes back.
+	http.Redirect(w, r, "/sign-in?"+url.Values{"given": {"1"}, "next": {to}}.Encode(), http.StatusSeeOther)
 }
 
 func (c *Console) forget(w http.ResponseWriter) {
