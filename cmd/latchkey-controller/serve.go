@@ -70,6 +70,9 @@ func serveCommand(ctx context.Context, c console, args []string) error {
 	}
 	defer unlock()
 
+	if err := s.Full(); err != nil {
+		log.Error("only orders and what administrators do are kept, in space kept for them", "err", err)
+	}
 	own, err := s.ControllerCertificate()
 	if err != nil {
 		return err

@@ -41,6 +41,9 @@ func checkCommand(ctx context.Context, c console, args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := s.Full(); err != nil {
+		return fmt.Errorf("%w; until then readers keep what they report, and orders are noted from space kept for them", err)
+	}
 	if o.json {
 		return printJSON(c.out, report)
 	}

@@ -26,7 +26,7 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := d.run(ctx); err != nil {
+	if err := d.run(ctx); err != nil && ctx.Err() == nil { // whoever ends it knows why
 		fmt.Fprintln(os.Stderr, "latchkey-demo:", err)
 		os.Exit(1)
 	}

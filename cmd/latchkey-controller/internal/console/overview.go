@@ -16,6 +16,7 @@ type overviewPage struct {
 	Online    int
 	Doors     int
 	Users     int
+	Full      string // that the controller's disk is; ""
 }
 
 func (c *Console) overview(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -52,6 +53,9 @@ func (c *Console) overview(w http.ResponseWriter, r *http.Request, v *visit) err
 	p.Days = c.byDay(page.Entries)
 	if len(page.Entries) > 0 {
 		p.Newest = page.Entries[0].ID
+	}
+	if err := c.desk.Full(); err != nil {
+		p.Full = sentence(err.Error())
 	}
 	c.show(w, r, http.StatusOK, "overview", &view{visit: v, Title: "Doors", Section: "overview", Page: p})
 	return nil

@@ -238,7 +238,10 @@ func (c *Console) toast(w http.ResponseWriter, r *http.Request, status int, box,
 // details are for its log.
 func (c *Console) broken(w http.ResponseWriter, r *http.Request, err error) {
 	c.log.Error("console: request failed", "method", r.Method, "page", r.Pattern, "error", err)
-	const text = "Something is wrong with the controller; its log says what. Nothing was done."
+	text := "Something is wrong with the controller; its log says what. Nothing was done."
+	if full := (*desk.FullError)(nil); errors.As(err, &full) {
+		text = sentence(full.Error())
+	}
 	if byScript(r) {
 		c.sorry(w, r, c.newVisit(r), http.StatusInternalServerError, "", text)
 		return

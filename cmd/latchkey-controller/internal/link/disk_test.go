@@ -4,10 +4,12 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
+	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
 
@@ -25,7 +27,13 @@ func smallDisk(t *testing.T, size string) string {
 // fill writes to a disk until it is full, and returns what makes room again.
 func fill(t *testing.T, disk string) (empty func()) {
 	t.Helper()
-	name := filepath.Join(disk, "ballast")
+	return fillAs(t, disk, "ballast")
+}
+
+// fillAs does that with a file of a name.
+func fillAs(t *testing.T, disk, file string) (empty func()) {
+	t.Helper()
+	name := filepath.Join(disk, file)
 	f, err := os.Create(name)
 	for size := 64 << 10; size > 0; size /= 2 {
 		for err == nil {
@@ -46,7 +54,7 @@ func fill(t *testing.T, disk string) (empty func()) {
 
 func TestAFullDiskAcknowledgesNothingThatIsNotStored(t *testing.T) {
 	t.Parallel()
-	disk := smallDisk(t, "8m")
+	disk := smallDisk(t, "16m")
 	w := newWorldOn(t, disk)
 	w.embed()
 	w.serve()
@@ -85,9 +93,51 @@ func TestAFullDiskAcknowledgesNothingThatIsNotStored(t *testing.T) {
 	}
 }
 
+func TestAnOrderIsCarriedOutAndNotedThoughTheDiskWasFullFromTheStart(t *testing.T) {
+	t.Parallel()
+	disk := smallDisk(t, "16m")
+	w := newWorldOn(t, disk)
+	if err := w.site.Close(); err != nil { // with it go the database's shared memory and its log
+		t.Fatal(err)
+	}
+	empty := fill(t, disk)
+	w.open(w.dir)
+	full := (*store.FullError)(nil)
+	if err := w.site.Full(); !errors.As(err, &full) || !strings.Contains(err.Error(), filepath.Join(w.dir, store.File)) {
+		t.Errorf("a full disk: %v", err)
+	}
+	hog := fillAs(t, disk, "hog") // somebody else is quicker than whoever needs it
+	w.embed()
+	w.serve()
+	m := w.reader("front-door")
+	m.mu.Lock()
+	m.obey = answers(wire.Record{Kind: wire.AccessGranted, By: "remote", Seconds: 5})
+	m.mu.Unlock()
+	for range 8 { // a reader sends the first of what is not acknowledged
+		if outcome := w.order(store.Order{Reader: "front-door", Order: wire.Unlock}); !outcome.Done || outcome.Text != "opened for 5 s" {
+			t.Fatalf("%+v", outcome)
+		}
+	}
+	if records, _ := w.stored("front-door"); len(records) != 0 {
+		t.Errorf("%d records are in the space of orders", len(records))
+	}
+	empty()
+	hog()
+	until(t, "all is acknowledged once there is room", func() bool {
+		m.say()
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return m.acked == uint64(len(m.records))
+	})
+	if err := w.site.Full(); err != nil {
+		t.Error(err)
+	}
+	w.holdsAll(m)
+}
+
 func TestALostPartOfTheLogIsLookedIntoThoughTheDiskWasFull(t *testing.T) {
 	t.Parallel()
-	disk := smallDisk(t, "8m")
+	disk := smallDisk(t, "16m")
 	w := newWorldOn(t, disk)
 	send := w.hostile()
 	w.addUsers(1)

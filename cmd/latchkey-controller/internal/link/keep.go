@@ -2,8 +2,10 @@ package link
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
 
@@ -13,6 +15,7 @@ const together = 32
 // keep stores records and acknowledges them, and keeps newest states. What
 // cannot be stored is not acknowledged, and comes again.
 func (l *Link) keep(ctx context.Context) error {
+	k := keeper{Link: l, told: map[string]told{}}
 	minute := time.NewTicker(time.Minute)
 	defer minute.Stop()
 	for {
@@ -21,15 +24,43 @@ func (l *Link) keep(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case first := <-l.batches:
-			err = l.store(ctx, l.drain(first))
+			err = k.store(ctx, l.drain(first))
 		case states := <-l.states:
 			err = l.o.Site.SetStates(ctx, states)
 		case now := <-minute.C:
 			err = l.o.Site.AlarmGaps(ctx, now)
 		}
-		if err != nil && ctx.Err() == nil {
-			l.o.Log.Error("keep what readers report; they will send it again", "err", err)
+		if ctx.Err() == nil {
+			k.report(err)
 		}
+	}
+}
+
+// A keeper stores what readers report.
+type keeper struct {
+	*Link
+	full bool            // the disk was
+	told map[string]told // by reader: the last record that answered an order without being stored
+}
+
+type told struct {
+	journal wire.JournalID
+	number  uint64
+}
+
+// report logs that something could not be stored; of a full disk once.
+func (k *keeper) report(err error) {
+	full := (*store.FullError)(nil)
+	switch was := k.full; {
+	case errors.As(err, &full):
+		if k.full = true; !was {
+			k.o.Log.Error("what readers report is not kept; they keep it until there is room, and orders are noted from space kept for them", "err", err)
+		}
+	case err != nil:
+		k.o.Log.Error("keep what readers report; they will send it again", "err", err)
+	case was:
+		k.full = false
+		k.o.Log.Info("there is room on the disk again")
 	}
 }
 
@@ -53,36 +84,76 @@ type answers struct {
 	records []*wire.Record
 }
 
-func (l *Link) store(ctx context.Context, batch []*wire.Records) error {
-	stored, err := l.o.Site.StoreRecords(ctx, time.Now(), batch)
+func (k *keeper) store(ctx context.Context, batch []*wire.Records) error {
+	stored, err := k.o.Site.StoreRecords(ctx, time.Now(), batch)
+	if full := (*store.FullError)(nil); errors.As(err, &full) {
+		return errors.Join(err, k.tell(ctx, batch))
+	}
 	if err != nil {
 		return err
 	}
 	for i, s := range stored {
 		if s.Refused {
-			l.refused.note(batch[i].Reader, wire.OnRecords, "more than is kept of one reader in a day")
+			k.refused.note(batch[i].Reader, wire.OnRecords, "more than is kept of one reader in a day")
 			continue
 		}
 		a := answers{reader: batch[i].Reader}
 		for _, r := range s.New {
-			if r.Command != (wire.CommandID{}) {
+			if r.Command != (wire.CommandID{}) && !k.knows(batch[i], r) {
 				a.records = append(a.records, r)
 			}
 		}
-		if len(a.records) > 0 {
-			select {
-			case l.answers <- a:
-			case <-ctx.Done():
-				return nil
-			}
+		if !k.answer(ctx, a) {
+			return nil
 		}
-		signed, err := l.o.Site.Sign(wire.KindAck, &s.Ack)
+		signed, err := k.o.Site.Sign(wire.KindAck, &s.Ack)
 		if err != nil {
 			return err
 		}
-		if err := l.edge.publish(wire.OnAck, a.reader, signed); err != nil {
-			l.o.Log.Debug("not acknowledged", "reader", a.reader, "err", err)
+		if err := k.edge.publish(wire.OnAck, a.reader, signed); err != nil {
+			k.o.Log.Debug("not acknowledged", "reader", a.reader, "err", err)
 		}
 	}
 	return nil
+}
+
+// tell takes records that are not stored to the orders that they answer: orders
+// are carried out and noted on a full disk, too.
+func (k *keeper) tell(ctx context.Context, batch []*wire.Records) error {
+	for _, m := range batch {
+		a := answers{reader: m.Reader}
+		for _, encoded := range m.Records {
+			r, err := wire.ParseRecord(encoded)
+			if err != nil {
+				return err
+			}
+			if r.Command != (wire.CommandID{}) && !k.knows(m, r) {
+				a.records = append(a.records, r)
+				k.told[m.Reader] = told{m.Journal, r.Number}
+			}
+		}
+		if !k.answer(ctx, a) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// knows says whether a record was told without being stored.
+func (k *keeper) knows(m *wire.Records, r *wire.Record) bool {
+	t := k.told[m.Reader]
+	return t.journal == m.Journal && r.Number <= t.number
+}
+
+// answer hands answers on; false: ctx has ended.
+func (k *keeper) answer(ctx context.Context, a answers) bool {
+	if len(a.records) == 0 {
+		return true
+	}
+	select {
+	case k.answers <- a:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }

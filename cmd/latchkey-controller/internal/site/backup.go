@@ -31,7 +31,10 @@ func (s *Site) Backup(ctx context.Context, to string) error {
 		if err != nil {
 			return fmt.Errorf("the backup cannot be opened, try again: %w", err)
 		}
-		return copied.Close()
+		if err := copied.Close(); err != nil {
+			return err
+		}
+		return os.Remove(filepath.Join(aside, store.ReserveFile))
 	})
 }
 

@@ -144,7 +144,7 @@ func existingPolicy(tx *store.Tx, id string) (*wire.Policy, error) {
 
 // SetStates keeps the newest states of readers.
 func (s *Site) SetStates(ctx context.Context, states []*store.State) error {
-	return s.store.Update(ctx, func(tx *store.Tx) error {
+	return s.store.Keep(ctx, func(tx *store.Tx) error {
 		for _, state := range states {
 			if err := tx.SetState(state); err != nil {
 				return err

@@ -21,7 +21,7 @@ type Stored struct {
 // the journal is here; after a fork, with the last one of the message.
 func (s *Site) StoreRecords(ctx context.Context, now time.Time, messages []*wire.Records) ([]Stored, error) {
 	var stored []Stored
-	err := s.store.Update(ctx, func(tx *store.Tx) error {
+	err := s.store.Keep(ctx, func(tx *store.Tx) error {
 		stored = make([]Stored, len(messages))
 		for i, m := range messages {
 			if err := storeWithin(tx, now.UnixMilli(), m, &stored[i]); err != nil {
@@ -157,7 +157,7 @@ const gapPatience = 10 * time.Minute
 // AlarmGaps raises the alarm for records that were passed over if their
 // journal has not explained it since. It is called now and then.
 func (s *Site) AlarmGaps(ctx context.Context, now time.Time) error {
-	return s.store.Update(ctx, func(tx *store.Tx) error {
+	return s.store.Keep(ctx, func(tx *store.Tx) error {
 		gaps, err := tx.TakeGaps(now.Add(-gapPatience).UnixMilli())
 		if err != nil {
 			return err

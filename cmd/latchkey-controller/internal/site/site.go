@@ -184,6 +184,9 @@ func open(dir string, row *store.Site, db *store.Store, v *vault.Vault) (*Site, 
 	return &Site{ID: row.ID, Name: row.Name, dir: dir, store: db, vault: v, signing: ed25519.NewKeyFromSeed(seed), authority: authority, snapshots: new(snapshots), sealed: row.Signing}, nil
 }
 
+// Full returns a store.FullError if the site's disk is full.
+func (s *Site) Full() error { return s.store.Full() }
+
 // Close closes the site.
 func (s *Site) Close() error {
 	for _, snap := range s.snapshots.open {

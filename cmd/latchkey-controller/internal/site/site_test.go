@@ -267,7 +267,7 @@ func TestNeitherPINNorUIDNorKeyLiesInAnyFile(t *testing.T) {
 			t.Errorf("%s: the files are %v", when, names)
 		}
 	}
-	search("open", store.File, store.File+"-shm", store.File+"-wal", vault.KeyFile)
+	search("open", store.ReserveFile, store.File, store.File+"-shm", store.File+"-wal", vault.KeyFile)
 	s.Close()
-	search("closed", store.File, vault.KeyFile)
+	search("closed", store.ReserveFile, store.File, vault.KeyFile)
 }

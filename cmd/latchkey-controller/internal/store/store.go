@@ -26,7 +26,10 @@ const File = "site.db"
 var ErrNotFound = errors.New("not found")
 
 // A Store is an open database. Its methods may be called by several goroutines.
-type Store struct{ db *sql.DB }
+type Store struct {
+	db      *sql.DB
+	reserve reserve
+}
 
 // Create opens the database of a directory, which it makes, readable by its
 // owner only, if there is none.
@@ -54,6 +57,10 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 	if _, err := os.Stat(path); err != nil { // SQLite would make one
 		return nil, fmt.Errorf("open database: %w", err)
 	}
+	r := reserve{filepath.Dir(path)}
+	if err := r.give(); err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
 	options := url.Values{
 		"mode": {"rw"},
 		"_pragma": {
@@ -73,17 +80,57 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 	}
 	if err := migrate(ctx, db); err != nil {
 		db.Close()
+		return nil, fmt.Errorf("open database %s: %w", path, r.refused(err))
+	}
+	s := &Store{db, r}
+	if err := s.settle(); err != nil {
+		db.Close()
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
-	return &Store{db}, nil
+	return s, nil
 }
 
+// settle makes the reserve of a database that was opened just now, or what is
+// left of it the database's own.
+func (s *Store) settle() error {
+	err := s.Full()
+	if full := (*FullError)(nil); !errors.As(err, &full) {
+		return err
+	}
+	free, err := s.reserve.free()
+	if err != nil {
+		return err
+	}
+	return s.reserve.claim(min(free, reserveSize))
+}
+
+// Full returns a FullError if the disk is full: then only what Update does is
+// kept, for as long as the reserve lasts.
+func (s *Store) Full() error { return s.reserve.whole() }
+
 // Close closes the database.
-func (s *Store) Close() error { return s.db.Close() }
+func (s *Store) Close() error {
+	err := s.db.Close()
+	s.reserve.regain()
+	return err
+}
 
 // Update runs act in a transaction that may write. What it did is on the disk
-// when Update returns nil, and nothing of it ever happened otherwise.
+// when Update returns nil, and nothing of it ever happened otherwise. On a full
+// disk it uses the reserve.
 func (s *Store) Update(ctx context.Context, act func(*Tx) error) error {
+	if err := s.reserve.give(); err != nil {
+		return err
+	}
+	return s.transact(ctx, nil, act)
+}
+
+// Keep does what Update does with what can wait: on a full disk it returns a
+// FullError, and leaves the reserve to others.
+func (s *Store) Keep(ctx context.Context, act func(*Tx) error) error {
+	if err := s.Full(); err != nil {
+		return err
+	}
 	return s.transact(ctx, nil, act)
 }
 
@@ -95,7 +142,7 @@ func (s *Store) View(ctx context.Context, act func(*Tx) error) error {
 func (s *Store) transact(ctx context.Context, options *sql.TxOptions, act func(*Tx) error) error {
 	tx, err := s.db.BeginTx(ctx, options)
 	if err != nil {
-		return fmt.Errorf("database: %w", err)
+		return fmt.Errorf("database: %w", s.reserve.refused(err))
 	}
 	defer tx.Rollback()
 	err = act(&Tx{ctx, tx})
@@ -105,7 +152,7 @@ func (s *Store) transact(ctx context.Context, options *sql.TxOptions, act func(*
 	if err != nil && ctx.Err() != nil && !errors.Is(err, ctx.Err()) { // what is undone as ctx ends says that it is undone
 		err = fmt.Errorf("%w: %w", ctx.Err(), err)
 	}
-	return err
+	return s.reserve.refused(err)
 }
 
 // A Tx is a transaction, good until the function it was handed to returns.
