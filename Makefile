@@ -20,7 +20,8 @@ firmware: ## the reader as a board runs it: arm64, static, no simulated board, n
 
 .PHONY: run
 run: build ## a demonstration: a controller, a broker, a simulated reader, a PIN and a card
-	go run ./cmd/latchkey-demo --bin bin --dir var
+	go build -o bin/ ./cmd/latchkey-demo
+	bin/latchkey-demo --bin bin --dir var
 
 .PHONY: test
 test: setup setup-hil lint build ## everything

@@ -28,7 +28,14 @@ var built = sync.OnceValues(func() (string, error) {
 	return dir, nil
 })
 
+// runAsProgram makes the test binary the program itself.
+const runAsProgram = "LATCHKEY_TEST_RUN"
+
 func TestMain(m *testing.M) {
+	if os.Getenv(runAsProgram) != "" {
+		main()
+		return
+	}
 	code := m.Run()
 	if dir, err := built(); err == nil {
 		os.RemoveAll(dir)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -130,8 +131,13 @@ func (d *demo) do(ctx context.Context, out any, program string, args ...string) 
 	}
 	fmt.Println()
 	cmd := d.command(ctx, program, args...)
-	cmd.Stderr = os.Stderr
+	var said bytes.Buffer
+	cmd.Stderr = &said
 	printed, err := cmd.Output()
+	if ctx.Err() != nil { // that it did not finish is no news
+		return ctx.Err()
+	}
+	os.Stderr.Write(said.Bytes())
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", program, args[0], err)
 	}
