@@ -155,7 +155,10 @@ func readerRemoveCommand(ctx context.Context, c console, args []string) error {
 	if o.json {
 		return printJSON(c.out, map[string]any{"reader": arguments[0], "removed": how, "epoch": epoch})
 	}
-	fmt.Fprintf(c.out, "%s is removed; epoch %d begins\n", arguments[0], epoch)
+	fmt.Fprintf(c.out, `%s is removed; epoch %d begins
+If the site's broker is a Mosquitto, it lets the reader in until it has the new list of revoked certificates:
+latchkey-controller broker-config --dir %s --out DIR, then restart Mosquitto
+`, arguments[0], epoch, o.dir)
 	if *lost {
 		_, err = fmt.Fprintln(c.out, "Give new PINs and cards to those who matter: user list shows whose are exposed.")
 	}

@@ -472,6 +472,12 @@ func TestALostReaderIsGoneAndWhatItKnewIsMarked(t *testing.T) {
 	b.post("/users/1/pin", "pin", "auto").shows(t, http.StatusOK, "New PIN")
 }
 
+func TestWhoeverRemovesAReaderIsToldWhatAnotherBrokerNeeds(t *testing.T) {
+	w := small(t)
+	w.console.brokerURL = "ssl://broker.example:8883"
+	w.visitor(desk.Super).post("/readers/front-door/remove", "how", "returned").shows(t, http.StatusOK, "run latchkey-controller broker-config and restart Mosquitto")
+}
+
 func TestActivityIsFilteredByWhatIsAskedFor(t *testing.T) {
 	w := small(t)
 	bob := w.user("Bob", "Martin", false, "", "staff")

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/sync/wire"
@@ -246,7 +247,11 @@ func (c *Console) removeReader(w http.ResponseWriter, r *http.Request, v *visit)
 	}
 	if right {
 		if _, err = c.desk.RemoveReader(r.Context(), v.Actor, r.PathValue("id"), how); err == nil {
-			c.send(w, r, "/devices", "The reader was removed, and a new epoch begun.")
+			said := "The reader was removed, and a new epoch begun."
+			if !strings.HasPrefix(c.brokerURL, "ssl://:") {
+				said += " The broker still lets it in: run latchkey-controller broker-config and restart Mosquitto."
+			}
+			c.send(w, r, "/devices", said)
 			return nil
 		}
 		if errors.Is(err, desk.ErrSignInAgain) {

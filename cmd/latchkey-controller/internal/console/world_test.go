@@ -32,13 +32,14 @@ import (
 // A world is a site with its console, behind TLS on loopback, and a link whose
 // readers are as the test says.
 type world struct {
-	t      *testing.T
-	site   *site.Site
-	desk   *desk.Desk
-	server *httptest.Server
-	live   *readers
-	logged *strings.Builder
-	passed atomic.Int64 // how far the desk's clock is ahead, in nanoseconds
+	console *Console
+	t       *testing.T
+	site    *site.Site
+	desk    *desk.Desk
+	server  *httptest.Server
+	live    *readers
+	logged  *strings.Builder
+	passed  atomic.Int64 // how far the desk's clock is ahead, in nanoseconds
 }
 
 // pass lets time pass at the desk.
@@ -101,6 +102,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.console = c
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- c.Run(ctx) }()

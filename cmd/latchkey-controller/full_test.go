@@ -1,0 +1,59 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"latchkey/cmd/latchkey-controller/internal/site"
+)
+
+func TestAControllerStartsOnAFullDiskAndCheckSaysSo(t *testing.T) {
+	disk := t.TempDir()
+	if err := unix.Mount("tmpfs", disk, "tmpfs", 0, "size=16m"); err != nil {
+		t.Skipf("mounting needs rights: %v", err)
+	}
+	t.Cleanup(func() { unix.Unmount(disk, unix.MNT_DETACH) })
+	dir := filepath.Join(disk, "site")
+	s, err := site.Create(t.Context(), dir, "home", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	f, err := os.Create(filepath.Join(disk, "hog"))
+	for err == nil {
+		_, err = f.Write(make([]byte, 4<<10))
+	}
+	if !errors.Is(err, unix.ENOSPC) {
+		t.Fatal(err)
+	}
+	f.Close()
+	program := func(args ...string) (string, error) {
+		cmd := exec.Command(os.Args[0], append(args, "--dir", dir)...)
+		cmd.Env = append(os.Environ(), runAsProgram+"=1")
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	const full = "the disk is full: there is no room for "
+	if out, err := program("check"); err == nil || !strings.Contains(out, full+filepath.Join(dir, "site.db")) {
+		t.Errorf("check: %v %s", err, out)
+	}
+	for range 2 { // killed, it leaves the database open
+		serveProcess(t, dir).kill()
+	}
+	if out, err := program("user", "add", "--name", "Ada"); err != nil {
+		t.Errorf("an act: %v %s", err, out)
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := program("check"); err != nil || !strings.Contains(out, "1 users") || !strings.Contains(out, "all is well") {
+		t.Errorf("with room: %v %s", err, out)
+	}
+}
