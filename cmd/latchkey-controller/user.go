@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
@@ -17,7 +16,7 @@ import (
 func userFlags(o *options) *desk.UserForm {
 	form := &desk.UserForm{Zone: time.Local}
 	o.Func("name", "the user's `name`, as screens greet: up to 64 bytes; the last word is the last name", func(name string) error {
-		u := store.User{Name: name}
+		u := store.User{Name: desk.TidyName(name)}
 		u.SplitName()
 		form.First, form.Last = u.First, u.Last
 		return nil
@@ -51,7 +50,7 @@ func userAddCommand(ctx context.Context, c console, args []string) error {
 	pin := o.String("pin", "", "auto makes a `PIN` and shows it, this once; - asks for one, or reads it from standard input")
 	o.Func("card", "a card's `UID` in hexadecimal; may be repeated", func(text string) error {
 		cards = append(cards, text)
-		_, err := site.ParseUID(text)
+		_, err := site.ParseNewUID(text)
 		return err
 	})
 	o.BoolVar(&form.Extended, "extended", false, "doors stay open longer for this user")
@@ -83,7 +82,7 @@ func userAddCommand(ctx context.Context, c console, args []string) error {
 	if err != nil {
 		return err
 	}
-	return printUser(c, o, id, strings.TrimSpace(form.First+" "+form.Last), chosen)
+	return printUser(c, o, id, desk.TidyName(form.First+" "+form.Last), chosen)
 }
 
 func userEditCommand(ctx context.Context, c console, args []string) error {
@@ -98,7 +97,7 @@ func userEditCommand(ctx context.Context, c console, args []string) error {
 		})
 	}
 	edit("name", "the whole `name`; the last word is the last name", func(text string) (func(*desk.UserForm), error) {
-		u := store.User{Name: text}
+		u := store.User{Name: desk.TidyName(text)}
 		u.SplitName()
 		return func(f *desk.UserForm) { f.First, f.Last = u.First, u.Last }, nil
 	})
@@ -158,7 +157,7 @@ func userEditCommand(ctx context.Context, c console, args []string) error {
 		for _, e := range edits {
 			e(f)
 		}
-		name = strings.TrimSpace(f.First + " " + f.Last)
+		name = desk.TidyName(f.First + " " + f.Last)
 	})
 	if err != nil {
 		return err

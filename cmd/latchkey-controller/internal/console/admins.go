@@ -73,7 +73,7 @@ func (c *Console) addAdmin(w http.ResponseWriter, r *http.Request, v *visit) err
 			return nil, err
 		}
 		if done {
-			return c.leads("/settings/administrators"), c.showAdmins(w, r, v, http.StatusOK, &adminsPage{Form: filled(), Link: oneTimeLink(r, token), For: f.Trim("name")}, "")
+			return c.leads("/settings/administrators"), c.showAdmins(w, r, v, http.StatusOK, &adminsPage{Form: filled(), Link: oneTimeLink(r, token), For: desk.TidyName(f.Get("name"))}, "")
 		}
 		return nil, c.showAdmins(w, r, v, http.StatusUnprocessableEntity, &adminsPage{Form: f, Ask: "add"}, "")
 	})

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -65,7 +64,7 @@ func addAdmin(tx *store.Tx, admin *store.Admin) error {
 // AddAdmin adds an administrator and returns the token of the one-time link
 // with which they set their password. Fields: "name", "role".
 func (d *Desk) AddAdmin(ctx context.Context, a Actor, name string, role Role) (id int64, token string, err error) {
-	name = strings.TrimSpace(name)
+	name = TidyName(name)
 	ab := &about{subject: cut(name, wire.MaxName), text: role.Title()}
 	err = d.change(ctx, a, EditAdmins, ab, func(tx *store.Tx, now time.Time) error {
 		if err := checkAdminName(name); err != nil {

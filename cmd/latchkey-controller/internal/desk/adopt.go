@@ -63,7 +63,7 @@ type AdoptForm struct {
 // Adopt makes a board a reader and hands the sealed bundle to save; if that
 // fails nothing has happened. A newer bundle revokes the older one.
 func (d *Desk) Adopt(ctx context.Context, a Actor, form AdoptForm, save func(bundle []byte) error) (*site.Adoption, error) {
-	id := strings.TrimSpace(form.Reader)
+	id := TidyName(form.Reader)
 	ab := &about{subject: id}
 	if wire.CheckName(id) == nil {
 		ab.reader = id
@@ -130,7 +130,7 @@ func (f *AdoptForm) edit(p *wire.Policy) {
 		to   *string
 		text string
 	}{{&p.Door, f.Door}, {&p.Place, f.Place}, {&p.TimeZone, f.TimeZone}} {
-		if text := strings.TrimSpace(set.text); text != "" {
+		if text := TidyName(set.text); text != "" {
 			*set.to = text
 		}
 	}

@@ -99,3 +99,16 @@ func TestACardThatWasReadIsTheUsersOnceItsLastDigitsAreConfirmed(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestACardOf88IsTakenFromAReader(t *testing.T) {
+	w := newWorld(t)
+	door, ada := w.reader(), w.user()
+	w.live.card = []byte{0x88, 0xa1, 0xb2, 0xc3}
+	if err := w.AddCard(t.Context(), as(Editor), ada, "88 A1 B2 C3"); Fields(err)["card"] == "" {
+		t.Errorf("typed: %v", err)
+	}
+	e, err := w.Enrol(t.Context(), as(Editor), ada, door)
+	w.must(err)
+	w.must(w.ConfirmCard(t.Context(), as(Editor), e.ID, "B2 C3"))
+	w.must(w.RemoveCardUID(t.Context(), as(Editor), ada, "88 A1 B2 C3"))
+}

@@ -42,8 +42,7 @@ func (d *Desk) Enrol(ctx context.Context, a Actor, user uint64, reader string) (
 		if uid == nil {
 			return "", wrong("reader", outcome.Text)
 		}
-		// What is read is as good as what is typed, and refused alike.
-		if _, err := site.ParseUID(hex.EncodeToString(uid)); err != nil {
+		if err := site.CheckUID(uid); err != nil {
 			clear(uid)
 			return "", wrongField("card", err)
 		}

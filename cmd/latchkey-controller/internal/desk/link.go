@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -116,7 +115,7 @@ func (d *Desk) UseLink(ctx context.Context, token, name string, password []byte,
 	if err != nil {
 		return nil, err
 	}
-	if name = strings.TrimSpace(name); !l.First {
+	if name = TidyName(name); !l.First {
 		name = l.Name
 	} else if err := checkAdminName(name); err != nil {
 		return nil, err

@@ -46,7 +46,7 @@ func placeError(l store.Level, err error) error {
 }
 
 func (d *Desk) addPlace(ctx context.Context, a Actor, l, parentLevel store.Level, parent int64, name string) (int64, error) {
-	name = strings.TrimSpace(name)
+	name = TidyName(name)
 	p := &store.Place{Parent: parent, Name: name}
 	err := d.change(ctx, a, EditPlaces, &about{subject: cut(name, wire.MaxName), text: "was added as a " + levelNames[l]}, func(tx *store.Tx, _ time.Time) error {
 		if err := checkPlaceName(name); err != nil {
@@ -134,7 +134,7 @@ func tellPlaces(tx *store.Tx, now time.Time, readers []string) error {
 }
 
 func rename(name string) edit {
-	name = strings.TrimSpace(name)
+	name = TidyName(name)
 	return func(_ *store.Tx, p *store.Place) (string, error) {
 		p.Name = name
 		return "is called " + cut(name, wire.MaxName) + " now", nil
@@ -176,7 +176,7 @@ func (d *Desk) MoveDoor(ctx context.Context, a Actor, door, hub int64) error {
 func (d *Desk) EditDoor(ctx context.Context, a Actor, door int64, was, name string, hub int64) error {
 	return d.setPlace(ctx, a, store.Doors, door, was, func(tx *store.Tx, p *store.Place) (string, error) {
 		var edits []edit
-		if strings.TrimSpace(name) != p.Name {
+		if TidyName(name) != p.Name {
 			edits = append(edits, rename(name))
 		}
 		if hub != 0 && hub != p.Parent {

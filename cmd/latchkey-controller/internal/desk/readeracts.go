@@ -44,14 +44,14 @@ func (d *Desk) SetPolicy(ctx context.Context, a Actor, reader string, was uint64
 				return meanwhile("policy")
 			}
 			revision := p.Revision
-			edit(p)
+			editTidily(p, edit)
 			p.Reader, p.Revision = reader, revision
 			return checkPolicy(p)
 		},
 		func(s *site.Site, now time.Time) (err error) {
 			edited, err = s.EditPolicy(ctx, now, reader, func(p *wire.Policy) {
 				revision := p.Revision
-				edit(p)
+				editTidily(p, edit)
 				p.Revision = revision
 			})
 			return err
@@ -60,6 +60,21 @@ func (d *Desk) SetPolicy(ctx context.Context, a Actor, reader string, was uint64
 		return nil, err
 	}
 	return edited, nil
+}
+
+// editTidily edits a policy; a text that this changes is kept as names are. One
+// that an older controller kept otherwise stays.
+func editTidily(p *wire.Policy, edit func(*wire.Policy)) {
+	was := *p
+	edit(p)
+	for _, text := range []struct {
+		was string
+		is  *string
+	}{{was.Door, &p.Door}, {was.Place, &p.Place}, {was.Greeting, &p.Greeting}, {was.TimeZone, &p.TimeZone}} {
+		if *text.is != text.was {
+			*text.is = TidyName(*text.is)
+		}
+	}
 }
 
 // checkPolicy says which field of a policy is wrong.

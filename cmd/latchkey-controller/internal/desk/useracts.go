@@ -16,7 +16,7 @@ import (
 // user returns what the form says, or what is wrong with each of its fields.
 func (f UserForm) user() (*store.User, FieldErrors) {
 	var wrongs FieldErrors
-	u := &store.User{First: strings.TrimSpace(f.First), Last: strings.TrimSpace(f.Last), Extended: f.Extended}
+	u := &store.User{First: TidyName(f.First), Last: TidyName(f.Last), Extended: f.Extended}
 	u.Name = strings.TrimSpace(u.First + " " + u.Last)
 	switch {
 	case u.Name == "":
@@ -30,7 +30,7 @@ func (f UserForm) user() (*store.User, FieldErrors) {
 		}
 	}
 	for _, group := range f.Groups {
-		if group = strings.TrimSpace(group); group == "" || group == wire.Everyone {
+		if group = TidyName(group); group == "" || group == wire.Everyone {
 			continue
 		}
 		wrongs.add("groups", wire.CheckName(group))
@@ -67,14 +67,14 @@ func (f UserForm) user() (*store.User, FieldErrors) {
 // to choose them: for the caller to show once and to wipe. Fields besides the
 // form's: "pin", "card".
 func (d *Desk) AddUser(ctx context.Context, a Actor, form UserForm, pin PIN, uids []string) (id uint64, digits []byte, err error) {
-	ab := &about{subject: strings.TrimSpace(form.First + " " + form.Last), text: gave(pin, len(uids)), typed: len(uids) > 0 && a.Via == Console}
+	ab := &about{subject: TidyName(form.First + " " + form.Last), text: gave(pin, len(uids)), typed: len(uids) > 0 && a.Via == Console}
 	if err := d.check(ctx, a, AddUser, ab); err != nil {
 		return 0, nil, err
 	}
 	u, wrongs := form.user()
 	var cards [][]byte
 	for _, text := range uids {
-		uid, err := site.ParseUID(text)
+		uid, err := site.ParseNewUID(text)
 		wrongs.add("card", err)
 		cards = append(cards, uid)
 	}
@@ -210,7 +210,7 @@ func (d *Desk) AddCard(ctx context.Context, a Actor, id uint64, text string) err
 	if err := d.check(ctx, a, AddCard, ab); err != nil {
 		return err
 	}
-	uid, err := site.ParseUID(text)
+	uid, err := site.ParseNewUID(text)
 	if err != nil {
 		return wrongField("card", err)
 	}

@@ -193,15 +193,15 @@ func TestAUIDIsReadAsPeopleWriteIt(t *testing.T) {
 		"04a1b2c3d4e580": "04a1b2c3d4e580", "04:A1:B2:C3:D4:E5:80": "04a1b2c3d4e580", "04-a1-b2-c3-d4-e5-80": "04a1b2c3d4e580", " 04 A1 B2 C3 D4 E5 80 ": "04a1b2c3d4e580",
 		"00000001": "00000001", "00:01:02:03:04:05:06:07:08:09": "00010203040506070809", "0804a1b2c3d4e5": "0804a1b2c3d4e5",
 	} {
-		if uid, err := ParseUID(text); err != nil || hex.EncodeToString(uid) != want {
+		if uid, err := ParseNewUID(text); err != nil || hex.EncodeToString(uid) != want {
 			t.Errorf("%q: %x, %v", text, uid, err)
 		}
 	}
 	for text, want := range map[string]string{
-		"08a1b2c3": "made up anew", "88a1b2c3": "longer one follows", "": "4, 7 or 10 bytes", "1": "hexadecimal", "0x01020304": "hexadecimal",
+		"08a1b2c3": "made up anew", "88a1b2c3": "write all of it", "": "4, 7 or 10 bytes", "1": "hexadecimal", "0x01020304": "hexadecimal",
 		"a1b2c3": "leading zeros", "a1b2c3d4e5": "4, 7 or 10", "12345678901234567890ab": "4, 7 or 10", "04 a1 b2 zz": "hexadecimal",
 	} {
-		if uid, err := ParseUID(text); err == nil || uid != nil || !strings.Contains(err.Error(), want) {
+		if uid, err := ParseNewUID(text); err == nil || uid != nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %x, %v", text, uid, err)
 		}
 	}
