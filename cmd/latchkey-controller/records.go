@@ -145,9 +145,9 @@ func (p *printer) name(user uint64) string {
 
 func (p *printer) alarm(a *store.Alarm) error {
 	if p.o.json {
-		return printLine(p.c.out, map[string]any{"reader": a.Reader, "kind": a.Kind, "time": time.UnixMilli(a.At), "by": "controller", "text": a.Text})
+		return printLine(p.c.out, map[string]any{"reader": a.Reader, "kind": a.Kind, "time": time.UnixMilli(a.At), "by": "controller", "text": desk.Clean(a.Text)})
 	}
-	_, err := fmt.Fprintf(p.c.out, "%s  %-16s %-22s %s\n", time.UnixMilli(a.At).Format(time.DateTime), orDash(a.Reader), "! "+a.Kind, a.Text)
+	_, err := fmt.Fprintf(p.c.out, "%s  %-16s %-22s %s\n", time.UnixMilli(a.At).Format(time.DateTime), orDash(a.Reader), "! "+a.Kind, desk.Clean(a.Text))
 	return err
 }
 
@@ -276,12 +276,12 @@ type jsonRecord struct {
 
 func recordJSON(row *store.Record, r *wire.Record) *jsonRecord {
 	out := &jsonRecord{
-		Reader: row.Reader, Journal: row.Journal.String(), Number: r.Number, Hash: row.Hash.String(), Kind: string(r.Kind),
+		Reader: row.Reader, Journal: row.Journal.String(), Number: r.Number, Hash: row.Hash.String(), Kind: desk.Clean(string(r.Kind)),
 		Time: time.UnixMilli(r.Time), Trusted: r.Trusted, Received: time.UnixMilli(row.Received),
-		Seq: r.Seq, Credential: r.Credential, User: r.User, By: r.By, Reason: r.Reason, Cause: string(r.Cause), Wrong: r.Wrong,
-		Seconds: r.Seconds, Users: slices.Clone(r.Users), Tag: hex.EncodeToString(r.Tag), Order: string(r.Order), Who: r.Who,
-		Epoch: r.Epoch, Revision: r.Revision, Policy: r.PolicyRevision, Subject: r.Subject, Text: r.Text, Count: r.Count,
-		First: r.First, Last: r.Last, Version: r.Version,
+		Seq: r.Seq, Credential: r.Credential, User: r.User, By: desk.Clean(r.By), Reason: desk.Clean(r.Reason), Cause: desk.Clean(string(r.Cause)), Wrong: r.Wrong,
+		Seconds: r.Seconds, Users: slices.Clone(r.Users), Tag: hex.EncodeToString(r.Tag), Order: desk.Clean(string(r.Order)), Who: desk.Clean(r.Who),
+		Epoch: r.Epoch, Revision: r.Revision, Policy: r.PolicyRevision, Subject: desk.Clean(r.Subject), Text: desk.Clean(r.Text), Count: r.Count,
+		First: r.First, Last: r.Last, Version: desk.Clean(r.Version),
 	}
 	if r.Kind == wire.ClockStepped {
 		out.From, out.To = time.UnixMilli(r.From), time.UnixMilli(r.To)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +25,25 @@ func TestWhatAReaderSaysIsOneLineWhateverItWrote(t *testing.T) {
 	line, found := strings.CutSuffix(out.String(), "\n")
 	if !found || strings.ContainsFunc(line, moves) {
 		t.Errorf("%q", out.String())
+	}
+	out.Reset()
+	p.o.json = true
+	if err := p.record(&store.Record{Reader: "front-door", Encoded: wire.Marshal(&r)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.alarm(&store.Alarm{Reader: "front-door", Kind: store.JournalGap, Text: evil}); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(out.String()) {
+		var texts map[string]any
+		if err := json.Unmarshal([]byte(line), &texts); err != nil {
+			t.Fatal(err)
+		}
+		for name, value := range texts {
+			if text, ok := value.(string); ok && strings.ContainsFunc(text, moves) {
+				t.Errorf("JSON, %s: %q", name, text)
+			}
+		}
 	}
 	now := time.Now()
 	if is := describe(&control.Reader{Online: true, Heard: &now, Lockout: evil, Card: evil, Door: evil, Faults: [][2]string{{evil, evil}}}); strings.ContainsFunc(is, moves) {

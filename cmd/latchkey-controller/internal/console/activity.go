@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/sync/wire"
 )
 
 // activityPage is what happened, by day.
@@ -46,13 +47,22 @@ var filterFields = []string{"door", "reader", "user", "person", "kind", "from", 
 func (c *Console) filter(r *http.Request, v *visit) (q desk.Query, f *form, person string, err error) {
 	f = filled()
 	for _, name := range filterFields {
-		if value := truncate(strings.TrimSpace(r.URL.Query().Get(name)), 100); value != "" {
+		if value := desk.Clean(truncate(strings.TrimSpace(r.URL.Query().Get(name)), 100)); value != "" {
 			f.Values.Set(name, value)
 		}
 	}
-	q.Door, _ = strconv.ParseInt(f.Get("door"), 10, 64)
 	q.Reader, q.Kind = f.Get("reader"), f.Get("kind")
-	q.User, _ = strconv.ParseUint(f.Get("user"), 10, 63)
+	number := func(name string) uint64 {
+		n, err := strconv.ParseUint(f.Get(name), 10, 63)
+		if f.Get(name) != "" && (err != nil || n == 0) {
+			f.Wrong[""] = fmt.Sprintf("There is no such %s: a %s has a number.", name, name)
+		}
+		return n
+	}
+	q.Door, q.User = int64(number("door")), number("user")
+	if q.Reader != "" && wire.CheckName(q.Reader) != nil {
+		f.Wrong[""] = "There is no such reader: its id has lower-case letters, digits and hyphens."
+	}
 	if name := f.Get("person"); name != "" {
 		found, err := c.desk.Users(r.Context(), v.Actor, desk.UserQuery{Search: name, Limit: 2})
 		switch {
@@ -104,7 +114,7 @@ func (c *Console) activity(w http.ResponseWriter, r *http.Request, v *visit) err
 	for _, l := range locations {
 		p.Doors = append(p.Doors, l.Doors...)
 	}
-	if q.Door != 0 {
+	if q.Door != 0 && f.Wrong[""] == "" {
 		hours, err := c.desk.Hours(r.Context(), v.Actor, q.Door, 24)
 		if err != nil {
 			return err

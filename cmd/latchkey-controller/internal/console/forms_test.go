@@ -506,5 +506,15 @@ func TestActivityIsFilteredByWhatIsAskedFor(t *testing.T) {
 	b.get("/activity?person=bob").shows(t, http.StatusOK, "2 users have such a name; write more of it.", `value="bob"`)
 	b.get("/activity?person=nobody").shows(t, http.StatusOK, "Nobody has such a name.")
 	b.get("/activity?from=soon").shows(t, http.StatusOK, "Write it like 2026-12-31", `value="soon"`)
+	for query, want := range map[string]string{
+		"door=front": "There is no such door", "door=-1": "There is no such door", "door=1%00": "There is no such door", "door=99999999999999999999": "There is no such door",
+		"reader=Front%20Door": "There is no such reader", "reader=%1b%5b2J%e2%80%ae": "There is no such reader", "user=ada": "There is no such user",
+	} {
+		page := b.get("/activity?" + query)
+		page.shows(t, http.StatusOK, want, "Nothing like that")
+		if strings.ContainsAny(page.body, "\x00\x1b\u202e") {
+			t.Errorf("%s: the page repeats it", query)
+		}
+	}
 	b.get("/activity?door=1").shows(t, http.StatusOK, "1 entry and 0 refused in 24 hours")
 }

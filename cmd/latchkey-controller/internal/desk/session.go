@@ -45,7 +45,7 @@ func (d *Desk) begin(tx *store.Tx, admin *store.Admin, from Client) (*Session, e
 	token, hash := newToken()
 	err := tx.AddSession(&store.Session{
 		Hash: hash, Admin: admin.ID, Began: now.Unix(), Seen: now.Unix(), Given: now.Unix(),
-		Address: cut(from.Address, 64), Agent: cut(from.Agent, 256),
+		Address: cut(from.Address, 64), Agent: Clean(cut(from.Agent, 256)),
 	}, maxSessionsOf)
 	if err != nil {
 		return nil, err

@@ -128,6 +128,16 @@ func TestSigningInSaysNothingAboutWhoThereIs(t *testing.T) {
 	}
 }
 
+func TestABrowserNamesItselfInOneLine(t *testing.T) {
+	w := newWorld(t)
+	w.owner()
+	s, err := w.signIn("Ada Lovelace", secret, Client{Address: "192.0.2.7", Agent: "evil\x1b[2J\r\n\u202e"})
+	w.must(err)
+	if s, err = w.Session(t.Context(), s.Token, true); err != nil || s.Client.Agent != "evil\ufffd[2J\ufffd\ufffd\ufffd" {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
 func TestASessionEndsIdleOrOldOrSignedOut(t *testing.T) {
 	w := newWorld(t)
 	w.owner()
