@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -42,7 +43,7 @@ func activity(ctx context.Context, c console, o *options, args []string, choose 
 	}
 	o.Int64Var(&q.Door, "door", 0, "at this door only: its `number`, as place list shows it")
 	o.StringVar(&q.Reader, "reader", "", "at this reader only: its `id`")
-	user := o.String("user", "", "about this `user` only: number or name")
+	user := o.String("user", "", "about this `user` only: the number, or words of a name, of now or of then (a door's or an administrator's, too)")
 	o.Func("since", "from this `time` on", at(&q.Since))
 	o.Func("until", "before this `time`", at(&q.Until))
 	o.IntVar(&q.Limit, "last", 50, "the newest so many: a `number`")
@@ -63,11 +64,9 @@ func activity(ctx context.Context, c console, o *options, args []string, choose 
 	}
 	defer d.close()
 	if *user != "" {
-		u, err := d.site.FindUser(ctx, *user)
-		if err != nil {
-			return err
+		if q.User, err = strconv.ParseUint(*user, 10, 63); err != nil {
+			q.User, q.Named = 0, *user
 		}
-		q.User = u.ID
 	}
 	if *export != "" {
 		return d.Export(ctx, d.actor, q, desk.Format(*export), c.out)

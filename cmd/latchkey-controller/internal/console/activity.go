@@ -63,21 +63,7 @@ func (c *Console) filter(r *http.Request, v *visit) (q desk.Query, f *form, pers
 	if q.Reader != "" && wire.CheckName(q.Reader) != nil {
 		f.Wrong[""] = "There is no such reader: its id has lower-case letters, digits and hyphens."
 	}
-	if name := f.Get("person"); name != "" {
-		found, err := c.desk.Users(r.Context(), v.Actor, desk.UserQuery{Search: name, Limit: 2})
-		switch {
-		case err != nil:
-			return q, nil, "", err
-		case found.Found == 1:
-			q.User = found.Users[0].ID
-			f.Values.Set("user", fmt.Sprint(q.User))
-			f.Values.Del("person")
-		case found.Found == 0:
-			f.Wrong["person"] = "Nobody has such a name."
-		default:
-			f.Wrong["person"] = fmt.Sprintf("%d users have such a name; write more of it.", found.Found)
-		}
-	}
+	q.Named = f.Get("person")
 	if q.User != 0 {
 		if u, err := c.desk.User(r.Context(), v.Actor, q.User); err == nil {
 			person = u.Name
@@ -135,7 +121,9 @@ func (c *Console) readActivity(r *http.Request, v *visit, p *activityPage, q des
 	page := &desk.Page{}
 	if len(p.Filter.Wrong) == 0 {
 		var err error
-		if page, err = c.desk.Activity(r.Context(), v.Actor, q); err != nil {
+		if page, err = c.desk.Activity(r.Context(), v.Actor, q); p.Filter.refused(err) {
+			page = &desk.Page{}
+		} else if err != nil {
 			return err
 		}
 	}
@@ -173,9 +161,12 @@ func (c *Console) export(w http.ResponseWriter, r *http.Request, v *visit) error
 	if err != nil {
 		return err
 	}
-	if len(f.Wrong) > 0 {
+	again := func() error { // where it says what is wrong
 		http.Redirect(w, r, "/activity?"+url.Values(f.Values).Encode(), http.StatusSeeOther)
 		return nil
+	}
+	if len(f.Wrong) > 0 {
+		return again()
 	}
 	format, kind := desk.CSV, "text/csv; charset=utf-8"
 	form, err := readForm(r)
@@ -186,9 +177,13 @@ func (c *Console) export(w http.ResponseWriter, r *http.Request, v *visit) error
 		format, kind = desk.JSON, "application/json"
 	}
 	name := fmt.Sprintf("%s-activity-%s.%s", c.site, time.Now().In(c.zone).Format(time.DateOnly), format)
-	return c.download(w, r, kind, name, func(to http.ResponseWriter) error {
+	err = c.download(w, r, kind, name, func(to http.ResponseWriter) error {
 		return c.desk.Export(r.Context(), v.Actor, q, format, to)
 	})
+	if f.refused(err) {
+		return again()
+	}
+	return err
 }
 
 // download sends what write writes as a file. An error before the first byte is

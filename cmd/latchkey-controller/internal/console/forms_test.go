@@ -259,7 +259,7 @@ func TestAnExportIsWhatTheFilterChooses(t *testing.T) {
 	if rows[0][0] != "\ufeffid" {
 		t.Errorf("no byte-order mark: %q", rows[0][0])
 	}
-	if len(rows) != 2 || !slices.ContainsFunc(rows[1], func(s string) bool { return strings.Contains(s, "Bob Martin") }) {
+	if len(rows) != 3 || !slices.ContainsFunc(rows[1], func(s string) bool { return strings.Contains(s, "Bob Martin") }) {
 		t.Errorf("%q", rows)
 	}
 	var entries []map[string]any
@@ -503,7 +503,7 @@ func TestActivityIsFilteredByWhatIsAskedFor(t *testing.T) {
 			t.Errorf("%s shows %q too: %s", query, want[1], text(got.body))
 		}
 	}
-	b.get("/activity?person=bob").shows(t, http.StatusOK, "2 users have such a name; write more of it.", `value="bob"`)
+	b.get("/activity?person=bob").shows(t, http.StatusOK, "added Bob Martin", "added Bobby Tables", `value="bob"`)
 	b.get("/activity?person=nobody").shows(t, http.StatusOK, "Nobody has such a name.")
 	b.get("/activity?from=soon").shows(t, http.StatusOK, "Write it like 2026-12-31", `value="soon"`)
 	for query, want := range map[string]string{

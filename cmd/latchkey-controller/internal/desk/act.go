@@ -15,9 +15,10 @@ import (
 type about struct {
 	reader  string
 	user    uint64
-	subject string // "": the user's name
-	text    string // what was done, where the act does not say it
-	typed   bool   // cards were, and whether they are somebody's is told
+	subject string      // "": the user's name
+	text    string      // what was done, where the act does not say it
+	typed   bool        // cards were, and whether they are somebody's is told
+	added   *store.User // by the act; nil: nobody
 }
 
 // name fills in the subject.
@@ -57,6 +58,9 @@ func (d *Desk) do(ctx context.Context, a Actor, act Act, ab *about, first func(*
 			return first(tx)
 		},
 		After: func(tx *store.Tx, failed error) error {
+			if ab.added != nil && failed == nil {
+				ab.user = ab.added.ID
+			}
 			if err := ab.name(tx); err != nil {
 				return err
 			}

@@ -77,6 +77,7 @@ type Query struct {
 	Door         int64
 	Reader       string
 	User         uint64
+	Named        string // each word begins a word of the name of a user, a door or an administrator, then, or of a user now
 	Kind         string // a key of Kinds, or a kind of record like access.granted
 	Since, Until time.Time
 	Before       int64 // ids below this one: the next page, going back

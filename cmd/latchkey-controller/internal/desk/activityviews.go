@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -10,6 +11,9 @@ import (
 
 // nearSpan is how long a time has few enough entries to look at all of them.
 const nearSpan = 7 * 24 * time.Hour
+
+// maxNamed is how many names a search may choose: each is looked up by itself.
+const maxNamed = 50
 
 // filter returns what a query chooses of what the actor may see, in the store's
 // words.
@@ -31,6 +35,18 @@ func (q Query) filter(tx *store.Tx, a Actor, now time.Time) (store.ActivityFilte
 		now = q.Until
 	}
 	f.Near = !q.Since.IsZero() && now.Sub(q.Since) <= nearSpan
+	if q.Named != "" {
+		naming, err := tx.NamedLike(q.Named, maxNamed+1)
+		switch {
+		case err != nil:
+			return f, err
+		case len(naming.Names)+len(naming.Users) == 0:
+			return f, wrong("person", "Nobody has such a name")
+		case len(naming.Names) > maxNamed || len(naming.Users) > maxNamed:
+			return f, wrong("person", fmt.Sprintf("More than %d have such a name; write more of it", maxNamed))
+		}
+		f.Named = &naming
+	}
 	if q.Reader != "" {
 		f.Readers = []string{q.Reader}
 	}
@@ -49,7 +65,7 @@ func (q Query) filter(tx *store.Tx, a Actor, now time.Time) (store.ActivityFilte
 	return f, nil
 }
 
-// Activity returns a page of entries.
+// Activity returns a page of entries. Field: "person".
 func (d *Desk) Activity(ctx context.Context, a Actor, q Query) (page *Page, err error) {
 	act := ViewActivity
 	if q.Kind == "admin" || strings.HasPrefix(q.Kind, "admin.") {

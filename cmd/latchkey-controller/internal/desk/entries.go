@@ -10,13 +10,8 @@ import (
 	"latchkey/sync/wire"
 )
 
-// A teller puts entries into words, with the names of the moment.
-type teller struct {
-	tx     *store.Tx
-	wheres map[string]*store.Where
-	names  map[uint64]string
-	limits map[string]uint8 // wrong PINs in a row, by reader
-}
+// A teller puts entries into words, with the names of then.
+type teller struct{ tx *store.Tx }
 
 // entries returns what is listed in the activity, in the same order.
 func entries(tx *store.Tx, rows []*store.Activity) ([]*Entry, error) {
@@ -36,22 +31,16 @@ func entries(tx *store.Tx, rows []*store.Activity) ([]*Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &teller{tx: tx, names: map[uint64]string{}, limits: map[string]uint8{}}
-	if t.wheres, err = tx.Wheres(); err != nil {
-		return nil, err
-	}
+	t := &teller{tx}
 	all := make([]*Entry, len(rows))
 	for i, row := range rows {
-		e := &Entry{ID: row.ID, At: time.UnixMilli(row.At), Received: time.UnixMilli(row.Received), Trusted: true, Kind: row.Kind, Reader: row.Reader, User: row.User}
-		if e.Reader != "" {
-			e.Door = doorName(t.wheres, e.Reader)
-		}
-		if e.Person, err = t.name(e.User); err != nil {
-			return nil, err
+		e := &Entry{ID: row.ID, At: time.UnixMilli(row.At), Received: time.UnixMilli(row.Received), Trusted: true, Kind: row.Kind, Reader: row.Reader, Door: row.Door, User: row.User}
+		if e.User != 0 {
+			e.Person = called(row.Subject, e.User)
 		}
 		switch {
 		case row.Source == store.FromRecords && records[row.Row] != nil:
-			err = t.record(e, row.Class, records[row.Row])
+			err = t.record(e, row, records[row.Row])
 		case row.Source == store.FromAudit && audit[row.Row] != nil:
 			t.act(e, audit[row.Row])
 		case row.Source == store.FromAlarms && alarms[row.Row] != nil:
@@ -83,37 +72,16 @@ func (t *teller) unreadable(e *Entry, what string, why error) {
 	e.Text = say("%s: "+text, e.Door)
 }
 
-// name returns a user's name, also of one who was removed.
-func (t *teller) name(user uint64) (string, error) {
-	if user == 0 {
-		return "", nil
-	}
-	if name, ok := t.names[user]; ok {
-		return name, nil
-	}
-	name, err := t.tx.UserName(user)
+// called returns what a user was called.
+func called(name string, user uint64) string {
 	if name == "" {
-		name = fmt.Sprintf("user %d (removed)", user)
+		return fmt.Sprintf("user %d (removed)", user)
 	}
-	t.names[user] = name
-	return name, err
-}
-
-// limit returns how many wrong PINs in a row lock a reader's PIN entry now.
-func (t *teller) limit(reader string) uint8 {
-	if n, ok := t.limits[reader]; ok {
-		return n
-	}
-	p, err := t.tx.Policy(reader)
-	if err != nil {
-		return 0 // left out of the sentence
-	}
-	t.limits[reader] = p.Limit
-	return p.Limit
+	return name
 }
 
 // record fills in what a reader's record says.
-func (t *teller) record(e *Entry, class store.Class, row *store.Record) error {
+func (t *teller) record(e *Entry, listed *store.Activity, row *store.Record) error {
 	e.Source, e.Number, e.Journal = "reader", row.Number, row.Journal.String()
 	r, err := wire.ParseRecord(row.Encoded)
 	if err != nil {
@@ -122,8 +90,8 @@ func (t *teller) record(e *Entry, class store.Class, row *store.Record) error {
 	}
 	e.Trusted, e.Wrong, e.Who = r.Trusted, int(r.Wrong), r.Who
 	e.Lockout = r.Kind == wire.LockoutStarted
-	e.Tone, e.Word = tone(class, r.Kind)
-	e.Text, err = t.sentence(e, r)
+	e.Tone, e.Word = tone(listed.Class, r.Kind)
+	e.Text, err = t.sentence(e, r, listed.Tries)
 	return err
 }
 

@@ -29,12 +29,23 @@ const (
 const exportAtOnce = 1000
 
 // Export writes all entries that a query chooses, the oldest first, as they are
-// read.
+// read. Fields: those of Activity.
 func (d *Desk) Export(ctx context.Context, a Actor, q Query, format Format, w io.Writer) error {
 	if format != CSV && format != JSON {
 		return wrong("format", "An export is csv or json")
 	}
-	return d.note(ctx, a, ExportActivity, &about{user: q.User, reader: q.Reader, subject: string(format)}, func() (string, error) {
+	ab := &about{user: q.User, reader: q.Reader, subject: string(format)}
+	if err := d.check(ctx, a, ExportActivity, ab); err != nil {
+		return err
+	}
+	err := d.site.View(ctx, func(tx *store.Tx) error {
+		_, err := q.filter(tx, a, d.now()) // what is wrong with it is said before the first byte
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return d.note(ctx, a, ExportActivity, ab, func() (string, error) {
 		out := exporter(&csvExport{to: w, w: csv.NewWriter(w)})
 		if format == JSON {
 			out = &jsonExport{w: w}

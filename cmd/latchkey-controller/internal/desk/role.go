@@ -66,7 +66,7 @@ const (
 	Release   Act = "release"
 	Identify  Act = "identify"
 
-	ExportActivity Act = "activity.export"
+	ExportActivity Act = store.ExportAct
 
 	EditPolicy   Act = "policy.edit"
 	EditPlaces   Act = "places.edit"

@@ -8,14 +8,15 @@ import (
 	"latchkey/sync/wire"
 )
 
-// sentence is what a record says.
-func (t *teller) sentence(e *Entry, r *wire.Record) (Text, error) {
+// sentence is what a record says. tries are the wrong PINs in a row that locked
+// PIN entry then; 0: that is not known.
+func (t *teller) sentence(e *Entry, r *wire.Record, tries int) (Text, error) {
 	door, person := e.Door, e.Person
 	attempt := ""
 	if r.Wrong > 0 {
 		attempt = fmt.Sprintf(", attempt %d", r.Wrong)
-		if limit := t.limit(e.Reader); limit > 0 {
-			attempt += fmt.Sprintf(" of %d", limit)
+		if tries > 0 {
+			attempt += fmt.Sprintf(" of %d", tries)
 		}
 	}
 	switch r.Kind {
@@ -49,12 +50,12 @@ func (t *teller) sentence(e *Entry, r *wire.Record) (Text, error) {
 	case wire.LockoutStarted:
 		names := make([]string, len(r.Users))
 		format := "PIN entry at %s is paused: " + escape(causeText(r.Cause))
+		besides, err := t.tx.Besides(e.ID)
+		if err != nil {
+			return nil, err
+		}
 		for i, id := range r.Users {
-			name, err := t.name(id)
-			if err != nil {
-				return nil, err
-			}
-			names[i] = name
+			names[i] = called(besides[id], id)
 			format += map[bool]string{true: " (known PINs in between: %s", false: ", %s"}[i == 0]
 		}
 		if len(names) > 0 {

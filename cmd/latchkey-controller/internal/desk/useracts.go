@@ -81,6 +81,7 @@ func (d *Desk) AddUser(ctx context.Context, a Actor, form UserForm, pin PIN, uid
 	if err := wrongs.err(); err != nil {
 		return 0, nil, err
 	}
+	ab.added = u
 	err = d.do(ctx, a, AddUser, ab, d.clashLimit(a, pin, ab.typed), func(s *site.Site, now time.Time) (err error) {
 		digits, err = s.AddUser(ctx, now, u, pin, cards)
 		return err

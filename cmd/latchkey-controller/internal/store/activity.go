@@ -62,12 +62,45 @@ type Activity struct {
 	User     uint64
 	At       int64 // Unix milliseconds, by the clock of whoever noted it
 	Received int64 // Unix milliseconds
+
+	// What they were called then, "": nothing, or that is not known any more.
+	Subject string // the user, or what an act was done to
+	Door    string // of the reader; the reader's id if it had none
+	Who     string // the administrator
+	Tries   int    // wrong PINs in a row that locked PIN entry then; 0: that is not known
 }
 
-// list puts an entry at the end of the activity.
-func (t *Tx) list(a *Activity) error {
-	return t.exec(`INSERT INTO activity (source, row, class, kind, reader_id, user_id, at, received) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		a.Source, a.Row, string(a.Class), a.Kind, a.Reader, a.User, a.At, a.Received)
+// list puts an entry at the end of the activity, and keeps with it what
+// everything is called now.
+func (t *Tx) list(a *Activity) (err error) {
+	if a.Subject == "" && a.User != 0 {
+		if a.Subject, err = t.UserName(a.User); err != nil {
+			return err
+		}
+	}
+	if a.Door == "" && a.Reader != "" {
+		if a.Door, err = t.nameDoor(a.Reader); err != nil {
+			return err
+		}
+	}
+	var names [3]int64
+	for i, name := range []string{a.Subject, a.Door, a.Who} {
+		if names[i], err = t.nameID(name); err != nil {
+			return err
+		}
+	}
+	return t.row(`INSERT INTO activity (source, row, class, kind, reader_id, user_id, at, received, subject, door, who, tries) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+		[]any{a.Source, a.Row, string(a.Class), a.Kind, a.Reader, a.User, a.At, a.Received, names[0], names[1], names[2], a.Tries}, &a.ID)
+}
+
+// entryOf returns the entry of a record, without names that it does not hold
+// itself.
+func entryOf(r *Record) (*Activity, error) {
+	decoded, err := wire.ParseRecord(r.Encoded)
+	if err != nil {
+		return nil, err
+	}
+	return &Activity{Source: FromRecords, Row: r.ID, Class: ClassOf(r.Kind), Kind: string(r.Kind), Reader: r.Reader, User: decoded.User, At: r.At, Received: r.Received, Who: decoded.Who}, nil
 }
 
 func (t *Tx) listRecord(r *Record) error {
@@ -75,11 +108,40 @@ func (t *Tx) listRecord(r *Record) error {
 	if err != nil {
 		return err
 	}
-	return t.list(&Activity{Source: FromRecords, Row: r.ID, Class: ClassOf(r.Kind), Kind: string(r.Kind), Reader: r.Reader, User: decoded.User, At: r.At, Received: r.Received})
+	a, err := entryOf(r)
+	if err != nil {
+		return err
+	}
+	if decoded.Wrong > 0 {
+		if p, err := t.Policy(r.Reader); err == nil { // otherwise it stays unknown
+			a.Tries = int(p.Limit)
+		}
+	}
+	if err := t.list(a); err != nil {
+		return err
+	}
+	for _, user := range decoded.Users {
+		name, err := t.UserName(user)
+		if err != nil {
+			return err
+		}
+		id, err := t.nameID(name)
+		if err != nil {
+			return err
+		}
+		if id == 0 {
+			continue
+		}
+		if err := t.exec(`INSERT OR IGNORE INTO besides (activity, user_id, name) VALUES (?, ?, ?)`, a.ID, user, id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func (t *Tx) listAlarm(a *Alarm) error {
-	return t.list(&Activity{Source: FromAlarms, Row: a.ID, Class: ClassAlarm, Kind: a.Kind, Reader: a.Reader, At: a.At, Received: a.At})
+// entry returns the entry of an alarm.
+func (a *Alarm) entry() *Activity {
+	return &Activity{Source: FromAlarms, Row: a.ID, Class: ClassAlarm, Kind: a.Kind, Reader: a.Reader, At: a.At, Received: a.At}
 }
 
 // Newest returns the newest entry's id, and a number that rises with what
@@ -126,7 +188,17 @@ func (t *Tx) PruneActivity(before, acts int64, limit int) (n int, err error) {
 	if err != nil || len(old) == 0 {
 		return 0, err
 	}
+	var names []int64
 	for _, a := range old {
+		err := t.rows(`SELECT subject, door, who FROM activity WHERE id = ?1 UNION ALL SELECT name, 0, 0 FROM besides WHERE activity = ?1`, []any{a.ID}, func(r scanner) error {
+			var subject, door, who int64
+			err := r.Scan(&subject, &door, &who)
+			names = append(names, subject, door, who)
+			return err
+		})
+		if err != nil {
+			return 0, err
+		}
 		table := map[Source]string{FromRecords: "records", FromAudit: "audit", FromAlarms: "alarms"}[a.Source]
 		if err := t.exec(`DELETE FROM `+table+` WHERE id = ?`, a.Row); err != nil {
 			return 0, err
@@ -135,7 +207,8 @@ func (t *Tx) PruneActivity(before, acts int64, limit int) (n int, err error) {
 			return 0, err
 		}
 	}
-	return len(old), nil
+	slices.Sort(names)
+	return len(old), t.forgetNames(slices.Compact(names))
 }
 
 // RecordsOf returns the records of some ids, by these.

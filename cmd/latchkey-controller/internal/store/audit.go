@@ -28,6 +28,9 @@ type Audit struct {
 	Count   int // of acts that it stands for
 }
 
+// ExportAct is the act whose subject is a format, not the user that it is about.
+const ExportAct = "activity.export"
+
 // AddAudit notes an act and fills in its ID.
 func (t *Tx) AddAudit(a *Audit) error {
 	err := t.row(`INSERT INTO audit (at, admin_id, who, via, act, outcome, reader_id, user_id, subject, text) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
@@ -35,7 +38,11 @@ func (t *Tx) AddAudit(a *Audit) error {
 	if err != nil {
 		return err
 	}
-	return t.list(&Activity{Source: FromAudit, Row: a.ID, Class: ClassAdmin, Kind: "admin." + a.Act, Reader: a.Reader, User: a.User, At: a.At, Received: a.At})
+	entry := &Activity{Source: FromAudit, Row: a.ID, Class: ClassAdmin, Kind: "admin." + a.Act, Reader: a.Reader, User: a.User, At: a.At, Received: a.At, Subject: a.Subject, Who: a.Who}
+	if a.Act == ExportAct {
+		entry.Subject = "" // it is the format's
+	}
+	return t.list(entry)
 }
 
 // Acts of an administrator that are refused within a minute are noted one by

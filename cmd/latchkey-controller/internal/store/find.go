@@ -15,11 +15,12 @@ type ActivityFilter struct {
 	User          uint64
 	Class         Class
 	Kind          string
-	Since, Until  int64 // Unix milliseconds, [Since, Until)
-	Near          bool  // that span is short: it is quicker to look at all entries of it
-	After, Before int64 // ids, (After, Before)
-	NoActs        bool  // none of administrators
-	Oldest        bool  // the oldest first; otherwise the newest
+	Since, Until  int64   // Unix milliseconds, [Since, Until)
+	Near          bool    // that span is short: it is quicker to look at all entries of it
+	After, Before int64   // ids, (After, Before)
+	NoActs        bool    // none of administrators
+	Named         *Naming // nil: whomever they name
+	Oldest        bool    // the oldest first; otherwise the newest
 	Limit         int
 }
 
@@ -29,16 +30,25 @@ type ActivityFilter struct {
 // documentation, "Disqualifying WHERE Clause Terms"): it does not know which of
 // several leads to few rows, and the caller does.
 func (t *Tx) Activity(f ActivityFilter) ([]*Activity, error) {
-	if f.Readers == nil {
-		return t.find(f, "")
+	if f.Readers == nil && f.Named == nil {
+		return t.find(f, "", naming{})
+	}
+	readers, namings := f.Readers, []naming{{}}
+	if readers == nil {
+		readers = []string{""}
+	}
+	if f.Named != nil {
+		namings = f.Named.conditions()
 	}
 	var all []*Activity
-	for _, reader := range f.Readers {
-		entries, err := t.find(f, reader)
-		if err != nil {
-			return nil, err
+	for _, reader := range readers {
+		for _, by := range namings {
+			entries, err := t.find(f, reader, by)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, entries...)
 		}
-		all = append(all, entries...)
 	}
 	slices.SortFunc(all, func(a, b *Activity) int {
 		if f.Oldest {
@@ -46,11 +56,32 @@ func (t *Tx) Activity(f ActivityFilter) ([]*Activity, error) {
 		}
 		return cmp.Compare(b.ID, a.ID)
 	})
+	all = slices.CompactFunc(all, func(a, b *Activity) bool { return a.ID == b.ID })
 	return all[:min(len(all), f.Limit)], nil
 }
 
+// A naming is a condition that entries name somebody or something, with its
+// argument. The zero one is none.
+type naming struct {
+	where string
+	is    any
+}
+
+// conditions returns one for each way in which an entry may do so.
+func (n *Naming) conditions() (all []naming) {
+	for _, user := range n.Users {
+		all = append(all, naming{`user_id = ? AND user_id <> 0`, user})
+	}
+	for _, name := range n.Names {
+		for _, where := range []string{`subject = ? AND subject <> 0`, `door = ? AND door <> 0`, `who = ? AND who <> 0`, `id IN (SELECT activity FROM besides WHERE name = ?)`} {
+			all = append(all, naming{where, name})
+		}
+	}
+	return all
+}
+
 // find returns entries of a reader, or of all if it is "".
-func (t *Tx) find(f ActivityFilter, reader string) ([]*Activity, error) {
+func (t *Tx) find(f ActivityFilter, reader string, by naming) ([]*Activity, error) {
 	where, args := []string{`id > ?`}, []any{f.After}
 	and := func(condition string, values ...any) { where, args = append(where, condition), append(args, values...) }
 	if f.Before != 0 {
@@ -58,6 +89,14 @@ func (t *Tx) find(f ActivityFilter, reader string) ([]*Activity, error) {
 	}
 	class := `class`
 	switch {
+	case by.where != "":
+		class = `+class`
+		if and(by.where, by.is); reader != "" {
+			and(`+reader_id = ?`, reader)
+		}
+		if f.User != 0 {
+			and(`+user_id = ?`, f.User)
+		}
 	case f.User != 0:
 		and(`user_id = ? AND user_id <> 0`, f.User) // the index is of these
 		if class = `+class`; reader != "" {
@@ -79,7 +118,7 @@ func (t *Tx) find(f ActivityFilter, reader string) ([]*Activity, error) {
 		and(`+source <> ?`, FromAudit)
 	}
 	at := `+at`
-	if f.Near && f.User == 0 {
+	if f.Near && f.User == 0 && by.where == "" {
 		at = `at`
 	}
 	if f.Since != 0 {
@@ -108,10 +147,12 @@ func classOfKind(kind string) Class {
 
 func (t *Tx) activity(where string, args ...any) ([]*Activity, error) {
 	var entries []*Activity
-	err := t.rows(`SELECT id, source, row, class, kind, reader_id, user_id, at, received FROM activity WHERE `+where, args, func(r scanner) error {
+	err := t.rows(`SELECT id, source, row, class, kind, reader_id, user_id, at, received, tries,
+		coalesce((SELECT name FROM names WHERE names.id = subject), ''), coalesce((SELECT name FROM names WHERE names.id = door), ''), coalesce((SELECT name FROM names WHERE names.id = who), '')
+		FROM activity WHERE `+where, args, func(r scanner) error {
 		var a Activity
 		var class string
-		err := r.Scan(&a.ID, &a.Source, &a.Row, &class, &a.Kind, &a.Reader, &a.User, &a.At, &a.Received)
+		err := r.Scan(&a.ID, &a.Source, &a.Row, &class, &a.Kind, &a.Reader, &a.User, &a.At, &a.Received, &a.Tries, &a.Subject, &a.Door, &a.Who)
 		a.Class = Class(class)
 		entries = append(entries, &a)
 		return err

@@ -87,9 +87,9 @@ func TestASiteOfBeforeTheConsoleIsAllThereInIt(t *testing.T) {
 			t.Fatalf("%d entries, %v", len(entries), err)
 		}
 		for i, want := range []Activity{
-			{ID: 1, Source: FromRecords, Row: 1, Class: ClassGranted, Kind: "access.granted", Reader: "front", User: 1, At: 5, Received: 6},
-			{ID: 3, Source: FromRecords, Row: 3, Class: ClassAlarm, Kind: "door.forced", Reader: "front", At: 5, Received: 6},
-			{ID: 4, Source: FromAlarms, Row: 1, Class: ClassAlarm, Kind: "journal.gap", Reader: "front", At: 7, Received: 7},
+			{ID: 1, Source: FromRecords, Row: 1, Class: ClassGranted, Kind: "access.granted", Reader: "front", User: 1, At: 5, Received: 6, Subject: "Ada King Lovelace", Door: "Front door"},
+			{ID: 3, Source: FromRecords, Row: 3, Class: ClassAlarm, Kind: "door.forced", Reader: "front", At: 5, Received: 6, Door: "Front door"},
+			{ID: 4, Source: FromAlarms, Row: 1, Class: ClassAlarm, Kind: "journal.gap", Reader: "front", At: 7, Received: 7, Door: "Front door"},
 		} {
 			if *entries[i] != want {
 				t.Errorf("%+v\nnot %+v", *entries[i], want)
@@ -98,6 +98,58 @@ func TestASiteOfBeforeTheConsoleIsAllThereInIt(t *testing.T) {
 		days, err := tx.KeepDays()
 		if days != 90 {
 			t.Errorf("kept for %d days", days)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOlderEntriesGetTheNamesThatActsTellOf(t *testing.T) {
+	record := func(number int, r wire.Record) string {
+		r.Number, r.Time = uint64(number), 5
+		return fmt.Sprintf(`INSERT INTO records (reader_id, journal, number, hash, record, kind, at, received) VALUES ('front', zeroblob(16), %d, zeroblob(32), %s, '%s', 5, 6);
+			INSERT INTO activity (source, row, class, kind, reader_id, user_id, at, received) VALUES (1, last_insert_rowid(), '%s', '%s', 'front', %d, 5, 6)`,
+			number, literal(&r), r.Kind, ClassOf(r.Kind), r.Kind, r.User)
+	}
+	act := func(act, subject string, user int) string {
+		return fmt.Sprintf(`INSERT INTO audit (at, admin_id, who, via, act, outcome, reader_id, user_id, subject, text) VALUES (5, 1, 'Grace', 'console', '%s', 'done', '', %d, '%s', '');
+			INSERT INTO activity (source, row, class, kind, reader_id, user_id, at, received) VALUES (2, last_insert_rowid(), 'admin', 'admin.%s', '', %d, 5, 6)`, act, user, subject, act, user)
+	}
+	dir := older(t, 5,
+		`INSERT INTO readers (id, created) VALUES ('front', 1)`,
+		`INSERT INTO users (id, name, valid_from, valid_until, extended, created) VALUES (1, 'Ada Lovelace', 0, 0, 0, 1)`,
+		record(1, wire.Record{Kind: wire.AccessGranted, User: 1}),
+		record(2, wire.Record{Kind: wire.AccessGranted, User: 2}),
+		act(ExportAct, "csv", 1), act("user.edit", "Ada Byron", 1), act("user.remove", "Charles Babbage", 2),
+		record(3, wire.Record{Kind: wire.AccessGranted, User: 1}),
+		record(4, wire.Record{Kind: wire.AccessGranted, User: 3}),
+		record(5, wire.Record{Kind: wire.AccessGranted, Who: "Mary"}),
+		record(6, wire.Record{Kind: wire.LockoutStarted, Users: []uint64{1, 2}}),
+	)
+	s, err := Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	err = s.View(t.Context(), func(tx *Tx) error {
+		entries, err := tx.Activity(ActivityFilter{Oldest: true, Limit: 20})
+		if err != nil || len(entries) != 9 {
+			t.Fatalf("%d entries, %v", len(entries), err)
+		}
+		for i, want := range [][2]string{{"Ada Byron"}, {"Charles Babbage"}, {"", "Grace"}, {"Ada Byron", "Grace"}, {"Charles Babbage", "Grace"}, {"Ada Lovelace"}, {}, {"", "Mary"}, {}} {
+			// The export is about Ada, and its own subject is a format.
+			if i == 2 {
+				want[0] = "Ada Byron"
+			}
+			if e := entries[i]; e.Subject != want[0] || e.Who != want[1] {
+				t.Errorf("entry %d: %q by %q, not %q", i+1, e.Subject, e.Who, want)
+			}
+		}
+		besides, err := tx.Besides(9)
+		if len(besides) != 1 || besides[1] != "Ada Lovelace" {
+			t.Errorf("besides: %v", besides)
 		}
 		return err
 	})

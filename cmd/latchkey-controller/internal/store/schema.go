@@ -179,7 +179,7 @@ CREATE TABLE orders (
 
 // fillings follow the migration to their version, where statements do not
 // suffice.
-var fillings = map[int]func(*Tx) error{3: fillConsole, 4: (*Tx).nameAll}
+var fillings = map[int]func(*Tx) error{3: fillConsole, 4: (*Tx).nameAll, 6: (*Tx).fillNames}
 
 // migrate brings a database up to the schema of this program, one transaction
 // a version.

@@ -156,7 +156,11 @@ func (t *Tx) fillActivity() error {
 			break
 		}
 		for _, r := range records {
-			if err := t.listRecord(r); err != nil {
+			a, err := entryOf(r)
+			if err != nil {
+				return err
+			}
+			if err := t.listUnnamed(a); err != nil {
 				return err
 			}
 			after = r.ID
@@ -167,9 +171,15 @@ func (t *Tx) fillActivity() error {
 		return err
 	}
 	for _, a := range alarms {
-		if err := t.listAlarm(a); err != nil {
+		if err := t.listUnnamed(a.entry()); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// listUnnamed puts an entry at the end of the activity of that schema.
+func (t *Tx) listUnnamed(a *Activity) error {
+	return t.exec(`INSERT INTO activity (source, row, class, kind, reader_id, user_id, at, received) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		a.Source, a.Row, string(a.Class), a.Kind, a.Reader, a.User, a.At, a.Received)
 }

@@ -1,0 +1,83 @@
+package store
+
+import (
+	"errors"
+	"strings"
+)
+
+// nameID returns the id of a name, which is added if it is new; 0 of no name.
+func (t *Tx) nameID(name string) (id int64, err error) {
+	if name == "" {
+		return 0, nil
+	}
+	err = t.row(`SELECT id FROM names WHERE name = ?`, []any{name}, &id)
+	if errors.Is(err, ErrNotFound) {
+		err = t.row(`INSERT INTO names (name, words) VALUES (?, ?) RETURNING id`, []any{name, " " + searched(name)}, &id)
+	}
+	return id, err
+}
+
+// nameDoor returns what a reader's door is called now, or the reader if it has none.
+func (t *Tx) nameDoor(reader string) (name string, err error) {
+	err = t.row(`SELECT d.name FROM readers r JOIN doors d ON d.id = r.door_id WHERE r.id = ?`, []any{reader}, &name)
+	if errors.Is(err, ErrNotFound) {
+		return reader, nil
+	}
+	return name, err
+}
+
+// forgetNames forgets those of some names that no entry bears any more.
+func (t *Tx) forgetNames(ids []int64) error {
+	return t.inBatches(ids, func(in string, args []any) error {
+		return t.exec(`DELETE FROM names WHERE id IN `+in+`
+			AND NOT EXISTS (SELECT 1 FROM activity WHERE subject = names.id AND subject <> 0)
+			AND NOT EXISTS (SELECT 1 FROM activity WHERE door = names.id AND door <> 0)
+			AND NOT EXISTS (SELECT 1 FROM activity WHERE who = names.id AND who <> 0)
+			AND NOT EXISTS (SELECT 1 FROM besides WHERE name = names.id)`, args...)
+	})
+}
+
+// A Naming is what entries are found by that name somebody or something.
+type Naming struct {
+	Names []int64  // that users, doors or administrators had then
+	Users []uint64 // whatever they were called then
+}
+
+// NamedLike returns up to limit names of the activity, and up to limit users by
+// their names of now, of which each word of search begins a word.
+func (t *Tx) NamedLike(search string, limit int) (n Naming, err error) {
+	where, args := `1`, []any{}
+	for _, word := range strings.Fields(searched(search)) {
+		where, args = where+` AND instr(words, ?) > 0`, append(args, " "+word)
+	}
+	if len(args) == 0 {
+		return n, nil
+	}
+	err = t.rows(`SELECT id FROM names WHERE `+where+` LIMIT ?`, append(args, limit), func(r scanner) error {
+		var id int64
+		err := r.Scan(&id)
+		n.Names = append(n.Names, id)
+		return err
+	})
+	if err != nil {
+		return n, err
+	}
+	users, _, _, err := t.FindUsers(search, UserPlace{}, limit)
+	for _, u := range users {
+		n.Users = append(n.Users, u.ID)
+	}
+	return n, err
+}
+
+// Besides returns what users whom an entry names besides were called.
+func (t *Tx) Besides(entry int64) (names map[uint64]string, err error) {
+	names = map[uint64]string{}
+	err = t.rows(`SELECT b.user_id, n.name FROM besides b JOIN names n ON n.id = b.name WHERE b.activity = ?`, []any{entry}, func(r scanner) error {
+		var user uint64
+		var name string
+		err := r.Scan(&user, &name)
+		names[user] = name
+		return err
+	})
+	return names, err
+}
