@@ -95,7 +95,7 @@ func TestWhatIsCalledLikeAPlaceholderStaysWhatItIs(t *testing.T) {
 	w.must(w.EditUser(t.Context(), as(Editor), id, "", time.UTC, func(f *UserForm) { *f = UserForm{First: "%s", Last: "100%"} }))
 	w.must(w.RemoveUser(t.Context(), as(Editor), id))
 	editor := as(Editor).Name
-	want := []string{"Done: " + editor + " changed User 1: name: %s 100%", "Done: " + editor + " removed %s 100%"}
+	want := []string{"Done: " + editor + " changed User 1: name from User 1 to %s 100%", "Done: " + editor + " removed %s 100%"}
 	if got := w.told(Query{Kind: "admin"})[1:]; !slices.Equal(got, want) {
 		t.Errorf("%q\nnot %q", got, want)
 	}

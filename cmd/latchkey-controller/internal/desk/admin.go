@@ -122,12 +122,13 @@ func lastOwner(tx *store.Tx, admin *store.Admin) error {
 // SetRole gives an administrator another role. There stays one Owner at least.
 // Field: "role".
 func (d *Desk) SetRole(ctx context.Context, a Actor, id int64, role Role) error {
-	ab := &about{text: "is " + role.Title() + " now"}
+	ab := &about{}
 	return d.change(ctx, a, EditAdmins, ab, func(tx *store.Tx, _ time.Time) error {
 		admin, err := ab.existing(tx, id)
 		if err != nil {
 			return err
 		}
+		ab.text = "is " + role.Title() + " now, was " + Role(admin.Role).Title()
 		if err := checkRole(role); err != nil || role == Role(admin.Role) {
 			return err
 		}

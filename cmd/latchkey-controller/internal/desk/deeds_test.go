@@ -18,19 +18,19 @@ func TestWhatAdministratorsDidIsToldAsAPersonWould(t *testing.T) {
 		want string
 	}{
 		{func() (err error) { admin, _, err = w.AddAdmin(ctx, owner, "Grace", Super); return err }, "Owner changed administrators: Grace was added as Super Admin"},
-		{func() error { return w.SetRole(ctx, owner, admin, Viewer) }, "Owner changed administrators: Grace is Limited Admin (Can View) now"},
+		{func() error { return w.SetRole(ctx, owner, admin, Viewer) }, "Owner changed administrators: Grace is Limited Admin (Can View) now, was Super Admin"},
 		{func() error { _, err := w.NewLink(ctx, owner, admin); return err }, "Owner changed administrators: Grace was given a new one-time link"},
 		{func() error { return w.SignOutAdmin(ctx, owner, admin) }, "Owner changed administrators: Grace was signed out everywhere"},
 		{func() error { return w.RemoveAdmin(ctx, owner, admin) }, "Owner changed administrators: Grace was removed"},
 		{func() (err error) { place, err = w.AddLocation(ctx, owner, "Barn"); return err }, "Owner changed places: Barn was added as a location"},
 		{func() error { return w.RenameLocation(ctx, owner, place, "", "Stable") }, "Owner changed places: Barn is called Stable now"},
 		{func() error { return w.RemoveLocation(ctx, owner, place) }, "Owner changed places: Stable was removed, which was a location"},
-		{func() error { return w.MoveReader(ctx, owner, reader, "", w.look(reader).DoorID) }, "Owner changed places: " + reader + " was moved to " + at},
+		{func() error { return w.MoveReader(ctx, owner, reader, "", w.look(reader).DoorID) }, "Owner changed places: " + reader + " was moved from " + at + " to " + at},
 		{func() error { return w.SwitchPIN(ctx, owner, reader, false) }, "Owner switched PIN entry at " + at + " off"},
 		{func() error {
 			_, err := w.SetPolicy(ctx, owner, reader, 0, func(p *wire.Policy) { p.Limit = 5 })
 			return err
-		}, "Owner changed the policy of " + at},
+		}, "Owner changed the policy of " + at + ": wrong PINs in a row from 10 to 5"},
 		{func() error { _, err := w.Order(ctx, owner, reader, wire.Hold, 1800); return err }, "Owner held " + at + " open for 30 minutes"},
 		{func() error { _, err := w.Order(ctx, owner, reader, wire.Identify, 0); return err }, "Owner had " + at + " show which one it is"},
 		{func() error { _, err := w.SetPIN(ctx, owner, user, PIN{Choice: Auto}); return err }, "Owner gave User 2 a PIN: generated"},
@@ -39,7 +39,7 @@ func TestWhatAdministratorsDidIsToldAsAPersonWould(t *testing.T) {
 			_, _, err := w.AddUser(ctx, owner, UserForm{First: "Ada"}, PIN{Choice: Auto}, nil)
 			return err
 		}, "Owner added Ada with a generated PIN"},
-		{func() error { return w.SetSettings(ctx, owner, Settings{KeepDays: 1}) }, "Owner changed the settings of home: activity is kept for 1 day"},
+		{func() error { return w.SetSettings(ctx, owner, Settings{KeepDays: 1}) }, "Owner changed the settings of home: days that activity is kept from 90 to 1"},
 		{func() error { return w.Export(ctx, owner, Query{User: 99}, CSV, new(bytes.Buffer)) }, "Owner exported activity as csv with 1 entry"},
 		{func() error { return w.WriteBackup(ctx, owner, new(bytes.Buffer)) }, "Owner made a backup of home and downloaded it"},
 		{func() error { w.SetSettings(ctx, as(Super), Settings{KeepDays: 9}); return nil }, "Super Admin was not allowed to change the settings of home: this takes Owner"},

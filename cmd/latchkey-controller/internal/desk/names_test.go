@@ -26,9 +26,9 @@ func TestActivityShowsAndFindsTheNamesOfThen(t *testing.T) {
 		&wire.Record{Kind: wire.AttemptUnknown, Wrong: 3},
 		&wire.Record{Kind: wire.LockoutStarted, Cause: wire.CauseGuessing, Users: []uint64{ada, bob}})
 	was := w.told(Query{After: before})
-	w.must(w.EditUser(t.Context(), as(Super), ada, UserForm{First: "Ada", Last: "Lovelace"}))
+	w.must(w.EditUser(t.Context(), as(Super), ada, "", time.UTC, func(f *UserForm) { f.Last = "Lovelace" }))
 	w.must(w.RemoveUser(t.Context(), as(Owner), bob))
-	w.must(w.RenameDoor(t.Context(), as(Owner), w.look(door).DoorID, "East gate"))
+	w.must(w.RenameDoor(t.Context(), as(Owner), w.look(door).DoorID, "", "East gate"))
 	_, err = w.SetPolicy(t.Context(), as(Owner), door, 0, func(p *wire.Policy) { p.Limit = 5 })
 	w.must(err)
 	if now := w.told(Query{After: before}); !slices.Equal(now[:4], was) || was[0] != "Granted: Ada Byron at "+at+" by PIN" || was[1] != "Granted: Bob Babbage at "+at+" by card" {
@@ -41,9 +41,9 @@ func TestActivityShowsAndFindsTheNamesOfThen(t *testing.T) {
 	}
 	granted := Query{Kind: "granted"}
 	for named, want := range map[string]string{
-		"byron":        was[0], // of then
+		"byron":        was[0],                                                 // of then
 		"lovelace ada": was[0] + "\nGranted: Ada Lovelace at East gate by PIN", // of now: whatever she was called
-		"BABB":         was[1], // was removed
+		"BABB":         was[1],                                                 // was removed
 		"door of":      was[0] + "\n" + was[1],
 		"east":         "Granted: Ada Lovelace at East gate by PIN",
 	} {

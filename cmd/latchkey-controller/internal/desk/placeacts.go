@@ -147,8 +147,12 @@ func moveTo(hub int64) edit {
 		if err != nil {
 			return "", err
 		}
+		from, err := placeOf(tx, store.Hubs, p.Parent)
+		if err != nil {
+			return "", err
+		}
 		p.Parent = h.ID
-		return "was moved to " + h.Name, nil
+		return "was moved from " + from.Name + " to " + h.Name, nil
 	}
 }
 
@@ -215,7 +219,7 @@ func (d *Desk) MoveReader(ctx context.Context, a Actor, reader, was string, door
 		if was != "" && was != revision(wheres[reader].Door) {
 			return meanwhile("reader")
 		}
-		ab.text = "was moved to " + p.Name
+		ab.text = "was moved from " + doorName(wheres, reader) + " to " + p.Name
 		if err := tx.SetDoor(reader, door); err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,7 +32,8 @@ func (d *Desk) SwitchPIN(ctx context.Context, a Actor, reader string, on bool) e
 // "policy".
 func (d *Desk) SetPolicy(ctx context.Context, a Actor, reader string, was uint64, edit func(*wire.Policy)) (*wire.Policy, error) {
 	var edited *wire.Policy
-	err := d.do(ctx, a, EditPolicy, &about{reader: reader, subject: reader},
+	ab := &about{reader: reader, subject: reader}
+	err := d.do(ctx, a, EditPolicy, ab,
 		func(tx *store.Tx) error {
 			p, err := tx.Policy(reader)
 			if errors.Is(err, store.ErrNotFound) {
@@ -50,9 +52,11 @@ func (d *Desk) SetPolicy(ctx context.Context, a Actor, reader string, was uint64
 		},
 		func(s *site.Site, now time.Time) (err error) {
 			edited, err = s.EditPolicy(ctx, now, reader, func(p *wire.Policy) {
-				revision := p.Revision
+				revision, before := p.Revision, *p
+				before.Access, before.Holidays = slices.Clone(p.Access), slices.Clone(p.Holidays)
 				editTidily(p, edit)
 				p.Revision = revision
+				ab.text = policyChanges(&before, p)
 			})
 			return err
 		})

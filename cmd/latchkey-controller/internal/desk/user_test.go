@@ -170,7 +170,7 @@ func TestAUsersNewNameAndGroupsReachWhatReadersHold(t *testing.T) {
 	if u.Name != "Ada Lovelace" || !slices.Equal(u.Groups, []string{"lab", "staff"}) || !u.Until.Equal(time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)) {
 		t.Errorf("%+v", u)
 	}
-	if e := w.newest(); e.Text.String() != "Limited Admin (Can Edit) changed Ada Byron: name: Ada Lovelace, groups: lab staff, dates" {
+	if e := w.newest(); e.Text.String() != "Limited Admin (Can Edit) changed Ada Byron: name from Ada Byron to Ada Lovelace; groups from staff to lab, staff; end from for ever to 2027-01-01 00:00 UTC" {
 		t.Error(e.Text)
 	}
 	// Saved again as it is, it is nothing to tell readers.

@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,10 +41,7 @@ func (f UserForm) user() (*store.User, FieldErrors) {
 	if u.Groups = slices.Compact(u.Groups); len(u.Groups) > wire.MaxGroups {
 		wrongs = append(wrongs, wrong("groups", fmt.Sprintf("A user can be in %d groups at most", wire.MaxGroups)))
 	}
-	zone := f.Zone
-	if zone == nil {
-		zone = time.Local
-	}
+	zone := f.zone()
 	if f.From != "" {
 		t, err := ParseTime(f.From, 0, zone)
 		wrongs.add("from", err)
@@ -61,6 +59,9 @@ func (f UserForm) user() (*store.User, FieldErrors) {
 	}
 	return u, wrongs
 }
+
+// zone is the one in which the form's times are written.
+func (f UserForm) zone() *time.Location { return cmp.Or(f.Zone, time.Local) }
 
 // AddUser adds a user, with a PIN unless the choice is NoPIN, and with cards,
 // their identifiers as people write them. It returns the PIN's digits if it was
@@ -151,28 +152,10 @@ func (d *Desk) EditUser(ctx context.Context, a Actor, id uint64, was string, zon
 		return wrongs.err()
 	}, func(s *site.Site, now time.Time) error {
 		return s.EditUser(ctx, now, id, func(u *store.User) {
-			ab.text = differences(u, wanted)
+			ab.text = userChanges(u, wanted, zone)
 			u.First, u.Last, u.Groups, u.From, u.Until, u.Extended = wanted.First, wanted.Last, wanted.Groups, wanted.From, wanted.Until, wanted.Extended
 		})
 	})
-}
-
-// differences names what an edit changes.
-func differences(was, is *store.User) string {
-	var parts []string
-	if was.Name != is.Name {
-		parts = append(parts, "name: "+is.Name)
-	}
-	if strings.Join(was.Groups, " ") != strings.Join(is.Groups, " ") {
-		parts = append(parts, "groups: "+strings.Join(is.Groups, " "))
-	}
-	if was.From != is.From || was.Until != is.Until {
-		parts = append(parts, "dates")
-	}
-	if was.Extended != is.Extended {
-		parts = append(parts, "extended time")
-	}
-	return strings.Join(parts, ", ")
 }
 
 // RemoveUser removes a user with their PIN and cards.

@@ -121,6 +121,11 @@ func (d *Desk) SetSettings(ctx context.Context, a Actor, s Settings) error {
 		if s.KeepDays < 1 || s.KeepDays > maxKeepDays {
 			return wrong("keep-days", fmt.Sprintf("Activity is kept for 1 to %d days", maxKeepDays))
 		}
+		was, err := tx.KeepDays()
+		if err != nil {
+			return err
+		}
+		ab.text = "days that activity is kept from " + fmt.Sprint(was) + " to " + fmt.Sprint(s.KeepDays)
 		return tx.SetKeepDays(s.KeepDays)
 	})
 }
