@@ -518,3 +518,21 @@ func TestActivityIsFilteredByWhatIsAskedFor(t *testing.T) {
 	}
 	b.get("/activity?door=1").shows(t, http.StatusOK, "1 entry and 0 refused in 24 hours")
 }
+
+func TestAGroupBesideEveryoneAlwaysIsSaidToHaveNoEffect(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Owner)
+	const moot = "This has no effect: everyone may open always, and so may staff."
+	set := func(access ...wire.Access) *page {
+		_, err := w.desk.SetPolicy(t.Context(), owner, "front-door", 0, func(p *wire.Policy) { p.Access = access })
+		w.must(err)
+		return b.get("/readers/front-door?tab=access")
+	}
+	hours := &wire.Schedule{Week: []wire.Span{{Day: 1, From: 480, To: 1080}}}
+	set(wire.Access{Group: wire.Everyone}, wire.Access{Group: "staff", Schedule: hours}).shows(t, http.StatusOK, moot)
+	for _, access := range [][]wire.Access{{{Group: wire.Everyone}}, {{Group: wire.Everyone, Schedule: hours}, {Group: "staff"}}, {{Group: "staff", Schedule: hours}}} {
+		if got := set(access...); strings.Contains(text(got.body), "has no effect") {
+			t.Errorf("%v is said to have none", access)
+		}
+	}
+}

@@ -16,6 +16,7 @@ import (
 type week struct {
 	Group   string
 	Always  bool
+	Moot    bool  // everyone may open always: it adds nothing
 	Days    []day // Monday first, holidays last
 	Summary string
 }
@@ -123,8 +124,10 @@ func (c *Console) readAccess(r *http.Request, v *visit, p *readerPage) (err erro
 	if p.Ask == "remove" {
 		p.Removing, edit = edit, ""
 	}
+	open := slices.ContainsFunc(policy.Access, func(a wire.Access) bool { return a.Group == wire.Everyone && a.Schedule == nil })
 	for _, a := range policy.Access {
 		week := newWeek(a)
+		week.Moot = open && a.Group != wire.Everyone
 		p.Weeks = append(p.Weeks, week)
 		if a.Group == edit && edit != "" {
 			p.Edit = week

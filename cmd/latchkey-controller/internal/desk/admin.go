@@ -25,11 +25,16 @@ type Admin struct {
 // Admins returns all administrators, by name.
 func (d *Desk) Admins(ctx context.Context, a Actor) (admins []*Admin, err error) {
 	err = d.view(ctx, a, ViewAdmins, func(tx *store.Tx) error {
+		now := d.now()
+		open, err := tx.OpenSessions(now.Add(-SessionEnds).Unix(), now.Add(-SessionIdle).Unix())
+		if err != nil {
+			return err
+		}
 		rows, err := tx.Admins()
 		for _, row := range rows {
 			admins = append(admins, &Admin{
 				ID: row.ID, Name: row.Name, Role: Role(row.Role), Password: len(row.Password) > 0,
-				Created: moment(row.Created), Seen: moment(row.Seen), Sessions: row.Sessions,
+				Created: moment(row.Created), Seen: moment(row.Seen), Sessions: open[row.ID],
 			})
 		}
 		return err

@@ -43,7 +43,7 @@ type LiveReader struct {
 	Epoch    uint64 // of the credentials it has confirmed
 	Revision uint64
 	Newest   uint64 // revision of the controller's log
-	Waiting  uint64 // records it holds that have not all come yet
+	Waiting  uint64 // records it holds that have not come yet
 	Lockout  string // why PIN entry is locked out, in words; "": it is not
 	Cause    wire.Cause
 	NoPIN    string // why no PIN can be entered otherwise

@@ -80,7 +80,9 @@ func (d *Desk) readers(ctx context.Context) ([]*Reader, error) {
 			if r.Policy, err = tx.Policy(id); err != nil {
 				return fmt.Errorf("policy of %s: %w", id, err)
 			}
-			r.Live = liveReader(lives[id], head)
+			if r.Live, err = liveReader(tx, lives[id], head); err != nil {
+				return err
+			}
 			r.PolicyIs.Wanted = r.Policy.Revision
 			if live := lives[id]; live != nil && live.State != nil {
 				r.PolicyIs.InForce = live.State.PolicyRevision
@@ -107,28 +109,35 @@ func (d *Desk) readers(ctx context.Context) ([]*Reader, error) {
 }
 
 // liveReader returns what a reader last said of itself.
-func liveReader(r *link.Reader, head store.Head) LiveReader {
+func liveReader(tx *store.Tx, r *link.Reader, head store.Head) (LiveReader, error) {
 	if r == nil {
-		return LiveReader{}
+		return LiveReader{}, nil
 	}
 	l := LiveReader{Known: !r.Heard.IsZero() && !r.Awaited, Online: r.Online, Heard: r.Heard, Current: r.Current, Newest: head.Revision}
 	s := r.State
 	if s == nil {
-		return l
+		return l, nil
 	}
 	l.Version = s.Version
 	if s.Held != nil {
 		l.Epoch, l.Revision = s.Held.Epoch, s.Held.Revision
 	}
-	if s.First != 0 && s.Last >= s.First {
-		l.Waiting = s.Last - s.First + 1
+	if s.First != 0 {
+		here, err := tx.Journal(r.ID, s.Journal)
+		if err != nil {
+			return l, err
+		}
+		// It holds some that are here, until it is full.
+		if came := max(here.Number, s.First-1); s.Last > came {
+			l.Waiting = s.Last - came
+		}
 	}
 	if c := s.Condition; c != nil {
 		l.Cause, l.Lockout = c.Lockout, causeText(c.Lockout)
 		l.NoPIN, l.NoCard, l.Door, l.Strike = c.PIN, c.Card, string(c.Door), string(c.Strike)
 		l.Tamper, l.Clock, l.Behind, l.Faults = c.Tamper, c.ClockTrusted, c.Behind, c.Faults
 	}
-	return l
+	return l, nil
 }
 
 // causeText is the cause of a lockout in words.
@@ -150,7 +159,6 @@ func causeText(cause wire.Cause) string {
 
 // A Spread says how far the newest credentials and policies have come.
 type Spread struct {
-	Doors   int // that readers with a board serve
 	Readers int
 	Current int // of them, that confirmed the newest
 }
@@ -158,17 +166,14 @@ type Spread struct {
 // Spread returns how far the newest change has come: "All 6 readers have it."
 func (d *Desk) Spread(ctx context.Context, a Actor) (s Spread, err error) {
 	readers, err := d.Readers(ctx, a)
-	doors := map[int64]bool{}
 	for _, r := range readers {
 		if r.Bundle == 0 {
 			continue
 		}
 		s.Readers++
-		doors[r.DoorID] = true
 		if r.Live.Current {
 			s.Current++
 		}
 	}
-	s.Doors = len(doors)
 	return s, err
 }

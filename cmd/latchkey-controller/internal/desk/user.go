@@ -66,6 +66,17 @@ type User struct {
 	Access      []Access     // where the user may open
 }
 
+// PINDoors returns at how many doors a PIN of the user may open.
+func (u *User) PINDoors() int {
+	doors := map[[2]string]bool{}
+	for _, a := range u.Access {
+		if a.PIN {
+			doors[[2]string{a.Door, a.Place}] = true
+		}
+	}
+	return len(doors)
+}
+
 // An Access is a door that a user's groups open.
 type Access struct {
 	Reader, Door, Place string

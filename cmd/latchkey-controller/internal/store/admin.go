@@ -10,7 +10,6 @@ type Admin struct {
 	Password []byte // sealed: what it is checked with; empty: none yet
 	Created  int64  // Unix seconds
 	Seen     int64  // Unix seconds; 0: never signed in
-	Sessions int    // open ones
 
 	// Generation is another one after all sessions, or all but one, were ended: by a
 	// new password, by a link, by somebody's order.
@@ -31,10 +30,10 @@ func (t *Tx) AddAdmin(a *Admin) error {
 	return err
 }
 
-const adminColumns = `id, name, role, password, created, seen, (SELECT count(*) FROM sessions WHERE admin_id = admins.id), generation`
+const adminColumns = `id, name, role, password, created, seen, generation`
 
 func (a *Admin) into() []any {
-	return []any{&a.ID, &a.Name, &a.Role, &a.Password, &a.Created, &a.Seen, &a.Sessions, &a.Generation}
+	return []any{&a.ID, &a.Name, &a.Role, &a.Password, &a.Created, &a.Seen, &a.Generation}
 }
 
 // Admins returns all administrators, by name.

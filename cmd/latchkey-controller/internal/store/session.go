@@ -66,6 +66,20 @@ func (t *Tx) ForgetSignIns() error {
 	return errors.Join(t.exec(`DELETE FROM sessions`), t.exec(`DELETE FROM browsers`), t.exec(`DELETE FROM links`))
 }
 
+// OpenSessions counts the sessions of each administrator that began after a time
+// and were last used after another.
+func (t *Tx) OpenSessions(began, seen int64) (open map[int64]int, err error) {
+	open = map[int64]int{}
+	err = t.rows(`SELECT admin_id, count(*) FROM sessions WHERE began > ? AND seen > ? GROUP BY admin_id`, []any{began, seen}, func(r scanner) error {
+		var admin int64
+		var n int
+		err := r.Scan(&admin, &n)
+		open[admin] = n
+		return err
+	})
+	return open, err
+}
+
 // PruneSignIns forgets sessions that began at a time or before, or were last
 // used at another or before, browsers that were at a third or before, links that
 // have ended, and throttles that are over for a day. All are Unix seconds.
