@@ -72,7 +72,7 @@ func userListCommand(ctx context.Context, c console, args []string) error {
 		if u.Exposed > 0 {
 			pin += " (exposed)"
 		}
-		fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%s\t%s\t%s\n", u.ID, u.Name, pin, u.Cards, orDash(strings.Join(u.Groups, " ")), when(u.From), when(u.Until))
+		fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%s\t%s\t%s\n", u.ID, u.Name, pin, u.Cards, orDash(strings.Join(u.Groups, " ")), when(u.From), marked(when(u.Until), u.Validity))
 	}
 	return w.Flush()
 }
@@ -154,4 +154,12 @@ func orDash(text string) string {
 		return "-"
 	}
 	return text
+}
+
+// marked says beside a user's dates that they are over, or to come.
+func marked(until string, validity desk.Validity) string {
+	if validity == desk.Valid {
+		return until
+	}
+	return fmt.Sprintf("%s (%s)", until, validity)
 }

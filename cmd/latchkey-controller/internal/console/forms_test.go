@@ -536,3 +536,17 @@ func TestAGroupBesideEveryoneAlwaysIsSaidToHaveNoEffect(t *testing.T) {
 		}
 	}
 }
+
+func TestTheListMarksWhoseTimeIsOver(t *testing.T) {
+	w := small(t)
+	for first, dates := range map[string][2]string{"Past": {"", "2001-01-01"}, "Future": {"2101-01-01", ""}} {
+		_, _, err := w.desk.AddUser(t.Context(), owner, desk.UserForm{First: first, From: dates[0], Until: dates[1]}, desk.PIN{}, nil)
+		w.must(err)
+	}
+	b := w.visitor(desk.Viewer)
+	b.get("/users?q=past").shows(t, http.StatusOK, "Past expired")
+	b.get("/users?q=future").shows(t, http.StatusOK, "Future not yet valid")
+	if got := b.get("/users?q=ada"); strings.Contains(got.body, "expired") {
+		t.Error("Ada is marked")
+	}
+}

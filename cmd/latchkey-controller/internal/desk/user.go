@@ -39,7 +39,29 @@ type UserRow struct {
 	From     time.Time // zero: always
 	Until    time.Time // zero: for ever
 	Extended bool
+	Validity Validity
 	Seen     *Seen // nil: not yet
+}
+
+// A Validity is how a user's dates stand to now.
+type Validity string
+
+// The validities.
+const (
+	Valid       Validity = ""
+	NotYetValid Validity = "not yet valid"
+	Expired     Validity = "expired"
+)
+
+// validity returns how dates in Unix seconds, 0 for none, stand to a time.
+func validity(from, until int64, now time.Time) Validity {
+	switch {
+	case until != 0 && now.Unix() >= until:
+		return Expired
+	case now.Unix() < from:
+		return NotYetValid
+	}
+	return Valid
 }
 
 // A Seen is where and when a user was let in last.

@@ -87,7 +87,7 @@ func (d *Desk) userRows(tx *store.Tx, users []*store.User) ([]*UserRow, error) {
 	}
 	rows := make([]*UserRow, len(users))
 	for i, u := range users {
-		row := &UserRow{ID: u.ID, Name: u.Name, First: u.First, Last: u.Last, Groups: u.Groups, From: moment(u.From), Until: moment(u.Until), Extended: u.Extended}
+		row := &UserRow{ID: u.ID, Name: u.Name, First: u.First, Last: u.Last, Groups: u.Groups, From: moment(u.From), Until: moment(u.Until), Extended: u.Extended, Validity: validity(u.From, u.Until, d.now())}
 		if seen := last[u.ID]; seen != nil {
 			row.Seen = &Seen{Reader: seen.Reader, Door: doorName(wheres, seen.Reader), At: time.UnixMilli(seen.At)}
 		}
