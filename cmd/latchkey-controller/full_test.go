@@ -16,7 +16,7 @@ import (
 
 func TestAControllerStartsOnAFullDiskAndCheckSaysSo(t *testing.T) {
 	disk := t.TempDir()
-	if err := unix.Mount("tmpfs", disk, "tmpfs", 0, "size=16m"); err != nil {
+	if err := unix.Mount("tmpfs", disk, "tmpfs", 0, "size=32m"); err != nil {
 		t.Skipf("mounting needs rights: %v", err)
 	}
 	t.Cleanup(func() { unix.Unmount(disk, unix.MNT_DETACH) })

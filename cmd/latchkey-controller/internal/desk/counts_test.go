@@ -39,7 +39,7 @@ func TestAPINCountsTheDoorsThatItOpens(t *testing.T) {
 	}
 	policy(staff, func(p *wire.Policy) { p.Access = []wire.Access{{Group: "staff"}} })
 	policy(off, func(p *wire.Policy) { p.PIN = false })
-	w.must(w.MoveReader(t.Context(), as(Owner), "reader-4", w.look(all).DoorID)) // two readers, one door
+	w.must(w.MoveReader(t.Context(), as(Owner), "reader-4", "", w.look(all).DoorID)) // two readers, one door
 	if got := w.person(w.user()).PINDoors(); got != 1 {
 		t.Errorf("%d doors, not 1", got)
 	}

@@ -54,7 +54,7 @@ func fillAs(t *testing.T, disk, file string) (empty func()) {
 
 func TestAFullDiskAcknowledgesNothingThatIsNotStored(t *testing.T) {
 	t.Parallel()
-	disk := smallDisk(t, "16m")
+	disk := smallDisk(t, "32m")
 	w := newWorldOn(t, disk)
 	w.embed()
 	w.serve()
@@ -95,7 +95,7 @@ func TestAFullDiskAcknowledgesNothingThatIsNotStored(t *testing.T) {
 
 func TestAnOrderIsCarriedOutAndNotedThoughTheDiskWasFullFromTheStart(t *testing.T) {
 	t.Parallel()
-	disk := smallDisk(t, "16m")
+	disk := smallDisk(t, "32m")
 	w := newWorldOn(t, disk)
 	if err := w.site.Close(); err != nil { // with it go the database's shared memory and its log
 		t.Fatal(err)
@@ -137,7 +137,7 @@ func TestAnOrderIsCarriedOutAndNotedThoughTheDiskWasFullFromTheStart(t *testing.
 
 func TestALostPartOfTheLogIsLookedIntoThoughTheDiskWasFull(t *testing.T) {
 	t.Parallel()
-	disk := smallDisk(t, "16m")
+	disk := smallDisk(t, "32m")
 	w := newWorldOn(t, disk)
 	send := w.hostile()
 	w.addUsers(1)

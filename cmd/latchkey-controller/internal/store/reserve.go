@@ -18,7 +18,7 @@ const ReserveFile = "reserve"
 // The reserve holds some hundred acts. With less than margin left a disk counts
 // as full: what can wait waits, so that it does not eat the rest.
 const (
-	reserveSize = 4 << 20
+	reserveSize = 8 << 20
 	margin      = 1 << 20
 )
 
