@@ -91,7 +91,4 @@ func (j *Journal) freeSpare() {
 }
 
 // lacksRoom says whether a segment cannot be allocated ahead for want of room.
-func (j *Journal) lacksRoom() bool {
-	err := j.makeSpares()
-	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
-}
+func (j *Journal) lacksRoom() bool { return noRoom(j.makeSpares()) }

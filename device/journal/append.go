@@ -134,7 +134,9 @@ const reserve = 64 << 10
 // begin begins a new segment with a checkpoint. On an error the newest segment
 // is as good as it was, if the new one has not got its name yet; once it has,
 // nothing may be added to the one before.
-func (j *Journal) begin() error {
+func (j *Journal) begin() error { return j.withRoom(j.beginSegment) }
+
+func (j *Journal) beginSegment() error {
 	if err := j.clear(); err != nil {
 		return fault("begin", err)
 	}

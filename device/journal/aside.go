@@ -11,7 +11,8 @@ import (
 	"strings"
 )
 
-// maxAside is how many directories of damaged files are kept.
+// maxAside is how many directories of damaged files are kept, if they are not longer
+// together than a journal may be. The newest is kept until its room is needed.
 const maxAside = 4
 
 const asidePrefix = "damaged-"
@@ -81,12 +82,48 @@ func (j *Journal) setAside(reason string, firsts ...uint64) (err error) {
 			return err
 		}
 	}
-	for _, number := range numbers[:max(0, len(numbers)+1-maxAside)] {
-		if err := os.RemoveAll(j.path(asidePrefix + strconv.Itoa(number))); err != nil {
+	return j.boundAsides(append(numbers, next))
+}
+
+// boundAsides removes the oldest of the directories of damaged files that are beyond
+// the bounds.
+func (j *Journal) boundAsides(numbers []int) error {
+	bytes := int64(0)
+	for i, number := range slices.Backward(numbers) {
+		dir := j.path(asidePrefix + strconv.Itoa(number))
+		bytes += sizeOf(dir)
+		if i == len(numbers)-1 || i >= len(numbers)-maxAside && bytes <= j.o.MaxBytes {
+			continue
+		}
+		if err := os.RemoveAll(dir); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// sizeOf returns how long the files of a directory are together.
+func sizeOf(dir string) (bytes int64) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return 0
+	}
+	for _, entry := range entries {
+		if info, err := entry.Info(); err == nil {
+			bytes += info.Size()
+		}
+	}
+	return bytes
+}
+
+// withRoom does something once more, without what was set aside before, if the disk
+// had no room for it.
+func (j *Journal) withRoom(do func() error) error {
+	err := do()
+	if noRoom(err) && j.dropAside() {
+		err = do()
+	}
+	return err
 }
 
 // dropAside removes the files that were set aside, and says whether there were any.

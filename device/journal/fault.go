@@ -34,6 +34,9 @@ func fault(what string, err error) error {
 	return fmt.Errorf("journal: %s: %w: %w", what, kind, err)
 }
 
+// noRoom says whether it was for want of room on the disk that something failed.
+func noRoom(err error) bool { return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) }
+
 // plain returns what the system said without the path it said it of, for a
 // reason that people read.
 func plain(err error) error {

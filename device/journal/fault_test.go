@@ -428,3 +428,74 @@ func TestOnceANewSegmentMayHaveItsNameTheOneBeforeIsNotWritten(t *testing.T) {
 		t.Error("stored as", first)
 	}
 }
+
+// A journal is damaged again and again on a small partition: copies of it are kept
+// within a bound, and never keep out what has to be stored.
+func TestCopiesOfDamagedJournalsNeverFillASmallPartition(t *testing.T) {
+	d := disk(t, "768k")
+	o := Options{Dir: d + "/journal"}
+	j, _ := fresh(t, o)
+	for round := range 8 {
+		for n := range uint64(1500) {
+			append1(t, j, wire.Record{Kind: wire.AccessGranted, By: "card", Credential: n + 1, User: 9, Seconds: 5})
+		}
+		j.Close()
+		all := segments(t, o.Dir)
+		newest := all[len(all)-1]
+		b := content(t, newest)
+		b[headerSize+2] ^= 1
+		if err := os.WriteFile(newest, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if j, _ = open(t, o); j.Began() == "" {
+			t.Fatalf("round %d: damage goes unseen", round)
+		}
+		var left unix.Statfs_t
+		if err := unix.Statfs(d, &left); err != nil {
+			t.Fatal(err)
+		}
+		if left.Bavail < left.Blocks/4 {
+			t.Fatalf("round %d: %d of %d blocks are left", round, left.Bavail, left.Blocks)
+		}
+	}
+	asides, err := filepath.Glob(filepath.Join(o.Dir, asidePrefix+"*"))
+	if err != nil || len(asides) == 0 {
+		t.Errorf("no copy is kept: %v", err)
+	}
+}
+
+// A start on a disk that copies of damaged journals have filled makes room.
+func TestAStartOnADiskThatIsFullOfWhatWasSetAsideGoesOn(t *testing.T) {
+	for _, newest := range []string{"whole", "torn", "damaged"} {
+		t.Run(newest, func(t *testing.T) {
+			d := disk(t, "768k")
+			o := Options{Dir: d + "/journal"}
+			j, _ := fresh(t, o)
+			append1(t, j, charge(1))
+			end := j.end
+			j.Close()
+			path := segments(t, o.Dir)[0]
+			switch newest {
+			case "torn":
+				if err := os.Truncate(path, end-3); err != nil {
+					t.Fatal(err)
+				}
+			case "damaged":
+				b := content(t, path)
+				b[headerSize+2] ^= 1
+				if err := os.WriteFile(path, b, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			aside := filepath.Join(o.Dir, asidePrefix+"1")
+			if err := os.Mkdir(aside, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			full(t, filepath.Join(aside, "old.segment"))
+			j, _ = open(t, o)
+			for seq := range uint64(3000) {
+				append1(t, j, charge(seq+2))
+			}
+		})
+	}
+}

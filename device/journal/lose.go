@@ -36,9 +36,11 @@ func (j *Journal) lose(first, number uint64, reason string) error {
 		s = &scanner{header: header{id: j.id, first: first}, number: number}
 	}
 	defer s.close()
-	if err := j.setAside(fmt.Sprintf("%s: record %d: %s", segmentName(first), number, reason), first); err != nil {
+	why := fmt.Sprintf("%s: record %d: %s", segmentName(first), number, reason)
+	if err := j.withRoom(func() error { return j.setAside(why, first) }); err != nil {
 		return fault("set aside", err)
 	}
+	j.freeSpare() // what is kept is written anew; it is allocated ahead again after an append
 	kept, err := j.rewrite(s, number-1, func(Entry, *wire.Record) bool { return true }, func() error { return nil })
 	if err != nil {
 		return err
