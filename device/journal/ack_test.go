@@ -190,8 +190,8 @@ func TestTheBoundInBytesHolds(t *testing.T) {
 			t.Fatalf("after %d records %d bytes", seq, size)
 		}
 	}
-	if names, _ := filepath.Glob(filepath.Join(o.Dir, "*"+newSuffix)); len(names) != spares {
-		t.Errorf("left over besides what is allocated ahead: %s", strings.Join(names, " "))
+	if names, _ := filepath.Glob(filepath.Join(o.Dir, "*"+newSuffix)); len(names) > 0 {
+		t.Errorf("left over: %s", strings.Join(names, " "))
 	}
 }
 
@@ -213,7 +213,7 @@ func TestReadingGoesOnInASegmentThatWasThinnedMeanwhile(t *testing.T) {
 		}
 		readTo(stop)
 		j.mu.Lock()
-		j.thin(0)
+		j.thin(0, false)
 		j.mu.Unlock()
 		got := kinds(parse(t, read(t, j, stop+1)))
 		readTo(stop) // in what is left

@@ -1,21 +1,23 @@
 package journal
 
 import (
+	"bytes"
 	"errors"
-	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"latchkey/sync/wire"
 )
 
 // spares is how many segments are allocated ahead: the next one, and one whose
 // blocks are given back for a moment when room is made.
 const spares = 2
 
-// spareName is that of a segment that is allocated ahead. A start removes it with
-// all that was being written aside.
-func spareName(n int) string { return "spare-" + strconv.Itoa(n) + segmentSuffix + newSuffix }
+// spareName is that of a segment that is allocated ahead.
+func spareName(n int) string { return "spare-" + strconv.Itoa(n) }
 
 // allocated returns the size of a segment's file from its beginning on: a new one
 // is begun above SegmentBytes.
@@ -48,27 +50,74 @@ func allocate(f *os.File, end, size int64) error {
 
 // makeSpares allocates the segments that are to be there ahead.
 func (j *Journal) makeSpares() error {
-	for n := 0; len(j.spares) < spares; n++ {
+	for n := range spares {
 		name := j.path(spareName(n))
-		f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-		if errors.Is(err, fs.ErrExist) && n < spares {
+		if slices.ContainsFunc(j.spares, func(f *os.File) bool { return f.Name() == name }) {
 			continue
 		}
-		if err != nil {
-			return err
-		}
-		if err = allocate(f, 0, j.allocated()); err == nil {
-			j.stats.Syncs++
-			err = f.Sync()
-		}
-		if err != nil {
-			f.Close()
-			os.Remove(name)
-			return err
+		f := j.findSpare(name)
+		if f == nil {
+			var err error
+			if f, err = j.makeSpare(name); err != nil {
+				return err
+			}
 		}
 		j.spares = append(j.spares, f)
 	}
 	return nil
+}
+
+func (j *Journal) makeSpare(name string) (*os.File, error) {
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err = allocate(f, 0, j.allocated()); err == nil {
+		j.stats.Syncs++
+		err = f.Sync()
+	}
+	if err != nil {
+		f.Close()
+		os.Remove(name)
+		return nil, err
+	}
+	return f, nil
+}
+
+// findSpares takes up the segments that were allocated ahead before a start: their
+// room stays the journal's while no reader runs.
+func (j *Journal) findSpares() {
+	for n := range spares {
+		if f := j.findSpare(j.path(spareName(n))); f != nil {
+			j.spares = append(j.spares, f)
+		}
+	}
+}
+
+// findSpare opens a segment that was allocated ahead; nil: it is not there, or it is
+// not as it would be allocated now.
+func (j *Journal) findSpare(name string) *os.File {
+	f, err := os.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		return nil
+	}
+	if !j.isSpare(f) {
+		f.Close()
+		return nil
+	}
+	return f
+}
+
+// isSpare says whether a file has the size of a segment that is allocated ahead, its
+// blocks, and zeros wherever one that was being begun has something.
+func (j *Journal) isSpare(f *os.File) bool {
+	info, err := f.Stat()
+	if err != nil || info.Size() != j.allocated() || allocate(f, 0, info.Size()) != nil {
+		return false
+	}
+	b := make([]byte, min(info.Size(), headerSize+frameHead+wire.MaxRecord+frameTail))
+	_, err = f.ReadAt(b, 0)
+	return err == nil && len(bytes.TrimLeft(b, "\x00")) == 0
 }
 
 // takeSpare returns a segment that was allocated ahead, or nil.

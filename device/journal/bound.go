@@ -22,10 +22,7 @@ func (j *Journal) makeRoom() {
 	}
 	for i := range len(j.segments) - 1 {
 		if !j.segments[i].thin {
-			if !full {
-				j.freeSpare() // what is kept is written aside first
-			}
-			j.thin(i)
+			j.thin(i, !full)
 			j.makeSpares()
 			return
 		}
@@ -68,8 +65,9 @@ func (j *Journal) dropOldest(records uint64, bytes int64) {
 	}
 }
 
-// thin drops from a segment what needed no right.
-func (j *Journal) thin(i int) {
+// thin drops from a segment what needed no right. What is kept is written aside first:
+// if the disk has no room for that, in the place of a segment allocated ahead.
+func (j *Journal) thin(i int, noRoom bool) {
 	first := j.segments[i].first
 	r := wire.Record{Reason: "full"}
 	s, err := j.scan(first, math.MaxInt64)
@@ -91,7 +89,13 @@ func (j *Journal) thin(i int) {
 		if r.Count == 0 {
 			return errNothing
 		}
-		return j.drop(r)
+		if err := j.drop(r); err != nil {
+			return err
+		}
+		if noRoom {
+			j.freeSpare()
+		}
+		return nil
 	})
 	var bad *damage
 	switch {

@@ -499,3 +499,50 @@ func TestAStartOnADiskThatIsFullOfWhatWasSetAsideGoesOn(t *testing.T) {
 		})
 	}
 }
+
+// The disk is filled while no reader runs: what the journal had allocated ahead is its
+// own still.
+func TestTheRoomAheadOutlivesTheReader(t *testing.T) {
+	d := disk(t, "1m")
+	o := Options{Dir: d + "/journal", SegmentBytes: 10_000, MaxBytes: 1 << 20}
+	j, _ := fresh(t, o)
+	append1(t, j, charge(1))
+	j.Close()
+	full(t, d+"/ballast")
+	j, _ = open(t, o)
+	seq := uint64(1)
+	for j.Stats().Segments < spares {
+		seq++
+		append1(t, j, charge(seq))
+	}
+	j.Close()
+	if j, _ = open(t, o); j.Began() != "" {
+		t.Fatal(j.Began())
+	}
+	append1(t, j, charge(seq+1))
+}
+
+func TestASegmentThatWasBeingBegunWhenThePowerWentIsNotTakenForRoomAhead(t *testing.T) {
+	for at := range int64(12) {
+		o := Options{Dir: dir(t), SegmentBytes: 10_000}
+		j, _ := fresh(t, o)
+		append1(t, j, charge(1))
+		j.Close()
+		for n := range spares {
+			b := make([]byte, j.allocated())
+			b[at*50] = 1 // of what was written, this sector is there
+			if err := os.WriteFile(j.path(spareName(n)), b, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		j, _ = open(t, o)
+		for seq := range uint64(300) {
+			append1(t, j, charge(seq+2))
+		}
+		was := len(read(t, j, 0))
+		j.Close()
+		if j, _ = open(t, o); j.Began() != "" || len(read(t, j, 0)) != was {
+			t.Errorf("byte %d: the next start says %q", 50*at, j.Began())
+		}
+	}
+}

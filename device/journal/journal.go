@@ -198,8 +198,8 @@ func (j *Journal) Stats() Stats { return j.shown.Load().stats }
 func (j *Journal) Close() error {
 	j.mu.Lock()
 	defer j.unlock()
-	for len(j.spares) > 0 {
-		j.freeSpare()
+	for f := j.takeSpare(); f != nil; f = j.takeSpare() {
+		f.Close()
 	}
 	return j.retire()
 }

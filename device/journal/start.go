@@ -15,6 +15,7 @@ import (
 
 // start takes up the journal that lies in the directory, or begins a new one.
 func (j *Journal) start() {
+	j.findSpares()
 	defer j.makeSpares() // what cannot be had now is tried for after each append
 	j.began, j.aside = j.takeUp()
 	if j.began == "" {
