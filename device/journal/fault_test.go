@@ -536,8 +536,8 @@ func TestASegmentThatWasBeingBegunWhenThePowerWentIsNotTakenForRoomAhead(t *test
 			}
 		}
 		j, _ = open(t, o)
-		for seq := range uint64(300) {
-			append1(t, j, charge(seq+2))
+		for seq := uint64(2); j.Stats().Segments == 0; seq++ {
+			append1(t, j, charge(seq))
 		}
 		was := len(read(t, j, 0))
 		j.Close()
