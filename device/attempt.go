@@ -77,7 +77,7 @@ func (r *Reader) pinReason() Reason {
 		return ReasonLockout
 	case r.tamper && policy.TamperPauses:
 		return ReasonTamper
-	case r.journal.unstored() != "":
+	case r.journal.unstored() != "" || !r.journal.began():
 		return ReasonUnstored
 	case r.behind:
 		return ReasonBehind

@@ -25,12 +25,16 @@ func (j journal) unstored() string {
 	return j.fault
 }
 
+// began says whether anything of this start was answered. A lockout that a disk which
+// failed did not store is gone after a start: no PIN is taken until that disk stores.
+func (j journal) began() bool { return j.answered > 0 }
+
 // lateAt returns when the disk has not answered for too long; 0: it has.
 func (j journal) lateAt() time.Duration {
-	if j.asked == 0 || j.late {
+	if j.late {
 		return 0
 	}
-	return j.asked + storedWithin
+	return j.due
 }
 
 // journal is how appending goes. While records are not stored, each append
@@ -41,8 +45,8 @@ type journal struct {
 	appended uint64 // batches
 	answered uint64 // the newest batch that was answered
 
-	asked time.Duration // when the oldest batch was appended that may not be answered yet; 0: all are
-	late  bool          // none was answered for storedWithin: for now nothing counts as stored
+	due  time.Duration // when an answer must have come; 0: all have
+	late bool          // it has not: for now nothing counts as stored
 
 	fault   string        // why records are not stored; "": they are
 	resumed uint64        // the first batch since that begins with journal.resumed
@@ -57,9 +61,9 @@ func (t *turn) stored(e Stored) {
 		return
 	}
 	t.journal.answered = e.Batch
-	t.journal.late, t.journal.asked = false, 0
+	t.journal.late, t.journal.due = false, 0
 	if e.Batch < t.journal.appended { // the disk moves
-		t.journal.asked = t.elapsed
+		t.journal.due = t.elapsed + storedWithin
 	}
 	if e.Fault != "" {
 		if e.Batch != t.journal.probing {

@@ -191,3 +191,37 @@ func TestADiskThatMovesStores(t *testing.T) {
 		}
 	}
 }
+
+// A lockout that began while nothing was stored is gone after a start, and so might be
+// what was counted. PIN stays off until the disk has stored something.
+func TestAfterAStartNoPINIsTakenBeforeSomethingIsStored(t *testing.T) {
+	for _, again := range []string{"fails", "does not answer"} {
+		g := newRig(t, func(p *wire.Policy) { p.TamperPauses = true })
+		g.fault = "the disk fails"
+		g.do(Input{InputTamper, true})
+		g.do(Input{InputTamper, false})
+		g.wantAttempts(0, 0, wire.CauseTamper)
+		g.slow = again != "fails"
+		g.crash(time.Minute)
+		g.wantAttempts(0, 0, "")
+		if g.slow {
+			g.wantScreen(ScreenHome) // nothing is wrong yet
+		}
+		for range 3 {
+			asked := g.asked
+			g.do(Presented{wire.PIN})
+			if g.asked != asked || g.state.PIN != ReasonUnstored || g.view.PIN {
+				t.Fatalf("%s: a PIN is taken: %+v", again, g.state)
+			}
+			g.wait(storedWithin)
+			g.wantScreen(ScreenOutOfOrder)
+		}
+		g.fault, g.slow = "", false
+		g.store()
+		g.wait(probeEvery)
+		if g.state.PIN != "" || !g.view.PIN {
+			t.Errorf("%s: off though the disk stores: %+v", again, g.state)
+		}
+		g.wantScreen(ScreenHome)
+	}
+}

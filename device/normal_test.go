@@ -60,9 +60,9 @@ func (m moved) times(times ...*time.Duration) {
 func (m moved) reader(r Reader) Reader {
 	m.times(&r.attempt.deadline, &r.card.deadline, &r.card.wait, &r.enrol.start, &r.enrol.end,
 		&r.strike.pulse, &r.strike.hold, &r.strike.grace, &r.door.since,
-		&r.blink, &r.journal.probe, &r.journal.asked)
+		&r.blink, &r.journal.probe, &r.journal.due)
 	if !m.world.faults { // its disk answers
-		r.journal.asked, r.journal.late = 0, false
+		r.journal.due, r.journal.late = 0, false
 	}
 	r.durable = m.durable(r.durable)
 	r.elapsed, r.began, r.before = walkClock, walkClock, walkRunning

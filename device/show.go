@@ -60,6 +60,8 @@ func (r *Reader) resting() (Screen, Reason) {
 		return ScreenOutOfOrder, card
 	case pin == "" || pin == ReasonOff || pin == ReasonNone:
 		return ScreenHome, ""
+	case pin == ReasonUnstored && r.journal.unstored() == "":
+		return ScreenHome, "" // it has only just started, and nothing is wrong yet
 	case paused:
 		return ScreenPaused, ""
 	}

@@ -70,8 +70,8 @@ func (t *turn) end() []Action {
 	var actions []Action
 	if len(t.records) > 0 {
 		t.journal.appended++
-		if t.journal.asked == 0 {
-			t.journal.asked = t.elapsed
+		if t.journal.due == 0 {
+			t.journal.due = t.elapsed + storedWithin
 		}
 		actions = append(actions, Append{t.journal.appended, t.records})
 	}
