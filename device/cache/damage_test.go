@@ -180,6 +180,36 @@ func TestOnlyWhatFollowsTheHighestRevisionIsTorn(t *testing.T) {
 	}
 }
 
+// A power cut may leave a longer file whose end is zeros, behind a whole delta or in
+// place of the last one's end.
+func TestZerosBehindTheDeltasAreTheirEnd(t *testing.T) {
+	h := newHistory(t)
+	path := h.path(h.o, deltasFile)
+	whole := content(t, path)
+	for _, zeros := range []int{1, 7, 8, 512, 5000} {
+		for _, length := range []int{len(whole), len(whole) - 20} {
+			write(t, path, append(append([]byte{}, whole[:length]...), make([]byte, zeros)...))
+			o := h.o
+			o.Highest.Revision = 7
+			held, at := uint64(7), len(h.deltas)
+			if length < len(whole) { // it was never durably applied
+				o.Highest.Revision, held, at = 6, 6, at-1
+			}
+			c := Open(o)
+			if c.Fault() != nil || c.Held().Revision != held || c.WantsSnapshot() {
+				t.Fatalf("%d bytes and %d zeros: holds %d, %v", length, zeros, c.Held().Revision, c.Fault())
+			}
+			apply(t, c, h.deltas[at:]...)
+			next := h.controller.fork()
+			apply(t, c, next.delta(next.add(1000)))
+			c.Close()
+			if c = open(t, o); c.Fault() != nil || c.Held().Revision != 8 {
+				t.Fatalf("%d bytes and %d zeros, gone on: holds %d, %v", length, zeros, c.Held().Revision, c.Fault())
+			}
+		}
+	}
+}
+
 func TestDeltasInTheMiddleAreFetchedAgain(t *testing.T) {
 	h := newHistory(t)
 	path := h.path(h.o, deltasFile)

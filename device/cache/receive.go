@@ -81,6 +81,9 @@ func (c *Cache) Begin(signed []byte) (switched bool, err error) {
 	}
 	dir := c.epochDir(m.Epoch)
 	if err := c.fits(dir, signed, m); err != nil {
+		if lack := (*NoRoomError)(nil); errors.As(err, &lack) {
+			c.lacks(lack)
+		}
 		return false, err
 	}
 	if err := makeDir(dir); err != nil {
@@ -92,6 +95,7 @@ func (c *Cache) Begin(signed []byte) (switched bool, err error) {
 	}
 	c.abandon()
 	c.incoming = in
+	c.lacks(nil)
 	return c.finish()
 }
 
@@ -181,6 +185,10 @@ func openIncoming(dir string, signed []byte, m *wire.Manifest) (*incoming, error
 	in := &incoming{
 		dir: dir, file: f, sum: wire.Sum(signed), manifest: m,
 		offsets: offsets(m, len(signed)), have: make([]bool, m.Chunks()), left: m.Chunks(),
+	}
+	if err := in.allocate(); err != nil {
+		f.Close()
+		return nil, err
 	}
 	head := make([]byte, len(signed))
 	if n, _ := f.ReadAt(head, 0); n == len(head) && bytes.Equal(head, signed) {
