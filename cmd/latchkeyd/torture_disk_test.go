@@ -23,6 +23,8 @@ type disk struct {
 	random *rand.Rand
 	fault  fault
 	struck int // operations that the fault has hit
+
+	stalled chan struct{} // closed when operations that do not return go on; nil: all return
 }
 
 // node is a file or directory.
@@ -50,6 +52,7 @@ type fault struct {
 	after int  // operations of its kind that still succeed
 	count int  // operations that fail then; -1: all until it is mended
 	torn  bool // a write that fails has written a part
+	stall bool // they do not return until it is mended
 	kinds []uint32
 }
 
@@ -161,7 +164,7 @@ func (d *disk) cut() {
 		}
 		n.settle()
 	}
-	d.fault = fault{}
+	d.setFault(fault{})
 }
 
 // someSectors returns what a file held before a write, with some sectors of what it
@@ -202,7 +205,28 @@ func (n *node) settle() {
 func (d *disk) breakWith(f fault) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.fault = f
+	d.setFault(f)
+}
+
+func (d *disk) setFault(f fault) {
+	if d.stalled != nil {
+		close(d.stalled)
+		d.stalled = nil
+	}
+	if d.fault = f; f.stall {
+		d.stalled = make(chan struct{})
+	}
+}
+
+// stalls returns what an operation has to wait for before it is carried out.
+func (d *disk) stalls(op uint32) <-chan struct{} {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.stalled == nil || !slices.Contains(d.fault.kinds, op) {
+		return nil
+	}
+	d.struck++
+	return d.stalled
 }
 
 // hits returns how many operations have failed.

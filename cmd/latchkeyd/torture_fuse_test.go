@@ -15,7 +15,7 @@ import (
 // The kernel's side of a file system in user space: the few operations of
 // include/uapi/linux/fuse.h, protocol 7.31, that a data directory needs. One
 // request at a time; names and attributes are never cached by the kernel, nor
-// is what files hold.
+// is what files hold. A request that stalls is answered when it no longer does.
 const (
 	fuseLookup      = 1
 	fuseForget      = 2
@@ -97,6 +97,7 @@ func mount(d *disk, at string) (*mounted, error) {
 
 // unmount takes the disk off, whoever has files of it open.
 func (m *mounted) unmount(t testing.TB) {
+	m.disk.breakWith(fault{}) // what stalls goes on
 	if err := unix.Unmount(m.at, unix.MNT_DETACH|unix.MNT_FORCE); err != nil {
 		t.Errorf("unmount %s: %v", m.at, err)
 	}
@@ -106,6 +107,7 @@ func (m *mounted) unmount(t testing.TB) {
 
 func (m *mounted) serve() {
 	buffer := make([]byte, fuseBuffer)
+	waiting := map[uint64]chan struct{}{} // requests that stall
 	for {
 		n, err := unix.Read(int(m.dev.Fd()), buffer)
 		switch {
@@ -121,15 +123,40 @@ func (m *mounted) serve() {
 			in:     buffer[40:n],
 		}
 		switch r.op {
-		case fuseForget, fuseBatchForget, fuseInterrupt:
+		case fuseInterrupt: // a kill does not wait for a disk that stalls
+			if interrupted, found := waiting[r.u64(0)]; found {
+				close(interrupted)
+				delete(waiting, r.u64(0))
+			}
+			continue
+		case fuseForget, fuseBatchForget:
 			continue // no answer
 		}
+		if goesOn := m.disk.stalls(r.op); goesOn != nil {
+			r.in = bytes.Clone(r.in)
+			interrupted := make(chan struct{})
+			waiting[r.unique] = interrupted
+			m.served.Go(func() {
+				select {
+				case <-goesOn:
+					out, errno := m.answer(r)
+					m.reply(r, out, errno)
+				case <-interrupted:
+					m.reply(r, nil, unix.EINTR)
+				}
+			})
+			continue
+		}
 		out, errno := m.answer(r)
-		b := binary.LittleEndian.AppendUint32(nil, uint32(16+len(out)))
-		b = binary.LittleEndian.AppendUint32(b, uint32(-int32(errno)))
-		b = binary.LittleEndian.AppendUint64(b, r.unique)
-		unix.Write(int(m.dev.Fd()), append(b, out...)) // ENOENT: nobody waits any more
+		m.reply(r, out, errno)
 	}
+}
+
+func (m *mounted) reply(r *request, out []byte, errno unix.Errno) {
+	b := binary.LittleEndian.AppendUint32(nil, uint32(16+len(out)))
+	b = binary.LittleEndian.AppendUint32(b, uint32(-int32(errno)))
+	b = binary.LittleEndian.AppendUint64(b, r.unique)
+	unix.Write(int(m.dev.Fd()), append(b, out...)) // ENOENT: nobody waits any more
 }
 
 func (m *mounted) answer(r *request) (out []byte, errno unix.Errno) {
