@@ -111,12 +111,12 @@ func (j *Journal) findSpare(name string) *os.File {
 // isSpare says whether a file has the size of a segment that is allocated ahead, its
 // blocks, and zeros wherever one that was being begun has something.
 func (j *Journal) isSpare(f *os.File) bool {
-	info, err := f.Stat()
-	if err != nil || info.Size() != j.allocated() || allocate(f, 0, info.Size()) != nil {
+	var is unix.Stat_t
+	if unix.Fstat(int(f.Fd()), &is) != nil || is.Size != j.allocated() || is.Blocks*512 < is.Size {
 		return false
 	}
-	b := make([]byte, min(info.Size(), headerSize+frameHead+wire.MaxRecord+frameTail))
-	_, err = f.ReadAt(b, 0)
+	b := make([]byte, min(is.Size, headerSize+frameHead+wire.MaxRecord+frameTail))
+	_, err := f.ReadAt(b, 0)
 	return err == nil && len(bytes.TrimLeft(b, "\x00")) == 0
 }
 

@@ -546,3 +546,23 @@ func TestASegmentThatWasBeingBegunWhenThePowerWentIsNotTakenForRoomAhead(t *test
 		}
 	}
 }
+
+// Whoever copies a data directory back may bring files without blocks.
+func TestAFileWithoutItsBlocksIsNoRoomAhead(t *testing.T) {
+	o := Options{Dir: dir(t), SegmentBytes: 100_000}
+	j, _ := fresh(t, o)
+	j.Close()
+	for n := range spares {
+		name := j.path(spareName(n))
+		if err := errors.Join(os.Truncate(name, 0), os.Truncate(name, j.allocated())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	open(t, o)
+	for n := range spares {
+		var is unix.Stat_t
+		if err := unix.Stat(j.path(spareName(n)), &is); err != nil || is.Size != j.allocated() || is.Blocks*512 < is.Size {
+			t.Errorf("%d bytes in %d blocks, %v", is.Size, is.Blocks, err)
+		}
+	}
+}

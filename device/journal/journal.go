@@ -40,6 +40,14 @@
 // nobody what must not be forgotten: everything is set aside in a directory
 // damaged-N, with the reason, and a new journal with a new id begins (see
 // Began).
+//
+// # Room
+//
+// The newest segment has its blocks and its size from the beginning on, so zeros
+// follow what is stored in it; two more, spare-N, are allocated ahead, also while
+// no reader runs. Where the file system cannot allocate, zeros are written. If
+// there is no room for that, what was set aside goes, then records that nobody
+// needed a right for.
 package journal
 
 import (
