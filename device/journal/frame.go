@@ -14,18 +14,25 @@ import (
 //
 //	uint32  length of the record, 1 to wire.MaxRecord; moreFollows if the next
 //	        frame belongs to the same append; writeBegins if it is the first of
-//	        those, of one append or several, that were written at once
+//	        those, of one append or several, that were written at once; marked if
+//	        an endMark follows
 //	uint32  CRC-32C of these four bytes
 //	        the record
 //	uint32  CRC-32C of the record
+//	byte    endMark
 //
 // in big-endian order. The length has a checksum of its own so that a damaged
-// one is not taken for the length of a frame that was not written to its end.
+// one is not taken for the length of a frame that was not written to its end. Zeros
+// follow what was written of a frame: where its mark should be as well, if that was not
+// all, and no bit that flips makes it one. Frames of older journals have no mark.
 const (
 	frameHead   = 8
-	frameTail   = 4
+	frameTail   = 4 + 1 // at most
 	moreFollows = 1 << 31
 	writeBegins = 1 << 30
+	marked      = 1 << 29
+	frameFlags  = moreFollows | writeBegins | marked
+	endMark     = 0xa5
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -33,21 +40,37 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // appendFrame appends the frame of an encoded record, with its flags, to b.
 func appendFrame(b, record []byte, flags uint32) []byte {
 	start := len(b)
-	b = binary.BigEndian.AppendUint32(b, uint32(len(record))|flags)
+	b = binary.BigEndian.AppendUint32(b, uint32(len(record))|flags|marked)
 	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(b[start:], castagnoli))
 	b = append(b, record...)
-	return binary.BigEndian.AppendUint32(b, crc32.Checksum(record, castagnoli))
+	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(record, castagnoli))
+	return append(b, endMark)
 }
 
-// frameHeadOf reads a frame's head: the length of its record, and its flags.
-func frameHeadOf(head []byte) (length int, flags uint32, ok bool) {
+// frameHeadOf reads a frame's head: the length of its record, what that has behind it,
+// and its flags.
+func frameHeadOf(head []byte) (length, tail int, flags uint32, ok bool) {
 	if len(head) < frameHead || crc32.Checksum(head[:4], castagnoli) != binary.BigEndian.Uint32(head[4:]) {
-		return 0, 0, false
+		return 0, 0, 0, false
 	}
 	n := binary.BigEndian.Uint32(head)
-	flags = n & (moreFollows | writeBegins)
-	length = int(n &^ flags)
-	return length, flags, length > 0 && length <= wire.MaxRecord
+	flags = n & frameFlags
+	length, tail = int(n&^flags), 4
+	if flags&marked != 0 {
+		tail = frameTail
+	}
+	return length, tail, flags, length > 0 && length <= wire.MaxRecord
+}
+
+// checkFrame checks a record and what it has behind it.
+func checkFrame(record, tail []byte) error {
+	switch {
+	case crc32.Checksum(record, castagnoli) != binary.BigEndian.Uint32(tail):
+		return errors.New("checksum of a record does not match")
+	case len(tail) == frameTail && tail[4] != endMark:
+		return errors.New("the end of a record is not marked")
+	}
+	return nil
 }
 
 // errTorn says that a file ends before its last frame does: what a write that
@@ -72,11 +95,11 @@ func (f *frames) next() (record []byte, more bool, err error) {
 	default:
 		return nil, false, err
 	}
-	length, flags, ok := frameHeadOf(head[:])
+	length, tail, flags, ok := frameHeadOf(head[:])
 	if !ok {
 		return nil, false, errors.New("checksum of a frame's length does not match")
 	}
-	b := make([]byte, length+frameTail)
+	b := make([]byte, length+tail)
 	switch _, err := io.ReadFull(f.r, b); err {
 	case nil:
 	case io.EOF, io.ErrUnexpectedEOF:
@@ -85,8 +108,8 @@ func (f *frames) next() (record []byte, more bool, err error) {
 		return nil, false, err
 	}
 	record = b[:length:length]
-	if crc32.Checksum(record, castagnoli) != binary.BigEndian.Uint32(b[length:]) {
-		return nil, false, errors.New("checksum of a record does not match")
+	if err := checkFrame(record, b[length:]); err != nil {
+		return nil, false, err
 	}
 	f.end += frameHead + int64(len(b))
 	return record, flags&moreFollows != 0, nil

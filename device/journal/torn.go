@@ -49,7 +49,7 @@ func (s *scanner) ending() (ending, error) {
 	switch {
 	case len(written) == 0:
 		return ended, nil
-	case incomplete(tail), unwrittenEnd(tail, len(written), from):
+	case incomplete(tail), cutShort(tail, len(written), from):
 		return torn, nil
 	case hole(written, from) && !writeFollows(written) && len(tail)-len(bytes.TrimLeft(tail, "\x00")) <= mostHole:
 		return torn, nil
@@ -63,19 +63,21 @@ func incomplete(tail []byte) bool {
 	if len(tail) < frameHead {
 		return true
 	}
-	length, _, ok := frameHeadOf(tail)
-	return ok && frameHead+length+frameTail > len(tail)
+	length, end, _, ok := frameHeadOf(tail)
+	return ok && frameHead+length+end > len(tail)
 }
 
-// unwrittenEnd says whether the last frame goes on in sectors that are zeros to
-// the end of the file.
-func unwrittenEnd(tail []byte, written int, from int64) bool {
-	zeros := next(from, written)
-	if zeros < frameHead {
+// cutShort says whether the last frame was written up to some byte, and is zeros from
+// there to the end of the file.
+func cutShort(tail []byte, written int, from int64) bool {
+	if written <= frameHead {
 		return true
 	}
-	length, _, ok := frameHeadOf(tail)
-	return ok && zeros < frameHead+length+frameTail
+	length, end, flags, ok := frameHeadOf(tail)
+	if ok && flags&marked == 0 && written > frameHead+length { // its checksum may end in zeros
+		written = next(from, written)
+	}
+	return ok && written < frameHead+length+end
 }
 
 // next returns where the first sector begins at or behind offset at of a tail.
@@ -111,13 +113,13 @@ func lostHead(b []byte) bool {
 	if len(b) < frameHead {
 		return false
 	}
-	if _, _, ok := frameHeadOf(b); ok {
+	if _, _, _, ok := frameHeadOf(b); ok {
 		return false
 	}
 	head := bytes.Clone(b[:4])
-	for _, flags := range []byte{0, moreFollows >> 24, writeBegins >> 24, (moreFollows | writeBegins) >> 24} {
+	for flags := range byte(8) {
 		for high := range byte(wire.MaxRecord>>8 + 1) {
-			head[0], head[2] = flags, high
+			head[0], head[2] = flags<<5, high
 			if crc32.Checksum(head, castagnoli) == binary.BigEndian.Uint32(b[4:]) {
 				return true
 			}
@@ -129,13 +131,9 @@ func lostHead(b []byte) bool {
 // writeFollows says whether another write begins behind the first byte.
 func writeFollows(b []byte) bool {
 	for at := 1; at < len(b); at++ {
-		length, flags, ok := frameHeadOf(b[at:])
-		end := at + frameHead + length + frameTail
-		if !ok || flags&writeBegins == 0 || end > len(b) {
-			continue
-		}
-		record := b[at+frameHead : end-frameTail]
-		if crc32.Checksum(record, castagnoli) == binary.BigEndian.Uint32(b[end-frameTail:]) {
+		length, tail, flags, ok := frameHeadOf(b[at:])
+		begin, end := at+frameHead, at+frameHead+length+tail
+		if ok && flags&writeBegins != 0 && end <= len(b) && checkFrame(b[begin:begin+length], b[begin+length:end]) == nil {
 			return true
 		}
 	}

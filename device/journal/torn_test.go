@@ -1,8 +1,13 @@
 package journal
 
 import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"hash/crc32"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"testing"
 
 	"latchkey/sync/wire"
@@ -76,6 +81,80 @@ func TestAnySectorsOfTheLastAppendMayBeMissing(t *testing.T) {
 			}
 			j.Close()
 		}
+	}
+}
+
+// The last append was written up to any byte, and zeros follow.
+func TestTheLastAppendMayEndAtAnyByteWithZerosBehind(t *testing.T) {
+	for _, sizes := range [][]int{{40, 60}, {40, 700}, {100, 20, 3}, {300, 400, 350}} {
+		d := dir(t)
+		image, ends, states := onDisk(t, d, sizes...)
+		path := segments(t, d)[0]
+		from, to := ends[len(ends)-2], ends[len(ends)-1]
+		cut := append([]byte{}, image...)
+		for at := to - 1; at >= from; at-- {
+			cut[at] = 0
+			j, fold := reopen(t, d, path, cut)
+			if j.Began() != "" || *fold != states[len(states)-2] {
+				t.Fatalf("the append at %d to %d ends at %d: %q, or another state", from, to, at, j.Began())
+			}
+			if at%16 == 0 {
+				append1(t, j, charge(99))
+				was := *fold
+				j.Close()
+				if j, fold = open(t, Options{Dir: d}); j.Began() != "" || *fold != was {
+					t.Fatalf("the append at %d to %d ends at %d: gone on, the next start says %q", from, to, at, j.Began())
+				}
+			}
+			j.Close()
+		}
+	}
+}
+
+// A journal of before there were marks is read, and gone on with.
+func TestAJournalWhoseFramesHaveNoMarkIsReadAndGoneOnWith(t *testing.T) {
+	d := dir(t)
+	whole, ends, states := small(t, d)
+	path := segments(t, d)[0]
+	old := append([]byte{}, whole[:headerSize]...)
+	frames := frames{bufio.NewReader(bytes.NewReader(whole[headerSize:])), 0}
+	var olds []int64
+	for {
+		record, more, err := frames.next()
+		if err != nil {
+			break
+		}
+		head := uint32(len(record))
+		if more {
+			head |= moreFollows
+		}
+		start := len(old)
+		old = binary.BigEndian.AppendUint32(old, head)
+		old = binary.BigEndian.AppendUint32(old, crc32.Checksum(old[start:], castagnoli))
+		old = append(old, record...)
+		old = binary.BigEndian.AppendUint32(old, crc32.Checksum(record, castagnoli))
+		if slices.Contains(ends, headerSize+frames.end) {
+			olds = append(olds, int64(len(old)))
+		}
+	}
+	for length := olds[0]; length <= int64(len(old)); length++ {
+		at := 0
+		for i, end := range olds {
+			if length >= end {
+				at = i
+			}
+		}
+		j, fold := reopen(t, d, path, old[:length])
+		if j.Began() != "" || *fold != states[at] {
+			t.Fatalf("%d bytes: %q, or another state than after append %d", length, j.Began(), at)
+		}
+		append1(t, j, charge(99))
+		was := *fold
+		j.Close()
+		if j, fold = open(t, Options{Dir: d}); j.Began() != "" || *fold != was {
+			t.Fatalf("%d bytes, gone on: %q", length, j.Began())
+		}
+		j.Close()
 	}
 }
 
