@@ -13,16 +13,16 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
+	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/site"
 )
 
 func TestTheFirstLinkLeadsToTheConsoleUnderTheSitesOwnAuthority(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "site")
-	s, err := site.Create(t.Context(), dir, "home", time.Now())
+	s, err := site.Create(t.Context(), dir, "home", clock.Read())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func TestTheFirstLinkLeadsToTheConsoleUnderTheSitesOwnAuthority(t *testing.T) {
 
 func TestTheFirstLinkStandsInNoJournal(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "site")
-	s, err := site.Create(t.Context(), dir, "home", time.Now())
+	s, err := site.Create(t.Context(), dir, "home", clock.Read())
 	if err != nil {
 		t.Fatal(err)
 	}

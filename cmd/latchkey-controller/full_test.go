@@ -7,10 +7,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
+	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/site"
 )
 
@@ -21,7 +21,7 @@ func TestAControllerStartsOnAFullDiskAndCheckSaysSo(t *testing.T) {
 	}
 	t.Cleanup(func() { unix.Unmount(disk, unix.MNT_DETACH) })
 	dir := filepath.Join(disk, "site")
-	s, err := site.Create(t.Context(), dir, "home", time.Now())
+	s, err := site.Create(t.Context(), dir, "home", clock.Read())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/broker"
+	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/site"
 )
 
@@ -41,7 +42,7 @@ func restoreCommand(ctx context.Context, c console, args []string) error {
 	if _, err := o.parse(args, 0, "from"); err != nil {
 		return err
 	}
-	epoch, err := site.Restore(ctx, time.Now(), *from, o.dir)
+	epoch, err := site.Restore(ctx, clock.Read(), *from, o.dir)
 	if err != nil {
 		return err
 	}

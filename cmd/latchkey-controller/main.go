@@ -54,6 +54,7 @@ const usage = `latchkey-controller keeps a site: its users with their PINs and c
   latchkey-controller site rekey  --dir DIR                        makes a new site key, after a theft
   latchkey-controller site storage-key --dir DIR                   encrypts the database with another key
   latchkey-controller settings    --dir DIR show|set …             how long activity is kept
+  latchkey-controller clock       --dir DIR show|confirm           whether this machine's clock is in doubt
   latchkey-controller broker-config --dir DIR --out DIR …          configures a Mosquitto for the site
   latchkey-controller check       --dir DIR                        reads everything, says what is wrong
   latchkey-controller version                                      shows what this is
@@ -194,6 +195,8 @@ func command(ctx context.Context, c console, args []string) error {
 		return recordsCommand(ctx, c, rest)
 	case "settings":
 		return settingsCommand(ctx, c, rest)
+	case "clock":
+		return clockCommand(ctx, c, rest)
 	case "backup":
 		return backupCommand(ctx, c, rest)
 	case "restore":

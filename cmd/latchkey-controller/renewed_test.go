@@ -8,14 +8,14 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/site"
 )
 
 func TestARenewedCertificateIsServedAndABrokenOneIsNot(t *testing.T) {
 	dir := t.TempDir()
-	s, err := site.Create(t.Context(), filepath.Join(dir, "site"), "home", time.Now())
+	s, err := site.Create(t.Context(), filepath.Join(dir, "site"), "home", clock.Read())
 	if err != nil {
 		t.Fatal(err)
 	}

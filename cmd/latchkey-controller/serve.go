@@ -119,7 +119,7 @@ func serveCommand(ctx context.Context, c console, args []string) error {
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return l.Run(ctx) })
-	group.Go(func() error { return d.PruneDaily(ctx) })
+	group.Go(func() error { return d.Tend(ctx) })
 	if server != nil {
 		group.Go(func() error { return server.run(ctx) })
 	}

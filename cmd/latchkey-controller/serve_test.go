@@ -22,6 +22,7 @@ import (
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 
+	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -80,7 +81,7 @@ type reporter struct {
 // newReporter makes a site and a reader of it.
 func newReporter(t *testing.T, dir string) *reporter {
 	t.Helper()
-	s, err := site.Create(t.Context(), dir, "home", time.Now())
+	s, err := site.Create(t.Context(), dir, "home", clock.Read())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/clock"
+	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/cmd/latchkey-controller/internal/site"
 )
 
@@ -15,7 +17,7 @@ func initCommand(ctx context.Context, c console, args []string) error {
 	if _, err := o.parse(args, 0, "site"); err != nil {
 		return err
 	}
-	s, err := site.Create(ctx, o.dir, *name, time.Now())
+	s, err := site.Create(ctx, o.dir, *name, clock.Read())
 	if err != nil {
 		return err
 	}
@@ -43,6 +45,13 @@ func checkCommand(ctx context.Context, c console, args []string) error {
 	}
 	if err := s.Full(); err != nil {
 		return fmt.Errorf("%w; until then readers keep what they report, and orders are noted from space kept for them", err)
+	}
+	doubt, err := desk.New(desk.Options{Site: s}).Doubt(ctx)
+	if err != nil {
+		return err
+	}
+	if doubt != "" {
+		return errors.New(doubt)
 	}
 	if o.json {
 		return printJSON(c.out, report)

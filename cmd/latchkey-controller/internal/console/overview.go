@@ -17,6 +17,7 @@ type overviewPage struct {
 	Doors     int
 	Users     int
 	Full      string // that the controller's disk is; ""
+	Doubt     string // of the controller's clock; ""
 }
 
 func (c *Console) overview(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -57,6 +58,10 @@ func (c *Console) overview(w http.ResponseWriter, r *http.Request, v *visit) err
 	if err := c.desk.Full(); err != nil {
 		p.Full = sentence(err.Error())
 	}
+	if p.Doubt, err = c.desk.Doubt(r.Context()); err != nil {
+		return err
+	}
+	p.Doubt = sentence(p.Doubt)
 	c.show(w, r, http.StatusOK, "overview", &view{visit: v, Title: "Doors", Section: "overview", Page: p})
 	return nil
 }

@@ -17,6 +17,7 @@ type settingsPage struct {
 	Ask         string
 	Fingerprint string
 	Settings    desk.Settings
+	Doubt       string // of the controller's clock; ""
 	Odds        *desk.Odds
 	activityPage
 }
@@ -24,6 +25,7 @@ type settingsPage struct {
 func (c *Console) settingsRoutes(page route) {
 	page("GET /settings", c.settings)
 	page("POST /settings", c.setSettings)
+	page("POST /settings/clock", c.confirmClock)
 	page("POST /settings/backup", c.backup)
 	page("POST /settings/epoch", c.newEpoch)
 	page("GET /settings/audit", c.audit)
@@ -47,6 +49,10 @@ func (c *Console) showSettings(w http.ResponseWriter, r *http.Request, v *visit,
 	if p.Settings, err = c.desk.Settings(r.Context(), v.Actor); err != nil {
 		return err
 	}
+	if p.Doubt, err = c.desk.Doubt(r.Context()); err != nil {
+		return err
+	}
+	p.Doubt = sentence(p.Doubt)
 	if p.Odds, err = c.desk.Odds(r.Context(), v.Actor, "", nil); err != nil {
 		return err
 	}
@@ -77,6 +83,14 @@ func (c *Console) setSettings(w http.ResponseWriter, r *http.Request, v *visit) 
 		}
 	}
 	return c.showSettings(w, r, v, http.StatusUnprocessableEntity, f, "")
+}
+
+func (c *Console) confirmClock(w http.ResponseWriter, r *http.Request, v *visit) error {
+	if err := c.desk.ConfirmClock(r.Context(), v.Actor); err != nil {
+		return err
+	}
+	c.send(w, r, "/settings", "The controller goes by its clock again.")
+	return nil
 }
 
 // again does an act that asks for the password once more, and shows the form

@@ -22,6 +22,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/site"
@@ -39,7 +40,8 @@ type world struct {
 	server  *httptest.Server
 	live    *readers
 	logged  *strings.Builder
-	passed  atomic.Int64 // how far the desk's clock is ahead, in nanoseconds
+	passed  atomic.Int64 // how far the desk's clocks are ahead, in nanoseconds
+	put     atomic.Int64 // by how much its wall clock was put, in nanoseconds
 }
 
 // pass lets time pass at the desk.
@@ -89,15 +91,24 @@ func (r *readers) took(policy uint64) {
 	r.states[0].State = &state
 }
 
+// clock is the machine's clocks, further on by what has passed, and the wall clock
+// by what it was put by.
+func (w *world) clock() clock.Reading {
+	read := clock.Read()
+	passed := time.Duration(w.passed.Load())
+	read.Wall, read.Since = read.Wall.Add(passed+time.Duration(w.put.Load())), read.Since+passed
+	return read
+}
+
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, live: &readers{}, logged: &strings.Builder{}}
 	var err error
-	if w.site, err = site.Create(t.Context(), filepath.Join(t.TempDir(), "site"), "home", time.Now()); err != nil {
+	if w.site, err = site.Create(t.Context(), filepath.Join(t.TempDir(), "site"), "home", clock.Read()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.site.Close() })
-	w.desk = desk.New(desk.Options{Site: w.site, Live: w.live, Now: func() time.Time { return time.Now().Add(time.Duration(w.passed.Load())) }})
+	w.desk = desk.New(desk.Options{Site: w.site, Live: w.live, Clock: w.clock})
 	c, err := New(Options{Desk: w.desk, Log: slog.New(slog.NewTextHandler(w.logged, nil)), Zone: time.UTC, Broker: "ssl://:8883"})
 	if err != nil {
 		t.Fatal(err)
@@ -336,6 +347,8 @@ func (j *journal) report(at time.Time, record wire.Record) {
 	record.Number, record.Before, record.Time, record.Trusted = j.number, j.before, at.UnixMilli(), true
 	encoded := wire.Marshal(&record)
 	j.before = wire.Sum(encoded)
-	_, err := j.w.site.StoreRecords(j.w.t.Context(), at, []*wire.Records{{Reader: j.reader, Journal: j.id, First: 1, Records: [][]byte{encoded}}})
+	received := j.w.clock()
+	received.Wall = at
+	_, err := j.w.site.StoreRecords(j.w.t.Context(), received, []*wire.Records{{Reader: j.reader, Journal: j.id, First: 1, Records: [][]byte{encoded}}})
 	j.w.must(err)
 }

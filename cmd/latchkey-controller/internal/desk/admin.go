@@ -25,8 +25,11 @@ type Admin struct {
 // Admins returns all administrators, by name.
 func (d *Desk) Admins(ctx context.Context, a Actor) (admins []*Admin, err error) {
 	err = d.view(ctx, a, ViewAdmins, func(tx *store.Tx) error {
-		now := d.now()
-		open, err := tx.OpenSessions(now.Add(-SessionEnds).Unix(), now.Add(-SessionIdle).Unix())
+		now, err := d.steady(tx)
+		if err != nil {
+			return err
+		}
+		open, err := tx.OpenSessions(now.Add(-SessionEnds), now.Add(-SessionIdle))
 		if err != nil {
 			return err
 		}

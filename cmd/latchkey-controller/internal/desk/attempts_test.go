@@ -210,6 +210,7 @@ var attempts = map[Act][]attempt{
 	EditSettings: {act(func(w *world, ctx context.Context, a Actor) error {
 		return w.SetSettings(ctx, a, Settings{KeepDays: 30})
 	})},
+	ConfirmClock: {act(func(w *world, ctx context.Context, a Actor) error { return w.ConfirmClock(ctx, a) })},
 	Backup: {
 		act(func(w *world, ctx context.Context, a Actor) error { return w.WriteBackup(ctx, a, io.Discard) }),
 		act(func(w *world, ctx context.Context, a Actor) error {
@@ -217,7 +218,7 @@ var attempts = map[Act][]attempt{
 		}),
 	},
 	NewStorageKey: {act(func(w *world, ctx context.Context, a Actor) error {
-		d := New(Options{Site: w.site, Now: func() time.Time { return w.time }}) // where no controller runs
+		d := New(Options{Site: w.site, Clock: w.clock}) // where no controller runs
 		if err := d.NewStorageKey(ctx, a); err != nil {
 			return err
 		}

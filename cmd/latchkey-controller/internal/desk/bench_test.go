@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/device/pin"
@@ -19,7 +20,7 @@ func crowded(b *testing.B) *Desk {
 	b.Helper()
 	const users = 100_000
 	dir := filepath.Join(b.TempDir(), "site")
-	s, err := site.Create(b.Context(), dir, "home", time.Now())
+	s, err := site.Create(b.Context(), dir, "home", clock.Read())
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -43,7 +43,7 @@ func TestRefusedActsAreNotedOneByOneAndThenTogether(t *testing.T) {
 	if told := w.told(Query{After: after}); len(told) != 1 || !strings.Contains(told[0], "remove User 1") {
 		t.Errorf("a minute later: %q", told)
 	}
-	w.time = w.time.AddDate(0, 0, -1)
+	w.put = -day
 	after = w.newest().ID
 	if err := w.RemoveUser(t.Context(), as(Viewer), id); !errors.Is(err, ErrNotAllowed) {
 		t.Fatal(err)
@@ -59,12 +59,12 @@ func TestActsOfAdministratorsAreKeptForNinetyDaysAtLeast(t *testing.T) {
 	w.must(w.SetSettings(t.Context(), as(Owner), Settings{KeepDays: 1}))
 	w.records(door, &wire.Record{Kind: wire.DoorOpened})
 	acts := w.told(Query{Kind: "admin"})
-	w.time = w.time.AddDate(0, 0, 89)
+	w.pass(89 * day)
 	w.must(w.Prune(t.Context()))
 	if told := w.told(Query{}); !slices.Equal(told, acts) {
 		t.Errorf("after 89 days: %q\nnot %q", told, acts)
 	}
-	w.time = w.time.AddDate(0, 0, 2)
+	w.pass(2 * day)
 	w.must(w.Prune(t.Context()))
 	if told := w.told(Query{}); len(told) != 0 {
 		t.Errorf("after 91 days: %q", told)

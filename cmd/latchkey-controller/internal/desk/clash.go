@@ -27,7 +27,15 @@ func (d *Desk) clashLimit(a Actor, pin PIN, typed bool) func(*store.Tx) error {
 		}
 	}
 	return func(tx *store.Tx) error {
-		own, all, err := tx.Clashes(a.ID, d.now().Add(-24*time.Hour).UnixMilli())
+		now, err := d.steady(tx)
+		if err != nil {
+			return err
+		}
+		_, before, err := tx.OlderThan(now.Add(-24 * time.Hour))
+		if err != nil {
+			return err
+		}
+		own, all, err := tx.Clashes(a.ID, before)
 		switch {
 		case err != nil:
 			return err

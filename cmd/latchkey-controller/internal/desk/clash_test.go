@@ -43,7 +43,7 @@ func TestAfterFiveClashesInADayAnAdministratorGetsOnlyGeneratedPINs(t *testing.T
 	if _, err := w.SetPIN(t.Context(), as(Editor), eve, PIN{Choice: Auto}); err != nil {
 		t.Error(err)
 	}
-	w.time = w.time.Add(24*time.Hour + time.Second)
+	w.pass(day + time.Second)
 	w.must(w.guess(as(Editor), eve, "61937254"))
 }
 

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -50,11 +51,11 @@ func TestSessionsThatAreOverAreNotOpen(t *testing.T) {
 	w.must(w.site.Update(t.Context(), func(tx *store.Tx) error {
 		return tx.AddAdmin(&store.Admin{Name: "Ada", Role: string(Owner)})
 	}))
-	now := w.time.Unix()
+	now := clock.Steady(w.time.Unix())
 	for i, began := range []time.Duration{0, 10 * time.Minute, SessionIdle, SessionEnds} {
 		w.must(w.site.Update(t.Context(), func(tx *store.Tx) error {
-			at := now - int64(began/time.Second)
-			return tx.AddSession(&store.Session{Hash: wire.Hash{byte(i)}, Admin: 1, Began: at, Seen: at, Given: at}, 10)
+			at := now.Add(-began)
+			return tx.AddSession(&store.Session{Hash: wire.Hash{byte(i)}, Admin: 1, Began: at, Seen: at, Given: at}, w.time, 10)
 		}))
 	}
 	admins, err := w.Admins(t.Context(), as(Owner))

@@ -20,7 +20,7 @@ var deeds = map[Act][2]string{
 	EditPolicy:     {"changed the policy of %s", "change the policy of %s"}, EditPlaces: {"changed places", "change the place %s"},
 	AdoptReader: {"adopted %s", "adopt %s"}, RemoveReader: {"removed the reader %s", "remove the reader %s"},
 	ViewAdmins: {"looked at administrators", "look at administrators"}, EditAdmins: {"changed administrators", "change the administrator %s"},
-	EditSettings: {"changed the settings of %s", "change the settings of %s"}, Backup: {"made a backup of %s", "make a backup of %s"},
+	EditSettings: {"changed the settings of %s", "change the settings of %s"}, ConfirmClock: {"confirmed the clock of %s", "confirm the clock of %s"}, Backup: {"made a backup of %s", "make a backup of %s"},
 	NewEpoch: {"began a new epoch of %s", "begin a new epoch of %s"}, NewStorageKey: {"changed the storage key of %s", "change the storage key of %s"},
 	ViewUsers: {"looked at users", "look at users"}, ViewPlaces: {"looked at places", "look at places"},
 	ViewReaders: {"looked at readers", "look at readers"}, ViewActivity: {"looked at activity", "look at activity"},

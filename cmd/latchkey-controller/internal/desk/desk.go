@@ -9,8 +9,8 @@ package desk
 import (
 	"context"
 	"log/slog"
-	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -26,10 +26,10 @@ type Live interface {
 
 // Options are what a desk is made of.
 type Options struct {
-	Site *site.Site
-	Live Live             // nil: no controller runs in this process
-	Now  func() time.Time // nil: time.Now
-	Log  *slog.Logger     // nil: none
+	Site  *site.Site
+	Live  Live                 // nil: no controller runs in this process
+	Clock func() clock.Reading // nil: clock.Read
+	Log   *slog.Logger         // nil: none
 }
 
 // A Desk is where administrators act. Its methods may be called by several
@@ -37,9 +37,10 @@ type Options struct {
 type Desk struct {
 	site *site.Site
 	live Live
-	now  func() time.Time
+	read func() clock.Reading
 	log  *slog.Logger
 
+	doubted    bool // the clock, when Tend looked last
 	enrolments enrolments
 	memory     uint32        // KiB that a password is derived with
 	hashing    chan struct{} // bounds the passwords that are derived at once
@@ -48,9 +49,9 @@ type Desk struct {
 
 // New returns the desk of a site.
 func New(o Options) *Desk {
-	d := &Desk{site: o.Site, live: o.Live, now: o.Now, log: o.Log, memory: passwordMemory, hashing: make(chan struct{}, 2), strangers: make(chan struct{}, 16)}
-	if d.now == nil {
-		d.now = time.Now
+	d := &Desk{site: o.Site, live: o.Live, read: o.Clock, log: o.Log, memory: passwordMemory, hashing: make(chan struct{}, 2), strangers: make(chan struct{}, 16)}
+	if d.read == nil {
+		d.read = clock.Read
 	}
 	if d.log == nil {
 		d.log = slog.New(slog.DiscardHandler)

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -23,11 +24,14 @@ import (
 // readers answer what the test says.
 type world struct {
 	*Desk
-	t    *testing.T
-	dir  string
-	time time.Time
-	live readers
-	n    int // makes names different
+	t       *testing.T
+	dir     string
+	time    time.Time     // that has passed
+	put     time.Duration // the wall clock is ahead by
+	started time.Time     // when the machine did
+	boot    string        // which start of the machine
+	live    readers
+	n       int // makes names different
 }
 
 // readers answer orders.
@@ -55,15 +59,35 @@ func (r *readers) Order(_ context.Context, o store.Order, card func([]byte) (str
 
 func (r *readers) Readers(context.Context) ([]link.Reader, error) { return r.states, nil }
 
+// clock is the clocks of the world's machine, where nobody puts the wall clock but
+// the test: by w.put.
+func (w *world) clock() clock.Reading {
+	wall := w.time.Add(w.put)
+	return clock.Reading{Wall: wall, Boot: w.boot, Since: w.time.Sub(w.started)}
+}
+
+// pass lets time pass, as it passes while the controller runs.
+func (w *world) pass(d time.Duration) {
+	w.t.Helper()
+	_, err := w.site.KeepTime(w.t.Context(), w.clock())
+	w.must(err)
+	w.time = w.time.Add(d)
+	_, err = w.site.KeepTime(w.t.Context(), w.clock())
+	w.must(err)
+}
+
+const day = 24 * time.Hour
+
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, dir: filepath.Join(t.TempDir(), "site"), time: time.Date(2026, 11, 23, 12, 30, 0, 0, time.UTC)}
-	s, err := site.Create(t.Context(), w.dir, "home", w.time)
+	w := &world{t: t, dir: filepath.Join(t.TempDir(), "site"), time: time.Date(2026, 11, 23, 12, 30, 0, 0, time.UTC), boot: "first"}
+	w.started = w.time.Add(-time.Hour)
+	s, err := site.Create(t.Context(), w.dir, "home", w.clock())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	w.Desk = New(Options{Site: s, Live: &w.live, Now: func() time.Time { return w.time }})
+	w.Desk = New(Options{Site: s, Live: &w.live, Clock: w.clock})
 	w.memory = cheap
 	return w
 }
@@ -192,6 +216,6 @@ func (w *world) records(reader string, records ...*wire.Record) {
 		before = wire.Sum(encoded)
 		m.Records = append(m.Records, encoded)
 	}
-	_, err := w.site.StoreRecords(w.t.Context(), w.time, []*wire.Records{m})
+	_, err := w.site.StoreRecords(w.t.Context(), w.clock(), []*wire.Records{m})
 	w.must(err)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
@@ -46,44 +47,29 @@ func (d *Desk) Watch(ctx context.Context, moved func(Change) error) error {
 const pruneAtOnce = 1000
 
 // Prune forgets entries that came before the days that the site's settings
-// keep, and sign-ins that are over.
+// keep, and sign-ins that are over; nothing while the clock is in doubt.
 func (d *Desk) Prune(ctx context.Context) error {
-	now := d.now()
 	for {
 		var n int
 		err := d.site.Update(ctx, func(tx *store.Tx) error {
+			m, err := tx.Clock(d.read())
+			if err != nil || m.Doubt != clock.None {
+				return err
+			}
 			days, err := tx.KeepDays()
 			if err != nil {
 				return err
 			}
-			before, acts := now.AddDate(0, 0, -days), now.AddDate(0, 0, -max(days, KeepActs))
-			if n, err = tx.PruneActivity(before.UnixMilli(), acts.UnixMilli(), pruneAtOnce); err != nil {
+			const day = 24 * time.Hour
+			now := m.Time()
+			before, acts := now.Add(-time.Duration(days)*day), now.Add(-time.Duration(max(days, KeepActs))*day)
+			if n, err = tx.PruneActivity(before, acts, pruneAtOnce); err != nil {
 				return err
 			}
-			return tx.PruneSignIns(now.Unix(), now.Add(-SessionEnds).Unix(), now.Add(-SessionIdle).Unix(), now.Add(-BrowserEnds).Unix())
+			return tx.PruneSignIns(now, now.Add(-SessionEnds), now.Add(-SessionIdle), now.Add(-BrowserEnds))
 		})
 		if err != nil || n < pruneAtOnce {
 			return err
-		}
-	}
-}
-
-// pruneAgain is when a pruning that failed is tried again: most likely the disk
-// is full, which is no reason for anything else to end.
-const pruneAgain = time.Minute
-
-// PruneDaily prunes at once and then every day, until ctx ends.
-func (d *Desk) PruneDaily(ctx context.Context) error {
-	for {
-		wait := 24 * time.Hour
-		if err := d.Prune(ctx); err != nil && ctx.Err() == nil {
-			d.log.Error("forget old activity", "err", err)
-			wait = pruneAgain
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(wait):
 		}
 	}
 }

@@ -15,7 +15,7 @@ func TestWhatIsOlderThanTheSiteKeepsIsForgottenInAllItsTables(t *testing.T) {
 	door := w.reader()
 	w.records(door, &wire.Record{Kind: wire.AccessGranted, By: "card", User: 1})
 	w.must(w.site.AddAlarm(t.Context(), &store.Alarm{Kind: store.LogForeign, At: w.time.UnixMilli(), Text: "old"}))
-	w.time = w.time.AddDate(0, 0, 60)
+	w.pass(60 * day)
 	// By a clock that was never set; it came today.
 	w.records(door, &wire.Record{Kind: wire.DoorOpened, Time: 1000})
 	w.user()
@@ -31,7 +31,7 @@ func TestWhatIsOlderThanTheSiteKeepsIsForgottenInAllItsTables(t *testing.T) {
 	if count() != before {
 		t.Error("forgotten too early")
 	}
-	w.time = w.time.AddDate(0, 0, 31)
+	w.pass(31 * day)
 	w.must(w.Prune(t.Context()))
 	if got := w.told(Query{}); len(got) != 2 || !strings.Contains(got[0], "was opened") {
 		t.Errorf("%d of %d are left: %q", len(got), before, got)
@@ -41,7 +41,7 @@ func TestWhatIsOlderThanTheSiteKeepsIsForgottenInAllItsTables(t *testing.T) {
 		t.Errorf("%d records, %d alarms, %v", len(records), len(alarms), err)
 	}
 	w.must(w.SetSettings(t.Context(), as(Owner), Settings{KeepDays: 1}))
-	w.time = w.time.AddDate(0, 0, 2)
+	w.pass(2 * day)
 	w.must(w.Prune(t.Context()))
 	if got := w.told(Query{}); len(got) != 2 || !strings.Contains(strings.Join(got, ""), "added User") { // acts are kept for longer
 		t.Errorf("%q", got)

@@ -21,8 +21,12 @@ type Link struct {
 // addLink adds a one-time link for an administrator, or for the first Owner to
 // be, and returns its token. The older one of the same ends.
 func (d *Desk) addLink(tx *store.Tx, admin int64) (token string, err error) {
+	now, err := d.steady(tx)
+	if err != nil {
+		return "", err
+	}
 	token, hash := newToken()
-	return token, tx.AddLink(&store.Link{Hash: hash, Admin: admin, Ends: d.now().Add(LinkEnds).Unix()})
+	return token, tx.AddLink(&store.Link{Hash: hash, Admin: admin, Ends: now.Add(LinkEnds)})
 }
 
 // FirstLink returns the token of a new one-time link that makes the first
@@ -74,11 +78,18 @@ func (d *Desk) OwnerLink(ctx context.Context, a Actor, name string) (token strin
 // Owner to be.
 func (d *Desk) link(tx *store.Tx, token string) (*store.Link, *store.Admin, error) {
 	link, err := tx.Link(hashToken(token))
-	if errors.Is(err, store.ErrNotFound) || err == nil && d.now().Unix() >= link.Ends {
+	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil, ErrLinkUsed
 	}
 	if err != nil {
 		return nil, nil, err
+	}
+	now, err := d.steady(tx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if now >= link.Ends {
+		return nil, nil, ErrLinkUsed
 	}
 	if link.Admin == 0 {
 		if n, err := tx.CountRole(string(Owner)); err != nil || n > 0 {
@@ -97,7 +108,11 @@ func (d *Desk) Link(ctx context.Context, token string) (l *Link, err error) {
 		if err != nil {
 			return err
 		}
-		l = &Link{First: admin == nil, Role: Owner, Ends: time.Unix(row.Ends, 0)}
+		now, err := d.steady(tx)
+		if err != nil {
+			return err
+		}
+		l = &Link{First: admin == nil, Role: Owner, Ends: d.now().Add(row.Ends.Sub(now))}
 		if admin != nil {
 			l.Name, l.Role = admin.Name, Role(admin.Role)
 		}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -71,7 +72,10 @@ func TestActivityShowsAndFindsTheNamesOfThen(t *testing.T) {
 	}
 	// Names go with the last entry that bears them.
 	w.must(w.site.Update(t.Context(), func(tx *store.Tx) error {
-		later := w.time.Add(time.Hour).UnixMilli()
+		later := clock.Steady(w.time.Add(time.Hour).Unix())
+		if err := tx.MarkAge(later); err != nil {
+			return err
+		}
 		for {
 			if n, err := tx.PruneActivity(later, later, 5); n == 0 || err != nil {
 				return err

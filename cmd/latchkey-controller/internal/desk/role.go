@@ -76,6 +76,7 @@ const (
 	ViewAdmins    Act = "admins.view"
 	EditAdmins    Act = "admins.edit"
 	EditSettings  Act = "settings.edit"
+	ConfirmClock  Act = "clock.confirm"
 	Backup        Act = "site.backup"
 	NewEpoch      Act = "site.epoch"
 	NewStorageKey Act = "site.storage-key"
@@ -103,7 +104,7 @@ var allowed = map[Act][]Role{
 
 	EditPolicy: full, EditPlaces: full, AdoptReader: full, RemoveReader: full,
 
-	ViewAdmins: owner, EditAdmins: owner, EditSettings: owner,
+	ViewAdmins: owner, EditAdmins: owner, EditSettings: owner, ConfirmClock: owner,
 	Backup: owner, NewEpoch: owner, NewStorageKey: owner,
 }
 

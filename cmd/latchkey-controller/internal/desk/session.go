@@ -8,6 +8,7 @@ import (
 	"errors"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -36,17 +37,22 @@ func hashToken(token string) wire.Hash { return sha256.Sum256([]byte(token)) }
 
 // begin makes a session.
 func (d *Desk) begin(tx *store.Tx, admin *store.Admin, from Client) (*Session, error) {
-	now := d.now()
+	read := d.read()
+	m, err := tx.Clock(read)
+	if err != nil {
+		return nil, err
+	}
+	now := m.Time()
 	if from.Session != "" { // this browser's, which nobody could end any more
 		if err := tx.EndSession(hashToken(from.Session)); err != nil {
 			return nil, err
 		}
 	}
 	token, hash := newToken()
-	err := tx.AddSession(&store.Session{
-		Hash: hash, Admin: admin.ID, Began: now.Unix(), Seen: now.Unix(), Given: now.Unix(),
+	err = tx.AddSession(&store.Session{
+		Hash: hash, Admin: admin.ID, Began: now, Seen: now, Given: now,
 		Address: cut(from.Address, 64), Agent: Clean(cut(from.Agent, 256)),
-	}, maxSessionsOf)
+	}, read.Wall, maxSessionsOf)
 	if err != nil {
 		return nil, err
 	}
@@ -56,12 +62,12 @@ func (d *Desk) begin(tx *store.Tx, admin *store.Admin, from Client) (*Session, e
 	} else if err != nil {
 		return nil, err
 	}
-	if err := tx.SetBrowser(&store.Browser{Hash: hashed, Admin: admin.ID, Seen: now.Unix()}, maxSessionsOf); err != nil {
+	if err := tx.SetBrowser(&store.Browser{Hash: hashed, Admin: admin.ID, Seen: now}, maxSessionsOf); err != nil {
 		return nil, err
 	}
 	actor := actorOf(admin)
 	actor.FreshSignIn, actor.session = true, hash
-	return &Session{Token: token, Actor: actor, Began: now, Ends: now.Add(SessionEnds), Client: from, Browser: browser}, nil
+	return &Session{Token: token, Actor: actor, Began: read.Wall, Ends: read.Wall.Add(SessionEnds), Client: from, Browser: browser}, nil
 }
 
 // Session returns the session of a token, or ErrSignedOut. active says that a
@@ -69,45 +75,51 @@ func (d *Desk) begin(tx *store.Tx, admin *store.Admin, from Client) (*Session, e
 func (d *Desk) Session(ctx context.Context, token string, active bool) (*Session, error) {
 	var session *Session
 	var row *store.Session
-	now := d.now()
+	var now clock.Steady
 	err := d.site.View(ctx, func(tx *store.Tx) (err error) {
-		session, row, err = open(tx, now, token)
+		session, row, now, err = d.open(tx, token)
 		return err
 	})
 	// The time of use is kept to the minute: not every page needs the disk.
-	if err != nil || !active || now.Unix()-row.Seen < 60 {
+	if err != nil || !active || now.Sub(row.Seen) < time.Minute {
 		return session, err
 	}
-	row.Seen = now.Unix()
-	return session, d.site.Update(ctx, func(tx *store.Tx) error { return tx.TouchSession(row) })
+	row.Seen = now
+	return session, d.site.Update(ctx, func(tx *store.Tx) error { return tx.TouchSession(row, d.now()) })
 }
 
-// open returns the session of a token.
-func open(tx *store.Tx, now time.Time, token string) (*Session, *store.Session, error) {
+// open returns the session of a token, and the time by which it is open.
+func (d *Desk) open(tx *store.Tx, token string) (*Session, *store.Session, clock.Steady, error) {
 	row, err := tx.Session(hashToken(token))
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil, ErrSignedOut
+		return nil, nil, 0, ErrSignedOut
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, 0, err
 	}
-	began, seen := time.Unix(row.Began, 0), time.Unix(row.Seen, 0)
-	if now.Sub(began) >= SessionEnds || now.Sub(seen) >= SessionIdle {
-		return nil, nil, ErrSignedOut
+	read := d.read()
+	m, err := tx.Clock(read)
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	now := m.Time()
+	if now.Sub(row.Began) >= SessionEnds || now.Sub(row.Seen) >= SessionIdle {
+		return nil, nil, 0, ErrSignedOut
 	}
 	admin, err := tx.Admin(row.Admin)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, 0, err
 	}
+	began := read.Wall.Add(-now.Sub(row.Began))
 	s := &Session{Actor: actorOf(admin), Began: began, Ends: began.Add(SessionEnds), Client: Client{Address: row.Address, Agent: row.Agent}}
-	s.Actor.FreshSignIn, s.Actor.session = now.Sub(time.Unix(row.Given, 0)) < FreshFor, row.Hash
-	return s, row, nil
+	s.Actor.FreshSignIn, s.Actor.session = now.Sub(row.Given) < FreshFor, row.Hash
+	return s, row, now, nil
 }
 
 // SignOut ends a session.
 func (d *Desk) SignOut(ctx context.Context, token string) error {
 	return d.site.Update(ctx, func(tx *store.Tx) error {
-		session, row, err := open(tx, d.now(), token)
+		session, row, _, err := d.open(tx, token)
 		if errors.Is(err, ErrSignedOut) {
 			return tx.EndSession(hashToken(token))
 		}
@@ -124,7 +136,7 @@ func (d *Desk) SignOut(ctx context.Context, token string) error {
 // SignOutElsewhere ends all sessions of a session's administrator but that one.
 func (d *Desk) SignOutElsewhere(ctx context.Context, token string) error {
 	return d.site.Update(ctx, func(tx *store.Tx) error {
-		session, row, err := open(tx, d.now(), token)
+		session, row, _, err := d.open(tx, token)
 		if err != nil {
 			return err
 		}

@@ -129,7 +129,11 @@ func (d *Desk) charged(ctx context.Context, name string, password []byte, from C
 		if err != nil {
 			return err
 		}
-		refused, err = charge(tx, d.now(), throttles)
+		now, err := d.steady(tx)
+		if err != nil {
+			return err
+		}
+		refused, err = charge(tx, now, throttles)
 		return err
 	})
 	if err = errors.Join(refused, err); err != nil {
@@ -173,15 +177,15 @@ func (d *Desk) SignInAgain(ctx context.Context, token string, password []byte, f
 		return err
 	}
 	return d.site.Update(ctx, func(tx *store.Tx) error {
-		_, row, err := open(tx, d.now(), token)
+		_, row, now, err := d.open(tx, token)
 		if err != nil {
 			return err
 		}
 		if _, err := unchanged(tx, admin); err != nil {
 			return err
 		}
-		row.Seen, row.Given = d.now().Unix(), d.now().Unix()
-		return tx.TouchSession(row)
+		row.Seen, row.Given = now, now
+		return tx.TouchSession(row, d.now())
 	})
 }
 
@@ -209,7 +213,7 @@ func (d *Desk) ChangePassword(ctx context.Context, token string, old, new []byte
 		return err
 	}
 	return d.site.Update(ctx, func(tx *store.Tx) error {
-		if _, _, err := open(tx, d.now(), token); err != nil {
+		if _, _, _, err := d.open(tx, token); err != nil {
 			return err
 		}
 		id := session.Actor.ID

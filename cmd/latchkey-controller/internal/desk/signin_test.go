@@ -270,12 +270,12 @@ func TestASiteThatIsPutBackKnowsNobodysSession(t *testing.T) {
 	w.must(err)
 	backup, restored := filepath.Join(t.TempDir(), "backup"), filepath.Join(t.TempDir(), "restored")
 	w.must(w.BackupTo(t.Context(), as(Owner), backup))
-	_, err = site.Restore(t.Context(), w.time, backup, restored)
+	_, err = site.Restore(t.Context(), w.clock(), backup, restored)
 	w.must(err)
 	s, err := site.Open(t.Context(), restored)
 	w.must(err)
 	defer s.Close()
-	d := New(Options{Site: s, Now: func() time.Time { return w.time }})
+	d := New(Options{Site: s, Clock: w.clock})
 	d.memory = cheap
 	if _, err := d.Session(t.Context(), session.Token, true); err != ErrSignedOut {
 		t.Error(err)

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -63,8 +64,12 @@ func (d *Desk) throttles(ctx context.Context, name string, from Client) (by []th
 		if err != nil {
 			return err
 		}
+		now, err := d.steady(tx)
+		if err != nil {
+			return err
+		}
 		admin, err := tx.AdminNamed(name)
-		if err == nil && browser.Admin == admin.ID && d.now().Sub(time.Unix(browser.Seen, 0)) < BrowserEnds {
+		if err == nil && browser.Admin == admin.ID && now.Sub(browser.Seen) < BrowserEnds {
 			by, known = []throttle{forBrowser(from.Browser)}, true
 		}
 		return err
@@ -80,28 +85,27 @@ const forgetAfter = 24 * time.Hour
 
 // charge counts a failure to each throttle; refused says that none was counted,
 // because one of them still waits.
-func charge(tx *store.Tx, now time.Time, throttles []throttle) (refused, err error) {
+func charge(tx *store.Tx, now clock.Steady, throttles []throttle) (refused, err error) {
 	rows := make([]*store.Throttle, len(throttles))
 	var wait time.Duration
 	for i, t := range throttles {
 		if rows[i], err = tx.Throttle(t.what); err != nil {
 			return nil, err
 		}
-		// A clock that was put back does not shut anybody out for longer.
-		wait = max(wait, min(time.Unix(rows[i].Until, 0).Sub(now), t.longest))
+		wait = max(wait, min(rows[i].Until.Sub(now), t.longest))
 	}
 	if wait > 0 {
 		return &TooSoonError{wait}, nil
 	}
 	for i, t := range throttles {
 		row := rows[i]
-		if now.Sub(time.Unix(row.Last, 0)) >= forgetAfter {
+		if now.Sub(row.Last) >= forgetAfter {
 			row.Failures = 0
 		}
 		row.Failures++
-		row.Last, row.Until = now.Unix(), 0
+		row.Last, row.Until = now, 0
 		if over := row.Failures - t.free; over >= 0 {
-			row.Until = now.Add(min(t.longest, time.Second<<min(over, 12))).Unix()
+			row.Until = now.Add(min(t.longest, time.Second<<min(over, 12)))
 		}
 		if err := tx.SetThrottle(row); err != nil {
 			return nil, err

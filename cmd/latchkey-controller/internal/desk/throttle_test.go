@@ -14,7 +14,9 @@ import (
 func (w *world) charge(throttles ...throttle) (wait time.Duration) {
 	w.t.Helper()
 	w.must(w.site.Update(w.t.Context(), func(tx *store.Tx) error {
-		refused, err := charge(tx, w.time, throttles)
+		now, err := w.steady(tx)
+		w.must(err)
+		refused, err := charge(tx, now, throttles)
 		var soon *TooSoonError
 		if errors.As(refused, &soon) {
 			wait = soon.Wait
@@ -59,7 +61,7 @@ func TestAThrottleOutlivesTheProgramAndWaitsForTheRightPasswordToo(t *testing.T)
 			t.Fatal(err)
 		}
 	}
-	again := New(Options{Site: w.site, Now: func() time.Time { return w.time }})
+	again := New(Options{Site: w.site, Clock: w.clock})
 	again.memory = cheap
 	other := Client{Address: "198.51.100.1"}
 	var soon *TooSoonError

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -93,10 +94,10 @@ func (l *Link) inquire(ctx context.Context, q inquest) error {
 	if err != nil || !lacks {
 		return err
 	}
-	now := time.Now()
+	now := clock.Read()
 	var epoch uint64
 	if q.signed {
-		epoch, err = l.o.Site.Reissue(ctx, now, q.place.Epoch)
+		epoch, err = l.o.Site.Reissue(ctx, now.Wall, q.place.Epoch)
 	} else {
 		epoch, err = l.o.Site.ReissueOnWord(ctx, now)
 	}
@@ -107,6 +108,6 @@ func (l *Link) inquire(ctx context.Context, q inquest) error {
 		return err
 	}
 	l.o.Log.Error("the log was put back to an older state than readers have seen: a new epoch begins", "reader", q.reader, "seen epoch", q.place.Epoch, "seen revision", q.place.Revision, "epoch", epoch)
-	return l.o.Site.AddAlarm(ctx, &store.Alarm{Reader: q.reader, Kind: store.LogForeign, At: now.UnixMilli(),
+	return l.o.Site.AddAlarm(ctx, &store.Alarm{Reader: q.reader, Kind: store.LogForeign, At: now.Wall.UnixMilli(),
 		Text: "this site's log was at an epoch and revision that its database does not know: it was put back to an older state; users and readers changed since then have to be looked at"})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -27,8 +28,8 @@ func (l *Link) keep(ctx context.Context) error {
 			err = k.store(ctx, l.drain(first))
 		case states := <-l.states:
 			err = l.o.Site.SetStates(ctx, states)
-		case now := <-minute.C:
-			err = l.o.Site.AlarmGaps(ctx, now)
+		case <-minute.C:
+			err = l.o.Site.AlarmGaps(ctx, clock.Read())
 		}
 		if ctx.Err() == nil {
 			k.report(err)
@@ -85,7 +86,7 @@ type answers struct {
 }
 
 func (k *keeper) store(ctx context.Context, batch []*wire.Records) error {
-	stored, err := k.o.Site.StoreRecords(ctx, time.Now(), batch)
+	stored, err := k.o.Site.StoreRecords(ctx, clock.Read(), batch)
 	if full := (*store.FullError)(nil); errors.As(err, &full) {
 		return errors.Join(err, k.tell(ctx, batch))
 	}

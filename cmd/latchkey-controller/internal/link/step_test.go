@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -120,7 +121,9 @@ func TestASiteRestoredFromAnOlderBackupLeadsReadersBack(t *testing.T) {
 		w.end()
 		w.site.Close()
 		restored := filepath.Join(t.TempDir(), "restored")
-		if _, err := site.Restore(t.Context(), time.Now().Add(time.Minute), backup, restored); err != nil {
+		later := clock.Read()
+		later.Wall = later.Wall.Add(time.Minute)
+		if _, err := site.Restore(t.Context(), later, backup, restored); err != nil {
 			t.Fatal(err)
 		}
 		w.open(restored)
@@ -256,7 +259,7 @@ func TestRecordsAreStoredOnceHoweverOftenTheyCome(t *testing.T) {
 		// The controller ends after it has stored and before it acknowledges.
 		w.end()
 		m.happen(wire.Record{Kind: wire.ExitPressed})
-		if _, err := w.site.StoreRecords(t.Context(), time.Now(), []*wire.Records{{Reader: "front-door", Journal: m.journal, First: 1, Records: m.records[30:36]}}); err != nil {
+		if _, err := w.site.StoreRecords(t.Context(), clock.Read(), []*wire.Records{{Reader: "front-door", Journal: m.journal, First: 1, Records: m.records[30:36]}}); err != nil {
 			t.Fatal(err)
 		}
 		w.serve()

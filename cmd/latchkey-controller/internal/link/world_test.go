@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/broker"
+	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -57,7 +58,7 @@ func newWorld(t testing.TB) *world {
 func newWorldOn(t testing.TB, disk string) *world {
 	t.Helper()
 	w := &world{t: t, dir: filepath.Join(disk, "site"), expel: func() {}, said: mosquittoLog{t: t}}
-	s, err := site.Create(t.Context(), w.dir, "home", time.Now())
+	s, err := site.Create(t.Context(), w.dir, "home", clock.Read())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,7 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
-// What one reader may make the controller keep in a day of UTC, in bytes, and
+// What one reader may make the controller keep in a day, in bytes, and
 // what things cost, about, on the disk or in somebody's patience. A stolen
 // reader fills nobody's disk at once, and is seen on its first day. An honest
 // one stays far below: a record every half second, and after years without a
@@ -18,7 +18,8 @@ const (
 	breakCost  = 256 << 10 // a new journal; a fork or a gap, which is an alarm
 )
 
-const dayMillis = 24 * 60 * 60 * 1000
+// daySeconds is a day of the site, which begins at midnight UTC while the clock is right.
+const daySeconds = 24 * 60 * 60
 
 // refuseRecords says once a day that a reader's records are not taken.
 func refuseRecords(tx *store.Tx, now int64, a *store.Allowance) error {
@@ -30,5 +31,5 @@ func refuseRecords(tx *store.Tx, now int64, a *store.Allowance) error {
 		return err
 	}
 	return tx.AddAlarm(&store.Alarm{Reader: a.Reader, Kind: store.RecordsRefused, At: now, Text: fmt.Sprintf(
-		"this reader has reported more today than is kept of one (%d MiB); until midnight UTC nothing more is taken from it, and it keeps what it has. Somebody may have taken it over: if so, remove it", keptADay>>20)})
+		"this reader has reported more today than is kept of one (%d MiB); until tomorrow nothing more is taken from it, and it keeps what it has. Somebody may have taken it over: if so, remove it", keptADay>>20)})
 }

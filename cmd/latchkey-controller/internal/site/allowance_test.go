@@ -14,7 +14,7 @@ import (
 func untilRefused(t *testing.T, s *Site, now time.Time, message func(i int) *wire.Records) int {
 	t.Helper()
 	for i := range 2000 {
-		stored, err := s.StoreRecords(t.Context(), now, []*wire.Records{message(i)})
+		stored, err := s.StoreRecords(t.Context(), at(now), []*wire.Records{message(i)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -43,7 +43,7 @@ func TestABoardThatTakesThePlaceOfAThiefsIsNotRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	adopt(t, s, noon.Add(time.Hour), "front-door", newBoard(t), noEdit)
-	stored, err := s.StoreRecords(t.Context(), noon.Add(time.Hour), []*wire.Records{journals(n)})
+	stored, err := s.StoreRecords(t.Context(), at(noon.Add(time.Hour)), []*wire.Records{journals(n)})
 	if err != nil || stored[0].Refused || len(stored[0].New) != 1 {
 		t.Errorf("%+v, %v", stored, err)
 	}
@@ -68,7 +68,7 @@ func TestAReaderThatReportsWithoutEndIsRefusedUntilTomorrow(t *testing.T) {
 			if n < 20 || n > 600 {
 				t.Errorf("%d were taken", n)
 			}
-			again, err := s.StoreRecords(t.Context(), noon.Add(time.Hour), []*wire.Records{message(n), message(n)})
+			again, err := s.StoreRecords(t.Context(), at(noon.Add(time.Hour)), []*wire.Records{message(n), message(n)})
 			if err != nil || !again[0].Refused || !again[1].Refused {
 				t.Errorf("%+v, %v", again, err)
 			}
@@ -81,7 +81,7 @@ func TestAReaderThatReportsWithoutEndIsRefusedUntilTomorrow(t *testing.T) {
 			if stored := storeRecord(t, s, other.message(1, 1, 1)); stored.Refused || stored.Ack.Number != 1 {
 				t.Error("another reader is refused, too")
 			}
-			tomorrow, err := s.StoreRecords(t.Context(), noon.Add(24*time.Hour), []*wire.Records{message(n)})
+			tomorrow, err := s.StoreRecords(t.Context(), at(noon.Add(24*time.Hour)), []*wire.Records{message(n)})
 			if err != nil || tomorrow[0].Refused || len(tomorrow[0].New) != 1 {
 				t.Errorf("the day after: %+v, %v", tomorrow, err)
 			}
@@ -95,7 +95,7 @@ func TestAReaderThatWasOfflineForYearsGetsRidOfItAllInDays(t *testing.T) {
 	storeRecord(t, s, d.message(1, 1, 256))
 	spent := func() (bytes int64) {
 		if err := s.View(t.Context(), func(tx *store.Tx) error {
-			a, err := tx.Allowance(d.reader, noon.UnixMilli()/dayMillis)
+			a, err := tx.Allowance(d.reader, noon.Unix()/daySeconds)
 			bytes = a.Spent
 			return err
 		}); err != nil {

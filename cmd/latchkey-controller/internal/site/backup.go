@@ -8,8 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/cmd/latchkey-controller/internal/vault"
 )
@@ -45,7 +45,7 @@ func (s *Site) TempDir() (string, error) { return os.MkdirTemp(s.dir, "aside-*")
 // Restore makes a site of a backup, in a directory that must not be there yet,
 // and begins a new epoch in it: readers may hold a later log than the backup
 // has. It returns that epoch.
-func Restore(ctx context.Context, now time.Time, from, to string) (epoch uint64, err error) {
+func Restore(ctx context.Context, at clock.Reading, from, to string) (epoch uint64, err error) {
 	if _, err := os.Stat(filepath.Join(from, store.File)); errors.Is(err, fs.ErrNotExist) {
 		return 0, fmt.Errorf("%s holds no backup", from)
 	}
@@ -63,7 +63,14 @@ func Restore(ctx context.Context, now time.Time, from, to string) (epoch uint64,
 		if _, err := s.Check(ctx); err != nil {
 			return fmt.Errorf("the backup is damaged: %w", err)
 		}
-		epoch, err = s.reissue(ctx, now, 0, (*store.Tx).ForgetSignIns) // those of the backup are of another time
+		epoch, err = s.reissue(ctx, at.Wall, 0, func(tx *store.Tx) error {
+			m, err := tx.Clock(at)
+			if err != nil {
+				return err
+			}
+			// Sign-ins of the backup are of another time, as its clock is.
+			return errors.Join(tx.SetClock(m.Confirmed(at)), tx.ForgetSignIns())
+		})
 		return err
 	})
 	return epoch, err

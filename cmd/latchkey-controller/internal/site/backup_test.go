@@ -35,11 +35,11 @@ func TestABackupIsPrivateAndIsRestoredIntoANewEpoch(t *testing.T) {
 	}
 	bob := addUser(t, s, "Bob", "", uid(2))
 	dir := filepath.Join(t.TempDir(), "restored")
-	epoch, err := Restore(t.Context(), noon.Add(time.Hour), backup, dir)
+	epoch, err := Restore(t.Context(), at(noon.Add(time.Hour)), backup, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Restore(t.Context(), noon, backup, dir); err == nil || !strings.Contains(err.Error(), "is there already") {
+	if _, err := Restore(t.Context(), at(noon), backup, dir); err == nil || !strings.Contains(err.Error(), "is there already") {
 		t.Error(err)
 	}
 	restored, err := Open(t.Context(), dir)
@@ -80,7 +80,7 @@ func TestADamagedBackupIsNotRestored(t *testing.T) {
 		if err := damage(backup); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Restore(t.Context(), noon, backup, dir); err == nil {
+		if _, err := Restore(t.Context(), at(noon), backup, dir); err == nil {
 			t.Errorf("%s: restored", name)
 		}
 		if _, err := os.Stat(dir); err == nil {

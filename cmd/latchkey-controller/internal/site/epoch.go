@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/device/pin"
 	"latchkey/sync/wire"
@@ -75,13 +76,17 @@ var ErrClaimed = errors.New("a reader's word began an epoch less than an hour ag
 
 // ReissueOnWord is Reissue where nothing but a reader's word says that the site
 // was put back: it does not choose the number. Or the error is ErrClaimed.
-func (s *Site) ReissueOnWord(ctx context.Context, now time.Time) (number uint64, err error) {
-	return s.reissue(ctx, now, 0, func(tx *store.Tx) error {
+func (s *Site) ReissueOnWord(ctx context.Context, at clock.Reading) (number uint64, err error) {
+	return s.reissue(ctx, at.Wall, 0, func(tx *store.Tx) error {
+		m, err := tx.Clock(at)
+		if err != nil {
+			return err
+		}
 		last, err := tx.Claimed()
-		if since := now.Unix() - last; err == nil && since >= 0 && since < int64(claimsEvery/time.Second) {
+		if err == nil && m.Time().Sub(last) < claimsEvery {
 			return ErrClaimed
 		}
-		return errors.Join(err, tx.SetClaimed(now.Unix()))
+		return errors.Join(err, tx.SetClaimed(m.Time()))
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -436,7 +437,7 @@ func TestANewEpochHasAnotherKeyTheSameSaltAndEverybody(t *testing.T) {
 
 func TestAReadersWordBeginsAnEpochOnceAnHourAlsoAcrossARestart(t *testing.T) {
 	s, dir := newSite(t)
-	first, err := s.ReissueOnWord(t.Context(), noon)
+	first, err := s.ReissueOnWord(t.Context(), at(noon))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -445,14 +446,22 @@ func TestAReadersWordBeginsAnEpochOnceAnHourAlsoAcrossARestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if _, err := s.ReissueOnWord(t.Context(), noon.Add(59*time.Minute)); !errors.Is(err, ErrClaimed) {
+	if _, err := s.ReissueOnWord(t.Context(), at(noon.Add(59*time.Minute))); !errors.Is(err, ErrClaimed) {
 		t.Errorf("sooner: %v", err)
 	}
-	if again, err := s.ReissueOnWord(t.Context(), noon.Add(time.Hour)); err != nil || again <= first {
+	if again, err := s.ReissueOnWord(t.Context(), at(noon.Add(time.Hour))); err != nil || again <= first {
 		t.Errorf("an hour later: %d, %v", again, err)
 	}
-	if _, err := s.ReissueOnWord(t.Context(), noon.Add(-time.Hour)); err != nil {
-		t.Errorf("by a clock that was put back: %v", err)
+	for hours, put := range []time.Duration{-365 * 24 * time.Hour, 365 * 24 * time.Hour} {
+		later := at(noon.Add(time.Duration(hours)*time.Hour + 2*time.Hour - time.Second))
+		later.Wall = later.Wall.Add(put)
+		if _, err := s.ReissueOnWord(t.Context(), later); !errors.Is(err, ErrClaimed) {
+			t.Errorf("sooner, by a clock that was put by %v: %v", put, err)
+		}
+		later.Since += time.Second
+		if _, err := s.ReissueOnWord(t.Context(), later); err != nil {
+			t.Errorf("by a clock that was put by %v: %v", put, err)
+		}
 	}
 }
 
@@ -476,12 +485,12 @@ func TestAnEpochThatAReaderBringsAboutSignsNobodyOut(t *testing.T) {
 		if err := tx.AddAdmin(admin); err != nil {
 			return err
 		}
-		return tx.AddSession(&store.Session{Hash: wire.Hash{1}, Admin: admin.ID, Began: noon.Unix(), Seen: noon.Unix(), Given: noon.Unix()}, 9)
+		return tx.AddSession(&store.Session{Hash: wire.Hash{1}, Admin: admin.ID, Began: clock.Steady(noon.Unix()), Seen: clock.Steady(noon.Unix())}, noon, 9)
 	})
 	if err != nil || !signedIn() {
 		t.Fatalf("%v, signed in: %v", err, signedIn())
 	}
-	if _, err := s.ReissueOnWord(t.Context(), noon); err != nil || !signedIn() {
+	if _, err := s.ReissueOnWord(t.Context(), at(noon)); err != nil || !signedIn() {
 		t.Errorf("on a reader's word: %v, signed in: %v", err, signedIn())
 	}
 	if _, err := s.Reissue(t.Context(), noon, 1<<40); err != nil || !signedIn() {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -19,12 +20,17 @@ type Stored struct {
 // StoreRecords stores messages of records in one transaction, each record
 // once, and says how each is acknowledged: with the highest number up to which
 // the journal is here; after a fork, with the last one of the message.
-func (s *Site) StoreRecords(ctx context.Context, now time.Time, messages []*wire.Records) ([]Stored, error) {
+func (s *Site) StoreRecords(ctx context.Context, at clock.Reading, messages []*wire.Records) ([]Stored, error) {
 	var stored []Stored
 	err := s.store.Keep(ctx, func(tx *store.Tx) error {
 		stored = make([]Stored, len(messages))
+		mark, err := tx.Clock(at)
+		if err != nil {
+			return err
+		}
+		now := came{at.Wall.UnixMilli(), mark.Time()}
 		for i, m := range messages {
-			if err := storeWithin(tx, now.UnixMilli(), m, &stored[i]); err != nil {
+			if err := storeWithin(tx, now, m, &stored[i]); err != nil {
 				return fmt.Errorf("records of %s: %w", m.Reader, err)
 			}
 		}
@@ -36,15 +42,21 @@ func (s *Site) StoreRecords(ctx context.Context, now time.Time, messages []*wire
 	return stored, nil
 }
 
+// A came is when messages came.
+type came struct {
+	wall   int64 // Unix milliseconds
+	steady clock.Steady
+}
+
 // storeWithin stores a message if its reader's allowance of the day is not used
 // up.
-func storeWithin(tx *store.Tx, now int64, m *wire.Records, s *Stored) error {
-	a, err := tx.Allowance(m.Reader, now/dayMillis)
+func storeWithin(tx *store.Tx, now came, m *wire.Records, s *Stored) error {
+	a, err := tx.Allowance(m.Reader, int64(now.steady)/daySeconds)
 	if err != nil {
 		return err
 	}
 	if s.Refused = a.Spent >= keptADay; s.Refused {
-		return refuseRecords(tx, now, a)
+		return refuseRecords(tx, now.wall, a)
 	}
 	cost, err := storeRecords(tx, now, m, s)
 	if err != nil || cost == 0 {
@@ -55,7 +67,7 @@ func storeWithin(tx *store.Tx, now int64, m *wire.Records, s *Stored) error {
 }
 
 // storeRecords stores a message and returns what that cost.
-func storeRecords(tx *store.Tx, now int64, m *wire.Records, s *Stored) (cost int64, err error) {
+func storeRecords(tx *store.Tx, now came, m *wire.Records, s *Stored) (cost int64, err error) {
 	j, err := tx.Journal(m.Reader, m.Journal)
 	if err != nil {
 		return 0, err
@@ -75,7 +87,7 @@ func storeRecords(tx *store.Tx, now int64, m *wire.Records, s *Stored) (cost int
 			first = record
 		}
 		last, lastHash = record, wire.Sum(encoded)
-		added, err := tx.AddRecord(&store.Record{Reader: m.Reader, Journal: m.Journal, Number: record.Number, Hash: lastHash, Encoded: encoded, Kind: record.Kind, At: record.Time, Received: now})
+		added, err := tx.AddRecord(&store.Record{Reader: m.Reader, Journal: m.Journal, Number: record.Number, Hash: lastHash, Encoded: encoded, Kind: record.Kind, At: record.Time, Received: now.wall})
 		if err != nil {
 			return 0, err
 		}
@@ -89,13 +101,13 @@ func storeRecords(tx *store.Tx, now int64, m *wire.Records, s *Stored) (cost int
 		} else if forks {
 			j.Forked = true
 			cost += breakCost
-			if err := tx.AddAlarm(&store.Alarm{Reader: m.Reader, Kind: store.JournalForked, At: now, Text: fmt.Sprintf(
+			if err := tx.AddAlarm(&store.Alarm{Reader: m.Reader, Kind: store.JournalForked, At: now.wall, Text: fmt.Sprintf(
 				"journal %s: record %d is not the one that is here, or does not follow from it; somebody has copied this reader's storage, or put an older state of it back", m.Journal, record.Number)}); err != nil {
 				return 0, err
 			}
 		}
 	}
-	if back, err := leadsBack(tx, now, j, m, first.Number); err != nil {
+	if back, err := leadsBack(tx, now.wall, j, m, first.Number); err != nil {
 		return 0, err
 	} else if back {
 		s.Ack.Number, s.Ack.Hash = j.Number, j.Hash
@@ -103,7 +115,7 @@ func storeRecords(tx *store.Tx, now int64, m *wire.Records, s *Stored) (cost int
 	}
 	if j.Number+1 < first.Number {
 		cost += breakCost
-		if err := tx.AddGap(store.Gap{Reader: m.Reader, Journal: m.Journal, First: j.Number + 1, Last: first.Number - 1}, now); err != nil {
+		if err := tx.AddGap(store.Gap{Reader: m.Reader, Journal: m.Journal, First: j.Number + 1, Last: first.Number - 1}, now.steady); err != nil {
 			return 0, err
 		}
 	}
@@ -132,7 +144,8 @@ func leadsBack(tx *store.Tx, now int64, j *store.Journal, m *wire.Records, first
 		return false, nil
 	}
 	came, err := tx.Came(m.Reader, m.Journal, first)
-	return now-came < gapPatience.Milliseconds(), err
+	age := now - came // below 0: the clock was put back since
+	return 0 <= age && age < gapPatience.Milliseconds(), err
 }
 
 // forks says whether a record that was just added is where a journal forks:
@@ -156,9 +169,13 @@ const gapPatience = 10 * time.Minute
 
 // AlarmGaps raises the alarm for records that were passed over if their
 // journal has not explained it since. It is called now and then.
-func (s *Site) AlarmGaps(ctx context.Context, now time.Time) error {
+func (s *Site) AlarmGaps(ctx context.Context, at clock.Reading) error {
 	return s.store.Keep(ctx, func(tx *store.Tx) error {
-		gaps, err := tx.TakeGaps(now.Add(-gapPatience).UnixMilli())
+		m, err := tx.Clock(at)
+		if err != nil {
+			return err
+		}
+		gaps, err := tx.TakeGaps(m.Time().Add(-gapPatience))
 		if err != nil {
 			return err
 		}
@@ -174,7 +191,7 @@ func (s *Site) AlarmGaps(ctx context.Context, now time.Time) error {
 			if whole || covered(gap, ranges) {
 				continue
 			}
-			if err := tx.AddAlarm(&store.Alarm{Reader: gap.Reader, Kind: store.JournalGap, At: now.UnixMilli(), Text: fmt.Sprintf(
+			if err := tx.AddAlarm(&store.Alarm{Reader: gap.Reader, Kind: store.JournalGap, At: at.Wall.UnixMilli(), Text: fmt.Sprintf(
 				"journal %s: records %d to %d have not come here, and the reader does not say that it dropped them", gap.Journal, gap.First, gap.Last)}); err != nil {
 				return err
 			}

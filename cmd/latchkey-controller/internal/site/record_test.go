@@ -54,7 +54,7 @@ func withReader(t *testing.T) *Site {
 
 func storeRecord(t *testing.T, s *Site, m *wire.Records) Stored {
 	t.Helper()
-	stored, err := s.StoreRecords(t.Context(), noon, []*wire.Records{m})
+	stored, err := s.StoreRecords(t.Context(), at(noon), []*wire.Records{m})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func TestAGapIsAlarmedUnlessTheJournalExplainsIt(t *testing.T) {
 				storeRecord(t, s, d.message(1, 6, 15))
 			}
 			for _, now := range []time.Time{noon.Add(time.Minute), later, later} {
-				if err := s.AlarmGaps(t.Context(), now); err != nil {
+				if err := s.AlarmGaps(t.Context(), at(now)); err != nil {
 					t.Fatal(err)
 				}
 				if _, alarms := kept(t, s); now == noon.Add(time.Minute) && len(alarms) > 0 {
@@ -217,11 +217,11 @@ func TestNoRecordKeepsOthersFromBeingKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := newDiary(3)
-	stored, err := s.StoreRecords(t.Context(), noon, []*wire.Records{m, d.message(1, 1, 3)})
+	stored, err := s.StoreRecords(t.Context(), at(noon), []*wire.Records{m, d.message(1, 1, 3)})
 	if err != nil || stored[1].Ack.Number != 3 || stored[0].Ack.Number != wire.MaxNumber {
 		t.Errorf("%+v, %v", stored, err)
 	}
-	if err := s.AlarmGaps(t.Context(), noon.Add(time.Hour)); err != nil {
+	if err := s.AlarmGaps(t.Context(), at(noon.Add(time.Hour))); err != nil {
 		t.Error(err)
 	}
 	if err := s.SetStates(t.Context(), []*store.State{{Reader: "back-door", Connection: wire.MaxNumber, Counter: wire.MaxNumber}}); err != nil {
@@ -244,7 +244,7 @@ func TestHoweverRecordsComeEachIsKeptOnce(t *testing.T) {
 		}
 		messages = append(messages, d.message(1, 1, n))
 		day := noon.AddDate(0, 0, int(journal)) // of one day so many journals are refused
-		stored, err := s.StoreRecords(t.Context(), day, messages)
+		stored, err := s.StoreRecords(t.Context(), at(day), messages)
 		if err != nil {
 			r.Fatal(err)
 		}
@@ -311,7 +311,7 @@ func TestAReaderThatCannotGoBackAfterARestoreGoesOnInTheEnd(t *testing.T) {
 		after time.Duration
 		acked uint64
 	}{{0, 10}, {9 * time.Minute, 10}, {10 * time.Minute, 25}} {
-		stored, err := s.StoreRecords(t.Context(), noon.Add(test.after), []*wire.Records{d.message(5, 21, 25)})
+		stored, err := s.StoreRecords(t.Context(), at(noon.Add(test.after)), []*wire.Records{d.message(5, 21, 25)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -319,7 +319,7 @@ func TestAReaderThatCannotGoBackAfterARestoreGoesOnInTheEnd(t *testing.T) {
 			t.Errorf("after %v: %+v", test.after, stored[0].Ack)
 		}
 	}
-	if err := s.AlarmGaps(t.Context(), noon.Add(time.Hour)); err != nil {
+	if err := s.AlarmGaps(t.Context(), at(noon.Add(time.Hour))); err != nil {
 		t.Fatal(err)
 	}
 	if _, alarms := kept(t, s); len(alarms) != 1 || alarms[0] != store.JournalGap {

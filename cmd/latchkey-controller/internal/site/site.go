@@ -18,8 +18,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/cmd/latchkey-controller/internal/vault"
 	"latchkey/sync/wire"
@@ -51,7 +51,7 @@ type Site struct {
 // Create makes a site of a name in a directory, which it makes too, and opens
 // it. A creation that was cut short is done anew; where there is a site
 // already the error says so.
-func Create(ctx context.Context, dir, name string, now time.Time) (*Site, error) {
+func Create(ctx context.Context, dir, name string, at clock.Reading) (*Site, error) {
 	if err := wire.CheckName(name); err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func Create(ctx context.Context, dir, name string, now time.Time) (*Site, error)
 		} else if !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
-		return found(tx, v, name, now)
+		return found(tx, v, name, at)
 	})
 	if err != nil {
 		return nil, err
@@ -83,7 +83,11 @@ func Create(ctx context.Context, dir, name string, now time.Time) (*Site, error)
 
 // found writes a new site: its keys, its authority, and the first epoch with
 // an empty log.
-func found(tx *store.Tx, v *vault.Vault, name string, now time.Time) error {
+func found(tx *store.Tx, v *vault.Vault, name string, at clock.Reading) error {
+	now := at.Wall
+	if err := tx.SetClock(clock.Begin(at)); err != nil {
+		return err
+	}
 	row := store.Site{Name: name, Created: now.Unix()}
 	rand.Read(row.ID[:])
 	_, signing, err := ed25519.GenerateKey(rand.Reader)

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/cmd/latchkey-controller/internal/vault"
 	"latchkey/sync/wire"
@@ -25,11 +26,14 @@ import (
 
 var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 
+// at is a machine's clocks at a time: it started at noon.
+func at(t time.Time) clock.Reading { return clock.Reading{Wall: t, Boot: "test", Since: t.Sub(noon)} }
+
 // newSite makes a site in a directory of its own.
 func newSite(t *testing.T) (*Site, string) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "site")
-	s, err := Create(t.Context(), dir, "home", noon)
+	s, err := Create(t.Context(), dir, "home", at(noon))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +141,7 @@ func TestASiteOpensAsItWasMade(t *testing.T) {
 
 func TestASiteIsMadeOnce(t *testing.T) {
 	s, dir := newSite(t)
-	if _, err := Create(t.Context(), dir, "other", noon); err == nil || !strings.Contains(err.Error(), "home") {
+	if _, err := Create(t.Context(), dir, "other", at(noon)); err == nil || !strings.Contains(err.Error(), "home") {
 		t.Error(err)
 	}
 	again, err := Open(t.Context(), dir)
@@ -175,7 +179,7 @@ func TestACreationThatWasCutShortIsDoneAnew(t *testing.T) {
 		if _, err := Open(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "latchkey-controller init") {
 			t.Errorf("%s: %v", name, err)
 		}
-		s, err := Create(t.Context(), dir, "home", noon)
+		s, err := Create(t.Context(), dir, "home", at(noon))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue

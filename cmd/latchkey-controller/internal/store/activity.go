@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/sync/wire"
 )
 
@@ -180,11 +181,21 @@ func (t *Tx) Hours(readers []string, from, until int64) (hours []HourCount, err 
 }
 
 // PruneActivity forgets up to limit entries that came before a time, of acts
-// before another, with the records, acts and alarms that they list, and returns
-// how many they were.
-func (t *Tx) PruneActivity(before, acts int64, limit int) (n int, err error) {
-	const first = `coalesce((SELECT id FROM activity WHERE received >= ? ORDER BY id LIMIT 1), 9223372036854775807)`
-	old, err := t.activity(`id < `+first+` AND (source <> 2 OR id < `+first+`) ORDER BY id LIMIT ?`, before, acts, limit)
+// before another, which is not later, with the records, acts and alarms that they
+// list, and returns how many they were.
+func (t *Tx) PruneActivity(before, acts clock.Steady, limit int) (n int, err error) {
+	newest, _, err := t.OlderThan(before)
+	if err != nil {
+		return 0, err
+	}
+	newestAct, _, err := t.OlderThan(acts)
+	if err != nil {
+		return 0, err
+	}
+	if err := t.forgetAges(acts); err != nil {
+		return 0, err
+	}
+	old, err := t.activity(`id <= ? AND (source <> 2 OR id <= ?) ORDER BY id LIMIT ?`, newest, newestAct, limit)
 	if err != nil || len(old) == 0 {
 		return 0, err
 	}

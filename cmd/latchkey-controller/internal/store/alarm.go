@@ -2,7 +2,7 @@ package store
 
 import "slices"
 
-// An Alarm is what the controller noticed about a reader.
+// An Alarm is what the controller noticed about a reader, or the site.
 type Alarm struct {
 	ID     int64
 	Reader string // "": about the site
@@ -16,6 +16,7 @@ const (
 	JournalForked  = "journal.forked"  // a number came with another hash
 	JournalGap     = "journal.gap"     // records never came, and no record says that they were dropped
 	LogForeign     = "log.foreign"     // the site's own signature on a place that its log lacks
+	ClockDoubted   = "clock.doubted"   // the controller's own clock was put, or is far from where it should be
 	RecordsRefused = "records.refused" // more than is kept of one reader in a day
 )
 

@@ -5,7 +5,7 @@ import "errors"
 // An Allowance is what one reader made the controller keep on a day.
 type Allowance struct {
 	Reader string
-	Day    int64 // since 1970, UTC
+	Day    int64 // of the site
 	Spent  int64 // bytes, about
 	Said   bool  // that it was too much
 }

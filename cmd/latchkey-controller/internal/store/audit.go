@@ -91,8 +91,8 @@ func (t *Tx) Audit(ids []int64) (map[int64]*Audit, error) {
 }
 
 // Clashes returns how many PINs and cards that were somebody's an administrator
-// typed since a time in Unix milliseconds, and how many all of them did.
+// typed since an entry, and how many all of them did.
 func (t *Tx) Clashes(admin int64, since int64) (own, all int, err error) {
-	err = t.row(`SELECT count(*) FILTER (WHERE admin_id = ?), count(*) FROM audit WHERE outcome = 'clash' AND at >= ?`, []any{admin, since}, &own, &all)
+	err = t.row(`SELECT count(*) FILTER (WHERE admin_id = ?), count(*) FROM audit WHERE outcome = 'clash' AND id > ?`, []any{admin, since}, &own, &all)
 	return own, all, err
 }

@@ -1,12 +1,15 @@
 package store
 
-import "latchkey/sync/wire"
+import (
+	"latchkey/cmd/latchkey-controller/internal/clock"
+	"latchkey/sync/wire"
+)
 
 // A Browser is one in which an administrator has signed in.
 type Browser struct {
 	Hash  wire.Hash // of its token
 	Admin int64
-	Seen  int64 // Unix seconds
+	Seen  clock.Steady
 }
 
 // Browser returns the browser of a token's hash, or ErrNotFound.

@@ -139,7 +139,7 @@ func classOfKind(kind string) Class {
 	switch {
 	case strings.HasPrefix(kind, "admin."):
 		return ClassAdmin
-	case slices.Contains([]string{JournalForked, JournalGap, LogForeign, RecordsRefused}, kind):
+	case slices.Contains([]string{JournalForked, JournalGap, LogForeign, RecordsRefused, ClockDoubted}, kind):
 		return ClassAlarm
 	}
 	return ClassOf(wire.RecordKind(kind))

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 
+	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/sync/wire"
 )
 
@@ -50,12 +51,12 @@ type Gap struct {
 }
 
 // AddGap adds a gap.
-func (t *Tx) AddGap(g Gap, at int64) error {
+func (t *Tx) AddGap(g Gap, at clock.Steady) error {
 	return t.exec(`INSERT INTO gaps (reader_id, journal, first, last, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, g.Reader, g.Journal[:], g.First, g.Last, at)
 }
 
 // TakeGaps returns the gaps that were there before a time, and forgets them.
-func (t *Tx) TakeGaps(before int64) (gaps []Gap, err error) {
+func (t *Tx) TakeGaps(before clock.Steady) (gaps []Gap, err error) {
 	err = t.rows(`DELETE FROM gaps WHERE at < ? RETURNING reader_id, journal, first, last`, []any{before}, func(r scanner) error {
 		var g Gap
 		var journal []byte

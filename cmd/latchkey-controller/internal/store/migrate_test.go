@@ -6,7 +6,9 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/sync/wire"
 )
 
@@ -204,5 +206,64 @@ func TestFoldedTextIsComparedWithoutCaseAndAccents(t *testing.T) {
 		if got := Fold(text); got != want {
 			t.Errorf("%q folds to %q, not %q", text, got, want)
 		}
+	}
+}
+
+func TestTheAgesOfWhatIsStoredAreTakenFromWhenItCameAndNeverTooEarly(t *testing.T) {
+	const day = 86400_000
+	entry := func(came int64) string {
+		return fmt.Sprintf(`INSERT INTO activity (source, row, class, kind, reader_id, user_id, at, received) VALUES (1, 1, 'door', 'door.opened', 'front', 0, %d, %d)`, came, came)
+	}
+	act := func(id int, came int64) string {
+		return fmt.Sprintf(`INSERT INTO audit (id, at, admin_id, who, via, act, outcome, reader_id, user_id, subject, text) VALUES (%d, %d, 1, 'Grace', 'console', 'user.add', 'done', '', 0, 'Ada', '');
+			INSERT INTO activity (source, row, class, kind, reader_id, user_id, at, received) VALUES (2, %d, 'admin', 'admin.user.add', '', 0, %d, %d)`, id, came, id, came, came)
+	}
+	dir := older(t, 6,
+		`INSERT INTO readers (id, created) VALUES ('front', 1)`,
+		`INSERT INTO gaps (reader_id, journal, first, last, at) VALUES ('front', zeroblob(16), 1, 2, 5000)`,
+		entry(100*day), act(7, 100*day+1), // 1, 2
+		entry(101*day),                      // 3
+		entry(1*day),                        // 4, by a clock that was behind
+		entry(103*day), act(9, 103*day+500), // 5, 6
+	)
+	s, err := Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	err = s.View(t.Context(), func(tx *Tx) error {
+		for before, want := range map[clock.Steady][2]int64{
+			2 * 86400: {}, 100 * 86400: {2, 7}, 101*86400 - 1: {2, 7}, 101 * 86400: {4, 7}, 103*86400 - 1: {4, 7}, 103*86400 + 1: {6, 9},
+		} {
+			activity, audit, err := tx.OlderThan(before)
+			if err != nil || [2]int64{activity, audit} != want {
+				t.Errorf("before %d: %d, %d, %v; not %v", before, activity, audit, err, want)
+			}
+		}
+		m, err := tx.Clock(clock.Reading{Wall: time.UnixMilli(103*day + 2*3600_000), Boot: "b", Since: time.Minute})
+		if err != nil || m.Doubt != clock.None || m.Time() != 103*86400+7200 {
+			t.Errorf("two hours later: %+v, %v", m, err)
+		}
+		m, err = tx.Clock(clock.Reading{Wall: time.UnixMilli(90 * day), Boot: "b", Since: time.Minute})
+		if err != nil || m.Doubt != clock.Unset {
+			t.Errorf("before the newest entry: %+v, %v", m, err)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	err = s.Update(t.Context(), func(tx *Tx) error {
+		if gaps, err := tx.TakeGaps(5); len(gaps) != 0 || err != nil {
+			t.Errorf("%v, %v", gaps, err)
+		}
+		gaps, err := tx.TakeGaps(6)
+		if len(gaps) != 1 {
+			t.Errorf("%v", gaps)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }

@@ -175,11 +175,11 @@ CREATE TABLE orders (
 `, consoleSchema, `
 -- Names are sorted as people read them, and found by letters without strokes:
 -- both columns are written anew.
-`, boundsSchema, clockSchema + accountSchema + namesSchema}
+`, boundsSchema, accountSchema + namesSchema, clockSchema}
 
 // fillings follow the migration to their version, where statements do not
 // suffice.
-var fillings = map[int]func(*Tx) error{3: fillConsole, 4: (*Tx).nameAll, 6: (*Tx).fillNames}
+var fillings = map[int]func(*Tx) error{3: fillConsole, 4: (*Tx).nameAll, 6: (*Tx).fillNames, 7: (*Tx).fillClock}
 
 // migrate brings a database up to the schema of this program, one transaction
 // a version.

@@ -6,7 +6,7 @@ const boundsSchema = `
 -- What one reader made the controller keep on a day.
 CREATE TABLE allowances (
 	reader_id TEXT PRIMARY KEY REFERENCES readers (id),
-	day       INTEGER NOT NULL,    -- since 1970, UTC
+	day       INTEGER NOT NULL,    -- of the site: steady / 86400
 	spent     INTEGER NOT NULL,    -- bytes, about
 	said      INTEGER NOT NULL CHECK (said IN (0, 1)) -- that it was too much
 ) STRICT;

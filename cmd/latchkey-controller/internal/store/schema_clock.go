@@ -1,4 +1,46 @@
 package store
 
-// clockSchema is what the controller knows of the time, and of the space it keeps ahead.
-const clockSchema = ``
+import "latchkey/cmd/latchkey-controller/internal/clock"
+
+// clockSchema is how far time has come, and how old what happened is.
+const clockSchema = `
+-- How far time had come when somebody looked (package clock). Sessions, browsers,
+-- links, throttles, allowances, gaps and site.claimed count by its steady.
+CREATE TABLE clock (
+	one    INTEGER PRIMARY KEY CHECK (one = 1),
+	boot   TEXT NOT NULL,
+	since  INTEGER NOT NULL,     -- milliseconds
+	steady INTEGER NOT NULL,     -- milliseconds
+	wall   INTEGER NOT NULL,     -- Unix milliseconds
+	doubt  INTEGER NOT NULL
+) STRICT;
+
+-- The newest entries there were at a time: those up to them are older.
+CREATE TABLE ages (
+	steady   INTEGER PRIMARY KEY, -- seconds
+	activity INTEGER NOT NULL,    -- id
+	audit    INTEGER NOT NULL     -- id
+) STRICT;
+UPDATE gaps SET at = at / 1000;
+DROP INDEX audit_clashes;
+CREATE INDEX audit_clashes ON audit (id, admin_id) WHERE outcome = 'clash';
+`
+
+// fillClock takes the time from what is stored, and ages from the times at which
+// it came: never from one that lies before another's of earlier.
+func (t *Tx) fillClock() error {
+	var newest, last int64
+	err := t.row(`SELECT max(coalesce((SELECT received FROM activity ORDER BY id DESC LIMIT 1), 0), coalesce((SELECT max(received) FROM states), 0), coalesce((SELECT max(seen) FROM sessions), 0) * 1000),
+		coalesce((SELECT max(received) FROM activity), 0)`, nil, &newest, &last)
+	if err != nil || newest == 0 {
+		return err
+	}
+	err = t.exec(`INSERT INTO ages (steady, activity, audit)
+		SELECT max(came) / 1000, max(id), coalesce(max(act), 0) FROM
+			(SELECT id, max(received) OVER (ORDER BY id) AS came, max(CASE source WHEN 2 THEN row END) OVER (ORDER BY id) AS act FROM activity)
+		WHERE true GROUP BY came / 86400000`)
+	if err != nil {
+		return err
+	}
+	return t.SetClock(clock.Mark{Steady: newest, Wall: newest})
+}

@@ -2,24 +2,26 @@ package store
 
 import (
 	"errors"
+	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/sync/wire"
 )
 
-// A Session is a signed-in administrator. Times are Unix seconds.
+// A Session is a signed-in administrator.
 type Session struct {
 	Hash    wire.Hash // of its token
 	Admin   int64
-	Began   int64
-	Seen    int64
-	Given   int64 // when the password was given last
+	Began   clock.Steady
+	Seen    clock.Steady
+	Given   clock.Steady // when the password was given last
 	Address string
 	Agent   string
 }
 
-// AddSession adds a session and notes that its administrator was here. All but
-// the newest keep of that administrator's end.
-func (t *Tx) AddSession(s *Session, keep int) error {
+// AddSession adds a session and notes that its administrator was here, by the
+// wall clock. All but the newest keep of that administrator's end.
+func (t *Tx) AddSession(s *Session, wall time.Time, keep int) error {
 	err := t.exec(`INSERT INTO sessions (hash, admin_id, began, seen, given, address, agent) VALUES (?, ?, ?, ?, ?, ?, ?)`,
 		s.Hash[:], s.Admin, s.Began, s.Seen, s.Given, s.Address, s.Agent)
 	if err != nil {
@@ -28,7 +30,7 @@ func (t *Tx) AddSession(s *Session, keep int) error {
 	if err := t.exec(`DELETE FROM sessions WHERE admin_id = ? AND hash NOT IN (SELECT hash FROM sessions WHERE admin_id = ? ORDER BY seen DESC, began DESC LIMIT ?)`, s.Admin, s.Admin, keep); err != nil {
 		return err
 	}
-	return t.exec(`UPDATE admins SET seen = ? WHERE id = ?`, s.Seen, s.Admin)
+	return t.exec(`UPDATE admins SET seen = ? WHERE id = ?`, wall.Unix(), s.Admin)
 }
 
 // Session returns the session of a token's hash, or ErrNotFound.
@@ -38,12 +40,13 @@ func (t *Tx) Session(hash wire.Hash) (*Session, error) {
 		&s.Admin, &s.Began, &s.Seen, &s.Given, &s.Address, &s.Agent)
 }
 
-// TouchSession notes that a session was used, and its administrator here.
-func (t *Tx) TouchSession(s *Session) error {
+// TouchSession notes that a session was used, and its administrator here, by the
+// wall clock.
+func (t *Tx) TouchSession(s *Session, wall time.Time) error {
 	if err := t.exec(`UPDATE sessions SET seen = ?, given = ? WHERE hash = ?`, s.Seen, s.Given, s.Hash[:]); err != nil {
 		return err
 	}
-	return t.exec(`UPDATE admins SET seen = ? WHERE id = ?`, s.Seen, s.Admin)
+	return t.exec(`UPDATE admins SET seen = ? WHERE id = ?`, wall.Unix(), s.Admin)
 }
 
 // EndSession ends a session.
@@ -68,7 +71,7 @@ func (t *Tx) ForgetSignIns() error {
 
 // OpenSessions counts the sessions of each administrator that began after a time
 // and were last used after another.
-func (t *Tx) OpenSessions(began, seen int64) (open map[int64]int, err error) {
+func (t *Tx) OpenSessions(began, seen clock.Steady) (open map[int64]int, err error) {
 	open = map[int64]int{}
 	err = t.rows(`SELECT admin_id, count(*) FROM sessions WHERE began > ? AND seen > ? GROUP BY admin_id`, []any{began, seen}, func(r scanner) error {
 		var admin int64
@@ -82,13 +85,13 @@ func (t *Tx) OpenSessions(began, seen int64) (open map[int64]int, err error) {
 
 // PruneSignIns forgets sessions that began at a time or before, or were last
 // used at another or before, browsers that were at a third or before, links that
-// have ended, and throttles that are over for a day. All are Unix seconds.
-func (t *Tx) PruneSignIns(now, began, seen, browsers int64) error {
+// have ended, and throttles that are over for a day.
+func (t *Tx) PruneSignIns(now, began, seen, browsers clock.Steady) error {
 	return errors.Join(
 		t.exec(`DELETE FROM sessions WHERE began <= ? OR seen <= ?`, began, seen),
 		t.exec(`DELETE FROM browsers WHERE seen <= ?`, browsers),
-		t.exec(`DELETE FROM links WHERE ends < ?`, now),
-		t.exec(`DELETE FROM throttles WHERE until < ? AND last < ?`, now, now-24*60*60),
+		t.exec(`DELETE FROM links WHERE ends <= ?`, now),
+		t.exec(`DELETE FROM throttles WHERE until < ? AND last < ?`, now, now.Add(-24*time.Hour)),
 	)
 }
 
@@ -96,7 +99,7 @@ func (t *Tx) PruneSignIns(now, began, seen, browsers int64) error {
 type Link struct {
 	Hash  wire.Hash // of its token
 	Admin int64     // whose password it sets; 0: it makes the first Owner
-	Ends  int64     // Unix seconds
+	Ends  clock.Steady
 }
 
 // AddLink adds a link in place of the one that there may be for the same
@@ -123,13 +126,12 @@ func (t *Tx) UseLink(hash wire.Hash) error {
 	return t.exec(`DELETE FROM links WHERE hash = ?`, hash[:])
 }
 
-// A Throttle counts the wrong passwords of an account or an address. Times are
-// Unix seconds.
+// A Throttle counts the wrong passwords of an account or an address.
 type Throttle struct {
 	What     string
 	Failures int
-	Last     int64
-	Until    int64 // no password is looked at before
+	Last     clock.Steady
+	Until    clock.Steady // no password is looked at before
 }
 
 // Throttle returns a throttle, empty if there is none.

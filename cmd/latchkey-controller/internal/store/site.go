@@ -1,6 +1,9 @@
 package store
 
-import "latchkey/sync/wire"
+import (
+	"latchkey/cmd/latchkey-controller/internal/clock"
+	"latchkey/sync/wire"
+)
 
 // A Site is the one row that says whose database this is.
 type Site struct {
@@ -39,15 +42,14 @@ func (t *Tx) KeepDays() (days int, err error) {
 // SetKeepDays sets it.
 func (t *Tx) SetKeepDays(days int) error { return t.exec(`UPDATE site SET keep_days = ?`, days) }
 
-// Claimed returns when a reader's word alone began an epoch, in Unix seconds;
-// 0: never.
-func (t *Tx) Claimed() (at int64, err error) {
+// Claimed returns when a reader's word alone began an epoch; 0: never.
+func (t *Tx) Claimed() (at clock.Steady, err error) {
 	err = t.row(`SELECT claimed FROM site`, nil, &at)
 	return at, err
 }
 
 // SetClaimed notes that.
-func (t *Tx) SetClaimed(at int64) error { return t.exec(`UPDATE site SET claimed = ?`, at) }
+func (t *Tx) SetClaimed(at clock.Steady) error { return t.exec(`UPDATE site SET claimed = ?`, at) }
 
 // An Epoch is what the credential log of that number is keyed with.
 type Epoch struct {

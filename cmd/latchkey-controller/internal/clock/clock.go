@@ -1,0 +1,152 @@
+// Package clock tells how much time has passed, whichever way the machine's
+// wall clock is put.
+package clock
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A Reading is what the machine's clocks say at one moment.
+type Reading struct {
+	Wall  time.Time
+	Boot  string        // which start of the machine this is: boot_id, random(4); "": that cannot be told
+	Since time.Duration // CLOCK_BOOTTIME, clock_gettime(2): the time since then, that of suspension included
+}
+
+// Read reads the machine's clocks.
+func Read() Reading {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
+		panic("clock_gettime(CLOCK_BOOTTIME): " + err.Error()) // Linux has had it since 2.6.39
+	}
+	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	return Reading{Wall: time.Now(), Boot: strings.TrimSpace(string(boot)), Since: time.Duration(ts.Nano())}
+}
+
+// A Steady is a time by which ages are counted: seconds that begin as Unix time
+// and from then on pass as they pass at the machine, wherever its wall clock is
+// put. While the machine is off they pass by the wall clock, up to a day of which
+// there is no doubt.
+type Steady int64
+
+// Add returns the time that is d later.
+func (s Steady) Add(d time.Duration) Steady { return s + Steady(d/time.Second) }
+
+// Sub returns how long before s another time was.
+func (s Steady) Sub(before Steady) time.Duration { return time.Duration(s-before) * time.Second }
+
+// A Doubt says why the wall clock is not believed.
+type Doubt int
+
+// The doubts.
+const (
+	None    Doubt = iota
+	Unset         // since the machine started it has been before what was known then, or more than a day after
+	Stepped       // it was put while the machine ran
+)
+
+// stepsBelow is by how much a clock may be put without a word: a time service
+// does that.
+const stepsBelow = time.Minute
+
+// offBelow is for how long a machine may have been off without a word.
+const offBelow = 24 * time.Hour
+
+// A Mark is how far time had come at a reading.
+//
+//	       off by more than a minute              starts again
+//	None ----------------------------> Stepped   --------------> Stepped
+//	 ^  <----------------------------
+//	 |     right again, or confirmed
+//	 |     starts, not 0 to 24 h later
+//	 +------------------------------> Unset
+//	    <-----------------------------
+//	       0 to 24 h later, or confirmed
+type Mark struct {
+	Boot   string // of the reading
+	Since  int64  // of the reading, milliseconds
+	Steady int64  // milliseconds
+	Wall   int64  // where the wall clock is expected, Unix milliseconds; where it was, if there is no doubt
+	Doubt  Doubt
+}
+
+// Begin returns the mark of a site that begins at a reading.
+func Begin(r Reading) Mark {
+	wall := r.Wall.UnixMilli()
+	return Mark{Boot: r.Boot, Since: r.Since.Milliseconds(), Steady: wall, Wall: wall}
+}
+
+// At returns the mark at a later reading.
+func (m Mark) At(r Reading) Mark {
+	since := r.Since.Milliseconds()
+	passed, started := since-m.Since, false
+	if r.Boot == "" || r.Boot != m.Boot || passed < 0 {
+		passed, started = since, true
+	}
+	off := r.Wall.UnixMilli() - m.Wall - passed
+	believed := -stepsBelow.Milliseconds() <= off && off <= stepsBelow.Milliseconds()
+	switch doubt := m.Doubt; {
+	case doubt == Unset, doubt == None && started:
+		m.Doubt = Unset
+		if -stepsBelow.Milliseconds() <= off && off <= offBelow.Milliseconds() {
+			believed = true
+			passed += max(off, 0)
+		}
+	default:
+		m.Doubt = Stepped
+	}
+	m.Boot, m.Since, m.Steady, m.Wall = r.Boot, since, m.Steady+passed, m.Wall+passed
+	if believed {
+		m.Doubt, m.Wall = None, r.Wall.UnixMilli()
+	}
+	return m
+}
+
+// Confirmed returns the mark at a later reading whose wall clock is right, as
+// somebody says. No more time has passed by that.
+func (m Mark) Confirmed(r Reading) Mark {
+	m = m.At(r)
+	m.Doubt, m.Wall = None, r.Wall.UnixMilli()
+	return m
+}
+
+// Time is the time of the mark.
+func (m Mark) Time() Steady { return Steady(m.Steady / 1000) }
+
+// Says returns why the wall clock of the mark's reading is doubted, as a
+// sentence without a full stop; "": it is not.
+func (m Mark) Says(r Reading) string {
+	expected := time.UnixMilli(m.Wall).In(r.Wall.Location())
+	off := r.Wall.Sub(expected)
+	says := fmt.Sprintf("it says %s, and %s was expected", r.Wall.Format(sayTime), expected.Format(sayTime))
+	switch {
+	case m.Doubt == Stepped && off < 0:
+		return "this machine's clock was put back by " + long(-off) + ": " + says
+	case m.Doubt == Stepped:
+		return "this machine's clock was put forward by " + long(off) + ": " + says
+	case m.Doubt == Unset && off < 0:
+		return "this machine's clock is behind what is stored here already: it says " + r.Wall.Format(sayTime) + ", and it was " + expected.Format(sayTime) + " before the machine started again"
+	case m.Doubt == Unset:
+		return "this machine was off for " + long(off) + ", or its clock is wrong: it says " + r.Wall.Format(sayTime)
+	}
+	return ""
+}
+
+const sayTime = "2 Jan 2006, 15:04 MST"
+
+// long is a duration in words, without what does not matter.
+func long(d time.Duration) string {
+	const day = 24 * time.Hour
+	switch {
+	case d >= 2*day:
+		return fmt.Sprintf("%d days", d.Round(day)/day)
+	case d >= 2*time.Hour:
+		return fmt.Sprintf("%d hours", d.Round(time.Hour)/time.Hour)
+	}
+	return fmt.Sprintf("%d minutes", max(d.Round(time.Minute)/time.Minute, 2))
+}
