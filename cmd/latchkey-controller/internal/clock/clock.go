@@ -143,9 +143,9 @@ const sayTime = "2 Jan 2006, 15:04 MST"
 func long(d time.Duration) string {
 	const day = 24 * time.Hour
 	switch {
-	case d >= 2*day:
+	case d.Round(time.Hour) >= 2*day:
 		return fmt.Sprintf("%d days", d.Round(day)/day)
-	case d >= 2*time.Hour:
+	case d.Round(time.Minute) >= 2*time.Hour:
 		return fmt.Sprintf("%d hours", d.Round(time.Hour)/time.Hour)
 	}
 	return fmt.Sprintf("%d minutes", max(d.Round(time.Minute)/time.Minute, 2))
