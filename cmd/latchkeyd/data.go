@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -64,7 +63,7 @@ func writeFile(dir, name string, b []byte) error { return replaceFile(dir, name,
 // replaceFile replaces a file by one rename, durably; whoever finds it finds it
 // with its mode.
 func replaceFile(dir, name string, b []byte, mode fs.FileMode) error {
-	f, err := os.CreateTemp(dir, name+".new-*")
+	f, err := createNew(dir, name)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
@@ -82,6 +81,24 @@ func replaceFile(dir, name string, b []byte, mode fs.FileMode) error {
 	return syncDir(dir)
 }
 
+// createNew makes a file that name is to be replaced with, locked, so that tidy
+// leaves it alone.
+func createNew(dir, name string) (*os.File, error) {
+	for {
+		f, err := os.CreateTemp(dir, name+".new-*")
+		if err != nil {
+			return nil, err
+		}
+		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
+			return nil, errors.Join(err, f.Close(), os.Remove(f.Name()))
+		}
+		if _, err := os.Stat(f.Name()); err == nil {
+			return f, nil
+		}
+		f.Close() // tidy came first
+	}
+}
+
 // tidy removes what a power cut has left of files that were being written.
 func tidy(dir string) error {
 	left, err := filepath.Glob(filepath.Join(dir, "*.new-*"))
@@ -89,14 +106,27 @@ func tidy(dir string) error {
 		return err
 	}
 	for _, path := range left {
-		// latchkeyd adopt may be writing one just now, without the lock.
-		if info, err := os.Stat(path); err == nil && time.Since(info.ModTime()) > time.Hour {
-			if err := os.Remove(path); err != nil {
-				return err
-			}
+		if err := removeLeft(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
 		}
 	}
 	return nil
+}
+
+// removeLeft removes a file unless somebody is writing it: latchkeyd adopt may,
+// without the directory's lock.
+func removeLeft(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	return os.Remove(path)
 }
 
 // readSecret reads a file of at most limit bytes, and refuses one that others

@@ -200,7 +200,7 @@ func (s *Site) dropSnapshots(now time.Time) {
 			continue
 		}
 		id, ok := parseSnapshotID(entry.Name())
-		if err == nil && ok && now.Sub(info.ModTime()) < keepSnapshot {
+		if err == nil && ok && now.Sub(info.ModTime()).Abs() < keepSnapshot { // one of the future is of a clock that was ahead
 			continue
 		}
 		os.Remove(filepath.Join(dir, entry.Name()))
