@@ -40,7 +40,7 @@ func TestFilesAreReplacedWhileOthersTidyUp(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for range 200 {
+		for range 40 {
 			if err := writeFile(dir, adoptionFile, []byte{1}); err != nil {
 				t.Error(err)
 				return
