@@ -9,53 +9,8 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/broker"
-	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/site"
 )
-
-func backupCommand(ctx context.Context, c console, args []string) error {
-	o := newOptions(c, "backup", "--out DIR",
-		"Copies the site as it is now into a new directory; a controller may be running. The copy holds the\nsite's keys: keep it as private as the site.")
-	out := o.String("out", "", "the new `directory`")
-	if _, err := o.parse(args, 0, "out"); err != nil {
-		return err
-	}
-	d, err := openCounter(ctx, o)
-	if err != nil {
-		return err
-	}
-	defer d.close()
-	if err := d.BackupTo(ctx, d.actor, *out); err != nil {
-		return err
-	}
-	if o.json {
-		return printJSON(c.out, map[string]string{"backup": *out})
-	}
-	_, err = fmt.Fprintf(c.out, "site %s is copied to %s\n", d.site.Name, *out)
-	return err
-}
-
-func restoreCommand(ctx context.Context, c console, args []string) error {
-	o := newOptions(c, "restore", "--from DIR",
-		"Makes a site in a new directory (--dir) of a backup, and begins a new epoch: readers that know of\nlater changes come back to what the backup says. What was changed since the backup is lost: users,\nreaders that were added or removed, and the controller's copy of what readers have dropped meanwhile.")
-	from := o.String("from", "", "the backup's `directory`")
-	if _, err := o.parse(args, 0, "from"); err != nil {
-		return err
-	}
-	epoch, err := site.Restore(ctx, clock.Read(), *from, o.dir)
-	if err != nil {
-		return err
-	}
-	if o.json {
-		return printJSON(c.out, map[string]any{"epoch": epoch})
-	}
-	_, err = fmt.Fprintf(c.out, `%s is restored from %s; epoch %d begins.
-
-Look at what has changed since the backup: who was removed then may come in again, readers that
-were removed are let in again, and who was added is unknown. Then: latchkey-controller serve --dir %s
-`, o.dir, *from, epoch, o.dir)
-	return err
-}
 
 func siteRekeyCommand(ctx context.Context, c console, args []string) error {
 	o := newOptions(c, "site rekey", "",
@@ -81,7 +36,7 @@ func siteRekeyCommand(ctx context.Context, c console, args []string) error {
 
 func siteStorageKeyCommand(ctx context.Context, c console, args []string) error {
 	o := newOptions(c, "site storage-key", "",
-		"Encrypts the secrets in the site's database with another storage key. Stop the controller first. Older\nbackups keep the older key with them, and who has one can open it: destroy those that went astray.")
+		"Encrypts the secrets in the site's database with another storage key. Stop the controller first. An older\nbackup has the older key in it: it opens what was encrypted until now to whoever can open the backup.")
 	if _, err := o.parse(args, 0); err != nil {
 		return err
 	}

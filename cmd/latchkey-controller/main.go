@@ -49,8 +49,8 @@ const usage = `latchkey-controller keeps a site: its users with their PINs and c
   latchkey-controller audit       --dir DIR …                      shows what administrators have done
   latchkey-controller records     --dir DIR …                      shows what readers have reported
 
-  latchkey-controller backup      --dir DIR --out DIR              copies the site, while it is used
-  latchkey-controller restore     --dir DIR --from DIR             makes a site of a backup
+  latchkey-controller backup      --dir DIR --out FILE …           writes the site to an encrypted file
+  latchkey-controller restore     --dir DIR --from FILE …          makes a site of a backup
   latchkey-controller site rekey  --dir DIR                        makes a new site key, after a theft
   latchkey-controller site storage-key --dir DIR                   encrypts the database with another key
   latchkey-controller settings    --dir DIR show|set …             how long activity is kept

@@ -95,7 +95,7 @@ func enrol(ctx context.Context, c console, o *options, d *counter, who, reader, 
 		return fmt.Errorf("%s: %s", reader, outcome.Text)
 	}
 	fmt.Fprintf(c.err, "The card %s was read. Its last four digits, to give it to %s: ", outcome.Card, u.Name)
-	lastFour, err := untilInterrupted(ctx, func() ([]byte, error) { return readLine(c.in) })
+	lastFour, err := untilInterrupted(ctx, func() ([]byte, error) { return readLine(c.in, "the card's digits", maxPINLine) })
 	if err != nil {
 		return err
 	}

@@ -1,13 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
-
-	"golang.org/x/term"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
 )
@@ -17,75 +12,9 @@ type digits []byte
 
 func (d digits) MarshalText() ([]byte, error) { return d, nil }
 
-// maxLine bounds a line that holds a PIN.
-const maxLine = 64
-
-// askPIN asks for a PIN, twice and unseen, at a terminal; otherwise it reads a
-// line. It gives up when ctx ends, and leaves the terminal as it was.
+// askPIN asks for a new PIN.
 func askPIN(ctx context.Context, c console) ([]byte, error) {
-	fd := int(c.in.Fd())
-	if !term.IsTerminal(fd) {
-		return untilInterrupted(ctx, func() ([]byte, error) { return readLine(c.in) })
-	}
-	before, err := term.GetState(fd)
-	if err != nil {
-		return nil, fmt.Errorf("read PIN: %w", err)
-	}
-	defer term.Restore(fd, before)
-	ask := func(prompt string) ([]byte, error) {
-		fmt.Fprint(c.err, prompt)
-		defer fmt.Fprintln(c.err)
-		return untilInterrupted(ctx, func() ([]byte, error) { return term.ReadPassword(fd) })
-	}
-	first, err := ask("PIN, 8 digits: ")
-	if err != nil {
-		return nil, fmt.Errorf("read PIN: %w", err)
-	}
-	second, err := ask("once more:     ")
-	if err != nil {
-		return nil, fmt.Errorf("read PIN: %w", err)
-	}
-	defer clear(second)
-	if !bytes.Equal(first, second) {
-		return nil, errors.New("the two differ; nothing was changed")
-	}
-	return first, nil
-}
-
-// untilInterrupted returns what read returns, or an error when ctx ends: then
-// the program does, and read with it.
-func untilInterrupted(ctx context.Context, read func() ([]byte, error)) ([]byte, error) {
-	type result struct {
-		line []byte
-		err  error
-	}
-	done := make(chan result, 1)
-	go func() {
-		line, err := read()
-		done <- result{line, err}
-	}()
-	select {
-	case r := <-done:
-		return r.line, r.err
-	case <-ctx.Done():
-		return nil, errors.New("interrupted; nothing was changed")
-	}
-}
-
-// readLine reads the first line, without its end.
-func readLine(r io.Reader) ([]byte, error) {
-	line := make([]byte, 0, maxLine+1)
-	for len(line) <= maxLine {
-		n, err := r.Read(line[len(line) : len(line)+1])
-		line = line[:len(line)+n]
-		if n == 1 && line[len(line)-1] == '\n' || err == io.EOF {
-			return bytes.TrimRight(line, "\r\n"), nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read PIN: %w", err)
-		}
-	}
-	return nil, errors.New("read PIN: the line is too long")
+	return ask(ctx, c, "PIN", maxPINLine, "PIN, 8 digits: ", "once more:     ")
 }
 
 func userPINCommand(ctx context.Context, c console, args []string) error {

@@ -69,6 +69,9 @@ func serveCommand(ctx context.Context, c console, args []string) error {
 		return err
 	}
 	defer unlock()
+	if err := s.RemoveAside(); err != nil {
+		log.Error("a copy of the site that an older version left is not removed", "err", err)
+	}
 
 	if err := s.Full(); err != nil {
 		log.Error("only orders and what administrators do are kept, in space kept for them", "err", err)

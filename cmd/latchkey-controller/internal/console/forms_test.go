@@ -217,7 +217,7 @@ func TestActsThatCannotBeUndoneAskForThePasswordAgain(t *testing.T) {
 	}{
 		{"/readers/front-door?tab=device&ask=returned", "/readers/front-door/remove", []string{"how", "returned"}},
 		{"/settings?ask=epoch", "/settings/epoch", nil},
-		{"/settings?ask=backup", "/settings/backup", nil},
+		{"/settings?ask=backup", "/settings/backup", []string{"passphrase", "correct horse battery staple", "passphrase-again", "correct horse battery staple"}},
 		{"/settings/administrators?ask=add", "/settings/administrators", []string{"name", "Eve", "role", "limited-view"}},
 	} {
 		b.get(act.ask).shows(t, http.StatusOK, "Your password")
@@ -231,10 +231,28 @@ func TestActsThatCannotBeUndoneAskForThePasswordAgain(t *testing.T) {
 	eve.get(link[len(w.server.URL):]).shows(t, http.StatusOK, "Hello, Eve")
 	eve.post(link[len(w.server.URL):], "password", password, "again", password).shows(t, http.StatusOK, "Front door")
 	w.visitor("").get(link[len(w.server.URL):]).shows(t, http.StatusGone, "This link is over")
-	backup := b.post("/settings/backup") // the password was just given
-	backup.shows(t, http.StatusOK)
-	if backup.header.Get("Content-Type") != "application/x-tar" || !strings.Contains(backup.body, "site.db") {
-		t.Error("no backup")
+}
+
+func TestABackupIsDownloadedEncrypted(t *testing.T) {
+	b := small(t).visitor(desk.Owner)
+	const recipient = "age1revq0mxcwlz6phs796yemm7n9ppg294y6t80h62agvd6ucpmmd2sywgj2h"
+	got := b.post("/settings/backup", "recipients", recipient)
+	got.shows(t, http.StatusOK)
+	if !strings.HasPrefix(got.body, "age-encryption.org/v1\n-> X25519 ") || strings.Contains(got.body, "site.db") {
+		t.Errorf("no backup: %.100q", got.body)
+	}
+	if name := got.header.Get("Content-Disposition"); !strings.HasSuffix(name, `.tar.age"`) {
+		t.Error(name)
+	}
+	const phrase = "correct horse battery staple"
+	b.post("/settings/backup").shows(t, http.StatusUnprocessableEntity, "passphrase has 16 characters at least")
+	b.post("/settings/backup", "passphrase", phrase, "passphrase-again", "correct horse").shows(t, http.StatusUnprocessableEntity, "The two passphrases differ")
+	b.post("/settings/backup", "passphrase", phrase, "passphrase-again", phrase, "recipients", recipient).shows(t, http.StatusUnprocessableEntity, "not to both", recipient)
+	b.post("/settings/backup", "recipients", "bob").shows(t, http.StatusUnprocessableEntity, "age-keygen shows it")
+	got = b.post("/settings/backup", "passphrase", phrase, "passphrase-again", phrase)
+	got.shows(t, http.StatusOK)
+	if !strings.HasPrefix(got.body, "age-encryption.org/v1\n-> scrypt ") {
+		t.Errorf("no backup: %.100q", got.body)
 	}
 }
 

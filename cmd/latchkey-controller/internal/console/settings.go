@@ -114,15 +114,20 @@ func (c *Console) again(r *http.Request, v *visit, f *form, act func() error) (d
 }
 
 func (c *Console) backup(w http.ResponseWriter, r *http.Request, v *visit) error {
-	f, err := readForm(r, "password")
+	f, err := readForm(r, "password", "passphrase", "passphrase-again")
 	if err != nil {
 		return err
 	}
 	defer f.wipe()
-	name := fmt.Sprintf("%s-%s.tar", c.site, time.Now().In(c.zone).Format("2006-01-02-1504"))
+	if !bytes.Equal(f.secret["passphrase"], f.secret["passphrase-again"]) {
+		f.Wrong["passphrase-again"] = "The two passphrases differ. Type the same one twice."
+		return c.showSettings(w, r, v, http.StatusUnprocessableEntity, f, "backup")
+	}
+	name := fmt.Sprintf("%s-%s.tar.age", c.site, time.Now().In(c.zone).Format("2006-01-02-1504"))
+	form := &desk.BackupForm{Passphrase: f.secret["passphrase"], Recipients: f.Trim("recipients")}
 	done, err := c.again(r, v, f, func() error {
-		return c.download(w, r, "application/x-tar", name, func(to http.ResponseWriter) error {
-			return c.desk.WriteBackup(r.Context(), v.Actor, to)
+		return c.download(w, r, "application/octet-stream", name, func(to http.ResponseWriter) error {
+			return c.desk.WriteBackup(r.Context(), v.Actor, form, to)
 		})
 	})
 	if err != nil || done {

@@ -1,16 +1,10 @@
 package desk
 
 import (
-	"archive/tar"
 	"bytes"
 	"errors"
-	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"testing"
 
-	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/sync/wire"
 )
 
@@ -103,44 +97,3 @@ func TestAReaderThatLeavesIsRefusedAndWhatItHeldIsWorthNothing(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-func TestABackupInOneFileOpensTheSite(t *testing.T) {
-	w := newWorld(t)
-	w.card()
-	var buffer bytes.Buffer
-	w.must(w.WriteBackup(t.Context(), as(Owner), &buffer))
-	dir := t.TempDir()
-	archive := tar.NewReader(&buffer)
-	for {
-		header, err := archive.Next()
-		if err == io.EOF {
-			break
-		}
-		w.must(err)
-		path := filepath.Join(dir, filepath.FromSlash(header.Name))
-		if header.Typeflag == tar.TypeDir {
-			w.must(os.MkdirAll(path, header.FileInfo().Mode().Perm()))
-			continue
-		}
-		b, err := io.ReadAll(archive)
-		w.must(err)
-		w.must(os.WriteFile(path, b, header.FileInfo().Mode().Perm()))
-	}
-	s, err := site.Open(t.Context(), filepath.Join(dir, "home-20261123-123000"))
-	w.must(err)
-	defer s.Close()
-	if report, err := s.Check(t.Context()); err != nil || report.Credentials != 1 {
-		t.Errorf("%+v, %v", report, err)
-	}
-	left, err := filepath.Glob(filepath.Join(w.dir, "aside-*"))
-	if err != nil || len(left) > 0 {
-		t.Errorf("%v lies beside the site, with its keys; %v", left, err)
-	}
-	if err := w.WriteBackup(t.Context(), as(Owner), failing{}); err == nil || w.newest().Tone != Refused {
-		t.Error("a download that broke off is noted as done:", err)
-	}
-}
-
-type failing struct{}
-
-func (failing) Write([]byte) (int, error) { return 0, fmt.Errorf("connection reset") }

@@ -212,9 +212,11 @@ var attempts = map[Act][]attempt{
 	})},
 	ConfirmClock: {act(func(w *world, ctx context.Context, a Actor) error { return w.ConfirmClock(ctx, a) })},
 	Backup: {
-		act(func(w *world, ctx context.Context, a Actor) error { return w.WriteBackup(ctx, a, io.Discard) }),
 		act(func(w *world, ctx context.Context, a Actor) error {
-			return w.BackupTo(ctx, a, filepath.Join(w.t.TempDir(), "backup"))
+			return w.WriteBackup(ctx, a, toRecipient(), io.Discard)
+		}),
+		act(func(w *world, ctx context.Context, a Actor) error {
+			return w.BackupTo(ctx, a, toRecipient(), filepath.Join(w.t.TempDir(), "backup"))
 		}),
 	},
 	NewStorageKey: {act(func(w *world, ctx context.Context, a Actor) error {

@@ -1,13 +1,9 @@
 package desk
 
 import (
-	"archive/tar"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/site"
@@ -34,66 +30,6 @@ func (d *Desk) NewStorageKey(ctx context.Context, a Actor) error {
 		}
 		return s.NewStorageKey(ctx, sealedPassword)
 	})
-}
-
-// BackupTo copies the site as it is now into a new directory.
-func (d *Desk) BackupTo(ctx context.Context, a Actor, dir string) error {
-	return d.note(ctx, a, Backup, &about{subject: d.site.Name}, func() (string, error) {
-		return "to " + dir, d.site.Backup(ctx, dir)
-	})
-}
-
-// WriteBackup writes the site as it is now as a tar archive with one directory,
-// keys included. Nothing is written if it cannot be made.
-func (d *Desk) WriteBackup(ctx context.Context, a Actor, w io.Writer) error {
-	return d.note(ctx, a, Backup, &about{subject: d.site.Name}, func() (string, error) {
-		return "and downloaded it", d.writeBackup(ctx, w)
-	})
-}
-
-func (d *Desk) writeBackup(ctx context.Context, w io.Writer) error {
-	// Beside the site, not where others keep temporary files: it holds the keys.
-	aside, err := d.site.TempDir()
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(aside)
-	name := d.site.Name + "-" + d.now().UTC().Format("20060102-150405")
-	dir := filepath.Join(aside, name)
-	if err := d.site.Backup(ctx, dir); err != nil {
-		return err
-	}
-	files, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	archive := tar.NewWriter(w)
-	if err := archive.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: name + "/", Mode: 0o700, ModTime: d.now()}); err != nil {
-		return err
-	}
-	for _, file := range files {
-		if err := d.addFile(archive, filepath.Join(dir, file.Name()), name+"/"+file.Name()); err != nil {
-			return fmt.Errorf("write backup: %w", err)
-		}
-	}
-	return archive.Close()
-}
-
-func (d *Desk) addFile(archive *tar.Writer, path, name string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if err := archive.WriteHeader(&tar.Header{Name: name, Mode: 0o600, Size: info.Size(), ModTime: d.now()}); err != nil {
-		return err
-	}
-	_, err = io.Copy(archive, f)
-	return err
 }
 
 // Settings are what is set for the whole site.

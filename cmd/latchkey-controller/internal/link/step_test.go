@@ -103,10 +103,8 @@ func TestASiteRestoredFromAnOlderBackupLeadsReadersBack(t *testing.T) {
 			m.happen(wire.Record{Kind: wire.ExitPressed})
 		}
 		m.until("five are acknowledged", func() bool { return m.acked == 5 })
-		backup := filepath.Join(t.TempDir(), "backup")
-		if err := w.site.Backup(t.Context(), backup); err != nil {
-			t.Fatal(err)
-		}
+		path := filepath.Join(t.TempDir(), "backup")
+		with := w.backUp(path)
 		w.addUsers(2)
 		w.elsewhere(func(s *site.Site) error {
 			_, err := s.EditPolicy(t.Context(), time.Now(), "front-door", func(p *wire.Policy) { p.Limit = 3 })
@@ -123,7 +121,7 @@ func TestASiteRestoredFromAnOlderBackupLeadsReadersBack(t *testing.T) {
 		restored := filepath.Join(t.TempDir(), "restored")
 		later := clock.Read()
 		later.Wall = later.Wall.Add(time.Minute)
-		if _, err := site.Restore(t.Context(), later, backup, restored); err != nil {
+		if _, err := site.Restore(t.Context(), later, path, with, restored); err != nil {
 			t.Fatal(err)
 		}
 		w.open(restored)

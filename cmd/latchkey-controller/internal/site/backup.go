@@ -5,55 +5,105 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"time"
 
+	"golang.org/x/crypto/chacha20poly1305"
+
+	"latchkey/cmd/latchkey-controller/internal/backup"
 	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/cmd/latchkey-controller/internal/vault"
 )
 
-// Backup copies the site as it is at one moment into a directory, which must
-// not be there yet. Others may go on working on the site. The copy holds the
-// key that opens the site's secrets.
-func (s *Site) Backup(ctx context.Context, to string) error {
-	return makeDir(to, func(aside string) error {
-		if err := s.store.CopyTo(ctx, filepath.Join(aside, store.File)); err != nil {
-			return err
-		}
-		if err := copyFile(filepath.Join(s.dir, vault.KeyFile), filepath.Join(aside, vault.KeyFile)); err != nil {
-			return err
-		}
-		// Database and key must belong together: the key may have been changed
-		// between the two copies.
-		copied, err := Open(ctx, aside)
+// Backup writes the site as it is at one moment, encrypted to some recipients.
+// Others may go on working on the site. A backup has all that the site has: the
+// key that opens its secrets, too.
+func (s *Site) Backup(ctx context.Context, now time.Time, to backup.Recipients, w io.Writer) error {
+	return s.View(ctx, func(tx *store.Tx) error {
+		row, err := tx.Site()
 		if err != nil {
-			return fmt.Errorf("the backup cannot be opened, try again: %w", err)
-		}
-		if err := copied.Close(); err != nil {
 			return err
 		}
-		return os.Remove(filepath.Join(aside, store.ReserveFile))
+		v, key, err := vault.OpenWithKey(s.dir)
+		if err != nil {
+			return err
+		}
+		defer clear(key)
+		// Database and key must belong together.
+		if !opensSigning(v, row.Signing) {
+			return errResealed
+		}
+		if err := tx.Sound(); err != nil {
+			return err
+		}
+		size, err := tx.Size()
+		if err != nil {
+			return err
+		}
+		return backup.Write(w, now, to,
+			backup.Member{Name: vault.KeyFile, Size: int64(len(key)), Write: func(w io.Writer) error {
+				_, err := w.Write(key)
+				return err
+			}},
+			backup.Member{Name: store.File, Size: size, Write: tx.WriteImage},
+		)
 	})
 }
 
-// TempDir makes a directory beside the site's files, as private as they are,
-// for the caller to remove.
-func (s *Site) TempDir() (string, error) { return os.MkdirTemp(s.dir, "aside-*") }
+// Unnamed makes a file without a name beside the site's own, as private as they
+// are, for the caller to close.
+func (s *Site) Unnamed() (*backup.File, error) { return backup.Create(s.dir) }
+
+// RemoveAside removes what older versions left when they were killed while they
+// made a backup to be downloaded: the site in the clear. Only who serves a site
+// may call it: nobody else makes one then.
+func (s *Site) RemoveAside() error {
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.IsDir() && strings.HasPrefix(e.Name(), "aside-") {
+			if err := os.RemoveAll(filepath.Join(s.dir, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// A Restored site is what a backup was.
+type Restored struct {
+	Name       string // the site's
+	Controller string // fingerprint of its signing key
+	Epoch      uint64 // that began
+}
 
 // Restore makes a site of a backup, in a directory that must not be there yet,
 // and begins a new epoch in it: readers may hold a later log than the backup
-// has. It returns that epoch.
-func Restore(ctx context.Context, at clock.Reading, from, to string) (epoch uint64, err error) {
-	if _, err := os.Stat(filepath.Join(from, store.File)); errors.Is(err, fs.ErrNotExist) {
-		return 0, fmt.Errorf("%s holds no backup", from)
+// has.
+func Restore(ctx context.Context, at clock.Reading, from string, with backup.Identities, to string) (restored *Restored, err error) {
+	f, err := os.Open(from)
+	if err != nil {
+		return nil, err
 	}
-	err = makeDir(to, func(aside string) error {
-		for _, name := range []string{store.File, vault.KeyFile} {
-			if err := copyFile(filepath.Join(from, name), filepath.Join(aside, name)); err != nil {
-				return err
-			}
+	defer f.Close()
+	r, err := backup.Open(f, with)
+	if err != nil {
+		return nil, err
+	}
+	err = backup.MakeDir(to, func(aside string) error {
+		if err := extract(r, vault.KeyFile, chacha20poly1305.KeySize, aside); err != nil {
+			return err
+		}
+		if err := extract(r, store.File, r.Size(), aside); err != nil {
+			return err
+		}
+		if err := r.End(); err != nil {
+			return err
 		}
 		s, err := Open(ctx, aside)
 		if err != nil {
@@ -63,7 +113,8 @@ func Restore(ctx context.Context, at clock.Reading, from, to string) (epoch uint
 		if _, err := s.Check(ctx); err != nil {
 			return fmt.Errorf("the backup is damaged: %w", err)
 		}
-		epoch, err = s.reissue(ctx, at.Wall, 0, func(tx *store.Tx) error {
+		restored = &Restored{Name: s.Name, Controller: s.Fingerprint()}
+		restored.Epoch, err = s.reissue(ctx, at.Wall, 0, func(tx *store.Tx) error {
 			m, err := tx.Clock(at)
 			if err != nil {
 				return err
@@ -73,63 +124,22 @@ func Restore(ctx context.Context, at clock.Reading, from, to string) (epoch uint
 		})
 		return err
 	})
-	return epoch, err
+	return restored, err
 }
 
-// makeDir makes a directory with what fill puts into it, whole and durably, or
-// not at all.
-func makeDir(path string, fill func(aside string) error) error {
-	if _, err := os.Lstat(path); err == nil {
-		return fmt.Errorf("%s is there already; name another directory, or move it away", path)
-	}
-	parent := filepath.Dir(path)
-	aside, err := os.MkdirTemp(parent, filepath.Base(path)+".new-*") // 0700
+// extract writes the next file of a backup into a directory, readable by its
+// owner only, durably.
+func extract(r *backup.Reader, name string, limit int64, dir string) error {
+	f, err := os.OpenFile(filepath.Join(dir, name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(aside)
-	if err := fill(aside); err != nil {
+	defer f.Close()
+	if err := r.Extract(name, limit, f); err != nil {
 		return err
 	}
-	for _, dir := range []string{aside, parent} {
-		if dir == parent {
-			if err := os.Rename(aside, path); err != nil {
-				return err
-			}
-		}
-		if err := syncDir(dir); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// copyFile copies a file, readable by its owner only, durably.
-func copyFile(from, to string) error {
-	in, err := os.Open(from)
-	if err != nil {
+	if err := f.Sync(); err != nil {
 		return err
 	}
-	defer in.Close()
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	defer out.Close()
-	if _, err := io.Copy(out, in); err != nil {
-		return err
-	}
-	if err := out.Sync(); err != nil {
-		return err
-	}
-	return out.Close()
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
+	return f.Close()
 }

@@ -1,18 +1,59 @@
 package site
 
 import (
+	"bytes"
+	"crypto/rand"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/backup"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/cmd/latchkey-controller/internal/vault"
 	"latchkey/sync/wire"
 )
 
-func TestABackupIsPrivateAndIsRestoredIntoANewEpoch(t *testing.T) {
+// An age recipient of these tests, and its identity.
+const (
+	recipient = "age1revq0mxcwlz6phs796yemm7n9ppg294y6t80h62agvd6ucpmmd2sywgj2h"
+	identity  = "AGE-SECRET-KEY-1E2E8NJP28Z3CLA8X4YK67QJS8WKMKWZ83YHPWJZ9FFNVWRK9XW3SZ5C60J"
+)
+
+func theIdentity(t *testing.T) backup.Identities {
+	t.Helper()
+	with, err := backup.ReadIdentities(strings.NewReader(identity))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return with
+}
+
+func toRecipient(t *testing.T) backup.Recipients {
+	t.Helper()
+	to, err := backup.ParseRecipients(recipient)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return to
+}
+
+// backUp writes a backup of a site to a file.
+func backUp(t *testing.T, s *Site, path string) {
+	t.Helper()
+	var b bytes.Buffer
+	if err := s.Backup(t.Context(), noon, toRecipient(t), &b); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestABackupIsRestoredIntoANewEpoch(t *testing.T) {
 	s, _ := newSite(t)
 	addUser(t, s, "Ada", "58310274", uid(1))
 	adopt(t, s, noon, "front-door", newBoard(t), noEdit)
@@ -21,34 +62,32 @@ func TestABackupIsPrivateAndIsRestoredIntoANewEpoch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	backup := filepath.Join(t.TempDir(), "backup")
-	if err := s.Backup(t.Context(), backup); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Backup(t.Context(), backup); err == nil {
-		t.Error("over another backup")
-	}
-	for _, name := range []string{".", store.File, vault.KeyFile} {
-		if err := vault.CheckPrivate(filepath.Join(backup, name)); err != nil {
-			t.Error(err)
-		}
-	}
+	path := filepath.Join(t.TempDir(), "backup")
+	backUp(t, s, path)
 	bob := addUser(t, s, "Bob", "", uid(2))
 	dir := filepath.Join(t.TempDir(), "restored")
-	epoch, err := Restore(t.Context(), at(noon.Add(time.Hour)), backup, dir)
+	was, err := Restore(t.Context(), at(noon.Add(time.Hour)), path, theIdentity(t), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Restore(t.Context(), at(noon), backup, dir); err == nil || !strings.Contains(err.Error(), "is there already") {
+	if was.Name != "home" || was.Controller != s.Fingerprint() {
+		t.Errorf("%+v", was)
+	}
+	if _, err := Restore(t.Context(), at(noon), path, theIdentity(t), dir); err == nil || !strings.Contains(err.Error(), "is there already") {
 		t.Error(err)
+	}
+	for _, name := range []string{".", store.File, vault.KeyFile} {
+		if err := vault.CheckPrivate(filepath.Join(dir, name)); err != nil {
+			t.Error(err)
+		}
 	}
 	restored, err := Open(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer restored.Close()
-	if report := check(t, restored); report.Users != 1 || report.Epoch != epoch || epoch <= before.Epoch {
-		t.Errorf("%+v, epoch %d after %d", report, epoch, before.Epoch)
+	if report := check(t, restored); report.Users != 1 || report.Epoch != was.Epoch || was.Epoch <= before.Epoch {
+		t.Errorf("%+v, epoch %d after %d", report, was.Epoch, before.Epoch)
 	}
 	if p, err := restored.Policy(t.Context(), "front-door"); err != nil || p.Revision <= policy.Revision {
 		t.Errorf("policy %+v, %v", p, err)
@@ -61,33 +100,170 @@ func TestABackupIsPrivateAndIsRestoredIntoANewEpoch(t *testing.T) {
 	}
 }
 
+// A transaction that goes on while pages are read must not show in them.
+func TestABackupIsTheSiteOfOneMoment(t *testing.T) {
+	s, dir := newSite(t)
+	for i := range 40 {
+		addUser(t, s, fmt.Sprint("User ", i), "", uid(i))
+	}
+	path := filepath.Join(t.TempDir(), "backup")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	others := 0
+	add := func() {
+		other, err := Open(t.Context(), dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer other.Close()
+		addUser(t, other, fmt.Sprint("Other ", others), "", uid(100+others))
+		others++
+	}
+	if err := s.Backup(t.Context(), noon, toRecipient(t), &between{f, add}); err != nil {
+		t.Fatal(err)
+	}
+	if others < 3 {
+		t.Fatalf("only %d were added meanwhile", others)
+	}
+	restored := filepath.Join(t.TempDir(), "restored")
+	if _, err := Restore(t.Context(), at(noon.Add(time.Hour)), path, theIdentity(t), restored); err != nil {
+		t.Fatal(err)
+	}
+	r, err := Open(t.Context(), restored)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if report := check(t, r); report.Users != 40 {
+		t.Errorf("%+v", report)
+	}
+	if report := check(t, s); report.Users != 40+others {
+		t.Errorf("%+v", report)
+	}
+}
+
+// A between does something before each write.
+type between struct {
+	w  io.Writer
+	do func()
+}
+
+func (b *between) Write(p []byte) (int, error) {
+	b.do()
+	return b.w.Write(p)
+}
+
 func TestADamagedBackupIsNotRestored(t *testing.T) {
-	s, _ := newSite(t)
+	s, siteDir := newSite(t)
 	addUser(t, s, "Ada", "", uid(1))
 	parent := t.TempDir()
-	for name, damage := range map[string]func(dir string) error{
-		"no key": func(dir string) error { return os.Remove(filepath.Join(dir, vault.KeyFile)) },
-		"another key": func(dir string) error {
-			return os.WriteFile(filepath.Join(dir, vault.KeyFile), make([]byte, 32), 0o600)
-		},
-		"no database": func(dir string) error { return os.Remove(filepath.Join(dir, store.File)) },
-		"half of it":  func(dir string) error { return os.Truncate(filepath.Join(dir, store.File), 8192) },
+	whole := filepath.Join(parent, "whole")
+	backUp(t, s, whole)
+	b, err := os.ReadFile(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := os.ReadFile(filepath.Join(siteDir, vault.KeyFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	another := make([]byte, len(key))
+	rand.Read(another)
+	var image bytes.Buffer
+	if err := s.View(t.Context(), func(tx *store.Tx) error { return tx.WriteImage(&image) }); err != nil {
+		t.Fatal(err)
+	}
+	changed := bytes.Clone(b)
+	changed[len(changed)/2] ^= 1
+	made := func(key, database []byte, more ...backup.Member) []byte {
+		member := func(name string, content []byte) backup.Member {
+			return backup.Member{Name: name, Size: int64(len(content)), Write: func(w io.Writer) error { _, err := w.Write(content); return err }}
+		}
+		var b bytes.Buffer
+		if err := backup.Write(&b, noon, toRecipient(t), append([]backup.Member{member(vault.KeyFile, key), member(store.File, database)}, more...)...); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	for name, b := range map[string][]byte{
+		"half of it":        b[:len(b)/2],
+		"changed":           changed,
+		"another key":       made(another, image.Bytes()),
+		"a short key":       made(key[:31], image.Bytes()),
+		"half the database": made(key, image.Bytes()[:8192]),
+		"no database":       made(key, nil),
+		"one file more":     made(key, image.Bytes(), backup.Member{Name: store.File + "-wal", Write: func(io.Writer) error { return nil }}),
 	} {
-		backup, dir := filepath.Join(parent, name), filepath.Join(parent, name+" restored")
-		if err := s.Backup(t.Context(), backup); err != nil {
+		path, dir := filepath.Join(parent, name), filepath.Join(parent, name+" restored")
+		if err := os.WriteFile(path, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := damage(backup); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := Restore(t.Context(), at(noon), backup, dir); err == nil {
+		if _, err := Restore(t.Context(), at(noon), path, theIdentity(t), dir); err == nil {
 			t.Errorf("%s: restored", name)
 		}
-		if _, err := os.Stat(dir); err == nil {
-			t.Errorf("%s: half a site is left", name)
-		}
 	}
-	if entries, err := os.ReadDir(parent); err != nil || len(entries) != 4 {
-		t.Errorf("%v, %v", entries, err)
+	if _, err := Restore(t.Context(), at(noon), parent, theIdentity(t), filepath.Join(parent, "restored")); err == nil {
+		t.Error("a directory: restored")
+	}
+	if entries, err := os.ReadDir(parent); err != nil || len(entries) != 8 {
+		t.Errorf("%v are left, %v", entries, err)
+	}
+}
+
+func TestABackupHasTheKeyThatOpensIt(t *testing.T) {
+	s, dir := newSite(t)
+	if err := os.WriteFile(filepath.Join(dir, vault.KeyFile), make([]byte, 32), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Backup(t.Context(), noon, toRecipient(t), io.Discard); err != errResealed {
+		t.Errorf("with another key: %v", err)
+	}
+	// Between the two steps of a change of the key.
+	s, dir = newSite(t)
+	old, err := os.ReadFile(filepath.Join(dir, vault.KeyFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.NewStorageKey(t.Context(), "password"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, vault.KeyFile), old, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Backup(t.Context(), noon, toRecipient(t), io.Discard); err != errResealed {
+		t.Errorf("with the old key: %v", err)
+	}
+}
+
+func TestADamagedDatabaseIsNotBackedUp(t *testing.T) {
+	s, dir := newSite(t)
+	for i := range 20 {
+		addUser(t, s, fmt.Sprint("User ", i), "", uid(i))
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, store.File), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt(bytes.Repeat([]byte{0xff}, 100), info.Size()-4096); err != nil { // the head of the last page
+		t.Fatal(err)
+	}
+	s, err = Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Backup(t.Context(), noon, toRecipient(t), io.Discard); err == nil || !strings.Contains(err.Error(), "the database is damaged") {
+		t.Error(err)
 	}
 }

@@ -45,12 +45,7 @@ func (s *Site) NewStorageKey(ctx context.Context, password string) error {
 // settle returns the storage key that a site's row is encrypted with: the one in
 // force, or the next one, which is promoted then.
 func settle(dir string, row *store.Site, v *vault.Vault) (*vault.Vault, error) {
-	opens := func(v *vault.Vault) bool {
-		seed, err := v.Unseal(sealedSigning, 0, row.Signing)
-		clear(seed)
-		return err == nil
-	}
-	if opens(v) {
+	if opensSigning(v, row.Signing) {
 		return v, nil
 	}
 	next, err := vault.OpenNext(dir)
@@ -58,10 +53,17 @@ func settle(dir string, row *store.Site, v *vault.Vault) (*vault.Vault, error) {
 		// Another process may have promoted it since the key was read.
 		return vault.Open(dir)
 	}
-	if err != nil || !opens(next) {
+	if err != nil || !opensSigning(next, row.Signing) {
 		return v, err
 	}
 	return next, vault.Promote(dir)
+}
+
+// opensSigning says whether a site's signing key is encrypted with a storage key.
+func opensSigning(v *vault.Vault, sealed []byte) bool {
+	seed, err := v.Unseal(sealedSigning, 0, sealed)
+	clear(seed)
+	return err == nil
 }
 
 // errResealed says that the storage key was changed while the site was open.

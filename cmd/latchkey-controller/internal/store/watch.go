@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"os"
 	"time"
 )
 
@@ -40,23 +39,6 @@ func (s *Store) Watch(ctx context.Context, interval time.Duration, moved func() 
 		case <-ticker.C:
 		}
 	}
-}
-
-// CopyTo writes the database as it is at one moment to a new file, readable by
-// its owner only, durably.
-func (s *Store) CopyTo(ctx context.Context, path string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
-	if err != nil {
-		return fmt.Errorf("copy database: %w", err)
-	}
-	defer f.Close()
-	if _, err := s.db.ExecContext(ctx, `VACUUM INTO ?`, path); err != nil { // an empty file is as good as none
-		return fmt.Errorf("copy database: %w", err)
-	}
-	if err := f.Sync(); err != nil {
-		return fmt.Errorf("copy database: %w", err)
-	}
-	return nil
 }
 
 // Versions tell whether bundles or policies have changed: then they differ.

@@ -25,7 +25,9 @@ func Next(dir string) (*Vault, error) {
 	if err := syncDir(dir); err != nil {
 		return nil, fmt.Errorf("make storage key: %w", err)
 	}
-	return read(path)
+	v, key, err := read(path)
+	clear(key)
+	return v, err
 }
 
 // OpenNext returns the storage key that Next made and that is not promoted; the
@@ -35,7 +37,9 @@ func OpenNext(dir string) (*Vault, error) {
 	if err := CheckPrivate(path); err != nil {
 		return nil, err
 	}
-	return read(path)
+	v, key, err := read(path)
+	clear(key)
+	return v, err
 }
 
 // Promote puts the key that Next made in the place of the one in force, which

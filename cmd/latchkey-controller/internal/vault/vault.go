@@ -54,12 +54,20 @@ func Create(dir string) (*Vault, error) {
 // Open reads the storage key of a directory. It refuses a directory or a key
 // that other users of the machine can read.
 func Open(dir string) (*Vault, error) {
+	v, key, err := OpenWithKey(dir)
+	clear(key)
+	return v, err
+}
+
+// OpenWithKey does what Open does, and returns the key too, for a backup. The
+// caller wipes it.
+func OpenWithKey(dir string) (v *Vault, key []byte, err error) {
 	path := filepath.Join(dir, KeyFile)
 	for _, private := range []string{dir, path} {
 		if err := CheckPrivate(private); errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("read storage key: %w; restore it from a backup: nothing else opens the site's secrets", err)
+			return nil, nil, fmt.Errorf("read storage key: %w; restore it from a backup: nothing else opens the site's secrets", err)
 		} else if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	return read(path)
@@ -84,17 +92,16 @@ func writeKey(path string) error {
 	return f.Close()
 }
 
-func read(path string) (*Vault, error) {
-	key, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read storage key: %w", err)
+func read(path string) (v *Vault, key []byte, err error) {
+	if key, err = os.ReadFile(path); err != nil {
+		return nil, nil, fmt.Errorf("read storage key: %w", err)
 	}
-	defer clear(key)
 	aead, err := chacha20poly1305.NewX(key)
 	if err != nil {
-		return nil, fmt.Errorf("%s is damaged: it holds %d bytes, not %d; restore it from a backup", path, len(key), chacha20poly1305.KeySize)
+		clear(key)
+		return nil, nil, fmt.Errorf("%s is damaged: it holds %d bytes, not %d; restore it from a backup", path, len(key), chacha20poly1305.KeySize)
 	}
-	return &Vault{aead}, nil
+	return &Vault{aead}, key, nil
 }
 
 // CheckPrivate refuses a file or directory that others than its owner may read

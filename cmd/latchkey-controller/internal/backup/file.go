@@ -1,0 +1,96 @@
+package backup
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// A File is a new file, readable by its owner only, that has no name until it
+// is whole: if the program or the machine ends before, nothing is left of it.
+//
+// Not all file systems have files without a name: FAT and NFS have not. There
+// it has one like .latchkey-backup-… until then, and whoever makes the next
+// File in the directory removes what a killed program left.
+type File struct {
+	*os.File
+	dir   string
+	named *work // nil: it has no name
+}
+
+// Create makes a File in a directory.
+func Create(dir string) (*File, error) {
+	removeLeft(dir, unfinishedFile)
+	f, err := os.OpenFile(dir, unix.O_TMPFILE|os.O_RDWR, 0o600)
+	if errors.Is(err, unix.EOPNOTSUPP) {
+		return createNamed(dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &File{File: f, dir: dir}, nil
+}
+
+func createNamed(dir string) (*File, error) {
+	w, err := unfinished(dir, unfinishedFile)
+	if err != nil {
+		return nil, err
+	}
+	return &File{w.File, dir, w}, nil
+}
+
+// Commit gives the file a name in its directory, durably. The error wraps
+// fs.ErrExist if that is taken.
+func (f *File) Commit(name string) error {
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	path := filepath.Join(f.dir, name)
+	if f.named == nil {
+		fd := fmt.Sprintf("/proc/self/fd/%d", f.Fd())
+		if err := unix.Linkat(unix.AT_FDCWD, fd, unix.AT_FDCWD, path, unix.AT_SYMLINK_FOLLOW); err != nil {
+			return &os.LinkError{Op: "link", Old: fd, New: path, Err: err}
+		}
+	} else {
+		if err := renameNew(f.named.path, path); err != nil {
+			return err
+		}
+		f.named.path = ""
+	}
+	return syncDir(f.dir)
+}
+
+// Close drops the file unless it was committed.
+func (f *File) Close() error {
+	if f.named != nil {
+		return f.named.drop()
+	}
+	return f.File.Close()
+}
+
+// renameNew renames a file, and replaces none.
+func renameNew(from, to string) error {
+	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
+	if errors.Is(err, unix.EINVAL) { // as on NFS, which has links
+		if err := os.Link(from, to); err != nil {
+			return err
+		}
+		return os.Remove(from)
+	}
+	if err != nil {
+		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
+	}
+	return nil
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}

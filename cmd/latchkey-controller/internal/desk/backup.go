@@ -1,0 +1,100 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"unicode/utf8"
+
+	"latchkey/cmd/latchkey-controller/internal/backup"
+)
+
+// MinPassphrase is how many characters a backup's passphrase has at least:
+// nothing but the backup itself slows down whoever tries passphrases on it.
+const MinPassphrase = 16
+
+// A BackupForm is to whom a backup is encrypted: to a passphrase, or to some age
+// recipients, one a line. Fields: "passphrase", "recipients".
+type BackupForm struct {
+	Passphrase []byte
+	Recipients string
+}
+
+// recipients returns them.
+func (f *BackupForm) recipients() (backup.Recipients, error) {
+	if f.Recipients != "" {
+		to, err := backup.ParseRecipients(f.Recipients)
+		if err == nil && len(f.Passphrase) > 0 {
+			err = errors.New("a backup is encrypted to recipients or to a passphrase, not to both")
+		}
+		return to, wrongField("recipients", err)
+	}
+	switch n := utf8.RuneCount(f.Passphrase); {
+	case n < MinPassphrase:
+		return backup.Recipients{}, wrong("passphrase", fmt.Sprintf("A backup's passphrase has %d characters at least; six words, chosen by dice, make a good one", MinPassphrase))
+	case len(f.Passphrase) > maxPassword:
+		return backup.Recipients{}, wrong("passphrase", fmt.Sprintf("A passphrase has %d bytes at most", maxPassword))
+	case !utf8.Valid(f.Passphrase):
+		return backup.Recipients{}, wrong("passphrase", "This passphrase is not UTF-8")
+	case allOf(f.Passphrase) || isCommon(f.Passphrase):
+		return backup.Recipients{}, wrong("passphrase", "This passphrase would be among the first that anybody tries; take another")
+	}
+	return backup.ToPassphrase(f.Passphrase)
+}
+
+// BackupTo writes the site as it is now, encrypted, to a new file. If the program
+// ends before it is whole, nothing is left of it.
+func (d *Desk) BackupTo(ctx context.Context, a Actor, form *BackupForm, path string) error {
+	return d.backup(ctx, a, form, "as "+path, func(to backup.Recipients) error {
+		if err := backup.Free(path); err != nil {
+			return err
+		}
+		f, err := backup.Create(filepath.Dir(path))
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := d.site.Backup(ctx, d.now(), to, f); err != nil {
+			return err
+		}
+		return f.Commit(filepath.Base(path))
+	})
+}
+
+// WriteBackup writes the site as it is now, encrypted. Nothing is written if it
+// cannot be made.
+func (d *Desk) WriteBackup(ctx context.Context, a Actor, form *BackupForm, w io.Writer) error {
+	return d.backup(ctx, a, form, "and downloaded it", func(to backup.Recipients) error {
+		// Whoever downloads it may take their time, and the database must not wait.
+		f, err := d.site.Unnamed()
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := d.site.Backup(ctx, d.now(), to, f); err != nil {
+			return err
+		}
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+		_, err = io.Copy(w, f.File)
+		return err
+	})
+}
+
+// backup notes a backup, and to whom it is encrypted.
+func (d *Desk) backup(ctx context.Context, a Actor, form *BackupForm, how string, run func(backup.Recipients) error) error {
+	ab := &about{subject: d.site.Name}
+	if err := d.check(ctx, a, Backup, ab); err != nil {
+		return err
+	}
+	to, err := form.recipients()
+	if err != nil {
+		return err
+	}
+	return d.note(ctx, a, Backup, ab, func() (string, error) {
+		return how + ", encrypted to " + to.String(), run(to)
+	})
+}
