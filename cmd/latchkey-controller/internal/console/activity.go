@@ -169,7 +169,7 @@ func (c *Console) export(w http.ResponseWriter, r *http.Request, v *visit) error
 		return again()
 	}
 	format, kind := desk.CSV, "text/csv; charset=utf-8"
-	form, err := readForm(r)
+	form, err := c.formOf(r, v)
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,12 @@ func (c *Console) adminRoutes(page route) {
 	page("GET /settings/administrators", c.admins)
 	page("POST /settings/administrators", c.addAdmin)
 	page("POST /settings/administrators/{id}/{act}", c.changeAdmin)
+	c.keeps("POST /settings/administrators", func(w http.ResponseWriter, r *http.Request, v *visit, f *form) error {
+		return c.showAdmins(w, r, v, http.StatusOK, &adminsPage{Form: f, Ask: "add"}, "")
+	})
+	c.keeps("POST /settings/administrators/{id}/role", func(w http.ResponseWriter, r *http.Request, v *visit, f *form) error {
+		return c.showAdmins(w, r, v, http.StatusOK, &adminsPage{Form: f, Ask: "role"}, r.PathValue("id"))
+	})
 }
 
 func (c *Console) admins(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -58,7 +64,7 @@ func byPost(r *http.Request) bool { return r.Method == http.MethodPost }
 func oneTimeLink(r *http.Request, token string) string { return "https://" + r.Host + "/link/" + token }
 
 func (c *Console) addAdmin(w http.ResponseWriter, r *http.Request, v *visit) error {
-	f, err := readForm(r, "password")
+	f, err := c.formOf(r, v, "password")
 	if err != nil {
 		return err
 	}
@@ -84,7 +90,7 @@ func (c *Console) changeAdmin(w http.ResponseWriter, r *http.Request, v *visit) 
 	if err != nil {
 		return err
 	}
-	f, err := readForm(r, "password")
+	f, err := c.formOf(r, v, "password")
 	if err != nil {
 		return err
 	}

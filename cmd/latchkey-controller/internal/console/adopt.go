@@ -120,7 +120,7 @@ func (c *Console) zoneName() string {
 
 // adopt makes the board a reader and keeps the bundle for the download.
 func (c *Console) adopt(w http.ResponseWriter, r *http.Request, v *visit) error {
-	f, err := readForm(r, "password")
+	f, err := c.formOf(r, v, "password")
 	if err != nil {
 		return err
 	}

@@ -56,6 +56,7 @@ type Console struct {
 	hub     *hub
 	bundles bundles
 	deeds   deeds
+	keeping *keeping
 	handler http.Handler
 }
 
@@ -69,6 +70,9 @@ func New(o Options) (*Console, error) {
 	c.marker = []byte("secret-" + rand.Text())
 	var err error
 	if c.static, err = newStatic(); err != nil {
+		return nil, err
+	}
+	if c.keeping, err = newKeeping(); err != nil {
 		return nil, err
 	}
 	if c.pages, err = newPages(c.functions()); err != nil {

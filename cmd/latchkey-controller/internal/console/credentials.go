@@ -16,6 +16,15 @@ func (c *Console) credentialRoutes(user userRoute) {
 	user("POST /users/{id}/enrol", c.enrol)
 	user("POST /users/{id}/enrol/{enrolment}", c.confirmCard)
 	user("POST /users/{id}/enrol/{enrolment}/drop", c.dropCard)
+	for pattern, what := range map[string]string{"POST /users/{id}/pin": "pin", "POST /users/{id}/cards": "card"} {
+		c.keeps(pattern, func(w http.ResponseWriter, r *http.Request, v *visit, f *form) error {
+			id, err := userID(r)
+			if err != nil {
+				return err
+			}
+			return c.adding(w, r, v, http.StatusOK, id, f, what)
+		})
+	}
 }
 
 // showCredentials writes the page with a user's credentials, among them a form
@@ -32,8 +41,8 @@ func (c *Console) showCredentials(w http.ResponseWriter, r *http.Request, v *vis
 }
 
 // adding shows a form for a credential again.
-func (c *Console) adding(w http.ResponseWriter, r *http.Request, v *visit, id uint64, f *form, what string) error {
-	return c.showCredentials(w, r, v, http.StatusUnprocessableEntity, id, f, func(p *userPanel) error {
+func (c *Console) adding(w http.ResponseWriter, r *http.Request, v *visit, status int, id uint64, f *form, what string) error {
+	return c.showCredentials(w, r, v, status, id, f, func(p *userPanel) error {
 		p.Add = what
 		if what == "enrol" {
 			return c.enrolReaders(r, v, p)
@@ -58,7 +67,7 @@ func (c *Console) showPIN(w http.ResponseWriter, r *http.Request, v *visit, id u
 }
 
 func (c *Console) setPIN(w http.ResponseWriter, r *http.Request, v *visit, id uint64) error {
-	f, err := readForm(r, "digits")
+	f, err := c.formOf(r, v, "digits")
 	if err != nil {
 		return err
 	}
@@ -66,13 +75,13 @@ func (c *Console) setPIN(w http.ResponseWriter, r *http.Request, v *visit, id ui
 	choice := pinChoice(f)
 	if choice.Choice == desk.NoPIN {
 		f.Wrong["pin"] = "Choose how the PIN is made."
-		return c.adding(w, r, v, id, f, "pin")
+		return c.adding(w, r, v, http.StatusUnprocessableEntity, id, f, "pin")
 	}
 	return c.once(w, r, v, f, func() (answer, error) {
 		digits, err := c.desk.SetPIN(r.Context(), v.Actor, id, choice)
 		defer clear(digits)
 		if f.refused(err) {
-			return nil, c.adding(w, r, v, id, f, "pin")
+			return nil, c.adding(w, r, v, http.StatusUnprocessableEntity, id, f, "pin")
 		}
 		if err != nil {
 			return nil, err
@@ -100,14 +109,14 @@ func (c *Console) removePIN(w http.ResponseWriter, r *http.Request, v *visit, id
 }
 
 func (c *Console) addCard(w http.ResponseWriter, r *http.Request, v *visit, id uint64) error {
-	f, err := readForm(r)
+	f, err := c.formOf(r, v)
 	if err != nil {
 		return err
 	}
 	return c.once(w, r, v, f, func() (answer, error) {
 		err := c.desk.AddCard(r.Context(), v.Actor, id, f.Trim("card"))
 		if f.refused(err) {
-			return nil, c.adding(w, r, v, id, f, "card")
+			return nil, c.adding(w, r, v, http.StatusUnprocessableEntity, id, f, "card")
 		}
 		if err != nil {
 			return nil, err
@@ -137,13 +146,13 @@ func (c *Console) removeCard(w http.ResponseWriter, r *http.Request, v *visit, i
 // enrol lets a reader read a card. It answers when one was shown there, or
 // after the reader's time for it.
 func (c *Console) enrol(w http.ResponseWriter, r *http.Request, v *visit, id uint64) error {
-	f, err := readForm(r)
+	f, err := c.formOf(r, v)
 	if err != nil {
 		return err
 	}
 	enrolment, err := c.desk.Enrol(r.Context(), v.Actor, id, f.Get("reader"))
 	if f.refused(err) {
-		return c.adding(w, r, v, id, f, "enrol")
+		return c.adding(w, r, v, http.StatusUnprocessableEntity, id, f, "enrol")
 	}
 	if err != nil {
 		return err
@@ -155,7 +164,7 @@ func (c *Console) enrol(w http.ResponseWriter, r *http.Request, v *visit, id uin
 }
 
 func (c *Console) confirmCard(w http.ResponseWriter, r *http.Request, v *visit, id uint64) error {
-	f, err := readForm(r)
+	f, err := c.formOf(r, v)
 	if err != nil {
 		return err
 	}

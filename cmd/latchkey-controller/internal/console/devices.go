@@ -34,6 +34,11 @@ func (c *Console) readerRoutes(page route) {
 	page("POST /readers/{id}/calendar", c.setCalendar)
 	page("POST /readers/{id}/move", c.moveReader)
 	page("POST /readers/{id}/remove", c.removeReader)
+	for act, tab := range map[string]string{"authentication": "authentication", "door": "door", "access": "access", "calendar": "access", "move": "device"} {
+		c.keeps("POST /readers/{id}/"+act, func(w http.ResponseWriter, r *http.Request, v *visit, f *form) error {
+			return c.showReader(w, r, v, http.StatusOK, tab, f)
+		})
+	}
 	c.adoptRoutes(page)
 }
 
@@ -97,7 +102,7 @@ var orders = map[string]wire.Order{"unlock": wire.Unlock, "hold": wire.Hold, "re
 
 // order takes an order to a reader and waits for what comes of it.
 func (c *Console) order(w http.ResponseWriter, r *http.Request, v *visit) error {
-	f, err := readForm(r)
+	f, err := c.formOf(r, v)
 	if err != nil {
 		return err
 	}
@@ -142,7 +147,7 @@ func (c *Console) said(w http.ResponseWriter, r *http.Request, f *form, status i
 }
 
 func (c *Console) switchPIN(w http.ResponseWriter, r *http.Request, v *visit) error {
-	f, err := readForm(r)
+	f, err := c.formOf(r, v)
 	if err != nil {
 		return err
 	}

@@ -62,7 +62,7 @@ func (c *Console) editDoor(w http.ResponseWriter, r *http.Request, v *visit) err
 	if err != nil {
 		return err
 	}
-	f, err := readForm(r)
+	f, err := c.formOf(r, v)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"net/http"
 	"slices"
+	"strconv"
 	"sync"
 )
 
@@ -58,15 +59,15 @@ func (d *deeds) end(key [sha256.Size]byte, own *deed, again answer) {
 	close(own.done)
 }
 
-// once does what a form says unless the same form of the same session has done
-// it: do answers the request, and returns how a repetition of it is answered.
+// once does what a form says unless the same form of the same administrator, who
+// may have signed in again meanwhile, has done it: do answers the request, and returns how a repetition of it is answered.
 // Secrets are no part of what makes a form the same.
 func (c *Console) once(w http.ResponseWriter, r *http.Request, v *visit, f *form, do func() (answer, error)) error {
 	if f.Get("once") == "" {
 		_, err := do()
 		return err
 	}
-	key := sha256.Sum256([]byte(v.token + "\n" + r.URL.Path + "\n" + f.Values.Encode()))
+	key := sha256.Sum256([]byte(strconv.FormatInt(v.Actor.ID, 10) + "\n" + r.URL.Path + "\n" + f.Values.Encode()))
 	for {
 		d, own := c.deeds.begin(key)
 		if own {

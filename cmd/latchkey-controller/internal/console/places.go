@@ -34,6 +34,13 @@ func (c *Console) placeRoutes(page route) {
 	page("POST /locations/{id}/remove", c.removePlace("location"))
 	page("POST /hubs/{id}/remove", c.removePlace("hub"))
 	page("POST /doors/{id}/remove", c.removePlace("door"))
+	for pattern, show := range map[string]func(http.ResponseWriter, *http.Request, *visit, int, *form) error{
+		"POST /places/new/{kind}": c.showNewPlace, "POST /doors/{id}": c.showDoor, "POST /locations/{id}": c.showLocation, "POST /hubs/{id}": c.showHub,
+	} {
+		c.keeps(pattern, func(w http.ResponseWriter, r *http.Request, v *visit, f *form) error {
+			return show(w, r, v, http.StatusOK, f)
+		})
+	}
 }
 
 // showPlaces writes the page with what its caller has put into the panel.
@@ -77,7 +84,7 @@ func (c *Console) showNewPlace(w http.ResponseWriter, r *http.Request, v *visit,
 }
 
 func (c *Console) addPlace(w http.ResponseWriter, r *http.Request, v *visit) error {
-	f, err := readForm(r)
+	f, err := c.formOf(r, v)
 	if err != nil {
 		return err
 	}
@@ -150,7 +157,7 @@ func (c *Console) renamePlace(kind string) func(http.ResponseWriter, *http.Reque
 		if err != nil {
 			return err
 		}
-		f, err := readForm(r)
+		f, err := c.formOf(r, v)
 		if err != nil {
 			return err
 		}

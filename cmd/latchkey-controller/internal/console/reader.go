@@ -169,7 +169,7 @@ func (c *Console) setDoor(w http.ResponseWriter, r *http.Request, v *visit) erro
 // setPolicy changes a reader's policy as the form of a tab says. read marks
 // what cannot be read.
 func (c *Console) setPolicy(w http.ResponseWriter, r *http.Request, v *visit, tab string, read func(*form) func(*wire.Policy)) error {
-	f, err := readForm(r)
+	f, err := c.formOf(r, v)
 	if err != nil {
 		return err
 	}
@@ -194,7 +194,7 @@ func readerURL(id, tab string) string {
 
 // odds says what guessing comes to with what stands in the form now.
 func (c *Console) odds(w http.ResponseWriter, r *http.Request, v *visit) error {
-	f, err := readForm(r)
+	f, err := c.formOf(r, v)
 	if err != nil {
 		return err
 	}
@@ -212,7 +212,7 @@ func (c *Console) odds(w http.ResponseWriter, r *http.Request, v *visit) error {
 }
 
 func (c *Console) moveReader(w http.ResponseWriter, r *http.Request, v *visit) error {
-	f, err := readForm(r)
+	f, err := c.formOf(r, v)
 	if err != nil {
 		return err
 	}
@@ -232,7 +232,7 @@ func (c *Console) moveReader(w http.ResponseWriter, r *http.Request, v *visit) e
 }
 
 func (c *Console) removeReader(w http.ResponseWriter, r *http.Request, v *visit) error {
-	f, err := readForm(r, "password")
+	f, err := c.formOf(r, v, "password")
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,9 @@ func (c *Console) settingsRoutes(page route) {
 	page("GET /settings", c.settings)
 	page("POST /settings", c.setSettings)
 	page("POST /settings/clock", c.confirmClock)
+	c.keeps("POST /settings", func(w http.ResponseWriter, r *http.Request, v *visit, f *form) error {
+		return c.showSettings(w, r, v, http.StatusOK, f, "")
+	})
 	page("POST /settings/backup", c.backup)
 	page("POST /settings/epoch", c.newEpoch)
 	page("GET /settings/audit", c.audit)
@@ -67,7 +70,7 @@ func (c *Console) showSettings(w http.ResponseWriter, r *http.Request, v *visit,
 }
 
 func (c *Console) setSettings(w http.ResponseWriter, r *http.Request, v *visit) error {
-	f, err := readForm(r)
+	f, err := c.formOf(r, v)
 	if err != nil {
 		return err
 	}
@@ -114,7 +117,7 @@ func (c *Console) again(r *http.Request, v *visit, f *form, act func() error) (d
 }
 
 func (c *Console) backup(w http.ResponseWriter, r *http.Request, v *visit) error {
-	f, err := readForm(r, "password", "passphrase", "passphrase-again")
+	f, err := c.formOf(r, v, "password", "passphrase", "passphrase-again")
 	if err != nil {
 		return err
 	}
@@ -137,7 +140,7 @@ func (c *Console) backup(w http.ResponseWriter, r *http.Request, v *visit) error
 }
 
 func (c *Console) newEpoch(w http.ResponseWriter, r *http.Request, v *visit) error {
-	f, err := readForm(r, "password")
+	f, err := c.formOf(r, v, "password")
 	if err != nil {
 		return err
 	}
@@ -181,7 +184,7 @@ func (c *Console) showAccount(w http.ResponseWriter, r *http.Request, v *visit, 
 }
 
 func (c *Console) changePassword(w http.ResponseWriter, r *http.Request, v *visit) error {
-	f, err := readForm(r, "old", "new", "again")
+	f, err := c.formOf(r, v, "old", "new", "again")
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,10 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/desk"
 )
 
-type signInPage struct{ Form *form }
+type signInPage struct {
+	Form *form
+	Note string // why one has to sign in again; "": nothing is said
+}
 
 func (c *Console) signInPage(w http.ResponseWriter, r *http.Request) error {
 	next := local(r.URL.Query().Get("next"))
@@ -21,7 +24,7 @@ func (c *Console) signInPage(w http.ResponseWriter, r *http.Request) error {
 	if _, err := r.Cookie(sessionCookie); err != nil && r.URL.Query().Has("given") {
 		f.Wrong[""] = "Name and password were right, but your browser did not send the cookie back by which it stays signed in. Allow cookies for this address, then sign in again."
 	}
-	c.show(w, r, http.StatusOK, "sign-in", &view{visit: c.newVisit(r), Title: "Sign in", Page: signInPage{f}})
+	c.show(w, r, http.StatusOK, "sign-in", &view{visit: c.newVisit(r), Title: "Sign in", Page: signInPage{Form: f}})
 	return nil
 }
 
@@ -35,6 +38,8 @@ func (c *Console) signIn(w http.ResponseWriter, r *http.Request) error {
 	var soon *desk.TooSoonError
 	status := http.StatusUnprocessableEntity
 	switch {
+	case err == nil && f.Get("kept") != "":
+		return c.giveBack(w, r, session, f.Get("kept"), local(f.Get("next")))
 	case err == nil:
 		c.welcome(w, r, session, local(f.Get("next")))
 		return nil
@@ -51,7 +56,7 @@ func (c *Console) signIn(w http.ResponseWriter, r *http.Request) error {
 	case !f.refused(err):
 		return err
 	}
-	c.show(w, r, status, "sign-in", &view{visit: c.newVisit(r), Title: "Sign in", Page: signInPage{f}})
+	c.show(w, r, status, "sign-in", &view{visit: c.newVisit(r), Title: "Sign in", Page: signInPage{Form: f}})
 	return nil
 }
 

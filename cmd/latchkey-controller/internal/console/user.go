@@ -82,28 +82,37 @@ func userFields(u *desk.User, c *Console) *form {
 }
 
 func (c *Console) editUser(w http.ResponseWriter, r *http.Request, v *visit, id uint64) error {
-	f, err := readForm(r)
+	f, err := c.formOf(r, v)
 	if err != nil {
 		return err
 	}
 	err = c.desk.EditUser(r.Context(), v.Actor, id, f.Get("revision"), c.zone, func(as *desk.UserForm) { *as = c.userForm(f) })
 	if f.refused(err) {
-		panel, err := c.userPanel(r, v, id, "about")
-		if err != nil {
-			return err
-		}
-		f.warn("user", panel.User.Form(c.zone).Revision())
-		groups, err := c.desk.Groups(r.Context(), v.Actor)
-		if err != nil {
-			return err
-		}
-		return c.showUsers(w, r, v, http.StatusUnprocessableEntity, &usersPage{userPanel: panel, Form: f, Groups: groups})
+		return c.showAbout(w, r, v, http.StatusUnprocessableEntity, f)
 	}
 	if err != nil {
 		return err
 	}
 	c.send(w, r, userURL(id, "about"), "Saved. Readers are told now.")
 	return nil
+}
+
+// showAbout shows the form of a user again.
+func (c *Console) showAbout(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
+	id, err := userID(r)
+	if err != nil {
+		return err
+	}
+	panel, err := c.userPanel(r, v, id, "about")
+	if err != nil {
+		return err
+	}
+	f.warn("user", panel.User.Form(c.zone).Revision())
+	groups, err := c.desk.Groups(r.Context(), v.Actor)
+	if err != nil {
+		return err
+	}
+	return c.showUsers(w, r, v, status, &usersPage{userPanel: panel, Form: f, Groups: groups})
 }
 
 func (c *Console) removeUser(w http.ResponseWriter, r *http.Request, v *visit, id uint64) error {

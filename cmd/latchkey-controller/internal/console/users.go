@@ -37,19 +37,34 @@ func (c *Console) userRoutes(page route) {
 	page("GET /users", c.users)
 	page("GET /users/new", c.newUser)
 	page("POST /users", c.addUser)
+	c.keeps("POST /users", func(w http.ResponseWriter, r *http.Request, v *visit, f *form) error {
+		return c.showNewUser(w, r, v, http.StatusOK, f)
+	})
 	user := func(pattern string, handle func(http.ResponseWriter, *http.Request, *visit, uint64) error) {
 		page(pattern, func(w http.ResponseWriter, r *http.Request, v *visit) error {
-			id, err := strconv.ParseUint(r.PathValue("id"), 10, 63)
+			id, err := userID(r)
 			if err != nil {
-				return desk.ErrNotFound
+				return err
 			}
 			return handle(w, r, v, id)
 		})
 	}
 	user("GET /users/{id}", c.user)
 	user("POST /users/{id}", c.editUser)
+	c.keeps("POST /users/{id}", func(w http.ResponseWriter, r *http.Request, v *visit, f *form) error {
+		return c.showAbout(w, r, v, http.StatusOK, f)
+	})
 	user("POST /users/{id}/remove", c.removeUser)
 	c.credentialRoutes(user)
+}
+
+// userID reads the number of a user in an address.
+func userID(r *http.Request) (uint64, error) {
+	id, err := strconv.ParseUint(r.PathValue("id"), 10, 63)
+	if err != nil {
+		return 0, desk.ErrNotFound
+	}
+	return id, nil
 }
 
 // A userRoute adds a page about the user whose number stands in its address.
@@ -130,7 +145,7 @@ func pinChoice(f *form) desk.PIN {
 }
 
 func (c *Console) addUser(w http.ResponseWriter, r *http.Request, v *visit) error {
-	f, err := readForm(r, "digits")
+	f, err := c.formOf(r, v, "digits")
 	if err != nil {
 		return err
 	}

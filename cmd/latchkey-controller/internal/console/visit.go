@@ -34,6 +34,7 @@ type visit struct {
 	Theme string // "light", "dark"; "": as the system says
 	Said  string // what was done by the request before
 	Since uint64 // number of the newest change before it
+	Whose string // says in a form that it is the actor's
 	token string
 }
 
@@ -84,11 +85,16 @@ func (c *Console) signedIn(handle func(http.ResponseWriter, *http.Request, *visi
 			c.fail(w, r, v, err)
 			return
 		}
-		v.Actor, v.token = session.Actor, session.Token
+		c.enter(v, session)
 		if err := handle(w, r, v); err != nil {
 			c.fail(w, r, v, err)
 		}
 	})
+}
+
+// enter makes a visit one of a session.
+func (c *Console) enter(v *visit, s *desk.Session) {
+	v.Actor, v.token, v.Whose = s.Actor, s.Token, c.keeping.whose(s.Actor.ID)
 }
 
 // session returns the session of a request.
@@ -105,8 +111,8 @@ func (c *Console) session(r *http.Request, active bool) (*desk.Session, error) {
 	return session, nil
 }
 
-// welcome sets the cookie of a new session, and sends the browser on.
-func (c *Console) welcome(w http.ResponseWriter, r *http.Request, s *desk.Session, to string) {
+// signCookies sets the cookies of a new session.
+func (c *Console) signCookies(w http.ResponseWriter, s *desk.Session) {
 	http.SetCookie(w, &http.Cookie{
 		Name: sessionCookie, Value: s.Token, Path: "/", MaxAge: int(desk.SessionEnds / time.Second), // whatever time it is here or there
 		Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
@@ -115,6 +121,11 @@ func (c *Console) welcome(w http.ResponseWriter, r *http.Request, s *desk.Sessio
 		Name: browserCookie, Value: s.Browser, Path: "/", MaxAge: int(desk.BrowserEnds / time.Second),
 		Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode,
 	})
+}
+
+// welcome sets the cookies of a new session, and sends the browser on.
+func (c *Console) welcome(w http.ResponseWriter, r *http.Request, s *desk.Session, to string) {
+	c.signCookies(w, s)
 	// By way of the sign-in, which sees whether the cookie comes back.
 	http.Redirect(w, r, "/sign-in?"+url.Values{"given": {"1"}, "next": {to}}.Encode(), http.StatusSeeOther)
 }
@@ -167,6 +178,8 @@ func (c *Console) fail(w http.ResponseWriter, r *http.Request, v *visit, err err
 		c.sorry(w, r, v, http.StatusNotFound, "This is not here", "What you are looking for was removed, or never was at this address.")
 	case errors.Is(err, desk.ErrSignInAgain):
 		c.sorry(w, r, v, http.StatusForbidden, "Your password again", sentence(err.Error()))
+	case errors.Is(err, errNotYours):
+		c.sorry(w, r, v, http.StatusConflict, "This is another's form", sentence(err.Error()))
 	case errors.Is(err, errBadForm):
 		c.sorry(w, r, v, http.StatusBadRequest, "This cannot be read", sentence(err.Error()))
 	case errors.As(err, &tooBig):
@@ -179,20 +192,30 @@ func (c *Console) fail(w http.ResponseWriter, r *http.Request, v *visit, err err
 	}
 }
 
-// askSignIn sends a browser to the sign-in, and back to the page afterwards.
+// askSignIn sends a browser to the sign-in, and back to the page afterwards. A
+// form that a script sends is sent once more by the browser itself (app.js), if
+// it can be kept.
 func (c *Console) askSignIn(w http.ResponseWriter, r *http.Request) {
 	c.forget(w)
 	back := r.URL.RequestURI()
-	if byScript(r) {
+	switch {
+	case byScript(r):
 		if u, err := url.Parse(r.Header.Get("HX-Current-URL")); err == nil {
+			back = u.RequestURI()
+		}
+	case r.Method == http.MethodPost:
+		back = "/"
+		if u, err := url.Parse(r.Referer()); err == nil {
 			back = u.RequestURI()
 		}
 	}
 	to := "/sign-in"
-	if back = local(back); back != "/" && r.URL.Path != "/events" && (r.Method == http.MethodGet || byScript(r)) {
+	if back = local(back); back != "/" && r.URL.Path != "/events" {
 		to += "?next=" + url.QueryEscape(back)
 	}
 	switch {
+	case r.Method == http.MethodPost && !byScript(r):
+		c.keepForm(w, r, back)
 	case r.URL.Path == "/events": // a page that still listens goes to the sign-in by itself
 		w.Header().Set("Content-Type", "text/event-stream")
 		io.WriteString(w, endOfStream)

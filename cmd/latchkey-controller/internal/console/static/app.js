@@ -30,7 +30,12 @@
       source.addEventListener("changed", (e) => {
         for (const topic of e.data.split(" ")) htmx.trigger(document.body, "changed-" + topic);
       });
-      source.addEventListener("ended", () => location.reload());
+      source.addEventListener("ended", () => {
+        source.close();
+        if (!begun?.isConnected) { location.reload(); return; }
+        lost.hidden = true;
+        $("#signed-out").hidden = false;
+      });
       source.onerror = () => {
         broken = true;
         source.close();
@@ -89,6 +94,17 @@
       if (here) a.setAttribute("aria-current", "true"); else a.removeAttribute("aria-current");
     });
   }
+
+  // Whoever is signed out while they fill in a form can still send it. The browser
+  // itself sends it once more then: it is kept in the sign-in page that answers.
+  let begun = null;
+  document.addEventListener("input", (e) => { if (e.target.form?.elements.whose) begun = e.target.form; });
+  document.addEventListener("htmx:beforeOnLoad", (e) => {
+    const by = e.detail.elt;
+    if (e.detail.xhr.status !== 401 || !begun?.isConnected || by.matches("a")) return;
+    e.preventDefault();
+    if (by === begun) by.submit(); else $("#signed-out").hidden = false;
+  });
 
   // PINs and passwords that were typed stay where they were typed: the server
   // never sends them back.

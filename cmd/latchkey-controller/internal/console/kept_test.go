@@ -1,0 +1,301 @@
+package console
+
+import (
+	"encoding/base64"
+	"fmt"
+	"html"
+	"io/fs"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+)
+
+var hidden = regexp.MustCompile(`<input type="hidden" name="([^"]*)"(?: autocomplete="off")? value="([^"]*)">`)
+
+// formIn returns the hidden fields of the form in a page that is sent to an
+// address.
+func formIn(t *testing.T, p *page, action string) (fields []string) {
+	t.Helper()
+	_, form, ok := strings.Cut(p.body, `method="post" action="`+action+`"`)
+	if !ok {
+		t.Fatalf("%s has no form for %s: %s", p.url, action, text(p.body))
+	}
+	form, _, _ = strings.Cut(form, "</form>")
+	for _, field := range hidden.FindAllStringSubmatch(form, -1) {
+		fields = append(fields, field[1], html.UnescapeString(field[2]))
+	}
+	return fields
+}
+
+// keptIn returns the form that is kept in a sign-in page; "": none is.
+func keptIn(p *page) string {
+	for _, field := range hidden.FindAllStringSubmatch(p.body, -1) {
+		if field[1] == "kept" {
+			return field[2]
+		}
+	}
+	return ""
+}
+
+// signIn signs in where a form was kept.
+func (b *browser) signIn(role desk.Role, kept string) *page {
+	b.w.t.Helper()
+	return b.post("/sign-in", "name", names[role], "password", password, "kept", kept)
+}
+
+// signedOut ends the session of a visitor, who does not notice.
+func (b *browser) signedOut() {
+	b.w.t.Helper()
+	b.w.must(b.w.desk.SignOut(b.w.t.Context(), b.session))
+}
+
+func TestAFormIsThereAgainAfterSigningInAgain(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Owner)
+	w.visitor(desk.Viewer)
+	viewer, err := w.desk.FindAdmin(t.Context(), owner, names[desk.Viewer])
+	w.must(err)
+	w.adopt("back-door", "Back door", "Villa")
+	for i, test := range []struct {
+		page, action string
+		typed        []string
+		there        []string // in the form that is given back
+	}{
+		{"/users/new", "/users", []string{"first", "Eve", "last", "Dunn", "groups", "lab", "group", "staff", "pin", "none", "from", "2026-12-24T10:00"}, []string{`value="Eve"`, `value="Dunn"`, `value="lab"`, `value="staff" checked`, `value="none" checked`, `value="2026-12-24T10:00"`}},
+		{"/users/1?tab=about", "/users/1", []string{"first", "Augusta", "last", "King"}, []string{`value="Augusta"`, `value="King"`}},
+		{"/users/1?add=pin", "/users/1/pin", []string{"pin", "auto"}, []string{`value="auto" checked`}},
+		{"/users/1?add=card", "/users/1/cards", []string{"card", "04AABBCCDDEE80"}, []string{`value="04AABBCCDDEE80"`}},
+		{"/places/new/location", "/places/new/location", []string{"name", "Annex"}, []string{`value="Annex"`}},
+		{"/places/new/hub", "/places/new/hub", []string{"name", "Attic", "in", "2"}, []string{`value="Attic"`, `value="2" selected`}},
+		{"/places/new/door", "/places/new/door", []string{"name", "Cellar", "in", "2"}, []string{`value="Cellar"`, `value="2" selected`}},
+		{"/locations/1", "/locations/1", []string{"name", "Mine"}, []string{`value="Mine"`}},
+		{"/hubs/1", "/hubs/1", []string{"name", "My hub"}, []string{`value="My hub"`}},
+		{"/doors/1?tab=config", "/doors/1", []string{"name", "My door", "hub", "2"}, []string{`value="My door"`, `value="2" selected`}},
+		{"/readers/front-door?tab=authentication", "/readers/front-door/authentication", []string{"limit", "4", "guess-limit", "50", "shuffle", "on"}, []string{`value="4"`, `value="50"`, `name="shuffle" value="on" checked`}},
+		{"/readers/front-door?tab=door", "/readers/front-door/door", []string{"unlock", "9", "extended", "30", "held-after", "0", "greeting", "Hello & welcome"}, []string{`value="9"`, `value="Hello &amp; welcome"`}},
+		{"/readers/front-door?tab=access&ask=add", "/readers/front-door/access", []string{"group", "night", "when", "times", "mon", "08:00-12:00"}, []string{`value="night"`, `value="times" checked`, `value="08:00-12:00"`}},
+		{"/readers/front-door?tab=access", "/readers/front-door/calendar", []string{"time-zone", "Europe/Berlin", "holidays", "12-24\r\n12-25"}, []string{`value="Europe/Berlin"`, "12-24\r\n12-25"}},
+		{"/readers/front-door?tab=device", "/readers/front-door/move", []string{"door", "2"}, []string{`value="2" selected`}},
+		{"/settings", "/settings", []string{"keep-days", "31"}, []string{`value="31"`}},
+		{"/settings/administrators?ask=add", "/settings/administrators", []string{"name", "Alan Kay", "role", "super-admin"}, []string{`value="Alan Kay"`, `value="super-admin" selected`}},
+		{fmt.Sprint("/settings/administrators?ask=role&about=", viewer), fmt.Sprint("/settings/administrators/", viewer, "/role"), []string{"role", "limited-edit"}, []string{`value="limited-edit" selected`}},
+	} {
+		begun := formIn(t, b.get(test.page), test.action)
+		if i%2 == 0 {
+			w.pass(desk.SessionIdle)
+		} else {
+			b.signedOut()
+		}
+		before := w.newest()
+		asked := b.post(test.action, append(begun, test.typed...)...)
+		asked.shows(t, http.StatusUnauthorized, "You were signed out, so nothing was done.")
+		b.post("/sign-in", "name", names[desk.Owner], "password", "not this one", "kept", keptIn(asked)).shows(t, http.StatusUnprocessableEntity, keptIn(asked))
+		got := b.signIn(desk.Owner, keptIn(asked))
+		got.shows(t, http.StatusOK, "You were signed out before this was sent, so nothing was done.")
+		for _, there := range test.there {
+			if !strings.Contains(got.body, there) {
+				t.Errorf("%s: %s is not there", test.action, there)
+			}
+		}
+		if again := formIn(t, got, test.action); !slices.Equal(again, begun) {
+			t.Errorf("%s: begun with %q, given back with %q", test.action, begun, again)
+		}
+		page, err := w.desk.Activity(t.Context(), owner, desk.Query{After: before, Limit: 100})
+		w.must(err)
+		for _, e := range page.Entries {
+			if e.Kind != "admin.sign-in" && e.Kind != "admin.sign-out" {
+				t.Errorf("%s: it was sent by itself: %s", test.action, e.Text)
+			}
+		}
+		b.post(test.action, append(begun, test.typed...)...).shows(t, http.StatusOK)
+		if got := w.newest(); got <= before {
+			t.Errorf("%s: nothing was done when it was sent", test.action)
+		}
+	}
+}
+
+func TestOfAKeptFormNoSecretIsKept(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Owner)
+	begun := formIn(t, b.get("/users/new"), "/users")
+	b.signedOut()
+	asked := b.post("/users", append(begun, "first", "Eve", "pin", "typed", "digits", "5831 0274", "password", password)...)
+	asked.shows(t, http.StatusUnauthorized, "A PIN or a password in it is not kept.")
+	sealed, err := base64.RawURLEncoding.DecodeString(keptIn(asked))
+	w.must(err)
+	form, ok := w.console.keeping.open(keptIn(asked))
+	if !ok || !strings.Contains(form.Fields, "first=Eve") {
+		t.Fatalf("%+v", form)
+	}
+	for _, text := range []string{asked.body, string(sealed), form.Fields} {
+		if strings.Contains(text, "5831") || strings.Contains(text, "0274") || strings.Contains(text, strings.ReplaceAll(password, " ", "+")) {
+			t.Errorf("a secret stands in %.300q", text)
+		}
+	}
+	if strings.Contains(asked.body, "Eve") || strings.Contains(string(sealed), "Eve") {
+		t.Error("whoever comes to the browser next reads the form")
+	}
+	got := b.signIn(desk.Owner, keptIn(asked))
+	got.shows(t, http.StatusOK, "A PIN or a password was not kept", `value="typed" checked`, `value="Eve"`)
+	if strings.Contains(got.body, "5831") {
+		t.Error("the PIN comes back")
+	}
+	// Each field of a page that a secret is typed into is known as one.
+	w.must(fs.WalkDir(templateFiles, "templates", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		content, err := fs.ReadFile(templateFiles, path)
+		for _, field := range regexp.MustCompile(`template "secret" \(dict [^)]*"Name" "([^"]*)"`).FindAllSubmatch(content, -1) {
+			if !slices.Contains(secretFields, string(field[1])) {
+				t.Errorf("%s: %s would be kept", path, field[1])
+			}
+		}
+		return err
+	}))
+}
+
+func TestAKeptFormIsGivenToItsAdministratorOnly(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Owner)
+	w.visitor(desk.Super)
+	begun := append(formIn(t, b.get("/users/new"), "/users"), "first", "Mallory", "pin", "none")
+	b.signedOut()
+	kept := keptIn(b.post("/users", begun...))
+	got := b.signIn(desk.Super, kept)
+	got.shows(t, http.StatusOK, "so you are not shown it")
+	if strings.Contains(got.body, "Mallory") {
+		t.Error("another administrator is given it")
+	}
+	// It is still open in another window, and not taken from whoever is signed in there now.
+	before := w.newest()
+	b.post("/users", begun...).shows(t, http.StatusConflict, "Another administrator")
+	if w.newest() != before {
+		t.Error("it is sent by another administrator")
+	}
+	b.signIn(desk.Owner, kept).shows(t, http.StatusOK, `value="Mallory"`)
+}
+
+func TestWhatIsMadeUpOrTooOldOrTooLongIsNotKept(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Owner)
+	begun := formIn(t, b.get("/users/new"), "/users")
+	whose := begun[slices.Index(begun, "whose")+1]
+	b.signedOut()
+	nobody := w.visitor("")
+	for _, fields := range [][]string{
+		{"first", "Eve"}, {"first", "Eve", "whose", ""}, {"first", "Eve", "whose", "1"}, {"first", "Eve", "whose", "2" + whose[1:]}, {"first", "Eve", "whose", whose[:len(whose)-2]},
+	} {
+		got := nobody.post("/users", fields...)
+		got.shows(t, http.StatusUnauthorized, "Sign in and do it again")
+		if keptIn(got) != "" {
+			t.Errorf("%q is kept", fields)
+		}
+	}
+	for _, length := range []int{maxKept, maxStrangersBody, maxBody} {
+		got := b.post("/users", append(begun, "first", strings.Repeat("x", length))...)
+		got.shows(t, http.StatusUnauthorized, "too long to be kept")
+		if keptIn(got) != "" {
+			t.Errorf("%d bytes are kept", length)
+		}
+	}
+	// The longest that is kept still fits beside a long name and a password.
+	longest := b.post("/users", append(begun, "first", strings.Repeat("x", maxKept-len(begunBody(begun))-len("&first=")))...)
+	if keptIn(longest) == "" {
+		t.Fatal("the longest form is not kept")
+	}
+	b.signIn(desk.Owner, keptIn(longest)).shows(t, http.StatusOK, "You were signed out before this was sent")
+	b.signedOut()
+
+	kept := keptIn(b.post("/users", append(begun, "first", "Eve", "pin", "none")...))
+	for i := range len(kept) {
+		changed := []byte(kept)
+		if changed[i] = 'A'; kept[i] == 'A' {
+			changed[i] = 'Q'
+		}
+		if _, ok := w.console.keeping.open(string(changed)); ok && i < len(kept)-1 { // of the last one not all bits count
+			t.Fatalf("it opens with another character %d", i)
+		}
+	}
+	gone := func(kept string) {
+		t.Helper()
+		got := b.signIn(desk.Owner, kept)
+		got.shows(t, http.StatusOK, "What you had typed is not there any more")
+		if strings.Contains(got.body, "Eve") {
+			t.Error("it is there")
+		}
+	}
+	for _, made := range []string{"A", "%%%", strings.Repeat("A", 6000), kept[:len(kept)/2], "A" + kept[1:]} {
+		gone(made)
+	}
+	w.console.keeping.began = w.console.keeping.began.Add(-keptFor)
+	gone(kept)
+}
+
+// begunBody is how a form begins that is sent.
+func begunBody(fields []string) string {
+	f := filled(fields...)
+	return f.Values.Encode()
+}
+
+func TestAFormThatWasDoneBeforeTheSessionEndedIsNotDoneAgain(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Owner)
+	fields := append(formIn(t, b.get("/users/new"), "/users"), "first", "Once", "pin", "none")
+	b.post("/users", fields...).shows(t, http.StatusOK, "The user was added")
+	b.signedOut()
+	kept := keptIn(b.post("/users", fields...)) // the answer was lost, say
+	again := append(formIn(t, b.signIn(desk.Owner, kept), "/users"), "first", "Once", "pin", "none")
+	b.post("/users", again...).shows(t, http.StatusOK, "This was done already, and not done again.")
+	page, err := w.desk.Users(t.Context(), owner, desk.UserQuery{Search: "Once"})
+	w.must(err)
+	if page.Found != 1 {
+		t.Errorf("%d users", page.Found)
+	}
+}
+
+func TestAKeptFormStillSaysWhatChangedMeanwhile(t *testing.T) {
+	w := small(t)
+	b, other := w.visitor(desk.Owner), w.visitor(desk.Super)
+	begun := append(formIn(t, b.get("/doors/1?tab=config"), "/doors/1"), "name", "Mine", "hub", "1")
+	b.signedOut()
+	kept := keptIn(b.post("/doors/1", begun...))
+	other.post("/doors/1", "name", "Theirs", "hub", "1").shows(t, http.StatusOK)
+	again := append(formIn(t, b.signIn(desk.Owner, kept), "/doors/1"), "name", "Mine", "hub", "1")
+	b.post("/doors/1", again...).shows(t, http.StatusUnprocessableEntity, "Somebody changed this door meanwhile")
+}
+
+func TestABrowserKeepsAFormThatWasBegunWhenTheSessionEnds(t *testing.T) {
+	w := newWorld(t)
+	ctx, _ := chromium(t, w)
+	do(t, ctx, chromedp.Navigate(w.server.URL+"/users"), chromedp.Click(chromedp.CSS(`a[href="/users/new"]`)), chromedp.WaitVisible(chromedp.CSS("#f-first")),
+		chromedp.SendKeys(chromedp.CSS("#f-first"), "Eve"), chromedp.Click(chromedp.CSS("#f-pin-typed")), chromedp.SendKeys(chromedp.CSS("#f-digits"), "58310274"))
+	grace, err := w.desk.FindAdmin(t.Context(), owner, names[desk.Owner])
+	w.must(err)
+	w.must(w.desk.SignOutAdmin(t.Context(), owner, grace))
+	w.user("Ada", "Lovelace", false, "") // the list asks for itself, and is refused
+	do(t, ctx, chromedp.WaitVisible(chromedp.CSS("#signed-out")))
+	eval[bool](t, ctx, `document.querySelector("#signed-out").hidden = true`)
+	w.server.CloseClientConnections() // the page listens anew, and hears that the session is over
+	do(t, ctx, chromedp.WaitVisible(chromedp.CSS("#signed-out")), chromedp.Click(chromedp.CSS("#panel button[type=submit]")), chromedp.WaitVisible(chromedp.CSS("#f-password")))
+	lookAt(t, ctx, "sign-in-kept")
+	do(t, ctx, chromedp.EmulateViewport(looks[0].width, looks[0].height), chromedp.SendKeys(chromedp.CSS("#f-name"), names[desk.Owner]), chromedp.SendKeys(chromedp.CSS("#f-password"), password),
+		chromedp.Click(chromedp.CSS("button.primary")), chromedp.WaitVisible(chromedp.CSS("#f-first")))
+	if got := eval[string](t, ctx, `document.querySelector("#f-first").value + "/" + document.querySelector("#f-digits").value`); got != "Eve/" {
+		t.Errorf("given back: %q", got)
+	}
+	do(t, ctx, chromedp.SendKeys(chromedp.CSS("#f-digits"), "58310274"))
+	eval[bool](t, ctx, `document.querySelector("#panel button[type=submit]").click(); true`)
+	do(t, ctx, chromedp.WaitVisible(chromedp.CSS("#panel .tabs")))
+	page, err := w.desk.Users(t.Context(), owner, desk.UserQuery{Search: "Eve"})
+	w.must(err)
+	if page.Found != 1 {
+		t.Errorf("%d users", page.Found)
+	}
+}
