@@ -77,5 +77,6 @@ var figures = []figure{
 	{"first page of 100,000 users, 90 of 100", "Crowd/list/first ms-90%", "", "ms", 100},
 	{"search among them that finds many, 90 of 100", "Crowd/search/many ms-90%", "", "ms", 100},
 	{"  that finds nobody", "Crowd/search/none ms-90%", "", "ms", 100},
+	{"first page of those who are expired", "Crowd/state/expired ms-90%", "", "ms", 100},
 	{"a PIN assigned, beyond Argon2id", "Crowd/pin ms-beyond-argon2id", "", "ms", 100},
 }

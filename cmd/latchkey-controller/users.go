@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -26,10 +27,14 @@ type userRow struct {
 }
 
 func userListCommand(ctx context.Context, c console, args []string) error {
-	o := newOptions(c, "user list", "[--search WORDS]", "Shows users, by name.")
+	o := newOptions(c, "user list", "[--search WORDS] [--state STATE]", "Shows users, by name.")
 	search := o.String("search", "", "those whose name or groups have `words` that begin so")
+	state := o.String("state", "", "those who are valid, expired or not-yet-valid now, or have no-credentials")
 	if _, err := o.parse(args, 0); err != nil {
 		return err
+	}
+	if *state != "" && !slices.Contains(desk.UserStates(), desk.UserState(*state)) {
+		return usagef("latchkey-controller user list: --state is valid, expired, not-yet-valid or no-credentials")
 	}
 	d, err := openCounter(ctx, o)
 	if err != nil {
@@ -37,7 +42,7 @@ func userListCommand(ctx context.Context, c console, args []string) error {
 	}
 	defer d.close()
 	users := []*desk.UserRow{}
-	for q := (desk.UserQuery{Search: *search, Limit: 1000}); ; {
+	for q := (desk.UserQuery{Search: *search, State: desk.UserState(*state), Limit: 1000}); ; {
 		page, err := d.Users(ctx, d.actor, q)
 		if err != nil {
 			return err
@@ -55,6 +60,10 @@ func userListCommand(ctx context.Context, c console, args []string) error {
 		return printJSON(c.out, rows)
 	}
 	if len(users) == 0 {
+		if *state != "" {
+			_, err := fmt.Fprintf(c.out, "no user is like that now; latchkey-controller user list --dir %s shows all of them\n", o.dir)
+			return err
+		}
 		if *search != "" {
 			_, err := fmt.Fprintf(c.out, "no user is called like that; latchkey-controller user list --dir %s shows all of them\n", o.dir)
 			return err

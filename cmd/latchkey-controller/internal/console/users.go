@@ -13,6 +13,7 @@ import (
 // usersPage is the list of users, and one of them beside it.
 type usersPage struct {
 	Search string
+	State  desk.UserState
 	After  string
 	List   *desk.UserPage // nil: only the panel is asked for
 
@@ -22,12 +23,41 @@ type usersPage struct {
 	*userPanel
 }
 
-// Query is what a link keeps of the search.
-func (p *usersPage) Query() string {
-	if p.Search == "" {
+// Query is what a link keeps of what was chosen.
+func (p *usersPage) Query() string { return p.link(p.State, "") }
+
+// From is Query for the page after a place in the list.
+func (p *usersPage) From(after string) string { return p.link(p.State, after) }
+
+// In is Query for the users in another state.
+func (p *usersPage) In(state desk.UserState) string { return p.link(state, "") }
+
+func (p *usersPage) link(state desk.UserState, after string) string {
+	q := url.Values{}
+	for name, value := range map[string]string{"q": p.Search, "state": string(state), "after": after} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	if len(q) == 0 {
 		return ""
 	}
-	return "?" + url.Values{"q": {p.Search}}.Encode()
+	return "?" + q.Encode()
+}
+
+// A stateChoice is a state that users can be chosen by.
+type stateChoice struct {
+	State desk.UserState
+	Name  string
+}
+
+// states are those to choose from.
+func states() []stateChoice {
+	all := []stateChoice{{"", "All"}}
+	for i, name := range []string{"Valid now", "Expired", "Not yet valid", "No credentials"} {
+		all = append(all, stateChoice{desk.UserStates()[i], name})
+	}
+	return all
 }
 
 // Here says whether a user is the one in the panel.
@@ -79,10 +109,10 @@ func wants(r *http.Request, part string) bool {
 // showUsers writes the page with what its caller has put into the panel.
 func (c *Console) showUsers(w http.ResponseWriter, r *http.Request, v *visit, status int, p *usersPage) error {
 	q := r.URL.Query()
-	p.Search, p.After = truncate(strings.TrimSpace(q.Get("q")), 100), q.Get("after")
+	p.Search, p.State, p.After = truncate(strings.TrimSpace(q.Get("q")), 100), desk.UserState(q.Get("state")), q.Get("after")
 	if wants(r, "user-list") {
 		var err error
-		if p.List, err = c.desk.Users(r.Context(), v.Actor, desk.UserQuery{Search: p.Search, After: p.After}); err != nil {
+		if p.List, err = c.desk.Users(r.Context(), v.Actor, desk.UserQuery{Search: p.Search, State: p.State, After: p.After}); err != nil {
 			return err
 		}
 	}

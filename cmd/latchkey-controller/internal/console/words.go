@@ -51,6 +51,7 @@ func (c *Console) functions() template.FuncMap {
 		"marker":       func() string { return string(c.marker) },
 		"roles":        desk.Roles,
 		"tongues":      tongues,
+		"states":       states,
 	}
 }
 

@@ -40,6 +40,9 @@ func crowded(b *testing.B) *Desk {
 	err = s.Update(b.Context(), func(tx *store.Tx) error {
 		for i := range users {
 			u := &store.User{First: names[random.IntN(500)], Last: names[random.IntN(len(names))], Groups: []string{fmt.Sprint("team-", i%100)}, Created: now}
+			if i%10 == 0 { // visitors, most of them of before
+				u.From, u.Until = now-int64(1+i%900)*3600, now-int64(i%900-100)*3600
+			}
 			u.Name = u.First + " " + u.Last
 			if err := tx.AddUser(u); err != nil {
 				return err
@@ -70,6 +73,7 @@ func BenchmarkCrowd(b *testing.B) {
 	}{
 		{"list/first", UserQuery{}}, {"list/middle", UserQuery{After: userPlace(store.UserPlace{Sort: store.SortKey("m")})}},
 		{"search/many", UserQuery{Search: "ba"}}, {"search/few", UserQuery{Search: "za team-7 be"}}, {"search/none", UserQuery{Search: "nobody like this"}},
+		{"state/valid", UserQuery{State: store.ValidUsers, Search: "ba"}}, {"state/expired", UserQuery{State: store.ExpiredUsers}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			var took []time.Duration

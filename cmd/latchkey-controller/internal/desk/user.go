@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
 // A PIN is the one that a user is to have.
@@ -107,18 +108,28 @@ type Access struct {
 	PIN                 bool     // PINs are taken there
 }
 
+// A UserState is what users can be chosen by besides their names.
+type UserState = store.UserState
+
+// UserStates are the states to choose from, beside "" for all users. Whoever has
+// no credentials is in one of the others, too.
+func UserStates() []UserState {
+	return []UserState{store.ValidUsers, store.ExpiredUsers, store.EarlyUsers, store.BareUsers}
+}
+
 // A UserQuery chooses users. All words of Search must begin words of a user's
 // name or group, whatever their case and accents.
 type UserQuery struct {
 	Search string
-	After  string // UserPage.Next of the page before; "": from the beginning
-	Limit  int    // 0: 50; at most 1000
+	State  UserState // "": whatever it is
+	After  string    // UserPage.Next of the page before; "": from the beginning
+	Limit  int       // 0: 50; at most 1000
 }
 
 // A UserPage is a page of users, by name.
 type UserPage struct {
 	Users []*UserRow
 	Total int    // users of the site
-	Found int    // that Search chooses
+	Found int    // that Search and State choose
 	Next  string // "": this is the last page
 }

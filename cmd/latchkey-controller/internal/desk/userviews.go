@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"encoding/base64"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,15 +33,18 @@ func pageSize(limit int) int {
 	return min(limit, pageMost)
 }
 
-// Users returns a page of users.
+// Users returns a page of users. Its fields in errors are "state".
 func (d *Desk) Users(ctx context.Context, a Actor, q UserQuery) (page *UserPage, err error) {
 	after, err := parseUserPlace(q.After)
 	if err != nil {
 		return nil, ErrNotFound // no page ever led there
 	}
+	if q.State != store.AnyState && !slices.Contains(UserStates(), q.State) {
+		return nil, wrong("state", fmt.Sprintf("There is no state like that; choose %s, %s, %s or %s", store.ValidUsers, store.ExpiredUsers, store.EarlyUsers, store.BareUsers))
+	}
 	limit := pageSize(q.Limit)
 	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
-		users, total, found, err := tx.FindUsers(q.Search, after, limit+1)
+		users, total, found, err := tx.FindUsers(store.UserChoice{Search: q.Search, State: q.State, Now: d.now().Unix()}, after, limit+1)
 		if err != nil {
 			return err
 		}

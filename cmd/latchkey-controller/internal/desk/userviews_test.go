@@ -3,7 +3,9 @@ package desk
 import (
 	"slices"
 	"testing"
+	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
 
@@ -109,5 +111,66 @@ func TestAUsersAccessIsWhatTheirGroupsOpen(t *testing.T) {
 	groups, err := w.Groups(t.Context(), as(Viewer))
 	if err != nil || !slices.Equal(groups, []string{"lab", "staff"}) {
 		t.Errorf("%q, %v", groups, err)
+	}
+}
+
+func TestUsersAreChosenByHowTheirDatesStandToTheDesksClock(t *testing.T) {
+	w := newWorld(t)
+	at := func(d time.Duration) string { return w.time.Add(d).UTC().Format(time.RFC3339) }
+	for name, form := range map[string]UserForm{
+		"always": {}, "past": {Until: at(-time.Hour)}, "now past": {From: at(-2 * time.Hour), Until: at(0)}, "soon": {From: at(time.Hour)}, "later": {From: at(time.Hour), Until: at(2 * time.Hour)},
+		"now": {From: at(0)}, "until soon": {From: at(-time.Hour), Until: at(time.Hour)},
+	} {
+		form.First = name
+		choice := PIN{}
+		if name == "always" {
+			choice.Choice = Auto
+		}
+		_, _, err := w.AddUser(t.Context(), as(Owner), form, choice, nil)
+		w.must(err)
+	}
+	check := func(state UserState, search string, want ...string) {
+		t.Helper()
+		var got []string
+		for q := (UserQuery{State: state, Search: search, Limit: 2}); ; { // over several pages
+			page, err := w.Users(t.Context(), as(Viewer), q)
+			w.must(err)
+			for _, u := range page.Users {
+				got = append(got, u.Name)
+			}
+			if page.Found != len(want) || page.Total != 7 {
+				t.Errorf("%s %q: %d found of %d, not %d", state, search, page.Found, page.Total, len(want))
+			}
+			if q.After = page.Next; q.After == "" {
+				break
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s %q: %q, not %q", state, search, got, want)
+		}
+	}
+	check(store.ExpiredUsers, "", "now past", "past")
+	check(store.ExpiredUsers, "now", "now past")
+	check(store.EarlyUsers, "", "later", "soon")
+	check(store.EarlyUsers, "lat", "later")
+	check(store.ValidUsers, "", "always", "now", "until soon")
+	check(store.ValidUsers, "until", "until soon")
+	check(store.BareUsers, "", "later", "now", "now past", "past", "soon", "until soon")
+	w.time = w.time.Add(time.Hour)
+	check(store.ExpiredUsers, "", "now past", "past", "until soon")
+	check(store.EarlyUsers, "")
+	check(store.ValidUsers, "", "always", "later", "now", "soon")
+	// What is chosen is what is marked.
+	for _, state := range []UserState{store.ValidUsers, store.ExpiredUsers, store.EarlyUsers} {
+		page, err := w.Users(t.Context(), as(Viewer), UserQuery{State: state})
+		w.must(err)
+		for _, u := range page.Users {
+			if marks := map[UserState]Validity{store.ExpiredUsers: Expired, store.EarlyUsers: NotYetValid}; u.Validity != marks[state] {
+				t.Errorf("%s is chosen as %s and marked as %q", u.Name, state, u.Validity)
+			}
+		}
+	}
+	if _, err := w.Users(t.Context(), as(Viewer), UserQuery{State: "over"}); Fields(err)["state"] == "" {
+		t.Error("a state that is none:", err)
 	}
 }

@@ -59,7 +59,7 @@ func TestASiteOfBeforeTheConsoleIsAllThereInIt(t *testing.T) {
 	}
 	defer s.Close()
 	err = s.View(t.Context(), func(tx *Tx) error {
-		users, total, found, err := tx.FindUsers("love lab", UserPlace{}, 10)
+		users, total, found, err := tx.FindUsers(UserChoice{Search: "love lab"}, UserPlace{}, 10)
 		if err != nil || total != 2 || found != 1 || users[0].First != "Ada King" || users[0].Last != "Lovelace" || !slices.Equal(users[0].Groups, []string{"lab", "staff"}) {
 			t.Errorf("%d of %d, %+v, %v", found, total, users, err)
 		}
@@ -169,11 +169,11 @@ func TestASiteThatSortedByBytesSortsAsPeopleRead(t *testing.T) {
 	}
 	defer s.Close()
 	err = s.View(t.Context(), func(tx *Tx) error {
-		users, _, _, err := tx.FindUsers("", UserPlace{}, 10)
+		users, _, _, err := tx.FindUsers(UserChoice{}, UserPlace{}, 10)
 		if err != nil || len(users) != 2 || users[0].Name != "Łukasz" {
 			t.Errorf("%+v, %v", users, err)
 		}
-		if users, _, _, err = tx.FindUsers("luk", UserPlace{}, 10); err != nil || len(users) != 1 {
+		if users, _, _, err = tx.FindUsers(UserChoice{Search: "luk"}, UserPlace{}, 10); err != nil || len(users) != 1 {
 			t.Errorf("%+v, %v", users, err)
 		}
 		return nil

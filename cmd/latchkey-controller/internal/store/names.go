@@ -62,7 +62,7 @@ func (t *Tx) NamedLike(search string, limit int) (n Naming, err error) {
 	if err != nil {
 		return n, err
 	}
-	users, _, _, err := t.FindUsers(search, UserPlace{}, limit)
+	users, _, _, err := t.FindUsers(UserChoice{Search: search}, UserPlace{}, limit)
 	for _, u := range users {
 		n.Users = append(n.Users, u.ID)
 	}

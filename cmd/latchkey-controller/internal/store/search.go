@@ -93,37 +93,93 @@ type UserPlace struct {
 	ID   uint64
 }
 
-// FindUsers returns the users of a page, by name, that come after a place: those
-// of whom each word of search begins a word of name or groups, whatever its case
-// and accents. total is
-// how many users there are, found how many the search chooses.
-func (t *Tx) FindUsers(search string, after UserPlace, limit int) (users []*User, total, found int, err error) {
-	where, args := `1`, []any{}
-	for _, word := range strings.Fields(searched(search)) {
-		where, args = where+` AND instr(words, ?) > 0`, append(args, " "+word)
+// A UserState is what users can be chosen by besides their names.
+type UserState string
+
+// The states: whoever has no credential is in one of the others, too.
+const (
+	AnyState     UserState = ""
+	ValidUsers   UserState = "valid"          // their dates allow it now
+	ExpiredUsers UserState = "expired"        // their time is over
+	EarlyUsers   UserState = "not-yet-valid"  // their time is to come
+	BareUsers    UserState = "no-credentials" // they have neither PIN nor card
+)
+
+// A UserChoice chooses users.
+type UserChoice struct {
+	Search string // each word of it begins a word of name or groups, whatever its case and accents
+	State  UserState
+	Now    int64 // Unix seconds, by which State goes
+}
+
+// from returns where the users of a choice are read from, in SQL: an index that
+// has all of it, and conditions with their arguments.
+func (c UserChoice) from() (clause string, args []any) {
+	switch c.State {
+	case ValidUsers:
+		clause, args = `users INDEXED BY users_sorted WHERE valid_from <= ? AND (valid_until = 0 OR valid_until > ?)`, []any{c.Now, c.Now}
+	case ExpiredUsers:
+		clause, args = `users INDEXED BY users_until WHERE valid_until <> 0 AND valid_until <= ?`, []any{c.Now}
+	case EarlyUsers:
+		clause, args = `users INDEXED BY users_from WHERE valid_from <> 0 AND valid_from > ? AND (valid_until = 0 OR valid_until > ?)`, []any{c.Now, c.Now}
+	case BareUsers:
+		clause = `users INDEXED BY users_bare WHERE credentials = 0`
+	default:
+		clause = `users INDEXED BY users_sorted WHERE 1`
 	}
+	for _, word := range strings.Fields(searched(c.Search)) {
+		clause, args = clause+` AND instr(words, ?) > 0`, append(args, " "+word)
+	}
+	return clause, args
+}
+
+// pageOf is the statement that reads a page of a choice, by name.
+func pageOf(clause string) string {
+	return `SELECT sort, id FROM ` + clause + ` AND (sort, id) > (?, ?) ORDER BY sort, id LIMIT ?`
+}
+
+// countUsers returns how many users a choice chooses, of all that there are.
+func (t *Tx) countUsers(c UserChoice, total int) (n int, err error) {
+	searches := len(strings.Fields(searched(c.Search))) > 0
+	switch {
+	case !searches && c.State == AnyState:
+		return total, nil
+	case !searches && c.State == ValidUsers: // all but few, as a rule
+		n = total
+		for _, others := range []UserState{ExpiredUsers, EarlyUsers} {
+			less, err := t.countUsers(UserChoice{State: others, Now: c.Now}, total)
+			if err != nil {
+				return 0, err
+			}
+			n -= less
+		}
+		return n, nil
+	}
+	clause, args := c.from()
+	err = t.row(`SELECT count(*) FROM `+clause, args, &n)
+	return n, err
+}
+
+// FindUsers returns the users of a page of a choice, by name, that come after a
+// place. total is how many users there are, found how many are chosen.
+func (t *Tx) FindUsers(c UserChoice, after UserPlace, limit int) (users []*User, total, found int, err error) {
 	if err = t.row(`SELECT count(*) FROM users`, nil, &total); err != nil {
 		return nil, 0, 0, err
 	}
+	clause, args := c.from()
 	var page []UserPlace
-	err = t.rows(`SELECT sort, id FROM users INDEXED BY users_sorted WHERE `+where+` AND (sort, id) > (?, ?) ORDER BY sort, id LIMIT ?`,
-		slices.Concat(args, []any{after.Sort, after.ID, limit}), func(r scanner) error {
-			var at UserPlace
-			err := r.Scan(&at.Sort, &at.ID)
-			page = append(page, at)
-			return err
-		})
+	err = t.rows(pageOf(clause), slices.Concat(args, []any{after.Sort, after.ID, limit}), func(r scanner) error {
+		var at UserPlace
+		err := r.Scan(&at.Sort, &at.ID)
+		page = append(page, at)
+		return err
+	})
 	if err != nil {
 		return nil, 0, 0, err
 	}
-	// Either the page was full early, or it has looked at all users already.
-	switch {
-	case len(args) == 0:
-		found = total
-	case after == UserPlace{} && len(page) < limit:
-		found = len(page)
-	default:
-		if err = t.row(`SELECT count(*) FROM users INDEXED BY users_sorted WHERE `+where, args, &found); err != nil {
+	// Either the page was full early, or it has looked at all of them already.
+	if found = len(page); after != (UserPlace{}) || len(page) == limit {
+		if found, err = t.countUsers(c, total); err != nil {
 			return nil, 0, 0, err
 		}
 	}

@@ -154,6 +154,9 @@ func (t *Tx) AddCredential(now int64, u *User, c *Credential, seal func(id uint6
 	if err := t.exec(`UPDATE credentials SET material = ? WHERE id = ?`, c.Material, c.ID); err != nil {
 		return err
 	}
+	if err := t.exec(`UPDATE users SET credentials = credentials + 1 WHERE id = ?`, c.User); err != nil {
+		return err
+	}
 	told := u.Wire(c)
 	if err := told.Check(); err != nil {
 		return err
@@ -164,6 +167,9 @@ func (t *Tx) AddCredential(now int64, u *User, c *Credential, seal func(id uint6
 // RemoveCredential takes a credential away and appends the change to the log.
 func (t *Tx) RemoveCredential(now int64, c *Credential) error {
 	if err := t.exec(`DELETE FROM credentials WHERE id = ?`, c.ID); err != nil {
+		return err
+	}
+	if err := t.exec(`UPDATE users SET credentials = credentials - 1 WHERE id = ?`, c.User); err != nil {
 		return err
 	}
 	return t.appendChange(now, wire.Change{Tag: c.Tag})

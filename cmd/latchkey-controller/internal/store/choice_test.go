@@ -1,0 +1,104 @@
+package store
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"latchkey/sync/wire"
+)
+
+func TestUsersAreChosenByTheirStateFromAnIndexThatHasAllOfIt(t *testing.T) {
+	s := newStore(t)
+	update(t, s, func(tx *Tx) error {
+		for c, index := range map[UserChoice]string{
+			{}:                    "users_sorted",
+			{State: ValidUsers}:   "users_sorted",
+			{State: ExpiredUsers}: "users_until (valid_until<?)",
+			{State: EarlyUsers}:   "users_from (valid_from>?)",
+			{State: BareUsers}:    "users_bare",
+		} {
+			for _, c.Search = range []string{"", "ada"} {
+				clause, args := c.from()
+				for _, statement := range []string{`SELECT count(*) FROM ` + clause, pageOf(clause)} {
+					all := args
+					if strings.Contains(statement, "LIMIT") {
+						all = append(slices.Clone(args), "", 0, 50)
+					}
+					var plan []string
+					err := tx.rows(`EXPLAIN QUERY PLAN `+statement, all, func(r scanner) error {
+						var id, parent, unused int
+						var step string
+						err := r.Scan(&id, &parent, &unused, &step)
+						plan = append(plan, step)
+						return err
+					})
+					if err != nil {
+						return fmt.Errorf("%s: %w", statement, err)
+					}
+					got := strings.Join(plan, "; ")
+					if !strings.Contains(got, "USING COVERING INDEX "+index) {
+						t.Errorf("%+v: %s", c, got)
+					}
+					// Where the index is in the order of the list, a page reads no more than it shows.
+					if !strings.Contains(index, "<") && !strings.Contains(index, ">") && strings.Contains(got, "ORDER BY") {
+						t.Errorf("%+v sorts: %s", c, got)
+					}
+				}
+			}
+		}
+		return nil
+	})
+}
+
+func TestASiteOfBeforeKnowsWhoHasNoCredentials(t *testing.T) {
+	dir := older(t, 6, `INSERT INTO users (id, name, first, sort, words, valid_from, valid_until, extended, created) VALUES (1, 'Ada', 'Ada', '01', ' ada', 0, 0, 0, 1), (2, 'Bob', 'Bob', '02', ' bob', 0, 0, 0, 1)`,
+		`INSERT INTO credentials (user_id, kind, tag, material, created) VALUES (1, 2, zeroblob(16), x'00', 1)`)
+	s, err := Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if got := bare(t, s); !slices.Equal(got, []string{"Bob"}) {
+		t.Errorf("%q", got)
+	}
+}
+
+// bare returns the names of the users who have no credentials.
+func bare(t *testing.T, s *Store) (names []string) {
+	t.Helper()
+	err := s.View(t.Context(), func(tx *Tx) error {
+		users, _, found, err := tx.FindUsers(UserChoice{State: BareUsers}, UserPlace{}, 10)
+		for _, u := range users {
+			names = append(names, u.Name)
+		}
+		if found != len(users) {
+			t.Errorf("%d are found, and are %d", len(users), found)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+func TestWhoIsGivenACredentialHasOneUntilItIsTakenAway(t *testing.T) {
+	s := newStore(t)
+	ada := &User{Name: "Ada"}
+	credentials := []*Credential{{Kind: wire.PIN, Tag: newTag(1)}, {Kind: wire.Card, Tag: newTag(2)}}
+	update(t, s, func(tx *Tx) error { return tx.AddUser(ada) })
+	for i, step := range []func(*Tx) error{
+		func(tx *Tx) error { return nil },
+		func(tx *Tx) error { return tx.AddCredential(noon, ada, credentials[0], seal) },
+		func(tx *Tx) error { return tx.AddCredential(noon, ada, credentials[1], seal) },
+		func(tx *Tx) error { return tx.RemoveCredential(noon, credentials[0]) },
+		func(tx *Tx) error { return tx.RemoveCredential(noon, credentials[1]) },
+	} {
+		update(t, s, step)
+		if got := bare(t, s); (len(got) == 1) != (i == 0 || i == 4) {
+			t.Errorf("step %d: %q", i, got)
+		}
+	}
+}
