@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/broker"
@@ -62,7 +64,7 @@ func siteStorageKeyCommand(ctx context.Context, c console, args []string) error 
 
 func brokerConfigCommand(ctx context.Context, c console, args []string) error {
 	o := newOptions(c, "broker-config", "--out DIR [--listen ADDR] [--name HOST]…",
-		"Writes the configuration of a Mosquitto 2.0 that lets in this site's readers and its controller, and\neach reader to its own topics only. Write it anew, and restart Mosquitto, when a reader was added again\nor removed: the list of revoked certificates is part of it.\nMosquitto looks at times of validity: it may refuse a reader whose bundle an older version made while\nits clock was ahead, until that reader has a new bundle.")
+		"Writes the configuration of a Mosquitto 2.0 that lets in this site's readers and its controller, and\neach reader to its own topics only. Write it anew when a reader was added, and have Mosquitto reload it: until\nthen that reader hears of changes only as it reports, every 30 s. Restart Mosquitto when one was added\nagain or removed: until then the list of revoked certificates is the older one.\nMosquitto looks at times of validity: it may refuse a reader whose bundle an older version made while\nits clock was ahead, until that reader has a new bundle.")
 	out := o.String("out", "", "the configuration's `directory`")
 	listen := o.String("listen", defaultListen, "`address` at which readers meet the broker")
 	names := hosts()
@@ -93,6 +95,11 @@ func brokerConfigCommand(ctx context.Context, c console, args []string) error {
 	if m.Revoked, err = s.Revoked(ctx, now); err != nil {
 		return err
 	}
+	peers, _, err := s.Peers(ctx)
+	if err != nil {
+		return err
+	}
+	m.Readers = slices.Collect(maps.Keys(peers))
 	if err := m.Write(*out); err != nil {
 		return fmt.Errorf("write the broker's configuration: %w", err)
 	}
@@ -109,6 +116,9 @@ func brokerConfigCommand(ctx context.Context, c console, args []string) error {
   chown -R mosquitto: %s
   mosquitto -c %s
   latchkey-controller serve --dir %s --broker ssl://%s
+
+One that runs reads them anew after chown by systemctl reload mosquitto, or kill -HUP; the revoked
+certificates only as it is restarted.
 `, config, *out, config, o.dir, net.JoinHostPort(host, port))
 	return err
 }

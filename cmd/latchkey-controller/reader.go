@@ -85,6 +85,13 @@ bundle      %s
 	if a.Moved != "" {
 		fmt.Fprintf(c.out, "            This board was the reader %s, which has no board now.\n", a.Moved)
 	}
+	what := "it tells the reader of changes only every 30 s until it has the new access list"
+	then := "have Mosquitto reload"
+	if a.Revoked != 0 || a.Moved != "" {
+		what = "it lets the older bundle in until it has the new list of revoked certificates"
+		then = "restart Mosquitto"
+	}
+	fmt.Fprintf(c.out, "\nIf the site's broker is a Mosquitto, %s:\nlatchkey-controller broker-config --dir %s --out DIR, then %s\n", what, o.dir, then)
 	_, err := fmt.Fprintf(c.out, "\nAt the reader: latchkeyd adopt --data DIR %s\n", filepath.Base(out))
 	return err
 }

@@ -3,25 +3,29 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // controller is the real controller of a site and the broker at which it meets
 // its readers, both processes of their own on loopback.
 type controller struct {
 	*testSite
-	t         testing.TB
-	mosquitto bool
-	console   string      // address of its console; "": it has none
-	signIn    chan string // its first one-time link
-	serving   *exec.Cmd   // latchkey-controller serve
-	brokering *exec.Cmd   // Mosquitto, if that is the broker
+	t          testing.TB
+	mosquitto  bool
+	console    string      // address of its console; "": it has none
+	signIn     chan string // its first one-time link
+	serving    *exec.Cmd   // latchkey-controller serve
+	brokering  *exec.Cmd   // Mosquitto, if that is the broker
+	configured string      // directory of its configuration
 }
 
 // adaAndBobLinked makes a site with a PIN and a card, whose controller is not started
@@ -68,9 +72,9 @@ func (c *controller) startBroker() {
 			c.t.Fatal("mosquitto is not installed; make setup installs it")
 		}
 	}
-	dir := filepath.Join(c.t.TempDir(), "broker")
-	do(c.t, "", "latchkey-controller", "broker-config", "--dir", c.dir, "--listen", c.broker, "--out", dir)
-	config := filepath.Join(dir, "mosquitto.conf")
+	c.configured = filepath.Join(c.t.TempDir(), "broker")
+	c.configureBroker()
+	config := filepath.Join(c.configured, "mosquitto.conf")
 	if os.Getuid() == 0 { // the test's directory is not for Mosquitto's own user
 		f, err := os.OpenFile(config, os.O_APPEND|os.O_WRONLY, 0)
 		if err != nil {
@@ -85,6 +89,44 @@ func (c *controller) startBroker() {
 	if err := c.brokering.Start(); err != nil {
 		c.t.Fatal(err)
 	}
+}
+
+// configureBroker writes what Mosquitto reads.
+func (c *controller) configureBroker() {
+	c.t.Helper()
+	do(c.t, "", "latchkey-controller", "broker-config", "--dir", c.dir, "--listen", c.broker, "--out", c.configured)
+}
+
+// adopt makes a reader, and has Mosquitto know it.
+func (c *controller) adopt(t testing.TB, id string) *testReader {
+	t.Helper()
+	r := c.testSite.adopt(t, id)
+	if c.brokering != nil {
+		c.configureBroker()
+		for !catches(t, c.brokering.Process.Pid, syscall.SIGHUP) { // before, it would end it
+			time.Sleep(time.Millisecond)
+		}
+		if err := c.brokering.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return r
+}
+
+// catches says whether a process handles a signal (proc_pid_status(5)).
+func catches(t testing.TB, pid int, signal syscall.Signal) bool {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(status), "\nSigCgt:\t")
+	mask, _, _ := strings.Cut(after, "\n")
+	caught, err := strconv.ParseUint(mask, 16, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return caught>>(signal-1)&1 == 1
 }
 
 func (c *controller) stopBroker() {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"latchkey/sync/wire"
@@ -32,6 +33,7 @@ type Mosquitto struct {
 	Authority   []byte           // DER
 	Revoked     []byte           // certificate revocation list, DER
 	Controller  string           // name in the controller's certificate
+	Readers     []string         // that have a bundle in force
 }
 
 // Write writes the configuration of a Mosquitto 2.0 into a directory: the
@@ -120,14 +122,19 @@ connection_messages true
 }
 
 // access returns the access list. A pattern with %u stands for each reader by
-// the name in its certificate.
+// the name in its certificate. What all readers listen on has no such name in it:
+// Mosquitto warns of a pattern without, so each reader has a section for that.
 func (m *Mosquitto) access() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Each reader of the site %s is confined to its own topics.\n\n", m.Site)
 	fmt.Fprintf(&b, "user %s\ntopic readwrite %s#\n\n", m.Controller, root(m.Site))
 	site, own, published := channels()
-	for _, c := range site {
-		fmt.Fprintf(&b, "pattern read %s\n", c.Topic(m.Site, ""))
+	for _, reader := range slices.Sorted(slices.Values(m.Readers)) {
+		fmt.Fprintf(&b, "user %s\n", reader)
+		for _, c := range site {
+			fmt.Fprintf(&b, "topic read %s\n", c.Topic(m.Site, ""))
+		}
+		b.WriteByte('\n')
 	}
 	for _, c := range own {
 		fmt.Fprintf(&b, "pattern read %s\n", c.Topic(m.Site, "%u"))

@@ -24,6 +24,7 @@ type adoptPage struct {
 	Locations []*desk.Location
 	Readers   []*desk.Reader
 	Adoption  *site.Adoption
+	Elsewhere bool   // the broker is a program of its own
 	Download  string // address of the bundle
 	File      string
 }
@@ -105,6 +106,10 @@ func (c *Console) broker(r *http.Request) string {
 	return "ssl://" + net.JoinHostPort(host, port)
 }
 
+// elsewhere says whether the broker is a program of its own, which has to be told
+// who the readers are.
+func (c *Console) elsewhere() bool { return !strings.HasPrefix(c.brokerURL, "ssl://:") }
+
 // zoneName is the controller's own time zone, if it has a name.
 func (c *Console) zoneName() string {
 	if name := c.zone.String(); name != "Local" {
@@ -142,7 +147,7 @@ func (c *Console) adopted(w http.ResponseWriter, r *http.Request, v *visit, f *f
 		adoption, key, err := c.makeBundle(r, v, f, request)
 		if err == nil {
 			result := func(w http.ResponseWriter, r *http.Request, v *visit) error {
-				return c.showAdopt(w, r, v, http.StatusOK, &adoptPage{Step: 3, Adoption: adoption, Download: "/devices/bundles/" + key, File: bundleName(adoption.Reader)})
+				return c.showAdopt(w, r, v, http.StatusOK, &adoptPage{Step: 3, Adoption: adoption, Elsewhere: c.elsewhere(), Download: "/devices/bundles/" + key, File: bundleName(adoption.Reader)})
 			}
 			return result, result(w, r, v)
 		}

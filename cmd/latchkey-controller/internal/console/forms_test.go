@@ -496,6 +496,21 @@ func TestWhoeverRemovesAReaderIsToldWhatAnotherBrokerNeeds(t *testing.T) {
 	w.visitor(desk.Super).post("/readers/front-door/remove", "how", "returned").shows(t, http.StatusOK, "run latchkey-controller broker-config and restart Mosquitto")
 }
 
+func TestWhoeverAdoptsAReaderIsToldWhatAnotherBrokerNeeds(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Super)
+	adopt := func(id string) *page {
+		signed, fingerprint := w.request()
+		return b.post("/devices/adopt/reader", "request", base64.StdEncoding.EncodeToString(signed), "fingerprint", fingerprint, "compared", "on", "reader", id, "door", id)
+	}
+	if got := adopt("side-door"); got.status != http.StatusOK || strings.Contains(got.body, "Mosquitto") {
+		t.Errorf("with the controller's own broker: %d", got.status)
+	}
+	w.console.brokerURL = "ssl://broker.example:8883"
+	adopt("back-door").shows(t, http.StatusOK, "run latchkey-controller broker-config and have Mosquitto reload")
+	adopt("back-door").shows(t, http.StatusOK, "run latchkey-controller broker-config and restart Mosquitto")
+}
+
 func TestActivityIsFilteredByWhatIsAskedFor(t *testing.T) {
 	w := small(t)
 	bob := w.user("Bob", "Martin", false, "", "staff")

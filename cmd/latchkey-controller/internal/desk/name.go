@@ -34,6 +34,17 @@ func TidyName(text string) string {
 	if !utf8.ValidString(text) {
 		return text // refused, too
 	}
+	for {
+		tidy := tidied(text)
+		if tidy == text {
+			return text
+		}
+		text = tidy // what was left out may have been what something else stood on
+	}
+}
+
+// tidied goes through a text once.
+func tidied(text string) string {
 	runes := []rune(strings.TrimSpace(text))
 	kept := make([]rune, 0, len(runes))
 	for i, r := range runes {

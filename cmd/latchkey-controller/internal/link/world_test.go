@@ -5,10 +5,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -34,6 +36,8 @@ type world struct {
 	broker  string // URL
 	serials atomic.Pointer[map[string]*site.Peer]
 	expel   func()
+	adopted bool   // a reader was, and a Mosquitto does not know it
+	known   func() // has a Mosquitto know all readers
 	link    *link.Link
 	stop    func()
 	users   int
@@ -61,7 +65,7 @@ func newWorld(t testing.TB) *world {
 // newWorldOn keeps the site on a disk.
 func newWorldOn(t testing.TB, disk string) *world {
 	t.Helper()
-	w := &world{t: t, dir: filepath.Join(disk, "site"), expel: func() {}, said: mosquittoLog{t: t}}
+	w := &world{t: t, dir: filepath.Join(disk, "site"), expel: func() {}, known: func() {}, said: mosquittoLog{t: t}}
 	s, err := site.Create(t.Context(), w.dir, "home", clock.Read())
 	if err != nil {
 		t.Fatal(err)
@@ -135,18 +139,30 @@ func (w *world) mosquitto() {
 	if m.Certificate, err = w.site.BrokerCertificate(hosts); err != nil {
 		w.t.Fatal(err)
 	}
-	var stop func()
-	start := func() {
+	config := filepath.Join(dir, broker.ConfigFile)
+	more := "log_type information\n"
+	if os.Getuid() == 0 { // the test's directory is not for Mosquitto's own user
+		more += "user root\n"
+	}
+	write := func() {
 		if m.Revoked, err = w.site.Revoked(w.t.Context(), time.Now()); err != nil {
 			w.t.Fatal(err)
 		}
+		peers, _, err := w.site.Peers(w.t.Context())
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		m.Readers = slices.Collect(maps.Keys(peers))
+		w.adopted = false
 		if err := m.Write(dir); err != nil {
 			w.t.Fatal(err)
 		}
-		config := filepath.Join(dir, broker.ConfigFile)
-		if os.Getuid() == 0 { // the test's directory is not for Mosquitto's own user
-			appendTo(w.t, config, "user root\n")
-		}
+		appendTo(w.t, config, more)
+	}
+	var stop func()
+	start := func() {
+		write()
+		before, _ := w.said.counts()
 		cmd := exec.Command(path, "-c", config)
 		cmd.Stderr, cmd.Stdout = &w.said, &w.said
 		if err := cmd.Start(); err != nil {
@@ -154,19 +170,29 @@ func (w *world) mosquitto() {
 		}
 		w.said.pid = cmd.Process.Pid
 		w.said.tell = func() {
-			appendTo(w.t, config, "log_type debug\n")
+			more += "log_type debug\n"
+			write()
 			cmd.Process.Signal(syscall.SIGHUP)
+		}
+		w.known = func() {
+			if !w.adopted {
+				return
+			}
+			write()
+			_, before := w.said.counts()
+			cmd.Process.Signal(syscall.SIGHUP)
+			until(w.t, "mosquitto has read its configuration anew", func() bool {
+				_, reloads := w.said.counts()
+				return reloads > before
+			})
 		}
 		stop = func() {
 			cmd.Process.Kill()
 			cmd.Wait()
 		}
-		until(w.t, "mosquitto listens", func() bool {
-			conn, err := net.Dial("tcp", "127.0.0.1:"+port)
-			if err == nil {
-				conn.Close()
-			}
-			return err == nil
+		until(w.t, "mosquitto runs", func() bool {
+			runs, _ := w.said.counts()
+			return runs > before
 		})
 	}
 	start()
@@ -193,6 +219,7 @@ func appendTo(t testing.TB, name, text string) {
 // serve runs the controller.
 func (w *world) serve() {
 	w.t.Helper()
+	w.known()
 	own, err := w.site.ControllerCertificate()
 	if err != nil {
 		w.t.Fatal(err)
@@ -248,6 +275,7 @@ func (w *world) bundle(id string, b *board) *wire.Bundle {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.adopted = true
 	bundle, err := wire.OpenBundle(sealed, b.request, b.sealing)
 	if err != nil {
 		w.t.Fatal(err)
@@ -266,6 +294,7 @@ func (w *world) reader(id string) *model {
 // connect connects a reader, once it is let in, and waits for its link.
 func (w *world) connect(m *model) {
 	w.t.Helper()
+	w.known()
 	until(w.t, m.bundle.Reader+" connects", func() bool { return m.connect(w.broker) == nil })
 	said := 0
 	until(w.t, m.bundle.Reader+"'s link is up", func() bool {
