@@ -197,6 +197,12 @@ func (d *desk) state(now time.Time, peer *site.Peer, state *wire.State, payload 
 	if state.Counter == 0 || retained {
 		return nil
 	}
+	if state.PolicyRevision > peer.PolicyRevision {
+		select {
+		case d.raises <- raise{peer.Reader, state.PolicyRevision}:
+		default: // another one is; this one comes again
+		}
+	}
 	if state.Card != nil {
 		d.card(peer.Reader, state.Card)
 	}

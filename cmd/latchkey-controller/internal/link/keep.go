@@ -16,7 +16,7 @@ const together = 32
 // keep stores records and acknowledges them, and keeps newest states. What
 // cannot be stored is not acknowledged, and comes again.
 func (l *Link) keep(ctx context.Context) error {
-	k := keeper{Link: l, told: map[string]told{}}
+	k := keeper{Link: l, told: map[string]told{}, raised: map[string]time.Time{}}
 	minute := time.NewTicker(time.Minute)
 	defer minute.Stop()
 	for {
@@ -28,6 +28,8 @@ func (l *Link) keep(ctx context.Context) error {
 			err = k.store(ctx, l.drain(first))
 		case states := <-l.states:
 			err = l.o.Site.SetStates(ctx, states)
+		case r := <-l.raises:
+			err = k.raise(ctx, r)
 		case <-minute.C:
 			err = l.o.Site.AlarmGaps(ctx, clock.Read())
 		}
@@ -42,6 +44,32 @@ type keeper struct {
 	*Link
 	full bool            // the disk was
 	told map[string]told // by reader: the last record that answered an order without being stored
+
+	raised map[string]time.Time // by reader: when its policy was raised last
+}
+
+// A raise is a reader that has taken over a policy beyond the one that is kept
+// for it.
+type raise struct {
+	reader   string
+	revision uint64
+}
+
+// raiseAgain is when a reader's policy may be raised again: once is enough.
+const raiseAgain = time.Hour
+
+// raise puts a reader's policy beyond what the reader says that it has.
+func (k *keeper) raise(ctx context.Context, r raise) error {
+	if at, ok := k.raised[r.reader]; ok && time.Since(at) < raiseAgain {
+		return nil
+	}
+	raised, err := k.o.Site.RaisePolicy(ctx, r.reader, r.revision)
+	if err != nil || !raised {
+		return err
+	}
+	k.raised[r.reader] = time.Now()
+	k.o.Log.Warn("a reader has a newer policy than this site knows of, which was put back to an older state: it is given the one that is kept here", "reader", r.reader, "revision", r.revision)
+	return nil
 }
 
 type told struct {

@@ -51,6 +51,7 @@ type Link struct {
 	unmade   *queue[*wire.Fetch] // that need a snapshot first
 	batches  chan *wire.Records
 	states   chan []*store.State
+	raises   chan raise
 	answers  chan answers
 	inquests chan inquest
 	told     chan struct{} // the teller publishes everything anew
@@ -74,6 +75,7 @@ func New(o Options) (*Link, error) {
 		unmade:   newQueue[*wire.Fetch](4),
 		batches:  make(chan *wire.Records, 1024),
 		states:   make(chan []*store.State, 1),
+		raises:   make(chan raise, 1),
 		answers:  make(chan answers, 64),
 		inquests: make(chan inquest, 1),
 		told:     make(chan struct{}, 1),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ecdh"
 	"crypto/ed25519"
+	"errors"
 	"fmt"
 	"time"
 
@@ -132,6 +133,27 @@ func (s *Site) EditPolicy(ctx context.Context, now time.Time, id string, edit fu
 		return err
 	})
 	return p, err
+}
+
+// RaisePolicy gives a reader's policy a revision above one that the reader has
+// taken over, and says whether it had to: the site was put back to an older state,
+// and its clock may have been ahead when that policy was made.
+func (s *Site) RaisePolicy(ctx context.Context, reader string, above uint64) (raised bool, err error) {
+	if above > wire.MaxNumber/2 { // no site comes there: the reader lies, and only to itself
+		return false, nil
+	}
+	err = s.store.Keep(ctx, func(tx *store.Tx) error {
+		p, err := tx.Policy(reader)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		if err != nil || p.Revision >= above {
+			return err
+		}
+		raised = true
+		return tx.SetPolicy(int64(above)+1, p)
+	})
+	return raised, err
 }
 
 func existingPolicy(tx *store.Tx, id string) (*wire.Policy, error) {

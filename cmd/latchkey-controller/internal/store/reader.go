@@ -101,7 +101,7 @@ func (t *Tx) Policy(reader string) (*wire.Policy, error) {
 	return wire.ParsePolicy(encoded)
 }
 
-// SetPolicy gives a policy the revision max(last + 1, now), checks it and
+// SetPolicy gives a policy the revision max(last + 1, now), now being Unix seconds, checks it and
 // makes it its reader's, which must be there.
 func (t *Tx) SetPolicy(now int64, p *wire.Policy) error {
 	revision, err := t.next(now, `SELECT coalesce(max(revision), 0) FROM policies WHERE reader_id = ?`, p.Reader)
