@@ -30,7 +30,8 @@ type site struct {
 	// First says that the adopted reader has not begun its first journal yet:
 	// only then may it be without one.
 	First bool `cbor:"9,keyasint,omitempty"`
-	// Replaced says that the site took the place of another one, and that the
+	// Replaced says that the site took the place of another one, or of a later state
+	// of itself, and that the
 	// journal does not tell of it yet.
 	Replaced bool `cbor:"10,keyasint,omitempty"`
 }
@@ -100,8 +101,8 @@ func readBundle(dir string, a *adoption) (*wire.Bundle, error) {
 		if !a.ReplaceSite {
 			return nil, fmt.Errorf("the bundle is of site %s, but this reader belongs to site %s: add --replace-site if it is to change", bundle.SiteName, held.Name)
 		}
-	case bundle.Number < held.Bundle:
-		return nil, fmt.Errorf("the bundle is older than the one that this reader has (%d, not %d): have the controller write a new one", bundle.Number, held.Bundle)
+	case bundle.Number < held.Bundle && !a.ReplaceSite:
+		return nil, fmt.Errorf("the bundle is older than the one that this reader has (%d, not %d): have the controller write a new one; if this is new, because the site was put back to an older state, add --replace-site", bundle.Number, held.Bundle)
 	}
 	if bundle.Broker != "" {
 		if err := wire.CheckBroker(bundle.Broker); err != nil {
@@ -136,7 +137,7 @@ func bundleOptions(dir string, bundle *wire.Bundle) cache.Options {
 func adoptCommand(args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("latchkeyd adopt", flag.ContinueOnError)
 	data := flags.String("data", "", "the reader's data `directory`")
-	replace := flags.Bool("replace-site", false, "take over a bundle of another site than the one that the reader belongs to")
+	replace := flags.Bool("replace-site", false, "take over a bundle of another site than the one that the reader belongs to, or of the same one after it was put back to an older state")
 	if err := parse(flags, args, stderr, 1); err != nil {
 		return err
 	}
@@ -218,7 +219,7 @@ func takeOver(dir string) error {
 	}
 	_, err = os.Stat(filepath.Join(dir, journalDir))
 	first := errors.Is(err, fs.ErrNotExist) && (errors.Is(siteErr, fs.ErrNotExist) || held != nil && held.First)
-	replaced := held != nil && (held.Replaced || held.ID != bundle.Site || held.Controller != bundle.Controller)
+	replaced := held != nil && (held.Replaced || held.ID != bundle.Site || held.Controller != bundle.Controller || bundle.Number < held.Bundle)
 	if first {
 		if err := beginConnections(dir); err != nil {
 			return err
