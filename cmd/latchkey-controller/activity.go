@@ -17,35 +17,23 @@ func activityCommand(ctx context.Context, c console, args []string) error {
 		kinds = append(kinds, kind.Key)
 	}
 	o := newOptions(c, "activity", "[--door NUMBER] [--reader ID] [--user USER] [--kind KIND] [--since T] [--until T] [--last N | --export csv|json]",
-		"Shows what has happened at doors and at the desk, the newest last. T is a day, a time, or a duration\nback from now, like 2h.")
+		"Shows what has happened at doors and at the desk, the newest last. "+timesOfLists)
 	kind := o.String("kind", "", "one of "+strings.Join(kinds, ", ")+", or a `kind` of record like access.granted")
 	return activity(ctx, c, o, args, func(q *desk.Query) { q.Kind = *kind })
 }
 
 func auditCommand(ctx context.Context, c console, args []string) error {
-	o := newOptions(c, "audit", "[--user USER] [--since T] [--until T] [--last N | --export csv|json]", "Shows what administrators have done, and what they were refused, the newest last.")
+	o := newOptions(c, "audit", "[--user USER] [--since T] [--until T] [--last N | --export csv|json]", "Shows what administrators have done, and what they were refused, the newest last. "+timesOfLists)
 	return activity(ctx, c, o, args, func(q *desk.Query) { q.Kind = "admin" })
 }
 
 // activity prints or exports entries.
 func activity(ctx context.Context, c console, o *options, args []string, choose func(*desk.Query)) error {
 	var q desk.Query
-	now := time.Now()
-	at := func(into *time.Time) func(string) error {
-		return func(text string) (err error) {
-			if d, err := time.ParseDuration(text); err == nil && d >= 0 {
-				*into = now.Add(-d)
-				return nil
-			}
-			*into, err = desk.ParseTime(text, 0, time.Local)
-			return err
-		}
-	}
 	o.Int64Var(&q.Door, "door", 0, "at this door only: its `number`, as place list shows it")
 	o.StringVar(&q.Reader, "reader", "", "at this reader only: its `id`")
 	user := o.String("user", "", "about this `user` only: the number, or words of a name, of now or of then (a door's or an administrator's, too)")
-	o.Func("since", "from this `time` on", at(&q.Since))
-	o.Func("until", "before this `time`", at(&q.Until))
+	since, until := boundFlag(o, "since", "from this `time` on"), boundFlag(o, "until", "before this `time`")
 	o.IntVar(&q.Limit, "last", 50, "the newest so many: a `number`")
 	export := o.String("export", "", "write all of them, the oldest first, as `csv|json`")
 	if _, err := o.parse(args, 0); err != nil {
@@ -63,6 +51,17 @@ func activity(ctx context.Context, c console, o *options, args []string, choose 
 		return err
 	}
 	defer d.close()
+	in, err := d.Zone(ctx)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	if q.Since, err = since.at(now, in); err != nil {
+		return err
+	}
+	if q.Until, err = until.at(now, in); err != nil {
+		return err
+	}
 	if *user != "" {
 		if q.User, err = strconv.ParseUint(*user, 10, 63); err != nil {
 			q.User, q.Named = 0, *user
@@ -77,9 +76,13 @@ func activity(ctx context.Context, c console, o *options, args []string, choose 
 	}
 	for _, e := range slices.Backward(page.Entries) {
 		if o.json {
-			err = printLine(c.out, map[string]any{"id": e.ID, "time": e.At, "kind": e.Kind, "result": e.Tone, "door": e.Door, "reader": e.Reader, "user": e.User, "administrator": e.Who, "text": e.Text.String()})
+			err = printLine(c.out, map[string]any{"id": e.ID, "time": e.At.In(in), "kind": e.Kind, "result": e.Tone, "door": e.Door, "reader": e.Reader, "user": e.User, "administrator": e.Who, "text": e.Text.String()})
 		} else {
-			_, err = fmt.Fprintf(c.out, "%s  %-8s %s\n", e.At.Local().Format(time.DateTime), e.Word, e.Text)
+			there := ""
+			if e.There != nil {
+				there = fmt.Sprintf(" (%s in %s)", moment(e.At, e.There), e.There)
+			}
+			_, err = fmt.Fprintf(c.out, "%s  %-8s %s%s\n", moment(e.At, in), e.Word, e.Text, there)
 		}
 		if err != nil {
 			return err
@@ -89,21 +92,27 @@ func activity(ctx context.Context, c console, o *options, args []string, choose 
 }
 
 func settingsCommand(ctx context.Context, c console, args []string) error {
-	o := newOptions(c, "settings", "show|set [--keep-days N]", "Shows or changes what is set for the whole site.")
+	o := newOptions(c, "settings", "show|set [--keep-days N] [--zone ZONE]", "Shows or changes what is set for the whole site. With another time zone each date stays the moment that\nit was, and doors keep theirs.")
 	days := o.Int("keep-days", 0, "for how many `days` activity is kept; acts of administrators for 90 at least")
+	in := zoneFlag(o, "doors have their own")
 	arguments, err := o.parse(args, 1)
 	if err != nil {
 		return err
 	}
-	if action := arguments[0]; action != "show" && action != "set" || (action == "set") != (*days != 0) {
-		return usagef("latchkey-controller settings: show, or set with --keep-days; see latchkey-controller settings --help")
+	if action := arguments[0]; action != "show" && action != "set" || (action == "set") != (*days != 0 || *in != "") {
+		return usagef("latchkey-controller settings: show, or set with --keep-days or --zone; see latchkey-controller settings --help")
 	}
 	d, err := openCounter(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer d.close()
-	if arguments[0] == "set" {
+	if *in != "" {
+		if err := d.SetZone(ctx, d.actor, *in); err != nil {
+			return err
+		}
+	}
+	if *days != 0 {
 		if err := d.SetSettings(ctx, d.actor, desk.Settings{KeepDays: *days}); err != nil {
 			return err
 		}
@@ -112,9 +121,13 @@ func settingsCommand(ctx context.Context, c console, args []string) error {
 	if err != nil {
 		return err
 	}
-	if o.json {
-		return printJSON(c.out, map[string]int{"keep-days": settings.KeepDays})
+	zone, err := d.Zone(ctx)
+	if err != nil {
+		return err
 	}
-	_, err = fmt.Fprintf(c.out, "activity is kept for %d days\n", settings.KeepDays)
+	if o.json {
+		return printJSON(c.out, map[string]any{"keep-days": settings.KeepDays, "zone": zone.String()})
+	}
+	_, err = fmt.Fprintf(c.out, "activity is kept for %d days\ntime zone %s\n", settings.KeepDays, zone)
 	return err
 }

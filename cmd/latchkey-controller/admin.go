@@ -25,6 +25,10 @@ func adminListCommand(ctx context.Context, c console, args []string) error {
 	if err != nil {
 		return err
 	}
+	in, err := d.Zone(ctx)
+	if err != nil {
+		return err
+	}
 	if o.json {
 		type row struct {
 			Name     string     `json:"name"`
@@ -36,7 +40,7 @@ func adminListCommand(ctx context.Context, c console, args []string) error {
 		}
 		rows := make([]row, len(admins))
 		for i, a := range admins {
-			rows[i] = row{a.Name, a.Role, a.Password, a.Created, timeOrNil(a.Seen), a.Sessions}
+			rows[i] = row{a.Name, a.Role, a.Password, a.Created.In(in), timeOrNil(a.Seen, in), a.Sessions}
 		}
 		return printJSON(c.out, rows)
 	}
@@ -45,9 +49,9 @@ func adminListCommand(ctx context.Context, c console, args []string) error {
 		return err
 	}
 	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "NAME\tROLE\tSIGNED IN\tSESSIONS")
+	fmt.Fprintf(w, "NAME\tROLE\tSIGNED IN (%s)\tSESSIONS\n", in)
 	for _, a := range admins {
-		seen := when(a.Seen)
+		seen := when(a.Seen, in)
 		if !a.Password {
 			seen = "has not set a password yet"
 		}

@@ -26,7 +26,7 @@ const (
 func largeSite(t *testing.T) (dir string) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "site")
-	s, err := site.Create(t.Context(), dir, "home", clock.Read())
+	s, err := site.Create(t.Context(), dir, "home", "UTC", clock.Read())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -71,15 +71,7 @@ func policyCommand(ctx context.Context, c console, args []string) error {
 	toggle("cards-unstored", "cards open though nothing can be recorded", func(p *wire.Policy) *bool { return &p.CardsUnstored })
 	toggle("exit-unstored", "the exit button opens though nothing can be recorded", func(p *wire.Policy) *bool { return &p.ExitUnstored })
 	toggle("system-time", "the reader's own clock is trusted when it starts", func(p *wire.Policy) *bool { return &p.SystemTime })
-	var groups []wire.Access
-	o.Func("group", "a `group` that may open, always, in place of all that may now; may be repeated; none: nobody", func(group string) error {
-		if group == "none" {
-			groups = []wire.Access{}
-			return nil
-		}
-		groups = append(groups, wire.Access{Group: group})
-		return wire.CheckName(group)
-	})
+	groups := accessFlag(o, "a `group` that may open, always, in place of all that may now; may be repeated; none: nobody")
 	arguments, err := o.parse(args, 2)
 	if err != nil {
 		return err
@@ -121,8 +113,8 @@ func policyCommand(ctx context.Context, c console, args []string) error {
 			for _, edit := range edits {
 				edit(p)
 			}
-			if groups != nil {
-				p.Access = groups
+			if *groups != nil {
+				p.Access = *groups
 			}
 		})
 	}
@@ -134,6 +126,34 @@ func policyCommand(ctx context.Context, c console, args []string) error {
 		return err
 	}
 	return printPolicy(c, o, p, odds)
+}
+
+// accessFlag adds the flag of the groups that may open a door.
+func accessFlag(o *options, usage string) *[]wire.Access {
+	access := new([]wire.Access)
+	o.Func("group", usage, func(group string) error {
+		if group == "none" {
+			*access = []wire.Access{}
+			return nil
+		}
+		*access = append(*access, wire.Access{Group: group})
+		return wire.CheckName(group)
+	})
+	return access
+}
+
+// accessText names the groups that may open a door.
+func accessText(access []wire.Access) string {
+	if len(access) == 0 {
+		return "nobody"
+	}
+	groups := make([]string, len(access))
+	for i, a := range access {
+		if groups[i] = a.Group; a.Schedule != nil {
+			groups[i] += " (by schedule)"
+		}
+	}
+	return strings.Join(groups, ", ")
 }
 
 func readPolicy(path string) (*wire.Policy, error) {
@@ -167,22 +187,11 @@ func printPolicy(c console, o *options, p *wire.Policy, odds *desk.Odds) error {
 		}
 		return fmt.Sprint(n, unit)
 	}
-	var groups []string
-	for _, a := range p.Access {
-		if a.Schedule != nil {
-			groups = append(groups, a.Group+" (by schedule)")
-		} else {
-			groups = append(groups, a.Group)
-		}
-	}
-	if len(groups) == 0 {
-		groups = []string{"nobody"}
-	}
 	for _, row := range [][2]string{
 		{"reader", p.Reader}, {"revision", fmt.Sprint(p.Revision)},
 		{"door", p.Door}, {"place", orDash(p.Place)}, {"greeting", orDash(p.Greeting)}, {"time-zone", p.TimeZone},
 		{"language", orDash(p.Screen.Language)}, {"large-text", onOff(p.Screen.LargeText)}, {"high-contrast", onOff(p.Screen.HighContrast)},
-		{"group", strings.Join(groups, ", ")},
+		{"group", accessText(p.Access)},
 		{"pin", onOff(p.PIN)}, {"shuffle", onOff(p.ShufflePIN)}, {"limit", fmt.Sprint(p.Limit)}, {"guess-limit", orOff(p.GuessLimit, "")},
 		{"unlock", fmt.Sprint(p.Unlock, " s")}, {"extended", fmt.Sprint(p.Extended, " s")}, {"held-after", orOff(p.HeldAfter, " s")},
 		{"release-on-open", onOff(p.ReleaseOnOpen)}, {"tamper-pauses", onOff(p.TamperPauses)},

@@ -39,15 +39,19 @@ func readerListCommand(ctx context.Context, c console, args []string) error {
 	for i := range lives {
 		live[lives[i].ID] = &lives[i]
 	}
+	in, err := s.Zone(ctx)
+	if err != nil {
+		return err
+	}
 	if o.json {
-		return printJSON(c.out, readerRows(readers, live))
+		return printJSON(c.out, readerRows(readers, live, in))
 	}
 	if len(readers) == 0 {
-		_, err := fmt.Fprintf(c.out, "no readers yet; add one with: latchkey-controller reader add --dir %s --reader ID --request FILE --out BUNDLE\n", o.dir)
+		_, err := fmt.Fprintf(c.out, "no readers yet; add one with: latchkey-controller reader add --dir %s --reader ID --request FILE --out BUNDLE --group GROUP\n", o.dir)
 		return err
 	}
 	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "READER\tDOOR\tPLACE\tADDED\tBOARD\tIS")
+	fmt.Fprintf(w, "READER\tDOOR\tPLACE\tADDED (%s)\tBOARD\tIS\n", in)
 	for _, r := range readers {
 		added := int64(0)
 		if r.Bundle != nil {
@@ -60,9 +64,9 @@ func readerListCommand(ctx context.Context, c console, args []string) error {
 		case r.Bundle == nil:
 			is = "has no board"
 		case running:
-			is = describe(live[r.ID])
+			is = describe(live[r.ID], in)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Policy.Door, orDash(r.Policy.Place), at(added), orDash(r.Board), is)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Policy.Door, orDash(r.Policy.Place), at(added, in), orDash(r.Board), is)
 	}
 	return w.Flush()
 }
@@ -82,24 +86,24 @@ type readerRow struct {
 	Live           *control.Reader `json:"live"`              // nil: no controller runs
 }
 
-func readerRows(readers []*site.Reader, live map[string]*control.Reader) []readerRow {
+func readerRows(readers []*site.Reader, live map[string]*control.Reader, in *time.Location) []readerRow {
 	rows := make([]readerRow, len(readers))
 	for i, r := range readers {
 		rows[i] = readerRow{Reader: r.ID, Door: r.Policy.Door, Place: r.Policy.Place, TimeZone: r.Policy.TimeZone, PolicyRevision: r.Policy.Revision, Request: r.Board, Removed: r.Left, Live: live[r.ID]}
 		if b := r.Bundle; b != nil {
-			rows[i].Bundle, rows[i].Adopted, rows[i].Serial = b.Number, atOrNil(b.Created), b.Serial
+			rows[i].Bundle, rows[i].Adopted, rows[i].Serial = b.Number, atOrNil(b.Created, in), b.Serial
 		}
 	}
 	return rows
 }
 
 // describe says in words how a reader is, in one line whatever the reader says.
-func describe(r *control.Reader) string {
+func describe(r *control.Reader, in *time.Location) string {
 	switch {
 	case r == nil || r.Heard == nil:
 		return "not heard of yet"
 	case !r.Online:
-		return "offline since " + r.Heard.Format("2006-01-02 15:04")
+		return "offline since " + when(*r.Heard, in)
 	}
 	parts := []string{"online"}
 	if !r.Current {

@@ -17,7 +17,7 @@ import (
 
 func recordsCommand(ctx context.Context, c console, args []string) error {
 	o := newOptions(c, "records", "[--follow] [--reader ID] [--kind KIND]… [--since T] [--until T] [--last N]",
-		"Shows what readers have reported, and what the controller noticed about them, in the order of arrival.\nT is a day, a time, or a duration back from now, like 2h. Times are by the readers' clocks.")
+		"Shows what readers have reported, and what the controller noticed about them, in the order of arrival.\n"+timesOfLists+" Times are by the readers' clocks.")
 	var f store.Filter
 	follow := o.Bool("follow", false, "go on as more arrive, until interrupted")
 	o.StringVar(&f.Reader, "reader", "", "of this reader only: its `id`")
@@ -25,20 +25,7 @@ func recordsCommand(ctx context.Context, c console, args []string) error {
 		f.Kinds = append(f.Kinds, kind)
 		return nil
 	})
-	now := time.Now()
-	at := func(into *int64) func(string) error {
-		return func(text string) error {
-			if d, err := time.ParseDuration(text); err == nil && d >= 0 {
-				*into = now.Add(-d).UnixMilli()
-				return nil
-			}
-			t, err := desk.ParseTime(text, 0, time.Local)
-			*into = t.UnixMilli()
-			return err
-		}
-	}
-	o.Func("since", "from this `time` on", at(&f.Since))
-	o.Func("until", "before this `time`", at(&f.Until))
+	since, until := boundFlag(o, "since", "from this `time` on"), boundFlag(o, "until", "before this `time`")
 	o.IntVar(&f.Last, "last", 0, "the newest so many: a `number`; all unless given")
 	if _, err := o.parse(args, 0); err != nil {
 		return err
@@ -51,7 +38,24 @@ func recordsCommand(ctx context.Context, c console, args []string) error {
 		return err
 	}
 	defer s.Close()
-	p := &printer{c: c, o: o, s: s, f: f}
+	in, err := s.Zone(ctx)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	for _, end := range []struct {
+		given *bound
+		into  *int64
+	}{{since, &f.Since}, {until, &f.Until}} {
+		t, err := end.given.at(now, in)
+		if err != nil {
+			return err
+		}
+		if !t.IsZero() {
+			*end.into = t.UnixMilli()
+		}
+	}
+	p := &printer{c: c, o: o, s: s, in: in, f: f}
 	if !*follow {
 		return p.more(ctx)
 	}
@@ -67,6 +71,7 @@ type printer struct {
 	c      console
 	o      *options
 	s      *site.Site
+	in     *time.Location // the site's time zone
 	f      store.Filter
 	alarms int64 // the last one printed
 	names  map[uint64]string
@@ -145,9 +150,9 @@ func (p *printer) name(user uint64) string {
 
 func (p *printer) alarm(a *store.Alarm) error {
 	if p.o.json {
-		return printLine(p.c.out, map[string]any{"reader": a.Reader, "kind": a.Kind, "time": time.UnixMilli(a.At), "by": "controller", "text": desk.Clean(a.Text)})
+		return printLine(p.c.out, map[string]any{"reader": a.Reader, "kind": a.Kind, "time": time.UnixMilli(a.At).In(p.in), "by": "controller", "text": desk.Clean(a.Text)})
 	}
-	_, err := fmt.Fprintf(p.c.out, "%s  %-16s %-22s %s\n", time.UnixMilli(a.At).Format(time.DateTime), orDash(a.Reader), "! "+a.Kind, desk.Clean(a.Text))
+	_, err := fmt.Fprintf(p.c.out, "%s  %-16s %-22s %s\n", moment(time.UnixMilli(a.At), p.in), orDash(a.Reader), "! "+a.Kind, desk.Clean(a.Text))
 	return err
 }
 
@@ -158,13 +163,13 @@ func (p *printer) record(row *store.Record) error {
 		return nil
 	}
 	if p.o.json {
-		return printLine(p.c.out, recordJSON(row, r))
+		return printLine(p.c.out, recordJSON(row, r, p.in))
 	}
 	clock := " "
 	if !r.Trusted {
 		clock = "?" // by a clock that is not to be trusted
 	}
-	_, err = fmt.Fprintf(p.c.out, "%s%s %-16s %-22s %s\n", time.UnixMilli(r.Time).Format(time.DateTime), clock, row.Reader, desk.Clean(string(r.Kind)), desk.Clean(p.tell(r)))
+	_, err = fmt.Fprintf(p.c.out, "%s%s %-16s %-22s %s\n", moment(time.UnixMilli(r.Time), p.in), clock, row.Reader, desk.Clean(string(r.Kind)), desk.Clean(p.tell(r)))
 	return err
 }
 
@@ -230,7 +235,7 @@ func (p *printer) tell(r *wire.Record) string {
 		say("count %d", r.Count)
 	}
 	if r.Kind == wire.ClockStepped {
-		say("from %s to %s", time.UnixMilli(r.From).Format(time.DateTime), time.UnixMilli(r.To).Format(time.DateTime))
+		say("from %s to %s", moment(time.UnixMilli(r.From), p.in), moment(time.UnixMilli(r.To), p.in))
 	}
 	if r.Version != "" {
 		say("version %s", r.Version)
@@ -274,17 +279,17 @@ type jsonRecord struct {
 	To         time.Time `json:"to,omitzero"`
 }
 
-func recordJSON(row *store.Record, r *wire.Record) *jsonRecord {
+func recordJSON(row *store.Record, r *wire.Record, in *time.Location) *jsonRecord {
 	out := &jsonRecord{
 		Reader: row.Reader, Journal: row.Journal.String(), Number: r.Number, Hash: row.Hash.String(), Kind: desk.Clean(string(r.Kind)),
-		Time: time.UnixMilli(r.Time), Trusted: r.Trusted, Received: time.UnixMilli(row.Received),
+		Time: time.UnixMilli(r.Time).In(in), Trusted: r.Trusted, Received: time.UnixMilli(row.Received).In(in),
 		Seq: r.Seq, Credential: r.Credential, User: r.User, By: desk.Clean(r.By), Reason: desk.Clean(r.Reason), Cause: desk.Clean(string(r.Cause)), Wrong: r.Wrong,
 		Seconds: r.Seconds, Users: slices.Clone(r.Users), Tag: hex.EncodeToString(r.Tag), Order: desk.Clean(string(r.Order)), Who: desk.Clean(r.Who),
 		Epoch: r.Epoch, Revision: r.Revision, Policy: r.PolicyRevision, Subject: desk.Clean(r.Subject), Text: desk.Clean(r.Text), Count: r.Count,
 		First: r.First, Last: r.Last, Version: desk.Clean(r.Version),
 	}
 	if r.Kind == wire.ClockStepped {
-		out.From, out.To = time.UnixMilli(r.From), time.UnixMilli(r.To)
+		out.From, out.To = time.UnixMilli(r.From).In(in), time.UnixMilli(r.To).In(in)
 	}
 	if r.Command != (wire.CommandID{}) {
 		out.Command = r.Command.String()

@@ -18,7 +18,7 @@ func TestWhatAReaderSaysIsOneLineWhateverItWrote(t *testing.T) {
 	evil := "\x1b[2J\r\n2026-01-01 00:00:00  vault  access.granted  Ada\u202e"
 	r := wire.Record{Number: 1, Kind: wire.RecordKind("x\x1b[2J\n"), By: evil, Reason: evil, Who: evil, Subject: evil, Text: evil, Version: evil, Order: wire.Order(evil), Cause: wire.Cause(evil)}
 	var out bytes.Buffer
-	p := printer{c: console{out: &out}, o: new(options)}
+	p := printer{c: console{out: &out}, o: new(options), in: time.UTC}
 	if err := p.record(&store.Record{Reader: "front-door", Encoded: wire.Marshal(&r)}); err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func TestWhatAReaderSaysIsOneLineWhateverItWrote(t *testing.T) {
 		}
 	}
 	now := time.Now()
-	if is := describe(&control.Reader{Online: true, Heard: &now, Lockout: evil, Card: evil, Door: evil, Faults: [][2]string{{evil, evil}}}); strings.ContainsFunc(is, moves) {
+	if is := describe(&control.Reader{Online: true, Heard: &now, Lockout: evil, Card: evil, Door: evil, Faults: [][2]string{{evil, evil}}}, time.UTC); strings.ContainsFunc(is, moves) {
 		t.Errorf("%q", is)
 	}
 }
@@ -61,12 +61,12 @@ func TestAStepOfAReadersClockSaysFromWhatToWhat(t *testing.T) {
 	r := wire.Record{Number: 1, Kind: wire.ClockStepped, Time: to.UnixMilli(), Trusted: true, From: from.UnixMilli(), To: to.UnixMilli()}
 	for json, format := range map[bool]string{false: time.DateTime, true: time.RFC3339} {
 		var out bytes.Buffer
-		p := printer{c: console{out: &out}, o: &options{json: json}}
+		p := printer{c: console{out: &out}, o: &options{json: json}, in: time.UTC}
 		if err := p.record(&store.Record{Reader: "front-door", Encoded: wire.Marshal(&r)}); err != nil {
 			t.Fatal(err)
 		}
 		for _, at := range []time.Time{from, to} {
-			if want := at.Local().Format(format); !strings.Contains(out.String(), want) {
+			if want := at.Format(format); !strings.Contains(out.String(), want) {
 				t.Errorf("%s is not in %s", want, out.String())
 			}
 		}

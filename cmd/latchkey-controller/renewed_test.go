@@ -15,7 +15,7 @@ import (
 
 func TestARenewedCertificateIsServedAndABrokenOneIsNot(t *testing.T) {
 	dir := t.TempDir()
-	s, err := site.Create(t.Context(), filepath.Join(dir, "site"), "home", clock.Read())
+	s, err := site.Create(t.Context(), filepath.Join(dir, "site"), "home", "UTC", clock.Read())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 // userFlags adds the flags that describe a user, and returns the form that they
 // fill in.
 func userFlags(o *options) *desk.UserForm {
-	form := &desk.UserForm{Zone: time.Local}
+	form := new(desk.UserForm)
 	o.Func("name", "the user's `name`, as screens greet: up to 64 bytes; the last word is the last name", func(name string) error {
 		u := store.User{Name: desk.TidyName(name)}
 		u.SplitName()
@@ -30,8 +30,7 @@ func userFlags(o *options) *desk.UserForm {
 	at := func(name, usage string, into *string) {
 		o.Func(name, usage, func(text string) error {
 			*into = text
-			_, err := desk.ParseTime(text, 0, time.Local)
-			return err
+			return checkTime(text)
 		})
 	}
 	at("from", "the `time` from which doors open", &form.From)
@@ -39,7 +38,13 @@ func userFlags(o *options) *desk.UserForm {
 	return form
 }
 
-const timesOfUsers = "T is a day (2026-12-31, the last one included) or a time (2026-12-31T18:00), by this\ncomputer's clock, or a time with its zone (2026-12-31T18:00:00+01:00)."
+const timesOfUsers = "T is a day (2026-12-31, the last one included) or a time (2026-12-31T18:00) in the site's time\nzone, or a time with its offset (2026-12-31T18:00+01:00). Of a time that clocks show twice the first\nis meant unless an offset says otherwise; one that they leave out is refused."
+
+// checkTime refuses what is no time, in whatever zone.
+func checkTime(text string) error {
+	_, err := desk.ParseTime(text, 0, time.UTC)
+	return err
+}
 
 func userAddCommand(ctx context.Context, c console, args []string) error {
 	o := newOptions(c, "user add", "--name NAME [--pin auto|-] [--card UID]… [--group NAME]… [--from T] [--until T] [--extended]",
@@ -82,7 +87,10 @@ func userAddCommand(ctx context.Context, c console, args []string) error {
 	if err != nil {
 		return err
 	}
-	return printUser(c, o, id, desk.TidyName(form.First+" "+form.Last), chosen)
+	if err := printUser(c, o, id, desk.TidyName(form.First+" "+form.Last), chosen); err != nil {
+		return err
+	}
+	return printElsewhere(ctx, c, o, d, id)
 }
 
 func userEditCommand(ctx context.Context, c console, args []string) error {
@@ -117,14 +125,14 @@ func userEditCommand(ctx context.Context, c console, args []string) error {
 		if text == "always" {
 			return func(f *desk.UserForm) { f.From = "" }, nil
 		}
-		_, err := desk.ParseTime(text, 0, time.Local)
+		err := checkTime(text)
 		return func(f *desk.UserForm) { f.From = text }, err
 	})
 	edit("until", "the `time` until which doors open, or forever", func(text string) (func(*desk.UserForm), error) {
 		if text == "forever" {
 			return func(f *desk.UserForm) { f.Until = "" }, nil
 		}
-		_, err := desk.ParseTime(text, 1, time.Local)
+		err := checkTime(text)
 		return func(f *desk.UserForm) { f.Until = text }, err
 	})
 	edit("extended", "`on|off`: doors stay open longer for this user", func(text string) (func(*desk.UserForm), error) {
@@ -150,7 +158,7 @@ func userEditCommand(ctx context.Context, c console, args []string) error {
 		return err
 	}
 	var name string
-	err = d.EditUser(ctx, d.actor, found.ID, "", time.Local, func(f *desk.UserForm) {
+	err = d.EditUser(ctx, d.actor, found.ID, "", nil, func(f *desk.UserForm) {
 		if len(groups) > 0 || *none {
 			f.Groups = groups
 		}
@@ -162,7 +170,10 @@ func userEditCommand(ctx context.Context, c console, args []string) error {
 	if err != nil {
 		return err
 	}
-	return printUser(c, o, found.ID, name, nil)
+	if err := printUser(c, o, found.ID, name, nil); err != nil {
+		return err
+	}
+	return printElsewhere(ctx, c, o, d, found.ID)
 }
 
 func userRemoveCommand(ctx context.Context, c console, args []string) error {

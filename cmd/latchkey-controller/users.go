@@ -10,6 +10,7 @@ import (
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/zone"
 	"latchkey/sync/wire"
 )
 
@@ -52,10 +53,14 @@ func userListCommand(ctx context.Context, c console, args []string) error {
 			break
 		}
 	}
+	in, err := d.Zone(ctx)
+	if err != nil {
+		return err
+	}
 	if o.json {
 		rows := make([]userRow, len(users))
 		for i, u := range users {
-			rows[i] = userRow{u.ID, u.Name, u.PIN, u.Cards, append([]string{}, u.Groups...), timeOrNil(u.From), timeOrNil(u.Until), u.Extended, u.Exposed}
+			rows[i] = userRow{u.ID, u.Name, u.PIN, u.Cards, append([]string{}, u.Groups...), timeOrNil(u.From, in), timeOrNil(u.Until, in), u.Extended, u.Exposed}
 		}
 		return printJSON(c.out, rows)
 	}
@@ -72,7 +77,7 @@ func userListCommand(ctx context.Context, c console, args []string) error {
 		return err
 	}
 	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "USER\tNAME\tPIN\tCARDS\tGROUPS\tFROM\tUNTIL")
+	fmt.Fprintf(w, "USER\tNAME\tPIN\tCARDS\tGROUPS\tFROM (%[1]s)\tUNTIL (%[1]s)\n", in)
 	for _, u := range users {
 		pin := "no"
 		if u.PIN {
@@ -81,7 +86,7 @@ func userListCommand(ctx context.Context, c console, args []string) error {
 		if u.Exposed > 0 {
 			pin += " (exposed)"
 		}
-		fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%s\t%s\t%s\n", u.ID, u.Name, pin, u.Cards, orDash(strings.Join(u.Groups, " ")), when(u.From), marked(when(u.Until), u.Validity))
+		fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%s\t%s\t%s\n", u.ID, u.Name, pin, u.Cards, orDash(strings.Join(u.Groups, " ")), when(u.From, in), marked(when(u.Until, in), u.Validity))
 	}
 	return w.Flush()
 }
@@ -125,33 +130,37 @@ func userCardCommand(ctx context.Context, c console, args []string) error {
 	return printUser(c, o, u.ID, u.Name, nil)
 }
 
-// at shows a time in Unix seconds, by this computer's clock.
-func at(seconds int64) string {
+// at shows a time in Unix seconds, in a zone.
+func at(seconds int64, in *time.Location) string {
 	if seconds == 0 {
 		return "-"
 	}
-	return when(time.Unix(seconds, 0))
+	return when(time.Unix(seconds, 0), in)
 }
 
-// when shows a time, by this computer's clock.
-func when(t time.Time) string {
+// when shows a time in a zone, with its offset where clocks there show it twice.
+func when(t time.Time, in *time.Location) string {
 	if t.IsZero() {
 		return "-"
 	}
-	return t.Local().Format("2006-01-02 15:04")
+	if t = t.In(in); zone.Twice(t) {
+		return t.Format("2006-01-02 15:04 -07:00")
+	}
+	return t.Format("2006-01-02 15:04")
 }
 
-func atOrNil(seconds int64) *time.Time {
+func atOrNil(seconds int64, in *time.Location) *time.Time {
 	if seconds == 0 {
 		return nil
 	}
-	return timeOrNil(time.Unix(seconds, 0))
+	return timeOrNil(time.Unix(seconds, 0), in)
 }
 
-func timeOrNil(t time.Time) *time.Time {
+func timeOrNil(t time.Time, in *time.Location) *time.Time {
 	if t.IsZero() {
 		return nil
 	}
+	t = t.In(in)
 	if t.Year() > 9999 { // kept before it was refused: JSON has no such year
 		t = time.Unix(wire.MaxTime, 0).UTC()
 	}

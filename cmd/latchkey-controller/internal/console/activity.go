@@ -74,7 +74,7 @@ func (c *Console) filter(r *http.Request, v *visit) (q desk.Query, f *form, pers
 	read := func(name string, days int) (t time.Time) {
 		if text := f.Get(name); text != "" {
 			var err error
-			if t, err = desk.ParseTime(text, days, c.zone); err != nil {
+			if t, err = desk.ParseTime(text, days, v.zone()); err != nil {
 				f.Wrong[name] = sentence(err.Error())
 			}
 		}
@@ -105,7 +105,7 @@ func (c *Console) activity(w http.ResponseWriter, r *http.Request, v *visit) err
 		if err != nil {
 			return err
 		}
-		p.Chart = newChart(hours, c.zone)
+		p.Chart = newChart(hours, v.zone())
 	}
 	if byScript(r) && !live(r) {
 		w.Header().Set("HX-Replace-Url", strings.TrimSuffix("/activity?"+p.Query, "?"))
@@ -127,18 +127,19 @@ func (c *Console) readActivity(r *http.Request, v *visit, p *activityPage, q des
 			return err
 		}
 	}
-	p.Days, p.Older = c.byDay(page.Entries), page.Older
+	p.Days, p.Older = byDay(page.Entries, v.zone()), page.Older
 	if len(page.Entries) > 0 {
 		p.Newest = page.Entries[0].ID
 	}
 	return nil
 }
 
-// byDay groups entries, the newest first, by the day on which they happened.
-func (c *Console) byDay(entries []*desk.Entry) (days []dayOf) {
-	today := time.Now().In(c.zone)
+// byDay groups entries, the newest first, by the day on which they happened in
+// a zone.
+func byDay(entries []*desk.Entry, zone *time.Location) (days []dayOf) {
+	today := time.Now().In(zone)
 	for _, e := range entries {
-		at := e.At.In(c.zone)
+		at := e.At.In(zone)
 		name := at.Format("Monday, 2 January 2006")
 		switch at.Format(time.DateOnly) {
 		case today.Format(time.DateOnly):
@@ -176,7 +177,7 @@ func (c *Console) export(w http.ResponseWriter, r *http.Request, v *visit) error
 	if form.Get("format") == "json" {
 		format, kind = desk.JSON, "application/json"
 	}
-	name := fmt.Sprintf("%s-activity-%s.%s", c.site, time.Now().In(c.zone).Format(time.DateOnly), format)
+	name := fmt.Sprintf("%s-activity-%s.%s", c.site, time.Now().In(v.zone()).Format(time.DateOnly), format)
 	err = c.download(w, r, kind, name, func(to http.ResponseWriter) error {
 		return c.desk.Export(r.Context(), v.Actor, q, format, to)
 	})

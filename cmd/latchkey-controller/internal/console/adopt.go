@@ -18,15 +18,15 @@ import (
 // adoptPage is the way of a board to a reader: its request is uploaded, the
 // fingerprints are compared, the bundle is downloaded.
 type adoptPage struct {
-	Step      int // 1, 2, 3
-	Form      *form
-	Request   *desk.Request
-	Locations []*desk.Location
-	Readers   []*desk.Reader
-	Adoption  *site.Adoption
-	Elsewhere bool   // the broker is a program of its own
-	Download  string // address of the bundle
-	File      string
+	Step        int // 1, 2, 3
+	Form        *form
+	Request     *desk.Request
+	Locations   []*desk.Location
+	Readers     []*desk.Reader
+	Adoption    *site.Adoption
+	OtherBroker bool   // the broker is a program of its own
+	Download    string // address of the bundle
+	File        string
 }
 
 func (c *Console) adoptRoutes(page route) {
@@ -88,7 +88,7 @@ func (c *Console) readRequest(w http.ResponseWriter, r *http.Request, v *visit) 
 	if err != nil {
 		return err
 	}
-	f = filled("request", base64.StdEncoding.EncodeToString(file), "reader", request.Reader, "broker", c.broker(r), "time-zone", c.zoneName())
+	f = filled("request", base64.StdEncoding.EncodeToString(file), "reader", request.Reader, "broker", c.broker(r), "time-zone", v.zone().String())
 	return c.showAdopt(w, r, v, http.StatusOK, &adoptPage{Step: 2, Form: f, Request: request})
 }
 
@@ -106,22 +106,9 @@ func (c *Console) broker(r *http.Request) string {
 	return "ssl://" + net.JoinHostPort(host, port)
 }
 
-// elsewhere says whether the broker is a program of its own, which has to be told
+// otherBroker says whether the broker is a program of its own, which has to be told
 // who the readers are.
-func (c *Console) elsewhere() bool { return !strings.HasPrefix(c.brokerURL, "ssl://:") }
-
-// zoneName is the controller's own time zone, if it has a name.
-func (c *Console) zoneName() string {
-	if name := c.zone.String(); name != "Local" {
-		return name
-	}
-	if link, err := os.Readlink("/etc/localtime"); err == nil {
-		if _, name, ok := strings.Cut(link, "zoneinfo/"); ok {
-			return name
-		}
-	}
-	return "UTC"
-}
+func (c *Console) otherBroker() bool { return !strings.HasPrefix(c.brokerURL, "ssl://:") }
 
 // adopt makes the board a reader and keeps the bundle for the download.
 func (c *Console) adopt(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -147,7 +134,7 @@ func (c *Console) adopted(w http.ResponseWriter, r *http.Request, v *visit, f *f
 		adoption, key, err := c.makeBundle(r, v, f, request)
 		if err == nil {
 			result := func(w http.ResponseWriter, r *http.Request, v *visit) error {
-				return c.showAdopt(w, r, v, http.StatusOK, &adoptPage{Step: 3, Adoption: adoption, Elsewhere: c.elsewhere(), Download: "/devices/bundles/" + key, File: bundleName(adoption.Reader)})
+				return c.showAdopt(w, r, v, http.StatusOK, &adoptPage{Step: 3, Adoption: adoption, OtherBroker: c.otherBroker(), Download: "/devices/bundles/" + key, File: bundleName(adoption.Reader)})
 			}
 			return result, result(w, r, v)
 		}

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
@@ -22,7 +23,6 @@ import (
 type Options struct {
 	Desk *desk.Desk
 	Log  *slog.Logger
-	Zone *time.Location // in which times are shown and read; nil: time.Local
 	// Trusted says that browsers know the certificate's authority: then they
 	// are told to come by TLS only (RFC 6797). With an authority of the site's
 	// own that would lock people out when it changes.
@@ -42,7 +42,6 @@ type Options struct {
 type Console struct {
 	desk      *desk.Desk
 	log       *slog.Logger
-	zone      *time.Location
 	trusted   bool
 	brokerURL string
 	known     func(string) bool
@@ -51,8 +50,8 @@ type Console struct {
 	print     string // fingerprint of the controller's key
 
 	static  *static
-	pages   pages
-	marker  []byte // stands in a page where a secret is put in
+	pages   atomic.Pointer[pages] // in the time zone that the site had last
+	marker  []byte                // stands in a page where a secret is put in
 	hub     *hub
 	bundles bundles
 	deeds   deeds
@@ -62,10 +61,7 @@ type Console struct {
 
 // New returns a console. Run must run beside its handler.
 func New(o Options) (*Console, error) {
-	c := &Console{desk: o.Desk, log: o.Log, zone: o.Zone, trusted: o.Trusted, brokerURL: o.Broker, known: o.Known, proxies: o.Proxies, hub: newHub()}
-	if c.zone == nil {
-		c.zone = time.Local
-	}
+	c := &Console{desk: o.Desk, log: o.Log, trusted: o.Trusted, brokerURL: o.Broker, known: o.Known, proxies: o.Proxies, hub: newHub()}
 	c.site, c.print = o.Desk.Site()
 	c.marker = []byte("secret-" + rand.Text())
 	var err error
@@ -75,9 +71,11 @@ func New(o Options) (*Console, error) {
 	if c.keeping, err = newKeeping(); err != nil {
 		return nil, err
 	}
-	if c.pages, err = newPages(c.functions()); err != nil {
+	last, err := c.newPages(time.UTC)
+	if err != nil {
 		return nil, err
 	}
+	c.pages.Store(last)
 	c.handler = c.from(c.guard(c.routes()))
 	return c, nil
 }

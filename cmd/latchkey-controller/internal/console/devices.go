@@ -184,11 +184,12 @@ func (c *Console) showSwitch(w http.ResponseWriter, r *http.Request, v *visit, b
 	}
 	var b bytes.Buffer
 	row := map[string]any{"Reader": reader, "Back": local(back), "May": v.Actor.May(desk.SwitchPIN)}
-	if err := c.pages["reader"].ExecuteTemplate(&b, "pin-switch", row); err != nil {
+	page := v.pages.byName["reader"]
+	if err := page.ExecuteTemplate(&b, "pin-switch", row); err != nil {
 		return err
 	}
 	if said != "" {
-		if err := c.pages["reader"].ExecuteTemplate(&b, "toast", said); err != nil {
+		if err := page.ExecuteTemplate(&b, "toast", said); err != nil {
 			return err
 		}
 	}

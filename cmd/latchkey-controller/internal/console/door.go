@@ -52,7 +52,7 @@ func (c *Console) showDoor(w http.ResponseWriter, r *http.Request, v *visit, sta
 		if err != nil {
 			return err
 		}
-		d.Chart = newChart(hours, c.zone)
+		d.Chart = newChart(hours, v.zone())
 	}
 	return c.showPlaces(w, r, v, status, p, d.Door.Name)
 }

@@ -223,7 +223,9 @@ func (c *Console) giveBack(w http.ResponseWriter, r *http.Request, s *desk.Sessi
 	}
 	c.signCookies(w, s)
 	back := &given{c.newVisit(r), f}
-	c.enter(back.visit, s)
+	if err := c.enter(r.Context(), back.visit, s); err != nil {
+		return err
+	}
 	r = r.WithContext(context.WithValue(r.Context(), givenKey{}, back))
 	r.URL = &url.URL{Path: form.Action}
 	c.keeping.shown.ServeHTTP(w, r)

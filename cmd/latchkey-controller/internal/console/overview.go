@@ -51,7 +51,7 @@ func (c *Console) overview(w http.ResponseWriter, r *http.Request, v *visit) err
 	if err != nil {
 		return err
 	}
-	p.Days = c.byDay(page.Entries)
+	p.Days = byDay(page.Entries, v.zone())
 	if len(page.Entries) > 0 {
 		p.Newest = page.Entries[0].ID
 	}

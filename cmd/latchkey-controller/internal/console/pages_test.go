@@ -122,6 +122,7 @@ var acts = []struct {
 	{"/devices/adopt/reader", []string{"reader", "back-door"}, desk.Editor},
 	{"/activity/export", []string{"format", "csv"}, desk.Viewer},
 	{"/settings", []string{"keep-days", "30"}, desk.Super},
+	{"/settings/zone", []string{"zone", "Europe/Zurich"}, desk.Super},
 	{"/settings/backup", nil, desk.Super},
 	{"/settings/epoch", nil, desk.Super},
 	{"/settings/administrators", []string{"name", "Eve", "role", "owner"}, desk.Super},

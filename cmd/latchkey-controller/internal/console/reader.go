@@ -247,7 +247,7 @@ func (c *Console) removeReader(w http.ResponseWriter, r *http.Request, v *visit)
 	if right {
 		if _, err = c.desk.RemoveReader(r.Context(), v.Actor, r.PathValue("id"), how); err == nil {
 			said := "The reader was removed, and a new epoch begun."
-			if c.elsewhere() {
+			if c.otherBroker() {
 				said += " The broker still lets it in: run latchkey-controller broker-config and restart Mosquitto."
 			}
 			c.send(w, r, "/devices", said)

@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"context"
 	"embed"
 	"fmt"
 	"html/template"
@@ -9,20 +10,24 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"time"
 )
 
 //go:embed templates
 var templateFiles embed.FS
 
-// pages are the templates of each page, by the names of their files. Each has
-// "main", and what htmx may ask for by the id of the element it replaces:
-// "panel", or a part that keeps itself up to date.
-type pages map[string]*template.Template
+// pages are the templates of each page, by the names of their files, for one
+// time zone. Each has "main", and what htmx may ask for by the id of the element
+// it replaces: "panel", or a part that keeps itself up to date.
+type pages struct {
+	zone   *time.Location // in which times are shown
+	byName map[string]*template.Template
+}
 
 // newPages parses templates/*.html: base.html and those that begin with
 // "part-" belong to each of the others.
-func newPages(functions template.FuncMap) (pages, error) {
-	base := template.New("base").Funcs(functions)
+func (c *Console) newPages(zone *time.Location) (*pages, error) {
+	base := template.New("base").Funcs(c.functions(zone))
 	names, err := fs.Glob(templateFiles, "templates/*.html")
 	if err != nil {
 		return nil, err
@@ -35,7 +40,7 @@ func newPages(functions template.FuncMap) (pages, error) {
 			return nil, err
 		}
 	}
-	all := pages{}
+	all := &pages{zone, map[string]*template.Template{}}
 	for _, name := range own {
 		page, err := base.Clone()
 		if err != nil {
@@ -44,9 +49,25 @@ func newPages(functions template.FuncMap) (pages, error) {
 		if _, err := page.ParseFS(templateFiles, name); err != nil {
 			return nil, err
 		}
-		all[strings.TrimSuffix(path.Base(name), ".html")] = page
+		all.byName[strings.TrimSuffix(path.Base(name), ".html")] = page
 	}
 	return all, nil
+}
+
+// pagesNow returns the pages in the site's time zone as it is now.
+func (c *Console) pagesNow(ctx context.Context) (*pages, error) {
+	zone, err := c.desk.Zone(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if is := c.pages.Load(); is.zone.String() == zone.String() {
+		return is, nil
+	}
+	anew, err := c.newPages(zone)
+	if err == nil {
+		c.pages.Store(anew)
+	}
+	return anew, err
 }
 
 // A view is what a page is made of.
@@ -66,7 +87,7 @@ func byScript(r *http.Request) bool {
 // show writes a page, or the part of it that htmx asks for; whoever is not
 // signed in has whole pages only.
 func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, name string, v *view) {
-	page, ok := c.pages[name]
+	page, ok := v.pages.byName[name]
 	if !ok {
 		c.broken(w, r, fmt.Errorf("no page %q", name))
 		return
@@ -93,6 +114,12 @@ func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, name 
 	if err := page.ExecuteTemplate(&b, part, v); err != nil {
 		c.broken(w, r, err)
 		return
+	}
+	if part != "layout" { // whose zone may be another one than the page's
+		if err := page.ExecuteTemplate(&b, "zone-now", nil); err != nil {
+			c.broken(w, r, err)
+			return
+		}
 	}
 	if part != "layout" && v.Said != "" {
 		if err := page.ExecuteTemplate(&b, "toast", v.Said); err != nil {

@@ -173,27 +173,34 @@ func fillWeek(f *form, w *week) {
 	}
 }
 
+// readTimes reads the set times of a form; nil: always.
+func readTimes(f *form) *wire.Schedule {
+	if f.Get("when") != "times" {
+		return nil
+	}
+	times := new(wire.Schedule)
+	for _, n := range dayNames {
+		spans, err := parseHours(f.Get(n.key), n.day)
+		if err != nil {
+			f.Wrong[n.key] = sentence(err.Error())
+		}
+		times.Week = append(times.Week, spans...)
+	}
+	spans, err := parseHours(f.Get("holiday"), 0)
+	if err != nil {
+		f.Wrong["holiday"] = sentence(err.Error())
+	}
+	times.Holiday = spans
+	return times
+}
+
 func (c *Console) setAccess(w http.ResponseWriter, r *http.Request, v *visit) error {
 	return c.setPolicy(w, r, v, "access", func(f *form) func(*wire.Policy) {
 		access := wire.Access{Group: strings.ToLower(f.Trim("group"))}
 		if err := wire.CheckName(access.Group); err != nil {
 			f.Wrong["group"] = sentence(err.Error())
 		}
-		if f.Get("when") == "times" {
-			access.Schedule = new(wire.Schedule)
-			for _, n := range dayNames {
-				spans, err := parseHours(f.Get(n.key), n.day)
-				if err != nil {
-					f.Wrong[n.key] = sentence(err.Error())
-				}
-				access.Schedule.Week = append(access.Schedule.Week, spans...)
-			}
-			spans, err := parseHours(f.Get("holiday"), 0)
-			if err != nil {
-				f.Wrong["holiday"] = sentence(err.Error())
-			}
-			access.Schedule.Holiday = spans
-		}
+		access.Schedule = readTimes(f)
 		return func(p *wire.Policy) {
 			at := slices.IndexFunc(p.Access, func(a wire.Access) bool { return a.Group == access.Group })
 			if at < 0 {

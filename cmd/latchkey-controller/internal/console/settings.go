@@ -29,6 +29,7 @@ func (c *Console) settingsRoutes(page route) {
 	c.keeps("POST /settings", func(w http.ResponseWriter, r *http.Request, v *visit, f *form) error {
 		return c.showSettings(w, r, v, http.StatusOK, f, "")
 	})
+	page("POST /settings/zone", c.setZone)
 	page("POST /settings/backup", c.backup)
 	page("POST /settings/epoch", c.newEpoch)
 	page("GET /settings/audit", c.audit)
@@ -62,8 +63,10 @@ func (c *Console) showSettings(w http.ResponseWriter, r *http.Request, v *visit,
 	if f == nil {
 		p.Form = filled()
 	}
-	if !p.Form.Values.Has("keep-days") {
-		p.Form.Values.Set("keep-days", fmt.Sprint(p.Settings.KeepDays))
+	for name, value := range map[string]string{"keep-days": fmt.Sprint(p.Settings.KeepDays), "zone": v.zone().String()} {
+		if !p.Form.Values.Has(name) {
+			p.Form.Values.Set(name, value)
+		}
 	}
 	c.show(w, r, status, "settings", &view{visit: v, Title: "Settings", Section: "settings", Page: p})
 	return nil
@@ -93,6 +96,22 @@ func (c *Console) confirmClock(w http.ResponseWriter, r *http.Request, v *visit)
 		return err
 	}
 	c.send(w, r, "/settings", "The controller goes by its clock again.")
+	return nil
+}
+
+func (c *Console) setZone(w http.ResponseWriter, r *http.Request, v *visit) error {
+	f, err := c.formOf(r, v)
+	if err != nil {
+		return err
+	}
+	err = c.desk.SetZone(r.Context(), v.Actor, f.Get("zone"))
+	if f.refused(err) {
+		return c.showSettings(w, r, v, http.StatusUnprocessableEntity, f, "")
+	}
+	if err != nil {
+		return err
+	}
+	c.send(w, r, "/settings", "Saved. Times are shown in this zone from now on.")
 	return nil
 }
 
@@ -126,7 +145,7 @@ func (c *Console) backup(w http.ResponseWriter, r *http.Request, v *visit) error
 		f.Wrong["passphrase-again"] = "The two passphrases differ. Type the same one twice."
 		return c.showSettings(w, r, v, http.StatusUnprocessableEntity, f, "backup")
 	}
-	name := fmt.Sprintf("%s-%s.tar.age", c.site, time.Now().In(c.zone).Format("2006-01-02-1504"))
+	name := fmt.Sprintf("%s-%s.tar.age", c.site, time.Now().In(v.zone()).Format("2006-01-02-1504"))
 	form := &desk.BackupForm{Passphrase: f.secret["passphrase"], Recipients: f.Trim("recipients")}
 	done, err := c.again(r, v, f, func() error {
 		return c.download(w, r, "application/octet-stream", name, func(to http.ResponseWriter) error {

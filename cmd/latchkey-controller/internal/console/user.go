@@ -59,7 +59,7 @@ func (c *Console) user(w http.ResponseWriter, r *http.Request, v *visit, id uint
 			return err
 		}
 	case panel.Tab == "about":
-		page.Form = userFields(panel.User, c)
+		page.Form, page.There = userFields(panel.User, v), panel.User.Elsewhere
 		page.Groups, err = c.desk.Groups(r.Context(), v.Actor)
 	case panel.Add == "enrol":
 		err = c.enrolReaders(r, v, panel)
@@ -71,9 +71,9 @@ func (c *Console) user(w http.ResponseWriter, r *http.Request, v *visit, id uint
 }
 
 // userFields is the form of a user as they are.
-func userFields(u *desk.User, c *Console) *form {
-	shown := u.Form(c.zone)
-	f := filled("first", shown.First, "last", shown.Last, "from", shown.From, "until", shown.Until, "revision", shown.Revision())
+func userFields(u *desk.User, v *visit) *form {
+	shown := u.Form(v.zone())
+	f := filled("zone", v.zone().String(), "first", shown.First, "last", shown.Last, "from", shown.From, "until", shown.Until, "revision", shown.Revision())
 	for _, group := range shown.Groups {
 		f.Values.Add("group", group)
 	}
@@ -86,7 +86,8 @@ func (c *Console) editUser(w http.ResponseWriter, r *http.Request, v *visit, id 
 	if err != nil {
 		return err
 	}
-	err = c.desk.EditUser(r.Context(), v.Actor, id, f.Get("revision"), c.zone, func(as *desk.UserForm) { *as = c.userForm(f) })
+	in := zoneOf(f, v)
+	err = c.desk.EditUser(r.Context(), v.Actor, id, f.Get("revision"), in, func(as *desk.UserForm) { *as = userForm(f, v) })
 	if f.refused(err) {
 		return c.showAbout(w, r, v, http.StatusUnprocessableEntity, f)
 	}
@@ -107,12 +108,16 @@ func (c *Console) showAbout(w http.ResponseWriter, r *http.Request, v *visit, st
 	if err != nil {
 		return err
 	}
-	f.warn("user", panel.User.Form(c.zone).Revision())
+	f.warn("user", panel.User.Form(zoneOf(f, v)).Revision())
 	groups, err := c.desk.Groups(r.Context(), v.Actor)
 	if err != nil {
 		return err
 	}
-	return c.showUsers(w, r, v, status, &usersPage{userPanel: panel, Form: f, Groups: groups})
+	there, err := c.desk.Elsewhere(r.Context(), v.Actor, userForm(f, v))
+	if err != nil {
+		return err
+	}
+	return c.showUsers(w, r, v, status, &usersPage{userPanel: panel, Form: f, Groups: groups, There: there})
 }
 
 func (c *Console) removeUser(w http.ResponseWriter, r *http.Request, v *visit, id uint64) error {

@@ -6,8 +6,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/zone"
 )
 
 // usersPage is the list of users, and one of them beside it.
@@ -19,7 +21,8 @@ type usersPage struct {
 
 	New    bool // the panel is the form for a new user
 	Form   *form
-	Groups []string // that there are
+	Groups []string     // that there are
+	There  []desk.There // what the dates of the form are in other zones
 	*userPanel
 }
 
@@ -70,6 +73,7 @@ func (c *Console) userRoutes(page route) {
 	c.keeps("POST /users", func(w http.ResponseWriter, r *http.Request, v *visit, f *form) error {
 		return c.showNewUser(w, r, v, http.StatusOK, f)
 	})
+	page("GET /users/elsewhere", c.elsewhere)
 	user := func(pattern string, handle func(http.ResponseWriter, *http.Request, *visit, uint64) error) {
 		page(pattern, func(w http.ResponseWriter, r *http.Request, v *visit) error {
 			id, err := userID(r)
@@ -148,19 +152,50 @@ func (c *Console) showNewUser(w http.ResponseWriter, r *http.Request, v *visit, 
 	if err != nil {
 		return err
 	}
-	return c.showUsers(w, r, v, status, &usersPage{New: true, Form: f, Groups: groups})
+	there, err := c.desk.Elsewhere(r.Context(), v.Actor, userForm(f, v))
+	if err != nil {
+		return err
+	}
+	return c.showUsers(w, r, v, status, &usersPage{New: true, Form: f, Groups: groups, There: there})
+}
+
+// elsewhere says what the dates that stand in the form of a user now are at
+// doors in other zones.
+func (c *Console) elsewhere(w http.ResponseWriter, r *http.Request, v *visit) error {
+	if !byScript(r) {
+		return desk.ErrNotFound
+	}
+	there, err := c.desk.Elsewhere(r.Context(), v.Actor, userForm(&form{Values: r.URL.Query()}, v))
+	if err != nil {
+		return err
+	}
+	c.show(w, r, http.StatusOK, "users", &view{visit: v, Page: &usersPage{There: there}})
+	return nil
+}
+
+// zoneOf returns the zone that a form says its times are in.
+func zoneOf(f *form, v *visit) *time.Location {
+	if in, err := zone.Load(f.Get("zone")); err == nil {
+		return in
+	}
+	return v.zone()
 }
 
 // userForm reads what stands in the form of a user.
-func (c *Console) userForm(f *form) desk.UserForm {
+func userForm(f *form, v *visit) desk.UserForm {
+	return desk.UserForm{
+		First: f.Trim("first"), Last: f.Trim("last"), Groups: groupsOf(f),
+		From: f.Trim("from"), Until: f.Trim("until"), Zone: zoneOf(f, v), Extended: f.Has("extended", "on"),
+	}
+}
+
+// groupsOf reads the groups that are ticked in a form, and those that are typed.
+func groupsOf(f *form) []string {
 	groups := slices.Clone(f.Values["group"])
 	for more := range strings.FieldsFuncSeq(f.Get("groups"), func(r rune) bool { return r == ',' || r == ' ' || r == ';' }) {
 		groups = append(groups, strings.ToLower(more))
 	}
-	return desk.UserForm{
-		First: f.Trim("first"), Last: f.Trim("last"), Groups: groups,
-		From: f.Trim("from"), Until: f.Trim("until"), Zone: c.zone, Extended: f.Has("extended", "on"),
-	}
+	return groups
 }
 
 // pinChoice reads who chooses a PIN.
@@ -185,7 +220,7 @@ func (c *Console) addUser(w http.ResponseWriter, r *http.Request, v *visit) erro
 		cards = append(cards, card)
 	}
 	return c.once(w, r, v, f, func() (answer, error) {
-		id, digits, err := c.desk.AddUser(r.Context(), v.Actor, c.userForm(f), pinChoice(f), cards)
+		id, digits, err := c.desk.AddUser(r.Context(), v.Actor, userForm(f, v), pinChoice(f), cards)
 		defer clear(digits)
 		if f.refused(err) {
 			return nil, c.showNewUser(w, r, v, http.StatusUnprocessableEntity, f)

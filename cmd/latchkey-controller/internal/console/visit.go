@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -33,10 +34,14 @@ type visit struct {
 	Site  string
 	Theme string // "light", "dark"; "": as the system says
 	Said  string // what was done by the request before
+	pages *pages // in the site's time zone
 	Since uint64 // number of the newest change before it
 	Whose string // says in a form that it is the actor's
 	token string
 }
+
+// zone is the site's time zone.
+func (v *visit) zone() *time.Location { return v.pages.zone }
 
 // ThemeChoice is the theme as the switch names it.
 func (v *visit) ThemeChoice() string {
@@ -59,7 +64,7 @@ func (v *visit) refusal(act desk.Act) error {
 }
 
 func (c *Console) newVisit(r *http.Request) *visit {
-	v := &visit{Site: c.site, Since: c.hub.at()}
+	v := &visit{Site: c.site, Since: c.hub.at(), pages: c.pages.Load()}
 	if cookie, err := r.Cookie(themeCookie); err == nil && (cookie.Value == "light" || cookie.Value == "dark") {
 		v.Theme = cookie.Value
 	}
@@ -85,7 +90,10 @@ func (c *Console) signedIn(handle func(http.ResponseWriter, *http.Request, *visi
 			c.fail(w, r, v, err)
 			return
 		}
-		c.enter(v, session)
+		if err := c.enter(r.Context(), v, session); err != nil {
+			c.fail(w, r, v, err)
+			return
+		}
 		if err := handle(w, r, v); err != nil {
 			c.fail(w, r, v, err)
 		}
@@ -93,8 +101,13 @@ func (c *Console) signedIn(handle func(http.ResponseWriter, *http.Request, *visi
 }
 
 // enter makes a visit one of a session.
-func (c *Console) enter(v *visit, s *desk.Session) {
+func (c *Console) enter(ctx context.Context, v *visit, s *desk.Session) error {
 	v.Actor, v.token, v.Whose = s.Actor, s.Token, c.keeping.whose(s.Actor.ID)
+	pages, err := c.pagesNow(ctx)
+	if err == nil {
+		v.pages = pages
+	}
+	return err
 }
 
 // session returns the session of a request.
@@ -252,7 +265,7 @@ func (c *Console) toast(w http.ResponseWriter, r *http.Request, status int, box,
 	w.Header().Set("HX-Push-Url", "false")
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	if err := c.pages["sorry"].ExecuteTemplate(w, box, text); err != nil {
+	if err := c.pages.Load().byName["sorry"].ExecuteTemplate(w, box, text); err != nil {
 		c.log.Error("console: page", "error", err)
 	}
 }

@@ -11,10 +11,11 @@ import (
 	"unicode/utf8"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/zone"
 )
 
-// functions are what templates can call.
-func (c *Console) functions() template.FuncMap {
+// functions are what templates can call, with times in a zone.
+func (c *Console) functions(in *time.Location) template.FuncMap {
 	return template.FuncMap{
 		"icon":         icon,
 		"static":       func(name string) string { return c.static.path(name) },
@@ -36,9 +37,11 @@ func (c *Console) functions() template.FuncMap {
 		"contactLight": contactLight,
 		"linkLight":    linkLight,
 		"doorLight":    doorLight,
-		"clock":        func(t time.Time) string { return t.In(c.zone).Format("15:04:05") },
-		"moment":       func(t time.Time) string { return t.In(c.zone).Format("2 Jan 2006, 15:04") },
-		"date":         func(t time.Time) string { return t.In(c.zone).Format("2 Jan 2006") },
+		"clock":        func(t time.Time) string { return clockAt(t, in) },
+		"clockThere":   func(t time.Time, there *time.Location) string { return clockThere(t, in, there) },
+		"moment":       func(t time.Time) string { return desk.Moment(t, in) },
+		"date":         func(t time.Time) string { return t.In(in).Format("2 Jan 2006") },
+		"zone":         func() string { return in.String() },
 		"iso":          func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"ago":          func(t time.Time) string { return ago(time.Since(t)) },
 		"tone":         tone,
@@ -188,4 +191,22 @@ func years(n float64) string {
 		return plural(int(n*12), "month", "months")
 	}
 	return plural(rounded(n), "year", "years")
+}
+
+// clockAt writes the time of day in a zone; which one it is, if clocks there
+// show it twice.
+func clockAt(t time.Time, in *time.Location) string {
+	if t = t.In(in); zone.Twice(t) {
+		return t.Format("15:04:05 MST")
+	}
+	return t.Format("15:04:05")
+}
+
+// clockThere writes the time of day in another zone than here, with the day if
+// it is another one.
+func clockThere(t time.Time, here, there *time.Location) string {
+	if t.In(here).Day() != t.In(there).Day() {
+		return clockAt(t, there) + " on " + t.In(there).Format("2 Jan")
+	}
+	return clockAt(t, there)
 }

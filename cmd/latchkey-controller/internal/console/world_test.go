@@ -104,12 +104,12 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, live: &readers{}, logged: &strings.Builder{}}
 	var err error
-	if w.site, err = site.Create(t.Context(), filepath.Join(t.TempDir(), "site"), "home", clock.Read()); err != nil {
+	if w.site, err = site.Create(t.Context(), filepath.Join(t.TempDir(), "site"), "home", "UTC", clock.Read()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.site.Close() })
 	w.desk = desk.New(desk.Options{Site: w.site, Live: w.live, Clock: w.clock})
-	c, err := New(Options{Desk: w.desk, Log: slog.New(slog.NewTextHandler(w.logged, nil)), Zone: time.UTC, Broker: "ssl://:8883"})
+	c, err := New(Options{Desk: w.desk, Log: slog.New(slog.NewTextHandler(w.logged, nil)), Broker: "ssl://:8883"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,6 +41,7 @@ type Entry struct {
 	Lockout  bool   // the reader is locked out by this: an unlock may be offered
 	Number   uint64 // of the record in its journal
 	Journal  string
+	There    *time.Location // of the door, if clocks there showed something else than the site's; nil
 }
 
 // A Text is a sentence with parts that stand out.

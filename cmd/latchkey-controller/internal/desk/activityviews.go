@@ -87,8 +87,10 @@ func (d *Desk) Activity(ctx context.Context, a Actor, q Query) (page *Page, err 
 			rows = rows[:limit]
 			page.Older = rows[limit-1].ID
 		}
-		page.Entries, err = entries(tx, rows)
-		return err
+		if page.Entries, err = entries(tx, rows); err != nil {
+			return err
+		}
+		return thereOf(tx, page.Entries)
 	})
 	return page, err
 }

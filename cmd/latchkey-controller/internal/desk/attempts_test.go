@@ -20,6 +20,10 @@ var attempts = map[Act][]attempt{
 	ViewUsers: {
 		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Users(ctx, a, UserQuery{}); return err }),
 		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Groups(ctx, a); return err }),
+		act(func(w *world, ctx context.Context, a Actor) error {
+			_, err := w.Elsewhere(ctx, a, UserForm{})
+			return err
+		}),
 		func(w *world) func(context.Context, Actor) error {
 			id := w.user()
 			return func(ctx context.Context, a Actor) error { _, err := w.User(ctx, a, id); return err }
@@ -211,6 +215,7 @@ var attempts = map[Act][]attempt{
 		return w.SetSettings(ctx, a, Settings{KeepDays: 30})
 	})},
 	ConfirmClock: {act(func(w *world, ctx context.Context, a Actor) error { return w.ConfirmClock(ctx, a) })},
+	SetZone:      {act(func(w *world, ctx context.Context, a Actor) error { return w.SetZone(ctx, a, "Europe/Zurich") })},
 	Backup: {
 		act(func(w *world, ctx context.Context, a Actor) error {
 			return w.WriteBackup(ctx, a, toRecipient(), io.Discard)

@@ -20,7 +20,7 @@ func crowded(b *testing.B) *Desk {
 	b.Helper()
 	const users = 100_000
 	dir := filepath.Join(b.TempDir(), "site")
-	s, err := site.Create(b.Context(), dir, "home", clock.Read())
+	s, err := site.Create(b.Context(), dir, "home", "UTC", clock.Read())
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -82,7 +82,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, dir: filepath.Join(t.TempDir(), "site"), time: time.Date(2026, 11, 23, 12, 30, 0, 0, time.UTC), boot: "first"}
 	w.started = w.time.Add(-time.Hour)
-	s, err := site.Create(t.Context(), w.dir, "home", w.clock())
+	s, err := site.Create(t.Context(), w.dir, "home", "UTC", w.clock())
 	if err != nil {
 		t.Fatal(err)
 	}

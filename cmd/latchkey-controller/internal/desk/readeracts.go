@@ -10,6 +10,7 @@ import (
 
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/cmd/latchkey-controller/internal/zone"
 	"latchkey/sync/wire"
 )
 
@@ -93,9 +94,8 @@ func checkPolicy(p *wire.Policy) error {
 			wrongs = append(wrongs, wrong(text.field, "This cannot hold control characters"))
 		}
 	}
-	if _, err := time.LoadLocation(p.TimeZone); err != nil || p.TimeZone == "" || p.TimeZone == "Local" || len(p.TimeZone) > wire.MaxName {
-		wrongs = append(wrongs, wrong("time-zone", fmt.Sprintf("Unknown time zone %.40q; write one like Europe/Berlin, or UTC", p.TimeZone)))
-	}
+	_, err := zone.Load(p.TimeZone)
+	wrongs.add("time-zone", err)
 	if p.Limit < 1 || p.Limit > 10 {
 		wrongs = append(wrongs, wrong("limit", "Between 1 and 10 wrong PINs in a row lock PIN entry"))
 	}

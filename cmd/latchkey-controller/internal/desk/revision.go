@@ -29,12 +29,9 @@ func meanwhile(what string) *FieldError {
 // minutes is how a form shows a time.
 const minutes = "2006-01-02T15:04"
 
-// formOf returns a user as a form shows them.
-func formOf(u *store.User, zone *time.Location) UserForm {
-	f := UserForm{First: u.First, Last: u.Last, Groups: u.Groups, Zone: zone, Extended: u.Extended}
-	if f.Zone == nil {
-		f.Zone = time.Local
-	}
+// formOf returns a user as a form shows them, with times in a zone.
+func formOf(u *store.User, in *time.Location) UserForm {
+	f := UserForm{First: u.First, Last: u.Last, Groups: u.Groups, Zone: in, Extended: u.Extended}
 	if u.From != 0 {
 		f.From = time.Unix(u.From, 0).In(f.Zone).Format(minutes)
 	}
@@ -55,7 +52,7 @@ func (f *UserForm) keep(shown UserForm, u *store.User) {
 }
 
 // Form returns the user as a form shows them, with times in a zone.
-func (u *User) Form(zone *time.Location) UserForm {
+func (u *User) Form(in *time.Location) UserForm {
 	row := &store.User{First: u.First, Last: u.Last, Groups: u.Groups, Extended: u.Extended}
 	if !u.From.IsZero() {
 		row.From = u.From.Unix()
@@ -63,7 +60,7 @@ func (u *User) Form(zone *time.Location) UserForm {
 	if !u.Until.IsZero() {
 		row.Until = u.Until.Unix()
 	}
-	return formOf(row, zone)
+	return formOf(row, in)
 }
 
 // Revision stands for the form as it was shown.

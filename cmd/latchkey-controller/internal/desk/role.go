@@ -77,6 +77,7 @@ const (
 	EditAdmins    Act = "admins.edit"
 	EditSettings  Act = "settings.edit"
 	ConfirmClock  Act = "clock.confirm"
+	SetZone       Act = "settings.zone"
 	Backup        Act = "site.backup"
 	NewEpoch      Act = "site.epoch"
 	NewStorageKey Act = "site.storage-key"
@@ -104,7 +105,7 @@ var allowed = map[Act][]Role{
 
 	EditPolicy: full, EditPlaces: full, AdoptReader: full, RemoveReader: full,
 
-	ViewAdmins: owner, EditAdmins: owner, EditSettings: owner, ConfirmClock: owner,
+	ViewAdmins: owner, EditAdmins: owner, EditSettings: owner, SetZone: owner, ConfirmClock: owner,
 	Backup: owner, NewEpoch: owner, NewStorageKey: owner,
 }
 

@@ -16,7 +16,7 @@ var may = map[Act]string{
 	AddUser:  "OSE", EditUser: "OSE", RemoveUser: "OSE", SetPIN: "OSE", RemovePIN: "OSE", AddCard: "OSE", RemoveCard: "OSE", EnrolCard: "OSE",
 	SwitchPIN: "OSE", Unlock: "OSE", Hold: "OSE", Release: "OSE", Identify: "OSE", ExportActivity: "OSE",
 	EditPolicy: "OS", EditPlaces: "OS", AdoptReader: "OS", RemoveReader: "OS",
-	ViewAdmins: "O", EditAdmins: "O", EditSettings: "O", ConfirmClock: "O", Backup: "O", NewEpoch: "O", NewStorageKey: "O",
+	ViewAdmins: "O", EditAdmins: "O", EditSettings: "O", SetZone: "O", ConfirmClock: "O", Backup: "O", NewEpoch: "O", NewStorageKey: "O",
 }
 
 func TestEachRoleMayDoWhatItIsFor(t *testing.T) {

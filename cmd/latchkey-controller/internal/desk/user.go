@@ -21,10 +21,10 @@ const (
 // "first", "last", "groups", "from", "until".
 type UserForm struct {
 	First, Last string
-	Groups      []string // besides everyone; names as wire.CheckName allows
-	From, Until string   // "": always, for ever; otherwise as ParseTime reads it
-	Zone        *time.Location
-	Extended    bool // doors open for their extended time
+	Groups      []string       // besides everyone; names as wire.CheckName allows
+	From, Until string         // "": always, for ever; otherwise as ParseTime reads it
+	Zone        *time.Location // of From and Until; nil: the site's
+	Extended    bool           // doors open for their extended time
 }
 
 // A UserRow is a user in a list.
@@ -87,6 +87,7 @@ type User struct {
 	Created     time.Time
 	Credentials []Credential // the PIN first
 	Access      []Access     // where the user may open
+	Elsewhere   []There      // what their dates are in other zones
 }
 
 // PINDoors returns at how many doors a PIN of the user may open.
@@ -105,6 +106,7 @@ type Access struct {
 	Reader, Door, Place string
 	Groups              []string // that open it
 	Scheduled           bool     // not always
+	Zone                string   // IANA name of the door's time zone
 	PIN                 bool     // PINs are taken there
 }
 

@@ -1,7 +1,6 @@
 package desk
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,27 +40,28 @@ func (f UserForm) user() (*store.User, FieldErrors) {
 	if u.Groups = slices.Compact(u.Groups); len(u.Groups) > wire.MaxGroups {
 		wrongs = append(wrongs, wrong("groups", fmt.Sprintf("A user can be in %d groups at most", wire.MaxGroups)))
 	}
-	zone := f.zone()
 	if f.From != "" {
-		t, err := ParseTime(f.From, 0, zone)
-		wrongs.add("from", err)
-		u.From = t.Unix()
+		if t, err := ParseTime(f.From, 0, f.Zone); err == nil {
+			u.From = t.Unix()
+		} else {
+			wrongs.add("from", err)
+		}
 	}
 	if f.Until != "" {
-		t, err := ParseTime(f.Until, 1, zone)
-		wrongs.add("until", err)
-		if u.Until = t.Unix(); err == nil && u.Until <= u.From {
-			wrongs = append(wrongs, wrong("until", "The user's time ends before it begins"))
+		if t, err := ParseTime(f.Until, 1, f.Zone); err == nil {
+			u.Until = t.Unix()
+		} else {
+			wrongs.add("until", err)
 		}
+	}
+	if u.Until != 0 && u.Until <= u.From {
+		wrongs = append(wrongs, wrong("until", "The user's time ends before it begins"))
 	}
 	if len(wrongs) == 0 && (u.From < 0 || u.Until < 0) {
 		wrongs = append(wrongs, wrong("from", "Times before 1970 cannot be kept"))
 	}
 	return u, wrongs
 }
-
-// zone is the one in which the form's times are written.
-func (f UserForm) zone() *time.Location { return cmp.Or(f.Zone, time.Local) }
 
 // AddUser adds a user, with a PIN unless the choice is NoPIN, and with cards,
 // their identifiers as people write them. It returns the PIN's digits if it was
@@ -71,6 +71,11 @@ func (d *Desk) AddUser(ctx context.Context, a Actor, form UserForm, pin PIN, uid
 	ab := &about{subject: TidyName(form.First + " " + form.Last), text: gave(pin, len(uids)), typed: len(uids) > 0 && a.Via == Console}
 	if err := d.check(ctx, a, AddUser, ab); err != nil {
 		return 0, nil, err
+	}
+	if form.Zone == nil {
+		if form.Zone, err = d.Zone(ctx); err != nil {
+			return 0, nil, err
+		}
 	}
 	u, wrongs := form.user()
 	var cards [][]byte
@@ -126,9 +131,9 @@ func credentialError(err error) error {
 // EditUser changes a user, and with that what readers hold of their
 // credentials. was is the Revision of the form that the editor began with: if
 // it is another one now the change is refused; "": whatever it is. edit gets
-// the form as it is now, and what it leaves there stays as it is, to the
-// second. Fields besides the form's: "user".
-func (d *Desk) EditUser(ctx context.Context, a Actor, id uint64, was string, zone *time.Location, edit func(*UserForm)) error {
+// the form as it is now, with times in a zone, nil: the site's; what it leaves
+// there stays as it is, to the second. Fields besides the form's: "user".
+func (d *Desk) EditUser(ctx context.Context, a Actor, id uint64, was string, in *time.Location, edit func(*UserForm)) error {
 	var wanted *store.User
 	ab := &about{user: id}
 	return d.do(ctx, a, EditUser, ab, func(tx *store.Tx) error {
@@ -139,20 +144,26 @@ func (d *Desk) EditUser(ctx context.Context, a Actor, id uint64, was string, zon
 		if err != nil {
 			return err
 		}
-		shown := formOf(u, zone)
+		if in == nil {
+			if in, err = siteZone(tx); err != nil {
+				return err
+			}
+		}
+		shown := formOf(u, in)
 		if was != "" && was != shown.Revision() {
 			return meanwhile("user")
 		}
 		form := shown
 		form.Groups = slices.Clone(shown.Groups)
 		edit(&form)
+		form.Zone = in
 		form.keep(shown, u)
 		var wrongs FieldErrors
 		wanted, wrongs = form.user()
 		return wrongs.err()
 	}, func(s *site.Site, now time.Time) error {
 		return s.EditUser(ctx, now, id, func(u *store.User) {
-			ab.text = userChanges(u, wanted, zone)
+			ab.text = userChanges(u, wanted, in)
 			u.First, u.Last, u.Groups, u.From, u.Until, u.Extended = wanted.First, wanted.Last, wanted.Groups, wanted.From, wanted.Until, wanted.Extended
 		})
 	})

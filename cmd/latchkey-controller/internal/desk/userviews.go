@@ -146,7 +146,14 @@ func (d *Desk) User(ctx context.Context, a Actor, id uint64) (user *User, err er
 			user.Credentials = append(user.Credentials, Credential{ID: c.ID, Kind: c.Kind.String(), UID: uids[c.ID], Given: moment(c.Created), By: c.By, Exposed: c.Exposed})
 		}
 		slices.SortStableFunc(user.Credentials, func(a, b Credential) int { return strings.Compare(b.Kind, a.Kind) })
-		user.Access, err = access(tx, u)
+		if user.Access, err = access(tx, u); err != nil {
+			return err
+		}
+		in, err := siteZone(tx)
+		if err != nil {
+			return err
+		}
+		user.Elsewhere, err = elsewhere(user.Access, in, user.From, user.Until)
 		return err
 	})
 	return user, err
@@ -169,7 +176,7 @@ func access(tx *store.Tx, u *store.User) ([]Access, error) {
 		if err != nil {
 			return nil, err
 		}
-		at := Access{Reader: b.Reader, Door: doorName(wheres, b.Reader), Place: wheres[b.Reader].Place, PIN: p.PIN, Scheduled: true}
+		at := Access{Reader: b.Reader, Door: doorName(wheres, b.Reader), Place: wheres[b.Reader].Place, PIN: p.PIN, Scheduled: true, Zone: p.TimeZone}
 		for _, entry := range p.Access {
 			if told.In(entry.Group) {
 				at.Groups = append(at.Groups, entry.Group)

@@ -4,17 +4,25 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/zone"
 )
 
-// ParseTime reads a time as an administrator writes it. A day alone stands for
-// its beginning, days later.
-func ParseTime(text string, days int, zone *time.Location) (time.Time, error) {
-	if t, err := time.ParseInLocation(time.DateOnly, text, zone); err == nil {
-		return t.AddDate(0, 0, days), nil
+// ParseTime reads a time as an administrator writes it: in a zone, or with an
+// offset as it says. A day alone stands for its beginning, days later. Of a time
+// that clocks show twice the first is meant; one that they leave out is refused.
+func ParseTime(text string, days int, in *time.Location) (time.Time, error) {
+	if day, err := time.Parse(time.DateOnly, text); err == nil {
+		return zone.Begin(day.AddDate(0, 0, days), in), nil
 	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04"} {
-		if t, err := time.ParseInLocation(layout, text, zone); err == nil {
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04Z07:00"} {
+		if t, err := time.Parse(layout, text); err == nil {
 			return t, nil
+		}
+	}
+	for _, layout := range []string{"2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04"} {
+		if wall, err := time.Parse(layout, text); err == nil {
+			return zone.At(wall, in)
 		}
 	}
 	return time.Time{}, errors.New("write it like 2026-12-31 or 2026-12-31T18:00")

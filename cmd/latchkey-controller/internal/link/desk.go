@@ -290,7 +290,7 @@ func (d *desk) place(now time.Time, p placed) {
 		refuse("not sent: nothing was ever heard of " + o.Reader)
 		return
 	case at.is == gone || now.Sub(at.heard) >= freshFor:
-		refuse(fmt.Sprintf("not sent: %s is not connected; it was last heard of %s", o.Reader, at.heard.Format(time.DateTime)))
+		refuse(fmt.Sprintf("not sent: %s is not connected; it was last heard of %s ago", o.Reader, now.Sub(at.heard).Round(time.Second)))
 		return
 	}
 	c.Nonce = at.nonce

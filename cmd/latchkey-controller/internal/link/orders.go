@@ -127,8 +127,7 @@ func (os orders) expire(now time.Time) {
 		case o.refused && now.Sub(o.placed) >= resendFor:
 			os.answer(o, Outcome{Text: "not carried out: the reader said that the order came too late, and nothing newer was heard of it for 10 s"})
 		case !now.Before(o.end()):
-			os.answer(o, Outcome{Text: fmt.Sprintf("no answer from %s; it may still carry the order out until %s, and its record will say so",
-				o.command.Reader, o.placed.Add(time.Minute).Format(time.TimeOnly))})
+			os.answer(o, Outcome{Text: fmt.Sprintf("no answer from %s; it may still carry the order out, up to a minute after it was given, and its record will say so", o.command.Reader)})
 		}
 	}
 }

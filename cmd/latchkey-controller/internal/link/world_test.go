@@ -66,7 +66,7 @@ func newWorld(t testing.TB) *world {
 func newWorldOn(t testing.TB, disk string) *world {
 	t.Helper()
 	w := &world{t: t, dir: filepath.Join(disk, "site"), expel: func() {}, known: func() {}, said: mosquittoLog{t: t}}
-	s, err := site.Create(t.Context(), w.dir, "home", clock.Read())
+	s, err := site.Create(t.Context(), w.dir, "home", "UTC", clock.Read())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,10 +18,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/cmd/latchkey-controller/internal/vault"
+	"latchkey/cmd/latchkey-controller/internal/zone"
 	"latchkey/sync/wire"
 )
 
@@ -48,11 +50,14 @@ type Site struct {
 	audit     Audit
 }
 
-// Create makes a site of a name in a directory, which it makes too, and opens
-// it. A creation that was cut short is done anew; where there is a site
+// Create makes a site of a name and a time zone in a directory, which it makes
+// too, and opens it. A creation that was cut short is done anew; where there is a site
 // already the error says so.
-func Create(ctx context.Context, dir, name string, at clock.Reading) (*Site, error) {
+func Create(ctx context.Context, dir, name, inZone string, at clock.Reading) (*Site, error) {
 	if err := wire.CheckName(name); err != nil {
+		return nil, err
+	}
+	if _, err := zone.Load(inZone); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -73,7 +78,7 @@ func Create(ctx context.Context, dir, name string, at clock.Reading) (*Site, err
 		} else if !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
-		return found(tx, v, name, at)
+		return found(tx, v, name, inZone, at)
 	})
 	if err != nil {
 		return nil, err
@@ -83,12 +88,12 @@ func Create(ctx context.Context, dir, name string, at clock.Reading) (*Site, err
 
 // found writes a new site: its keys, its authority, and the first epoch with
 // an empty log.
-func found(tx *store.Tx, v *vault.Vault, name string, at clock.Reading) error {
+func found(tx *store.Tx, v *vault.Vault, name, inZone string, at clock.Reading) error {
 	now := at.Wall
 	if err := tx.SetClock(clock.Begin(at)); err != nil {
 		return err
 	}
-	row := store.Site{Name: name, Created: now.Unix()}
+	row := store.Site{Name: name, Zone: inZone, Created: now.Unix()}
 	rand.Read(row.ID[:])
 	_, signing, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -186,6 +191,23 @@ func open(dir string, row *store.Site, db *store.Store, v *vault.Vault) (*Site, 
 		return nil, err
 	}
 	return &Site{ID: row.ID, Name: row.Name, dir: dir, store: db, vault: v, signing: ed25519.NewKeyFromSeed(seed), authority: authority, snapshots: new(snapshots), sealed: row.Signing}, nil
+}
+
+// Zone returns the site's time zone, in which people write and read times.
+func (s *Site) Zone(ctx context.Context) (*time.Location, error) {
+	var name string
+	err := s.View(ctx, func(tx *store.Tx) (err error) {
+		name, err = tx.Zone()
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	in, err := zone.Load(name)
+	if err != nil {
+		return nil, fmt.Errorf("the site's time zone: %w (latchkey-controller settings set --zone sets it)", err)
+	}
+	return in, nil
 }
 
 // Full returns a store.FullError if the site's disk is full.

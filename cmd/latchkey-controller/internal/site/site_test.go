@@ -33,7 +33,7 @@ func at(t time.Time) clock.Reading { return clock.Reading{Wall: t, Boot: "test",
 func newSite(t *testing.T) (*Site, string) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "site")
-	s, err := Create(t.Context(), dir, "home", at(noon))
+	s, err := Create(t.Context(), dir, "home", "Europe/Zurich", at(noon))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,6 +130,9 @@ func TestASiteOpensAsItWasMade(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer again.Close()
+	if in, err := again.Zone(t.Context()); err != nil || in.String() != "Europe/Zurich" {
+		t.Errorf("in %v, %v", in, err)
+	}
 	if again.ID != s.ID || again.ID == (wire.SiteID{}) || again.Name != "home" || !again.signing.Equal(s.signing) || !again.authority.key.Equal(s.authority.key) {
 		t.Error("it is another one")
 	}
@@ -141,7 +144,7 @@ func TestASiteOpensAsItWasMade(t *testing.T) {
 
 func TestASiteIsMadeOnce(t *testing.T) {
 	s, dir := newSite(t)
-	if _, err := Create(t.Context(), dir, "other", at(noon)); err == nil || !strings.Contains(err.Error(), "home") {
+	if _, err := Create(t.Context(), dir, "other", "UTC", at(noon)); err == nil || !strings.Contains(err.Error(), "home") {
 		t.Error(err)
 	}
 	again, err := Open(t.Context(), dir)
@@ -179,7 +182,7 @@ func TestACreationThatWasCutShortIsDoneAnew(t *testing.T) {
 		if _, err := Open(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "latchkey-controller init") {
 			t.Errorf("%s: %v", name, err)
 		}
-		s, err := Create(t.Context(), dir, "home", at(noon))
+		s, err := Create(t.Context(), dir, "home", "UTC", at(noon))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue

@@ -267,3 +267,30 @@ func TestTheAgesOfWhatIsStoredAreTakenFromWhenItCameAndNeverTooEarly(t *testing.
 		t.Error(err)
 	}
 }
+
+func TestASiteOfBeforeItHadAZoneGetsThatOfItsMachine(t *testing.T) {
+	for tz, want := range map[string]string{"Asia/Tokyo": "Asia/Tokyo", "CET-1CEST": "UTC"} {
+		t.Setenv("TZ", tz)
+		dir := older(t, 6,
+			`INSERT INTO site (one, id, name, created, signing, authority, root) VALUES (1, zeroblob(16), 'home', 1, x'', x'', x'')`,
+			`INSERT INTO users (name, valid_from, valid_until, extended, created) VALUES ('Ada', 1764547200, 1796083200, 0, 1)`,
+		)
+		s, err := Open(t.Context(), dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		err = s.View(t.Context(), func(tx *Tx) error {
+			if zone, err := tx.Zone(); err != nil || zone != want {
+				t.Errorf("%q becomes %q, %v", tz, zone, err)
+			}
+			if u, err := tx.User(1); err != nil || u.From != 1764547200 || u.Until != 1796083200 {
+				t.Errorf("%+v, %v: another moment than before", u, err)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -175,11 +175,13 @@ CREATE TABLE orders (
 `, consoleSchema, `
 -- Names are sorted as people read them, and found by letters without strokes:
 -- both columns are written anew.
-`, boundsSchema, accountSchema + namesSchema, clockSchema + expiredSchema}
+`, boundsSchema, accountSchema + namesSchema, clockSchema + expiredSchema + zoneSchema}
 
 // fillings follow the migration to their version, where statements do not
 // suffice.
-var fillings = map[int]func(*Tx) error{3: fillConsole, 4: (*Tx).nameAll, 6: (*Tx).fillNames, 7: (*Tx).fillClock}
+var fillings = map[int]func(*Tx) error{3: fillConsole, 4: (*Tx).nameAll, 6: (*Tx).fillNames, 7: (*Tx).fillClockAndZone}
+
+func (t *Tx) fillClockAndZone() error { return errors.Join(t.fillClock(), t.fillZone()) }
 
 // migrate brings a database up to the schema of this program, one transaction
 // a version.

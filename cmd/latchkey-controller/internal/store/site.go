@@ -9,6 +9,7 @@ import (
 type Site struct {
 	ID        wire.SiteID
 	Name      string
+	Zone      string // IANA name of its time zone
 	Created   int64  // Unix seconds
 	Signing   []byte // sealed: the controller's Ed25519 seed
 	Authority []byte // sealed: the certificate authority's key, PKCS #8
@@ -19,7 +20,7 @@ type Site struct {
 func (t *Tx) Site() (*Site, error) {
 	var s Site
 	var id []byte
-	err := t.row(`SELECT id, name, created, signing, authority, root FROM site`, nil, &id, &s.Name, &s.Created, &s.Signing, &s.Authority, &s.Root)
+	err := t.row(`SELECT id, name, zone, created, signing, authority, root FROM site`, nil, &id, &s.Name, &s.Zone, &s.Created, &s.Signing, &s.Authority, &s.Root)
 	if err != nil {
 		return nil, err
 	}
@@ -29,9 +30,18 @@ func (t *Tx) Site() (*Site, error) {
 
 // AddSite adds the site.
 func (t *Tx) AddSite(s *Site) error {
-	return t.exec(`INSERT INTO site (one, id, name, created, signing, authority, root) VALUES (1, ?, ?, ?, ?, ?, ?)`,
-		s.ID[:], s.Name, s.Created, s.Signing, s.Authority, s.Root)
+	return t.exec(`INSERT INTO site (one, id, name, zone, created, signing, authority, root) VALUES (1, ?, ?, ?, ?, ?, ?, ?)`,
+		s.ID[:], s.Name, s.Zone, s.Created, s.Signing, s.Authority, s.Root)
 }
+
+// Zone returns the IANA name of the site's time zone.
+func (t *Tx) Zone() (name string, err error) {
+	err = t.row(`SELECT zone FROM site`, nil, &name)
+	return name, err
+}
+
+// SetZone sets it.
+func (t *Tx) SetZone(name string) error { return t.exec(`UPDATE site SET zone = ?`, name) }
 
 // KeepDays returns for how many days activity is kept.
 func (t *Tx) KeepDays() (days int, err error) {

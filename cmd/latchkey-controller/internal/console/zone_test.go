@@ -1,0 +1,83 @@
+package console
+
+import (
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/sync/wire"
+)
+
+func TestFieldsSayTheirZoneAndAreReadInIt(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Owner)
+	b.get("/users").shows(t, http.StatusOK, "Times are in UTC.")
+	b.post("/settings/zone", "zone", "Mars/Olympus").shows(t, http.StatusUnprocessableEntity, "Unknown time zone", `value="Mars/Olympus"`)
+	b.post("/settings/zone", "zone", "Europe/Zurich").shows(t, http.StatusOK, "Saved.", `name="zone" type="text" value="Europe/Zurich"`, "Times are in Europe/Zurich.")
+	b.get("/settings/audit").shows(t, http.StatusOK, "changed the time zone of home from UTC to Europe/Zurich")
+	b.get("/users").shows(t, http.StatusOK, "Times are in Europe/Zurich.")
+	b.get("/activity").shows(t, http.StatusOK, "From (Europe/Zurich)", "Until, included (Europe/Zurich)")
+	b.get("/users/new").shows(t, http.StatusOK, "Valid from In Europe/Zurich", "Valid until In Europe/Zurich", `name="zone" value="Europe/Zurich"`)
+
+	b.post("/users/1", "zone", "Europe/Zurich", "first", "Ada", "last", "Lovelace", "until", "2026-12-01T00:00").shows(t, http.StatusOK, "Saved", `value="2026-12-01T00:00"`)
+	until := func() time.Time {
+		u, err := w.desk.User(t.Context(), owner, 1)
+		w.must(err)
+		return u.Until.UTC()
+	}
+	if at := until(); !at.Equal(time.Date(2026, 11, 30, 23, 0, 0, 0, time.UTC)) {
+		t.Error(at)
+	}
+	// A page that was opened before the zone was changed means what it said.
+	page := b.get("/users/1?tab=about")
+	b.post("/settings/zone", "zone", "America/New_York")
+	was := regexp.MustCompile(`name="revision" value="([^"]*)"`).FindStringSubmatch(page.body)[1]
+	b.post("/users/1", "revision", was, "zone", "Europe/Zurich", "first", "Ada", "until", "2026-12-02T00:00").shows(t, http.StatusOK, "Saved", `value="2026-12-01T18:00"`)
+	if at := until(); !at.Equal(time.Date(2026, 12, 1, 23, 0, 0, 0, time.UTC)) {
+		t.Error(at)
+	}
+	got := b.post("/users/1", "zone", "Europe/Zurich", "first", "Ada", "until", "2026-03-29T02:30")
+	got.shows(t, http.StatusUnprocessableEntity, "There is no 02:30 on 29 Mar 2026 in Europe/Zurich: clocks go from 02:00 to 03:00 then.", "Valid until In Europe/Zurich")
+	// The second half past one of that night is told from the first.
+	b.post("/users/1", "first", "Ada", "from", "2026-11-01T01:30").shows(t, http.StatusOK, "Saved")
+	w.visitor(desk.Viewer).get("/users/1?tab=about").shows(t, http.StatusOK, "from 1 Nov 2026, 01:30 EDT America/New_York")
+}
+
+func TestWhatDatesAreInOtherZonesIsSaidAsTheyAreTyped(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Owner)
+	b.post("/settings/zone", "zone", "Europe/Zurich")
+	b.post("/readers/front-door/calendar", "time-zone", "America/New_York", "holidays", "").shows(t, http.StatusOK, "Saved")
+	const there = "at Front door (America/New_York) until 30 Nov 2026, 18:00"
+	part := b.part("elsewhere")
+	part.trigger = "elsewhere"
+	got := part.get("/users/elsewhere?zone=Europe%2FZurich&group=staff&until=2026-12-01T00:00")
+	got.shows(t, http.StatusOK, there)
+	if strings.Contains(got.body, "<form") {
+		t.Error("more than that is sent")
+	}
+	if got := part.get("/users/elsewhere?until="); strings.Contains(got.body, "Front door") {
+		t.Error("there is no date")
+	}
+	b.get("/users/elsewhere?until=2026-12-01").shows(t, http.StatusNotFound)
+	b.post("/users", "first", "Bob", "pin", "none", "until", "2026-12-01T00:00", "card", "x").shows(t, http.StatusUnprocessableEntity, there)
+	b.post("/users/1", "first", "Ada", "until", "2026-12-01T00:00").shows(t, http.StatusOK, there)
+	b.post("/users/1", "first", "", "until", "2026-12-01T00:00").shows(t, http.StatusUnprocessableEntity, there)
+	w.visitor(desk.Viewer).get("/users/1?tab=about").shows(t, http.StatusOK, "until 1 Dec 2026, 00:00 Europe/Zurich", there)
+}
+
+func TestActivityAtADoorOfAnotherZoneShowsItsClockToo(t *testing.T) {
+	w := small(t)
+	w.must(w.desk.SetZone(t.Context(), owner, "Europe/Zurich"))
+	_, err := w.desk.SetPolicy(t.Context(), owner, "front-door", 0, func(p *wire.Policy) { p.TimeZone = "America/New_York" })
+	w.must(err)
+	w.journal("front-door").report(time.Date(2026, 1, 11, 23, 30, 5, 0, time.UTC), wire.Record{Kind: wire.DoorOpened})
+	b := w.visitor(desk.Viewer)
+	b.get("/activity?kind=door&from=2026-01-12&until=2026-01-12").shows(t, http.StatusOK, "Monday, 12 January 2026 · times in Europe/Zurich 00:30:05", "(18:30:05 on 11 Jan in America/New_York)")
+	b.get("/readers/front-door").shows(t, http.StatusOK, "12 Jan 2026, 00:30 (18:30:05 on 11 Jan in America/New_York)")
+	list := b.part("event-list").get("/activity?kind=door")
+	list.shows(t, http.StatusOK, "Times are in Europe/Zurich.", `id="zone-note" hx-swap-oob="true"`)
+}

@@ -1,0 +1,164 @@
+package desk
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/cmd/latchkey-controller/internal/zone"
+)
+
+// Zone returns the site's time zone, in which times are shown and written.
+func (d *Desk) Zone(ctx context.Context) (*time.Location, error) { return d.site.Zone(ctx) }
+
+// siteZone returns the site's time zone.
+func siteZone(tx *store.Tx) (*time.Location, error) {
+	name, err := tx.Zone()
+	if err != nil {
+		return nil, err
+	}
+	return zone.Load(name)
+}
+
+// SetZone gives the site another time zone: times are shown and written in it
+// from now on, and each stays the moment that it was. Doors keep theirs. Field:
+// "zone".
+func (d *Desk) SetZone(ctx context.Context, a Actor, name string) error {
+	name = TidyName(name)
+	ab := &about{subject: d.site.Name}
+	return d.change(ctx, a, SetZone, ab, func(tx *store.Tx, _ time.Time) error {
+		if _, err := zone.Load(name); err != nil {
+			return wrongField("zone", err)
+		}
+		was, err := tx.Zone()
+		if err != nil {
+			return err
+		}
+		ab.text = "from " + was + " to " + name
+		return tx.SetZone(name)
+	})
+}
+
+// A There is what a user's dates are at doors whose clocks show something else
+// than the site's.
+type There struct {
+	Zone        *time.Location
+	Doors       []string // by name
+	From, Until time.Time
+}
+
+// namedDoors is how many doors are named before the others are counted.
+const namedDoors = 3
+
+// String says it: "at Lobby (America/New_York) until 30 Nov 2026, 18:00".
+func (t There) String() string {
+	doors := t.Doors[:min(len(t.Doors), namedDoors)]
+	text := "at " + strings.Join(doors, ", ")
+	if more := len(t.Doors) - len(doors); more > 0 {
+		text += " and " + count(more, "more door")
+	}
+	text += " (" + t.Zone.String() + ")"
+	for _, date := range []struct {
+		word string
+		at   time.Time
+	}{{"from", t.From}, {"until", t.Until}} {
+		if !date.at.IsZero() {
+			text += fmt.Sprintf(" %s %s", date.word, Moment(date.at, t.Zone))
+		}
+	}
+	return text
+}
+
+// Moment writes a time of a zone for people. Where clocks there show it twice it
+// says which of the two it is.
+func Moment(t time.Time, in *time.Location) string {
+	t = t.In(in)
+	if zone.Twice(t) {
+		return t.Format("2 Jan 2006, 15:04 MST")
+	}
+	return t.Format("2 Jan 2006, 15:04")
+}
+
+// elsewhere returns what dates, zero for none, are at doors in other zones than
+// the site's, by zone.
+func elsewhere(doors []Access, here *time.Location, from, until time.Time) ([]There, error) {
+	byZone := map[string]*There{}
+	for _, a := range doors {
+		there := byZone[a.Zone]
+		if there == nil {
+			in, err := zone.Load(a.Zone)
+			if err != nil {
+				return nil, err
+			}
+			there = &There{Zone: in, From: from, Until: until}
+			byZone[a.Zone] = there
+		}
+		there.Doors = append(there.Doors, a.Door)
+	}
+	var all []There
+	for _, there := range byZone {
+		if (from.IsZero() || zone.Same(from, here, there.Zone)) && (until.IsZero() || zone.Same(until, here, there.Zone)) {
+			continue
+		}
+		slices.Sort(there.Doors)
+		there.Doors = slices.Compact(there.Doors)
+		all = append(all, *there)
+	}
+	slices.SortFunc(all, func(a, b There) int { return strings.Compare(a.Zone.String(), b.Zone.String()) })
+	return all, nil
+}
+
+// Elsewhere returns what the dates of a form are at doors in other zones that
+// its groups open. What is wrong with the form is passed over.
+func (d *Desk) Elsewhere(ctx context.Context, a Actor, form UserForm) (all []There, err error) {
+	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
+		here, err := siteZone(tx)
+		if err != nil {
+			return err
+		}
+		if form.Zone == nil {
+			form.Zone = here
+		}
+		u, _ := form.user()
+		doors, err := access(tx, u)
+		if err != nil {
+			return err
+		}
+		all, err = elsewhere(doors, form.Zone, moment(u.From), moment(u.Until))
+		return err
+	})
+	return all, err
+}
+
+// thereOf fills in the zones of the doors at which entries happened, where
+// clocks showed something else than the site's.
+func thereOf(tx *store.Tx, entries []*Entry) error {
+	here, err := siteZone(tx)
+	if err != nil {
+		return err
+	}
+	zones := map[string]*time.Location{}
+	for _, e := range entries {
+		if e.Reader == "" || e.Source == "admin" {
+			continue
+		}
+		there := zones[e.Reader]
+		if there == nil {
+			p, err := tx.Policy(e.Reader)
+			if err != nil {
+				continue // one that is damaged does not hide what happened
+			}
+			if there, err = zone.Load(p.TimeZone); err != nil {
+				return err
+			}
+			zones[e.Reader] = there
+		}
+		if !zone.Same(e.At, here, there) {
+			e.There = there
+		}
+	}
+	return nil
+}
