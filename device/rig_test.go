@@ -35,7 +35,7 @@ type rig struct {
 func newRig(t *testing.T, change func(p *wire.Policy)) *rig {
 	t.Helper()
 	g := &rig{t: t, policy: wire.DefaultPolicy("front-door", "Front door")}
-	g.policy.Revision = 1
+	g.policy.Revision, g.policy.Access = 1, []wire.Access{{Group: wire.Everyone}}
 	if change != nil {
 		change(&g.policy)
 	}

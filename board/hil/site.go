@@ -70,7 +70,7 @@ func (s *site) bundle(id string, request []byte, more ...string) ([]byte, error)
 	if err := os.WriteFile(in, request, 0o600); err != nil {
 		return nil, err
 	}
-	args := append([]string{"reader", "add", "--reader", id, "--door", "Front door", "--place", "Main building", "--request", in, "--out", out}, more...)
+	args := append([]string{"reader", "add", "--reader", id, "--door", "Front door", "--place", "Main building", "--group", "everyone", "--request", in, "--out", out}, more...)
 	for _, args := range [][]string{
 		args,
 		{"policy", id, "set", "--unlock", unlockSeconds},

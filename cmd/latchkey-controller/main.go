@@ -13,7 +13,7 @@ import (
 	"os/signal"
 	"slices"
 	"syscall"
-	_ "time/tzdata" // readers' time zones are checked on machines without any
+	_ "time/tzdata" // time zones are known on machines without any
 
 	"golang.org/x/sys/unix"
 )
@@ -28,7 +28,7 @@ const usage = `latchkey-controller keeps a site: its users with their PINs and c
   latchkey-controller user card   --dir DIR USER add|remove UID    gives a user a card, takes it away
   latchkey-controller user card   --dir DIR USER enrol READER      gives a user the card that is shown next
   latchkey-controller user remove --dir DIR USER                   removes a user with PIN and cards
-  latchkey-controller reader add  --dir DIR --reader ID --request FILE --out BUNDLE …
+  latchkey-controller reader add  --dir DIR --reader ID --request FILE --out BUNDLE --group GROUP …
                                                                    answers a reader's request for adoption
   latchkey-controller reader list --dir DIR                        shows all readers, and how they are
   latchkey-controller reader remove --dir DIR READER [--lost]      lets a reader in no more
@@ -53,7 +53,7 @@ const usage = `latchkey-controller keeps a site: its users with their PINs and c
   latchkey-controller restore     --dir DIR --from FILE …          makes a site of a backup
   latchkey-controller site rekey  --dir DIR                        makes a new site key, after a theft
   latchkey-controller site storage-key --dir DIR                   encrypts the database with another key
-  latchkey-controller settings    --dir DIR show|set …             how long activity is kept
+  latchkey-controller settings    --dir DIR show|set …             how long activity is kept, and the time zone
   latchkey-controller clock       --dir DIR show|confirm           whether this machine's clock is in doubt
   latchkey-controller broker-config --dir DIR --out DIR …          configures a Mosquitto for the site
   latchkey-controller check       --dir DIR                        reads everything, says what is wrong
@@ -67,7 +67,7 @@ A first site:
   latchkey-controller init --dir site --site home
   latchkey-controller user add --dir site --name "Ada Lovelace" --pin auto
   latchkeyd identity --data data --out request          (at the reader)
-  latchkey-controller reader add --dir site --reader front-door --request request --out bundle
+  latchkey-controller reader add --dir site --reader front-door --request request --out bundle --group everyone
   latchkeyd adopt --data data bundle                    (at the reader)
   latchkey-controller serve --dir site
 

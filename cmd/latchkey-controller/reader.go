@@ -12,8 +12,8 @@ import (
 )
 
 func readerAddCommand(ctx context.Context, c console, args []string) error {
-	o := newOptions(c, "reader add", "--reader ID --request FILE --out BUNDLE [--door NAME] [--place NAME] [--time-zone ZONE] [--broker URL] [--fingerprint FP]",
-		"Answers a reader's request (latchkeyd identity writes one) with a bundle, sealed to that board, that\nmakes it a reader of this site. A reader that is added again keeps what is not given anew; the newer\nbundle revokes the older one.")
+	o := newOptions(c, "reader add", "--reader ID --request FILE --out BUNDLE --group GROUP… [--door NAME] [--place NAME] [--time-zone ZONE] [--broker URL] [--fingerprint FP]",
+		"Answers a reader's request (latchkeyd identity writes one) with a bundle, sealed to that board, that\nmakes it a reader of this site. A reader that is added again keeps what is not given anew; the newer\nbundle revokes the older one. Schedules of the groups that may open are set afterwards:\nlatchkey-controller policy.")
 	var form desk.AdoptForm
 	o.StringVar(&form.Reader, "reader", "", "the reader's `id`: up to 32 lower-case letters, digits and hyphens")
 	request := o.String("request", "", "the request's `file`")
@@ -22,7 +22,8 @@ func readerAddCommand(ctx context.Context, c console, args []string) error {
 	o.StringVar(&form.Fingerprint, "fingerprint", "", "the `fingerprint` on the reader's screen, which must be the request's; shown for comparing unless given")
 	o.StringVar(&form.Door, "door", "", "the door's `name`, as the screen shows it; the reader's id unless given")
 	o.StringVar(&form.Place, "place", "", "the `name` of the place where the door is")
-	o.StringVar(&form.TimeZone, "time-zone", "", "the door's time `zone` for schedules, like Europe/Berlin; UTC unless given")
+	o.StringVar(&form.TimeZone, "time-zone", "", "the door's time `zone` for schedules, like Europe/Berlin; the site's unless given")
+	access := accessFlag(o, "a `group` that may open the door, always; may be repeated; everyone: all users; none: nobody yet; a new reader needs it")
 	if _, err := o.parse(args, 0, "reader", "request", "out"); err != nil {
 		return err
 	}
@@ -35,7 +36,8 @@ func readerAddCommand(ctx context.Context, c console, args []string) error {
 		return err
 	}
 	defer d.close()
-	if form.Request = signed; form.Fingerprint == "" {
+	form.Request, form.Access = signed, *access
+	if form.Fingerprint == "" {
 		asked, err := d.ReadRequest(ctx, d.actor, signed)
 		if err != nil {
 			return err
@@ -54,6 +56,9 @@ func readerAddCommand(ctx context.Context, c console, args []string) error {
 		}
 		return aside.Sync()
 	})
+	if wrong := desk.Fields(err); len(wrong) == 1 && wrong["access"] != "" && form.Access == nil {
+		return usagef("latchkey-controller reader add: %s is a new reader: say who may open its door, with --group GROUP for each\ngroup that may, --group everyone for all users, or --group none for nobody yet", form.Reader)
+	}
 	if err != nil {
 		return err
 	}
@@ -71,6 +76,7 @@ func printAdoption(c console, o *options, a *site.Adoption, out string) error {
 		})
 	}
 	fmt.Fprintf(c.out, `reader      %s, at the door %q, time zone %s
+open to     %s
 request     %s
             The reader's screen shows the same. If it does not, somebody put in another request:
             do not use this bundle.
@@ -78,7 +84,7 @@ controller  %s
             latchkeyd adopt shows the same.
 bundle      %s
             number %d, with %d credentials at revision %d, in %s
-`, a.Reader, a.Policy.Door, a.Policy.TimeZone, a.Board, a.Controller, a.Bundle, a.Number, a.Count, a.Revision, out)
+`, a.Reader, a.Policy.Door, a.Policy.TimeZone, accessText(a.Policy.Access), a.Board, a.Controller, a.Bundle, a.Number, a.Count, a.Revision, out)
 	if a.Revoked != 0 {
 		fmt.Fprintf(c.out, "            It revokes this reader's bundle %d.\n", a.Revoked)
 	}

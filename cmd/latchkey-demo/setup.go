@@ -82,7 +82,7 @@ func (d *demo) makeReader(ctx context.Context, known *facts) error {
 		return err
 	}
 	if err := d.do(ctx, nil, "latchkey-controller", "reader", "add", "--dir", d.path("site"), "--reader", "front-door", "--door", "Front door",
-		"--place", "Main building", "--broker", "ssl://"+known.Broker, "--request", request, "--out", bundle); err != nil {
+		"--place", "Main building", "--group", "everyone", "--broker", "ssl://"+known.Broker, "--request", request, "--out", bundle); err != nil {
 		return err
 	}
 	if err := d.do(ctx, nil, "latchkeyd", "adopt", "--data", data, bundle); err != nil {

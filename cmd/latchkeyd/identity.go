@@ -153,6 +153,6 @@ func identityCommand(args []string, stdout, stderr io.Writer) error {
 	if *asJSON {
 		return printJSON(stdout, map[string]string{"fingerprint": fingerprint, "request": *out})
 	}
-	fmt.Fprintf(stdout, "fingerprint  %s\nrequest      %s\n\nGive the request to the controller: latchkey-controller reader add --dir SITE --reader ID --broker URL --request %s --out BUNDLE\n", fingerprint, *out, filepath.Base(*out))
+	fmt.Fprintf(stdout, "fingerprint  %s\nrequest      %s\n\nGive the request to the controller: latchkey-controller reader add --dir SITE --reader ID --group GROUP --broker URL --request %s --out BUNDLE\n", fingerprint, *out, filepath.Base(*out))
 	return nil
 }

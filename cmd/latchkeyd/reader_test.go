@@ -125,7 +125,7 @@ func (s *testSite) adopt(t testing.TB, id string) *testReader {
 // bundle has the controller write a new bundle for a reader.
 func (s *testSite) bundle(t testing.TB, r *testReader, id string) {
 	t.Helper()
-	args := []string{"reader", "add", "--dir", s.dir, "--reader", id, "--door", "Front door", "--request", r.path("request"), "--out", r.path("bundle")}
+	args := []string{"reader", "add", "--dir", s.dir, "--reader", id, "--door", "Front door", "--group", "everyone", "--request", r.path("request"), "--out", r.path("bundle")}
 	if s.broker != "" {
 		args = append(args, "--broker", "ssl://"+s.broker)
 	}

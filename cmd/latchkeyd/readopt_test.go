@@ -50,7 +50,7 @@ func TestRootLeavesADataDirectoryToItsOwner(t *testing.T) {
 	request, bundle := filepath.Join(data, "request"), filepath.Join(t.TempDir(), "bundle")
 	for range 2 { // the second time there is all of it already
 		do(t, "", "latchkeyd", "identity", "--data", data, "--out", request)
-		do(t, "", "latchkey-controller", "reader", "add", "--dir", site.dir, "--reader", "front-door", "--door", "Front door", "--request", request, "--out", bundle)
+		do(t, "", "latchkey-controller", "reader", "add", "--dir", site.dir, "--reader", "front-door", "--door", "Front door", "--group", "everyone", "--request", request, "--out", bundle)
 		do(t, "", "latchkeyd", "adopt", "--data", data, bundle)
 	}
 	files := 0

@@ -89,7 +89,7 @@ func testPolicy() *Policy {
 // testScreenPolicy sets what testPolicy leaves to the reader.
 func testScreenPolicy() *Policy {
 	p := DefaultPolicy("front-door", "Eingang")
-	p.Revision = 1767225602
+	p.Revision, p.Access = 1767225602, []Access{{Group: Everyone}}
 	p.Screen = Screen{Language: "de-AT", LargeText: true, HighContrast: true}
 	return &p
 }

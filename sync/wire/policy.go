@@ -81,14 +81,14 @@ type Holiday struct {
 	Day   uint8
 }
 
-// DefaultPolicy is a new door's: everyone may open it, with a card or a PIN.
+// DefaultPolicy is a new door's, with a card or a PIN: nobody may open it yet.
 func DefaultPolicy(reader, door string) Policy {
 	return Policy{
 		Reader: reader, Door: door, TimeZone: "UTC",
 		PIN: true, Limit: 10, GuessLimit: 60,
 		Unlock: 5, Extended: 20, HeldAfter: 60,
 		TamperPauses: true, CardsBehind: true, CardsUnstored: true, ExitUnstored: true,
-		Access: []Access{{Group: Everyone}},
+		Access: []Access{},
 	}
 }
 

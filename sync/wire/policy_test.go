@@ -14,8 +14,8 @@ func TestANewDoorsPolicyIsValidOnceItHasARevision(t *testing.T) {
 		t.Error("revision 0 is accepted")
 	}
 	p.Revision = 1
-	if err := p.Check(); err != nil {
-		t.Error(err)
+	if err := p.Check(); err != nil || len(p.Access) > 0 {
+		t.Errorf("open to %v, %v", p.Access, err)
 	}
 }
 

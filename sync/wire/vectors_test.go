@@ -43,7 +43,7 @@ func vectors(t testing.TB) map[string][]byte {
 	bundle.Request, bundle.Controller = Sum(Marshal(testRequest(t))), [32]byte(publicKey(testController))
 	plain := testPolicy()
 	*plain = DefaultPolicy(plain.Reader, plain.Door)
-	plain.Revision = 1
+	plain.Revision, plain.Access = 1, []Access{{Group: Everyone}}
 	least := Record{Number: 1, Kind: JournalBegan}
 	stepped := Record{Number: 19, Before: Hash(fill(0xd0, 32)), Kind: ClockStepped, Time: 1767225607123, Trusted: true, Running: 3607000, From: 2082758400456, To: 1767225607123}
 	return map[string][]byte{

@@ -110,7 +110,7 @@ func (c *chroot) adopt(more ...string) {
 	c.as("latchkey", "latchkeyd", "identity", "--data", "/var/lib/latchkey", "--out", "/var/lib/latchkey/request")
 	c.do("install", "-o", "latchkey-controller", "/var/lib/latchkey/request", "/tmp/request")
 	c.as("latchkey-controller", append([]string{"latchkey-controller", "reader", "add", "--dir", "/var/lib/latchkey-controller", "--reader", "front-door",
-		"--door", "Front door", "--request", "/tmp/request", "--out", "/var/lib/latchkey-controller/bundle"}, more...)...)
+		"--door", "Front door", "--group", "everyone", "--request", "/tmp/request", "--out", "/var/lib/latchkey-controller/bundle"}, more...)...)
 	c.do("install", "-o", "latchkey", "/var/lib/latchkey-controller/bundle", "/tmp/bundle")
 	c.as("latchkey", "latchkeyd", "adopt", "--data", "/var/lib/latchkey", "/tmp/bundle")
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +24,8 @@ type adoptPage struct {
 	Request     *desk.Request
 	Locations   []*desk.Location
 	Readers     []*desk.Reader
+	Groups      []string // that there are, besides everyone
+	Days        []day    // of set times
 	Adoption    *site.Adoption
 	OtherBroker bool   // the broker is a program of its own
 	Download    string // address of the bundle
@@ -45,6 +48,10 @@ func (c *Console) showAdopt(w http.ResponseWriter, r *http.Request, v *visit, st
 		if p.Readers, err = c.desk.Readers(r.Context(), v.Actor); err != nil {
 			return err
 		}
+		if p.Groups, err = c.desk.Groups(r.Context(), v.Actor); err != nil {
+			return err
+		}
+		p.Days = newWeek(wire.Access{}).Days
 	}
 	c.show(w, r, status, "adopt", &view{visit: v, Title: "Adopt a reader", Section: "devices", Page: p})
 	return nil
@@ -88,7 +95,10 @@ func (c *Console) readRequest(w http.ResponseWriter, r *http.Request, v *visit) 
 	if err != nil {
 		return err
 	}
-	f = filled("request", base64.StdEncoding.EncodeToString(file), "reader", request.Reader, "broker", c.broker(r), "time-zone", v.zone().String())
+	f = filled("request", base64.StdEncoding.EncodeToString(file), "reader", request.Reader, "broker", c.broker(r))
+	if request.Reader != "" {
+		f.Values.Set("access", "keep")
+	}
 	return c.showAdopt(w, r, v, http.StatusOK, &adoptPage{Step: 2, Form: f, Request: request})
 }
 
@@ -130,8 +140,13 @@ func (c *Console) adopted(w http.ResponseWriter, r *http.Request, v *visit, f *f
 	if err != nil {
 		return nil, err
 	}
-	if right {
-		adoption, key, err := c.makeBundle(r, v, f, request)
+	access := accessChoice(f)
+	if len(f.Wrong) > 0 {
+		if err := v.refusal(desk.AdoptReader); err != nil {
+			return nil, err
+		}
+	} else if right {
+		adoption, key, err := c.makeBundle(r, v, f, request, access)
 		if err == nil {
 			result := func(w http.ResponseWriter, r *http.Request, v *visit) error {
 				return c.showAdopt(w, r, v, http.StatusOK, &adoptPage{Step: 3, Adoption: adoption, OtherBroker: c.otherBroker(), Download: "/devices/bundles/" + key, File: bundleName(adoption.Reader)})
@@ -152,11 +167,38 @@ func (c *Console) adopted(w http.ResponseWriter, r *http.Request, v *visit, f *f
 	return nil, c.showAdopt(w, r, v, http.StatusUnprocessableEntity, &adoptPage{Step: 2, Form: f, Request: &desk.Request{Fingerprint: fingerprint}})
 }
 
+// accessChoice reads who may open the door of a reader that is adopted; nil: as
+// it is. What is missing is marked.
+func accessChoice(f *form) []wire.Access {
+	switch f.Get("access") {
+	case "everyone":
+		return []wire.Access{{Group: wire.Everyone}}
+	case "nobody":
+		return []wire.Access{}
+	case "groups":
+		hours := readTimes(f)
+		access := []wire.Access{}
+		groups := groupsOf(f)
+		slices.Sort(groups)
+		for _, group := range slices.Compact(groups) {
+			access = append(access, wire.Access{Group: group, Schedule: hours})
+		}
+		if len(access) == 0 {
+			f.Wrong["access"] = "Choose the groups that may open the door, or nobody yet."
+		}
+		return access
+	case "keep":
+	default:
+		f.Wrong["access"] = "Say who may open the door."
+	}
+	return nil
+}
+
 func bundleName(reader string) string { return reader + ".bundle" }
 
 // makeBundle writes a bundle into a file that has no name: it is gone with
 // this process.
-func (c *Console) makeBundle(r *http.Request, v *visit, f *form, request []byte) (a *site.Adoption, key string, err error) {
+func (c *Console) makeBundle(r *http.Request, v *visit, f *form, request []byte, access []wire.Access) (a *site.Adoption, key string, err error) {
 	file, err := os.CreateTemp("", "bundle-*")
 	if err != nil {
 		return nil, "", err
@@ -170,7 +212,7 @@ func (c *Console) makeBundle(r *http.Request, v *visit, f *form, request []byte)
 		return nil, "", err
 	}
 	form := desk.AdoptForm{
-		Reader: f.Trim("reader"), Request: request, Door: f.Trim("door"), Place: f.Trim("place"), TimeZone: f.Trim("time-zone"), Broker: f.Trim("broker"),
+		Reader: f.Trim("reader"), Request: request, Door: f.Trim("door"), Place: f.Trim("place"), TimeZone: f.Trim("time-zone"), Broker: f.Trim("broker"), Access: access,
 	}
 	if f.Has("compared", "on") {
 		form.Fingerprint = f.Get("fingerprint")

@@ -19,6 +19,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/sync/wire"
 )
 
 var screenshots = flag.String("screenshots", "", "write a screenshot of each page into this `directory`, light and dark, wide and narrow")
@@ -210,6 +211,15 @@ func TestEachPageHasNoBarrierAndKeepsToItsPolicyInEachLightAndSize(t *testing.T)
 		{"account", "/settings/account", ""},
 		{"sorry", "/nowhere", ""},
 	})
+	_, err = w.desk.SetPolicy(t.Context(), owner, "yard-gate", 0, func(p *wire.Policy) { p.TimeZone = "Asia/Tokyo" })
+	w.must(err)
+	tour(t, ctx, w, []stop{
+		{"activity-elsewhere", "/activity", ""},
+		{"user-elsewhere", "/users/11?tab=about", `document.querySelector("details").open = true; const until = document.querySelector("#f-until"); until.value = "2026-12-02T00:00"; until.dispatchEvent(new Event("change", {bubbles: true}))`},
+	})
+	if said := eval[string](t, ctx, `document.querySelector("#elsewhere").innerText`); !strings.Contains(said, "at Yard gate (Asia/Tokyo) until 2 Dec 2026, 09:00") {
+		t.Errorf("as a date is typed, %q is said of it", said)
+	}
 	adoption(t, ctx, w)
 	w.pass(desk.FreshFor + time.Second)
 	tour(t, ctx, w, []stop{{"password-again", "/settings?ask=epoch", ""}})
@@ -299,9 +309,11 @@ func adoption(t *testing.T, ctx context.Context, w *world) {
 	})()`, base64.StdEncoding.EncodeToString(request)))
 	do(t, ctx, chromedp.WaitVisible(chromedp.CSS("#compare")))
 	lookAt(t, ctx, "adopt-compare")
+	do(t, ctx, chromedp.EmulateViewport(looks[0].width, looks[0].height), chromedp.Click(chromedp.CSS("#f-access-groups")), chromedp.Click(chromedp.CSS("#f-times")))
+	lookAt(t, ctx, "adopt-groups")
 	do(t, ctx, chromedp.EmulateViewport(looks[0].width, looks[0].height),
 		chromedp.SendKeys(chromedp.CSS("#f-reader"), "cellar"), chromedp.SendKeys(chromedp.CSS("#f-door"), "Cellar"),
-		chromedp.Click(chromedp.CSS("#f-compared")), chromedp.Click(chromedp.CSS("button.primary")), chromedp.WaitVisible(chromedp.CSS("#bundle")))
+		chromedp.Click(chromedp.CSS("#f-access-everyone")), chromedp.Click(chromedp.CSS("#f-compared")), chromedp.Click(chromedp.CSS("button.primary")), chromedp.WaitVisible(chromedp.CSS("#bundle")))
 	lookAt(t, ctx, "adopt-bundle")
 }
 

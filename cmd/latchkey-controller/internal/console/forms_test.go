@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -188,12 +189,32 @@ func TestAReaderIsAdoptedInThreeSteps(t *testing.T) {
 	}
 	upload([]byte("no request")).shows(t, http.StatusUnprocessableEntity, "request", `aria-invalid="true"`)
 	upload(bytes.Repeat([]byte("x"), desk.MaxRequest+2)).shows(t, http.StatusUnprocessableEntity, "larger than 64 KiB")
-	upload(signed).shows(t, http.StatusOK, "step 2 of 3", fingerprint, "ssl://127.0.0.1:8883")
+	asked := upload(signed)
+	asked.shows(t, http.StatusOK, "step 2 of 3", fingerprint, "ssl://127.0.0.1:8883", "or the site&#39;s, UTC")
+	if regexp.MustCompile(`name="access"[^>]* checked`).MatchString(asked.body) {
+		t.Error("who may open is chosen already")
+	}
 	encoded := base64.StdEncoding.EncodeToString(signed)
 	fields := []string{"request", encoded, "fingerprint", fingerprint, "reader", "back-door", "door", "Back door", "place", "Main building", "time-zone", "Europe/Berlin"}
 	b.post("/devices/adopt/reader", fields...).shows(t, http.StatusUnprocessableEntity, "step 2 of 3", `value="Back door"`, fingerprint)
-	got := b.post("/devices/adopt/reader", append(fields, "compared", "on")...)
+	fields = append(fields, "compared", "on")
+	for says, choice := range map[string][]string{
+		"Say who may open the door.":                       nil,
+		"Say who may open the door of this new reader":     {"access", "keep"},
+		"Choose the groups that may open the door":         {"access", "groups"},
+		"ends before it begins":                            {"access", "groups", "group", "staff", "when", "times", "mon", "12:00-11:00"},
+		"cannot be a name: use 1 to 32 lower-case letters": {"access", "groups", "groups", "Über"},
+	} {
+		b.post("/devices/adopt/reader", append(slices.Clone(fields), choice...)...).shows(t, http.StatusUnprocessableEntity, "step 2 of 3", says, `value="Back door"`)
+	}
+	got := b.post("/devices/adopt/reader", append(fields, "access", "groups", "group", "staff", "groups", "night, staff", "when", "times", "mon", "08:00-12:00")...)
 	got.shows(t, http.StatusOK, "step 3 of 3", fingerprint, "back-door.bundle")
+	r, err := w.desk.Reader(t.Context(), owner, "back-door")
+	w.must(err)
+	hours := &wire.Schedule{Week: []wire.Span{{Day: 1, From: 480, To: 720}}}
+	if want := []wire.Access{{Group: "night", Schedule: hours}, {Group: "staff", Schedule: hours}}; !reflect.DeepEqual(r.Policy.Access, want) || r.Policy.TimeZone != "Europe/Berlin" {
+		t.Errorf("%+v", r.Policy)
+	}
 	link := regexp.MustCompile(`/devices/bundles/\w+`).FindString(got.body)
 	bundle := b.get(link)
 	bundle.shows(t, http.StatusOK)
@@ -205,6 +226,17 @@ func TestAReaderIsAdoptedInThreeSteps(t *testing.T) {
 	}
 	w.visitor(desk.Owner).get(link).shows(t, http.StatusNotFound)
 	b.get("/readers/back-door").shows(t, http.StatusOK, "Back door", "Main building")
+	// The same board once more keeps what is set.
+	upload(signed).shows(t, http.StatusOK, "This board is the reader back-door now", `value="keep" required checked`)
+	again := []string{"request", encoded, "fingerprint", fingerprint, "reader", "back-door", "compared", "on", "access", "keep"}
+	b.post("/devices/adopt/reader", again...).shows(t, http.StatusOK, "step 3 of 3")
+	is, err := w.desk.Reader(t.Context(), owner, "back-door")
+	w.must(err)
+	if is.Policy.Revision != r.Policy.Revision {
+		t.Errorf("%+v", is.Policy)
+	}
+	b.post("/devices/adopt/reader", "request", encoded, "fingerprint", fingerprint, "reader", "shed", "compared", "on", "access", "nobody").shows(t, http.StatusOK, "step 3 of 3")
+	b.get("/readers/shed?tab=access").shows(t, http.StatusOK, "Nobody may open", `value="UTC"`)
 }
 
 func TestActsThatCannotBeUndoneAskForThePasswordAgain(t *testing.T) {

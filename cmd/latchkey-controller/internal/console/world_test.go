@@ -304,7 +304,7 @@ func (w *world) request() (signed []byte, fingerprint string) {
 func (w *world) adopt(id, door, place string) {
 	w.t.Helper()
 	signed, fingerprint := w.request()
-	_, err := w.desk.Adopt(w.t.Context(), owner, desk.AdoptForm{Reader: id, Request: signed, Fingerprint: fingerprint, Door: door, Place: place}, func([]byte) error { return nil })
+	_, err := w.desk.Adopt(w.t.Context(), owner, desk.AdoptForm{Reader: id, Request: signed, Fingerprint: fingerprint, Door: door, Place: place, Access: []wire.Access{{Group: wire.Everyone}}}, func([]byte) error { return nil })
 	w.must(err)
 	w.live.states = append(w.live.states, link.Reader{ID: id, Door: door, Online: true, Heard: time.Now(), Current: true, State: &wire.State{
 		Reader: id, Connection: 1, Counter: 1, Version: "1.0.0", Held: &wire.Place{Epoch: 1, Revision: 1}, PolicyRevision: 1 << 40, First: 2, Last: 1,

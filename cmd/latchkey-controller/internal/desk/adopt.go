@@ -49,15 +49,16 @@ func parseRequest(signed []byte) (*wire.Request, string, error) {
 }
 
 // An AdoptForm is the second step. Its fields in errors are "reader", "door",
-// "place", "time-zone", "broker", "fingerprint".
+// "place", "time-zone", "access", "broker", "fingerprint".
 type AdoptForm struct {
-	Reader      string // id
-	Request     []byte // as uploaded
-	Fingerprint string // that was compared: must be the request's
-	Door        string // "": as it is, or the reader's id
-	Place       string // "": as it is, or the first location
-	TimeZone    string // "": as it is, or UTC
-	Broker      string // URL at which the reader meets the controller; "": the one that it was given before
+	Reader      string        // id
+	Request     []byte        // as uploaded
+	Fingerprint string        // that was compared: must be the request's
+	Door        string        // "": as it is, or the reader's id
+	Place       string        // "": as it is, or the first location
+	TimeZone    string        // "": as it is, or the site's
+	Access      []wire.Access // who may open, an empty list: nobody yet; nil: as it is, which a new reader has not
+	Broker      string        // URL at which the reader meets the controller; "": the one that it was given before
 }
 
 // Adopt makes a board a reader and hands the sealed bundle to save; if that
@@ -71,24 +72,34 @@ func (d *Desk) Adopt(ctx context.Context, a Actor, form AdoptForm, save func(bun
 	if err := d.check(ctx, a, AdoptReader, ab); err != nil {
 		return nil, err
 	}
-	if err := form.check(id); err != nil {
+	var known bool
+	var before string // the broker
+	err := d.site.View(ctx, func(tx *store.Tx) (err error) {
+		if before, err = tx.Broker(id); err != nil {
+			return err
+		}
+		_, err = tx.Policy(id)
+		if known = !errors.Is(err, store.ErrNotFound); !known {
+			err = nil
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := form.check(id, known); err != nil {
 		return nil, err
 	}
 	ab.text = "with the board " + form.Fingerprint
-	var adoption *site.Adoption
-	broker := strings.TrimSpace(form.Broker)
-	if parsed, err := wire.ParseBroker(broker); err == nil {
-		broker = parsed.String() // with its port
-	} else {
-		err := d.site.View(ctx, func(tx *store.Tx) (err error) {
-			broker, err = tx.Broker(id)
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
+	if form.Access != nil {
+		ab.text += ", open to " + accessText(form.Access)
 	}
-	err := d.do(ctx, a, AdoptReader, ab, nil, func(s *site.Site, now time.Time) (err error) {
+	var adoption *site.Adoption
+	broker := before
+	if parsed, err := wire.ParseBroker(strings.TrimSpace(form.Broker)); err == nil {
+		broker = parsed.String() // with its port
+	}
+	err = d.do(ctx, a, AdoptReader, ab, nil, func(s *site.Site, now time.Time) (err error) {
 		adoption, err = s.AddReader(ctx, now, id, form.Request, broker, form.edit, save)
 		return err
 	})
@@ -98,8 +109,8 @@ func (d *Desk) Adopt(ctx context.Context, a Actor, form AdoptForm, save func(bun
 	return adoption, nil
 }
 
-// check says which fields are wrong.
-func (f *AdoptForm) check(id string) error {
+// check says which fields are wrong. A reader that is known has a policy.
+func (f *AdoptForm) check(id string, known bool) error {
 	var wrongs FieldErrors
 	wrongs.add("reader", wire.CheckName(id))
 	_, fingerprint, err := parseRequest(f.Request)
@@ -112,6 +123,9 @@ func (f *AdoptForm) check(id string) error {
 	}
 	if broker := strings.TrimSpace(f.Broker); broker != "" {
 		wrongs.add("broker", wire.CheckBroker(broker))
+	}
+	if f.Access == nil && !known {
+		wrongs = append(wrongs, wrong("access", "Say who may open the door of this new reader: everyone, some groups, or nobody yet"))
 	}
 	probe := wire.DefaultPolicy("reader", "door")
 	probe.Revision = 1
@@ -133,6 +147,9 @@ func (f *AdoptForm) edit(p *wire.Policy) {
 		if text := TidyName(set.text); text != "" {
 			*set.to = text
 		}
+	}
+	if f.Access != nil {
+		p.Access = f.Access
 	}
 }
 

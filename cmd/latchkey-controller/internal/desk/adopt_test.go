@@ -3,6 +3,7 @@ package desk
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"testing"
 
 	"latchkey/sync/wire"
@@ -19,18 +20,23 @@ func TestAdoptionTakesTwoSteps(t *testing.T) {
 		t.Error(err)
 	}
 	save := func([]byte) error { return nil }
+	nobody := []wire.Access{}
 	for field, form := range map[string]AdoptForm{
+		"access":      {Reader: "front", Request: signed, Fingerprint: fingerprint},
 		"reader":      {Reader: "Front Door", Request: signed, Fingerprint: fingerprint},
 		"request":     {Reader: "front", Request: []byte("junk"), Fingerprint: fingerprint},
 		"fingerprint": {Reader: "front", Request: signed, Fingerprint: "0000"},
 		"time-zone":   {Reader: "front", Request: signed, Fingerprint: fingerprint, TimeZone: "Mars/Olympus"},
 		"broker":      {Reader: "front", Request: signed, Fingerprint: fingerprint, Broker: "tcp://broker.example:1883"},
 	} {
+		if field != "access" {
+			form.Access = nobody
+		}
 		if _, err := w.Adopt(t.Context(), as(Super), form, save); len(Fields(err)) != 1 || Fields(err)[field] == "" {
 			t.Errorf("%s: %v", field, err)
 		}
 	}
-	form := AdoptForm{Reader: "front", Request: signed, Fingerprint: fingerprint, Door: "Front door", Place: "Main building", Broker: "ssl://broker.example:8883"}
+	form := AdoptForm{Reader: "front", Request: signed, Fingerprint: fingerprint, Door: "Front door", Place: "Main building", Broker: "ssl://broker.example:8883", Access: nobody}
 	full := errors.New("the disk is full")
 	if _, err := w.Adopt(t.Context(), as(Super), form, func([]byte) error { return full }); !errors.Is(err, full) {
 		t.Error(err)
@@ -49,6 +55,57 @@ func TestAdoptionTakesTwoSteps(t *testing.T) {
 	}
 	if r, err := w.ReadRequest(t.Context(), as(Super), signed); err != nil || r.Reader != "front" {
 		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+func TestWhoMayOpenANewReadersDoorIsAskedForAndKeptFromThenOn(t *testing.T) {
+	w := newWorld(t)
+	w.must(w.SetZone(t.Context(), as(Owner), "Europe/Zurich"))
+	hours := &wire.Schedule{Week: []wire.Span{{Day: 1, From: 480, To: 1080}}}
+	save := func([]byte) error { return nil }
+	for id, c := range map[string]struct {
+		access []wire.Access
+		text   string
+	}{
+		"nobody":   {[]wire.Access{}, "nobody"},
+		"everyone": {[]wire.Access{{Group: wire.Everyone}}, "everyone always"},
+		"some":     {[]wire.Access{{Group: "lab"}, {Group: "staff", Schedule: hours}}, "lab always; staff Mon 08:00-18:00"},
+	} {
+		form := w.form(id)
+		form.Access = nil
+		if _, err := w.Adopt(t.Context(), as(Super), form, save); Fields(err)["access"] == "" {
+			t.Errorf("%s: nobody said who may open: %v", id, err)
+		}
+		if readers, err := w.Readers(t.Context(), as(Viewer)); err != nil || slices.ContainsFunc(readers, func(r *Reader) bool { return r.ID == id }) {
+			t.Errorf("%s is there all the same, %v", id, err)
+		}
+		form.Access = c.access
+		_, err := w.Adopt(t.Context(), as(Super), form, save)
+		w.must(err)
+		if got, want := w.newest().Text.String(), "Super Admin adopted Door of "+id+" with the board "+form.Fingerprint+", open to "+c.text; got != want {
+			t.Errorf("%q, not %q", got, want)
+		}
+		// Another board takes its place, and another one after it was lost.
+		for range 2 {
+			form = w.form(id)
+			form.Access = nil
+			_, err = w.Adopt(t.Context(), as(Super), form, save)
+			w.must(err)
+			if p := w.look(id).Policy; accessText(p.Access) != c.text || p.TimeZone != "Europe/Zurich" {
+				t.Errorf("%s: %s in %s", id, accessText(p.Access), p.TimeZone)
+			}
+			_, err = w.RemoveReader(t.Context(), as(Super), id, Lost)
+			w.must(err)
+		}
+		for want, access := range map[string][]wire.Access{"night always": {{Group: "night"}}, "nobody": {}} {
+			form = w.form(id)
+			form.Access = access
+			_, err = w.Adopt(t.Context(), as(Super), form, save)
+			w.must(err)
+			if p := w.look(id).Policy; accessText(p.Access) != want {
+				t.Errorf("%s: %s, not %s", id, accessText(p.Access), want)
+			}
+		}
 	}
 }
 

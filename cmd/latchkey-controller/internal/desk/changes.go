@@ -30,13 +30,13 @@ func (c *changes) add(field, was, is string) {
 func (c changes) String() string { return strings.Join(c, "; ") }
 
 // userChanges says what an edit of a user changes, with times in a zone.
-func userChanges(was, is *store.User, zone *time.Location) string {
+func userChanges(was, is *store.User, in *time.Location) string {
 	var c changes
 	at := func(seconds int64, open string) string {
 		if seconds == 0 {
 			return open
 		}
-		return time.Unix(seconds, 0).In(zone).Format("2006-01-02 15:04 MST")
+		return time.Unix(seconds, 0).In(in).Format("2006-01-02 15:04 MST")
 	}
 	c.add("name", was.Name, is.Name)
 	c.add("groups", strings.Join(was.Groups, ", "), strings.Join(is.Groups, ", "))
@@ -127,6 +127,19 @@ func hoursByGroup(access []wire.Access) map[string]string {
 		}
 	}
 	return hours
+}
+
+// accessText writes who may open: "staff always", or "nobody".
+func accessText(access []wire.Access) string {
+	if len(access) == 0 {
+		return "nobody"
+	}
+	hours := hoursByGroup(access)
+	groups := make([]string, len(access))
+	for i, a := range access {
+		groups[i] = a.Group + " " + hours[a.Group]
+	}
+	return strings.Join(groups, "; ")
 }
 
 func spanText(s wire.Span) string {

@@ -64,7 +64,7 @@ func TestEachFieldOfAPolicyIsCompared(t *testing.T) {
 	is.PIN, is.ShufflePIN, is.ReleaseOnOpen, is.TamperPauses, is.TamperStopsCard, is.TamperStopsExit = !is.PIN, !is.ShufflePIN, !is.ReleaseOnOpen, !is.TamperPauses, !is.TamperStopsCard, !is.TamperStopsExit
 	is.CardsBehind, is.CardsUnstored, is.ExitUnstored, is.SystemTime = !is.CardsBehind, !is.CardsUnstored, !is.ExitUnstored, !is.SystemTime
 	is.Limit, is.GuessLimit, is.Unlock, is.Extended, is.HeldAfter = 1, 2, 3, 4, 0
-	is.Access, is.Holidays = nil, []wire.Holiday{{Month: 1, Day: 1}}
+	was.Access, is.Holidays = []wire.Access{{Group: wire.Everyone}}, []wire.Holiday{{Month: 1, Day: 1}}
 	is.Screen = wire.Screen{Language: "de", LargeText: true, HighContrast: true}
 	if got := strings.Count(policyChanges(&was, &is), "; ") + 1; got != 24 {
 		t.Errorf("%d changes, of 24: %s", got, policyChanges(&was, &is))

@@ -155,7 +155,7 @@ func (w *world) board() (signed []byte, fingerprint string) {
 func (w *world) form(reader string) AdoptForm {
 	w.t.Helper()
 	signed, fingerprint := w.board()
-	return AdoptForm{Reader: reader, Request: signed, Fingerprint: fingerprint, Door: "Door of " + reader, Place: "Main building"}
+	return AdoptForm{Reader: reader, Request: signed, Fingerprint: fingerprint, Door: "Door of " + reader, Place: "Main building", Access: []wire.Access{{Group: wire.Everyone}}}
 }
 
 // reader adopts a new reader.

@@ -25,8 +25,9 @@ type Adoption struct {
 }
 
 // AddReader answers a board's request: it makes the board the reader of an id,
-// with a policy that edit makes of the one the reader has, or of a new door's,
-// and hands the sealed bundle to save. If save fails nothing has happened.
+// with a policy that edit makes of the one the reader has, or of a new door's in
+// the site's time zone, which nobody may open yet, and hands the sealed bundle to
+// save. If save fails nothing has happened.
 func (s *Site) AddReader(ctx context.Context, now time.Time, id string, signed []byte, broker string, edit func(*wire.Policy), save func([]byte) error) (*Adoption, error) {
 	if err := wire.CheckName(id); err != nil {
 		return nil, err
@@ -117,6 +118,9 @@ func policy(tx *store.Tx, now time.Time, reader string, edit func(*wire.Policy))
 	p, err := tx.Policy(reader)
 	if errors.Is(err, store.ErrNotFound) {
 		fresh := wire.DefaultPolicy(reader, reader)
+		if fresh.TimeZone, err = tx.Zone(); err != nil {
+			return nil, err
+		}
 		edit(&fresh)
 		fresh.Reader = reader
 		return &fresh, tx.SetPolicy(now.Unix(), &fresh)

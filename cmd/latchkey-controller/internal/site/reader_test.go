@@ -93,7 +93,7 @@ func TestAReaderFindsPINAndCardInItsBundle(t *testing.T) {
 		t.Fatal(err)
 	}
 	policy, err := wire.ParsePolicy(signedPolicy)
-	if err != nil || policy.Reader != "front-door" || policy.Revision != uint64(noon.Unix()) || len(policy.Access) != 1 {
+	if err != nil || policy.Reader != "front-door" || policy.Revision != uint64(noon.Unix()) || policy.TimeZone != "Europe/Zurich" || len(policy.Access) != 0 {
 		t.Errorf("%+v, %v", policy, err)
 	}
 	if bundle.Site != s.ID || bundle.SiteName != "home" || bundle.Reader != "front-door" || bundle.Broker != "ssl://broker.example:8883" || adoption.Controller != wire.Fingerprint(bundle.Controller[:]) {
