@@ -14,7 +14,7 @@ import (
 // A Reading is what the machine's clocks say at one moment.
 type Reading struct {
 	Wall  time.Time
-	Boot  string        // which start of the machine this is: boot_id, random(4); "": that cannot be told
+	Boot  string        // which start of the machine this is: boot_id, random(4); "": Since alone tells
 	Since time.Duration // CLOCK_BOOTTIME, clock_gettime(2): the time since then, that of suspension included
 }
 
@@ -54,6 +54,10 @@ const (
 // does that.
 const stepsBelow = time.Minute
 
+// staleBelow is by how much a reading may be older than the mark: whoever made it
+// waited for the database while somebody else kept the time.
+const staleBelow = time.Minute
+
 // offBelow is for how long a machine may have been off without a word.
 const offBelow = 24 * time.Hour
 
@@ -81,14 +85,24 @@ func Begin(r Reading) Mark {
 	return Mark{Boot: r.Boot, Since: r.Since.Milliseconds(), Steady: wall, Wall: wall}
 }
 
-// At returns the mark at a later reading.
+// At returns the mark at a later reading, or as it is at one just before it.
 func (m Mark) At(r Reading) Mark {
 	since := r.Since.Milliseconds()
-	passed, started := since-m.Since, false
-	if r.Boot == "" || r.Boot != m.Boot || passed < 0 {
-		passed, started = since, true
+	passed, started := since-m.Since, r.Boot != m.Boot
+	if !started && passed < 0 {
+		if -passed <= staleBelow.Milliseconds() {
+			return m
+		}
+		started = true
+	}
+	if started {
+		passed = since
 	}
 	off := r.Wall.UnixMilli() - m.Wall - passed
+	if started && off < -stepsBelow.Milliseconds() {
+		// The wall clock is behind, or this is another machine, whose start says nothing.
+		passed, off = 0, off+passed
+	}
 	believed := -stepsBelow.Milliseconds() <= off && off <= stepsBelow.Milliseconds()
 	switch doubt := m.Doubt; {
 	case doubt == Unset, doubt == None && started:

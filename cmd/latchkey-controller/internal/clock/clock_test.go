@@ -45,8 +45,8 @@ func TestTimePassesWhicheverWayTheClockIsPut(t *testing.T) {
 		"off for a night":                          {start(10*time.Hour, 10*time.Hour, None), run(time.Hour, None)},
 		"off for less than it took to start":       {start(time.Second, 5*time.Second, None)},
 		"off for a week":                           {start(7*24*time.Hour, 5*time.Second, Unset), run(time.Hour, Unset), start(time.Minute, 5*time.Second, Unset)},
-		"no clock of its own, then a time service": {start(-20*time.Minute, 5*time.Second, Unset), run(10*time.Second, Unset), {func(m *machine) { m.put(30 * time.Minute) }, 10*time.Minute - 5*time.Second, None}, run(time.Hour, None)},
-		"no clock of its own at all":               {start(-56*year, 5*time.Second, Unset), run(time.Hour, Unset), start(-time.Hour, 5*time.Second, Unset)},
+		"no clock of its own, then a time service": {start(-20*time.Minute, 0, Unset), run(10*time.Second, Unset), {func(m *machine) { m.put(30 * time.Minute) }, 10 * time.Minute, None}, run(time.Hour, None)},
+		"no clock of its own at all":               {start(-56*year, 0, Unset), run(time.Hour, Unset), start(-time.Hour, 0, Unset)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := &machine{Reading{Wall: noon, Boot: "a", Since: time.Hour}}
@@ -91,6 +91,43 @@ func TestAClockThatSomebodyConfirmsIsBelievedAndNothingAges(t *testing.T) {
 		m.run(time.Hour)
 		if later := sure.At(m.Reading); later.Doubt != None || later.Time().Sub(sure.Time()) != time.Hour {
 			t.Errorf("%s: an hour later %+v", name, later)
+		}
+	}
+}
+
+func TestAReadingJustBeforeTheMarkChangesNothing(t *testing.T) {
+	m := &machine{Reading{Wall: noon, Boot: "a", Since: 100 * 24 * time.Hour}}
+	waits := m.Reading
+	m.run(time.Millisecond)
+	mark := Begin(m.Reading)
+	if late := mark.At(waits); late != mark || late.Says(waits) != "" {
+		t.Fatalf("%+v by a reading that waited; it was %+v", late, mark)
+	}
+}
+
+func TestTimePassesWhereNobodyTellsWhichStartThisIs(t *testing.T) {
+	m := &machine{Reading{Wall: noon, Since: 100 * 24 * time.Hour}}
+	mark := Begin(m.Reading)
+	m.run(time.Minute)
+	if later := mark.At(m.Reading); later.Doubt != None || later.Time().Sub(mark.Time()) != time.Minute {
+		t.Fatalf("a minute after %+v: %+v", mark, later)
+	}
+}
+
+// Another machine may have run for years: a site moved there, or a backup
+// restored there, is not older by them.
+func TestNothingAgesByMovingToAMachineThatHasRunForLong(t *testing.T) {
+	for away, doubt := range map[time.Duration]Doubt{time.Minute: None, 30 * 24 * time.Hour: Unset} {
+		m := &machine{Reading{Wall: noon, Boot: "a", Since: time.Hour}}
+		mark := Begin(m.Reading)
+		m.run(away)
+		m.Boot, m.Since = "b", year
+		moved := mark.At(m.Reading)
+		if aged := moved.Time().Sub(mark.Time()); moved.Doubt != doubt || aged > away {
+			t.Errorf("after %v: %v passed, doubt %d", away, aged, moved.Doubt)
+		}
+		if sure := moved.Confirmed(m.Reading); sure.Time() != moved.Time() || sure.Doubt != None {
+			t.Errorf("after %v: %+v, confirmed %+v", away, moved, sure)
 		}
 	}
 }
