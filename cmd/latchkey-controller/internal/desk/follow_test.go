@@ -105,3 +105,25 @@ func TestWhoWatchesHearsOfEachChangeOnce(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestWhoWatchesHearsOfStatesThoughTheClockWasPutBack(t *testing.T) {
+	w := newWorld(t)
+	first, second := w.reader(), w.reader()
+	said := func(reader string, at time.Time) (number int64) {
+		t.Helper()
+		w.must(w.site.SetStates(t.Context(), []*store.State{{Reader: reader, Received: at.UnixMilli()}}))
+		w.must(w.site.View(t.Context(), func(tx *store.Tx) (err error) {
+			_, number, err = tx.Newest()
+			return err
+		}))
+		return number
+	}
+	seen := map[int64]bool{said(first, w.time): true}
+	for i := range 3 {
+		n := said(second, w.time.Add(time.Duration(i)*time.Second-time.Hour))
+		if seen[n] {
+			t.Fatalf("what reader %s said %d s after it began makes no difference", second, i)
+		}
+		seen[n] = true
+	}
+}

@@ -145,10 +145,10 @@ func (a *Alarm) entry() *Activity {
 	return &Activity{Source: FromAlarms, Row: a.ID, Class: ClassAlarm, Kind: a.Kind, Reader: a.Reader, At: a.At, Received: a.At}
 }
 
-// Newest returns the newest entry's id, and a number that rises with what
-// readers say of themselves.
+// Newest returns the newest entry's id, and a number that is another one after
+// whatever a reader said of itself.
 func (t *Tx) Newest() (activity, states int64, err error) {
-	err = t.row(`SELECT (SELECT coalesce(max(id), 0) FROM activity), (SELECT coalesce(max(received), 0) + count(*) FROM states)`, nil, &activity, &states)
+	err = t.row(`SELECT (SELECT coalesce(max(id), 0) FROM activity), (SELECT coalesce(sum(received), 0) + count(*) FROM states)`, nil, &activity, &states)
 	return activity, states, err
 }
 
