@@ -107,9 +107,7 @@ func storeRecords(tx *store.Tx, now came, m *wire.Records, s *Stored) (cost int6
 			}
 		}
 	}
-	if back, err := leadsBack(tx, now.wall, j, m, first.Number); err != nil {
-		return 0, err
-	} else if back {
+	if leadsBack(now.steady, j, m, first.Number) {
 		s.Ack.Number, s.Ack.Hash = j.Number, j.Hash
 		return cost, tx.SetJournal(j)
 	}
@@ -120,7 +118,7 @@ func storeRecords(tx *store.Tx, now came, m *wire.Records, s *Stored) (cost int6
 		}
 	}
 	if last.Number > j.Number {
-		j.Number, j.Hash = last.Number, lastHash
+		j.Number, j.Hash, j.Led = last.Number, lastHash, 0
 		if j.Restored {
 			if j.Restored, err = tx.Beyond(m.Reader, m.Journal, j.Number); err != nil {
 				return 0, err
@@ -137,15 +135,16 @@ func storeRecords(tx *store.Tx, now came, m *wire.Records, s *Stored) (cost int6
 // leadsBack says whether a message that begins with a number is acknowledged
 // with what is here below it: a restore took what came in between, and the
 // reader, which goes back to the number that it is told, still holds it. It is
-// told so until it does, as acknowledgements may be lost; but whoever begins
-// where he began gapPatience ago cannot go back.
-func leadsBack(tx *store.Tx, now int64, j *store.Journal, m *wire.Records, first uint64) (bool, error) {
+// told so until it does, as acknowledgements may be lost; but whoever was told
+// so gapPatience ago, and nothing that follows has come since, cannot go back.
+func leadsBack(now clock.Steady, j *store.Journal, m *wire.Records, first uint64) bool {
 	if !j.Restored || j.Number == 0 || first <= max(j.Number+1, m.First) {
-		return false, nil
+		return false
 	}
-	came, err := tx.Came(m.Reader, m.Journal, first)
-	age := now - came // below 0: the clock was put back since
-	return 0 <= age && age < gapPatience.Milliseconds(), err
+	if j.Led == 0 {
+		j.Led = now
+	}
+	return now.Sub(j.Led) < gapPatience
 }
 
 // forks says whether a record that was just added is where a journal forks:

@@ -306,24 +306,30 @@ func TestAReaderThatLetGoOfWhatARestoreTookIsNotLedBack(t *testing.T) {
 }
 
 func TestAReaderThatCannotGoBackAfterARestoreGoesOnInTheEnd(t *testing.T) {
-	s, d := restored(t)
-	for _, test := range []struct {
-		after time.Duration
-		acked uint64
-	}{{0, 10}, {9 * time.Minute, 10}, {10 * time.Minute, 25}} {
-		stored, err := s.StoreRecords(t.Context(), at(noon.Add(test.after)), []*wire.Records{d.message(5, 21, 25)})
-		if err != nil {
+	for _, put := range []time.Duration{0, 10 * 365 * 24 * time.Hour, -10 * 365 * 24 * time.Hour} {
+		s, d := restored(t)
+		for _, test := range []struct {
+			after time.Duration
+			acked uint64
+		}{{0, 10}, {9 * time.Minute, 10}, {10 * time.Minute, 25}} {
+			read := at(noon.Add(test.after))
+			if test.after > 0 {
+				read.Wall = read.Wall.Add(put)
+			}
+			stored, err := s.StoreRecords(t.Context(), read, []*wire.Records{d.message(5, 21, 25)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if stored[0].Ack.Number != test.acked {
+				t.Errorf("after %v, the clock put by %v: %+v", test.after, put, stored[0].Ack)
+			}
+		}
+		if err := s.AlarmGaps(t.Context(), at(noon.Add(time.Hour))); err != nil {
 			t.Fatal(err)
 		}
-		if stored[0].Ack.Number != test.acked {
-			t.Errorf("after %v: %+v", test.after, stored[0].Ack)
+		if _, alarms := kept(t, s); len(alarms) != 1 || alarms[0] != store.JournalGap {
+			t.Errorf("%v", alarms)
 		}
-	}
-	if err := s.AlarmGaps(t.Context(), at(noon.Add(time.Hour))); err != nil {
-		t.Fatal(err)
-	}
-	if _, alarms := kept(t, s); len(alarms) != 1 || alarms[0] != store.JournalGap {
-		t.Errorf("%v", alarms)
 	}
 }
 

@@ -11,17 +11,18 @@ import (
 type Journal struct {
 	Reader   string
 	ID       wire.JournalID
-	Number   uint64    // the highest; 0: nothing of it yet
-	Hash     wire.Hash // of that record
-	Forked   bool      // a number came with two hashes
-	Restored bool      // its reader may think that more is here
+	Number   uint64       // the highest; 0: nothing of it yet
+	Hash     wire.Hash    // of that record
+	Forked   bool         // a number came with two hashes
+	Restored bool         // its reader may think that more is here
+	Led      clock.Steady // since when that is told to go back to Number; 0: it is not
 }
 
 // Journal returns how far a journal is here.
 func (t *Tx) Journal(reader string, id wire.JournalID) (*Journal, error) {
 	j := Journal{Reader: reader, ID: id}
 	var hash []byte
-	err := t.row(`SELECT number, hash, forked, restored FROM journals WHERE reader_id = ? AND journal = ?`, []any{reader, id[:]}, &j.Number, &hash, &j.Forked, &j.Restored)
+	err := t.row(`SELECT number, hash, forked, restored, led FROM journals WHERE reader_id = ? AND journal = ?`, []any{reader, id[:]}, &j.Number, &hash, &j.Forked, &j.Restored, &j.Led)
 	if errors.Is(err, ErrNotFound) {
 		return &j, nil
 	}
@@ -34,14 +35,14 @@ func (t *Tx) Journal(reader string, id wire.JournalID) (*Journal, error) {
 
 // SetJournal says how far a journal is here.
 func (t *Tx) SetJournal(j *Journal) error {
-	return t.exec(`INSERT INTO journals (reader_id, journal, number, hash, forked, restored) VALUES (?, ?, ?, ?, ?, ?)
-		ON CONFLICT DO UPDATE SET number = excluded.number, hash = excluded.hash, forked = excluded.forked, restored = excluded.restored`,
-		j.Reader, j.ID[:], j.Number, j.Hash[:], j.Forked, j.Restored)
+	return t.exec(`INSERT INTO journals (reader_id, journal, number, hash, forked, restored, led) VALUES (?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT DO UPDATE SET number = excluded.number, hash = excluded.hash, forked = excluded.forked, restored = excluded.restored, led = excluded.led`,
+		j.Reader, j.ID[:], j.Number, j.Hash[:], j.Forked, j.Restored, j.Led)
 }
 
 // MarkRestored says of all journals that their readers may think that more of
 // them is here.
-func (t *Tx) MarkRestored() error { return t.exec(`UPDATE journals SET restored = 1`) }
+func (t *Tx) MarkRestored() error { return t.exec(`UPDATE journals SET restored = 1, led = 0`) }
 
 // A Gap is a run of numbers of a journal that was passed over.
 type Gap struct {

@@ -5,7 +5,8 @@ import "latchkey/cmd/latchkey-controller/internal/clock"
 // clockSchema is how far time has come, and how old what happened is.
 const clockSchema = `
 -- How far time had come when somebody looked (package clock). Sessions, browsers,
--- links, throttles, allowances, gaps and site.claimed count by its steady.
+-- links, throttles, allowances, gaps,
+-- journals.led and site.claimed count by its steady.
 CREATE TABLE clock (
 	one    INTEGER PRIMARY KEY CHECK (one = 1),
 	boot   TEXT NOT NULL,
@@ -22,6 +23,7 @@ CREATE TABLE ages (
 	audit    INTEGER NOT NULL     -- id
 ) STRICT;
 UPDATE gaps SET at = at / 1000;
+ALTER TABLE journals ADD COLUMN led INTEGER NOT NULL DEFAULT 0; -- since when its reader is told to go back; 0: it is not
 DROP INDEX audit_clashes;
 CREATE INDEX audit_clashes ON audit (id, admin_id) WHERE outcome = 'clash';
 `
