@@ -294,3 +294,53 @@ func TestASiteOfBeforeItHadAZoneGetsThatOfItsMachine(t *testing.T) {
 		}
 	}
 }
+
+// The clock ran years ahead once, for an entry, for somebody who looked at the
+// console, and for somebody who typed wrong passwords.
+func TestATimeThatWasYearsAheadOnceKeepsNothingYoungAndAgesNothing(t *testing.T) {
+	const day, ahead = 86400, 5000
+	entry := func(came int64) string {
+		return fmt.Sprintf(`INSERT INTO activity (source, row, class, kind, reader_id, user_id, at, received) VALUES (1, 1, 'door', 'door.opened', 'front', 0, 1, %d)`, came*day*1000)
+	}
+	dir := older(t, 6,
+		`INSERT INTO readers (id, created) VALUES ('front', 1)`,
+		`INSERT INTO admins (id, name, folded, role, password, created, seen) VALUES (1, 'Grace', 'grace', 'owner', x'', 1, 1)`,
+		fmt.Sprintf(`INSERT INTO sessions (hash, admin_id, began, seen, given, address, agent) VALUES (zeroblob(32), 1, %d, %[1]d, %[1]d, '', '')`, ahead*day),
+		fmt.Sprintf(`INSERT INTO throttles (what, failures, last, until) VALUES ('account', 9, %d, %d)`, ahead*day, ahead*day+300),
+		entry(100), entry(ahead), entry(103), // 1, 2, 3
+	)
+	s, err := Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	err = s.Update(t.Context(), func(tx *Tx) error {
+		m, err := tx.Clock(clock.Reading{Wall: time.Unix(103*day, 0), Boot: "b", Since: time.Minute})
+		if err != nil {
+			return err
+		}
+		now := m.Time()
+		for after, want := range map[time.Duration]int64{0: 1, 25 * time.Hour: 3} {
+			later := now.Add(after)
+			if err := tx.MarkAge(later); err != nil {
+				return err
+			}
+			if newest, _, err := tx.OlderThan(later.Add(-24 * time.Hour)); err != nil || newest != want {
+				t.Errorf("a day before %v from now: %d, %v; not %d", after, newest, err, want)
+			}
+		}
+		if newest, _, err := tx.OlderThan(now.Add(-90 * 24 * time.Hour)); err != nil || newest != 0 {
+			t.Errorf("%d is old, %v", newest, err)
+		}
+		if session, err := tx.Session(wire.Hash{}); err != nil || session.Began > now || session.Seen > now || session.Given > now {
+			t.Errorf("at %d: %+v, %v", now, session, err)
+		}
+		if throttle, err := tx.Throttle("account"); err != nil || throttle.Last > now || throttle.Until > now {
+			t.Errorf("at %d: %+v, %v", now, throttle, err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
