@@ -119,8 +119,11 @@ func Restore(ctx context.Context, at clock.Reading, from string, with backup.Ide
 			if err != nil {
 				return err
 			}
-			// Sign-ins of the backup are of another time, as its clock is.
-			return errors.Join(tx.SetClock(m.Confirmed(at)), tx.ForgetSignIns())
+			if at.Wall.UnixMilli() > m.Wall { // how old a backup is says nothing against the clock
+				m = m.Confirmed(at)
+			}
+			// Sign-ins of the backup are of another time.
+			return errors.Join(tx.SetClock(m), tx.ForgetSignIns())
 		})
 		return err
 	})

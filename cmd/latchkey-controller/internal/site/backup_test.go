@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/backup"
+	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/cmd/latchkey-controller/internal/vault"
 	"latchkey/sync/wire"
@@ -101,6 +102,30 @@ func TestABackupIsRestoredIntoANewEpoch(t *testing.T) {
 }
 
 // A transaction that goes on while pages are read must not show in them.
+// Where the clock is behind the backup, so may the numbers be that a restore gives:
+// that is said. How long ago it was made matters to nobody.
+func TestARestoreByAClockThatIsBehindIsInDoubt(t *testing.T) {
+	s, _ := newSite(t)
+	path := filepath.Join(t.TempDir(), "backup")
+	backUp(t, s, path)
+	for after, want := range map[time.Duration]bool{-10 * 365 * 24 * time.Hour: true, 10 * 365 * 24 * time.Hour: false} {
+		read := clock.Reading{Wall: noon.Add(after), Boot: "another machine", Since: time.Minute}
+		to := filepath.Join(t.TempDir(), "restored")
+		if _, err := Restore(t.Context(), read, path, theIdentity(t), to); err != nil {
+			t.Fatal(err)
+		}
+		r, err := Open(t.Context(), to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		doubt, err := r.Doubt(t.Context(), read)
+		if err != nil || (doubt != "") != want {
+			t.Errorf("%v after the backup: %q, %v", after, doubt, err)
+		}
+		r.Close()
+	}
+}
+
 func TestABackupIsTheSiteOfOneMoment(t *testing.T) {
 	s, dir := newSite(t)
 	for i := range 40 {
