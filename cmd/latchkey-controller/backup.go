@@ -112,7 +112,10 @@ one there removes it.`)
 		return err
 	}
 	if o.json {
-		return printJSON(c.out, map[string]any{"site": restored.Name, "controller": restored.Controller, "epoch": restored.Epoch})
+		return printJSON(c.out, map[string]any{"site": restored.Name, "controller": restored.Controller, "epoch": restored.Epoch, "doubt": restored.Doubt})
+	}
+	if restored.Doubt != "" {
+		fmt.Fprintf(c.err, "latchkey-controller restore: %s; put it right before this site is served\n", restored.Doubt)
 	}
 	_, err = fmt.Fprintf(c.out, `%s is restored from %s; epoch %d begins.
 

@@ -63,11 +63,12 @@ const offBelow = 24 * time.Hour
 
 // A Mark is how far time had come at a reading.
 //
-//	       off by more than a minute              starts again
-//	None ----------------------------> Stepped   --------------> Stepped
-//	 ^  <----------------------------
-//	 |     right again, or confirmed
-//	 |     starts, not 0 to 24 h later
+//	       off by more than a minute
+//	None ----------------------------> Stepped
+//	 ^  <----------------------------    |
+//	 |     right again, or confirmed     | starts nearer to where it should be
+//	 |                                   | than to where it was
+//	 |     starts, not 0 to 24 h later   v
 //	 +------------------------------> Unset
 //	    <-----------------------------
 //	       0 to 24 h later, or confirmed
@@ -77,6 +78,7 @@ type Mark struct {
 	Steady int64  // milliseconds
 	Wall   int64  // where the wall clock is expected, Unix milliseconds; where it was, if there is no doubt
 	Doubt  Doubt
+	Off    int64 // by which the wall clock was ahead of where it is expected, milliseconds; 0 if there is no doubt
 }
 
 // Begin returns the mark of a site that begins at a reading.
@@ -105,7 +107,8 @@ func (m Mark) At(r Reading) Mark {
 	}
 	believed := -stepsBelow.Milliseconds() <= off && off <= stepsBelow.Milliseconds()
 	switch doubt := m.Doubt; {
-	case doubt == Unset, doubt == None && started:
+	case doubt == Unset, doubt == None && started,
+		doubt == Stepped && started && max(off, -off) < max(off-m.Off, m.Off-off): // nearer to where it should be than to where it was
 		m.Doubt = Unset
 		if -stepsBelow.Milliseconds() <= off && off <= offBelow.Milliseconds() {
 			believed = true
@@ -118,6 +121,7 @@ func (m Mark) At(r Reading) Mark {
 	if believed {
 		m.Doubt, m.Wall = None, r.Wall.UnixMilli()
 	}
+	m.Off = r.Wall.UnixMilli() - m.Wall
 	return m
 }
 
@@ -125,7 +129,7 @@ func (m Mark) At(r Reading) Mark {
 // somebody says. No more time has passed by that.
 func (m Mark) Confirmed(r Reading) Mark {
 	m = m.At(r)
-	m.Doubt, m.Wall = None, r.Wall.UnixMilli()
+	m.Doubt, m.Wall, m.Off = None, r.Wall.UnixMilli(), 0
 	return m
 }
 

@@ -533,7 +533,7 @@ func TestWhoeverAdoptsAReaderIsToldWhatAnotherBrokerNeeds(t *testing.T) {
 	b := w.visitor(desk.Super)
 	adopt := func(id string) *page {
 		signed, fingerprint := w.request()
-		return b.post("/devices/adopt/reader", "request", base64.StdEncoding.EncodeToString(signed), "fingerprint", fingerprint, "compared", "on", "reader", id, "door", id)
+		return b.post("/devices/adopt/reader", "request", base64.StdEncoding.EncodeToString(signed), "fingerprint", fingerprint, "compared", "on", "reader", id, "door", id, "access", "nobody")
 	}
 	if got := adopt("side-door"); got.status != http.StatusOK || strings.Contains(got.body, "Mosquitto") {
 		t.Errorf("with the controller's own broker: %d", got.status)

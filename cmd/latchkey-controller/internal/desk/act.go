@@ -58,6 +58,13 @@ func (d *Desk) do(ctx context.Context, a Actor, act Act, ab *about, first func(*
 			return first(tx)
 		},
 		After: func(tx *store.Tx, failed error) error {
+			steady, err := d.steady(tx)
+			if err != nil {
+				return err
+			}
+			if err := tx.MarkAge(steady); err != nil { // where no controller runs nobody else does
+				return err
+			}
 			if ab.added != nil && failed == nil {
 				ab.user = ab.added.ID
 			}

@@ -256,3 +256,21 @@ func TestWhoIsNoOwnerConfirmsNoClock(t *testing.T) {
 		t.Errorf("%q, %v", doubt, err)
 	}
 }
+
+// Where no controller runs nobody keeps the time but acts themselves.
+func TestTheLimitOfClashesEndsAtTheCommandLineAlone(t *testing.T) {
+	w := newWorld(t)
+	ada, eve := w.user(), w.user()
+	w.must(w.guess(as(Super), ada, "61937254"))
+	for range clashesOfOne {
+		if err := w.guess(as(Editor), eve, "61937254"); err == nil {
+			t.Fatal("two have one PIN")
+		}
+	}
+	w.time = w.time.Add(2 * time.Hour)
+	if err := w.guess(as(Editor), eve, "84520617"); Fields(err)["pin"] == "" {
+		t.Errorf("too early: %v", err)
+	}
+	w.time = w.time.Add(25 * time.Hour)
+	w.must(w.guess(as(Editor), eve, "84520617"))
+}

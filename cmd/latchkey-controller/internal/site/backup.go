@@ -80,6 +80,7 @@ type Restored struct {
 	Name       string // the site's
 	Controller string // fingerprint of its signing key
 	Epoch      uint64 // that began
+	Doubt      string // why the machine's clock is doubted; "": it is not
 }
 
 // Restore makes a site of a backup, in a directory that must not be there yet,
@@ -122,6 +123,7 @@ func Restore(ctx context.Context, at clock.Reading, from string, with backup.Ide
 			if at.Wall.UnixMilli() > m.Wall { // how old a backup is says nothing against the clock
 				m = m.Confirmed(at)
 			}
+			restored.Doubt = m.Says(at)
 			// Sign-ins of the backup are of another time.
 			return errors.Join(tx.SetClock(m), tx.ForgetSignIns())
 		})

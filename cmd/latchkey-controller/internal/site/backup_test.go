@@ -101,7 +101,6 @@ func TestABackupIsRestoredIntoANewEpoch(t *testing.T) {
 	}
 }
 
-// A transaction that goes on while pages are read must not show in them.
 // Where the clock is behind the backup, so may the numbers be that a restore gives:
 // that is said. How long ago it was made matters to nobody.
 func TestARestoreByAClockThatIsBehindIsInDoubt(t *testing.T) {
@@ -126,6 +125,7 @@ func TestARestoreByAClockThatIsBehindIsInDoubt(t *testing.T) {
 	}
 }
 
+// A transaction that goes on while pages are read must not show in them.
 func TestABackupIsTheSiteOfOneMoment(t *testing.T) {
 	s, dir := newSite(t)
 	for i := range 40 {

@@ -9,7 +9,7 @@ import (
 // Clock returns how far time has come at a reading.
 func (t *Tx) Clock(r clock.Reading) (clock.Mark, error) {
 	var m clock.Mark
-	err := t.row(`SELECT boot, since, steady, wall, doubt FROM clock`, nil, &m.Boot, &m.Since, &m.Steady, &m.Wall, &m.Doubt)
+	err := t.row(`SELECT boot, since, steady, wall, doubt, off FROM clock`, nil, &m.Boot, &m.Since, &m.Steady, &m.Wall, &m.Doubt, &m.Off)
 	if errors.Is(err, ErrNotFound) { // nothing has happened here yet
 		return clock.Begin(r), nil
 	}
@@ -27,9 +27,9 @@ func (t *Tx) Doubt() (doubt clock.Doubt, err error) {
 
 // SetClock keeps how far time has come.
 func (t *Tx) SetClock(m clock.Mark) error {
-	return t.exec(`INSERT INTO clock (one, boot, since, steady, wall, doubt) VALUES (1, ?, ?, ?, ?, ?)
-		ON CONFLICT DO UPDATE SET boot = excluded.boot, since = excluded.since, steady = excluded.steady, wall = excluded.wall, doubt = excluded.doubt`,
-		m.Boot, m.Since, m.Steady, m.Wall, m.Doubt)
+	return t.exec(`INSERT INTO clock (one, boot, since, steady, wall, doubt, off) VALUES (1, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT DO UPDATE SET boot = excluded.boot, since = excluded.since, steady = excluded.steady, wall = excluded.wall, doubt = excluded.doubt, off = excluded.off`,
+		m.Boot, m.Since, m.Steady, m.Wall, m.Doubt, m.Off)
 }
 
 // agesEvery is how finely ages are told apart, in seconds.
@@ -39,7 +39,8 @@ const agesEvery = 3600
 func (t *Tx) MarkAge(now clock.Steady) error {
 	return t.exec(`INSERT INTO ages (steady, activity, audit)
 		SELECT ?1, (SELECT coalesce(max(id), 0) FROM activity), (SELECT coalesce(max(id), 0) FROM audit)
-		WHERE NOT EXISTS (SELECT 1 FROM ages WHERE steady > ?1 - ?2)`, now, agesEvery)
+		WHERE NOT EXISTS (SELECT 1 FROM ages WHERE steady > ?1 - ?2 AND steady <> ?1)
+		ON CONFLICT DO UPDATE SET activity = excluded.activity, audit = excluded.audit`, now, agesEvery)
 }
 
 // OlderThan returns the newest entry of the activity, and of the audit, that is

@@ -13,7 +13,8 @@ CREATE TABLE clock (
 	since  INTEGER NOT NULL,     -- milliseconds
 	steady INTEGER NOT NULL,     -- milliseconds
 	wall   INTEGER NOT NULL,     -- Unix milliseconds
-	doubt  INTEGER NOT NULL
+	doubt  INTEGER NOT NULL,
+	off    INTEGER NOT NULL      -- milliseconds
 ) STRICT;
 
 -- The newest entries there were at a time: those up to them are older.
