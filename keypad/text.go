@@ -9,6 +9,16 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
+// Legible returns what tells what the screens show of a text, as far as there is room
+// for it.
+func Legible() (func(text string) string, error) {
+	fs, err := newFaces(1, 1)
+	if err != nil {
+		return nil, err
+	}
+	return fs.title.legible, nil
+}
+
 // longest is how many runes of a text are looked at; more fit on no screen.
 const longest = 240
 

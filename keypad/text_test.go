@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	"golang.org/x/image/math/fixed"
 	"pgregory.net/rapid"
@@ -32,6 +33,17 @@ func TestNamesAreShownAsWellAsTheFontCan(t *testing.T) {
 	} {
 		if got := p.fs.body.legible(in); got != want {
 			t.Errorf("%q is shown as %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestEachFaceDrawsTheSameCharacters(t *testing.T) {
+	p, _ := testPainter(t, image.Pt(240, 320))
+	for r := rune(0); r <= unicode.MaxRune; r++ {
+		for _, f := range []*face{p.fs.digit, p.fs.headline, p.fs.body, p.fs.note, p.fs.label, p.fs.fine} {
+			if f.has(r) != p.fs.title.has(r) {
+				t.Fatalf("%U is drawn in one face and not in another", r)
+			}
 		}
 	}
 }

@@ -101,6 +101,23 @@ func onPlace(ctx context.Context, c console, o *options, args []string, n int, a
 	return err
 }
 
+// sayLacks says beside what was done what readers' screens lack of a name.
+func sayLacks(c console, name, blank string) {
+	if note := desk.OnScreens(name, blank); note != "" {
+		fmt.Fprintln(c.err, note)
+	}
+}
+
+// sayPlaceLacks is sayLacks of the name of a place of a kind.
+func sayPlaceLacks(c console, kind, name string) {
+	switch kind { // no screen shows a hub
+	case "door":
+		sayLacks(c, name, desk.NoDoorName)
+	case "location":
+		sayLacks(c, name, desk.NoText)
+	}
+}
+
 // noKind says that an argument is no kind of place.
 func noKind(o *options, kind, kinds string) error {
 	return usagef("%s: %q is neither %s; see %s --help", o.Name(), kind, kinds, o.Name())
@@ -130,7 +147,11 @@ func placeAddCommand(ctx context.Context, c console, args []string) error {
 		default:
 			return "", noKind(o, kind, "a location without --in, nor a hub or door with it")
 		}
-		return fmt.Sprintf("%s %d  %s", kind, id, rest[0]), err
+		if err != nil {
+			return "", err
+		}
+		sayPlaceLacks(c, kind, rest[0])
+		return fmt.Sprintf("%s %d  %s", kind, id, rest[0]), nil
 	})
 }
 
@@ -145,7 +166,11 @@ func placeRenameCommand(ctx context.Context, c console, args []string) error {
 		if rename == nil {
 			return "", noKind(o, kind, "location nor hub nor door")
 		}
-		return fmt.Sprintf("%s %d  %s", kind, id, rest[1]), rename(ctx, d.actor, id, "", rest[1])
+		if err := rename(ctx, d.actor, id, "", rest[1]); err != nil {
+			return "", err
+		}
+		sayPlaceLacks(c, kind, rest[1])
+		return fmt.Sprintf("%s %d  %s", kind, id, rest[1]), nil
 	})
 }
 

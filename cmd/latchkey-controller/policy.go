@@ -125,6 +125,9 @@ func policyCommand(ctx context.Context, c console, args []string) error {
 	if err != nil {
 		return err
 	}
+	if action == "set" {
+		sayLacks(c, p.Greeting, desk.NoText)
+	}
 	return printPolicy(c, o, p, odds)
 }
 

@@ -65,6 +65,8 @@ func readerAddCommand(ctx context.Context, c console, args []string) error {
 	if err := os.Rename(aside.Name(), *out); err != nil {
 		return fmt.Errorf("write the bundle: %w", err)
 	}
+	sayPlaceLacks(c, "door", adoption.Policy.Door)
+	sayPlaceLacks(c, "location", adoption.Policy.Place)
 	return printAdoption(c, o, adoption, *out)
 }
 

@@ -87,7 +87,9 @@ func userAddCommand(ctx context.Context, c console, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := printUser(c, o, id, desk.TidyName(form.First+" "+form.Last), chosen); err != nil {
+	name := desk.TidyName(form.First + " " + form.Last)
+	sayLacks(c, name, desk.NoUserName)
+	if err := printUser(c, o, id, name, chosen); err != nil {
 		return err
 	}
 	return printElsewhere(ctx, c, o, d, id)
@@ -170,6 +172,7 @@ func userEditCommand(ctx context.Context, c console, args []string) error {
 	if err != nil {
 		return err
 	}
+	sayLacks(c, name, desk.NoUserName)
 	if err := printUser(c, o, found.ID, name, nil); err != nil {
 		return err
 	}

@@ -55,6 +55,9 @@ func (c *Console) functions(in *time.Location) template.FuncMap {
 		"roles":        desk.Roles,
 		"tongues":      tongues,
 		"states":       states,
+		"userLacks":    func(name string) string { return desk.OnScreens(name, desk.NoUserName) },
+		"doorLacks":    func(name string) string { return desk.OnScreens(name, desk.NoDoorName) },
+		"textLacks":    func(text string) string { return desk.OnScreens(text, desk.NoText) },
 	}
 }
 
