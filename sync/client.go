@@ -70,6 +70,7 @@ func NewClient(c Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.Log = wire.PlainLog(c.Log)
 	client := &Client{o: c, broker: broker, disk: disk{c.Cache, c.Journal, c.StorePolicy}, mail: newMail()}
 	client.open = client.dial
 	client.link, client.first = New(c.Options)

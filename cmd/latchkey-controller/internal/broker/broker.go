@@ -61,6 +61,7 @@ func Start(ctx context.Context, address string, o Options) (*Broker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("broker: %w", err)
 	}
+	o.Log = wire.PlainLog(o.Log)
 	capabilities := mqtt.NewDefaultServerCapabilities()
 	capabilities.MaximumClients = maxClients
 	capabilities.MaximumPacketSize = maxPacket

@@ -89,7 +89,7 @@ func (h *handshaker) tell(conn net.Conn, err error) {
 func meaning(err error) string {
 	text := err.Error()
 	switch {
-	case strings.Contains(text, "remote error: tls:") && strings.Contains(text, "certificate"):
+	case strings.HasPrefix(text, "remote error: tls:") && strings.Contains(text, "certificate"): // at its beginning: the rest may be a name of its choosing
 		return "the reader does not accept this broker's certificate: its bundle is another site's, or names the broker otherwise than readers find it; have it adopted with a new bundle"
 	case strings.Contains(text, "unknown authority"), strings.Contains(text, "didn't provide a certificate"), strings.Contains(text, "no certificate was shown"):
 		return "it has no certificate of this site: no reader of it, or one that belongs to another site"

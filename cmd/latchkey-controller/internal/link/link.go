@@ -68,6 +68,7 @@ func New(o Options) (*Link, error) {
 	if err != nil {
 		return nil, err
 	}
+	o.Log = wire.PlainLog(o.Log)
 	l := &Link{
 		o:        o,
 		inbox:    newQueue[message](8),
