@@ -91,3 +91,63 @@ func TestABrowserIsKnownForWhoHasSignedInThereWithTheirPassword(t *testing.T) {
 		t.Error("after half a year")
 	}
 }
+
+func TestTwoAdministratorsOfOneBrowserKeepTheirMarksApart(t *testing.T) {
+	w := newWorld(t)
+	ada := w.owner()
+	_, link, err := w.AddAdmin(t.Context(), as(Owner), "Grace Hopper", Super)
+	w.must(err)
+	browser := Client{Address: here.Address, Browser: ada.Browser}
+	grace, err := w.UseLink(t.Context(), link, "", []byte(secret), browser)
+	w.must(err)
+	if grace.Browser == ada.Browser {
+		t.Error("a token that she may have been given is hers now")
+	}
+	// Strangers besiege both; the browser has the newest cookie only.
+	w.besiege("Ada Lovelace")
+	w.besiege("Grace Hopper")
+	var soon *TooSoonError
+	if _, err := w.signIn("Grace Hopper", secret, browser); !errors.As(err, &soon) {
+		t.Error("the token of before still counts:", err)
+	}
+	for range 2 {
+		for _, name := range []string{"Ada Lovelace", "Grace Hopper"} {
+			browser.Browser = grace.Browser
+			session, err := w.signIn(name, secret, browser)
+			if err != nil {
+				t.Fatalf("%s is kept out of a browser that is known: %v", name, err)
+			}
+			if session.Browser != grace.Browser {
+				t.Error("it is given another token")
+			}
+		}
+	}
+	// One's right password gives nothing back of the other's wrong ones.
+	wrong := 0
+	for ; wrong < 30; wrong++ {
+		if _, err := w.signIn("Ada Lovelace", "wrong password", browser); errors.As(err, &soon) {
+			break
+		}
+		_, err := w.signIn("Grace Hopper", secret, browser)
+		w.must(err)
+	}
+	if wrong != 5 {
+		t.Errorf("%d passwords of Ada's were tried", wrong)
+	}
+	if _, err := w.signIn("Grace Hopper", secret, browser); err != nil {
+		t.Error("she is kept out by what was tried at another's:", err)
+	}
+	// Another password of one forgets the browsers of that one only.
+	w.time = w.time.Add(24 * time.Hour)
+	session, err := w.signIn("Ada Lovelace", secret, browser)
+	w.must(err)
+	w.must(w.ChangePassword(t.Context(), session.Token, []byte(secret), []byte(secret), Client{Address: here.Address}))
+	w.besiege("Ada Lovelace")
+	w.besiege("Grace Hopper")
+	if _, err := w.signIn("Ada Lovelace", secret, browser); !errors.As(err, &soon) {
+		t.Error("a browser of before the password changed:", err)
+	}
+	if _, err := w.signIn("Grace Hopper", secret, browser); err != nil {
+		t.Error(err)
+	}
+}

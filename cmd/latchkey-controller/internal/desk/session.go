@@ -57,9 +57,16 @@ func (d *Desk) begin(tx *store.Tx, admin *store.Admin, from Client) (*Session, e
 		return nil, err
 	}
 	browser, hashed := from.Browser, hashToken(from.Browser)
-	if known, err := tx.Browser(hashed); errors.Is(err, store.ErrNotFound) || err == nil && known.Admin != admin.ID {
+	switch _, err := tx.Browser(hashed, admin.ID); {
+	case errors.Is(err, store.ErrNotFound):
+		// Who has signed in here before may know the token that there is: they all go over
+		// to a new one.
+		was := hashed
 		browser, hashed = newToken()
-	} else if err != nil {
+		if err := tx.RenewBrowser(was, hashed); err != nil {
+			return nil, err
+		}
+	case err != nil:
 		return nil, err
 	}
 	if err := tx.SetBrowser(&store.Browser{Hash: hashed, Admin: admin.ID, Seen: now}, maxSessionsOf); err != nil {

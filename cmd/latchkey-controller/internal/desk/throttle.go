@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -51,8 +52,11 @@ func forSession(token string) throttle {
 // forBrowser counts by a browser in which the administrator has signed in
 // before: strangers who know the name, or are behind the same address, keep
 // nobody out of it (device cookies, as OWASP describes them).
-func forBrowser(token string) throttle {
-	return throttle{"browser " + hashToken(token).String(), 5, 5 * time.Minute}
+//
+// Each administrator of a browser has a counter: one's right password gives no
+// other's back.
+func forBrowser(token string, admin int64) throttle {
+	return throttle{fmt.Sprint("browser ", hashToken(token), " ", admin), 5, 5 * time.Minute}
 }
 
 // throttles returns what wrong passwords for a name are counted by, and whether
@@ -60,7 +64,7 @@ func forBrowser(token string) throttle {
 func (d *Desk) throttles(ctx context.Context, name string, from Client) (by []throttle, known bool, err error) {
 	by = []throttle{forAccount(name), forAddress(from.Address)}
 	err = d.site.View(ctx, func(tx *store.Tx) error {
-		browser, err := tx.Browser(hashToken(from.Browser))
+		admin, err := tx.AdminNamed(name)
 		if err != nil {
 			return err
 		}
@@ -68,9 +72,9 @@ func (d *Desk) throttles(ctx context.Context, name string, from Client) (by []th
 		if err != nil {
 			return err
 		}
-		admin, err := tx.AdminNamed(name)
-		if err == nil && browser.Admin == admin.ID && now.Sub(browser.Seen) < BrowserEnds {
-			by, known = []throttle{forBrowser(from.Browser)}, true
+		browser, err := tx.Browser(hashToken(from.Browser), admin.ID)
+		if err == nil && now.Sub(browser.Seen) < BrowserEnds {
+			by, known = []throttle{forBrowser(from.Browser, admin.ID)}, true
 		}
 		return err
 	})

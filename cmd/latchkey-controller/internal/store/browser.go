@@ -5,23 +5,31 @@ import (
 	"latchkey/sync/wire"
 )
 
-// A Browser is one in which an administrator has signed in.
+// A Browser is one in which an administrator has signed in. Several may have done
+// so in the same.
 type Browser struct {
 	Hash  wire.Hash // of its token
 	Admin int64
 	Seen  clock.Steady
 }
 
-// Browser returns the browser of a token's hash, or ErrNotFound.
-func (t *Tx) Browser(hash wire.Hash) (*Browser, error) {
-	b := Browser{Hash: hash}
-	return &b, t.row(`SELECT admin_id, seen FROM browsers WHERE hash = ?`, []any{hash[:]}, &b.Admin, &b.Seen)
+// Browser returns the browser of a token's hash as one of an administrator, or
+// ErrNotFound.
+func (t *Tx) Browser(hash wire.Hash, admin int64) (*Browser, error) {
+	b := Browser{Hash: hash, Admin: admin}
+	return &b, t.row(`SELECT seen FROM browsers WHERE hash = ? AND admin_id = ?`, []any{hash[:], admin}, &b.Seen)
+}
+
+// RenewBrowser has a browser known by another token, to all who have signed in
+// there.
+func (t *Tx) RenewBrowser(was, now wire.Hash) error {
+	return t.exec(`UPDATE browsers SET hash = ? WHERE hash = ?`, now[:], was[:])
 }
 
 // SetBrowser keeps a browser. All but the newest keep of its administrator are
 // forgotten.
 func (t *Tx) SetBrowser(b *Browser, keep int) error {
-	if err := t.exec(`INSERT INTO browsers (hash, admin_id, seen) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET admin_id = excluded.admin_id, seen = excluded.seen`, b.Hash[:], b.Admin, b.Seen); err != nil {
+	if err := t.exec(`INSERT INTO browsers (hash, admin_id, seen) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET seen = excluded.seen`, b.Hash[:], b.Admin, b.Seen); err != nil {
 		return err
 	}
 	return t.exec(`DELETE FROM browsers WHERE admin_id = ? AND hash NOT IN (SELECT hash FROM browsers WHERE admin_id = ? ORDER BY seen DESC, hash = ? DESC LIMIT ?)`, b.Admin, b.Admin, b.Hash[:], keep)

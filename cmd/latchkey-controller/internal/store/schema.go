@@ -175,7 +175,7 @@ CREATE TABLE orders (
 `, consoleSchema, `
 -- Names are sorted as people read them, and found by letters without strokes:
 -- both columns are written anew.
-`, boundsSchema, accountSchema + namesSchema, clockSchema + expiredSchema + zoneSchema}
+`, boundsSchema, accountSchema + namesSchema, clockSchema + expiredSchema + zoneSchema + browsersSchema}
 
 // fillings follow the migration to their version, where statements do not
 // suffice.
