@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"io"
+	"log/slog"
 	"net"
 	"runtime"
 	"testing"
@@ -41,7 +42,7 @@ func costsNothing(t *testing.T, claim []byte) {
 		conn.Write(append([]byte{0x20, 2, 0, 0}, claim...))
 		io.Copy(io.Discard, conn)
 	}()
-	client := must(NewClient(Config{Options: newWorldOptions(), Broker: "tcp://" + listener.Addr().String()}))
+	client := must(NewClient(Config{Options: newWorldOptions(), Broker: "tcp://" + listener.Addr().String(), Log: slog.New(slog.DiscardHandler)}))
 	conn, err := client.open(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"log/slog"
 	"math/big"
 	"net"
 	"testing"
@@ -94,6 +95,7 @@ func TestTheBrokersCertificateIsCheckedAndItsTimesAreNot(t *testing.T) {
 			}
 		}()
 		client := must(NewClient(Config{
+			Log:     slog.New(slog.DiscardHandler),
 			Options: newWorldOptions(), Broker: "ssl://" + listener.Addr().String(), Certificate: reader, Authority: test.authority.cert,
 			Now: func() time.Duration { return 0 },
 		}))

@@ -2,6 +2,7 @@ package sync
 
 import (
 	"errors"
+	"log/slog"
 	"net"
 	"testing"
 	"time"
@@ -45,7 +46,7 @@ func TestAConnectionThatTheBrokerEndsIsToldAsWhatItIs(t *testing.T) {
 			conn.SetReadDeadline(time.Now().Add(time.Minute))
 			conn.Read(make([]byte, 1))
 		}()
-		client := must(NewClient(Config{Options: newWorldOptions(), Broker: "tcp://" + listener.Addr().String()}))
+		client := must(NewClient(Config{Options: newWorldOptions(), Broker: "tcp://" + listener.Addr().String(), Log: slog.New(slog.DiscardHandler)}))
 		conn, err := client.open(t.Context())
 		if err != nil {
 			t.Fatal(err)
