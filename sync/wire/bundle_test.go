@@ -20,7 +20,7 @@ func TestABundleOpensAtItsBoardOnly(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, b) {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	for _, secret := range [][]byte{b.SiteKey[:], b.Certificate, []byte(b.Reader), []byte("Zo")} {
+	for _, secret := range [][]byte{b.SiteKey[:], b.Certificate, []byte(b.Reader), []byte("Ada Lovelace")} {
 		if bytes.Contains(sealed, secret) {
 			t.Errorf("%q can be seen in the bundle", secret)
 		}
