@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"strings"
 )
 
@@ -17,10 +16,6 @@ type Broker struct {
 	Port  string
 	Plain bool // without TLS: on this machine only
 }
-
-// hostName is a name as RFC 1123 §2.1 has it, and with the underscores that
-// people give their machines.
-var hostName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,62}(\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*\.?$`)
 
 // ParseBroker reads a broker's URL: ssl://host:port, or tcp://host:port of this
 // machine itself. Without a port it is 8883, or 1883.
@@ -51,13 +46,29 @@ func ParseBroker(s string) (Broker, error) {
 		return Broker{}, fmt.Errorf("broker %.80q: write ssl://host:port", s)
 	}
 	ip, err := netip.ParseAddr(b.Host)
-	if err != nil && !hostName.MatchString(b.Host) || ip.Zone() != "" {
+	if err != nil && !isHostName(b.Host) || ip.Zone() != "" {
 		return Broker{}, fmt.Errorf("broker %.80q: %q is no address and no name that DNS can have; write ssl://host:port", s, b.Host)
 	}
 	if b.Plain && b.Host != "localhost" && (err != nil || !ip.IsLoopback()) {
 		return Broker{}, fmt.Errorf("broker %.80q: without TLS only this machine itself is spoken to; write ssl://host:port", s)
 	}
 	return b, nil
+}
+
+// isHostName says whether a name is one as RFC 1123 §2.1 has it, and with the
+// underscores that people give their machines.
+func isHostName(name string) bool {
+	for i, label := range strings.Split(strings.TrimSuffix(name, "."), ".") {
+		if len(label) == 0 || len(label) > 63 || label[0] == '-' || i == 0 && label[0] == '_' {
+			return false
+		}
+		for _, c := range []byte(label) {
+			if letter := 'a' <= c|0x20 && c|0x20 <= 'z'; !letter && (c < '0' || c > '9') && c != '_' && c != '-' {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // bareAddress returns the IPv6 address that a URL ends with, without brackets; ""
