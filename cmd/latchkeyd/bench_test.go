@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -29,7 +30,9 @@ import (
 // reader but for the screen, and what of it is neither its own Argon2id nor one
 // fdatasync beside it: what else the machine does lengthens both alike. What an
 // attempt makes Argon2id wait for, or takes away from it, shows in the processor
-// time, to that of Argon2id alone.
+// time, to that of Argon2id alone: of attempts of their own that use one
+// processor, as two that share a core take longer for the same work the more of
+// it they do at once.
 func BenchmarkAttempt(b *testing.B) {
 	dir := adaAndBob(b).adopt(b, "front-door").data()
 	site, err := readSite(dir)
@@ -112,42 +115,44 @@ func BenchmarkAttempt(b *testing.B) {
 		return on
 	}
 
-	var whole, argon, sync, beyond, wholeCPU, argonCPU []time.Duration
+	var whole, argon, sync, beyond []time.Duration
 	var syncsBefore []int
 	var syncsAfter, bytesAfter uint64
-	quiet()
-	for b.Loop() {
+	closed := func() {
 		instruments.strike.Strike(0)
 		for energised() {
 			time.Sleep(time.Millisecond)
 		}
 		quiet()
 		time.Sleep(2 * releaseAfter) // the worker gives its memory back: not in the middle of what is measured
-		alone := func() {
-			pin.Release() // as the worker has: the memory is got anew each time
-			cpu := processorTime(b)
-			argon = append(argon, timed(func() {
-				if _, err := pin.Material([]byte(adaPIN), held.epoch.KDF); err != nil {
-					b.Fatal(err)
-				}
-			}))
-			argonCPU = append(argonCPU, processorTime(b)-cpu)
-			sync = append(sync, timed(func() { oneSync(b, dir) }))
-			pin.Release()
+	}
+	argon2id := func() {
+		pin.Release() // as the worker has: the memory is got anew each time
+		if _, err := pin.Material([]byte(adaPIN), held.epoch.KDF); err != nil {
+			b.Fatal(err)
 		}
-		alone()
-		for len(batches) > 0 {
-			<-batches
-		}
-		before := events.Stats()
-		cpu, begin := processorTime(b), time.Now()
+	}
+	open := func() {
 		opened := instruments.latency.timing.now().Count
 		instruments.present(wire.PIN, []byte(adaPIN))
 		for instruments.latency.timing.now().Count == opened {
 			time.Sleep(time.Millisecond)
 		}
+	}
+	attempt := func() {
+		alone := func() {
+			argon = append(argon, timed(argon2id))
+			sync = append(sync, timed(func() { oneSync(b, dir) }))
+			pin.Release()
+		}
+		closed()
+		alone()
+		for len(batches) > 0 {
+			<-batches
+		}
+		before, begin := events.Stats(), time.Now()
+		open()
 		whole = append(whole, newestOf(&instruments.latency.timing))
-		wholeCPU = append(wholeCPU, processorTime(b)-cpu)
 		beyond = append(beyond, whole[len(whole)-1]-max(newestOf(&l.tally.derivation), sync[len(sync)-1]))
 		quiet()
 		stored := 0
@@ -162,10 +167,28 @@ func BenchmarkAttempt(b *testing.B) {
 		bytesAfter += after.Bytes - before.Bytes
 		alone()
 	}
+	var shares []float64
+	share := func() {
+		closed()
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+		before := processorTime(b, argon2id)
+		pin.Release()
+		attempt := processorTime(b, open)
+		quiet()
+		time.Sleep(2 * releaseAfter)
+		after := processorTime(b, argon2id)
+		pin.Release()
+		shares = append(shares, float64(2*attempt)/float64(before+after))
+	}
+	quiet()
+	for b.Loop() {
+		attempt()
+		share()
+	}
 	n := float64(len(whole))
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(float64(median(beyond).Microseconds())/1000, "ms-beyond-argon2id-or-fdatasync")
-	b.ReportMetric(float64(median(wholeCPU))/float64(median(argonCPU)), "x-argon2id-cpu")
+	b.ReportMetric(median(shares), "x-argon2id-cpu")
 	b.ReportMetric(float64((median(whole)-max(median(argon), median(sync))).Microseconds())/1000, "ms-beyond-of-medians")
 	b.ReportMetric(float64(median(argon).Microseconds())/1000, "ms-argon2id")
 	b.ReportMetric(float64(median(sync).Microseconds())/1000, "ms-fdatasync")
@@ -181,13 +204,18 @@ func newestOf(t *timing) time.Duration {
 	return t.newest[(t.n-1)%uint64(len(t.newest))]
 }
 
-// processorTime is what this process has had of it.
-func processorTime(b *testing.B) time.Duration {
-	var used unix.Rusage
-	if err := unix.Getrusage(unix.RUSAGE_SELF, &used); err != nil {
-		b.Fatal(err)
+// processorTime returns what this process had of it meanwhile.
+func processorTime(b *testing.B, do func()) time.Duration {
+	now := func() time.Duration {
+		var used unix.Rusage
+		if err := unix.Getrusage(unix.RUSAGE_SELF, &used); err != nil {
+			b.Fatal(err)
+		}
+		return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 	}
-	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
+	before := now()
+	do()
+	return now() - before
 }
 
 func timed(do func()) time.Duration {
