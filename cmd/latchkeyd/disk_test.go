@@ -177,7 +177,9 @@ func TestOlderCredentialsStayBehindThroughAStartUnderAWrongName(t *testing.T) {
 	for _, text := range []string{string(config), strings.Replace(string(config), "front-door", "frond-door", 1), string(config)} {
 		reader.configure(text)
 		reader.start()
-		if pin := reader.status()["pin"]; pin != "behind" && pin != "not set up" {
+		var pin any
+		reader.eventually("something of this start is stored", func() bool { pin = reader.status()["pin"]; return pin != "not stored" })
+		if pin != "behind" && pin != "not set up" {
 			t.Errorf("PIN is %v with older credentials than were once held", pin)
 		}
 		reader.kill()

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 
 	"latchkey/sync/wire"
@@ -121,6 +122,35 @@ func TestInTheBrowserASwitchFollowsWhatOthersDoAndStaysWhereItIs(t *testing.T) {
 		w.live.took(1 << 40)
 		w.must(w.desk.SwitchPIN(t.Context(), owner, "front-door", true))
 		until(t, ctx, "it is on at "+page, `document.querySelector("#pin-switch-front-door[aria-checked=true]") !== null && document.querySelector("#pin-says-front-door").innerText.includes("has taken this over")`)
+	}
+}
+
+func TestInTheBrowserNothingIsReplacedBelowAFinger(t *testing.T) {
+	w := small(t)
+	ctx, _ := chromium(t, w)
+	mouse := func(what input.DispatchMouseEventType, css string) {
+		t.Helper()
+		at := eval[[2]float64](t, ctx, `(r => [r.x + r.width / 2, r.y + r.height / 2])(document.querySelector("`+css+`").getBoundingClientRect())`)
+		do(t, ctx, chromedp.MouseEvent(what, at[0], at[1], chromedp.ButtonLeft, chromedp.ClickCount(1)))
+	}
+	for _, at := range []struct{ page, part, button, done string }{
+		{"/", "glance", "#unlock-door-front-door", `document.querySelector("#toasts").innerText.includes("Opened for 5 s.")`},
+		{"/hubs/1", "pin-at-front-door", "#pin-switch-front-door", `document.querySelector("#pin-switch-front-door[aria-checked=false]") !== null`},
+	} {
+		do(t, ctx, chromedp.Navigate(w.server.URL+at.page), chromedp.WaitVisible(chromedp.CSS(at.button)))
+		until(t, ctx, "htmx is there", `typeof htmx === "object"`)
+		eval[bool](t, ctx, `window.answers = 0; document.addEventListener("htmx:afterOnLoad", (e) => { if (e.target.id === "`+at.part+`") window.answers++ }); window.pressed = document.querySelector("`+at.button+`"); document.querySelector("nav.nav a").focus(); true`)
+		mouse(input.DispatchMouseEventTypeMousePressed, at.button)
+		eval[bool](t, ctx, `new Promise((done) => setTimeout(done, 200, true))`, chromedp.EvalAwaitPromise)
+		_, err := w.desk.AddLocation(t.Context(), owner, "Annex at "+at.page)
+		w.must(err)
+		until(t, ctx, "the part of "+at.page+" has asked for itself anew", `window.answers > 0`)
+		if !eval[bool](t, ctx, `window.pressed.isConnected`) {
+			t.Errorf("%s: the button is another one than was pressed", at.page)
+		}
+		mouse(input.DispatchMouseEventTypeMouseReleased, at.button)
+		until(t, ctx, "the click counts at "+at.page, at.done)
+		until(t, ctx, "what was missed is shown at "+at.page, `!window.pressed.isConnected`)
 	}
 }
 

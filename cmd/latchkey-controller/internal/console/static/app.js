@@ -14,6 +14,8 @@
 
   // What moved at the controller is heard here; each part that shows it asks
   // for itself anew.
+  function changed(topics) { for (const topic of topics.split(" ")) htmx.trigger(document.body, "changed-" + topic); }
+
   function listen() {
     if (!root.dataset.events) return;
     const lost = $("#lost");
@@ -24,12 +26,10 @@
         wait = 1000;
         clearTimeout(timer);
         lost.hidden = true;
-        if (broken) for (const topic of root.dataset.topics.split(" ")) htmx.trigger(document.body, "changed-" + topic);
+        if (broken) changed(root.dataset.topics);
         broken = false;
       });
-      source.addEventListener("changed", (e) => {
-        for (const topic of e.data.split(" ")) htmx.trigger(document.body, "changed-" + topic);
-      });
+      source.addEventListener("changed", (e) => changed(e.data));
       source.addEventListener("ended", () => {
         source.close();
         if (!begun?.isConnected) { location.reload(); return; }
@@ -48,6 +48,34 @@
     open();
     addEventListener("pagehide", () => source.close());
     addEventListener("pageshow", (e) => { if (e.persisted) location.reload(); });
+  }
+
+  // No part is replaced below a finger or a key that is down: the click would be
+  // lost. It asks for itself anew once that is up, and the click has come.
+  function hold() {
+    let pressed = null, missed = false, timer = 0;
+    const down = (e) => {
+      if (e.button > 0) return; // whose menu may hide that it goes up
+      clearTimeout(timer);
+      pressed = e.target;
+    };
+    const up = () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        pressed = null;
+        if (missed) changed(root.dataset.topics);
+        missed = false;
+      }, 50);
+    };
+    for (const type of ["pointerdown", "keydown"]) addEventListener(type, down, true);
+    for (const type of ["pointerup", "pointercancel", "keyup"]) addEventListener(type, up, true);
+    addEventListener("blur", up); // of the window
+    document.addEventListener("htmx:beforeSwap", (e) => {
+      const by = e.detail.requestConfig.triggeringEvent;
+      if (!by?.type.startsWith("changed-") || !e.detail.target.contains(pressed)) return;
+      e.detail.shouldSwap = false;
+      missed = true;
+    });
   }
 
   async function copy(button) {
@@ -176,5 +204,6 @@
   root.dataset.heard = $("#event-list [data-newest]")?.dataset.newest || "";
   settle(document);
   setInterval(() => times(document), 20000);
+  hold();
   listen();
 })();
