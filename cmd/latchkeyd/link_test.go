@@ -88,12 +88,13 @@ func TestAnEnrolledCardOpensNothingUntilItIsSomebodys(t *testing.T) {
 		reader := c.adopt(t, "front-door")
 		reader.start()
 		reader.linked()
-		enrolled := make(chan string, 1)
+		reader.eventually("the reader is at home", func() bool { return reader.offers("pin") })
+		enrolled := make(chan struct{})
 		go func() {
-			enrolled <- c.tell(carolUID[len(carolUID)-4:], "user", "card", "Ada Lovelace", "enrol", "front-door")
+			defer close(enrolled) // if that failed, too
+			c.tell(carolUID[len(carolUID)-4:], "user", "card", "Ada Lovelace", "enrol", "front-door")
 		}()
-		before := reader.pixels()
-		reader.eventually("the reader asks for the card", func() bool { return string(before) != string(reader.pixels()) })
+		reader.eventually("the reader asks for the card", func() bool { return !reader.offers("pin") })
 		reader.showCard(carolUID)
 		<-enrolled
 		if kinds := c.kinds(); kinds["access.granted"] != 0 || kinds["command.done"] != 1 {
