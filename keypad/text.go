@@ -3,83 +3,16 @@ package keypad
 import (
 	"image"
 	"strings"
-	"unicode"
 
 	"golang.org/x/image/math/fixed"
-	"golang.org/x/text/unicode/norm"
+
+	"latchkey/keypad/letters"
 )
 
-// Legible returns what tells what the screens show of a text, as far as there is room
-// for it.
-func Legible() (func(text string) string, error) {
-	fs, err := newFaces(1, 1)
-	if err != nil {
-		return nil, err
-	}
-	return fs.title.legible, nil
-}
-
-// longest is how many runes of a text are looked at; more fit on no screen.
-const longest = 240
-
-// legible gives what f can show of s: one line, each space one space. A letter the font
-// lacks loses as few of its marks as need be (ễ is ê, ạ is a), and a run of letters that have none an ellipsis.
-// A text of which nothing remains is empty.
+// legible gives what f can show of s.
 func (f *face) legible(s string) string {
-	var out strings.Builder
-	letters, gap, space := false, false, false
-	put := func(r rune) {
-		if space && out.Len() > 0 {
-			out.WriteByte(' ')
-		}
-		space = false
-		out.WriteRune(r)
-		gap = false
-		letters = letters || unicode.IsLetter(r) || unicode.IsNumber(r)
-	}
-	n := 0
-	for _, r := range norm.NFC.String(bounded(s)) {
-		if n++; n > longest {
-			put('…')
-			break
-		}
-		switch {
-		case unicode.IsSpace(r):
-			space = true
-		case unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Mn):
-		case f.has(r):
-			put(r)
-		default:
-			if b, ok := f.base(r); ok {
-				put(b)
-			} else if !gap {
-				put('…')
-				gap = true
-			}
-		}
-	}
-	if !letters {
-		return ""
-	}
-	return out.String()
-}
-
-// base gives r with the most of its marks for which the font has a picture.
-func (f *face) base(r rune) (rune, bool) {
-	for d := []rune(norm.NFD.String(string(r))); len(d) > 0; d = d[:len(d)-1] {
-		if c := []rune(norm.NFC.String(string(d))); len(c) == 1 && f.has(c[0]) {
-			return c[0], true
-		}
-	}
-	return 0, false
-}
-
-// bounded cuts s to what legible may look at, so that a text of a megabyte costs nothing.
-func bounded(s string) string {
-	if len(s) > 8*longest {
-		s = s[:8*longest]
-	}
-	return strings.ToValidUTF8(s, "")
+	shown, _ := letters.Shown(s, f.has)
+	return shown
 }
 
 // wrap breaks s into at most n lines of at most width pixels: of two after a comma, which

@@ -32,7 +32,7 @@ var arrows = []struct {
 	{"board/sim", nil},
 	{"board/hil/...", []string{"board/sim"}},
 	{"cmd/latchkeyd", []string{"device/...", "sync/...", "keypad/...", "nfc/...", "relay", "board"}},
-	{"cmd/latchkey-controller/...", []string{"cmd/latchkey-controller/...", "sync/wire", "device/pin"}},
+	{"cmd/latchkey-controller/...", []string{"cmd/latchkey-controller/...", "sync/wire", "device/pin", "keypad/letters"}},
 	{"cmd/latchkey-demo", nil},
 	{"cmd/latchkey-bench", nil},
 }

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"unicode"
 
-	"latchkey/sync/wire"
+	"latchkey/keypad/letters"
 )
 
 // maxLacking is how many of the letters that a screen lacks are named.
@@ -15,16 +15,16 @@ const maxLacking = 3
 // show instead, and what to do; "" if they show all of it. blank is what they show
 // where nothing of it is left, as "no name".
 func OnScreens(name, blank string) string {
-	shown, lacks := wire.Shown(TidyName(name))
+	shown, lacks := letters.Shown(TidyName(name), letters.Panel)
 	if len(lacks) == 0 {
 		return ""
 	}
-	var letters []string
+	var named []string
 	for _, r := range lacks[:min(len(lacks), maxLacking)] {
 		if unicode.IsMark(r) {
-			letters = append(letters, "◌"+string(r)) // which gives it something to stand on
+			named = append(named, "◌"+string(r)) // which gives it something to stand on
 		} else {
-			letters = append(letters, string(r))
+			named = append(named, string(r))
 		}
 	}
 	if shown == "" {
@@ -32,7 +32,7 @@ func OnScreens(name, blank string) string {
 	} else {
 		shown = "“" + shown + "”"
 	}
-	return fmt.Sprintf("Readers' screens have no %s: they show %s. To have it read there, write it in Latin, Greek or Cyrillic letters.", strings.Join(letters, ", "), shown)
+	return fmt.Sprintf("Readers' screens have no %s: they show %s. To have it read there, write it in Latin, Greek or Cyrillic letters.", strings.Join(named, ", "), shown)
 }
 
 // What screens show of which nothing is left: of a user's name, of a door's, and
