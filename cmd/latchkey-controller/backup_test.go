@@ -11,15 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/backup/backuptest"
 	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
-)
-
-// An age recipient of these tests, and its identity.
-const (
-	recipient = "age1revq0mxcwlz6phs796yemm7n9ppg294y6t80h62agvd6ucpmmd2sywgj2h"
-	identity  = "AGE-SECRET-KEY-1E2E8NJP28Z3CLA8X4YK67QJS8WKMKWZ83YHPWJZ9FFNVWRK9XW3SZ5C60J"
 )
 
 // largeSite makes a site of some megabytes.
@@ -62,7 +57,7 @@ func filesIn(t *testing.T, dir string) map[string]bool {
 func TestABackupKilledAtAnyMomentLeavesNothingOrAWholeOne(t *testing.T) {
 	dir := largeSite(t)
 	key := filepath.Join(t.TempDir(), "key")
-	if err := os.WriteFile(key, []byte(identity), 0o600); err != nil {
+	if err := os.WriteFile(key, []byte(backuptest.Identity), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	start := func(args ...string) *exec.Cmd {
@@ -85,7 +80,7 @@ func TestABackupKilledAtAnyMomentLeavesNothingOrAWholeOne(t *testing.T) {
 		to := t.TempDir()
 		path := filepath.Join(to, "backup")
 		began := time.Now()
-		cmd := start("backup", "--dir", dir, "--out", path, "--recipient", recipient)
+		cmd := start("backup", "--dir", dir, "--out", path, "--recipient", backuptest.Recipient)
 		if i > 0 {
 			timer := time.AfterFunc(whole*time.Duration(i)/moments, func() { cmd.Process.Kill() })
 			defer timer.Stop()

@@ -34,7 +34,7 @@ func userListCommand(ctx context.Context, c console, args []string) error {
 	if _, err := o.parse(args, 0); err != nil {
 		return err
 	}
-	if *state != "" && !slices.Contains(desk.UserStates(), desk.UserState(*state)) {
+	if !slices.Contains(desk.UserStates(), desk.UserState(*state)) {
 		return usagef("latchkey-controller user list: --state is valid, expired, not-yet-valid or no-credentials")
 	}
 	d, err := openCounter(ctx, o)

@@ -30,9 +30,8 @@ type site struct {
 	// First says that the adopted reader has not begun its first journal yet:
 	// only then may it be without one.
 	First bool `cbor:"9,keyasint,omitempty"`
-	// Replaced says that the site took the place of another one, or of a later state
-	// of itself, and that the
-	// journal does not tell of it yet.
+	// Replaced says that the site took the place of another one, or of a later
+	// state of itself, and that the journal does not tell of it yet.
 	Replaced bool `cbor:"10,keyasint,omitempty"`
 }
 

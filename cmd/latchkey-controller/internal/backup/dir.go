@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"latchkey/cmd/latchkey-controller/internal/durable"
 )
 
 // MakeDir makes a directory with what fill puts into it, whole and durably, or
@@ -32,7 +34,7 @@ func MakeDir(path string, fill func(aside string) error) error {
 		return err
 	}
 	aside.path = ""
-	return syncDir(parent)
+	return durable.SyncDir(parent)
 }
 
 // Free returns an error if something has a path.

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"latchkey/cmd/latchkey-controller/internal/durable"
 )
 
 // A File is a new file, readable by its owner only, that has no name until it
@@ -60,7 +62,7 @@ func (f *File) Commit(name string) error {
 		}
 		f.named.path = ""
 	}
-	return syncDir(f.dir)
+	return durable.SyncDir(f.dir)
 }
 
 // Close drops the file unless it was committed.
@@ -84,13 +86,4 @@ func renameNew(from, to string) error {
 		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
 	}
 	return nil
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }

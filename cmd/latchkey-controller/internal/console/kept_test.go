@@ -6,6 +6,7 @@ import (
 	"html"
 	"io/fs"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"slices"
 	"strings"
@@ -85,6 +86,7 @@ func TestAFormIsThereAgainAfterSigningInAgain(t *testing.T) {
 		{"/settings", "/settings", []string{"keep-days", "31"}, []string{`value="31"`}},
 		{"/settings/administrators?ask=add", "/settings/administrators", []string{"name", "Alan Kay", "role", "super-admin"}, []string{`value="Alan Kay"`, `value="super-admin" selected`}},
 		{fmt.Sprint("/settings/administrators?ask=role&about=", viewer), fmt.Sprint("/settings/administrators/", viewer, "/role"), []string{"role", "limited-edit"}, []string{`value="limited-edit" selected`}},
+		{"/settings", "/settings/zone", []string{"zone", "Europe/Zurich"}, []string{`value="Europe/Zurich"`}},
 	} {
 		begun := formIn(t, b.get(test.page), test.action)
 		if i%2 == 0 {
@@ -231,7 +233,7 @@ func TestWhatIsMadeUpOrTooOldOrTooLongIsNotKept(t *testing.T) {
 			t.Error("it is there")
 		}
 	}
-	for _, made := range []string{"A", "%%%", strings.Repeat("A", 6000), kept[:len(kept)/2], "A" + kept[1:]} {
+	for _, made := range []string{"A", "%%%", strings.Repeat("A", 6000), kept[:len(kept)/2], kept[1:] + kept[:1]} {
 		gone(made)
 	}
 	w.console.keeping.began = w.console.keeping.began.Add(-keptFor)
@@ -297,5 +299,27 @@ func TestABrowserKeepsAFormThatWasBegunWhenTheSessionEnds(t *testing.T) {
 	w.must(err)
 	if page.Found != 1 {
 		t.Errorf("%d users", page.Found)
+	}
+}
+
+func TestEachFormThatSaysWhoseItIsIsKept(t *testing.T) {
+	w := newWorld(t)
+	names, err := fs.Glob(templateFiles, "templates/*.html")
+	w.must(err)
+	forms := 0
+	for _, name := range names {
+		source, err := fs.ReadFile(templateFiles, name)
+		w.must(err)
+		for _, form := range regexp.MustCompile(`action="([^"]*)"[^>]*>\{\{template "whose"`).FindAllStringSubmatch(string(source), -1) {
+			path := strings.NewReplacer("{{$ask}}", "role", "{{$kind}}", "door").Replace(form[1])
+			path = regexp.MustCompile(`\{\{[^}]*\}\}`).ReplaceAllString(path, "1")
+			if _, pattern := w.console.keeping.shown.Handler(httptest.NewRequest("POST", path, nil)); pattern == "" {
+				t.Errorf("%s: the form that is sent to %s is not kept", name, form[1])
+			}
+			forms++
+		}
+	}
+	if forms < 17 {
+		t.Errorf("%d forms were found", forms)
 	}
 }

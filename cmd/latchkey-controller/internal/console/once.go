@@ -60,8 +60,9 @@ func (d *deeds) end(key [sha256.Size]byte, own *deed, again answer) {
 }
 
 // once does what a form says unless the same form of the same administrator, who
-// may have signed in again meanwhile, has done it: do answers the request, and returns how a repetition of it is answered.
-// Secrets are no part of what makes a form the same.
+// may have signed in again meanwhile, has done it: do answers the request, and
+// returns how a repetition of it is answered. Secrets are no part of what makes a
+// form the same.
 func (c *Console) once(w http.ResponseWriter, r *http.Request, v *visit, f *form, do func() (answer, error)) error {
 	if f.Get("once") == "" {
 		_, err := do()

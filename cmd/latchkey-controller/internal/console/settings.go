@@ -26,10 +26,12 @@ func (c *Console) settingsRoutes(page route) {
 	page("GET /settings", c.settings)
 	page("POST /settings", c.setSettings)
 	page("POST /settings/clock", c.confirmClock)
-	c.keeps("POST /settings", func(w http.ResponseWriter, r *http.Request, v *visit, f *form) error {
-		return c.showSettings(w, r, v, http.StatusOK, f, "")
-	})
 	page("POST /settings/zone", c.setZone)
+	for _, pattern := range []string{"POST /settings", "POST /settings/zone"} {
+		c.keeps(pattern, func(w http.ResponseWriter, r *http.Request, v *visit, f *form) error {
+			return c.showSettings(w, r, v, http.StatusOK, f, "")
+		})
+	}
 	page("POST /settings/backup", c.backup)
 	page("POST /settings/epoch", c.newEpoch)
 	page("GET /settings/audit", c.audit)

@@ -109,15 +109,7 @@ func (c *Console) showAbout(w http.ResponseWriter, r *http.Request, v *visit, st
 		return err
 	}
 	f.warn("user", panel.User.Form(zoneOf(f, v)).Revision())
-	groups, err := c.desk.Groups(r.Context(), v.Actor)
-	if err != nil {
-		return err
-	}
-	there, err := c.desk.Elsewhere(r.Context(), v.Actor, userForm(f, v))
-	if err != nil {
-		return err
-	}
-	return c.showUsers(w, r, v, status, &usersPage{userPanel: panel, Form: f, Groups: groups, There: there})
+	return c.showUserForm(w, r, v, status, &usersPage{userPanel: panel, Form: f})
 }
 
 func (c *Console) removeUser(w http.ResponseWriter, r *http.Request, v *visit, id uint64) error {

@@ -48,21 +48,6 @@ func (p *usersPage) link(state desk.UserState, after string) string {
 	return "?" + q.Encode()
 }
 
-// A stateChoice is a state that users can be chosen by.
-type stateChoice struct {
-	State desk.UserState
-	Name  string
-}
-
-// states are those to choose from.
-func states() []stateChoice {
-	all := []stateChoice{{"", "All"}}
-	for i, name := range []string{"Valid now", "Expired", "Not yet valid", "No credentials"} {
-		all = append(all, stateChoice{desk.UserStates()[i], name})
-	}
-	return all
-}
-
 // Here says whether a user is the one in the panel.
 func (p *usersPage) Here(id uint64) bool { return p.userPanel != nil && p.User.ID == id }
 
@@ -148,15 +133,19 @@ func (c *Console) newUser(w http.ResponseWriter, r *http.Request, v *visit) erro
 }
 
 func (c *Console) showNewUser(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
-	groups, err := c.desk.Groups(r.Context(), v.Actor)
-	if err != nil {
+	return c.showUserForm(w, r, v, status, &usersPage{New: true, Form: f})
+}
+
+// showUserForm shows a user's form with the groups that there are, and what its
+// dates are elsewhere.
+func (c *Console) showUserForm(w http.ResponseWriter, r *http.Request, v *visit, status int, p *usersPage) (err error) {
+	if p.Groups, err = c.desk.Groups(r.Context(), v.Actor); err != nil {
 		return err
 	}
-	there, err := c.desk.Elsewhere(r.Context(), v.Actor, userForm(f, v))
-	if err != nil {
+	if p.There, err = c.desk.Elsewhere(r.Context(), v.Actor, userForm(p.Form, v)); err != nil {
 		return err
 	}
-	return c.showUsers(w, r, v, status, &usersPage{New: true, Form: f, Groups: groups, There: there})
+	return c.showUsers(w, r, v, status, p)
 }
 
 // elsewhere says what the dates that stand in the form of a user now are at

@@ -72,34 +72,31 @@ func (d *Desk) Adopt(ctx context.Context, a Actor, form AdoptForm, save func(bun
 	if err := d.check(ctx, a, AdoptReader, ab); err != nil {
 		return nil, err
 	}
-	var known bool
-	var before string // the broker
-	err := d.site.View(ctx, func(tx *store.Tx) (err error) {
-		if before, err = tx.Broker(id); err != nil {
-			return err
-		}
-		_, err = tx.Policy(id)
-		if known = !errors.Is(err, store.ErrNotFound); !known {
-			err = nil
-		}
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	if err := form.check(id, known); err != nil {
+	if err := form.check(id); err != nil {
 		return nil, err
 	}
 	ab.text = "with the board " + form.Fingerprint
 	if form.Access != nil {
 		ab.text += ", open to " + accessText(form.Access)
 	}
-	var adoption *site.Adoption
-	broker := before
-	if parsed, err := wire.ParseBroker(strings.TrimSpace(form.Broker)); err == nil {
-		broker = parsed.String() // with its port
+	var broker string
+	first := func(tx *store.Tx) error {
+		switch _, err := tx.Policy(id); {
+		case errors.Is(err, store.ErrNotFound) && form.Access == nil:
+			return wrong("access", "Say who may open the door of this new reader: everyone, some groups, or nobody yet")
+		case err != nil && !errors.Is(err, store.ErrNotFound):
+			return err
+		}
+		if parsed, err := wire.ParseBroker(strings.TrimSpace(form.Broker)); err == nil {
+			broker = parsed.String() // with its port
+			return nil
+		}
+		var err error
+		broker, err = tx.Broker(id)
+		return err
 	}
-	err = d.do(ctx, a, AdoptReader, ab, nil, func(s *site.Site, now time.Time) (err error) {
+	var adoption *site.Adoption
+	err := d.do(ctx, a, AdoptReader, ab, first, func(s *site.Site, now time.Time) (err error) {
 		adoption, err = s.AddReader(ctx, now, id, form.Request, broker, form.edit, save)
 		return err
 	})
@@ -109,8 +106,8 @@ func (d *Desk) Adopt(ctx context.Context, a Actor, form AdoptForm, save func(bun
 	return adoption, nil
 }
 
-// check says which fields are wrong. A reader that is known has a policy.
-func (f *AdoptForm) check(id string, known bool) error {
+// check says which fields are wrong, whatever the site holds.
+func (f *AdoptForm) check(id string) error {
 	var wrongs FieldErrors
 	wrongs.add("reader", wire.CheckName(id))
 	_, fingerprint, err := parseRequest(f.Request)
@@ -123,9 +120,6 @@ func (f *AdoptForm) check(id string, known bool) error {
 	}
 	if broker := strings.TrimSpace(f.Broker); broker != "" {
 		wrongs.add("broker", wire.CheckBroker(broker))
-	}
-	if f.Access == nil && !known {
-		wrongs = append(wrongs, wrong("access", "Say who may open the door of this new reader: everyone, some groups, or nobody yet"))
 	}
 	probe := wire.DefaultPolicy("reader", "door")
 	probe.Revision = 1

@@ -9,26 +9,11 @@ import (
 	"strings"
 	"testing"
 
-	"latchkey/cmd/latchkey-controller/internal/backup"
+	"latchkey/cmd/latchkey-controller/internal/backup/backuptest"
 	"latchkey/cmd/latchkey-controller/internal/site"
 )
 
-// An age recipient of these tests, and its identity.
-const (
-	recipient = "age1revq0mxcwlz6phs796yemm7n9ppg294y6t80h62agvd6ucpmmd2sywgj2h"
-	identity  = "AGE-SECRET-KEY-1E2E8NJP28Z3CLA8X4YK67QJS8WKMKWZ83YHPWJZ9FFNVWRK9XW3SZ5C60J"
-)
-
-func theIdentity(t *testing.T) backup.Identities {
-	t.Helper()
-	with, err := backup.ReadIdentities(strings.NewReader(identity))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return with
-}
-
-func toRecipient() *BackupForm { return &BackupForm{Recipients: recipient} }
+func toRecipient() *BackupForm { return &BackupForm{Recipients: backuptest.Recipient} }
 
 func TestABackupThatIsDownloadedOpensTheSite(t *testing.T) {
 	w := newWorld(t)
@@ -37,7 +22,7 @@ func TestABackupThatIsDownloadedOpensTheSite(t *testing.T) {
 	w.must(w.WriteBackup(t.Context(), as(Owner), toRecipient(), &buffer))
 	path, restored := filepath.Join(t.TempDir(), "backup"), filepath.Join(t.TempDir(), "restored")
 	w.must(os.WriteFile(path, buffer.Bytes(), 0o600))
-	_, err := site.Restore(t.Context(), w.clock(), path, theIdentity(t), restored)
+	_, err := site.Restore(t.Context(), w.clock(), path, backuptest.Identities(t), restored)
 	w.must(err)
 	s, err := site.Open(t.Context(), restored)
 	w.must(err)
@@ -72,7 +57,7 @@ func TestABackupIsEncryptedToSomebody(t *testing.T) {
 		{BackupForm{Passphrase: bytes.Repeat([]byte("long "), 60)}, "passphrase"},
 		{BackupForm{Passphrase: []byte("sixteen letters \xff")}, "passphrase"},
 		{BackupForm{Recipients: "Bob"}, "recipients"},
-		{BackupForm{Recipients: recipient, Passphrase: []byte("correct horse battery staple")}, "recipients"},
+		{BackupForm{Recipients: backuptest.Recipient, Passphrase: []byte("correct horse battery staple")}, "recipients"},
 	} {
 		if err := w.WriteBackup(t.Context(), as(Owner), &c.form, io.Discard); Fields(err)[c.field] == "" {
 			t.Errorf("%q, %q: %v", c.form.Passphrase, c.form.Recipients, err)
@@ -80,7 +65,7 @@ func TestABackupIsEncryptedToSomebody(t *testing.T) {
 	}
 	path := filepath.Join(t.TempDir(), "backup")
 	w.must(w.BackupTo(t.Context(), as(Owner), toRecipient(), path))
-	if text := w.newest().Text.String(); text != "Owner made a backup of home as "+path+", encrypted to "+recipient {
+	if text := w.newest().Text.String(); text != "Owner made a backup of home as "+path+", encrypted to "+backuptest.Recipient {
 		t.Error(text)
 	}
 	was, err := os.ReadFile(path)

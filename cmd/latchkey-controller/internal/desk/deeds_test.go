@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"latchkey/sync/wire"
+
+	"latchkey/cmd/latchkey-controller/internal/backup/backuptest"
 )
 
 func TestWhatAdministratorsDidIsToldAsAPersonWould(t *testing.T) {
@@ -41,7 +43,7 @@ func TestWhatAdministratorsDidIsToldAsAPersonWould(t *testing.T) {
 		}, "Owner added Ada with a generated PIN"},
 		{func() error { return w.SetSettings(ctx, owner, Settings{KeepDays: 1}) }, "Owner changed the settings of home: days that activity is kept from 90 to 1"},
 		{func() error { return w.Export(ctx, owner, Query{User: 99}, CSV, new(bytes.Buffer)) }, "Owner exported activity as csv with 1 entry"},
-		{func() error { return w.WriteBackup(ctx, owner, toRecipient(), new(bytes.Buffer)) }, "Owner made a backup of home and downloaded it, encrypted to " + recipient},
+		{func() error { return w.WriteBackup(ctx, owner, toRecipient(), new(bytes.Buffer)) }, "Owner made a backup of home and downloaded it, encrypted to " + backuptest.Recipient},
 		{func() error { w.SetSettings(ctx, as(Super), Settings{KeepDays: 9}); return nil }, "Super Admin was not allowed to change the settings of home: this takes Owner"},
 		{func() error { _, err := w.RemoveReader(ctx, owner, reader, Lost); return err }, "Owner removed the reader " + at + " as lost"},
 	} {

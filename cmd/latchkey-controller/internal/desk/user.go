@@ -113,10 +113,27 @@ type Access struct {
 // A UserState is what users can be chosen by besides their names.
 type UserState = store.UserState
 
-// UserStates are the states to choose from, beside "" for all users. Whoever has
-// no credentials is in one of the others, too.
+// UserStates are the states to choose from. Whoever has no credentials is in one
+// of the others, too.
 func UserStates() []UserState {
-	return []UserState{store.ValidUsers, store.ExpiredUsers, store.EarlyUsers, store.BareUsers}
+	return []UserState{store.AnyState, store.ValidUsers, store.ExpiredUsers, store.EarlyUsers, store.BareUsers}
+}
+
+// StateTitle is a state of users for people.
+func StateTitle(s UserState) string {
+	switch s {
+	case store.AnyState:
+		return "All"
+	case store.ValidUsers:
+		return "Valid now"
+	case store.ExpiredUsers:
+		return "Expired"
+	case store.EarlyUsers:
+		return "Not yet valid"
+	case store.BareUsers:
+		return "No credentials"
+	}
+	return string(s)
 }
 
 // A UserQuery chooses users. All words of Search must begin words of a user's

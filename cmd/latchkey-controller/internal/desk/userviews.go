@@ -39,7 +39,7 @@ func (d *Desk) Users(ctx context.Context, a Actor, q UserQuery) (page *UserPage,
 	if err != nil {
 		return nil, ErrNotFound // no page ever led there
 	}
-	if q.State != store.AnyState && !slices.Contains(UserStates(), q.State) {
+	if !slices.Contains(UserStates(), q.State) {
 		return nil, wrong("state", fmt.Sprintf("There is no state like that; choose %s, %s, %s or %s", store.ValidUsers, store.ExpiredUsers, store.EarlyUsers, store.BareUsers))
 	}
 	limit := pageSize(q.Limit)

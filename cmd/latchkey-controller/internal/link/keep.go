@@ -63,7 +63,7 @@ func (k *keeper) raise(ctx context.Context, r raise) error {
 	if at, ok := k.raised[r.reader]; ok && time.Since(at) < raiseAgain {
 		return nil
 	}
-	raised, err := k.o.Site.RaisePolicy(ctx, r.reader, r.revision)
+	raised, err := k.o.Site.RaisePolicy(ctx, time.Now(), r.reader, r.revision)
 	if err != nil || !raised {
 		return err
 	}

@@ -11,15 +11,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
-	"filippo.io/age"
-
 	"latchkey/cmd/latchkey-controller/internal/backup"
+	"latchkey/cmd/latchkey-controller/internal/backup/backuptest"
 	"latchkey/cmd/latchkey-controller/internal/broker"
 	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/link"
@@ -327,27 +325,15 @@ func (w *world) elsewhere(act func(*site.Site) error) {
 // backUp writes a backup of the site to a file, and returns what opens it.
 func (w *world) backUp(path string) backup.Identities {
 	w.t.Helper()
-	identity, err := age.GenerateX25519Identity()
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	to, err := backup.ParseRecipients(identity.Recipient().String())
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	with, err := backup.ReadIdentities(strings.NewReader(identity.String()))
-	if err != nil {
-		w.t.Fatal(err)
-	}
 	f, err := os.Create(path)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	defer f.Close()
-	if err := w.site.Backup(w.t.Context(), time.Now(), to, f); err != nil {
+	if err := w.site.Backup(w.t.Context(), time.Now(), backuptest.Recipients(w.t), f); err != nil {
 		w.t.Fatal(err)
 	}
-	return with
+	return backuptest.Identities(w.t)
 }
 
 // addUsers adds users with a card each.

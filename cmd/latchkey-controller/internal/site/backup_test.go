@@ -12,41 +12,18 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/backup"
+	"latchkey/cmd/latchkey-controller/internal/backup/backuptest"
 	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/cmd/latchkey-controller/internal/vault"
 	"latchkey/sync/wire"
 )
 
-// An age recipient of these tests, and its identity.
-const (
-	recipient = "age1revq0mxcwlz6phs796yemm7n9ppg294y6t80h62agvd6ucpmmd2sywgj2h"
-	identity  = "AGE-SECRET-KEY-1E2E8NJP28Z3CLA8X4YK67QJS8WKMKWZ83YHPWJZ9FFNVWRK9XW3SZ5C60J"
-)
-
-func theIdentity(t *testing.T) backup.Identities {
-	t.Helper()
-	with, err := backup.ReadIdentities(strings.NewReader(identity))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return with
-}
-
-func toRecipient(t *testing.T) backup.Recipients {
-	t.Helper()
-	to, err := backup.ParseRecipients(recipient)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return to
-}
-
 // backUp writes a backup of a site to a file.
 func backUp(t *testing.T, s *Site, path string) {
 	t.Helper()
 	var b bytes.Buffer
-	if err := s.Backup(t.Context(), noon, toRecipient(t), &b); err != nil {
+	if err := s.Backup(t.Context(), noon, backuptest.Recipients(t), &b); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
@@ -67,14 +44,14 @@ func TestABackupIsRestoredIntoANewEpoch(t *testing.T) {
 	backUp(t, s, path)
 	bob := addUser(t, s, "Bob", "", uid(2))
 	dir := filepath.Join(t.TempDir(), "restored")
-	was, err := Restore(t.Context(), at(noon.Add(time.Hour)), path, theIdentity(t), dir)
+	was, err := Restore(t.Context(), at(noon.Add(time.Hour)), path, backuptest.Identities(t), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if was.Name != "home" || was.Controller != s.Fingerprint() {
 		t.Errorf("%+v", was)
 	}
-	if _, err := Restore(t.Context(), at(noon), path, theIdentity(t), dir); err == nil || !strings.Contains(err.Error(), "is there already") {
+	if _, err := Restore(t.Context(), at(noon), path, backuptest.Identities(t), dir); err == nil || !strings.Contains(err.Error(), "is there already") {
 		t.Error(err)
 	}
 	for _, name := range []string{".", store.File, vault.KeyFile} {
@@ -110,7 +87,7 @@ func TestARestoreByAClockThatIsBehindIsInDoubt(t *testing.T) {
 	for after, want := range map[time.Duration]bool{-10 * 365 * 24 * time.Hour: true, 10 * 365 * 24 * time.Hour: false} {
 		read := clock.Reading{Wall: noon.Add(after), Boot: "another machine", Since: time.Minute}
 		to := filepath.Join(t.TempDir(), "restored")
-		if _, err := Restore(t.Context(), read, path, theIdentity(t), to); err != nil {
+		if _, err := Restore(t.Context(), read, path, backuptest.Identities(t), to); err != nil {
 			t.Fatal(err)
 		}
 		r, err := Open(t.Context(), to)
@@ -147,14 +124,14 @@ func TestABackupIsTheSiteOfOneMoment(t *testing.T) {
 		addUser(t, other, fmt.Sprint("Other ", others), "", uid(100+others))
 		others++
 	}
-	if err := s.Backup(t.Context(), noon, toRecipient(t), &between{f, add}); err != nil {
+	if err := s.Backup(t.Context(), noon, backuptest.Recipients(t), &between{f, add}); err != nil {
 		t.Fatal(err)
 	}
 	if others < 3 {
 		t.Fatalf("only %d were added meanwhile", others)
 	}
 	restored := filepath.Join(t.TempDir(), "restored")
-	if _, err := Restore(t.Context(), at(noon.Add(time.Hour)), path, theIdentity(t), restored); err != nil {
+	if _, err := Restore(t.Context(), at(noon.Add(time.Hour)), path, backuptest.Identities(t), restored); err != nil {
 		t.Fatal(err)
 	}
 	r, err := Open(t.Context(), restored)
@@ -208,7 +185,7 @@ func TestADamagedBackupIsNotRestored(t *testing.T) {
 			return backup.Member{Name: name, Size: int64(len(content)), Write: func(w io.Writer) error { _, err := w.Write(content); return err }}
 		}
 		var b bytes.Buffer
-		if err := backup.Write(&b, noon, toRecipient(t), append([]backup.Member{member(vault.KeyFile, key), member(store.File, database)}, more...)...); err != nil {
+		if err := backup.Write(&b, noon, backuptest.Recipients(t), append([]backup.Member{member(vault.KeyFile, key), member(store.File, database)}, more...)...); err != nil {
 			t.Fatal(err)
 		}
 		return b.Bytes()
@@ -226,11 +203,11 @@ func TestADamagedBackupIsNotRestored(t *testing.T) {
 		if err := os.WriteFile(path, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Restore(t.Context(), at(noon), path, theIdentity(t), dir); err == nil {
+		if _, err := Restore(t.Context(), at(noon), path, backuptest.Identities(t), dir); err == nil {
 			t.Errorf("%s: restored", name)
 		}
 	}
-	if _, err := Restore(t.Context(), at(noon), parent, theIdentity(t), filepath.Join(parent, "restored")); err == nil {
+	if _, err := Restore(t.Context(), at(noon), parent, backuptest.Identities(t), filepath.Join(parent, "restored")); err == nil {
 		t.Error("a directory: restored")
 	}
 	if entries, err := os.ReadDir(parent); err != nil || len(entries) != 8 {
@@ -243,7 +220,7 @@ func TestABackupHasTheKeyThatOpensIt(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, vault.KeyFile), make([]byte, 32), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Backup(t.Context(), noon, toRecipient(t), io.Discard); err != errResealed {
+	if err := s.Backup(t.Context(), noon, backuptest.Recipients(t), io.Discard); err != errResealed {
 		t.Errorf("with another key: %v", err)
 	}
 	// Between the two steps of a change of the key.
@@ -258,7 +235,7 @@ func TestABackupHasTheKeyThatOpensIt(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, vault.KeyFile), old, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Backup(t.Context(), noon, toRecipient(t), io.Discard); err != errResealed {
+	if err := s.Backup(t.Context(), noon, backuptest.Recipients(t), io.Discard); err != errResealed {
 		t.Errorf("with the old key: %v", err)
 	}
 }
@@ -288,7 +265,7 @@ func TestADamagedDatabaseIsNotBackedUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if err := s.Backup(t.Context(), noon, toRecipient(t), io.Discard); err == nil || !strings.Contains(err.Error(), "the database is damaged") {
+	if err := s.Backup(t.Context(), noon, backuptest.Recipients(t), io.Discard); err == nil || !strings.Contains(err.Error(), "the database is damaged") {
 		t.Error(err)
 	}
 }

@@ -138,7 +138,7 @@ func (s *Site) EditPolicy(ctx context.Context, now time.Time, id string, edit fu
 // RaisePolicy gives a reader's policy a revision above one that the reader has
 // taken over, and says whether it had to: the site was put back to an older state,
 // and its clock may have been ahead when that policy was made.
-func (s *Site) RaisePolicy(ctx context.Context, reader string, above uint64) (raised bool, err error) {
+func (s *Site) RaisePolicy(ctx context.Context, now time.Time, reader string, above uint64) (raised bool, err error) {
 	if above > wire.MaxNumber/2 { // no site comes there: the reader lies, and only to itself
 		return false, nil
 	}
@@ -150,8 +150,8 @@ func (s *Site) RaisePolicy(ctx context.Context, reader string, above uint64) (ra
 		if err != nil || p.Revision >= above {
 			return err
 		}
-		raised = true
-		return tx.SetPolicy(int64(above)+1, p)
+		raised, p.Revision = true, above
+		return tx.SetPolicy(now.Unix(), p)
 	})
 	return raised, err
 }

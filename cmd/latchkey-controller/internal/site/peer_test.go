@@ -22,14 +22,14 @@ func TestAReaderRaisesNoPolicyButItsOwnAndNotBeyondAllBounds(t *testing.T) {
 		above uint64
 		want  bool
 	}{{wire.MaxNumber, false}, {wire.MaxNumber/2 + 1, false}, {front, false}, {front - 1, false}, {front + 100, true}, {front + 100, false}} {
-		if raised, err := s.RaisePolicy(t.Context(), "front-door", test.above); raised != test.want || err != nil {
+		if raised, err := s.RaisePolicy(t.Context(), noon, "front-door", test.above); raised != test.want || err != nil {
 			t.Errorf("above %d: %v, %v", test.above, raised, err)
 		}
 	}
 	if revision("front-door") != front+101 || revision("back-door") != back {
 		t.Errorf("%d and %d", revision("front-door"), revision("back-door"))
 	}
-	if raised, err := s.RaisePolicy(t.Context(), "nobody", 1<<40); raised || err != nil {
+	if raised, err := s.RaisePolicy(t.Context(), noon, "nobody", 1<<40); raised || err != nil {
 		t.Errorf("a reader that is none: %v, %v", raised, err)
 	}
 }

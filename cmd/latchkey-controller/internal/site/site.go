@@ -51,8 +51,8 @@ type Site struct {
 }
 
 // Create makes a site of a name and a time zone in a directory, which it makes
-// too, and opens it. A creation that was cut short is done anew; where there is a site
-// already the error says so.
+// too, and opens it. A creation that was cut short is done anew; where there is a
+// site already the error says so.
 func Create(ctx context.Context, dir, name, inZone string, at clock.Reading) (*Site, error) {
 	if err := wire.CheckName(name); err != nil {
 		return nil, err

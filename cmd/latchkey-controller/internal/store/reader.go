@@ -101,14 +101,14 @@ func (t *Tx) Policy(reader string) (*wire.Policy, error) {
 	return wire.ParsePolicy(encoded)
 }
 
-// SetPolicy gives a policy the revision max(last + 1, now), now being Unix seconds, checks it and
-// makes it its reader's, which must be there.
+// SetPolicy gives a policy the next revision, max(last + 1, its own + 1, now) with
+// now in Unix seconds, checks it and makes it its reader's, which must be there.
 func (t *Tx) SetPolicy(now int64, p *wire.Policy) error {
 	revision, err := t.next(now, `SELECT coalesce(max(revision), 0) FROM policies WHERE reader_id = ?`, p.Reader)
 	if err != nil {
 		return err
 	}
-	p.Revision = revision
+	p.Revision = max(p.Revision+1, revision)
 	if err := p.Check(); err != nil {
 		return err
 	}

@@ -30,9 +30,9 @@ CREATE INDEX audit_clashes ON audit (id, admin_id) WHERE outcome = 'clash';
 `
 
 // fillClock takes the time from what is stored, and ages from the times at which
-// it came: never from one that lies before another's of earlier. What is more than a
-// day later than the newest entry may be by a clock that was ahead: time has come no
-// farther than to that entry then, and nothing is of later.
+// it came: never from one that lies before another's of earlier. What is more than
+// a day later than the newest entry may be by a clock that was ahead: time has come
+// no farther than to that entry then, and nothing is of later.
 func (t *Tx) fillClock() error {
 	var newest, last int64
 	err := t.row(`SELECT last, max(last, coalesce((SELECT max(received) FROM states), 0), coalesce((SELECT max(seen) FROM sessions), 0) * 1000) FROM

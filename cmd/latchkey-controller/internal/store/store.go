@@ -16,6 +16,8 @@ import (
 	"path/filepath"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"latchkey/cmd/latchkey-controller/internal/durable"
 )
 
 // File is the name of the database in a site's directory. SQLite keeps
@@ -41,7 +43,7 @@ func Create(ctx context.Context, dir string) (*Store, error) {
 	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("make database: %w", err)
 	}
-	if err := syncDir(dir); err != nil {
+	if err := durable.SyncDir(dir); err != nil {
 		return nil, fmt.Errorf("make database: %w", err)
 	}
 	return Open(ctx, dir)
@@ -221,13 +223,4 @@ func (t *Tx) rows(query string, args []any, scan func(scanner) error) error {
 		return fmt.Errorf("database: %w", err)
 	}
 	return nil
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }

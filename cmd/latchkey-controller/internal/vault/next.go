@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"latchkey/cmd/latchkey-controller/internal/durable"
 )
 
 // nextFile is where a new storage key lies until what it encrypts is on the
@@ -22,7 +24,7 @@ func Next(dir string) (*Vault, error) {
 	if err := writeKey(path); err != nil {
 		return nil, fmt.Errorf("make storage key: %w", err)
 	}
-	if err := syncDir(dir); err != nil {
+	if err := durable.SyncDir(dir); err != nil {
 		return nil, fmt.Errorf("make storage key: %w", err)
 	}
 	v, key, err := read(path)
@@ -49,7 +51,7 @@ func Promote(dir string) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("change storage key: %w", err)
 	}
-	if err := syncDir(dir); err != nil {
+	if err := durable.SyncDir(dir); err != nil {
 		return fmt.Errorf("change storage key: %w", err)
 	}
 	return nil

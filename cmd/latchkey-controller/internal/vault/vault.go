@@ -22,6 +22,8 @@ import (
 	"golang.org/x/crypto/chacha20poly1305"
 
 	"latchkey/sync/wire"
+
+	"latchkey/cmd/latchkey-controller/internal/durable"
 )
 
 // KeyFile is the name of the key's file in a site's directory.
@@ -45,7 +47,7 @@ func Create(dir string) (*Vault, error) {
 	if err := os.Link(aside, filepath.Join(dir, KeyFile)); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("make storage key: %w", err)
 	}
-	if err := syncDir(dir); err != nil {
+	if err := durable.SyncDir(dir); err != nil {
 		return nil, fmt.Errorf("make storage key: %w", err)
 	}
 	return Open(dir)
@@ -145,13 +147,4 @@ func (v *Vault) Unseal(purpose string, id uint64, sealed []byte) ([]byte, error)
 // place is the associated data of a ciphertext.
 func place(purpose string, id uint64) []byte {
 	return wire.Marshal([]any{"latchkey vault 1", purpose, id})
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }
