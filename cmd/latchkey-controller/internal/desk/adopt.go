@@ -79,21 +79,19 @@ func (d *Desk) Adopt(ctx context.Context, a Actor, form AdoptForm, save func(bun
 	if form.Access != nil {
 		ab.text += ", open to " + accessText(form.Access)
 	}
-	var broker string
+	var broker string // with its port
+	if parsed, err := wire.ParseBroker(strings.TrimSpace(form.Broker)); err == nil {
+		broker = parsed.String()
+	}
 	first := func(tx *store.Tx) error {
-		switch _, err := tx.Policy(id); {
-		case errors.Is(err, store.ErrNotFound) && form.Access == nil:
-			return wrong("access", "Say who may open the door of this new reader: everyone, some groups, or nobody yet")
-		case err != nil && !errors.Is(err, store.ErrNotFound):
+		_, err := tx.Policy(id)
+		if !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
-		if parsed, err := wire.ParseBroker(strings.TrimSpace(form.Broker)); err == nil {
-			broker = parsed.String() // with its port
-			return nil
+		if form.Access == nil {
+			return wrong("access", "Say who may open the door of this new reader: everyone, some groups, or nobody yet")
 		}
-		var err error
-		broker, err = tx.Broker(id)
-		return err
+		return nil
 	}
 	var adoption *site.Adoption
 	err := d.do(ctx, a, AdoptReader, ab, first, func(s *site.Site, now time.Time) (err error) {

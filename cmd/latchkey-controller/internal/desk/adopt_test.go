@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
 
@@ -55,6 +56,17 @@ func TestAdoptionTakesTwoSteps(t *testing.T) {
 	}
 	if r, err := w.ReadRequest(t.Context(), as(Super), signed); err != nil || r.Reader != "front" {
 		t.Errorf("%+v, %v", r, err)
+	}
+	for _, broker := range []struct{ given, is string }{{"", "ssl://broker.example:8883"}, {" ssl://192.0.2.7 ", "ssl://192.0.2.7:8883"}, {"", "ssl://192.0.2.7:8883"}} {
+		form.Broker = broker.given
+		_, err := w.Adopt(t.Context(), as(Super), form, func([]byte) error { return nil })
+		w.must(err)
+		w.must(w.site.View(t.Context(), func(tx *store.Tx) error {
+			if is, err := tx.Broker("front"); err != nil || is != broker.is {
+				t.Errorf("given %q, the reader finds the controller at %q, not %q; %v", broker.given, is, broker.is, err)
+			}
+			return nil
+		}))
 	}
 }
 

@@ -27,7 +27,8 @@ type Adoption struct {
 // AddReader answers a board's request: it makes the board the reader of an id,
 // with a policy that edit makes of the one the reader has, or of a new door's in
 // the site's time zone, which nobody may open yet, and hands the sealed bundle to
-// save. If save fails nothing has happened.
+// save. If save fails nothing has happened. broker is the URL at which the reader
+// meets the controller; "": the one that it was given before.
 func (s *Site) AddReader(ctx context.Context, now time.Time, id string, signed []byte, broker string, edit func(*wire.Policy), save func([]byte) error) (*Adoption, error) {
 	if err := wire.CheckName(id); err != nil {
 		return nil, err
@@ -62,6 +63,11 @@ func (s *Site) AddReader(ctx context.Context, now time.Time, id string, signed [
 		// count against the board that takes its place.
 		if err := tx.SetAllowance(&store.Allowance{Reader: id}); err != nil {
 			return err
+		}
+		if broker == "" {
+			if broker, err = tx.Broker(id); err != nil {
+				return err
+			}
 		}
 		if err := tx.SetBroker(id, broker); err != nil {
 			return err
