@@ -14,8 +14,10 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"modernc.org/sqlite" // the driver "sqlite", too
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"latchkey/cmd/latchkey-controller/internal/durable"
 )
@@ -49,6 +51,15 @@ func Create(ctx context.Context, dir string) (*Store, error) {
 	return Open(ctx, dir)
 }
 
+// busyFor is how long one process waits for another.
+const busyFor = 10 * time.Second
+
+// busy says whether another process was at the database.
+func busy(err error) bool {
+	var refusal *sqlite.Error
+	return errors.As(err, &refusal) && refusal.Code()&0xff == sqlite3.SQLITE_BUSY
+}
+
 // Open opens the database of a directory and brings its schema up to date. The
 // error wraps fs.ErrNotExist if there is none.
 func Open(ctx context.Context, dir string) (*Store, error) {
@@ -66,7 +77,7 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 	options := url.Values{
 		"mode": {"rw"},
 		"_pragma": {
-			"busy_timeout(10000)", // milliseconds to wait for another process
+			fmt.Sprintf("busy_timeout(%d)", busyFor.Milliseconds()),
 			"journal_mode(WAL)",
 			"synchronous(FULL)", // a commit is on the disk
 			"foreign_keys(1)",
@@ -80,7 +91,13 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	if err := migrate(ctx, db); err != nil {
+	// Of several that give a new database its write-ahead log at once SQLite lets
+	// none wait for another (https://sqlite.org/wal.html#sometimes_queries_return_sqlite_busy_in_wal_mode).
+	err = migrate(ctx, db)
+	for end := time.Now().Add(busyFor); busy(err) && time.Now().Before(end); err = migrate(ctx, db) {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if err != nil {
 		db.Close()
 		return nil, fmt.Errorf("open database %s: %w", path, r.refused(err))
 	}
