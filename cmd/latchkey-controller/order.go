@@ -82,7 +82,7 @@ func give(ctx context.Context, c console, o *options, wanted control.Order) erro
 // enrol asks a reader for the next card shown to it, and gives it to a user once
 // somebody has confirmed its last four digits.
 func enrol(ctx context.Context, c console, o *options, d *counter, who, reader, by string) error {
-	u, err := d.site.FindUser(ctx, who)
+	u, err := d.FindUser(ctx, d.actor, who)
 	if err != nil {
 		return err
 	}

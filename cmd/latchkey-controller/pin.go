@@ -41,7 +41,7 @@ func userPINCommand(ctx context.Context, c console, args []string) error {
 		return err
 	}
 	defer d.close()
-	u, err := d.site.FindUser(ctx, arguments[0])
+	u, err := d.FindUser(ctx, d.actor, arguments[0])
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,6 @@ import (
 
 	"latchkey/cmd/latchkey-controller/internal/control"
 	"latchkey/cmd/latchkey-controller/internal/desk"
-	"latchkey/cmd/latchkey-controller/internal/site"
 )
 
 func readerListCommand(ctx context.Context, c console, args []string) error {
@@ -18,12 +17,12 @@ func readerListCommand(ctx context.Context, c console, args []string) error {
 	if _, err := o.parse(args, 0); err != nil {
 		return err
 	}
-	s, err := site.Open(ctx, o.dir)
+	d, err := openCounter(ctx, o)
 	if err != nil {
 		return err
 	}
-	defer s.Close()
-	readers, err := s.Readers(ctx)
+	defer d.close()
+	readers, err := d.Readers(ctx, d.actor)
 	if err != nil {
 		return err
 	}
@@ -39,7 +38,7 @@ func readerListCommand(ctx context.Context, c console, args []string) error {
 	for i := range lives {
 		live[lives[i].ID] = &lives[i]
 	}
-	in, err := s.Zone(ctx)
+	in, err := d.Zone(ctx)
 	if err != nil {
 		return err
 	}
@@ -53,20 +52,16 @@ func readerListCommand(ctx context.Context, c console, args []string) error {
 	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "READER\tDOOR\tPLACE\tADDED (%s)\tBOARD\tIS\n", in)
 	for _, r := range readers {
-		added := int64(0)
-		if r.Bundle != nil {
-			added = r.Bundle.Created
-		}
 		is := "no controller runs"
 		switch {
-		case r.Left != "":
-			is = "was removed: " + r.Left
-		case r.Bundle == nil:
+		case r.Removed != "":
+			is = "was removed: " + string(r.Removed)
+		case r.Bundle == 0:
 			is = "has no board"
 		case running:
 			is = describe(live[r.ID], in)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Policy.Door, orDash(r.Policy.Place), at(added, in), orDash(r.Board), is)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Policy.Door, orDash(r.Policy.Place), when(r.Adopted, in), orDash(r.Board), is)
 	}
 	return w.Flush()
 }
@@ -86,13 +81,10 @@ type readerRow struct {
 	Live           *control.Reader `json:"live"`              // nil: no controller runs
 }
 
-func readerRows(readers []*site.Reader, live map[string]*control.Reader, in *time.Location) []readerRow {
+func readerRows(readers []*desk.Reader, live map[string]*control.Reader, in *time.Location) []readerRow {
 	rows := make([]readerRow, len(readers))
 	for i, r := range readers {
-		rows[i] = readerRow{Reader: r.ID, Door: r.Policy.Door, Place: r.Policy.Place, TimeZone: r.Policy.TimeZone, PolicyRevision: r.Policy.Revision, Request: r.Board, Removed: r.Left, Live: live[r.ID]}
-		if b := r.Bundle; b != nil {
-			rows[i].Bundle, rows[i].Adopted, rows[i].Serial = b.Number, atOrNil(b.Created, in), b.Serial
-		}
+		rows[i] = readerRow{Reader: r.ID, Door: r.Policy.Door, Place: r.Policy.Place, TimeZone: r.Policy.TimeZone, PolicyRevision: r.Policy.Revision, Request: r.Board, Removed: string(r.Removed), Live: live[r.ID], Bundle: r.Bundle, Adopted: timeOrNil(r.Adopted, in), Serial: r.Serial}
 	}
 	return rows
 }

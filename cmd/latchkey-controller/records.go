@@ -6,11 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
-	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -33,12 +31,12 @@ func recordsCommand(ctx context.Context, c console, args []string) error {
 	if f.Last < 0 {
 		return usagef("latchkey-controller records: --last %d", f.Last)
 	}
-	s, err := site.Open(ctx, o.dir)
+	d, err := openCounter(ctx, o)
 	if err != nil {
 		return err
 	}
-	defer s.Close()
-	in, err := s.Zone(ctx)
+	defer d.close()
+	in, err := d.Zone(ctx)
 	if err != nil {
 		return err
 	}
@@ -55,11 +53,11 @@ func recordsCommand(ctx context.Context, c console, args []string) error {
 			*end.into = t.UnixMilli()
 		}
 	}
-	p := &printer{c: c, o: o, s: s, in: in, f: f}
+	p := &printer{c: c, o: o, d: d, in: in, f: f}
 	if !*follow {
 		return p.more(ctx)
 	}
-	err = s.Watch(ctx, func() error { return p.more(ctx) })
+	err = d.site.Watch(ctx, func() error { return p.more(ctx) })
 	if errors.Is(err, context.Canceled) {
 		return nil
 	}
@@ -70,11 +68,10 @@ func recordsCommand(ctx context.Context, c console, args []string) error {
 type printer struct {
 	c      console
 	o      *options
-	s      *site.Site
+	d      *counter
 	in     *time.Location // the site's time zone
 	f      store.Filter
 	alarms int64 // the last one printed
-	names  map[uint64]string
 }
 
 // pageOf is how many records are held in memory at once.
@@ -85,15 +82,12 @@ func (p *printer) more(ctx context.Context) error {
 	for {
 		f := p.f
 		f.First = pageOf
-		records, alarms, err := p.s.Records(ctx, f, p.alarms)
+		records, alarms, err := p.d.Records(ctx, p.d.actor, f, p.alarms, p.in)
 		if err != nil {
 			return err
 		}
 		if len(records)+len(alarms) == 0 {
 			return nil
-		}
-		if err := p.learn(ctx); err != nil {
-			return err
 		}
 		if p.f.Last != 0 {
 			records, alarms = newest(records, alarms, p.f.Last)
@@ -115,7 +109,7 @@ func (p *printer) more(ctx context.Context) error {
 }
 
 // newest leaves the newest n of both together.
-func newest(records []*store.Record, alarms []*store.Alarm, n int) ([]*store.Record, []*store.Alarm) {
+func newest(records []*desk.Record, alarms []*store.Alarm, n int) ([]*desk.Record, []*store.Alarm) {
 	for len(records)+len(alarms) > n {
 		if len(records) > 0 && (len(alarms) == 0 || records[0].Received < alarms[0].At) {
 			records = records[1:]
@@ -126,28 +120,6 @@ func newest(records []*store.Record, alarms []*store.Alarm, n int) ([]*store.Rec
 	return records, alarms
 }
 
-// learn reads the names of users.
-func (p *printer) learn(ctx context.Context) error {
-	users, err := p.s.Users(ctx)
-	if err != nil {
-		return err
-	}
-	if p.names == nil {
-		p.names = map[uint64]string{}
-	}
-	for _, u := range users {
-		p.names[u.ID] = u.Name
-	}
-	return nil
-}
-
-func (p *printer) name(user uint64) string {
-	if name, ok := p.names[user]; ok {
-		return name
-	}
-	return fmt.Sprintf("user %d", user)
-}
-
 func (p *printer) alarm(a *store.Alarm) error {
 	if p.o.json {
 		return printLine(p.c.out, map[string]any{"reader": a.Reader, "kind": a.Kind, "time": time.UnixMilli(a.At).In(p.in), "by": "controller", "text": desk.Clean(a.Text)})
@@ -156,91 +128,20 @@ func (p *printer) alarm(a *store.Alarm) error {
 	return err
 }
 
-func (p *printer) record(row *store.Record) error {
-	r, err := wire.ParseRecord(row.Encoded)
-	if err != nil { // one that is damaged does not hide the others
-		p.unreadable(row, err)
-		return nil
+func (p *printer) record(r *desk.Record) error {
+	if r.Says == nil {
+		_, err := fmt.Fprintf(p.c.err, "record %d of %s, journal %s, cannot be read: %s; the database is damaged, and a backup may have it\n", r.Number, r.Reader, r.Journal, r.Text)
+		return err
 	}
 	if p.o.json {
-		return printLine(p.c.out, recordJSON(row, r, p.in))
+		return printLine(p.c.out, recordJSON(r.Record, r.Says, p.in))
 	}
 	clock := " "
-	if !r.Trusted {
+	if !r.Says.Trusted {
 		clock = "?" // by a clock that is not to be trusted
 	}
-	_, err = fmt.Fprintf(p.c.out, "%s%s %-16s %-22s %s\n", moment(time.UnixMilli(r.Time), p.in), clock, row.Reader, desk.Clean(string(r.Kind)), desk.Clean(p.tell(r)))
+	_, err := fmt.Fprintf(p.c.out, "%s%s %-16s %-22s %s\n", moment(time.UnixMilli(r.Says.Time), p.in), clock, r.Reader, desk.Clean(string(r.Says.Kind)), desk.Clean(r.Text))
 	return err
-}
-
-// unreadable says of a record that it is damaged.
-func (p *printer) unreadable(row *store.Record, why error) {
-	fmt.Fprintf(p.c.err, "record %d of %s, journal %s, cannot be read: %v; the database is damaged, and a backup may have it\n", row.Number, row.Reader, row.Journal, why)
-}
-
-// tell says in words what a record holds besides its kind.
-func (p *printer) tell(r *wire.Record) string {
-	var parts []string
-	say := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
-	if r.User != 0 {
-		say("%s", p.name(r.User))
-	}
-	if r.By != "" {
-		say("%s", r.By)
-	}
-	if r.Order != "" {
-		say("%s", r.Order)
-	}
-	if r.Who != "" {
-		say("by %s", r.Who)
-	}
-	if r.Cause != "" {
-		say("%s", r.Cause)
-	}
-	if r.Reason != "" {
-		say("%s", r.Reason)
-	}
-	if r.Subject != "" {
-		say("%s", r.Subject)
-	}
-	if r.Text != "" {
-		say("%s", r.Text)
-	}
-	if r.Seconds != 0 {
-		say("%d s", r.Seconds)
-	}
-	if r.Wrong != 0 {
-		say("%d wrong in a row", r.Wrong)
-	}
-	if len(r.Users) > 0 {
-		names := make([]string, len(r.Users))
-		for i, user := range r.Users {
-			names[i] = p.name(user)
-		}
-		say("reset by %s", strings.Join(names, ", "))
-	}
-	if len(r.Tag) > 0 {
-		say("unknown card %x", r.Tag)
-	}
-	if r.Epoch != 0 {
-		say("epoch %d, revision %d", r.Epoch, r.Revision)
-	}
-	if r.PolicyRevision != 0 {
-		say("policy %d", r.PolicyRevision)
-	}
-	if r.First != 0 {
-		say("records %d to %d", r.First, r.Last)
-	}
-	if r.Count != 0 {
-		say("count %d", r.Count)
-	}
-	if r.Kind == wire.ClockStepped {
-		say("from %s to %s", moment(time.UnixMilli(r.From), p.in), moment(time.UnixMilli(r.To), p.in))
-	}
-	if r.Version != "" {
-		say("version %s", r.Version)
-	}
-	return strings.Join(parts, ", ")
 }
 
 // A jsonRecord is a record for programs.

@@ -9,6 +9,7 @@ import (
 	"unicode"
 
 	"latchkey/cmd/latchkey-controller/internal/control"
+	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -19,7 +20,8 @@ func TestWhatAReaderSaysIsOneLineWhateverItWrote(t *testing.T) {
 	r := wire.Record{Number: 1, Kind: wire.RecordKind("x\x1b[2J\n"), By: evil, Reason: evil, Who: evil, Subject: evil, Text: evil, Version: evil, Order: wire.Order(evil), Cause: wire.Cause(evil)}
 	var out bytes.Buffer
 	p := printer{c: console{out: &out}, o: new(options), in: time.UTC}
-	if err := p.record(&store.Record{Reader: "front-door", Encoded: wire.Marshal(&r)}); err != nil {
+	record := &desk.Record{Record: &store.Record{Reader: "front-door"}, Says: &r, Text: evil}
+	if err := p.record(record); err != nil {
 		t.Fatal(err)
 	}
 	line, found := strings.CutSuffix(out.String(), "\n")
@@ -28,7 +30,7 @@ func TestWhatAReaderSaysIsOneLineWhateverItWrote(t *testing.T) {
 	}
 	out.Reset()
 	p.o.json = true
-	if err := p.record(&store.Record{Reader: "front-door", Encoded: wire.Marshal(&r)}); err != nil {
+	if err := p.record(record); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.alarm(&store.Alarm{Reader: "front-door", Kind: store.JournalGap, Text: evil}); err != nil {
@@ -58,17 +60,15 @@ func moves(r rune) bool {
 
 func TestAStepOfAReadersClockSaysFromWhatToWhat(t *testing.T) {
 	from, to := time.Date(2036, 1, 1, 12, 0, 0, 0, time.UTC), time.Date(2026, 1, 1, 12, 0, 5, 0, time.UTC)
-	r := wire.Record{Number: 1, Kind: wire.ClockStepped, Time: to.UnixMilli(), Trusted: true, From: from.UnixMilli(), To: to.UnixMilli()}
-	for json, format := range map[bool]string{false: time.DateTime, true: time.RFC3339} {
-		var out bytes.Buffer
-		p := printer{c: console{out: &out}, o: &options{json: json}, in: time.UTC}
-		if err := p.record(&store.Record{Reader: "front-door", Encoded: wire.Marshal(&r)}); err != nil {
-			t.Fatal(err)
-		}
-		for _, at := range []time.Time{from, to} {
-			if want := at.Format(format); !strings.Contains(out.String(), want) {
-				t.Errorf("%s is not in %s", want, out.String())
-			}
+	r := &wire.Record{Number: 1, Kind: wire.ClockStepped, Time: to.UnixMilli(), Trusted: true, From: from.UnixMilli(), To: to.UnixMilli()}
+	var out bytes.Buffer
+	p := printer{c: console{out: &out}, o: &options{json: true}, in: time.UTC}
+	if err := p.record(&desk.Record{Record: &store.Record{Reader: "front-door"}, Says: r}); err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []time.Time{from, to} {
+		if want := at.Format(time.RFC3339); !strings.Contains(out.String(), want) {
+			t.Errorf("%s is not in %s", want, out.String())
 		}
 	}
 }

@@ -108,10 +108,14 @@ func newReporter(t *testing.T, dir string) *reporter {
 		t.Fatal(err)
 	}
 	var sealed []byte
-	if _, err := s.AddReader(t.Context(), time.Now(), "front-door", signed, "", func(*wire.Policy) {}, func(b []byte) error {
-		sealed = b
-		return nil
-	}); err != nil {
+	err = s.Update(t.Context(), func(tx *store.Tx) error {
+		policy, _, err := site.PolicyOrNew(tx, "front-door")
+		if err == nil {
+			_, sealed, err = s.Adopt(tx, time.Now(), signed, "", policy)
+		}
+		return err
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 	if r.bundle, err = wire.OpenBundle(sealed, request, sealing); err != nil {
@@ -228,7 +232,14 @@ func TestAControllerThatIsKilledHasWhatItAcknowledgedOnce(t *testing.T) {
 // check checks that the first n records, at least, are kept, each once.
 func (r *reporter) check(s *site.Site, n int) {
 	r.t.Helper()
-	records, alarms, err := s.Records(context.Background(), store.Filter{}, 0)
+	var records []*store.Record
+	var alarms []*store.Alarm
+	err := s.View(context.Background(), func(tx *store.Tx) (err error) {
+		if records, err = tx.Records(store.Filter{}); err == nil {
+			alarms, err = tx.Alarms(store.Filter{})
+		}
+		return err
+	})
 	if err != nil {
 		r.t.Fatal(err)
 	}

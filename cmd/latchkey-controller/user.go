@@ -155,7 +155,7 @@ func userEditCommand(ctx context.Context, c console, args []string) error {
 		return err
 	}
 	defer d.close()
-	found, err := d.site.FindUser(ctx, arguments[0])
+	found, err := d.FindUser(ctx, d.actor, arguments[0])
 	if err != nil {
 		return err
 	}
@@ -190,7 +190,7 @@ func userRemoveCommand(ctx context.Context, c console, args []string) error {
 		return err
 	}
 	defer d.close()
-	u, err := d.site.FindUser(ctx, arguments[0])
+	u, err := d.FindUser(ctx, d.actor, arguments[0])
 	if err != nil {
 		return err
 	}

@@ -115,7 +115,7 @@ func userCardCommand(ctx context.Context, c console, args []string) error {
 	if action == "enrol" {
 		return enrol(ctx, c, o, d, arguments[0], arguments[2], by())
 	}
-	u, err := d.site.FindUser(ctx, arguments[0])
+	u, err := d.FindUser(ctx, d.actor, arguments[0])
 	if err != nil {
 		return err
 	}
@@ -130,14 +130,6 @@ func userCardCommand(ctx context.Context, c console, args []string) error {
 	return printUser(c, o, u.ID, u.Name, nil)
 }
 
-// at shows a time in Unix seconds, in a zone.
-func at(seconds int64, in *time.Location) string {
-	if seconds == 0 {
-		return "-"
-	}
-	return when(time.Unix(seconds, 0), in)
-}
-
 // when shows a time in a zone, with its offset where clocks there show it twice.
 func when(t time.Time, in *time.Location) string {
 	if t.IsZero() {
@@ -147,13 +139,6 @@ func when(t time.Time, in *time.Location) string {
 		return t.Format("2006-01-02 15:04 -07:00")
 	}
 	return t.Format("2006-01-02 15:04")
-}
-
-func atOrNil(seconds int64, in *time.Location) *time.Time {
-	if seconds == 0 {
-		return nil
-	}
-	return timeOrNil(time.Unix(seconds, 0), in)
 }
 
 func timeOrNil(t time.Time, in *time.Location) *time.Time {

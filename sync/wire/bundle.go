@@ -116,7 +116,7 @@ func (b *Bundle) check() error {
 		checkVerifying(&b.Controller),
 		CheckName(b.SiteName),
 		CheckName(b.Reader),
-		checkText("broker", b.Broker, maxURL),
+		named("broker", checkText(b.Broker, maxURL)),
 	)
 }
 

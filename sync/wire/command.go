@@ -48,7 +48,7 @@ func (c *Command) check() error {
 	if c.ID == (CommandID{}) {
 		return errors.New("no id")
 	}
-	if err := checkText("who ordered it", c.By, MaxName); err != nil {
+	if err := named("who ordered it", CheckLabel(c.By)); err != nil {
 		return err
 	}
 	if (c.Order == Enrol) != (c.Sealing != [32]byte{}) {

@@ -71,9 +71,9 @@ func (c *Condition) Check() error {
 		return fmt.Errorf("%d faults, at most %d", len(c.Faults), maxFaults)
 	}
 	for _, fault := range c.Faults {
-		if err := cmp.Or(CheckName(fault.Subject), checkText("fault", fault.Text, MaxText)); err != nil {
+		if err := cmp.Or(CheckName(fault.Subject), named("fault", checkText(fault.Text, MaxText))); err != nil {
 			return err
 		}
 	}
-	return cmp.Or(checkText("why no PIN", c.PIN, MaxName), checkText("why no card", c.Card, MaxName))
+	return cmp.Or(named("why no PIN", CheckLabel(c.PIN)), named("why no card", CheckLabel(c.Card)))
 }

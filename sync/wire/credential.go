@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -59,16 +60,13 @@ func (c *Credential) Check() error {
 		return errors.New("credential: no id or user")
 	case c.Kind != PIN && c.Kind != Card:
 		return fmt.Errorf("credential %d: unknown kind %d", c.ID, c.Kind)
-	case c.From < 0 || c.Until < 0:
-		return fmt.Errorf("credential %d: time before 1970", c.ID)
-	case c.From > MaxTime || c.Until > MaxTime:
-		return fmt.Errorf("credential %d: a time after the year 9999: leave it out for ever", c.ID)
 	case c.Until != 0 && c.Until <= c.From:
 		return fmt.Errorf("credential %d: ends before it begins", c.ID)
 	case len(c.Groups) > MaxGroups:
 		return fmt.Errorf("credential %d: %d groups, at most %d", c.ID, len(c.Groups), MaxGroups)
 	}
-	if err := checkText("user's name", c.Name, MaxName); err != nil {
+	err := cmp.Or(CheckTime(c.From), CheckTime(c.Until), named("user's name", CheckLabel(c.Name)))
+	if err != nil {
 		return fmt.Errorf("credential %d: %w", c.ID, err)
 	}
 	for i, group := range c.Groups {
@@ -82,20 +80,43 @@ func (c *Credential) Check() error {
 	return nil
 }
 
-// checkText refuses what cannot be shown on a screen, would spoil a log, or
-// would make either read in another order than it is written (the Bidi_Control
-// characters of Unicode).
-func checkText(what, text string, limit int) error {
+// CheckTime refuses a time of a credential, in Unix seconds, that readers do not
+// take: 0, which is none, to MaxTime.
+func CheckTime(t int64) error {
+	switch {
+	case t < 0:
+		return errors.New("times before 1970 cannot be kept")
+	case t > MaxTime:
+		return errors.New("times after the year 9999 cannot be kept: leave it out for ever")
+	}
+	return nil
+}
+
+// CheckLabel refuses a name, or another short text of a screen, that has more than
+// MaxName bytes, cannot be shown on a screen, would spoil a log, or would make
+// either read in another order than it is written (the Bidi_Control characters of
+// Unicode).
+func CheckLabel(text string) error { return checkText(text, MaxName) }
+
+func checkText(text string, limit int) error {
 	if len(text) > limit {
-		return fmt.Errorf("%s: %d bytes, at most %d", what, len(text), limit)
+		return fmt.Errorf("it has %d bytes, and at most %d are shown", len(text), limit)
 	}
 	if !utf8.ValidString(text) {
-		return fmt.Errorf("%s: not UTF-8", what)
+		return errors.New("it is not UTF-8")
 	}
 	for _, r := range text {
 		if unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control) {
-			return fmt.Errorf("%s: holds a control character", what)
+			return errors.New("it cannot hold control characters")
 		}
 	}
 	return nil
+}
+
+// named says what an error is about; nil stays nil.
+func named(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
 }

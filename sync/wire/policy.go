@@ -126,14 +126,14 @@ func (p *Policy) Check() error {
 		return err
 	}
 	if err := cmp.Or(
-		checkText("door's name", p.Door, MaxName),
-		checkText("place's name", p.Place, MaxName),
-		checkText("greeting", p.Greeting, MaxName),
+		named("door's name", CheckLabel(p.Door)),
+		named("place's name", CheckLabel(p.Place)),
+		named("greeting", CheckLabel(p.Greeting)),
+		CheckLanguage(p.Screen.Language),
+		CheckAccess(p.Access),
+		CheckHolidays(p.Holidays),
 	); err != nil {
 		return err
-	}
-	if !isLanguage(p.Screen.Language) {
-		return fmt.Errorf("%.40q is no language tag, as \"de\" or \"pt-BR\"", p.Screen.Language)
 	}
 	if _, err := time.LoadLocation(p.TimeZone); err != nil || len(p.TimeZone) > MaxName || p.TimeZone == "" || p.TimeZone == "Local" {
 		return fmt.Errorf("unknown time zone %.40q", p.TimeZone)
@@ -147,10 +147,16 @@ func (p *Policy) Check() error {
 		return fmt.Errorf("unlock of %d s is outside 1 to 60", p.Unlock)
 	case p.Extended < p.Unlock || p.Extended > 300:
 		return fmt.Errorf("extended unlock of %d s is outside %d to 300", p.Extended, p.Unlock)
-	case len(p.Access) > maxAccess || len(p.Holidays) > maxHolidays:
-		return fmt.Errorf("%d groups and %d holidays are more than %d and %d", len(p.Access), len(p.Holidays), maxAccess, maxHolidays)
 	}
-	for _, a := range p.Access {
+	return nil
+}
+
+// CheckAccess refuses lists of who may open a door that no policy holds.
+func CheckAccess(access []Access) error {
+	if len(access) > maxAccess {
+		return fmt.Errorf("%d groups are more than %d", len(access), maxAccess)
+	}
+	for _, a := range access {
 		if err := CheckName(a.Group); err != nil {
 			return err
 		}
@@ -171,11 +177,19 @@ func (p *Policy) Check() error {
 			}
 		}
 	}
-	for i, h := range p.Holidays {
+	return nil
+}
+
+// CheckHolidays refuses holidays that do not exist, or are not in order.
+func CheckHolidays(holidays []Holiday) error {
+	if len(holidays) > maxHolidays {
+		return fmt.Errorf("%d holidays are more than %d", len(holidays), maxHolidays)
+	}
+	for i, h := range holidays {
 		if !h.exists() {
 			return fmt.Errorf("no such holiday: year %d, month %d, day %d", h.Year, h.Month, h.Day)
 		}
-		if i > 0 && !p.Holidays[i-1].before(h) {
+		if i > 0 && !holidays[i-1].before(h) {
 			return fmt.Errorf("holiday %d is not in order", i)
 		}
 	}
@@ -184,6 +198,15 @@ func (p *Policy) Check() error {
 
 // maxLanguage is the least that RFC 5646 §4.4.1 would have everybody take.
 const maxLanguage = 35
+
+// CheckLanguage refuses what is no tag of a language; an empty one is none, and in
+// order.
+func CheckLanguage(tag string) error {
+	if !isLanguage(tag) {
+		return fmt.Errorf("%.40q is no language tag, as \"de\" or \"pt-BR\"", tag)
+	}
+	return nil
+}
 
 // isLanguage says whether tag has the form of a language tag (RFC 5646 §2.1): subtags of
 // 1 to 8 letters and digits, the first of 2 letters or more. Empty is none, and in order.

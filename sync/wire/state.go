@@ -124,7 +124,7 @@ func (s *State) check() error {
 			return err
 		}
 	}
-	if err := checkText("version", s.Version, MaxName); err != nil {
+	if err := named("version", CheckLabel(s.Version)); err != nil {
 		return err
 	}
 	return s.Condition.Check()

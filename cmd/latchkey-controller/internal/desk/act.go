@@ -15,10 +15,9 @@ import (
 type about struct {
 	reader  string
 	user    uint64
-	subject string      // "": the user's name
-	text    string      // what was done, where the act does not say it
-	typed   bool        // cards were, and whether they are somebody's is told
-	added   *store.User // by the act; nil: nobody
+	subject string // "": the user's name
+	text    string // what was done, where the act does not say it
+	typed   bool   // cards were, and whether they are somebody's is told
 }
 
 // name fills in the subject.
@@ -41,98 +40,102 @@ func (ab *about) audit(now time.Time, a Actor, act Act, outcome store.AuditOutco
 	}
 }
 
-// do carries an act out if the actor may, and notes it in the act's own
-// transaction: that it was done, or why not. run may fill in more of ab before
-// its transaction ends. first, if it is not nil, may refuse the act there.
-func (d *Desk) do(ctx context.Context, a Actor, act Act, ab *about, first func(*store.Tx) error, run func(s *site.Site, now time.Time) error) error {
-	if err := d.check(ctx, a, act, ab); err != nil {
+// act carries an act out in one transaction: it checks that the actor may, runs it,
+// and notes that it was done, or why not. If it fails nothing else is kept of it; if
+// it cannot be noted it has not happened, and nothing of it is told. run may fill in
+// more of ab.
+func (d *Desk) act(ctx context.Context, a Actor, act Act, ab *about, run func(tx *store.Tx, now time.Time) error) error {
+	if err := ab.check(); err != nil {
 		return err
 	}
 	now := d.now()
-	return run(d.site.Audited(site.Audit{
-		By: a.Name,
-		Before: func(tx *store.Tx) error {
-			if err := errors.Join(ab.name(tx), a.still(tx, act)); err != nil || first == nil {
+	var failed error
+	err := d.site.Update(ctx, func(tx *store.Tx) error {
+		failed = tx.Try(func() error {
+			if err := errors.Join(ab.name(tx), a.still(tx, act)); err != nil {
 				return err
 			}
-			return first(tx)
-		},
-		After: func(tx *store.Tx, failed error) error {
-			steady, err := d.steady(tx)
-			if err != nil {
-				return err
-			}
-			if err := tx.MarkAge(steady); err != nil { // where no controller runs nobody else does
-				return err
-			}
-			if ab.added != nil && failed == nil {
-				ab.user = ab.added.ID
-			}
-			if err := ab.name(tx); err != nil {
-				return err
-			}
-			switch {
-			case errors.Is(failed, site.ErrPINTaken), ab.typed && errors.Is(failed, site.ErrCardTaken):
-				return tx.AddAudit(ab.audit(now, a, act, store.Clash, failed.Error()))
-			case errors.Is(failed, ErrNotAllowed):
-				return tx.AddRefused(ab.audit(now, a, act, store.Refused, failed.Error()))
-			case failed != nil:
-				return tx.AddAudit(ab.audit(now, a, act, store.Failed, failed.Error()))
-			}
-			return tx.AddAudit(ab.audit(now, a, act, store.Done, ab.text))
-		},
-	}), now)
+			return run(tx, now)
+		})
+		if errors.Is(failed, ErrSignInAgain) { // this is asked for, not refused
+			return nil
+		}
+		steady, err := d.steady(tx)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(tx.MarkAge(steady), ab.name(tx)); err != nil { // where no controller runs nobody else marks it
+			return err
+		}
+		return ab.note(tx, now, a, act, failed)
+	})
+	if err != nil { // nothing is noted, so nothing is told
+		return err
+	}
+	return failed
 }
 
-// still refuses an act of somebody who was signed out, or was given another
-// role, after their request began.
+// note notes that an act was done, or why not.
+func (ab *about) note(tx *store.Tx, now time.Time, a Actor, act Act, failed error) error {
+	switch {
+	case failed == nil:
+		return tx.AddAudit(ab.audit(now, a, act, store.Done, ab.text))
+	case errors.Is(failed, ErrNotAllowed):
+		return tx.AddRefused(ab.audit(now, a, act, store.Refused, act.takes()))
+	case errors.Is(failed, site.ErrPINTaken), ab.typed && errors.Is(failed, site.ErrCardTaken):
+		return tx.AddAudit(ab.audit(now, a, act, store.Clash, failed.Error()))
+	}
+	return tx.AddAudit(ab.audit(now, a, act, store.Failed, failed.Error()))
+}
+
+// check refuses a reader's id that is none: it may come from an address, or from a
+// command line.
+func (ab *about) check() error {
+	if ab.reader != "" && wire.CheckName(ab.reader) != nil {
+		return fmt.Errorf("there is no reader %.40q: %w", ab.reader, ErrNotFound)
+	}
+	return nil
+}
+
+// still returns why an actor may not do an act, by what the database says of their
+// session and their role now.
 func (a Actor) still(tx *store.Tx, act Act) error {
-	if a.session == (wire.Hash{}) {
-		return nil
+	if a.session != (wire.Hash{}) {
+		row, err := tx.Session(a.session)
+		if errors.Is(err, store.ErrNotFound) {
+			return ErrSignedOut
+		}
+		if err != nil {
+			return err
+		}
+		admin, err := tx.Admin(row.Admin)
+		if err != nil {
+			return err
+		}
+		a.Role = Role(admin.Role)
 	}
-	row, err := tx.Session(a.session)
-	if errors.Is(err, store.ErrNotFound) {
-		return ErrSignedOut
-	}
-	if err != nil {
-		return err
-	}
-	admin, err := tx.Admin(row.Admin)
-	if err != nil {
-		return err
-	}
-	a.Role = Role(admin.Role)
 	return a.Refusal(act)
 }
 
-// change does what do does with an act that is a transaction of its own.
-func (d *Desk) change(ctx context.Context, a Actor, act Act, ab *about, run func(tx *store.Tx, now time.Time) error) error {
-	return d.do(ctx, a, act, ab, nil, func(s *site.Site, now time.Time) error {
-		return s.Update(ctx, func(tx *store.Tx) error { return run(tx, now) })
-	})
-}
-
-// check returns why the actor may not do an act, and notes that.
+// check returns why the actor may not do an act, and notes that. It comes before
+// what is shown, and before what an act needs to have made for it.
 func (d *Desk) check(ctx context.Context, a Actor, act Act, ab *about) error {
-	if ab.reader != "" && wire.CheckName(ab.reader) != nil { // in an address, or on a command line
-		return fmt.Errorf("there is no reader %.40q: %w", ab.reader, ErrNotFound)
+	if err := ab.check(); err != nil {
+		return err
 	}
 	refusal := a.Refusal(act)
 	if refusal == nil || errors.Is(refusal, ErrSignInAgain) {
 		return refusal
 	}
 	err := d.site.Update(ctx, func(tx *store.Tx) error {
-		if err := ab.name(tx); err != nil {
-			return err
-		}
-		return tx.AddRefused(ab.audit(d.now(), a, act, store.Refused, "this takes "+act.takes()))
+		return errors.Join(ab.name(tx), ab.note(tx, d.now(), a, act, refusal))
 	})
 	return errors.Join(refusal, err)
 }
 
-// note does an act that changes nothing in the database: it is noted before,
-// and how it went after.
-func (d *Desk) note(ctx context.Context, a Actor, act Act, ab *about, run func() (text string, err error)) error {
+// actOutside carries out an act that changes nothing in the database: it is noted
+// before, and how it went after.
+func (d *Desk) actOutside(ctx context.Context, a Actor, act Act, ab *about, run func() (text string, err error)) error {
 	if err := d.check(ctx, a, act, ab); err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ func TestActivityTellsWhatHappenedInSentences(t *testing.T) {
 		{wire.Record{Kind: wire.TamperStarted}, "Alarm: The reader at " + at + " was opened"},
 		{wire.Record{Kind: wire.TamperEnded}, "Closed: The reader at " + at + " is closed again"},
 		{wire.Record{Kind: wire.CredentialsApplied, Epoch: 1, Revision: 2}, ""},
-		{wire.Record{Kind: wire.ReaderStarted, Version: "1.2"}, "Reader: " + at + ": started (1.2)"},
+		{wire.Record{Kind: wire.ReaderStarted, Version: "1.2"}, "Reader: " + at + ": started (version 1.2)"},
 		{wire.Record{Kind: wire.HealthChanged, Subject: "nfc", Text: "does not answer"}, "Reader: " + at + ": the card reader: does not answer"},
 		{wire.Record{Kind: wire.HealthChanged, Subject: "nfc", Text: "ok"}, "Reader: " + at + ": the card reader works again"},
 		{wire.Record{Kind: wire.HoldEnded, Reason: "release", Who: "Grace"}, "Door: " + at + " is held open no more: released by Grace"},

@@ -47,17 +47,10 @@ func (d *Desk) Admins(ctx context.Context, a Actor) (admins []*Admin, err error)
 
 // checkAdminName refuses what cannot be an administrator's name.
 func checkAdminName(name string) error {
-	switch {
-	case store.Fold(name) == "":
+	if store.Fold(name) == "" {
 		return wrong("name", "An administrator needs a name, with letters or digits in it")
-	case len(name) > wire.MaxName:
-		return wrong("name", fmt.Sprintf("The name has %d bytes, at most %d", len(name), wire.MaxName))
 	}
-	probe := wire.Credential{ID: 1, User: 1, Kind: wire.PIN, Name: name}
-	if probe.Check() != nil {
-		return wrong("name", "A name cannot hold control characters")
-	}
-	return nil
+	return wrongField("name", wire.CheckLabel(name))
 }
 
 // addAdmin adds an administrator.
@@ -74,7 +67,7 @@ func addAdmin(tx *store.Tx, admin *store.Admin) error {
 func (d *Desk) AddAdmin(ctx context.Context, a Actor, name string, role Role) (id int64, token string, err error) {
 	name = TidyName(name)
 	ab := &about{subject: cut(name, wire.MaxName), text: role.Title()}
-	err = d.change(ctx, a, EditAdmins, ab, func(tx *store.Tx, now time.Time) error {
+	err = d.act(ctx, a, EditAdmins, ab, func(tx *store.Tx, now time.Time) error {
 		if err := checkAdminName(name); err != nil {
 			return err
 		}
@@ -131,7 +124,7 @@ func lastOwner(tx *store.Tx, admin *store.Admin) error {
 // Field: "role".
 func (d *Desk) SetRole(ctx context.Context, a Actor, id int64, role Role) error {
 	ab := &about{}
-	return d.change(ctx, a, EditAdmins, ab, func(tx *store.Tx, _ time.Time) error {
+	return d.act(ctx, a, EditAdmins, ab, func(tx *store.Tx, _ time.Time) error {
 		admin, err := ab.existing(tx, id)
 		if err != nil {
 			return err
@@ -151,7 +144,7 @@ func (d *Desk) SetRole(ctx context.Context, a Actor, id int64, role Role) error 
 // Owner at least. Field: "role".
 func (d *Desk) RemoveAdmin(ctx context.Context, a Actor, id int64) error {
 	ab := &about{text: "was removed"}
-	return d.change(ctx, a, EditAdmins, ab, func(tx *store.Tx, _ time.Time) error {
+	return d.act(ctx, a, EditAdmins, ab, func(tx *store.Tx, _ time.Time) error {
 		admin, err := ab.existing(tx, id)
 		if err != nil {
 			return err
@@ -166,7 +159,7 @@ func (d *Desk) RemoveAdmin(ctx context.Context, a Actor, id int64) error {
 // SignOutAdmin ends all sessions of an administrator, whose password goes on.
 func (d *Desk) SignOutAdmin(ctx context.Context, a Actor, id int64) error {
 	ab := &about{text: "was signed out everywhere"}
-	return d.change(ctx, a, EditAdmins, ab, func(tx *store.Tx, _ time.Time) error {
+	return d.act(ctx, a, EditAdmins, ab, func(tx *store.Tx, _ time.Time) error {
 		if _, err := ab.existing(tx, id); err != nil {
 			return err
 		}
@@ -178,7 +171,7 @@ func (d *Desk) SignOutAdmin(ctx context.Context, a Actor, id int64) error {
 // sets a new password; the old one goes on until then.
 func (d *Desk) NewLink(ctx context.Context, a Actor, id int64) (token string, err error) {
 	ab := &about{text: "was given a new one-time link"}
-	err = d.change(ctx, a, EditAdmins, ab, func(tx *store.Tx, _ time.Time) error {
+	err = d.act(ctx, a, EditAdmins, ab, func(tx *store.Tx, _ time.Time) error {
 		if _, err := ab.existing(tx, id); err != nil {
 			return err
 		}

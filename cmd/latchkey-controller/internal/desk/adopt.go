@@ -8,6 +8,7 @@ import (
 
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/cmd/latchkey-controller/internal/zone"
 	"latchkey/sync/wire"
 )
 
@@ -83,20 +84,21 @@ func (d *Desk) Adopt(ctx context.Context, a Actor, form AdoptForm, save func(bun
 	if parsed, err := wire.ParseBroker(strings.TrimSpace(form.Broker)); err == nil {
 		broker = parsed.String()
 	}
-	first := func(tx *store.Tx) error {
-		_, err := tx.Policy(id)
-		if !errors.Is(err, store.ErrNotFound) {
+	var adoption *site.Adoption
+	err := d.act(ctx, a, AdoptReader, ab, func(tx *store.Tx, now time.Time) error {
+		policy, isNew, err := site.PolicyOrNew(tx, id)
+		if err != nil {
 			return err
 		}
-		if form.Access == nil {
+		if isNew && form.Access == nil {
 			return wrong("access", "Say who may open the door of this new reader: everyone, some groups, or nobody yet")
 		}
-		return nil
-	}
-	var adoption *site.Adoption
-	err := d.do(ctx, a, AdoptReader, ab, first, func(s *site.Site, now time.Time) (err error) {
-		adoption, err = s.AddReader(ctx, now, id, form.Request, broker, form.edit, save)
-		return err
+		form.edit(policy)
+		var bundle []byte
+		if adoption, bundle, err = d.site.Adopt(tx, now, form.Request, broker, policy); err != nil {
+			return err
+		}
+		return save(bundle)
 	})
 	if err != nil {
 		return nil, err
@@ -119,14 +121,13 @@ func (f *AdoptForm) check(id string) error {
 	if broker := strings.TrimSpace(f.Broker); broker != "" {
 		wrongs.add("broker", wire.CheckBroker(broker))
 	}
-	probe := wire.DefaultPolicy("reader", "door")
-	probe.Revision = 1
-	f.edit(&probe)
-	if err := checkPolicy(&probe); err != nil {
-		var several FieldErrors
-		errors.As(err, &several)
-		wrongs = append(wrongs, several...)
+	wrongs.add("door", wire.CheckLabel(TidyName(f.Door)))
+	wrongs.add("place", wire.CheckLabel(TidyName(f.Place)))
+	if name := TidyName(f.TimeZone); name != "" {
+		_, err := zone.Load(name)
+		wrongs.add("time-zone", err)
 	}
+	wrongs.add("access", wire.CheckAccess(f.Access))
 	return wrongs.err()
 }
 
@@ -161,8 +162,8 @@ func (d *Desk) RemoveReader(ctx context.Context, a Actor, reader string, how Rem
 	if how != Returned && how != Lost {
 		return 0, wrong("how", "Say whether the reader was returned or lost")
 	}
-	err = d.do(ctx, a, RemoveReader, &about{reader: reader, subject: reader, text: "as " + string(how)}, nil, func(s *site.Site, now time.Time) error {
-		epoch, err = s.Dismiss(ctx, now, reader, how == Lost)
+	err = d.act(ctx, a, RemoveReader, &about{reader: reader, subject: reader, text: "as " + string(how)}, func(tx *store.Tx, now time.Time) error {
+		epoch, err = d.site.Dismiss(tx, now, reader, how == Lost)
 		return err
 	})
 	return epoch, err

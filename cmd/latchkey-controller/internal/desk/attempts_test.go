@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
 
@@ -24,10 +25,14 @@ var attempts = map[Act][]attempt{
 			_, err := w.Elsewhere(ctx, a, UserForm{})
 			return err
 		}),
-		func(w *world) func(context.Context, Actor) error {
-			id := w.user()
-			return func(ctx context.Context, a Actor) error { _, err := w.User(ctx, a, id); return err }
-		},
+		user(func(w *world, ctx context.Context, a Actor, id uint64) error {
+			_, err := w.User(ctx, a, id)
+			return err
+		}),
+		user(func(w *world, ctx context.Context, a Actor, id uint64) error {
+			_, err := w.FindUser(ctx, a, fmt.Sprint(id))
+			return err
+		}),
 	},
 	ViewPlaces: {
 		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Places(ctx, a); return err }),
@@ -57,6 +62,10 @@ var attempts = map[Act][]attempt{
 	ViewActivity: {
 		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Activity(ctx, a, Query{}); return err }),
 		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Hours(ctx, a, 1, 24); return err }),
+		act(func(w *world, ctx context.Context, a Actor) error {
+			_, _, err := w.Records(ctx, a, store.Filter{}, 0, time.UTC)
+			return err
+		}),
 	},
 	ViewActs: {
 		act(func(w *world, ctx context.Context, a Actor) error {
@@ -80,14 +89,12 @@ var attempts = map[Act][]attempt{
 		_, err := w.SetPIN(ctx, a, id, PIN{Choice: Auto})
 		return err
 	})},
-	RemovePIN: {user(func(w *world, ctx context.Context, a Actor, id uint64) error {
-		if a.May(RemovePIN) {
-			if _, err := w.SetPIN(ctx, as(Owner), id, PIN{Choice: Auto}); err != nil {
-				return err
-			}
-		}
-		return w.RemovePIN(ctx, a, id)
-	})},
+	RemovePIN: {func(w *world) func(context.Context, Actor) error {
+		id := w.user()
+		_, err := w.SetPIN(w.t.Context(), as(Owner), id, PIN{Choice: Auto})
+		w.must(err)
+		return func(ctx context.Context, a Actor) error { return w.RemovePIN(ctx, a, id) }
+	}},
 	AddCard: {
 		user(func(w *world, ctx context.Context, a Actor, id uint64) error { return w.AddCard(ctx, a, id, w.uid()) }),
 		user(func(w *world, ctx context.Context, a Actor, id uint64) error {

@@ -94,7 +94,7 @@ func (d *Desk) backup(ctx context.Context, a Actor, form *BackupForm, how string
 	if err != nil {
 		return err
 	}
-	return d.note(ctx, a, Backup, ab, func() (string, error) {
+	return d.actOutside(ctx, a, Backup, ab, func() (string, error) {
 		return how + ", encrypted to " + to.String(), run(to)
 	})
 }

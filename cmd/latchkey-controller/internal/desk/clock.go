@@ -34,7 +34,7 @@ func (d *Desk) Doubt(ctx context.Context) (string, error) {
 // that.
 func (d *Desk) ConfirmClock(ctx context.Context, a Actor) error {
 	ab := &about{subject: d.site.Name}
-	return d.change(ctx, a, ConfirmClock, ab, func(tx *store.Tx, _ time.Time) error {
+	return d.act(ctx, a, ConfirmClock, ab, func(tx *store.Tx, _ time.Time) error {
 		read := d.read()
 		m, err := tx.Clock(read)
 		if err != nil {

@@ -45,7 +45,7 @@ func (d *Desk) Export(ctx context.Context, a Actor, q Query, format Format, w io
 	if err != nil {
 		return err
 	}
-	return d.note(ctx, a, ExportActivity, ab, func() (string, error) {
+	return d.actOutside(ctx, a, ExportActivity, ab, func() (string, error) {
 		out := exporter(&csvExport{to: w, w: csv.NewWriter(w)})
 		if format == JSON {
 			out = &jsonExport{w: w}

@@ -36,7 +36,7 @@ func TestWhatIsOlderThanTheSiteKeepsIsForgottenInAllItsTables(t *testing.T) {
 	if got := w.told(Query{}); len(got) != 2 || !strings.Contains(got[0], "was opened") {
 		t.Errorf("%d of %d are left: %q", len(got), before, got)
 	}
-	records, alarms, err := w.site.Records(t.Context(), store.Filter{}, 0)
+	records, alarms, err := w.Records(t.Context(), as(Viewer), store.Filter{}, 0, time.UTC)
 	if err != nil || len(records) != 1 || len(alarms) != 0 {
 		t.Errorf("%d records, %d alarms, %v", len(records), len(alarms), err)
 	}

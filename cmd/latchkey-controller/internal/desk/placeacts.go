@@ -16,17 +16,10 @@ var levelNames = map[store.Level]string{store.Locations: "location", store.Hubs:
 
 // checkPlaceName refuses what readers cannot show.
 func checkPlaceName(name string) error {
-	p := wire.DefaultPolicy("reader", name)
-	p.Revision = 1
-	switch {
-	case name == "":
+	if name == "" {
 		return wrong("name", "It needs a name")
-	case len(name) > wire.MaxName:
-		return wrong("name", fmt.Sprintf("The name has %d bytes, and readers show %d at most", len(name), wire.MaxName))
-	case p.Check() != nil:
-		return wrong("name", "A name cannot hold control characters")
 	}
-	return nil
+	return wrongField("name", wire.CheckLabel(name))
 }
 
 // placeOf returns a place; the error says which one is not there.
@@ -48,7 +41,7 @@ func placeError(l store.Level, err error) error {
 func (d *Desk) addPlace(ctx context.Context, a Actor, l, parentLevel store.Level, parent int64, name string) (int64, error) {
 	name = TidyName(name)
 	p := &store.Place{Parent: parent, Name: name}
-	err := d.change(ctx, a, EditPlaces, &about{subject: cut(name, wire.MaxName), text: "was added as a " + levelNames[l]}, func(tx *store.Tx, _ time.Time) error {
+	err := d.act(ctx, a, EditPlaces, &about{subject: cut(name, wire.MaxName), text: "was added as a " + levelNames[l]}, func(tx *store.Tx, _ time.Time) error {
 		if err := checkPlaceName(name); err != nil {
 			return err
 		}
@@ -86,7 +79,7 @@ type edit func(*store.Tx, *store.Place) (text string, err error)
 // with: if it is another one now the edit is refused; "": whatever it is.
 func (d *Desk) setPlace(ctx context.Context, a Actor, l store.Level, id int64, was string, change edit) error {
 	ab := &about{}
-	return d.change(ctx, a, EditPlaces, ab, func(tx *store.Tx, now time.Time) error {
+	return d.act(ctx, a, EditPlaces, ab, func(tx *store.Tx, now time.Time) error {
 		p, err := placeOf(tx, l, id)
 		if err != nil {
 			return err
@@ -202,7 +195,7 @@ func (d *Desk) EditDoor(ctx context.Context, a Actor, door int64, was, name stri
 // whatever it is.
 func (d *Desk) MoveReader(ctx context.Context, a Actor, reader, was string, door int64) error {
 	ab := &about{reader: reader, subject: reader}
-	return d.change(ctx, a, EditPlaces, ab, func(tx *store.Tx, now time.Time) error {
+	return d.act(ctx, a, EditPlaces, ab, func(tx *store.Tx, now time.Time) error {
 		p, err := placeOf(tx, store.Doors, door)
 		if err != nil {
 			return err
@@ -229,7 +222,7 @@ func (d *Desk) MoveReader(ctx context.Context, a Actor, reader, was string, door
 
 func (d *Desk) removePlace(ctx context.Context, a Actor, l store.Level, id int64, holds string) error {
 	ab := &about{text: "was removed, which was a " + levelNames[l]}
-	return d.change(ctx, a, EditPlaces, ab, func(tx *store.Tx, _ time.Time) error {
+	return d.act(ctx, a, EditPlaces, ab, func(tx *store.Tx, _ time.Time) error {
 		p, err := placeOf(tx, l, id)
 		if err != nil {
 			return err

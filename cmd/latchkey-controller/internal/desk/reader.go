@@ -17,6 +17,7 @@ type Reader struct {
 	Board    string       // fingerprint of the board; "": it has none: removed, or moved to another reader
 	Adopted  time.Time    // when the bundle was made
 	Bundle   uint64       // its number
+	Serial   string       // of its certificate, hexadecimal
 	Policy   *wire.Policy // never nil
 	Live     LiveReader
 	Last     *Entry  // the newest attempt at it: granted, denied; nil: none

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/site"
@@ -20,9 +19,13 @@ func (d *Desk) SwitchPIN(ctx context.Context, a Actor, reader string, on bool) e
 	if on {
 		text = "on"
 	}
-	return d.do(ctx, a, SwitchPIN, &about{reader: reader, subject: reader, text: text}, nil, func(s *site.Site, now time.Time) error {
-		_, err := s.EditPolicy(ctx, now, reader, func(p *wire.Policy) { p.PIN = on })
-		return err
+	return d.act(ctx, a, SwitchPIN, &about{reader: reader, subject: reader, text: text}, func(tx *store.Tx, now time.Time) error {
+		p, err := site.Policy(tx, reader)
+		if err != nil {
+			return err
+		}
+		p.PIN = on
+		return site.SetPolicy(tx, now, p)
 	})
 }
 
@@ -34,33 +37,25 @@ func (d *Desk) SwitchPIN(ctx context.Context, a Actor, reader string, on bool) e
 func (d *Desk) SetPolicy(ctx context.Context, a Actor, reader string, was uint64, edit func(*wire.Policy)) (*wire.Policy, error) {
 	var edited *wire.Policy
 	ab := &about{reader: reader, subject: reader}
-	err := d.do(ctx, a, EditPolicy, ab,
-		func(tx *store.Tx) error {
-			p, err := tx.Policy(reader)
-			if errors.Is(err, store.ErrNotFound) {
-				return nil // the act says so in its own words
-			}
-			if err != nil {
-				return err
-			}
-			if was != 0 && p.Revision != was {
-				return meanwhile("policy")
-			}
-			revision := p.Revision
-			editTidily(p, edit)
-			p.Reader, p.Revision = reader, revision
-			return checkPolicy(p)
-		},
-		func(s *site.Site, now time.Time) (err error) {
-			edited, err = s.EditPolicy(ctx, now, reader, func(p *wire.Policy) {
-				revision, before := p.Revision, *p
-				before.Access, before.Holidays = slices.Clone(p.Access), slices.Clone(p.Holidays)
-				editTidily(p, edit)
-				p.Revision = revision
-				ab.text = policyChanges(&before, p)
-			})
+	err := d.act(ctx, a, EditPolicy, ab, func(tx *store.Tx, now time.Time) error {
+		before, err := site.Policy(tx, reader)
+		if err != nil {
 			return err
-		})
+		}
+		if was != 0 && before.Revision != was {
+			return meanwhile("policy")
+		}
+		if edited, err = tx.Policy(reader); err != nil {
+			return err
+		}
+		editTidily(edited, edit)
+		edited.Reader, edited.Revision = reader, before.Revision
+		if err := checkPolicy(edited); err != nil {
+			return err
+		}
+		ab.text = policyChanges(before, edited)
+		return site.SetPolicy(tx, now, edited)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -82,18 +77,15 @@ func editTidily(p *wire.Policy, edit func(*wire.Policy)) {
 	}
 }
 
-// checkPolicy says which field of a policy is wrong.
+// checkPolicy says which fields of a policy are wrong.
 func checkPolicy(p *wire.Policy) error {
 	var wrongs FieldErrors
-	for _, text := range []struct{ field, text string }{{"door", p.Door}, {"place", p.Place}, {"greeting", p.Greeting}} {
-		probe := wire.DefaultPolicy("reader", text.text)
-		probe.Revision = 1
-		if len(text.text) > wire.MaxName {
-			wrongs = append(wrongs, wrong(text.field, fmt.Sprintf("This has %d bytes, and readers show %d at most", len(text.text), wire.MaxName)))
-		} else if probe.Check() != nil {
-			wrongs = append(wrongs, wrong(text.field, "This cannot hold control characters"))
-		}
-	}
+	wrongs.add("door", wire.CheckLabel(p.Door))
+	wrongs.add("place", wire.CheckLabel(p.Place))
+	wrongs.add("greeting", wire.CheckLabel(p.Greeting))
+	wrongs.add("language", wire.CheckLanguage(p.Screen.Language))
+	wrongs.add("access", wire.CheckAccess(p.Access))
+	wrongs.add("holidays", wire.CheckHolidays(p.Holidays))
 	_, err := zone.Load(p.TimeZone)
 	wrongs.add("time-zone", err)
 	if p.Limit < 1 || p.Limit > 10 {
@@ -104,27 +96,16 @@ func checkPolicy(p *wire.Policy) error {
 	} else if p.Extended < p.Unlock || p.Extended > 300 {
 		wrongs = append(wrongs, wrong("extended", fmt.Sprintf("The extended time is %d to 300 seconds", p.Unlock)))
 	}
-	if len(wrongs) == 0 {
-		err := p.Check()
-		switch {
-		case err == nil:
-		case strings.Contains(err.Error(), "holiday"):
-			wrongs.add("holidays", err)
-		case strings.Contains(err.Error(), "language"):
-			wrongs.add("language", err)
-		default:
-			wrongs.add("access", err)
-		}
-	}
 	return wrongs.err()
 }
 
 // Policy returns a reader's policy.
 func (d *Desk) Policy(ctx context.Context, a Actor, reader string) (p *wire.Policy, err error) {
-	if err := d.check(ctx, a, ViewReaders, new(about)); err != nil {
-		return nil, err
-	}
-	return d.site.Policy(ctx, reader)
+	err = d.view(ctx, a, ViewReaders, func(tx *store.Tx) error {
+		p, err = site.Policy(tx, reader)
+		return err
+	})
+	return p, err
 }
 
 // An Outcome is what came of an order.
@@ -134,20 +115,16 @@ type Outcome struct {
 	Text    string // what came of it, in words
 }
 
-// orderActs are the acts that orders are.
-var orderActs = map[wire.Order]Act{wire.Unlock: Unlock, wire.Hold: Hold, wire.Release: Release, wire.Identify: Identify}
-
 // Order takes an order to a reader, wire.Unlock, Hold (for seconds), Release or
 // Identify, and waits up to 15 s for what comes of it. The error says that it
 // was not allowed or could not be tried; an order that was not carried out has
 // Done false.
 func (d *Desk) Order(ctx context.Context, a Actor, reader string, order wire.Order, seconds uint32) (*Outcome, error) {
-	act, ok := orderActs[order]
-	if !ok {
+	if !slices.Contains([]wire.Order{wire.Unlock, wire.Hold, wire.Release, wire.Identify}, order) {
 		return nil, fmt.Errorf("%q is no order of this kind", order)
 	}
 	var out *Outcome
-	err := d.note(ctx, a, act, &about{reader: reader, subject: reader}, func() (string, error) {
+	err := d.actOutside(ctx, a, Act(order), &about{reader: reader, subject: reader}, func() (string, error) {
 		if d.live == nil {
 			return "", errNoController
 		}

@@ -75,7 +75,7 @@ func (d *Desk) readers(ctx context.Context) ([]*Reader, error) {
 			w := wheres[id]
 			r := &Reader{ID: id, Door: cmp.Or(w.DoorName, id), DoorID: w.Door, Hub: w.HubName, HubID: w.Hub, Place: w.Place, Removed: Removal(removed[id])}
 			if b := inForce[id]; b != nil {
-				r.Board, r.Adopted, r.Bundle = wire.Fingerprint(b.Request), moment(b.Created), b.Number
+				r.Board, r.Adopted, r.Bundle, r.Serial = wire.Fingerprint(b.Request), moment(b.Created), b.Number, b.Serial
 			}
 			if r.Policy, err = tx.Policy(id); err != nil {
 				return fmt.Errorf("policy of %s: %w", id, err)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -40,92 +39,6 @@ func (r Role) Title() string {
 	return string(r)
 }
 
-// An Act is something that an administrator does.
-type Act string
-
-// The acts.
-const (
-	ViewUsers    Act = "users.view"
-	ViewPlaces   Act = "places.view"
-	ViewReaders  Act = "readers.view"
-	ViewActivity Act = "activity.view"
-	ViewActs     Act = "acts.view" // what administrators did
-
-	AddUser    Act = "user.add"
-	EditUser   Act = "user.edit"
-	RemoveUser Act = "user.remove"
-	SetPIN     Act = "pin.set"
-	RemovePIN  Act = "pin.remove"
-	AddCard    Act = "card.add"
-	RemoveCard Act = "card.remove"
-	EnrolCard  Act = "card.enrol"
-
-	SwitchPIN Act = "pin.switch" // PIN entry of a reader on or off
-	Unlock    Act = "unlock"
-	Hold      Act = "hold"
-	Release   Act = "release"
-	Identify  Act = "identify"
-
-	ExportActivity Act = store.ExportAct
-
-	EditPolicy   Act = "policy.edit"
-	EditPlaces   Act = "places.edit"
-	AdoptReader  Act = "reader.adopt"
-	RemoveReader Act = "reader.remove"
-
-	ViewAdmins    Act = "admins.view"
-	EditAdmins    Act = "admins.edit"
-	EditSettings  Act = "settings.edit"
-	ConfirmClock  Act = "clock.confirm"
-	SetZone       Act = "settings.zone"
-	Backup        Act = "site.backup"
-	NewEpoch      Act = "site.epoch"
-	NewStorageKey Act = "site.storage-key"
-)
-
-var (
-	limited = []Role{Owner, Super, Editor}
-	full    = []Role{Owner, Super}
-	owner   = []Role{Owner}
-)
-
-// allowed says who may do what.
-var allowed = map[Act][]Role{
-	ViewUsers:    {Owner, Super, Editor, Viewer},
-	ViewPlaces:   {Owner, Super, Editor, Viewer},
-	ViewReaders:  {Owner, Super, Editor, Viewer},
-	ViewActivity: {Owner, Super, Editor, Viewer},
-	ViewActs:     limited,
-
-	AddUser: limited, EditUser: limited, RemoveUser: limited,
-	SetPIN: limited, RemovePIN: limited,
-	AddCard: limited, RemoveCard: limited, EnrolCard: limited,
-	SwitchPIN: limited, Unlock: limited, Hold: limited, Release: limited, Identify: limited,
-	ExportActivity: limited,
-
-	EditPolicy: full, EditPlaces: full, AdoptReader: full, RemoveReader: full,
-
-	ViewAdmins: owner, EditAdmins: owner, EditSettings: owner, SetZone: owner, ConfirmClock: owner,
-	Backup: owner, NewEpoch: owner, NewStorageKey: owner,
-}
-
-// fresh are the acts that ask for the password again. Administrators are among
-// them: who could make another Owner would need no password for the rest.
-var fresh = []Act{AdoptReader, RemoveReader, EditAdmins, Backup, NewEpoch, NewStorageKey}
-
-// Acts are all acts, sorted.
-func Acts() []Act {
-	acts := make([]Act, 0, len(allowed))
-	for act := range allowed {
-		acts = append(acts, act)
-	}
-	slices.Sort(acts)
-	return acts
-}
-
-// NeedsFreshSignIn says whether an act asks for the password again.
-func (a Act) NeedsFreshSignIn() bool { return slices.Contains(fresh, a) }
-
 // Via is the way by which an act came.
 type Via string
 
@@ -154,7 +67,7 @@ func AtCommandLine(user string) Actor {
 
 // May says whether the actor's role allows an act. Buttons that cannot be used
 // are left out by it; the act itself is checked again.
-func (a Actor) May(act Act) bool { return slices.Contains(allowed[act], a.Role) }
+func (a Actor) May(act Act) bool { return slices.Contains(rules[act].may, a.Role) }
 
 // Refusals.
 var (
@@ -166,22 +79,13 @@ var (
 	ErrNotFound = store.ErrNotFound
 )
 
-// takes names the roles that may do an act.
-func (act Act) takes() string {
-	titles := make([]string, 0, len(allowed[act]))
-	for _, role := range allowed[act] {
-		titles = append(titles, role.Title())
-	}
-	return strings.Join(titles, " or ")
-}
-
 // Refusal returns why an actor may not do an act, ErrNotAllowed or ErrSignInAgain;
 // nil: they may.
 func (a Actor) Refusal(act Act) error {
 	if !a.May(act) {
-		return fmt.Errorf("%w: this takes %s, and you are %s", ErrNotAllowed, act.takes(), a.Role.Title())
+		return fmt.Errorf("%w: %s, and you are %s", ErrNotAllowed, act.takes(), a.Role.Title())
 	}
-	if act.NeedsFreshSignIn() && !a.FreshSignIn {
+	if rules[act].fresh && !a.FreshSignIn {
 		return ErrSignInAgain
 	}
 	return nil

@@ -2,7 +2,6 @@ package desk
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"latchkey/sync/wire"
@@ -105,7 +104,15 @@ func (t *teller) sentence(e *Entry, r *wire.Record, tries int) (Text, error) {
 	case wire.EventsCollapsed:
 		return say(fmt.Sprintf("%%s: %d more of the kind %s within a minute", r.Count, escape(r.Subject)), door), nil
 	}
-	return say("%s: "+escape(plainRecord(r)), door), nil
+	text := ownAffairs[r.Kind]
+	if text == "" {
+		text = string(r.Kind)
+	}
+	fields, err := t.fields(r, time.UTC)
+	if fields != "" {
+		text += " (" + fields + ")"
+	}
+	return say("%s: "+escape(text), door), err
 }
 
 // stepped says how a reader's clock was set: what happened at the door before
@@ -138,42 +145,14 @@ func by(how string) string {
 	return escape(how)
 }
 
-// plainRecord says what a record of the reader's own affairs holds.
-func plainRecord(r *wire.Record) string {
-	words := map[wire.RecordKind]string{
-		wire.CredentialsApplied: "took over credentials", wire.PolicyApplied: "took over its policy",
-		wire.Adopted: "was adopted", wire.ReaderStarted: "started", wire.JournalBegan: "began a new journal",
-		wire.JournalResumed: "stores records again", wire.ClockTrusted: "trusts its clock", wire.ClockUntrusted: "does not trust its clock",
-		wire.CacheDamaged: "found its credentials damaged",
-		wire.CacheBehind:  "holds older credentials than it did", wire.LogForked: "was shown another credential log",
-		wire.RecordsDropped: "gave up old records", wire.LinkUp: "is connected", wire.LinkDown: "has lost its connection",
-		wire.MessageRefused: "refused a message",
-		wire.AttemptStarted: "charged a PIN entry", wire.Checkpoint: "wrote a checkpoint",
-	}
-	text := words[r.Kind]
-	if text == "" {
-		text = string(r.Kind)
-	}
-	var parts []string
-	for _, part := range []string{string(r.Order), r.Who, r.Subject, r.Text, r.Reason, r.Version} {
-		if part != "" {
-			parts = append(parts, part)
-		}
-	}
-	switch {
-	case r.Epoch != 0:
-		parts = append(parts, fmt.Sprintf("epoch %d, revision %d", r.Epoch, r.Revision))
-	case r.PolicyRevision != 0:
-		parts = append(parts, fmt.Sprintf("revision %d", r.PolicyRevision))
-	}
-	if r.First != 0 {
-		parts = append(parts, fmt.Sprintf("%d to %d", r.First, r.Last))
-	}
-	if r.Count != 0 {
-		parts = append(parts, fmt.Sprintf("%d times", r.Count))
-	}
-	if len(parts) == 0 {
-		return text
-	}
-	return text + " (" + strings.Join(parts, ", ") + ")"
+// ownAffairs are what a reader reports of itself.
+var ownAffairs = map[wire.RecordKind]string{
+	wire.CredentialsApplied: "took over credentials", wire.PolicyApplied: "took over its policy",
+	wire.Adopted: "was adopted", wire.ReaderStarted: "started", wire.JournalBegan: "began a new journal",
+	wire.JournalResumed: "stores records again", wire.ClockTrusted: "trusts its clock", wire.ClockUntrusted: "does not trust its clock",
+	wire.CacheDamaged: "found its credentials damaged",
+	wire.CacheBehind:  "holds older credentials than it did", wire.LogForked: "was shown another credential log",
+	wire.RecordsDropped: "gave up old records", wire.LinkUp: "is connected", wire.LinkDown: "has lost its connection",
+	wire.MessageRefused: "refused a message",
+	wire.AttemptStarted: "charged a PIN entry", wire.Checkpoint: "wrote a checkpoint",
 }

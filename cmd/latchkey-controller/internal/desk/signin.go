@@ -48,17 +48,8 @@ type Client struct {
 	Session string // the token of the session that it has now; "": none
 }
 
-// What is noted of signing in.
 const (
-	actSignIn     Act = "sign-in"
-	actSignOut    Act = "sign-out"
-	actPassword   Act = "password.change"
-	actUseLink    Act = "link.use"
-	actFirstOwner Act = "owner.create"
-	actOwnerLink  Act = "link.owner"
-
-	fromAddress = "from " // begins where a sign-in came from
-
+	fromAddress    = "from "            // begins where a sign-in came from
 	unknownAccount = "Somebody unknown" // what was typed may be a password
 )
 

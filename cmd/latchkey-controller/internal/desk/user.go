@@ -1,154 +1,135 @@
 package desk
 
 import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
-// A PIN is the one that a user is to have.
-type PIN = site.PIN
-
-// Who chooses a PIN: PIN{Choice: Auto}, or PIN{Chosen, digits}.
-const (
-	NoPIN  = site.NoPIN
-	Chosen = site.Chosen
-	Auto   = site.Auto
-)
-
-// A UserForm is a user as an administrator writes it. Its fields in errors are
-// "first", "last", "groups", "from", "until".
-type UserForm struct {
-	First, Last string
-	Groups      []string       // besides everyone; names as wire.CheckName allows
-	From, Until string         // "": always, for ever; otherwise as ParseTime reads it
-	Zone        *time.Location // of From and Until; nil: the site's
-	Extended    bool           // doors open for their extended time
-}
-
-// A UserRow is a user in a list.
-type UserRow struct {
-	ID       uint64
-	Name     string // as readers greet
-	First    string
-	Last     string
-	Groups   []string  // sorted, besides everyone
-	PIN      bool      // has one
-	Cards    int       //
-	Exposed  int       // of these, how many a lost reader may have given away
-	From     time.Time // zero: always
-	Until    time.Time // zero: for ever
-	Extended bool
-	Validity Validity
-	Seen     *Seen // nil: not yet
-}
-
-// A Validity is how a user's dates stand to now.
-type Validity string
-
-// The validities.
-const (
-	Valid       Validity = ""
-	NotYetValid Validity = "not yet valid"
-	Expired     Validity = "expired"
-)
-
-// validity returns how dates in Unix seconds, 0 for none, stand to a time.
-func validity(from, until int64, now time.Time) Validity {
-	switch {
-	case until != 0 && now.Unix() >= until:
-		return Expired
-	case now.Unix() < from:
-		return NotYetValid
+// AddUser adds a user, with a PIN unless the choice is NoPIN, and with cards,
+// their identifiers as people write them. It returns the PIN's digits if it was
+// to choose them: for the caller to show once and to wipe. Fields besides the
+// form's: "pin", "card".
+func (d *Desk) AddUser(ctx context.Context, a Actor, form UserForm, choice PIN, uids []string) (id uint64, digits []byte, err error) {
+	ab := &about{subject: TidyName(form.First + " " + form.Last), text: gave(choice, len(uids)), typed: len(uids) > 0 && a.Via == Console}
+	if err := d.check(ctx, a, AddUser, ab); err != nil {
+		return 0, nil, err
 	}
-	return Valid
-}
-
-// A Seen is where and when a user was let in last.
-type Seen struct {
-	Reader, Door string
-	At           time.Time
-}
-
-// A Credential is a PIN or a card of a user, without its secret.
-type Credential struct {
-	ID      uint64
-	Kind    string // "pin" or "card"
-	UID     string // of a card, its end only: "… E5 80"
-	Given   time.Time
-	By      string // who gave it; "" if that is not known
-	Exposed bool   // a lost reader may have given it away: give a new one
-}
-
-// A User is a user with all there is to see.
-type User struct {
-	UserRow
-	Created     time.Time
-	Credentials []Credential // the PIN first
-	Access      []Access     // where the user may open
-	Elsewhere   []There      // what their dates are in other zones
-}
-
-// PINDoors returns at how many doors a PIN of the user may open.
-func (u *User) PINDoors() int {
-	doors := map[[2]string]bool{}
-	for _, a := range u.Access {
-		if a.PIN {
-			doors[[2]string{a.Door, a.Place}] = true
+	if form.Zone == nil {
+		if form.Zone, err = d.Zone(ctx); err != nil {
+			return 0, nil, err
 		}
 	}
-	return len(doors)
-}
-
-// An Access is a door that a user's groups open.
-type Access struct {
-	Reader, Door, Place string
-	Groups              []string // that open it
-	Scheduled           bool     // not always
-	Zone                string   // IANA name of the door's time zone
-	PIN                 bool     // PINs are taken there
-}
-
-// A UserState is what users can be chosen by besides their names.
-type UserState = store.UserState
-
-// UserStates are the states to choose from. Whoever has no credentials is in one
-// of the others, too.
-func UserStates() []UserState {
-	return []UserState{store.AnyState, store.ValidUsers, store.ExpiredUsers, store.EarlyUsers, store.BareUsers}
-}
-
-// StateTitle is a state of users for people.
-func StateTitle(s UserState) string {
-	switch s {
-	case store.AnyState:
-		return "All"
-	case store.ValidUsers:
-		return "Valid now"
-	case store.ExpiredUsers:
-		return "Expired"
-	case store.EarlyUsers:
-		return "Not yet valid"
-	case store.BareUsers:
-		return "No credentials"
+	u, wrongs := form.user()
+	var cards [][]byte
+	for _, text := range uids {
+		uid, err := site.ParseNewUID(text)
+		wrongs.add("card", err)
+		cards = append(cards, uid)
 	}
-	return string(s)
+	if err := wrongs.err(); err != nil {
+		return 0, nil, err
+	}
+	pin, err := d.newPIN(ctx, choice)
+	if err != nil {
+		return 0, nil, credentialError(err)
+	}
+	defer pin.Wipe()
+	err = d.act(ctx, a, AddUser, ab, func(tx *store.Tx, now time.Time) error {
+		if err := d.clashLimit(tx, a, choice.Choice, ab.typed); err != nil {
+			return err
+		}
+		err := d.site.AddUser(tx, now, a.Name, u, pin, cards)
+		if err == nil {
+			ab.user = u.ID
+		}
+		return err
+	})
+	if err != nil {
+		return 0, nil, credentialError(err)
+	}
+	return u.ID, generated(choice, pin), nil
 }
 
-// A UserQuery chooses users. All words of Search must begin words of a user's
-// name or group, whatever their case and accents.
-type UserQuery struct {
-	Search string
-	State  UserState // "": whatever it is
-	After  string    // UserPage.Next of the page before; "": from the beginning
-	Limit  int       // 0: 50; at most 1000
+// gave says what a new user was given.
+func gave(pin PIN, cards int) string {
+	var parts []string
+	if pin.Choice != NoPIN {
+		parts = append(parts, "a "+pin.String()+" PIN")
+	}
+	switch {
+	case cards == 1:
+		parts = append(parts, "a card")
+	case cards > 1:
+		parts = append(parts, fmt.Sprintf("%d cards", cards))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "with " + strings.Join(parts, " and ")
 }
 
-// A UserPage is a page of users, by name.
-type UserPage struct {
-	Users []*UserRow
-	Total int    // users of the site
-	Found int    // that Search and State choose
-	Next  string // "": this is the last page
+// EditUser changes a user, and with that what readers hold of their
+// credentials. was is the Revision of the form that the editor began with: if
+// it is another one now the change is refused; "": whatever it is. edit gets
+// the form as it is now, with times in a zone, nil: the site's; what it leaves
+// there stays as it is, to the second. Fields besides the form's: "user".
+func (d *Desk) EditUser(ctx context.Context, a Actor, id uint64, was string, in *time.Location, edit func(*UserForm)) error {
+	ab := &about{user: id}
+	return d.act(ctx, a, EditUser, ab, func(tx *store.Tx, now time.Time) error {
+		u, err := site.User(tx, id)
+		if err != nil {
+			return err
+		}
+		if in == nil {
+			if in, err = siteZone(tx); err != nil {
+				return err
+			}
+		}
+		shown := formOf(u, in)
+		if was != "" && was != shown.Revision() {
+			return meanwhile("user")
+		}
+		form := shown
+		form.Groups = slices.Clone(shown.Groups)
+		edit(&form)
+		form.Zone = in
+		form.keep(shown, u)
+		wanted, wrongs := form.user()
+		if err := wrongs.err(); err != nil {
+			return err
+		}
+		ab.text = userChanges(u, wanted, in)
+		wanted.ID, wanted.Created = u.ID, u.Created
+		return tx.SetUser(now.Unix(), wanted)
+	})
+}
+
+// RemoveUser removes a user with their PIN and cards.
+func (d *Desk) RemoveUser(ctx context.Context, a Actor, id uint64) error {
+	return d.act(ctx, a, RemoveUser, &about{user: id}, func(tx *store.Tx, now time.Time) error {
+		return site.RemoveUser(tx, now, id)
+	})
+}
+
+// FindUser returns the user that a person means: by number, or by a name that only
+// one user has.
+func (d *Desk) FindUser(ctx context.Context, a Actor, who string) (found *UserRow, err error) {
+	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
+		u, err := site.FindUser(tx, who)
+		if err != nil {
+			return err
+		}
+		rows, err := d.userRows(tx, []*store.User{u})
+		if err == nil {
+			found = rows[0]
+		}
+		return err
+	})
+	return found, err
 }

@@ -6,15 +6,14 @@ import (
 	"fmt"
 	"time"
 
-	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
 // NewEpoch begins an epoch with a new site key.
 func (d *Desk) NewEpoch(ctx context.Context, a Actor) (epoch uint64, err error) {
 	ab := &about{subject: d.site.Name}
-	err = d.do(ctx, a, NewEpoch, ab, nil, func(s *site.Site, now time.Time) error {
-		epoch, err = s.NewEpoch(ctx, now, 0)
+	err = d.act(ctx, a, NewEpoch, ab, func(tx *store.Tx, now time.Time) error {
+		epoch, err = d.site.NewEpoch(tx, now, 0)
 		return err
 	})
 	return epoch, err
@@ -24,12 +23,16 @@ func (d *Desk) NewEpoch(ctx context.Context, a Actor) (epoch uint64, err error) 
 // controller may run on the site meanwhile, and the site must be opened anew
 // after it: this desk is of no more use.
 func (d *Desk) NewStorageKey(ctx context.Context, a Actor) error {
-	return d.do(ctx, a, NewStorageKey, &about{subject: d.site.Name}, nil, func(s *site.Site, _ time.Time) error {
+	err := d.act(ctx, a, NewStorageKey, &about{subject: d.site.Name}, func(tx *store.Tx, _ time.Time) error {
 		if d.live != nil {
 			return errors.New("stop the controller first, and then run latchkey-controller site storage-key where it ran")
 		}
-		return s.NewStorageKey(ctx, sealedPassword)
+		return d.site.Reseal(tx, sealedPassword)
 	})
+	if err != nil {
+		return err
+	}
+	return d.site.PromoteStorageKey()
 }
 
 // Settings are what is set for the whole site.
@@ -53,7 +56,7 @@ const maxKeepDays, KeepActs = 3650, 90
 // SetSettings changes them. Field: "keep-days".
 func (d *Desk) SetSettings(ctx context.Context, a Actor, s Settings) error {
 	ab := &about{subject: d.site.Name, text: "activity is kept for " + count(s.KeepDays, "day")}
-	return d.change(ctx, a, EditSettings, ab, func(tx *store.Tx, _ time.Time) error {
+	return d.act(ctx, a, EditSettings, ab, func(tx *store.Tx, _ time.Time) error {
 		if s.KeepDays < 1 || s.KeepDays > maxKeepDays {
 			return wrong("keep-days", fmt.Sprintf("Activity is kept for 1 to %d days", maxKeepDays))
 		}

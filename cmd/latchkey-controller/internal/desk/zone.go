@@ -29,7 +29,7 @@ func siteZone(tx *store.Tx) (*time.Location, error) {
 func (d *Desk) SetZone(ctx context.Context, a Actor, name string) error {
 	name = TidyName(name)
 	ab := &about{subject: d.site.Name}
-	return d.change(ctx, a, SetZone, ab, func(tx *store.Tx, _ time.Time) error {
+	return d.act(ctx, a, SetZone, ab, func(tx *store.Tx, _ time.Time) error {
 		if _, err := zone.Load(name); err != nil {
 			return wrongField("zone", err)
 		}

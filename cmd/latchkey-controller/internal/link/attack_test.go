@@ -12,6 +12,7 @@ import (
 	"github.com/mochi-mqtt/server/v2/packets"
 
 	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
 
@@ -73,8 +74,8 @@ func TestNothingThatAReaderDidNotSignChangesAnything(t *testing.T) {
 	w.serve()
 	m, other := w.reader("front-door"), w.reader("back-door")
 	removed := w.adopt("side-door", newBoard(t))
-	w.elsewhere(func(s *site.Site) error {
-		_, err := s.Dismiss(t.Context(), time.Now(), "side-door", false)
+	w.elsewhere(func(s *site.Site, tx *store.Tx) error {
+		_, err := s.Dismiss(tx, time.Now(), "side-door", false)
 		return err
 	})
 	w.settled(m)

@@ -10,6 +10,7 @@ import (
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 
 	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
 
@@ -75,8 +76,8 @@ func TestTheBrokerKeepsNothingOfAReaderThatWasRemoved(t *testing.T) {
 					w.addUsers(1)
 					w.inStep(stays)
 				}
-				w.elsewhere(func(s *site.Site) error {
-					_, err := s.Dismiss(t.Context(), time.Now(), "front-door", false)
+				w.elsewhere(func(s *site.Site, tx *store.Tx) error {
+					_, err := s.Dismiss(tx, time.Now(), "front-door", false)
 					return err
 				})
 				if !running {

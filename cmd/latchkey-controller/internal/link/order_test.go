@@ -186,7 +186,7 @@ func TestAnEnrolTakesTheCardOnceAndForNobodyElse(t *testing.T) {
 	taken := 0
 	outcome, err := w.link.Order(t.Context(), store.Order{Reader: "front-door", Order: wire.Enrol, Who: "Grace"}, func(card []byte) (string, bool) {
 		taken++
-		err := w.site.AddCard(t.Context(), time.Now(), 1, card)
+		err := w.site.Update(t.Context(), func(tx *store.Tx) error { return w.site.AddCard(tx, time.Now(), "Grace", 1, card) })
 		return "added", err == nil
 	})
 	if err != nil || !outcome.Done || outcome.Text != "added" {
@@ -200,5 +200,5 @@ func TestAnEnrolTakesTheCardOnceAndForNobodyElse(t *testing.T) {
 	if n := len(m.credentials()); n != 2 {
 		t.Errorf("%d credentials", n)
 	}
-	w.elsewhere(func(s *site.Site) error { return s.RemoveCard(t.Context(), time.Now(), 1, uid) })
+	w.elsewhere(func(s *site.Site, tx *store.Tx) error { return s.RemoveCardUID(tx, time.Now(), 1, uid) })
 }

@@ -19,10 +19,7 @@ func TestAPolicyOfAClockThatWasAheadDoesNotOutliveARestore(t *testing.T) {
 		w.inStep(m)
 		path := filepath.Join(t.TempDir(), "backup")
 		with := w.backUp(path)
-		w.elsewhere(func(s *site.Site) error {
-			_, err := s.EditPolicy(t.Context(), time.Now().AddDate(10, 0, 0), "front-door", func(p *wire.Policy) { p.Limit = 3 })
-			return err
-		})
+		w.editPolicy(time.Now().AddDate(10, 0, 0), func(p *wire.Policy) { p.Limit = 3 })
 		m.until("has the policy", func() bool { return m.policy.Limit == 3 })
 		w.end()
 		w.site.Close()
@@ -34,10 +31,7 @@ func TestAPolicyOfAClockThatWasAheadDoesNotOutliveARestore(t *testing.T) {
 		w.serve()
 		w.connect(m)
 		m.until("has the policy of the backup", func() bool { return m.policy.Limit == 10 })
-		w.elsewhere(func(s *site.Site) error {
-			_, err := s.EditPolicy(t.Context(), time.Now(), "front-door", func(p *wire.Policy) { p.Limit = 5 })
-			return err
-		})
+		w.editPolicy(time.Now(), func(p *wire.Policy) { p.Limit = 5 })
 		m.until("has the next one", func() bool { return m.policy.Limit == 5 })
 	})
 }

@@ -14,6 +14,7 @@ import (
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 
 	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
 
@@ -43,7 +44,7 @@ func BenchmarkSnapshot(b *testing.B) {
 		var ready string
 		reader.next(&ready)
 		w.end()
-		if _, err := w.site.NewEpoch(b.Context(), time.Now(), 0); err != nil {
+		if err := w.site.Update(b.Context(), func(tx *store.Tx) error { _, err := w.site.NewEpoch(tx, time.Now(), 0); return err }); err != nil {
 			b.Fatal(err)
 		}
 		w.keep(manifest, chunks)

@@ -24,7 +24,7 @@ func TestAChangeElsewhereReachesAllReadersInOneMessage(t *testing.T) {
 		for _, m := range []*model{front, back} {
 			m.until("one delta", func() bool { return m.deltas == 1 })
 		}
-		w.elsewhere(func(s *site.Site) error { return s.RemoveUser(t.Context(), time.Now(), 1) })
+		w.elsewhere(func(s *site.Site, tx *store.Tx) error { return site.RemoveUser(tx, time.Now(), 1) })
 		w.inStep(front)
 		w.inStep(back)
 	})
@@ -51,8 +51,8 @@ func TestANewEpochLeadsReadersOverWithItsKeyAndSnapshot(t *testing.T) {
 		m, away := w.reader("front-door"), w.reader("back-door")
 		away.disconnect()
 		before := m.credentials()
-		w.elsewhere(func(s *site.Site) error {
-			_, err := s.NewEpoch(t.Context(), time.Now(), 0)
+		w.elsewhere(func(s *site.Site, tx *store.Tx) error {
+			_, err := s.NewEpoch(tx, time.Now(), 0)
 			return err
 		})
 		w.inStep(m)
@@ -76,10 +76,7 @@ func TestAPolicyReachesItsReaderAndNoOther(t *testing.T) {
 	onEachBroker(t, func(t *testing.T, w *world) {
 		w.serve()
 		front, back := w.reader("front-door"), w.reader("back-door")
-		w.elsewhere(func(s *site.Site) error {
-			_, err := s.EditPolicy(t.Context(), time.Now(), "front-door", func(p *wire.Policy) { p.Limit = 3 })
-			return err
-		})
+		w.editPolicy(time.Now(), func(p *wire.Policy) { p.Limit = 3 })
 		front.until("has the policy", func() bool { return front.policy.Limit == 3 })
 		back.say()
 		back.until("was answered again", func() bool { return back.answered > 1 })
@@ -106,10 +103,7 @@ func TestASiteRestoredFromAnOlderBackupLeadsReadersBack(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "backup")
 		with := w.backUp(path)
 		w.addUsers(2)
-		w.elsewhere(func(s *site.Site) error {
-			_, err := s.EditPolicy(t.Context(), time.Now(), "front-door", func(p *wire.Policy) { p.Limit = 3 })
-			return err
-		})
+		w.editPolicy(time.Now(), func(p *wire.Policy) { p.Limit = 3 })
 		w.inStep(m)
 		for range 5 {
 			m.happen(wire.Record{Kind: wire.ExitPressed})
@@ -135,8 +129,8 @@ func TestASiteRestoredFromAnOlderBackupLeadsReadersBack(t *testing.T) {
 		w.holdsAll(m)
 		w.addUsers(1)
 		w.inStep(m)
-		users, err := w.site.Users(t.Context())
-		if err != nil {
+		var users []*store.User
+		if err := w.site.View(t.Context(), func(tx *store.Tx) (err error) { users, err = tx.Users(); return err }); err != nil {
 			t.Fatal(err)
 		}
 		if last := users[len(users)-1]; last.ID < 1000 {
@@ -196,7 +190,8 @@ func TestASiteThatWasPutBackByHandFindsOutByItsOwnSignature(t *testing.T) {
 			t.Errorf("%d credentials", n)
 		}
 		until(t, "the alarm", func() bool {
-			_, alarms, err := w.site.Records(t.Context(), store.Filter{}, 0)
+			var alarms []*store.Alarm
+			err := w.site.View(t.Context(), func(tx *store.Tx) (err error) { alarms, err = tx.Alarms(store.Filter{}); return err })
 			return err == nil && len(alarms) == 1 && alarms[0].Kind == store.LogForeign
 		})
 		// Once is enough: what readers have seen of the lost log begins no more epochs.
@@ -232,8 +227,8 @@ func TestARemovedReaderIsToldNothingMore(t *testing.T) {
 	onEachBroker(t, func(t *testing.T, w *world) {
 		w.serve()
 		m, other := w.reader("front-door"), w.reader("back-door")
-		w.elsewhere(func(s *site.Site) error {
-			_, err := s.Dismiss(t.Context(), time.Now(), "front-door", false)
+		w.elsewhere(func(s *site.Site, tx *store.Tx) error {
+			_, err := s.Dismiss(tx, time.Now(), "front-door", false)
 			return err
 		})
 		until(t, "the controller knows", func() bool { return (*w.serials.Load())["front-door"] == nil })

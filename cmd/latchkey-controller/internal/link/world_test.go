@@ -266,9 +266,12 @@ func (w *world) bundle(id string, b *board) *wire.Bundle {
 		w.t.Fatal(err)
 	}
 	var sealed []byte
-	_, err = w.site.AddReader(w.t.Context(), time.Now(), id, signed, w.broker, func(*wire.Policy) {}, func(b []byte) error {
-		sealed = b
-		return nil
+	err = w.site.Update(w.t.Context(), func(tx *store.Tx) error {
+		policy, _, err := site.PolicyOrNew(tx, id)
+		if err == nil {
+			_, sealed, err = w.site.Adopt(tx, time.Now(), signed, w.broker, policy)
+		}
+		return err
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -310,16 +313,29 @@ func (w *world) connect(m *model) {
 }
 
 // elsewhere does something to the site as another process would.
-func (w *world) elsewhere(act func(*site.Site) error) {
+func (w *world) elsewhere(act func(*site.Site, *store.Tx) error) {
 	w.t.Helper()
 	other, err := site.Open(w.t.Context(), w.dir)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	defer other.Close()
-	if err := act(other); err != nil {
+	if err := other.Update(w.t.Context(), func(tx *store.Tx) error { return act(other, tx) }); err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+// editPolicy edits the policy of front-door as another process would.
+func (w *world) editPolicy(now time.Time, edit func(*wire.Policy)) {
+	w.t.Helper()
+	w.elsewhere(func(_ *site.Site, tx *store.Tx) error {
+		p, err := site.Policy(tx, "front-door")
+		if err != nil {
+			return err
+		}
+		edit(p)
+		return site.SetPolicy(tx, now, p)
+	})
 }
 
 // backUp writes a backup of the site to a file, and returns what opens it.
@@ -339,11 +355,11 @@ func (w *world) backUp(path string) backup.Identities {
 // addUsers adds users with a card each.
 func (w *world) addUsers(n int) {
 	w.t.Helper()
-	w.elsewhere(func(s *site.Site) error {
+	w.elsewhere(func(s *site.Site, tx *store.Tx) error {
 		for range n {
 			w.users++
 			uid := []byte{4, 1, 2, 3, byte(w.users >> 16), byte(w.users >> 8), byte(w.users)}
-			if _, err := s.AddUser(w.t.Context(), time.Now(), &store.User{Name: fmt.Sprint("User ", w.users), Groups: []string{"staff"}}, site.PIN{}, [][]byte{uid}); err != nil {
+			if err := s.AddUser(tx, time.Now(), "somebody", &store.User{Name: fmt.Sprint("User ", w.users), Groups: []string{"staff"}}, nil, [][]byte{uid}); err != nil {
 				return err
 			}
 		}
@@ -375,7 +391,14 @@ func (w *world) inStep(m *model) {
 // stored returns the records of a reader that the controller has, and alarms.
 func (w *world) stored(id string) ([]*store.Record, []*store.Alarm) {
 	w.t.Helper()
-	records, alarms, err := w.site.Records(w.t.Context(), store.Filter{Reader: id}, 0)
+	var records []*store.Record
+	var alarms []*store.Alarm
+	err := w.site.View(w.t.Context(), func(tx *store.Tx) (err error) {
+		if records, err = tx.Records(store.Filter{Reader: id}); err == nil {
+			alarms, err = tx.Alarms(store.Filter{Reader: id})
+		}
+		return err
+	})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -39,7 +39,7 @@ func journals(i int) *wire.Records {
 func TestABoardThatTakesThePlaceOfAThiefsIsNotRefused(t *testing.T) {
 	s := withReader(t)
 	n := untilRefused(t, s, noon, journals)
-	if _, err := s.Dismiss(t.Context(), noon, "front-door", true); err != nil {
+	if err := s.Update(t.Context(), func(tx *store.Tx) error { _, err := s.Dismiss(tx, noon, "front-door", true); return err }); err != nil {
 		t.Fatal(err)
 	}
 	adopt(t, s, noon.Add(time.Hour), "front-door", newBoard(t), noEdit)

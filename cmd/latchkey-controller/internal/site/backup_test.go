@@ -36,10 +36,7 @@ func TestABackupIsRestoredIntoANewEpoch(t *testing.T) {
 	addUser(t, s, "Ada", "58310274", uid(1))
 	adopt(t, s, noon, "front-door", newBoard(t), noEdit)
 	before := theLog(t, s, wire.Place{}).Place
-	policy, err := s.Policy(t.Context(), "front-door")
-	if err != nil {
-		t.Fatal(err)
-	}
+	policy := policyOf(t, s, "front-door")
 	path := filepath.Join(t.TempDir(), "backup")
 	backUp(t, s, path)
 	bob := addUser(t, s, "Bob", "", uid(2))
@@ -67,8 +64,8 @@ func TestABackupIsRestoredIntoANewEpoch(t *testing.T) {
 	if report := check(t, restored); report.Users != 1 || report.Epoch != was.Epoch || was.Epoch <= before.Epoch {
 		t.Errorf("%+v, epoch %d after %d", report, was.Epoch, before.Epoch)
 	}
-	if p, err := restored.Policy(t.Context(), "front-door"); err != nil || p.Revision <= policy.Revision {
-		t.Errorf("policy %+v, %v", p, err)
+	if p := policyOf(t, restored, "front-door"); p.Revision <= policy.Revision {
+		t.Errorf("policy %+v", p)
 	}
 	if u := addUser(t, restored, "Eve", "", uid(3)); u.ID <= bob.ID {
 		t.Errorf("number %d was Bob's", u.ID)
@@ -229,7 +226,7 @@ func TestABackupHasTheKeyThatOpensIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.NewStorageKey(t.Context(), "password"); err != nil {
+	if err := newStorageKey(t, s); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, vault.KeyFile), old, 0o600); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/device/pin"
 	"latchkey/sync/wire"
 )
 
@@ -50,15 +51,22 @@ func (s *Site) Check(ctx context.Context) (report Report, err error) {
 			return err
 		}
 		users, err := tx.Users()
-		report.Users = len(users)
+		if err != nil {
+			return err
+		}
+		readers, err := tx.Readers()
+		for _, id := range readers {
+			if _, err := tx.Policy(id); err != nil {
+				return fmt.Errorf("policy of %s: %w", id, err)
+			}
+		}
+		report.Users, report.Readers = len(users), len(readers)
 		return err
 	})
 	if err != nil {
 		return Report{}, err
 	}
-	readers, err := s.Readers(ctx)
-	report.Readers = len(readers)
-	return report, err
+	return report, nil
 }
 
 // replay carries the log out up to a head, and returns the credentials that it
@@ -87,10 +95,12 @@ func replay(tx *store.Tx, head store.Head) (map[wire.Tag][]byte, error) {
 
 // checkMaterial decrypts each credential and makes its tag again.
 func (s *Site) checkMaterial(tx *store.Tx) error {
-	k, err := s.keyed(tx)
+	siteKey, _, err := s.siteKey(tx)
 	if err != nil {
 		return err
 	}
+	defer clear(siteKey[:])
+	key := pin.NewKey(siteKey)
 	credentials, err := tx.Credentials()
 	if err != nil {
 		return err
@@ -100,7 +110,7 @@ func (s *Site) checkMaterial(tx *store.Tx) error {
 		if err != nil {
 			return err
 		}
-		if tag, err := k.key.Tag(c.Kind, material); err != nil {
+		if tag, err := key.Tag(c.Kind, material); err != nil {
 			return err
 		} else if tag != c.Tag {
 			return fmt.Errorf("credential %d has another tag than its material gives", c.ID)

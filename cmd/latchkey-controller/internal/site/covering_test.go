@@ -36,7 +36,7 @@ func TestTheBrokersCertificateCoversWhatReadersWereGiven(t *testing.T) {
 		t.Error("it does not cover just what it was told of")
 	}
 	for reader, url := range map[string]string{"front-door": "ssl://door.example:8883", "back-door": "ssl://203.0.113.7:18883", "side-door": "ssl://[fd00::2]"} {
-		if _, err := s.AddReader(t.Context(), noon, reader, newBoard(t).signed, url, noEdit, func([]byte) error { return nil }); err != nil {
+		if _, _, err := tryAdopt(t.Context(), s, noon, reader, newBoard(t).signed, url, noEdit); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -49,11 +49,11 @@ func addUsers(dir string) error {
 	for i := range n {
 		u := &store.User{Name: fmt.Sprintf("%s %d", name, i), Groups: []string{"staff"}}
 		uid := func(kind byte) []byte { return []byte{4, kind, name[0], byte(i >> 16), byte(i >> 8), byte(i), 0} }
-		if _, err := s.AddUser(ctx, time.Now(), u, PIN{}, [][]byte{uid(1), uid(2)}); err != nil {
+		if err := tryUser(ctx, s, u, "", uid(1), uid(2)); err != nil {
 			return err
 		}
 		if i%3 == 2 {
-			if err := s.RemoveUser(ctx, time.Now(), u.ID); err != nil {
+			if err := s.Update(ctx, func(tx *store.Tx) error { return RemoveUser(tx, time.Now(), u.ID) }); err != nil {
 				return err
 			}
 			continue
@@ -101,10 +101,7 @@ func TestAKilledProcessLeavesWholeUsersAndAWholeLog(t *testing.T) {
 			t.Fatalf("round %d: %v", round, err)
 		}
 		check(t, s)
-		users, err := s.Users(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		users := usersOf(t, s)
 		there := map[string]bool{}
 		for _, u := range users {
 			there[u.Name] = true
@@ -119,6 +116,32 @@ func TestAKilledProcessLeavesWholeUsersAndAWholeLog(t *testing.T) {
 		}
 		s.Close()
 	}
+}
+
+// A person is a user with their credentials.
+type person struct {
+	*store.User
+	Credentials []*store.Credential
+}
+
+// usersOf returns all users of a site.
+func usersOf(t *testing.T, s *Site) (all []person) {
+	t.Helper()
+	err := s.View(t.Context(), func(tx *store.Tx) error {
+		users, err := tx.Users()
+		for _, u := range users {
+			credentials, err := tx.CredentialsOf(u.ID)
+			if err != nil {
+				return err
+			}
+			all = append(all, person{u, credentials})
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
 }
 
 func TestSeveralProcessesAddUsersAtOnce(t *testing.T) {
@@ -143,10 +166,7 @@ func TestSeveralProcessesAddUsersAtOnce(t *testing.T) {
 	if report.Users != 3*each*2/3 || report.Credentials != 2*report.Users || report.Revision != 3*(each*2+each/3*2) {
 		t.Errorf("%+v", report)
 	}
-	users, err := s.Users(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	users := usersOf(t, s)
 	for _, u := range users {
 		if !strings.Contains("xyz", u.Name[:1]) {
 			t.Errorf("%+v", u)

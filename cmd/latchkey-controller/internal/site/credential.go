@@ -1,7 +1,6 @@
 package site
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -11,21 +10,7 @@ import (
 	"latchkey/sync/wire"
 )
 
-// keyed is what tags are made with in the newest epoch.
-type keyed struct {
-	key pin.Key
-	kdf wire.KDF
-}
-
-// keyed opens the newest epoch's site key.
-func (s *Site) keyed(tx *store.Tx) (*keyed, error) {
-	siteKey, epoch, err := s.siteKey(tx)
-	if err != nil {
-		return nil, err
-	}
-	return &keyed{pin.NewKey(siteKey), epoch.KDF}, nil
-}
-
+// siteKey opens the newest epoch's site key, with which tags are made.
 func (s *Site) siteKey(tx *store.Tx) (key [32]byte, epoch *store.Epoch, err error) {
 	if epoch, err = tx.Epoch(); err != nil {
 		return key, nil, err
@@ -40,16 +25,26 @@ func (s *Site) siteKey(tx *store.Tx) (key [32]byte, epoch *store.Epoch, err erro
 	return [32]byte(b), epoch, nil
 }
 
+// tag returns the tag of a credential's material in the newest epoch.
+func (s *Site) tag(tx *store.Tx, kind wire.CredentialKind, material []byte) (wire.Tag, error) {
+	siteKey, _, err := s.siteKey(tx)
+	if err != nil {
+		return wire.Tag{}, err
+	}
+	defer clear(siteKey[:])
+	return pin.NewKey(siteKey).Tag(kind, material)
+}
+
 // ErrCardTaken says that a card is another user's, or this one's already.
 var ErrCardTaken = errors.New("is somebody's already")
 
-// give gives a user a credential of some material.
-func (s *Site) give(tx *store.Tx, k *keyed, now time.Time, u *store.User, kind wire.CredentialKind, material []byte) error {
-	tag, err := k.key.Tag(kind, material)
+// give gives a user a credential of some material. by is who gives it.
+func (s *Site) give(tx *store.Tx, now time.Time, by string, u *store.User, kind wire.CredentialKind, material []byte) error {
+	tag, err := s.tag(tx, kind, material)
 	if err != nil {
 		return err
 	}
-	c := &store.Credential{Kind: kind, Tag: tag, By: s.audit.By}
+	c := &store.Credential{Kind: kind, Tag: tag, By: by}
 	err = tx.AddCredential(now.Unix(), u, c, func(id uint64) []byte { return s.vault.Seal(kind.String(), id, material) })
 	switch {
 	case errors.Is(err, store.ErrTagTaken) && kind == wire.PIN:
@@ -79,56 +74,42 @@ func take(tx *store.Tx, now time.Time, user uint64, which func(*store.Credential
 	return n, nil
 }
 
-// AddCard gives a user a card.
-func (s *Site) AddCard(ctx context.Context, now time.Time, id uint64, uid []byte) error {
-	return s.Update(ctx, func(tx *store.Tx) error {
-		u, err := user(tx, id)
-		if err != nil {
-			return err
-		}
-		k, err := s.keyed(tx)
-		if err != nil {
-			return err
-		}
-		return s.give(tx, k, now, u, wire.Card, uid)
-	})
+// AddCard gives a user a card. by is who gives it.
+func (s *Site) AddCard(tx *store.Tx, now time.Time, by string, id uint64, uid []byte) error {
+	u, err := User(tx, id)
+	if err != nil {
+		return err
+	}
+	return s.give(tx, now, by, u, wire.Card, uid)
 }
 
-// RemoveCard takes a card away from a user.
-func (s *Site) RemoveCard(ctx context.Context, now time.Time, id uint64, uid []byte) error {
-	return s.Update(ctx, func(tx *store.Tx) error {
-		u, err := user(tx, id)
-		if err != nil {
-			return err
-		}
-		k, err := s.keyed(tx)
-		if err != nil {
-			return err
-		}
-		tag, err := k.key.Tag(wire.Card, uid)
-		if err != nil {
-			return err
-		}
-		n, err := take(tx, now, id, func(c *store.Credential) bool { return c.Tag == tag })
-		if err == nil && n == 0 {
-			return fmt.Errorf("%s does not have the card %s", u.Name, MaskUID(uid))
-		}
+// RemoveCardUID takes a card away from a user, by its identifier.
+func (s *Site) RemoveCardUID(tx *store.Tx, now time.Time, id uint64, uid []byte) error {
+	u, err := User(tx, id)
+	if err != nil {
 		return err
-	})
+	}
+	tag, err := s.tag(tx, wire.Card, uid)
+	if err != nil {
+		return err
+	}
+	n, err := take(tx, now, id, func(c *store.Credential) bool { return c.Tag == tag })
+	if err == nil && n == 0 {
+		return fmt.Errorf("%s does not have the card %s", u.Name, MaskUID(uid))
+	}
+	return err
 }
 
-// RemoveCredential takes a credential of a kind away from a user, by its id.
-func (s *Site) RemoveCredential(ctx context.Context, now time.Time, id, credential uint64, kind wire.CredentialKind) error {
-	return s.Update(ctx, func(tx *store.Tx) error {
-		if _, err := user(tx, id); err != nil {
-			return err
-		}
-		n, err := take(tx, now, id, func(c *store.Credential) bool { return c.ID == credential && c.Kind == kind })
-		if err == nil && n == 0 {
-			return absent("it was taken away already")
-		}
+// RemoveCard takes a card away from a user, by the credential's id.
+func RemoveCard(tx *store.Tx, now time.Time, id, credential uint64) error {
+	if _, err := User(tx, id); err != nil {
 		return err
-	})
+	}
+	n, err := take(tx, now, id, func(c *store.Credential) bool { return c.ID == credential && c.Kind == wire.Card })
+	if err == nil && n == 0 {
+		return absent("it was taken away already")
+	}
+	return err
 }
 
 // UIDs returns the identifiers of cards as people may see them, by the

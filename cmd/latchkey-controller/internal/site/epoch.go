@@ -12,10 +12,11 @@ import (
 	"latchkey/sync/wire"
 )
 
-// newEpoch begins an epoch above a number: a new site key, the same salt, all
+// NewEpoch begins an epoch above a number: a new site key, the same salt, all
 // tags made anew, and a log that leads from nothing to the credentials there
-// are.
-func (s *Site) newEpoch(tx *store.Tx, now time.Time, above uint64) (uint64, error) {
+// are. Whoever has seen the tags and the site key of the last one has nothing of
+// it; nobody's PIN is needed.
+func (s *Site) NewEpoch(tx *store.Tx, now time.Time, above uint64) (uint64, error) {
 	last, err := tx.Epoch()
 	if err != nil {
 		return 0, err
@@ -95,7 +96,7 @@ func (s *Site) reissue(ctx context.Context, now time.Time, above uint64, first f
 		if err := first(tx); err != nil {
 			return err
 		}
-		if number, err = s.newEpoch(tx, now, above); err != nil {
+		if number, err = s.NewEpoch(tx, now, above); err != nil {
 			return err
 		}
 		readers, err := tx.Readers()

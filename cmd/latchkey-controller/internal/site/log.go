@@ -5,7 +5,6 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
-	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -195,15 +194,4 @@ func (s *Site) Lacks(ctx context.Context, place wire.Place) (lacks bool, err err
 		return err
 	})
 	return lacks, err
-}
-
-// NewEpoch begins an epoch with a new site key and the same salt, above a
-// number. Whoever has seen the tags and the site key of the last one has
-// nothing of it; nobody's PIN is needed.
-func (s *Site) NewEpoch(ctx context.Context, now time.Time, above uint64) (number uint64, err error) {
-	err = s.Update(ctx, func(tx *store.Tx) error {
-		number, err = s.newEpoch(tx, now, above)
-		return err
-	})
-	return number, err
 }

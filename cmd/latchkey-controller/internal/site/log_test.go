@@ -77,10 +77,6 @@ func uid(n int) []byte { return []byte{4, 0, 0, byte(n >> 24), byte(n >> 16), by
 func addMany(t *testing.T, s *Site, first, n int) {
 	t.Helper()
 	err := s.store.Update(t.Context(), func(tx *store.Tx) error {
-		k, err := s.keyed(tx)
-		if err != nil {
-			return err
-		}
 		u := &store.User{Name: fmt.Sprint("User ", first)}
 		for i := range wire.MaxGroups { // so that a change has a kibibyte
 			u.Groups = append(u.Groups, fmt.Sprintf("a-group-with-a-long-name-no-%02d", i))
@@ -89,7 +85,7 @@ func addMany(t *testing.T, s *Site, first, n int) {
 			return err
 		}
 		for i := range n {
-			if err := s.give(tx, k, noon, u, wire.Card, uid(first+i)); err != nil {
+			if err := s.give(tx, noon, "somebody", u, wire.Card, uid(first+i)); err != nil {
 				return err
 			}
 		}
@@ -376,9 +372,7 @@ func TestALogKnowsWhereItNeverWas(t *testing.T) {
 	s, _ := newSite(t)
 	addUser(t, s, "Ada", "", uid(1))
 	old := theLog(t, s, wire.Place{}).Place
-	if _, err := s.NewEpoch(t.Context(), noon.Add(time.Hour), 0); err != nil {
-		t.Fatal(err)
-	}
+	newEpoch(t, s, noon.Add(time.Hour), 0)
 	head := theLog(t, s, wire.Place{}).Place
 	for name, test := range map[string]struct {
 		place wire.Place
@@ -418,9 +412,9 @@ func TestANewEpochHasAnotherKeyTheSameSaltAndEverybody(t *testing.T) {
 		return all
 	}
 	old := tags()
-	epoch, err := s.NewEpoch(t.Context(), noon, before.Place.Epoch+7)
-	if err != nil || epoch != before.Place.Epoch+8 {
-		t.Fatal(epoch, err)
+	epoch := newEpoch(t, s, noon, before.Place.Epoch+7)
+	if epoch != before.Place.Epoch+8 {
+		t.Fatal(epoch)
 	}
 	if report := check(t, s); report.Credentials != 3 || report.Revision != 3 || report.Epoch != epoch {
 		t.Errorf("%+v", report)
@@ -430,7 +424,7 @@ func TestANewEpochHasAnotherKeyTheSameSaltAndEverybody(t *testing.T) {
 			t.Error("a tag has stayed")
 		}
 	}
-	if _, err := s.AddUser(t.Context(), noon, &store.User{Name: "Eve"}, chosen("58310274"), nil); !errors.Is(err, ErrPINTaken) {
+	if err := tryUser(t.Context(), s, &store.User{Name: "Eve"}, "58310274"); !errors.Is(err, ErrPINTaken) {
 		t.Error(err)
 	}
 }
@@ -527,9 +521,7 @@ func TestAFetchAtRevisionZeroIsAnsweredFromTheEpochsFirst(t *testing.T) {
 		t.Fatalf("%+v", reply)
 	}
 	// Each credential enters the next epoch by a change of its own.
-	if _, err := s.NewEpoch(t.Context(), noon, 0); err != nil {
-		t.Fatal(err)
-	}
+	newEpoch(t, s, noon, 0)
 	reply = fetch()
 	if len(reply.Deltas) == 0 {
 		t.Fatalf("in a new epoch: %+v", reply)

@@ -84,55 +84,54 @@ func (s *Site) EpochKey(ctx context.Context, p *Peer) (signed []byte, err error)
 // Dismiss revokes a reader's bundle: its certificate and its signatures count no
 // more, and it is sent nothing. What it reported stays. A new epoch begins,
 // whose key it is not told; if it is lost, all PINs and cards count as exposed.
-func (s *Site) Dismiss(ctx context.Context, now time.Time, id string, lost bool) (epoch uint64, err error) {
-	err = s.Update(ctx, func(tx *store.Tx) error {
-		n, err := tx.RevokeBundle(now.Unix(), id)
-		if err != nil {
-			return err
+func (s *Site) Dismiss(tx *store.Tx, now time.Time, id string, lost bool) (epoch uint64, err error) {
+	n, err := tx.RevokeBundle(now.Unix(), id)
+	if err != nil {
+		return 0, err
+	}
+	if n == 0 {
+		return 0, noReader(id)
+	}
+	how := "returned"
+	if lost {
+		how = "lost"
+		if _, err := tx.ExposeCredentials(); err != nil {
+			return 0, err
 		}
-		if n == 0 {
-			return noReader(id)
-		}
-		how := "returned"
-		if lost {
-			how = "lost"
-			if _, err := tx.ExposeCredentials(); err != nil {
-				return err
-			}
-		}
-		if err := tx.SetRemoved(id, how); err != nil {
-			return err
-		}
-		epoch, err = s.newEpoch(tx, now, 0)
-		return err
-	})
-	return epoch, err
+	}
+	if err := tx.SetRemoved(id, how); err != nil {
+		return 0, err
+	}
+	return s.NewEpoch(tx, now, 0)
 }
 
 func noReader(id string) error {
 	return absent(fmt.Sprintf("there is no reader %q; latchkey-controller reader list shows all of them", id))
 }
 
-// Policy returns a reader's policy.
-func (s *Site) Policy(ctx context.Context, id string) (p *wire.Policy, err error) {
-	err = s.store.View(ctx, func(tx *store.Tx) error {
-		p, err = existingPolicy(tx, id)
-		return err
-	})
+// Policy returns a reader's policy; the error says that there is no such reader.
+func Policy(tx *store.Tx, id string) (*wire.Policy, error) {
+	p, err := tx.Policy(id)
+	if err == store.ErrNotFound {
+		return nil, noReader(id)
+	}
 	return p, err
 }
 
-// EditPolicy edits a reader's policy and returns it. Its revision rises if that
-// changed anything.
-func (s *Site) EditPolicy(ctx context.Context, now time.Time, id string, edit func(*wire.Policy)) (p *wire.Policy, err error) {
-	err = s.Update(ctx, func(tx *store.Tx) error {
-		if _, err := existingPolicy(tx, id); err != nil {
-			return err
-		}
-		p, err = policy(tx, now, id, edit)
+// SetPolicy gives a reader its policy, and puts the reader where that says. The
+// revision rises, in p too, unless the policy is the reader's already.
+func SetPolicy(tx *store.Tx, now time.Time, p *wire.Policy) error {
+	was, err := tx.Policy(p.Reader)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
-	})
-	return p, err
+	}
+	if was != nil && string(wire.Marshal(was)) == string(wire.Marshal(p)) {
+		return nil
+	}
+	if err := tx.SetPolicy(now.Unix(), p); err != nil || was != nil && p.Door == was.Door && p.Place == was.Place {
+		return err
+	}
+	return tx.PlaceReader(p.Reader, p.Place, p.Door)
 }
 
 // RaisePolicy gives a reader's policy a revision above one that the reader has
@@ -154,14 +153,6 @@ func (s *Site) RaisePolicy(ctx context.Context, now time.Time, reader string, ab
 		return tx.SetPolicy(now.Unix(), p)
 	})
 	return raised, err
-}
-
-func existingPolicy(tx *store.Tx, id string) (*wire.Policy, error) {
-	p, err := tx.Policy(id)
-	if err == store.ErrNotFound {
-		return nil, noReader(id)
-	}
-	return p, err
 }
 
 // SetStates keeps the newest states of readers.

@@ -11,11 +11,7 @@ func TestAReaderRaisesNoPolicyButItsOwnAndNotBeyondAllBounds(t *testing.T) {
 	adopt(t, s, noon, "back-door", newBoard(t), noEdit)
 	revision := func(reader string) uint64 {
 		t.Helper()
-		p, err := s.Policy(t.Context(), reader)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return p.Revision
+		return policyOf(t, s, reader).Revision
 	}
 	front, back := revision("front-door"), revision("back-door")
 	for _, test := range []struct {

@@ -22,132 +22,106 @@ func (r *RefusedPIN) Error() string { return r.err.Error() + "; choose another P
 
 func (r *RefusedPIN) Unwrap() error { return r.err }
 
-// A Choice is who chooses a PIN.
-type Choice int
+// A NewPIN is a PIN that a user is to have, stretched already: that takes a tenth
+// of a second, in which others may write.
+type NewPIN struct {
+	Digits []byte // eight, ASCII; of a chosen one the caller's
 
-// The choices.
-const (
-	NoPIN  Choice = iota // there is to be none
-	Chosen               // the caller did
-	Auto                 // the site does
-)
-
-// A PIN is the one that a user is to have.
-type PIN struct {
-	Choice
-	Digits []byte // of a chosen one: eight, ASCII
+	material []byte
+	kdf      wire.KDF // that it was stretched with
 }
 
-// material is what a PIN is kept as, with the parameters it was made with.
-type material struct {
-	bytes []byte
-	kdf   wire.KDF
-}
-
-func (m *material) wipe() {
-	if m != nil {
-		clear(m.bytes)
+// Wipe forgets what the PIN was stretched to; of no PIN, nil, nothing.
+func (p *NewPIN) Wipe() {
+	if p != nil {
+		clear(p.material)
 	}
 }
 
-// withPIN runs act in a transaction with a PIN's material, which it makes
-// before: that takes a tenth of a second, in which others may write. m is nil
-// without a PIN. A PIN that the site chooses and somebody has is chosen anew;
-// its digits are returned.
-func (s *Site) withPIN(ctx context.Context, choice PIN, act func(tx *store.Tx, k *keyed, m *material) error) (digits []byte, err error) {
-	for {
-		m, digits, err := s.material(ctx, choice)
-		if err != nil {
-			return nil, err
-		}
-		err = s.Update(ctx, func(tx *store.Tx) error {
-			k, err := s.keyed(tx)
-			if err != nil {
-				return err
-			}
-			if m != nil && m.kdf != k.kdf {
-				return errors.New("the site's parameters for PINs were changed at this moment; try again")
-			}
-			err = act(tx, k, m)
-			if choice.Choice == Auto && errors.Is(err, ErrPINTaken) {
-				return errAgain
-			}
-			return err
-		})
-		m.wipe()
-		if errors.Is(err, errAgain) {
-			clear(digits)
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		return digits, nil
-	}
-}
-
-// material makes the material of a PIN, and its digits if it is to choose them.
-func (s *Site) material(ctx context.Context, choice PIN) (m *material, chosen []byte, err error) {
-	digits := choice.Digits
-	switch choice.Choice {
-	case NoPIN:
-		return nil, nil, nil
-	case Auto:
-		if chosen, err = pin.Generate(); err != nil {
-			return nil, nil, err
-		}
-		digits = chosen
-	}
+// ChosenPIN stretches a PIN that somebody chose. The error is a *RefusedPIN if
+// nobody may have it.
+func (s *Site) ChosenPIN(ctx context.Context, digits []byte) (*NewPIN, error) {
 	if err := pin.Weak(digits); err != nil {
-		return nil, nil, &RefusedPIN{err}
+		return nil, &RefusedPIN{err}
 	}
-	m = new(material)
-	err = s.store.View(ctx, func(tx *store.Tx) error {
+	p := &NewPIN{Digits: digits}
+	err := s.View(ctx, func(tx *store.Tx) error {
 		epoch, err := tx.Epoch()
 		if err == nil {
-			m.kdf = epoch.KDF
+			p.kdf = epoch.KDF
 		}
 		return err
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	m.bytes, err = pin.Material(digits, m.kdf)
-	return m, chosen, err
+	p.material, err = pin.Material(digits, p.kdf)
+	return p, err
+}
+
+// GeneratedPIN makes a PIN that nobody has yet.
+func (s *Site) GeneratedPIN(ctx context.Context) (*NewPIN, error) {
+	for {
+		digits, err := pin.Generate()
+		if err != nil {
+			return nil, err
+		}
+		p, err := s.ChosenPIN(ctx, digits)
+		if err != nil {
+			return nil, err
+		}
+		var taken bool
+		err = s.View(ctx, func(tx *store.Tx) error {
+			tag, err := s.tag(tx, wire.PIN, p.material)
+			if err != nil {
+				return err
+			}
+			taken, err = tx.Taken(tag)
+			return err
+		})
+		if err != nil || !taken {
+			return p, err
+		}
+		p.Wipe()
+		clear(digits)
+	}
+}
+
+// givePIN gives a user a PIN.
+func (s *Site) givePIN(tx *store.Tx, now time.Time, by string, u *store.User, p *NewPIN) error {
+	epoch, err := tx.Epoch()
+	if err != nil {
+		return err
+	}
+	if p.kdf != epoch.KDF {
+		return errors.New("the site's parameters for PINs were changed at this moment; try again")
+	}
+	return s.give(tx, now, by, u, wire.PIN, p.material)
 }
 
 func isPIN(c *store.Credential) bool { return c.Kind == wire.PIN }
 
-// SetPIN gives a user a PIN in place of the one they may have, and returns its
-// digits if it was to choose them.
-func (s *Site) SetPIN(ctx context.Context, now time.Time, id uint64, choice PIN) (digits []byte, err error) {
-	if choice.Choice == NoPIN {
-		return nil, s.RemovePIN(ctx, now, id)
+// SetPIN gives a user a PIN in place of the one they may have. by is who gives it.
+func (s *Site) SetPIN(tx *store.Tx, now time.Time, by string, id uint64, p *NewPIN) error {
+	u, err := User(tx, id)
+	if err != nil {
+		return err
 	}
-	return s.withPIN(ctx, choice, func(tx *store.Tx, k *keyed, m *material) error {
-		u, err := user(tx, id)
-		if err != nil {
-			return err
-		}
-		if _, err := take(tx, now, id, isPIN); err != nil {
-			return err
-		}
-		return s.give(tx, k, now, u, wire.PIN, m.bytes)
-	})
+	if _, err := take(tx, now, id, isPIN); err != nil {
+		return err
+	}
+	return s.givePIN(tx, now, by, u, p)
 }
 
 // RemovePIN takes a user's PIN away.
-func (s *Site) RemovePIN(ctx context.Context, now time.Time, id uint64) error {
-	return s.Update(ctx, func(tx *store.Tx) error {
-		u, err := user(tx, id)
-		if err != nil {
-			return err
-		}
-		if n, err := take(tx, now, id, isPIN); err != nil {
-			return err
-		} else if n == 0 {
-			return absent(u.Name + " has no PIN")
-		}
-		return nil
-	})
+func RemovePIN(tx *store.Tx, now time.Time, id uint64) error {
+	u, err := User(tx, id)
+	if err != nil {
+		return err
+	}
+	n, err := take(tx, now, id, isPIN)
+	if err == nil && n == 0 {
+		return absent(u.Name + " has no PIN")
+	}
+	return err
 }

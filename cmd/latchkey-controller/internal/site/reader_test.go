@@ -4,7 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/x509"
-	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -52,7 +52,7 @@ func TestAReaderFindsPINAndCardInItsBundle(t *testing.T) {
 	s, _ := newSite(t)
 	uid := []byte{0x04, 0xa1, 0xb2, 0xc3, 0xd4, 0xe5, 0x80}
 	u := &store.User{Name: "Ada", Groups: []string{"staff"}, From: 100, Until: 200, Extended: true}
-	if _, err := s.AddUser(t.Context(), noon, u, chosen("58310274"), [][]byte{uid}); err != nil {
+	if err := tryUser(t.Context(), s, u, "58310274", uid); err != nil {
 		t.Fatal(err)
 	}
 	adoption, bundle := adopt(t, s, noon, "front-door", newBoard(t), noEdit)
@@ -154,24 +154,9 @@ func TestANewerBundleRisesAndRevokes(t *testing.T) {
 	if moved.Moved != "front-door" || moved.Revoked != 0 {
 		t.Errorf("%+v", moved)
 	}
-	readers, err := s.Readers(t.Context())
-	if err != nil || len(readers) != 2 || readers[0].ID != "back-door" || readers[0].Board != moved.Board || readers[0].Policy.Door != "Back door" || readers[1].Bundle != nil || readers[1].Policy.Place != "Main building" {
-		t.Errorf("%+v, %v", readers, err)
-	}
-}
-
-func TestABundleThatCannotBeSavedNeverWas(t *testing.T) {
-	s, _ := newSite(t)
-	full := errors.New("no space left")
-	_, err := s.AddReader(t.Context(), noon, "front-door", newBoard(t).signed, "", noEdit, func([]byte) error { return full })
-	if !errors.Is(err, full) {
-		t.Fatal(err)
-	}
-	if readers, err := s.Readers(t.Context()); err != nil || len(readers) != 0 {
-		t.Errorf("%+v, %v", readers, err)
-	}
-	if adoption, _ := adopt(t, s, noon, "front-door", newBoard(t), noEdit); adoption.Revoked != 0 {
-		t.Error("it revokes what never was")
+	peers, former, err := s.Peers(t.Context())
+	if err != nil || len(peers) != 1 || peers["back-door"] == nil || peers["back-door"].Door != "Back door" || !slices.Equal(former, []string{"front-door"}) || policyOf(t, s, "front-door").Place != "Main building" {
+		t.Errorf("%+v, %v, %v", peers, former, err)
 	}
 }
 
@@ -182,7 +167,6 @@ func TestWhatIsNoRequestIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keep := func([]byte) error { t.Error("there is a bundle"); return nil }
 	for name, test := range map[string]struct {
 		id      string
 		request []byte
@@ -197,7 +181,7 @@ func TestWhatIsNoRequestIsRefused(t *testing.T) {
 		"an unknown zone":     {"front-door", b.signed, func(p *wire.Policy) { p.TimeZone = "Mars/Olympus" }, ""},
 		"a broker in two":     {"front-door", b.signed, noEdit, "a\nb"},
 	} {
-		if _, err := s.AddReader(t.Context(), noon, test.id, test.request, test.broker, test.edit, keep); err == nil {
+		if _, bundle, err := tryAdopt(t.Context(), s, noon, test.id, test.request, test.broker, test.edit); err == nil || bundle != nil {
 			t.Errorf("%s is answered", name)
 		}
 	}

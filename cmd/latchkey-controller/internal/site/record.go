@@ -216,17 +216,3 @@ func covered(gap store.Gap, ranges [][2]uint64) bool {
 	}
 	return false
 }
-
-// Records returns records and alarms that a filter chooses, each in their
-// order. A filter's After is of records; alarms have one of their own.
-func (s *Site) Records(ctx context.Context, f store.Filter, alarmsAfter int64) (records []*store.Record, alarms []*store.Alarm, err error) {
-	err = s.store.View(ctx, func(tx *store.Tx) error {
-		if records, err = tx.Records(f); err != nil {
-			return err
-		}
-		f.After = alarmsAfter
-		alarms, err = tx.Alarms(f)
-		return err
-	})
-	return records, alarms, err
-}

@@ -65,7 +65,14 @@ func storeRecord(t *testing.T, s *Site, m *wire.Records) Stored {
 // and the kinds of alarms.
 func kept(t *testing.T, s *Site) (numbers []uint64, alarms []string) {
 	t.Helper()
-	records, raised, err := s.Records(t.Context(), store.Filter{}, 0)
+	var records []*store.Record
+	var raised []*store.Alarm
+	err := s.View(t.Context(), func(tx *store.Tx) (err error) {
+		if records, err = tx.Records(store.Filter{}); err == nil {
+			raised, err = tx.Alarms(store.Filter{})
+		}
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -359,8 +366,8 @@ func TestRecordsCanBeChosen(t *testing.T) {
 		"of none":         {store.Filter{Kinds: []string{"access"}}, ""},
 		"newest of kinds": {store.Filter{Last: 1, Kinds: []string{"access."}, Reader: "front-door"}, "Fd"},
 	} {
-		records, _, err := s.Records(t.Context(), test.f, 0)
-		if err != nil {
+		var records []*store.Record
+		if err := s.View(t.Context(), func(tx *store.Tx) (err error) { records, err = tx.Records(test.f); return err }); err != nil {
 			t.Fatal(err)
 		}
 		var got bytes.Buffer

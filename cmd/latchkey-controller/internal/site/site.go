@@ -3,8 +3,9 @@
 // that readers follow. A site is a directory: the database (package store) and
 // the key that encrypts the secrets in it (package vault).
 //
-// Each act is one transaction. The time at which it happens is the caller's to
-// say. Several processes may act on one site at once.
+// What changes a site is a function of a transaction, which the caller begins
+// with Update; the time at which it happens is the caller's to say. Several
+// processes may act on one site at once.
 package site
 
 import (
@@ -47,7 +48,6 @@ type Site struct {
 	authority *authority
 	snapshots *snapshots
 	sealed    []byte // the signing key as it lies in the database: another storage key makes it another
-	audit     Audit
 }
 
 // Create makes a site of a name and a time zone in a directory, which it makes
@@ -191,6 +191,33 @@ func open(dir string, row *store.Site, db *store.Store, v *vault.Vault) (*Site, 
 		return nil, err
 	}
 	return &Site{ID: row.ID, Name: row.Name, dir: dir, store: db, vault: v, signing: ed25519.NewKeyFromSeed(seed), authority: authority, snapshots: new(snapshots), sealed: row.Signing}, nil
+}
+
+// Update runs act in a transaction that may write. What it did is on the disk when
+// Update returns nil, and nothing of it ever happened otherwise.
+func (s *Site) Update(ctx context.Context, act func(*store.Tx) error) error {
+	return s.store.Update(ctx, func(tx *store.Tx) error {
+		if err := s.sealedAlike(tx); err != nil {
+			return err
+		}
+		return act(tx)
+	})
+}
+
+// View runs act in a transaction that only reads, and sees one moment.
+func (s *Site) View(ctx context.Context, act func(*store.Tx) error) error {
+	return s.store.View(ctx, act)
+}
+
+// Seal encrypts a secret that is kept in the site's database, as number id of
+// its kind. Unseal opens it.
+func (s *Site) Seal(kind string, id int64, secret []byte) []byte {
+	return s.vault.Seal(kind, uint64(id), secret)
+}
+
+// Unseal decrypts what Seal returned for the same kind and id.
+func (s *Site) Unseal(kind string, id int64, sealed []byte) ([]byte, error) {
+	return s.vault.Unseal(kind, uint64(id), sealed)
 }
 
 // Zone returns the site's time zone, in which people write and read times.

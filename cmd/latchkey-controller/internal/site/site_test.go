@@ -2,6 +2,7 @@ package site
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -41,20 +42,70 @@ func newSite(t *testing.T) (*Site, string) {
 	return s, dir
 }
 
-func chosen(digits string) PIN { return PIN{Chosen, []byte(digits)} }
+// tryUser adds a user with a PIN, unless it is "", and cards.
+func tryUser(ctx context.Context, s *Site, u *store.User, digits string, cards ...[]byte) error {
+	var p *NewPIN
+	if digits != "" {
+		var err error
+		if p, err = s.ChosenPIN(ctx, []byte(digits)); err != nil {
+			return err
+		}
+	}
+	return s.Update(ctx, func(tx *store.Tx) error { return s.AddUser(tx, noon, "somebody", u, p, cards) })
+}
 
 // addUser adds a user with a PIN, unless it is "", and cards.
 func addUser(t *testing.T, s *Site, name, digits string, cards ...[]byte) *store.User {
 	t.Helper()
-	choice := PIN{}
-	if digits != "" {
-		choice = chosen(digits)
-	}
 	u := &store.User{Name: name}
-	if _, err := s.AddUser(t.Context(), noon, u, choice, cards); err != nil {
+	if err := tryUser(t.Context(), s, u, digits, cards...); err != nil {
 		t.Fatal(err)
 	}
 	return u
+}
+
+// setPIN gives a user a PIN.
+func setPIN(t *testing.T, s *Site, id uint64, digits string) error {
+	t.Helper()
+	p, err := s.ChosenPIN(t.Context(), []byte(digits))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Update(t.Context(), func(tx *store.Tx) error { return s.SetPIN(tx, noon, "somebody", id, p) })
+}
+
+// newEpoch begins an epoch above a number.
+func newEpoch(t *testing.T, s *Site, now time.Time, above uint64) (number uint64) {
+	t.Helper()
+	err := s.Update(t.Context(), func(tx *store.Tx) (err error) { number, err = s.NewEpoch(tx, now, above); return err })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return number
+}
+
+// policyOf returns a reader's policy.
+func policyOf(t *testing.T, s *Site, reader string) (p *wire.Policy) {
+	t.Helper()
+	if err := s.View(t.Context(), func(tx *store.Tx) (err error) { p, err = Policy(tx, reader); return err }); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// tryAdopt makes a board a reader.
+func tryAdopt(ctx context.Context, s *Site, now time.Time, id string, request []byte, broker string, edit func(*wire.Policy)) (adoption *Adoption, sealed []byte, err error) {
+	err = s.Update(ctx, func(tx *store.Tx) error {
+		p, _, err := PolicyOrNew(tx, id)
+		if err != nil {
+			return err
+		}
+		edit(p)
+		p.Reader = id
+		adoption, sealed, err = s.Adopt(tx, now, request, broker, p)
+		return err
+	})
+	return adoption, sealed, err
 }
 
 func check(t *testing.T, s *Site) Report {
@@ -105,11 +156,7 @@ func noEdit(*wire.Policy) {}
 // adopt makes a board a reader and opens the bundle there.
 func adopt(t *testing.T, s *Site, now time.Time, id string, b *board, edit func(*wire.Policy)) (*Adoption, *wire.Bundle) {
 	t.Helper()
-	var sealed []byte
-	adoption, err := s.AddReader(t.Context(), now, id, b.signed, "ssl://broker.example:8883", edit, func(b []byte) error {
-		sealed = b
-		return nil
-	})
+	adoption, sealed, err := tryAdopt(t.Context(), s, now, id, b.signed, "ssl://broker.example:8883", edit)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,7 +267,7 @@ func TestNeitherPINNorUIDNorKeyLiesInAnyFile(t *testing.T) {
 	digits, uid := "58310274", []byte{0x04, 0xa1, 0xb2, 0xc3, 0xd4, 0xe5, 0x80}
 	u := addUser(t, s, "Ada", digits, uid)
 	addUser(t, s, "Bob", "90715326")
-	if _, err := s.SetPIN(t.Context(), noon, u.ID, chosen("61937254")); err != nil {
+	if err := setPIN(t, s, u.ID, "61937254"); err != nil {
 		t.Fatal(err)
 	}
 	adopt(t, s, noon, "front-door", newBoard(t), noEdit)
@@ -241,11 +288,11 @@ func TestNeitherPINNorUIDNorKeyLiesInAnyFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, _, err := s.material(t.Context(), chosen(digits))
+	p, err := s.ChosenPIN(t.Context(), []byte(digits))
 	if err != nil {
 		t.Fatal(err)
 	}
-	secrets["material"] = m.bytes
+	secrets["material"] = p.material
 	if secrets["storage key"], err = os.ReadFile(filepath.Join(dir, vault.KeyFile)); err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package site
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io/fs"
 
@@ -10,37 +9,34 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/vault"
 )
 
-// NewStorageKey encrypts everything that the site keeps encrypted with a new
-// storage key, which takes the place of the old one: who has that, from a
-// backup that went astray, opens nothing that is written from now on. password
-// is the kind as which Seal sealed administrators' passwords.
+// Reseal encrypts everything that the site keeps encrypted with a new storage key:
+// who has the old one, from a backup that went astray, opens nothing that is
+// written from now on. password is the kind as which Seal sealed administrators'
+// passwords. PromoteStorageKey must follow the transaction.
 //
 // The order of the steps makes it whole at each moment: the new key is on the
 // disk, all is encrypted with it in one transaction, it takes the old one's
 // place. Open finishes what was cut short after the second. The site, and all
 // others of this directory that are open, must be opened anew after it; until
 // then they write nothing.
-func (s *Site) NewStorageKey(ctx context.Context, password string) error {
-	err := s.Update(ctx, func(tx *store.Tx) error {
-		// Nobody else writes now, so nobody else changes the key.
-		next, err := vault.Next(s.dir)
-		if err != nil {
-			return err
-		}
-		return tx.Reseal(func(kind string, id uint64, sealed []byte) ([]byte, error) {
-			secret, err := s.vault.Unseal(kind, id, sealed)
-			if err != nil {
-				return nil, err
-			}
-			defer clear(secret)
-			return next.Seal(kind, id, secret), nil
-		}, store.Kinds{Signing: sealedSigning, Authority: sealedAuthority, SiteKey: sealedSiteKey, Password: password})
-	})
+func (s *Site) Reseal(tx *store.Tx, password string) error {
+	next, err := vault.Next(s.dir) // nobody else writes now, so nobody else changes the key
 	if err != nil {
 		return err
 	}
-	return vault.Promote(s.dir)
+	return tx.Reseal(func(kind string, id uint64, sealed []byte) ([]byte, error) {
+		secret, err := s.vault.Unseal(kind, id, sealed)
+		if err != nil {
+			return nil, err
+		}
+		defer clear(secret)
+		return next.Seal(kind, id, secret), nil
+	}, store.Kinds{Signing: sealedSigning, Authority: sealedAuthority, SiteKey: sealedSiteKey, Password: password})
 }
+
+// PromoteStorageKey puts the key of a Reseal that is on the disk in the old one's
+// place.
+func (s *Site) PromoteStorageKey() error { return vault.Promote(s.dir) }
 
 // settle returns the storage key that a site's row is encrypted with: the one in
 // force, or the next one, which is promoted then.

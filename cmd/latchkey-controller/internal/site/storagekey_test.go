@@ -37,6 +37,15 @@ func withPassword(t *testing.T, s *Site) {
 	}
 }
 
+// newStorageKey gives a site another storage key.
+func newStorageKey(t *testing.T, s *Site) error {
+	t.Helper()
+	if err := s.Update(t.Context(), func(tx *store.Tx) error { return s.Reseal(tx, "password") }); err != nil {
+		return err
+	}
+	return s.PromoteStorageKey()
+}
+
 // opens opens a site and everything that is encrypted in it.
 func opens(t *testing.T, dir string) {
 	t.Helper()
@@ -55,9 +64,7 @@ func opens(t *testing.T, dir string) {
 	if password, err := s.Unseal("password", 1, admin.Password); err != nil || string(password) != "check" {
 		t.Errorf("%q, %v", password, err)
 	}
-	if _, err := s.NewEpoch(t.Context(), noon, 0); err != nil {
-		t.Error(err)
-	}
+	newEpoch(t, s, noon, 0)
 }
 
 func TestANewStorageKeyOpensEverythingAndTheOldOneNothing(t *testing.T) {
@@ -70,7 +77,7 @@ func TestANewStorageKeyOpensEverythingAndTheOldOneNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer other.Close()
-	if err := s.NewStorageKey(t.Context(), "password"); err != nil {
+	if err := newStorageKey(t, s); err != nil {
 		t.Fatal(err)
 	}
 	after, next := storageKeys(t, dir)
@@ -79,7 +86,7 @@ func TestANewStorageKeyOpensEverythingAndTheOldOneNothing(t *testing.T) {
 	}
 	// Whoever still has the site open writes nothing that the new key would not open.
 	for _, old := range []*Site{s, other} {
-		if err := old.AddCard(t.Context(), noon, 1, []byte{1, 2, 3, 4}); !errors.Is(err, errResealed) {
+		if err := old.Update(t.Context(), func(tx *store.Tx) error { return old.AddCard(tx, noon, "Eve", 1, []byte{1, 2, 3, 4}) }); !errors.Is(err, errResealed) {
 			t.Error(err)
 		}
 	}
@@ -101,7 +108,7 @@ func TestAChangeOfTheStorageKeyThatWasCutShortIsFinishedOrForgotten(t *testing.T
 			t.Fatal(err)
 		}
 		opens(t, dir)
-		if err := s.NewStorageKey(t.Context(), "password"); err != nil {
+		if err := newStorageKey(t, s); err != nil {
 			t.Fatal(err)
 		}
 		opens(t, dir)
@@ -111,7 +118,7 @@ func TestAChangeOfTheStorageKeyThatWasCutShortIsFinishedOrForgotten(t *testing.T
 		addUser(t, s, "Ada", "58310274", []byte{4, 1, 2, 3, 4, 5, 6})
 		withPassword(t, s)
 		before, _ := storageKeys(t, dir)
-		if err := s.NewStorageKey(t.Context(), "password"); err != nil {
+		if err := newStorageKey(t, s); err != nil {
 			t.Fatal(err)
 		}
 		after, _ := storageKeys(t, dir)
@@ -130,7 +137,7 @@ func TestAChangeOfTheStorageKeyThatWasCutShortIsFinishedOrForgotten(t *testing.T
 		addUser(t, s, "Ada", "58310274", []byte{4, 1, 2, 3, 4, 5, 6})
 		withPassword(t, s)
 		failure := errors.New("the disk is full")
-		err := s.Audited(Audit{After: func(*store.Tx, error) error { return failure }}).NewStorageKey(t.Context(), "password")
+		err := s.Update(t.Context(), func(tx *store.Tx) error { return errors.Join(s.Reseal(tx, "password"), failure) })
 		if !errors.Is(err, failure) {
 			t.Fatal(err)
 		}

@@ -133,15 +133,19 @@ func (t *Tx) users(where string, args ...any) ([]*User, error) {
 	return users, err
 }
 
+// Taken says whether somebody has the PIN or the card of a tag.
+func (t *Tx) Taken(tag wire.Tag) (taken bool, err error) {
+	err = t.row(`SELECT EXISTS (SELECT 1 FROM credentials WHERE tag = ?)`, []any{tag[:]}, &taken)
+	return taken, err
+}
+
 // AddCredential gives a user a credential: fills in its ID, which is never
 // used again, and Material with what seal returns for it, and appends the
 // change to the log. The error is ErrTagTaken if somebody has this PIN or card.
 func (t *Tx) AddCredential(now int64, u *User, c *Credential, seal func(id uint64) []byte) error {
-	var taken bool
-	if err := t.row(`SELECT EXISTS (SELECT 1 FROM credentials WHERE tag = ?)`, []any{c.Tag[:]}, &taken); err != nil {
+	if taken, err := t.Taken(c.Tag); err != nil {
 		return err
-	}
-	if taken {
+	} else if taken {
 		return ErrTagTaken
 	}
 	c.User, c.Created = u.ID, now

@@ -1,0 +1,88 @@
+package desk
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// A Record is a record as a reader reported it.
+type Record struct {
+	*store.Record
+	Says *wire.Record // nil: it cannot be read
+	Text string       // what it says besides its kind and its time; why it cannot be read
+}
+
+// Records returns records and alarms that a filter chooses, each in their order. A
+// filter's After is of records; alarms have one of their own. Text has times of a
+// zone.
+func (d *Desk) Records(ctx context.Context, a Actor, f store.Filter, alarmsAfter int64, in *time.Location) (records []*Record, alarms []*store.Alarm, err error) {
+	err = d.view(ctx, a, ViewActivity, func(tx *store.Tx) error {
+		rows, err := tx.Records(f)
+		if err != nil {
+			return err
+		}
+		t := &teller{tx}
+		for _, row := range rows {
+			r := &Record{Record: row}
+			if r.Says, err = wire.ParseRecord(row.Encoded); err != nil { // one that is damaged does not hide the others
+				r.Says, r.Text = nil, err.Error()
+			} else if r.Text, err = t.fields(r.Says, in); err != nil {
+				return err
+			}
+			records = append(records, r)
+		}
+		f.After = alarmsAfter
+		alarms, err = tx.Alarms(f)
+		return err
+	})
+	return records, alarms, err
+}
+
+// fields says in words what a record holds besides its kind and its time, with
+// times of a zone.
+func (t *teller) fields(r *wire.Record, in *time.Location) (string, error) {
+	var parts []string
+	say := func(is bool, format string, args ...any) {
+		if is {
+			parts = append(parts, fmt.Sprintf(format, args...))
+		}
+	}
+	names := make([]string, len(r.Users))
+	for i, id := range r.Users {
+		name, err := t.tx.UserName(id)
+		if err != nil {
+			return "", err
+		}
+		names[i] = called(name, id)
+	}
+	if r.User != 0 {
+		name, err := t.tx.UserName(r.User)
+		if err != nil {
+			return "", err
+		}
+		say(true, "%s", called(name, r.User))
+	}
+	say(r.By != "", "%s", r.By)
+	say(r.Order != "", "%s", r.Order)
+	say(r.Who != "", "by %s", r.Who)
+	say(r.Cause != "", "%s", r.Cause)
+	say(r.Reason != "", "%s", r.Reason)
+	say(r.Subject != "", "%s", r.Subject)
+	say(r.Text != "", "%s", r.Text)
+	say(r.Seconds != 0, "%d s", r.Seconds)
+	say(r.Wrong != 0, "%d wrong in a row", r.Wrong)
+	say(len(names) > 0, "reset by %s", strings.Join(names, ", "))
+	say(len(r.Tag) > 0, "unknown card %x", r.Tag)
+	say(r.Epoch != 0, "epoch %d, revision %d", r.Epoch, r.Revision)
+	say(r.PolicyRevision != 0, "policy %d", r.PolicyRevision)
+	say(r.First != 0, "records %d to %d", r.First, r.Last)
+	say(r.Count != 0, "count %d", r.Count)
+	say(r.Kind == wire.ClockStepped, "from %s to %s", time.UnixMilli(r.From).In(in).Format(time.DateTime), time.UnixMilli(r.To).In(in).Format(time.DateTime))
+	say(r.Version != "", "version %s", r.Version)
+	return strings.Join(parts, ", "), nil
+}

@@ -1,0 +1,115 @@
+package desk
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// A UserForm is a user as an administrator writes it. Its fields in errors are
+// "first", "last", "groups", "from", "until".
+type UserForm struct {
+	First, Last string
+	Groups      []string       // besides everyone; names as wire.CheckName allows
+	From, Until string         // "": always, for ever; otherwise as ParseTime reads it
+	Zone        *time.Location // of From and Until; nil: the site's
+	Extended    bool           // doors open for their extended time
+}
+
+// lastDay is the day at whose end clocks somewhere show the year 10000.
+const lastDay = int64(wire.MaxTime + 1 - 24*60*60)
+
+// user returns what the form says, or what is wrong with each of its fields.
+func (f UserForm) user() (*store.User, FieldErrors) {
+	var wrongs FieldErrors
+	u := &store.User{First: TidyName(f.First), Last: TidyName(f.Last), Extended: f.Extended}
+	u.Name = strings.TrimSpace(u.First + " " + u.Last)
+	switch {
+	case u.Name == "":
+		wrongs = append(wrongs, wrong("first", "A user needs a name: first, last, or both"))
+	case len(u.Name) > wire.MaxName:
+		wrongs = append(wrongs, wrong("last", fmt.Sprintf("First and last name together have %d bytes, and readers show %d at most", len(u.Name), wire.MaxName)))
+	default:
+		wrongs.add("first", wire.CheckLabel(u.Name))
+	}
+	for _, group := range f.Groups {
+		if group = TidyName(group); group == "" || group == wire.Everyone {
+			continue
+		}
+		wrongs.add("groups", wire.CheckName(group))
+		u.Groups = append(u.Groups, group)
+	}
+	slices.Sort(u.Groups)
+	if u.Groups = slices.Compact(u.Groups); len(u.Groups) > wire.MaxGroups {
+		wrongs = append(wrongs, wrong("groups", fmt.Sprintf("A user can be in %d groups at most", wire.MaxGroups)))
+	}
+	u.From = f.time(&wrongs, "from", f.From, 0)
+	u.Until = f.time(&wrongs, "until", f.Until, 1)
+	if u.Until != 0 && u.Until <= u.From {
+		wrongs = append(wrongs, wrong("until", "The user's time ends before it begins"))
+	}
+	return u, wrongs
+}
+
+// time returns a time of the form in Unix seconds; 0: none.
+func (f UserForm) time(wrongs *FieldErrors, field, text string, days int) int64 {
+	if text == "" {
+		return 0
+	}
+	t, err := ParseTime(text, days, f.Zone)
+	switch {
+	case err != nil:
+		wrongs.add(field, err)
+		return 0
+	case t.Unix() >= lastDay:
+		*wrongs = append(*wrongs, wrong(field, "This is not before 31 December 9999: leave the end out for ever"))
+	}
+	wrongs.add(field, wire.CheckTime(t.Unix()))
+	return t.Unix()
+}
+
+// minutes is how a form shows a time.
+const minutes = "2006-01-02T15:04"
+
+// formOf returns a user as a form shows them, with times in a zone.
+func formOf(u *store.User, in *time.Location) UserForm {
+	f := UserForm{First: u.First, Last: u.Last, Groups: u.Groups, Zone: in, Extended: u.Extended}
+	if u.From != 0 {
+		f.From = time.Unix(u.From, 0).In(f.Zone).Format(minutes)
+	}
+	if u.Until != 0 {
+		f.Until = time.Unix(u.Until, 0).In(f.Zone).Format(minutes)
+	}
+	return f
+}
+
+// keep puts the user's exact times where the form says what was shown.
+func (f *UserForm) keep(shown UserForm, u *store.User) {
+	if f.From == shown.From && u.From != 0 {
+		f.From = time.Unix(u.From, 0).UTC().Format(time.RFC3339)
+	}
+	if f.Until == shown.Until && u.Until != 0 {
+		f.Until = time.Unix(u.Until, 0).UTC().Format(time.RFC3339)
+	}
+}
+
+// Form returns the user as a form shows them, with times in a zone.
+func (u *User) Form(in *time.Location) UserForm {
+	row := &store.User{First: u.First, Last: u.Last, Groups: u.Groups, Extended: u.Extended}
+	if !u.From.IsZero() {
+		row.From = u.From.Unix()
+	}
+	if !u.Until.IsZero() {
+		row.Until = u.Until.Unix()
+	}
+	return formOf(row, in)
+}
+
+// Revision stands for the form as it was shown.
+func (f UserForm) Revision() string {
+	return revision([]any{f.First, f.Last, f.Groups, f.From, f.Until, f.Extended})
+}
