@@ -1,8 +1,12 @@
 package desk
 
 import (
+	"context"
+	"fmt"
 	"strings"
 	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
 // A Tone is how an entry is to be seen.
@@ -90,4 +94,120 @@ type Query struct {
 type Page struct {
 	Entries []*Entry
 	Older   int64 // for Query.Before of the next page; 0: there are none
+}
+
+// nearSpan is how long a time has few enough entries to look at all of them.
+const nearSpan = 7 * 24 * time.Hour
+
+// maxNamed is how many names a search may choose: each is looked up by itself.
+const maxNamed = 50
+
+// filter returns what a query chooses of what the actor may see, in the store's
+// words.
+func (q Query) filter(tx *store.Tx, a Actor, now time.Time) (store.ActivityFilter, error) {
+	f := store.ActivityFilter{User: q.User, After: q.After, Before: q.Before, NoActs: !a.May(ViewActs), Limit: pageSize(q.Limit)}
+	for _, kind := range Kinds() {
+		if kind.Key == q.Kind {
+			f.Class = store.Class(q.Kind)
+		}
+	}
+	if f.Class == "" {
+		f.Kind = q.Kind
+	}
+	if !q.Since.IsZero() {
+		f.Since = q.Since.UnixMilli()
+	}
+	if !q.Until.IsZero() {
+		f.Until = q.Until.UnixMilli()
+		now = q.Until
+	}
+	f.Near = !q.Since.IsZero() && now.Sub(q.Since) <= nearSpan
+	if q.Named != "" {
+		naming, err := tx.NamedLike(q.Named, maxNamed+1)
+		switch {
+		case err != nil:
+			return f, err
+		case len(naming.Names)+len(naming.Users) == 0:
+			return f, wrong("person", "Nobody has such a name")
+		case len(naming.Names) > maxNamed || len(naming.Users) > maxNamed:
+			return f, wrong("person", fmt.Sprintf("More than %d have such a name; write more of it", maxNamed))
+		}
+		f.Named = &naming
+	}
+	if q.Reader != "" {
+		f.Readers = []string{q.Reader}
+	}
+	if q.Door != 0 {
+		readers, err := tx.ReadersAt(store.Doors, q.Door)
+		if err != nil {
+			return f, err
+		}
+		f.Readers = []string{}
+		for _, id := range readers {
+			if q.Reader == "" || q.Reader == id {
+				f.Readers = append(f.Readers, id)
+			}
+		}
+	}
+	return f, nil
+}
+
+// Activity returns a page of entries. Field: "person".
+func (d *Desk) Activity(ctx context.Context, a Actor, q Query) (page *Page, err error) {
+	act := ViewActivity
+	if q.Kind == "admin" || strings.HasPrefix(q.Kind, "admin.") {
+		act = ViewActs
+	}
+	err = d.view(ctx, a, act, func(tx *store.Tx) error {
+		f, err := q.filter(tx, a, d.now())
+		if err != nil {
+			return err
+		}
+		limit := f.Limit
+		f.Limit++
+		rows, err := tx.Activity(f)
+		if err != nil {
+			return err
+		}
+		page = new(Page)
+		if len(rows) > limit {
+			rows = rows[:limit]
+			page.Older = rows[limit-1].ID
+		}
+		if page.Entries, err = entries(tx, rows); err != nil {
+			return err
+		}
+		return thereOf(tx, page.Entries)
+	})
+	return page, err
+}
+
+// An Hour is what happened at a door in an hour.
+type Hour struct {
+	Begins          time.Time
+	Granted, Denied int
+}
+
+// Hours returns the last n hours of a door, the present one last.
+func (d *Desk) Hours(ctx context.Context, a Actor, door int64, n int) (hours []Hour, err error) {
+	n = max(1, min(n, 24*31))
+	first := d.now().Truncate(time.Hour).Add(-time.Duration(n-1) * time.Hour)
+	hours = make([]Hour, n)
+	for i := range hours {
+		hours[i].Begins = first.Add(time.Duration(i) * time.Hour)
+	}
+	err = d.view(ctx, a, ViewActivity, func(tx *store.Tx) error {
+		readers, err := tx.ReadersAt(store.Doors, door)
+		if err != nil {
+			return err
+		}
+		counts, err := tx.Hours(readers, first.UnixMilli(), hours[n-1].Begins.Add(time.Hour).UnixMilli())
+		for _, c := range counts {
+			i := int(time.UnixMilli(c.Begins).Sub(first) / time.Hour)
+			hours[i].Granted += c.Granted
+			hours[i].Denied += c.Denied
+		}
+		return err
+	})
+	return hours, err
 }

@@ -62,3 +62,10 @@ func New(o Options) *Desk {
 // Site says whose desk this is: the site's name, and the fingerprint of the
 // controller's signing key, which latchkeyd adopt shows too.
 func (d *Desk) Site() (name, fingerprint string) { return d.site.Name, d.site.Fingerprint() }
+
+// A FullError says that the controller's disk is full, and where.
+type FullError = store.FullError
+
+// Full returns a FullError if the disk is full: then administrators' acts are
+// kept in space kept for them, and what readers report waits at the readers.
+func (d *Desk) Full() error { return d.site.Full() }

@@ -22,17 +22,3 @@ func revision(fields any) string {
 func meanwhile(what string) *FieldError {
 	return wrong(what, fmt.Sprintf("Somebody changed this %s meanwhile; look at it again", what))
 }
-
-// Revision stands for the form of a location as it was shown.
-func (l *Location) Revision() string { return placeRevision(0, l.Name) }
-
-// Revision stands for the form of a hub as it was shown.
-func (h *Hub) Revision() string { return placeRevision(h.Location, h.Name) }
-
-// Revision stands for the form of a door as it was shown.
-func (d *Door) Revision() string { return placeRevision(d.Hub, d.Name) }
-
-func placeRevision(parent int64, name string) string { return revision([]any{parent, name}) }
-
-// PlaceRevision stands for where a reader was shown to be.
-func (r *Reader) PlaceRevision() string { return revision(r.DoorID) }

@@ -75,3 +75,10 @@ func (t *Tx) Holds(g Gap) (bool, error) {
 	err := t.row(`SELECT count(DISTINCT number) FROM records WHERE reader_id = ? AND journal = ? AND number BETWEEN ? AND ?`, []any{g.Reader, g.Journal[:], g.First, g.Last}, &n)
 	return n == g.Last-g.First+1, err
 }
+
+// Beyond says whether records of a journal are here whose numbers are above
+// one.
+func (t *Tx) Beyond(reader string, journal wire.JournalID, number uint64) (beyond bool, err error) {
+	err = t.row(`SELECT EXISTS (SELECT 1 FROM records WHERE reader_id = ? AND journal = ? AND number > ?)`, []any{reader, journal[:], number}, &beyond)
+	return beyond, err
+}

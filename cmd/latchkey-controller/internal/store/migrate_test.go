@@ -21,7 +21,11 @@ func older(t *testing.T, version int, statements ...string) (dir string) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	statements = append(slices.Clone(migrations[:version]), statements...)
+	steps, err := migrations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	statements = append(slices.Clone(steps[:version]), statements...)
 	statements = append(statements, fmt.Sprintf("PRAGMA application_id = %d", applicationID), fmt.Sprintf("PRAGMA user_version = %d", version))
 	for _, statement := range statements {
 		if _, err := db.Exec(statement); err != nil {

@@ -6,6 +6,45 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
+// A Location is a building or a site, with its doors.
+type Location struct {
+	ID    int64
+	Name  string
+	Hubs  []*Hub
+	Doors []*Door // of all hubs, by name
+}
+
+// A Hub groups doors and their readers.
+type Hub struct {
+	ID       int64
+	Name     string
+	Location int64
+	Place    string // the location's name
+	Doors    []*Door
+}
+
+// A Door is a door with the readers that serve it.
+type Door struct {
+	ID       int64
+	Name     string
+	Hub      int64
+	HubName  string
+	Location int64
+	Place    string // the location's name
+	Readers  []*Reader
+}
+
+// Revision stands for the form of a location as it was shown.
+func (l *Location) Revision() string { return placeRevision(0, l.Name) }
+
+// Revision stands for the form of a hub as it was shown.
+func (h *Hub) Revision() string { return placeRevision(h.Location, h.Name) }
+
+// Revision stands for the form of a door as it was shown.
+func (d *Door) Revision() string { return placeRevision(d.Hub, d.Name) }
+
+func placeRevision(parent int64, name string) string { return revision([]any{parent, name}) }
+
 // Places returns all locations with hubs, doors and readers, by name. Removed
 // readers are left out.
 func (d *Desk) Places(ctx context.Context, a Actor) ([]*Location, error) {

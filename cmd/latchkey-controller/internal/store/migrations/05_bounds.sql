@@ -1,8 +1,3 @@
-package store
-
-// boundsSchema is what bounds what one reader, one browser and one
-// administrator may make the controller keep and do.
-const boundsSchema = `
 -- What one reader made the controller keep on a day.
 CREATE TABLE allowances (
 	reader_id TEXT PRIMARY KEY REFERENCES readers (id),
@@ -23,4 +18,3 @@ CREATE INDEX browsers_by_admin ON browsers (admin_id);
 
 ALTER TABLE audit ADD COLUMN count INTEGER NOT NULL DEFAULT 1; -- of acts that this entry stands for
 CREATE INDEX audit_refused ON audit (admin_id, at) WHERE outcome = 'refused';
-`

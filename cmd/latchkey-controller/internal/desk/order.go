@@ -1,0 +1,54 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// An Outcome is what came of an order.
+type Outcome struct {
+	Command string // id, as in records
+	Done    bool
+	Text    string // what came of it, in words
+}
+
+// Order takes an order to a reader, wire.Unlock, Hold (for seconds), Release or
+// Identify, and waits up to 15 s for what comes of it. The error says that it
+// was not allowed or could not be tried; an order that was not carried out has
+// Done false.
+func (d *Desk) Order(ctx context.Context, a Actor, reader string, order wire.Order, seconds uint32) (*Outcome, error) {
+	if !slices.Contains([]wire.Order{wire.Unlock, wire.Hold, wire.Release, wire.Identify}, order) {
+		return nil, fmt.Errorf("%q is no order of this kind", order)
+	}
+	var out *Outcome
+	err := d.actOutside(ctx, a, Act(order), &about{reader: reader, subject: reader}, func() (string, error) {
+		if d.live == nil {
+			return "", errNoController
+		}
+		outcome, err := d.live.Order(ctx, store.Order{Reader: reader, Order: order, Seconds: seconds, Who: orderedBy(a)}, nil)
+		if err != nil {
+			return "", err
+		}
+		out = &Outcome{Command: outcome.ID.String(), Done: outcome.Done, Text: outcome.Text}
+		if !outcome.Done {
+			return "", errors.New(outcome.Text)
+		}
+		switch order {
+		case wire.Hold:
+			out.Text = "held open for " + lasts(seconds)
+			return "for " + lasts(seconds), nil
+		case wire.Identify, wire.Release:
+			return "", nil // the act says it
+		}
+		return outcome.Text, nil
+	})
+	if out != nil {
+		return out, nil
+	}
+	return nil, err
+}

@@ -1,0 +1,98 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+)
+
+// applicationID marks a database of this program: "LKEY".
+const applicationID = 0x4c4b4559
+
+// The statements that lead from one version of the schema to the next, in the order
+// of the files' names; a database's user_version says how many of them it has been
+// through. One that was ever released is never changed: a new one is added.
+//
+//go:embed migrations/*.sql
+var migrationFiles embed.FS
+
+// migrations returns the statements that lead from each version to the next.
+func migrations() ([]string, error) {
+	names, err := fs.Glob(migrationFiles, "migrations/*.sql")
+	if err != nil {
+		return nil, err
+	}
+	all := make([]string, len(names))
+	for i, name := range names {
+		b, err := migrationFiles.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		all[i] = string(b)
+	}
+	return all, nil
+}
+
+// fillings follow the migration to their version, where statements do not
+// suffice.
+var fillings = map[int]func(*Tx) error{3: fillConsole, 4: (*Tx).nameAll, 6: (*Tx).fillNames, 7: (*Tx).fillClockAndZone}
+
+// migrate brings a database up to the schema of this program, one transaction
+// a version.
+func migrate(ctx context.Context, db *sql.DB) error {
+	steps, err := migrations()
+	if err != nil {
+		return err
+	}
+	at, err := version(ctx, db, len(steps))
+	for err == nil && at < len(steps) {
+		at, err = migrateOne(ctx, db, steps)
+	}
+	return err
+}
+
+type querier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// version returns the schema's version, 0 of an empty database, up to the newest.
+func version(ctx context.Context, db querier, newest int) (int, error) {
+	var version, application int
+	if err := db.QueryRowContext(ctx, `SELECT user_version, application_id FROM pragma_user_version, pragma_application_id`).Scan(&version, &application); err != nil {
+		return 0, err
+	}
+	switch {
+	case application != applicationID && (application != 0 || version != 0):
+		return 0, errors.New("it belongs to another program")
+	case version > newest:
+		return 0, fmt.Errorf("it has schema %d, made by a newer latchkey-controller, and this one knows %d: use the newer one", version, newest)
+	}
+	return version, nil
+}
+
+// migrateOne takes one step and returns the version that it led to. Another
+// process may have taken it meanwhile.
+func migrateOne(ctx context.Context, db *sql.DB, steps []string) (int, error) {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return 0, err
+	}
+	defer tx.Rollback()
+	at, err := version(ctx, tx, len(steps))
+	if err != nil || at == len(steps) {
+		return at, err
+	}
+	statements := fmt.Sprintf("%s; PRAGMA application_id = %d; PRAGMA user_version = %d;", steps[at], applicationID, at+1)
+	if _, err := tx.ExecContext(ctx, statements); err != nil {
+		return 0, fmt.Errorf("schema %d: %w", at+1, err)
+	}
+	if fill := fillings[at+1]; fill != nil {
+		if err := fill(&Tx{ctx, tx}); err != nil {
+			return 0, fmt.Errorf("schema %d: %w", at+1, err)
+		}
+	}
+	return at + 1, tx.Commit()
+}

@@ -1,0 +1,224 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+
+	"latchkey/cmd/latchkey-controller/internal/clock"
+	"latchkey/cmd/latchkey-controller/internal/zone"
+	"latchkey/sync/wire"
+)
+
+// fillConsole fills the columns and tables of 03_console.sql from what was
+// there before.
+func fillConsole(t *Tx) error {
+	if err := t.nameAll(); err != nil {
+		return err
+	}
+	if err := t.fillPlaces(); err != nil {
+		return err
+	}
+	return t.fillActivity()
+}
+
+// nameAll writes what all users are listed and found by.
+func (t *Tx) nameAll() error {
+	users, err := t.Users()
+	if err != nil {
+		return err
+	}
+	for _, u := range users {
+		if err := t.setNames(u); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fillPlaces gives each reader the door that its policy names.
+func (t *Tx) fillPlaces() error {
+	readers, err := t.Readers()
+	if err != nil || len(readers) == 0 {
+		return err
+	}
+	for _, id := range readers {
+		p, err := t.Policy(id)
+		if err != nil {
+			return fmt.Errorf("policy of %s: %w", id, err)
+		}
+		if err := t.PlaceReader(id, p.Place, p.Door); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fillActivity lists the records and alarms that are there.
+func (t *Tx) fillActivity() error {
+	for after := int64(0); ; {
+		records, err := t.Records(Filter{After: after, First: 10_000})
+		if err != nil {
+			return err
+		}
+		if len(records) == 0 {
+			break
+		}
+		for _, r := range records {
+			a, err := entryOf(r)
+			if err != nil {
+				return err
+			}
+			if err := t.listUnnamed(a); err != nil {
+				return err
+			}
+			after = r.ID
+		}
+	}
+	alarms, err := t.Alarms(Filter{})
+	if err != nil {
+		return err
+	}
+	for _, a := range alarms {
+		if err := t.listUnnamed(a.entry()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// listUnnamed puts an entry at the end of the activity of that schema.
+func (t *Tx) listUnnamed(a *Activity) error {
+	return t.exec(`INSERT INTO activity (source, row, class, kind, reader_id, user_id, at, received) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		a.Source, a.Row, string(a.Class), a.Kind, a.Reader, a.User, a.At, a.Received)
+}
+
+// fillNames gives the entries that are there the names of then, as far as they
+// can be known: an act upon a user tells what the user was called before it.
+func (t *Tx) fillNames() error {
+	err := t.exec(`INSERT INTO names (name, words)
+		SELECT name, '' FROM users WHERE id IN (SELECT user_id FROM activity WHERE user_id <> 0)
+		UNION SELECT name, '' FROM doors UNION SELECT reader_id, '' FROM activity
+		UNION SELECT subject, '' FROM audit UNION SELECT who, '' FROM audit`)
+	if err != nil {
+		return err
+	}
+	if err := t.exec(`DELETE FROM names WHERE name = ''`); err != nil {
+		return err
+	}
+	names := map[int64]string{}
+	err = t.rows(`SELECT id, name FROM names`, nil, func(r scanner) error {
+		var id int64
+		var name string
+		err := r.Scan(&id, &name)
+		names[id] = name
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for id, name := range names {
+		if err := t.exec(`UPDATE names SET words = ? WHERE id = ?`, " "+searched(name), id); err != nil {
+			return err
+		}
+	}
+	for _, fill := range []string{
+		`UPDATE activity SET door = coalesce(
+			(SELECT n.id FROM readers r JOIN doors d ON d.id = r.door_id JOIN names n ON n.name = d.name WHERE r.id = activity.reader_id),
+			(SELECT id FROM names WHERE name = activity.reader_id), 0) WHERE reader_id <> ''`,
+		`UPDATE activity SET subject = coalesce((SELECT n.id FROM audit a JOIN names n ON n.name = a.subject WHERE a.id = activity.row), 0),
+			who = coalesce((SELECT n.id FROM audit a JOIN names n ON n.name = a.who WHERE a.id = activity.row), 0) WHERE source = 2 AND kind <> 'admin.` + ExportAct + `'`,
+		`UPDATE activity SET who = coalesce((SELECT n.id FROM audit a JOIN names n ON n.name = a.who WHERE a.id = activity.row), 0) WHERE source = 2 AND kind = 'admin.` + ExportAct + `'`,
+		`UPDATE activity SET subject = ` + olderName(`activity.user_id`, `activity.id`) + ` WHERE subject = 0 AND user_id <> 0`,
+	} {
+		if err := t.exec(fill); err != nil {
+			return err
+		}
+	}
+	return t.fillNamesInRecords()
+}
+
+// olderName is the expression for what a user was called at an entry: by the
+// next act upon the user, or else now.
+func olderName(user, entry string) string {
+	return `coalesce((SELECT next.subject FROM activity AS next WHERE next.user_id = ` + user + ` AND next.user_id <> 0 AND next.class = 'admin' AND next.id >= ` + entry + `
+			AND next.subject <> 0 AND next.kind <> 'admin.` + ExportAct + `' ORDER BY next.id LIMIT 1),
+		(SELECT n.id FROM users u JOIN names n ON n.name = u.name WHERE u.id = ` + user + `), 0)`
+}
+
+// fillNamesInRecords does it for names that stand in records themselves.
+func (t *Tx) fillNamesInRecords() error {
+	kinds := []string{string(wire.AccessGranted), string(wire.LockoutStarted), string(wire.LockoutCleared), string(wire.HoldStarted), string(wire.HoldEnded), string(wire.CommandDone), string(wire.CommandRefused)}
+	for after := int64(0); ; {
+		records, err := t.Records(Filter{After: after, Kinds: kinds, First: 10_000})
+		if err != nil || len(records) == 0 {
+			return err
+		}
+		for _, row := range records {
+			after = row.ID
+			r, err := wire.ParseRecord(row.Encoded)
+			if err != nil || r.Who == "" && len(r.Users) == 0 { // one that is damaged is shown as that
+				continue
+			}
+			var entry int64
+			if err := t.row(`SELECT id FROM activity INDEXED BY activity_by_time WHERE at = ? AND source = 1 AND row = ?`, []any{row.At, row.ID}, &entry); err != nil {
+				continue // was pruned
+			}
+			who, err := t.nameID(r.Who)
+			if err != nil {
+				return err
+			}
+			if err := t.exec(`UPDATE activity SET who = ? WHERE id = ?`, who, entry); err != nil {
+				return err
+			}
+			for _, user := range r.Users {
+				err := t.exec(`INSERT OR IGNORE INTO besides (activity, user_id, name) SELECT ?1, ?2, name FROM (SELECT `+olderName(`?2`, `?1`)+` AS name) WHERE name <> 0`, entry, user)
+				if err != nil {
+					return err
+				}
+			}
+		}
+	}
+}
+
+func (t *Tx) fillClockAndZone() error { return errors.Join(t.fillClock(), t.fillZone()) }
+
+// fillClock takes the time from what is stored, and ages from the times at which
+// it came: never from one that lies before another's of earlier. What is more than
+// a day later than the newest entry may be by a clock that was ahead: time has come
+// no farther than to that entry then, and nothing is of later.
+func (t *Tx) fillClock() error {
+	var newest, last int64
+	err := t.row(`SELECT last, max(last, coalesce((SELECT max(received) FROM states), 0), coalesce((SELECT max(seen) FROM sessions), 0) * 1000) FROM
+		(SELECT coalesce((SELECT received FROM activity ORDER BY id DESC LIMIT 1), 0) AS last)`, nil, &last, &newest)
+	if err != nil || newest == 0 {
+		return err
+	}
+	now := clock.Mark{Steady: newest, Wall: newest}
+	if last != 0 && newest-last > 86400000 {
+		now.Steady = last
+	}
+	err = t.exec(`INSERT INTO ages (steady, activity, audit)
+		SELECT max(came) / 1000, max(id), coalesce(max(act), 0) FROM
+			(SELECT id, min(max(received) OVER (ORDER BY id), ?) AS came, max(CASE source WHEN 2 THEN row END) OVER (ORDER BY id) AS act FROM activity)
+		WHERE true GROUP BY came / 86400000`, now.Steady)
+	if err != nil {
+		return err
+	}
+	for _, clip := range []string{
+		`UPDATE sessions SET began = min(began, ?1), seen = min(seen, ?1), given = min(given, ?1)`,
+		`UPDATE browsers SET seen = min(seen, ?1)`,
+		`UPDATE links SET ends = min(ends, ?1 + 86400)`,
+		`UPDATE throttles SET last = ?1, until = ?1 WHERE last > ?1`,
+		`UPDATE gaps SET at = min(at, ?1)`,
+		`UPDATE site SET claimed = min(claimed, ?1)`,
+	} {
+		if err := t.exec(clip, now.Time()); err != nil {
+			return err
+		}
+	}
+	return t.SetClock(now)
+}
+
+// fillZone gives a site that had no zone of its own the one in which its
+// controller read and showed times: the machine's.
+func (t *Tx) fillZone() error { return t.SetZone(zone.OfMachine()) }

@@ -1,0 +1,2 @@
+-- Names are sorted as people read them, and found by letters without strokes:
+-- both columns are written anew.
