@@ -224,5 +224,5 @@ func (c *Console) makeBundle(r *http.Request, v *visit, f *form, request []byte,
 	if err != nil {
 		return nil, "", err
 	}
-	return a, c.bundles.keep(&kept{file: file, name: bundleName(a.Reader), admin: v.Actor.ID, ends: time.Now().Add(bundleEnds)}), nil
+	return a, c.downloads.keep(&download{file: file, name: bundleName(a.Reader), admin: v.Actor.ID, ends: time.Now().Add(bundleEnds)}), nil
 }

@@ -49,14 +49,14 @@ type Console struct {
 	site      string
 	print     string // fingerprint of the controller's key
 
-	static  *static
-	pages   atomic.Pointer[pages] // in the time zone that the site had last
-	marker  []byte                // stands in a page where a secret is put in
-	hub     *hub
-	bundles bundles
-	deeds   deeds
-	keeping *keeping
-	handler http.Handler
+	static      *static
+	pages       atomic.Pointer[pages] // in the time zone that the site had last
+	marker      []byte                // stands in a page where a secret is put in
+	hub         *hub
+	downloads   downloads
+	submissions submissions
+	savedForms  *savedForms
+	handler     http.Handler
 }
 
 // New returns a console. Run must run beside its handler.
@@ -68,7 +68,7 @@ func New(o Options) (*Console, error) {
 	if c.static, err = newStatic(); err != nil {
 		return nil, err
 	}
-	if c.keeping, err = newKeeping(); err != nil {
+	if c.savedForms, err = newSavedForms(); err != nil {
 		return nil, err
 	}
 	last, err := c.newPages(time.UTC)
@@ -86,7 +86,7 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.handler.
 
 // Run tells open pages what has changed, until ctx ends.
 func (c *Console) Run(ctx context.Context) error {
-	defer c.bundles.close()
+	defer c.downloads.close()
 	defer c.hub.close()
 	return c.desk.Watch(ctx, c.hub.moved)
 }

@@ -114,26 +114,26 @@ func (c *Console) order(w http.ResponseWriter, r *http.Request, v *visit) error 
 	if order == wire.Hold {
 		minutes := whole(f, "minutes", 24*60)
 		if minutes < 1 || len(f.Wrong) > 0 {
-			return c.said(w, r, f, http.StatusUnprocessableEntity, "A door is held open for 1 to 1,440 minutes.")
+			return c.answerOrder(w, r, f, http.StatusUnprocessableEntity, "A door is held open for 1 to 1,440 minutes.")
 		}
 		seconds = uint32(minutes) * 60
 	}
 	outcome, err := c.desk.Order(r.Context(), v.Actor, r.PathValue("id"), order, seconds)
 	if f.refused(err) {
-		return c.said(w, r, f, http.StatusUnprocessableEntity, sentence(err.Error()))
+		return c.answerOrder(w, r, f, http.StatusUnprocessableEntity, sentence(err.Error()))
 	}
 	if err != nil {
 		return err
 	}
 	if !outcome.Done {
-		return c.said(w, r, f, http.StatusConflict, sentence(outcome.Text))
+		return c.answerOrder(w, r, f, http.StatusConflict, sentence(outcome.Text))
 	}
-	return c.said(w, r, f, http.StatusOK, sentence(outcome.Text))
+	return c.answerOrder(w, r, f, http.StatusOK, sentence(outcome.Text))
 }
 
 // said answers with a sentence: in the corner of the page that asked, or in the
 // page that the form came from.
-func (c *Console) said(w http.ResponseWriter, r *http.Request, f *form, status int, text string) error {
+func (c *Console) answerOrder(w http.ResponseWriter, r *http.Request, f *form, status int, text string) error {
 	if byScript(r) {
 		box := "toast-box"
 		if status != http.StatusOK {

@@ -108,7 +108,7 @@ func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, name 
 		w.Header().Set("HX-Push-Url", address)
 	}
 	if !live(r) {
-		v.Said = takeSaid(w, r)
+		v.Flash = takeFlash(w, r)
 	}
 	var b bytes.Buffer
 	if err := page.ExecuteTemplate(&b, part, v); err != nil {
@@ -121,8 +121,8 @@ func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, name 
 			return
 		}
 	}
-	if part != "layout" && v.Said != "" {
-		if err := page.ExecuteTemplate(&b, "toast", v.Said); err != nil {
+	if part != "layout" && v.Flash != "" {
+		if err := page.ExecuteTemplate(&b, "toast", v.Flash); err != nil {
 			c.broken(w, r, err)
 			return
 		}
@@ -144,7 +144,7 @@ func live(r *http.Request) bool {
 // done; "" says nothing.
 func (c *Console) send(w http.ResponseWriter, r *http.Request, to, said string) {
 	if said != "" {
-		putSaid(w, said)
+		setFlash(w, said)
 	}
 	http.Redirect(w, r, to, http.StatusSeeOther)
 }

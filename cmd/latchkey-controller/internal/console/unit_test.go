@@ -72,10 +72,10 @@ func TestSecretsStandWhereTheMarkersWere(t *testing.T) {
 
 func TestWhatWasDoneIsSaidInWholeLetters(t *testing.T) {
 	answer := httptest.NewRecorder()
-	putSaid(answer, "x"+strings.Repeat("é", 200)+" was added.")
+	setFlash(answer, "x"+strings.Repeat("é", 200)+" was added.")
 	next := httptest.NewRequest("GET", "/", nil)
 	next.AddCookie(answer.Result().Cookies()[0])
-	if said := takeSaid(httptest.NewRecorder(), next); said != "x"+strings.Repeat("é", 149) {
+	if said := takeFlash(httptest.NewRecorder(), next); said != "x"+strings.Repeat("é", 149) {
 		t.Errorf("%q", said)
 	}
 }

@@ -33,7 +33,7 @@ type visit struct {
 	Actor desk.Actor
 	Site  string
 	Theme string // "light", "dark"; "": as the system says
-	Said  string // what was done by the request before
+	Flash string // what was done by the request before
 	pages *pages // in the site's time zone
 	Since uint64 // number of the newest change before it
 	Whose string // says in a form that it is the actor's
@@ -102,7 +102,7 @@ func (c *Console) signedIn(handle func(http.ResponseWriter, *http.Request, *visi
 
 // enter makes a visit one of a session.
 func (c *Console) enter(ctx context.Context, v *visit, s *desk.Session) error {
-	v.Actor, v.token, v.Whose = s.Actor, s.Token, c.keeping.whose(s.Actor.ID)
+	v.Actor, v.token, v.Whose = s.Actor, s.Token, c.savedForms.whose(s.Actor.ID)
 	pages, err := c.pagesNow(ctx)
 	if err == nil {
 		v.pages = pages
@@ -228,7 +228,7 @@ func (c *Console) askSignIn(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case r.Method == http.MethodPost && !byScript(r):
-		c.keepForm(w, r, back)
+		c.saveForm(w, r, back)
 	case r.URL.Path == "/events": // a page that still listens goes to the sign-in by itself
 		w.Header().Set("Content-Type", "text/event-stream")
 		io.WriteString(w, endOfStream)

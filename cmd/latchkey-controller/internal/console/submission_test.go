@@ -94,13 +94,13 @@ func TestAFormThatWasRefusedIsSentAgain(t *testing.T) {
 	if other := w.visitor(desk.Super).post("/users", "first", "Bob", "pin", "none", "once", once); !strings.Contains(other.body, "The user was added") {
 		t.Error("another's token counts")
 	}
-	var d deeds
-	for i := range maxDeeds + 10 {
+	var d submissions
+	for i := range maxSubmissions + 10 {
 		key := [32]byte{byte(i), byte(i >> 8)}
 		own, _ := d.begin(key)
 		d.end(key, own, new(Console).leads("/"))
 	}
-	if len(d.all) != maxDeeds || len(d.order) != maxDeeds {
+	if len(d.all) != maxSubmissions || len(d.order) != maxSubmissions {
 		t.Errorf("%d, %d", len(d.all), len(d.order))
 	}
 }

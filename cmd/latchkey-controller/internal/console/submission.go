@@ -11,45 +11,45 @@ import (
 // An answer is one to a request of somebody who is signed in.
 type answer = func(http.ResponseWriter, *http.Request, *visit) error
 
-// maxDeeds is how many deeds are known again.
-const maxDeeds = 4096
+// maxSubmissions is how many submissions are remembered.
+const maxSubmissions = 4096
 
-// deeds are what forms that carry a token have done, so that one that is sent
+// submissions are the forms that were sent with a token, so that one that is sent
 // again, by a reload or a second click, does nothing again.
-type deeds struct {
+type submissions struct {
 	mu    sync.Mutex
-	all   map[[sha256.Size]byte]*deed
+	all   map[[sha256.Size]byte]*submission
 	order [][sha256.Size]byte // the oldest first
 }
 
-type deed struct {
+type submission struct {
 	done  chan struct{} // closed when it is
 	again answer        // answers a repetition; nil: nothing was done
 }
 
-// begin returns the deed of a key, and whether it is the caller's to do: then
+// begin returns the submission of a key, and whether it is the caller's to do: then
 // end must follow.
-func (d *deeds) begin(key [sha256.Size]byte) (*deed, bool) {
+func (d *submissions) begin(key [sha256.Size]byte) (*submission, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if known := d.all[key]; known != nil {
 		return known, false
 	}
 	if d.all == nil {
-		d.all = map[[sha256.Size]byte]*deed{}
+		d.all = map[[sha256.Size]byte]*submission{}
 	}
-	if len(d.order) >= maxDeeds {
+	if len(d.order) >= maxSubmissions {
 		delete(d.all, d.order[0])
 		d.order = d.order[1:]
 	}
-	own := &deed{done: make(chan struct{})}
+	own := &submission{done: make(chan struct{})}
 	d.all[key], d.order = own, append(d.order, key)
 	return own, true
 }
 
 // end says how a repetition is answered; nil: nothing was done, and the same
 // form may be sent again.
-func (d *deeds) end(key [sha256.Size]byte, own *deed, again answer) {
+func (d *submissions) end(key [sha256.Size]byte, own *submission, again answer) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if own.again = again; again == nil && d.all[key] == own {
@@ -70,10 +70,10 @@ func (c *Console) once(w http.ResponseWriter, r *http.Request, v *visit, f *form
 	}
 	key := sha256.Sum256([]byte(strconv.FormatInt(v.Actor.ID, 10) + "\n" + r.URL.Path + "\n" + f.Values.Encode()))
 	for {
-		d, own := c.deeds.begin(key)
+		d, own := c.submissions.begin(key)
 		if own {
 			var again answer
-			defer func() { c.deeds.end(key, d, again) }()
+			defer func() { c.submissions.end(key, d, again) }()
 			var err error
 			again, err = do()
 			return err

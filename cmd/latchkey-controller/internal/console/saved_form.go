@@ -20,12 +20,12 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/desk"
 )
 
-// maxKept is the most bytes of a form that is kept: sealed, and with a name and a
+// maxSavedForm is the most bytes of a form that is kept: sealed, and with a name and a
 // password beside it, it is still within maxStrangersBody.
-const maxKept = 5 << 10
+const maxSavedForm = 5 << 10
 
-// keptFor is how long a form is kept: as long as a session lasts at most.
-const keptFor = desk.SessionEnds
+// savedFormEnds is how long a form is kept: as long as a session lasts at most.
+const savedFormEnds = desk.SessionEnds
 
 // secretFields are the fields of all forms that hold PINs and passwords. None of
 // them is kept.
@@ -34,7 +34,7 @@ var secretFields = []string{"digits", "password", "old", "new", "again", "passph
 // errNotYours refuses a form that another administrator has filled in.
 var errNotYours = errors.New("another administrator, who was signed in here before, has filled this form in; open the page again and fill it in yourself")
 
-// keeping gives administrators their forms back who were signed out while they
+// savedForms gives administrators their forms back who were signed out while they
 // filled them in. A form is kept in the sign-in page that answers it, as a hidden
 // field, and comes back with the password: so strangers leave nothing at the
 // server, and nobody has to run a script. It is sealed with a key of this process,
@@ -42,24 +42,24 @@ var errNotYours = errors.New("another administrator, who was signed in here befo
 //
 // Only a form that says whose it is is kept, and its administrator alone is given
 // it back, as a form that is still to be sent.
-type keeping struct {
+type savedForms struct {
 	own   [32]byte       // the key of what says whose a form is
 	aead  cipher.AEAD    // seals forms
 	began time.Time      // from which times count, however clocks are set
 	shown *http.ServeMux // shows a form again, by the address that it is sent to
 }
 
-// A keptForm is a form that is to be given back.
-type keptForm struct {
+// A savedForm is a form that is to be given back.
+type savedForm struct {
 	Admin  int64
-	Ends   time.Duration // after keeping began
+	Ends   time.Duration // after savedForms began
 	Action string        // the path that it is sent to
 	Fields string        // as the body of a POST has them
 	Secret bool          // there were secrets, which are not kept
 }
 
-func newKeeping() (*keeping, error) {
-	k := &keeping{began: time.Now(), shown: http.NewServeMux()}
+func newSavedForms() (*savedForms, error) {
+	k := &savedForms{began: time.Now(), shown: http.NewServeMux()}
 	rand.Read(k.own[:])
 	key := make([]byte, 32)
 	rand.Read(key)
@@ -72,7 +72,7 @@ func newKeeping() (*keeping, error) {
 }
 
 // whose says in a form whose it is: the administrator's number, and its proof.
-func (k *keeping) whose(admin int64) string {
+func (k *savedForms) whose(admin int64) string {
 	id := strconv.FormatInt(admin, 10)
 	mac := hmac.New(sha256.New, k.own[:])
 	mac.Write([]byte(id))
@@ -80,7 +80,7 @@ func (k *keeping) whose(admin int64) string {
 }
 
 // admin returns whose a form is; 0: it does not prove that it is anybody's.
-func (k *keeping) admin(f *form) int64 {
+func (k *savedForms) admin(f *form) int64 {
 	id, _, _ := strings.Cut(f.Get("whose"), ".")
 	admin, err := strconv.ParseInt(id, 10, 64)
 	if err != nil || !hmac.Equal([]byte(f.Get("whose")), []byte(k.whose(admin))) {
@@ -90,7 +90,7 @@ func (k *keeping) admin(f *form) int64 {
 }
 
 // seal returns a form as it stands in the sign-in page.
-func (k *keeping) seal(form *keptForm) (string, error) {
+func (k *savedForms) seal(form *savedForm) (string, error) {
 	content, err := json.Marshal(form)
 	if err != nil {
 		return "", err
@@ -100,7 +100,7 @@ func (k *keeping) seal(form *keptForm) (string, error) {
 
 // open returns the form that was sealed, unless this process did not seal it or
 // its time is over.
-func (k *keeping) open(sealed string) (*keptForm, bool) {
+func (k *savedForms) open(sealed string) (*savedForm, bool) {
 	b, err := base64.RawURLEncoding.DecodeString(sealed)
 	if err != nil {
 		return nil, false
@@ -109,7 +109,7 @@ func (k *keeping) open(sealed string) (*keptForm, bool) {
 	if err != nil {
 		return nil, false
 	}
-	form := new(keptForm)
+	form := new(savedForm)
 	if json.Unmarshal(content, form) != nil || time.Since(k.began) >= form.Ends {
 		return nil, false
 	}
@@ -127,7 +127,7 @@ type givenKey struct{}
 // keeps says how a form that is sent to an address is shown again. Only such
 // forms are kept.
 func (c *Console) keeps(pattern string, show func(http.ResponseWriter, *http.Request, *visit, *form) error) {
-	c.keeping.shown.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+	c.savedForms.shown.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		back := r.Context().Value(givenKey{}).(*given)
 		if err := show(w, r, back.visit, back.form); err != nil {
 			c.fail(w, r, back.visit, err)
@@ -149,9 +149,9 @@ func (c *Console) formOf(r *http.Request, v *visit, secret ...string) (*form, er
 	return f, nil
 }
 
-// keepForm answers a form of somebody who is signed out with the sign-in, which
+// saveForm answers a form of somebody who is signed out with the sign-in, which
 // has the form in it if it can be kept.
-func (c *Console) keepForm(w http.ResponseWriter, r *http.Request, next string) {
+func (c *Console) saveForm(w http.ResponseWriter, r *http.Request, next string) {
 	page := signInPage{Form: filled("next", next)}
 	sealed, secret, err := c.sealForm(w, r)
 	var tooBig *http.MaxBytesError
@@ -173,7 +173,7 @@ func (c *Console) keepForm(w http.ResponseWriter, r *http.Request, next string) 
 // sealForm seals what was sent, without its secrets, of which it says whether
 // there were any.
 func (c *Console) sealForm(w http.ResponseWriter, r *http.Request) (sealed string, secret bool, err error) {
-	if _, pattern := c.keeping.shown.Handler(r); pattern == "" {
+	if _, pattern := c.savedForms.shown.Handler(r); pattern == "" {
 		return "", false, errBadForm
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxStrangersBody)
@@ -185,15 +185,15 @@ func (c *Console) sealForm(w http.ResponseWriter, r *http.Request) (sealed strin
 	for _, field := range f.secret {
 		secret = secret || len(field) > 0
 	}
-	admin, fields := c.keeping.admin(f), f.Values.Encode()
+	admin, fields := c.savedForms.admin(f), f.Values.Encode()
 	switch {
 	case admin == 0:
 		return "", false, errBadForm
-	case len(fields) > maxKept:
-		return "", false, &http.MaxBytesError{Limit: maxKept}
+	case len(fields) > maxSavedForm:
+		return "", false, &http.MaxBytesError{Limit: maxSavedForm}
 	}
-	sealed, err = c.keeping.seal(&keptForm{
-		Admin: admin, Ends: time.Since(c.keeping.began) + keptFor, Action: r.URL.Path, Fields: fields, Secret: secret,
+	sealed, err = c.savedForms.seal(&savedForm{
+		Admin: admin, Ends: time.Since(c.savedForms.began) + savedFormEnds, Action: r.URL.Path, Fields: fields, Secret: secret,
 	})
 	return sealed, secret, err
 }
@@ -201,14 +201,14 @@ func (c *Console) sealForm(w http.ResponseWriter, r *http.Request) (sealed strin
 // giveBack lets somebody in who has signed in, with the form that was kept in the
 // sign-in page if it is theirs.
 func (c *Console) giveBack(w http.ResponseWriter, r *http.Request, s *desk.Session, sealed, next string) error {
-	form, ok := c.keeping.open(sealed)
+	form, ok := c.savedForms.open(sealed)
 	switch {
 	case !ok:
-		putSaid(w, "What you had typed is not there any more: the time for which it is kept is over. Nothing was done.")
+		setFlash(w, "What you had typed is not there any more: the time for which it is kept is over. Nothing was done.")
 		c.welcome(w, r, s, next)
 		return nil
 	case form.Admin != s.Actor.ID:
-		putSaid(w, "The form that was filled in here is another administrator's, so you are not shown it. Nothing was done.")
+		setFlash(w, "The form that was filled in here is another administrator's, so you are not shown it. Nothing was done.")
 		c.welcome(w, r, s, "/")
 		return nil
 	}
@@ -228,6 +228,6 @@ func (c *Console) giveBack(w http.ResponseWriter, r *http.Request, s *desk.Sessi
 	}
 	r = r.WithContext(context.WithValue(r.Context(), givenKey{}, back))
 	r.URL = &url.URL{Path: form.Action}
-	c.keeping.shown.ServeHTTP(w, r)
+	c.savedForms.shown.ServeHTTP(w, r)
 	return nil
 }

@@ -131,7 +131,7 @@ func TestOfAKeptFormNoSecretIsKept(t *testing.T) {
 	asked.shows(t, http.StatusUnauthorized, "A PIN or a password in it is not kept.")
 	sealed, err := base64.RawURLEncoding.DecodeString(keptIn(asked))
 	w.must(err)
-	form, ok := w.console.keeping.open(keptIn(asked))
+	form, ok := w.console.savedForms.open(keptIn(asked))
 	if !ok || !strings.Contains(form.Fields, "first=Evangeline") {
 		t.Fatalf("%+v", form)
 	}
@@ -200,7 +200,7 @@ func TestWhatIsMadeUpOrTooOldOrTooLongIsNotKept(t *testing.T) {
 			t.Errorf("%q is kept", fields)
 		}
 	}
-	for _, length := range []int{maxKept, maxStrangersBody, maxBody} {
+	for _, length := range []int{maxSavedForm, maxStrangersBody, maxBody} {
 		got := b.post("/users", append(begun, "first", strings.Repeat("x", length))...)
 		got.shows(t, http.StatusUnauthorized, "too long to be kept")
 		if keptIn(got) != "" {
@@ -208,7 +208,7 @@ func TestWhatIsMadeUpOrTooOldOrTooLongIsNotKept(t *testing.T) {
 		}
 	}
 	// The longest that is kept still fits beside a long name and a password.
-	longest := b.post("/users", append(begun, "first", strings.Repeat("x", maxKept-len(begunBody(begun))-len("&first=")))...)
+	longest := b.post("/users", append(begun, "first", strings.Repeat("x", maxSavedForm-len(begunBody(begun))-len("&first=")))...)
 	if keptIn(longest) == "" {
 		t.Fatal("the longest form is not kept")
 	}
@@ -221,7 +221,7 @@ func TestWhatIsMadeUpOrTooOldOrTooLongIsNotKept(t *testing.T) {
 		if changed[i] = 'A'; kept[i] == 'A' {
 			changed[i] = 'Q'
 		}
-		if _, ok := w.console.keeping.open(string(changed)); ok && i < len(kept)-1 { // of the last one not all bits count
+		if _, ok := w.console.savedForms.open(string(changed)); ok && i < len(kept)-1 { // of the last one not all bits count
 			t.Fatalf("it opens with another character %d", i)
 		}
 	}
@@ -236,7 +236,7 @@ func TestWhatIsMadeUpOrTooOldOrTooLongIsNotKept(t *testing.T) {
 	for _, made := range []string{"A", "%%%", strings.Repeat("A", 6000), kept[:len(kept)/2], kept[1:] + kept[:1]} {
 		gone(made)
 	}
-	w.console.keeping.began = w.console.keeping.began.Add(-keptFor)
+	w.console.savedForms.began = w.console.savedForms.began.Add(-savedFormEnds)
 	gone(kept)
 }
 
@@ -313,7 +313,7 @@ func TestEachFormThatSaysWhoseItIsIsKept(t *testing.T) {
 		for _, form := range regexp.MustCompile(`action="([^"]*)"[^>]*>\{\{template "whose"`).FindAllStringSubmatch(string(source), -1) {
 			path := strings.NewReplacer("{{$ask}}", "role", "{{$kind}}", "door").Replace(form[1])
 			path = regexp.MustCompile(`\{\{[^}]*\}\}`).ReplaceAllString(path, "1")
-			if _, pattern := w.console.keeping.shown.Handler(httptest.NewRequest("POST", path, nil)); pattern == "" {
+			if _, pattern := w.console.savedForms.shown.Handler(httptest.NewRequest("POST", path, nil)); pattern == "" {
 				t.Errorf("%s: the form that is sent to %s is not kept", name, form[1])
 			}
 			forms++

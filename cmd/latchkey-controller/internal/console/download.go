@@ -16,7 +16,7 @@ func (c *Console) bundle(w http.ResponseWriter, r *http.Request, v *visit) error
 	if err := v.refusal(desk.AdoptReader); err != nil {
 		return err
 	}
-	return c.bundles.serve(w, r, r.PathValue("key"), v.Actor.ID)
+	return c.downloads.serve(w, r, r.PathValue("key"), v.Actor.ID)
 }
 
 // Bounds of what is kept for a download.
@@ -25,13 +25,13 @@ const (
 	maxBundles = 8
 )
 
-// bundles are what was made and not downloaded yet.
-type bundles struct {
+// downloads are what was made and not downloaded yet.
+type downloads struct {
 	mu  sync.Mutex
-	all map[string]*kept
+	all map[string]*download
 }
 
-type kept struct {
+type download struct {
 	file  *os.File
 	name  string
 	admin int64
@@ -40,11 +40,11 @@ type kept struct {
 
 // keep takes a bundle over and returns the key to it. The oldest one goes if
 // there are too many.
-func (b *bundles) keep(k *kept) string {
+func (b *downloads) keep(k *download) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.all == nil {
-		b.all = map[string]*kept{}
+		b.all = map[string]*download{}
 	}
 	b.expire(time.Now())
 	for len(b.all) >= maxBundles {
@@ -61,7 +61,7 @@ func (b *bundles) keep(k *kept) string {
 	return key
 }
 
-func (b *bundles) expire(now time.Time) {
+func (b *downloads) expire(now time.Time) {
 	for key, k := range b.all {
 		if now.After(k.ends) {
 			b.drop(key)
@@ -69,13 +69,13 @@ func (b *bundles) expire(now time.Time) {
 	}
 }
 
-func (b *bundles) drop(key string) {
+func (b *downloads) drop(key string) {
 	b.all[key].file.Close()
 	delete(b.all, key)
 }
 
 // serve sends a bundle to the administrator who made it.
-func (b *bundles) serve(w http.ResponseWriter, r *http.Request, key string, admin int64) error {
+func (b *downloads) serve(w http.ResponseWriter, r *http.Request, key string, admin int64) error {
 	b.mu.Lock()
 	b.expire(time.Now())
 	k := b.all[key]
@@ -94,7 +94,7 @@ func (b *bundles) serve(w http.ResponseWriter, r *http.Request, key string, admi
 }
 
 // close forgets all of them.
-func (b *bundles) close() {
+func (b *downloads) close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for key := range b.all {

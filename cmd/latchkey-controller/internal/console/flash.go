@@ -1,0 +1,30 @@
+package console
+
+import (
+	"encoding/base64"
+	"net/http"
+)
+
+// flashCookie carries the sentence that says what was done over the redirect
+// that follows, once.
+const flashCookie = "__Host-flash"
+
+func setFlash(w http.ResponseWriter, said string) {
+	http.SetCookie(w, &http.Cookie{
+		Name: flashCookie, Value: base64.RawURLEncoding.EncodeToString([]byte(truncate(said, 300))), Path: "/", MaxAge: 20,
+		Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode,
+	})
+}
+
+func takeFlash(w http.ResponseWriter, r *http.Request) string {
+	cookie, err := r.Cookie(flashCookie)
+	if err != nil {
+		return ""
+	}
+	http.SetCookie(w, &http.Cookie{Name: flashCookie, Path: "/", MaxAge: -1, Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+	said, err := base64.RawURLEncoding.DecodeString(cookie.Value)
+	if err != nil {
+		return ""
+	}
+	return string(said)
+}
