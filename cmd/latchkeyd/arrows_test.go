@@ -19,8 +19,9 @@ var arrows = []struct {
 }{
 	{"sync/wire", nil},
 	{"device", []string{"sync/wire"}},
-	{"device/cache", []string{"sync/wire"}},
-	{"device/journal", []string{"sync/wire"}},
+	{"device/cache", []string{"sync/wire", "device/durable"}},
+	{"device/durable", nil},
+	{"device/journal", []string{"sync/wire", "device/durable"}},
 	{"device/pin", []string{"sync/wire"}},
 	{"sync", []string{"sync/wire"}},
 	{"keypad", []string{"keypad/..."}},

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"latchkey/device/durable"
 	"latchkey/sync/wire"
 )
 
@@ -154,7 +155,7 @@ func (v *view) copyLog(from, to int64, signed []byte) (*shared, error) {
 		}
 	}
 	name := filepath.Join(v.dir, deltasFile)
-	if err := writeFile(name, append(b, signed...)); err != nil {
+	if err := durable.WriteFile(name, append(b, signed...), 0o600); err != nil {
 		return nil, err
 	}
 	f, err := os.OpenFile(name, os.O_RDWR, 0)

@@ -35,6 +35,7 @@ import (
 	"slices"
 	"sync"
 
+	"latchkey/device/durable"
 	"latchkey/sync/wire"
 )
 
@@ -105,6 +106,7 @@ func Open(o Options) *Cache {
 	c.buffers.New = func() any { return new([wire.MaxChunk]byte) }
 	epoch, err := newestEpoch(o.Dir)
 	if err == nil && epoch != 0 {
+		durable.Tidy(c.dir(epoch)) // what stays costs room and no more
 		c.held, err = openView(&c.o, epoch)
 	}
 	switch {

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"latchkey/device/durable"
 )
 
 // PutKey stores the site key of a new epoch. It is switched to as soon as its
@@ -114,14 +116,14 @@ func (c *Cache) settleIn(in *incoming) error {
 	}
 	log := filepath.Join(in.dir, deltasFile)
 	if _, err := os.Stat(log); errors.Is(err, fs.ErrNotExist) {
-		if err := writeFile(log, nil); err != nil {
+		if err := durable.WriteFile(log, nil, 0o600); err != nil {
 			return err
 		}
 	}
 	if err := os.Rename(filepath.Join(in.dir, incomingFile), filepath.Join(in.dir, credentialsFile)); err != nil {
 		return err
 	}
-	if err := syncDir(in.dir); err != nil {
+	if err := durable.SyncDir(in.dir); err != nil {
 		return err
 	}
 	dir := c.dir(in.manifest.Epoch)
@@ -130,7 +132,7 @@ func (c *Cache) settleIn(in *incoming) error {
 			return err
 		}
 	}
-	return syncDir(c.o.Dir)
+	return durable.SyncDir(c.o.Dir)
 }
 
 // trim takes out of the log what the snapshot contains. Should it fail, it is
@@ -166,5 +168,5 @@ func makeDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(dir))
+	return durable.SyncDir(filepath.Dir(dir))
 }

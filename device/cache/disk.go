@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"latchkey/device/durable"
 )
 
 const (
@@ -74,7 +76,7 @@ func removeEpochs(dir string, goes func(epoch uint64, arriving bool) bool) error
 	if err != nil {
 		return err
 	}
-	return syncDir(dir)
+	return durable.SyncDir(dir)
 }
 
 // openFile opens a file for reading and writing, on a read-only disk for
@@ -85,42 +87,6 @@ func openFile(name string) (*os.File, error) {
 		return os.Open(name)
 	}
 	return f, err
-}
-
-// writeFile replaces a file that only its owner can read, by one rename, and
-// brings it to the disk.
-func writeFile(name string, b []byte) error {
-	f, err := os.OpenFile(name+newSuffix, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	err = f.Chmod(0o600)
-	if err == nil {
-		_, err = f.Write(b)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if closing := f.Close(); err == nil {
-		err = closing
-	}
-	if err == nil {
-		err = os.Rename(name+newSuffix, name)
-	}
-	if err != nil {
-		os.Remove(name + newSuffix)
-		return err
-	}
-	return syncDir(filepath.Dir(name))
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }
 
 // writeParts writes parts side by side from an offset on, in one write if the

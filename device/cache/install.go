@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"latchkey/device/durable"
 	"latchkey/sync/wire"
 )
 
@@ -110,7 +111,7 @@ func install(dir string, bundle *wire.Bundle) error {
 		return err
 	}
 	for name, b := range map[string][]byte{credentialsFile: bundle.Snapshot, deltasFile: nil} {
-		if err := writeFile(filepath.Join(dir+newSuffix, name), b); err != nil {
+		if err := durable.WriteFile(filepath.Join(dir+newSuffix, name), b, 0o600); err != nil {
 			return err
 		}
 	}
@@ -122,5 +123,5 @@ func install(dir string, bundle *wire.Bundle) error {
 	if err := os.Rename(dir+newSuffix, dir); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(dir))
+	return durable.SyncDir(filepath.Dir(dir))
 }

@@ -8,6 +8,8 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+
+	"latchkey/device/durable"
 )
 
 // A key file is the 32 bytes of an epoch's site key and their CRC-32C, big
@@ -73,7 +75,7 @@ func writeKey(path string, key *[keySize]byte) error {
 	}
 	b := binary.BigEndian.AppendUint32(bytes.Clone(key[:]), keySum(key))
 	defer clear(b)
-	return writeFile(path, b)
+	return durable.WriteFile(path, b, 0o600)
 }
 
 // isKey says whether a key file holds that key.

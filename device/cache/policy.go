@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"latchkey/device/durable"
 	"latchkey/sync/wire"
 )
 
@@ -46,7 +47,7 @@ func StorePolicy(o Options, reader string, signed []byte) (*wire.Policy, error) 
 		}
 		return nil, fmt.Errorf("policy of revision %d: %w", p.Revision, ErrOlder)
 	}
-	if err := writeFile(filepath.Join(o.Dir, policyFile), signed); err != nil {
+	if err := durable.WriteFile(filepath.Join(o.Dir, policyFile), signed, 0o600); err != nil {
 		return nil, fmt.Errorf("store the policy: %w", err)
 	}
 	return p, nil

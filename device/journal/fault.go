@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"latchkey/device/durable"
 )
 
 // Faults of an Append: the error wraps one of them and what the system said.
@@ -64,10 +66,5 @@ func (j *Journal) syncData(f *os.File) error {
 // syncDir brings the names in a directory to the disk.
 func (j *Journal) syncDir(path string) error {
 	j.stats.DirSyncs++
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
+	return durable.SyncDir(path)
 }
