@@ -6,9 +6,10 @@ import (
 	"latchkey/sync/wire"
 )
 
-// An Action is what the reader is to do. It is one of Append, Identify,
-// Forget, Strike, Show and Report, and Step returns them in that order: at
-// most one Append, Show and Report each. None of them may block the loop.
+// An Action is what the reader is to do. It is one of Append, Decided,
+// Identify, Forget, Strike, Show and Report, and Step returns them in that
+// order: at most one Append, Decided, Show and Report each. None of them may
+// block the loop.
 type Action interface{ action() }
 
 // Append asks the journal to store records, in order, in one write, and to
@@ -18,6 +19,15 @@ type Action interface{ action() }
 type Append struct {
 	Batch   uint64
 	Records []wire.Record
+}
+
+// Decided says that a PIN attempt has ended, and how. It is for figures alone:
+// the append before it has the record. It comes before the strike that the PIN
+// is granted.
+type Decided struct {
+	Seq     uint64
+	Outcome Outcome // of the look-up; 0: the attempt ended without a look at it
+	Granted bool    // the PIN opens the door
 }
 
 // Identify hands what lies in the slot of a kind to the worker, under Seq, and
@@ -50,6 +60,7 @@ type Show struct{ View View }
 type Report struct{ State State }
 
 func (Append) action()   {}
+func (Decided) action()  {}
 func (Identify) action() {}
 func (Forget) action()   {}
 func (Strike) action()   {}

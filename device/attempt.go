@@ -117,7 +117,7 @@ func (t *turn) identifiedPIN(e Identified) {
 func (t *turn) charged(fault string) {
 	switch {
 	case fault != "":
-		t.takeBack(ReasonUnstored, nil)
+		t.takeBack(0, ReasonUnstored, nil)
 	case t.attempt.state == attemptAnswered:
 		t.decide()
 	default:
@@ -135,28 +135,36 @@ func (t *turn) decide() {
 			reason = t.policy.access(c, t.now)
 		}
 		if reason != "" {
-			t.takeBack(reason, c)
+			t.takeBack(Known, reason, c)
 			break
 		}
-		t.attempt = attempt{}
+		t.endAttempt(Known, true)
 		t.grant(wire.Record{By: byPIN, Seq: t.durable.Pending}, c)
 		return
 	case outcome == Unknown:
-		t.attempt = attempt{}
+		t.endAttempt(Unknown, false)
 		t.miss(wire.Record{Kind: wire.AttemptUnknown, Seq: t.durable.Pending})
+	case outcome == KeyFailed, outcome == EpochChanged:
+		t.takeBack(outcome, failure(outcome), nil)
 	default:
-		t.takeBack(failure(outcome), nil)
+		t.takeBack(Damaged, failure(Damaged), nil)
 	}
 	t.deny("")
 }
 
+// endAttempt ends the attempt that is on its way, before its last record.
+func (t *turn) endAttempt(outcome Outcome, granted bool) {
+	t.decided = Decided{Seq: t.durable.Pending, Outcome: outcome, Granted: granted}
+	t.attempt = attempt{}
+}
+
 // takeBack ends an attempt as if it had not been made.
-func (t *turn) takeBack(reason Reason, c *wire.Credential) {
+func (t *turn) takeBack(outcome Outcome, reason Reason, c *wire.Credential) {
 	r := wire.Record{Kind: wire.AttemptTakenBack, Seq: t.durable.Pending, Reason: string(reason)}
 	if c != nil {
 		r.Credential, r.User = c.ID, c.User
 	}
-	t.attempt = attempt{}
+	t.endAttempt(outcome, false)
 	t.record(r)
 }
 
@@ -169,7 +177,7 @@ func (t *turn) expireAttempt() {
 	if t.attempt.state != attemptCharged {
 		t.unstored(string(ReasonNoAnswer))
 	}
-	t.attempt = attempt{}
+	t.endAttempt(0, false)
 	t.miss(wire.Record{Kind: wire.AttemptUnknown, Seq: t.durable.Pending, Reason: string(ReasonNoAnswer)})
 	t.deny("")
 }

@@ -1,6 +1,7 @@
 package device
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -267,4 +268,43 @@ func TestACardWorksWhileAPINIsPendingAndTheChargeStands(t *testing.T) {
 	}
 	g.do(Identified{Kind: wire.PIN, Seq: seq, Outcome: Unknown})
 	g.wantAttempts(1, 1, "")
+}
+
+func TestTheEndOfAnAttemptIsToldWithItsOutcomeAndNotBeforeTheChargeIsStored(t *testing.T) {
+	for _, test := range []struct {
+		name       string
+		outcome    Outcome
+		credential *wire.Credential
+		fault      string
+		want       Decided
+	}{
+		{"a PIN that opens", Known, adaPIN, "", Decided{1, Known, true}},
+		{"one that may not open now", Known, pinOf(func(c *wire.Credential) { c.Until = 1 }), "", Decided{1, Known, false}},
+		{"an unknown PIN", Unknown, nil, "", Decided{1, Unknown, false}},
+		{"a damaged chunk", Damaged, nil, "", Decided{1, Damaged, false}},
+		{"a key error", KeyFailed, nil, "", Decided{1, KeyFailed, false}},
+		{"a change of epoch", EpochChanged, nil, "", Decided{1, EpochChanged, false}},
+		{"a card's credential", Known, adaCard, "", Decided{1, Damaged, false}},
+		{"a charge that is not stored", Known, adaPIN, "the disk is full", Decided{1, 0, false}},
+		{"no answer", 0, nil, "", Decided{1, 0, false}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			g := newRig(t, nil)
+			g.slow, g.fault = true, test.fault
+			g.do(Presented{wire.PIN})
+			if test.outcome != 0 {
+				g.do(Identified{Kind: wire.PIN, Seq: 1, Outcome: test.outcome, Credential: test.credential})
+			}
+			if len(g.decided) != 0 {
+				t.Fatalf("%+v before the charge is stored", g.decided)
+			}
+			g.store()
+			if test.outcome == 0 {
+				g.wait(answerWithin)
+			}
+			if !slices.Equal(g.decided, []Decided{test.want}) {
+				t.Errorf("%+v, not %+v", g.decided, test.want)
+			}
+		})
+	}
 }

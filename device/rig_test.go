@@ -22,6 +22,7 @@ type rig struct {
 	queue []Append
 
 	asked   Identify      // the last
+	decided []Decided     // all of them
 	records []wire.Record // since the last wantRecords
 	strikes []Strike      // since the last wantStrikes
 	forgot  int           // Forgets
@@ -86,6 +87,8 @@ func (g *rig) take(actions []Action) {
 		case Append:
 			g.records = append(g.records, a.Records...)
 			g.queue = append(g.queue, a)
+		case Decided:
+			g.decided = append(g.decided, a)
 		case Identify:
 			g.asked = a
 		case Forget:

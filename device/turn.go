@@ -15,6 +15,7 @@ type turn struct {
 	now Now
 
 	records    []wire.Record
+	decided    Decided // its Seq is 0 if no attempt has ended
 	identifies []Identify
 	forgets    []Forget
 	strikes    []Strike
@@ -74,6 +75,9 @@ func (t *turn) end() []Action {
 			t.journal.due = t.elapsed + storedWithin
 		}
 		actions = append(actions, Append{t.journal.appended, t.records})
+	}
+	if t.decided.Seq != 0 {
+		actions = append(actions, t.decided)
 	}
 	for _, identify := range t.identifies {
 		actions = append(actions, identify)
