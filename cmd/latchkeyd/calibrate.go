@@ -3,12 +3,9 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -16,7 +13,10 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"latchkey/board"
+	"latchkey/cmd/latchkeyd/internal/datadir"
+	"latchkey/cmd/latchkeyd/internal/status"
 	"latchkey/device"
+	"latchkey/device/durable"
 	"latchkey/keypad"
 	"latchkey/keypad/touch"
 )
@@ -24,29 +24,29 @@ import (
 // calibrateCommand has somebody touch crosses on the screen and writes how the
 // touch film lies on the display into the config. The reader must not run
 // meanwhile; the strike is left alone.
-func calibrateCommand(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
-	c, err := configFlag(flag.NewFlagSet("latchkeyd calibrate", flag.ContinueOnError), args, stderr)
+func calibrateCommand(ctx context.Context, command *call) (err error) {
+	c, err := command.config()
 	if err != nil {
 		return err
 	}
-	if err := openData(c.Reader.Data); err != nil {
+	if err := datadir.Open(c.Reader.Data); err != nil {
 		return err
 	}
-	unlock, err := lockData(c.Reader.Data)
-	if errors.Is(err, errLocked) {
+	unlock, err := datadir.Lock(c.Reader.Data)
+	if errors.Is(err, datadir.ErrLocked) {
 		return fmt.Errorf("%w: stop it first", err)
 	}
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	log := newLog(stderr, slog.LevelInfo)
+	log := newLog(command.stderr, slog.LevelInfo)
 	b, err := board.Open(c.Board, log)
 	if err != nil {
 		return err
 	}
 	defer closing(&err, b.Close)
-	in := newInstruments(log)
+	in := newInstruments(c, new(status.Stopwatch), log)
 	defer closing(&err, in.close)
 	if err := in.openKeypad(b, c); err != nil {
 		return err
@@ -54,8 +54,8 @@ func calibrateCommand(ctx context.Context, args []string, stdout, stderr io.Writ
 	if in.keypad == nil {
 		return errors.New("the config names no panel to be touched: see board.spi")
 	}
-	if touch := in.health[device.SubjectTouch]; touch.Condition == device.Failed {
-		return fmt.Errorf("touch: %s", touch.Text)
+	if fault := in.parts.Fault(device.SubjectTouch); fault != "" {
+		return fmt.Errorf("touch: %s", fault)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	group, ctx := errgroup.WithContext(ctx)
@@ -77,9 +77,9 @@ func calibrateCommand(ctx context.Context, args []string, stdout, stderr io.Writ
 		return fmt.Errorf("%w; write it into the config by hand, below [touch]:\n%s", err, line)
 	}
 	if c.json {
-		return printJSON(stdout, map[string]any{"calibration": numbers(found)})
+		return printJSON(command.stdout, map[string]any{"calibration": numbers(found)})
 	}
-	_, err = fmt.Fprintf(stdout, "%s: below [touch] there is now\n%s\n", c.path, line)
+	_, err = fmt.Fprintf(command.stdout, "%s: below [touch] there is now\n%s\n", c.path, line)
 	return err
 }
 
@@ -115,7 +115,7 @@ func writeCalibration(path, line string, want []float64) error {
 	}
 	// The service, which may be another user, must be able to read it whenever
 	// the power goes.
-	return replaceFile(filepath.Dir(path), filepath.Base(path), []byte(text), info.Mode().Perm())
+	return durable.WriteFile(path, []byte(text), info.Mode().Perm())
 }
 
 func near(a, b float64) bool { return a-b < 1e-6 && b-a < 1e-6 }

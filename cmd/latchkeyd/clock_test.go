@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/cmd/latchkeyd/internal/connection"
 	"latchkey/sync/wire"
 )
 
@@ -59,7 +60,7 @@ func TestTheClockGoesOnBeyondTheSystems(t *testing.T) {
 	if now := c.now(); now.Trusted || !wire.ValidTime(now.Wall.UnixMilli()) {
 		t.Errorf("trusted though it has wrapped: %+v", now)
 	}
-	if number, err := nextConnection(t.TempDir(), 7, c.built, c.now().Wall); err != nil || number <= 7 {
+	if number, err := connection.Next(t.TempDir(), 7, c.built, c.now().Wall); err != nil || number <= 7 {
 		t.Errorf("connection %d, %v", number, err)
 	}
 }

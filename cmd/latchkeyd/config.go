@@ -2,9 +2,7 @@ package main
 
 import (
 	"errors"
-	"flag"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,19 +11,21 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"latchkey/board"
+	"latchkey/cmd/latchkeyd/internal/datadir"
+	"latchkey/cmd/latchkeyd/internal/status"
+	"latchkey/cmd/latchkeyd/internal/supervision"
 	"latchkey/keypad/panel"
 	"latchkey/sync/wire"
 )
 
 // config is the reader's config file.
 type config struct {
-	Reader  readerConfig  `toml:"reader"`
-	Board   board.Config  `toml:"board"`
-	Panel   panelConfig   `toml:"panel"`
-	Touch   touchConfig   `toml:"touch"`
-	Metrics metricsConfig `toml:"metrics"`
-
-	Watchdog watchdogConfig `toml:"watchdog"`
+	Reader   readerConfig       `toml:"reader"`
+	Board    board.Config       `toml:"board"`
+	Panel    panelConfig        `toml:"panel"`
+	Touch    touchConfig        `toml:"touch"`
+	Metrics  status.Config      `toml:"metrics"`
+	Watchdog supervision.Config `toml:"watchdog"`
 
 	path string // of the file
 	text string // of the file
@@ -58,22 +58,22 @@ type touchConfig struct {
 	Calibration []float64 `toml:"calibration"`
 }
 
-// configFlag parses the flags of a command that reads the config. With an error
-// there may be a config all the same: as much of it as could be read.
-func configFlag(flags *flag.FlagSet, args []string, stderr io.Writer) (*config, error) {
-	path := flags.String("config", "", "the reader's config `file`")
-	asJSON := flags.Bool("json", false, "print JSON")
-	if err := parse(flags, args, stderr, 0); err != nil {
+// config parses the flags of a command that reads the config. With an error there
+// may be a config all the same: as much of it as could be read.
+func (c *call) config() (*config, error) {
+	path := c.flags.String("config", "", "the reader's config `file`")
+	asJSON := c.flags.Bool("json", false, "print JSON")
+	if err := c.parse(0); err != nil {
 		return nil, err
 	}
 	if *path == "" {
-		return nil, usagef("%s needs --config FILE", flags.Name())
+		return nil, usagef("%s needs --config FILE", c.flags.Name())
 	}
-	c, err := readConfig(*path)
-	if c != nil {
-		c.json = *asJSON
+	conf, err := readConfig(*path)
+	if conf != nil {
+		conf.json = *asJSON
 	}
-	return c, err
+	return conf, err
 }
 
 // readConfig reads a config file and refuses what it does not know, by name
@@ -116,13 +116,25 @@ func readConfig(path string) (*config, error) {
 	if n := len(c.Touch.Calibration); n != 0 && n != 6 {
 		refuse("touch.calibration", "has %d numbers: it must have 6, which latchkeyd calibrate finds", n)
 	}
-	if err := c.Watchdog.problem(); err != nil {
+	if err := c.Watchdog.Check(); err != nil {
 		wrong = append(wrong, fmt.Errorf("config: %s: %w", path, err))
 	}
-	if err := c.Metrics.check(); err != nil {
+	if err := c.Metrics.Check(); err != nil {
 		wrong = append(wrong, fmt.Errorf("config: %s: %w", path, err))
 	}
 	return &c, errors.Join(wrong...)
+}
+
+// checkPersistent says if a power cut empties the data directory. It may on a
+// simulated board.
+func (c *config) checkPersistent() error {
+	if c.Board.Kind == "sim" {
+		return nil
+	}
+	if err := datadir.CheckPersistent(c.Reader.Data); err != nil {
+		return &board.KeyError{Key: "reader.data", Err: fmt.Errorf("%s %w", c.Reader.Data, err)}
+	}
+	return nil
 }
 
 // located says of errors that are about keys of the config where those stand.

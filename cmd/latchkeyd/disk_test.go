@@ -108,7 +108,7 @@ func TestDamagedFilesOpenNoDoorAndStopNoReader(t *testing.T) {
 		reader.start()
 		reader.begun()
 		reader.kill()
-		if err := os.RemoveAll(filepath.Join(reader.data(), journalDir)); err != nil {
+		if err := os.RemoveAll(filepath.Join(reader.data(), "journal")); err != nil {
 			t.Fatal(err)
 		}
 		reader.start()
@@ -123,7 +123,7 @@ func TestDamagedFilesOpenNoDoorAndStopNoReader(t *testing.T) {
 		reader.opens("a card")
 	})
 	t.Run("site", func(t *testing.T) {
-		reader := flipped(t, siteFile)
+		reader := flipped(t, "site.cbor")
 		reader.status() // a button that is down when the reader starts opens nothing
 		reader.call("PUT", "/api/lines/exit-button", map[string]bool{"active": true}, nil)
 		reader.opens("the exit button")
@@ -189,7 +189,7 @@ func TestOlderCredentialsStayBehindThroughAStartUnderAWrongName(t *testing.T) {
 func TestAReaderWithoutAStatusSocketStillOpensItsDoor(t *testing.T) {
 	t.Parallel()
 	reader := adaAndBob(t).adopt(t, "front-door")
-	if err := os.MkdirAll(filepath.Join(reader.data(), statusSocket, "in the way"), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(reader.data(), "status.sock", "in the way"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	reader.start()

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"latchkey/device/durable"
 )
 
 // A reader that drives a strike keeps a copy of the config that it runs by, for
@@ -43,7 +45,7 @@ func (c *config) keepDriven() error {
 		err = os.MkdirAll(dir, 0o700)
 	}
 	if err == nil {
-		err = writeFile(dir, name, []byte(c.text))
+		err = durable.WriteFile(filepath.Join(dir, name), []byte(c.text), 0o600)
 	}
 	return err
 }

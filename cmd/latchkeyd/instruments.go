@@ -10,6 +10,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"latchkey/board"
+	"latchkey/cmd/latchkeyd/internal/status"
+	"latchkey/cmd/latchkeyd/internal/supervision"
 	"latchkey/device"
 	"latchkey/keypad"
 	"latchkey/keypad/touch"
@@ -24,10 +26,10 @@ import (
 // again by its driver, and the rest works.
 type instruments struct {
 	strike    *relay.Strike
-	latency   stopwatch // of PINs
-	chips     []func() chipFigures
+	stopwatch *status.Stopwatch // of PINs
+	chips     []func() status.Chip
 	unstarted []unstarted // inputs; for watch, once it runs
-	parts     []*part
+	parts     *supervision.Parts
 	keypad    *keypad.Keypad // nil: no display
 	film      *touch.Evdev   // nil: the touch is no input device of the kernel's
 	cards     *nfc.Reader    // nil: no card reader
@@ -35,14 +37,11 @@ type instruments struct {
 	noCards   bool           // it names no card reader
 	slots     *slots
 	log       *slog.Logger
-	located   func(error) error // says where in the config it stands, if it does
 
 	events chan device.Event
 	closes []func() error // in the order of construction
 
 	mu     sync.Mutex
-	health map[device.Subject]device.Health // the newest of each subject
-	lines  map[string]error                 // what is wrong with each of the door's lines, by name
 	inputs map[device.InputName]device.Input
 }
 
@@ -50,27 +49,25 @@ type instruments struct {
 // blocks, does one turn.
 const eventsWaiting = 256
 
-func newInstruments(log *slog.Logger) *instruments {
+func newInstruments(c *config, stopwatch *status.Stopwatch, log *slog.Logger) *instruments {
+	events := make(chan device.Event, eventsWaiting)
 	return &instruments{
-		slots: new(slots), log: log, located: func(err error) error { return err },
-		events: make(chan device.Event, eventsWaiting),
-		health: map[device.Subject]device.Health{},
-		lines:  map[string]error{},
+		stopwatch: stopwatch, slots: new(slots), log: log, events: events,
+		parts:  supervision.NewParts(log, c.located, func(health device.Health) { events <- health }),
 		inputs: map[device.InputName]device.Input{},
 	}
 }
 
 // openInstruments opens what the config names, the strike first and released.
 // Only the strike must work. Whoever called closes, also after an error.
-func openInstruments(b *board.Board, c *config, log *slog.Logger) (*instruments, error) {
-	in := newInstruments(log)
-	in.located = c.located
+func openInstruments(b *board.Board, c *config, stopwatch *status.Stopwatch, log *slog.Logger) (*instruments, error) {
+	in := newInstruments(c, stopwatch, log)
 	line, err := b.Output("strike")
 	if err != nil {
 		return in, err
 	}
 	in.closes = append(in.closes, line.Close)
-	if in.strike, err = relay.NewStrike(timedLine{line, &in.latency}, nil); err != nil {
+	if in.strike, err = relay.NewStrike(timedLine{line, stopwatch}, nil); err != nil {
 		return in, err
 	}
 	in.closes = append(in.closes, in.strike.Halt)
@@ -84,11 +81,11 @@ func openInstruments(b *board.Board, c *config, log *slog.Logger) (*instruments,
 		{device.InputTamper, relay.DefaultTamperOpts},
 	} {
 		if err := in.openInput(b, input.name, input.opts); err != nil {
-			in.reportLine(string(input.name), err)
+			in.parts.ReportLine(string(input.name), err)
 		}
 	}
-	in.report(device.SubjectPanel, in.openKeypad(b, c))
-	in.report(device.SubjectNFC, in.openCards(b))
+	in.parts.Report(device.SubjectPanel, in.openKeypad(b, c))
+	in.parts.Report(device.SubjectNFC, in.openCards(b))
 	return in, nil
 }
 
@@ -156,12 +153,40 @@ func (in *instruments) openCards(b *board.Board) error {
 		return err
 	}
 	in.rest(chip.Halt)
-	in.chips = append(in.chips, func() chipFigures {
+	in.chips = append(in.chips, func() status.Chip {
 		c := chip.Counters()
-		return chipFigures{"nfc", c.Transfers, c.Errors, c.Retries, c.Starts}
+		return status.Chip{Name: "nfc", Transfers: c.Transfers, Errors: c.Errors, Retries: c.Retries, Resets: c.Starts}
 	})
-	in.cards = nfc.New(watchedChip{chip, in.newPart("looking for a card", device.SubjectNFC)}, nil)
+	in.cards = nfc.New(watchedChip{chip, in.parts.NewPart("looking for a card", device.SubjectNFC)}, nil)
 	return nil
+}
+
+// watchedChip is a card reader's chip whose polls are the rounds of a part.
+type watchedChip struct {
+	chip interface {
+		Poll(ctx context.Context, uid []byte) (int, error)
+	}
+	part *supervision.Part
+}
+
+func (c watchedChip) Poll(ctx context.Context, uid []byte) (int, error) {
+	c.part.Add()
+	defer c.part.Done()
+	return c.chip.Poll(ctx, uid)
+}
+
+// timedLine is the strike's line, and tells a stopwatch when it is set.
+type timedLine struct {
+	line interface{ SetValue(int) error }
+	*status.Stopwatch
+}
+
+func (l timedLine) SetValue(value int) error {
+	err := l.line.SetValue(value)
+	if err == nil {
+		l.Strike(value != 0, time.Now())
+	}
+	return err
 }
 
 // rest has a chip put to rest at the end. That a bus does not work has been
@@ -207,7 +232,7 @@ func (in *instruments) onCard(event nfc.Event) {
 	case nfc.Presented:
 		in.present(wire.Card, event.UID)
 	case nfc.Health:
-		in.report(device.SubjectNFC, event.Err)
+		in.parts.Report(device.SubjectNFC, event.Err)
 	}
 }
 
@@ -215,7 +240,7 @@ func (in *instruments) onCard(event nfc.Event) {
 func (in *instruments) present(kind wire.CredentialKind, secret []byte) {
 	if in.slots.put(kind, secret) {
 		if kind == wire.PIN {
-			in.latency.digit(time.Now())
+			in.stopwatch.LastDigit(time.Now())
 		}
 		in.events <- device.Presented{Kind: kind}
 	}
@@ -230,8 +255,8 @@ func (in *instruments) input(level device.Input) {
 }
 
 // counted returns what the chips' drivers have counted.
-func (in *instruments) counted() []chipFigures {
-	var all []chipFigures
+func (in *instruments) counted() []status.Chip {
+	var all []status.Chip
 	for _, count := range in.chips {
 		all = append(all, count())
 	}
@@ -243,7 +268,7 @@ func (in *instruments) known() []device.Event {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	var all []device.Event
-	for _, health := range in.health {
+	for _, health := range in.parts.Known() {
 		all = append(all, health)
 	}
 	for _, level := range in.inputs {

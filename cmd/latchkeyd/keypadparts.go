@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"latchkey/board"
+	"latchkey/cmd/latchkeyd/internal/status"
 	"latchkey/device"
 	"latchkey/keypad"
 	"latchkey/keypad/panel"
@@ -41,13 +42,13 @@ func (in *instruments) openKeypad(b *board.Board, c *config) error {
 		return err
 	}
 	in.rest(display.Halt)
-	in.chips = append(in.chips, func() chipFigures {
+	in.chips = append(in.chips, func() status.Chip {
 		c := display.Counters()
-		return chipFigures{"panel", c.Transfers, c.Errors, 0, c.Lost}
+		return status.Chip{Name: "panel", Transfers: c.Transfers, Errors: c.Errors, Resets: c.Lost}
 	})
 
-	turn := in.newPart("a turn of the keypad", device.SubjectPanel)
-	opts := &keypad.Opts{OnTurn: turn.round, OnEntry: func(pin *[8]byte) { in.present(wire.PIN, pin[:]) }, OnHealth: in.keypadHealth, Language: c.Panel.Language}
+	turn := in.parts.NewPart("a turn of the keypad", device.SubjectPanel)
+	opts := &keypad.Opts{OnTurn: turn.Round, OnEntry: func(pin *[8]byte) { in.present(wire.PIN, pin[:]) }, OnHealth: in.keypadHealth, Language: c.Panel.Language}
 	if line, err := in.output(b, "buzzer"); err != nil {
 		return err
 	} else if line != nil {
@@ -59,7 +60,7 @@ func (in *instruments) openKeypad(b *board.Board, c *config) error {
 		opts.Backlight = line
 	}
 	film, pen, err := in.openTouch(b, c, display.Size())
-	in.report(device.SubjectTouch, err)
+	in.parts.Report(device.SubjectTouch, err)
 	if film != nil && pen == nil {
 		opts.Poll = 20 * time.Millisecond // a press is 16 ms of contact at least
 	}
@@ -70,6 +71,20 @@ func (in *instruments) openKeypad(b *board.Board, c *config) error {
 		pen.to(in.keypad.PenChanged)
 	}
 	return nil
+}
+
+// keypadHealth reports what the keypad says of its parts.
+func (in *instruments) keypadHealth(part string, err error) {
+	switch {
+	case part == "panel":
+		in.parts.Report(device.SubjectPanel, err)
+	case part == "touch" && errors.Is(err, keypad.ErrPassedOver):
+		in.parts.ReportImpaired(device.SubjectTouch, err)
+	case part == "touch":
+		in.parts.Report(device.SubjectTouch, err)
+	default:
+		in.log.Warn("keypad", "part", part, "err", err)
+	}
 }
 
 // openTouch opens the touch film; nil with an error if that does not work,
@@ -115,9 +130,9 @@ func (in *instruments) openTouch(b *board.Board, c *config, size image.Point) (k
 		return nil, nil, err
 	}
 	in.rest(film.Halt)
-	in.chips = append(in.chips, func() chipFigures {
+	in.chips = append(in.chips, func() status.Chip {
 		c := film.Counters()
-		return chipFigures{"touch", c.Transfers, c.Errors + c.Absent, c.Unsteady, 0}
+		return status.Chip{Name: "touch", Transfers: c.Transfers, Errors: c.Errors + c.Absent, Retries: c.Unsteady}
 	})
 	return film, pen, nil
 }

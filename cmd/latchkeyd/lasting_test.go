@@ -1,21 +1,19 @@
 package main
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"latchkey/board"
+	"latchkey/cmd/latchkeyd/internal/datadir"
+	"latchkey/cmd/latchkeyd/internal/status"
 	"latchkey/device"
 )
 
 func TestStatusAndControllerAreToldOfDataThatThePowerTakesAway(t *testing.T) {
-	for _, place := range []error{nil, &board.KeyError{Key: "reader.data", Err: errVolatile}} {
-		s := newStatusServer(place, func() figures { return figures{} })
-		s.report(device.State{}, &site{}, "", "")
-		if text, told := s.asked().Health["data"]; told != (place != nil) {
+	for _, place := range []error{nil, &board.KeyError{Key: "reader.data", Err: datadir.ErrVolatile}} {
+		s := status.NewServer(place, func() status.Figures { return status.Figures{} })
+		s.Report(device.State{}, status.Adoption{})
+		if text, told := s.Status().Health["data"]; told != (place != nil) {
 			t.Errorf("%v: %q", place, text)
 		}
 		c := condition(device.State{}, place)
@@ -25,49 +23,5 @@ func TestStatusAndControllerAreToldOfDataThatThePowerTakesAway(t *testing.T) {
 		if err := c.Check(); err != nil {
 			t.Errorf("%v: the controller refuses it: %v", place, err)
 		}
-	}
-}
-
-func TestADirectoryThatForgetsWithThePowerIsFound(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("only root can mount")
-	}
-	mounted := func(kind, options string) string {
-		dir := t.TempDir()
-		if err := unix.Mount(kind, dir, kind, 0, options); err != nil {
-			t.Skipf("mount %s: %v", kind, err)
-		}
-		t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
-		return dir
-	}
-	// An overlay as overlayroot makes it: the card below, memory above.
-	overlay := func(above string) string {
-		for _, dir := range []string{"upper", "work"} {
-			if err := os.MkdirAll(filepath.Join(above, dir), 0o700); err != nil {
-				t.Fatal(err)
-			}
-		}
-		below := t.TempDir()
-		if err := os.Mkdir(filepath.Join(below, "data"), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		return mounted("overlay", "lowerdir="+below+",upperdir="+above+"/upper,workdir="+above+"/work")
-	}
-	memory := mounted("tmpfs", "size=1m")
-	for dir, want := range map[string]bool{
-		memory:                                 true,
-		"/proc":                                false,
-		filepath.Join(overlay(memory), "data"): true,
-	} {
-		if got, err := inMemory(dir); got != want || err != nil {
-			t.Errorf("%s is in memory: %v, %v", dir, got, err)
-		}
-	}
-	disk := t.TempDir()
-	if itself, err := inMemory(disk); itself || err != nil {
-		t.Skipf("no disk here: %v", err)
-	}
-	if got, err := inMemory(overlay(disk)); got || err != nil {
-		t.Errorf("an overlay on a disk is in memory: %v, %v", got, err)
 	}
 }

@@ -9,6 +9,9 @@ import (
 	"log/slog"
 	"time"
 
+	"latchkey/cmd/latchkeyd/internal/adoption"
+	"latchkey/cmd/latchkeyd/internal/connection"
+	"latchkey/cmd/latchkeyd/internal/datadir"
 	"latchkey/device"
 	"latchkey/device/cache"
 	"latchkey/sync"
@@ -22,7 +25,7 @@ import (
 type link struct {
 	client *sync.Client // nil: there is no controller to be linked with
 	fault  string       // why there is no client although there is a controller
-	place  error        // what is wrong with where the data is kept
+	data   error        // what is wrong with where the data is kept
 	clock  *clock
 	held   *held
 	send   func(device.Event)
@@ -32,12 +35,12 @@ type link struct {
 
 // newLink returns the link of an adopted reader to its site. What keeps it
 // from being made is not for the link to heal: the reader goes on without.
-func (r *reader) newLink(s *site, options cache.Options, durable device.Durable, policy uint64, h *held, events sync.Journal, send func(device.Event)) *link {
-	l := &link{place: r.place, clock: r.clock, held: h, send: send, heard: r.metrics.link, log: r.log}
+func (r *reader) newLink(s *adoption.Site, options cache.Options, durable device.Durable, policy uint64, h *held, events sync.Journal, send func(device.Event)) *link {
+	l := &link{data: r.data, clock: r.clock, held: h, send: send, heard: r.metrics.Linked, log: r.log}
 	if s.Broker == "" {
 		return l
 	}
-	id, err := readIdentity(r.config.Reader.Data)
+	id, err := adoption.ReadIdentity(r.config.Reader.Data)
 	if err == nil {
 		l.client, err = l.open(r.config.Reader.Data, id, s, options, durable, policy, events)
 	}
@@ -48,8 +51,8 @@ func (r *reader) newLink(s *site, options cache.Options, durable device.Durable,
 	return l
 }
 
-func (l *link) open(dir string, id *identity, s *site, options cache.Options, durable device.Durable, policy uint64, events sync.Journal) (*sync.Client, error) {
-	sealing, err := id.sealingKey()
+func (l *link) open(dir string, id *adoption.Identity, s *adoption.Site, options cache.Options, durable device.Durable, policy uint64, events sync.Journal) (*sync.Client, error) {
+	sealing, err := id.SealingKey()
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +67,7 @@ func (l *link) open(dir string, id *identity, s *site, options cache.Options, du
 	return sync.NewClient(sync.Config{
 		Options: sync.Options{
 			Site: s.ID, SiteName: s.Name, Reader: s.Reader, Version: version,
-			Controller: s.controller(), Signing: id.signingKey(), Sealing: sealing,
+			Controller: s.ControllerKey(), Signing: id.SigningKey(), Sealing: sealing,
 			NotBefore: l.clock.built, PolicyRevision: policy, PolicyFloor: durable.PolicyRevision,
 		},
 		Broker:         s.Broker,
@@ -73,7 +76,7 @@ func (l *link) open(dir string, id *identity, s *site, options cache.Options, du
 		Cache:          linkedCache{l.held.cache},
 		Journal:        events,
 		StorePolicy:    func(signed []byte) (*wire.Policy, error) { return storePolicy(options, s.Reader, signed) },
-		NextConnection: func() (uint64, error) { return nextConnection(dir, durable.Connection, l.clock.built, time.Now()) },
+		NextConnection: func() (uint64, error) { return connection.Next(dir, durable.Connection, l.clock.built, time.Now()) },
 		Now:            func() time.Duration { return l.clock.now().Monotonic },
 		Tell:           l.tell,
 		Log:            l.log,
@@ -136,7 +139,7 @@ func (l *link) tell(news sync.News) {
 // report tells the controller how the reader and its door are.
 func (l *link) report(state device.State) {
 	if l.client != nil {
-		l.client.Report(condition(state, l.place))
+		l.client.Report(condition(state, l.data))
 	}
 }
 
@@ -167,9 +170,9 @@ func (l *link) enrol(id wire.CommandID, uid []byte) error {
 }
 
 // condition says in the controller's words what the brain says in its own.
-// That the link is down need not be told on it. place is what is wrong with where
-// the data is kept.
-func condition(s device.State, place error) wire.Condition {
+// That the link is down need not be told on it. data is what is wrong with
+// where the data is kept.
+func condition(s device.State, data error) wire.Condition {
 	c := wire.Condition{
 		Lockout: s.Lockout, PIN: string(s.PIN), Card: string(s.Card),
 		Strike: wire.StrikeState(s.Strike.String()), Door: wire.DoorState(s.Door.String()),
@@ -183,7 +186,7 @@ func condition(s device.State, place error) wire.Condition {
 	if s.Journal != "" {
 		c.Faults = append(c.Faults, wire.Fault{Subject: "journal", Text: s.Journal})
 	}
-	if errors.Is(place, errVolatile) {
+	if errors.Is(data, datadir.ErrVolatile) {
 		c.Faults = append(c.Faults, wire.Fault{Subject: "data", Text: "is kept in memory: a power cut forgets wrong PINs, lockouts and records"})
 	}
 	return c

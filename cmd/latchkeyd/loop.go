@@ -3,9 +3,10 @@ package main
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
+	"latchkey/cmd/latchkeyd/internal/status"
+	"latchkey/cmd/latchkeyd/internal/supervision"
 	"latchkey/device"
 	"latchkey/device/journal"
 	"latchkey/sync/wire"
@@ -22,10 +23,10 @@ type loop struct {
 	instruments *instruments
 	viewer      viewer
 	journal     *journal.Writer
-	storing     *duty // of journal
+	storing     *supervision.Task // of journal
 	recent      *recent
 	workers     map[wire.CredentialKind]*worker
-	tally       *tally
+	lookups     *status.Lookups
 	report      func(device.State)
 	answers     <-chan device.Event // of the journal, the workers and the link
 	adopted     <-chan struct{}
@@ -50,13 +51,7 @@ func (l *loop) run(ctx context.Context, first []device.Action) error {
 		if event == nil {
 			return err
 		}
-		pending := l.brain.Durable().Pending
-		actions := l.brain.Step(l.clock.now(), event)
-		if pending != 0 && l.brain.Durable().Pending != pending {
-			l.instruments.latency.outcome(slices.ContainsFunc(actions, opens))
-			l.tally.decided(pending, actions)
-		}
-		l.carryOut(actions)
+		l.carryOut(l.brain.Step(l.clock.now(), event))
 		turned()
 	}
 }
@@ -89,12 +84,6 @@ func (l *loop) next(ctx context.Context, timer *time.Timer) (event device.Event,
 	return event, turned, nil
 }
 
-// opens says whether an action opens the door.
-func opens(action device.Action) bool {
-	strike, ok := action.(device.Strike)
-	return ok && strike.For > 0
-}
-
 // sleep is how long nothing needs to be done if nothing happens.
 func (l *loop) sleep() time.Duration {
 	at, ok := l.brain.Deadline()
@@ -109,8 +98,11 @@ func (l *loop) carryOut(actions []device.Action) {
 		switch action := action.(type) {
 		case device.Append:
 			l.recent.add(action)
-			l.storing.given()
+			l.storing.Add()
 			l.journal.Append(action.Batch, action.Records)
+		case device.Decided:
+			l.instruments.stopwatch.Decided(action.Granted)
+			l.lookups.Decided(action)
 		case device.Identify:
 			l.identify(action)
 		case device.Forget:
@@ -132,11 +124,11 @@ func (l *loop) identify(action device.Identify) {
 	j := &job{seq: action.Seq, enrol: action.Enrol}
 	l.instruments.slots.take(action.Kind, &j.material)
 	worker := l.workers[action.Kind]
-	worker.duty.given()
+	worker.task.Add()
 	select {
 	case worker.jobs <- j:
 	default: // the worker is stuck
-		worker.duty.withdraw()
+		worker.task.Cancel()
 		j.material.wipe()
 		l.waiting = append(l.waiting, device.Identified{Kind: action.Kind, Seq: action.Seq, Outcome: device.KeyFailed})
 	}

@@ -52,7 +52,7 @@ func TestTwoCardsThatLieOnTheReaderAreRefusedOnceAndLeaveTheKeypadAlone(t *testi
 		}
 		stop()
 		s.pass(time.Minute)
-		if n := s.r.metrics.tally.now()["card"]["unknown"]; n < 2 || n > 4 {
+		if n := s.r.metrics.Figures(nil).Lookups["card"]["unknown"]; n < 2 || n > 4 {
 			t.Errorf("two cards that lay there for ten minutes were looked up %d times", n)
 		}
 		s.must(s.stop())

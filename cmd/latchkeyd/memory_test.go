@@ -81,7 +81,7 @@ func (r *testReader) derived(digits string, unknown bool) []trace {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	held := openHeld(cache.Options{Dir: r.data(), Site: site.ID, Controller: site.controller()})
+	held := openCredentials(cache.Options{Dir: r.data(), Site: site.ID, Controller: site.Controller})
 	defer held.cache.Close()
 	material, err := pin.Material([]byte(digits), held.epoch.KDF)
 	if err != nil {

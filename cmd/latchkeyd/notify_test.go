@@ -5,12 +5,12 @@ import (
 	"testing"
 )
 
-// petted waits until the service manager has been told so often that all is
+// kicked waits until the service manager has been told so often that all is
 // well.
-func (s *supervisors) petted(r *testReader, times int) {
+func (s *supervisors) kicked(r *testReader, times int) {
 	s.t.Helper()
 	count := 0
-	r.eventually("its watchdog is petted", func() bool {
+	r.eventually("its watchdog is kicked", func() bool {
 		for _, state := range s.told() {
 			if state == "WATCHDOG=1" {
 				count++
@@ -22,7 +22,7 @@ func (s *supervisors) petted(r *testReader, times int) {
 
 // The whole program under a service manager that waits half a second: what is
 // wrong is shown, and nobody is made to start the reader anew.
-func TestAFaultThatIsShownIsNoReasonToStopPetting(t *testing.T) {
+func TestAFaultThatIsShownIsNoReasonToStopKicking(t *testing.T) {
 	s := newSupervisors(t)
 	t.Setenv("WATCHDOG_USEC", "500000")
 	c := adaAndBob(t)
@@ -38,7 +38,7 @@ func TestAFaultThatIsShownIsNoReasonToStopPetting(t *testing.T) {
 	if link := reader.status()["link"]; link != "down" {
 		t.Errorf("the link to nobody is %v", link)
 	}
-	s.petted(reader, 8)
+	s.kicked(reader, 8)
 
 	reader.full(1)
 	reader.call("PUT", "/api/lines/tamper", map[string]bool{"active": true}, nil) // to be recorded
@@ -46,7 +46,7 @@ func TestAFaultThatIsShownIsNoReasonToStopPetting(t *testing.T) {
 		s.told()
 		return reader.status()["health"].(map[string]any)["journal"] != nil
 	})
-	s.petted(reader, 8)
+	s.kicked(reader, 8)
 
 	for _, chip := range []string{"panel", "touch", "nfc"} {
 		reader.call("PUT", "/api/faults/"+chip+"-absent", map[string]bool{"active": true}, nil)
@@ -55,24 +55,12 @@ func TestAFaultThatIsShownIsNoReasonToStopPetting(t *testing.T) {
 		s.told()
 		return reader.status()["health"].(map[string]any)["nfc"] != nil // a panel cannot be asked whether it is there
 	})
-	s.petted(reader, 8)
+	s.kicked(reader, 8)
 
 	if err := reader.stop(); err != nil {
 		t.Errorf("stop: %v", err)
 	}
 	if told := s.told(); !slices.Contains(told, "STOPPING=1") {
 		t.Errorf("at its end the service manager is told %q", told)
-	}
-}
-
-func TestAProcessThatTheManagerDoesNotWaitForOnlySaysThatItIsReady(t *testing.T) {
-	newSupervisors(t)
-	t.Setenv("WATCHDOG_PID", "1")
-	if m := newManager(); m == nil || m.wait != 0 {
-		t.Errorf("%+v, though the watchdog is another process's", m)
-	}
-	t.Setenv("NOTIFY_SOCKET", "")
-	if m := newManager(); m != nil {
-		t.Errorf("%+v, though there is no manager", m)
 	}
 }

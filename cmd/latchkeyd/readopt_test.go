@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"latchkey/cmd/latchkeyd/internal/status"
+	"latchkey/cmd/latchkeyd/internal/supervision"
 	"latchkey/device"
 	"latchkey/device/journal"
 	"latchkey/sync/wire"
@@ -74,7 +76,7 @@ func TestAnAdoptionThatIsRefusedIsShownByTheStatus(t *testing.T) {
 	reader := adaAndBob(t).adopt(t, "front-door")
 	reader.start()
 	reader.begun()
-	if err := os.WriteFile(filepath.Join(reader.data(), adoptionFile), []byte("no bundle"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(reader.data(), "adoption.cbor"), []byte("no bundle"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	reader.eventually("the status tells", func() bool {
@@ -83,34 +85,6 @@ func TestAnAdoptionThatIsRefusedIsShownByTheStatus(t *testing.T) {
 	})
 	reader.showCard(bobUID)
 	reader.opens("a card all the same")
-}
-
-func TestAnAdoptionThatFailedIsTriedAgainAMinuteLaterAndANewOneAtOnce(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, adoptionFile)
-	if err := os.WriteFile(path, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for tried, want := range map[time.Time]time.Duration{
-		info.ModTime():                   adoptAgain + time.Second,
-		info.ModTime().Add(-time.Second): time.Second,
-		{}:                               time.Second,
-	} {
-		synctest.Test(t, func(t *testing.T) {
-			began := time.Now()
-			adopted := make(chan struct{}, 1)
-			if err := lookForAdoption(t.Context(), dir, tried, adopted); err != nil {
-				t.Fatal(err)
-			}
-			if waited := time.Since(began); len(adopted) != 1 || waited != want {
-				t.Errorf("after %v, not %v", waited, want)
-			}
-		})
-	}
 }
 
 // pending returns a loop that has charged a PIN and waits for its outcome.
@@ -127,10 +101,10 @@ func pending(t *testing.T, adopted <-chan struct{}, answers <-chan device.Event)
 	events := journal.Open(journal.Options{Dir: t.TempDir(), Fresh: true, Fold: &durable})
 	t.Cleanup(func() { events.Close() })
 	l := &loop{
-		tally: new(tally),
-		clock: newClock(time.Unix(0, 0)), instruments: &instruments{slots: new(slots)}, answers: answers, adopted: adopted,
-		journal: journal.NewWriter(events, func(journal.Stored) {}), storing: new(duty), recent: new(recent), report: func(device.State) {},
-		workers: map[wire.CredentialKind]*worker{wire.PIN: {duty: new(duty), jobs: make(chan *job, 1)}},
+		lookups: new(status.Lookups),
+		clock:   newClock(time.Unix(0, 0)), instruments: &instruments{slots: new(slots), stopwatch: new(status.Stopwatch), parts: supervision.NewParts(nil, nil, nil)}, answers: answers, adopted: adopted,
+		journal: journal.NewWriter(events, func(journal.Stored) {}), storing: new(supervision.Task), recent: new(recent), report: func(device.State) {},
+		workers: map[wire.CredentialKind]*worker{wire.PIN: {task: new(supervision.Task), jobs: make(chan *job, 1)}},
 	}
 	held := device.Held{Epoch: 1, Revision: 1}
 	l.brain, _ = device.New(durable, device.Start{Reader: "front-door", Site: wire.SiteID{1}, Policy: policy, Held: held, NewJournal: true}, l.clock.now())

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"io/fs"
@@ -19,8 +18,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"latchkey/board"
+	"latchkey/cmd/latchkeyd/internal/adoption"
+	"latchkey/cmd/latchkeyd/internal/datadir"
+	"latchkey/cmd/latchkeyd/internal/status"
+	"latchkey/cmd/latchkeyd/internal/supervision"
 	"latchkey/device"
 	"latchkey/device/cache"
+	"latchkey/device/durable"
 	"latchkey/device/journal"
 	"latchkey/sync/wire"
 )
@@ -28,41 +32,46 @@ import (
 // built is set by the linker, in Unix seconds: -X main.built=…
 var built = "0"
 
-func runCommand(ctx context.Context, args []string, stderr io.Writer) error {
-	c, err := configFlag(flag.NewFlagSet("latchkeyd run", flag.ContinueOnError), args, stderr)
+func runCommand(ctx context.Context, command *call) error {
+	c, err := command.config()
 	if err != nil {
 		return err
 	}
 	unix.Umask(0o077)
 	signal.Ignore(unix.SIGHUP) // a door does not depend on a terminal
-	return run(ctx, c, newLog(stderr, slog.LevelInfo))
+	return run(ctx, c, newLog(command.stderr, slog.LevelInfo))
+}
+
+func newLog(w io.Writer, level slog.Level) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
 }
 
 // run runs the reader until ctx ends. An adoption meanwhile is taken over, and
 // the reader goes on as the site's.
 func run(ctx context.Context, c *config, log *slog.Logger) (err error) {
-	if err := openData(c.Reader.Data); err != nil {
+	if err := datadir.Open(c.Reader.Data); err != nil {
 		return err
 	}
-	unlock, err := lockData(c.Reader.Data)
+	unlock, err := datadir.Lock(c.Reader.Data)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	place := c.checkLasting()
-	if place != nil {
-		log.Error("this is no place for a reader's data", "err", c.located(place))
+	volatile := c.checkPersistent()
+	if volatile != nil {
+		log.Error("this is no place for a reader's data", "err", c.located(volatile))
 	}
-	if err := tidy(c.Reader.Data); err != nil {
+	if err := durable.Tidy(c.Reader.Data); err != nil {
 		log.Warn("what a power cut has left stays", "err", err)
 	}
 	seconds, err := strconv.ParseInt(built, 10, 64)
 	if err != nil {
 		return fmt.Errorf("this program was built wrongly: main.built: %w", err)
 	}
-	r := &reader{config: c, log: log, clock: newClock(time.Unix(seconds, 0)), recent: new(recent), metrics: &metrics{began: time.Now()}, place: place}
-	r.watchdog = newWatchdog(c.Watchdog, log)
-	defer r.watchdog.watch(ctx)()
+	r := &reader{config: c, log: log, clock: newClock(time.Unix(seconds, 0)), recent: new(recent), metrics: status.NewMetrics(), data: volatile}
+	r.inbox = adoption.NewInbox(c.Reader.Data, log)
+	r.watchdog = supervision.Open(c.Watchdog, log)
+	defer r.watchdog.Watch(ctx)()
 
 	b, err := board.Open(c.Board, log)
 	if err != nil {
@@ -79,7 +88,7 @@ func run(ctx context.Context, c *config, log *slog.Logger) (err error) {
 	defer closing(&err, b.Close)
 	ctx, cancel := context.WithCancel(ctx)
 	group, ctx := errgroup.WithContext(ctx)
-	r.instruments, err = openInstruments(b, c, log)
+	r.instruments, err = openInstruments(b, c, &r.metrics.Strike, log)
 	defer func() {
 		defer r.instruments.halt()()
 		cancel()
@@ -89,12 +98,12 @@ func run(ctx context.Context, c *config, log *slog.Logger) (err error) {
 	if err != nil {
 		return c.located(err)
 	}
-	r.watchdog.guard(r.instruments)
+	r.watchdog.Guard(r.instruments.strike, r.instruments.parts)
 	go r.exitUnreleased()
-	r.status = newStatusServer(place, func() figures { return r.metrics.now(r.instruments) })
+	r.status = status.NewServer(volatile, func() status.Figures { return r.metrics.Figures(r.instruments.counted()) })
 	r.instruments.run(ctx, group)
-	group.Go(during(ctx, func(ctx context.Context) error { return r.status.serve(ctx, c.Reader.Data, log) }))
-	group.Go(during(ctx, func(ctx context.Context) error { return serveMetrics(ctx, c.Metrics, r.status.asked, log) }))
+	group.Go(during(ctx, func(ctx context.Context) error { return r.status.Serve(ctx, c.Reader.Data, log) }))
+	group.Go(during(ctx, func(ctx context.Context) error { return status.ServeMetrics(ctx, c.Metrics, r.status.Status, log) }))
 	group.Go(during(ctx, func(ctx context.Context) error { return b.Serve(ctx, r.page()) }))
 	for {
 		if err := r.once(ctx); !errors.Is(err, errAdopted) {
@@ -133,21 +142,23 @@ type reader struct {
 	log         *slog.Logger
 	clock       *clock
 	instruments *instruments
-	status      *statusServer
+	inbox       *adoption.Inbox
+	status      *status.Server
 	recent      *recent
-	metrics     *metrics
-	watchdog    *watchdog
-	tried       time.Time // modification time of the adoption that was tried last
-	refused     string    // why the last adoption was not taken over; "": it was
-	place       error     // what is wrong with where the data is kept
+	metrics     *status.Metrics
+	watchdog    *supervision.Watchdog
+	data        error // what is wrong with where the data is kept
 }
+
+// storeWithin is beyond what memory cards stall for when they tidy up.
+const storeWithin = 60 * time.Second
 
 // once runs the reader as what its data directory makes it: one that waits for
 // its adoption, or a site's.
 func (r *reader) once(ctx context.Context) (err error) {
 	dir := r.config.Reader.Data
-	r.watchdog.begin()
-	r.takeOver()
+	r.watchdog.Begin()
+	r.inbox.TakeOver()
 	r.clock.forget()
 	site, err := r.site()
 	known := err == nil || errors.Is(err, fs.ErrNotExist)
@@ -158,7 +169,7 @@ func (r *reader) once(ctx context.Context) (err error) {
 	}
 
 	var durable device.Durable
-	events := journal.Open(journal.Options{Dir: filepath.Join(dir, journalDir), Fresh: start.NewJournal, Fold: &durable, Synced: r.metrics.sync.took})
+	events := journal.Open(journal.Options{Dir: filepath.Join(dir, datadir.Journal), Fresh: start.NewJournal, Fold: &durable, Synced: r.metrics.Sync.Add})
 	defer closing(&err, events.Close)
 	if began := events.Began(); began != "" && began != "new" {
 		r.log.Error("a new journal begins, and PIN entry is locked out", "err", began)
@@ -174,7 +185,7 @@ func (r *reader) once(ctx context.Context) (err error) {
 	if start.Replaced = site.Replaced; start.Replaced || start.Site != durable.Site {
 		reached.Leave()
 	}
-	options := cache.Options{Dir: dir, Site: site.ID, Controller: site.controller(), Highest: cache.Place(reached.Held())}
+	options := cache.Options{Dir: dir, Site: site.ID, Controller: site.ControllerKey(), Highest: cache.Place(reached.Held())}
 	policy, err := cache.LoadPolicy(options, r.config.Reader.ID)
 	if err == nil {
 		start.Policy, err = device.LoadPolicy(policy)
@@ -186,7 +197,7 @@ func (r *reader) once(ctx context.Context) (err error) {
 	}
 	held := openHeld(options)
 	defer closing(&err, held.cache.Close)
-	defer r.metrics.begin(events, filepath.Dir(held.epoch.KeyFile))()
+	defer r.metrics.Begin(events, filepath.Dir(held.epoch.KeyFile))()
 	if site.Bundle != 0 && err != nil {
 		r.log.Error("no valid policy: nobody can open but with the exit button; have the reader adopted anew", "err", err)
 	}
@@ -208,9 +219,9 @@ func (r *reader) once(ctx context.Context) (err error) {
 	}
 	adopted := make(chan struct{}, 1)
 	link := r.newLink(site, options, reached, inForce, held, linkedJournal{events}, send)
-	storing := &duty{name: "storing a record", within: storeWithin}
+	storing := supervision.NewTask("storing a record", storeWithin)
 	writer := journal.NewWriter(events, func(stored journal.Stored) {
-		defer storing.done()
+		defer storing.Done()
 		if stored.Err == nil {
 			if site.First || site.Replaced {
 				r.begun(site)
@@ -222,24 +233,32 @@ func (r *reader) once(ctx context.Context) (err error) {
 	l := &loop{
 		clock: r.clock, instruments: r.instruments, viewer: viewer{linked: site.Broker != ""},
 		answers: answers,
-		journal: writer, storing: storing, recent: r.recent, adopted: adopted, asked: r.watchdog.ask,
-		workers: map[wire.CredentialKind]*worker{}, tally: &r.metrics.tally,
+		journal: writer, storing: storing, recent: r.recent, adopted: adopted, asked: r.watchdog.Asked(),
+		workers: map[wire.CredentialKind]*worker{}, lookups: &r.metrics.Lookups,
 		report: func(state device.State) {
-			r.status.report(state, site, start.Fingerprint, r.refused)
+			r.status.Report(state, status.Adoption{
+				Site: site.Name, Fingerprint: start.Fingerprint,
+				Linked: site.Broker != "", Refused: r.inbox.Refused(),
+			})
 			link.report(state)
 		},
 	}
-	owed := []*duty{storing}
+	tasks := []*supervision.Task{storing}
 	for _, kind := range []wire.CredentialKind{wire.PIN, wire.Card} {
-		identifying := &duty{name: fmt.Sprintf("identifying a %s", kind), within: identifyWithin}
-		owed = append(owed, identifying)
-		l.workers[kind] = &worker{kind: kind, duty: identifying, held: held, jobs: make(chan *job, jobsWaiting), tally: &r.metrics.tally, answer: send, enrol: link.enrol, damaged: link.damaged}
+		identifying := supervision.NewTask(fmt.Sprintf("identifying a %s", kind), identifyWithin)
+		tasks = append(tasks, identifying)
+		l.workers[kind] = &worker{kind: kind, task: identifying, held: held, jobs: make(chan *job, jobsWaiting), lookups: &r.metrics.Lookups, answer: send, enrol: link.enrol, damaged: link.damaged}
 	}
 	group.Go(during(ctx, writer.Run))
 	for _, worker := range l.workers {
 		group.Go(func() error { return worker.run(ctx) })
 	}
-	group.Go(func() error { return lookForAdoption(ctx, dir, r.tried, adopted) })
+	group.Go(func() error {
+		if r.inbox.Await(ctx, nextSecond) {
+			adopted <- struct{}{}
+		}
+		return nil
+	})
 	if site.Bundle != 0 {
 		group.Go(func() error { return r.scrub(ctx, held.cache, link.damaged) })
 		group.Go(func() error { return link.run(ctx) })
@@ -247,10 +266,46 @@ func (r *reader) once(ctx context.Context) (err error) {
 	var first []device.Action
 	l.brain, first = device.New(durable, start, r.clock.now())
 	l.waiting = held.health()
-	r.watchdog.attend(owed...)
+	r.watchdog.Attend(tasks...)
 	err = l.run(ctx, first)
 	r.instruments.strike.Strike(0) // before all else, and the next brain knows of none
 	return err
+}
+
+// site returns the site that the reader belongs to, or one without a bundle
+// number and why: fs.ErrNotExist if it never belonged to any. A reader whose
+// site cannot be read is not set up: its exit button works.
+func (r *reader) site() (*adoption.Site, error) {
+	held, err := adoption.ReadSite(r.config.Reader.Data)
+	if err == nil {
+		err = held.CheckReader(r.config.Reader.ID)
+	}
+	switch {
+	case err == nil:
+		return held, nil
+	case errors.Is(err, fs.ErrNotExist):
+		r.log.Info("not adopted yet: run latchkeyd identity, give the request to the controller, and its bundle to latchkeyd adopt")
+	default:
+		r.log.Error("not set up", "err", err)
+	}
+	return new(adoption.Site), err
+}
+
+// begun notes that the journal tells of the site.
+func (r *reader) begun(site *adoption.Site) {
+	if err := site.Begun(r.config.Reader.Data); err != nil {
+		r.log.Warn("the beginning of the journal is not noted", "err", err) // tried again with the next record
+	}
+}
+
+// fingerprint is what the screen shows for adoption; "" as long as there are no
+// keys.
+func (r *reader) fingerprint() string {
+	fingerprint, err := adoption.Fingerprint(r.config.Reader.Data)
+	if err != nil {
+		r.log.Error("identity", "err", err)
+	}
+	return fingerprint
 }
 
 // answer turns the journal's answer into the brain's event.

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"latchkey/board"
+	"latchkey/cmd/latchkeyd/internal/status"
 	"latchkey/device"
 )
 
@@ -57,7 +58,7 @@ func TestEachScreenIsOnThePanelAsInItsPicture(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer b.Close()
-	in, err := openInstruments(b, c, log)
+	in, err := openInstruments(b, c, new(status.Stopwatch), log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,10 @@ import (
 
 	"latchkey/board"
 	"latchkey/board/sim"
+	"latchkey/cmd/latchkeyd/internal/adoption"
+	"latchkey/cmd/latchkeyd/internal/datadir"
+	"latchkey/cmd/latchkeyd/internal/status"
+	"latchkey/cmd/latchkeyd/internal/supervision"
 	"latchkey/device"
 	"latchkey/device/journal"
 	"latchkey/relay"
@@ -64,7 +68,8 @@ func (s *soaked) start() {
 	s.t.Helper()
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	boot := func() time.Duration { return time.Since(s.began) }
-	in := newInstruments(log)
+	metrics := status.NewMetrics()
+	in := newInstruments(s.config, &metrics.Strike, log)
 	line, err := s.outer.Output("strike")
 	s.must(err)
 	in.closes = append(in.closes, line.Close)
@@ -74,16 +79,17 @@ func (s *soaked) start() {
 	s.must(in.openInput(s.outer, device.InputExit, relay.DefaultExitOpts))
 	s.must(in.openInput(s.outer, device.InputDoor, relay.DefaultDoorOpts))
 	s.must(in.openInput(s.outer, device.InputTamper, relay.DefaultTamperOpts))
-	in.report(device.SubjectPanel, in.openKeypad(s.outer, s.config))
-	in.report(device.SubjectNFC, in.openCards(s.outer))
+	in.parts.Report(device.SubjectPanel, in.openKeypad(s.outer, s.config))
+	in.parts.Report(device.SubjectNFC, in.openCards(s.outer))
 	s.r = &reader{
 		config: s.config, log: log, instruments: in, recent: new(recent),
-		clock:   &clock{boot: boot, real: time.Now, start: boot()},
-		metrics: &metrics{began: time.Now()},
-		status:  newStatusServer(nil, func() figures { return figures{} }),
+		clock:    &clock{boot: boot, real: time.Now, start: boot()},
+		inbox:    adoption.NewInbox(s.config.Reader.Data, log),
+		metrics:  metrics,
+		status:   status.NewServer(nil, func() status.Figures { return status.Figures{} }),
+		watchdog: supervision.New(nil, log),
 	}
-	s.r.watchdog = newWatchdog(watchdogConfig{}, log)
-	s.r.watchdog.guard(in)
+	s.r.watchdog.Guard(in.strike, in.parts)
 	ctx, cancel := context.WithCancel(s.t.Context())
 	group, ctx := errgroup.WithContext(ctx)
 	in.run(ctx, group)
@@ -205,7 +211,7 @@ func soak(t *testing.T, data string) soakTally {
 func checkSoaked(t *testing.T, data string, tally *soakTally) {
 	t.Helper()
 	var durable device.Durable
-	events := journal.Open(journal.Options{Dir: filepath.Join(data, journalDir), Fold: &durable})
+	events := journal.Open(journal.Options{Dir: filepath.Join(data, datadir.Journal), Fold: &durable})
 	defer events.Close()
 	if began := events.Began(); began != "" {
 		t.Errorf("the journal: %s", began)

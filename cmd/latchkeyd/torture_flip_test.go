@@ -30,8 +30,8 @@ func answers(t testing.TB, data string, secrets []secret) (right, refused int, w
 	if err != nil {
 		return 0, len(secrets), ""
 	}
-	options := cache.Options{Dir: data, Site: site.ID, Controller: site.controller()}
-	held := openHeld(options)
+	options := cache.Options{Dir: data, Site: site.ID, Controller: site.Controller}
+	held := openCredentials(options)
 	defer held.cache.Close()
 	for _, s := range secrets {
 		if held.err != nil {
@@ -64,8 +64,8 @@ func TestNoSingleFlippedBitOpensADoorForgetsOrStopsAStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	options := cache.Options{Dir: reader.data(), Site: held.ID, Controller: held.controller()}
-	credentials := openHeld(options)
+	options := cache.Options{Dir: reader.data(), Site: held.ID, Controller: held.Controller}
+	credentials := openCredentials(options)
 	defer credentials.cache.Close()
 	material := func(digits string) []byte {
 		m, err := pin.Material([]byte(digits), credentials.epoch.KDF)
@@ -102,7 +102,7 @@ func TestNoSingleFlippedBitOpensADoorForgetsOrStopsAStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files := []string{"policy.cbor", siteFile, identityFile, segment}
+	files := []string{"policy.cbor", "site.cbor", "identity.cbor", segment}
 	for _, pattern := range []string{"epoch-*/credentials.cbor", "epoch-*/deltas.cbor", "epoch-*/key"} {
 		for _, path := range mustGlob(t, filepath.Join(reader.data(), pattern)) {
 			name, err := filepath.Rel(reader.data(), path)
@@ -151,7 +151,7 @@ func TestNoSingleFlippedBitOpensADoorForgetsOrStopsAStart(t *testing.T) {
 				if now.began != "" {
 					oracle.count("journals given up, for which PIN entry is locked out")
 				}
-				for _, left := range mustGlob(t, filepath.Join(dir, journalDir, "*")) {
+				for _, left := range mustGlob(t, filepath.Join(dir, "journal", "*")) {
 					os.RemoveAll(left)
 				}
 			}

@@ -50,11 +50,11 @@ func (o *oracle) fail(format string, args ...any) {
 func (o *oracle) inspect(dir string, damaged bool) device.Durable {
 	o.t.Helper()
 	var durable device.Durable
-	segments, err := filepath.Glob(filepath.Join(dir, journalDir, "*.segment"))
+	segments, err := filepath.Glob(filepath.Join(dir, "journal", "*.segment"))
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	j := journal.Open(journal.Options{Dir: filepath.Join(dir, journalDir), Fold: &durable})
+	j := journal.Open(journal.Options{Dir: filepath.Join(dir, "journal"), Fold: &durable})
 	defer j.Close()
 	if why := j.Began(); why != "" {
 		if !damaged || len(o.records) == 0 {
@@ -84,7 +84,7 @@ func (o *oracle) inspect(dir string, damaged bool) device.Durable {
 		if err != nil {
 			o.t.Fatal(err)
 		}
-		if name := fmt.Sprintf("%020d.segment", entry.Number); r.Kind == wire.Checkpoint && !slices.Contains(segments, filepath.Join(dir, journalDir, name)) {
+		if name := fmt.Sprintf("%020d.segment", entry.Number); r.Kind == wire.Checkpoint && !slices.Contains(segments, filepath.Join(dir, "journal", name)) {
 			continue // begun just now, by reading: no disk has it yet
 		}
 		last = entry.Number
@@ -148,7 +148,7 @@ func (o *oracle) inspect(dir string, damaged bool) device.Durable {
 func (o *oracle) charged(dir string) {
 	o.t.Helper()
 	var durable device.Durable
-	j := journal.Open(journal.Options{Dir: filepath.Join(dir, journalDir), Fold: &durable})
+	j := journal.Open(journal.Options{Dir: filepath.Join(dir, "journal"), Fold: &durable})
 	defer j.Close()
 	if durable.Lockout != "" || j.Began() != "" {
 		return

@@ -27,7 +27,7 @@ func onMemory(t testing.TB) string {
 // newest returns the newest segment of a data directory.
 func newest(t testing.TB, data string) string {
 	t.Helper()
-	segments, err := filepath.Glob(filepath.Join(data, journalDir, "*.segment"))
+	segments, err := filepath.Glob(filepath.Join(data, "journal", "*.segment"))
 	if err != nil || len(segments) == 0 {
 		t.Fatalf("no segment: %v", err)
 	}
@@ -59,7 +59,7 @@ type replayed struct {
 
 func replay(t testing.TB, data string) (r replayed) {
 	t.Helper()
-	j := journal.Open(journal.Options{Dir: filepath.Join(data, journalDir), Fold: &r.durable})
+	j := journal.Open(journal.Options{Dir: filepath.Join(data, "journal"), Fold: &r.durable})
 	defer j.Close()
 	r.began = j.Began()
 	for entry, err := range j.Records(0) {
@@ -94,12 +94,12 @@ func TestATornWriteTakesNothingBackAndStopsNoStart(t *testing.T) {
 	// the last ten records or so.
 	oracle := newOracle(t)
 	dir := onMemory(t)
-	at := filepath.Join(dir, journalDir, filepath.Base(segment))
+	at := filepath.Join(dir, "journal", filepath.Base(segment))
 	if err := os.MkdirAll(filepath.Dir(at), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	tear := func(b []byte) replayed {
-		for _, name := range mustGlob(t, filepath.Join(dir, journalDir, "*")) {
+		for _, name := range mustGlob(t, filepath.Join(dir, "journal", "*")) {
 			os.RemoveAll(name)
 		}
 		writeAll(t, at, b)

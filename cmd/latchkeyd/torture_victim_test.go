@@ -73,7 +73,7 @@ func (v *victim) inspect(damaged bool) {
 				v.t.Fatal(err)
 			}
 		}
-	} else if err := os.CopyFS(filepath.Join(dir, journalDir), os.DirFS(filepath.Join(v.data(), journalDir))); err != nil {
+	} else if err := os.CopyFS(filepath.Join(dir, "journal"), os.DirFS(filepath.Join(v.data(), "journal"))); err != nil {
 		v.t.Fatal(err)
 	}
 	v.known = v.o.inspect(dir, damaged)

@@ -15,6 +15,8 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
+	"latchkey/cmd/latchkeyd/internal/status"
+	"latchkey/cmd/latchkeyd/internal/supervision"
 	"latchkey/device"
 	"latchkey/device/journal"
 	"latchkey/relay"
@@ -88,8 +90,8 @@ func (s *supervisors) written() string {
 	return string(b[:n])
 }
 
-// pets lets some seconds go by, in a bubble, and counts the pets of each.
-func (s *supervisors) pets(seconds int) (manager, timer int) {
+// kicks lets some seconds go by, in a bubble, and counts the kicks of each.
+func (s *supervisors) kicks(seconds int) (manager, timer int) {
 	s.t.Helper()
 	for range seconds {
 		time.Sleep(time.Second)
@@ -136,16 +138,14 @@ type watched struct {
 	finish                      func() // ends it as SIGTERM does, and waits
 }
 
-// watchdog returns one whose supervisors wait four seconds for a pet.
-func (s *supervisors) watchdog(log *slog.Logger) *watchdog {
+// watchdog returns one whose supervisors wait four seconds for a kick.
+func (s *supervisors) watchdog(log *slog.Logger) *supervision.Watchdog {
 	s.t.Helper()
 	terminal, err := os.OpenFile(s.terminalPath, os.O_WRONLY|unix.O_NOCTTY, 0)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	dog := newWatchdog(watchdogConfig{}, log)
-	dog.timer = &resetTimer{file: terminal, timeout: 4 * time.Second}
-	return dog
+	return supervision.New(supervision.NewTimer(terminal, 4*time.Second), log)
 }
 
 // watch starts one.
@@ -155,34 +155,34 @@ func (s *supervisors) watch(t *testing.T) *watched {
 	ctx, stop := context.WithCancel(t.Context())
 	log := slog.New(slog.NewTextHandler(&w.log, nil))
 	dog := s.watchdog(log)
-	end := dog.watch(ctx)
+	end := dog.Watch(ctx)
 
 	began := time.Now()
 	strike, err := relay.NewStrike(&w.line, &relay.StrikeOpts{Now: func() time.Duration { return time.Since(began) }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := newInstruments(log)
+	in := newInstruments(new(config), new(status.Stopwatch), log)
 	in.strike = strike
-	dog.guard(in)
+	dog.Guard(strike, in.parts)
 	var durable device.Durable
 	records := journal.Open(journal.Options{Dir: filepath.Join(t.TempDir(), "journal"), Fresh: true, Fold: &durable})
 	answers := make(chan device.Event, 64)
-	storing := &duty{name: "storing a record", within: storeWithin}
+	storing := supervision.NewTask("storing a record", storeWithin)
 	writer := journal.NewWriter(records, func(stored journal.Stored) {
-		defer storing.done()
+		defer storing.Done()
 		w.journal.pass()
 		answers <- answer(stored)
 	})
-	identifying := &duty{name: "identifying a card", within: identifyWithin}
-	cards := &worker{kind: wire.Card, duty: identifying, tally: new(tally), jobs: make(chan *job, jobsWaiting), answer: func(e device.Event) { answers <- e },
+	identifying := supervision.NewTask("identifying a card", identifyWithin)
+	cards := &worker{kind: wire.Card, task: identifying, lookups: new(status.Lookups), jobs: make(chan *job, jobsWaiting), answer: func(e device.Event) { answers <- e },
 		enrol: func(wire.CommandID, []byte) error {
 			w.worker.pass()
 			return nil
 		}}
 	l := &loop{
-		tally: new(tally),
-		clock: newClock(time.Unix(0, 0)), answers: answers, asked: dog.ask, recent: new(recent),
+		lookups: new(status.Lookups),
+		clock:   newClock(time.Unix(0, 0)), answers: answers, asked: dog.Asked(), recent: new(recent),
 		instruments: in,
 		journal:     writer, storing: storing, workers: map[wire.CredentialKind]*worker{wire.Card: cards},
 		report: func(device.State) { w.loop.pass() },
@@ -197,7 +197,7 @@ func (s *supervisors) watch(t *testing.T) *watched {
 	var group errgroup.Group
 	group.Go(during(ctx, writer.Run))
 	group.Go(func() error { return cards.run(ctx) })
-	dog.attend(storing, identifying)
+	dog.Attend(storing, identifying)
 	group.Go(func() error { return l.run(ctx, first) })
 	w.finish = func() {
 		stop()
@@ -215,7 +215,7 @@ func (s *supervisors) watch(t *testing.T) *watched {
 	return w
 }
 
-func TestAReaderThatWorksIsPetted(t *testing.T) {
+func TestTheWatchdogIsKickedWhileTheReaderWorks(t *testing.T) {
 	s := newSupervisors(t)
 	synctest.Test(t, func(t *testing.T) {
 		w := s.watch(t)
@@ -224,8 +224,8 @@ func TestAReaderThatWorksIsPetted(t *testing.T) {
 		if told := s.told(); len(told) != 1 || told[0] != "READY=1" {
 			t.Errorf("at its start the service manager is told %q", told)
 		}
-		if manager, timer := s.pets(100); manager != 100 || timer != 100 {
-			t.Errorf("in 100 s of a supervision of 4 s, petted %d and %d times", manager, timer)
+		if manager, timer := s.kicks(100); manager != 100 || timer != 100 {
+			t.Errorf("in 100 s of a supervision of 4 s, kicked %d and %d times", manager, timer)
 		}
 		w.finish()
 		if told := s.told(); len(told) != 1 || told[0] != "STOPPING=1" {
@@ -237,7 +237,7 @@ func TestAReaderThatWorksIsPetted(t *testing.T) {
 	})
 }
 
-func TestAReaderThatHangsIsNotPettedUntilItGoesOn(t *testing.T) {
+func TestTheWatchdogIsNotKickedWhileTheReaderHangs(t *testing.T) {
 	for _, test := range []struct {
 		part   func(w *watched) *stuck
 		within time.Duration
@@ -257,20 +257,20 @@ func TestAReaderThatHangsIsNotPettedUntilItGoesOn(t *testing.T) {
 				part.set()
 				w.happen()
 				within := int(test.within/time.Second) + 2
-				if manager, timer := s.pets(within); manager > within || timer > within {
-					t.Errorf("petted %d and %d times in %d s", manager, timer, within)
+				if manager, timer := s.kicks(within); manager > within || timer > within {
+					t.Errorf("kicked %d and %d times in %d s", manager, timer, within)
 				} else if manager < within-3 {
-					t.Errorf("petted %d times in the %d s in which it may still come", manager, within)
+					t.Errorf("kicked %d times in the %d s in which it may still come", manager, within)
 				}
-				if manager, timer := s.pets(60); manager != 0 || timer != 0 {
-					t.Errorf("petted %d and %d times in the next 60 s, while it hangs", manager, timer)
+				if manager, timer := s.kicks(60); manager != 0 || timer != 0 {
+					t.Errorf("kicked %d and %d times in the next 60 s, while it hangs", manager, timer)
 				}
 				if !strings.Contains(w.log.String(), test.why) {
 					t.Errorf("the log does not say why: %s", w.log.String())
 				}
 				part.free()
-				if manager, timer := s.pets(60); manager < 58 || timer < 58 {
-					t.Errorf("petted %d and %d times in the 60 s after it goes on", manager, timer)
+				if manager, timer := s.kicks(60); manager < 58 || timer < 58 {
+					t.Errorf("kicked %d and %d times in the 60 s after it goes on", manager, timer)
 				}
 				w.finish()
 			})
@@ -284,12 +284,12 @@ func TestAStartMayTakeAMinuteAndNoMore(t *testing.T) {
 		var log syncBuffer
 		ctx, stop := context.WithCancel(t.Context())
 		dog := s.watchdog(slog.New(slog.NewTextHandler(&log, nil)))
-		end := dog.watch(ctx)
-		if _, timer := s.pets(60); timer != 60 {
-			t.Errorf("petted %d times in the first 60 s of a start", timer)
+		end := dog.Watch(ctx)
+		if _, timer := s.kicks(60); timer != 60 {
+			t.Errorf("kicked %d times in the first 60 s of a start", timer)
 		}
-		if _, timer := s.pets(60); timer != 0 {
-			t.Errorf("petted %d times in the 60 s after", timer)
+		if _, timer := s.kicks(60); timer != 0 {
+			t.Errorf("kicked %d times in the 60 s after", timer)
 		}
 		stop()
 		end()
@@ -300,28 +300,12 @@ func TestATimerRunsOnWhenAReaderFailsThatHasServed(t *testing.T) {
 	s := newSupervisors(t)
 	synctest.Test(t, func(t *testing.T) {
 		dog := s.watchdog(slog.New(slog.NewTextHandler(new(syncBuffer), nil)))
-		end := dog.watch(t.Context())
-		dog.attend()
-		(<-dog.ask)() // the loop turns
-		end()         // and yet run returns, with an error
+		end := dog.Watch(t.Context())
+		dog.Attend()
+		(<-dog.Asked())() // the loop turns
+		end()             // and yet run returns, with an error
 		if written := s.written(); strings.Contains(written, "V") {
 			t.Errorf("the timer was stopped: %q", written)
 		}
 	})
-}
-
-func TestATimerThatIsNoneIsRefusedAndSaysWhatToDo(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(file, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for path, why := range map[string]string{
-		file:                     "is not a device",
-		"/dev/null":              "is not a watchdog timer",
-		"/dev/no-such-watchdog0": "load the driver of the board's timer",
-	} {
-		if timer, err := openResetTimer(path, 0); err == nil || !strings.Contains(err.Error(), why) {
-			t.Errorf("%s: %v, %v; want %s", path, timer, err, why)
-		}
-	}
 }

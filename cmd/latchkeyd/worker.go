@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"latchkey/cmd/latchkeyd/internal/status"
+	"latchkey/cmd/latchkeyd/internal/supervision"
 	"latchkey/device"
 	"latchkey/device/cache"
 	"latchkey/device/pin"
@@ -24,14 +26,17 @@ type job struct {
 // that a card need not wait for Argon2id.
 type worker struct {
 	kind    wire.CredentialKind
-	tally   *tally
-	duty    *duty
+	lookups *status.Lookups
+	task    *supervision.Task
 	held    *held
 	jobs    chan *job
 	answer  func(device.Event)
 	enrol   func(id wire.CommandID, uid []byte) error // hands a card to the controller
 	damaged func()                                    // a part of the credentials turned out to be
 }
+
+// identifyWithin is three times what the brain waits for an outcome.
+const identifyWithin = 30 * time.Second
 
 // jobsWaiting is more than the brain hands out before it gives one up.
 const jobsWaiting = 8
@@ -59,7 +64,7 @@ func (w *worker) run(ctx context.Context) error {
 			}
 		case j := <-w.jobs:
 			w.answer(w.identify(j))
-			w.duty.done()
+			w.task.Done()
 			if w.kind == wire.PIN {
 				release.Reset(releaseAfter)
 			}
@@ -76,12 +81,12 @@ func (w *worker) identify(j *job) device.Identified {
 		if w.enrol(j.enrol, j.material.value()) != nil {
 			answer.Outcome = device.KeyFailed // nobody waits for it any more
 		}
-		w.tally.add(w.kind, answer.Outcome)
+		w.lookups.Identified(answer, status.LookupTimes{})
 		return answer
 	}
-	damaged, took := false, took{seq: j.seq}
+	damaged, took := false, status.LookupTimes{}
 	pin.Secretly(func() { damaged = w.lookUp(j.material.value(), &answer, &took) })
-	w.tally.identified(answer, took)
+	w.lookups.Identified(answer, took)
 	if damaged {
 		w.damaged()
 	}
@@ -90,7 +95,7 @@ func (w *worker) identify(j *job) device.Identified {
 
 // lookUp derives the tag of a secret, looks it up and fills in what came of it and how
 // long it took.
-func (w *worker) lookUp(secret []byte, answer *device.Identified, took *took) (damaged bool) {
+func (w *worker) lookUp(secret []byte, answer *device.Identified, took *status.LookupTimes) (damaged bool) {
 	begin := time.Now()
 	tag, epoch, err := w.held.tag(w.kind, secret)
 	defer clear(tag[:])
@@ -104,7 +109,7 @@ func (w *worker) lookUp(secret []byte, answer *device.Identified, took *took) (d
 	}
 	derived := time.Now()
 	credential, err := w.held.cache.Lookup(epoch, tag)
-	took.derivation, took.lookup = derived.Sub(begin), time.Since(derived)
+	took.Derivation, took.Lookup = derived.Sub(begin), time.Since(derived)
 	switch {
 	case err == nil && credential.Kind == w.kind:
 		answer.Outcome, answer.Credential = device.Known, credential

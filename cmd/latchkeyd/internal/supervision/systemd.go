@@ -1,4 +1,4 @@
-package main
+package supervision
 
 import (
 	"fmt"
@@ -8,21 +8,21 @@ import (
 	"time"
 )
 
-// manager is the service manager that started the reader, as sd_notify(3) and
+// serviceManager is the one that started the reader, as sd_notify(3) and
 // sd_watchdog_enabled(3) describe it.
-type manager struct {
+type serviceManager struct {
 	socket string        // a Unix datagram socket; one that begins with @ has no file
 	wait   time.Duration // how long it waits for WATCHDOG=1; 0: it does not
 }
 
-// newManager returns the service manager that the environment tells of, nil if
-// there is none.
-func newManager() *manager {
+// findServiceManager returns the service manager that the environment names, nil
+// if there is none.
+func findServiceManager() *serviceManager {
 	socket := os.Getenv("NOTIFY_SOCKET")
 	if socket == "" {
 		return nil
 	}
-	m := &manager{socket: socket}
+	m := &serviceManager{socket: socket}
 	pid, err := strconv.Atoi(os.Getenv("WATCHDOG_PID"))
 	if err == nil && pid != os.Getpid() {
 		return m // it waits for another process
@@ -33,14 +33,14 @@ func newManager() *manager {
 	return m
 }
 
-// say sends a state, such as READY=1.
-func (m *manager) say(state string) error {
+// notify sends a state, such as READY=1.
+func (m *serviceManager) notify(state string) error {
 	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: m.socket, Net: "unixgram"})
 	if err != nil {
 		return fmt.Errorf("service manager: %w", err)
 	}
 	defer conn.Close()
-	// A manager that does not read must not hold up the petting of others.
+	// A manager that does not read must not keep the timer from being kicked.
 	if err := conn.SetWriteDeadline(time.Now().Add(time.Second)); err != nil {
 		return fmt.Errorf("service manager: %w", err)
 	}

@@ -1,12 +1,9 @@
-package main
+package status
 
 import (
 	"fmt"
-	"io"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
@@ -15,16 +12,16 @@ import (
 	"latchkey/device/journal"
 )
 
-// figures are what the running reader has measured of itself. Counts are since
+// Figures are what the running reader has measured of itself. Counts are since
 // its start.
-type figures struct {
+type Figures struct {
 	Running     float64                      `json:"running_seconds"`
-	Strike      times                        `json:"last_digit_to_strike"`
-	Derivation  times                        `json:"derivation"` // of a tag: Argon2id, for a PIN
-	Lookup      times                        `json:"lookup"`     // of a tag
-	Sync        times                        `json:"fdatasync"`
+	Strike      Times                        `json:"last_digit_to_strike"`
+	Derivation  Times                        `json:"derivation"` // of a tag: Argon2id, for a PIN
+	Lookup      Times                        `json:"lookup"`     // of a tag
+	Sync        Times                        `json:"fdatasync"`
 	Lookups     map[string]map[string]uint64 `json:"lookups"` // by kind and outcome
-	Chips       []chipFigures                `json:"chips"`
+	Chips       []Chip                       `json:"chips"`
 	Records     uint64                       `json:"records"` // stored
 	Waiting     uint64                       `json:"records_waiting"`
 	Credentials float64                      `json:"credentials_age_seconds"` // since the controller last answered
@@ -33,21 +30,22 @@ type figures struct {
 	Resident    uint64                       `json:"resident_bytes"`
 }
 
-// chipFigures are what a chip's driver has counted.
-type chipFigures struct {
-	Chip      string `json:"chip"`
+// A Chip is what the driver of a chip has counted.
+type Chip struct {
+	Name      string `json:"chip"`
 	Transfers uint64 `json:"transfers"`
 	Errors    uint64 `json:"errors"`
 	Retries   uint64 `json:"retries"`
 	Resets    uint64 `json:"resets"` // times it was found reset or disturbed, and set up again
 }
 
-// metrics is where the reader's figures come together. What lives as long as
-// one brain only is given to it anew with each.
-type metrics struct {
+// Metrics is where the reader's figures come together.
+type Metrics struct {
+	Strike  Stopwatch
+	Lookups Lookups
+	Sync    Timing // of fdatasync
+
 	began time.Time
-	tally tally
-	sync  timing // of fdatasync
 
 	mu     sync.Mutex
 	linked bool
@@ -56,9 +54,12 @@ type metrics struct {
 	before uint64 // records of journals that were closed
 }
 
-// begin takes what a brain begins with: its journal, and the directory of the
-// epoch it holds.
-func (m *metrics) begin(events *journal.Journal, epoch string) (end func()) {
+// NewMetrics returns the metrics of a reader that starts now.
+func NewMetrics() *Metrics { return &Metrics{began: time.Now()} }
+
+// Begin takes what a brain begins with: its journal, and the directory of the
+// epoch it holds. end is to be called before the journal is closed.
+func (m *Metrics) Begin(events *journal.Journal, epoch string) (end func()) {
 	var written time.Time
 	for _, name := range []string{"credentials.cbor", "deltas.cbor"} {
 		if info, err := os.Stat(filepath.Join(epoch, name)); err == nil && info.ModTime().After(written) {
@@ -76,8 +77,8 @@ func (m *metrics) begin(events *journal.Journal, epoch string) (end func()) {
 	}
 }
 
-// link says whether the controller answers.
-func (m *metrics) link(up bool) {
+// Linked says whether the controller answers.
+func (m *Metrics) Linked(up bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.linked && !up {
@@ -86,12 +87,12 @@ func (m *metrics) link(up bool) {
 	m.linked = up
 }
 
-// now is what there is to say.
-func (m *metrics) now(in *instruments) figures {
-	f := figures{
-		Running: time.Since(m.began).Seconds(), Strike: in.latency.timing.now(),
-		Derivation: m.tally.derivation.now(), Lookup: m.tally.lookup.now(), Sync: m.sync.now(),
-		Lookups: m.tally.now(), Chips: in.counted(), Resident: resident(),
+// Figures returns the figures of this moment; chips are the caller's.
+func (m *Metrics) Figures(chips []Chip) Figures {
+	f := Figures{
+		Running: time.Since(m.began).Seconds(), Strike: m.Strike.Times(),
+		Derivation: m.Lookups.derivation.Times(), Lookup: m.Lookups.lookup.Times(), Sync: m.Sync.Times(),
+		Lookups: m.Lookups.counted(), Chips: chips, Resident: resident(),
 	}
 	var used unix.Rusage
 	if unix.Getrusage(unix.RUSAGE_SELF, &used) == nil {
@@ -124,32 +125,28 @@ func resident() uint64 {
 	return pages * uint64(os.Getpagesize())
 }
 
-// print adds lines for a person to a table.
-func (f *figures) print(table io.Writer) {
-	line := func(what string, t times) {
+// add adds what a person wants to know to a table.
+func (f *Figures) add(to *table) {
+	row := func(what string, t Times) {
 		if t.Count > 0 {
-			fmt.Fprintf(table, "%s\t%.1f ms, 1 in 100 above %.1f ms (%d measured)\n", what, t.P50, t.P99, t.Count)
+			to.row(what, "%.1f ms, 1 in 100 above %.1f ms (%d measured)", t.P50, t.P99, t.Count)
 		}
 	}
-	line("last digit to strike", f.Strike)
-	line("look-up", f.Lookup)
-	line("fdatasync", f.Sync)
-	for _, kind := range sortedKeys(f.Lookups) {
-		of := f.Lookups[kind]
+	row("last digit to strike", f.Strike)
+	row("look-up", f.Lookup)
+	row("fdatasync", f.Sync)
+	for _, kind := range []string{"card", "pin"} {
 		whole := uint64(0)
-		for _, n := range of {
+		for _, n := range f.Lookups[kind] {
 			whole += n
 		}
-		fmt.Fprintf(table, "%s look-ups\t%d, %d of them known\n", kind, whole, of["known"])
+		to.row(kind+" look-ups", "%d, %d of them known", whole, f.Lookups[kind]["known"])
 	}
 	for _, c := range f.Chips {
-		fmt.Fprintf(table, "%s chip\t%d transfers, %d errors, %d retries, %d resets\n", c.Chip, c.Transfers, c.Errors, c.Retries, c.Resets)
+		to.row(c.Name+" chip", "%d transfers, %d errors, %d retries, %d resets", c.Transfers, c.Errors, c.Retries, c.Resets)
 	}
-	fmt.Fprintf(table, "records\t%d stored, %d waiting for the controller\n", f.Records, f.Waiting)
-	fmt.Fprintf(table, "credentials' age\t%s\n", time.Duration(f.Credentials)*time.Second)
-	fmt.Fprintf(table, "running for\t%s, %d wake-ups, %.2f s of processor time, %d KiB resident\n",
+	to.row("records", "%d stored, %d waiting for the controller", f.Records, f.Waiting)
+	to.row("credentials' age", "%s", time.Duration(f.Credentials)*time.Second)
+	to.row("running for", "%s, %d wake-ups, %.2f s of processor time, %d KiB resident",
 		time.Duration(f.Running)*time.Second, f.Wakeups, f.CPU, f.Resident>>10)
 }
-
-// sortedKeys returns the keys of a map in order.
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

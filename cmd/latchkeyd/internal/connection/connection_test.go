@@ -1,4 +1,4 @@
-package main
+package connection
 
 import (
 	"errors"
@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/cmd/latchkeyd/internal/datadir"
 	"latchkey/sync/wire"
 )
 
@@ -20,19 +21,35 @@ type connections struct {
 // next returns the next number by a clock that says so many Unix seconds.
 func (c *connections) next(clock int64) uint64 {
 	c.t.Helper()
-	number, err := nextConnection(c.dir, c.answered, time.Unix(1_700_000_000, 0), time.Unix(clock, 0))
+	number, err := Next(c.dir, c.answered, time.Unix(1_700_000_000, 0), time.Unix(clock, 0))
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	return number
 }
 
-func (c *connections) path() string { return filepath.Join(c.dir, connectionFile) }
+func (c *connections) path() string { return filepath.Join(c.dir, datadir.Connection) }
+
+func (c *connections) file() []byte {
+	c.t.Helper()
+	b, err := os.ReadFile(c.path())
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return b
+}
+
+func (c *connections) put(b []byte) {
+	c.t.Helper()
+	if err := os.WriteFile(c.path(), b, 0o600); err != nil {
+		c.t.Fatal(err)
+	}
+}
 
 func newConnections(t *testing.T) *connections {
 	t.Helper()
 	c := &connections{t: t, dir: t.TempDir()}
-	if err := beginConnections(c.dir); err != nil {
+	if err := Begin(c.dir); err != nil {
 		t.Fatal(err)
 	}
 	return c
@@ -43,7 +60,7 @@ func TestTheNumberOfAConnectionOnlyRises(t *testing.T) {
 	if first := c.next(1_800_000_000); first != 1_800_000_000 {
 		t.Errorf("the first is %d", first)
 	}
-	if err := beginConnections(c.dir); err != nil {
+	if err := Begin(c.dir); err != nil {
 		t.Fatal(err)
 	}
 	for i, clock := range []int64{1_200_000_000, -5, 0} {
@@ -90,12 +107,12 @@ func TestTheNumberRisesThoughItsFileIsLostOnABoardWithoutAClock(t *testing.T) {
 func TestNoFlippedBitOfTheNumberIsBelieved(t *testing.T) {
 	c := newConnections(t)
 	last := c.next(1_800_000_000)
-	good := readAll(t, c.path())
+	good := c.file()
 	for i := range 8 * len(good) {
 		b := append([]byte(nil), good...)
 		b[i/8] ^= 1 << (i % 8)
-		writeAll(t, c.path(), b)
-		if number, err := readConnection(c.dir); err == nil {
+		c.put(b)
+		if number, err := read(c.dir); err == nil {
 			t.Errorf("bit %d: %d", i, number)
 		}
 		if number := c.next(0); number <= last || number > wire.MaxNumber {
@@ -106,7 +123,7 @@ func TestNoFlippedBitOfTheNumberIsBelieved(t *testing.T) {
 
 func TestTheNumberOfAReaderFromBeforeItHadAChecksumIsRead(t *testing.T) {
 	c := newConnections(t)
-	writeAll(t, c.path(), wire.Marshal(uint64(1_800_000_000)))
+	c.put(wire.Marshal(uint64(1_800_000_000)))
 	if number := c.next(0); number != 1_800_000_001 {
 		t.Errorf("%d", number)
 	}
@@ -117,7 +134,7 @@ func TestTheNumberIsUsedThoughItCannotBeStored(t *testing.T) {
 	if err := os.Mkdir(c.path(), 0o700); err != nil { // cannot be replaced by a file
 		t.Fatal(err)
 	}
-	if number, err := nextConnection(c.dir, 7, time.Unix(5, 0), time.Unix(0, 0)); err == nil || number < 8 || errors.Is(err, errConnectionDamaged) {
+	if number, err := Next(c.dir, 7, time.Unix(5, 0), time.Unix(0, 0)); err == nil || number < 8 || errors.Is(err, errDamaged) {
 		t.Errorf("number %d, error %v", number, err)
 	}
 }

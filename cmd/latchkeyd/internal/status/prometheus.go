@@ -1,4 +1,4 @@
-package main
+package status
 
 import (
 	"bytes"
@@ -6,21 +6,24 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// metricsConfig says where the reader's figures can be read by a program, in
-// Prometheus' text format.
-type metricsConfig struct {
+// Config says where the reader's figures can be read by a program, in Prometheus'
+// text format.
+type Config struct {
 	Listen string `toml:"listen"` // loopback address and port; "": nowhere
 }
 
-func (c metricsConfig) check() error {
+// Check says what is wrong with a config.
+func (c Config) Check() error {
 	if c.Listen == "" {
 		return nil
 	}
@@ -31,9 +34,9 @@ func (c metricsConfig) check() error {
 	return nil
 }
 
-// serveMetrics answers GET /metrics until ctx ends. What keeps it from that is
+// ServeMetrics answers GET /metrics until ctx ends. What keeps it from that is
 // tried again: the door does not depend on it.
-func serveMetrics(ctx context.Context, c metricsConfig, now func() *status, log *slog.Logger) error {
+func ServeMetrics(ctx context.Context, c Config, now func() *Status, log *slog.Logger) error {
 	if c.Listen == "" {
 		return nil
 	}
@@ -56,7 +59,7 @@ func serveMetrics(ctx context.Context, c metricsConfig, now func() *status, log 
 		}
 		log.Warn("metrics cannot be read", "err", err)
 		select {
-		case <-time.After(statusAgain):
+		case <-time.After(retryAfter):
 		case <-ctx.Done():
 			return nil
 		}
@@ -84,7 +87,7 @@ func ownHost(next http.Handler) http.Handler {
 }
 
 // exposition is the status in Prometheus' text format, version 0.0.4.
-func (s *status) exposition() []byte {
+func (s *Status) exposition() []byte {
 	f := &s.Figures
 	var e exposition
 	e.gauge("latchkey_info", "What runs here.", 1, "reader", s.Reader, "version", s.Version, "site", s.Site)
@@ -93,7 +96,7 @@ func (s *status) exposition() []byte {
 	e.gauge("latchkey_lockout", "1 while PIN entry is locked out.", truth(s.Lockout != "none"))
 	e.gauge("latchkey_link_up", "1 while the controller answers.", truth(s.Link == "up"))
 	e.family("latchkey_fault", "gauge", "1 for each part that is out of order.")
-	for _, subject := range sortedKeys(s.Health) {
+	for _, subject := range slices.Sorted(maps.Keys(s.Health)) {
 		e.sample("latchkey_fault", 1, "subject", subject)
 	}
 
@@ -103,23 +106,23 @@ func (s *status) exposition() []byte {
 	e.histogram("latchkey_fdatasync_seconds", "Bringing records to the disk, fdatasync alone.", f.Sync)
 
 	e.family("latchkey_lookups_total", "counter", "Look-ups by their outcome.")
-	for _, kind := range sortedKeys(f.Lookups) {
-		for _, outcome := range sortedKeys(f.Lookups[kind]) {
+	for _, kind := range kinds {
+		for _, outcome := range outcomes {
 			e.sample("latchkey_lookups_total", float64(f.Lookups[kind][outcome]), "kind", kind, "outcome", outcome)
 		}
 	}
 	for _, of := range []struct {
 		name, help string
-		count      func(chipFigures) uint64
+		count      func(Chip) uint64
 	}{
-		{"latchkey_chip_transfers_total", "Transfers on a chip's bus.", func(c chipFigures) uint64 { return c.Transfers }},
-		{"latchkey_chip_errors_total", "Errors of a chip's bus or lines.", func(c chipFigures) uint64 { return c.Errors }},
-		{"latchkey_chip_retries_total", "What had to be asked of a chip again.", func(c chipFigures) uint64 { return c.Retries }},
-		{"latchkey_chip_resets_total", "Times a chip was found reset or disturbed, and set up again.", func(c chipFigures) uint64 { return c.Resets }},
+		{"latchkey_chip_transfers_total", "Transfers on a chip's bus.", func(c Chip) uint64 { return c.Transfers }},
+		{"latchkey_chip_errors_total", "Errors of a chip's bus or lines.", func(c Chip) uint64 { return c.Errors }},
+		{"latchkey_chip_retries_total", "What had to be asked of a chip again.", func(c Chip) uint64 { return c.Retries }},
+		{"latchkey_chip_resets_total", "Times a chip was found reset or disturbed, and set up again.", func(c Chip) uint64 { return c.Resets }},
 	} {
 		e.family(of.name, "counter", of.help)
 		for _, chip := range f.Chips {
-			e.sample(of.name, float64(of.count(chip)), "chip", chip.Chip)
+			e.sample(of.name, float64(of.count(chip)), "chip", chip.Name)
 		}
 	}
 	e.counter("latchkey_records_total", "Records stored.", float64(f.Records))
@@ -158,7 +161,7 @@ func (e *exposition) counter(name, help string, value float64) {
 }
 
 // histogram writes the cumulative buckets of a timing, in seconds.
-func (e *exposition) histogram(name, help string, t times) {
+func (e *exposition) histogram(name, help string, t Times) {
 	e.family(name, "histogram", help)
 	var upTo uint64
 	for i, bound := range bounds {

@@ -3,15 +3,12 @@ package main
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -19,6 +16,10 @@ import (
 	"golang.org/x/sys/unix"
 
 	"latchkey/board"
+	"latchkey/cmd/latchkeyd/internal/adoption"
+	"latchkey/cmd/latchkeyd/internal/datadir"
+	"latchkey/cmd/latchkeyd/internal/status"
+	"latchkey/cmd/latchkeyd/internal/supervision"
 	"latchkey/device"
 	"latchkey/device/cache"
 	"latchkey/device/journal"
@@ -35,7 +36,7 @@ import (
 // it they do at once.
 func BenchmarkAttempt(b *testing.B) {
 	dir := adaAndBob(b).adopt(b, "front-door").data()
-	site, err := readSite(dir)
+	site, err := adoption.ReadSite(dir)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -46,7 +47,8 @@ func BenchmarkAttempt(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer simulated.Close()
-	instruments, err := openInstruments(simulated, c, log)
+	metrics := status.NewMetrics()
+	instruments, err := openInstruments(simulated, c, &metrics.Strike, log)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -56,9 +58,9 @@ func BenchmarkAttempt(b *testing.B) {
 	}()
 
 	var durable device.Durable
-	events := journal.Open(journal.Options{Dir: filepath.Join(dir, journalDir), Fresh: true, Fold: &durable})
+	events := journal.Open(journal.Options{Dir: filepath.Join(dir, datadir.Journal), Fresh: true, Fold: &durable})
 	defer events.Close()
-	options := cache.Options{Dir: dir, Site: site.ID, Controller: site.controller()}
+	options := cache.Options{Dir: dir, Site: site.ID, Controller: site.ControllerKey()}
 	held := openHeld(options)
 	defer held.cache.Close()
 	loaded, err := cache.LoadPolicy(options, "front-door")
@@ -83,12 +85,12 @@ func BenchmarkAttempt(b *testing.B) {
 		send(answer(stored))
 	})
 	l := &loop{
-		clock: newClock(time.Unix(0, 0)), instruments: instruments, journal: writer, storing: new(duty), recent: new(recent),
-		workers: map[wire.CredentialKind]*worker{}, tally: new(tally),
+		clock: newClock(time.Unix(0, 0)), instruments: instruments, journal: writer, storing: new(supervision.Task), recent: new(recent),
+		workers: map[wire.CredentialKind]*worker{}, lookups: &metrics.Lookups,
 		report: func(device.State) {},
 	}
 	for _, kind := range []wire.CredentialKind{wire.PIN, wire.Card} {
-		l.workers[kind] = &worker{kind: kind, duty: new(duty), held: held, jobs: make(chan *job, jobsWaiting), tally: l.tally, answer: send}
+		l.workers[kind] = &worker{kind: kind, task: new(supervision.Task), held: held, jobs: make(chan *job, jobsWaiting), lookups: l.lookups, answer: send}
 	}
 	group.Go(func() error { return writer.Run(ctx) })
 	for _, worker := range l.workers {
@@ -133,11 +135,15 @@ func BenchmarkAttempt(b *testing.B) {
 		}
 	}
 	open := func() {
-		opened := instruments.latency.timing.now().Count
+		opened := metrics.Strike.Times().Count
 		instruments.present(wire.PIN, []byte(adaPIN))
-		for instruments.latency.timing.now().Count == opened {
+		for metrics.Strike.Times().Count == opened {
 			time.Sleep(time.Millisecond)
 		}
+	}
+	// since returns how long the one took that was added between two moments.
+	since := func(before, after status.Times) time.Duration {
+		return time.Duration((after.Seconds - before.Seconds) * float64(time.Second))
 	}
 	attempt := func() {
 		alone := func() {
@@ -150,10 +156,11 @@ func BenchmarkAttempt(b *testing.B) {
 		for len(batches) > 0 {
 			<-batches
 		}
-		before, begin := events.Stats(), time.Now()
+		before, figures, begin := events.Stats(), metrics.Figures(nil), time.Now()
 		open()
-		whole = append(whole, newestOf(&instruments.latency.timing))
-		beyond = append(beyond, whole[len(whole)-1]-max(newestOf(&l.tally.derivation), sync[len(sync)-1]))
+		now := metrics.Figures(nil)
+		whole = append(whole, since(figures.Strike, now.Strike))
+		beyond = append(beyond, whole[len(whole)-1]-max(since(figures.Derivation, now.Derivation), sync[len(sync)-1]))
 		quiet()
 		stored := 0
 		for len(batches) > 0 {
@@ -197,13 +204,6 @@ func BenchmarkAttempt(b *testing.B) {
 	b.ReportMetric(float64(bytesAfter)/n, "bytes-per-attempt")
 }
 
-// newestOf returns the newest duration of a timing.
-func newestOf(t *timing) time.Duration {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.newest[(t.n-1)%uint64(len(t.newest))]
-}
-
 // processorTime returns what this process had of it meanwhile.
 func processorTime(b *testing.B, do func()) time.Duration {
 	now := func() time.Duration {
@@ -242,63 +242,4 @@ func oneSync(b *testing.B, dir string) {
 	if err := unix.Fdatasync(int(f.Fd())); err != nil {
 		b.Fatal(err)
 	}
-}
-
-// BenchmarkProcess measures the real binary: resident memory when idle and the
-// most after ten PINs.
-func BenchmarkProcess(b *testing.B) {
-	var idle, most float64
-	for b.Loop() {
-		reader := adaAndBob(b).adopt(b, "front-door")
-		reader.start()
-		time.Sleep(3 * time.Second)
-		idle = max(idle, reader.memory("VmRSS"))
-		for range 10 {
-			reader.typePIN(adaPIN)
-			reader.opens("a PIN")
-			reader.closed()
-		}
-		most = max(most, reader.memory("VmHWM"))
-		reader.kill()
-	}
-	b.ReportMetric(0, "ns/op")
-	b.ReportMetric(idle, "MB-resident-idle")
-	b.ReportMetric(most, "MB-resident-most")
-}
-
-// memory reads a figure of /proc/PID/status, in MB of 10^6 bytes.
-func (r *testReader) memory(name string) float64 {
-	r.t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.cmd.Process.Pid))
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	for line := range strings.Lines(string(status)) {
-		var kb float64
-		if _, err := fmt.Sscanf(line, name+": %f kB", &kb); err == nil {
-			return kb * 1024 / 1e6
-		}
-	}
-	r.t.Fatalf("no %s", name)
-	return 0
-}
-
-// BenchmarkBinary measures the firmware's size.
-func BenchmarkBinary(b *testing.B) {
-	var size int64
-	for b.Loop() {
-		path := filepath.Join(b.TempDir(), "latchkeyd")
-		build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-tags", "firmware,nethttpomithttp2", "-o", path, "latchkey/cmd/latchkeyd")
-		build.Env = append(os.Environ(), "GOOS=linux", "GOARCH=arm64", "CGO_ENABLED=0")
-		if out, err := build.CombinedOutput(); err != nil {
-			b.Fatalf("%v: %s", err, out)
-		}
-		info, err := os.Stat(path)
-		if err != nil {
-			b.Fatal(err)
-		}
-		size = info.Size()
-	}
-	b.ReportMetric(0, "ns/op")
-	b.ReportMetric(float64(size)/1e6, "MB")
 }

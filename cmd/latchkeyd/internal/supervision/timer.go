@@ -1,4 +1,4 @@
-package main
+package supervision
 
 import (
 	"errors"
@@ -10,56 +10,61 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// watchdogConfig is the config's [watchdog]: a timer of the machine that
-// resets it unless it is petted. Without a device there is none: systemd may watch
-// the reader, and yet cannot end a process that hangs in the kernel.
-type watchdogConfig struct {
+// Config is the config's [watchdog]: a timer of the machine that resets it unless
+// it is kicked in time. Without a device there is none: systemd may watch the
+// reader, but it cannot end a process that hangs in the kernel.
+type Config struct {
 	Device  string        `toml:"device"`  // as "/dev/watchdog0"
 	Timeout time.Duration `toml:"timeout"` // of whole seconds; 0 is 15 s, the most that a Raspberry Pi's timer counts
 }
 
 const (
-	defaultResetTimeout = 15 * time.Second
-	shortestReset       = 2 * time.Second
-	longestReset        = 10 * time.Minute
+	defaultTimeout  = 15 * time.Second
+	shortestTimeout = 2 * time.Second
+	longestTimeout  = 10 * time.Minute
 )
 
-// problem says what is wrong with a config.
-func (c watchdogConfig) problem() error {
+// Check says what is wrong with a config.
+func (c Config) Check() error {
 	switch {
 	case c.Timeout == 0:
 		return nil
 	case c.Device == "":
 		return errors.New(`watchdog.timeout: is set, and watchdog.device is not: name a device, as "/dev/watchdog0"`)
-	case c.Timeout < shortestReset, c.Timeout > longestReset, c.Timeout%time.Second != 0:
-		return fmt.Errorf(`watchdog.timeout: is %s: it must be whole seconds, from %s to %s, as in "15s"`, c.Timeout, shortestReset, longestReset)
+	case c.Timeout < shortestTimeout, c.Timeout > longestTimeout, c.Timeout%time.Second != 0:
+		return fmt.Errorf(`watchdog.timeout: is %s: it must be whole seconds, from %s to %s, as in "15s"`, c.Timeout, shortestTimeout, longestTimeout)
 	}
 	return nil
 }
 
-// resetTimer is a watchdog timer behind Linux's watchdog API
+// A Timer is a watchdog timer behind Linux's watchdog API
 // (Documentation/watchdog/watchdog-api.rst): it runs from being opened on,
 // every write starts it anew, and it resets the machine when it runs out. If
 // the last thing written is a V, closing the device stops it, unless the
 // kernel was built or told not to (nowayout).
-type resetTimer struct {
+type Timer struct {
 	file    *os.File
 	timeout time.Duration // what it counts, which may not be what was asked for
 }
 
-// openResetTimer starts a timer.
-func openResetTimer(path string, timeout time.Duration) (*resetTimer, error) {
+// NewTimer returns the timer behind an open device, which counts that long.
+func NewTimer(device *os.File, timeout time.Duration) *Timer {
+	return &Timer{file: device, timeout: timeout}
+}
+
+// openTimer starts a timer.
+func openTimer(path string, timeout time.Duration) (*Timer, error) {
 	if timeout == 0 {
-		timeout = defaultResetTimeout
+		timeout = defaultTimeout
 	}
-	if err := checkResetTimer(path); err != nil {
+	if err := CheckTimer(path); err != nil {
 		return nil, err
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
-		return nil, explainResetTimer(path, err)
+		return nil, explain(path, err)
 	}
-	t := &resetTimer{file: f, timeout: timeout}
+	t := NewTimer(f, timeout)
 	fd := int(f.Fd())
 	// A timer that cannot count that long, or cannot be set at all, counts
 	// what it was made to.
@@ -67,7 +72,7 @@ func openResetTimer(path string, timeout time.Duration) (*resetTimer, error) {
 	seconds, err := unix.IoctlGetInt(fd, unix.WDIOC_GETTIMEOUT)
 	if err == nil && seconds > 0 {
 		t.timeout = time.Duration(seconds) * time.Second
-		err = t.pet()
+		err = t.kick()
 	} else {
 		err = fmt.Errorf("it is not a watchdog timer, or does not say how long it counts: %w", err)
 	}
@@ -77,23 +82,23 @@ func openResetTimer(path string, timeout time.Duration) (*resetTimer, error) {
 	return t, nil
 }
 
-// checkResetTimer says whether a timer could be opened, which would start it.
-func checkResetTimer(path string) error {
+// CheckTimer says whether a timer could be opened, which would start it.
+func CheckTimer(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
-		return explainResetTimer(path, err)
+		return explain(path, err)
 	}
 	if info.Mode()&fs.ModeCharDevice == 0 {
 		return fmt.Errorf("watchdog.device: %s is not a device", path)
 	}
 	if err := unix.Access(path, unix.W_OK); err != nil {
-		return explainResetTimer(path, err)
+		return explain(path, err)
 	}
 	return nil
 }
 
-// explainResetTimer says what to do about a timer that cannot be opened.
-func explainResetTimer(path string, err error) error {
+// explain says what to do about a timer that cannot be opened.
+func explain(path string, err error) error {
 	todo := "see what the kernel says of it"
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -106,16 +111,16 @@ func explainResetTimer(path string, err error) error {
 	return fmt.Errorf("watchdog.device: %s: %w: %s", path, err, todo)
 }
 
-// pet starts the timer anew.
-func (t *resetTimer) pet() error {
+// kick starts the timer anew.
+func (t *Timer) kick() error {
 	if _, err := t.file.Write([]byte{0}); err != nil {
-		return fmt.Errorf("pet: %w", err)
+		return fmt.Errorf("kick: %w", err)
 	}
 	return nil
 }
 
 // close lets go of the timer, and stops it before if stop is set.
-func (t *resetTimer) close(stop bool) error {
+func (t *Timer) close(stop bool) error {
 	var err error
 	if stop {
 		_, err = t.file.Write([]byte("V"))

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"slices"
 	"syscall"
@@ -13,32 +12,10 @@ import (
 
 	"latchkey/board"
 	"latchkey/board/sim"
+	"latchkey/cmd/latchkeyd/internal/status"
 	"latchkey/device"
 	"latchkey/relay"
 )
-
-func TestWhatIsSaidOfTheRelayNamesEachLineThatDoesNotWork(t *testing.T) {
-	in := newInstruments(slog.New(slog.NewTextHandler(io.Discard, nil)))
-	for _, line := range []string{"exit-button", "door-open", "strike"} {
-		in.reportLine(line, nil)
-	}
-	in.reportLine("door-open", errors.New("board.lines.door-open: GPIO12 is in use by gpiomon"))
-	in.reportLine("strike", errors.New("strike: energise: input/output error"))
-	in.reportLine("strike", nil)
-	in.reportLine("door-open", nil)
-	var got []string
-	for len(in.events) > 0 {
-		health := (<-in.events).(device.Health)
-		if health.Subject != device.SubjectRelay || (health.Condition == device.Good) != (health.Text == "") {
-			t.Errorf("%+v", health)
-		}
-		got = append(got, health.Text)
-	}
-	const door = "door-open does not work: board.lines.door-open: GPIO12 is in use by gpiomon"
-	if want := []string{"", door, door + "; strike does not work: strike: energise: input/output error", door, ""}; !slices.Equal(got, want) {
-		t.Errorf("said %q, want %q", got, want)
-	}
-}
 
 func TestWhatTheConfigDoesNotNameIsNotOfferedAndNoFault(t *testing.T) {
 	wiring := board.Config{Kind: "linux", Lines: map[string]board.LineConfig{"strike": {Name: "GPIO26"}}}
@@ -46,7 +23,7 @@ func TestWhatTheConfigDoesNotNameIsNotOfferedAndNoFault(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := newInstruments(slog.New(slog.DiscardHandler))
+	in := newInstruments(new(config), new(status.Stopwatch), slog.New(slog.DiscardHandler))
 	if err := errors.Join(in.openKeypad(b, new(config)), in.openCards(b)); err != nil || !in.noPIN || !in.noCards {
 		t.Errorf("a board with a strike alone: %v, no PIN %v, no cards %v", err, in.noPIN, in.noCards)
 	}
@@ -69,7 +46,7 @@ func TestAnInputWhoseLineIsInUseWorksOnceItIsFree(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		chips := sim.New(&sim.Options{Log: slog.New(slog.DiscardHandler)})
 		defer chips.Close()
-		in := newInstruments(slog.New(slog.DiscardHandler))
+		in := newInstruments(new(config), new(status.Stopwatch), slog.New(slog.DiscardHandler))
 		var err error
 		if in.strike, err = relay.NewStrike(new(stuck), nil); err != nil {
 			t.Fatal(err)
@@ -84,7 +61,7 @@ func TestAnInputWhoseLineIsInUseWorksOnceItIsFree(t *testing.T) {
 		}
 		defer input.Halt()
 		used := &usedElsewhere{Level: line, held: true}
-		in.reportLine("door-open", in.startInput("door-open", func() error { return input.Start(used) }))
+		in.parts.ReportLine("door-open", in.startInput("door-open", func() error { return input.Start(used) }))
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
 		go func() { done <- in.watch(ctx) }()

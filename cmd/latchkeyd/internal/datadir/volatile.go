@@ -1,4 +1,4 @@
-package main
+package datadir
 
 import (
 	"bufio"
@@ -8,35 +8,30 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
-
-	"latchkey/board"
 )
 
-// errVolatile says that what a reader charges and records is gone with the
+// ErrVolatile says that what a reader charges and records is gone with the
 // power, and with it every lockout: whoever can cut the power may guess on.
-var errVolatile = errors.New("lies in memory and is forgotten with the power, wrong PINs and lockouts included: " +
+var ErrVolatile = errors.New("lies in memory and is forgotten with the power, wrong PINs and lockouts included: " +
 	"put it on a disk, and if the root is read-only by overlayroot, write overlayroot=tmpfs:recurse=0")
 
-// checkLasting says if the data directory is one that a power cut empties. A
-// simulated board's may be.
-func (c *config) checkLasting() error {
-	if c.Board.Kind == "sim" {
-		return nil
-	}
-	volatile, err := inMemory(c.Reader.Data)
+// CheckPersistent returns ErrVolatile if a power cut empties a directory. There
+// need not be one.
+func CheckPersistent(dir string) error {
+	volatile, err := inMemory(dir)
 	if err == nil && volatile {
-		err = errVolatile
+		return ErrVolatile
 	}
-	if err == nil || errors.Is(err, os.ErrNotExist) {
+	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	return &board.KeyError{Key: "reader.data", Err: fmt.Errorf("%s %w", c.Reader.Data, err)}
+	return err
 }
 
-// inMemory tells whether a directory's file system is one that ends with the
-// power, or an overlay (Documentation/filesystems/overlayfs.rst) that keeps its
-// changes on one. An overlay whose upper layer cannot be seen from here is taken
-// for lasting.
+// inMemory reports whether a directory's file system ends with the power, or is
+// an overlay (Documentation/filesystems/overlayfs.rst) that keeps its changes on
+// one that does. An overlay whose upper layer cannot be seen from here is taken
+// for persistent.
 func inMemory(dir string) (bool, error) {
 	var fs unix.Statfs_t
 	if err := unix.Statfs(dir, &fs); err != nil {

@@ -1,0 +1,183 @@
+package adoption
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"latchkey/cmd/latchkeyd/internal/connection"
+	"latchkey/cmd/latchkeyd/internal/datadir"
+	"latchkey/device/cache"
+	"latchkey/device/durable"
+	"latchkey/sync/wire"
+)
+
+// errRefused says that a bundle must not be taken over, now or later.
+var errRefused = errors.New("refused")
+
+// adoption is a bundle on its way in, kept as it came. Putting it into the data
+// directory by one rename is the adoption; what follows can be done again
+// after a power cut, and is, at the next start.
+type adoption struct {
+	Bundle      []byte `cbor:"1,keyasint"`
+	ReplaceSite bool   `cbor:"2,keyasint"`
+}
+
+// readBundle opens a bundle and refuses one that must not replace what the
+// reader holds: foreign, older, for another board, or without a valid policy or snapshot.
+func readBundle(dir string, a *adoption) (*wire.Bundle, error) {
+	id, err := ReadIdentity(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errors.New("this board has no keys yet: run latchkeyd identity and give its request to the controller")
+	}
+	if err != nil {
+		return nil, err
+	}
+	request, err := id.request()
+	if err != nil {
+		return nil, err
+	}
+	sealing, err := id.SealingKey()
+	if err != nil {
+		return nil, err
+	}
+	bundle, err := wire.OpenBundle(a.Bundle, request, sealing)
+	switch {
+	case errors.Is(err, wire.ErrOtherBoard):
+		return nil, errors.New("the bundle is for another board: have the controller answer this board's request")
+	case err != nil:
+		return nil, fmt.Errorf("the bundle is damaged (%w): have the controller write it again", err)
+	}
+	held, err := ReadSite(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, errSiteDamaged) && a.ReplaceSite:
+	case err != nil:
+		return nil, err
+	case held.ID != bundle.Site || held.Controller != bundle.Controller:
+		if !a.ReplaceSite {
+			return nil, fmt.Errorf("the bundle is of site %s, but this reader belongs to site %s: add --replace-site if it is to change", bundle.SiteName, held.Name)
+		}
+	case bundle.Number < held.Bundle && !a.ReplaceSite:
+		return nil, fmt.Errorf("the bundle is older than the one that this reader has (%d, not %d): have the controller write a new one; if this is new, because the site was put back to an older state, add --replace-site", bundle.Number, held.Bundle)
+	}
+	if bundle.Broker != "" {
+		if err := wire.CheckBroker(bundle.Broker); err != nil {
+			return nil, fmt.Errorf("the bundle's %w: have the controller write a new one", err)
+		}
+	}
+	payload, err := wire.Open(wire.KindPolicy, bundle.Site, bundle.Policy, wire.MaxMessage, bundle.Controller[:])
+	if err != nil {
+		return nil, fmt.Errorf("the bundle's policy: %w", err)
+	}
+	policy, err := wire.ParsePolicy(payload)
+	if err != nil {
+		return nil, fmt.Errorf("the bundle's %w", err)
+	}
+	if policy.Reader != bundle.Reader {
+		return nil, fmt.Errorf("the bundle's policy is for reader %s, not %s", policy.Reader, bundle.Reader)
+	}
+	manifest, err := cache.CheckSnapshot(bundleOptions(dir, bundle), bundle.Snapshot)
+	if err != nil {
+		return nil, fmt.Errorf("the bundle's %w", err)
+	}
+	if manifest.Epoch != bundle.Epoch {
+		return nil, fmt.Errorf("the bundle's snapshot is of epoch %d, not %d", manifest.Epoch, bundle.Epoch)
+	}
+	return bundle, nil
+}
+
+func bundleOptions(dir string, bundle *wire.Bundle) cache.Options {
+	return cache.Options{Dir: dir, Site: bundle.Site, Controller: bundle.Controller[:]}
+}
+
+// Adopt takes a bundle over into a data directory, or has the reader that runs on
+// it do that and waits for it. The error says what to do about a bundle that
+// must not be taken over.
+func Adopt(dir string, sealed []byte, replaceSite bool) (*wire.Bundle, error) {
+	a := &adoption{Bundle: sealed, ReplaceSite: replaceSite}
+	bundle, err := readBundle(dir, a)
+	if err != nil {
+		return nil, err
+	}
+	if err := durable.WriteFile(filepath.Join(dir, datadir.Adoption), wire.Marshal(a), 0o600); err != nil {
+		return nil, err
+	}
+	unlock, err := datadir.Lock(dir)
+	if errors.Is(err, datadir.ErrLocked) {
+		return bundle, awaitTakeOver(dir, bundle.Number)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	return bundle, takeOver(dir)
+}
+
+// awaitTakeOver waits until the running reader has taken a bundle over.
+func awaitTakeOver(dir string, number uint64) error {
+	for range 100 {
+		if _, err := os.Stat(filepath.Join(dir, datadir.Adoption)); errors.Is(err, fs.ErrNotExist) {
+			if held, err := ReadSite(dir); err != nil || held.Bundle != number {
+				return errors.New("the running reader has refused the bundle: see its log")
+			}
+			return nil
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return errors.New("the running reader has not taken the bundle over within 10 s: see its log; it goes on trying")
+}
+
+// takeOver makes an adoption that lies in the data directory the reader's own.
+// The caller holds the directory's lock. Each step can be done twice.
+func takeOver(dir string) error {
+	b, err := datadir.ReadSecret(filepath.Join(dir, datadir.Adoption), wire.MaxBundle+1<<10)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var a adoption
+	if err := wire.Unmarshal(b, wire.MaxBundle+1<<10, &a); err != nil {
+		return fmt.Errorf("%w: %s: %w", errRefused, datadir.Adoption, err)
+	}
+	bundle, err := readBundle(dir, &a)
+	var disk *fs.PathError
+	switch {
+	case errors.As(err, &disk):
+		return err
+	case err != nil:
+		return fmt.Errorf("%w: %w", errRefused, err)
+	}
+	held, siteErr := ReadSite(dir)
+	if siteErr != nil && !errors.Is(siteErr, fs.ErrNotExist) && !errors.Is(siteErr, errSiteDamaged) {
+		return siteErr
+	}
+	_, err = os.Stat(filepath.Join(dir, datadir.Journal))
+	first := errors.Is(err, fs.ErrNotExist) && (errors.Is(siteErr, fs.ErrNotExist) || held != nil && held.First)
+	replaced := held != nil && (held.Replaced || held.ID != bundle.Site || held.Controller != bundle.Controller || bundle.Number < held.Bundle)
+	if first {
+		if err := connection.Begin(dir); err != nil {
+			return err
+		}
+	}
+	options := bundleOptions(dir, bundle)
+	if err := cache.Install(options, bundle); err != nil {
+		return fmt.Errorf("adopt: %w", err)
+	}
+	if _, err := cache.StorePolicy(options, bundle.Reader, bundle.Policy); err != nil && !errors.Is(err, cache.ErrOlder) {
+		return fmt.Errorf("adopt: %w", err)
+	}
+	site := &Site{
+		Bundle: bundle.Number, ID: bundle.Site, Name: bundle.SiteName, Reader: bundle.Reader,
+		Controller: bundle.Controller, Certificate: bundle.Certificate, Authority: bundle.Authority,
+		Broker: bundle.Broker, First: first, Replaced: replaced,
+	}
+	if err := site.write(dir); err != nil {
+		return err
+	}
+	return durable.Remove(filepath.Join(dir, datadir.Adoption))
+}

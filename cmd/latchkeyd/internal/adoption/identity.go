@@ -1,0 +1,130 @@
+// Package adoption is how a reader comes to belong to a site: its own keys, the
+// request that it makes with them, and the bundle that the site's controller
+// answers with.
+package adoption
+
+import (
+	"crypto/ecdh"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"latchkey/cmd/latchkeyd/internal/datadir"
+	"latchkey/device/durable"
+	"latchkey/sync/wire"
+)
+
+// An Identity is the reader's own keys, made on the board once and never leaving
+// it. The certificate request is kept because its signature, and so the
+// fingerprint that people compare, differs each time it is made.
+type Identity struct {
+	Signing [32]byte `cbor:"1,keyasint"` // Ed25519 seed
+	Sealing [32]byte `cbor:"2,keyasint"` // X25519 private key
+	TLS     []byte   `cbor:"3,keyasint"` // ECDSA P-256 private key, PKCS #8, DER
+	CSR     []byte   `cbor:"4,keyasint"` // PKCS #10, DER, of the TLS key
+}
+
+// newIdentity makes keys.
+func newIdentity() (*Identity, error) {
+	var id Identity
+	rand.Read(id.Signing[:])
+	sealing, err := ecdh.X25519().GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	copy(id.Sealing[:], sealing.Bytes())
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	if id.TLS, err = x509.MarshalPKCS8PrivateKey(key); err != nil {
+		return nil, err
+	}
+	// The controller names the reader in the certificate, whatever stands here.
+	template := &x509.CertificateRequest{Subject: pkix.Name{CommonName: "latchkey reader"}}
+	if id.CSR, err = x509.CreateCertificateRequest(rand.Reader, template, key); err != nil {
+		return nil, err
+	}
+	return &id, nil
+}
+
+// ReadIdentity reads a data directory's identity; the error wraps
+// fs.ErrNotExist when there is none yet.
+func ReadIdentity(dir string) (*Identity, error) {
+	b, err := datadir.ReadSecret(filepath.Join(dir, datadir.Identity), wire.MaxMessage)
+	if err != nil {
+		return nil, err
+	}
+	var id Identity
+	if err := wire.Unmarshal(b, wire.MaxMessage, &id); err != nil {
+		return nil, fmt.Errorf("%s is damaged: %w; move it away, run latchkeyd identity, and have the reader adopted anew", datadir.Identity, err)
+	}
+	return &id, nil
+}
+
+// MakeIdentity makes a data directory's identity, or finds the one there is.
+func MakeIdentity(dir string) (*Identity, error) {
+	id, err := ReadIdentity(dir)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return id, err
+	}
+	if id, err = newIdentity(); err != nil {
+		return nil, err
+	}
+	return id, durable.WriteFile(filepath.Join(dir, datadir.Identity), wire.Marshal(id), 0o600)
+}
+
+// SigningKey signs what the reader sends.
+func (id *Identity) SigningKey() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(id.Signing[:]) }
+
+// SealingKey opens what is sealed to this reader alone.
+func (id *Identity) SealingKey() (*ecdh.PrivateKey, error) {
+	return ecdh.X25519().NewPrivateKey(id.Sealing[:])
+}
+
+// request is what the controller answers with a bundle.
+func (id *Identity) request() (*wire.Request, error) {
+	sealing, err := id.SealingKey()
+	if err != nil {
+		return nil, err
+	}
+	return &wire.Request{
+		Signing: [32]byte(id.SigningKey().Public().(ed25519.PublicKey)),
+		Sealing: [32]byte(sealing.PublicKey().Bytes()),
+		CSR:     id.CSR,
+	}, nil
+}
+
+// Request returns the signed request for adoption and its fingerprint, which
+// the screen and the controller show for people to compare.
+func (id *Identity) Request() (signed []byte, fingerprint string, err error) {
+	request, err := id.request()
+	if err != nil {
+		return nil, "", err
+	}
+	if signed, err = request.Sign(id.SigningKey()); err != nil {
+		return nil, "", err
+	}
+	return signed, wire.Fingerprint(wire.Marshal(request)), nil
+}
+
+// Fingerprint returns that of the request that a data directory's identity
+// makes; "" as long as there are no keys.
+func Fingerprint(dir string) (string, error) {
+	id, err := ReadIdentity(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	_, fingerprint, err := id.Request()
+	return fingerprint, err
+}

@@ -1,0 +1,74 @@
+package adoption
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"latchkey/cmd/latchkeyd/internal/datadir"
+)
+
+// An Inbox is where a running reader takes adoptions from. It holds the data
+// directory's lock.
+type Inbox struct {
+	dir     string
+	log     *slog.Logger
+	tried   time.Time // modification time of the adoption that was tried last
+	refused string
+}
+
+// NewInbox returns the inbox of a data directory.
+func NewInbox(dir string, log *slog.Logger) *Inbox { return &Inbox{dir: dir, log: log} }
+
+// Refused says why the last adoption was not taken over; "": it was.
+func (i *Inbox) Refused() string { return i.refused }
+
+// TakeOver takes over an adoption that has come. One that is refused is set
+// aside; one that fails, for want of room perhaps, is tried again later.
+func (i *Inbox) TakeOver() {
+	err := takeOver(i.dir)
+	if err == nil {
+		i.tried, i.refused = time.Time{}, ""
+		return
+	}
+	i.log.Error("the adoption is not taken over", "err", err)
+	i.refused = err.Error()
+	path := filepath.Join(i.dir, datadir.Adoption)
+	if errors.Is(err, errRefused) {
+		if err := os.Rename(path, path+".refused"); err == nil {
+			return
+		}
+	}
+	if info, err := os.Stat(path); err == nil {
+		i.tried = info.ModTime()
+	}
+}
+
+// retryAfter is how long an adoption that failed waits for another try.
+const retryAfter = time.Minute
+
+// Await waits until a bundle has come, or the keys that a request is made of,
+// and returns false if ctx ends first. The bundle that was tried last waits for
+// retryAfter. It looks whenever next returns.
+func (i *Inbox) Await(ctx context.Context, next func() <-chan time.Time) bool {
+	bundle, keys := filepath.Join(i.dir, datadir.Adoption), filepath.Join(i.dir, datadir.Identity)
+	_, err := os.Stat(keys)
+	hadKeys := err == nil
+	for began := time.Now(); ; {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-next():
+		}
+		info, err := os.Stat(bundle)
+		if err == nil && (!info.ModTime().Equal(i.tried) || time.Since(began) > retryAfter) {
+			return true
+		}
+		if _, err := os.Stat(keys); err == nil && !hadKeys {
+			return true
+		}
+	}
+}

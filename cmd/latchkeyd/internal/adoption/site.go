@@ -1,0 +1,79 @@
+package adoption
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"latchkey/cmd/latchkeyd/internal/datadir"
+	"latchkey/device/durable"
+	"latchkey/sync/wire"
+)
+
+// A Site is what an adoption leaves behind besides the epoch and the policy: who
+// the controller is. It is written last, so a reader belongs to a site once
+// all that it needs is there.
+type Site struct {
+	Bundle      uint64      `cbor:"1,keyasint"` // number of the bundle
+	ID          wire.SiteID `cbor:"2,keyasint"`
+	Name        string      `cbor:"3,keyasint"`
+	Reader      string      `cbor:"4,keyasint"` // the reader's id
+	Controller  [32]byte    `cbor:"5,keyasint"` // Ed25519
+	Certificate []byte      `cbor:"6,keyasint"` // DER
+	Authority   []byte      `cbor:"7,keyasint"` // DER
+	Broker      string      `cbor:"8,keyasint,omitempty"`
+	// First says that the adopted reader has not begun its first journal yet:
+	// only then may it be without one.
+	First bool `cbor:"9,keyasint,omitempty"`
+	// Replaced says that the site took the place of another one, or of a later
+	// state of itself, and that the journal does not tell of it yet.
+	Replaced bool `cbor:"10,keyasint,omitempty"`
+}
+
+// ControllerKey verifies what the site's controller signs.
+func (s *Site) ControllerKey() ed25519.PublicKey { return s.Controller[:] }
+
+// ReadSite reads which site has adopted the reader; the error wraps
+// fs.ErrNotExist when none has.
+func ReadSite(dir string) (*Site, error) {
+	b, err := datadir.Read(filepath.Join(dir, datadir.Site), wire.MaxMessage)
+	if err != nil {
+		return nil, err
+	}
+	var s Site
+	if err := wire.Unmarshal(b, wire.MaxMessage, &s); err != nil {
+		return nil, errSiteDamaged
+	}
+	return &s, nil
+}
+
+// errSiteDamaged says that it cannot be known any more which site the reader
+// belongs to.
+var errSiteDamaged = errors.New(datadir.Site + " is damaged: have the controller write a new bundle, and adopt it with --replace-site")
+
+func (s *Site) write(dir string) error {
+	return durable.WriteFile(filepath.Join(dir, datadir.Site), wire.Marshal(s), 0o600)
+}
+
+// CheckReader refuses the site if it adopted the reader under another id than
+// the config's.
+func (s *Site) CheckReader(id string) error {
+	if s.Reader == id {
+		return nil
+	}
+	return fmt.Errorf("the site adopted this reader as %s, but reader.id is %s in the config: make them equal", s.Reader, id)
+}
+
+// Begun notes that the first journal of an adopted reader is there, so that from
+// now on a missing one is one that was lost, and that it tells of the site. If
+// that cannot be written, s stays as it was.
+func (s *Site) Begun(dir string) error {
+	noted := *s
+	noted.First, noted.Replaced = false, false
+	if err := noted.write(dir); err != nil {
+		return err
+	}
+	*s = noted
+	return nil
+}

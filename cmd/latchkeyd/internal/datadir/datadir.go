@@ -1,0 +1,89 @@
+// Package datadir is the directory in which a reader keeps its data: its keys,
+// its site, its credentials and its journal.
+package datadir
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// The files of a data directory besides those of device/cache, which are
+// epoch-N/ and policy.cbor.
+const (
+	Identity     = "identity.cbor"   // the reader's keys
+	Site         = "site.cbor"       // the site that adopted it
+	Adoption     = "adoption.cbor"   // a bundle on its way in
+	Connection   = "connection.cbor" // number of the newest connection to the controller
+	StatusSocket = "status.sock"     // the running reader answers here
+	Journal      = "journal"         // a directory
+)
+
+// Open makes sure that there is a data directory and that only its owner can
+// read it.
+func Open(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("data directory: %s is not a directory", dir)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return fmt.Errorf("data directory: %s can be read by others; run: chmod 700 %s", dir, dir)
+	}
+	return nil
+}
+
+// ErrLocked says that a reader is running on a data directory.
+var ErrLocked = errors.New("another latchkeyd is running on this data directory")
+
+// Lock takes a data directory for this process until unlock. The error wraps
+// ErrLocked if another process has it.
+func Lock(dir string) (unlock func(), err error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, fmt.Errorf("%s: %w", dir, ErrLocked)
+		}
+		return nil, fmt.Errorf("lock %s: %w", dir, err)
+	}
+	return func() { f.Close() }, nil
+}
+
+// ReadSecret reads a file of at most limit bytes, and refuses one that others
+// can read.
+func ReadSecret(path string, limit int64) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("%s can be read by others, so its keys are no longer secret: make the reader new, or, if you are sure, run: chmod 600 %s", path, path)
+	}
+	return Read(path, limit)
+}
+
+// Read reads a file of at most limit bytes.
+func Read(path string, limit int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(b)) > limit {
+		err = fmt.Errorf("%s: more than %d bytes", path, limit)
+	}
+	return b, err
+}

@@ -1,0 +1,86 @@
+package status
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"latchkey/device"
+	"latchkey/sync/wire"
+)
+
+// Lookups counts and times what the workers look up. A card counts at once. No
+// figure may tell a PIN's outcome before the brain has decided it, with its
+// charge on the disk: until then its times are held back, and its outcome is
+// taken from the brain.
+type Lookups struct {
+	derivation, lookup Timing
+	counts             [len(kinds)][len(outcomes)]atomic.Uint64
+
+	mu  sync.Mutex
+	pin LookupTimes // of the newest one
+	seq uint64      // of the newest PIN
+}
+
+// LookupTimes is how long a look-up took. Both are 0 if it did not come to one.
+type LookupTimes struct {
+	Derivation time.Duration // of the tag
+	Lookup     time.Duration // of the credential
+}
+
+// kinds by their names, in the order of wire.CredentialKind.
+var kinds = [...]string{"pin", "card"}
+
+// outcomes by their names, in the order of device.Outcome from its first on.
+var outcomes = [...]string{"known", "unknown", "damaged", "key-failed", "epoch-changed", "enrolled"}
+
+// Identified takes an answer of a worker, and how long it took.
+func (l *Lookups) Identified(answer device.Identified, took LookupTimes) {
+	if answer.Kind == wire.PIN {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.pin, l.seq = took, answer.Seq
+		return
+	}
+	l.add(took)
+	l.count(answer.Kind, answer.Outcome)
+}
+
+// Decided takes what the brain decided of a PIN. One that ended without a look
+// at its outcome is not counted.
+func (l *Lookups) Decided(d device.Decided) {
+	if d.Outcome == 0 {
+		return
+	}
+	l.count(wire.PIN, d.Outcome)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.seq == d.Seq {
+		l.add(l.pin)
+	}
+}
+
+func (l *Lookups) add(took LookupTimes) {
+	if took.Derivation > 0 {
+		l.derivation.Add(took.Derivation)
+		l.lookup.Add(took.Lookup)
+	}
+}
+
+func (l *Lookups) count(kind wire.CredentialKind, outcome device.Outcome) {
+	if i := int(outcome - device.Known); i >= 0 && i < len(outcomes) {
+		l.counts[kind-wire.PIN][i].Add(1)
+	}
+}
+
+// counted returns how many there were, by kind and outcome.
+func (l *Lookups) counted() map[string]map[string]uint64 {
+	all := map[string]map[string]uint64{}
+	for kind, of := range kinds {
+		all[of] = map[string]uint64{}
+		for i, outcome := range outcomes {
+			all[of][outcome] = l.counts[kind][i].Load()
+		}
+	}
+	return all
+}

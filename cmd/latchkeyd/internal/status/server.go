@@ -1,0 +1,193 @@
+package status
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"latchkey/cmd/latchkeyd/internal/datadir"
+	"latchkey/device"
+)
+
+// A Server answers Ask, and so latchkeyd status, with the newest state.
+type Server struct {
+	mu       sync.Mutex
+	now      Status
+	known    chan struct{} // closed once there is a state
+	data     error         // what is wrong with where the data is kept
+	measured func() Figures
+}
+
+// NewServer returns the server of a reader without a state. data is what is wrong
+// with where the reader keeps its data, nil if nothing is.
+func NewServer(data error, measured func() Figures) *Server {
+	return &Server{known: make(chan struct{}), data: data, measured: measured}
+}
+
+// Status returns the newest state with the figures of this moment.
+func (s *Server) Status() *Status {
+	s.mu.Lock()
+	now := s.now
+	s.mu.Unlock()
+	now.Figures = s.measured()
+	return &now
+}
+
+// Adoption is how a reader belongs to a site.
+type Adoption struct {
+	Site        string // "": it was not adopted
+	Fingerprint string // of its keys; "": there are none
+	Linked      bool   // the site named a broker
+	Refused     string // why the newest adoption was not taken over; "": it was
+}
+
+// Report takes over a state of the brain.
+func (s *Server) Report(state device.State, a Adoption) {
+	on := func(reason device.Reason) string {
+		if reason == "" {
+			return "on"
+		}
+		return string(reason)
+	}
+	now := Status{
+		Reader: state.Reader, Version: state.Version, Site: a.Site, Fingerprint: a.Fingerprint,
+		Door: state.Door.String(), Strike: state.Strike.String(),
+		Lockout: "none", Wrong: int(state.Wrong), Guesses: int(state.Guesses),
+		PIN: on(state.PIN), Card: on(state.Card),
+		Tamper: state.Tamper, ClockTrusted: state.ClockTrusted,
+		Epoch: state.Held.Epoch, Revision: state.Held.Revision, PolicyRevision: state.PolicyRevision,
+		Link: "down", Health: map[string]string{},
+	}
+	switch {
+	case !a.Linked:
+		now.Link = "none"
+	case state.Health[device.SubjectLink] == device.Good:
+		now.Link = "up"
+	}
+	if state.Lockout != "" {
+		now.Lockout = string(state.Lockout)
+	}
+	for subject, fault := range state.Faults {
+		if fault != "" {
+			now.Health[device.Subject(subject).String()] = fault
+		}
+	}
+	if state.Journal != "" {
+		now.Health["journal"] = state.Journal
+	}
+	if a.Refused != "" {
+		now.Health["adoption"] = a.Refused
+	}
+	if s.data != nil {
+		now.Health["data"] = s.data.Error()
+	}
+	if state.Behind {
+		now.Health["cache"] = "older than what was once held; waits for the controller"
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.now.Reader == "" {
+		close(s.known)
+	}
+	s.now = now
+}
+
+// Serve answers on the socket in the data directory until ctx ends.
+func (s *Server) Serve(ctx context.Context, dir string, log *slog.Logger) error {
+	select {
+	case <-s.known:
+	case <-ctx.Done():
+		return nil
+	}
+	for {
+		err := s.answer(ctx, dir)
+		if ctx.Err() != nil {
+			return nil
+		}
+		log.Warn("latchkeyd status gets no answer", "err", err) // a full disk, perhaps
+		select {
+		case <-time.After(retryAfter):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// retryAfter is how long a socket that cannot be made waits for another try.
+const retryAfter = 4 * time.Second
+
+// answer makes the socket and answers on it until ctx ends or it fails.
+func (s *Server) answer(ctx context.Context, dir string) error {
+	path := filepath.Join(dir, datadir.StatusSocket)
+	// The data directory is locked: a socket that is there has nobody behind it.
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("status socket: %w", err)
+	}
+	listener, err := listenUnix(dir)
+	if err != nil {
+		return fmt.Errorf("status socket: %w", err)
+	}
+	defer listener.Close()
+	defer context.AfterFunc(ctx, func() { listener.Close() })()
+	defer os.Remove(path)
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			return fmt.Errorf("status socket: %w", err)
+		}
+		conn.SetDeadline(time.Now().Add(time.Second))
+		json.NewEncoder(conn).Encode(s.Status())
+		conn.Close()
+	}
+}
+
+// A Unix socket's path has at most 107 bytes; through /proc/self/fd a data
+// directory of any depth will do.
+func listenUnix(dir string) (net.Listener, error) {
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: socketThrough(d)})
+	if err != nil {
+		return nil, err
+	}
+	listener.SetUnlinkOnClose(false)
+	return listener, nil
+}
+
+func socketThrough(dir *os.File) string {
+	return fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), datadir.StatusSocket)
+}
+
+// Ask returns the status of the reader that runs on a data directory.
+func Ask(ctx context.Context, dir string) (*Status, error) {
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", socketThrough(d))
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ECONNREFUSED) {
+		return nil, fmt.Errorf("no reader is running on %s", dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(5 * time.Second))
+	var now Status
+	return &now, json.NewDecoder(io.LimitReader(conn, 1<<20)).Decode(&now)
+}

@@ -1,0 +1,154 @@
+package supervision
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"latchkey/device"
+)
+
+// Parts is the health of the reader's parts, as each was reported last. Its
+// methods may be called from any goroutine, but NewPart only before the others.
+type Parts struct {
+	tell    func(device.Health)
+	located func(error) error
+	log     *slog.Logger
+	watched []*Part
+
+	mu     sync.Mutex
+	health map[device.Subject]device.Health // the newest of each subject
+	lines  map[string]error                 // what is wrong with each of the door's lines, by name
+}
+
+// NewParts returns parts of which nothing is known. tell hears of each change;
+// located adds to an error, for the log, where in the config its cause stands.
+func NewParts(log *slog.Logger, located func(error) error, tell func(device.Health)) *Parts {
+	return &Parts{tell: tell, located: located, log: log, health: map[device.Subject]device.Health{}, lines: map[string]error{}}
+}
+
+// Report says that a part has failed, or that it works if err is nil.
+func (p *Parts) Report(subject device.Subject, err error) {
+	p.report(subject, device.Failed, err)
+}
+
+// ReportImpaired says that a part works as far as it goes.
+func (p *Parts) ReportImpaired(subject device.Subject, err error) {
+	p.report(subject, device.Impaired, err)
+}
+
+func (p *Parts) report(subject device.Subject, condition device.Condition, err error) {
+	health := device.Health{Subject: subject, Condition: device.Good}
+	if err != nil {
+		health.Condition, health.Text = condition, strings.ReplaceAll(err.Error(), "\n", "; ")
+	}
+	p.mu.Lock()
+	before, known := p.health[subject]
+	p.health[subject] = health
+	p.mu.Unlock()
+	switch {
+	case known && before == health:
+		return
+	case err != nil:
+		p.log.Error("does not work", "part", subject, "err", p.located(err))
+	case known:
+		p.log.Info("works again", "part", subject)
+	}
+	p.tell(health)
+}
+
+// ReportLine reports one of the door's lines. The relay is as healthy as all of
+// them.
+func (p *Parts) ReportLine(name string, err error) {
+	p.mu.Lock()
+	p.lines[name] = err
+	var wrong []error
+	for _, name := range slices.Sorted(maps.Keys(p.lines)) {
+		if p.lines[name] != nil {
+			wrong = append(wrong, fmt.Errorf("%s does not work: %w", name, p.lines[name]))
+		}
+	}
+	p.mu.Unlock()
+	p.Report(device.SubjectRelay, errors.Join(wrong...))
+}
+
+// Fault says what is wrong with a part; "" if nothing is.
+func (p *Parts) Fault(subject device.Subject) string {
+	return p.of(subject).Text
+}
+
+func (p *Parts) of(subject device.Subject) device.Health {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.health[subject]
+}
+
+// Known returns what was reported last of each part, in no order.
+func (p *Parts) Known() []device.Health {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var all []device.Health
+	for _, health := range p.health {
+		all = append(all, health)
+	}
+	return all
+}
+
+// A Part has a goroutine of its own that talks to chips, round by round: a look
+// for a card, a turn of the keypad. Its driver copes with chips that are silent
+// or talk nonsense. But a call that never returns, as one into a kernel whose
+// bus controller hangs, ends the part for good: so each round is a piece of a
+// Task.
+type Part struct {
+	Task
+	subject device.Subject
+
+	reported bool          // that it is late
+	before   device.Health // what was reported last before that
+}
+
+// roundWithin is far above the longest that a round takes which starts its chips
+// anew, or sends a whole picture over a slow bus.
+const roundWithin = 30 * time.Second
+
+// NewPart adds a part. The name is that of a round, as in NewTask.
+func (p *Parts) NewPart(name string, subject device.Subject) *Part {
+	part := &Part{Task: Task{name: name, within: roundWithin}, subject: subject}
+	p.watched = append(p.watched, part)
+	return part
+}
+
+// Round notes that a round begins, or that it has ended.
+func (p *Part) Round(begins bool) {
+	if begins {
+		p.Add()
+	} else {
+		p.Done()
+	}
+}
+
+// Check reports a part whose round does not end, and when it has ended after all
+// what was known of the part before, unless it told something else. One
+// goroutine calls it again and again.
+func (p *Parts) Check(now time.Time) {
+	for _, part := range p.watched {
+		late := part.late(now)
+		hangs := fmt.Errorf("%s: its bus hangs, or its driver", part.complaint())
+		switch {
+		case late && !part.reported:
+			part.before = p.of(part.subject)
+			p.Report(part.subject, hangs)
+		case !late && part.reported && p.Fault(part.subject) != hangs.Error(): // the round has told how its part is
+		case !late && part.reported && part.before.Condition == device.Failed:
+			p.Report(part.subject, errors.New(part.before.Text))
+		case !late && part.reported:
+			p.Report(part.subject, nil)
+		}
+		part.reported = late
+	}
+}

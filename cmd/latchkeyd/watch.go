@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// nextSecond comes as the clock's next second begins: all that looks every second
+// wakes the processor together.
+func nextSecond() <-chan time.Time {
+	now := time.Now()
+	return time.After(now.Truncate(time.Second).Add(time.Second).Sub(now))
+}
+
+// watch looks every second, and reports that the strike's line could not be set, and that it could
+// again, parts that hang, and inputs whose line can be had at last.
+func (in *instruments) watch(ctx context.Context) error {
+	for failed := false; ; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-nextSecond():
+		}
+		if _, err := in.strike.State(); failed != (err != nil) {
+			failed = err != nil
+			in.parts.ReportLine("strike", err)
+		}
+		in.parts.Check(time.Now())
+		in.startLate()
+	}
+}
+
+// unstarted is an input whose line could not be had.
+type unstarted struct {
+	name  string
+	start func() error
+}
+
+// startLate tries again to start the inputs that could not be.
+func (in *instruments) startLate() {
+	in.unstarted = slices.DeleteFunc(in.unstarted, func(u unstarted) bool {
+		err := u.start()
+		in.parts.ReportLine(u.name, err)
+		return err == nil
+	})
+}
