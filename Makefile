@@ -79,8 +79,8 @@ help:
 
 .PHONY: package
 package: ## .deb packages for arm64, amd64 and, of the reader alone, armhf, into bin/packages
-	go run ./cmd/latchkeyd/package -out bin/packages -version '$(VERSION)' -built '$(BUILT)'
+	go run ./cmd/latchkey-package -out bin/packages -version '$(VERSION)' -built '$(BUILT)'
 
 .PHONY: package-test
 package-test: setup-package ## those packages compared, inspected, installed, upgraded, removed and purged (Debian, root, minutes)
-	go test -timeout 30m -count=1 ./cmd/latchkeyd/package -packages
+	go test -timeout 30m -count=1 ./cmd/latchkey-package -packages

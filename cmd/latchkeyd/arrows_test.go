@@ -41,6 +41,7 @@ var arrows = []struct {
 	{"cmd/latchkey-controller/...", []string{"cmd/latchkey-controller/...", "sync/wire", "device/pin", "keypad/letters"}},
 	{"cmd/latchkey-demo", nil},
 	{"cmd/latchkey-bench", nil},
+	{"cmd/latchkey-package", nil},
 }
 
 type goPackage struct {

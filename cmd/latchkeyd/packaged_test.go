@@ -8,7 +8,7 @@ import (
 )
 
 func TestTheConfigInThePackageIsRight(t *testing.T) {
-	c, err := readConfig("package/latchkeyd.toml")
+	c, err := readConfig("../latchkey-package/latchkeyd/latchkeyd.toml")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,7 +47,7 @@ func TestPackages(t *testing.T) {
 // build runs the packager as make does.
 func build(t *testing.T, root, out, version, built, arch string) {
 	t.Helper()
-	if _, err := output(root, nil, "go", "run", "./cmd/latchkeyd/package", "-out", out, "-version", version, "-built", built, "-arch", arch); err != nil {
+	if _, err := output(root, nil, "go", "run", "./cmd/latchkey-package", "-out", out, "-version", version, "-built", built, "-arch", arch); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -1,4 +1,4 @@
-// Command package makes the Debian packages of latchkeyd and
+// Command latchkey-package makes the Debian packages of latchkeyd and
 // latchkey-controller: it builds the programs, static and without the
 // simulated board, writes what they are built of and under which licences, and
 // has nfpm pack them. Two runs over the same source with the same version make
@@ -17,13 +17,13 @@ import (
 
 func main() {
 	if err := run(os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, "package:", err)
+		fmt.Fprintln(os.Stderr, "latchkey-package:", err)
 		os.Exit(1)
 	}
 }
 
 func run(args []string) error {
-	flags := flag.NewFlagSet("package", flag.ContinueOnError)
+	flags := flag.NewFlagSet("latchkey-package", flag.ContinueOnError)
 	out := flags.String("out", "", "the `directory` that the packages go to")
 	version := flags.String("version", "", "of the programs, as git describes it")
 	built := flags.Int64("built", 0, "when that was committed, in Unix `seconds`")

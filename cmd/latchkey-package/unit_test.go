@@ -9,19 +9,17 @@ import (
 	"testing"
 )
 
-// packageDirs are where the files of both packages are.
-var packageDirs = map[string]string{
-	"latchkeyd":           ".",
-	"latchkey-controller": "../../latchkey-controller/package",
-}
+// unitOf is the path of a product's unit.
+func unitOf(name string) string { return filepath.Join(name, name+".service") }
 
 func TestTheServicesAreExposedToTwoAtMost(t *testing.T) {
 	analyze, err := exec.LookPath("systemd-analyze")
 	if err != nil {
 		t.Skip("systemd-analyze is not installed")
 	}
-	for name, dir := range packageDirs {
-		unit := filepath.Join(dir, name+".service")
+	for _, p := range products {
+		name := p.name
+		unit := unitOf(name)
 		// The threshold is ten times the exposure, from 0 to 100.
 		out, err := exec.Command(analyze, "security", "--offline=true", "--no-pager", "--threshold=20", unit).CombinedOutput()
 		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
@@ -37,8 +35,9 @@ func TestTheUnitsAreUnderstoodWhole(t *testing.T) {
 	if err != nil {
 		t.Skip("systemd-analyze is not installed")
 	}
-	for name, dir := range packageDirs {
-		b, err := os.ReadFile(filepath.Join(dir, name+".service"))
+	for _, p := range products {
+		name := p.name
+		b, err := os.ReadFile(unitOf(name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -56,8 +55,9 @@ func TestTheUnitsAreUnderstoodWhole(t *testing.T) {
 }
 
 func TestACrashShowsNoArgumentsInALog(t *testing.T) {
-	for name, dir := range packageDirs {
-		if got := unitSettings(t, filepath.Join(dir, name+".service"))["Service.Environment"]; !slices.Equal(got, []string{"GOTRACEBACK=none"}) {
+	for _, p := range products {
+		name := p.name
+		if got := unitSettings(t, unitOf(name))["Service.Environment"]; !slices.Equal(got, []string{"GOTRACEBACK=none"}) {
 			t.Errorf("%s: Environment is %q", name, got)
 		}
 	}
@@ -83,7 +83,7 @@ func unitSettings(t *testing.T, path string) map[string][]string {
 }
 
 func TestTheReadersServiceIsWatchedAndReleasesTheStrikeHoweverItEnds(t *testing.T) {
-	unit := unitSettings(t, "latchkeyd.service")
+	unit := unitSettings(t, unitOf("latchkeyd"))
 	for key, want := range map[string]string{
 		"Service.Type":           "notify",
 		"Service.ExecStart":      "/usr/bin/latchkeyd run --config /etc/latchkey/latchkeyd.toml",

@@ -108,7 +108,7 @@ func (r release) stage(p product, arch, root, stage string) error {
 	if err := os.WriteFile(filepath.Join(stage, "copyright"), copyright(p, parts), 0o644); err != nil {
 		return err
 	}
-	files, err := filepath.Glob(filepath.Join(root, "cmd", p.name, "package", "*"))
+	files, err := filepath.Glob(filepath.Join(root, "cmd", "latchkey-package", p.name, "*"))
 	if err != nil {
 		return err
 	}
@@ -116,9 +116,6 @@ func (r release) stage(p product, arch, root, stage string) error {
 		files = append(files, filepath.Join(root, doc))
 	}
 	for _, file := range files {
-		if filepath.Ext(file) == ".go" {
-			continue
-		}
 		b, err := os.ReadFile(file)
 		if err != nil {
 			return err
