@@ -7,7 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"latchkey/cmd/latchkey-controller/internal/durable"
+	"latchkey/device/durable"
 )
 
 // MakeDir makes a directory with what fill puts into it, whole and durably, or

@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"latchkey/cmd/latchkey-controller/internal/durable"
+	"latchkey/device/durable"
 )
 
 // A File is a new file, readable by its owner only, that has no name until it

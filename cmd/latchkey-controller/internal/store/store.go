@@ -19,7 +19,7 @@ import (
 	"modernc.org/sqlite" // the driver "sqlite", too
 	sqlite3 "modernc.org/sqlite/lib"
 
-	"latchkey/cmd/latchkey-controller/internal/durable"
+	"latchkey/device/durable"
 )
 
 // File is the name of the database in a site's directory. SQLite keeps

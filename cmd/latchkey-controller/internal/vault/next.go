@@ -7,7 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"latchkey/cmd/latchkey-controller/internal/durable"
+	"latchkey/device/durable"
 )
 
 // nextFile is where a new storage key lies until what it encrypts is on the

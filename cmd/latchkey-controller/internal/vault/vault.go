@@ -23,7 +23,7 @@ import (
 
 	"latchkey/sync/wire"
 
-	"latchkey/cmd/latchkey-controller/internal/durable"
+	"latchkey/device/durable"
 )
 
 // KeyFile is the name of the key's file in a site's directory.
