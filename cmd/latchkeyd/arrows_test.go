@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// controller is where the controller's packages lie.
-const controller = "cmd/latchkey-controller/internal/"
+// ofController is where the controller's packages lie.
+const ofController = "cmd/latchkey-controller/internal/"
 
 // arrows says what each package may import of ours; a package that is not
 // named may import nothing of ours. A trailing /... stands for the package and
@@ -41,18 +41,18 @@ var arrows = []struct {
 	{"cmd/latchkeyd/internal/datadir", nil},
 	{"cmd/latchkeyd/internal/status", []string{"cmd/latchkeyd/internal/datadir", "device", "device/journal", "sync/wire"}},
 	{"cmd/latchkeyd/internal/supervision", []string{"device"}},
-	{"cmd/latchkey-controller", []string{controller + "backup", controller + "broker", controller + "clock", controller + "console", controller + "control", controller + "desk", controller + "link", controller + "site", controller + "store", controller + "zone", "sync/wire"}},
-	{controller + "backup/...", []string{controller + "backup", "device/durable"}},
-	{controller + "broker", []string{"sync/wire"}},
-	{controller + "clock", nil},
-	{controller + "console", []string{controller + "desk", controller + "site", controller + "zone", "sync/wire"}},
-	{controller + "control", []string{"sync/wire"}},
-	{controller + "desk", []string{controller + "backup", controller + "clock", controller + "link", controller + "site", controller + "store", controller + "zone", "device/pin", "keypad/letters", "sync/wire"}},
-	{controller + "link", []string{controller + "clock", controller + "site", controller + "store", "sync/wire"}},
-	{controller + "site", []string{controller + "backup", controller + "clock", controller + "store", controller + "vault", controller + "zone", "device/pin", "sync/wire"}},
-	{controller + "store", []string{controller + "clock", controller + "zone", "device/durable", "sync/wire"}},
-	{controller + "vault", []string{"device/durable", "sync/wire"}},
-	{controller + "zone", []string{"sync/wire"}},
+	{"cmd/latchkey-controller", []string{ofController + "backup", ofController + "broker", ofController + "clock", ofController + "console", ofController + "control", ofController + "desk", ofController + "link", ofController + "site", ofController + "store", ofController + "zone", "sync/wire"}},
+	{ofController + "backup/...", []string{ofController + "backup", "device/durable"}},
+	{ofController + "broker", []string{"sync/wire"}},
+	{ofController + "clock", nil},
+	{ofController + "console", []string{ofController + "desk", ofController + "site", ofController + "zone", "sync/wire"}},
+	{ofController + "control", []string{"sync/wire"}},
+	{ofController + "desk", []string{ofController + "backup", ofController + "clock", ofController + "link", ofController + "site", ofController + "store", ofController + "zone", "device/pin", "keypad/letters", "sync/wire"}},
+	{ofController + "link", []string{ofController + "clock", ofController + "site", ofController + "store", "sync/wire"}},
+	{ofController + "site", []string{ofController + "backup", ofController + "clock", ofController + "store", ofController + "vault", ofController + "zone", "device/pin", "sync/wire"}},
+	{ofController + "store", []string{ofController + "clock", ofController + "zone", "device/durable", "sync/wire"}},
+	{ofController + "vault", []string{"device/durable", "sync/wire"}},
+	{ofController + "zone", []string{"sync/wire"}},
 	{"cmd/latchkey-demo", nil},
 	{"cmd/latchkey-bench", nil},
 	{"cmd/latchkey-package", nil},
