@@ -59,11 +59,12 @@ hil: setup-hil ## the arm64 firmware on an emulated machine: a stock kernel, its
 
 .PHONY: soak
 soak: setup ## weeks of a reader's life in minutes, then the real program for SOAK (10m), with counts; SEED chooses which
-	go test -timeout 3h -count 1 -v -run 'TestAReaderGoesOnForWeeks|TestTheRealProgramGoesOn' ./cmd/latchkeyd -soak 336h -soak-real $(or $(SOAK),10m) $(if $(SEED),-soak-seed $(SEED))
+	go test -timeout 3h -count 1 -v -run TestAReaderGoesOnForWeeks ./cmd/latchkeyd -soak 336h $(if $(SEED),-soak-seed $(SEED))
+	go test -timeout 3h -count 1 -v -run TestTheRealProgramGoesOn ./cmd/latchkey-tests -soak-real $(or $(SOAK),10m) $(if $(SEED),-soak-seed $(SEED))
 
 .PHONY: torture
 torture: ## SIGKILL, failing disks, power cuts, torn writes, flipped bits, with counts; SEED chooses which
-	go test -timeout 60m -count 1 -v -run 'NoMomentToKill|NoFaultOfADisk|ATornWrite|NoSingleFlippedBit' ./cmd/latchkeyd -torture $(if $(SEED),-torture.seed $(SEED))
+	go test -timeout 60m -count 1 -v -run 'NoMomentToKill|NoFaultOfADisk|ATornWrite|NoSingleFlippedBit' ./cmd/latchkey-tests -torture $(if $(SEED),-torture.seed $(SEED))
 
 .PHONY: bench
 bench: ## figures against their targets

@@ -6,12 +6,12 @@ var runs = []run{
 	{"latchkey/device/cache", "Beside", "20000x"},
 	{"latchkey/keypad", "Frame|Bus", "1s"},
 	{"latchkey/cmd/latchkeyd", "Attempt", "20x"},
-	{"latchkey/cmd/latchkeyd", "Process|Binary|Idle", "1x"},
+	{"latchkey/cmd/latchkey-tests", "Process|Binary|Idle", "1x"},
 	{"latchkey/cmd/latchkey-controller/internal/link", "Fanout", "5x"},
 	{"latchkey/cmd/latchkey-controller/internal/link", "Snapshot", "5x"},
 	{"latchkey/cmd/latchkey-demo", "Unlock", "1x"},
 	{"latchkey/cmd/latchkey-controller/internal/desk", "Crowd", "20x"},
-	{"latchkey/cmd/latchkeyd", "Activity", "1x"},
+	{"latchkey/cmd/latchkey-tests", "Activity", "1x"},
 }
 
 // figures are the reader's promises.

@@ -35,7 +35,7 @@ import (
 // processor, as two that share a core take longer for the same work the more of
 // it they do at once.
 func BenchmarkAttempt(b *testing.B) {
-	dir := adaAndBob(b).adopt(b, "front-door").data()
+	dir := adoptedData(b)
 	site, err := adoption.ReadSite(dir)
 	if err != nil {
 		b.Fatal(err)

@@ -35,9 +35,7 @@ func (s *soaked) lie() (stop func()) {
 }
 
 func TestTwoCardsThatLieOnTheReaderAreRefusedOnceAndLeaveTheKeypadAlone(t *testing.T) {
-	site := newSite(t)
-	site.addPIN(t, "Ada", soakPIN)
-	data := site.adopt(t, "front-door").data()
+	data := adoptedData(t)
 	synctest.Test(t, func(t *testing.T) {
 		s := newSoaked(t, data)
 		s.start()
@@ -48,7 +46,7 @@ func TestTwoCardsThatLieOnTheReaderAreRefusedOnceAndLeaveTheKeypadAlone(t *testi
 				t.Errorf("no PIN can be typed, but %v", s.offered())
 				break
 			}
-			s.enter(soakPIN) // and fails where it does not open
+			s.enter(adaPIN) // and fails where it does not open
 		}
 		stop()
 		s.pass(time.Minute)

@@ -23,10 +23,7 @@ const (
 // is named.
 func partsTest(t *testing.T, fault string, test func(s *soaked)) {
 	t.Helper()
-	site := newSite(t)
-	site.addPIN(t, "Ada", soakPIN)
-	site.addCard(t, "Bob", "04a1b2c3d4e580")
-	data := site.adopt(t, "front-door").data()
+	data := adoptedData(t)
 	synctest.Test(t, func(t *testing.T) {
 		s := newSoaked(t, data)
 		if fault != "" {

@@ -1,3 +1,5 @@
+//go:build !firmware
+
 package main
 
 import (
@@ -5,23 +7,25 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"image"
 	"image/color"
 	"image/draw"
 	"image/png"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
 	"testing"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"latchkey/board"
+	"latchkey/board/sim"
 	"latchkey/cmd/latchkeyd/internal/status"
 	"latchkey/device"
+	"latchkey/keypad"
 )
 
 var update = flag.Bool("update", false, "write the pictures in testdata/screens anew")
@@ -50,8 +54,7 @@ var pictures = []struct {
 }
 
 func TestEachScreenIsOnThePanelAsInItsPicture(t *testing.T) {
-	page := new(syncBuffer)
-	log := slog.New(slog.NewTextHandler(io.MultiWriter(page, t.Output()), nil))
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	c := &config{Board: board.Config{Kind: "sim", Sim: board.SimConfig{Listen: "127.0.0.1:0"}}}
 	b, err := board.Open(c.Board, log)
 	if err != nil {
@@ -75,17 +78,7 @@ func TestEachScreenIsOnThePanelAsInItsPicture(t *testing.T) {
 		}
 	}()
 	in.run(ctx, group)
-	group.Go(func() error {
-		return b.Serve(ctx, board.Page{Controls: func() any { return in.keypad.Controls() }})
-	})
-	r := &testReader{t: t}
-	r.eventually("the page", func() bool {
-		_, url, found := strings.Cut(page.String(), "page=http://")
-		if found {
-			r.url = "http://" + strings.TrimSuffix(strings.Fields(url)[0], "/")
-		}
-		return found
-	})
+	h := &hand{t: t, board: b.Simulated(), keypad: in.keypad}
 	clock := newClock(time.Unix(0, 0))
 	const columns = 7
 	strip := image.NewRGBA(image.Rect(0, 0, 16+columns*256, 16+(len(pictures)+columns-1)/columns*336))
@@ -99,17 +92,17 @@ func TestEachScreenIsOnThePanelAsInItsPicture(t *testing.T) {
 		in.keypad.Show(viewer{linked: true}.view(device.View{Screen: device.ScreenNotSetUp}, time.Now(), now)) // no page stays open
 		in.keypad.Show(viewer{linked: true}.view(picture.view, time.Now(), now))
 		for _, name := range picture.touch {
-			r.press(name)
+			h.press(name)
 		}
 		if picture.finger != "" {
-			r.finger(r.control(picture.finger), true)
+			h.finger(picture.finger, true)
 		}
-		seen := samePicture(t, r, filepath.Join("testdata", "screens", picture.name+".png"))
+		seen := h.samePicture(filepath.Join("testdata", "screens", picture.name+".png"))
 		if picture.finger != "" {
-			r.finger(r.control(picture.finger), false)
+			h.finger(picture.finger, false)
 		}
 		if len(picture.touch) > 0 {
-			r.press("cancel")
+			h.press("cancel")
 		}
 		at := image.Pt(16+i%columns*256, 16+i/columns*336)
 		draw.Draw(strip, image.Rectangle{at, at.Add(image.Pt(240, 320))}, seen, image.Point{}, draw.Src)
@@ -119,26 +112,73 @@ func TestEachScreenIsOnThePanelAsInItsPicture(t *testing.T) {
 	}
 }
 
+// hand touches the panel, and has eyes.
+type hand struct {
+	t      *testing.T
+	board  *sim.Board
+	keypad *keypad.Keypad
+}
+
+// eventually waits for something to become true; the bound is for what hangs, not
+// for what is slow.
+func (h *hand) eventually(what string, check func() bool) {
+	h.t.Helper()
+	for deadline := time.Now().Add(time.Minute); !check(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			h.t.Fatalf("not within a minute: %s", what)
+		}
+	}
+}
+
+// press puts a finger on a control, once that can be touched, and lifts it.
+func (h *hand) press(name string) {
+	h.t.Helper()
+	h.finger(name, true)
+	time.Sleep(40 * time.Millisecond) // a touch shorter than 16 ms is none
+	h.finger(name, false)
+}
+
+// finger puts a finger on a control, or lifts it, and waits until that is seen
+// there.
+func (h *hand) finger(name string, down bool) {
+	h.t.Helper()
+	var at keypad.Control
+	h.eventually("the control "+name, func() bool {
+		controls := h.keypad.Controls()
+		i := slices.IndexFunc(controls, func(c keypad.Control) bool { return c.Name == name })
+		if i >= 0 {
+			at = controls[i]
+		}
+		return i >= 0
+	})
+	looks := func() []byte {
+		return rgba(h.board.Screen().SubImage(image.Rect(at.X, at.Y, at.X+at.W, at.Y+at.H)))
+	}
+	before := looks()
+	h.board.Touch(at.X+at.W/2, at.Y+at.H/2, down)
+	h.eventually(fmt.Sprintf("a change of %s, down %v", name, down), func() bool { return !bytes.Equal(before, looks()) })
+}
+
 // samePicture waits until the panel shows what a file holds: screens move.
-func samePicture(t *testing.T, r *testReader, path string) image.Image {
-	t.Helper()
-	var seen image.Image
+func (h *hand) samePicture(path string) image.Image {
+	h.t.Helper()
 	if *update {
 		time.Sleep(300 * time.Millisecond)
-		r.call("GET", "/api/screen.png", nil, &seen)
-		writePicture(t, path, seen)
+		seen := h.board.Screen()
+		writePicture(h.t, path, seen)
 		return seen
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {
-		t.Fatalf("%v; go test -run %s -update makes it", err, t.Name())
+		h.t.Fatalf("%v; go test -run %s -update makes it", err, h.t.Name())
 	}
 	want, err := png.Decode(bytes.NewReader(b))
 	if err != nil {
-		t.Fatal(err)
+		h.t.Fatal(err)
 	}
-	r.eventually("the screen is that of "+path, func() bool {
-		r.call("GET", "/api/screen.png", nil, &seen)
+	var seen image.Image
+	h.eventually("the screen is that of "+path, func() bool {
+		seen = h.board.Screen()
 		return bytes.Equal(rgba(seen), rgba(want))
 	})
 	return seen

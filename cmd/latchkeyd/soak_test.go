@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
@@ -148,10 +147,7 @@ func (s *soaked) watch(ctx context.Context) {
 const strikeAtMost = 8 * time.Second
 
 func TestAReaderGoesOnForWeeksWhateverHappensToIt(t *testing.T) {
-	site := newSite(t)
-	site.addPIN(t, "Ada", soakPIN)
-	site.addCard(t, "Bob", fmt.Sprintf("%x", soakCard))
-	data := site.adopt(t, "front-door").data()
+	data := adoptedData(t)
 	started := goleak.IgnoreCurrent()
 	files, heap, goroutines := openFiles(t), heapInUse(), runtime.NumGoroutine()
 	var tally soakTally

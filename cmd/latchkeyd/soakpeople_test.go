@@ -10,9 +10,7 @@ import (
 	"latchkey/board/sim"
 )
 
-// Who comes to the door.
-const soakPIN = "40718259"
-
+// The cards that come to the door: Bob's, and nobody's.
 var (
 	soakCard  = []byte{0x04, 0xA1, 0xB2, 0xC3, 0xD4, 0xE5, 0x80}
 	strangers = []byte{0x04, 0xDE, 0xAD, 0xBE, 0xEF, 0x00, 0x01}
@@ -37,7 +35,7 @@ func (s *soaked) something() {
 	case n < 32:
 		s.showStranger()
 	case n < 52:
-		s.enter(soakPIN)
+		s.enter(adaPIN)
 	case n < 62:
 		s.enter("90817264")
 	case n < 70:
@@ -119,7 +117,7 @@ func (s *soaked) enter(pin string) {
 	s.board.Touch(0, 0, false)
 	s.pass(2 * time.Second)
 	sound := s.sound()
-	right := pin == soakPIN
+	right := pin == adaPIN
 	if !s.tap("pin") {
 		if sound {
 			s.clearLockout()
@@ -214,7 +212,7 @@ func (s *soaked) fallIll() {
 		s.tally.visited++
 		s.pass(time.Until(s.faultyUntil) + time.Nanosecond)
 		s.showCard(soakCard)
-		s.enter(soakPIN)
+		s.enter(adaPIN)
 	}
 }
 
@@ -241,7 +239,7 @@ func (s *soaked) heal() {
 func (s *soaked) nothingIsStuck() {
 	s.showCard(soakCard)
 	before := s.tally.opened
-	s.enter(soakPIN)
+	s.enter(adaPIN)
 	if s.tally.opened != before+1 {
 		s.t.Errorf("at the end a PIN does not open: %q", s.r.recent.lines())
 	}

@@ -1,0 +1,120 @@
+package tests
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// ofController is where the controller's packages lie.
+const ofController = "cmd/latchkey-controller/internal/"
+
+// arrows says what each package may import of ours; a package that is not
+// named may import nothing of ours. A trailing /... stands for the package and
+// what lies below it.
+var arrows = []struct {
+	from string
+	to   []string
+}{
+	{"sync/wire", nil},
+	{"device", []string{"sync/wire"}},
+	{"device/cache", []string{"sync/wire", "device/durable"}},
+	{"device/durable", nil},
+	{"device/journal", []string{"sync/wire", "device/durable"}},
+	{"device/pin", []string{"sync/wire"}},
+	{"sync", []string{"sync/wire"}},
+	{"keypad", []string{"keypad/..."}},
+	{"keypad/...", nil},
+	{"nfc", []string{"nfc/..."}},
+	{"nfc/...", nil},
+	{"relay", nil},
+	{"board", []string{"board/sim"}},
+	{"board/sim", nil},
+	{"board/hil/...", []string{"board/sim"}},
+	{"cmd/latchkeyd", []string{"cmd/latchkeyd/internal/...", "device/...", "sync/...", "keypad/...", "nfc/...", "relay", "board"}},
+	{"cmd/latchkeyd/internal/adoption", []string{"cmd/latchkeyd/internal/connection", "cmd/latchkeyd/internal/datadir", "device/cache", "device/durable", "sync/wire"}},
+	{"cmd/latchkeyd/internal/connection", []string{"cmd/latchkeyd/internal/datadir", "device/durable", "sync/wire"}},
+	{"cmd/latchkeyd/internal/datadir", nil},
+	{"cmd/latchkeyd/internal/status", []string{"cmd/latchkeyd/internal/datadir", "device", "device/journal", "sync/wire"}},
+	{"cmd/latchkeyd/internal/supervision", []string{"device"}},
+	{"cmd/latchkey-controller", []string{ofController + "backup", ofController + "broker", ofController + "clock", ofController + "console", ofController + "control", ofController + "desk", ofController + "link", ofController + "site", ofController + "store", ofController + "zone", "sync/wire"}},
+	{ofController + "backup/...", []string{ofController + "backup", "device/durable"}},
+	{ofController + "broker", []string{"sync/wire"}},
+	{ofController + "clock", nil},
+	{ofController + "console", []string{ofController + "desk", ofController + "site", ofController + "zone", "sync/wire"}},
+	{ofController + "control", []string{"sync/wire"}},
+	{ofController + "desk", []string{ofController + "backup", ofController + "clock", ofController + "link", ofController + "site", ofController + "store", ofController + "zone", "device/pin", "keypad/letters", "sync/wire"}},
+	{ofController + "link", []string{ofController + "clock", ofController + "site", ofController + "store", "sync/wire"}},
+	{ofController + "site", []string{ofController + "backup", ofController + "clock", ofController + "store", ofController + "vault", ofController + "zone", "device/pin", "sync/wire"}},
+	{ofController + "store", []string{ofController + "clock", ofController + "zone", "device/durable", "sync/wire"}},
+	{ofController + "vault", []string{"device/durable", "sync/wire"}},
+	{ofController + "zone", []string{"sync/wire"}},
+	{"cmd/latchkey-demo", nil},
+	{"cmd/latchkey-bench", nil},
+	{"cmd/latchkey-package", nil},
+	{"cmd/latchkey-tests", nil},
+}
+
+type goPackage struct {
+	ImportPath string
+	Imports    []string
+}
+
+func listPackages(t *testing.T, args ...string) []goPackage {
+	t.Helper()
+	out, err := exec.Command("go", append([]string{"list", "-json=ImportPath,Imports"}, args...)...).Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var packages []goPackage
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p goPackage
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			return packages
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, p)
+	}
+}
+
+func within(pattern, path string) bool {
+	below, found := strings.CutSuffix(pattern, "/...")
+	return path == below || found && strings.HasPrefix(path, below+"/")
+}
+
+func mayImport(from, to string) bool {
+	for _, arrow := range arrows {
+		if within(arrow.from, from) {
+			return slices.ContainsFunc(arrow.to, func(pattern string) bool { return within(pattern, to) })
+		}
+	}
+	return false
+}
+
+func TestPackagesImportOnlyAlongTheArrows(t *testing.T) {
+	packages := listPackages(t, "latchkey/...")
+	if len(packages) < len(arrows)/2 {
+		t.Fatalf("go list found only %d packages", len(packages))
+	}
+	for _, p := range packages {
+		from := strings.TrimPrefix(p.ImportPath, "latchkey/")
+		for _, imported := range p.Imports {
+			if to, ours := strings.CutPrefix(imported, "latchkey/"); ours && !mayImport(from, to) {
+				t.Errorf("%s imports %s", from, to)
+			}
+		}
+	}
+}
+
+func TestTheFirmwareHasNoSimulatedBoard(t *testing.T) {
+	for _, p := range listPackages(t, "-deps", "-tags", "firmware", "latchkey/cmd/latchkeyd") {
+		if p.ImportPath == "latchkey/board/sim" {
+			t.Error("the firmware contains board/sim")
+		}
+	}
+}

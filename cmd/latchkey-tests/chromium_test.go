@@ -1,0 +1,80 @@
+package tests
+
+import (
+	"bytes"
+	"context"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+// browser starts a headless Chromium that talks to loopback only.
+func browser(t testing.TB) context.Context {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Fatal("chromium is not installed: run make setup")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-sync", true),
+		chromedp.Flag("ignore-certificate-errors", true), // the console's is of its site's own authority
+	)
+	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	if err := chromedp.Do(ctx, chromedp.EmulateViewport(1280, 800)); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel = context.WithTimeout(ctx, 6*time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// tapPIN taps a PIN on the reader's page, which a browser shows.
+func (r *testReader) tapPIN(ctx context.Context, pin string) {
+	r.t.Helper()
+	tap := func(name string) {
+		r.t.Helper()
+		before := r.pixels()
+		if err := chromedp.Do(ctx, chromedp.Click(chromedp.CSS(`button[data-name="`+name+`"]`), chromedp.NodeVisible)); err != nil {
+			r.t.Fatalf("tap %s: %v\n%s", name, err, r.log.String())
+		}
+		r.eventually("the screen follows the tap", func() bool { return !bytes.Equal(before, r.pixels()) })
+	}
+	tap("pin")
+	for _, digit := range pin {
+		r.eventually("the finger is off", func() bool {
+			before := r.pixels()
+			time.Sleep(150 * time.Millisecond)
+			return bytes.Equal(before, r.pixels())
+		})
+		tap("digit-" + string(digit))
+	}
+}
+
+func TestInTheBrowserAPersonTapsAPINAndTheDoorOpens(t *testing.T) {
+	t.Parallel()
+	reader := adaAndBob(t).adopt(t, "front-door")
+	reader.start()
+	ctx := browser(t)
+	if err := chromedp.Do(ctx, chromedp.Navigate(reader.url)); err != nil {
+		t.Fatal(err)
+	}
+	reader.tapPIN(ctx, adaPIN)
+	reader.opens("the PIN that was tapped")
+	open := `document.querySelector("#strike").textContent.startsWith("energised")`
+	reader.eventually("the page says so", func() bool {
+		says, err := chromedp.Run(ctx, chromedp.Evaluate[bool](open))
+		return err == nil && says
+	})
+	before := reader.line("door-open")
+	if err := chromedp.Do(ctx, chromedp.Click(chromedp.CSS("#leaf"), chromedp.NodeVisible)); err != nil {
+		t.Fatal(err)
+	}
+	reader.eventually("the door that is pushed swings open", func() bool { return !before && reader.line("door-open") })
+}

@@ -1,0 +1,175 @@
+package tests
+
+import (
+	"bytes"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const (
+	adaPIN      = "40718263"
+	bobUID      = "04a1b2c3d4e580"
+	strangerUID = "04deadbeef0180"
+	wrongPIN    = "73920516"
+)
+
+// adaAndBob is a site with a PIN and a card.
+func adaAndBob(t testing.TB) *testSite {
+	site := newSite(t)
+	site.addPIN(t, "Ada Lovelace", adaPIN)
+	site.addCard(t, "Bob Martin", bobUID)
+	return site
+}
+
+// wrong types a PIN that nobody has and waits until that is said and over.
+func (r *testReader) wrong(pin string) {
+	r.t.Helper()
+	before := r.status()
+	r.typePIN(pin)
+	r.eventually("the wrong PIN is counted", func() bool {
+		now := r.status()
+		return now["wrong"].(float64) > before["wrong"].(float64) || now["lockout"] != before["lockout"]
+	})
+}
+
+func (r *testReader) locked() bool { return r.status()["lockout"] != "none" }
+
+func (r *testReader) opens(how string) {
+	r.t.Helper()
+	r.eventually(how+" opens the door", func() bool { return r.line("strike") })
+}
+
+func (r *testReader) closed() {
+	r.t.Helper()
+	r.eventually("the strike is off", func() bool { return !r.line("strike") })
+}
+
+func TestAPINAndACardOpenTheDoor(t *testing.T) {
+	t.Parallel()
+	reader := adaAndBob(t).adopt(t, "front-door")
+	reader.start()
+	reader.typePIN(adaPIN)
+	reader.opens("a PIN")
+	reader.shows("granted", granted)
+	reader.closed()
+	reader.wrong(wrongPIN)
+	reader.shows("denied", denied)
+	reader.showCard(bobUID)
+	reader.opens("a card")
+	reader.shows("granted", granted)
+	reader.closed()
+	reader.call("PUT", "/api/lines/exit-button", map[string]bool{"active": true}, nil)
+	reader.opens("the exit button")
+	if err := reader.stop(); err != nil {
+		t.Errorf("SIGTERM: %v\n%s", err, reader.log.String())
+	}
+}
+
+func TestTenWrongPINsLockWhateverIsKilledInBetween(t *testing.T) {
+	t.Parallel()
+	reader := adaAndBob(t).adopt(t, "front-door")
+	reader.start()
+	for i := range 10 {
+		switch i {
+		case 3: // between two PINs
+			reader.kill()
+			reader.start()
+		case 6: // while one is being checked: it counts
+			reader.typePIN(wrongPIN)
+			reader.kill()
+			reader.start()
+			reader.eventually("the interrupted PIN is counted", func() bool { return reader.status()["wrong"].(float64) == 7 })
+			continue
+		}
+		if reader.locked() {
+			t.Fatalf("locked after %d wrong PINs", i)
+		}
+		reader.wrong(wrongPIN)
+	}
+	if !reader.locked() {
+		t.Fatalf("not locked after ten wrong PINs: %v", reader.status())
+	}
+	reader.kill()
+	reader.start()
+	if !reader.locked() {
+		t.Fatal("the lockout is gone after SIGKILL")
+	}
+	reader.showCard(strangerUID)
+	if !reader.locked() || reader.line("strike") {
+		t.Fatal("an unknown card ended the lockout")
+	}
+	reader.showCard(bobUID)
+	reader.opens("the paired card")
+	reader.eventually("the lockout is over", func() bool { return !reader.locked() })
+	if wrong := reader.status()["wrong"].(float64); wrong != 0 {
+		t.Errorf("%v wrong PINs after the lockout has ended", wrong)
+	}
+	reader.closed()
+	reader.typePIN(adaPIN)
+	reader.opens("a PIN after the lockout")
+}
+
+func TestNineWrongPINsAndARightOneDoNotLock(t *testing.T) {
+	t.Parallel()
+	reader := adaAndBob(t).adopt(t, "front-door")
+	reader.start()
+	for range 9 {
+		reader.wrong(wrongPIN)
+	}
+	reader.typePIN(adaPIN)
+	reader.opens("the right PIN")
+	if reader.locked() || reader.status()["wrong"].(float64) != 0 {
+		t.Errorf("after nine wrong PINs and the right one: %v", reader.status())
+	}
+	noPINInClear(t, reader, adaPIN, wrongPIN)
+}
+
+// noPINInClear looks for PINs in all that a reader keeps and says.
+func noPINInClear(t *testing.T, reader *testReader, pins ...string) {
+	t.Helper()
+	files := 0
+	err := filepath.WalkDir(reader.data(), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		files++
+		b, err := os.ReadFile(path)
+		for _, pin := range pins {
+			if bytes.Contains(b, []byte(pin)) {
+				t.Errorf("%s holds a PIN in clear", path)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if files < 5 {
+		t.Errorf("only %d files in the data directory", files)
+	}
+	for _, pin := range pins {
+		if strings.Contains(reader.log.String(), pin) {
+			t.Errorf("the log holds a PIN in clear")
+		}
+	}
+}
+
+func TestAReaderWaitsForItsAdoptionAndWorksFromThenOn(t *testing.T) {
+	t.Parallel()
+	site := adaAndBob(t)
+	reader := newReader(t, "front-door")
+	do(t, "", "latchkeyd", "identity", "--data", reader.data(), "--out", reader.path("request"))
+	reader.start()
+	reader.showCard(bobUID)
+	if reader.line("strike") {
+		t.Fatal("a card opened a door that belongs to no site")
+	}
+	site.bundle(t, reader, "front-door")
+	do(t, "", "latchkeyd", "adopt", "--data", reader.data(), reader.path("bundle"))
+	reader.eventually("the adoption is seen", func() bool { return reader.status()["site"] == "test" })
+	reader.typePIN(adaPIN)
+	reader.opens("a PIN")
+}
