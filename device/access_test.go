@@ -56,7 +56,7 @@ func TestWhoMayOpenAndWhen(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			p := wire.DefaultPolicy("front-door", "Front door")
 			p.Revision, p.Access = 1, test.access
-			policy, err := LoadPolicy(&p)
+			policy, err := LoadPolicy(verified(t, &p))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -130,7 +130,7 @@ func TestSchedulesGoByTheDoorsClockThroughItsChangesAndHolidays(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			p := wire.DefaultPolicy("front-door", "Front door")
 			p.Revision, p.TimeZone, p.Holidays = 1, test.zone, holidays
-			policy, err := LoadPolicy(&p)
+			policy, err := LoadPolicy(verified(t, &p))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -141,17 +141,9 @@ func TestSchedulesGoByTheDoorsClockThroughItsChangesAndHolidays(t *testing.T) {
 	}
 }
 
-func TestAPolicyThatCannotBeKeptIsNotLoaded(t *testing.T) {
-	for name, change := range map[string]func(p *wire.Policy){
-		"an unknown time zone": func(p *wire.Policy) { p.TimeZone = "Europe/Atlantis" },
-		"a limit of eleven":    func(p *wire.Policy) { p.Limit = 11 },
-	} {
-		p := wire.DefaultPolicy("front-door", "Front door")
-		p.Revision = 1
-		change(&p)
-		if policy, err := LoadPolicy(&p); err == nil || policy != (Policy{}) {
-			t.Errorf("%s: %v, %v", name, policy, err)
-		}
+func TestAPolicyThatNobodyHasVerifiedIsNotLoaded(t *testing.T) {
+	if policy, err := LoadPolicy(new(wire.VerifiedPolicy)); err == nil || policy != (Policy{}) {
+		t.Errorf("%v, %v", policy, err)
 	}
 }
 

@@ -73,7 +73,7 @@ type Reader struct {
 	journal   journal
 	health    [subjects]Condition
 	faults    [subjects]string
-	held      Held // by the cache
+	held      wire.Place // by the cache
 	behind    bool
 	collapsed collapsed
 	commands  commands
@@ -90,7 +90,7 @@ type Start struct {
 	Site        wire.SiteID // that has adopted it; zero: none yet
 	Replaced    bool        // that site took the place of another one, of whose authority nothing is left
 	Policy      Policy      // in force; the zero value: none
-	Held        Held        // what the cache has
+	Held        wire.Place  // what the cache has
 
 	// NoPIN and NoCards say what this board is without: a screen to type on, a card
 	// reader.

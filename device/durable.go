@@ -60,7 +60,9 @@ func Restore(state []byte) (Durable, error) {
 }
 
 // Held returns the highest place in the credential log that was ever applied.
-func (d Durable) Held() Held { return Held{d.Epoch, d.Revision, d.Hash} }
+func (d Durable) Held() wire.Place {
+	return wire.Place{Epoch: d.Epoch, Revision: d.Revision, Hash: d.Hash}
+}
 
 // Apply folds one record into d. Every sequence of records has one outcome. A
 // record that does not fit, such as the answer to an attempt that is not
@@ -103,7 +105,7 @@ func (d *Durable) Apply(r wire.Record) {
 			d.HoldTime += r.To - r.From
 		}
 	case wire.CredentialsApplied:
-		if !d.Held().above(Held{r.Epoch, r.Revision, r.Hash}) {
+		if !d.Held().Above(wire.Place{Epoch: r.Epoch, Revision: r.Revision, Hash: r.Hash}) {
 			d.Epoch, d.Revision, d.Hash = r.Epoch, r.Revision, r.Hash
 		}
 	case wire.LinkUp:
@@ -129,9 +131,4 @@ func (d *Durable) restore(state []byte) {
 		return
 	}
 	*d = restored
-}
-
-// above says that h is later in the credential log than other.
-func (h Held) above(other Held) bool {
-	return h.Epoch > other.Epoch || h.Epoch == other.Epoch && h.Revision > other.Revision
 }

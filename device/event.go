@@ -87,20 +87,12 @@ type Refused struct {
 type Health struct {
 	Subject   Subject
 	Condition Condition
-	Text      string // what is wrong, for people; no path, nothing secret
-	Held      Held   // with SubjectCache always
+	Text      string     // what is wrong, for people; no path, nothing secret
+	Held      wire.Place // with SubjectCache always: what is durably on the disk; with Forked the place that does not match
 
 	// Connection is the number of the connection on which the controller answers:
 	// with SubjectLink that is Good.
 	Connection uint64
-}
-
-// Held is a place in the credential log: with SubjectCache what is durably on
-// the disk, epoch 0 if nothing; with Forked the place that does not match.
-type Held struct {
-	Epoch    uint64
-	Revision uint64
-	Hash     wire.Hash
 }
 
 // Subject is a part of the reader whose health matters.

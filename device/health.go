@@ -47,10 +47,10 @@ func healthRecord(e Health, text string) wire.Record {
 
 // holds takes note of what the cache has. A place above all that were ever
 // applied is recorded, one below them is damage.
-func (t *turn) holds(held Held) {
+func (t *turn) holds(held wire.Place) {
 	t.held = held
 	highest := t.durable.Held()
-	if held.above(highest) || held != highest && !highest.above(held) {
+	if held.Above(highest) || held != highest && !highest.Above(held) {
 		t.record(wire.Record{Kind: wire.CredentialsApplied, Epoch: held.Epoch, Revision: held.Revision, Hash: held.Hash})
 	}
 	t.compare()
@@ -59,7 +59,7 @@ func (t *turn) holds(held Held) {
 // compare records once that credentials or policy are older than what was once
 // held, and that they no longer are.
 func (t *turn) compare() {
-	behind := t.durable.Held().above(t.held)
+	behind := t.durable.Held().Above(t.held)
 	if p := t.policy.policy; p != nil && p.Revision < t.durable.PolicyRevision {
 		behind = true
 	}

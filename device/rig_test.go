@@ -1,6 +1,7 @@
 package device
 
 import (
+	"crypto/ed25519"
 	"slices"
 	"testing"
 	"time"
@@ -47,11 +48,26 @@ func newRig(t *testing.T, change func(p *wire.Policy)) *rig {
 	return g
 }
 
+// verified signs a policy and opens it as a reader does.
+func verified(t testing.TB, p *wire.Policy) *wire.VerifiedPolicy {
+	t.Helper()
+	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+	signed, err := p.Sign(wire.SiteID{1}, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy, err := wire.OpenPolicy(wire.SiteID{1}, signed, key.Public().(ed25519.PublicKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return policy
+}
+
 // load loads the policy as it is now.
 func (g *rig) load() Policy {
 	g.t.Helper()
 	p := g.policy
-	loaded, err := LoadPolicy(&p)
+	loaded, err := LoadPolicy(verified(g.t, &p))
 	if err != nil {
 		g.t.Fatal(err)
 	}

@@ -135,7 +135,7 @@ func identifyCharges(e *edge) (met bool, err error) {
 		})
 		if !charged || before.durable.Pending != 0 || before.durable.Lockout != "" || before.journal.unstored() != "" ||
 			!e.policy().PIN || before.tamper && e.policy().TamperPauses ||
-			before.durable.Held().above(before.held) || before.health[SubjectTouch] == Failed ||
+			before.durable.Held().Above(before.held) || before.health[SubjectTouch] == Failed ||
 			e.after.r.durable.Pending != identify.Seq {
 			return true, errors.New("it was looked up")
 		}

@@ -148,5 +148,5 @@ func (e *edge) cardsWork() bool {
 	p, r := e.policy(), e.before.r
 	return r.policy.policy != nil && r.health[SubjectKey] != Failed &&
 		(!r.tamper || !p.TamperStopsCard) && (r.journal.unstored() == "" || p.CardsUnstored) &&
-		(p.CardsBehind || !r.durable.Held().above(r.held))
+		(p.CardsBehind || !r.durable.Held().Above(r.held))
 }

@@ -16,9 +16,9 @@ type Policy struct {
 	zone   *time.Location
 }
 
-// LoadPolicy checks a policy whose signature was checked and loads its time
-// zone. Nobody may change p any more.
-func LoadPolicy(p *wire.Policy) (Policy, error) {
+// LoadPolicy loads a policy's time zone.
+func LoadPolicy(verified *wire.VerifiedPolicy) (Policy, error) {
+	p := verified.Policy()
 	if err := p.Check(); err != nil {
 		return Policy{}, fmt.Errorf("policy: %w", err)
 	}

@@ -25,7 +25,7 @@ func smallPolicy(t *testing.T, change func(p *wire.Policy)) Policy {
 	if change != nil {
 		change(&p)
 	}
-	loaded, err := LoadPolicy(&p)
+	loaded, err := LoadPolicy(verified(t, &p))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +170,7 @@ func service(t *testing.T) world {
 	events := func(n *node) []Event {
 		r := &n.r
 		cache := func(revision uint64) Event {
-			return Health{Subject: SubjectCache, Condition: Good, Held: Held{Epoch: 1, Revision: revision}}
+			return Health{Subject: SubjectCache, Condition: Good, Held: wire.Place{Epoch: 1, Revision: revision}}
 		}
 		if r.card.deadline != 0 {
 			return []Event{

@@ -1,7 +1,6 @@
 package sync
 
 import (
-	"errors"
 	"time"
 
 	"latchkey/sync/wire"
@@ -34,8 +33,8 @@ type Resume struct{}
 // Survey asks how the cache is.
 type Survey struct{}
 
-// Apply applies signed deltas, in order, up to the first that fails.
-type Apply struct{ Deltas [][]byte }
+// Apply applies deltas, in order, up to the first that fails.
+type Apply struct{ Deltas []*wire.VerifiedDelta }
 
 // PutKey stores the site key of an epoch. Whoever does it wipes the key.
 type PutKey struct {
@@ -43,8 +42,8 @@ type PutKey struct {
 	Key   *[32]byte
 }
 
-// Begin begins to receive the snapshot of a signed manifest.
-type Begin struct{ Manifest []byte }
+// Begin begins to receive the snapshot of a manifest.
+type Begin struct{ Manifest *wire.VerifiedManifest }
 
 // PutChunks stores chunks of a snapshot.
 type PutChunks struct {
@@ -52,8 +51,8 @@ type PutChunks struct {
 	Chunks []wire.ChunkPart
 }
 
-// StorePolicy stores a signed policy.
-type StorePolicy struct{ Signed []byte }
+// StorePolicy stores a policy.
+type StorePolicy struct{ Policy *wire.VerifiedPolicy }
 
 // ReadRecords reads records from a number on, at most so many and at most
 // batchBytes of them.
@@ -64,13 +63,6 @@ type ReadRecords struct {
 
 // TrimRecords tells the journal what the controller has.
 type TrimRecords struct{ Ack wire.Ack }
-
-// ErrForked says that what came is of another history than what is held.
-var ErrForked = errors.New("another history than what is held")
-
-// ErrUnfit says that what came is sound and does not fit what is held: too old,
-// not asked for, not of this journal.
-var ErrUnfit = errors.New("does not fit what is held")
 
 // News is what the reader hears of the link. It is one of Command, Refused,
 // LinkChanged, PolicyChanged, CredentialsChanged, Forked and ClockSet.
@@ -95,7 +87,7 @@ type LinkChanged struct {
 }
 
 // PolicyChanged brings a new policy, which is stored.
-type PolicyChanged struct{ Policy *wire.Policy }
+type PolicyChanged struct{ Policy *wire.VerifiedPolicy }
 
 // CredentialsChanged says what the cache holds now, and what is wrong with it.
 // Look-ups go by another key if the epoch is another one, or Key is true.

@@ -319,7 +319,7 @@ func TestAManifestThatIsNoneOfThisSiteIsRefused(t *testing.T) {
 	w.controller.add(0, 2)
 	w.deliver()
 	manifest := func(change func(*wire.Manifest)) []byte {
-		m := must(wire.ParseManifest(must(wire.Payload(wire.KindManifest, w.controller.snapshot[0], wire.MaxManifest))))
+		m := must(wire.OpenManifest(site, w.controller.snapshot[0], publicKey(controllerKey))).Manifest()
 		m.Revision = 5
 		change(m)
 		return sign(wire.KindManifest, m)

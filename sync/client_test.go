@@ -98,9 +98,7 @@ func newWired(t *testing.T, hooks ...broker.Hook) *wired {
 	options := newWorldOptions()
 	client, err := NewClient(Config{
 		Options: options, Broker: "tcp://localhost", Cache: w.cache, Journal: w.journal,
-		StorePolicy: func(signed []byte) (*wire.Policy, error) {
-			return wire.ParsePolicy(must(wire.Payload(wire.KindPolicy, signed, wire.MaxMessage)))
-		},
+		StorePolicy: func(*wire.VerifiedPolicy) error { return nil },
 		NextConnection: func() (uint64, error) {
 			w.mu.Lock()
 			defer w.mu.Unlock()

@@ -28,8 +28,8 @@ const (
 
 // takeCommand takes an order: signed, for this reader, with a nonce of the last
 // two, and for the first time.
-func (l *Link) takeCommand(payload []byte) error {
-	c, err := wire.ParseCommand(payload)
+func (l *Link) takeCommand(signed []byte) error {
+	c, err := wire.OpenCommand(l.o.Site, signed, l.o.Controller)
 	if err != nil {
 		return err
 	}

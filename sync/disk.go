@@ -1,26 +1,29 @@
 package sync
 
 import (
+	"cmp"
 	"iter"
 
 	"latchkey/sync/wire"
 )
 
 // Cache is the credentials on the reader's disk. Errors of Apply, Begin and
-// PutChunks that are not the disk's wrap ErrForked or ErrUnfit, or wire's.
+// PutChunks that are not the disk's are wire's.
 type Cache interface {
 	// Held returns the place that look-ups answer for; epoch 0: there is none.
 	Held() wire.Place
 	// Fault returns what is wrong with it.
 	Fault() error
+	// Lack returns why a newer snapshot is not received, though it is as good as it was.
+	Lack() error
 	// WantsSnapshot says that there are too many deltas, or that some are damaged.
 	WantsSnapshot() bool
-	// Apply stores a signed delta; false: it brings nothing new.
-	Apply(signed []byte) (applied bool, err error)
+	// Apply stores a delta; false: it brings nothing new.
+	Apply(delta *wire.VerifiedDelta) (applied bool, err error)
 	// PutKey stores the key of an epoch.
 	PutKey(epoch uint64, key *[32]byte) (switched bool, err error)
 	// Begin begins to receive a snapshot.
-	Begin(signedManifest []byte) (switched bool, err error)
+	Begin(manifest *wire.VerifiedManifest) (switched bool, err error)
 	// Resume goes on with the one that was being received before a start.
 	Resume() (of wire.Place, switched bool, err error)
 	// Missing returns the first chunks that are wanted, and of which snapshot.
@@ -36,8 +39,8 @@ type Journal interface {
 	First() uint64
 	Last() (uint64, wire.Hash)
 	// Records returns what is stored from a number on.
-	Records(from uint64) iter.Seq2[Entry, error]
-	// Ack lets go of what the controller has; ErrUnfit: not of this journal.
+	Records(from uint64) iter.Seq2[wire.StoredRecord, error]
+	// Ack lets go of what the controller has; wire.ErrUnfit: not of this journal.
 	Ack(id wire.JournalID, number uint64, hash wire.Hash) error
 }
 
@@ -45,7 +48,7 @@ type Journal interface {
 type disk struct {
 	cache       Cache
 	journal     Journal
-	storePolicy func(signed []byte) (*wire.Policy, error)
+	storePolicy func(*wire.VerifiedPolicy) error
 }
 
 // carryOut carries out an action and returns the event that answers it; nil if
@@ -70,8 +73,7 @@ func (d *disk) carryOut(a Action) Event {
 		switched, err := d.cache.PutChunks(a.Of.Epoch, a.Of.Revision, a.Chunks)
 		return d.cached(Cached{Switched: switched, Err: err})
 	case StorePolicy:
-		policy, err := d.storePolicy(a.Signed)
-		return PolicyStored{policy, err}
+		return PolicyStored{a.Policy, d.storePolicy(a.Policy)}
 	case ReadRecords:
 		return d.readRecords(a)
 	case TrimRecords:
@@ -82,14 +84,14 @@ func (d *disk) carryOut(a Action) Event {
 }
 
 func (d *disk) cached(e Cached) Cached {
-	e.CacheState = CacheState{Held: d.cache.Held(), Fault: d.cache.Fault(), WantsSnapshot: d.cache.WantsSnapshot()}
+	e.CacheState = CacheState{Held: d.cache.Held(), Fault: cmp.Or(d.cache.Fault(), d.cache.Lack()), WantsSnapshot: d.cache.WantsSnapshot()}
 	e.Missing, e.Chunks = d.cache.Missing(chunkLimit)
 	return e
 }
 
-func (d *disk) apply(deltas [][]byte) error {
-	for _, signed := range deltas {
-		if _, err := d.cache.Apply(signed); err != nil {
+func (d *disk) apply(deltas []*wire.VerifiedDelta) error {
+	for _, delta := range deltas {
+		if _, err := d.cache.Apply(delta); err != nil {
 			return err
 		}
 	}

@@ -39,7 +39,7 @@ type Cached struct {
 	CacheState
 	Switched bool  // what is held is another snapshot now
 	Resumed  bool  // by Resume: Missing is a snapshot that goes on being received
-	Err      error // what was not done; wraps ErrForked or ErrUnfit if the disk is not to blame
+	Err      error // what was not done; wraps wire.ErrForked or wire.ErrUnfit if the disk is not to blame
 }
 
 // CacheState is how the cache is.
@@ -53,21 +53,21 @@ type CacheState struct {
 
 // PolicyStored answers StorePolicy.
 type PolicyStored struct {
-	Policy *wire.Policy
+	Policy *wire.VerifiedPolicy
 	Err    error
 }
 
 // RecordsRead answers ReadRecords.
 type RecordsRead struct {
 	Backlog
-	Entries []Entry
+	Entries []wire.StoredRecord
 	Err     error // of reading on after Entries
 }
 
 // RecordsTrimmed answers TrimRecords.
 type RecordsTrimmed struct {
 	Backlog
-	Err error // wraps ErrUnfit if that record is not held with that hash
+	Err error // wraps wire.ErrUnfit if that record is not held with that hash
 }
 
 // Backlog is what the journal holds.
@@ -75,13 +75,6 @@ type Backlog struct {
 	Journal wire.JournalID
 	First   uint64 // number of the oldest record
 	Last    uint64 // of the newest; 0: there is none
-}
-
-// An Entry is a stored record.
-type Entry struct {
-	Number  uint64
-	Hash    wire.Hash // SHA-256 of Encoded
-	Encoded []byte
 }
 
 // Tick says that time has passed.

@@ -12,7 +12,7 @@ func (w *world) asked() (sizes []int) {
 		if _, _, channel, _ := wire.ParseTopic(p.Topic); channel != wire.OnFetch {
 			continue
 		}
-		if f := must(wire.ParseFetch(must(wire.Payload(wire.KindFetch, p.Payload, wire.MaxMessage)))); f.Want == wire.WantChunks {
+		if f := must(wire.OpenFetch(site, p.Payload, publicKey(readerKey))); f.Want == wire.WantChunks {
 			sizes = append(sizes, len(f.Chunks))
 		}
 	}

@@ -31,7 +31,7 @@ func TestAFreshReaderComesIntoStep(t *testing.T) {
 	if changed := heard[CredentialsChanged](w); changed[len(changed)-1].Held != w.controller.place {
 		t.Errorf("the reader heard of %v", changed)
 	}
-	if changed := heard[PolicyChanged](w); len(changed) != 1 || changed[0].Policy != w.policy {
+	if changed := heard[PolicyChanged](w); len(changed) != 1 || changed[0].Policy.Policy() != w.policy {
 		t.Errorf("the reader heard of policies %v", changed)
 	}
 }
@@ -140,7 +140,7 @@ func TestASnapshotGoesOnAfterACutAndAfterAStart(t *testing.T) {
 		count := func() {
 			for _, p := range w.published {
 				if _, _, c, _ := wire.ParseTopic(p.Topic); c == wire.OnFetch {
-					for _, i := range must(wire.ParseFetch(must(wire.Payload(wire.KindFetch, p.Payload, wire.MaxMessage)))).Chunks {
+					for _, i := range must(wire.OpenFetch(site, p.Payload, publicKey(readerKey))).Chunks {
 						asked[i]++
 					}
 				}
@@ -390,7 +390,7 @@ func TestAPolicyBelowTheJournalsIsRefusedThoughTheFileOfTheNewerOneIsLost(t *tes
 	}{{1, true}, {o.PolicyFloor - 1, true}, {o.PolicyFloor, false}} {
 		older := *w.controller.policy
 		older.Revision = test.revision
-		err := w.link.takePolicy(sign(wire.KindPolicy, &older), wire.Marshal(&older))
+		err := w.link.takePolicy(sign(wire.KindPolicy, &older))
 		if (err != nil) != test.refused {
 			t.Errorf("revision %d: %v", test.revision, err)
 		}

@@ -19,8 +19,8 @@ type pendingKey struct {
 }
 
 // takeKey takes an epoch's key.
-func (l *Link) takeKey(payload []byte) error {
-	k, err := wire.ParseKey(payload)
+func (l *Link) takeKey(signed []byte) error {
+	k, err := wire.OpenKey(l.o.Site, signed, l.o.Controller)
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func (k *pendingKey) take() PutKey {
 func (l *Link) keyStored(err error) {
 	switch {
 	case l.key.put != nil: // a newer one has come
-	case errors.Is(err, ErrUnfit):
+	case errors.Is(err, wire.ErrUnfit):
 		l.key.key = nil
 		l.refuse(string(wire.OnKey), err)
 	case err != nil:

@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"bytes"
 	"errors"
 	"time"
 
@@ -13,15 +14,14 @@ type log struct {
 	doing  doing      // what it is asked for now
 	survey bool       // it is to be asked how it is
 
-	head   []byte     // the newest signed head seen
-	headAt wire.Place // what it says
-	newest wire.Place // the newest place that the controller has signed
+	head   *wire.VerifiedHead // the newest seen; nil: none
+	newest wire.Place         // the newest place that the controller has signed
 
-	tip      wire.Place  // what is held once deltas are applied
-	deltas   [][]byte    // to be applied
-	size     int         // of them together
-	chunks   []PutChunks // to be stored; the first is while doingChunks
-	manifest []byte      // to be begun with
+	tip      wire.Place             // what is held once deltas are applied
+	deltas   []*wire.VerifiedDelta  // to be applied
+	size     int                    // of them together, in bytes
+	chunks   []PutChunks            // to be stored; the first is while doingChunks
+	manifest *wire.VerifiedManifest // to be begun with; nil: none
 
 	beginning wire.Place // the snapshot of the manifest that came last
 	receiving wire.Place // the snapshot whose chunks are asked for
@@ -56,17 +56,20 @@ const snapshotWait = 10 * time.Minute
 
 var errOlderHead = errors.New("older than one that was seen")
 
-// takeHead takes a signed head.
+// takeHead takes a signed head. Most nows bring the one that is known.
 func (l *Link) takeHead(signed []byte) error {
-	head, err := wire.OpenHead(l.o.Site, signed, l.o.Controller)
-	if err != nil {
-		return err
+	head := l.log.head
+	if head == nil || !bytes.Equal(signed, head.Signed()) {
+		var err error
+		if head, err = wire.OpenHead(l.o.Site, signed, l.o.Controller); err != nil {
+			return err
+		}
 	}
-	if l.log.headAt.Above(*head) {
+	if l.log.head != nil && l.log.head.Place().Above(head.Place()) {
 		return errOlderHead
 	}
-	l.log.head, l.log.headAt = signed, *head
-	l.learn(*head)
+	l.log.head = head
+	l.learn(head.Place())
 	return nil
 }
 
@@ -93,14 +96,11 @@ func (l *Link) fork(p wire.Place) {
 // takeDelta takes a signed delta: to be applied if it follows what is held or
 // about to be, and else as news of how far the log has come.
 func (l *Link) takeDelta(signed []byte) error {
-	payload, err := wire.Open(wire.KindDelta, l.o.Site, signed, wire.MaxDelta, l.o.Controller)
+	delta, err := wire.OpenDelta(l.o.Site, signed, l.o.Controller)
 	if err != nil {
 		return err
 	}
-	d, err := wire.ParseDelta(payload)
-	if err != nil {
-		return err
-	}
+	d := delta.Delta()
 	from, to := wire.Place{Epoch: d.Epoch, Revision: d.From, Hash: d.FromHash}, wire.Place{Epoch: d.Epoch, Revision: d.To, Hash: d.ToHash}
 	g := &l.log
 	if d.Epoch < g.state.Held.Epoch {
@@ -110,7 +110,7 @@ func (l *Link) takeDelta(signed []byte) error {
 	l.learn(to)
 	if from == g.tip && g.tip.Epoch != 0 && len(g.deltas) < mostDeltas && g.size+len(signed) <= mostDeltaBytes {
 		g.tip = to
-		g.deltas = append(g.deltas, signed)
+		g.deltas = append(g.deltas, delta)
 		g.size += len(signed)
 	}
 	return nil
@@ -118,20 +118,13 @@ func (l *Link) takeDelta(signed []byte) error {
 
 // takeManifest takes a signed manifest that was asked for.
 func (l *Link) takeManifest(signed []byte) error {
-	payload, err := wire.Open(wire.KindManifest, l.o.Site, signed, wire.MaxManifest, l.o.Controller)
+	m, err := wire.OpenManifest(l.o.Site, signed, l.o.Controller)
 	if err != nil {
 		return err
 	}
-	m, err := wire.ParseManifest(payload)
-	if err != nil {
-		return err
-	}
-	if m.Site != l.o.Site {
-		return errors.New("of another site")
-	}
-	l.log.beginning = wire.Place{Epoch: m.Epoch, Revision: m.Revision, Hash: m.Hash}
+	l.log.beginning = m.Manifest().Place()
 	l.learn(l.log.beginning)
-	l.log.manifest = signed
+	l.log.manifest = m
 	return nil
 }
 
@@ -198,11 +191,11 @@ func (l *Link) cached(e Cached) {
 func (l *Link) cacheRefused(did doing, err error) {
 	g := &l.log
 	g.deltas, g.size, g.tip = nil, 0, g.state.Held
-	unfit := errors.Is(err, ErrUnfit) || errors.Is(err, ErrForked) || errors.Is(err, wire.ErrSignature) || errors.Is(err, wire.ErrEncoding)
+	unfit := errors.Is(err, wire.ErrUnfit) || errors.Is(err, wire.ErrForked) || errors.Is(err, wire.ErrSignature) || errors.Is(err, wire.ErrEncoding)
 	switch did {
 	case doingDeltas:
 		l.later(askLog)
-		if errors.Is(err, ErrForked) {
+		if errors.Is(err, wire.ErrForked) {
 			l.fork(g.newest)
 		}
 		g.short = g.short || unfit
@@ -213,7 +206,7 @@ func (l *Link) cacheRefused(did doing, err error) {
 		}
 	case doingChunks:
 		l.later(askChunks)
-		if errors.Is(err, ErrForked) {
+		if errors.Is(err, wire.ErrForked) {
 			// The whole snapshot came for nothing.
 			l.fork(g.newest)
 			l.fetches.again[askLog] = l.now + askAgainMost

@@ -25,28 +25,24 @@ func (l *Link) take(channel wire.Channel, m Message) error {
 		return fmt.Errorf("%d bytes, at most %d", len(m.Payload), channel.Limit())
 	case m.Retained && !channel.Retained():
 		return errors.New("retained by the broker")
-	case channel == wire.OnReply:
-		return l.takeReply(m.Payload)
-	case channel == wire.OnCredentials:
-		return l.takeDelta(m.Payload)
-	case channel == wire.OnHead:
-		return l.takeHead(m.Payload)
-	}
-	payload, err := wire.Open(channel.Kind(), l.o.Site, m.Payload, wire.MaxMessage, l.o.Controller)
-	if err != nil {
-		return err
 	}
 	switch channel {
+	case wire.OnReply:
+		return l.takeReply(m.Payload)
+	case wire.OnCredentials:
+		return l.takeDelta(m.Payload)
+	case wire.OnHead:
+		return l.takeHead(m.Payload)
 	case wire.OnPolicy:
-		return l.takePolicy(m.Payload, payload)
+		return l.takePolicy(m.Payload)
 	case wire.OnKey:
-		return l.takeKey(payload)
+		return l.takeKey(m.Payload)
 	case wire.OnCommand:
-		return l.takeCommand(payload)
+		return l.takeCommand(m.Payload)
 	case wire.OnNow:
-		return l.takeNow(payload)
+		return l.takeNow(m.Payload)
 	case wire.OnAck:
-		return l.takeAck(payload)
+		return l.takeAck(m.Payload)
 	}
 	return errors.New("not for readers")
 }

@@ -47,29 +47,25 @@ func (c *cacheModel) Fault() error {
 	return nil
 }
 
+func (c *cacheModel) Lack() error { return nil }
+
 func (c *cacheModel) WantsSnapshot() bool {
 	return c.held.Epoch == 0 || c.many > 0 && len(c.since) >= c.many
 }
 
-func (c *cacheModel) Apply(signed []byte) (bool, error) {
-	payload, err := wire.Open(wire.KindDelta, site, signed, wire.MaxDelta, publicKey(controllerKey))
-	if err != nil {
-		return false, err
-	}
-	d, err := wire.ParseDelta(payload)
+func (c *cacheModel) Apply(delta *wire.VerifiedDelta) (bool, error) {
+	d := delta.Delta()
 	switch {
-	case err != nil:
-		return false, err
 	case c.fails != nil:
 		return false, c.fails
 	case d.Epoch != c.held.Epoch || d.From > c.held.Revision:
-		return false, ErrUnfit
+		return false, wire.ErrUnfit
 	case d.To <= c.held.Revision:
 		return false, nil
 	case d.From != c.held.Revision:
-		return false, ErrUnfit
+		return false, wire.ErrUnfit
 	case d.FromHash != c.held.Hash:
-		return false, ErrForked
+		return false, wire.ErrForked
 	}
 	c.fold(d)
 	c.since = append(c.since, d)
@@ -92,43 +88,33 @@ func (c *cacheModel) PutKey(epoch uint64, key *[32]byte) (bool, error) {
 	case c.fails != nil:
 		return false, c.fails
 	case epoch < c.held.Epoch:
-		return false, ErrUnfit
+		return false, wire.ErrUnfit
 	}
 	c.keys[epoch] = *key
 	return c.finish(), nil
 }
 
-func (c *cacheModel) Begin(signed []byte) (bool, error) {
-	payload, err := wire.Open(wire.KindManifest, site, signed, wire.MaxManifest, publicKey(controllerKey))
-	if err != nil {
-		return false, err
-	}
-	m, err := wire.ParseManifest(payload)
-	place := placeOf(m)
+func (c *cacheModel) Begin(manifest *wire.VerifiedManifest) (bool, error) {
+	m := manifest.Manifest()
+	place := m.Place()
 	switch {
-	case err != nil:
-		return false, err
 	case c.fails != nil:
 		return false, c.fails
 	case c.held.Above(place), place == c.held && len(c.since) == 0:
-		return false, ErrUnfit
+		return false, wire.ErrUnfit
 	}
-	if c.incoming == nil || placeOf(c.incoming) != place {
+	if c.incoming == nil || c.incoming.Place() != place {
 		c.incoming, c.parts = m, map[int][]byte{}
 	}
 	c.begun++
 	return c.finish(), nil
 }
 
-func placeOf(m *wire.Manifest) wire.Place {
-	return wire.Place{Epoch: m.Epoch, Revision: m.Revision, Hash: m.Hash}
-}
-
 func (c *cacheModel) Resume() (wire.Place, bool, error) {
 	if c.incoming == nil {
 		return wire.Place{}, false, nil
 	}
-	return placeOf(c.incoming), false, nil
+	return c.incoming.Place(), false, nil
 }
 
 func (c *cacheModel) Missing(limit int) (of wire.Place, chunks []int) {
@@ -138,12 +124,12 @@ func (c *cacheModel) Missing(limit int) (of wire.Place, chunks []int) {
 				chunks = append(chunks, i)
 			}
 		}
-		return placeOf(c.incoming), chunks
+		return c.incoming.Place(), chunks
 	}
 	if c.manifest == nil {
 		return wire.Place{}, nil
 	}
-	return placeOf(c.manifest), slices.Sorted(maps.Keys(c.damaged))
+	return c.manifest.Place(), slices.Sorted(maps.Keys(c.damaged))
 }
 
 func (c *cacheModel) PutChunks(epoch, revision uint64, chunks []wire.ChunkPart) (switched bool, err error) {
@@ -153,7 +139,7 @@ func (c *cacheModel) PutChunks(epoch, revision uint64, chunks []wire.ChunkPart) 
 	for _, part := range chunks {
 		i := int(part.Index)
 		of := func(m *wire.Manifest) bool {
-			return m != nil && m.Epoch == epoch && m.Revision == revision && i < m.Chunks() && wire.Sum(part.Chunk) == m.ChunkHash(i)
+			return m != nil && m.Epoch == epoch && m.Revision == revision && i < m.Chunks() && m.CheckChunk(i, part.Chunk) == nil
 		}
 		switch {
 		case of(c.incoming):
@@ -162,7 +148,7 @@ func (c *cacheModel) PutChunks(epoch, revision uint64, chunks []wire.ChunkPart) 
 		case of(c.manifest):
 			delete(c.damaged, i)
 		default:
-			err = ErrUnfit
+			err = wire.ErrUnfit
 		}
 	}
 	return switched, err
@@ -185,7 +171,7 @@ func (c *cacheModel) finish() bool {
 	if c.held.Epoch != m.Epoch {
 		since = nil
 	}
-	c.held, c.content, c.manifest, c.chunks, c.since = placeOf(m), content, m, c.parts, nil
+	c.held, c.content, c.manifest, c.chunks, c.since = m.Place(), content, m, c.parts, nil
 	c.incoming, c.parts = nil, nil
 	clear(c.damaged)
 	for _, d := range since {
@@ -205,7 +191,7 @@ func (c *cacheModel) tags() []wire.Tag {
 type journalModel struct {
 	id      wire.JournalID
 	first   uint64
-	entries []Entry // all there ever were
+	entries []wire.StoredRecord // all there ever were
 	fails   error
 }
 
@@ -217,7 +203,7 @@ func (j *journalModel) append(r wire.Record) {
 	last, hash := j.Last()
 	r.Number, r.Before = last+1, hash
 	b := wire.Marshal(&r)
-	j.entries = append(j.entries, Entry{r.Number, wire.Sum(b), b})
+	j.entries = append(j.entries, wire.StoredRecord{Number: r.Number, Hash: wire.Sum(b), Encoded: b})
 }
 
 func (j *journalModel) ID() wire.JournalID { return j.id }
@@ -231,10 +217,10 @@ func (j *journalModel) Last() (uint64, wire.Hash) {
 	return last.Number, last.Hash
 }
 
-func (j *journalModel) Records(from uint64) iter.Seq2[Entry, error] {
-	return func(yield func(Entry, error) bool) {
+func (j *journalModel) Records(from uint64) iter.Seq2[wire.StoredRecord, error] {
+	return func(yield func(wire.StoredRecord, error) bool) {
 		if j.fails != nil {
-			yield(Entry{}, j.fails)
+			yield(wire.StoredRecord{}, j.fails)
 			return
 		}
 		for _, e := range j.entries {
@@ -248,11 +234,11 @@ func (j *journalModel) Records(from uint64) iter.Seq2[Entry, error] {
 func (j *journalModel) Ack(id wire.JournalID, number uint64, hash wire.Hash) error {
 	switch {
 	case id != j.id || number == 0 || number > uint64(len(j.entries)):
-		return ErrUnfit
+		return wire.ErrUnfit
 	case number < j.first:
 		return nil
 	case j.entries[number-1].Hash != hash:
-		return ErrUnfit
+		return wire.ErrUnfit
 	}
 	j.first = max(j.first, number/8*8+1) // segments of eight records
 	return nil

@@ -16,32 +16,40 @@ type policy struct {
 	revision uint64 // in force
 	newest   uint64 // that the controller has told of
 
-	signed  []byte        // the newest that came and is not stored; nil: there is none
-	coming  uint64        // its revision
-	storing uint64        // the revision that the disk has yet to answer; 0: none
-	again   time.Duration // when to try again
-	asked   time.Duration // when to subscribe again
+	coming  *wire.VerifiedPolicy // the newest that came and is not stored; nil: there is none
+	storing bool                 // the disk has yet to answer for one
+	again   time.Duration        // when to try again
+	asked   time.Duration        // when to subscribe again
+}
+
+// known returns the newest revision that came.
+func (p *policy) known() uint64 {
+	if p.coming == nil {
+		return p.revision
+	}
+	return max(p.revision, p.coming.Policy().Revision)
 }
 
 // takePolicy takes a signed policy.
-func (l *Link) takePolicy(signed, payload []byte) error {
-	p, err := wire.ParsePolicy(payload)
+func (l *Link) takePolicy(signed []byte) error {
+	coming, err := wire.OpenPolicy(l.o.Site, signed, l.o.Controller)
 	if err != nil {
 		return err
 	}
+	p := coming.Policy()
 	if err := l.mine(p.Reader); err != nil {
 		return err
 	}
 	if p.Revision < l.o.PolicyFloor {
 		return errors.New("older than one that was in force")
 	}
-	if p.Revision < max(l.policy.revision, l.policy.coming) {
+	if p.Revision < l.policy.known() {
 		return errors.New("older than the one held")
 	}
-	if p.Revision == max(l.policy.revision, l.policy.coming) {
+	if p.Revision == l.policy.known() {
 		return nil
 	}
-	l.policy.signed, l.policy.coming, l.policy.again = signed, p.Revision, 0
+	l.policy.coming, l.policy.again = coming, 0
 	l.policy.newest = max(l.policy.newest, p.Revision)
 	return nil
 }
@@ -49,22 +57,21 @@ func (l *Link) takePolicy(signed, payload []byte) error {
 // policyStored takes the disk's answer.
 func (l *Link) policyStored(e PolicyStored) {
 	p := &l.policy
-	storing := p.storing
-	p.storing = 0
+	p.storing = false
 	switch {
-	case e.Err == nil && e.Policy != nil:
-		if e.Policy.Revision > p.revision {
-			p.revision = e.Policy.Revision
+	case e.Err == nil:
+		if revision := e.Policy.Policy().Revision; revision > p.revision {
+			p.revision = revision
 			l.states.dirty = true
 			l.do(PolicyChanged{e.Policy})
 		}
-		if p.coming <= p.revision {
-			p.signed, p.coming = nil, 0
+		if p.known() == p.revision {
+			p.coming = nil
 		}
-	case errors.Is(e.Err, ErrUnfit):
+	case errors.Is(e.Err, wire.ErrUnfit):
 		l.refuse(string(wire.OnPolicy), e.Err)
-		if p.coming == storing {
-			p.signed, p.coming = nil, 0
+		if p.coming == e.Policy {
+			p.coming = nil
 		}
 	default:
 		p.again = l.now + retryEvery
@@ -73,11 +80,11 @@ func (l *Link) policyStored(e PolicyStored) {
 
 func (l *Link) settlePolicy() {
 	p := &l.policy
-	if p.signed != nil && p.storing == 0 && (p.again == 0 || l.over(p.again)) {
-		p.storing, p.again = p.coming, 0
-		l.do(StorePolicy{p.signed})
+	if p.coming != nil && !p.storing && (p.again == 0 || l.over(p.again)) {
+		p.storing, p.again = true, 0
+		l.do(StorePolicy{p.coming})
 	}
-	if !l.states.up || p.signed != nil || p.newest <= p.revision {
+	if !l.states.up || p.coming != nil || p.newest <= p.revision {
 		p.asked = 0
 		return
 	}

@@ -93,8 +93,8 @@ func (l *Link) recordsRead(e RecordsRead) {
 }
 
 // takeAck takes an acknowledgement. Whether it counts the journal says.
-func (l *Link) takeAck(payload []byte) error {
-	a, err := wire.ParseAck(payload)
+func (l *Link) takeAck(signed []byte) error {
+	a, err := wire.OpenAck(l.o.Site, signed, l.o.Controller)
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func (l *Link) recordsTrimmed(e RecordsTrimmed) {
 	r.trimming = false
 	r.backlog = e.Backlog
 	switch {
-	case errors.Is(e.Err, ErrUnfit):
+	case errors.Is(e.Err, wire.ErrUnfit):
 		l.refuse(string(wire.OnAck), e.Err)
 	case e.Err == nil:
 		// A lower number than one before it, in answer to a batch: the

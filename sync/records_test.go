@@ -13,8 +13,7 @@ import (
 func (w *world) batches(n int) (batches []*wire.Records) {
 	for _, p := range w.published[n:] {
 		if _, _, c, _ := wire.ParseTopic(p.Topic); c == wire.OnRecords {
-			payload := must(wire.Open(wire.KindRecords, site, p.Payload, wire.MaxMessage, publicKey(readerKey)))
-			batches = append(batches, must(wire.ParseRecords(payload)))
+			batches = append(batches, must(wire.OpenRecords(site, p.Payload, publicKey(readerKey))))
 		}
 	}
 	return batches

@@ -107,11 +107,14 @@ func (l *Link) publishState() {
 	s.ignored++
 	state := &wire.State{
 		Reader: l.o.Reader, Connection: s.connection, Counter: s.counter, Version: l.o.Version,
-		Head: l.log.head, PolicyRevision: l.policy.revision,
-		Journal: l.records.backlog.Journal, First: l.records.backlog.First, Last: l.records.backlog.Last,
+		PolicyRevision: l.policy.revision,
+		Journal:        l.records.backlog.Journal, First: l.records.backlog.First, Last: l.records.backlog.Last,
 		Condition: l.condition, Card: l.card,
 	}
 	l.o.random(state.Nonce[:])
+	if l.log.head != nil {
+		state.Head = l.log.head.Signed()
+	}
 	if l.log.state.Held.Epoch != 0 {
 		state.Held = &l.log.state.Held
 	}
@@ -153,8 +156,8 @@ func (l *Link) setUp(up bool, why string) {
 }
 
 // takeNow takes the answer to a state.
-func (l *Link) takeNow(payload []byte) error {
-	n, err := wire.ParseNow(payload)
+func (l *Link) takeNow(signed []byte) error {
+	n, err := wire.OpenNow(l.o.Site, signed, l.o.Controller)
 	if err != nil {
 		return err
 	}

@@ -12,8 +12,7 @@ import (
 func (w *world) states(n int) (states []*wire.State) {
 	for _, p := range w.published[n:] {
 		if _, _, c, _ := wire.ParseTopic(p.Topic); c == wire.OnState {
-			payload := must(wire.Open(wire.KindState, site, p.Payload, wire.MaxMessage, publicKey(readerKey)))
-			states = append(states, must(wire.ParseState(payload)))
+			states = append(states, must(wire.OpenState(site, p.Payload, publicKey(readerKey))))
 			if !p.Retained {
 				w.t.Error("a state is not retained")
 			}
@@ -43,7 +42,7 @@ func TestAStateIsPublishedAtOnceAndEvery30Seconds(t *testing.T) {
 	if last.Version != "devel" || *last.Held != w.controller.place || last.PolicyRevision != w.policy.Revision || last.Journal != w.journal.id || last.Last != 1 {
 		t.Errorf("%+v", last)
 	}
-	if *must(wire.OpenHead(site, last.Head, publicKey(controllerKey))) != w.controller.place {
+	if must(wire.OpenHead(site, last.Head, publicKey(controllerKey))).Place() != w.controller.place {
 		t.Error("it does not show the newest head")
 	}
 }

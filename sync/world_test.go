@@ -69,16 +69,16 @@ func (w *world) options() Options {
 	}
 }
 
-func (w *world) storePolicy(signed []byte) (*wire.Policy, error) {
-	p := must(wire.ParsePolicy(must(wire.Payload(wire.KindPolicy, signed, wire.MaxMessage))))
+func (w *world) storePolicy(policy *wire.VerifiedPolicy) error {
+	p := policy.Policy()
 	switch {
 	case w.fails != nil:
-		return nil, w.fails
+		return w.fails
 	case w.policy != nil && w.policy.Revision >= p.Revision:
-		return nil, ErrUnfit
+		return wire.ErrUnfit
 	}
 	w.policy = p
-	return p, nil
+	return nil
 }
 
 // fromSite is the broker's end of what the controller publishes.

@@ -85,10 +85,9 @@ func bundleHolds(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	item, rest, err := wire.Next(bundle.Snapshot)
 	ts.Check(err)
-	payload, err := wire.Open(wire.KindManifest, bundle.Site, item, wire.MaxManifest, bundle.Controller[:])
+	opened, err := wire.OpenManifest(bundle.Site, item, bundle.Controller[:])
 	ts.Check(err)
-	manifest, err := wire.ParseManifest(payload)
-	ts.Check(err)
+	manifest := opened.Manifest()
 	var kind wire.CredentialKind
 	var material []byte
 	if args[3] == "pin" {

@@ -142,12 +142,7 @@ func (r *reporter) connect(broker string) mqtt.Client {
 }
 
 func (r *reporter) ack(_ mqtt.Client, m mqtt.Message) {
-	payload, err := wire.Open(wire.KindAck, r.bundle.Site, m.Payload(), wire.MaxMessage, r.bundle.Controller[:])
-	if err != nil {
-		r.t.Error(err)
-		return
-	}
-	ack, err := wire.ParseAck(payload)
+	ack, err := wire.OpenAck(r.bundle.Site, m.Payload(), r.bundle.Controller[:])
 	if err != nil {
 		r.t.Error(err)
 		return

@@ -97,7 +97,7 @@ func BenchmarkAttempt(b *testing.B) {
 		group.Go(func() error { return worker.run(ctx) })
 	}
 	var first []device.Action
-	l.brain, first = device.New(durable, device.Start{Reader: "front-door", Site: site.ID, Policy: policy, Held: device.Held(held.cache.Held()), NewJournal: true}, l.clock.now())
+	l.brain, first = device.New(durable, device.Start{Reader: "front-door", Site: site.ID, Policy: policy, Held: held.cache.Held(), NewJournal: true}, l.clock.now())
 	l.waiting = held.health()
 	group.Go(func() error { return l.run(ctx, first) })
 	quiet := func() {

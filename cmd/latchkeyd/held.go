@@ -83,7 +83,7 @@ const again = ": the link puts it right; without one have the reader adopted ane
 
 // health is what the brain is to know of the cache and the key.
 func (h *held) health() []device.Event {
-	credentials := device.Health{Subject: device.SubjectCache, Condition: device.Good, Held: device.Held(h.cache.Held())}
+	credentials := device.Health{Subject: device.SubjectCache, Condition: device.Good, Held: h.cache.Held()}
 	var damage *cache.Damage
 	switch err := h.cache.Fault(); {
 	case err == nil:

@@ -73,9 +73,9 @@ func (l *link) open(dir string, id *adoption.Identity, s *adoption.Site, options
 		Broker:         s.Broker,
 		Certificate:    tls.Certificate{Certificate: [][]byte{s.Certificate}, PrivateKey: key},
 		Authority:      authority,
-		Cache:          linkedCache{l.held.cache},
+		Cache:          l.held.cache,
 		Journal:        events,
-		StorePolicy:    func(signed []byte) (*wire.Policy, error) { return storePolicy(options, s.Reader, signed) },
+		StorePolicy:    func(policy *wire.VerifiedPolicy) error { return storePolicy(options, s.Reader, policy) },
 		NextConnection: func() (uint64, error) { return connection.Next(dir, durable.Connection, l.clock.built, time.Now()) },
 		Now:            func() time.Duration { return l.clock.now().Monotonic },
 		Tell:           l.tell,
@@ -116,7 +116,7 @@ func (l *link) tell(news sync.News) {
 			l.log.Error("the policy is not put in force", "err", err) // storePolicy has refused such a one
 			return
 		}
-		l.clock.trustSystem(news.Policy.SystemTime)
+		l.clock.trustSystem(news.Policy.Policy().SystemTime)
 		l.send(policy)
 	case sync.CredentialsChanged:
 		if news.Key || news.Held.Epoch != l.held.number() {
@@ -128,12 +128,21 @@ func (l *link) tell(news sync.News) {
 	case sync.Forked:
 		l.send(device.Health{
 			Subject: device.SubjectCache, Condition: device.Forked,
-			Text: "the controller's log is another one", Held: device.Held(news.Place),
+			Text: "the controller's log is another one", Held: news.Place,
 		})
 	case sync.ClockSet:
 		l.clock.set(news.Wall, news.At)
 		l.send(device.Tick{})
 	}
+}
+
+// storePolicy stores a policy that can be put in force; wire.ErrUnfit: it
+// cannot, or is not newer than the one held.
+func storePolicy(o cache.Options, reader string, policy *wire.VerifiedPolicy) error {
+	if _, err := device.LoadPolicy(policy); err != nil {
+		return fmt.Errorf("%w: %w", wire.ErrUnfit, err)
+	}
+	return cache.StorePolicy(o, reader, policy)
 }
 
 // report tells the controller how the reader and its door are.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -17,10 +18,19 @@ import (
 // pending returns a loop that has charged a PIN and waits for its outcome.
 func pending(t *testing.T, adopted <-chan struct{}, answers <-chan device.Event) *loop {
 	t.Helper()
-	policy, err := device.LoadPolicy(&wire.Policy{
+	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+	signed, err := (&wire.Policy{
 		Reader: "front-door", Revision: 1, Door: "Front door", TimeZone: "UTC", PIN: true,
 		Limit: 10, Unlock: 5, Extended: 5, Access: []wire.Access{{Group: wire.Everyone}},
-	})
+	}).Sign(wire.SiteID{1}, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	verified, err := wire.OpenPolicy(wire.SiteID{1}, signed, key.Public().(ed25519.PublicKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy, err := device.LoadPolicy(verified)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +43,7 @@ func pending(t *testing.T, adopted <-chan struct{}, answers <-chan device.Event)
 		journal: journal.NewWriter(events, func(journal.Stored) {}), storing: new(supervision.Task), recent: new(recent), report: func(device.State) {},
 		workers: map[wire.CredentialKind]*worker{wire.PIN: {task: new(supervision.Task), jobs: make(chan *job, 1)}},
 	}
-	held := device.Held{Epoch: 1, Revision: 1}
+	held := wire.Place{Epoch: 1, Revision: 1}
 	l.brain, _ = device.New(durable, device.Start{Reader: "front-door", Site: wire.SiteID{1}, Policy: policy, Held: held, NewJournal: true}, l.clock.now())
 	l.carryOut(l.brain.Step(l.clock.now(), device.Stored{Batch: 1}))
 	l.carryOut(l.brain.Step(l.clock.now(), device.Presented{Kind: wire.PIN}))

@@ -185,15 +185,15 @@ func (r *reader) once(ctx context.Context) (err error) {
 	if start.Replaced = site.Replaced; start.Replaced || start.Site != durable.Site {
 		reached.Leave()
 	}
-	options := cache.Options{Dir: dir, Site: site.ID, Controller: site.ControllerKey(), Highest: cache.Place(reached.Held())}
+	options := cache.Options{Dir: dir, Site: site.ID, Controller: site.ControllerKey(), Highest: reached.Held()}
 	policy, err := cache.LoadPolicy(options, r.config.Reader.ID)
 	if err == nil {
 		start.Policy, err = device.LoadPolicy(policy)
 	}
-	r.clock.trustSystem(err == nil && policy.SystemTime)
+	r.clock.trustSystem(err == nil && policy.Policy().SystemTime)
 	var inForce uint64
 	if err == nil {
-		inForce = policy.Revision
+		inForce = policy.Policy().Revision
 	}
 	held := openHeld(options)
 	defer closing(&err, held.cache.Close)
@@ -204,7 +204,7 @@ func (r *reader) once(ctx context.Context) (err error) {
 	if err := held.fault(); site.Bundle != 0 && err != nil {
 		r.log.Error("credentials cannot be used", "err", err)
 	}
-	start.Held = device.Held(held.cache.Held())
+	start.Held = held.cache.Held()
 
 	ctx, cancel := context.WithCancel(ctx)
 	group, ctx := errgroup.WithContext(ctx)
@@ -218,7 +218,7 @@ func (r *reader) once(ctx context.Context) (err error) {
 		}
 	}
 	adopted := make(chan struct{}, 1)
-	link := r.newLink(site, options, reached, inForce, held, linkedJournal{events}, send)
+	link := r.newLink(site, options, reached, inForce, held, events, send)
 	storing := supervision.NewTask("storing a record", storeWithin)
 	writer := journal.NewWriter(events, func(stored journal.Stored) {
 		defer storing.Done()

@@ -1,7 +1,6 @@
 package cache
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,29 +9,18 @@ import (
 	"latchkey/sync/wire"
 )
 
-// Errors of Apply. Whoever has fetched what follows what is held, and gets
-// ErrGap again, needs a snapshot.
-var (
-	ErrGap    = errors.New("does not follow what is held: fetch")
-	ErrForked = errors.New("another history than what is held: a snapshot is needed")
-)
+// ErrGap says that a delta does not follow what is held. Whoever has fetched what
+// does, and gets ErrGap again, needs a snapshot.
+var ErrGap = fmt.Errorf("%w: what comes between is missing", wire.ErrUnfit)
 
-// Apply checks a signed delta and applies it durably: one write and one
-// fdatasync. It says false, without error, of one that brings nothing new.
-// Errors: ErrGap; ErrForked, if it has another h at a revision that is held;
-// wire.ErrSignature; wire.ErrEncoding; or the disk's, after which it may be
-// applied again.
-func (c *Cache) Apply(signed []byte) (applied bool, err error) {
+// Apply applies a delta durably: one write and one fdatasync. It says false,
+// without error, of one that brings nothing new. Errors: ErrGap; wire.ErrForked,
+// if it has another h at a revision that is held; or the disk's, after which it
+// may be applied again.
+func (c *Cache) Apply(delta *wire.VerifiedDelta) (applied bool, err error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	payload, err := wire.Open(wire.KindDelta, c.o.Site, signed, wire.MaxDelta, c.o.Controller)
-	if err != nil {
-		return false, err
-	}
-	d, err := wire.ParseDelta(payload)
-	if err != nil {
-		return false, err
-	}
+	d, signed := delta.Delta(), delta.Signed()
 	entry, err := readDelta(signed)
 	if err != nil {
 		return false, err
@@ -85,7 +73,7 @@ func (c *Cache) settle() {
 }
 
 // fits says whether a delta is the next one. It is not if it brings nothing
-// new, or with ErrGap or ErrForked.
+// new, or with ErrGap or wire.ErrForked.
 func (v *view) fits(d *wire.Delta) (bool, error) {
 	held := v.place()
 	switch {
@@ -94,7 +82,7 @@ func (v *view) fits(d *wire.Delta) (bool, error) {
 	case d.Epoch > held.Epoch, d.From > held.Revision:
 		return false, ErrGap
 	case v.contradicts(d):
-		return false, ErrForked
+		return false, wire.ErrForked
 	case d.To <= held.Revision:
 		return false, nil
 	case d.From < held.Revision:

@@ -37,11 +37,11 @@ func big(b testing.TB, n int, deltas string) (Options, []wire.Tag) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	if err := Install(o, &wire.Bundle{Site: o.Site, Epoch: 1, Snapshot: snapshot}); err != nil {
+	if err := installBundle(o, &wire.Bundle{Site: o.Site, Epoch: 1, Snapshot: snapshot}); err != nil {
 		b.Fatal(err)
 	}
 	var log []byte
-	place, before := placeOf(m), wire.Hash{}
+	place, before := m.Place(), wire.Hash{}
 	for count := 0; deltas != "" && count < wantDeltas; count++ {
 		d := &wire.Delta{Epoch: 1, From: place.Revision, FromHash: place.Hash, ToHash: place.Hash, Before: before}
 		changes := 1
@@ -186,7 +186,7 @@ func BenchmarkApply(b *testing.B) {
 		n++
 		delta := from.delta(from.add(n))
 		b.StartTimer()
-		if applied, err := c.Apply(delta); !applied || err != nil {
+		if applied, err := applySigned(c, delta); !applied || err != nil {
 			if c.WantsSnapshot() {
 				b.Skip("as many as are taken")
 			}

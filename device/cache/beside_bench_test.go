@@ -145,7 +145,7 @@ func changed(b *testing.B, kind string, s store, entries []wire.Entry) (each flo
 		var err error
 		switch s := s.(type) {
 		case *cacheStore:
-			_, err = s.Apply(deltas[i])
+			_, err = applySigned(s.Cache, deltas[i])
 		case *sqliteStore:
 			err = s.put(entries[i : i+1])
 		case *bboltStore:

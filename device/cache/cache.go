@@ -39,15 +39,12 @@ import (
 	"latchkey/sync/wire"
 )
 
-// Place is a place in the credential log; epoch 0 is none.
-type Place = wire.Place
-
 // Options say where a cache lies and whose signature counts.
 type Options struct {
 	Dir        string            // the data directory
 	Site       wire.SiteID       //
 	Controller ed25519.PublicKey //
-	Highest    Place             // the highest ever applied, as the journal says: what ends before it is damaged, not torn
+	Highest    wire.Place        // the highest ever applied, as the journal says: what ends before it is damaged, not torn
 }
 
 // An Epoch is what tags are made with.
@@ -136,20 +133,20 @@ func (c *Cache) Close() error {
 	return nil
 }
 
-// Held returns the place in the log that look-ups answer for; the zero Place
+// Held returns the place in the log that look-ups answer for; the zero wire.Place
 // if there is none.
-func (c *Cache) Held() Place {
+func (c *Cache) Held() wire.Place {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	if c.held == nil {
-		return Place{}
+		return wire.Place{}
 	}
 	return c.held.place()
 }
 
 // Behind says whether less is held than that.
 func (c *Cache) Behind(epoch, revision uint64) bool {
-	return Place{Epoch: epoch, Revision: revision}.Above(c.Held())
+	return wire.Place{Epoch: epoch, Revision: revision}.Above(c.Held())
 }
 
 // Fault returns what is known to be wrong with what is held: ErrEmpty, a
@@ -219,21 +216,17 @@ func (c *Cache) damaged(v *view, d *Damage) *Damage {
 // Missing returns up to limit numbers of chunks that are wanted, ascending, and
 // of which snapshot: those of the one being received or, if none is, the
 // damaged ones of the one held.
-func (c *Cache) Missing(limit int) (of Place, chunks []int) {
+func (c *Cache) Missing(limit int) (of wire.Place, chunks []int) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	if in := c.incoming; in != nil {
-		return placeOf(in.manifest), in.missing(limit)
+		return in.manifest.Place(), in.missing(limit)
 	}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	if c.held == nil {
-		return Place{}, nil
+		return wire.Place{}, nil
 	}
 	chunks = slices.Sorted(maps.Keys(c.bad))
-	return placeOf(c.held.manifest), chunks[:min(limit, len(chunks))]
-}
-
-func placeOf(m *wire.Manifest) Place {
-	return Place{Epoch: m.Epoch, Revision: m.Revision, Hash: m.Hash}
+	return c.held.manifest.Place(), chunks[:min(limit, len(chunks))]
 }

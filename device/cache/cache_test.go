@@ -104,10 +104,10 @@ func TestADeltaThatDoesNotFitIsNotApplied(t *testing.T) {
 		"one later":                 {fourth, ErrGap},
 		"from before what is held":  {spanning.delta(spanning.add(20), spanning.add(21), spanning.add(22)), ErrGap},
 		"behind another delta":      {wrongBefore.delta(wrongBefore.add(22)), ErrGap},
-		"from another hash":         {elsewhere.delta(elsewhere.add(22)), ErrForked},
-		"another history":           {fork.delta(fork.add(777)), ErrForked},
-		"another history of old":    {filled(5, 10).delta(wire.Change{Tag: tagOf(777)}), ErrForked},
-		"another history, spanning": {filled(5, 10).delta(wire.Change{Tag: tagOf(777)}, wire.Change{}, wire.Change{}), ErrForked},
+		"from another hash":         {elsewhere.delta(elsewhere.add(22)), wire.ErrForked},
+		"another history":           {fork.delta(fork.add(777)), wire.ErrForked},
+		"another history of old":    {filled(5, 10).delta(wire.Change{Tag: tagOf(777)}), wire.ErrForked},
+		"another history, spanning": {filled(5, 10).delta(wire.Change{Tag: tagOf(777)}, wire.Change{}, wire.Change{}), wire.ErrForked},
 		"another site's":            {stranger.delta(stranger.add(21)), wire.ErrSignature},
 		"somebody's":                {somebody.delta(somebody.add(21)), wire.ErrSignature},
 		"cut short":                 {third[:len(third)-1], wire.ErrEncoding},
@@ -117,7 +117,7 @@ func TestADeltaThatDoesNotFitIsNotApplied(t *testing.T) {
 		"too long":                  {make([]byte, 2*wire.MaxDelta), wire.ErrEncoding},
 	} {
 		held := c.Held()
-		applied, err := c.Apply(test.delta)
+		applied, err := applySigned(c, test.delta)
 		if !errors.Is(err, test.want) {
 			t.Errorf("%s: %v, want %v", name, err, test.want)
 		}
@@ -141,7 +141,7 @@ func TestTheFirstDeltaOfAnEpochHasNoneBefore(t *testing.T) {
 	wrong := from.fork()
 	wrong.before[0] = 1
 	c := open(t, o)
-	if _, err := c.Apply(wrong.delta(wrong.add(1))); !errors.Is(err, ErrGap) {
+	if _, err := applySigned(c, wrong.delta(wrong.add(1))); !errors.Is(err, ErrGap) {
 		t.Error(err)
 	}
 	apply(t, c, from.delta(from.add(1)))
@@ -151,7 +151,7 @@ func TestTheFirstDeltaOfAnEpochHasNoneBefore(t *testing.T) {
 func TestNothingHeldSaysSo(t *testing.T) {
 	from := filled(5, 3)
 	c := open(t, from.options(dir(t)))
-	if c.Fault() != ErrEmpty || c.Held() != (Place{}) || !c.Behind(1, 0) || !c.WantsSnapshot() {
+	if c.Fault() != ErrEmpty || c.Held() != (wire.Place{}) || !c.Behind(1, 0) || !c.WantsSnapshot() {
 		t.Error(c.Fault(), c.Held())
 	}
 	if _, err := c.Lookup(5, tagOf(1)); err != ErrEmpty {
@@ -160,15 +160,15 @@ func TestNothingHeldSaysSo(t *testing.T) {
 	if _, err := c.Epoch(); err != ErrEmpty {
 		t.Error(err)
 	}
-	if _, err := c.Apply(from.delta(from.add(1))); !errors.Is(err, ErrGap) {
+	if _, err := applySigned(c, from.delta(from.add(1))); !errors.Is(err, ErrGap) {
 		t.Error(err)
 	}
 	o := from.options(dir(t))
-	o.Highest = Place{Epoch: 6}
-	if _, err := open(t, o).Begin(first(from.snapshot())); !errors.Is(err, ErrOlder) {
+	o.Highest = wire.Place{Epoch: 6}
+	if _, err := beginSigned(open(t, o), first(from.snapshot())); !errors.Is(err, ErrOlder) {
 		t.Errorf("a snapshot of an epoch that is over: %v", err)
 	}
-	if of, chunks := c.Missing(10); of != (Place{}) || chunks != nil {
+	if of, chunks := c.Missing(10); of != (wire.Place{}) || chunks != nil {
 		t.Error(of, chunks)
 	}
 }
@@ -230,7 +230,7 @@ func TestManyDeltasAskForASnapshotAndGoOn(t *testing.T) {
 			changes = append(changes, big.add(i))
 		}
 		held := c.Held()
-		_, err := c.Apply(big.delta(changes...))
+		_, err := applySigned(c, big.delta(changes...))
 		if err == nil {
 			continue
 		}
@@ -271,7 +271,7 @@ func TestManyLookUpsGoOnWhileOneWrites(t *testing.T) {
 			apply(t, c, from.delta(from.add(400+n), from.remove(450+n), from.add(1000*round+2000+n)))
 		}
 		manifest, chunks := split(t, from.snapshot())
-		if _, err := c.Begin(manifest); err != nil {
+		if _, err := beginSigned(c, manifest); err != nil {
 			t.Fatal(err)
 		}
 		for i, chunk := range chunks {

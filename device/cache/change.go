@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"latchkey/device/durable"
+	"latchkey/sync/wire"
 )
 
 // PutKey stores the site key of a new epoch. It is switched to as soon as its
@@ -48,7 +49,7 @@ func (c *Cache) nextEpoch() (next uint64, err error) {
 
 // finish switches to the snapshot that is arriving once it is whole, and the
 // key of its epoch is there and whole. One that contradicts what was applied meanwhile is
-// given up: ErrForked.
+// given up: wire.ErrForked.
 func (c *Cache) finish() (switched bool, err error) {
 	in := c.incoming
 	if in == nil || in.left > 0 {
@@ -65,7 +66,7 @@ func (c *Cache) finish() (switched bool, err error) {
 	if v := c.held; v != nil && v.manifest.Epoch == m.Epoch && m.Revision < v.place().Revision {
 		if h, ok := v.hashAt(m.Revision); ok && h != m.Hash {
 			c.abandon()
-			return false, ErrForked
+			return false, wire.ErrForked
 		}
 	}
 	err = c.settleIn(in)

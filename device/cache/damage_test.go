@@ -52,7 +52,7 @@ func (h *history) note() { h.states[h.place.Revision] = maps.Clone(h.set) }
 func (h *history) check(c *Cache) (noticed bool, err error) {
 	held := c.Held()
 	set, ok := h.states[held.Revision]
-	if held != (Place{}) && !ok {
+	if held != (wire.Place{}) && !ok {
 		return false, fmt.Errorf("holds revision %d", held.Revision)
 	}
 	noticed = c.Fault() != nil
@@ -65,7 +65,7 @@ func (h *history) check(c *Cache) (noticed bool, err error) {
 		var damage *Damage
 		switch {
 		case err == nil && known && got.ID == want.ID && got.User == want.User && got.Kind == want.Kind:
-		case err == ErrUnknown && !known && held != (Place{}):
+		case err == ErrUnknown && !known && held != (wire.Place{}):
 		case errors.As(err, &damage):
 			noticed = true
 		default:
@@ -302,7 +302,7 @@ func FuzzOpen(f *testing.F) {
 				t.Fatal(n, got)
 			}
 		}
-		if c.Held() != (Place{}) && c.Held().Revision != 3 && c.Held().Revision != 4 {
+		if c.Held() != (wire.Place{}) && c.Held().Revision != 3 && c.Held().Revision != 4 {
 			t.Fatal(c.Held())
 		}
 	})
@@ -316,8 +316,8 @@ func FuzzMessages(f *testing.F) {
 	f.Fuzz(func(t *testing.T, delta, manifest, chunk []byte) {
 		from := filled(5, 3)
 		c := open(t, installed(t, from))
-		c.Apply(delta)
-		c.Begin(manifest)
+		applySigned(c, delta)
+		beginSigned(c, manifest)
 		putChunk(c, 5, 3, 0, chunk)
 		if c.Held().Revision < 3 {
 			t.Fatal(c.Held())

@@ -83,7 +83,7 @@ func followForEver(dir string) {
 		if _, _, err := c.Resume(); err != nil {
 			fail("resume", err)
 		}
-		switched, err := c.Begin(manifest)
+		switched, err := beginSigned(c, manifest)
 		if errors.Is(err, ErrOlder) && c.Held() == w.place {
 			return // it was switched to before the kill, or by Resume
 		}
@@ -110,7 +110,7 @@ func followForEver(dir string) {
 			take(w.snapshot())
 			fallthrough
 		default:
-			if applied, err := c.Apply(w.step()); !applied || err != nil {
+			if applied, err := applySigned(c, w.step()); !applied || err != nil {
 				fail("apply", err)
 			}
 		}
@@ -122,7 +122,7 @@ func followForEver(dir string) {
 }
 
 // at returns the world at a place.
-func at(p Place) *controller { return world(p.Epoch, p.Revision/2) }
+func at(p wire.Place) *controller { return world(p.Epoch, p.Revision/2) }
 
 func TestWhatWasAppliedBeforeAKillIsHeld(t *testing.T) {
 	first := world(1, 0)
@@ -138,7 +138,7 @@ func TestWhatWasAppliedBeforeAKillIsHeld(t *testing.T) {
 		}
 		lines := bufio.NewScanner(out)
 		for n := 0; lines.Scan(); n++ {
-			var p Place
+			var p wire.Place
 			if _, err := fmt.Sscan(lines.Text(), &p.Epoch, &p.Revision); err != nil {
 				t.Fatal(lines.Text())
 			}
@@ -181,7 +181,7 @@ func disk(t *testing.T, size string) string {
 func TestAFullDiskChangesNothingThatIsHeld(t *testing.T) {
 	from := filled(5, 100)
 	o := from.options(disk(t, "512k"))
-	if err := Install(o, from.bundle()); err != nil {
+	if err := installBundle(o, from.bundle()); err != nil {
 		t.Fatal(err)
 	}
 	c := open(t, o)
@@ -206,7 +206,7 @@ func TestAFullDiskChangesNothingThatIsHeld(t *testing.T) {
 				refused = append(refused, delta)
 				continue
 			}
-			if applied, err := c.Apply(delta); !applied {
+			if applied, err := applySigned(c, delta); !applied {
 				if !errors.Is(err, unix.ENOSPC) {
 					t.Fatal(err)
 				}
@@ -228,14 +228,14 @@ func TestAFullDiskChangesNothingThatIsHeld(t *testing.T) {
 		manifest, chunks := split(t, big.snapshot())
 		// One that does not fit beside a reserve takes no byte, and is said.
 		var lack *NoRoomError
-		if _, err := c.Begin(manifest); !errors.As(err, &lack) || lack.Needs <= lack.Free || c.Lack() == nil {
+		if _, err := beginSigned(c, manifest); !errors.As(err, &lack) || lack.Needs <= lack.Free || c.Lack() == nil {
 			t.Fatal(err)
 		}
 		said := c.Lack()
 		if info, err := os.Stat(ballast); err != nil || os.Truncate(ballast, info.Size()-12<<10) != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.Begin(manifest); !errors.As(err, &lack) || c.Lack() != said {
+		if _, err := beginSigned(c, manifest); !errors.As(err, &lack) || c.Lack() != said {
 			t.Fatalf("still no room, and it is said anew: %v, before %v", c.Lack(), said)
 		}
 		if _, err := os.Stat(from.path(o, incomingFile)); !errors.Is(err, fs.ErrNotExist) {
@@ -244,7 +244,7 @@ func TestAFullDiskChangesNothingThatIsHeld(t *testing.T) {
 		if err := os.Truncate(ballast, 100<<10); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.Begin(manifest); err != nil || c.Lack() != nil {
+		if _, err := beginSigned(c, manifest); err != nil || c.Lack() != nil {
 			t.Fatal(err, c.Lack())
 		}
 		fill() // while it arrives: its room is its own
@@ -272,7 +272,7 @@ func TestAReadOnlyDiskIsStillAnsweredFrom(t *testing.T) {
 	from := filled(5, 100)
 	d := disk(t, "1m")
 	o := from.options(d)
-	if err := Install(o, from.bundle()); err != nil {
+	if err := installBundle(o, from.bundle()); err != nil {
 		t.Fatal(err)
 	}
 	c := open(t, o)
@@ -285,7 +285,7 @@ func TestAReadOnlyDiskIsStillAnsweredFrom(t *testing.T) {
 	holds(t, c, from, 110)
 	was := from.fork()
 	delta := from.delta(from.add(101))
-	if applied, err := c.Apply(delta); applied || err == nil {
+	if applied, err := applySigned(c, delta); applied || err == nil {
 		t.Error("applied on a read-only disk")
 	}
 	holds(t, c, was, 110)
@@ -317,7 +317,7 @@ func TestAfterAFailedWriteOrSyncTheDeltasAreWrittenAnew(t *testing.T) {
 			real := c.held.log.File
 			c.held.log.File = f
 			second := from.delta(from.add(12))
-			applied, err := c.Apply(second)
+			applied, err := applySigned(c, second)
 			if applied || err == nil {
 				t.Fatal("applied")
 			}

@@ -19,7 +19,7 @@ type controller struct {
 	site   wire.SiteID
 	epoch  uint64
 	set    map[wire.Tag]wire.Credential
-	place  Place
+	place  wire.Place
 	before wire.Hash
 	next   uint64 // credential
 }
@@ -29,7 +29,7 @@ func newController(epoch uint64) *controller {
 		key: ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, 32)), site: wire.SiteID{1, 2, 3},
 		epoch: epoch, set: map[wire.Tag]wire.Credential{},
 	}
-	c.place = Place{Epoch: epoch, Hash: wire.Start(epoch)}
+	c.place = wire.Place{Epoch: epoch, Hash: wire.Start(epoch)}
 	return c
 }
 
@@ -130,10 +130,36 @@ func dir(t testing.TB) string {
 func installed(t testing.TB, c *controller) Options {
 	t.Helper()
 	o := c.options(dir(t))
-	if err := Install(o, c.bundle()); err != nil {
+	if err := installBundle(o, c.bundle()); err != nil {
 		t.Fatal(err)
 	}
 	return o
+}
+
+// installBundle, applySigned and beginSigned do what a reader does with what arrives: open
+// it, and hand it to the cache if it is verified.
+func installBundle(o Options, b *wire.Bundle) error {
+	snapshot, err := wire.OpenSnapshot(o.Site, b.Snapshot, o.Controller)
+	if err != nil {
+		return err
+	}
+	return Install(o, snapshot, &b.SiteKey)
+}
+
+func applySigned(c *Cache, signed []byte) (bool, error) {
+	delta, err := wire.OpenDelta(c.o.Site, signed, c.o.Controller)
+	if err != nil {
+		return false, err
+	}
+	return c.Apply(delta)
+}
+
+func beginSigned(c *Cache, signed []byte) (bool, error) {
+	manifest, err := wire.OpenManifest(c.o.Site, signed, c.o.Controller)
+	if err != nil {
+		return false, err
+	}
+	return c.Begin(manifest)
 }
 
 func open(t testing.TB, o Options) *Cache {
@@ -146,7 +172,7 @@ func open(t testing.TB, o Options) *Cache {
 func apply(t testing.TB, c *Cache, deltas ...[]byte) {
 	t.Helper()
 	for _, delta := range deltas {
-		if applied, err := c.Apply(delta); !applied || err != nil {
+		if applied, err := applySigned(c, delta); !applied || err != nil {
 			t.Fatal("apply:", applied, err)
 		}
 	}

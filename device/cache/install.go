@@ -1,7 +1,6 @@
 package cache
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,21 +9,16 @@ import (
 	"latchkey/sync/wire"
 )
 
-// Install makes the epoch of an adoption bundle what the data directory holds,
-// and removes every other epoch. Of the same site it keeps what is there if
-// that is whole, and newer or equal. Cut short, it can be done again. No Cache
-// may be open there.
-func Install(o Options, bundle *wire.Bundle) error {
-	m, err := CheckSnapshot(o, bundle.Snapshot)
-	if err != nil {
-		return fmt.Errorf("install: %w", err)
-	}
-	if m.Epoch != bundle.Epoch {
-		return fmt.Errorf("install: snapshot of epoch %d in a bundle of epoch %d", m.Epoch, bundle.Epoch)
-	}
+// Install makes the epoch that an adoption brought what the data directory
+// holds, and removes every other epoch. Of the same site it keeps what is there
+// if that is whole, and newer or equal. Cut short, it can be done again. No
+// Cache may be open there.
+func Install(o Options, snapshot *wire.VerifiedSnapshot, siteKey *[32]byte) error {
+	m := snapshot.Manifest()
+	var err error
 	keep := m.Epoch
-	if held := heldBefore(o, bundle); placeOf(m).Above(held) {
-		err = install(filepath.Join(o.Dir, epochName(m.Epoch)), bundle)
+	if held := heldBefore(o, m.Epoch, siteKey); m.Place().Above(held) {
+		err = install(filepath.Join(o.Dir, epochName(m.Epoch)), snapshot, siteKey)
 	} else {
 		keep = held.Epoch
 	}
@@ -37,48 +31,25 @@ func Install(o Options, bundle *wire.Bundle) error {
 	return nil
 }
 
-// CheckSnapshot checks a whole snapshot as wire.WriteSnapshot returned it.
-func CheckSnapshot(o Options, snapshot []byte) (*wire.Manifest, error) {
-	signed, rest, err := wire.Next(snapshot)
-	if err != nil {
-		return nil, fmt.Errorf("snapshot: %w", err)
-	}
-	m, err := checkManifest(&o, signed)
-	if err != nil {
-		return nil, fmt.Errorf("snapshot: %w", err)
-	}
-	for i := range m.Chunks() {
-		length := min(m.ChunkLength(i), len(rest))
-		if err := checkChunk(m, i, rest[:length]); err != nil {
-			return nil, fmt.Errorf("snapshot: chunk %d: %w", i, err)
-		}
-		rest = rest[length:]
-	}
-	if len(rest) > 0 {
-		return nil, errors.New("snapshot: something follows its chunks")
-	}
-	return m, nil
-}
-
 // heldBefore returns the place of what is held already, if it is the same
 // site's, whole, and has a key that it can be used with.
-func heldBefore(o Options, bundle *wire.Bundle) Place {
+func heldBefore(o Options, epoch uint64, siteKey *[32]byte) wire.Place {
 	c := Open(o)
 	defer c.Close()
 	if c.Fault() != nil || !c.held.whole() {
-		return Place{}
+		return wire.Place{}
 	}
 	held := c.Held()
 	name := filepath.Join(c.held.dir, keyFile)
-	if held.Epoch == bundle.Epoch && isKey(name, &bundle.SiteKey) {
+	if held.Epoch == epoch && isKey(name, siteKey) {
 		return held
 	}
-	if held.Epoch <= bundle.Epoch {
-		return Place{}
+	if held.Epoch <= epoch {
+		return wire.Place{}
 	}
 	key, err := readKey(name)
 	if err != nil {
-		return Place{}
+		return wire.Place{}
 	}
 	clear(key[:])
 	return held
@@ -98,7 +69,7 @@ func (v *view) whole() bool {
 	return true
 }
 
-func install(dir string, bundle *wire.Bundle) error {
+func install(dir string, snapshot *wire.VerifiedSnapshot, siteKey *[32]byte) error {
 	for _, old := range []string{dir + newSuffix, dir + oldSuffix} {
 		if err := os.RemoveAll(old); err != nil {
 			return err
@@ -107,10 +78,10 @@ func install(dir string, bundle *wire.Bundle) error {
 	if err := makeDir(dir + newSuffix); err != nil {
 		return err
 	}
-	if err := writeKey(filepath.Join(dir+newSuffix, keyFile), &bundle.SiteKey); err != nil {
+	if err := writeKey(filepath.Join(dir+newSuffix, keyFile), siteKey); err != nil {
 		return err
 	}
-	for name, b := range map[string][]byte{credentialsFile: bundle.Snapshot, deltasFile: nil} {
+	for name, b := range map[string][]byte{credentialsFile: snapshot.Bytes(), deltasFile: nil} {
 		if err := durable.WriteFile(filepath.Join(dir+newSuffix, name), b, 0o600); err != nil {
 			return err
 		}

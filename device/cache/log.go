@@ -83,7 +83,7 @@ func (v *view) readLog(o *Options, size int64, each bool) error {
 			return errors.New("longer than it can be")
 		}
 		if each {
-			if _, err := wire.Open(wire.KindDelta, o.Site, item, wire.MaxDelta, o.Controller); err != nil {
+			if _, err := wire.OpenDelta(o.Site, item, o.Controller); err != nil {
 				return err
 			}
 		}
@@ -105,7 +105,7 @@ func (v *view) readLog(o *Options, size int64, each bool) error {
 	if each || last == nil {
 		return nil
 	}
-	_, err := wire.Open(wire.KindDelta, o.Site, last, wire.MaxDelta, o.Controller)
+	_, err := wire.OpenDelta(o.Site, last, o.Controller)
 	return err
 }
 

@@ -123,5 +123,5 @@ func (v *view) readChunk(f *shared, i int, b []byte) ([]byte, error) {
 	if _, err := f.ReadAt(b, v.offsets[i]); err != nil {
 		return nil, err
 	}
-	return b, checkChunk(v.manifest, i, b)
+	return b, v.manifest.CheckChunk(i, b)
 }

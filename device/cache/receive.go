@@ -13,11 +13,11 @@ import (
 )
 
 // ErrOlder says that what came is older than what is held, or no better.
-var ErrOlder = errors.New("older than what is held")
+var ErrOlder = fmt.Errorf("%w: it is older", wire.ErrUnfit)
 
 // ErrUnasked says that a chunk is of no snapshot that is held or received, or
 // is not that chunk.
-var ErrUnasked = errors.New("not a chunk that is wanted")
+var ErrUnasked = fmt.Errorf("%w: not a chunk that is wanted", wire.ErrUnfit)
 
 // incoming is a snapshot on its way in.
 type incoming struct {
@@ -59,19 +59,16 @@ func (c *Cache) epochDir(epoch uint64) string {
 	return dir + newSuffix
 }
 
-// Begin checks a signed manifest and prepares to receive its chunks beside what
-// is held; those that were received before, even before a restart, are kept.
-// switched says that none was missing, and what is held has changed. The
-// manifest of what is held, when a chunk of that is damaged, changes nothing:
-// that chunk is wanted (Missing). ErrOlder: it would not take what is held
-// further, nor put right what is damaged.
-func (c *Cache) Begin(signed []byte) (switched bool, err error) {
+// Begin prepares to receive the chunks of a manifest beside what is held; those
+// that were received before, even before a restart, are kept. switched says that
+// none was missing, and what is held has changed. The manifest of what is held,
+// when a chunk of that is damaged, changes nothing: that chunk is wanted
+// (Missing). ErrOlder: it would not take what is held further, nor put right
+// what is damaged.
+func (c *Cache) Begin(manifest *wire.VerifiedManifest) (switched bool, err error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	m, err := checkManifest(&c.o, signed)
-	if err != nil {
-		return false, err
-	}
+	m, signed := manifest.Manifest(), manifest.Signed()
 	if err := c.welcome(m); err != nil {
 		return false, err
 	}
@@ -100,39 +97,39 @@ func (c *Cache) Begin(signed []byte) (switched bool, err error) {
 }
 
 // Resume takes up a snapshot that was being received when the reader stopped,
-// and says which; the zero Place if there was none. switched is as in Begin.
-func (c *Cache) Resume() (of Place, switched bool, err error) {
+// and says which; the zero wire.Place if there was none. switched is as in Begin.
+func (c *Cache) Resume() (of wire.Place, switched bool, err error) {
 	next, err := c.nextEpoch()
 	if err != nil {
-		return Place{}, false, err
+		return wire.Place{}, false, err
 	}
 	held, err := newestEpoch(c.o.Dir)
 	if err != nil {
-		return Place{}, false, err
+		return wire.Place{}, false, err
 	}
 	f, err := os.Open(filepath.Join(c.epochDir(max(next, held)), incomingFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return Place{}, false, nil
+		return wire.Place{}, false, nil
 	}
 	if err != nil {
-		return Place{}, false, err
+		return wire.Place{}, false, err
 	}
 	defer f.Close()
-	signed, m, err := readManifest(&c.o, f)
+	manifest, err := readManifest(&c.o, f)
 	if err != nil {
-		return Place{}, false, nil // it was not begun to its end
+		return wire.Place{}, false, nil // it was not begun to its end
 	}
-	switched, err = c.Begin(signed)
+	switched, err = c.Begin(manifest)
 	if errors.Is(err, ErrOlder) {
-		return Place{}, false, nil
+		return wire.Place{}, false, nil
 	}
-	return placeOf(m), switched, err
+	return manifest.Manifest().Place(), switched, err
 }
 
 // lacksChunksOf says that a manifest is that of what is held, of which nothing
 // but chunks is damaged.
 func (c *Cache) lacksChunksOf(m *wire.Manifest) bool {
-	if c.held == nil || placeOf(c.held.manifest) != placeOf(m) || c.incoming != nil {
+	if c.held == nil || c.held.manifest.Place() != m.Place() || c.incoming != nil {
 		return false
 	}
 	c.mu.RLock()
@@ -207,7 +204,7 @@ func (in *incoming) recover() {
 	b := make([]byte, wire.MaxChunk)
 	for i := range in.have {
 		b = b[:in.manifest.ChunkLength(i)]
-		if _, err := in.file.ReadAt(b, in.offsets[i]); err == nil && checkChunk(in.manifest, i, b) == nil {
+		if _, err := in.file.ReadAt(b, in.offsets[i]); err == nil && in.manifest.CheckChunk(i, b) == nil {
 			in.have[i] = true
 			in.left--
 		}
@@ -275,7 +272,7 @@ func (in *incoming) put(chunks []wire.ChunkPart) (err error) {
 
 // isChunk says whether a part is the chunk of its number.
 func isChunk(m *wire.Manifest, part wire.ChunkPart) bool {
-	return uint64(part.Index) < uint64(m.Chunks()) && checkChunk(m, int(part.Index), part.Chunk) == nil
+	return uint64(part.Index) < uint64(m.Chunks()) && m.CheckChunk(int(part.Index), part.Chunk) == nil
 }
 
 // repair puts a chunk right of the snapshot held.

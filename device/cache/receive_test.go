@@ -34,7 +34,7 @@ func receive(t testing.TB, c *Cache, chunks [][]byte) (switched bool) {
 
 func begin(t testing.TB, c *Cache, manifest []byte) {
 	t.Helper()
-	if switched, err := c.Begin(manifest); switched || err != nil {
+	if switched, err := beginSigned(c, manifest); switched || err != nil {
 		t.Fatal(switched, err)
 	}
 }
@@ -133,7 +133,7 @@ func TestASnapshotGoesOnAfterAPowerCut(t *testing.T) {
 		t.Fatal("not switched")
 	}
 	holds(t, c, from, 1300)
-	if of, switched, err := c.Resume(); of != (Place{}) || switched || err != nil {
+	if of, switched, err := c.Resume(); of != (wire.Place{}) || switched || err != nil {
 		t.Error(of, switched, err)
 	}
 
@@ -141,7 +141,7 @@ func TestASnapshotGoesOnAfterAPowerCut(t *testing.T) {
 	write(t, path, manifest[:len(manifest)/2])
 	c.Close()
 	c = open(t, o)
-	if of, switched, err := c.Resume(); of != (Place{}) || switched || err != nil {
+	if of, switched, err := c.Resume(); of != (wire.Place{}) || switched || err != nil {
 		t.Error(of, switched, err)
 	}
 	holds(t, c, from, 1300)
@@ -239,12 +239,12 @@ func TestOnlyASnapshotThatIsOfUseIsReceived(t *testing.T) {
 		"with another signature":  {flipped(now, 8*len(now)-1), wire.ErrSignature},
 		"with another size in it": {flipped(now, 8*envelopeHead), nil},
 	} {
-		_, err := c.Begin(test.manifest)
+		_, err := beginSigned(c, test.manifest)
 		if err == nil || test.want != nil && !errors.Is(err, test.want) {
 			t.Errorf("%s: %v, want %v", name, err, test.want)
 		}
 	}
-	if of, _ := c.Missing(1); of != (Place{Epoch: 5, Revision: 11, Hash: of.Hash}) {
+	if of, _ := c.Missing(1); of != (wire.Place{Epoch: 5, Revision: 11, Hash: of.Hash}) {
 		t.Errorf("waiting for chunks of %v", of)
 	}
 	begin(t, c, mid)
@@ -277,7 +277,7 @@ func TestASnapshotThatDeltasContradictMeanwhileIsGivenUp(t *testing.T) {
 	of, missing := c.Missing(100)
 	for k, i := range missing {
 		_, err := putChunk(c, of.Epoch, of.Revision, i, chunks[i])
-		if last := k == len(missing)-1; errors.Is(err, ErrForked) != last {
+		if last := k == len(missing)-1; errors.Is(err, wire.ErrForked) != last {
 			t.Fatal(err)
 		}
 	}
@@ -455,7 +455,7 @@ func TestAnEpochUnderAnotherNameIsNotHeld(t *testing.T) {
 	if err := os.Rename(from.path(o, ""), filepath.Join(o.Dir, epochName(6))); err != nil {
 		t.Fatal(err)
 	}
-	if c := open(t, o); c.Held() != (Place{}) || c.Fault() == nil || c.Fault() == ErrEmpty {
+	if c := open(t, o); c.Held() != (wire.Place{}) || c.Fault() == nil || c.Fault() == ErrEmpty {
 		t.Error(c.Held(), c.Fault())
 	}
 }
@@ -566,7 +566,7 @@ func TestTheManifestOfWhatIsHeldAsksForItsDamagedChunksOnly(t *testing.T) {
 	o := installed(t, from)
 	c := open(t, o)
 	manifest, chunks := split(t, content(t, from.path(o, credentialsFile)))
-	if _, err := c.Begin(manifest); !errors.Is(err, ErrOlder) {
+	if _, err := beginSigned(c, manifest); !errors.Is(err, ErrOlder) {
 		t.Fatalf("though nothing is damaged: %v", err)
 	}
 	path := from.path(o, credentialsFile)
@@ -574,7 +574,7 @@ func TestTheManifestOfWhatIsHeldAsksForItsDamagedChunksOnly(t *testing.T) {
 	if err := c.Scrub(t.Context(), time.Nanosecond, func(*Damage) {}); err != nil {
 		t.Fatal(err)
 	}
-	if switched, err := c.Begin(manifest); switched || err != nil {
+	if switched, err := beginSigned(c, manifest); switched || err != nil {
 		t.Fatal(switched, err)
 	}
 	if of, missing := c.Missing(10); of != from.place || fmt.Sprint(missing) != "[0]" {

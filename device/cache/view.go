@@ -1,7 +1,6 @@
 package cache
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -78,11 +77,11 @@ func (v *view) release() {
 }
 
 // place returns the place in the log that the view answers for.
-func (v *view) place() Place {
+func (v *view) place() wire.Place {
 	if n := len(v.deltas); n > 0 && v.deltas[n-1].to > v.manifest.Revision {
-		return Place{Epoch: v.manifest.Epoch, Revision: v.deltas[n-1].to, Hash: v.deltas[n-1].hash}
+		return wire.Place{Epoch: v.manifest.Epoch, Revision: v.deltas[n-1].to, Hash: v.deltas[n-1].hash}
 	}
-	return placeOf(v.manifest)
+	return v.manifest.Place()
 }
 
 // openView opens an epoch's snapshot and deltas.
@@ -92,16 +91,16 @@ func openView(o *Options, epoch uint64) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	signed, manifest, err := readManifest(o, f)
-	if err == nil && manifest.Epoch != epoch {
-		err = fmt.Errorf("manifest of epoch %d", manifest.Epoch)
+	manifest, err := readManifest(o, f)
+	if err == nil && manifest.Manifest().Epoch != epoch {
+		err = fmt.Errorf("manifest of epoch %d", manifest.Manifest().Epoch)
 	}
 	if err != nil {
 		f.Close()
 		return nil, fmt.Errorf("%s: %w", credentialsFile, err)
 	}
-	v.manifest, v.snapshot, v.sum = manifest, share(f), wire.Sum(signed)
-	v.offsets = offsets(manifest, len(signed))
+	v.manifest, v.snapshot, v.sum = manifest.Manifest(), share(f), wire.Sum(manifest.Signed())
+	v.offsets = offsets(v.manifest, len(manifest.Signed()))
 	if err := v.openLog(o); err != nil {
 		v.release()
 		return nil, fmt.Errorf("%s: %w", deltasFile, err)
@@ -111,44 +110,28 @@ func openView(o *Options, epoch uint64) (*view, error) {
 
 // readManifest reads and checks the signed manifest that a snapshot begins
 // with.
-func readManifest(o *Options, f *os.File) (signed []byte, m *wire.Manifest, err error) {
+func readManifest(o *Options, f *os.File) (*wire.VerifiedManifest, error) {
 	head := make([]byte, envelopeHead)
 	if _, err := io.ReadFull(io.NewSectionReader(f, 0, math.MaxInt64), head); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	length, err := signedLength(head)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if length > wire.MaxManifest+envelopeHead+signatureTail {
-		return nil, nil, fmt.Errorf("manifest of %d bytes", length)
+		return nil, fmt.Errorf("manifest of %d bytes", length)
 	}
-	signed = make([]byte, length)
+	signed := make([]byte, length)
 	if _, err := io.ReadFull(io.NewSectionReader(f, 0, math.MaxInt64), signed); err != nil {
-		return nil, nil, err
-	}
-	m, err = checkManifest(o, signed)
-	return signed, m, err
-}
-
-func checkManifest(o *Options, signed []byte) (*wire.Manifest, error) {
-	payload, err := wire.Open(wire.KindManifest, o.Site, signed, wire.MaxManifest, o.Controller)
-	if err != nil {
 		return nil, err
 	}
-	m, err := wire.ParseManifest(payload)
-	if err != nil {
-		return nil, err
-	}
-	if m.Site != o.Site || m.Epoch == 0 {
-		return nil, errors.New("manifest of another site, or without an epoch")
-	}
-	return m, nil
+	return wire.OpenManifest(o.Site, signed, o.Controller)
 }
 
 // A signed message begins with seven bytes that are always the same and the
 // head of its payload, a byte string; it ends with the head of the signature
-// and its 64 bytes (wire.Open checks them).
+// and its 64 bytes (wire checks them).
 const (
 	envelopeStart = 7
 	envelopeHead  = envelopeStart + 5
@@ -179,12 +162,4 @@ func offsets(m *wire.Manifest, signed int) []int64 {
 		offsets[i+1] = offsets[i] + int64(m.ChunkLength(i))
 	}
 	return offsets
-}
-
-// checkChunk says whether b is chunk i.
-func checkChunk(m *wire.Manifest, i int, b []byte) error {
-	if len(b) != m.ChunkLength(i) || sha256.Sum256(b) != m.ChunkHash(i) {
-		return errors.New("its hash does not match")
-	}
-	return nil
 }

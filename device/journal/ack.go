@@ -1,17 +1,13 @@
 package journal
 
 import (
-	"errors"
 	"fmt"
 
 	"latchkey/sync/wire"
 )
 
-// ErrNotHeld says that an acknowledgement names a record that is not held.
-var ErrNotHeld = errors.New("no such record is held")
-
 // Ack says that the controller has all records up to a number, whose hash is
-// given: whole segments before the newest go. ErrNotHeld: that is not the hash
+// given: whole segments before the newest go. wire.ErrUnfit: that is not the hash
 // of this record of this journal here, so nothing goes. What went already is no
 // error.
 func (j *Journal) Ack(id wire.JournalID, number uint64, hash wire.Hash) error {
@@ -20,7 +16,7 @@ func (j *Journal) Ack(id wire.JournalID, number uint64, hash wire.Hash) error {
 		return err
 	}
 	if held != hash {
-		return fmt.Errorf("journal: record %d with another hash: %w", number, ErrNotHeld)
+		return fmt.Errorf("journal: record %d with another hash: %w", number, wire.ErrUnfit)
 	}
 	j.mu.Lock()
 	defer j.unlock()
@@ -42,10 +38,10 @@ func (j *Journal) hashOf(id wire.JournalID, number uint64) (hash wire.Hash, gone
 	}
 	p, ok := j.locate(number)
 	if !ok {
-		return hash, false, ErrNotHeld
+		return hash, false, wire.ErrUnfit
 	}
 	found := false
-	_, err = j.readPart(p, number, func(e Entry) bool {
+	_, err = j.readPart(p, number, func(e wire.StoredRecord) bool {
 		hash, found = e.Hash, e.Number == number
 		return false
 	})
@@ -53,7 +49,7 @@ func (j *Journal) hashOf(id wire.JournalID, number uint64) (hash wire.Hash, gone
 		return hash, false, fmt.Errorf("journal: record %d: %w", number, err)
 	}
 	if !found {
-		return hash, false, fmt.Errorf("journal: record %d: %w", number, ErrNotHeld)
+		return hash, false, fmt.Errorf("journal: record %d: %w", number, wire.ErrUnfit)
 	}
 	return hash, false, nil
 }
@@ -66,7 +62,7 @@ func (j *Journal) knownHash(id wire.JournalID, number uint64) (hash wire.Hash, g
 	defer j.unlock()
 	switch {
 	case id != j.id, number == 0, number > j.last:
-		return hash, false, false, fmt.Errorf("journal: record %d: %w", number, ErrNotHeld)
+		return hash, false, false, fmt.Errorf("journal: record %d: %w", number, wire.ErrUnfit)
 	case number < j.segments[0].first:
 		return hash, true, true, nil
 	case number == j.last:

@@ -30,7 +30,7 @@ func TestOnlyAnAcknowledgementOfWhatIsHeldTrims(t *testing.T) {
 		"another hash of a first": func() error { return j.Ack(j.ID(), second+1, all[0].Hash) },
 		"number 0":                func() error { return j.Ack(j.ID(), 0, wire.Hash{}) },
 	} {
-		if err := ack(); !errors.Is(err, ErrNotHeld) {
+		if err := ack(); !errors.Is(err, wire.ErrUnfit) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if held() != whole {

@@ -76,7 +76,7 @@ func (j *Journal) thin(i int, noRoom bool) {
 		return
 	}
 	defer s.close()
-	kept, err := j.rewrite(s, j.segments[i+1].first-1, func(e Entry, record *wire.Record) bool {
+	kept, err := j.rewrite(s, j.segments[i+1].first-1, func(e wire.StoredRecord, record *wire.Record) bool {
 		if needsRight(record) {
 			return true
 		}

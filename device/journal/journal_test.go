@@ -71,7 +71,7 @@ func append1(t testing.TB, j *Journal, records ...wire.Record) uint64 {
 	return first
 }
 
-func read(t testing.TB, j *Journal, from uint64) (entries []Entry) {
+func read(t testing.TB, j *Journal, from uint64) (entries []wire.StoredRecord) {
 	t.Helper()
 	for e, err := range j.Records(from) {
 		if err != nil {
@@ -84,7 +84,7 @@ func read(t testing.TB, j *Journal, from uint64) (entries []Entry) {
 
 // parse checks entries as a controller would: numbers rise, neighbours are
 // chained, and hashes are those of the bytes.
-func parse(t testing.TB, entries []Entry) (records []wire.Record) {
+func parse(t testing.TB, entries []wire.StoredRecord) (records []wire.Record) {
 	t.Helper()
 	for i, e := range entries {
 		r, err := wire.ParseRecord(e.Encoded)

@@ -41,7 +41,7 @@ func (j *Journal) lose(first, number uint64, reason string) error {
 		return fault("set aside", err)
 	}
 	j.freeSpare() // what is kept is written anew; it is allocated ahead again after an append
-	kept, err := j.rewrite(s, number-1, func(Entry, *wire.Record) bool { return true }, func() error { return nil })
+	kept, err := j.rewrite(s, number-1, func(wire.StoredRecord, *wire.Record) bool { return true }, func() error { return nil })
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func (j *Journal) remove(first uint64) error {
 // rewrite replaces an older segment by those of its records up to number last
 // that are to be kept. Before it does, it asks
 // whether it may. Errors: *damage, that of may, a fault of the disk.
-func (j *Journal) rewrite(s *scanner, last uint64, keep func(Entry, *wire.Record) bool, may func() error) (*segment, error) {
+func (j *Journal) rewrite(s *scanner, last uint64, keep func(wire.StoredRecord, *wire.Record) bool, may func() error) (*segment, error) {
 	h := s.header
 	h.kept = 1
 	b := h.encode()

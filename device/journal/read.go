@@ -11,13 +11,6 @@ import (
 	"latchkey/sync/wire"
 )
 
-// An Entry is a stored record.
-type Entry struct {
-	Number  uint64
-	Hash    wire.Hash // SHA-256 of Encoded
-	Encoded []byte    // the caller's own
-}
-
 // cursor is a place between two records of a segment.
 type cursor struct {
 	first  uint64    // of the segment
@@ -34,27 +27,27 @@ type cursor struct {
 // appends go on meanwhile. Every entry is checked against its checksum and the
 // chain. Damage that it meets is put on record (records.dropped) and gone
 // round; an error says that this, or the reading, failed, and ends it.
-func (j *Journal) Records(from uint64) iter.Seq2[Entry, error] {
-	return func(yield func(Entry, error) bool) {
+func (j *Journal) Records(from uint64) iter.Seq2[wire.StoredRecord, error] {
+	return func(yield func(wire.StoredRecord, error) bool) {
 		want := from
 		for {
 			part, ok := j.locate(want)
 			if !ok {
 				return
 			}
-			next, err := j.readPart(part, max(want, part.first), func(e Entry) bool { return yield(e, nil) })
+			next, err := j.readPart(part, max(want, part.first), func(e wire.StoredRecord) bool { return yield(e, nil) })
 			var bad *damage
 			switch {
 			case err == errStopped:
 				return
 			case errors.As(err, &bad):
 				if err := j.lose(part.first, next, bad.Error()); err != nil {
-					yield(Entry{}, err)
+					yield(wire.StoredRecord{}, err)
 					return
 				}
 				next = max(want, next)
 			case err != nil:
-				yield(Entry{}, fmt.Errorf("journal: %w", err))
+				yield(wire.StoredRecord{}, fmt.Errorf("journal: %w", err))
 				return
 			}
 			want = next
@@ -101,7 +94,7 @@ var errStopped = errors.New("stopped")
 // readPart hands the records of a part from number want on to yield. It returns
 // the number to go on with, which after damage is the first that is lost.
 // Errors: errStopped, *damage, and what keeps a file from being opened.
-func (j *Journal) readPart(p part, want uint64, yield func(Entry) bool) (next uint64, err error) {
+func (j *Journal) readPart(p part, want uint64, yield func(wire.StoredRecord) bool) (next uint64, err error) {
 	s, err := j.scan(p.first, p.limit)
 	if err != nil {
 		return j.unread(p, err)

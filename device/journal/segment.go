@@ -138,7 +138,7 @@ func (s *scanner) ended(err error) bool {
 
 // next returns the next record. Errors are those of frames.next; what does not
 // continue the chain is damaged, too.
-func (s *scanner) next() (e Entry, r *wire.Record, more bool, err error) {
+func (s *scanner) next() (e wire.StoredRecord, r *wire.Record, more bool, err error) {
 	b, more, err := s.frames.next()
 	if err != nil {
 		s.broken = true
@@ -155,7 +155,7 @@ func (s *scanner) next() (e Entry, r *wire.Record, more bool, err error) {
 	case (r.Number == s.header.first) != (r.Kind == wire.Checkpoint):
 		return e, nil, false, fmt.Errorf("record %d is a %.32q", r.Number, r.Kind)
 	}
-	e = Entry{r.Number, wire.Sum(b), b}
+	e = wire.StoredRecord{Number: r.Number, Hash: wire.Sum(b), Encoded: b}
 	s.number, s.before = e.Number+1, e.Hash
 	s.count++
 	return e, r, more, nil

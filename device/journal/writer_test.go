@@ -138,7 +138,7 @@ func TestReadingGoesOnWhileOthersAppendTrimAndAcknowledge(t *testing.T) {
 				}
 			}
 			if last, hash := j.Last(); next%3 == 0 {
-				if err := j.Ack(j.ID(), last, hash); err != nil && !errors.Is(err, ErrNotHeld) {
+				if err := j.Ack(j.ID(), last, hash); err != nil && !errors.Is(err, wire.ErrUnfit) {
 					t.Error(err)
 				}
 			}

@@ -1,8 +1,8 @@
 package wire
 
 import (
+	"crypto/ed25519"
 	"errors"
-	"fmt"
 )
 
 // An Ack says that the controller durably holds all records of a journal up to
@@ -15,18 +15,19 @@ type Ack struct {
 	Hash    Hash      `cbor:"4,keyasint"` // of record Number as encoded
 }
 
-// ParseAck decodes and checks the payload of an acknowledgement that Open
-// returned.
-func ParseAck(payload []byte) (*Ack, error) {
+// OpenAck checks a signed acknowledgement and returns it.
+func OpenAck(site SiteID, signed []byte, key ed25519.PublicKey) (*Ack, error) {
 	var a Ack
-	if err := Unmarshal(payload, MaxMessage, &a); err != nil {
-		return nil, fmt.Errorf("ack: %w", err)
-	}
-	if a.Number == 0 || a.Journal == (JournalID{}) {
-		return nil, errors.New("ack: no journal or number")
-	}
-	if err := CheckName(a.Reader); err != nil {
-		return nil, fmt.Errorf("ack: %w", err)
+	if err := open(KindAck, site, signed, key, &a); err != nil {
+		return nil, err
 	}
 	return &a, nil
+}
+
+// Check refuses an acknowledgement of nothing.
+func (a *Ack) Check() error {
+	if a.Number == 0 || a.Journal == (JournalID{}) {
+		return errors.New("no journal or number")
+	}
+	return CheckName(a.Reader)
 }

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 )
@@ -29,19 +30,17 @@ type Command struct {
 	Sealing [32]byte  `cbor:"7,keyasint,omitzero"`  // of an enrol: X25519, made for this command alone; the card's identifier is sealed to it
 }
 
-// ParseCommand decodes and checks the payload of a command that Open returned.
-func ParseCommand(payload []byte) (*Command, error) {
+// OpenCommand checks a signed command and returns it.
+func OpenCommand(site SiteID, signed []byte, key ed25519.PublicKey) (*Command, error) {
 	var c Command
-	if err := Unmarshal(payload, MaxMessage, &c); err != nil {
-		return nil, fmt.Errorf("command: %w", err)
-	}
-	if err := c.check(); err != nil {
-		return nil, fmt.Errorf("command: %w", err)
+	if err := open(KindCommand, site, signed, key, &c); err != nil {
+		return nil, err
 	}
 	return &c, nil
 }
 
-func (c *Command) check() error {
+// Check refuses a command that no reader carries out.
+func (c *Command) Check() error {
 	if err := CheckName(c.Reader); err != nil {
 		return err
 	}

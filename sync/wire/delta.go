@@ -41,7 +41,7 @@ type Delta struct {
 // bigger than MaxDelta: such changes go out as a snapshot.
 func (d *Delta) Sign(site SiteID, key ed25519.PrivateKey) ([]byte, error) {
 	if err := d.Check(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("delta: %w", err)
 	}
 	payload := Marshal(d)
 	if len(payload)+envelopeOverhead > MaxDelta {
@@ -50,14 +50,10 @@ func (d *Delta) Sign(site SiteID, key ed25519.PrivateKey) ([]byte, error) {
 	return Sign(KindDelta, site, payload, key)
 }
 
-// ParseDelta decodes and checks the payload of a delta, which Open returned or
-// whose hash is trusted.
+// ParseDelta decodes and checks the payload of a delta whose hash is trusted.
 func ParseDelta(payload []byte) (*Delta, error) {
 	var d Delta
-	if err := Unmarshal(payload, MaxDelta, &d); err != nil {
-		return nil, fmt.Errorf("delta: %w", err)
-	}
-	if err := d.Check(); err != nil {
+	if err := parse(KindDelta, payload, &d); err != nil {
 		return nil, err
 	}
 	return &d, nil
@@ -67,19 +63,19 @@ func ParseDelta(payload []byte) (*Delta, error) {
 // do not follow from them.
 func (d *Delta) Check() error {
 	if d.To <= d.From || d.To-d.From != uint64(len(d.Changes)) {
-		return fmt.Errorf("delta %d to %d: carries %d changes", d.From, d.To, len(d.Changes))
+		return fmt.Errorf("%d to %d: carries %d changes", d.From, d.To, len(d.Changes))
 	}
 	h := d.FromHash
 	for _, change := range d.Changes {
 		if change.Credential != nil {
 			if err := change.Credential.Check(); err != nil {
-				return fmt.Errorf("delta %d to %d: %w", d.From, d.To, err)
+				return fmt.Errorf("%d to %d: %w", d.From, d.To, err)
 			}
 		}
 		h = h.Extend(change)
 	}
 	if h != d.ToHash {
-		return fmt.Errorf("delta %d to %d: its changes do not lead to its hash", d.From, d.To)
+		return fmt.Errorf("%d to %d: its changes do not lead to its hash", d.From, d.To)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"crypto/ecdh"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 )
@@ -24,7 +25,7 @@ func SealKey(reader string, epoch uint64, siteKey *[32]byte, to *ecdh.PublicKey)
 		return nil, fmt.Errorf("seal key: %w", err)
 	}
 	k := &Key{Reader: reader, Epoch: epoch, Sealed: [80]byte(b)}
-	return k, k.check()
+	return k, k.Check()
 }
 
 // Unseal returns the site key. The caller wipes it.
@@ -36,19 +37,17 @@ func (k *Key) Unseal(key *ecdh.PrivateKey) (*[32]byte, error) {
 	return (*[32]byte)(b), nil
 }
 
-// ParseKey decodes and checks the payload of a key that Open returned.
-func ParseKey(payload []byte) (*Key, error) {
+// OpenKey checks a signed key and returns it, still sealed.
+func OpenKey(site SiteID, signed []byte, key ed25519.PublicKey) (*Key, error) {
 	var k Key
-	if err := Unmarshal(payload, MaxMessage, &k); err != nil {
-		return nil, fmt.Errorf("key: %w", err)
-	}
-	if err := k.check(); err != nil {
-		return nil, fmt.Errorf("key: %w", err)
+	if err := open(KindKey, site, signed, key, &k); err != nil {
+		return nil, err
 	}
 	return &k, nil
 }
 
-func (k *Key) check() error {
+// Check refuses a key of no epoch or no reader.
+func (k *Key) Check() error {
 	if k.Epoch == 0 {
 		return errors.New("no epoch")
 	}

@@ -33,25 +33,23 @@ type Fetch struct {
 
 // Sign checks the fetch and returns it signed.
 func (f *Fetch) Sign(site SiteID, key ed25519.PrivateKey) ([]byte, error) {
-	if err := f.check(); err != nil {
+	if err := f.Check(); err != nil {
 		return nil, fmt.Errorf("fetch: %w", err)
 	}
 	return Sign(KindFetch, site, Marshal(f), key)
 }
 
-// ParseFetch decodes and checks the payload of a fetch that Open returned.
-func ParseFetch(payload []byte) (*Fetch, error) {
+// OpenFetch checks a signed fetch and returns it.
+func OpenFetch(site SiteID, signed []byte, key ed25519.PublicKey) (*Fetch, error) {
 	var f Fetch
-	if err := Unmarshal(payload, MaxMessage, &f); err != nil {
-		return nil, fmt.Errorf("fetch: %w", err)
-	}
-	if err := f.check(); err != nil {
-		return nil, fmt.Errorf("fetch: %w", err)
+	if err := open(KindFetch, site, signed, key, &f); err != nil {
+		return nil, err
 	}
 	return &f, nil
 }
 
-func (f *Fetch) check() error {
+// Check refuses a fetch that cannot be answered.
+func (f *Fetch) Check() error {
 	if err := CheckName(f.Reader); err != nil {
 		return err
 	}
@@ -59,7 +57,7 @@ func (f *Fetch) check() error {
 		return errors.New("no connection or number")
 	}
 	if f.Place != nil {
-		if err := f.Place.check(); err != nil {
+		if err := f.Place.Check(); err != nil {
 			return err
 		}
 	}

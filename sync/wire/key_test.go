@@ -101,7 +101,7 @@ func TestAKeyThatWhatIsSealedToCanBeReadByAllIsRefusedWhereverItEnters(t *testin
 		}
 		c := testEnrol(t)
 		c.Sealing = key
-		if _, err := ParseCommand(Marshal(c)); err == nil {
+		if err := CheckPayload(KindCommand, Marshal(c)); err == nil {
 			t.Errorf("%s, of an enrol, is taken", name)
 		}
 		// As the encapsulated key of what comes sealed.

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 )
@@ -15,21 +16,22 @@ type Now struct {
 	PolicyRevision uint64 `cbor:"5,keyasint,omitempty"` // of the reader's newest policy
 }
 
-// ParseNow decodes and checks the payload of a now that Open returned. Its
-// head is for OpenHead to check.
-func ParseNow(payload []byte) (*Now, error) {
+// OpenNow checks a signed now and returns it. Its head is for OpenHead to check.
+func OpenNow(site SiteID, signed []byte, key ed25519.PublicKey) (*Now, error) {
 	var n Now
-	if err := Unmarshal(payload, MaxMessage, &n); err != nil {
-		return nil, fmt.Errorf("now: %w", err)
-	}
-	switch {
-	case n.Nonce == Nonce{}:
-		return nil, errors.New("now: no nonce")
-	case n.Time <= 0 || n.Time >= endTime:
-		return nil, fmt.Errorf("now: no such time: %d ms", n.Time)
-	}
-	if err := CheckName(n.Reader); err != nil {
-		return nil, fmt.Errorf("now: %w", err)
+	if err := open(KindNow, site, signed, key, &n); err != nil {
+		return nil, err
 	}
 	return &n, nil
+}
+
+// Check refuses a now that answers nothing, or names no time.
+func (n *Now) Check() error {
+	switch {
+	case n.Nonce == Nonce{}:
+		return errors.New("no nonce")
+	case n.Time <= 0 || n.Time >= endTime:
+		return fmt.Errorf("no such time: %d ms", n.Time)
+	}
+	return CheckName(n.Reader)
 }

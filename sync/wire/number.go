@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"errors"
 	"fmt"
 	"math"
 )
@@ -65,35 +64,4 @@ func Encode(message any) ([]byte, error) {
 		return nil, fmt.Errorf("encode %T: %w", message, err)
 	}
 	return b, nil
-}
-
-// CheckPayload refuses the payload of a kind that the receiver of such a message would.
-func CheckPayload(kind Kind, payload []byte) (err error) {
-	switch kind {
-	case KindHead:
-		_, err = ParseHead(payload)
-	case KindKey:
-		_, err = ParseKey(payload)
-	case KindNow:
-		_, err = ParseNow(payload)
-	case KindAck:
-		_, err = ParseAck(payload)
-	case KindCommand:
-		_, err = ParseCommand(payload)
-	case KindPolicy:
-		_, err = ParsePolicy(payload)
-	case KindDelta:
-		_, err = ParseDelta(payload)
-	case KindManifest:
-		_, err = ParseManifest(payload)
-	case KindState:
-		_, err = ParseState(payload)
-	case KindRecords:
-		_, err = ParseRecords(payload)
-	case KindFetch:
-		_, err = ParseFetch(payload)
-	default:
-		err = errors.New("not a message of the link")
-	}
-	return err
 }

@@ -1,10 +1,6 @@
 package wire
 
-import (
-	"crypto/ed25519"
-	"errors"
-	"fmt"
-)
+import "errors"
 
 // A Place is a place in the credential log. As a message, signed as KindHead,
 // it is the newest place of the controller's log.
@@ -19,28 +15,15 @@ func (p Place) Above(other Place) bool {
 	return p.Epoch > other.Epoch || p.Epoch == other.Epoch && p.Revision > other.Revision
 }
 
-// ParseHead decodes and checks the payload of a head that Open returned.
-func ParseHead(payload []byte) (*Place, error) {
-	var p Place
-	if err := Unmarshal(payload, MaxMessage, &p); err != nil {
-		return nil, fmt.Errorf("head: %w", err)
-	}
-	if err := p.check(); err != nil {
-		return nil, fmt.Errorf("head: %w", err)
-	}
-	return &p, nil
-}
+// ErrForked says that what came is of another history than what is held.
+var ErrForked = errors.New("another history than what is held: a snapshot is needed")
 
-// OpenHead checks a signed head and returns the place that it names.
-func OpenHead(site SiteID, signed []byte, key ed25519.PublicKey) (*Place, error) {
-	payload, err := Open(KindHead, site, signed, MaxMessage, key)
-	if err != nil {
-		return nil, err
-	}
-	return ParseHead(payload)
-}
+// ErrUnfit says that what came is sound and does not fit what is held: too old,
+// not asked for, not of this journal.
+var ErrUnfit = errors.New("does not fit what is held")
 
-func (p *Place) check() error {
+// Check refuses a place that no log has.
+func (p *Place) Check() error {
 	switch {
 	case p.Epoch == 0:
 		return errors.New("no epoch")

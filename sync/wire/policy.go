@@ -107,14 +107,12 @@ func (p *Policy) Sign(site SiteID, key ed25519.PrivateKey) ([]byte, error) {
 	return Sign(KindPolicy, site, payload, key)
 }
 
-// ParsePolicy decodes and checks the payload of a policy that Open returned.
+// ParsePolicy decodes and checks a policy that its controller keeps. A reader goes by
+// none that OpenPolicy has not returned.
 func ParsePolicy(payload []byte) (*Policy, error) {
 	var p Policy
-	if err := Unmarshal(payload, MaxMessage, &p); err != nil {
-		return nil, fmt.Errorf("policy: %w", err)
-	}
-	if err := p.Check(); err != nil {
-		return nil, fmt.Errorf("policy: %w", err)
+	if err := parse(KindPolicy, payload, &p); err != nil {
+		return nil, err
 	}
 	return &p, nil
 }

@@ -105,6 +105,13 @@ type Record struct {
 	To   int64 `cbor:"33,keyasint,omitempty"` // Unix milliseconds
 }
 
+// A StoredRecord is a record as a journal holds it.
+type StoredRecord struct {
+	Number  uint64
+	Hash    Hash // SHA-256 of Encoded
+	Encoded []byte
+}
+
 // ValidTime says that a time lies in the years 0 to 9999: a record of any other
 // would not be read back.
 func ValidTime(milliseconds int64) bool { return minTime <= milliseconds && milliseconds < endTime }

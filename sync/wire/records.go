@@ -20,7 +20,7 @@ type Records struct {
 
 // Sign checks the records and returns them signed.
 func (r *Records) Sign(site SiteID, key ed25519.PrivateKey) ([]byte, error) {
-	if err := r.check(); err != nil {
+	if err := r.Check(); err != nil {
 		return nil, fmt.Errorf("records: %w", err)
 	}
 	payload := Marshal(r)
@@ -30,20 +30,18 @@ func (r *Records) Sign(site SiteID, key ed25519.PrivateKey) ([]byte, error) {
 	return Sign(KindRecords, site, payload, key)
 }
 
-// ParseRecords decodes and checks the payload of records that Open returned:
-// each of them, that their numbers rise, and that neighbours are chained.
-func ParseRecords(payload []byte) (*Records, error) {
+// OpenRecords checks signed records and returns them.
+func OpenRecords(site SiteID, signed []byte, key ed25519.PublicKey) (*Records, error) {
 	var r Records
-	if err := Unmarshal(payload, MaxMessage, &r); err != nil {
-		return nil, fmt.Errorf("records: %w", err)
-	}
-	if err := r.check(); err != nil {
-		return nil, fmt.Errorf("records: %w", err)
+	if err := open(KindRecords, site, signed, key, &r); err != nil {
+		return nil, err
 	}
 	return &r, nil
 }
 
-func (r *Records) check() error {
+// Check refuses records that are not encoded as they should be, whose numbers do not
+// rise, or of which neighbours are not chained.
+func (r *Records) Check() error {
 	if err := CheckName(r.Reader); err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ func ParseRequest(signed []byte) (r *Request, fingerprint string, err error) {
 	if err := r.checkKeys(); err != nil {
 		return nil, "", fmt.Errorf("request: %w", err)
 	}
-	if _, err := Open(KindRequest, SiteID{}, signed, MaxMessage, r.Signing[:]); err != nil {
+	if _, err := verify(KindRequest, SiteID{}, signed, MaxMessage, r.Signing[:]); err != nil {
 		return nil, "", err
 	}
 	csr, err := x509.ParseCertificateRequest(r.CSR)

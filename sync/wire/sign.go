@@ -71,11 +71,11 @@ func Sign(kind Kind, site SiteID, payload []byte, key ed25519.PrivateKey) ([]byt
 	return b, nil
 }
 
-// Open checks a signed message of at most limit payload bytes and returns its
+// verify checks a signed message of at most limit payload bytes and returns its
 // payload. The error wraps ErrEncoding when the envelope is any other than
 // Sign writes, and ErrSignature when the signature is not the key's for this
 // kind and site.
-func Open(kind Kind, site SiteID, signed []byte, limit int, key ed25519.PublicKey) ([]byte, error) {
+func verify(kind Kind, site SiteID, signed []byte, limit int, key ed25519.PublicKey) ([]byte, error) {
 	message, err := split(kind, signed, limit)
 	if err != nil {
 		return nil, err
@@ -93,10 +93,82 @@ func Open(kind Kind, site SiteID, signed []byte, limit int, key ed25519.PublicKe
 	return message.Payload, nil
 }
 
+// A message says itself what is wrong with it, beyond its encoding.
+type message interface{ Check() error }
+
+// open checks a signed message of a kind, and decodes it into m.
+func open(kind Kind, site SiteID, signed []byte, key ed25519.PublicKey, m message) error {
+	payload, err := verify(kind, site, signed, kind.limit(), key)
+	if err != nil {
+		return err
+	}
+	return parse(kind, payload, m)
+}
+
+// parse decodes and checks the payload of a kind.
+func parse(kind Kind, payload []byte, m message) error {
+	if err := Unmarshal(payload, kind.limit(), m); err != nil {
+		return fmt.Errorf("%s: %w", kind, err)
+	}
+	if err := m.Check(); err != nil {
+		return fmt.Errorf("%s: %w", kind, err)
+	}
+	return nil
+}
+
+// CheckPayload refuses the payload of a kind that the receiver of such a message would.
+func CheckPayload(kind Kind, payload []byte) error {
+	m := kind.empty()
+	if m == nil {
+		return errors.New("not a message of the link")
+	}
+	return parse(kind, payload, m)
+}
+
+// empty returns an empty message of a kind; nil: the link carries no such ones.
+func (k Kind) empty() message {
+	switch k {
+	case KindHead:
+		return new(Place)
+	case KindKey:
+		return new(Key)
+	case KindNow:
+		return new(Now)
+	case KindAck:
+		return new(Ack)
+	case KindCommand:
+		return new(Command)
+	case KindPolicy:
+		return new(Policy)
+	case KindDelta:
+		return new(Delta)
+	case KindManifest:
+		return new(Manifest)
+	case KindState:
+		return new(State)
+	case KindRecords:
+		return new(Records)
+	case KindFetch:
+		return new(Fetch)
+	}
+	return nil
+}
+
+// limit returns the most bytes of a payload.
+func (k Kind) limit() int {
+	switch k {
+	case KindManifest:
+		return MaxManifest
+	case KindDelta:
+		return MaxDelta
+	}
+	return MaxMessage
+}
+
 // Payload returns the payload of a signed message without checking whose
 // signature it bears; it is part of signed. Only where the payload itself names
 // the key, or where a hash that is trusted covers the payload, may this stand in
-// for Open.
+// for a check of the signature.
 func Payload(kind Kind, signed []byte, limit int) ([]byte, error) {
 	if len(signed) > limit+envelopeOverhead {
 		return nil, fmt.Errorf("open %s: %w: %d bytes", kind, ErrEncoding, len(signed))

@@ -13,24 +13,26 @@ func TestASignedMessageIsOfItsKindSiteAndKeyOnly(t *testing.T) {
 	payload := Marshal(testCommand())
 	signed := mustSign(t, KindCommand, payload)
 	key := publicKey(testController)
-	if got, err := Open(KindCommand, testSite, signed, MaxMessage, key); err != nil || !bytes.Equal(got, payload) {
+	if got, err := verify(KindCommand, testSite, signed, MaxMessage, key); err != nil || !bytes.Equal(got, payload) {
 		t.Fatalf("%x, %v", got, err)
 	}
 	otherSite := testSite
 	otherSite[15] ^= 1
 	for name, open := range map[string]func() ([]byte, error){
-		"another kind":    func() ([]byte, error) { return Open(KindPolicy, testSite, signed, MaxMessage, key) },
-		"another site":    func() ([]byte, error) { return Open(KindCommand, otherSite, signed, MaxMessage, key) },
-		"another key":     func() ([]byte, error) { return Open(KindCommand, testSite, signed, MaxMessage, publicKey(testReader)) },
-		"no key":          func() ([]byte, error) { return Open(KindCommand, testSite, signed, MaxMessage, nil) },
-		"a key cut short": func() ([]byte, error) { return Open(KindCommand, testSite, signed, MaxMessage, key[:31]) },
-		"the zero key":    func() ([]byte, error) { return Open(KindCommand, testSite, signed, MaxMessage, make([]byte, 32)) },
-		"another's key": func() ([]byte, error) {
-			return Open(KindCommand, testSite, signed, MaxMessage, bytes.Repeat([]byte{1}, 32))
+		"another kind": func() ([]byte, error) { return verify(KindPolicy, testSite, signed, MaxMessage, key) },
+		"another site": func() ([]byte, error) { return verify(KindCommand, otherSite, signed, MaxMessage, key) },
+		"another key": func() ([]byte, error) {
+			return verify(KindCommand, testSite, signed, MaxMessage, publicKey(testReader))
 		},
-		"a bit of payload": func() ([]byte, error) { return Open(KindCommand, testSite, flip(signed, 20), MaxMessage, key) },
+		"no key":          func() ([]byte, error) { return verify(KindCommand, testSite, signed, MaxMessage, nil) },
+		"a key cut short": func() ([]byte, error) { return verify(KindCommand, testSite, signed, MaxMessage, key[:31]) },
+		"the zero key":    func() ([]byte, error) { return verify(KindCommand, testSite, signed, MaxMessage, make([]byte, 32)) },
+		"another's key": func() ([]byte, error) {
+			return verify(KindCommand, testSite, signed, MaxMessage, bytes.Repeat([]byte{1}, 32))
+		},
+		"a bit of payload": func() ([]byte, error) { return verify(KindCommand, testSite, flip(signed, 20), MaxMessage, key) },
 		"a bit of the signature": func() ([]byte, error) {
-			return Open(KindCommand, testSite, flip(signed, len(signed)-40), MaxMessage, key)
+			return verify(KindCommand, testSite, flip(signed, len(signed)-40), MaxMessage, key)
 		},
 	} {
 		if got, err := open(); !errors.Is(err, ErrSignature) || got != nil {
@@ -71,7 +73,7 @@ func TestOnlyOneEnvelopeIsRead(t *testing.T) {
 	right := with(same, same)
 	read := func(b []byte) error {
 		payload, err := Payload(KindCommand, b, MaxMessage)
-		opened, errOpen := Open(KindCommand, testSite, b, MaxMessage, publicKey(testController))
+		opened, errOpen := verify(KindCommand, testSite, b, MaxMessage, publicKey(testController))
 		if (err == nil) != (errOpen == nil) || !bytes.Equal(payload, opened) {
 			t.Errorf("Payload: %v, Open: %v", err, errOpen)
 		}
@@ -130,7 +132,7 @@ func TestTheEnvelopeCostsNoMoreThanIsAllowedFor(t *testing.T) {
 		if len(signed)-n > envelopeOverhead {
 			t.Errorf("%d bytes of payload become %d", n, len(signed))
 		}
-		if got, err := Open(KindManifest, testSite, signed, n, publicKey(testController)); err != nil || !bytes.Equal(got, payload) {
+		if got, err := verify(KindManifest, testSite, signed, n, publicKey(testController)); err != nil || !bytes.Equal(got, payload) {
 			t.Errorf("%d bytes: %v", n, err)
 		}
 	}

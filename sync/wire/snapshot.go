@@ -50,33 +50,29 @@ func (m *Manifest) FirstTag(i int) Tag { return Tag(m.FirstTags[16*i:]) }
 // ChunkLength returns the bytes of chunk i.
 func (m *Manifest) ChunkLength(i int) int { return int(binary.BigEndian.Uint16(m.Lengths[2*i:])) }
 
-// ChunkHash returns the SHA-256 of chunk i.
-func (m *Manifest) ChunkHash(i int) Hash { return Hash(m.Hashes[32*i:]) }
-
-// ParseManifest decodes and checks the payload of a manifest that Open
-// returned.
-func ParseManifest(payload []byte) (*Manifest, error) {
-	var m Manifest
-	if err := Unmarshal(payload, MaxManifest, &m); err != nil {
-		return nil, fmt.Errorf("manifest: %w", err)
+// CheckChunk says whether b is chunk i.
+func (m *Manifest) CheckChunk(i int, b []byte) error {
+	if len(b) != m.ChunkLength(i) || Sum(b) != Hash(m.Hashes[32*i:]) {
+		return errors.New("its hash does not match")
 	}
-	if err := m.check(); err != nil {
-		return nil, err
-	}
-	return &m, nil
+	return nil
 }
 
-func (m *Manifest) check() error {
+// Place returns the place of the log that the snapshot is of.
+func (m *Manifest) Place() Place { return Place{Epoch: m.Epoch, Revision: m.Revision, Hash: m.Hash} }
+
+// Check refuses a manifest whose tables do not fit together.
+func (m *Manifest) Check() error {
 	n := m.Chunks()
 	if len(m.Lengths) != 2*n || len(m.FirstTags) != 16*n || len(m.Hashes) != 32*n || m.Count < uint64(n) || n == 0 && m.Count > 0 {
-		return errors.New("manifest: its tables do not fit together")
+		return errors.New("its tables do not fit together")
 	}
 	for i := range n {
 		if l := m.ChunkLength(i); l == 0 || l > MaxChunk {
-			return fmt.Errorf("manifest: chunk %d has %d bytes, at most %d", i, l, MaxChunk)
+			return fmt.Errorf("chunk %d has %d bytes, at most %d", i, l, MaxChunk)
 		}
 		if i > 0 && bytes.Compare(m.FirstTags[16*i-16:16*i], m.FirstTags[16*i:16*i+16]) >= 0 {
-			return fmt.Errorf("manifest: chunk %d is out of order", i)
+			return fmt.Errorf("chunk %d is out of order", i)
 		}
 	}
 	return m.KDF.Check()
@@ -219,8 +215,8 @@ func WriteSnapshot(m *Manifest, entries []Entry, key ed25519.PrivateKey) ([]byte
 	if len(open.Tags) > 0 {
 		closeChunk()
 	}
-	if err := m.check(); err != nil {
-		return nil, err
+	if err := m.Check(); err != nil {
+		return nil, fmt.Errorf("manifest: %w", err)
 	}
 	payload := Marshal(m)
 	if len(payload) > MaxManifest {

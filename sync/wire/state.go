@@ -39,7 +39,7 @@ const sealedCard = "latchkey card 1"
 // SealCard seals a card's identifier for the controller that ordered the
 // enrol.
 func SealCard(c *Command, uid []byte) (*CardRead, error) {
-	if err := c.check(); err != nil {
+	if err := c.Check(); err != nil {
 		return nil, fmt.Errorf("seal card: %w", err)
 	}
 	to, err := ecdh.X25519().NewPublicKey(c.Sealing[:])
@@ -77,26 +77,33 @@ func (c *CardRead) check() error {
 
 // Sign checks the state and returns it signed.
 func (s *State) Sign(site SiteID, key ed25519.PrivateKey) ([]byte, error) {
-	if err := s.check(); err != nil {
+	if err := s.Check(); err != nil {
 		return nil, fmt.Errorf("state: %w", err)
 	}
 	return Sign(KindState, site, Marshal(s), key)
 }
 
-// ParseState decodes and checks the payload of a state that Open returned. Its
-// head is for OpenHead to check.
-func ParseState(payload []byte) (*State, error) {
+// OpenState checks a signed state and returns it. Its head is for OpenHead to check.
+func OpenState(site SiteID, signed []byte, key ed25519.PublicKey) (*State, error) {
 	var s State
-	if err := Unmarshal(payload, MaxMessage, &s); err != nil {
-		return nil, fmt.Errorf("state: %w", err)
-	}
-	if err := s.check(); err != nil {
-		return nil, fmt.Errorf("state: %w", err)
+	if err := open(KindState, site, signed, key, &s); err != nil {
+		return nil, err
 	}
 	return &s, nil
 }
 
-func (s *State) check() error {
+// ParseState decodes and checks the payload of a state whose signature was checked
+// before it was kept.
+func ParseState(payload []byte) (*State, error) {
+	var s State
+	if err := parse(KindState, payload, &s); err != nil {
+		return nil, err
+	}
+	return &s, nil
+}
+
+// Check refuses a state that no reader is in.
+func (s *State) Check() error {
 	if err := CheckName(s.Reader); err != nil {
 		return err
 	}
@@ -115,7 +122,7 @@ func (s *State) check() error {
 		return errors.New("no nonce, journal or condition")
 	}
 	if s.Held != nil {
-		if err := s.Held.check(); err != nil {
+		if err := s.Held.Check(); err != nil {
 			return err
 		}
 	}

@@ -120,10 +120,10 @@ func TestWhatIsTooLongIsNotLookedAt(t *testing.T) {
 		t.Error(err)
 	}
 	signed := mustSign(t, KindCommand, b)
-	if _, err := Open(KindCommand, testSite, signed, len(b)-1, publicKey(testController)); !errors.Is(err, ErrEncoding) {
+	if _, err := verify(KindCommand, testSite, signed, len(b)-1, publicKey(testController)); !errors.Is(err, ErrEncoding) {
 		t.Error(err)
 	}
-	if _, err := Open(KindCommand, testSite, signed, len(b), publicKey(testController)); err != nil {
+	if _, err := verify(KindCommand, testSite, signed, len(b), publicKey(testController)); err != nil {
 		t.Error(err)
 	}
 }

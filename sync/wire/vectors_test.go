@@ -196,19 +196,19 @@ var parsers = map[string]func([]byte) (any, error){
 		var c Change
 		return &c, Unmarshal(b, MaxDelta, &c)
 	},
-	"delta":    func(b []byte) (any, error) { return ParseDelta(b) },
-	"manifest": func(b []byte) (any, error) { return ParseManifest(b) },
+	"delta":    parserOf(KindDelta),
+	"manifest": parserOf(KindManifest),
 	"chunk":    func(b []byte) (any, error) { return ParseChunk(b) },
-	"policy":   func(b []byte) (any, error) { return ParsePolicy(b) },
-	"command":  func(b []byte) (any, error) { return ParseCommand(b) },
+	"policy":   parserOf(KindPolicy),
+	"command":  parserOf(KindCommand),
 	"record":   func(b []byte) (any, error) { return ParseRecord(b) },
-	"head":     func(b []byte) (any, error) { return ParseHead(b) },
-	"key":      func(b []byte) (any, error) { return ParseKey(b) },
-	"now":      func(b []byte) (any, error) { return ParseNow(b) },
-	"ack":      func(b []byte) (any, error) { return ParseAck(b) },
-	"state":    func(b []byte) (any, error) { return ParseState(b) },
-	"records":  func(b []byte) (any, error) { return ParseRecords(b) },
-	"fetch":    func(b []byte) (any, error) { return ParseFetch(b) },
+	"head":     parserOf(KindHead),
+	"key":      parserOf(KindKey),
+	"now":      parserOf(KindNow),
+	"ack":      parserOf(KindAck),
+	"state":    parserOf(KindState),
+	"records":  parserOf(KindRecords),
+	"fetch":    parserOf(KindFetch),
 	"reply":    func(b []byte) (any, error) { return ParseReply(b) },
 	"request": func(b []byte) (any, error) {
 		var r Request
@@ -222,6 +222,13 @@ var parsers = map[string]func([]byte) (any, error){
 		var s sealed
 		return &s, Unmarshal(b, MaxBundle, &s)
 	},
+}
+
+func parserOf(kind Kind) func(b []byte) (any, error) {
+	return func(b []byte) (any, error) {
+		m := kind.empty()
+		return m, parse(kind, b, m)
+	}
 }
 
 func TestEachVectorReadsBackAsWhatItWasMadeOf(t *testing.T) {

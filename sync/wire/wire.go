@@ -113,7 +113,7 @@ func (e *expected) Write(b []byte) (int, error) {
 }
 
 // Next splits the first item off a CBOR sequence (RFC 8742). The item is only
-// found to be well formed here; Unmarshal or Open decides what it is.
+// found to be well formed here; Unmarshal or an Open function decides what it is.
 func Next(sequence []byte) (item, rest []byte, err error) {
 	var raw cbor.RawMessage
 	rest, err = itemDecoding.UnmarshalFirst(sequence, &raw)

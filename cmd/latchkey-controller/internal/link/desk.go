@@ -137,22 +137,18 @@ func (d *desk) look(now time.Time, m message) error {
 	if peer == nil {
 		return errors.New("no reader of this site, or removed")
 	}
-	payload, err := wire.Open(m.channel.Kind(), d.o.Site.ID, m.payload, wire.MaxMessage, peer.Signing)
-	if err != nil {
-		return err
-	}
 	switch m.channel {
 	case wire.OnState:
-		state, err := wire.ParseState(payload)
+		state, err := wire.OpenState(d.o.Site.ID, m.payload, peer.Signing)
 		if err != nil {
 			return err
 		}
 		if state.Reader != m.reader {
 			return errOther
 		}
-		return d.state(now, peer, state, payload, m.retained)
+		return d.state(now, peer, state, m.retained)
 	case wire.OnRecords:
-		records, err := wire.ParseRecords(payload)
+		records, err := wire.OpenRecords(d.o.Site.ID, m.payload, peer.Signing)
 		if err != nil {
 			return err
 		}
@@ -165,7 +161,7 @@ func (d *desk) look(now time.Time, m message) error {
 		}
 		return nil
 	case wire.OnFetch:
-		fetch, err := wire.ParseFetch(payload)
+		fetch, err := wire.OpenFetch(d.o.Site.ID, m.payload, peer.Signing)
 		if err != nil {
 			return err
 		}
@@ -184,13 +180,13 @@ func (d *desk) look(now time.Time, m message) error {
 var errOther = errors.New("it names another reader")
 
 // state takes a reader's state over and answers it.
-func (d *desk) state(now time.Time, peer *site.Peer, state *wire.State, payload []byte, retained bool) error {
+func (d *desk) state(now time.Time, peer *site.Peer, state *wire.State, retained bool) error {
 	if len(state.Head) > 0 {
 		if err := d.head(peer.Reader, state.Head); err != nil {
 			return err
 		}
 	}
-	if !d.presence(peer.Reader).take(now, peer.Bundle, state, payload, retained) {
+	if !d.presence(peer.Reader).take(now, peer.Bundle, state, retained) {
 		return nil
 	}
 	d.dirty[peer.Reader] = true
@@ -239,12 +235,12 @@ func (d *desk) head(reader string, signed []byte) error {
 	if d.heads[string(signed)] {
 		return nil
 	}
-	place, err := wire.OpenHead(d.o.Site.ID, signed, d.o.Site.Key())
+	head, err := wire.OpenHead(d.o.Site.ID, signed, d.o.Site.Key())
 	if err != nil {
 		return fmt.Errorf("its head: %w", err)
 	}
 	select {
-	case d.inquests <- inquest{*place, reader, true}:
+	case d.inquests <- inquest{head.Place(), reader, true}:
 		if len(d.heads) >= 1024 {
 			clear(d.heads)
 		}

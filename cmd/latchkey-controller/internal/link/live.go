@@ -30,7 +30,6 @@ type presence struct {
 	heard               time.Time   // when the newest state came, or the end
 	live                bool        // it came by itself: it was kept by nobody, and is not of yesterday
 	state               *wire.State // the newest one that says more than that the connection ended
-	payload             []byte      // of that
 	fetchConnection     uint64
 	fetchNumber         uint64
 }
@@ -44,7 +43,7 @@ const (
 )
 
 // take takes a state over and says whether it is news.
-func (p *presence) take(now time.Time, bundle uint64, s *wire.State, payload []byte, retained bool) bool {
+func (p *presence) take(now time.Time, bundle uint64, s *wire.State, retained bool) bool {
 	if bundle != p.bundle {
 		*p = presence{bundle: bundle}
 	}
@@ -62,7 +61,7 @@ func (p *presence) take(now time.Time, bundle uint64, s *wire.State, payload []b
 		return false
 	}
 	p.is, p.counter, p.nonce, p.heard, p.live = there, s.Counter, s.Nonce, now, !retained
-	p.state, p.payload = s, payload
+	p.state = s
 	return true
 }
 
@@ -88,7 +87,11 @@ func (p *presence) fetches(bundle uint64, f *wire.Fetch) bool {
 
 // keep returns what is kept of a presence on the disk.
 func (p *presence) keep(reader string) *store.State {
-	return &store.State{Reader: reader, Bundle: p.bundle, Connection: p.connection, Counter: p.counter, Offline: p.is == gone, Payload: p.payload, Received: p.heard.UnixMilli()}
+	kept := &store.State{Reader: reader, Bundle: p.bundle, Connection: p.connection, Counter: p.counter, Offline: p.is == gone, Received: p.heard.UnixMilli()}
+	if p.state != nil {
+		kept.Payload = wire.Marshal(p.state)
+	}
+	return kept
 }
 
 // recall returns the presence that was kept; with an error, what can be said of
@@ -105,7 +108,7 @@ func recall(kept *store.State) (*presence, error) {
 	if err != nil {
 		return p, fmt.Errorf("state of %s: %w", kept.Reader, err)
 	}
-	p.state, p.payload = state, kept.Payload
+	p.state = state
 	if p.is == there {
 		p.nonce = state.Nonce
 	}

@@ -100,27 +100,21 @@ func newModel(t testing.TB, b *board, bundle *wire.Bundle) *model {
 		m.chunks[uint32(i)] = chunk
 	}
 	m.finish()
-	payload, err := wire.Open(wire.KindPolicy, bundle.Site, bundle.Policy, wire.MaxMessage, bundle.Controller[:])
+	policy, err := wire.OpenPolicy(bundle.Site, bundle.Policy, bundle.Controller[:])
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m.policy, err = wire.ParsePolicy(payload); err != nil {
-		t.Fatal(err)
-	}
+	m.policy = policy.Policy()
 	return m
 }
 
 func (m *model) manifest(signed []byte) *wire.Manifest {
-	payload, err := wire.Open(wire.KindManifest, m.bundle.Site, signed, wire.MaxManifest, m.bundle.Controller[:])
+	manifest, err := wire.OpenManifest(m.bundle.Site, signed, m.bundle.Controller[:])
 	if err != nil {
 		m.t.Error(err)
 		return nil
 	}
-	manifest, err := wire.ParseManifest(payload)
-	if err != nil {
-		m.t.Error(err)
-	}
-	return manifest
+	return manifest.Manifest()
 }
 
 func (m *model) begin(manifest *wire.Manifest) {
@@ -137,7 +131,7 @@ func (m *model) finish() bool {
 	}
 	entries := map[wire.Tag][]byte{}
 	for i, b := range m.chunks {
-		if wire.Sum(b) != m.pending.ChunkHash(int(i)) {
+		if m.pending.CheckChunk(int(i), b) != nil {
 			m.t.Errorf("chunk %d has another hash", i)
 		}
 		chunk, err := wire.ParseChunk(b)
@@ -296,102 +290,106 @@ func (m *model) handle(_ mqtt.Client, message mqtt.Message) {
 	if message.Retained() && !channel.Retained() {
 		m.t.Errorf("%s was retained", channel)
 	}
-	if channel == wire.OnReply {
-		m.reply(message.Payload())
+	if _, err := wire.Payload(channel.Kind(), message.Payload(), channel.Limit()); err != nil && channel != wire.OnReply {
+		m.t.Logf("%s: %v", channel, err) // what was retained is taken back by an empty one
 		return
 	}
-	payload, err := wire.Open(channel.Kind(), m.bundle.Site, message.Payload(), wire.MaxMessage, m.bundle.Controller[:])
-	if err != nil {
+	if err := m.take(channel, message.Payload()); errors.Is(err, wire.ErrSignature) {
 		m.t.Logf("%s: %v", channel, err)
-		return
+	} else if err != nil {
+		m.t.Errorf("%s: %v", channel, err)
 	}
+}
+
+func (m *model) take(channel wire.Channel, signed []byte) error {
+	site, key := m.bundle.Site, m.bundle.Controller[:]
 	switch channel {
+	case wire.OnReply:
+		m.reply(signed)
 	case wire.OnCredentials:
-		m.deltas++
-		m.delta(payload)
-	case wire.OnHead:
-		m.see(message.Payload())
-	case wire.OnNow:
-		now, err := wire.ParseNow(payload)
+		delta, err := wire.OpenDelta(site, signed, key)
 		if err != nil {
-			m.t.Error(err)
-			return
+			return err
+		}
+		m.deltas++
+		m.delta(delta.Delta())
+	case wire.OnHead:
+		return m.see(signed)
+	case wire.OnNow:
+		now, err := wire.OpenNow(site, signed, key)
+		if err != nil {
+			return err
 		}
 		m.nows++
 		if n := len(m.nonces); slices.Contains(m.nonces[max(0, n-2):], now.Nonce) {
 			m.answered++
-			m.see(now.Head)
+			return m.see(now.Head)
 		}
 	case wire.OnPolicy:
-		policy, err := wire.ParsePolicy(payload)
+		policy, err := wire.OpenPolicy(site, signed, key)
 		if err != nil {
-			m.t.Error(err)
-		} else if policy.Revision > m.policy.Revision {
-			m.policy = policy
+			return err
+		}
+		if policy.Policy().Revision > m.policy.Revision {
+			m.policy = policy.Policy()
 		}
 	case wire.OnKey:
-		key, err := wire.ParseKey(payload)
+		sealed, err := wire.OpenKey(site, signed, key)
 		if err != nil {
-			m.t.Error(err)
-			return
+			return err
 		}
-		siteKey, err := key.Unseal(m.board.sealing)
+		siteKey, err := sealed.Unseal(m.board.sealing)
 		if err != nil { // kept for the board that was this reader before
 			m.t.Log(err)
-			return
+			return nil
 		}
-		m.keys[key.Epoch] = *siteKey
+		m.keys[sealed.Epoch] = *siteKey
 		if m.pending != nil {
 			m.goOn()
 		}
 	case wire.OnAck:
-		ack, err := wire.ParseAck(payload)
+		ack, err := wire.OpenAck(site, signed, key)
 		if err != nil {
-			m.t.Error(err)
-			return
+			return err
 		}
 		if ack.Journal == m.journal && int(ack.Number) <= len(m.records) && wire.Sum(m.records[ack.Number-1]) == ack.Hash {
 			m.acked = ack.Number
 			m.report()
 		}
 	case wire.OnCommand:
-		command, err := wire.ParseCommand(payload)
+		command, err := wire.OpenCommand(site, signed, key)
 		if err != nil {
-			m.t.Error(err)
-			return
+			return err
 		}
 		m.commands = append(m.commands, *command)
 		if m.obey != nil {
 			m.obey(m, command)
 		}
 	}
+	return nil
 }
 
 // see takes a head over.
-func (m *model) see(signed []byte) {
-	place, err := wire.OpenHead(m.bundle.Site, signed, m.bundle.Controller[:])
+func (m *model) see(signed []byte) error {
+	head, err := wire.OpenHead(m.bundle.Site, signed, m.bundle.Controller[:])
 	if err != nil {
-		m.t.Error(err)
-		return
+		return err
 	}
 	if m.head != nil {
 		last, err := wire.OpenHead(m.bundle.Site, m.head, m.bundle.Controller[:])
 		if err != nil {
-			m.t.Error(err)
-		} else if last.Above(*place) {
-			return
+			return err
+		}
+		if last.Place().Above(head.Place()) {
+			return nil
 		}
 	}
 	m.head = bytes.Clone(signed)
-	m.catchUp(*place)
+	m.catchUp(head.Place())
+	return nil
 }
 
-func (m *model) delta(payload []byte) {
-	d, err := wire.ParseDelta(payload)
-	if err != nil {
-		m.t.Error(err)
-		return
-	}
+func (m *model) delta(d *wire.Delta) {
 	switch {
 	case d.Epoch < m.held.Epoch || d.Epoch == m.held.Epoch && d.To <= m.held.Revision:
 		return
@@ -417,12 +415,12 @@ func (m *model) reply(b []byte) {
 	}
 	m.answers[reply.Number]++
 	for _, signed := range reply.Deltas {
-		payload, err := wire.Open(wire.KindDelta, m.bundle.Site, signed, wire.MaxDelta, m.bundle.Controller[:])
+		delta, err := wire.OpenDelta(m.bundle.Site, signed, m.bundle.Controller[:])
 		if err != nil {
 			m.t.Error(err)
 			return
 		}
-		m.delta(payload)
+		m.delta(delta.Delta())
 	}
 	switch {
 	case len(reply.Manifest) > 0:

@@ -3,7 +3,6 @@ package link
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -50,8 +49,5 @@ func checkOrder(o *store.Order) error {
 	if o.Order == wire.Enrol {
 		c.Sealing[0] = 9 // any key: RFC 7748 §4.1's base point
 	}
-	if _, err := wire.ParseCommand(wire.Marshal(&c)); err != nil {
-		return errors.Unwrap(err)
-	}
-	return nil
+	return c.Check()
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"iter"
 	"log/slog"
 	"path/filepath"
 	"testing"
@@ -31,19 +30,6 @@ type empty struct{}
 func (empty) Apply(wire.Record) {}
 func (empty) Encode() []byte    { return []byte{0} }
 
-// records are a journal's, as the link asks for them.
-type records struct{ *journal.Journal }
-
-func (r records) Records(from uint64) iter.Seq2[sync.Entry, error] {
-	return func(yield func(sync.Entry, error) bool) {
-		for e, err := range r.Journal.Records(from) {
-			if !yield(sync.Entry(e), err) {
-				return
-			}
-		}
-	}
-}
-
 // newReader makes a reader of a bundle in a directory. It tells what it hears.
 func newReader(t testing.TB, dir string, b *board, bundle *wire.Bundle, tell func(sync.News)) *reader {
 	t.Helper()
@@ -56,7 +42,11 @@ func newReader(t testing.TB, dir string, b *board, bundle *wire.Bundle, tell fun
 
 func openReader(dir string, b *board, bundle *wire.Bundle, broker string, tell func(sync.News)) (*reader, error) {
 	options := cache.Options{Dir: dir, Site: bundle.Site, Controller: bundle.Controller[:]}
-	if err := cache.Install(options, bundle); err != nil {
+	snapshot, err := wire.OpenSnapshot(bundle.Site, bundle.Snapshot, bundle.Controller[:])
+	if err != nil {
+		return nil, err
+	}
+	if err := cache.Install(options, snapshot, &bundle.SiteKey); err != nil {
 		return nil, err
 	}
 	authority, err := x509.ParseCertificate(bundle.Authority)
@@ -73,10 +63,8 @@ func openReader(dir string, b *board, bundle *wire.Bundle, broker string, tell f
 			Controller: bundle.Controller[:], Signing: b.signing, Sealing: b.sealing, NotBefore: begin.Add(-time.Minute),
 		},
 		Broker: broker, Certificate: tls.Certificate{Certificate: [][]byte{bundle.Certificate}, PrivateKey: b.tls}, Authority: authority,
-		Cache: r.watched, Journal: records{r.journal},
-		StorePolicy: func(signed []byte) (*wire.Policy, error) {
-			return cache.StorePolicy(options, bundle.Reader, signed)
-		},
+		Cache: r.watched, Journal: r.journal,
+		StorePolicy: func(policy *wire.VerifiedPolicy) error { return cache.StorePolicy(options, bundle.Reader, policy) },
 		NextConnection: func() (uint64, error) {
 			connections++
 			return connections, nil

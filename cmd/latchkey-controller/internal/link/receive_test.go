@@ -57,12 +57,12 @@ type watched struct {
 	begun, switched chan time.Time
 }
 
-func (w watched) Begin(signed []byte) (bool, error) {
+func (w watched) Begin(manifest *wire.VerifiedManifest) (bool, error) {
 	select {
 	case w.begun <- time.Now():
 	default:
 	}
-	return w.Cache.Begin(signed)
+	return w.Cache.Begin(manifest)
 }
 
 func (w watched) PutChunks(epoch, revision uint64, chunks []wire.ChunkPart) (bool, error) {

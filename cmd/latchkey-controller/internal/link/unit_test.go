@@ -31,7 +31,7 @@ func TestStatesCountByConnectionAndCounter(t *testing.T) {
 	} {
 		var p presence
 		for i, s := range steps {
-			news := p.take(at(i), s.bundle, &wire.State{Connection: s.connection, Counter: s.counter, Nonce: wire.Nonce{1}}, []byte{1}, false)
+			news := p.take(at(i), s.bundle, &wire.State{Connection: s.connection, Counter: s.counter, Nonce: wire.Nonce{1}}, false)
 			if news != s.news || p.is != s.is {
 				t.Errorf("%s: step %d: news %t, %d", name, i, news, p.is)
 			}
@@ -41,11 +41,11 @@ func TestStatesCountByConnectionAndCounter(t *testing.T) {
 
 func TestAReaderIsOnlineWhileItsStatesCome(t *testing.T) {
 	var p presence
-	p.take(at(0), 1, &wire.State{Connection: 1, Counter: 1, Nonce: wire.Nonce{1}}, nil, true)
+	p.take(at(0), 1, &wire.State{Connection: 1, Counter: 1, Nonce: wire.Nonce{1}}, true)
 	if p.online(at(1)) {
 		t.Error("by a state that the broker kept")
 	}
-	p.take(at(2), 1, &wire.State{Connection: 1, Counter: 2, Nonce: wire.Nonce{1}}, nil, false)
+	p.take(at(2), 1, &wire.State{Connection: 1, Counter: 2, Nonce: wire.Nonce{1}}, false)
 	if !p.online(at(96)) || p.online(at(97)) {
 		t.Error("for another time than 95 s")
 	}
@@ -56,15 +56,15 @@ func TestAReaderThatWasThereBeforeTheControllerIsAwaitedForAWhile(t *testing.T) 
 	if p.awaited(at(0), at(1)) {
 		t.Error("one that was never there")
 	}
-	p.take(at(0), 1, &wire.State{Connection: 1, Counter: 1, Nonce: wire.Nonce{1}}, nil, true)
+	p.take(at(0), 1, &wire.State{Connection: 1, Counter: 1, Nonce: wire.Nonce{1}}, true)
 	if !p.awaited(at(0), at(39)) || p.awaited(at(0), at(40)) {
 		t.Error("for another time than 40 s")
 	}
-	p.take(at(2), 1, &wire.State{Connection: 1, Counter: 2, Nonce: wire.Nonce{1}}, nil, false)
+	p.take(at(2), 1, &wire.State{Connection: 1, Counter: 2, Nonce: wire.Nonce{1}}, false)
 	if p.awaited(at(0), at(3)) {
 		t.Error("though it was heard of")
 	}
-	p.take(at(4), 1, &wire.State{Connection: 1}, nil, true)
+	p.take(at(4), 1, &wire.State{Connection: 1}, true)
 	if p.awaited(at(0), at(5)) {
 		t.Error("though it is gone")
 	}

@@ -38,7 +38,7 @@ func (s *snapshot) check() error {
 		if _, err := s.file.ReadAt(b, s.starts[i]); err != nil {
 			return fmt.Errorf("snapshot: chunk %d: %w", i, err)
 		}
-		if wire.Sum(b) != s.manifest.ChunkHash(i) {
+		if s.manifest.CheckChunk(i, b) != nil {
 			return fmt.Errorf("snapshot: chunk %d is damaged", i)
 		}
 	}
@@ -87,15 +87,12 @@ func (s *Site) readSnapshot(f *os.File) (*snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("snapshot: %w", err)
 	}
-	payload, err := wire.Open(wire.KindManifest, s.ID, signed, wire.MaxManifest, s.Key())
+	manifest, err := wire.OpenManifest(s.ID, bytes.Clone(signed), s.Key())
 	if err != nil {
 		return nil, fmt.Errorf("snapshot: %w", err)
 	}
-	m, err := wire.ParseManifest(payload)
-	if err != nil {
-		return nil, fmt.Errorf("snapshot: %w", err)
-	}
-	snap := &snapshot{place: wire.Place{Epoch: m.Epoch, Revision: m.Revision, Hash: m.Hash}, signed: bytes.Clone(signed), manifest: m, file: f}
+	m := manifest.Manifest()
+	snap := &snapshot{place: m.Place(), signed: manifest.Signed(), manifest: m, file: f}
 	at := int64(len(signed))
 	for i := range m.Chunks() {
 		snap.starts = append(snap.starts, at)

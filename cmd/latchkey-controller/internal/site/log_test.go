@@ -20,18 +20,15 @@ func follow(t *testing.T, s *Site, at wire.Place, before wire.Hash, deltas [][]b
 		if len(signed) > wire.MaxDelta {
 			t.Errorf("a delta of %d bytes", len(signed))
 		}
-		payload, err := wire.Open(wire.KindDelta, s.ID, signed, wire.MaxDelta, s.Key())
+		delta, err := wire.OpenDelta(s.ID, signed, s.Key())
 		if err != nil {
 			t.Fatal(err)
 		}
-		d, err := wire.ParseDelta(payload)
-		if err != nil {
-			t.Fatal(err)
-		}
+		d := delta.Delta()
 		if d.Epoch != at.Epoch || d.From != at.Revision || d.FromHash != at.Hash || d.Before != before {
 			t.Fatalf("delta %d to %d does not follow from %d", d.From, d.To, at.Revision)
 		}
-		at, before = wire.Place{Epoch: d.Epoch, Revision: d.To, Hash: d.ToHash}, wire.Sum(payload)
+		at, before = wire.Place{Epoch: d.Epoch, Revision: d.To, Hash: d.ToHash}, wire.Sum(wire.Marshal(d))
 	}
 	return at, before
 }
@@ -42,7 +39,7 @@ func theLog(t *testing.T, s *Site, from wire.Place) *Log {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if head, err := wire.OpenHead(s.ID, log.Head, s.Key()); err != nil || *head != log.Place {
+	if head, err := wire.OpenHead(s.ID, log.Head, s.Key()); err != nil || head.Place() != log.Place {
 		t.Fatalf("%+v, %v", head, err)
 	}
 	return log
@@ -146,15 +143,12 @@ func answer(t *testing.T, s *Site, now time.Time, f *wire.Fetch, mayMake bool) (
 // they hold.
 func fetchAll(t *testing.T, s *Site, signed []byte) (n int) {
 	t.Helper()
-	payload, err := wire.Open(wire.KindManifest, s.ID, signed, wire.MaxManifest, s.Key())
+	manifest, err := wire.OpenManifest(s.ID, signed, s.Key())
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := wire.ParseManifest(payload)
-	if err != nil {
-		t.Fatal(err)
-	}
-	place := wire.Place{Epoch: m.Epoch, Revision: m.Revision, Hash: m.Hash}
+	m := manifest.Manifest()
+	place := m.Place()
 	for i := 0; i < m.Chunks(); {
 		var wanted []uint32
 		for j := i; j < m.Chunks() && len(wanted) < wire.MaxFetch; j++ {
@@ -165,7 +159,7 @@ func fetchAll(t *testing.T, s *Site, signed []byte) (n int) {
 			t.Fatalf("chunk %d: %+v, %v", i, reply, err)
 		}
 		for _, part := range reply.Chunks {
-			if part.Index != uint32(i) || wire.Sum(part.Chunk) != m.ChunkHash(i) {
+			if part.Index != uint32(i) || m.CheckChunk(i, part.Chunk) != nil {
 				t.Fatalf("chunk %d is another one", i)
 			}
 			chunk, err := wire.ParseChunk(part.Chunk)
@@ -526,12 +520,11 @@ func TestAFetchAtRevisionZeroIsAnsweredFromTheEpochsFirst(t *testing.T) {
 	if len(reply.Deltas) == 0 {
 		t.Fatalf("in a new epoch: %+v", reply)
 	}
-	payload, err := wire.Open(wire.KindDelta, s.ID, reply.Deltas[0], wire.MaxDelta, s.Key())
+	verified, err := wire.OpenDelta(s.ID, reply.Deltas[0], s.Key())
 	if err != nil {
 		t.Fatal(err)
 	}
-	delta, err := wire.ParseDelta(payload)
-	if err != nil || delta.From != 0 || delta.To != 2 || delta.Before != (wire.Hash{}) || delta.Changes[0].Credential.ID >= delta.Changes[1].Credential.ID {
-		t.Errorf("%+v, %v", delta, err)
+	if delta := verified.Delta(); delta.From != 0 || delta.To != 2 || delta.Before != (wire.Hash{}) || delta.Changes[0].Credential.ID >= delta.Changes[1].Credential.ID {
+		t.Errorf("%+v", delta)
 	}
 }

@@ -18,23 +18,23 @@ import (
 // the snapshot of a bundle.
 func lookUp(t *testing.T, bundle *wire.Bundle, tag wire.Tag) *wire.Credential {
 	t.Helper()
-	item, rest, err := wire.Next(bundle.Snapshot)
+	_, rest, err := wire.Next(bundle.Snapshot)
 	if err != nil {
 		t.Fatal(err)
 	}
-	payload, err := wire.Open(wire.KindManifest, bundle.Site, item, wire.MaxManifest, bundle.Controller[:])
+	snapshot, err := wire.OpenSnapshot(bundle.Site, bundle.Snapshot, bundle.Controller[:])
 	if err != nil {
 		t.Fatal(err)
 	}
-	manifest, err := wire.ParseManifest(payload)
-	if err != nil || manifest.Site != bundle.Site || manifest.Epoch != bundle.Epoch {
+	manifest := snapshot.Manifest()
+	if manifest.Site != bundle.Site || manifest.Epoch != bundle.Epoch {
 		t.Fatalf("%+v, %v", manifest, err)
 	}
 	for i := range manifest.Chunks() {
 		b := rest[:manifest.ChunkLength(i)]
 		rest = rest[len(b):]
 		chunk, err := wire.ParseChunk(b)
-		if err != nil || wire.Sum(b) != manifest.ChunkHash(i) {
+		if err != nil || manifest.CheckChunk(i, b) != nil {
 			t.Fatal(err)
 		}
 		if at, found := chunk.Find(tag); found {
@@ -57,16 +57,12 @@ func TestAReaderFindsPINAndCardInItsBundle(t *testing.T) {
 	}
 	adoption, bundle := adopt(t, s, noon, "front-door", newBoard(t), noEdit)
 
-	item, _, err := wire.Next(bundle.Snapshot)
+	snapshot, err := wire.OpenSnapshot(bundle.Site, bundle.Snapshot, bundle.Controller[:])
 	if err != nil {
 		t.Fatal(err)
 	}
-	payload, err := wire.Payload(wire.KindManifest, item, wire.MaxManifest)
-	if err != nil {
-		t.Fatal(err)
-	}
-	manifest, err := wire.ParseManifest(payload)
-	if err != nil || manifest.Revision != 2 || manifest.Count != 2 || adoption.Revision != 2 || adoption.Count != 2 {
+	manifest := snapshot.Manifest()
+	if manifest.Revision != 2 || manifest.Count != 2 || adoption.Revision != 2 || adoption.Count != 2 {
 		t.Fatalf("%+v, %+v, %v", manifest, adoption, err)
 	}
 	material, err := pin.Material([]byte("58310274"), manifest.KDF)
@@ -88,12 +84,12 @@ func TestAReaderFindsPINAndCardInItsBundle(t *testing.T) {
 		t.Error("a tag that nobody has is found")
 	}
 
-	signedPolicy, err := wire.Open(wire.KindPolicy, bundle.Site, bundle.Policy, wire.MaxMessage, bundle.Controller[:])
+	verified, err := wire.OpenPolicy(bundle.Site, bundle.Policy, bundle.Controller[:])
 	if err != nil {
 		t.Fatal(err)
 	}
-	policy, err := wire.ParsePolicy(signedPolicy)
-	if err != nil || policy.Reader != "front-door" || policy.Revision != uint64(noon.Unix()) || policy.TimeZone != "Europe/Zurich" || len(policy.Access) != 0 {
+	policy := verified.Policy()
+	if policy.Reader != "front-door" || policy.Revision != uint64(noon.Unix()) || policy.TimeZone != "Europe/Zurich" || len(policy.Access) != 0 {
 		t.Errorf("%+v, %v", policy, err)
 	}
 	if bundle.Site != s.ID || bundle.SiteName != "home" || bundle.Reader != "front-door" || bundle.Broker != "ssl://broker.example:8883" || adoption.Controller != wire.Fingerprint(bundle.Controller[:]) {

@@ -220,7 +220,7 @@ func TestNoRecordKeepsOthersFromBeingKept(t *testing.T) {
 	evil.add(wire.Record{Kind: wire.RecordsDropped, First: 1, Last: wire.MaxNumber, Time: -62167219200000})
 	evil.records = append(evil.records, wire.Marshal(&wire.Record{Number: wire.MaxNumber, Kind: wire.ExitPressed}))
 	m := &wire.Records{Reader: evil.reader, Journal: evil.journal, First: 1, Records: evil.records}
-	if _, err := wire.ParseRecords(wire.Marshal(m)); err != nil {
+	if err := m.Check(); err != nil {
 		t.Fatal(err)
 	}
 	d := newDiary(3)

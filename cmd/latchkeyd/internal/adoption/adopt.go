@@ -26,9 +26,16 @@ type adoption struct {
 	ReplaceSite bool   `cbor:"2,keyasint"`
 }
 
+// checkedBundle is a bundle of which all is verified.
+type checkedBundle struct {
+	*wire.Bundle
+	policy   *wire.VerifiedPolicy
+	snapshot *wire.VerifiedSnapshot
+}
+
 // readBundle opens a bundle and refuses one that must not replace what the
 // reader holds: foreign, older, for another board, or without a valid policy or snapshot.
-func readBundle(dir string, a *adoption) (*wire.Bundle, error) {
+func readBundle(dir string, a *adoption) (*checkedBundle, error) {
 	id, err := ReadIdentity(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errors.New("this board has no keys yet: run latchkeyd identity and give its request to the controller")
@@ -68,29 +75,20 @@ func readBundle(dir string, a *adoption) (*wire.Bundle, error) {
 			return nil, fmt.Errorf("the bundle's %w: have the controller write a new one", err)
 		}
 	}
-	payload, err := wire.Open(wire.KindPolicy, bundle.Site, bundle.Policy, wire.MaxMessage, bundle.Controller[:])
-	if err != nil {
+	checked := &checkedBundle{Bundle: bundle}
+	if checked.policy, err = wire.OpenPolicy(bundle.Site, bundle.Policy, bundle.Controller[:]); err != nil {
 		return nil, fmt.Errorf("the bundle's policy: %w", err)
 	}
-	policy, err := wire.ParsePolicy(payload)
-	if err != nil {
+	if reader := checked.policy.Policy().Reader; reader != bundle.Reader {
+		return nil, fmt.Errorf("the bundle's policy is for reader %s, not %s", reader, bundle.Reader)
+	}
+	if checked.snapshot, err = wire.OpenSnapshot(bundle.Site, bundle.Snapshot, bundle.Controller[:]); err != nil {
 		return nil, fmt.Errorf("the bundle's %w", err)
 	}
-	if policy.Reader != bundle.Reader {
-		return nil, fmt.Errorf("the bundle's policy is for reader %s, not %s", policy.Reader, bundle.Reader)
+	if epoch := checked.snapshot.Manifest().Epoch; epoch != bundle.Epoch {
+		return nil, fmt.Errorf("the bundle's snapshot is of epoch %d, not %d", epoch, bundle.Epoch)
 	}
-	manifest, err := cache.CheckSnapshot(bundleOptions(dir, bundle), bundle.Snapshot)
-	if err != nil {
-		return nil, fmt.Errorf("the bundle's %w", err)
-	}
-	if manifest.Epoch != bundle.Epoch {
-		return nil, fmt.Errorf("the bundle's snapshot is of epoch %d, not %d", manifest.Epoch, bundle.Epoch)
-	}
-	return bundle, nil
-}
-
-func bundleOptions(dir string, bundle *wire.Bundle) cache.Options {
-	return cache.Options{Dir: dir, Site: bundle.Site, Controller: bundle.Controller[:]}
+	return checked, nil
 }
 
 // Adopt takes a bundle over into a data directory, or has the reader that runs on
@@ -107,13 +105,13 @@ func Adopt(dir string, sealed []byte, replaceSite bool) (*wire.Bundle, error) {
 	}
 	unlock, err := datadir.Lock(dir)
 	if errors.Is(err, datadir.ErrLocked) {
-		return bundle, awaitTakeOver(dir, bundle.Number)
+		return bundle.Bundle, awaitTakeOver(dir, bundle.Number)
 	}
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	return bundle, takeOver(dir)
+	return bundle.Bundle, takeOver(dir)
 }
 
 // awaitTakeOver waits until the running reader has taken a bundle over.
@@ -164,11 +162,11 @@ func takeOver(dir string) error {
 			return err
 		}
 	}
-	options := bundleOptions(dir, bundle)
-	if err := cache.Install(options, bundle); err != nil {
+	options := cache.Options{Dir: dir, Site: bundle.Site, Controller: bundle.Controller[:]}
+	if err := cache.Install(options, bundle.snapshot, &bundle.SiteKey); err != nil {
 		return fmt.Errorf("adopt: %w", err)
 	}
-	if _, err := cache.StorePolicy(options, bundle.Reader, bundle.Policy); err != nil && !errors.Is(err, cache.ErrOlder) {
+	if err := cache.StorePolicy(options, bundle.Reader, bundle.policy); err != nil && !errors.Is(err, cache.ErrOlder) {
 		return fmt.Errorf("adopt: %w", err)
 	}
 	site := &Site{

@@ -1,0 +1,139 @@
+package wire
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+)
+
+// What the controller signs and a reader keeps has a type of its own once its
+// signature was checked: the bytes that bear it, and what they say. Only the
+// functions below make such a value, so nobody who takes one checks it again:
+// bytes are checked once when they arrive, and once when they are read from a
+// disk. What they were opened from is part of the value, and is not to be
+// changed any more, nor what is returned.
+
+// A VerifiedPolicy is a policy that bears its controller's signature.
+type VerifiedPolicy struct {
+	signed []byte
+	policy Policy
+}
+
+// OpenPolicy checks a signed policy.
+func OpenPolicy(site SiteID, signed []byte, key ed25519.PublicKey) (*VerifiedPolicy, error) {
+	v := VerifiedPolicy{signed: signed}
+	if err := open(KindPolicy, site, signed, key, &v.policy); err != nil {
+		return nil, err
+	}
+	return &v, nil
+}
+
+// Signed returns the policy as it was signed.
+func (v *VerifiedPolicy) Signed() []byte { return v.signed }
+
+// Policy returns what it says.
+func (v *VerifiedPolicy) Policy() *Policy { return &v.policy }
+
+// A VerifiedHead is a head that bears its controller's signature.
+type VerifiedHead struct {
+	signed []byte
+	place  Place
+}
+
+// OpenHead checks a signed head.
+func OpenHead(site SiteID, signed []byte, key ed25519.PublicKey) (*VerifiedHead, error) {
+	v := VerifiedHead{signed: signed}
+	if err := open(KindHead, site, signed, key, &v.place); err != nil {
+		return nil, err
+	}
+	return &v, nil
+}
+
+// Signed returns the head as it was signed.
+func (v *VerifiedHead) Signed() []byte { return v.signed }
+
+// Place returns the place that it names.
+func (v *VerifiedHead) Place() Place { return v.place }
+
+// A VerifiedDelta is a delta that bears its controller's signature.
+type VerifiedDelta struct {
+	signed []byte
+	delta  Delta
+}
+
+// OpenDelta checks a signed delta.
+func OpenDelta(site SiteID, signed []byte, key ed25519.PublicKey) (*VerifiedDelta, error) {
+	v := VerifiedDelta{signed: signed}
+	if err := open(KindDelta, site, signed, key, &v.delta); err != nil {
+		return nil, err
+	}
+	return &v, nil
+}
+
+// Signed returns the delta as it was signed.
+func (v *VerifiedDelta) Signed() []byte { return v.signed }
+
+// Delta returns what it says.
+func (v *VerifiedDelta) Delta() *Delta { return &v.delta }
+
+// A VerifiedManifest is a manifest that bears its controller's signature, of
+// the site that it was signed for. What has a hash in it is the controller's too.
+type VerifiedManifest struct {
+	signed   []byte
+	manifest Manifest
+}
+
+// OpenManifest checks a signed manifest.
+func OpenManifest(site SiteID, signed []byte, key ed25519.PublicKey) (*VerifiedManifest, error) {
+	v := VerifiedManifest{signed: signed}
+	if err := open(KindManifest, site, signed, key, &v.manifest); err != nil {
+		return nil, err
+	}
+	if v.manifest.Site != site || v.manifest.Epoch == 0 {
+		return nil, errors.New("manifest: of another site, or without an epoch")
+	}
+	return &v, nil
+}
+
+// Signed returns the manifest as it was signed.
+func (v *VerifiedManifest) Signed() []byte { return v.signed }
+
+// Manifest returns what it says.
+func (v *VerifiedManifest) Manifest() *Manifest { return &v.manifest }
+
+// A VerifiedSnapshot is a whole snapshot under a manifest that bears its
+// controller's signature.
+type VerifiedSnapshot struct {
+	snapshot []byte
+	manifest *VerifiedManifest
+}
+
+// OpenSnapshot checks a whole snapshot as WriteSnapshot returned it.
+func OpenSnapshot(site SiteID, snapshot []byte, key ed25519.PublicKey) (*VerifiedSnapshot, error) {
+	signed, rest, err := Next(snapshot)
+	if err != nil {
+		return nil, fmt.Errorf("snapshot: %w", err)
+	}
+	v := VerifiedSnapshot{snapshot: snapshot}
+	if v.manifest, err = OpenManifest(site, signed, key); err != nil {
+		return nil, fmt.Errorf("snapshot: %w", err)
+	}
+	m := v.Manifest()
+	for i := range m.Chunks() {
+		length := min(m.ChunkLength(i), len(rest))
+		if err := m.CheckChunk(i, rest[:length]); err != nil {
+			return nil, fmt.Errorf("snapshot: chunk %d: %w", i, err)
+		}
+		rest = rest[length:]
+	}
+	if len(rest) > 0 {
+		return nil, errors.New("snapshot: something follows its chunks")
+	}
+	return &v, nil
+}
+
+// Bytes returns the whole snapshot.
+func (v *VerifiedSnapshot) Bytes() []byte { return v.snapshot }
+
+// Manifest returns what its manifest says.
+func (v *VerifiedSnapshot) Manifest() *Manifest { return v.manifest.Manifest() }
