@@ -8,38 +8,38 @@ import (
 
 // access says why a credential may not open the door at a time; "" if it may.
 // Without a trusted clock only what is bound to no time may.
-func (p Policy) access(c *wire.Credential, now Now) Reason {
+func (p Policy) access(c *wire.Credential, now Now) wire.Reason {
 	if reason := validity(c, now); reason != "" {
 		return reason
 	}
-	reason := ReasonGroup
+	reason := wire.ReasonGroup
 	for _, access := range p.policy.Access {
 		switch {
 		case !c.In(access.Group):
 		case access.Schedule == nil:
 			return ""
 		case !now.Trusted:
-			reason = ReasonClock
+			reason = wire.ReasonClock
 		case p.open(access.Schedule, now.Wall):
 			return ""
 		default:
-			reason = ReasonSchedule
+			reason = wire.ReasonSchedule
 		}
 	}
 	return reason
 }
 
 // validity says why a credential's own dates forbid it to open.
-func validity(c *wire.Credential, now Now) Reason {
+func validity(c *wire.Credential, now Now) wire.Reason {
 	switch {
 	case c.From == 0 && c.Until == 0:
 		return ""
 	case !now.Trusted:
-		return ReasonClock
+		return wire.ReasonClock
 	case c.From != 0 && now.Wall.Unix() < c.From:
-		return ReasonEarly
+		return wire.ReasonEarly
 	case c.Until != 0 && now.Wall.Unix() >= c.Until:
-		return ReasonExpired
+		return wire.ReasonExpired
 	}
 	return ""
 }

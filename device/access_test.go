@@ -29,28 +29,28 @@ func TestWhoMayOpenAndWhen(t *testing.T) {
 		access     []wire.Access
 		credential *wire.Credential
 		untrusted  bool
-		want       Reason
+		want       wire.Reason
 	}{
-		{"an empty list opens to nobody", nil, only("staff"), false, ReasonGroup},
+		{"an empty list opens to nobody", nil, only("staff"), false, wire.ReasonGroup},
 		{"everyone is in everyone", everyone, only(), false, ""},
 		{"a group of the list may", []wire.Access{{Group: "cleaners"}, {Group: "staff"}}, only("guests", "staff"), false, ""},
-		{"another group may not", []wire.Access{{Group: "staff"}}, only("guests"), false, ReasonGroup},
+		{"another group may not", []wire.Access{{Group: "staff"}}, only("guests"), false, wire.ReasonGroup},
 		{"from its first second on", everyone, dated(noon.Unix(), 0), false, ""},
-		{"not before it", everyone, dated(noon.Unix()+1, 0), false, ReasonEarly},
-		{"not from its last second on", everyone, dated(0, noon.Unix()), false, ReasonExpired},
+		{"not before it", everyone, dated(noon.Unix()+1, 0), false, wire.ReasonEarly},
+		{"not from its last second on", everyone, dated(0, noon.Unix()), false, wire.ReasonExpired},
 		{"until before it", everyone, dated(0, noon.Unix()+1), false, ""},
 		{"a schedule that is open", []wire.Access{{Group: "staff", Schedule: office}}, only("staff"), false, ""},
-		{"a schedule that is shut", []wire.Access{{Group: "staff", Schedule: night}}, only("staff"), false, ReasonSchedule},
+		{"a schedule that is shut", []wire.Access{{Group: "staff", Schedule: night}}, only("staff"), false, wire.ReasonSchedule},
 		{"one of two schedules is open", []wire.Access{{Group: "staff", Schedule: night}, {Group: "guests", Schedule: office}}, only("guests", "staff"), false, ""},
 		{"one group has a schedule that is shut, another none", []wire.Access{{Group: "staff", Schedule: night}, {Group: "guests"}}, only("guests", "staff"), false, ""},
-		{"a shut schedule of another's group does not matter", []wire.Access{{Group: "staff", Schedule: night}}, only("guests"), false, ReasonGroup},
-		{"an empty schedule is never open", []wire.Access{{Group: wire.Everyone, Schedule: &wire.Schedule{}}}, only("staff"), false, ReasonSchedule},
+		{"a shut schedule of another's group does not matter", []wire.Access{{Group: "staff", Schedule: night}}, only("guests"), false, wire.ReasonGroup},
+		{"an empty schedule is never open", []wire.Access{{Group: wire.Everyone, Schedule: &wire.Schedule{}}}, only("staff"), false, wire.ReasonSchedule},
 		{"beside an empty schedule the same group without one", []wire.Access{{Group: "staff", Schedule: &wire.Schedule{}}, {Group: "staff"}}, only("staff"), false, ""},
 		{"everyone's schedule beside a narrower group", []wire.Access{{Group: "staff", Schedule: night}, {Group: wire.Everyone, Schedule: office}}, only("staff"), false, ""},
 		{"without a trusted clock what has no time limit", everyone, only(), true, ""},
-		{"without a trusted clock no credential with a first day", everyone, dated(1, 0), true, ReasonClock},
-		{"without a trusted clock no credential with a last day", everyone, dated(0, 1<<40), true, ReasonClock},
-		{"without a trusted clock no group with a schedule", []wire.Access{{Group: "staff", Schedule: office}}, only("staff"), true, ReasonClock},
+		{"without a trusted clock no credential with a first day", everyone, dated(1, 0), true, wire.ReasonClock},
+		{"without a trusted clock no credential with a last day", everyone, dated(0, 1<<40), true, wire.ReasonClock},
+		{"without a trusted clock no group with a schedule", []wire.Access{{Group: "staff", Schedule: office}}, only("staff"), true, wire.ReasonClock},
 		{"without a trusted clock another group without one", []wire.Access{{Group: "staff", Schedule: office}, {Group: "guests"}}, only("guests", "staff"), true, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

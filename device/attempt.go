@@ -9,13 +9,6 @@ import (
 // answerWithin is how long the worker has for an answer.
 const answerWithin = 10 * time.Second
 
-// Who or what opened the door, or was refused: By in a record.
-const (
-	byPIN    = "pin"
-	byCard   = "card"
-	byRemote = "remote"
-)
-
 // attempt is the PIN entry that is on its way, Durable.Pending.
 type attempt struct {
 	state    attemptState
@@ -50,11 +43,11 @@ func (t *turn) presented(kind wire.CredentialKind) {
 func (t *turn) presentPIN() {
 	reason := t.pinReason()
 	if reason == "" && t.durable.Pending != 0 {
-		reason = ReasonPending
+		reason = wire.ReasonPending
 	}
 	if reason != "" {
 		t.forgets = append(t.forgets, Forget{wire.PIN})
-		t.note(wire.Record{Kind: wire.PINRefused, Reason: string(reason)})
+		t.note(wire.Record{Kind: wire.PINRefused, Reason: reason})
 		return
 	}
 	seq := t.durable.Seq + 1
@@ -65,28 +58,28 @@ func (t *turn) presentPIN() {
 }
 
 // pinReason says why no PIN can be used; "" if one can.
-func (r *Reader) pinReason() Reason {
+func (r *Reader) pinReason() wire.Reason {
 	switch policy := r.policy.policy; {
 	case policy == nil:
-		return ReasonNotSetUp
+		return wire.ReasonNotSetUp
 	case r.noPIN:
-		return ReasonNone
+		return wire.ReasonNone
 	case !policy.PIN:
-		return ReasonOff
+		return wire.ReasonOff
 	case r.durable.Lockout != "":
-		return ReasonLockout
+		return wire.ReasonLockout
 	case r.tamper && policy.TamperPauses:
-		return ReasonTamper
+		return wire.ReasonTamper
 	case r.journal.unstored() != "" || !r.journal.began():
-		return ReasonUnstored
+		return wire.ReasonUnstored
 	case r.behind:
-		return ReasonBehind
-	case r.health[SubjectCache] == Failed:
-		return ReasonDamaged
-	case r.health[SubjectKey] == Failed:
-		return ReasonKey
-	case r.health[SubjectPanel] == Failed || r.health[SubjectTouch] == Failed:
-		return ReasonPanel
+		return wire.ReasonBehind
+	case r.parts.Is(wire.SubjectCache) == Failed:
+		return wire.ReasonDamaged
+	case r.parts.Is(wire.SubjectKey) == Failed:
+		return wire.ReasonKey
+	case r.parts.Is(wire.SubjectPanel) == Failed || r.parts.Is(wire.SubjectTouch) == Failed:
+		return wire.ReasonPanel
 	}
 	return ""
 }
@@ -117,7 +110,7 @@ func (t *turn) identifiedPIN(e Identified) {
 func (t *turn) charged(fault string) {
 	switch {
 	case fault != "":
-		t.takeBack(0, ReasonUnstored, nil)
+		t.takeBack(0, wire.ReasonUnstored, nil)
 	case t.attempt.state == attemptAnswered:
 		t.decide()
 	default:
@@ -139,7 +132,7 @@ func (t *turn) decide() {
 			break
 		}
 		t.endAttempt(Known, true)
-		t.grant(wire.Record{By: byPIN, Seq: t.durable.Pending}, c)
+		t.grant(wire.Record{By: wire.ByPIN, Seq: t.durable.Pending}, c)
 		return
 	case outcome == Unknown:
 		t.endAttempt(Unknown, false)
@@ -159,8 +152,8 @@ func (t *turn) endAttempt(outcome Outcome, granted bool) {
 }
 
 // takeBack ends an attempt as if it had not been made.
-func (t *turn) takeBack(outcome Outcome, reason Reason, c *wire.Credential) {
-	r := wire.Record{Kind: wire.AttemptTakenBack, Seq: t.durable.Pending, Reason: string(reason)}
+func (t *turn) takeBack(outcome Outcome, reason wire.Reason, c *wire.Credential) {
+	r := wire.Record{Kind: wire.AttemptTakenBack, Seq: t.durable.Pending, Reason: reason}
 	if c != nil {
 		r.Credential, r.User = c.ID, c.User
 	}
@@ -175,20 +168,20 @@ func (t *turn) expireAttempt() {
 		return
 	}
 	if t.attempt.state != attemptCharged {
-		t.unstored(string(ReasonNoAnswer))
+		t.unstored(string(wire.ReasonNoAnswer))
 	}
 	t.endAttempt(0, false)
-	t.miss(wire.Record{Kind: wire.AttemptUnknown, Seq: t.durable.Pending, Reason: string(ReasonNoAnswer)})
+	t.miss(wire.Record{Kind: wire.AttemptUnknown, Seq: t.durable.Pending, Reason: wire.ReasonNoAnswer})
 	t.deny("")
 }
 
 // failure says why an outcome is neither known nor unknown.
-func failure(outcome Outcome) Reason {
+func failure(outcome Outcome) wire.Reason {
 	switch outcome {
 	case KeyFailed:
-		return ReasonKey
+		return wire.ReasonKey
 	case EpochChanged:
-		return ReasonEpoch
+		return wire.ReasonEpoch
 	}
-	return ReasonDamaged
+	return wire.ReasonDamaged
 }

@@ -32,13 +32,13 @@ func TestAPINThatMayOpenNowOpens(t *testing.T) {
 	}
 	g.wantStrikes(5 * time.Second)
 	g.wantScreen(ScreenGranted)
-	if g.view.Name != "Ada" || g.view.End-g.view.Start != 5*time.Second || g.state.Strike != StrikePulse {
+	if g.view.Name != "Ada" || g.view.End-g.view.Start != 5*time.Second || g.state.Strike != wire.StrikePulse {
 		t.Errorf("%+v %+v", g.view, g.state)
 	}
 	g.wantAttempts(0, 0, "")
 	g.wait(5 * time.Second)
 	g.wantScreen(ScreenHome)
-	if g.state.Strike != StrikeOff {
+	if g.state.Strike != wire.StrikeOff {
 		t.Errorf("%+v", g.state)
 	}
 	g.wantStrikes()
@@ -56,18 +56,18 @@ func TestAnAttemptIsCountedOnlyWhenItsPINIsUnknown(t *testing.T) {
 		outcome    Outcome
 		credential *wire.Credential
 		wrong      uint16
-		reason     Reason
+		reason     wire.Reason
 	}{
 		{"an unknown PIN counts", Unknown, nil, 1, ""},
-		{"one before its first day is taken back", Known, pinOf(func(c *wire.Credential) { c.From = 1 << 40 }), 0, ReasonEarly},
-		{"one after its last day is taken back", Known, pinOf(func(c *wire.Credential) { c.Until = 1 }), 0, ReasonExpired},
-		{"one of no group of the door is taken back", Known, evePIN, 0, ReasonGroup},
-		{"a damaged chunk is taken back", Damaged, nil, 0, ReasonDamaged},
-		{"a key error is taken back", KeyFailed, nil, 0, ReasonKey},
-		{"a change of epoch is taken back", EpochChanged, nil, 0, ReasonEpoch},
-		{"a known PIN without a credential is taken back", Known, nil, 0, ReasonDamaged},
-		{"a card's credential is taken back", Known, adaCard, 0, ReasonDamaged},
-		{"no outcome at all is taken back", 0, nil, 0, ReasonDamaged},
+		{"one before its first day is taken back", Known, pinOf(func(c *wire.Credential) { c.From = 1 << 40 }), 0, wire.ReasonEarly},
+		{"one after its last day is taken back", Known, pinOf(func(c *wire.Credential) { c.Until = 1 }), 0, wire.ReasonExpired},
+		{"one of no group of the door is taken back", Known, evePIN, 0, wire.ReasonGroup},
+		{"a damaged chunk is taken back", Damaged, nil, 0, wire.ReasonDamaged},
+		{"a key error is taken back", KeyFailed, nil, 0, wire.ReasonKey},
+		{"a change of epoch is taken back", EpochChanged, nil, 0, wire.ReasonEpoch},
+		{"a known PIN without a credential is taken back", Known, nil, 0, wire.ReasonDamaged},
+		{"a card's credential is taken back", Known, adaCard, 0, wire.ReasonDamaged},
+		{"no outcome at all is taken back", 0, nil, 0, wire.ReasonDamaged},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			g := newRig(t, func(p *wire.Policy) { p.Access = []wire.Access{{Group: "staff"}} })
@@ -89,7 +89,7 @@ func TestAnAttemptIsCountedOnlyWhenItsPINIsUnknown(t *testing.T) {
 				return
 			}
 			r := g.wantRecords(wire.AttemptStarted, wire.AttemptTakenBack)[1]
-			if r.Seq != 1 || r.Reason != string(test.reason) {
+			if r.Seq != 1 || r.Reason != test.reason {
 				t.Errorf("%+v", r)
 			}
 			if known := test.credential != nil && test.credential.Kind == wire.PIN; known != (r.User != 0) {
@@ -103,26 +103,26 @@ func TestAPINIsForgottenWhileItCannotBeUsed(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		before func(g *rig)
-		reason Reason
+		reason wire.Reason
 		screen Screen
 	}{
-		{"PIN is off", func(g *rig) { g.policy.PIN, g.policy.Revision = false, 2; g.do(g.load()) }, ReasonOff, ScreenHome},
-		{"locked out", func(g *rig) { g.miss(10) }, ReasonLockout, ScreenDenied},
-		{"one is pending", func(g *rig) { g.do(Presented{wire.PIN}) }, ReasonPending, ScreenChecking},
+		{"PIN is off", func(g *rig) { g.policy.PIN, g.policy.Revision = false, 2; g.do(g.load()) }, wire.ReasonOff, ScreenHome},
+		{"locked out", func(g *rig) { g.miss(10) }, wire.ReasonLockout, ScreenDenied},
+		{"one is pending", func(g *rig) { g.do(Presented{wire.PIN}) }, wire.ReasonPending, ScreenChecking},
 		{"the housing is open after the lockout was ended", func(g *rig) {
 			g.do(Input{InputTamper, true})
 			g.card(Known, adaCard)
 			g.wait(5 * time.Second)
-		}, ReasonTamper, ScreenPaused},
-		{"records are not stored", func(g *rig) { g.fault = "disk full"; g.do(Input{InputTamper, false}); g.enter(Known, adaPIN) }, ReasonUnstored, ScreenOutOfOrder},
+		}, wire.ReasonTamper, ScreenPaused},
+		{"records are not stored", func(g *rig) { g.fault = "disk full"; g.do(Input{InputTamper, false}); g.enter(Known, adaPIN) }, wire.ReasonUnstored, ScreenOutOfOrder},
 		{"the credentials are behind", func(g *rig) {
-			g.do(Health{Subject: SubjectCache, Condition: Good, Held: wire.Place{Epoch: 1, Revision: 2}})
-			g.do(Health{Subject: SubjectCache, Condition: Good, Held: wire.Place{Epoch: 1, Revision: 1}})
-		}, ReasonBehind, ScreenOutOfOrder},
-		{"the credentials cannot be read", func(g *rig) { g.do(Health{Subject: SubjectCache, Condition: Failed}) }, ReasonDamaged, ScreenOutOfOrder},
-		{"the key cannot be used", func(g *rig) { g.do(Health{Subject: SubjectKey, Condition: Failed}) }, ReasonKey, ScreenOutOfOrder},
-		{"the panel has failed", func(g *rig) { g.do(Health{Subject: SubjectPanel, Condition: Failed}) }, ReasonPanel, ScreenOutOfOrder},
-		{"the touch has failed", func(g *rig) { g.do(Health{Subject: SubjectTouch, Condition: Failed}) }, ReasonPanel, ScreenOutOfOrder},
+			g.do(Health{Subject: wire.SubjectCache, Condition: Good, Held: wire.Place{Epoch: 1, Revision: 2}})
+			g.do(Health{Subject: wire.SubjectCache, Condition: Good, Held: wire.Place{Epoch: 1, Revision: 1}})
+		}, wire.ReasonBehind, ScreenOutOfOrder},
+		{"the credentials cannot be read", func(g *rig) { g.do(Health{Subject: wire.SubjectCache, Condition: Failed}) }, wire.ReasonDamaged, ScreenOutOfOrder},
+		{"the key cannot be used", func(g *rig) { g.do(Health{Subject: wire.SubjectKey, Condition: Failed}) }, wire.ReasonKey, ScreenOutOfOrder},
+		{"the panel has failed", func(g *rig) { g.do(Health{Subject: wire.SubjectPanel, Condition: Failed}) }, wire.ReasonPanel, ScreenOutOfOrder},
+		{"the touch has failed", func(g *rig) { g.do(Health{Subject: wire.SubjectTouch, Condition: Failed}) }, wire.ReasonPanel, ScreenOutOfOrder},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			g := newRig(t, nil)
@@ -135,7 +135,7 @@ func TestAPINIsForgottenWhileItCannotBeUsed(t *testing.T) {
 				t.Errorf("forgotten %d times, %+v looked up", g.forgot, g.asked)
 			}
 			last := g.records[len(g.records)-1]
-			if last.Kind != wire.PINRefused || last.Reason != string(test.reason) {
+			if last.Kind != wire.PINRefused || last.Reason != test.reason {
 				t.Errorf("%+v", last)
 			}
 			if g.view.PIN || g.view.Screen != test.screen {
@@ -171,7 +171,7 @@ func TestAChargeThatIsNotStoredIsDiscardedUnseen(t *testing.T) {
 		g.wantAttempts(0, 0, "")
 		g.wantStrikes()
 		g.wantScreen(ScreenOutOfOrder)
-		if g.view.Reason != ReasonUnstored || g.view.PIN || !g.view.Card || g.state.Journal != "disk full" {
+		if g.view.Reason != wire.ReasonUnstored || g.view.PIN || !g.view.Card || g.state.Journal != "disk full" {
 			t.Errorf("%+v %+v", g.view, g.state)
 		}
 		g.wantRecords(wire.AttemptStarted, wire.JournalResumed, wire.AttemptTakenBack)

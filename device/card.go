@@ -34,11 +34,11 @@ func (t *turn) presentCard() {
 	}
 	reason := t.cardReason()
 	if reason == "" && t.card.wait != 0 && t.enrol.state != enrolWaiting {
-		reason = ReasonWait
+		reason = wire.ReasonWait
 	}
 	if reason != "" {
 		t.forgets = append(t.forgets, Forget{wire.Card})
-		t.denyCard(wire.Record{Reason: string(reason)})
+		t.denyCard(wire.Record{Reason: reason})
 		return
 	}
 	t.card.seq++
@@ -52,22 +52,22 @@ func (t *turn) presentCard() {
 }
 
 // cardReason says why no card can be used; "" if one can.
-func (r *Reader) cardReason() Reason {
+func (r *Reader) cardReason() wire.Reason {
 	switch policy := r.policy.policy; {
 	case policy == nil:
-		return ReasonNotSetUp
+		return wire.ReasonNotSetUp
 	case r.noCards:
-		return ReasonNone
+		return wire.ReasonNone
 	case r.tamper && policy.TamperStopsCard:
-		return ReasonTamper
+		return wire.ReasonTamper
 	case r.journal.unstored() != "" && !policy.CardsUnstored:
-		return ReasonUnstored
+		return wire.ReasonUnstored
 	case r.behind && !policy.CardsBehind:
-		return ReasonBehind
-	case r.health[SubjectCache] == Failed:
-		return ReasonDamaged
-	case r.health[SubjectKey] == Failed:
-		return ReasonKey
+		return wire.ReasonBehind
+	case r.parts.Is(wire.SubjectCache) == Failed:
+		return wire.ReasonDamaged
+	case r.parts.Is(wire.SubjectKey) == Failed:
+		return wire.ReasonKey
 	}
 	return ""
 }
@@ -90,17 +90,17 @@ func (t *turn) identifiedCard(e Identified) {
 			reason = t.policy.access(c, t.now)
 		}
 		if reason != "" {
-			t.denyCard(wire.Record{Reason: string(reason), Credential: c.ID, User: c.User})
+			t.denyCard(wire.Record{Reason: reason, Credential: c.ID, User: c.User})
 			return
 		}
 		t.card.unknown, t.card.wait = 0, 0
-		t.grant(wire.Record{By: byCard}, c)
-		t.clearLockout(wire.Record{By: byCard, Credential: c.ID, User: c.User})
+		t.grant(wire.Record{By: wire.ByCard}, c)
+		t.clearLockout(wire.Record{By: wire.ByCard, Credential: c.ID, User: c.User})
 	case e.Outcome == Unknown:
 		t.unknownCard()
-		t.denyCard(wire.Record{Reason: string(ReasonUnknown), Tag: e.Tag[:]})
+		t.denyCard(wire.Record{Reason: wire.ReasonUnknown, Tag: e.Tag[:]})
 	default:
-		t.denyCard(wire.Record{Reason: string(failure(e.Outcome))})
+		t.denyCard(wire.Record{Reason: failure(e.Outcome)})
 	}
 }
 
@@ -115,13 +115,13 @@ func (t *turn) unknownCard() {
 // denyCard denies a card. Of whom a card belongs to that does not open is on record each
 // time, whatever else was shown before.
 func (t *turn) denyCard(r wire.Record) {
-	r.Kind, r.By = wire.AccessDenied, byCard
+	r.Kind, r.By = wire.AccessDenied, wire.ByCard
 	if r.Credential != 0 {
 		t.record(r)
 	} else {
 		t.note(r)
 	}
-	t.deny(Reason(r.Reason))
+	t.deny(r.Reason)
 }
 
 // expireCard gives up on an answer, and on the wait for the next card.
@@ -134,8 +134,8 @@ func (t *turn) expireCard() {
 	}
 	t.card.deadline = 0
 	if t.enrol.state == enrolReading {
-		t.refuseEnrolment(ReasonNoAnswer)
+		t.refuseEnrolment(wire.ReasonNoAnswer)
 		return
 	}
-	t.denyCard(wire.Record{Reason: string(ReasonNoAnswer)})
+	t.denyCard(wire.Record{Reason: wire.ReasonNoAnswer})
 }

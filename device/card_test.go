@@ -25,17 +25,17 @@ func TestACardThatMayNotOpenNowIsDeniedWithItsReason(t *testing.T) {
 		name       string
 		outcome    Outcome
 		credential *wire.Credential
-		reason     Reason
+		reason     wire.Reason
 	}{
-		{"nobody's", Unknown, nil, ReasonUnknown},
-		{"of no group of the door", Known, eveCard, ReasonGroup},
-		{"from tomorrow", Known, &wire.Credential{ID: 5, User: 3, Kind: wire.Card, Groups: []string{"staff"}, From: 1 << 40}, ReasonEarly},
-		{"until yesterday", Known, &wire.Credential{ID: 5, User: 3, Kind: wire.Card, Groups: []string{"staff"}, Until: 1}, ReasonExpired},
-		{"in a damaged chunk", Damaged, nil, ReasonDamaged},
-		{"with a key error", KeyFailed, nil, ReasonKey},
-		{"during a change of epoch", EpochChanged, nil, ReasonEpoch},
-		{"a PIN's credential", Known, adaPIN, ReasonDamaged},
-		{"enrolled unasked", Enrolled, nil, ReasonDamaged},
+		{"nobody's", Unknown, nil, wire.ReasonUnknown},
+		{"of no group of the door", Known, eveCard, wire.ReasonGroup},
+		{"from tomorrow", Known, &wire.Credential{ID: 5, User: 3, Kind: wire.Card, Groups: []string{"staff"}, From: 1 << 40}, wire.ReasonEarly},
+		{"until yesterday", Known, &wire.Credential{ID: 5, User: 3, Kind: wire.Card, Groups: []string{"staff"}, Until: 1}, wire.ReasonExpired},
+		{"in a damaged chunk", Damaged, nil, wire.ReasonDamaged},
+		{"with a key error", KeyFailed, nil, wire.ReasonKey},
+		{"during a change of epoch", EpochChanged, nil, wire.ReasonEpoch},
+		{"a PIN's credential", Known, adaPIN, wire.ReasonDamaged},
+		{"enrolled unasked", Enrolled, nil, wire.ReasonDamaged},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			g := newRig(t, func(p *wire.Policy) { p.Access = []wire.Access{{Group: "staff"}} })
@@ -43,7 +43,7 @@ func TestACardThatMayNotOpenNowIsDeniedWithItsReason(t *testing.T) {
 			g.wantStrikes()
 			g.wantScreen(ScreenDenied)
 			r := g.wantRecords(wire.AccessDenied)[0]
-			if g.view.Reason != test.reason || r.Reason != string(test.reason) || r.By != "card" {
+			if g.view.Reason != test.reason || r.Reason != test.reason || r.By != "card" {
 				t.Errorf("%+v %+v", g.view, r)
 			}
 			if unknown := test.outcome == Unknown; unknown != bytes.Equal(r.Tag, []byte{1, 2, 3, 4, 5, 6, 7, 8}) {
@@ -58,8 +58,8 @@ func TestACardThatMayNotOpenNowIsDeniedWithItsReason(t *testing.T) {
 
 func TestNoCardIsReadWhileCardsAreOutOfService(t *testing.T) {
 	behind := func(g *rig) {
-		g.do(Health{Subject: SubjectCache, Condition: Good, Held: wire.Place{Epoch: 2}})
-		g.do(Health{Subject: SubjectCache, Condition: Good, Held: wire.Place{Epoch: 1, Revision: 9}})
+		g.do(Health{Subject: wire.SubjectCache, Condition: Good, Held: wire.Place{Epoch: 2}})
+		g.do(Health{Subject: wire.SubjectCache, Condition: Good, Held: wire.Place{Epoch: 1, Revision: 9}})
 	}
 	unstored := func(g *rig) { g.fault = "disk full"; g.order(wire.Identify, 0); g.wait(probeEvery / 2) }
 	tamper := func(g *rig) { g.do(Input{InputTamper, true}) }
@@ -67,18 +67,18 @@ func TestNoCardIsReadWhileCardsAreOutOfService(t *testing.T) {
 		name   string
 		policy func(p *wire.Policy)
 		before func(g *rig)
-		reason Reason
+		reason wire.Reason
 	}{
-		{"tamper, and the policy stops cards", func(p *wire.Policy) { p.TamperStopsCard = true }, tamper, ReasonTamper},
+		{"tamper, and the policy stops cards", func(p *wire.Policy) { p.TamperStopsCard = true }, tamper, wire.ReasonTamper},
 		{"tamper", nil, tamper, ""},
 		{"tamper that is over", func(p *wire.Policy) { p.TamperStopsCard = true }, func(g *rig) { tamper(g); g.do(Input{InputTamper, false}) }, ""},
-		{"records are not stored, and the policy stops cards", func(p *wire.Policy) { p.CardsUnstored = false }, unstored, ReasonUnstored},
+		{"records are not stored, and the policy stops cards", func(p *wire.Policy) { p.CardsUnstored = false }, unstored, wire.ReasonUnstored},
 		{"records are not stored", nil, unstored, ""},
-		{"the credentials are behind, and the policy stops cards", func(p *wire.Policy) { p.CardsBehind = false }, behind, ReasonBehind},
+		{"the credentials are behind, and the policy stops cards", func(p *wire.Policy) { p.CardsBehind = false }, behind, wire.ReasonBehind},
 		{"the credentials are behind", nil, behind, ""},
-		{"the credentials cannot be read", nil, func(g *rig) { g.do(Health{Subject: SubjectCache, Condition: Failed}) }, ReasonDamaged},
-		{"some of the credentials cannot be read", nil, func(g *rig) { g.do(Health{Subject: SubjectCache, Condition: Corrupt}) }, ""},
-		{"the key cannot be used", nil, func(g *rig) { g.do(Health{Subject: SubjectKey, Condition: Failed}) }, ReasonKey},
+		{"the credentials cannot be read", nil, func(g *rig) { g.do(Health{Subject: wire.SubjectCache, Condition: Failed}) }, wire.ReasonDamaged},
+		{"some of the credentials cannot be read", nil, func(g *rig) { g.do(Health{Subject: wire.SubjectCache, Condition: Corrupt}) }, ""},
+		{"the key cannot be used", nil, func(g *rig) { g.do(Health{Subject: wire.SubjectKey, Condition: Failed}) }, wire.ReasonKey},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			g := newRig(t, test.policy)
@@ -113,9 +113,9 @@ func TestTheJudgementOfACardIsThatOfTheMomentOfItsAnswer(t *testing.T) {
 
 func TestACardReaderThatFailedIsShown(t *testing.T) {
 	g := newRig(t, nil)
-	g.do(Health{Subject: SubjectNFC, Condition: Failed, Text: "no answer"})
+	g.do(Health{Subject: wire.SubjectNFC, Condition: Failed, Text: "no answer"})
 	g.wantScreen(ScreenOutOfOrder)
-	if g.view.Card || !g.view.PIN || g.view.Reason != ReasonNFC {
+	if g.view.Card || !g.view.PIN || g.view.Reason != wire.ReasonNFC {
 		t.Errorf("%+v", g.view)
 	}
 }
@@ -130,7 +130,7 @@ func TestAfterFiveUnknownCardsTheNextOneWaitsLongerAndLonger(t *testing.T) {
 		asked := g.asked
 		g.wait(wait*time.Second - 1)
 		g.card(Known, adaCard)
-		if g.asked != asked || g.view.Reason != ReasonWait {
+		if g.asked != asked || g.view.Reason != wire.ReasonWait {
 			t.Fatalf("a card was read before %d s: %+v", wait, g.view)
 		}
 		g.wait(1)
@@ -154,7 +154,7 @@ func TestAKnownCardThatMayNotOpenDoesNotEndTheRowOfUnknownOnes(t *testing.T) {
 	g.card(Unknown, nil)
 	g.card(Known, adaCard)
 	g.wantStrikes()
-	if g.view.Reason != ReasonWait {
+	if g.view.Reason != wire.ReasonWait {
 		t.Errorf("after five unknown cards: %+v", g.view)
 	}
 	g.wait(2 * time.Second)

@@ -25,7 +25,7 @@ func TestAStepOfTheClockIsRecordedAndSchedulesFollowAtOnce(t *testing.T) {
 	}
 	step(decade)
 	g.enter(Known, guest)
-	if r := g.wantRecords(wire.AttemptStarted, wire.AttemptTakenBack)[1]; r.Reason != string(ReasonExpired) {
+	if r := g.wantRecords(wire.AttemptStarted, wire.AttemptTakenBack)[1]; r.Reason != wire.ReasonExpired {
 		t.Errorf("ten years ahead: %+v", r)
 	}
 	step(-decade)

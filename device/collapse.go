@@ -26,25 +26,25 @@ type bucket struct {
 // not drown in it. Of tamper, which is an alarm, what the switch says in the end is
 // recorded besides: see untold.
 var collapsible = [...]bucket{
-	{wire.AccessDenied, string(ReasonUnknown)}, {wire.AccessDenied, ""},
-	{wire.PINRefused, string(ReasonLockout)}, {wire.PINRefused, ""},
+	{wire.AccessDenied, string(wire.ReasonUnknown)}, {wire.AccessDenied, ""},
+	{wire.PINRefused, string(wire.ReasonLockout)}, {wire.PINRefused, ""},
 	{wire.ExitPressed, ""}, {wire.TamperStarted, ""}, {wire.TamperEnded, ""},
 	{wire.DoorOpened, ""}, {wire.DoorClosed, ""}, {wire.DoorForced, ""}, {wire.DoorHeld, ""},
 	{wire.CommandRefused, ""},
-	{wire.MessageRefused, "credentials"}, {wire.MessageRefused, "head"}, {wire.MessageRefused, "policy"},
-	{wire.MessageRefused, "key"}, {wire.MessageRefused, "command"}, {wire.MessageRefused, "now"},
-	{wire.MessageRefused, "reply"}, {wire.MessageRefused, "ack"}, {wire.MessageRefused, ""},
+	{wire.MessageRefused, string(wire.OnCredentials)}, {wire.MessageRefused, string(wire.OnHead)}, {wire.MessageRefused, string(wire.OnPolicy)},
+	{wire.MessageRefused, string(wire.OnKey)}, {wire.MessageRefused, string(wire.OnCommand)}, {wire.MessageRefused, string(wire.OnNow)},
+	{wire.MessageRefused, string(wire.OnReply)}, {wire.MessageRefused, string(wire.OnAck)}, {wire.MessageRefused, ""},
 	{wire.LinkUp, ""}, {wire.LinkDown, ""},
-	{wire.HealthChanged, "panel"}, {wire.HealthChanged, "touch"}, {wire.HealthChanged, "nfc"},
-	{wire.HealthChanged, "relay"}, {wire.HealthChanged, "key"}, {wire.HealthChanged, ""},
+	{wire.HealthChanged, string(wire.SubjectPanel)}, {wire.HealthChanged, string(wire.SubjectTouch)}, {wire.HealthChanged, string(wire.SubjectNFC)},
+	{wire.HealthChanged, string(wire.SubjectRelay)}, {wire.HealthChanged, string(wire.SubjectKey)}, {wire.HealthChanged, ""},
 	{wire.CacheDamaged, ""}, {wire.CacheBehind, ""}, {wire.LogForked, ""},
 }
 
 // bucketOf returns the bucket of a record.
 func bucketOf(r wire.Record) int {
-	of := r.Reason
-	if r.Kind == wire.AccessDenied && of == string(ReasonWait) {
-		of = string(ReasonUnknown) // it waits for those
+	of := string(r.Reason)
+	if r.Kind == wire.AccessDenied && r.Reason == wire.ReasonWait {
+		of = string(wire.ReasonUnknown) // it waits for those
 	}
 	if r.Kind == wire.MessageRefused || r.Kind == wire.HealthChanged {
 		of = r.Subject

@@ -22,8 +22,8 @@ func TestRefusalsBeyondTenOfAKindInAMinuteAreOneRecord(t *testing.T) {
 		}},
 		{"a flapping exit button", wire.ExitPressed, func(g *rig) { g.do(Input{InputExit, true}); g.do(Input{InputExit, false}) }},
 		{"a flapping link", wire.LinkDown, func(g *rig) {
-			g.do(Health{Subject: SubjectLink, Condition: Failed})
-			g.do(Health{Subject: SubjectLink, Condition: Good})
+			g.do(Health{Subject: wire.SubjectLink, Condition: Failed})
+			g.do(Health{Subject: wire.SubjectLink, Condition: Good})
 		}},
 		{"a flapping door contact", wire.DoorForced, func(g *rig) { g.do(Input{InputDoor, false}); g.do(Input{InputDoor, true}) }},
 	} {
@@ -192,7 +192,7 @@ func TestTheReaderWakesWhenTheFirstCountIsDue(t *testing.T) {
 func TestNothingAStrangerCanCauseHidesWhatMattersBehindACount(t *testing.T) {
 	gone := &wire.Credential{ID: 77, User: 7, Kind: wire.Card, Until: 1}
 	unknown := func(g *rig) { g.card(Unknown, nil) }
-	nfcFails := Health{Subject: SubjectNFC, Condition: Failed, Text: "gone"}
+	nfcFails := Health{Subject: wire.SubjectNFC, Condition: Failed, Text: "gone"}
 	for _, test := range []struct {
 		name  string
 		noise func(g *rig)
@@ -205,10 +205,10 @@ func TestNothingAStrangerCanCauseHidesWhatMattersBehindACount(t *testing.T) {
 		{"a known card that is waved", unknown, func(g *rig) { g.card(Known, gone) }, 30,
 			func(r wire.Record) bool { return r.Kind == wire.AccessDenied && r.Credential == 77 }},
 		{"a card that could not be looked up, behind unknown ones", unknown, func(g *rig) { g.card(Damaged, nil) }, 1,
-			func(r wire.Record) bool { return r.Kind == wire.AccessDenied && r.Reason == string(ReasonDamaged) }},
+			func(r wire.Record) bool { return r.Kind == wire.AccessDenied && r.Reason == wire.ReasonDamaged }},
 		{"the card reader's end behind a flapping touch", func(g *rig) {
-			g.do(Health{Subject: SubjectTouch, Condition: Failed})
-			g.do(Health{Subject: SubjectTouch, Condition: Good})
+			g.do(Health{Subject: wire.SubjectTouch, Condition: Failed})
+			g.do(Health{Subject: wire.SubjectTouch, Condition: Good})
 		}, func(g *rig) { g.do(nfcFails) }, 1,
 			func(r wire.Record) bool { return r.Kind == wire.HealthChanged && r.Subject == "nfc" }},
 		{"a bad policy behind bad commands", func(g *rig) { g.do(Refused{Message: "command", Reason: "repeated"}) },
@@ -217,7 +217,7 @@ func TestNothingAStrangerCanCauseHidesWhatMattersBehindACount(t *testing.T) {
 		{"an order's refusal behind old orders", func(g *rig) {
 			g.do(Refused{Message: "command", Reason: "stale", Command: &wire.Command{Order: wire.Unlock}})
 		}, func(g *rig) { g.order(wire.Release, 0) }, 30,
-			func(r wire.Record) bool { return r.Kind == wire.CommandRefused && r.Reason == string(ReasonNoHold) }},
+			func(r wire.Record) bool { return r.Kind == wire.CommandRefused && r.Reason == wire.ReasonNoHold }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			g := newRig(t, nil)

@@ -36,7 +36,7 @@ func (t *turn) command(c wire.Command) {
 	}
 	c.By = clip(c.By)
 	if t.policy.policy == nil && c.Order != wire.Identify {
-		t.refuseCommand(c, string(ReasonNotSetUp))
+		t.refuseCommand(c, wire.ReasonNotSetUp)
 		return
 	}
 	switch c.Order {
@@ -50,10 +50,10 @@ func (t *turn) command(c wire.Command) {
 		t.startHold(c)
 	case wire.Release:
 		if t.durable.HoldRunning == 0 {
-			t.refuseCommand(c, string(ReasonNoHold))
+			t.refuseCommand(c, wire.ReasonNoHold)
 			return
 		}
-		t.endHold(wire.Record{Reason: string(ReasonRelease), Command: c.ID, Who: c.By})
+		t.endHold(wire.Record{Reason: wire.ReasonRelease, Command: c.ID, Who: c.By})
 	case wire.Identify:
 		t.blink = t.elapsed + blinkFor
 		t.commandDone(c)
@@ -69,14 +69,14 @@ func (t *turn) commandDone(c wire.Command) {
 }
 
 // refuseCommand answers an order that only the controller can have given just now.
-func (t *turn) refuseCommand(c wire.Command, reason string) {
+func (t *turn) refuseCommand(c wire.Command, reason wire.Reason) {
 	t.record(wire.Record{Kind: wire.CommandRefused, Command: c.ID, Order: c.Order, Who: c.By, Reason: reason})
 }
 
 // refused records a message that never became an event of its own: a broker can bring an
 // old order again and again.
 func (t *turn) refused(e Refused) {
-	reason := clip(e.Reason)
+	reason := wire.Reason(clip(string(e.Reason)))
 	if c := e.Command; c != nil {
 		t.note(wire.Record{Kind: wire.CommandRefused, Command: c.ID, Order: wire.Order(clip(string(c.Order))), Who: clip(c.By), Reason: reason})
 		return

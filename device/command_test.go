@@ -122,21 +122,21 @@ func TestAnEnrolmentThatComesToNothingIsRefused(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		do     func(g *rig)
-		reason Reason
+		reason wire.Reason
 		screen Screen
 	}{
-		{"no card", func(g *rig) { g.wait(30 * time.Second) }, ReasonNoCard, ScreenHome},
-		{"another wish", func(g *rig) { g.order(wire.Enrol, 0) }, ReasonNoCard, ScreenEnrol},
-		{"no answer", func(g *rig) { g.do(Presented{wire.Card}); g.wait(10 * time.Second) }, ReasonNoAnswer, ScreenDenied},
-		{"no way to the controller", func(g *rig) { g.card(KeyFailed, nil) }, ReasonKey, ScreenDenied},
-		{"a look-up instead", func(g *rig) { g.card(Known, adaCard) }, ReasonDamaged, ScreenDenied},
+		{"no card", func(g *rig) { g.wait(30 * time.Second) }, wire.ReasonNoCard, ScreenHome},
+		{"another wish", func(g *rig) { g.order(wire.Enrol, 0) }, wire.ReasonNoCard, ScreenEnrol},
+		{"no answer", func(g *rig) { g.do(Presented{wire.Card}); g.wait(10 * time.Second) }, wire.ReasonNoAnswer, ScreenDenied},
+		{"no way to the controller", func(g *rig) { g.card(KeyFailed, nil) }, wire.ReasonKey, ScreenDenied},
+		{"a look-up instead", func(g *rig) { g.card(Known, adaCard) }, wire.ReasonDamaged, ScreenDenied},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			g := newRig(t, nil)
 			g.order(wire.Enrol, 0)
 			test.do(g)
 			r := g.wantRecords(wire.CommandRefused)[0]
-			if r.Reason != string(test.reason) || (r.Command != wire.CommandID{1}) || r.Order != wire.Enrol {
+			if r.Reason != test.reason || (r.Command != wire.CommandID{1}) || r.Order != wire.Enrol {
 				t.Errorf("%+v", r)
 			}
 			g.wantScreen(test.screen)
@@ -191,9 +191,9 @@ func TestWhatComesFromOutsideFitsIntoARecord(t *testing.T) {
 	g := newRig(t, nil)
 	long := strings.Repeat("x", 199) + "é" + "\xff" + strings.Repeat("y", 1<<20)
 	g.fault = long
-	g.do(Refused{Message: long, Reason: long})
-	g.do(Refused{Reason: long, Command: &wire.Command{Order: wire.Order(long), By: long}})
-	g.do(Health{Subject: SubjectPanel, Condition: Failed, Text: long})
+	g.do(Refused{Message: long, Reason: wire.Reason(long)})
+	g.do(Refused{Reason: wire.Reason(long), Command: &wire.Command{Order: wire.Order(long), By: long}})
+	g.do(Health{Subject: wire.SubjectPanel, Condition: Failed, Text: long})
 	g.do(Command{wire.Command{ID: wire.CommandID{4}, Order: wire.Unlock, By: long}})
 	g.fault = ""
 	g.wait(time.Minute)

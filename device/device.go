@@ -71,8 +71,7 @@ type Reader struct {
 	blink      time.Duration // until when the reader shows which one it is; 0: it does not
 
 	journal   journal
-	health    [subjects]Condition
-	faults    [subjects]string
+	parts     Parts
 	held      wire.Place // by the cache
 	behind    bool
 	collapsed collapsed
@@ -114,7 +113,7 @@ func New(durable Durable, start Start, now Now) (Reader, []Action) {
 		id: clip(start.Reader), version: clip(start.Version), fingerprint: clip(start.Fingerprint),
 		noPIN: start.NoPIN, noCards: start.NoCards, policy: start.Policy, durable: durable, held: start.Held,
 		elapsed: now.Monotonic, began: now.Monotonic, before: durable.Running,
-		clock: clock{before: durable.Time},
+		clock: clock{before: durable.Time}, door: door{state: wire.DoorIsUnknown},
 	}
 	t := turn{Reader: &r, now: now}
 	t.record(wire.Record{Kind: wire.ReaderStarted, Version: r.version})
@@ -125,7 +124,7 @@ func New(durable Durable, start Start, now Now) (Reader, []Action) {
 	t.adopt(start)
 	t.readClock()
 	if t.durable.HoldRunning != 0 && t.durable.HoldTime == 0 {
-		t.endHold(wire.Record{Reason: string(ReasonRestart)})
+		t.endHold(wire.Record{Reason: wire.ReasonRestart})
 	}
 	t.expire()
 	return r, t.end()

@@ -8,8 +8,8 @@ import (
 
 // door is what the inputs tell of the door.
 type door struct {
-	state Door
-	since time.Duration // from when on it is DoorOpen with the strike off; 0: it is not
+	state wire.DoorState
+	since time.Duration // from when on it is wire.DoorIsOpen with the strike off; 0: it is not
 	exit  exitButton
 }
 
@@ -55,16 +55,16 @@ func (t *turn) exitIs(down bool) {
 // forced as far as anyone can tell.
 func (t *turn) opened() {
 	before := t.door.state
-	if before != DoorUnknown && before != DoorClosed {
+	if before != wire.DoorIsUnknown && before != wire.DoorIsClosed {
 		return
 	}
 	t.note(wire.Record{Kind: wire.DoorOpened})
-	if before == DoorClosed && t.strike.grace == 0 {
-		t.door.state = DoorForced
+	if before == wire.DoorIsClosed && t.strike.grace == 0 {
+		t.door.state = wire.DoorIsForced
 		t.note(wire.Record{Kind: wire.DoorForced})
 		return
 	}
-	t.door.state = DoorOpen
+	t.door.state = wire.DoorIsOpen
 	t.strikeOff(t.elapsed)
 	if p := t.policy.policy; p != nil && p.ReleaseOnOpen && t.strike.pulse != 0 && t.strike.hold == 0 {
 		t.release()
@@ -72,16 +72,16 @@ func (t *turn) opened() {
 }
 
 func (t *turn) closed() {
-	if t.door.state != DoorUnknown && t.door.state != DoorClosed {
+	if t.door.state != wire.DoorIsUnknown && t.door.state != wire.DoorIsClosed {
 		t.note(wire.Record{Kind: wire.DoorClosed})
 	}
-	t.door.state, t.door.since = DoorClosed, 0
+	t.door.state, t.door.since = wire.DoorIsClosed, 0
 }
 
 // strikeOff counts the time that a door is held open from when the strike went
 // off, if nothing else keeps it on.
 func (t *turn) strikeOff(at time.Duration) {
-	if t.door.state == DoorOpen && !t.strike.on() {
+	if t.door.state == wire.DoorIsOpen && !t.strike.on() {
 		t.door.since = at
 	}
 }
@@ -101,7 +101,7 @@ func (t *turn) expireDoor() {
 		return
 	}
 	t.note(wire.Record{Kind: wire.DoorHeld, Seconds: uint32((t.elapsed - t.door.since) / time.Second)})
-	t.door.state, t.door.since = DoorHeld, 0
+	t.door.state, t.door.since = wire.DoorIsHeld, 0
 }
 
 // tampered takes note that the housing was opened or closed. Opening it locks
@@ -120,7 +120,7 @@ func (t *turn) tampered(open bool) {
 	}
 	t.noteTamper()
 	if t.durable.HoldRunning != 0 {
-		t.endHold(wire.Record{Reason: string(ReasonTamper)})
+		t.endHold(wire.Record{Reason: wire.ReasonTamper})
 	}
 }
 

@@ -43,12 +43,12 @@ func TestTheExitButtonOpensAsThePolicySays(t *testing.T) {
 		name   string
 		policy func(p *wire.Policy)
 		before func(g *rig)
-		reason Reason
+		reason wire.Reason
 	}{
 		{"with the housing open", nil, tamper, ""},
-		{"not with the housing open", func(p *wire.Policy) { p.TamperStopsExit = true }, tamper, ReasonTamper},
+		{"not with the housing open", func(p *wire.Policy) { p.TamperStopsExit = true }, tamper, wire.ReasonTamper},
 		{"while records are not stored", nil, unstored, ""},
-		{"not while records are not stored", func(p *wire.Policy) { p.ExitUnstored = false }, unstored, ReasonUnstored},
+		{"not while records are not stored", func(p *wire.Policy) { p.ExitUnstored = false }, unstored, wire.ReasonUnstored},
 		{"in a lockout", nil, func(g *rig) { g.miss(10) }, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -57,7 +57,7 @@ func TestTheExitButtonOpensAsThePolicySays(t *testing.T) {
 			g.records = nil
 			g.do(Input{InputExit, true})
 			last := g.records[len(g.records)-1]
-			if last.Kind != wire.ExitPressed || last.Reason != string(test.reason) {
+			if last.Kind != wire.ExitPressed || last.Reason != test.reason {
 				t.Errorf("%+v", last)
 			}
 			if test.reason == "" {
@@ -93,18 +93,18 @@ func TestADoorIsForcedIfItOpensWithNeitherStrikeNorExit(t *testing.T) {
 			g.do(Input{InputDoor, true})
 			if !test.forced {
 				g.wantRecords(wire.DoorOpened)
-				if g.state.Door != DoorOpen || g.view.DoorAlarm != DoorUnknown {
+				if g.state.Door != wire.DoorIsOpen || g.view.DoorAlarm != "" {
 					t.Errorf("%+v %+v", g.state, g.view)
 				}
 				return
 			}
 			g.wantRecords(wire.DoorOpened, wire.DoorForced)
-			if g.state.Door != DoorForced || g.view.DoorAlarm != DoorForced {
+			if g.state.Door != wire.DoorIsForced || g.view.DoorAlarm != wire.DoorIsForced {
 				t.Errorf("%+v %+v", g.state, g.view)
 			}
 			g.do(Input{InputDoor, false})
 			g.wantRecords(wire.DoorClosed)
-			if g.state.Door != DoorClosed || g.view.DoorAlarm != DoorUnknown {
+			if g.state.Door != wire.DoorIsClosed || g.view.DoorAlarm != "" {
 				t.Errorf("%+v %+v", g.state, g.view)
 			}
 		})
@@ -134,7 +134,7 @@ func TestADoorThatIsOpenForLongerThanThePolicySaysIsHeld(t *testing.T) {
 	g.wait(33*time.Second - 1)
 	g.wantRecords()
 	g.wait(1)
-	if r := g.wantRecords(wire.DoorHeld)[0]; r.Seconds != 30 || g.state.Door != DoorHeld || g.view.DoorAlarm != DoorHeld {
+	if r := g.wantRecords(wire.DoorHeld)[0]; r.Seconds != 30 || g.state.Door != wire.DoorIsHeld || g.view.DoorAlarm != wire.DoorIsHeld {
 		t.Errorf("%+v %+v", r, g.state)
 	}
 	g.wait(time.Hour)
@@ -197,7 +197,7 @@ func TestOpeningReleasesTheStrikeWhereThePolicySaysSo(t *testing.T) {
 	g.wait(2 * time.Second)
 	g.do(Input{InputDoor, true})
 	g.wantStrikes(5*time.Second, 0)
-	if g.state.Strike != StrikeOff || g.view.Screen != ScreenHome || g.state.Door != DoorOpen {
+	if g.state.Strike != wire.StrikeOff || g.view.Screen != ScreenHome || g.state.Door != wire.DoorIsOpen {
 		t.Errorf("%+v %+v", g.state, g.view)
 	}
 
@@ -221,11 +221,11 @@ func TestPulsesDoNotAddUp(t *testing.T) {
 	g.card(Known, adaCard)
 	g.wantStrikes(20*time.Second, 5*time.Second)
 	g.wait(19*time.Second - 1)
-	if g.state.Strike != StrikePulse {
+	if g.state.Strike != wire.StrikePulse {
 		t.Error("the shorter pulse ended the longer one")
 	}
 	g.wait(1)
-	if g.state.Strike != StrikeOff {
+	if g.state.Strike != wire.StrikeOff {
 		t.Error("the pulses added up")
 	}
 }

@@ -89,7 +89,7 @@ func (d *Durable) Apply(r wire.Record) {
 	case wire.AttemptTakenBack:
 		d.answer(r.Seq)
 	case wire.AccessGranted:
-		if r.By == byPIN && d.answer(r.Seq) {
+		if r.By == wire.ByPIN && d.answer(r.Seq) {
 			d.reset(r.User)
 		}
 	case wire.LockoutStarted:

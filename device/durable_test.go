@@ -102,7 +102,7 @@ func anyDurable(t *rapid.T) Durable {
 			Kind:    kinds.Draw(t, "kind"),
 			Seq:     rapid.Uint64Range(0, 4).Draw(t, "seq"),
 			User:    rapid.Uint64Range(0, 12).Draw(t, "user"),
-			By:      rapid.SampledFrom([]string{"", "pin", "card"}).Draw(t, "by"),
+			By:      rapid.SampledFrom([]wire.Means{"", wire.ByPIN, wire.ByCard}).Draw(t, "by"),
 			Cause:   rapid.SampledFrom([]wire.Cause{"", "attempts", "guessing", "tamper", "boredom"}).Draw(t, "cause"),
 			Running: rapid.Uint64().Draw(t, "running") >> rapid.IntRange(0, 63).Draw(t, "shift"),
 			Time:    rapid.Int64().Draw(t, "time"), Trusted: rapid.Bool().Draw(t, "trusted"),

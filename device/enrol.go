@@ -33,10 +33,10 @@ const (
 func (t *turn) startEnrolment(c wire.Command) {
 	switch t.enrol.state {
 	case enrolReading:
-		t.refuseCommand(c, string(ReasonPending))
+		t.refuseCommand(c, wire.ReasonPending)
 		return
 	case enrolWaiting:
-		t.refuseEnrolment(ReasonNoCard)
+		t.refuseEnrolment(wire.ReasonNoCard)
 	}
 	t.enrol = enrolment{state: enrolWaiting, command: c.ID, who: c.By, start: t.elapsed, end: t.elapsed + enrolFor}
 	t.notice = notice{}
@@ -53,8 +53,8 @@ func (t *turn) enrolled(outcome Outcome) {
 	t.notice = notice{screen: ScreenEnrolled, start: t.elapsed, end: t.elapsed + saidFor}
 }
 
-func (t *turn) refuseEnrolment(reason Reason) {
-	t.refuseCommand(t.enrol.order(), string(reason))
+func (t *turn) refuseEnrolment(reason wire.Reason) {
+	t.refuseCommand(t.enrol.order(), reason)
 	if t.enrol.state == enrolReading {
 		t.deny(reason)
 	}
@@ -63,7 +63,7 @@ func (t *turn) refuseEnrolment(reason Reason) {
 
 func (t *turn) expireEnrolment() {
 	if t.over(t.enrol.end) {
-		t.refuseEnrolment(ReasonNoCard)
+		t.refuseEnrolment(wire.ReasonNoCard)
 	}
 }
 

@@ -78,48 +78,24 @@ type Command struct{ wire.Command }
 // the journal, which changes nothing else.
 type Refused struct {
 	Message string        // kind of the message, as in its topic: "command", "policy"
-	Reason  string        //
+	Reason  wire.Reason   //
 	Command *wire.Command // if its payload could be read
 }
 
 // Health says how a part of the reader is. What it says holds until the next
 // one about the same subject.
 type Health struct {
-	Subject   Subject
+	Subject   wire.Subject
 	Condition Condition
 	Text      string     // what is wrong, for people; no path, nothing secret
-	Held      wire.Place // with SubjectCache always: what is durably on the disk; with Forked the place that does not match
+	Held      wire.Place // with wire.SubjectCache always: what is durably on the disk; with Forked the place that does not match
 
 	// Connection is the number of the connection on which the controller answers:
-	// with SubjectLink that is Good.
+	// with wire.SubjectLink that is Good.
 	Connection uint64
 }
 
-// Subject is a part of the reader whose health matters.
-type Subject uint8
-
-// The subjects. Whether the cache is behind, and whether records are stored,
-// the brain sees for itself.
-const (
-	SubjectCache Subject = iota // the credentials on the disk
-	SubjectPanel                // the display
-	SubjectTouch                // its touch
-	SubjectNFC                  // the card reader
-	SubjectRelay                // the strike and the inputs
-	SubjectKey                  // the site's key
-	SubjectLink                 // the controller answers
-	subjects
-)
-
-func (s Subject) String() string {
-	names := [subjects]string{"cache", "panel", "touch", "nfc", "relay", "key", "link"}
-	if s < subjects {
-		return names[s]
-	}
-	return "unknown"
-}
-
-// Condition is how a subject is.
+// Condition is how a part is.
 type Condition uint8
 
 // The conditions. Corrupt and Forked are of the cache only, Impaired of the

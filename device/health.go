@@ -1,26 +1,31 @@
 package device
 
-import "latchkey/sync/wire"
+import (
+	"slices"
+
+	"latchkey/sync/wire"
+)
 
 // healthIs takes note of how a part of the reader is, and records a change
 // once.
 func (t *turn) healthIs(e Health) {
-	if e.Subject >= subjects || e.Condition == NotKnown || e.Condition > Impaired {
+	i := slices.Index(subjects[:], e.Subject)
+	if i < 0 || e.Condition == NotKnown || e.Condition > Impaired {
 		return
 	}
-	if e.Subject == SubjectCache && e.Condition != Forked {
+	if e.Subject == wire.SubjectCache && e.Condition != Forked {
 		t.holds(e.Held)
 	}
 	text := clip(e.Text)
 	if e.Condition == Good {
 		text = ""
 	}
-	before := t.health[e.Subject]
-	if e.Condition == before && text == t.faults[e.Subject] {
+	before, now := t.parts[i], part{e.Condition, text}
+	if now == before {
 		return
 	}
-	t.health[e.Subject], t.faults[e.Subject] = e.Condition, text
-	if before == NotKnown && e.Condition == Good && e.Subject != SubjectLink {
+	t.parts[i] = now
+	if before.condition == NotKnown && e.Condition == Good && e.Subject != wire.SubjectLink {
 		return
 	}
 	t.note(healthRecord(e, text))
@@ -29,20 +34,20 @@ func (t *turn) healthIs(e Health) {
 // healthRecord returns the record of a change.
 func healthRecord(e Health, text string) wire.Record {
 	switch {
-	case e.Subject == SubjectLink && e.Condition == Good:
+	case e.Subject == wire.SubjectLink && e.Condition == Good:
 		return wire.Record{Kind: wire.LinkUp, Count: e.Connection}
-	case e.Subject == SubjectLink:
+	case e.Subject == wire.SubjectLink:
 		return wire.Record{Kind: wire.LinkDown, Text: text}
-	case e.Subject == SubjectCache && e.Condition == Forked:
+	case e.Subject == wire.SubjectCache && e.Condition == Forked:
 		return wire.Record{Kind: wire.LogForked, Epoch: e.Held.Epoch, Revision: e.Held.Revision, Hash: e.Held.Hash, Text: text}
-	case e.Subject == SubjectCache && e.Condition != Good && e.Condition != Impaired:
+	case e.Subject == wire.SubjectCache && e.Condition != Good && e.Condition != Impaired:
 		return wire.Record{Kind: wire.CacheDamaged, Text: text}
 	case e.Condition == Good:
-		text = "ok"
+		text = wire.TextGood
 	case text == "":
 		text = "failed"
 	}
-	return wire.Record{Kind: wire.HealthChanged, Subject: e.Subject.String(), Text: text}
+	return wire.Record{Kind: wire.HealthChanged, Subject: string(e.Subject), Text: text}
 }
 
 // holds takes note of what the cache has. A place above all that were ever
@@ -68,7 +73,7 @@ func (t *turn) compare() {
 	}
 	t.behind = behind
 	if !behind {
-		t.note(wire.Record{Kind: wire.HealthChanged, Subject: SubjectCache.String(), Text: "no longer behind"})
+		t.note(wire.Record{Kind: wire.HealthChanged, Subject: string(wire.SubjectCache), Text: "no longer behind"})
 		return
 	}
 	r := wire.Record{Kind: wire.CacheBehind, Epoch: t.held.Epoch, Revision: t.held.Revision}
@@ -102,7 +107,7 @@ func (t *turn) applied() {
 func (t *turn) adopt(start Start) {
 	if start.Replaced || start.Site != t.durable.Site {
 		if t.durable.HoldRunning != 0 { // what the one before ordered
-			t.endHold(wire.Record{Reason: string(ReasonRestart)})
+			t.endHold(wire.Record{Reason: wire.ReasonRestart})
 		}
 		if start.Site == t.durable.Site { // another controller's, with the same id
 			t.record(wire.Record{Kind: wire.Adopted})

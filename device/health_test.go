@@ -10,8 +10,8 @@ import (
 func TestAChangeOfHealthIsRecordedOnce(t *testing.T) {
 	bad, worse := Health{Condition: Failed, Text: "no answer"}, Health{Condition: Failed, Text: "smoke"}
 	good := Health{Condition: Good, Text: "never better"}
-	for _, subject := range []Subject{SubjectPanel, SubjectTouch, SubjectNFC, SubjectRelay, SubjectKey} {
-		t.Run(subject.String(), func(t *testing.T) {
+	for _, subject := range []wire.Subject{wire.SubjectPanel, wire.SubjectTouch, wire.SubjectNFC, wire.SubjectRelay, wire.SubjectKey} {
+		t.Run(string(subject), func(t *testing.T) {
 			g := newRig(t, nil)
 			var texts []string
 			for _, h := range []Health{good, good, bad, bad, worse, good, good} {
@@ -19,7 +19,7 @@ func TestAChangeOfHealthIsRecordedOnce(t *testing.T) {
 				g.do(h)
 			}
 			for _, r := range g.wantRecords(wire.HealthChanged, wire.HealthChanged, wire.HealthChanged) {
-				if r.Subject != subject.String() {
+				if r.Subject != string(subject) {
 					t.Errorf("%+v", r)
 				}
 				texts = append(texts, r.Text)
@@ -27,7 +27,7 @@ func TestAChangeOfHealthIsRecordedOnce(t *testing.T) {
 			if len(texts) != 3 || texts[0] != "no answer" || texts[1] != "smoke" || texts[2] != "ok" {
 				t.Errorf("%q", texts)
 			}
-			if g.state.Health[subject] != Good || g.state.Faults[subject] != "" {
+			if g.state.Parts.Is(subject) != Good || faultOf(g.state, subject) != "" {
 				t.Errorf("%+v", g.state)
 			}
 		})
@@ -39,13 +39,13 @@ func TestTheLinkIsMissedUntilItIsThere(t *testing.T) {
 	if !g.view.LinkLost {
 		t.Error("it is not")
 	}
-	g.do(Health{Subject: SubjectLink, Condition: Good})
-	g.do(Health{Subject: SubjectLink, Condition: Good})
+	g.do(Health{Subject: wire.SubjectLink, Condition: Good})
+	g.do(Health{Subject: wire.SubjectLink, Condition: Good})
 	g.wantRecords(wire.LinkUp)
 	if g.view.LinkLost {
 		t.Error("it is missed though it is there")
 	}
-	g.do(Health{Subject: SubjectLink, Condition: Failed, Text: "no answer"})
+	g.do(Health{Subject: wire.SubjectLink, Condition: Failed, Text: "no answer"})
 	if r := g.wantRecords(wire.LinkDown)[0]; r.Text != "no answer" || !g.view.LinkLost {
 		t.Errorf("%+v %+v", r, g.view)
 	}
@@ -56,7 +56,7 @@ func TestTheLinkIsMissedUntilItIsThere(t *testing.T) {
 func TestTheHighestPlaceInTheLogIsDurableAndLessIsBehind(t *testing.T) {
 	g := newRig(t, nil)
 	have := func(epoch, revision uint64, hash byte) {
-		g.do(Health{Subject: SubjectCache, Condition: Good, Held: wire.Place{Epoch: epoch, Revision: revision, Hash: wire.Hash{hash}}})
+		g.do(Health{Subject: wire.SubjectCache, Condition: Good, Held: wire.Place{Epoch: epoch, Revision: revision, Hash: wire.Hash{hash}}})
 	}
 	have(1, 5, 1)
 	have(1, 5, 1)
@@ -95,7 +95,7 @@ func TestAPolicyBelowTheHighestIsBehind(t *testing.T) {
 	before := g.start
 	g.start.Policy = g.load()
 	g.begin()
-	if !g.state.Behind || g.state.PIN != ReasonBehind || g.state.PolicyRevision != 6 {
+	if !g.state.Behind || g.state.PIN != wire.ReasonBehind || g.state.PolicyRevision != 6 {
 		t.Errorf("%+v", g.state)
 	}
 	if r := g.records[len(g.records)-2]; r.Kind != wire.CacheBehind || r.PolicyRevision != 6 {
@@ -112,11 +112,11 @@ func TestAPolicyBelowTheHighestIsBehind(t *testing.T) {
 func TestWhatIsWrongWithTheCacheHasRecordsOfItsOwn(t *testing.T) {
 	g := newRig(t, nil)
 	held := wire.Place{Epoch: 1, Revision: 5, Hash: wire.Hash{1}}
-	g.do(Health{Subject: SubjectCache, Condition: Good, Held: held})
+	g.do(Health{Subject: wire.SubjectCache, Condition: Good, Held: held})
 	g.records = nil
-	g.do(Health{Subject: SubjectCache, Condition: Corrupt, Text: "chunk 7", Held: held})
-	g.do(Health{Subject: SubjectCache, Condition: Forked, Held: wire.Place{Epoch: 1, Revision: 5, Hash: wire.Hash{9}}})
-	g.do(Health{Subject: SubjectCache, Condition: Good, Held: held})
+	g.do(Health{Subject: wire.SubjectCache, Condition: Corrupt, Text: "chunk 7", Held: held})
+	g.do(Health{Subject: wire.SubjectCache, Condition: Forked, Held: wire.Place{Epoch: 1, Revision: 5, Hash: wire.Hash{9}}})
+	g.do(Health{Subject: wire.SubjectCache, Condition: Good, Held: held})
 	r := g.wantRecords(wire.CacheDamaged, wire.LogForked, wire.HealthChanged)
 	if r[0].Text != "chunk 7" || r[1].Hash != (wire.Hash{9}) || r[1].Revision != 5 {
 		t.Errorf("%+v", r)
@@ -150,9 +150,9 @@ func TestTheClockIsRecordedAndShown(t *testing.T) {
 func TestHealthOfNothingChangesNothing(t *testing.T) {
 	g := newRig(t, nil)
 	before := g.r
-	g.do(Health{Subject: subjects, Condition: Failed})
-	g.do(Health{Subject: SubjectPanel, Condition: NotKnown})
-	g.do(Health{Subject: SubjectPanel, Condition: Impaired + 1})
+	g.do(Health{Subject: "roof", Condition: Failed})
+	g.do(Health{Subject: wire.SubjectPanel, Condition: NotKnown})
+	g.do(Health{Subject: wire.SubjectPanel, Condition: Impaired + 1})
 	if g.r != before {
 		t.Error("it did")
 	}
@@ -160,7 +160,7 @@ func TestHealthOfNothingChangesNothing(t *testing.T) {
 
 func TestAFailureWithoutATextIsRecordedAsOne(t *testing.T) {
 	g := newRig(t, nil)
-	g.do(Health{Subject: SubjectNFC, Condition: Failed})
+	g.do(Health{Subject: wire.SubjectNFC, Condition: Failed})
 	if r := g.wantRecords(wire.HealthChanged)[0]; r.Text != "failed" {
 		t.Errorf("%+v", r)
 	}
@@ -169,19 +169,19 @@ func TestAFailureWithoutATextIsRecordedAsOne(t *testing.T) {
 func TestATouchThatWorksInPartIsSaidAndTakesPINs(t *testing.T) {
 	g := newRig(t, nil)
 	g.records = nil
-	g.do(Health{Subject: SubjectTouch, Condition: Impaired, Text: "something lies on it"})
+	g.do(Health{Subject: wire.SubjectTouch, Condition: Impaired, Text: "something lies on it"})
 	if r := g.wantRecords(wire.HealthChanged)[0]; r.Subject != "touch" || r.Text != "something lies on it" {
 		t.Errorf("%+v", r)
 	}
-	if !g.view.TouchHeld || !g.view.PIN || g.view.Screen != ScreenHome || g.state.Faults[SubjectTouch] == "" || g.state.PIN != "" {
+	if !g.view.TouchHeld || !g.view.PIN || g.view.Screen != ScreenHome || faultOf(g.state, wire.SubjectTouch) == "" || g.state.PIN != "" {
 		t.Errorf("%+v %+v", g.view, g.state)
 	}
 	g.enter(Known, adaPIN)
 	if g.count(wire.AccessGranted) != 1 {
 		t.Error("a PIN does not open")
 	}
-	g.do(Health{Subject: SubjectTouch, Condition: Good})
-	if g.view.TouchHeld || g.state.Faults[SubjectTouch] != "" {
+	g.do(Health{Subject: wire.SubjectTouch, Condition: Good})
+	if g.view.TouchHeld || faultOf(g.state, wire.SubjectTouch) != "" {
 		t.Errorf("%+v %+v", g.view, g.state)
 	}
 }

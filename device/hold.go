@@ -17,7 +17,7 @@ func (r *Reader) holdWaits() bool { return r.durable.HoldRunning != 0 && r.strik
 // startHold holds the door open; the later end of two holds wins.
 func (t *turn) startHold(c wire.Command) {
 	if t.holdWaits() {
-		t.endHold(wire.Record{Reason: string(ReasonRestart)})
+		t.endHold(wire.Record{Reason: wire.ReasonRestart})
 	}
 	t.record(wire.Record{Kind: wire.HoldStarted, Seconds: c.Seconds, Command: c.ID, Who: c.By})
 	t.holdUntil(max(t.strike.hold, t.elapsed+time.Duration(c.Seconds)*time.Second))
@@ -35,7 +35,7 @@ func (t *turn) endHold(r wire.Record) {
 // expireHold ends a hold whose time is over, which the relay does by itself,
 // and resumes one that waits once its end is known.
 func (t *turn) expireHold() {
-	over := wire.Record{Reason: string(ReasonOver)}
+	over := wire.Record{Reason: wire.ReasonOver}
 	if t.over(t.strike.hold) {
 		end := t.strike.hold
 		t.strike.hold = 0

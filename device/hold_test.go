@@ -15,7 +15,7 @@ func TestAHoldKeepsTheDoorOpenForItsTime(t *testing.T) {
 	if r := g.wantRecords(wire.HoldStarted)[0]; r.Seconds != 3600 || r.Who != "desk" || (r.Command == wire.CommandID{}) {
 		t.Errorf("%+v", r)
 	}
-	if !g.view.HeldOpen || g.state.Strike != StrikeHeld {
+	if !g.view.HeldOpen || g.state.Strike != wire.StrikeHeld {
 		t.Errorf("%+v %+v", g.view, g.state)
 	}
 	g.wait(time.Hour - 1)
@@ -25,7 +25,7 @@ func TestAHoldKeepsTheDoorOpenForItsTime(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	g.wantStrikes()
-	if g.view.HeldOpen || g.state.Strike != StrikeOff {
+	if g.view.HeldOpen || g.state.Strike != wire.StrikeOff {
 		t.Errorf("%+v %+v", g.view, g.state)
 	}
 }
@@ -83,12 +83,12 @@ func TestAHoldGoesOnAfterARestart(t *testing.T) {
 		off     time.Duration
 		after   bool // the clock is trusted after the restart
 		strikes []time.Duration
-		reason  Reason
+		reason  wire.Reason
 	}{
 		{"for what is left of it", true, 10 * time.Minute, true, []time.Duration{40 * time.Minute}, ""},
-		{"not when it is over by the wall", true, 50 * time.Minute, true, nil, ReasonOver},
+		{"not when it is over by the wall", true, 50 * time.Minute, true, nil, wire.ReasonOver},
 		{"not while the wall is not known", true, 10 * time.Minute, false, nil, ""},
-		{"not if its end by the wall never was", false, 0, true, nil, ReasonRestart},
+		{"not if its end by the wall never was", false, 0, true, nil, wire.ReasonRestart},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			g := newRig(t, nil)
@@ -100,10 +100,10 @@ func TestAHoldGoesOnAfterARestart(t *testing.T) {
 			g.now.Trusted = test.after
 			g.crash(test.off)
 			g.wantStrikes(test.strikes...)
-			reason := Reason("")
+			reason := wire.Reason("")
 			for _, r := range g.records {
 				if r.Kind == wire.HoldEnded {
-					reason = Reason(r.Reason)
+					reason = r.Reason
 				}
 			}
 			if reason != test.reason {

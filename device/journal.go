@@ -117,10 +117,10 @@ func (t *turn) openJournal(start Start) {
 	if t.durable.Began {
 		return
 	}
-	r := wire.Record{Kind: wire.JournalBegan, Reason: string(ReasonNew)}
+	r := wire.Record{Kind: wire.JournalBegan, Reason: wire.ReasonNew}
 	if !start.NewJournal {
 		t.lock(wire.CauseJournal)
-		r.Reason = clip(start.JournalFault)
+		r.Reason = wire.Reason(clip(start.JournalFault))
 		if r.Reason == "" {
 			r.Reason = "there was none"
 		}

@@ -112,7 +112,7 @@ func TestPINIsBackOnlyWithTheWholeStateOnTheDisk(t *testing.T) {
 	first, second := g.queue[0], g.queue[1]
 	g.do(Stored{Batch: first.Batch, Fault: "disk full"})
 	g.do(Stored{Batch: second.Batch})
-	if g.state.PIN != ReasonUnstored {
+	if g.state.PIN != wire.ReasonUnstored {
 		t.Errorf("an append from before the fault mended it: %+v", g.state)
 	}
 }
@@ -147,7 +147,7 @@ func TestADiskThatDoesNotAnswerStoresNothing(t *testing.T) {
 		g.card(Known, adaCard)
 		g.wantStrikes(5 * time.Second) // it is answered yet
 		g.wait(storedWithin)
-		if g.state.Journal != stalled || g.state.PIN != ReasonUnstored {
+		if g.state.Journal != stalled || g.state.PIN != wire.ReasonUnstored {
 			t.Fatalf("%+v", g.state)
 		}
 		opened := 0
@@ -210,7 +210,7 @@ func TestAfterAStartNoPINIsTakenBeforeSomethingIsStored(t *testing.T) {
 		for range 3 {
 			asked := g.asked
 			g.do(Presented{wire.PIN})
-			if g.asked != asked || g.state.PIN != ReasonUnstored || g.view.PIN {
+			if g.asked != asked || g.state.PIN != wire.ReasonUnstored || g.view.PIN {
 				t.Fatalf("%s: a PIN is taken: %+v", again, g.state)
 			}
 			g.wait(storedWithin)

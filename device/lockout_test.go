@@ -27,7 +27,7 @@ func TestPINIsLockedOutAtTheLimitInTheSameAppend(t *testing.T) {
 	g.wantScreen(ScreenDenied)
 	g.wait(2 * time.Second)
 	g.wantScreen(ScreenPaused)
-	if g.view.PIN || !g.view.Card || g.state.PIN != ReasonLockout || g.state.Lockout != wire.CauseAttempts {
+	if g.view.PIN || !g.view.Card || g.state.PIN != wire.ReasonLockout || g.state.Lockout != wire.CauseAttempts {
 		t.Errorf("%+v %+v", g.view, g.state)
 	}
 }

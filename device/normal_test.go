@@ -23,7 +23,7 @@ func (n node) normal(w *world) node {
 	queue := make([][]wire.Record, len(n.queue))
 	for i, batch := range n.queue {
 		for _, record := range batch {
-			if slices.Contains(folded, record.Kind) && (record.Kind != wire.AccessGranted || record.By == byPIN) {
+			if slices.Contains(folded, record.Kind) && (record.Kind != wire.AccessGranted || record.By == wire.ByPIN) {
 				queue[i] = append(queue[i], m.record(record))
 			}
 		}

@@ -63,6 +63,16 @@ func verified(t testing.TB, p *wire.Policy) *wire.VerifiedPolicy {
 	return policy
 }
 
+// faultOf returns what is wrong with a part; "": nothing.
+func faultOf(s State, subject wire.Subject) string {
+	for _, fault := range s.Parts.Faults() {
+		if fault.Subject == subject {
+			return fault.Text
+		}
+	}
+	return ""
+}
+
 // load loads the policy as it is now.
 func (g *rig) load() Policy {
 	g.t.Helper()

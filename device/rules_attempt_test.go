@@ -110,7 +110,7 @@ func outcomeWaits(e *edge) (met bool, err error) {
 	for _, r := range e.records() {
 		looked := r.Kind == wire.AccessGranted && r.By == "pin" ||
 			r.Kind == wire.AttemptUnknown && r.Reason == "" ||
-			r.Kind == wire.AttemptTakenBack && r.Reason != string(ReasonUnstored)
+			r.Kind == wire.AttemptTakenBack && r.Reason != wire.ReasonUnstored
 		if !looked {
 			continue
 		}
@@ -135,7 +135,7 @@ func identifyCharges(e *edge) (met bool, err error) {
 		})
 		if !charged || before.durable.Pending != 0 || before.durable.Lockout != "" || before.journal.unstored() != "" ||
 			!e.policy().PIN || before.tamper && e.policy().TamperPauses ||
-			before.durable.Held().Above(before.held) || before.health[SubjectTouch] == Failed ||
+			before.durable.Held().Above(before.held) || before.parts.Is(wire.SubjectTouch) == Failed ||
 			e.after.r.durable.Pending != identify.Seq {
 			return true, errors.New("it was looked up")
 		}

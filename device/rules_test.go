@@ -146,7 +146,7 @@ func (e *edge) records() []wire.Record {
 // cardsWork says whether the policy lets cards open as things are.
 func (e *edge) cardsWork() bool {
 	p, r := e.policy(), e.before.r
-	return r.policy.policy != nil && r.health[SubjectKey] != Failed &&
+	return r.policy.policy != nil && r.parts.Is(wire.SubjectKey) != Failed &&
 		(!r.tamper || !p.TamperStopsCard) && (r.journal.unstored() == "" || p.CardsUnstored) &&
 		(p.CardsBehind || !r.durable.Held().Above(r.held))
 }

@@ -1,18 +1,22 @@
 package device
 
-import "time"
+import (
+	"time"
+
+	"latchkey/sync/wire"
+)
 
 // notice is a screen that passes.
 type notice struct {
 	screen     Screen
-	reason     Reason
+	reason     wire.Reason
 	name       string
 	start, end time.Duration // end 0: there is none
 }
 
 // deny says no; the reason is a card's. A reader that is not set up goes on
 // saying so.
-func (t *turn) deny(reason Reason) {
+func (t *turn) deny(reason wire.Reason) {
 	if t.policy.policy == nil {
 		return
 	}
@@ -22,12 +26,12 @@ func (t *turn) deny(reason Reason) {
 func (r *Reader) makeView() View {
 	v := View{
 		PIN: r.pinReason() == "" && r.attempt.state == attemptIdle, Card: r.cardWorks() == "",
-		LinkLost: r.health[SubjectLink] != Good, ClockUntrusted: !r.clock.trusted,
-		TouchHeld: r.health[SubjectTouch] == Impaired,
+		LinkLost: r.parts.Is(wire.SubjectLink) != Good, ClockUntrusted: !r.clock.trusted,
+		TouchHeld: r.parts.Is(wire.SubjectTouch) == Impaired,
 		HeldOpen:  r.strike.hold != 0, Tamper: r.tamper, Identify: r.blink != 0,
 		Reader: r.id, Fingerprint: r.fingerprint,
 	}
-	if r.door.state == DoorForced || r.door.state == DoorHeld {
+	if r.door.state == wire.DoorIsForced || r.door.state == wire.DoorIsHeld {
 		v.DoorAlarm = r.door.state
 	}
 	if p := r.policy.policy; p != nil {
@@ -50,17 +54,17 @@ func (r *Reader) makeView() View {
 }
 
 // resting returns the screen that stays, and what is out of order with it.
-func (r *Reader) resting() (Screen, Reason) {
+func (r *Reader) resting() (Screen, wire.Reason) {
 	pin, card := r.pinReason(), r.cardWorks()
-	paused := pin == ReasonLockout || pin == ReasonTamper
+	paused := pin == wire.ReasonLockout || pin == wire.ReasonTamper
 	switch {
-	case pin == ReasonNotSetUp:
+	case pin == wire.ReasonNotSetUp:
 		return ScreenNotSetUp, pin
-	case card != "" && card != ReasonNone:
+	case card != "" && card != wire.ReasonNone:
 		return ScreenOutOfOrder, card
-	case pin == "" || pin == ReasonOff || pin == ReasonNone:
+	case pin == "" || pin == wire.ReasonOff || pin == wire.ReasonNone:
 		return ScreenHome, ""
-	case pin == ReasonUnstored && r.journal.unstored() == "":
+	case pin == wire.ReasonUnstored && r.journal.unstored() == "":
 		return ScreenHome, "" // it has only just started, and nothing is wrong yet
 	case paused:
 		return ScreenPaused, ""
@@ -69,12 +73,12 @@ func (r *Reader) resting() (Screen, Reason) {
 }
 
 // cardWorks says why no card is read; "" if one is.
-func (r *Reader) cardWorks() Reason {
+func (r *Reader) cardWorks() wire.Reason {
 	if reason := r.cardReason(); reason != "" {
 		return reason
 	}
-	if r.health[SubjectNFC] == Failed {
-		return ReasonNFC
+	if r.parts.Is(wire.SubjectNFC) == Failed {
+		return wire.ReasonNFC
 	}
 	return ""
 }
@@ -84,14 +88,14 @@ func (r *Reader) makeState() State {
 		Reader: r.id, Version: r.version,
 		Lockout: r.durable.Lockout, Wrong: r.durable.Wrong, Guesses: r.durable.Guesses, Pending: r.durable.Pending != 0,
 		PIN: r.pinReason(), Card: r.cardWorks(), Door: r.door.state, Tamper: r.tamper,
-		Health: r.health, Faults: r.faults, Journal: r.journal.unstored(),
+		Strike: wire.StrikeOff, Parts: r.parts, Journal: r.journal.unstored(),
 		Behind: r.behind, ClockTrusted: r.clock.trusted, Held: r.held,
 	}
 	switch {
 	case r.strike.hold != 0:
-		s.Strike = StrikeHeld
+		s.Strike = wire.StrikeHeld
 	case r.strike.pulse != 0:
-		s.Strike = StrikePulse
+		s.Strike = wire.StrikePulse
 	}
 	if p := r.policy.policy; p != nil {
 		s.PolicyRevision = p.Revision

@@ -34,7 +34,10 @@ func TestAFirstJournalBringsNoLockout(t *testing.T) {
 }
 
 func TestALostJournalBringsALockout(t *testing.T) {
-	for _, test := range []struct{ fault, reason string }{
+	for _, test := range []struct {
+		fault  string
+		reason wire.Reason
+	}{
 		{"segment 3: hash mismatch", "segment 3: hash mismatch"},
 		{"", "there was none"},
 	} {
@@ -122,9 +125,9 @@ func TestAPolicyThatWasReplacedIsNotPutInForceThoughTheNewerOneIsLost(t *testing
 
 func TestTheNumberOfTheConnectionIsInTheJournal(t *testing.T) {
 	g := newRig(t, nil)
-	g.do(Health{Subject: SubjectLink, Condition: Good, Connection: 1_800_000_000})
-	g.do(Health{Subject: SubjectLink, Condition: Failed, Text: "gone"})
-	g.do(Health{Subject: SubjectLink, Condition: Good, Connection: 5})
+	g.do(Health{Subject: wire.SubjectLink, Condition: Good, Connection: 1_800_000_000})
+	g.do(Health{Subject: wire.SubjectLink, Condition: Failed, Text: "gone"})
+	g.do(Health{Subject: wire.SubjectLink, Condition: Good, Connection: 5})
 	g.crash(time.Hour)
 	if n := g.r.Durable().Connection; n != 1_800_000_000 {
 		t.Errorf("connection %d", n)
@@ -221,12 +224,12 @@ func TestTheMonotonicClockNeverRunsBackwards(t *testing.T) {
 	g.card(Known, adaCard)
 	g.now.Monotonic -= 30 * time.Minute
 	g.do(Tick{})
-	if g.state.Strike != StrikePulse {
+	if g.state.Strike != wire.StrikePulse {
 		t.Errorf("%+v", g.state)
 	}
 	g.now.Monotonic += 30*time.Minute + 5*time.Second
 	g.do(Tick{})
-	if g.state.Strike != StrikeOff {
+	if g.state.Strike != wire.StrikeOff {
 		t.Errorf("%+v", g.state)
 	}
 }

@@ -76,8 +76,8 @@ func (t *turn) grant(r wire.Record, c *wire.Credential) {
 // unlock opens the door for a remote unlock, and ends a lockout.
 func (t *turn) unlock(c wire.Command) {
 	pulse := time.Duration(t.policy.policy.Unlock) * time.Second
-	t.record(wire.Record{Kind: wire.AccessGranted, By: byRemote, Command: c.ID, Who: c.By, Seconds: uint32(pulse / time.Second)})
-	t.clearLockout(wire.Record{By: byRemote, Command: c.ID, Who: c.By})
+	t.record(wire.Record{Kind: wire.AccessGranted, By: wire.ByRemote, Command: c.ID, Who: c.By, Seconds: uint32(pulse / time.Second)})
+	t.clearLockout(wire.Record{By: wire.ByRemote, Command: c.ID, Who: c.By})
 	t.pulseFor(pulse)
 	t.notice = notice{screen: ScreenGranted, start: t.elapsed, end: t.elapsed + pulse}
 }
@@ -85,7 +85,7 @@ func (t *turn) unlock(c wire.Command) {
 // exit opens the door for the exit button. It works without a policy.
 func (t *turn) exit() {
 	if reason := t.exitReason(); reason != "" {
-		t.note(wire.Record{Kind: wire.ExitPressed, Reason: string(reason)})
+		t.note(wire.Record{Kind: wire.ExitPressed, Reason: reason})
 		return
 	}
 	pulse := exitPulse
@@ -97,14 +97,14 @@ func (t *turn) exit() {
 }
 
 // exitReason says why the exit button does not open; "" if it does.
-func (r *Reader) exitReason() Reason {
+func (r *Reader) exitReason() wire.Reason {
 	switch policy := r.policy.policy; {
 	case policy == nil:
 		return ""
 	case r.tamper && policy.TamperStopsExit:
-		return ReasonTamper
+		return wire.ReasonTamper
 	case r.journal.unstored() != "" && !policy.ExitUnstored:
-		return ReasonUnstored
+		return wire.ReasonUnstored
 	}
 	return ""
 }

@@ -1,14 +1,18 @@
 package device
 
-import "time"
+import (
+	"time"
+
+	"latchkey/sync/wire"
+)
 
 // A View is all that the touchscreen is to say. The keypad owns pages,
 // animation, sound and light: it opens its PIN page by itself while PIN is
 // offered, and wipes digits when it no longer is.
 type View struct {
 	Screen Screen
-	Reason Reason // why a card was denied, or what is out of order; never about a PIN
-	Name   string // ScreenGranted: the user's, if one is to be greeted
+	Reason wire.Reason // why a card was denied, or what is out of order; never about a PIN
+	Name   string      // ScreenGranted: the user's, if one is to be greeted
 
 	// Start and End bound a screen that passes, as Now.Monotonic; both are zero
 	// for one that stays. Show tells when it has passed.
@@ -26,11 +30,11 @@ type View struct {
 
 	LinkLost       bool // signs
 	ClockUntrusted bool
-	TouchHeld      bool // something that is no finger touches the screen without end
-	HeldOpen       bool // the controller holds the door open
-	Tamper         bool // the housing is open
-	DoorAlarm      Door // DoorForced, DoorHeld, or none
-	Identify       bool // "it is this reader": lights and sounds
+	TouchHeld      bool           // something that is no finger touches the screen without end
+	HeldOpen       bool           // the controller holds the door open
+	Tamper         bool           // the housing is open
+	DoorAlarm      wire.DoorState // forced, held, or none
+	Identify       bool           // "it is this reader": lights and sounds
 
 	Reader      string // its id
 	Fingerprint string // of its keys, as the request for adoption shows it

@@ -19,7 +19,7 @@ func TestTheHomeScreenSaysWhatThePolicySays(t *testing.T) {
 	})
 	g.start.Fingerprint = "AAAA BBBB"
 	g.begin()
-	g.do(Health{Subject: SubjectLink, Condition: Good})
+	g.do(Health{Subject: wire.SubjectLink, Condition: Good})
 	want := View{
 		Screen: ScreenHome, Door: "Front door", Place: "Main building", Greeting: "Good morning",
 		Language: "de-AT", LargeText: true, HighContrast: true,
@@ -41,26 +41,26 @@ func TestWhatIsPausedAndWhatIsOutOfOrder(t *testing.T) {
 		name   string
 		do     func(g *rig)
 		screen Screen
-		reason Reason
+		reason wire.Reason
 	}{
 		{"all in order", func(g *rig) {}, ScreenHome, ""},
 		{"a lockout", func(g *rig) { g.miss(10) }, ScreenPaused, ""},
 		{"a lockout, and no card is read", func(g *rig) {
 			g.miss(10)
-			g.do(Health{Subject: SubjectNFC, Condition: Failed})
-		}, ScreenOutOfOrder, ReasonNFC},
-		{"no touch", func(g *rig) { g.do(Health{Subject: SubjectTouch, Condition: Failed}) }, ScreenOutOfOrder, ReasonPanel},
+			g.do(Health{Subject: wire.SubjectNFC, Condition: Failed})
+		}, ScreenOutOfOrder, wire.ReasonNFC},
+		{"no touch", func(g *rig) { g.do(Health{Subject: wire.SubjectTouch, Condition: Failed}) }, ScreenOutOfOrder, wire.ReasonPanel},
 		{"no touch, and PIN is off", func(g *rig) {
 			g.policy.Revision, g.policy.PIN = 2, false
 			g.do(g.load())
-			g.do(Health{Subject: SubjectTouch, Condition: Failed})
+			g.do(Health{Subject: wire.SubjectTouch, Condition: Failed})
 		}, ScreenHome, ""},
 		{"the housing is open, and the policy does not mind", func(g *rig) {
 			g.policy.Revision, g.policy.TamperPauses = 2, false
 			g.do(g.load())
 			g.do(Input{InputTamper, true})
 		}, ScreenHome, ""},
-		{"a strike that has failed", func(g *rig) { g.do(Health{Subject: SubjectRelay, Condition: Failed}) }, ScreenHome, ""},
+		{"a strike that has failed", func(g *rig) { g.do(Health{Subject: wire.SubjectRelay, Condition: Failed}) }, ScreenHome, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			g := newRig(t, nil)
@@ -91,17 +91,17 @@ func TestABoardOffersWhatItHas(t *testing.T) {
 	g.start.NoCards = true
 	g.begin()
 	g.wantScreen(ScreenHome)
-	if g.view.Card || !g.view.PIN || g.state.Card != ReasonNone || g.state.PIN != "" {
+	if g.view.Card || !g.view.PIN || g.state.Card != wire.ReasonNone || g.state.PIN != "" {
 		t.Errorf("without a card reader: %+v %+v", g.view, g.state)
 	}
-	g.do(Health{Subject: SubjectKey, Condition: Failed})
-	if g.wantScreen(ScreenOutOfOrder); g.view.Reason != ReasonKey {
+	g.do(Health{Subject: wire.SubjectKey, Condition: Failed})
+	if g.wantScreen(ScreenOutOfOrder); g.view.Reason != wire.ReasonKey {
 		t.Errorf("without a card reader and a key: %+v", g.view)
 	}
 	g.start.NoCards, g.start.NoPIN = false, true
 	g.begin()
 	g.wantScreen(ScreenHome)
-	if !g.view.Card || g.view.PIN || g.state.Card != "" || g.state.PIN != ReasonNone {
+	if !g.view.Card || g.view.PIN || g.state.Card != "" || g.state.PIN != wire.ReasonNone {
 		t.Errorf("without a screen to type on: %+v %+v", g.view, g.state)
 	}
 }
@@ -140,17 +140,7 @@ func TestNamesOfStatesAreThere(t *testing.T) {
 			t.Errorf("screen %d has no name", s)
 		}
 	}
-	for s := SubjectCache; s < subjects; s++ {
-		if s.String() == "unknown" || s.String() == "" {
-			t.Errorf("subject %d has no name", s)
-		}
-	}
-	for _, s := range []string{ScreenEnrolled.String(), DoorHeld.String(), StrikeHeld.String()} {
-		if s == "" || s == "unknown" {
-			t.Error("no name")
-		}
-	}
-	if Screen(99).String() != "unknown" || subjects.String() != "unknown" {
+	if Screen(99).String() != "unknown" {
 		t.Error("a name for nothing")
 	}
 }

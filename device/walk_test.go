@@ -257,7 +257,7 @@ func (w *walk) key(n node) walkKey {
 	for _, batch := range n.queue {
 		h.WriteByte('|')
 		for _, r := range batch {
-			h.WriteString(string(r.Kind) + r.By + string(r.Cause))
+			h.WriteString(string(r.Kind) + string(r.By) + string(r.Cause))
 			maphash.WriteComparable(&h, [2]uint64{r.Seq, r.Count})
 			h.Write(r.State)
 		}

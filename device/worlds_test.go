@@ -170,11 +170,11 @@ func service(t *testing.T) world {
 	events := func(n *node) []Event {
 		r := &n.r
 		cache := func(revision uint64) Event {
-			return Health{Subject: SubjectCache, Condition: Good, Held: wire.Place{Epoch: 1, Revision: revision}}
+			return Health{Subject: wire.SubjectCache, Condition: Good, Held: wire.Place{Epoch: 1, Revision: revision}}
 		}
 		if r.card.deadline != 0 {
 			return []Event{
-				cache(1), cache(2), Health{Subject: SubjectKey, Condition: Failed}, policies[1],
+				cache(1), cache(2), Health{Subject: wire.SubjectKey, Condition: Failed}, policies[1],
 				Identified{Kind: wire.Card, Seq: r.card.seq, Outcome: Known, Credential: adaCard},
 			}
 		}
@@ -183,8 +183,8 @@ func service(t *testing.T) world {
 			Presented{wire.PIN}, Presented{wire.Card}, Input{InputExit, r.door.exit != exitDown},
 			pin(r.durable.Seq, Known, adaPIN), pin(r.durable.Seq, Unknown, nil),
 		}
-		for _, subject := range []Subject{SubjectTouch, SubjectKey} {
-			all = append(all, Health{Subject: subject, Condition: Good + Failed - max(Good, r.health[subject])})
+		for _, subject := range []wire.Subject{wire.SubjectTouch, wire.SubjectKey} {
+			all = append(all, Health{Subject: subject, Condition: Good + Failed - max(Good, r.parts.Is(subject))})
 		}
 		for _, policy := range policies {
 			all = append(all, policy)

@@ -75,7 +75,7 @@ type Command struct{ wire.Command }
 // eleven in a minute.
 type Refused struct {
 	Message string // the last part of its topic
-	Reason  string
+	Reason  wire.Reason
 	Command *wire.Command // if the controller waits for an answer to this one
 }
 

@@ -20,12 +20,6 @@ type carried struct {
 	at time.Duration
 }
 
-// Reasons of refused commands, which a controller may decide on.
-const (
-	ReasonStale = "stale" // its nonce is neither of the last two, or too old: order again with the newest
-	ReasonBusy  = "busy"  // too many commands within a minute
-)
-
 // takeCommand takes an order: signed, for this reader, with a nonce of the last
 // two, and for the first time.
 func (l *Link) takeCommand(signed []byte) error {
@@ -45,9 +39,9 @@ func (l *Link) takeCommand(signed []byte) error {
 	})
 	switch {
 	case !fresh:
-		return &refusal{ReasonStale, c}
+		return &refusal{wire.ReasonStale, c}
 	case len(l.carried) == mostCarried:
-		return &refusal{ReasonBusy, c}
+		return &refusal{wire.ReasonBusy, c}
 	}
 	l.carried = append(l.carried, carried{c.ID, l.now})
 	l.do(Command{*c})

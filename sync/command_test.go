@@ -95,7 +95,7 @@ func TestACommandIsOfANonceOfTheLastTwo(t *testing.T) {
 	refused := w.news[heard:]
 	stale := slices.IndexFunc(refused, func(n News) bool {
 		r, ok := n.(Refused)
-		return ok && r.Reason == ReasonStale && r.Command != nil && r.Command.ID[0] == 3
+		return ok && r.Reason == wire.ReasonStale && r.Command != nil && r.Command.ID[0] == 3
 	})
 	if stale < 0 || w.controller.answered[wire.CommandID(bytes.Repeat([]byte{3}, 16))] != wire.CommandRefused {
 		t.Errorf("the controller is not told that the nonce is stale: %+v", refused)
@@ -209,7 +209,7 @@ func TestAnOrdersRefusalIsToldBehindTenBadMessages(t *testing.T) {
 		Reader: readerID, Nonce: wire.Nonce{1}, ID: wire.CommandID{9}, Order: wire.Unlock, By: "Grace"})})
 	if !slices.ContainsFunc(w.news[heard:], func(n News) bool {
 		r, ok := n.(Refused)
-		return ok && r.Reason == ReasonStale && r.Command != nil && r.Command.ID == (wire.CommandID{9})
+		return ok && r.Reason == wire.ReasonStale && r.Command != nil && r.Command.ID == (wire.CommandID{9})
 	}) {
 		t.Errorf("the controller is not told: %+v", w.news[heard:])
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+
+	"latchkey/sync/wire"
 )
 
 func TestWhatABrokerSaysOfItselfIsShortAndPlainInTheLog(t *testing.T) {
@@ -29,7 +31,7 @@ func TestWhatABrokerSaysOfItselfIsShortAndPlainInTheLog(t *testing.T) {
 		if err := client.connections(ctx); err != nil {
 			t.Fatal(err)
 		}
-		client.note(Refused{Message: "policy", Reason: "evil\u202e" + strings.Repeat("x", 60<<10)})
+		client.note(Refused{Message: "policy", Reason: wire.Reason("evil\u202e" + strings.Repeat("x", 60<<10))})
 		for line := range strings.Lines(said.String()) {
 			if !strings.Contains(line, "evil\ufffdx") || len(line) > 2000 {
 				t.Errorf("%d bytes: %.300q", len(line), line)

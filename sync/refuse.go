@@ -19,17 +19,17 @@ type refusals struct {
 	end  time.Duration
 	told int
 	more int
-	last string
+	last wire.Reason
 }
 
 // A refusal is an error that the controller is to hear of with the command
 // that it is about.
 type refusal struct {
-	reason  string
+	reason  wire.Reason
 	command *wire.Command
 }
 
-func (r *refusal) Error() string { return r.reason }
+func (r *refusal) Error() string { return string(r.reason) }
 
 // refusedKind is what refusals are counted by: orders that the controller gave, to which
 // it waits for an answer, apart from what anybody can send.
@@ -62,14 +62,13 @@ func (l *Link) refuse(message string, err error) {
 
 // reason says in few words what is wrong. What somebody wrote who is not the
 // controller is not repeated.
-func reason(err error) string {
-	switch {
-	case errors.Is(err, wire.ErrSignature):
-		return wire.ErrSignature.Error()
-	case errors.Is(err, wire.ErrEncoding):
-		return wire.ErrEncoding.Error()
+func reason(err error) wire.Reason {
+	for _, said := range []error{wire.ErrSignature, wire.ErrEncoding} {
+		if errors.Is(err, said) {
+			return wire.Reason(said.Error())
+		}
 	}
-	return err.Error()
+	return wire.Reason(err.Error())
 }
 
 func (l *Link) settleRefusals() {
@@ -79,7 +78,7 @@ func (l *Link) settleRefusals() {
 		}
 		delete(l.refusals, kind)
 		if r.more > 0 {
-			l.do(Refused{Message: kind.message, Reason: fmt.Sprintf("%d more within a minute; the last: %s", r.more, r.last)})
+			l.do(Refused{Message: kind.message, Reason: wire.Reason(fmt.Sprintf("%d more within a minute; the last: %s", r.more, r.last))})
 		}
 	}
 }

@@ -122,7 +122,7 @@ func (l *Link) publishState() {
 	if err != nil {
 		// The reader's own words do not fit; the link does not fall silent for them.
 		l.refuse(string(wire.OnState), err)
-		state.Condition = &wire.Condition{Strike: wire.StrikeOff, Door: wire.DoorIsUnknown, Faults: []wire.Fault{{Subject: "state", Text: "cannot be told"}}}
+		state.Condition = &wire.Condition{Strike: wire.StrikeOff, Door: wire.DoorIsUnknown, Faults: []wire.Fault{{Subject: wire.SubjectState, Text: "cannot be told"}}}
 		state.Version, state.Card = "", nil
 		if signed, err = state.Sign(l.o.Site, l.o.Signing); err != nil {
 			return

@@ -278,7 +278,7 @@ func heard[N News](w *world) (news []N) {
 func (w *world) refusedSince(n int) (reasons []string) {
 	for _, news := range w.news[n:] {
 		if r, ok := news.(Refused); ok {
-			reasons = append(reasons, r.Message+": "+r.Reason)
+			reasons = append(reasons, r.Message+": "+string(r.Reason))
 		}
 	}
 	return reasons

@@ -63,11 +63,11 @@ func live(r *link.Reader) control.Reader {
 		out.Waiting = s.Last - s.First + 1
 	}
 	if c := s.Condition; c != nil {
-		out.Lockout, out.PIN, out.Card = string(c.Lockout), c.PIN, c.Card
+		out.Lockout, out.PIN, out.Card = string(c.Lockout), string(c.PIN), string(c.Card)
 		out.Door, out.Strike, out.Tamper = string(c.Door), string(c.Strike), c.Tamper
 		out.Clock, out.Behind = c.ClockTrusted, c.Behind
 		for _, fault := range c.Faults {
-			out.Faults = append(out.Faults, [2]string{fault.Subject, fault.Text})
+			out.Faults = append(out.Faults, [2]string{string(fault.Subject), fault.Text})
 		}
 	}
 	return out

@@ -10,6 +10,7 @@ import (
 
 	"latchkey/cmd/latchkey-controller/internal/control"
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/sync/wire"
 )
 
 func readerListCommand(ctx context.Context, c console, args []string) error {
@@ -109,10 +110,10 @@ func describe(r *control.Reader, in *time.Location) string {
 	if r.Card != "" {
 		parts = append(parts, "no cards: "+r.Card)
 	}
-	if r.Door != "" && r.Door != "unknown" {
+	if r.Door != "" && r.Door != string(wire.DoorIsUnknown) {
 		parts = append(parts, "door "+r.Door)
 	}
-	if r.Strike == "held" {
+	if r.Strike == string(wire.StrikeHeld) {
 		parts = append(parts, "held open")
 	}
 	if r.Tamper {

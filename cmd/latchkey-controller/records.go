@@ -184,7 +184,7 @@ func recordJSON(row *store.Record, r *wire.Record, in *time.Location) *jsonRecor
 	out := &jsonRecord{
 		Reader: row.Reader, Journal: row.Journal.String(), Number: r.Number, Hash: row.Hash.String(), Kind: desk.Clean(string(r.Kind)),
 		Time: time.UnixMilli(r.Time).In(in), Trusted: r.Trusted, Received: time.UnixMilli(row.Received).In(in),
-		Seq: r.Seq, Credential: r.Credential, User: r.User, By: desk.Clean(r.By), Reason: desk.Clean(r.Reason), Cause: desk.Clean(string(r.Cause)), Wrong: r.Wrong,
+		Seq: r.Seq, Credential: r.Credential, User: r.User, By: desk.Clean(string(r.By)), Reason: desk.Clean(string(r.Reason)), Cause: desk.Clean(string(r.Cause)), Wrong: r.Wrong,
 		Seconds: r.Seconds, Users: slices.Clone(r.Users), Tag: hex.EncodeToString(r.Tag), Order: desk.Clean(string(r.Order)), Who: desk.Clean(r.Who),
 		Epoch: r.Epoch, Revision: r.Revision, Policy: r.PolicyRevision, Subject: desk.Clean(r.Subject), Text: desk.Clean(r.Text), Count: r.Count,
 		First: r.First, Last: r.Last, Version: desk.Clean(r.Version),

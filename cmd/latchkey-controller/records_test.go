@@ -17,7 +17,7 @@ import (
 // A reader that somebody has taken over writes what it likes.
 func TestWhatAReaderSaysIsOneLineWhateverItWrote(t *testing.T) {
 	evil := "\x1b[2J\r\n2026-01-01 00:00:00  vault  access.granted  Ada\u202e"
-	r := wire.Record{Number: 1, Kind: wire.RecordKind("x\x1b[2J\n"), By: evil, Reason: evil, Who: evil, Subject: evil, Text: evil, Version: evil, Order: wire.Order(evil), Cause: wire.Cause(evil)}
+	r := wire.Record{Number: 1, Kind: wire.RecordKind("x\x1b[2J\n"), By: wire.Means(evil), Reason: wire.Reason(evil), Who: evil, Subject: evil, Text: evil, Version: evil, Order: wire.Order(evil), Cause: wire.Cause(evil)}
 	var out bytes.Buffer
 	p := printer{c: console{out: &out}, o: new(options), in: time.UTC}
 	record := &desk.Record{Record: &store.Record{Reader: "front-door"}, Says: &r, Text: evil}

@@ -118,10 +118,10 @@ func (o *oracle) inspect(dir string, damaged bool) device.Durable {
 		case wire.LockoutCleared:
 			folded = 0
 		case wire.AccessGranted:
-			if r.By == "pin" {
+			if r.By == wire.ByPIN {
 				folded, pending = 0, false
 			}
-			if !slices.Contains([]string{"pin", "card"}, r.By) || r.By == "pin" && r.User != 1 || r.By == "card" && r.User != 2 {
+			if !slices.Contains([]wire.Means{wire.ByPIN, wire.ByCard}, r.By) || r.By == wire.ByPIN && r.User != 1 || r.By == wire.ByCard && r.User != 2 {
 				o.fail("opened to user %d by %s", r.User, r.By)
 			}
 		}

@@ -15,10 +15,10 @@ import (
 	"latchkey/board"
 	"latchkey/cmd/latchkeyd/internal/datadir"
 	"latchkey/cmd/latchkeyd/internal/status"
-	"latchkey/device"
 	"latchkey/device/durable"
 	"latchkey/keypad"
 	"latchkey/keypad/touch"
+	"latchkey/sync/wire"
 )
 
 // calibrateCommand has somebody touch crosses on the screen and writes how the
@@ -54,7 +54,7 @@ func calibrateCommand(ctx context.Context, command *call) (err error) {
 	if in.keypad == nil {
 		return errors.New("the config names no panel to be touched: see board.spi")
 	}
-	if fault := in.parts.Fault(device.SubjectTouch); fault != "" {
+	if fault := in.parts.Fault(wire.SubjectTouch); fault != "" {
 		return fmt.Errorf("touch: %s", fault)
 	}
 	ctx, cancel := context.WithCancel(ctx)

@@ -83,7 +83,7 @@ const again = ": the link puts it right; without one have the reader adopted ane
 
 // health is what the brain is to know of the cache and the key.
 func (h *held) health() []device.Event {
-	credentials := device.Health{Subject: device.SubjectCache, Condition: device.Good, Held: h.cache.Held()}
+	credentials := device.Health{Subject: wire.SubjectCache, Condition: device.Good, Held: h.cache.Held()}
 	var damage *cache.Damage
 	switch err := h.cache.Fault(); {
 	case err == nil:
@@ -97,7 +97,7 @@ func (h *held) health() []device.Event {
 	default:
 		credentials.Condition, credentials.Text = device.Failed, "cannot be read"+again
 	}
-	key := device.Health{Subject: device.SubjectKey, Condition: device.Good}
+	key := device.Health{Subject: wire.SubjectKey, Condition: device.Good}
 	switch err := h.fault(); {
 	case err == nil, errors.Is(err, cache.ErrEmpty):
 	case errors.Is(err, cache.ErrKeyExposed):

@@ -84,8 +84,8 @@ func openInstruments(b *board.Board, c *config, stopwatch *status.Stopwatch, log
 			in.parts.ReportLine(string(input.name), err)
 		}
 	}
-	in.parts.Report(device.SubjectPanel, in.openKeypad(b, c))
-	in.parts.Report(device.SubjectNFC, in.openCards(b))
+	in.parts.Report(wire.SubjectPanel, in.openKeypad(b, c))
+	in.parts.Report(wire.SubjectNFC, in.openCards(b))
 	return in, nil
 }
 
@@ -157,7 +157,7 @@ func (in *instruments) openCards(b *board.Board) error {
 		c := chip.Counters()
 		return status.Chip{Name: "nfc", Transfers: c.Transfers, Errors: c.Errors, Retries: c.Retries, Resets: c.Starts}
 	})
-	in.cards = nfc.New(watchedChip{chip, in.parts.NewPart("looking for a card", device.SubjectNFC)}, nil)
+	in.cards = nfc.New(watchedChip{chip, in.parts.NewPart("looking for a card", wire.SubjectNFC)}, nil)
 	return nil
 }
 
@@ -232,7 +232,7 @@ func (in *instruments) onCard(event nfc.Event) {
 	case nfc.Presented:
 		in.present(wire.Card, event.UID)
 	case nfc.Health:
-		in.parts.Report(device.SubjectNFC, event.Err)
+		in.parts.Report(wire.SubjectNFC, event.Err)
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 
 	"latchkey/board"
 	"latchkey/cmd/latchkeyd/internal/status"
-	"latchkey/device"
 	"latchkey/keypad"
 	"latchkey/keypad/panel"
 	"latchkey/keypad/touch"
@@ -47,7 +46,7 @@ func (in *instruments) openKeypad(b *board.Board, c *config) error {
 		return status.Chip{Name: "panel", Transfers: c.Transfers, Errors: c.Errors, Resets: c.Lost}
 	})
 
-	turn := in.parts.NewPart("a turn of the keypad", device.SubjectPanel)
+	turn := in.parts.NewPart("a turn of the keypad", wire.SubjectPanel)
 	opts := &keypad.Opts{OnTurn: turn.Round, OnEntry: func(pin *[8]byte) { in.present(wire.PIN, pin[:]) }, OnHealth: in.keypadHealth, Language: c.Panel.Language}
 	if line, err := in.output(b, "buzzer"); err != nil {
 		return err
@@ -60,7 +59,7 @@ func (in *instruments) openKeypad(b *board.Board, c *config) error {
 		opts.Backlight = line
 	}
 	film, pen, err := in.openTouch(b, c, display.Size())
-	in.parts.Report(device.SubjectTouch, err)
+	in.parts.Report(wire.SubjectTouch, err)
 	if film != nil && pen == nil {
 		opts.Poll = 20 * time.Millisecond // a press is 16 ms of contact at least
 	}
@@ -77,11 +76,11 @@ func (in *instruments) openKeypad(b *board.Board, c *config) error {
 func (in *instruments) keypadHealth(part string, err error) {
 	switch {
 	case part == "panel":
-		in.parts.Report(device.SubjectPanel, err)
+		in.parts.Report(wire.SubjectPanel, err)
 	case part == "touch" && errors.Is(err, keypad.ErrPassedOver):
-		in.parts.ReportImpaired(device.SubjectTouch, err)
+		in.parts.ReportImpaired(wire.SubjectTouch, err)
 	case part == "touch":
-		in.parts.Report(device.SubjectTouch, err)
+		in.parts.Report(wire.SubjectTouch, err)
 	default:
 		in.log.Warn("keypad", "part", part, "err", err)
 	}

@@ -86,7 +86,7 @@ func (l *link) open(dir string, id *adoption.Identity, s *adoption.Site, options
 // run keeps the link up until ctx ends.
 func (l *link) run(ctx context.Context) error {
 	if l.fault != "" {
-		l.send(device.Health{Subject: device.SubjectLink, Condition: device.Failed, Text: l.fault})
+		l.send(device.Health{Subject: wire.SubjectLink, Condition: device.Failed, Text: l.fault})
 	}
 	if l.client == nil {
 		return nil
@@ -103,7 +103,7 @@ func (l *link) tell(news sync.News) {
 		l.send(device.Refused{Message: news.Message, Reason: news.Reason, Command: news.Command})
 	case sync.LinkChanged:
 		l.heard(news.Up)
-		health := device.Health{Subject: device.SubjectLink, Condition: device.Good, Connection: news.Connection}
+		health := device.Health{Subject: wire.SubjectLink, Condition: device.Good, Connection: news.Connection}
 		if news.Up {
 			l.log.Info("the controller answers")
 		} else {
@@ -127,7 +127,7 @@ func (l *link) tell(news sync.News) {
 		}
 	case sync.Forked:
 		l.send(device.Health{
-			Subject: device.SubjectCache, Condition: device.Forked,
+			Subject: wire.SubjectCache, Condition: device.Forked,
 			Text: "the controller's log is another one", Held: news.Place,
 		})
 	case sync.ClockSet:
@@ -183,20 +183,19 @@ func (l *link) enrol(id wire.CommandID, uid []byte) error {
 // where the data is kept.
 func condition(s device.State, data error) wire.Condition {
 	c := wire.Condition{
-		Lockout: s.Lockout, PIN: string(s.PIN), Card: string(s.Card),
-		Strike: wire.StrikeState(s.Strike.String()), Door: wire.DoorState(s.Door.String()),
+		Lockout: s.Lockout, PIN: s.PIN, Card: s.Card, Strike: s.Strike, Door: s.Door,
 		Tamper: s.Tamper, ClockTrusted: s.ClockTrusted, Behind: s.Behind,
 	}
-	for subject, text := range s.Faults {
-		if subject := device.Subject(subject); text != "" && subject != device.SubjectLink {
-			c.Faults = append(c.Faults, wire.Fault{Subject: subject.String(), Text: text})
+	for _, fault := range s.Parts.Faults() {
+		if fault.Subject != wire.SubjectLink {
+			c.Faults = append(c.Faults, fault)
 		}
 	}
 	if s.Journal != "" {
-		c.Faults = append(c.Faults, wire.Fault{Subject: "journal", Text: s.Journal})
+		c.Faults = append(c.Faults, wire.Fault{Subject: wire.SubjectJournal, Text: s.Journal})
 	}
 	if errors.Is(data, datadir.ErrVolatile) {
-		c.Faults = append(c.Faults, wire.Fault{Subject: "data", Text: "is kept in memory: a power cut forgets wrong PINs, lockouts and records"})
+		c.Faults = append(c.Faults, wire.Fault{Subject: wire.SubjectData, Text: "is kept in memory: a power cut forgets wrong PINs, lockouts and records"})
 	}
 	return c
 }

@@ -87,14 +87,14 @@ func TestWhatWasKnownAtTheStartGivesWayToWhatWasSaidSince(t *testing.T) {
 			var now device.State
 			l.report = func(state device.State) { now = state }
 			l.instruments.events = make(chan device.Event, 1)
-			l.waiting = []device.Event{device.Health{Subject: device.SubjectNFC, Condition: device.Good}}
-			l.instruments.events <- device.Health{Subject: device.SubjectNFC, Condition: device.Failed, Text: "no answer"}
+			l.waiting = []device.Event{device.Health{Subject: wire.SubjectNFC, Condition: device.Good}}
+			l.instruments.events <- device.Health{Subject: wire.SubjectNFC, Condition: device.Failed, Text: "no answer"}
 			ctx, cancel := context.WithCancel(t.Context())
 			go l.run(ctx, nil)
 			synctest.Wait()
 			cancel()
 			synctest.Wait()
-			if now.Health[device.SubjectNFC] != device.Failed {
+			if now.Parts.Is(wire.SubjectNFC) != device.Failed {
 				t.Fatalf("the card reader has failed, and the reader says %q", now.Card)
 			}
 		}

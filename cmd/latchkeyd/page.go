@@ -51,7 +51,7 @@ func (r *recent) lines() []string {
 
 func recordText(record *wire.Record) string {
 	text := string(record.Kind)
-	for _, more := range []string{record.By, record.Reason, string(record.Cause), record.Subject, record.Text} {
+	for _, more := range []string{string(record.By), string(record.Reason), string(record.Cause), record.Subject, record.Text} {
 		if more != "" {
 			text += " " + more
 		}

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"latchkey/board/sim"
-	"latchkey/device"
+	"latchkey/sync/wire"
 )
 
 // What supervision allows: the time for a round of a part, and how long the reader
@@ -42,18 +42,18 @@ func partsTest(t *testing.T, fault string, test func(s *soaked)) {
 func (s *soaked) hung() string { return s.r.watchdog.Hung(time.Now()) }
 
 // failed is what is reported of a part; "" if it is good.
-func (s *soaked) failed(subject device.Subject) string { return s.r.instruments.parts.Fault(subject) }
+func (s *soaked) failed(subject wire.Subject) string { return s.r.instruments.parts.Fault(subject) }
 
 func TestAPartThatHangsIsShownAndHasTheReaderStartAnewButNotAtOnce(t *testing.T) {
 	for _, test := range []struct {
 		fault   string
-		subject device.Subject
+		subject wire.Subject
 		says    string
 		works   func(s *soaked) bool // of the rest, while it hangs
 	}{
-		{"nfc-hung", device.SubjectNFC, "looking for a card takes more than 30s", func(s *soaked) bool { return s.offers("pin") }},
-		{"touch-hung", device.SubjectPanel, "a turn of the keypad takes more than 30s", (*soaked).cardOpens},
-		{"panel-hung", device.SubjectPanel, "a turn of the keypad takes more than 30s", (*soaked).cardOpens},
+		{"nfc-hung", wire.SubjectNFC, "looking for a card takes more than 30s", func(s *soaked) bool { return s.offers("pin") }},
+		{"touch-hung", wire.SubjectPanel, "a turn of the keypad takes more than 30s", (*soaked).cardOpens},
+		{"panel-hung", wire.SubjectPanel, "a turn of the keypad takes more than 30s", (*soaked).cardOpens},
 	} {
 		t.Run(test.fault, func(t *testing.T) {
 			partsTest(t, "", func(s *soaked) {
@@ -94,7 +94,7 @@ func TestAPartThatHangsIsShownAndHasTheReaderStartAnewButNotAtOnce(t *testing.T)
 }
 
 func TestAPartThatHangsFromTheStartOnNeverHasTheReaderStartAnew(t *testing.T) {
-	for fault, subject := range map[string]device.Subject{"nfc-hung": device.SubjectNFC, "panel-hung": device.SubjectPanel} {
+	for fault, subject := range map[string]wire.Subject{"nfc-hung": wire.SubjectNFC, "panel-hung": wire.SubjectPanel} {
 		t.Run(fault, func(t *testing.T) {
 			partsTest(t, fault, func(s *soaked) {
 				s.pass(time.Hour)

@@ -171,7 +171,7 @@ func (r *reader) once(ctx context.Context) (err error) {
 	var durable device.Durable
 	events := journal.Open(journal.Options{Dir: filepath.Join(dir, datadir.Journal), Fresh: start.NewJournal, Fold: &durable, Synced: r.metrics.Sync.Add})
 	defer closing(&err, events.Close)
-	if began := events.Began(); began != "" && began != "new" {
+	if began := events.Began(); began != "" && began != string(wire.ReasonNew) {
 		r.log.Error("a new journal begins, and PIN entry is locked out", "err", began)
 		start.JournalFault = began
 	}

@@ -26,6 +26,7 @@ import (
 	"latchkey/cmd/latchkeyd/internal/status"
 	"latchkey/device"
 	"latchkey/keypad"
+	"latchkey/sync/wire"
 )
 
 var update = flag.Bool("update", false, "write the pictures in testdata/screens anew")
@@ -43,12 +44,12 @@ var pictures = []struct {
 	{name: "checking", view: device.View{Screen: device.ScreenChecking, Card: true}},
 	{name: "granted", view: device.View{Screen: device.ScreenGranted, Name: "Ada Lovelace", PIN: true, Card: true, End: 10000 * time.Hour}},
 	{name: "denied", view: device.View{Screen: device.ScreenDenied, PIN: true, Card: true, End: 10000 * time.Hour}},
-	{name: "denied-card", view: device.View{Screen: device.ScreenDenied, Reason: device.ReasonExpired, PIN: true, Card: true, End: 10000 * time.Hour}},
+	{name: "denied-card", view: device.View{Screen: device.ScreenDenied, Reason: wire.ReasonExpired, PIN: true, Card: true, End: 10000 * time.Hour}},
 	{name: "paused", view: device.View{Screen: device.ScreenPaused, Card: true}},
 	{name: "pin-off", view: device.View{Screen: device.ScreenHome, Card: true}},
 	{name: "signs", view: device.View{Screen: device.ScreenHome, PIN: true, Card: true, LinkLost: true, ClockUntrusted: true}},
 	{name: "not-set-up", view: device.View{Screen: device.ScreenNotSetUp, Fingerprint: "4F1A 90C2 7BE3 11D8 A6E0 5C97 20B4 6D3F"}},
-	{name: "out-of-order", view: device.View{Screen: device.ScreenOutOfOrder, Reason: device.ReasonUnstored, Card: true}},
+	{name: "out-of-order", view: device.View{Screen: device.ScreenOutOfOrder, Reason: wire.ReasonUnstored, Card: true}},
 	{name: "touch-held", view: device.View{Screen: device.ScreenHome, PIN: true, Card: true, TouchHeld: true}},
 	{name: "held", view: device.View{Screen: device.ScreenHome, PIN: true, Card: true, HeldOpen: true}},
 }

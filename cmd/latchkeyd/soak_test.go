@@ -78,8 +78,8 @@ func (s *soaked) start() {
 	s.must(in.openInput(s.outer, device.InputExit, relay.DefaultExitOpts))
 	s.must(in.openInput(s.outer, device.InputDoor, relay.DefaultDoorOpts))
 	s.must(in.openInput(s.outer, device.InputTamper, relay.DefaultTamperOpts))
-	in.parts.Report(device.SubjectPanel, in.openKeypad(s.outer, s.config))
-	in.parts.Report(device.SubjectNFC, in.openCards(s.outer))
+	in.parts.Report(wire.SubjectPanel, in.openKeypad(s.outer, s.config))
+	in.parts.Report(wire.SubjectNFC, in.openCards(s.outer))
 	s.r = &reader{
 		config: s.config, log: log, instruments: in, recent: new(recent),
 		clock:    &clock{boot: boot, real: time.Now, start: boot()},

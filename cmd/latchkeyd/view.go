@@ -5,6 +5,7 @@ import (
 
 	"latchkey/device"
 	"latchkey/keypad"
+	"latchkey/sync/wire"
 )
 
 // viewer says to the keypad what the brain wants to be seen.
@@ -39,9 +40,9 @@ func (w viewer) view(v device.View, now time.Time, mono time.Duration) keypad.Vi
 		k.Notes = "Clean the screen"
 	}
 	switch v.DoorAlarm {
-	case device.DoorForced:
+	case wire.DoorIsForced:
 		k.DoorAlarm, k.Notes = true, "Door was forced"
-	case device.DoorHeld:
+	case wire.DoorIsHeld:
 		k.DoorAlarm, k.Notes = true, "Close the door"
 	}
 	return k
@@ -60,22 +61,22 @@ var screens = map[device.Screen]keypad.Screen{
 }
 
 // reasonText is what a screen says of a reason. A PIN never has one.
-var reasonText = map[device.Reason]string{
-	device.ReasonNotSetUp: "Not set up",
-	device.ReasonTamper:   "The reader is open",
-	device.ReasonUnstored: "Storage fault",
-	device.ReasonBehind:   "Not up to date",
-	device.ReasonNFC:      "No card reader",
-	device.ReasonPanel:    "No touch",
-	device.ReasonUnknown:  "Card not known",
-	device.ReasonEarly:    "Not valid yet",
-	device.ReasonExpired:  "No longer valid",
-	device.ReasonGroup:    "Not for this door",
-	device.ReasonSchedule: "Not at this time",
-	device.ReasonClock:    "The time is not known",
-	device.ReasonDamaged:  "Ask for help",
-	device.ReasonKey:      "Ask for help",
-	device.ReasonEpoch:    "Please try again",
-	device.ReasonNoAnswer: "Please try again",
-	device.ReasonWait:     "Please wait a moment",
+var reasonText = map[wire.Reason]string{
+	wire.ReasonNotSetUp: "Not set up",
+	wire.ReasonTamper:   "The reader is open",
+	wire.ReasonUnstored: "Storage fault",
+	wire.ReasonBehind:   "Not up to date",
+	wire.ReasonNFC:      "No card reader",
+	wire.ReasonPanel:    "No touch",
+	wire.ReasonUnknown:  "Card not known",
+	wire.ReasonEarly:    "Not valid yet",
+	wire.ReasonExpired:  "No longer valid",
+	wire.ReasonGroup:    "Not for this door",
+	wire.ReasonSchedule: "Not at this time",
+	wire.ReasonClock:    "The time is not known",
+	wire.ReasonDamaged:  "Ask for help",
+	wire.ReasonKey:      "Ask for help",
+	wire.ReasonEpoch:    "Please try again",
+	wire.ReasonNoAnswer: "Please try again",
+	wire.ReasonWait:     "Please wait a moment",
 }

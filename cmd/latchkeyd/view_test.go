@@ -7,6 +7,7 @@ import (
 
 	"latchkey/device"
 	"latchkey/keypad"
+	"latchkey/sync/wire"
 )
 
 func TestWhatAScreenSaysIsSaidInEveryLanguage(t *testing.T) {
@@ -19,7 +20,7 @@ func TestWhatAScreenSaysIsSaidInEveryLanguage(t *testing.T) {
 	if notes := (viewer{}).view(device.View{TouchHeld: true}, time.Time{}, 0).Notes; !slices.Contains(sentences, notes) {
 		t.Errorf("%q is in no other language", notes)
 	}
-	for _, alarm := range []device.Door{device.DoorForced, device.DoorHeld} {
+	for _, alarm := range []wire.DoorState{wire.DoorIsForced, wire.DoorIsHeld} {
 		if notes := (viewer{}).view(device.View{DoorAlarm: alarm}, time.Time{}, 0).Notes; !slices.Contains(sentences, notes) {
 			t.Errorf("%s: %q is in no other language", alarm, notes)
 		}

@@ -15,6 +15,7 @@ import (
 	"latchkey/cmd/latchkeyd/internal/status"
 	"latchkey/device"
 	"latchkey/relay"
+	"latchkey/sync/wire"
 )
 
 func TestWhatTheConfigDoesNotNameIsNotOfferedAndNoFault(t *testing.T) {
@@ -77,7 +78,7 @@ func TestAnInputWhoseLineIsInUseWorksOnceItIsFree(t *testing.T) {
 			t.Errorf("while it is in use: %v", all)
 		}
 		used.held = false
-		want := []device.Event{device.Health{Subject: device.SubjectRelay, Condition: device.Good}, device.Input{Name: device.InputDoor}}
+		want := []device.Event{device.Health{Subject: wire.SubjectRelay, Condition: device.Good}, device.Input{Name: device.InputDoor}}
 		all := said()
 		if len(all) != 2 || !slices.Contains(all, want[0]) || !slices.Contains(all, want[1]) {
 			t.Errorf("once it is free: %v", all)

@@ -157,7 +157,7 @@ func quarter(dir string) int64 {
 	return max(int64(disk.Blocks*uint64(disk.Bsize)/4), 64<<10)
 }
 
-// Began returns "" if the journal goes on, "new" if it is a fresh reader's
+// Began returns "" if the journal goes on, wire.ReasonNew if it is a fresh reader's
 // first, and otherwise what was wrong with the one before, which was or will be
 // set aside: PIN is to be locked out.
 func (j *Journal) Began() string { return j.began }

@@ -27,7 +27,7 @@ func (j *Journal) lose(first, number uint64, reason string) error {
 	}
 	j.read = cursor{}
 	next := j.segments[i+1]
-	if err := j.drop(wire.Record{First: number, Last: next.first - 1, Hash: next.before, Count: next.first - number, Reason: "damaged"}); err != nil {
+	if err := j.drop(wire.Record{First: number, Last: next.first - 1, Hash: next.before, Count: next.first - number, Reason: wire.ReasonDamaged}); err != nil {
 		return err
 	}
 	s, err := j.scan(first, math.MaxInt64)

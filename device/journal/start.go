@@ -40,7 +40,7 @@ func (j *Journal) takeUp() (began, aside string) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist), err == nil && len(firsts) == 0:
 		if j.o.Fresh {
-			return "new", ""
+			return string(wire.ReasonNew), ""
 		}
 		return "there is no journal", ""
 	case err != nil:

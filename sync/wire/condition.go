@@ -30,8 +30,8 @@ const (
 // A Condition is how a reader and its door are.
 type Condition struct {
 	Lockout      Cause       `cbor:"1,keyasint,omitempty"` // why PIN entry is locked out; "": it is not
-	PIN          string      `cbor:"2,keyasint,omitempty"` // why no PIN can be entered; "": it can
-	Card         string      `cbor:"3,keyasint,omitempty"` // why no card is read; "": it is
+	PIN          Reason      `cbor:"2,keyasint,omitempty"` // why no PIN can be entered; "": it can
+	Card         Reason      `cbor:"3,keyasint,omitempty"` // why no card is read; "": it is
 	Strike       StrikeState `cbor:"4,keyasint"`
 	Door         DoorState   `cbor:"5,keyasint"`
 	Tamper       bool        `cbor:"6,keyasint,omitempty"` // the housing is open
@@ -43,8 +43,8 @@ type Condition struct {
 // A Fault is a part of the reader that is not well.
 type Fault struct {
 	_       struct{} `cbor:",toarray"`
-	Subject string   // "cache", "panel", "touch", "nfc", "relay", "key", "journal", "data"
-	Text    string   // what is wrong, for people
+	Subject Subject
+	Text    string // what is wrong, for people
 }
 
 // maxFaults bounds the faults of one condition.
@@ -71,9 +71,9 @@ func (c *Condition) Check() error {
 		return fmt.Errorf("%d faults, at most %d", len(c.Faults), maxFaults)
 	}
 	for _, fault := range c.Faults {
-		if err := cmp.Or(CheckName(fault.Subject), named("fault", checkText(fault.Text, MaxText))); err != nil {
+		if err := cmp.Or(CheckName(string(fault.Subject)), named("fault", checkText(fault.Text, MaxText))); err != nil {
 			return err
 		}
 	}
-	return cmp.Or(named("why no PIN", CheckLabel(c.PIN)), named("why no card", CheckLabel(c.Card)))
+	return cmp.Or(named("why no PIN", CheckLabel(string(c.PIN))), named("why no card", CheckLabel(string(c.Card))))
 }

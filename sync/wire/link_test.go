@@ -78,7 +78,7 @@ func TestAStateThatNoReaderIsInIsRefused(t *testing.T) {
 		"an unknown lockout":        func(s *State) { s.Condition.Lockout = "whim" },
 		"no state of the strike":    func(s *State) { s.Condition.Strike = "" },
 		"no state of the door":      func(s *State) { s.Condition.Door = "ajar" },
-		"a long reason":             func(s *State) { s.Condition.PIN = strings.Repeat("x", 65) },
+		"a long reason":             func(s *State) { s.Condition.PIN = Reason(strings.Repeat("x", 65)) },
 		"a reason in two lines":     func(s *State) { s.Condition.Card = "a\nb" },
 		"many faults":               func(s *State) { s.Condition.Faults = make([]Fault, 17) },
 		"a fault of nothing":        func(s *State) { s.Condition.Faults[0].Subject = "" },

@@ -10,25 +10,25 @@ type RecordKind string
 const (
 	Checkpoint         RecordKind = "checkpoint"          // opens a segment: State is the fold so far
 	AttemptStarted     RecordKind = "attempt.started"     // a PIN entry is charged: Seq
-	AttemptUnknown     RecordKind = "attempt.unknown"     // Seq was no known PIN: Wrong, Reason "no answer" or none
+	AttemptUnknown     RecordKind = "attempt.unknown"     // Seq was no known PIN: Wrong, Reason ReasonNoAnswer or none
 	AttemptTakenBack   RecordKind = "attempt.taken-back"  // Seq is not counted: Reason, Credential and User if known
 	AttemptInterrupted RecordKind = "attempt.interrupted" // Seq was pending at a start and counts as unknown: Wrong
-	AccessGranted      RecordKind = "access.granted"      // By "pin", "card", "remote"; Seq of a PIN; Credential, User; Seconds
+	AccessGranted      RecordKind = "access.granted"      // By; Seq of a PIN; Credential, User; Seconds
 	LockoutStarted     RecordKind = "lockout.started"     // Cause; Users that reset the row meanwhile
-	LockoutCleared     RecordKind = "lockout.cleared"     // By "card" or "remote"; Credential, User or Command, Who; Count of guesses that it leaves: at most, or just so many after a lost journal
+	LockoutCleared     RecordKind = "lockout.cleared"     // ByCard or ByRemote; Credential, User or Command, Who; Count of guesses that it leaves: at most, or just so many after a lost journal
 	HoldStarted        RecordKind = "hold.started"        // Seconds, Command, Who
-	HoldEnded          RecordKind = "hold.ended"          // Reason "over", "release", "tamper", "restart"; Command, Who of a release
+	HoldEnded          RecordKind = "hold.ended"          // Reason ReasonOver, ReasonRelease, ReasonTamper, ReasonRestart; Command, Who of a release
 	CredentialsApplied RecordKind = "credentials.applied" // Epoch, Revision, Hash
 	PolicyApplied      RecordKind = "policy.applied"      // PolicyRevision
 	Adopted            RecordKind = "reader.adopted"      // by a site: Site, Epoch, Revision, PolicyRevision
 	ReaderStarted      RecordKind = "reader.started"      // Version
-	JournalBegan       RecordKind = "journal.began"       // Reason "new", or what was wrong with the one set aside
+	JournalBegan       RecordKind = "journal.began"       // Reason ReasonNew, or what was wrong with the one set aside
 	JournalResumed     RecordKind = "journal.resumed"     // stored again after Count appends were not, for Text: State is the fold so far
 	ClockTrusted       RecordKind = "clock.trusted"       //
 	ClockUntrusted     RecordKind = "clock.untrusted"     //
 	ClockStepped       RecordKind = "clock.stepped"       // a trusted clock was set, by more than a minute: From, To
 
-	AccessDenied    RecordKind = "access.denied"    // By "card", Reason; Credential, User, or the start of an unknown Tag
+	AccessDenied    RecordKind = "access.denied"    // ByCard, Reason; Credential, User, or the start of an unknown Tag
 	PINRefused      RecordKind = "pin.refused"      // presented while it cannot be used: Reason
 	ExitPressed     RecordKind = "exit.pressed"     // the exit button; Seconds, or Reason if it did not open
 	DoorOpened      RecordKind = "door.opened"      //
@@ -38,16 +38,16 @@ const (
 	TamperStarted   RecordKind = "tamper.started"   //
 	TamperEnded     RecordKind = "tamper.ended"     //
 	CommandDone     RecordKind = "command.done"     // Command, Order, Who: carried out, but neither unlock nor hold
-	CommandRefused  RecordKind = "command.refused"  // Command, Order, Who, Reason
+	CommandRefused  RecordKind = "command.refused"  // Command, Order, Who; Reason, or what else was wrong with it
 	CacheDamaged    RecordKind = "cache.damaged"    // Text says where
 	CacheBehind     RecordKind = "cache.behind"     // Epoch, Revision: less than was once held
 	LogForked       RecordKind = "log.forked"       // Epoch, Revision, Hash that does not match what is held
 	RecordsDropped  RecordKind = "records.dropped"  // First, Last and the Hash of the last one
 	LinkUp          RecordKind = "link.up"          // Count: the number of the connection
 	LinkDown        RecordKind = "link.down"        //
-	HealthChanged   RecordKind = "health.changed"   // Subject, Text "ok" or what is wrong
-	MessageRefused  RecordKind = "message.refused"  // Subject is the message's kind; Reason
-	EventsCollapsed RecordKind = "events.collapsed" // Count more of the kind Subject within a minute
+	HealthChanged   RecordKind = "health.changed"   // Subject, TextGood or what is wrong
+	MessageRefused  RecordKind = "message.refused"  // Subject is the Channel that it came on; Reason, or what else was wrong with it
+	EventsCollapsed RecordKind = "events.collapsed" // Count more of the RecordKind Subject within a minute
 )
 
 // A Cause is why PIN entry is locked out.
@@ -75,8 +75,8 @@ type Record struct {
 
 	Credential uint64   `cbor:"8,keyasint,omitempty"`
 	User       uint64   `cbor:"9,keyasint,omitempty"`
-	By         string   `cbor:"10,keyasint,omitempty"` // "pin", "card", "exit", "remote"
-	Reason     string   `cbor:"11,keyasint,omitempty"`
+	By         Means    `cbor:"10,keyasint,omitempty"`
+	Reason     Reason   `cbor:"11,keyasint,omitempty"`
 	Cause      Cause    `cbor:"12,keyasint,omitempty"`
 	Wrong      uint16   `cbor:"13,keyasint,omitempty"` // wrong PINs in a row, this one counted
 	Seconds    uint32   `cbor:"14,keyasint,omitempty"`
@@ -93,7 +93,7 @@ type Record struct {
 	Hash           Hash   `cbor:"23,keyasint,omitzero"`
 	PolicyRevision uint64 `cbor:"24,keyasint,omitempty"`
 
-	Subject string `cbor:"25,keyasint,omitempty"` // what it is about: "nfc", "panel", a kind of record
+	Subject string `cbor:"25,keyasint,omitempty"` // what it is about: a Subject, a Channel, a RecordKind
 	Text    string `cbor:"26,keyasint,omitempty"`
 	Count   uint64 `cbor:"27,keyasint,omitempty"`
 	First   uint64 `cbor:"28,keyasint,omitempty"`

@@ -2,6 +2,7 @@ package console
 
 import (
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/sync/wire"
 )
 
 // A light says in one word how a reader or a door is, and how that is to be
@@ -49,17 +50,17 @@ func contactLight(r *desk.Reader) light {
 		return light{"", "Not known", "door"}
 	}
 	switch {
-	case r.Live.Door == "forced":
+	case r.Live.Door == wire.DoorIsForced:
 		return light{"bad", "Forced open", "open"}
-	case r.Live.Door == "held":
+	case r.Live.Door == wire.DoorIsHeld:
 		return light{"warn", "Open for too long", "open"}
-	case r.Live.Strike == "held":
+	case r.Live.Strike == wire.StrikeHeld:
 		return light{"warn", "Held open", "unlock"}
-	case r.Live.Door == "open":
+	case r.Live.Door == wire.DoorIsOpen:
 		return light{"good", "Open", "open"}
-	case r.Live.Strike == "pulse":
+	case r.Live.Strike == wire.StrikePulse:
 		return light{"good", "Unlocked", "unlock"}
-	case r.Live.Door == "closed":
+	case r.Live.Door == wire.DoorIsClosed:
 		return light{"", "Closed", "door"}
 	}
 	return light{"", "No contact", "door"}
@@ -105,17 +106,17 @@ func alerts(readers []*desk.Reader) (all []alert) {
 		if l.Tamper {
 			say("bad", "warning", "says that its housing is open.", false)
 		}
-		if l.Door == "forced" {
+		if l.Door == wire.DoorIsForced {
 			say("bad", "open", "was opened by force.", false)
 		}
-		if l.Door == "held" {
+		if l.Door == wire.DoorIsHeld {
 			say("warn", "open", "stands open for too long.", false)
 		}
 		if l.Lockout != "" {
 			say("warn", "lock", "takes no PIN: "+l.Lockout+". A card that may open ends this, and so does opening the door from here.", true)
 		}
 		for _, fault := range l.Faults {
-			say("warn", "warning", "has a fault: "+fault.Subject+", "+fault.Text+".", false)
+			say("warn", "warning", "has a fault: "+string(fault.Subject)+", "+fault.Text+".", false)
 		}
 	}
 	return all

@@ -65,7 +65,7 @@ func (w *world) stage() {
 			if i%3 == 0 {
 				by = "pin"
 			}
-			front.report(at, wire.Record{Kind: wire.AccessGranted, By: by, User: who, Credential: credential, Seconds: 5})
+			front.report(at, wire.Record{Kind: wire.AccessGranted, By: wire.Means(by), User: who, Credential: credential, Seconds: 5})
 			if i == 4 {
 				front.report(at.Add(time.Minute), wire.Record{Kind: wire.AccessDenied, By: "card", Reason: "unknown", Tag: []byte{1, 2, 3, 4, 5, 6, 7, 8}})
 			}

@@ -53,10 +53,10 @@ type LiveReader struct {
 	Waiting  uint64 // records it holds that have not come yet
 	Lockout  string // why PIN entry is locked out, in words; "": it is not
 	Cause    wire.Cause
-	NoPIN    string // why no PIN can be entered otherwise
-	NoCard   string
-	Door     string // "open", "closed", "forced", "held", "unknown"
-	Strike   string // "off", "pulse", "held"
+	NoPIN    wire.Reason // why no PIN can be entered otherwise
+	NoCard   wire.Reason
+	Door     wire.DoorState
+	Strike   wire.StrikeState
 	Tamper   bool
 	Clock    bool // trusted
 	Behind   bool
@@ -189,7 +189,7 @@ func liveReader(tx *store.Tx, r *link.Reader, head store.Head) (LiveReader, erro
 	}
 	if c := s.Condition; c != nil {
 		l.Cause, l.Lockout = c.Lockout, causeText(c.Lockout)
-		l.NoPIN, l.NoCard, l.Door, l.Strike = c.PIN, c.Card, string(c.Door), string(c.Strike)
+		l.NoPIN, l.NoCard, l.Door, l.Strike = c.PIN, c.Card, c.Door, c.Strike
 		l.Tamper, l.Clock, l.Behind, l.Faults = c.Tamper, c.ClockTrusted, c.Behind, c.Faults
 	}
 	return l, nil

@@ -3,63 +3,65 @@ package desk
 import (
 	"fmt"
 	"time"
+
+	"latchkey/sync/wire"
 )
 
 // reasons are a reader's words for why something did or did not happen, as
 // people say them. What is not among them is shown as the reader says it.
-var reasons = map[string]string{
-	"not set up":    "the reader is not set up",
-	"none here":     "the reader has nothing for it",
-	"off":           "PIN entry is switched off",
-	"locked out":    "PIN entry is paused",
-	"pending":       "another PIN was being checked",
-	"tamper":        "the reader's housing is open",
-	"not stored":    "the reader could not store what happens",
-	"behind":        "the reader's data is older than it was",
-	"panel":         "the display is out of order",
-	"nfc":           "the card reader is out of order",
-	"unknown":       "it is nobody's",
-	"not yet valid": "their first day is still to come",
-	"expired":       "their last day is over",
-	"group":         "none of their groups may open this door",
-	"schedule":      "their groups may not at this time",
-	"clock":         "the reader did not know the time",
-	"damaged":       "the reader's data is damaged",
-	"key":           "the reader's key could not be used",
-	"epoch":         "the site's key changed at that moment",
-	"no answer":     "checking it took too long",
-	"wait":          "there were too many unknown cards",
-	"no card":       "no card was shown",
-	"no hold":       "it was not held open",
-	"over":          "the time is over",
-	"release":       "it was released",
-	"restart":       "the reader was started anew",
-	"stale":         "the order came too late",
-	"busy":          "the reader was busy",
+var reasons = map[wire.Reason]string{
+	wire.ReasonNotSetUp: "the reader is not set up",
+	wire.ReasonNone:     "the reader has nothing for it",
+	wire.ReasonOff:      "PIN entry is switched off",
+	wire.ReasonLockout:  "PIN entry is paused",
+	wire.ReasonPending:  "another PIN was being checked",
+	wire.ReasonTamper:   "the reader's housing is open",
+	wire.ReasonUnstored: "the reader could not store what happens",
+	wire.ReasonBehind:   "the reader's data is older than it was",
+	wire.ReasonPanel:    "the display is out of order",
+	wire.ReasonNFC:      "the card reader is out of order",
+	wire.ReasonUnknown:  "it is nobody's",
+	wire.ReasonEarly:    "their first day is still to come",
+	wire.ReasonExpired:  "their last day is over",
+	wire.ReasonGroup:    "none of their groups may open this door",
+	wire.ReasonSchedule: "their groups may not at this time",
+	wire.ReasonClock:    "the reader did not know the time",
+	wire.ReasonDamaged:  "the reader's data is damaged",
+	wire.ReasonKey:      "the reader's key could not be used",
+	wire.ReasonEpoch:    "the site's key changed at that moment",
+	wire.ReasonNoAnswer: "checking it took too long",
+	wire.ReasonWait:     "there were too many unknown cards",
+	wire.ReasonNoCard:   "no card was shown",
+	wire.ReasonNoHold:   "it was not held open",
+	wire.ReasonOver:     "the time is over",
+	wire.ReasonRelease:  "it was released",
+	wire.ReasonRestart:  "the reader was started anew",
+	wire.ReasonStale:    "the order came too late",
+	wire.ReasonBusy:     "the reader was busy",
 }
 
 // why returns ": reason" in people's words, or nothing.
-func why(reason string) string {
-	if said, ok := reasons[reason]; ok {
-		reason = said
+func why(reason wire.Reason) string {
+	if text, ok := reasons[reason]; ok {
+		return because(text)
 	}
-	return because(reason)
+	return because(string(reason))
 }
 
 // parts are a reader's words for what it is made of.
-var parts = map[string]string{
-	"cache": "what it knows of users", "panel": "the display", "touch": "the touch screen", "nfc": "the card reader",
-	"relay": "the relay", "key": "the site's key", "link": "the link", "journal": "the storage of records",
+var parts = map[wire.Subject]string{
+	wire.SubjectCache: "what it knows of users", wire.SubjectPanel: "the display", wire.SubjectTouch: "the touch screen", wire.SubjectNFC: "the card reader",
+	wire.SubjectRelay: "the relay", wire.SubjectKey: "the site's key", wire.SubjectLink: "the link", wire.SubjectJournal: "the storage of records",
 }
 
 // health says how a part of a reader is.
-func health(subject, text string) string {
+func health(subject wire.Subject, text string) string {
 	part, ok := parts[subject]
 	if !ok {
-		part = subject
+		part = string(subject)
 	}
 	switch text {
-	case "ok":
+	case wire.TextGood:
 		return part + " works again"
 	case "":
 		return part + " is out of order"

@@ -96,7 +96,7 @@ func (t *teller) sentence(e *Entry, r *wire.Record, tries int) (Text, error) {
 	case wire.ClockStepped:
 		return say(stepped(r), door), nil
 	case wire.HealthChanged:
-		return say("%s: "+escape(health(r.Subject, r.Text)), door), nil
+		return say("%s: "+escape(health(wire.Subject(r.Subject), r.Text)), door), nil
 	case wire.CommandDone:
 		return say("%s carried out an order of %s"+orderText(r.Order), door, r.Who), nil
 	case wire.CommandRefused:
@@ -135,14 +135,14 @@ func orderText(order wire.Order) string {
 	return " to " + escape(string(order))
 }
 
-func by(how string) string {
+func by(how wire.Means) string {
 	switch how {
-	case "pin":
+	case wire.ByPIN:
 		return "PIN"
-	case "remote":
+	case wire.ByRemote:
 		return "remote unlock"
 	}
-	return escape(how)
+	return escape(string(how))
 }
 
 // ownAffairs are what a reader reports of itself.

@@ -18,9 +18,6 @@ const (
 // maxOrders bounds the orders that wait for an answer.
 const maxOrders = 256
 
-// stale is the reason of a reader that does not know a command's nonce.
-const stale = "stale"
-
 // An Outcome is what came of an order.
 type Outcome struct {
 	ID     wire.CommandID
@@ -77,11 +74,11 @@ func (os orders) record(now time.Time, reader string, r *wire.Record, nonce wire
 	}
 	switch r.Kind {
 	case wire.CommandRefused:
-		if r.Reason == stale && now.Sub(o.placed) < resendFor {
+		if r.Reason == wire.ReasonStale && now.Sub(o.placed) < resendFor {
 			o.refused = true
 			return os.retry(now, reader, nonce, o)
 		}
-		os.answer(o, Outcome{Record: r, Text: "the reader refused: " + r.Reason})
+		os.answer(o, Outcome{Record: r, Text: "the reader refused: " + string(r.Reason)})
 	case wire.AccessGranted:
 		os.answer(o, Outcome{Record: r, Done: true, Text: fmt.Sprintf("opened for %d s", r.Seconds)})
 	case wire.HoldStarted:

@@ -80,7 +80,7 @@ func withOrder(order wire.Order) (orders, wire.CommandID, chan Outcome) {
 }
 
 func TestAnOrderIsSentAgainOnlyAfterARefusalAsStale(t *testing.T) {
-	refusal := func(id wire.CommandID, reason string) *wire.Record {
+	refusal := func(id wire.CommandID, reason wire.Reason) *wire.Record {
 		return &wire.Record{Kind: wire.CommandRefused, Command: id, Reason: reason}
 	}
 	one, two := wire.Nonce{1}, wire.Nonce{2}
@@ -89,10 +89,10 @@ func TestAnOrderIsSentAgainOnlyAfterARefusalAsStale(t *testing.T) {
 	if again := os.state(at(1), "front-door", two); again != nil {
 		t.Error("without a refusal")
 	}
-	if c := os.record(at(2), "back-door", refusal(id, stale), two); c != nil {
+	if c := os.record(at(2), "back-door", refusal(id, wire.ReasonStale), two); c != nil {
 		t.Error("after another reader's refusal")
 	}
-	if c := os.record(at(2), "front-door", refusal(id, stale), one); c != nil {
+	if c := os.record(at(2), "front-door", refusal(id, wire.ReasonStale), one); c != nil {
 		t.Error("with the nonce that was refused")
 	}
 	if again := os.state(at(3), "back-door", two); again != nil {
@@ -110,11 +110,11 @@ func TestAnOrderIsSentAgainOnlyAfterARefusalAsStale(t *testing.T) {
 	}
 
 	os, id, answer = withOrder(wire.Unlock)
-	if c := os.record(at(10), "front-door", refusal(id, stale), two); c != nil || (<-answer).Done {
+	if c := os.record(at(10), "front-door", refusal(id, wire.ReasonStale), two); c != nil || (<-answer).Done {
 		t.Error("ten seconds later")
 	}
 	os, id, answer = withOrder(wire.Unlock)
-	os.record(at(9), "front-door", refusal(id, stale), one)
+	os.record(at(9), "front-door", refusal(id, wire.ReasonStale), one)
 	if again := os.state(at(10), "front-door", two); again != nil {
 		t.Error("ten seconds later, with a newer nonce")
 	}

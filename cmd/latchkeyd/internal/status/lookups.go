@@ -29,7 +29,7 @@ type LookupTimes struct {
 }
 
 // kinds by their names, in the order of wire.CredentialKind.
-var kinds = [...]string{"pin", "card"}
+var kinds = [...]string{wire.PIN.String(), wire.Card.String()}
 
 // outcomes by their names, in the order of device.Outcome from its first on.
 var outcomes = [...]string{"known", "unknown", "damaged", "key-failed", "epoch-changed", "enrolled"}

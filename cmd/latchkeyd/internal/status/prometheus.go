@@ -97,7 +97,7 @@ func (s *Status) exposition() []byte {
 	e.gauge("latchkey_link_up", "1 while the controller answers.", truth(s.Link == "up"))
 	e.family("latchkey_fault", "gauge", "1 for each part that is out of order.")
 	for _, subject := range slices.Sorted(maps.Keys(s.Health)) {
-		e.sample("latchkey_fault", 1, "subject", subject)
+		e.sample("latchkey_fault", 1, "subject", string(subject))
 	}
 
 	e.histogram("latchkey_strike_seconds", "From a PIN's last digit to the strike's line.", f.Strike)

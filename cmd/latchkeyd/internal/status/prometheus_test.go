@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"latchkey/sync/wire"
 )
 
 // sample is one line of an exposition: a metric's name with its labels in the
@@ -96,7 +98,7 @@ func parseExposition(text string) (samples, error) {
 }
 
 func TestTheExpositionIsWhatItsFormatSays(t *testing.T) {
-	s := &Status{Reader: "front-door", Version: "a\"b\\c\nd", PIN: "on", Lockout: "none", Health: map[string]string{"nfc": "x", "panel": "y"}}
+	s := &Status{Reader: "front-door", Version: "a\"b\\c\nd", PIN: "on", Lockout: "none", Health: map[wire.Subject]string{"nfc": "x", "panel": "y"}}
 	s.Figures.Chips = []Chip{{Name: "panel", Transfers: 7}, {Name: "nfc", Resets: 1}}
 	s.Figures.Lookups = new(Lookups).counted()
 	for _, d := range []time.Duration{0, 100 * time.Microsecond, 101 * time.Microsecond, time.Second, time.Hour} {

@@ -18,6 +18,7 @@ import (
 
 	"latchkey/cmd/latchkeyd/internal/datadir"
 	"latchkey/device"
+	"latchkey/sync/wire"
 )
 
 // A Server answers Ask, and so latchkeyd status, with the newest state.
@@ -54,7 +55,7 @@ type Adoption struct {
 
 // Report takes over a state of the brain.
 func (s *Server) Report(state device.State, a Adoption) {
-	on := func(reason device.Reason) string {
+	on := func(reason wire.Reason) string {
 		if reason == "" {
 			return "on"
 		}
@@ -62,38 +63,36 @@ func (s *Server) Report(state device.State, a Adoption) {
 	}
 	now := Status{
 		Reader: state.Reader, Version: state.Version, Site: a.Site, Fingerprint: a.Fingerprint,
-		Door: state.Door.String(), Strike: state.Strike.String(),
+		Door: string(state.Door), Strike: string(state.Strike),
 		Lockout: "none", Wrong: int(state.Wrong), Guesses: int(state.Guesses),
 		PIN: on(state.PIN), Card: on(state.Card),
 		Tamper: state.Tamper, ClockTrusted: state.ClockTrusted,
 		Epoch: state.Held.Epoch, Revision: state.Held.Revision, PolicyRevision: state.PolicyRevision,
-		Link: "down", Health: map[string]string{},
+		Link: "down", Health: map[wire.Subject]string{},
 	}
 	switch {
 	case !a.Linked:
 		now.Link = "none"
-	case state.Health[device.SubjectLink] == device.Good:
+	case state.Parts.Is(wire.SubjectLink) == device.Good:
 		now.Link = "up"
 	}
 	if state.Lockout != "" {
 		now.Lockout = string(state.Lockout)
 	}
-	for subject, fault := range state.Faults {
-		if fault != "" {
-			now.Health[device.Subject(subject).String()] = fault
-		}
+	for _, fault := range state.Parts.Faults() {
+		now.Health[fault.Subject] = fault.Text
 	}
 	if state.Journal != "" {
-		now.Health["journal"] = state.Journal
+		now.Health[wire.SubjectJournal] = state.Journal
 	}
 	if a.Refused != "" {
-		now.Health["adoption"] = a.Refused
+		now.Health[wire.SubjectAdoption] = a.Refused
 	}
 	if s.data != nil {
-		now.Health["data"] = s.data.Error()
+		now.Health[wire.SubjectData] = s.data.Error()
 	}
 	if state.Behind {
-		now.Health["cache"] = "older than what was once held; waits for the controller"
+		now.Health[wire.SubjectCache] = "older than what was once held; waits for the controller"
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -7,29 +7,31 @@ import (
 	"io"
 	"maps"
 	"slices"
+
+	"latchkey/sync/wire"
 )
 
 // Status is what the running reader says of itself, field by field as JSON.
 type Status struct {
-	Reader         string            `json:"reader"`
-	Version        string            `json:"version"`
-	Site           string            `json:"site,omitempty"`
-	Fingerprint    string            `json:"fingerprint,omitempty"`
-	Door           string            `json:"door"`
-	Strike         string            `json:"strike"`
-	Lockout        string            `json:"lockout"` // "none", or its cause
-	Wrong          int               `json:"wrong"`   // wrong PINs in a row
-	Guesses        int               `json:"guesses"`
-	PIN            string            `json:"pin"`  // "on", or why not
-	Card           string            `json:"card"` // "on", or why not
-	Tamper         bool              `json:"tamper"`
-	ClockTrusted   bool              `json:"clock_trusted"`
-	Epoch          uint64            `json:"epoch"`
-	Revision       uint64            `json:"revision"`
-	PolicyRevision uint64            `json:"policy_revision"`
-	Link           string            `json:"link"`   // "up", "down", or "none": its site named no broker
-	Health         map[string]string `json:"health"` // what is wrong, by subject
-	Figures        Figures           `json:"figures"`
+	Reader         string                  `json:"reader"`
+	Version        string                  `json:"version"`
+	Site           string                  `json:"site,omitempty"`
+	Fingerprint    string                  `json:"fingerprint,omitempty"`
+	Door           string                  `json:"door"`
+	Strike         string                  `json:"strike"`
+	Lockout        string                  `json:"lockout"` // "none", or its cause
+	Wrong          int                     `json:"wrong"`   // wrong PINs in a row
+	Guesses        int                     `json:"guesses"`
+	PIN            string                  `json:"pin"`  // "on", or why not
+	Card           string                  `json:"card"` // "on", or why not
+	Tamper         bool                    `json:"tamper"`
+	ClockTrusted   bool                    `json:"clock_trusted"`
+	Epoch          uint64                  `json:"epoch"`
+	Revision       uint64                  `json:"revision"`
+	PolicyRevision uint64                  `json:"policy_revision"`
+	Link           string                  `json:"link"`   // "up", "down", or "none": its site named no broker
+	Health         map[wire.Subject]string `json:"health"` // what is wrong, by subject
+	Figures        Figures                 `json:"figures"`
 }
 
 // Print writes the status for a person.

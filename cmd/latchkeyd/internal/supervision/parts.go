@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"latchkey/device"
+	"latchkey/sync/wire"
 )
 
 // Parts is the health of the reader's parts, as each was reported last. Its
@@ -22,27 +23,27 @@ type Parts struct {
 	watched []*Part
 
 	mu     sync.Mutex
-	health map[device.Subject]device.Health // the newest of each subject
-	lines  map[string]error                 // what is wrong with each of the door's lines, by name
+	health map[wire.Subject]device.Health // the newest of each subject
+	lines  map[string]error               // what is wrong with each of the door's lines, by name
 }
 
 // NewParts returns parts of which nothing is known. tell hears of each change;
 // located adds to an error, for the log, where in the config its cause stands.
 func NewParts(log *slog.Logger, located func(error) error, tell func(device.Health)) *Parts {
-	return &Parts{tell: tell, located: located, log: log, health: map[device.Subject]device.Health{}, lines: map[string]error{}}
+	return &Parts{tell: tell, located: located, log: log, health: map[wire.Subject]device.Health{}, lines: map[string]error{}}
 }
 
 // Report says that a part has failed, or that it works if err is nil.
-func (p *Parts) Report(subject device.Subject, err error) {
+func (p *Parts) Report(subject wire.Subject, err error) {
 	p.report(subject, device.Failed, err)
 }
 
 // ReportImpaired says that a part works as far as it goes.
-func (p *Parts) ReportImpaired(subject device.Subject, err error) {
+func (p *Parts) ReportImpaired(subject wire.Subject, err error) {
 	p.report(subject, device.Impaired, err)
 }
 
-func (p *Parts) report(subject device.Subject, condition device.Condition, err error) {
+func (p *Parts) report(subject wire.Subject, condition device.Condition, err error) {
 	health := device.Health{Subject: subject, Condition: device.Good}
 	if err != nil {
 		health.Condition, health.Text = condition, strings.ReplaceAll(err.Error(), "\n", "; ")
@@ -74,15 +75,15 @@ func (p *Parts) ReportLine(name string, err error) {
 		}
 	}
 	p.mu.Unlock()
-	p.Report(device.SubjectRelay, errors.Join(wrong...))
+	p.Report(wire.SubjectRelay, errors.Join(wrong...))
 }
 
 // Fault says what is wrong with a part; "" if nothing is.
-func (p *Parts) Fault(subject device.Subject) string {
+func (p *Parts) Fault(subject wire.Subject) string {
 	return p.of(subject).Text
 }
 
-func (p *Parts) of(subject device.Subject) device.Health {
+func (p *Parts) of(subject wire.Subject) device.Health {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.health[subject]
@@ -106,7 +107,7 @@ func (p *Parts) Known() []device.Health {
 // Task.
 type Part struct {
 	Task
-	subject device.Subject
+	subject wire.Subject
 
 	reported bool          // that it is late
 	before   device.Health // what was reported last before that
@@ -117,7 +118,7 @@ type Part struct {
 const roundWithin = 30 * time.Second
 
 // NewPart adds a part. The name is that of a round, as in NewTask.
-func (p *Parts) NewPart(name string, subject device.Subject) *Part {
+func (p *Parts) NewPart(name string, subject wire.Subject) *Part {
 	part := &Part{Task: Task{name: name, within: roundWithin}, subject: subject}
 	p.watched = append(p.watched, part)
 	return part

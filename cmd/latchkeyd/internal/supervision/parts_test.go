@@ -9,12 +9,13 @@ import (
 	"time"
 
 	"latchkey/device"
+	"latchkey/sync/wire"
 )
 
 func TestWhatIsSaidOfTheRelayNamesEachLineThatDoesNotWork(t *testing.T) {
 	var got []string
 	parts := NewParts(slog.New(slog.DiscardHandler), func(err error) error { return err }, func(health device.Health) {
-		if health.Subject != device.SubjectRelay || (health.Condition == device.Good) != (health.Text == "") {
+		if health.Subject != wire.SubjectRelay || (health.Condition == device.Good) != (health.Text == "") {
 			t.Errorf("%+v", health)
 		}
 		got = append(got, health.Text)
@@ -39,21 +40,21 @@ func TestAPartThatTellsHowItIsAtTheEndOfARoundThatHungIsBelieved(t *testing.T) {
 		{broken, nil, nil},
 	} {
 		parts := NewParts(slog.New(slog.DiscardHandler), func(err error) error { return err }, func(device.Health) {})
-		p := parts.NewPart("a turn", device.SubjectPanel)
-		parts.Report(device.SubjectPanel, test.before)
+		p := parts.NewPart("a turn", wire.SubjectPanel)
+		parts.Report(wire.SubjectPanel, test.before)
 		p.Round(true)
 		parts.Check(time.Now().Add(roundWithin + time.Second))
-		if why := parts.Fault(device.SubjectPanel); !strings.Contains(why, "a turn takes more than") {
+		if why := parts.Fault(wire.SubjectPanel); !strings.Contains(why, "a turn takes more than") {
 			t.Errorf("%q is reported while it hangs", why)
 		}
-		parts.Report(device.SubjectPanel, test.after)
+		parts.Report(wire.SubjectPanel, test.after)
 		p.Round(false)
 		parts.Check(time.Now())
 		want := ""
 		if test.want != nil {
 			want = test.want.Error()
 		}
-		if why := parts.Fault(device.SubjectPanel); why != want {
+		if why := parts.Fault(wire.SubjectPanel); why != want {
 			t.Errorf("%q is reported, not %q", why, want)
 		}
 	}

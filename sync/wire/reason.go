@@ -1,7 +1,8 @@
-package device
+package wire
 
-// A Reason is why something was not done, as it stands in a record and, for a
-// card, may stand on the screen.
+// A Reason is why something was not done, or why it ended. Those that follow are
+// all that a program decides on or has words for; where a record may also hold
+// what somebody else wrote, RecordKind says so.
 type Reason string
 
 // The reasons.
@@ -22,7 +23,7 @@ const (
 	ReasonGroup    Reason = "group"         // none of its groups may open this door
 	ReasonSchedule Reason = "schedule"      // its groups may, but not now
 	ReasonClock    Reason = "clock"         // it depends on a time that is not known
-	ReasonDamaged  Reason = "damaged"       // the credentials could not be read
+	ReasonDamaged  Reason = "damaged"       // credentials or records could not be read
 	ReasonKey      Reason = "key"           // the key could not be used
 	ReasonEpoch    Reason = "epoch"         // the site's key changed meanwhile
 	ReasonNoAnswer Reason = "no answer"     // within ten seconds
@@ -33,4 +34,37 @@ const (
 	ReasonRelease  Reason = "release"       // a hold was released
 	ReasonRestart  Reason = "restart"       // a hold's end is not known any more
 	ReasonNew      Reason = "new"           // a reader's first journal
+	ReasonStale    Reason = "stale"         // an order's nonce is neither of the last two, or too old: order again with the newest
+	ReasonBusy     Reason = "busy"          // too many orders within a minute
 )
+
+// Means are what opened the door, or was refused.
+type Means string
+
+// The means.
+const (
+	ByPIN    Means = "pin"
+	ByCard   Means = "card"
+	ByRemote Means = "remote" // an unlock that was ordered
+)
+
+// A Subject is a part of a reader that may be at fault.
+type Subject string
+
+// The subjects.
+const (
+	SubjectCache    Subject = "cache"    // the credentials on the disk
+	SubjectPanel    Subject = "panel"    // the display
+	SubjectTouch    Subject = "touch"    // its touch
+	SubjectNFC      Subject = "nfc"      // the card reader
+	SubjectRelay    Subject = "relay"    // the strike and the inputs
+	SubjectKey      Subject = "key"      // the site's key
+	SubjectLink     Subject = "link"     // the controller answers
+	SubjectJournal  Subject = "journal"  // records are stored
+	SubjectData     Subject = "data"     // where the reader keeps all this
+	SubjectAdoption Subject = "adoption" // the newest bundle is taken over
+	SubjectState    Subject = "state"    // what the reader says of itself fits a message
+)
+
+// TextGood is the text of a record of a part that is well again.
+const TextGood = "ok"
