@@ -7,11 +7,6 @@ import (
 	"latchkey/sync/wire"
 )
 
-const (
-	window = time.Minute
-	spared = 10 // happenings of a bucket in a window with a record of their own
-)
-
 // A bucket is what is counted together: records of a kind, of them those with a
 // reason or about a subject, or, with neither, the rest.
 type bucket struct {
@@ -55,25 +50,14 @@ func bucketOf(r wire.Record) int {
 	return slices.Index(collapsible[:], bucket{r.Kind, ""})
 }
 
-// collapsed counts, bucket by bucket, what happened within a minute from the first in it.
-type collapsed [len(collapsible)]struct {
-	end   time.Duration // of the window; 0: there is none
-	count uint8         // records
-	more  uint64        // happenings beyond them
-}
+// collapsed is what happened lately, bucket by bucket.
+type collapsed [len(collapsible)]wire.Minute
 
-// note records what needs no right: beyond ten in a bucket in a minute it is only
-// counted, and note reports false.
+// note records what needs no right, or only counts it, and says which.
 func (t *turn) note(r wire.Record) bool {
-	c := &t.collapsed[bucketOf(r)]
-	if c.end == 0 {
-		c.end = t.elapsed + window
-	}
-	if c.count == spared {
-		c.more++
+	if !t.collapsed[bucketOf(r)].Tell(t.elapsed) {
 		return false
 	}
-	c.count++
 	t.record(r)
 	return true
 }
@@ -82,8 +66,8 @@ func (t *turn) note(r wire.Record) bool {
 func (c *collapsed) end() time.Duration {
 	var first time.Duration
 	for _, in := range c {
-		if in.more > 0 && (first == 0 || in.end < first) {
-			first = in.end
+		if in.More() > 0 && (first == 0 || in.End() < first) {
+			first = in.End()
 		}
 	}
 	return first
@@ -92,16 +76,17 @@ func (c *collapsed) end() time.Duration {
 // expireCollapsed records what was only counted, minute by minute.
 func (t *turn) expireCollapsed() {
 	for i, in := range t.collapsed {
-		if !t.over(in.end) {
+		if !t.over(in.End()) {
 			continue
 		}
-		last := in.more > 0 && t.untold() == collapsible[i].kind
+		more := in.More()
+		last := more > 0 && t.untold() == collapsible[i].kind
 		if last {
-			in.more-- // it gets a record of its own
+			more-- // it gets a record of its own
 		}
-		t.collapsed[i].end, t.collapsed[i].count, t.collapsed[i].more = 0, 0, 0
-		if in.more > 0 {
-			t.record(wire.Record{Kind: wire.EventsCollapsed, Subject: string(collapsible[i].kind), Count: in.more})
+		t.collapsed[i] = wire.Minute{}
+		if more > 0 {
+			t.record(wire.Record{Kind: wire.EventsCollapsed, Subject: string(collapsible[i].kind), Count: more})
 		}
 		if last {
 			t.noteTamper()

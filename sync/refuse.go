@@ -3,22 +3,13 @@ package sync
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"latchkey/sync/wire"
 )
 
-// Refusals of one kind beyond so many in a window are only counted.
-const (
-	refusalWindow = time.Minute
-	refusalsTold  = 10
-)
-
-// refusals are those of one kind, since the first in a window.
+// refusals are those of one kind within a minute.
 type refusals struct {
-	end  time.Duration
-	told int
-	more int
+	wire.Minute
 	last wire.Reason
 }
 
@@ -44,15 +35,13 @@ func (l *Link) refuse(message string, err error) {
 	kind := refusedKind{message, errors.As(err, &about)}
 	r := l.refusals[kind]
 	if r == nil {
-		r = &refusals{end: l.now + refusalWindow}
+		r = new(refusals)
 		l.refusals[kind] = r
 	}
 	r.last = reason(err)
-	if r.told == refusalsTold {
-		r.more++
+	if !r.Tell(l.now) {
 		return
 	}
-	r.told++
 	news := Refused{Message: message, Reason: r.last}
 	if about != nil {
 		news.Command = about.command
@@ -73,12 +62,12 @@ func reason(err error) wire.Reason {
 
 func (l *Link) settleRefusals() {
 	for kind, r := range l.refusals {
-		if !l.over(r.end) {
+		if !l.over(r.End()) {
 			continue
 		}
 		delete(l.refusals, kind)
-		if r.more > 0 {
-			l.do(Refused{Message: kind.message, Reason: wire.Reason(fmt.Sprintf("%d more within a minute; the last: %s", r.more, r.last))})
+		if r.More() > 0 {
+			l.do(Refused{Message: kind.message, Reason: wire.Reason(fmt.Sprintf("%d more within a minute; the last: %s", r.More(), r.last))})
 		}
 	}
 }

@@ -8,35 +8,35 @@ import (
 	"latchkey/sync/wire"
 )
 
-// refusals are the messages that were refused: the first ones of a kind in a
-// minute are logged, the rest are counted.
+// refusals are the messages that were refused, by their channels.
 type refusals struct {
-	log *slog.Logger
+	log   *slog.Logger
+	began time.Time
 
-	mu     sync.Mutex
-	began  time.Time
-	counts map[wire.Channel]int
+	mu      sync.Mutex
+	minutes map[wire.Channel]wire.Minute
 }
 
-const refusalsLogged = 10
-
 func newRefusals(log *slog.Logger) *refusals {
-	return &refusals{log: log, counts: map[wire.Channel]int{}}
+	return &refusals{log: log, began: time.Now(), minutes: map[wire.Channel]wire.Minute{}}
 }
 
 func (r *refusals) note(reader string, channel wire.Channel, reason string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if now := time.Now(); now.Sub(r.began) > time.Minute {
-		for channel, n := range r.counts {
-			if n > refusalsLogged {
-				r.log.Warn("more messages were refused", "kind", string(channel), "count", n-refusalsLogged)
-			}
+	now := time.Since(r.began)
+	for channel, minute := range r.minutes {
+		if now < minute.End() {
+			continue
 		}
-		r.began = now
-		clear(r.counts)
+		if more := minute.More(); more > 0 {
+			r.log.Warn("more messages were refused", "kind", string(channel), "count", more)
+		}
+		delete(r.minutes, channel)
 	}
-	if r.counts[channel]++; r.counts[channel] <= refusalsLogged {
+	minute := r.minutes[channel]
+	if minute.Tell(now) {
 		r.log.Warn("message refused", "reader", reader, "kind", string(channel), "reason", reason)
 	}
+	r.minutes[channel] = minute
 }
