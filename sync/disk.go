@@ -8,7 +8,7 @@ import (
 )
 
 // Cache is the credentials on the reader's disk. Errors of Apply, Begin and
-// PutChunks that are not the disk's are wire's.
+// PutChunks that are not the disk's wrap wire.ErrForked or wire.ErrUnfit.
 type Cache interface {
 	// Held returns the place that look-ups answer for; epoch 0: there is none.
 	Held() wire.Place

@@ -191,7 +191,7 @@ func (l *Link) cached(e Cached) {
 func (l *Link) cacheRefused(did doing, err error) {
 	g := &l.log
 	g.deltas, g.size, g.tip = nil, 0, g.state.Held
-	unfit := errors.Is(err, wire.ErrUnfit) || errors.Is(err, wire.ErrForked) || errors.Is(err, wire.ErrSignature) || errors.Is(err, wire.ErrEncoding)
+	unfit := errors.Is(err, wire.ErrUnfit) || errors.Is(err, wire.ErrForked)
 	switch did {
 	case doingDeltas:
 		l.later(askLog)

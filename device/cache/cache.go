@@ -20,6 +20,8 @@
 //
 // # Trust
 //
+// What is stored was verified when it arrived: a delta, a manifest and a policy
+// come as the types of package wire that only a verified message can become.
 // Opening checks the manifest's signature, the chain of the deltas by hash, and
 // the last one's signature, which covers those before it. A look-up checks the
 // SHA-256 of the chunk, or of the change, that it read against what was signed.
@@ -142,11 +144,6 @@ func (c *Cache) Held() wire.Place {
 		return wire.Place{}
 	}
 	return c.held.place()
-}
-
-// Behind says whether less is held than that.
-func (c *Cache) Behind(epoch, revision uint64) bool {
-	return wire.Place{Epoch: epoch, Revision: revision}.Above(c.Held())
 }
 
 // Fault returns what is known to be wrong with what is held: ErrEmpty, a

@@ -162,7 +162,7 @@ func TestOnlyWhatFollowsTheHighestRevisionIsTorn(t *testing.T) {
 			}
 			c := Open(o)
 			torn := at >= once
-			if (c.Fault() == nil) != torn || c.Held().Revision != revisions[at] || c.Behind(5, highest) == torn {
+			if (c.Fault() == nil) != torn || c.Held().Revision != revisions[at] || (wire.Place{Epoch: 5, Revision: highest}.Above(c.Held())) == torn {
 				t.Fatalf("highest %d, cut to %d: holds %d, %v", highest, length, c.Held().Revision, c.Fault())
 			}
 			// Either way it goes on with what follows, on the disk as well.
