@@ -60,7 +60,7 @@ func dispatch(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 		flags := flag.NewFlagSet("latchkeyd "+name, flag.ContinueOnError)
 		flags.SetOutput(stderr)
 		flags.Usage = func() {
-			fmt.Fprintf(stderr, "latchkeyd %s %s\n  %s\n\n", c.name, c.args, c.summary)
+			fmt.Fprintf(stderr, "%s\n  %s\n\n", strings.TrimSpace("latchkeyd "+c.name+" "+c.args), c.summary)
 			flags.PrintDefaults()
 		}
 		return c.run(ctx, &call{flags: flags, args: args, stdout: stdout, stderr: stderr})

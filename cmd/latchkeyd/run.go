@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strconv"
 	"time"
 	_ "time/tzdata" // schedules go by the door's time zone, whatever the board has installed
@@ -22,11 +20,7 @@ import (
 	"latchkey/cmd/latchkeyd/internal/datadir"
 	"latchkey/cmd/latchkeyd/internal/status"
 	"latchkey/cmd/latchkeyd/internal/supervision"
-	"latchkey/device"
-	"latchkey/device/cache"
 	"latchkey/device/durable"
-	"latchkey/device/journal"
-	"latchkey/sync/wire"
 )
 
 // built is set by the linker, in Unix seconds: -X main.built=…
@@ -133,192 +127,4 @@ func (r *reader) exitUnreleased() {
 	err := <-r.instruments.strike.Failed()
 	r.log.Error("the strike cannot be released", "err", err)
 	os.Exit(1)
-}
-
-// reader is what lives on while the reader is adopted, anew or for the first
-// time.
-type reader struct {
-	config      *config
-	log         *slog.Logger
-	clock       *clock
-	instruments *instruments
-	inbox       *adoption.Inbox
-	status      *status.Server
-	recent      *recent
-	metrics     *status.Metrics
-	watchdog    *supervision.Watchdog
-	data        error // what is wrong with where the data is kept
-}
-
-// storeWithin is beyond what memory cards stall for when they tidy up.
-const storeWithin = 60 * time.Second
-
-// once runs the reader as what its data directory makes it: one that waits for
-// its adoption, or a site's.
-func (r *reader) once(ctx context.Context) (err error) {
-	dir := r.config.Reader.Data
-	r.watchdog.Begin()
-	r.inbox.TakeOver()
-	r.clock.forget()
-	site, err := r.site()
-	known := err == nil || errors.Is(err, fs.ErrNotExist)
-	start := device.Start{
-		Reader: r.config.Reader.ID, Version: version, Fingerprint: r.fingerprint(),
-		Site: site.ID, NewJournal: errors.Is(err, fs.ErrNotExist) || site.First,
-		NoPIN: r.instruments.noPIN, NoCards: r.instruments.noCards,
-	}
-
-	var durable device.Durable
-	events := journal.Open(journal.Options{Dir: filepath.Join(dir, datadir.Journal), Fresh: start.NewJournal, Fold: &durable, Synced: r.metrics.Sync.Add})
-	defer closing(&err, events.Close)
-	if began := events.Began(); began != "" && began != string(wire.ReasonNew) {
-		r.log.Error("a new journal begins, and PIN entry is locked out", "err", began)
-		start.JournalFault = began
-	}
-	if !known || site.Bundle == 0 && durable.Site != (wire.SiteID{}) {
-		// Not set up for now: what was held of the site must not be forgotten.
-		start.Site = durable.Site
-	}
-
-	// How far log and policies of a site had come bounds nothing that the next one brings.
-	reached := durable
-	if start.Replaced = site.Replaced; start.Replaced || start.Site != durable.Site {
-		reached.Leave()
-	}
-	options := cache.Options{Dir: dir, Site: site.ID, Controller: site.ControllerKey(), Highest: reached.Held()}
-	policy, err := cache.LoadPolicy(options, r.config.Reader.ID)
-	if err == nil {
-		start.Policy, err = device.LoadPolicy(policy)
-	}
-	r.clock.trustSystem(err == nil && policy.Policy().SystemTime)
-	var inForce uint64
-	if err == nil {
-		inForce = policy.Policy().Revision
-	}
-	held := openHeld(options)
-	defer closing(&err, held.cache.Close)
-	defer r.metrics.Begin(events, filepath.Dir(held.epoch.KeyFile))()
-	if site.Bundle != 0 && err != nil {
-		r.log.Error("no valid policy: nobody can open but with the exit button; have the reader adopted anew", "err", err)
-	}
-	if err := held.fault(); site.Bundle != 0 && err != nil {
-		r.log.Error("credentials cannot be used", "err", err)
-	}
-	start.Held = held.cache.Held()
-
-	ctx, cancel := context.WithCancel(ctx)
-	group, ctx := errgroup.WithContext(ctx)
-	defer closing(&err, group.Wait)
-	defer cancel()
-	answers := make(chan device.Event) // to this brain, and no later one
-	send := func(event device.Event) {
-		select {
-		case answers <- event:
-		case <-ctx.Done():
-		}
-	}
-	adopted := make(chan struct{}, 1)
-	link := r.newLink(site, options, reached, inForce, held, events, send)
-	storing := supervision.NewTask("storing a record", storeWithin)
-	writer := journal.NewWriter(events, func(stored journal.Stored) {
-		defer storing.Done()
-		if stored.Err == nil {
-			if site.First || site.Replaced {
-				r.begun(site)
-			}
-			link.recorded()
-		}
-		send(answer(stored))
-	})
-	l := &loop{
-		clock: r.clock, instruments: r.instruments, viewer: viewer{linked: site.Broker != ""},
-		answers: answers,
-		journal: writer, storing: storing, recent: r.recent, adopted: adopted, asked: r.watchdog.Asked(),
-		workers: map[wire.CredentialKind]*worker{}, lookups: &r.metrics.Lookups,
-		report: func(state device.State) {
-			r.status.Report(state, status.Adoption{
-				Site: site.Name, Fingerprint: start.Fingerprint,
-				Linked: site.Broker != "", Refused: r.inbox.Refused(),
-			})
-			link.report(state)
-		},
-	}
-	tasks := []*supervision.Task{storing}
-	for _, kind := range []wire.CredentialKind{wire.PIN, wire.Card} {
-		identifying := supervision.NewTask(fmt.Sprintf("identifying a %s", kind), identifyWithin)
-		tasks = append(tasks, identifying)
-		l.workers[kind] = &worker{kind: kind, task: identifying, held: held, jobs: make(chan *job, jobsWaiting), lookups: &r.metrics.Lookups, answer: send, enrol: link.enrol, damaged: link.damaged}
-	}
-	group.Go(during(ctx, writer.Run))
-	for _, worker := range l.workers {
-		group.Go(func() error { return worker.run(ctx) })
-	}
-	group.Go(func() error {
-		if r.inbox.Await(ctx, nextSecond) {
-			adopted <- struct{}{}
-		}
-		return nil
-	})
-	if site.Bundle != 0 {
-		group.Go(func() error { return r.scrub(ctx, held.cache, link.damaged) })
-		group.Go(func() error { return link.run(ctx) })
-	}
-	var first []device.Action
-	l.brain, first = device.New(durable, start, r.clock.now())
-	l.waiting = held.health()
-	r.watchdog.Attend(tasks...)
-	err = l.run(ctx, first)
-	r.instruments.strike.Strike(0) // before all else, and the next brain knows of none
-	return err
-}
-
-// site returns the site that the reader belongs to, or one without a bundle
-// number and why: fs.ErrNotExist if it never belonged to any. A reader whose
-// site cannot be read is not set up: its exit button works.
-func (r *reader) site() (*adoption.Site, error) {
-	held, err := adoption.ReadSite(r.config.Reader.Data)
-	if err == nil {
-		err = held.CheckReader(r.config.Reader.ID)
-	}
-	switch {
-	case err == nil:
-		return held, nil
-	case errors.Is(err, fs.ErrNotExist):
-		r.log.Info("not adopted yet: run latchkeyd identity, give the request to the controller, and its bundle to latchkeyd adopt")
-	default:
-		r.log.Error("not set up", "err", err)
-	}
-	return new(adoption.Site), err
-}
-
-// begun notes that the journal tells of the site.
-func (r *reader) begun(site *adoption.Site) {
-	if err := site.Begun(r.config.Reader.Data); err != nil {
-		r.log.Warn("the beginning of the journal is not noted", "err", err) // tried again with the next record
-	}
-}
-
-// fingerprint is what the screen shows for adoption; "" as long as there are no
-// keys.
-func (r *reader) fingerprint() string {
-	fingerprint, err := adoption.Fingerprint(r.config.Reader.Data)
-	if err != nil {
-		r.log.Error("identity", "err", err)
-	}
-	return fingerprint
-}
-
-// answer turns the journal's answer into the brain's event.
-func answer(stored journal.Stored) device.Stored {
-	event := device.Stored{Batch: stored.Batch}
-	for _, fault := range []error{journal.ErrFull, journal.ErrReadOnly, journal.ErrBusy, journal.ErrDisk} {
-		if errors.Is(stored.Err, fault) {
-			event.Fault = fault.Error()
-			return event
-		}
-	}
-	if stored.Err != nil {
-		event.Fault = journal.ErrDisk.Error()
-	}
-	return event
 }
