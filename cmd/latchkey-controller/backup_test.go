@@ -96,7 +96,7 @@ func TestABackupKilledAtAnyMomentLeavesNothingOrAWholeOne(t *testing.T) {
 		if there["backup"] {
 			finished++
 			restored := filepath.Join(t.TempDir(), "restored")
-			if err := command(t.Context(), console{nil, io.Discard, io.Discard}, []string{"restore", "--dir", restored, "--from", path, "--identity", key}); err != nil {
+			if err := execute(t.Context(), stdio{nil, io.Discard, io.Discard}, []string{"restore", "--dir", restored, "--from", path, "--identity", key}); err != nil {
 				t.Errorf("moment %d: half a backup: %v", i, err)
 			}
 			delete(there, "backup")

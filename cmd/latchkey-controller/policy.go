@@ -15,12 +15,11 @@ import (
 	"latchkey/sync/wire"
 )
 
-func policyCommand(ctx context.Context, c console, args []string) error {
-	o := newOptions(c, "policy", "READER show|set",
-		"Shows what a reader is told about its door, or changes what is given. Schedules and holidays are\nchanged in a file: what show --json prints, given back with --file.")
+func policy(c *invocation) action {
+	c.details = "set changes what is given. Schedules and holidays are changed in a file: what show --json prints, given\nback with --file."
 	var edits []func(*wire.Policy)
 	edit := func(name, usage string, parse func(string) (func(*wire.Policy), error)) {
-		o.Func(name, usage, func(text string) error {
+		c.Func(name, usage, func(text string) error {
 			e, err := parse(text)
 			edits = append(edits, e)
 			return err
@@ -48,7 +47,7 @@ func policyCommand(ctx context.Context, c console, args []string) error {
 			return func(p *wire.Policy) { set(p, uint16(n)) }, nil
 		})
 	}
-	file := o.String("file", "", "take the whole policy from this JSON `file`")
+	file := c.String("file", "", "take the whole policy from this JSON `file`")
 	text("door", "the door's `name` on the screen", func(p *wire.Policy) *string { return &p.Door })
 	text("place", "the `name` of the place where the door is", func(p *wire.Policy) *string { return &p.Place })
 	text("greeting", "`text` on the home screen", func(p *wire.Policy) *string { return &p.Greeting })
@@ -71,70 +70,64 @@ func policyCommand(ctx context.Context, c console, args []string) error {
 	toggle("cards-unstored", "cards open though nothing can be recorded", func(p *wire.Policy) *bool { return &p.CardsUnstored })
 	toggle("exit-unstored", "the exit button opens though nothing can be recorded", func(p *wire.Policy) *bool { return &p.ExitUnstored })
 	toggle("system-time", "the reader's own clock is trusted when it starts", func(p *wire.Policy) *bool { return &p.SystemTime })
-	groups := accessFlag(o, "a `group` that may open, always, in place of all that may now; may be repeated; none: nobody")
-	arguments, err := o.parse(args, 2)
-	if err != nil {
-		return err
-	}
-	changes := 0
-	o.Visit(func(f *flag.Flag) {
-		if f.Name != "dir" && f.Name != "json" {
-			changes++
-		}
-	})
-	reader, action := arguments[0], arguments[1]
-	switch {
-	case action != "show" && action != "set":
-		return usagef("latchkey-controller policy: %q is neither show nor set", action)
-	case action == "show" && changes > 0:
-		return usagef("latchkey-controller policy show: changes nothing; use set")
-	case action == "set" && changes == 0:
-		return usagef("latchkey-controller policy set: says nothing to change; see latchkey-controller policy --help")
-	}
-	var whole *wire.Policy
-	if *file != "" {
-		if whole, err = readPolicy(*file); err != nil {
-			return err
-		}
-	}
-	d, err := openCounter(ctx, o)
-	if err != nil {
-		return err
-	}
-	defer d.close()
-	var p *wire.Policy
-	if action == "show" {
-		p, err = d.Policy(ctx, d.actor, reader)
-	} else {
-		p, err = d.SetPolicy(ctx, d.actor, reader, 0, func(p *wire.Policy) {
-			if whole != nil {
-				*p = *whole
-			}
-			for _, edit := range edits {
-				edit(p)
-			}
-			if *groups != nil {
-				p.Access = *groups
+	groups := accessFlag(c, "a `group` that may open, always, in place of all that may now; may be repeated; none: nobody")
+	return func(ctx context.Context, args []string) error {
+		changes := 0
+		c.Visit(func(f *flag.Flag) {
+			if f.Name != "dir" && f.Name != "json" {
+				changes++
 			}
 		})
+		reader, action := args[0], args[1]
+		switch {
+		case action != "show" && action != "set":
+			return usagef("latchkey-controller policy: %q is neither show nor set", action)
+		case action == "show" && changes > 0:
+			return usagef("latchkey-controller policy show: changes nothing; use set")
+		case action == "set" && changes == 0:
+			return usagef("latchkey-controller policy set: says nothing to change; see latchkey-controller policy --help")
+		}
+		var whole *wire.Policy
+		var err error
+		if *file != "" {
+			if whole, err = readPolicy(*file); err != nil {
+				return err
+			}
+		}
+		var p *wire.Policy
+		if action == "show" {
+			p, err = c.desk.Policy(ctx, c.actor, reader)
+		} else {
+			p, err = c.desk.SetPolicy(ctx, c.actor, reader, 0, func(p *wire.Policy) {
+				if whole != nil {
+					*p = *whole
+				}
+				for _, edit := range edits {
+					edit(p)
+				}
+				if *groups != nil {
+					p.Access = *groups
+				}
+			})
+		}
+		if err != nil {
+			return err
+		}
+		odds, err := c.desk.Odds(ctx, c.actor, "", nil)
+		if err != nil {
+			return err
+		}
+		if action == "set" {
+			warnMissingLetters(c, p.Greeting, desk.NoText)
+		}
+		return printPolicy(c, p, odds)
 	}
-	if err != nil {
-		return err
-	}
-	odds, err := d.Odds(ctx, d.actor, "", nil)
-	if err != nil {
-		return err
-	}
-	if action == "set" {
-		sayLacks(c, p.Greeting, desk.NoText)
-	}
-	return printPolicy(c, o, p, odds)
 }
 
 // accessFlag adds the flag of the groups that may open a door.
-func accessFlag(o *options, usage string) *[]wire.Access {
+func accessFlag(c *invocation, usage string) *[]wire.Access {
 	access := new([]wire.Access)
-	o.Func("group", usage, func(group string) error {
+	c.Func("group", usage, func(group string) error {
 		if group == "none" {
 			*access = []wire.Access{}
 			return nil
@@ -173,8 +166,8 @@ func readPolicy(path string) (*wire.Policy, error) {
 	return p, nil
 }
 
-func printPolicy(c console, o *options, p *wire.Policy, odds *desk.Odds) error {
-	if o.json {
+func printPolicy(c *invocation, p *wire.Policy, odds *desk.Odds) error {
+	if c.json {
 		return printJSON(c.out, p)
 	}
 	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)

@@ -8,7 +8,6 @@ import (
 	"time"
 	"unicode"
 
-	"latchkey/cmd/latchkey-controller/internal/control"
 	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -19,7 +18,7 @@ func TestWhatAReaderSaysIsOneLineWhateverItWrote(t *testing.T) {
 	evil := "\x1b[2J\r\n2026-01-01 00:00:00  vault  access.granted  Ada\u202e"
 	r := wire.Record{Number: 1, Kind: wire.RecordKind("x\x1b[2J\n"), By: wire.Means(evil), Reason: wire.Reason(evil), Who: evil, Subject: evil, Text: evil, Version: evil, Order: wire.Order(evil), Cause: wire.Cause(evil)}
 	var out bytes.Buffer
-	p := printer{c: console{out: &out}, o: new(options), in: time.UTC}
+	p := recordPrinter{invocation: &invocation{stdio: stdio{out: &out}}, in: time.UTC}
 	record := &desk.Record{Record: &store.Record{Reader: "front-door"}, Says: &r, Text: evil}
 	if err := p.record(record); err != nil {
 		t.Fatal(err)
@@ -29,7 +28,7 @@ func TestWhatAReaderSaysIsOneLineWhateverItWrote(t *testing.T) {
 		t.Errorf("%q", out.String())
 	}
 	out.Reset()
-	p.o.json = true
+	p.json = true
 	if err := p.record(record); err != nil {
 		t.Fatal(err)
 	}
@@ -47,8 +46,7 @@ func TestWhatAReaderSaysIsOneLineWhateverItWrote(t *testing.T) {
 			}
 		}
 	}
-	now := time.Now()
-	if is := describe(&control.Reader{Online: true, Heard: &now, Lockout: evil, Card: evil, Door: evil, Faults: [][2]string{{evil, evil}}}, time.UTC); strings.ContainsFunc(is, moves) {
+	if is := describe(&desk.LiveReader{Known: true, Online: true, Heard: time.Now(), Lockout: evil, NoCard: wire.Reason(evil), Door: wire.DoorState(evil), Faults: []wire.Fault{{Subject: wire.Subject(evil), Text: evil}}}, time.UTC); strings.ContainsFunc(is, moves) {
 		t.Errorf("%q", is)
 	}
 }
@@ -62,7 +60,7 @@ func TestAStepOfAReadersClockSaysFromWhatToWhat(t *testing.T) {
 	from, to := time.Date(2036, 1, 1, 12, 0, 0, 0, time.UTC), time.Date(2026, 1, 1, 12, 0, 5, 0, time.UTC)
 	r := &wire.Record{Number: 1, Kind: wire.ClockStepped, Time: to.UnixMilli(), Trusted: true, From: from.UnixMilli(), To: to.UnixMilli()}
 	var out bytes.Buffer
-	p := printer{c: console{out: &out}, o: &options{json: true}, in: time.UTC}
+	p := recordPrinter{invocation: &invocation{stdio: stdio{out: &out}, json: true}, in: time.UTC}
 	if err := p.record(&desk.Record{Record: &store.Record{Reader: "front-door"}, Says: r}); err != nil {
 		t.Fatal(err)
 	}

@@ -22,112 +22,107 @@ import (
 	"latchkey/sync/wire"
 )
 
-// defaultListen is where readers meet the controller: the port that IANA gave
-// to MQTT over TLS.
+// defaultListen is the broker's address for readers: on the port that IANA gave to
+// MQTT over TLS.
 const defaultListen = ":8883"
 
-func serveCommand(ctx context.Context, c console, args []string) error {
-	o := newOptions(c, "serve", "[--listen ADDR] [--name HOST]… | [--broker URL]  [--console ADDR]",
-		"Runs the controller, with a broker of its own unless --broker names another one, until it is told to\nend. Prints a line when readers can come, and one with the console's address.")
-	listen := o.String("listen", defaultListen, "`address` at which readers meet the broker")
-	external := o.String("broker", "", "`URL` of another broker, like ssl://broker.example:8883; see broker-config")
+func serve(c *invocation) action {
+	c.details = "It has a broker of its own unless --broker names another one, and runs until it is told to end. It prints\na line when readers can connect, and one with the console's address."
+	listen := c.String("listen", defaultListen, "the broker's `address` for readers")
+	external := c.String("broker", "", "`URL` of another broker, like ssl://broker.example:8883; see broker-config")
 	names := hosts()
-	o.Func("name", "a further `host` name or address under which readers find the broker, and browsers the console; may be repeated", func(name string) error {
+	c.Func("name", "a further `host` name or address of the broker and the console; may be repeated", func(name string) error {
 		names = append(names, name)
 		return nil
 	})
 	var page consoleFlags
-	o.StringVar(&page.listen, "console", defaultConsole, "`address` at which browsers meet the console; off: there is none")
-	o.StringVar(&page.certificate, "console-cert", "", "the console's certificate, a PEM `file`; one of the site's own authority unless given")
-	o.StringVar(&page.key, "console-key", "", "the key of that, a PEM `file`")
-	o.Func("trusted-proxy", "an `address`, or a range like 192.0.2.0/24, of a proxy before the console whose X-Forwarded-For and X-Forwarded-Host are believed; may be repeated", page.addProxy)
-	verbose := o.Bool("verbose", false, "log what goes right, too")
-	if _, err := o.parse(args, 0); err != nil {
-		return err
-	}
-	if err := page.check(); err != nil {
-		return err
-	}
-	if *external != "" {
-		if err := wire.CheckBroker(*external); err != nil {
-			return usagef("latchkey-controller serve: --broker: %v", err)
-		}
-	}
-	level := slog.LevelInfo
-	if *verbose {
-		level = slog.LevelDebug
-	}
-	log := slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: level}))
-	s, err := site.Open(ctx, o.dir)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	signal.Ignore(unix.SIGHUP) // a renewed certificate is read again by itself
-	unlock, err := lock(o.dir)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	if err := s.RemoveAside(); err != nil {
-		log.Error("a copy of the site that an older version left is not removed", "err", err)
-	}
-
-	if err := s.Full(); err != nil {
-		log.Error("only orders and what administrators do are kept, in space kept for them", "err", err)
-	}
-	own, err := s.ControllerCertificate()
-	if err != nil {
-		return err
-	}
-	options := link.Options{
-		Site: s, Broker: *external, Name: site.ControllerName, Log: log,
-		Certificate: own,
-		Readers:     func(map[string]*site.Peer) {},
-	}
-	meet := *external // where readers do
-	if *external == "" {
-		var in inForce
-		covering := s.Cover(names)
-		if err := covering.Refresh(ctx); err != nil {
+	page.add(c)
+	verbose := c.Bool("verbose", false, "log what goes right, too")
+	return func(ctx context.Context, _ []string) error {
+		if err := page.check(); err != nil {
 			return err
 		}
-		b, err := broker.Start(ctx, *listen, broker.Options{
-			Site: s.Name, Certificate: covering.Certificate, Authority: s.Authority(), Controller: site.ControllerName, InForce: in.has, Log: log,
-		})
+		if *external != "" {
+			if err := wire.CheckBroker(*external); err != nil {
+				return usagef("latchkey-controller serve: --broker: %v", err)
+			}
+		}
+		level := slog.LevelInfo
+		if *verbose {
+			level = slog.LevelDebug
+		}
+		log := slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: level}))
+		signal.Ignore(unix.SIGHUP) // a renewed certificate is noticed without it
+		unlock, err := lock(c.dir)
 		if err != nil {
 			return err
 		}
-		defer b.Close()
-		options.Broker, meet = "ssl://"+loopback(b.Addr()), "ssl://:"+port(b.Addr())
-		options.Readers = func(peers map[string]*site.Peer) {
-			in.set(peers)
-			if err := covering.Refresh(ctx); err != nil {
-				log.Error("the broker's certificate may lack a name that a reader was given", "err", err)
-			}
-			b.Expel()
+		defer unlock()
+		if err := c.site.RemoveAside(); err != nil {
+			log.Error("remove a copy of the site that an older version left", "err", err)
 		}
-		fmt.Fprintf(c.out, "site %s: readers come to %s\n", s.Name, b.Addr())
-	} else {
-		fmt.Fprintf(c.out, "site %s: readers come to %s\n", s.Name, *external)
+		if err := c.site.Full(); err != nil {
+			log.Error("only orders and what administrators do are stored, in reserved space", "err", err)
+		}
+
+		own, err := c.site.ControllerCertificate()
+		if err != nil {
+			return err
+		}
+		options := link.Options{Site: c.site, Broker: *external, Name: site.ControllerName, Log: log, Certificate: own, Readers: func(map[string]*site.Peer) {}}
+		forReaders, address := *external, *external
+		if *external == "" {
+			b, err := startBroker(ctx, c.site, *listen, names, &options)
+			if err != nil {
+				return err
+			}
+			defer b.Close()
+			forReaders, address = "ssl://:"+port(b.Addr()), b.Addr().String()
+		}
+		fmt.Fprintf(c.out, "site %s: readers come to %s\n", c.site.Name, address)
+		l, err := link.New(options)
+		if err != nil {
+			return err
+		}
+		d := desk.New(desk.Options{Site: c.site, Live: l, Log: log})
+		console, err := openConsole(ctx, c, d, page, names, forReaders, log)
+		if err != nil {
+			return err
+		}
+		group, ctx := errgroup.WithContext(ctx)
+		group.Go(func() error { return l.Run(ctx) })
+		group.Go(func() error { return d.Tend(ctx) })
+		if console != nil {
+			group.Go(func() error { return console.run(ctx) })
+		}
+		group.Go(func() error { return control.Serve(ctx, c.dir, d) })
+		return group.Wait()
 	}
-	l, err := link.New(options)
+}
+
+// startBroker starts the controller's own broker, and completes the options of the
+// link with it.
+func startBroker(ctx context.Context, s *site.Site, listen string, names []string, o *link.Options) (*broker.Broker, error) {
+	var valid validCertificates
+	covering := s.Cover(names)
+	if err := covering.Refresh(ctx); err != nil {
+		return nil, err
+	}
+	b, err := broker.Start(ctx, listen, broker.Options{
+		Site: s.Name, Certificate: covering.Certificate, Authority: s.Authority(), Controller: o.Name, InForce: valid.has, Log: o.Log,
+	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	d := desk.New(desk.Options{Site: s, Live: l, Log: log})
-	server, err := openConsole(ctx, c, o.dir, s, d, page, names, meet, log)
-	if err != nil {
-		return err
+	o.Broker = "ssl://" + loopback(b.Addr())
+	o.Readers = func(peers map[string]*site.Peer) {
+		valid.set(peers)
+		if err := covering.Refresh(ctx); err != nil {
+			o.Log.Error("the broker's certificate may lack a name that a reader was given", "err", err)
+		}
+		b.Expel()
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return l.Run(ctx) })
-	group.Go(func() error { return d.Tend(ctx) })
-	if server != nil {
-		group.Go(func() error { return server.run(ctx) })
-	}
-	group.Go(func() error { return control.Serve(ctx, o.dir, answers(d, l)) })
-	return group.Wait()
+	return b, nil
 }
 
 // lock makes this process the only one that serves a site.
@@ -146,25 +141,26 @@ func lock(dir string) (unlock func(), err error) {
 	return func() { f.Close() }, nil
 }
 
-// inForce are the serial numbers of the certificates that count.
-type inForce struct {
+// validCertificates are the readers' certificates that are not revoked: serial
+// numbers by reader.
+type validCertificates struct {
 	serials atomic.Pointer[map[string]string]
 }
 
-func (f *inForce) set(peers map[string]*site.Peer) {
+func (v *validCertificates) set(peers map[string]*site.Peer) {
 	serials := make(map[string]string, len(peers))
 	for id, p := range peers {
 		serials[id] = p.Serial
 	}
-	f.serials.Store(&serials)
+	v.serials.Store(&serials)
 }
 
-func (f *inForce) has(reader, serial string) bool {
-	serials := f.serials.Load()
+func (v *validCertificates) has(reader, serial string) bool {
+	serials := v.serials.Load()
 	return serials != nil && serial != "" && (*serials)[reader] == serial
 }
 
-// hosts returns the names and addresses under which this machine is found.
+// hosts returns this machine's names and addresses.
 func hosts() []string {
 	found := []string{"localhost", "127.0.0.1", "::1"}
 	if name, err := os.Hostname(); err == nil {
@@ -179,7 +175,7 @@ func hosts() []string {
 	return found
 }
 
-// loopback returns where this machine reaches a listener of its own.
+// loopback returns the address at which this machine reaches a listener of its own.
 func loopback(addr net.Addr) string {
 	tcp, ok := addr.(*net.TCPAddr)
 	if ok && tcp.IP.IsUnspecified() {

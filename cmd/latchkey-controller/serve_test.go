@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -252,5 +253,24 @@ func (r *reporter) check(s *site.Site, n int) {
 	}
 	if len(alarms) != 0 {
 		r.t.Errorf("%+v", alarms[0])
+	}
+}
+
+func TestSIGHUPEndsNothing(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "site")
+	r := newReporter(t, dir)
+	served := serveProcess(t, dir)
+	defer served.kill()
+	for range 2 {
+		if err := served.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		r.connect(served.broker).Disconnect(0)
+	}
+	if err := served.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := served.cmd.Wait(); err != nil {
+		t.Errorf("SIGTERM ends it with %v", err)
 	}
 }

@@ -74,8 +74,8 @@ func waitForSilence(t *testing.T, far *os.File) {
 func newTestSite(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
-	c := console{nil, io.Discard, io.Discard}
-	if err := command(t.Context(), c, []string{"init", "--dir", filepath.Join(dir, "site"), "--site", "home"}); err != nil {
+	c := stdio{nil, io.Discard, io.Discard}
+	if err := execute(t.Context(), c, []string{"init", "--dir", filepath.Join(dir, "site"), "--site", "home"}); err != nil {
 		t.Fatal(err)
 	}
 	return dir

@@ -13,10 +13,11 @@ import (
 // Bounds of a line that holds a PIN, or a passphrase, in bytes.
 const maxPINLine, maxPassphraseLine = 64, 512
 
-// ask asks for a secret, unseen, at a terminal, once for each prompt; otherwise it
-// reads a line of most bytes. It gives up when ctx ends, and leaves the terminal as
-// it was. what is the secret's name in errors.
-func ask(ctx context.Context, c console, what string, most int, prompts ...string) ([]byte, error) {
+// askSecret asks for a secret at the terminal, without echo and once for each
+// prompt. If standard input is no terminal, it reads one line of at most most bytes.
+// It gives up when ctx ends, and leaves the terminal as it was. what names the
+// secret in errors.
+func askSecret(ctx context.Context, c *invocation, what string, most int, prompts ...string) ([]byte, error) {
 	fd := int(c.in.Fd())
 	if !term.IsTerminal(fd) {
 		return untilInterrupted(ctx, func() ([]byte, error) { return readLine(c.in, what, most) })
@@ -49,8 +50,8 @@ func ask(ctx context.Context, c console, what string, most int, prompts ...strin
 	return secret, nil
 }
 
-// untilInterrupted returns what read returns, or an error when ctx ends: then
-// the program does, and read with it.
+// untilInterrupted returns what read returns, or an error as soon as ctx ends. It
+// leaves read behind: the program is about to end.
 func untilInterrupted(ctx context.Context, read func() ([]byte, error)) ([]byte, error) {
 	type result struct {
 		line []byte
@@ -69,7 +70,7 @@ func untilInterrupted(ctx context.Context, read func() ([]byte, error)) ([]byte,
 	}
 }
 
-// readLine reads the first line, of most bytes, without its end.
+// readLine reads the first line, of at most most bytes, without its line end.
 func readLine(r io.Reader, what string, most int) ([]byte, error) {
 	line := make([]byte, 0, most+1)
 	for len(line) <= most {

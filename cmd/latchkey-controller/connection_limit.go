@@ -6,21 +6,23 @@ import (
 	"sync"
 )
 
-// Connections to the console at once: of all, and of one address, which may be a
-// proxy's. A browser has one, or six without HTTP/2.
+// How many connections the console has at once: in all, and from one address, which may
+// be a proxy's. A browser makes one, or six without HTTP/2.
 const mostConnections, mostConnectionsEach = 1024, 512
 
-// A crowd is the connections that the console has. One too many is ended at once.
-type crowd struct {
+// A connectionLimit counts the console's connections, and ends one too many at once.
+type connectionLimit struct {
 	mu sync.Mutex
 	of map[net.Conn]string
 	by map[string]int // by address
 }
 
-func newCrowd() *crowd { return &crowd{of: map[net.Conn]string{}, by: map[string]int{}} }
+func newConnectionLimit() *connectionLimit {
+	return &connectionLimit{of: map[net.Conn]string{}, by: map[string]int{}}
+}
 
 // state is for http.Server.ConnState.
-func (c *crowd) state(conn net.Conn, state http.ConnState) {
+func (c *connectionLimit) state(conn net.Conn, state http.ConnState) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch state {

@@ -19,32 +19,46 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
-	web "latchkey/cmd/latchkey-controller/internal/console"
+	"latchkey/cmd/latchkey-controller/internal/console"
 	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/cmd/latchkey-controller/internal/site"
 )
 
-// defaultConsole is where administrators meet the controller: on this machine
-// only, unless it is told otherwise.
+// defaultConsole is the console's address unless another one is given: on this
+// machine only.
 const defaultConsole = "127.0.0.1:8443"
 
-// consoleAddress is the file in a site's directory that says where its console
-// listens, while it does.
+// consoleAddress is the file in a site's directory that holds the console's URL
+// while the console runs.
 const consoleAddress = "console.address"
 
-// Bounds of the console's server. A download and the stream of events move
-// their own deadlines on while they are read.
+// Limits of the console's server. A download and the stream of events extend their
+// own deadlines while they are read.
 const (
 	consoleHeaders = 10 * time.Second
 	consoleRead    = 60 * time.Second
-	consoleWrite   = 90 * time.Second // an order for a card takes 45 s
+	consoleWrite   = 90 * time.Second // reading a card takes 45 s
 	consoleIdle    = 2 * time.Minute
 )
 
-// consoleFlags are what serve is told about its console.
+// consoleFlags are the flags of serve that are about the console.
 type consoleFlags struct {
 	listen, certificate, key string
 	proxies                  []netip.Prefix
+}
+
+func (f *consoleFlags) add(c *invocation) {
+	c.StringVar(&f.listen, "console", defaultConsole, "the console's `address` for browsers; off: there is no console")
+	c.StringVar(&f.certificate, "console-cert", "", "the console's certificate, a PEM `file`; one of the site's own authority unless given")
+	c.StringVar(&f.key, "console-key", "", "the key of that, a PEM `file`")
+	c.Func("trusted-proxy", "the `address` of a proxy before the console, or a range like 192.0.2.0/24, whose X-Forwarded-For and X-Forwarded-Host are believed; may be repeated", f.addProxy)
+}
+
+func (f *consoleFlags) check() error {
+	if (f.certificate == "") != (f.key == "") {
+		return usageError("latchkey-controller serve: --console-cert and --console-key belong together")
+	}
+	return nil
 }
 
 // addProxy reads an address, or a range of them.
@@ -61,8 +75,8 @@ func (f *consoleFlags) addProxy(text string) error {
 	return nil
 }
 
-// isOwnName says whether a host is one of the console's: it was told so, the
-// certificate says so, or this machine has the address.
+// isOwnName says whether a host name or address is the console's: it is among names,
+// the certificate is valid for it, or this machine has the address.
 func isOwnName(host string, names []string, certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)) bool {
 	same := func(name string) bool { return strings.EqualFold(name, host) }
 	if host == "" || slices.ContainsFunc(names, same) {
@@ -74,33 +88,26 @@ func isOwnName(host string, names []string, certificate func(*tls.ClientHelloInf
 	return slices.ContainsFunc(hosts(), same) // addresses come and go
 }
 
-func (f *consoleFlags) check() error {
-	if (f.certificate == "") != (f.key == "") {
-		return usageError("latchkey-controller serve: --console-cert and --console-key belong together")
-	}
-	return nil
-}
-
-// A webServer is the console while it runs.
-type webServer struct {
+// A consoleServer serves the console.
+type consoleServer struct {
 	server   *http.Server
 	listener net.Listener
-	console  *web.Console
-	desk     *desk.Desk
-	address  string // the file that says where it is
+	console  *console.Console
+	address  string // path of the file consoleAddress
 }
 
-// openConsole listens for administrators, and prints where, with the link that
-// makes the first Owner if there is none, or how to get one. It returns nil if there is no console.
-func openConsole(ctx context.Context, c console, dir string, s *site.Site, d *desk.Desk, f consoleFlags, names []string, brokerURL string, log *slog.Logger) (*webServer, error) {
+// openConsole listens for browsers. It prints the console's address and, if there is
+// no Owner yet, the link that makes the first, or how to get it. It returns nil if
+// there is no console. brokerURL is the broker's for readers.
+func openConsole(ctx context.Context, c *invocation, d *desk.Desk, f consoleFlags, names []string, brokerURL string, log *slog.Logger) (*consoleServer, error) {
 	if f.listen == "off" {
 		return nil, nil
 	}
-	certificate, err := f.load(dir, s, names, log)
+	certificate, err := f.load(c.dir, c.site, names, log)
 	if err != nil {
 		return nil, err
 	}
-	pages, err := web.New(web.Options{Desk: d, Log: log, Trusted: f.certificate != "", Broker: brokerURL, Proxies: f.proxies,
+	pages, err := console.New(console.Options{Desk: d, Log: log, Trusted: f.certificate != "", Broker: brokerURL, Proxies: f.proxies,
 		Known: func(host string) bool { return isOwnName(host, names, certificate) }})
 	if err != nil {
 		return nil, err
@@ -108,46 +115,45 @@ func openConsole(ctx context.Context, c console, dir string, s *site.Site, d *de
 	listener, err := net.Listen("tcp", f.listen)
 	switch {
 	case errors.Is(err, unix.EADDRINUSE) && f.listen == defaultConsole:
-		// Nobody asked for this address: doors do not wait for it.
+		// Nobody asked for this address: the doors work without a console.
 		log.Error("there is no console: another program has its address; name a free one with --console", "address", f.listen)
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("console: %w", err)
 	}
-	w := &webServer{listener: listener, console: pages, desk: d, address: filepath.Join(dir, consoleAddress)}
+	w := &consoleServer{listener: listener, console: pages, address: filepath.Join(c.dir, consoleAddress)}
 	w.server = &http.Server{
 		Handler:           pages,
 		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate},
 		ReadHeaderTimeout: consoleHeaders, ReadTimeout: consoleRead, WriteTimeout: consoleWrite, IdleTimeout: consoleIdle,
 		MaxHeaderBytes: 32 << 10,
-		ConnState:      newCrowd().state,
-		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelDebug), // what browsers think of certificates
+		ConnState:      newConnectionLimit().state,
+		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelDebug), // failed handshakes, mostly
 	}
-	address := consoleURL(listener.Addr())
+	address := "https://" + loopback(listener.Addr())
 	if err := os.WriteFile(w.address, []byte(address+"\n"), 0o600); err != nil {
 		listener.Close()
 		return nil, fmt.Errorf("console: %w", err)
 	}
-	token, err := d.FirstLink(ctx)
+	token, err := c.desk.FirstLink(ctx)
 	if err != nil {
 		listener.Close()
 		return nil, err
 	}
 	fmt.Fprintf(c.out, "console %s/\n", address)
 	switch {
-	case token == "":
-	case journalled(c.out):
-		fmt.Fprintf(c.out, "first sign-in: latchkey-controller console-link --dir %s prints the link for it\n", dir)
+	case token == "": // there is an Owner
+	case isJournal(c.out):
+		fmt.Fprintf(c.out, "first sign-in: latchkey-controller console-link --dir %s prints the link for it\n", c.dir)
 	default:
 		fmt.Fprintf(c.out, "first sign-in %s/link/%s\n", address, token)
 	}
 	return w, nil
 }
 
-// journalled says whether what is written goes to the system's journal, which
-// keeps it for those who may read logs (systemd.exec(5), JOURNAL_STREAM): no
-// place for a link that makes an Owner.
-func journalled(w io.Writer) bool {
+// isJournal says whether w is the system's journal (systemd.exec(5),
+// JOURNAL_STREAM). Others can read that: a link that makes an Owner must not be there.
+func isJournal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	if !ok {
 		return false
@@ -156,25 +162,22 @@ func journalled(w io.Writer) bool {
 	return unix.Fstat(int(f.Fd()), &at) == nil && fmt.Sprintf("%d:%d", at.Dev, at.Ino) == os.Getenv("JOURNAL_STREAM")
 }
 
-// load returns where the console's certificate comes from: the files that were
-// given, or the site's own authority.
+// load returns what gives the console's certificate to each connection: the one in
+// the files that were given, or one of the site's own authority.
 func (f *consoleFlags) load(dir string, s *site.Site, names []string, log *slog.Logger) (func(*tls.ClientHelloInfo) (*tls.Certificate, error), error) {
 	if f.certificate == "" {
 		own, err := ownCertificate(dir, s, names)
 		return func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return own, nil }, err
 	}
-	given, err := newRenewed(f.certificate, f.key, log)
+	given, err := newCertificateFiles(f.certificate, f.key, log)
 	if err != nil {
 		return nil, err
 	}
 	return given.get, nil
 }
 
-// consoleURL is the address of a console for browsers on this machine.
-func consoleURL(addr net.Addr) string { return "https://" + loopback(addr) }
-
 // run serves until ctx ends.
-func (w *webServer) run(ctx context.Context) error {
+func (w *consoleServer) run(ctx context.Context) error {
 	defer os.Remove(w.address)
 	group, ctx := errgroup.WithContext(ctx)
 	w.server.BaseContext = func(net.Listener) context.Context { return ctx }
@@ -195,28 +198,4 @@ func (w *webServer) run(ctx context.Context) error {
 		return nil
 	})
 	return group.Wait()
-}
-
-func consoleLinkCommand(ctx context.Context, c console, args []string) error {
-	o := newOptions(c, "console-link", "[--owner NAME]",
-		"Makes a link with which an Owner sets a new password at the console, or that makes the first Owner.\nIt works once and for a day; an older one of the same ends. Whoever has this directory is let in again.")
-	owner := o.String("owner", "", "the Owner's `name`; the first one unless given")
-	if _, err := o.parse(args, 0); err != nil {
-		return err
-	}
-	counter, err := openCounter(ctx, o)
-	if err != nil {
-		return err
-	}
-	defer counter.close()
-	token, err := counter.OwnerLink(ctx, counter.actor, *owner)
-	if err != nil {
-		return err
-	}
-	link := linkURL(o.dir, token)
-	if o.json {
-		return printJSON(c.out, map[string]string{"link": link})
-	}
-	_, err = fmt.Fprintln(c.out, link)
-	return err
 }

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"strings"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/site"
+)
+
+// A command is a row of the table that the usage, each --help and the dispatch
+// come from.
+type command struct {
+	name     string   // one word or two: "init", "user add"
+	args     string   // what it cannot do without, besides --dir DIR: "USER set|generate|remove"
+	summary  string   // one line
+	takes    int      // how many arguments besides flags
+	required []string // flags that it cannot do without
+	needs    need
+	// prepare adds the command's flags to an invocation, and what its --help says
+	// beyond the summary. It returns what runs when the flags have been read.
+	prepare func(c *invocation) action
+}
+
+// An action carries a command out, with its arguments besides flags.
+type action func(ctx context.Context, args []string) error
+
+// A need is what has to be there before a command runs.
+type need int
+
+const (
+	aSite       need = iota // --dir, and in it a site, which is opened
+	aDirectory              // --dir only
+	nothingElse             // not even that
+)
+
+// A usageError is a wrong use, exit code 2. The empty one has been printed already.
+type usageError string
+
+func (e usageError) Error() string { return string(e) }
+
+func usagef(format string, args ...any) error { return usageError(fmt.Sprintf(format, args...)) }
+
+// execute runs the command that the arguments name.
+func execute(ctx context.Context, io stdio, args []string) error {
+	if len(args) == 0 {
+		return usageError(usage())
+	}
+	switch args[0] {
+	case "--version":
+		args[0] = "version"
+	case "-h", "--help":
+		args[0] = "help"
+	}
+	if args[0] == "help" && len(args) > 1 { // help user add
+		args = append(args[1:], "--help")
+	}
+	row, args, err := find(args)
+	if err != nil {
+		return err
+	}
+	c := &invocation{FlagSet: flag.NewFlagSet("latchkey-controller "+row.name, flag.ContinueOnError), stdio: io}
+	run := row.prepare(c)
+	if args, err = c.parse(row, args); err != nil {
+		return err
+	}
+	if row.needs == aSite {
+		if c.site, err = site.Open(ctx, c.dir); err != nil {
+			return err
+		}
+		defer c.site.Close()
+		c.desk, c.actor = desk.New(desk.Options{Site: c.site}), desk.AtCommandLine(sessionUser())
+	}
+	return run(ctx, args)
+}
+
+// find returns the command that begins the arguments, and the rest of them.
+func find(args []string) (row *command, rest []string, err error) {
+	var sameWord []command // "user add", "user edit" … for "user"
+	for _, g := range groups() {
+		for _, row := range g.commands {
+			first, second, two := strings.Cut(row.name, " ")
+			switch {
+			case first != args[0]:
+			case !two:
+				return &row, args[1:], nil
+			case len(args) > 1 && second == args[1]:
+				return &row, args[2:], nil
+			default:
+				sameWord = append(sameWord, row)
+			}
+		}
+	}
+	if sameWord == nil {
+		return nil, nil, usagef("latchkey-controller: unknown command %q; latchkey-controller help shows all of them", args[0])
+	}
+	var lines strings.Builder
+	for _, row := range sameWord {
+		row.line(&lines)
+	}
+	return nil, nil, usagef("latchkey-controller: unknown command %q; there are:\n\n%s", strings.Join(args[:min(len(args), 2)], " "), lines.String())
+}
+
+// parse reads the flags of a command, which may stand before, between and after
+// its arguments, and returns those.
+func (c *invocation) parse(row *command, args []string) (arguments []string, err error) {
+	c.SetOutput(c.err)
+	c.Usage = func() { c.printHelp(row) }
+	required := row.required
+	if row.needs != nothingElse {
+		c.StringVar(&c.dir, "dir", "", "the site's `directory`")
+		c.BoolVar(&c.json, "json", false, "print JSON")
+		required = append([]string{"dir"}, required...)
+	}
+	for {
+		if err := c.Parse(args); errors.Is(err, flag.ErrHelp) {
+			return nil, err
+		} else if err != nil {
+			return nil, usageError("") // flag has printed it
+		}
+		if args = c.Args(); len(args) == 0 {
+			break
+		}
+		arguments, args = append(arguments, args[0]), args[1:]
+	}
+	for _, name := range required {
+		if c.Lookup(name).Value.String() == "" {
+			return nil, usagef("%s needs --%s; see %s --help", c.Name(), name, c.Name())
+		}
+	}
+	if len(arguments) != row.takes {
+		return nil, usagef("%s takes %d arguments besides its flags, not %d; see %s --help", c.Name(), row.takes, len(arguments), c.Name())
+	}
+	return arguments, nil
+}

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"io"
+	"strings"
+	"testing"
+)
+
+func TestEachCommandOfTheTableHasItsLineAndItsHelp(t *testing.T) {
+	seen := map[string]bool{}
+	for _, g := range groups() {
+		for _, row := range g.commands {
+			if row.name == "help" {
+				continue // alone it is the usage
+			}
+			if seen[row.name] {
+				t.Errorf("%s is in the table twice", row.name)
+			}
+			seen[row.name] = true
+			if row.summary == "" || strings.HasSuffix(row.summary, ".") || !strings.Contains(usage(), "  "+row.form("")) {
+				t.Errorf("%s: %q", row.name, row.summary)
+			}
+			for _, args := range [][]string{append(strings.Fields(row.name), "--help"), append([]string{"help"}, strings.Fields(row.name)...)} {
+				var out bytes.Buffer
+				err := execute(t.Context(), stdio{nil, io.Discard, &out}, args)
+				if !errors.Is(err, flag.ErrHelp) || !strings.HasPrefix(out.String(), "usage: latchkey-controller "+row.name) {
+					t.Errorf("%q: %v %s", args, err, out.String())
+				}
+			}
+		}
+	}
+}

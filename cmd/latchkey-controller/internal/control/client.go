@@ -1,0 +1,94 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/sync/wire"
+)
+
+// ErrNotRunning says that no controller runs on a site.
+var ErrNotRunning = errors.New("no controller runs on this site; start one with: latchkey-controller serve --dir DIR")
+
+// A Client acts at the desk of the controller that runs on a site. Its methods are
+// the desk's.
+type Client struct {
+	Dir string // the site's directory
+	Who string // who acts
+}
+
+// Order is desk.Order.
+func (c Client) Order(ctx context.Context, reader string, order wire.Order, seconds uint32) (outcome *desk.Outcome, err error) {
+	err = c.post(ctx, "/orders", orderRequest{c.Who, reader, order, seconds}, &outcome)
+	return outcome, err
+}
+
+// Enrol is desk.Enrol.
+func (c Client) Enrol(ctx context.Context, user uint64, reader string) (read *desk.Enrolment, err error) {
+	err = c.post(ctx, "/enrolments", enrolRequest{c.Who, user, reader}, &read)
+	return read, err
+}
+
+// ConfirmCard is desk.ConfirmCard.
+func (c Client) ConfirmCard(ctx context.Context, id, lastFour string) error {
+	return c.post(ctx, "/cards", confirmRequest{c.Who, id, lastFour}, new(any))
+}
+
+// Readers is desk.Readers.
+func (c Client) Readers(ctx context.Context) (readers []*desk.Reader, err error) {
+	err = c.do(ctx, http.MethodGet, "/readers?"+url.Values{"who": {c.Who}}.Encode(), nil, &readers)
+	return readers, err
+}
+
+func (c Client) post(ctx context.Context, path string, request, into any) error {
+	b, err := json.Marshal(request)
+	if err != nil {
+		return err
+	}
+	return c.do(ctx, http.MethodPost, path, b, into)
+}
+
+func (c Client) do(ctx context.Context, method, path string, body []byte, into any) error {
+	dir, err := os.Open(c.Dir)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	client := &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", socketIn(dir))
+		},
+	}}
+	request, err := http.NewRequestWithContext(ctx, method, "http://controller"+path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	response, err := client.Do(request)
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ECONNREFUSED) {
+		return ErrNotRunning
+	}
+	if err != nil {
+		return fmt.Errorf("the controller: %w", err)
+	}
+	defer response.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(response.Body, 16<<20))
+	if err != nil {
+		return fmt.Errorf("the controller: %w", err)
+	}
+	if response.StatusCode != http.StatusOK {
+		return errors.New(string(bytes.TrimSpace(b)))
+	}
+	return json.Unmarshal(b, into)
+}

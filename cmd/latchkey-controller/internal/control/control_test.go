@@ -1,0 +1,146 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdh"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/clock"
+	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/link"
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// live has one reader, which reads one card.
+type live struct{ reader link.Reader }
+
+func (l live) Readers(context.Context) ([]link.Reader, error) { return []link.Reader{l.reader}, nil }
+
+func (l live) Order(_ context.Context, o store.Order, card func([]byte) (string, bool)) (link.Outcome, error) {
+	if o.Order == wire.Enrol {
+		text, done := card([]byte{0x04, 0xa1, 0xb2, 0xc3, 0xd4, 0xe5, 0x80})
+		return link.Outcome{Done: done, Text: text}, nil
+	}
+	return link.Outcome{ID: o.ID, Text: "not sent: " + o.Who}, nil
+}
+
+func addReader(t *testing.T, s *site.Site, id string) {
+	t.Helper()
+	_, signing, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealing, err := ecdh.X25519().GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := &wire.Request{Signing: [32]byte(signing.Public().(ed25519.PublicKey)), Sealing: [32]byte(sealing.PublicKey().Bytes()), CSR: csr}
+	signed, err := request.Sign(signing)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = s.Update(t.Context(), func(tx *store.Tx) error {
+		policy, _, err := site.PolicyOrNew(tx, id)
+		if err == nil {
+			_, _, err = s.Adopt(tx, time.Now(), signed, "", policy)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestTheCommandLineSeesAndDoesWhatTheDeskDoes(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), strings.Repeat("a long name ", 10)) // longer than a socket's may be
+	client := Client{Dir: dir, Who: "Grace"}
+	s, err := site.Create(t.Context(), dir, "home", "UTC", clock.Read())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	addReader(t, s, "front-door")
+	if _, err := client.Readers(t.Context()); !errors.Is(err, ErrNotRunning) {
+		t.Fatalf("none runs: %v", err)
+	}
+	d := desk.New(desk.Options{Site: s, Live: live{link.Reader{ID: "front-door", Online: true, Heard: time.Now(), State: &wire.State{
+		Version: "1.2.3", PolicyRevision: 7, Held: &wire.Place{Epoch: 3, Revision: 4},
+		Condition: &wire.Condition{Lockout: wire.CauseGuessing, Door: "held", Strike: "off", Faults: []wire.Fault{{Subject: "nfc", Text: "no answer"}}},
+	}}}})
+	ctx, stop := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- Serve(ctx, dir, d) }()
+	var readers []*desk.Reader
+	for range 1000 {
+		if readers, err = client.Readers(t.Context()); !errors.Is(err, ErrNotRunning) {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	actor := desk.AtCommandLine("Grace")
+	there, err := d.Readers(t.Context(), actor)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, _ := json.Marshal(there)
+	if got, _ := json.Marshal(readers); !bytes.Equal(got, want) || readers[0].Live.Faults[0].Subject != "nfc" {
+		t.Errorf("%s, at the desk %s", got, want)
+	}
+
+	outcome, err := client.Order(t.Context(), "front-door", wire.Unlock, 0)
+	if err != nil || outcome.Done || outcome.Text != "not sent: "+actor.Name {
+		t.Errorf("%+v, %v", outcome, err)
+	}
+	if _, err := client.Order(t.Context(), "front-door", wire.Enrol, 0); err == nil {
+		t.Error("an enrolment without a user")
+	}
+
+	user, _, err := d.AddUser(t.Context(), actor, desk.UserForm{First: "Ada"}, desk.PIN{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := client.Enrol(t.Context(), user, "front-door")
+	if err != nil || read.LastFour != "E580" {
+		t.Fatalf("%+v, %v", read, err)
+	}
+	if err := client.ConfirmCard(t.Context(), read.ID, "0000"); err == nil || !strings.Contains(err.Error(), "last four digits") {
+		t.Errorf("other digits: %v", err)
+	}
+	if err := client.ConfirmCard(t.Context(), read.ID, "e580"); err != nil {
+		t.Error(err)
+	}
+	if u, err := d.User(t.Context(), actor, user); err != nil || u.Cards != 1 {
+		t.Errorf("%+v, %v", u, err)
+	}
+	stop()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+	if _, err := client.Readers(t.Context()); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("none runs any more: %v", err)
+	}
+}

@@ -1,0 +1,149 @@
+// Package control lets other commands use the desk of the controller that runs on
+// a site: HTTP and JSON on a Unix socket in the site's directory, which only its
+// owner can reach. Both ends are of one version; what they carry are the desk's
+// own types.
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/sync/wire"
+)
+
+// socketFile is the name of the socket in a site's directory.
+const socketFile = "control.sock"
+
+// maxBody is the most bytes of a request.
+const maxBody = 64 << 10
+
+// Requests; who is the person.
+type (
+	orderRequest struct {
+		Who     string
+		Reader  string
+		Order   wire.Order
+		Seconds uint32
+	}
+	enrolRequest struct {
+		Who    string
+		User   uint64
+		Reader string
+	}
+	confirmRequest struct {
+		Who          string
+		ID, LastFour string
+	}
+)
+
+// Serve serves a desk on the socket of a site's directory until ctx ends. Nobody
+// else may serve there.
+func Serve(ctx context.Context, dir string, d *desk.Desk) error {
+	listener, err := listen(dir)
+	if err != nil {
+		return fmt.Errorf("control socket: %w", err)
+	}
+	defer os.Remove(filepath.Join(dir, socketFile))
+	server := &http.Server{Handler: handler(ctx, d), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10}
+	stop := context.AfterFunc(ctx, func() {
+		// Who waits for an order is told that the controller ends.
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+		defer cancel()
+		server.Shutdown(ending)
+		server.Close()
+	})
+	defer stop()
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("control socket: %w", err)
+	}
+	return nil
+}
+
+// listen makes the socket, in place of one that a killed controller left.
+func listen(dir string) (net.Listener, error) {
+	path := filepath.Join(dir, socketFile)
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: socketIn(d)})
+	if err != nil {
+		return nil, err
+	}
+	listener.SetUnlinkOnClose(false)
+	if err := os.Chmod(path, 0o600); err != nil {
+		listener.Close()
+		return nil, err
+	}
+	return listener, nil
+}
+
+// socketIn returns the socket's path by way of its open directory: a Unix socket's
+// path has at most 107 bytes.
+func socketIn(dir *os.File) string {
+	return fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), socketFile)
+}
+
+// handler does at the desk what is requested. An act goes on until ctx ends, also
+// when who requested it has gone.
+func handler(ctx context.Context, d *desk.Desk) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /orders", func(w http.ResponseWriter, r *http.Request) {
+		var o orderRequest
+		if read(w, r, &o) {
+			outcome, err := d.Order(ctx, desk.AtCommandLine(o.Who), o.Reader, o.Order, o.Seconds)
+			answer(w, outcome, err)
+		}
+	})
+	mux.HandleFunc("POST /enrolments", func(w http.ResponseWriter, r *http.Request) {
+		var e enrolRequest
+		if read(w, r, &e) {
+			enrolment, err := d.Enrol(ctx, desk.AtCommandLine(e.Who), e.User, e.Reader)
+			answer(w, enrolment, err)
+		}
+	})
+	mux.HandleFunc("POST /cards", func(w http.ResponseWriter, r *http.Request) {
+		var c confirmRequest
+		if read(w, r, &c) {
+			answer(w, nil, d.ConfirmCard(ctx, desk.AtCommandLine(c.Who), c.ID, c.LastFour))
+		}
+	})
+	mux.HandleFunc("GET /readers", func(w http.ResponseWriter, r *http.Request) {
+		readers, err := d.Readers(r.Context(), desk.AtCommandLine(r.FormValue("who")))
+		answer(w, readers, err)
+	})
+	return mux
+}
+
+// read reads a request's body, and refuses one that is wrong.
+func read(w http.ResponseWriter, r *http.Request, into any) (ok bool) {
+	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return false
+	}
+	return true
+}
+
+func answer(w http.ResponseWriter, v any, err error) {
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusUnprocessableEntity)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	json.NewEncoder(w).Encode(v)
+}

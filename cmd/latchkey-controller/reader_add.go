@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/sync/wire"
+)
+
+func readerAdd(c *invocation) action {
+	c.details = "latchkeyd identity writes the request. The bundle, sealed to that board, makes the board a reader of this\nsite. A reader that is added again keeps what is not given anew; the newer bundle revokes the older\none. Schedules of the groups that may open are set afterwards: latchkey-controller policy."
+	var form desk.AdoptForm
+	c.StringVar(&form.Reader, "reader", "", "the reader's `id`: up to 32 lower-case letters, digits and hyphens")
+	request := c.String("request", "", "the request's `file`")
+	out := c.String("out", "", "the bundle is written to this `file`")
+	c.StringVar(&form.Broker, "broker", "", "the broker's `URL` for the reader")
+	c.StringVar(&form.Fingerprint, "fingerprint", "", "the `fingerprint` on the reader's screen, which must be the request's; shown for comparing unless given")
+	c.StringVar(&form.Door, "door", "", "the door's `name`, as the screen shows it; the reader's id unless given")
+	c.StringVar(&form.Place, "place", "", "the `name` of the place where the door is")
+	c.StringVar(&form.TimeZone, "time-zone", "", "the door's time `zone` for schedules, like Europe/Berlin; the site's unless given")
+	access := accessFlag(c, "a `group` that may open the door, always; may be repeated; everyone: all users; none: nobody yet; a new reader needs it")
+	return func(ctx context.Context, _ []string) error {
+		var err error
+		if form.Request, err = readFile(*request, wire.MaxMessage); err != nil {
+			return fmt.Errorf("read the request: %w", err)
+		}
+		form.Access = *access
+		if form.Fingerprint == "" {
+			asked, err := c.desk.ReadRequest(ctx, c.actor, form.Request)
+			if err != nil {
+				return err
+			}
+			form.Fingerprint = asked.Fingerprint
+		}
+		unfinished, err := os.CreateTemp(filepath.Dir(*out), filepath.Base(*out)+".new-*")
+		if err != nil {
+			return fmt.Errorf("write the bundle: %w", err)
+		}
+		defer os.Remove(unfinished.Name())
+		defer unfinished.Close()
+		adoption, err := c.desk.Adopt(ctx, c.actor, form, func(bundle []byte) error {
+			if _, err := unfinished.Write(bundle); err != nil {
+				return fmt.Errorf("write the bundle: %w", err)
+			}
+			return unfinished.Sync()
+		})
+		if wrong := desk.Fields(err); len(wrong) == 1 && wrong["access"] != "" && form.Access == nil {
+			return usagef("latchkey-controller reader add: %s is a new reader: say who may open its door, with --group GROUP for each\ngroup that may, --group everyone for all users, or --group none for nobody yet", form.Reader)
+		}
+		if err != nil {
+			return err
+		}
+		if err := os.Rename(unfinished.Name(), *out); err != nil {
+			return fmt.Errorf("write the bundle: %w", err)
+		}
+		warnMissingPlaceLetters(c, "door", adoption.Policy.Door)
+		warnMissingPlaceLetters(c, "location", adoption.Policy.Place)
+		return printAdoption(c, adoption, *out)
+	}
+}
+
+func printAdoption(c *invocation, a *site.Adoption, out string) error {
+	if c.json {
+		return printJSON(c.out, map[string]any{
+			"reader": a.Reader, "number": a.Number, "revokes": a.Revoked, "moved-from": a.Moved, "request-fingerprint": a.Board, "controller-fingerprint": a.Controller, "bundle-fingerprint": a.Bundle,
+			"credentials": a.Count, "revision": a.Revision, "policy-revision": a.Policy.Revision, "bundle": out,
+		})
+	}
+	fmt.Fprintf(c.out, `reader      %s, at the door %q, time zone %s
+open to     %s
+request     %s
+            The reader's screen shows the same. If it does not, somebody put in another request:
+            do not use this bundle.
+controller  %s
+            latchkeyd adopt shows the same.
+bundle      %s
+            number %d, with %d credentials at revision %d, in %s
+`, a.Reader, a.Policy.Door, a.Policy.TimeZone, accessText(a.Policy.Access), a.Board, a.Controller, a.Bundle, a.Number, a.Count, a.Revision, out)
+	if a.Revoked != 0 {
+		fmt.Fprintf(c.out, "            It revokes this reader's bundle %d.\n", a.Revoked)
+	}
+	if a.Moved != "" {
+		fmt.Fprintf(c.out, "            This board was the reader %s, which has no board now.\n", a.Moved)
+	}
+	what := "it tells the reader of changes only every 30 s until it has the new access list"
+	then := "have Mosquitto reload"
+	if a.Revoked != 0 || a.Moved != "" {
+		what = "it lets the older bundle in until it has the new list of revoked certificates"
+		then = "restart Mosquitto"
+	}
+	fmt.Fprintf(c.out, "\nIf the site's broker is a Mosquitto, %s:\nlatchkey-controller broker-config --dir %s --out DIR, then %s\n", what, c.dir, then)
+	_, err := fmt.Fprintf(c.out, "\nAt the reader: latchkeyd adopt --data DIR %s\n", filepath.Base(out))
+	return err
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/control"
+	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/sync/wire"
+)
+
+func readerList(c *invocation) action {
+	return func(ctx context.Context, _ []string) error {
+		readers, err := c.running(sessionUser()).Readers(ctx)
+		running := !errors.Is(err, control.ErrNotRunning)
+		if !running {
+			readers, err = c.desk.Readers(ctx, c.actor)
+		}
+		if err != nil {
+			return err
+		}
+		in, err := c.desk.Zone(ctx)
+		if err != nil {
+			return err
+		}
+		if c.json {
+			rows := make([]readerRow, len(readers))
+			for i, r := range readers {
+				rows[i] = newReaderRow(r, running, in)
+			}
+			return printJSON(c.out, rows)
+		}
+		if len(readers) == 0 {
+			_, err := fmt.Fprintf(c.out, "no readers yet; add one with: latchkey-controller reader add --dir %s --reader ID --request FILE --out BUNDLE --group GROUP\n", c.dir)
+			return err
+		}
+		w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+		fmt.Fprintf(w, "READER\tDOOR\tPLACE\tADDED (%s)\tBOARD\tIS\n", in)
+		for _, r := range readers {
+			is := "no controller runs"
+			switch {
+			case r.Removed != "":
+				is = "was removed: " + string(r.Removed)
+			case r.Bundle == 0:
+				is = "has no board"
+			case running:
+				is = describe(&r.Live, in)
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Policy.Door, orDash(r.Policy.Place), shortTime(r.Adopted, in), orDash(r.Board), is)
+		}
+		return w.Flush()
+	}
+}
+
+// describe says in words how a reader is, in one line whatever the reader says.
+func describe(l *desk.LiveReader, in *time.Location) string {
+	switch {
+	case !l.Known:
+		return "not heard of yet"
+	case !l.Online:
+		return "offline since " + shortTime(l.Heard, in)
+	}
+	parts := []string{"online"}
+	add := func(is bool, text string) {
+		if is {
+			parts = append(parts, text)
+		}
+	}
+	add(!l.Current, "not up to date yet")
+	add(l.Lockout != "", "PIN locked out: "+l.Lockout)
+	add(l.Lockout == "" && l.NoPIN != "", "no PIN: "+string(l.NoPIN))
+	add(l.NoCard != "", "no cards: "+string(l.NoCard))
+	add(l.Door != "" && l.Door != wire.DoorIsUnknown, "door "+string(l.Door))
+	add(l.Strike == wire.StrikeHeld, "held open")
+	add(l.Tamper, "housing open")
+	add(l.Behind, "credentials behind")
+	for _, fault := range l.Faults {
+		add(true, string(fault.Subject)+": "+fault.Text)
+	}
+	return desk.Clean(strings.Join(parts, ", "))
+}
+
+// A readerRow is a reader as JSON.
+type readerRow struct {
+	Reader         string     `json:"reader"`
+	Door           string     `json:"door"`
+	Place          string     `json:"place"`
+	TimeZone       string     `json:"time-zone"`
+	PolicyRevision uint64     `json:"policy-revision"`
+	Bundle         uint64     `json:"bundle"`  // 0: it was removed, or its board became another reader
+	Adopted        *time.Time `json:"adopted"` // when the bundle was made
+	Request        string     `json:"request-fingerprint"`
+	Serial         string     `json:"certificate"`
+	Removed        string     `json:"removed,omitempty"` // "returned" or "lost"
+	Live           *liveRow   `json:"live"`              // nil: no controller runs, or it has no board
+}
+
+// A liveRow is what a reader last said of itself, as JSON.
+type liveRow struct {
+	Reader   string           `json:"reader"`
+	Online   bool             `json:"online"`
+	Heard    *time.Time       `json:"heard"`   // nil: never
+	Current  bool             `json:"current"` // holds the newest credentials and policy
+	Version  string           `json:"version,omitempty"`
+	Epoch    uint64           `json:"epoch,omitempty"`
+	Revision uint64           `json:"revision,omitempty"`
+	Policy   uint64           `json:"policy-revision,omitempty"`
+	Waiting  uint64           `json:"records-held,omitempty"` // that have not come yet
+	Lockout  string           `json:"lockout,omitempty"`
+	PIN      wire.Reason      `json:"no-pin,omitempty"`
+	Card     wire.Reason      `json:"no-card,omitempty"`
+	Door     wire.DoorState   `json:"door-is,omitempty"`
+	Strike   wire.StrikeState `json:"strike,omitempty"`
+	Tamper   bool             `json:"tamper,omitempty"`
+	Clock    bool             `json:"clock-trusted"`
+	Behind   bool             `json:"behind,omitempty"`
+	Faults   [][2]string      `json:"faults,omitempty"` // what, and what is wrong with it
+}
+
+// newReaderRow returns a reader as JSON.
+func newReaderRow(r *desk.Reader, running bool, in *time.Location) readerRow {
+	row := readerRow{
+		Reader: r.ID, Door: r.Policy.Door, Place: r.Policy.Place, TimeZone: r.Policy.TimeZone, PolicyRevision: r.Policy.Revision,
+		Bundle: r.Bundle, Adopted: timeOrNil(r.Adopted, in), Request: r.Board, Serial: r.Serial, Removed: string(r.Removed),
+	}
+	if !running || r.Bundle == 0 {
+		return row
+	}
+	l := r.Live
+	row.Live = &liveRow{
+		Reader: r.ID, Online: l.Online, Current: l.Current, Version: l.Version, Epoch: l.Epoch, Revision: l.Revision, Policy: r.PolicyIs.InForce,
+		Waiting: l.Waiting, Lockout: string(l.Cause), PIN: l.NoPIN, Card: l.NoCard, Door: l.Door, Strike: l.Strike, Tamper: l.Tamper, Clock: l.Clock, Behind: l.Behind,
+	}
+	if l.Known {
+		row.Live.Heard = timeOrNil(l.Heard, in)
+	}
+	for _, fault := range l.Faults {
+		row.Live.Faults = append(row.Live.Faults, [2]string{string(fault.Subject), fault.Text})
+	}
+	return row
+}

@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// A group is commands that the usage shows together.
+type group struct {
+	title    string
+	commands []command
+}
+
+// groups is the table of all commands, in the order of the usage.
+func groups() []group {
+	return []group{
+		{"The site", []command{
+			{name: "init", args: "--site NAME", summary: "makes a new site in a directory", required: []string{"site"}, needs: aDirectory, prepare: initSite},
+			{name: "serve", summary: "runs the controller", prepare: serve},
+			{name: "settings", args: "show|set", summary: "how long activity is kept, and the site's time zone", takes: 1, prepare: settings},
+			{name: "check", summary: "reads everything that the site holds and says what is wrong", prepare: check},
+			{name: "clock", args: "show|confirm", summary: "whether this machine's clock is in doubt", takes: 1, prepare: clockDoubt},
+			{name: "broker-config", args: "--out DIR", summary: "writes the configuration of a Mosquitto for the site", required: []string{"out"}, prepare: brokerConfig},
+		}},
+		{"Users, with their PINs and cards", []command{
+			{name: "user add", args: "--name NAME", summary: "adds a user, with a PIN, a card or both", prepare: userAdd},
+			{name: "user edit", args: "USER", summary: "changes a user's name, groups and dates", takes: 1, prepare: userEdit},
+			{name: "user list", summary: "shows users, by name", prepare: userList},
+			{name: "user pin", args: "USER set|generate|remove", summary: "changes a user's PIN", takes: 2, prepare: userPIN},
+			{name: "user card", args: "USER add|remove UID | USER enrol READER", summary: "gives a user a card, or takes it away", takes: 3, prepare: userCard},
+			{name: "user remove", args: "USER", summary: "removes a user with PIN and cards", takes: 1, prepare: userRemove},
+		}},
+		{"Readers and doors", []command{
+			{name: "reader add", args: "--reader ID --request FILE --out BUNDLE --group GROUP…", summary: "answers a reader's request for adoption", required: []string{"reader", "request", "out"}, prepare: readerAdd},
+			{name: "reader list", summary: "shows all readers, and how they are if a controller runs on the site", prepare: readerList},
+			{name: "reader remove", args: "READER", summary: "revokes a reader", takes: 1, prepare: readerRemove},
+			{name: "policy", args: "READER show|set", summary: "what a reader is told about its door", takes: 2, prepare: policy},
+			{name: "place list", summary: "shows locations, hubs, doors and readers", prepare: placeList},
+			{name: "place add", args: "location NAME | hub NAME --in LOCATION | door NAME --in HUB", summary: "adds a location, a hub or a door", takes: 2, prepare: placeAdd},
+			{name: "place rename", args: "location|hub|door NUMBER NAME", summary: "renames one, on the readers' screens too", takes: 3, prepare: placeRename},
+			{name: "place move", args: "door NUMBER HUB | reader READER DOOR", summary: "moves a door to another hub, or a reader to another door", takes: 3, prepare: placeMove},
+			{name: "place remove", args: "location|hub|door NUMBER", summary: "removes one that is empty", takes: 2, prepare: placeRemove},
+		}},
+		{"Orders, which need a running controller", []command{
+			{name: "unlock", args: "READER", summary: "opens a door once, and ends a lockout of its PIN entry", takes: 1, prepare: unlock},
+			{name: "hold", args: "READER DURATION", summary: "holds a door open for a time, like 30m or 8h, at most 24h", takes: 2, prepare: hold},
+			{name: "release", args: "READER", summary: "ends a hold", takes: 1, prepare: release},
+			{name: "identify", args: "READER", summary: "has a reader show which one it is", takes: 1, prepare: identify},
+		}},
+		{"What has happened", []command{
+			{name: "activity", summary: "shows what has happened at doors and what administrators have done", prepare: activity},
+			{name: "audit", summary: "shows what administrators have done, and what they were refused", prepare: audit},
+			{name: "records", summary: "shows what readers have reported, and what was noticed about them", prepare: records},
+		}},
+		{"Administrators of the console", []command{
+			{name: "console-link", summary: "makes a link that lets the Owner in", prepare: consoleLink},
+			{name: "admin list", summary: "shows all administrators", prepare: adminList},
+			{name: "admin add", args: "NAME --role ROLE", summary: "adds an administrator", takes: 1, required: []string{"role"}, prepare: adminAdd},
+			{name: "admin role", args: "NAME ROLE", summary: "gives an administrator another role", takes: 2, prepare: adminRole},
+			{name: "admin link", args: "NAME", summary: "makes a link with which an administrator sets a new password", takes: 1, prepare: adminLink},
+			{name: "admin sign-out", args: "NAME", summary: "ends an administrator's sessions", takes: 1, prepare: adminSignOut},
+			{name: "admin remove", args: "NAME", summary: "removes an administrator, and ends their sessions", takes: 1, prepare: adminRemove},
+		}},
+		{"Backups, and keys after a theft", []command{
+			{name: "backup", args: "--out FILE --recipient age1… | --recipients-file FILE | --passphrase -", summary: "writes the site to an encrypted file", required: []string{"out"}, prepare: backUp},
+			{name: "restore", args: "--from FILE --identity FILE | --passphrase -", summary: "makes a site from a backup", required: []string{"from"}, needs: aDirectory, prepare: restore},
+			{name: "site rekey", summary: "begins a new epoch with a new site key", prepare: siteRekey},
+			{name: "site storage-key", summary: "encrypts the secrets in the database with another key", prepare: siteStorageKey},
+		}},
+		{"This program", []command{
+			{name: "help", args: "[COMMAND]", summary: "shows this, or a command's flags", needs: nothingElse, prepare: help},
+			{name: "version", summary: "shows which version this is", needs: nothingElse, prepare: printVersion},
+		}},
+	}
+}
+
+const firstSite = `
+USER is a user's number, or a name that only one user has.
+
+A first site:
+
+  latchkey-controller init --dir site --site home
+  latchkey-controller user add --dir site --name "Ada Lovelace" --pin auto
+  latchkeyd identity --data data --out request          (at the reader)
+  latchkey-controller reader add --dir site --reader front-door --request request --out bundle --group everyone
+  latchkeyd adopt --data data bundle                    (at the reader)
+  latchkey-controller serve --dir site
+
+Exit codes: 0 done, 1 failed, 2 wrong use.
+`
+
+// usage returns what the program prints when it is given nothing, and as help.
+func usage() string {
+	var b strings.Builder
+	b.WriteString(`latchkey-controller keeps a site: its users with their PINs and cards, and its readers.
+
+usage: latchkey-controller COMMAND --dir DIR …
+
+DIR is the site's directory. Each command takes --help, which shows all its flags, and --json, where
+a program may want to read what it prints.
+`)
+	for _, g := range groups() {
+		fmt.Fprintf(&b, "\n%s:\n\n", g.title)
+		for _, row := range g.commands {
+			row.line(&b)
+		}
+	}
+	b.WriteString(firstSite)
+	return b.String()
+}
+
+// summaryColumn is where summaries begin in the usage.
+const summaryColumn = 44
+
+// line writes a command's line of the usage, or two if its arguments are long.
+func (row *command) line(b *strings.Builder) {
+	form := "  " + row.form("")
+	if utf8.RuneCountInString(form)+2 > summaryColumn {
+		fmt.Fprintf(b, "%s\n", form)
+		form = ""
+	}
+	fmt.Fprintf(b, "%-*s%s\n", summaryColumn, form, row.summary)
+}
+
+// form returns a command with its arguments; dir is how --dir is written there.
+func (row *command) form(dir string) string {
+	form := row.name
+	for _, part := range []string{dir, row.args} {
+		if part != "" {
+			form += " " + part
+		}
+	}
+	return form
+}
+
+// printHelp prints the help of a command.
+func (c *invocation) printHelp(row *command) {
+	dir, flags := "--dir DIR", " [flags]"
+	if row.needs == nothingElse {
+		dir, flags = "", ""
+	}
+	fmt.Fprintf(c.err, "usage: latchkey-controller %s%s\n\n%s%s.\n", row.form(dir), flags, strings.ToUpper(row.summary[:1]), row.summary[1:])
+	if c.details != "" {
+		fmt.Fprintf(c.err, "%s\n", c.details)
+	}
+	fmt.Fprintln(c.err)
+	c.PrintDefaults()
+}
+
+func help(c *invocation) action {
+	return func(context.Context, []string) error {
+		_, err := fmt.Fprint(c.out, usage())
+		return err
+	}
+}
+
+func printVersion(c *invocation) action {
+	return func(context.Context, []string) error {
+		_, err := fmt.Fprintln(c.out, "latchkey-controller", version)
+		return err
+	}
+}
