@@ -124,7 +124,7 @@ func TestALongFailureOfTheReleaseEndsTheProcessAndIsStillTried(t *testing.T) {
 			t.Error("nobody was told that the door stays open")
 		}
 		if !l.strike.Overdue() {
-			t.Error("the watchdog would be petted")
+			t.Error("the watchdog would be kicked")
 		}
 		l.fails(false) // before anybody has ended it
 		l.after(20*time.Millisecond, false)

@@ -151,7 +151,7 @@ func (s *Strike) State() (on bool, err error) {
 
 // Overdue reports whether the line may still be energised although it should
 // have been released ReleaseWithin ago, be it that setting it fails or never
-// returns. A watchdog must not be petted then.
+// returns. A watchdog must not be kicked then.
 func (s *Strike) Overdue() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -9,14 +9,14 @@ import (
 
 // watchdogScenarios end the machine.
 var watchdogScenarios = []scenario{
-	{what: "a full disk and a dead panel are no reason for the watchdog timer to reset the machine", prove: petted},
+	{what: "a full disk and a dead panel are no reason for the watchdog timer to reset the machine", prove: kicked},
 	{what: "a reader that has stopped is: the timer resets the machine", prove: bitten},
 }
 
 // watched is how long the timer counts: long enough for a busy bench.
 const watched = 8 * time.Second
 
-func petted(b *bench) (string, error) {
+func kicked(b *bench) (string, error) {
 	if err := b.stopReader(); err != nil {
 		return "", err
 	}
