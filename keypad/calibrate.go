@@ -155,7 +155,7 @@ func still(felt []image.Point) (image.Point, bool) {
 func (k *Keypad) showFor(ctx context.Context, d time.Duration, s scene) error {
 	now := time.Now()
 	s.view.LargeText, s.view.HighContrast = k.view.LargeText, k.view.HighContrast
-	s.tongue = k.speech.tongue(k.view.Language)
+	s.language = k.languages.find(k.view.Language)
 	s.pressed = nothing
 	if err := k.present(now, &s); err != nil {
 		return fmt.Errorf("keypad: calibrate: %w", err)

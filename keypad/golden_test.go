@@ -127,12 +127,12 @@ func TestEachLookLooksAsItDid(t *testing.T) {
 
 func TestEachLanguageLooksAsItDid(t *testing.T) {
 	for _, at := range sizes()[:2] {
-		for i, tag := range Languages() {
+		for _, in := range Languages() {
 			all := telling()
-			for k := range all {
-				all[k].tongue = tongue(i)
+			for i := range all {
+				all[i].language = in
 			}
-			sheet(t, "language-"+tag.String(), at, len(all)/2, all, nil)
+			sheet(t, "language-"+in.String(), at, len(all)/2, all, nil)
 		}
 	}
 }

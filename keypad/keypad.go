@@ -82,15 +82,15 @@ type Keypad struct {
 	next     *View // shown, not yet taken
 
 	// From here on all is Run's.
-	l       *layout
-	painter *painter
-	panel   panel
-	sound   sound
-	light   light
-	finger  finger
-	entry   entry
-	health  health
-	speech  *interpreter
+	l         *layout
+	painter   *painter
+	panel     panel
+	sound     sound
+	light     light
+	finger    finger
+	entry     entry
+	health    health
+	languages *languagePicker
 
 	view  View
 	page  page
@@ -116,7 +116,7 @@ func New(d Display, t Touch, opts *Opts) (*Keypad, error) {
 	if opts != nil {
 		k.opts = *opts
 	}
-	k.speech = newInterpreter(k.opts.Language)
+	k.languages = newLanguagePicker(k.opts.Language)
 	k.panel = panel{display: d, held: newCanvas(l.bounds.Size()), mending: mending{deep: true}}
 	k.sound.line = k.opts.Buzzer
 	k.light.line = k.opts.Backlight

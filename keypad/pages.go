@@ -81,7 +81,7 @@ const (
 
 // scene is what is to be seen at now.
 func (k *Keypad) scene(now time.Time) scene {
-	s := scene{view: k.view, tongue: k.speech.tongue(k.view.Language), page: k.page, pressed: k.finger.pressed()}
+	s := scene{view: k.view, language: k.languages.find(k.view.Language), page: k.page, pressed: k.finger.pressed()}
 	// What no picture shows makes no difference between two of them.
 	s.view.Start, s.view.Until = time.Time{}, time.Time{}
 	s.view.ShufflePIN, s.view.Tamper, s.view.DoorAlarm = false, false, false

@@ -20,9 +20,9 @@ type painter struct {
 	ring   *mask // one to come
 
 	// What the scene at hand is drawn with.
-	fs     *faces
-	ink    *palette
-	tongue tongue
+	fs       *faces
+	ink      *palette
+	language Language
 }
 
 // A key's outline is so wide, on the panel of 240.
@@ -61,7 +61,7 @@ func newPainter(l *layout) (*painter, error) {
 
 // dress takes what s is drawn with.
 func (p *painter) dress(s *scene) {
-	p.fs, p.ink, p.tongue = p.types[0], p.inks[0], s.tongue
+	p.fs, p.ink, p.language = p.types[0], p.inks[0], s.language
 	if s.view.LargeText {
 		p.fs = p.types[1]
 	}
@@ -111,7 +111,7 @@ type block struct {
 }
 
 // say gives a sentence of the keypad's in the language of the scene.
-func (p *painter) say(english string) string { return p.tongue.say(english) }
+func (p *painter) say(english string) string { return p.language.say(english) }
 
 // words is a block of text.
 func (p *painter) words(t set, space int, col colour) block {

@@ -30,10 +30,10 @@ func (p *painter) noticeOf(s *scene) notice {
 	case v.Screen == Granted:
 		n := notice{icon: checkIcon, sign: white, ground: p.ink.granted, headline: p.say("Welcome"), todo: p.say("The door is open")}
 		if user := can(v.User); user != "" {
-			n.headline = p.tongue.name("Welcome, {}", user)
+			n.headline = p.language.sayTo("Welcome, {}", user)
 		}
 		if door := can(v.Door); door != "" {
-			n.todo = p.tongue.name("{} is open", door)
+			n.todo = p.language.sayTo("{} is open", door)
 		}
 		return n
 	case v.Screen == Denied:

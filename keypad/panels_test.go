@@ -39,7 +39,7 @@ func TestEveryPanelShowsEveryScreenInEveryRotation(t *testing.T) {
 				p, l := testPainter(t, d.Size())
 				on := panel{display: d, held: newCanvas(d.Size()), mending: mending{deep: true}}
 				for i, s := range telling() {
-					s.tongue = tongue(i % tongues)
+					s.language = Language(i % len(languages))
 					s.view.LargeText, s.view.HighContrast = i%2 == 1, i/2%2 == 1
 					p.draw(&s.scene)
 					if err := on.show(time.Now(), p.canvas); err != nil {

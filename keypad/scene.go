@@ -22,15 +22,15 @@ const (
 // A scene is exactly what one frame depends on: equal scenes are equal pictures. It holds
 // no digit that was typed, only how many.
 type scene struct {
-	view    View // its times are zero, and its language is empty
-	tongue  tongue
-	page    page
-	order   order
-	filled  int // dots
-	pressed target
-	bar     int // pixels left of the time that runs down
-	phase   int // of what moves on Checking, of breaths steps a turn
-	blink   bool
+	view     View // its times are zero, and its language is empty
+	language Language
+	page     page
+	order    order
+	filled   int // dots
+	pressed  target
+	bar      int // pixels left of the time that runs down
+	phase    int // of what moves on Checking, of breaths steps a turn
+	blink    bool
 
 	// On crossPage.
 	said  string      // in English
@@ -118,11 +118,11 @@ func (s *scene) controls(l *layout) []Control {
 			c.Label = string('0' + rune(s.order[p]))
 			c.Name = "digit-" + c.Label
 		case a.target == cancelKey:
-			c.Name, c.Label = "cancel", s.tongue.say("Cancel")
+			c.Name, c.Label = "cancel", s.language.say("Cancel")
 		case a.target == backspaceKey:
-			c.Name, c.Label = "backspace", s.tongue.say("Backspace")
+			c.Name, c.Label = "backspace", s.language.say("Backspace")
 		case a.target == pinButton:
-			c.Name, c.Label = "pin", s.tongue.say("PIN")
+			c.Name, c.Label = "pin", s.language.say("PIN")
 		}
 		cs = append(cs, c)
 	}

@@ -1,11 +1,11 @@
 package keypad
 
 import (
+	"fmt"
 	"image"
+	"slices"
 	"strings"
 	"testing"
-
-	"golang.org/x/text/language"
 )
 
 // looks are the variants of every screen.
@@ -14,29 +14,20 @@ var looks = []struct {
 	large, contrast bool
 }{{"usual", false, false}, {"large", true, false}, {"contrast", false, true}, {"large-contrast", true, true}}
 
-func TestEverySentenceIsThereInEveryLanguageAndInEveryFace(t *testing.T) {
-	if len(Languages()) != tongues {
-		t.Fatalf("%d languages for %d tongues", len(Languages()), tongues)
-	}
+func TestEveryFaceDrawsEverySentence(t *testing.T) {
 	p, _ := testPainter(t, image.Pt(240, 320))
-	for english := range phrases {
-		for i := range tongue(tongues) {
-			said := i.say(english)
-			if said == "" || said != strings.TrimSpace(said) {
-				t.Errorf("%q in %v is %q", english, Languages()[i], said)
-			}
-			if strings.Count(said, "{}") != strings.Count(english, "{}") {
-				t.Errorf("%q in %v names nobody: %q", english, Languages()[i], said)
-			}
+	for _, l := range Languages() {
+		for _, english := range Sentences() {
+			text := l.say(english)
 			for _, fs := range p.types {
 				for _, f := range []*face{fs.digit, fs.headline, fs.title, fs.body, fs.note, fs.label, fs.fine} {
-					for _, r := range strings.ReplaceAll(said, "{}", "") {
+					for _, r := range strings.ReplaceAll(text, "{}", "") {
 						if !f.has(r) {
-							t.Errorf("no picture of %q in %q at %d px", r, said, f.px)
+							t.Errorf("no picture of %q in %q at %d px", r, text, f.px)
 						}
 					}
-					if got := f.legible(said); got != said && !strings.Contains(said, "{}") {
-						t.Errorf("%q is shown as %q", said, got)
+					if got := f.legible(text); got != text && !strings.Contains(text, "{}") {
+						t.Errorf("%q is shown as %q", text, got)
 					}
 				}
 			}
@@ -44,8 +35,34 @@ func TestEverySentenceIsThereInEveryLanguageAndInEveryFace(t *testing.T) {
 	}
 }
 
-// spoken is scenes in which every sentence stands, without names of any length.
-func spoken() []scene {
+// What a screen says is translated, but for what the View holds: names, a greeting.
+func TestEveryWordOnAScreenIsASentenceOrTheViewsOwn(t *testing.T) {
+	for _, at := range sizes() {
+		p, l := testPainter(t, at)
+		for _, s := range spoken(at) {
+			v := &s.view
+			known := append(Sentences(), "", v.Place, v.Door, v.ReaderID, v.Greeting, v.Fingerprint)
+			known = append(known, "Welcome, Ada", "Front door is open", fmt.Sprintf("%d / %d", s.nth, crossRounds*crossPlaces))
+			_, boxes := p.arrange(&s)
+			for _, b := range boxes {
+				for _, words := range b.said {
+					if !slices.Contains(known, words.whole) {
+						t.Errorf("%v: %q is in no language file", l, words.whole)
+					}
+				}
+			}
+			for _, c := range s.controls(l) {
+				if !slices.Contains(known, c.Label) && !strings.HasPrefix(c.Name, "digit-") {
+					t.Errorf("%v: the label %q is in no language file", l, c.Label)
+				}
+			}
+		}
+	}
+}
+
+// spoken is scenes of a panel of that size in which every sentence stands, without names of
+// any length.
+func spoken(at image.Point) []scene {
 	var all []scene
 	add := func(change func(s *scene)) { all = append(all, example(change)) }
 	for _, g := range gallery() {
@@ -65,8 +82,12 @@ func spoken() []scene {
 			continue
 		}
 		switch words {
-		case "Touch the cross", "Not exact enough: start again", "Touch is set":
-			// Where the crosses stand depends on the panel: see below.
+		case "Touch the cross", "Not exact enough: start again":
+			for n, cross := range crosses(at) {
+				add(func(s *scene) { s.page, s.said, s.cross, s.nth = crossPage, words, cross, n+4 })
+			}
+		case "Touch is set":
+			add(func(s *scene) { s.page, s.said = crossPage, words })
 		default:
 			add(func(s *scene) { s.view.Screen, s.view.Reason = Denied, words })
 		}
@@ -84,51 +105,43 @@ func spoken() []scene {
 func TestEverySentenceFitsEveryPanelAndLookUncut(t *testing.T) {
 	for _, at := range sizes() {
 		p, l := testPainter(t, at)
-		seen := map[string]bool{}
-		for _, look := range looks {
-			for i := range tongue(tongues) {
-				all := spoken()
-				all = append(all, example(func(s *scene) { s.page, s.said = crossPage, "Touch is set" }))
-				for n, cross := range crosses(at) {
-					for _, words := range []string{"Touch the cross", "Not exact enough: start again"} {
-						all = append(all, example(func(s *scene) { s.page, s.said, s.cross, s.nth = crossPage, words, cross, n+4 }))
-					}
-				}
+		all := spoken(at)
+		for _, in := range Languages() {
+			seen := map[string]bool{}
+			for _, look := range looks {
 				for _, s := range all {
-					s.tongue, s.view.LargeText, s.view.HighContrast = i, look.large, look.contrast
+					s.language, s.view.LargeText, s.view.HighContrast = in, look.large, look.contrast
 					_, boxes := p.arrange(&s)
 					for n, b := range boxes {
 						for _, words := range b.said {
 							seen[words.whole] = true
 							if words.cut || words.size().X > b.Dx() || words.size().Y > b.Dy() {
-								t.Errorf("%v, %s, %v: %q in %v", l, look.name, Languages()[i], words.lines, b.Size())
+								t.Errorf("%v, %s, %v: %q in %v", l, look.name, in, words.lines, b.Size())
 							}
 						}
 						if !b.In(p.bounds().Inset(l.px(3))) {
-							t.Errorf("%v, %s, %v: %v is over the edge", l, look.name, Languages()[i], b.Rectangle)
+							t.Errorf("%v, %s, %v: %v is over the edge", l, look.name, in, b.Rectangle)
 						}
 						for _, other := range boxes[:n] {
 							if b.Overlaps(other.Rectangle) {
-								t.Errorf("%v, %s, %v: %v overlaps %v", l, look.name, Languages()[i], b.Rectangle, other.Rectangle)
+								t.Errorf("%v, %s, %v: %v overlaps %v", l, look.name, in, b.Rectangle, other.Rectangle)
 							}
 						}
 					}
 				}
 			}
-		}
-		for english := range phrases {
-			for i := range tongue(tongues) {
-				var whole string
-				switch {
-				case english == "Backspace": // is a sign on its key
+			for _, english := range Sentences() {
+				text := in.say(english)
+				switch english {
+				case "Backspace": // is a sign on its key
 					continue
-				case strings.Contains(english, "{}"):
-					whole = i.name(english, map[string]string{"Welcome, {}": "Ada", "{} is open": "Front door"}[english])
-				default:
-					whole = i.say(english)
+				case "Welcome, {}":
+					text = in.sayTo(english, "Ada")
+				case "{} is open":
+					text = in.sayTo(english, "Front door")
 				}
-				if !seen[whole] {
-					t.Errorf("%v: %q stands on no screen", l, whole)
+				if !seen[text] {
+					t.Errorf("%v, %v: %q stands on no screen", l, in, text)
 				}
 			}
 		}
@@ -147,19 +160,20 @@ func TestALockoutSendsNobodyForACardWhereNoneIsRead(t *testing.T) {
 }
 
 func TestTheNearestLanguageIsSpoken(t *testing.T) {
-	in := newInterpreter("nl-BE")
-	for tag, want := range map[string]language.Tag{
-		"de": language.German, "de-AT": language.German, "DE_ch": language.German, "gsw": language.German,
-		"pt-BR": language.Portuguese, "pt-PT": language.Portuguese, "es-419": language.Spanish, "en-GB": language.English,
-		"pl": language.Polish, "it": language.Italian, "fr-CA": language.French,
-		"": language.Dutch, "zh": language.Dutch, "no such tag": language.Dutch,
+	belgian := newLanguagePicker("nl-BE")
+	for tag, want := range map[string]string{
+		"de": "de", "de-AT": "de", "DE_ch": "de", "gsw": "de", "pt-BR": "pt", "pt-PT": "pt", "es-419": "es",
+		"en-GB": "en", "pl": "pl", "it": "it", "fr-CA": "fr",
+		"": "nl", "zh": "nl", "no such tag": "nl",
 	} {
-		if got := Languages()[in.tongue(tag)]; got != want {
+		if got := belgian.find(tag).String(); got != want {
 			t.Errorf("for %q %v is spoken, want %v", tag, got, want)
 		}
 	}
-	if newInterpreter("").tongue("") != 0 || newInterpreter("tlh").tongue("") != 0 {
-		t.Error("no language is not English")
+	for _, own := range []string{"", "tlh"} {
+		if got := newLanguagePicker(own).find(""); got != 0 {
+			t.Errorf("where the reader's own language is %q, it is %v", own, got)
+		}
 	}
 }
 
@@ -171,11 +185,11 @@ func TestAViewIsShownInItsLanguageAndLook(t *testing.T) {
 		if c, ok := b.control("pin"); !ok || c.Label != "PIN" {
 			t.Errorf("%+v", c)
 		}
-		plain := func(v View, t tongue) scene {
+		plain := func(v View, tag string) scene {
 			v.Language = ""
-			return scene{view: v, tongue: t, pressed: nothing}
+			return scene{view: v, language: b.k.languages.find(tag), pressed: nothing}
 		}
-		b.shows("Polish", plain(v, 6))
+		b.shows("Polish", plain(v, "pl"))
 		b.tap("pin")
 		if c, _ := b.control("cancel"); c.Label != "Anuluj" {
 			t.Errorf("%+v", c)
@@ -183,6 +197,6 @@ func TestAViewIsShownInItsLanguageAndLook(t *testing.T) {
 		b.tap("cancel")
 		v.Language, v.LargeText, v.HighContrast = "", false, false
 		b.show(v)
-		b.shows("the reader's own language", plain(v, 1))
+		b.shows("the reader's own language", plain(v, "de"))
 	}, func(b *bench, o *Opts) { o.Language = "de" })
 }
