@@ -106,19 +106,20 @@ func toggles(p *wire.Policy) map[string]*bool {
 	}
 }
 
-// A tongue is a language of the screens, by its tag (RFC 5646) and as it calls
-// itself.
-type tongue struct{ Tag, Name string }
+// A screenLanguage is one that readers' screens speak: its tag (RFC 5646) and its own
+// name.
+type screenLanguage struct{ Tag, Name string }
 
-// tongues are the languages to choose from: those that readers speak, and the
-// one that is set, of which readers take the nearest that they have.
-func tongues(set string) []tongue {
-	all := []tongue{
+// screenLanguages are those to choose from, in this order: what this program's readers
+// speak, which a test compares with theirs, and what is set, if that is another one (a
+// reader takes the nearest that it has).
+func screenLanguages(set string) []screenLanguage {
+	all := []screenLanguage{
 		{"en", "English"}, {"de", "Deutsch"}, {"fr", "Français"}, {"es", "Español"},
 		{"it", "Italiano"}, {"nl", "Nederlands"}, {"pl", "Polski"}, {"pt", "Português"},
 	}
-	if set != "" && !slices.ContainsFunc(all, func(t tongue) bool { return t.Tag == set }) {
-		all = append(all, tongue{set, set})
+	if set != "" && !slices.ContainsFunc(all, func(t screenLanguage) bool { return t.Tag == set }) {
+		all = append(all, screenLanguage{set, set})
 	}
 	return all
 }

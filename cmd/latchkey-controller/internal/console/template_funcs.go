@@ -53,7 +53,7 @@ func (c *Console) functions(in *time.Location) template.FuncMap {
 		"weekText":     func(i int) int { return 60*i + 30 },
 		"marker":       func() string { return string(c.marker) },
 		"roles":        desk.Roles,
-		"tongues":      tongues,
+		"languages":    screenLanguages,
 		"states":       desk.UserStates,
 		"stateTitle":   desk.StateTitle,
 		"userLacks":    func(name string) string { return desk.OnScreens(name, desk.NoUserName) },
