@@ -24,10 +24,9 @@ run: build ## a demonstration: a controller, a broker, a simulated reader, a PIN
 	bin/latchkey-demo --bin bin --dir var
 
 .PHONY: test
-test: setup setup-hil lint build ## everything
+test: setup lint build ## everything but the emulated boards
 	go vet -tags firmware,nethttpomithttp2 ./cmd/latchkeyd ./board
 	go test -timeout 8m -parallel $$(n=$$(nproc); echo $$((n < 4 ? 4 : n))) ./... # most wait: for a reader, a browser, a disk
-	go run ./board/hil
 
 .PHONY: lint
 lint:
