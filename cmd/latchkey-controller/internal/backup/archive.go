@@ -13,19 +13,19 @@ import (
 	"filippo.io/age"
 )
 
-// intro begins each file that age has encrypted, and endOfHeader its header's
-// last line.
+// intro begins each file that age has encrypted; endOfHeader begins the last line of
+// its header.
 const (
 	intro       = "age-encryption.org/v1\n"
 	endOfHeader = "\n--- "
 	maxHeader   = 64 << 10
 )
 
-// A Member is a file in a backup.
+// A Member is a file in the archive.
 type Member struct {
 	Name  string
 	Size  int64
-	Write func(io.Writer) error // writes just Size bytes
+	Write func(io.Writer) error // writes exactly Size bytes
 }
 
 // Write writes a backup.
@@ -52,22 +52,21 @@ func Write(w io.Writer, now time.Time, to Recipients, members ...Member) error {
 	return nil
 }
 
-// A Reader reads a backup, member by member. What it has read is the backup's
-// only once End has returned nil.
+// A Reader reads a backup, member by member. Do not trust what it has read before End
+// has returned nil.
 type Reader struct {
 	plain   *io.SectionReader
 	archive *tar.Reader
 }
 
-// Open decrypts a backup; f must stay open. A backup that has lost its end is
-// refused here.
+// Open decrypts a backup; f must stay open. It refuses a backup that is cut short.
 func Open(f *os.File, with Identities) (*Reader, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is no file; a backup is one file, as latchkey-controller backup writes it", f.Name())
+		return nil, fmt.Errorf("%s is no regular file; a backup is one file, as latchkey-controller backup writes it", f.Name())
 	}
 	head := make([]byte, min(info.Size(), maxHeader))
 	if _, err := f.ReadAt(head, 0); err != nil && err != io.EOF {
@@ -107,8 +106,8 @@ func damaged(err error) error {
 	return fmt.Errorf("the backup is cut short, or was changed: %w; take another copy of it", err)
 }
 
-// Extract writes the next member, which must have this name and limit bytes at
-// most.
+// Extract writes the next member to a writer. The member must have this name and at
+// most limit bytes.
 func (r *Reader) Extract(name string, limit int64, to io.Writer) error {
 	header, err := r.archive.Next()
 	if err == io.EOF {
@@ -118,12 +117,12 @@ func (r *Reader) Extract(name string, limit int64, to io.Writer) error {
 		return damaged(err)
 	}
 	if header.Name != name || header.Typeflag != tar.TypeReg {
-		return fmt.Errorf("the backup has %q where %s belongs: it is none of a site", header.Name, name)
+		return fmt.Errorf("the backup has %q where %s belongs: it is no backup of a site", header.Name, name)
 	}
 	if header.Size > limit {
 		return fmt.Errorf("the backup's %s has %d bytes, at most %d", name, header.Size, limit)
 	}
-	from := &noting{r: r.archive}
+	from := &source{r: r.archive}
 	_, err = io.Copy(to, from)
 	if from.err != nil {
 		return damaged(from.err)
@@ -131,10 +130,10 @@ func (r *Reader) Extract(name string, limit int64, to io.Writer) error {
 	return err
 }
 
-// Size is how many bytes all members have at most.
+// Size is a bound of all members together, in bytes.
 func (r *Reader) Size() int64 { return r.plain.Size() }
 
-// End checks that no other member follows, and that all of the file is whole.
+// End checks that no other member follows, and that the rest of the file is intact.
 func (r *Reader) End() error {
 	switch header, err := r.archive.Next(); {
 	case err == nil:
@@ -148,16 +147,17 @@ func (r *Reader) End() error {
 	return nil
 }
 
-// noting reads, and keeps what went wrong with that.
-type noting struct {
+// A source is a reader that keeps its error: what failed in a copy may have been the
+// writer.
+type source struct {
 	r   io.Reader
 	err error
 }
 
-func (n *noting) Read(b []byte) (int, error) {
-	k, err := n.r.Read(b)
+func (s *source) Read(b []byte) (int, error) {
+	n, err := s.r.Read(b)
 	if err != nil && err != io.EOF {
-		n.err = err
+		s.err = err
 	}
-	return k, err
+	return n, err
 }

@@ -351,11 +351,11 @@ func TestWhatKilledProgramsLeftIsRemovedAndWhatOthersWriteIsNot(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer others.Close()
-	otherDir, err := unfinished(dir, unfinishedDir)
+	otherDir, err := createUnfinished(dir, unfinishedDir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer otherDir.drop()
+	defer otherDir.discard()
 	left := filepath.Join(dir, unfinishedFile+"LEFT")
 	if err := os.WriteFile(left, []byte("half"), 0o600); err != nil {
 		t.Fatal(err)

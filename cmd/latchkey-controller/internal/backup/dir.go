@@ -10,38 +10,38 @@ import (
 	"latchkey/device/durable"
 )
 
-// MakeDir makes a directory with what fill puts into it, whole and durably, or
-// not at all. Until it is whole its name is one like .latchkey-restore-…, and
-// whoever makes the next one beside it removes what a killed program left.
-func MakeDir(path string, fill func(aside string) error) error {
+// MakeDir makes a directory with what fill puts into it, durably and completely, or not
+// at all. Until then its name is one like .latchkey-restore-…; the next MakeDir beside
+// it removes what a killed program left.
+func MakeDir(path string, fill func(dir string) error) error {
 	if err := Free(path); err != nil {
 		return err
 	}
 	parent := filepath.Dir(path)
-	removeLeft(parent, unfinishedDir)
-	aside, err := unfinished(parent, unfinishedDir)
+	removeLeftovers(parent, unfinishedDir)
+	dir, err := createUnfinished(parent, unfinishedDir)
 	if err != nil {
 		return err
 	}
-	defer aside.drop()
-	if err := fill(aside.path); err != nil {
+	defer dir.discard()
+	if err := fill(dir.path); err != nil {
 		return err
 	}
-	if err := aside.Sync(); err != nil {
+	if err := dir.Sync(); err != nil {
 		return err
 	}
-	if err := os.Rename(aside.path, path); err != nil {
+	if err := os.Rename(dir.path, path); err != nil {
 		return err
 	}
-	aside.path = ""
+	dir.path = ""
 	return durable.SyncDir(parent)
 }
 
-// Free returns an error if something has a path.
+// Free returns an error if a path is taken.
 func Free(path string) error {
 	_, err := os.Lstat(path)
 	if err == nil {
-		return fmt.Errorf("%s is there already; name another one, or move it away", path)
+		return fmt.Errorf("%s is there already; choose another name, or move it away", path)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -11,21 +11,20 @@ import (
 	"latchkey/device/durable"
 )
 
-// A File is a new file, readable by its owner only, that has no name until it
-// is whole: if the program or the machine ends before, nothing is left of it.
+// A File is a new file, readable by its owner only, that has no name until Commit: if
+// the program or the machine stops before, nothing is left of it.
 //
-// Not all file systems have files without a name: FAT and NFS have not. There
-// it has one like .latchkey-backup-… until then, and whoever makes the next
-// File in the directory removes what a killed program left.
+// FAT and NFS have no files without a name. There it has one like .latchkey-backup-…
+// until Commit; the next Create in the directory removes what a killed program left.
 type File struct {
 	*os.File
 	dir   string
-	named *work // nil: it has no name
+	named *unfinished // nil: it has no name
 }
 
 // Create makes a File in a directory.
 func Create(dir string) (*File, error) {
-	removeLeft(dir, unfinishedFile)
+	removeLeftovers(dir, unfinishedFile)
 	f, err := os.OpenFile(dir, unix.O_TMPFILE|os.O_RDWR, 0o600)
 	if errors.Is(err, unix.EOPNOTSUPP) {
 		return createNamed(dir)
@@ -37,15 +36,15 @@ func Create(dir string) (*File, error) {
 }
 
 func createNamed(dir string) (*File, error) {
-	w, err := unfinished(dir, unfinishedFile)
+	u, err := createUnfinished(dir, unfinishedFile)
 	if err != nil {
 		return nil, err
 	}
-	return &File{w.File, dir, w}, nil
+	return &File{u.File, dir, u}, nil
 }
 
-// Commit gives the file a name in its directory, durably. The error wraps
-// fs.ErrExist if that is taken.
+// Commit gives the file a name in its directory, durably. The error wraps fs.ErrExist
+// if the name is taken.
 func (f *File) Commit(name string) error {
 	if err := f.Sync(); err != nil {
 		return err
@@ -65,15 +64,15 @@ func (f *File) Commit(name string) error {
 	return durable.SyncDir(f.dir)
 }
 
-// Close drops the file unless it was committed.
+// Close closes the file, and discards it unless it was committed.
 func (f *File) Close() error {
 	if f.named != nil {
-		return f.named.drop()
+		return f.named.discard()
 	}
 	return f.File.Close()
 }
 
-// renameNew renames a file, and replaces none.
+// renameNew renames a file, but never replaces one.
 func renameNew(from, to string) error {
 	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
 	if errors.Is(err, unix.EINVAL) { // as on NFS, which has links

@@ -1,9 +1,9 @@
-// Package backup is the file that a backup of a site is: a tar archive, encrypted
-// with age (age-encryption.org/v1) to some recipients or to a passphrase. The
-// programs age and tar open it, too.
+// Package backup reads and writes the file of a site's backup: a tar archive, encrypted
+// with age (age-encryption.org/v1) to recipients or to a passphrase. The programs age
+// and tar open it, too.
 //
-// Such a file appears whole or not at all, and what is in it is on no disk in
-// the clear meanwhile.
+// The file appears completely or not at all, and its contents are never on a disk
+// unencrypted.
 package backup
 
 import (
@@ -19,21 +19,21 @@ import (
 // maxRecipients bounds the recipients of one backup.
 const maxRecipients = 32
 
-// Recipients are those who can open a backup.
+// Recipients can open a backup.
 type Recipients struct {
 	list []age.Recipient
 	text string
 }
 
-// ToPassphrase is whoever knows a passphrase. Each backup to it takes a second
-// and 256 MiB: age's scrypt at 2^18.
+// ToPassphrase returns a recipient that is whoever knows a passphrase. Each backup
+// takes a second and 256 MiB: age's scrypt at 2^18.
 func ToPassphrase(passphrase []byte) (Recipients, error) {
 	r, err := age.NewScryptRecipient(string(passphrase))
 	return Recipients{[]age.Recipient{r}, "a passphrase"}, err
 }
 
-// ParseRecipients reads age recipients, one a line, as age's recipients files
-// have them: whoever has the identity of one of them can open the backup.
+// ParseRecipients reads age recipients, one a line, as in age's recipients files.
+// Whoever has the identity of one of them can open the backup.
 func ParseRecipients(text string) (Recipients, error) {
 	list, err := age.ParseRecipients(strings.NewReader(text))
 	if err != nil {
@@ -42,8 +42,8 @@ func ParseRecipients(text string) (Recipients, error) {
 	if len(list) > maxRecipients {
 		return Recipients{}, fmt.Errorf("a backup has %d recipients at most, not %d", maxRecipients, len(list))
 	}
-	if _, err := age.Encrypt(io.Discard, list...); err != nil { // not all go together
-		return Recipients{}, fmt.Errorf("these age recipients do not go together: %w", err)
+	if _, err := age.Encrypt(io.Discard, list...); err != nil { // some kinds cannot be mixed
+		return Recipients{}, fmt.Errorf("these age recipients cannot be combined: %w", err)
 	}
 	names := make([]string, len(list))
 	for i, r := range list {
@@ -52,24 +52,23 @@ func ParseRecipients(text string) (Recipients, error) {
 	return Recipients{list, strings.Join(names, ", ")}, nil
 }
 
-// String says who they are.
+// String names them.
 func (r Recipients) String() string { return r.text }
 
-// Bounds of what opens a backup: an identity file's bytes, and the work factor
-// of a passphrase, of which this program's own have 18. 20 takes 1 GiB for
-// seconds.
+// Bounds when a backup is opened: the bytes of an identity file, and the work factor of
+// a passphrase. This program's own backups have 18; 20 takes 1 GiB for seconds.
 const (
 	maxIdentityFile = 64 << 10
 	maxWorkFactor   = 20
 )
 
-// Identities are what a backup is opened with.
+// Identities open a backup.
 type Identities struct {
 	list   []age.Identity
 	phrase bool
 }
 
-// ByPassphrase opens with a passphrase.
+// ByPassphrase returns what opens a backup to a passphrase.
 func ByPassphrase(passphrase []byte) (Identities, error) {
 	id, err := age.NewScryptIdentity(string(passphrase))
 	if err != nil {

@@ -12,37 +12,37 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What the names of files and directories begin with that are not finished.
+// Prefixes of the names of unfinished files and directories.
 const (
 	unfinishedFile = ".latchkey-backup-"
 	unfinishedDir  = ".latchkey-restore-"
 )
 
-// A work is a new file or directory that is not finished. It is locked while
-// its maker lives, which tells it from what a killed program left.
-type work struct {
+// An unfinished file or directory is locked while the program that makes it lives,
+// which tells it from what a killed program left.
+type unfinished struct {
 	*os.File
 	path string // "": it is finished, and has another name
 }
 
-// unfinished makes one in a directory, for its owner only.
-func unfinished(parent, prefix string) (*work, error) {
+// createUnfinished makes one in a directory, for its owner only.
+func createUnfinished(parent, prefix string) (*unfinished, error) {
 	for {
 		path := filepath.Join(parent, prefix+rand.Text())
 		f, err := create(path, prefix)
 		if err != nil {
 			return nil, err
 		}
-		w := &work{f, path}
+		u := &unfinished{f, path}
 		ours, err := lock(f)
 		if ours {
-			return w, nil
+			return u, nil
 		}
 		if err != nil {
-			w.drop()
+			u.discard()
 			return nil, err
 		}
-		f.Close() // somebody took it for left before it had its lock
+		f.Close() // another program took it for a leftover before it was locked
 	}
 }
 
@@ -56,18 +56,18 @@ func create(path, prefix string) (*os.File, error) {
 	return os.Open(path)
 }
 
-// drop removes it unless it is finished.
-func (w *work) drop() error {
-	if w.path != "" {
-		os.RemoveAll(w.path)
-		w.path = ""
+// discard closes it, and removes it unless it is finished.
+func (u *unfinished) discard() error {
+	if u.path != "" {
+		os.RemoveAll(u.path)
+		u.path = ""
 	}
-	return w.Close()
+	return u.Close()
 }
 
-// removeLeft removes what killed programs left in a directory: what can be
-// locked, nobody is making.
-func removeLeft(parent, prefix string) {
+// removeLeftovers removes what killed programs left in a directory: what it can lock,
+// no program is making.
+func removeLeftovers(parent, prefix string) {
 	entries, err := os.ReadDir(parent)
 	if err != nil {
 		return
@@ -88,8 +88,8 @@ func removeLeft(parent, prefix string) {
 	}
 }
 
-// lock locks a file or a directory for as long as it is open, and says whether
-// it did: others may have it, or it may be gone from where it was opened.
+// lock locks a file or a directory for as long as it is open, and says whether it did:
+// another program may hold the lock, or may have removed the file meanwhile.
 func lock(f *os.File) (ours bool, err error) {
 	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
