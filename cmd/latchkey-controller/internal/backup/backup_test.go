@@ -40,7 +40,7 @@ func recipients(t *testing.T, list ...string) Recipients {
 	return to
 }
 
-// member is one of so many bytes.
+// member returns a member of n bytes.
 func member(name string, n int) Member {
 	return Member{name, int64(n), func(w io.Writer) error {
 		_, err := w.Write(bytes.Repeat([]byte{'x'}, n))
@@ -57,7 +57,7 @@ func written(t *testing.T, to Recipients, members ...Member) []byte {
 	return b.Bytes()
 }
 
-// read takes a backup of "key", 32 bytes at most, and "db" apart, as a site does.
+// read reads a backup of "key", at most 32 bytes, and "db", as a site does.
 func read(t *testing.T, b []byte, with Identities) error {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "backup")
@@ -129,7 +129,7 @@ func TestAPassphraseOpensABackupAndNoOther(t *testing.T) {
 			t.Errorf("%s: %v", phrase, err)
 		}
 	}
-	// Who makes a backup does not say how much memory and time its reader spends.
+	// A backup cannot make its reader spend any amount of memory and time.
 	dear := bytes.Replace(b, []byte(" 18\n"), []byte(" 21\n"), 1)
 	with, err := ByPassphrase([]byte("correct horse battery"))
 	if err != nil {
@@ -140,7 +140,7 @@ func TestAPassphraseOpensABackupAndNoOther(t *testing.T) {
 	}
 }
 
-// cut is said of a backup that is not as it was written.
+// cut is part of the error for a backup that was changed.
 const cut = "cut short, or was changed"
 
 func TestABackupThatIsNotWholeIsRefused(t *testing.T) {
@@ -203,7 +203,7 @@ func TestABackupThatIsNotWholeIsRefused(t *testing.T) {
 	}
 }
 
-// tarOf writes an archive with zeros behind its end.
+// tarOf writes an archive, and zeros after its end.
 func tarOf(w io.WriteCloser, zeros int, members ...Member) error {
 	archive := tar.NewWriter(w)
 	for _, m := range members {
@@ -374,7 +374,7 @@ func TestWhatKilledProgramsLeftIsRemovedAndWhatOthersWriteIsNot(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Close()
-	if err := MakeDir(filepath.Join(dir, "made"), func(aside string) error { return os.WriteFile(filepath.Join(aside, "x"), nil, 0o600) }); err != nil {
+	if err := MakeDir(filepath.Join(dir, "made"), func(dir string) error { return os.WriteFile(filepath.Join(dir, "x"), nil, 0o600) }); err != nil {
 		t.Fatal(err)
 	}
 	want := fmt.Sprint([]string{filepath.Base(others.named.path), filepath.Base(otherDir.path), "backup", "latchkey-backup-2026", "made"})
@@ -395,7 +395,7 @@ func TestADirectoryAppearsWholeAndReplacesNone(t *testing.T) {
 	if there := names(t, parent); len(there) > 0 {
 		t.Errorf("%v", there)
 	}
-	fill := func(aside string) error { return os.WriteFile(filepath.Join(aside, "x"), nil, 0o600) }
+	fill := func(dir string) error { return os.WriteFile(filepath.Join(dir, "x"), nil, 0o600) }
 	if err := MakeDir(path, fill); err != nil {
 		t.Fatal(err)
 	}

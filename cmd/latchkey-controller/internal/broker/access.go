@@ -25,8 +25,7 @@ func (a *access) Provides(b byte) bool {
 	return b == mqtt.OnConnect || b == mqtt.OnConnectAuthenticate || b == mqtt.OnACLCheck || b == mqtt.OnDisconnect
 }
 
-// OnConnect implements mqtt.Hook: nobody is kept without saying anything for
-// longer than keepAlive.
+// OnConnect implements mqtt.Hook: no client may be silent for longer than keepAlive.
 func (a *access) OnConnect(client *mqtt.Client, p packets.Packet) error {
 	if !p.Connect.Clean {
 		return errors.New("only clean sessions")
@@ -37,16 +36,16 @@ func (a *access) OnConnect(client *mqtt.Client, p packets.Packet) error {
 	return nil
 }
 
-// OnDisconnect implements mqtt.Hook: two programs with one certificate take the
-// connection from each other, which each alone would not be told.
+// OnDisconnect implements mqtt.Hook: it logs when two programs with one certificate take
+// the connection from each other. Neither would notice.
 func (a *access) OnDisconnect(client *mqtt.Client, _ error, _ bool) {
 	if errors.Is(client.StopCause(), packets.ErrSessionTakenOver) {
-		a.o.Log.Warn("broker: a newer connection with the same certificate has ended an older one: the program has started anew, or its certificate is in two places", "name", client.ID, "older", client.Net.Remote)
+		a.o.Log.Warn("broker: a newer connection with the same certificate has replaced an older one: the program has restarted, or its certificate is in two places", "name", client.ID, "older", client.Net.Remote)
 	}
 }
 
-// OnConnectAuthenticate implements mqtt.Hook: the client id is the name in the
-// certificate, and the will is on a topic that the client may publish on.
+// OnConnectAuthenticate implements mqtt.Hook: the client id has to be the name in the
+// certificate, and the topic of the will one that the client may publish on.
 func (a *access) OnConnectAuthenticate(client *mqtt.Client, p packets.Packet) bool {
 	name, _ := certificate(client)
 	return name != "" && name == client.ID && a.admits(client) &&
@@ -59,14 +58,14 @@ func (a *access) OnACLCheck(client *mqtt.Client, topic string, write bool) bool 
 	return a.may(name, topic, write)
 }
 
-// admits says whether a client's certificate counts.
+// admits says whether a client's certificate is valid now.
 func (a *access) admits(client *mqtt.Client) bool {
 	name, serial := certificate(client)
 	return name == a.o.Controller || a.o.InForce(name, serial)
 }
 
 // certificate returns the name in a client's certificate, and its serial
-// number. The certificate was verified before the client could say anything.
+// number. It was verified in the handshake.
 func certificate(client *mqtt.Client) (name, serial string) {
 	conn, ok := client.Net.Conn.(*tls.Conn)
 	if !ok {
@@ -89,8 +88,8 @@ func (a *access) may(name, topic string, write bool) bool {
 	return ok && site == a.o.Site && (reader == "" || reader == name) && fromReader(channel) == write
 }
 
-// channels returns the channels that readers listen on, of the whole site and
-// of their own, and those that they publish on.
+// channels returns the channels that readers subscribe to, the site's and their own, and
+// those that they publish on.
 func channels() (site, own, published []wire.Channel) {
 	return []wire.Channel{wire.OnCredentials, wire.OnHead},
 		[]wire.Channel{wire.OnPolicy, wire.OnKey, wire.OnCommand, wire.OnNow, wire.OnReply, wire.OnAck},

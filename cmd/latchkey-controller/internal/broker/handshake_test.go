@@ -13,19 +13,19 @@ import (
 	"latchkey/sync/wire"
 )
 
-// A said is a log that can be read while it is written.
-type said struct {
+// A logBuffer is a log that can be read while it is written.
+type logBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-func (s *said) Write(b []byte) (int, error) {
+func (s *logBuffer) Write(b []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.b.Write(b)
 }
 
-func (s *said) has(t *testing.T, text string) {
+func (s *logBuffer) has(t *testing.T, text string) {
 	t.Helper()
 	for range 300 {
 		s.mu.Lock()
@@ -70,7 +70,7 @@ func connect(b *Broker, home *issuer, certificate tls.Certificate, host string) 
 
 func TestAReaderThatDoesNotAcceptTheBrokersNameIsTold(t *testing.T) {
 	home := newIssuer(t, always[0], always[1])
-	log := new(said)
+	log := new(logBuffer)
 	b := started(t, home, slog.New(slog.NewTextHandler(log, nil)))
 	reader := home.issue("front-door", x509.ExtKeyUsageClientAuth, always[0], always[1])
 	if _, err := connect(b, home, reader, "controller.example"); err == nil {
@@ -81,7 +81,7 @@ func TestAReaderThatDoesNotAcceptTheBrokersNameIsTold(t *testing.T) {
 
 func TestTwoProgramsWithOneCertificateAreNamed(t *testing.T) {
 	home := newIssuer(t, always[0], always[1])
-	log := new(said)
+	log := new(logBuffer)
 	b := started(t, home, slog.New(slog.NewTextHandler(log, nil)))
 	reader := home.issue("front-door", x509.ExtKeyUsageClientAuth, always[0], always[1])
 	first, err := connect(b, home, reader, "127.0.0.1")

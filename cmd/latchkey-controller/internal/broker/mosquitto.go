@@ -13,7 +13,7 @@ import (
 	"latchkey/sync/wire"
 )
 
-// Files that WriteMosquitto writes.
+// Files that Write writes.
 const (
 	ConfigFile     = "mosquitto.conf"
 	accessFile     = "access.acl"
@@ -24,7 +24,7 @@ const (
 	mosquittoLimit = maxPacket + 1024
 )
 
-// A Mosquitto is what its configuration is made of.
+// A Mosquitto is what goes into the configuration.
 type Mosquitto struct {
 	Site        string           // name
 	Address     string           // host to listen on; "": all
@@ -36,10 +36,9 @@ type Mosquitto struct {
 	Readers     []string         // that have a bundle in force
 }
 
-// Write writes the configuration of a Mosquitto 2.0 into a directory: the
-// configuration itself, an access list that goes by the names in certificates,
-// the broker's certificate and key, the authority and the revoked certificates.
-// What is there already is replaced file by file.
+// Write writes the configuration of a Mosquitto 2.0 into a directory: mosquitto.conf, an
+// access list by the names in certificates, the broker's certificate and key, the
+// authority and the revoked certificates. It replaces files that are there already.
 func (m *Mosquitto) Write(dir string) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -77,7 +76,7 @@ func (m *Mosquitto) Write(dir string) error {
 func (m *Mosquitto) config(dir string) string {
 	path := func(name string) string { return filepath.Join(dir, name) }
 	return fmt.Sprintf(`# Latchkey site %s: written by latchkey-controller broker-config, which
-# writes it anew when a reader is added or removed.
+# writes it again when a reader was added or removed.
 
 listener %s
 tls_version tlsv1.3
@@ -86,19 +85,19 @@ certfile %s
 keyfile %s
 crlfile %s
 
-# Who is who goes by the name in the certificate, and nothing else.
+# A client is identified by the name in its certificate, and by nothing else.
 require_certificate true
 use_identity_as_username true
 use_username_as_clientid true
 allow_anonymous false
 acl_file %s
 
-# Bounds of what waits for one client. Mosquitto 2.0 bounds neither what a
-# client with QoS 0 does not read, nor what it acknowledges and does not read: a
-# reader that somebody has taken over can make it grow. Give its service a
-# MemoryMax (systemd.resource-control(5)) and a Restart.
+# Limits of what waits for one client. Mosquitto 2.0 limits neither what a client
+# with QoS 0 does not read, nor what it acknowledges without reading: a compromised
+# reader can make it use more and more memory. Give its service a MemoryMax
+# (systemd.resource-control(5)) and a Restart.
 
-# What is retained is published again by those who know it.
+# The controller and the readers publish retained messages again.
 persistence false
 allow_zero_length_clientid false
 max_packet_size %d
@@ -121,9 +120,9 @@ connection_messages true
 		mosquittoLimit, maxQueued, maxPending, maxQueued, maxClients, keepAlive)
 }
 
-// access returns the access list. A pattern with %u stands for each reader by
-// the name in its certificate. What all readers listen on has no such name in it:
-// Mosquitto warns of a pattern without, so each reader has a section for that.
+// access returns the access list. In a pattern, %u stands for the name in a reader's
+// certificate. The topics that all readers subscribe to have no such name in them, and
+// Mosquitto warns of a pattern without %u: so each reader has a section for those.
 func (m *Mosquitto) access() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Each reader of the site %s is confined to its own topics.\n\n", m.Site)
@@ -145,13 +144,13 @@ func (m *Mosquitto) access() string {
 	return b.String()
 }
 
-// root returns what all topics of a site begin with.
+// root returns the prefix of all topics of a site.
 func root(site string) string {
 	return strings.TrimSuffix(wire.OnHead.Topic(site, ""), string(wire.OnHead))
 }
 
-// replace writes a file, readable by its owner only, in place of one that may
-// be there.
+// replace writes a file, readable by its owner only, in place of one that may be there
+// already.
 func replace(path string, content []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*") // 0600
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 	"unicode"
 )
 
-// raw is a log of attributes as they are: nothing escapes them.
+// raw is a log handler that escapes nothing.
 type raw struct {
 	mu    sync.Mutex
 	lines []string
@@ -39,7 +39,7 @@ func (h *raw) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-// hostile is a name of which 60 KiB are not to be logged, and none as it is.
+// hostile is a name that must be cut and escaped before it is logged.
 var hostile = "evil\nlevel=ERROR msg=forged\x1b[2J\u202e\u2028" + strings.Repeat("x", 60<<10)
 
 // packet is an MQTT packet of a type with its flags (MQTT 3.1.1 §2.2).
@@ -72,8 +72,8 @@ func TestWhatStrangersWriteIntoTheLogIsShortAndPlain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A certificate of one authority, shown with that of another one of the same name,
-	// which the refusal names.
+	// A certificate of one authority, shown with that of another one of the same name: the
+	// error contains that name.
 	authority := func() *issuer {
 		i := &issuer{t: t}
 		root := i.issue(hostile, 0, always[0], always[1])
@@ -113,7 +113,7 @@ func TestWhatStrangersWriteIntoTheLogIsShortAndPlain(t *testing.T) {
 		}
 		conn.Close()
 	}
-	if err := b.Close(); err != nil { // what it says of connections is said by then
+	if err := b.Close(); err != nil { // it has logged all connections by then
 		t.Fatal(err)
 	}
 	log.mu.Lock()

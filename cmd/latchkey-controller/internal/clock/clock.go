@@ -1,5 +1,5 @@
-// Package clock tells how much time has passed, whichever way the machine's
-// wall clock is put.
+// Package clock tells how much time has passed, even if somebody sets the machine's wall
+// clock meanwhile.
 package clock
 
 import (
@@ -14,8 +14,8 @@ import (
 // A Reading is what the machine's clocks say at one moment.
 type Reading struct {
 	Wall  time.Time
-	Boot  string        // which start of the machine this is: boot_id, random(4); "": Since alone tells
-	Since time.Duration // CLOCK_BOOTTIME, clock_gettime(2): the time since then, that of suspension included
+	Boot  string        // identifies this start of the machine: boot_id, random(4); "": it cannot be read
+	Since time.Duration // CLOCK_BOOTTIME, clock_gettime(2): since that start, suspension included
 }
 
 // Read reads the machine's clocks.
@@ -28,10 +28,9 @@ func Read() Reading {
 	return Reading{Wall: time.Now(), Boot: strings.TrimSpace(string(boot)), Since: time.Duration(ts.Nano())}
 }
 
-// A Steady is a time by which ages are counted: seconds that begin as Unix time
-// and from then on pass as they pass at the machine, wherever its wall clock is
-// put. While the machine is off they pass by the wall clock, up to a day of which
-// there is no doubt.
+// A Steady is a time for counting ages, in seconds. It begins as Unix time and then runs
+// with the machine, whatever its wall clock is set to. For the time that the machine was
+// off it follows the wall clock, if that is not in doubt, by up to a day.
 type Steady int64
 
 // Add returns the time that is d later.
@@ -40,28 +39,27 @@ func (s Steady) Add(d time.Duration) Steady { return s + Steady(d/time.Second) }
 // Sub returns how long before s another time was.
 func (s Steady) Sub(before Steady) time.Duration { return time.Duration(s-before) * time.Second }
 
-// A Doubt says why the wall clock is not believed.
+// A Doubt says why the wall clock may be wrong.
 type Doubt int
 
-// The doubts.
+// The kinds of doubt.
 const (
 	None    Doubt = iota
-	Unset         // since the machine started it has been before what was known then, or more than a day after
-	Stepped       // it was put while the machine ran
+	Unset         // since the machine started it has been behind the time that was known then, or more than a day ahead
+	Stepped       // somebody set it while the machine ran
 )
 
-// stepsBelow is by how much a clock may be put without a word: a time service
-// does that.
+// stepsBelow is by how much a clock may be set without doubt: a time service does that.
 const stepsBelow = time.Minute
 
-// staleBelow is by how much a reading may be older than the mark: whoever made it
-// waited for the database while somebody else kept the time.
+// staleBelow is by how much a reading may be older than the mark: its goroutine waited for
+// the database while another one updated the mark.
 const staleBelow = time.Minute
 
-// offBelow is for how long a machine may have been off without a word.
+// offBelow is how long a machine may have been off without doubt.
 const offBelow = 24 * time.Hour
 
-// A Mark is how far time had come at a reading.
+// A Mark is what a site remembers of time at a reading.
 //
 //	       off by more than a minute
 //	None ----------------------------> Stepped
@@ -76,18 +74,19 @@ type Mark struct {
 	Boot   string // of the reading
 	Since  int64  // of the reading, milliseconds
 	Steady int64  // milliseconds
-	Wall   int64  // where the wall clock is expected, Unix milliseconds; where it was, if there is no doubt
+	Wall   int64  // what the wall clock is expected to say, Unix milliseconds; what it said, if it is not in doubt
 	Doubt  Doubt
-	Off    int64 // by which the wall clock was ahead of where it is expected, milliseconds; 0 if there is no doubt
+	Off    int64 // how far the wall clock was ahead of that, milliseconds; 0 if it is not in doubt
 }
 
-// Begin returns the mark of a site that begins at a reading.
+// Begin returns the mark of a new site.
 func Begin(r Reading) Mark {
 	wall := r.Wall.UnixMilli()
 	return Mark{Boot: r.Boot, Since: r.Since.Milliseconds(), Steady: wall, Wall: wall}
 }
 
-// At returns the mark at a later reading, or as it is at one just before it.
+// At returns the mark at a later reading. It returns the same mark for a reading that is
+// up to staleBelow older.
 func (m Mark) At(r Reading) Mark {
 	since := r.Since.Milliseconds()
 	passed, started := since-m.Since, r.Boot != m.Boot
@@ -102,7 +101,7 @@ func (m Mark) At(r Reading) Mark {
 	}
 	off := r.Wall.UnixMilli() - m.Wall - passed
 	if started && off < -stepsBelow.Milliseconds() {
-		// The wall clock is behind, or this is another machine, whose start says nothing.
+		// The wall clock is behind, or this is another machine, and its start tells nothing.
 		passed, off = 0, off+passed
 	}
 	believed := -stepsBelow.Milliseconds() <= off && off <= stepsBelow.Milliseconds()
@@ -125,8 +124,8 @@ func (m Mark) At(r Reading) Mark {
 	return m
 }
 
-// Confirmed returns the mark at a later reading whose wall clock is right, as
-// somebody says. No more time has passed by that.
+// Confirmed returns the mark at a later reading whose wall clock an administrator has
+// confirmed. No more time has passed for that.
 func (m Mark) Confirmed(r Reading) Mark {
 	m = m.At(r)
 	m.Doubt, m.Wall, m.Off = None, r.Wall.UnixMilli(), 0
@@ -136,8 +135,8 @@ func (m Mark) Confirmed(r Reading) Mark {
 // Time is the time of the mark.
 func (m Mark) Time() Steady { return Steady(m.Steady / 1000) }
 
-// Says returns why the wall clock of the mark's reading is doubted, as a
-// sentence without a full stop; "": it is not.
+// Says returns why the wall clock of the mark's reading is in doubt, as a sentence without
+// a full stop; "" if it is not.
 func (m Mark) Says(r Reading) string {
 	expected := time.UnixMilli(m.Wall).In(r.Wall.Location())
 	off := r.Wall.Sub(expected)
@@ -157,7 +156,7 @@ func (m Mark) Says(r Reading) string {
 
 const sayTime = "2 Jan 2006, 15:04 MST"
 
-// long is a duration in words, without what does not matter.
+// long returns a duration in words, in one unit.
 func long(d time.Duration) string {
 	const day = 24 * time.Hour
 	switch {

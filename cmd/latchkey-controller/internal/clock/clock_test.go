@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A machine is a made-up one, whose clocks go on as the test says.
+// A machine has clocks that the test moves.
 type machine struct{ Reading }
 
 func (m *machine) run(d time.Duration) { m.Wall, m.Since = m.Wall.Add(d), m.Since+d }
@@ -19,8 +19,7 @@ var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 const year = 365 * 24 * time.Hour
 
-// Each step is what happens, how much time has passed by it, and what is said
-// then.
+// Each step is what happens, how much time has passed after it, and the doubt then.
 func TestTimePassesWhicheverWayTheClockIsPut(t *testing.T) {
 	type step struct {
 		does   func(*machine)

@@ -1,13 +1,11 @@
-// Package vault keeps what a site's database must not show: the signing key,
-// the certificate authority's key, each epoch's site key, and what PINs and
-// cards are known by. They lie in the database encrypted with one key, which
-// lies beside it in a file of its own. So a copy of the database alone tells
-// nobody a PIN, a card or a key, and every change to any of them is part of
-// the database's transaction.
+// Package vault encrypts the secrets in a site's database: the signing key, the
+// certificate authority's key, each epoch's site key, and the material of PINs and cards.
+// The key is in a file beside the database. So a copy of the database alone reveals no
+// PIN, card or key, and each change to one is part of a transaction of the database.
 //
-// The encryption is XChaCha20-Poly1305 with a random nonce of 24 bytes. What a
-// ciphertext is for, and whose it is, is its associated data: moved to another
-// place it does not open.
+// The encryption is XChaCha20-Poly1305 with a random nonce of 24 bytes. The associated
+// data is what a secret is for and whose it is: a ciphertext that is moved elsewhere
+// cannot be decrypted.
 package vault
 
 import (
@@ -32,19 +30,19 @@ const KeyFile = "storage.key"
 // A Vault encrypts and decrypts with a site's storage key.
 type Vault struct{ aead cipher.AEAD }
 
-// Create makes the storage key of a directory, durably, or opens the one that
-// an earlier Create left: of several at once, all get the same key.
+// Create makes the storage key of a directory, durably, or opens the one that is there.
+// If several call it at once, all get the same key.
 func Create(dir string) (*Vault, error) {
 	if err := CheckPrivate(dir); err != nil {
 		return nil, err
 	}
-	aside := filepath.Join(dir, KeyFile+".new-"+rand.Text())
-	defer os.Remove(aside)
-	if err := writeKey(aside); err != nil {
+	unfinished := filepath.Join(dir, KeyFile+".new-"+rand.Text())
+	defer os.Remove(unfinished)
+	if err := writeKey(unfinished); err != nil {
 		return nil, fmt.Errorf("make storage key: %w", err)
 	}
-	// A link, unlike a rename, never takes the place of a key that is in use.
-	if err := os.Link(aside, filepath.Join(dir, KeyFile)); err != nil && !errors.Is(err, fs.ErrExist) {
+	// A link, unlike a rename, never replaces a key that is in use.
+	if err := os.Link(unfinished, filepath.Join(dir, KeyFile)); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("make storage key: %w", err)
 	}
 	if err := durable.SyncDir(dir); err != nil {
@@ -53,16 +51,15 @@ func Create(dir string) (*Vault, error) {
 	return Open(dir)
 }
 
-// Open reads the storage key of a directory. It refuses a directory or a key
-// that other users of the machine can read.
+// Open reads the storage key of a directory. It refuses a directory or a key file that
+// other users of the machine can read.
 func Open(dir string) (*Vault, error) {
 	v, key, err := OpenWithKey(dir)
 	clear(key)
 	return v, err
 }
 
-// OpenWithKey does what Open does, and returns the key too, for a backup. The
-// caller wipes it.
+// OpenWithKey is Open, and returns the key too, for a backup. The caller wipes it.
 func OpenWithKey(dir string) (v *Vault, key []byte, err error) {
 	path := filepath.Join(dir, KeyFile)
 	for _, private := range []string{dir, path} {
@@ -75,7 +72,7 @@ func OpenWithKey(dir string) (v *Vault, key []byte, err error) {
 	return read(path)
 }
 
-// writeKey writes a new key to a new file, readable by its owner only, durably.
+// writeKey makes a key and writes it to a new file, readable by its owner only, durably.
 func writeKey(path string) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -106,8 +103,8 @@ func read(path string) (v *Vault, key []byte, err error) {
 	return &Vault{aead}, key, nil
 }
 
-// CheckPrivate refuses a file or directory that others than its owner may read
-// or change, and says what to do.
+// CheckPrivate returns an error that says what to do if users other than the owner may
+// read or change a file or directory.
 func CheckPrivate(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -123,12 +120,12 @@ func CheckPrivate(path string) error {
 	return fmt.Errorf("others can read %s, and with it the site's secrets; run: chmod %s %s", path, mode, path)
 }
 
-// Seal encrypts secret for a purpose, as number id of its kind, and returns
-// nonce ‖ ciphertext.
+// Seal encrypts a secret and returns nonce ‖ ciphertext. purpose and id say which secret
+// it is.
 func (v *Vault) Seal(purpose string, id uint64, secret []byte) []byte {
 	nonce := make([]byte, v.aead.NonceSize(), v.aead.NonceSize()+len(secret)+v.aead.Overhead())
 	rand.Read(nonce)
-	return v.aead.Seal(nonce, nonce, secret, place(purpose, id))
+	return v.aead.Seal(nonce, nonce, secret, associated(purpose, id))
 }
 
 // Unseal decrypts what Seal returned for the same purpose and id.
@@ -137,14 +134,14 @@ func (v *Vault) Unseal(purpose string, id uint64, sealed []byte) ([]byte, error)
 	if len(sealed) < n {
 		return nil, fmt.Errorf("decrypt %s %d: %d bytes are too few", purpose, id, len(sealed))
 	}
-	secret, err := v.aead.Open(nil, sealed[:n], sealed[n:], place(purpose, id))
+	secret, err := v.aead.Open(nil, sealed[:n], sealed[n:], associated(purpose, id))
 	if err != nil {
-		return nil, fmt.Errorf("decrypt %s %d: %w; is %s the one that belongs to this database?", purpose, id, err, KeyFile)
+		return nil, fmt.Errorf("decrypt %s %d: %w; does %s belong to this database?", purpose, id, err, KeyFile)
 	}
 	return secret, nil
 }
 
-// place is the associated data of a ciphertext.
-func place(purpose string, id uint64) []byte {
+// associated returns the associated data of a ciphertext.
+func associated(purpose string, id uint64) []byte {
 	return wire.Marshal([]any{"latchkey vault 1", purpose, id})
 }

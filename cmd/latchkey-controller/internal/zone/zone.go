@@ -1,5 +1,5 @@
-// Package zone is the time zone of a site: which one it is, and which moment a
-// person means who writes a day or a time of day in it.
+// Package zone finds time zones, and the moment that somebody means who writes a day or a
+// time in one.
 package zone
 
 import (
@@ -12,7 +12,7 @@ import (
 	"latchkey/sync/wire"
 )
 
-// Load returns the zone of an IANA name, as policies may have one.
+// Load returns the zone with an IANA name, if a policy may have it.
 func Load(name string) (*time.Location, error) {
 	zone, err := time.LoadLocation(name)
 	if err != nil || name == "" || name == "Local" || len(name) > wire.MaxName {
@@ -21,9 +21,8 @@ func Load(name string) (*time.Location, error) {
 	return zone, nil
 }
 
-// OfMachine returns the name of this machine's zone: what TZ says, or where
-// /etc/localtime leads, or what stands in /etc/timezone; UTC if none of them
-// tells.
+// OfMachine returns the name of this machine's zone, from TZ, the link /etc/localtime or
+// the file /etc/timezone; UTC if none of them has it.
 func OfMachine() string {
 	tz, set := os.LookupEnv("TZ")
 	return ofMachine(tz, set, "/etc")
@@ -32,7 +31,7 @@ func OfMachine() string {
 func ofMachine(tz string, set bool, etc string) string {
 	tz = strings.TrimPrefix(tz, ":")
 	if set && tz != "/etc/localtime" {
-		return known(tz) // as Go's own time.Local is
+		return known(tz) // as for time.Local
 	}
 	if link, err := os.Readlink(filepath.Join(etc, "localtime")); err == nil && strings.Contains(link, inZones) {
 		return known(link)
@@ -41,11 +40,10 @@ func ofMachine(tz string, set bool, etc string) string {
 	return known(strings.TrimSpace(string(b)))
 }
 
-// inZones stands in paths before the names of zones.
+// inZones comes before the names of zones in paths.
 const inZones = "zoneinfo/"
 
-// known returns a name, or the one at the end of a path, or UTC if there is no
-// such zone.
+// known returns a name, or the one at the end of a path; UTC if there is no such zone.
 func known(name string) string {
 	if _, end, ok := strings.Cut(name, inZones); ok {
 		name = end

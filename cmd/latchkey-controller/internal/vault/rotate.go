@@ -10,15 +10,14 @@ import (
 	"latchkey/device/durable"
 )
 
-// nextFile is where a new storage key lies until what it encrypts is on the
-// disk.
+// nextFile is the file of a new storage key until the database is encrypted with it.
 const nextFile = KeyFile + ".next"
 
-// Next makes another storage key and keeps it beside the one in force, durably.
-// It takes its place with Promote.
+// Next makes a new storage key and stores it beside the one in use, durably. Promote
+// replaces that.
 func Next(dir string) (*Vault, error) {
 	path := filepath.Join(dir, nextFile)
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a change that was cut short
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // left by a change that was interrupted
 		return nil, fmt.Errorf("make storage key: %w", err)
 	}
 	if err := writeKey(path); err != nil {
@@ -32,8 +31,8 @@ func Next(dir string) (*Vault, error) {
 	return v, err
 }
 
-// OpenNext returns the storage key that Next made and that is not promoted; the
-// error wraps fs.ErrNotExist if there is none.
+// OpenNext returns the storage key that Next made, if it is not promoted yet; the error
+// wraps fs.ErrNotExist if there is none.
 func OpenNext(dir string) (*Vault, error) {
 	path := filepath.Join(dir, nextFile)
 	if err := CheckPrivate(path); err != nil {
@@ -44,8 +43,7 @@ func OpenNext(dir string) (*Vault, error) {
 	return v, err
 }
 
-// Promote puts the key that Next made in the place of the one in force, which
-// is gone then. It may be done already.
+// Promote replaces the key in use with the one that Next made. It may be called again.
 func Promote(dir string) error {
 	err := os.Rename(filepath.Join(dir, nextFile), filepath.Join(dir, KeyFile))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

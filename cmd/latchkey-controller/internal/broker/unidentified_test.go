@@ -13,8 +13,8 @@ func TestThoseWhoDoNotSayWhoTheyAreAreFewAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	p := &patient{Listener: listener, within: time.Minute, log: slog.New(slog.DiscardHandler)}
-	accepted := make(chan net.Conn, maxStrangers)
+	p := &limitedListener{Listener: listener, within: time.Minute, log: slog.New(slog.DiscardHandler)}
+	accepted := make(chan net.Conn, maxUnidentified)
 	go func() {
 		for {
 			conn, err := p.Accept()
@@ -35,7 +35,7 @@ func TestThoseWhoDoNotSayWhoTheyAreAreFewAtOnce(t *testing.T) {
 		return conn
 	}
 	var conns []net.Conn
-	for range maxStrangersEach {
+	for range maxUnidentifiedEach {
 		dial()
 		conns = append(conns, <-accepted)
 	}
@@ -43,7 +43,7 @@ func TestThoseWhoDoNotSayWhoTheyAreAreFewAtOnce(t *testing.T) {
 	if n, err := beyond.Read(make([]byte, 1)); err == nil {
 		t.Errorf("one more is let in, and told %d bytes", n)
 	}
-	conns[0].(*outbox).admit() // who has said it counts no more, nor twice
+	conns[0].(*outbox).identified() // it is not counted any more, and not subtracted twice
 	conns[0].Close()
 	dial()
 	conns = append(conns, <-accepted)
@@ -53,30 +53,30 @@ func TestThoseWhoDoNotSayWhoTheyAreAreFewAtOnce(t *testing.T) {
 	for _, conn := range conns {
 		conn.Close()
 	}
-	if p.strangers.all != 0 || len(p.strangers.by) != 0 {
-		t.Errorf("%d are counted when none is left", p.strangers.all)
+	if p.unidentified.all != 0 || len(p.unidentified.by) != 0 {
+		t.Errorf("%d are counted when none is left", p.unidentified.all)
 	}
 }
 
 func TestOneAddressDoesNotTakeTheRoomOfAll(t *testing.T) {
-	var s strangers
+	var s unidentified
 	in := 0
-	for i := range 4 * maxStrangers {
+	for i := range 4 * maxUnidentified {
 		if s.enter(&net.TCPAddr{IP: net.IPv4(10, 0, 0, byte(i%8)), Port: i}) != nil {
 			in++
 		}
 	}
-	if in != maxStrangers {
+	if in != maxUnidentified {
 		t.Errorf("%d are in", in)
 	}
 	if s.enter(&net.TCPAddr{IP: net.IPv4(10, 0, 0, 99)}) != nil {
 		t.Error("one beyond all is in")
 	}
-	s = strangers{}
-	for range 2 * maxStrangersEach {
+	s = unidentified{}
+	for range 2 * maxUnidentifiedEach {
 		s.enter(&net.TCPAddr{IP: net.IPv4(10, 0, 0, 1)})
 	}
-	if s.all != maxStrangersEach || s.enter(&net.TCPAddr{IP: net.IPv4(10, 0, 0, 2)}) == nil {
+	if s.all != maxUnidentifiedEach || s.enter(&net.TCPAddr{IP: net.IPv4(10, 0, 0, 2)}) == nil {
 		t.Errorf("%d of one address are in, and there is no room for another", s.all)
 	}
 }

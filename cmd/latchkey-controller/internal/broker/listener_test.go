@@ -14,7 +14,7 @@ func TestAConnectionOutlivesTheTimeThatItHadToSayWhoItIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	p := &patient{Listener: listener, within: time.Millisecond, log: slog.New(slog.DiscardHandler)}
+	p := &limitedListener{Listener: listener, within: time.Millisecond, log: slog.New(slog.DiscardHandler)}
 	client, err := net.Dial("tcp", listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -28,7 +28,7 @@ func TestAConnectionOutlivesTheTimeThatItHadToSayWhoItIs(t *testing.T) {
 	if _, err := conn.Read(make([]byte, 1)); err == nil {
 		t.Fatal("read what nobody wrote")
 	}
-	conn.SetDeadline(time.Now().Add(time.Minute)) // as the broker does once it knows who it is
+	conn.SetDeadline(time.Now().Add(time.Minute)) // as mochi does after CONNECT
 	if _, err := conn.Write([]byte("hello")); err != nil {
 		t.Fatal(err)
 	}

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// At returns the moment at which clocks in a zone show a time; the zone of
-// wall does not matter. Of a time that they show twice, when they go back, it
-// is the first. A time that they leave out, when they go forward, is refused.
+// At returns the moment at which clocks in a zone show the date and time of wall, whose own
+// zone is ignored. If they show it twice, because they go back, it is the first moment. If
+// they skip it, because they go forward, it is an error.
 func At(wall time.Time, zone *time.Location) (time.Time, error) {
 	wall = read(wall)
 	if first, _ := moments(wall, zone); !first.IsZero() {
@@ -19,8 +19,8 @@ func At(wall time.Time, zone *time.Location) (time.Time, error) {
 		wall.Format("15:04 on 2 Jan 2006"), zone, change.UTC().Add(time.Duration(offset)*time.Second).Format("15:04"), change.Format("15:04"))
 }
 
-// Begin returns the beginning of a day in a zone; the time of day of wall does
-// not matter. Where clocks leave out midnight it is when they go forward.
+// Begin returns the beginning of the day of wall in a zone. If clocks skip midnight then,
+// it is the moment at which they go forward.
 func Begin(wall time.Time, zone *time.Location) time.Time {
 	midnight := time.Date(wall.Year(), wall.Month(), wall.Day(), 0, 0, 0, 0, time.UTC)
 	if first, _ := moments(midnight, zone); !first.IsZero() {
@@ -42,21 +42,21 @@ func Same(t time.Time, a, b *time.Location) bool {
 	return one == other
 }
 
-// read returns what a clock shows, as if it went by UTC.
+// read returns what a clock shows, as if in UTC.
 func read(t time.Time) time.Time {
 	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
 }
 
-// offsets returns how far a zone is ahead of UTC a day before and a day after
-// what a clock shows.
+// offsets returns how far a zone is ahead of UTC a day before and a day after what a clock
+// shows.
 func offsets(wall time.Time, zone *time.Location) (before, after time.Duration) {
 	_, b := wall.AddDate(0, 0, -1).In(zone).Zone()
 	_, a := wall.AddDate(0, 0, 1).In(zone).Zone()
 	return time.Duration(b) * time.Second, time.Duration(a) * time.Second
 }
 
-// moments returns the first and the last moment at which clocks in a zone show
-// a time; zero: never.
+// moments returns the first and the last moment at which clocks in a zone show a time;
+// zero: never.
 func moments(wall time.Time, zone *time.Location) (first, last time.Time) {
 	before, after := offsets(wall, zone)
 	for _, offset := range []time.Duration{max(before, after), min(before, after)} {
@@ -72,7 +72,7 @@ func moments(wall time.Time, zone *time.Location) (first, last time.Time) {
 	return first, last
 }
 
-// skipped returns when clocks in a zone leave out a time.
+// skipped returns the moment at which clocks in a zone go forward over a time.
 func skipped(wall time.Time, zone *time.Location) time.Time {
 	before, _ := offsets(wall, zone)
 	change, _ := wall.Add(-before).In(zone).ZoneBounds()

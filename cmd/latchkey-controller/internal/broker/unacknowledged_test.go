@@ -9,8 +9,8 @@ import (
 	"github.com/mochi-mqtt/server/v2/packets"
 )
 
-// overtaken admits clients whose connection ends before they are told so, as
-// another one's with the same name ends it.
+// overtaken admits clients, but ends their connections before the CONNACK, as happens
+// when another client with the same name connects.
 type overtaken struct{ mqtt.HookBase }
 
 func (overtaken) ID() string { return "overtaken" }
@@ -29,8 +29,8 @@ func TestNothingIsKeptOfAConnectionThatEndsBeforeItStands(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	server := mqtt.New(&mqtt.Options{Logger: log})
 	defer server.Close()
-	o := &owed{controller: "controller", log: log, debts: map[*mqtt.Client]*debt{}}
-	for _, hook := range []mqtt.Hook{&overtaken{}, o} {
+	u := &unacknowledged{controller: "controller", log: log, of: map[*mqtt.Client]*waiting{}}
+	for _, hook := range []mqtt.Hook{&overtaken{}, u} {
 		if err := server.AddHook(hook, nil); err != nil {
 			t.Fatal(err)
 		}
@@ -41,7 +41,7 @@ func TestNothingIsKeptOfAConnectionThatEndsBeforeItStands(t *testing.T) {
 	if err := server.EstablishConnection("test", ours); err == nil {
 		t.Fatal("the connection stood")
 	}
-	if len(o.debts) != 0 {
-		t.Errorf("%d connections that are gone are kept", len(o.debts))
+	if len(u.of) != 0 {
+		t.Errorf("%d connections that are gone are kept", len(u.of))
 	}
 }
