@@ -1,13 +1,20 @@
-// Package link is the controller's end of the link to its readers: it tells
-// them the credential log, their policies and keys, answers what they fetch,
-// keeps what they report, and takes orders to them. The messages, and who may
-// say what when, are described in the project's sync/PROTOCOL.md.
+// Package link is the controller's side of the protocol with its readers, which
+// sync/PROTOCOL.md describes: it publishes the credential log, policies and keys, answers
+// fetches, stores and acknowledges records, and sends orders. The broker is trusted with
+// delivery only.
 //
-// One goroutine, the desk, owns what is known of readers and orders. What takes
-// longer stands beside it: the teller watches the database and publishes what
-// moved, the keeper stores records and acknowledges them, clerks answer
-// fetches, and the maker makes snapshots and epochs. The broker is trusted with
-// delivery only, and paho with a single connection at a time.
+// A message goes through these functions:
+//
+//	connection.handle   from the broker, of a known topic and length
+//	Link.arrive         from a reader of this site; waits in inbox
+//	tracker.message     signature and contents are checked
+//	recorder.store      records: stored, then acknowledged
+//	Link.answerFetches  fetches
+//
+// One goroutine, the tracker's, owns what is known of readers and of pending orders. What
+// takes longer has goroutines of its own: the publisher watches the database and publishes
+// what has changed, the recorder stores records, four workers answer fetches, and the
+// builder makes snapshots and, if the log was rolled back, a new epoch.
 package link
 
 import (
@@ -16,7 +23,6 @@ import (
 	"errors"
 	"log/slog"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -25,41 +31,40 @@ import (
 	"latchkey/sync/wire"
 )
 
-// Options are what a link is made of.
+// Options are what New needs.
 type Options struct {
 	Site        *site.Site
 	Broker      string           // URL, see wire.ParseBroker
 	Certificate *tls.Certificate // the controller's
-	Name        string           // in that certificate; the client id too
+	Name        string           // in that certificate; it is the client id, too
 	Log         *slog.Logger
-	// Readers is called with the readers that have a bundle in force, when
-	// they have changed, and before anything is published to them.
+	// Readers is called with the readers that have a valid bundle whenever they
+	// have changed, before anything is published to them.
 	Readers func(map[string]*site.Peer)
 }
 
-// A Link is the controller's end of the link.
+// A Link is the controller's side of the protocol.
 type Link struct {
-	o    Options
-	edge edge
+	o          Options
+	connection connection
 
-	// What the teller knows, for all.
+	// As the publisher read them last.
 	peers atomic.Pointer[map[string]*site.Peer]
 	log   atomic.Pointer[site.Log]
 
-	inbox    *queue[message]
-	fetches  *queue[*wire.Fetch] // to be answered
-	unmade   *queue[*wire.Fetch] // that need a snapshot first
-	batches  chan *wire.Records
-	states   chan []*store.State
-	raises   chan raise
-	answers  chan answers
-	inquests chan inquest
-	told     chan struct{} // the teller publishes everything anew
-	stray    chan string   // readers of which the broker keeps something, and that nobody knows
-
-	placed  chan placed
-	asked   chan chan<- []Reader
-	refused *refusals
+	inbox        *queue[message]
+	fetches      *queue[*wire.Fetch]  // to be answered
+	needSnapshot *queue[*wire.Fetch]  // those that wait for a snapshot
+	batches      chan *wire.Records   // to be stored
+	states       chan []*store.State  // to be stored
+	ahead        chan policyAhead     // policies to be raised
+	answers      chan answers         // records that answer orders
+	rollbacks    chan rollback        // to be checked
+	republish    chan struct{}        // has the publisher publish everything again
+	strangers    chan string          // unknown readers of which the broker retains messages
+	placed       chan placedOrder     // orders to be sent
+	asked        chan chan<- []Reader // questions how readers are
+	refused      *refused
 }
 
 // New returns a link.
@@ -70,25 +75,26 @@ func New(o Options) (*Link, error) {
 	}
 	o.Log = wire.PlainLog(o.Log)
 	l := &Link{
-		o:        o,
-		inbox:    newQueue[message](8),
-		fetches:  newQueue[*wire.Fetch](fetchesEach),
-		unmade:   newQueue[*wire.Fetch](4),
-		batches:  make(chan *wire.Records, 1024),
-		states:   make(chan []*store.State, 1),
-		raises:   make(chan raise, 1),
-		answers:  make(chan answers, 64),
-		inquests: make(chan inquest, 1),
-		told:     make(chan struct{}, 1),
-		stray:    make(chan string, 64),
-		placed:   make(chan placed),
-		asked:    make(chan chan<- []Reader),
-		refused:  newRefusals(o.Log),
+		o:            o,
+		inbox:        newQueue[message](8),
+		fetches:      newQueue[*wire.Fetch](fetchesEach),
+		needSnapshot: newQueue[*wire.Fetch](4),
+		batches:      make(chan *wire.Records, 1024),
+		states:       make(chan []*store.State, 1),
+		ahead:        make(chan policyAhead, 1),
+		answers:      make(chan answers, 64),
+		rollbacks:    make(chan rollback, 1),
+		republish:    make(chan struct{}, 1),
+		strangers:    make(chan string, 64),
+		placed:       make(chan placedOrder),
+		asked:        make(chan chan<- []Reader),
+		refused:      newRefused(o.Log),
 	}
-	l.edge = edge{o: &l.o, broker: broker, log: o.Log, arrive: l.arrive, up: func() { signal(l.told) }}
+	l.connection = connection{o: &l.o, broker: broker, log: o.Log, arrive: l.arrive, up: func() { signal(l.republish) }}
 	return l, nil
 }
 
+// signal sends, unless a signal waits there already.
 func signal(c chan<- struct{}) {
 	select {
 	case c <- struct{}{}:
@@ -96,9 +102,9 @@ func signal(c chan<- struct{}) {
 	}
 }
 
-// clerks is how many fetches are answered at once, fetchesEach how many of one
-// reader may wait.
-const clerks, fetchesEach = 4, 16
+// fetchWorkers is how many fetches are answered at once, fetchesEach how many of one reader
+// may wait.
+const fetchWorkers, fetchesEach = 4, 16
 
 // Run runs the link until ctx ends or the database fails.
 func (l *Link) Run(ctx context.Context) error {
@@ -107,25 +113,25 @@ func (l *Link) Run(ctx context.Context) error {
 		err = l.run(ctx)
 	}
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		return nil // it ended while it began
+		return nil // it was stopped before it had begun
 	}
 	return err
 }
 
 func (l *Link) run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return l.edge.run(ctx) })
-	group.Go(func() error { return l.tell(ctx) })
-	group.Go(func() error { return l.keep(ctx) })
-	group.Go(func() error { return l.produce(ctx) })
-	for range clerks {
-		group.Go(func() error { return l.answer(ctx) })
+	group.Go(func() error { return l.connection.run(ctx) })
+	group.Go(func() error { return l.publishChanges(ctx) })
+	group.Go(func() error { return l.storeReports(ctx) })
+	group.Go(func() error { return l.build(ctx) })
+	for range fetchWorkers {
+		group.Go(func() error { return l.answerFetches(ctx) })
 	}
-	group.Go(func() error { return l.desk(ctx) })
+	group.Go(func() error { return l.track(ctx) })
 	return group.Wait()
 }
 
-// begin reads what the others need from the start.
+// begin reads what all goroutines need from the start.
 func (l *Link) begin(ctx context.Context) error {
 	peers, _, err := l.o.Site.Peers(ctx)
 	if err != nil {
@@ -141,47 +147,20 @@ func (l *Link) begin(ctx context.Context) error {
 	return nil
 }
 
-// arrive takes a message from the broker over, if it comes from a reader of
-// this site that does not send more than can be looked at.
+// arrive puts a message from the broker into the inbox, if it comes from a reader of this
+// site and not too many of that reader's wait there.
 func (l *Link) arrive(m message) {
 	if m.reader != "" && (*l.peers.Load())[m.reader] == nil {
-		l.refused.note(m.reader, m.channel, "no reader of this site, or removed")
+		l.refused.log(m.reader, m.channel, "no reader of this site, or removed")
 		if m.retained {
 			select {
-			case l.stray <- m.reader:
-			default: // the rest after the next connection
+			case l.strangers <- m.reader:
+			default: // the broker sends it again after the next connection
 			}
 		}
 		return
 	}
 	if !l.inbox.put(m.reader, m) {
-		l.refused.note(m.reader, m.channel, "more than can be looked at")
-	}
-}
-
-// A Reader is how a reader is, for people.
-type Reader struct {
-	ID      string
-	Door    string
-	Online  bool
-	Awaited bool        // it was connected when the controller began, and is due to be heard of
-	Heard   time.Time   // zero: never
-	State   *wire.State // the last one; nil: none
-	Current bool        // it holds the newest log and policy
-}
-
-// Readers returns how all readers are.
-func (l *Link) Readers(ctx context.Context) ([]Reader, error) {
-	answer := make(chan []Reader, 1)
-	select {
-	case l.asked <- answer:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	select {
-	case readers := <-answer:
-		return readers, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
+		l.refused.log(m.reader, m.channel, "too many messages of it wait")
 	}
 }

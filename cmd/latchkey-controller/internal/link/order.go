@@ -2,23 +2,25 @@ package link
 
 import (
 	"context"
+	"crypto/ecdh"
 	"crypto/rand"
+	"fmt"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
 
-// placed is an order on its way to the desk.
-type placed struct {
+// A placedOrder is an order on its way to the tracker.
+type placedOrder struct {
 	order  store.Order
 	card   func(uid []byte) (text string, ok bool)
 	answer chan<- Outcome
 }
 
-// Order takes an order to a reader and returns what came of it, which takes 15
-// s at most, and for a card 45 s. card takes the card of an enrol, whose bytes
-// are wiped then, and says what became of it.
+// Order sends an order to a reader and returns the outcome, after at most 15 s, or 45 s
+// for an enrolment. card gets the card of an enrolment, whose bytes are wiped when it
+// returns, and returns the outcome.
 func (l *Link) Order(ctx context.Context, o store.Order, card func(uid []byte) (text string, ok bool)) (Outcome, error) {
 	rand.Read(o.ID[:])
 	o.At = time.Now().UnixMilli()
@@ -33,21 +35,90 @@ func (l *Link) Order(ctx context.Context, o store.Order, card func(uid []byte) (
 	}
 	answer := make(chan Outcome, 1)
 	select {
-	case l.placed <- placed{o, card, answer}:
+	case l.placed <- placedOrder{o, card, answer}:
 	case <-ctx.Done():
 		return Outcome{}, ctx.Err()
 	}
-	outcome := <-answer // the desk answers each order, also when it ends
+	outcome := <-answer // the tracker answers each order, also when it ends
 	return outcome, l.o.Site.SetOutcome(context.WithoutCancel(ctx), o.ID, outcome.Text)
 }
 
 const unknownReader = "not sent: there is no such reader, or it was removed; latchkey-controller reader list shows all of them"
 
-// checkOrder refuses an order that readers would refuse.
+// checkOrder returns an error for an order that readers would refuse.
 func checkOrder(o *store.Order) error {
 	c := wire.Command{Reader: o.Reader, ID: o.ID, Order: o.Order, Seconds: o.Seconds, By: o.Who}
 	if o.Order == wire.Enrol {
 		c.Sealing[0] = 9 // any key: RFC 7748 §4.1's base point
 	}
 	return c.Check()
+}
+
+// An enrol is what is needed when the card of an enrolment comes.
+type enrol struct {
+	key  *ecdh.PrivateKey
+	take func(uid []byte) (text string, ok bool)
+}
+
+// card hands on the card of an enrolment, once.
+func (t *tracker) card(reader string, read *wire.CardRead) {
+	e, ok := t.enrols[read.Command]
+	o := t.orders[read.Command]
+	if !ok || o == nil || o.command.Reader != reader {
+		return
+	}
+	delete(t.enrols, read.Command)
+	uid, err := read.Unseal(e.key)
+	if err != nil {
+		t.orders.answer(o, Outcome{Text: "the card cannot be read: " + err.Error()})
+		return
+	}
+	text, ok := e.take(uid)
+	t.orders.answer(o, Outcome{Done: ok, Text: text})
+	clear(uid)
+}
+
+// place sends an order to its reader.
+func (t *tracker) place(now time.Time, p placedOrder) {
+	o := p.order
+	c := wire.Command{Reader: o.Reader, ID: o.ID, Order: o.Order, Seconds: o.Seconds, By: o.Who}
+	refuse := func(text string) { p.answer <- Outcome{ID: o.ID, Text: text} }
+	if (*t.peers.Load())[o.Reader] == nil {
+		refuse(unknownReader)
+		return
+	}
+	at := t.presence(o.Reader)
+	switch {
+	case t.connection.client.Load() == nil:
+		refuse("not sent: the controller has no connection to its broker")
+		return
+	case at.is == unheard:
+		refuse("not sent: nothing was ever heard of " + o.Reader)
+		return
+	case at.is == disconnected || now.Sub(at.heard) >= freshFor:
+		refuse(fmt.Sprintf("not sent: %s is not connected; it was last heard of %s ago", o.Reader, now.Sub(at.heard).Round(time.Second)))
+		return
+	}
+	c.Nonce = at.nonce
+	if o.Order == wire.Enrol {
+		key, err := ecdh.X25519().GenerateKey(rand.Reader)
+		if err != nil {
+			refuse("not sent: " + err.Error())
+			return
+		}
+		c.Sealing = [32]byte(key.PublicKey().Bytes())
+		t.enrols[o.ID] = enrol{key, p.card}
+	}
+	if t.orders.place(now, c, p.answer) {
+		t.command(&c)
+	}
+}
+
+// records gives records to the orders that they answer.
+func (t *tracker) records(now time.Time, s answers) {
+	for _, r := range s.records {
+		if again := t.orders.record(now, s.reader, r, t.presence(s.reader).nonce); again != nil {
+			t.command(again)
+		}
+	}
 }

@@ -5,22 +5,22 @@ import (
 	"sync"
 )
 
-// A queue holds what several readers want and hands it out in turn, one of each
-// reader after the other: whoever wants much waits behind himself only.
+// A queue serves readers in turn, one item of each after the other: a reader with many
+// items delays no other.
 type queue[T any] struct {
-	each  int // the most of one reader
+	each  int // the most items of one reader
 	ready chan struct{}
 
 	mu      sync.Mutex
 	waiting map[string][]T
-	turns   []string // readers with something waiting
+	turns   []string // readers with items
 }
 
 func newQueue[T any](each int) *queue[T] {
 	return &queue[T]{each: each, ready: make(chan struct{}, 1), waiting: map[string][]T{}}
 }
 
-// put adds to a reader's end; false: that is full, and nothing was added.
+// put adds an item of a reader; false: the reader has too many, and nothing was added.
 func (q *queue[T]) put(reader string, v T) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -43,7 +43,7 @@ func (q *queue[T]) signal() {
 	}
 }
 
-// next takes what is next in turn; false: nothing is.
+// next takes the next item; false: there is none.
 func (q *queue[T]) next() (v T, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -66,7 +66,7 @@ func (q *queue[T]) next() (v T, ok bool) {
 	return v, true
 }
 
-// take waits for what is next in turn; false: ctx has ended.
+// take waits for the next item and takes it; false: ctx has ended.
 func (q *queue[T]) take(ctx context.Context) (v T, ok bool) {
 	for {
 		if v, ok = q.next(); ok {

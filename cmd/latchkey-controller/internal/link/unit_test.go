@@ -16,18 +16,18 @@ func TestStatesCountByConnectionAndCounter(t *testing.T) {
 	type step struct {
 		bundle, connection, counter uint64
 		news                        bool
-		is                          where
+		is                          presenceIs
 	}
 	for name, steps := range map[string][]step{
-		"in order":                          {{1, 1, 1, true, there}, {1, 1, 2, true, there}, {1, 2, 1, true, there}},
-		"a state again":                     {{1, 1, 1, true, there}, {1, 1, 1, false, there}},
-		"an older state":                    {{1, 1, 5, true, there}, {1, 1, 4, false, there}},
-		"its end":                           {{1, 1, 5, true, there}, {1, 1, 0, true, gone}},
-		"an old state after its end":        {{1, 1, 5, true, there}, {1, 1, 0, true, gone}, {1, 1, 5, false, gone}},
-		"a new state after its end":         {{1, 1, 5, true, there}, {1, 1, 0, true, gone}, {1, 1, 6, true, there}},
-		"the end of an older connection":    {{1, 1, 5, true, there}, {1, 2, 1, true, there}, {1, 1, 0, false, there}},
-		"the end of a connection not seen":  {{1, 1, 5, true, there}, {1, 2, 0, true, gone}, {1, 1, 6, false, gone}, {1, 2, 1, true, there}},
-		"another board counts from the top": {{1, 9, 9, true, there}, {2, 1, 1, true, there}},
+		"in order":                          {{1, 1, 1, true, connected}, {1, 1, 2, true, connected}, {1, 2, 1, true, connected}},
+		"a state again":                     {{1, 1, 1, true, connected}, {1, 1, 1, false, connected}},
+		"an older state":                    {{1, 1, 5, true, connected}, {1, 1, 4, false, connected}},
+		"its end":                           {{1, 1, 5, true, connected}, {1, 1, 0, true, disconnected}},
+		"an old state after its end":        {{1, 1, 5, true, connected}, {1, 1, 0, true, disconnected}, {1, 1, 5, false, disconnected}},
+		"a new state after its end":         {{1, 1, 5, true, connected}, {1, 1, 0, true, disconnected}, {1, 1, 6, true, connected}},
+		"the end of an older connection":    {{1, 1, 5, true, connected}, {1, 2, 1, true, connected}, {1, 1, 0, false, connected}},
+		"the end of a connection not seen":  {{1, 1, 5, true, connected}, {1, 2, 0, true, disconnected}, {1, 1, 6, false, disconnected}, {1, 2, 1, true, connected}},
+		"another board counts from the top": {{1, 9, 9, true, connected}, {2, 1, 1, true, connected}},
 	} {
 		var p presence
 		for i, s := range steps {
@@ -70,11 +70,11 @@ func TestAReaderThatWasThereBeforeTheControllerIsAwaitedForAWhile(t *testing.T) 
 	}
 }
 
-// withOrder returns orders with one that waits.
-func withOrder(order wire.Order) (orders, wire.CommandID, chan Outcome) {
+// withOrder returns pending orders with one in them.
+func withOrder(order wire.Order) (pendingOrders, wire.CommandID, chan Outcome) {
 	answer := make(chan Outcome, 1)
 	id := wire.CommandID{7}
-	os := orders{}
+	os := pendingOrders{}
 	os.place(at(0), wire.Command{Reader: "front-door", ID: id, Order: order, Nonce: wire.Nonce{1}}, answer)
 	return os, id, answer
 }
@@ -139,7 +139,7 @@ func TestAnOrderWithoutAnAnswerEnds(t *testing.T) {
 }
 
 func TestOrdersAreBounded(t *testing.T) {
-	os := orders{}
+	os := pendingOrders{}
 	for i := range maxOrders {
 		if !os.place(at(0), wire.Command{ID: wire.CommandID{1, byte(i), byte(i >> 8)}}, nil) {
 			t.Fatal(i)

@@ -19,9 +19,8 @@ import (
 
 	"golang.org/x/crypto/chacha20poly1305"
 
-	"latchkey/sync/wire"
-
 	"latchkey/device/durable"
+	"latchkey/sync/wire"
 )
 
 // KeyFile is the name of the key's file in a site's directory.

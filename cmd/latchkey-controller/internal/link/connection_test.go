@@ -43,7 +43,7 @@ func TestABrokerThatDoesNotKnowTheControllerIsNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &edge{
+	c := &connection{
 		o: &Options{Site: &site.Site{Name: "home"}, Broker: broker.String(), Name: site.ControllerName}, broker: broker, log: slog.New(slog.DiscardHandler),
 		arrive: func(message) {},
 		up: func() {
@@ -51,7 +51,7 @@ func TestABrokerThatDoesNotKnowTheControllerIsNamed(t *testing.T) {
 			cancel()
 		},
 	}
-	if _, err := e.connect(ctx); err == nil || !strings.Contains(err.Error(), "broker-config") {
+	if _, err := c.connect(ctx); err == nil || !strings.Contains(err.Error(), "broker-config") {
 		t.Errorf("%v", err)
 	}
 }

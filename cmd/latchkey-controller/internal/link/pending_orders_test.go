@@ -18,7 +18,7 @@ func TestOnlyTheKindsThatAnswerAnOrderAnswerIt(t *testing.T) {
 		now := time.Unix(1, 0)
 		answer := make(chan Outcome, 1)
 		id := wire.CommandID{1}
-		os := orders{}
+		os := pendingOrders{}
 		os.place(now, wire.Command{Reader: "front-door", ID: id, Order: order}, answer)
 		for _, kind := range kinds {
 			if again := os.record(now, "front-door", &wire.Record{Kind: kind, Command: id}, wire.Nonce{}); again != nil {

@@ -7,67 +7,67 @@ import (
 	"latchkey/sync/wire"
 )
 
-// How long an order may be sent again after the reader has refused it as
-// stale, and how long its record is waited for.
+// How long an order may be sent again after the reader has refused it as stale, and how
+// long the controller waits for the reader's record.
 const (
 	resendFor = 10 * time.Second
 	answerFor = 15 * time.Second
 	enrolFor  = 45 * time.Second // the reader waits 30 s for a card
 )
 
-// maxOrders bounds the orders that wait for an answer.
+// maxOrders is the most orders that wait for an answer.
 const maxOrders = 256
 
 // An Outcome is what came of an order.
 type Outcome struct {
 	ID     wire.CommandID
-	Done   bool         // carried out, as the reader's record says
+	Done   bool         // it was carried out, as the reader's record says
 	Text   string       // what came of it, in words
-	Record *wire.Record // of the reader; nil: none came
+	Record *wire.Record // the reader's; nil: none came
 }
 
-// An order is one that waits for its answer.
+// A pendingOrder waits for its answer.
 //
 //	sent --record: stale--> refused --newer state--> sent
 //	  |                        |
 //	  +--record, card, time----+--time--> gone
-type order struct {
+type pendingOrder struct {
 	command wire.Command
 	placed  time.Time
-	refused bool // as stale; waits for another nonce
+	refused bool // as stale: it waits for another nonce
 	answer  chan<- Outcome
 }
 
-func (o *order) end() time.Time {
+// end is when it is given up.
+func (o *pendingOrder) end() time.Time {
 	if o.command.Order == wire.Enrol {
 		return o.placed.Add(enrolFor)
 	}
 	return o.placed.Add(answerFor)
 }
 
-// orders are the orders that wait for their answers. Each channel is answered
-// once.
-type orders map[wire.CommandID]*order
+// pendingOrders are the orders that wait for an answer. Each is answered exactly once.
+type pendingOrders map[wire.CommandID]*pendingOrder
 
-// place takes an order on, with the newest nonce of its reader.
-func (os orders) place(now time.Time, c wire.Command, answer chan<- Outcome) bool {
+// place adds an order that is sent now, and says whether there was room.
+func (os pendingOrders) place(now time.Time, c wire.Command, answer chan<- Outcome) bool {
 	if len(os) >= maxOrders {
 		answer <- Outcome{ID: c.ID, Text: fmt.Sprintf("not sent: %d orders wait for an answer", len(os))}
 		return false
 	}
-	os[c.ID] = &order{command: c, placed: now, answer: answer}
+	os[c.ID] = &pendingOrder{command: c, placed: now, answer: answer}
 	return true
 }
 
-func (os orders) answer(o *order, outcome Outcome) {
+func (os pendingOrders) answer(o *pendingOrder, outcome Outcome) {
 	outcome.ID = o.command.ID
 	delete(os, o.command.ID)
 	o.answer <- outcome
 }
 
-// record takes a reader's record to the order that it answers. It returns a
-// command that is to be sent again, or nil.
-func (os orders) record(now time.Time, reader string, r *wire.Record, nonce wire.Nonce) *wire.Command {
+// record gives a reader's record to the order that it answers. It returns the command if
+// that is to be sent again.
+func (os pendingOrders) record(now time.Time, reader string, r *wire.Record, nonce wire.Nonce) *wire.Command {
 	o := os[r.Command]
 	if o == nil || o.command.Reader != reader {
 		return nil
@@ -95,9 +95,9 @@ func (os orders) record(now time.Time, reader string, r *wire.Record, nonce wire
 	return nil
 }
 
-// retry returns an order's command with another nonce than the one that was
-// stale, if there is one yet.
-func (os orders) retry(now time.Time, reader string, nonce wire.Nonce, o *order) *wire.Command {
+// retry returns an order's command with a newer nonce than the stale one, if there is one
+// yet.
+func (os pendingOrders) retry(now time.Time, reader string, nonce wire.Nonce, o *pendingOrder) *wire.Command {
 	if !o.refused || o.command.Reader != reader || nonce == (wire.Nonce{}) || nonce == o.command.Nonce || now.Sub(o.placed) >= resendFor {
 		return nil
 	}
@@ -106,9 +106,9 @@ func (os orders) retry(now time.Time, reader string, nonce wire.Nonce, o *order)
 	return &c
 }
 
-// state takes the nonce of a reader's new state to the orders that wait for
-// one, and returns the commands that are to be sent again.
-func (os orders) state(now time.Time, reader string, nonce wire.Nonce) (again []*wire.Command) {
+// state gives the nonce of a reader's new state to the orders that wait for one, and
+// returns the commands that are to be sent again.
+func (os pendingOrders) state(now time.Time, reader string, nonce wire.Nonce) (again []*wire.Command) {
 	for _, o := range os {
 		if c := os.retry(now, reader, nonce, o); c != nil {
 			again = append(again, c)
@@ -117,8 +117,8 @@ func (os orders) state(now time.Time, reader string, nonce wire.Nonce) (again []
 	return again
 }
 
-// expire ends the orders whose time is over.
-func (os orders) expire(now time.Time) {
+// expire gives up the orders whose time is over.
+func (os pendingOrders) expire(now time.Time) {
 	for _, o := range os {
 		switch {
 		case o.refused && now.Sub(o.placed) >= resendFor:

@@ -1,0 +1,217 @@
+package link
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	mqtt "github.com/eclipse/paho.mqtt.golang"
+
+	"latchkey/sync/wire"
+)
+
+// A message came from the broker.
+type message struct {
+	reader   string // "": on the site's own topic
+	channel  wire.Channel
+	retained bool
+	payload  []byte
+}
+
+// A connection to the broker is made again whenever it is lost. Nothing is left over from
+// the one before: paho has a new client each time.
+type connection struct {
+	o      *Options
+	broker wire.Broker
+	log    *slog.Logger
+	client atomic.Pointer[mqtt.Client] // while connected; else nil
+	arrive func(message)               // must not block
+	up     func()                      // is called after each connect; must not block
+}
+
+var errOffline = errors.New("no connection to the broker")
+
+// How long to wait before a reconnect: at first, and at most.
+const firstWait, longestWait = 500 * time.Millisecond, 15 * time.Second
+
+// run keeps the broker connected until ctx ends.
+func (c *connection) run(ctx context.Context) error {
+	wait := firstWait
+	logged := ""
+	for {
+		began := time.Now()
+		connected, err := c.connect(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if time.Since(began) > time.Minute {
+			wait = firstWait
+		}
+		level := slog.LevelWarn
+		if !connected && err.Error() == logged {
+			level = slog.LevelDebug // log each reason once, not at each attempt
+		}
+		logged = err.Error()
+		c.log.Log(ctx, level, "the broker is out of reach", "broker", c.o.Broker, "err", err, "again in", wait.Round(time.Millisecond))
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wait/2 + rand.N(wait/2)):
+		}
+		wait = min(wait*2, longestWait)
+	}
+}
+
+// connect connects once. It returns when the connection is lost, or why there was none.
+func (c *connection) connect(ctx context.Context) (connected bool, err error) {
+	lost := make(chan error, 1)
+	options := mqtt.NewClientOptions().
+		AddBroker("tcp://broker"). // not used
+		SetClientID(c.o.Name).
+		SetCleanSession(true).
+		SetAutoReconnect(false).
+		SetProtocolVersion(4).
+		SetKeepAlive(30 * time.Second).
+		SetPingTimeout(10 * time.Second).
+		SetConnectTimeout(10 * time.Second).
+		SetWriteTimeout(10 * time.Second).
+		SetCustomOpenConnectionFn(func(_ *url.URL, _ mqtt.ClientOptions) (net.Conn, error) {
+			conn, err := c.o.dial(ctx, c.broker)
+			if err != nil {
+				return nil, err
+			}
+			return wire.Guard(conn, len(subscribed)), nil
+		}).
+		SetConnectionLostHandler(func(_ mqtt.Client, err error) {
+			if errors.Is(err, io.EOF) {
+				err = wire.ErrEnded
+			}
+			select {
+			case lost <- err:
+			default:
+			}
+		})
+	client := mqtt.NewClient(options)
+	defer client.Disconnect(250) // also while it is still connecting: it would succeed later and replace the next one
+	if err := finished(ctx, client.Connect()); err != nil {
+		return false, err
+	}
+	if err := c.subscribe(ctx, client); err != nil {
+		return false, err
+	}
+	c.client.Store(&client)
+	defer c.client.Store(nil)
+	c.log.Info("connected to the broker", "broker", c.o.Broker)
+	c.up()
+	select {
+	case <-ctx.Done():
+		return true, ctx.Err()
+	case err := <-lost:
+		return true, err
+	}
+}
+
+// subscribed are the channels that the controller subscribes to, with QoS 1.
+var subscribed = [...]wire.Channel{wire.OnHead, wire.OnState, wire.OnRecords, wire.OnFetch}
+
+// subscribe subscribes to all of them, in one packet.
+func (c *connection) subscribe(ctx context.Context, client mqtt.Client) error {
+	filters := map[string]byte{}
+	for _, channel := range subscribed {
+		filters[channel.Topic(c.o.Site.Name, "+")] = 1 // the topic of the head has no reader in it
+	}
+	token := client.SubscribeMultiple(filters, c.handle)
+	if err := finished(ctx, token); err != nil {
+		return fmt.Errorf("subscribe: %w", err)
+	}
+	for filter, granted := range token.(*mqtt.SubscribeToken).Result() {
+		if granted != 1 {
+			return fmt.Errorf("the broker refuses the controller %s: does its access list know %s? latchkey-controller broker-config writes one that does", filter, c.o.Name)
+		}
+	}
+	return nil
+}
+
+// finished waits until a token is complete, for at most ten seconds.
+func finished(ctx context.Context, token mqtt.Token) error {
+	select {
+	case <-token.Done():
+		return token.Error()
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(10 * time.Second):
+		return errors.New("no answer from the broker")
+	}
+}
+
+// handle passes a message on, if its topic and length are right.
+func (c *connection) handle(_ mqtt.Client, m mqtt.Message) {
+	site, reader, channel, ok := wire.ParseTopic(m.Topic())
+	if !ok || site != c.o.Site.Name || len(m.Payload()) > channel.Limit() {
+		return
+	}
+	if len(m.Payload()) == 0 {
+		return // a retained message was removed
+	}
+	c.arrive(message{reader, channel, m.Retained(), m.Payload()})
+}
+
+// publish hands a message to paho. It does not wait for the broker.
+func (c *connection) publish(channel wire.Channel, reader string, payload []byte) error {
+	_, err := c.send(channel, reader, payload)
+	return err
+}
+
+// publishAndWait publishes a message and waits until the broker has it.
+func (c *connection) publishAndWait(ctx context.Context, channel wire.Channel, reader string, payload []byte) error {
+	token, err := c.send(channel, reader, payload)
+	if err != nil {
+		return err
+	}
+	return finished(ctx, token)
+}
+
+func (c *connection) send(channel wire.Channel, reader string, payload []byte) (mqtt.Token, error) {
+	client := c.client.Load()
+	if client == nil {
+		return nil, errOffline
+	}
+	token := (*client).Publish(channel.Topic(c.o.Site.Name, reader), 1, channel.Retained(), payload)
+	select {
+	case <-token.Done():
+		return token, token.Error()
+	default:
+		return token, nil
+	}
+}
+
+// dial opens a connection to the broker.
+func (o *Options) dial(ctx context.Context, broker wire.Broker) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	conn, err := broker.Dial(ctx)
+	if err != nil || broker.Plain {
+		return conn, err
+	}
+	secured := tls.Client(conn, &tls.Config{
+		MinVersion:         tls.VersionTLS13,
+		Certificates:       []tls.Certificate{*o.Certificate},
+		ServerName:         broker.Host,
+		InsecureSkipVerify: true, // VerifyConnection does it, at any time of validity
+		VerifyConnection:   wire.VerifyPeer(o.Site.Authority(), x509.ExtKeyUsageServerAuth, broker.Host),
+	})
+	if err := secured.HandshakeContext(ctx); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return secured, nil
+}

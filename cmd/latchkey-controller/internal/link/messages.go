@@ -1,0 +1,141 @@
+package link
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/sync/wire"
+)
+
+// message handles one message. A wrong one changes nothing.
+func (t *tracker) message(now time.Time, m message) {
+	if err := t.handle(now, m); err != nil {
+		t.refused.log(m.reader, m.channel, err.Error())
+	}
+}
+
+func (t *tracker) handle(now time.Time, m message) error {
+	if m.channel == wire.OnHead {
+		return t.head("", m.payload)
+	}
+	if m.retained && !m.channel.Retained() {
+		return errors.New("it was retained")
+	}
+	peer := (*t.peers.Load())[m.reader]
+	if peer == nil {
+		return errors.New("no reader of this site, or removed")
+	}
+	switch m.channel {
+	case wire.OnState:
+		state, err := wire.OpenState(t.o.Site.ID, m.payload, peer.Signing)
+		if err != nil {
+			return err
+		}
+		if state.Reader != m.reader {
+			return errWrongReader
+		}
+		return t.state(now, peer, state, m.retained)
+	case wire.OnRecords:
+		records, err := wire.OpenRecords(t.o.Site.ID, m.payload, peer.Signing)
+		if err != nil {
+			return err
+		}
+		if records.Reader != m.reader {
+			return errWrongReader
+		}
+		select {
+		case t.batches <- records:
+		default: // the disk is slow; the reader sends them again
+		}
+		return nil
+	case wire.OnFetch:
+		fetch, err := wire.OpenFetch(t.o.Site.ID, m.payload, peer.Signing)
+		if err != nil {
+			return err
+		}
+		if fetch.Reader != m.reader {
+			return errWrongReader
+		}
+		if !t.presence(m.reader).fetches(peer.Bundle, fetch) {
+			return errors.New("its number was seen before")
+		}
+		t.fetches.put(m.reader, fetch) // if too many wait, the reader asks again
+		return nil
+	}
+	return errors.New("readers send no such message")
+}
+
+var errWrongReader = errors.New("it names another reader")
+
+// state notes a reader's state and answers it.
+func (t *tracker) state(now time.Time, peer *site.Peer, state *wire.State, retained bool) error {
+	if len(state.Head) > 0 {
+		if err := t.head(peer.Reader, state.Head); err != nil {
+			return err
+		}
+	}
+	if !t.presence(peer.Reader).take(now, peer.Bundle, state, retained) {
+		return nil
+	}
+	t.dirty[peer.Reader] = true
+	if state.Counter == 0 || retained {
+		return nil
+	}
+	if state.PolicyRevision > peer.PolicyRevision {
+		select {
+		case t.ahead <- policyAhead{peer.Reader, state.PolicyRevision}:
+		default: // another one is being raised; this state comes again
+		}
+	}
+	if state.Card != nil {
+		t.card(peer.Reader, state.Card)
+	}
+	signed, err := t.o.Site.Sign(wire.KindNow, &wire.Now{Reader: peer.Reader, Nonce: state.Nonce, Time: now.UnixMilli(), Head: t.log.Load().Head, PolicyRevision: peer.PolicyRevision})
+	if err != nil {
+		return err
+	}
+	t.send(wire.OnNow, peer.Reader, signed)
+	for _, c := range t.orders.state(now, peer.Reader, state.Nonce) {
+		t.command(c)
+	}
+	return nil
+}
+
+// send publishes a message. It fails only without the broker, which is logged elsewhere.
+func (t *tracker) send(channel wire.Channel, reader string, payload []byte) {
+	if err := t.connection.publish(channel, reader, payload); err != nil {
+		t.o.Log.Debug("not published", "kind", string(channel), "reader", reader, "err", err)
+	}
+}
+
+func (t *tracker) command(c *wire.Command) {
+	signed, err := t.o.Site.Sign(wire.KindCommand, c)
+	if err != nil {
+		t.o.Log.Error("sign a command", "err", err)
+		return
+	}
+	t.send(wire.OnCommand, c.Reader, signed)
+}
+
+// head has a head with the site's signature looked up in the log: if it is not there, the
+// log was rolled back.
+func (t *tracker) head(reader string, signed []byte) error {
+	if t.heads[string(signed)] {
+		return nil
+	}
+	opened, err := wire.OpenHead(t.o.Site.ID, signed, t.o.Site.Key())
+	if err != nil {
+		return fmt.Errorf("its head: %w", err)
+	}
+	select {
+	case t.rollbacks <- rollback{opened.Place(), reader, true}:
+		if len(t.heads) >= 1024 {
+			clear(t.heads)
+		}
+		t.heads[string(signed)] = true
+	default: // another one is being checked; this one comes again
+	}
+	return nil
+}

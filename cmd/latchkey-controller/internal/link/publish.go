@@ -1,0 +1,144 @@
+package link
+
+import (
+	"context"
+	"maps"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// headEvery is how often the head is published even if nothing has changed. After deltas,
+// which readers can follow without it, it comes headAfter later: one for several deltas,
+// and not while all readers are busy with a change.
+const (
+	headEvery = time.Minute
+	headAfter = time.Second
+)
+
+// A publisher publishes what changes in the database: deltas and heads, policies, keys.
+type publisher struct {
+	*Link
+	versions store.Versions
+	peers    map[string]*site.Peer // as published
+	place    wire.Place            // as published
+	head     <-chan time.Time      // when the head of place is to be published; nil: it was
+}
+
+func (l *Link) publishChanges(ctx context.Context) error {
+	p := &publisher{Link: l}
+	changed := make(chan struct{}, 1)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return l.o.Site.Watch(ctx, func() error { signal(changed); return nil }) })
+	group.Go(func() error {
+		minute := time.NewTicker(headEvery)
+		defer minute.Stop()
+		for {
+			var err error
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-l.republish:
+				p.peers, p.place = nil, wire.Place{}
+				p.versions = store.Versions{}
+				err = p.publish(ctx)
+			case <-changed:
+				err = p.publish(ctx)
+			case id := <-l.strangers:
+				// Most likely it was lost in a restore. Or it was added this moment.
+				if err = p.publish(ctx); err == nil && p.peers != nil && p.peers[id] == nil {
+					p.forget(id)
+				}
+			case <-p.head:
+				p.sendHead()
+			case <-minute.C:
+				if err = p.publish(ctx); err == nil {
+					p.sendHead()
+				}
+			}
+			if err != nil && ctx.Err() == nil {
+				// Most likely the disk is full. What was published stays valid.
+				l.o.Log.Error("read what is to be published to readers; it is tried again", "err", err)
+				time.AfterFunc(time.Second, func() { signal(changed) })
+			}
+		}
+	})
+	return group.Wait()
+}
+
+// publish publishes what has changed since it was called last.
+func (p *publisher) publish(ctx context.Context) error {
+	versions, err := p.o.Site.Versions(ctx)
+	if err != nil {
+		return err
+	}
+	peers := p.peers
+	var former []string
+	if versions != p.versions || peers == nil {
+		if peers, former, err = p.o.Site.Peers(ctx); err != nil {
+			return err
+		}
+		p.Link.peers.Store(&peers)
+		p.o.Readers(peers)
+	}
+	log, err := p.o.Site.Log(ctx, p.place)
+	if err != nil {
+		return err
+	}
+	p.log.Store(log)
+	if p.connection.client.Load() == nil {
+		return nil // all of it is published after the next connect
+	}
+	for id, peer := range peers {
+		before := p.peers[id]
+		if before == nil || before.Bundle != peer.Bundle || log.Place.Epoch != p.place.Epoch {
+			key, err := p.o.Site.EpochKey(ctx, peer)
+			if err != nil {
+				return err
+			}
+			p.send(wire.OnKey, id, key)
+		}
+		if before == nil || before.PolicyRevision != peer.PolicyRevision || before.Bundle != peer.Bundle {
+			p.send(wire.OnPolicy, id, peer.Policy)
+		}
+	}
+	for _, id := range former {
+		if p.peers == nil || p.peers[id] != nil { // or it was removed while no controller ran
+			p.forget(id)
+		}
+	}
+	if p.place != log.Place {
+		for _, delta := range log.Deltas {
+			p.send(wire.OnCredentials, "", delta)
+		}
+		if len(log.Deltas) == 0 {
+			p.sendHead()
+		} else if p.head == nil {
+			p.head = time.After(headAfter)
+		}
+	}
+	p.versions, p.peers, p.place = versions, maps.Clone(peers), log.Place
+	return nil
+}
+
+// forget has the broker drop its retained messages of a reader (MQTT 3.1.1 §3.3.1.3).
+func (p *publisher) forget(reader string) {
+	for _, channel := range []wire.Channel{wire.OnKey, wire.OnPolicy, wire.OnState} {
+		p.send(channel, reader, nil)
+	}
+}
+
+func (p *publisher) sendHead() {
+	p.head = nil
+	p.send(wire.OnHead, "", p.log.Load().Head)
+}
+
+func (p *publisher) send(channel wire.Channel, reader string, payload []byte) {
+	if err := p.connection.publish(channel, reader, payload); err != nil {
+		p.o.Log.Debug("not published", "kind", string(channel), "reader", reader, "err", err)
+	}
+}

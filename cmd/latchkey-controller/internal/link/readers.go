@@ -1,0 +1,55 @@
+package link
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"latchkey/sync/wire"
+)
+
+// A Reader is the status of a reader.
+type Reader struct {
+	ID      string
+	Door    string
+	Online  bool
+	Awaited bool        // it was connected when the controller started, and is expected to report soon
+	Heard   time.Time   // zero: never
+	State   *wire.State // the newest; nil: none
+	Current bool        // it has the newest credentials and policy
+}
+
+// Readers returns the status of all readers that have a valid bundle.
+func (l *Link) Readers(ctx context.Context) ([]Reader, error) {
+	answer := make(chan []Reader, 1)
+	select {
+	case l.asked <- answer:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	select {
+	case readers := <-answer:
+		return readers, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// readers returns the status of all readers, by id.
+func (t *tracker) readers(now time.Time) []Reader {
+	log := t.log.Load()
+	var readers []Reader
+	for id, peer := range *t.peers.Load() {
+		p := t.presence(id)
+		r := Reader{ID: id, Door: peer.Door}
+		if p.bundle == peer.Bundle {
+			r.Online, r.Heard, r.State = p.online(now), p.heard, p.state // a state is never changed
+			r.Awaited = p.awaited(t.began, now)
+			r.Current = p.state != nil && p.state.Held != nil && *p.state.Held == log.Place && p.state.PolicyRevision == peer.PolicyRevision
+		}
+		readers = append(readers, r)
+	}
+	slices.SortFunc(readers, func(a, b Reader) int { return cmp.Compare(a.ID, b.ID) })
+	return readers
+}

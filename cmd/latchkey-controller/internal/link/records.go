@@ -1,0 +1,191 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/clock"
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// batchSize is how many messages of records are stored in one transaction.
+const batchSize = 32
+
+// storeReports stores records and acknowledges them, and stores the newest states. Records
+// that cannot be stored are not acknowledged, and come again.
+func (l *Link) storeReports(ctx context.Context) error {
+	rec := recorder{Link: l, delivered: map[string]delivered{}, raised: map[string]time.Time{}}
+	minute := time.NewTicker(time.Minute)
+	defer minute.Stop()
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return nil
+		case first := <-l.batches:
+			err = rec.store(ctx, l.drain(first))
+		case states := <-l.states:
+			err = l.o.Site.SetStates(ctx, states)
+		case a := <-l.ahead:
+			err = rec.raisePolicy(ctx, a)
+		case <-minute.C:
+			err = l.o.Site.AlarmGaps(ctx, clock.Read())
+		}
+		if ctx.Err() == nil {
+			rec.logFailure(err)
+		}
+	}
+}
+
+// A recorder stores what readers report.
+type recorder struct {
+	*Link
+	full      bool                 // the disk was full
+	delivered map[string]delivered // by reader
+	raised    map[string]time.Time // by reader: when its policy was raised last
+}
+
+// delivered is the last record that answered an order without having been stored.
+type delivered struct {
+	journal wire.JournalID
+	number  uint64
+}
+
+// A policyAhead is a reader that has a newer policy than the site, which was restored from
+// a backup.
+type policyAhead struct {
+	reader   string
+	revision uint64
+}
+
+// raiseAgain is when a reader's policy may be raised again. Once should be enough.
+const raiseAgain = time.Hour
+
+// raisePolicy raises the revision of a reader's policy above the one that the reader has,
+// so that the reader takes the site's policy.
+func (rec *recorder) raisePolicy(ctx context.Context, r policyAhead) error {
+	if at, ok := rec.raised[r.reader]; ok && time.Since(at) < raiseAgain {
+		return nil
+	}
+	raised, err := rec.o.Site.RaisePolicy(ctx, time.Now(), r.reader, r.revision)
+	if err != nil || !raised {
+		return err
+	}
+	rec.raised[r.reader] = time.Now()
+	rec.o.Log.Warn("a reader has a newer policy than this site, which was restored from an older state: it gets the policy that is stored here", "reader", r.reader, "revision", r.revision)
+	return nil
+}
+
+// logFailure logs that something could not be stored; a full disk once.
+func (rec *recorder) logFailure(err error) {
+	full := (*store.FullError)(nil)
+	switch was := rec.full; {
+	case errors.As(err, &full):
+		if rec.full = true; !was {
+			rec.o.Log.Error("what readers report cannot be stored; they keep it until there is room, and orders are noted in reserved space", "err", err)
+		}
+	case err != nil:
+		rec.o.Log.Error("store what readers report; they send it again", "err", err)
+	case was:
+		rec.full = false
+		rec.o.Log.Info("there is room on the disk again")
+	}
+}
+
+// drain returns a message and those that wait behind it.
+func (l *Link) drain(first *wire.Records) []*wire.Records {
+	batch := []*wire.Records{first}
+	for len(batch) < batchSize {
+		select {
+		case next := <-l.batches:
+			batch = append(batch, next)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// answers are records of one reader that answer orders.
+type answers struct {
+	reader  string
+	records []*wire.Record
+}
+
+// store stores records in one transaction, gives those that answer orders to the tracker,
+// and acknowledges all.
+func (rec *recorder) store(ctx context.Context, batch []*wire.Records) error {
+	stored, err := rec.o.Site.StoreRecords(ctx, clock.Read(), batch)
+	if full := (*store.FullError)(nil); errors.As(err, &full) {
+		return errors.Join(err, rec.deliver(ctx, batch))
+	}
+	if err != nil {
+		return err
+	}
+	for i, s := range stored {
+		if s.Refused {
+			rec.refused.log(batch[i].Reader, wire.OnRecords, "more than is kept of one reader in a day")
+			continue
+		}
+		a := answers{reader: batch[i].Reader}
+		for _, r := range s.New {
+			if r.Command != (wire.CommandID{}) && !rec.wasDelivered(batch[i], r) {
+				a.records = append(a.records, r)
+			}
+		}
+		if !rec.answer(ctx, a) {
+			return nil
+		}
+		signed, err := rec.o.Site.Sign(wire.KindAck, &s.Ack)
+		if err != nil {
+			return err
+		}
+		if err := rec.connection.publish(wire.OnAck, a.reader, signed); err != nil {
+			rec.o.Log.Debug("not acknowledged", "reader", a.reader, "err", err)
+		}
+	}
+	return nil
+}
+
+// deliver gives records that cannot be stored to the orders that they answer: orders work
+// with a full disk, too.
+func (rec *recorder) deliver(ctx context.Context, batch []*wire.Records) error {
+	for _, m := range batch {
+		a := answers{reader: m.Reader}
+		for _, encoded := range m.Records {
+			r, err := wire.ParseRecord(encoded)
+			if err != nil {
+				return err
+			}
+			if r.Command != (wire.CommandID{}) && !rec.wasDelivered(m, r) {
+				a.records = append(a.records, r)
+				rec.delivered[m.Reader] = delivered{m.Journal, r.Number}
+			}
+		}
+		if !rec.answer(ctx, a) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// wasDelivered says whether a record has answered its order already.
+func (rec *recorder) wasDelivered(m *wire.Records, r *wire.Record) bool {
+	d := rec.delivered[m.Reader]
+	return d.journal == m.Journal && r.Number <= d.number
+}
+
+// answer gives answers to the tracker; false: ctx has ended.
+func (rec *recorder) answer(ctx context.Context, a answers) bool {
+	if len(a.records) == 0 {
+		return true
+	}
+	select {
+	case rec.answers <- a:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

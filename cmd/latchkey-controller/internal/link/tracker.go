@@ -1,0 +1,108 @@
+package link
+
+import (
+	"context"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// A tracker owns what is known of readers and of pending orders. It never blocks, except
+// for the disk when it hands on the card of an enrolment.
+type tracker struct {
+	*Link
+	began     time.Time
+	presences map[string]*presence
+	orders    pendingOrders
+	enrols    map[wire.CommandID]enrol
+	dirty     map[string]bool // readers whose newest state is not stored yet
+	heads     map[string]bool // signed heads that were checked already
+}
+
+// messagesAtOnce is how many messages are handled before the tracker looks for other work.
+const messagesAtOnce = 64
+
+// flushEvery is how often the newest states are written to the disk.
+const flushEvery = 2 * time.Second
+
+func (l *Link) track(ctx context.Context) error {
+	t := &tracker{Link: l, began: time.Now(), presences: map[string]*presence{}, orders: pendingOrders{}, enrols: map[wire.CommandID]enrol{}, dirty: map[string]bool{}, heads: map[string]bool{}}
+	if err := t.recall(ctx); err != nil {
+		return err
+	}
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	flush := time.NewTicker(flushEvery)
+	defer flush.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			for _, o := range t.orders {
+				t.orders.answer(o, Outcome{Text: "the controller ended before an answer came"})
+			}
+			return l.o.Site.SetStates(context.WithoutCancel(ctx), t.states())
+		case <-l.inbox.ready:
+			for range messagesAtOnce {
+				m, ok := l.inbox.next()
+				if !ok {
+					break
+				}
+				t.message(time.Now(), m)
+			}
+		case p := <-l.placed:
+			t.place(time.Now(), p)
+		case o := <-l.answers:
+			t.records(time.Now(), o)
+		case answer := <-l.asked:
+			answer <- t.readers(time.Now())
+		case now := <-second.C:
+			t.orders.expire(now)
+			for id := range t.enrols {
+				if t.orders[id] == nil {
+					delete(t.enrols, id)
+				}
+			}
+		case <-flush.C:
+			if len(t.dirty) > 0 {
+				select {
+				case l.states <- t.states():
+					clear(t.dirty)
+				default: // the disk is slow; later
+				}
+			}
+		}
+	}
+}
+
+// recall reads the states that were stored.
+func (t *tracker) recall(ctx context.Context) error {
+	states, err := t.o.Site.States(ctx)
+	if err != nil {
+		return err
+	}
+	for _, kept := range states {
+		if t.presences[kept.Reader], err = recall(kept); err != nil {
+			t.o.Log.Error("the stored state of a reader is damaged; the reader reports a new one", "err", err)
+		}
+	}
+	return nil
+}
+
+// states returns what is to be written to the disk.
+func (t *tracker) states() []*store.State {
+	var states []*store.State
+	for reader := range t.dirty {
+		states = append(states, t.presences[reader].stored(reader))
+	}
+	return states
+}
+
+func (t *tracker) presence(reader string) *presence {
+	p := t.presences[reader]
+	if p == nil {
+		p = new(presence)
+		t.presences[reader] = p
+	}
+	return p
+}
