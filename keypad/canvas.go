@@ -2,7 +2,7 @@ package keypad
 
 import "image"
 
-// A canvas is one frame in memory: RGB565, row by row. Painting outside it is cut off.
+// A canvas is one frame in memory: RGB565, row by row. What is painted outside is cut off.
 type canvas struct {
 	size image.Point
 	pix  []uint16 // len is size.X * size.Y
@@ -30,15 +30,15 @@ func (c *canvas) fill(r image.Rectangle, col colour) {
 	}
 }
 
-// A mask says how much of each pixel a shape covers, 0 to 255, row by row. org is where
-// its top left corner lies relative to the point it is painted at.
+// A mask says how much of each pixel a shape covers, 0 to 255, row by row. org is its top
+// left corner, relative to the point that it is painted at.
 type mask struct {
 	org  image.Point
 	size image.Point
 	a    []uint8
 }
 
-// paint lays col through m with m's origin at the point at.
+// paint paints col through m, with m's origin at at.
 func (c *canvas) paint(m *mask, at image.Point, col colour) {
 	p := col.pack()
 	at = at.Add(m.org)
@@ -58,8 +58,8 @@ func (c *canvas) paint(m *mask, at image.Point, col colour) {
 	}
 }
 
-// rounded paints r in one colour with its corners cut by corner, the mask of a top left
-// one; r is at least twice as large as corner in both directions.
+// rounded paints r in one colour with rounded corners. corner is the mask of the top left
+// one; r is at least twice as large in both directions.
 func (c *canvas) rounded(r image.Rectangle, corner *mask, col colour) {
 	n := corner.size.X
 	c.fill(image.Rect(r.Min.X, r.Min.Y+n, r.Max.X, r.Max.Y-n), col)
@@ -87,7 +87,7 @@ func (c *canvas) set(x, y int, p uint16, a uint8) {
 	*d = blend(*d, p, uint32(a))
 }
 
-// blend mixes two RGB565 values: a of 255 is all p, 0 is all d.
+// blend mixes two RGB565 values: 255 is all p, 0 is all d.
 func blend(d, p uint16, a uint32) uint16 {
 	u, v := uint32(d), uint32(p)
 	b := 255 - a

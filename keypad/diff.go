@@ -5,12 +5,12 @@ import (
 	"slices"
 )
 
-// windowCost is what one rectangle costs on the bus beside its pixels, in pixels: the
-// window commands, and the system calls that carry them.
+// windowCost is what one rectangle costs on the bus besides its pixels, in pixels: window
+// commands and system calls.
 const windowCost = 48
 
-// differences gives few rectangles that cover all pixels in which a and b differ, apart
-// from each other, and few other pixels.
+// differences returns a few rectangles that cover all pixels in which a and b differ and few
+// others, and do not overlap.
 func differences(a, b *canvas) []image.Rectangle {
 	var done, open []image.Rectangle
 	for y := range b.size.Y {
@@ -27,7 +27,7 @@ func differences(a, b *canvas) []image.Rectangle {
 			open = widen(open, image.Rect(x, y, end, y+1))
 			x = end
 		}
-		// What can no longer grow at a price worth paying is done.
+		// A rectangle that can no longer grow cheaply is done.
 		still := open[:0]
 		for _, r := range open {
 			if (y-r.Max.Y)*r.Dx() > windowCost {
@@ -41,8 +41,8 @@ func differences(a, b *canvas) []image.Rectangle {
 	return join(append(done, open...))
 }
 
-// spanEnd is where a row's differences end that begin at x, up to the first gap wide
-// enough to stand for itself.
+// spanEnd returns where a row's differences that begin at x end: at the first gap that is
+// wider than a rectangle costs.
 func spanEnd(was, is []uint16, x int) int {
 	end := x + 1
 	for i := end; i < len(is) && i-end < windowCost; i++ {
@@ -53,7 +53,7 @@ func spanEnd(was, is []uint16, x int) int {
 	return end
 }
 
-// widen lets the open rectangle take in span that costs least by it, or opens another.
+// widen adds span to the open rectangle to which it adds least, or opens another.
 func widen(open []image.Rectangle, span image.Rectangle) []image.Rectangle {
 	best, cost := -1, windowCost
 	for i, r := range open {
@@ -68,7 +68,7 @@ func widen(open []image.Rectangle, span image.Rectangle) []image.Rectangle {
 	return open
 }
 
-// join unites rectangles that overlap or are cheaper as one.
+// join unites rectangles that overlap, or cost less as one.
 func join(rs []image.Rectangle) []image.Rectangle {
 	for again := true; again; {
 		again = false

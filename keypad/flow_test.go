@@ -68,7 +68,7 @@ func TestAnEntryNobodyAnswersFallsBackToTheLastView(t *testing.T) {
 		v := home()
 		v.LinkLost = true
 		b.show(v)
-		b.wait(handedFor - 100*time.Millisecond)
+		b.wait(checkingFor - 100*time.Millisecond)
 		if !b.checking() {
 			t.Error("given up too early")
 		}
@@ -135,14 +135,14 @@ func TestOnlyTheNewestViewCounts(t *testing.T) {
 		k.Show(View{Screen: Denied})
 	}
 	k.Show(home())
-	k.turn(time.Now())
+	k.update(time.Now())
 	if len(buzzer.changes) > 0 {
 		t.Error("a View sounded that was replaced")
 	}
 	if k.drawn.view != home() {
 		t.Errorf("shows %+v", k.drawn.view)
 	}
-	k.turn(time.Now())
+	k.update(time.Now())
 	if writes, _ := g.count(); writes != 1 {
 		t.Errorf("%d writes", writes)
 	}

@@ -33,7 +33,7 @@ type named struct {
 
 // gallery is every screen once. Where crosses stand is the panel's: see sheet.
 func gallery() []named {
-	e := entry{pick: rand.New(rand.NewPCG(1, 2)).IntN}
+	e := pinEntry{pick: rand.New(rand.NewPCG(1, 2)).IntN}
 	e.open(true)
 	return []named{
 		{"home", example(func(s *scene) {})},
@@ -51,7 +51,7 @@ func gallery() []named {
 		{"pin-pressed", example(func(s *scene) { s.page, s.filled, s.pressed = entryPage, 3, 4 })},
 		{"pin-cancel-pressed", example(func(s *scene) { s.page, s.filled, s.pressed = entryPage, 3, cancelKey })},
 		{"pin-shuffled", example(func(s *scene) { s.page, s.order = entryPage, e.order })},
-		{"checking", example(func(s *scene) { s.page, s.phase = handedPage, 5 })},
+		{"checking", example(func(s *scene) { s.page, s.phase = checkingPage, 5 })},
 		{"granted", example(func(s *scene) { s.view.Screen, s.view.User, s.bar = Granted, "Ada", 119 })},
 		{"granted-long-name", example(func(s *scene) {
 			s.view.Screen, s.view.User, s.bar = Granted, "Maximiliane Schwarzenberg-Hohenlohe", 40
@@ -70,11 +70,13 @@ func gallery() []named {
 		{"enrol", example(func(s *scene) { s.view.Screen, s.view.PIN = Enrol, false })},
 		{"enrolled", example(func(s *scene) { s.view.Screen = Enrolled })},
 		{"paused-identify", example(func(s *scene) { s.view.Screen, s.view.Identify, s.blink = Paused, true, true })},
-		{"cross", example(func(s *scene) { s.page, s.said, s.cross, s.nth = crossPage, "Touch the cross", image.Pt(30, 40), 1 })},
-		{"cross-taken", example(func(s *scene) {
-			s.page, s.said, s.cross, s.nth, s.taken = crossPage, "Not exact enough: start again", image.Pt(210, 160), 2, true
+		{"cross", example(func(s *scene) {
+			s.page, s.prompt, s.cross, s.crossNumber = crossPage, "Touch the cross", image.Pt(30, 40), 1
 		})},
-		{"cross-done", example(func(s *scene) { s.page, s.said = crossPage, "Touch is set" })},
+		{"cross-taken", example(func(s *scene) {
+			s.page, s.prompt, s.cross, s.crossNumber, s.crossTaken = crossPage, "Not exact enough: start again", image.Pt(210, 160), 2, true
+		})},
+		{"cross-done", example(func(s *scene) { s.page, s.prompt = crossPage, "Touch is set" })},
 	}
 }
 
@@ -98,7 +100,7 @@ func telling() []named {
 	return []named{
 		{"home", example(func(s *scene) { s.view.Greeting, s.view.LinkLost = "Deliveries: side entrance", true })},
 		{"pin", example(func(s *scene) { s.page, s.filled, s.pressed = entryPage, 3, 4 })},
-		{"checking", example(func(s *scene) { s.page, s.phase = handedPage, 5 })},
+		{"checking", example(func(s *scene) { s.page, s.phase = checkingPage, 5 })},
 		{"granted", example(func(s *scene) { s.view.Screen, s.view.User, s.bar = Granted, "Ada Lovelace", 119 })},
 		{"denied", example(func(s *scene) { s.view.Screen, s.view.Reason = Denied, "Not for this door" })},
 		{"paused", example(func(s *scene) { s.view.Screen, s.view.LinkLost, s.view.ClockUntrusted = Paused, true, true })},
@@ -143,14 +145,14 @@ func sheet(t *testing.T, name string, at image.Point, columns int, all []named, 
 	t.Helper()
 	g := newGlass(at)
 	p, l := testPainter(t, at)
-	on := panel{display: g, held: newCanvas(at)}
+	on := panel{display: g, shown: newCanvas(at)}
 	const gap = 16
 	rows := (len(all) + columns - 1) / columns
 	sheet := image.NewNRGBA(image.Rect(0, 0, columns*(at.X+gap)+gap, rows*(at.Y+gap)+gap))
-	draw.Draw(sheet, sheet.Rect, image.NewUniform(seen(quiet().edge.pack())), image.Point{}, draw.Src)
+	draw.Draw(sheet, sheet.Rect, image.NewUniform(seen(standardPalette().edge.pack())), image.Point{}, draw.Src)
 	for i, s := range all {
 		if s.cross != (image.Point{}) {
-			s.cross = crosses(at)[s.nth-1]
+			s.cross = crosses(at)[s.crossNumber-1]
 		}
 		p.draw(&s.scene)
 		if err := on.show(time.Time{}, p.canvas); err != nil {

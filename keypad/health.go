@@ -2,11 +2,11 @@ package keypad
 
 import "errors"
 
-// health tells of each part once that it failed, or works in part only, and once that it
+// health reports of each part once that it failed, or works in part only, and once that it
 // works again.
 type health struct {
-	on   func(part string, err error)
-	told map[string]condition
+	on       func(part string, err error) // may be nil
+	reported map[string]condition
 }
 
 type condition uint8
@@ -25,13 +25,13 @@ func (h *health) report(part string, err error) {
 	case err != nil:
 		now = failed
 	}
-	if h.told[part] == now {
+	if h.reported[part] == now {
 		return
 	}
-	if h.told == nil {
-		h.told = make(map[string]condition)
+	if h.reported == nil {
+		h.reported = make(map[string]condition)
 	}
-	h.told[part] = now
+	h.reported[part] = now
 	if h.on != nil {
 		h.on(part, err)
 	}

@@ -1,6 +1,6 @@
 package keypad
 
-// An icon is a sign that can be drawn at any size.
+// An icon can be drawn at any size.
 type icon uint8
 
 const (
@@ -9,17 +9,17 @@ const (
 	crossIcon                 // denied
 	lockIcon                  // paused
 	doorIcon                  // held open
-	readerIcon                // to be set up
-	warningIcon               // out of order, and a small sign
-	hereIcon                  // this reader, identified
+	readerIcon                // not set up
+	warningIcon               // out of order; also small
+	identifyIcon              // this reader, identified
 	padIcon                   // enter a PIN
 	linkIcon                  // small: no link
 	clockIcon                 // small: the clock is not trusted
 	backspaceIcon             // on its key
-	aimIcon                   // the cross to be touched: its middle is meant
+	crosshairIcon             // the cross of a calibration
 )
 
-// field is the size of an icon's own units: pixels at the size it is drawn for first.
+// field is the size of the field that an icon is drawn in, in the units of its layers.
 func (i icon) field() (w, h float64) {
 	switch i {
 	case cardIcon:
@@ -28,7 +28,7 @@ func (i icon) field() (w, h float64) {
 		return 16, 16
 	case backspaceIcon:
 		return 28, 20
-	case aimIcon:
+	case crosshairIcon:
 		return 33, 33
 	}
 	return 100, 100
@@ -61,7 +61,7 @@ func (i icon) layers() []layer {
 			stroke(pen, line(50, 36, 50, 64)), stroke(pen, line(36, 50, 64, 50)))
 	case warningIcon:
 		return solid(stroke(pen+1, line(50, 12, 93, 86, 7, 86, 50, 12)), stroke(pen+1, line(50, 38, 50, 60)), circle(50, 73, 5))
-	case hereIcon:
+	case identifyIcon:
 		return []layer{{circle(50, 50, 13), 1}, {stroke(pen, circle(50, 50, 28)), 0.65}, {stroke(pen, circle(50, 50, 46)), 0.35}}
 	case padIcon:
 		dots := []shape{circle(50, 90, 7)}
@@ -81,7 +81,7 @@ func (i icon) layers() []layer {
 		const pen = 2
 		return solid(stroke(pen, line(9, 2, 25, 2, 26, 3, 26, 17, 25, 18, 9, 18, 2, 10, 9, 2)),
 			stroke(pen, line(13, 6.5, 20, 13.5)), stroke(pen, line(20, 6.5, 13, 13.5)))
-	case aimIcon:
+	case crosshairIcon:
 		const pen = 2
 		return solid(stroke(pen, line(16.5, 1.5, 16.5, 31.5)), stroke(pen, line(1.5, 16.5, 31.5, 16.5)), stroke(pen, circle(16.5, 16.5, 9)))
 	}
@@ -93,7 +93,7 @@ type iconKey struct {
 	height int
 }
 
-// icon gives a picture that is height pixels high, its origin in the middle.
+// icon returns a mask that is height pixels high, with its origin in the middle.
 func (p *painter) icon(i icon, height int) *mask {
 	k := iconKey{i, height}
 	m, ok := p.icons[k]

@@ -1,16 +1,15 @@
 // Package keypad is the touchscreen of a door reader as one instrument: its screens, what
 // can be touched on them, the buzzer and the backlight.
 //
-// The brain says in a View what the screen is about; the keypad owns what a person sees,
+// The caller says in a View what the screen is about; the keypad owns what a person sees,
 // hears and touches: pages, typing a PIN, animations, sounds, light. One goroutine, Run,
 // owns all of it; Show, PenChanged and Controls may be called from any other.
 //
-// A typed digit is in one buffer only, which is handed over with the eighth one and wiped
-// whenever the PIN page is left. No digit and no place of a touch is in any error or log.
+// Typed digits are in one buffer only, which is handed over with the eighth digit and wiped
+// whenever the PIN page closes. No digit and no position of a touch is in any error or log.
 package keypad
 
 import (
-	"crypto/rand"
 	"image"
 	"sync"
 	"sync/atomic"
@@ -21,7 +20,7 @@ import (
 //
 // One that has Init() error is initialised again before it is written to after an error.
 // One that has Refresh() error, which sends its settings again, is refreshed and written
-// anew when the light comes on, and piece by piece while it is on: see mend.go.
+// again when the light comes on, and piece by piece while it is on: see panel_refresh.go.
 type Display interface {
 	// Size is the panel's size in pixels as the viewer sees it.
 	Size() image.Point
@@ -30,10 +29,11 @@ type Display interface {
 	Write(r image.Rectangle, pix []byte) error
 }
 
-// A Touch says where it is touched now, in pixels of the panel as the viewer sees it. One
-// that has Refresh() error is refreshed every few seconds while it is not touched, and
-// before it is read again after an error: it works only if that says so. One that has
-// PassOver and PassedOver can tell fingers apart, and is told of one that does not lift.
+// A Touch says where it is touched now, in pixels of the panel as the viewer sees it.
+//
+// One that has Refresh() error is refreshed every few seconds while it is not touched, and
+// before it is read again after an error: it works only if Refresh returns nil. One that has
+// PassOver and PassedOver, as touch.Evdev, is asked to disregard a contact that does not lift.
 type Touch interface {
 	Read() (at image.Point, down bool, err error)
 }
@@ -43,7 +43,7 @@ type Line interface {
 	SetValue(int) error
 }
 
-// Opts is what a keypad has beside display and touch. Its zero value is of use.
+// Opts is what a keypad has besides display and touch. Its zero value is usable.
 type Opts struct {
 	Buzzer    Line // sounds while it is on; may be nil
 	Backlight Line // may be nil
@@ -52,21 +52,21 @@ type Opts struct {
 	// 0 where one does.
 	Poll time.Duration
 
-	// Language is that of Views that name none, and of those whose language is near none of
-	// Languages: a tag of RFC 5646, English if empty or unknown.
+	// Language is a tag of RFC 5646, for Views that name no language or one that is near
+	// none of Languages. Empty or unknown is English.
 	Language string
 
-	// OnEntry gets the eight ASCII digits of a PIN, once an entry, and owns the buffer
-	// from then on; the keypad has kept nothing. It is called by Run and must not block.
+	// OnEntry gets the eight ASCII digits of each PIN and owns the buffer from then on; the
+	// keypad keeps nothing. It is called by Run and must not block.
 	OnEntry func(pin *[8]byte)
 
-	// OnHealth is told once that a part (panel, touch, buzzer, backlight) has failed, or,
-	// with ErrPassedOver, works in part, and once, with nil, that it works again. It is
-	// called by Run and must not block.
+	// OnHealth is called once when a part (panel, touch, buzzer, backlight) has failed or,
+	// with ErrPassedOver, works in part only, and once, with nil, when it works again. It
+	// is called by Run and must not block.
 	OnHealth func(part string, err error)
 
-	// OnTurn, if not nil, is told when Run begins to do what is due, and when it has done
-	// it: all that it asks of display, touch and lines lies between. It must not block.
+	// OnTurn, if not nil, is called when Run begins to do what is due and when it is done:
+	// it uses display, touch and lines only in between. It must not block.
 	OnTurn func(begins bool)
 }
 
@@ -74,35 +74,35 @@ type Opts struct {
 type Keypad struct {
 	opts Opts
 
-	wake     chan struct{} // there is something in next or penEdge
+	wake     chan struct{} // next or penEdge was set
 	pen      atomic.Bool   // the pen line's level
-	penEdge  atomic.Bool   // it became active since Run looked
+	penEdge  atomic.Bool   // it became active since Run read it
 	controls atomic.Pointer[[]Control]
 	mu       sync.Mutex
-	next     *View // shown, not yet taken
+	next     *View // from Show, not yet taken by Run
 
-	// From here on all is Run's.
+	// Only Run uses what follows.
 	l         *layout
 	painter   *painter
 	panel     panel
 	sound     sound
-	light     light
-	finger    finger
-	entry     entry
+	light     backlight
+	tracker   touchTracker
+	entry     pinEntry
 	health    health
 	languages *languagePicker
 
-	view  View
-	page  page
-	since time.Time // when page was entered, or last touched
-	born  time.Time // when Run began: what moves moves by it
-	drawn scene     // what painter's canvas shows
-	fresh bool      // that it shows anything yet
+	view     View
+	page     page
+	since    time.Time // when page was opened, or last touched
+	started  time.Time // when Run began: animations count from it
+	drawn    scene     // what the painter has drawn
+	hasDrawn bool      // drawn is set
 }
 
-// New makes a keypad of at least 240 x 320 pixels, upright or lying, that shows the start
-// page of no door until Show is called. It touches neither display nor lines. opts may be
-// nil; it is copied.
+// New makes a keypad of at least 240 x 320 pixels, portrait or landscape, that shows a start
+// page without a name until Show is called. It uses neither display nor lines yet. opts may
+// be nil; it is copied.
 func New(d Display, t Touch, opts *Opts) (*Keypad, error) {
 	l, err := measure(d.Size())
 	if err != nil {
@@ -117,54 +117,43 @@ func New(d Display, t Touch, opts *Opts) (*Keypad, error) {
 		k.opts = *opts
 	}
 	k.languages = newLanguagePicker(k.opts.Language)
-	k.panel = panel{display: d, held: newCanvas(l.bounds.Size()), mending: mending{deep: true}}
+	k.panel = panel{display: d, shown: newCanvas(l.bounds.Size()), refreshing: refreshing{initDue: true}}
 	k.sound.line = k.opts.Buzzer
 	k.light.line = k.opts.Backlight
-	k.finger = finger{touch: t, pen: k.pen.Load, poll: k.opts.Poll, slack: 2 * l.gap, held: nothing}
-	k.entry = entry{order: telephone(), pick: pick}
+	k.tracker = touchTracker{touch: t, pen: k.pen.Load, poll: k.opts.Poll, tolerance: 2 * l.gap, target: nothing}
+	k.entry = pinEntry{order: telephone(), pick: pick}
 	k.health.on = k.opts.OnHealth
 	k.controls.Store(&[]Control{})
 	return k, nil
 }
 
-// Show hands over what the screen is about from now on. It never blocks; of several Views
-// that Run had no time to look at only the newest counts.
+// Show sets what the screen is about from now on. It never blocks; of several Views that Run
+// had no time for, only the newest counts.
 func (k *Keypad) Show(v View) {
 	k.mu.Lock()
 	k.next = &v
 	k.mu.Unlock()
-	k.rouse()
+	k.signal()
 }
 
-// PenChanged hands over the level of the pen line: active while the panel is touched.
+// PenChanged takes the level of the pen line: active while the panel is touched.
 func (k *Keypad) PenChanged(active bool) {
 	k.pen.Store(active)
 	if active {
 		k.penEdge.Store(true)
-		k.rouse()
+		k.signal()
 	}
 }
 
-func (k *Keypad) rouse() {
+func (k *Keypad) signal() {
 	select {
 	case k.wake <- struct{}{}:
 	default:
 	}
 }
 
-// Controls gives what can be touched on the frame that is on the panel, where it stands
-// and in the order of a shuffled pad. It is empty while the panel does not work.
+// Controls returns what can be touched on the frame that is on the panel, shuffled digits
+// where they are shown. It is empty while the panel does not work.
 func (k *Keypad) Controls() []Control {
 	return append([]Control{}, *k.controls.Load()...)
-}
-
-// pick gives a number from 0 to n-1, each as likely, n at most 256, from crypto/rand.
-func pick(n int) int {
-	var b [1]byte
-	for {
-		rand.Read(b[:])
-		if v := int(b[0]); v < 256/n*n {
-			return v % n
-		}
-	}
 }

@@ -19,7 +19,7 @@ func TestEveryFaceDrawsEverySentence(t *testing.T) {
 	for _, l := range Languages() {
 		for _, english := range Sentences() {
 			text := l.say(english)
-			for _, fs := range p.types {
+			for _, fs := range p.faceSets {
 				for _, f := range []*face{fs.digit, fs.headline, fs.title, fs.body, fs.note, fs.label, fs.fine} {
 					for _, r := range strings.ReplaceAll(text, "{}", "") {
 						if !f.has(r) {
@@ -42,10 +42,10 @@ func TestEveryWordOnAScreenIsASentenceOrTheViewsOwn(t *testing.T) {
 		for _, s := range spoken(at) {
 			v := &s.view
 			known := append(Sentences(), "", v.Place, v.Door, v.ReaderID, v.Greeting, v.Fingerprint)
-			known = append(known, "Welcome, Ada", "Front door is open", fmt.Sprintf("%d / %d", s.nth, crossRounds*crossPlaces))
+			known = append(known, "Welcome, Ada", "Front door is open", fmt.Sprintf("%d / %d", s.crossNumber, crossRounds*crossPlaces))
 			_, boxes := p.arrange(&s)
 			for _, b := range boxes {
-				for _, words := range b.said {
+				for _, words := range b.texts {
 					if !slices.Contains(known, words.whole) {
 						t.Errorf("%v: %q is in no language file", l, words.whole)
 					}
@@ -84,10 +84,10 @@ func spoken(at image.Point) []scene {
 		switch words {
 		case "Touch the cross", "Not exact enough: start again":
 			for n, cross := range crosses(at) {
-				add(func(s *scene) { s.page, s.said, s.cross, s.nth = crossPage, words, cross, n+4 })
+				add(func(s *scene) { s.page, s.prompt, s.cross, s.crossNumber = crossPage, words, cross, n+4 })
 			}
 		case "Touch is set":
-			add(func(s *scene) { s.page, s.said = crossPage, words })
+			add(func(s *scene) { s.page, s.prompt = crossPage, words })
 		default:
 			add(func(s *scene) { s.view.Screen, s.view.Reason = Denied, words })
 		}
@@ -113,7 +113,7 @@ func TestEverySentenceFitsEveryPanelAndLookUncut(t *testing.T) {
 					s.language, s.view.LargeText, s.view.HighContrast = in, look.large, look.contrast
 					_, boxes := p.arrange(&s)
 					for n, b := range boxes {
-						for _, words := range b.said {
+						for _, words := range b.texts {
 							seen[words.whole] = true
 							if words.cut || words.size().X > b.Dx() || words.size().Y > b.Dy() {
 								t.Errorf("%v, %s, %v: %q in %v", l, look.name, in, words.lines, b.Size())

@@ -5,41 +5,41 @@ import (
 	"image"
 )
 
-// A layout says where things stand on a panel of one size. Everything is measured in the
-// unit, as many pixels as a panel of 3 to 4 that fits in it is wide: a step of space is 6 px
-// on 240 x 320 and 8 px on 320 x 480.
+// A layout says where things stand on a panel of one size. Everything scales with the unit,
+// the width of the largest 3:4 panel that fits into it: a gap is 6 px on 240 x 320 and 8 px on
+// 320 x 480.
 type layout struct {
 	bounds  image.Rectangle
-	unit    int // in pixels, standing for 240
-	upright bool
-	gap     int // one step of space
-	corner  int // radius of a key's corners
+	unit    int  // in pixels, standing for 240
+	upright bool // portrait
+	gap     int  // the usual space between things
+	corner  int  // the radius of a key's corners
 
-	// The start page: the sign and its word stand in sign, between (or, lying, beside)
-	// the names and the small signs, which stand in words above the PIN button.
-	sign, words, button image.Rectangle
+	// The start page: the icon and its caption are in icon, between (or, in landscape,
+	// beside) the names and the status signs, which are in words above the PIN button.
+	icon, words, button image.Rectangle
 
-	// The pad: its heading, the eight dots and the keys: 1 to 9, cancel, 0, backspace in
-	// the places of a telephone.
+	// The PIN page: its heading, the eight dots, and the keys as on a telephone: 1 to 9,
+	// cancel, 0, backspace.
 	heading image.Rectangle
-	dots    [entryLen]image.Point // centres
+	dots    [pinLen]image.Point // centres
 	keys    [12]image.Rectangle
 
-	// A notice: its sign and words below each other in notice; or, lying, the sign in
-	// notice and the words in said, beside it. The time that runs down is in bar.
-	notice, said, bar image.Rectangle
+	// A notice: its icon above its text in notice; or, in landscape, the icon in notice
+	// and the text in noticeText beside it. The bar shows the time that is left.
+	notice, noticeText, bar image.Rectangle
 }
 
 // entryLen is how many digits a PIN has.
-const entryLen = 8
+const pinLen = 8
 
-// The places of keys in layout.keys that are no digits.
+// The keys in layout.keys that are no digits.
 const (
 	cancelKey    = 9
 	backspaceKey = 11
 )
 
-// measure lays out a panel of at least 240 x 320 pixels, upright or lying.
+// measure lays out a panel of at least 240 x 320 pixels, portrait or landscape.
 func measure(size image.Point) (*layout, error) {
 	short, long := min(size.X, size.Y), max(size.X, size.Y)
 	if short < 240 || long < 320 {
@@ -53,26 +53,25 @@ func measure(size image.Point) (*layout, error) {
 	return l, nil
 }
 
-// String gives the size: "240x320".
+// String is the size, as "240x320".
 func (l *layout) String() string { return fmt.Sprintf("%dx%d", l.bounds.Dx(), l.bounds.Dy()) }
 
-// px gives how many pixels n of the 240 x 320 panel are here.
+// px scales n pixels of a 240 x 320 panel to this one.
 func (l *layout) px(n int) int { return (n*l.unit + 120) / 240 }
 
-// start places the start page: below each other when upright; lying, the sign stands to
-// the left of the rest.
+// start places the start page: in one column, or, in landscape, the icon left of the rest.
 func (l *layout) start() {
 	in := l.bounds.Inset(2 * l.gap)
-	l.sign, l.words = in, in
+	l.icon, l.words = in, in
 	if !l.upright {
 		l.words.Min.X = in.Min.X + in.Dx()*9/20
-		l.sign.Max.X = l.words.Min.X - 2*l.gap
+		l.icon.Max.X = l.words.Min.X - 2*l.gap
 	}
 	l.button = l.words
 	l.button.Min.Y = l.button.Max.Y - l.px(56)
 }
 
-// notices places what has one thing to say.
+// notices places notices.
 func (l *layout) notices() {
 	g, low := l.gap, 6*l.gap
 	if !l.upright {
@@ -82,15 +81,15 @@ func (l *layout) notices() {
 	bottom := l.bounds.Max.Y - low
 	l.bar = image.Rect(4*g, bottom, l.bounds.Max.X-4*g, bottom+g)
 	in.Max.Y = l.bar.Min.Y - g
-	l.notice, l.said = in, in
+	l.notice, l.noticeText = in, in
 	if !l.upright {
 		l.notice.Min.Y += g
 		l.notice.Max.X = in.Min.X + in.Dx()*2/5
-		l.said.Min = image.Pt(l.notice.Max.X+g, l.notice.Min.Y)
+		l.noticeText.Min = image.Pt(l.notice.Max.X+g, l.notice.Min.Y)
 	}
 }
 
-// pad places the PIN page: its heading above the keys when upright, left of them lying.
+// pad places the PIN page: its heading above the keys, or, in landscape, left of them.
 func (l *layout) pad() {
 	size, g := l.bounds.Size(), l.gap
 	head := image.Rect(0, 0, size.X, 14*g)
@@ -101,7 +100,7 @@ func (l *layout) pad() {
 		area = image.Rect(head.Max.X, g-l.px(1), size.X-g, size.Y-g+l.px(1))
 	}
 	k := image.Pt((area.Dx()-2*g)/3, (area.Dy()-3*g)/4)
-	// What division leaves over goes to the edges.
+	// The remainders of the divisions go to the edges.
 	at := area.Min.Add(image.Pt((area.Dx()-2*g-3*k.X)/2, (area.Dy()-3*g-4*k.Y)/2))
 	for i := range l.keys {
 		p := at.Add(image.Pt(i%3*(k.X+g), i/3*(k.Y+g)))
@@ -116,7 +115,7 @@ func (l *layout) pad() {
 		l.heading = image.Rect(2*g, mid-10*g, head.Max.X-g, mid-g)
 		middle = mid + 3*g
 	}
-	each := entryLen / rows
+	each := pinLen / rows
 	for i := range l.dots {
 		l.dots[i] = image.Pt(
 			(head.Min.X+head.Max.X)/2+(2*(i%each)-each+1)*pitch/2,

@@ -42,7 +42,7 @@ func TestNothingOverlapsOrIsCutOffOnAnyPanel(t *testing.T) {
 		p, l := testPainter(t, at)
 		for i, v := range crowded() {
 			v.LargeText, v.HighContrast = i/4%2 == 0, i/8%2 == 0
-			for _, pg := range []page{viewPage, entryPage, handedPage} {
+			for _, pg := range []page{viewPage, entryPage, checkingPage} {
 				s := scene{view: v, language: Language(i % len(languages)), page: pg, order: telephone(), pressed: nothing}
 				_, boxes := p.arrange(&s)
 				for i, b := range boxes {
@@ -133,7 +133,7 @@ func TestAPanelTooSmallForTheKeysIsRefused(t *testing.T) {
 }
 
 func TestIconsEndWithinTheirFields(t *testing.T) {
-	for i := cardIcon; i <= aimIcon; i++ {
+	for i := cardIcon; i <= crosshairIcon; i++ {
 		w, h := i.field()
 		if len(i.layers()) == 0 {
 			t.Errorf("icon %d is empty", i)
@@ -173,10 +173,10 @@ func onPanel(c colour) colour {
 }
 
 func TestTextStandsOutSevenToOneAndTwelveToOneInHighContrast(t *testing.T) {
-	for i, p := range []*palette{quiet(), stark()} {
+	for i, p := range []*palette{standardPalette(), highContrastPalette()} {
 		least := []float64{7, 12}[i]
 		for _, c := range []struct{ ink, on colour }{
-			{p.text, p.ground}, {p.text, p.key}, {p.caught, p.pressed}, {p.muted, p.ground}, {p.muted, p.key},
+			{p.text, p.ground}, {p.text, p.key}, {p.pressedText, p.pressed}, {p.muted, p.ground}, {p.muted, p.key},
 			{p.warning, p.ground}, {p.good, p.ground}, {white, p.granted}, {white, p.denied},
 		} {
 			if c.on == p.key && c.ink == p.muted && !p.outline {
@@ -196,13 +196,13 @@ func TestTextStandsOutSevenToOneAndTwelveToOneInHighContrast(t *testing.T) {
 
 // WCAG 2.2, 1.4.11: 3:1 for what must be seen to use a thing; 4.5:1 in high contrast.
 func TestSignsAndOutlinesCanBeSeen(t *testing.T) {
-	q, s := quiet(), stark()
+	q, s := standardPalette(), highContrastPalette()
 	for _, c := range []struct {
 		ink, on colour
 		least   float64
 	}{
-		{q.accent, q.ground, 3}, {q.warning, q.ground, 3}, {q.good, q.ground, 3}, {white, q.spent, 2},
-		{s.accent, s.ground, 4.5}, {s.warning, s.ground, 4.5}, {s.good, s.ground, 4.5}, {white, s.spent, 3},
+		{q.accent, q.ground, 3}, {q.warning, q.ground, 3}, {q.good, q.ground, 3}, {white, q.barTrack, 2},
+		{s.accent, s.ground, 4.5}, {s.warning, s.ground, 4.5}, {s.good, s.ground, 4.5}, {white, s.barTrack, 3},
 		{s.line, s.ground, 4.5}, {s.line, s.key, 4.5}, {s.pressed, s.key, 4.5}, {s.edge, s.ground, 4.5}, {s.dimmed, s.ground, 3},
 	} {
 		if r := contrast(onPanel(c.ink), onPanel(c.on)); r < c.least {

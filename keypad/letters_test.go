@@ -18,8 +18,8 @@ func TestProgramsWithoutTheFontsKnowWhichLettersThePanelDraws(t *testing.T) {
 		if unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
 			continue // never asked about
 		}
-		if letters.Panel(r) != p.fs.title.has(r) && !unicode.Is(unicode.Mn, r) {
-			t.Errorf("%U is in the fonts: %v; it is known to be: %v", r, p.fs.title.has(r), letters.Panel(r))
+		if letters.Panel(r) != p.faces.title.has(r) && !unicode.Is(unicode.Mn, r) {
+			t.Errorf("%U is in the fonts: %v; it is known to be: %v", r, p.faces.title.has(r), letters.Panel(r))
 		}
 	}
 }

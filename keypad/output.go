@@ -2,16 +2,16 @@ package keypad
 
 import "time"
 
-// An output drives a line that may be missing or fail; it tries again once a second.
+// An output drives a line, which may be missing; after a failure it tries again once a second.
 type output struct {
 	line  Line
 	level bool
-	known bool // that the line has level
+	known bool // the line has this level
 	retry time.Time
 	err   error
 }
 
-// drive sets the line where it is not so already.
+// drive sets the line unless it is set already.
 func (o *output) drive(now time.Time, on bool) error {
 	if o.line == nil || o.known && o.level == on || o.err != nil && now.Before(o.retry) {
 		return o.err

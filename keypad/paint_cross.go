@@ -5,28 +5,28 @@ import (
 	"image"
 )
 
-// crossed is a cross to be touched, or, where there is none, what came of it.
-func (p *painter) crossed(s *scene) []box {
-	l, fs := p.l, p.fs
-	words := fit(p.say(s.said), l.bounds.Dx()-8*l.gap, size{fs.title, 1}, size{fs.body, 2}, size{fs.note, 2})
+// cross is a cross to be touched, or, where there is none, the end of a calibration.
+func (p *painter) cross(s *scene) []box {
+	l, fs := p.l, p.faces
+	words := fit(p.say(s.prompt), l.bounds.Dx()-8*l.gap, textSize{fs.title, 1}, textSize{fs.body, 2}, textSize{fs.note, 2})
 	if s.cross == (image.Point{}) {
-		return middle(l.bounds.Inset(2*l.gap), []block{
-			p.sign(checkIcon, l.px(102), p.ink.good), p.words(words, 3*l.gap, p.ink.text),
+		return stackMiddle(l.bounds.Inset(2*l.gap), []block{
+			p.iconBlock(checkIcon, l.px(102), p.palette.good), p.textBlock(words, 3*l.gap, p.palette.text),
 		})
 	}
-	col := p.ink.accent
-	if s.taken {
-		col = p.ink.good
+	col := p.palette.accent
+	if s.crossTaken {
+		col = p.palette.good
 	}
-	aim := p.icon(aimIcon, l.px(33))
+	aim := p.icon(crosshairIcon, l.px(33))
 	at := s.cross.Add(aim.org)
 	boxes := []box{{
 		Rectangle: image.Rectangle{Min: at, Max: at.Add(aim.size)},
 		paint:     func(image.Rectangle) { p.paint(aim, s.cross, col) },
 	}}
-	// The words keep clear of all crosses: between the first and the second.
+	// The text keeps clear of all crosses: it is between the first and the second.
 	in := l.bounds
 	in.Min.Y, in.Max.Y = in.Max.Y/5, in.Max.Y/2-l.px(17)
-	count := fit(fmt.Sprintf("%d / %d", s.nth, crossRounds*crossPlaces), in.Dx(), size{fs.note, 1})
-	return append(boxes, middle(in, []block{p.words(words, 0, p.ink.text), p.words(count, 0, p.ink.muted)})...)
+	count := fit(fmt.Sprintf("%d / %d", s.crossNumber, crossRounds*crossPlaces), in.Dx(), textSize{fs.note, 1})
+	return append(boxes, stackMiddle(in, []block{p.textBlock(words, 0, p.palette.text), p.textBlock(count, 0, p.palette.muted)})...)
 }

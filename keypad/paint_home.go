@@ -2,97 +2,97 @@ package keypad
 
 import "image"
 
-// home is the start page. The names stand at the top and the small signs at the bottom;
-// the sign of a card takes the middle of what they leave.
+// home is the start page. The names are at the top and the status signs at the bottom; the
+// icon is in the middle of what they leave.
 func (p *painter) home(s *scene) []box {
 	l, v := p.l, &s.view
 	var boxes []box
 	in := l.words
-	if v.entry() {
+	if v.offersPIN() {
 		boxes = append(boxes, p.button(s.pressed == pinButton))
 		in.Max.Y = l.button.Min.Y - l.gap
 	}
-	signs := p.signs(v, in.Dx())
-	top, bottom := in.Min.Y+l.gap, in.Max.Y-high(signs)
-	// Names stand back where the sign and its words would be cramped.
-	need := top + l.px(46) + 2*p.fs.body.leading
+	status := p.statusSigns(v, in.Dx())
+	top, bottom := in.Min.Y+l.gap, in.Max.Y-totalHeight(status)
+	// Names give way where the icon and its caption would be cramped.
+	need := top + l.px(46) + 2*p.faces.body.leading
 	if !l.upright {
 		need = in.Min.Y + l.gap
 	}
 	names := p.names(v, in.Dx(), bottom-need)
-	sign := l.sign
+	icon := l.icon
 	if l.upright {
-		sign.Min.Y, sign.Max.Y = top+high(names)+l.gap, bottom-l.gap
+		icon.Min.Y, icon.Max.Y = top+totalHeight(names)+l.gap, bottom-l.gap
 	} else {
-		// Lying, the sign has a half for itself, and the names some air above them.
-		top = max(in.Min.Y, in.Min.Y+(bottom-in.Min.Y-high(names))/2-l.gap)
+		// In landscape the icon has a half to itself, and the names some space above them.
+		top = max(in.Min.Y, in.Min.Y+(bottom-in.Min.Y-totalHeight(names))/2-l.gap)
 	}
 	boxes = append(boxes, stack(in, top, names)...)
-	boxes = append(boxes, stack(in, bottom, signs)...)
-	return append(boxes, p.here(s, sign)...)
+	boxes = append(boxes, stack(in, bottom, status)...)
+	return append(boxes, p.instruction(s, icon)...)
 }
 
-// names is the place, the door and the greeting, or the first of these with which they are
-// no higher than most: without the greeting, the door's name on one line, without the place.
+// names is the place, the door and the greeting. Where that is higher than most, it does
+// without the greeting, then shows the door on one line, then does without the place.
 func (p *painter) names(v *View, w, most int) []block {
 	name := v.Door
-	if p.fs.title.legible(name) == "" {
+	if p.faces.title.legible(name) == "" {
 		name = v.ReaderID
 	}
-	place := p.words(fit(v.Place, w, size{p.fs.note, 1}), 0, p.ink.muted)
-	door := p.words(fit(name, w, size{p.fs.title, 2}), 0, p.ink.text)
-	greeting := p.words(fit(v.Greeting, w, size{p.fs.note, 2}), p.l.gap, p.ink.muted)
-	line := p.words(fit(name, w, size{p.fs.title, 1}, size{p.fs.body, 1}), 0, p.ink.text)
-	for _, names := range [][]block{shown(place, door, greeting), shown(place, door), shown(place, line)} {
-		if high(names) <= most {
+	place := p.textBlock(fit(v.Place, w, textSize{p.faces.note, 1}), 0, p.palette.muted)
+	door := p.textBlock(fit(name, w, textSize{p.faces.title, 2}), 0, p.palette.text)
+	greeting := p.textBlock(fit(v.Greeting, w, textSize{p.faces.note, 2}), p.l.gap, p.palette.muted)
+	line := p.textBlock(fit(name, w, textSize{p.faces.title, 1}, textSize{p.faces.body, 1}), 0, p.palette.text)
+	for _, names := range [][]block{nonEmpty(place, door, greeting), nonEmpty(place, door), nonEmpty(place, line)} {
+		if totalHeight(names) <= most {
 			return names
 		}
 	}
-	return shown(line)
+	return nonEmpty(line)
 }
 
-// here is what to do at this reader: a sign and its words in the middle of in.
-func (p *painter) here(s *scene, in image.Rectangle) []box {
-	i, words, col := cardIcon, "Hold your card here", p.ink.accent
+// instruction is what to do at this reader: an icon and its caption in the middle of in.
+func (p *painter) instruction(s *scene, in image.Rectangle) []box {
+	i, words, col := cardIcon, "Hold your card here", p.palette.accent
 	v := &s.view
 	switch {
 	case s.identifying():
-		i, words = hereIcon, v.ReaderID
+		i, words = identifyIcon, v.ReaderID
 		if !s.blink {
-			col = p.ink.edge
+			col = p.palette.edge
 		}
 	case v.HoldOpen:
-		i, words, col = doorIcon, "Door is held open", p.ink.good
+		i, words, col = doorIcon, "Door is held open", p.palette.good
 	case v.Screen == Enrol:
 		words = "Hold the new card here"
 	case v.Screen == OutOfOrder:
-		i, words, col = warningIcon, v.works(), p.ink.warning
+		i, words, col = warningIcon, v.stillWorks(), p.palette.warning
 	case v.CardOutOfOrder && v.PIN:
 		i, words = padIcon, "Enter your PIN"
 	case v.CardOutOfOrder:
-		i, words, col = warningIcon, "Out of order", p.ink.warning
+		i, words, col = warningIcon, "Out of order", p.palette.warning
 	}
-	under := shown(p.words(p.under(p.say(words), in.Size()), 2*p.l.gap, p.ink.text))
+	under := nonEmpty(p.textBlock(p.caption(p.say(words), in.Size()), 2*p.l.gap, p.palette.text))
 	w, h := i.field()
 	height := p.l.px(int(h))
-	if !v.entry() {
-		height = height * 4 / 3 // it has the page for itself
+	if !v.offersPIN() {
+		height = height * 4 / 3 // it has the page to itself
 	}
-	room := in.Dy() - high(under) - 2*p.l.gap
+	room := in.Dy() - totalHeight(under) - 2*p.l.gap
 	for i := range under {
 		under[i].space = min(under[i].space, max(room-height, p.l.gap))
 		room -= under[i].space
 	}
 	height = min(height, room, int(float64(in.Dx())*h/w))
-	return middle(in, append([]block{p.sign(i, height, col)}, under...))
+	return stackMiddle(in, append([]block{p.iconBlock(i, height, col)}, under...))
 }
 
-// under sets the words under a sign that must have some of room, too: on two lines, or
-// smaller and on more if something would be cut.
-func (p *painter) under(words string, room image.Point) set {
-	usual := size{p.fs.body, 2}
+// caption sets the text below an icon, which needs some of room, too: on two lines, or
+// smaller and on more if it would be cut.
+func (p *painter) caption(words string, room image.Point) paragraph {
+	usual := textSize{p.faces.body, 2}
 	room.Y -= p.l.px(46)
-	for _, z := range []size{usual, {p.fs.body, 3}, {p.fs.note, 3}, {p.fs.fine, 4}} {
+	for _, z := range []textSize{usual, {p.faces.body, 3}, {p.faces.note, 3}, {p.faces.fine, 4}} {
 		if t := fit(words, room.X, z); !t.cut && t.size().Y <= room.Y {
 			return t
 		}
@@ -100,26 +100,16 @@ func (p *painter) under(words string, room image.Point) set {
 	return fit(words, room.X, usual)
 }
 
-// button is the one that opens the PIN page.
+// button is the button that opens the PIN page.
 func (p *painter) button(down bool) box {
 	r := p.l.button
-	word := fit(p.say("PIN"), r.Dx()-4*p.l.gap, size{p.fs.title, 1})
+	word := fit(p.say("PIN"), r.Dx()-4*p.l.gap, textSize{p.faces.title, 1})
 	return box{r, func(r image.Rectangle) {
-		col, ink := p.ink.key, p.ink.text
+		col, ink := p.palette.key, p.palette.text
 		if down {
-			col, ink = p.ink.pressed, p.ink.caught
+			col, ink = p.palette.pressed, p.palette.pressedText
 		}
-		p.drawKeyGround(r, col, p.ink.line)
-		p.setMiddle(word, r, ink)
-	}, []set{word}}
-}
-
-// drawKeyGround paints what a key's word stands on, in an outline where the palette has one.
-func (p *painter) drawKeyGround(r image.Rectangle, col, line colour) {
-	if !p.ink.outline {
-		p.rounded(r, p.corner, col)
-		return
-	}
-	p.rounded(r, p.corner, line)
-	p.rounded(r.Inset(p.l.px(outline)), p.inner, col)
+		p.drawKeyGround(r, col, p.palette.line)
+		p.drawMiddle(word, r, ink)
+	}, []paragraph{word}}
 }

@@ -5,80 +5,80 @@ import "math"
 // A colour is 0xRRGGBB in sRGB.
 type colour uint32
 
-// white is what stands on granted and denied, in both palettes.
+// white is the text on granted and denied, in both palettes.
 const white colour = 0xFFFFFF
 
-// A palette is what the screens are drawn in. Text stands on its ground with a contrast of
-// 7:1 or better (WCAG 2.2, 1.4.6); dimmed keys and edges are exempt. The ratio is kept
-// after rounding to what the panel can show (RGB565).
+// A palette is the colours of the screens. Text has a contrast of 7:1 or better to its ground
+// (WCAG 2.2, 1.4.6), also after rounding to what the panel can show (RGB565); dimmed keys and
+// edges are exempt.
 type palette struct {
-	ground  colour
-	surface colour // dimmed keys
-	key     colour
-	pressed colour
-	edge    colour // outlines of empty dots, labels of dimmed keys
-	text    colour
-	caught  colour // what stands on a pressed key
-	muted   colour
-	accent  colour
-	warning colour
-	granted colour // ground
-	denied  colour // ground
-	good    colour // on the dark ground
-	spent   colour // of the bar on granted: time that has passed
+	ground      colour
+	surface     colour // dimmed keys
+	key         colour
+	pressed     colour
+	edge        colour // outlines of empty dots, labels of dimmed keys
+	text        colour
+	pressedText colour // on a pressed key
+	muted       colour
+	accent      colour
+	warning     colour
+	granted     colour // ground
+	denied      colour // ground
+	good        colour // on the dark ground
+	barTrack    colour // of the bar on granted: the time that has passed
 
 	outline bool // keys have an outline in the colour line
 	line    colour
 	dimmed  colour // the outline of dimmed keys
 }
 
-// quiet is how a reader looks unless its policy asks for high contrast.
-func quiet() *palette {
+// standardPalette is used unless the View asks for high contrast.
+func standardPalette() *palette {
 	return &palette{
-		ground:  0x0B0F14,
-		surface: 0x18202A,
-		key:     0x1F2A36,
-		pressed: 0x35506B,
-		edge:    0x4A5A6A,
-		text:    0xF4F7FA,
-		caught:  0xF4F7FA,
-		muted:   0x9FB0C0,
-		accent:  0x3BA7FF,
-		warning: 0xFFB020,
-		granted: 0x11613A,
-		denied:  0x8E1B22,
-		good:    0x2FBF71,
-		spent:   0x2FBF71,
+		ground:      0x0B0F14,
+		surface:     0x18202A,
+		key:         0x1F2A36,
+		pressed:     0x35506B,
+		edge:        0x4A5A6A,
+		text:        0xF4F7FA,
+		pressedText: 0xF4F7FA,
+		muted:       0x9FB0C0,
+		accent:      0x3BA7FF,
+		warning:     0xFFB020,
+		granted:     0x11613A,
+		denied:      0x8E1B22,
+		good:        0x2FBF71,
+		barTrack:    0x2FBF71,
 	}
 }
 
-// stark is high contrast: 12:1 or better for all text, keys with white outlines that turn
+// highContrastPalette has 12:1 or better for all text, and keys with white outlines that turn
 // white when pressed.
-func stark() *palette {
+func highContrastPalette() *palette {
 	return &palette{
-		ground:  0x000000,
-		surface: 0x000000,
-		key:     0x000000,
-		pressed: 0xFFFFFF,
-		edge:    0xA0A0A0,
-		text:    0xFFFFFF,
-		caught:  0x000000,
-		muted:   0xFFFFFF,
-		accent:  0x5CD6FF,
-		warning: 0xFFD400,
-		granted: 0x003D1C,
-		denied:  0x640010,
-		good:    0x4DFF9E,
-		spent:   0x009A4E,
-		outline: true,
-		line:    0xFFFFFF,
-		dimmed:  0x707070,
+		ground:      0x000000,
+		surface:     0x000000,
+		key:         0x000000,
+		pressed:     0xFFFFFF,
+		edge:        0xA0A0A0,
+		text:        0xFFFFFF,
+		pressedText: 0x000000,
+		muted:       0xFFFFFF,
+		accent:      0x5CD6FF,
+		warning:     0xFFD400,
+		granted:     0x003D1C,
+		denied:      0x640010,
+		good:        0x4DFF9E,
+		barTrack:    0x009A4E,
+		outline:     true,
+		line:        0xFFFFFF,
+		dimmed:      0x707070,
 	}
 }
 
-// pack gives the RGB565 value that looks most like c: red in bits 15-11, green in 10-5,
-// blue in 4-0. Rounding each by itself turns dark greys green or purple; an error that is
-// the same in all three only makes them a little lighter or darker.
+// pack returns the RGB565 value that looks most like c: red in bits 15-11, green in 10-5,
+// blue in 4-0. Rounding each by itself would turn dark greys green or purple; an error that
+// is the same in all three only makes them a little lighter or darker.
 func (c colour) pack() uint16 {
 	r, g, b := int(c>>16&0xFF), int(c>>8&0xFF), int(c&0xFF)
 	r5, g6, b5 := r*31/255, g*63/255, b*31/255
@@ -95,7 +95,7 @@ func (c colour) pack() uint16 {
 	return best
 }
 
-// over gives c at opacity a (0 to 255) on the colour under.
+// over returns c at opacity a (0 to 255) on the colour under.
 func (c colour) over(under colour, a int) colour {
 	mix := func(shift uint) colour {
 		t, u := int(c>>shift&0xFF), int(under>>shift&0xFF)

@@ -6,28 +6,28 @@ import (
 	"time"
 )
 
-// A panel is the display and what it holds. Only pixels that change are written; after a
-// failed write nothing is taken for granted, and the whole frame is written again.
+// A panel is the display and a copy of its contents. Only pixels that change are written;
+// after a failed write the contents count as unknown, and the whole frame is written again.
 type panel struct {
-	display Display
-	held    *canvas
-	known   bool // that the display holds held
-	stale   bool // its settings are to be sent again
-	wire    []byte
-	retry   time.Time
-	err     error
-	mending
+	display     Display
+	shown       *canvas
+	known       bool      // the display shows what is in shown
+	settingsDue bool      // the settings are to be sent again
+	wire        []byte    // pixels on their way, reused
+	retry       time.Time // after err, when to try again
+	err         error
+	refreshing
 }
 
-// take copies r of c to held and gives it as it goes over the bus.
-func (p *panel) take(c *canvas, r image.Rectangle) []byte {
+// encode copies r of c to shown and returns its pixels as Display.Write takes them.
+func (p *panel) encode(c *canvas, r image.Rectangle) []byte {
 	if p.wire == nil {
 		p.wire = make([]byte, 2*len(c.pix))
 	}
 	to := p.wire
 	for y := r.Min.Y; y < r.Max.Y; y++ {
 		row := c.pix[y*c.size.X+r.Min.X:][:r.Dx()]
-		copy(p.held.pix[y*c.size.X+r.Min.X:], row)
+		copy(p.shown.pix[y*c.size.X+r.Min.X:], row)
 		line := to[:2*len(row)]
 		for i, v := range row {
 			binary.BigEndian.PutUint16(line[2*i:], v)
@@ -37,47 +37,47 @@ func (p *panel) take(c *canvas, r image.Rectangle) []byte {
 	return p.wire[:2*pixels(r)]
 }
 
-// mend brings the display back to its settings where it may have lost them.
-func (p *panel) mend() error {
-	if d, ok := p.display.(interface{ Init() error }); ok && (p.err != nil || p.deep) {
+// restore sends the settings again where the display may have lost them.
+func (p *panel) restore() error {
+	if d, ok := p.display.(interface{ Init() error }); ok && (p.err != nil || p.initDue) {
 		return d.Init()
 	}
-	if d, ok := p.display.(refresher); ok && p.stale {
+	if d, ok := p.display.(refresher); ok && p.settingsDue {
 		return d.Refresh()
 	}
 	return nil
 }
 
-// refresh has the next show send everything again.
-func (p *panel) refresh() { p.known, p.stale, p.clean = false, true, false }
+// invalidate makes the next show send settings and picture again.
+func (p *panel) invalidate() { p.known, p.settingsDue, p.initDone = false, true, false }
 
-// retryPanel is how long a panel is left alone that failed.
+// retryPanel is the pause after a failure.
 const retryPanel = time.Second
 
-// show brings c onto the display. While it fails it is tried again at p.retry.
+// show brings c onto the display. After a failure it does nothing until p.retry.
 func (p *panel) show(now time.Time, c *canvas) error {
 	if p.err != nil && now.Before(p.retry) {
 		return p.err
 	}
 	rects := []image.Rectangle{c.bounds()}
 	if p.known {
-		rects = differences(p.held, c)
+		rects = differences(p.shown, c)
 	}
 	return p.send(now, c, rects)
 }
 
-// send mends the display and writes rects of c, which are all that c and held differ in.
+// send restores the display and writes rects of c, which cover all that differs from shown.
 func (p *panel) send(now time.Time, c *canvas, rects []image.Rectangle) error {
-	if p.err = p.mend(); p.err != nil {
+	if p.err = p.restore(); p.err != nil {
 		p.known, p.retry = false, now.Add(retryPanel)
 		return p.err
 	}
 	for _, r := range rects {
-		if p.err = p.display.Write(r, p.take(c, r)); p.err != nil {
+		if p.err = p.display.Write(r, p.encode(c, r)); p.err != nil {
 			p.known, p.retry = false, now.Add(retryPanel)
 			return p.err
 		}
 	}
-	p.known, p.stale, p.deep, p.retry = true, false, false, time.Time{}
+	p.known, p.settingsDue, p.initDue, p.retry = true, false, false, time.Time{}
 	return nil
 }

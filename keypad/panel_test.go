@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestAPanelThatFailsIsSaidOnceAndComesBackWhole(t *testing.T) {
+func TestAPanelThatFailsIsReportedOnceAndComesBackWhole(t *testing.T) {
 	run(t, func(b *bench) {
 		b.tap("pin")
 		b.enter("12")
@@ -30,7 +30,7 @@ func TestAPanelThatFailsIsSaidOnceAndComesBackWhole(t *testing.T) {
 		b.wait(retryPanel)
 		b.shows("the page as it is by now", pinPage(2))
 		if len(b.healths) != 2 || b.healths[0] != "panel: broken" || b.healths[1] != "panel" {
-			t.Errorf("said %q", b.healths)
+			t.Errorf("reported %q", b.healths)
 		}
 		b.enter("345678")
 		if len(b.entries) != 1 || b.entries[0] != "12345678" {
@@ -88,7 +88,7 @@ func TestAPanelIsSetUpAgainAfterAFaultAndRefreshedBeforeTheLight(t *testing.T) {
 	})
 }
 
-func TestALitPanelIsToldEverythingAgainInLessThanFiveSecondsAndADarkOneNothing(t *testing.T) {
+func TestALitPanelIsRefreshedWithinFiveSecondsAndADarkOneNotAtAll(t *testing.T) {
 	for _, line := range []bool{true, false} {
 		var c *chip
 		run(t, func(b *bench) {
@@ -98,7 +98,7 @@ func TestALitPanelIsToldEverythingAgainInLessThanFiveSecondsAndADarkOneNothing(t
 				b.glass.count()
 				c.refreshes = 0
 				clear(b.glass.pix)
-				b.wait(2 * mendStrips * mendEvery) // two turns: 4.8 s
+				b.wait(2 * refreshStrips * refreshEvery) // two turns: 4.8 s
 				b.showsView(home())
 				if writes, bytes := b.glass.count(); c.refreshes < 2 || writes > 18 || bytes > 3*len(b.glass.pix)*2 {
 					t.Errorf("%d refreshes, %d bytes in %d writes", c.refreshes, bytes, writes)
@@ -121,17 +121,17 @@ func TestALitPanelIsToldEverythingAgainInLessThanFiveSecondsAndADarkOneNothing(t
 	}
 }
 
-func TestAPressNeverWaitsForAPanelThatIsToldAgain(t *testing.T) {
+func TestAPressNeverWaitsForARefresh(t *testing.T) {
 	var c *chip
 	run(t, func(b *bench) {
 		b.tap("pin")
 		c.refreshes = 0
 		b.press(b.at("digit-1"))
-		b.wait(mendEvery)
+		b.wait(refreshEvery)
 		if c.refreshes != 0 {
 			t.Error("refreshed under a finger")
 		}
-		b.wait(2 * time.Second * mendStrips)
+		b.wait(2 * time.Second * refreshStrips)
 		if c.refreshes == 0 {
 			t.Error("a finger that stays keeps it from being refreshed")
 		}
@@ -144,7 +144,7 @@ func TestAKeyPressCostsLittleMoreThanThePixelsItChanges(t *testing.T) {
 	for _, at := range sizes() {
 		p, l := testPainter(t, at)
 		g := newGlass(at)
-		on := panel{display: g, held: newCanvas(at)}
+		on := panel{display: g, shown: newCanvas(at)}
 		s := scene{page: entryPage, order: telephone(), pressed: nothing}
 		next := func() (changed, bytes, writes int) {
 			was := g.picture()
@@ -164,7 +164,7 @@ func TestAKeyPressCostsLittleMoreThanThePixelsItChanges(t *testing.T) {
 		for i := range l.keys {
 			for _, s.pressed = range []target{target(i), nothing} {
 				if s.pressed == nothing {
-					s.filled = min(s.filled+1, entryLen)
+					s.filled = min(s.filled+1, pinLen)
 				}
 				changed, bytes, writes := next()
 				if float64(bytes) > 1.3*2*float64(changed) || writes > 3 {
@@ -227,7 +227,7 @@ func BenchmarkFrame(b *testing.B) {
 		}
 		b.Run(s.name, func(b *testing.B) {
 			p, _ := testPainter(b, image.Pt(240, 320))
-			on := panel{display: new(blind), held: newCanvas(image.Pt(240, 320))}
+			on := panel{display: new(blind), shown: newCanvas(image.Pt(240, 320))}
 			for b.Loop() {
 				on.known = false // all of it goes out
 				p.draw(&s.scene)
@@ -242,7 +242,7 @@ func BenchmarkFrame(b *testing.B) {
 func BenchmarkKeyPress(b *testing.B) {
 	p, _ := testPainter(b, image.Pt(240, 320))
 	var sent blind
-	on := panel{display: &sent, held: newCanvas(image.Pt(240, 320))}
+	on := panel{display: &sent, shown: newCanvas(image.Pt(240, 320))}
 	s := scene{page: entryPage, order: telephone()}
 	p.draw(&s)
 	on.show(time.Time{}, p.canvas)

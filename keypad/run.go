@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// Run shows, listens and sounds until ctx is done; then it wipes what was typed, switches
-// buzzer and backlight off, and returns what of that failed. It is called once.
+// Run runs the touchscreen until ctx is done; then it wipes what was typed, switches buzzer
+// and backlight off, and returns what of that failed. It is called once.
 //
-// Whatever happens wakes it: a View, the pen line, or the earliest time at which one of
-// its parts has something to do. While a static screen is untouched there is none.
+// It sleeps until there is something to do: a View, an edge of the pen line, or the earliest
+// time at which one of its parts is due. An untouched screen on which nothing moves has none.
 func (k *Keypad) Run(ctx context.Context) error {
 	now := time.Now()
-	k.born, k.light.awake = now, now
-	if k.finger.touch != nil {
-		k.finger.next, k.finger.alive = now, now // something may touch it already
+	k.started, k.light.lastUse = now, now
+	if k.tracker.touch != nil {
+		k.tracker.nextRead, k.tracker.nextRefresh = now, now // something may touch it already
 	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -28,7 +28,7 @@ func (k *Keypad) Run(ctx context.Context) error {
 		}
 		now = time.Now()
 		k.onTurn(true)
-		k.turn(now)
+		k.update(now)
 		k.onTurn(false)
 		timer.Stop()
 		now = time.Now() // a frame may have taken a while
@@ -52,47 +52,47 @@ func (k *Keypad) end() error {
 	return errors.Join(k.sound.drive(now, false), k.light.drive(now, false))
 }
 
-// turn does all that is due at now.
-func (k *Keypad) turn(now time.Time) {
-	k.take(now)
-	k.leaveInTime(now)
-	k.feel(now)
+// update does all that is due at now.
+func (k *Keypad) update(now time.Time) {
+	k.takeView(now)
+	k.expirePage(now)
+	k.readTouch(now)
 	s := k.scene(now)
-	k.health.report("buzzer", k.sound.step(now, k.rest()))
+	k.health.report("buzzer", k.sound.update(now, k.backgroundSound()))
 	lit := k.lit(now)
 	if lit && k.light.dark() {
-		k.panel.refresh() // before anybody looks at it
+		k.panel.invalidate() // before anybody sees it
 	}
 	err := k.present(now, &s)
 	if err == nil {
-		err = k.panel.remind(now, k.finger.busy(now), lit || k.light.line == nil)
+		err = k.panel.refreshNext(now, k.tracker.busy(now), lit || k.light.line == nil)
 	}
 	k.health.report("panel", err)
 	// The light comes after the picture, so that no panel ever flashes white.
 	k.health.report("backlight", k.light.drive(now, lit))
-	if !lit && k.light.dark() && k.panel.unseen() {
-		k.renew(now, &s)
+	if !lit && k.light.dark() && k.panel.goDark() {
+		k.initInTheDark(now, &s)
 	}
 }
 
-// renew sets the panel up in the dark, which takes a fifth of a second. Who touches it
-// meanwhile gets light, as from any touch in the dark, and nothing else.
-func (k *Keypad) renew(now time.Time, s *scene) {
+// initInTheDark initialises the panel while it is dark, which takes a fifth of a second. A
+// touch meanwhile turns the light on, as any touch in the dark does, and presses nothing.
+func (k *Keypad) initInTheDark(now time.Time, s *scene) {
 	before := k.penEdge.Swap(false)
 	k.health.report("panel", k.present(now, s))
-	if k.penEdge.Swap(before) || k.finger.state == landing {
+	if k.penEdge.Swap(before) || k.tracker.state == landing {
 		after := time.Now()
-		k.light.awake = after
-		k.finger.state, k.finger.held, k.finger.began, k.finger.next = spent, nothing, after, after
+		k.light.lastUse = after
+		k.tracker.state, k.tracker.target, k.tracker.began, k.tracker.nextRead = ignored, nothing, after, after
 	}
 }
 
-// sameStart is how far the starts of one outcome may be apart in two Views of it, as they
-// come from another clock.
+// sameStart is how far the Start of one outcome may differ between two Views: it is computed
+// from another clock each time.
 const sameStart = 100 * time.Millisecond
 
-// take looks at the newest View.
-func (k *Keypad) take(now time.Time) {
+// takeView takes over the newest View, if there is one.
+func (k *Keypad) takeView(now time.Time) {
 	k.mu.Lock()
 	v := k.next
 	k.next = nil
@@ -111,86 +111,64 @@ func (k *Keypad) take(now time.Time) {
 		}
 	}
 	if v.Screen != was.Screen || v.Screen.timed() && k.view.Start.Sub(was.Start).Abs() > sameStart {
-		k.sound.play(now, v.Screen.outcome())
-		k.light.awake = now
+		k.sound.play(now, v.Screen.sound())
+		k.light.lastUse = now
 	}
 	if v.Identify != was.Identify || v.Tamper != was.Tamper || v.DoorAlarm != was.DoorAlarm || v.HoldOpen != was.HoldOpen {
-		k.light.awake = now
+		k.light.lastUse = now
 	}
-	if k.page != viewPage && !v.entry() {
-		k.turnTo(viewPage, now)
+	if k.page != viewPage && !v.offersPIN() {
+		k.openPage(viewPage, now)
 	}
-	if !v.entry() {
-		k.finger.spend()
+	if !v.offersPIN() {
+		k.tracker.ignore()
 	}
 	if k.page == viewPage && v.Screen != Checking {
 		k.entry.order = telephone()
 	}
 }
 
-// rest is what sounds whenever nothing else does.
-func (k *Keypad) rest() melody {
-	switch {
-	case k.view.Tamper:
-		return alarmSound
-	case k.view.Identify:
-		return hereSound
-	case k.view.DoorAlarm:
-		return doorSound
-	}
-	return silence
-}
-
-// lively tells whether there is something to look at that must not go dark.
-func (k *Keypad) lively() bool {
-	v := &k.view
-	return k.page != viewPage || v.Screen == Checking || v.Screen == Enrol || v.Screen.timed() ||
-		v.Tamper || v.DoorAlarm || v.Identify
-}
-
-func (k *Keypad) lit(now time.Time) bool { return k.lively() || k.light.lit(now) }
-
-// feel looks where the panel is touched.
-func (k *Keypad) feel(now time.Time) {
-	if !k.finger.due(now, k.penEdge.Swap(false)) {
+// readTouch reads the touchscreen if that is due, and does what a touch is for.
+func (k *Keypad) readTouch(now time.Time) {
+	if !k.tracker.due(now, k.penEdge.Swap(false)) {
 		return
 	}
 	var areas []area
-	if k.panel.known { // nobody can mean what they touch on a picture that is not there
+	if k.panel.known { // nobody presses a key that is not shown
 		s := k.scene(now)
 		areas = s.areas(k.l)
 	}
 	dark := !k.lit(now)
-	what, t := k.finger.sample(now, areas, k.l.gap)
-	k.health.report("touch", k.finger.fault(now))
+	what, t := k.tracker.sample(now, areas, k.l.gap)
+	k.health.report("touch", k.tracker.fault(now))
 	if dark {
-		what = noTouch
+		what = noEvent
 	}
-	if k.finger.firm(now) {
+	if k.tracker.confirmed(now) {
 		if dark {
-			k.finger.spend()
+			k.tracker.ignore()
 		}
-		k.light.awake = now
+		k.light.lastUse = now
 		if k.page == entryPage {
 			k.since = now
 		}
 	}
 	switch what {
-	case pressing:
+	case keyDown:
 		k.sound.play(now, clickSound)
-	case released:
-		k.act(now, t)
+	case keyUp:
+		k.pressKey(now, t)
 	}
 }
 
-// present brings s onto the panel.
+// present draws s and brings it onto the panel.
 func (k *Keypad) present(now time.Time, s *scene) error {
-	if k.fresh && *s == k.drawn && k.panel.known {
+	if k.hasDrawn && *s == k.drawn && k.panel.known {
 		return nil
 	}
-	if !k.fresh || *s != k.drawn {
+	if !k.hasDrawn || *s != k.drawn {
 		k.painter.draw(s)
-		k.drawn, k.fresh = *s, true
+		k.drawn, k.hasDrawn = *s, true
 	}
 	cs := []Control{}
 	err := k.panel.show(now, k.painter.canvas)
@@ -201,26 +179,17 @@ func (k *Keypad) present(now time.Time, s *scene) error {
 	return err
 }
 
-// deadline is when, seen from now, the earliest of what is to come is due; zero if nothing
-// is.
+// deadline returns when the next thing is due, as seen from now; zero if nothing is.
 func (k *Keypad) deadline(now time.Time) time.Time {
 	var at time.Time
 	for _, t := range []time.Time{
-		k.finger.next, k.sound.until, k.sound.retry, k.light.retry, k.panel.retry,
+		k.tracker.nextRead, k.sound.stepEnds, k.sound.retry, k.light.retry, k.panel.retry,
 		k.pageDeadline(), k.frameDeadline(now), k.dimDeadline(now),
-		k.panel.remindAt(k.finger.busy(now)), k.finger.aliveAt(),
+		k.panel.refreshAt(k.tracker.busy(now)), k.tracker.refreshAt(),
 	} {
 		if !t.IsZero() && (at.IsZero() || t.Before(at)) {
 			at = t
 		}
 	}
 	return at
-}
-
-// dimDeadline is when the light goes out.
-func (k *Keypad) dimDeadline(now time.Time) time.Time {
-	if k.light.line == nil || k.lively() || !k.light.lit(now) {
-		return time.Time{}
-	}
-	return k.light.awake.Add(dimAfter)
 }

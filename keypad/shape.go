@@ -5,9 +5,9 @@ import (
 	"math"
 )
 
-// A shape is a signed distance: how far a point lies outside (positive) or inside
-// (negative) it, in the same units as the point. Anti-aliasing falls out of it, strokes
-// have round ends, and it is as sharp at any scale.
+// A shape is a signed distance function: how far a point lies outside (positive) or inside
+// (negative), in the units of the point. It is anti-aliased and sharp at any scale; strokes
+// have round ends.
 type shape func(x, y float64) float64
 
 // circle is a disc about (cx, cy).
@@ -64,7 +64,7 @@ func stroke(w float64, s shape) shape {
 	return func(x, y float64) float64 { return math.Abs(s(x, y)) - w/2 }
 }
 
-// union is all of the shapes.
+// union is all of the shapes together.
 func union(shapes ...shape) shape {
 	return func(x, y float64) float64 {
 		d := math.Inf(1)

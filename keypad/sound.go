@@ -2,7 +2,7 @@ package keypad
 
 import "time"
 
-// A melody differs from the others in rhythm, as an active buzzer has one pitch.
+// A melody is a rhythm: an active buzzer has only one pitch.
 type melody uint8
 
 const (
@@ -12,15 +12,15 @@ const (
 	deniedSound
 	pausedSound
 	enrolledSound
-	hereSound  // again and again while identified
-	doorSound  // again and again while the door should be closed
-	alarmSound // again and again while tampered with
+	identifySound // repeats while View.Identify
+	doorSound     // repeats while View.DoorAlarm
+	alarmSound    // repeats while View.Tamper
 )
 
-// turns gives for how many milliseconds the buzzer is on, off, on, … and whether it
-// starts over at the end.
-func (m melody) turns() (ms []int, again bool) {
-	const gap = int(apart / time.Millisecond)
+// pattern returns for how many milliseconds the buzzer is on, off, on, … and whether it
+// starts again at the end.
+func (m melody) pattern() (ms []int, again bool) {
+	const gap = int(betweenMelodies / time.Millisecond)
 	switch m {
 	case clickSound:
 		return []int{12}, false
@@ -34,7 +34,7 @@ func (m melody) turns() (ms []int, again bool) {
 		return []int{40, 60, 40, gap}, false
 	case doorSound:
 		return []int{150, 850}, true
-	case hereSound:
+	case identifySound:
 		return []int{40, 60, 40, 860}, true
 	case alarmSound:
 		return []int{300, 150}, true
@@ -42,8 +42,8 @@ func (m melody) turns() (ms []int, again bool) {
 	return nil, false
 }
 
-// outcome is how a screen sounds as it comes.
-func (s Screen) outcome() melody {
+// sound returns the melody that a screen begins with.
+func (s Screen) sound() melody {
 	switch s {
 	case Granted:
 		return grantedSound
@@ -57,58 +57,71 @@ func (s Screen) outcome() melody {
 	return silence
 }
 
-// apart is the rest between two melodies.
-const apart = 100 * time.Millisecond
+// betweenMelodies is the silence between two melodies.
+const betweenMelodies = 100 * time.Millisecond
 
 // A sound plays melodies on the buzzer.
 type sound struct {
 	output
-	rest  melody // plays whenever nothing else does
-	plays melody
-	turn  int       // even: on; -1: a rest before the first
-	until time.Time // end of the turn; zero while silent
+	background melody // plays while nothing else does
+	playing    melody
+	step       int       // of its pattern; even: on; -1: silence before the first
+	stepEnds   time.Time // zero while silent
 }
 
-// play begins m. A click drowns in anything else.
+// play begins m, but a click never interrupts anything else.
 func (s *sound) play(now time.Time, m melody) {
-	if m == silence || m == clickSound && s.plays > clickSound {
+	if m == silence || m == clickSound && s.playing > clickSound {
 		return
 	}
 	s.begin(now, m)
 }
 
 func (s *sound) begin(now time.Time, m melody) {
-	s.plays, s.turn, s.until = m, 0, time.Time{}
-	if ms, _ := m.turns(); s.level && len(ms) > 0 {
-		s.turn, s.until = -1, now.Add(apart)
+	s.playing, s.step, s.stepEnds = m, 0, time.Time{}
+	if ms, _ := m.pattern(); s.level && len(ms) > 0 {
+		s.step, s.stepEnds = -1, now.Add(betweenMelodies)
 	} else if len(ms) > 0 {
-		s.until = now.Add(time.Duration(ms[0]) * time.Millisecond)
+		s.stepEnds = now.Add(time.Duration(ms[0]) * time.Millisecond)
 	}
 }
 
-// step brings the buzzer to where it should be now; rest plays from now on when nothing
+// update sets the buzzer as it should be at now. background plays from now on while nothing
 // else does.
-func (s *sound) step(now time.Time, rest melody) error {
-	if s.rest != rest {
-		if s.plays == s.rest {
+func (s *sound) update(now time.Time, background melody) error {
+	if s.background != background {
+		if s.playing == s.background {
 			s.begin(now, silence)
 		}
-		s.rest = rest
+		s.background = background
 	}
-	for !s.until.IsZero() && !now.Before(s.until) {
-		ms, again := s.plays.turns()
-		s.turn++
-		if s.turn == len(ms) {
+	for !s.stepEnds.IsZero() && !now.Before(s.stepEnds) {
+		ms, again := s.playing.pattern()
+		s.step++
+		if s.step == len(ms) {
 			if !again {
 				s.begin(now, silence)
 				break
 			}
-			s.turn = 0
+			s.step = 0
 		}
-		s.until = s.until.Add(time.Duration(ms[s.turn]) * time.Millisecond)
+		s.stepEnds = s.stepEnds.Add(time.Duration(ms[s.step]) * time.Millisecond)
 	}
-	if s.plays == silence && rest != silence {
-		s.begin(now, rest)
+	if s.playing == silence && background != silence {
+		s.begin(now, background)
 	}
-	return s.drive(now, !s.until.IsZero() && s.turn%2 == 0)
+	return s.drive(now, !s.stepEnds.IsZero() && s.step%2 == 0)
+}
+
+// backgroundSound returns what sounds while nothing else does.
+func (k *Keypad) backgroundSound() melody {
+	switch {
+	case k.view.Tamper:
+		return alarmSound
+	case k.view.Identify:
+		return identifySound
+	case k.view.DoorAlarm:
+		return doorSound
+	}
+	return silence
 }

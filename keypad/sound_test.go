@@ -73,7 +73,7 @@ func TestEachKeySoundsAndLooksAlike(t *testing.T) {
 			pix := b.glass.picture()
 			// The corner that no digit reaches, and the key's edges.
 			for _, x := range []int{c.X + c.W/2, c.X + 3, c.X + c.W - 4} {
-				if got := pix[(c.Y+12)*240+x]; x != c.X+c.W/2 && got != quiet().pressed.pack() {
+				if got := pix[(c.Y+12)*240+x]; x != c.X+c.W/2 && got != standardPalette().pressed.pack() {
 					t.Errorf("%s: pixel at %d is %04x", name, x-c.X, got)
 				}
 			}
@@ -143,7 +143,7 @@ func TestABuzzerThatDoesNotGoOffIsTriedUntilItDoes(t *testing.T) {
 			t.Error("still on")
 		}
 		if len(b.healths) != 2 || b.healths[0] != "buzzer: broken" || b.healths[1] != "buzzer" {
-			t.Errorf("said %q", b.healths)
+			t.Errorf("reported %q", b.healths)
 		}
 	})
 }
@@ -156,14 +156,14 @@ func TestABuzzerThatDidNotGoOnIsKnownToWorkAgain(t *testing.T) {
 		b.buzzer.fail(nil)
 		b.wait(2 * time.Second)
 		if len(b.healths) != 2 || b.healths[0] != "buzzer: broken" || b.healths[1] != "buzzer" {
-			t.Errorf("said %q", b.healths)
+			t.Errorf("reported %q", b.healths)
 		}
 	})
 }
 
 func TestAKeypadWithoutBuzzerLightAndTouchShows(t *testing.T) {
 	run(t, func(b *bench) {
-		b.k.finger.touch = nil
+		b.k.tracker.touch = nil
 		b.show(View{Screen: Denied})
 		b.wait(time.Second)
 		b.showsView(View{Screen: Denied})

@@ -9,29 +9,29 @@ import (
 	"latchkey/keypad/letters"
 )
 
-// legible gives what f can show of s.
+// legible returns what f can show of s.
 func (f *face) legible(s string) string {
 	shown, _ := letters.Shown(s, f.has)
 	return shown
 }
 
-// wrap breaks s into at most n lines of at most width pixels: of two after a comma, which
-// keeps a name together, or else as even in length as they come. What does not fit ends in
-// an ellipsis. A word longer than a line is broken.
+// wrap breaks s into at most n lines of at most width pixels: two lines after a comma, if
+// that is possible, to keep a name together, or else into lines of about the same length.
+// What does not fit ends in an ellipsis. A word longer than a line is broken.
 func (f *face) wrap(s string, width, n int) []string {
 	full := fixed.I(width)
-	lines := f.fold(s, full, n)
+	lines := f.breakLines(s, full, n)
 	if len(lines) < 2 || strings.HasSuffix(lines[len(lines)-1], "…") {
 		return lines
 	}
 	if head, tail, comma := strings.Cut(s, ", "); comma && len(lines) == 2 && max(f.width(head+","), f.width(tail)) <= full {
 		return []string{head + ",", tail}
 	}
-	// The narrowest measure that gives no more lines makes them even.
+	// The narrowest width that needs no more lines makes them even.
 	lo, hi := full/2, full
 	for hi-lo > fixed.I(2) {
 		mid := (lo + hi) / 2
-		if even := f.fold(s, mid, n+1); len(even) <= len(lines) && !f.splits(even, s) {
+		if even := f.breakLines(s, mid, n+1); len(even) <= len(lines) && !f.splits(even, s) {
 			lines, hi = even, mid
 		} else {
 			lo = mid
@@ -40,15 +40,16 @@ func (f *face) wrap(s string, width, n int) []string {
 	return lines
 }
 
-// splits tells whether lines break a word of s.
+// splits reports whether lines break a word of s.
 func (f *face) splits(lines []string, s string) bool {
 	return strings.Join(lines, " ") != s
 }
 
-func (f *face) fold(s string, width fixed.Int26_6, n int) []string {
+// breakLines breaks s into at most n lines, each as full as can be.
+func (f *face) breakLines(s string, width fixed.Int26_6, n int) []string {
 	var lines []string
 	for s != "" {
-		cut := f.fits(s, width)
+		cut := f.lineEnd(s, width)
 		if cut < len(s) && len(lines) == n-1 {
 			return append(lines, f.ellipsis(s, width))
 		}
@@ -58,9 +59,9 @@ func (f *face) fold(s string, width fixed.Int26_6, n int) []string {
 	return lines
 }
 
-// fits gives how many bytes of s make a line: up to its last space within width, or its
-// last hyphen, or as much of a long word as there is room for, but at least one letter.
-func (f *face) fits(s string, width fixed.Int26_6) int {
+// lineEnd returns how many bytes of s make a line: up to the last space or hyphen within
+// width, or as much of a long word as there is room for, but at least one letter.
+func (f *face) lineEnd(s string, width fixed.Int26_6) int {
 	var w fixed.Int26_6
 	space := 0
 	for i, r := range s {
@@ -81,7 +82,7 @@ func (f *face) fits(s string, width fixed.Int26_6) int {
 	return len(s)
 }
 
-// ellipsis cuts s to width, its end replaced by an ellipsis.
+// ellipsis cuts s to width, with an ellipsis at the end.
 func (f *face) ellipsis(s string, width fixed.Int26_6) string {
 	room := width - f.advance('…')
 	var w fixed.Int26_6
@@ -94,37 +95,36 @@ func (f *face) ellipsis(s string, width fixed.Int26_6) string {
 	return strings.TrimRight(s, " ,-–·") + "…"
 }
 
-// set is a text ready to be painted: a face and its lines.
-type set struct {
+// A paragraph is a text that is ready to be painted: a face and its lines.
+type paragraph struct {
 	face  *face
 	lines []string
-	whole string // the text that the lines are of
+	whole string // the text, as far as it is legible
 	cut   bool   // something was left out, or a word broken
 }
 
-// A size is a face and how many lines of it there may be.
-type size struct {
+// A textSize is a face and the most lines of it.
+type textSize struct {
 	face  *face
 	lines int
 }
 
 // fit sets s, at most width pixels wide, in the first of the sizes in which nothing is cut
-// off and no word broken, or else in the last one.
-func fit(s string, width int, sizes ...size) set {
-	var t set
+// off and no word is broken, or else in the last one.
+func fit(s string, width int, sizes ...textSize) paragraph {
+	var t paragraph
 	for _, z := range sizes {
-		t = set{face: z.face, whole: z.face.legible(s)}
+		t = paragraph{face: z.face, whole: z.face.legible(s)}
 		t.lines = z.face.wrap(t.whole, width, z.lines)
-		if t.cut = !unbroken(t.lines, t.whole); !t.cut {
+		if t.cut = !intact(t.lines, t.whole); !t.cut {
 			break
 		}
 	}
 	return t
 }
 
-// unbroken tells whether lines are all of s, parted where s has a space, a hyphen or a
-// stroke.
-func unbroken(lines []string, s string) bool {
+// intact reports whether lines are all of s, broken only at a space, a hyphen or a slash.
+func intact(lines []string, s string) bool {
 	for _, l := range lines {
 		var ok bool
 		if s, ok = strings.CutPrefix(s, l); !ok {
@@ -142,8 +142,8 @@ func unbroken(lines []string, s string) bool {
 	return s == ""
 }
 
-// size is how much room the lines take.
-func (s set) size() image.Point {
+// size returns how much room the lines take.
+func (s paragraph) size() image.Point {
 	if s.face == nil {
 		return image.Point{}
 	}
@@ -154,14 +154,14 @@ func (s set) size() image.Point {
 	return image.Pt(w.Ceil(), len(s.lines)*s.face.leading)
 }
 
-// setCentred paints lines centred on x, the first line's box beginning at top.
-func (c *canvas) setCentred(s set, x, top int, col colour) {
+// drawCentred paints lines centred on x, the first of which begins at top.
+func (c *canvas) drawCentred(s paragraph, x, top int, col colour) {
 	for i, l := range s.lines {
 		c.centred(s.face, l, x, top+i*s.face.leading+s.face.leading/2, col)
 	}
 }
 
-// setMiddle paints lines in the middle of r.
-func (c *canvas) setMiddle(s set, r image.Rectangle, col colour) {
-	c.setCentred(s, (r.Min.X+r.Max.X)/2, (r.Min.Y+r.Max.Y)/2-s.size().Y/2, col)
+// drawMiddle paints lines in the middle of r.
+func (c *canvas) drawMiddle(s paragraph, r image.Rectangle, col colour) {
+	c.drawCentred(s, (r.Min.X+r.Max.X)/2, (r.Min.Y+r.Max.Y)/2-s.size().Y/2, col)
 }

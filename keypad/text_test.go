@@ -31,7 +31,7 @@ func TestNamesAreShownAsWellAsTheFontCan(t *testing.T) {
 		"":                         "",
 		"7":                        "7",
 	} {
-		if got := p.fs.body.legible(in); got != want {
+		if got := p.faces.body.legible(in); got != want {
 			t.Errorf("%q is shown as %q, want %q", in, got, want)
 		}
 	}
@@ -40,8 +40,8 @@ func TestNamesAreShownAsWellAsTheFontCan(t *testing.T) {
 func TestEachFaceDrawsTheSameCharacters(t *testing.T) {
 	p, _ := testPainter(t, image.Pt(240, 320))
 	for r := rune(0); r <= unicode.MaxRune; r++ {
-		for _, f := range []*face{p.fs.digit, p.fs.headline, p.fs.body, p.fs.note, p.fs.label, p.fs.fine} {
-			if f.has(r) != p.fs.title.has(r) {
+		for _, f := range []*face{p.faces.digit, p.faces.headline, p.faces.body, p.faces.note, p.faces.label, p.faces.fine} {
+			if f.has(r) != p.faces.title.has(r) {
 				t.Fatalf("%U is drawn in one face and not in another", r)
 			}
 		}
@@ -62,7 +62,7 @@ func TestANameThatCannotBeShownIsLeftOut(t *testing.T) {
 
 func TestLinesKeepTheirWidthAndLoseNoWord(t *testing.T) {
 	p, _ := testPainter(t, image.Pt(240, 320))
-	f := p.fs.body
+	f := p.faces.body
 	rapid.Check(t, func(t *rapid.T) {
 		s := f.legible(rapid.StringOfN(rapid.RuneFrom([]rune("aäWi -–/,.")), 0, 120, -1).Draw(t, "s"))
 		width, n := rapid.IntRange(30, 240).Draw(t, "width"), rapid.IntRange(1, 6).Draw(t, "n")
@@ -92,7 +92,7 @@ func TestLinesKeepTheirWidthAndLoseNoWord(t *testing.T) {
 
 func TestLinesAreEven(t *testing.T) {
 	p, _ := testPainter(t, image.Pt(240, 320))
-	got := p.fs.body.wrap("Use your card or ask for the door to be opened", 216, 3)
+	got := p.faces.body.wrap("Use your card or ask for the door to be opened", 216, 3)
 	if want := []string{"Use your card or ask for", "the door to be opened"}; !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
@@ -100,7 +100,7 @@ func TestLinesAreEven(t *testing.T) {
 
 func TestAGreetingKeepsANameTogetherWhereThereIsRoom(t *testing.T) {
 	p, _ := testPainter(t, image.Pt(240, 320))
-	f := p.fs.headline
+	f := p.faces.headline
 	for s, want := range map[string][]string{
 		"Prego, Ada Lovelace":              {"Prego,", "Ada Lovelace"},
 		"Prego, Ada":                       {"Prego, Ada"},
@@ -114,7 +114,7 @@ func TestAGreetingKeepsANameTogetherWhereThereIsRoom(t *testing.T) {
 
 func TestAHugeTextCostsLittle(t *testing.T) {
 	p, _ := testPainter(t, image.Pt(240, 320))
-	got := p.fs.body.legible(strings.Repeat("ä", 1<<20))
+	got := p.faces.body.legible(strings.Repeat("ä", 1<<20))
 	if n := len([]rune(got)); n != 240+1 || !strings.HasSuffix(got, "ä…") {
 		t.Errorf("%d letters are left", n)
 	}

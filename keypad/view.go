@@ -6,14 +6,14 @@ import "time"
 type Screen uint8
 
 const (
-	Home       Screen = iota // hold a card here, or open the PIN page
-	Checking                 // an entry is being looked up
-	Granted                  // the door may be opened; until View.Until
+	Home       Screen = iota // the start page: hold a card here, or open the PIN page
+	Checking                 // a PIN is being looked up
+	Granted                  // the door can be opened; until View.Until
 	Denied                   // not accepted; until View.Until
 	Paused                   // PIN entry is locked out
 	NotSetUp                 // the reader belongs to no site yet
-	OutOfOrder               // what still works follows from PIN and CardOutOfOrder
-	Enrol                    // the next card is to be a user's: hold it here
+	OutOfOrder               // PIN and CardOutOfOrder say what still works
+	Enrol                    // the next card will be a user's: hold it here
 	Enrolled                 // it was read; until View.Until
 )
 
@@ -41,63 +41,64 @@ func (s Screen) String() string {
 	return "unknown"
 }
 
-// timed tells whether the screen leaves by itself.
+// timed reports whether the screen goes away by itself.
 func (s Screen) timed() bool { return s == Granted || s == Denied || s == Enrolled }
 
-// A View is all that the keypad needs to know to show what it should: the whole of it each
-// time, so that the newest may replace any before it. Views are compared with ==.
+// A View is all that the keypad needs to know to show what it should. Each one is complete,
+// so the newest replaces all before it. Views are compared with ==.
 //
 // Texts may hold anything; what the fonts cannot show is replaced or left out, and what
-// has no room is cut with an ellipsis. A Reason or Notes that is one of Sentences is said
+// has no room is cut with an ellipsis. A Reason or Notes that is one of Sentences is shown
 // in the View's language.
 type View struct {
 	Screen Screen
 
-	// PIN offers the PIN page, from Home and from OutOfOrder. A View that does not offer
-	// it closes the page and wipes what was typed.
+	// PIN offers the PIN page on Home and OutOfOrder. A View that does not offer it closes
+	// the page and wipes what was typed.
 	PIN bool
-	// ShufflePIN draws the digits' places at random each time the PIN page opens.
+	// ShufflePIN shuffles the digits each time the PIN page opens.
 	ShufflePIN bool
 
 	Place    string // where the door is, as "Main building"; may be empty
 	Door     string // the door's name
 	Greeting string // from the policy; may be empty
-	ReaderID string // stands for the door's name where there is none, and on NotSetUp
+	ReaderID string // shown where the door has no name, and on NotSetUp
 
-	Fingerprint string // of the reader's keys, on NotSetUp, to be compared; may be empty
+	Fingerprint string // of the reader's keys, to be compared, on NotSetUp; may be empty
 
 	Language     string // a tag of RFC 5646, as "de"; empty: that of Opts
 	LargeText    bool   // type a quarter larger
 	HighContrast bool
 
-	User   string // who is welcome, on Granted; may be empty
+	User   string // the name to greet, on Granted; may be empty
 	Reason string // why a card is refused, on Denied
 
-	// Start and Until bound Granted, Denied and Enrolled; between them the bar on Granted
-	// runs down. A Start more than 100 ms from the last one is a new outcome and sounds
-	// again. They are compared with time.Now: let them carry its monotonic reading. A
-	// zero Start is now, a zero Until 2 s from now.
+	// Start and Until are the times of Granted, Denied and Enrolled; the bar on Granted
+	// runs down between them. A Start more than 100 ms from the last one is a new outcome,
+	// which sounds again. They are compared with time.Now: keep its monotonic reading in
+	// them. A zero Start is now, a zero Until 2 s from now.
 	Start, Until time.Time
 
-	HoldOpen       bool   // the door is held open by order
-	LinkLost       bool   // a small sign
-	ClockUntrusted bool   // a small sign
-	CardOutOfOrder bool   // no card is asked for
-	Notes          string // what else is wrong, a few words; may be empty
+	HoldOpen       bool   // the controller holds the door open
+	LinkLost       bool   // a status sign
+	ClockUntrusted bool   // a status sign
+	CardOutOfOrder bool   // cards are not read
+	Notes          string // what else is wrong, in a few words; may be empty
 
-	Tamper    bool // sounds the alarm for as long as it is set
+	Tamper    bool // sounds the alarm while it is set
 	DoorAlarm bool // beeps slowly: the door was left open, or forced; Notes may say it
 	Identify  bool // blinks and beeps with the reader's id
 }
 
-// entry tells whether the PIN page may be open over v.
-func (v *View) entry() bool { return v.PIN && (v.Screen == Home || v.Screen == OutOfOrder) }
+// offersPIN reports whether the PIN page may be open over v.
+func (v *View) offersPIN() bool { return v.PIN && (v.Screen == Home || v.Screen == OutOfOrder) }
 
-// start tells whether v looks like the start page: names, a sign, perhaps the PIN button.
-func (v *View) start() bool { return v.Screen == Home || v.Screen == Enrol || v.entry() }
+// looksLikeHome reports whether v is drawn as the start page: names, an icon, perhaps the PIN
+// button.
+func (v *View) looksLikeHome() bool { return v.Screen == Home || v.Screen == Enrol || v.offersPIN() }
 
-// works says what still works on OutOfOrder.
-func (v *View) works() string {
+// stillWorks says what still works on OutOfOrder.
+func (v *View) stillWorks() string {
 	switch {
 	case !v.CardOutOfOrder:
 		return "Cards only"

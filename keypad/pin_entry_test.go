@@ -55,7 +55,7 @@ func TestNothingTypedOutlivesThePage(t *testing.T) {
 					t.Fatalf("typed %q", typed[:])
 				}
 				how(b)
-				if *typed != [entryLen]byte{} {
+				if *typed != [pinLen]byte{} {
 					t.Errorf("%q is still in memory", typed[:])
 				}
 				if len(b.entries) != 0 {
@@ -93,7 +93,7 @@ func TestBackspaceTakesOneDigitAndNoMoreThanThereAre(t *testing.T) {
 		b.enter("12")
 		b.tap("backspace", "backspace", "backspace")
 		b.shows("an empty PIN page", pinPage(0))
-		if typed := b.k.entry.pin; *typed != [entryLen]byte{} {
+		if typed := b.k.entry.pin; *typed != [pinLen]byte{} {
 			t.Errorf("%q is still in memory", typed[:])
 		}
 		b.enter("1298")
@@ -178,7 +178,7 @@ func TestAShuffledPadTypesWhatItShows(t *testing.T) {
 
 func TestEachDigitIsAsLikelyAtEachPlace(t *testing.T) {
 	var seen [10][10]int
-	e := entry{pick: pick}
+	e := pinEntry{pick: pick}
 	const rounds = 4000
 	for range rounds {
 		e.open(true)

@@ -9,24 +9,24 @@ import (
 	"time"
 )
 
-func TestAFilmThatIsHeldIsToldAndHealsAsItLifts(t *testing.T) {
+func TestAFilmThatIsHeldIsReportedUntilItIsReleased(t *testing.T) {
 	run(t, func(b *bench) {
 		b.tap("pin")
 		b.enter("12")
 		b.press(image.Pt(2, 2)) // the corner
 		b.wait(stuckAfter - time.Second)
 		if len(b.healths) != 0 {
-			t.Fatalf("said %q too soon", b.healths)
+			t.Fatalf("reported %q too soon", b.healths)
 		}
 		b.wait(2 * time.Second)
 		b.wait(66 * time.Second)
 		if len(b.healths) != 1 || !strings.HasPrefix(b.healths[0], "touch: "+ErrHeld.Error()) {
-			t.Errorf("said %q", b.healths)
+			t.Errorf("reported %q", b.healths)
 		}
 		b.lift()
 		b.wait(time.Second)
 		if len(b.healths) != 2 || b.healths[1] != "touch" {
-			t.Errorf("said %q", b.healths)
+			t.Errorf("reported %q", b.healths)
 		}
 		b.tap("pin") // wakes
 		b.tap("pin")
@@ -63,13 +63,13 @@ func (s *several) PassedOver() bool { return s.over && s.stays }
 func TestAContactThatStaysIsPassedOverAndPINsGoOn(t *testing.T) {
 	run(t, func(b *bench) {
 		screen := &several{film: b.film, k: b.k}
-		b.k.finger.touch = screen
+		b.k.tracker.touch = screen
 		b.tap("pin")
 		screen.stays = true
 		b.k.PenChanged(true)
 		b.wait(stuckAfter + 200*time.Millisecond)
 		if len(b.healths) != 1 || b.healths[0] != "touch: "+ErrPassedOver.Error() {
-			t.Errorf("said %q", b.healths)
+			t.Errorf("reported %q", b.healths)
 		}
 		b.wait(time.Minute)
 		b.tap("pin") // wakes
@@ -88,7 +88,7 @@ func TestAContactThatStaysIsPassedOverAndPINsGoOn(t *testing.T) {
 		b.wait(5 * time.Second)
 		want := []string{"touch: " + ErrPassedOver.Error(), "touch: broken", "touch: " + ErrPassedOver.Error(), "touch"}
 		if fmt.Sprint(b.healths) != fmt.Sprint(want) {
-			t.Errorf("said %q", b.healths)
+			t.Errorf("reported %q", b.healths)
 		}
 		if errors.Is(ErrHeld, ErrPassedOver) {
 			t.Error("both are one")

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/image/math/fixed"
 )
 
-// A face is one font at one size. It keeps each glyph it has drawn, at four places
-// within a pixel, so that letters keep their distances.
+// A face is one font at one size. It keeps each glyph that it has drawn, at four offsets
+// within a pixel, so that letters are evenly spaced.
 type face struct {
 	font    *sfnt.Font
 	face    font.Face
@@ -31,18 +31,18 @@ type glyphKey struct {
 	quarter uint8
 }
 
-// faces are all that the screens are set in.
+// faces are those that the screens use.
 type faces struct {
 	digit    *face // keys
-	headline *face // an outcome's word
+	headline *face // an outcome
 	title    *face
 	body     *face // what to do
 	note     *face
-	label    *face // words on keys
-	fine     *face // what fits in no other
+	label    *face // on keys
+	fine     *face // what fits in no larger one
 }
 
-// newFaces opens the fonts with sizes times num/den.
+// newFaces opens the fonts with their sizes times num/den.
 func newFaces(num, den int) (*faces, error) {
 	var fs faces
 	for _, f := range []struct {
@@ -70,7 +70,7 @@ func newFaces(num, den int) (*faces, error) {
 }
 
 func newFace(f *sfnt.Font, px int) (*face, error) {
-	// Hinting only rounds the metrics here; unrounded ones look better when smoothed.
+	// Hinting would only round the metrics; unrounded ones look better when smoothed.
 	ff, err := opentype.NewFace(f, &opentype.FaceOptions{Size: float64(px), DPI: 72, Hinting: font.HintingNone})
 	if err != nil {
 		return nil, fmt.Errorf("open font at %d px: %w", px, err)
@@ -86,13 +86,13 @@ func newFace(f *sfnt.Font, px int) (*face, error) {
 	}, nil
 }
 
-// has tells whether the font has a picture of r.
+// has reports whether the font has a glyph for r.
 func (f *face) has(r rune) bool {
 	i, err := f.font.GlyphIndex(&f.buf, r)
 	return err == nil && i != 0
 }
 
-// width is how far the pen moves over s. The Go fonts have no kerning.
+// width returns the width of s. The Go fonts have no kerning.
 func (f *face) width(s string) fixed.Int26_6 {
 	var w fixed.Int26_6
 	for _, r := range s {
@@ -110,7 +110,7 @@ func (f *face) advance(r rune) fixed.Int26_6 {
 	return w
 }
 
-// glyph gives the picture of r with the pen quarter/4 of a pixel right of a pixel's edge.
+// glyph returns the mask of r, quarter/4 of a pixel to the right.
 func (f *face) glyph(r rune, quarter uint8) *mask {
 	k := glyphKey{r, quarter}
 	if m, ok := f.glyphs[k]; ok {
@@ -129,7 +129,7 @@ func (f *face) glyph(r rune, quarter uint8) *mask {
 	return m
 }
 
-// text paints one line with its pen starting at x, on the baseline y.
+// text paints one line that begins at x, on the baseline y.
 func (c *canvas) text(f *face, s string, x fixed.Int26_6, y int, col colour) {
 	for _, r := range s {
 		at := x + 8 // to the nearest quarter
@@ -148,11 +148,11 @@ func (c *canvas) left(f *face, s string, x, y int, col colour) {
 	c.text(f, s, fixed.I(x), f.baseline(y), col)
 }
 
-// baseline is where capitals stand that are centred on y.
+// baseline returns the baseline of capitals that are centred on y.
 func (f *face) baseline(y int) int { return (fixed.I(y) + f.capital/2).Round() }
 
-// centredInk paints one letter whose ink, not its advance, is centred on x, standing as centred
-// does: for digits on keys.
+// centredInk paints one letter with its ink, not its advance, centred on x, and the vertical
+// position of centred: for digits on keys.
 func (c *canvas) centredInk(f *face, r rune, x, y int, col colour) {
 	m := f.glyph(r, 0)
 	c.paint(m, image.Pt(x-m.org.X-m.size.X/2, f.baseline(y)), col)

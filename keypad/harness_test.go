@@ -11,73 +11,6 @@ import (
 	"time"
 )
 
-// film is a touch film that a test puts its finger on.
-type film struct {
-	mu    sync.Mutex
-	at    image.Point
-	down  bool
-	err   error
-	reads int
-}
-
-func (f *film) Read() (image.Point, bool, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.reads++
-	return f.at, f.down, f.err
-}
-
-func (f *film) set(change func(f *film)) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	change(f)
-}
-
-// wire is an output that notes when it changed.
-type wire struct {
-	mu      sync.Mutex
-	on      bool
-	changes []time.Time
-	err     error
-}
-
-func (w *wire) SetValue(v int) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.err != nil {
-		return w.err
-	}
-	if w.on != (v == 1) {
-		w.changes = append(w.changes, time.Now())
-	}
-	w.on = v == 1
-	return nil
-}
-
-func (w *wire) fail(err error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.err = err
-}
-
-func (w *wire) lit() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.on
-}
-
-// rhythm is how many milliseconds passed between the changes since it was last asked.
-func (w *wire) rhythm() []int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	var ms []int
-	for i := 1; i < len(w.changes); i++ {
-		ms = append(ms, int(w.changes[i].Sub(w.changes[i-1])/time.Millisecond))
-	}
-	w.changes = nil
-	return ms
-}
-
 // bench is a running keypad with everything around it, in a synctest bubble.
 type bench struct {
 	*testing.T
@@ -151,7 +84,7 @@ func (b *bench) settle() { synctest.Wait() }
 
 // wait lets time pass. What the test has read of the keypad, it has read before.
 func (b *bench) wait(d time.Duration) {
-	b.k.rouse()
+	b.k.signal()
 	time.Sleep(d)
 	synctest.Wait()
 }
@@ -249,7 +182,7 @@ func pinPage(n int) scene {
 
 func (b *bench) checking() bool {
 	for phase := range breaths {
-		if b.showing(scene{page: handedPage, order: telephone(), phase: phase}) {
+		if b.showing(scene{page: checkingPage, order: telephone(), phase: phase}) {
 			return true
 		}
 	}

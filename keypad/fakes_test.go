@@ -6,6 +6,7 @@ import (
 	"image"
 	"image/color"
 	"sync"
+	"time"
 )
 
 // glass is a display that keeps what is written to it and counts.
@@ -82,4 +83,71 @@ func (g *glass) image() *image.NRGBA {
 func seen(v uint16) color.NRGBA {
 	r, g, b := int(v>>11), int(v>>5&63), int(v&31)
 	return color.NRGBA{uint8((r*255 + 15) / 31), uint8((g*255 + 31) / 63), uint8((b*255 + 15) / 31), 255}
+}
+
+// film is a touch film that a test puts its finger on.
+type film struct {
+	mu    sync.Mutex
+	at    image.Point
+	down  bool
+	err   error
+	reads int
+}
+
+func (f *film) Read() (image.Point, bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.reads++
+	return f.at, f.down, f.err
+}
+
+func (f *film) set(change func(f *film)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change(f)
+}
+
+// wire is an output that notes when it changed.
+type wire struct {
+	mu      sync.Mutex
+	on      bool
+	changes []time.Time
+	err     error
+}
+
+func (w *wire) SetValue(v int) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err != nil {
+		return w.err
+	}
+	if w.on != (v == 1) {
+		w.changes = append(w.changes, time.Now())
+	}
+	w.on = v == 1
+	return nil
+}
+
+func (w *wire) fail(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.err = err
+}
+
+func (w *wire) lit() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.on
+}
+
+// rhythm is how many milliseconds passed between the changes since it was last asked.
+func (w *wire) rhythm() []int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var ms []int
+	for i := 1; i < len(w.changes); i++ {
+		ms = append(ms, int(w.changes[i].Sub(w.changes[i-1])/time.Millisecond))
+	}
+	w.changes = nil
+	return ms
 }

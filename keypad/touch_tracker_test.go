@@ -166,7 +166,7 @@ func TestAStuckFilmNeitherHoldsThePageNorTheLight(t *testing.T) {
 	})
 }
 
-func TestAFilmThatFailsIsSaidOnceAndTriedAgain(t *testing.T) {
+func TestAFilmThatFailsIsReportedOnceAndTriedAgain(t *testing.T) {
 	run(t, func(b *bench) {
 		b.tap("pin")
 		b.press(b.at("digit-5"))
@@ -175,7 +175,7 @@ func TestAFilmThatFailsIsSaidOnceAndTriedAgain(t *testing.T) {
 		b.film.set(func(f *film) { f.err = nil })
 		b.wait(2 * time.Second)
 		if len(b.healths) != 2 || b.healths[0] != "touch: broken" || b.healths[1] != "touch" {
-			t.Errorf("said %q", b.healths)
+			t.Errorf("reported %q", b.healths)
 		}
 		b.lift()
 		if b.k.entry.n > 1 {

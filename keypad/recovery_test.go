@@ -25,14 +25,14 @@ func (r *reader) run() {
 	r.Cleanup(func() { cancel(); r.must(<-done) })
 }
 
-// told is what a keypad has said.
-type told struct {
+// reports are what a keypad has handed to OnHealth and OnEntry.
+type reports struct {
 	mu      sync.Mutex
 	healths []string
 	entries []string
 }
 
-func (w *told) opts() keypad.Opts {
+func (w *reports) opts() keypad.Opts {
 	return keypad.Opts{
 		OnHealth: func(part string, err error) {
 			w.mu.Lock()
@@ -50,7 +50,7 @@ func (w *told) opts() keypad.Opts {
 	}
 }
 
-func (w *told) said() (healths, entries []string) {
+func (w *reports) all() (healths, entries []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.healths), slices.Clone(w.entries)
@@ -60,7 +60,7 @@ func door() keypad.View {
 	return keypad.View{PIN: true, Place: "Main building", Door: "Front door", ReaderID: "front-door"}
 }
 
-// healthy is what a viewer of a sound panel sees of v.
+// healthy is what a viewer of a working panel sees of v.
 func healthy(t *testing.T, o sim.PanelOptions, v keypad.View) *image.RGBA {
 	t.Helper()
 	var m *image.RGBA
@@ -93,7 +93,7 @@ func TestAPanelIsWholeAgainFiveSecondsAfterAnyFault(t *testing.T) {
 		for name, fault := range faults() {
 			for _, awake := range []bool{true, false} {
 				synctest.Test(t, func(t *testing.T) {
-					var w told
+					var w reports
 					r := newReader(t, sim.Options{Panel: o, Seed: 5}, 0, touch.Affine{}, w.opts())
 					r.k.Show(door())
 					r.run()
@@ -122,9 +122,9 @@ func TestAPanelIsWholeAgainFiveSecondsAfterAnyFault(t *testing.T) {
 	}
 }
 
-func TestAPanelThatIsGoneIsSaidOnceWhereItCanBeAsked(t *testing.T) {
+func TestAPanelThatIsGoneIsReportedOnceWhereItCanBeAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var w told
+		var w reports
 		r := newReader(t, sim.Options{}, 0, touch.Affine{}, w.opts())
 		v := door()
 		v.Identify = true // it stays lit
@@ -133,13 +133,13 @@ func TestAPanelThatIsGoneIsSaidOnceWhereItCanBeAsked(t *testing.T) {
 		time.Sleep(time.Minute)
 		r.must(r.board.SetFault("panel", sim.Fault{Absent: true}))
 		time.Sleep(5 * time.Second)
-		if healths, _ := w.said(); !slices.Equal(healths, []string{"panel failed"}) || len(r.k.Controls()) > 0 {
+		if healths, _ := w.all(); !slices.Equal(healths, []string{"panel failed"}) || len(r.k.Controls()) > 0 {
 			t.Errorf("after 5 s: %q", healths)
 		}
 		time.Sleep(5 * time.Minute)
 		r.must(r.board.SetFault("panel", sim.Fault{}))
 		time.Sleep(5 * time.Second)
-		if healths, _ := w.said(); !slices.Equal(healths, []string{"panel failed", "panel"}) || len(r.k.Controls()) != 1 {
+		if healths, _ := w.all(); !slices.Equal(healths, []string{"panel failed", "panel"}) || len(r.k.Controls()) != 1 {
 			t.Errorf("five minutes later: %q", healths)
 		}
 	})
@@ -178,7 +178,7 @@ func (r *reader) types(pin string) {
 func TestATouchControllerWorksAgainFiveSecondsAfterAnyFault(t *testing.T) {
 	for name, fault := range faults() {
 		synctest.Test(t, func(t *testing.T) {
-			var w told
+			var w reports
 			r := newReader(t, sim.Options{Seed: 6}, 0, touch.Affine{}, w.opts())
 			r.k.Show(door())
 			r.run()
@@ -198,12 +198,12 @@ func TestATouchControllerWorksAgainFiveSecondsAfterAnyFault(t *testing.T) {
 				time.Sleep(11 * time.Second) // a PIN page that it may have opened is closed
 				r.types("13579246")
 			}
-			healths, entries := w.said()
+			healths, entries := w.all()
 			if want := slices.Repeat([]string{"13579246"}, 5); !slices.Equal(entries, want) {
 				t.Errorf("%s: entries %q", name, entries)
 			}
 			if len(healths) > 10 || len(healths)%2 != 0 {
-				t.Errorf("%s: said %q", name, healths)
+				t.Errorf("%s: reported %q", name, healths)
 			}
 			for _, v := range r.board.Violations() {
 				t.Errorf("%s: %s", name, v)
@@ -212,55 +212,55 @@ func TestATouchControllerWorksAgainFiveSecondsAfterAnyFault(t *testing.T) {
 	}
 }
 
-func TestATouchControllerThatDoesNotAnswerIsSaidOnceThoughNobodyTouches(t *testing.T) {
+func TestATouchControllerThatDoesNotAnswerIsReportedOnceThoughNobodyTouches(t *testing.T) {
 	for name, fault := range map[string]sim.Fault{
 		"a wire that is high": {Absent: true, MISO: 0xFF}, "a wire that is low": {Absent: true}, "a chip that hangs": {Stuck: true},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			var w told
+			var w reports
 			r := newReader(t, sim.Options{}, 0, touch.Affine{}, w.opts())
 			r.k.Show(door())
 			r.run()
 			time.Sleep(time.Hour)
-			if healths, _ := w.said(); len(healths) > 0 {
+			if healths, _ := w.all(); len(healths) > 0 {
 				t.Errorf("%s: %q of a sound one", name, healths)
 			}
 			r.must(r.board.SetFault("touch", fault))
 			time.Sleep(5 * time.Second)
-			if healths, _ := w.said(); !slices.Equal(healths, []string{"touch failed"}) {
+			if healths, _ := w.all(); !slices.Equal(healths, []string{"touch failed"}) {
 				t.Errorf("%s, after 5 s: %q", name, healths)
 			}
 			time.Sleep(time.Hour)
-			if healths, _ := w.said(); !slices.Equal(healths, []string{"touch failed"}) {
+			if healths, _ := w.all(); !slices.Equal(healths, []string{"touch failed"}) {
 				t.Errorf("%s, after an hour: %q", name, healths)
 			}
 			r.must(r.board.SetFault("touch", sim.Fault{}))
 			time.Sleep(5 * time.Second)
-			if healths, _ := w.said(); !slices.Equal(healths, []string{"touch failed", "touch"}) {
+			if healths, _ := w.all(); !slices.Equal(healths, []string{"touch failed", "touch"}) {
 				t.Errorf("%s, after it: %q", name, healths)
 			}
 		})
 	}
 }
 
-func TestAFilmThatSomethingPressesIsSaidAndHealsAsThatGoes(t *testing.T) {
+func TestAFilmThatSomethingPressesIsReportedUntilThatIsGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var w told
+		var w reports
 		r := newReader(t, sim.Options{}, 0, touch.Affine{}, w.opts())
 		r.k.Show(door())
 		r.run()
 		time.Sleep(time.Second)
 		r.must(r.board.Inject("touch-held", sim.Injection{Active: true, For: 97 * time.Second}))
 		time.Sleep(29 * time.Second)
-		if healths, _ := w.said(); len(healths) > 0 {
+		if healths, _ := w.all(); len(healths) > 0 {
 			t.Errorf("after 29 s: %q", healths)
 		}
 		time.Sleep(2 * time.Second)
-		if healths, _ := w.said(); !slices.Equal(healths, []string{"touch failed"}) {
+		if healths, _ := w.all(); !slices.Equal(healths, []string{"touch failed"}) {
 			t.Errorf("after 31 s: %q", healths)
 		}
 		time.Sleep(71 * time.Second)
-		if healths, _ := w.said(); !slices.Equal(healths, []string{"touch failed", "touch"}) {
+		if healths, _ := w.all(); !slices.Equal(healths, []string{"touch failed", "touch"}) {
 			t.Errorf("5 s after it: %q", healths)
 		}
 		r.touches("pin") // makes light
@@ -277,7 +277,7 @@ func TestGhostsPressNothingAndSpoilNoEntry(t *testing.T) {
 		"ghosts": {Ghosts: 5}, "jumps": {Jumps: 0.1}, "both, and noise": {Ghosts: 2, Jumps: 0.05, Noise: 0.001},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			var w told
+			var w reports
 			r := newReader(t, sim.Options{Seed: 8}, 0, touch.Affine{}, w.opts())
 			r.k.Show(door())
 			r.run()
@@ -302,7 +302,7 @@ func TestGhostsPressNothingAndSpoilNoEntry(t *testing.T) {
 				r.types("13579246")
 			}
 			// A ghost under a finger may cost a digit, which shows; it never makes one.
-			_, entries := w.said()
+			_, entries := w.all()
 			typed, at := strings.Repeat("13579246", tries), 0
 			for _, d := range strings.Join(entries, "") {
 				n := strings.IndexRune(typed[at:], d)

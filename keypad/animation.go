@@ -1,0 +1,43 @@
+package keypad
+
+import "time"
+
+// How often a picture that moves is drawn again.
+const (
+	breathEvery = 60 * time.Millisecond  // a step of the dots on Checking
+	blinkEvery  = 500 * time.Millisecond // on, off
+	barEvery    = 40 * time.Millisecond  // the bar on Granted, at most
+)
+
+// barLeft returns how many pixels of the bar are left of the granted time, rounded up.
+func (k *Keypad) barLeft(now time.Time) int {
+	whole, left := k.view.Until.Sub(k.view.Start), k.view.Until.Sub(now)
+	if whole <= 0 || left <= 0 {
+		return 0
+	}
+	width := k.l.bar.Dx()
+	return min(width, int((int64(left)*int64(width)+int64(whole)-1)/int64(whole)))
+}
+
+// frameDeadline returns when the picture moves next; zero if it stands still.
+func (k *Keypad) frameDeadline(now time.Time) time.Time {
+	s := &k.drawn
+	switch {
+	case s.checking():
+		return k.nextBeat(now, breathEvery)
+	case s.identifying():
+		return k.nextBeat(now, blinkEvery)
+	case s.page == viewPage && s.view.Screen == Granted && s.bar > 0:
+		whole := k.view.Until.Sub(k.view.Start)
+		at := k.view.Until.Add(-whole / time.Duration(k.l.bar.Dx()) * time.Duration(s.bar-1))
+		if soon := now.Add(barEvery); at.Before(soon) {
+			return soon
+		}
+		return at
+	}
+	return time.Time{}
+}
+
+func (k *Keypad) nextBeat(now time.Time, every time.Duration) time.Time {
+	return k.started.Add((now.Sub(k.started)/every + 1) * every)
+}

@@ -1,0 +1,35 @@
+package keypad
+
+import "time"
+
+// dimAfter is how long the backlight stays on while nothing happens.
+const dimAfter = 30 * time.Second
+
+// A backlight goes out dimAfter the last thing that happened.
+type backlight struct {
+	output
+	lastUse time.Time // a touch, or something new to see
+}
+
+// dark reports whether the light is known to be off.
+func (l *backlight) dark() bool { return l.known && !l.level }
+
+// lit reports whether the light should be on at now.
+func (l *backlight) lit(now time.Time) bool { return now.Before(l.lastUse.Add(dimAfter)) }
+
+// staysLit reports whether the screen shows something that must not go dark.
+func (k *Keypad) staysLit() bool {
+	v := &k.view
+	return k.page != viewPage || v.Screen == Checking || v.Screen == Enrol || v.Screen.timed() ||
+		v.Tamper || v.DoorAlarm || v.Identify
+}
+
+func (k *Keypad) lit(now time.Time) bool { return k.staysLit() || k.light.lit(now) }
+
+// dimDeadline returns when the light goes out; zero if it does not.
+func (k *Keypad) dimDeadline(now time.Time) time.Time {
+	if k.light.line == nil || k.staysLit() || !k.light.lit(now) {
+		return time.Time{}
+	}
+	return k.light.lastUse.Add(dimAfter)
+}

@@ -1,0 +1,74 @@
+package keypad
+
+import (
+	"image"
+	"time"
+)
+
+// A chip on SPI cannot report that a dip in its supply, or noise on its wires, has cost it
+// its settings or part of its picture. So a display that has Refresh is refreshed all the
+// time. While the light is on, it is sent its settings and then its picture, strip by strip,
+// in 2.4 s: whatever has disturbed it is repaired less than 5 s after it has ended. When the
+// light goes out and nobody sees it, it is reset and initialised. Touch controllers that have
+// Refresh get it every 4 s, light or not, as a touch is what turns the light on.
+const (
+	refreshEvery      = 300 * time.Millisecond // one strip; with the first one, the settings too
+	refreshStrips     = 8
+	refreshDelay      = time.Second // the most that a finger on the panel delays a strip
+	touchRefreshEvery = 4 * time.Second
+)
+
+// A refresher can be sent its settings again without disturbing what it shows or feels.
+type refresher interface{ Refresh() error }
+
+// refreshing says which part of the panel is sent again next, and when.
+type refreshing struct {
+	due      time.Time // zero: not while it is dark
+	strip    int
+	initDue  bool // reset and initialise it with the next write
+	initDone bool // done since the light went out
+}
+
+// refreshNext sends the next strip if it is due and the panel can be seen. It waits while
+// the touchscreen is busy.
+func (p *panel) refreshNext(now time.Time, busy, seen bool) error {
+	if _, can := p.display.(refresher); !can || !p.known || !seen {
+		p.due = time.Time{}
+		return p.err
+	}
+	if p.due.IsZero() {
+		p.due = now.Add(refreshEvery)
+	}
+	if now.Before(p.refreshAt(busy)) {
+		return p.err
+	}
+	p.due = now.Add(refreshEvery)
+	if p.strip == 0 {
+		p.settingsDue = true
+	}
+	size := p.shown.size
+	r := image.Rect(0, size.Y*p.strip/refreshStrips, size.X, size.Y*(p.strip+1)/refreshStrips)
+	p.strip = (p.strip + 1) % refreshStrips
+	return p.send(now, p.shown, []image.Rectangle{r})
+}
+
+// refreshAt returns when refreshNext has something to do; zero if it has not.
+func (p *panel) refreshAt(busy bool) time.Time {
+	switch {
+	case p.due.IsZero() || p.err != nil:
+		return time.Time{}
+	case busy:
+		return p.due.Add(refreshDelay)
+	}
+	return p.due
+}
+
+// goDark notes that the light is out, and reports whether the panel is to be initialised now.
+func (p *panel) goDark() bool {
+	p.due, p.strip = time.Time{}, 0
+	if _, can := p.display.(refresher); !can || p.initDone || !p.known {
+		return false
+	}
+	p.initDone, p.initDue, p.known = true, true, false
+	return true
+}
