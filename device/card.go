@@ -139,3 +139,14 @@ func (t *turn) expireCard() {
 	}
 	t.denyCard(wire.Record{Reason: wire.ReasonNoAnswer})
 }
+
+// cardWorks says why no card is read; "" if one is.
+func (r *Reader) cardWorks() wire.Reason {
+	if reason := r.cardReason(); reason != "" {
+		return reason
+	}
+	if r.parts.Is(wire.SubjectNFC) == Failed {
+		return wire.ReasonNFC
+	}
+	return ""
+}

@@ -13,15 +13,6 @@ type door struct {
 	exit  exitButton
 }
 
-// exitButton is what the exit button's input tells.
-type exitButton uint8
-
-const (
-	exitUnknown exitButton = iota // it has not spoken yet
-	exitUp
-	exitDown
-)
-
 func (t *turn) input(e Input) {
 	switch e.Name {
 	case InputExit:
@@ -34,20 +25,6 @@ func (t *turn) input(e Input) {
 		}
 	case InputTamper:
 		t.tampered(e.Active)
-	}
-}
-
-// exitIs opens the door when the exit button goes down. One that is down when the
-// reader starts was not pushed as far as anyone can tell: a button that is stuck, or
-// wires that touch, must not open the door at each start.
-func (t *turn) exitIs(down bool) {
-	before := t.door.exit
-	t.door.exit = exitUp
-	if down {
-		t.door.exit = exitDown
-	}
-	if down && before == exitUp {
-		t.exit()
 	}
 }
 
@@ -102,47 +79,4 @@ func (t *turn) expireDoor() {
 	}
 	t.note(wire.Record{Kind: wire.DoorHeld, Seconds: uint32((t.elapsed - t.door.since) / time.Second)})
 	t.door.state, t.door.since = wire.DoorIsHeld, 0
-}
-
-// tampered takes note that the housing was opened or closed. Opening it locks
-// PIN entry out, where the policy does not say otherwise, and ends a hold.
-func (t *turn) tampered(open bool) {
-	if open == t.tamper {
-		return
-	}
-	t.tamper = open
-	if !open {
-		t.noteTamper()
-		return
-	}
-	if p := t.policy.policy; p == nil || p.TamperPauses {
-		t.lock(wire.CauseTamper)
-	}
-	t.noteTamper()
-	if t.durable.HoldRunning != 0 {
-		t.endHold(wire.Record{Reason: wire.ReasonTamper})
-	}
-}
-
-// noteTamper records what the tamper switch says.
-func (t *turn) noteTamper() {
-	kind := wire.TamperEnded
-	if t.tamper {
-		kind = wire.TamperStarted
-	}
-	if t.note(wire.Record{Kind: kind}) {
-		t.tamperTold = t.tamper
-	}
-}
-
-// untold returns the kind of record that would say what the tamper switch says,
-// if the newest one of its records says something else.
-func (r *Reader) untold() wire.RecordKind {
-	switch {
-	case r.tamper == r.tamperTold:
-		return ""
-	case r.tamper:
-		return wire.TamperStarted
-	}
-	return wire.TamperEnded
 }

@@ -1,33 +1,10 @@
 package device
 
 import (
-	"fmt"
 	"time"
-	_ "time/tzdata" // a reader's system need not have the time zones
 
 	"latchkey/sync/wire"
 )
-
-// Policy brings what the reader is told about its door. LoadPolicy makes it;
-// the zero value is no policy. Step takes over one whose revision is above
-// that of the policy in force, and ignores every other.
-type Policy struct {
-	policy *wire.Policy
-	zone   *time.Location
-}
-
-// LoadPolicy loads a policy's time zone.
-func LoadPolicy(verified *wire.VerifiedPolicy) (Policy, error) {
-	p := verified.Policy()
-	if err := p.Check(); err != nil {
-		return Policy{}, fmt.Errorf("policy: %w", err)
-	}
-	zone, err := time.LoadLocation(p.TimeZone)
-	if err != nil {
-		return Policy{}, fmt.Errorf("policy: %w", err)
-	}
-	return Policy{p, zone}, nil
-}
 
 // open says whether a schedule is open at a time, by the wall clock of the
 // door's zone: an hour that a change of the clock skips is never open, one that

@@ -25,3 +25,23 @@ type State struct {
 	Held           wire.Place // on the disk
 	PolicyRevision uint64     // in force; 0: none
 }
+
+func (r *Reader) makeState() State {
+	s := State{
+		Reader: r.id, Version: r.version,
+		Lockout: r.durable.Lockout, Wrong: r.durable.Wrong, Guesses: r.durable.Guesses, Pending: r.durable.Pending != 0,
+		PIN: r.pinReason(), Card: r.cardWorks(), Door: r.door.state, Tamper: r.tamper,
+		Strike: wire.StrikeOff, Parts: r.parts, Journal: r.journal.unstored(),
+		Behind: r.behind, ClockTrusted: r.clock.trusted, Held: r.held,
+	}
+	switch {
+	case r.strike.hold != 0:
+		s.Strike = wire.StrikeHeld
+	case r.strike.pulse != 0:
+		s.Strike = wire.StrikePulse
+	}
+	if p := r.policy.policy; p != nil {
+		s.PolicyRevision = p.Revision
+	}
+	return s
+}

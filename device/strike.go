@@ -81,30 +81,3 @@ func (t *turn) unlock(c wire.Command) {
 	t.pulseFor(pulse)
 	t.notice = notice{screen: ScreenGranted, start: t.elapsed, end: t.elapsed + pulse}
 }
-
-// exit opens the door for the exit button. It works without a policy.
-func (t *turn) exit() {
-	if reason := t.exitReason(); reason != "" {
-		t.note(wire.Record{Kind: wire.ExitPressed, Reason: reason})
-		return
-	}
-	pulse := exitPulse
-	if p := t.policy.policy; p != nil {
-		pulse = time.Duration(p.Unlock) * time.Second
-	}
-	t.note(wire.Record{Kind: wire.ExitPressed, Seconds: uint32(pulse / time.Second)})
-	t.pulseFor(pulse)
-}
-
-// exitReason says why the exit button does not open; "" if it does.
-func (r *Reader) exitReason() wire.Reason {
-	switch policy := r.policy.policy; {
-	case policy == nil:
-		return ""
-	case r.tamper && policy.TamperStopsExit:
-		return wire.ReasonTamper
-	case r.journal.unstored() != "" && !policy.ExitUnstored:
-		return wire.ReasonUnstored
-	}
-	return ""
-}

@@ -63,3 +63,52 @@ func (s Screen) String() string {
 	}
 	return "unknown"
 }
+
+func (r *Reader) makeView() View {
+	v := View{
+		PIN: r.pinReason() == "" && r.attempt.state == attemptIdle, Card: r.cardWorks() == "",
+		LinkLost: r.parts.Is(wire.SubjectLink) != Good, ClockUntrusted: !r.clock.trusted,
+		TouchHeld: r.parts.Is(wire.SubjectTouch) == Impaired,
+		HeldOpen:  r.strike.hold != 0, Tamper: r.tamper, Identify: r.blink != 0,
+		Reader: r.id, Fingerprint: r.fingerprint,
+	}
+	if r.door.state == wire.DoorIsForced || r.door.state == wire.DoorIsHeld {
+		v.DoorAlarm = r.door.state
+	}
+	if p := r.policy.policy; p != nil {
+		v.Door, v.Place, v.Greeting, v.Shuffle = p.Door, p.Place, p.Greeting, p.ShufflePIN
+		v.Language, v.LargeText, v.HighContrast = p.Screen.Language, p.Screen.LargeText, p.Screen.HighContrast
+	}
+	v.Screen, v.Reason = r.resting()
+	switch {
+	case v.Screen == ScreenNotSetUp:
+	case r.notice.end != 0:
+		v.Screen, v.Reason, v.Name = r.notice.screen, r.notice.reason, r.notice.name
+		v.Start, v.End = r.notice.start, r.notice.end
+	case r.attempt.state != attemptIdle:
+		v.Screen, v.Reason = ScreenChecking, ""
+	case r.enrol.state == enrolWaiting:
+		v.Screen, v.Reason = ScreenEnrol, ""
+		v.Start, v.End = r.enrol.start, r.enrol.end
+	}
+	return v
+}
+
+// resting returns the screen that stays, and what is out of order with it.
+func (r *Reader) resting() (Screen, wire.Reason) {
+	pin, card := r.pinReason(), r.cardWorks()
+	paused := pin == wire.ReasonLockout || pin == wire.ReasonTamper
+	switch {
+	case pin == wire.ReasonNotSetUp:
+		return ScreenNotSetUp, pin
+	case card != "" && card != wire.ReasonNone:
+		return ScreenOutOfOrder, card
+	case pin == "" || pin == wire.ReasonOff || pin == wire.ReasonNone:
+		return ScreenHome, ""
+	case pin == wire.ReasonUnstored && r.journal.unstored() == "":
+		return ScreenHome, "" // it has only just started, and nothing is wrong yet
+	case paused:
+		return ScreenPaused, ""
+	}
+	return ScreenOutOfOrder, pin
+}

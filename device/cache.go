@@ -1,0 +1,57 @@
+package device
+
+import "latchkey/sync/wire"
+
+// holds takes note of what the cache has. A place above all that were ever
+// applied is recorded, one below them is damage.
+func (t *turn) holds(held wire.Place) {
+	t.held = held
+	highest := t.durable.Held()
+	if held.Above(highest) || held != highest && !highest.Above(held) {
+		t.record(wire.Record{Kind: wire.CredentialsApplied, Epoch: held.Epoch, Revision: held.Revision, Hash: held.Hash})
+	}
+	t.compare()
+}
+
+// compare records once that credentials or policy are older than what was once
+// held, and that they no longer are.
+func (t *turn) compare() {
+	behind := t.durable.Held().Above(t.held)
+	if p := t.policy.policy; p != nil && p.Revision < t.durable.PolicyRevision {
+		behind = true
+	}
+	if behind == t.behind {
+		return
+	}
+	t.behind = behind
+	if !behind {
+		t.note(wire.Record{Kind: wire.HealthChanged, Subject: string(wire.SubjectCache), Text: "no longer behind"})
+		return
+	}
+	r := wire.Record{Kind: wire.CacheBehind, Epoch: t.held.Epoch, Revision: t.held.Revision}
+	if p := t.policy.policy; p != nil {
+		r.PolicyRevision = p.Revision
+	}
+	t.note(r)
+}
+
+// adopt compares what a start found with the durable state. Another site than
+// the one that the journal knows has adopted the reader: of its authority nothing is left.
+func (t *turn) adopt(start Start) {
+	if start.Replaced || start.Site != t.durable.Site {
+		if t.durable.HoldRunning != 0 { // what the one before ordered
+			t.endHold(wire.Record{Reason: wire.ReasonRestart})
+		}
+		if start.Site == t.durable.Site { // another controller's, with the same id
+			t.record(wire.Record{Kind: wire.Adopted})
+		}
+		r := wire.Record{Kind: wire.Adopted, Site: start.Site, Epoch: start.Held.Epoch, Revision: start.Held.Revision, Hash: start.Held.Hash}
+		if p := t.policy.policy; p != nil {
+			r.PolicyRevision = p.Revision
+		}
+		t.record(r)
+		t.clock.before = t.durable.Time
+	}
+	t.applied()
+	t.holds(start.Held)
+}
