@@ -53,7 +53,7 @@ func filesIn(t *testing.T, dir string) map[string]bool {
 	return files
 }
 
-// Moments are spread over the time that a whole backup takes.
+// The moments are spread over the time that a complete backup takes.
 func TestABackupKilledAtAnyMomentLeavesNothingOrAWholeOne(t *testing.T) {
 	dir := largeSite(t)
 	key := filepath.Join(t.TempDir(), "key")

@@ -20,7 +20,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"latchkey/cmd/latchkey-controller/internal/console"
-	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/cmd/latchkey-controller/internal/site"
 )
 
@@ -99,7 +98,7 @@ type consoleServer struct {
 // openConsole listens for browsers. It prints the console's address and, if there is
 // no Owner yet, the link that makes the first, or how to get it. It returns nil if
 // there is no console. brokerURL is the broker's for readers.
-func openConsole(ctx context.Context, c *invocation, d *desk.Desk, f consoleFlags, names []string, brokerURL string, log *slog.Logger) (*consoleServer, error) {
+func openConsole(ctx context.Context, c *invocation, f consoleFlags, names []string, brokerURL string, log *slog.Logger) (*consoleServer, error) {
 	if f.listen == "off" {
 		return nil, nil
 	}
@@ -107,7 +106,7 @@ func openConsole(ctx context.Context, c *invocation, d *desk.Desk, f consoleFlag
 	if err != nil {
 		return nil, err
 	}
-	pages, err := console.New(console.Options{Desk: d, Log: log, Trusted: f.certificate != "", Broker: brokerURL, Proxies: f.proxies,
+	pages, err := console.New(console.Options{Desk: c.desk, Log: log, Trusted: f.certificate != "", Broker: brokerURL, Proxies: f.proxies,
 		Known: func(host string) bool { return isOwnName(host, names, certificate) }})
 	if err != nil {
 		return nil, err

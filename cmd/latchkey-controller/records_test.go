@@ -13,7 +13,7 @@ import (
 	"latchkey/sync/wire"
 )
 
-// A reader that somebody has taken over writes what it likes.
+// A compromised reader writes what it likes.
 func TestWhatAReaderSaysIsOneLineWhateverItWrote(t *testing.T) {
 	evil := "\x1b[2J\r\n2026-01-01 00:00:00  vault  access.granted  Ada\u202e"
 	r := wire.Record{Number: 1, Kind: wire.RecordKind("x\x1b[2J\n"), By: wire.Means(evil), Reason: wire.Reason(evil), Who: evil, Subject: evil, Text: evil, Version: evil, Order: wire.Order(evil), Cause: wire.Cause(evil)}
@@ -51,7 +51,7 @@ func TestWhatAReaderSaysIsOneLineWhateverItWrote(t *testing.T) {
 	}
 }
 
-// moves says whether a terminal does something else with r than to show it.
+// moves says whether a terminal does more with r than show it.
 func moves(r rune) bool {
 	return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
 }

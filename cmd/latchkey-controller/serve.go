@@ -84,18 +84,18 @@ func serve(c *invocation) action {
 		if err != nil {
 			return err
 		}
-		d := desk.New(desk.Options{Site: c.site, Live: l, Log: log})
-		console, err := openConsole(ctx, c, d, page, names, forReaders, log)
+		c.desk = desk.New(desk.Options{Site: c.site, Live: l, Log: log})
+		console, err := openConsole(ctx, c, page, names, forReaders, log)
 		if err != nil {
 			return err
 		}
 		group, ctx := errgroup.WithContext(ctx)
 		group.Go(func() error { return l.Run(ctx) })
-		group.Go(func() error { return d.Tend(ctx) })
+		group.Go(func() error { return c.desk.Tend(ctx) })
 		if console != nil {
 			group.Go(func() error { return console.run(ctx) })
 		}
-		group.Go(func() error { return control.Serve(ctx, c.dir, d) })
+		group.Go(func() error { return control.Serve(ctx, c.dir, c.desk) })
 		return group.Wait()
 	}
 }

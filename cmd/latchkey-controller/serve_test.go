@@ -225,7 +225,7 @@ func TestAControllerThatIsKilledHasWhatItAcknowledgedOnce(t *testing.T) {
 	t.Logf("%d records", len(r.records))
 }
 
-// check checks that the first n records, at least, are kept, each once.
+// check checks that at least the first n records are stored, each once.
 func (r *reporter) check(s *site.Site, n int) {
 	r.t.Helper()
 	var records []*store.Record

@@ -30,24 +30,24 @@ type Client struct {
 
 // Order is desk.Order.
 func (c Client) Order(ctx context.Context, reader string, order wire.Order, seconds uint32) (outcome *desk.Outcome, err error) {
-	err = c.post(ctx, "/orders", orderRequest{c.Who, reader, order, seconds}, &outcome)
+	err = c.post(ctx, "/desk/orders", orderRequest{c.Who, reader, order, seconds}, &outcome)
 	return outcome, err
 }
 
 // Enrol is desk.Enrol.
 func (c Client) Enrol(ctx context.Context, user uint64, reader string) (read *desk.Enrolment, err error) {
-	err = c.post(ctx, "/enrolments", enrolRequest{c.Who, user, reader}, &read)
+	err = c.post(ctx, "/desk/enrolments", enrolRequest{c.Who, user, reader}, &read)
 	return read, err
 }
 
 // ConfirmCard is desk.ConfirmCard.
 func (c Client) ConfirmCard(ctx context.Context, id, lastFour string) error {
-	return c.post(ctx, "/cards", confirmRequest{c.Who, id, lastFour}, new(any))
+	return c.post(ctx, "/desk/cards", confirmRequest{c.Who, id, lastFour}, new(any))
 }
 
 // Readers is desk.Readers.
 func (c Client) Readers(ctx context.Context) (readers []*desk.Reader, err error) {
-	err = c.do(ctx, http.MethodGet, "/readers?"+url.Values{"who": {c.Who}}.Encode(), nil, &readers)
+	err = c.do(ctx, http.MethodGet, "/desk/readers?"+url.Values{"who": {c.Who}}.Encode(), nil, &readers)
 	return readers, err
 }
 
@@ -87,8 +87,12 @@ func (c Client) do(ctx context.Context, method, path string, body []byte, into a
 	if err != nil {
 		return fmt.Errorf("the controller: %w", err)
 	}
-	if response.StatusCode != http.StatusOK {
+	switch response.StatusCode {
+	case http.StatusOK:
+		return json.Unmarshal(b, into)
+	case http.StatusNotFound:
+		return errors.New("the controller that runs is another version than this program; restart it")
+	default:
 		return errors.New(string(bytes.TrimSpace(b)))
 	}
-	return json.Unmarshal(b, into)
 }

@@ -101,27 +101,27 @@ func socketIn(dir *os.File) string {
 // when who requested it has gone.
 func handler(ctx context.Context, d *desk.Desk) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /orders", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("POST /desk/orders", func(w http.ResponseWriter, r *http.Request) {
 		var o orderRequest
 		if read(w, r, &o) {
 			outcome, err := d.Order(ctx, desk.AtCommandLine(o.Who), o.Reader, o.Order, o.Seconds)
 			answer(w, outcome, err)
 		}
 	})
-	mux.HandleFunc("POST /enrolments", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("POST /desk/enrolments", func(w http.ResponseWriter, r *http.Request) {
 		var e enrolRequest
 		if read(w, r, &e) {
 			enrolment, err := d.Enrol(ctx, desk.AtCommandLine(e.Who), e.User, e.Reader)
 			answer(w, enrolment, err)
 		}
 	})
-	mux.HandleFunc("POST /cards", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("POST /desk/cards", func(w http.ResponseWriter, r *http.Request) {
 		var c confirmRequest
 		if read(w, r, &c) {
 			answer(w, nil, d.ConfirmCard(ctx, desk.AtCommandLine(c.Who), c.ID, c.LastFour))
 		}
 	})
-	mux.HandleFunc("GET /readers", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("GET /desk/readers", func(w http.ResponseWriter, r *http.Request) {
 		readers, err := d.Readers(r.Context(), desk.AtCommandLine(r.FormValue("who")))
 		answer(w, readers, err)
 	})
