@@ -164,3 +164,11 @@ func (l *Link) arrive(m message) {
 		l.refused.log(m.reader, m.channel, "too many messages of it wait")
 	}
 }
+
+// send publishes a message. It fails only while the broker is out of reach, which the
+// connection logs.
+func (l *Link) send(channel wire.Channel, reader string, payload []byte) {
+	if err := l.connection.publish(channel, reader, payload); err != nil {
+		l.o.Log.Debug("not published", "kind", string(channel), "reader", reader, "err", err)
+	}
+}

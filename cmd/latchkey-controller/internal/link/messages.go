@@ -103,13 +103,6 @@ func (t *tracker) state(now time.Time, peer *site.Peer, state *wire.State, retai
 	return nil
 }
 
-// send publishes a message. It fails only without the broker, which is logged elsewhere.
-func (t *tracker) send(channel wire.Channel, reader string, payload []byte) {
-	if err := t.connection.publish(channel, reader, payload); err != nil {
-		t.o.Log.Debug("not published", "kind", string(channel), "reader", reader, "err", err)
-	}
-}
-
 func (t *tracker) command(c *wire.Command) {
 	signed, err := t.o.Site.Sign(wire.KindCommand, c)
 	if err != nil {

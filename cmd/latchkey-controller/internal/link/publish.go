@@ -136,9 +136,3 @@ func (p *publisher) sendHead() {
 	p.head = nil
 	p.send(wire.OnHead, "", p.log.Load().Head)
 }
-
-func (p *publisher) send(channel wire.Channel, reader string, payload []byte) {
-	if err := p.connection.publish(channel, reader, payload); err != nil {
-		p.o.Log.Debug("not published", "kind", string(channel), "reader", reader, "err", err)
-	}
-}

@@ -142,9 +142,7 @@ func (rec *recorder) store(ctx context.Context, batch []*wire.Records) error {
 		if err != nil {
 			return err
 		}
-		if err := rec.connection.publish(wire.OnAck, a.reader, signed); err != nil {
-			rec.o.Log.Debug("not acknowledged", "reader", a.reader, "err", err)
-		}
+		rec.send(wire.OnAck, a.reader, signed)
 	}
 	return nil
 }
