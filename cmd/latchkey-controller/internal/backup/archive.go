@@ -66,7 +66,7 @@ func Open(f *os.File, with Identities) (*Reader, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is no regular file; a backup is one file, as latchkey-controller backup writes it", f.Name())
+		return nil, fmt.Errorf("%s is no file; a backup is one file, as latchkey-controller backup writes it", f.Name())
 	}
 	head := make([]byte, min(info.Size(), maxHeader))
 	if _, err := f.ReadAt(head, 0); err != nil && err != io.EOF {
