@@ -121,9 +121,9 @@ func (q Query) filter(tx *store.Tx, a Actor, now time.Time) (store.ActivityFilte
 		f.Until = q.Until.UnixMilli()
 		now = q.Until
 	}
-	f.Near = !q.Since.IsZero() && now.Sub(q.Since) <= nearSpan
+	f.Short = !q.Since.IsZero() && now.Sub(q.Since) <= nearSpan
 	if q.Named != "" {
-		naming, err := tx.NamedLike(q.Named, maxNamed+1)
+		naming, err := tx.FindNames(q.Named, maxNamed+1)
 		switch {
 		case err != nil:
 			return f, err

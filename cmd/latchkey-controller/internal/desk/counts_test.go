@@ -55,7 +55,7 @@ func TestSessionsThatAreOverAreNotOpen(t *testing.T) {
 	for i, began := range []time.Duration{0, 10 * time.Minute, SessionIdle, SessionEnds} {
 		w.must(w.site.Update(t.Context(), func(tx *store.Tx) error {
 			at := now.Add(-began)
-			return tx.AddSession(&store.Session{Hash: wire.Hash{byte(i)}, Admin: 1, Began: at, Seen: at, Given: at}, w.time, 10)
+			return tx.AddSession(&store.Session{Hash: wire.Hash{byte(i)}, Admin: 1, Began: at, Seen: at, Authenticated: at}, w.time, 10)
 		}))
 	}
 	admins, err := w.Admins(t.Context(), as(Owner))

@@ -26,7 +26,7 @@ func (d *Desk) addLink(tx *store.Tx, admin int64) (token string, err error) {
 		return "", err
 	}
 	token, hash := newToken()
-	return token, tx.AddLink(&store.Link{Hash: hash, Admin: admin, Ends: now.Add(LinkEnds)})
+	return token, tx.AddOneTimeLink(&store.OneTimeLink{Hash: hash, Admin: admin, Ends: now.Add(LinkEnds)})
 }
 
 // FirstLink returns the token of a new one-time link that makes the first
@@ -76,8 +76,8 @@ func (d *Desk) OwnerLink(ctx context.Context, a Actor, name string) (token strin
 
 // link returns the link of a token, and its administrator; nil of the first
 // Owner to be.
-func (d *Desk) link(tx *store.Tx, token string) (*store.Link, *store.Admin, error) {
-	link, err := tx.Link(hashToken(token))
+func (d *Desk) link(tx *store.Tx, token string) (*store.OneTimeLink, *store.Admin, error) {
+	link, err := tx.OneTimeLink(hashToken(token))
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil, ErrLinkUsed
 	}
@@ -157,7 +157,7 @@ func (d *Desk) UseLink(ctx context.Context, token, name string, password []byte,
 			}
 		}
 		if err := errors.Join(
-			tx.UseLink(row.Hash),
+			tx.RemoveOneTimeLink(row.Hash),
 			tx.SetPassword(admin.ID, d.site.Seal(sealedPassword, admin.ID, check)),
 			tx.EndSessions(admin.ID, wire.Hash{}),
 			tx.ForgetBrowsers(admin.ID, wire.Hash{}),

@@ -107,7 +107,7 @@ func (d *Desk) setPlace(ctx context.Context, a Actor, l store.Level, id int64, w
 
 // tellPlaces puts the names of doors and locations into readers' policies.
 func tellPlaces(tx *store.Tx, now time.Time, readers []string) error {
-	wheres, err := tx.Wheres()
+	wheres, err := tx.ReaderPlaces()
 	if err != nil {
 		return err
 	}
@@ -205,7 +205,7 @@ func (d *Desk) MoveReader(ctx context.Context, a Actor, reader, was string, door
 		} else if err != nil {
 			return err
 		}
-		wheres, err := tx.Wheres()
+		wheres, err := tx.ReaderPlaces()
 		if err != nil {
 			return err
 		}
@@ -228,7 +228,7 @@ func (d *Desk) removePlace(ctx context.Context, a Actor, l store.Level, id int64
 			return err
 		}
 		ab.subject = p.Name
-		if n, err := tx.Holding(l, id); err != nil {
+		if n, err := tx.CountIn(l, id); err != nil {
 			return err
 		} else if n > 0 {
 			return wrong("name", fmt.Sprintf("%s still has %s; move or remove what is in it first", p.Name, count(n, holds)))

@@ -106,7 +106,7 @@ func (d *Desk) readers(ctx context.Context) ([]*Reader, error) {
 		if err != nil {
 			return err
 		}
-		wheres, err := tx.Wheres()
+		wheres, err := tx.ReaderPlaces()
 		if err != nil {
 			return err
 		}
@@ -147,7 +147,7 @@ func (d *Desk) readers(ctx context.Context) ([]*Reader, error) {
 				return err
 			}
 			if last != nil {
-				entries, err := entries(tx, []*store.Activity{last})
+				entries, err := entries(tx, []*store.Event{last})
 				if err != nil {
 					return err
 				}

@@ -49,7 +49,7 @@ func (t *teller) sentence(e *Entry, r *wire.Record, tries int) (Text, error) {
 	case wire.LockoutStarted:
 		names := make([]string, len(r.Users))
 		format := "PIN entry at %s is paused: " + escape(causeText(r.Cause))
-		besides, err := t.tx.Besides(e.ID)
+		besides, err := t.tx.OtherNames(e.ID)
 		if err != nil {
 			return nil, err
 		}

@@ -50,7 +50,7 @@ func (d *Desk) begin(tx *store.Tx, admin *store.Admin, from Client) (*Session, e
 	}
 	token, hash := newToken()
 	err = tx.AddSession(&store.Session{
-		Hash: hash, Admin: admin.ID, Began: now, Seen: now, Given: now,
+		Hash: hash, Admin: admin.ID, Began: now, Seen: now, Authenticated: now,
 		Address: cut(from.Address, 64), Agent: Clean(cut(from.Agent, 256)),
 	}, read.Wall, maxSessionsOf)
 	if err != nil {
@@ -119,7 +119,7 @@ func (d *Desk) open(tx *store.Tx, token string) (*Session, *store.Session, clock
 	}
 	began := read.Wall.Add(-now.Sub(row.Began))
 	s := &Session{Actor: actorOf(admin), Began: began, Ends: began.Add(SessionEnds), Client: Client{Address: row.Address, Agent: row.Agent}}
-	s.Actor.FreshSignIn, s.Actor.session = now.Sub(row.Given) < FreshFor, row.Hash
+	s.Actor.FreshSignIn, s.Actor.session = now.Sub(row.Authenticated) < FreshFor, row.Hash
 	return s, row, now, nil
 }
 

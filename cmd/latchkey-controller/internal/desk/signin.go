@@ -175,7 +175,7 @@ func (d *Desk) SignInAgain(ctx context.Context, token string, password []byte, f
 		if _, err := unchanged(tx, admin); err != nil {
 			return err
 		}
-		row.Seen, row.Given = now, now
+		row.Seen, row.Authenticated = now, now
 		return tx.TouchSession(row, d.now())
 	})
 }

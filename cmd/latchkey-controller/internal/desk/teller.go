@@ -14,7 +14,7 @@ import (
 type teller struct{ tx *store.Tx }
 
 // entries returns what is listed in the activity, in the same order.
-func entries(tx *store.Tx, rows []*store.Activity) ([]*Entry, error) {
+func entries(tx *store.Tx, rows []*store.Event) ([]*Entry, error) {
 	ids := map[store.Source][]int64{}
 	for _, row := range rows {
 		ids[row.Source] = append(ids[row.Source], row.Row)
@@ -81,7 +81,7 @@ func called(name string, user uint64) string {
 }
 
 // record fills in what a reader's record says.
-func (t *teller) record(e *Entry, listed *store.Activity, row *store.Record) error {
+func (t *teller) record(e *Entry, listed *store.Event, row *store.Record) error {
 	e.Source, e.Number, e.Journal = "reader", row.Number, row.Journal.String()
 	r, err := wire.ParseRecord(row.Encoded)
 	if err != nil {

@@ -178,7 +178,7 @@ func (d *Desk) Users(ctx context.Context, a Actor, q UserQuery) (page *UserPage,
 		if len(users) > limit {
 			users = users[:limit]
 			u := users[limit-1]
-			page.Next = userPlace(store.UserPlace{Sort: store.SortKey(u.Name), ID: u.ID})
+			page.Next = userPlace(store.UserCursor{Sort: store.SortKey(u.Name), ID: u.ID})
 		}
 		page.Users, err = d.userRows(tx, users)
 		return err
@@ -186,11 +186,11 @@ func (d *Desk) Users(ctx context.Context, a Actor, q UserQuery) (page *UserPage,
 	return page, err
 }
 
-func userPlace(at store.UserPlace) string {
+func userPlace(at store.UserCursor) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatUint(at.ID, 10) + " " + at.Sort))
 }
 
-func parseUserPlace(text string) (at store.UserPlace, err error) {
+func parseUserPlace(text string) (at store.UserCursor, err error) {
 	b, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil || len(b) == 0 {
 		return at, err
@@ -211,7 +211,7 @@ func (d *Desk) userRows(tx *store.Tx, users []*store.User) ([]*UserRow, error) {
 	if err != nil {
 		return nil, err
 	}
-	wheres, err := tx.Wheres()
+	wheres, err := tx.ReaderPlaces()
 	if err != nil {
 		return nil, err
 	}
@@ -241,7 +241,7 @@ func (d *Desk) userRows(tx *store.Tx, users []*store.User) ([]*UserRow, error) {
 }
 
 // doorName returns the name of a reader's door.
-func doorName(wheres map[string]*store.Where, reader string) string {
+func doorName(wheres map[string]*store.ReaderPlace, reader string) string {
 	if w := wheres[reader]; w != nil && w.DoorName != "" {
 		return w.DoorName
 	}
@@ -291,7 +291,7 @@ func access(tx *store.Tx, u *store.User) ([]Access, error) {
 	if err != nil {
 		return nil, err
 	}
-	wheres, err := tx.Wheres()
+	wheres, err := tx.ReaderPlaces()
 	if err != nil {
 		return nil, err
 	}

@@ -23,10 +23,10 @@ const daySeconds = 24 * 60 * 60
 
 // refuseRecords says once a day that a reader's records are not taken.
 func refuseRecords(tx *store.Tx, now int64, a *store.Allowance) error {
-	if a.Said {
+	if a.AlarmRaised {
 		return nil
 	}
-	a.Said = true
+	a.AlarmRaised = true
 	if err := tx.SetAllowance(a); err != nil {
 		return err
 	}

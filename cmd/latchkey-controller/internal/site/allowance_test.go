@@ -96,7 +96,7 @@ func TestAReaderThatWasOfflineForYearsGetsRidOfItAllInDays(t *testing.T) {
 	spent := func() (bytes int64) {
 		if err := s.View(t.Context(), func(tx *store.Tx) error {
 			a, err := tx.Allowance(d.reader, noon.Unix()/daySeconds)
-			bytes = a.Spent
+			bytes = a.Used
 			return err
 		}); err != nil {
 			t.Fatal(err)

@@ -36,7 +36,7 @@ func (s *Site) Backup(ctx context.Context, now time.Time, to backup.Recipients, 
 		if !opensSigning(v, row.Signing) {
 			return errResealed
 		}
-		if err := tx.Sound(); err != nil {
+		if err := tx.CheckIntegrity(); err != nil {
 			return err
 		}
 		size, err := tx.Size()

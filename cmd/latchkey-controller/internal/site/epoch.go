@@ -83,11 +83,11 @@ func (s *Site) ReissueOnWord(ctx context.Context, at clock.Reading) (number uint
 		if err != nil {
 			return err
 		}
-		last, err := tx.Claimed()
+		last, err := tx.LastClaim()
 		if err == nil && m.Time().Sub(last) < claimsEvery {
 			return ErrClaimed
 		}
-		return errors.Join(err, tx.SetClaimed(m.Time()))
+		return errors.Join(err, tx.SetLastClaim(m.Time()))
 	})
 }
 
@@ -112,7 +112,7 @@ func (s *Site) reissue(ctx context.Context, now time.Time, above uint64, first f
 				return err
 			}
 		}
-		if err := tx.SkipNumbers(); err != nil {
+		if err := tx.SkipIDs(); err != nil {
 			return err
 		}
 		return tx.MarkRestored()

@@ -55,14 +55,14 @@ func storeWithin(tx *store.Tx, now came, m *wire.Records, s *Stored) error {
 	if err != nil {
 		return err
 	}
-	if s.Refused = a.Spent >= keptADay; s.Refused {
+	if s.Refused = a.Used >= keptADay; s.Refused {
 		return refuseRecords(tx, now.wall, a)
 	}
 	cost, err := storeRecords(tx, now, m, s)
 	if err != nil || cost == 0 {
 		return err
 	}
-	a.Spent += cost
+	a.Used += cost
 	return tx.SetAllowance(a)
 }
 
@@ -118,9 +118,9 @@ func storeRecords(tx *store.Tx, now came, m *wire.Records, s *Stored) (cost int6
 		}
 	}
 	if last.Number > j.Number {
-		j.Number, j.Hash, j.Led = last.Number, lastHash, 0
+		j.Number, j.Hash, j.RewindSince = last.Number, lastHash, 0
 		if j.Restored {
-			if j.Restored, err = tx.Beyond(m.Reader, m.Journal, j.Number); err != nil {
+			if j.Restored, err = tx.HasRecordsAbove(m.Reader, m.Journal, j.Number); err != nil {
 				return 0, err
 			}
 		}
@@ -141,10 +141,10 @@ func leadsBack(now clock.Steady, j *store.Journal, m *wire.Records, first uint64
 	if !j.Restored || j.Number == 0 || first <= max(j.Number+1, m.First) {
 		return false
 	}
-	if j.Led == 0 {
-		j.Led = now
+	if j.RewindSince == 0 {
+		j.RewindSince = now
 	}
-	return now.Sub(j.Led) < gapPatience
+	return now.Sub(j.RewindSince) < gapPatience
 }
 
 // forks says whether a record that was just added is where a journal forks:
@@ -179,7 +179,7 @@ func (s *Site) AlarmGaps(ctx context.Context, at clock.Reading) error {
 			return err
 		}
 		for _, gap := range gaps {
-			whole, err := tx.Holds(gap)
+			whole, err := tx.GapFilled(gap)
 			if err != nil {
 				return err
 			}

@@ -53,7 +53,7 @@ func ClassOf(kind wire.RecordKind) Class {
 }
 
 // An Activity is an entry of the one list of records, audit and alarms.
-type Activity struct {
+type Event struct {
 	ID       int64 // rises in the order in which they came
 	Source   Source
 	Row      int64 // its id in its table
@@ -73,7 +73,7 @@ type Activity struct {
 
 // list puts an entry at the end of the activity, and keeps with it what
 // everything is called now.
-func (t *Tx) list(a *Activity) (err error) {
+func (t *Tx) addEvent(a *Event) (err error) {
 	if a.Subject == "" && a.User != 0 {
 		if a.Subject, err = t.UserName(a.User); err != nil {
 			return err
@@ -96,20 +96,20 @@ func (t *Tx) list(a *Activity) (err error) {
 
 // entryOf returns the entry of a record, without names that it does not hold
 // itself.
-func entryOf(r *Record) (*Activity, error) {
+func recordEvent(r *Record) (*Event, error) {
 	decoded, err := wire.ParseRecord(r.Encoded)
 	if err != nil {
 		return nil, err
 	}
-	return &Activity{Source: FromRecords, Row: r.ID, Class: ClassOf(r.Kind), Kind: string(r.Kind), Reader: r.Reader, User: decoded.User, At: r.At, Received: r.Received, Who: decoded.Who}, nil
+	return &Event{Source: FromRecords, Row: r.ID, Class: ClassOf(r.Kind), Kind: string(r.Kind), Reader: r.Reader, User: decoded.User, At: r.At, Received: r.Received, Who: decoded.Who}, nil
 }
 
-func (t *Tx) listRecord(r *Record) error {
+func (t *Tx) addRecordEvent(r *Record) error {
 	decoded, err := wire.ParseRecord(r.Encoded)
 	if err != nil {
 		return err
 	}
-	a, err := entryOf(r)
+	a, err := recordEvent(r)
 	if err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func (t *Tx) listRecord(r *Record) error {
 			a.Tries = int(p.Limit)
 		}
 	}
-	if err := t.list(a); err != nil {
+	if err := t.addEvent(a); err != nil {
 		return err
 	}
 	for _, user := range decoded.Users {
@@ -141,8 +141,8 @@ func (t *Tx) listRecord(r *Record) error {
 }
 
 // entry returns the entry of an alarm.
-func (a *Alarm) entry() *Activity {
-	return &Activity{Source: FromAlarms, Row: a.ID, Class: ClassAlarm, Kind: a.Kind, Reader: a.Reader, At: a.At, Received: a.At}
+func (a *Alarm) event() *Event {
+	return &Event{Source: FromAlarms, Row: a.ID, Class: ClassAlarm, Kind: a.Kind, Reader: a.Reader, At: a.At, Received: a.At}
 }
 
 // Newest returns the newest entry's id, and a number that is another one after

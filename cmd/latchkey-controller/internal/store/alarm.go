@@ -25,7 +25,7 @@ func (t *Tx) AddAlarm(a *Alarm) error {
 	if err := t.row(`INSERT INTO alarms (reader_id, kind, at, text) VALUES (?, ?, ?, ?) RETURNING id`, []any{a.Reader, a.Kind, a.At, a.Text}, &a.ID); err != nil {
 		return err
 	}
-	return t.list(a.entry())
+	return t.addEvent(a.event())
 }
 
 // Alarms returns alarms in the order in which they were raised.

@@ -38,11 +38,11 @@ func (t *Tx) AddAudit(a *Audit) error {
 	if err != nil {
 		return err
 	}
-	entry := &Activity{Source: FromAudit, Row: a.ID, Class: ClassAdmin, Kind: "admin." + a.Act, Reader: a.Reader, User: a.User, At: a.At, Received: a.At, Subject: a.Subject, Who: a.Who}
+	entry := &Event{Source: FromAudit, Row: a.ID, Class: ClassAdmin, Kind: "admin." + a.Act, Reader: a.Reader, User: a.User, At: a.At, Received: a.At, Subject: a.Subject, Who: a.Who}
 	if a.Act == ExportAct {
 		entry.Subject = "" // it is the format's
 	}
-	return t.list(entry)
+	return t.addEvent(entry)
 }
 
 // Acts of an administrator that are refused within a minute are noted one by

@@ -21,7 +21,7 @@ func TestUsersAreChosenByTheirStateFromAnIndexThatHasAllOfIt(t *testing.T) {
 		} {
 			for _, c.Search = range []string{"", "ada"} {
 				clause, args := c.from()
-				for _, statement := range []string{`SELECT count(*) FROM ` + clause, pageOf(clause)} {
+				for _, statement := range []string{`SELECT count(*) FROM ` + clause, pageQuery(clause)} {
 					all := args
 					if strings.Contains(statement, "LIMIT") {
 						all = append(slices.Clone(args), "", 0, 50)
@@ -69,7 +69,7 @@ func TestASiteOfBeforeKnowsWhoHasNoCredentials(t *testing.T) {
 func bare(t *testing.T, s *Store) (names []string) {
 	t.Helper()
 	err := s.View(t.Context(), func(tx *Tx) error {
-		users, _, found, err := tx.FindUsers(UserChoice{State: BareUsers}, UserPlace{}, 10)
+		users, _, found, err := tx.FindUsers(UserChoice{State: BareUsers}, UserCursor{}, 10)
 		for _, u := range users {
 			names = append(names, u.Name)
 		}

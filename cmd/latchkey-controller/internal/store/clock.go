@@ -33,14 +33,14 @@ func (t *Tx) SetClock(m clock.Mark) error {
 }
 
 // agesEvery is how finely ages are told apart, in seconds.
-const agesEvery = 3600
+const ageInterval = 3600
 
 // MarkAge notes how far time has come with what has happened until then.
 func (t *Tx) MarkAge(now clock.Steady) error {
 	return t.exec(`INSERT INTO ages (steady, activity, audit)
 		SELECT ?1, (SELECT coalesce(max(id), 0) FROM activity), (SELECT coalesce(max(id), 0) FROM audit)
 		WHERE NOT EXISTS (SELECT 1 FROM ages WHERE steady > ?1 - ?2 AND steady <> ?1)
-		ON CONFLICT DO UPDATE SET activity = excluded.activity, audit = excluded.audit`, now, agesEvery)
+		ON CONFLICT DO UPDATE SET activity = excluded.activity, audit = excluded.audit`, now, ageInterval)
 }
 
 // OlderThan returns the newest entry of the activity, and of the audit, that is

@@ -15,12 +15,12 @@ type ActivityFilter struct {
 	User          uint64
 	Class         Class
 	Kind          string
-	Since, Until  int64   // Unix milliseconds, [Since, Until)
-	Near          bool    // that span is short: it is quicker to look at all entries of it
-	After, Before int64   // ids, (After, Before)
-	NoActs        bool    // none of administrators
-	Named         *Naming // nil: whomever they name
-	Oldest        bool    // the oldest first; otherwise the newest
+	Since, Until  int64      // Unix milliseconds, [Since, Until)
+	Short         bool       // that span is short: it is quicker to look at all entries of it
+	After, Before int64      // ids, (After, Before)
+	NoActs        bool       // none of administrators
+	Named         *NameMatch // nil: whomever they name
+	Oldest        bool       // the oldest first; otherwise the newest
 	Limit         int
 }
 
@@ -29,18 +29,18 @@ type ActivityFilter struct {
 // A + before a column keeps SQLite from using its index (its query planner's
 // documentation, "Disqualifying WHERE Clause Terms"): it does not know which of
 // several leads to few rows, and the caller does.
-func (t *Tx) Activity(f ActivityFilter) ([]*Activity, error) {
+func (t *Tx) Activity(f ActivityFilter) ([]*Event, error) {
 	if f.Readers == nil && f.Named == nil {
-		return t.find(f, "", naming{})
+		return t.find(f, "", nameCondition{})
 	}
-	readers, namings := f.Readers, []naming{{}}
+	readers, namings := f.Readers, []nameCondition{{}}
 	if readers == nil {
 		readers = []string{""}
 	}
 	if f.Named != nil {
 		namings = f.Named.conditions()
 	}
-	var all []*Activity
+	var all []*Event
 	for _, reader := range readers {
 		for _, by := range namings {
 			entries, err := t.find(f, reader, by)
@@ -50,38 +50,38 @@ func (t *Tx) Activity(f ActivityFilter) ([]*Activity, error) {
 			all = append(all, entries...)
 		}
 	}
-	slices.SortFunc(all, func(a, b *Activity) int {
+	slices.SortFunc(all, func(a, b *Event) int {
 		if f.Oldest {
 			return cmp.Compare(a.ID, b.ID)
 		}
 		return cmp.Compare(b.ID, a.ID)
 	})
-	all = slices.CompactFunc(all, func(a, b *Activity) bool { return a.ID == b.ID })
+	all = slices.CompactFunc(all, func(a, b *Event) bool { return a.ID == b.ID })
 	return all[:min(len(all), f.Limit)], nil
 }
 
 // A naming is a condition that entries name somebody or something, with its
 // argument. The zero one is none.
-type naming struct {
+type nameCondition struct {
 	where string
 	is    any
 }
 
 // conditions returns one for each way in which an entry may do so.
-func (n *Naming) conditions() (all []naming) {
+func (n *NameMatch) conditions() (all []nameCondition) {
 	for _, user := range n.Users {
-		all = append(all, naming{`user_id = ? AND user_id <> 0`, user})
+		all = append(all, nameCondition{`user_id = ? AND user_id <> 0`, user})
 	}
 	for _, name := range n.Names {
 		for _, where := range []string{`subject = ? AND subject <> 0`, `door = ? AND door <> 0`, `who = ? AND who <> 0`, `id IN (SELECT activity FROM besides WHERE name = ?)`} {
-			all = append(all, naming{where, name})
+			all = append(all, nameCondition{where, name})
 		}
 	}
 	return all
 }
 
 // find returns entries of a reader, or of all if it is "".
-func (t *Tx) find(f ActivityFilter, reader string, by naming) ([]*Activity, error) {
+func (t *Tx) find(f ActivityFilter, reader string, by nameCondition) ([]*Event, error) {
 	where, args := []string{`id > ?`}, []any{f.After}
 	and := func(condition string, values ...any) { where, args = append(where, condition), append(args, values...) }
 	if f.Before != 0 {
@@ -118,7 +118,7 @@ func (t *Tx) find(f ActivityFilter, reader string, by naming) ([]*Activity, erro
 		and(`+source <> ?`, FromAudit)
 	}
 	at := `+at`
-	if f.Near && f.User == 0 && by.where == "" {
+	if f.Short && f.User == 0 && by.where == "" {
 		at = `at`
 	}
 	if f.Since != 0 {
@@ -145,12 +145,12 @@ func classOfKind(kind string) Class {
 	return ClassOf(wire.RecordKind(kind))
 }
 
-func (t *Tx) activity(where string, args ...any) ([]*Activity, error) {
-	var entries []*Activity
+func (t *Tx) activity(where string, args ...any) ([]*Event, error) {
+	var entries []*Event
 	err := t.rows(`SELECT id, source, row, class, kind, reader_id, user_id, at, received, tries,
 		coalesce((SELECT name FROM names WHERE names.id = subject), ''), coalesce((SELECT name FROM names WHERE names.id = door), ''), coalesce((SELECT name FROM names WHERE names.id = who), '')
 		FROM activity WHERE `+where, args, func(r scanner) error {
-		var a Activity
+		var a Event
 		var class string
 		err := r.Scan(&a.ID, &a.Source, &a.Row, &class, &a.Kind, &a.Reader, &a.User, &a.At, &a.Received, &a.Tries, &a.Subject, &a.Door, &a.Who)
 		a.Class = Class(class)
@@ -161,8 +161,8 @@ func (t *Tx) activity(where string, args ...any) ([]*Activity, error) {
 }
 
 // LastGranted returns the newest entry of each of some users of being let in.
-func (t *Tx) LastGranted(users []uint64) (map[uint64]*Activity, error) {
-	last := make(map[uint64]*Activity, len(users))
+func (t *Tx) LastGranted(users []uint64) (map[uint64]*Event, error) {
+	last := make(map[uint64]*Event, len(users))
 	for _, id := range users {
 		entries, err := t.activity(`user_id = ? AND user_id <> 0 AND class = 'granted' ORDER BY id DESC LIMIT 1`, id)
 		if err != nil {
@@ -177,7 +177,7 @@ func (t *Tx) LastGranted(users []uint64) (map[uint64]*Activity, error) {
 
 // LastAttempt returns the newest entry of a reader of somebody's being let in
 // or not; nil: there is none among its last thousand.
-func (t *Tx) LastAttempt(reader string) (*Activity, error) {
+func (t *Tx) LastAttempt(reader string) (*Event, error) {
 	entries, err := t.activity(`id IN (
 		SELECT id FROM (SELECT id, class FROM activity WHERE reader_id = ? ORDER BY id DESC LIMIT 1000)
 		WHERE class IN ('granted', 'denied') ORDER BY id DESC LIMIT 1)`, reader)

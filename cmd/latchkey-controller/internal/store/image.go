@@ -13,7 +13,7 @@ func (t *Tx) Size() (bytes int64, err error) {
 }
 
 // Sound returns an error if the database's pages do not hold together.
-func (t *Tx) Sound() error {
+func (t *Tx) CheckIntegrity() error {
 	var said string
 	if err := t.row(`PRAGMA quick_check(1)`, nil, &said); err != nil {
 		return err

@@ -9,20 +9,20 @@ import (
 
 // A Journal is how far one journal of a reader is here.
 type Journal struct {
-	Reader   string
-	ID       wire.JournalID
-	Number   uint64       // the highest; 0: nothing of it yet
-	Hash     wire.Hash    // of that record
-	Forked   bool         // a number came with two hashes
-	Restored bool         // its reader may think that more is here
-	Led      clock.Steady // since when that is told to go back to Number; 0: it is not
+	Reader      string
+	ID          wire.JournalID
+	Number      uint64       // the highest; 0: nothing of it yet
+	Hash        wire.Hash    // of that record
+	Forked      bool         // a number came with two hashes
+	Restored    bool         // its reader may think that more is here
+	RewindSince clock.Steady // since when that is told to go back to Number; 0: it is not
 }
 
 // Journal returns how far a journal is here.
 func (t *Tx) Journal(reader string, id wire.JournalID) (*Journal, error) {
 	j := Journal{Reader: reader, ID: id}
 	var hash []byte
-	err := t.row(`SELECT number, hash, forked, restored, led FROM journals WHERE reader_id = ? AND journal = ?`, []any{reader, id[:]}, &j.Number, &hash, &j.Forked, &j.Restored, &j.Led)
+	err := t.row(`SELECT number, hash, forked, restored, led FROM journals WHERE reader_id = ? AND journal = ?`, []any{reader, id[:]}, &j.Number, &hash, &j.Forked, &j.Restored, &j.RewindSince)
 	if errors.Is(err, ErrNotFound) {
 		return &j, nil
 	}
@@ -37,7 +37,7 @@ func (t *Tx) Journal(reader string, id wire.JournalID) (*Journal, error) {
 func (t *Tx) SetJournal(j *Journal) error {
 	return t.exec(`INSERT INTO journals (reader_id, journal, number, hash, forked, restored, led) VALUES (?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT DO UPDATE SET number = excluded.number, hash = excluded.hash, forked = excluded.forked, restored = excluded.restored, led = excluded.led`,
-		j.Reader, j.ID[:], j.Number, j.Hash[:], j.Forked, j.Restored, j.Led)
+		j.Reader, j.ID[:], j.Number, j.Hash[:], j.Forked, j.Restored, j.RewindSince)
 }
 
 // MarkRestored says of all journals that their readers may think that more of
@@ -70,7 +70,7 @@ func (t *Tx) TakeGaps(before clock.Steady) (gaps []Gap, err error) {
 }
 
 // Holds says whether all records of a gap have come since.
-func (t *Tx) Holds(g Gap) (bool, error) {
+func (t *Tx) GapFilled(g Gap) (bool, error) {
 	var n uint64
 	err := t.row(`SELECT count(DISTINCT number) FROM records WHERE reader_id = ? AND journal = ? AND number BETWEEN ? AND ?`, []any{g.Reader, g.Journal[:], g.First, g.Last}, &n)
 	return n == g.Last-g.First+1, err
@@ -78,7 +78,7 @@ func (t *Tx) Holds(g Gap) (bool, error) {
 
 // Beyond says whether records of a journal are here whose numbers are above
 // one.
-func (t *Tx) Beyond(reader string, journal wire.JournalID, number uint64) (beyond bool, err error) {
+func (t *Tx) HasRecordsAbove(reader string, journal wire.JournalID, number uint64) (beyond bool, err error) {
 	err = t.row(`SELECT EXISTS (SELECT 1 FROM records WHERE reader_id = ? AND journal = ? AND number > ?)`, []any{reader, journal[:], number}, &beyond)
 	return beyond, err
 }

@@ -80,16 +80,16 @@ func (t *Tx) Retag(now int64, credentials []*Credential, told func(*Credential) 
 
 // skipped is how many numbers of users and credentials are left out after the
 // state of a database was put back: more than were given since.
-const skipped = 10_000
+const skippedIDs = 10_000
 
 // SkipNumbers leaves out numbers of users and credentials that may have been
 // given in a state of the database that is lost.
-func (t *Tx) SkipNumbers() error {
+func (t *Tx) SkipIDs() error {
 	for _, table := range []string{"users", "credentials"} {
 		if err := t.exec(`INSERT INTO sqlite_sequence (name, seq) SELECT ?, 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = ?)`, table, table); err != nil {
 			return err
 		}
-		if err := t.exec(`UPDATE sqlite_sequence SET seq = seq + ? WHERE name = ?`, skipped, table); err != nil {
+		if err := t.exec(`UPDATE sqlite_sequence SET seq = seq + ? WHERE name = ?`, skippedIDs, table); err != nil {
 			return err
 		}
 	}

@@ -38,7 +38,7 @@ func migrations() ([]string, error) {
 
 // fillings follow the migration to their version, where statements do not
 // suffice.
-var fillings = map[int]func(*Tx) error{3: fillConsole, 4: (*Tx).nameAll, 6: (*Tx).fillNames, 7: (*Tx).fillClockAndZone}
+var backfills = map[int]func(*Tx) error{3: fillConsole, 4: (*Tx).fillUserNames, 6: (*Tx).fillNames, 7: (*Tx).fillClockAndZone}
 
 // migrate brings a database up to the schema of this program, one transaction
 // a version.
@@ -89,7 +89,7 @@ func migrateOne(ctx context.Context, db *sql.DB, steps []string) (int, error) {
 	if _, err := tx.ExecContext(ctx, statements); err != nil {
 		return 0, fmt.Errorf("schema %d: %w", at+1, err)
 	}
-	if fill := fillings[at+1]; fill != nil {
+	if fill := backfills[at+1]; fill != nil {
 		if err := fill(&Tx{ctx, tx}); err != nil {
 			return 0, fmt.Errorf("schema %d: %w", at+1, err)
 		}

@@ -12,7 +12,7 @@ import (
 // fillConsole fills the columns and tables of 03_console.sql from what was
 // there before.
 func fillConsole(t *Tx) error {
-	if err := t.nameAll(); err != nil {
+	if err := t.fillUserNames(); err != nil {
 		return err
 	}
 	if err := t.fillPlaces(); err != nil {
@@ -22,7 +22,7 @@ func fillConsole(t *Tx) error {
 }
 
 // nameAll writes what all users are listed and found by.
-func (t *Tx) nameAll() error {
+func (t *Tx) fillUserNames() error {
 	users, err := t.Users()
 	if err != nil {
 		return err
@@ -64,11 +64,11 @@ func (t *Tx) fillActivity() error {
 			break
 		}
 		for _, r := range records {
-			a, err := entryOf(r)
+			a, err := recordEvent(r)
 			if err != nil {
 				return err
 			}
-			if err := t.listUnnamed(a); err != nil {
+			if err := t.addUnnamedEvent(a); err != nil {
 				return err
 			}
 			after = r.ID
@@ -79,7 +79,7 @@ func (t *Tx) fillActivity() error {
 		return err
 	}
 	for _, a := range alarms {
-		if err := t.listUnnamed(a.entry()); err != nil {
+		if err := t.addUnnamedEvent(a.event()); err != nil {
 			return err
 		}
 	}
@@ -87,7 +87,7 @@ func (t *Tx) fillActivity() error {
 }
 
 // listUnnamed puts an entry at the end of the activity of that schema.
-func (t *Tx) listUnnamed(a *Activity) error {
+func (t *Tx) addUnnamedEvent(a *Event) error {
 	return t.exec(`INSERT INTO activity (source, row, class, kind, reader_id, user_id, at, received) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
 		a.Source, a.Row, string(a.Class), a.Kind, a.Reader, a.User, a.At, a.Received)
 }
@@ -117,7 +117,7 @@ func (t *Tx) fillNames() error {
 		return err
 	}
 	for id, name := range names {
-		if err := t.exec(`UPDATE names SET words = ? WHERE id = ?`, " "+searched(name), id); err != nil {
+		if err := t.exec(`UPDATE names SET words = ? WHERE id = ?`, " "+searchText(name), id); err != nil {
 			return err
 		}
 	}

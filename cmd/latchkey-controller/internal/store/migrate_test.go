@@ -63,7 +63,7 @@ func TestASiteOfBeforeTheConsoleIsAllThereInIt(t *testing.T) {
 	}
 	defer s.Close()
 	err = s.View(t.Context(), func(tx *Tx) error {
-		users, total, found, err := tx.FindUsers(UserChoice{Search: "love lab"}, UserPlace{}, 10)
+		users, total, found, err := tx.FindUsers(UserChoice{Search: "love lab"}, UserCursor{}, 10)
 		if err != nil || total != 2 || found != 1 || users[0].First != "Ada King" || users[0].Last != "Lovelace" || !slices.Equal(users[0].Groups, []string{"lab", "staff"}) {
 			t.Errorf("%d of %d, %+v, %v", found, total, users, err)
 		}
@@ -73,16 +73,16 @@ func TestASiteOfBeforeTheConsoleIsAllThereInIt(t *testing.T) {
 		if c, err := tx.CredentialsOf(1); err != nil || len(c) != 1 || c[0].By != "" || c[0].Exposed {
 			t.Errorf("%+v, %v", c, err)
 		}
-		wheres, err := tx.Wheres()
+		places, err := tx.ReaderPlaces()
 		if err != nil {
 			return err
 		}
 		for reader, want := range map[string][2]string{"back": {"back", "home"}, "front": {"Front door", "Main building"}, "front-left": {"Front door", "Main building"}} {
-			if w := wheres[reader]; w.DoorName != want[0] || w.Place != want[1] {
+			if w := places[reader]; w.DoorName != want[0] || w.Place != want[1] {
 				t.Errorf("%s: %+v", reader, w)
 			}
 		}
-		if wheres["front"].Door != wheres["front-left"].Door || wheres["front"].Door == wheres["back"].Door {
+		if places["front"].Door != places["front-left"].Door || places["front"].Door == places["back"].Door {
 			t.Error("two readers of one door have two")
 		}
 		if p, err := tx.Policy("back"); err != nil || p.Revision != 7 || p.Place != "" {
@@ -92,7 +92,7 @@ func TestASiteOfBeforeTheConsoleIsAllThereInIt(t *testing.T) {
 		if err != nil || len(entries) != 3 {
 			t.Fatalf("%d entries, %v", len(entries), err)
 		}
-		for i, want := range []Activity{
+		for i, want := range []Event{
 			{ID: 1, Source: FromRecords, Row: 1, Class: ClassGranted, Kind: "access.granted", Reader: "front", User: 1, At: 5, Received: 6, Subject: "Ada King Lovelace", Door: "Front door"},
 			{ID: 3, Source: FromRecords, Row: 3, Class: ClassAlarm, Kind: "door.forced", Reader: "front", At: 5, Received: 6, Door: "Front door"},
 			{ID: 4, Source: FromAlarms, Row: 1, Class: ClassAlarm, Kind: "journal.gap", Reader: "front", At: 7, Received: 7, Door: "Front door"},
@@ -153,7 +153,7 @@ func TestOlderEntriesGetTheNamesThatActsTellOf(t *testing.T) {
 				t.Errorf("entry %d: %q by %q, not %q", i+1, e.Subject, e.Who, want)
 			}
 		}
-		besides, err := tx.Besides(9)
+		besides, err := tx.OtherNames(9)
 		if len(besides) != 1 || besides[1] != "Ada Lovelace" {
 			t.Errorf("besides: %v", besides)
 		}
@@ -173,11 +173,11 @@ func TestASiteThatSortedByBytesSortsAsPeopleRead(t *testing.T) {
 	}
 	defer s.Close()
 	err = s.View(t.Context(), func(tx *Tx) error {
-		users, _, _, err := tx.FindUsers(UserChoice{}, UserPlace{}, 10)
+		users, _, _, err := tx.FindUsers(UserChoice{}, UserCursor{}, 10)
 		if err != nil || len(users) != 2 || users[0].Name != "Łukasz" {
 			t.Errorf("%+v, %v", users, err)
 		}
-		if users, _, _, err = tx.FindUsers(UserChoice{Search: "luk"}, UserPlace{}, 10); err != nil || len(users) != 1 {
+		if users, _, _, err = tx.FindUsers(UserChoice{Search: "luk"}, UserCursor{}, 10); err != nil || len(users) != 1 {
 			t.Errorf("%+v, %v", users, err)
 		}
 		return nil
@@ -336,7 +336,7 @@ func TestATimeThatWasYearsAheadOnceKeepsNothingYoungAndAgesNothing(t *testing.T)
 		if newest, _, err := tx.OlderThan(now.Add(-90 * 24 * time.Hour)); err != nil || newest != 0 {
 			t.Errorf("%d is old, %v", newest, err)
 		}
-		if session, err := tx.Session(wire.Hash{}); err != nil || session.Began > now || session.Seen > now || session.Given > now {
+		if session, err := tx.Session(wire.Hash{}); err != nil || session.Began > now || session.Seen > now || session.Authenticated > now {
 			t.Errorf("at %d: %+v, %v", now, session, err)
 		}
 		if throttle, err := tx.Throttle("account"); err != nil || throttle.Last > now || throttle.Until > now {

@@ -12,7 +12,7 @@ func (t *Tx) nameID(name string) (id int64, err error) {
 	}
 	err = t.row(`SELECT id FROM names WHERE name = ?`, []any{name}, &id)
 	if errors.Is(err, ErrNotFound) {
-		err = t.row(`INSERT INTO names (name, words) VALUES (?, ?) RETURNING id`, []any{name, " " + searched(name)}, &id)
+		err = t.row(`INSERT INTO names (name, words) VALUES (?, ?) RETURNING id`, []any{name, " " + searchText(name)}, &id)
 	}
 	return id, err
 }
@@ -38,16 +38,16 @@ func (t *Tx) forgetNames(ids []int64) error {
 }
 
 // A Naming is what entries are found by that name somebody or something.
-type Naming struct {
+type NameMatch struct {
 	Names []int64  // that users, doors or administrators had then
 	Users []uint64 // whatever they were called then
 }
 
 // NamedLike returns up to limit names of the activity, and up to limit users by
 // their names of now, of which each word of search begins a word.
-func (t *Tx) NamedLike(search string, limit int) (n Naming, err error) {
+func (t *Tx) FindNames(search string, limit int) (n NameMatch, err error) {
 	where, args := `1`, []any{}
-	for _, word := range strings.Fields(searched(search)) {
+	for _, word := range strings.Fields(searchText(search)) {
 		where, args = where+` AND instr(words, ?) > 0`, append(args, " "+word)
 	}
 	if len(args) == 0 {
@@ -62,7 +62,7 @@ func (t *Tx) NamedLike(search string, limit int) (n Naming, err error) {
 	if err != nil {
 		return n, err
 	}
-	users, _, _, err := t.FindUsers(UserChoice{Search: search}, UserPlace{}, limit)
+	users, _, _, err := t.FindUsers(UserChoice{Search: search}, UserCursor{}, limit)
 	for _, u := range users {
 		n.Users = append(n.Users, u.ID)
 	}
@@ -70,7 +70,7 @@ func (t *Tx) NamedLike(search string, limit int) (n Naming, err error) {
 }
 
 // Besides returns what users whom an entry names besides were called.
-func (t *Tx) Besides(entry int64) (names map[uint64]string, err error) {
+func (t *Tx) OtherNames(entry int64) (names map[uint64]string, err error) {
 	names = map[uint64]string{}
 	err = t.rows(`SELECT b.user_id, n.name FROM besides b JOIN names n ON n.id = b.name WHERE b.activity = ?`, []any{entry}, func(r scanner) error {
 		var user uint64

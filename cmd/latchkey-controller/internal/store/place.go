@@ -70,7 +70,7 @@ func (t *Tx) SetPlace(l Level, p *Place) error {
 
 // Holding returns how many places a place holds, or readers a door; removed
 // readers do not count.
-func (t *Tx) Holding(l Level, id int64) (n int, err error) {
+func (t *Tx) CountIn(l Level, id int64) (n int, err error) {
 	query := `SELECT count(*) FROM ` + l.child + ` WHERE ` + l.childColumn + ` = ?`
 	if l == Doors {
 		query += ` AND removed = ''`
@@ -90,23 +90,23 @@ func (t *Tx) RemovePlace(l Level, id int64) error {
 }
 
 // A Where is where a reader is.
-type Where struct {
+type ReaderPlace struct {
 	Reader                   string
 	Door, Hub, Location      int64 // 0: nowhere
 	DoorName, HubName, Place string
 }
 
 // Wheres returns where all readers are, by their ids.
-func (t *Tx) Wheres() (map[string]*Where, error) {
-	wheres := map[string]*Where{}
+func (t *Tx) ReaderPlaces() (map[string]*ReaderPlace, error) {
+	places := map[string]*ReaderPlace{}
 	err := t.rows(`SELECT r.id, coalesce(d.id, 0), coalesce(h.id, 0), coalesce(l.id, 0), coalesce(d.name, ''), coalesce(h.name, ''), coalesce(l.name, '')
 		FROM readers r LEFT JOIN doors d ON d.id = r.door_id LEFT JOIN hubs h ON h.id = d.hub_id LEFT JOIN locations l ON l.id = h.location_id`, nil, func(r scanner) error {
-		var w Where
+		var w ReaderPlace
 		err := r.Scan(&w.Reader, &w.Door, &w.Hub, &w.Location, &w.DoorName, &w.HubName, &w.Place)
-		wheres[w.Reader] = &w
+		places[w.Reader] = &w
 		return err
 	})
-	return wheres, err
+	return places, err
 }
 
 // SetDoor lets a reader serve a door.
@@ -120,11 +120,11 @@ func (t *Tx) SetDoor(reader string, door int64) error {
 // the site's name. A door that only this reader serves is renamed if there is
 // none of the new name.
 func (t *Tx) PlaceReader(reader, location, door string) error {
-	wheres, err := t.Wheres()
+	places, err := t.ReaderPlaces()
 	if err != nil {
 		return err
 	}
-	is := wheres[reader]
+	is := places[reader]
 	if location == "" {
 		if location = is.Place; location == "" {
 			err := t.row(`SELECT name FROM (SELECT id, name FROM locations UNION ALL SELECT 9223372036854775807, name FROM site) ORDER BY id LIMIT 1`, nil, &location)
@@ -146,7 +146,7 @@ func (t *Tx) PlaceReader(reader, location, door string) error {
 		return err
 	}
 	if location == is.Place {
-		if n, err := t.Holding(Doors, is.Door); err != nil {
+		if n, err := t.CountIn(Doors, is.Door); err != nil {
 			return err
 		} else if n == 1 {
 			return t.SetPlace(Doors, &Place{ID: is.Door, Parent: is.Hub, Name: door})

@@ -32,7 +32,7 @@ func (t *Tx) AddRecord(r *Record) (added bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	return true, t.listRecord(r)
+	return true, t.addRecordEvent(r)
 }
 
 // RecordHashes returns the hashes with which a number of a journal came.

@@ -46,7 +46,7 @@ func (r reserve) free() (int64, error) {
 }
 
 // held returns how much the reserve holds.
-func (r reserve) held() int64 {
+func (r reserve) size() int64 {
 	info, err := os.Stat(r.path())
 	if err != nil {
 		return 0
@@ -56,12 +56,12 @@ func (r reserve) held() int64 {
 
 // whole returns a FullError unless the reserve is whole, or can be made so, and
 // there is room besides it.
-func (r reserve) whole() error {
+func (r reserve) check() error {
 	free, err := r.free()
 	if err != nil {
 		return err
 	}
-	held := r.held()
+	held := r.size()
 	if free < margin+reserveSize-held {
 		return &FullError{filepath.Join(r.dir, File)}
 	}
@@ -98,24 +98,24 @@ func (r reserve) fill(size int64) error {
 }
 
 // give gives the reserve to the database if the disk is full.
-func (r reserve) give() error {
+func (r reserve) release() error {
 	free, err := r.free()
 	if err != nil {
 		return err
 	}
-	held := r.held()
+	held := r.size()
 	if free >= margin || held == 0 {
 		return nil
 	}
 	if err := os.Truncate(r.path(), 0); err != nil {
 		return fmt.Errorf("reserve: %w", err)
 	}
-	return r.claim(held)
+	return r.preallocate(held)
 }
 
 // claim keeps space for the write-ahead log beyond its end, where there is one.
 // SQLite holds no lock on that file, which closing it here would end.
-func (r reserve) claim(size int64) error {
+func (r reserve) preallocate(size int64) error {
 	f, err := os.OpenFile(r.log(), os.O_RDWR, 0)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -139,9 +139,9 @@ func (r reserve) claim(size int64) error {
 }
 
 // regain takes back what the closed database leaves of a full disk.
-func (r reserve) regain() {
-	if free, err := r.free(); err == nil && r.held() < reserveSize {
-		if size := min(free+r.held(), reserveSize); size > 0 {
+func (r reserve) refill() {
+	if free, err := r.free(); err == nil && r.size() < reserveSize {
+		if size := min(free+r.size(), reserveSize); size > 0 {
 			r.fill(size) // or there is none: the next opening tries again
 		}
 	}
@@ -152,7 +152,7 @@ func noRoom(err error) bool { return errors.Is(err, unix.ENOSPC) || errors.Is(er
 
 // refused returns a FullError for what SQLite says of a full disk, in whose
 // codes it is many things.
-func (r reserve) refused(err error) error {
+func (r reserve) fullError(err error) error {
 	var refusal *sqlite.Error
 	if !errors.As(err, &refusal) {
 		return err
@@ -160,7 +160,7 @@ func (r reserve) refused(err error) error {
 	switch code := refusal.Code(); {
 	case code&0xff == sqlite3.SQLITE_FULL:
 	case code&0xff == sqlite3.SQLITE_IOERR, code&0xff == sqlite3.SQLITE_CANTOPEN:
-		if !r.probe() {
+		if !r.diskFull() {
 			return err
 		}
 	default:
@@ -170,7 +170,7 @@ func (r reserve) refused(err error) error {
 }
 
 // probe says whether nothing more can be written.
-func (r reserve) probe() bool {
+func (r reserve) diskFull() bool {
 	f, err := os.OpenFile(r.dir, unix.O_TMPFILE|os.O_RDWR, 0o600)
 	if err != nil {
 		return noRoom(err)

@@ -75,7 +75,7 @@ func TestAFullDiskIsOpenedAndActsAreKeptInTheReserve(t *testing.T) {
 	if err := errors.Join(note(s, true), s.Full()); err != nil {
 		t.Errorf("there is room again: %v", err)
 	}
-	if held := s.reserve.held(); held != reserveSize {
+	if held := s.reserve.size(); held != reserveSize {
 		t.Errorf("%d bytes are held for the next time", held)
 	}
 }

@@ -36,12 +36,12 @@ func Fold(text string) string {
 
 // strokes are letters with more than an accent, as people type them who have
 // them not on their keyboard. Unicode does not take them apart.
-var strokes = strings.NewReplacer(
+var letterVariants = strings.NewReplacer(
 	"æ", "ae", "ð", "d", "đ", "d", "ħ", "h", "ı", "i", "ł", "l", "ø", "o", "œ", "oe", "ß", "ss", "ŧ", "t", "þ", "th",
 )
 
 // searched returns text as searches compare it: folded, and without strokes.
-func searched(text string) string { return strokes.Replace(Fold(text)) }
+func searchText(text string) string { return letterVariants.Replace(Fold(text)) }
 
 // SortKey returns what names are listed by: as the Unicode collation algorithm
 // compares them in any language (UTS #10, CLDR's root), ł near l and é near e,
@@ -69,9 +69,9 @@ func (u *User) SplitName() {
 // setNames writes a user's names and groups, and what a search finds them by.
 func (t *Tx) setNames(u *User) error {
 	u.SplitName()
-	words := " " + searched(u.Name)
+	words := " " + searchText(u.Name)
 	for _, group := range u.Groups {
-		words += " " + searched(group)
+		words += " " + searchText(group)
 	}
 	if err := t.exec(`UPDATE users SET first = ?, last = ?, sort = ?, words = ? WHERE id = ?`, u.First, u.Last, SortKey(u.Name), words, u.ID); err != nil {
 		return err
@@ -88,7 +88,7 @@ func (t *Tx) setNames(u *User) error {
 }
 
 // A UserPlace is a place in the list of users by name.
-type UserPlace struct {
+type UserCursor struct {
 	Sort string // SortKey of the name
 	ID   uint64
 }
@@ -127,20 +127,20 @@ func (c UserChoice) from() (clause string, args []any) {
 	default:
 		clause = `users INDEXED BY users_sorted WHERE 1`
 	}
-	for _, word := range strings.Fields(searched(c.Search)) {
+	for _, word := range strings.Fields(searchText(c.Search)) {
 		clause, args = clause+` AND instr(words, ?) > 0`, append(args, " "+word)
 	}
 	return clause, args
 }
 
 // pageOf is the statement that reads a page of a choice, by name.
-func pageOf(clause string) string {
+func pageQuery(clause string) string {
 	return `SELECT sort, id FROM ` + clause + ` AND (sort, id) > (?, ?) ORDER BY sort, id LIMIT ?`
 }
 
 // countUsers returns how many users a choice chooses, of all that there are.
 func (t *Tx) countUsers(c UserChoice, total int) (n int, err error) {
-	searches := len(strings.Fields(searched(c.Search))) > 0
+	searches := len(strings.Fields(searchText(c.Search))) > 0
 	switch {
 	case !searches && c.State == AnyState:
 		return total, nil
@@ -162,14 +162,14 @@ func (t *Tx) countUsers(c UserChoice, total int) (n int, err error) {
 
 // FindUsers returns the users of a page of a choice, by name, that come after a
 // place. total is how many users there are, found how many are chosen.
-func (t *Tx) FindUsers(c UserChoice, after UserPlace, limit int) (users []*User, total, found int, err error) {
+func (t *Tx) FindUsers(c UserChoice, after UserCursor, limit int) (users []*User, total, found int, err error) {
 	if err = t.row(`SELECT count(*) FROM users`, nil, &total); err != nil {
 		return nil, 0, 0, err
 	}
 	clause, args := c.from()
-	var page []UserPlace
-	err = t.rows(pageOf(clause), slices.Concat(args, []any{after.Sort, after.ID, limit}), func(r scanner) error {
-		var at UserPlace
+	var page []UserCursor
+	err = t.rows(pageQuery(clause), slices.Concat(args, []any{after.Sort, after.ID, limit}), func(r scanner) error {
+		var at UserCursor
 		err := r.Scan(&at.Sort, &at.ID)
 		page = append(page, at)
 		return err
@@ -178,7 +178,7 @@ func (t *Tx) FindUsers(c UserChoice, after UserPlace, limit int) (users []*User,
 		return nil, 0, 0, err
 	}
 	// Either the page was full early, or it has looked at all of them already.
-	if found = len(page); after != (UserPlace{}) || len(page) == limit {
+	if found = len(page); after != (UserCursor{}) || len(page) == limit {
 		if found, err = t.countUsers(c, total); err != nil {
 			return nil, 0, 0, err
 		}

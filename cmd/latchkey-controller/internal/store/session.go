@@ -10,20 +10,20 @@ import (
 
 // A Session is a signed-in administrator.
 type Session struct {
-	Hash    wire.Hash // of its token
-	Admin   int64
-	Began   clock.Steady
-	Seen    clock.Steady
-	Given   clock.Steady // when the password was given last
-	Address string
-	Agent   string
+	Hash          wire.Hash // of its token
+	Admin         int64
+	Began         clock.Steady
+	Seen          clock.Steady
+	Authenticated clock.Steady // when the password was given last
+	Address       string
+	Agent         string
 }
 
 // AddSession adds a session and notes that its administrator was here, by the
 // wall clock. All but the newest keep of that administrator's end.
 func (t *Tx) AddSession(s *Session, wall time.Time, keep int) error {
 	err := t.exec(`INSERT INTO sessions (hash, admin_id, began, seen, given, address, agent) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-		s.Hash[:], s.Admin, s.Began, s.Seen, s.Given, s.Address, s.Agent)
+		s.Hash[:], s.Admin, s.Began, s.Seen, s.Authenticated, s.Address, s.Agent)
 	if err != nil {
 		return err
 	}
@@ -37,13 +37,13 @@ func (t *Tx) AddSession(s *Session, wall time.Time, keep int) error {
 func (t *Tx) Session(hash wire.Hash) (*Session, error) {
 	s := Session{Hash: hash}
 	return &s, t.row(`SELECT admin_id, began, seen, given, address, agent FROM sessions WHERE hash = ?`, []any{hash[:]},
-		&s.Admin, &s.Began, &s.Seen, &s.Given, &s.Address, &s.Agent)
+		&s.Admin, &s.Began, &s.Seen, &s.Authenticated, &s.Address, &s.Agent)
 }
 
 // TouchSession notes that a session was used, and its administrator here, by the
 // wall clock.
 func (t *Tx) TouchSession(s *Session, wall time.Time) error {
-	if err := t.exec(`UPDATE sessions SET seen = ?, given = ? WHERE hash = ?`, s.Seen, s.Given, s.Hash[:]); err != nil {
+	if err := t.exec(`UPDATE sessions SET seen = ?, given = ? WHERE hash = ?`, s.Seen, s.Authenticated, s.Hash[:]); err != nil {
 		return err
 	}
 	return t.exec(`UPDATE admins SET seen = ? WHERE id = ?`, wall.Unix(), s.Admin)
@@ -96,7 +96,7 @@ func (t *Tx) PruneSignIns(now, began, seen, browsers clock.Steady) error {
 }
 
 // A Link is a one-time link.
-type Link struct {
+type OneTimeLink struct {
 	Hash  wire.Hash // of its token
 	Admin int64     // whose password it sets; 0: it makes the first Owner
 	Ends  clock.Steady
@@ -104,7 +104,7 @@ type Link struct {
 
 // AddLink adds a link in place of the one that there may be for the same
 // administrator.
-func (t *Tx) AddLink(l *Link) error {
+func (t *Tx) AddOneTimeLink(l *OneTimeLink) error {
 	var admin any
 	if l.Admin != 0 {
 		admin = l.Admin
@@ -116,13 +116,13 @@ func (t *Tx) AddLink(l *Link) error {
 }
 
 // Link returns the link of a token's hash, or ErrNotFound.
-func (t *Tx) Link(hash wire.Hash) (*Link, error) {
-	l := Link{Hash: hash}
+func (t *Tx) OneTimeLink(hash wire.Hash) (*OneTimeLink, error) {
+	l := OneTimeLink{Hash: hash}
 	return &l, t.row(`SELECT coalesce(admin_id, 0), ends FROM links WHERE hash = ?`, []any{hash[:]}, &l.Admin, &l.Ends)
 }
 
 // UseLink uses a link up.
-func (t *Tx) UseLink(hash wire.Hash) error {
+func (t *Tx) RemoveOneTimeLink(hash wire.Hash) error {
 	return t.exec(`DELETE FROM links WHERE hash = ?`, hash[:])
 }
 

@@ -53,13 +53,13 @@ func (t *Tx) KeepDays() (days int, err error) {
 func (t *Tx) SetKeepDays(days int) error { return t.exec(`UPDATE site SET keep_days = ?`, days) }
 
 // Claimed returns when a reader's word alone began an epoch; 0: never.
-func (t *Tx) Claimed() (at clock.Steady, err error) {
+func (t *Tx) LastClaim() (at clock.Steady, err error) {
 	err = t.row(`SELECT claimed FROM site`, nil, &at)
 	return at, err
 }
 
 // SetClaimed notes that.
-func (t *Tx) SetClaimed(at clock.Steady) error { return t.exec(`UPDATE site SET claimed = ?`, at) }
+func (t *Tx) SetLastClaim(at clock.Steady) error { return t.exec(`UPDATE site SET claimed = ?`, at) }
 
 // An Epoch is what the credential log of that number is keyed with.
 type Epoch struct {

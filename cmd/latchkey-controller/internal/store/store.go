@@ -52,7 +52,7 @@ func Create(ctx context.Context, dir string) (*Store, error) {
 }
 
 // busyFor is how long one process waits for another.
-const busyFor = 10 * time.Second
+const busyTimeout = 10 * time.Second
 
 // busy says whether another process was at the database.
 func busy(err error) bool {
@@ -71,13 +71,13 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	r := reserve{filepath.Dir(path)}
-	if err := r.give(); err != nil {
+	if err := r.release(); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	options := url.Values{
 		"mode": {"rw"},
 		"_pragma": {
-			fmt.Sprintf("busy_timeout(%d)", busyFor.Milliseconds()),
+			fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()),
 			"journal_mode(WAL)",
 			"synchronous(FULL)", // a commit is on the disk
 			"foreign_keys(1)",
@@ -94,15 +94,15 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 	// Of several that give a new database its write-ahead log at once SQLite lets
 	// none wait for another (https://sqlite.org/wal.html#sometimes_queries_return_sqlite_busy_in_wal_mode).
 	err = migrate(ctx, db)
-	for end := time.Now().Add(busyFor); busy(err) && time.Now().Before(end); err = migrate(ctx, db) {
+	for end := time.Now().Add(busyTimeout); busy(err) && time.Now().Before(end); err = migrate(ctx, db) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	if err != nil {
 		db.Close()
-		return nil, fmt.Errorf("open database %s: %w", path, r.refused(err))
+		return nil, fmt.Errorf("open database %s: %w", path, r.fullError(err))
 	}
 	s := &Store{db, r}
-	if err := s.settle(); err != nil {
+	if err := s.prepareReserve(); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
@@ -111,7 +111,7 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 
 // settle makes the reserve of a database that was opened just now, or what is
 // left of it the database's own.
-func (s *Store) settle() error {
+func (s *Store) prepareReserve() error {
 	err := s.Full()
 	if full := (*FullError)(nil); !errors.As(err, &full) {
 		return err
@@ -120,17 +120,17 @@ func (s *Store) settle() error {
 	if err != nil {
 		return err
 	}
-	return s.reserve.claim(min(free, reserveSize))
+	return s.reserve.preallocate(min(free, reserveSize))
 }
 
 // Full returns a FullError if the disk is full: then only what Update does is
 // kept, for as long as the reserve lasts.
-func (s *Store) Full() error { return s.reserve.whole() }
+func (s *Store) Full() error { return s.reserve.check() }
 
 // Close closes the database.
 func (s *Store) Close() error {
 	err := s.db.Close()
-	s.reserve.regain()
+	s.reserve.refill()
 	return err
 }
 
@@ -138,7 +138,7 @@ func (s *Store) Close() error {
 // when Update returns nil, and nothing of it ever happened otherwise. On a full
 // disk it uses the reserve.
 func (s *Store) Update(ctx context.Context, act func(*Tx) error) error {
-	if err := s.reserve.give(); err != nil {
+	if err := s.reserve.release(); err != nil {
 		return err
 	}
 	return s.transact(ctx, nil, act)
@@ -161,7 +161,7 @@ func (s *Store) View(ctx context.Context, act func(*Tx) error) error {
 func (s *Store) transact(ctx context.Context, options *sql.TxOptions, act func(*Tx) error) error {
 	tx, err := s.db.BeginTx(ctx, options)
 	if err != nil {
-		return fmt.Errorf("database: %w", s.reserve.refused(err))
+		return fmt.Errorf("database: %w", s.reserve.fullError(err))
 	}
 	defer tx.Rollback()
 	err = act(&Tx{ctx, tx})
@@ -171,7 +171,7 @@ func (s *Store) transact(ctx context.Context, options *sql.TxOptions, act func(*
 	if err != nil && ctx.Err() != nil && !errors.Is(err, ctx.Err()) { // what is undone as ctx ends says that it is undone
 		err = fmt.Errorf("%w: %w", ctx.Err(), err)
 	}
-	return s.reserve.refused(err)
+	return s.reserve.fullError(err)
 }
 
 // A Tx is a transaction, good until the function it was handed to returns.

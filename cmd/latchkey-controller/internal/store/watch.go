@@ -9,7 +9,7 @@ import (
 // Watch calls moved at once, and again whenever any process has committed a
 // change, until ctx ends or moved fails. It looks every interval at the counter
 // that SQLite keeps in shared memory (PRAGMA data_version).
-func (s *Store) Watch(ctx context.Context, interval time.Duration, moved func() error) error {
+func (s *Store) Watch(ctx context.Context, interval time.Duration, changed func() error) error {
 	conn, err := s.db.Conn(ctx)
 	if err != nil && ctx.Err() != nil {
 		return nil
@@ -29,7 +29,7 @@ func (s *Store) Watch(ctx context.Context, interval time.Duration, moved func() 
 		}
 		if version != last {
 			last = version
-			if err := moved(); err != nil {
+			if err := changed(); err != nil {
 				return err
 			}
 		}
