@@ -34,7 +34,7 @@ Mosquitto may refuse that reader until it has a new bundle.`
 			return usagef("latchkey-controller broker-config: --listen: %v", err)
 		}
 		m := &broker.Mosquitto{Site: c.site.Name, Address: address, Port: port, Controller: site.ControllerName}
-		if m.Authority, err = c.site.LastingRoot(); err != nil {
+		if m.Authority, err = c.site.ReissuedRoot(); err != nil {
 			return err
 		}
 		if m.Certificate, err = c.site.BrokerCertificate(names); err != nil {

@@ -58,7 +58,7 @@ func serve(c *invocation) action {
 			return err
 		}
 		defer unlock()
-		if err := c.site.RemoveAside(); err != nil {
+		if err := c.site.RemoveLeftovers(); err != nil {
 			log.Error("remove a copy of the site that an older version left", "err", err)
 		}
 		if err := c.site.Full(); err != nil {
@@ -104,7 +104,7 @@ func serve(c *invocation) action {
 // link with it.
 func startBroker(ctx context.Context, s *site.Site, listen string, names []string, o *link.Options) (*broker.Broker, error) {
 	var valid validCertificates
-	covering := s.Cover(names)
+	covering := s.HostCertificates(names)
 	if err := covering.Refresh(ctx); err != nil {
 		return nil, err
 	}

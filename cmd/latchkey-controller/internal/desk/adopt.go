@@ -163,7 +163,7 @@ func (d *Desk) RemoveReader(ctx context.Context, a Actor, reader string, how Rem
 		return 0, wrong("how", "Say whether the reader was returned or lost")
 	}
 	err = d.act(ctx, a, RemoveReader, &about{reader: reader, subject: reader, text: "as " + string(how)}, func(tx *store.Tx, now time.Time) error {
-		epoch, err = d.site.Dismiss(tx, now, reader, how == Lost)
+		epoch, err = d.site.RemoveReader(tx, now, reader, how == Lost)
 		return err
 	})
 	return epoch, err

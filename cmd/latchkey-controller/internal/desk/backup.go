@@ -68,7 +68,7 @@ func (d *Desk) BackupTo(ctx context.Context, a Actor, form *BackupForm, path str
 func (d *Desk) WriteBackup(ctx context.Context, a Actor, form *BackupForm, w io.Writer) error {
 	return d.backup(ctx, a, form, "and downloaded it", func(to backup.Recipients) error {
 		// Whoever downloads it may take their time, and the database must not wait.
-		f, err := d.site.Unnamed()
+		f, err := d.site.TempFile()
 		if err != nil {
 			return err
 		}

@@ -75,7 +75,7 @@ func TestNothingThatAReaderDidNotSignChangesAnything(t *testing.T) {
 	m, other := w.reader("front-door"), w.reader("back-door")
 	removed := w.adopt("side-door", newBoard(t))
 	w.elsewhere(func(s *site.Site, tx *store.Tx) error {
-		_, err := s.Dismiss(tx, time.Now(), "side-door", false)
+		_, err := s.RemoveReader(tx, time.Now(), "side-door", false)
 		return err
 	})
 	w.settled(m)

@@ -27,7 +27,7 @@ func (l *Link) answerFetches(ctx context.Context) error {
 func (l *Link) reply(ctx context.Context, fetch *wire.Fetch, mayMake bool, buffer []byte) []byte {
 	reply, err := l.o.Site.Reply(ctx, time.Now(), fetch, mayMake, buffer)
 	switch {
-	case errors.Is(err, site.ErrMake):
+	case errors.Is(err, site.ErrSnapshotNeeded):
 		l.needSnapshot.put(fetch.Reader, fetch)
 		return buffer
 	case errors.Is(err, site.ErrForked):

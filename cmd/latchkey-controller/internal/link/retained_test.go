@@ -77,7 +77,7 @@ func TestTheBrokerKeepsNothingOfAReaderThatWasRemoved(t *testing.T) {
 					w.inStep(stays)
 				}
 				w.elsewhere(func(s *site.Site, tx *store.Tx) error {
-					_, err := s.Dismiss(tx, time.Now(), "front-door", false)
+					_, err := s.RemoveReader(tx, time.Now(), "front-door", false)
 					return err
 				})
 				if !running {

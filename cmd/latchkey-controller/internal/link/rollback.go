@@ -33,7 +33,7 @@ func (l *Link) checkRollback(ctx context.Context, r rollback) error {
 	if r.signed {
 		epoch, err = l.o.Site.Reissue(ctx, now.Wall, r.place.Epoch)
 	} else {
-		epoch, err = l.o.Site.ReissueOnWord(ctx, now)
+		epoch, err = l.o.Site.ReissueOnClaim(ctx, now)
 	}
 	if errors.Is(err, site.ErrClaimed) {
 		return nil

@@ -228,7 +228,7 @@ func TestARemovedReaderIsToldNothingMore(t *testing.T) {
 		w.serve()
 		m, other := w.reader("front-door"), w.reader("back-door")
 		w.elsewhere(func(s *site.Site, tx *store.Tx) error {
-			_, err := s.Dismiss(tx, time.Now(), "front-door", false)
+			_, err := s.RemoveReader(tx, time.Now(), "front-door", false)
 			return err
 		})
 		until(t, "the controller knows", func() bool { return (*w.serials.Load())["front-door"] == nil })

@@ -101,7 +101,7 @@ func (l testLog) Write(b []byte) (int, error) {
 // embed starts the embedded broker.
 func (w *world) embed() {
 	b, err := broker.Start(w.t.Context(), "127.0.0.1:0", broker.Options{
-		Site: w.site.Name, Certificate: w.site.Cover(hosts).Certificate, Authority: w.site.Authority(), Controller: site.ControllerName, Log: w.log(),
+		Site: w.site.Name, Certificate: w.site.HostCertificates(hosts).Certificate, Authority: w.site.Authority(), Controller: site.ControllerName, Log: w.log(),
 		InForce: func(reader, serial string) bool {
 			peers := w.serials.Load()
 			return peers != nil && (*peers)[reader] != nil && (*peers)[reader].Serial == serial
@@ -131,7 +131,7 @@ func (w *world) mosquitto() {
 	w.broker = "ssl://127.0.0.1:" + port
 	dir := filepath.Join(w.t.TempDir(), "mosquitto")
 	m := &broker.Mosquitto{Site: w.site.Name, Address: "127.0.0.1", Port: port, Controller: site.ControllerName}
-	if m.Authority, err = w.site.LastingRoot(); err != nil {
+	if m.Authority, err = w.site.ReissuedRoot(); err != nil {
 		w.t.Fatal(err)
 	}
 	if m.Certificate, err = w.site.BrokerCertificate(hosts); err != nil {

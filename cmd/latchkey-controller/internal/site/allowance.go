@@ -13,9 +13,9 @@ import (
 // link its 1,000,000 records are here within four days. What is refused waits
 // at the reader, which sends it again.
 const (
-	keptADay   = 128 << 20
-	recordCost = 256       // besides its bytes: rows and indexes
-	breakCost  = 256 << 10 // a new journal; a fork or a gap, which is an alarm
+	dailyAllowance = 128 << 20
+	recordCost     = 256       // besides its bytes: rows and indexes
+	breakCost      = 256 << 10 // a new journal; a fork or a gap, which is an alarm
 )
 
 // daySeconds is a day of the site, which begins at midnight UTC while the clock is right.
@@ -31,5 +31,5 @@ func refuseRecords(tx *store.Tx, now int64, a *store.Allowance) error {
 		return err
 	}
 	return tx.AddAlarm(&store.Alarm{Reader: a.Reader, Kind: store.RecordsRefused, At: now, Text: fmt.Sprintf(
-		"this reader has reported more today than is kept of one (%d MiB); until tomorrow nothing more is taken from it, and it keeps what it has. Somebody may have taken it over: if so, remove it", keptADay>>20)})
+		"this reader has reported more today than is kept of one (%d MiB); until tomorrow nothing more is taken from it, and it keeps what it has. Somebody may have taken it over: if so, remove it", dailyAllowance>>20)})
 }

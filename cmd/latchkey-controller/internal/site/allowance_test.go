@@ -39,7 +39,7 @@ func journals(i int) *wire.Records {
 func TestABoardThatTakesThePlaceOfAThiefsIsNotRefused(t *testing.T) {
 	s := withReader(t)
 	n := untilRefused(t, s, noon, journals)
-	if err := s.Update(t.Context(), func(tx *store.Tx) error { _, err := s.Dismiss(tx, noon, "front-door", true); return err }); err != nil {
+	if err := s.Update(t.Context(), func(tx *store.Tx) error { _, err := s.RemoveReader(tx, noon, "front-door", true); return err }); err != nil {
 		t.Fatal(err)
 	}
 	adopt(t, s, noon.Add(time.Hour), "front-door", newBoard(t), noEdit)
@@ -109,7 +109,7 @@ func TestAReaderThatWasOfflineForYearsGetsRidOfItAllInDays(t *testing.T) {
 		t.Error("what is here already costs something")
 	}
 	const held = 1_000_000 // that a journal holds at most
-	if days := (first - breakCost) * held / 256 / keptADay; days > 3 {
+	if days := (first - breakCost) * held / 256 / dailyAllowance; days > 3 {
 		t.Errorf("a journal of %d takes %d days more", held, days)
 	}
 }

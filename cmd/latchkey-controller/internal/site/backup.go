@@ -55,12 +55,12 @@ func (s *Site) Backup(ctx context.Context, now time.Time, to backup.Recipients, 
 
 // Unnamed makes a file without a name beside the site's own, as private as they
 // are, for the caller to close.
-func (s *Site) Unnamed() (*backup.File, error) { return backup.Create(s.dir) }
+func (s *Site) TempFile() (*backup.File, error) { return backup.Create(s.dir) }
 
 // RemoveAside removes what older versions left when they were killed while they
 // made a backup to be downloaded: the site in the clear. Only who serves a site
 // may call it: nobody else makes one then.
-func (s *Site) RemoveAside() error {
+func (s *Site) RemoveLeftovers() error {
 	entries, err := os.ReadDir(s.dir)
 	if err != nil {
 		return err
@@ -96,17 +96,17 @@ func Restore(ctx context.Context, at clock.Reading, from string, with backup.Ide
 	if err != nil {
 		return nil, err
 	}
-	err = backup.MakeDir(to, func(aside string) error {
-		if err := extract(r, vault.KeyFile, chacha20poly1305.KeySize, aside); err != nil {
+	err = backup.MakeDir(to, func(dir string) error {
+		if err := extract(r, vault.KeyFile, chacha20poly1305.KeySize, dir); err != nil {
 			return err
 		}
-		if err := extract(r, store.File, r.Size(), aside); err != nil {
+		if err := extract(r, store.File, r.Size(), dir); err != nil {
 			return err
 		}
 		if err := r.End(); err != nil {
 			return err
 		}
-		s, err := Open(ctx, aside)
+		s, err := Open(ctx, dir)
 		if err != nil {
 			return err
 		}

@@ -33,7 +33,7 @@ func (s *Site) Roots() *x509.CertPool {
 // LastingRoot returns the certificate of the site's authority as it would be made
 // now, DER: one that a controller made whose clock ran ahead has yet to begin, for
 // a broker of another make, which looks at that.
-func (s *Site) LastingRoot() ([]byte, error) {
+func (s *Site) ReissuedRoot() ([]byte, error) {
 	template := *s.authority.root
 	template.NotBefore, template.NotAfter = always, never
 	der, err := x509.CreateCertificate(rand.Reader, &template, &template, s.authority.key.Public(), s.authority.key)

@@ -23,7 +23,7 @@ func TestABrokerOfAnotherMakeIsGivenAnAuthorityThatHasBegun(t *testing.T) {
 	if s.authority, err = openAuthority(s.authority.key, der); err != nil {
 		t.Fatal(err)
 	}
-	given, err := s.LastingRoot()
+	given, err := s.ReissuedRoot()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ type snapshot struct {
 // checked: together, for all readers, and not each for each of them, who check
 // what they get. A reader that gets a chunk which has changed on the disk asks
 // again, and once that was found out for a snapshot that is made anew.
-const checkEvery = time.Minute
+const checkInterval = time.Minute
 
 // check reads all chunks.
 func (s *snapshot) check() error {

@@ -39,7 +39,7 @@ func (s *Site) tag(tx *store.Tx, kind wire.CredentialKind, material []byte) (wir
 var ErrCardTaken = errors.New("is somebody's already")
 
 // give gives a user a credential of some material. by is who gives it.
-func (s *Site) give(tx *store.Tx, now time.Time, by string, u *store.User, kind wire.CredentialKind, material []byte) error {
+func (s *Site) addCredential(tx *store.Tx, now time.Time, by string, u *store.User, kind wire.CredentialKind, material []byte) error {
 	tag, err := s.tag(tx, kind, material)
 	if err != nil {
 		return err
@@ -57,13 +57,13 @@ func (s *Site) give(tx *store.Tx, now time.Time, by string, u *store.User, kind 
 
 // take takes those of a user's credentials away that which says, and returns
 // how many they were.
-func take(tx *store.Tx, now time.Time, user uint64, which func(*store.Credential) bool) (n int, err error) {
+func removeCredentials(tx *store.Tx, now time.Time, user uint64, match func(*store.Credential) bool) (n int, err error) {
 	credentials, err := tx.CredentialsOf(user)
 	if err != nil {
 		return 0, err
 	}
 	for _, c := range credentials {
-		if !which(c) {
+		if !match(c) {
 			continue
 		}
 		if err := tx.RemoveCredential(now.Unix(), c); err != nil {
@@ -80,7 +80,7 @@ func (s *Site) AddCard(tx *store.Tx, now time.Time, by string, id uint64, uid []
 	if err != nil {
 		return err
 	}
-	return s.give(tx, now, by, u, wire.Card, uid)
+	return s.addCredential(tx, now, by, u, wire.Card, uid)
 }
 
 // RemoveCardUID takes a card away from a user, by its identifier.
@@ -93,7 +93,7 @@ func (s *Site) RemoveCardUID(tx *store.Tx, now time.Time, id uint64, uid []byte)
 	if err != nil {
 		return err
 	}
-	n, err := take(tx, now, id, func(c *store.Credential) bool { return c.Tag == tag })
+	n, err := removeCredentials(tx, now, id, func(c *store.Credential) bool { return c.Tag == tag })
 	if err == nil && n == 0 {
 		return fmt.Errorf("%s does not have the card %s", u.Name, MaskUID(uid))
 	}
@@ -105,7 +105,7 @@ func RemoveCard(tx *store.Tx, now time.Time, id, credential uint64) error {
 	if _, err := User(tx, id); err != nil {
 		return err
 	}
-	n, err := take(tx, now, id, func(c *store.Credential) bool { return c.ID == credential && c.Kind == wire.Card })
+	n, err := removeCredentials(tx, now, id, func(c *store.Credential) bool { return c.ID == credential && c.Kind == wire.Card })
 	if err == nil && n == 0 {
 		return absent("it was taken away already")
 	}

@@ -70,21 +70,21 @@ func (s *Site) Reissue(ctx context.Context, now time.Time, above uint64) (number
 
 // claimsEvery is how often a reader's word alone begins an epoch: it costs
 // every reader a snapshot.
-const claimsEvery = time.Hour
+const claimInterval = time.Hour
 
 // ErrClaimed says that a reader's word began an epoch less than an hour ago.
 var ErrClaimed = errors.New("a reader's word began an epoch less than an hour ago")
 
-// ReissueOnWord is Reissue where nothing but a reader's word says that the site
+// ReissueOnClaim is Reissue where nothing but a reader's word says that the site
 // was put back: it does not choose the number. Or the error is ErrClaimed.
-func (s *Site) ReissueOnWord(ctx context.Context, at clock.Reading) (number uint64, err error) {
+func (s *Site) ReissueOnClaim(ctx context.Context, at clock.Reading) (number uint64, err error) {
 	return s.reissue(ctx, at.Wall, 0, func(tx *store.Tx) error {
 		m, err := tx.Clock(at)
 		if err != nil {
 			return err
 		}
 		last, err := tx.LastClaim()
-		if err == nil && m.Time().Sub(last) < claimsEvery {
+		if err == nil && m.Time().Sub(last) < claimInterval {
 			return ErrClaimed
 		}
 		return errors.Join(err, tx.SetLastClaim(m.Time()))

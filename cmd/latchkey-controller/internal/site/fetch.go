@@ -13,14 +13,14 @@ import (
 // Errors of Reply.
 var (
 	// ErrMake says that a snapshot has to be made first.
-	ErrMake = errors.New("a snapshot has to be made")
+	ErrSnapshotNeeded = errors.New("a snapshot has to be made")
 	// ErrForked says that the reader holds another log than this one, and that
 	// only a new epoch leads it back.
 	ErrForked = errors.New("the reader holds another log")
 )
 
 // partRoom is what a reply needs for one delta besides its bytes.
-const partRoom = 16
+const replyOverhead = 16
 
 // Reply returns what a reader fetches, as a wire.Reply is sent, in room if it
 // is long enough. Unless it may make a snapshot, which takes seconds, the error
@@ -29,7 +29,7 @@ func (s *Site) Reply(ctx context.Context, now time.Time, f *wire.Fetch, mayMake 
 	if f.Want == wire.WantChunks {
 		return s.chunks(now, f, room)
 	}
-	reply, err := s.leads(ctx, now, f, mayMake)
+	reply, err := s.catchUp(ctx, now, f, mayMake)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +37,7 @@ func (s *Site) Reply(ctx context.Context, now time.Time, f *wire.Fetch, mayMake 
 }
 
 // leads returns the deltas or the manifest that lead on from where a reader is.
-func (s *Site) leads(ctx context.Context, now time.Time, f *wire.Fetch, mayMake bool) (*wire.Reply, error) {
+func (s *Site) catchUp(ctx context.Context, now time.Time, f *wire.Fetch, mayMake bool) (*wire.Reply, error) {
 	reply := &wire.Reply{Number: f.Number}
 	var head store.Head
 	var same bool // the log was at f.Place
@@ -59,7 +59,7 @@ func (s *Site) leads(ctx context.Context, now time.Time, f *wire.Fetch, mayMake 
 			}
 		}
 		for _, id := range s.snapshotIDs(head.Epoch) {
-			if usable[id.revision], err = within(tx, head, id.revision, 2); err != nil {
+			if usable[id.revision], err = deltasReach(tx, head, id.revision, 2); err != nil {
 				return err
 			}
 		}
@@ -85,7 +85,7 @@ func (s *Site) leads(ctx context.Context, now time.Time, f *wire.Fetch, mayMake 
 	}
 	if snap == nil {
 		if !mayMake {
-			return nil, ErrMake
+			return nil, ErrSnapshotNeeded
 		}
 		if snap, err = s.makeSnapshot(ctx, now); err != nil {
 			return nil, err
@@ -108,7 +108,7 @@ func replyDeltas(tx *store.Tx, head store.Head, from uint64) ([][]byte, error) {
 		}
 		from = last.From
 	}
-	all, err := deltas(tx, head, from, wire.MaxReply-256*partRoom)
+	all, err := deltas(tx, head, from, wire.MaxReply-256*replyOverhead)
 	return all[:min(len(all), 256)], err
 }
 

@@ -71,7 +71,7 @@ func (s *Site) log(ctx context.Context, from wire.Place, transact func(context.C
 // bytes hold; none if all of them are more than readers keep, or do not lead to
 // the head.
 func deltas(tx *store.Tx, head store.Head, from uint64, limit int) ([][]byte, error) {
-	if near, err := within(tx, head, from, 1); err != nil || !near {
+	if near, err := deltasReach(tx, head, from, 1); err != nil || !near {
 		return nil, err
 	}
 	rows, err := tx.Deltas(head.Epoch, from, limit)
@@ -84,7 +84,7 @@ func deltas(tx *store.Tx, head store.Head, from uint64, limit int) ([][]byte, er
 
 // within says whether deltas lead from a revision to the head, and are at most
 // the given part of what readers keep.
-func within(tx *store.Tx, head store.Head, from uint64, part int) (bool, error) {
+func deltasReach(tx *store.Tx, head store.Head, from uint64, part int) (bool, error) {
 	d, err := tx.Distance(head.Epoch, from)
 	return d.Deltas <= maxDeltas/part && d.Bytes <= maxDeltaBytes/part && d.Changes == head.Revision-from, err
 }

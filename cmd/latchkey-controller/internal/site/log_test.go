@@ -82,7 +82,7 @@ func addMany(t *testing.T, s *Site, first, n int) {
 			return err
 		}
 		for i := range n {
-			if err := s.give(tx, noon, "somebody", u, wire.Card, uid(first+i)); err != nil {
+			if err := s.addCredential(tx, noon, "somebody", u, wire.Card, uid(first+i)); err != nil {
 				return err
 			}
 		}
@@ -205,7 +205,7 @@ func TestFetchesAreAnsweredWithWhatLeadsOn(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := answer(t, s, noon, fetch(wire.WantDeltas, &middle), false); !errors.Is(err, ErrMake) {
+	if _, err := answer(t, s, noon, fetch(wire.WantDeltas, &middle), false); !errors.Is(err, ErrSnapshotNeeded) {
 		t.Error(err)
 	}
 	if reply := ask(fetch(wire.WantDeltas, &middle), true); len(reply.Manifest) == 0 || fetchAll(t, s, reply.Manifest) != 3 {
@@ -249,7 +249,7 @@ func TestFetchesAreAnsweredWithWhatLeadsOn(t *testing.T) {
 	}
 	// A reader that holds what is there needs one above it, once there can be one.
 	addUser(t, s, "Bob", "", uid(9))
-	if _, err := answer(t, s, noon.Add(time.Hour), fetch(wire.WantSnapshot, &head), false); !errors.Is(err, ErrMake) {
+	if _, err := answer(t, s, noon.Add(time.Hour), fetch(wire.WantSnapshot, &head), false); !errors.Is(err, ErrSnapshotNeeded) {
 		t.Error(err)
 	}
 	reply, err := answer(t, s, noon.Add(time.Hour), fetch(wire.WantSnapshot, &head), true)
@@ -425,7 +425,7 @@ func TestANewEpochHasAnotherKeyTheSameSaltAndEverybody(t *testing.T) {
 
 func TestAReadersWordBeginsAnEpochOnceAnHourAlsoAcrossARestart(t *testing.T) {
 	s, dir := newSite(t)
-	first, err := s.ReissueOnWord(t.Context(), at(noon))
+	first, err := s.ReissueOnClaim(t.Context(), at(noon))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -434,20 +434,20 @@ func TestAReadersWordBeginsAnEpochOnceAnHourAlsoAcrossARestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if _, err := s.ReissueOnWord(t.Context(), at(noon.Add(59*time.Minute))); !errors.Is(err, ErrClaimed) {
+	if _, err := s.ReissueOnClaim(t.Context(), at(noon.Add(59*time.Minute))); !errors.Is(err, ErrClaimed) {
 		t.Errorf("sooner: %v", err)
 	}
-	if again, err := s.ReissueOnWord(t.Context(), at(noon.Add(time.Hour))); err != nil || again <= first {
+	if again, err := s.ReissueOnClaim(t.Context(), at(noon.Add(time.Hour))); err != nil || again <= first {
 		t.Errorf("an hour later: %d, %v", again, err)
 	}
 	for hours, put := range []time.Duration{-365 * 24 * time.Hour, 365 * 24 * time.Hour} {
 		later := at(noon.Add(time.Duration(hours)*time.Hour + 2*time.Hour - time.Second))
 		later.Wall = later.Wall.Add(put)
-		if _, err := s.ReissueOnWord(t.Context(), later); !errors.Is(err, ErrClaimed) {
+		if _, err := s.ReissueOnClaim(t.Context(), later); !errors.Is(err, ErrClaimed) {
 			t.Errorf("sooner, by a clock that was put by %v: %v", put, err)
 		}
 		later.Since += time.Second
-		if _, err := s.ReissueOnWord(t.Context(), later); err != nil {
+		if _, err := s.ReissueOnClaim(t.Context(), later); err != nil {
 			t.Errorf("by a clock that was put by %v: %v", put, err)
 		}
 	}
@@ -478,7 +478,7 @@ func TestAnEpochThatAReaderBringsAboutSignsNobodyOut(t *testing.T) {
 	if err != nil || !signedIn() {
 		t.Fatalf("%v, signed in: %v", err, signedIn())
 	}
-	if _, err := s.ReissueOnWord(t.Context(), at(noon)); err != nil || !signedIn() {
+	if _, err := s.ReissueOnClaim(t.Context(), at(noon)); err != nil || !signedIn() {
 		t.Errorf("on a reader's word: %v, signed in: %v", err, signedIn())
 	}
 	if _, err := s.Reissue(t.Context(), noon, 1<<40); err != nil || !signedIn() {

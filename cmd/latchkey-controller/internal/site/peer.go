@@ -84,7 +84,7 @@ func (s *Site) EpochKey(ctx context.Context, p *Peer) (signed []byte, err error)
 // Dismiss revokes a reader's bundle: its certificate and its signatures count no
 // more, and it is sent nothing. What it reported stays. A new epoch begins,
 // whose key it is not told; if it is lost, all PINs and cards count as exposed.
-func (s *Site) Dismiss(tx *store.Tx, now time.Time, id string, lost bool) (epoch uint64, err error) {
+func (s *Site) RemoveReader(tx *store.Tx, now time.Time, id string, lost bool) (epoch uint64, err error) {
 	n, err := tx.RevokeBundle(now.Unix(), id)
 	if err != nil {
 		return 0, err
@@ -197,6 +197,6 @@ func (s *Site) Versions(ctx context.Context) (v store.Versions, err error) {
 
 // Watch calls moved whenever the database was changed by anybody, until ctx
 // ends. It asks SQLite's own counter, ten times a second.
-func (s *Site) Watch(ctx context.Context, moved func() error) error {
-	return s.store.Watch(ctx, 100*time.Millisecond, moved)
+func (s *Site) Watch(ctx context.Context, changed func() error) error {
+	return s.store.Watch(ctx, 100*time.Millisecond, changed)
 }

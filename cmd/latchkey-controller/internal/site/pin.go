@@ -96,7 +96,7 @@ func (s *Site) givePIN(tx *store.Tx, now time.Time, by string, u *store.User, p 
 	if p.kdf != epoch.KDF {
 		return errors.New("the site's parameters for PINs were changed at this moment; try again")
 	}
-	return s.give(tx, now, by, u, wire.PIN, p.material)
+	return s.addCredential(tx, now, by, u, wire.PIN, p.material)
 }
 
 func isPIN(c *store.Credential) bool { return c.Kind == wire.PIN }
@@ -107,7 +107,7 @@ func (s *Site) SetPIN(tx *store.Tx, now time.Time, by string, id uint64, p *NewP
 	if err != nil {
 		return err
 	}
-	if _, err := take(tx, now, id, isPIN); err != nil {
+	if _, err := removeCredentials(tx, now, id, isPIN); err != nil {
 		return err
 	}
 	return s.givePIN(tx, now, by, u, p)
@@ -119,7 +119,7 @@ func RemovePIN(tx *store.Tx, now time.Time, id uint64) error {
 	if err != nil {
 		return err
 	}
-	n, err := take(tx, now, id, isPIN)
+	n, err := removeCredentials(tx, now, id, isPIN)
 	if err == nil && n == 0 {
 		return absent(u.Name + " has no PIN")
 	}

@@ -146,9 +146,9 @@ func TestANewerBundleRisesAndRevokes(t *testing.T) {
 	if third.Policy.Revision != first.Policy.Revision+1 || third.Policy.Door != "Front door" {
 		t.Errorf("%+v", third.Policy)
 	}
-	moved, _ := adopt(t, s, noon, "back-door", b, func(p *wire.Policy) { p.Reader, p.Door = "front-door", "Back door" })
-	if moved.Moved != "front-door" || moved.Revoked != 0 {
-		t.Errorf("%+v", moved)
+	changed, _ := adopt(t, s, noon, "back-door", b, func(p *wire.Policy) { p.Reader, p.Door = "front-door", "Back door" })
+	if changed.Moved != "front-door" || changed.Revoked != 0 {
+		t.Errorf("%+v", changed)
 	}
 	peers, former, err := s.Peers(t.Context())
 	if err != nil || len(peers) != 1 || peers["back-door"] == nil || peers["back-door"].Door != "Back door" || !slices.Equal(former, []string{"front-door"}) || policyOf(t, s, "front-door").Place != "Main building" {

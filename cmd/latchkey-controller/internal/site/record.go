@@ -28,7 +28,7 @@ func (s *Site) StoreRecords(ctx context.Context, at clock.Reading, messages []*w
 		if err != nil {
 			return err
 		}
-		now := came{at.Wall.UnixMilli(), mark.Time()}
+		now := arrival{at.Wall.UnixMilli(), mark.Time()}
 		for i, m := range messages {
 			if err := storeWithin(tx, now, m, &stored[i]); err != nil {
 				return fmt.Errorf("records of %s: %w", m.Reader, err)
@@ -43,19 +43,19 @@ func (s *Site) StoreRecords(ctx context.Context, at clock.Reading, messages []*w
 }
 
 // A came is when messages came.
-type came struct {
+type arrival struct {
 	wall   int64 // Unix milliseconds
 	steady clock.Steady
 }
 
 // storeWithin stores a message if its reader's allowance of the day is not used
 // up.
-func storeWithin(tx *store.Tx, now came, m *wire.Records, s *Stored) error {
+func storeWithin(tx *store.Tx, now arrival, m *wire.Records, s *Stored) error {
 	a, err := tx.Allowance(m.Reader, int64(now.steady)/daySeconds)
 	if err != nil {
 		return err
 	}
-	if s.Refused = a.Used >= keptADay; s.Refused {
+	if s.Refused = a.Used >= dailyAllowance; s.Refused {
 		return refuseRecords(tx, now.wall, a)
 	}
 	cost, err := storeRecords(tx, now, m, s)
@@ -67,7 +67,7 @@ func storeWithin(tx *store.Tx, now came, m *wire.Records, s *Stored) error {
 }
 
 // storeRecords stores a message and returns what that cost.
-func storeRecords(tx *store.Tx, now came, m *wire.Records, s *Stored) (cost int64, err error) {
+func storeRecords(tx *store.Tx, now arrival, m *wire.Records, s *Stored) (cost int64, err error) {
 	j, err := tx.Journal(m.Reader, m.Journal)
 	if err != nil {
 		return 0, err
@@ -107,7 +107,7 @@ func storeRecords(tx *store.Tx, now came, m *wire.Records, s *Stored) (cost int6
 			}
 		}
 	}
-	if leadsBack(now.steady, j, m, first.Number) {
+	if rewinds(now.steady, j, m, first.Number) {
 		s.Ack.Number, s.Ack.Hash = j.Number, j.Hash
 		return cost, tx.SetJournal(j)
 	}
@@ -137,7 +137,7 @@ func storeRecords(tx *store.Tx, now came, m *wire.Records, s *Stored) (cost int6
 // reader, which goes back to the number that it is told, still holds it. It is
 // told so until it does, as acknowledgements may be lost; but whoever was told
 // so gapPatience ago, and nothing that follows has come since, cannot go back.
-func leadsBack(now clock.Steady, j *store.Journal, m *wire.Records, first uint64) bool {
+func rewinds(now clock.Steady, j *store.Journal, m *wire.Records, first uint64) bool {
 	if !j.Restored || j.Number == 0 || first <= max(j.Number+1, m.First) {
 		return false
 	}
@@ -202,8 +202,8 @@ func (s *Site) AlarmGaps(ctx context.Context, at clock.Reading) error {
 // covered says whether ranges, in any order, cover a gap.
 func covered(gap store.Gap, ranges [][2]uint64) bool {
 	next := gap.First
-	for moved := true; moved; {
-		moved = false
+	for changed := true; changed; {
+		changed = false
 		for _, r := range ranges {
 			if r[0] > next || r[1] < next {
 				continue
@@ -211,7 +211,7 @@ func covered(gap store.Gap, ranges [][2]uint64) bool {
 			if r[1] >= gap.Last {
 				return true
 			}
-			next, moved = r[1]+1, true
+			next, changed = r[1]+1, true
 		}
 	}
 	return false

@@ -78,7 +78,7 @@ func Create(ctx context.Context, dir, name, inZone string, at clock.Reading) (*S
 		} else if !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
-		return found(tx, v, name, inZone, at)
+		return initSite(tx, v, name, inZone, at)
 	})
 	if err != nil {
 		return nil, err
@@ -88,7 +88,7 @@ func Create(ctx context.Context, dir, name, inZone string, at clock.Reading) (*S
 
 // found writes a new site: its keys, its authority, and the first epoch with
 // an empty log.
-func found(tx *store.Tx, v *vault.Vault, name, inZone string, at clock.Reading) error {
+func initSite(tx *store.Tx, v *vault.Vault, name, inZone string, at clock.Reading) error {
 	now := at.Wall
 	if err := tx.SetClock(clock.Begin(at)); err != nil {
 		return err
@@ -150,7 +150,7 @@ func Open(ctx context.Context, dir string) (*Site, error) {
 	}
 	var s *Site
 	if err == nil {
-		v, err = settle(dir, row, v)
+		v, err = currentStorageKey(dir, row, v)
 	}
 	if err == nil {
 		s, err = open(dir, row, db, v)
@@ -197,7 +197,7 @@ func open(dir string, row *store.Site, db *store.Store, v *vault.Vault) (*Site, 
 // Update returns nil, and nothing of it ever happened otherwise.
 func (s *Site) Update(ctx context.Context, act func(*store.Tx) error) error {
 	return s.store.Update(ctx, func(tx *store.Tx) error {
-		if err := s.sealedAlike(tx); err != nil {
+		if err := s.checkStorageKey(tx); err != nil {
 			return err
 		}
 		return act(tx)

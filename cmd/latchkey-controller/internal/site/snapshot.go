@@ -94,7 +94,7 @@ func (s *Site) openSnapshot(now time.Time, id snapshotID) (*snapshot, error) {
 		}
 		s.snapshots.open[id] = snap
 	}
-	if now.Sub(snap.checked) > checkEvery {
+	if now.Sub(snap.checked) > checkInterval {
 		if err := snap.check(); err != nil {
 			s.snapshots.close(id)
 			os.Remove(path)

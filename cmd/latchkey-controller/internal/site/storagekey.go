@@ -40,7 +40,7 @@ func (s *Site) PromoteStorageKey() error { return vault.Promote(s.dir) }
 
 // settle returns the storage key that a site's row is encrypted with: the one in
 // force, or the next one, which is promoted then.
-func settle(dir string, row *store.Site, v *vault.Vault) (*vault.Vault, error) {
+func currentStorageKey(dir string, row *store.Site, v *vault.Vault) (*vault.Vault, error) {
 	if opensSigning(v, row.Signing) {
 		return v, nil
 	}
@@ -66,7 +66,7 @@ func opensSigning(v *vault.Vault, sealed []byte) bool {
 var errResealed = errors.New("the site's storage key was changed at this moment; try again")
 
 // sealedAlike refuses to write what nobody could open again.
-func (s *Site) sealedAlike(tx *store.Tx) error {
+func (s *Site) checkStorageKey(tx *store.Tx) error {
 	row, err := tx.Site()
 	if err == nil && !bytes.Equal(row.Signing, s.sealed) {
 		err = errResealed

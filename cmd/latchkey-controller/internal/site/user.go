@@ -24,7 +24,7 @@ func (s *Site) AddUser(tx *store.Tx, now time.Time, by string, u *store.User, pi
 		}
 	}
 	for _, uid := range cards {
-		if err := s.give(tx, now, by, u, wire.Card, uid); err != nil {
+		if err := s.addCredential(tx, now, by, u, wire.Card, uid); err != nil {
 			return err
 		}
 	}
@@ -36,7 +36,7 @@ func RemoveUser(tx *store.Tx, now time.Time, id uint64) error {
 	if _, err := User(tx, id); err != nil {
 		return err
 	}
-	if _, err := take(tx, now, id, func(*store.Credential) bool { return true }); err != nil {
+	if _, err := removeCredentials(tx, now, id, func(*store.Credential) bool { return true }); err != nil {
 		return err
 	}
 	return tx.RemoveUser(id)

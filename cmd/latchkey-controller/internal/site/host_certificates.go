@@ -16,7 +16,7 @@ import (
 // each covers the name by which it was found: those it was told of, the names
 // that readers were given, and whatever address of this machine a connection came
 // to, which may be one that it got later.
-type Covering struct {
+type HostCertificates struct {
 	site  *Site
 	names []string
 
@@ -26,15 +26,15 @@ type Covering struct {
 }
 
 // mostMade bounds the certificates that are kept.
-const mostMade = 64
+const maxHostCertificates = 64
 
 // Cover returns a Covering for some names and addresses.
-func (s *Site) Cover(names []string) *Covering {
-	return &Covering{site: s, names: names, made: map[string]*tls.Certificate{}}
+func (s *Site) HostCertificates(names []string) *HostCertificates {
+	return &HostCertificates{site: s, names: names, made: map[string]*tls.Certificate{}}
 }
 
 // Refresh takes note of the names that readers are given as the broker's.
-func (c *Covering) Refresh(ctx context.Context) error {
+func (c *HostCertificates) Refresh(ctx context.Context) error {
 	var given []string
 	err := c.site.View(ctx, func(tx *store.Tx) error {
 		brokers, err := tx.Brokers()
@@ -59,7 +59,7 @@ func (c *Covering) Refresh(ctx context.Context) error {
 }
 
 // Certificate is for tls.Config.GetCertificate.
-func (c *Covering) Certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+func (c *HostCertificates) Certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	at := ""
 	if hello.Conn != nil {
 		if host, _, err := net.SplitHostPort(hello.Conn.LocalAddr().String()); err == nil {
@@ -80,7 +80,7 @@ func (c *Covering) Certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, er
 	if err != nil {
 		return nil, err
 	}
-	if len(c.made) >= mostMade {
+	if len(c.made) >= maxHostCertificates {
 		clear(c.made)
 	}
 	c.made[at] = certificate
