@@ -55,7 +55,7 @@ func listActivity(c *invocation, choose func(*desk.Query)) action {
 		}
 		if *user != "" {
 			if q.User, err = strconv.ParseUint(*user, 10, 63); err != nil {
-				q.User, q.Named = 0, *user
+				q.User, q.Name = 0, *user
 			}
 		}
 		if *export != "" {
@@ -65,7 +65,7 @@ func listActivity(c *invocation, choose func(*desk.Query)) action {
 		if err != nil {
 			return err
 		}
-		for _, e := range slices.Backward(page.Entries) {
+		for _, e := range slices.Backward(page.Events) {
 			if err := c.printEntry(e, in); err != nil {
 				return err
 			}
@@ -74,13 +74,13 @@ func listActivity(c *invocation, choose func(*desk.Query)) action {
 	}
 }
 
-func (c *invocation) printEntry(e *desk.Entry, in *time.Location) error {
+func (c *invocation) printEntry(e *desk.Event, in *time.Location) error {
 	if c.json {
 		return printLine(c.out, map[string]any{"id": e.ID, "time": e.At.In(in), "kind": e.Kind, "result": e.Tone, "door": e.Door, "reader": e.Reader, "user": e.User, "administrator": e.Who, "text": e.Text.String()})
 	}
 	there := ""
-	if e.There != nil {
-		there = fmt.Sprintf(" (%s in %s)", longTime(e.At, e.There), e.There)
+	if e.DoorZone != nil {
+		there = fmt.Sprintf(" (%s in %s)", longTime(e.At, e.DoorZone), e.DoorZone)
 	}
 	_, err := fmt.Fprintf(c.out, "%s  %-8s %s%s\n", longTime(e.At, in), e.Word, e.Text, there)
 	return err

@@ -110,7 +110,7 @@ func adminLink(c *invocation) action {
 		if err != nil {
 			return err
 		}
-		token, err := c.desk.NewLink(ctx, c.actor, id)
+		token, err := c.desk.NewOneTimeLink(ctx, c.actor, id)
 		if err != nil {
 			return err
 		}

@@ -134,7 +134,7 @@ func openConsole(ctx context.Context, c *invocation, f consoleFlags, names []str
 		listener.Close()
 		return nil, fmt.Errorf("console: %w", err)
 	}
-	token, err := c.desk.FirstLink(ctx)
+	token, err := c.desk.FirstOwnerLink(ctx)
 	if err != nil {
 		listener.Close()
 		return nil, err

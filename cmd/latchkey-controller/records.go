@@ -115,17 +115,17 @@ func (p *recordPrinter) alarm(a *store.Alarm) error {
 }
 
 func (p *recordPrinter) record(r *desk.Record) error {
-	if r.Says == nil {
+	if r.Decoded == nil {
 		_, err := fmt.Fprintf(p.err, "record %d of %s, journal %s, cannot be read: %s; the database is damaged, and a backup may have it\n", r.Number, r.Reader, r.Journal, r.Text)
 		return err
 	}
 	if p.json {
-		return printLine(p.out, recordJSON(r.Record, r.Says, p.in))
+		return printLine(p.out, recordJSON(r.Record, r.Decoded, p.in))
 	}
 	clock := " "
-	if !r.Says.Trusted {
+	if !r.Decoded.Trusted {
 		clock = "?" // the reader does not trust its clock
 	}
-	_, err := fmt.Fprintf(p.out, "%s%s %-16s %-22s %s\n", longTime(time.UnixMilli(r.Says.Time), p.in), clock, r.Reader, desk.Clean(string(r.Says.Kind)), desk.Clean(r.Text))
+	_, err := fmt.Fprintf(p.out, "%s%s %-16s %-22s %s\n", longTime(time.UnixMilli(r.Decoded.Time), p.in), clock, r.Reader, desk.Clean(string(r.Decoded.Kind)), desk.Clean(r.Text))
 	return err
 }

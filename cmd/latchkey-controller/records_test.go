@@ -19,7 +19,7 @@ func TestWhatAReaderSaysIsOneLineWhateverItWrote(t *testing.T) {
 	r := wire.Record{Number: 1, Kind: wire.RecordKind("x\x1b[2J\n"), By: wire.Means(evil), Reason: wire.Reason(evil), Who: evil, Subject: evil, Text: evil, Version: evil, Order: wire.Order(evil), Cause: wire.Cause(evil)}
 	var out bytes.Buffer
 	p := recordPrinter{invocation: &invocation{stdio: stdio{out: &out}}, in: time.UTC}
-	record := &desk.Record{Record: &store.Record{Reader: "front-door"}, Says: &r, Text: evil}
+	record := &desk.Record{Record: &store.Record{Reader: "front-door"}, Decoded: &r, Text: evil}
 	if err := p.record(record); err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func TestAStepOfAReadersClockSaysFromWhatToWhat(t *testing.T) {
 	r := &wire.Record{Number: 1, Kind: wire.ClockStepped, Time: to.UnixMilli(), Trusted: true, From: from.UnixMilli(), To: to.UnixMilli()}
 	var out bytes.Buffer
 	p := recordPrinter{invocation: &invocation{stdio: stdio{out: &out}, json: true}, in: time.UTC}
-	if err := p.record(&desk.Record{Record: &store.Record{Reader: "front-door"}, Says: r}); err != nil {
+	if err := p.record(&desk.Record{Record: &store.Record{Reader: "front-door"}, Decoded: r}); err != nil {
 		t.Fatal(err)
 	}
 	for _, at := range []time.Time{from, to} {

@@ -91,7 +91,7 @@ func serve(c *invocation) action {
 		}
 		group, ctx := errgroup.WithContext(ctx)
 		group.Go(func() error { return l.Run(ctx) })
-		group.Go(func() error { return c.desk.Tend(ctx) })
+		group.Go(func() error { return c.desk.Maintain(ctx) })
 		if console != nil {
 			group.Go(func() error { return console.run(ctx) })
 		}

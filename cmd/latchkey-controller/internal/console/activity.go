@@ -14,7 +14,7 @@ import (
 
 // activityPage is what happened, by day.
 type activityPage struct {
-	Days    []dayOf
+	Days    []activityDay
 	Newest  int64
 	Older   int64
 	Filter  *form
@@ -29,9 +29,9 @@ type activityPage struct {
 }
 
 // A dayOf is what happened in a day.
-type dayOf struct {
-	Name    string
-	Entries []*desk.Entry
+type activityDay struct {
+	Name   string
+	Events []*desk.Event
 }
 
 func (c *Console) activityRoutes(page route) {
@@ -45,7 +45,7 @@ var filterFields = []string{"door", "reader", "user", "person", "kind", "from", 
 // filter reads a filter from an address. What cannot be read is marked, and
 // chooses nothing.
 func (c *Console) filter(r *http.Request, v *visit) (q desk.Query, f *form, person string, err error) {
-	f = filled()
+	f = newForm()
 	for _, name := range filterFields {
 		if value := desk.Clean(truncate(strings.TrimSpace(r.URL.Query().Get(name)), 100)); value != "" {
 			f.Values.Set(name, value)
@@ -63,7 +63,7 @@ func (c *Console) filter(r *http.Request, v *visit) (q desk.Query, f *form, pers
 	if q.Reader != "" && wire.CheckName(q.Reader) != nil {
 		f.Wrong[""] = "There is no such reader: its id has lower-case letters, digits and hyphens."
 	}
-	q.Named = f.Get("person")
+	q.Name = f.Get("person")
 	if q.User != 0 {
 		if u, err := c.desk.User(r.Context(), v.Actor, q.User); err == nil {
 			person = u.Name
@@ -127,16 +127,16 @@ func (c *Console) readActivity(r *http.Request, v *visit, p *activityPage, q des
 			return err
 		}
 	}
-	p.Days, p.Older = byDay(page.Entries, v.zone()), page.Older
-	if len(page.Entries) > 0 {
-		p.Newest = page.Entries[0].ID
+	p.Days, p.Older = byDay(page.Events, v.zone()), page.Older
+	if len(page.Events) > 0 {
+		p.Newest = page.Events[0].ID
 	}
 	return nil
 }
 
 // byDay groups entries, the newest first, by the day on which they happened in
 // a zone.
-func byDay(entries []*desk.Entry, zone *time.Location) (days []dayOf) {
+func byDay(entries []*desk.Event, zone *time.Location) (days []activityDay) {
 	today := time.Now().In(zone)
 	for _, e := range entries {
 		at := e.At.In(zone)
@@ -148,10 +148,10 @@ func byDay(entries []*desk.Entry, zone *time.Location) (days []dayOf) {
 			name = "Yesterday"
 		}
 		if n := len(days); n == 0 || days[n-1].Name != name {
-			days = append(days, dayOf{Name: name})
+			days = append(days, activityDay{Name: name})
 		}
 		last := &days[len(days)-1]
-		last.Entries = append(last.Entries, e)
+		last.Events = append(last.Events, e)
 	}
 	return days
 }

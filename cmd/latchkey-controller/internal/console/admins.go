@@ -23,17 +23,17 @@ func (c *Console) adminRoutes(page route) {
 	page("GET /settings/administrators", c.admins)
 	page("POST /settings/administrators", c.addAdmin)
 	page("POST /settings/administrators/{id}/{act}", c.changeAdmin)
-	c.keeps("POST /settings/administrators", func(w http.ResponseWriter, r *http.Request, v *visit, f *form) error {
+	c.restorable("POST /settings/administrators", func(w http.ResponseWriter, r *http.Request, v *visit, f *form) error {
 		return c.showAdmins(w, r, v, http.StatusOK, &adminsPage{Form: f, Ask: "add"}, "")
 	})
-	c.keeps("POST /settings/administrators/{id}/role", func(w http.ResponseWriter, r *http.Request, v *visit, f *form) error {
+	c.restorable("POST /settings/administrators/{id}/role", func(w http.ResponseWriter, r *http.Request, v *visit, f *form) error {
 		return c.showAdmins(w, r, v, http.StatusOK, &adminsPage{Form: f, Ask: "role"}, r.PathValue("id"))
 	})
 }
 
 func (c *Console) admins(w http.ResponseWriter, r *http.Request, v *visit) error {
 	q := r.URL.Query()
-	return c.showAdmins(w, r, v, http.StatusOK, &adminsPage{Form: filled("role", string(desk.Viewer)), Ask: q.Get("ask")}, q.Get("about"))
+	return c.showAdmins(w, r, v, http.StatusOK, &adminsPage{Form: newForm("role", string(desk.Viewer)), Ask: q.Get("ask")}, q.Get("about"))
 }
 
 func (c *Console) showAdmins(w http.ResponseWriter, r *http.Request, v *visit, status int, p *adminsPage, about string) error {
@@ -71,7 +71,7 @@ func (c *Console) addAdmin(w http.ResponseWriter, r *http.Request, v *visit) err
 	defer f.wipe()
 	return c.once(w, r, v, f, func() (answer, error) {
 		var token string
-		done, err := c.again(r, v, f, func() (err error) {
+		done, err := c.withPassword(r, v, f, func() (err error) {
 			_, token, err = c.desk.AddAdmin(r.Context(), v.Actor, f.Trim("name"), desk.Role(f.Get("role")))
 			return err
 		})
@@ -79,7 +79,7 @@ func (c *Console) addAdmin(w http.ResponseWriter, r *http.Request, v *visit) err
 			return nil, err
 		}
 		if done {
-			return c.leads("/settings/administrators"), c.showAdmins(w, r, v, http.StatusOK, &adminsPage{Form: filled(), Link: oneTimeLink(r, token), For: desk.TidyName(f.Get("name"))}, "")
+			return c.alreadyDone("/settings/administrators"), c.showAdmins(w, r, v, http.StatusOK, &adminsPage{Form: newForm(), Link: oneTimeLink(r, token), For: desk.TidyName(f.Get("name"))}, "")
 		}
 		return nil, c.showAdmins(w, r, v, http.StatusUnprocessableEntity, &adminsPage{Form: f, Ask: "add"}, "")
 	})
@@ -101,33 +101,33 @@ func (c *Console) changeAdmin(w http.ResponseWriter, r *http.Request, v *visit) 
 // changed does one act to an administrator.
 func (c *Console) changed(w http.ResponseWriter, r *http.Request, v *visit, id int64, f *form) (answer, error) {
 	act := r.PathValue("act")
-	var token, said string
-	done, err := c.again(r, v, f, func() (err error) {
+	var token, notice string
+	done, err := c.withPassword(r, v, f, func() (err error) {
 		switch act {
 		case "role":
-			said = "The role is changed."
+			notice = "The role is changed."
 			return c.desk.SetRole(r.Context(), v.Actor, id, desk.Role(f.Get("role")))
 		case "sign-out":
-			said = f.Get("name") + " is signed out everywhere."
+			notice = f.Get("name") + " is signed out everywhere."
 			return c.desk.SignOutAdmin(r.Context(), v.Actor, id)
 		case "remove":
-			said = "The administrator was removed, and signed out."
+			notice = "The administrator was removed, and signed out."
 			return c.desk.RemoveAdmin(r.Context(), v.Actor, id)
 		case "link":
-			token, err = c.desk.NewLink(r.Context(), v.Actor, id)
+			token, err = c.desk.NewOneTimeLink(r.Context(), v.Actor, id)
 			return err
 		}
 		return desk.ErrNotFound
 	})
-	again := c.leads("/settings/administrators")
+	again := c.alreadyDone("/settings/administrators")
 	switch {
 	case err != nil:
 		return nil, err
 	case !done:
 		return nil, c.showAdmins(w, r, v, http.StatusUnprocessableEntity, &adminsPage{Form: f, Ask: act}, strconv.FormatInt(id, 10))
 	case token != "":
-		return again, c.showAdmins(w, r, v, http.StatusOK, &adminsPage{Form: filled(), Link: oneTimeLink(r, token), For: f.Get("name")}, "")
+		return again, c.showAdmins(w, r, v, http.StatusOK, &adminsPage{Form: newForm(), Link: oneTimeLink(r, token), For: f.Get("name")}, "")
 	}
-	c.send(w, r, "/settings/administrators", said)
+	c.redirect(w, r, "/settings/administrators", notice)
 	return again, nil
 }

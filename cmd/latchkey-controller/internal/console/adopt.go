@@ -61,7 +61,7 @@ func (c *Console) adoptPage(w http.ResponseWriter, r *http.Request, v *visit) er
 	if err := v.refusal(desk.AdoptReader); err != nil {
 		return err
 	}
-	return c.showAdopt(w, r, v, http.StatusOK, &adoptPage{Step: 1, Form: filled("reader", r.URL.Query().Get("reader"))})
+	return c.showAdopt(w, r, v, http.StatusOK, &adoptPage{Step: 1, Form: newForm("reader", r.URL.Query().Get("reader"))})
 }
 
 // readRequest takes the uploaded request and shows its fingerprint.
@@ -78,7 +78,7 @@ func (c *Console) readRequest(w http.ResponseWriter, r *http.Request, v *visit) 
 		f.Wrong["request"] = fmt.Sprintf("This is no request: it is larger than %d KiB.", desk.MaxRequest>>10)
 		return again()
 	}
-	right, err := c.freshen(r, v, f)
+	right, err := c.confirmPassword(r, v, f)
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (c *Console) readRequest(w http.ResponseWriter, r *http.Request, v *visit) 
 	if err != nil {
 		return err
 	}
-	f = filled("request", base64.StdEncoding.EncodeToString(file), "reader", request.Reader, "broker", c.broker(r))
+	f = newForm("request", base64.StdEncoding.EncodeToString(file), "reader", request.Reader, "broker", c.broker(r))
 	if request.Reader != "" {
 		f.Values.Set("access", "keep")
 	}
@@ -136,7 +136,7 @@ func (c *Console) adopt(w http.ResponseWriter, r *http.Request, v *visit) error 
 
 // adopted makes the board of a request a reader.
 func (c *Console) adopted(w http.ResponseWriter, r *http.Request, v *visit, f *form, request []byte) (answer, error) {
-	right, err := c.freshen(r, v, f)
+	right, err := c.confirmPassword(r, v, f)
 	if err != nil {
 		return nil, err
 	}

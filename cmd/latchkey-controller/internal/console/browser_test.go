@@ -49,12 +49,12 @@ func chromium(t *testing.T, w *world) (context.Context, func() []string) {
 	if err := chromedp.Do(ctx); err != nil { // starts it
 		t.Fatal(err)
 	}
-	token, err := w.desk.FirstLink(t.Context())
+	token, err := w.desk.FirstOwnerLink(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	var mu sync.Mutex
-	var said []string
+	var notice []string
 	do(t, ctx, chromedp.EmulateViewport(1440, 900), chromedp.Navigate(w.server.URL+"/link/"+token))
 	go func() {
 		for message, err := range chromedp.Console(ctx) {
@@ -62,7 +62,7 @@ func chromium(t *testing.T, w *world) (context.Context, func() []string) {
 				return
 			}
 			mu.Lock()
-			said = append(said, fmt.Sprint(message))
+			notice = append(notice, fmt.Sprint(message))
 			mu.Unlock()
 		}
 	}()
@@ -76,7 +76,7 @@ func chromium(t *testing.T, w *world) (context.Context, func() []string) {
 	return ctx, func() []string {
 		mu.Lock()
 		defer mu.Unlock()
-		return append([]string{}, said...)
+		return append([]string{}, notice...)
 	}
 }
 
@@ -152,7 +152,7 @@ func TestEachPageHasNoBarrierAndKeepsToItsPolicyInEachLightAndSize(t *testing.T)
 	w.stage()
 	_, _, err := w.desk.AddAdmin(t.Context(), owner, "Barbara Liskov", desk.Editor)
 	w.must(err)
-	token, err := w.desk.FirstLink(t.Context())
+	token, err := w.desk.FirstOwnerLink(t.Context())
 	w.must(err)
 	tour(t, ctx, w, []stop{{"sign-in", "/sign-in", ""}, {"link", "/link/" + token, ""}, {"link-over", "/link/none", ""}})
 	do(t, ctx, chromedp.EmulateViewport(1440, 900), chromedp.Navigate(w.server.URL+"/link/"+token),
@@ -217,8 +217,8 @@ func TestEachPageHasNoBarrierAndKeepsToItsPolicyInEachLightAndSize(t *testing.T)
 		{"activity-elsewhere", "/activity", ""},
 		{"user-elsewhere", "/users/11?tab=about", `document.querySelector("details").open = true; const until = document.querySelector("#f-until"); until.value = "2026-12-02T00:00"; until.dispatchEvent(new Event("change", {bubbles: true}))`},
 	})
-	if said := eval[string](t, ctx, `document.querySelector("#elsewhere").innerText`); !strings.Contains(said, "at Yard gate (Asia/Tokyo) until 2 Dec 2026, 09:00") {
-		t.Errorf("as a date is typed, %q is said of it", said)
+	if notice := eval[string](t, ctx, `document.querySelector("#elsewhere").innerText`); !strings.Contains(notice, "at Yard gate (Asia/Tokyo) until 2 Dec 2026, 09:00") {
+		t.Errorf("as a date is typed, %q is said of it", notice)
 	}
 	adoption(t, ctx, w)
 	w.pass(desk.FreshFor + time.Second)

@@ -40,19 +40,19 @@ type Options struct {
 
 // A Console serves the pages.
 type Console struct {
-	desk      *desk.Desk
-	log       *slog.Logger
-	trusted   bool
-	brokerURL string
-	known     func(string) bool
-	proxies   []netip.Prefix
-	site      string
-	print     string // fingerprint of the controller's key
+	desk        *desk.Desk
+	log         *slog.Logger
+	trusted     bool
+	brokerURL   string
+	known       func(string) bool
+	proxies     []netip.Prefix
+	site        string
+	fingerprint string // fingerprint of the controller's key
 
 	static      *static
 	pages       atomic.Pointer[pages] // in the time zone that the site had last
 	marker      []byte                // stands in a page where a secret is put in
-	hub         *hub
+	updates     *broadcaster
 	downloads   downloads
 	submissions submissions
 	savedForms  *savedForms
@@ -61,8 +61,8 @@ type Console struct {
 
 // New returns a console. Run must run beside its handler.
 func New(o Options) (*Console, error) {
-	c := &Console{desk: o.Desk, log: o.Log, trusted: o.Trusted, brokerURL: o.Broker, known: o.Known, proxies: o.Proxies, hub: newHub()}
-	c.site, c.print = o.Desk.Site()
+	c := &Console{desk: o.Desk, log: o.Log, trusted: o.Trusted, brokerURL: o.Broker, known: o.Known, proxies: o.Proxies, updates: newBroadcaster()}
+	c.site, c.fingerprint = o.Desk.Site()
 	c.marker = []byte("secret-" + rand.Text())
 	var err error
 	if c.static, err = newStatic(); err != nil {
@@ -87,8 +87,8 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.handler.
 // Run tells open pages what has changed, until ctx ends.
 func (c *Console) Run(ctx context.Context) error {
 	defer c.downloads.close()
-	defer c.hub.close()
-	return c.desk.Watch(ctx, c.hub.moved)
+	defer c.updates.close()
+	return c.desk.Watch(ctx, c.updates.publish)
 }
 
 // routes are all addresses of the console.
@@ -107,7 +107,7 @@ func (c *Console) routes() http.Handler {
 		mux.Handle(pattern, c.signedIn(handle))
 	}
 	page("POST /sign-out", c.signOut)
-	page("GET /events", c.events)
+	page("GET /events", c.liveUpdates)
 	page("GET /{$}", c.overview)
 	c.userRoutes(page)
 	c.placeRoutes(page)

@@ -17,7 +17,7 @@ func (c *Console) credentialRoutes(user userRoute) {
 	user("POST /users/{id}/enrol/{enrolment}", c.confirmCard)
 	user("POST /users/{id}/enrol/{enrolment}/drop", c.dropCard)
 	for pattern, what := range map[string]string{"POST /users/{id}/pin": "pin", "POST /users/{id}/cards": "card"} {
-		c.keeps(pattern, func(w http.ResponseWriter, r *http.Request, v *visit, f *form) error {
+		c.restorable(pattern, func(w http.ResponseWriter, r *http.Request, v *visit, f *form) error {
 			id, err := userID(r)
 			if err != nil {
 				return err
@@ -59,9 +59,9 @@ func (c *Console) showPIN(w http.ResponseWriter, r *http.Request, v *visit, id u
 	spaced = append(spaced, ' ')
 	spaced = append(spaced, digits[len(digits)/2:]...)
 	defer clear(spaced)
-	return c.showCredentials(&secretWriter{ResponseWriter: w, marker: c.marker, secrets: [][]byte{digits, spaced}}, r, v, http.StatusOK, id, filled("pin", "auto"), func(p *userPanel) (err error) {
+	return c.showCredentials(&secretWriter{ResponseWriter: w, marker: c.marker, secrets: [][]byte{digits, spaced}}, r, v, http.StatusOK, id, newForm("pin", "auto"), func(p *userPanel) (err error) {
 		p.Shown = true
-		p.Spread, err = c.desk.Spread(r.Context(), v.Actor)
+		p.Rollout, err = c.desk.Rollout(r.Context(), v.Actor)
 		return err
 	})
 }
@@ -86,11 +86,11 @@ func (c *Console) setPIN(w http.ResponseWriter, r *http.Request, v *visit, id ui
 		if err != nil {
 			return nil, err
 		}
-		again := c.leads(userURL(id, "credentials"))
+		again := c.alreadyDone(userURL(id, "credentials"))
 		if len(digits) > 0 {
 			return again, c.showPIN(w, r, v, id, digits)
 		}
-		c.send(w, r, userURL(id, "credentials"), "The PIN is set. Readers are told now.")
+		c.redirect(w, r, userURL(id, "credentials"), "The PIN is set. Readers are told now.")
 		return again, nil
 	})
 }
@@ -98,13 +98,13 @@ func (c *Console) setPIN(w http.ResponseWriter, r *http.Request, v *visit, id ui
 func (c *Console) removePIN(w http.ResponseWriter, r *http.Request, v *visit, id uint64) error {
 	err := c.desk.RemovePIN(r.Context(), v.Actor, id)
 	if errors.Is(err, desk.ErrNotFound) {
-		c.send(w, r, userURL(id, "credentials"), "There is no PIN any more.")
+		c.redirect(w, r, userURL(id, "credentials"), "There is no PIN any more.")
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	c.send(w, r, userURL(id, "credentials"), "The PIN was removed. Readers are told now.")
+	c.redirect(w, r, userURL(id, "credentials"), "The PIN was removed. Readers are told now.")
 	return nil
 }
 
@@ -121,8 +121,8 @@ func (c *Console) addCard(w http.ResponseWriter, r *http.Request, v *visit, id u
 		if err != nil {
 			return nil, err
 		}
-		c.send(w, r, userURL(id, "credentials"), "The card was added. Readers are told now.")
-		return c.leads(userURL(id, "credentials")), nil
+		c.redirect(w, r, userURL(id, "credentials"), "The card was added. Readers are told now.")
+		return c.alreadyDone(userURL(id, "credentials")), nil
 	})
 }
 
@@ -133,13 +133,13 @@ func (c *Console) removeCard(w http.ResponseWriter, r *http.Request, v *visit, i
 	}
 	err = c.desk.RemoveCard(r.Context(), v.Actor, id, credential)
 	if errors.Is(err, desk.ErrNotFound) {
-		c.send(w, r, userURL(id, "credentials"), "This card was removed already.")
+		c.redirect(w, r, userURL(id, "credentials"), "This card was removed already.")
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	c.send(w, r, userURL(id, "credentials"), "The card was removed. Readers are told now.")
+	c.redirect(w, r, userURL(id, "credentials"), "The card was removed. Readers are told now.")
 	return nil
 }
 
@@ -157,7 +157,7 @@ func (c *Console) enrol(w http.ResponseWriter, r *http.Request, v *visit, id uin
 	if err != nil {
 		return err
 	}
-	return c.showCredentials(w, r, v, http.StatusOK, id, filled(), func(p *userPanel) error {
+	return c.showCredentials(w, r, v, http.StatusOK, id, newForm(), func(p *userPanel) error {
 		p.Add, p.Enrolment = "confirm", enrolment
 		return nil
 	})
@@ -180,8 +180,8 @@ func (c *Console) confirmCard(w http.ResponseWriter, r *http.Request, v *visit, 
 		if err != nil {
 			return nil, err
 		}
-		c.send(w, r, userURL(id, "credentials"), "The card was added. Readers are told now.")
-		return c.leads(userURL(id, "credentials")), nil
+		c.redirect(w, r, userURL(id, "credentials"), "The card was added. Readers are told now.")
+		return c.alreadyDone(userURL(id, "credentials")), nil
 	})
 }
 
@@ -189,6 +189,6 @@ func (c *Console) dropCard(w http.ResponseWriter, r *http.Request, v *visit, id 
 	if err := c.desk.DropCard(r.Context(), v.Actor, r.PathValue("enrolment")); err != nil {
 		return err
 	}
-	c.send(w, r, userURL(id, "credentials"), "")
+	c.redirect(w, r, userURL(id, "credentials"), "")
 	return nil
 }

@@ -35,7 +35,7 @@ func (c *Console) readerRoutes(page route) {
 	page("POST /readers/{id}/move", c.moveReader)
 	page("POST /readers/{id}/remove", c.removeReader)
 	for act, tab := range map[string]string{"authentication": "authentication", "door": "door", "access": "access", "calendar": "access", "move": "device"} {
-		c.keeps("POST /readers/{id}/"+act, func(w http.ResponseWriter, r *http.Request, v *visit, f *form) error {
+		c.restorable("POST /readers/{id}/"+act, func(w http.ResponseWriter, r *http.Request, v *visit, f *form) error {
 			return c.showReader(w, r, v, http.StatusOK, tab, f)
 		})
 	}
@@ -91,7 +91,7 @@ func (c *Console) showHub(w http.ResponseWriter, r *http.Request, v *visit, stat
 		return err
 	}
 	if f == nil {
-		f = filled("name", hub.Name, "revision", hub.Revision())
+		f = newForm("name", hub.Name, "revision", hub.Revision())
 	}
 	f.warn("hub", hub.Revision())
 	return c.showDevices(w, r, v, status, &devicesPage{Hub: hub, Form: f, Ask: r.URL.Query().Get("ask")})
@@ -112,7 +112,7 @@ func (c *Console) order(w http.ResponseWriter, r *http.Request, v *visit) error 
 	}
 	var seconds uint32
 	if order == wire.Hold {
-		minutes := whole(f, "minutes", 24*60)
+		minutes := wholeNumber(f, "minutes", 24*60)
 		if minutes < 1 || len(f.Wrong) > 0 {
 			return c.answerOrder(w, r, f, http.StatusUnprocessableEntity, "A door is held open for 1 to 1,440 minutes.")
 		}
@@ -142,7 +142,7 @@ func (c *Console) answerOrder(w http.ResponseWriter, r *http.Request, f *form, s
 		c.toast(w, r, status, box, text)
 		return nil
 	}
-	c.send(w, r, local(f.Get("back")), text)
+	c.redirect(w, r, local(f.Get("back")), text)
 	return nil
 }
 
@@ -162,14 +162,14 @@ func (c *Console) switchPIN(w http.ResponseWriter, r *http.Request, v *visit) er
 	if byScript(r) {
 		return c.showSwitch(w, r, v, f.Get("back"), text)
 	}
-	c.send(w, r, local(f.Get("back")), text)
+	c.redirect(w, r, local(f.Get("back")), text)
 	return nil
 }
 
 // pinSwitch is a switch of PIN entry by itself, for pages that show one.
 func (c *Console) pinSwitch(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if !byScript(r) {
-		c.send(w, r, readerURL(r.PathValue("id"), "authentication"), "")
+		c.redirect(w, r, readerURL(r.PathValue("id"), "authentication"), "")
 		return nil
 	}
 	return c.showSwitch(w, r, v, r.URL.Query().Get("back"), "")
@@ -177,7 +177,7 @@ func (c *Console) pinSwitch(w http.ResponseWriter, r *http.Request, v *visit) er
 
 // showSwitch writes a switch of PIN entry, and says a sentence in the corner of
 // the page.
-func (c *Console) showSwitch(w http.ResponseWriter, r *http.Request, v *visit, back, said string) error {
+func (c *Console) showSwitch(w http.ResponseWriter, r *http.Request, v *visit, back, notice string) error {
 	reader, err := c.desk.Reader(r.Context(), v.Actor, r.PathValue("id"))
 	if err != nil {
 		return err
@@ -188,8 +188,8 @@ func (c *Console) showSwitch(w http.ResponseWriter, r *http.Request, v *visit, b
 	if err := page.ExecuteTemplate(&b, "pin-switch", row); err != nil {
 		return err
 	}
-	if said != "" {
-		if err := page.ExecuteTemplate(&b, "toast", said); err != nil {
+	if notice != "" {
+		if err := page.ExecuteTemplate(&b, "toast", notice); err != nil {
 			return err
 		}
 	}

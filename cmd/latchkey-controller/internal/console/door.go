@@ -10,10 +10,10 @@ import (
 
 // doorPanel is one door.
 type doorPanel struct {
-	Door    *desk.Door
-	Tab     string // "overview", "config", "activity"
-	Chart   *chart
-	Entries []*desk.Entry
+	Door   *desk.Door
+	Tab    string // "overview", "config", "activity"
+	Chart  *chart
+	Events []*desk.Event
 }
 
 func (c *Console) door(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -36,7 +36,7 @@ func (c *Console) showDoor(w http.ResponseWriter, r *http.Request, v *visit, sta
 	switch d.Tab {
 	case "config":
 		if f == nil {
-			p.Form = filled("name", d.Door.Name, "hub", fmt.Sprint(d.Door.Hub), "revision", d.Door.Revision())
+			p.Form = newForm("name", d.Door.Name, "hub", fmt.Sprint(d.Door.Hub), "revision", d.Door.Revision())
 		} else {
 			f.warn("door", d.Door.Revision())
 		}
@@ -45,7 +45,7 @@ func (c *Console) showDoor(w http.ResponseWriter, r *http.Request, v *visit, sta
 		if err != nil {
 			return err
 		}
-		d.Entries = page.Entries
+		d.Events = page.Events
 	default:
 		d.Tab = "overview"
 		hours, err := c.desk.Hours(r.Context(), v.Actor, id, 24)
@@ -74,6 +74,6 @@ func (c *Console) editDoor(w http.ResponseWriter, r *http.Request, v *visit) err
 	if err != nil {
 		return err
 	}
-	c.send(w, r, fmt.Sprintf("/doors/%d?tab=config", id), "Saved.")
+	c.redirect(w, r, fmt.Sprintf("/doors/%d?tab=config", id), "Saved.")
 	return nil
 }

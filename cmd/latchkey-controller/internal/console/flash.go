@@ -9,9 +9,9 @@ import (
 // that follows, once.
 const flashCookie = "__Host-flash"
 
-func setFlash(w http.ResponseWriter, said string) {
+func setFlash(w http.ResponseWriter, notice string) {
 	http.SetCookie(w, &http.Cookie{
-		Name: flashCookie, Value: base64.RawURLEncoding.EncodeToString([]byte(truncate(said, 300))), Path: "/", MaxAge: 20,
+		Name: flashCookie, Value: base64.RawURLEncoding.EncodeToString([]byte(truncate(notice, 300))), Path: "/", MaxAge: 20,
 		Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode,
 	})
 }
@@ -22,9 +22,9 @@ func takeFlash(w http.ResponseWriter, r *http.Request) string {
 		return ""
 	}
 	http.SetCookie(w, &http.Cookie{Name: flashCookie, Path: "/", MaxAge: -1, Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode})
-	said, err := base64.RawURLEncoding.DecodeString(cookie.Value)
+	notice, err := base64.RawURLEncoding.DecodeString(cookie.Value)
 	if err != nil {
 		return ""
 	}
-	return string(said)
+	return string(notice)
 }

@@ -124,7 +124,7 @@ func (f *form) Has(name, value string) bool {
 }
 
 // filled returns a form that nobody has typed into yet.
-func filled(values ...string) *form {
+func newForm(values ...string) *form {
 	f := &form{Values: url.Values{}, Wrong: map[string]string{}}
 	for i := 0; i+1 < len(values); i += 2 {
 		f.Values.Add(values[i], values[i+1])

@@ -56,9 +56,9 @@ func TestWhatIsWrongIsMarkedAndWhatWasTypedIsKept(t *testing.T) {
 		got := b.post(test.path, test.fields...)
 		got.shows(t, http.StatusUnprocessableEntity)
 		mark := regexp.MustCompile(`<p class="wrong" id="w-[^"]*">(?s:.*?)</p>`)
-		said := text(strings.Join(mark.FindAllString(got.body, -1), " "))
-		if !strings.Contains(said, test.says) {
-			t.Errorf("%s %v says %q", test.path, test.fields, said)
+		notice := text(strings.Join(mark.FindAllString(got.body, -1), " "))
+		if !strings.Contains(notice, test.says) {
+			t.Errorf("%s %v says %q", test.path, test.fields, notice)
 		}
 		field := regexp.MustCompile(`<(input|select|textarea)[^>]* name="` + test.field + `"[^>]*>`).FindString(got.body)
 		if test.field != "role" && !strings.Contains(field, `aria-invalid="true"`) {

@@ -25,11 +25,11 @@ var policy = strings.Join([]string{
 const maxBody = 1 << 20
 
 // maxStrangersBody is that of one who is not signed in: names and passwords.
-const maxStrangersBody = 8 << 10
+const maxAnonymousBody = 8 << 10
 
 // caught has the log say where a page panicked: the server's own words about
 // its connections are of no use there. The connection is cut.
-func (c *Console) caught(next http.Handler) http.Handler {
+func (c *Console) logPanics(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			switch what := recover(); what {
@@ -52,7 +52,7 @@ func (c *Console) guard(next http.Handler) http.Handler {
 	origin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "This was asked for by another site's page, so nothing was done. Open the console itself and try again.", http.StatusForbidden)
 	}))
-	next = c.caught(origin.Handler(next))
+	next = c.logPanics(origin.Handler(next))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		if c.trusted {

@@ -10,7 +10,7 @@ import (
 type overviewPage struct {
 	Locations []*desk.Location
 	Alerts    []alert
-	Days      []dayOf
+	Days      []activityDay
 	Newest    int64
 	Readers   int // with a board
 	Online    int
@@ -51,9 +51,9 @@ func (c *Console) overview(w http.ResponseWriter, r *http.Request, v *visit) err
 	if err != nil {
 		return err
 	}
-	p.Days = byDay(page.Entries, v.zone())
-	if len(page.Entries) > 0 {
-		p.Newest = page.Entries[0].ID
+	p.Days = byDay(page.Events, v.zone())
+	if len(page.Events) > 0 {
+		p.Newest = page.Events[0].ID
 	}
 	if err := c.desk.Full(); err != nil {
 		p.Full = sentence(err.Error())

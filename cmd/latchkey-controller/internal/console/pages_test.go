@@ -152,7 +152,7 @@ func TestNoFormIsTakenFromARoleThatMayNotSendIt(t *testing.T) {
 	}
 	page, err := w.desk.Activity(t.Context(), owner, desk.Query{After: before, Limit: 1000})
 	w.must(err)
-	for _, e := range page.Entries {
+	for _, e := range page.Events {
 		if e.Tone != desk.Refused {
 			t.Errorf("%s was done: %s", e.Kind, e.Text)
 		}
@@ -175,7 +175,7 @@ func (w *world) newest() int64 {
 	w.t.Helper()
 	page, err := w.desk.Activity(w.t.Context(), owner, desk.Query{Limit: 1})
 	w.must(err)
-	return page.Entries[0].ID
+	return page.Events[0].ID
 }
 
 func TestNothingIsDoneForAnotherSitesPage(t *testing.T) {
@@ -353,8 +353,8 @@ func TestPagesHearWhatHasChanged(t *testing.T) {
 		t.Fatalf("%q", first)
 	}
 	w.user("Bob", "Martin", false, "", "staff")
-	for said := range heard {
-		if strings.Contains(said, "event: changed") && strings.Contains(said, "activity") && strings.Contains(said, "acts") {
+	for notice := range heard {
+		if strings.Contains(notice, "event: changed") && strings.Contains(notice, "activity") && strings.Contains(notice, "acts") {
 			return
 		}
 	}

@@ -37,7 +37,7 @@ func (c *Console) placeRoutes(page route) {
 	for pattern, show := range map[string]func(http.ResponseWriter, *http.Request, *visit, int, *form) error{
 		"POST /places/new/{kind}": c.showNewPlace, "POST /doors/{id}": c.showDoor, "POST /locations/{id}": c.showLocation, "POST /hubs/{id}": c.showHub,
 	} {
-		c.keeps(pattern, func(w http.ResponseWriter, r *http.Request, v *visit, f *form) error {
+		c.restorable(pattern, func(w http.ResponseWriter, r *http.Request, v *visit, f *form) error {
 			return show(w, r, v, http.StatusOK, f)
 		})
 	}
@@ -72,7 +72,7 @@ func (c *Console) newPlace(w http.ResponseWriter, r *http.Request, v *visit) err
 	if err := v.refusal(desk.EditPlaces); err != nil {
 		return err
 	}
-	return c.showNewPlace(w, r, v, http.StatusOK, filled("in", r.URL.Query().Get("in")))
+	return c.showNewPlace(w, r, v, http.StatusOK, newForm("in", r.URL.Query().Get("in")))
 }
 
 func (c *Console) showNewPlace(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
@@ -116,8 +116,8 @@ func (c *Console) addPlace(w http.ResponseWriter, r *http.Request, v *visit) err
 		if r.PathValue("kind") == "hub" { // it is shown among the devices
 			to = "/places"
 		}
-		c.send(w, r, to, name+" was added.")
-		return c.leads(to), nil
+		c.redirect(w, r, to, name+" was added.")
+		return c.alreadyDone(to), nil
 	})
 }
 
@@ -143,7 +143,7 @@ func (c *Console) showLocation(w http.ResponseWriter, r *http.Request, v *visit,
 		return desk.ErrNotFound
 	}
 	if f == nil {
-		p.Form = filled("name", p.Location.Name, "revision", p.Location.Revision())
+		p.Form = newForm("name", p.Location.Name, "revision", p.Location.Revision())
 	} else {
 		f.warn("location", p.Location.Revision())
 	}
@@ -176,7 +176,7 @@ func (c *Console) renamePlace(kind string) func(http.ResponseWriter, *http.Reque
 		if err != nil {
 			return err
 		}
-		c.send(w, r, to, "Saved.")
+		c.redirect(w, r, to, "Saved.")
 		return nil
 	}
 }
@@ -200,13 +200,13 @@ func (c *Console) removePlace(kind string) func(http.ResponseWriter, *http.Reque
 			err = c.desk.RemoveDoor(r.Context(), v.Actor, id)
 		}
 		if errors.Is(err, desk.ErrNotFound) {
-			c.send(w, r, to, "It was removed already.")
+			c.redirect(w, r, to, "It was removed already.")
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		c.send(w, r, to, "Removed.")
+		c.redirect(w, r, to, "Removed.")
 		return nil
 	}
 }

@@ -17,7 +17,7 @@ type readerPage struct {
 	Reader   *desk.Reader
 	Tab      string // "overview", "authentication", "access", "door", "device"
 	Form     *form
-	Entries  []*desk.Entry
+	Events   []*desk.Event
 	Odds     *desk.Odds
 	Doors    []*desk.Door
 	Groups   []string
@@ -61,7 +61,7 @@ func (c *Console) showReader(w http.ResponseWriter, r *http.Request, v *visit, s
 		}
 	case "device":
 		if f == nil {
-			p.Form = filled("door", fmt.Sprint(p.Reader.DoorID), "revision", p.Reader.PlaceRevision())
+			p.Form = newForm("door", fmt.Sprint(p.Reader.DoorID), "revision", p.Reader.PlaceRevision())
 		}
 		locations, err := c.desk.Places(r.Context(), v.Actor)
 		if err != nil {
@@ -76,21 +76,21 @@ func (c *Console) showReader(w http.ResponseWriter, r *http.Request, v *visit, s
 		if err != nil {
 			return err
 		}
-		p.Entries = page.Entries
+		p.Events = page.Events
 	}
 	c.show(w, r, status, "reader", &view{visit: v, Title: p.Reader.Door, Section: "devices", Page: p})
 	return nil
 }
 
 func authenticationForm(p *wire.Policy) *form {
-	f := filled("revision", fmt.Sprint(p.Revision), "limit", fmt.Sprint(p.Limit), "guess-limit", fmt.Sprint(p.GuessLimit))
+	f := newForm("revision", fmt.Sprint(p.Revision), "limit", fmt.Sprint(p.Limit), "guess-limit", fmt.Sprint(p.GuessLimit))
 	tick(f, "shuffle", p.ShufflePIN)
 	tick(f, "tamper-pauses", p.TamperPauses)
 	return f
 }
 
 func doorForm(p *wire.Policy) *form {
-	f := filled("revision", fmt.Sprint(p.Revision), "unlock", fmt.Sprint(p.Unlock), "extended", fmt.Sprint(p.Extended), "held-after", fmt.Sprint(p.HeldAfter), "greeting", p.Greeting, "language", p.Screen.Language)
+	f := newForm("revision", fmt.Sprint(p.Revision), "unlock", fmt.Sprint(p.Unlock), "extended", fmt.Sprint(p.Extended), "held-after", fmt.Sprint(p.HeldAfter), "greeting", p.Greeting, "language", p.Screen.Language)
 	for name, field := range toggles(p) {
 		tick(f, name, *field)
 	}
@@ -132,7 +132,7 @@ func tick(f *form, name string, on bool) {
 
 // whole reads a number of a form. What is no number, or is too large for the
 // policy, is marked; whether it may stand there is the desk's to say.
-func whole(f *form, name string, most uint64) uint64 {
+func wholeNumber(f *form, name string, most uint64) uint64 {
 	n, err := strconv.ParseUint(f.Trim(name), 10, 32)
 	if err != nil || n > most {
 		f.Wrong[name] = fmt.Sprintf("Write a whole number, 0 to %s at most.", thousands(int(most)))
@@ -142,7 +142,7 @@ func whole(f *form, name string, most uint64) uint64 {
 
 // authentication reads the form of the Authentication panel.
 func authentication(f *form) func(*wire.Policy) {
-	limit, guesses := whole(f, "limit", 10), whole(f, "guess-limit", 65535)
+	limit, guesses := wholeNumber(f, "limit", 10), wholeNumber(f, "guess-limit", 65535)
 	return func(p *wire.Policy) {
 		p.Limit, p.GuessLimit = uint8(limit), uint16(guesses)
 		p.ShufflePIN, p.TamperPauses = f.Has("shuffle", "on"), f.Has("tamper-pauses", "on")
@@ -155,7 +155,7 @@ func (c *Console) setAuthentication(w http.ResponseWriter, r *http.Request, v *v
 
 func (c *Console) setDoor(w http.ResponseWriter, r *http.Request, v *visit) error {
 	return c.setPolicy(w, r, v, "door", func(f *form) func(*wire.Policy) {
-		unlock, extended, held := whole(f, "unlock", 60), whole(f, "extended", 300), whole(f, "held-after", 65535)
+		unlock, extended, held := wholeNumber(f, "unlock", 60), wholeNumber(f, "extended", 300), wholeNumber(f, "held-after", 65535)
 		return func(p *wire.Policy) {
 			p.Unlock, p.Extended, p.HeldAfter, p.Greeting = uint16(unlock), uint16(extended), uint16(held), f.Trim("greeting")
 			p.Screen.Language = f.Trim("language")
@@ -178,7 +178,7 @@ func (c *Console) setPolicy(w http.ResponseWriter, r *http.Request, v *visit, ta
 		was, _ := strconv.ParseUint(f.Get("revision"), 10, 64)
 		_, err := c.desk.SetPolicy(r.Context(), v.Actor, r.PathValue("id"), was, edit)
 		if err == nil {
-			c.send(w, r, readerURL(r.PathValue("id"), tab), "Saved. The reader is told now.")
+			c.redirect(w, r, readerURL(r.PathValue("id"), tab), "Saved. The reader is told now.")
 			return nil
 		}
 		if !f.refused(err) {
@@ -227,7 +227,7 @@ func (c *Console) moveReader(w http.ResponseWriter, r *http.Request, v *visit) e
 	if err != nil {
 		return err
 	}
-	c.send(w, r, readerURL(r.PathValue("id"), "device"), "The reader serves another door now, and is told so.")
+	c.redirect(w, r, readerURL(r.PathValue("id"), "device"), "The reader serves another door now, and is told so.")
 	return nil
 }
 
@@ -241,17 +241,17 @@ func (c *Console) removeReader(w http.ResponseWriter, r *http.Request, v *visit)
 	if how != desk.Returned && how != desk.Lost {
 		return desk.ErrNotFound
 	}
-	right, err := c.freshen(r, v, f)
+	right, err := c.confirmPassword(r, v, f)
 	if err != nil {
 		return err
 	}
 	if right {
 		if _, err = c.desk.RemoveReader(r.Context(), v.Actor, r.PathValue("id"), how); err == nil {
-			said := "The reader was removed, and a new epoch begun."
+			notice := "The reader was removed, and a new epoch begun."
 			if c.otherBroker() {
-				said += " The broker still lets it in: run latchkey-controller broker-config and restart Mosquitto."
+				notice += " The broker still lets it in: run latchkey-controller broker-config and restart Mosquitto."
 			}
-			c.send(w, r, "/devices", said)
+			c.redirect(w, r, "/devices", notice)
 			return nil
 		}
 		if errors.Is(err, desk.ErrSignInAgain) {

@@ -89,7 +89,7 @@ func byScript(r *http.Request) bool {
 func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, name string, v *view) {
 	page, ok := v.pages.byName[name]
 	if !ok {
-		c.broken(w, r, fmt.Errorf("no page %q", name))
+		c.serverError(w, r, fmt.Errorf("no page %q", name))
 		return
 	}
 	part := "layout"
@@ -112,18 +112,18 @@ func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, name 
 	}
 	var b bytes.Buffer
 	if err := page.ExecuteTemplate(&b, part, v); err != nil {
-		c.broken(w, r, err)
+		c.serverError(w, r, err)
 		return
 	}
 	if part != "layout" { // whose zone may be another one than the page's
 		if err := page.ExecuteTemplate(&b, "zone-now", nil); err != nil {
-			c.broken(w, r, err)
+			c.serverError(w, r, err)
 			return
 		}
 	}
 	if part != "layout" && v.Flash != "" {
 		if err := page.ExecuteTemplate(&b, "toast", v.Flash); err != nil {
-			c.broken(w, r, err)
+			c.serverError(w, r, err)
 			return
 		}
 	}
@@ -142,9 +142,9 @@ func live(r *http.Request) bool {
 
 // send sends the browser to another page of the console, which says what was
 // done; "" says nothing.
-func (c *Console) send(w http.ResponseWriter, r *http.Request, to, said string) {
-	if said != "" {
-		setFlash(w, said)
+func (c *Console) redirect(w http.ResponseWriter, r *http.Request, to, notice string) {
+	if notice != "" {
+		setFlash(w, notice)
 	}
 	http.Redirect(w, r, to, http.StatusSeeOther)
 }

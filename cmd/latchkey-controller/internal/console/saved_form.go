@@ -117,18 +117,18 @@ func (k *savedForms) open(sealed string) (*savedForm, bool) {
 }
 
 // A given form is a form on its way back to its administrator.
-type given struct {
+type restoredForm struct {
 	visit *visit
 	form  *form
 }
 
-type givenKey struct{}
+type restoredFormKey struct{}
 
 // keeps says how a form that is sent to an address is shown again. Only such
 // forms are kept.
-func (c *Console) keeps(pattern string, show func(http.ResponseWriter, *http.Request, *visit, *form) error) {
+func (c *Console) restorable(pattern string, show func(http.ResponseWriter, *http.Request, *visit, *form) error) {
 	c.savedForms.shown.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		back := r.Context().Value(givenKey{}).(*given)
+		back := r.Context().Value(restoredFormKey{}).(*restoredForm)
 		if err := show(w, r, back.visit, back.form); err != nil {
 			c.fail(w, r, back.visit, err)
 		}
@@ -152,7 +152,7 @@ func (c *Console) formOf(r *http.Request, v *visit, secret ...string) (*form, er
 // saveForm answers a form of somebody who is signed out with the sign-in, which
 // has the form in it if it can be kept.
 func (c *Console) saveForm(w http.ResponseWriter, r *http.Request, next string) {
-	page := signInPage{Form: filled("next", next)}
+	page := signInPage{Form: newForm("next", next)}
 	sealed, secret, err := c.sealForm(w, r)
 	var tooBig *http.MaxBytesError
 	switch {
@@ -176,7 +176,7 @@ func (c *Console) sealForm(w http.ResponseWriter, r *http.Request) (sealed strin
 	if _, pattern := c.savedForms.shown.Handler(r); pattern == "" {
 		return "", false, errBadForm
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxStrangersBody)
+	r.Body = http.MaxBytesReader(w, r.Body, maxAnonymousBody)
 	f, err := readForm(r, secretFields...)
 	if err != nil {
 		return "", false, err
@@ -200,7 +200,7 @@ func (c *Console) sealForm(w http.ResponseWriter, r *http.Request) (sealed strin
 
 // giveBack lets somebody in who has signed in, with the form that was kept in the
 // sign-in page if it is theirs.
-func (c *Console) giveBack(w http.ResponseWriter, r *http.Request, s *desk.Session, sealed, next string) error {
+func (c *Console) restoreForm(w http.ResponseWriter, r *http.Request, s *desk.Session, sealed, next string) error {
 	form, ok := c.savedForms.open(sealed)
 	switch {
 	case !ok:
@@ -212,7 +212,7 @@ func (c *Console) giveBack(w http.ResponseWriter, r *http.Request, s *desk.Sessi
 		c.welcome(w, r, s, "/")
 		return nil
 	}
-	f := filled()
+	f := newForm()
 	var err error
 	if f.Values, err = url.ParseQuery(form.Fields); err != nil {
 		return fmt.Errorf("open the kept form: %w", err)
@@ -222,11 +222,11 @@ func (c *Console) giveBack(w http.ResponseWriter, r *http.Request, s *desk.Sessi
 		f.Wrong[""] += " A PIN or a password was not kept: type it again where it is asked for."
 	}
 	c.signCookies(w, s)
-	back := &given{c.newVisit(r), f}
+	back := &restoredForm{c.newVisit(r), f}
 	if err := c.enter(r.Context(), back.visit, s); err != nil {
 		return err
 	}
-	r = r.WithContext(context.WithValue(r.Context(), givenKey{}, back))
+	r = r.WithContext(context.WithValue(r.Context(), restoredFormKey{}, back))
 	r.URL = &url.URL{Path: form.Action}
 	c.savedForms.shown.ServeHTTP(w, r)
 	return nil

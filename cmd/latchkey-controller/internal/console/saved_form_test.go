@@ -110,7 +110,7 @@ func TestAFormIsThereAgainAfterSigningInAgain(t *testing.T) {
 		}
 		page, err := w.desk.Activity(t.Context(), owner, desk.Query{After: before, Limit: 100})
 		w.must(err)
-		for _, e := range page.Entries {
+		for _, e := range page.Events {
 			if e.Kind != "admin.sign-in" && e.Kind != "admin.sign-out" {
 				t.Errorf("%s: it was sent by itself: %s", test.action, e.Text)
 			}
@@ -200,7 +200,7 @@ func TestWhatIsMadeUpOrTooOldOrTooLongIsNotKept(t *testing.T) {
 			t.Errorf("%q is kept", fields)
 		}
 	}
-	for _, length := range []int{maxSavedForm, maxStrangersBody, maxBody} {
+	for _, length := range []int{maxSavedForm, maxAnonymousBody, maxBody} {
 		got := b.post("/users", append(begun, "first", strings.Repeat("x", length))...)
 		got.shows(t, http.StatusUnauthorized, "too long to be kept")
 		if keptIn(got) != "" {
@@ -242,7 +242,7 @@ func TestWhatIsMadeUpOrTooOldOrTooLongIsNotKept(t *testing.T) {
 
 // begunBody is how a form begins that is sent.
 func begunBody(fields []string) string {
-	f := filled(fields...)
+	f := newForm(fields...)
 	return f.Values.Encode()
 }
 

@@ -14,11 +14,11 @@ import (
 
 // A week is when a group may open a door, as a form has it and as a picture.
 type week struct {
-	Group   string
-	Always  bool
-	Moot    bool  // everyone may open always: it adds nothing
-	Days    []day // Monday first, holidays last
-	Summary string
+	Group     string
+	Always    bool
+	Redundant bool  // everyone may open always: it adds nothing
+	Days      []day // Monday first, holidays last
+	Summary   string
 }
 
 // A day is one line of a week.
@@ -127,7 +127,7 @@ func (c *Console) readAccess(r *http.Request, v *visit, p *readerPage) (err erro
 	open := slices.ContainsFunc(policy.Access, func(a wire.Access) bool { return a.Group == wire.Everyone && a.Schedule == nil })
 	for _, a := range policy.Access {
 		week := newWeek(a)
-		week.Moot = open && a.Group != wire.Everyone
+		week.Redundant = open && a.Group != wire.Everyone
 		p.Weeks = append(p.Weeks, week)
 		if a.Group == edit && edit != "" {
 			p.Edit = week
@@ -146,7 +146,7 @@ func (c *Console) readAccess(r *http.Request, v *visit, p *readerPage) (err erro
 		p.Edit = newWeek(wire.Access{Group: edit})
 		p.Ask = "add"
 	}
-	calendar := filled("revision", fmt.Sprint(policy.Revision), "time-zone", policy.TimeZone, "holidays", holidayText(policy.Holidays))
+	calendar := newForm("revision", fmt.Sprint(policy.Revision), "time-zone", policy.TimeZone, "holidays", holidayText(policy.Holidays))
 	if p.Form == nil {
 		p.Form = calendar
 		if p.Edit != nil {

@@ -28,7 +28,7 @@ func (c *Console) settingsRoutes(page route) {
 	page("POST /settings/clock", c.confirmClock)
 	page("POST /settings/zone", c.setZone)
 	for _, pattern := range []string{"POST /settings", "POST /settings/zone"} {
-		c.keeps(pattern, func(w http.ResponseWriter, r *http.Request, v *visit, f *form) error {
+		c.restorable(pattern, func(w http.ResponseWriter, r *http.Request, v *visit, f *form) error {
 			return c.showSettings(w, r, v, http.StatusOK, f, "")
 		})
 	}
@@ -50,7 +50,7 @@ func (c *Console) settings(w http.ResponseWriter, r *http.Request, v *visit) err
 }
 
 func (c *Console) showSettings(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form, ask string) error {
-	p := &settingsPage{Tab: "site", Form: f, Ask: ask, Fingerprint: c.print}
+	p := &settingsPage{Tab: "site", Form: f, Ask: ask, Fingerprint: c.fingerprint}
 	var err error
 	if p.Settings, err = c.desk.Settings(r.Context(), v.Actor); err != nil {
 		return err
@@ -63,7 +63,7 @@ func (c *Console) showSettings(w http.ResponseWriter, r *http.Request, v *visit,
 		return err
 	}
 	if f == nil {
-		p.Form = filled()
+		p.Form = newForm()
 	}
 	for name, value := range map[string]string{"keep-days": fmt.Sprint(p.Settings.KeepDays), "zone": v.zone().String()} {
 		if !p.Form.Values.Has(name) {
@@ -79,11 +79,11 @@ func (c *Console) setSettings(w http.ResponseWriter, r *http.Request, v *visit) 
 	if err != nil {
 		return err
 	}
-	days := whole(f, "keep-days", 3650)
+	days := wholeNumber(f, "keep-days", 3650)
 	if len(f.Wrong) == 0 {
 		err := c.desk.SetSettings(r.Context(), v.Actor, desk.Settings{KeepDays: int(days)})
 		if err == nil {
-			c.send(w, r, "/settings", "Saved.")
+			c.redirect(w, r, "/settings", "Saved.")
 			return nil
 		}
 		if !f.refused(err) {
@@ -97,7 +97,7 @@ func (c *Console) confirmClock(w http.ResponseWriter, r *http.Request, v *visit)
 	if err := c.desk.ConfirmClock(r.Context(), v.Actor); err != nil {
 		return err
 	}
-	c.send(w, r, "/settings", "The controller goes by its clock again.")
+	c.redirect(w, r, "/settings", "The controller goes by its clock again.")
 	return nil
 }
 
@@ -113,14 +113,14 @@ func (c *Console) setZone(w http.ResponseWriter, r *http.Request, v *visit) erro
 	if err != nil {
 		return err
 	}
-	c.send(w, r, "/settings", "Saved. Times are shown in this zone from now on.")
+	c.redirect(w, r, "/settings", "Saved. Times are shown in this zone from now on.")
 	return nil
 }
 
 // again does an act that asks for the password once more, and shows the form
 // again if it is missing or wrong.
-func (c *Console) again(r *http.Request, v *visit, f *form, act func() error) (done bool, err error) {
-	right, err := c.freshen(r, v, f)
+func (c *Console) withPassword(r *http.Request, v *visit, f *form, act func() error) (done bool, err error) {
+	right, err := c.confirmPassword(r, v, f)
 	if err != nil || !right {
 		return false, err
 	}
@@ -149,7 +149,7 @@ func (c *Console) backup(w http.ResponseWriter, r *http.Request, v *visit) error
 	}
 	name := fmt.Sprintf("%s-%s.tar.age", c.site, time.Now().In(v.zone()).Format("2006-01-02-1504"))
 	form := &desk.BackupForm{Passphrase: f.secret["passphrase"], Recipients: f.Trim("recipients")}
-	done, err := c.again(r, v, f, func() error {
+	done, err := c.withPassword(r, v, f, func() error {
 		return c.download(w, r, "application/octet-stream", name, func(to http.ResponseWriter) error {
 			return c.desk.WriteBackup(r.Context(), v.Actor, form, to)
 		})
@@ -167,7 +167,7 @@ func (c *Console) newEpoch(w http.ResponseWriter, r *http.Request, v *visit) err
 	}
 	defer f.wipe()
 	var epoch uint64
-	done, err := c.again(r, v, f, func() (err error) {
+	done, err := c.withPassword(r, v, f, func() (err error) {
 		epoch, err = c.desk.NewEpoch(r.Context(), v.Actor)
 		return err
 	})
@@ -175,7 +175,7 @@ func (c *Console) newEpoch(w http.ResponseWriter, r *http.Request, v *visit) err
 		return err
 	}
 	if done {
-		c.send(w, r, "/settings", fmt.Sprintf("Epoch %d begins. Readers go over to it one after the other.", epoch))
+		c.redirect(w, r, "/settings", fmt.Sprintf("Epoch %d begins. Readers go over to it one after the other.", epoch))
 		return nil
 	}
 	return c.showSettings(w, r, v, http.StatusUnprocessableEntity, f, "epoch")
@@ -187,7 +187,7 @@ func (c *Console) audit(w http.ResponseWriter, r *http.Request, v *visit) error 
 		return err
 	}
 	p := &settingsPage{Tab: "audit"}
-	p.Filter, p.Audit = filled(), true
+	p.Filter, p.Audit = newForm(), true
 	if err := c.readActivity(r, v, &p.activityPage, desk.Query{Kind: "admin"}); err != nil {
 		return err
 	}
@@ -196,11 +196,11 @@ func (c *Console) audit(w http.ResponseWriter, r *http.Request, v *visit) error 
 }
 
 func (c *Console) account(w http.ResponseWriter, r *http.Request, v *visit) error {
-	return c.showAccount(w, r, v, http.StatusOK, filled())
+	return c.showAccount(w, r, v, http.StatusOK, newForm())
 }
 
 func (c *Console) showAccount(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
-	c.show(w, r, status, "settings", &view{visit: v, Title: "Your account", Section: "settings", Page: &settingsPage{Tab: "account", Form: f, Fingerprint: c.print}})
+	c.show(w, r, status, "settings", &view{visit: v, Title: "Your account", Section: "settings", Page: &settingsPage{Tab: "account", Form: f, Fingerprint: c.fingerprint}})
 	return nil
 }
 
@@ -218,7 +218,7 @@ func (c *Console) changePassword(w http.ResponseWriter, r *http.Request, v *visi
 	var soon *desk.TooSoonError
 	switch {
 	case err == nil:
-		c.send(w, r, "/settings/account", "Your password is changed. You were signed out everywhere else.")
+		c.redirect(w, r, "/settings/account", "Your password is changed. You were signed out everywhere else.")
 		return nil
 	case errors.Is(err, desk.ErrWrongSignIn):
 		f.Wrong["old"] = "This is not your password."
@@ -234,6 +234,6 @@ func (c *Console) signOutElsewhere(w http.ResponseWriter, r *http.Request, v *vi
 	if err := c.desk.SignOutElsewhere(r.Context(), v.token); err != nil {
 		return err
 	}
-	c.send(w, r, "/settings/account", "You are signed out everywhere else.")
+	c.redirect(w, r, "/settings/account", "You are signed out everywhere else.")
 	return nil
 }

@@ -20,7 +20,7 @@ func (c *Console) signInPage(w http.ResponseWriter, r *http.Request) error {
 		http.Redirect(w, r, next, http.StatusSeeOther)
 		return nil
 	}
-	f := filled("next", next)
+	f := newForm("next", next)
 	if _, err := r.Cookie(sessionCookie); err != nil && r.URL.Query().Has("given") {
 		f.Wrong[""] = "Name and password were right, but your browser did not send the cookie back by which it stays signed in. Allow cookies for this address, then sign in again."
 	}
@@ -39,7 +39,7 @@ func (c *Console) signIn(w http.ResponseWriter, r *http.Request) error {
 	status := http.StatusUnprocessableEntity
 	switch {
 	case err == nil && f.Get("kept") != "":
-		return c.giveBack(w, r, session, f.Get("kept"), local(f.Get("next")))
+		return c.restoreForm(w, r, session, f.Get("kept"), local(f.Get("next")))
 	case err == nil:
 		c.welcome(w, r, session, local(f.Get("next")))
 		return nil
@@ -64,27 +64,27 @@ func (c *Console) signOut(w http.ResponseWriter, r *http.Request, v *visit) erro
 	if err := c.desk.SignOut(r.Context(), v.token); err != nil {
 		return err
 	}
-	c.forget(w)
+	c.clearSession(w)
 	w.Header().Set("Clear-Site-Data", `"cache"`)
 	http.Redirect(w, r, "/sign-in", http.StatusSeeOther)
 	return nil
 }
 
 type linkPage struct {
-	Link *desk.Link // nil: it is over
+	Link *desk.OneTimeLink // nil: it is over
 	Why  string
 	Form *form
 	Hint string
 }
 
 func (c *Console) linkPage(w http.ResponseWriter, r *http.Request) error {
-	return c.showLink(w, r, http.StatusOK, filled())
+	return c.showLink(w, r, http.StatusOK, newForm())
 }
 
 func (c *Console) showLink(w http.ResponseWriter, r *http.Request, status int, f *form) error {
 	page := linkPage{Form: f, Hint: fmt.Sprintf("At least %d characters. Several words are a good one.", desk.MinPassword)}
 	var err error
-	page.Link, err = c.desk.Link(r.Context(), r.PathValue("token"))
+	page.Link, err = c.desk.OneTimeLink(r.Context(), r.PathValue("token"))
 	if errors.Is(err, desk.ErrLinkUsed) {
 		page.Why, status = sentence(err.Error()), http.StatusGone
 	} else if err != nil {
@@ -104,7 +104,7 @@ func (c *Console) useLink(w http.ResponseWriter, r *http.Request) error {
 		f.Wrong["again"] = "The two passwords differ. Type the same one twice."
 		return c.showLink(w, r, http.StatusUnprocessableEntity, f)
 	}
-	session, err := c.desk.UseLink(r.Context(), r.PathValue("token"), f.Trim("name"), f.secret["password"], client(r))
+	session, err := c.desk.UseOneTimeLink(r.Context(), r.PathValue("token"), f.Trim("name"), f.secret["password"], client(r))
 	if err == nil {
 		c.welcome(w, r, session, "/")
 		return nil
@@ -117,7 +117,7 @@ func (c *Console) useLink(w http.ResponseWriter, r *http.Request) error {
 
 // freshen takes the password that a form asks for again, and makes the visit's
 // sign-in fresh. It says false if it is wrong, and marks the field.
-func (c *Console) freshen(r *http.Request, v *visit, f *form) (bool, error) {
+func (c *Console) confirmPassword(r *http.Request, v *visit, f *form) (bool, error) {
 	password := f.secret["password"]
 	if len(password) == 0 {
 		return true, nil // the desk says whether it needs one

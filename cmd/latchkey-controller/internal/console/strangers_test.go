@@ -34,8 +34,8 @@ func TestASessionsCookieGoesByNoClock(t *testing.T) {
 func TestOfAStrangerLittleIsRead(t *testing.T) {
 	w := small(t)
 	nobody := w.visitor("")
-	nobody.post("/sign-in", "name", strings.Repeat("x", maxStrangersBody)).shows(t, http.StatusRequestEntityTooLarge, "At most 8 KiB")
-	if got := w.visitor(desk.Owner).post("/users", "first", "Eve", "last", "Dunn", "pin", "none", "groups", strings.Repeat(" ", maxStrangersBody)); got.status != http.StatusOK {
+	nobody.post("/sign-in", "name", strings.Repeat("x", maxAnonymousBody)).shows(t, http.StatusRequestEntityTooLarge, "At most 8 KiB")
+	if got := w.visitor(desk.Owner).post("/users", "first", "Eve", "last", "Dunn", "pin", "none", "groups", strings.Repeat(" ", maxAnonymousBody)); got.status != http.StatusOK {
 		t.Errorf("an administrator's longer form: %d", got.status)
 	}
 }
@@ -85,7 +85,7 @@ func TestANameInAnAddressIsNotNoted(t *testing.T) {
 	}
 	page, err := w.desk.Activity(t.Context(), owner, desk.Query{After: before, Limit: 100})
 	w.must(err)
-	for _, e := range page.Entries {
+	for _, e := range page.Events {
 		t.Errorf("noted: %.100s", e.Text)
 	}
 }

@@ -90,9 +90,9 @@ func (c *Console) once(w http.ResponseWriter, r *http.Request, v *visit, f *form
 }
 
 // leads answers a repetition with the page that shows what was done.
-func (c *Console) leads(to string) answer {
+func (c *Console) alreadyDone(to string) answer {
 	return func(w http.ResponseWriter, r *http.Request, _ *visit) error {
-		c.send(w, r, to, "This was done already, and not done again.")
+		c.redirect(w, r, to, "This was done already, and not done again.")
 		return nil
 	}
 }

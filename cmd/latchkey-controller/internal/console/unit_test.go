@@ -75,8 +75,8 @@ func TestWhatWasDoneIsSaidInWholeLetters(t *testing.T) {
 	setFlash(answer, "x"+strings.Repeat("é", 200)+" was added.")
 	next := httptest.NewRequest("GET", "/", nil)
 	next.AddCookie(answer.Result().Cookies()[0])
-	if said := takeFlash(httptest.NewRecorder(), next); said != "x"+strings.Repeat("é", 149) {
-		t.Errorf("%q", said)
+	if notice := takeFlash(httptest.NewRecorder(), next); notice != "x"+strings.Repeat("é", 149) {
+		t.Errorf("%q", notice)
 	}
 }
 
@@ -90,7 +90,7 @@ func TestAPageThatPanicsIsLoggedAndCut(t *testing.T) {
 					t.Errorf("%v: the server sees %v", what, got)
 				}
 			}()
-			c.caught(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(what) })).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+			c.logPanics(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(what) })).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
 		}()
 		if got := strings.Contains(log.String(), "unit_test.go"); got != logged {
 			t.Errorf("%v: the log says %q", what, log.String())
@@ -123,7 +123,7 @@ func TestHoursAreReadAsPeopleWriteThem(t *testing.T) {
 
 func TestAScheduleThatIsShownAndSavedStaysWhatItWas(t *testing.T) {
 	schedule := &wire.Schedule{Week: []wire.Span{{Day: 1, From: 480, To: 720}, {Day: 1, From: 780, To: 1080}, {Day: 0, From: 0, To: 1440}}, Holiday: []wire.Span{{From: 600, To: 660}}}
-	f := filled()
+	f := newForm()
 	fillWeek(f, newWeek(wire.Access{Group: "staff", Schedule: schedule}))
 	var week []wire.Span
 	for _, n := range dayNames {

@@ -15,10 +15,10 @@ type userPanel struct {
 	Ask       string // what is to be confirmed: "remove", "remove-pin", or a card's number
 	Add       string // what is being added: "any", "pin", "card", "enrol", "confirm"
 	Shown     bool   // the new PIN stands in this very page
-	Spread    desk.Spread
+	Rollout   desk.Rollout
 	Readers   []*desk.Reader // at which a card can be read
 	Enrolment *desk.Enrolment
-	Entries   []*desk.Entry
+	Events    []*desk.Event
 }
 
 func userURL(id uint64, tab string) string {
@@ -38,7 +38,7 @@ func (c *Console) userPanel(r *http.Request, v *visit, id uint64, tab string) (p
 		if err != nil {
 			return nil, err
 		}
-		p.Entries = page.Entries
+		p.Events = page.Events
 	default:
 		p.Tab = "credentials"
 	}
@@ -52,14 +52,14 @@ func (c *Console) user(w http.ResponseWriter, r *http.Request, v *visit, id uint
 		return err
 	}
 	panel.Ask, panel.Add = q.Get("ask"), q.Get("add")
-	page := &usersPage{userPanel: panel, Form: filled("pin", "auto")}
+	page := &usersPage{userPanel: panel, Form: newForm("pin", "auto")}
 	switch {
-	case r.Header.Get("HX-Target") == "spread":
-		if panel.Spread, err = c.desk.Spread(r.Context(), v.Actor); err != nil {
+	case r.Header.Get("HX-Target") == "rollout":
+		if panel.Rollout, err = c.desk.Rollout(r.Context(), v.Actor); err != nil {
 			return err
 		}
 	case panel.Tab == "about":
-		page.Form, page.There = userFields(panel.User, v), panel.User.Elsewhere
+		page.Form, page.Elsewhere = userFields(panel.User, v), panel.User.Elsewhere
 		page.Groups, err = c.desk.Groups(r.Context(), v.Actor)
 	case panel.Add == "enrol":
 		err = c.enrolReaders(r, v, panel)
@@ -73,7 +73,7 @@ func (c *Console) user(w http.ResponseWriter, r *http.Request, v *visit, id uint
 // userFields is the form of a user as they are.
 func userFields(u *desk.User, v *visit) *form {
 	shown := u.Form(v.zone())
-	f := filled("zone", v.zone().String(), "first", shown.First, "last", shown.Last, "from", shown.From, "until", shown.Until, "revision", shown.Revision())
+	f := newForm("zone", v.zone().String(), "first", shown.First, "last", shown.Last, "from", shown.From, "until", shown.Until, "revision", shown.Revision())
 	for _, group := range shown.Groups {
 		f.Values.Add("group", group)
 	}
@@ -94,7 +94,7 @@ func (c *Console) editUser(w http.ResponseWriter, r *http.Request, v *visit, id 
 	if err != nil {
 		return err
 	}
-	c.send(w, r, userURL(id, "about"), "Saved. Readers are told now.")
+	c.redirect(w, r, userURL(id, "about"), "Saved. Readers are told now.")
 	return nil
 }
 
@@ -118,13 +118,13 @@ func (c *Console) removeUser(w http.ResponseWriter, r *http.Request, v *visit, i
 		err = c.desk.RemoveUser(r.Context(), v.Actor, id)
 	}
 	if errors.Is(err, desk.ErrNotFound) {
-		c.send(w, r, "/users", "This user was removed already.")
+		c.redirect(w, r, "/users", "This user was removed already.")
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	c.send(w, r, "/users", u.Name+" was removed, with PIN and cards.")
+	c.redirect(w, r, "/users", u.Name+" was removed, with PIN and cards.")
 	return nil
 }
 

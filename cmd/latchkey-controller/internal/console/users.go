@@ -19,10 +19,10 @@ type usersPage struct {
 	After  string
 	List   *desk.UserPage // nil: only the panel is asked for
 
-	New    bool // the panel is the form for a new user
-	Form   *form
-	Groups []string     // that there are
-	There  []desk.There // what the dates of the form are in other zones
+	New       bool // the panel is the form for a new user
+	Form      *form
+	Groups    []string         // that there are
+	Elsewhere []desk.ZoneDates // what the dates of the form are in other zones
 	*userPanel
 }
 
@@ -55,7 +55,7 @@ func (c *Console) userRoutes(page route) {
 	page("GET /users", c.users)
 	page("GET /users/new", c.newUser)
 	page("POST /users", c.addUser)
-	c.keeps("POST /users", func(w http.ResponseWriter, r *http.Request, v *visit, f *form) error {
+	c.restorable("POST /users", func(w http.ResponseWriter, r *http.Request, v *visit, f *form) error {
 		return c.showNewUser(w, r, v, http.StatusOK, f)
 	})
 	page("GET /users/elsewhere", c.elsewhere)
@@ -70,7 +70,7 @@ func (c *Console) userRoutes(page route) {
 	}
 	user("GET /users/{id}", c.user)
 	user("POST /users/{id}", c.editUser)
-	c.keeps("POST /users/{id}", func(w http.ResponseWriter, r *http.Request, v *visit, f *form) error {
+	c.restorable("POST /users/{id}", func(w http.ResponseWriter, r *http.Request, v *visit, f *form) error {
 		return c.showAbout(w, r, v, http.StatusOK, f)
 	})
 	user("POST /users/{id}/remove", c.removeUser)
@@ -129,7 +129,7 @@ func (c *Console) newUser(w http.ResponseWriter, r *http.Request, v *visit) erro
 	if err := v.refusal(desk.AddUser); err != nil {
 		return err
 	}
-	return c.showNewUser(w, r, v, http.StatusOK, filled("pin", "auto"))
+	return c.showNewUser(w, r, v, http.StatusOK, newForm("pin", "auto"))
 }
 
 func (c *Console) showNewUser(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
@@ -142,7 +142,7 @@ func (c *Console) showUserForm(w http.ResponseWriter, r *http.Request, v *visit,
 	if p.Groups, err = c.desk.Groups(r.Context(), v.Actor); err != nil {
 		return err
 	}
-	if p.There, err = c.desk.Elsewhere(r.Context(), v.Actor, userForm(p.Form, v)); err != nil {
+	if p.Elsewhere, err = c.desk.Elsewhere(r.Context(), v.Actor, userForm(p.Form, v)); err != nil {
 		return err
 	}
 	return c.showUsers(w, r, v, status, p)
@@ -158,7 +158,7 @@ func (c *Console) elsewhere(w http.ResponseWriter, r *http.Request, v *visit) er
 	if err != nil {
 		return err
 	}
-	c.show(w, r, http.StatusOK, "users", &view{visit: v, Page: &usersPage{There: there}})
+	c.show(w, r, http.StatusOK, "users", &view{visit: v, Page: &usersPage{Elsewhere: there}})
 	return nil
 }
 
@@ -217,11 +217,11 @@ func (c *Console) addUser(w http.ResponseWriter, r *http.Request, v *visit) erro
 		if err != nil {
 			return nil, err
 		}
-		again := c.leads(userURL(id, "credentials"))
+		again := c.alreadyDone(userURL(id, "credentials"))
 		if len(digits) > 0 {
 			return again, c.showPIN(w, r, v, id, digits)
 		}
-		c.send(w, r, userURL(id, "credentials"), "The user was added.")
+		c.redirect(w, r, userURL(id, "credentials"), "The user was added.")
 		return again, nil
 	})
 }

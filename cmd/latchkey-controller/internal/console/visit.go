@@ -64,7 +64,7 @@ func (v *visit) refusal(act desk.Act) error {
 }
 
 func (c *Console) newVisit(r *http.Request) *visit {
-	v := &visit{Site: c.site, Since: c.hub.at(), pages: c.pages.Load()}
+	v := &visit{Site: c.site, Since: c.updates.current(), pages: c.pages.Load()}
 	if cookie, err := r.Cookie(themeCookie); err == nil && (cookie.Value == "light" || cookie.Value == "dark") {
 		v.Theme = cookie.Value
 	}
@@ -74,7 +74,7 @@ func (c *Console) newVisit(r *http.Request) *visit {
 // open wraps a page that nobody has to be signed in for.
 func (c *Console) open(handle func(http.ResponseWriter, *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, maxStrangersBody)
+		r.Body = http.MaxBytesReader(w, r.Body, maxAnonymousBody)
 		if err := handle(w, r); err != nil {
 			c.fail(w, r, c.newVisit(r), err)
 		}
@@ -143,7 +143,7 @@ func (c *Console) welcome(w http.ResponseWriter, r *http.Request, s *desk.Sessio
 	http.Redirect(w, r, "/sign-in?"+url.Values{"given": {"1"}, "next": {to}}.Encode(), http.StatusSeeOther)
 }
 
-func (c *Console) forget(w http.ResponseWriter) {
+func (c *Console) clearSession(w http.ResponseWriter) {
 	http.SetCookie(w, &http.Cookie{Name: sessionCookie, Path: "/", MaxAge: -1, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode})
 }
 
@@ -201,7 +201,7 @@ func (c *Console) fail(w http.ResponseWriter, r *http.Request, v *visit, err err
 		c.sorry(w, r, v, http.StatusUnprocessableEntity, "This was not done", sentence(err.Error()))
 	case r.Context().Err() != nil: // nobody waits any more
 	default:
-		c.broken(w, r, err)
+		c.serverError(w, r, err)
 	}
 }
 
@@ -209,7 +209,7 @@ func (c *Console) fail(w http.ResponseWriter, r *http.Request, v *visit, err err
 // form that a script sends is sent once more by the browser itself (app.js), if
 // it can be kept.
 func (c *Console) askSignIn(w http.ResponseWriter, r *http.Request) {
-	c.forget(w)
+	c.clearSession(w)
 	back := r.URL.RequestURI()
 	switch {
 	case byScript(r):
@@ -272,7 +272,7 @@ func (c *Console) toast(w http.ResponseWriter, r *http.Request, status int, box,
 
 // broken answers when something is wrong with the controller itself. The
 // details are for its log.
-func (c *Console) broken(w http.ResponseWriter, r *http.Request, err error) {
+func (c *Console) serverError(w http.ResponseWriter, r *http.Request, err error) {
 	c.log.Error("console: request failed", "method", r.Method, "page", r.Pattern, "error", err)
 	text := "Something is wrong with the controller; its log says what. Nothing was done."
 	if full := (*desk.FullError)(nil); errors.As(err, &full) {

@@ -170,11 +170,11 @@ func (w *world) visitor(role desk.Role) *browser {
 	if role == "" {
 		return b
 	}
-	token, err := w.desk.FirstLink(w.t.Context())
+	token, err := w.desk.FirstOwnerLink(w.t.Context())
 	w.must(err)
 	name := names[desk.Owner]
 	if token != "" && role != desk.Owner {
-		_, err := w.desk.UseLink(w.t.Context(), token, name, []byte(password), desk.Client{Address: "192.0.2.1"})
+		_, err := w.desk.UseOneTimeLink(w.t.Context(), token, name, []byte(password), desk.Client{Address: "192.0.2.1"})
 		w.must(err)
 	}
 	if token == "" || role != desk.Owner {
@@ -182,11 +182,11 @@ func (w *world) visitor(role desk.Role) *browser {
 		if _, token, err = w.desk.AddAdmin(w.t.Context(), owner, name, role); err != nil {
 			id, err := w.desk.FindAdmin(w.t.Context(), owner, name)
 			w.must(err)
-			token, err = w.desk.NewLink(w.t.Context(), owner, id)
+			token, err = w.desk.NewOneTimeLink(w.t.Context(), owner, id)
 			w.must(err)
 		}
 	}
-	session, err := w.desk.UseLink(w.t.Context(), token, name, []byte(password), desk.Client{Address: "192.0.2.1"})
+	session, err := w.desk.UseOneTimeLink(w.t.Context(), token, name, []byte(password), desk.Client{Address: "192.0.2.1"})
 	w.must(err)
 	b.session = session.Token
 	return b
@@ -277,8 +277,8 @@ func (p *page) shows(t *testing.T, status int, texts ...string) {
 func text(body string) string {
 	var b strings.Builder
 	for _, part := range strings.Split(body, "<") {
-		_, said, _ := strings.Cut(part, ">")
-		b.WriteString(said)
+		_, notice, _ := strings.Cut(part, ">")
+		b.WriteString(notice)
 	}
 	return strings.Join(strings.Fields(b.String()), " ")
 }

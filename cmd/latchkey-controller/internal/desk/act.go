@@ -12,7 +12,7 @@ import (
 )
 
 // An about is whom or what an act is done to, for the audit.
-type about struct {
+type auditTarget struct {
 	reader  string
 	user    uint64
 	subject string // "": the user's name
@@ -21,9 +21,9 @@ type about struct {
 }
 
 // name fills in the subject.
-func (ab *about) name(tx *store.Tx) (err error) {
-	if ab.subject == "" && ab.user != 0 {
-		ab.subject, err = tx.UserName(ab.user)
+func (target *auditTarget) name(tx *store.Tx) (err error) {
+	if target.subject == "" && target.user != 0 {
+		target.subject, err = tx.UserName(target.user)
 	}
 	return err
 }
@@ -33,10 +33,10 @@ const maxNotedSubject, maxNotedText = 128, 1024
 
 // audit returns the entry of an act. What was typed into it, or into an address,
 // is bounded here.
-func (ab *about) audit(now time.Time, a Actor, act Act, outcome store.AuditOutcome, text string) *store.Audit {
+func (target *auditTarget) audit(now time.Time, a Actor, act Act, outcome store.AuditOutcome, text string) *store.Audit {
 	return &store.Audit{
 		At: now.UnixMilli(), Admin: a.ID, Who: a.Name, Via: string(a.Via), Act: string(act), Outcome: outcome,
-		Reader: ab.reader, User: ab.user, Subject: Clean(cut(ab.subject, maxNotedSubject)), Text: Clean(cut(text, maxNotedText)),
+		Reader: target.reader, User: target.user, Subject: Clean(cut(target.subject, maxNotedSubject)), Text: Clean(cut(text, maxNotedText)),
 	}
 }
 
@@ -44,15 +44,15 @@ func (ab *about) audit(now time.Time, a Actor, act Act, outcome store.AuditOutco
 // and notes that it was done, or why not. If it fails nothing else is kept of it; if
 // it cannot be noted it has not happened, and nothing of it is told. run may fill in
 // more of ab.
-func (d *Desk) act(ctx context.Context, a Actor, act Act, ab *about, run func(tx *store.Tx, now time.Time) error) error {
-	if err := ab.check(); err != nil {
+func (d *Desk) act(ctx context.Context, a Actor, act Act, target *auditTarget, run func(tx *store.Tx, now time.Time) error) error {
+	if err := target.check(); err != nil {
 		return err
 	}
 	now := d.now()
 	var failed error
 	err := d.site.Update(ctx, func(tx *store.Tx) error {
 		failed = tx.Try(func() error {
-			if err := errors.Join(ab.name(tx), a.still(tx, act)); err != nil {
+			if err := errors.Join(target.name(tx), a.recheck(tx, act)); err != nil {
 				return err
 			}
 			return run(tx, now)
@@ -64,10 +64,10 @@ func (d *Desk) act(ctx context.Context, a Actor, act Act, ab *about, run func(tx
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(tx.MarkAge(steady), ab.name(tx)); err != nil { // where no controller runs nobody else marks it
+		if err := errors.Join(tx.MarkAge(steady), target.name(tx)); err != nil { // where no controller runs nobody else marks it
 			return err
 		}
-		return ab.note(tx, now, a, act, failed)
+		return target.note(tx, now, a, act, failed)
 	})
 	if err != nil { // nothing is noted, so nothing is told
 		return err
@@ -76,30 +76,30 @@ func (d *Desk) act(ctx context.Context, a Actor, act Act, ab *about, run func(tx
 }
 
 // note notes that an act was done, or why not.
-func (ab *about) note(tx *store.Tx, now time.Time, a Actor, act Act, failed error) error {
+func (target *auditTarget) note(tx *store.Tx, now time.Time, a Actor, act Act, failed error) error {
 	switch {
 	case failed == nil:
-		return tx.AddAudit(ab.audit(now, a, act, store.Done, ab.text))
+		return tx.AddAudit(target.audit(now, a, act, store.Done, target.text))
 	case errors.Is(failed, ErrNotAllowed):
-		return tx.AddRefused(ab.audit(now, a, act, store.Refused, act.takes()))
-	case errors.Is(failed, site.ErrPINTaken), ab.typed && errors.Is(failed, site.ErrCardTaken):
-		return tx.AddAudit(ab.audit(now, a, act, store.Clash, failed.Error()))
+		return tx.AddRefused(target.audit(now, a, act, store.Refused, act.requirement()))
+	case errors.Is(failed, site.ErrPINTaken), target.typed && errors.Is(failed, site.ErrCardTaken):
+		return tx.AddAudit(target.audit(now, a, act, store.Clash, failed.Error()))
 	}
-	return tx.AddAudit(ab.audit(now, a, act, store.Failed, failed.Error()))
+	return tx.AddAudit(target.audit(now, a, act, store.Failed, failed.Error()))
 }
 
 // check refuses a reader's id that is none: it may come from an address, or from a
 // command line.
-func (ab *about) check() error {
-	if ab.reader != "" && wire.CheckName(ab.reader) != nil {
-		return fmt.Errorf("there is no reader %.40q: %w", ab.reader, ErrNotFound)
+func (target *auditTarget) check() error {
+	if target.reader != "" && wire.CheckName(target.reader) != nil {
+		return fmt.Errorf("there is no reader %.40q: %w", target.reader, ErrNotFound)
 	}
 	return nil
 }
 
 // still returns why an actor may not do an act, by what the database says of their
 // session and their role now.
-func (a Actor) still(tx *store.Tx, act Act) error {
+func (a Actor) recheck(tx *store.Tx, act Act) error {
 	if a.session != (wire.Hash{}) {
 		row, err := tx.Session(a.session)
 		if errors.Is(err, store.ErrNotFound) {
@@ -119,8 +119,8 @@ func (a Actor) still(tx *store.Tx, act Act) error {
 
 // check returns why the actor may not do an act, and notes that. It comes before
 // what is shown, and before what an act needs to have made for it.
-func (d *Desk) check(ctx context.Context, a Actor, act Act, ab *about) error {
-	if err := ab.check(); err != nil {
+func (d *Desk) check(ctx context.Context, a Actor, act Act, target *auditTarget) error {
+	if err := target.check(); err != nil {
 		return err
 	}
 	refusal := a.Refusal(act)
@@ -128,23 +128,23 @@ func (d *Desk) check(ctx context.Context, a Actor, act Act, ab *about) error {
 		return refusal
 	}
 	err := d.site.Update(ctx, func(tx *store.Tx) error {
-		return errors.Join(ab.name(tx), ab.note(tx, d.now(), a, act, refusal))
+		return errors.Join(target.name(tx), target.note(tx, d.now(), a, act, refusal))
 	})
 	return errors.Join(refusal, err)
 }
 
 // actOutside carries out an act that changes nothing in the database: it is noted
 // before, and how it went after.
-func (d *Desk) actOutside(ctx context.Context, a Actor, act Act, ab *about, run func() (text string, err error)) error {
-	if err := d.check(ctx, a, act, ab); err != nil {
+func (d *Desk) actOutside(ctx context.Context, a Actor, act Act, target *auditTarget, run func() (text string, err error)) error {
+	if err := d.check(ctx, a, act, target); err != nil {
 		return err
 	}
 	var entry *store.Audit
 	err := d.site.Update(ctx, func(tx *store.Tx) error {
-		if err := errors.Join(ab.name(tx), a.still(tx, act)); err != nil {
+		if err := errors.Join(target.name(tx), a.recheck(tx, act)); err != nil {
 			return err
 		}
-		entry = ab.audit(d.now(), a, act, store.Asked, "")
+		entry = target.audit(d.now(), a, act, store.Asked, "")
 		return tx.AddAudit(entry)
 	})
 	if err != nil {
@@ -162,7 +162,7 @@ func (d *Desk) actOutside(ctx context.Context, a Actor, act Act, ab *about, run 
 
 // view reads what the actor may see.
 func (d *Desk) view(ctx context.Context, a Actor, act Act, read func(*store.Tx) error) error {
-	if err := d.check(ctx, a, act, new(about)); err != nil {
+	if err := d.check(ctx, a, act, new(auditTarget)); err != nil {
 		return err
 	}
 	return d.site.View(ctx, read)

@@ -25,7 +25,7 @@ const (
 
 // An Entry is one thing that happened: a record of a reader, an act of an
 // administrator, or an alarm.
-type Entry struct {
+type Event struct {
 	ID       int64     // rises in the order of arrival, over all sources
 	At       time.Time // by the clock of whoever noted it
 	Received time.Time
@@ -45,7 +45,7 @@ type Entry struct {
 	Lockout  bool   // the reader is locked out by this: an unlock may be offered
 	Number   uint64 // of the record in its journal
 	Journal  string
-	There    *time.Location // of the door, if clocks there showed something else than the site's; nil
+	DoorZone *time.Location // of the door, if clocks there showed something else than the site's; nil
 }
 
 // A Text is a sentence with parts that stand out.
@@ -82,7 +82,7 @@ type Query struct {
 	Door         int64
 	Reader       string
 	User         uint64
-	Named        string // each word begins a word of the name of a user, a door or an administrator, then, or of a user now
+	Name         string // each word begins a word of the name of a user, a door or an administrator, then, or of a user now
 	Kind         string // a key of Kinds, or a kind of record like access.granted
 	Since, Until time.Time
 	Before       int64 // ids below this one: the next page, going back
@@ -92,15 +92,15 @@ type Query struct {
 
 // A Page is entries, the newest first.
 type Page struct {
-	Entries []*Entry
-	Older   int64 // for Query.Before of the next page; 0: there are none
+	Events []*Event
+	Older  int64 // for Query.Before of the next page; 0: there are none
 }
 
 // nearSpan is how long a time has few enough entries to look at all of them.
-const nearSpan = 7 * 24 * time.Hour
+const shortSpan = 7 * 24 * time.Hour
 
 // maxNamed is how many names a search may choose: each is looked up by itself.
-const maxNamed = 50
+const maxNames = 50
 
 // filter returns what a query chooses of what the actor may see, in the store's
 // words.
@@ -121,16 +121,16 @@ func (q Query) filter(tx *store.Tx, a Actor, now time.Time) (store.ActivityFilte
 		f.Until = q.Until.UnixMilli()
 		now = q.Until
 	}
-	f.Short = !q.Since.IsZero() && now.Sub(q.Since) <= nearSpan
-	if q.Named != "" {
-		naming, err := tx.FindNames(q.Named, maxNamed+1)
+	f.Short = !q.Since.IsZero() && now.Sub(q.Since) <= shortSpan
+	if q.Name != "" {
+		naming, err := tx.FindNames(q.Name, maxNames+1)
 		switch {
 		case err != nil:
 			return f, err
 		case len(naming.Names)+len(naming.Users) == 0:
 			return f, wrong("person", "Nobody has such a name")
-		case len(naming.Names) > maxNamed || len(naming.Users) > maxNamed:
-			return f, wrong("person", fmt.Sprintf("More than %d have such a name; write more of it", maxNamed))
+		case len(naming.Names) > maxNames || len(naming.Users) > maxNames:
+			return f, wrong("person", fmt.Sprintf("More than %d have such a name; write more of it", maxNames))
 		}
 		f.Named = &naming
 	}
@@ -174,10 +174,10 @@ func (d *Desk) Activity(ctx context.Context, a Actor, q Query) (page *Page, err 
 			rows = rows[:limit]
 			page.Older = rows[limit-1].ID
 		}
-		if page.Entries, err = entries(tx, rows); err != nil {
+		if page.Events, err = events(tx, rows); err != nil {
 			return err
 		}
-		return thereOf(tx, page.Entries)
+		return fillDoorZones(tx, page.Events)
 	})
 	return page, err
 }

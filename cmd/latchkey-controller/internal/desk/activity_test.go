@@ -14,7 +14,7 @@ func (w *world) told(q Query) (sentences []string) {
 	w.t.Helper()
 	page, err := w.Activity(w.t.Context(), as(Editor), q)
 	w.must(err)
-	for _, e := range slices.Backward(page.Entries) {
+	for _, e := range slices.Backward(page.Events) {
 		sentences = append(sentences, e.Word+": "+e.Text.String())
 	}
 	return sentences
@@ -82,10 +82,10 @@ func TestActivityTellsWhatHappenedInSentences(t *testing.T) {
 		}
 		page, err := w.Activity(t.Context(), as(Viewer), Query{Kind: string(record.Kind), Limit: 1})
 		w.must(err)
-		if len(page.Entries) != 1 {
+		if len(page.Events) != 1 {
 			t.Fatalf("%s is not to be had by its kind", record.Kind)
 		}
-		after = page.Entries[0].ID
+		after = page.Events[0].ID
 	}
 }
 
@@ -157,7 +157,7 @@ func TestPagesOfActivityLeadBackWithoutGapsWhileMoreComes(t *testing.T) {
 	for {
 		page, err := w.Activity(t.Context(), as(Editor), q)
 		w.must(err)
-		for _, e := range page.Entries {
+		for _, e := range page.Events {
 			ids = append(ids, e.ID)
 		}
 		w.user() // comes while somebody reads on

@@ -61,59 +61,59 @@ const (
 
 // A rule says who may do an act, and how the act is told.
 type rule struct {
-	may   []Role // none: it is no right of a role
-	did   string // what somebody did; %s stands for whom or what it was done to
-	to    string // the same, as what they wanted to do
-	fresh bool   // whoever does it gives their password again
-	how   bool   // the audit's text says what became of the subject: "was added as a door"
+	may        []Role // none: it is no right of a role
+	past       string // what somebody did; %s stands for whom or what it was done to
+	infinitive string // the same, as what they wanted to do
+	fresh      bool   // whoever does it gives their password again
+	detailed   bool   // the audit's text says what became of the subject: "was added as a door"
 }
 
 // rules are those of all acts. Acts on administrators take a fresh sign-in: who
 // could make another Owner would need no password for the rest.
 var rules = map[Act]rule{
-	ViewUsers:    {may: everybody, did: "looked at users", to: "look at users"},
-	ViewPlaces:   {may: everybody, did: "looked at places", to: "look at places"},
-	ViewReaders:  {may: everybody, did: "looked at readers", to: "look at readers"},
-	ViewActivity: {may: everybody, did: "looked at activity", to: "look at activity"},
-	ViewActs:     {may: editors, did: "looked at what administrators did", to: "look at what administrators did"},
+	ViewUsers:    {may: everybody, past: "looked at users", infinitive: "look at users"},
+	ViewPlaces:   {may: everybody, past: "looked at places", infinitive: "look at places"},
+	ViewReaders:  {may: everybody, past: "looked at readers", infinitive: "look at readers"},
+	ViewActivity: {may: everybody, past: "looked at activity", infinitive: "look at activity"},
+	ViewActs:     {may: editors, past: "looked at what administrators did", infinitive: "look at what administrators did"},
 
-	AddUser:    {may: editors, did: "added %s", to: "add %s"},
-	EditUser:   {may: editors, did: "changed %s", to: "change %s"},
-	RemoveUser: {may: editors, did: "removed %s", to: "remove %s"},
-	SetPIN:     {may: editors, did: "gave %s a PIN", to: "give %s a PIN"},
-	RemovePIN:  {may: editors, did: "took the PIN from %s", to: "take the PIN from %s"},
-	AddCard:    {may: editors, did: "gave %s a card", to: "give %s a card"},
-	RemoveCard: {may: editors, did: "took a card from %s", to: "take a card from %s"},
-	EnrolCard:  {may: editors, did: "had a card read for %s", to: "have a card read for %s"},
+	AddUser:    {may: editors, past: "added %s", infinitive: "add %s"},
+	EditUser:   {may: editors, past: "changed %s", infinitive: "change %s"},
+	RemoveUser: {may: editors, past: "removed %s", infinitive: "remove %s"},
+	SetPIN:     {may: editors, past: "gave %s a PIN", infinitive: "give %s a PIN"},
+	RemovePIN:  {may: editors, past: "took the PIN from %s", infinitive: "take the PIN from %s"},
+	AddCard:    {may: editors, past: "gave %s a card", infinitive: "give %s a card"},
+	RemoveCard: {may: editors, past: "took a card from %s", infinitive: "take a card from %s"},
+	EnrolCard:  {may: editors, past: "had a card read for %s", infinitive: "have a card read for %s"},
 
-	SwitchPIN: {may: editors, did: "switched PIN entry at %s", to: "switch PIN entry at %s"},
-	Unlock:    {may: editors, did: "unlocked %s", to: "unlock %s"},
-	Hold:      {may: editors, did: "held %s open", to: "hold %s open"},
-	Release:   {may: editors, did: "released %s", to: "release %s"},
-	Identify:  {may: editors, did: "had %s show which one it is", to: "have %s show which one it is"},
+	SwitchPIN: {may: editors, past: "switched PIN entry at %s", infinitive: "switch PIN entry at %s"},
+	Unlock:    {may: editors, past: "unlocked %s", infinitive: "unlock %s"},
+	Hold:      {may: editors, past: "held %s open", infinitive: "hold %s open"},
+	Release:   {may: editors, past: "released %s", infinitive: "release %s"},
+	Identify:  {may: editors, past: "had %s show which one it is", infinitive: "have %s show which one it is"},
 
-	ExportActivity: {may: editors, did: "exported activity as %s", to: "export activity as %s"},
+	ExportActivity: {may: editors, past: "exported activity as %s", infinitive: "export activity as %s"},
 
-	EditPolicy:   {may: supers, did: "changed the policy of %s", to: "change the policy of %s"},
-	EditPlaces:   {may: supers, did: "changed places", to: "change the place %s", how: true},
-	AdoptReader:  {may: supers, did: "adopted %s", to: "adopt %s", fresh: true},
-	RemoveReader: {may: supers, did: "removed the reader %s", to: "remove the reader %s", fresh: true},
+	EditPolicy:   {may: supers, past: "changed the policy of %s", infinitive: "change the policy of %s"},
+	EditPlaces:   {may: supers, past: "changed places", infinitive: "change the place %s", detailed: true},
+	AdoptReader:  {may: supers, past: "adopted %s", infinitive: "adopt %s", fresh: true},
+	RemoveReader: {may: supers, past: "removed the reader %s", infinitive: "remove the reader %s", fresh: true},
 
-	ViewAdmins:    {may: owners, did: "looked at administrators", to: "look at administrators"},
-	EditAdmins:    {may: owners, did: "changed administrators", to: "change the administrator %s", fresh: true, how: true},
-	EditSettings:  {may: owners, did: "changed the settings of %s", to: "change the settings of %s"},
-	ConfirmClock:  {may: owners, did: "confirmed the clock of %s", to: "confirm the clock of %s"},
-	SetZone:       {may: owners, did: "changed the time zone of %s", to: "change the time zone of %s"},
-	Backup:        {may: owners, did: "made a backup of %s", to: "make a backup of %s", fresh: true},
-	NewEpoch:      {may: owners, did: "began a new epoch of %s", to: "begin a new epoch of %s", fresh: true},
-	NewStorageKey: {may: owners, did: "changed the storage key of %s", to: "change the storage key of %s", fresh: true},
+	ViewAdmins:    {may: owners, past: "looked at administrators", infinitive: "look at administrators"},
+	EditAdmins:    {may: owners, past: "changed administrators", infinitive: "change the administrator %s", fresh: true, detailed: true},
+	EditSettings:  {may: owners, past: "changed the settings of %s", infinitive: "change the settings of %s"},
+	ConfirmClock:  {may: owners, past: "confirmed the clock of %s", infinitive: "confirm the clock of %s"},
+	SetZone:       {may: owners, past: "changed the time zone of %s", infinitive: "change the time zone of %s"},
+	Backup:        {may: owners, past: "made a backup of %s", infinitive: "make a backup of %s", fresh: true},
+	NewEpoch:      {may: owners, past: "began a new epoch of %s", infinitive: "begin a new epoch of %s", fresh: true},
+	NewStorageKey: {may: owners, past: "changed the storage key of %s", infinitive: "change the storage key of %s", fresh: true},
 
-	actSignIn:     {did: "signed in", to: "sign in"},
-	actSignOut:    {did: "signed out", to: "sign out"},
-	actPassword:   {did: "changed their password", to: "change their password"},
-	actUseLink:    {did: "set a password by a one-time link", to: "set a password by a one-time link"},
-	actFirstOwner: {did: "became the first Owner", to: "become the first Owner"},
-	actOwnerLink:  {did: "made a one-time link for %s", to: "make a one-time link for %s"},
+	actSignIn:     {past: "signed in", infinitive: "sign in"},
+	actSignOut:    {past: "signed out", infinitive: "sign out"},
+	actPassword:   {past: "changed their password", infinitive: "change their password"},
+	actUseLink:    {past: "set a password by a one-time link", infinitive: "set a password by a one-time link"},
+	actFirstOwner: {past: "became the first Owner", infinitive: "become the first Owner"},
+	actOwnerLink:  {past: "made a one-time link for %s", infinitive: "make a one-time link for %s"},
 }
 
 // Who may do an act: everybody, or those down to a role.
@@ -130,7 +130,7 @@ func Acts() []Act {
 }
 
 // takes names the roles that may do an act.
-func (act Act) takes() string {
+func (act Act) requirement() string {
 	titles := make([]string, len(rules[act].may))
 	for i, role := range rules[act].may {
 		titles[i] = role.Title()
@@ -139,7 +139,7 @@ func (act Act) takes() string {
 }
 
 // act fills in what an administrator did.
-func (t *teller) act(e *Entry, a *store.Audit) {
+func (desc *describer) act(e *Event, a *store.Audit) {
 	e.Source, e.Who, e.Via = "admin", a.Who, Via(a.Via)
 	if a.Act == store.MoreRefused {
 		e.Tone, e.Word = Refused, "Refused"
@@ -148,10 +148,10 @@ func (t *teller) act(e *Entry, a *store.Audit) {
 	}
 	r, ok := rules[Act(a.Act)]
 	if !ok { // of a later version
-		r = rule{did: escape(a.Act) + " %s", to: escape(a.Act) + " %s"}
+		r = rule{past: escape(a.Act) + " %s", infinitive: escape(a.Act) + " %s"}
 	}
 	subject := a.Subject
-	if a.Reader != "" && a.Subject == a.Reader && !r.how {
+	if a.Reader != "" && a.Subject == a.Reader && !r.detailed {
 		subject = e.Door
 	}
 	tell := func(format, after string) Text {
@@ -166,23 +166,23 @@ func (t *teller) act(e *Entry, a *store.Audit) {
 	switch a.Outcome {
 	case store.Done:
 		e.Tone, e.Word = Changed, "Done"
-		if r.how && a.Text != "" {
-			e.Text = tell(r.did+": %s", " "+escape(a.Text))
+		if r.detailed && a.Text != "" {
+			e.Text = tell(r.past+": %s", " "+escape(a.Text))
 			return
 		}
-		e.Text = tell(r.did, because(a.Text))
+		e.Text = tell(r.past, because(a.Text))
 	case store.Asked:
 		e.Tone, e.Word = Changed, "Asked"
-		e.Text = tell("asked to "+r.to, "")
+		e.Text = tell("asked to "+r.infinitive, "")
 	case store.Refused:
 		e.Tone, e.Word = Refused, "Refused"
 		if Act(a.Act) == actSignIn {
 			e.Text = tell("was not let in", because(a.Text))
 			return
 		}
-		e.Text = tell("was not allowed to "+r.to, because(a.Text))
+		e.Text = tell("was not allowed to "+r.infinitive, because(a.Text))
 	default:
 		e.Tone, e.Word = Refused, "Failed"
-		e.Text = tell("could not "+r.to, because(a.Text))
+		e.Text = tell("could not "+r.infinitive, because(a.Text))
 	}
 }

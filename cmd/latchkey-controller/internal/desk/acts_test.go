@@ -21,7 +21,7 @@ func TestWhatAdministratorsDidIsToldAsAPersonWould(t *testing.T) {
 	}{
 		{func() (err error) { admin, _, err = w.AddAdmin(ctx, owner, "Grace", Super); return err }, "Owner changed administrators: Grace was added as Super Admin"},
 		{func() error { return w.SetRole(ctx, owner, admin, Viewer) }, "Owner changed administrators: Grace is Limited Admin (Can View) now, was Super Admin"},
-		{func() error { _, err := w.NewLink(ctx, owner, admin); return err }, "Owner changed administrators: Grace was given a new one-time link"},
+		{func() error { _, err := w.NewOneTimeLink(ctx, owner, admin); return err }, "Owner changed administrators: Grace was given a new one-time link"},
 		{func() error { return w.SignOutAdmin(ctx, owner, admin) }, "Owner changed administrators: Grace was signed out everywhere"},
 		{func() error { return w.RemoveAdmin(ctx, owner, admin) }, "Owner changed administrators: Grace was removed"},
 		{func() (err error) { place, err = w.AddLocation(ctx, owner, "Barn"); return err }, "Owner changed places: Barn was added as a location"},

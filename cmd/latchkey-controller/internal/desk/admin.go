@@ -66,8 +66,8 @@ func addAdmin(tx *store.Tx, admin *store.Admin) error {
 // with which they set their password. Fields: "name", "role".
 func (d *Desk) AddAdmin(ctx context.Context, a Actor, name string, role Role) (id int64, token string, err error) {
 	name = TidyName(name)
-	ab := &about{subject: cut(name, wire.MaxName), text: role.Title()}
-	err = d.act(ctx, a, EditAdmins, ab, func(tx *store.Tx, now time.Time) error {
+	target := &auditTarget{subject: cut(name, wire.MaxName), text: role.Title()}
+	err = d.act(ctx, a, EditAdmins, target, func(tx *store.Tx, now time.Time) error {
 		if err := checkAdminName(name); err != nil {
 			return err
 		}
@@ -79,8 +79,8 @@ func (d *Desk) AddAdmin(ctx context.Context, a Actor, name string, role Role) (i
 			return err
 		}
 		id = admin.ID
-		ab.text = "was added as " + role.Title()
-		token, err = d.addLink(tx, id)
+		target.text = "was added as " + role.Title()
+		token, err = d.addOneTimeLink(tx, id)
 		return err
 	})
 	return id, token, err
@@ -94,10 +94,10 @@ func checkRole(role Role) error {
 }
 
 // existing returns an administrator, and names them in the audit.
-func (ab *about) existing(tx *store.Tx, id int64) (*store.Admin, error) {
+func (target *auditTarget) existing(tx *store.Tx, id int64) (*store.Admin, error) {
 	admin, err := tx.Admin(id)
 	if err == nil {
-		ab.subject = admin.Name
+		target.subject = admin.Name
 	}
 	return admin, err
 }
@@ -123,13 +123,13 @@ func lastOwner(tx *store.Tx, admin *store.Admin) error {
 // SetRole gives an administrator another role. There stays one Owner at least.
 // Field: "role".
 func (d *Desk) SetRole(ctx context.Context, a Actor, id int64, role Role) error {
-	ab := &about{}
-	return d.act(ctx, a, EditAdmins, ab, func(tx *store.Tx, _ time.Time) error {
-		admin, err := ab.existing(tx, id)
+	target := &auditTarget{}
+	return d.act(ctx, a, EditAdmins, target, func(tx *store.Tx, _ time.Time) error {
+		admin, err := target.existing(tx, id)
 		if err != nil {
 			return err
 		}
-		ab.text = "is " + role.Title() + " now, was " + Role(admin.Role).Title()
+		target.text = "is " + role.Title() + " now, was " + Role(admin.Role).Title()
 		if err := checkRole(role); err != nil || role == Role(admin.Role) {
 			return err
 		}
@@ -143,9 +143,9 @@ func (d *Desk) SetRole(ctx context.Context, a Actor, id int64, role Role) error 
 // RemoveAdmin removes an administrator and ends their sessions. There stays one
 // Owner at least. Field: "role".
 func (d *Desk) RemoveAdmin(ctx context.Context, a Actor, id int64) error {
-	ab := &about{text: "was removed"}
-	return d.act(ctx, a, EditAdmins, ab, func(tx *store.Tx, _ time.Time) error {
-		admin, err := ab.existing(tx, id)
+	target := &auditTarget{text: "was removed"}
+	return d.act(ctx, a, EditAdmins, target, func(tx *store.Tx, _ time.Time) error {
+		admin, err := target.existing(tx, id)
 		if err != nil {
 			return err
 		}
@@ -158,9 +158,9 @@ func (d *Desk) RemoveAdmin(ctx context.Context, a Actor, id int64) error {
 
 // SignOutAdmin ends all sessions of an administrator, whose password goes on.
 func (d *Desk) SignOutAdmin(ctx context.Context, a Actor, id int64) error {
-	ab := &about{text: "was signed out everywhere"}
-	return d.act(ctx, a, EditAdmins, ab, func(tx *store.Tx, _ time.Time) error {
-		if _, err := ab.existing(tx, id); err != nil {
+	target := &auditTarget{text: "was signed out everywhere"}
+	return d.act(ctx, a, EditAdmins, target, func(tx *store.Tx, _ time.Time) error {
+		if _, err := target.existing(tx, id); err != nil {
 			return err
 		}
 		return tx.EndSessions(id, wire.Hash{})
@@ -169,13 +169,13 @@ func (d *Desk) SignOutAdmin(ctx context.Context, a Actor, id int64) error {
 
 // NewLink returns the token of a new one-time link with which an administrator
 // sets a new password; the old one goes on until then.
-func (d *Desk) NewLink(ctx context.Context, a Actor, id int64) (token string, err error) {
-	ab := &about{text: "was given a new one-time link"}
-	err = d.act(ctx, a, EditAdmins, ab, func(tx *store.Tx, _ time.Time) error {
-		if _, err := ab.existing(tx, id); err != nil {
+func (d *Desk) NewOneTimeLink(ctx context.Context, a Actor, id int64) (token string, err error) {
+	target := &auditTarget{text: "was given a new one-time link"}
+	err = d.act(ctx, a, EditAdmins, target, func(tx *store.Tx, _ time.Time) error {
+		if _, err := target.existing(tx, id); err != nil {
 			return err
 		}
-		token, err = d.addLink(tx, id)
+		token, err = d.addOneTimeLink(tx, id)
 		return err
 	})
 	return token, err

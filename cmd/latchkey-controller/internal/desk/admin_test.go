@@ -17,14 +17,14 @@ func TestAnAdministratorSetsThePasswordByALinkAndSignsIn(t *testing.T) {
 	if _, err := w.signIn("Grace Hopper", "", here); err != ErrWrongSignIn {
 		t.Error("signed in without a password:", err)
 	}
-	l, err := w.Link(t.Context(), token)
+	l, err := w.OneTimeLink(t.Context(), token)
 	if err != nil || l.First || l.Name != "Grace Hopper" || l.Role != Editor {
 		t.Errorf("%+v, %v", l, err)
 	}
-	if _, err := w.UseLink(t.Context(), token, "", []byte("another horse battery"), here); err != nil {
+	if _, err := w.UseOneTimeLink(t.Context(), token, "", []byte("another horse battery"), here); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.UseLink(t.Context(), token, "", []byte("somebody else's battery"), here); err != ErrLinkUsed {
+	if _, err := w.UseOneTimeLink(t.Context(), token, "", []byte("somebody else's battery"), here); err != ErrLinkUsed {
 		t.Error("the link is used twice:", err)
 	}
 	session, err := w.signIn("Grace Hopper", "another horse battery", here)
@@ -33,12 +33,12 @@ func TestAnAdministratorSetsThePasswordByALinkAndSignsIn(t *testing.T) {
 		t.Errorf("%+v", session.Actor)
 	}
 	// A new link: the password goes on until it is used, and with it all sessions end.
-	token, err = w.NewLink(t.Context(), owner, id)
+	token, err = w.NewOneTimeLink(t.Context(), owner, id)
 	w.must(err)
 	if _, err := w.Session(t.Context(), session.Token, true); err != nil {
 		t.Error(err)
 	}
-	if _, err := w.UseLink(t.Context(), token, "", []byte("a third horse battery"), here); err != nil {
+	if _, err := w.UseOneTimeLink(t.Context(), token, "", []byte("a third horse battery"), here); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.Session(t.Context(), session.Token, true); err != ErrSignedOut {
@@ -73,7 +73,7 @@ func TestARoleThatIsTakenCountsFromTheNextRequest(t *testing.T) {
 	owner := w.owner().Actor
 	id, token, err := w.AddAdmin(t.Context(), owner, "Grace", Super)
 	w.must(err)
-	session, err := w.UseLink(t.Context(), token, "", []byte(secret), here)
+	session, err := w.UseOneTimeLink(t.Context(), token, "", []byte(secret), here)
 	w.must(err)
 	w.must(w.SetRole(t.Context(), owner, id, Viewer))
 	underway := session.Actor // of a request that began before
@@ -116,7 +116,7 @@ func TestThereIsAlwaysAnOwner(t *testing.T) {
 	if err := w.RemoveAdmin(t.Context(), owner, owner.ID); Fields(err)["role"] == "" {
 		t.Error("nobody is left who can sign in:", err)
 	}
-	_, err = w.UseLink(t.Context(), token, "", []byte(secret), here)
+	_, err = w.UseOneTimeLink(t.Context(), token, "", []byte(secret), here)
 	w.must(err)
 	gone := make(chan error, 2) // both remove each other, at the same time
 	for _, id := range []int64{owner.ID, id} {
@@ -144,7 +144,7 @@ func TestTheCommandLineLetsAnOwnerInAgain(t *testing.T) {
 	w := newWorld(t)
 	first, err := w.OwnerLink(t.Context(), AtCommandLine("root"), "")
 	w.must(err)
-	if l, err := w.Link(t.Context(), first); err != nil || !l.First {
+	if l, err := w.OneTimeLink(t.Context(), first); err != nil || !l.First {
 		t.Errorf("%+v, %v", l, err)
 	}
 	w.owner()
@@ -155,10 +155,10 @@ func TestTheCommandLineLetsAnOwnerInAgain(t *testing.T) {
 	for _, name := range []string{"", "ada lovelace"} {
 		token, err := w.OwnerLink(t.Context(), AtCommandLine("root"), name)
 		w.must(err)
-		if l, err := w.Link(t.Context(), token); err != nil || l.First || l.Name != "Ada Lovelace" {
+		if l, err := w.OneTimeLink(t.Context(), token); err != nil || l.First || l.Name != "Ada Lovelace" {
 			t.Errorf("%+v, %v", l, err)
 		}
-		if _, err := w.UseLink(t.Context(), token, "", []byte("another horse battery"), here); err != nil {
+		if _, err := w.UseOneTimeLink(t.Context(), token, "", []byte("another horse battery"), here); err != nil {
 			t.Error(err)
 		}
 	}

@@ -66,26 +66,26 @@ type AdoptForm struct {
 // fails nothing has happened. A newer bundle revokes the older one.
 func (d *Desk) Adopt(ctx context.Context, a Actor, form AdoptForm, save func(bundle []byte) error) (*site.Adoption, error) {
 	id := TidyName(form.Reader)
-	ab := &about{subject: id}
+	target := &auditTarget{subject: id}
 	if wire.CheckName(id) == nil {
-		ab.reader = id
+		target.reader = id
 	}
-	if err := d.check(ctx, a, AdoptReader, ab); err != nil {
+	if err := d.check(ctx, a, AdoptReader, target); err != nil {
 		return nil, err
 	}
 	if err := form.check(id); err != nil {
 		return nil, err
 	}
-	ab.text = "with the board " + form.Fingerprint
+	target.text = "with the board " + form.Fingerprint
 	if form.Access != nil {
-		ab.text += ", open to " + accessText(form.Access)
+		target.text += ", open to " + accessText(form.Access)
 	}
 	var broker string // with its port
 	if parsed, err := wire.ParseBroker(strings.TrimSpace(form.Broker)); err == nil {
 		broker = parsed.String()
 	}
 	var adoption *site.Adoption
-	err := d.act(ctx, a, AdoptReader, ab, func(tx *store.Tx, now time.Time) error {
+	err := d.act(ctx, a, AdoptReader, target, func(tx *store.Tx, now time.Time) error {
 		policy, isNew, err := site.PolicyOrNew(tx, id)
 		if err != nil {
 			return err
@@ -162,7 +162,7 @@ func (d *Desk) RemoveReader(ctx context.Context, a Actor, reader string, how Rem
 	if how != Returned && how != Lost {
 		return 0, wrong("how", "Say whether the reader was returned or lost")
 	}
-	err = d.act(ctx, a, RemoveReader, &about{reader: reader, subject: reader, text: "as " + string(how)}, func(tx *store.Tx, now time.Time) error {
+	err = d.act(ctx, a, RemoveReader, &auditTarget{reader: reader, subject: reader, text: "as " + string(how)}, func(tx *store.Tx, now time.Time) error {
 		epoch, err = d.site.RemoveReader(tx, now, reader, how == Lost)
 		return err
 	})

@@ -47,7 +47,7 @@ var attempts = map[Act][]attempt{
 	},
 	ViewReaders: {
 		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Readers(ctx, a); return err }),
-		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Spread(ctx, a); return err }),
+		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Rollout(ctx, a); return err }),
 		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Odds(ctx, a, "", nil); return err }),
 		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Settings(ctx, a); return err }),
 		reader(func(w *world, ctx context.Context, a Actor, id string) error {
@@ -214,7 +214,7 @@ var attempts = map[Act][]attempt{
 		admin(func(w *world, ctx context.Context, a Actor, id int64) error { return w.RemoveAdmin(ctx, a, id) }),
 		admin(func(w *world, ctx context.Context, a Actor, id int64) error { return w.SignOutAdmin(ctx, a, id) }),
 		admin(func(w *world, ctx context.Context, a Actor, id int64) error {
-			_, err := w.NewLink(ctx, a, id)
+			_, err := w.NewOneTimeLink(ctx, a, id)
 			return err
 		}),
 	},

@@ -86,15 +86,15 @@ func (d *Desk) WriteBackup(ctx context.Context, a Actor, form *BackupForm, w io.
 
 // backup notes a backup, and to whom it is encrypted.
 func (d *Desk) backup(ctx context.Context, a Actor, form *BackupForm, how string, run func(backup.Recipients) error) error {
-	ab := &about{subject: d.site.Name}
-	if err := d.check(ctx, a, Backup, ab); err != nil {
+	target := &auditTarget{subject: d.site.Name}
+	if err := d.check(ctx, a, Backup, target); err != nil {
 		return err
 	}
 	to, err := form.recipients()
 	if err != nil {
 		return err
 	}
-	return d.actOutside(ctx, a, Backup, ab, func() (string, error) {
+	return d.actOutside(ctx, a, Backup, target, func() (string, error) {
 		return how + ", encrypted to " + to.String(), run(to)
 	})
 }

@@ -71,7 +71,7 @@ func BenchmarkCrowd(b *testing.B) {
 		name string
 		q    UserQuery
 	}{
-		{"list/first", UserQuery{}}, {"list/middle", UserQuery{After: userPlace(store.UserCursor{Sort: store.SortKey("m")})}},
+		{"list/first", UserQuery{}}, {"list/middle", UserQuery{After: encodeCursor(store.UserCursor{Sort: store.SortKey("m")})}},
 		{"search/many", UserQuery{Search: "ba"}}, {"search/few", UserQuery{Search: "za team-7 be"}}, {"search/none", UserQuery{Search: "nobody like this"}},
 		{"state/valid", UserQuery{State: store.ValidUsers, Search: "ba"}}, {"state/expired", UserQuery{State: store.ExpiredUsers}},
 	} {

@@ -85,10 +85,10 @@ func TestStrangersWaitInALineThatEndsAndWhoIsKnownGoesPastIt(t *testing.T) {
 			done <- err
 		}()
 	}
-	for i := range cap(w.strangers) {
+	for i := range cap(w.unknownClients) {
 		try(strings.Repeat("x", i+1), "wrong password", Client{Address: "198.51.100.7"})
 	}
-	for len(w.strangers) < cap(w.strangers) {
+	for len(w.unknownClients) < cap(w.unknownClients) {
 		time.Sleep(time.Millisecond)
 	}
 	for range 30 { // nothing is counted either
@@ -101,7 +101,7 @@ func TestStrangersWaitInALineThatEndsAndWhoIsKnownGoesPastIt(t *testing.T) {
 		<-w.hashing
 	}
 	in := 0
-	for range cap(w.strangers) + 1 {
+	for range cap(w.unknownClients) + 1 {
 		if err := <-done; err == nil {
 			in++
 		} else if !errors.Is(err, ErrWrongSignIn) {

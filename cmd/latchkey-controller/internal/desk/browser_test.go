@@ -51,7 +51,7 @@ func TestABrowserIsKnownForWhoHasSignedInThereWithTheirPassword(t *testing.T) {
 	owner := w.owner()
 	_, link, err := w.AddAdmin(t.Context(), as(Owner), "Grace Hopper", Super)
 	w.must(err)
-	other, err := w.UseLink(t.Context(), link, "", []byte(secret), here)
+	other, err := w.UseOneTimeLink(t.Context(), link, "", []byte(secret), here)
 	w.must(err)
 	held := func(from Client) bool {
 		t.Helper()
@@ -98,7 +98,7 @@ func TestTwoAdministratorsOfOneBrowserKeepTheirMarksApart(t *testing.T) {
 	_, link, err := w.AddAdmin(t.Context(), as(Owner), "Grace Hopper", Super)
 	w.must(err)
 	browser := Client{Address: here.Address, Browser: ada.Browser}
-	grace, err := w.UseLink(t.Context(), link, "", []byte(secret), browser)
+	grace, err := w.UseOneTimeLink(t.Context(), link, "", []byte(secret), browser)
 	w.must(err)
 	if grace.Browser == ada.Browser {
 		t.Error("a token that she may have been given is hers now")

@@ -10,7 +10,7 @@ import (
 
 // AddCard gives a user a card, its identifier as people write it. Field: "card".
 func (d *Desk) AddCard(ctx context.Context, a Actor, id uint64, text string) error {
-	if err := d.check(ctx, a, AddCard, &about{user: id}); err != nil {
+	if err := d.check(ctx, a, AddCard, &auditTarget{user: id}); err != nil {
 		return err
 	}
 	uid, err := site.ParseNewUID(text)
@@ -23,8 +23,8 @@ func (d *Desk) AddCard(ctx context.Context, a Actor, id uint64, text string) err
 
 // addCard gives a user a card, which was typed or read.
 func (d *Desk) addCard(ctx context.Context, a Actor, id uint64, uid []byte, typed bool) error {
-	ab := &about{user: id, text: site.MaskUID(uid), typed: typed}
-	return credentialError(d.act(ctx, a, AddCard, ab, func(tx *store.Tx, now time.Time) error {
+	target := &auditTarget{user: id, text: site.MaskUID(uid), typed: typed}
+	return credentialError(d.act(ctx, a, AddCard, target, func(tx *store.Tx, now time.Time) error {
 		if err := d.clashLimit(tx, a, NoPIN, typed); err != nil {
 			return err
 		}
@@ -34,7 +34,7 @@ func (d *Desk) addCard(ctx context.Context, a Actor, id uint64, uid []byte, type
 
 // RemoveCard takes a card away from a user, by the credential's id.
 func (d *Desk) RemoveCard(ctx context.Context, a Actor, id, credential uint64) error {
-	return d.act(ctx, a, RemoveCard, &about{user: id}, func(tx *store.Tx, now time.Time) error {
+	return d.act(ctx, a, RemoveCard, &auditTarget{user: id}, func(tx *store.Tx, now time.Time) error {
 		return site.RemoveCard(tx, now, id, credential)
 	})
 }
@@ -42,16 +42,16 @@ func (d *Desk) RemoveCard(ctx context.Context, a Actor, id, credential uint64) e
 // RemoveCardUID takes a card away from a user, by its identifier as people
 // write it. Field: "card".
 func (d *Desk) RemoveCardUID(ctx context.Context, a Actor, id uint64, text string) error {
-	ab := &about{user: id}
-	if err := d.check(ctx, a, RemoveCard, ab); err != nil {
+	target := &auditTarget{user: id}
+	if err := d.check(ctx, a, RemoveCard, target); err != nil {
 		return err
 	}
 	uid, err := site.ParseUID(text)
 	if err != nil {
 		return wrongField("card", err)
 	}
-	ab.text = site.MaskUID(uid)
-	return d.act(ctx, a, RemoveCard, ab, func(tx *store.Tx, now time.Time) error {
+	target.text = site.MaskUID(uid)
+	return d.act(ctx, a, RemoveCard, target, func(tx *store.Tx, now time.Time) error {
 		return d.site.RemoveCardUID(tx, now, id, uid)
 	})
 }

@@ -29,7 +29,7 @@ func TestWhatIsNotedOfAnActIsBounded(t *testing.T) {
 	w.SwitchPIN(t.Context(), as(Owner), long, true)
 	page, err := w.Activity(t.Context(), as(Owner), Query{Limit: 100})
 	w.must(err)
-	for _, e := range page.Entries {
+	for _, e := range page.Events {
 		if n := len(e.Text.String()); n > 4096 || strings.ContainsRune(e.Text.String(), 0x1b) {
 			t.Errorf("%d bytes: %.80q", n, e.Text.String())
 		}

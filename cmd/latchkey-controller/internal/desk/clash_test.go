@@ -19,7 +19,7 @@ func TestAfterFiveClashesInADayAnAdministratorGetsOnlyGeneratedPINs(t *testing.T
 	w := newWorld(t)
 	taken, eve := w.user(), w.user()
 	w.must(w.guess(as(Owner), taken, "58310274"))
-	for i := range clashesOfOne {
+	for i := range maxClashesPerAdmin {
 		err := w.guess(as(Editor), eve, "58310274")
 		if !errors.Is(err, site.ErrPINTaken) || Fields(err)["pin"] != "This PIN cannot be used; choose another PIN" {
 			t.Fatalf("clash %d: %v", i, err)
@@ -52,10 +52,10 @@ func TestAfterTwentyClashesInADayTheSiteGivesOnlyGeneratedPINs(t *testing.T) {
 	taken, eve := w.user(), w.user()
 	w.must(w.guess(as(Owner), taken, "58310274"))
 	w.must(w.site.Update(t.Context(), func(tx *store.Tx) error {
-		for i := range clashesOfAll - 1 {
+		for i := range maxClashes - 1 {
 			a := as(Editor)
 			a.ID = int64(100 + i) // each has more to spend
-			if err := tx.AddAudit(new(about).audit(w.time, a, SetPIN, store.Clash, "")); err != nil {
+			if err := tx.AddAudit(new(auditTarget).audit(w.time, a, SetPIN, store.Clash, "")); err != nil {
 				return err
 			}
 		}
@@ -83,7 +83,7 @@ func TestClashesThatComeAtOnceAreCountedAll(t *testing.T) {
 			clashes++
 		}
 	}
-	if clashes != clashesOfOne {
+	if clashes != maxClashesPerAdmin {
 		t.Errorf("%d of 8 were told that the PIN is somebody's", clashes)
 	}
 }
@@ -92,7 +92,7 @@ func TestTypedCardsThatAreSomebodysAreCountedAsPINsAre(t *testing.T) {
 	w := newWorld(t)
 	reader, eve, uid := w.reader(), w.user(), w.uid()
 	w.must(w.AddCard(t.Context(), as(Owner), w.user(), uid))
-	for i := range clashesOfOne {
+	for i := range maxClashesPerAdmin {
 		var err error
 		if i%2 == 0 {
 			err = w.AddCard(t.Context(), as(Editor), eve, uid)
@@ -117,7 +117,7 @@ func TestTypedCardsThatAreSomebodysAreCountedAsPINsAre(t *testing.T) {
 	read, err := w.Enrol(t.Context(), as(Editor), eve, reader)
 	w.must(err)
 	w.must(w.ConfirmCard(t.Context(), as(Editor), read.ID, read.LastFour))
-	for range 2 * clashesOfOne {
+	for range 2 * maxClashesPerAdmin {
 		if err := w.AddCard(t.Context(), AtCommandLine("root"), eve, uid); !errors.Is(err, site.ErrCardTaken) {
 			t.Fatal(err)
 		}

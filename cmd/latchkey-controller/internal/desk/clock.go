@@ -9,7 +9,7 @@ import (
 )
 
 // untilSure is what a doubt of the controller's clock means, and what to do.
-const untilSure = ". Nothing is deleted for its age until the clock is right again, or an Owner confirms it under Settings, or by latchkey-controller clock confirm"
+const clockAdvice = ". Nothing is deleted for its age until the clock is right again, or an Owner confirms it under Settings, or by latchkey-controller clock confirm"
 
 // now is what the wall clock says.
 func (d *Desk) now() time.Time { return d.read().Wall }
@@ -25,7 +25,7 @@ func (d *Desk) steady(tx *store.Tx) (clock.Steady, error) {
 func (d *Desk) Doubt(ctx context.Context) (string, error) {
 	doubt, err := d.site.Doubt(ctx, d.read())
 	if doubt != "" {
-		doubt += untilSure
+		doubt += clockAdvice
 	}
 	return doubt, err
 }
@@ -33,15 +33,15 @@ func (d *Desk) Doubt(ctx context.Context) (string, error) {
 // ConfirmClock says that the controller's clock is right now. Nothing ages by
 // that.
 func (d *Desk) ConfirmClock(ctx context.Context, a Actor) error {
-	ab := &about{subject: d.site.Name}
-	return d.act(ctx, a, ConfirmClock, ab, func(tx *store.Tx, _ time.Time) error {
+	target := &auditTarget{subject: d.site.Name}
+	return d.act(ctx, a, ConfirmClock, target, func(tx *store.Tx, _ time.Time) error {
 		read := d.read()
 		m, err := tx.Clock(read)
 		if err != nil {
 			return err
 		}
-		if ab.text = m.Says(read); ab.text == "" {
-			ab.text = "there was no doubt of it"
+		if target.text = m.Says(read); target.text == "" {
+			target.text = "there was no doubt of it"
 		}
 		return tx.SetClock(m.Confirmed(read))
 	})
@@ -50,9 +50,9 @@ func (d *Desk) ConfirmClock(ctx context.Context, a Actor) error {
 // Tend keeps the site's time and forgets what is old enough, every minute, until
 // ctx ends. What fails is done again a minute later: most likely the disk is full,
 // which is no reason for anything else to end.
-func (d *Desk) Tend(ctx context.Context) error {
+func (d *Desk) Maintain(ctx context.Context) error {
 	for failed := ""; ; {
-		err := d.tended(ctx)
+		err := d.maintain(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -71,14 +71,14 @@ func (d *Desk) Tend(ctx context.Context) error {
 }
 
 // tended is one turn of Tend.
-func (d *Desk) tended(ctx context.Context) error {
+func (d *Desk) maintain(ctx context.Context) error {
 	doubt, err := d.site.KeepTime(ctx, d.read())
 	if err != nil {
 		return err
 	}
 	switch {
 	case doubt != "" && !d.doubted:
-		d.log.Warn(doubt + untilSure)
+		d.log.Warn(doubt + clockAdvice)
 	case doubt == "" && d.doubted:
 		d.log.Info("this machine's clock is in no doubt any more")
 	}

@@ -61,11 +61,11 @@ func TestLimitsOfTimeHoldWhicheverWayTheClockIsPut(t *testing.T) {
 				return admins[0].Sessions == 1
 			}
 		}},
-		"a one-time link": {LinkEnds, func(w *world) func() bool {
-			token, err := w.FirstLink(w.t.Context())
+		"a one-time link": {OneTimeLinkEnds, func(w *world) func() bool {
+			token, err := w.FirstOwnerLink(w.t.Context())
 			w.must(err)
 			return func() bool {
-				_, err := w.Link(w.t.Context(), token)
+				_, err := w.OneTimeLink(w.t.Context(), token)
 				return err == nil
 			}
 		}},
@@ -129,7 +129,7 @@ func TestTheLimitOfClashesIsOfTheLastDayWhicheverWayTheClockIsPut(t *testing.T) 
 			w := newWorld(t)
 			ada, eve := w.user(), w.user()
 			w.must(w.guess(as(Super), ada, "61937254"))
-			for range clashesOfOne {
+			for range maxClashesPerAdmin {
 				if err := w.guess(as(Editor), eve, "61937254"); err == nil {
 					t.Fatal("two have one PIN")
 				}
@@ -222,7 +222,7 @@ func TestTheControllerSaysInItsLogThatItsClockIsInDoubtAndWhenItIsNot(t *testing
 	w.log = slog.New(slog.NewTextHandler(&log, nil))
 	round := func() {
 		t.Helper()
-		if err := w.tended(t.Context()); err != nil {
+		if err := w.maintain(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -262,7 +262,7 @@ func TestTheLimitOfClashesEndsAtTheCommandLineAlone(t *testing.T) {
 	w := newWorld(t)
 	ada, eve := w.user(), w.user()
 	w.must(w.guess(as(Super), ada, "61937254"))
-	for range clashesOfOne {
+	for range maxClashesPerAdmin {
 		if err := w.guess(as(Editor), eve, "61937254"); err == nil {
 			t.Fatal("two have one PIN")
 		}

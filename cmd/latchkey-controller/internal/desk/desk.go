@@ -40,16 +40,16 @@ type Desk struct {
 	read func() clock.Reading
 	log  *slog.Logger
 
-	doubted    bool // the clock, when Tend looked last
-	enrolments enrolments
-	memory     uint32        // KiB that a password is derived with
-	hashing    chan struct{} // bounds the passwords that are derived at once
-	strangers  chan struct{} // bounds those who wait for that and are not known
+	doubted        bool // the clock, when Tend looked last
+	enrolments     enrolments
+	memory         uint32        // KiB that a password is derived with
+	hashing        chan struct{} // bounds the passwords that are derived at once
+	unknownClients chan struct{} // bounds those who wait for that and are not known
 }
 
 // New returns the desk of a site.
 func New(o Options) *Desk {
-	d := &Desk{site: o.Site, live: o.Live, read: o.Clock, log: o.Log, memory: passwordMemory, hashing: make(chan struct{}, 2), strangers: make(chan struct{}, 16)}
+	d := &Desk{site: o.Site, live: o.Live, read: o.Clock, log: o.Log, memory: passwordMemory, hashing: make(chan struct{}, 2), unknownClients: make(chan struct{}, 16)}
 	if d.read == nil {
 		d.read = clock.Read
 	}

@@ -51,12 +51,12 @@ const maxEnrolments = 100
 // "reader", if no card was read there; "card", for one that nobody can have.
 func (d *Desk) Enrol(ctx context.Context, a Actor, user uint64, reader string) (*Enrolment, error) {
 	var read *Enrolment
-	ab := &about{user: user, reader: reader}
-	err := d.actOutside(ctx, a, EnrolCard, ab, func() (string, error) {
+	target := &auditTarget{user: user, reader: reader}
+	err := d.actOutside(ctx, a, EnrolCard, target, func() (string, error) {
 		if d.live == nil {
 			return "", wrongField("reader", errNoController)
 		}
-		if ab.subject == "" {
+		if target.subject == "" {
 			return "", ErrNotFound
 		}
 		var uid []byte
@@ -74,7 +74,7 @@ func (d *Desk) Enrol(ctx context.Context, a Actor, user uint64, reader string) (
 			clear(uid)
 			return "", wrongField("card", err)
 		}
-		read = d.enrolments.add(d.now(), a, Enrolment{User: user, Name: ab.subject, Reader: reader}, uid)
+		read = d.enrolments.add(d.now(), a, Enrolment{User: user, Name: target.subject, Reader: reader}, uid)
 		return "read " + site.MaskUID(uid), nil
 	})
 	return read, err
@@ -123,7 +123,7 @@ func (e *enrolments) take(now time.Time, a Actor, id, lastFour string) (*waiting
 // ConfirmCard gives the user the card of an enrolment of the same actor if its
 // last four digits are these. Fields: "last-four", "card".
 func (d *Desk) ConfirmCard(ctx context.Context, a Actor, id, lastFour string) error {
-	if err := d.check(ctx, a, AddCard, new(about)); err != nil {
+	if err := d.check(ctx, a, AddCard, new(auditTarget)); err != nil {
 		return err
 	}
 	w, err := d.enrolments.take(d.now(), a, id, lastFour)
@@ -136,7 +136,7 @@ func (d *Desk) ConfirmCard(ctx context.Context, a Actor, id, lastFour string) er
 
 // DropCard forgets an enrolment.
 func (d *Desk) DropCard(ctx context.Context, a Actor, id string) error {
-	if err := d.check(ctx, a, EnrolCard, new(about)); err != nil {
+	if err := d.check(ctx, a, EnrolCard, new(auditTarget)); err != nil {
 		return err
 	}
 	d.enrolments.mu.Lock()

@@ -26,7 +26,7 @@ const (
 
 // exportAtOnce is how many entries are read before they are written: others
 // may write to the database meanwhile.
-const exportAtOnce = 1000
+const exportBatch = 1000
 
 // Export writes all entries that a query chooses, the oldest first, as they are
 // read. Fields: those of Activity.
@@ -34,8 +34,8 @@ func (d *Desk) Export(ctx context.Context, a Actor, q Query, format Format, w io
 	if format != CSV && format != JSON {
 		return wrong("format", "An export is csv or json")
 	}
-	ab := &about{user: q.User, reader: q.Reader, subject: string(format)}
-	if err := d.check(ctx, a, ExportActivity, ab); err != nil {
+	target := &auditTarget{user: q.User, reader: q.Reader, subject: string(format)}
+	if err := d.check(ctx, a, ExportActivity, target); err != nil {
 		return err
 	}
 	err := d.site.View(ctx, func(tx *store.Tx) error {
@@ -45,17 +45,17 @@ func (d *Desk) Export(ctx context.Context, a Actor, q Query, format Format, w io
 	if err != nil {
 		return err
 	}
-	return d.actOutside(ctx, a, ExportActivity, ab, func() (string, error) {
+	return d.actOutside(ctx, a, ExportActivity, target, func() (string, error) {
 		out := exporter(&csvExport{to: w, w: csv.NewWriter(w)})
 		if format == JSON {
 			out = &jsonExport{w: w}
 		}
 		n, err := d.export(ctx, a, q, out)
-		return "with " + entriesText(n), err
+		return "with " + eventsText(n), err
 	})
 }
 
-func entriesText(n int) string {
+func eventsText(n int) string {
 	if n == 1 {
 		return "1 entry"
 	}
@@ -69,7 +69,7 @@ func (d *Desk) export(ctx context.Context, a Actor, q Query, out exporter) (n in
 	}
 	var newest int64
 	for more := true; more; {
-		var batch []*Entry
+		var batch []*Event
 		err := d.site.View(ctx, func(tx *store.Tx) error {
 			if newest == 0 { // what comes while it is written, is not in it
 				if newest, _, err = tx.Newest(); err != nil {
@@ -83,22 +83,22 @@ func (d *Desk) export(ctx context.Context, a Actor, q Query, out exporter) (n in
 			if err != nil {
 				return err
 			}
-			f.Oldest, f.Limit = true, exportAtOnce
+			f.Oldest, f.Limit = true, exportBatch
 			rows, err := tx.Activity(f)
 			if err != nil {
 				return err
 			}
-			if more = len(rows) == exportAtOnce; more {
+			if more = len(rows) == exportBatch; more {
 				q.After = rows[len(rows)-1].ID
 			}
-			batch, err = entries(tx, rows)
+			batch, err = events(tx, rows)
 			return err
 		})
 		if err != nil {
 			return n, err
 		}
 		for _, e := range batch {
-			if err := out.entry(e); err != nil {
+			if err := out.event(e); err != nil {
 				return n, err
 			}
 			n++
@@ -109,7 +109,7 @@ func (d *Desk) export(ctx context.Context, a Actor, q Query, out exporter) (n in
 
 type exporter interface {
 	begin() error
-	entry(*Entry) error
+	event(*Event) error
 	end() error
 }
 
@@ -128,7 +128,7 @@ func (e *csvExport) begin() error {
 	return e.row("id", "time", "clock-trusted", "received", "source", "kind", "result", "door", "reader", "user", "person", "administrator", "text", "journal", "number")
 }
 
-func (e *csvExport) entry(x *Entry) error {
+func (e *csvExport) event(x *Event) error {
 	return e.row(
 		strconv.FormatInt(x.ID, 10), x.At.UTC().Format(time.RFC3339Nano), strconv.FormatBool(x.Trusted), x.Received.UTC().Format(time.RFC3339Nano),
 		x.Source, x.Kind, string(x.Tone), x.Door, x.Reader, orEmpty(x.User), x.Person, x.Who, x.Text.String(), x.Journal, orEmpty(x.Number),
@@ -175,7 +175,7 @@ type jsonExport struct {
 }
 
 // A jsonEntry is an entry for programs.
-type jsonEntry struct {
+type jsonEvent struct {
 	ID       int64     `json:"id"`
 	Time     time.Time `json:"time"`
 	Trusted  bool      `json:"clock-trusted"`
@@ -198,8 +198,8 @@ func (e *jsonExport) begin() error {
 	return err
 }
 
-func (e *jsonExport) entry(x *Entry) error {
-	b, err := json.Marshal(jsonEntry{
+func (e *jsonExport) event(x *Event) error {
+	b, err := json.Marshal(jsonEvent{
 		x.ID, x.At.UTC(), x.Trusted, x.Received.UTC(), x.Source, x.Kind, x.Tone, x.Door, x.Reader, x.User, x.Person, x.Who, x.Text.String(), x.Journal, x.Number,
 	})
 	if err != nil {

@@ -17,7 +17,7 @@ func TestAnExportHoldsEachEntryOnceAndNoFormulas(t *testing.T) {
 	_, _, err := w.AddUser(t.Context(), as(Owner), UserForm{First: "=HYPERLINK(1)"}, PIN{}, nil)
 	w.must(err)
 	w.must(w.site.Update(t.Context(), func(tx *store.Tx) error {
-		for i := range 2*exportAtOnce + 1 {
+		for i := range 2*exportBatch + 1 {
 			if err := tx.AddAudit(&store.Audit{At: w.time.UnixMilli(), Who: "＠Eve", Via: "cli", Act: "unlock", Outcome: store.Done, Subject: fmt.Sprint("door, \"", i, "\"")}); err != nil {
 				return err
 			}
@@ -29,7 +29,7 @@ func TestAnExportHoldsEachEntryOnceAndNoFormulas(t *testing.T) {
 	w.must(w.Export(t.Context(), as(Editor), Query{}, CSV, &buffer))
 	rows, err := csv.NewReader(&buffer).ReadAll()
 	w.must(err)
-	if want := 1 + 1 + 2*exportAtOnce + 1 + 3; len(rows) != want { // heading, user, entries, a reader and its record, the export itself
+	if want := 1 + 1 + 2*exportBatch + 1 + 3; len(rows) != want { // heading, user, entries, a reader and its record, the export itself
 		t.Fatalf("%d rows, not %d", len(rows), want)
 	}
 	for i, row := range rows[1:] {

@@ -181,14 +181,14 @@ func (w *world) look(id string) *Reader {
 const cheap = 64
 
 // newest returns the newest entry of the activity.
-func (w *world) newest() *Entry {
+func (w *world) newest() *Event {
 	w.t.Helper()
 	page, err := w.Activity(w.t.Context(), as(Owner), Query{Limit: 1})
 	w.must(err)
-	if len(page.Entries) == 0 {
+	if len(page.Events) == 0 {
 		w.t.Fatal("nothing has happened")
 	}
-	return page.Entries[0]
+	return page.Events[0]
 }
 
 // check reads everything that the site holds.

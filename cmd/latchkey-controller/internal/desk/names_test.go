@@ -37,7 +37,7 @@ func TestActivityShowsAndFindsTheNamesOfThen(t *testing.T) {
 	}
 	w.records(door, &wire.Record{Kind: wire.AccessGranted, By: "pin", User: ada})
 	page := func(named string, q Query) string {
-		q.Named = named
+		q.Name = named
 		return strings.Join(w.told(q), "\n")
 	}
 	granted := Query{Kind: "granted"}
@@ -58,16 +58,16 @@ func TestActivityShowsAndFindsTheNamesOfThen(t *testing.T) {
 	if got := page("super", Query{Kind: "admin"}); !strings.HasPrefix(got, "Done: Super Admin changed Ada Byron") || strings.Contains(got, "\n") {
 		t.Errorf("an administrator's acts: %s", got)
 	}
-	if _, err := w.Activity(t.Context(), as(Owner), Query{Named: "nobody at all"}); Fields(err)["person"] == "" {
+	if _, err := w.Activity(t.Context(), as(Owner), Query{Name: "nobody at all"}); Fields(err)["person"] == "" {
 		t.Errorf("nobody: %v", err)
 	}
 	var csv bytes.Buffer
-	w.must(w.Export(t.Context(), as(Editor), Query{Named: "babbage", Kind: "granted"}, CSV, &csv))
+	w.must(w.Export(t.Context(), as(Editor), Query{Name: "babbage", Kind: "granted"}, CSV, &csv))
 	if n := strings.Count(csv.String(), "Bob Babbage,"); n != 1 || strings.Contains(csv.String(), "Ada") {
 		t.Errorf("the export: %s", csv.String())
 	}
 	csv.Reset()
-	if err := w.Export(t.Context(), as(Editor), Query{Named: "nobody at all"}, CSV, &csv); Fields(err)["person"] == "" || csv.Len() != 0 {
+	if err := w.Export(t.Context(), as(Editor), Query{Name: "nobody at all"}, CSV, &csv); Fields(err)["person"] == "" || csv.Len() != 0 {
 		t.Errorf("an export of nobody: %v, %q", err, csv.String())
 	}
 	// Names go with the last entry that bears them.
@@ -82,7 +82,7 @@ func TestActivityShowsAndFindsTheNamesOfThen(t *testing.T) {
 			}
 		}
 	}))
-	if _, err := w.Activity(t.Context(), as(Owner), Query{Named: "babbage"}); Fields(err)["person"] == "" {
+	if _, err := w.Activity(t.Context(), as(Owner), Query{Name: "babbage"}); Fields(err)["person"] == "" {
 		t.Errorf("a name that was to be forgotten: %v", err)
 	}
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // A Link is a one-time link, for the page that it leads to.
-type Link struct {
+type OneTimeLink struct {
 	First bool   // it makes the first Owner, who chooses a name
 	Name  string // of the administrator whose password it sets; "" of First
 	Role  Role
@@ -20,24 +20,24 @@ type Link struct {
 
 // addLink adds a one-time link for an administrator, or for the first Owner to
 // be, and returns its token. The older one of the same ends.
-func (d *Desk) addLink(tx *store.Tx, admin int64) (token string, err error) {
+func (d *Desk) addOneTimeLink(tx *store.Tx, admin int64) (token string, err error) {
 	now, err := d.steady(tx)
 	if err != nil {
 		return "", err
 	}
 	token, hash := newToken()
-	return token, tx.AddOneTimeLink(&store.OneTimeLink{Hash: hash, Admin: admin, Ends: now.Add(LinkEnds)})
+	return token, tx.AddOneTimeLink(&store.OneTimeLink{Hash: hash, Admin: admin, Ends: now.Add(OneTimeLinkEnds)})
 }
 
 // FirstLink returns the token of a new one-time link that makes the first
 // Owner; "" if there is an Owner already.
-func (d *Desk) FirstLink(ctx context.Context) (token string, err error) {
+func (d *Desk) FirstOwnerLink(ctx context.Context) (token string, err error) {
 	err = d.site.Update(ctx, func(tx *store.Tx) error {
 		n, err := tx.CountRole(string(Owner))
 		if err != nil || n > 0 {
 			return err
 		}
-		token, err = d.addLink(tx, 0)
+		token, err = d.addOneTimeLink(tx, 0)
 		return err
 	})
 	return token, err
@@ -56,27 +56,27 @@ func (d *Desk) OwnerLink(ctx context.Context, a Actor, name string) (token strin
 		if err != nil {
 			return err
 		}
-		ab := &about{subject: "the first Owner"}
+		target := &auditTarget{subject: "the first Owner"}
 		id := int64(0)
 		for _, admin := range admins {
 			if Role(admin.Role) == Owner && (name == "" || store.Fold(name) == store.Fold(admin.Name)) && (id == 0 || admin.ID < id) {
-				id, ab.subject = admin.ID, admin.Name
+				id, target.subject = admin.ID, admin.Name
 			}
 		}
 		if name != "" && id == 0 {
 			return fmt.Errorf("there is no Owner called %q; latchkey-controller admin list shows all administrators", name)
 		}
-		if token, err = d.addLink(tx, id); err != nil {
+		if token, err = d.addOneTimeLink(tx, id); err != nil {
 			return err
 		}
-		return tx.AddAudit(ab.audit(d.now(), a, actOwnerLink, store.Done, ""))
+		return tx.AddAudit(target.audit(d.now(), a, actOwnerLink, store.Done, ""))
 	})
 	return token, err
 }
 
 // link returns the link of a token, and its administrator; nil of the first
 // Owner to be.
-func (d *Desk) link(tx *store.Tx, token string) (*store.OneTimeLink, *store.Admin, error) {
+func (d *Desk) openLink(tx *store.Tx, token string) (*store.OneTimeLink, *store.Admin, error) {
 	link, err := tx.OneTimeLink(hashToken(token))
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil, ErrLinkUsed
@@ -102,9 +102,9 @@ func (d *Desk) link(tx *store.Tx, token string) (*store.OneTimeLink, *store.Admi
 }
 
 // Link returns what a link is for, without using it up, or ErrLinkUsed.
-func (d *Desk) Link(ctx context.Context, token string) (l *Link, err error) {
+func (d *Desk) OneTimeLink(ctx context.Context, token string) (l *OneTimeLink, err error) {
 	err = d.site.View(ctx, func(tx *store.Tx) error {
-		row, admin, err := d.link(tx, token)
+		row, admin, err := d.openLink(tx, token)
 		if err != nil {
 			return err
 		}
@@ -112,7 +112,7 @@ func (d *Desk) Link(ctx context.Context, token string) (l *Link, err error) {
 		if err != nil {
 			return err
 		}
-		l = &Link{First: admin == nil, Role: Owner, Ends: d.now().Add(row.Ends.Sub(now))}
+		l = &OneTimeLink{First: admin == nil, Role: Owner, Ends: d.now().Add(row.Ends.Sub(now))}
 		if admin != nil {
 			l.Name, l.Role = admin.Name, Role(admin.Role)
 		}
@@ -124,9 +124,9 @@ func (d *Desk) Link(ctx context.Context, token string) (l *Link, err error) {
 // UseLink uses a link up: it sets the password, which it wipes, ends the
 // sessions that there were, and signs in. Fields: "name" (only of First),
 // "password".
-func (d *Desk) UseLink(ctx context.Context, token, name string, password []byte, from Client) (*Session, error) {
+func (d *Desk) UseOneTimeLink(ctx context.Context, token, name string, password []byte, from Client) (*Session, error) {
 	defer clear(password)
-	l, err := d.Link(ctx, token)
+	l, err := d.OneTimeLink(ctx, token)
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +144,7 @@ func (d *Desk) UseLink(ctx context.Context, token, name string, password []byte,
 	}
 	var session *Session
 	err = d.site.Update(ctx, func(tx *store.Tx) error {
-		row, admin, err := d.link(tx, token)
+		row, admin, err := d.openLink(tx, token)
 		if err != nil {
 			return err
 		}
@@ -168,7 +168,7 @@ func (d *Desk) UseLink(ctx context.Context, token, name string, password []byte,
 		if session, err = d.begin(tx, admin, from); err != nil {
 			return err
 		}
-		return tx.AddAudit((&about{subject: admin.Name}).audit(d.now(), session.Actor, act, store.Done, fromAddress+from.Address))
+		return tx.AddAudit((&auditTarget{subject: admin.Name}).audit(d.now(), session.Actor, act, store.Done, fromAddress+from.Address))
 	})
 	if err != nil {
 		return nil, err

@@ -26,7 +26,7 @@ func (d *Desk) Order(ctx context.Context, a Actor, reader string, order wire.Ord
 		return nil, fmt.Errorf("%q is no order of this kind", order)
 	}
 	var out *Outcome
-	err := d.actOutside(ctx, a, Act(order), &about{reader: reader, subject: reader}, func() (string, error) {
+	err := d.actOutside(ctx, a, Act(order), &auditTarget{reader: reader, subject: reader}, func() (string, error) {
 		if d.live == nil {
 			return "", errNoController
 		}
@@ -40,8 +40,8 @@ func (d *Desk) Order(ctx context.Context, a Actor, reader string, order wire.Ord
 		}
 		switch order {
 		case wire.Hold:
-			out.Text = "held open for " + lasts(seconds)
-			return "for " + lasts(seconds), nil
+			out.Text = "held open for " + durationText(seconds)
+			return "for " + durationText(seconds), nil
 		case wire.Identify, wire.Release:
 			return "", nil // the act says it
 		}

@@ -58,8 +58,8 @@ func (d *Desk) SetPIN(ctx context.Context, a Actor, id uint64, choice PIN) (digi
 	if choice.Choice == NoPIN {
 		return nil, d.RemovePIN(ctx, a, id)
 	}
-	ab := &about{user: id, text: choice.String()}
-	if err := d.check(ctx, a, SetPIN, ab); err != nil {
+	target := &auditTarget{user: id, text: choice.String()}
+	if err := d.check(ctx, a, SetPIN, target); err != nil {
 		return nil, err
 	}
 	pin, err := d.newPIN(ctx, choice)
@@ -67,7 +67,7 @@ func (d *Desk) SetPIN(ctx context.Context, a Actor, id uint64, choice PIN) (digi
 		return nil, credentialError(err)
 	}
 	defer pin.Wipe()
-	err = d.act(ctx, a, SetPIN, ab, func(tx *store.Tx, now time.Time) error {
+	err = d.act(ctx, a, SetPIN, target, func(tx *store.Tx, now time.Time) error {
 		if err := d.clashLimit(tx, a, choice.Choice, false); err != nil {
 			return err
 		}
@@ -81,7 +81,7 @@ func (d *Desk) SetPIN(ctx context.Context, a Actor, id uint64, choice PIN) (digi
 
 // RemovePIN takes a user's PIN away.
 func (d *Desk) RemovePIN(ctx context.Context, a Actor, id uint64) error {
-	return d.act(ctx, a, RemovePIN, &about{user: id}, func(tx *store.Tx, now time.Time) error {
+	return d.act(ctx, a, RemovePIN, &auditTarget{user: id}, func(tx *store.Tx, now time.Time) error {
 		return site.RemovePIN(tx, now, id)
 	})
 }
@@ -102,8 +102,8 @@ func credentialError(err error) error {
 // door, and so does a typed card, which can be copied. How many may be learnt so
 // in 24 hours:
 const (
-	clashesOfOne = 5
-	clashesOfAll = 20
+	maxClashesPerAdmin = 5
+	maxClashes         = 20
 )
 
 // clashLimit refuses a chosen PIN and typed cards, whatever they are, after too
@@ -129,9 +129,9 @@ func (d *Desk) clashLimit(tx *store.Tx, a Actor, choice Choice, typed bool) erro
 	switch {
 	case err != nil:
 		return err
-	case own >= clashesOfOne:
+	case own >= maxClashesPerAdmin:
 		return wrong(field, fmt.Sprintf("You have typed %d PINs or cards today that cannot be used; %s", own, instead))
-	case all >= clashesOfAll:
+	case all >= maxClashes:
 		return wrong(field, fmt.Sprintf("%d PINs or cards that cannot be used were typed today; %s", all, instead))
 	}
 	return nil

@@ -41,7 +41,7 @@ func placeError(l store.Level, err error) error {
 func (d *Desk) addPlace(ctx context.Context, a Actor, l, parentLevel store.Level, parent int64, name string) (int64, error) {
 	name = TidyName(name)
 	p := &store.Place{Parent: parent, Name: name}
-	err := d.act(ctx, a, EditPlaces, &about{subject: cut(name, wire.MaxName), text: "was added as a " + levelNames[l]}, func(tx *store.Tx, _ time.Time) error {
+	err := d.act(ctx, a, EditPlaces, &auditTarget{subject: cut(name, wire.MaxName), text: "was added as a " + levelNames[l]}, func(tx *store.Tx, _ time.Time) error {
 		if err := checkPlaceName(name); err != nil {
 			return err
 		}
@@ -78,17 +78,17 @@ type edit func(*store.Tx, *store.Place) (text string, err error)
 // which change with it. was is the Revision of the place that the editor began
 // with: if it is another one now the edit is refused; "": whatever it is.
 func (d *Desk) setPlace(ctx context.Context, a Actor, l store.Level, id int64, was string, change edit) error {
-	ab := &about{}
-	return d.act(ctx, a, EditPlaces, ab, func(tx *store.Tx, now time.Time) error {
+	target := &auditTarget{}
+	return d.act(ctx, a, EditPlaces, target, func(tx *store.Tx, now time.Time) error {
 		p, err := placeOf(tx, l, id)
 		if err != nil {
 			return err
 		}
-		ab.subject = p.Name
+		target.subject = p.Name
 		if was != "" && was != placeRevision(p.Parent, p.Name) {
-			return meanwhile(levelNames[l])
+			return changedMeanwhile(levelNames[l])
 		}
-		if ab.text, err = change(tx, p); err != nil {
+		if target.text, err = change(tx, p); err != nil {
 			return err
 		}
 		if err := checkPlaceName(p.Name); err != nil {
@@ -101,13 +101,13 @@ func (d *Desk) setPlace(ctx context.Context, a Actor, l store.Level, id int64, w
 		if err != nil {
 			return err
 		}
-		return tellPlaces(tx, now, readers)
+		return updatePlaceNames(tx, now, readers)
 	})
 }
 
 // tellPlaces puts the names of doors and locations into readers' policies.
-func tellPlaces(tx *store.Tx, now time.Time, readers []string) error {
-	wheres, err := tx.ReaderPlaces()
+func updatePlaceNames(tx *store.Tx, now time.Time, readers []string) error {
+	places, err := tx.ReaderPlaces()
 	if err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func tellPlaces(tx *store.Tx, now time.Time, readers []string) error {
 		if err != nil {
 			return err
 		}
-		if w := wheres[id]; p.Door != w.DoorName || p.Place != w.Place {
+		if w := places[id]; p.Door != w.DoorName || p.Place != w.Place {
 			p.Door, p.Place = w.DoorName, w.Place
 			if err := tx.SetPolicy(now.Unix(), p); err != nil {
 				return err
@@ -194,8 +194,8 @@ func (d *Desk) EditDoor(ctx context.Context, a Actor, door int64, was, name stri
 // the editor began with: if it is another one now the move is refused; "":
 // whatever it is.
 func (d *Desk) MoveReader(ctx context.Context, a Actor, reader, was string, door int64) error {
-	ab := &about{reader: reader, subject: reader}
-	return d.act(ctx, a, EditPlaces, ab, func(tx *store.Tx, now time.Time) error {
+	target := &auditTarget{reader: reader, subject: reader}
+	return d.act(ctx, a, EditPlaces, target, func(tx *store.Tx, now time.Time) error {
 		p, err := placeOf(tx, store.Doors, door)
 		if err != nil {
 			return err
@@ -205,29 +205,29 @@ func (d *Desk) MoveReader(ctx context.Context, a Actor, reader, was string, door
 		} else if err != nil {
 			return err
 		}
-		wheres, err := tx.ReaderPlaces()
+		places, err := tx.ReaderPlaces()
 		if err != nil {
 			return err
 		}
-		if was != "" && was != revision(wheres[reader].Door) {
-			return meanwhile("reader")
+		if was != "" && was != revision(places[reader].Door) {
+			return changedMeanwhile("reader")
 		}
-		ab.text = "was moved from " + doorName(wheres, reader) + " to " + p.Name
+		target.text = "was moved from " + doorName(places, reader) + " to " + p.Name
 		if err := tx.SetDoor(reader, door); err != nil {
 			return err
 		}
-		return tellPlaces(tx, now, []string{reader})
+		return updatePlaceNames(tx, now, []string{reader})
 	})
 }
 
 func (d *Desk) removePlace(ctx context.Context, a Actor, l store.Level, id int64, holds string) error {
-	ab := &about{text: "was removed, which was a " + levelNames[l]}
-	return d.act(ctx, a, EditPlaces, ab, func(tx *store.Tx, _ time.Time) error {
+	target := &auditTarget{text: "was removed, which was a " + levelNames[l]}
+	return d.act(ctx, a, EditPlaces, target, func(tx *store.Tx, _ time.Time) error {
 		p, err := placeOf(tx, l, id)
 		if err != nil {
 			return err
 		}
-		ab.subject = p.Name
+		target.subject = p.Name
 		if n, err := tx.CountIn(l, id); err != nil {
 			return err
 		} else if n > 0 {

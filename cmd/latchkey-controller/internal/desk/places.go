@@ -48,7 +48,7 @@ func placeRevision(parent int64, name string) string { return revision([]any{par
 // Places returns all locations with hubs, doors and readers, by name. Removed
 // readers are left out.
 func (d *Desk) Places(ctx context.Context, a Actor) ([]*Location, error) {
-	if err := d.check(ctx, a, ViewPlaces, new(about)); err != nil {
+	if err := d.check(ctx, a, ViewPlaces, new(auditTarget)); err != nil {
 		return nil, err
 	}
 	readers, err := d.readers(ctx)

@@ -17,7 +17,7 @@ func (d *Desk) SwitchPIN(ctx context.Context, a Actor, reader string, on bool) e
 	if on {
 		text = "on"
 	}
-	return d.act(ctx, a, SwitchPIN, &about{reader: reader, subject: reader, text: text}, func(tx *store.Tx, now time.Time) error {
+	return d.act(ctx, a, SwitchPIN, &auditTarget{reader: reader, subject: reader, text: text}, func(tx *store.Tx, now time.Time) error {
 		p, err := site.Policy(tx, reader)
 		if err != nil {
 			return err
@@ -34,24 +34,24 @@ func (d *Desk) SwitchPIN(ctx context.Context, a Actor, reader string, on bool) e
 // "policy".
 func (d *Desk) SetPolicy(ctx context.Context, a Actor, reader string, was uint64, edit func(*wire.Policy)) (*wire.Policy, error) {
 	var edited *wire.Policy
-	ab := &about{reader: reader, subject: reader}
-	err := d.act(ctx, a, EditPolicy, ab, func(tx *store.Tx, now time.Time) error {
+	target := &auditTarget{reader: reader, subject: reader}
+	err := d.act(ctx, a, EditPolicy, target, func(tx *store.Tx, now time.Time) error {
 		before, err := site.Policy(tx, reader)
 		if err != nil {
 			return err
 		}
 		if was != 0 && before.Revision != was {
-			return meanwhile("policy")
+			return changedMeanwhile("policy")
 		}
 		if edited, err = tx.Policy(reader); err != nil {
 			return err
 		}
-		editTidily(edited, edit)
+		applyEdit(edited, edit)
 		edited.Reader, edited.Revision = reader, before.Revision
 		if err := checkPolicy(edited); err != nil {
 			return err
 		}
-		ab.text = policyChanges(before, edited)
+		target.text = policyChanges(before, edited)
 		return site.SetPolicy(tx, now, edited)
 	})
 	if err != nil {
@@ -62,7 +62,7 @@ func (d *Desk) SetPolicy(ctx context.Context, a Actor, reader string, was uint64
 
 // editTidily edits a policy; a text that this changes is kept as names are. One
 // that an older controller kept otherwise stays.
-func editTidily(p *wire.Policy, edit func(*wire.Policy)) {
+func applyEdit(p *wire.Policy, edit func(*wire.Policy)) {
 	was := *p
 	edit(p)
 	for _, text := range []struct {

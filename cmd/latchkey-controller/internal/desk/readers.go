@@ -26,7 +26,7 @@ type Reader struct {
 	Serial   string       // of its certificate, hexadecimal
 	Policy   *wire.Policy // never nil
 	Live     LiveReader
-	Last     *Entry  // the newest attempt at it: granted, denied; nil: none
+	Last     *Event  // the newest attempt at it: granted, denied; nil: none
 	Removed  Removal // how it left; "": it did not
 	PolicyIs PolicyState
 }
@@ -68,7 +68,7 @@ func (r *Reader) PlaceRevision() string { return revision(r.DoorID) }
 
 // Readers returns all readers by id, removed ones last.
 func (d *Desk) Readers(ctx context.Context, a Actor) ([]*Reader, error) {
-	if err := d.check(ctx, a, ViewReaders, new(about)); err != nil {
+	if err := d.check(ctx, a, ViewReaders, new(auditTarget)); err != nil {
 		return nil, err
 	}
 	return d.readers(ctx)
@@ -106,7 +106,7 @@ func (d *Desk) readers(ctx context.Context) ([]*Reader, error) {
 		if err != nil {
 			return err
 		}
-		wheres, err := tx.ReaderPlaces()
+		places, err := tx.ReaderPlaces()
 		if err != nil {
 			return err
 		}
@@ -127,7 +127,7 @@ func (d *Desk) readers(ctx context.Context) ([]*Reader, error) {
 			inForce[b.Reader] = b
 		}
 		for _, id := range ids {
-			w := wheres[id]
+			w := places[id]
 			r := &Reader{ID: id, Door: cmp.Or(w.DoorName, id), DoorID: w.Door, Hub: w.HubName, HubID: w.Hub, Place: w.Place, Removed: Removal(removed[id])}
 			if b := inForce[id]; b != nil {
 				r.Board, r.Adopted, r.Bundle, r.Serial = wire.Fingerprint(b.Request), moment(b.Created), b.Number, b.Serial
@@ -147,7 +147,7 @@ func (d *Desk) readers(ctx context.Context) ([]*Reader, error) {
 				return err
 			}
 			if last != nil {
-				entries, err := entries(tx, []*store.Event{last})
+				entries, err := events(tx, []*store.Event{last})
 				if err != nil {
 					return err
 				}
@@ -213,13 +213,13 @@ func causeText(cause wire.Cause) string {
 }
 
 // A Spread says how far the newest credentials and policies have come.
-type Spread struct {
+type Rollout struct {
 	Readers int
 	Current int // of them, that confirmed the newest
 }
 
 // Spread returns how far the newest change has come: "All 6 readers have it."
-func (d *Desk) Spread(ctx context.Context, a Actor) (s Spread, err error) {
+func (d *Desk) Rollout(ctx context.Context, a Actor) (s Rollout, err error) {
 	readers, err := d.Readers(ctx, a)
 	for _, r := range readers {
 		if r.Bundle == 0 {

@@ -70,7 +70,7 @@ func health(subject wire.Subject, text string) string {
 }
 
 // lasts writes how long something lasts: "45 seconds", "30 minutes", "8 hours".
-func lasts(seconds uint32) string {
+func durationText(seconds uint32) string {
 	switch d := time.Duration(seconds) * time.Second; {
 	case d >= time.Hour && d%time.Hour == 0:
 		return count(int(d/time.Hour), "hour")

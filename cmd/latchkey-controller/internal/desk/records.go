@@ -13,8 +13,8 @@ import (
 // A Record is a record as a reader reported it.
 type Record struct {
 	*store.Record
-	Says *wire.Record // nil: it cannot be read
-	Text string       // what it says besides its kind and its time; why it cannot be read
+	Decoded *wire.Record // nil: it cannot be read
+	Text    string       // what it says besides its kind and its time; why it cannot be read
 }
 
 // Records returns records and alarms that a filter chooses, each in their order. A
@@ -26,12 +26,12 @@ func (d *Desk) Records(ctx context.Context, a Actor, f store.Filter, alarmsAfter
 		if err != nil {
 			return err
 		}
-		t := &teller{tx}
+		desc := &describer{tx}
 		for _, row := range rows {
 			r := &Record{Record: row}
-			if r.Says, err = wire.ParseRecord(row.Encoded); err != nil { // one that is damaged does not hide the others
-				r.Says, r.Text = nil, err.Error()
-			} else if r.Text, err = t.fields(r.Says, in); err != nil {
+			if r.Decoded, err = wire.ParseRecord(row.Encoded); err != nil { // one that is damaged does not hide the others
+				r.Decoded, r.Text = nil, err.Error()
+			} else if r.Text, err = desc.fields(r.Decoded, in); err != nil {
 				return err
 			}
 			records = append(records, r)
@@ -45,7 +45,7 @@ func (d *Desk) Records(ctx context.Context, a Actor, f store.Filter, alarmsAfter
 
 // fields says in words what a record holds besides its kind and its time, with
 // times of a zone.
-func (t *teller) fields(r *wire.Record, in *time.Location) (string, error) {
+func (desc *describer) fields(r *wire.Record, in *time.Location) (string, error) {
 	var parts []string
 	say := func(is bool, format string, args ...any) {
 		if is {
@@ -54,14 +54,14 @@ func (t *teller) fields(r *wire.Record, in *time.Location) (string, error) {
 	}
 	names := make([]string, len(r.Users))
 	for i, id := range r.Users {
-		name, err := t.tx.UserName(id)
+		name, err := desc.tx.UserName(id)
 		if err != nil {
 			return "", err
 		}
 		names[i] = called(name, id)
 	}
 	if r.User != 0 {
-		name, err := t.tx.UserName(r.User)
+		name, err := desc.tx.UserName(r.User)
 		if err != nil {
 			return "", err
 		}

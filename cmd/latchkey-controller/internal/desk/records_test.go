@@ -32,7 +32,7 @@ func TestARecordSaysAllThatItHolds(t *testing.T) {
 		t.Fatalf("%d records", len(records))
 	}
 	for _, r := range records {
-		if r.Says == nil || r.Text != texts[r.Says.Kind] {
+		if r.Decoded == nil || r.Text != texts[r.Decoded.Kind] {
 			t.Errorf("%s says %q, not %q", r.Kind, r.Text, texts[r.Kind])
 		}
 	}

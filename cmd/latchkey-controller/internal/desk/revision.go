@@ -19,6 +19,6 @@ func revision(fields any) string {
 }
 
 // meanwhile refuses a form that was filled in for something that has changed.
-func meanwhile(what string) *FieldError {
+func changedMeanwhile(what string) *FieldError {
 	return wrong(what, fmt.Sprintf("Somebody changed this %s meanwhile; look at it again", what))
 }

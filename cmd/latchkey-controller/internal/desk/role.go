@@ -83,7 +83,7 @@ var (
 // nil: they may.
 func (a Actor) Refusal(act Act) error {
 	if !a.May(act) {
-		return fmt.Errorf("%w: %s, and you are %s", ErrNotAllowed, act.takes(), a.Role.Title())
+		return fmt.Errorf("%w: %s, and you are %s", ErrNotAllowed, act.requirement(), a.Role.Title())
 	}
 	if rules[act].fresh && !a.FreshSignIn {
 		return ErrSignInAgain

@@ -9,7 +9,7 @@ import (
 
 // sentence is what a record says. tries are the wrong PINs in a row that locked
 // PIN entry then; 0: that is not known.
-func (t *teller) sentence(e *Entry, r *wire.Record, tries int) (Text, error) {
+func (desc *describer) sentence(e *Event, r *wire.Record, tries int) (Text, error) {
 	door, person := e.Door, e.Person
 	attempt := ""
 	if r.Wrong > 0 {
@@ -49,7 +49,7 @@ func (t *teller) sentence(e *Entry, r *wire.Record, tries int) (Text, error) {
 	case wire.LockoutStarted:
 		names := make([]string, len(r.Users))
 		format := "PIN entry at %s is paused: " + escape(causeText(r.Cause))
-		besides, err := t.tx.OtherNames(e.ID)
+		besides, err := desc.tx.OtherNames(e.ID)
 		if err != nil {
 			return nil, err
 		}
@@ -70,7 +70,7 @@ func (t *teller) sentence(e *Entry, r *wire.Record, tries int) (Text, error) {
 		}
 		return say("PIN entry at %s goes on", door), nil
 	case wire.HoldStarted:
-		return say("%s is held open for "+lasts(r.Seconds)+" by %s", door, r.Who), nil
+		return say("%s is held open for "+durationText(r.Seconds)+" by %s", door, r.Who), nil
 	case wire.HoldEnded:
 		if r.Who != "" {
 			return say("%s is held open no more: released by %s", door, r.Who), nil
@@ -88,7 +88,7 @@ func (t *teller) sentence(e *Entry, r *wire.Record, tries int) (Text, error) {
 	case wire.DoorForced:
 		return say("%s was forced open", door), nil
 	case wire.DoorHeld:
-		return say("%s stands open for longer than "+lasts(r.Seconds), door), nil
+		return say("%s stands open for longer than "+durationText(r.Seconds), door), nil
 	case wire.TamperStarted:
 		return say("The reader at %s was opened", door), nil
 	case wire.TamperEnded:
@@ -104,11 +104,11 @@ func (t *teller) sentence(e *Entry, r *wire.Record, tries int) (Text, error) {
 	case wire.EventsCollapsed:
 		return say(fmt.Sprintf("%%s: %d more of the kind %s within a minute", r.Count, escape(r.Subject)), door), nil
 	}
-	text := ownAffairs[r.Kind]
+	text := readerReports[r.Kind]
 	if text == "" {
 		text = string(r.Kind)
 	}
-	fields, err := t.fields(r, time.UTC)
+	fields, err := desc.fields(r, time.UTC)
 	if fields != "" {
 		text += " (" + fields + ")"
 	}
@@ -146,7 +146,7 @@ func by(how wire.Means) string {
 }
 
 // ownAffairs are what a reader reports of itself.
-var ownAffairs = map[wire.RecordKind]string{
+var readerReports = map[wire.RecordKind]string{
 	wire.CredentialsApplied: "took over credentials", wire.PolicyApplied: "took over its policy",
 	wire.Adopted: "was adopted", wire.ReaderStarted: "started", wire.JournalBegan: "began a new journal",
 	wire.JournalResumed: "stores records again", wire.ClockTrusted: "trusts its clock", wire.ClockUntrusted: "does not trust its clock",

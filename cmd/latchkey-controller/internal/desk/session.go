@@ -136,7 +136,7 @@ func (d *Desk) SignOut(ctx context.Context, token string) error {
 		if err := tx.EndSession(row.Hash); err != nil {
 			return err
 		}
-		return tx.AddAudit(new(about).audit(d.now(), session.Actor, actSignOut, store.Done, ""))
+		return tx.AddAudit(new(auditTarget).audit(d.now(), session.Actor, actSignOut, store.Done, ""))
 	})
 }
 
@@ -150,6 +150,6 @@ func (d *Desk) SignOutElsewhere(ctx context.Context, token string) error {
 		if err := tx.EndSessions(row.Admin, row.Hash); err != nil {
 			return err
 		}
-		return tx.AddAudit(new(about).audit(d.now(), session.Actor, actSignOut, store.Done, "everywhere else"))
+		return tx.AddAudit(new(auditTarget).audit(d.now(), session.Actor, actSignOut, store.Done, "everywhere else"))
 	})
 }

@@ -11,8 +11,8 @@ import (
 
 // NewEpoch begins an epoch with a new site key.
 func (d *Desk) NewEpoch(ctx context.Context, a Actor) (epoch uint64, err error) {
-	ab := &about{subject: d.site.Name}
-	err = d.act(ctx, a, NewEpoch, ab, func(tx *store.Tx, now time.Time) error {
+	target := &auditTarget{subject: d.site.Name}
+	err = d.act(ctx, a, NewEpoch, target, func(tx *store.Tx, now time.Time) error {
 		epoch, err = d.site.NewEpoch(tx, now, 0)
 		return err
 	})
@@ -23,7 +23,7 @@ func (d *Desk) NewEpoch(ctx context.Context, a Actor) (epoch uint64, err error) 
 // controller may run on the site meanwhile, and the site must be opened anew
 // after it: this desk is of no more use.
 func (d *Desk) NewStorageKey(ctx context.Context, a Actor) error {
-	err := d.act(ctx, a, NewStorageKey, &about{subject: d.site.Name}, func(tx *store.Tx, _ time.Time) error {
+	err := d.act(ctx, a, NewStorageKey, &auditTarget{subject: d.site.Name}, func(tx *store.Tx, _ time.Time) error {
 		if d.live != nil {
 			return errors.New("stop the controller first, and then run latchkey-controller site storage-key where it ran")
 		}
@@ -55,8 +55,8 @@ const maxKeepDays, KeepActs = 3650, 90
 
 // SetSettings changes them. Field: "keep-days".
 func (d *Desk) SetSettings(ctx context.Context, a Actor, s Settings) error {
-	ab := &about{subject: d.site.Name, text: "activity is kept for " + count(s.KeepDays, "day")}
-	return d.act(ctx, a, EditSettings, ab, func(tx *store.Tx, _ time.Time) error {
+	target := &auditTarget{subject: d.site.Name, text: "activity is kept for " + count(s.KeepDays, "day")}
+	return d.act(ctx, a, EditSettings, target, func(tx *store.Tx, _ time.Time) error {
 		if s.KeepDays < 1 || s.KeepDays > maxKeepDays {
 			return wrong("keep-days", fmt.Sprintf("Activity is kept for 1 to %d days", maxKeepDays))
 		}
@@ -64,7 +64,7 @@ func (d *Desk) SetSettings(ctx context.Context, a Actor, s Settings) error {
 		if err != nil {
 			return err
 		}
-		ab.text = "days that activity is kept from " + fmt.Sprint(was) + " to " + fmt.Sprint(s.KeepDays)
+		target.text = "days that activity is kept from " + fmt.Sprint(was) + " to " + fmt.Sprint(s.KeepDays)
 		return tx.SetKeepDays(s.KeepDays)
 	})
 }

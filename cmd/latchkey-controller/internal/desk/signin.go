@@ -11,14 +11,14 @@ import (
 
 // Bounds of a session.
 const (
-	SessionIdle   = 30 * time.Minute     // without a page that was asked for by a person
-	SessionEnds   = 12 * time.Hour       // after signing in
-	FreshFor      = 5 * time.Minute      // after the password was given
-	LinkEnds      = 24 * time.Hour       // a one-time link
-	BrowserEnds   = 180 * 24 * time.Hour // a browser is known, after signing in
-	MinPassword   = 10                   // characters
-	maxPassword   = 256                  // bytes
-	maxSessionsOf = 20                   // of one administrator; the oldest goes
+	SessionIdle     = 30 * time.Minute     // without a page that was asked for by a person
+	SessionEnds     = 12 * time.Hour       // after signing in
+	FreshFor        = 5 * time.Minute      // after the password was given
+	OneTimeLinkEnds = 24 * time.Hour       // a one-time link
+	BrowserEnds     = 180 * 24 * time.Hour // a browser is known, after signing in
+	MinPassword     = 10                   // characters
+	maxPassword     = 256                  // bytes
+	maxSessionsOf   = 20                   // of one administrator; the oldest goes
 )
 
 // Errors of signing in.
@@ -37,7 +37,7 @@ var (
 type TooSoonError struct{ Wait time.Duration }
 
 func (e *TooSoonError) Error() string {
-	return "too many wrong passwords; try again in " + spell(e.Wait)
+	return "too many wrong passwords; try again in " + waitText(e.Wait)
 }
 
 // A Client is where a sign-in comes from.
@@ -70,13 +70,13 @@ func (d *Desk) SignIn(ctx context.Context, name string, password []byte, from Cl
 	}
 	if !known { // who is known has a throttle of their own, and goes past the line
 		select {
-		case d.strangers <- struct{}{}:
-			defer func() { <-d.strangers }()
+		case d.unknownClients <- struct{}{}:
+			defer func() { <-d.unknownClients }()
 		default:
 			return nil, ErrBusy
 		}
 	}
-	admin, err := d.charged(ctx, name, password, from, throttles...)
+	admin, err := d.authenticate(ctx, name, password, from, throttles...)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +90,7 @@ func (d *Desk) SignIn(ctx context.Context, name string, password []byte, from Cl
 		if err != nil {
 			return err
 		}
-		return tx.AddAudit(new(about).audit(d.now(), session.Actor, actSignIn, store.Done, fromAddress+from.Address))
+		return tx.AddAudit(new(auditTarget).audit(d.now(), session.Actor, actSignIn, store.Done, fromAddress+from.Address))
 	})
 	return session, err
 }
@@ -109,7 +109,7 @@ func unchanged(tx *store.Tx, before *store.Admin) (*store.Admin, error) {
 // charged returns the administrator whose name and password these are. The
 // attempt is charged to throttles before its outcome is known, and given back
 // if it was right.
-func (d *Desk) charged(ctx context.Context, name string, password []byte, from Client, throttles ...throttle) (*store.Admin, error) {
+func (d *Desk) authenticate(ctx context.Context, name string, password []byte, from Client, throttles ...throttle) (*store.Admin, error) {
 	var admin *store.Admin
 	var refused error
 	err := d.site.Update(ctx, func(tx *store.Tx) (err error) {
@@ -138,13 +138,13 @@ func (d *Desk) charged(ctx context.Context, name string, password []byte, from C
 	}
 	err = d.site.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
 		if right {
-			return giveBack(tx, throttles)
+			return refund(tx, throttles)
 		}
 		who := Actor{Name: unknownAccount, Via: Console}
 		if admin != nil {
 			who = actorOf(admin)
 		}
-		return tx.AddRefused(new(about).audit(d.now(), who, actSignIn, store.Refused, "wrong password, from "+from.Address))
+		return tx.AddRefused(new(auditTarget).audit(d.now(), who, actSignIn, store.Refused, "wrong password, from "+from.Address))
 	})
 	switch {
 	case err != nil:
@@ -163,7 +163,7 @@ func (d *Desk) SignInAgain(ctx context.Context, token string, password []byte, f
 	if err != nil {
 		return err
 	}
-	admin, err := d.charged(ctx, session.Actor.Name, password, from, forSession(token))
+	admin, err := d.authenticate(ctx, session.Actor.Name, password, from, forSession(token))
 	if err != nil {
 		return err
 	}
@@ -192,7 +192,7 @@ func (d *Desk) ChangePassword(ctx context.Context, token string, old, new []byte
 	if err := checkNewPassword("new", session.Actor.Name, new); err != nil {
 		return err
 	}
-	admin, err := d.charged(ctx, session.Actor.Name, old, from, forSession(token))
+	admin, err := d.authenticate(ctx, session.Actor.Name, old, from, forSession(token))
 	if errors.Is(err, ErrWrongSignIn) {
 		return wrong("old", "This is not your password")
 	}
@@ -217,7 +217,7 @@ func (d *Desk) ChangePassword(ctx context.Context, token string, old, new []byte
 		if err := errors.Join(tx.EndSessions(id, hashToken(token)), tx.ForgetBrowsers(id, hashToken(from.Browser))); err != nil {
 			return err
 		}
-		return tx.AddAudit((&about{subject: session.Actor.Name}).audit(d.now(), session.Actor, actPassword, store.Done, ""))
+		return tx.AddAudit((&auditTarget{subject: session.Actor.Name}).audit(d.now(), session.Actor, actPassword, store.Done, ""))
 	})
 }
 

@@ -21,9 +21,9 @@ var here = Client{Address: "192.0.2.7", Agent: "browser"}
 // owner makes the first Owner and returns their session.
 func (w *world) owner() *Session {
 	w.t.Helper()
-	token, err := w.FirstLink(w.t.Context())
+	token, err := w.FirstOwnerLink(w.t.Context())
 	w.must(err)
-	session, err := w.UseLink(w.t.Context(), token, "Ada Lovelace", []byte(secret), here)
+	session, err := w.UseOneTimeLink(w.t.Context(), token, "Ada Lovelace", []byte(secret), here)
 	w.must(err)
 	return session
 }
@@ -34,24 +34,24 @@ func (w *world) signIn(name, password string, from Client) (*Session, error) {
 
 func TestTheFirstLinkMakesTheOwnerOnce(t *testing.T) {
 	w := newWorld(t)
-	old, err := w.FirstLink(t.Context())
+	old, err := w.FirstOwnerLink(t.Context())
 	w.must(err)
-	token, err := w.FirstLink(t.Context())
+	token, err := w.FirstOwnerLink(t.Context())
 	w.must(err)
-	if _, err := w.Link(t.Context(), old); !errors.Is(err, ErrLinkUsed) {
+	if _, err := w.OneTimeLink(t.Context(), old); !errors.Is(err, ErrLinkUsed) {
 		t.Error("the older link goes on:", err)
 	}
-	l, err := w.Link(t.Context(), token)
-	if err != nil || !l.First || l.Role != Owner || !l.Ends.Equal(w.time.Add(LinkEnds)) {
+	l, err := w.OneTimeLink(t.Context(), token)
+	if err != nil || !l.First || l.Role != Owner || !l.Ends.Equal(w.time.Add(OneTimeLinkEnds)) {
 		t.Errorf("%+v, %v", l, err)
 	}
 	for field, try := range map[string][2]string{"name": {" ", secret}, "password": {"Ada", "short"}} {
-		if _, err := w.UseLink(t.Context(), token, try[0], []byte(try[1]), here); Fields(err)[field] == "" {
+		if _, err := w.UseOneTimeLink(t.Context(), token, try[0], []byte(try[1]), here); Fields(err)[field] == "" {
 			t.Errorf("%q: %v", try, err)
 		}
 	}
 	password := []byte(secret)
-	session, err := w.UseLink(t.Context(), token, " Ada Lovelace ", password, here)
+	session, err := w.UseOneTimeLink(t.Context(), token, " Ada Lovelace ", password, here)
 	w.must(err)
 	if string(password) == secret {
 		t.Error("the password is still in memory")
@@ -62,10 +62,10 @@ func TestTheFirstLinkMakesTheOwnerOnce(t *testing.T) {
 	if a := session.Actor; a.Role != Owner || a.Name != "Ada Lovelace" || !a.FreshSignIn || a.Via != Console {
 		t.Errorf("%+v", a)
 	}
-	if _, err := w.UseLink(t.Context(), token, "Eve", []byte(secret), here); !errors.Is(err, ErrLinkUsed) {
+	if _, err := w.UseOneTimeLink(t.Context(), token, "Eve", []byte(secret), here); !errors.Is(err, ErrLinkUsed) {
 		t.Error("used twice:", err)
 	}
-	if token, err := w.FirstLink(t.Context()); token != "" || err != nil {
+	if token, err := w.FirstOwnerLink(t.Context()); token != "" || err != nil {
 		t.Error("there is an Owner, and still a first link")
 	}
 	s, err := w.Session(t.Context(), session.Token, true)
@@ -76,22 +76,22 @@ func TestTheFirstLinkMakesTheOwnerOnce(t *testing.T) {
 
 func TestALinkEndsWithItsTime(t *testing.T) {
 	w := newWorld(t)
-	token, err := w.FirstLink(t.Context())
+	token, err := w.FirstOwnerLink(t.Context())
 	w.must(err)
-	w.time = w.time.Add(LinkEnds)
-	if _, err := w.UseLink(t.Context(), token, "Ada", []byte(secret), here); !errors.Is(err, ErrLinkUsed) {
+	w.time = w.time.Add(OneTimeLinkEnds)
+	if _, err := w.UseOneTimeLink(t.Context(), token, "Ada", []byte(secret), here); !errors.Is(err, ErrLinkUsed) {
 		t.Error(err)
 	}
 }
 
 func TestOfTwoFirstLinksUsedAtOnceOneMakesTheOwner(t *testing.T) {
 	w := newWorld(t)
-	token, err := w.FirstLink(t.Context())
+	token, err := w.FirstOwnerLink(t.Context())
 	w.must(err)
 	errs := make(chan error)
 	for i := range 3 {
 		go func() {
-			_, err := w.UseLink(t.Context(), token, fmt.Sprint("Eve ", i), []byte(secret), here)
+			_, err := w.UseOneTimeLink(t.Context(), token, fmt.Sprint("Eve ", i), []byte(secret), here)
 			errs <- err
 		}()
 	}
@@ -281,7 +281,7 @@ func TestASiteThatIsPutBackKnowsNobodysSession(t *testing.T) {
 	if _, err := d.Session(t.Context(), session.Token, true); err != ErrSignedOut {
 		t.Error(err)
 	}
-	if _, err := d.Link(t.Context(), link); err != ErrLinkUsed {
+	if _, err := d.OneTimeLink(t.Context(), link); err != ErrLinkUsed {
 		t.Error(err)
 	}
 	if _, err := d.SignIn(t.Context(), "Ada Lovelace", []byte(secret), here); err != nil {

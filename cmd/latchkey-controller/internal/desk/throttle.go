@@ -122,7 +122,7 @@ func charge(tx *store.Tx, now clock.Steady, throttles []throttle) (refused, err 
 // account or the session, begins anew;
 // the address only gets this one back, or whoever has an account could try all
 // others from there.
-func giveBack(tx *store.Tx, throttles []throttle) error {
+func refund(tx *store.Tx, throttles []throttle) error {
 	for i, t := range throttles {
 		row, err := tx.Throttle(t.what)
 		if err != nil {

@@ -123,7 +123,7 @@ func TestASignInOfOnesOwnGivesAnAddressOneFailureBackOnly(t *testing.T) {
 	}
 	w.charge(forAccount("Eve"), address)
 	w.must(w.site.Update(t.Context(), func(tx *store.Tx) error {
-		if err := giveBack(tx, []throttle{forAccount("Eve"), address}); err != nil {
+		if err := refund(tx, []throttle{forAccount("Eve"), address}); err != nil {
 			return err
 		}
 		th, err := tx.Throttle(address.what)

@@ -16,8 +16,8 @@ import (
 // to choose them: for the caller to show once and to wipe. Fields besides the
 // form's: "pin", "card".
 func (d *Desk) AddUser(ctx context.Context, a Actor, form UserForm, choice PIN, uids []string) (id uint64, digits []byte, err error) {
-	ab := &about{subject: TidyName(form.First + " " + form.Last), text: gave(choice, len(uids)), typed: len(uids) > 0 && a.Via == Console}
-	if err := d.check(ctx, a, AddUser, ab); err != nil {
+	target := &auditTarget{subject: TidyName(form.First + " " + form.Last), text: givenText(choice, len(uids)), typed: len(uids) > 0 && a.Via == Console}
+	if err := d.check(ctx, a, AddUser, target); err != nil {
 		return 0, nil, err
 	}
 	if form.Zone == nil {
@@ -40,13 +40,13 @@ func (d *Desk) AddUser(ctx context.Context, a Actor, form UserForm, choice PIN, 
 		return 0, nil, credentialError(err)
 	}
 	defer pin.Wipe()
-	err = d.act(ctx, a, AddUser, ab, func(tx *store.Tx, now time.Time) error {
-		if err := d.clashLimit(tx, a, choice.Choice, ab.typed); err != nil {
+	err = d.act(ctx, a, AddUser, target, func(tx *store.Tx, now time.Time) error {
+		if err := d.clashLimit(tx, a, choice.Choice, target.typed); err != nil {
 			return err
 		}
 		err := d.site.AddUser(tx, now, a.Name, u, pin, cards)
 		if err == nil {
-			ab.user = u.ID
+			target.user = u.ID
 		}
 		return err
 	})
@@ -57,7 +57,7 @@ func (d *Desk) AddUser(ctx context.Context, a Actor, form UserForm, choice PIN, 
 }
 
 // gave says what a new user was given.
-func gave(pin PIN, cards int) string {
+func givenText(pin PIN, cards int) string {
 	var parts []string
 	if pin.Choice != NoPIN {
 		parts = append(parts, "a "+pin.String()+" PIN")
@@ -80,8 +80,8 @@ func gave(pin PIN, cards int) string {
 // the form as it is now, with times in a zone, nil: the site's; what it leaves
 // there stays as it is, to the second. Fields besides the form's: "user".
 func (d *Desk) EditUser(ctx context.Context, a Actor, id uint64, was string, in *time.Location, edit func(*UserForm)) error {
-	ab := &about{user: id}
-	return d.act(ctx, a, EditUser, ab, func(tx *store.Tx, now time.Time) error {
+	target := &auditTarget{user: id}
+	return d.act(ctx, a, EditUser, target, func(tx *store.Tx, now time.Time) error {
 		u, err := site.User(tx, id)
 		if err != nil {
 			return err
@@ -93,7 +93,7 @@ func (d *Desk) EditUser(ctx context.Context, a Actor, id uint64, was string, in 
 		}
 		shown := formOf(u, in)
 		if was != "" && was != shown.Revision() {
-			return meanwhile("user")
+			return changedMeanwhile("user")
 		}
 		form := shown
 		form.Groups = slices.Clone(shown.Groups)
@@ -104,7 +104,7 @@ func (d *Desk) EditUser(ctx context.Context, a Actor, id uint64, was string, in 
 		if err := wrongs.err(); err != nil {
 			return err
 		}
-		ab.text = userChanges(u, wanted, in)
+		target.text = userChanges(u, wanted, in)
 		wanted.ID, wanted.Created = u.ID, u.Created
 		return tx.SetUser(now.Unix(), wanted)
 	})
@@ -112,7 +112,7 @@ func (d *Desk) EditUser(ctx context.Context, a Actor, id uint64, was string, in 
 
 // RemoveUser removes a user with their PIN and cards.
 func (d *Desk) RemoveUser(ctx context.Context, a Actor, id uint64) error {
-	return d.act(ctx, a, RemoveUser, &about{user: id}, func(tx *store.Tx, now time.Time) error {
+	return d.act(ctx, a, RemoveUser, &auditTarget{user: id}, func(tx *store.Tx, now time.Time) error {
 		return site.RemoveUser(tx, now, id)
 	})
 }

@@ -73,7 +73,7 @@ type User struct {
 	Created     time.Time
 	Credentials []Credential // the PIN first
 	Access      []Access     // where the user may open
-	Elsewhere   []There      // what their dates are in other zones
+	Elsewhere   []ZoneDates  // what their dates are in other zones
 }
 
 // PINDoors returns at how many doors a PIN of the user may open.
@@ -148,20 +148,20 @@ func moment(seconds int64) time.Time {
 }
 
 // pageOf is how many rows a page has unless it is said, pageMost the most.
-const pageOf, pageMost = 50, 1000
+const defaultPageSize, maxPageSize = 50, 1000
 
 // pageSize returns how many rows a page has if so many are asked for; 0: as
 // many as it has.
 func pageSize(limit int) int {
 	if limit <= 0 {
-		return pageOf
+		return defaultPageSize
 	}
-	return min(limit, pageMost)
+	return min(limit, maxPageSize)
 }
 
 // Users returns a page of users. Its fields in errors are "state".
 func (d *Desk) Users(ctx context.Context, a Actor, q UserQuery) (page *UserPage, err error) {
-	after, err := parseUserPlace(q.After)
+	after, err := parseCursor(q.After)
 	if err != nil {
 		return nil, ErrNotFound // no page ever led there
 	}
@@ -178,7 +178,7 @@ func (d *Desk) Users(ctx context.Context, a Actor, q UserQuery) (page *UserPage,
 		if len(users) > limit {
 			users = users[:limit]
 			u := users[limit-1]
-			page.Next = userPlace(store.UserCursor{Sort: store.SortKey(u.Name), ID: u.ID})
+			page.Next = encodeCursor(store.UserCursor{Sort: store.SortKey(u.Name), ID: u.ID})
 		}
 		page.Users, err = d.userRows(tx, users)
 		return err
@@ -186,11 +186,11 @@ func (d *Desk) Users(ctx context.Context, a Actor, q UserQuery) (page *UserPage,
 	return page, err
 }
 
-func userPlace(at store.UserCursor) string {
+func encodeCursor(at store.UserCursor) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatUint(at.ID, 10) + " " + at.Sort))
 }
 
-func parseUserPlace(text string) (at store.UserCursor, err error) {
+func parseCursor(text string) (at store.UserCursor, err error) {
 	b, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil || len(b) == 0 {
 		return at, err
@@ -211,7 +211,7 @@ func (d *Desk) userRows(tx *store.Tx, users []*store.User) ([]*UserRow, error) {
 	if err != nil {
 		return nil, err
 	}
-	wheres, err := tx.ReaderPlaces()
+	places, err := tx.ReaderPlaces()
 	if err != nil {
 		return nil, err
 	}
@@ -219,7 +219,7 @@ func (d *Desk) userRows(tx *store.Tx, users []*store.User) ([]*UserRow, error) {
 	for i, u := range users {
 		row := &UserRow{ID: u.ID, Name: u.Name, First: u.First, Last: u.Last, Groups: u.Groups, From: moment(u.From), Until: moment(u.Until), Extended: u.Extended, Validity: validity(u.From, u.Until, d.now())}
 		if seen := last[u.ID]; seen != nil {
-			row.Seen = &Seen{Reader: seen.Reader, Door: doorName(wheres, seen.Reader), At: time.UnixMilli(seen.At)}
+			row.Seen = &Seen{Reader: seen.Reader, Door: doorName(places, seen.Reader), At: time.UnixMilli(seen.At)}
 		}
 		credentials, err := tx.CredentialsOf(u.ID)
 		if err != nil {
@@ -241,8 +241,8 @@ func (d *Desk) userRows(tx *store.Tx, users []*store.User) ([]*UserRow, error) {
 }
 
 // doorName returns the name of a reader's door.
-func doorName(wheres map[string]*store.ReaderPlace, reader string) string {
-	if w := wheres[reader]; w != nil && w.DoorName != "" {
+func doorName(places map[string]*store.ReaderPlace, reader string) string {
+	if w := places[reader]; w != nil && w.DoorName != "" {
 		return w.DoorName
 	}
 	return reader
@@ -291,7 +291,7 @@ func access(tx *store.Tx, u *store.User) ([]Access, error) {
 	if err != nil {
 		return nil, err
 	}
-	wheres, err := tx.ReaderPlaces()
+	places, err := tx.ReaderPlaces()
 	if err != nil {
 		return nil, err
 	}
@@ -302,7 +302,7 @@ func access(tx *store.Tx, u *store.User) ([]Access, error) {
 		if err != nil {
 			return nil, err
 		}
-		at := Access{Reader: b.Reader, Door: doorName(wheres, b.Reader), Place: wheres[b.Reader].Place, PIN: p.PIN, Scheduled: true, Zone: p.TimeZone}
+		at := Access{Reader: b.Reader, Door: doorName(places, b.Reader), Place: places[b.Reader].Place, PIN: p.PIN, Scheduled: true, Zone: p.TimeZone}
 		for _, entry := range p.Access {
 			if told.In(entry.Group) {
 				at.Groups = append(at.Groups, entry.Group)

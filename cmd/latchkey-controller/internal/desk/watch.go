@@ -18,7 +18,7 @@ type Change struct {
 // Watch calls moved at once, and again whenever something has changed, by
 // whichever process, until ctx ends or moved fails. It looks ten times a
 // second.
-func (d *Desk) Watch(ctx context.Context, moved func(Change) error) error {
+func (d *Desk) Watch(ctx context.Context, changed func(Change) error) error {
 	activity, states := int64(-1), int64(-1)
 	return d.site.Watch(ctx, func() error {
 		var c Change
@@ -38,13 +38,13 @@ func (d *Desk) Watch(ctx context.Context, moved func(Change) error) error {
 			return nil
 		}
 		activity, states = c.Activity, said
-		return moved(c)
+		return changed(c)
 	})
 }
 
 // pruneAtOnce is how many entries are forgotten in one transaction: others may
 // write in between.
-const pruneAtOnce = 1000
+const pruneBatch = 1000
 
 // Prune forgets entries that came before the days that the site's settings
 // keep, and sign-ins that are over; nothing while the clock is in doubt.
@@ -63,12 +63,12 @@ func (d *Desk) Prune(ctx context.Context) error {
 			const day = 24 * time.Hour
 			now := m.Time()
 			before, acts := now.Add(-time.Duration(days)*day), now.Add(-time.Duration(max(days, KeepActs))*day)
-			if n, err = tx.PruneActivity(before, acts, pruneAtOnce); err != nil {
+			if n, err = tx.PruneActivity(before, acts, pruneBatch); err != nil {
 				return err
 			}
 			return tx.PruneSignIns(now, now.Add(-SessionEnds), now.Add(-SessionIdle), now.Add(-BrowserEnds))
 		})
-		if err != nil || n < pruneAtOnce {
+		if err != nil || n < pruneBatch {
 			return err
 		}
 	}

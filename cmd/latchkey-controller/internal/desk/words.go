@@ -37,7 +37,7 @@ func count(n int, thing string) string {
 }
 
 // spell writes a wait: "40 seconds", "3 minutes".
-func spell(d time.Duration) string {
+func waitText(d time.Duration) string {
 	n := int((d + time.Second - 1) / time.Second)
 	if n > 90 {
 		return count((n+59)/60, "minute")

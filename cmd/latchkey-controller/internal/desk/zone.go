@@ -28,8 +28,8 @@ func siteZone(tx *store.Tx) (*time.Location, error) {
 // "zone".
 func (d *Desk) SetZone(ctx context.Context, a Actor, name string) error {
 	name = TidyName(name)
-	ab := &about{subject: d.site.Name}
-	return d.act(ctx, a, SetZone, ab, func(tx *store.Tx, _ time.Time) error {
+	target := &auditTarget{subject: d.site.Name}
+	return d.act(ctx, a, SetZone, target, func(tx *store.Tx, _ time.Time) error {
 		if _, err := zone.Load(name); err != nil {
 			return wrongField("zone", err)
 		}
@@ -37,14 +37,14 @@ func (d *Desk) SetZone(ctx context.Context, a Actor, name string) error {
 		if err != nil {
 			return err
 		}
-		ab.text = "from " + was + " to " + name
+		target.text = "from " + was + " to " + name
 		return tx.SetZone(name)
 	})
 }
 
 // A There is what a user's dates are at doors whose clocks show something else
 // than the site's.
-type There struct {
+type ZoneDates struct {
 	Zone        *time.Location
 	Doors       []string // by name
 	From, Until time.Time
@@ -54,7 +54,7 @@ type There struct {
 const namedDoors = 3
 
 // String says it: "at Lobby (America/New_York) until 30 Nov 2026, 18:00".
-func (t There) String() string {
+func (t ZoneDates) String() string {
 	doors := t.Doors[:min(len(t.Doors), namedDoors)]
 	text := "at " + strings.Join(doors, ", ")
 	if more := len(t.Doors) - len(doors); more > 0 {
@@ -84,8 +84,8 @@ func Moment(t time.Time, in *time.Location) string {
 
 // elsewhere returns what dates, zero for none, are at doors in other zones than
 // the site's, by zone.
-func elsewhere(doors []Access, here *time.Location, from, until time.Time) ([]There, error) {
-	byZone := map[string]*There{}
+func elsewhere(doors []Access, here *time.Location, from, until time.Time) ([]ZoneDates, error) {
+	byZone := map[string]*ZoneDates{}
 	for _, a := range doors {
 		there := byZone[a.Zone]
 		if there == nil {
@@ -93,12 +93,12 @@ func elsewhere(doors []Access, here *time.Location, from, until time.Time) ([]Th
 			if err != nil {
 				return nil, err
 			}
-			there = &There{Zone: in, From: from, Until: until}
+			there = &ZoneDates{Zone: in, From: from, Until: until}
 			byZone[a.Zone] = there
 		}
 		there.Doors = append(there.Doors, a.Door)
 	}
-	var all []There
+	var all []ZoneDates
 	for _, there := range byZone {
 		if (from.IsZero() || zone.Same(from, here, there.Zone)) && (until.IsZero() || zone.Same(until, here, there.Zone)) {
 			continue
@@ -107,13 +107,13 @@ func elsewhere(doors []Access, here *time.Location, from, until time.Time) ([]Th
 		there.Doors = slices.Compact(there.Doors)
 		all = append(all, *there)
 	}
-	slices.SortFunc(all, func(a, b There) int { return strings.Compare(a.Zone.String(), b.Zone.String()) })
+	slices.SortFunc(all, func(a, b ZoneDates) int { return strings.Compare(a.Zone.String(), b.Zone.String()) })
 	return all, nil
 }
 
 // Elsewhere returns what the dates of a form are at doors in other zones that
 // its groups open. What is wrong with the form is passed over.
-func (d *Desk) Elsewhere(ctx context.Context, a Actor, form UserForm) (all []There, err error) {
+func (d *Desk) Elsewhere(ctx context.Context, a Actor, form UserForm) (all []ZoneDates, err error) {
 	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
 		here, err := siteZone(tx)
 		if err != nil {
@@ -135,7 +135,7 @@ func (d *Desk) Elsewhere(ctx context.Context, a Actor, form UserForm) (all []The
 
 // thereOf fills in the zones of the doors at which entries happened, where
 // clocks showed something else than the site's.
-func thereOf(tx *store.Tx, entries []*Entry) error {
+func fillDoorZones(tx *store.Tx, entries []*Event) error {
 	here, err := siteZone(tx)
 	if err != nil {
 		return err
@@ -157,7 +157,7 @@ func thereOf(tx *store.Tx, entries []*Entry) error {
 			zones[e.Reader] = there
 		}
 		if !zone.Same(e.At, here, there) {
-			e.There = there
+			e.DoorZone = there
 		}
 	}
 	return nil

@@ -108,7 +108,7 @@ func TestDatesAreSaidForEachZoneInWhichTheUserCanOpenADoor(t *testing.T) {
 		w.must(err)
 		typed, err := w.Elsewhere(t.Context(), as(Viewer), c.form)
 		w.must(err)
-		for how, all := range map[string][]There{"kept": w.person(id).Elsewhere, "typed": typed} {
+		for how, all := range map[string][]ZoneDates{"kept": w.person(id).Elsewhere, "typed": typed} {
 			var got []string
 			for _, there := range all {
 				got = append(got, there.String())
@@ -135,16 +135,16 @@ func TestWhatHappenedAtADoorOfAnotherZoneSaysWhatItsClocksShowed(t *testing.T) {
 	}
 	page, err := w.Activity(t.Context(), as(Viewer), Query{})
 	w.must(err)
-	for _, e := range page.Entries {
+	for _, e := range page.Events {
 		if e.Source == "admin" || e.Reader == "here" {
-			if e.There != nil {
-				t.Errorf("%s is told in %s too", e.Text, e.There)
+			if e.DoorZone != nil {
+				t.Errorf("%s is told in %s too", e.Text, e.DoorZone)
 			}
-		} else if e.There == nil || e.There.String() != "America/New_York" {
-			t.Errorf("%s: %v", e.Text, e.There)
+		} else if e.DoorZone == nil || e.DoorZone.String() != "America/New_York" {
+			t.Errorf("%s: %v", e.Text, e.DoorZone)
 		}
 	}
-	if len(page.Entries) < 2 {
-		t.Errorf("%d entries", len(page.Entries))
+	if len(page.Events) < 2 {
+		t.Errorf("%d entries", len(page.Events))
 	}
 }

@@ -24,14 +24,14 @@ var topics = []string{topicActivity, topicActs, topicReaders}
 
 // Bounds of the stream.
 const (
-	maxListeners = 256                    // pages that listen at once
-	listenersOf  = 32                     // of these, of one administrator
-	calm         = 200 * time.Millisecond // between two events of one page
-	beat         = 25 * time.Second       // something is sent so often, at least
+	maxListeners         = 256                    // pages that listen at once
+	maxListenersPerAdmin = 32                     // of these, of one administrator
+	minInterval          = 200 * time.Millisecond // between two events of one page
+	heartbeat            = 25 * time.Second       // something is sent so often, at least
 )
 
 // A hub tells open pages what has changed.
-type hub struct {
+type broadcaster struct {
 	mu        sync.Mutex
 	listeners map[*listener]bool
 	closed    bool
@@ -48,11 +48,13 @@ type listener struct {
 	wake  chan struct{}
 }
 
-func newHub() *hub { return &hub{listeners: map[*listener]bool{}, newest: map[string]uint64{}} }
+func newBroadcaster() *broadcaster {
+	return &broadcaster{listeners: map[*listener]bool{}, newest: map[string]uint64{}}
+}
 
 // at returns the number of the newest change: what a page that is made from now
 // on shows.
-func (h *hub) at() uint64 {
+func (h *broadcaster) current() uint64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.count
@@ -60,7 +62,7 @@ func (h *hub) at() uint64 {
 
 // join adds a listener of an administrator, which is told at once of what has
 // changed since; nil if there are too many, or no more news to come.
-func (h *hub) join(admin int64, since uint64) *listener {
+func (h *broadcaster) join(admin int64, since uint64) *listener {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed || len(h.listeners) >= maxListeners {
@@ -72,7 +74,7 @@ func (h *hub) join(admin int64, since uint64) *listener {
 			own++
 		}
 	}
-	if own >= listenersOf {
+	if own >= maxListenersPerAdmin {
 		return nil
 	}
 	l := &listener{admin, map[string]bool{}, make(chan struct{}, 1)}
@@ -88,14 +90,14 @@ func (h *hub) join(admin int64, since uint64) *listener {
 	return l
 }
 
-func (h *hub) leave(l *listener) {
+func (h *broadcaster) leave(l *listener) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.listeners, l)
 }
 
 // moved takes a change over.
-func (h *hub) moved(change desk.Change) error {
+func (h *broadcaster) publish(change desk.Change) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var news []string
@@ -128,7 +130,7 @@ func (h *hub) moved(change desk.Change) error {
 }
 
 // take returns what a listener has not been told, and whether more can come.
-func (h *hub) take(l *listener) (news []string, more bool) {
+func (h *broadcaster) take(l *listener) (news []string, more bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for topic := range l.news {
@@ -140,7 +142,7 @@ func (h *hub) take(l *listener) (news []string, more bool) {
 }
 
 // close ends all streams.
-func (h *hub) close() {
+func (h *broadcaster) close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.closed = true
@@ -157,24 +159,24 @@ const endOfStream = "event: ended\ndata: \n\n"
 
 // events is the stream of what has changed (server-sent events, WHATWG HTML
 // §9.2). It ends with the session.
-func (c *Console) events(w http.ResponseWriter, r *http.Request, v *visit) error {
+func (c *Console) liveUpdates(w http.ResponseWriter, r *http.Request, v *visit) error {
 	// A page says which change it was made after: none is lost between the two.
 	since, err := strconv.ParseUint(r.URL.Query().Get("since"), 10, 64)
 	if err != nil {
 		http.Error(w, "since is no number", http.StatusBadRequest)
 		return nil
 	}
-	l := c.hub.join(v.Actor.ID, since)
+	l := c.updates.join(v.Actor.ID, since)
 	if l == nil {
 		w.Header().Set("Retry-After", "10")
 		http.Error(w, "too many pages listen", http.StatusServiceUnavailable)
 		return nil
 	}
-	defer c.hub.leave(l)
+	defer c.updates.leave(l)
 	control := http.NewResponseController(w)
 	send := func(event, data string) error {
 		// Over HTTP/2 a deadline ends the stream even while nothing is written.
-		if err := control.SetWriteDeadline(time.Now().Add(2 * beat)); err != nil {
+		if err := control.SetWriteDeadline(time.Now().Add(2 * heartbeat)); err != nil {
 			return err
 		}
 		if _, err := fmt.Fprintf(w, "event: %s\ndata: %s\n\n", event, data); err != nil {
@@ -187,7 +189,7 @@ func (c *Console) events(w http.ResponseWriter, r *http.Request, v *visit) error
 	if send("ready", "") != nil {
 		return nil
 	}
-	pulse := time.NewTicker(beat)
+	pulse := time.NewTicker(heartbeat)
 	defer pulse.Stop()
 	for {
 		select {
@@ -202,14 +204,14 @@ func (c *Console) events(w http.ResponseWriter, r *http.Request, v *visit) error
 				return nil
 			}
 		case <-l.wake:
-			news, more := c.hub.take(l)
+			news, more := c.updates.take(l)
 			if !more || len(news) > 0 && send("changed", strings.Join(news, " ")) != nil {
 				return nil
 			}
 			select {
 			case <-r.Context().Done():
 				return nil
-			case <-time.After(calm):
+			case <-time.After(minInterval):
 			}
 		}
 	}

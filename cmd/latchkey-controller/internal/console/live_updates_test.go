@@ -8,15 +8,15 @@ import (
 )
 
 func TestAPageHearsOfWhatChangedWhileItWasOnItsWay(t *testing.T) {
-	h := newHub()
+	h := newBroadcaster()
 	moved := func(change desk.Change) {
 		t.Helper()
-		if err := h.moved(change); err != nil {
+		if err := h.publish(change); err != nil {
 			t.Fatal(err)
 		}
 	}
 	moved(desk.Change{Acts: true})
-	since := h.at() // a page is made
+	since := h.current() // a page is made
 	moved(desk.Change{States: true})
 	late := h.join(1, since)
 	select {
@@ -27,15 +27,15 @@ func TestAPageHearsOfWhatChangedWhileItWasOnItsWay(t *testing.T) {
 	if news, _ := h.take(late); !slices.Equal(news, []string{topicReaders}) {
 		t.Errorf("it is told of %v", news)
 	}
-	if prompt := h.join(1, h.at()); len(prompt.wake) != 0 {
+	if prompt := h.join(1, h.current()); len(prompt.wake) != 0 {
 		t.Error("a page that shows everything is told that something has changed")
 	}
 }
 
 func TestOneAdministratorsPagesLeaveRoomForOthers(t *testing.T) {
-	h := newHub()
+	h := newBroadcaster()
 	var last *listener
-	for range listenersOf {
+	for range maxListenersPerAdmin {
 		if last = h.join(1, 0); last == nil {
 			t.Fatal("a page is refused too early")
 		}

@@ -11,10 +11,10 @@ import (
 )
 
 // A teller puts entries into words, with the names of then.
-type teller struct{ tx *store.Tx }
+type describer struct{ tx *store.Tx }
 
 // entries returns what is listed in the activity, in the same order.
-func entries(tx *store.Tx, rows []*store.Event) ([]*Entry, error) {
+func events(tx *store.Tx, rows []*store.Event) ([]*Event, error) {
 	ids := map[store.Source][]int64{}
 	for _, row := range rows {
 		ids[row.Source] = append(ids[row.Source], row.Row)
@@ -31,18 +31,18 @@ func entries(tx *store.Tx, rows []*store.Event) ([]*Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &teller{tx}
-	all := make([]*Entry, len(rows))
+	desc := &describer{tx}
+	all := make([]*Event, len(rows))
 	for i, row := range rows {
-		e := &Entry{ID: row.ID, At: time.UnixMilli(row.At), Received: time.UnixMilli(row.Received), Trusted: true, Kind: row.Kind, Reader: row.Reader, Door: row.Door, User: row.User}
+		e := &Event{ID: row.ID, At: time.UnixMilli(row.At), Received: time.UnixMilli(row.Received), Trusted: true, Kind: row.Kind, Reader: row.Reader, Door: row.Door, User: row.User}
 		if e.User != 0 {
 			e.Person = called(row.Subject, e.User)
 		}
 		switch {
 		case row.Source == store.FromRecords && records[row.Row] != nil:
-			err = t.record(e, row, records[row.Row])
+			err = desc.record(e, row, records[row.Row])
 		case row.Source == store.FromAudit && audit[row.Row] != nil:
-			t.act(e, audit[row.Row])
+			desc.act(e, audit[row.Row])
 		case row.Source == store.FromAlarms && alarms[row.Row] != nil:
 			e.Source, e.Tone, e.Word = "alarm", Alarm, "Alarm"
 			e.Text = say("%s: "+escape(alarms[row.Row].Text), e.Door)
@@ -50,7 +50,7 @@ func entries(tx *store.Tx, rows []*store.Event) ([]*Entry, error) {
 				e.Text = say(escape(alarms[row.Row].Text))
 			}
 		default:
-			t.unreadable(e, fmt.Sprintf("entry %d", row.ID), errors.New("what it lists is gone"))
+			desc.unreadable(e, fmt.Sprintf("entry %d", row.ID), errors.New("what it lists is gone"))
 		}
 		if err != nil {
 			return nil, err
@@ -62,7 +62,7 @@ func entries(tx *store.Tx, rows []*store.Event) ([]*Entry, error) {
 
 // unreadable fills in an entry that is damaged: the others are shown all the
 // same.
-func (t *teller) unreadable(e *Entry, what string, why error) {
+func (desc *describer) unreadable(e *Event, what string, why error) {
 	e.Tone, e.Word, e.Trusted = Alarm, "Unreadable", false
 	text := escape(what + " cannot be read: " + why.Error() + ". The database is damaged; a backup may have it.")
 	if e.Door == "" {
@@ -81,17 +81,17 @@ func called(name string, user uint64) string {
 }
 
 // record fills in what a reader's record says.
-func (t *teller) record(e *Entry, listed *store.Event, row *store.Record) error {
+func (desc *describer) record(e *Event, listed *store.Event, row *store.Record) error {
 	e.Source, e.Number, e.Journal = "reader", row.Number, row.Journal.String()
 	r, err := wire.ParseRecord(row.Encoded)
 	if err != nil {
-		t.unreadable(e, fmt.Sprintf("record %d", row.Number), err)
+		desc.unreadable(e, fmt.Sprintf("record %d", row.Number), err)
 		return nil
 	}
 	e.Trusted, e.Wrong, e.Who = r.Trusted, int(r.Wrong), r.Who
 	e.Lockout = r.Kind == wire.LockoutStarted
 	e.Tone, e.Word = tone(listed.Class, r.Kind)
-	e.Text, err = t.sentence(e, r, listed.Tries)
+	e.Text, err = desc.sentence(e, r, listed.Tries)
 	return err
 }
 
