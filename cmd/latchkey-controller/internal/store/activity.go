@@ -8,7 +8,7 @@ import (
 	"latchkey/sync/wire"
 )
 
-// A Source is where an entry of the activity comes from.
+// A Source is where an event comes from.
 type Source int
 
 // The sources.
@@ -18,7 +18,7 @@ const (
 	FromAlarms  Source = 3
 )
 
-// A Class is what kinds of entries people look for.
+// A Class groups the kinds of events that people filter by.
 type Class string
 
 // The classes.
@@ -30,7 +30,7 @@ const (
 	ClassReader  Class = "reader"
 	ClassAdmin   Class = "admin"
 	ClassAlarm   Class = "alarm"
-	ClassQuiet   Class = "quiet" // bookkeeping of the reader: shown only when asked for by kind
+	ClassQuiet   Class = "quiet" // a reader's bookkeeping: shown only if a filter names the kind
 )
 
 // ClassOf returns the class of a record.
@@ -52,27 +52,26 @@ func ClassOf(kind wire.RecordKind) Class {
 	return ClassReader
 }
 
-// An Activity is an entry of the one list of records, audit and alarms.
+// An Event is an entry of the activity list: a record, an audit entry or an alarm.
 type Event struct {
-	ID       int64 // rises in the order in which they came
+	ID       int64 // rises in the order of arrival
 	Source   Source
 	Row      int64 // its id in its table
 	Class    Class
 	Kind     string
 	Reader   string
 	User     uint64
-	At       int64 // Unix milliseconds, by the clock of whoever noted it
+	At       int64 // Unix milliseconds, by the clock of its source
 	Received int64 // Unix milliseconds
 
-	// What they were called then, "": nothing, or that is not known any more.
-	Subject string // the user, or what an act was done to
-	Door    string // of the reader; the reader's id if it had none
+	// Names at that time; "": none, or no longer known.
+	Subject string // the user, or the target of an act
+	Door    string // of the reader; the reader's id if it had no door
 	Who     string // the administrator
-	Tries   int    // wrong PINs in a row that locked PIN entry then; 0: that is not known
+	Tries   int    // the policy's limit of wrong PINs in a row at that time; 0: not known
 }
 
-// list puts an entry at the end of the activity, and keeps with it what
-// everything is called now.
+// addEvent appends an event to the activity and stores the current names with it.
 func (t *Tx) addEvent(a *Event) (err error) {
 	if a.Subject == "" && a.User != 0 {
 		if a.Subject, err = t.UserName(a.User); err != nil {
@@ -94,8 +93,8 @@ func (t *Tx) addEvent(a *Event) (err error) {
 		[]any{a.Source, a.Row, string(a.Class), a.Kind, a.Reader, a.User, a.At, a.Received, names[0], names[1], names[2], a.Tries}, &a.ID)
 }
 
-// entryOf returns the entry of a record, without names that it does not hold
-// itself.
+// recordEvent returns the event of a record, without the names that the record does
+// not hold.
 func recordEvent(r *Record) (*Event, error) {
 	decoded, err := wire.ParseRecord(r.Encoded)
 	if err != nil {
@@ -114,7 +113,7 @@ func (t *Tx) addRecordEvent(r *Record) error {
 		return err
 	}
 	if decoded.Wrong > 0 {
-		if p, err := t.Policy(r.Reader); err == nil { // otherwise it stays unknown
+		if p, err := t.Policy(r.Reader); err == nil { // otherwise Tries stays unknown
 			a.Tries = int(p.Limit)
 		}
 	}
@@ -140,26 +139,26 @@ func (t *Tx) addRecordEvent(r *Record) error {
 	return nil
 }
 
-// entry returns the entry of an alarm.
+// event returns the event of an alarm.
 func (a *Alarm) event() *Event {
 	return &Event{Source: FromAlarms, Row: a.ID, Class: ClassAlarm, Kind: a.Kind, Reader: a.Reader, At: a.At, Received: a.At}
 }
 
-// Newest returns the newest entry's id, and a number that is another one after
-// whatever a reader said of itself.
+// Newest returns the newest event's id, and a number that differs after any change to
+// the readers' states.
 func (t *Tx) Newest() (activity, states int64, err error) {
 	err = t.row(`SELECT (SELECT coalesce(max(id), 0) FROM activity), (SELECT coalesce(sum(received), 0) + count(*) FROM states)`, nil, &activity, &states)
 	return activity, states, err
 }
 
-// An HourCount is what some readers' records of an hour come to.
+// An HourCount counts the access events of one hour.
 type HourCount struct {
 	Begins          int64 // Unix milliseconds
 	Granted, Denied int
 }
 
-// Hours counts what happened at readers in the hours that follow a moment,
-// each of 3,600,000 ms. Hours in which nothing happened are left out.
+// Hours counts the access events at some readers in [from, until), Unix milliseconds,
+// in steps of one hour from from on. Hours without events are left out.
 func (t *Tx) Hours(readers []string, from, until int64) (hours []HourCount, err error) {
 	const hour = 3_600_000
 	for _, reader := range readers {
@@ -180,9 +179,9 @@ func (t *Tx) Hours(readers []string, from, until int64) (hours []HourCount, err 
 	return hours, nil
 }
 
-// PruneActivity forgets up to limit entries that came before a time, of acts
-// before another, which is not later, with the records, acts and alarms that they
-// list, and returns how many they were.
+// PruneActivity deletes up to limit events that arrived before a time, and
+// administrators' acts that arrived before acts, which is not later, with the
+// records, audit entries and alarms behind them. It returns how many it deleted.
 func (t *Tx) PruneActivity(before, acts clock.Steady, limit int) (n int, err error) {
 	newest, _, err := t.OlderThan(before)
 	if err != nil {
@@ -222,7 +221,7 @@ func (t *Tx) PruneActivity(before, acts clock.Steady, limit int) (n int, err err
 	return len(old), t.forgetNames(slices.Compact(names))
 }
 
-// RecordsOf returns the records of some ids, by these.
+// RecordsOf returns the records of some ids, by id.
 func (t *Tx) RecordsOf(ids []int64) (map[int64]*Record, error) {
 	byID := make(map[int64]*Record, len(ids))
 	err := t.inBatches(ids, func(in string, args []any) error {
@@ -235,7 +234,7 @@ func (t *Tx) RecordsOf(ids []int64) (map[int64]*Record, error) {
 	return byID, err
 }
 
-// AlarmsOf returns the alarms of some ids, by these.
+// AlarmsOf returns the alarms of some ids, by id.
 func (t *Tx) AlarmsOf(ids []int64) (map[int64]*Alarm, error) {
 	byID := make(map[int64]*Alarm, len(ids))
 	err := t.inBatches(ids, func(in string, args []any) error {
@@ -249,7 +248,7 @@ func (t *Tx) AlarmsOf(ids []int64) (map[int64]*Alarm, error) {
 	return byID, err
 }
 
-// inBatches calls each with ids as the right side of an IN, some at a time.
+// inBatches calls each with up to 500 ids at a time, as the right side of an IN.
 func (t *Tx) inBatches(ids []int64, each func(in string, args []any) error) error {
 	for batch := range slices.Chunk(ids, 500) {
 		args := make([]any, len(batch))

@@ -7,20 +7,20 @@ type Admin struct {
 	ID       int64
 	Name     string
 	Role     string
-	Password []byte // sealed: what it is checked with; empty: none yet
+	Password []byte // sealed verifier; empty: none yet
 	Created  int64  // Unix seconds
 	Seen     int64  // Unix seconds; 0: never signed in
 
-	// Generation is another one after all sessions, or all but one, were ended: by a
-	// new password, by a link, by somebody's order.
+	// Generation changes whenever all sessions, or all but one, are ended: by a new
+	// password, a one-time link or an administrator.
 	Generation int64
 }
 
-// ErrNameTaken says that an administrator is called so.
+// ErrNameTaken says that the name is already in use.
 var ErrNameTaken = errors.New("the name is taken")
 
-// AddAdmin adds an administrator and fills in the ID. The error is ErrNameTaken
-// if there is one of that name, whatever its case and accents.
+// AddAdmin adds an administrator and fills in the ID. The error is ErrNameTaken if
+// another has the same name, ignoring case and accents.
 func (t *Tx) AddAdmin(a *Admin) error {
 	err := t.row(`INSERT INTO admins (name, folded, role, password, created, seen) VALUES (?, ?, ?, x'', ?, 0) ON CONFLICT DO NOTHING RETURNING id`,
 		[]any{a.Name, Fold(a.Name), a.Role, a.Created}, &a.ID)
@@ -52,8 +52,8 @@ func (t *Tx) Admin(id int64) (*Admin, error) {
 	return &a, t.row(`SELECT `+adminColumns+` FROM admins WHERE id = ?`, []any{id}, a.into()...)
 }
 
-// AdminNamed returns the administrator of a name, whatever its case and
-// accents, or ErrNotFound.
+// AdminNamed returns the administrator with a name, ignoring case and accents, or
+// ErrNotFound.
 func (t *Tx) AdminNamed(name string) (*Admin, error) {
 	var a Admin
 	return &a, t.row(`SELECT `+adminColumns+` FROM admins WHERE folded = ?`, []any{Fold(name)}, a.into()...)
@@ -70,10 +70,10 @@ func (t *Tx) SetRole(id int64, role string) error {
 	return t.exec(`UPDATE admins SET role = ? WHERE id = ?`, role, id)
 }
 
-// SetPassword gives an administrator a sealed password.
+// SetPassword sets an administrator's sealed password verifier.
 func (t *Tx) SetPassword(id int64, sealed []byte) error {
 	return t.exec(`UPDATE admins SET password = ? WHERE id = ?`, sealed, id)
 }
 
-// RemoveAdmin removes an administrator with sessions and links.
+// RemoveAdmin removes an administrator with their sessions and one-time links.
 func (t *Tx) RemoveAdmin(id int64) error { return t.exec(`DELETE FROM admins WHERE id = ?`, id) }

@@ -2,7 +2,8 @@ package store
 
 import "slices"
 
-// An Alarm is what the controller noticed about a reader, or the site.
+// An Alarm is a problem with a reader, or with the site, that the controller
+// detected.
 type Alarm struct {
 	ID     int64
 	Reader string // "": about the site
@@ -13,14 +14,14 @@ type Alarm struct {
 
 // Kinds of alarms.
 const (
-	JournalForked  = "journal.forked"  // a number came with another hash
-	JournalGap     = "journal.gap"     // records never came, and no record says that they were dropped
-	LogForeign     = "log.foreign"     // the site's own signature on a place that its log lacks
-	ClockDoubted   = "clock.doubted"   // the controller's own clock was put, or is far from where it should be
-	RecordsRefused = "records.refused" // more than is kept of one reader in a day
+	JournalForked  = "journal.forked"  // two different records have the same number
+	JournalGap     = "journal.gap"     // records are missing, and the reader did not report them as dropped
+	LogForeign     = "log.foreign"     // a reader holds a signed log position that this site's log does not have
+	ClockDoubted   = "clock.doubted"   // the controller's clock was set, or is far off
+	RecordsRefused = "records.refused" // a reader exceeded its daily allowance
 )
 
-// AddAlarm adds an alarm, lists it in the activity and fills in its ID.
+// AddAlarm adds an alarm and its event, and fills in its ID.
 func (t *Tx) AddAlarm(a *Alarm) error {
 	if err := t.row(`INSERT INTO alarms (reader_id, kind, at, text) VALUES (?, ?, ?, ?) RETURNING id`, []any{a.Reader, a.Kind, a.At, a.Text}, &a.ID); err != nil {
 		return err

@@ -1,37 +1,37 @@
 package store
 
-// An AuditOutcome is what came of an administrator's act.
+// An AuditOutcome is the result of an administrator's act.
 type AuditOutcome string
 
 // The outcomes.
 const (
 	Done    AuditOutcome = "done"
-	Asked   AuditOutcome = "asked"   // of a reader, which has not answered
-	Refused AuditOutcome = "refused" // the administrator may not
+	Asked   AuditOutcome = "asked"   // sent to a reader that has not answered
+	Refused AuditOutcome = "refused" // the administrator lacks the right
 	Failed  AuditOutcome = "failed"
-	Clash   AuditOutcome = "clash" // a chosen PIN, or a typed card, is somebody's
+	Clash   AuditOutcome = "clash" // a chosen PIN or a typed card is already assigned
 )
 
-// An Audit is an act of an administrator. It holds no secret.
+// An Audit is an audit entry: one act of an administrator. It holds no secret.
 type Audit struct {
 	ID      int64
 	At      int64 // Unix milliseconds
-	Admin   int64 // 0: the command line, or nobody who is known
+	Admin   int64 // 0: the command line, or unknown
 	Who     string
 	Via     string
 	Act     string
 	Outcome AuditOutcome
 	Reader  string // "": none
 	User    uint64 // 0: none
-	Subject string // whom or what it was done to, as it was called
+	Subject string // name of the target at that time
 	Text    string
-	Count   int // of acts that it stands for
+	Count   int // how many acts this entry stands for
 }
 
-// ExportAct is the act whose subject is a format, not the user that it is about.
+// ExportAct is the one act whose subject is a file format, not a user's name.
 const ExportAct = "activity.export"
 
-// AddAudit notes an act and fills in its ID.
+// AddAudit adds an audit entry and its event, and fills in its ID.
 func (t *Tx) AddAudit(a *Audit) error {
 	err := t.row(`INSERT INTO audit (at, admin_id, who, via, act, outcome, reader_id, user_id, subject, text) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
 		[]any{a.At, a.Admin, a.Who, a.Via, a.Act, string(a.Outcome), a.Reader, a.User, a.Subject, a.Text}, &a.ID)
@@ -40,20 +40,20 @@ func (t *Tx) AddAudit(a *Audit) error {
 	}
 	entry := &Event{Source: FromAudit, Row: a.ID, Class: ClassAdmin, Kind: "admin." + a.Act, Reader: a.Reader, User: a.User, At: a.At, Received: a.At, Subject: a.Subject, Who: a.Who}
 	if a.Act == ExportAct {
-		entry.Subject = "" // it is the format's
+		entry.Subject = "" // it names the format
 	}
 	return t.addEvent(entry)
 }
 
-// Acts of an administrator that are refused within a minute are noted one by
-// one up to refusedEach, the rest together, as MoreRefused.
+// Of an administrator's refused acts within refusedWithin, the first refusedEach get
+// an audit entry each; the others share one, MoreRefused.
 const (
 	refusedEach   = 10
 	refusedWithin = 60_000 // ms
 	MoreRefused   = "more"
 )
 
-// AddRefused notes an act that was refused.
+// AddRefused adds an audit entry for a refused act.
 func (t *Tx) AddRefused(a *Audit) error {
 	var n int
 	var last int64
@@ -69,12 +69,12 @@ func (t *Tx) AddRefused(a *Audit) error {
 	return t.exec(`UPDATE audit SET count = count + 1 WHERE id = ?`, last)
 }
 
-// SettleAudit says what came of an act that was Asked.
+// SettleAudit records the outcome of an act that was Asked.
 func (t *Tx) SettleAudit(id int64, outcome AuditOutcome, text string) error {
 	return t.exec(`UPDATE audit SET outcome = ?, text = ? WHERE id = ?`, string(outcome), text, id)
 }
 
-// Audit returns the audit entries of some ids, by these.
+// Audit returns the audit entries of some ids, by id.
 func (t *Tx) Audit(ids []int64) (map[int64]*Audit, error) {
 	entries := make(map[int64]*Audit, len(ids))
 	err := t.inBatches(ids, func(in string, args []any) error {
@@ -90,8 +90,8 @@ func (t *Tx) Audit(ids []int64) (map[int64]*Audit, error) {
 	return entries, err
 }
 
-// Clashes returns how many PINs and cards that were somebody's an administrator
-// typed since an entry, and how many all of them did.
+// Clashes returns how many PINs and cards that were already assigned an
+// administrator, and all administrators together, have typed since an audit entry.
 func (t *Tx) Clashes(admin int64, since int64) (own, all int, err error) {
 	err = t.row(`SELECT count(*) FILTER (WHERE admin_id = ?), count(*) FROM audit WHERE outcome = 'clash' AND id > ?`, []any{admin, since}, &own, &all)
 	return own, all, err

@@ -6,17 +6,17 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/clock"
 )
 
-// Clock returns how far time has come at a reading.
+// Clock returns the site's time at a reading of the clocks.
 func (t *Tx) Clock(r clock.Reading) (clock.Mark, error) {
 	var m clock.Mark
 	err := t.row(`SELECT boot, since, steady, wall, doubt, off FROM clock`, nil, &m.Boot, &m.Since, &m.Steady, &m.Wall, &m.Doubt, &m.Off)
-	if errors.Is(err, ErrNotFound) { // nothing has happened here yet
+	if errors.Is(err, ErrNotFound) { // a new site
 		return clock.Begin(r), nil
 	}
 	return m.At(r), err
 }
 
-// Doubt says whether the wall clock was doubted when time was kept last.
+// Doubt returns why the wall clock was in doubt when SetClock ran last.
 func (t *Tx) Doubt() (doubt clock.Doubt, err error) {
 	err = t.row(`SELECT doubt FROM clock`, nil, &doubt)
 	if errors.Is(err, ErrNotFound) {
@@ -25,17 +25,17 @@ func (t *Tx) Doubt() (doubt clock.Doubt, err error) {
 	return doubt, err
 }
 
-// SetClock keeps how far time has come.
+// SetClock stores the site's time.
 func (t *Tx) SetClock(m clock.Mark) error {
 	return t.exec(`INSERT INTO clock (one, boot, since, steady, wall, doubt, off) VALUES (1, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT DO UPDATE SET boot = excluded.boot, since = excluded.since, steady = excluded.steady, wall = excluded.wall, doubt = excluded.doubt, off = excluded.off`,
 		m.Boot, m.Since, m.Steady, m.Wall, m.Doubt, m.Off)
 }
 
-// agesEvery is how finely ages are told apart, in seconds.
+// ageInterval is the resolution of ages, in seconds.
 const ageInterval = 3600
 
-// MarkAge notes how far time has come with what has happened until then.
+// MarkAge records the newest ids of activity and audit at a time.
 func (t *Tx) MarkAge(now clock.Steady) error {
 	return t.exec(`INSERT INTO ages (steady, activity, audit)
 		SELECT ?1, (SELECT coalesce(max(id), 0) FROM activity), (SELECT coalesce(max(id), 0) FROM audit)
@@ -43,8 +43,8 @@ func (t *Tx) MarkAge(now clock.Steady) error {
 		ON CONFLICT DO UPDATE SET activity = excluded.activity, audit = excluded.audit`, now, ageInterval)
 }
 
-// OlderThan returns the newest entry of the activity, and of the audit, that is
-// certain to have been there before a time; 0: none.
+// OlderThan returns the newest ids of activity and audit that certainly existed
+// before a time; 0: none.
 func (t *Tx) OlderThan(before clock.Steady) (activity, audit int64, err error) {
 	err = t.row(`SELECT activity, audit FROM ages WHERE steady <= ? ORDER BY steady DESC LIMIT 1`, []any{before}, &activity, &audit)
 	if errors.Is(err, ErrNotFound) {
@@ -53,7 +53,7 @@ func (t *Tx) OlderThan(before clock.Steady) (activity, audit int64, err error) {
 	return activity, audit, err
 }
 
-// forgetAges forgets all but the newest age that lies before a time.
+// forgetAges deletes all ages before a time but the newest of them.
 func (t *Tx) forgetAges(before clock.Steady) error {
 	return t.exec(`DELETE FROM ages WHERE steady < (SELECT max(steady) FROM ages WHERE steady <= ?)`, before)
 }

@@ -6,14 +6,14 @@ import (
 	"latchkey/sync/wire"
 )
 
-// A Delta is a part of the log as readers get it.
+// A Delta is a signed part of the log, as sent to readers.
 type Delta struct {
 	Epoch, From, To uint64
 	Hash            wire.Hash // SHA-256 of its payload
 	Signed          []byte
 }
 
-// LastDelta returns the last delta of an epoch without its message, or
+// LastDelta returns the last delta of an epoch without its signed message, or
 // ErrNotFound.
 func (t *Tx) LastDelta(epoch uint64) (*Delta, error) {
 	d := Delta{Epoch: epoch}
@@ -31,8 +31,8 @@ func (t *Tx) AddDelta(d *Delta) error {
 	return t.exec(`INSERT INTO deltas (epoch, revision, before, hash, signed) VALUES (?, ?, ?, ?, ?)`, d.Epoch, d.To, d.From, d.Hash[:], d.Signed)
 }
 
-// Deltas returns the deltas of an epoch that lead on from a revision, as many
-// as limit bytes hold; none if none begins there.
+// Deltas returns the consecutive deltas of an epoch that start at a revision, up to
+// limit bytes together; none if no delta starts there.
 func (t *Tx) Deltas(epoch, from uint64, limit int) ([]*Delta, error) {
 	var deltas []*Delta
 	full := errors.New("full")
@@ -56,20 +56,21 @@ func (t *Tx) Deltas(epoch, from uint64, limit int) ([]*Delta, error) {
 	return deltas, nil
 }
 
-// A Distance is what lies between a revision and the last delta of its epoch.
+// A Distance is the number and size of the deltas from a revision to the end of its
+// epoch.
 type Distance struct {
 	Deltas, Bytes int
-	Changes       uint64 // in these deltas: fewer than revisions if none leads across some of them
+	Changes       uint64 // in these deltas: fewer than the revisions if some are in no delta
 }
 
-// Distance returns how far it is from a revision to the last delta.
+// Distance returns the distance from a revision to the last delta.
 func (t *Tx) Distance(epoch, from uint64) (d Distance, err error) {
 	err = t.row(`SELECT count(*), coalesce(sum(length(signed)), 0), coalesce(sum(revision - before), 0) FROM deltas WHERE epoch = ? AND revision > ?`, []any{epoch, from}, &d.Deltas, &d.Bytes, &d.Changes)
 	return d, err
 }
 
-// HashAt returns h of a place in the log, or ErrNotFound if the log was never
-// there.
+// HashAt returns the log's chain hash at a revision, or ErrNotFound if the log has no
+// such revision.
 func (t *Tx) HashAt(epoch, revision uint64) (wire.Hash, error) {
 	var n uint64
 	if err := t.row(`SELECT number FROM epochs WHERE number = ?`, []any{epoch}, &n); err != nil {
@@ -85,14 +86,14 @@ func (t *Tx) HashAt(epoch, revision uint64) (wire.Hash, error) {
 	return wire.Hash(hash), nil
 }
 
-// ChangeBytes returns the bytes of an epoch's changes after a revision.
+// ChangeBytes returns the size of an epoch's changes after a revision, in bytes.
 func (t *Tx) ChangeBytes(epoch, after uint64) (n int, err error) {
 	err = t.row(`SELECT coalesce(sum(length(change)), 0) FROM changes WHERE epoch = ? AND revision > ?`, []any{epoch, after}, &n)
 	return n, err
 }
 
-// TrimDeltas forgets the deltas of older epochs, and of this one all but the
-// newest that are at most n and have at most bytes together, or are the last.
+// TrimDeltas deletes the deltas of older epochs, and all of this epoch's but the
+// newest: at most n, at most bytes together, and always the last one.
 func (t *Tx) TrimDeltas(epoch uint64, n, bytes int) error {
 	return t.exec(`DELETE FROM deltas WHERE epoch < ? OR epoch = ? AND revision IN (
 		SELECT revision FROM (

@@ -9,26 +9,27 @@ import (
 	"latchkey/sync/wire"
 )
 
-// An ActivityFilter chooses entries. What is zero chooses all but the quiet.
+// An ActivityFilter selects events. Zero fields do not restrict; the zero filter
+// selects all but ClassQuiet.
 type ActivityFilter struct {
-	Readers       []string // nil: of all and of none; empty: of none of them
+	Readers       []string // nil: any, or no reader; empty: selects nothing
 	User          uint64
 	Class         Class
 	Kind          string
 	Since, Until  int64      // Unix milliseconds, [Since, Until)
-	Short         bool       // that span is short: it is quicker to look at all entries of it
+	Short         bool       // the time span is short: scanning it is faster than another index
 	After, Before int64      // ids, (After, Before)
-	NoActs        bool       // none of administrators
-	Named         *NameMatch // nil: whomever they name
-	Oldest        bool       // the oldest first; otherwise the newest
+	NoActs        bool       // leave out administrators' acts
+	Named         *NameMatch // nil: any name
+	Oldest        bool       // oldest first; otherwise newest first
 	Limit         int
 }
 
-// Activity returns entries.
+// Activity returns the events that a filter selects.
 //
 // A + before a column keeps SQLite from using its index (its query planner's
-// documentation, "Disqualifying WHERE Clause Terms"): it does not know which of
-// several leads to few rows, and the caller does.
+// documentation, "Disqualifying WHERE Clause Terms"): SQLite does not know which of
+// several indexes selects the fewest rows; this function does.
 func (t *Tx) Activity(f ActivityFilter) ([]*Event, error) {
 	if f.Readers == nil && f.Named == nil {
 		return t.find(f, "", nameCondition{})
@@ -60,14 +61,14 @@ func (t *Tx) Activity(f ActivityFilter) ([]*Event, error) {
 	return all[:min(len(all), f.Limit)], nil
 }
 
-// A naming is a condition that entries name somebody or something, with its
-// argument. The zero one is none.
+// A nameCondition is an SQL condition, with its argument, that an event names
+// somebody or something. The zero value is no condition.
 type nameCondition struct {
 	where string
 	is    any
 }
 
-// conditions returns one for each way in which an entry may do so.
+// conditions returns one condition for each way in which an event can name a match.
 func (n *NameMatch) conditions() (all []nameCondition) {
 	for _, user := range n.Users {
 		all = append(all, nameCondition{`user_id = ? AND user_id <> 0`, user})
@@ -80,7 +81,7 @@ func (n *NameMatch) conditions() (all []nameCondition) {
 	return all
 }
 
-// find returns entries of a reader, or of all if it is "".
+// find returns events of a reader; "": of all.
 func (t *Tx) find(f ActivityFilter, reader string, by nameCondition) ([]*Event, error) {
 	where, args := []string{`id > ?`}, []any{f.After}
 	and := func(condition string, values ...any) { where, args = append(where, condition), append(args, values...) }
@@ -98,7 +99,7 @@ func (t *Tx) find(f ActivityFilter, reader string, by nameCondition) ([]*Event, 
 			and(`+user_id = ?`, f.User)
 		}
 	case f.User != 0:
-		and(`user_id = ? AND user_id <> 0`, f.User) // the index is of these
+		and(`user_id = ? AND user_id <> 0`, f.User) // matches the partial index
 		if class = `+class`; reader != "" {
 			and(`+reader_id = ?`, reader)
 		}
@@ -134,7 +135,7 @@ func (t *Tx) find(f ActivityFilter, reader string, by nameCondition) ([]*Event, 
 	return t.activity(strings.Join(where, ` AND `)+` ORDER BY `+order+` LIMIT ?`, append(args, f.Limit)...)
 }
 
-// classOfKind returns the class of the entries of a kind.
+// classOfKind returns the class of a kind of event.
 func classOfKind(kind string) Class {
 	switch {
 	case strings.HasPrefix(kind, "admin."):
@@ -160,7 +161,8 @@ func (t *Tx) activity(where string, args ...any) ([]*Event, error) {
 	return entries, err
 }
 
-// LastGranted returns the newest entry of each of some users of being let in.
+// LastGranted returns, for each of some users, the newest event that granted them
+// access.
 func (t *Tx) LastGranted(users []uint64) (map[uint64]*Event, error) {
 	last := make(map[uint64]*Event, len(users))
 	for _, id := range users {
@@ -175,8 +177,8 @@ func (t *Tx) LastGranted(users []uint64) (map[uint64]*Event, error) {
 	return last, nil
 }
 
-// LastAttempt returns the newest entry of a reader of somebody's being let in
-// or not; nil: there is none among its last thousand.
+// LastAttempt returns a reader's newest granted or denied event; nil: none among its
+// last 1000 events.
 func (t *Tx) LastAttempt(reader string) (*Event, error) {
 	entries, err := t.activity(`id IN (
 		SELECT id FROM (SELECT id, class FROM activity WHERE reader_id = ? ORDER BY id DESC LIMIT 1000)

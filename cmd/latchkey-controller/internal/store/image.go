@@ -6,26 +6,26 @@ import (
 	"io"
 )
 
-// Size returns how many bytes WriteImage writes.
+// Size returns the number of bytes that WriteImage writes.
 func (t *Tx) Size() (bytes int64, err error) {
 	err = t.row(`SELECT page_count * page_size FROM pragma_page_count, pragma_page_size`, nil, &bytes)
 	return bytes, err
 }
 
-// Sound returns an error if the database's pages do not hold together.
+// CheckIntegrity returns an error if SQLite's quick check finds damage.
 func (t *Tx) CheckIntegrity() error {
-	var said string
-	if err := t.row(`PRAGMA quick_check(1)`, nil, &said); err != nil {
+	var result string
+	if err := t.row(`PRAGMA quick_check(1)`, nil, &result); err != nil {
 		return err
 	}
-	if said != "ok" {
-		return fmt.Errorf("the database is damaged: %s", said)
+	if result != "ok" {
+		return fmt.Errorf("the database is damaged: %s", result)
 	}
 	return nil
 }
 
-// WriteImage writes the database as the transaction sees it, page by page: what
-// is written, kept under the name File, is that database.
+// WriteImage writes the database, as the transaction sees it, page by page: a valid
+// database file.
 func (t *Tx) WriteImage(w io.Writer) error {
 	var failed error
 	err := t.rows(`SELECT data FROM sqlite_dbpage ORDER BY pgno`, nil, func(s scanner) error {

@@ -7,18 +7,18 @@ import (
 	"latchkey/sync/wire"
 )
 
-// A Journal is how far one journal of a reader is here.
+// A Journal is how much of one of a reader's journals is stored here.
 type Journal struct {
 	Reader      string
 	ID          wire.JournalID
-	Number      uint64       // the highest; 0: nothing of it yet
+	Number      uint64       // the highest stored; 0: none
 	Hash        wire.Hash    // of that record
-	Forked      bool         // a number came with two hashes
-	Restored    bool         // its reader may think that more is here
-	RewindSince clock.Steady // since when that is told to go back to Number; 0: it is not
+	Forked      bool         // two different records had the same number
+	Restored    bool         // after a restore: the reader may believe that more is stored here
+	RewindSince clock.Steady // since when the reader is asked to go back to Number; 0: it is not
 }
 
-// Journal returns how far a journal is here.
+// Journal returns how much of a journal is stored here.
 func (t *Tx) Journal(reader string, id wire.JournalID) (*Journal, error) {
 	j := Journal{Reader: reader, ID: id}
 	var hash []byte
@@ -33,18 +33,17 @@ func (t *Tx) Journal(reader string, id wire.JournalID) (*Journal, error) {
 	return &j, nil
 }
 
-// SetJournal says how far a journal is here.
+// SetJournal stores a Journal.
 func (t *Tx) SetJournal(j *Journal) error {
 	return t.exec(`INSERT INTO journals (reader_id, journal, number, hash, forked, restored, led) VALUES (?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT DO UPDATE SET number = excluded.number, hash = excluded.hash, forked = excluded.forked, restored = excluded.restored, led = excluded.led`,
 		j.Reader, j.ID[:], j.Number, j.Hash[:], j.Forked, j.Restored, j.RewindSince)
 }
 
-// MarkRestored says of all journals that their readers may think that more of
-// them is here.
+// MarkRestored sets Restored in all journals.
 func (t *Tx) MarkRestored() error { return t.exec(`UPDATE journals SET restored = 1, led = 0`) }
 
-// A Gap is a run of numbers of a journal that was passed over.
+// A Gap is a range of missing record numbers in a journal.
 type Gap struct {
 	Reader      string
 	Journal     wire.JournalID
@@ -56,7 +55,7 @@ func (t *Tx) AddGap(g Gap, at clock.Steady) error {
 	return t.exec(`INSERT INTO gaps (reader_id, journal, first, last, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, g.Reader, g.Journal[:], g.First, g.Last, at)
 }
 
-// TakeGaps returns the gaps that were there before a time, and forgets them.
+// TakeGaps deletes and returns the gaps found before a time.
 func (t *Tx) TakeGaps(before clock.Steady) (gaps []Gap, err error) {
 	err = t.rows(`DELETE FROM gaps WHERE at < ? RETURNING reader_id, journal, first, last`, []any{before}, func(r scanner) error {
 		var g Gap
@@ -69,15 +68,15 @@ func (t *Tx) TakeGaps(before clock.Steady) (gaps []Gap, err error) {
 	return gaps, err
 }
 
-// Holds says whether all records of a gap have come since.
+// GapFilled says whether all records of a gap have arrived since.
 func (t *Tx) GapFilled(g Gap) (bool, error) {
 	var n uint64
 	err := t.row(`SELECT count(DISTINCT number) FROM records WHERE reader_id = ? AND journal = ? AND number BETWEEN ? AND ?`, []any{g.Reader, g.Journal[:], g.First, g.Last}, &n)
 	return n == g.Last-g.First+1, err
 }
 
-// Beyond says whether records of a journal are here whose numbers are above
-// one.
+// HasRecordsAbove says whether records of a journal with numbers above number are
+// stored.
 func (t *Tx) HasRecordsAbove(reader string, journal wire.JournalID, number uint64) (beyond bool, err error) {
 	err = t.row(`SELECT EXISTS (SELECT 1 FROM records WHERE reader_id = ? AND journal = ? AND number > ?)`, []any{reader, journal[:], number}, &beyond)
 	return beyond, err

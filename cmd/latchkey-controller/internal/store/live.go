@@ -2,18 +2,18 @@ package store
 
 import "latchkey/sync/wire"
 
-// A State is the newest thing a reader said of itself.
+// A State is the newest state that a reader reported.
 type State struct {
 	Reader     string
-	Bundle     uint64 // in force when it came
+	Bundle     uint64 // in force when it arrived
 	Connection uint64 // the highest
 	Counter    uint64 // the highest of that connection
 	Offline    bool   // that connection has ended
-	Payload    []byte // empty: none was heard
+	Payload    []byte // empty: none was received
 	Received   int64  // Unix milliseconds
 }
 
-// SetState keeps a state as its reader's newest.
+// SetState replaces a reader's state.
 func (t *Tx) SetState(s *State) error {
 	return t.exec(`INSERT INTO states (reader_id, bundle, connection, counter, offline, state, received) VALUES (?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT DO UPDATE SET bundle = excluded.bundle, connection = excluded.connection, counter = excluded.counter,
@@ -32,7 +32,7 @@ func (t *Tx) States() ([]*State, error) {
 	return states, err
 }
 
-// An Order is a command as a person gave it.
+// An Order is a command that a person gave to a reader.
 type Order struct {
 	ID      wire.CommandID
 	Reader  string
@@ -40,7 +40,7 @@ type Order struct {
 	Seconds uint32
 	Who     string
 	At      int64  // Unix milliseconds
-	Outcome string // in words; "": none yet
+	Outcome string // for people; "": none yet
 }
 
 // AddOrder adds an order.
@@ -49,7 +49,7 @@ func (t *Tx) AddOrder(o *Order) error {
 		o.ID[:], o.Reader, string(o.Order), o.Seconds, o.Who, o.At, o.Outcome)
 }
 
-// SetOutcome says what came of an order.
+// SetOutcome stores the outcome of an order.
 func (t *Tx) SetOutcome(id wire.CommandID, outcome string) error {
 	return t.exec(`UPDATE orders SET outcome = ? WHERE id = ?`, outcome, id[:])
 }

@@ -7,7 +7,7 @@ import (
 	"latchkey/sync/wire"
 )
 
-// A Head is how far the credential log has come.
+// A Head is the end of the credential log.
 type Head struct {
 	Epoch    uint64
 	Revision uint64
@@ -33,7 +33,7 @@ func (t *Tx) Head() (Head, error) {
 	return head, nil
 }
 
-// appendChange adds a change to the log.
+// appendChange appends a change to the log.
 func (t *Tx) appendChange(now int64, change wire.Change) error {
 	head, err := t.Head()
 	if err != nil {
@@ -42,8 +42,8 @@ func (t *Tx) appendChange(now int64, change wire.Change) error {
 	return t.appendAt(&head, now, change)
 }
 
-// appendAt adds a change at the log's head, and moves that. One that readers would
-// refuse is not added.
+// appendAt appends a change at the log's head and advances head. It refuses a change
+// that readers would refuse.
 func (t *Tx) appendAt(head *Head, now int64, change wire.Change) error {
 	if change.Credential != nil {
 		if err := change.Credential.Check(); err != nil {
@@ -59,8 +59,8 @@ func (t *Tx) appendAt(head *Head, now int64, change wire.Change) error {
 		head.Epoch, head.Revision, encoded, head.Hash[:], now)
 }
 
-// Retag gives all credentials, in the order of their ids, their tags of a new
-// epoch, whose log is still empty, and writes that log.
+// Retag stores all credentials' tags for a new epoch, whose log must be empty, and
+// writes that log. credentials are in the order of their ids.
 func (t *Tx) Retag(now int64, credentials []*Credential, told func(*Credential) wire.Credential) error {
 	head, err := t.Head()
 	if err != nil {
@@ -78,12 +78,12 @@ func (t *Tx) Retag(now int64, credentials []*Credential, told func(*Credential) 
 	return nil
 }
 
-// skipped is how many numbers of users and credentials are left out after the
-// state of a database was put back: more than were given since.
+// skippedIDs is how many ids of users and credentials are skipped after a restore:
+// more than were assigned since the backup.
 const skippedIDs = 10_000
 
-// SkipNumbers leaves out numbers of users and credentials that may have been
-// given in a state of the database that is lost.
+// SkipIDs skips ids of users and credentials that may have been assigned in the lost
+// state of the database.
 func (t *Tx) SkipIDs() error {
 	for _, table := range []string{"users", "credentials"} {
 		if err := t.exec(`INSERT INTO sqlite_sequence (name, seq) SELECT ?, 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = ?)`, table, table); err != nil {
@@ -96,8 +96,8 @@ func (t *Tx) SkipIDs() error {
 	return nil
 }
 
-// Changes calls each with the changes of revisions (from, to] of an epoch, as
-// encoded, and h after each.
+// Changes calls each with the encoded changes of revisions (from, to] of an epoch,
+// and the chain hash after each.
 func (t *Tx) Changes(epoch, from, to uint64, each func(revision uint64, change []byte, hash wire.Hash) error) error {
 	return t.rows(`SELECT revision, change, hash FROM changes WHERE epoch = ? AND revision > ? AND revision <= ? ORDER BY revision`, []any{epoch, from, to}, func(r scanner) error {
 		var revision uint64

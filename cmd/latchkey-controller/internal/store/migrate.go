@@ -12,14 +12,14 @@ import (
 // applicationID marks a database of this program: "LKEY".
 const applicationID = 0x4c4b4559
 
-// The statements that lead from one version of the schema to the next, in the order
-// of the files' names; a database's user_version says how many of them it has been
-// through. One that was ever released is never changed: a new one is added.
+// The schema's migrations, in the order of the files' names. A database's
+// user_version counts those it has been through. Never change a released migration;
+// add a new one.
 //
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
-// migrations returns the statements that lead from each version to the next.
+// migrations returns the SQL of all migrations, in order.
 func migrations() ([]string, error) {
 	names, err := fs.Glob(migrationFiles, "migrations/*.sql")
 	if err != nil {
@@ -36,12 +36,10 @@ func migrations() ([]string, error) {
 	return all, nil
 }
 
-// fillings follow the migration to their version, where statements do not
-// suffice.
+// backfills run after the migration to their version, where SQL alone is not enough.
 var backfills = map[int]func(*Tx) error{3: fillConsole, 4: (*Tx).fillUserNames, 6: (*Tx).fillNames, 7: (*Tx).fillClockAndZone}
 
-// migrate brings a database up to the schema of this program, one transaction
-// a version.
+// migrate brings a database up to this program's schema, one transaction per version.
 func migrate(ctx context.Context, db *sql.DB) error {
 	steps, err := migrations()
 	if err != nil {
@@ -58,7 +56,8 @@ type querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// version returns the schema's version, 0 of an empty database, up to the newest.
+// version returns the schema's version, 0 for an empty database. It refuses one above
+// newest.
 func version(ctx context.Context, db querier, newest int) (int, error) {
 	var version, application int
 	if err := db.QueryRowContext(ctx, `SELECT user_version, application_id FROM pragma_user_version, pragma_application_id`).Scan(&version, &application); err != nil {
@@ -66,15 +65,15 @@ func version(ctx context.Context, db querier, newest int) (int, error) {
 	}
 	switch {
 	case application != applicationID && (application != 0 || version != 0):
-		return 0, errors.New("it belongs to another program")
+		return 0, errors.New("the file belongs to another program")
 	case version > newest:
-		return 0, fmt.Errorf("it has schema %d, made by a newer latchkey-controller, and this one knows %d: use the newer one", version, newest)
+		return 0, fmt.Errorf("its schema is version %d, made by a newer latchkey-controller; this one supports up to %d. Use the newer one", version, newest)
 	}
 	return version, nil
 }
 
-// migrateOne takes one step and returns the version that it led to. Another
-// process may have taken it meanwhile.
+// migrateOne takes one step and returns the version reached. Another process may have
+// taken the step meanwhile.
 func migrateOne(ctx context.Context, db *sql.DB, steps []string) (int, error) {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {

@@ -9,8 +9,7 @@ import (
 	"latchkey/sync/wire"
 )
 
-// fillConsole fills the columns and tables of 03_console.sql from what was
-// there before.
+// fillConsole fills the columns and tables of 03_console.sql from existing data.
 func fillConsole(t *Tx) error {
 	if err := t.fillUserNames(); err != nil {
 		return err
@@ -21,7 +20,7 @@ func fillConsole(t *Tx) error {
 	return t.fillActivity()
 }
 
-// nameAll writes what all users are listed and found by.
+// fillUserNames fills in what all users are sorted and searched by.
 func (t *Tx) fillUserNames() error {
 	users, err := t.Users()
 	if err != nil {
@@ -35,7 +34,7 @@ func (t *Tx) fillUserNames() error {
 	return nil
 }
 
-// fillPlaces gives each reader the door that its policy names.
+// fillPlaces assigns each reader the door that its policy names.
 func (t *Tx) fillPlaces() error {
 	readers, err := t.Readers()
 	if err != nil || len(readers) == 0 {
@@ -53,7 +52,7 @@ func (t *Tx) fillPlaces() error {
 	return nil
 }
 
-// fillActivity lists the records and alarms that are there.
+// fillActivity adds events for the existing records and alarms.
 func (t *Tx) fillActivity() error {
 	for after := int64(0); ; {
 		records, err := t.Records(Filter{After: after, First: 10_000})
@@ -86,14 +85,14 @@ func (t *Tx) fillActivity() error {
 	return nil
 }
 
-// listUnnamed puts an entry at the end of the activity of that schema.
+// addUnnamedEvent appends an event in the schema of 03_console.sql, without names.
 func (t *Tx) addUnnamedEvent(a *Event) error {
 	return t.exec(`INSERT INTO activity (source, row, class, kind, reader_id, user_id, at, received) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
 		a.Source, a.Row, string(a.Class), a.Kind, a.Reader, a.User, a.At, a.Received)
 }
 
-// fillNames gives the entries that are there the names of then, as far as they
-// can be known: an act upon a user tells what the user was called before it.
+// fillNames gives existing events the names of their time, as far as they can be
+// known: an act on a user records the name that the user had before it.
 func (t *Tx) fillNames() error {
 	err := t.exec(`INSERT INTO names (name, words)
 		SELECT name, '' FROM users WHERE id IN (SELECT user_id FROM activity WHERE user_id <> 0)
@@ -137,15 +136,15 @@ func (t *Tx) fillNames() error {
 	return t.fillNamesInRecords()
 }
 
-// olderName is the expression for what a user was called at an entry: by the
-// next act upon the user, or else now.
+// olderName is the SQL expression for a user's name at an event: from the next act on
+// the user, or else the current name.
 func olderName(user, entry string) string {
 	return `coalesce((SELECT next.subject FROM activity AS next WHERE next.user_id = ` + user + ` AND next.user_id <> 0 AND next.class = 'admin' AND next.id >= ` + entry + `
 			AND next.subject <> 0 AND next.kind <> 'admin.` + ExportAct + `' ORDER BY next.id LIMIT 1),
 		(SELECT n.id FROM users u JOIN names n ON n.name = u.name WHERE u.id = ` + user + `), 0)`
 }
 
-// fillNamesInRecords does it for names that stand in records themselves.
+// fillNamesInRecords does the same for names that records themselves hold.
 func (t *Tx) fillNamesInRecords() error {
 	kinds := []string{string(wire.AccessGranted), string(wire.LockoutStarted), string(wire.LockoutCleared), string(wire.HoldStarted), string(wire.HoldEnded), string(wire.CommandDone), string(wire.CommandRefused)}
 	for after := int64(0); ; {
@@ -156,12 +155,12 @@ func (t *Tx) fillNamesInRecords() error {
 		for _, row := range records {
 			after = row.ID
 			r, err := wire.ParseRecord(row.Encoded)
-			if err != nil || r.Who == "" && len(r.Users) == 0 { // one that is damaged is shown as that
+			if err != nil || r.Who == "" && len(r.Users) == 0 { // damaged records are shown as such
 				continue
 			}
 			var entry int64
 			if err := t.row(`SELECT id FROM activity INDEXED BY activity_by_time WHERE at = ? AND source = 1 AND row = ?`, []any{row.At, row.ID}, &entry); err != nil {
-				continue // was pruned
+				continue // pruned
 			}
 			who, err := t.nameID(r.Who)
 			if err != nil {
@@ -182,10 +181,10 @@ func (t *Tx) fillNamesInRecords() error {
 
 func (t *Tx) fillClockAndZone() error { return errors.Join(t.fillClock(), t.fillZone()) }
 
-// fillClock takes the time from what is stored, and ages from the times at which
-// it came: never from one that lies before another's of earlier. What is more than
-// a day later than the newest entry may be by a clock that was ahead: time has come
-// no farther than to that entry then, and nothing is of later.
+// fillClock takes the site's time from the stored data, and ages from the times of
+// arrival, which never run backwards. A time more than a day after the newest event
+// may come from a clock that was ahead: then the site's time is that event's, and
+// later times are clipped to it.
 func (t *Tx) fillClock() error {
 	var newest, last int64
 	err := t.row(`SELECT last, max(last, coalesce((SELECT max(received) FROM states), 0), coalesce((SELECT max(seen) FROM sessions), 0) * 1000) FROM
@@ -219,6 +218,6 @@ func (t *Tx) fillClock() error {
 	return t.SetClock(now)
 }
 
-// fillZone gives a site that had no zone of its own the one in which its
-// controller read and showed times: the machine's.
+// fillZone gives an existing site the machine's time zone, in which its times were
+// shown so far.
 func (t *Tx) fillZone() error { return t.SetZone(zone.OfMachine()) }

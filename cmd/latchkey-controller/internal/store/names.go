@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// nameID returns the id of a name, which is added if it is new; 0 of no name.
+// nameID returns the id of a name, which it adds if it is new; 0: the name is empty.
 func (t *Tx) nameID(name string) (id int64, err error) {
 	if name == "" {
 		return 0, nil
@@ -17,7 +17,8 @@ func (t *Tx) nameID(name string) (id int64, err error) {
 	return id, err
 }
 
-// nameDoor returns what a reader's door is called now, or the reader if it has none.
+// nameDoor returns the current name of a reader's door, or the reader's id if it has
+// none.
 func (t *Tx) nameDoor(reader string) (name string, err error) {
 	err = t.row(`SELECT d.name FROM readers r JOIN doors d ON d.id = r.door_id WHERE r.id = ?`, []any{reader}, &name)
 	if errors.Is(err, ErrNotFound) {
@@ -26,7 +27,7 @@ func (t *Tx) nameDoor(reader string) (name string, err error) {
 	return name, err
 }
 
-// forgetNames forgets those of some names that no entry bears any more.
+// forgetNames deletes those of some names that no event uses any more.
 func (t *Tx) forgetNames(ids []int64) error {
 	return t.inBatches(ids, func(in string, args []any) error {
 		return t.exec(`DELETE FROM names WHERE id IN `+in+`
@@ -37,14 +38,15 @@ func (t *Tx) forgetNames(ids []int64) error {
 	})
 }
 
-// A Naming is what entries are found by that name somebody or something.
+// A NameMatch is the result of a search for names. An event matches if it has one of
+// them.
 type NameMatch struct {
-	Names []int64  // that users, doors or administrators had then
-	Users []uint64 // whatever they were called then
+	Names []int64  // of users, doors or administrators, at the time of the event
+	Users []uint64 // by their current names
 }
 
-// NamedLike returns up to limit names of the activity, and up to limit users by
-// their names of now, of which each word of search begins a word.
+// FindNames returns up to limit names of events, and up to limit users by their
+// current names, in which each word of search begins a word.
 func (t *Tx) FindNames(search string, limit int) (n NameMatch, err error) {
 	where, args := `1`, []any{}
 	for _, word := range strings.Fields(searchText(search)) {
@@ -69,7 +71,8 @@ func (t *Tx) FindNames(search string, limit int) (n NameMatch, err error) {
 	return n, err
 }
 
-// Besides returns what users whom an entry names besides were called.
+// OtherNames returns the names, at that time, of the users that an event names
+// besides its own.
 func (t *Tx) OtherNames(entry int64) (names map[uint64]string, err error) {
 	names = map[uint64]string{}
 	err = t.rows(`SELECT b.user_id, n.name FROM besides b JOIN names n ON n.id = b.name WHERE b.activity = ?`, []any{entry}, func(r scanner) error {

@@ -5,8 +5,8 @@ import (
 	"errors"
 )
 
-// A Level is one of the three kinds of places: a location holds hubs, a hub
-// holds doors, a door is served by readers.
+// A Level is a kind of place: a location holds hubs, a hub holds doors, a door has
+// readers.
 type Level struct{ table, parent, child, childColumn string }
 
 // The levels.
@@ -53,8 +53,8 @@ func (t *Tx) AddPlace(l Level, p *Place) error {
 	return err
 }
 
-// SetPlace renames a place or puts it to another parent. The error is
-// ErrNameTaken as AddPlace's.
+// SetPlace renames a place or moves it to another parent. The error is ErrNameTaken
+// as for AddPlace.
 func (t *Tx) SetPlace(l Level, p *Place) error {
 	set, args := `name = ?`, []any{p.Name}
 	if l.parent != "" {
@@ -68,8 +68,8 @@ func (t *Tx) SetPlace(l Level, p *Place) error {
 	return err
 }
 
-// Holding returns how many places a place holds, or readers a door; removed
-// readers do not count.
+// CountIn returns how many places a place holds, or how many readers a door has,
+// without removed ones.
 func (t *Tx) CountIn(l Level, id int64) (n int, err error) {
 	query := `SELECT count(*) FROM ` + l.child + ` WHERE ` + l.childColumn + ` = ?`
 	if l == Doors {
@@ -89,14 +89,14 @@ func (t *Tx) RemovePlace(l Level, id int64) error {
 	return t.exec(`DELETE FROM `+l.table+` WHERE id = ?`, id)
 }
 
-// A Where is where a reader is.
+// A ReaderPlace is where a reader is installed.
 type ReaderPlace struct {
 	Reader                   string
 	Door, Hub, Location      int64 // 0: nowhere
 	DoorName, HubName, Place string
 }
 
-// Wheres returns where all readers are, by their ids.
+// ReaderPlaces returns where all readers are, by their ids.
 func (t *Tx) ReaderPlaces() (map[string]*ReaderPlace, error) {
 	places := map[string]*ReaderPlace{}
 	err := t.rows(`SELECT r.id, coalesce(d.id, 0), coalesce(h.id, 0), coalesce(l.id, 0), coalesce(d.name, ''), coalesce(h.name, ''), coalesce(l.name, '')
@@ -109,16 +109,16 @@ func (t *Tx) ReaderPlaces() (map[string]*ReaderPlace, error) {
 	return places, err
 }
 
-// SetDoor lets a reader serve a door.
+// SetDoor assigns a reader to a door.
 func (t *Tx) SetDoor(reader string, door int64) error {
 	return t.exec(`UPDATE readers SET door_id = ? WHERE id = ?`, door, reader)
 }
 
-// PlaceReader lets a reader serve the door of a name in the location of a name,
-// and adds what there is not yet, with a hub of the door's name. An empty
-// location is the one where the reader is, or else the first, or else one of
-// the site's name. A door that only this reader serves is renamed if there is
-// none of the new name.
+// PlaceReader assigns a reader to a door by the names of the location and the door.
+// It adds what does not exist, with a hub named like the door. An empty location
+// means the reader's current one, else the first, else a new one named like the site.
+// If the reader is the only one at its door, that door is renamed instead of adding
+// one.
 func (t *Tx) PlaceReader(reader, location, door string) error {
 	places, err := t.ReaderPlaces()
 	if err != nil {

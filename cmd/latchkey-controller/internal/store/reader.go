@@ -7,19 +7,19 @@ type Bundle struct {
 	Number      uint64
 	Reader      string
 	Created     int64  // Unix seconds
-	Request     []byte // the payload it answers
+	Request     []byte // payload of the request that it answers
 	Certificate []byte // DER
 	Serial      string // the certificate's, hexadecimal
 	Epoch       uint64 // of the site key in it
 }
 
-// NextBundle returns the number of a bundle that would be made now.
+// NextBundle returns the number for a bundle made now.
 func (t *Tx) NextBundle(now int64) (uint64, error) {
 	return t.next(now, `SELECT coalesce(max(number), 0) FROM bundles`)
 }
 
-// AddBundle records a bundle, and its reader if that is new. It revokes the
-// bundle that the reader had, and one that made the same board another reader.
+// AddBundle adds a bundle, and its reader if that is new. It revokes the reader's
+// previous bundle, and any bundle that made the same board another reader.
 func (t *Tx) AddBundle(b *Bundle) error {
 	if err := t.exec(`INSERT INTO readers (id, created) VALUES (?, ?) ON CONFLICT DO NOTHING`, b.Reader, b.Created); err != nil {
 		return err
@@ -42,25 +42,24 @@ func (t *Tx) Bundles() ([]*Bundle, error) {
 	return bundles, err
 }
 
-// SetBroker keeps the broker that a reader's newest bundle names; the reader is
-// not a removed one any more.
+// SetBroker stores the broker in a reader's newest bundle and marks the reader as not
+// removed.
 func (t *Tx) SetBroker(reader, broker string) error {
 	return t.exec(`UPDATE readers SET broker = ?, removed = '' WHERE id = ?`, broker, reader)
 }
 
-// Broker returns the broker that a reader's newest bundle names; "" if it names
-// none, or there is no such reader.
+// Broker returns the broker in a reader's newest bundle; "": none, or no such reader.
 func (t *Tx) Broker(reader string) (broker string, err error) {
 	err = t.row(`SELECT coalesce((SELECT broker FROM readers WHERE id = ?), '')`, []any{reader}, &broker)
 	return broker, err
 }
 
-// SetRemoved keeps how a reader was removed: "returned" or "lost".
+// SetRemoved stores how a reader was removed: "returned" or "lost".
 func (t *Tx) SetRemoved(reader, how string) error {
 	return t.exec(`UPDATE readers SET removed = ? WHERE id = ?`, how, reader)
 }
 
-// Removed returns the readers that were removed, and how.
+// Removed returns the removed readers, and how each was removed.
 func (t *Tx) Removed() (map[string]string, error) {
 	removed := map[string]string{}
 	err := t.rows(`SELECT id, removed FROM readers WHERE removed <> ''`, nil, func(r scanner) error {
@@ -72,12 +71,11 @@ func (t *Tx) Removed() (map[string]string, error) {
 	return removed, err
 }
 
-// Readers returns the ids of all readers, also of those whose bundle was
-// revoked, sorted.
+// Readers returns the ids of all readers, sorted, including those whose bundle was
+// revoked.
 func (t *Tx) Readers() ([]string, error) { return t.ids(`SELECT id FROM readers ORDER BY id`) }
 
-// Former returns the ids of the readers that have no bundle in force any more,
-// sorted.
+// Former returns the ids of the readers without a bundle in force, sorted.
 func (t *Tx) Former() ([]string, error) {
 	return t.ids(`SELECT id FROM readers WHERE id NOT IN (SELECT reader_id FROM bundles WHERE revoked = 0) ORDER BY id`)
 }
@@ -101,8 +99,8 @@ func (t *Tx) Policy(reader string) (*wire.Policy, error) {
 	return wire.ParsePolicy(encoded)
 }
 
-// SetPolicy gives a policy the next revision, max(last + 1, its own + 1, now) with
-// now in Unix seconds, checks it and makes it its reader's, which must be there.
+// SetPolicy sets p.Revision to max(last + 1, p.Revision + 1, now), now in Unix
+// seconds, checks the policy and stores it. Its reader must exist.
 func (t *Tx) SetPolicy(now int64, p *wire.Policy) error {
 	revision, err := t.next(now, `SELECT coalesce(max(revision), 0) FROM policies WHERE reader_id = ?`, p.Reader)
 	if err != nil {
@@ -121,8 +119,8 @@ func (t *Tx) SetPolicy(now int64, p *wire.Policy) error {
 		p.Reader, p.Revision, encoded, now)
 }
 
-// RevokeBundle revokes the bundle that a reader has, and returns how many that
-// were: one or none.
+// RevokeBundle revokes a reader's bundle in force, and returns how many it revoked: 0
+// or 1.
 func (t *Tx) RevokeBundle(now int64, reader string) (n int64, err error) {
 	result, err := t.tx.ExecContext(t.ctx, `UPDATE bundles SET revoked = ? WHERE revoked = 0 AND reader_id = ?`, now, reader)
 	if err != nil {
@@ -131,8 +129,8 @@ func (t *Tx) RevokeBundle(now int64, reader string) (n int64, err error) {
 	return result.RowsAffected()
 }
 
-// RevokedSerials calls each with the serial numbers of revoked certificates and
-// when they were.
+// RevokedSerials calls each with the serial number of each revoked certificate and
+// the time of revocation, Unix seconds.
 func (t *Tx) RevokedSerials(each func(serial string, revoked int64) error) error {
 	return t.rows(`SELECT serial, revoked FROM bundles WHERE revoked <> 0 ORDER BY number`, nil, func(r scanner) error {
 		var serial string
@@ -144,8 +142,7 @@ func (t *Tx) RevokedSerials(each func(serial string, revoked int64) error) error
 	})
 }
 
-// Brokers returns the URLs of the broker that readers with a bundle in force were
-// given, each once.
+// Brokers returns the distinct broker URLs given to readers with a bundle in force.
 func (t *Tx) Brokers() ([]string, error) {
 	return t.ids(`SELECT DISTINCT broker FROM readers WHERE broker <> '' AND id IN (SELECT reader_id FROM bundles WHERE revoked = 0) ORDER BY broker`)
 }

@@ -8,7 +8,7 @@ import (
 	"latchkey/sync/wire"
 )
 
-// A Record is a record of a reader's journal as it arrived.
+// A Record is a record of a reader's journal, as received.
 type Record struct {
 	ID       int64 // rises in the order of arrival
 	Reader   string
@@ -21,8 +21,7 @@ type Record struct {
 	Received int64 // Unix milliseconds
 }
 
-// AddRecord adds a record, lists it in the activity, and says whether it was
-// not there yet.
+// AddRecord adds a record and its event, and says whether it was new.
 func (t *Tx) AddRecord(r *Record) (added bool, err error) {
 	err = t.row(`INSERT INTO records (reader_id, journal, number, hash, record, kind, at, received) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id`,
 		[]any{r.Reader, r.Journal[:], r.Number, r.Hash[:], r.Encoded, string(r.Kind), r.At, r.Received}, &r.ID)
@@ -35,7 +34,7 @@ func (t *Tx) AddRecord(r *Record) (added bool, err error) {
 	return true, t.addRecordEvent(r)
 }
 
-// RecordHashes returns the hashes with which a number of a journal came.
+// RecordHashes returns the hashes of all records received with a number of a journal.
 func (t *Tx) RecordHashes(reader string, journal wire.JournalID, number uint64) (hashes []wire.Hash, err error) {
 	err = t.rows(`SELECT hash FROM records WHERE reader_id = ? AND journal = ? AND number = ? ORDER BY id`, []any{reader, journal[:], number}, func(r scanner) error {
 		var hash []byte
@@ -46,25 +45,25 @@ func (t *Tx) RecordHashes(reader string, journal wire.JournalID, number uint64) 
 	return hashes, err
 }
 
-// Dropped returns the ranges of numbers that a journal says it gave up.
+// Dropped returns the ranges of numbers that a journal reports as dropped.
 func (t *Tx) Dropped(reader string, journal wire.JournalID) (ranges [][2]uint64, err error) {
 	records, err := t.records(`reader_id = ? AND journal = ? AND kind = ?`, []any{reader, journal[:], string(wire.RecordsDropped)}, `number`)
 	for _, r := range records {
-		if decoded, err := wire.ParseRecord(r.Encoded); err == nil { // one that is damaged explains nothing
+		if decoded, err := wire.ParseRecord(r.Encoded); err == nil { // a damaged record explains nothing
 			ranges = append(ranges, [2]uint64{decoded.First, decoded.Last})
 		}
 	}
 	return ranges, err
 }
 
-// A Filter chooses records or alarms. What is zero chooses all.
+// A Filter selects records or alarms. Zero fields do not restrict.
 type Filter struct {
 	After        int64 // ids above this one
 	Reader       string
-	Kinds        []string // "access.granted", or "access." for all that begin so
+	Kinds        []string // "access.granted", or "access." as a prefix
 	Since, Until int64    // Unix milliseconds, [Since, Until)
 	Last         int      // the newest so many, 0: all
-	First        int      // the first so many, 0: all; Last goes before
+	First        int      // the first so many, 0: all; Last takes precedence
 }
 
 func (f *Filter) where() (where string, args []any) {
@@ -92,7 +91,7 @@ func (f *Filter) where() (where string, args []any) {
 	return where, args
 }
 
-// limit returns the end of a query.
+// limit returns the ORDER BY of a query, and whether its rows come in reverse.
 func (f *Filter) limit(args []any) (order string, all []any, reversed bool) {
 	switch {
 	case f.Last != 0:
@@ -103,7 +102,7 @@ func (f *Filter) limit(args []any) (order string, all []any, reversed bool) {
 	return `id`, args, false
 }
 
-// Records returns records in the order in which they arrived.
+// Records returns records in the order of arrival.
 func (t *Tx) Records(f Filter) ([]*Record, error) {
 	where, args := f.where()
 	order, args, reversed := f.limit(args)

@@ -6,11 +6,10 @@ import (
 	"latchkey/sync/wire"
 )
 
-// Kinds are what sealed columns are sealed as.
+// Kinds are the kinds under which the vault sealed each column.
 type Kinds struct{ Signing, Authority, SiteKey, Password string }
 
-// Reseal puts what reseal makes of it in the place of everything that is
-// sealed.
+// Reseal replaces every sealed value with what reseal returns for it.
 func (t *Tx) Reseal(reseal func(kind string, id uint64, sealed []byte) ([]byte, error), kinds Kinds) error {
 	for _, column := range []struct{ query, set, kind string }{
 		{`SELECT 0, signing FROM site`, `UPDATE site SET signing = ? WHERE ? = 0`, kinds.Signing},
@@ -37,7 +36,7 @@ func (t *Tx) Reseal(reseal func(kind string, id uint64, sealed []byte) ([]byte, 
 		for _, s := range secrets {
 			sealed, err := reseal(column.kind, s.id, s.sealed)
 			if err != nil {
-				return fmt.Errorf("encrypt anew: %w", err)
+				return fmt.Errorf("re-encrypt: %w", err)
 			}
 			if err := t.exec(column.set, sealed, s.id); err != nil {
 				return err

@@ -11,32 +11,31 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// ReserveFile takes up space on the disk that important acts are kept in when
-// nothing else is left.
+// ReserveFile reserves disk space for important acts on a full disk.
 const ReserveFile = "reserve"
 
-// The reserve holds some hundred acts. With less than margin left a disk counts
-// as full: what can wait waits, so that it does not eat the rest.
+// The reserve has room for a few hundred acts. A disk with less than margin free
+// counts as full: what can wait then waits.
 const (
 	reserveSize = 8 << 20
 	margin      = 1 << 20
 )
 
-// A FullError says that a disk is full.
-type FullError struct{ Path string } // what has no room
+// A FullError says that the disk is full.
+type FullError struct{ Path string } // the file that has no room
 
 func (e *FullError) Error() string {
-	return fmt.Sprintf("the disk is full: there is no room for %s; make room there, and all goes on by itself", e.Path)
+	return fmt.Sprintf("the disk is full: there is no room for %s; free some space there, and the controller recovers by itself", e.Path)
 }
 
-// A reserve is the space of one database. It is given to the database's
-// write-ahead log, not to the disk, where others would take it.
+// A reserve is disk space set aside for one database. It is released to the
+// database's write-ahead log, not to the disk, where other programs would take it.
 type reserve struct{ dir string }
 
 func (r reserve) path() string { return filepath.Join(r.dir, ReserveFile) }
 func (r reserve) log() string  { return filepath.Join(r.dir, File+"-wal") }
 
-// free returns how much room there is on the disk.
+// free returns the free bytes on the disk.
 func (r reserve) free() (int64, error) {
 	var fs unix.Statfs_t
 	if err := unix.Statfs(r.dir, &fs); err != nil {
@@ -45,7 +44,7 @@ func (r reserve) free() (int64, error) {
 	return int64(fs.Bavail) * fs.Bsize, nil
 }
 
-// held returns how much the reserve holds.
+// size returns the bytes that the reserve holds.
 func (r reserve) size() int64 {
 	info, err := os.Stat(r.path())
 	if err != nil {
@@ -54,8 +53,8 @@ func (r reserve) size() int64 {
 	return info.Size()
 }
 
-// whole returns a FullError unless the reserve is whole, or can be made so, and
-// there is room besides it.
+// check returns a FullError unless the reserve is full size, or can be filled, and
+// margin is free besides.
 func (r reserve) check() error {
 	free, err := r.free()
 	if err != nil {
@@ -71,7 +70,7 @@ func (r reserve) check() error {
 	return r.fill(reserveSize)
 }
 
-// fill makes the reserve hold so much.
+// fill extends the reserve to size bytes.
 func (r reserve) fill(size int64) error {
 	f, err := os.OpenFile(r.path(), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -80,7 +79,7 @@ func (r reserve) fill(size int64) error {
 	defer f.Close()
 	var owner unix.Stat_t
 	if os.Geteuid() == 0 && unix.Stat(filepath.Join(r.dir, File), &owner) == nil {
-		if err := f.Chown(int(owner.Uid), int(owner.Gid)); err != nil { // as SQLite does with the files it makes
+		if err := f.Chown(int(owner.Uid), int(owner.Gid)); err != nil { // as SQLite does for its files
 			return fmt.Errorf("reserve: %w", err)
 		}
 	}
@@ -97,7 +96,7 @@ func (r reserve) fill(size int64) error {
 	return nil
 }
 
-// give gives the reserve to the database if the disk is full.
+// release hands the reserve to the database if the disk is full.
 func (r reserve) release() error {
 	free, err := r.free()
 	if err != nil {
@@ -113,8 +112,8 @@ func (r reserve) release() error {
 	return r.preallocate(held)
 }
 
-// claim keeps space for the write-ahead log beyond its end, where there is one.
-// SQLite holds no lock on that file, which closing it here would end.
+// preallocate reserves space for the write-ahead log beyond its end, if the log
+// exists. SQLite holds no POSIX lock on that file, so closing it here releases none.
 func (r reserve) preallocate(size int64) error {
 	f, err := os.OpenFile(r.log(), os.O_RDWR, 0)
 	if errors.Is(err, os.ErrNotExist) {
@@ -128,7 +127,7 @@ func (r reserve) preallocate(size int64) error {
 	if err != nil {
 		return fmt.Errorf("reserve: %w", err)
 	}
-	// What the shared memory beside it and the database may yet need is left.
+	// Leave room for the shared-memory file and the database.
 	if size -= margin / 4; size > 0 {
 		err = unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, info.Size(), size)
 	}
@@ -138,20 +137,20 @@ func (r reserve) preallocate(size int64) error {
 	return nil
 }
 
-// regain takes back what the closed database leaves of a full disk.
+// refill refills the reserve, as far as there is room, after the database was closed.
 func (r reserve) refill() {
 	if free, err := r.free(); err == nil && r.size() < reserveSize {
 		if size := min(free+r.size(), reserveSize); size > 0 {
-			r.fill(size) // or there is none: the next opening tries again
+			r.fill(size) // if it fails, the next Open tries again
 		}
 	}
 }
 
-// noRoom says whether the system refuses to store more.
+// noRoom says whether err means that the disk or the quota is full.
 func noRoom(err error) bool { return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) }
 
-// refused returns a FullError for what SQLite says of a full disk, in whose
-// codes it is many things.
+// fullError returns a FullError in place of one of SQLite's several errors for a full
+// disk; other errors it returns as they are.
 func (r reserve) fullError(err error) error {
 	var refusal *sqlite.Error
 	if !errors.As(err, &refusal) {
@@ -169,7 +168,7 @@ func (r reserve) fullError(err error) error {
 	return &FullError{filepath.Join(r.dir, File)}
 }
 
-// probe says whether nothing more can be written.
+// diskFull tries to write, and says whether the disk is full.
 func (r reserve) diskFull() bool {
 	f, err := os.OpenFile(r.dir, unix.O_TMPFILE|os.O_RDWR, 0o600)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Fold returns text without case and accents, its words divided by single
-// spaces: what tells whether two names are the same.
+// Fold returns text without case and accents, its words separated by single spaces.
+// Two names are the same if their folded forms are.
 func Fold(text string) string {
 	var b strings.Builder
 	space := false
@@ -34,26 +34,26 @@ func Fold(text string) string {
 	return b.String()
 }
 
-// strokes are letters with more than an accent, as people type them who have
-// them not on their keyboard. Unicode does not take them apart.
+// letterVariants are letters with more than an accent, as people type them on a
+// keyboard without them. Unicode does not decompose these.
 var letterVariants = strings.NewReplacer(
 	"æ", "ae", "ð", "d", "đ", "d", "ħ", "h", "ı", "i", "ł", "l", "ø", "o", "œ", "oe", "ß", "ss", "ŧ", "t", "þ", "th",
 )
 
-// searched returns text as searches compare it: folded, and without strokes.
+// searchText returns text as searches compare it: folded, with letterVariants
+// replaced.
 func searchText(text string) string { return letterVariants.Replace(Fold(text)) }
 
-// SortKey returns what names are listed by: as the Unicode collation algorithm
-// compares them in any language (UTS #10, CLDR's root), ł near l and é near e,
-// without regard to case and accents, numbers by their value. It is written in
-// hexadecimal, which SQLite compares as it compares bytes.
+// SortKey returns a name's sort key by the Unicode collation algorithm's root order
+// (UTS #10, CLDR), ignoring case and accents, with numbers by value. It is
+// hexadecimal, so that SQLite compares it as bytes.
 func SortKey(name string) string {
 	key := collate.New(language.Und, collate.Loose, collate.Numeric).KeyFromString(new(collate.Buffer), name)
 	return hex.EncodeToString(key)
 }
 
-// SplitName fills in first and last name from the whole name, if neither is
-// there: the last word is the last name.
+// SplitName fills in first and last name from the whole name if both are empty: the
+// last word is the last name.
 func (u *User) SplitName() {
 	if u.First != "" || u.Last != "" {
 		return
@@ -66,7 +66,8 @@ func (u *User) SplitName() {
 	}
 }
 
-// setNames writes a user's names and groups, and what a search finds them by.
+// setNames stores a user's names and groups, and the columns for sorting and
+// searching.
 func (t *Tx) setNames(u *User) error {
 	u.SplitName()
 	words := " " + searchText(u.Name)
@@ -87,33 +88,33 @@ func (t *Tx) setNames(u *User) error {
 	return nil
 }
 
-// A UserPlace is a place in the list of users by name.
+// A UserCursor is a position in the list of users by name.
 type UserCursor struct {
 	Sort string // SortKey of the name
 	ID   uint64
 }
 
-// A UserState is what users can be chosen by besides their names.
+// A UserState is a filter for users besides their names.
 type UserState string
 
-// The states: whoever has no credential is in one of the others, too.
+// The states. Users without credentials are also in one of the others.
 const (
 	AnyState     UserState = ""
-	ValidUsers   UserState = "valid"          // their dates allow it now
-	ExpiredUsers UserState = "expired"        // their time is over
-	EarlyUsers   UserState = "not-yet-valid"  // their time is to come
-	BareUsers    UserState = "no-credentials" // they have neither PIN nor card
+	ValidUsers   UserState = "valid"          // now is within their dates
+	ExpiredUsers UserState = "expired"        // their end has passed
+	EarlyUsers   UserState = "not-yet-valid"  // their beginning is still to come
+	BareUsers    UserState = "no-credentials" // neither PIN nor card
 )
 
-// A UserChoice chooses users.
+// A UserChoice selects users.
 type UserChoice struct {
-	Search string // each word of it begins a word of name or groups, whatever its case and accents
+	Search string // each word begins a word of the name or a group, ignoring case and accents
 	State  UserState
-	Now    int64 // Unix seconds, by which State goes
+	Now    int64 // Unix seconds, for State
 }
 
-// from returns where the users of a choice are read from, in SQL: an index that
-// has all of it, and conditions with their arguments.
+// from returns the FROM and WHERE of a choice with its arguments, on an index that
+// covers it.
 func (c UserChoice) from() (clause string, args []any) {
 	switch c.State {
 	case ValidUsers:
@@ -133,18 +134,18 @@ func (c UserChoice) from() (clause string, args []any) {
 	return clause, args
 }
 
-// pageOf is the statement that reads a page of a choice, by name.
+// pageQuery returns the statement that reads one page, by name.
 func pageQuery(clause string) string {
 	return `SELECT sort, id FROM ` + clause + ` AND (sort, id) > (?, ?) ORDER BY sort, id LIMIT ?`
 }
 
-// countUsers returns how many users a choice chooses, of all that there are.
+// countUsers returns how many of total users a choice selects.
 func (t *Tx) countUsers(c UserChoice, total int) (n int, err error) {
 	searches := len(strings.Fields(searchText(c.Search))) > 0
 	switch {
 	case !searches && c.State == AnyState:
 		return total, nil
-	case !searches && c.State == ValidUsers: // all but few, as a rule
+	case !searches && c.State == ValidUsers: // usually nearly all
 		n = total
 		for _, others := range []UserState{ExpiredUsers, EarlyUsers} {
 			less, err := t.countUsers(UserChoice{State: others, Now: c.Now}, total)
@@ -160,8 +161,8 @@ func (t *Tx) countUsers(c UserChoice, total int) (n int, err error) {
 	return n, err
 }
 
-// FindUsers returns the users of a page of a choice, by name, that come after a
-// place. total is how many users there are, found how many are chosen.
+// FindUsers returns one page of the users that a choice selects, by name, after a
+// cursor. total is the number of users, found how many are selected.
 func (t *Tx) FindUsers(c UserChoice, after UserCursor, limit int) (users []*User, total, found int, err error) {
 	if err = t.row(`SELECT count(*) FROM users`, nil, &total); err != nil {
 		return nil, 0, 0, err
@@ -177,7 +178,7 @@ func (t *Tx) FindUsers(c UserChoice, after UserCursor, limit int) (users []*User
 	if err != nil {
 		return nil, 0, 0, err
 	}
-	// Either the page was full early, or it has looked at all of them already.
+	// A first page that is not full holds all there are.
 	if found = len(page); after != (UserCursor{}) || len(page) == limit {
 		if found, err = t.countUsers(c, total); err != nil {
 			return nil, 0, 0, err
@@ -195,7 +196,7 @@ func (t *Tx) FindUsers(c UserChoice, after UserCursor, limit int) (users []*User
 	return users, total, found, err
 }
 
-// UserName returns a user's name; "" if there is no such user any more.
+// UserName returns a user's name; "": no such user.
 func (t *Tx) UserName(id uint64) (name string, err error) {
 	err = t.row(`SELECT name FROM users WHERE id = ?`, []any{id}, &name)
 	if errors.Is(err, ErrNotFound) {
@@ -204,7 +205,7 @@ func (t *Tx) UserName(id uint64) (name string, err error) {
 	return name, err
 }
 
-// Groups returns the groups that users are in, sorted.
+// Groups returns all groups of users, sorted.
 func (t *Tx) Groups() (groups []string, err error) {
 	err = t.rows(`SELECT DISTINCT name FROM user_groups ORDER BY name`, nil, func(r scanner) error {
 		var group string

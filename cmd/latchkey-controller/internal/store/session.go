@@ -14,13 +14,13 @@ type Session struct {
 	Admin         int64
 	Began         clock.Steady
 	Seen          clock.Steady
-	Authenticated clock.Steady // when the password was given last
+	Authenticated clock.Steady // when the password was entered last
 	Address       string
 	Agent         string
 }
 
-// AddSession adds a session and notes that its administrator was here, by the
-// wall clock. All but the newest keep of that administrator's end.
+// AddSession adds a session and updates when its administrator was last seen, by the
+// wall clock. It ends all but the newest keep sessions of that administrator.
 func (t *Tx) AddSession(s *Session, wall time.Time, keep int) error {
 	err := t.exec(`INSERT INTO sessions (hash, admin_id, began, seen, given, address, agent) VALUES (?, ?, ?, ?, ?, ?, ?)`,
 		s.Hash[:], s.Admin, s.Began, s.Seen, s.Authenticated, s.Address, s.Agent)
@@ -33,15 +33,15 @@ func (t *Tx) AddSession(s *Session, wall time.Time, keep int) error {
 	return t.exec(`UPDATE admins SET seen = ? WHERE id = ?`, wall.Unix(), s.Admin)
 }
 
-// Session returns the session of a token's hash, or ErrNotFound.
+// Session returns the session with a token's hash, or ErrNotFound.
 func (t *Tx) Session(hash wire.Hash) (*Session, error) {
 	s := Session{Hash: hash}
 	return &s, t.row(`SELECT admin_id, began, seen, given, address, agent FROM sessions WHERE hash = ?`, []any{hash[:]},
 		&s.Admin, &s.Began, &s.Seen, &s.Authenticated, &s.Address, &s.Agent)
 }
 
-// TouchSession notes that a session was used, and its administrator here, by the
-// wall clock.
+// TouchSession stores a session's times and updates when its administrator was last
+// seen, by the wall clock.
 func (t *Tx) TouchSession(s *Session, wall time.Time) error {
 	if err := t.exec(`UPDATE sessions SET seen = ?, given = ? WHERE hash = ?`, s.Seen, s.Authenticated, s.Hash[:]); err != nil {
 		return err
@@ -54,8 +54,8 @@ func (t *Tx) EndSession(hash wire.Hash) error {
 	return t.exec(`DELETE FROM sessions WHERE hash = ?`, hash[:])
 }
 
-// EndSessions ends an administrator's sessions but one, and what is under way to
-// begin one; the zero hash: all.
+// EndSessions ends an administrator's sessions except one, and invalidates sign-ins
+// in progress; the zero hash: all sessions.
 func (t *Tx) EndSessions(admin int64, but wire.Hash) error {
 	return errors.Join(
 		t.exec(`DELETE FROM sessions WHERE admin_id = ? AND hash <> ?`, admin, but[:]),
@@ -63,14 +63,14 @@ func (t *Tx) EndSessions(admin int64, but wire.Hash) error {
 	)
 }
 
-// ForgetSignIns ends all sessions and links, and knows no browser: those of a site that was put back
-// are of another time.
+// ForgetSignIns ends all sessions and one-time links and forgets all browsers, after
+// a restore.
 func (t *Tx) ForgetSignIns() error {
 	return errors.Join(t.exec(`DELETE FROM sessions`), t.exec(`DELETE FROM browsers`), t.exec(`DELETE FROM links`))
 }
 
-// OpenSessions counts the sessions of each administrator that began after a time
-// and were last used after another.
+// OpenSessions counts each administrator's sessions that began after a time and were
+// last used after another.
 func (t *Tx) OpenSessions(began, seen clock.Steady) (open map[int64]int, err error) {
 	open = map[int64]int{}
 	err = t.rows(`SELECT admin_id, count(*) FROM sessions WHERE began > ? AND seen > ? GROUP BY admin_id`, []any{began, seen}, func(r scanner) error {
@@ -83,9 +83,9 @@ func (t *Tx) OpenSessions(began, seen clock.Steady) (open map[int64]int, err err
 	return open, err
 }
 
-// PruneSignIns forgets sessions that began at a time or before, or were last
-// used at another or before, browsers that were at a third or before, links that
-// have ended, and throttles that are over for a day.
+// PruneSignIns deletes sessions that began, or were last used, at or before the given
+// times, browsers last seen at or before a third, expired one-time links, and
+// throttles that ended a day ago.
 func (t *Tx) PruneSignIns(now, began, seen, browsers clock.Steady) error {
 	return errors.Join(
 		t.exec(`DELETE FROM sessions WHERE began <= ? OR seen <= ?`, began, seen),
@@ -95,15 +95,14 @@ func (t *Tx) PruneSignIns(now, began, seen, browsers clock.Steady) error {
 	)
 }
 
-// A Link is a one-time link.
+// A OneTimeLink lets an administrator set a password once.
 type OneTimeLink struct {
 	Hash  wire.Hash // of its token
-	Admin int64     // whose password it sets; 0: it makes the first Owner
+	Admin int64     // whose password it sets; 0: it creates the first Owner
 	Ends  clock.Steady
 }
 
-// AddLink adds a link in place of the one that there may be for the same
-// administrator.
+// AddOneTimeLink adds a one-time link and removes the administrator's previous one.
 func (t *Tx) AddOneTimeLink(l *OneTimeLink) error {
 	var admin any
 	if l.Admin != 0 {
@@ -115,23 +114,23 @@ func (t *Tx) AddOneTimeLink(l *OneTimeLink) error {
 	return t.exec(`INSERT INTO links (hash, admin_id, ends) VALUES (?, ?, ?)`, l.Hash[:], admin, l.Ends)
 }
 
-// Link returns the link of a token's hash, or ErrNotFound.
+// OneTimeLink returns the link with a token's hash, or ErrNotFound.
 func (t *Tx) OneTimeLink(hash wire.Hash) (*OneTimeLink, error) {
 	l := OneTimeLink{Hash: hash}
 	return &l, t.row(`SELECT coalesce(admin_id, 0), ends FROM links WHERE hash = ?`, []any{hash[:]}, &l.Admin, &l.Ends)
 }
 
-// UseLink uses a link up.
+// RemoveOneTimeLink removes a link.
 func (t *Tx) RemoveOneTimeLink(hash wire.Hash) error {
 	return t.exec(`DELETE FROM links WHERE hash = ?`, hash[:])
 }
 
-// A Throttle counts the wrong passwords of an account or an address.
+// A Throttle counts the wrong passwords for an account, from an address, and so on.
 type Throttle struct {
 	What     string
 	Failures int
 	Last     clock.Steady
-	Until    clock.Steady // no password is looked at before
+	Until    clock.Steady // no password is checked before then
 }
 
 // Throttle returns a throttle, empty if there is none.
@@ -144,7 +143,7 @@ func (t *Tx) Throttle(what string) (*Throttle, error) {
 	return &th, err
 }
 
-// SetThrottle keeps a throttle; one without failures is forgotten.
+// SetThrottle stores a throttle; one without failures is deleted.
 func (t *Tx) SetThrottle(th *Throttle) error {
 	if th.Failures == 0 {
 		return t.exec(`DELETE FROM throttles WHERE what = ?`, th.What)

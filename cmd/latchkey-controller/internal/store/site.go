@@ -5,7 +5,7 @@ import (
 	"latchkey/sync/wire"
 )
 
-// A Site is the one row that says whose database this is.
+// A Site is the one row that describes the site.
 type Site struct {
 	ID        wire.SiteID
 	Name      string
@@ -16,7 +16,7 @@ type Site struct {
 	Root      []byte // the certificate authority's certificate, DER
 }
 
-// Site returns the site, or ErrNotFound before there is one.
+// Site returns the site, or ErrNotFound before it is created.
 func (t *Tx) Site() (*Site, error) {
 	var s Site
 	var id []byte
@@ -40,7 +40,7 @@ func (t *Tx) Zone() (name string, err error) {
 	return name, err
 }
 
-// SetZone sets it.
+// SetZone sets the site's time zone.
 func (t *Tx) SetZone(name string) error { return t.exec(`UPDATE site SET zone = ?`, name) }
 
 // KeepDays returns for how many days activity is kept.
@@ -49,19 +49,19 @@ func (t *Tx) KeepDays() (days int, err error) {
 	return days, err
 }
 
-// SetKeepDays sets it.
+// SetKeepDays sets for how many days activity is kept.
 func (t *Tx) SetKeepDays(days int) error { return t.exec(`UPDATE site SET keep_days = ?`, days) }
 
-// Claimed returns when a reader's word alone began an epoch; 0: never.
+// LastClaim returns when ReissueOnClaim last began an epoch; 0: never.
 func (t *Tx) LastClaim() (at clock.Steady, err error) {
 	err = t.row(`SELECT claimed FROM site`, nil, &at)
 	return at, err
 }
 
-// SetClaimed notes that.
+// SetLastClaim sets when ReissueOnClaim last began an epoch.
 func (t *Tx) SetLastClaim(at clock.Steady) error { return t.exec(`UPDATE site SET claimed = ?`, at) }
 
-// An Epoch is what the credential log of that number is keyed with.
+// An Epoch holds the key material of one epoch of the credential log.
 type Epoch struct {
 	Number  uint64
 	Created int64
@@ -82,7 +82,7 @@ func (t *Tx) Epoch() (*Epoch, error) {
 	return &e, nil
 }
 
-// NextEpoch returns the number of the epoch that would begin now.
+// NextEpoch returns the number for an epoch that begins now.
 func (t *Tx) NextEpoch(now int64) (uint64, error) {
 	return t.next(now, `SELECT coalesce(max(number), 0) FROM epochs`)
 }
@@ -93,8 +93,8 @@ func (t *Tx) AddEpoch(e *Epoch) error {
 		e.Number, e.Created, e.Key, e.KDF.Salt[:], e.KDF.Memory, e.KDF.Time, e.KDF.Threads)
 }
 
-// next returns max(last + 1, now), last being the number that a query finds:
-// it rises even across a restore from a backup.
+// next returns max(last + 1, now), last being the number that the query returns: it
+// rises even across a restore from a backup.
 func (t *Tx) next(now int64, last string, args ...any) (uint64, error) {
 	var n int64
 	if err := t.row(last, args, &n); err != nil {

@@ -1,9 +1,9 @@
-// Package store keeps one site's tables in SQLite: the site, its epochs, the
-// chained credential log, users with their credentials, readers with their
-// bundles and policies. Each act is one transaction, durable when it returns;
-// several processes may work on one database at once.
+// Package store keeps one site's tables in SQLite: the site, its epochs, the chained
+// credential log, users with their credentials, readers with their bundles and
+// policies. Each act is one transaction, durable when it returns. Several processes
+// may use one database at once.
 //
-// It sees no secret: what is secret comes and goes sealed (package vault).
+// It sees no secrets: callers seal them (package vault).
 package store
 
 import (
@@ -16,7 +16,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"modernc.org/sqlite" // the driver "sqlite", too
+	"modernc.org/sqlite" // also registers the driver "sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"latchkey/device/durable"
@@ -26,48 +26,48 @@ import (
 // File-wal and File-shm beside it while it is open.
 const File = "site.db"
 
-// ErrNotFound says that there is no such row.
+// ErrNotFound says that the row does not exist.
 var ErrNotFound = errors.New("not found")
 
-// A Store is an open database. Its methods may be called by several goroutines.
+// A Store is an open database. It is safe for concurrent use.
 type Store struct {
 	db      *sql.DB
 	reserve reserve
 }
 
-// Create opens the database of a directory, which it makes, readable by its
-// owner only, if there is none.
+// Create opens the database in a directory, and creates it, readable by its owner
+// only, if it does not exist.
 func Create(ctx context.Context, dir string) (*Store, error) {
 	f, err := os.OpenFile(filepath.Join(dir, File), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("make database: %w", err)
+		return nil, fmt.Errorf("create database: %w", err)
 	}
 	if err := f.Close(); err != nil {
-		return nil, fmt.Errorf("make database: %w", err)
+		return nil, fmt.Errorf("create database: %w", err)
 	}
 	if err := durable.SyncDir(dir); err != nil {
-		return nil, fmt.Errorf("make database: %w", err)
+		return nil, fmt.Errorf("create database: %w", err)
 	}
 	return Open(ctx, dir)
 }
 
-// busyFor is how long one process waits for another.
+// busyTimeout is how long one process waits for another's lock.
 const busyTimeout = 10 * time.Second
 
-// busy says whether another process was at the database.
+// busy says whether another process held the database's lock.
 func busy(err error) bool {
 	var refusal *sqlite.Error
 	return errors.As(err, &refusal) && refusal.Code()&0xff == sqlite3.SQLITE_BUSY
 }
 
-// Open opens the database of a directory and brings its schema up to date. The
-// error wraps fs.ErrNotExist if there is none.
+// Open opens the database in a directory and migrates its schema. The error wraps
+// fs.ErrNotExist if there is none.
 func Open(ctx context.Context, dir string) (*Store, error) {
 	path, err := filepath.Abs(filepath.Join(dir, File))
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	if _, err := os.Stat(path); err != nil { // SQLite would make one
+	if _, err := os.Stat(path); err != nil { // SQLite would create it
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	r := reserve{filepath.Dir(path)}
@@ -79,20 +79,21 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 		"_pragma": {
 			fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()),
 			"journal_mode(WAL)",
-			"synchronous(FULL)", // a commit is on the disk
+			"synchronous(FULL)", // a commit is durable
 			"foreign_keys(1)",
 			"secure_delete(1)",
 			"temp_store(memory)",
 		},
-		"_txlock": {"immediate"}, // whoever will write waits before reading
+		"_txlock": {"immediate"}, // writers take the lock before they read
 	}
 	dsn := url.URL{Scheme: "file", Path: path, RawQuery: options.Encode()}
 	db, err := sql.Open("sqlite", dsn.String())
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	// Of several that give a new database its write-ahead log at once SQLite lets
-	// none wait for another (https://sqlite.org/wal.html#sometimes_queries_return_sqlite_busy_in_wal_mode).
+	// Processes that switch a new database to WAL at the same time do not wait for
+	// each other
+	// (https://sqlite.org/wal.html#sometimes_queries_return_sqlite_busy_in_wal_mode).
 	err = migrate(ctx, db)
 	for end := time.Now().Add(busyTimeout); busy(err) && time.Now().Before(end); err = migrate(ctx, db) {
 		time.Sleep(10 * time.Millisecond)
@@ -109,8 +110,8 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 	return s, nil
 }
 
-// settle makes the reserve of a database that was opened just now, or what is
-// left of it the database's own.
+// prepareReserve fills the reserve of a newly opened database; on a full disk it
+// preallocates what is left for the write-ahead log.
 func (s *Store) prepareReserve() error {
 	err := s.Full()
 	if full := (*FullError)(nil); !errors.As(err, &full) {
@@ -123,8 +124,8 @@ func (s *Store) prepareReserve() error {
 	return s.reserve.preallocate(min(free, reserveSize))
 }
 
-// Full returns a FullError if the disk is full: then only what Update does is
-// kept, for as long as the reserve lasts.
+// Full returns a FullError if the disk is full. Then Keep fails, and Update works as
+// long as the reserve lasts.
 func (s *Store) Full() error { return s.reserve.check() }
 
 // Close closes the database.
@@ -134,9 +135,8 @@ func (s *Store) Close() error {
 	return err
 }
 
-// Update runs act in a transaction that may write. What it did is on the disk
-// when Update returns nil, and nothing of it ever happened otherwise. On a full
-// disk it uses the reserve.
+// Update runs act in a read-write transaction, which is durable when Update returns
+// nil and rolled back otherwise. On a full disk it uses the reserve.
 func (s *Store) Update(ctx context.Context, act func(*Tx) error) error {
 	if err := s.reserve.release(); err != nil {
 		return err
@@ -144,8 +144,8 @@ func (s *Store) Update(ctx context.Context, act func(*Tx) error) error {
 	return s.transact(ctx, nil, act)
 }
 
-// Keep does what Update does with what can wait: on a full disk it returns a
-// FullError, and leaves the reserve to others.
+// Keep is Update for what can wait: on a full disk it returns a FullError and does
+// not use the reserve.
 func (s *Store) Keep(ctx context.Context, act func(*Tx) error) error {
 	if err := s.Full(); err != nil {
 		return err
@@ -153,7 +153,7 @@ func (s *Store) Keep(ctx context.Context, act func(*Tx) error) error {
 	return s.transact(ctx, nil, act)
 }
 
-// View runs act in a transaction that only reads, and sees one moment.
+// View runs act in a read-only transaction, which sees one consistent state.
 func (s *Store) View(ctx context.Context, act func(*Tx) error) error {
 	return s.transact(ctx, &sql.TxOptions{ReadOnly: true}, act)
 }
@@ -168,13 +168,13 @@ func (s *Store) transact(ctx context.Context, options *sql.TxOptions, act func(*
 	if err == nil {
 		err = dbError(tx.Commit())
 	}
-	if err != nil && ctx.Err() != nil && !errors.Is(err, ctx.Err()) { // what is undone as ctx ends says that it is undone
+	if err != nil && ctx.Err() != nil && !errors.Is(err, ctx.Err()) { // report a rollback caused by ctx as ctx's error
 		err = fmt.Errorf("%w: %w", ctx.Err(), err)
 	}
 	return s.reserve.fullError(err)
 }
 
-// A Tx is a transaction, good until the function it was handed to returns.
+// A Tx is a transaction, valid until the function it was passed to returns.
 type Tx struct {
 	ctx context.Context
 	tx  *sql.Tx
@@ -185,7 +185,7 @@ func (t *Tx) exec(statement string, args ...any) error {
 	return dbError(err)
 }
 
-// Try runs act, and undoes what it wrote in the transaction if it fails.
+// Try runs act, and rolls back its writes if it fails.
 func (t *Tx) Try(act func() error) error {
 	if err := t.exec(`SAVEPOINT act`); err != nil {
 		return err
@@ -209,7 +209,7 @@ func dbError(err error) error {
 	return fmt.Errorf("database: %w", err)
 }
 
-// row reads the one row of a query. The error is ErrNotFound if there is none.
+// row reads a single row. The error is ErrNotFound if there is none.
 func (t *Tx) row(query string, args []any, into ...any) error {
 	err := t.tx.QueryRowContext(t.ctx, query, args...).Scan(into...)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -221,7 +221,7 @@ func (t *Tx) row(query string, args []any, into ...any) error {
 	return nil
 }
 
-// A scanner is a row of a result.
+// A scanner is one row of a result.
 type scanner interface{ Scan(into ...any) error }
 
 // rows calls scan for each row of a query.

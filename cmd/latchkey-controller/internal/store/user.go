@@ -9,18 +9,18 @@ import (
 	"latchkey/sync/wire"
 )
 
-// ErrTagTaken says that a credential with this tag is there already.
+// ErrTagTaken says that a credential with this tag already exists.
 var ErrTagTaken = errors.New("the tag is taken")
 
-// A User is a person with what every credential of theirs carries.
+// A User is a person, with the data that all of their credentials carry.
 type User struct {
 	ID       uint64
-	Name     string   // first and last name, as screens greet
+	Name     string   // first and last name, as readers greet
 	First    string   //
 	Last     string   //
 	Groups   []string // sorted, besides wire.Everyone
-	From     int64    // Unix seconds; 0: always has been
-	Until    int64    // Unix seconds; 0: for ever
+	From     int64    // Unix seconds; 0: no beginning
+	Until    int64    // Unix seconds; 0: no end
 	Extended bool     // doors open for their extended time
 	Created  int64    // Unix seconds
 }
@@ -33,18 +33,18 @@ type Credential struct {
 	Tag      wire.Tag
 	Material []byte // sealed
 	Created  int64  // Unix seconds
-	By       string // who gave it; "" if that is not known
-	Exposed  bool   // a lost reader may have given it away
+	By       string // who assigned it; "": not known
+	Exposed  bool   // a lost reader may have disclosed it
 }
 
-// Wire returns what readers are told about a credential of the user.
+// Wire returns a credential of the user as readers get it.
 func (u *User) Wire(c *Credential) wire.Credential {
-	// What was kept of times before they had a bound stays within it.
+	// Times stored before there was a bound are clipped to it.
 	from, until := min(u.From, wire.MaxTime-1), min(u.Until, wire.MaxTime)
 	return wire.Credential{ID: c.ID, Kind: c.Kind, User: u.ID, Name: u.Name, Groups: u.Groups, From: from, Until: until, Extended: u.Extended}
 }
 
-// AddUser adds a user and fills in its ID, which is never used again.
+// AddUser adds a user and fills in its ID, which is never reused.
 func (t *Tx) AddUser(u *User) error {
 	err := t.row(`INSERT INTO users (name, valid_from, valid_until, extended, created) VALUES (?, ?, ?, ?, ?) RETURNING id`,
 		[]any{u.Name, u.From, u.Until, u.Extended, u.Created}, &u.ID)
@@ -54,8 +54,7 @@ func (t *Tx) AddUser(u *User) error {
 	return t.setNames(u)
 }
 
-// SetUser changes a user, and in the log what readers hold of their
-// credentials if that is something else now.
+// SetUser updates a user, and appends to the log what changes for their credentials.
 func (t *Tx) SetUser(now int64, u *User) error {
 	before, err := t.User(u.ID)
 	if err != nil {
@@ -87,12 +86,12 @@ func (t *Tx) SetUser(now int64, u *User) error {
 	return nil
 }
 
-// RemoveUser removes a user, whose credentials must be gone.
+// RemoveUser removes a user, who must have no credentials.
 func (t *Tx) RemoveUser(id uint64) error {
 	return t.exec(`DELETE FROM users WHERE id = ?`, id)
 }
 
-// Users returns all users in the order of their ids.
+// Users returns all users by id.
 func (t *Tx) Users() ([]*User, error) { return t.users(`1`) }
 
 // User returns one user, or ErrNotFound.
@@ -107,7 +106,7 @@ func (t *Tx) User(id uint64) (*User, error) {
 	return users[0], nil
 }
 
-// UsersNamed returns the users of a name.
+// UsersNamed returns the users with a name.
 func (t *Tx) UsersNamed(name string) ([]*User, error) { return t.users(`name = ?`, name) }
 
 func (t *Tx) users(where string, args ...any) ([]*User, error) {
@@ -133,15 +132,15 @@ func (t *Tx) users(where string, args ...any) ([]*User, error) {
 	return users, err
 }
 
-// Taken says whether somebody has the PIN or the card of a tag.
+// Taken says whether a PIN or card with this tag is assigned.
 func (t *Tx) Taken(tag wire.Tag) (taken bool, err error) {
 	err = t.row(`SELECT EXISTS (SELECT 1 FROM credentials WHERE tag = ?)`, []any{tag[:]}, &taken)
 	return taken, err
 }
 
-// AddCredential gives a user a credential: fills in its ID, which is never
-// used again, and Material with what seal returns for it, and appends the
-// change to the log. The error is ErrTagTaken if somebody has this PIN or card.
+// AddCredential gives a user a credential and appends the change to the log. It fills
+// in the ID, which is never reused, and Material with what seal returns for it. The
+// error is ErrTagTaken if the PIN or card is already assigned.
 func (t *Tx) AddCredential(now int64, u *User, c *Credential, seal func(id uint64) []byte) error {
 	if taken, err := t.Taken(c.Tag); err != nil {
 		return err
@@ -168,7 +167,7 @@ func (t *Tx) AddCredential(now int64, u *User, c *Credential, seal func(id uint6
 	return t.appendChange(now, wire.Change{Tag: c.Tag, Credential: &told})
 }
 
-// RemoveCredential takes a credential away and appends the change to the log.
+// RemoveCredential removes a credential and appends the change to the log.
 func (t *Tx) RemoveCredential(now int64, c *Credential) error {
 	if err := t.exec(`DELETE FROM credentials WHERE id = ?`, c.ID); err != nil {
 		return err
@@ -179,10 +178,10 @@ func (t *Tx) RemoveCredential(now int64, c *Credential) error {
 	return t.appendChange(now, wire.Change{Tag: c.Tag})
 }
 
-// Credentials returns all credentials, in the order of their ids.
+// Credentials returns all credentials by id.
 func (t *Tx) Credentials() ([]*Credential, error) { return t.credentials(`1`) }
 
-// CredentialsOf returns a user's credentials, in the order of their ids.
+// CredentialsOf returns a user's credentials by id.
 func (t *Tx) CredentialsOf(user uint64) ([]*Credential, error) {
 	return t.credentials(`user_id = ?`, user)
 }
@@ -202,8 +201,8 @@ func (t *Tx) credentials(where string, args ...any) ([]*Credential, error) {
 	return credentials, err
 }
 
-// ExposeCredentials marks all credentials there are as ones that a lost reader
-// may have given away, and returns how many they are.
+// ExposeCredentials marks all credentials as possibly disclosed by a lost reader, and
+// returns how many there are.
 func (t *Tx) ExposeCredentials() (n int64, err error) {
 	err = t.row(`SELECT count(*) FROM credentials`, nil, &n)
 	if err != nil {

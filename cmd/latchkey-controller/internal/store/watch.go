@@ -6,9 +6,8 @@ import (
 	"time"
 )
 
-// Watch calls moved at once, and again whenever any process has committed a
-// change, until ctx ends or moved fails. It looks every interval at the counter
-// that SQLite keeps in shared memory (PRAGMA data_version).
+// Watch calls changed at once, and again whenever any process has committed a change,
+// until ctx ends or changed fails. It polls SQLite's data_version at every interval.
 func (s *Store) Watch(ctx context.Context, interval time.Duration, changed func() error) error {
 	conn, err := s.db.Conn(ctx)
 	if err != nil && ctx.Err() != nil {
@@ -41,10 +40,10 @@ func (s *Store) Watch(ctx context.Context, interval time.Duration, changed func(
 	}
 }
 
-// Versions tell whether bundles or policies have changed: then they differ.
+// Versions differ if bundles or policies have changed.
 type Versions struct{ lastBundle, bundles, policies int64 }
 
-// Versions returns them.
+// Versions returns the current Versions.
 func (t *Tx) Versions() (v Versions, err error) {
 	err = t.row(`SELECT (SELECT coalesce(max(number), 0) FROM bundles), (SELECT count(*) FROM bundles WHERE revoked = 0), (SELECT coalesce(sum(revision), 0) FROM policies)`,
 		nil, &v.lastBundle, &v.bundles, &v.policies)
