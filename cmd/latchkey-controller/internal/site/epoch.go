@@ -68,7 +68,7 @@ func (s *Site) Reissue(ctx context.Context, now time.Time, above uint64) (number
 	return s.reissue(ctx, now, above, func(*store.Tx) error { return nil })
 }
 
-// claimsEvery is how often a reader's word alone begins an epoch: it costs
+// claimInterval is how often a reader's word alone begins an epoch: it costs
 // every reader a snapshot.
 const claimInterval = time.Hour
 
