@@ -26,7 +26,7 @@ type Config struct {
 
 	Cache       Cache
 	Journal     Journal
-	StorePolicy func(*wire.VerifiedPolicy) error // wire.ErrUnfit: it cannot be put in force, or is not newer
+	StorePolicy func(*wire.VerifiedPolicy) error // wire.ErrUnfit: it is not newer
 
 	// NextConnection returns the next number of a connection, which is higher
 	// than all before, whatever happens: it is stored durably first. If it

@@ -59,6 +59,10 @@ func execute(ctx context.Context, io stdio, args []string) error {
 		args = append(args[1:], "--help")
 	}
 	row, args, err := find(args)
+	if errors.Is(err, flag.ErrHelp) { // user --help
+		_, err = fmt.Fprint(io.err, family(args[0]))
+		return errors.Join(err, flag.ErrHelp)
+	}
 	if err != nil {
 		return err
 	}
@@ -77,9 +81,9 @@ func execute(ctx context.Context, io stdio, args []string) error {
 	return run(ctx, args)
 }
 
-// find returns the command that begins the arguments, and the rest of them.
+// find returns the command that begins the arguments, and the rest of them;
+// flag.ErrHelp, with the arguments, if they ask about all commands of one word.
 func find(args []string) (row *command, rest []string, err error) {
-	var sameWord []command // "user add", "user edit" … for "user"
 	for _, g := range groups() {
 		for _, row := range g.commands {
 			first, second, two := strings.Cut(row.name, " ")
@@ -89,19 +93,31 @@ func find(args []string) (row *command, rest []string, err error) {
 				return &row, args[1:], nil
 			case len(args) > 1 && second == args[1]:
 				return &row, args[2:], nil
-			default:
-				sameWord = append(sameWord, row)
 			}
 		}
 	}
-	if sameWord == nil {
+	lines := family(args[0])
+	switch {
+	case lines == "":
 		return nil, nil, usagef("latchkey-controller: unknown command %q; latchkey-controller help shows all of them", args[0])
+	case len(args) > 1 && (args[1] == "-h" || args[1] == "--help"):
+		return nil, args, flag.ErrHelp
 	}
+	return nil, nil, usagef("latchkey-controller: unknown command %q; there are:\n\n%s", strings.Join(args[:min(len(args), 2)], " "), lines)
+}
+
+// family returns the lines of the commands of two words that begin with one, as
+// "user add" and "user edit" with "user".
+func family(first string) string {
 	var lines strings.Builder
-	for _, row := range sameWord {
-		row.line(&lines)
+	for _, g := range groups() {
+		for _, row := range g.commands {
+			if strings.HasPrefix(row.name, first+" ") {
+				row.line(&lines)
+			}
+		}
 	}
-	return nil, nil, usagef("latchkey-controller: unknown command %q; there are:\n\n%s", strings.Join(args[:min(len(args), 2)], " "), lines.String())
+	return lines.String()
 }
 
 // parse reads the flags of a command, which may stand before, between and after

@@ -7,6 +7,8 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"latchkey/cmd/latchkey-controller/internal/control"
 )
 
 func TestEachCommandOfTheTableHasItsLineAndItsHelp(t *testing.T) {
@@ -31,5 +33,29 @@ func TestEachCommandOfTheTableHasItsLineAndItsHelp(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestAFirstWordAloneIsHelpedWithItsSecondOnes(t *testing.T) {
+	for _, args := range [][]string{{"user", "--help"}, {"help", "user"}} {
+		var out bytes.Buffer
+		err := execute(t.Context(), stdio{nil, io.Discard, &out}, args)
+		if !errors.Is(err, flag.ErrHelp) || !strings.Contains(out.String(), "user add") || strings.Contains(out.String(), "reader add") {
+			t.Errorf("%q: %v %s", args, err, out.String())
+		}
+	}
+}
+
+// What works while the database does not: an order goes to the controller that runs.
+func TestAnOrderNeedsNoDatabase(t *testing.T) {
+	for _, args := range [][]string{{"unlock", "front-door"}, {"release", "front-door"}, {"identify", "front-door"}, {"hold", "front-door", "30m"}} {
+		err := execute(t.Context(), stdio{nil, io.Discard, io.Discard}, append(args, "--dir", t.TempDir()))
+		if !errors.Is(err, control.ErrNotRunning) {
+			t.Errorf("%q: %v", args, err)
+		}
+	}
+	var wrong usageError
+	if err := execute(t.Context(), stdio{nil, io.Discard, io.Discard}, []string{"hold", "front-door", "bogus", "--dir", t.TempDir()}); !errors.As(err, &wrong) {
+		t.Error(err)
 	}
 }

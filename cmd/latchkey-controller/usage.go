@@ -44,10 +44,10 @@ func groups() []group {
 			{name: "place remove", args: "location|hub|door NUMBER", summary: "removes one that is empty", takes: 2, prepare: placeRemove},
 		}},
 		{"Orders, which need a running controller", []command{
-			{name: "unlock", args: "READER", summary: "opens a door once, and ends a lockout of its PIN entry", takes: 1, prepare: unlock},
-			{name: "hold", args: "READER DURATION", summary: "holds a door open for a time, like 30m or 8h, at most 24h", takes: 2, prepare: hold},
-			{name: "release", args: "READER", summary: "ends a hold", takes: 1, prepare: release},
-			{name: "identify", args: "READER", summary: "has a reader show which one it is", takes: 1, prepare: identify},
+			{name: "unlock", args: "READER", summary: "opens a door once, and ends a lockout of its PIN entry", takes: 1, needs: aDirectory, prepare: unlock},
+			{name: "hold", args: "READER DURATION", summary: "holds a door open for a time, like 30m or 8h, at most 24h", takes: 2, needs: aDirectory, prepare: hold},
+			{name: "release", args: "READER", summary: "ends a hold", takes: 1, needs: aDirectory, prepare: release},
+			{name: "identify", args: "READER", summary: "has a reader show which one it is", takes: 1, needs: aDirectory, prepare: identify},
 		}},
 		{"What has happened", []command{
 			{name: "activity", summary: "shows what has happened at doors and what administrators have done", prepare: activity},

@@ -46,6 +46,9 @@ func dispatch(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 		return err
 	}
 	name, args := args[0], args[1:]
+	if name == "help" && len(args) > 0 { // help run
+		name, args = args[0], []string{"--help"}
+	}
 	switch name {
 	case "help", "-h", "--help":
 		_, err := fmt.Fprint(stdout, usage())
@@ -74,7 +77,7 @@ func usage() string {
 	for _, c := range commands() {
 		fmt.Fprintf(&b, "  latchkeyd %-9s %-22s %s\n", c.name, c.args, c.summary)
 	}
-	b.WriteString("\nExit codes: 0 done, 1 failed, 2 wrong use.\n")
+	b.WriteString("\nEach command takes --help.\n\nExit codes: 0 done, 1 failed, 2 wrong use.\n")
 	return b.String()
 }
 

@@ -75,7 +75,7 @@ func (l *link) open(dir string, id *adoption.Identity, s *adoption.Site, options
 		Authority:      authority,
 		Cache:          l.held.cache,
 		Journal:        events,
-		StorePolicy:    func(policy *wire.VerifiedPolicy) error { return storePolicy(options, s.Reader, policy) },
+		StorePolicy:    func(policy *wire.VerifiedPolicy) error { return cache.StorePolicy(options, s.Reader, policy) },
 		NextConnection: func() (uint64, error) { return connection.Next(dir, durable.Connection, l.clock.built, time.Now()) },
 		Now:            func() time.Duration { return l.clock.now().Monotonic },
 		Tell:           l.tell,
@@ -113,7 +113,7 @@ func (l *link) tell(news sync.News) {
 	case sync.PolicyChanged:
 		policy, err := device.LoadPolicy(news.Policy)
 		if err != nil {
-			l.log.Error("the policy is not put in force", "err", err) // storePolicy has refused such a one
+			l.log.Error("the policy is not put in force", "err", err)
 			return
 		}
 		l.clock.trustSystem(news.Policy.Policy().SystemTime)
@@ -134,15 +134,6 @@ func (l *link) tell(news sync.News) {
 		l.clock.set(news.Wall, news.At)
 		l.send(device.Tick{})
 	}
-}
-
-// storePolicy stores a policy that can be put in force; wire.ErrUnfit: it
-// cannot, or is not newer than the one held.
-func storePolicy(o cache.Options, reader string, policy *wire.VerifiedPolicy) error {
-	if _, err := device.LoadPolicy(policy); err != nil {
-		return fmt.Errorf("%w: %w", wire.ErrUnfit, err)
-	}
-	return cache.StorePolicy(o, reader, policy)
 }
 
 // report tells the controller how the reader and its door are.

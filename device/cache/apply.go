@@ -18,6 +18,9 @@ var ErrGap = fmt.Errorf("%w: what comes between is missing", wire.ErrUnfit)
 // if it has another h at a revision that is held; or the disk's, after which it
 // may be applied again.
 func (c *Cache) Apply(delta *wire.VerifiedDelta) (applied bool, err error) {
+	if err := delta.By(c.o.Site, c.o.Controller); err != nil {
+		return false, err
+	}
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	d, signed := delta.Delta(), delta.Signed()

@@ -14,8 +14,11 @@ import (
 // if that is whole, and newer or equal. Cut short, it can be done again. No
 // Cache may be open there.
 func Install(o Options, snapshot *wire.VerifiedSnapshot, siteKey *[32]byte) error {
+	err := snapshot.By(o.Site, o.Controller)
+	if err != nil {
+		return fmt.Errorf("install: %w", err)
+	}
 	m := snapshot.Manifest()
-	var err error
 	keep := m.Epoch
 	if held := heldBefore(o, m.Epoch, siteKey); m.Place().Above(held) {
 		err = install(filepath.Join(o.Dir, epochName(m.Epoch)), snapshot, siteKey)

@@ -39,6 +39,9 @@ func LoadPolicy(o Options, reader string) (*wire.VerifiedPolicy, error) {
 // written again. ErrOlder: one of a higher revision, or of the same and with
 // another content, is held.
 func StorePolicy(o Options, reader string, policy *wire.VerifiedPolicy) error {
+	if err := policy.By(o.Site, o.Controller); err != nil {
+		return err
+	}
 	p := policy.Policy()
 	if p.Reader != reader {
 		return fmt.Errorf("policy of reader %s", p.Reader)

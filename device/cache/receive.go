@@ -66,6 +66,9 @@ func (c *Cache) epochDir(epoch uint64) string {
 // (Missing). ErrOlder: it would not take what is held further, nor put right
 // what is damaged.
 func (c *Cache) Begin(manifest *wire.VerifiedManifest) (switched bool, err error) {
+	if err := manifest.By(c.o.Site, c.o.Controller); err != nil {
+		return false, err
+	}
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	m, signed := manifest.Manifest(), manifest.Signed()

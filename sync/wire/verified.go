@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"errors"
 	"fmt"
@@ -13,65 +14,75 @@ import (
 // disk. What they were opened from is part of the value, and is not to be
 // changed any more, nor what is returned.
 
+// verified is what bears a signature, and whose that is.
+type verified struct {
+	signed []byte
+	site   SiteID
+	key    ed25519.PublicKey
+}
+
+// Signed returns the message as it was signed.
+func (v *verified) Signed() []byte { return v.signed }
+
+// By returns an error unless it was verified as a site's and its controller's: who
+// keeps it for them asks.
+func (v *verified) By(site SiteID, key ed25519.PublicKey) error {
+	if v.site != site || !bytes.Equal(v.key, key) {
+		return errors.New("it was verified as another site's")
+	}
+	return nil
+}
+
 // A VerifiedPolicy is a policy that bears its controller's signature.
 type VerifiedPolicy struct {
-	signed []byte
+	verified
 	policy Policy
 }
 
 // OpenPolicy checks a signed policy.
 func OpenPolicy(site SiteID, signed []byte, key ed25519.PublicKey) (*VerifiedPolicy, error) {
-	v := VerifiedPolicy{signed: signed}
+	v := VerifiedPolicy{verified: verified{signed, site, key}}
 	if err := open(KindPolicy, site, signed, key, &v.policy); err != nil {
 		return nil, err
 	}
 	return &v, nil
 }
 
-// Signed returns the policy as it was signed.
-func (v *VerifiedPolicy) Signed() []byte { return v.signed }
-
 // Policy returns what it says.
 func (v *VerifiedPolicy) Policy() *Policy { return &v.policy }
 
 // A VerifiedHead is a head that bears its controller's signature.
 type VerifiedHead struct {
-	signed []byte
+	verified
 	place  Place
 }
 
 // OpenHead checks a signed head.
 func OpenHead(site SiteID, signed []byte, key ed25519.PublicKey) (*VerifiedHead, error) {
-	v := VerifiedHead{signed: signed}
+	v := VerifiedHead{verified: verified{signed, site, key}}
 	if err := open(KindHead, site, signed, key, &v.place); err != nil {
 		return nil, err
 	}
 	return &v, nil
 }
 
-// Signed returns the head as it was signed.
-func (v *VerifiedHead) Signed() []byte { return v.signed }
-
 // Place returns the place that it names.
 func (v *VerifiedHead) Place() Place { return v.place }
 
 // A VerifiedDelta is a delta that bears its controller's signature.
 type VerifiedDelta struct {
-	signed []byte
+	verified
 	delta  Delta
 }
 
 // OpenDelta checks a signed delta.
 func OpenDelta(site SiteID, signed []byte, key ed25519.PublicKey) (*VerifiedDelta, error) {
-	v := VerifiedDelta{signed: signed}
+	v := VerifiedDelta{verified: verified{signed, site, key}}
 	if err := open(KindDelta, site, signed, key, &v.delta); err != nil {
 		return nil, err
 	}
 	return &v, nil
 }
-
-// Signed returns the delta as it was signed.
-func (v *VerifiedDelta) Signed() []byte { return v.signed }
 
 // Delta returns what it says.
 func (v *VerifiedDelta) Delta() *Delta { return &v.delta }
@@ -79,13 +90,13 @@ func (v *VerifiedDelta) Delta() *Delta { return &v.delta }
 // A VerifiedManifest is a manifest that bears its controller's signature, of
 // the site that it was signed for. What has a hash in it is the controller's too.
 type VerifiedManifest struct {
-	signed   []byte
+	verified
 	manifest Manifest
 }
 
 // OpenManifest checks a signed manifest.
 func OpenManifest(site SiteID, signed []byte, key ed25519.PublicKey) (*VerifiedManifest, error) {
-	v := VerifiedManifest{signed: signed}
+	v := VerifiedManifest{verified: verified{signed, site, key}}
 	if err := open(KindManifest, site, signed, key, &v.manifest); err != nil {
 		return nil, err
 	}
@@ -94,9 +105,6 @@ func OpenManifest(site SiteID, signed []byte, key ed25519.PublicKey) (*VerifiedM
 	}
 	return &v, nil
 }
-
-// Signed returns the manifest as it was signed.
-func (v *VerifiedManifest) Signed() []byte { return v.signed }
 
 // Manifest returns what it says.
 func (v *VerifiedManifest) Manifest() *Manifest { return &v.manifest }
@@ -130,6 +138,11 @@ func OpenSnapshot(site SiteID, snapshot []byte, key ed25519.PublicKey) (*Verifie
 		return nil, errors.New("snapshot: something follows its chunks")
 	}
 	return &v, nil
+}
+
+// By returns an error unless it was verified as a site's and its controller's.
+func (v *VerifiedSnapshot) By(site SiteID, key ed25519.PublicKey) error {
+	return v.manifest.By(site, key)
 }
 
 // Bytes returns the whole snapshot.

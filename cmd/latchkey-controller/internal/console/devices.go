@@ -131,7 +131,7 @@ func (c *Console) order(w http.ResponseWriter, r *http.Request, v *visit) error 
 	return c.answerOrder(w, r, f, http.StatusOK, sentence(outcome.Text))
 }
 
-// said answers with a sentence: in the corner of the page that asked, or in the
+// answerOrder answers with a sentence: in the corner of the page that asked, or in the
 // page that the form came from.
 func (c *Console) answerOrder(w http.ResponseWriter, r *http.Request, f *form, status int, text string) error {
 	if byScript(r) {

@@ -21,6 +21,9 @@ import (
 // ErrNotRunning says that no controller runs on a site.
 var ErrNotRunning = errors.New("no controller runs on this site; start one with: latchkey-controller serve --dir DIR")
 
+// maxAnswer is the most bytes of an answer: a reader with its policy has some KiB.
+const maxAnswer = 64 << 20
+
 // A Client acts at the desk of the controller that runs on a site. Its methods are
 // the desk's.
 type Client struct {
@@ -83,9 +86,12 @@ func (c Client) do(ctx context.Context, method, path string, body []byte, into a
 		return fmt.Errorf("the controller: %w", err)
 	}
 	defer response.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(response.Body, 16<<20))
+	b, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	if err != nil {
 		return fmt.Errorf("the controller: %w", err)
+	}
+	if len(b) > maxAnswer {
+		return fmt.Errorf("the controller answers with more than %d MiB", maxAnswer>>20)
 	}
 	switch response.StatusCode {
 	case http.StatusOK:

@@ -48,6 +48,9 @@ func (d *Desk) act(ctx context.Context, a Actor, act Act, target *auditTarget, r
 	if err := target.check(); err != nil {
 		return err
 	}
+	if err := a.Refusal(act); errors.Is(err, ErrSignInAgain) { // it is asked for, not refused, and that takes no disk
+		return err
+	}
 	now := d.now()
 	var failed error
 	err := d.site.Update(ctx, func(tx *store.Tx) error {

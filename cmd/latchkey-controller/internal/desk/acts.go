@@ -1,8 +1,6 @@
 package desk
 
 import (
-	"maps"
-	"slices"
 	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -123,11 +121,6 @@ var (
 	supers    = Roles()[:2]
 	owners    = Roles()[:1]
 )
-
-// Acts are all acts that are a right of a role, sorted.
-func Acts() []Act {
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(rules)), func(act Act) bool { return rules[act].may == nil })
-}
 
 // takes names the roles that may do an act.
 func (act Act) requirement() string {

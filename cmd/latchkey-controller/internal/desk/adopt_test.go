@@ -47,8 +47,8 @@ func TestAdoptionTakesTwoSteps(t *testing.T) {
 	}
 	var bundle []byte
 	adoption, err := w.Adopt(t.Context(), as(Super), form, func(b []byte) error { bundle = bytes.Clone(b); return nil })
-	if err != nil || wire.Fingerprint(bundle) != adoption.Bundle {
-		t.Fatal(err)
+	if err != nil || wire.Fingerprint(bundle) != adoption.Bundle || adoption.Revoked != 0 {
+		t.Fatalf("%+v, %v", adoption, err)
 	}
 	got := w.look("front")
 	if got.Board != fingerprint || got.Door != "Front door" || got.Place != "Main building" || got.Hub != "Front door" || !got.PIN() {

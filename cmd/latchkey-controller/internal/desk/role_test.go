@@ -2,6 +2,7 @@ package desk
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -17,6 +18,11 @@ var may = map[Act]string{
 	SwitchPIN: "OSE", Unlock: "OSE", Hold: "OSE", Release: "OSE", Identify: "OSE", ExportActivity: "OSE",
 	EditPolicy: "OS", EditPlaces: "OS", AdoptReader: "OS", RemoveReader: "OS",
 	ViewAdmins: "O", EditAdmins: "O", EditSettings: "O", SetZone: "O", ConfirmClock: "O", Backup: "O", NewEpoch: "O", NewStorageKey: "O",
+}
+
+// Acts are all acts that are a right of a role, sorted.
+func Acts() []Act {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(rules)), func(act Act) bool { return rules[act].may == nil })
 }
 
 func TestEachRoleMayDoWhatItIsFor(t *testing.T) {

@@ -27,8 +27,9 @@ func (r *RefusedPIN) Unwrap() error { return r.err }
 type NewPIN struct {
 	Digits []byte // eight, ASCII; of a chosen one the caller's
 
-	material []byte
-	kdf      wire.KDF // that it was stretched with
+	generated bool
+	material  []byte   // what is sealed, and tags are made of
+	kdf       wire.KDF // that it was stretched with
 }
 
 // Wipe forgets what the PIN was stretched to; of no PIN, nil, nothing.
@@ -79,11 +80,15 @@ func (s *Site) GeneratedPIN(ctx context.Context) (*NewPIN, error) {
 			taken, err = tx.Taken(tag)
 			return err
 		})
-		if err != nil || !taken {
-			return p, err
+		if err == nil && !taken {
+			p.generated = true
+			return p, nil
 		}
 		p.Wipe()
 		clear(digits)
+		if err != nil {
+			return nil, err
+		}
 	}
 }
 
@@ -96,7 +101,11 @@ func (s *Site) givePIN(tx *store.Tx, now time.Time, by string, u *store.User, p 
 	if p.kdf != epoch.KDF {
 		return errors.New("the site's parameters for PINs were changed at this moment; try again")
 	}
-	return s.addCredential(tx, now, by, u, wire.PIN, p.material)
+	err = s.addCredential(tx, now, by, u, wire.PIN, p.material)
+	if p.generated && errors.Is(err, ErrPINTaken) { // nobody has guessed it
+		return errors.New("somebody was given the generated PIN at this moment; try again")
+	}
+	return err
 }
 
 func isPIN(c *store.Credential) bool { return c.Kind == wire.PIN }
