@@ -2,9 +2,9 @@
 // Display Command Set (DCS) on four-line SPI: clock, data, chip select and a
 // data/command line.
 //
-// One driver serves every [Model]; what differs between controllers is a table
+// One driver serves every [Model]; what differs between controllers is in a table
 // (tables.go). Pixels are RGB565, most significant byte first, as the
-// controllers take them. The panel keeps what was written: only changed
+// controllers take them. The panel keeps what was written, so only changed
 // rectangles need to be sent.
 //
 // Sources: ILI9341 data sheet V1.11, ST7789V data sheet V1.3, ST7796S data sheet
@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"sync/atomic"
 	"time"
 
 	"periph.io/x/conn/v3"
@@ -35,20 +36,19 @@ type Opts struct {
 	// 90, 180 or 270. At 90 its origin is the glass's upper right corner, and x runs
 	// down the glass; at 90 and 270 width and height change places.
 	Rotation int
-	// Freq is the highest clock; 0 means the default's. The port may be slower.
+	// Freq is the highest clock; 0 means that of DefaultOpts. The port may be slower.
 	// The ILI9341's data sheet promises 10 MHz (write cycle 100 ns); modules
-	// with short wires are run at 24 to 40 MHz as a rule.
+	// with short wires usually run at 24 to 40 MHz.
 	Freq physic.Frequency
-	// Invert shows each colour as its complement: for glass (IPS, mostly) that
-	// shows a negative otherwise.
+	// Invert shows each colour as its complement: for glass, mostly IPS, that would
+	// show a negative otherwise.
 	Invert bool
-	// ReadBack has the panel asked, by Init and Refresh, whether it is as it was told to
-	// be, so that one that has gone is known ([ErrAbsent]); for modules whose data
-	// output is wired. Readings are slow: the driver sets the port's limit for them
-	// (LimitSpeed, as periph's ports have it) and then back to Freq, which must
-	// therefore be what the wiring takes.
+	// ReadBack makes Init and Refresh read back settings, to detect that the panel is
+	// gone ([ErrAbsent]); for modules whose data output is wired. Reading is slow: the
+	// driver lowers the port's clock for it (LimitSpeed, as periph's ports have it) and
+	// then sets it to Freq, which must therefore be a clock that the wiring takes.
 	ReadBack bool
-	// SwapRedBlue is for glass whose stripes lie the other way round.
+	// SwapRedBlue is for glass with red and blue the other way round.
 	SwapRedBlue bool
 }
 
@@ -59,7 +59,7 @@ var DefaultOpts = Opts{Model: ILI9341, Freq: 32 * physic.MegaHertz}
 var ErrBounds = errors.New("outside the panel")
 
 // Dev is a display. It is used by one goroutine at a time; only Counters may be
-// called beside it.
+// called by others.
 type Dev struct {
 	conn      spi.Conn
 	dc, reset Line
@@ -68,23 +68,23 @@ type Dev struct {
 	size      image.Point
 	chunk     int // most pixel bytes in one transfer, even
 
-	port     limiter // of Opts.ReadBack, or nil
-	answered bool    // it was read back as it should be, once
+	port     limiter // for reading back; nil: not wanted
+	answered bool    // it was once read back as expected
 
-	buf    [1 + maxParams]byte
-	back   [2]byte
-	win    image.Rectangle // what CASET and PASET hold, if winSet
-	winSet bool
-	asleep bool
-	slept  time.Time // of the last SLPIN or SLPOUT
+	buf          [1 + maxParams]byte
+	back         [2]byte
+	win          image.Rectangle // what CASET and PASET hold, if winSet
+	winSet       bool
+	asleep       bool
+	sleepChanged time.Time // the last SLPIN or SLPOUT
 
 	count counters
 }
 
-// NewSPI connects to a display; [Dev.Init] sets it up, now or once its bus
+// NewSPI connects to a display; [Dev.Init] initialises it, now or once its bus
 // works. dc is the data/command line (1 = data); reset may be nil (1 = held in
-// reset). An absent panel cannot be told: errors are those of the port and the
-// lines.
+// reset). It does not detect an absent panel: errors are those of the port and the
+// options.
 //
 // The caller keeps port and lines and closes them. o may be nil.
 func NewSPI(p spi.Port, dc, reset Line, o *Opts) (*Dev, error) {
@@ -102,7 +102,7 @@ func NewSPI(p spi.Port, dc, reset Line, o *Opts) (*Dev, error) {
 		d.opts.Freq = DefaultOpts.Freq
 	}
 	if r := d.opts.Rotation; r%90 != 0 || r < 0 || r > 270 {
-		return nil, fmt.Errorf("panel: rotation %d is none of 0, 90, 180 and 270 degrees", r)
+		return nil, fmt.Errorf("panel: rotation is %d degrees: it must be 0, 90, 180 or 270", r)
 	}
 	if d.table = tableOf(d.opts.Model); d.table == nil {
 		return nil, fmt.Errorf("panel: unknown controller %q", d.opts.Model)
@@ -119,7 +119,7 @@ func NewSPI(p spi.Port, dc, reset Line, o *Opts) (*Dev, error) {
 	if d.opts.ReadBack {
 		var ok bool
 		if d.port, ok = p.(limiter); !ok {
-			return nil, errors.New("panel: read back: the port's clock cannot be limited")
+			return nil, errors.New("panel: read back: this port cannot lower its clock")
 		}
 	}
 	d.chunk = chunkSize(c)
@@ -144,9 +144,37 @@ func (d *Dev) String() string {
 	return fmt.Sprintf("%s{%s, %dx%d}", d.opts.Model, d.conn, d.size.X, d.size.Y)
 }
 
-// Size is the visible size in pixels, as turned.
+// Size is the visible size in pixels, after rotation.
 func (d *Dev) Size() image.Point { return d.size }
 
 // Halt switches the display off and puts it to sleep; what was written stays in
 // its memory. [Dev.Wake] brings it back.
 func (d *Dev) Halt() error { return d.Sleep() }
+
+// Counters are what a display has done since NewSPI.
+type Counters struct {
+	Transfers uint64 // on the bus
+	Bytes     uint64 // on the bus, commands and parameters included
+	Errors    uint64 // of the bus or of a line
+	Inits     uint64 // Init
+	Refreshes uint64
+	Absent    uint64 // how often a panel that once answered did not
+	Lost      uint64 // how often it had lost its settings: it was reset, or disturbed
+}
+
+type counters struct {
+	transfers, bytes, errors, inits, refreshes, absent, lost atomic.Uint64
+}
+
+// Counters may be called from any goroutine.
+func (d *Dev) Counters() Counters {
+	return Counters{
+		Transfers: d.count.transfers.Load(),
+		Bytes:     d.count.bytes.Load(),
+		Errors:    d.count.errors.Load(),
+		Inits:     d.count.inits.Load(),
+		Refreshes: d.count.refreshes.Load(),
+		Absent:    d.count.absent.Load(),
+		Lost:      d.count.lost.Load(),
+	}
+}

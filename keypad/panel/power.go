@@ -5,19 +5,19 @@ import (
 	"time"
 )
 
-// Times that the data sheets ask for.
+// Times from the data sheets.
 const (
-	resetPulse = 20 * time.Microsecond  // RESX low: at least 10 us
-	resetWait  = 120 * time.Millisecond // after a reset in sleep out
-	resetShort = 5 * time.Millisecond   // after a reset in sleep in
-	sleepShort = 5 * time.Millisecond   // SLPIN or SLPOUT to the next command
-	sleepTurn  = 120 * time.Millisecond // SLPIN to SLPOUT, SLPOUT to SLPIN
+	resetPulse  = 20 * time.Microsecond  // RESX low: at least 10 us
+	resetWait   = 120 * time.Millisecond // after a reset in sleep out
+	resetShort  = 5 * time.Millisecond   // after a reset in sleep in
+	sleepShort  = 5 * time.Millisecond   // SLPIN or SLPOUT to the next command
+	sleepChange = 120 * time.Millisecond // SLPIN to SLPOUT, SLPOUT to SLPIN
 )
 
 // Init resets the panel, by its line if it has one and by command, sends the
 // controller's table, clears the memory to black and switches the display on.
-// It blocks for about 0.2 s. It is safe whatever state the panel is in, and so
-// is also the cure after a fault; the picture must be written again.
+// It blocks for about 0.2 s. It works whatever state the panel is in, so it is
+// also the way to recover from a fault; the picture must be written again.
 func (d *Dev) Init() error {
 	d.count.inits.Add(1)
 	d.winSet = false
@@ -41,8 +41,8 @@ func (d *Dev) Init() error {
 		return err
 	}
 	d.asleep = true
-	d.slept = time.Time{} // the reset's wait counts
-	if err := d.wakeUp(); err != nil {
+	d.sleepChanged = time.Time{} // the wait after the reset was enough
+	if err := d.sleepOut(); err != nil {
 		return err
 	}
 	if err := d.clear(); err != nil {
@@ -51,18 +51,18 @@ func (d *Dev) Init() error {
 	if err := d.command(dispon); err != nil {
 		return err
 	}
-	return d.look()
+	return d.checkReadBack()
 }
 
-// Refresh sends all settings again, without a reset and without touching the
-// picture: on a sound panel nothing is seen. A panel that was disturbed or has
-// reset itself comes back with what its memory then holds, so write the picture
-// again afterwards. It blocks for 5 ms, sends about 150 bytes, and is meant to be
-// called every few seconds while somebody may look. A panel put to sleep stays asleep.
+// Refresh sends all settings again, without a reset and without changing the
+// picture: on a working panel nothing is seen. A panel that was disturbed or has
+// reset itself then shows whatever its memory holds, so write the picture again
+// afterwards. It blocks for 5 ms, sends about 150 bytes, and is meant to be called
+// every few seconds while the panel may be seen. A panel put to sleep stays asleep.
 func (d *Dev) Refresh() error {
 	d.count.refreshes.Add(1)
 	d.winSet = false
-	if err := d.look(); err != nil {
+	if err := d.checkReadBack(); err != nil {
 		return err
 	}
 	if err := d.registers(); err != nil {
@@ -71,13 +71,13 @@ func (d *Dev) Refresh() error {
 	if d.asleep {
 		return nil
 	}
-	if err := d.wakeUp(); err != nil {
+	if err := d.sleepOut(); err != nil {
 		return err
 	}
 	return d.command(dispon)
 }
 
-// registers sends everything that does not depend on sleep.
+// registers sends all settings but sleep.
 func (d *Dev) registers() error {
 	for _, row := range d.table.init {
 		if err := d.command(row[0], row[1:]...); err != nil {
@@ -103,7 +103,7 @@ func (d *Dev) registers() error {
 	return d.command(madctl, d.madctl())
 }
 
-// madctl is how the picture lies and which colour comes first.
+// madctl returns the parameter of MADCTL: orientation and colour order.
 func (d *Dev) madctl() byte {
 	m := d.table.madctl[d.opts.Rotation/90]
 	if d.opts.SwapRedBlue {
@@ -140,11 +140,11 @@ func (d *Dev) Sleep() error {
 	if err := d.command(dispoff); err != nil {
 		return err
 	}
-	d.settle()
+	d.waitForSleepChange()
 	if err := d.command(slpin); err != nil {
 		return err
 	}
-	d.asleep, d.slept = true, time.Now()
+	d.asleep, d.sleepChanged = true, time.Now()
 	time.Sleep(sleepShort)
 	return nil
 }
@@ -154,22 +154,22 @@ func (d *Dev) Wake() error {
 	if !d.asleep {
 		return nil
 	}
-	if err := d.wakeUp(); err != nil {
+	if err := d.sleepOut(); err != nil {
 		return err
 	}
 	return d.command(dispon)
 }
 
-// wakeUp sends SLPOUT and waits until commands are taken.
-func (d *Dev) wakeUp() error {
+// sleepOut sends SLPOUT and waits until the controller takes commands.
+func (d *Dev) sleepOut() error {
 	if d.asleep {
-		d.settle()
+		d.waitForSleepChange()
 	}
 	if err := d.command(slpout); err != nil {
 		return err
 	}
 	if d.asleep {
-		d.asleep, d.slept = false, time.Now()
+		d.asleep, d.sleepChanged = false, time.Now()
 		time.Sleep(max(sleepShort, d.table.powerUp))
 		return nil
 	}
@@ -177,9 +177,9 @@ func (d *Dev) wakeUp() error {
 	return nil
 }
 
-// settle waits until sleep may change again.
-func (d *Dev) settle() {
-	if !d.slept.IsZero() {
-		time.Sleep(sleepTurn - time.Since(d.slept))
+// waitForSleepChange waits until the controller takes SLPIN or SLPOUT again.
+func (d *Dev) waitForSleepChange() {
+	if !d.sleepChanged.IsZero() {
+		time.Sleep(sleepChange - time.Since(d.sleepChanged))
 	}
 }

@@ -44,7 +44,7 @@ const (
 // maxParams is the longest parameter list in a table.
 const maxParams = 16
 
-// table is one controller: its glass, and what it is told between reset and
+// table is one controller: its glass, and what it is sent between reset and
 // SLPOUT. Each row of init is a command and its parameters.
 type table struct {
 	size image.Point
@@ -53,7 +53,7 @@ type table struct {
 	// inverted panels show true colours after INVON.
 	inverted bool
 	init     [][]byte
-	// powerUp is waited between SLPOUT and the next command; at least the 5 ms
+	// powerUp is the wait between SLPOUT and the next command; at least the 5 ms
 	// of the data sheets.
 	powerUp time.Duration
 }
@@ -71,7 +71,7 @@ func tableOf(m Model) *table {
 	return nil
 }
 
-// ili9341 holds the values most modules are sold with: power and timing control
+// ili9341 has the usual values of modules on the market: power and timing control
 // A/B, gamma and supply voltages for a 3.3 V panel, 70 Hz frame rate.
 func ili9341() *table {
 	return &table{
@@ -107,7 +107,7 @@ func ili9341() *table {
 	}
 }
 
-// st7789 is for 240x320 glass, which is of the IPS kind as a rule.
+// st7789 is for 240x320 glass, usually IPS.
 func st7789() *table {
 	return &table{
 		size:     image.Pt(240, 320),
@@ -119,7 +119,7 @@ func st7789() *table {
 			{0xB2, 0x0C, 0x0C, 0x00, 0x33, 0x33}, // PORCTRL
 			{0xB7, 0x35},                         // GCTRL
 			{0xBB, 0x28},                         // VCOMS
-			{0xC0, 0x2C},                         // LCMCTRL: as after reset; it would turn what MADCTL and INVON say
+			{0xC0, 0x2C},                         // LCMCTRL: as after reset; its bits invert those of MADCTL and INVON
 			{0xC2, 0x01, 0xFF},                   // VDVVRHEN
 			{0xC3, 0x10},                         // VRHS
 			{0xC4, 0x20},                         // VDVS

@@ -3,46 +3,16 @@ package panel
 import (
 	"fmt"
 	"image"
-	"sync/atomic"
 )
-
-// Counters are what a display has done since NewSPI.
-type Counters struct {
-	Transfers uint64 // on the bus
-	Bytes     uint64 // on the bus, commands and parameters included
-	Errors    uint64 // of the bus or of a line
-	Inits     uint64 // Init
-	Refreshes uint64
-	Absent    uint64 // times that one which once answered did not
-	Lost      uint64 // times that one was not as it was told to be: it was reset, or disturbed
-}
-
-type counters struct {
-	transfers, bytes, errors, inits, refreshes, absent, lost atomic.Uint64
-}
-
-// Counters may be called from any goroutine.
-func (d *Dev) Counters() Counters {
-	return Counters{
-		Transfers: d.count.transfers.Load(),
-		Bytes:     d.count.bytes.Load(),
-		Errors:    d.count.errors.Load(),
-		Inits:     d.count.inits.Load(),
-		Refreshes: d.count.refreshes.Load(),
-		Absent:    d.count.absent.Load(),
-		Lost:      d.count.lost.Load(),
-	}
-}
 
 // Write shows pixels: pix holds r's pixels row by row from its upper left
 // corner, two bytes a pixel (RGB565, most significant byte first), so its length
-// is 2*r.Dx()*r.Dy(). r is in visible coordinates, within Size. An empty r is
-// nothing to do.
+// is 2*r.Dx()*r.Dy(). r is in visible coordinates, within Size. It may be empty.
 //
-// The overhead is 11 bytes at most (CASET, PASET, RAMWR), less if r shares
-// columns or rows with the Write before. Write neither keeps pix nor allocates.
-// After an error the rectangle's content is unknown; the next Write starts
-// afresh.
+// The overhead is at most 11 bytes (CASET, PASET, RAMWR), less if r has the
+// columns or rows of the Write before. Write neither keeps pix nor allocates.
+// After an error the contents of r are unknown; the next Write sets the window
+// again.
 func (d *Dev) Write(r image.Rectangle, pix []byte) error {
 	if r.Empty() {
 		return nil
@@ -62,7 +32,7 @@ func (d *Dev) Write(r image.Rectangle, pix []byte) error {
 	return d.pixels(pix)
 }
 
-// window sets columns and rows, each only if it is not what the panel holds.
+// window sets columns and rows, each only if it has changed.
 func (d *Dev) window(r image.Rectangle) error {
 	if !d.winSet || r.Min.X != d.win.Min.X || r.Max.X != d.win.Max.X {
 		if err := d.span(caset, r.Min.X, r.Max.X-1); err != nil {
@@ -90,7 +60,7 @@ func (d *Dev) command(cmd byte, params ...byte) error {
 	return d.send(cmd, copy(d.buf[1:], params))
 }
 
-// send sends cmd and the n parameters that stand in d.buf[1:].
+// send sends cmd and the n parameters in d.buf[1:].
 func (d *Dev) send(cmd byte, n int) error {
 	d.buf[0] = cmd
 	if err := d.line(d.dc, 0); err != nil {
@@ -108,8 +78,8 @@ func (d *Dev) send(cmd byte, n int) error {
 	return d.tx(d.buf[1 : 1+n])
 }
 
-// pixels follows RAMWR. Its transfers hold whole pixels; the panel's address
-// counter goes on over the pauses of the chip select.
+// pixels sends what follows RAMWR, in transfers of whole pixels; the panel's address
+// counter goes on where the chip select pauses.
 func (d *Dev) pixels(pix []byte) error {
 	if err := d.line(d.dc, 1); err != nil {
 		return err
@@ -124,7 +94,7 @@ func (d *Dev) pixels(pix []byte) error {
 	return nil
 }
 
-// line sets a line; whatever fails leaves the window unknown.
+// line sets a line. After a failure the window is unknown.
 func (d *Dev) line(l Line, v int) error {
 	if err := l.SetValue(v); err != nil {
 		d.failed()

@@ -7,46 +7,46 @@ import (
 	"github.com/holoplot/go-evdev"
 )
 
-// maxSlots bounds what a device may claim; no panel tells more fingers apart.
+// maxSlots bounds the slots of a device; no panel tells more fingers apart.
 const maxSlots = 32
 
-// bounce is how soon a contact of a single-touch film that lands again where it lifted is
-// the same one.
+// bounce is how soon a contact on a single-touch film that lands where one has lifted is
+// still the same one.
 const bounce = 24 * time.Millisecond
 
 // contacts follows an input device's events, by the kernel's multi-touch protocol B
 // (slots and tracking ids) or, on a device without slots, as single touch (BTN_TOUCH).
-// Each contact has its turn, in the order of landing: see turns.
+// It queues contacts in the order of landing: see contactQueue.
 //
-// What the kernel had no room for (SYN_DROPPED) is lost: all fingers count as lifted, and
-// one that is still down counts again when it lands again.
+// When the kernel has dropped events (SYN_DROPPED), all fingers count as lifted; one that is
+// still down counts again when it lands again.
 type contacts struct {
-	turns
+	contactQueue
 	multi bool        // protocol B
-	near  image.Point // how far two places of one bouncing finger may be apart
+	near  image.Point // how far a finger that bounces may move
 
-	slots   []slot // as the events since the last SYN_REPORT have them
-	slot    int    // that events are about
-	dropped bool   // events are not believed until the next SYN_REPORT
+	slots   []slot // with the events since the last SYN_REPORT
+	slot    int    // which the next events are about
+	dropped bool   // ignore events until the next SYN_REPORT
 }
 
 type slot struct {
 	at       image.Point
 	touching *contact // nil: no finger
-	before   *contact // that touched last
+	before   *contact // the contact before
 }
 
 // contact is one finger, from when it lands until it lifts.
 type contact struct {
-	from, at       image.Point // where it landed, and where it is, or was last
+	from, at       image.Point // where it landed, and where it is or was last
 	down           bool
-	placed         bool // a report has said where it is
-	passed         bool // it stays, and others count in its stead
+	placed         bool // its position is known
+	passedOver     bool // it does not lift, and is disregarded
 	landed, lifted moment
 }
 
-// moment is when something happened: when it was read, and as the kernel says it, which
-// does not depend on when that was but may be set meanwhile.
+// moment is when something happened: when it was read, and by the kernel's time stamp, which
+// is more exact, but whose clock may be set in between.
 type moment struct{ read, kernel time.Time }
 
 func (m moment) since(earlier moment) time.Duration {
@@ -87,7 +87,7 @@ func (c *contacts) event(e evdev.InputEvent, now time.Time) {
 	}
 }
 
-// slotted takes an event of protocol B. A slot beyond those that are kept is nobody's.
+// slotted takes an event of protocol B. It ignores slots from maxSlots on.
 func (c *contacts) slotted(e evdev.InputEvent, when moment) {
 	if e.Code == evdev.ABS_MT_SLOT {
 		c.slot = int(e.Value)
@@ -124,8 +124,7 @@ func (s *slot) lift(when moment) {
 	}
 }
 
-// report ends a group of events: contacts are where it says, and new ones wait for their
-// turn.
+// report ends a group of events: it updates positions and queues new contacts.
 func (c *contacts) report() {
 	for i := range c.slots {
 		s := &c.slots[i]
@@ -138,23 +137,23 @@ func (c *contacts) report() {
 		s.touching.at = s.at
 		if !s.touching.placed {
 			s.touching.placed, s.touching.from = true, s.at
-			c.wait(s.touching)
+			c.add(s.touching)
 		}
 	}
 }
 
-// bounced tells whether the finger that lands in a slot is the one that has just lifted,
-// of a film that tells no fingers apart.
+// bounced reports whether the finger that lands in a slot is the one that has just lifted,
+// on a film that cannot tell fingers apart.
 func (c *contacts) bounced(s *slot) bool {
 	b := s.before
 	return !c.multi && b != nil && c.has(b) && s.touching.landed.since(b.lifted) < bounce &&
 		abs(s.at.X-b.at.X) <= c.near.X && abs(s.at.Y-b.at.Y) <= c.near.Y
 }
 
-// passedOver tells whether a contact that was passed over is still there.
+// passedOver reports whether a contact that is disregarded is still there.
 func (c *contacts) passedOver() bool {
 	for _, s := range c.slots {
-		if s.touching != nil && s.touching.passed {
+		if s.touching != nil && s.touching.passedOver {
 			return true
 		}
 	}

@@ -20,20 +20,20 @@ type EvdevOpts struct {
 	// Rotation is by how many degrees the picture is turned clockwise on the glass:
 	// 0, 90, 180 or 270.
 	Rotation int
-	// Cal turns the device's positions into pixels of the picture before Rotation. The
-	// zero Affine stretches the ranges that the device names over the panel.
+	// Cal maps the device's positions to pixels of the picture before Rotation. The
+	// zero Affine stretches the device's own ranges over the panel.
 	Cal Affine
 }
 
-// reopen is how long a device is left alone that does not work.
-const reopen = time.Second
+// reopenAfter is the pause before a device that does not work is opened again.
+const reopenAfter = time.Second
 
 // Evdev is a touchscreen that the Linux kernel drives: a capacitive one on I2C or USB, or
-// a resistive one through the kernel's ads7846. Run follows it; Read, Raw and Calibration
-// may be called beside it, by any goroutine.
+// a resistive one through the kernel's ads7846. Run follows its events; all other methods
+// may be called meanwhile, from any goroutine.
 //
-// It is taken for itself alone (EVIOCGRAB), so that no other program sees what is typed.
-// A device that vanishes, or is not there yet, is looked for every second.
+// The device is opened for exclusive use (EVIOCGRAB), so that no other program sees what is
+// typed. One that vanishes, or is not there yet, is looked for every second.
 //
 // Source: the Linux kernel's Documentation/input, event-codes and multi-touch-protocol.
 type Evdev struct {
@@ -41,12 +41,12 @@ type Evdev struct {
 	opts   EvdevOpts
 	open   func(device string) (source, ranges, error)
 
-	mu    sync.Mutex
-	pen   func(active bool)
-	told  bool      // what pen was told last
-	found *contacts // nil while the device is not open
-	cal   Affine    // turned
-	err   error     // why it is not; nil: Run has not tried yet
+	mu       sync.Mutex
+	pen      func(active bool)
+	penTold  bool      // what pen was called with last
+	contacts *contacts // nil while the device is not open
+	cal      Affine    // with the rotation
+	err      error     // why it is not open; nil: Run has not tried yet
 }
 
 // source is an input device that is open.
@@ -55,18 +55,18 @@ type source interface {
 	Close() error
 }
 
-// ranges is what a device says of itself.
+// ranges is what a device says about itself.
 type ranges struct {
 	multi                    bool
-	left, right, top, bottom int // least and most of its positions
+	left, right, top, bottom int // its lowest and highest positions
 }
 
-// NewEvdev prepares for a device: its path ("/dev/input/event0", or better one below
-// /dev/input/by-path, which stays), or the name that the kernel gives it ("ADS7846
-// Touchscreen"). Until Run has tried to open it, it counts as untouched.
+// NewEvdev takes a device's path ("/dev/input/event0", or better one below
+// /dev/input/by-path, which stays the same), or the name that the kernel gives it ("ADS7846
+// Touchscreen"). It opens nothing; until Run does, the device counts as untouched.
 func NewEvdev(device string, o *EvdevOpts) (*Evdev, error) {
 	if device == "" {
-		return nil, errors.New("touch: no input device: name its path or its name")
+		return nil, errors.New("touch: no input device: give its path or its name")
 	}
 	d := &Evdev{device: device, open: openEvdev}
 	if o != nil {
@@ -106,8 +106,8 @@ func openEvdev(device string) (source, ranges, error) {
 	return in, r, nil
 }
 
-// CheckEvdev opens and grabs the device that NewEvdev would be given, and lets go
-// of it: nil if it is there, may be used, and is a touchscreen.
+// CheckEvdev opens, grabs and closes a device: nil if it is there, may be used, and is a
+// touchscreen.
 func CheckEvdev(device string) error {
 	in, _, err := openEvdev(device)
 	if err != nil {
@@ -136,28 +136,29 @@ func axes(in *evdev.InputDevice) (ranges, error) {
 	return r, nil
 }
 
-// Run follows the device until ctx is done. pen, if not nil, is called as a finger lands
-// and once all that have landed were read to lift; it must not block, nor call Evdev.
+// Run follows the device until ctx is done. pen, if not nil, is called with true when a
+// finger lands, and with false when the caller of Read has seen all of them lift. It must
+// neither block nor call Evdev.
 func (d *Evdev) Run(ctx context.Context, pen func(active bool)) error {
 	d.mu.Lock()
 	d.pen = pen
 	d.mu.Unlock()
 	for {
-		err := d.follow(ctx)
+		err := d.readEvents(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
-		d.lose(fmt.Errorf("touch: %s: %w", d.device, err))
+		d.disconnected(fmt.Errorf("touch: %s: %w", d.device, err))
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(reopen):
+		case <-time.After(reopenAfter):
 		}
 	}
 }
 
-// follow opens the device and reads it until that fails or ctx is done.
-func (d *Evdev) follow(ctx context.Context) error {
+// readEvents opens the device and reads it until that fails or ctx is done.
+func (d *Evdev) readEvents(ctx context.Context) error {
 	in, r, err := d.open(d.device)
 	if err != nil {
 		return err
@@ -165,18 +166,18 @@ func (d *Evdev) follow(ctx context.Context) error {
 	closed := sync.OnceValue(in.Close)
 	defer closed()
 	defer context.AfterFunc(ctx, func() { closed() })()
-	d.begin(r)
+	d.opened(r)
 	for {
 		events, err := in.ReadSlice(64)
 		if err != nil {
 			return err
 		}
-		d.take(events)
+		d.handle(events)
 	}
 }
 
-// begin takes over a device that was just opened.
-func (d *Evdev) begin(r ranges) {
+// opened takes over a device that was just opened.
+func (d *Evdev) opened(r ranges) {
 	upright := upright(d.opts.Size, d.opts.Rotation)
 	cal := d.opts.Cal
 	if cal == (Affine{}) {
@@ -184,94 +185,94 @@ func (d *Evdev) begin(r ranges) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.found, d.err, d.cal = newContacts(r.multi, image.Pt((r.right-r.left)/16, (r.bottom-r.top)/16)), nil, cal.Turned(d.opts.Rotation, upright)
+	d.contacts, d.err, d.cal = newContacts(r.multi, image.Pt((r.right-r.left)/16, (r.bottom-r.top)/16)), nil, cal.Turned(d.opts.Rotation, upright)
 }
 
-// take looks at events.
-func (d *Evdev) take(events []evdev.InputEvent) {
+// handle takes events.
+func (d *Evdev) handle(events []evdev.InputEvent) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := time.Now()
 	for _, e := range events {
-		d.found.event(e, now)
+		d.contacts.event(e, now)
 	}
 	d.tellPen()
 }
 
-// tellPen tells of a finger that came, or that all have gone.
+// tellPen calls pen if a finger has come, or all have gone.
 func (d *Evdev) tellPen() {
-	active := d.found != nil && d.found.any()
-	if active != d.told && d.pen != nil {
+	active := d.contacts != nil && d.contacts.waits()
+	if active != d.penTold && d.pen != nil {
 		d.pen(active)
 	}
-	d.told = active
+	d.penTold = active
 }
 
-// lose notes that the device does not work; what touched it goes with it.
-func (d *Evdev) lose(err error) {
+// disconnected notes that the device does not work. Its contacts are gone.
+func (d *Evdev) disconnected(err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.found, d.err = nil, err
+	d.contacts, d.err = nil, err
 	d.tellPen()
 }
 
-// where is the place of the finger that counts, as the device has it.
-func (d *Evdev) where() (raw image.Point, pressed bool, err error) {
-	if d.found == nil {
+// touching returns the position of the contact that counts, in the device's counts.
+func (d *Evdev) touching() (raw image.Point, pressed bool, err error) {
+	if d.contacts == nil {
 		return image.Point{}, false, d.err
 	}
 	defer d.tellPen()
-	raw, pressed = d.found.now(time.Now())
+	raw, pressed = d.contacts.look(time.Now())
 	return raw, pressed, nil
 }
 
-// PassOver has other fingers count in place of the one that does, which will not lift, and
-// tells whether the device can tell them apart. Where it cannot, nothing is changed.
+// PassOver disregards the contact that counts now and does not lift, so that others count.
+// It returns false and does nothing where the device cannot tell contacts apart.
 func (d *Evdev) PassOver() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.found == nil || !d.found.multi {
+	if d.contacts == nil || !d.contacts.multi {
 		return false
 	}
-	d.found.passOver()
+	d.contacts.passOverCurrent()
 	d.tellPen()
 	return true
 }
 
-// PassedOver tells whether something that was passed over still touches.
+// PassedOver reports whether something that is disregarded still touches.
 func (d *Evdev) PassedOver() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.found != nil && d.found.passedOver()
+	return d.contacts != nil && d.contacts.passedOver()
 }
 
-// Read says whether the panel is touched, and where, in pixels within Size. It does not
-// block; its error says why the device does not work.
+// Read returns whether the panel is touched, and where, in pixels within Size. It does not
+// block. Its error is why the device does not work.
 func (d *Evdev) Read() (p image.Point, pressed bool, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	at, down, err := d.where()
+	at, down, err := d.touching()
 	if !down {
 		return image.Point{}, false, err
 	}
 	return d.cal.Pixel(at.X, at.Y, d.opts.Size), true, nil
 }
 
-// Refresh says whether the device works; there is nothing to refresh.
+// Refresh returns why the device does not work; there is nothing to refresh.
 func (d *Evdev) Refresh() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.err
 }
 
-// Raw is Read before calibration: the place as the device has it.
+// Raw is Read without calibration: the position in the device's counts.
 func (d *Evdev) Raw() (raw image.Point, pressed bool, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.where()
+	return d.touching()
 }
 
-// Calibration gives the EvdevOpts.Cal that fits samples of Raw best; see [Fit].
+// Calibration returns the EvdevOpts.Cal that fits samples of Raw best; see [Fit].
 func (d *Evdev) Calibration(samples []Sample) (Affine, error) {
 	return fit(samples, d.opts.Size, d.opts.Rotation)
 }

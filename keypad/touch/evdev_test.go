@@ -46,7 +46,7 @@ func feed(c *contacts, now time.Time, all ...events) (at image.Point, down bool)
 		}
 	}
 	for i := range 40 {
-		at, down = c.now(now.Add(time.Duration(i) * 8 * time.Millisecond))
+		at, down = c.look(now.Add(time.Duration(i) * 8 * time.Millisecond))
 	}
 	return at, down
 }
@@ -78,7 +78,7 @@ func TestOfSeveralFingersTheFirstCountsUntilItLifts(t *testing.T) {
 		}
 		now = now.Add(time.Second)
 	}
-	if c.any() {
+	if c.waits() {
 		t.Error("a finger is left")
 	}
 }
@@ -166,7 +166,7 @@ func TestBytesOfADeviceMoveThePenAndThePlace(t *testing.T) {
 	}
 	write(t, w, append(lands(1, 2, 200, 200), lifts(0)...))
 	write(t, w, lifts(1))
-	for d.found.any() { // Run has read all of it, and it was seen to lift
+	for d.contacts.waits() { // Run has read all of it, and it was seen to lift
 		if _, _, err := d.Read(); err != nil {
 			t.Fatal(err)
 		}

@@ -7,29 +7,29 @@ import (
 	"math"
 )
 
-// A Sample is one touch at a known place: what the film said, in its own counts, and the
-// pixel that was meant, in the picture as it is seen.
+// A Sample is one touch at a known place: the raw position, in counts, and the pixel that
+// was meant, in the picture as it is seen.
 type Sample struct {
 	Raw, At image.Point
 }
 
-// ErrNonsense is wrapped by what Fit refuses.
+// ErrNonsense is wrapped by the error of Fit for touches that it refuses.
 var ErrNonsense = errors.New("the touches do not fit together: touch each cross in its middle")
 
-// What Fit takes for a film under a panel.
+// Limits of what Fit accepts.
 const (
-	offMost  = 1.0 / 20 // of the panel's shorter side: how far a touch may be from the fit
+	offMost  = 1.0 / 20 // how far a touch may be from the fit: a share of the panel's shorter side
 	skewMost = 0.3      // how much of one axis may be in the other: glass is mounted straight
 	leastRaw = 50       // counts that touches must be apart, in X and in Y
 )
 
-// Fit gives the mapping that is nearest to all samples, by least squares, on a panel of
-// that size. It needs at least three places that are not in line, and refuses, with
-// ErrNonsense, touches that no film under that panel can have given: too far from what
-// the others say, all at one place, or a picture that would lie askew.
+// Fit returns the mapping that is nearest to all samples, by least squares, on a panel of
+// that size. It needs at least three places that are not in line. With ErrNonsense it
+// refuses touches that cannot come from a film on that panel: too far from where the others
+// put them, all at one place, or in a picture that would lie askew.
 func Fit(samples []Sample, size image.Point) (Affine, error) {
 	if len(samples) < 3 {
-		return Affine{}, fmt.Errorf("%d touches: three are the least: %w", len(samples), ErrNonsense)
+		return Affine{}, fmt.Errorf("%d touches: at least three are needed: %w", len(samples), ErrNonsense)
 	}
 	// Around their means, the normal equations have two unknowns an axis.
 	n := float64(len(samples))
@@ -73,8 +73,8 @@ func Fit(samples []Sample, size image.Point) (Affine, error) {
 	return a, nil
 }
 
-// plausible refuses what is askew: over the span of the touches, in counts, each side of
-// the picture must follow one axis of the film, and the two sides different ones.
+// plausible refuses a film that is askew: over the span of the touches, in counts, each side
+// of the picture must follow one axis of the film, and the two sides different ones.
 func (a Affine) plausible(span image.Point) error {
 	x, y := float64(span.X), float64(span.Y)
 	straight := max(math.Abs(a.XY*y)/math.Abs(a.XX*x), math.Abs(a.YX*x)/math.Abs(a.YY*y))
@@ -91,8 +91,8 @@ func (a Affine) at(raw image.Point) (x, y float64) {
 	return a.XX*rx + a.XY*ry + a.X0, a.YX*rx + a.YY*ry + a.Y0
 }
 
-// fit is Fit for a picture that is turned clockwise by degrees on the glass: what it gives
-// belongs to the glass alone, as Opts has it.
+// fit is Fit for a picture that is turned clockwise by degrees on the glass. It returns the
+// calibration of the glass before rotation, as in Opts.
 func fit(samples []Sample, size image.Point, degrees int) (Affine, error) {
 	a, err := Fit(samples, size)
 	if err != nil {

@@ -1,10 +1,10 @@
-// Package touch reads touchscreens: resistive ones through an XPT2046 and the chips it is
-// compatible with (ADS7846, TSC2046) on SPI ([Dev]), and any that the Linux kernel drives
-// ([Evdev]). Both have Read, and Raw with Calibration for a film that lies otherwise.
+// Package touch reads touchscreens: resistive ones through an XPT2046 or a compatible chip
+// (ADS7846, TSC2046) on SPI ([Dev]), and any that the Linux kernel drives ([Evdev]). Both
+// have Read, and Raw and Calibration to find the mapping of a film.
 //
-// A reading of an XPT2046 is one transfer of about 0.3 ms that holds two rounds of pressure,
-// X and Y, each several times over. It counts as a touch only if the pressure is that of a
-// finger in both rounds and both rounds agree on the place.
+// A reading of an XPT2046 is one transfer of about 0.3 ms with two rounds of pressure, X and
+// Y, each measured several times. It counts as a touch only if both rounds have the pressure
+// of a finger and agree on the position.
 //
 // Sources: XPT2046 data sheet (control byte, conversion timing, PENIRQ), TI
 // TSC2046 data sheet SBAS265 (pressure, settling, 16-clock conversions).
@@ -16,13 +16,14 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"sync/atomic"
 
 	"periph.io/x/conn/v3/physic"
 	"periph.io/x/conn/v3/spi"
 )
 
-// Pen is the pen interrupt as a line; 1 says touched, whatever the wire's
-// polarity. *gpiocdev.Line fits.
+// Pen is the pen interrupt line; 1 means touched, whatever the level on the wire.
+// *gpiocdev.Line fits.
 type Pen interface {
 	Value() (int, error)
 }
@@ -30,7 +31,7 @@ type Pen interface {
 // MaxFreq is the highest clock that the XPT2046's data sheet allows at 2.7 V.
 const MaxFreq = 2500 * physic.KiloHertz
 
-// Opts holds what differs between modules. A zero field means the default's.
+// Opts holds what differs between modules. A zero field means that of DefaultOpts.
 type Opts struct {
 	// Freq is the highest clock, at most MaxFreq.
 	Freq physic.Frequency
@@ -39,30 +40,29 @@ type Opts struct {
 	// Rotation is by how many degrees the picture is turned clockwise on the glass:
 	// 0, 90, 180 or 270 ([Affine.Turned]).
 	Rotation int
-	// Cal turns raw positions into pixels of the picture before Rotation, so that it
-	// belongs to the glass alone. The zero Affine is that of the usual film,
-	// stretched over Size: command D0 runs from 280 at the left to 3860 at the
-	// right, command 90 from 340 at the top to 3860 at the bottom.
+	// Cal maps raw positions to pixels of the picture before Rotation, so it does not
+	// depend on that. The zero Affine is that of the usual film, stretched over
+	// Size: command D0 runs from 280 at the left to 3860 at the right, command 90
+	// from 340 at the top to 3860 at the bottom.
 	Cal Affine
-	// Samples is how many conversions of X and of Y a round takes the median
-	// of; odd, 3 to 15.
+	// Samples is how many conversions of X and of Y a round makes, of which the
+	// median counts; odd, 3 to 15.
 	Samples int
 	// Settle is how many conversions are dropped after each change of the
 	// channel, at least 1; raise it for panels with large filter capacitors
 	// (8 us a piece at 2 MHz).
 	Settle int
-	// MinPressure is the least Z1 + 4095 - Z2 that counts as a touch, in counts.
-	// A touch that goes on may sink to three quarters of it.
+	// MinPressure is the least Z1 + 4095 - Z2 of a touch, in counts. A touch that
+	// goes on may fall to three quarters of it.
 	MinPressure int
-	// MaxResistance is the most that a contact may have that counts as a touch, in
-	// ohm; a finger has some hundred, a drop of water or a crease thousands. A
-	// touch that goes on may rise to four thirds of it. The film's X plate is
-	// taken to have 400 ohm.
+	// MaxResistance is the highest resistance of a touch, in ohm; a finger has some
+	// hundred, a drop of water or a crease thousands. A touch that goes on may rise
+	// to four thirds of it. The film's X plate is assumed to have 400 ohm.
 	MaxResistance int
 	// Agree is how far the two rounds may differ in X and in Y, in counts.
 	Agree int
-	// Jump is how far a touch may go between two readings, in pixels, before
-	// the new place needs a second reading.
+	// Jump is how far a touch may move between two readings, in pixels, without a
+	// second reading to confirm it.
 	Jump int
 }
 
@@ -83,31 +83,31 @@ var DefaultOpts = Opts{
 var ErrAbsent = errors.New("touch: the controller does not answer: check its power and wiring")
 
 // Dev is a touch controller. It is used by one goroutine at a time; only
-// Counters may be called beside it.
+// Counters may be called by others.
 type Dev struct {
 	conn spi.Conn
 	pen  Pen
 	opts Opts
 
-	w, r  []byte   // one transfer, reused
-	med   []int    // a channel's samples, reused
-	short [6]byte  // of rest, sent and received
-	alive [10]byte // of Refresh, sent and received
+	w, r         []byte   // one transfer, reused
+	med          []int    // a channel's samples, reused
+	powerDownBuf [6]byte  // of powerDown, sent and received
+	refreshBuf   [10]byte // of Refresh, sent and received
 
-	down bool        // the reading before was a touch
-	last image.Point // its place
-	jump image.Point // a place too far from last, to be seen twice
-	far  bool        // jump is set
+	down   bool        // the last reading was a touch
+	last   image.Point // its position
+	jump   image.Point // a position too far from last, to be read twice
+	jumped bool        // jump is set
 
 	count counters
 }
 
 // NewSPI connects to the chip, whose bus need not work yet. [Dev.Halt] or
-// [Dev.Refresh] turns a pen interrupt on that a program before has left off. A
-// missing chip cannot be told from an untouched panel in every case; where it
-// can, Read says [ErrAbsent].
+// [Dev.Refresh] turns on a pen interrupt that another program has left off. A
+// missing chip cannot always be told from an untouched panel; where it can, Read
+// returns [ErrAbsent].
 //
-// pen may be nil: then every Read asks the chip. The caller keeps port and line
+// pen may be nil: then every Read asks the chip. The caller owns port and line
 // and closes them. o may be nil.
 func NewSPI(p spi.Port, pen Pen, o *Opts) (*Dev, error) {
 	if o == nil {
@@ -161,7 +161,7 @@ func (o *Opts) complete() error {
 	case o.Settle < 1 || o.Settle > 250:
 		return fmt.Errorf("touch: settle %d: use 1 to 250 conversions", o.Settle)
 	case o.MinPressure < 1 || o.MinPressure > full || o.MaxResistance < 1 || o.Agree < 1 || o.Jump < 1:
-		return errors.New("touch: pressure, resistance, agreement and jump are positive, pressure at most 4095")
+		return errors.New("touch: MinPressure, MaxResistance, Agree and Jump must be positive, and MinPressure at most 4095")
 	}
 	return nil
 }
@@ -169,10 +169,35 @@ func (o *Opts) complete() error {
 // String names the chip and the port.
 func (d *Dev) String() string { return fmt.Sprintf("xpt2046{%s}", d.conn) }
 
-// Halt leaves the chip powered down between conversions, with its pen interrupt
-// on, which is also its state after each Read, and forgets a touch that was
-// going on.
+// Halt powers the chip down with its pen interrupt on, which is also its state after
+// each Read, and forgets a touch that was going on.
 func (d *Dev) Halt() error {
-	d.down, d.far = false, false
-	return d.rest()
+	d.down, d.jumped = false, false
+	return d.powerDown()
+}
+
+// Counters are what a touch controller has done since NewSPI.
+type Counters struct {
+	Transfers uint64 // on the bus
+	Errors    uint64 // of the bus or of the pen line
+	Absent    uint64 // transfers without an answer
+	Light     uint64 // readings with less pressure than that of a finger
+	Unsteady  uint64 // readings whose two rounds disagreed
+	Jumps     uint64 // positions too far from the one before
+}
+
+type counters struct {
+	transfers, errors, absent, light, unsteady, jumps atomic.Uint64
+}
+
+// Counters may be called from any goroutine.
+func (d *Dev) Counters() Counters {
+	return Counters{
+		Transfers: d.count.transfers.Load(),
+		Errors:    d.count.errors.Load(),
+		Absent:    d.count.absent.Load(),
+		Light:     d.count.light.Load(),
+		Unsteady:  d.count.unsteady.Load(),
+		Jumps:     d.count.jumps.Load(),
+	}
 }

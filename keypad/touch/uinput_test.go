@@ -73,7 +73,7 @@ func TestADeviceOfTheKernelIsFollowedAndTakenForItselfAlone(t *testing.T) {
 		until := func(works bool) {
 			for followed := !works; followed != works; time.Sleep(10 * time.Millisecond) {
 				d.mu.Lock()
-				followed = d.found != nil
+				followed = d.contacts != nil
 				d.mu.Unlock()
 			}
 		}

@@ -10,12 +10,12 @@ import (
 //	x = XX*rawX + XY*rawY + X0
 //	y = YX*rawX + YY*rawY + Y0
 //
-// Pixel (0, 0) covers 0 <= x, y < 1. Six numbers are enough for glass that is
+// Pixel (0, 0) covers 0 <= x, y < 1. Six numbers describe any glass that is
 // shifted, scaled, mirrored, turned or slightly askew.
 type Affine struct{ XX, XY, X0, YX, YY, Y0 float64 }
 
-// Edges is the calibration of glass that lies straight on a panel of that size:
-// the raw positions of the outermost pixels' centres. Left above right, or top
+// Edges returns the calibration of glass that lies straight on a panel of that size,
+// from the raw positions of the outermost pixels' centres. Left above right, or top
 // above bottom, mirrors.
 func Edges(size image.Point, left, right, top, bottom int) Affine {
 	xx := float64(size.X-1) / float64(right-left)
@@ -26,9 +26,9 @@ func Edges(size image.Point, left, right, top, bottom int) Affine {
 	}
 }
 
-// Turned is the calibration after the picture was turned clockwise by degrees, a
+// Turned returns the calibration after the picture was turned clockwise by degrees, a
 // multiple of 90, on a panel that was size before: 90 moves the origin to the
-// glass's upper right corner and lets x run down the glass and y to the left.
+// glass's upper right corner; x then runs down the glass and y to the left.
 func (a Affine) Turned(degrees int, size image.Point) Affine {
 	for range ((degrees/90)%4 + 4) % 4 {
 		// new x = y, new y = width - x
@@ -41,7 +41,7 @@ func (a Affine) Turned(degrees int, size image.Point) Affine {
 	return a
 }
 
-// upright is the size of the glass under a picture that is turned on it.
+// upright returns the size of the glass under a picture that is turned on it.
 func upright(size image.Point, degrees int) image.Point {
 	if degrees%180 != 0 {
 		size.X, size.Y = size.Y, size.X
@@ -55,7 +55,7 @@ func (a Affine) Pixel(rawX, rawY int, size image.Point) image.Point {
 	return image.Point{X: clamp(x, size.X), Y: clamp(y, size.Y)}
 }
 
-// clamp rounds down into 0 to n-1; what is no number becomes 0.
+// clamp rounds down to 0 to n-1; NaN becomes 0.
 func clamp(v float64, n int) int {
 	if !(v > 0) {
 		return 0

@@ -7,8 +7,8 @@ import (
 	"periph.io/x/conn/v3/physic"
 )
 
-// ErrAbsent says that a panel which once answered does not any more, or not as it should:
-// no chip, no power, a broken wire.
+// ErrAbsent says that a panel that once answered no longer does: no chip, no power, a broken
+// wire.
 var ErrAbsent = errors.New("panel: the controller does not answer: check its power and wiring")
 
 // Registers that are read back.
@@ -19,20 +19,20 @@ const (
 	working   = 0x9C // RDDPM: booster on, sleep out, normal mode, display on
 )
 
-// readFreq is the clock of a reading: the controllers' read cycle is 150 ns at least, and
+// readFreq is the clock for reading: the controllers' read cycle is at least 150 ns, and
 // their output is weak.
 const readFreq = 2 * physic.MegaHertz
 
-// limiter is the port of Opts.ReadBack. periph's has it.
+// limiter is what Opts.ReadBack needs of a port. periph's ports have it.
 type limiter interface {
 	LimitSpeed(physic.Frequency) error
 }
 
-// look reads back what the panel was told last, where Opts.ReadBack says so: nil if it is
-// so, if nothing is to be read, and if nothing ever came back, as from a module without
-// a data output. One that was reset is right again by the rest of Refresh; one that is
-// silent is not.
-func (d *Dev) look() error {
+// checkReadBack reads back what the panel was sent last, if Opts.ReadBack is set. It returns
+// [ErrAbsent] only for a panel that answered before and is silent now. Nil may also mean that
+// nothing ever came back, as from a module without a data output, or that the panel has lost
+// its settings: the rest of Refresh puts that right.
+func (d *Dev) checkReadBack() error {
 	if d.port == nil || d.asleep {
 		return nil
 	}
@@ -48,7 +48,7 @@ func (d *Dev) look() error {
 
 func (d *Dev) readBack() error {
 	var power, order, format byte
-	for range 3 { // noise may hit one reading
+	for range 3 { // noise may disturb a reading
 		for _, r := range []struct {
 			cmd byte
 			to  *byte
@@ -75,7 +75,7 @@ func (d *Dev) readBack() error {
 }
 
 // read reads an 8-bit register: on four-line SPI its bits follow the command's at once,
-// within the same chip select. D/C does not matter for them.
+// within the same chip select. They do not depend on D/C.
 func (d *Dev) read(cmd byte) (byte, error) {
 	d.buf[0], d.buf[1] = cmd, 0 // NOP
 	if err := d.line(d.dc, 0); err != nil {

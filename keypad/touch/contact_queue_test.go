@@ -60,7 +60,7 @@ func watch(c *contacts, presses []press, every func() time.Duration) (seen []sig
 			continue
 		}
 		look = now + every()
-		at, felt := c.now(start.Add(now))
+		at, felt := c.look(start.Add(now))
 		switch {
 		case felt && !down:
 			seen = append(seen, sight{first: at, at: at, from: now, to: now})
@@ -113,7 +113,7 @@ func TestTwoThumbsTypeEachDigitOnceAndInOrder(t *testing.T) {
 						t.Errorf("%s: contact %d is seen as %+v", what, i, s)
 					}
 				}
-				if c.any() {
+				if c.waits() {
 					t.Errorf("%s: a finger is left", what)
 				}
 			}
@@ -134,7 +134,7 @@ func TestWhatIsNoFingerHasNoTurn(t *testing.T) {
 			for i := range int32(17) {
 				presses = append(presses, press{1 + i, 2 + i, keys[1], 100 + int(i), 300})
 			}
-			want = mostTurns
+			want = mostWaiting
 		}
 		seen := watch(newContacts(true, image.Point{}), presses, eachSample)
 		seen = slices.DeleteFunc(seen, func(s sight) bool { return !s.believed() })
@@ -158,7 +158,7 @@ func TestAContactThatSlidWhileItWaitedIsSeenWhereItLandedAndWhereItLifted(t *tes
 	}
 	var places []image.Point
 	for i := 60; i < 300; i += 8 {
-		if at, down := c.now(ms(i)); down {
+		if at, down := c.look(ms(i)); down {
 			places = append(places, at)
 		}
 	}
@@ -216,7 +216,7 @@ func TestAContactThatStaysIsPassedOverUntilItLifts(t *testing.T) {
 		{lands(1, 6, 80, 80), false, image.Pt(80, 80), true, false},
 	} {
 		if step.pass {
-			c.passOver()
+			c.passOverCurrent()
 		}
 		at, down := feed(c, now, step.events)
 		if at != step.at || down != step.down || c.passedOver() != step.over {
