@@ -1,8 +1,8 @@
-// Package nfc tells when a card is presented to the reader and when it is taken
-// away, from a chip that can only be asked which card it sees right now.
+// Package nfc reports when a card is presented to the reader and when it is taken
+// away, with a chip that can only be asked which card it sees right now.
 //
-// A card's UID is its identifier and nothing more: it can be copied, and some
-// cards and most telephones make up a new one each time (see [Presented.Random]).
+// A card's UID identifies it and proves nothing: it can be copied, and some cards
+// and most phones make up a new one each time (see [Presented.Random]).
 package nfc
 
 import (
@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// Chip looks for a card once. It writes the card's UID into uid, which has room
-// for 10 bytes, and returns its length, or 0 without a card. It starts and
-// restarts its hardware by itself and returns an error while that does not work;
-// errors of one fault read the same. *pn532.Dev is one.
+// Chip is an NFC controller. Poll looks for a card once: it writes the card's UID
+// into uid, which has room for 10 bytes, and returns its length, or 0 without a
+// card. It starts and restarts the chip by itself and returns an error while the
+// chip does not work, with the same text for the same fault. *pn532.Dev is one.
 type Chip interface {
 	Poll(ctx context.Context, uid []byte) (int, error)
 }
@@ -24,44 +24,44 @@ type Chip interface {
 // Event is one of [Presented], [Removed] and [Health].
 type Event interface{ event() }
 
-// Presented says that a card is there that was not before.
+// Presented says that a card is there that was not there before.
 type Presented struct {
-	// UID has 4, 7 or 10 bytes, leading zeros included. It is the receiver's
-	// own, to be wiped when it is done with.
+	// UID has 4, 7 or 10 bytes, leading zeros included. It belongs to the receiver,
+	// who wipes it after use.
 	UID []byte
-	// Random says that the card has made the UID up (ISO/IEC 14443-3: four
-	// bytes, the first of them 08): it identifies nobody.
+	// Random says that the card has made up its UID (ISO/IEC 14443-3: four bytes,
+	// the first of them 08): it identifies nobody.
 	Random bool
 }
 
 // Removed says that no card is there any more.
 type Removed struct{}
 
-// Health says whether cards can be read: Err is nil if so. It comes first, as
-// soon as that is known, and then when another state has lasted for Opts.Steady:
-// a chip that stumbles and recovers is nobody's concern.
+// Health says whether cards can be read; Err is nil if they can. The first one comes
+// as soon as that is known, further ones when a change has lasted for Opts.Steady:
+// a chip that recovers at once is not reported.
 type Health struct{ Err error }
 
 func (Presented) event() {}
 func (Removed) event()   {}
 func (Health) event()    {}
 
-// Opts holds the reader's times. A zero field means the default's.
+// Opts holds times and counts. A zero field means that of DefaultOpts.
 type Opts struct {
-	// Interval is between the beginnings of two polls while no card is there.
+	// Interval is the time from one poll to the next while no card is there.
 	Interval time.Duration
-	// Present is that between two polls while a card lies on the reader.
+	// Present is the same while a card is there.
 	Present time.Duration
-	// Misses is how many polls in a row have to find no card until none is there.
+	// Misses is how many polls in a row must find no card until Removed.
 	Misses int
-	// Hidden is how long a card that another one hides counts as still there:
-	// of two that lie on the reader a chip finds now the one, now the other.
+	// Hidden is how long a card that is not seen counts as present while another
+	// one is seen: of two on the antenna a chip finds now one, now the other.
 	Hidden time.Duration
-	// Steady is how long a change of health must last until it is told.
+	// Steady is how long a change of health must last until it is reported.
 	Steady time.Duration
 }
 
-// DefaultOpts sees a card within a quarter of a second at some 13 wake-ups a
+// DefaultOpts finds a card within a quarter of a second with some 13 wake-ups a
 // second (three a poll of the PN532), and its removal after 0.9 s.
 var DefaultOpts = Opts{
 	Interval: 225 * time.Millisecond,
@@ -71,43 +71,43 @@ var DefaultOpts = Opts{
 	Steady:   time.Second,
 }
 
-// Reader follows what lies on one chip's antenna.
-type Reader struct {
+// Poller follows which cards are on one chip's antenna.
+type Poller struct {
 	chip Chip
 	opts Opts
 
-	there  []card // at most mostCards, that which was seen last at the end
-	misses int
-	health string    // Err's text of the last Health
-	told   bool      // there was one
-	other  string    // another text, of the polls since
-	since  time.Time // zero if there is none
+	present  []card // at most maxCards, the one seen last at the end
+	misses   int
+	health   string    // the text of the last Health.Err
+	reported bool      // there was a Health
+	other    string    // the text of another state
+	since    time.Time // of that state; zero if there is none
 }
 
-// mostCards is more than lie on an antenna by chance.
-const mostCards = 4
+// maxCards is more than anybody holds to an antenna at once.
+const maxCards = 4
 
-// card is one that is there; n is 0 for none.
+// card is a card that is there; n is 0 for none.
 type card struct {
 	uid  [10]byte
 	n    int
 	seen time.Time
 }
 
-// random as ISO/IEC 14443-3 says it.
+// random reports whether the UID is a random one (ISO/IEC 14443-3).
 func (c *card) random() bool { return c.n == 4 && c.uid[0] == 0x08 }
 
-// same holds of a card that makes up a new number at each look, too.
+// same reports whether c and o may be one card: those with random UIDs always may.
 func (c *card) same(o *card) bool {
 	return c.n == o.n && c.uid == o.uid || c.random() && o.random()
 }
 
-// New makes a reader. o may be nil.
-func New(c Chip, o *Opts) *Reader {
+// New makes a poller. o may be nil.
+func New(c Chip, o *Opts) *Poller {
 	if o == nil {
 		o = &DefaultOpts
 	}
-	r := &Reader{chip: c, opts: *o, there: make([]card, 0, mostCards)}
+	r := &Poller{chip: c, opts: *o, present: make([]card, 0, maxCards)}
 	if r.opts.Interval <= 0 {
 		r.opts.Interval = DefaultOpts.Interval
 	}
@@ -126,10 +126,10 @@ func New(c Chip, o *Opts) *Reader {
 	return r
 }
 
-// Run polls until ctx ends and returns ctx's error. It calls on, from its own
-// goroutine, for each event; on hands off and returns, for polling waits for it.
-// Cards that are there at the end are forgotten without an event.
-func (r *Reader) Run(ctx context.Context, on func(Event)) error {
+// Run polls until ctx is done and returns ctx's error. It calls on for each event,
+// and polling waits until on returns. Cards that are there at the end are forgotten
+// without an event.
+func (r *Poller) Run(ctx context.Context, on func(Event)) error {
 	defer r.forget()
 	next := time.NewTimer(0)
 	defer next.Stop()
@@ -147,9 +147,9 @@ func (r *Reader) Run(ctx context.Context, on func(Event)) error {
 	}
 }
 
-// poll looks once, tells what has changed, and returns how long to wait before
-// the next look.
-func (r *Reader) poll(ctx context.Context, on func(Event)) time.Duration {
+// poll polls once, reports what has changed, and returns how long to wait until the
+// next poll.
+func (r *Poller) poll(ctx context.Context, on func(Event)) time.Duration {
 	begin := time.Now()
 	c := card{seen: begin}
 	defer clear(c.uid[:])
@@ -164,21 +164,21 @@ func (r *Reader) poll(ctx context.Context, on func(Event)) time.Duration {
 		c.n = n
 	}
 	clear(c.uid[c.n:])
-	r.tell(err, on)
-	r.follow(&c, on)
+	r.reportHealth(err, on)
+	r.update(&c, on)
 	gap := r.opts.Interval
-	if len(r.there) != 0 && r.misses == 0 {
+	if len(r.present) != 0 && r.misses == 0 {
 		gap = r.opts.Present
 	}
-	return max(gap-time.Since(begin), gap/4) // a slow chip does not get the processor
+	return max(gap-time.Since(begin), gap/4) // a slow chip must not take all of the processor
 }
 
-// follow compares what is there with what was. A poll that failed says nothing
-// about cards and counts as a miss: else a card that was taken away and
-// presented again while the chip was out of order would never open the door.
-func (r *Reader) follow(c *card, on func(Event)) {
+// update takes what a poll has found. A poll that failed says nothing about cards
+// and counts as a miss: otherwise a card that was taken away and presented again
+// while the chip was out of order would never open the door.
+func (r *Poller) update(c *card, on func(Event)) {
 	if c.n == 0 {
-		if r.misses++; len(r.there) != 0 && r.misses >= r.opts.Misses {
+		if r.misses++; len(r.present) != 0 && r.misses >= r.opts.Misses {
 			r.forget()
 			on(Removed{})
 		}
@@ -186,34 +186,34 @@ func (r *Reader) follow(c *card, on func(Event)) {
 	}
 	r.misses = 0
 	known := false
-	r.there = slices.DeleteFunc(r.there, func(t card) bool {
+	r.present = slices.DeleteFunc(r.present, func(t card) bool {
 		known = known || t.same(c)
 		return t.same(c) || c.seen.Sub(t.seen) >= r.opts.Hidden
 	})
-	if len(r.there) == mostCards {
-		r.there = slices.Delete(r.there, 0, 1)
+	if len(r.present) == maxCards {
+		r.present = slices.Delete(r.present, 0, 1)
 	}
-	r.there = append(r.there, *c)
+	r.present = append(r.present, *c)
 	if !known {
 		on(Presented{UID: bytes.Clone(c.uid[:c.n]), Random: c.random()})
 	}
 }
 
 // forget forgets all cards.
-func (r *Reader) forget() {
-	clear(r.there)
-	r.there = r.there[:0]
+func (r *Poller) forget() {
+	clear(r.present)
+	r.present = r.present[:0]
 }
 
-// tell reports the chip's health if it is new and lasts. Errors with the same
-// text are the same fault.
-func (r *Reader) tell(err error, on func(Event)) {
+// reportHealth reports the chip's health if it has changed and that has lasted.
+// Errors with the same text are the same fault.
+func (r *Poller) reportHealth(err error, on func(Event)) {
 	text := ""
 	if err != nil {
 		text = err.Error()
 	}
 	switch {
-	case !r.told:
+	case !r.reported:
 	case text == r.health:
 		r.since = time.Time{}
 		return
@@ -223,6 +223,6 @@ func (r *Reader) tell(err error, on func(Event)) {
 	case time.Since(r.since) < r.opts.Steady:
 		return
 	}
-	r.told, r.health, r.since = true, text, time.Time{}
+	r.reported, r.health, r.since = true, text, time.Time{}
 	on(Health{Err: err})
 }

@@ -31,7 +31,7 @@ type instruments struct {
 	parts     *supervision.Parts
 	keypad    *keypad.Keypad // nil: no display
 	film      *touch.Evdev   // nil: the touch is no input device of the kernel's
-	cards     *nfc.Reader    // nil: no card reader
+	cards     *nfc.Poller    // nil: no card reader
 	noPIN     bool           // the config names nothing to type on
 	noCards   bool           // it names no card reader
 	slots     *slots

@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// The first byte of each chip-select window says what it is (UM0701-02 §6.2.5).
+// The first byte of each transfer says what it is (UM0701-02 §6.2.5).
 const (
 	opWrite  = 0x01
 	opStatus = 0x02
 	opRead   = 0x03
 )
 
-// tx is one window, full duplex: it sends w and leaves what came back in d.rx.
-// The chip takes the lowest bit first and no Raspberry Pi can send so, hence the
-// reversal of every byte.
+// tx makes one transfer, full duplex: it sends w and returns what came back, in
+// d.rxBuf. The chip takes the lowest bit first, which a Raspberry Pi's SPI cannot
+// do; so every byte is reversed.
 func (d *Dev) tx(w []byte) ([]byte, error) {
 	for i, v := range w {
 		d.txBuf[i] = bits.Reverse8(v)
@@ -34,22 +34,23 @@ func (d *Dev) tx(w []byte) ([]byte, error) {
 	return r, nil
 }
 
-// writeFrame sends a whole frame, whatever it is.
+// writeFrame sends a whole frame.
 func (d *Dev) writeFrame(frame []byte) error {
 	d.frame = append(append(d.frame[:0], opWrite), frame...)
 	_, err := d.tx(d.frame)
 	return err
 }
 
-// readBytes reads n bytes behind the op code. The op code's own slot is part of
-// the result: a chip that was left in the middle of a frame puts a byte there.
+// readBytes reads n bytes after the op code. The byte that came back during the op
+// code is part of the result: a chip that was left in the middle of a frame puts one
+// of the frame's there.
 func (d *Dev) readBytes(n int) ([]byte, error) {
 	clear(d.idle[:1+n])
 	d.idle[0] = opRead
 	return d.tx(d.idle[:1+n])
 }
 
-// status asks the chip whether a frame waits.
+// status asks the chip whether a frame is ready.
 func (d *Dev) status() (bool, error) {
 	clear(d.idle[:2])
 	d.idle[0] = opStatus
@@ -61,9 +62,8 @@ func (d *Dev) status() (bool, error) {
 	return r[1]&1 == 1 && r[1] != 0xFF, nil
 }
 
-// ready tells whether a frame waits: by the interrupt line, where there is one
-// that works, and always by the status byte before a frame is read, because the
-// line is let go at a moment that no data sheet names.
+// ready reports whether a frame is ready. It asks the chip, too, if the interrupt
+// line says so, because no data sheet says when the chip releases the line.
 func (d *Dev) ready() (bool, error) {
 	if d.irq != nil && !d.irqDead {
 		v, err := d.irq.Value()
@@ -78,9 +78,9 @@ func (d *Dev) ready() (bool, error) {
 	return d.status()
 }
 
-// waitReady waits until a frame waits: it looks after first and then every step. It
-// returns errTimeout after limit. d.late says that the first look was too soon, d.waited
-// how long it took.
+// waitReady waits until a frame is ready: it asks after first and then every step. It
+// returns errTimeout after limit. d.late says that the first time was too early,
+// d.waited how long it took.
 func (d *Dev) waitReady(ctx context.Context, first, step, limit time.Duration) error {
 	begin := time.Now()
 	pause := first
@@ -94,15 +94,15 @@ func (d *Dev) waitReady(ctx context.Context, first, step, limit time.Duration) e
 		}
 		left := limit - time.Since(begin)
 		if left <= 0 {
-			return d.lastLook()
+			return d.lastTry()
 		}
 		pause = min(step, left)
 	}
 }
 
-// lastLook asks the chip itself before it is given up: the interrupt line may be
-// what is broken, and is then left alone until the next start.
-func (d *Dev) lastLook() error {
+// lastTry asks the chip itself before waitReady gives up: perhaps only the interrupt
+// line is broken. It is then not used until the next start.
+func (d *Dev) lastTry() error {
 	if d.irq == nil || d.irqDead {
 		return errTimeout
 	}
@@ -117,7 +117,7 @@ func (d *Dev) lastLook() error {
 	return nil
 }
 
-// wait returns nil after d, and ctx's error when it ends first.
+// wait returns nil after d, or ctx's error if ctx ends first.
 func wait(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()

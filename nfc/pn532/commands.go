@@ -16,10 +16,10 @@ const (
 	cmdInRelease           = 0x52
 )
 
-// Status is the error that the chip reports with a response (UM0701-02 §7.1).
+// Status is the error in a response of the chip (UM0701-02 §7.1).
 type Status byte
 
-// Statuses that a caller may meet.
+// Some statuses.
 const (
 	StatusTimeout     Status = 0x01 // the card has not answered
 	StatusCRC         Status = 0x02
@@ -34,10 +34,10 @@ const (
 	StatusOverCurrent Status = 0x2D
 )
 
-// Error gives the code as the user manual does.
+// Error gives the code in hexadecimal, as the user manual does.
 func (s Status) Error() string { return fmt.Sprintf("pn532: status %02X", byte(s)) }
 
-// statusOf is nil for 00. The two highest bits are flags, not errors.
+// statusOf returns nil for 00. The two highest bits are flags, not errors.
 func statusOf(b byte) error {
 	if b &= 0x3F; b != 0 {
 		return Status(b)
@@ -45,26 +45,26 @@ func statusOf(b byte) error {
 	return nil
 }
 
-// Version is what GetFirmwareVersion says.
+// Version is the answer to GetFirmwareVersion.
 type Version struct {
 	IC       byte // 32 hex: PN532
 	Ver, Rev byte
 	Support  byte // bit 0 ISO/IEC 14443 A, 1 B, 2 ISO/IEC 18092
 }
 
-// String is as in "PN532 firmware 1.6".
+// String is of the form "PN532 firmware 1.6".
 func (v Version) String() string {
 	return fmt.Sprintf("PN5%02X firmware %d.%d", v.IC, v.Ver, v.Rev)
 }
 
-// simple is a command that needs no card.
-func (d *Dev) simple(ctx context.Context, room int, body ...byte) ([]byte, error) {
-	return d.exchange(ctx, command{body: body, room: 1 + room, first: firstLook, limit: answerWait})
+// exchangeShort carries out a command that needs no card.
+func (d *Dev) exchangeShort(ctx context.Context, room int, body ...byte) ([]byte, error) {
+	return d.exchange(ctx, command{body: body, room: 1 + room, first: firstPoll, limit: answerWait})
 }
 
 // GetFirmwareVersion asks the chip what it is.
 func (d *Dev) GetFirmwareVersion(ctx context.Context) (Version, error) {
-	r, err := d.simple(ctx, 4, cmdGetFirmwareVersion)
+	r, err := d.exchangeShort(ctx, 4, cmdGetFirmwareVersion)
 	if err != nil {
 		return Version{}, err
 	}
@@ -74,22 +74,22 @@ func (d *Dev) GetFirmwareVersion(ctx context.Context) (Version, error) {
 	return Version{IC: r[0], Ver: r[1], Rev: r[2], Support: r[3]}, nil
 }
 
-// SAMConfiguration sets normal mode (no secure access module) and, if irq, lets
+// SAMConfiguration sets normal mode (no secure access module) and, if irq, makes
 // the chip drive its interrupt line. It ends the low-battery mode in which the
-// chip powers up; commands that use the radio need it first.
+// chip powers up; commands that use the radio only work after it.
 func (d *Dev) SAMConfiguration(ctx context.Context, irq bool) error {
 	p := byte(0x00)
 	if irq {
 		p = 0x01
 	}
 	const normal, timeout = 0x01, 0x14 // 20 x 50 ms, of the virtual card only
-	_, err := d.simple(ctx, 0, cmdSAMConfiguration, normal, timeout, p)
+	_, err := d.exchangeShort(ctx, 0, cmdSAMConfiguration, normal, timeout, p)
 	return err
 }
 
-// SetParameters sets the chip's automatic behaviour; 04 is ATR_RES, 10 is RATS.
+// SetParameters sets what the chip does automatically; 04 is ATR_RES, 10 is RATS.
 func (d *Dev) SetParameters(ctx context.Context, flags byte) error {
-	_, err := d.simple(ctx, 0, cmdSetParameters, flags)
+	_, err := d.exchangeShort(ctx, 0, cmdSetParameters, flags)
 	return err
 }
 
@@ -101,13 +101,13 @@ const (
 
 // RFConfiguration sets one item of the radio.
 func (d *Dev) RFConfiguration(ctx context.Context, item byte, data ...byte) error {
-	_, err := d.simple(ctx, 0, append([]byte{cmdRFConfiguration, item}, data...)...)
+	_, err := d.exchangeShort(ctx, 0, append([]byte{cmdRFConfiguration, item}, data...)...)
 	return err
 }
 
 // InRelease deselects target tg, or all targets if 0, and forgets it.
 func (d *Dev) InRelease(ctx context.Context, tg byte) error {
-	r, err := d.simple(ctx, 1, cmdInRelease, tg)
+	r, err := d.exchangeShort(ctx, 1, cmdInRelease, tg)
 	if err != nil {
 		return err
 	}
@@ -119,31 +119,31 @@ func (d *Dev) InRelease(ctx context.Context, tg byte) error {
 
 // Target is one ISO/IEC 14443-3 type A card.
 type Target struct {
-	Number byte   // the chip's: 1 or 2
-	ATQA   uint16 // as the chip gives it, the high byte first
+	Number byte   // given by the chip: 1 or 2
+	ATQA   uint16 // the chip sends its high byte first
 	SAK    byte
 	N      int // bytes of the UID: 4, 7 or 10
 	UID    [10]byte
 }
 
-// random tells whether the card has made its UID up (ISO/IEC 14443-3: four
-// bytes, the first of them 08): it is another one at the next look.
+// random reports whether the card has made up its UID (ISO/IEC 14443-3: four bytes,
+// the first of them 08), which changes each time.
 func (t *Target) random() bool { return t.N == 4 && t.UID[0] == 0x08 }
 
-// listRoom is the longest answer of InListPassiveTarget that is taken: one
+// listRoom is the longest answer of InListPassiveTarget that is accepted: one
 // target with a UID of 10 bytes and an ATS of up to 64.
 const listRoom = 2 + 5 + 10 + 64
 
-// listLimit is how long InListPassiveTarget may take; with a few tries it needs
+// listLimit is how long InListPassiveTarget may take; with a few retries it needs
 // some tens of milliseconds.
 const listLimit = 500 * time.Millisecond
 
-// InListPassiveTarget looks for one card (106 kbit/s, type A) with as many tries
-// as RFConfiguration has set, switching the radio's field on if it is off. It is
-// false if there is none; an answer that is no card's is [ErrTarget].
+// InListPassiveTarget looks for one card (106 kbit/s, type A) with as many retries
+// as RFConfiguration has set, and switches the field on if it is off. It returns
+// false if there is none, and [ErrTarget] for an answer that no card gives.
 func (d *Dev) InListPassiveTarget(ctx context.Context, t *Target) (bool, error) {
 	const maxTg, typeA = 1, 0
-	defer clear(d.rxBuf[:]) // the UID, also of an answer that was garbled
+	defer clear(d.rxBuf[:]) // holds the UID, even if the answer was garbled
 	r, err := d.exchange(ctx, command{
 		body:  []byte{cmdInListPassiveTarget, maxTg, typeA},
 		room:  listRoom,
@@ -153,22 +153,22 @@ func (d *Dev) InListPassiveTarget(ctx context.Context, t *Target) (bool, error) 
 	if err != nil {
 		return false, err
 	}
-	d.learn()
+	d.adaptListTime()
 	return parseTarget(r, t)
 }
 
-// learn sets when the next answer is looked for first: a little sooner each
-// time, until that was too soon. So nearly all answers cost one look.
-func (d *Dev) learn() {
-	t := d.listTime - step/20
+// adaptListTime sets when waitReady first asks for the next answer: a little earlier
+// each time, until that was too early. So nearly all answers take one status byte.
+func (d *Dev) adaptListTime() {
+	t := d.listTime - pollStep/20
 	if d.late {
 		t = d.waited
 	}
-	d.listTime = min(max(t, firstLook), listLimit/2)
+	d.listTime = min(max(t, firstPoll), listLimit/2)
 }
 
-// parseTarget takes an answer of InListPassiveTarget apart: NbTg, then Tg,
-// ATQA, SAK, the UID's length and bytes, and the ATS if there is one.
+// parseTarget parses an answer of InListPassiveTarget: NbTg, then Tg, ATQA, SAK, the
+// UID's length and bytes, and the ATS if there is one.
 func parseTarget(r []byte, t *Target) (bool, error) {
 	if len(r) < 1 {
 		return false, ErrTarget

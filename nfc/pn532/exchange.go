@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// Bounds of one exchange.
+// Limits of one exchange.
 const (
-	ackWait    = 15 * time.Millisecond  // UM0701-02 §6.2.3: ACK within 15 ms, else resend
-	answerWait = 100 * time.Millisecond // of a command that needs no card
-	step       = 2 * time.Millisecond   // between looks at the status
-	firstLook  = 2 * time.Millisecond   // after a frame was written
-	abortPause = 2 * time.Millisecond   // in which an aborting chip takes no command
-	sends      = 3                      // of one command
-	reads      = 3                      // of one response, with a NACK between
+	ackWait    = 15 * time.Millisecond  // UM0701-02 §6.2.3: send again without an ACK within 15 ms
+	answerWait = 100 * time.Millisecond // for a command that needs no card
+	pollStep   = 2 * time.Millisecond   // between two readings of the status
+	firstPoll  = 2 * time.Millisecond   // from a frame to the first reading of the status
+	abortPause = 2 * time.Millisecond   // a chip that aborts takes no command meanwhile
+	maxSends   = 3                      // of a command
+	maxReads   = 3                      // of a response, with a NACK in between
 
-	overhead = 10 // bytes of a frame around its data, extended frames included
+	overhead = 10 // bytes of a frame besides its data, also of an extended one
 )
 
 var (
@@ -25,67 +25,69 @@ var (
 	errNoACK   = errors.New("command not acknowledged")
 )
 
-// ErrSyntax says that the chip took a command's frame and refused its content.
+// ErrSyntax says that the chip received a command and refused its contents.
 var ErrSyntax = errors.New("pn532: the chip refused a command (application level error)")
 
 // command is one exchange: body is the command code and its parameters, room the
-// most bytes its response has, response code included, and limit how long the
-// response may take, looked for after first.
+// maximum length of the response, response code included, first when to ask for the
+// response first, and limit how long it may take.
 type command struct {
 	body         []byte
 	room         int
 	first, limit time.Duration
 }
 
-// exchange carries a command out and returns its response's parameters, which
-// stand in a buffer that the next transfer overwrites. Where something fails the
-// command is aborted, so that the chip is idle afterwards if it can be.
+// exchange carries out a command and returns the parameters of its response, in a
+// buffer that the next transfer overwrites. After a failure it aborts the command, so
+// that the chip is idle if possible.
 //
-// Transfers of an undisturbed exchange: the command, status, ACK, status,
-// response; each look at the status that came too early is one more, and with an
-// interrupt line that works it is none.
+// An undisturbed exchange has five transfers: the command, status, ACK, status,
+// response. Each status that was read too early is one more; with an interrupt line
+// that works there are none of these.
 func (d *Dev) exchange(ctx context.Context, c command) ([]byte, error) {
-	data, err := d.talk(ctx, c)
+	data, err := d.attempt(ctx, c)
 	if err != nil && !errors.Is(err, ErrSyntax) {
 		d.abort()
 	}
 	return data, err
 }
 
-func (d *Dev) talk(ctx context.Context, c command) ([]byte, error) {
+func (d *Dev) attempt(ctx context.Context, c command) ([]byte, error) {
 	if err := d.sendCommand(ctx, c.body); err != nil {
 		return nil, fmt.Errorf("command %02X: %w", c.body[0], err)
 	}
 	first := c.first
 	for i := 0; ; i++ {
-		if err := d.waitReady(ctx, first, step, c.limit); err != nil {
+		if err := d.waitReady(ctx, first, pollStep, c.limit); err != nil {
 			return nil, fmt.Errorf("command %02X: %w", c.body[0], err)
 		}
 		data, err := d.readResponse(c)
 		if err == nil || errors.Is(err, ErrSyntax) {
 			return data, err
 		}
-		if i == reads-1 || !garbled(err) {
+		if i == maxReads-1 || !garbled(err) {
 			return nil, fmt.Errorf("command %02X: %w", c.body[0], err)
 		}
-		d.garble()
+		d.noteGarbled()
 		d.count.retries.Add(1)
-		if err := d.writeFrame(nackFrame[:]); err != nil { // once more, please
+		if err := d.writeFrame(nackFrame[:]); err != nil { // send it again
 			return nil, err
 		}
-		first = firstLook
+		first = firstPoll
 	}
 }
 
-// noisyFor is how long a wire that has garbled a frame is not trusted.
+// noisyFor is how long the wiring is not trusted after a garbled frame.
 const noisyFor = 5 * time.Minute
 
-func (d *Dev) garble() {
+// noteGarbled counts a garbled frame.
+func (d *Dev) noteGarbled() {
 	d.count.garbled.Add(1)
 	d.noisy = time.Now().Add(noisyFor)
 }
 
-// garbled errors are those that the wire makes; asking again helps.
+// garbled reports whether an error may come from noise on the wires, so that asking
+// again helps.
 func garbled(err error) bool {
 	return errors.Is(err, errNoFrame) || errors.Is(err, errTruncated) ||
 		errors.Is(err, errChecksum) || errors.Is(err, errDirection)
@@ -94,22 +96,22 @@ func garbled(err error) bool {
 // sendCommand sends a command until the chip acknowledges it.
 func (d *Dev) sendCommand(ctx context.Context, body []byte) error {
 	d.command = appendFrame(d.command[:0], body...)
-	for i := range sends {
+	for i := range maxSends {
 		if i > 0 {
 			d.count.retries.Add(1)
 		}
 		if err := d.writeFrame(d.command); err != nil {
 			return err
 		}
-		err := d.waitReady(ctx, firstLook, step, ackWait)
+		err := d.waitReady(ctx, firstPoll, pollStep, ackWait)
 		if errors.Is(err, errTimeout) {
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		// Exactly the six bytes of an ACK: reading on costs the response its
-		// first byte.
+		// Exactly the six bytes of an ACK: reading more would take the first byte
+		// of the response.
 		r, err := d.readBytes(len(ackFrame))
 		if err != nil {
 			return err
@@ -117,8 +119,8 @@ func (d *Dev) sendCommand(ctx context.Context, body []byte) error {
 		if kind, _, err := parseFrame(r); err == nil && kind == frameACK {
 			return nil
 		}
-		// An old response, or noise.
-		d.garble()
+		// An earlier response, or noise.
+		d.noteGarbled()
 		if err := d.drain(ctx); err != nil {
 			return err
 		}
@@ -126,7 +128,7 @@ func (d *Dev) sendCommand(ctx context.Context, body []byte) error {
 	return errNoACK
 }
 
-// readResponse reads the frame that waits, in one window.
+// readResponse reads the frame that is ready, in one transfer.
 func (d *Dev) readResponse(c command) ([]byte, error) {
 	r, err := d.readBytes(c.room + overhead)
 	if err != nil {
@@ -146,8 +148,8 @@ func (d *Dev) readResponse(c command) ([]byte, error) {
 	return data[1:], nil
 }
 
-// drain reads away what waits: after a restart, the answer to what the host
-// asked before.
+// drain reads and drops frames that are ready: after a restart, the answer to what
+// the host asked before.
 func (d *Dev) drain(ctx context.Context) error {
 	for range 3 {
 		ok, err := d.status()
@@ -157,15 +159,15 @@ func (d *Dev) drain(ctx context.Context) error {
 		if _, err := d.readBytes(maxBody + overhead); err != nil {
 			return err
 		}
-		if err := wait(ctx, firstLook); err != nil {
+		if err := wait(ctx, firstPoll); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// abort ends whatever the chip does: an ACK from the host has no answer. The
-// pause after it belongs to it, also when the caller's context has ended.
+// abort ends whatever the chip does, with an ACK from the host, which has no answer.
+// It includes the pause that the chip needs, also when the caller's context has ended.
 func (d *Dev) abort() {
 	if d.writeFrame(ackFrame[:]) == nil {
 		time.Sleep(abortPause)

@@ -8,8 +8,8 @@ const (
 	tfiHost = 0xD4 // host to chip
 	tfiChip = 0xD5 // chip to host
 
-	// maxBody is the most a frame holds from TFI on; above 255 it is an
-	// extended frame.
+	// maxBody is the most bytes of a frame from TFI on; above 255 it is an extended
+	// frame.
 	maxBody = 265
 )
 
@@ -23,7 +23,7 @@ type frameKind int
 
 const (
 	frameACK  frameKind = iota + 1
-	frameNACK           // only ever sent by the host
+	frameNACK           // only sent by the host
 	frameSyntaxError
 	frameInfo
 )
@@ -32,13 +32,12 @@ var (
 	errNoFrame   = errors.New("no frame")
 	errTruncated = errors.New("frame cut short")
 	errChecksum  = errors.New("frame's checksum is wrong")
-	errDirection = errors.New("frame is not the chip's")
+	errDirection = errors.New("frame is not from the chip")
 )
 
-// parseFrame finds the first frame in b. data is what follows TFI in an
-// information frame: the response code and its parameters, at least one byte;
-// it is a part of b. A start whose length fails its checksum is passed over;
-// nothing else is.
+// parseFrame finds the first frame in b. data is what follows TFI in an information
+// frame: the response code and its parameters, at least one byte; it is a part of b.
+// It only skips a start code whose length fails its checksum.
 func parseFrame(b []byte) (kind frameKind, data []byte, err error) {
 	for i := 0; i+4 <= len(b); i++ {
 		if b[i] != 0x00 || b[i+1] != 0xFF {
@@ -66,7 +65,7 @@ func parseFrame(b []byte) (kind frameKind, data []byte, err error) {
 	return 0, nil, errNoFrame
 }
 
-// parseBody checks n bytes from TFI on and the checksum behind them. n > 0.
+// parseBody checks n bytes from TFI on and the checksum after them. n > 0.
 func parseBody(b []byte, n int) (frameKind, []byte, error) {
 	if len(b) < n+1 {
 		return 0, nil, errTruncated
@@ -86,8 +85,8 @@ func parseBody(b []byte, n int) (frameKind, []byte, error) {
 	return frameInfo, b[1:n], nil
 }
 
-// appendFrame appends the normal information frame that carries body, a command
-// code and its parameters, from the host to the chip. body has 1 to 254 bytes.
+// appendFrame appends a normal information frame from the host to the chip. body is a
+// command code and its parameters, 1 to 254 bytes.
 func appendFrame(dst []byte, body ...byte) []byte {
 	n := byte(len(body) + 1)
 	dst = append(dst, 0x00, 0x00, 0xFF, n, -n, tfiHost)

@@ -1,11 +1,10 @@
-// Package pn532 drives NXP's PN532 NFC controller over SPI, as far as a reader
-// of ISO/IEC 14443 type A cards needs it: which card lies on the antenna.
+// Package pn532 drives NXP's PN532 NFC controller over SPI, as far as a reader of
+// ISO/IEC 14443 type A cards needs it: which card is on the antenna.
 //
-// The chip is a computer of its own, and boards with it are plugged, wired and
-// disturbed by hand: it may be missing, asleep, in the middle of an old answer,
-// or reset behind the driver's back. [Dev.Poll] copes with all of that by itself
-// and says, where it cannot, by an error that stays the same as long as the
-// fault does.
+// The chip runs firmware of its own on a module that people plug in and wire. It may
+// be missing, asleep, in the middle of an earlier answer, or reset without the driver
+// noticing. [Dev.Poll] recovers from all of that by itself; where it cannot, its error
+// stays the same for as long as the fault lasts.
 //
 // Sources: NXP UM0701-02 (PN532 user manual, firmware 1.6), NXP AN10609
 // (PN532 C106 application note: mode 0 only, low-battery start), PN532/C1 data
@@ -22,7 +21,7 @@ import (
 	"periph.io/x/conn/v3/spi"
 )
 
-// Input is the interrupt line (P70_IRQ); 1 is active: a frame waits.
+// Input is the interrupt line (P70_IRQ); 1 is active: a frame is ready.
 // *gpiocdev.Line fits.
 type Input interface {
 	Value() (int, error)
@@ -37,11 +36,11 @@ type Output interface {
 // MaxFreq is the chip's highest SPI clock.
 const MaxFreq = 5 * physic.MegaHertz
 
-// Opts holds what differs between boards. A zero field means the default's.
+// Opts holds what differs between boards. A zero field means that of DefaultOpts.
 type Opts struct {
 	// Freq is the highest clock, at most MaxFreq.
 	Freq physic.Frequency
-	// Retries is how often InListPassiveTarget tries again on an empty field
+	// Retries is how often InListPassiveTarget tries again if it finds no card
 	// (MxRtyPassiveActivation), 1 to 0x20.
 	Retries byte
 }
@@ -49,22 +48,22 @@ type Opts struct {
 // DefaultOpts fits the common modules.
 var DefaultOpts = Opts{Freq: physic.MegaHertz, Retries: 2}
 
-// The errors that Poll ends with where nothing but the chip is at fault.
+// The errors of Poll if only the chip is at fault.
 var (
 	// ErrAbsent: nothing answers.
 	ErrAbsent = errors.New("pn532: no answer: check power, wiring and that the module is switched to SPI")
 	// ErrConfused: the chip starts and then fails, again and again.
 	ErrConfused = errors.New("pn532: the chip starts but does not work: check its supply and wiring")
 	// ErrNotPN532: something else answers.
-	ErrNotPN532 = errors.New("pn532: the chip says it is no PN532")
-	// ErrTarget: the answer about a card is not one that a card can cause, or
-	// its UID is not complete.
+	ErrNotPN532 = errors.New("pn532: the chip is no PN532: check which module is wired")
+	// ErrTarget: the answer about a card cannot come from a card, or its UID is
+	// incomplete.
 	ErrTarget = errors.New("pn532: malformed target data")
 )
 
-// state is what the driver believes of the chip.
+// state is what the driver knows about the chip.
 //
-//	       Poll: start                 listing fails
+//	       Poll: start                 a poll fails
 //	unknown ----------> ready --------------------------> lost
 //	   |   \              ^                                |
 //	   |    \ fails       | start                          | start, at once
@@ -74,14 +73,14 @@ var (
 type state int
 
 const (
-	unknown state = iota // nothing was sent yet, or Halt was called
+	unknown state = iota // nothing was sent yet, or since Halt
 	ready                // configured and answering
-	lost                 // was ready and failed: to be started at once
-	absent               // a start failed: to be started when its wait is over
+	lost                 // was ready and failed: start it at once
+	absent               // a start failed: start it when the wait is over
 )
 
 // Dev is a PN532. It is used by one goroutine at a time; only Counters may be
-// called beside it.
+// called by others.
 type Dev struct {
 	conn  spi.Conn
 	irq   Input
@@ -90,15 +89,15 @@ type Dev struct {
 
 	state   state
 	version Version
-	irqDead bool          // the line told nothing while the chip had a frame
+	irqDead bool          // the line was inactive although the chip had a frame
 	cause   error         // absent: why
 	retry   time.Time     // absent: when to start next
 	pause   time.Duration // absent: how long this wait is
 
-	listTime time.Duration // after which InListPassiveTarget answers, as learnt
+	listTime time.Duration // how long InListPassiveTarget takes; see adaptListTime
 	waited   time.Duration // of the last waitReady
-	late     bool          // it looked more than once
-	noisy    time.Time     // until then a card is listed twice before it is believed
+	late     bool          // it asked more than once
+	noisy    time.Time     // until then a card must be found twice
 
 	command, frame []byte // being sent
 	idle           [1 + maxBody + overhead]byte
@@ -107,14 +106,14 @@ type Dev struct {
 	count counters
 }
 
-// Counters are what a chip's driver has done since NewSPI.
+// Counters are what the driver has done since NewSPI.
 type Counters struct {
 	Transfers uint64 // on the bus
 	Errors    uint64 // of the bus or of a line
-	Retries   uint64 // commands sent again and responses asked for again
+	Retries   uint64 // commands sent again, and responses asked for again
 	Garbled   uint64 // frames that could not be read, and malformed targets
-	Starts    uint64 // times the chip was woken and configured, or that was tried
-	Losses    uint64 // times a chip that had worked did not any more
+	Starts    uint64 // attempts to wake and configure the chip
+	Losses    uint64 // how often a chip that had worked failed
 }
 
 type counters struct {
@@ -133,9 +132,9 @@ func (d *Dev) Counters() Counters {
 	}
 }
 
-// NewSPI connects to the port and sends nothing yet: the first Poll starts the
-// chip, and whether there is one is Poll's to say. irq and reset may be nil, each
-// by itself. The caller keeps port and lines and closes them. o may be nil.
+// NewSPI connects to the port and sends nothing yet: the first Poll starts the chip
+// and finds out whether there is one. irq, reset and o may be nil. The caller owns
+// port and lines and closes them.
 func NewSPI(p spi.Port, irq Input, reset Output, o *Opts) (*Dev, error) {
 	if o == nil {
 		o = &DefaultOpts
@@ -151,7 +150,7 @@ func NewSPI(p spi.Port, irq Input, reset Output, o *Opts) (*Dev, error) {
 		return nil, fmt.Errorf("pn532: clock %s: the chip takes at most %s", d.opts.Freq, MaxFreq)
 	}
 	if d.opts.Retries > 0x20 {
-		return nil, fmt.Errorf("pn532: %d retries: use at most 32, or a search without a card does not end", d.opts.Retries)
+		return nil, fmt.Errorf("pn532: %d retries: use at most 32", d.opts.Retries)
 	}
 	c, err := p.Connect(d.opts.Freq, spi.Mode0, 8)
 	if err != nil {

@@ -10,26 +10,26 @@ import (
 // pollLimit bounds a Poll, whatever the chip does.
 const pollLimit = 2 * time.Second
 
-// Poll looks for a card once. It returns the length of the card's UID, 4, 7 or
-// 10 bytes, which it puts into uid (room for 10), leading zeros included, and 0
-// if there is none. It keeps no copy.
+// Poll looks for a card once. It writes the card's UID into uid (room for 10 bytes),
+// leading zeros included, and returns its length, 4, 7 or 10; without a card it
+// returns 0. It keeps no copy.
 //
-// A chip that is not running is started first; one that fails is started anew
-// and asked again, once, without an error. Where that does not help, Poll returns
-// [ErrAbsent], [ErrConfused], [ErrNotPN532] or the port's error, at once and
-// without a transfer until the wait for the next start (0.25 s, doubling to 3 s)
-// is over. The same fault gives the same error text.
+// Poll starts a chip that is not running. It restarts one that fails and asks again,
+// once, without an error. If that does not help it returns [ErrAbsent],
+// [ErrConfused], [ErrNotPN532] or the port's error, and from then on again, without
+// a transfer, until the wait for the next start (0.25 s, doubling to 3 s) is over.
+// The same fault has the same error text.
 //
-// A frame has one byte of checksum, which two flipped bits in 50 pass. So while
-// frames are garbled now and then, a card is listed again until two lists in a
-// row agree, which costs a further 10 transfers; one that is another at each of
-// four is none. Cards that make their UID up agree with each other.
+// A frame has a checksum of one byte, which one in 50 frames with two flipped bits
+// passes. So while frames are garbled now and then, Poll looks again until it finds
+// the same card twice in a row, which costs 10 more transfers each time; a card that
+// differs at each of four looks is none. Cards with random UIDs count as the same.
 //
-// A Poll on an empty field is 5 transfers and three short sleeps at most
-// (for the ACK, for the answer, rarely a second look: one transfer more); with a
-// card it is 10, because the field is then switched off, so that the card answers
-// the next time as if it were new. Poll returns within 2 s and one transfer; on
-// ctx's end it aborts what the chip does and returns ctx's error.
+// Without a card a Poll takes 5 transfers and at most three short sleeps: for the ACK,
+// for the answer, and rarely for a second status, one more transfer. With a card it
+// takes 10, because it then switches the field off, so that the card answers the next
+// time as if it were new. Poll returns within 2 s and one transfer; when ctx ends it
+// aborts what the chip does and returns ctx's error.
 func (d *Dev) Poll(ctx context.Context, uid []byte) (int, error) {
 	if len(uid) < 10 {
 		return 0, fmt.Errorf("pn532: a UID needs room for 10 bytes, not %d", len(uid))
@@ -53,28 +53,29 @@ func (d *Dev) poll(ctx context.Context, uid []byte) (int, error) {
 				return 0, err
 			}
 		}
-		n, err := d.look(ctx, uid)
+		n, err := d.listUntilSure(ctx, uid)
 		if err == nil || ctx.Err() != nil {
 			return n, err
 		}
-		d.lose()
+		d.markLost()
 	}
 	return 0, d.fail(ErrConfused)
 }
 
-func (d *Dev) lose() {
+// markLost notes that a chip that was ready has failed.
+func (d *Dev) markLost() {
 	d.state = lost
 	d.count.losses.Add(1)
 }
 
-// agree is how many lists are made to get two in a row that are the same.
-const agree = 4
+// maxLists is how often a card is looked for to find the same one twice in a row.
+const maxLists = 4
 
-// look lists until what it finds can be believed.
-func (d *Dev) look(ctx context.Context, uid []byte) (int, error) {
+// listUntilSure looks for a card until it is sure of what it finds.
+func (d *Dev) listUntilSure(ctx context.Context, uid []byte) (int, error) {
 	var before, t Target
 	defer func() { before, t = Target{}, Target{} }()
-	for i := range agree {
+	for i := range maxLists {
 		found, err := d.list(ctx, &t)
 		if err != nil || !found {
 			return 0, err
@@ -84,11 +85,11 @@ func (d *Dev) look(ctx context.Context, uid []byte) (int, error) {
 		}
 		before = t
 	}
-	d.garble()
+	d.noteGarbled()
 	return 0, nil
 }
 
-// list lists once, and lets the card go again.
+// list looks for a card once, and switches the field off if there is one.
 func (d *Dev) list(ctx context.Context, t *Target) (bool, error) {
 	*t = Target{}
 	found, err := d.InListPassiveTarget(ctx, t)
@@ -104,15 +105,15 @@ func (d *Dev) list(ctx context.Context, t *Target) (bool, error) {
 		return false, nil
 	}
 	// A card that stays selected does not answer the next search, or only every
-	// second one; without a field it forgets that it was.
+	// second one; without a field it is no longer selected.
 	if err := d.RFConfiguration(ctx, rfField, 0); err != nil {
-		d.lose()
+		d.markLost()
 	}
 	return true, nil
 }
 
-// Halt ends what the chip does and switches its field off, without an error if
-// the chip is not there. It returns within 0.5 s. The next Poll starts the chip.
+// Halt ends what the chip does and switches its field off. A chip that is not there is
+// no error. It returns within 0.5 s. The next Poll starts the chip.
 func (d *Dev) Halt() error {
 	was := d.state
 	d.state = unknown

@@ -12,15 +12,15 @@ import (
 // Times of a start.
 const (
 	resetLow   = 20 * time.Millisecond   // RSTPD_N low; modules have a capacitor there
-	resetWait  = 10 * time.Millisecond   // from its end to the first command
+	resetWait  = 10 * time.Millisecond   // from the end of the reset to the first command
 	wakeLow    = 2500 * time.Microsecond // chip select low until the oscillator runs (2 ms at most)
-	wakeWait   = time.Millisecond        // after it
-	firstPause = 250 * time.Millisecond  // between two starts in vain, doubling
-	lastPause  = 3 * time.Second         // up to here
+	wakeWait   = time.Millisecond        // from then to the first command
+	firstPause = 250 * time.Millisecond  // after the first start that failed, doubling
+	lastPause  = 3 * time.Second         // at most
 )
 
-// start resets, wakes and configures the chip. While an earlier failure's wait
-// lasts it does nothing and returns that failure again.
+// start resets, wakes and configures the chip. During the wait after a failure it does
+// nothing and returns that failure again.
 func (d *Dev) start(ctx context.Context) error {
 	if d.state == absent && time.Now().Before(d.retry) {
 		return d.cause
@@ -39,7 +39,7 @@ func (d *Dev) start(ctx context.Context) error {
 	return d.fail(err)
 }
 
-// fail makes the chip absent for a wait that doubles until a listing succeeds.
+// fail makes the chip absent for a time that doubles until a poll succeeds.
 func (d *Dev) fail(cause error) error {
 	d.pause = min(max(2*d.pause, firstPause), lastPause)
 	d.state, d.cause, d.retry = absent, cause, time.Now().Add(d.pause)
@@ -55,8 +55,8 @@ func (d *Dev) configure(ctx context.Context) error {
 	if err := d.wake(ctx); err != nil {
 		return err
 	}
-	// What the host had asked before it restarted may still run, or its answer
-	// wait.
+	// A command from before the host restarted may still run, or its answer may be
+	// ready.
 	d.abort()
 	if err := d.drain(ctx); err != nil {
 		return err
@@ -72,13 +72,13 @@ func (d *Dev) configure(ctx context.Context) error {
 		return ErrNotPN532
 	}
 	d.version = v
-	// No RATS: the UID comes before it, and answers stay short.
+	// Without RATS: the UID is known before it, and answers stay short.
 	const autoATR = 0x04
 	if err := d.SetParameters(ctx, autoATR); err != nil {
 		return err
 	}
-	// The first two, for NFC peers, are the chip's own defaults. With FF as the
-	// third a search without a card never ends.
+	// The first two, for NFC peers, are the chip's defaults. With FF as the third, a
+	// search without a card would never end.
 	const mxRtyATR, mxRtyPSL = 0xFF, 0x01
 	return d.RFConfiguration(ctx, rfMaxRetries, mxRtyATR, mxRtyPSL, d.opts.Retries)
 }
@@ -109,8 +109,8 @@ func (d *Dev) setReset(v int) error {
 	return nil
 }
 
-// wake holds the chip select low, by a transfer of zeros that is long enough at
-// the highest clock; a slower port only holds it longer.
+// wake holds the chip select low, with a transfer of zeros that is long enough at the
+// highest clock; a slower port holds it longer.
 func (d *Dev) wake(ctx context.Context) error {
 	n := int(wakeLow*time.Duration(d.opts.Freq/physic.Hertz)/time.Second/8) + 1
 	zeros := make([]byte, n)
