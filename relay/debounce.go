@@ -2,16 +2,16 @@ package relay
 
 import "time"
 
-// follow hands on first, and then what the line settles to, until Halt.
-func (in *Input) follow(first bool) {
+// debounce hands on first, and then each level that the line settles to, until Halt.
+func (in *Input) debounce(first bool) {
 	defer close(in.done)
-	told := first
-	in.to(told)
+	handled := first
+	in.handle(handled)
 
 	var (
-		quiet    = time.NewTimer(0) // ends a time of chatter
-		restless time.Time          // since when the line chatters; zero: it does not
-		due      time.Time          // when the flapping allowance is whole again
+		quiet    = time.NewTimer(0) // runs until the line has been quiet for long enough
+		bouncing time.Time          // since when the line bounces; zero: it does not
+		due      time.Time          // when the whole burst is available again
 	)
 	quiet.Stop()
 	defer quiet.Stop()
@@ -19,18 +19,18 @@ func (in *Input) follow(first bool) {
 		select {
 		case <-in.halt:
 			return
-		case <-in.nudge:
+		case <-in.changed:
 			now := time.Now()
-			if restless.IsZero() {
-				restless = now
+			if bouncing.IsZero() {
+				bouncing = now
 			}
-			quiet.Reset(min(in.o.Debounce, restless.Add(in.o.Longest).Sub(now)))
+			quiet.Reset(min(in.opts.Debounce, bouncing.Add(in.opts.Longest).Sub(now)))
 		case <-quiet.C:
-			restless = time.Time{}
+			bouncing = time.Time{}
 			in.mu.Lock()
 			level := in.latest
 			in.mu.Unlock()
-			if level == told {
+			if level == handled {
 				continue
 			}
 			now := time.Now()
@@ -42,8 +42,8 @@ func (in *Input) follow(first bool) {
 				continue
 			}
 			due = due.Add(every)
-			told = level
-			in.to(told)
+			handled = level
+			in.handle(handled)
 		}
 	}
 }

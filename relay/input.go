@@ -16,23 +16,22 @@ type Level interface {
 type InputOpts struct {
 	// Debounce is how long a line must be quiet before its level counts.
 	Debounce time.Duration
-	// Longest is how long a line may chatter before its level counts all the
-	// same: a contact that never rests must not hide what it says. Zero is
-	// ten times Debounce.
+	// Longest is how long a line may bounce before its level counts all the same, so
+	// that a contact that never rests is not ignored. Zero is ten times Debounce.
 	Longest time.Duration
 }
 
-// The door's inputs. A switch bounces for a few milliseconds; a push on an
-// exit button lasts 80 ms and more, and its long wires pick up what is shorter
-// than that; a door trembles in its frame as it closes.
+// The door's inputs. A switch bounces for a few milliseconds; a push on an exit button
+// lasts 80 ms or more, and interference on its long wires is shorter; a door shakes in
+// its frame as it closes.
 var (
 	DefaultExitOpts   = InputOpts{Debounce: 30 * time.Millisecond}
 	DefaultDoorOpts   = InputOpts{Debounce: 100 * time.Millisecond}
 	DefaultTamperOpts = InputOpts{Debounce: 50 * time.Millisecond}
 )
 
-// A line that flaps hands on burst changes at once and one each every after
-// that; what it says in the end is always handed on.
+// Of a line that keeps changing, burst changes are handed on at once, and then one every
+// so often; its final level is always handed on.
 const (
 	burst = 20
 	every = 500 * time.Millisecond
@@ -40,55 +39,55 @@ const (
 
 // Input is one debounced input.
 //
-// Order matters: NewInput; request the line with Changed as its handler; Start
-// with the line; Halt before the line is closed, or after.
+// Call NewInput, request the line with Changed as its handler, then Start with the line,
+// and at the end Halt, before or after the line is closed.
 type Input struct {
-	name string
-	o    InputOpts
-	to   func(active bool)
+	name   string
+	opts   InputOpts
+	handle func(active bool)
 
-	nudge chan struct{} // one place: latest was written
-	halt  chan struct{}
-	done  chan struct{}
+	changed chan struct{} // capacity 1: latest was set
+	halt    chan struct{}
+	done    chan struct{}
 
 	mu      sync.Mutex
-	latest  bool // what the line says
-	known   bool // latest was handed over by the line
+	latest  bool // the level of the line
+	known   bool // latest is set
 	started bool
 	halted  bool
 }
 
-// NewInput returns an input that hands each change to to, from one goroutine,
-// in order, beginning with the level at the start. to may take its time: the
-// line is never held up, and only this input's next change waits.
-func NewInput(name string, o InputOpts, to func(active bool)) *Input {
+// NewInput returns an input that calls handle with each change, in order, from one
+// goroutine, beginning with the level at the start. handle may take its time: only this
+// input's next change waits for it, never the line.
+func NewInput(name string, o InputOpts, handle func(active bool)) *Input {
 	if o.Longest == 0 {
 		o.Longest = 10 * o.Debounce
 	}
 	return &Input{
-		name:  name,
-		o:     o,
-		to:    to,
-		nudge: make(chan struct{}, 1),
-		halt:  make(chan struct{}),
-		done:  make(chan struct{}),
+		name:    name,
+		opts:    o,
+		handle:  handle,
+		changed: make(chan struct{}, 1),
+		halt:    make(chan struct{}),
+		done:    make(chan struct{}),
 	}
 }
 
-// Changed takes the line's level after an edge. It is the line's handler and
-// never blocks; it may be called before Start and after Halt.
+// Changed takes the line's level after an edge, as the line's handler. It never blocks
+// and may be called before Start and after Halt.
 func (in *Input) Changed(active bool) {
 	in.mu.Lock()
 	in.latest, in.known = active, true
 	in.mu.Unlock()
 	select {
-	case in.nudge <- struct{}{}:
+	case in.changed <- struct{}{}:
 	default:
 	}
 }
 
-// Start reads the line's level and begins to hand on. An edge that Changed was
-// told of before is newer than that level.
+// Start reads the line's level and begins to hand on changes. An earlier call of Changed
+// counts instead of that level: it is newer.
 func (in *Input) Start(line Level) error {
 	v, err := line.Value()
 	if err != nil {
@@ -97,21 +96,21 @@ func (in *Input) Start(line Level) error {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if in.started || in.halted {
-		return errors.New(in.name + ": started twice, or halted")
+		return errors.New(in.name + ": already started or halted")
 	}
 	if !in.known {
 		in.latest = v != 0
 	}
 	in.started = true
-	go in.follow(in.latest)
+	go in.debounce(in.latest)
 	return nil
 }
 
 // String is the name given to NewInput.
 func (in *Input) String() string { return in.name }
 
-// Halt ends the handing on, once, and waits for it. It must not be called from
-// within the function that was given to NewInput.
+// Halt stops the input and waits for it. It must not be called from the function that was
+// given to NewInput.
 func (in *Input) Halt() error {
 	in.mu.Lock()
 	first, started := !in.halted, in.started

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// own keeps the line as wanted until Halt, and releases it then.
-func (s *Strike) own() {
+// run keeps the line as it should be until Halt, and releases it then.
+func (s *Strike) run() {
 	defer close(s.done)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -18,10 +18,10 @@ func (s *Strike) own() {
 		select {
 		case <-halt:
 			halted, halt = true, nil
-		case <-s.nudge:
+		case <-s.wake:
 		case <-timer.C:
 		}
-		wait, settled := s.settle()
+		wait, settled := s.update()
 		if halted && settled {
 			return
 		}
@@ -32,16 +32,16 @@ func (s *Strike) own() {
 	}
 }
 
-// settle sets the line to what is wanted now. It returns when to look again
-// (zero: not before the next call to Strike or Halt), and whether a halted
-// strike is done: released, or tried for long enough.
-func (s *Strike) settle() (wait time.Duration, settled bool) {
+// update sets the line as it should be now. It returns when to call it again (zero:
+// not before the next call of Strike or Halt), and whether a halted strike is done:
+// released, or tried for long enough.
+func (s *Strike) update() (wait time.Duration, settled bool) {
 	s.mu.Lock()
-	now := s.o.Now()
+	now := s.opts.Now()
 	left := s.end - now
 	want, on, fault := left > 0, s.on, s.fault
 	if want {
-		s.on = true // from now on: a failing or unfinished call may have had its effect
+		s.on = true // already now: a call that fails or does not return may have had its effect
 	}
 	s.mu.Unlock()
 
@@ -67,7 +67,7 @@ func (s *Strike) settle() (wait time.Duration, settled bool) {
 		return min(left, resumeCheck), false
 	case want:
 		s.fault = fmt.Errorf("strike: energise: %w", err)
-		return min(left, s.o.RetryEvery), false
+		return min(left, s.opts.RetryEvery), false
 	case err == nil:
 		s.on = false
 		return 0, true
@@ -77,18 +77,18 @@ func (s *Strike) settle() (wait time.Duration, settled bool) {
 	if !failing {
 		s.since = now
 	}
-	if now-s.since < s.o.ReleaseWithin {
-		return s.o.RetryEvery, false
+	if now-s.since < s.opts.ReleaseWithin {
+		return s.opts.RetryEvery, false
 	}
 	select {
 	case s.failed <- s.fault:
 	default: // known already
 	}
-	return s.o.RetryEvery, true
+	return s.opts.RetryEvery, true
 }
 
-// bootTime is CLOCK_BOOTTIME (clock_gettime(2)): the time since the machine
-// started, that in suspend included.
+// bootTime reads CLOCK_BOOTTIME (clock_gettime(2)): the time since the machine
+// started, including suspend.
 func bootTime() time.Duration {
 	var ts unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
