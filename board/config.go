@@ -31,19 +31,19 @@ type Config struct {
 // SimConfig is the simulated board.
 type SimConfig struct {
 	Listen string       `toml:"listen"` // loopback address and port of the page
-	Cards  []CardConfig `toml:"cards"`  // cards that lie ready on the page
+	Cards  []CardConfig `toml:"cards"`  // cards to choose from on the page
 	// Panel is the display controller: "ili9341" (240x320, if empty), "st7789"
 	// (240x320) or "st7796" (320x480).
 	Panel string `toml:"panel"`
-	// Rotation is how far the module is turned counter-clockwise at the door,
-	// in degrees: 0, 90, 180 or 270. 90 and 270 make a lying screen.
+	// Rotation is how far the module is turned counter-clockwise at the door, in
+	// degrees: 0, 90, 180 or 270. At 90 and 270 the screen is in landscape.
 	Rotation int `toml:"rotation"`
-	// Seed of noise, of what memory holds after power came on, and of when
-	// faults strike: the same seed, the same bytes.
+	// Seed determines noise, the contents of memory after power-up, and when faults
+	// occur.
 	Seed uint64 `toml:"seed"`
-	// Faults are there from the start, or come later: see FaultConfig.
+	// Faults are active from the start, or later: see FaultConfig.
 	Faults []FaultConfig `toml:"faults"`
-	// Glass is "tn" or "ips"; empty is what the panel's modules mostly have.
+	// Glass is "tn" or "ips"; empty is what modules with that controller usually have.
 	Glass string `toml:"glass"`
 }
 
@@ -57,8 +57,8 @@ type CardConfig struct {
 //
 //	faults = [{name = "nfc-absent", for = "30s"}, {name = "panel-noise", amount = 0.001}]
 type FaultConfig struct {
-	Name   string        `toml:"name"`   // as GET /api/faults lists them
-	Amount float64       `toml:"amount"` // in the fault's unit; 0 is the usual
+	Name   string        `toml:"name"`   // one of GET /api/faults
+	Amount float64       `toml:"amount"` // in the fault's unit; 0 is its usual amount
 	After  time.Duration `toml:"after"`  // from the start
 	For    time.Duration `toml:"for"`    // 0: until it is switched off
 }
@@ -66,23 +66,22 @@ type FaultConfig struct {
 // PortConfig is one SPI port: a bus and a chip select.
 type PortConfig struct {
 	Device string `toml:"device"` // "/dev/spidevB.C", or "SPIB.C" for short
-	MaxHz  int64  `toml:"max_hz"` // above which the wiring is not to be clocked; 0 is no limit
+	MaxHz  int64  `toml:"max_hz"` // the highest clock that the wiring takes; 0 is no limit
 }
 
-// LineConfig is one GPIO line, by chip and offset or by the name that the
-// device tree gives it.
+// LineConfig is one GPIO line, by chip and offset or by its name in the device tree.
 type LineConfig struct {
 	Chip   string `toml:"chip"`   // "gpiochip0", or its path
 	Offset *int   `toml:"offset"` // on that chip
 	Name   string `toml:"name"`   // as gpioinfo shows it
-	// ActiveLow says that low on the wire is active. Not set, it is true for
-	// panel-reset, nfc-reset, touch-irq and nfc-irq, as the chips have it, and
-	// false for all others.
+	// ActiveLow says that low on the wire is active. If it is not set, it is true for
+	// panel-reset, nfc-reset, touch-irq and nfc-irq, as on the chips, and false for
+	// all others.
 	ActiveLow *bool `toml:"active_low"`
-	// Bias of an input: "pull-up", "pull-down", "disabled"; empty leaves it.
+	// Bias of an input: "pull-up", "pull-down", "disabled"; empty leaves it as it is.
 	Bias string `toml:"bias"`
-	// Debounce of an input in the kernel, before any handler is called. The
-	// door's inputs are debounced later in any case.
+	// Debounce of an input in the kernel, before the handler is called. The door's
+	// inputs are debounced again later.
 	Debounce time.Duration `toml:"debounce"`
 }
 
@@ -93,7 +92,7 @@ const (
 
 const strikeLine = "strike"
 
-// What a board may have.
+// The ports and lines that a board may have.
 var (
 	portNames = []string{"panel", "touch", "nfc"}
 
@@ -107,7 +106,7 @@ var (
 func lineKey(name string) string { return "board.lines." + name }
 func portKey(name string) string { return "board.spi." + name }
 
-// activeLow says whether low on the wire is active.
+// activeLow reports whether low on the wire is active.
 func (c LineConfig) activeLow(name string) bool {
 	if c.ActiveLow != nil {
 		return *c.ActiveLow
@@ -115,8 +114,8 @@ func (c LineConfig) activeLow(name string) bool {
 	return slices.Contains(chipActiveLow, name)
 }
 
-// problems is everything that can be known to be wrong without opening
-// anything. Each names its key and says what to do.
+// problems returns everything that can be found wrong without opening anything. Each
+// names its key and says what to do.
 func (c Config) problems() (problems []error) {
 	wrong := func(key, format string, args ...any) {
 		problems = append(problems, &KeyError{key, fmt.Errorf(format, args...)})
@@ -194,7 +193,7 @@ func (c Config) problems() (problems []error) {
 	return problems
 }
 
-// address is the bus and chip select that Device names.
+// address returns the bus and chip select in Device.
 func (p PortConfig) address() (bus, chipSelect int, err error) {
 	rest, ok := strings.CutPrefix(p.Device, "/dev/spidev")
 	if !ok {

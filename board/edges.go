@@ -6,13 +6,11 @@ import (
 	"github.com/warthog618/go-gpiocdev"
 )
 
-// edges is a requested input with a handler: it turns the kernel's edge events
-// into levels.
+// edges is an input with a handler: it turns the kernel's edge events into levels.
 //
-// The kernel numbers the events of a line from 1 and drops some when nobody
-// reads them in time (16 wait unless asked for more). An event out of step
-// therefore tells only that something happened: the level is read again. So it
-// is when the kernel does not number them at all (uAPI v1, before Linux 5.10).
+// The kernel numbers the events of a line from 1 and drops some when they are not read
+// in time (its queue holds 16). After a gap in the numbers the level is read again. The
+// same goes for a kernel that does not number events (uAPI v1, before Linux 5.10).
 type edges struct {
 	on func(active bool)
 
@@ -22,19 +20,20 @@ type edges struct {
 	closing bool
 }
 
-// event is called by gpiocdev, from one goroutine for each line. With
-// active-low lines the kernel has swapped the edges already.
+// event is called by gpiocdev, from one goroutine for each line. For active-low lines
+// the kernel has already swapped the edges.
 func (e *edges) event(ev gpiocdev.LineEvent) {
 	if active, ok := e.level(ev); ok {
 		e.on(active)
 	}
 }
 
+// level returns the level after an event; false if the line is not open.
 func (e *edges) level(ev gpiocdev.LineEvent) (active, ok bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	// Close of a gpiocdev line holds the lock that Value takes while it waits
-	// for its handler: once closing, Value must not be called from here.
+	// Close of a gpiocdev line waits for the handler and meanwhile holds the lock that
+	// Value takes: so once closing, Value must not be called from here.
 	if e.closing || e.line == nil {
 		return false, false
 	}
@@ -49,10 +48,10 @@ func (e *edges) level(ev gpiocdev.LineEvent) (active, ok bool) {
 	return active, true
 }
 
-// Value is the level now.
+// Value returns the present level.
 func (e *edges) Value() (int, error) { return e.line.Value() }
 
-// Close gives the line back and waits for the handler.
+// Close releases the line and waits for the handler.
 func (e *edges) Close() error {
 	e.mu.Lock()
 	e.closing = true

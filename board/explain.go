@@ -15,7 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A KeyError is what is wrong with a key of the config, or with what it names.
+// A KeyError is what is wrong with a key of the config, or with the device or line that it
+// names.
 type KeyError struct {
 	Key string // as in "board.lines.strike"
 	Err error
@@ -51,7 +52,7 @@ func others(prefix string) string {
 	return " (there is " + strings.Join(found, ", ") + ")"
 }
 
-// permission says which group a device is open to, or that it is open to none.
+// permission says which group may open a device, or that none may.
 func permission(path string) string {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -83,7 +84,7 @@ func explainLine(chip string, lines, offset int, consumer string, err error) err
 		return fmt.Errorf("%s is in use by %q: stop that, or remove it from the device tree, or wire another line: %w", where, consumer, err)
 	case errors.Is(err, unix.EBUSY):
 		return fmt.Errorf("%s is in use by the kernel, probably as a pin of another device: wire another line: %w", where, err)
-	case errors.Is(err, unix.ENOTSUP), errors.Is(err, unix.ENXIO), errors.Is(err, syscall.Errno(524)): // ENOTSUPP of the kernel
+	case errors.Is(err, unix.ENOTSUP), errors.Is(err, unix.ENXIO), errors.Is(err, syscall.Errno(524)): // the kernel's ENOTSUPP
 		return fmt.Errorf("%s: this chip cannot do what is asked: remove bias, or debounce, and fit a resistor: %w", where, err)
 	case errors.As(err, &old):
 		return fmt.Errorf("%s: %s needs Linux 5.10 or later: remove it: %w", where, old.Feature, err)

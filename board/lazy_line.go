@@ -8,11 +8,11 @@ import (
 	"sync"
 )
 
-// late is a line that is requested when it is first needed, and again with each
-// use until that succeeds: a chip whose driver is loaded late, a udev rule that
-// is carried out late, or a line that something else held ends by itself. Until
-// then each use fails, and says what is missing and what to do.
-type late[L io.Closer] struct {
+// lazy is a line that is requested when it is first used, and again with each use until
+// that succeeds. So it recovers by itself when a driver is loaded late, a udev rule runs
+// late, or another program held the line. Until then each use fails with an error that
+// says what is missing and what to do.
+type lazy[L io.Closer] struct {
 	request func() (L, error)
 
 	mu     sync.Mutex
@@ -21,8 +21,8 @@ type late[L io.Closer] struct {
 	closed bool
 }
 
-// get returns the line, requested if it was not yet.
-func (l *late[L]) get() (L, error) {
+// get returns the line, and requests it first if necessary.
+func (l *lazy[L]) get() (L, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.have || l.closed {
@@ -38,12 +38,12 @@ func (l *late[L]) get() (L, error) {
 	return line, err
 }
 
-// Close gives the line back, if it was had.
-func (l *late[L]) Close() error {
+// Close releases the line, if it was requested.
+func (l *lazy[L]) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
-		return errors.New("line: closed already")
+		return errors.New("line: already closed")
 	}
 	l.closed = true
 	if !l.have {
@@ -52,9 +52,9 @@ func (l *late[L]) Close() error {
 	return l.line.Close()
 }
 
-type lateOutput struct{ late[Output] }
+type lazyOutput struct{ lazy[Output] }
 
-func (o *lateOutput) SetValue(value int) error {
+func (o *lazyOutput) SetValue(value int) error {
 	line, err := o.get()
 	if err != nil {
 		return err
@@ -62,9 +62,9 @@ func (o *lateOutput) SetValue(value int) error {
 	return line.SetValue(value)
 }
 
-type lateInput struct{ late[Input] }
+type lazyInput struct{ lazy[Input] }
 
-func (i *lateInput) Value() (int, error) {
+func (i *lazyInput) Value() (int, error) {
 	line, err := i.get()
 	if err != nil {
 		return 0, err

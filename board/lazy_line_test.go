@@ -58,7 +58,7 @@ func TestALineIsTakenIntoUseAsSoonAsItCanBeHad(t *testing.T) {
 		t.Fatal(err)
 	}
 	var requests int
-	i := &lateInput{late[Input]{request: func() (Input, error) {
+	i := &lazyInput{lazy[Input]{request: func() (Input, error) {
 		if requests++; requests < 3 {
 			return nil, syscall.EBUSY
 		}

@@ -12,7 +12,7 @@ import (
 	"periph.io/x/conn/v3/spi"
 )
 
-// linux opens spidev ports and GPIO lines.
+// linux is a real board: spidev ports and GPIO lines.
 type linux struct{ cfg Config }
 
 var biases = map[string]gpiocdev.LineReqOption{
@@ -30,7 +30,7 @@ func (l linux) SPI(name string) (spi.PortCloser, error) {
 	return p, nil
 }
 
-// port is the port called name; its device is not opened yet.
+// port returns the port called name. Its device is not opened yet.
 func (l linux) port(name string) (*port, error) {
 	key := portKey(name)
 	c, ok := l.cfg.SPI[name]
@@ -44,8 +44,8 @@ func (l linux) port(name string) (*port, error) {
 	return &port{key: key, bus: bus, cs: cs, maxHz: physic.Frequency(c.MaxHz) * physic.Hertz}, nil
 }
 
-// Output requests the strike's line at once, for whoever releases it must know,
-// and any other as soon as it can be had.
+// Output requests the strike's line at once, because Release must know whether that
+// worked, and any other as soon as possible.
 func (l linux) Output(name string) (Output, error) {
 	request := func() (Output, error) {
 		line, err := l.request(name, outputNames, gpiocdev.AsOutput(0))
@@ -57,7 +57,7 @@ func (l linux) Output(name string) (Output, error) {
 	if name == strikeLine {
 		return request()
 	}
-	o := &lateOutput{late[Output]{request: request}}
+	o := &lazyOutput{lazy[Output]{request: request}}
 	if _, err := o.get(); errors.Is(err, ErrNotWired) {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func (l linux) Output(name string) (Output, error) {
 }
 
 func (l linux) Input(name string, on func(active bool)) (Input, error) {
-	i := &lateInput{late[Input]{request: func() (Input, error) { return l.input(name, on) }}}
+	i := &lazyInput{lazy[Input]{request: func() (Input, error) { return l.input(name, on) }}}
 	if _, err := i.get(); errors.Is(err, ErrNotWired) {
 		return nil, err
 	}
@@ -101,12 +101,12 @@ func (l linux) input(name string, on func(active bool)) (Input, error) {
 	return e, nil
 }
 
-// asIs requests a line without a change to its direction or level.
+// asIs requests a line without changing its direction or level.
 func (l linux) asIs(name string) (*gpiocdev.Line, error) {
 	return l.request(name, lineNames, gpiocdev.AsIs)
 }
 
-// request requests the line called name, which must be one of those.
+// request requests the line called name, which must be one of the names in of.
 func (l linux) request(name string, of []string, options ...gpiocdev.LineReqOption) (*gpiocdev.Line, error) {
 	key := lineKey(name)
 	c, ok := l.cfg.Lines[name]
@@ -124,7 +124,7 @@ func (l linux) request(name string, of []string, options ...gpiocdev.LineReqOpti
 	}
 	line, err := chip.RequestLine(offset, options...)
 	if err != nil {
-		info, _ := chip.LineInfo(offset) // only to say who has it
+		info, _ := chip.LineInfo(offset) // to say who has it
 		return nil, &KeyError{key, explainLine(chip.Name, chip.Lines(), offset, info.Consumer, err)}
 	}
 	return line, nil
@@ -142,7 +142,7 @@ func locate(c LineConfig) (*gpiocdev.Chip, int, error) {
 		}
 		return chip, *c.Offset, nil
 	}
-	var closed error // a chip that could not be searched
+	var closed error // why a chip could not be searched
 	for _, name := range gpiocdev.Chips() {
 		chip, err := gpiocdev.NewChip(name)
 		if err != nil {

@@ -12,20 +12,20 @@ import (
 	"periph.io/x/host/v3/sysfs"
 )
 
-// port is a spidev port, and once it is connected its connection. It opens its
-// device with the first transfer, and anew behind one that failed: a bus whose
-// driver is loaded late, a udev rule that is carried out late, or a device that
-// was gone for a while ends by itself. Until then each transfer fails, and says
-// what is missing and what to do.
+// port is a spidev port and, once connected, its connection. It opens its device with
+// the first transfer, and again with the next one after a failure. So it recovers by
+// itself when a driver is loaded late, a udev rule runs late, or the device was gone for
+// a while. Until then each transfer fails with an error that says what is missing and
+// what to do.
 type port struct {
 	key   string // in the config
 	bus   int
 	cs    int
-	maxHz physic.Frequency // of the config, 0: no limit
+	maxHz physic.Frequency // from the config; 0: no limit
 
 	mu    sync.Mutex
-	limit physic.Frequency // of LimitSpeed, 0: none
-	hz    physic.Frequency // of Connect, as are mode and bits
+	limit physic.Frequency // from LimitSpeed; 0: no limit
+	hz    physic.Frequency // from Connect, as mode and bits
 	mode  spi.Mode
 	bits  int
 	open  *sysfs.SPI // nil: not open
@@ -34,7 +34,7 @@ type port struct {
 
 func (p *port) String() string { return fmt.Sprintf("SPI%d.%d", p.bus, p.cs) }
 
-// LimitSpeed bounds the clock, which never exceeds what the config allows.
+// LimitSpeed limits the clock. The limit of the config still applies.
 func (p *port) LimitSpeed(f physic.Frequency) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -45,7 +45,7 @@ func (p *port) LimitSpeed(f physic.Frequency) error {
 	return p.open.LimitSpeed(p.clock())
 }
 
-// clock is the highest clock that is allowed.
+// clock returns the highest allowed clock.
 func (p *port) clock() physic.Frequency {
 	allowed := physic.GigaHertz // sysfs allows no more
 	for _, f := range []physic.Frequency{p.maxHz, p.limit} {
@@ -56,12 +56,12 @@ func (p *port) clock() physic.Frequency {
 	return allowed
 }
 
-// Connect notes how the chip is spoken to. It does not need the device.
+// Connect sets clock, mode and word size. It does not need the device.
 func (p *port) Connect(f physic.Frequency, mode spi.Mode, bits int) (spi.Conn, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.bits != 0 {
-		return nil, &KeyError{p.key, errors.New("is connected already")}
+		return nil, &KeyError{p.key, errors.New("is already connected")}
 	}
 	p.hz, p.mode, p.bits = f, mode, bits
 	return p, nil
@@ -77,12 +77,12 @@ func (p *port) TxPackets(packets []spi.Packet) error {
 	return p.transfer(func(c spi.Conn) error { return c.TxPackets(packets) })
 }
 
-// transfer opens the device if it is not open, and uses it.
+// transfer opens the device if necessary, and calls use.
 func (p *port) transfer(use func(spi.Conn) error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.open == nil {
-		if err := p.find(); err != nil {
+		if err := p.openDevice(); err != nil {
 			return err
 		}
 	}
@@ -99,8 +99,8 @@ func (p *port) transfer(use func(spi.Conn) error) error {
 	return nil
 }
 
-// find opens the device.
-func (p *port) find() error {
+// openDevice opens the device.
+func (p *port) openDevice() error {
 	path := devicePath(p.bus, p.cs)
 	if err := unix.Access(path, unix.R_OK|unix.W_OK); err != nil {
 		return &KeyError{p.key, explainDevice(path, err)}
@@ -116,7 +116,7 @@ func (p *port) find() error {
 	return nil
 }
 
-// Close gives the device back.
+// Close closes the device.
 func (p *port) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

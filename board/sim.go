@@ -14,7 +14,7 @@ import (
 	"periph.io/x/conn/v3/spi"
 )
 
-// simulated is a board whose chips and door are emulated.
+// simulated is a board with emulated chips and an emulated door.
 type simulated struct {
 	board *sim.Board
 	ln    net.Listener
@@ -49,7 +49,7 @@ func openSim(c SimConfig, log *slog.Logger) (wiring, error) {
 	}
 	var ln net.Listener
 	if c.Listen == "" {
-		problems = append(problems, errors.New(`board.sim.listen: is not set: the address of the board's page, as "127.0.0.1:8081"`))
+		problems = append(problems, errors.New(`board.sim.listen: is not set: set the address of the board's page, as "127.0.0.1:8081"`))
 	} else if len(problems) == 0 {
 		var err error
 		if ln, err = sim.Listen(c.Listen); err != nil {
@@ -72,7 +72,7 @@ func openSim(c SimConfig, log *slog.Logger) (wiring, error) {
 	return &simulated{board: board, ln: ln, cards: cards, log: log}, nil
 }
 
-// Simulated is the emulated board behind b; nil if b is a real one.
+// Simulated returns the emulated board behind b; nil if b is a real one.
 func (b *Board) Simulated() *sim.Board {
 	if s, ok := b.wiring.(*simulated); ok {
 		return s.board

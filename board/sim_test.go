@@ -17,7 +17,7 @@ import (
 
 func TestWhatIsWrongWithASimulatedBoardIsSaidByKey(t *testing.T) {
 	for text, want := range map[string]string{
-		`kind = "sim"`: `board.sim.listen: is not set: the address of the board's page, as "127.0.0.1:8081"`,
+		`kind = "sim"`: `board.sim.listen: is not set: set the address of the board's page, as "127.0.0.1:8081"`,
 		"kind = \"sim\"\n[board.sim]\nlisten = \"0.0.0.0:8081\"":                                               `board.sim.listen: listen address "0.0.0.0:8081": a simulated board is for this machine only: use 127.0.0.1, [::1] or localhost`,
 		"kind = \"sim\"\n[board.sim]\nlisten = \"127.0.0.1:0\"\ncards = [{name = \"B\", uid = \"04\"}]":        `board.sim.cards: card 1: uid "04": it must be 4, 7 or 10 bytes in hex, as 04a1b2c3d4e580`,
 		"kind = \"sim\"\n[board.sim]\nlisten = \"127.0.0.1:0\"\npanel = \"ili9488\"":                           `board.sim.panel: is "ili9488": it must be one of ["ili9341" "st7789" "st7796"]`,
