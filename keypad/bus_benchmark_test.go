@@ -37,7 +37,7 @@ func BenchmarkBus(b *testing.B) {
 	must(err)
 	film, err := touch.NewSPI(touchPort, pen, nil)
 	must(err)
-	// A display without Refresh is not told again what it was told already, its settings once.
+	// A display without Refresh is not refreshed; its settings are sent once.
 	must(display.Refresh())
 	k, err := keypad.New(struct{ keypad.Display }{display}, film, nil)
 	must(err)

@@ -100,7 +100,7 @@ func TestKeysAreLargeEnoughForFingers(t *testing.T) {
 	}
 }
 
-// A target is a key with half the gaps around it: what finger.press takes for it.
+// A target is a key with half the gaps around it: as touchTracker.follow takes it.
 func TestTargetsAreAtLeastNineMillimetresOnTheGlassThatIsSold(t *testing.T) {
 	for _, glass := range []struct {
 		inches, pitch float64 // millimetres from pixel to pixel

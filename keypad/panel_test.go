@@ -59,7 +59,7 @@ func TestAPanelIsSetUpAgainAfterAFaultAndRefreshedBeforeTheLight(t *testing.T) {
 		b.k.panel.display = c
 		b.show(View{Screen: Paused})
 		if c.inits != 0 || c.refreshes != 0 {
-			t.Errorf("%d inits, %d refreshes of a sound panel", c.inits, c.refreshes)
+			t.Errorf("%d inits, %d refreshes of a working panel", c.inits, c.refreshes)
 		}
 		b.glass.setBroken(true)
 		b.show(home())

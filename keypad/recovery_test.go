@@ -15,8 +15,7 @@ import (
 	"latchkey/keypad/touch"
 )
 
-// run lets the keypad run until the test is over. What OnHealth and OnEntry are told is in
-// what run returns.
+// run runs the keypad until the test is over.
 func (r *reader) run() {
 	r.Helper()
 	ctx, cancel := context.WithCancel(r.Context())
@@ -223,7 +222,7 @@ func TestATouchControllerThatDoesNotAnswerIsReportedOnceThoughNobodyTouches(t *t
 			r.run()
 			time.Sleep(time.Hour)
 			if healths, _ := w.all(); len(healths) > 0 {
-				t.Errorf("%s: %q of a sound one", name, healths)
+				t.Errorf("%s: %q of a working one", name, healths)
 			}
 			r.must(r.board.SetFault("touch", fault))
 			time.Sleep(5 * time.Second)
@@ -359,7 +358,7 @@ func TestADropOfWaterDoesNotKeepTheReaderBusy(t *testing.T) {
 	})
 }
 
-// As the light goes out the display is set up anew, which takes a fifth of a second.
+// As the light goes out the display is initialised, which takes a fifth of a second.
 func TestATouchMakesLightThoughItComesAndGoesAsTheLightGoesOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newReader(t, sim.Options{}, 0, touch.Affine{}, keypad.Opts{})

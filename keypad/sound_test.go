@@ -45,7 +45,7 @@ func TestASecondDenialSoundsAgainAndTheSameOneDoesNot(t *testing.T) {
 		b.wait(time.Second)
 		b.buzzer.rhythm()
 		v.LinkLost = true
-		v.Start = v.Start.Add(-3 * time.Millisecond) // reckoned anew
+		v.Start = v.Start.Add(-3 * time.Millisecond) // computed again
 		b.show(v)
 		b.wait(500 * time.Millisecond)
 		if got := b.buzzer.rhythm(); len(got) != 0 {
@@ -135,7 +135,7 @@ func TestABuzzerThatDoesNotGoOffIsTriedUntilItDoes(t *testing.T) {
 		b.buzzer.fail(errBroken)
 		b.wait(5 * time.Second)
 		if !b.buzzer.lit() {
-			t.Fatal("nothing to mend")
+			t.Fatal("nothing to recover from")
 		}
 		b.buzzer.fail(nil)
 		b.wait(1100 * time.Millisecond)

@@ -83,7 +83,7 @@ func say(e nfc.Event) string {
 }
 
 // events runs a reader on the words and returns what it tells.
-func events(t *testing.T, words string) (told []string, c *chip) {
+func events(t *testing.T, words string) (reported []string, c *chip) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -98,11 +98,11 @@ func events(t *testing.T, words string) (told []string, c *chip) {
 			c.words = append(c.words, slices.Repeat([]string{word}, n)...)
 		}
 		r := nfc.New(c, nil)
-		if err := r.Run(ctx, func(e nfc.Event) { told = append(told, say(e)) }); err != context.Canceled {
+		if err := r.Run(ctx, func(e nfc.Event) { reported = append(reported, say(e)) }); err != context.Canceled {
 			t.Errorf("ended with %v", err)
 		}
 	})
-	return told, c
+	return reported, c
 }
 
 func TestPresenceIsToldOnceAndRemovalOnce(t *testing.T) {
@@ -132,8 +132,8 @@ func TestPresenceIsToldOnceAndRemovalOnce(t *testing.T) {
 		{"a chip that goes with a card", "01020304, !x*4, 01020304", "sound, 01020304, gone, 01020304"},
 		{"no UID", "0102030405, -*6", "!nfc: the chip gave no UID of 4, 7 or 10 bytes, sound"},
 	} {
-		told, _ := events(t, c.polls)
-		if got := strings.Join(told, ", "); got != c.want {
+		reported, _ := events(t, c.polls)
+		if got := strings.Join(reported, ", "); got != c.want {
 			t.Errorf("%s: %s", c.name, got)
 		}
 	}

@@ -20,8 +20,8 @@ type patient struct {
 	*testing.T
 	board   *sim.Board
 	dev     *pn532.Dev
-	cards   [][]byte // presented, as told
-	healths []error  // as told
+	cards   [][]byte // presented, as reported
+	healths []error  // as reported
 }
 
 // admit runs a reader until the test's end: with or without the chip's
@@ -81,7 +81,7 @@ func (p *patient) pass(d time.Duration) {
 
 var shown = []byte{0x04, 0xA1, 0xB2, 0xC3, 0xD4, 0xE5, 0x80}
 
-// show holds the card there for a second and returns how often it was told,
+// show holds the card there for a second and returns how often it was reported,
 // and how often another one.
 func (p *patient) show() (right, wrong int) {
 	p.Helper()
@@ -111,14 +111,14 @@ func wirings(t *testing.T, f func(p *patient)) {
 	}
 }
 
-// heals expects a card within 5 s of a fault's end, and a sound chip.
-func (p *patient) heals() {
+// recovers expects a card within 5 s of a fault's end, and a working chip.
+func (p *patient) recovers() {
 	p.Helper()
 	p.cards = nil
 	p.must(p.board.PresentCard(sim.Card{UID: shown}))
 	p.pass(5 * time.Second)
 	if len(p.cards) != 1 || !bytes.Equal(p.cards[0], shown) {
-		p.Errorf("5 s after the fault's end cards % X were told", p.cards)
+		p.Errorf("5 s after the fault's end cards % X were reported", p.cards)
 	}
 	if last := p.healths[len(p.healths)-1]; last != nil {
 		p.Errorf("5 s after the fault's end: %v", last)
@@ -145,9 +145,9 @@ func TestAChipThatIsDeadForLongIsSaidOnceAndLookedForAtLeisureAndReadsCardsFiveS
 					p.Errorf("%s: %.1f transfers a second to a chip that is not there", fault, n)
 				}
 				if len(p.healths) != 2 || p.healths[0] != nil || p.healths[1] == nil {
-					p.Errorf("%s: told %v, want nothing wrong, then once what is", fault, p.healths)
+					p.Errorf("%s: reported %v, want nothing wrong, then once what is", fault, p.healths)
 				}
-				p.heals()
+				p.recovers()
 			})
 		}
 	}
@@ -158,9 +158,9 @@ func TestAChipThatIsNotThereAtTheStartIsReadFiveSecondsAfterItCame(t *testing.T)
 		p.must(p.board.Inject("nfc-absent", sim.Injection{Active: true, For: 10 * time.Minute}))
 		p.pass(10 * time.Minute)
 		if len(p.healths) != 1 || p.healths[0] == nil {
-			p.Errorf("told %v, want once what is wrong", p.healths)
+			p.Errorf("reported %v, want once what is wrong", p.healths)
 		}
-		p.heals()
+		p.recovers()
 	})
 }
 
@@ -177,17 +177,17 @@ func TestCardsAreReadThroughNoiseAndBadFramesAndNobodyHears(t *testing.T) {
 				p.must(p.board.Inject(fault, sim.Injection{Active: true, Amount: amount}))
 				for range 100 {
 					if right, wrong := p.show(); right != 1 || wrong != 0 {
-						p.Fatalf("a card was told %d times, another %d times: %+v", right, wrong, p.dev.Counters())
+						p.Fatalf("a card was reported %d times, another %d times: %+v", right, wrong, p.dev.Counters())
 					}
 				}
 				if c := p.dev.Counters(); c.Retries == 0 && fault != "nfc-extended-frames" {
 					p.Errorf("there was no fault: %+v", c)
 				}
 				if len(p.healths) != 1 || p.healths[0] != nil {
-					p.Errorf("told %v", p.healths)
+					p.Errorf("reported %v", p.healths)
 				}
 				p.must(p.board.Inject(fault, sim.Injection{}))
-				p.heals()
+				p.recovers()
 			})
 		})
 	}
@@ -196,19 +196,19 @@ func TestCardsAreReadThroughNoiseAndBadFramesAndNobodyHears(t *testing.T) {
 func TestAWireFullOfNoiseMakesNoOtherCardOfOne(t *testing.T) {
 	wirings(t, func(p *patient) {
 		p.must(p.board.Inject("nfc-garbled-frames", sim.Injection{Active: true, Amount: 0.3}))
-		told := 0
+		reported := 0
 		for range 300 {
 			right, wrong := p.show()
 			if wrong != 0 || right > 1 {
-				p.Fatalf("a card was told %d times, another %d times: %+v", right, wrong, p.dev.Counters())
+				p.Fatalf("a card was reported %d times, another %d times: %+v", right, wrong, p.dev.Counters())
 			}
-			told += right
+			reported += right
 		}
-		if told < 200 {
-			p.Errorf("%d of 300 cards were read", told)
+		if reported < 200 {
+			p.Errorf("%d of 300 cards were read", reported)
 		}
 		p.must(p.board.Inject("nfc-garbled-frames", sim.Injection{}))
-		p.heals()
+		p.recovers()
 	})
 }
 
@@ -225,9 +225,9 @@ func TestAChipThatKeepsResettingReadsCardsAndIsHardlySpokenOf(t *testing.T) {
 			p.Errorf("%d of 200 cards were not read once", missed)
 		}
 		if c := p.dev.Counters(); c.Losses < 100 || len(p.healths) > 3 {
-			p.Errorf("%d losses, of which was told %v", c.Losses, p.healths)
+			p.Errorf("%d losses, reported %v", c.Losses, p.healths)
 		}
 		p.must(p.board.Inject("nfc-reset", sim.Injection{}))
-		p.heals()
+		p.recovers()
 	})
 }

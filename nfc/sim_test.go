@@ -22,8 +22,8 @@ type door struct {
 	dev   *pn532.Dev
 	stop  func()
 
-	mu   sync.Mutex
-	told []string
+	mu       sync.Mutex
+	reported []string
 }
 
 func open(t *testing.T, f sim.Fault) *door {
@@ -46,7 +46,7 @@ func open(t *testing.T, f sim.Fault) *door {
 		_ = nfc.New(d.dev, nil).Run(ctx, func(e nfc.Event) {
 			d.mu.Lock()
 			defer d.mu.Unlock()
-			d.told = append(d.told, say(e))
+			d.reported = append(d.reported, say(e))
 		})
 	}()
 	d.stop = func() {
@@ -59,20 +59,20 @@ func open(t *testing.T, f sim.Fault) *door {
 	return d
 }
 
-// took returns what was told within a time, and forgets it.
+// took returns what was reported within a time, and forgets it.
 func (d *door) took(within time.Duration) string {
 	time.Sleep(within)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	s := strings.Join(d.told, ", ")
-	d.told = nil
+	s := strings.Join(d.reported, ", ")
+	d.reported = nil
 	return s
 }
 
 func (d *door) want(within time.Duration, want string) {
 	d.Helper()
 	if got := d.took(within); got != want {
-		d.Errorf("told %q instead of %q", got, want)
+		d.Errorf("reported %q instead of %q", got, want)
 	}
 }
 

@@ -17,20 +17,20 @@ type level struct {
 
 func (l level) Value() (int, error) { return l.value, l.err }
 
-// told keeps what an input handed on, and when.
-type told struct {
+// handled keeps what an input handed on, and when.
+type handled struct {
 	start time.Time
 	mu    sync.Mutex
 	log   []string
 }
 
-func (t *told) to(active bool) {
+func (t *handled) take(active bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.log = append(t.log, fmt.Sprintf("%v=%v", time.Since(t.start), active))
 }
 
-func (t *told) wants(tb testing.TB, want ...string) {
+func (t *handled) wants(tb testing.TB, want ...string) {
 	tb.Helper()
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -39,9 +39,9 @@ func (t *told) wants(tb testing.TB, want ...string) {
 	}
 }
 
-func startInput(t *testing.T, o InputOpts, initial int) (*Input, *told) {
-	log := &told{start: time.Now()}
-	in := NewInput("exit button", o, log.to)
+func startInput(t *testing.T, o InputOpts, initial int) (*Input, *handled) {
+	log := &handled{start: time.Now()}
+	in := NewInput("exit button", o, log.take)
 	if err := in.Start(level{value: initial}); err != nil {
 		t.Fatal(err)
 	}
@@ -61,8 +61,8 @@ func TestTheLevelAtTheStartIsHandedOn(t *testing.T) {
 
 func TestAnEdgeBeforeTheStartIsNewerThanTheLevelRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := &told{start: time.Now()}
-		in := NewInput("tamper", DefaultTamperOpts, log.to)
+		log := &handled{start: time.Now()}
+		in := NewInput("tamper", DefaultTamperOpts, log.take)
 		in.Changed(true)
 		if err := in.Start(level{value: 0}); err != nil {
 			t.Fatal(err)

@@ -10,7 +10,7 @@ import (
 	"latchkey/relay"
 )
 
-// lock is a strike on a simulated board whose line fails when told to.
+// lock is a strike on a simulated board whose line fails on demand.
 type lock struct {
 	*testing.T
 	board  *sim.Board
@@ -53,7 +53,7 @@ func (l *lock) after(d time.Duration, energised bool) {
 	}
 }
 
-// failed tells whether the process has been told to end.
+// failed tells whether the process has been told to exit.
 func (l *lock) failed() bool {
 	select {
 	case <-l.strike.Failed():

@@ -13,7 +13,7 @@ import (
 )
 
 // line is an output that keeps what was done to it, with times since it was
-// made, and fails while it is told to.
+// made, and fails on demand.
 type line struct {
 	start time.Time
 
@@ -195,11 +195,11 @@ func TestAReleaseThatFailsForAMomentIsTriedAgain(t *testing.T) {
 		l.wants(t, "0s=0", "0s=1", "1.05s=0")
 		select {
 		case err := <-s.Failed():
-			t.Errorf("reported a failure that was mended in time: %v", err)
+			t.Errorf("reported a failure that ended in time: %v", err)
 		default:
 		}
 		if _, err := s.State(); err != nil {
-			t.Errorf("after it was mended: %v", err)
+			t.Errorf("after it ended: %v", err)
 		}
 	})
 }

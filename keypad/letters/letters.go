@@ -1,4 +1,4 @@
-// Package letters is what a reader's panel shows of a text that people wrote.
+// Package letters says what a reader's panel shows of a text that people wrote.
 package letters
 
 import (
@@ -9,14 +9,15 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// longest is how many runes of a text are looked at; more fit on no screen.
+// longest is how many runes of a text count; no screen has room for more.
 const longest = 240
 
-// Shown returns what is shown of a text whose characters are drawn if has says
-// so, and the letters and marks that are not, each once. It is one line, each
-// space one space. A letter that is not drawn loses as few of its marks as need
-// be (ễ is ê, ạ is a), and a run of letters that have none is an ellipsis. Of a
-// text of which nothing remains it shows nothing.
+// Shown returns what is shown of a text by a panel that can draw the characters for
+// which has returns true, and the letters and marks that it cannot draw, each once.
+// What is shown is one line, without repeated spaces. A letter that cannot be drawn is
+// shown with as many of its marks as possible (ễ as ê, ạ as a), and a run of letters
+// that cannot be shown at all as an ellipsis. If no letter or digit is left, nothing
+// is shown.
 func Shown(text string, has func(rune) bool) (shown string, lacks []rune) {
 	var out strings.Builder
 	letters, gap, space := false, false, false
@@ -64,7 +65,7 @@ func Shown(text string, has func(rune) bool) (shown string, lacks []rune) {
 	return out.String(), lacks
 }
 
-// base returns r with the most of its marks that are drawn.
+// base returns r with as many of its marks as can be drawn.
 func base(r rune, has func(rune) bool) (rune, bool) {
 	for d := []rune(norm.NFD.String(string(r))); len(d) > 0; d = d[:len(d)-1] {
 		if c := []rune(norm.NFC.String(string(d))); len(c) == 1 && has(c[0]) {
@@ -74,8 +75,8 @@ func base(r rune, has func(rune) bool) (rune, bool) {
 	return 0, false
 }
 
-// bounded cuts a text to what Shown may look at, so that one of a megabyte costs
-// nothing.
+// bounded cuts a text to what may count for Shown, so that one of a megabyte costs
+// little.
 func bounded(s string) string {
 	if len(s) > 8*longest {
 		s = s[:8*longest]

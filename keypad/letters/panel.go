@@ -2,11 +2,10 @@ package letters
 
 import "slices"
 
-// drawn are the characters that a panel draws, as ranges, blanks and control
-// characters apart: those of the Go fonts, which are the letters of Latin, Greek
-// and Cyrillic alphabets and some signs. None of them is written from right to
-// left or changes its shape beside another. A test of keypad compares it with
-// the fonts.
+// drawn are the characters that a panel draws, as ranges, without spaces and control
+// characters: those of the Go fonts, which are Latin, Greek and Cyrillic letters and
+// some signs. None of them is written from right to left or changes its shape beside
+// another. A test of keypad compares this list with the fonts.
 var drawn = [][2]rune{
 	{0x0021, 0x007E}, {0x00A1, 0x017F}, {0x0192, 0x0192}, {0x01CD, 0x01DC}, {0x01FA, 0x01FF}, {0x0218, 0x021B},
 	{0x02C6, 0x02C7}, {0x02C9, 0x02C9}, {0x02D8, 0x02DD}, {0x037E, 0x037E}, {0x0384, 0x038A}, {0x038C, 0x038C},
@@ -26,8 +25,8 @@ var drawn = [][2]rune{
 	{0x266A, 0x266B}, {0xF800, 0xF800}, {0xFB01, 0xFB02}, {0xFFFD, 0xFFFD},
 }
 
-// Panel says whether a reader's panel draws a character, for programs that have
-// not its fonts.
+// Panel reports whether a reader's panel draws a character, for programs without its
+// fonts.
 func Panel(r rune) bool {
 	i, found := slices.BinarySearchFunc(drawn, r, func(span [2]rune, r rune) int { return int(span[1] - r) })
 	return found || i < len(drawn) && drawn[i][0] <= r

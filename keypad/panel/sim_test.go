@@ -208,7 +208,7 @@ func TestAPanelThatAnsweredOnceAndHasGoneIsKnown(t *testing.T) {
 				b := setup(t, 90, true, sim.PanelOptions{Model: string(model)})
 				b.must(b.dev.Refresh())
 				if c := b.dev.Counters(); c.Absent != 0 || c.Lost != 0 {
-					t.Errorf("%s: a sound one: %+v", model, c)
+					t.Errorf("%s: a working one: %+v", model, c)
 				}
 				b.must(b.board.ResetChip("panel"))
 				time.Sleep(time.Second)

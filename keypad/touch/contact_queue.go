@@ -79,7 +79,7 @@ func (t *contactQueue) next(now time.Time) *contact {
 	return nil
 }
 
-// isFinger reports whether it has lasted, or may still last, as long as a finger's.
+// isFinger reports whether it has lasted as long as a finger's, or has not lifted yet.
 func (c *contact) isFinger() bool { return c.down || c.lifted.since(c.landed) >= fingerFor }
 
 // drop removes the current contact.

@@ -77,7 +77,7 @@ func TestADeviceOfTheKernelIsFollowedAndTakenForItselfAlone(t *testing.T) {
 				d.mu.Unlock()
 			}
 		}
-		// next waits until the pen is told of, and reads meanwhile as whoever follows it
+		// next waits until pen is called, and reads meanwhile as its caller
 		// does: a finger counts until it was seen to have lifted.
 		next := func() bool {
 			for {
