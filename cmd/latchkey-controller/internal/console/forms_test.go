@@ -33,7 +33,7 @@ func TestWhatIsWrongIsMarkedAndWhatWasTypedIsKept(t *testing.T) {
 		{"/users", []string{"first", "Eve", "groups", "night shift, Über", "pin", "none"}, "groups", "letters", []string{`value="Eve"`, `value="night shift, Über"`}},
 		{"/users", []string{"first", "Eve", "from", "2026-12-24T10:00", "until", "2026-12-23T10:00", "pin", "none"}, "until", "before it begins", []string{`value="2026-12-24T10:00"`, `value="2026-12-23T10:00"`}},
 		{"/users", []string{"first", "Eve", "pin", "typed", "digits", "1234567"}, "digits", "digits", []string{`value="Eve"`, `value="typed" checked`}},
-		{"/users", []string{"first", "Eve", "pin", "none", "card", "08010203"}, "card", "made up anew", []string{`value="08010203"`}},
+		{"/users", []string{"first", "Eve", "pin", "none", "card", "08010203"}, "card", "is random", []string{`value="08010203"`}},
 		{"/users/1", []string{"first", "Ada", "until", "tomorrow"}, "until", "rite it like", []string{`value="tomorrow"`}},
 		{"/users/1/cards", []string{"card", "04 A1 B2 C3 D4 E5 8"}, "card", "hexadecimal", []string{`value="04 A1 B2 C3 D4 E5 8"`}},
 		{"/users/1/pin", []string{"pin", "typed", "digits", "12 34"}, "digits", "digits", []string{`value="typed" checked`}},
@@ -479,7 +479,7 @@ func TestWhatCannotBeDoneIsSaidAndIsNoFaultOfTheController(t *testing.T) {
 	form := regexp.MustCompile(`action="(/users/1/enrol/[^"]+)"`).FindStringSubmatch(b.post("/users/1/enrol", "reader", "front-door").body)
 	b.post(form[1], "last-four", "E580").shows(t, http.StatusUnprocessableEntity, "somebody")
 	w.live.card = []byte{8, 1, 2, 3}
-	b.post("/users/1/enrol", "reader", "front-door").shows(t, http.StatusUnprocessableEntity, "made up anew")
+	b.post("/users/1/enrol", "reader", "front-door").shows(t, http.StatusUnprocessableEntity, "is random")
 	w.live.card = nil
 	b.post("/users/1/enrol", "reader", "front-door").shows(t, http.StatusUnprocessableEntity, "No card came.", `name="reader" aria-invalid="true"`, `value="front-door" selected`)
 	if strings.Contains(w.logged.String(), "ERROR") {

@@ -13,22 +13,22 @@ import (
 	"latchkey/sync/wire"
 )
 
-// never is the end of a certificate that does not expire (RFC 5280 §4.1.2.5,
-// as IEEE 802.1AR gives it to devices): a door must not close for good on a
-// day nobody remembers. A certificate ends by a newer bundle.
+// never is the end of a certificate that does not expire (RFC 5280 §4.1.2.5, as for
+// devices in IEEE 802.1AR): a door must not fail on a date that nobody remembers. A
+// newer bundle revokes a certificate.
 var never = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 
-// always is when all certificates of a site begin: before any clock.
+// always is when all certificates of a site become valid: before any clock's time.
 var always = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// An authority is a site's certificate authority: ECDSA P-256, for its readers
-// and its broker only.
+// An authority is a site's certificate authority: ECDSA P-256, only for its readers
+// and its broker.
 type authority struct {
 	key  *ecdsa.PrivateKey
 	root *x509.Certificate
 }
 
-// newAuthority makes the authority of a site.
+// newAuthority creates a site's authority.
 func newAuthority(id wire.SiteID, name string) (*authority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -51,20 +51,20 @@ func newAuthority(id wire.SiteID, name string) (*authority, error) {
 	return openAuthority(key, der)
 }
 
-// openAuthority returns the authority of a key and its certificate, DER.
+// openAuthority returns the authority with a key and a certificate, DER.
 func openAuthority(key *ecdsa.PrivateKey, root []byte) (*authority, error) {
 	certificate, err := x509.ParseCertificate(root)
 	if err != nil {
 		return nil, fmt.Errorf("certificate authority: %w", err)
 	}
 	if !key.PublicKey.Equal(certificate.PublicKey) {
-		return nil, fmt.Errorf("certificate authority: its key is not its certificate's")
+		return nil, fmt.Errorf("certificate authority: key and certificate do not match")
 	}
 	return &authority{key, certificate}, nil
 }
 
-// reader returns a reader's certificate. Of the request only the key is taken:
-// the name is the reader's id, whatever the request asks for.
+// reader returns a reader's certificate. It takes only the public key from the
+// request; the name is the reader's id.
 func (a *authority) reader(id string, request *wire.Request) (*x509.Certificate, error) {
 	csr, err := x509.ParseCertificateRequest(request.CSR)
 	if err != nil {

@@ -18,9 +18,8 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/vault"
 )
 
-// Backup writes the site as it is at one moment, encrypted to some recipients.
-// Others may go on working on the site. A backup has all that the site has: the
-// key that opens its secrets, too.
+// Backup writes a consistent copy of the site, encrypted to some recipients. Others
+// may use the site meanwhile. A backup holds everything, including the storage key.
 func (s *Site) Backup(ctx context.Context, now time.Time, to backup.Recipients, w io.Writer) error {
 	return s.View(ctx, func(tx *store.Tx) error {
 		row, err := tx.Site()
@@ -32,7 +31,7 @@ func (s *Site) Backup(ctx context.Context, now time.Time, to backup.Recipients, 
 			return err
 		}
 		defer clear(key)
-		// Database and key must belong together.
+		// Database and key must match.
 		if !opensSigning(v, row.Signing) {
 			return errResealed
 		}
@@ -53,13 +52,13 @@ func (s *Site) Backup(ctx context.Context, now time.Time, to backup.Recipients, 
 	})
 }
 
-// Unnamed makes a file without a name beside the site's own, as private as they
-// are, for the caller to close.
+// TempFile creates a file without a name in the site's directory, readable by its
+// owner only. The caller closes it.
 func (s *Site) TempFile() (*backup.File, error) { return backup.Create(s.dir) }
 
-// RemoveAside removes what older versions left when they were killed while they
-// made a backup to be downloaded: the site in the clear. Only who serves a site
-// may call it: nobody else makes one then.
+// RemoveLeftovers deletes unencrypted copies of the site that older versions left
+// when they were killed during a backup. Call it only while serving the site: then
+// nobody else makes one.
 func (s *Site) RemoveLeftovers() error {
 	entries, err := os.ReadDir(s.dir)
 	if err != nil {
@@ -75,17 +74,16 @@ func (s *Site) RemoveLeftovers() error {
 	return nil
 }
 
-// A Restored site is what a backup was.
+// A Restored site describes what a backup held.
 type Restored struct {
 	Name       string // the site's
 	Controller string // fingerprint of its signing key
-	Epoch      uint64 // that began
-	Doubt      string // why the machine's clock is doubted; "": it is not
+	Epoch      uint64 // the new one
+	Doubt      string // why the machine's clock is in doubt; "": it is not
 }
 
-// Restore makes a site of a backup, in a directory that must not be there yet,
-// and begins a new epoch in it: readers may hold a later log than the backup
-// has.
+// Restore creates a site from a backup, in a directory that must not exist, and
+// begins a new epoch: readers may hold a later log than the backup.
 func Restore(ctx context.Context, at clock.Reading, from string, with backup.Identities, to string) (restored *Restored, err error) {
 	f, err := os.Open(from)
 	if err != nil {
@@ -120,11 +118,11 @@ func Restore(ctx context.Context, at clock.Reading, from string, with backup.Ide
 			if err != nil {
 				return err
 			}
-			if at.Wall.UnixMilli() > m.Wall { // how old a backup is says nothing against the clock
+			if at.Wall.UnixMilli() > m.Wall { // the age of the backup is no reason to doubt the clock
 				m = m.Confirmed(at)
 			}
 			restored.Doubt = m.Says(at)
-			// Sign-ins of the backup are of another time.
+			// Sign-ins in the backup are out of date.
 			return errors.Join(tx.SetClock(m), tx.ForgetSignIns())
 		})
 		return err
@@ -132,8 +130,8 @@ func Restore(ctx context.Context, at clock.Reading, from string, with backup.Ide
 	return restored, err
 }
 
-// extract writes the next file of a backup into a directory, readable by its
-// owner only, durably.
+// extract writes the next file of a backup into a directory, durably and readable by
+// its owner only.
 func extract(r *backup.Reader, name string, limit int64, dir string) error {
 	f, err := os.OpenFile(filepath.Join(dir, name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {

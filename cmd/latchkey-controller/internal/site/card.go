@@ -7,41 +7,38 @@ import (
 	"strings"
 )
 
-// ParseNewUID reads the identifier of a card that is typed for a user. Of 4
-// bytes that begin with the cascade tag (ISO/IEC 14443-3 §6.5.4) it asks for the
-// rest.
+// ParseNewUID parses the UID of a card that is typed for a user. It refuses 4 bytes
+// that begin with the cascade tag (ISO/IEC 14443-3 §6.5.4).
 func ParseNewUID(text string) ([]byte, error) {
 	uid, err := ParseUID(text)
 	if err != nil {
 		return nil, err
 	}
 	if len(uid) == 4 && uid[0] == 0x88 {
-		return nil, errors.New("a UID of 4 bytes that begins with 88 is as a rule the first part of one of 7 or 10 bytes, cut off; write all of it, or let a reader read the card, in the console")
+		return nil, errors.New("a UID of 4 bytes that begins with 88 is usually the first part of one with 7 or 10 bytes; enter all of it, or let a reader read the card, in the console")
 	}
 	return uid, nil
 }
 
-// CheckUID says whether a card opens doors whose identifier a reader of ours
-// has read. A reader reads all parts of one, so the cascade tag 88 says nothing
-// against 4 bytes here.
+// CheckUID checks the UID of a card that a reader has read. A reader reads all parts
+// of a UID, so 4 bytes with the cascade tag 88 are complete here.
 func CheckUID(uid []byte) error {
 	switch {
 	case len(uid) != 4 && len(uid) != 7 && len(uid) != 10:
-		return fmt.Errorf("a card's UID has 4, 7 or 10 bytes, and this one has %d; leading zeros belong to it", len(uid))
+		return fmt.Errorf("a card's UID has 4, 7 or 10 bytes, and this one has %d; include leading zeros", len(uid))
 	case len(uid) == 4 && uid[0] == 0x08:
-		return errors.New("a UID of 4 bytes that begins with 08 is made up anew each time the card (or telephone) is shown, so it opens nothing twice; use another card")
+		return errors.New("a UID of 4 bytes that begins with 08 is random: the card (or phone) makes a new one each time it is shown. Use another card")
 	}
 	return nil
 }
 
-// ParseUID reads a card's identifier as people write it: hexadecimal digits,
-// two a byte, with or without colons, hyphens or spaces between the bytes. It
-// has 4, 7 or 10 bytes.
+// ParseUID parses a UID of 4, 7 or 10 bytes: two hexadecimal digits per byte, with or
+// without colons, hyphens or spaces between the bytes.
 func ParseUID(text string) ([]byte, error) {
 	digits := strings.NewReplacer(":", "", "-", "", " ", "").Replace(strings.TrimSpace(text))
 	uid, err := hex.DecodeString(digits)
 	if err != nil {
-		return nil, errors.New("a card's UID is written in hexadecimal, two digits a byte, like 04:A1:B2:C3:D4:E5:80")
+		return nil, errors.New("a card's UID is written in hexadecimal, two digits per byte, like 04:A1:B2:C3:D4:E5:80")
 	}
 	if err := CheckUID(uid); err != nil {
 		return nil, err
@@ -49,9 +46,8 @@ func ParseUID(text string) ([]byte, error) {
 	return uid, nil
 }
 
-// MaskUID writes the end of a card's identifier, its last two bytes, which is
-// enough to tell the cards of a person apart. The first three of a longer one
-// are left out too: with five of seven bytes known the others can be tried.
+// MaskUID returns the last two bytes of a UID, enough to tell a person's cards apart.
+// With more bytes known, the others could be guessed.
 func MaskUID(uid []byte) string {
 	return fmt.Sprintf("… % X", uid[max(0, len(uid)-2):])
 }

@@ -16,23 +16,23 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
-// ControllerName is the name in the certificate with which the controller
-// meets its broker. No reader can have it: it holds a dot.
+// ControllerName is the name in the controller's certificate for its broker. No
+// reader can have it: it contains a dot.
 const ControllerName = "controller.latchkey"
 
 // Authority returns the certificate of the site's authority.
 func (s *Site) Authority() *x509.Certificate { return s.authority.root }
 
-// Roots returns the site's authority, for TLS.
+// Roots returns a pool with the certificate of the site's authority.
 func (s *Site) Roots() *x509.CertPool {
 	roots := x509.NewCertPool()
 	roots.AddCert(s.authority.root)
 	return roots
 }
 
-// LastingRoot returns the certificate of the site's authority as it would be made
-// now, DER: one that a controller made whose clock ran ahead has yet to begin, for
-// a broker of another make, which looks at that.
+// ReissuedRoot returns the certificate of the site's authority, DER, with the
+// validity that it would get now. One that was made while the clock ran ahead is not
+// valid yet, which brokers of another make check.
 func (s *Site) ReissuedRoot() ([]byte, error) {
 	template := *s.authority.root
 	template.NotBefore, template.NotAfter = always, never
@@ -43,8 +43,8 @@ func (s *Site) ReissuedRoot() ([]byte, error) {
 	return der, nil
 }
 
-// BrokerCertificate returns a new certificate for a broker that readers meet
-// under these names and addresses.
+// BrokerCertificate returns a new certificate for a broker with these names and
+// addresses.
 func (s *Site) BrokerCertificate(hosts []string) (*tls.Certificate, error) {
 	template := &x509.Certificate{Subject: pkix.Name{CommonName: "broker.latchkey"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
 	for _, host := range hosts {
@@ -62,7 +62,7 @@ func (s *Site) ControllerCertificate() (*tls.Certificate, error) {
 	return s.authority.issue(&x509.Certificate{Subject: pkix.Name{CommonName: ControllerName}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
 }
 
-// issue makes a key and a certificate of it.
+// issue creates a key and its certificate.
 func (a *authority) issue(template *x509.Certificate) (*tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -78,8 +78,7 @@ func (a *authority) issue(template *x509.Certificate) (*tls.Certificate, error) 
 	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
 }
 
-// Revoked returns the list of the certificates that count no more (RFC 5280
-// §5), DER.
+// Revoked returns the certificate revocation list (RFC 5280 §5), DER.
 func (s *Site) Revoked(ctx context.Context, now time.Time) ([]byte, error) {
 	list := &x509.RevocationList{Number: big.NewInt(now.Unix()), ThisUpdate: always, NextUpdate: never}
 	err := s.store.View(ctx, func(tx *store.Tx) error {

@@ -10,7 +10,7 @@ import (
 	"latchkey/sync/wire"
 )
 
-// A Report is how much a check went through.
+// A Report counts what a check covered.
 type Report struct {
 	Epoch       uint64 `json:"epoch"`
 	Revision    uint64 `json:"revision"`
@@ -19,9 +19,9 @@ type Report struct {
 	Readers     int    `json:"readers"`
 }
 
-// Check reads everything and returns the first thing that is wrong: the log's
-// chain must hold, carrying it out must lead to the credentials there are,
-// each of these must open and lead to its tag.
+// Check reads everything and returns the first error: the log's chain must be intact,
+// replaying it must give the stored credentials, and each of these must decrypt and
+// match its tag.
 func (s *Site) Check(ctx context.Context) (report Report, err error) {
 	err = s.store.View(ctx, func(tx *store.Tx) error {
 		head, err := tx.Head()
@@ -41,11 +41,11 @@ func (s *Site) Check(ctx context.Context) (report Report, err error) {
 		for i := range entries {
 			entry := &entries[i]
 			if !bytes.Equal(replayed[entry.Tag], wire.Marshal(&entry.Credential)) {
-				return fmt.Errorf("credential %d is not what the log made it", entry.Credential.ID)
+				return fmt.Errorf("credential %d differs from the log", entry.Credential.ID)
 			}
 		}
 		if len(replayed) != len(entries) {
-			return fmt.Errorf("the log leaves %d credentials, and there are %d", len(replayed), len(entries))
+			return fmt.Errorf("the log has %d credentials, and the database %d", len(replayed), len(entries))
 		}
 		if err := s.checkMaterial(tx); err != nil {
 			return err
@@ -69,8 +69,8 @@ func (s *Site) Check(ctx context.Context) (report Report, err error) {
 	return report, nil
 }
 
-// replay carries the log out up to a head, and returns the credentials that it
-// leads to, as encoded.
+// replay applies the log up to a head, and returns the resulting credentials,
+// encoded.
 func replay(tx *store.Tx, head store.Head) (map[wire.Tag][]byte, error) {
 	credentials := make(map[wire.Tag][]byte)
 	h, last := wire.Start(head.Epoch), uint64(0)
@@ -93,7 +93,7 @@ func replay(tx *store.Tx, head store.Head) (map[wire.Tag][]byte, error) {
 	return credentials, err
 }
 
-// checkMaterial decrypts each credential and makes its tag again.
+// checkMaterial decrypts each credential and recomputes its tag.
 func (s *Site) checkMaterial(tx *store.Tx) error {
 	siteKey, _, err := s.siteKey(tx)
 	if err != nil {
@@ -113,7 +113,7 @@ func (s *Site) checkMaterial(tx *store.Tx) error {
 		if tag, err := key.Tag(c.Kind, material); err != nil {
 			return err
 		} else if tag != c.Tag {
-			return fmt.Errorf("credential %d has another tag than its material gives", c.ID)
+			return fmt.Errorf("credential %d: its tag does not match its material", c.ID)
 		}
 	}
 	return nil

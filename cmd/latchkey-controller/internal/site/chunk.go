@@ -14,7 +14,7 @@ import (
 	"latchkey/sync/wire"
 )
 
-// A snapshot is an open one.
+// A snapshot is an open snapshot file.
 type snapshot struct {
 	place    wire.Place
 	signed   []byte // the manifest
@@ -24,13 +24,12 @@ type snapshot struct {
 	checked  time.Time
 }
 
-// checkEvery is how often the chunks of a snapshot that is fetched from are
-// checked: together, for all readers, and not each for each of them, who check
-// what they get. A reader that gets a chunk which has changed on the disk asks
-// again, and once that was found out for a snapshot that is made anew.
+// checkInterval is how often the chunks of a snapshot in use are checked, once for
+// all readers. Readers check each chunk themselves; one that finds a damaged chunk
+// asks again, and gets a new snapshot once the check has found the damage.
 const checkInterval = time.Minute
 
-// check reads all chunks.
+// check reads and checks all chunks.
 func (s *snapshot) check() error {
 	b := make([]byte, wire.MaxChunk)
 	for i := range s.manifest.Chunks() {
@@ -45,8 +44,7 @@ func (s *snapshot) check() error {
 	return nil
 }
 
-// read reads chunks, in the order of their numbers, into their places: those
-// that lie side by side at once.
+// read reads chunks, in ascending order, into places; adjacent chunks in one call.
 func (s *snapshot) read(chunks []uint32, places [][]byte) error {
 	for len(chunks) > 0 {
 		n, size := 1, len(places[0])
@@ -62,7 +60,7 @@ func (s *snapshot) read(chunks []uint32, places [][]byte) error {
 	return nil
 }
 
-// readInto reads size bytes from an offset on into several places.
+// readInto reads size bytes from an offset into several places.
 func readInto(f *os.File, places [][]byte, size int, offset int64) error {
 	conn, err := f.SyscallConn()
 	if err != nil {
@@ -76,7 +74,7 @@ func readInto(f *os.File, places [][]byte, size int, offset int64) error {
 	return err
 }
 
-// readSnapshot reads and checks what a snapshot begins with.
+// readSnapshot reads and checks a snapshot's manifest.
 func (s *Site) readSnapshot(f *os.File) (*snapshot, error) {
 	head := make([]byte, wire.MaxManifest+256)
 	n, err := f.ReadAt(head, 0)
@@ -99,7 +97,7 @@ func (s *Site) readSnapshot(f *os.File) (*snapshot, error) {
 		at += int64(m.ChunkLength(i))
 	}
 	if info, err := f.Stat(); err != nil || info.Size() != at {
-		return nil, errors.New("snapshot: it does not end where its manifest says")
+		return nil, errors.New("snapshot: its size does not match its manifest")
 	}
 	return snap, nil
 }

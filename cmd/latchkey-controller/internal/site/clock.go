@@ -7,9 +7,9 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
-// KeepTime moves the site's time on to a reading of the machine's clocks, and
-// returns why its wall clock is doubted; "": it is not. An alarm says when that
-// begins. It is called every minute.
+// KeepTime advances the site's time to a reading of the machine's clocks, and returns
+// why the wall clock is in doubt; "": it is not. It raises an alarm when a doubt
+// begins. Call it every minute.
 func (s *Site) KeepTime(ctx context.Context, at clock.Reading) (doubt string, err error) {
 	err = s.store.Keep(ctx, func(tx *store.Tx) error {
 		before, err := tx.Doubt()
@@ -34,8 +34,7 @@ func (s *Site) KeepTime(ctx context.Context, at clock.Reading) (doubt string, er
 	return doubt, err
 }
 
-// Doubt returns why the machine's wall clock is doubted at a reading; "": it is
-// not.
+// Doubt returns why the machine's wall clock is in doubt; "": it is not.
 func (s *Site) Doubt(ctx context.Context, at clock.Reading) (doubt string, err error) {
 	err = s.store.View(ctx, func(tx *store.Tx) error {
 		m, err := tx.Clock(at)

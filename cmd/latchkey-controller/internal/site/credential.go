@@ -10,7 +10,7 @@ import (
 	"latchkey/sync/wire"
 )
 
-// siteKey opens the newest epoch's site key, with which tags are made.
+// siteKey decrypts the newest epoch's site key, which keys the tags.
 func (s *Site) siteKey(tx *store.Tx) (key [32]byte, epoch *store.Epoch, err error) {
 	if epoch, err = tx.Epoch(); err != nil {
 		return key, nil, err
@@ -35,10 +35,10 @@ func (s *Site) tag(tx *store.Tx, kind wire.CredentialKind, material []byte) (wir
 	return pin.NewKey(siteKey).Tag(kind, material)
 }
 
-// ErrCardTaken says that a card is another user's, or this one's already.
-var ErrCardTaken = errors.New("is somebody's already")
+// ErrCardTaken says that a card is already assigned.
+var ErrCardTaken = errors.New("is already assigned")
 
-// give gives a user a credential of some material. by is who gives it.
+// addCredential gives a user a credential. by is who assigns it.
 func (s *Site) addCredential(tx *store.Tx, now time.Time, by string, u *store.User, kind wire.CredentialKind, material []byte) error {
 	tag, err := s.tag(tx, kind, material)
 	if err != nil {
@@ -50,13 +50,13 @@ func (s *Site) addCredential(tx *store.Tx, now time.Time, by string, u *store.Us
 	case errors.Is(err, store.ErrTagTaken) && kind == wire.PIN:
 		return ErrPINTaken
 	case errors.Is(err, store.ErrTagTaken):
-		return fmt.Errorf("the card %s %w; take it away from them first", MaskUID(material), ErrCardTaken)
+		return fmt.Errorf("the card %s %w; remove it there first", MaskUID(material), ErrCardTaken)
 	}
 	return err
 }
 
-// take takes those of a user's credentials away that which says, and returns
-// how many they were.
+// removeCredentials removes those of a user's credentials that match selects, and
+// returns how many.
 func removeCredentials(tx *store.Tx, now time.Time, user uint64, match func(*store.Credential) bool) (n int, err error) {
 	credentials, err := tx.CredentialsOf(user)
 	if err != nil {
@@ -74,7 +74,7 @@ func removeCredentials(tx *store.Tx, now time.Time, user uint64, match func(*sto
 	return n, nil
 }
 
-// AddCard gives a user a card. by is who gives it.
+// AddCard gives a user a card. by is who assigns it.
 func (s *Site) AddCard(tx *store.Tx, now time.Time, by string, id uint64, uid []byte) error {
 	u, err := User(tx, id)
 	if err != nil {
@@ -83,7 +83,7 @@ func (s *Site) AddCard(tx *store.Tx, now time.Time, by string, id uint64, uid []
 	return s.addCredential(tx, now, by, u, wire.Card, uid)
 }
 
-// RemoveCardUID takes a card away from a user, by its identifier.
+// RemoveCardUID removes a user's card by its UID.
 func (s *Site) RemoveCardUID(tx *store.Tx, now time.Time, id uint64, uid []byte) error {
 	u, err := User(tx, id)
 	if err != nil {
@@ -100,20 +100,19 @@ func (s *Site) RemoveCardUID(tx *store.Tx, now time.Time, id uint64, uid []byte)
 	return err
 }
 
-// RemoveCard takes a card away from a user, by the credential's id.
+// RemoveCard removes a user's card by its credential's id.
 func RemoveCard(tx *store.Tx, now time.Time, id, credential uint64) error {
 	if _, err := User(tx, id); err != nil {
 		return err
 	}
 	n, err := removeCredentials(tx, now, id, func(c *store.Credential) bool { return c.ID == credential && c.Kind == wire.Card })
 	if err == nil && n == 0 {
-		return absent("it was taken away already")
+		return absent("the card was removed already")
 	}
 	return err
 }
 
-// UIDs returns the identifiers of cards as people may see them, by the
-// credentials' ids.
+// UIDs returns the masked UIDs of cards by their credentials' ids.
 func (s *Site) UIDs(credentials []*store.Credential) (map[uint64]string, error) {
 	uids := map[uint64]string{}
 	for _, c := range credentials {

@@ -12,10 +12,10 @@ import (
 	"latchkey/sync/wire"
 )
 
-// NewEpoch begins an epoch above a number: a new site key, the same salt, all
-// tags made anew, and a log that leads from nothing to the credentials there
-// are. Whoever has seen the tags and the site key of the last one has nothing of
-// it; nobody's PIN is needed.
+// NewEpoch begins an epoch with a number greater than above: a new site key, the same
+// salt, new tags, and a log that starts from nothing and adds the current
+// credentials. The previous site key and tags become useless. Nobody needs to enter
+// their PIN again.
 func (s *Site) NewEpoch(tx *store.Tx, now time.Time, above uint64) (uint64, error) {
 	last, err := tx.Epoch()
 	if err != nil {
@@ -60,23 +60,25 @@ func (s *Site) NewEpoch(tx *store.Tx, now time.Time, above uint64) (uint64, erro
 	return epoch.Number, tx.Retag(now.Unix(), credentials, func(c *store.Credential) wire.Credential { return byID[c.User].Wire(c) })
 }
 
-// Reissue begins a new epoch for a site that was put back to an older state, as a reader
-// shows by a head that bears the site's signature: above what readers have seen, with
-// policies above those that they have, and numbers of users and credentials that have not
-// been anybody's. Administrators stay signed in: no reader has a say in that.
+// Reissue begins a new epoch for a site that was restored to an older state, as a
+// reader proves with a head signed by this site. The epoch is above what readers have
+// seen, policies get higher revisions, and ids of users and credentials that may have
+// been in use are skipped. Administrators stay signed in: a reader has no say in
+// that.
 func (s *Site) Reissue(ctx context.Context, now time.Time, above uint64) (number uint64, err error) {
 	return s.reissue(ctx, now, above, func(*store.Tx) error { return nil })
 }
 
-// claimInterval is how often a reader's word alone begins an epoch: it costs
+// claimInterval is how often a reader's unproven claim may begin an epoch: each costs
 // every reader a snapshot.
 const claimInterval = time.Hour
 
-// ErrClaimed says that a reader's word began an epoch less than an hour ago.
-var ErrClaimed = errors.New("a reader's word began an epoch less than an hour ago")
+// ErrClaimed says that such a claim began an epoch less than claimInterval ago.
+var ErrClaimed = errors.New("a reader's claim began an epoch less than an hour ago")
 
-// ReissueOnClaim is Reissue where nothing but a reader's word says that the site
-// was put back: it does not choose the number. Or the error is ErrClaimed.
+// ReissueOnClaim is Reissue on a reader's unproven claim that the site was restored.
+// The reader does not choose the number. The error is ErrClaimed if the last such
+// claim is too recent.
 func (s *Site) ReissueOnClaim(ctx context.Context, at clock.Reading) (number uint64, err error) {
 	return s.reissue(ctx, at.Wall, 0, func(tx *store.Tx) error {
 		m, err := tx.Clock(at)

@@ -12,19 +12,19 @@ import (
 
 // Errors of Reply.
 var (
-	// ErrMake says that a snapshot has to be made first.
+	// ErrSnapshotNeeded says that a snapshot has to be made first.
 	ErrSnapshotNeeded = errors.New("a snapshot has to be made")
-	// ErrForked says that the reader holds another log than this one, and that
-	// only a new epoch leads it back.
+	// ErrForked says that the reader holds a different log: only a new epoch brings
+	// it back.
 	ErrForked = errors.New("the reader holds another log")
 )
 
-// partRoom is what a reply needs for one delta besides its bytes.
+// replyOverhead is the overhead of one delta in a reply, in bytes.
 const replyOverhead = 16
 
-// Reply returns what a reader fetches, as a wire.Reply is sent, in room if it
-// is long enough. Unless it may make a snapshot, which takes seconds, the error
-// is ErrMake where one is needed.
+// Reply returns the encoded wire.Reply to a fetch, in room if that is large enough.
+// Making a snapshot takes seconds: without mayMake the error is ErrSnapshotNeeded
+// instead.
 func (s *Site) Reply(ctx context.Context, now time.Time, f *wire.Fetch, mayMake bool, room []byte) ([]byte, error) {
 	if f.Want == wire.WantChunks {
 		return s.chunks(now, f, room)
@@ -36,11 +36,11 @@ func (s *Site) Reply(ctx context.Context, now time.Time, f *wire.Fetch, mayMake 
 	return reply.Encode()
 }
 
-// leads returns the deltas or the manifest that lead on from where a reader is.
+// catchUp returns the deltas or the manifest that bring a reader up to date.
 func (s *Site) catchUp(ctx context.Context, now time.Time, f *wire.Fetch, mayMake bool) (*wire.Reply, error) {
 	reply := &wire.Reply{Number: f.Number}
 	var head store.Head
-	var same bool // the log was at f.Place
+	var same bool // f.Place is on this log
 	usable := map[uint64]bool{}
 	err := s.store.View(ctx, func(tx *store.Tx) (err error) {
 		if head, err = tx.Head(); err != nil {
@@ -68,7 +68,7 @@ func (s *Site) catchUp(ctx context.Context, now time.Time, f *wire.Fetch, mayMak
 	if err != nil || len(reply.Deltas) > 0 {
 		return reply, err
 	}
-	above := uint64(0) // the snapshot must be
+	above := uint64(0) // lowest usable revision of the snapshot
 	held := f.Place != nil && f.Place.Epoch == head.Epoch
 	if held && !same && f.Place.Revision >= head.Revision || f.Place != nil && f.Place.Epoch > head.Epoch {
 		return nil, ErrForked
@@ -80,7 +80,8 @@ func (s *Site) catchUp(ctx context.Context, now time.Time, f *wire.Fetch, mayMak
 	switch {
 	case snap != nil:
 	case held && f.Place.Revision == head.Revision, s.tooSoon(now):
-		// There is nothing above, or there will be; the reader asks again.
+		// There is nothing newer, or it is too soon for a new snapshot: the reader
+		// asks again.
 		snap = s.findSnapshot(now, head.Epoch, func(revision uint64) bool { return usable[revision] })
 	}
 	if snap == nil {
@@ -95,8 +96,8 @@ func (s *Site) catchUp(ctx context.Context, now time.Time, f *wire.Fetch, mayMak
 	return reply, nil
 }
 
-// replyDeltas returns the deltas that lead on from a revision, as many as one
-// reply carries; where there is nothing to lead to, the one that led there.
+// replyDeltas returns the deltas from a revision on, as many as one reply carries. At
+// the head it returns the last delta.
 func replyDeltas(tx *store.Tx, head store.Head, from uint64) ([][]byte, error) {
 	if from == head.Revision {
 		last, err := tx.LastDelta(head.Epoch)
@@ -112,8 +113,8 @@ func replyDeltas(tx *store.Tx, head store.Head, from uint64) ([][]byte, error) {
 	return all[:min(len(all), 256)], err
 }
 
-// chunks returns a reply with those of the chunks that fit. None are where
-// there is no such snapshot any more.
+// chunks returns a reply with as many of the chunks as fit; none if the snapshot no
+// longer exists.
 func (s *Site) chunks(now time.Time, f *wire.Fetch, room []byte) ([]byte, error) {
 	snap, err := s.openSnapshot(now, snapshotID{f.Place.Epoch, f.Place.Revision})
 	if err != nil || snap.place != *f.Place {
@@ -130,8 +131,8 @@ func (s *Site) chunks(now time.Time, f *wire.Fetch, room []byte) ([]byte, error)
 	return reply, snap.read(there[:len(places)], places)
 }
 
-// tooSoon says that a snapshot was made so lately that the time to make another
-// one had better be used otherwise.
+// tooSoon says whether the last snapshot is so recent that making another would cost
+// too much time.
 func (s *Site) tooSoon(now time.Time) bool {
 	s.snapshots.mu.Lock()
 	defer s.snapshots.mu.Unlock()

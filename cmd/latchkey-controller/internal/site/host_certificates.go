@@ -12,28 +12,28 @@ import (
 	"latchkey/sync/wire"
 )
 
-// A Covering makes the certificates that a listener of this machine shows, so that
-// each covers the name by which it was found: those it was told of, the names
-// that readers were given, and whatever address of this machine a connection came
-// to, which may be one that it got later.
+// HostCertificates issues the certificates of a listener, so that each covers the
+// name or address under which a client connects: the configured names, the broker
+// names given to readers, and the local address of the connection, which the machine
+// may have got later.
 type HostCertificates struct {
 	site  *Site
 	names []string
 
 	mu    sync.Mutex
-	given []string                    // to readers, sorted
-	made  map[string]*tls.Certificate // by the address that it covers besides
+	given []string                    // names given to readers, sorted
+	made  map[string]*tls.Certificate // by the local address that it covers as well
 }
 
-// mostMade bounds the certificates that are kept.
+// maxHostCertificates bounds the cached certificates.
 const maxHostCertificates = 64
 
-// Cover returns a Covering for some names and addresses.
+// HostCertificates returns the certificates for some names and addresses.
 func (s *Site) HostCertificates(names []string) *HostCertificates {
 	return &HostCertificates{site: s, names: names, made: map[string]*tls.Certificate{}}
 }
 
-// Refresh takes note of the names that readers are given as the broker's.
+// Refresh reloads the broker names given to readers.
 func (c *HostCertificates) Refresh(ctx context.Context) error {
 	var given []string
 	err := c.site.View(ctx, func(tx *store.Tx) error {
@@ -63,7 +63,7 @@ func (c *HostCertificates) Certificate(hello *tls.ClientHelloInfo) (*tls.Certifi
 	at := ""
 	if hello.Conn != nil {
 		if host, _, err := net.SplitHostPort(hello.Conn.LocalAddr().String()); err == nil {
-			at, _, _ = strings.Cut(host, "%") // an address of a link has a zone
+			at, _, _ = strings.Cut(host, "%") // link-local addresses have a zone
 		}
 	}
 	c.mu.Lock()

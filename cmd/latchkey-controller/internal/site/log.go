@@ -10,8 +10,8 @@ import (
 	"latchkey/sync/wire"
 )
 
-// What readers keep and are sent as deltas at most; what is more than that is
-// a snapshot.
+// Limits of the deltas that a reader keeps or is sent; beyond them it gets a
+// snapshot.
 const (
 	maxDeltas     = 4096
 	maxDeltaBytes = 1 << 20
@@ -21,12 +21,11 @@ const (
 type Log struct {
 	Place  wire.Place
 	Head   []byte   // signed
-	Deltas [][]byte // signed: those that lead on from where the caller was
+	Deltas [][]byte // signed: those that follow the caller's place
 }
 
-// Log returns the newest place of the log, and the deltas that lead there from
-// a place, if they are not more than readers keep. Changes that are in no delta
-// yet become one.
+// Log returns the head of the log, and the deltas from a place to the head unless
+// they exceed what readers keep. It makes deltas of changes that are in none yet.
 func (s *Site) Log(ctx context.Context, from wire.Place) (*Log, error) {
 	log, err := s.log(ctx, from, s.store.View, false)
 	if err == nil && log == nil {
@@ -38,8 +37,7 @@ func (s *Site) Log(ctx context.Context, from wire.Place) (*Log, error) {
 	return log, nil
 }
 
-// log does what Log does; it returns nil if it would have to cut deltas and may
-// not.
+// log is Log; without cut it returns nil if there are changes in no delta yet.
 func (s *Site) log(ctx context.Context, from wire.Place, transact func(context.Context, func(*store.Tx) error) error, cut bool) (log *Log, err error) {
 	err = transact(ctx, func(tx *store.Tx) error {
 		if cut {
@@ -67,9 +65,8 @@ func (s *Site) log(ctx context.Context, from wire.Place, transact func(context.C
 	return log, err
 }
 
-// deltas returns the deltas that lead on from a revision, as many as limit
-// bytes hold; none if all of them are more than readers keep, or do not lead to
-// the head.
+// deltas returns the deltas from a revision on, up to limit bytes; none if all of
+// them together exceed what readers keep, or do not reach the head.
 func deltas(tx *store.Tx, head store.Head, from uint64, limit int) ([][]byte, error) {
 	if near, err := deltasReach(tx, head, from, 1); err != nil || !near {
 		return nil, err
@@ -82,14 +79,15 @@ func deltas(tx *store.Tx, head store.Head, from uint64, limit int) ([][]byte, er
 	return signed, err
 }
 
-// within says whether deltas lead from a revision to the head, and are at most
-// the given part of what readers keep.
+// deltasReach says whether the deltas reach from a revision to the head and use at
+// most 1/part of what readers keep.
 func deltasReach(tx *store.Tx, head store.Head, from uint64, part int) (bool, error) {
 	d, err := tx.Distance(head.Epoch, from)
 	return d.Deltas <= maxDeltas/part && d.Bytes <= maxDeltaBytes/part && d.Changes == head.Revision-from, err
 }
 
-// sign signs a message of the controller, if a reader would take it.
+// sign signs a message of the controller after checking that a reader would accept
+// it.
 func (s *Site) sign(kind wire.Kind, message any) ([]byte, error) {
 	payload := wire.Marshal(message)
 	if err := wire.CheckPayload(kind, payload); err != nil {
@@ -98,17 +96,18 @@ func (s *Site) sign(kind wire.Kind, message any) ([]byte, error) {
 	return wire.Sign(kind, s.ID, payload, s.signing)
 }
 
-// Sign signs a message of the controller: a now, an acknowledgement, a command.
+// Sign signs a message of the controller: the time, an acknowledgement, a command.
 func (s *Site) Sign(kind wire.Kind, message any) ([]byte, error) { return s.sign(kind, message) }
 
-// Key returns the key that the controller's signatures are checked with.
+// Key returns the public key of the controller's signatures.
 func (s *Site) Key() ed25519.PublicKey { return s.signing.Public().(ed25519.PublicKey) }
 
-// deltaRoom is what a delta needs besides its changes, signature included.
+// deltaRoom is the overhead of a delta besides its changes, signature included, in
+// bytes.
 const deltaRoom = 256
 
-// cut makes deltas of the changes that are in none yet. More than readers keep
-// are passed over: they will be told a snapshot.
+// cut makes deltas of the changes that are in none yet. If these exceed what readers
+// keep, it skips them: readers get a snapshot.
 func (s *Site) cut(tx *store.Tx) error {
 	head, err := tx.Head()
 	if err != nil {
@@ -165,7 +164,7 @@ func (s *Site) cut(tx *store.Tx) error {
 	return tx.TrimDeltas(head.Epoch, 2*maxDeltas, 2*maxDeltaBytes)
 }
 
-// cutTo returns the revision up to which deltas are made.
+// cutTo returns the last revision that is in a delta.
 func cutTo(tx *store.Tx, epoch uint64) (uint64, error) {
 	last, err := tx.LastDelta(epoch)
 	if errors.Is(err, store.ErrNotFound) {
@@ -177,8 +176,8 @@ func cutTo(tx *store.Tx, epoch uint64) (uint64, error) {
 	return last.To, nil
 }
 
-// Lacks says whether the log never was at a place that bears the site's
-// signature, and should have been: it was restored from an older state.
+// Lacks says whether this log does not contain a place that bears the site's
+// signature: the site was restored to an older state.
 func (s *Site) Lacks(ctx context.Context, place wire.Place) (lacks bool, err error) {
 	err = s.store.View(ctx, func(tx *store.Tx) error {
 		head, err := tx.Head()

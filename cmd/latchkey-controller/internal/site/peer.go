@@ -12,8 +12,7 @@ import (
 	"latchkey/sync/wire"
 )
 
-// A Peer is a reader with a bundle in force: whom the controller believes, and
-// tells.
+// A Peer is a reader with a bundle in force. The controller exchanges messages only with peers.
 type Peer struct {
 	Reader         string
 	Bundle         uint64            // its number
@@ -26,8 +25,8 @@ type Peer struct {
 	sealing *ecdh.PublicKey
 }
 
-// Peers returns the readers with a bundle in force, by their ids, and the ids
-// of those that had one.
+// Peers returns the readers with a bundle in force, by id, and the ids of those that
+// had one.
 func (s *Site) Peers(ctx context.Context) (peers map[string]*Peer, former []string, err error) {
 	peers = map[string]*Peer{}
 	err = s.store.View(ctx, func(tx *store.Tx) error {
@@ -81,9 +80,9 @@ func (s *Site) EpochKey(ctx context.Context, p *Peer) (signed []byte, err error)
 	return signed, err
 }
 
-// Dismiss revokes a reader's bundle: its certificate and its signatures count no
-// more, and it is sent nothing. What it reported stays. A new epoch begins,
-// whose key it is not told; if it is lost, all PINs and cards count as exposed.
+// RemoveReader revokes a reader's bundle: its certificate and signatures are no
+// longer valid, and it is sent nothing. Its records stay. A new epoch begins, whose
+// key it does not get. If it is lost, all PINs and cards count as exposed.
 func (s *Site) RemoveReader(tx *store.Tx, now time.Time, id string, lost bool) (epoch uint64, err error) {
 	n, err := tx.RevokeBundle(now.Unix(), id)
 	if err != nil {
@@ -109,7 +108,7 @@ func noReader(id string) error {
 	return absent(fmt.Sprintf("there is no reader %q; latchkey-controller reader list shows all of them", id))
 }
 
-// Policy returns a reader's policy; the error says that there is no such reader.
+// Policy returns a reader's policy; the error says so if there is no such reader.
 func Policy(tx *store.Tx, id string) (*wire.Policy, error) {
 	p, err := tx.Policy(id)
 	if err == store.ErrNotFound {
@@ -118,8 +117,8 @@ func Policy(tx *store.Tx, id string) (*wire.Policy, error) {
 	return p, err
 }
 
-// SetPolicy gives a reader its policy, and puts the reader where that says. The
-// revision rises, in p too, unless the policy is the reader's already.
+// SetPolicy sets a reader's policy, and assigns the reader to the door and location
+// that it names. The revision rises, in p too, unless the policy is unchanged.
 func SetPolicy(tx *store.Tx, now time.Time, p *wire.Policy) error {
 	was, err := tx.Policy(p.Reader)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -134,11 +133,11 @@ func SetPolicy(tx *store.Tx, now time.Time, p *wire.Policy) error {
 	return tx.PlaceReader(p.Reader, p.Place, p.Door)
 }
 
-// RaisePolicy gives a reader's policy a revision above one that the reader has
-// taken over, and says whether it had to: the site was put back to an older state,
-// and its clock may have been ahead when that policy was made.
+// RaisePolicy gives a reader's policy a revision greater than above, which the reader
+// has applied, and says whether that was necessary: after a restore, the stored
+// revision may be lower.
 func (s *Site) RaisePolicy(ctx context.Context, now time.Time, reader string, above uint64) (raised bool, err error) {
-	if above > wire.MaxNumber/2 { // no site comes there: the reader lies, and only to itself
+	if above > wire.MaxNumber/2 { // out of range: the reader lies, and harms only itself
 		return false, nil
 	}
 	err = s.store.Keep(ctx, func(tx *store.Tx) error {
@@ -155,7 +154,7 @@ func (s *Site) RaisePolicy(ctx context.Context, now time.Time, reader string, ab
 	return raised, err
 }
 
-// SetStates keeps the newest states of readers.
+// SetStates stores readers' newest states.
 func (s *Site) SetStates(ctx context.Context, states []*store.State) error {
 	return s.store.Keep(ctx, func(tx *store.Tx) error {
 		for _, state := range states {
@@ -167,7 +166,7 @@ func (s *Site) SetStates(ctx context.Context, states []*store.State) error {
 	})
 }
 
-// States returns the newest states of readers that are kept.
+// States returns readers' stored states.
 func (s *Site) States(ctx context.Context) (states []*store.State, err error) {
 	err = s.store.View(ctx, func(tx *store.Tx) error {
 		states, err = tx.States()
@@ -176,17 +175,17 @@ func (s *Site) States(ctx context.Context) (states []*store.State, err error) {
 	return states, err
 }
 
-// AddOrder keeps an order before it is sent.
+// AddOrder stores an order before it is sent.
 func (s *Site) AddOrder(ctx context.Context, o *store.Order) error {
 	return s.store.Update(ctx, func(tx *store.Tx) error { return tx.AddOrder(o) })
 }
 
-// SetOutcome keeps what came of an order.
+// SetOutcome stores the outcome of an order.
 func (s *Site) SetOutcome(ctx context.Context, id wire.CommandID, outcome string) error {
 	return s.store.Update(ctx, func(tx *store.Tx) error { return tx.SetOutcome(id, outcome) })
 }
 
-// Versions tell whether readers or their policies have changed.
+// Versions returns values that differ if readers or their policies have changed.
 func (s *Site) Versions(ctx context.Context) (v store.Versions, err error) {
 	err = s.store.View(ctx, func(tx *store.Tx) error {
 		v, err = tx.Versions()
@@ -195,8 +194,8 @@ func (s *Site) Versions(ctx context.Context) (v store.Versions, err error) {
 	return v, err
 }
 
-// Watch calls moved whenever the database was changed by anybody, until ctx
-// ends. It asks SQLite's own counter, ten times a second.
+// Watch calls changed whenever any process has changed the database, until ctx ends.
+// It polls ten times a second.
 func (s *Site) Watch(ctx context.Context, changed func() error) error {
 	return s.store.Watch(ctx, 100*time.Millisecond, changed)
 }

@@ -10,37 +10,37 @@ import (
 	"latchkey/sync/wire"
 )
 
-// ErrPINTaken says nothing more than that a PIN cannot be had: that somebody
-// has it would open their doors.
+// ErrPINTaken does not say why the PIN cannot be used: to know that it is assigned
+// would open doors.
 var ErrPINTaken = errors.New("this PIN cannot be used; choose another PIN")
 
-// A RefusedPIN is a PIN that nobody may have: it has not eight digits, or is
-// one of the first that anybody would try.
+// A RefusedPIN is a PIN that nobody may have: it does not have eight digits, or it is
+// too easy to guess.
 type RefusedPIN struct{ err error }
 
 func (r *RefusedPIN) Error() string { return r.err.Error() + "; choose another PIN" }
 
 func (r *RefusedPIN) Unwrap() error { return r.err }
 
-// A NewPIN is a PIN that a user is to have, stretched already: that takes a tenth
-// of a second, in which others may write.
+// A NewPIN is a PIN to be assigned, already stretched: that takes a tenth of a
+// second, too long for a transaction.
 type NewPIN struct {
-	Digits []byte // eight, ASCII; of a chosen one the caller's
+	Digits []byte // eight, ASCII; a chosen PIN's belong to the caller
 
 	generated bool
-	material  []byte   // what is sealed, and tags are made of
-	kdf       wire.KDF // that it was stretched with
+	material  []byte   // what is sealed, and what tags are made of
+	kdf       wire.KDF // parameters of the stretching
 }
 
-// Wipe forgets what the PIN was stretched to; of no PIN, nil, nothing.
+// Wipe clears the stretched PIN; a nil p is fine.
 func (p *NewPIN) Wipe() {
 	if p != nil {
 		clear(p.material)
 	}
 }
 
-// ChosenPIN stretches a PIN that somebody chose. The error is a *RefusedPIN if
-// nobody may have it.
+// ChosenPIN stretches a PIN that a person chose. The error is a *RefusedPIN if nobody
+// may have it.
 func (s *Site) ChosenPIN(ctx context.Context, digits []byte) (*NewPIN, error) {
 	if err := pin.Weak(digits); err != nil {
 		return nil, &RefusedPIN{err}
@@ -60,7 +60,7 @@ func (s *Site) ChosenPIN(ctx context.Context, digits []byte) (*NewPIN, error) {
 	return p, err
 }
 
-// GeneratedPIN makes a PIN that nobody has yet.
+// GeneratedPIN generates a PIN that is not assigned.
 func (s *Site) GeneratedPIN(ctx context.Context) (*NewPIN, error) {
 	for {
 		digits, err := pin.Generate()
@@ -99,18 +99,18 @@ func (s *Site) givePIN(tx *store.Tx, now time.Time, by string, u *store.User, p 
 		return err
 	}
 	if p.kdf != epoch.KDF {
-		return errors.New("the site's parameters for PINs were changed at this moment; try again")
+		return errors.New("the site's PIN parameters have just changed; try again")
 	}
 	err = s.addCredential(tx, now, by, u, wire.PIN, p.material)
-	if p.generated && errors.Is(err, ErrPINTaken) { // nobody has guessed it
-		return errors.New("somebody was given the generated PIN at this moment; try again")
+	if p.generated && errors.Is(err, ErrPINTaken) { // not a guess
+		return errors.New("the generated PIN has just been given to somebody; try again")
 	}
 	return err
 }
 
 func isPIN(c *store.Credential) bool { return c.Kind == wire.PIN }
 
-// SetPIN gives a user a PIN in place of the one they may have. by is who gives it.
+// SetPIN replaces a user's PIN, if any. by is who assigns it.
 func (s *Site) SetPIN(tx *store.Tx, now time.Time, by string, id uint64, p *NewPIN) error {
 	u, err := User(tx, id)
 	if err != nil {
@@ -122,7 +122,7 @@ func (s *Site) SetPIN(tx *store.Tx, now time.Time, by string, id uint64, p *NewP
 	return s.givePIN(tx, now, by, u, p)
 }
 
-// RemovePIN takes a user's PIN away.
+// RemovePIN removes a user's PIN.
 func RemovePIN(tx *store.Tx, now time.Time, id uint64) error {
 	u, err := User(tx, id)
 	if err != nil {

@@ -9,23 +9,23 @@ import (
 	"latchkey/sync/wire"
 )
 
-// An Adoption is a bundle as it was handed out.
+// An Adoption describes a bundle that was handed out.
 type Adoption struct {
 	Reader     string
 	Number     uint64
-	Board      string       // fingerprint of the request: the reader's screen shows it too
-	Controller string       // fingerprint of the site's signing key: latchkeyd adopt shows it too
+	Board      string       // fingerprint of the request, as on the reader's screen
+	Controller string       // fingerprint of the site's signing key, as shown by latchkeyd adopt
 	Bundle     string       // fingerprint of the sealed bundle
-	Revoked    uint64       // number of the bundle that the reader had; 0: none
-	Moved      string       // the reader that this board was; "": none, or this one
+	Revoked    uint64       // number of the reader's previous bundle; 0: none
+	Moved      string       // the other reader that this board was; "": none
 	Policy     *wire.Policy // as it is in the bundle
 	Revision   uint64       // of the credential log
-	Count      uint64       // credentials in the snapshot
+	Count      uint64       // of credentials in the snapshot
 }
 
-// Adopt answers a board's request: it makes the board the reader that a policy is
-// for, and returns the sealed bundle. broker is the URL at which the reader meets
-// the controller; "": the one that it was given before.
+// Adopt answers a board's request: it makes the board the reader of a policy, and
+// returns the sealed bundle. broker is the URL at which the reader connects to the
+// controller; "": as before.
 func (s *Site) Adopt(tx *store.Tx, now time.Time, signed []byte, broker string, policy *wire.Policy) (*Adoption, []byte, error) {
 	id := policy.Reader
 	if err := wire.CheckName(id); err != nil {
@@ -33,7 +33,7 @@ func (s *Site) Adopt(tx *store.Tx, now time.Time, signed []byte, broker string, 
 	}
 	request, board, err := wire.ParseRequest(signed)
 	if err != nil {
-		return nil, nil, fmt.Errorf("the file is no reader's request (latchkeyd identity writes one): %w", err)
+		return nil, nil, fmt.Errorf("the file is not a reader's request (latchkeyd identity writes one): %w", err)
 	}
 	certificate, err := s.authority.reader(id, request)
 	if err != nil {
@@ -55,8 +55,8 @@ func (s *Site) Adopt(tx *store.Tx, now time.Time, signed []byte, broker string, 
 	if err := tx.AddBundle(row); err != nil {
 		return nil, nil, err
 	}
-	// What was reported today under this id, by a thief perhaps, does not
-	// count against the board that takes its place.
+	// What was sent today under this id, perhaps by a thief, does not count against
+	// the new board.
 	if err := tx.SetAllowance(&store.Allowance{Reader: id}); err != nil {
 		return nil, nil, err
 	}
@@ -71,7 +71,7 @@ func (s *Site) Adopt(tx *store.Tx, now time.Time, signed []byte, broker string, 
 	if err := SetPolicy(tx, now, policy); err != nil {
 		return nil, nil, err
 	}
-	if err := tx.PlaceReader(id, policy.Place, policy.Door); err != nil { // one that was removed, too
+	if err := tx.PlaceReader(id, policy.Place, policy.Door); err != nil { // also if the reader had been removed
 		return nil, nil, err
 	}
 	signedPolicy, err := policy.Sign(s.ID, s.signing)
@@ -96,8 +96,8 @@ func (s *Site) Adopt(tx *store.Tx, now time.Time, signed []byte, broker string, 
 	return adoption, sealed, nil
 }
 
-// PolicyOrNew returns the policy that a reader has, or the one of a new door in the
-// site's time zone, which nobody may open yet.
+// PolicyOrNew returns a reader's policy, or a new one in the site's time zone, with
+// which nobody may open yet.
 func PolicyOrNew(tx *store.Tx, id string) (p *wire.Policy, isNew bool, err error) {
 	if p, err = tx.Policy(id); !errors.Is(err, store.ErrNotFound) {
 		return p, false, err
@@ -107,7 +107,7 @@ func PolicyOrNew(tx *store.Tx, id string) (p *wire.Policy, isNew bool, err error
 	return &fresh, true, err
 }
 
-// supersedes fills in what a bundle revokes.
+// supersedes fills in which bundle is revoked, and which reader the board was.
 func (a *Adoption) supersedes(tx *store.Tx, row *store.Bundle) error {
 	bundles, err := tx.Bundles()
 	for _, b := range bundles {
@@ -120,8 +120,8 @@ func (a *Adoption) supersedes(tx *store.Tx, row *store.Bundle) error {
 	return err
 }
 
-// snapshot writes a snapshot of the credentials at the log's head. Deltas go on
-// from there: none leads across it.
+// snapshot returns a snapshot of the credentials at the log's head. Deltas continue
+// from there.
 func (s *Site) snapshot(tx *store.Tx, epoch *store.Epoch) (*wire.Manifest, []byte, error) {
 	if err := s.cut(tx); err != nil {
 		return nil, nil, err
@@ -139,12 +139,12 @@ func (s *Site) snapshot(tx *store.Tx, epoch *store.Epoch) (*wire.Manifest, []byt
 	return manifest, snapshot, err
 }
 
-// manifest returns the beginning of a snapshot's manifest.
+// manifest returns a snapshot's manifest without its entries and chunks.
 func (s *Site) manifest(head store.Head, epoch *store.Epoch) *wire.Manifest {
 	return &wire.Manifest{Site: s.ID, Epoch: head.Epoch, Revision: head.Revision, Hash: head.Hash, KDF: epoch.KDF}
 }
 
-// entries returns what readers are to hold now.
+// entries returns all credentials as readers hold them.
 func entries(tx *store.Tx) ([]wire.Entry, error) {
 	users, err := tx.Users()
 	if err != nil {

@@ -10,16 +10,16 @@ import (
 	"latchkey/sync/wire"
 )
 
-// A Stored says what became of a message of records.
+// A Stored is the result of storing a message of records.
 type Stored struct {
-	Refused bool           // it is more than is kept of one reader in a day; the rest is empty
+	Refused bool           // the reader's daily allowance is used up; the rest is empty
 	Ack     wire.Ack       // Number 0: none
-	New     []*wire.Record // those that were not here before, in order
+	New     []*wire.Record // those not stored before, in order
 }
 
-// StoreRecords stores messages of records in one transaction, each record
-// once, and says how each is acknowledged: with the highest number up to which
-// the journal is here; after a fork, with the last one of the message.
+// StoreRecords stores messages of records in one transaction, each record once, and
+// returns the acknowledgements: the highest number up to which the journal is stored,
+// or after a fork the message's last number.
 func (s *Site) StoreRecords(ctx context.Context, at clock.Reading, messages []*wire.Records) ([]Stored, error) {
 	var stored []Stored
 	err := s.store.Keep(ctx, func(tx *store.Tx) error {
@@ -42,14 +42,13 @@ func (s *Site) StoreRecords(ctx context.Context, at clock.Reading, messages []*w
 	return stored, nil
 }
 
-// A came is when messages came.
+// An arrival is the time at which messages arrived.
 type arrival struct {
 	wall   int64 // Unix milliseconds
 	steady clock.Steady
 }
 
-// storeWithin stores a message if its reader's allowance of the day is not used
-// up.
+// storeWithin stores a message unless its reader's daily allowance is used up.
 func storeWithin(tx *store.Tx, now arrival, m *wire.Records, s *Stored) error {
 	a, err := tx.Allowance(m.Reader, int64(now.steady)/daySeconds)
 	if err != nil {
@@ -66,7 +65,7 @@ func storeWithin(tx *store.Tx, now arrival, m *wire.Records, s *Stored) error {
 	return tx.SetAllowance(a)
 }
 
-// storeRecords stores a message and returns what that cost.
+// storeRecords stores a message and returns its cost against the allowance.
 func storeRecords(tx *store.Tx, now arrival, m *wire.Records, s *Stored) (cost int64, err error) {
 	j, err := tx.Journal(m.Reader, m.Journal)
 	if err != nil {
@@ -102,7 +101,7 @@ func storeRecords(tx *store.Tx, now arrival, m *wire.Records, s *Stored) (cost i
 			j.Forked = true
 			cost += breakCost
 			if err := tx.AddAlarm(&store.Alarm{Reader: m.Reader, Kind: store.JournalForked, At: now.wall, Text: fmt.Sprintf(
-				"journal %s: record %d is not the one that is here, or does not follow from it; somebody has copied this reader's storage, or put an older state of it back", m.Journal, record.Number)}); err != nil {
+				"journal %s: record %d differs from the stored one, or does not follow from it; somebody has copied this reader's storage, or restored an older state of it", m.Journal, record.Number)}); err != nil {
 				return 0, err
 			}
 		}
@@ -132,11 +131,11 @@ func storeRecords(tx *store.Tx, now arrival, m *wire.Records, s *Stored) (cost i
 	return cost, tx.SetJournal(j)
 }
 
-// leadsBack says whether a message that begins with a number is acknowledged
-// with what is here below it: a restore took what came in between, and the
-// reader, which goes back to the number that it is told, still holds it. It is
-// told so until it does, as acknowledgements may be lost; but whoever was told
-// so gapPatience ago, and nothing that follows has come since, cannot go back.
+// rewinds says whether to acknowledge only what is stored below a message that begins
+// at number first. A restore may have lost the records between, and the reader, which
+// goes back to the acknowledged number, still has them. Acknowledgements may be lost,
+// so this repeats until the reader goes back; if it has not after gapPatience, it
+// cannot.
 func rewinds(now clock.Steady, j *store.Journal, m *wire.Records, first uint64) bool {
 	if !j.Restored || j.Number == 0 || first <= max(j.Number+1, m.First) {
 		return false
@@ -147,9 +146,9 @@ func rewinds(now clock.Steady, j *store.Journal, m *wire.Records, first uint64) 
 	return now.Sub(j.RewindSince) < gapPatience
 }
 
-// forks says whether a record that was just added is where a journal forks:
-// its number is here with another hash, or it does not follow from the one
-// before it, and that one is here only once.
+// forks says whether a record that was just added is where a journal forks: its
+// number is stored with another hash, or it does not follow from its predecessor,
+// which is stored only once.
 func forks(tx *store.Tx, m *wire.Records, r *wire.Record) (bool, error) {
 	same, err := tx.RecordHashes(m.Reader, m.Journal, r.Number)
 	if err != nil {
@@ -162,12 +161,12 @@ func forks(tx *store.Tx, m *wire.Records, r *wire.Record) (bool, error) {
 	return len(same) > 1 || len(before) == 1 && before[0] != r.Before, nil
 }
 
-// gapPatience is how long a journal has to explain a gap: its record of that
+// gapPatience is how long a journal has to explain a gap: the record that does so
 // comes last.
 const gapPatience = 10 * time.Minute
 
-// AlarmGaps raises the alarm for records that were passed over if their
-// journal has not explained it since. It is called now and then.
+// AlarmGaps raises an alarm for each gap that its journal has not explained in time.
+// Call it regularly.
 func (s *Site) AlarmGaps(ctx context.Context, at clock.Reading) error {
 	return s.store.Keep(ctx, func(tx *store.Tx) error {
 		m, err := tx.Clock(at)
@@ -191,7 +190,7 @@ func (s *Site) AlarmGaps(ctx context.Context, at clock.Reading) error {
 				continue
 			}
 			if err := tx.AddAlarm(&store.Alarm{Reader: gap.Reader, Kind: store.JournalGap, At: at.Wall.UnixMilli(), Text: fmt.Sprintf(
-				"journal %s: records %d to %d have not come here, and the reader does not say that it dropped them", gap.Journal, gap.First, gap.Last)}); err != nil {
+				"journal %s: records %d to %d are missing, and the reader did not report that it dropped them", gap.Journal, gap.First, gap.Last)}); err != nil {
 				return err
 			}
 		}

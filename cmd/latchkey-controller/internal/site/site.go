@@ -1,11 +1,10 @@
-// Package site is one site as its controller keeps it: its keys, its users
-// with their PINs and cards, its readers, and the chained log of credentials
-// that readers follow. A site is a directory: the database (package store) and
-// the key that encrypts the secrets in it (package vault).
+// Package site is one site as its controller keeps it: its keys, its users with their
+// PINs and cards, its readers, and the chained log of credentials that readers
+// follow. A site is a directory: the database (package store) and the key that
+// encrypts the secrets in it (package vault).
 //
-// What changes a site is a function of a transaction, which the caller begins
-// with Update; the time at which it happens is the caller's to say. Several
-// processes may act on one site at once.
+// Functions that change a site take a transaction, which the caller begins with
+// Update, and the current time. Several processes may use one site at once.
 package site
 
 import (
@@ -28,15 +27,15 @@ import (
 	"latchkey/sync/wire"
 )
 
-// What the vault seals besides the material of credentials; the number is 0,
-// or the epoch's.
+// Kinds of secrets that the vault seals besides credentials; the id is 0, or the
+// epoch's number.
 const (
 	sealedSigning   = "signing key"
 	sealedAuthority = "authority key"
 	sealedSiteKey   = "site key"
 )
 
-// A Site is an open site. Its methods may be called by several goroutines.
+// A Site is an open site. It is safe for concurrent use.
 type Site struct {
 	ID   wire.SiteID
 	Name string
@@ -47,12 +46,12 @@ type Site struct {
 	signing   ed25519.PrivateKey
 	authority *authority
 	snapshots *snapshots
-	sealed    []byte // the signing key as it lies in the database: another storage key makes it another
+	sealed    []byte // signing key as stored: it changes with the storage key
 }
 
-// Create makes a site of a name and a time zone in a directory, which it makes
-// too, and opens it. A creation that was cut short is done anew; where there is a
-// site already the error says so.
+// Create creates a site in a directory, which it makes if necessary, and opens it. It
+// starts over after an interrupted creation. The error says so if there is already a
+// site.
 func Create(ctx context.Context, dir, name, inZone string, at clock.Reading) (*Site, error) {
 	if err := wire.CheckName(name); err != nil {
 		return nil, err
@@ -74,7 +73,7 @@ func Create(ctx context.Context, dir, name, inZone string, at clock.Reading) (*S
 	defer db.Close()
 	err = db.Update(ctx, func(tx *store.Tx) error {
 		if existing, err := tx.Site(); err == nil {
-			return fmt.Errorf("%s holds the site %s already; name another directory for a new one", dir, existing.Name)
+			return fmt.Errorf("%s already holds the site %s; choose another directory for a new one", dir, existing.Name)
 		} else if !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
@@ -86,8 +85,8 @@ func Create(ctx context.Context, dir, name, inZone string, at clock.Reading) (*S
 	return Open(ctx, dir)
 }
 
-// found writes a new site: its keys, its authority, and the first epoch with
-// an empty log.
+// initSite stores a new site: its keys, its authority, and the first epoch with an
+// empty log.
 func initSite(tx *store.Tx, v *vault.Vault, name, inZone string, at clock.Reading) error {
 	now := at.Wall
 	if err := tx.SetClock(clock.Begin(at)); err != nil {
@@ -163,7 +162,7 @@ func Open(ctx context.Context, dir string) (*Site, error) {
 }
 
 func noSite(dir string) error {
-	return fmt.Errorf("%s holds no site; make one with: latchkey-controller init --dir %s --site NAME", dir, dir)
+	return fmt.Errorf("%s holds no site; create one with: latchkey-controller init --dir %s --site NAME", dir, dir)
 }
 
 func open(dir string, row *store.Site, db *store.Store, v *vault.Vault) (*Site, error) {
@@ -193,8 +192,8 @@ func open(dir string, row *store.Site, db *store.Store, v *vault.Vault) (*Site, 
 	return &Site{ID: row.ID, Name: row.Name, dir: dir, store: db, vault: v, signing: ed25519.NewKeyFromSeed(seed), authority: authority, snapshots: new(snapshots), sealed: row.Signing}, nil
 }
 
-// Update runs act in a transaction that may write. What it did is on the disk when
-// Update returns nil, and nothing of it ever happened otherwise.
+// Update runs act in a read-write transaction, which is durable when Update returns
+// nil and rolled back otherwise.
 func (s *Site) Update(ctx context.Context, act func(*store.Tx) error) error {
 	return s.store.Update(ctx, func(tx *store.Tx) error {
 		if err := s.checkStorageKey(tx); err != nil {
@@ -204,13 +203,13 @@ func (s *Site) Update(ctx context.Context, act func(*store.Tx) error) error {
 	})
 }
 
-// View runs act in a transaction that only reads, and sees one moment.
+// View runs act in a read-only transaction, which sees one consistent state.
 func (s *Site) View(ctx context.Context, act func(*store.Tx) error) error {
 	return s.store.View(ctx, act)
 }
 
-// Seal encrypts a secret that is kept in the site's database, as number id of
-// its kind. Unseal opens it.
+// Seal encrypts a secret for the site's database, bound to its kind and id. Unseal
+// decrypts it.
 func (s *Site) Seal(kind string, id int64, secret []byte) []byte {
 	return s.vault.Seal(kind, uint64(id), secret)
 }
@@ -248,7 +247,8 @@ func (s *Site) Close() error {
 	return s.store.Close()
 }
 
-// Fingerprint is what people compare of the controller's signing key.
+// Fingerprint returns the fingerprint of the controller's signing key, for people to
+// compare.
 func (s *Site) Fingerprint() string {
 	return wire.Fingerprint(s.signing.Public().(ed25519.PublicKey))
 }

@@ -18,13 +18,13 @@ import (
 	"latchkey/sync/wire"
 )
 
-// snapshotDir lies in a site's directory. What is in it can be made again.
+// snapshotDir lies in a site's directory. Its contents can be made again.
 const snapshotDir = "snapshots"
 
-// keepSnapshot is how long a snapshot stays after it was last fetched from.
+// keepSnapshot is how long a snapshot is kept after a reader last fetched from it.
 const keepSnapshot = 24 * time.Hour
 
-// snapshots are the snapshots that readers are fetching, as files.
+// snapshots are the snapshot files that readers fetch from.
 type snapshots struct {
 	mu   sync.Mutex
 	open map[snapshotID]*snapshot
@@ -44,11 +44,11 @@ func parseSnapshotID(name string) (id snapshotID, ok bool) {
 	return id, ok && err1 == nil && err2 == nil && id.file() == name
 }
 
-// snapshotIDs returns the snapshots of an epoch, the newest first.
+// snapshotIDs returns the snapshots of an epoch, newest first.
 func (s *Site) snapshotIDs(epoch uint64) (ids []snapshotID) {
 	entries, err := os.ReadDir(filepath.Join(s.dir, snapshotDir))
 	if err != nil {
-		return nil // none was made yet
+		return nil // none yet
 	}
 	for _, entry := range entries {
 		if id, ok := parseSnapshotID(entry.Name()); ok && id.epoch == epoch {
@@ -59,7 +59,8 @@ func (s *Site) snapshotIDs(epoch uint64) (ids []snapshotID) {
 	return ids
 }
 
-// findSnapshot returns the newest snapshot of an epoch that satisfies, or nil.
+// findSnapshot returns the newest snapshot of an epoch whose revision satisfies, or
+// nil.
 func (s *Site) findSnapshot(now time.Time, epoch uint64, satisfies func(revision uint64) bool) *snapshot {
 	for _, id := range s.snapshotIDs(epoch) {
 		if !satisfies(id.revision) {
@@ -72,8 +73,8 @@ func (s *Site) findSnapshot(now time.Time, epoch uint64, satisfies func(revision
 	return nil
 }
 
-// openSnapshot opens a snapshot's file, or returns it if it is open. One that is
-// damaged is removed: it will be made again.
+// openSnapshot returns an open snapshot. It deletes a damaged one, so that it is made
+// again.
 func (s *Site) openSnapshot(now time.Time, id snapshotID) (*snapshot, error) {
 	s.snapshots.mu.Lock()
 	defer s.snapshots.mu.Unlock()
@@ -101,12 +102,12 @@ func (s *Site) openSnapshot(now time.Time, id snapshotID) (*snapshot, error) {
 			return nil, err
 		}
 		snap.checked = now
-		os.Chtimes(path, now, now) // it is in use
+		os.Chtimes(path, now, now) // in use
 	}
 	return snap, nil
 }
 
-// close closes a snapshot's file if it is open; mu is held.
+// close closes a snapshot's file if it is open. The caller holds mu.
 func (s *snapshots) close(id snapshotID) {
 	if snap := s.open[id]; snap != nil {
 		snap.file.Close()
@@ -114,7 +115,7 @@ func (s *snapshots) close(id snapshotID) {
 	}
 }
 
-// makeSnapshot makes a snapshot of the log's head and keeps it.
+// makeSnapshot makes and stores a snapshot of the log's head.
 func (s *Site) makeSnapshot(ctx context.Context, now time.Time) (*snapshot, error) {
 	began := time.Now()
 	manifest, entries, err := s.contents(ctx)
@@ -136,14 +137,15 @@ func (s *Site) makeSnapshot(ctx context.Context, now time.Time) (*snapshot, erro
 	return s.openSnapshot(now, id)
 }
 
-// contents returns what a snapshot of the log's head holds. Deltas go on from
-// there: none leads across it.
+// contents returns the contents of a snapshot of the log's head. Deltas continue from
+// there.
 func (s *Site) contents(ctx context.Context) (m *wire.Manifest, found []wire.Entry, err error) {
 	for m == nil && err == nil {
 		if err = s.store.Update(ctx, s.cut); err != nil {
 			return nil, nil, err
 		}
-		// Others may write again while a million credentials are read.
+		// A read transaction, so that others may write while it reads a million
+		// credentials.
 		err = s.store.View(ctx, func(tx *store.Tx) error {
 			epoch, err := tx.Epoch()
 			if err != nil {
@@ -186,8 +188,8 @@ func (s *Site) keepSnapshot(id snapshotID, b []byte) error {
 	return os.Rename(f.Name(), filepath.Join(dir, id.file()))
 }
 
-// dropSnapshots removes what nobody has fetched from for a day, and what was
-// being written when the program ended.
+// dropSnapshots deletes snapshots that no reader has fetched from for a day, and
+// unfinished files.
 func (s *Site) dropSnapshots(now time.Time) {
 	dir := filepath.Join(s.dir, snapshotDir)
 	entries, err := os.ReadDir(dir)
@@ -200,7 +202,7 @@ func (s *Site) dropSnapshots(now time.Time) {
 			continue
 		}
 		id, ok := parseSnapshotID(entry.Name())
-		if err == nil && ok && now.Sub(info.ModTime()).Abs() < keepSnapshot { // one of the future is of a clock that was ahead
+		if err == nil && ok && now.Sub(info.ModTime()).Abs() < keepSnapshot { // Abs: the clock may have been ahead
 			continue
 		}
 		os.Remove(filepath.Join(dir, entry.Name()))

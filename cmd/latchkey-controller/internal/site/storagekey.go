@@ -9,18 +9,17 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/vault"
 )
 
-// Reseal encrypts everything that the site keeps encrypted with a new storage key:
-// who has the old one, from a backup that went astray, opens nothing that is
-// written from now on. password is the kind as which Seal sealed administrators'
-// passwords. PromoteStorageKey must follow the transaction.
+// Reseal re-encrypts all of the site's secrets with a new storage key: the old key,
+// from a lost backup say, opens nothing written from now on. password is the kind
+// with which Seal sealed administrators' passwords. Call PromoteStorageKey after the
+// transaction.
 //
-// The order of the steps makes it whole at each moment: the new key is on the
-// disk, all is encrypted with it in one transaction, it takes the old one's
-// place. Open finishes what was cut short after the second. The site, and all
-// others of this directory that are open, must be opened anew after it; until
-// then they write nothing.
+// Each step leaves a usable site: the new key is written, one transaction re-encrypts
+// everything, the new key replaces the old one. Open completes an interruption after
+// the second step. All open instances of the site must be reopened; until then they
+// cannot write.
 func (s *Site) Reseal(tx *store.Tx, password string) error {
-	next, err := vault.Next(s.dir) // nobody else writes now, so nobody else changes the key
+	next, err := vault.Next(s.dir) // the transaction keeps others from changing the key
 	if err != nil {
 		return err
 	}
@@ -34,12 +33,11 @@ func (s *Site) Reseal(tx *store.Tx, password string) error {
 	}, store.Kinds{Signing: sealedSigning, Authority: sealedAuthority, SiteKey: sealedSiteKey, Password: password})
 }
 
-// PromoteStorageKey puts the key of a Reseal that is on the disk in the old one's
-// place.
+// PromoteStorageKey replaces the storage key with the new one of Reseal.
 func (s *Site) PromoteStorageKey() error { return vault.Promote(s.dir) }
 
-// settle returns the storage key that a site's row is encrypted with: the one in
-// force, or the next one, which is promoted then.
+// currentStorageKey returns the storage key that encrypts a site's row: the current
+// one, or the next one, which it promotes.
 func currentStorageKey(dir string, row *store.Site, v *vault.Vault) (*vault.Vault, error) {
 	if opensSigning(v, row.Signing) {
 		return v, nil
@@ -55,17 +53,17 @@ func currentStorageKey(dir string, row *store.Site, v *vault.Vault) (*vault.Vaul
 	return next, vault.Promote(dir)
 }
 
-// opensSigning says whether a site's signing key is encrypted with a storage key.
+// opensSigning says whether a storage key decrypts a site's signing key.
 func opensSigning(v *vault.Vault, sealed []byte) bool {
 	seed, err := v.Unseal(sealedSigning, 0, sealed)
 	clear(seed)
 	return err == nil
 }
 
-// errResealed says that the storage key was changed while the site was open.
-var errResealed = errors.New("the site's storage key was changed at this moment; try again")
+// errResealed says that the storage key changed while the site was open.
+var errResealed = errors.New("the site's storage key has just changed; try again")
 
-// sealedAlike refuses to write what nobody could open again.
+// checkStorageKey refuses to write what the current storage key could not decrypt.
 func (s *Site) checkStorageKey(tx *store.Tx) error {
 	row, err := tx.Site()
 	if err == nil && !bytes.Equal(row.Signing, s.sealed) {

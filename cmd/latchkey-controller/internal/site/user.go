@@ -11,8 +11,8 @@ import (
 	"latchkey/sync/wire"
 )
 
-// AddUser adds a user with a PIN, nil for none, and cards, and fills in their ID.
-// by is who gives these to them.
+// AddUser adds a user with cards and a PIN, nil: none, and fills in the ID. by is who
+// assigns them.
 func (s *Site) AddUser(tx *store.Tx, now time.Time, by string, u *store.User, pin *NewPIN, cards [][]byte) error {
 	u.Created = now.Unix()
 	if err := tx.AddUser(u); err != nil {
@@ -31,7 +31,7 @@ func (s *Site) AddUser(tx *store.Tx, now time.Time, by string, u *store.User, pi
 	return nil
 }
 
-// RemoveUser removes a user and takes their PIN and cards away.
+// RemoveUser removes a user with their PIN and cards.
 func RemoveUser(tx *store.Tx, now time.Time, id uint64) error {
 	if _, err := User(tx, id); err != nil {
 		return err
@@ -42,7 +42,7 @@ func RemoveUser(tx *store.Tx, now time.Time, id uint64) error {
 	return tx.RemoveUser(id)
 }
 
-// User returns a user; the error says that there is none.
+// User returns a user; the error says so if there is none.
 func User(tx *store.Tx, id uint64) (*store.User, error) {
 	u, err := tx.User(id)
 	if errors.Is(err, store.ErrNotFound) {
@@ -51,8 +51,7 @@ func User(tx *store.Tx, id uint64) (*store.User, error) {
 	return u, err
 }
 
-// FindUser returns the user that a person means: by number, or by a name that
-// only one user has.
+// FindUser returns the user with a number, or with a name that only one user has.
 func FindUser(tx *store.Tx, who string) (*store.User, error) {
 	if id, err := strconv.ParseUint(who, 10, 63); err == nil {
 		return User(tx, id)
@@ -73,7 +72,7 @@ func FindUser(tx *store.Tx, who string) (*store.User, error) {
 	return named[0], nil
 }
 
-// absent says that there is no such user or reader; it is a store.ErrNotFound.
+// absent is an error that says what does not exist. It matches store.ErrNotFound.
 type absent string
 
 func (a absent) Error() string { return string(a) }

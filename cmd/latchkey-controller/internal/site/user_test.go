@@ -92,7 +92,7 @@ func TestACardIsOneUsers(t *testing.T) {
 	s, _ := newSite(t)
 	uid := []byte{0, 0, 0, 1} // leading zeros belong to it
 	ada, bob := addUser(t, s, "Ada", "", uid), addUser(t, s, "Bob", "")
-	if err := s.Update(t.Context(), func(tx *store.Tx) error { return s.AddCard(tx, noon, "somebody", bob.ID, uid) }); err == nil || !strings.Contains(err.Error(), "… 00 01 is somebody's already") {
+	if err := s.Update(t.Context(), func(tx *store.Tx) error { return s.AddCard(tx, noon, "somebody", bob.ID, uid) }); err == nil || !strings.Contains(err.Error(), "… 00 01 is already assigned") {
 		t.Error(err)
 	}
 	if err := s.Update(t.Context(), func(tx *store.Tx) error { return s.RemoveCardUID(tx, noon, bob.ID, uid) }); err == nil || !strings.Contains(err.Error(), "Bob does not have") {
@@ -163,7 +163,7 @@ func TestAUIDIsReadAsPeopleWriteIt(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"08a1b2c3": "made up anew", "88a1b2c3": "write all of it", "": "4, 7 or 10 bytes", "1": "hexadecimal", "0x01020304": "hexadecimal",
+		"08a1b2c3": "is random", "88a1b2c3": "enter all of it", "": "4, 7 or 10 bytes", "1": "hexadecimal", "0x01020304": "hexadecimal",
 		"a1b2c3": "leading zeros", "a1b2c3d4e5": "4, 7 or 10", "12345678901234567890ab": "4, 7 or 10", "04 a1 b2 zz": "hexadecimal",
 	} {
 		if uid, err := ParseNewUID(text); err == nil || uid != nil || !strings.Contains(err.Error(), want) {
