@@ -200,7 +200,7 @@ func TestAReaderIsAdoptedInThreeSteps(t *testing.T) {
 	fields = append(fields, "compared", "on")
 	for says, choice := range map[string][]string{
 		"Say who may open the door.":                       nil,
-		"Say who may open the door of this new reader":     {"access", "keep"},
+		"Choose who may open the door of this new reader":  {"access", "keep"},
 		"Choose the groups that may open the door":         {"access", "groups"},
 		"ends before it begins":                            {"access", "groups", "group", "staff", "when", "times", "mon", "12:00-11:00"},
 		"cannot be a name: use 1 to 32 lower-case letters": {"access", "groups", "groups", "Über"},
@@ -277,7 +277,7 @@ func TestABackupIsDownloadedEncrypted(t *testing.T) {
 		t.Error(name)
 	}
 	const phrase = "correct horse battery staple"
-	b.post("/settings/backup").shows(t, http.StatusUnprocessableEntity, "passphrase has 16 characters at least")
+	b.post("/settings/backup").shows(t, http.StatusUnprocessableEntity, "passphrase needs at least 16 characters")
 	b.post("/settings/backup", "passphrase", phrase, "passphrase-again", "correct horse").shows(t, http.StatusUnprocessableEntity, "The two passphrases differ")
 	b.post("/settings/backup", "passphrase", phrase, "passphrase-again", phrase, "recipients", recipient).shows(t, http.StatusUnprocessableEntity, "not to both", recipient)
 	b.post("/settings/backup", "recipients", "bob").shows(t, http.StatusUnprocessableEntity, "age-keygen shows it")
@@ -317,7 +317,7 @@ func TestAnExportIsWhatTheFilterChooses(t *testing.T) {
 	if len(entries) == 0 || slices.ContainsFunc(entries, func(e map[string]any) bool { return e["person"] != "Bob Martin" }) {
 		t.Errorf("%v", entries)
 	}
-	b.post("/activity/export?person=nobody+at+all", "format", "csv").shows(t, http.StatusOK, "Nobody has such a name.")
+	b.post("/activity/export?person=nobody+at+all", "format", "csv").shows(t, http.StatusOK, "No name matches.")
 }
 
 func TestAPartIsSentAlone(t *testing.T) {
@@ -569,7 +569,7 @@ func TestActivityIsFilteredByWhatIsAskedFor(t *testing.T) {
 		}
 	}
 	b.get("/activity?person=bob").shows(t, http.StatusOK, "added Bob Martin", "added Bobby Tables", `value="bob"`)
-	b.get("/activity?person=nobody").shows(t, http.StatusOK, "Nobody has such a name.")
+	b.get("/activity?person=nobody").shows(t, http.StatusOK, "No name matches.")
 	b.get("/activity?from=soon").shows(t, http.StatusOK, "Write it like 2026-12-31", `value="soon"`)
 	for query, want := range map[string]string{
 		"door=front": "There is no such door", "door=-1": "There is no such door", "door=1%00": "There is no such door", "door=99999999999999999999": "There is no such door",

@@ -270,7 +270,7 @@ func TestAKeptFormStillSaysWhatChangedMeanwhile(t *testing.T) {
 	kept := keptIn(b.post("/doors/1", begun...))
 	other.post("/doors/1", "name", "Theirs", "hub", "1").shows(t, http.StatusOK)
 	again := append(formIn(t, b.signIn(desk.Owner, kept), "/doors/1"), "name", "Mine", "hub", "1")
-	b.post("/doors/1", again...).shows(t, http.StatusUnprocessableEntity, "Somebody changed this door meanwhile")
+	b.post("/doors/1", again...).shows(t, http.StatusUnprocessableEntity, "Somebody else has changed this door")
 }
 
 func TestABrowserKeepsAFormThatWasBegunWhenTheSessionEnds(t *testing.T) {

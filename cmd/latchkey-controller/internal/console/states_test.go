@@ -38,5 +38,5 @@ func TestTheListOfUsersKeepsItsStateThroughSearchesPagesAndPanels(t *testing.T) 
 	b.get("/users?state=valid").shows(t, http.StatusOK, "Ada Lovelace", "1 user found")
 	b.get("/users?state=not-yet-valid").shows(t, http.StatusOK, "Nobody here")
 	b.get("/users?state=not-yet-valid&q=ada").shows(t, http.StatusOK, "Nobody found")
-	b.get("/users?state=over").shows(t, http.StatusUnprocessableEntity, "There is no state like that; choose valid")
+	b.get("/users?state=over").shows(t, http.StatusUnprocessableEntity, "Unknown state; choose valid")
 }

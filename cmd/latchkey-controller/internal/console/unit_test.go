@@ -183,7 +183,7 @@ func TestWordsForNumbersAndNames(t *testing.T) {
 		ago(3 * time.Second): "just now", ago(59 * time.Second): "59 seconds ago", ago(time.Minute): "1 minute ago", ago(26 * time.Hour): "yesterday", ago(72 * time.Hour): "3 days ago",
 		oneIn(0): "none", oneIn(1.0 / 12345678): "1 in 12,000,000", oneIn(0.7): "likely",
 		years(0.01): "3 days", years(1.5): "18 months", years(137): "140 years", years(1e12): "never",
-		sentence("not allowed: this takes Owner"): "This takes Owner.", sentence("Done."): "Done.", sentence("über"): "Über.", sentence(""): "",
+		sentence("not allowed: this requires Owner"): "This requires Owner.", sentence("Done."): "Done.", sentence("über"): "Über.", sentence(""): "",
 	} {
 		if got != want {
 			t.Errorf("%q, not %q", got, want)

@@ -11,16 +11,16 @@ import (
 	"latchkey/sync/wire"
 )
 
-// An about is whom or what an act is done to, for the audit.
+// An auditTarget is what an act is done to, for the audit.
 type auditTarget struct {
 	reader  string
 	user    uint64
-	subject string // "": the user's name
-	text    string // what was done, where the act does not say it
-	typed   bool   // cards were, and whether they are somebody's is told
+	subject string // "": use the user's name
+	text    string // details of what was done
+	typed   bool   // card UIDs were typed: a clash reveals one that is assigned
 }
 
-// name fills in the subject.
+// name fills in the subject from the user, if it is empty.
 func (target *auditTarget) name(tx *store.Tx) (err error) {
 	if target.subject == "" && target.user != 0 {
 		target.subject, err = tx.UserName(target.user)
@@ -28,22 +28,21 @@ func (target *auditTarget) name(tx *store.Tx) (err error) {
 	return err
 }
 
-// Bounds of what is noted of an act, in bytes.
-const maxNotedSubject, maxNotedText = 128, 1024
+// Limits of the texts in an audit entry, in bytes.
+const maxAuditSubject, maxAuditText = 128, 1024
 
-// audit returns the entry of an act. What was typed into it, or into an address,
-// is bounded here.
+// audit returns the audit entry of an act, with its texts cut to their limits: they
+// may have been typed, or come from a URL.
 func (target *auditTarget) audit(now time.Time, a Actor, act Act, outcome store.AuditOutcome, text string) *store.Audit {
 	return &store.Audit{
 		At: now.UnixMilli(), Admin: a.ID, Who: a.Name, Via: string(a.Via), Act: string(act), Outcome: outcome,
-		Reader: target.reader, User: target.user, Subject: Clean(cut(target.subject, maxNotedSubject)), Text: Clean(cut(text, maxNotedText)),
+		Reader: target.reader, User: target.user, Subject: Clean(cut(target.subject, maxAuditSubject)), Text: Clean(cut(text, maxAuditText)),
 	}
 }
 
-// act carries an act out in one transaction: it checks that the actor may, runs it,
-// and notes that it was done, or why not. If it fails nothing else is kept of it; if
-// it cannot be noted it has not happened, and nothing of it is told. run may fill in
-// more of ab.
+// act runs an act in one transaction: it checks the actor's right, calls run, and
+// adds an audit entry with the outcome. If run fails, only the audit entry is kept;
+// if that cannot be added, nothing is. run may fill in more of target.
 func (d *Desk) act(ctx context.Context, a Actor, act Act, target *auditTarget, run func(tx *store.Tx, now time.Time) error) error {
 	if err := target.check(); err != nil {
 		return err
@@ -60,25 +59,25 @@ func (d *Desk) act(ctx context.Context, a Actor, act Act, target *auditTarget, r
 			}
 			return run(tx, now)
 		})
-		if errors.Is(failed, ErrSignInAgain) { // this is asked for, not refused
+		if errors.Is(failed, ErrSignInAgain) { // not a refusal
 			return nil
 		}
 		steady, err := d.steady(tx)
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(tx.MarkAge(steady), target.name(tx)); err != nil { // where no controller runs nobody else marks it
+		if err := errors.Join(tx.MarkAge(steady), target.name(tx)); err != nil { // no controller may be running to mark it
 			return err
 		}
 		return target.note(tx, now, a, act, failed)
 	})
-	if err != nil { // nothing is noted, so nothing is told
+	if err != nil { // no audit entry, so nothing happened
 		return err
 	}
 	return failed
 }
 
-// note notes that an act was done, or why not.
+// note adds the audit entry of an act that succeeded, or failed with an error.
 func (target *auditTarget) note(tx *store.Tx, now time.Time, a Actor, act Act, failed error) error {
 	switch {
 	case failed == nil:
@@ -91,8 +90,7 @@ func (target *auditTarget) note(tx *store.Tx, now time.Time, a Actor, act Act, f
 	return tx.AddAudit(target.audit(now, a, act, store.Failed, failed.Error()))
 }
 
-// check refuses a reader's id that is none: it may come from an address, or from a
-// command line.
+// check refuses an invalid reader id, which may come from a URL or a command line.
 func (target *auditTarget) check() error {
 	if target.reader != "" && wire.CheckName(target.reader) != nil {
 		return fmt.Errorf("there is no reader %.40q: %w", target.reader, ErrNotFound)
@@ -100,8 +98,8 @@ func (target *auditTarget) check() error {
 	return nil
 }
 
-// still returns why an actor may not do an act, by what the database says of their
-// session and their role now.
+// recheck returns why an actor may not do an act, by the session and the role in the
+// database.
 func (a Actor) recheck(tx *store.Tx, act Act) error {
 	if a.session != (wire.Hash{}) {
 		row, err := tx.Session(a.session)
@@ -120,8 +118,8 @@ func (a Actor) recheck(tx *store.Tx, act Act) error {
 	return a.Refusal(act)
 }
 
-// check returns why the actor may not do an act, and notes that. It comes before
-// what is shown, and before what an act needs to have made for it.
+// check returns why the actor may not do an act, and audits a refusal. Call it before
+// showing anything and before preparing an act.
 func (d *Desk) check(ctx context.Context, a Actor, act Act, target *auditTarget) error {
 	if err := target.check(); err != nil {
 		return err
@@ -136,8 +134,8 @@ func (d *Desk) check(ctx context.Context, a Actor, act Act, target *auditTarget)
 	return errors.Join(refusal, err)
 }
 
-// actOutside carries out an act that changes nothing in the database: it is noted
-// before, and how it went after.
+// actOutside runs an act outside a transaction. It adds the audit entry before, as
+// Asked, and its outcome after.
 func (d *Desk) actOutside(ctx context.Context, a Actor, act Act, target *auditTarget, run func() (text string, err error)) error {
 	if err := d.check(ctx, a, act, target); err != nil {
 		return err
@@ -158,12 +156,12 @@ func (d *Desk) actOutside(ctx context.Context, a Actor, act Act, target *auditTa
 	if failed != nil {
 		outcome, text = store.Failed, failed.Error()
 	}
-	// Whoever asked may have gone meanwhile: what came of it is noted anyway.
+	// Store the outcome even if the client has gone.
 	err = d.site.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.SettleAudit(entry.ID, outcome, text) })
 	return errors.Join(failed, err)
 }
 
-// view reads what the actor may see.
+// view runs read in a read-only transaction if the actor may do act.
 func (d *Desk) view(ctx context.Context, a Actor, act Act, read func(*store.Tx) error) error {
 	if err := d.check(ctx, a, act, new(auditTarget)); err != nil {
 		return err

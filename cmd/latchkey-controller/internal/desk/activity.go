@@ -9,7 +9,7 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
-// A Tone is how an entry is to be seen.
+// A Tone is how an event is displayed.
 type Tone string
 
 // The tones.
@@ -19,19 +19,19 @@ const (
 	Paused  Tone = "paused" // a lockout
 	Alarm   Tone = "alarm"
 	Changed Tone = "changed" // by an administrator
-	Refused Tone = "refused" // an administrator's act that was not done
+	Refused Tone = "refused" // an administrator's act that was refused or failed
 	Plain   Tone = "plain"
 )
 
-// An Entry is one thing that happened: a record of a reader, an act of an
+// An Event is one thing that happened: a record of a reader, an act of an
 // administrator, or an alarm.
 type Event struct {
 	ID       int64     // rises in the order of arrival, over all sources
-	At       time.Time // by the clock of whoever noted it
+	At       time.Time // by the clock of its source
 	Received time.Time
-	Trusted  bool   // that clock is to be trusted
+	Trusted  bool   // that clock was trusted
 	Source   string // "reader", "admin", "alarm"
-	Kind     string // a record's or an alarm's; of an act "admin." and the act
+	Kind     string // of the record or the alarm; for an act "admin." and the act
 	Tone     Tone
 	Word     string // for the chip: "Granted"
 	Text     Text   // the sentence
@@ -42,16 +42,16 @@ type Event struct {
 	Who      string // the administrator's name
 	Via      Via
 	Wrong    int    // wrong PINs in a row
-	Lockout  bool   // the reader is locked out by this: an unlock may be offered
+	Lockout  bool   // it locked out PIN entry: an unlock may be offered
 	Number   uint64 // of the record in its journal
 	Journal  string
-	DoorZone *time.Location // of the door, if clocks there showed something else than the site's; nil
+	DoorZone *time.Location // the door's time zone if its clocks showed another time than the site's; otherwise nil
 }
 
-// A Text is a sentence with parts that stand out.
+// A Text is a sentence with emphasized parts.
 type Text []Phrase
 
-// A Phrase is part of a sentence.
+// A Phrase is a part of a Text.
 type Phrase struct {
 	Text   string
 	Strong bool
@@ -65,7 +65,7 @@ func (t Text) String() string {
 	return b.String()
 }
 
-// A Kind is a choice of the filter.
+// A Kind is a choice in the activity filter.
 type Kind struct{ Key, Title string }
 
 // Kinds are the choices of Query.Kind: "granted", "denied", "lockout", "door",
@@ -77,33 +77,32 @@ func Kinds() []Kind {
 	}
 }
 
-// A Query chooses entries. What is zero chooses all.
+// A Query selects events. Zero fields do not restrict.
 type Query struct {
 	Door         int64
 	Reader       string
 	User         uint64
-	Name         string // each word begins a word of the name of a user, a door or an administrator, then, or of a user now
+	Name         string // each word begins a word of a name: of a user, door or administrator at that time, or of a user now
 	Kind         string // a key of Kinds, or a kind of record like access.granted
 	Since, Until time.Time
-	Before       int64 // ids below this one: the next page, going back
-	After        int64 // ids above this one: what is new
+	Before       int64 // ids below this one: the next page
+	After        int64 // ids above this one: new events
 	Limit        int   // 0: 50; at most 1000
 }
 
-// A Page is entries, the newest first.
+// A Page holds events, newest first.
 type Page struct {
 	Events []*Event
-	Older  int64 // for Query.Before of the next page; 0: there are none
+	Older  int64 // Query.Before of the next page; 0: this is the last
 }
 
-// nearSpan is how long a time has few enough entries to look at all of them.
+// shortSpan is the longest time span whose events are few enough to scan.
 const shortSpan = 7 * 24 * time.Hour
 
-// maxNamed is how many names a search may choose: each is looked up by itself.
+// maxNames limits the names that a search may match: each is looked up by itself.
 const maxNames = 50
 
-// filter returns what a query chooses of what the actor may see, in the store's
-// words.
+// filter returns the store's filter for a query, limited to what the actor may see.
 func (q Query) filter(tx *store.Tx, a Actor, now time.Time) (store.ActivityFilter, error) {
 	f := store.ActivityFilter{User: q.User, After: q.After, Before: q.Before, NoActs: !a.May(ViewActs), Limit: pageSize(q.Limit)}
 	for _, kind := range Kinds() {
@@ -128,9 +127,9 @@ func (q Query) filter(tx *store.Tx, a Actor, now time.Time) (store.ActivityFilte
 		case err != nil:
 			return f, err
 		case len(naming.Names)+len(naming.Users) == 0:
-			return f, wrong("person", "Nobody has such a name")
+			return f, wrong("person", "No name matches")
 		case len(naming.Names) > maxNames || len(naming.Users) > maxNames:
-			return f, wrong("person", fmt.Sprintf("More than %d have such a name; write more of it", maxNames))
+			return f, wrong("person", fmt.Sprintf("More than %d names match; enter more of the name", maxNames))
 		}
 		f.Named = &naming
 	}
@@ -152,7 +151,7 @@ func (q Query) filter(tx *store.Tx, a Actor, now time.Time) (store.ActivityFilte
 	return f, nil
 }
 
-// Activity returns a page of entries. Field: "person".
+// Activity returns a page of events. Field: "person".
 func (d *Desk) Activity(ctx context.Context, a Actor, q Query) (page *Page, err error) {
 	act := ViewActivity
 	if q.Kind == "admin" || strings.HasPrefix(q.Kind, "admin.") {
@@ -182,13 +181,13 @@ func (d *Desk) Activity(ctx context.Context, a Actor, q Query) (page *Page, err 
 	return page, err
 }
 
-// An Hour is what happened at a door in an hour.
+// An Hour counts the access events at a door in one hour.
 type Hour struct {
 	Begins          time.Time
 	Granted, Denied int
 }
 
-// Hours returns the last n hours of a door, the present one last.
+// Hours returns the last n hours of a door, oldest first, up to the current hour.
 func (d *Desk) Hours(ctx context.Context, a Actor, door int64, n int) (hours []Hour, err error) {
 	n = max(1, min(n, 24*31))
 	first := d.now().Truncate(time.Hour).Add(-time.Duration(n-1) * time.Hour)

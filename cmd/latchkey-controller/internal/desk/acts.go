@@ -6,8 +6,8 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
-// An Act is something that an administrator does. Its text is how the audit keeps
-// it; what an order does is the order's.
+// An Act is something that an administrator does. Its text is stored in the audit; an
+// order's equals the wire.Order.
 type Act string
 
 // The acts.
@@ -16,7 +16,7 @@ const (
 	ViewPlaces   Act = "places.view"
 	ViewReaders  Act = "readers.view"
 	ViewActivity Act = "activity.view"
-	ViewActs     Act = "acts.view" // what administrators did
+	ViewActs     Act = "acts.view" // the audit
 
 	AddUser    Act = "user.add"
 	EditUser   Act = "user.edit"
@@ -57,17 +57,17 @@ const (
 	actOwnerLink  Act = "link.owner"
 )
 
-// A rule says who may do an act, and how the act is told.
+// A rule says who may do an act, and how to describe it.
 type rule struct {
-	may        []Role // none: it is no right of a role
-	past       string // what somebody did; %s stands for whom or what it was done to
-	infinitive string // the same, as what they wanted to do
-	fresh      bool   // whoever does it gives their password again
-	detailed   bool   // the audit's text says what became of the subject: "was added as a door"
+	may        []Role // nil: not a right of a role
+	past       string // what somebody did; %s is the target
+	infinitive string // the same, after "to"
+	fresh      bool   // it needs the password again
+	detailed   bool   // the audit's text says what was done to the target: "was added as a door"
 }
 
-// rules are those of all acts. Acts on administrators take a fresh sign-in: who
-// could make another Owner would need no password for the rest.
+// rules are the rules of all acts. Acts on administrators need a fresh sign-in:
+// whoever could add an Owner would need no password for the rest.
 var rules = map[Act]rule{
 	ViewUsers:    {may: everybody, past: "looked at users", infinitive: "look at users"},
 	ViewPlaces:   {may: everybody, past: "looked at places", infinitive: "look at places"},
@@ -79,16 +79,16 @@ var rules = map[Act]rule{
 	EditUser:   {may: editors, past: "changed %s", infinitive: "change %s"},
 	RemoveUser: {may: editors, past: "removed %s", infinitive: "remove %s"},
 	SetPIN:     {may: editors, past: "gave %s a PIN", infinitive: "give %s a PIN"},
-	RemovePIN:  {may: editors, past: "took the PIN from %s", infinitive: "take the PIN from %s"},
+	RemovePIN:  {may: editors, past: "removed the PIN of %s", infinitive: "remove the PIN of %s"},
 	AddCard:    {may: editors, past: "gave %s a card", infinitive: "give %s a card"},
-	RemoveCard: {may: editors, past: "took a card from %s", infinitive: "take a card from %s"},
+	RemoveCard: {may: editors, past: "removed a card of %s", infinitive: "remove a card of %s"},
 	EnrolCard:  {may: editors, past: "had a card read for %s", infinitive: "have a card read for %s"},
 
 	SwitchPIN: {may: editors, past: "switched PIN entry at %s", infinitive: "switch PIN entry at %s"},
 	Unlock:    {may: editors, past: "unlocked %s", infinitive: "unlock %s"},
 	Hold:      {may: editors, past: "held %s open", infinitive: "hold %s open"},
 	Release:   {may: editors, past: "released %s", infinitive: "release %s"},
-	Identify:  {may: editors, past: "had %s show which one it is", infinitive: "have %s show which one it is"},
+	Identify:  {may: editors, past: "had %s identify itself", infinitive: "have %s identify itself"},
 
 	ExportActivity: {may: editors, past: "exported activity as %s", infinitive: "export activity as %s"},
 
@@ -109,12 +109,12 @@ var rules = map[Act]rule{
 	actSignIn:     {past: "signed in", infinitive: "sign in"},
 	actSignOut:    {past: "signed out", infinitive: "sign out"},
 	actPassword:   {past: "changed their password", infinitive: "change their password"},
-	actUseLink:    {past: "set a password by a one-time link", infinitive: "set a password by a one-time link"},
+	actUseLink:    {past: "set a password with a one-time link", infinitive: "set a password with a one-time link"},
 	actFirstOwner: {past: "became the first Owner", infinitive: "become the first Owner"},
 	actOwnerLink:  {past: "made a one-time link for %s", infinitive: "make a one-time link for %s"},
 }
 
-// Who may do an act: everybody, or those down to a role.
+// Who may do an act: all roles, or those from Owner down to one.
 var (
 	everybody = Roles()
 	editors   = Roles()[:3]
@@ -122,16 +122,16 @@ var (
 	owners    = Roles()[:1]
 )
 
-// takes names the roles that may do an act.
+// requirement says which roles may do an act.
 func (act Act) requirement() string {
 	titles := make([]string, len(rules[act].may))
 	for i, role := range rules[act].may {
 		titles[i] = role.Title()
 	}
-	return "this takes " + strings.Join(titles, " or ")
+	return "this requires " + strings.Join(titles, " or ")
 }
 
-// act fills in what an administrator did.
+// act fills in the event of an administrator's act.
 func (desc *describer) act(e *Event, a *store.Audit) {
 	e.Source, e.Who, e.Via = "admin", a.Who, Via(a.Via)
 	if a.Act == store.MoreRefused {
@@ -170,7 +170,7 @@ func (desc *describer) act(e *Event, a *store.Audit) {
 	case store.Refused:
 		e.Tone, e.Word = Refused, "Refused"
 		if Act(a.Act) == actSignIn {
-			e.Text = tell("was not let in", because(a.Text))
+			e.Text = tell("could not sign in", because(a.Text))
 			return
 		}
 		e.Text = tell("was not allowed to "+r.infinitive, because(a.Text))

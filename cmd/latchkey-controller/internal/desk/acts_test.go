@@ -26,7 +26,7 @@ func TestWhatAdministratorsDidIsToldAsAPersonWould(t *testing.T) {
 		{func() error { return w.RemoveAdmin(ctx, owner, admin) }, "Owner changed administrators: Grace was removed"},
 		{func() (err error) { place, err = w.AddLocation(ctx, owner, "Barn"); return err }, "Owner changed places: Barn was added as a location"},
 		{func() error { return w.RenameLocation(ctx, owner, place, "", "Stable") }, "Owner changed places: Barn is called Stable now"},
-		{func() error { return w.RemoveLocation(ctx, owner, place) }, "Owner changed places: Stable was removed, which was a location"},
+		{func() error { return w.RemoveLocation(ctx, owner, place) }, "Owner changed places: Stable was removed (location)"},
 		{func() error { return w.MoveReader(ctx, owner, reader, "", w.look(reader).DoorID) }, "Owner changed places: " + reader + " was moved from " + at + " to " + at},
 		{func() error { return w.SwitchPIN(ctx, owner, reader, false) }, "Owner switched PIN entry at " + at + " off"},
 		{func() error {
@@ -34,17 +34,17 @@ func TestWhatAdministratorsDidIsToldAsAPersonWould(t *testing.T) {
 			return err
 		}, "Owner changed the policy of " + at + ": wrong PINs in a row from 10 to 5"},
 		{func() error { _, err := w.Order(ctx, owner, reader, wire.Hold, 1800); return err }, "Owner held " + at + " open for 30 minutes"},
-		{func() error { _, err := w.Order(ctx, owner, reader, wire.Identify, 0); return err }, "Owner had " + at + " show which one it is"},
+		{func() error { _, err := w.Order(ctx, owner, reader, wire.Identify, 0); return err }, "Owner had " + at + " identify itself"},
 		{func() error { _, err := w.SetPIN(ctx, owner, user, PIN{Choice: Auto}); return err }, "Owner gave User 2 a PIN: generated"},
-		{func() error { return w.RemovePIN(ctx, owner, user) }, "Owner took the PIN from User 2"},
+		{func() error { return w.RemovePIN(ctx, owner, user) }, "Owner removed the PIN of User 2"},
 		{func() error {
 			_, _, err := w.AddUser(ctx, owner, UserForm{First: "Ada"}, PIN{Choice: Auto}, nil)
 			return err
 		}, "Owner added Ada with a generated PIN"},
 		{func() error { return w.SetSettings(ctx, owner, Settings{KeepDays: 1}) }, "Owner changed the settings of home: days that activity is kept from 90 to 1"},
-		{func() error { return w.Export(ctx, owner, Query{User: 99}, CSV, new(bytes.Buffer)) }, "Owner exported activity as csv with 1 entry"},
+		{func() error { return w.Export(ctx, owner, Query{User: 99}, CSV, new(bytes.Buffer)) }, "Owner exported activity as csv with 1 event"},
 		{func() error { return w.WriteBackup(ctx, owner, toRecipient(), new(bytes.Buffer)) }, "Owner made a backup of home and downloaded it, encrypted to " + backuptest.Recipient},
-		{func() error { w.SetSettings(ctx, as(Super), Settings{KeepDays: 9}); return nil }, "Super Admin was not allowed to change the settings of home: this takes Owner"},
+		{func() error { w.SetSettings(ctx, as(Super), Settings{KeepDays: 9}); return nil }, "Super Admin was not allowed to change the settings of home: this requires Owner"},
 		{func() error { _, err := w.RemoveReader(ctx, owner, reader, Lost); return err }, "Owner removed the reader " + at + " as lost"},
 	} {
 		w.must(c.do())

@@ -16,7 +16,7 @@ type Admin struct {
 	ID       int64
 	Name     string
 	Role     Role
-	Password bool // has set one; otherwise a link waits to be used
+	Password bool // is set; otherwise their one-time link is unused
 	Created  time.Time
 	Seen     time.Time // zero: never signed in
 	Sessions int       // open ones
@@ -45,10 +45,10 @@ func (d *Desk) Admins(ctx context.Context, a Actor) (admins []*Admin, err error)
 	return admins, err
 }
 
-// checkAdminName refuses what cannot be an administrator's name.
+// checkAdminName checks an administrator's name.
 func checkAdminName(name string) error {
 	if store.Fold(name) == "" {
-		return wrong("name", "An administrator needs a name, with letters or digits in it")
+		return wrong("name", "Enter a name with letters or digits")
 	}
 	return wrongField("name", wire.CheckLabel(name))
 }
@@ -57,13 +57,13 @@ func checkAdminName(name string) error {
 func addAdmin(tx *store.Tx, admin *store.Admin) error {
 	err := tx.AddAdmin(admin)
 	if errors.Is(err, store.ErrNameTaken) {
-		return wrong("name", "An administrator has this name already; take another")
+		return wrong("name", "Another administrator has this name; choose a different one")
 	}
 	return err
 }
 
-// AddAdmin adds an administrator and returns the token of the one-time link
-// with which they set their password. Fields: "name", "role".
+// AddAdmin adds an administrator and returns the token of the one-time link for
+// setting their password. Fields: "name", "role".
 func (d *Desk) AddAdmin(ctx context.Context, a Actor, name string, role Role) (id int64, token string, err error) {
 	name = TidyName(name)
 	target := &auditTarget{subject: cut(name, wire.MaxName), text: role.Title()}
@@ -93,7 +93,7 @@ func checkRole(role Role) error {
 	return nil
 }
 
-// existing returns an administrator, and names them in the audit.
+// existing returns an administrator, and sets the subject of the target.
 func (target *auditTarget) existing(tx *store.Tx, id int64) (*store.Admin, error) {
 	admin, err := tx.Admin(id)
 	if err == nil {
@@ -102,8 +102,8 @@ func (target *auditTarget) existing(tx *store.Tx, id int64) (*store.Admin, error
 	return admin, err
 }
 
-// lastOwner refuses to let the last Owner go, or the last one who has a
-// password: a link that nobody has used yet lets nobody in.
+// lastOwner returns an error if no other Owner could sign in without this one. An
+// Owner who has not set a password does not count, unless this one has none either.
 func lastOwner(tx *store.Tx, admin *store.Admin) error {
 	if Role(admin.Role) != Owner {
 		return nil
@@ -117,11 +117,11 @@ func lastOwner(tx *store.Tx, admin *store.Admin) error {
 			return nil
 		}
 	}
-	return wrong("role", admin.Name+" is the only Owner who can sign in; make somebody else an Owner first, who sets a password")
+	return wrong("role", admin.Name+" is the only Owner who can sign in; first make somebody else an Owner and have them set a password")
 }
 
-// SetRole gives an administrator another role. There stays one Owner at least.
-// Field: "role".
+// SetRole changes an administrator's role. At least one Owner must remain. Field:
+// "role".
 func (d *Desk) SetRole(ctx context.Context, a Actor, id int64, role Role) error {
 	target := &auditTarget{}
 	return d.act(ctx, a, EditAdmins, target, func(tx *store.Tx, _ time.Time) error {
@@ -140,8 +140,8 @@ func (d *Desk) SetRole(ctx context.Context, a Actor, id int64, role Role) error 
 	})
 }
 
-// RemoveAdmin removes an administrator and ends their sessions. There stays one
-// Owner at least. Field: "role".
+// RemoveAdmin removes an administrator and ends their sessions. At least one Owner
+// must remain. Field: "role".
 func (d *Desk) RemoveAdmin(ctx context.Context, a Actor, id int64) error {
 	target := &auditTarget{text: "was removed"}
 	return d.act(ctx, a, EditAdmins, target, func(tx *store.Tx, _ time.Time) error {
@@ -156,7 +156,7 @@ func (d *Desk) RemoveAdmin(ctx context.Context, a Actor, id int64) error {
 	})
 }
 
-// SignOutAdmin ends all sessions of an administrator, whose password goes on.
+// SignOutAdmin ends all sessions of an administrator. Their password stays valid.
 func (d *Desk) SignOutAdmin(ctx context.Context, a Actor, id int64) error {
 	target := &auditTarget{text: "was signed out everywhere"}
 	return d.act(ctx, a, EditAdmins, target, func(tx *store.Tx, _ time.Time) error {
@@ -167,8 +167,8 @@ func (d *Desk) SignOutAdmin(ctx context.Context, a Actor, id int64) error {
 	})
 }
 
-// NewLink returns the token of a new one-time link with which an administrator
-// sets a new password; the old one goes on until then.
+// NewOneTimeLink returns the token of a new one-time link for setting an
+// administrator's password. The old password stays valid until then.
 func (d *Desk) NewOneTimeLink(ctx context.Context, a Actor, id int64) (token string, err error) {
 	target := &auditTarget{text: "was given a new one-time link"}
 	err = d.act(ctx, a, EditAdmins, target, func(tx *store.Tx, _ time.Time) error {
@@ -181,8 +181,8 @@ func (d *Desk) NewOneTimeLink(ctx context.Context, a Actor, id int64) (token str
 	return token, err
 }
 
-// FindAdmin returns the id of the administrator of a name, whatever its case
-// and accents.
+// FindAdmin returns the id of the administrator with a name, ignoring case and
+// accents.
 func (d *Desk) FindAdmin(ctx context.Context, a Actor, name string) (id int64, err error) {
 	err = d.view(ctx, a, ViewAdmins, func(tx *store.Tx) error {
 		admin, err := tx.AdminNamed(name)

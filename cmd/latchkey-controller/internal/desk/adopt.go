@@ -12,16 +12,16 @@ import (
 	"latchkey/sync/wire"
 )
 
-// A Request is a board's request for adoption, as it was uploaded.
+// A Request describes an uploaded adoption request of a board.
 type Request struct {
-	Fingerprint string // the reader's screen shows the same
-	Reader      string // the reader that this board is now; "": none
+	Fingerprint string // as on the reader's screen
+	Reader      string // the current reader of this board; "": none
 }
 
-// MaxRequest is the most bytes of a request.
+// MaxRequest is the largest size of a request, in bytes.
 const MaxRequest = 64 << 10
 
-// ReadRequest reads a request, for a person to compare the fingerprint. Field:
+// ReadRequest parses a request, so that a person can compare the fingerprint. Field:
 // "request".
 func (d *Desk) ReadRequest(ctx context.Context, a Actor, signed []byte) (r *Request, err error) {
 	err = d.view(ctx, a, AdoptReader, func(tx *store.Tx) error {
@@ -44,26 +44,26 @@ func (d *Desk) ReadRequest(ctx context.Context, a Actor, signed []byte) (r *Requ
 func parseRequest(signed []byte) (*wire.Request, string, error) {
 	request, fingerprint, err := wire.ParseRequest(signed)
 	if err != nil {
-		return nil, "", &FieldError{"request", "This file is no reader's request (latchkeyd identity writes one)", err}
+		return nil, "", &FieldError{"request", "This file is not a reader's request (latchkeyd identity writes one)", err}
 	}
 	return request, fingerprint, nil
 }
 
-// An AdoptForm is the second step. Its fields in errors are "reader", "door",
-// "place", "time-zone", "access", "broker", "fingerprint".
+// An AdoptForm is the second step of an adoption. Its fields in errors are "reader",
+// "door", "place", "time-zone", "access", "broker", "fingerprint".
 type AdoptForm struct {
 	Reader      string        // id
 	Request     []byte        // as uploaded
-	Fingerprint string        // that was compared: must be the request's
-	Door        string        // "": as it is, or the reader's id
-	Place       string        // "": as it is, or the first location
-	TimeZone    string        // "": as it is, or the site's
-	Access      []wire.Access // who may open, an empty list: nobody yet; nil: as it is, which a new reader has not
-	Broker      string        // URL at which the reader meets the controller; "": the one that it was given before
+	Fingerprint string        // as compared by the person; must be the request's
+	Door        string        // "": unchanged; for a new reader its id
+	Place       string        // "": unchanged; for a new reader the first location
+	TimeZone    string        // "": unchanged; for a new reader the site's
+	Access      []wire.Access // who may open; empty: nobody yet; nil: unchanged, not for a new reader
+	Broker      string        // URL at which the reader connects to the controller; "": unchanged
 }
 
-// Adopt makes a board a reader and hands the sealed bundle to save; if that
-// fails nothing has happened. A newer bundle revokes the older one.
+// Adopt makes a board a reader and passes the sealed bundle to save; if save fails,
+// nothing has changed. The new bundle revokes the reader's previous one.
 func (d *Desk) Adopt(ctx context.Context, a Actor, form AdoptForm, save func(bundle []byte) error) (*site.Adoption, error) {
 	id := TidyName(form.Reader)
 	target := &auditTarget{subject: id}
@@ -80,7 +80,7 @@ func (d *Desk) Adopt(ctx context.Context, a Actor, form AdoptForm, save func(bun
 	if form.Access != nil {
 		target.text += ", open to " + accessText(form.Access)
 	}
-	var broker string // with its port
+	var broker string // with the default port filled in
 	if parsed, err := wire.ParseBroker(strings.TrimSpace(form.Broker)); err == nil {
 		broker = parsed.String()
 	}
@@ -91,7 +91,7 @@ func (d *Desk) Adopt(ctx context.Context, a Actor, form AdoptForm, save func(bun
 			return err
 		}
 		if isNew && form.Access == nil {
-			return wrong("access", "Say who may open the door of this new reader: everyone, some groups, or nobody yet")
+			return wrong("access", "Choose who may open the door of this new reader: everyone, some groups, or nobody yet")
 		}
 		form.edit(policy)
 		var bundle []byte
@@ -106,7 +106,7 @@ func (d *Desk) Adopt(ctx context.Context, a Actor, form AdoptForm, save func(bun
 	return adoption, nil
 }
 
-// check says which fields are wrong, whatever the site holds.
+// check checks all fields that do not depend on the site.
 func (f *AdoptForm) check(id string) error {
 	var wrongs FieldErrors
 	wrongs.add("reader", wire.CheckName(id))
@@ -116,7 +116,7 @@ func (f *AdoptForm) check(id string) error {
 	case errors.As(err, &field):
 		wrongs = append(wrongs, field)
 	case f.Fingerprint != fingerprint:
-		wrongs = append(wrongs, wrong("fingerprint", "The fingerprint is not this request's; compare it again with the reader's screen"))
+		wrongs = append(wrongs, wrong("fingerprint", "The fingerprint does not match this request; compare it with the reader's screen again"))
 	}
 	if broker := strings.TrimSpace(f.Broker); broker != "" {
 		wrongs.add("broker", wire.CheckBroker(broker))
@@ -131,7 +131,7 @@ func (f *AdoptForm) check(id string) error {
 	return wrongs.err()
 }
 
-// edit puts what the form says into a policy.
+// edit applies the form to a policy.
 func (f *AdoptForm) edit(p *wire.Policy) {
 	for _, set := range []struct {
 		to   *string
@@ -146,18 +146,17 @@ func (f *AdoptForm) edit(p *wire.Policy) {
 	}
 }
 
-// A Removal is how a reader left.
+// A Removal is how a reader was removed.
 type Removal string
 
 // The removals.
 const (
-	Returned Removal = "returned" // it is in good hands
-	Lost     Removal = "lost"     // it may be taken apart: PINs and cards count as exposed
+	Returned Removal = "returned" // still under the site's control
+	Lost     Removal = "lost"     // somebody may extract its data: PINs and cards count as exposed
 )
 
-// RemoveReader refuses a reader's certificate and signatures from now on, has
-// its retained topics cleared, and begins a new epoch. Lost marks all PINs and
-// cards as exposed.
+// RemoveReader revokes a reader's certificate and signatures, clears its retained
+// topics, and begins a new epoch. Lost marks all PINs and cards as exposed.
 func (d *Desk) RemoveReader(ctx context.Context, a Actor, reader string, how Removal) (epoch uint64, err error) {
 	if how != Returned && how != Lost {
 		return 0, wrong("how", "Say whether the reader was returned or lost")

@@ -11,18 +11,18 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/backup"
 )
 
-// MinPassphrase is how many characters a backup's passphrase has at least:
-// nothing but the backup itself slows down whoever tries passphrases on it.
+// MinPassphrase is the least number of characters in a backup's passphrase. Nothing
+// but the key derivation slows down guessing.
 const MinPassphrase = 16
 
-// A BackupForm is to whom a backup is encrypted: to a passphrase, or to some age
-// recipients, one a line. Fields: "passphrase", "recipients".
+// A BackupForm says to whom a backup is encrypted: to a passphrase, or to age
+// recipients, one per line. Fields: "passphrase", "recipients".
 type BackupForm struct {
 	Passphrase []byte
 	Recipients string
 }
 
-// recipients returns them.
+// recipients checks the form and returns its recipients.
 func (f *BackupForm) recipients() (backup.Recipients, error) {
 	if f.Recipients != "" {
 		to, err := backup.ParseRecipients(f.Recipients)
@@ -33,19 +33,19 @@ func (f *BackupForm) recipients() (backup.Recipients, error) {
 	}
 	switch n := utf8.RuneCount(f.Passphrase); {
 	case n < MinPassphrase:
-		return backup.Recipients{}, wrong("passphrase", fmt.Sprintf("A backup's passphrase has %d characters at least; six words, chosen by dice, make a good one", MinPassphrase))
+		return backup.Recipients{}, wrong("passphrase", fmt.Sprintf("A backup's passphrase needs at least %d characters; six random words make a good one", MinPassphrase))
 	case len(f.Passphrase) > maxPassword:
-		return backup.Recipients{}, wrong("passphrase", fmt.Sprintf("A passphrase has %d bytes at most", maxPassword))
+		return backup.Recipients{}, wrong("passphrase", fmt.Sprintf("A passphrase can have at most %d bytes", maxPassword))
 	case !utf8.Valid(f.Passphrase):
-		return backup.Recipients{}, wrong("passphrase", "This passphrase is not UTF-8")
+		return backup.Recipients{}, wrong("passphrase", "This passphrase is not valid UTF-8")
 	case allOf(f.Passphrase) || isCommon(f.Passphrase):
-		return backup.Recipients{}, wrong("passphrase", "This passphrase would be among the first that anybody tries; take another")
+		return backup.Recipients{}, wrong("passphrase", "This passphrase is too easy to guess; choose another")
 	}
 	return backup.ToPassphrase(f.Passphrase)
 }
 
-// BackupTo writes the site as it is now, encrypted, to a new file. If the program
-// ends before it is whole, nothing is left of it.
+// BackupTo writes an encrypted backup to a new file. If it is interrupted, it leaves
+// nothing behind.
 func (d *Desk) BackupTo(ctx context.Context, a Actor, form *BackupForm, path string) error {
 	return d.backup(ctx, a, form, "as "+path, func(to backup.Recipients) error {
 		if err := backup.Free(path); err != nil {
@@ -63,11 +63,11 @@ func (d *Desk) BackupTo(ctx context.Context, a Actor, form *BackupForm, path str
 	})
 }
 
-// WriteBackup writes the site as it is now, encrypted. Nothing is written if it
-// cannot be made.
+// WriteBackup writes an encrypted backup to w. It writes nothing if it cannot
+// complete the backup.
 func (d *Desk) WriteBackup(ctx context.Context, a Actor, form *BackupForm, w io.Writer) error {
 	return d.backup(ctx, a, form, "and downloaded it", func(to backup.Recipients) error {
-		// Whoever downloads it may take their time, and the database must not wait.
+		// A slow download must not hold up the database.
 		f, err := d.site.TempFile()
 		if err != nil {
 			return err
@@ -84,7 +84,7 @@ func (d *Desk) WriteBackup(ctx context.Context, a Actor, form *BackupForm, w io.
 	})
 }
 
-// backup notes a backup, and to whom it is encrypted.
+// backup checks the form, runs the backup and audits it with its recipients.
 func (d *Desk) backup(ctx context.Context, a Actor, form *BackupForm, how string, run func(backup.Recipients) error) error {
 	target := &auditTarget{subject: d.site.Name}
 	if err := d.check(ctx, a, Backup, target); err != nil {

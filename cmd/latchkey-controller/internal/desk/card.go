@@ -8,7 +8,7 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
-// AddCard gives a user a card, its identifier as people write it. Field: "card".
+// AddCard gives a user a card by its UID as typed. Field: "card".
 func (d *Desk) AddCard(ctx context.Context, a Actor, id uint64, text string) error {
 	if err := d.check(ctx, a, AddCard, &auditTarget{user: id}); err != nil {
 		return err
@@ -17,11 +17,11 @@ func (d *Desk) AddCard(ctx context.Context, a Actor, id uint64, text string) err
 	if err != nil {
 		return wrongField("card", err)
 	}
-	// At the command line one has the database, too.
+	// Clashes tell a command-line user nothing new: they have the database.
 	return d.addCard(ctx, a, id, uid, a.Via == Console)
 }
 
-// addCard gives a user a card, which was typed or read.
+// addCard gives a user a card, whose UID was typed or read.
 func (d *Desk) addCard(ctx context.Context, a Actor, id uint64, uid []byte, typed bool) error {
 	target := &auditTarget{user: id, text: site.MaskUID(uid), typed: typed}
 	return credentialError(d.act(ctx, a, AddCard, target, func(tx *store.Tx, now time.Time) error {
@@ -32,15 +32,14 @@ func (d *Desk) addCard(ctx context.Context, a Actor, id uint64, uid []byte, type
 	}))
 }
 
-// RemoveCard takes a card away from a user, by the credential's id.
+// RemoveCard removes a user's card by the credential's id.
 func (d *Desk) RemoveCard(ctx context.Context, a Actor, id, credential uint64) error {
 	return d.act(ctx, a, RemoveCard, &auditTarget{user: id}, func(tx *store.Tx, now time.Time) error {
 		return site.RemoveCard(tx, now, id, credential)
 	})
 }
 
-// RemoveCardUID takes a card away from a user, by its identifier as people
-// write it. Field: "card".
+// RemoveCardUID removes a user's card by its UID as typed. Field: "card".
 func (d *Desk) RemoveCardUID(ctx context.Context, a Actor, id uint64, text string) error {
 	target := &auditTarget{user: id}
 	if err := d.check(ctx, a, RemoveCard, target); err != nil {

@@ -10,10 +10,10 @@ import (
 	"latchkey/sync/wire"
 )
 
-// changes collects for the audit what an edit changes: "limit from 10 to 5".
+// changes collects, for the audit, what an edit changes: "limit from 10 to 5".
 type changes []string
 
-// add compares a field as people read it; "" is none.
+// add adds a field if its displayed values differ; "" means none.
 func (c *changes) add(field, was, is string) {
 	if was == is {
 		return
@@ -29,7 +29,7 @@ func (c *changes) add(field, was, is string) {
 
 func (c changes) String() string { return strings.Join(c, "; ") }
 
-// userChanges says what an edit of a user changes, with times in a zone.
+// userChanges describes what an edit of a user changes, with times in a zone.
 func userChanges(was, is *store.User, in *time.Location) string {
 	var c changes
 	at := func(seconds int64, open string) string {
@@ -46,7 +46,7 @@ func userChanges(was, is *store.User, in *time.Location) string {
 	return c.String()
 }
 
-// policyChanges says what an edit of a policy changes.
+// policyChanges describes what an edit of a policy changes.
 func policyChanges(was, is *wire.Policy) string {
 	var c changes
 	c.add("door", was.Door, is.Door)
@@ -107,7 +107,7 @@ func onOff(on bool) string {
 	return "off"
 }
 
-// hoursByGroup writes when each group may open.
+// hoursByGroup returns, as text, when each group may open.
 func hoursByGroup(access []wire.Access) map[string]string {
 	hours := map[string]string{}
 	for _, a := range access {
@@ -129,7 +129,7 @@ func hoursByGroup(access []wire.Access) map[string]string {
 	return hours
 }
 
-// accessText writes who may open: "staff always", or "nobody".
+// accessText returns who may open, as text: "staff always", or "nobody".
 func accessText(access []wire.Access) string {
 	if len(access) == 0 {
 		return "nobody"

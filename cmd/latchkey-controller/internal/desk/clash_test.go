@@ -31,7 +31,7 @@ func TestAfterFiveClashesInADayAnAdministratorGetsOnlyGeneratedPINs(t *testing.T
 	// From now on whether a chosen PIN is somebody's makes no difference.
 	for _, digits := range []string{"58310274", "61937254"} {
 		err := w.guess(as(Editor), eve, digits)
-		if errors.Is(err, site.ErrPINTaken) || Fields(err)["pin"] != "You have typed 5 PINs or cards today that cannot be used; let the PIN be generated" {
+		if errors.Is(err, site.ErrPINTaken) || Fields(err)["pin"] != "You have entered 5 unusable PINs or cards today; let the PIN be generated" {
 			t.Errorf("%v", err)
 		}
 	}
@@ -64,7 +64,7 @@ func TestAfterTwentyClashesInADayTheSiteGivesOnlyGeneratedPINs(t *testing.T) {
 	if err := w.guess(as(Super), eve, "58310274"); !errors.Is(err, site.ErrPINTaken) {
 		t.Error(err)
 	}
-	if err := w.guess(as(Owner), eve, "61937254"); Fields(err)["pin"] != "20 PINs or cards that cannot be used were typed today; let the PIN be generated" {
+	if err := w.guess(as(Owner), eve, "61937254"); Fields(err)["pin"] != "20 unusable PINs or cards were entered today; let the PIN be generated" {
 		t.Error(err)
 	}
 }
@@ -105,7 +105,7 @@ func TestTypedCardsThatAreSomebodysAreCountedAsPINsAre(t *testing.T) {
 	}
 	// From now on whether a typed card is somebody's makes no difference.
 	for _, card := range []string{uid, w.uid()} {
-		if err := w.AddCard(t.Context(), as(Editor), eve, card); Fields(err)["card"] != "You have typed 5 PINs or cards today that cannot be used; have the card read at a reader" {
+		if err := w.AddCard(t.Context(), as(Editor), eve, card); Fields(err)["card"] != "You have entered 5 unusable PINs or cards today; have the card read at a reader" {
 			t.Errorf("%v", err)
 		}
 	}

@@ -8,19 +8,21 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
-// untilSure is what a doubt of the controller's clock means, and what to do.
-const clockAdvice = ". Nothing is deleted for its age until the clock is right again, or an Owner confirms it under Settings, or by latchkey-controller clock confirm"
+// clockAdvice follows the reason why the controller's clock is in doubt: what that
+// means, and what to do.
+const clockAdvice = ". Old activity is not deleted until the clock is right again, or an Owner confirms it under Settings or with latchkey-controller clock confirm"
 
-// now is what the wall clock says.
+// now returns the wall clock's time.
 func (d *Desk) now() time.Time { return d.read().Wall }
 
-// steady is the time by which ages are counted, wherever the wall clock is put.
+// steady returns the time for measuring ages. It does not depend on changes to the
+// wall clock.
 func (d *Desk) steady(tx *store.Tx) (clock.Steady, error) {
 	m, err := tx.Clock(d.read())
 	return m.Time(), err
 }
 
-// Doubt returns why the controller's clock is doubted, and what to do, without a
+// Doubt returns why the controller's clock is in doubt, and what to do, without a
 // full stop; "": it is not.
 func (d *Desk) Doubt(ctx context.Context) (string, error) {
 	doubt, err := d.site.Doubt(ctx, d.read())
@@ -30,8 +32,8 @@ func (d *Desk) Doubt(ctx context.Context) (string, error) {
 	return doubt, err
 }
 
-// ConfirmClock says that the controller's clock is right now. Nothing ages by
-// that.
+// ConfirmClock records that the controller's clock is right. It does not change any
+// ages.
 func (d *Desk) ConfirmClock(ctx context.Context, a Actor) error {
 	target := &auditTarget{subject: d.site.Name}
 	return d.act(ctx, a, ConfirmClock, target, func(tx *store.Tx, _ time.Time) error {
@@ -41,15 +43,15 @@ func (d *Desk) ConfirmClock(ctx context.Context, a Actor) error {
 			return err
 		}
 		if target.text = m.Says(read); target.text == "" {
-			target.text = "there was no doubt of it"
+			target.text = "it was not in doubt"
 		}
 		return tx.SetClock(m.Confirmed(read))
 	})
 }
 
-// Tend keeps the site's time and forgets what is old enough, every minute, until
-// ctx ends. What fails is done again a minute later: most likely the disk is full,
-// which is no reason for anything else to end.
+// Maintain advances the site's time and deletes old activity, every minute, until ctx
+// ends. It logs errors and retries: most likely the disk is full, which must not stop
+// the controller.
 func (d *Desk) Maintain(ctx context.Context) error {
 	for failed := ""; ; {
 		err := d.maintain(ctx)
@@ -60,7 +62,7 @@ func (d *Desk) Maintain(ctx context.Context) error {
 			failed = ""
 		case err.Error() != failed:
 			failed = err.Error()
-			d.log.Error("keep the time and forget old activity", "err", err)
+			d.log.Error("cannot update the site's time or delete old activity; will retry in a minute", "err", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -70,7 +72,7 @@ func (d *Desk) Maintain(ctx context.Context) error {
 	}
 }
 
-// tended is one turn of Tend.
+// maintain is one round of Maintain.
 func (d *Desk) maintain(ctx context.Context) error {
 	doubt, err := d.site.KeepTime(ctx, d.read())
 	if err != nil {
@@ -80,7 +82,7 @@ func (d *Desk) maintain(ctx context.Context) error {
 	case doubt != "" && !d.doubted:
 		d.log.Warn(doubt + clockAdvice)
 	case doubt == "" && d.doubted:
-		d.log.Info("this machine's clock is in no doubt any more")
+		d.log.Info("this machine's clock is no longer in doubt")
 	}
 	d.doubted = doubt != ""
 	return d.Prune(ctx)

@@ -240,7 +240,7 @@ func TestTheControllerSaysInItsLogThatItsClockIsInDoubtAndWhenItIsNot(t *testing
 	w.put = 0
 	round()
 	round()
-	if n := strings.Count(log.String(), "in no doubt any more"); n != 1 {
+	if n := strings.Count(log.String(), "no longer in doubt"); n != 1 {
 		t.Errorf("said %d times: %s", n, &log)
 	}
 }

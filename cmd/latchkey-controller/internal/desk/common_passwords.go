@@ -6,14 +6,14 @@ import (
 	"unicode"
 )
 
-// commonPasswords are the 30,000 commonest of passwords that became known, one a
-// line, in lower case: the list of zxcvbn 4.4.2.
+// commonPasswords are the 30,000 most common leaked passwords, one per line, in lower
+// case: the list of zxcvbn 4.4.2.
 //
 //go:embed passwords.txt
 var commonPasswords []byte
 
-// isCommon says whether a password is one of the commonest, in whatever case, or
-// one of them with digits and signs before or behind it.
+// isCommon says whether a password, ignoring case and leading or trailing digits and
+// signs, is one of the most common.
 func isCommon(password []byte) bool {
 	lower := bytes.ToLower(normalized(password))
 	defer clear(lower)

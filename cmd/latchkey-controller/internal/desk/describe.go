@@ -10,10 +10,10 @@ import (
 	"latchkey/sync/wire"
 )
 
-// A teller puts entries into words, with the names of then.
+// A describer describes events in sentences, with the names of their time.
 type describer struct{ tx *store.Tx }
 
-// entries returns what is listed in the activity, in the same order.
+// events returns the described events of rows, in the same order.
 func events(tx *store.Tx, rows []*store.Event) ([]*Event, error) {
 	ids := map[store.Source][]int64{}
 	for _, row := range rows {
@@ -50,7 +50,7 @@ func events(tx *store.Tx, rows []*store.Event) ([]*Event, error) {
 				e.Text = say(escape(alarms[row.Row].Text))
 			}
 		default:
-			desc.unreadable(e, fmt.Sprintf("entry %d", row.ID), errors.New("what it lists is gone"))
+			desc.unreadable(e, fmt.Sprintf("event %d", row.ID), errors.New("its row is missing"))
 		}
 		if err != nil {
 			return nil, err
@@ -60,8 +60,7 @@ func events(tx *store.Tx, rows []*store.Event) ([]*Event, error) {
 	return all, nil
 }
 
-// unreadable fills in an entry that is damaged: the others are shown all the
-// same.
+// unreadable fills in a damaged event. It must not hide the others.
 func (desc *describer) unreadable(e *Event, what string, why error) {
 	e.Tone, e.Word, e.Trusted = Alarm, "Unreadable", false
 	text := escape(what + " cannot be read: " + why.Error() + ". The database is damaged; a backup may have it.")
@@ -72,7 +71,7 @@ func (desc *describer) unreadable(e *Event, what string, why error) {
 	e.Text = say("%s: "+text, e.Door)
 }
 
-// called returns what a user was called.
+// called returns a user's name at the time, or a placeholder.
 func called(name string, user uint64) string {
 	if name == "" {
 		return fmt.Sprintf("user %d (removed)", user)
@@ -80,7 +79,7 @@ func called(name string, user uint64) string {
 	return name
 }
 
-// record fills in what a reader's record says.
+// record fills in the event of a reader's record.
 func (desc *describer) record(e *Event, listed *store.Event, row *store.Record) error {
 	e.Source, e.Number, e.Journal = "reader", row.Number, row.Journal.String()
 	r, err := wire.ParseRecord(row.Encoded)

@@ -1,9 +1,9 @@
-// Package desk is every act of an administrator, whoever asks: the console, or
-// the command line. It checks who may do it in one place, does it, and notes
-// who did what to whom, in one transaction.
+// Package desk holds all acts of administrators, for the console and the command
+// line. It checks the right, does the act, and audits who did what to whom, in one
+// transaction.
 //
-// What it returns for people is in English and ready to be shown. Times are
-// moments; the caller chooses the zone.
+// Texts for people are in English and ready for display. The caller chooses the time
+// zone.
 package desk
 
 import (
@@ -16,15 +16,15 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
-// Live is the running link to the readers; *link.Link is one.
+// Live is the running link to the readers; *link.Link implements it.
 type Live interface {
-	// Order takes an order to a reader and waits for what came of it. card
-	// takes the card of an enrol, whose bytes are wiped after it.
+	// Order sends an order to a reader and waits for the outcome. card receives the
+	// UID of an enrolled card, which is wiped when card returns.
 	Order(ctx context.Context, o store.Order, card func(uid []byte) (text string, ok bool)) (link.Outcome, error)
 	Readers(ctx context.Context) ([]link.Reader, error)
 }
 
-// Options are what a desk is made of.
+// Options configure a Desk.
 type Options struct {
 	Site  *site.Site
 	Live  Live                 // nil: no controller runs in this process
@@ -32,22 +32,21 @@ type Options struct {
 	Log   *slog.Logger         // nil: none
 }
 
-// A Desk is where administrators act. Its methods may be called by several
-// goroutines.
+// A Desk is where administrators act. It is safe for concurrent use.
 type Desk struct {
 	site *site.Site
 	live Live
 	read func() clock.Reading
 	log  *slog.Logger
 
-	doubted        bool // the clock, when Tend looked last
+	doubted        bool // the clock was in doubt in the last round of Maintain
 	enrolments     enrolments
-	memory         uint32        // KiB that a password is derived with
-	hashing        chan struct{} // bounds the passwords that are derived at once
-	unknownClients chan struct{} // bounds those who wait for that and are not known
+	memory         uint32        // of password derivation, KiB
+	hashing        chan struct{} // limits concurrent password derivations
+	unknownClients chan struct{} // limits clients that wait for it from unknown browsers
 }
 
-// New returns the desk of a site.
+// New returns a site's desk.
 func New(o Options) *Desk {
 	d := &Desk{site: o.Site, live: o.Live, read: o.Clock, log: o.Log, memory: passwordMemory, hashing: make(chan struct{}, 2), unknownClients: make(chan struct{}, 16)}
 	if d.read == nil {
@@ -59,13 +58,13 @@ func New(o Options) *Desk {
 	return d
 }
 
-// Site says whose desk this is: the site's name, and the fingerprint of the
-// controller's signing key, which latchkeyd adopt shows too.
+// Site returns the site's name, and the fingerprint of the controller's signing key,
+// as shown by latchkeyd adopt.
 func (d *Desk) Site() (name, fingerprint string) { return d.site.Name, d.site.Fingerprint() }
 
 // A FullError says that the controller's disk is full, and where.
 type FullError = store.FullError
 
-// Full returns a FullError if the disk is full: then administrators' acts are
-// kept in space kept for them, and what readers report waits at the readers.
+// Full returns a FullError if the disk is full. Then administrators' acts use
+// reserved space, and readers keep their records.
 func (d *Desk) Full() error { return d.site.Full() }

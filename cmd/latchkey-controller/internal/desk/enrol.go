@@ -16,22 +16,21 @@ import (
 	"latchkey/sync/wire"
 )
 
-// enrolEnds is how long a card that was read waits for its confirmation.
+// enrolEnds is how long an enrolled card waits for confirmation.
 const enrolEnds = 3 * time.Minute
 
-// An Enrolment is a card that a reader has read for a user and that waits for
-// its confirmation.
+// An Enrolment is a card that a reader has read for a user, waiting for confirmation.
 type Enrolment struct {
 	ID       string
 	User     uint64
 	Name     string // the user's
 	Reader   string
-	UID      string // its end only: "… E5 80"
+	UID      string // masked: "… E5 80"
 	LastFour string // the last four hexadecimal digits: E580
 	Ends     time.Time
 }
 
-// enrolments are those that wait, in memory only.
+// enrolments are the unconfirmed enrolments, in memory only.
 type enrolments struct {
 	mu      sync.Mutex
 	waiting map[string]*waiting
@@ -43,12 +42,12 @@ type waiting struct {
 	uid   []byte
 }
 
-// maxEnrolments bounds the cards that wait for their confirmation.
+// maxEnrolments bounds the unconfirmed enrolments.
 const maxEnrolments = 100
 
-// Enrol lets a reader read the next card that is shown to it, for a user; that
-// takes up to 45 s. The card is the user's only after ConfirmCard. Fields:
-// "reader", if no card was read there; "card", for one that nobody can have.
+// Enrol has a reader read the next card shown to it, for a user; that takes up to 45
+// s. The user gets the card with ConfirmCard. Fields: "reader", if it read no card;
+// "card", if the card is unusable.
 func (d *Desk) Enrol(ctx context.Context, a Actor, user uint64, reader string) (*Enrolment, error) {
 	var read *Enrolment
 	target := &auditTarget{user: user, reader: reader}
@@ -80,9 +79,10 @@ func (d *Desk) Enrol(ctx context.Context, a Actor, user uint64, reader string) (
 	return read, err
 }
 
-var errNoController = errors.New("the controller does not run here")
+var errNoController = errors.New("no controller is running here; start latchkey-controller serve")
 
-// add keeps a card until it is confirmed, and drops those whose time is over.
+// add keeps a card until it is confirmed, and drops expired ones; all of them if
+// there are too many.
 func (e *enrolments) add(now time.Time, a Actor, read Enrolment, uid []byte) *Enrolment {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -104,24 +104,24 @@ func (e *enrolments) add(now time.Time, a Actor, read Enrolment, uid []byte) *En
 	return &read
 }
 
-// take returns the card of an enrolment of an actor, if its last four digits
-// are these; then it waits no more.
+// take removes and returns an enrolment of an actor if the card's last four digits
+// match.
 func (e *enrolments) take(now time.Time, a Actor, id, lastFour string) (*waiting, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	w := e.waiting[id]
 	if w == nil || w.actor.ID != a.ID || w.actor.Via != a.Via || now.After(w.Ends) {
-		return nil, wrong("last-four", "No card waits for this any more; read it again")
+		return nil, wrong("last-four", "This card was not confirmed in time; read it again")
 	}
 	if strings.ToUpper(strings.ReplaceAll(strings.TrimSpace(lastFour), " ", "")) != w.LastFour {
-		return nil, wrong("last-four", "These are not the last four digits of the card that was read")
+		return nil, wrong("last-four", "These are not the last four digits of the card")
 	}
 	delete(e.waiting, id)
 	return w, nil
 }
 
-// ConfirmCard gives the user the card of an enrolment of the same actor if its
-// last four digits are these. Fields: "last-four", "card".
+// ConfirmCard gives the user the card of the actor's enrolment if its last four
+// digits match. Fields: "last-four", "card".
 func (d *Desk) ConfirmCard(ctx context.Context, a Actor, id, lastFour string) error {
 	if err := d.check(ctx, a, AddCard, new(auditTarget)); err != nil {
 		return err
@@ -134,7 +134,7 @@ func (d *Desk) ConfirmCard(ctx context.Context, a Actor, id, lastFour string) er
 	return d.addCard(ctx, a, w.User, w.uid, false)
 }
 
-// DropCard forgets an enrolment.
+// DropCard cancels an enrolment.
 func (d *Desk) DropCard(ctx context.Context, a Actor, id string) error {
 	if err := d.check(ctx, a, EnrolCard, new(auditTarget)); err != nil {
 		return err
@@ -148,8 +148,8 @@ func (d *Desk) DropCard(ctx context.Context, a Actor, id string) error {
 	return nil
 }
 
-// orderedBy is who a reader's record says ordered something, cut to what
-// records hold.
+// orderedBy is the name that a reader's record holds of who gave an order, cut to
+// wire.MaxName.
 func orderedBy(a Actor) string {
 	if len(a.Name) <= wire.MaxName {
 		return a.Name

@@ -15,21 +15,20 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
-// A Format is one of an export.
+// A Format is a file format of an export.
 type Format string
 
 // The formats.
 const (
-	CSV  Format = "csv"  // RFC 4180, with a heading, UTF-8
+	CSV  Format = "csv"  // RFC 4180, with a header row, UTF-8
 	JSON Format = "json" // one array
 )
 
-// exportAtOnce is how many entries are read before they are written: others
-// may write to the database meanwhile.
+// exportBatch is how many events one transaction reads: others may write in between.
 const exportBatch = 1000
 
-// Export writes all entries that a query chooses, the oldest first, as they are
-// read. Fields: those of Activity.
+// Export writes all events that a query selects, oldest first. Fields: those of
+// Activity.
 func (d *Desk) Export(ctx context.Context, a Actor, q Query, format Format, w io.Writer) error {
 	if format != CSV && format != JSON {
 		return wrong("format", "An export is csv or json")
@@ -39,7 +38,7 @@ func (d *Desk) Export(ctx context.Context, a Actor, q Query, format Format, w io
 		return err
 	}
 	err := d.site.View(ctx, func(tx *store.Tx) error {
-		_, err := q.filter(tx, a, d.now()) // what is wrong with it is said before the first byte
+		_, err := q.filter(tx, a, d.now()) // report errors before the first byte
 		return err
 	})
 	if err != nil {
@@ -57,12 +56,12 @@ func (d *Desk) Export(ctx context.Context, a Actor, q Query, format Format, w io
 
 func eventsText(n int) string {
 	if n == 1 {
-		return "1 entry"
+		return "1 event"
 	}
-	return fmt.Sprintf("%d entries", n)
+	return fmt.Sprintf("%d events", n)
 }
 
-// export writes entries in batches, each read in a transaction of its own.
+// export writes events in batches, each read in its own transaction.
 func (d *Desk) export(ctx context.Context, a Actor, q Query, out exporter) (n int, err error) {
 	if err := out.begin(); err != nil {
 		return 0, err
@@ -71,7 +70,7 @@ func (d *Desk) export(ctx context.Context, a Actor, q Query, out exporter) (n in
 	for more := true; more; {
 		var batch []*Event
 		err := d.site.View(ctx, func(tx *store.Tx) error {
-			if newest == 0 { // what comes while it is written, is not in it
+			if newest == 0 { // leave out events that arrive during the export
 				if newest, _, err = tx.Newest(); err != nil {
 					return err
 				}
@@ -135,7 +134,7 @@ func (e *csvExport) event(x *Event) error {
 	)
 }
 
-// row writes cells, of which none is taken for a formula.
+// row writes cells, escaped so that none is taken for a formula.
 func (e *csvExport) row(cells ...string) error {
 	for i := range cells {
 		cells[i] = Cell(cells[i])
@@ -155,8 +154,8 @@ func orEmpty(n uint64) string {
 	return strconv.FormatUint(n, 10)
 }
 
-// Cell keeps a spreadsheet from taking a cell for a formula, whatever blanks and
-// marks stand before it, and drops what is no text.
+// Cell escapes a text that a spreadsheet would take for a formula, even after spaces
+// or quotes, and replaces control characters.
 func Cell(text string) string {
 	text = Clean(text)
 	bare := strings.TrimLeftFunc(text, func(r rune) bool {
@@ -174,7 +173,7 @@ type jsonExport struct {
 	began bool
 }
 
-// A jsonEntry is an entry for programs.
+// A jsonEvent is an event in a JSON export.
 type jsonEvent struct {
 	ID       int64     `json:"id"`
 	Time     time.Time `json:"time"`

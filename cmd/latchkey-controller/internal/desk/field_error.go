@@ -7,19 +7,18 @@ import (
 	"unicode/utf8"
 )
 
-// A FieldError is wrong input: which field, and a sentence that says what is
-// wrong with it and what to do.
+// A FieldError says what is wrong with the input of a field, and what to do.
 type FieldError struct {
-	Field    string // as the form's comments name it
+	Field    string // name of the field in its form's documentation
 	Sentence string
-	err      error // that it comes from; nil: none
+	err      error // cause; may be nil
 }
 
 func (e *FieldError) Error() string { return e.Sentence }
 
 func (e *FieldError) Unwrap() error { return e.err }
 
-// FieldErrors are all that is wrong with a form.
+// FieldErrors are all errors in a form.
 type FieldErrors []*FieldError
 
 func (e FieldErrors) Error() string {
@@ -30,8 +29,8 @@ func (e FieldErrors) Error() string {
 	return strings.Join(sentences, "; ")
 }
 
-// Fields returns what is wrong with each field, if that is what err says;
-// otherwise nil.
+// Fields returns the sentence for each wrong field, or nil if err is not about
+// fields.
 func Fields(err error) map[string]string {
 	var several FieldErrors
 	var one *FieldError
@@ -53,7 +52,7 @@ func Fields(err error) map[string]string {
 
 func wrong(field, sentence string) *FieldError { return &FieldError{Field: field, Sentence: sentence} }
 
-// wrongField returns err as one about a field; nil stays nil.
+// wrongField returns err as a FieldError; nil stays nil.
 func wrongField(field string, err error) error {
 	if err == nil {
 		return nil
@@ -61,20 +60,20 @@ func wrongField(field string, err error) error {
 	return &FieldError{field, sentence(err.Error()), err}
 }
 
-// sentence begins text with a capital letter.
+// sentence capitalizes the first letter of text.
 func sentence(text string) string {
 	first, n := utf8.DecodeRuneInString(text)
 	return string(unicode.ToUpper(first)) + text[n:]
 }
 
-// add adds an error about a field, unless it is nil.
+// add adds an error of a field, unless it is nil.
 func (e *FieldErrors) add(field string, err error) {
 	if err != nil {
 		*e = append(*e, &FieldError{field, sentence(err.Error()), err})
 	}
 }
 
-// err returns nil if nothing is wrong.
+// err returns nil if there are no errors.
 func (e FieldErrors) err() error {
 	if len(e) == 0 {
 		return nil

@@ -13,22 +13,22 @@ import (
 	"latchkey/sync/wire"
 )
 
-// Odds is what guessing PINs comes to. A guess is right if it is anybody's PIN.
+// Odds are the odds of guessing anybody's PIN.
 type Odds struct {
-	PINs      int      // users with one
-	Readers   int      // that take PINs
-	PerDay    int      // guesses a day at most, over all of Bounded together
-	Chance    float64  // that one of a day's guesses is right
-	Years     float64  // until one is more likely right than not; +Inf: never
-	Bounded   []string // readers with a limit of guesses
-	Unbounded []string // readers without: there, whoever can end lockouts may guess on
+	PINs      int      // users who have one
+	Readers   int      // with PIN entry switched on
+	PerDay    int      // most guesses per day, over all of Bounded
+	Chance    float64  // that at least one of a day's guesses is right
+	Years     float64  // until a right guess is more likely than not; +Inf: never
+	Bounded   []string // readers with a guess limit
+	Unbounded []string // readers without one: whoever can end lockouts may go on guessing there
 }
 
-// guessEvery is after how long a reader forgets one guess.
+// guessEvery is how long it takes a reader to allow one more guess.
 const guessEvery = 5 * time.Minute
 
-// odds computes the odds of guessing under policies. A reader lets GuessLimit
-// guesses pass at once, and one more every five minutes.
+// odds computes the odds under some policies. A reader allows GuessLimit guesses at
+// once, and one more every guessEvery.
 func odds(known int, policies []*wire.Policy) *Odds {
 	o := &Odds{PINs: known, Years: math.Inf(1)}
 	for _, p := range policies {
@@ -43,15 +43,15 @@ func odds(known int, policies []*wire.Policy) *Odds {
 		o.Bounded = append(o.Bounded, p.Reader)
 		o.PerDay += int(p.GuessLimit) + int(24*time.Hour/guessEvery)
 	}
-	miss := math.Log1p(-min(1, float64(known)/pin.Strong)) * float64(o.PerDay) // ln of the chance that all of a day miss
+	miss := math.Log1p(-min(1, float64(known)/pin.Strong)) * float64(o.PerDay) // ln of the chance that all of a day's guesses miss
 	if miss < 0 {
 		o.Chance, o.Years = -math.Expm1(miss), math.Ln2/-miss/365.25
 	}
 	return o
 }
 
-// Odds returns the odds of guessing, with another policy in place of a
-// reader's if edit is not nil.
+// Odds returns the odds of guessing; if edit is not nil, with the reader's policy
+// edited by it.
 func (d *Desk) Odds(ctx context.Context, a Actor, reader string, edit func(*wire.Policy)) (o *Odds, err error) {
 	err = d.view(ctx, a, ViewReaders, func(tx *store.Tx) error {
 		known, err := tx.PINs()
@@ -79,24 +79,24 @@ func (d *Desk) Odds(ctx context.Context, a Actor, reader string, edit func(*wire
 	return o, err
 }
 
-// String says the odds in a sentence.
+// String describes the odds.
 func (o *Odds) String() string {
 	if o.PINs == 0 || o.Readers == 0 {
-		return "No PIN can be guessed: nobody has one, or no reader takes any."
+		return "No PIN can be guessed: nobody has one, or no reader takes PINs."
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s at %s.", count(o.PINs, "PIN"), count(o.Readers, "reader"))
 	if len(o.Bounded) > 0 {
-		fmt.Fprintf(&b, " Guessing all day, at most %d times, hits one with a chance of 1 in %.0f a day; after %s it is more likely than not.",
+		fmt.Fprintf(&b, " Guessing all day, at most %d times, finds one with a chance of 1 in %.0f per day; after %s that is more likely than not.",
 			o.PerDay, 1/o.Chance, span(o.Years))
 	}
 	if len(o.Unbounded) > 0 {
-		fmt.Fprintf(&b, " No limit of guesses at %s: there, only lockouts hold.", strings.Join(o.Unbounded, ", "))
+		fmt.Fprintf(&b, " There is no guess limit at %s: only lockouts stop guessing there.", strings.Join(o.Unbounded, ", "))
 	}
 	return b.String()
 }
 
-// span writes years for people.
+// span returns years as text.
 func span(years float64) string {
 	switch days := years * 365.25; {
 	case days < 60:

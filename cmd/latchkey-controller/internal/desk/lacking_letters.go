@@ -8,12 +8,12 @@ import (
 	"latchkey/keypad/letters"
 )
 
-// maxLacking is how many of the letters that a screen lacks are named.
+// maxLacking is how many missing letters are listed.
 const maxLacking = 3
 
-// OnScreens says what readers' screens lack of the letters of a name, what they
-// show instead, and what to do; "" if they show all of it. blank is what they show
-// where nothing of it is left, as "no name".
+// OnScreens says which letters of a name readers' screens cannot show, what they show
+// instead, and what to do; "": they show all of it. blank stands for a name of which
+// nothing can be shown.
 func OnScreens(name, blank string) string {
 	shown, lacks := letters.Shown(TidyName(name), letters.Panel)
 	if len(lacks) == 0 {
@@ -22,7 +22,7 @@ func OnScreens(name, blank string) string {
 	var named []string
 	for _, r := range lacks[:min(len(lacks), maxLacking)] {
 		if unicode.IsMark(r) {
-			named = append(named, "◌"+string(r)) // which gives it something to stand on
+			named = append(named, "◌"+string(r)) // a base for the mark
 		} else {
 			named = append(named, string(r))
 		}
@@ -32,11 +32,11 @@ func OnScreens(name, blank string) string {
 	} else {
 		shown = "“" + shown + "”"
 	}
-	return fmt.Sprintf("Readers' screens have no %s: they show %s. To have it read there, write it in Latin, Greek or Cyrillic letters.", strings.Join(named, ", "), shown)
+	return fmt.Sprintf("Readers' screens cannot show %s: they show %s instead. Use Latin, Greek or Cyrillic letters.", strings.Join(named, ", "), shown)
 }
 
-// What screens show of which nothing is left: of a user's name, of a door's, and
-// of any other text.
+// What screens show if they can show nothing of a user's name, a door's name, or
+// another text.
 const (
 	NoUserName = "no name"
 	NoDoorName = "the reader's id"

@@ -14,36 +14,35 @@ const (
 	keycap    = '\u20e3'
 	virama    = 9 // its canonical combining class
 
-	// blanks show nothing and are no spaces to Unicode: the fillers of Hangul and
-	// the empty pattern of Braille.
+	// blanks are invisible but not spaces in Unicode: the Hangul fillers and the
+	// blank Braille pattern.
 	blanks = "\u115f\u1160\u3164\uffa0\u2800"
 
-	// unjoined are letters of Arabic that never join the next one: a non-joiner
-	// behind them shows nothing.
+	// unjoined are Arabic letters that never join the next one: a non-joiner after
+	// them has no effect.
 	unjoined = "ءآأؤإاةدذرزوٱڈڑژۀۃۆۇۈۋەۓے"
 )
 
-// TidyName returns a name, or another short text of a screen, as it is kept: in
-// NFC, without blanks around it, every blank inside one space, and without what
-// nobody sees: format characters, tags, default-ignorable characters,
-// noncharacters, and marks and variation selectors that have nothing to stand
-// on. Joiners stay where they show: behind a virama, between emoji, and the
-// non-joiner between letters of Arabic script. Control characters, and what
-// turns a line around, stay for the check behind it to refuse.
+// TidyName normalizes a name, or another short text for a screen: NFC, trimmed,
+// single spaces, and without invisible characters: format characters, tags,
+// default-ignorable characters, noncharacters, and marks and variation selectors
+// without a base. It keeps joiners where they have an effect: after a virama, between
+// emoji, and the non-joiner between Arabic letters. It also keeps control and
+// bidirectional characters, for a later check to refuse.
 func TidyName(text string) string {
 	if !utf8.ValidString(text) {
-		return text // refused, too
+		return text // a later check refuses it
 	}
 	for {
 		tidy := tidied(text)
 		if tidy == text {
 			return text
 		}
-		text = tidy // what was left out may have been what something else stood on
+		text = tidy // a removed character may have been another's base
 	}
 }
 
-// tidied goes through a text once.
+// tidied is one pass of TidyName.
 func tidied(text string) string {
 	runes := []rune(strings.TrimSpace(text))
 	kept := make([]rune, 0, len(runes))
@@ -68,7 +67,7 @@ func tidied(text string) string {
 	return norm.NFC.String(strings.TrimSpace(string(kept)))
 }
 
-// unseen tells whether nobody would see r between these two.
+// unseen says whether r is invisible between these two.
 func unseen(r, before, after rune) bool {
 	switch {
 	case unicode.In(r, unicode.Bidi_Control):
@@ -87,18 +86,18 @@ func unseen(r, before, after rune) bool {
 
 func isVirama(r rune) bool { return norm.NFC.PropertiesString(string(r)).CCC() == virama }
 
-// isEmoji tells whether r may be part of an emoji of several characters.
+// isEmoji says whether r may be part of a multi-character emoji.
 func isEmoji(r rune) bool {
 	return r == '©' || r == '®' || r == '\ufe0f' || r >= '\u2190' && unicode.In(r, unicode.So, unicode.Sm, unicode.Sk)
 }
 
-// separates tells whether a non-joiner between these two changes their shapes.
+// separates says whether a non-joiner between these two changes their shapes.
 func separates(before, after rune) bool {
 	return unicode.Is(unicode.Arabic, before) && !strings.ContainsRune(unjoined, before) &&
 		unicode.Is(unicode.Arabic, after) && unicode.IsLetter(before) && unicode.IsLetter(after)
 }
 
-// varies tells whether a variation selector has something to vary.
+// varies says whether a variation selector has an effect.
 func varies(r, before, after rune) bool {
 	switch {
 	case unicode.In(before, unicode.Variation_Selector):

@@ -10,16 +10,16 @@ import (
 	"latchkey/sync/wire"
 )
 
-// A Link is a one-time link, for the page that it leads to.
+// A OneTimeLink describes a one-time link on the page that it opens.
 type OneTimeLink struct {
-	First bool   // it makes the first Owner, who chooses a name
-	Name  string // of the administrator whose password it sets; "" of First
+	First bool   // it creates the first Owner, who chooses a name
+	Name  string // of the administrator whose password it sets; "" if First
 	Role  Role
 	Ends  time.Time
 }
 
-// addLink adds a one-time link for an administrator, or for the first Owner to
-// be, and returns its token. The older one of the same ends.
+// addOneTimeLink adds a one-time link for an administrator, 0: for the first Owner,
+// and returns its token. It replaces the previous one.
 func (d *Desk) addOneTimeLink(tx *store.Tx, admin int64) (token string, err error) {
 	now, err := d.steady(tx)
 	if err != nil {
@@ -29,8 +29,8 @@ func (d *Desk) addOneTimeLink(tx *store.Tx, admin int64) (token string, err erro
 	return token, tx.AddOneTimeLink(&store.OneTimeLink{Hash: hash, Admin: admin, Ends: now.Add(OneTimeLinkEnds)})
 }
 
-// FirstLink returns the token of a new one-time link that makes the first
-// Owner; "" if there is an Owner already.
+// FirstOwnerLink returns the token of a new one-time link that creates the first
+// Owner; "": there already is an Owner.
 func (d *Desk) FirstOwnerLink(ctx context.Context) (token string, err error) {
 	err = d.site.Update(ctx, func(tx *store.Tx) error {
 		n, err := tx.CountRole(string(Owner))
@@ -43,10 +43,10 @@ func (d *Desk) FirstOwnerLink(ctx context.Context) (token string, err error) {
 	return token, err
 }
 
-// OwnerLink returns the token of a new link with which an Owner, the first
-// unless one is named, sets a new password, or that makes the first Owner. It
-// is for the command line: whoever holds the directory is let in again. A link
-// also ends the wait after wrong passwords.
+// OwnerLink returns the token of a new one-time link for setting an Owner's password:
+// of the named Owner, or else the first; without an Owner, it creates the first. It
+// is only for the command line, which lets whoever has the directory in again. Using
+// the link also ends the wait after wrong passwords.
 func (d *Desk) OwnerLink(ctx context.Context, a Actor, name string) (token string, err error) {
 	if a.Via != CommandLine {
 		return "", ErrNotAllowed
@@ -74,8 +74,8 @@ func (d *Desk) OwnerLink(ctx context.Context, a Actor, name string) (token strin
 	return token, err
 }
 
-// link returns the link of a token, and its administrator; nil of the first
-// Owner to be.
+// openLink returns the link with a token, and its administrator; nil: the first Owner
+// to be.
 func (d *Desk) openLink(tx *store.Tx, token string) (*store.OneTimeLink, *store.Admin, error) {
 	link, err := tx.OneTimeLink(hashToken(token))
 	if errors.Is(err, store.ErrNotFound) {
@@ -101,7 +101,7 @@ func (d *Desk) openLink(tx *store.Tx, token string) (*store.OneTimeLink, *store.
 	return link, admin, err
 }
 
-// Link returns what a link is for, without using it up, or ErrLinkUsed.
+// OneTimeLink returns a link without using it, or ErrLinkUsed.
 func (d *Desk) OneTimeLink(ctx context.Context, token string) (l *OneTimeLink, err error) {
 	err = d.site.View(ctx, func(tx *store.Tx) error {
 		row, admin, err := d.openLink(tx, token)
@@ -121,9 +121,8 @@ func (d *Desk) OneTimeLink(ctx context.Context, token string) (l *OneTimeLink, e
 	return l, err
 }
 
-// UseLink uses a link up: it sets the password, which it wipes, ends the
-// sessions that there were, and signs in. Fields: "name" (only of First),
-// "password".
+// UseOneTimeLink sets the password, which it wipes, ends existing sessions and signs
+// in. The link is used up. Fields: "name" (only if First), "password".
 func (d *Desk) UseOneTimeLink(ctx context.Context, token, name string, password []byte, from Client) (*Session, error) {
 	defer clear(password)
 	l, err := d.OneTimeLink(ctx, token)

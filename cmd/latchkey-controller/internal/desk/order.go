@@ -10,20 +10,20 @@ import (
 	"latchkey/sync/wire"
 )
 
-// An Outcome is what came of an order.
+// An Outcome is the result of an order.
 type Outcome struct {
 	Command string // id, as in records
 	Done    bool
-	Text    string // what came of it, in words
+	Text    string // the result, for people
 }
 
-// Order takes an order to a reader, wire.Unlock, Hold (for seconds), Release or
-// Identify, and waits up to 15 s for what comes of it. The error says that it
-// was not allowed or could not be tried; an order that was not carried out has
-// Done false.
+// Order sends an order to a reader, wire.Unlock, Hold (for seconds), Release or
+// Identify, and waits up to 15 s for the outcome. The error says that the order was
+// not allowed or could not be sent; if the reader did not carry it out, Done is
+// false.
 func (d *Desk) Order(ctx context.Context, a Actor, reader string, order wire.Order, seconds uint32) (*Outcome, error) {
 	if !slices.Contains([]wire.Order{wire.Unlock, wire.Hold, wire.Release, wire.Identify}, order) {
-		return nil, fmt.Errorf("%q is no order of this kind", order)
+		return nil, fmt.Errorf("%q is not an order for a door", order)
 	}
 	var out *Outcome
 	err := d.actOutside(ctx, a, Act(order), &auditTarget{reader: reader, subject: reader}, func() (string, error) {
@@ -43,7 +43,7 @@ func (d *Desk) Order(ctx context.Context, a Actor, reader string, order wire.Ord
 			out.Text = "held open for " + durationText(seconds)
 			return "for " + durationText(seconds), nil
 		case wire.Identify, wire.Release:
-			return "", nil // the act says it
+			return "", nil // the act's description is enough
 		}
 		return outcome.Text, nil
 	})

@@ -21,17 +21,17 @@ const (
 	passwordLanes   = 4
 	passwordSalt    = 16
 	passwordTag     = 32
-	passwordVersion = 2 // of what is sealed, and of the above: this byte ‖ salt ‖ tag
+	passwordVersion = 2 // of the verifier, version ‖ salt ‖ tag, and of these parameters
 	passwordAsTyped = 1 // the version whose passwords were not normalized
 )
 
-// sealedPassword is what the vault seals a password's check as, by the
-// administrator's id: a copy of the database alone gives nobody anything to
-// try passwords on.
+// sealedPassword is the kind under which the vault seals password verifiers, by the
+// administrator's id: without the storage key, a copy of the database allows no
+// guessing.
 const sealedPassword = "password"
 
-// derive returns the tag of a password. Only a few are derived at once, so that
-// strangers cannot use up the memory.
+// derive returns a password's tag. It limits concurrent derivations, so that
+// strangers cannot exhaust the memory.
 func (d *Desk) derive(ctx context.Context, password, salt []byte) ([]byte, error) {
 	select {
 	case d.hashing <- struct{}{}:
@@ -42,7 +42,7 @@ func (d *Desk) derive(ctx context.Context, password, salt []byte) ([]byte, error
 	return argon2.IDKey(password, salt, passwordPasses, d.memory, passwordLanes, passwordTag), nil
 }
 
-// newPassword returns what a password is checked with.
+// newPassword returns a password's verifier.
 func (d *Desk) newPassword(ctx context.Context, password []byte) ([]byte, error) {
 	password = normalized(password)
 	defer clear(password)
@@ -53,15 +53,14 @@ func (d *Desk) newPassword(ctx context.Context, password []byte) ([]byte, error)
 	return append(check, tag...), err
 }
 
-// normalized returns a copy of a password in the form in which it is derived, the
-// same from whatever keyboard it was typed: NFKC, as RFC 8265 §4.2.2 and NIST SP
-// 800-63B §5.1.1.2 have it.
+// normalized returns a copy of a password in NFKC, so that it does not depend on the
+// keyboard (RFC 8265 §4.2.2, NIST SP 800-63B §5.1.1.2).
 func normalized(password []byte) []byte {
 	return norm.NFKC.Append(make([]byte, 0, 3*len(password)), password...)
 }
 
-// isPassword says whether a password is the one of an administrator. Without
-// an administrator, or one who has no password yet, it takes as long.
+// isPassword says whether a password is the administrator's. It takes as long without
+// an administrator, or with one who has no password.
 func (d *Desk) isPassword(ctx context.Context, admin *store.Admin, password []byte) (bool, error) {
 	check := make([]byte, 1+passwordSalt+passwordTag)
 	known := admin != nil && len(admin.Password) > 0
@@ -85,24 +84,24 @@ func (d *Desk) isPassword(ctx context.Context, admin *store.Admin, password []by
 	return subtle.ConstantTimeCompare(tag, check[1+passwordSalt:]) == 1 && known, nil
 }
 
-// checkNewPassword refuses what is no password to begin with. Long ones are
-// better than odd ones (NIST SP 800-63B §5.1.1.2).
+// checkNewPassword refuses weak passwords. Length matters more than odd characters
+// (NIST SP 800-63B §5.1.1.2).
 func checkNewPassword(field, name string, password []byte) error {
 	switch n := utf8.RuneCount(password); {
 	case n < MinPassword:
-		return wrong(field, fmt.Sprintf("A password has %d characters at least; a few words make a good one", MinPassword))
+		return wrong(field, fmt.Sprintf("A password needs at least %d characters; several words make a good one", MinPassword))
 	case len(password) > maxPassword:
-		return wrong(field, fmt.Sprintf("A password has %d bytes at most", maxPassword))
+		return wrong(field, fmt.Sprintf("A password can have at most %d bytes", maxPassword))
 	case !utf8.Valid(password):
-		return wrong(field, "This password is not UTF-8")
+		return wrong(field, "This password is not valid UTF-8")
 	}
 	if name != "" && store.Fold(string(password)) == store.Fold(name) || allOf(password) || isCommon(password) {
-		return wrong(field, "This password would be among the first that anybody tries; take another")
+		return wrong(field, "This password is too easy to guess; choose another")
 	}
 	return nil
 }
 
-// allOf says whether a password is one byte over and over.
+// allOf says whether a password repeats a single byte.
 func allOf(password []byte) bool {
 	for _, c := range password {
 		if c != password[0] {

@@ -10,28 +10,28 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
-// A Choice is who chooses a PIN.
+// A Choice is how a PIN is chosen.
 type Choice int
 
 // The choices.
 const (
-	NoPIN  Choice = iota // there is to be none
-	Chosen               // the administrator does
-	Auto                 // the site does
+	NoPIN  Choice = iota // no PIN
+	Chosen               // by the administrator
+	Auto                 // generated
 )
 
-// A PIN is the one that a user is to have: PIN{Choice: Auto}, or PIN{Chosen, digits}.
+// A PIN is a choice of PIN: PIN{Choice: Auto}, or PIN{Chosen, digits}.
 type PIN struct {
 	Choice
-	Digits []byte // of a chosen one: eight, ASCII
+	Digits []byte // of a Chosen PIN: eight, ASCII
 }
 
-// String is what the audit says of it.
+// String returns the choice as text for the audit.
 func (p PIN) String() string {
 	return map[Choice]string{NoPIN: "", Chosen: "chosen", Auto: "generated"}[p.Choice]
 }
 
-// newPIN makes ready what a choice says; nil: no PIN.
+// newPIN prepares the PIN of a choice; nil: no PIN.
 func (d *Desk) newPIN(ctx context.Context, choice PIN) (*site.NewPIN, error) {
 	switch choice.Choice {
 	case Chosen:
@@ -42,7 +42,7 @@ func (d *Desk) newPIN(ctx context.Context, choice PIN) (*site.NewPIN, error) {
 	return nil, nil
 }
 
-// generated returns the digits of a PIN that the site chose, to be shown once.
+// generated returns the digits of a generated PIN, to be shown once; otherwise nil.
 func generated(choice PIN, p *site.NewPIN) []byte {
 	if choice.Choice != Auto {
 		return nil
@@ -50,10 +50,10 @@ func generated(choice PIN, p *site.NewPIN) []byte {
 	return p.Digits
 }
 
-// SetPIN gives a user a PIN, in place of the one they may have, and returns its
-// digits if it was to choose them: for the caller to show once and to wipe. A
-// PIN that somebody has is refused as site.ErrPINTaken in the field "pin";
-// after five of these in a day only a generated one can be had.
+// SetPIN replaces a user's PIN. It returns the digits of a generated PIN, for the
+// caller to show once and to wipe. A PIN that is already assigned is refused with
+// site.ErrPINTaken in the field "pin"; after five of these in a day, only a generated
+// PIN is possible.
 func (d *Desk) SetPIN(ctx context.Context, a Actor, id uint64, choice PIN) (digits []byte, err error) {
 	if choice.Choice == NoPIN {
 		return nil, d.RemovePIN(ctx, a, id)
@@ -79,14 +79,14 @@ func (d *Desk) SetPIN(ctx context.Context, a Actor, id uint64, choice PIN) (digi
 	return generated(choice, pin), nil
 }
 
-// RemovePIN takes a user's PIN away.
+// RemovePIN removes a user's PIN.
 func (d *Desk) RemovePIN(ctx context.Context, a Actor, id uint64) error {
 	return d.act(ctx, a, RemovePIN, &auditTarget{user: id}, func(tx *store.Tx, now time.Time) error {
 		return site.RemovePIN(tx, now, id)
 	})
 }
 
-// credentialError says which field an error about a PIN or a card is about.
+// credentialError adds the field to an error about a PIN or a card.
 func credentialError(err error) error {
 	var refused *site.RefusedPIN
 	switch {
@@ -98,17 +98,15 @@ func credentialError(err error) error {
 	return err
 }
 
-// A chosen PIN that is refused because it is somebody's tells that it opens a
-// door, and so does a typed card, which can be copied. How many may be learnt so
-// in 24 hours:
+// A clash reveals that a chosen PIN, or a typed card, which can be copied, opens a
+// door. These limit the clashes in 24 hours.
 const (
 	maxClashesPerAdmin = 5
 	maxClashes         = 20
 )
 
-// clashLimit refuses a chosen PIN and typed cards, whatever they are, after too
-// many clashes. The clashes are counted in the transaction that would find the
-// next one.
+// clashLimit refuses any chosen PIN or typed card after too many clashes. It counts
+// in the transaction that would find the next one.
 func (d *Desk) clashLimit(tx *store.Tx, a Actor, choice Choice, typed bool) error {
 	field, instead := "pin", "let the PIN be generated"
 	if choice != Chosen {
@@ -130,9 +128,9 @@ func (d *Desk) clashLimit(tx *store.Tx, a Actor, choice Choice, typed bool) erro
 	case err != nil:
 		return err
 	case own >= maxClashesPerAdmin:
-		return wrong(field, fmt.Sprintf("You have typed %d PINs or cards today that cannot be used; %s", own, instead))
+		return wrong(field, fmt.Sprintf("You have entered %d unusable PINs or cards today; %s", own, instead))
 	case all >= maxClashes:
-		return wrong(field, fmt.Sprintf("%d PINs or cards that cannot be used were typed today; %s", all, instead))
+		return wrong(field, fmt.Sprintf("%d unusable PINs or cards were entered today; %s", all, instead))
 	}
 	return nil
 }

@@ -11,18 +11,18 @@ import (
 	"latchkey/sync/wire"
 )
 
-// Names of the levels, for people.
+// levelNames are the names of the levels, for people.
 var levelNames = map[store.Level]string{store.Locations: "location", store.Hubs: "hub", store.Doors: "door"}
 
-// checkPlaceName refuses what readers cannot show.
+// checkPlaceName refuses a name that readers cannot show.
 func checkPlaceName(name string) error {
 	if name == "" {
-		return wrong("name", "It needs a name")
+		return wrong("name", "Enter a name")
 	}
 	return wrongField("name", wire.CheckLabel(name))
 }
 
-// placeOf returns a place; the error says which one is not there.
+// placeOf returns a place; the error says which one does not exist.
 func placeOf(tx *store.Tx, l store.Level, id int64) (*store.Place, error) {
 	p, err := tx.Place(l, id)
 	if errors.Is(err, store.ErrNotFound) {
@@ -33,7 +33,7 @@ func placeOf(tx *store.Tx, l store.Level, id int64) (*store.Place, error) {
 
 func placeError(l store.Level, err error) error {
 	if errors.Is(err, store.ErrNameTaken) {
-		return wrong("name", "There is a "+levelNames[l]+" of this name already; take another")
+		return wrong("name", "There already is a "+levelNames[l]+" with this name; choose another")
 	}
 	return err
 }
@@ -55,8 +55,8 @@ func (d *Desk) addPlace(ctx context.Context, a Actor, l, parentLevel store.Level
 	return p.ID, err
 }
 
-// AddLocation adds a location. Field of this and of all below: "name", and of
-// those that take a revision "location", "hub", "door" or "reader".
+// AddLocation adds a location. Fields of this and the following acts: "name", and for
+// those with a revision "location", "hub", "door" or "reader".
 func (d *Desk) AddLocation(ctx context.Context, a Actor, name string) (id int64, err error) {
 	return d.addPlace(ctx, a, store.Locations, store.Level{}, 0, name)
 }
@@ -71,12 +71,12 @@ func (d *Desk) AddDoor(ctx context.Context, a Actor, hub int64, name string) (id
 	return d.addPlace(ctx, a, store.Doors, store.Hubs, hub, name)
 }
 
-// An edit changes a place and says how.
+// An edit changes a place and describes the change.
 type edit func(*store.Tx, *store.Place) (text string, err error)
 
-// setPlace edits a place. What readers show of it is part of their policies,
-// which change with it. was is the Revision of the place that the editor began
-// with: if it is another one now the edit is refused; "": whatever it is.
+// setPlace edits a place, and the policies of the readers that show its name. was is
+// the Revision of the place that was edited; if it has changed since, the edit is
+// refused; "": do not check.
 func (d *Desk) setPlace(ctx context.Context, a Actor, l store.Level, id int64, was string, change edit) error {
 	target := &auditTarget{}
 	return d.act(ctx, a, EditPlaces, target, func(tx *store.Tx, now time.Time) error {
@@ -105,7 +105,8 @@ func (d *Desk) setPlace(ctx context.Context, a Actor, l store.Level, id int64, w
 	})
 }
 
-// tellPlaces puts the names of doors and locations into readers' policies.
+// updatePlaceNames puts the current names of doors and locations into readers'
+// policies.
 func updatePlaceNames(tx *store.Tx, now time.Time, readers []string) error {
 	places, err := tx.ReaderPlaces()
 	if err != nil {
@@ -164,12 +165,13 @@ func (d *Desk) RenameDoor(ctx context.Context, a Actor, id int64, was, name stri
 	return d.setPlace(ctx, a, store.Doors, id, was, rename(name))
 }
 
-// MoveDoor puts a door to another hub.
+// MoveDoor moves a door to another hub.
 func (d *Desk) MoveDoor(ctx context.Context, a Actor, door, hub int64) error {
 	return d.setPlace(ctx, a, store.Doors, door, "", moveTo(hub))
 }
 
-// EditDoor renames a door and puts it to a hub, or does neither; 0: where it is.
+// EditDoor renames a door and moves it to a hub, as far as these differ; hub 0: leave
+// it where it is.
 func (d *Desk) EditDoor(ctx context.Context, a Actor, door int64, was, name string, hub int64) error {
 	return d.setPlace(ctx, a, store.Doors, door, was, func(tx *store.Tx, p *store.Place) (string, error) {
 		var edits []edit
@@ -190,9 +192,8 @@ func (d *Desk) EditDoor(ctx context.Context, a Actor, door int64, was, name stri
 	})
 }
 
-// MoveReader lets a reader serve another door. was is the PlaceRevision that
-// the editor began with: if it is another one now the move is refused; "":
-// whatever it is.
+// MoveReader assigns a reader to another door. was is the PlaceRevision that was
+// edited; if it has changed since, the move is refused; "": do not check.
 func (d *Desk) MoveReader(ctx context.Context, a Actor, reader, was string, door int64) error {
 	target := &auditTarget{reader: reader, subject: reader}
 	return d.act(ctx, a, EditPlaces, target, func(tx *store.Tx, now time.Time) error {
@@ -221,7 +222,7 @@ func (d *Desk) MoveReader(ctx context.Context, a Actor, reader, was string, door
 }
 
 func (d *Desk) removePlace(ctx context.Context, a Actor, l store.Level, id int64, holds string) error {
-	target := &auditTarget{text: "was removed, which was a " + levelNames[l]}
+	target := &auditTarget{text: "was removed (" + levelNames[l] + ")"}
 	return d.act(ctx, a, EditPlaces, target, func(tx *store.Tx, _ time.Time) error {
 		p, err := placeOf(tx, l, id)
 		if err != nil {
@@ -231,7 +232,7 @@ func (d *Desk) removePlace(ctx context.Context, a Actor, l store.Level, id int64
 		if n, err := tx.CountIn(l, id); err != nil {
 			return err
 		} else if n > 0 {
-			return wrong("name", fmt.Sprintf("%s still has %s; move or remove what is in it first", p.Name, count(n, holds)))
+			return wrong("name", fmt.Sprintf("%s still has %s; move or remove these first", p.Name, count(n, holds)))
 		}
 		return tx.RemovePlace(l, id)
 	})

@@ -6,12 +6,12 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
-// A Location is a building or a site, with its doors.
+// A Location is a building or an area, with its doors.
 type Location struct {
 	ID    int64
 	Name  string
 	Hubs  []*Hub
-	Doors []*Door // of all hubs, by name
+	Doors []*Door // of all its hubs, by name
 }
 
 // A Hub groups doors and their readers.
@@ -34,19 +34,19 @@ type Door struct {
 	Readers  []*Reader
 }
 
-// Revision stands for the form of a location as it was shown.
+// Revision identifies a location's state, for a form that edits it.
 func (l *Location) Revision() string { return placeRevision(0, l.Name) }
 
-// Revision stands for the form of a hub as it was shown.
+// Revision identifies a hub's state, for a form that edits it.
 func (h *Hub) Revision() string { return placeRevision(h.Location, h.Name) }
 
-// Revision stands for the form of a door as it was shown.
+// Revision identifies a door's state, for a form that edits it.
 func (d *Door) Revision() string { return placeRevision(d.Hub, d.Name) }
 
 func placeRevision(parent int64, name string) string { return revision([]any{parent, name}) }
 
-// Places returns all locations with hubs, doors and readers, by name. Removed
-// readers are left out.
+// Places returns all locations with their hubs, doors and readers, by name, without
+// removed readers.
 func (d *Desk) Places(ctx context.Context, a Actor) ([]*Location, error) {
 	if err := d.check(ctx, a, ViewPlaces, new(auditTarget)); err != nil {
 		return nil, err

@@ -27,11 +27,10 @@ func (d *Desk) SwitchPIN(ctx context.Context, a Actor, reader string, on bool) e
 	})
 }
 
-// SetPolicy changes a reader's policy; reader and revision stay. was is the
-// revision that the editor began with: if it is not the newest any more the
-// change is refused; 0: whatever it is. Fields: "door", "place", "greeting",
-// "time-zone", "language", "limit", "unlock", "extended", "access", "holidays",
-// "policy".
+// SetPolicy edits a reader's policy; edit cannot change reader and revision. was is
+// the revision that was edited; if there is a newer one, the change is refused; 0: do
+// not check. Fields: "door", "place", "greeting", "time-zone", "language", "limit",
+// "unlock", "extended", "access", "holidays", "policy".
 func (d *Desk) SetPolicy(ctx context.Context, a Actor, reader string, was uint64, edit func(*wire.Policy)) (*wire.Policy, error) {
 	var edited *wire.Policy
 	target := &auditTarget{reader: reader, subject: reader}
@@ -60,8 +59,8 @@ func (d *Desk) SetPolicy(ctx context.Context, a Actor, reader string, was uint64
 	return edited, nil
 }
 
-// editTidily edits a policy; a text that this changes is kept as names are. One
-// that an older controller kept otherwise stays.
+// applyEdit edits a policy and tidies the texts that edit changes. Texts that an
+// older controller stored untidied stay as they are.
 func applyEdit(p *wire.Policy, edit func(*wire.Policy)) {
 	was := *p
 	edit(p)
@@ -75,7 +74,7 @@ func applyEdit(p *wire.Policy, edit func(*wire.Policy)) {
 	}
 }
 
-// checkPolicy says which fields of a policy are wrong.
+// checkPolicy checks the fields of a policy.
 func checkPolicy(p *wire.Policy) error {
 	var wrongs FieldErrors
 	wrongs.add("door", wire.CheckLabel(p.Door))
@@ -87,12 +86,12 @@ func checkPolicy(p *wire.Policy) error {
 	_, err := zone.Load(p.TimeZone)
 	wrongs.add("time-zone", err)
 	if p.Limit < 1 || p.Limit > 10 {
-		wrongs = append(wrongs, wrong("limit", "Between 1 and 10 wrong PINs in a row lock PIN entry"))
+		wrongs = append(wrongs, wrong("limit", "Choose 1 to 10 wrong PINs in a row"))
 	}
 	if p.Unlock < 1 || p.Unlock > 60 {
-		wrongs = append(wrongs, wrong("unlock", "A door opens for 1 to 60 seconds"))
+		wrongs = append(wrongs, wrong("unlock", "Choose an opening time of 1 to 60 seconds"))
 	} else if p.Extended < p.Unlock || p.Extended > 300 {
-		wrongs = append(wrongs, wrong("extended", fmt.Sprintf("The extended time is %d to 300 seconds", p.Unlock)))
+		wrongs = append(wrongs, wrong("extended", fmt.Sprintf("Choose an extended time of %d to 300 seconds", p.Unlock)))
 	}
 	return wrongs.err()
 }

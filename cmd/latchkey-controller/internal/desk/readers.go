@@ -12,48 +12,48 @@ import (
 	"latchkey/sync/wire"
 )
 
-// A Reader is a reader with all there is to see.
+// A Reader is a reader with everything to display about it.
 type Reader struct {
 	ID       string
-	Door     string // its name, and the door's id
+	Door     string // the door's name
 	DoorID   int64
 	Hub      string
 	HubID    int64
 	Place    string
-	Board    string       // fingerprint of the board; "": it has none: removed, or moved to another reader
+	Board    string       // fingerprint of the board; "": none, removed or moved to another reader
 	Adopted  time.Time    // when the bundle was made
 	Bundle   uint64       // its number
 	Serial   string       // of its certificate, hexadecimal
 	Policy   *wire.Policy // never nil
 	Live     LiveReader
-	Last     *Event  // the newest attempt at it: granted, denied; nil: none
-	Removed  Removal // how it left; "": it did not
+	Last     *Event  // the newest granted or denied event; nil: none
+	Removed  Removal // how it was removed; "": it was not
 	PolicyIs PolicyState
 }
 
 // PIN says whether PIN entry is switched on.
 func (r *Reader) PIN() bool { return r.Policy.PIN }
 
-// A PolicyState says whether a reader has taken its policy over.
+// A PolicyState compares a reader's policy with the one that it has applied.
 type PolicyState struct{ Wanted, InForce uint64 }
 
-// Taken says that it has.
+// Taken says whether the reader has applied its policy.
 func (p PolicyState) Taken() bool { return p.InForce >= p.Wanted }
 
-// A LiveReader is what a reader last said of itself.
+// A LiveReader is the last state that a reader reported.
 type LiveReader struct {
-	Known    bool      // a controller runs, and has heard of it or given it the time to be heard
+	Known    bool      // a controller is running and has heard from the reader, or waited long enough for it
 	Online   bool      //
 	Heard    time.Time // zero: never
-	Current  bool      // holds the newest credentials and policy
+	Current  bool      // has the newest credentials and policy
 	Version  string
-	Epoch    uint64 // of the credentials it has confirmed
+	Epoch    uint64 // of the credentials that it confirmed
 	Revision uint64
-	Newest   uint64 // revision of the controller's log
-	Waiting  uint64 // records it holds that have not come yet
-	Lockout  string // why PIN entry is locked out, in words; "": it is not
+	Newest   uint64 // of the controller's log
+	Waiting  uint64 // records not sent yet
+	Lockout  string // why PIN entry is locked out, for people; "": it is not
 	Cause    wire.Cause
-	NoPIN    wire.Reason // why no PIN can be entered otherwise
+	NoPIN    wire.Reason // another reason why no PIN can be entered
 	NoCard   wire.Reason
 	Door     wire.DoorState
 	Strike   wire.StrikeState
@@ -63,7 +63,7 @@ type LiveReader struct {
 	Faults   []wire.Fault
 }
 
-// PlaceRevision stands for where a reader was shown to be.
+// PlaceRevision identifies where a reader is, for a form that moves it.
 func (r *Reader) PlaceRevision() string { return revision(r.DoorID) }
 
 // Readers returns all readers by id, removed ones last.
@@ -88,7 +88,7 @@ func (d *Desk) Reader(ctx context.Context, a Actor, id string) (*Reader, error) 
 	return nil, ErrNotFound
 }
 
-// readers puts together what is kept of readers and what they say now.
+// readers combines what is stored about readers with their live states.
 func (d *Desk) readers(ctx context.Context) ([]*Reader, error) {
 	lives := map[string]*link.Reader{}
 	if d.live != nil {
@@ -163,7 +163,7 @@ func (d *Desk) readers(ctx context.Context) ([]*Reader, error) {
 	return readers, err
 }
 
-// liveReader returns what a reader last said of itself.
+// liveReader returns the last state that a reader reported.
 func liveReader(tx *store.Tx, r *link.Reader, head store.Head) (LiveReader, error) {
 	if r == nil {
 		return LiveReader{}, nil
@@ -182,7 +182,7 @@ func liveReader(tx *store.Tx, r *link.Reader, head store.Head) (LiveReader, erro
 		if err != nil {
 			return l, err
 		}
-		// It holds some that are here, until it is full.
+		// It also keeps records that were already sent, until it is full.
 		if came := max(here.Number, s.First-1); s.Last > came {
 			l.Waiting = s.Last - came
 		}
@@ -195,7 +195,7 @@ func liveReader(tx *store.Tx, r *link.Reader, head store.Head) (LiveReader, erro
 	return l, nil
 }
 
-// causeText is the cause of a lockout in words.
+// causeText describes the cause of a lockout.
 func causeText(cause wire.Cause) string {
 	switch cause {
 	case "":
@@ -207,18 +207,18 @@ func causeText(cause wire.Cause) string {
 	case wire.CauseTamper:
 		return "the housing was opened"
 	case wire.CauseJournal:
-		return "the reader's records were damaged or are gone"
+		return "the reader's records were damaged or lost"
 	}
 	return string(cause)
 }
 
-// A Spread says how far the newest credentials and policies have come.
+// A Rollout says how many readers have the newest credentials and policies.
 type Rollout struct {
 	Readers int
-	Current int // of them, that confirmed the newest
+	Current int // of these, how many confirmed the newest
 }
 
-// Spread returns how far the newest change has come: "All 6 readers have it."
+// Rollout returns how far the newest change has spread.
 func (d *Desk) Rollout(ctx context.Context, a Actor) (s Rollout, err error) {
 	readers, err := d.Readers(ctx, a)
 	for _, r := range readers {

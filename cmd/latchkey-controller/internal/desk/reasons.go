@@ -7,8 +7,7 @@ import (
 	"latchkey/sync/wire"
 )
 
-// reasons are a reader's words for why something did or did not happen, as
-// people say them. What is not among them is shown as the reader says it.
+// reasons describe a reader's reasons for people. Others are shown as received.
 var reasons = map[wire.Reason]string{
 	wire.ReasonNotSetUp: "the reader is not set up",
 	wire.ReasonNone:     "the reader has nothing for it",
@@ -16,15 +15,15 @@ var reasons = map[wire.Reason]string{
 	wire.ReasonLockout:  "PIN entry is paused",
 	wire.ReasonPending:  "another PIN was being checked",
 	wire.ReasonTamper:   "the reader's housing is open",
-	wire.ReasonUnstored: "the reader could not store what happens",
-	wire.ReasonBehind:   "the reader's data is older than it was",
+	wire.ReasonUnstored: "the reader could not store records",
+	wire.ReasonBehind:   "the reader's data is older than before",
 	wire.ReasonPanel:    "the display is out of order",
 	wire.ReasonNFC:      "the card reader is out of order",
-	wire.ReasonUnknown:  "it is nobody's",
-	wire.ReasonEarly:    "their first day is still to come",
-	wire.ReasonExpired:  "their last day is over",
+	wire.ReasonUnknown:  "it is not assigned",
+	wire.ReasonEarly:    "their dates have not begun",
+	wire.ReasonExpired:  "their dates have ended",
 	wire.ReasonGroup:    "none of their groups may open this door",
-	wire.ReasonSchedule: "their groups may not at this time",
+	wire.ReasonSchedule: "their groups may not enter at this time",
 	wire.ReasonClock:    "the reader did not know the time",
 	wire.ReasonDamaged:  "the reader's data is damaged",
 	wire.ReasonKey:      "the reader's key could not be used",
@@ -33,14 +32,14 @@ var reasons = map[wire.Reason]string{
 	wire.ReasonWait:     "there were too many unknown cards",
 	wire.ReasonNoCard:   "no card was shown",
 	wire.ReasonNoHold:   "it was not held open",
-	wire.ReasonOver:     "the time is over",
+	wire.ReasonOver:     "the time has ended",
 	wire.ReasonRelease:  "it was released",
-	wire.ReasonRestart:  "the reader was started anew",
+	wire.ReasonRestart:  "the reader restarted",
 	wire.ReasonStale:    "the order came too late",
 	wire.ReasonBusy:     "the reader was busy",
 }
 
-// why returns ": reason" in people's words, or nothing.
+// why returns ": " and the reason for people, or nothing.
 func why(reason wire.Reason) string {
 	if text, ok := reasons[reason]; ok {
 		return because(text)
@@ -48,13 +47,13 @@ func why(reason wire.Reason) string {
 	return because(string(reason))
 }
 
-// parts are a reader's words for what it is made of.
+// parts describe the parts of a reader.
 var parts = map[wire.Subject]string{
-	wire.SubjectCache: "what it knows of users", wire.SubjectPanel: "the display", wire.SubjectTouch: "the touch screen", wire.SubjectNFC: "the card reader",
+	wire.SubjectCache: "its credentials", wire.SubjectPanel: "the display", wire.SubjectTouch: "the touch screen", wire.SubjectNFC: "the card reader",
 	wire.SubjectRelay: "the relay", wire.SubjectKey: "the site's key", wire.SubjectLink: "the link", wire.SubjectJournal: "the storage of records",
 }
 
-// health says how a part of a reader is.
+// health describes the health of a part.
 func health(subject wire.Subject, text string) string {
 	part, ok := parts[subject]
 	if !ok {
@@ -69,7 +68,7 @@ func health(subject wire.Subject, text string) string {
 	return part + ": " + text
 }
 
-// lasts writes how long something lasts: "45 seconds", "30 minutes", "8 hours".
+// durationText returns a duration as text: "45 seconds", "30 minutes", "8 hours".
 func durationText(seconds uint32) string {
 	switch d := time.Duration(seconds) * time.Second; {
 	case d >= time.Hour && d%time.Hour == 0:

@@ -10,16 +10,16 @@ import (
 	"latchkey/sync/wire"
 )
 
-// A Record is a record as a reader reported it.
+// A Record is a record as received from a reader.
 type Record struct {
 	*store.Record
-	Decoded *wire.Record // nil: it cannot be read
-	Text    string       // what it says besides its kind and its time; why it cannot be read
+	Decoded *wire.Record // nil: it cannot be decoded
+	Text    string       // what it holds besides kind and time, or why it cannot be decoded
 }
 
-// Records returns records and alarms that a filter chooses, each in their order. A
-// filter's After is of records; alarms have one of their own. Text has times of a
-// zone.
+// Records returns the records and the alarms that a filter selects, each in order of
+// arrival. f.After applies to records, alarmsAfter to alarms. Times in Text are in
+// the zone in.
 func (d *Desk) Records(ctx context.Context, a Actor, f store.Filter, alarmsAfter int64, in *time.Location) (records []*Record, alarms []*store.Alarm, err error) {
 	err = d.view(ctx, a, ViewActivity, func(tx *store.Tx) error {
 		rows, err := tx.Records(f)
@@ -29,7 +29,7 @@ func (d *Desk) Records(ctx context.Context, a Actor, f store.Filter, alarmsAfter
 		desc := &describer{tx}
 		for _, row := range rows {
 			r := &Record{Record: row}
-			if r.Decoded, err = wire.ParseRecord(row.Encoded); err != nil { // one that is damaged does not hide the others
+			if r.Decoded, err = wire.ParseRecord(row.Encoded); err != nil { // a damaged record must not hide the others
 				r.Decoded, r.Text = nil, err.Error()
 			} else if r.Text, err = desc.fields(r.Decoded, in); err != nil {
 				return err
@@ -43,8 +43,8 @@ func (d *Desk) Records(ctx context.Context, a Actor, f store.Filter, alarmsAfter
 	return records, alarms, err
 }
 
-// fields says in words what a record holds besides its kind and its time, with
-// times of a zone.
+// fields describes what a record holds besides its kind and its time, with times in a
+// zone.
 func (desc *describer) fields(r *wire.Record, in *time.Location) (string, error) {
 	var parts []string
 	say := func(is bool, format string, args ...any) {

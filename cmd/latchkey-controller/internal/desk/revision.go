@@ -7,18 +7,19 @@ import (
 	"fmt"
 )
 
-// revision returns what stands for the fields of a form as they were shown:
-// another one says that somebody has changed one of them.
+// revision identifies the state of a form's fields: it differs if one of them has
+// changed.
 func revision(fields any) string {
 	b, err := json.Marshal(fields)
 	if err != nil {
-		panic(err) // they are texts and numbers
+		panic(err) // impossible: texts and numbers only
 	}
 	hash := sha256.Sum256(b)
 	return base64.RawURLEncoding.EncodeToString(hash[:16])
 }
 
-// meanwhile refuses a form that was filled in for something that has changed.
+// changedMeanwhile refuses a form for something that has changed since the form was
+// opened.
 func changedMeanwhile(what string) *FieldError {
-	return wrong(what, fmt.Sprintf("Somebody changed this %s meanwhile; look at it again", what))
+	return wrong(what, fmt.Sprintf("Somebody else has changed this %s; check it again", what))
 }

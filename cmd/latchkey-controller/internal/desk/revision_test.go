@@ -58,7 +58,7 @@ func TestAFormThatWasFilledInForSomethingElseWritesNothing(t *testing.T) {
 		n++
 		w.must(send(was)) // the first of two who began with the same
 		n++
-		if err := send(was); Fields(err)[what] != "Somebody changed this "+what+" meanwhile; look at it again" {
+		if err := send(was); Fields(err)[what] != "Somebody else has changed this "+what+"; check it again" {
 			t.Errorf("%s: %v", what, err)
 		}
 		w.must(send(""))

@@ -9,8 +9,8 @@ import (
 	"latchkey/sync/wire"
 )
 
-// A Role is what an administrator may do. Its text is how it is kept and named
-// on the command line.
+// A Role is what an administrator may do. Its text is stored and used on the command
+// line.
 type Role string
 
 // The roles.
@@ -21,10 +21,10 @@ const (
 	Viewer Role = "limited-view" // Limited Admin, Can View
 )
 
-// Roles are all roles, the mightiest first.
+// Roles returns all roles, the most powerful first.
 func Roles() []Role { return []Role{Owner, Super, Editor, Viewer} }
 
-// Title is the role for people.
+// Title returns the role's name for people.
 func (r Role) Title() string {
 	switch r {
 	case Owner:
@@ -39,7 +39,7 @@ func (r Role) Title() string {
 	return string(r)
 }
 
-// Via is the way by which an act came.
+// Via is the way in which an act was requested.
 type Via string
 
 // The ways.
@@ -48,25 +48,25 @@ const (
 	CommandLine Via = "cli"
 )
 
-// An Actor is who acts.
+// An Actor is the person who acts.
 type Actor struct {
 	ID          int64 // of the administrator; 0: the command line
 	Name        string
 	Role        Role
-	FreshSignIn bool // the password was given within the last five minutes
+	FreshSignIn bool // the password was entered within FreshFor
 	Via         Via
 
-	session wire.Hash // of its token; zero: none
+	session wire.Hash // hash of the session's token; zero: none
 }
 
-// AtCommandLine is the actor of the command line: who holds the directory owns
-// the site. user is the name of the system's user.
+// AtCommandLine returns the actor of the command line, an Owner: whoever has the
+// directory owns the site. user is the name of the system's user.
 func AtCommandLine(user string) Actor {
 	return Actor{Name: "command line (" + user + ")", Role: Owner, FreshSignIn: true, Via: CommandLine}
 }
 
-// May says whether the actor's role allows an act. Buttons that cannot be used
-// are left out by it; the act itself is checked again.
+// May says whether the actor's role allows an act. Use it to hide buttons; the act
+// checks again.
 func (a Actor) May(act Act) bool { return slices.Contains(rules[act].may, a.Role) }
 
 // Refusals.
@@ -75,11 +75,11 @@ var (
 	ErrNotAllowed = errors.New("not allowed")
 	// ErrSignInAgain: the act asks for the password again.
 	ErrSignInAgain = errors.New("enter your password again to go on")
-	// ErrNotFound: what the act is about is not there any more.
+	// ErrNotFound: the target of the act does not exist.
 	ErrNotFound = store.ErrNotFound
 )
 
-// Refusal returns why an actor may not do an act, ErrNotAllowed or ErrSignInAgain;
+// Refusal returns why an actor may not do an act: ErrNotAllowed or ErrSignInAgain;
 // nil: they may.
 func (a Actor) Refusal(act Act) error {
 	if !a.May(act) {

@@ -66,7 +66,7 @@ func TestEachRoleMayDoWhatItIsFor(t *testing.T) {
 func TestARefusalSaysWhoMay(t *testing.T) {
 	w := newWorld(t)
 	_, err := w.NewEpoch(t.Context(), as(Viewer))
-	if err == nil || err.Error() != "not allowed: this takes Owner, and you are Limited Admin (Can View)" {
+	if err == nil || err.Error() != "not allowed: this requires Owner, and you are Limited Admin (Can View)" {
 		t.Error(err)
 	}
 }

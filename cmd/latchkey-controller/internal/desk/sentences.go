@@ -7,8 +7,8 @@ import (
 	"latchkey/sync/wire"
 )
 
-// sentence is what a record says. tries are the wrong PINs in a row that locked
-// PIN entry then; 0: that is not known.
+// sentence describes a record. tries is the limit of wrong PINs in a row at that
+// time; 0: not known.
 func (desc *describer) sentence(e *Event, r *wire.Record, tries int) (Text, error) {
 	door, person := e.Door, e.Person
 	attempt := ""
@@ -30,12 +30,12 @@ func (desc *describer) sentence(e *Event, r *wire.Record, tries int) (Text, erro
 	case wire.AttemptUnknown:
 		return say("Unknown PIN at %s"+attempt+why(r.Reason), door), nil
 	case wire.AttemptInterrupted:
-		return say("PIN entry at %s was cut short and counts as wrong"+attempt, door), nil
+		return say("PIN entry at %s was interrupted and counts as wrong"+attempt, door), nil
 	case wire.AttemptTakenBack:
 		if person != "" {
 			return say("%s at %s may not open now"+why(r.Reason), person, door), nil
 		}
-		return say("A PIN at %s could not be judged and is not counted"+why(r.Reason), door), nil
+		return say("A PIN at %s could not be checked and does not count"+why(r.Reason), door), nil
 	case wire.AccessDenied:
 		switch {
 		case person != "":
@@ -45,7 +45,7 @@ func (desc *describer) sentence(e *Event, r *wire.Record, tries int) (Text, erro
 		}
 		return say("A card at %s was refused"+why(r.Reason), door), nil
 	case wire.PINRefused:
-		return say("A PIN was typed at %s, which takes none now"+why(r.Reason), door), nil
+		return say("A PIN was entered at %s while PIN entry was unavailable"+why(r.Reason), door), nil
 	case wire.LockoutStarted:
 		names := make([]string, len(r.Users))
 		format := "PIN entry at %s is paused: " + escape(causeText(r.Cause))
@@ -64,18 +64,18 @@ func (desc *describer) sentence(e *Event, r *wire.Record, tries int) (Text, erro
 	case wire.LockoutCleared:
 		switch {
 		case person != "":
-			return say("PIN entry at %s goes on: opened by %s", door, person), nil
+			return say("PIN entry at %s resumed: opened by %s", door, person), nil
 		case r.Who != "":
-			return say("PIN entry at %s goes on: unlocked by %s", door, r.Who), nil
+			return say("PIN entry at %s resumed: unlocked by %s", door, r.Who), nil
 		}
-		return say("PIN entry at %s goes on", door), nil
+		return say("PIN entry at %s resumed", door), nil
 	case wire.HoldStarted:
 		return say("%s is held open for "+durationText(r.Seconds)+" by %s", door, r.Who), nil
 	case wire.HoldEnded:
 		if r.Who != "" {
-			return say("%s is held open no more: released by %s", door, r.Who), nil
+			return say("%s is no longer held open: released by %s", door, r.Who), nil
 		}
-		return say("%s is held open no more"+why(r.Reason), door), nil
+		return say("%s is no longer held open"+why(r.Reason), door), nil
 	case wire.ExitPressed:
 		if r.Reason != "" {
 			return say("Exit button at %s did not open"+why(r.Reason), door), nil
@@ -88,7 +88,7 @@ func (desc *describer) sentence(e *Event, r *wire.Record, tries int) (Text, erro
 	case wire.DoorForced:
 		return say("%s was forced open", door), nil
 	case wire.DoorHeld:
-		return say("%s stands open for longer than "+durationText(r.Seconds), door), nil
+		return say("%s has been open for longer than "+durationText(r.Seconds), door), nil
 	case wire.TamperStarted:
 		return say("The reader at %s was opened", door), nil
 	case wire.TamperEnded:
@@ -98,9 +98,9 @@ func (desc *describer) sentence(e *Event, r *wire.Record, tries int) (Text, erro
 	case wire.HealthChanged:
 		return say("%s: "+escape(health(wire.Subject(r.Subject), r.Text)), door), nil
 	case wire.CommandDone:
-		return say("%s carried out an order of %s"+orderText(r.Order), door, r.Who), nil
+		return say("%s carried out an order from %s"+orderText(r.Order), door, r.Who), nil
 	case wire.CommandRefused:
-		return say("%s refused an order of %s"+orderText(r.Order)+why(r.Reason), door, r.Who), nil
+		return say("%s refused an order from %s"+orderText(r.Order)+why(r.Reason), door, r.Who), nil
 	case wire.EventsCollapsed:
 		return say(fmt.Sprintf("%%s: %d more of the kind %s within a minute", r.Count, escape(r.Subject)), door), nil
 	}
@@ -115,8 +115,8 @@ func (desc *describer) sentence(e *Event, r *wire.Record, tries int) (Text, erro
 	return say("%s: "+escape(text), door), err
 }
 
-// stepped says how a reader's clock was set: what happened at the door before
-// bears the time that it showed then.
+// stepped describes a change of a reader's clock. Earlier events carry the times that
+// it showed then.
 func stepped(r *wire.Record) string {
 	way := "ahead"
 	if r.To < r.From {
@@ -127,7 +127,7 @@ func stepped(r *wire.Record) string {
 		way, time.UnixMilli(r.From).UTC().Format(layout), time.UnixMilli(r.To).UTC().Format(layout))
 }
 
-// orderText returns ", to do it" of an order.
+// orderText returns " to " and the order, or nothing.
 func orderText(order wire.Order) string {
 	if order == "" {
 		return ""
@@ -145,14 +145,14 @@ func by(how wire.Means) string {
 	return escape(string(how))
 }
 
-// ownAffairs are what a reader reports of itself.
+// readerReports describe what readers report about themselves.
 var readerReports = map[wire.RecordKind]string{
-	wire.CredentialsApplied: "took over credentials", wire.PolicyApplied: "took over its policy",
+	wire.CredentialsApplied: "applied credentials", wire.PolicyApplied: "applied its policy",
 	wire.Adopted: "was adopted", wire.ReaderStarted: "started", wire.JournalBegan: "began a new journal",
 	wire.JournalResumed: "stores records again", wire.ClockTrusted: "trusts its clock", wire.ClockUntrusted: "does not trust its clock",
 	wire.CacheDamaged: "found its credentials damaged",
 	wire.CacheBehind:  "holds older credentials than it did", wire.LogForked: "was shown another credential log",
-	wire.RecordsDropped: "gave up old records", wire.LinkUp: "is connected", wire.LinkDown: "has lost its connection",
+	wire.RecordsDropped: "dropped old records", wire.LinkUp: "is connected", wire.LinkDown: "has lost its connection",
 	wire.MessageRefused: "refused a message",
-	wire.AttemptStarted: "charged a PIN entry", wire.Checkpoint: "wrote a checkpoint",
+	wire.AttemptStarted: "counted a PIN attempt", wire.Checkpoint: "wrote a checkpoint",
 }

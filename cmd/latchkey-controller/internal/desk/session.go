@@ -15,17 +15,17 @@ import (
 
 // A Session is a signed-in administrator.
 type Session struct {
-	Token  string // for the cookie: 32 random bytes, base64url; only set by what makes a session
+	Token  string // for the cookie: 32 random bytes, base64url; set only when the session is made
 	Actor  Actor
 	Began  time.Time
-	Ends   time.Time // whatever happens
+	Ends   time.Time // at the latest
 	Client Client
-	// Browser is the token by which the browser is known from now on, for a
-	// cookie that outlives the session; only set by what makes a session.
+	// Browser is the browser's new token, for a cookie that outlives the session;
+	// set only when the session is made.
 	Browser string
 }
 
-// newToken returns a token, and what is kept of it.
+// newToken returns a token and the hash to store.
 func newToken() (token string, hash wire.Hash) {
 	b := make([]byte, 32)
 	rand.Read(b)
@@ -35,7 +35,7 @@ func newToken() (token string, hash wire.Hash) {
 
 func hashToken(token string) wire.Hash { return sha256.Sum256([]byte(token)) }
 
-// begin makes a session.
+// begin starts a session.
 func (d *Desk) begin(tx *store.Tx, admin *store.Admin, from Client) (*Session, error) {
 	read := d.read()
 	m, err := tx.Clock(read)
@@ -43,7 +43,7 @@ func (d *Desk) begin(tx *store.Tx, admin *store.Admin, from Client) (*Session, e
 		return nil, err
 	}
 	now := m.Time()
-	if from.Session != "" { // this browser's, which nobody could end any more
+	if from.Session != "" { // nobody could end it any more
 		if err := tx.EndSession(hashToken(from.Session)); err != nil {
 			return nil, err
 		}
@@ -59,8 +59,8 @@ func (d *Desk) begin(tx *store.Tx, admin *store.Admin, from Client) (*Session, e
 	browser, hashed := from.Browser, hashToken(from.Browser)
 	switch _, err := tx.Browser(hashed, admin.ID); {
 	case errors.Is(err, store.ErrNotFound):
-		// Who has signed in here before may know the token that there is: they all go over
-		// to a new one.
+		// Somebody who signed in here before may know the current token: replace it
+		// for all.
 		was := hashed
 		browser, hashed = newToken()
 		if err := tx.RenewBrowser(was, hashed); err != nil {
@@ -77,8 +77,8 @@ func (d *Desk) begin(tx *store.Tx, admin *store.Admin, from Client) (*Session, e
 	return &Session{Token: token, Actor: actor, Began: read.Wall, Ends: read.Wall.Add(SessionEnds), Client: from, Browser: browser}, nil
 }
 
-// Session returns the session of a token, or ErrSignedOut. active says that a
-// person asked for a page: a page that refreshes itself keeps nobody signed in.
+// Session returns the session with a token, or ErrSignedOut. active says that a
+// person requested the page: one that refreshes itself does not keep a session alive.
 func (d *Desk) Session(ctx context.Context, token string, active bool) (*Session, error) {
 	var session *Session
 	var row *store.Session
@@ -87,7 +87,7 @@ func (d *Desk) Session(ctx context.Context, token string, active bool) (*Session
 		session, row, now, err = d.open(tx, token)
 		return err
 	})
-	// The time of use is kept to the minute: not every page needs the disk.
+	// A resolution of one minute saves most writes.
 	if err != nil || !active || now.Sub(row.Seen) < time.Minute {
 		return session, err
 	}
@@ -95,7 +95,7 @@ func (d *Desk) Session(ctx context.Context, token string, active bool) (*Session
 	return session, d.site.Update(ctx, func(tx *store.Tx) error { return tx.TouchSession(row, d.now()) })
 }
 
-// open returns the session of a token, and the time by which it is open.
+// open returns the session with a token, and the current time.
 func (d *Desk) open(tx *store.Tx, token string) (*Session, *store.Session, clock.Steady, error) {
 	row, err := tx.Session(hashToken(token))
 	if errors.Is(err, store.ErrNotFound) {
@@ -140,7 +140,7 @@ func (d *Desk) SignOut(ctx context.Context, token string) error {
 	})
 }
 
-// SignOutElsewhere ends all sessions of a session's administrator but that one.
+// SignOutElsewhere ends all other sessions of a session's administrator.
 func (d *Desk) SignOutElsewhere(ctx context.Context, token string) error {
 	return d.site.Update(ctx, func(tx *store.Tx) error {
 		session, row, _, err := d.open(tx, token)

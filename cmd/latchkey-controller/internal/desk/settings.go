@@ -19,13 +19,13 @@ func (d *Desk) NewEpoch(ctx context.Context, a Actor) (epoch uint64, err error) 
 	return epoch, err
 }
 
-// NewStorageKey encrypts the site's secrets with another storage key. No
-// controller may run on the site meanwhile, and the site must be opened anew
-// after it: this desk is of no more use.
+// NewStorageKey re-encrypts the site's secrets with a new storage key. No controller
+// may be running on the site, and the site must be reopened afterwards; this Desk
+// cannot be used any more.
 func (d *Desk) NewStorageKey(ctx context.Context, a Actor) error {
 	err := d.act(ctx, a, NewStorageKey, &auditTarget{subject: d.site.Name}, func(tx *store.Tx, _ time.Time) error {
 		if d.live != nil {
-			return errors.New("stop the controller first, and then run latchkey-controller site storage-key where it ran")
+			return errors.New("stop the controller, then run latchkey-controller site storage-key on the same machine")
 		}
 		return d.site.Reseal(tx, sealedPassword)
 	})
@@ -35,12 +35,12 @@ func (d *Desk) NewStorageKey(ctx context.Context, a Actor) error {
 	return d.site.PromoteStorageKey()
 }
 
-// Settings are what is set for the whole site.
+// Settings apply to the whole site.
 type Settings struct {
 	KeepDays int // how long activity is kept, 1 to 3,650 days
 }
 
-// Settings returns them.
+// Settings returns the site's settings.
 func (d *Desk) Settings(ctx context.Context, a Actor) (s Settings, err error) {
 	err = d.view(ctx, a, ViewReaders, func(tx *store.Tx) error {
 		s.KeepDays, err = tx.KeepDays()
@@ -49,11 +49,11 @@ func (d *Desk) Settings(ctx context.Context, a Actor) (s Settings, err error) {
 	return s, err
 }
 
-// maxKeepDays is ten years. KeepActs is for how many days at least the acts of
-// administrators are kept: nobody covers up what they did by keeping little.
+// maxKeepDays is ten years. KeepActs is the least number of days for which
+// administrators' acts are kept, so that a short KeepDays covers nothing up.
 const maxKeepDays, KeepActs = 3650, 90
 
-// SetSettings changes them. Field: "keep-days".
+// SetSettings changes the site's settings. Field: "keep-days".
 func (d *Desk) SetSettings(ctx context.Context, a Actor, s Settings) error {
 	target := &auditTarget{subject: d.site.Name, text: "activity is kept for " + count(s.KeepDays, "day")}
 	return d.act(ctx, a, EditSettings, target, func(tx *store.Tx, _ time.Time) error {

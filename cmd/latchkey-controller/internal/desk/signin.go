@@ -9,58 +9,57 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
-// Bounds of a session.
+// Limits of sessions and passwords.
 const (
-	SessionIdle     = 30 * time.Minute     // without a page that was asked for by a person
+	SessionIdle     = 30 * time.Minute     // since a person last requested a page
 	SessionEnds     = 12 * time.Hour       // after signing in
-	FreshFor        = 5 * time.Minute      // after the password was given
-	OneTimeLinkEnds = 24 * time.Hour       // a one-time link
-	BrowserEnds     = 180 * 24 * time.Hour // a browser is known, after signing in
+	FreshFor        = 5 * time.Minute      // since the password was entered
+	OneTimeLinkEnds = 24 * time.Hour       // of a one-time link
+	BrowserEnds     = 180 * 24 * time.Hour // a browser stays known after a sign-in
 	MinPassword     = 10                   // characters
 	maxPassword     = 256                  // bytes
-	maxSessionsOf   = 20                   // of one administrator; the oldest goes
+	maxSessionsOf   = 20                   // per administrator; a new one ends the oldest
 )
 
 // Errors of signing in.
 var (
-	// ErrSignedOut: there is no such session, or it is over.
+	// ErrSignedOut: the session does not exist, or has ended.
 	ErrSignedOut = errors.New("you are signed out; sign in again")
-	// ErrWrongSignIn says nothing about which of the two was wrong.
+	// ErrWrongSignIn does not say which of the two was wrong.
 	ErrWrongSignIn = errors.New("name or password is wrong")
-	// ErrBusy: more wait for their password to be looked at than may.
-	ErrBusy = errors.New("too many are signing in right now; try again in a moment")
-	// ErrLinkUsed: the link is unknown, used, replaced by a newer one, or over.
-	ErrLinkUsed = errors.New("this link was used already, or its time is over; ask an Owner for a new one, or run latchkey-controller console-link where the controller runs")
+	// ErrBusy: too many clients are waiting for their password to be checked.
+	ErrBusy = errors.New("too many people are signing in right now; try again in a moment")
+	// ErrLinkUsed: the one-time link is unknown, used, replaced or expired.
+	ErrLinkUsed = errors.New("this link was already used or has expired; ask an Owner for a new one, or run latchkey-controller console-link on the controller's machine")
 )
 
-// A TooSoonError refuses to look at a password yet.
+// A TooSoonError says that no password is checked yet.
 type TooSoonError struct{ Wait time.Duration }
 
 func (e *TooSoonError) Error() string {
 	return "too many wrong passwords; try again in " + waitText(e.Wait)
 }
 
-// A Client is where a sign-in comes from.
+// A Client is the origin of a sign-in.
 type Client struct {
 	Address string // without the port
 	Agent   string // the browser, as it names itself
-	Browser string // the token that it was given when somebody signed in; "": none
-	Session string // the token of the session that it has now; "": none
+	Browser string // token from an earlier sign-in; "": none
+	Session string // token of its current session; "": none
 }
 
 const (
-	fromAddress    = "from "            // begins where a sign-in came from
-	unknownAccount = "Somebody unknown" // what was typed may be a password
+	fromAddress    = "from "            // precedes the address of a sign-in
+	unknownAccount = "Somebody unknown" // the typed name may be a password
 )
 
-// actorOf returns an administrator as one who acts in the console.
+// actorOf returns an administrator as an actor in the console.
 func actorOf(admin *store.Admin) Actor {
 	return Actor{ID: admin.ID, Name: admin.Name, Role: Role(admin.Role), Via: Console}
 }
 
-// SignIn checks a name and a password, which it wipes. The error is
-// ErrWrongSignIn, a *TooSoonError before a password is looked at again, or
-// ErrBusy.
+// SignIn checks a name and a password, which it wipes. The error is ErrWrongSignIn,
+// ErrBusy, or a *TooSoonError if no password is checked yet.
 func (d *Desk) SignIn(ctx context.Context, name string, password []byte, from Client) (*Session, error) {
 	defer clear(password)
 	name = cut(name, maxPassword)
@@ -68,7 +67,7 @@ func (d *Desk) SignIn(ctx context.Context, name string, password []byte, from Cl
 	if err != nil {
 		return nil, err
 	}
-	if !known { // who is known has a throttle of their own, and goes past the line
+	if !known { // a known browser has its own throttle and skips the queue
 		select {
 		case d.unknownClients <- struct{}{}:
 			defer func() { <-d.unknownClients }()
@@ -95,9 +94,8 @@ func (d *Desk) SignIn(ctx context.Context, name string, password []byte, from Cl
 	return session, err
 }
 
-// unchanged returns an administrator as they are now, or ErrWrongSignIn if the
-// password that was looked at meanwhile is no longer theirs, or all who had signed
-// in with it were signed out.
+// unchanged returns an administrator's current row, or ErrWrongSignIn if their
+// password changed, or all their sessions were ended, since before was read.
 func unchanged(tx *store.Tx, before *store.Admin) (*store.Admin, error) {
 	admin, err := tx.Admin(before.ID)
 	if errors.Is(err, store.ErrNotFound) || err == nil && admin.Generation != before.Generation {
@@ -106,9 +104,9 @@ func unchanged(tx *store.Tx, before *store.Admin) (*store.Admin, error) {
 	return admin, err
 }
 
-// charged returns the administrator whose name and password these are. The
-// attempt is charged to throttles before its outcome is known, and given back
-// if it was right.
+// authenticate returns the administrator with a name and password. It charges the
+// attempt to throttles before it checks the password, and refunds it if the password
+// is right.
 func (d *Desk) authenticate(ctx context.Context, name string, password []byte, from Client, throttles ...throttle) (*store.Admin, error) {
 	var admin *store.Admin
 	var refused error
@@ -155,8 +153,8 @@ func (d *Desk) authenticate(ctx context.Context, name string, password []byte, f
 	return admin, nil
 }
 
-// SignInAgain takes the password of a session again, wipes it, and makes its
-// actor's sign-in fresh. The errors are SignIn's, and ErrSignedOut.
+// SignInAgain checks the password of a session's administrator again, wipes it, and
+// makes the sign-in fresh. The errors are SignIn's, and ErrSignedOut.
 func (d *Desk) SignInAgain(ctx context.Context, token string, password []byte, from Client) error {
 	defer clear(password)
 	session, err := d.Session(ctx, token, true)
@@ -180,8 +178,8 @@ func (d *Desk) SignInAgain(ctx context.Context, token string, password []byte, f
 	})
 }
 
-// ChangePassword changes the password of a session's administrator, wipes
-// both, and ends their other sessions. Fields: "old", "new".
+// ChangePassword changes the password of a session's administrator, wipes both, and
+// ends their other sessions. Fields: "old", "new".
 func (d *Desk) ChangePassword(ctx context.Context, token string, old, new []byte, from Client) error {
 	defer clear(old)
 	defer clear(new)
@@ -221,7 +219,7 @@ func (d *Desk) ChangePassword(ctx context.Context, token string, old, new []byte
 	})
 }
 
-// cut returns at most n bytes of text.
+// cut returns at most n bytes of text, valid UTF-8.
 func cut(text string, n int) string {
 	if len(text) <= n {
 		return text

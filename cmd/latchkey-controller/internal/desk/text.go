@@ -6,9 +6,8 @@ import (
 	"unicode"
 )
 
-// say makes a sentence; each %s stands for a name, which stands out, and %%
-// for a percent sign. Text from elsewhere is escaped before it becomes part of
-// format.
+// say returns a sentence. Each %s stands for a name, which is emphasized, and %% for
+// a percent sign. Escape other text before it becomes part of format.
 func say(format string, names ...string) Text {
 	var text Text
 	var plain strings.Builder
@@ -35,11 +34,11 @@ func say(format string, names ...string) Text {
 	return text
 }
 
-// escape makes text part of say's format.
+// escape makes text safe as part of say's format.
 func escape(text string) string { return strings.ReplaceAll(Clean(text), "%", "%%") }
 
-// Clean returns text without what would move a terminal's cursor or turn a line
-// around: a reader that somebody has taken over says what it likes.
+// Clean replaces control and bidirectional characters, which could move a terminal's
+// cursor or reverse a line: a compromised reader can send anything.
 func Clean(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control) {
@@ -49,8 +48,8 @@ func Clean(text string) string {
 	}, text)
 }
 
-// because returns ": reason", or nothing; what goes on with the sentence
-// follows as it is.
+// because returns ": reason", or nothing. A reason that continues the sentence
+// follows without the colon.
 func because(reason string) string {
 	if reason == "" {
 		return ""

@@ -12,26 +12,25 @@ import (
 	"latchkey/sync/wire"
 )
 
-// A throttle is what wrong passwords are counted by: an account, so that many
-// addresses together get no further, and an address, so that one of them does
-// not go through all accounts; or, of a password that is asked for again, a
-// session, so that strangers at the sign-in keep nobody from it; or a browser
-// that is known. Beyond the free ones each costs a wait, which
-// doubles up to the longest. A failure is forgotten after a day without
-// another, or by the right password for that account or in that session.
+// A throttle is what wrong passwords are counted by: the account, so that many
+// addresses together get no further; the address, so that one cannot try all
+// accounts; the session, when a password is asked for again, so that strangers cannot
+// block it; or a known browser. Failures beyond the free ones each cost a wait, which
+// doubles up to the longest. They are forgotten after a day without another, or with
+// the right password for that account or session.
 type throttle struct {
 	what    string
 	free    int
 	longest time.Duration
 }
 
-// forAccount counts by what was typed as a name, whether there is one or not.
-// It is kept as a hash: it may have been a password.
+// forAccount counts by the name as typed, which need not exist. It is hashed: it may
+// be a password.
 func forAccount(name string) throttle {
 	return throttle{"account " + wire.Sum([]byte(store.Fold(cut(name, 4*wire.MaxName)))).String(), 5, 5 * time.Minute}
 }
 
-// forAddress counts by an address, of IPv6 by its first 64 bits, which one
+// forAddress counts by an IPv4 address, or by the /64 of an IPv6 address, which one
 // customer has.
 func forAddress(address string) throttle {
 	if ip, err := netip.ParseAddr(address); err == nil {
@@ -44,23 +43,21 @@ func forAddress(address string) throttle {
 	return throttle{"address " + cut(address, 64), 20, 15 * time.Minute}
 }
 
-// forSession counts by a session, of which the token is kept as a hash.
+// forSession counts by a session, whose token is hashed.
 func forSession(token string) throttle {
 	return throttle{"session " + hashToken(token).String(), 5, 5 * time.Minute}
 }
 
-// forBrowser counts by a browser in which the administrator has signed in
-// before: strangers who know the name, or are behind the same address, keep
-// nobody out of it (device cookies, as OWASP describes them).
+// forBrowser counts by a browser in which the administrator has signed in before, so
+// that strangers who know the name or share the address cannot lock them out (device
+// cookies, as described by OWASP).
 //
-// Each administrator of a browser has a counter: one's right password gives no
-// other's back.
+// Each administrator of a browser has a counter of their own.
 func forBrowser(token string, admin int64) throttle {
 	return throttle{fmt.Sprint("browser ", hashToken(token), " ", admin), 5, 5 * time.Minute}
 }
 
-// throttles returns what wrong passwords for a name are counted by, and whether
-// the browser is known.
+// throttles returns the throttles for a sign-in, and whether the browser is known.
 func (d *Desk) throttles(ctx context.Context, name string, from Client) (by []throttle, known bool, err error) {
 	by = []throttle{forAccount(name), forAddress(from.Address)}
 	err = d.site.View(ctx, func(tx *store.Tx) error {
@@ -84,11 +81,11 @@ func (d *Desk) throttles(ctx context.Context, name string, from Client) (by []th
 	return by, known, err
 }
 
-// forgetAfter is how long a wrong password is remembered.
+// forgetAfter is how long a wrong password counts.
 const forgetAfter = 24 * time.Hour
 
-// charge counts a failure to each throttle; refused says that none was counted,
-// because one of them still waits.
+// charge adds a failure to each throttle. If one of them still waits it adds none and
+// returns a TooSoonError as refused.
 func charge(tx *store.Tx, now clock.Steady, throttles []throttle) (refused, err error) {
 	rows := make([]*store.Throttle, len(throttles))
 	var wait time.Duration
@@ -118,10 +115,9 @@ func charge(tx *store.Tx, now clock.Steady, throttles []throttle) (refused, err 
 	return nil, nil
 }
 
-// giveBack undoes charge after the right password. What is counted first, the
-// account or the session, begins anew;
-// the address only gets this one back, or whoever has an account could try all
-// others from there.
+// refund undoes charge after the right password. The first throttle, the account,
+// session or browser, starts over; the address only gets this failure back: otherwise
+// somebody with an account could try all others from there.
 func refund(tx *store.Tx, throttles []throttle) error {
 	for i, t := range throttles {
 		row, err := tx.Throttle(t.what)

@@ -11,10 +11,9 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
-// AddUser adds a user, with a PIN unless the choice is NoPIN, and with cards,
-// their identifiers as people write them. It returns the PIN's digits if it was
-// to choose them: for the caller to show once and to wipe. Fields besides the
-// form's: "pin", "card".
+// AddUser adds a user, with a PIN unless the choice is NoPIN, and with cards by their
+// UIDs as typed. It returns the digits of a generated PIN, for the caller to show
+// once and to wipe. Fields besides the form's: "pin", "card".
 func (d *Desk) AddUser(ctx context.Context, a Actor, form UserForm, choice PIN, uids []string) (id uint64, digits []byte, err error) {
 	target := &auditTarget{subject: TidyName(form.First + " " + form.Last), text: givenText(choice, len(uids)), typed: len(uids) > 0 && a.Via == Console}
 	if err := d.check(ctx, a, AddUser, target); err != nil {
@@ -56,7 +55,7 @@ func (d *Desk) AddUser(ctx context.Context, a Actor, form UserForm, choice PIN, 
 	return u.ID, generated(choice, pin), nil
 }
 
-// gave says what a new user was given.
+// givenText describes the credentials of a new user.
 func givenText(pin PIN, cards int) string {
 	var parts []string
 	if pin.Choice != NoPIN {
@@ -74,11 +73,11 @@ func givenText(pin PIN, cards int) string {
 	return "with " + strings.Join(parts, " and ")
 }
 
-// EditUser changes a user, and with that what readers hold of their
-// credentials. was is the Revision of the form that the editor began with: if
-// it is another one now the change is refused; "": whatever it is. edit gets
-// the form as it is now, with times in a zone, nil: the site's; what it leaves
-// there stays as it is, to the second. Fields besides the form's: "user".
+// EditUser edits a user, and what readers hold of their credentials. was is the
+// Revision of the form that was edited; if it has changed since, the change is
+// refused; "": do not check. edit gets the current form, with times in the zone in,
+// nil: the site's; times that it does not change stay exact to the second. Fields
+// besides the form's: "user".
 func (d *Desk) EditUser(ctx context.Context, a Actor, id uint64, was string, in *time.Location, edit func(*UserForm)) error {
 	target := &auditTarget{user: id}
 	return d.act(ctx, a, EditUser, target, func(tx *store.Tx, now time.Time) error {
@@ -117,8 +116,7 @@ func (d *Desk) RemoveUser(ctx context.Context, a Actor, id uint64) error {
 	})
 }
 
-// FindUser returns the user that a person means: by number, or by a name that only
-// one user has.
+// FindUser returns the user with a number, or with a name that only one user has.
 func (d *Desk) FindUser(ctx context.Context, a Actor, who string) (found *UserRow, err error) {
 	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
 		u, err := site.FindUser(tx, who)

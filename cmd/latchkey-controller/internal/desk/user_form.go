@@ -10,20 +10,20 @@ import (
 	"latchkey/sync/wire"
 )
 
-// A UserForm is a user as an administrator writes it. Its fields in errors are
+// A UserForm is a user as an administrator edits it. Its fields in errors are
 // "first", "last", "groups", "from", "until".
 type UserForm struct {
 	First, Last string
-	Groups      []string       // besides everyone; names as wire.CheckName allows
-	From, Until string         // "": always, for ever; otherwise as ParseTime reads it
+	Groups      []string       // without everyone; names as wire.CheckName allows
+	From, Until string         // for ParseTime; "": no limit
 	Zone        *time.Location // of From and Until; nil: the site's
 	Extended    bool           // doors open for their extended time
 }
 
-// lastDay is the day at whose end clocks somewhere show the year 10000.
+// lastDay is the first second of the last day before the year 10000 anywhere.
 const lastDay = int64(wire.MaxTime + 1 - 24*60*60)
 
-// user returns what the form says, or what is wrong with each of its fields.
+// user returns the user of the form, or the errors in its fields.
 func (f UserForm) user() (*store.User, FieldErrors) {
 	var wrongs FieldErrors
 	u := &store.User{First: TidyName(f.First), Last: TidyName(f.Last), Extended: f.Extended}
@@ -32,7 +32,7 @@ func (f UserForm) user() (*store.User, FieldErrors) {
 	case u.Name == "":
 		wrongs = append(wrongs, wrong("first", "A user needs a name: first, last, or both"))
 	case len(u.Name) > wire.MaxName:
-		wrongs = append(wrongs, wrong("last", fmt.Sprintf("First and last name together have %d bytes, and readers show %d at most", len(u.Name), wire.MaxName)))
+		wrongs = append(wrongs, wrong("last", fmt.Sprintf("First and last name together have %d bytes; readers show at most %d", len(u.Name), wire.MaxName)))
 	default:
 		wrongs.add("first", wire.CheckLabel(u.Name))
 	}
@@ -45,12 +45,12 @@ func (f UserForm) user() (*store.User, FieldErrors) {
 	}
 	slices.Sort(u.Groups)
 	if u.Groups = slices.Compact(u.Groups); len(u.Groups) > wire.MaxGroups {
-		wrongs = append(wrongs, wrong("groups", fmt.Sprintf("A user can be in %d groups at most", wire.MaxGroups)))
+		wrongs = append(wrongs, wrong("groups", fmt.Sprintf("A user can be in at most %d groups", wire.MaxGroups)))
 	}
 	u.From = f.time(&wrongs, "from", f.From, 0)
 	u.Until = f.time(&wrongs, "until", f.Until, 1)
 	if u.Until != 0 && u.Until <= u.From {
-		wrongs = append(wrongs, wrong("until", "The user's time ends before it begins"))
+		wrongs = append(wrongs, wrong("until", "The end must be after the beginning"))
 	}
 	return u, wrongs
 }
@@ -66,16 +66,16 @@ func (f UserForm) time(wrongs *FieldErrors, field, text string, days int) int64 
 		wrongs.add(field, err)
 		return 0
 	case t.Unix() >= lastDay:
-		*wrongs = append(*wrongs, wrong(field, "This is not before 31 December 9999: leave the end out for ever"))
+		*wrongs = append(*wrongs, wrong(field, "This must be before 31 December 9999; for no end, leave it empty"))
 	}
 	wrongs.add(field, wire.CheckTime(t.Unix()))
 	return t.Unix()
 }
 
-// minutes is how a form shows a time.
+// minutes is the layout of times in a form.
 const minutes = "2006-01-02T15:04"
 
-// formOf returns a user as a form shows them, with times in a zone.
+// formOf returns a user's form, with times in a zone.
 func formOf(u *store.User, in *time.Location) UserForm {
 	f := UserForm{First: u.First, Last: u.Last, Groups: u.Groups, Zone: in, Extended: u.Extended}
 	if u.From != 0 {
@@ -87,7 +87,7 @@ func formOf(u *store.User, in *time.Location) UserForm {
 	return f
 }
 
-// keep puts the user's exact times where the form says what was shown.
+// keep restores the user's exact times in fields that were not edited.
 func (f *UserForm) keep(shown UserForm, u *store.User) {
 	if f.From == shown.From && u.From != 0 {
 		f.From = time.Unix(u.From, 0).UTC().Format(time.RFC3339)
@@ -97,7 +97,7 @@ func (f *UserForm) keep(shown UserForm, u *store.User) {
 	}
 }
 
-// Form returns the user as a form shows them, with times in a zone.
+// Form returns a user's form, with times in a zone.
 func (u *User) Form(in *time.Location) UserForm {
 	row := &store.User{First: u.First, Last: u.Last, Groups: u.Groups, Extended: u.Extended}
 	if !u.From.IsZero() {
@@ -109,7 +109,7 @@ func (u *User) Form(in *time.Location) UserForm {
 	return formOf(row, in)
 }
 
-// Revision stands for the form as it was shown.
+// Revision identifies the form's state.
 func (f UserForm) Revision() string {
 	return revision([]any{f.First, f.Last, f.Groups, f.From, f.Until, f.Extended})
 }

@@ -16,21 +16,21 @@ import (
 // A UserRow is a user in a list.
 type UserRow struct {
 	ID       uint64
-	Name     string // as readers greet
+	Name     string // as readers greet the user
 	First    string
 	Last     string
-	Groups   []string  // sorted, besides everyone
+	Groups   []string  // sorted, without everyone
 	PIN      bool      // has one
 	Cards    int       //
-	Exposed  int       // of these, how many a lost reader may have given away
-	From     time.Time // zero: always
-	Until    time.Time // zero: for ever
+	Exposed  int       // credentials that a lost reader may have disclosed
+	From     time.Time // zero: no beginning
+	Until    time.Time // zero: no end
 	Extended bool
 	Validity Validity
 	Seen     *Seen // nil: not yet
 }
 
-// A Validity is how a user's dates stand to now.
+// A Validity says whether a user's dates include now.
 type Validity string
 
 // The validities.
@@ -40,7 +40,7 @@ const (
 	Expired     Validity = "expired"
 )
 
-// validity returns how dates in Unix seconds, 0 for none, stand to a time.
+// validity compares dates in Unix seconds, 0: none, with a time.
 func validity(from, until int64, now time.Time) Validity {
 	switch {
 	case until != 0 && now.Unix() >= until:
@@ -51,7 +51,7 @@ func validity(from, until int64, now time.Time) Validity {
 	return Valid
 }
 
-// A Seen is where and when a user was let in last.
+// A Seen is where and when a user was last granted access.
 type Seen struct {
 	Reader, Door string
 	At           time.Time
@@ -61,22 +61,22 @@ type Seen struct {
 type Credential struct {
 	ID      uint64
 	Kind    string // "pin" or "card"
-	UID     string // of a card, its end only: "… E5 80"
+	UID     string // of a card, masked: "… E5 80"
 	Given   time.Time
-	By      string // who gave it; "" if that is not known
-	Exposed bool   // a lost reader may have given it away: give a new one
+	By      string // who assigned it; "": not known
+	Exposed bool   // a lost reader may have disclosed it: replace it
 }
 
-// A User is a user with all there is to see.
+// A User is a user with everything to display about them.
 type User struct {
 	UserRow
 	Created     time.Time
 	Credentials []Credential // the PIN first
 	Access      []Access     // where the user may open
-	Elsewhere   []ZoneDates  // what their dates are in other zones
+	Elsewhere   []ZoneDates  // their dates in other zones
 }
 
-// PINDoors returns at how many doors a PIN of the user may open.
+// PINDoors returns at how many doors the user can open with a PIN.
 func (u *User) PINDoors() int {
 	doors := map[[2]string]bool{}
 	for _, a := range u.Access {
@@ -87,25 +87,25 @@ func (u *User) PINDoors() int {
 	return len(doors)
 }
 
-// An Access is a door that a user's groups open.
+// An Access is a door that a user's groups may open.
 type Access struct {
 	Reader, Door, Place string
 	Groups              []string // that open it
 	Scheduled           bool     // not always
 	Zone                string   // IANA name of the door's time zone
-	PIN                 bool     // PINs are taken there
+	PIN                 bool     // PIN entry is switched on there
 }
 
-// A UserState is what users can be chosen by besides their names.
+// A UserState is a filter for users besides their names.
 type UserState = store.UserState
 
-// UserStates are the states to choose from. Whoever has no credentials is in one
-// of the others, too.
+// UserStates returns all states. Users without credentials are also in one of the
+// others.
 func UserStates() []UserState {
 	return []UserState{store.AnyState, store.ValidUsers, store.ExpiredUsers, store.EarlyUsers, store.BareUsers}
 }
 
-// StateTitle is a state of users for people.
+// StateTitle returns a state's name for people.
 func StateTitle(s UserState) string {
 	switch s {
 	case store.AnyState:
@@ -122,12 +122,12 @@ func StateTitle(s UserState) string {
 	return string(s)
 }
 
-// A UserQuery chooses users. All words of Search must begin words of a user's
-// name or group, whatever their case and accents.
+// A UserQuery selects users. Each word of Search must begin a word of the user's name
+// or of a group, ignoring case and accents.
 type UserQuery struct {
 	Search string
-	State  UserState // "": whatever it is
-	After  string    // UserPage.Next of the page before; "": from the beginning
+	State  UserState // "": any
+	After  string    // UserPage.Next of the previous page; "": the first page
 	Limit  int       // 0: 50; at most 1000
 }
 
@@ -135,11 +135,11 @@ type UserQuery struct {
 type UserPage struct {
 	Users []*UserRow
 	Total int    // users of the site
-	Found int    // that Search and State choose
+	Found int    // that Search and State select
 	Next  string // "": this is the last page
 }
 
-// moment returns a time in Unix seconds; 0 is the zero one.
+// moment returns a time in Unix seconds; 0: the zero time.
 func moment(seconds int64) time.Time {
 	if seconds == 0 {
 		return time.Time{}
@@ -147,11 +147,11 @@ func moment(seconds int64) time.Time {
 	return time.Unix(seconds, 0)
 }
 
-// pageOf is how many rows a page has unless it is said, pageMost the most.
+// defaultPageSize and maxPageSize are in rows.
 const defaultPageSize, maxPageSize = 50, 1000
 
-// pageSize returns how many rows a page has if so many are asked for; 0: as
-// many as it has.
+// pageSize returns the number of rows on a page for a requested limit; 0: the
+// default.
 func pageSize(limit int) int {
 	if limit <= 0 {
 		return defaultPageSize
@@ -159,14 +159,14 @@ func pageSize(limit int) int {
 	return min(limit, maxPageSize)
 }
 
-// Users returns a page of users. Its fields in errors are "state".
+// Users returns a page of users. Field: "state".
 func (d *Desk) Users(ctx context.Context, a Actor, q UserQuery) (page *UserPage, err error) {
 	after, err := parseCursor(q.After)
 	if err != nil {
-		return nil, ErrNotFound // no page ever led there
+		return nil, ErrNotFound // no page has such a cursor
 	}
 	if !slices.Contains(UserStates(), q.State) {
-		return nil, wrong("state", fmt.Sprintf("There is no state like that; choose %s, %s, %s or %s", store.ValidUsers, store.ExpiredUsers, store.EarlyUsers, store.BareUsers))
+		return nil, wrong("state", fmt.Sprintf("Unknown state; choose %s, %s, %s or %s", store.ValidUsers, store.ExpiredUsers, store.EarlyUsers, store.BareUsers))
 	}
 	limit := pageSize(q.Limit)
 	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
@@ -201,7 +201,7 @@ func parseCursor(text string) (at store.UserCursor, err error) {
 	return at, err
 }
 
-// userRows returns users as they are listed.
+// userRows returns users as listed.
 func (d *Desk) userRows(tx *store.Tx, users []*store.User) ([]*UserRow, error) {
 	ids := make([]uint64, len(users))
 	for i, u := range users {
@@ -285,7 +285,7 @@ func (d *Desk) User(ctx context.Context, a Actor, id uint64) (user *User, err er
 	return user, err
 }
 
-// access returns where a user may open.
+// access returns the doors that a user's groups may open.
 func access(tx *store.Tx, u *store.User) ([]Access, error) {
 	bundles, err := tx.Bundles()
 	if err != nil {
@@ -316,8 +316,7 @@ func access(tx *store.Tx, u *store.User) ([]Access, error) {
 	return all, nil
 }
 
-// Groups returns the groups that users are in or doors open to, sorted; not
-// everyone.
+// Groups returns the groups of users and of policies, sorted, without everyone.
 func (d *Desk) Groups(ctx context.Context, a Actor) (groups []string, err error) {
 	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
 		if groups, err = tx.Groups(); err != nil {

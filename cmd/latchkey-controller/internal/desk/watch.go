@@ -8,16 +8,15 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
-// A Change says what has moved since the last one.
+// A Change says what has changed since the last one.
 type Change struct {
-	Activity int64 // the newest entry's id
-	Acts     bool  // entries have come: users, places, policies may have changed
-	States   bool  // readers have said something of themselves
+	Activity int64 // the newest event's id
+	Acts     bool  // there are new events: users, places and policies may have changed
+	States   bool  // readers have reported a new state
 }
 
-// Watch calls moved at once, and again whenever something has changed, by
-// whichever process, until ctx ends or moved fails. It looks ten times a
-// second.
+// Watch calls changed at once, and again whenever any process has changed something,
+// until ctx ends or changed fails. It polls ten times a second.
 func (d *Desk) Watch(ctx context.Context, changed func(Change) error) error {
 	activity, states := int64(-1), int64(-1)
 	return d.site.Watch(ctx, func() error {
@@ -42,12 +41,11 @@ func (d *Desk) Watch(ctx context.Context, changed func(Change) error) error {
 	})
 }
 
-// pruneAtOnce is how many entries are forgotten in one transaction: others may
-// write in between.
+// pruneBatch is how many events one transaction deletes: others may write in between.
 const pruneBatch = 1000
 
-// Prune forgets entries that came before the days that the site's settings
-// keep, and sign-ins that are over; nothing while the clock is in doubt.
+// Prune deletes events older than the site's settings keep, and expired sign-ins. It
+// deletes nothing while the clock is in doubt.
 func (d *Desk) Prune(ctx context.Context) error {
 	for {
 		var n int

@@ -8,9 +8,9 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/zone"
 )
 
-// ParseTime reads a time as an administrator writes it: in a zone, or with an
-// offset as it says. A day alone stands for its beginning, days later. Of a time
-// that clocks show twice the first is meant; one that they leave out is refused.
+// ParseTime parses a time as an administrator enters it: in a zone, or with an
+// explicit offset. A date alone is the beginning of that day plus days. Of an
+// ambiguous time it takes the first; a time that the clocks skip is an error.
 func ParseTime(text string, days int, in *time.Location) (time.Time, error) {
 	if day, err := time.Parse(time.DateOnly, text); err == nil {
 		return zone.Begin(day.AddDate(0, 0, days), in), nil
@@ -28,7 +28,7 @@ func ParseTime(text string, days int, in *time.Location) (time.Time, error) {
 	return time.Time{}, errors.New("write it like 2026-12-31 or 2026-12-31T18:00")
 }
 
-// count writes a number of things: "1 PIN", "2 PINs".
+// count returns a number of things as text: "1 PIN", "2 PINs".
 func count(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing
@@ -36,7 +36,7 @@ func count(n int, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-// spell writes a wait: "40 seconds", "3 minutes".
+// waitText returns a wait as text, rounded up: "40 seconds", "3 minutes".
 func waitText(d time.Duration) string {
 	n := int((d + time.Second - 1) / time.Second)
 	if n > 90 {

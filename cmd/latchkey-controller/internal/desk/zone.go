@@ -11,7 +11,7 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/zone"
 )
 
-// Zone returns the site's time zone, in which times are shown and written.
+// Zone returns the site's time zone, in which times are displayed and entered.
 func (d *Desk) Zone(ctx context.Context) (*time.Location, error) { return d.site.Zone(ctx) }
 
 // siteZone returns the site's time zone.
@@ -23,9 +23,8 @@ func siteZone(tx *store.Tx) (*time.Location, error) {
 	return zone.Load(name)
 }
 
-// SetZone gives the site another time zone: times are shown and written in it
-// from now on, and each stays the moment that it was. Doors keep theirs. Field:
-// "zone".
+// SetZone changes the zone in which times are displayed and entered. Stored times do
+// not change, and doors keep their zones. Field: "zone".
 func (d *Desk) SetZone(ctx context.Context, a Actor, name string) error {
 	name = TidyName(name)
 	target := &auditTarget{subject: d.site.Name}
@@ -42,18 +41,19 @@ func (d *Desk) SetZone(ctx context.Context, a Actor, name string) error {
 	})
 }
 
-// A There is what a user's dates are at doors whose clocks show something else
-// than the site's.
+// ZoneDates are a user's dates in the time zone of some doors, where it differs from
+// the site's.
 type ZoneDates struct {
 	Zone        *time.Location
 	Doors       []string // by name
 	From, Until time.Time
 }
 
-// namedDoors is how many doors are named before the others are counted.
+// namedDoors is how many doors are listed by name.
 const namedDoors = 3
 
-// String says it: "at Lobby (America/New_York) until 30 Nov 2026, 18:00".
+// String returns them as text: "at Lobby (America/New_York) until 30 Nov 2026,
+// 18:00".
 func (t ZoneDates) String() string {
 	doors := t.Doors[:min(len(t.Doors), namedDoors)]
 	text := "at " + strings.Join(doors, ", ")
@@ -72,8 +72,8 @@ func (t ZoneDates) String() string {
 	return text
 }
 
-// Moment writes a time of a zone for people. Where clocks there show it twice it
-// says which of the two it is.
+// Moment returns a time in a zone as text, with the zone's abbreviation if the clocks
+// there show it twice.
 func Moment(t time.Time, in *time.Location) string {
 	t = t.In(in)
 	if zone.Twice(t) {
@@ -82,8 +82,8 @@ func Moment(t time.Time, in *time.Location) string {
 	return t.Format("2 Jan 2006, 15:04")
 }
 
-// elsewhere returns what dates, zero for none, are at doors in other zones than
-// the site's, by zone.
+// elsewhere returns dates, zero for none, at doors whose time zone differs from the
+// site's, by zone.
 func elsewhere(doors []Access, here *time.Location, from, until time.Time) ([]ZoneDates, error) {
 	byZone := map[string]*ZoneDates{}
 	for _, a := range doors {
@@ -111,8 +111,8 @@ func elsewhere(doors []Access, here *time.Location, from, until time.Time) ([]Zo
 	return all, nil
 }
 
-// Elsewhere returns what the dates of a form are at doors in other zones that
-// its groups open. What is wrong with the form is passed over.
+// Elsewhere returns the dates of a form at doors in other zones that its groups may
+// open. It ignores errors in the form.
 func (d *Desk) Elsewhere(ctx context.Context, a Actor, form UserForm) (all []ZoneDates, err error) {
 	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
 		here, err := siteZone(tx)
@@ -133,8 +133,8 @@ func (d *Desk) Elsewhere(ctx context.Context, a Actor, form UserForm) (all []Zon
 	return all, err
 }
 
-// thereOf fills in the zones of the doors at which entries happened, where
-// clocks showed something else than the site's.
+// fillDoorZones sets DoorZone in events at doors whose clocks showed another time
+// than the site's.
 func fillDoorZones(tx *store.Tx, entries []*Event) error {
 	here, err := siteZone(tx)
 	if err != nil {
@@ -149,7 +149,7 @@ func fillDoorZones(tx *store.Tx, entries []*Event) error {
 		if there == nil {
 			p, err := tx.Policy(e.Reader)
 			if err != nil {
-				continue // one that is damaged does not hide what happened
+				continue // a damaged policy must not hide the event
 			}
 			if there, err = zone.Load(p.TimeZone); err != nil {
 				return err

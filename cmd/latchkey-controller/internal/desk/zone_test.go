@@ -21,7 +21,7 @@ func TestATimeIsReadInTheSitesZoneUnlessItSaysAnother(t *testing.T) {
 		{"", "2026-03-29T02:30", "until: There is no 02:30 on 29 Mar 2026 in Europe/Zurich: clocks go from 02:00 to 03:00 then"},
 		{"2026-03-29T02:30+01:00", "", "2026-03-29 01:30 -"},
 		{"2026-10-25T02:30", "2026-10-25T02:30+01:00", "2026-10-25 00:30 - 2026-10-25 01:30"},
-		{"2026-12-02", "2026-12-01", "until: The user's time ends before it begins"},
+		{"2026-12-02", "2026-12-01", "until: The end must be after the beginning"},
 	} {
 		id, _, err := w.AddUser(t.Context(), as(Editor), UserForm{First: "Ada", From: c.from, Until: c.until}, PIN{}, nil)
 		var is []string
