@@ -54,7 +54,7 @@ func (v *VerifiedPolicy) Policy() *Policy { return &v.policy }
 // A VerifiedHead is a head that bears its controller's signature.
 type VerifiedHead struct {
 	verified
-	place  Place
+	place Place
 }
 
 // OpenHead checks a signed head.
@@ -72,7 +72,7 @@ func (v *VerifiedHead) Place() Place { return v.place }
 // A VerifiedDelta is a delta that bears its controller's signature.
 type VerifiedDelta struct {
 	verified
-	delta  Delta
+	delta Delta
 }
 
 // OpenDelta checks a signed delta.
