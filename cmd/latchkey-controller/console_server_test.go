@@ -80,7 +80,7 @@ func TestTheFirstLinkLeadsToTheConsoleUnderTheSitesOwnAuthority(t *testing.T) {
 		t.Fatalf("%s: %s", response.Request.URL, page)
 	}
 	response, err = client.Get(link)
-	if page := get("the link again", response, err); response.StatusCode != http.StatusGone || !strings.Contains(page, "This link is over") {
+	if page := get("the link again", response, err); response.StatusCode != http.StatusGone || !strings.Contains(page, "This link is no longer valid") {
 		t.Fatalf("%s: %s", response.Status, page)
 	}
 }

@@ -68,7 +68,7 @@ func (d *desk) turn(css string, on bool) {
 	before := d.place(css)
 	d.clickOn(css)
 	d.do("turned "+css, chromedp.WaitVisible(chromedp.CSS(fmt.Sprintf("%s[aria-checked=%t]", css, on))))
-	d.sees("The reader has taken this over.")
+	d.sees("The reader has applied this.")
 	if after := d.place(css); after != before {
 		d.t.Errorf("%s was at %s and is at %s", css, before, after)
 	}

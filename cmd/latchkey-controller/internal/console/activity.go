@@ -12,23 +12,23 @@ import (
 	"latchkey/sync/wire"
 )
 
-// activityPage is what happened, by day.
+// activityPage lists events by day.
 type activityPage struct {
 	Days    []activityDay
 	Newest  int64
 	Older   int64
 	Filter  *form
-	Person  string // whom the filter chooses; "": everybody
+	Person  string // name of the user in the filter; "": all
 	Doors   []*desk.Door
 	Readers []*desk.Reader
 	Kinds   []desk.Kind
-	Chart   *chart // of the door that the filter chooses
+	Chart   *chart // of the door in the filter
 	Query   string // the filter, for links
-	First   bool   // the newest are shown: they are kept up to date
+	First   bool   // the first page, which updates itself
 	Audit   bool
 }
 
-// A dayOf is what happened in a day.
+// An activityDay holds the events of one day.
 type activityDay struct {
 	Name   string
 	Events []*desk.Event
@@ -36,14 +36,14 @@ type activityDay struct {
 
 func (c *Console) activityRoutes(page route) {
 	page("GET /activity", c.activity)
-	page("POST /activity/export", c.export) // it is noted
+	page("POST /activity/export", c.export) // POST: an export is audited
 }
 
-// filterFields are the fields of the filter as they stand in an address.
+// filterFields are the fields of the filter in a URL.
 var filterFields = []string{"door", "reader", "user", "person", "kind", "from", "until"}
 
-// filter reads a filter from an address. What cannot be read is marked, and
-// chooses nothing.
+// filter reads a filter from a URL. It marks fields that it cannot read and ignores
+// them.
 func (c *Console) filter(r *http.Request, v *visit) (q desk.Query, f *form, person string, err error) {
 	f = newForm()
 	for _, name := range filterFields {
@@ -114,7 +114,7 @@ func (c *Console) activity(w http.ResponseWriter, r *http.Request, v *visit) err
 	return nil
 }
 
-// readActivity fills in the entries that a query chooses, page by page.
+// readActivity fills in a page of the events that a query selects.
 func (c *Console) readActivity(r *http.Request, v *visit, p *activityPage, q desk.Query) error {
 	q.Before, _ = strconv.ParseInt(r.URL.Query().Get("before"), 10, 64)
 	p.First = q.Before == 0
@@ -134,8 +134,7 @@ func (c *Console) readActivity(r *http.Request, v *visit, p *activityPage, q des
 	return nil
 }
 
-// byDay groups entries, the newest first, by the day on which they happened in
-// a zone.
+// byDay groups events, newest first, by their day in a zone.
 func byDay(entries []*desk.Event, zone *time.Location) (days []activityDay) {
 	today := time.Now().In(zone)
 	for _, e := range entries {
@@ -156,13 +155,13 @@ func byDay(entries []*desk.Event, zone *time.Location) (days []activityDay) {
 	return days
 }
 
-// export sends everything that a filter chooses as a file.
+// export sends all events that a filter selects as a file.
 func (c *Console) export(w http.ResponseWriter, r *http.Request, v *visit) error {
 	q, f, _, err := c.filter(r, v)
 	if err != nil {
 		return err
 	}
-	again := func() error { // where it says what is wrong
+	again := func() error { // the page that shows the errors
 		http.Redirect(w, r, "/activity?"+url.Values(f.Values).Encode(), http.StatusSeeOther)
 		return nil
 	}
@@ -187,20 +186,20 @@ func (c *Console) export(w http.ResponseWriter, r *http.Request, v *visit) error
 	return err
 }
 
-// download sends what write writes as a file. An error before the first byte is
-// an answer like any other; after it the connection is cut, so that nobody takes
-// half a file for a whole one.
+// download sends what write writes as a file. An error before the first byte gets a
+// normal answer; a later one cuts the connection, so that nobody takes half a file
+// for a whole one.
 func (c *Console) download(w http.ResponseWriter, r *http.Request, kind, name string, write func(http.ResponseWriter) error) error {
 	d := &downloading{ResponseWriter: w, kind: kind, name: name}
 	err := write(d)
 	if err != nil && d.begun {
-		c.log.Error("console: a download was cut short", "file", name, "error", err)
+		c.log.Error("console: download interrupted", "file", name, "error", err)
 		panic(http.ErrAbortHandler)
 	}
 	return err
 }
 
-// A downloading response says what it is with its first byte.
+// A downloading response sets its headers with the first byte.
 type downloading struct {
 	http.ResponseWriter
 	kind, name string
@@ -213,7 +212,7 @@ func (d *downloading) Write(b []byte) (int, error) {
 		d.Header().Set("Content-Type", d.kind)
 		d.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", d.name))
 	}
-	// A slow reader may take as long as it goes on reading.
+	// A slow client may take as long as it keeps reading.
 	if err := http.NewResponseController(d.ResponseWriter).SetWriteDeadline(time.Now().Add(30 * time.Second)); err != nil {
 		return 0, err
 	}

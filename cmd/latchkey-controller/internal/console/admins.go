@@ -8,15 +8,15 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/desk"
 )
 
-// adminsPage is all administrators.
+// adminsPage lists the administrators.
 type adminsPage struct {
 	Tab    string
 	Admins []*desk.Admin
 	Form   *form
-	Ask    string // what is being done: "add", "role", "link", "sign-out", "remove"
+	Ask    string // open dialog: "add", "role", "link", "sign-out", "remove"
 	About  *desk.Admin
 	Link   string // a one-time link, shown once
-	For    string // whose
+	For    string // for whom
 }
 
 func (c *Console) adminRoutes(page route) {
@@ -59,8 +59,7 @@ func (c *Console) showAdmins(w http.ResponseWriter, r *http.Request, v *visit, s
 
 func byPost(r *http.Request) bool { return r.Method == http.MethodPost }
 
-// oneTimeLink is the address of a one-time link, under the name by which this page was
-// found.
+// oneTimeLink returns the URL of a one-time link, on the host of the request.
 func oneTimeLink(r *http.Request, token string) string { return "https://" + r.Host + "/link/" + token }
 
 func (c *Console) addAdmin(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -98,20 +97,20 @@ func (c *Console) changeAdmin(w http.ResponseWriter, r *http.Request, v *visit) 
 	return c.once(w, r, v, f, func() (answer, error) { return c.changed(w, r, v, id, f) })
 }
 
-// changed does one act to an administrator.
+// changed runs one act on an administrator.
 func (c *Console) changed(w http.ResponseWriter, r *http.Request, v *visit, id int64, f *form) (answer, error) {
 	act := r.PathValue("act")
 	var token, notice string
 	done, err := c.withPassword(r, v, f, func() (err error) {
 		switch act {
 		case "role":
-			notice = "The role is changed."
+			notice = "The role was changed."
 			return c.desk.SetRole(r.Context(), v.Actor, id, desk.Role(f.Get("role")))
 		case "sign-out":
-			notice = f.Get("name") + " is signed out everywhere."
+			notice = f.Get("name") + " was signed out everywhere."
 			return c.desk.SignOutAdmin(r.Context(), v.Actor, id)
 		case "remove":
-			notice = "The administrator was removed, and signed out."
+			notice = "The administrator was removed and signed out."
 			return c.desk.RemoveAdmin(r.Context(), v.Actor, id)
 		case "link":
 			token, err = c.desk.NewOneTimeLink(r.Context(), v.Actor, id)

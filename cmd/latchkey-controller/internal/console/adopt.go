@@ -16,19 +16,19 @@ import (
 	"latchkey/sync/wire"
 )
 
-// adoptPage is the way of a board to a reader: its request is uploaded, the
-// fingerprints are compared, the bundle is downloaded.
+// adoptPage is the adoption of a reader: upload the request, compare the
+// fingerprints, download the bundle.
 type adoptPage struct {
 	Step        int // 1, 2, 3
 	Form        *form
 	Request     *desk.Request
 	Locations   []*desk.Location
 	Readers     []*desk.Reader
-	Groups      []string // that there are, besides everyone
-	Days        []day    // of set times
+	Groups      []string // existing ones, without everyone
+	Days        []day    // for the schedule
 	Adoption    *site.Adoption
-	OtherBroker bool   // the broker is a program of its own
-	Download    string // address of the bundle
+	OtherBroker bool   // the broker is a separate program
+	Download    string // URL of the bundle
 	File        string
 }
 
@@ -64,7 +64,7 @@ func (c *Console) adoptPage(w http.ResponseWriter, r *http.Request, v *visit) er
 	return c.showAdopt(w, r, v, http.StatusOK, &adoptPage{Step: 1, Form: newForm("reader", r.URL.Query().Get("reader"))})
 }
 
-// readRequest takes the uploaded request and shows its fingerprint.
+// readRequest reads the uploaded request and shows its fingerprint.
 func (c *Console) readRequest(w http.ResponseWriter, r *http.Request, v *visit) error {
 	f, file, err := readUpload(r, "request", desk.MaxRequest, "password")
 	if err != nil {
@@ -75,7 +75,7 @@ func (c *Console) readRequest(w http.ResponseWriter, r *http.Request, v *visit) 
 		return c.showAdopt(w, r, v, http.StatusUnprocessableEntity, &adoptPage{Step: 1, Form: f})
 	}
 	if len(file) > desk.MaxRequest {
-		f.Wrong["request"] = fmt.Sprintf("This is no request: it is larger than %d KiB.", desk.MaxRequest>>10)
+		f.Wrong["request"] = fmt.Sprintf("This is not a request: it is larger than %d KiB.", desk.MaxRequest>>10)
 		return again()
 	}
 	right, err := c.confirmPassword(r, v, f)
@@ -102,8 +102,8 @@ func (c *Console) readRequest(w http.ResponseWriter, r *http.Request, v *visit) 
 	return c.showAdopt(w, r, v, http.StatusOK, &adoptPage{Step: 2, Form: f, Request: request})
 }
 
-// broker is where readers find the broker, as far as is known: under the name
-// by which this page was found.
+// broker returns the broker's URL to propose; if its host is not configured, with the
+// host of the request.
 func (c *Console) broker(r *http.Request) string {
 	port, ok := strings.CutPrefix(c.brokerURL, "ssl://:")
 	if !ok {
@@ -116,11 +116,11 @@ func (c *Console) broker(r *http.Request) string {
 	return "ssl://" + net.JoinHostPort(host, port)
 }
 
-// otherBroker says whether the broker is a program of its own, which has to be told
-// who the readers are.
+// otherBroker says whether the broker is a separate program, which must be configured
+// with the readers.
 func (c *Console) otherBroker() bool { return !strings.HasPrefix(c.brokerURL, "ssl://:") }
 
-// adopt makes the board a reader and keeps the bundle for the download.
+// adopt makes the board a reader and keeps the bundle for download.
 func (c *Console) adopt(w http.ResponseWriter, r *http.Request, v *visit) error {
 	f, err := c.formOf(r, v, "password")
 	if err != nil {
@@ -134,7 +134,7 @@ func (c *Console) adopt(w http.ResponseWriter, r *http.Request, v *visit) error 
 	return c.once(w, r, v, f, func() (answer, error) { return c.adopted(w, r, v, f, request) })
 }
 
-// adopted makes the board of a request a reader.
+// adopted adopts the board of a request and shows the result.
 func (c *Console) adopted(w http.ResponseWriter, r *http.Request, v *visit, f *form, request []byte) (answer, error) {
 	right, err := c.confirmPassword(r, v, f)
 	if err != nil {
@@ -167,8 +167,8 @@ func (c *Console) adopted(w http.ResponseWriter, r *http.Request, v *visit, f *f
 	return nil, c.showAdopt(w, r, v, http.StatusUnprocessableEntity, &adoptPage{Step: 2, Form: f, Request: &desk.Request{Fingerprint: fingerprint}})
 }
 
-// accessChoice reads who may open the door of a reader that is adopted; nil: as
-// it is. What is missing is marked.
+// accessChoice reads who may open the door of a reader being adopted; nil: unchanged.
+// It marks missing input.
 func accessChoice(f *form) []wire.Access {
 	switch f.Get("access") {
 	case "everyone":
@@ -184,20 +184,20 @@ func accessChoice(f *form) []wire.Access {
 			access = append(access, wire.Access{Group: group, Schedule: hours})
 		}
 		if len(access) == 0 {
-			f.Wrong["access"] = "Choose the groups that may open the door, or nobody yet."
+			f.Wrong["access"] = "Choose the groups that may open the door, or choose nobody yet."
 		}
 		return access
 	case "keep":
 	default:
-		f.Wrong["access"] = "Say who may open the door."
+		f.Wrong["access"] = "Choose who may open the door."
 	}
 	return nil
 }
 
 func bundleName(reader string) string { return reader + ".bundle" }
 
-// makeBundle writes a bundle into a file that has no name: it is gone with
-// this process.
+// makeBundle adopts the reader and writes its bundle to a file without a name, which
+// vanishes with this process.
 func (c *Console) makeBundle(r *http.Request, v *visit, f *form, request []byte, access []wire.Access) (a *site.Adoption, key string, err error) {
 	file, err := os.CreateTemp("", "bundle-*")
 	if err != nil {

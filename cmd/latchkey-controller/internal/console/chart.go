@@ -7,41 +7,41 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/desk"
 )
 
-// A chart is entries per hour, as bars of granted ones with refused ones on
-// top. Its units are those of its viewBox.
+// A chart shows access events per hour, as bars with refused ones on top. Its units
+// are those of its viewBox.
 type chart struct {
 	Width, Height int
 	Bars          []bar
 	Lines         []line
-	Label         string // what it shows, in words
-	Granted       int    // all that it shows
+	Label         string // alternative text
+	Granted       int    // total
 	Refused       int
 }
 
-// A bar is one hour.
+// A bar is one hour of a chart.
 type bar struct {
 	X, W            int
 	GrantedY, Tall  int // of the granted
 	DeniedY, Denied int // of the refused
 	Title           string
-	Tick            string // below it; "": nothing
+	Tick            string // label below; "": none
 	TickX           int
 }
 
-// A line is one of the grid, with the number at it.
+// A line is a horizontal grid line with its number.
 type line struct {
 	Y, TextY int
 	Text     string
 }
 
-// Sizes of a chart.
+// Sizes of a chart, in its units.
 const (
 	chartWidth, chartHeight = 640, 180
 	chartLeft, chartTop     = 34, 10
-	chartBottom             = 24 // for the hours below
+	chartBottom             = 24 // for the labels of the hours
 )
 
-// newChart draws hours, the first on the left.
+// newChart draws hours, oldest first, from left to right.
 func newChart(hours []desk.Hour, zone *time.Location) *chart {
 	c := &chart{Width: chartWidth, Height: chartHeight}
 	if len(hours) == 0 {
@@ -83,7 +83,7 @@ func newChart(hours []desk.Hour, zone *time.Location) *chart {
 	return c
 }
 
-// ceiling is the number at the top of a chart: at least n, and even.
+// ceiling returns the number at the top of a chart: at least n, and even.
 func ceiling(n int) int {
 	for size := 1; ; size *= 10 {
 		for _, step := range []int{2, 4, 6, 10} {

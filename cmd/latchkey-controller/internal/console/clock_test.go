@@ -31,7 +31,7 @@ func TestAClockInDoubtIsSaidAndAnOwnerConfirmsIt(t *testing.T) {
 	if got := viewer.post("/settings/clock"); got.status != http.StatusForbidden {
 		t.Errorf("a viewer: %d", got.status)
 	}
-	owner.post("/settings/clock").shows(t, http.StatusOK, "goes by its clock again")
+	owner.post("/settings/clock").shows(t, http.StatusOK, "clock is confirmed")
 	tend()
 	if page := owner.get("/").body; strings.Contains(page, `id="doubt"`) {
 		t.Error("the doors doubt what is confirmed")

@@ -1,10 +1,9 @@
-// Package console is the controller's pages: what administrators see and do in
-// a browser. Each page is made on the server, from what package desk says; htmx
-// replaces parts of it, and a stream of events tells a page which of its parts
-// have changed. Without scripts everything still works, but nothing is live.
+// Package console serves the administrators' web pages. The server renders each page
+// from package desk; htmx replaces parts of it, and a stream of server-sent events
+// tells a page which parts have changed. Without scripts everything works except live
+// updates.
 //
-// Nothing is decided here: who may do what, and what is wrong with an input, is
-// the desk's to say.
+// It decides nothing: package desk checks rights and input.
 package console
 
 import (
@@ -19,22 +18,21 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/desk"
 )
 
-// Options are what a console is made of.
+// Options configure a Console.
 type Options struct {
 	Desk *desk.Desk
 	Log  *slog.Logger
-	// Trusted says that browsers know the certificate's authority: then they
-	// are told to come by TLS only (RFC 6797). With an authority of the site's
-	// own that would lock people out when it changes.
+	// Trusted says that browsers trust the certificate's authority: then the console
+	// sends HSTS (RFC 6797). With the site's own authority, HSTS would lock people
+	// out when that changes.
 	Trusted bool
-	// Broker is the URL at which readers meet the controller, to be proposed at
-	// an adoption; without a host, "ssl://:8883", where the console itself was
-	// found.
+	// Broker is the broker's URL to propose in an adoption; without a host, as in
+	// "ssl://:8883", the console's host is filled in.
 	Broker string
-	// Known says whether a host, a name or an address without a port, is one
-	// under which the console is found; nil: each is.
+	// Known says whether a host, a name or an address without a port, is one of the
+	// console's; nil: any is.
 	Known func(host string) bool
-	// Proxies are believed what they say about where a request comes from.
+	// Proxies are trusted to report where a request comes from.
 	Proxies []netip.Prefix
 }
 
@@ -50,8 +48,8 @@ type Console struct {
 	fingerprint string // fingerprint of the controller's key
 
 	static      *static
-	pages       atomic.Pointer[pages] // in the time zone that the site had last
-	marker      []byte                // stands in a page where a secret is put in
+	pages       atomic.Pointer[pages] // in the site's last known time zone
+	marker      []byte                // placeholder for a secret in a page
 	updates     *broadcaster
 	downloads   downloads
 	submissions submissions
@@ -59,7 +57,7 @@ type Console struct {
 	handler     http.Handler
 }
 
-// New returns a console. Run must run beside its handler.
+// New returns a console. Run must run while its handler serves.
 func New(o Options) (*Console, error) {
 	c := &Console{desk: o.Desk, log: o.Log, trusted: o.Trusted, brokerURL: o.Broker, known: o.Known, proxies: o.Proxies, updates: newBroadcaster()}
 	c.site, c.fingerprint = o.Desk.Site()
@@ -80,8 +78,8 @@ func New(o Options) (*Console, error) {
 	return c, nil
 }
 
-// ServeHTTP serves a request, which must have come by TLS: browsers send the
-// session's cookie in no other way.
+// ServeHTTP serves a request, which must have arrived over TLS: otherwise browsers do
+// not send the session's cookie.
 func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.handler.ServeHTTP(w, r) }
 
 // Run tells open pages what has changed, until ctx ends.
@@ -91,7 +89,7 @@ func (c *Console) Run(ctx context.Context) error {
 	return c.desk.Watch(ctx, c.updates.publish)
 }
 
-// routes are all addresses of the console.
+// routes returns the handler of all the console's URLs.
 func (c *Console) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /static/", c.static)
@@ -118,5 +116,5 @@ func (c *Console) routes() http.Handler {
 	return mux
 }
 
-// A route adds a page for those who are signed in.
+// A route registers a page for signed-in administrators.
 type route = func(pattern string, handle func(http.ResponseWriter, *http.Request, *visit) error)

@@ -27,8 +27,7 @@ func (c *Console) credentialRoutes(user userRoute) {
 	}
 }
 
-// showCredentials writes the page with a user's credentials, among them a form
-// that was refused or goes on.
+// showCredentials shows a user's credentials, with the form in progress.
 func (c *Console) showCredentials(w http.ResponseWriter, r *http.Request, v *visit, status int, id uint64, f *form, with func(*userPanel) error) error {
 	panel, err := c.userPanel(r, v, id, "credentials")
 	if err != nil {
@@ -51,8 +50,8 @@ func (c *Console) adding(w http.ResponseWriter, r *http.Request, v *visit, statu
 	})
 }
 
-// showPIN writes the one page that holds a PIN which the site has chosen. The
-// digits are put into the page's bytes, so that they stand in no string.
+// showPIN shows a generated PIN, once. The digits go into the page's bytes only,
+// never into a string.
 func (c *Console) showPIN(w http.ResponseWriter, r *http.Request, v *visit, id uint64, digits []byte) error {
 	spaced := make([]byte, 0, len(digits)+1)
 	spaced = append(spaced, digits[:len(digits)/2]...)
@@ -74,7 +73,7 @@ func (c *Console) setPIN(w http.ResponseWriter, r *http.Request, v *visit, id ui
 	defer f.wipe()
 	choice := pinChoice(f)
 	if choice.Choice == desk.NoPIN {
-		f.Wrong["pin"] = "Choose how the PIN is made."
+		f.Wrong["pin"] = "Choose a PIN or have one generated."
 		return c.adding(w, r, v, http.StatusUnprocessableEntity, id, f, "pin")
 	}
 	return c.once(w, r, v, f, func() (answer, error) {
@@ -90,7 +89,7 @@ func (c *Console) setPIN(w http.ResponseWriter, r *http.Request, v *visit, id ui
 		if len(digits) > 0 {
 			return again, c.showPIN(w, r, v, id, digits)
 		}
-		c.redirect(w, r, userURL(id, "credentials"), "The PIN is set. Readers are told now.")
+		c.redirect(w, r, userURL(id, "credentials"), "The PIN was set. Readers are being updated.")
 		return again, nil
 	})
 }
@@ -98,13 +97,13 @@ func (c *Console) setPIN(w http.ResponseWriter, r *http.Request, v *visit, id ui
 func (c *Console) removePIN(w http.ResponseWriter, r *http.Request, v *visit, id uint64) error {
 	err := c.desk.RemovePIN(r.Context(), v.Actor, id)
 	if errors.Is(err, desk.ErrNotFound) {
-		c.redirect(w, r, userURL(id, "credentials"), "There is no PIN any more.")
+		c.redirect(w, r, userURL(id, "credentials"), "The PIN was already removed.")
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	c.redirect(w, r, userURL(id, "credentials"), "The PIN was removed. Readers are told now.")
+	c.redirect(w, r, userURL(id, "credentials"), "The PIN was removed. Readers are being updated.")
 	return nil
 }
 
@@ -121,7 +120,7 @@ func (c *Console) addCard(w http.ResponseWriter, r *http.Request, v *visit, id u
 		if err != nil {
 			return nil, err
 		}
-		c.redirect(w, r, userURL(id, "credentials"), "The card was added. Readers are told now.")
+		c.redirect(w, r, userURL(id, "credentials"), "The card was added. Readers are being updated.")
 		return c.alreadyDone(userURL(id, "credentials")), nil
 	})
 }
@@ -133,18 +132,18 @@ func (c *Console) removeCard(w http.ResponseWriter, r *http.Request, v *visit, i
 	}
 	err = c.desk.RemoveCard(r.Context(), v.Actor, id, credential)
 	if errors.Is(err, desk.ErrNotFound) {
-		c.redirect(w, r, userURL(id, "credentials"), "This card was removed already.")
+		c.redirect(w, r, userURL(id, "credentials"), "This card was already removed.")
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	c.redirect(w, r, userURL(id, "credentials"), "The card was removed. Readers are told now.")
+	c.redirect(w, r, userURL(id, "credentials"), "The card was removed. Readers are being updated.")
 	return nil
 }
 
-// enrol lets a reader read a card. It answers when one was shown there, or
-// after the reader's time for it.
+// enrol has a reader read a card. It answers when a card was read, or the reader's
+// time for that is over.
 func (c *Console) enrol(w http.ResponseWriter, r *http.Request, v *visit, id uint64) error {
 	f, err := c.formOf(r, v)
 	if err != nil {
@@ -180,7 +179,7 @@ func (c *Console) confirmCard(w http.ResponseWriter, r *http.Request, v *visit, 
 		if err != nil {
 			return nil, err
 		}
-		c.redirect(w, r, userURL(id, "credentials"), "The card was added. Readers are told now.")
+		c.redirect(w, r, userURL(id, "credentials"), "The card was added. Readers are being updated.")
 		return c.alreadyDone(userURL(id, "credentials")), nil
 	})
 }

@@ -8,7 +8,7 @@ import (
 	"latchkey/sync/wire"
 )
 
-// devicesPage is all hubs and readers, and one hub beside them.
+// devicesPage lists hubs and readers, with one hub in the panel.
 type devicesPage struct {
 	Readers []*desk.Reader
 	Removed []*desk.Reader
@@ -42,7 +42,7 @@ func (c *Console) readerRoutes(page route) {
 	c.adoptRoutes(page)
 }
 
-// showDevices writes the page with what its caller has put into the panel.
+// showDevices shows the page with the panel that the caller has filled in.
 func (c *Console) showDevices(w http.ResponseWriter, r *http.Request, v *visit, status int, p *devicesPage) error {
 	readers, err := c.desk.Readers(r.Context(), v.Actor)
 	if err != nil {
@@ -97,10 +97,10 @@ func (c *Console) showHub(w http.ResponseWriter, r *http.Request, v *visit, stat
 	return c.showDevices(w, r, v, status, &devicesPage{Hub: hub, Form: f, Ask: r.URL.Query().Get("ask")})
 }
 
-// orders are what a person can order a reader to do, with the longest hold.
+// orders are the orders that the console can give.
 var orders = map[string]wire.Order{"unlock": wire.Unlock, "hold": wire.Hold, "release": wire.Release, "identify": wire.Identify}
 
-// order takes an order to a reader and waits for what comes of it.
+// order sends an order to a reader and waits for the outcome.
 func (c *Console) order(w http.ResponseWriter, r *http.Request, v *visit) error {
 	f, err := c.formOf(r, v)
 	if err != nil {
@@ -114,7 +114,7 @@ func (c *Console) order(w http.ResponseWriter, r *http.Request, v *visit) error 
 	if order == wire.Hold {
 		minutes := wholeNumber(f, "minutes", 24*60)
 		if minutes < 1 || len(f.Wrong) > 0 {
-			return c.answerOrder(w, r, f, http.StatusUnprocessableEntity, "A door is held open for 1 to 1,440 minutes.")
+			return c.answerOrder(w, r, f, http.StatusUnprocessableEntity, "Choose 1 to 1,440 minutes.")
 		}
 		seconds = uint32(minutes) * 60
 	}
@@ -131,8 +131,8 @@ func (c *Console) order(w http.ResponseWriter, r *http.Request, v *visit) error 
 	return c.answerOrder(w, r, f, http.StatusOK, sentence(outcome.Text))
 }
 
-// answerOrder answers with a sentence: in the corner of the page that asked, or in the
-// page that the form came from.
+// answerOrder answers with a sentence: as a toast, or without scripts on the page
+// that the form came from.
 func (c *Console) answerOrder(w http.ResponseWriter, r *http.Request, f *form, status int, text string) error {
 	if byScript(r) {
 		box := "toast-box"
@@ -155,9 +155,9 @@ func (c *Console) switchPIN(w http.ResponseWriter, r *http.Request, v *visit) er
 	if err := c.desk.SwitchPIN(r.Context(), v.Actor, r.PathValue("id"), on); err != nil {
 		return err
 	}
-	text := "PIN entry is switched off. The reader is told now."
+	text := "PIN entry is switched off. The reader is being updated."
 	if on {
-		text = "PIN entry is switched on. The reader is told now."
+		text = "PIN entry is switched on. The reader is being updated."
 	}
 	if byScript(r) {
 		return c.showSwitch(w, r, v, f.Get("back"), text)
@@ -166,7 +166,7 @@ func (c *Console) switchPIN(w http.ResponseWriter, r *http.Request, v *visit) er
 	return nil
 }
 
-// pinSwitch is a switch of PIN entry by itself, for pages that show one.
+// pinSwitch serves the PIN entry switch alone, for pages that show it.
 func (c *Console) pinSwitch(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if !byScript(r) {
 		c.redirect(w, r, readerURL(r.PathValue("id"), "authentication"), "")
@@ -175,8 +175,7 @@ func (c *Console) pinSwitch(w http.ResponseWriter, r *http.Request, v *visit) er
 	return c.showSwitch(w, r, v, r.URL.Query().Get("back"), "")
 }
 
-// showSwitch writes a switch of PIN entry, and says a sentence in the corner of
-// the page.
+// showSwitch writes a PIN entry switch, with a notice as a toast.
 func (c *Console) showSwitch(w http.ResponseWriter, r *http.Request, v *visit, back, notice string) error {
 	reader, err := c.desk.Reader(r.Context(), v.Actor, r.PathValue("id"))
 	if err != nil {

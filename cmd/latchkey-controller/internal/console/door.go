@@ -8,7 +8,7 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/desk"
 )
 
-// doorPanel is one door.
+// doorPanel shows one door.
 type doorPanel struct {
 	Door   *desk.Door
 	Tab    string // "overview", "config", "activity"

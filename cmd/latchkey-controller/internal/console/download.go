@@ -19,13 +19,13 @@ func (c *Console) bundle(w http.ResponseWriter, r *http.Request, v *visit) error
 	return c.downloads.serve(w, r, r.PathValue("key"), v.Actor.ID)
 }
 
-// Bounds of what is kept for a download.
+// Limits of the bundles kept for download.
 const (
 	bundleEnds = 15 * time.Minute
 	maxBundles = 8
 )
 
-// downloads are what was made and not downloaded yet.
+// downloads are bundles that can be downloaded.
 type downloads struct {
 	mu  sync.Mutex
 	all map[string]*download
@@ -38,7 +38,7 @@ type download struct {
 	ends  time.Time
 }
 
-// keep takes a bundle over and returns the key to it. The oldest one goes if
+// keep takes ownership of a bundle and returns its key. It drops the oldest one if
 // there are too many.
 func (b *downloads) keep(k *download) string {
 	b.mu.Lock()
@@ -93,7 +93,7 @@ func (b *downloads) serve(w http.ResponseWriter, r *http.Request, key string, ad
 	return nil
 }
 
-// close forgets all of them.
+// close drops all of them.
 func (b *downloads) close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -5,8 +5,7 @@ import (
 	"net/http"
 )
 
-// flashCookie carries the sentence that says what was done over the redirect
-// that follows, once.
+// flashCookie carries a notice over one redirect.
 const flashCookie = "__Host-flash"
 
 func setFlash(w http.ResponseWriter, notice string) {

@@ -13,18 +13,18 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/desk"
 )
 
-// A form is what was typed, and what is wrong with it.
+// A form holds what was entered, and the errors.
 type form struct {
 	Values url.Values
-	Wrong  map[string]string // by field: a sentence; "" is about the whole form
+	Wrong  map[string]string // a sentence by field; "": about the whole form
 	secret map[string][]byte
 }
 
-// errBadForm is no form that a page of this console sends.
+// errBadForm refuses a form that no page of the console sends.
 var errBadForm = errors.New("the form cannot be read")
 
-// readForm reads the body of a POST. The fields that are named as secret, PINs
-// and passwords, become bytes that can be wiped, and never a string.
+// readForm reads the body of a POST. Fields named in secret, PINs and passwords,
+// become bytes that can be wiped, never a string.
 func readForm(r *http.Request, secret ...string) (*form, error) {
 	f := &form{Values: url.Values{}, Wrong: map[string]string{}, secret: map[string][]byte{}}
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
@@ -60,8 +60,7 @@ func named(names []string, name []byte) string {
 	return ""
 }
 
-// unescape undoes the escapes of a form (WHATWG URL §5.1); what is no escape
-// stays as it is.
+// unescape decodes a form value (WHATWG URL §5.1). Invalid escapes stay as they are.
 func unescape(value []byte) []byte {
 	out := make([]byte, 0, len(value))
 	for i := 0; i < len(value); i++ {
@@ -92,14 +91,14 @@ func fromHex(b byte) byte {
 	return b - 'a' + 10
 }
 
-// wipe forgets the secrets.
+// wipe clears the secrets.
 func (f *form) wipe() {
 	for _, secret := range f.secret {
 		clear(secret)
 	}
 }
 
-// Get returns what was typed into a field.
+// Get returns the value of a field.
 func (f *form) Get(name string) string {
 	if f == nil {
 		return ""
@@ -107,10 +106,10 @@ func (f *form) Get(name string) string {
 	return f.Values.Get(name)
 }
 
-// Trim is Get without the spaces around it.
+// Trim returns the value of a field without surrounding spaces.
 func (f *form) Trim(name string) string { return strings.TrimSpace(f.Get(name)) }
 
-// Has says whether a field, as of a box that was ticked, was sent with a value.
+// Has says whether a field was sent with a value, like a ticked box.
 func (f *form) Has(name, value string) bool {
 	if f == nil {
 		return false
@@ -123,7 +122,7 @@ func (f *form) Has(name, value string) bool {
 	return false
 }
 
-// filled returns a form that nobody has typed into yet.
+// newForm returns a form with values and no errors.
 func newForm(values ...string) *form {
 	f := &form{Values: url.Values{}, Wrong: map[string]string{}}
 	for i := 0; i+1 < len(values); i += 2 {
@@ -132,8 +131,8 @@ func newForm(values ...string) *form {
 	return f
 }
 
-// refused takes over what the desk finds wrong with a form. It says false if
-// the error is about something else.
+// refused adds the desk's errors about fields to the form. It returns false if err is
+// about something else.
 func (f *form) refused(err error) bool {
 	fields := desk.Fields(err)
 	for name, text := range fields {
@@ -146,16 +145,16 @@ func (f *form) refused(err error) bool {
 	return fields != nil
 }
 
-// warn has a form that was refused because somebody changed meanwhile what it
-// is about say so: sent once more, it is meant, for the revision that is now.
+// warn tells, on a form that was refused because its subject has changed, that
+// sending it again overwrites the change. It sets the current revision for that.
 func (f *form) warn(what, revision string) {
 	if meanwhile := f.Wrong[what]; meanwhile != "" {
-		f.Wrong[""] = meanwhile + " Saving again puts yours in its place."
+		f.Wrong[""] = meanwhile + " Saving again overwrites that change."
 		f.Values.Set("revision", revision)
 	}
 }
 
-// digits returns a secret without the spaces in it.
+// digits returns a secret without spaces.
 func (f *form) digits(name string) []byte {
 	secret := f.secret[name]
 	kept := secret[:0]
@@ -168,8 +167,8 @@ func (f *form) digits(name string) []byte {
 	return kept
 }
 
-// readUpload reads the body of a POST with one file (RFC 7578), of which it
-// reads at most limit bytes and one more. Secret fields are as in readForm.
+// readUpload reads the body of a POST with one file (RFC 7578), up to limit+1 bytes
+// of it. secret is as for readForm.
 func readUpload(r *http.Request, file string, limit int64, secret ...string) (f *form, content []byte, err error) {
 	f = &form{Values: url.Values{}, Wrong: map[string]string{}, secret: map[string][]byte{}}
 	parts, err := r.MultipartReader()

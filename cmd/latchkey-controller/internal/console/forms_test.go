@@ -42,7 +42,7 @@ func TestWhatIsWrongIsMarkedAndWhatWasTypedIsKept(t *testing.T) {
 		{"/readers/front-door/door", []string{"unlock", "9", "extended", "8", "held-after", "0", "greeting", "Hello"}, "extended", "9", []string{`value="8"`, `value="Hello"`}},
 		{"/readers/front-door/door", []string{"unlock", "5", "extended", "20", "held-after", "0", "language", "1st", "large-text", "on"}, "language", "no language", []string{`value="1st"`, `name="large-text" value="on" checked`}},
 		{"/readers/front-door/calendar", []string{"time-zone", "Mars/Olympus", "holidays", "12-25"}, "time-zone", "time zone", []string{`value="Mars/Olympus"`, "12-25"}},
-		{"/readers/front-door/calendar", []string{"time-zone", "UTC", "holidays", "12-32"}, "holidays", "is no day", []string{"12-32"}},
+		{"/readers/front-door/calendar", []string{"time-zone", "UTC", "holidays", "12-32"}, "holidays", "is not a date", []string{"12-32"}},
 		{"/readers/front-door/access", []string{"kind", "group", "group", "staff", "when", "times", "mon", "12:00-11:00"}, "mon", "ends before it begins", []string{`value="12:00-11:00"`, `value="times" checked`}},
 		{"/places/new/door", []string{"name", "", "in", "1"}, "name", "name", nil},
 		{"/doors/1", []string{"name", " "}, "name", "name", nil},
@@ -187,7 +187,7 @@ func TestAReaderIsAdoptedInThreeSteps(t *testing.T) {
 		w.must(form.Close())
 		return b.ask("POST", "/devices/adopt", form.FormDataContentType(), &body)
 	}
-	upload([]byte("no request")).shows(t, http.StatusUnprocessableEntity, "request", `aria-invalid="true"`)
+	upload([]byte("not a request")).shows(t, http.StatusUnprocessableEntity, "request", `aria-invalid="true"`)
 	upload(bytes.Repeat([]byte("x"), desk.MaxRequest+2)).shows(t, http.StatusUnprocessableEntity, "larger than 64 KiB")
 	asked := upload(signed)
 	asked.shows(t, http.StatusOK, "step 2 of 3", fingerprint, "ssl://127.0.0.1:8883", "or the site&#39;s, UTC")
@@ -199,7 +199,7 @@ func TestAReaderIsAdoptedInThreeSteps(t *testing.T) {
 	b.post("/devices/adopt/reader", fields...).shows(t, http.StatusUnprocessableEntity, "step 2 of 3", `value="Back door"`, fingerprint)
 	fields = append(fields, "compared", "on")
 	for says, choice := range map[string][]string{
-		"Say who may open the door.":                       nil,
+		"Choose who may open the door.":                    nil,
 		"Choose who may open the door of this new reader":  {"access", "keep"},
 		"Choose the groups that may open the door":         {"access", "groups"},
 		"ends before it begins":                            {"access", "groups", "group", "staff", "when", "times", "mon", "12:00-11:00"},
@@ -262,7 +262,7 @@ func TestActsThatCannotBeUndoneAskForThePasswordAgain(t *testing.T) {
 	eve := w.visitor("")
 	eve.get(link[len(w.server.URL):]).shows(t, http.StatusOK, "Hello, Eve")
 	eve.post(link[len(w.server.URL):], "password", password, "again", password).shows(t, http.StatusOK, "Front door")
-	w.visitor("").get(link[len(w.server.URL):]).shows(t, http.StatusGone, "This link is over")
+	w.visitor("").get(link[len(w.server.URL):]).shows(t, http.StatusGone, "This link is no longer valid")
 }
 
 func TestABackupIsDownloadedEncrypted(t *testing.T) {
@@ -292,7 +292,7 @@ func TestWhoForgotToSignOutDoesItFromElsewhere(t *testing.T) {
 	w := small(t)
 	here, there := w.visitor(desk.Owner), w.visitor("")
 	there.post("/sign-in", "name", names[desk.Owner], "password", password).shows(t, http.StatusOK, "Front door")
-	here.post("/settings/account/sign-out").shows(t, http.StatusOK, "You are signed out everywhere else.")
+	here.post("/settings/account/sign-out").shows(t, http.StatusOK, "You were signed out everywhere else.")
 	there.get("/users").shows(t, http.StatusOK, "Password forgotten?")
 	there.post("/sign-in", "name", names[desk.Owner], "password", password)
 	here.get("/settings/administrators?ask=sign-out&about=1").shows(t, http.StatusOK, "Sign Grace Hopper out everywhere?")
@@ -425,7 +425,7 @@ func TestAPolicyThatSomebodyElseHasChangedIsNotOverwrittenUnawares(t *testing.T)
 		t.Error("the form forgets what it began with")
 	}
 	got := b.post("/readers/front-door/authentication", "limit", "4", "guess-limit", "20", "revision", was)
-	got.shows(t, http.StatusUnprocessableEntity, "meanwhile", "Saving again puts yours in its place.", `value="4"`)
+	got.shows(t, http.StatusUnprocessableEntity, "Somebody else has changed", "Saving again overwrites that change.", `value="4"`)
 	now := revision.FindStringSubmatch(got.body)[1]
 	b.post("/readers/front-door/authentication", "limit", "4", "guess-limit", "20", "revision", now).shows(t, http.StatusOK, "Saved")
 	r, err := w.desk.Reader(t.Context(), owner, "front-door")
@@ -448,14 +448,14 @@ func TestWhatCannotBeDoneIsSaidAndIsNoFaultOfTheController(t *testing.T) {
 		{"/locations/1/remove", nil, 422, "hub"},
 		{"/hubs/1/remove", nil, 422, "door"},
 		{"/doors/1/remove", nil, 422, "reader"},
-		{"/doors/77/remove", nil, 200, "removed already"},
+		{"/doors/77/remove", nil, 200, "already removed"},
 		{"/doors/77", []string{"name", "Annex"}, 404, ""},
 		{"/doors/1", []string{"name", "Annex", "hub", "77"}, 404, ""}, // nor is it renamed
 		{"/places/new/hub", []string{"name", "Annex", "in", "77"}, 404, ""},
 		{"/places/new/castle", []string{"name", "Annex"}, 404, ""},
-		{"/users/77/remove", nil, 200, "removed already"},
+		{"/users/77/remove", nil, 200, "already removed"},
 		{"/users/77/pin", []string{"pin", "auto"}, 404, ""},
-		{"/users/1/cards/77/remove", nil, 200, "removed already"},
+		{"/users/1/cards/77/remove", nil, 200, "already removed"},
 		{"/users/77/cards", []string{"card", "04000000000001"}, 404, ""},
 		{"/readers/nobody/pin", []string{"on", "true"}, 404, ""},
 		{"/readers/nobody/authentication", []string{"limit", "5", "guess-limit", "5"}, 404, ""},
@@ -518,7 +518,7 @@ func TestALostReaderIsGoneAndWhatItKnewIsMarked(t *testing.T) {
 	b.get("/readers/front-door?tab=device&ask=lost").shows(t, http.StatusOK, "marked as exposed", "Remove front-door")
 	b.post("/readers/front-door/remove", "how", "lost").shows(t, http.StatusOK, "a new epoch begun", "1 removed reader")
 	b.get("/users").shows(t, http.StatusOK, "Exposed")
-	b.get("/users/1").shows(t, http.StatusOK, "may have given away what is marked as exposed")
+	b.get("/users/1").shows(t, http.StatusOK, "may have disclosed the credentials marked as exposed")
 	b.post("/users/1/pin", "pin", "auto").shows(t, http.StatusOK, "New PIN")
 }
 

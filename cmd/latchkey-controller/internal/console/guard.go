@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// policy is the content security policy: nothing but what this program serves
-// runs, shows or is talked to, and nothing that stands in a page itself.
+// policy is the content security policy: pages load and contact only this server, and
+// nothing inline runs.
 var policy = strings.Join([]string{
 	"default-src 'none'",
 	"script-src 'self'",
@@ -20,21 +20,21 @@ var policy = strings.Join([]string{
 	"frame-ancestors 'none'",
 }, "; ")
 
-// maxBody is the most bytes of a request: an adoption's request file is the
-// largest thing that is sent here.
+// maxBody is the largest request body, in bytes. The largest upload is an adoption
+// request.
 const maxBody = 1 << 20
 
-// maxStrangersBody is that of one who is not signed in: names and passwords.
+// maxAnonymousBody is the largest body without a session: names, passwords, saved
+// forms.
 const maxAnonymousBody = 8 << 10
 
-// caught has the log say where a page panicked: the server's own words about
-// its connections are of no use there. The connection is cut.
+// logPanics logs where a page panicked, and cuts the connection.
 func (c *Console) logPanics(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			switch what := recover(); what {
 			case nil:
-			case http.ErrAbortHandler: // a download that was cut short says so itself
+			case http.ErrAbortHandler: // an interrupted download is logged already
 				panic(what)
 			default:
 				c.log.Error("console: a page panicked", "method", r.Method, "page", r.Pattern, "panic", what, "stack", string(debug.Stack()))
@@ -45,12 +45,12 @@ func (c *Console) logPanics(next http.Handler) http.Handler {
 	})
 }
 
-// guard puts around a handler what each answer and each request needs:
-// headers, a bound, and that nothing is changed on behalf of another page.
+// guard sets every response's security headers, limits request bodies, and refuses
+// cross-origin changes.
 func (c *Console) guard(next http.Handler) http.Handler {
 	origin := http.NewCrossOriginProtection()
 	origin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		http.Error(w, "This was asked for by another site's page, so nothing was done. Open the console itself and try again.", http.StatusForbidden)
+		http.Error(w, "This request came from a page of another website, so nothing was done. Open the console itself and try again.", http.StatusForbidden)
 	}))
 	next = c.logPanics(origin.Handler(next))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

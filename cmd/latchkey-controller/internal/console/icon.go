@@ -5,7 +5,7 @@ import (
 	"html/template"
 )
 
-// icons are drawn on a grid of 24, in strokes of the current colour.
+// icons are drawn on a grid of 24 by 24, in strokes of the current colour.
 var icons = map[string]string{
 	"key":      `<circle cx="8" cy="8" r="5"/><path d="m12 12 8 8m-4-4 3-3"/>`,
 	"overview": `<rect x="3.5" y="3.5" width="7" height="7" rx="1.5"/><rect x="13.5" y="3.5" width="7" height="7" rx="1.5"/><rect x="3.5" y="13.5" width="7" height="7" rx="1.5"/><rect x="13.5" y="13.5" width="7" height="7" rx="1.5"/>`,
@@ -41,8 +41,7 @@ var icons = map[string]string{
 	"trash":    `<path d="M4.5 6.5h15M9.5 6.5V4h5v2.5M6.5 6.5 7.5 20h9l1-13.5"/>`,
 }
 
-// icon draws an icon that says nothing a word beside it does not: screen
-// readers pass it over.
+// icon returns a decorative icon, hidden from screen readers.
 func icon(name string, size int) (template.HTML, error) {
 	strokes, ok := icons[name]
 	if !ok {

@@ -5,18 +5,18 @@ import (
 	"latchkey/sync/wire"
 )
 
-// A light says in one word how a reader or a door is, and how that is to be
-// seen: "good", "warn", "bad" or "" for neither.
+// A light is the status of a reader or a door: a word, an icon and a tone, "good",
+// "warn", "bad" or "" for neutral.
 type light struct{ Tone, Word, Icon string }
 
-// readerLight is how a reader is: the worst that is to be said of it.
+// readerLight returns a reader's status: the worst that applies.
 func readerLight(r *desk.Reader) light {
 	l := &r.Live
 	switch {
 	case r.Removed != "" || r.Board == "":
 		return light{"", "Removed", "reader"}
 	case !l.Known:
-		return light{"", "Not heard of yet", "reader"}
+		return light{"", "Not heard from yet", "reader"}
 	case !l.Online:
 		return light{"bad", "Offline", "warning"}
 	case l.Tamper:
@@ -33,18 +33,18 @@ func readerLight(r *desk.Reader) light {
 	return light{"good", "Online", "reader"}
 }
 
-// linkLight is whether a reader is connected.
+// linkLight returns whether a reader is connected.
 func linkLight(r *desk.Reader) light {
 	switch {
 	case !r.Live.Known:
-		return light{"", "Not heard of yet", "reader"}
+		return light{"", "Not heard from yet", "reader"}
 	case !r.Live.Online:
 		return light{"bad", "Offline", "warning"}
 	}
 	return light{"good", "Online", "reader"}
 }
 
-// contactLight is what a reader's door contact says.
+// contactLight returns the state of a reader's door.
 func contactLight(r *desk.Reader) light {
 	if !r.Live.Known || !r.Live.Online {
 		return light{"", "Not known", "door"}
@@ -66,7 +66,7 @@ func contactLight(r *desk.Reader) light {
 	return light{"", "No contact", "door"}
 }
 
-// doorLight is how a door is, by all of its readers: the worst of them.
+// doorLight returns a door's status: the worst of its readers'.
 func doorLight(d *desk.Door) light {
 	worst, rank := light{"", "No reader", "door"}, -1
 	for _, r := range d.Readers {
@@ -83,15 +83,15 @@ func doorLight(d *desk.Door) light {
 	return worst
 }
 
-// An alert is something that somebody should look at now.
+// An alert is a problem that somebody should look at now.
 type alert struct {
 	Tone, Icon string
 	Text       string
 	Reader     *desk.Reader
-	Unlock     bool // which ends it
+	Unlock     bool // unlocking the door ends it
 }
 
-// alerts are what is not well with readers.
+// alerts returns the problems of readers.
 func alerts(readers []*desk.Reader) (all []alert) {
 	for _, r := range readers {
 		if r.Removed != "" || r.Board == "" || !r.Live.Known {
@@ -100,20 +100,20 @@ func alerts(readers []*desk.Reader) (all []alert) {
 		say := func(tone, icon, text string, unlock bool) { all = append(all, alert{tone, icon, text, r, unlock}) }
 		l := &r.Live
 		if !l.Online {
-			say("bad", "warning", "is offline. It goes on by itself with what it holds; look at its power and network.", false)
+			say("bad", "warning", "is offline. It keeps working with its stored data; check its power and network.", false)
 			continue
 		}
 		if l.Tamper {
-			say("bad", "warning", "says that its housing is open.", false)
+			say("bad", "warning", "reports that its housing is open.", false)
 		}
 		if l.Door == wire.DoorIsForced {
-			say("bad", "open", "was opened by force.", false)
+			say("bad", "open", "was forced open.", false)
 		}
 		if l.Door == wire.DoorIsHeld {
-			say("warn", "open", "stands open for too long.", false)
+			say("warn", "open", "has been open for too long.", false)
 		}
 		if l.Lockout != "" {
-			say("warn", "lock", "takes no PIN: "+l.Lockout+". A card that may open ends this, and so does opening the door from here.", true)
+			say("warn", "lock", "accepts no PINs: "+l.Lockout+". A valid card ends this, and so does unlocking the door from here.", true)
 		}
 		for _, fault := range l.Faults {
 			say("warn", "warning", "has a fault: "+string(fault.Subject)+", "+fault.Text+".", false)

@@ -36,7 +36,7 @@ func TestInTheBrowserAPINIsGivenFoundAndCopiedWithoutLoadingThePageAgain(t *test
 	until(t, ctx, "the address and the row are the user's", `location.pathname === "/users/2" && document.querySelector("tr.here #user-2[aria-current]") !== null`)
 
 	do(t, ctx, chromedp.Click(chromedp.CSS(`#panel a[href$="add=any"]`)))
-	until(t, ctx, "what can be added is offered", `document.activeElement.innerText === "What is to be added?"`)
+	until(t, ctx, "what can be added is offered", `document.activeElement.innerText === "What do you want to add?"`)
 	do(t, ctx, chromedp.Click(chromedp.CSS(`#panel a[href$="add=pin"]`)))
 	until(t, ctx, "how the PIN is made is asked", `document.activeElement.innerText === "A PIN"`)
 	do(t, ctx, chromedp.Click(chromedp.CSS("#f-pin-typed")), chromedp.SendKeys(chromedp.CSS("#f-digits"), "1234567"), chromedp.Click(chromedp.CSS(`#panel button[type=submit]`)))

@@ -13,24 +13,24 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/desk"
 )
 
-// What can have changed. Parts of pages listen for "changed-" and one of these.
+// Topics of changes. Parts of pages listen for "changed-" and a topic.
 const (
-	topicActivity = "activity" // something happened
+	topicActivity = "activity" // there are new events
 	topicActs     = "acts"     // an administrator did something
-	topicReaders  = "readers"  // readers have said how they are
+	topicReaders  = "readers"  // readers reported a new state
 )
 
 var topics = []string{topicActivity, topicActs, topicReaders}
 
-// Bounds of the stream.
+// Limits of the stream.
 const (
-	maxListeners         = 256                    // pages that listen at once
-	maxListenersPerAdmin = 32                     // of these, of one administrator
-	minInterval          = 200 * time.Millisecond // between two events of one page
-	heartbeat            = 25 * time.Second       // something is sent so often, at least
+	maxListeners         = 256                    // pages in total
+	maxListenersPerAdmin = 32                     // pages per administrator
+	minInterval          = 200 * time.Millisecond // between two messages to a page
+	heartbeat            = 25 * time.Second       // longest silence
 )
 
-// A hub tells open pages what has changed.
+// A broadcaster tells open pages what has changed.
 type broadcaster struct {
 	mu        sync.Mutex
 	listeners map[*listener]bool
@@ -40,8 +40,8 @@ type broadcaster struct {
 	newest    map[string]uint64 // number of the newest change of each topic
 }
 
-// A listener is one open page: what it has not been told yet, and a channel
-// that is full while there is something.
+// A listener is one open page: the topics that it has not been told yet, and a
+// channel that is full while there are any.
 type listener struct {
 	admin int64
 	news  map[string]bool
@@ -52,16 +52,16 @@ func newBroadcaster() *broadcaster {
 	return &broadcaster{listeners: map[*listener]bool{}, newest: map[string]uint64{}}
 }
 
-// at returns the number of the newest change: what a page that is made from now
-// on shows.
+// current returns the number of the newest change, which a page rendered from now on
+// shows.
 func (h *broadcaster) current() uint64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.count
 }
 
-// join adds a listener of an administrator, which is told at once of what has
-// changed since; nil if there are too many, or no more news to come.
+// join adds a listener for an administrator, which is told at once what has changed
+// since; nil: there are too many, or the broadcaster is closed.
 func (h *broadcaster) join(admin int64, since uint64) *listener {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -96,7 +96,7 @@ func (h *broadcaster) leave(l *listener) {
 	delete(h.listeners, l)
 }
 
-// moved takes a change over.
+// publish passes a change on to all listeners.
 func (h *broadcaster) publish(change desk.Change) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -129,7 +129,8 @@ func (h *broadcaster) publish(change desk.Change) error {
 	return nil
 }
 
-// take returns what a listener has not been told, and whether more can come.
+// take returns the topics that a listener has not been told, and whether more can
+// follow.
 func (h *broadcaster) take(l *listener) (news []string, more bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -154,16 +155,16 @@ func (h *broadcaster) close() {
 	}
 }
 
-// endOfStream tells a page that its session is over.
+// endOfStream tells a page that its session has ended.
 const endOfStream = "event: ended\ndata: \n\n"
 
-// events is the stream of what has changed (server-sent events, WHATWG HTML
-// §9.2). It ends with the session.
+// liveUpdates streams what has changed, as server-sent events (WHATWG HTML §9.2),
+// until the session ends.
 func (c *Console) liveUpdates(w http.ResponseWriter, r *http.Request, v *visit) error {
-	// A page says which change it was made after: none is lost between the two.
+	// The page passes the number of its newest change, so that it misses none.
 	since, err := strconv.ParseUint(r.URL.Query().Get("since"), 10, 64)
 	if err != nil {
-		http.Error(w, "since is no number", http.StatusBadRequest)
+		http.Error(w, "since is not a number", http.StatusBadRequest)
 		return nil
 	}
 	l := c.updates.join(v.Actor.ID, since)
@@ -175,7 +176,8 @@ func (c *Console) liveUpdates(w http.ResponseWriter, r *http.Request, v *visit) 
 	defer c.updates.leave(l)
 	control := http.NewResponseController(w)
 	send := func(event, data string) error {
-		// Over HTTP/2 a deadline ends the stream even while nothing is written.
+		// Over HTTP/2 an expired deadline ends the stream even if nothing is being
+		// written.
 		if err := control.SetWriteDeadline(time.Now().Add(2 * heartbeat)); err != nil {
 			return err
 		}
@@ -185,7 +187,7 @@ func (c *Console) liveUpdates(w http.ResponseWriter, r *http.Request, v *visit) 
 		return control.Flush()
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("X-Accel-Buffering", "no") // a proxy passes each event on at once
+	w.Header().Set("X-Accel-Buffering", "no") // no buffering in proxies
 	if send("ready", "") != nil {
 		return nil
 	}

@@ -44,7 +44,7 @@ func TestAFormSaysThatSomebodyChangedMeanwhileWhatItIsAbout(t *testing.T) {
 		was := revisionIn(t, one.get(test.page), test.action)
 		other.post(test.action, append(test.theirs, "revision", was)...).shows(t, http.StatusOK)
 		got := one.post(test.action, append(test.mine, "revision", was)...)
-		got.shows(t, http.StatusUnprocessableEntity, "meanwhile", "Saving again puts yours in its place.")
+		got.shows(t, http.StatusUnprocessableEntity, "Somebody else has changed", "Saving again overwrites that change.")
 		if !strings.Contains(got.body, test.keeps) {
 			t.Errorf("%s: what was typed is gone", test.action)
 		}
@@ -78,7 +78,7 @@ func TestAFormKeepsItsRevisionThroughACorrection(t *testing.T) {
 			b.post("/readers/front-door/access", "kind", "group", "group", "g"+was, "when", "always").shows(t, http.StatusOK)
 		}
 		got := b.post(test.action, append(test.wrong, "revision", was)...)
-		if again := revisionIn(t, got, test.action); got.status != http.StatusUnprocessableEntity || again != was && !strings.Contains(got.body, "meanwhile") {
+		if again := revisionIn(t, got, test.action); got.status != http.StatusUnprocessableEntity || again != was && !strings.Contains(got.body, "Somebody else has changed") {
 			t.Errorf("%s: %d, and the form forgets what it began with", test.action, got.status)
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/desk"
 )
 
-// overviewPage is all doors at a glance.
+// overviewPage shows all doors at a glance.
 type overviewPage struct {
 	Locations []*desk.Location
 	Alerts    []alert
@@ -16,8 +16,8 @@ type overviewPage struct {
 	Online    int
 	Doors     int
 	Users     int
-	Full      string // that the controller's disk is; ""
-	Doubt     string // of the controller's clock; ""
+	Full      string // the disk is full, as a sentence; "": it is not
+	Doubt     string // why the controller's clock is in doubt; "": it is not
 }
 
 func (c *Console) overview(w http.ResponseWriter, r *http.Request, v *visit) error {

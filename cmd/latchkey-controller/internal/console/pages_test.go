@@ -36,7 +36,7 @@ var everywhere = []struct {
 	{"/hubs/1", nil, "front-door"},
 	{"/readers/front-door", nil, "Last attempt"},
 	{"/readers/front-door?tab=authentication", nil, "The odds of guessing"},
-	{"/readers/front-door/pin", nil, "The reader has taken this over."},
+	{"/readers/front-door/pin", nil, "The reader has applied this."},
 	{"/readers/front-door?tab=access", nil, "everyone"},
 	{"/readers/front-door?tab=door", nil, "Seconds it is unlocked"},
 	{"/readers/front-door?tab=device", nil, "Fingerprint"},

@@ -9,7 +9,7 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/desk"
 )
 
-// placesPage is all locations with their doors, and one place beside them.
+// placesPage lists the locations with their doors, with one place in the panel.
 type placesPage struct {
 	Locations []*desk.Location
 	Kind      string // of the panel: "location", "hub", "door", "new-location", "new-hub", "new-door"; "": none
@@ -43,7 +43,7 @@ func (c *Console) placeRoutes(page route) {
 	}
 }
 
-// showPlaces writes the page with what its caller has put into the panel.
+// showPlaces shows the page with the panel that the caller has filled in.
 func (c *Console) showPlaces(w http.ResponseWriter, r *http.Request, v *visit, status int, p *placesPage, title string) error {
 	if p.Locations == nil {
 		var err error
@@ -59,7 +59,7 @@ func (c *Console) places(w http.ResponseWriter, r *http.Request, v *visit) error
 	return c.showPlaces(w, r, v, http.StatusOK, &placesPage{}, "Locations")
 }
 
-// number reads a number in an address.
+// number reads a positive number from the URL's path.
 func number(r *http.Request, name string) (int64, error) {
 	id, err := strconv.ParseInt(r.PathValue(name), 10, 64)
 	if err != nil || id <= 0 {
@@ -113,7 +113,7 @@ func (c *Console) addPlace(w http.ResponseWriter, r *http.Request, v *visit) err
 		if err != nil {
 			return nil, err
 		}
-		if r.PathValue("kind") == "hub" { // it is shown among the devices
+		if r.PathValue("kind") == "hub" { // it has no page among the places
 			to = "/places"
 		}
 		c.redirect(w, r, to, name+" was added.")
@@ -181,8 +181,7 @@ func (c *Console) renamePlace(kind string) func(http.ResponseWriter, *http.Reque
 	}
 }
 
-// removePlace removes a place that is empty; otherwise a sentence says what is
-// in it.
+// removePlace removes a place that is empty; otherwise it says what is in it.
 func (c *Console) removePlace(kind string) func(http.ResponseWriter, *http.Request, *visit) error {
 	return func(w http.ResponseWriter, r *http.Request, v *visit) error {
 		id, err := number(r, "id")
@@ -200,7 +199,7 @@ func (c *Console) removePlace(kind string) func(http.ResponseWriter, *http.Reque
 			err = c.desk.RemoveDoor(r.Context(), v.Actor, id)
 		}
 		if errors.Is(err, desk.ErrNotFound) {
-			c.redirect(w, r, to, "It was removed already.")
+			c.redirect(w, r, to, "It was already removed.")
 			return nil
 		}
 		if err != nil {

@@ -8,11 +8,10 @@ import (
 	"strings"
 )
 
-// from finds out where a request comes from and under which name it was sent,
-// and refuses names that are not the console's: a page of another name that was
-// led here (DNS rebinding) reads nothing, and no link takes its name.
+// from determines a request's origin and host, and refuses hosts that are not the
+// console's: that stops DNS rebinding, and foreign names in one-time links.
 //
-// What proxies say of it counts only if they are trusted ones.
+// It uses forwarding headers from trusted proxies only.
 func (c *Console) from(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		told := *r
@@ -28,7 +27,7 @@ func (c *Console) from(next http.Handler) http.Handler {
 			}
 		}
 		if c.known != nil && !c.known(bareHost(host)) {
-			http.Error(w, "This is not a name of the console. Open it under one of its own, or start latchkey-controller serve with --name for this one.", http.StatusMisdirectedRequest)
+			http.Error(w, "The console does not have this name. Use one of its names, or add this one: start latchkey-controller serve with --name.", http.StatusMisdirectedRequest)
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -40,8 +39,8 @@ func (c *Console) isProxy(a netip.Addr) bool {
 	return slices.ContainsFunc(c.proxies, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
-// origin returns the last hop that is no trusted proxy: what stands before it
-// may be made up.
+// origin returns the last hop that is not a trusted proxy: anything before it may be
+// forged.
 func (c *Console) origin(hop netip.Addr, forwarded []string) netip.Addr {
 	hops := strings.Split(strings.Join(forwarded, ","), ",")
 	for _, text := range slices.Backward(hops) {
@@ -57,7 +56,7 @@ func (c *Console) origin(hop netip.Addr, forwarded []string) netip.Addr {
 	return hop
 }
 
-// bareHost returns a host without its port and brackets.
+// bareHost returns a host without port and brackets.
 func bareHost(host string) string {
 	if bare, _, err := net.SplitHostPort(host); err == nil {
 		return bare

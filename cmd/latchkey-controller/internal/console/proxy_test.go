@@ -63,7 +63,7 @@ func TestABrowserThatKeepsNoCookieIsTold(t *testing.T) {
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	w.must(err)
-	if !strings.Contains(string(body), "did not send the cookie back") || !strings.Contains(string(body), `name="next" value="/users"`) {
+	if !strings.Contains(string(body), "did not send the sign-in cookie back") || !strings.Contains(string(body), `name="next" value="/users"`) {
 		t.Errorf("%s: %s", response.Status, text(string(body)))
 	}
 	if got := w.visitor("").get("/sign-in"); strings.Contains(got.body, "cookie") {

@@ -12,7 +12,7 @@ import (
 	"latchkey/sync/wire"
 )
 
-// readerPage is one reader.
+// readerPage shows one reader.
 type readerPage struct {
 	Reader   *desk.Reader
 	Tab      string // "overview", "authentication", "access", "door", "device"
@@ -22,8 +22,8 @@ type readerPage struct {
 	Doors    []*desk.Door
 	Groups   []string
 	Weeks    []*week
-	Edit     *week  // whose hours are being set
-	Removing string // the group that may be taken off the list
+	Edit     *week  // the schedule being edited
+	Removing string // the group to be removed, after confirmation
 	Ask      string
 }
 
@@ -31,7 +31,7 @@ func (c *Console) reader(w http.ResponseWriter, r *http.Request, v *visit) error
 	return c.showReader(w, r, v, http.StatusOK, r.URL.Query().Get("tab"), nil)
 }
 
-// showReader writes a reader's page; f is a form of the tab that was refused.
+// showReader shows a reader's page; f is a refused form of the tab, or nil.
 func (c *Console) showReader(w http.ResponseWriter, r *http.Request, v *visit, status int, tab string, f *form) error {
 	p := &readerPage{Tab: tab, Form: f, Ask: r.URL.Query().Get("ask")}
 	var err error
@@ -97,7 +97,7 @@ func doorForm(p *wire.Policy) *form {
 	return f
 }
 
-// toggles are the choices of the door's tab that are on or off.
+// toggles are the on-off settings of the Door tab.
 func toggles(p *wire.Policy) map[string]*bool {
 	return map[string]*bool{
 		"release-on-open": &p.ReleaseOnOpen, "tamper-stops-card": &p.TamperStopsCard, "tamper-stops-exit": &p.TamperStopsExit,
@@ -106,13 +106,13 @@ func toggles(p *wire.Policy) map[string]*bool {
 	}
 }
 
-// A screenLanguage is one that readers' screens speak: its tag (RFC 5646) and its own
+// A screenLanguage is a language of readers' screens: its tag (RFC 5646) and its own
 // name.
 type screenLanguage struct{ Tag, Name string }
 
-// screenLanguages are those to choose from, in this order: what this program's readers
-// speak, which a test compares with theirs, and what is set, if that is another one (a
-// reader takes the nearest that it has).
+// screenLanguages returns the languages to choose from: those of this program's
+// readers, which a test compares, and the current one if it is another (a reader uses
+// the nearest that it has).
 func screenLanguages(set string) []screenLanguage {
 	all := []screenLanguage{
 		{"en", "English"}, {"de", "Deutsch"}, {"fr", "Français"}, {"es", "Español"},
@@ -130,17 +130,17 @@ func tick(f *form, name string, on bool) {
 	}
 }
 
-// whole reads a number of a form. What is no number, or is too large for the
-// policy, is marked; whether it may stand there is the desk's to say.
+// wholeNumber reads a number from 0 to most, and marks anything else. The desk checks
+// the range that is allowed.
 func wholeNumber(f *form, name string, most uint64) uint64 {
 	n, err := strconv.ParseUint(f.Trim(name), 10, 32)
 	if err != nil || n > most {
-		f.Wrong[name] = fmt.Sprintf("Write a whole number, 0 to %s at most.", thousands(int(most)))
+		f.Wrong[name] = fmt.Sprintf("Enter a whole number from 0 to %s.", thousands(int(most)))
 	}
 	return n
 }
 
-// authentication reads the form of the Authentication panel.
+// authentication reads the form of the Authentication tab.
 func authentication(f *form) func(*wire.Policy) {
 	limit, guesses := wholeNumber(f, "limit", 10), wholeNumber(f, "guess-limit", 65535)
 	return func(p *wire.Policy) {
@@ -166,8 +166,8 @@ func (c *Console) setDoor(w http.ResponseWriter, r *http.Request, v *visit) erro
 	})
 }
 
-// setPolicy changes a reader's policy as the form of a tab says. read marks
-// what cannot be read.
+// setPolicy changes a reader's policy with the form of a tab. read marks invalid
+// input.
 func (c *Console) setPolicy(w http.ResponseWriter, r *http.Request, v *visit, tab string, read func(*form) func(*wire.Policy)) error {
 	f, err := c.formOf(r, v)
 	if err != nil {
@@ -192,7 +192,7 @@ func readerURL(id, tab string) string {
 	return "/readers/" + url.PathEscape(id) + "?tab=" + tab
 }
 
-// odds says what guessing comes to with what stands in the form now.
+// odds shows the odds of guessing with the current values of the form.
 func (c *Console) odds(w http.ResponseWriter, r *http.Request, v *visit) error {
 	f, err := c.formOf(r, v)
 	if err != nil {
@@ -227,7 +227,7 @@ func (c *Console) moveReader(w http.ResponseWriter, r *http.Request, v *visit) e
 	if err != nil {
 		return err
 	}
-	c.redirect(w, r, readerURL(r.PathValue("id"), "device"), "The reader serves another door now, and is told so.")
+	c.redirect(w, r, readerURL(r.PathValue("id"), "device"), "The reader was moved to another door, and is being updated.")
 	return nil
 }
 
@@ -247,9 +247,9 @@ func (c *Console) removeReader(w http.ResponseWriter, r *http.Request, v *visit)
 	}
 	if right {
 		if _, err = c.desk.RemoveReader(r.Context(), v.Actor, r.PathValue("id"), how); err == nil {
-			notice := "The reader was removed, and a new epoch begun."
+			notice := "The reader was removed, and a new epoch has begun."
 			if c.otherBroker() {
-				notice += " The broker still lets it in: run latchkey-controller broker-config and restart Mosquitto."
+				notice += " The broker still accepts it: run latchkey-controller broker-config and restart Mosquitto."
 			}
 			c.redirect(w, r, "/devices", notice)
 			return nil

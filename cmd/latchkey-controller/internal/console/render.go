@@ -16,16 +16,16 @@ import (
 //go:embed templates
 var templateFiles embed.FS
 
-// pages are the templates of each page, by the names of their files, for one
-// time zone. Each has "main", and what htmx may ask for by the id of the element
-// it replaces: "panel", or a part that keeps itself up to date.
+// pages are the templates of all pages for one time zone, by file name. Each defines
+// "main", and the parts that htmx may request by the id of the element to replace:
+// "panel", or a part that updates itself.
 type pages struct {
-	zone   *time.Location // in which times are shown
+	zone   *time.Location // of displayed times
 	byName map[string]*template.Template
 }
 
-// newPages parses templates/*.html: base.html and those that begin with
-// "part-" belong to each of the others.
+// newPages parses templates/*.html. base.html and part-*.html belong to each of the
+// others.
 func (c *Console) newPages(zone *time.Location) (*pages, error) {
 	base := template.New("base").Funcs(c.functions(zone))
 	names, err := fs.Glob(templateFiles, "templates/*.html")
@@ -54,7 +54,7 @@ func (c *Console) newPages(zone *time.Location) (*pages, error) {
 	return all, nil
 }
 
-// pagesNow returns the pages in the site's time zone as it is now.
+// pagesNow returns the pages in the site's current time zone.
 func (c *Console) pagesNow(ctx context.Context) (*pages, error) {
 	zone, err := c.desk.Zone(ctx)
 	if err != nil {
@@ -70,22 +70,22 @@ func (c *Console) pagesNow(ctx context.Context) (*pages, error) {
 	return anew, err
 }
 
-// A view is what a page is made of.
+// A view is the data of a page.
 type view struct {
 	*visit
 	Title   string
 	Section string // of the navigation
-	Panel   bool   // there is a panel beside the main part
-	Page    any    // what the page itself needs
+	Panel   bool   // the panel is open
+	Page    any    // the page's own data
 }
 
-// byScript says whether htmx asks, which wants a part of a page.
+// byScript says whether htmx requests a part of a page.
 func byScript(r *http.Request) bool {
 	return r.Header.Get("HX-Request") == "true" && r.Header.Get("HX-History-Restore-Request") != "true"
 }
 
-// show writes a page, or the part of it that htmx asks for; whoever is not
-// signed in has whole pages only.
+// show writes a page, or the part that htmx requests. Without a session there are
+// whole pages only.
 func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, name string, v *view) {
 	page, ok := v.pages.byName[name]
 	if !ok {
@@ -101,7 +101,7 @@ func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, name 
 		part = target
 	}
 	if part != "layout" && !live(r) {
-		address := "false" // stays what it is
+		address := "false" // unchanged
 		if r.Method == http.MethodGet && part == "panel" {
 			address = r.URL.RequestURI()
 		}
@@ -115,7 +115,7 @@ func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, name 
 		c.serverError(w, r, err)
 		return
 	}
-	if part != "layout" { // whose zone may be another one than the page's
+	if part != "layout" { // the part's zone may differ from the page's
 		if err := page.ExecuteTemplate(&b, "zone-now", nil); err != nil {
 			c.serverError(w, r, err)
 			return
@@ -133,15 +133,14 @@ func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, name 
 	w.Write(b.Bytes())
 }
 
-// live says whether a part asks for itself, because something has changed, and
-// not because a person did something.
+// live says whether a part requests its own update, not a person.
 func live(r *http.Request) bool {
 	target := r.Header.Get("HX-Target")
 	return byScript(r) && r.Method == http.MethodGet && target != "" && r.Header.Get("HX-Trigger") == target
 }
 
-// send sends the browser to another page of the console, which says what was
-// done; "" says nothing.
+// redirect sends the browser to another page of the console, which shows the notice
+// unless it is "".
 func (c *Console) redirect(w http.ResponseWriter, r *http.Request, to, notice string) {
 	if notice != "" {
 		setFlash(w, notice)

@@ -20,42 +20,42 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/desk"
 )
 
-// maxSavedForm is the most bytes of a form that is kept: sealed, and with a name and a
-// password beside it, it is still within maxStrangersBody.
+// maxSavedForm is the largest form that is saved, in bytes: sealed, and sent with a
+// name and a password, it fits in maxAnonymousBody.
 const maxSavedForm = 5 << 10
 
-// savedFormEnds is how long a form is kept: as long as a session lasts at most.
+// savedFormEnds is how long a form can be restored: as long as a session can last.
 const savedFormEnds = desk.SessionEnds
 
-// secretFields are the fields of all forms that hold PINs and passwords. None of
-// them is kept.
+// secretFields are the fields of all forms that hold PINs and passwords. They are
+// never saved.
 var secretFields = []string{"digits", "password", "old", "new", "again", "passphrase", "passphrase-again"}
 
-// errNotYours refuses a form that another administrator has filled in.
-var errNotYours = errors.New("another administrator, who was signed in here before, has filled this form in; open the page again and fill it in yourself")
+// errNotYours refuses a form that another administrator filled in.
+var errNotYours = errors.New("this form was filled in by another administrator, who was signed in here before; open the page again and fill it in yourself")
 
-// savedForms gives administrators their forms back who were signed out while they
-// filled them in. A form is kept in the sign-in page that answers it, as a hidden
-// field, and comes back with the password: so strangers leave nothing at the
-// server, and nobody has to run a script. It is sealed with a key of this process,
-// so that nobody reads it who comes to the browser next, and nobody makes one up.
+// savedForms restores a form to an administrator whose session ended while they
+// filled it in. The form is saved in a hidden field of the sign-in page and comes
+// back with the password, so the server stores nothing for strangers, and no script
+// is needed. It is sealed with a key of this process, so the next person at the
+// browser cannot read or forge it.
 //
-// Only a form that says whose it is is kept, and its administrator alone is given
-// it back, as a form that is still to be sent.
+// Only a form with a valid owner is saved. Only its owner gets it back, still to be
+// sent.
 type savedForms struct {
-	own   [32]byte       // the key of what says whose a form is
+	own   [32]byte       // key of the proof of a form's owner
 	aead  cipher.AEAD    // seals forms
-	began time.Time      // from which times count, however clocks are set
-	shown *http.ServeMux // shows a form again, by the address that it is sent to
+	began time.Time      // monotonic base of savedForm.Ends
+	shown *http.ServeMux // shows a form again, by its action
 }
 
-// A savedForm is a form that is to be given back.
+// A savedForm is a form to be restored.
 type savedForm struct {
 	Admin  int64
 	Ends   time.Duration // after savedForms began
-	Action string        // the path that it is sent to
-	Fields string        // as the body of a POST has them
-	Secret bool          // there were secrets, which are not kept
+	Action string        // its path
+	Fields string        // URL-encoded
+	Secret bool          // it had secrets, which are not saved
 }
 
 func newSavedForms() (*savedForms, error) {
@@ -71,7 +71,7 @@ func newSavedForms() (*savedForms, error) {
 	return k, err
 }
 
-// whose says in a form whose it is: the administrator's number, and its proof.
+// whose returns the proof of a form's owner: the administrator's id and a MAC.
 func (k *savedForms) whose(admin int64) string {
 	id := strconv.FormatInt(admin, 10)
 	mac := hmac.New(sha256.New, k.own[:])
@@ -79,7 +79,7 @@ func (k *savedForms) whose(admin int64) string {
 	return id + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// admin returns whose a form is; 0: it does not prove that it is anybody's.
+// admin returns a form's owner; 0: there is no valid proof.
 func (k *savedForms) admin(f *form) int64 {
 	id, _, _ := strings.Cut(f.Get("whose"), ".")
 	admin, err := strconv.ParseInt(id, 10, 64)
@@ -89,7 +89,7 @@ func (k *savedForms) admin(f *form) int64 {
 	return admin
 }
 
-// seal returns a form as it stands in the sign-in page.
+// seal returns a form for the sign-in page.
 func (k *savedForms) seal(form *savedForm) (string, error) {
 	content, err := json.Marshal(form)
 	if err != nil {
@@ -98,8 +98,7 @@ func (k *savedForms) seal(form *savedForm) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(k.aead.Seal(nil, nil, content, nil)), nil
 }
 
-// open returns the form that was sealed, unless this process did not seal it or
-// its time is over.
+// open returns a sealed form, unless this process did not seal it or it has expired.
 func (k *savedForms) open(sealed string) (*savedForm, bool) {
 	b, err := base64.RawURLEncoding.DecodeString(sealed)
 	if err != nil {
@@ -116,7 +115,7 @@ func (k *savedForms) open(sealed string) (*savedForm, bool) {
 	return form, true
 }
 
-// A given form is a form on its way back to its administrator.
+// A restoredForm is a form on its way back to its owner.
 type restoredForm struct {
 	visit *visit
 	form  *form
@@ -124,8 +123,8 @@ type restoredForm struct {
 
 type restoredFormKey struct{}
 
-// keeps says how a form that is sent to an address is shown again. Only such
-// forms are kept.
+// restorable registers how to show a form again that is sent to a pattern. Only such
+// forms are saved.
 func (c *Console) restorable(pattern string, show func(http.ResponseWriter, *http.Request, *visit, *form) error) {
 	c.savedForms.shown.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		back := r.Context().Value(restoredFormKey{}).(*restoredForm)
@@ -135,8 +134,8 @@ func (c *Console) restorable(pattern string, show func(http.ResponseWriter, *htt
 	})
 }
 
-// formOf reads a form of somebody who is signed in, as readForm does, and refuses
-// one that another administrator has filled in, in the same browser.
+// formOf reads a form as readForm does, and refuses one that another administrator
+// filled in in the same browser.
 func (c *Console) formOf(r *http.Request, v *visit, secret ...string) (*form, error) {
 	f, err := readForm(r, secret...)
 	if err != nil {
@@ -149,29 +148,28 @@ func (c *Console) formOf(r *http.Request, v *visit, secret ...string) (*form, er
 	return f, nil
 }
 
-// saveForm answers a form of somebody who is signed out with the sign-in, which
-// has the form in it if it can be kept.
+// saveForm answers a form without a session with the sign-in page, which holds the
+// form if it can be saved.
 func (c *Console) saveForm(w http.ResponseWriter, r *http.Request, next string) {
 	page := signInPage{Form: newForm("next", next)}
 	sealed, secret, err := c.sealForm(w, r)
 	var tooBig *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooBig):
-		page.Note = "You were signed out, so nothing was done. What you typed is too long to be kept here: go back in your browser and copy it before you sign in again."
+		page.Note = "You were signed out, so nothing was done. What you entered is too long to be saved: go back in your browser and copy it before you sign in again."
 	case err != nil:
-		page.Note = "You were signed out, so nothing was done. Sign in and do it again; a file has to be chosen again, too."
+		page.Note = "You were signed out, so nothing was done. Sign in and do it again; choose any file again, too."
 	default:
 		page.Form.Values.Set("kept", sealed)
-		page.Note = "You were signed out, so nothing was done. Sign in again, as the same administrator: then what you typed is there, and you can send it."
+		page.Note = "You were signed out, so nothing was done. Sign in again as the same administrator: then you can check and send what you entered."
 		if secret {
-			page.Note += " A PIN or a password in it is not kept."
+			page.Note += " PINs and passwords are not saved."
 		}
 	}
 	c.show(w, r, http.StatusUnauthorized, "sign-in", &view{visit: c.newVisit(r), Title: "Sign in", Page: page})
 }
 
-// sealForm seals what was sent, without its secrets, of which it says whether
-// there were any.
+// sealForm seals a sent form without its secrets, and says whether it had any.
 func (c *Console) sealForm(w http.ResponseWriter, r *http.Request) (sealed string, secret bool, err error) {
 	if _, pattern := c.savedForms.shown.Handler(r); pattern == "" {
 		return "", false, errBadForm
@@ -198,28 +196,28 @@ func (c *Console) sealForm(w http.ResponseWriter, r *http.Request) (sealed strin
 	return sealed, secret, err
 }
 
-// giveBack lets somebody in who has signed in, with the form that was kept in the
-// sign-in page if it is theirs.
+// restoreForm completes a sign-in, and shows the saved form if the administrator is
+// its owner.
 func (c *Console) restoreForm(w http.ResponseWriter, r *http.Request, s *desk.Session, sealed, next string) error {
 	form, ok := c.savedForms.open(sealed)
 	switch {
 	case !ok:
-		setFlash(w, "What you had typed is not there any more: the time for which it is kept is over. Nothing was done.")
+		setFlash(w, "What you had entered has expired. Nothing was done.")
 		c.welcome(w, r, s, next)
 		return nil
 	case form.Admin != s.Actor.ID:
-		setFlash(w, "The form that was filled in here is another administrator's, so you are not shown it. Nothing was done.")
+		setFlash(w, "The form that was filled in here belongs to another administrator, so it is not shown. Nothing was done.")
 		c.welcome(w, r, s, "/")
 		return nil
 	}
 	f := newForm()
 	var err error
 	if f.Values, err = url.ParseQuery(form.Fields); err != nil {
-		return fmt.Errorf("open the kept form: %w", err)
+		return fmt.Errorf("open the saved form: %w", err)
 	}
-	f.Wrong[""] = "You were signed out before this was sent, so nothing was done. Look at what you typed, and send it."
+	f.Wrong[""] = "You were signed out before this was sent, so nothing was done. Check what you entered, and send it."
 	if form.Secret {
-		f.Wrong[""] += " A PIN or a password was not kept: type it again where it is asked for."
+		f.Wrong[""] += " PINs and passwords were not saved: enter them again."
 	}
 	c.signCookies(w, s)
 	back := &restoredForm{c.newVisit(r), f}

@@ -128,7 +128,7 @@ func TestOfAKeptFormNoSecretIsKept(t *testing.T) {
 	begun := formIn(t, b.get("/users/new"), "/users")
 	b.signedOut()
 	asked := b.post("/users", append(begun, "first", "Evangeline", "pin", "typed", "digits", "5831 0274", "password", password)...)
-	asked.shows(t, http.StatusUnauthorized, "A PIN or a password in it is not kept.")
+	asked.shows(t, http.StatusUnauthorized, "PINs and passwords are not saved.")
 	sealed, err := base64.RawURLEncoding.DecodeString(keptIn(asked))
 	w.must(err)
 	form, ok := w.console.savedForms.open(keptIn(asked))
@@ -144,7 +144,7 @@ func TestOfAKeptFormNoSecretIsKept(t *testing.T) {
 		t.Error("whoever comes to the browser next reads the form")
 	}
 	got := b.signIn(desk.Owner, keptIn(asked))
-	got.shows(t, http.StatusOK, "A PIN or a password was not kept", `value="typed" checked`, `value="Evangeline"`)
+	got.shows(t, http.StatusOK, "PINs and passwords were not saved", `value="typed" checked`, `value="Evangeline"`)
 	if strings.Contains(got.body, "5831") {
 		t.Error("the PIN comes back")
 	}
@@ -171,7 +171,7 @@ func TestAKeptFormIsGivenToItsAdministratorOnly(t *testing.T) {
 	b.signedOut()
 	kept := keptIn(b.post("/users", begun...))
 	got := b.signIn(desk.Super, kept)
-	got.shows(t, http.StatusOK, "so you are not shown it")
+	got.shows(t, http.StatusOK, "so it is not shown")
 	if strings.Contains(got.body, "Mallory") {
 		t.Error("another administrator is given it")
 	}
@@ -202,7 +202,7 @@ func TestWhatIsMadeUpOrTooOldOrTooLongIsNotKept(t *testing.T) {
 	}
 	for _, length := range []int{maxSavedForm, maxAnonymousBody, maxBody} {
 		got := b.post("/users", append(begun, "first", strings.Repeat("x", length))...)
-		got.shows(t, http.StatusUnauthorized, "too long to be kept")
+		got.shows(t, http.StatusUnauthorized, "too long to be saved")
 		if keptIn(got) != "" {
 			t.Errorf("%d bytes are kept", length)
 		}
@@ -228,7 +228,7 @@ func TestWhatIsMadeUpOrTooOldOrTooLongIsNotKept(t *testing.T) {
 	gone := func(kept string) {
 		t.Helper()
 		got := b.signIn(desk.Owner, kept)
-		got.shows(t, http.StatusOK, "What you had typed is not there any more")
+		got.shows(t, http.StatusOK, "What you had entered has expired")
 		if strings.Contains(got.body, "Evangeline") {
 			t.Error("it is there")
 		}
@@ -254,7 +254,7 @@ func TestAFormThatWasDoneBeforeTheSessionEndedIsNotDoneAgain(t *testing.T) {
 	b.signedOut()
 	kept := keptIn(b.post("/users", fields...)) // the answer was lost, say
 	again := append(formIn(t, b.signIn(desk.Owner, kept), "/users"), "first", "Once", "pin", "none")
-	b.post("/users", again...).shows(t, http.StatusOK, "This was done already, and not done again.")
+	b.post("/users", again...).shows(t, http.StatusOK, "This was already done, and not repeated.")
 	page, err := w.desk.Users(t.Context(), owner, desk.UserQuery{Search: "Once"})
 	w.must(err)
 	if page.Found != 1 {

@@ -12,23 +12,23 @@ import (
 	"latchkey/sync/wire"
 )
 
-// A week is when a group may open a door, as a form has it and as a picture.
+// A week is a group's schedule at a door, for a form and for a picture.
 type week struct {
 	Group     string
 	Always    bool
-	Redundant bool  // everyone may open always: it adds nothing
+	Redundant bool  // everyone may open always: it has no effect
 	Days      []day // Monday first, holidays last
 	Summary   string
 }
 
-// A day is one line of a week.
+// A day is one row of a week.
 type day struct {
 	Key, Name string
 	Hours     string // "08:00-12:00, 13:00-18:00"; "": closed
 	Bars      []span
 }
 
-// A span is part of a picture of a day, in minutes.
+// A span is a bar in the picture of a day, in minutes.
 type span struct{ From, Long int }
 
 var dayNames = []struct {
@@ -36,7 +36,7 @@ var dayNames = []struct {
 	day       uint8
 }{{"mon", "Monday", 1}, {"tue", "Tuesday", 2}, {"wed", "Wednesday", 3}, {"thu", "Thursday", 4}, {"fri", "Friday", 5}, {"sat", "Saturday", 6}, {"sun", "Sunday", 0}}
 
-// newWeek shows a group's access.
+// newWeek returns the week of a group's access.
 func newWeek(a wire.Access) *week {
 	w := &week{Group: a.Group, Always: a.Schedule == nil}
 	var s wire.Schedule
@@ -75,7 +75,7 @@ func newWeek(a wire.Access) *week {
 
 func clockOf(minute uint16) string { return fmt.Sprintf("%02d:%02d", minute/60, minute%60) }
 
-// parseHours reads a day's hours: "08:00-12:00, 13:00-18:00".
+// parseHours parses a day's hours: "08:00-12:00, 13:00-18:00".
 func parseHours(text string, day uint8) (spans []wire.Span, err error) {
 	for part := range strings.SplitSeq(text, ",") {
 		if part = strings.TrimSpace(part); part == "" {
@@ -85,20 +85,20 @@ func parseHours(text string, day uint8) (spans []wire.Span, err error) {
 		begin, err1 := parseMinute(from)
 		end, err2 := parseMinute(to)
 		if !ok || err1 != nil || err2 != nil {
-			return nil, fmt.Errorf("write hours like 08:00-12:00, 13:00-18:00, not %q", truncate(part, 40))
+			return nil, fmt.Errorf("enter hours like 08:00-12:00, 13:00-18:00, not %q", truncate(part, 40))
 		}
 		if begin >= end {
-			return nil, fmt.Errorf("%s ends before it begins; what goes on after midnight belongs to the next day", part)
+			return nil, fmt.Errorf("%s ends before it begins; enter hours after midnight on the next day", part)
 		}
 		if n := len(spans); n > 0 && begin < spans[n-1].To {
-			return nil, fmt.Errorf("%s begins before the hours before it have ended", part)
+			return nil, fmt.Errorf("%s overlaps the hours before it", part)
 		}
 		spans = append(spans, wire.Span{Day: day, From: begin, To: end})
 	}
 	return spans, nil
 }
 
-// parseMinute reads a time of day, 00:00 to 24:00.
+// parseMinute parses a time of day, 00:00 to 24:00, in minutes.
 func parseMinute(text string) (uint16, error) {
 	hours, minutes, ok := strings.Cut(strings.TrimSpace(text), ":")
 	h, err := strconv.ParseUint(hours, 10, 8)
@@ -109,12 +109,12 @@ func parseMinute(text string) (uint16, error) {
 		err = errors.Join(err, err2)
 	}
 	if err != nil || m > 59 || h*60+m > 24*60 {
-		return 0, errors.New("no time of day")
+		return 0, errors.New("not a time of day")
 	}
 	return uint16(h*60 + m), nil
 }
 
-// readAccess fills in what the Access tab shows.
+// readAccess fills in the Access tab.
 func (c *Console) readAccess(r *http.Request, v *visit, p *readerPage) (err error) {
 	policy := p.Reader.Policy
 	edit := r.URL.Query().Get("group")
@@ -152,7 +152,7 @@ func (c *Console) readAccess(r *http.Request, v *visit, p *readerPage) (err erro
 		if p.Edit != nil {
 			fillWeek(p.Form, p.Edit)
 		}
-	} else if !p.Form.Values.Has("time-zone") { // another form of this page was refused
+	} else if !p.Form.Values.Has("time-zone") { // a different form of this tab was refused
 		for name, value := range calendar.Values {
 			if name != "revision" {
 				p.Form.Values[name] = value
@@ -173,7 +173,7 @@ func fillWeek(f *form, w *week) {
 	}
 }
 
-// readTimes reads the set times of a form; nil: always.
+// readTimes reads the schedule of a form; nil: always.
 func readTimes(f *form) *wire.Schedule {
 	if f.Get("when") != "times" {
 		return nil
@@ -213,7 +213,7 @@ func (c *Console) setAccess(w http.ResponseWriter, r *http.Request, v *visit) er
 }
 
 func (c *Console) removeAccess(w http.ResponseWriter, r *http.Request, v *visit) error {
-	r.URL.RawQuery = "ask=remove" // in case it is refused
+	r.URL.RawQuery = "ask=remove" // for showing the dialog again if refused
 	return c.setPolicy(w, r, v, "access", func(f *form) func(*wire.Policy) {
 		return func(p *wire.Policy) {
 			p.Access = slices.DeleteFunc(p.Access, func(a wire.Access) bool { return a.Group == f.Get("group") })
@@ -231,7 +231,7 @@ func (c *Console) setCalendar(w http.ResponseWriter, r *http.Request, v *visit) 
 	})
 }
 
-// holidayText writes holidays as a form has them, one a line.
+// holidayText returns holidays as text for a form, one per line.
 func holidayText(holidays []wire.Holiday) string {
 	var lines []string
 	for _, h := range holidays {
@@ -244,8 +244,8 @@ func holidayText(holidays []wire.Holiday) string {
 	return strings.Join(lines, "\n")
 }
 
-// parseHolidays reads holidays, one a line: 2026-12-25, or 12-25 for each
-// year. It sorts them and drops repetitions.
+// parseHolidays parses holidays, one per line: 2026-12-25, or 12-25 for every year.
+// It sorts them and drops duplicates.
 func parseHolidays(text string) (holidays []wire.Holiday, err error) {
 	for _, line := range strings.Fields(strings.ReplaceAll(text, ",", " ")) {
 		h := wire.Holiday{}
@@ -254,7 +254,7 @@ func parseHolidays(text string) (holidays []wire.Holiday, err error) {
 		} else if day, err := time.Parse(time.DateOnly, "2000-"+line); err == nil {
 			h.Month, h.Day = uint8(day.Month()), uint8(day.Day())
 		} else {
-			return nil, fmt.Errorf("%q is no day; write one a line, like 2026-12-25, or 12-25 for each year", truncate(line, 40))
+			return nil, fmt.Errorf("%q is not a date; enter one per line, like 2026-12-25, or 12-25 for every year", truncate(line, 40))
 		}
 		holidays = append(holidays, h)
 	}

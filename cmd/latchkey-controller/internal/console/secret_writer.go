@@ -5,15 +5,15 @@ import (
 	"net/http"
 )
 
-// A secretWriter puts secrets into a page on its way out, one at each place
-// where the marker stands, so that no template and no string ever holds them.
+// A secretWriter replaces the markers in a page with secrets as it is sent, so that
+// no template and no string ever holds them.
 type secretWriter struct {
 	http.ResponseWriter
 	marker  []byte
 	secrets [][]byte
 }
 
-// Write writes a whole page. The copy that it makes is wiped.
+// Write writes a whole page. It wipes its copy.
 func (w *secretWriter) Write(page []byte) (int, error) {
 	size := len(page)
 	for _, secret := range w.secrets {
@@ -37,5 +37,5 @@ func (w *secretWriter) Write(page []byte) (int, error) {
 	return len(page), nil
 }
 
-// Unwrap lets http.ResponseController find the connection.
+// Unwrap is for http.ResponseController.
 func (w *secretWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -10,14 +10,14 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/desk"
 )
 
-// settingsPage is what belongs to the whole site, or to oneself.
+// settingsPage shows the settings of the site and the administrator's account.
 type settingsPage struct {
 	Tab         string // "site", "administrators", "audit", "account"
 	Form        *form
 	Ask         string
 	Fingerprint string
 	Settings    desk.Settings
-	Doubt       string // of the controller's clock; ""
+	Doubt       string // why the controller's clock is in doubt; "": it is not
 	Odds        *desk.Odds
 	activityPage
 }
@@ -97,7 +97,7 @@ func (c *Console) confirmClock(w http.ResponseWriter, r *http.Request, v *visit)
 	if err := c.desk.ConfirmClock(r.Context(), v.Actor); err != nil {
 		return err
 	}
-	c.redirect(w, r, "/settings", "The controller goes by its clock again.")
+	c.redirect(w, r, "/settings", "The controller's clock is confirmed.")
 	return nil
 }
 
@@ -113,12 +113,12 @@ func (c *Console) setZone(w http.ResponseWriter, r *http.Request, v *visit) erro
 	if err != nil {
 		return err
 	}
-	c.redirect(w, r, "/settings", "Saved. Times are shown in this zone from now on.")
+	c.redirect(w, r, "/settings", "Saved. Times are now shown in this zone.")
 	return nil
 }
 
-// again does an act that asks for the password once more, and shows the form
-// again if it is missing or wrong.
+// withPassword confirms the password in the form, if any, and runs an act that may
+// need it. done is false if the form must be shown again with its errors.
 func (c *Console) withPassword(r *http.Request, v *visit, f *form, act func() error) (done bool, err error) {
 	right, err := c.confirmPassword(r, v, f)
 	if err != nil || !right {
@@ -175,13 +175,13 @@ func (c *Console) newEpoch(w http.ResponseWriter, r *http.Request, v *visit) err
 		return err
 	}
 	if done {
-		c.redirect(w, r, "/settings", fmt.Sprintf("Epoch %d begins. Readers go over to it one after the other.", epoch))
+		c.redirect(w, r, "/settings", fmt.Sprintf("Epoch %d has begun. Readers switch to it one after another.", epoch))
 		return nil
 	}
 	return c.showSettings(w, r, v, http.StatusUnprocessableEntity, f, "epoch")
 }
 
-// audit is what administrators did.
+// audit shows the acts of administrators.
 func (c *Console) audit(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if err := v.refusal(desk.ViewActs); err != nil {
 		return err
@@ -218,7 +218,7 @@ func (c *Console) changePassword(w http.ResponseWriter, r *http.Request, v *visi
 	var soon *desk.TooSoonError
 	switch {
 	case err == nil:
-		c.redirect(w, r, "/settings/account", "Your password is changed. You were signed out everywhere else.")
+		c.redirect(w, r, "/settings/account", "Your password was changed. You were signed out everywhere else.")
 		return nil
 	case errors.Is(err, desk.ErrWrongSignIn):
 		f.Wrong["old"] = "This is not your password."
@@ -234,6 +234,6 @@ func (c *Console) signOutElsewhere(w http.ResponseWriter, r *http.Request, v *vi
 	if err := c.desk.SignOutElsewhere(r.Context(), v.token); err != nil {
 		return err
 	}
-	c.redirect(w, r, "/settings/account", "You are signed out everywhere else.")
+	c.redirect(w, r, "/settings/account", "You were signed out everywhere else.")
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 
 type signInPage struct {
 	Form *form
-	Note string // why one has to sign in again; "": nothing is said
+	Note string // why to sign in again; "": no reason
 }
 
 func (c *Console) signInPage(w http.ResponseWriter, r *http.Request) error {
@@ -22,7 +22,7 @@ func (c *Console) signInPage(w http.ResponseWriter, r *http.Request) error {
 	}
 	f := newForm("next", next)
 	if _, err := r.Cookie(sessionCookie); err != nil && r.URL.Query().Has("given") {
-		f.Wrong[""] = "Name and password were right, but your browser did not send the cookie back by which it stays signed in. Allow cookies for this address, then sign in again."
+		f.Wrong[""] = "Name and password were right, but your browser did not send the sign-in cookie back. Allow cookies for this address, then sign in again."
 	}
 	c.show(w, r, http.StatusOK, "sign-in", &view{visit: c.newVisit(r), Title: "Sign in", Page: signInPage{Form: f}})
 	return nil
@@ -71,7 +71,7 @@ func (c *Console) signOut(w http.ResponseWriter, r *http.Request, v *visit) erro
 }
 
 type linkPage struct {
-	Link *desk.OneTimeLink // nil: it is over
+	Link *desk.OneTimeLink // nil: used or expired
 	Why  string
 	Form *form
 	Hint string
@@ -82,7 +82,7 @@ func (c *Console) linkPage(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (c *Console) showLink(w http.ResponseWriter, r *http.Request, status int, f *form) error {
-	page := linkPage{Form: f, Hint: fmt.Sprintf("At least %d characters. Several words are a good one.", desk.MinPassword)}
+	page := linkPage{Form: f, Hint: fmt.Sprintf("At least %d characters. Several words make a good one.", desk.MinPassword)}
 	var err error
 	page.Link, err = c.desk.OneTimeLink(r.Context(), r.PathValue("token"))
 	if errors.Is(err, desk.ErrLinkUsed) {
@@ -115,12 +115,12 @@ func (c *Console) useLink(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
-// freshen takes the password that a form asks for again, and makes the visit's
-// sign-in fresh. It says false if it is wrong, and marks the field.
+// confirmPassword checks the password in a form, if any, and makes the sign-in fresh.
+// It returns false and marks the field if the password is wrong.
 func (c *Console) confirmPassword(r *http.Request, v *visit, f *form) (bool, error) {
 	password := f.secret["password"]
 	if len(password) == 0 {
-		return true, nil // the desk says whether it needs one
+		return true, nil // the desk checks whether one is needed
 	}
 	err := c.desk.SignInAgain(r.Context(), v.token, password, client(r))
 	var soon *desk.TooSoonError

@@ -13,8 +13,8 @@ import (
 //go:embed static
 var staticFiles embed.FS
 
-// static serves the files that pages refer to. Their address holds a hash of
-// all of them, so that a browser keeps them for good and never mixes versions.
+// static serves the pages' files. Their URLs contain a hash of all files, so that
+// browsers can cache them forever and never mix versions.
 type static struct{ prefix string }
 
 func newStatic() (*static, error) {
@@ -34,7 +34,7 @@ func newStatic() (*static, error) {
 	return &static{"/static/" + hex.EncodeToString(hash.Sum(nil)[:6]) + "/"}, nil
 }
 
-// path returns the address of a file.
+// path returns the URL of a file.
 func (s *static) path(name string) string { return s.prefix + name }
 
 func (s *static) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -45,7 +45,7 @@ func (s *static) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	kind := mime.TypeByExtension(path.Ext(name))
-	switch path.Ext(name) { // whatever this machine's own tables say
+	switch path.Ext(name) { // not from the machine's MIME tables
 	case ".js":
 		kind = "text/javascript; charset=utf-8"
 	case ".css":

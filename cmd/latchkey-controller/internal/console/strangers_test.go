@@ -57,9 +57,9 @@ func TestASecondRemovalIsNoFault(t *testing.T) {
 	w := small(t)
 	b := w.visitor(desk.Owner)
 	for path, says := range map[string]string{
-		"/users/1/pin/remove": "There is no PIN any more.", "/users/1/cards/2/remove": "This card was removed already.",
-		"/users/1/remove": "This user was removed already.", "/users/77/remove": "This user was removed already.",
-		"/locations/77/remove": "It was removed already.", "/hubs/77/remove": "It was removed already.", "/doors/77/remove": "It was removed already.",
+		"/users/1/pin/remove": "The PIN was already removed.", "/users/1/cards/2/remove": "This card was already removed.",
+		"/users/1/remove": "This user was already removed.", "/users/77/remove": "This user was already removed.",
+		"/locations/77/remove": "It was already removed.", "/hubs/77/remove": "It was already removed.", "/doors/77/remove": "It was already removed.",
 	} {
 		if path == "/users/1/remove" {
 			continue // below: the others are about this user
@@ -68,7 +68,7 @@ func TestASecondRemovalIsNoFault(t *testing.T) {
 		b.post(path).shows(t, http.StatusOK, says)
 	}
 	b.post("/users/1/remove")
-	b.post("/users/1/remove").shows(t, http.StatusOK, "This user was removed already.")
+	b.post("/users/1/remove").shows(t, http.StatusOK, "This user was already removed.")
 }
 
 func TestANameInAnAddressIsNotNoted(t *testing.T) {

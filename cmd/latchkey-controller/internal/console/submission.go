@@ -8,14 +8,14 @@ import (
 	"sync"
 )
 
-// An answer is one to a request of somebody who is signed in.
+// An answer responds to a signed-in request.
 type answer = func(http.ResponseWriter, *http.Request, *visit) error
 
-// maxSubmissions is how many submissions are remembered.
+// maxSubmissions bounds the remembered submissions.
 const maxSubmissions = 4096
 
-// submissions are the forms that were sent with a token, so that one that is sent
-// again, by a reload or a second click, does nothing again.
+// submissions are the forms that were sent with a token, so that a reload or a double
+// click has no further effect.
 type submissions struct {
 	mu    sync.Mutex
 	all   map[[sha256.Size]byte]*submission
@@ -23,12 +23,12 @@ type submissions struct {
 }
 
 type submission struct {
-	done  chan struct{} // closed when it is
-	again answer        // answers a repetition; nil: nothing was done
+	done  chan struct{} // closed when done
+	again answer        // answers a repeat; nil: nothing was done
 }
 
-// begin returns the submission of a key, and whether it is the caller's to do: then
-// end must follow.
+// begin returns the submission of a key, and whether the caller must process it and
+// then call end.
 func (d *submissions) begin(key [sha256.Size]byte) (*submission, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -47,8 +47,8 @@ func (d *submissions) begin(key [sha256.Size]byte) (*submission, bool) {
 	return own, true
 }
 
-// end says how a repetition is answered; nil: nothing was done, and the same
-// form may be sent again.
+// end completes a submission with the answer for repeats; nil: nothing was done, and
+// the form may be sent again.
 func (d *submissions) end(key [sha256.Size]byte, own *submission, again answer) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -59,10 +59,9 @@ func (d *submissions) end(key [sha256.Size]byte, own *submission, again answer) 
 	close(own.done)
 }
 
-// once does what a form says unless the same form of the same administrator, who
-// may have signed in again meanwhile, has done it: do answers the request, and
-// returns how a repetition of it is answered. Secrets are no part of what makes a
-// form the same.
+// once processes a form at most once per administrator, across sessions. do answers
+// the request and returns the answer for repeats. Secrets do not count when forms are
+// compared.
 func (c *Console) once(w http.ResponseWriter, r *http.Request, v *visit, f *form, do func() (answer, error)) error {
 	if f.Get("once") == "" {
 		_, err := do()
@@ -89,10 +88,10 @@ func (c *Console) once(w http.ResponseWriter, r *http.Request, v *visit, f *form
 	}
 }
 
-// leads answers a repetition with the page that shows what was done.
+// alreadyDone answers a repeat with the page that shows the result.
 func (c *Console) alreadyDone(to string) answer {
 	return func(w http.ResponseWriter, r *http.Request, _ *visit) error {
-		c.redirect(w, r, to, "This was done already, and not done again.")
+		c.redirect(w, r, to, "This was already done, and not repeated.")
 		return nil
 	}
 }

@@ -44,7 +44,7 @@ func TestAFormThatIsSentTwiceDoesItOnce(t *testing.T) {
 		b.post(test.action, fields...).shows(t, http.StatusOK)
 		before := w.newest()
 		got := b.post(test.action, fields...)
-		got.shows(t, http.StatusOK, "This was done already, and not done again.")
+		got.shows(t, http.StatusOK, "This was already done, and not repeated.")
 		if w.newest() != before {
 			t.Errorf("%s: something was done again", test.action)
 		}

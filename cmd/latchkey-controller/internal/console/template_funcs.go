@@ -14,7 +14,7 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/zone"
 )
 
-// functions are what templates can call, with times in a zone.
+// functions are the template functions, with times in a zone.
 func (c *Console) functions(in *time.Location) template.FuncMap {
 	return template.FuncMap{
 		"icon":         icon,
@@ -62,7 +62,7 @@ func (c *Console) functions(in *time.Location) template.FuncMap {
 	}
 }
 
-// A navigation is a section of the console.
+// A navigation is an entry of the main menu.
 type navigation struct{ Section, Name, Href, Icon string }
 
 var sections = []navigation{
@@ -74,12 +74,12 @@ var sections = []navigation{
 	{"settings", "Settings", "/settings", "settings"},
 }
 
-// A theme is a choice of the switch for light and dark.
+// A theme is a choice of light or dark.
 type theme struct{ Choice, Name, Icon string }
 
 var themes = []theme{{"light", "Light", "sun"}, {"system", "As the system", "system"}, {"dark", "Dark", "moon"}}
 
-// initials returns the first letters of the first and the last word of a name.
+// initials returns the first letters of a name's first and last word.
 func initials(name string) string {
 	words := strings.FieldsFunc(name, func(r rune) bool { return unicode.IsSpace(r) || r == '-' || r == '(' || r == ')' })
 	if len(words) == 0 {
@@ -93,8 +93,7 @@ func initials(name string) string {
 	return string([]rune{unicode.ToUpper(first), unicode.ToUpper(last)})
 }
 
-// dict makes a map of keys and values, for a template that is called with
-// several things.
+// dict returns a map of keys and values, to pass several values to a template.
 func dict(pairs ...any) (map[string]any, error) {
 	if len(pairs)%2 != 0 {
 		return nil, errors.New("dict: a key without a value")
@@ -110,7 +109,7 @@ func dict(pairs ...any) (map[string]any, error) {
 	return m, nil
 }
 
-// plural writes a number with its unit: "1 reader", "2 readers".
+// plural returns a number with its noun: "1 reader", "2 readers".
 func plural(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
@@ -118,7 +117,7 @@ func plural(n int, one, many string) string {
 	return thousands(n) + " " + many
 }
 
-// thousands writes a number with a comma before each three digits.
+// thousands returns a number with a comma before each three digits.
 func thousands(n int) string {
 	text := fmt.Sprint(n)
 	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
@@ -127,7 +126,7 @@ func thousands(n int) string {
 	return text
 }
 
-// ago says how long ago something was.
+// ago returns how long ago something happened.
 func ago(d time.Duration) string {
 	count := func(n int64, unit string) string {
 		if n == 1 {
@@ -150,7 +149,7 @@ func ago(d time.Duration) string {
 	return count(int64(d/(24*time.Hour)), "day")
 }
 
-// tone is the class of a chip.
+// tone returns the CSS class of a chip.
 func tone(t desk.Tone) string {
 	switch t {
 	case desk.Granted:
@@ -165,7 +164,7 @@ func tone(t desk.Tone) string {
 	return ""
 }
 
-// oneIn writes a chance for people.
+// oneIn returns a probability as text.
 func oneIn(chance float64) string {
 	switch {
 	case chance <= 0:
@@ -176,7 +175,7 @@ func oneIn(chance float64) string {
 	return "1 in " + thousands(rounded(1/chance))
 }
 
-// rounded leaves two digits of a large number.
+// rounded rounds to two significant digits.
 func rounded(x float64) int {
 	n, unit := int(x), 1
 	for n/unit >= 100 {
@@ -197,8 +196,8 @@ func years(n float64) string {
 	return plural(rounded(n), "year", "years")
 }
 
-// clockAt writes the time of day in a zone; which one it is, if clocks there
-// show it twice.
+// clockAt returns the time of day in a zone, with the zone's abbreviation if the
+// clocks there show it twice.
 func clockAt(t time.Time, in *time.Location) string {
 	if t = t.In(in); zone.Twice(t) {
 		return t.Format("15:04:05 MST")
@@ -206,8 +205,7 @@ func clockAt(t time.Time, in *time.Location) string {
 	return t.Format("15:04:05")
 }
 
-// clockThere writes the time of day in another zone than here, with the day if
-// it is another one.
+// clockThere returns the time of day there, with the date if that differs from here.
 func clockThere(t time.Time, here, there *time.Location) string {
 	if t.In(here).Day() != t.In(there).Day() {
 		return clockAt(t, there) + " on " + t.In(there).Format("2 Jan")

@@ -112,8 +112,8 @@ func TestHoursAreReadAsPeopleWriteThem(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"8": "write hours like", "8-": "write hours like", "8:60-9": "write hours like", "8-25": "write hours like", "x-y": "write hours like", "-1-3": "write hours like",
-		"12:00-12:00": "ends before", "22:00-06:00": "belongs to the next day", "8-12, 11-13": "have ended",
+		"8": "enter hours like", "8-": "enter hours like", "8:60-9": "enter hours like", "8-25": "enter hours like", "x-y": "enter hours like", "-1-3": "enter hours like",
+		"12:00-12:00": "ends before", "22:00-06:00": "on the next day", "8-12, 11-13": "overlaps",
 	} {
 		if _, err := parseHours(text, 3); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", text, err)
@@ -149,7 +149,7 @@ func TestHolidaysAreSortedAndStayWhatTheyWere(t *testing.T) {
 		t.Errorf("%v, %v", again, err)
 	}
 	for _, text := range []string{"2026-13-01", "Christmas", "2026-02-29", "25.12."} {
-		if _, err := parseHolidays(text); err == nil || !strings.Contains(err.Error(), "is no day") {
+		if _, err := parseHolidays(text); err == nil || !strings.Contains(err.Error(), "is not a date") {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
@@ -210,7 +210,7 @@ func TestTheWorstOfAReaderIsSaidFirst(t *testing.T) {
 			r.Live.Faults, r.Live.Door = []wire.Fault{{Subject: "nfc", Text: "it is gone"}}, "held"
 		}},
 		{"Catching up", "Unlocked", 0, func(r *desk.Reader) { r.Live.Current, r.Live.Strike = false, "pulse" }},
-		{"Not heard of yet", "Not known", 0, func(r *desk.Reader) { r.Live = desk.LiveReader{} }},
+		{"Not heard from yet", "Not known", 0, func(r *desk.Reader) { r.Live = desk.LiveReader{} }},
 		{"Removed", "Closed", 0, func(r *desk.Reader) { r.Removed = desk.Lost }},
 	} {
 		r := reader(test.change)

@@ -12,11 +12,11 @@ import (
 type userPanel struct {
 	User      *desk.User
 	Tab       string // "about", "credentials", "access", "activity"
-	Ask       string // what is to be confirmed: "remove", "remove-pin", or a card's number
+	Ask       string // open confirmation: "remove", "remove-pin", or a card's credential id
 	Add       string // what is being added: "any", "pin", "card", "enrol", "confirm"
-	Shown     bool   // the new PIN stands in this very page
+	Shown     bool   // this page shows the new PIN
 	Rollout   desk.Rollout
-	Readers   []*desk.Reader // at which a card can be read
+	Readers   []*desk.Reader // that can read a card
 	Enrolment *desk.Enrolment
 	Events    []*desk.Event
 }
@@ -25,7 +25,7 @@ func userURL(id uint64, tab string) string {
 	return "/users/" + strconv.FormatUint(id, 10) + "?tab=" + tab
 }
 
-// userPanel reads what the panel of a user shows in a tab.
+// userPanel reads the data of a tab of a user's panel.
 func (c *Console) userPanel(r *http.Request, v *visit, id uint64, tab string) (p *userPanel, err error) {
 	p = &userPanel{Tab: tab}
 	if p.User, err = c.desk.User(r.Context(), v.Actor, id); err != nil {
@@ -70,7 +70,7 @@ func (c *Console) user(w http.ResponseWriter, r *http.Request, v *visit, id uint
 	return c.showUsers(w, r, v, http.StatusOK, page)
 }
 
-// userFields is the form of a user as they are.
+// userFields returns the form of a user's current data.
 func userFields(u *desk.User, v *visit) *form {
 	shown := u.Form(v.zone())
 	f := newForm("zone", v.zone().String(), "first", shown.First, "last", shown.Last, "from", shown.From, "until", shown.Until, "revision", shown.Revision())
@@ -118,7 +118,7 @@ func (c *Console) removeUser(w http.ResponseWriter, r *http.Request, v *visit, i
 		err = c.desk.RemoveUser(r.Context(), v.Actor, id)
 	}
 	if errors.Is(err, desk.ErrNotFound) {
-		c.redirect(w, r, "/users", "This user was removed already.")
+		c.redirect(w, r, "/users", "This user was already removed.")
 		return nil
 	}
 	if err != nil {
@@ -128,7 +128,7 @@ func (c *Console) removeUser(w http.ResponseWriter, r *http.Request, v *visit, i
 	return nil
 }
 
-// enrolReaders finds the readers at which a card can be read now.
+// enrolReaders fills in the readers that can read a card now.
 func (c *Console) enrolReaders(r *http.Request, v *visit, p *userPanel) error {
 	readers, err := c.desk.Readers(r.Context(), v.Actor)
 	for _, reader := range readers {

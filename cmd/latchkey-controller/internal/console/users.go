@@ -12,27 +12,27 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/zone"
 )
 
-// usersPage is the list of users, and one of them beside it.
+// usersPage lists the users, with one of them in the panel.
 type usersPage struct {
 	Search string
 	State  desk.UserState
 	After  string
-	List   *desk.UserPage // nil: only the panel is asked for
+	List   *desk.UserPage // nil: only the panel is requested
 
-	New       bool // the panel is the form for a new user
+	New       bool // the panel shows the form for a new user
 	Form      *form
-	Groups    []string         // that there are
+	Groups    []string         // existing ones
 	Elsewhere []desk.ZoneDates // what the dates of the form are in other zones
 	*userPanel
 }
 
-// Query is what a link keeps of what was chosen.
+// Query returns the query string of the current filter.
 func (p *usersPage) Query() string { return p.link(p.State, "") }
 
-// From is Query for the page after a place in the list.
+// From is Query for the page after a cursor.
 func (p *usersPage) From(after string) string { return p.link(p.State, after) }
 
-// In is Query for the users in another state.
+// In is Query with another state.
 func (p *usersPage) In(state desk.UserState) string { return p.link(state, "") }
 
 func (p *usersPage) link(state desk.UserState, after string) string {
@@ -77,7 +77,7 @@ func (c *Console) userRoutes(page route) {
 	c.credentialRoutes(user)
 }
 
-// userID reads the number of a user in an address.
+// userID reads a user's id from the URL's path.
 func userID(r *http.Request) (uint64, error) {
 	id, err := strconv.ParseUint(r.PathValue("id"), 10, 63)
 	if err != nil {
@@ -86,16 +86,15 @@ func userID(r *http.Request) (uint64, error) {
 	return id, nil
 }
 
-// A userRoute adds a page about the user whose number stands in its address.
+// A userRoute registers a page about the user in its URL.
 type userRoute = func(pattern string, handle func(http.ResponseWriter, *http.Request, *visit, uint64) error)
 
-// wants says whether an answer needs a part: pages that are asked for whole
-// need all of them.
+// wants says whether the response needs a part: a whole page needs all.
 func wants(r *http.Request, part string) bool {
 	return !byScript(r) || r.Header.Get("HX-Target") == part
 }
 
-// showUsers writes the page with what its caller has put into the panel.
+// showUsers shows the page with the panel that the caller has filled in.
 func (c *Console) showUsers(w http.ResponseWriter, r *http.Request, v *visit, status int, p *usersPage) error {
 	q := r.URL.Query()
 	p.Search, p.State, p.After = truncate(strings.TrimSpace(q.Get("q")), 100), desk.UserState(q.Get("state")), q.Get("after")
@@ -136,8 +135,8 @@ func (c *Console) showNewUser(w http.ResponseWriter, r *http.Request, v *visit, 
 	return c.showUserForm(w, r, v, status, &usersPage{New: true, Form: f})
 }
 
-// showUserForm shows a user's form with the groups that there are, and what its
-// dates are elsewhere.
+// showUserForm shows a user's form with the existing groups, and its dates in other
+// zones.
 func (c *Console) showUserForm(w http.ResponseWriter, r *http.Request, v *visit, status int, p *usersPage) (err error) {
 	if p.Groups, err = c.desk.Groups(r.Context(), v.Actor); err != nil {
 		return err
@@ -148,8 +147,7 @@ func (c *Console) showUserForm(w http.ResponseWriter, r *http.Request, v *visit,
 	return c.showUsers(w, r, v, status, p)
 }
 
-// elsewhere says what the dates that stand in the form of a user now are at
-// doors in other zones.
+// elsewhere shows the dates in a user's form in the time zones of its doors.
 func (c *Console) elsewhere(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if !byScript(r) {
 		return desk.ErrNotFound
@@ -162,7 +160,7 @@ func (c *Console) elsewhere(w http.ResponseWriter, r *http.Request, v *visit) er
 	return nil
 }
 
-// zoneOf returns the zone that a form says its times are in.
+// zoneOf returns the time zone of a form.
 func zoneOf(f *form, v *visit) *time.Location {
 	if in, err := zone.Load(f.Get("zone")); err == nil {
 		return in
@@ -170,7 +168,7 @@ func zoneOf(f *form, v *visit) *time.Location {
 	return v.zone()
 }
 
-// userForm reads what stands in the form of a user.
+// userForm reads a user's form.
 func userForm(f *form, v *visit) desk.UserForm {
 	return desk.UserForm{
 		First: f.Trim("first"), Last: f.Trim("last"), Groups: groupsOf(f),
@@ -178,7 +176,7 @@ func userForm(f *form, v *visit) desk.UserForm {
 	}
 }
 
-// groupsOf reads the groups that are ticked in a form, and those that are typed.
+// groupsOf reads the ticked and the typed groups of a form.
 func groupsOf(f *form) []string {
 	groups := slices.Clone(f.Values["group"])
 	for more := range strings.FieldsFuncSeq(f.Get("groups"), func(r rune) bool { return r == ',' || r == ' ' || r == ';' }) {
@@ -187,7 +185,7 @@ func groupsOf(f *form) []string {
 	return groups
 }
 
-// pinChoice reads who chooses a PIN.
+// pinChoice reads how a PIN is chosen.
 func pinChoice(f *form) desk.PIN {
 	switch f.Get("pin") {
 	case "auto":

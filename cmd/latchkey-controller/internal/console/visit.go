@@ -16,34 +16,32 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/desk"
 )
 
-// sessionCookie holds a session's token. Its prefix makes browsers insist on
-// TLS and on this very host (RFC 6265bis §4.1.3.2).
+// sessionCookie holds a session's token. The prefix restricts it to TLS and to this
+// host (RFC 6265bis §4.1.3.2).
 const sessionCookie = "__Host-latchkey"
 
-// browserCookie holds the token by which a browser is known in which somebody
-// has signed in.
+// browserCookie holds the token of a browser in which somebody has signed in.
 const browserCookie = "__Host-browser"
 
-// themeCookie is set by the page's own switch.
+// themeCookie is set by the page's script.
 const themeCookie = "theme"
 
-// A visit is one request of somebody who is signed in; of nobody while Actor
-// has no name.
+// A visit is one request. Without a session, Actor has no name.
 type visit struct {
 	Actor desk.Actor
 	Site  string
-	Theme string // "light", "dark"; "": as the system says
-	Flash string // what was done by the request before
+	Theme string // "light", "dark"; "": the system's
+	Flash string // notice of the previous request
 	pages *pages // in the site's time zone
-	Since uint64 // number of the newest change before it
-	Whose string // says in a form that it is the actor's
+	Since uint64 // number of the newest change when it began
+	Whose string // proof in forms that the actor is their owner
 	token string
 }
 
-// zone is the site's time zone.
+// zone returns the site's time zone.
 func (v *visit) zone() *time.Location { return v.pages.zone }
 
-// ThemeChoice is the theme as the switch names it.
+// ThemeChoice returns the theme's name in the switch.
 func (v *visit) ThemeChoice() string {
 	if v.Theme == "" {
 		return "system"
@@ -54,8 +52,8 @@ func (v *visit) ThemeChoice() string {
 // May says whether the actor's role allows an act.
 func (v *visit) May(act string) bool { return v.Actor.May(desk.Act(act)) }
 
-// refusal says why the actor's role does not allow an act, whose page asks for
-// the password again by itself; nil: it does.
+// refusal returns why the actor's role does not allow an act; nil: it does. The act's
+// page itself asks for the password again.
 func (v *visit) refusal(act desk.Act) error {
 	if v.Actor.May(act) {
 		return nil
@@ -71,7 +69,7 @@ func (c *Console) newVisit(r *http.Request) *visit {
 	return v
 }
 
-// open wraps a page that nobody has to be signed in for.
+// open wraps a page that needs no session.
 func (c *Console) open(handle func(http.ResponseWriter, *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxAnonymousBody)
@@ -81,7 +79,7 @@ func (c *Console) open(handle func(http.ResponseWriter, *http.Request) error) ht
 	})
 }
 
-// signedIn wraps a page for administrators.
+// signedIn wraps a page for signed-in administrators.
 func (c *Console) signedIn(handle func(http.ResponseWriter, *http.Request, *visit) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		v := c.newVisit(r)
@@ -100,7 +98,7 @@ func (c *Console) signedIn(handle func(http.ResponseWriter, *http.Request, *visi
 	})
 }
 
-// enter makes a visit one of a session.
+// enter adds a session to a visit.
 func (c *Console) enter(ctx context.Context, v *visit, s *desk.Session) error {
 	v.Actor, v.token, v.Whose = s.Actor, s.Token, c.savedForms.whose(s.Actor.ID)
 	pages, err := c.pagesNow(ctx)
@@ -127,7 +125,7 @@ func (c *Console) session(r *http.Request, active bool) (*desk.Session, error) {
 // signCookies sets the cookies of a new session.
 func (c *Console) signCookies(w http.ResponseWriter, s *desk.Session) {
 	http.SetCookie(w, &http.Cookie{
-		Name: sessionCookie, Value: s.Token, Path: "/", MaxAge: int(desk.SessionEnds / time.Second), // whatever time it is here or there
+		Name: sessionCookie, Value: s.Token, Path: "/", MaxAge: int(desk.SessionEnds / time.Second), // independent of the browser's clock
 		Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})
 	http.SetCookie(w, &http.Cookie{
@@ -136,10 +134,10 @@ func (c *Console) signCookies(w http.ResponseWriter, s *desk.Session) {
 	})
 }
 
-// welcome sets the cookies of a new session, and sends the browser on.
+// welcome sets the cookies of a new session and redirects to a page.
 func (c *Console) welcome(w http.ResponseWriter, r *http.Request, s *desk.Session, to string) {
 	c.signCookies(w, s)
-	// By way of the sign-in, which sees whether the cookie comes back.
+	// By way of the sign-in page, which checks that the cookie comes back.
 	http.Redirect(w, r, "/sign-in?"+url.Values{"given": {"1"}, "next": {to}}.Encode(), http.StatusSeeOther)
 }
 
@@ -147,7 +145,7 @@ func (c *Console) clearSession(w http.ResponseWriter) {
 	http.SetCookie(w, &http.Cookie{Name: sessionCookie, Path: "/", MaxAge: -1, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode})
 }
 
-// client says where a request comes from.
+// client returns the origin of a request.
 func client(r *http.Request) desk.Client {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
@@ -170,7 +168,7 @@ func truncate(text string, n int) string {
 	return text
 }
 
-// local returns an address if it is one of this console, or "/".
+// local returns an address on this console, or "/".
 func local(address string) string {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "" || u.Host != "" || u.Opaque != "" || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(u.Path, "//") || strings.ContainsAny(address, "\\\r\n") {
@@ -179,7 +177,7 @@ func local(address string) string {
 	return u.RequestURI()
 }
 
-// fail answers a request that came to nothing.
+// fail answers a request with an error.
 func (c *Console) fail(w http.ResponseWriter, r *http.Request, v *visit, err error) {
 	var tooBig *http.MaxBytesError
 	switch {
@@ -188,26 +186,25 @@ func (c *Console) fail(w http.ResponseWriter, r *http.Request, v *visit, err err
 	case errors.Is(err, desk.ErrNotAllowed):
 		c.sorry(w, r, v, http.StatusForbidden, "You may not do this", sentence(err.Error()))
 	case errors.Is(err, desk.ErrNotFound):
-		c.sorry(w, r, v, http.StatusNotFound, "This is not here", "What you are looking for was removed, or never was at this address.")
+		c.sorry(w, r, v, http.StatusNotFound, "Not found", "What you are looking for was removed, or never was at this address.")
 	case errors.Is(err, desk.ErrSignInAgain):
-		c.sorry(w, r, v, http.StatusForbidden, "Your password again", sentence(err.Error()))
+		c.sorry(w, r, v, http.StatusForbidden, "Enter your password again", sentence(err.Error()))
 	case errors.Is(err, errNotYours):
-		c.sorry(w, r, v, http.StatusConflict, "This is another's form", sentence(err.Error()))
+		c.sorry(w, r, v, http.StatusConflict, "Form of another administrator", sentence(err.Error()))
 	case errors.Is(err, errBadForm):
-		c.sorry(w, r, v, http.StatusBadRequest, "This cannot be read", sentence(err.Error()))
+		c.sorry(w, r, v, http.StatusBadRequest, "Invalid form", sentence(err.Error()))
 	case errors.As(err, &tooBig):
 		c.sorry(w, r, v, http.StatusRequestEntityTooLarge, "This is too large", fmt.Sprintf("At most %d KiB can be sent here.", tooBig.Limit>>10))
 	case desk.Fields(err) != nil:
 		c.sorry(w, r, v, http.StatusUnprocessableEntity, "This was not done", sentence(err.Error()))
-	case r.Context().Err() != nil: // nobody waits any more
+	case r.Context().Err() != nil: // the client has gone
 	default:
 		c.serverError(w, r, err)
 	}
 }
 
-// askSignIn sends a browser to the sign-in, and back to the page afterwards. A
-// form that a script sends is sent once more by the browser itself (app.js), if
-// it can be kept.
+// askSignIn sends a browser to the sign-in page, and back afterwards. If a form that
+// a script sends can be saved, the browser itself sends it again (app.js).
 func (c *Console) askSignIn(w http.ResponseWriter, r *http.Request) {
 	c.clearSession(w)
 	back := r.URL.RequestURI()
@@ -229,7 +226,7 @@ func (c *Console) askSignIn(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Method == http.MethodPost && !byScript(r):
 		c.saveForm(w, r, back)
-	case r.URL.Path == "/events": // a page that still listens goes to the sign-in by itself
+	case r.URL.Path == "/events": // the page goes to the sign-in by itself
 		w.Header().Set("Content-Type", "text/event-stream")
 		io.WriteString(w, endOfStream)
 	case byScript(r):
@@ -240,11 +237,10 @@ func (c *Console) askSignIn(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// sorry says in a page, or in a notice if a part of one was asked for, why
-// something was not done.
+// sorry shows why something was not done: on a page, or as a toast if htmx asked.
 func (c *Console) sorry(w http.ResponseWriter, r *http.Request, v *visit, status int, title, text string) {
 	if byScript(r) {
-		if live(r) { // a part that is not there any more
+		if live(r) { // the part no longer exists
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}
@@ -254,9 +250,8 @@ func (c *Console) sorry(w http.ResponseWriter, r *http.Request, v *visit, status
 	c.show(w, r, status, "sorry", &view{visit: v, Title: title, Page: text})
 }
 
-// toast says a sentence in the corner of the page that asked. What takes long
-// asks with the corner as its target: the form may have been replaced by the
-// time of the answer, and then finds no other one.
+// toast shows a sentence in the corner of the page. Slow requests use the corner as
+// their target, because the form may have been replaced by then.
 func (c *Console) toast(w http.ResponseWriter, r *http.Request, status int, box, text string) {
 	if r.Header.Get("HX-Target") != "toasts" {
 		w.Header().Set("HX-Retarget", "#toasts")
@@ -270,11 +265,10 @@ func (c *Console) toast(w http.ResponseWriter, r *http.Request, status int, box,
 	}
 }
 
-// broken answers when something is wrong with the controller itself. The
-// details are for its log.
+// serverError answers when the controller itself failed. The details go to its log.
 func (c *Console) serverError(w http.ResponseWriter, r *http.Request, err error) {
 	c.log.Error("console: request failed", "method", r.Method, "page", r.Pattern, "error", err)
-	text := "Something is wrong with the controller; its log says what. Nothing was done."
+	text := "The controller failed, so nothing was done. See its log for details."
 	if full := (*desk.FullError)(nil); errors.As(err, &full) {
 		text = sentence(full.Error())
 	}
@@ -285,7 +279,7 @@ func (c *Console) serverError(w http.ResponseWriter, r *http.Request, err error)
 	http.Error(w, text, http.StatusInternalServerError)
 }
 
-// sentence makes a sentence of an error.
+// sentence makes an error's text a sentence.
 func sentence(text string) string {
 	text = strings.TrimPrefix(text, desk.ErrNotAllowed.Error()+": ")
 	if text == "" {
