@@ -14,8 +14,8 @@ import (
 // It uses forwarding headers from trusted proxies only.
 func (c *Console) from(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		told := *r
-		r = &told
+		copied := *r
+		r = &copied
 		host := r.Host
 		hop, err := netip.ParseAddrPort(r.RemoteAddr)
 		if err == nil && c.isProxy(hop.Addr()) {

@@ -295,7 +295,7 @@ func access(tx *store.Tx, u *store.User) ([]Access, error) {
 	if err != nil {
 		return nil, err
 	}
-	told := u.Wire(&store.Credential{})
+	credential := u.Wire(&store.Credential{})
 	var all []Access
 	for _, b := range bundles {
 		p, err := tx.Policy(b.Reader)
@@ -304,7 +304,7 @@ func access(tx *store.Tx, u *store.User) ([]Access, error) {
 		}
 		at := Access{Reader: b.Reader, Door: doorName(places, b.Reader), Place: places[b.Reader].Place, PIN: p.PIN, Scheduled: true, Zone: p.TimeZone}
 		for _, entry := range p.Access {
-			if told.In(entry.Group) {
+			if credential.In(entry.Group) {
 				at.Groups = append(at.Groups, entry.Group)
 				at.Scheduled = at.Scheduled && entry.Schedule != nil
 			}

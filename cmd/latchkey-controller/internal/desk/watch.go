@@ -21,9 +21,9 @@ func (d *Desk) Watch(ctx context.Context, changed func(Change) error) error {
 	activity, states := int64(-1), int64(-1)
 	return d.site.Watch(ctx, func() error {
 		var c Change
-		var said int64
+		var latest int64
 		err := d.site.View(ctx, func(tx *store.Tx) (err error) {
-			c.Activity, said, err = tx.Newest()
+			c.Activity, latest, err = tx.Newest()
 			return err
 		})
 		if ctx.Err() != nil {
@@ -32,11 +32,11 @@ func (d *Desk) Watch(ctx context.Context, changed func(Change) error) error {
 		if err != nil {
 			return err
 		}
-		c.Acts, c.States = c.Activity != activity, said != states
+		c.Acts, c.States = c.Activity != activity, latest != states
 		if !c.Acts && !c.States {
 			return nil
 		}
-		activity, states = c.Activity, said
+		activity, states = c.Activity, latest
 		return changed(c)
 	})
 }

@@ -109,7 +109,7 @@ func TestWhoWatchesHearsOfEachChangeOnce(t *testing.T) {
 func TestWhoWatchesHearsOfStatesThoughTheClockWasPutBack(t *testing.T) {
 	w := newWorld(t)
 	first, second := w.reader(), w.reader()
-	said := func(reader string, at time.Time) (number int64) {
+	latest := func(reader string, at time.Time) (number int64) {
 		t.Helper()
 		w.must(w.site.SetStates(t.Context(), []*store.State{{Reader: reader, Received: at.UnixMilli()}}))
 		w.must(w.site.View(t.Context(), func(tx *store.Tx) (err error) {
@@ -118,9 +118,9 @@ func TestWhoWatchesHearsOfStatesThoughTheClockWasPutBack(t *testing.T) {
 		}))
 		return number
 	}
-	seen := map[int64]bool{said(first, w.time): true}
+	seen := map[int64]bool{latest(first, w.time): true}
 	for i := range 3 {
-		n := said(second, w.time.Add(time.Duration(i)*time.Second-time.Hour))
+		n := latest(second, w.time.Add(time.Duration(i)*time.Second-time.Hour))
 		if seen[n] {
 			t.Fatalf("what reader %s said %d s after it began makes no difference", second, i)
 		}

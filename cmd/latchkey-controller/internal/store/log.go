@@ -61,7 +61,7 @@ func (t *Tx) appendAt(head *Head, now int64, change wire.Change) error {
 
 // Retag stores all credentials' tags for a new epoch, whose log must be empty, and
 // writes that log. credentials are in the order of their ids.
-func (t *Tx) Retag(now int64, credentials []*Credential, told func(*Credential) wire.Credential) error {
+func (t *Tx) Retag(now int64, credentials []*Credential, sent func(*Credential) wire.Credential) error {
 	head, err := t.Head()
 	if err != nil {
 		return err
@@ -70,7 +70,7 @@ func (t *Tx) Retag(now int64, credentials []*Credential, told func(*Credential) 
 		if err := t.exec(`UPDATE credentials SET tag = ? WHERE id = ?`, c.Tag[:], c.ID); err != nil {
 			return err
 		}
-		credential := told(c)
+		credential := sent(c)
 		if err := t.appendAt(&head, now, wire.Change{Tag: c.Tag, Credential: &credential}); err != nil {
 			return err
 		}

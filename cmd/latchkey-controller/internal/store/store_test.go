@@ -161,9 +161,9 @@ func TestEachChangeOfACredentialExtendsTheLog(t *testing.T) {
 	update(t, s, func(tx *Tx) error {
 		return errors.Join(tx.AddUser(u), tx.AddCredential(noon, u, first, seal), tx.AddCredential(noon, u, second, seal), tx.RemoveCredential(noon, first))
 	})
-	told := u.Wire(first)
+	sent := u.Wire(first)
 	toldSecond := u.Wire(second)
-	want := []wire.Change{{Tag: newTag(1), Credential: &told}, {Tag: newTag(2), Credential: &toldSecond}, {Tag: newTag(1)}}
+	want := []wire.Change{{Tag: newTag(1), Credential: &sent}, {Tag: newTag(2), Credential: &toldSecond}, {Tag: newTag(1)}}
 	h := wire.Start(noon)
 	var got int
 	update(t, s, func(tx *Tx) error {

@@ -71,15 +71,15 @@ func (t *Tx) SetUser(now int64, u *User) error {
 		return err
 	}
 	for _, c := range credentials {
-		told := u.Wire(c)
-		if err := told.Check(); err != nil {
+		sent := u.Wire(c)
+		if err := sent.Check(); err != nil {
 			return err
 		}
 		was := before.Wire(c)
-		if bytes.Equal(wire.Marshal(&told), wire.Marshal(&was)) {
+		if bytes.Equal(wire.Marshal(&sent), wire.Marshal(&was)) {
 			continue
 		}
-		if err := t.appendChange(now, wire.Change{Tag: c.Tag, Credential: &told}); err != nil {
+		if err := t.appendChange(now, wire.Change{Tag: c.Tag, Credential: &sent}); err != nil {
 			return err
 		}
 	}
@@ -160,11 +160,11 @@ func (t *Tx) AddCredential(now int64, u *User, c *Credential, seal func(id uint6
 	if err := t.exec(`UPDATE users SET credentials = credentials + 1 WHERE id = ?`, c.User); err != nil {
 		return err
 	}
-	told := u.Wire(c)
-	if err := told.Check(); err != nil {
+	sent := u.Wire(c)
+	if err := sent.Check(); err != nil {
 		return err
 	}
-	return t.appendChange(now, wire.Change{Tag: c.Tag, Credential: &told})
+	return t.appendChange(now, wire.Change{Tag: c.Tag, Credential: &sent})
 }
 
 // RemoveCredential removes a credential and appends the change to the log.
