@@ -31,14 +31,14 @@ func TestWhatIsWrongIsMarkedAndWhatWasTypedIsKept(t *testing.T) {
 	}{
 		{"/users", []string{"first", " ", "groups", "staff", "pin", "none"}, "first", "name", []string{`value="staff"`}},
 		{"/users", []string{"first", "Eve", "groups", "night shift, Über", "pin", "none"}, "groups", "letters", []string{`value="Eve"`, `value="night shift, Über"`}},
-		{"/users", []string{"first", "Eve", "from", "2026-12-24T10:00", "until", "2026-12-23T10:00", "pin", "none"}, "until", "before it begins", []string{`value="2026-12-24T10:00"`, `value="2026-12-23T10:00"`}},
+		{"/users", []string{"first", "Eve", "from", "2026-12-24T10:00", "until", "2026-12-23T10:00", "pin", "none"}, "until", "after the beginning", []string{`value="2026-12-24T10:00"`, `value="2026-12-23T10:00"`}},
 		{"/users", []string{"first", "Eve", "pin", "typed", "digits", "1234567"}, "digits", "digits", []string{`value="Eve"`, `value="typed" checked`}},
 		{"/users", []string{"first", "Eve", "pin", "none", "card", "08010203"}, "card", "is random", []string{`value="08010203"`}},
 		{"/users/1", []string{"first", "Ada", "until", "tomorrow"}, "until", "rite it like", []string{`value="tomorrow"`}},
 		{"/users/1/cards", []string{"card", "04 A1 B2 C3 D4 E5 8"}, "card", "hexadecimal", []string{`value="04 A1 B2 C3 D4 E5 8"`}},
 		{"/users/1/pin", []string{"pin", "typed", "digits", "12 34"}, "digits", "digits", []string{`value="typed" checked`}},
 		{"/readers/front-door/authentication", []string{"limit", "11", "guess-limit", "60"}, "limit", "whole number", []string{`value="11"`}},
-		{"/readers/front-door/authentication", []string{"limit", "0", "guess-limit", "60"}, "limit", "1 and 10", []string{`value="0"`}},
+		{"/readers/front-door/authentication", []string{"limit", "0", "guess-limit", "60"}, "limit", "1 to 10", []string{`value="0"`}},
 		{"/readers/front-door/door", []string{"unlock", "9", "extended", "8", "held-after", "0", "greeting", "Hello"}, "extended", "9", []string{`value="8"`, `value="Hello"`}},
 		{"/readers/front-door/door", []string{"unlock", "5", "extended", "20", "held-after", "0", "language", "1st", "large-text", "on"}, "language", "no language", []string{`value="1st"`, `name="large-text" value="on" checked`}},
 		{"/readers/front-door/calendar", []string{"time-zone", "Mars/Olympus", "holidays", "12-25"}, "time-zone", "time zone", []string{`value="Mars/Olympus"`, "12-25"}},
@@ -477,7 +477,7 @@ func TestWhatCannotBeDoneIsSaidAndIsNoFaultOfTheController(t *testing.T) {
 	b.get("/users?after=nowhere").shows(t, http.StatusNotFound)
 	w.live.card = []byte{4, 0xA1, 0xB2, 0xC3, 0xD4, 0xE5, 0x80} // Ada's
 	form := regexp.MustCompile(`action="(/users/1/enrol/[^"]+)"`).FindStringSubmatch(b.post("/users/1/enrol", "reader", "front-door").body)
-	b.post(form[1], "last-four", "E580").shows(t, http.StatusUnprocessableEntity, "somebody")
+	b.post(form[1], "last-four", "E580").shows(t, http.StatusUnprocessableEntity, "already assigned")
 	w.live.card = []byte{8, 1, 2, 3}
 	b.post("/users/1/enrol", "reader", "front-door").shows(t, http.StatusUnprocessableEntity, "is random")
 	w.live.card = nil
@@ -516,7 +516,7 @@ func TestALostReaderIsGoneAndWhatItKnewIsMarked(t *testing.T) {
 	w := small(t)
 	b := w.visitor(desk.Super)
 	b.get("/readers/front-door?tab=device&ask=lost").shows(t, http.StatusOK, "marked as exposed", "Remove front-door")
-	b.post("/readers/front-door/remove", "how", "lost").shows(t, http.StatusOK, "a new epoch begun", "1 removed reader")
+	b.post("/readers/front-door/remove", "how", "lost").shows(t, http.StatusOK, "a new epoch has begun", "1 removed reader")
 	b.get("/users").shows(t, http.StatusOK, "Exposed")
 	b.get("/users/1").shows(t, http.StatusOK, "may have disclosed the credentials marked as exposed")
 	b.post("/users/1/pin", "pin", "auto").shows(t, http.StatusOK, "New PIN")

@@ -72,7 +72,7 @@ func TestInTheBrowserWhatHappensAtADoorIsSeenAsItHappens(t *testing.T) {
 	do(t, ctx, chromedp.Navigate(w.server.URL+"/"), chromedp.WaitVisible(chromedp.CSS("#unlock-door-front-door")), chromedp.Focus(chromedp.CSS("#unlock-door-front-door")))
 	w.live.states[0].State.Condition.Lockout = wire.CauseAttempts
 	front.report(time.Now(), wire.Record{Kind: wire.LockoutStarted, Cause: wire.CauseAttempts})
-	until(t, ctx, "the lockout appears", `document.querySelector("#glance").innerText.includes("Front door takes no PIN")`)
+	until(t, ctx, "the lockout appears", `document.querySelector("#glance").innerText.includes("Front door accepts no PINs")`)
 	until(t, ctx, "the focus stays where it was", `document.activeElement.id === "unlock-door-front-door"`)
 	w.live.gate = make(chan struct{})
 	do(t, ctx, chromedp.KeyEvent("\r"))
@@ -115,13 +115,13 @@ func TestInTheBrowserASwitchFollowsWhatOthersDoAndStaysWhereItIs(t *testing.T) {
 		before := eval[string](t, ctx, place)
 		w.live.took(0)
 		w.must(w.desk.SwitchPIN(t.Context(), owner, "front-door", false))
-		until(t, ctx, "it is off at "+page, `document.querySelector("#pin-switch-front-door[aria-checked=false]") !== null && document.querySelector("#pin-says-front-door").innerText.includes("has not taken this over yet")`)
+		until(t, ctx, "it is off at "+page, `document.querySelector("#pin-switch-front-door[aria-checked=false]") !== null && document.querySelector("#pin-says-front-door").innerText.includes("has not applied this yet")`)
 		if after := eval[string](t, ctx, place); after != before {
 			t.Errorf("%s: it was at %s and is at %s", page, before, after)
 		}
 		w.live.took(1 << 40)
 		w.must(w.desk.SwitchPIN(t.Context(), owner, "front-door", true))
-		until(t, ctx, "it is on at "+page, `document.querySelector("#pin-switch-front-door[aria-checked=true]") !== null && document.querySelector("#pin-says-front-door").innerText.includes("has taken this over")`)
+		until(t, ctx, "it is on at "+page, `document.querySelector("#pin-switch-front-door[aria-checked=true]") !== null && document.querySelector("#pin-says-front-door").innerText.includes("has applied this.")`)
 	}
 }
 

@@ -177,7 +177,7 @@ func TestAKeptFormIsGivenToItsAdministratorOnly(t *testing.T) {
 	}
 	// It is still open in another window, and not taken from whoever is signed in there now.
 	before := w.newest()
-	b.post("/users", begun...).shows(t, http.StatusConflict, "Another administrator")
+	b.post("/users", begun...).shows(t, http.StatusConflict, "Form of another administrator")
 	if w.newest() != before {
 		t.Error("it is sent by another administrator")
 	}
