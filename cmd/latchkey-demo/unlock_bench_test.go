@@ -57,17 +57,17 @@ func BenchmarkUnlock(b *testing.B) {
 			}
 			begin := time.Now()
 			go func() {
-				response, err := client.Post("http://controller/orders", "application/json", bytes.NewReader(order))
+				response, err := client.Post("http://controller/desk/orders", "application/json", bytes.NewReader(order))
 				var outcome struct {
-					Done    bool
-					Outcome string
+					Done bool
+					Text string
 				}
 				if err == nil {
 					err = json.NewDecoder(response.Body).Decode(&outcome)
 					response.Body.Close()
 				}
 				if err == nil && !outcome.Done {
-					err = errors.New(outcome.Outcome)
+					err = errors.New(outcome.Text)
 				}
 				done <- err
 			}()
