@@ -66,7 +66,7 @@ func listActivity(c *invocation, choose func(*desk.Query)) action {
 			return err
 		}
 		for _, e := range slices.Backward(page.Events) {
-			if err := c.printEntry(e, in); err != nil {
+			if err := c.printEvent(e, in); err != nil {
 				return err
 			}
 		}
@@ -74,7 +74,7 @@ func listActivity(c *invocation, choose func(*desk.Query)) action {
 	}
 }
 
-func (c *invocation) printEntry(e *desk.Event, in *time.Location) error {
+func (c *invocation) printEvent(e *desk.Event, in *time.Location) error {
 	if c.json {
 		return printLine(c.out, map[string]any{"id": e.ID, "time": e.At.In(in), "kind": e.Kind, "result": e.Tone, "door": e.Door, "reader": e.Reader, "user": e.User, "administrator": e.Who, "text": e.Text.String()})
 	}

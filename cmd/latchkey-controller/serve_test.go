@@ -4,13 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/ecdh"
-	"crypto/ecdsa"
 	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	mathrand "math/rand/v2"
 	"os"
 	"os/exec"
@@ -25,6 +20,7 @@ import (
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/site/boardtest"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -88,41 +84,23 @@ func newReporter(t *testing.T, dir string) *reporter {
 	}
 	defer s.Close()
 	r := &reporter{t: t, journal: wire.JournalID{1}}
-	if _, r.signing, err = ed25519.GenerateKey(rand.Reader); err != nil {
-		t.Fatal(err)
-	}
-	sealing, err := ecdh.X25519().GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	request := &wire.Request{Signing: [32]byte(r.signing.Public().(ed25519.PublicKey)), Sealing: [32]byte(sealing.PublicKey().Bytes()), CSR: csr}
-	signed, err := request.Sign(r.signing)
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := boardtest.New(t)
+	r.signing = b.Signing
 	var sealed []byte
 	err = s.Update(t.Context(), func(tx *store.Tx) error {
 		policy, _, err := site.PolicyOrNew(tx, "front-door")
 		if err == nil {
-			_, sealed, err = s.Adopt(tx, time.Now(), signed, "", policy)
+			_, sealed, err = s.Adopt(tx, time.Now(), b.Signed, "", policy)
 		}
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.bundle, err = wire.OpenBundle(sealed, request, sealing); err != nil {
+	if r.bundle, err = wire.OpenBundle(sealed, b.Request, b.Sealing); err != nil {
 		t.Fatal(err)
 	}
-	r.tls = &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: s.Roots(), Certificates: []tls.Certificate{{Certificate: [][]byte{r.bundle.Certificate}, PrivateKey: key}}}
+	r.tls = &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: s.Roots(), Certificates: []tls.Certificate{{Certificate: [][]byte{r.bundle.Certificate}, PrivateKey: b.TLS}}}
 	return r
 }
 

@@ -2,12 +2,6 @@ package console
 
 import (
 	"context"
-	"crypto/ecdh"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
 	"fmt"
 	"io"
 	"log/slog"
@@ -26,6 +20,7 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/site/boardtest"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -286,18 +281,8 @@ func text(body string) string {
 // request makes a board's request and its fingerprint.
 func (w *world) request() (signed []byte, fingerprint string) {
 	w.t.Helper()
-	_, signing, err := ed25519.GenerateKey(rand.Reader)
-	w.must(err)
-	sealing, err := ecdh.X25519().GenerateKey(rand.Reader)
-	w.must(err)
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	w.must(err)
-	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, key)
-	w.must(err)
-	request := &wire.Request{Signing: [32]byte(signing.Public().(ed25519.PublicKey)), Sealing: [32]byte(sealing.PublicKey().Bytes()), CSR: csr}
-	signed, err = request.Sign(signing)
-	w.must(err)
-	return signed, wire.Fingerprint(wire.Marshal(request))
+	b := boardtest.New(w.t)
+	return b.Signed, b.Fingerprint()
 }
 
 // adopt adopts a reader, which is connected then and all is well with it.

@@ -3,12 +3,6 @@ package control
 import (
 	"bytes"
 	"context"
-	"crypto/ecdh"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"path/filepath"
@@ -20,6 +14,7 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/site/boardtest"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -39,31 +34,10 @@ func (l live) Order(_ context.Context, o store.Order, card func([]byte) (string,
 
 func addReader(t *testing.T, s *site.Site, id string) {
 	t.Helper()
-	_, signing, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sealing, err := ecdh.X25519().GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	request := &wire.Request{Signing: [32]byte(signing.Public().(ed25519.PublicKey)), Sealing: [32]byte(sealing.PublicKey().Bytes()), CSR: csr}
-	signed, err := request.Sign(signing)
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = s.Update(t.Context(), func(tx *store.Tx) error {
+	err := s.Update(t.Context(), func(tx *store.Tx) error {
 		policy, _, err := site.PolicyOrNew(tx, id)
 		if err == nil {
-			_, _, err = s.Adopt(tx, time.Now(), signed, "", policy)
+			_, _, err = s.Adopt(tx, time.Now(), boardtest.New(t).Signed, "", policy)
 		}
 		return err
 	})

@@ -2,12 +2,6 @@ package desk
 
 import (
 	"context"
-	"crypto/ecdh"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
 	"fmt"
 	"path/filepath"
 	"testing"
@@ -16,6 +10,7 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/site/boardtest"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -137,18 +132,8 @@ func (w *world) card() (user, credential uint64) {
 // board makes a board's request and its fingerprint.
 func (w *world) board() (signed []byte, fingerprint string) {
 	w.t.Helper()
-	_, signing, err := ed25519.GenerateKey(rand.Reader)
-	w.must(err)
-	sealing, err := ecdh.X25519().GenerateKey(rand.Reader)
-	w.must(err)
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	w.must(err)
-	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, key)
-	w.must(err)
-	request := &wire.Request{Signing: [32]byte(signing.Public().(ed25519.PublicKey)), Sealing: [32]byte(sealing.PublicKey().Bytes()), CSR: csr}
-	signed, err = request.Sign(signing)
-	w.must(err)
-	return signed, wire.Fingerprint(wire.Marshal(request))
+	b := boardtest.New(w.t)
+	return b.Signed, b.Fingerprint()
 }
 
 // form fills in the second step of an adoption of a new board.

@@ -5,7 +5,6 @@ import (
 	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/ed25519"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
@@ -18,6 +17,7 @@ import (
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 
+	"latchkey/cmd/latchkey-controller/internal/site/boardtest"
 	"latchkey/sync/wire"
 )
 
@@ -31,23 +31,8 @@ type board struct {
 
 func newBoard(t testing.TB) *board {
 	t.Helper()
-	b := new(board)
-	var err error
-	if _, b.signing, err = ed25519.GenerateKey(rand.Reader); err != nil {
-		t.Fatal(err)
-	}
-	if b.sealing, err = ecdh.X25519().GenerateKey(rand.Reader); err != nil {
-		t.Fatal(err)
-	}
-	if b.tls, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
-		t.Fatal(err)
-	}
-	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, b.tls)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.request = &wire.Request{Signing: [32]byte(b.signing.Public().(ed25519.PublicKey)), Sealing: [32]byte(b.sealing.PublicKey().Bytes()), CSR: csr}
-	return b
+	b := boardtest.New(t)
+	return &board{b.Signing, b.Sealing, b.TLS, b.Request}
 }
 
 // A model is a reader as the protocol describes it, in memory.
