@@ -5,6 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -75,6 +78,9 @@ func TestTheCommandLineSeesAndDoesWhatTheDeskDoes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if info, err := os.Stat(filepath.Join(dir, socketFile)); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("others may use the socket: %v, %v", info.Mode(), err)
+	}
 	actor := desk.AtCommandLine("Grace")
 	there, err := d.Readers(t.Context(), actor)
 	if err != nil {
@@ -116,5 +122,25 @@ func TestTheCommandLineSeesAndDoesWhatTheDeskDoes(t *testing.T) {
 	}
 	if _, err := client.Readers(t.Context()); !errors.Is(err, ErrNotRunning) {
 		t.Errorf("none runs any more: %v", err)
+	}
+}
+
+func TestARequestIsBoundedAndHoldsNothingUnknown(t *testing.T) {
+	s, err := site.Create(t.Context(), filepath.Join(t.TempDir(), "site"), "home", "UTC", clock.Read())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	h := handler(t.Context(), desk.New(desk.Options{Site: s}))
+	for name, body := range map[string]string{
+		"more than the bound": `{"Reader": "` + strings.Repeat("x", maxBody) + `"}`,
+		"an unknown field":    `{"Reader": "front-door", "Order": "unlock", "Twice": true}`,
+		"no JSON":             `unlock`,
+	} {
+		answer := httptest.NewRecorder()
+		h.ServeHTTP(answer, httptest.NewRequest("POST", "/desk/orders", strings.NewReader(body)))
+		if answer.Code != http.StatusBadRequest {
+			t.Errorf("%s: %d %s", name, answer.Code, answer.Body)
+		}
 	}
 }
