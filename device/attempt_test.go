@@ -116,8 +116,8 @@ func TestAPINIsForgottenWhileItCannotBeUsed(t *testing.T) {
 		}, wire.ReasonTamper, ScreenPaused},
 		{"records are not stored", func(g *rig) { g.fault = "disk full"; g.do(Input{InputTamper, false}); g.enter(Known, adaPIN) }, wire.ReasonUnstored, ScreenOutOfOrder},
 		{"the credentials are behind", func(g *rig) {
-			g.do(Health{Subject: wire.SubjectCache, Condition: Good, Held: wire.Place{Epoch: 1, Revision: 2}})
-			g.do(Health{Subject: wire.SubjectCache, Condition: Good, Held: wire.Place{Epoch: 1, Revision: 1}})
+			g.do(Health{Subject: wire.SubjectCache, Condition: Good, Held: wire.Position{Epoch: 1, Revision: 2}})
+			g.do(Health{Subject: wire.SubjectCache, Condition: Good, Held: wire.Position{Epoch: 1, Revision: 1}})
 		}, wire.ReasonBehind, ScreenOutOfOrder},
 		{"the credentials cannot be read", func(g *rig) { g.do(Health{Subject: wire.SubjectCache, Condition: Failed}) }, wire.ReasonDamaged, ScreenOutOfOrder},
 		{"the key cannot be used", func(g *rig) { g.do(Health{Subject: wire.SubjectKey, Condition: Failed}) }, wire.ReasonKey, ScreenOutOfOrder},

@@ -4,7 +4,7 @@ import "latchkey/sync/wire"
 
 // holds takes note of what the cache has. A place above all that were ever
 // applied is recorded, one below them is damage.
-func (t *turn) holds(held wire.Place) {
+func (t *turn) holds(held wire.Position) {
 	t.held = held
 	highest := t.durable.Held()
 	if held.Above(highest) || held != highest && !highest.Above(held) {

@@ -58,8 +58,8 @@ func TestACardThatMayNotOpenNowIsDeniedWithItsReason(t *testing.T) {
 
 func TestNoCardIsReadWhileCardsAreOutOfService(t *testing.T) {
 	behind := func(g *rig) {
-		g.do(Health{Subject: wire.SubjectCache, Condition: Good, Held: wire.Place{Epoch: 2}})
-		g.do(Health{Subject: wire.SubjectCache, Condition: Good, Held: wire.Place{Epoch: 1, Revision: 9}})
+		g.do(Health{Subject: wire.SubjectCache, Condition: Good, Held: wire.Position{Epoch: 2}})
+		g.do(Health{Subject: wire.SubjectCache, Condition: Good, Held: wire.Position{Epoch: 1, Revision: 9}})
 	}
 	unstored := func(g *rig) { g.fault = "disk full"; g.order(wire.Identify, 0); g.wait(probeEvery / 2) }
 	tamper := func(g *rig) { g.do(Input{InputTamper, true}) }

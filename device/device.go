@@ -82,7 +82,7 @@ type Reader struct {
 
 	journal   journal
 	parts     Parts
-	held      wire.Place // by the cache
+	held      wire.Position // by the cache
 	behind    bool
 	collapsed collapsed
 	commands  commands
@@ -93,13 +93,13 @@ type Reader struct {
 
 // Start is what a reader begins with, besides its durable state.
 type Start struct {
-	Reader      string      // its id
-	Version     string      // of the program
-	Fingerprint string      // of its request for adoption
-	Site        wire.SiteID // that has adopted it; zero: none yet
-	Replaced    bool        // that site took the place of another one, of whose authority nothing is left
-	Policy      Policy      // in force; the zero value: none
-	Held        wire.Place  // what the cache has
+	Reader      string        // its id
+	Version     string        // of the program
+	Fingerprint string        // of its request for adoption
+	Site        wire.SiteID   // that has adopted it; zero: none yet
+	Replaced    bool          // that site took the place of another one, of whose authority nothing is left
+	Policy      Policy        // in force; the zero value: none
+	Held        wire.Position // what the cache has
 
 	// NoPIN and NoCards say what this board is without: a screen to type on, a card
 	// reader.

@@ -60,8 +60,8 @@ func Restore(state []byte) (Durable, error) {
 }
 
 // Held returns the highest place in the credential log that was ever applied.
-func (d Durable) Held() wire.Place {
-	return wire.Place{Epoch: d.Epoch, Revision: d.Revision, Hash: d.Hash}
+func (d Durable) Held() wire.Position {
+	return wire.Position{Epoch: d.Epoch, Revision: d.Revision, Hash: d.Hash}
 }
 
 // Apply folds one record into d. Every sequence of records has one outcome. A
@@ -105,7 +105,7 @@ func (d *Durable) Apply(r wire.Record) {
 			d.HoldTime += r.To - r.From
 		}
 	case wire.CredentialsApplied:
-		if !d.Held().Above(wire.Place{Epoch: r.Epoch, Revision: r.Revision, Hash: r.Hash}) {
+		if !d.Held().Above(wire.Position{Epoch: r.Epoch, Revision: r.Revision, Hash: r.Hash}) {
 			d.Epoch, d.Revision, d.Hash = r.Epoch, r.Revision, r.Hash
 		}
 	case wire.LinkUp:

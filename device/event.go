@@ -87,8 +87,8 @@ type Refused struct {
 type Health struct {
 	Subject   wire.Subject
 	Condition Condition
-	Text      string     // what is wrong, for people; no path, nothing secret
-	Held      wire.Place // with wire.SubjectCache always: what is durably on the disk; with Forked the place that does not match
+	Text      string        // what is wrong, for people; no path, nothing secret
+	Held      wire.Position // with wire.SubjectCache always: what is durably on the disk; with Forked the place that does not match
 
 	// Connection is the number of the connection on which the controller answers:
 	// with wire.SubjectLink that is Good.

@@ -56,7 +56,7 @@ func TestTheLinkIsMissedUntilItIsThere(t *testing.T) {
 func TestTheHighestPlaceInTheLogIsDurableAndLessIsBehind(t *testing.T) {
 	g := newRig(t, nil)
 	have := func(epoch, revision uint64, hash byte) {
-		g.do(Health{Subject: wire.SubjectCache, Condition: Good, Held: wire.Place{Epoch: epoch, Revision: revision, Hash: wire.Hash{hash}}})
+		g.do(Health{Subject: wire.SubjectCache, Condition: Good, Held: wire.Position{Epoch: epoch, Revision: revision, Hash: wire.Hash{hash}}})
 	}
 	have(1, 5, 1)
 	have(1, 5, 1)
@@ -72,7 +72,7 @@ func TestTheHighestPlaceInTheLogIsDurableAndLessIsBehind(t *testing.T) {
 	}
 	g.wantScreen(ScreenOutOfOrder)
 	g.crash(0)
-	if !g.state.Behind || g.r.Durable().Held() != (wire.Place{Epoch: 2, Revision: 1, Hash: wire.Hash{2}}) {
+	if !g.state.Behind || g.r.Durable().Held() != (wire.Position{Epoch: 2, Revision: 1, Hash: wire.Hash{2}}) {
 		t.Errorf("%+v", g.r.Durable())
 	}
 	g.records = nil
@@ -111,11 +111,11 @@ func TestAPolicyBelowTheHighestIsBehind(t *testing.T) {
 
 func TestWhatIsWrongWithTheCacheHasRecordsOfItsOwn(t *testing.T) {
 	g := newRig(t, nil)
-	held := wire.Place{Epoch: 1, Revision: 5, Hash: wire.Hash{1}}
+	held := wire.Position{Epoch: 1, Revision: 5, Hash: wire.Hash{1}}
 	g.do(Health{Subject: wire.SubjectCache, Condition: Good, Held: held})
 	g.records = nil
 	g.do(Health{Subject: wire.SubjectCache, Condition: Corrupt, Text: "chunk 7", Held: held})
-	g.do(Health{Subject: wire.SubjectCache, Condition: Forked, Held: wire.Place{Epoch: 1, Revision: 5, Hash: wire.Hash{9}}})
+	g.do(Health{Subject: wire.SubjectCache, Condition: Forked, Held: wire.Position{Epoch: 1, Revision: 5, Hash: wire.Hash{9}}})
 	g.do(Health{Subject: wire.SubjectCache, Condition: Good, Held: held})
 	r := g.wantRecords(wire.CacheDamaged, wire.LogForked, wire.HealthChanged)
 	if r[0].Text != "chunk 7" || r[1].Hash != (wire.Hash{9}) || r[1].Revision != 5 {

@@ -85,10 +85,10 @@ func TestNothingOfASitesAuthorityOutlivesIt(t *testing.T) {
 	adopt := func(site wire.SiteID, replaced bool, kinds ...wire.RecordKind) {
 		t.Helper()
 		g, _ := begun(t, old, func(s *Start) {
-			s.Site, s.Replaced, s.Held = site, replaced, wire.Place{Epoch: 1, Revision: 2, Hash: wire.Hash{5}}
+			s.Site, s.Replaced, s.Held = site, replaced, wire.Position{Epoch: 1, Revision: 2, Hash: wire.Hash{5}}
 		}, kinds...)
 		d := g.r.Durable()
-		if d.Site != site || d.Held() != (wire.Place{Epoch: 1, Revision: 2, Hash: wire.Hash{5}}) || d.PolicyRevision != 1 {
+		if d.Site != site || d.Held() != (wire.Position{Epoch: 1, Revision: 2, Hash: wire.Hash{5}}) || d.PolicyRevision != 1 {
 			t.Errorf("what the site had reached: %+v", d)
 		}
 		if d.HoldRunning != 0 || d.HoldTime != 0 || g.r.strike.hold != 0 {
@@ -174,7 +174,7 @@ func TestAStartSaysWhatIsNewsAndNothingElse(t *testing.T) {
 	old := Durable{Began: true, Site: site, Epoch: 3, Revision: 8, Hash: wire.Hash{1}, PolicyRevision: 1}
 	at := func(epoch, revision uint64, hash byte) func(s *Start) {
 		return func(s *Start) {
-			s.Site, s.Held = site, wire.Place{Epoch: epoch, Revision: revision, Hash: wire.Hash{hash}}
+			s.Site, s.Held = site, wire.Position{Epoch: epoch, Revision: revision, Hash: wire.Hash{hash}}
 		}
 	}
 	begun(t, old, at(3, 8, 1), wire.ReaderStarted)
@@ -182,7 +182,7 @@ func TestAStartSaysWhatIsNewsAndNothingElse(t *testing.T) {
 	begun(t, old, at(4, 1, 2), wire.ReaderStarted, wire.CredentialsApplied)
 	g, _ := begun(t, old, at(3, 7, 2), wire.ReaderStarted, wire.CacheBehind)
 	g.wantScreen(ScreenOutOfOrder)
-	if g.r.Durable().Held() != (wire.Place{Epoch: 3, Revision: 8, Hash: wire.Hash{1}}) {
+	if g.r.Durable().Held() != (wire.Position{Epoch: 3, Revision: 8, Hash: wire.Hash{1}}) {
 		t.Errorf("%+v", g.r.Durable())
 	}
 }
@@ -190,7 +190,9 @@ func TestAStartSaysWhatIsNewsAndNothingElse(t *testing.T) {
 func TestAnAdoptionByAnotherSiteStartsItsRevisionsAnewAndKeepsALockout(t *testing.T) {
 	old := Durable{Began: true, Site: wire.SiteID{7}, Epoch: 3, Revision: 8, PolicyRevision: 900, Lockout: wire.CauseAttempts, Wrong: 10,
 		HoldRunning: 90_000, HoldTime: 1 << 50, Time: 1 << 50, Connection: 77}
-	g, r := begun(t, old, func(s *Start) { s.Site, s.Held = wire.SiteID{8}, wire.Place{Epoch: 1, Revision: 2, Hash: wire.Hash{5}} },
+	g, r := begun(t, old, func(s *Start) {
+		s.Site, s.Held = wire.SiteID{8}, wire.Position{Epoch: 1, Revision: 2, Hash: wire.Hash{5}}
+	},
 		wire.ReaderStarted, wire.HoldEnded, wire.Adopted)
 	if r[2].Site != (wire.SiteID{8}) || r[2].Epoch != 1 || r[2].Revision != 2 || r[2].PolicyRevision != 1 {
 		t.Errorf("%+v", r[2])
@@ -199,7 +201,7 @@ func TestAnAdoptionByAnotherSiteStartsItsRevisionsAnewAndKeepsALockout(t *testin
 	if d.HoldRunning != 0 || d.HoldTime != 0 || d.Time != 0 {
 		t.Errorf("what the former site gave goes on: %+v", d)
 	}
-	if g.state.Behind || d.Held() != (wire.Place{Epoch: 1, Revision: 2, Hash: wire.Hash{5}}) || d.PolicyRevision != 1 || d.Site != (wire.SiteID{8}) {
+	if g.state.Behind || d.Held() != (wire.Position{Epoch: 1, Revision: 2, Hash: wire.Hash{5}}) || d.PolicyRevision != 1 || d.Site != (wire.SiteID{8}) {
 		t.Errorf("%+v", d)
 	}
 	g.wantAttempts(10, 0, wire.CauseAttempts)

@@ -22,8 +22,8 @@ type State struct {
 	Journal        string // why records are not stored; "": they are
 	Behind         bool   // credentials or policy are older than what was once held
 	ClockTrusted   bool
-	Held           wire.Place // on the disk
-	PolicyRevision uint64     // in force; 0: none
+	Held           wire.Position // on the disk
+	PolicyRevision uint64        // in force; 0: none
 }
 
 func (r *Reader) makeState() State {

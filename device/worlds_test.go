@@ -170,7 +170,7 @@ func service(t *testing.T) world {
 	events := func(n *node) []Event {
 		r := &n.r
 		cache := func(revision uint64) Event {
-			return Health{Subject: wire.SubjectCache, Condition: Good, Held: wire.Place{Epoch: 1, Revision: revision}}
+			return Health{Subject: wire.SubjectCache, Condition: Good, Held: wire.Position{Epoch: 1, Revision: revision}}
 		}
 		if r.card.deadline != 0 {
 			return []Event{

@@ -47,7 +47,7 @@ type Begin struct{ Manifest *wire.VerifiedManifest }
 
 // PutChunks stores chunks of a snapshot.
 type PutChunks struct {
-	Of     wire.Place
+	Of     wire.Position
 	Chunks []wire.ChunkPart
 }
 
@@ -92,14 +92,14 @@ type PolicyChanged struct{ Policy *wire.VerifiedPolicy }
 // CredentialsChanged says what the cache holds now, and what is wrong with it.
 // Look-ups go by another key if the epoch is another one, or Key is true.
 type CredentialsChanged struct {
-	Held  wire.Place
+	Held  wire.Position
 	Fault error
 	Key   bool // the key's file was written
 }
 
 // Forked says that the controller's log has another hash at a place that is
 // held. It is over with the next CredentialsChanged.
-type Forked struct{ Place wire.Place }
+type Forked struct{ Position wire.Position }
 
 // ClockSet says what time it was at a moment: the reader's clock may be
 // trusted from now on.

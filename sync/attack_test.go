@@ -22,11 +22,11 @@ func genuine(w *world) map[wire.Channel][]byte {
 	c := w.controller
 	nonce := c.state.Nonce
 	w.link.states.sent[0].answered = false // so that a now counts
-	next := c.place
+	next := c.position
 	next.Revision, next.Hash = next.Revision+1, wire.Hash{1}
 	policy := *c.policy
 	policy.Revision++
-	key := must(wire.SealKey(readerID, c.place.Epoch+1, &[32]byte{1}, sealingKey.PublicKey()))
+	key := must(wire.SealKey(readerID, c.position.Epoch+1, &[32]byte{1}, sealingKey.PublicKey()))
 	last, hash := w.journal.Last()
 	ack := &wire.Ack{Reader: readerID, Journal: w.journal.id, Number: last, Hash: hash}
 	w.link.records.acked = 0
@@ -184,7 +184,7 @@ func TestWhatIsForAnotherReaderChangesNothing(t *testing.T) {
 	w.link.states.sent[0].answered = false
 	for channel, message := range map[wire.Channel]any{
 		wire.OnPolicy:  &policy,
-		wire.OnKey:     must(wire.SealKey("back-door", w.controller.place.Epoch+1, &[32]byte{1}, sealingKey.PublicKey())),
+		wire.OnKey:     must(wire.SealKey("back-door", w.controller.position.Epoch+1, &[32]byte{1}, sealingKey.PublicKey())),
 		wire.OnCommand: &wire.Command{Reader: "back-door", Nonce: w.controller.state.Nonce, ID: wire.CommandID{1}, Order: wire.Unlock, By: "Grace"},
 		wire.OnNow:     &wire.Now{Reader: "back-door", Nonce: w.controller.state.Nonce, Time: w.controller.wall().UnixMilli(), Head: w.controller.head()},
 		wire.OnAck:     &wire.Ack{Reader: "back-door", Journal: w.journal.id, Number: last, Hash: hash},
@@ -199,7 +199,7 @@ func TestWhatIsForAnotherReaderChangesNothing(t *testing.T) {
 		}
 	}
 	heard := len(w.news)
-	w.step(Message{Topic: wire.OnKey.Topic(siteName, readerID), Payload: sign(wire.KindKey, must(wire.SealKey(readerID, w.controller.place.Epoch+1, &[32]byte{1}, other.PublicKey())))})
+	w.step(Message{Topic: wire.OnKey.Topic(siteName, readerID), Payload: sign(wire.KindKey, must(wire.SealKey(readerID, w.controller.position.Epoch+1, &[32]byte{1}, other.PublicKey())))})
 	if reasons := w.refusedSince(heard); len(reasons) != 1 || w.link.key.key != nil {
 		t.Errorf("a key sealed to another board: %q", reasons)
 	}
@@ -211,7 +211,7 @@ func TestWhatIsOlderChangesNothing(t *testing.T) {
 		wire.OnHead: w.controller.head(), wire.OnPolicy: sign(wire.KindPolicy, w.controller.policy), wire.OnKey: w.controller.key(),
 	}
 	oldDelta := w.controller.change(wire.Change{Tag: wire.Tag{1}})
-	w.controller.startEpoch(w.controller.place.Epoch + 1)
+	w.controller.startEpoch(w.controller.position.Epoch + 1)
 	newer := *w.controller.policy
 	newer.Revision++
 	w.controller.policy = &newer
@@ -329,7 +329,7 @@ func TestAManifestThatIsNoneOfThisSiteIsRefused(t *testing.T) {
 		"of an older epoch": manifest(func(m *wire.Manifest) { m.Epoch-- }),
 		"weak parameters":   manifest(func(m *wire.Manifest) { m.KDF.Memory = 8 << 10 }),
 		"not signed":        must(wire.Payload(wire.KindManifest, w.controller.snapshot[0], wire.MaxManifest)),
-		"signed as a delta": sign(wire.KindDelta, w.controller.place),
+		"signed as a delta": sign(wire.KindDelta, w.controller.position),
 		"older than held":   w.controller.snapshot[0],
 	} {
 		clear(w.link.refusals)

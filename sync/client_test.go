@@ -192,8 +192,8 @@ func (w *wired) inStep() {
 	switch {
 	case w.controller.state == nil || w.controller.offline:
 		w.t.Error("the controller does not see the reader")
-	case w.cache.held != w.controller.place || !slices.Equal(w.cache.tags(), w.controller.tags()):
-		w.t.Errorf("held is %v, and the log is at %v", w.cache.held, w.controller.place)
+	case w.cache.held != w.controller.position || !slices.Equal(w.cache.tags(), w.controller.tags()):
+		w.t.Errorf("held is %v, and the log is at %v", w.cache.held, w.controller.position)
 	}
 	last, _ := w.journal.Last()
 	if got := len(w.controller.records[w.journal.id]); got != int(last) || w.controller.alarms > 0 {

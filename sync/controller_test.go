@@ -51,13 +51,13 @@ type controller struct {
 	send func(c wire.Channel, payload []byte, retained bool) // to the broker
 	wall func() time.Time
 
-	place    wire.Place
+	position wire.Position
 	siteKey  [32]byte
 	content  map[wire.Tag]wire.Credential
 	deltas   [][]byte // of this epoch, signed
 	before   wire.Hash
 	snapshot [][]byte // signed manifest, chunks
-	at       wire.Place
+	at       wire.Position
 	policy   *wire.Policy
 
 	state      *wire.State // the newest
@@ -89,20 +89,20 @@ func newController() *controller {
 
 // startEpoch starts a log of what there is.
 func (c *controller) startEpoch(epoch uint64) {
-	c.place = wire.Place{Epoch: epoch, Hash: wire.Start(epoch)}
+	c.position = wire.Position{Epoch: epoch, Hash: wire.Start(epoch)}
 	copy(c.siteKey[:], seed(byte(epoch)))
 	c.deltas, c.before = nil, wire.Hash{}
 	c.makeSnapshot()
 }
 
 func (c *controller) makeSnapshot() {
-	m := &wire.Manifest{Site: site, Epoch: c.place.Epoch, Revision: c.place.Revision, Hash: c.place.Hash, KDF: kdf}
+	m := &wire.Manifest{Site: site, Epoch: c.position.Epoch, Revision: c.position.Revision, Hash: c.position.Hash, KDF: kdf}
 	var entries []wire.Entry
 	for tag, credential := range c.content {
 		entries = append(entries, wire.Entry{Tag: tag, Credential: credential})
 	}
 	rest := must(wire.WriteSnapshot(m, entries, controllerKey))
-	c.snapshot, c.at = nil, c.place
+	c.snapshot, c.at = nil, c.position
 	for len(rest) > 0 {
 		item, tail, err := wire.Next(rest)
 		if err != nil {
@@ -115,8 +115,8 @@ func (c *controller) makeSnapshot() {
 // change adds entries to the log, as one delta, and returns it unpublished.
 func (c *controller) change(changes ...wire.Change) []byte {
 	d := &wire.Delta{
-		Epoch: c.place.Epoch, From: c.place.Revision, To: c.place.Revision + uint64(len(changes)),
-		FromHash: c.place.Hash, ToHash: c.place.Hash, Before: c.before, Changes: changes,
+		Epoch: c.position.Epoch, From: c.position.Revision, To: c.position.Revision + uint64(len(changes)),
+		FromHash: c.position.Hash, ToHash: c.position.Hash, Before: c.before, Changes: changes,
 	}
 	for _, change := range changes {
 		d.ToHash = d.ToHash.Extend(change)
@@ -125,7 +125,7 @@ func (c *controller) change(changes ...wire.Change) []byte {
 			c.content[change.Tag] = *change.Credential
 		}
 	}
-	c.place.Revision, c.place.Hash, c.before = d.To, d.ToHash, wire.Sum(wire.Marshal(d))
+	c.position.Revision, c.position.Hash, c.before = d.To, d.ToHash, wire.Sum(wire.Marshal(d))
 	signed := must(d.Sign(site, controllerKey))
 	c.deltas = append(c.deltas, signed)
 	return signed
@@ -151,7 +151,7 @@ func binaryNumber(i int) []byte { return []byte{byte(i >> 16), byte(i >> 8), byt
 
 func (c *controller) sendHead() { c.send(wire.OnHead, c.head(), true) }
 func (c *controller) head() []byte {
-	return sign(wire.KindHead, c.place)
+	return sign(wire.KindHead, c.position)
 }
 
 // publishAll publishes what is retained.
@@ -162,7 +162,7 @@ func (c *controller) publishAll() {
 }
 
 func (c *controller) key() []byte {
-	return sign(wire.KindKey, must(wire.SealKey(readerID, c.place.Epoch, &c.siteKey, sealingKey.PublicKey())))
+	return sign(wire.KindKey, must(wire.SealKey(readerID, c.position.Epoch, &c.siteKey, sealingKey.PublicKey())))
 }
 
 // minute is what it does each minute.
@@ -208,9 +208,9 @@ func (c *controller) takeState(s *wire.State, retained bool) {
 	if s.Card != nil && c.enrol != nil {
 		c.cards[s.Card.Command] = must(s.Card.Unseal(c.enrol))
 	}
-	if s.Head != nil && must(wire.OpenHead(site, s.Head, publicKey(controllerKey))).Place().Above(c.place) {
+	if s.Head != nil && must(wire.OpenHead(site, s.Head, publicKey(controllerKey))).Position().Above(c.position) {
 		c.forkedLog = true
-		c.startEpoch(c.place.Epoch + 1)
+		c.startEpoch(c.position.Epoch + 1)
 		c.publishAll()
 	}
 	c.answer(s.Nonce)
@@ -226,10 +226,10 @@ func (c *controller) reply(f *wire.Fetch) *wire.Reply {
 	r := &wire.Reply{Number: f.Number}
 	switch f.Want {
 	case wire.WantDeltas:
-		if f.Place.Epoch == c.place.Epoch {
+		if f.Position.Epoch == c.position.Epoch {
 			for _, signed := range c.deltas {
 				d := must(wire.OpenDelta(site, signed, publicKey(controllerKey))).Delta()
-				follows := d.From == f.Place.Revision && d.FromHash == f.Place.Hash || len(r.Deltas) > 0
+				follows := d.From == f.Position.Revision && d.FromHash == f.Position.Hash || len(r.Deltas) > 0
 				if follows && len(r.Deltas) < 3 {
 					r.Deltas = append(r.Deltas, signed)
 				}
@@ -240,12 +240,12 @@ func (c *controller) reply(f *wire.Fetch) *wire.Reply {
 		}
 		r.Manifest = c.snapshot[0]
 	case wire.WantSnapshot:
-		if f.Place != nil && (f.Place.Above(c.at) || *f.Place == c.at) {
+		if f.Position != nil && (f.Position.Above(c.at) || *f.Position == c.at) {
 			c.makeSnapshot()
 		}
 		r.Manifest = c.snapshot[0]
 	case wire.WantChunks:
-		if *f.Place == c.at {
+		if *f.Position == c.at {
 			for _, i := range f.Chunks {
 				if int(i)+1 < len(c.snapshot) {
 					r.Chunks = append(r.Chunks, wire.ChunkPart{Index: i, Chunk: c.snapshot[i+1]})

@@ -11,7 +11,7 @@ import (
 // PutChunks that are not the disk's wrap wire.ErrForked or wire.ErrUnfit.
 type Cache interface {
 	// Held returns the place that look-ups answer for; epoch 0: there is none.
-	Held() wire.Place
+	Held() wire.Position
 	// Fault returns what is wrong with it.
 	Fault() error
 	// Lack returns why a newer snapshot is not received, though it is as good as it was.
@@ -25,9 +25,9 @@ type Cache interface {
 	// Begin begins to receive a snapshot.
 	Begin(manifest *wire.VerifiedManifest) (switched bool, err error)
 	// Resume goes on with the one that was being received before a start.
-	Resume() (of wire.Place, switched bool, err error)
+	Resume() (of wire.Position, switched bool, err error)
 	// Missing returns the first chunks that are wanted, and of which snapshot.
-	Missing(limit int) (of wire.Place, chunks []int)
+	Missing(limit int) (of wire.Position, chunks []int)
 	// PutChunks stores all of the chunks that can be stored; the error is that of
 	// those that cannot.
 	PutChunks(epoch, revision uint64, chunks []wire.ChunkPart) (switched bool, err error)

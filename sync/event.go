@@ -44,11 +44,11 @@ type Cached struct {
 
 // CacheState is how the cache is.
 type CacheState struct {
-	Held          wire.Place // epoch 0: nothing
-	Fault         error      // what is wrong with it; nil: nothing
+	Held          wire.Position // epoch 0: nothing
+	Fault         error         // what is wrong with it; nil: nothing
 	WantsSnapshot bool
-	Missing       wire.Place // the snapshot of which Chunks are missing
-	Chunks        []int      // ascending, the first chunkLimit of them
+	Missing       wire.Position // the snapshot of which Chunks are missing
+	Chunks        []int         // ascending, the first chunkLimit of them
 }
 
 // PolicyStored answers StorePolicy.

@@ -52,7 +52,7 @@ type fetches struct {
 type fetch struct {
 	number   uint64
 	about    ask
-	of       wire.Place
+	of       wire.Position
 	want     wire.Want
 	chunks   []uint32
 	deadline time.Duration
@@ -179,7 +179,7 @@ func (l *Link) want() wire.Want {
 		return ""
 	}
 	s := g.state
-	snapshot := s.Held.Epoch == 0 || s.Fault != nil && s.WantsSnapshot || g.forked != wire.Place{} || g.short ||
+	snapshot := s.Held.Epoch == 0 || s.Fault != nil && s.WantsSnapshot || g.forked != wire.Position{} || g.short ||
 		g.newest.Epoch > s.Held.Epoch || l.over(g.snapshotAt)
 	coming := !g.short && s.Missing == g.receiving && s.Missing.Epoch >= g.newest.Epoch && (len(s.Chunks) > 0 || s.Missing.Epoch > s.Held.Epoch)
 	switch {
@@ -229,7 +229,7 @@ func (l *Link) fetch(f fetch) {
 	f.deadline = l.now + answerWithin
 	message := &wire.Fetch{Reader: l.o.Reader, Connection: l.states.connection, Number: f.number, Want: f.want, Chunks: f.chunks}
 	if f.of.Epoch != 0 {
-		message.Place = &f.of
+		message.Position = &f.of
 	}
 	l.fetches.open = append(l.fetches.open, f)
 	l.over(f.deadline)

@@ -28,7 +28,7 @@ func TestAFreshReaderComesIntoStep(t *testing.T) {
 	if len(w.cache.content) != 300 || w.cache.manifest.Chunks() < 2 {
 		t.Errorf("%d credentials in %d chunks", len(w.cache.content), w.cache.manifest.Chunks())
 	}
-	if changed := heard[CredentialsChanged](w); changed[len(changed)-1].Held != w.controller.place {
+	if changed := heard[CredentialsChanged](w); changed[len(changed)-1].Held != w.controller.position {
 		t.Errorf("the reader heard of %v", changed)
 	}
 	if changed := heard[PolicyChanged](w); len(changed) != 1 || changed[0].Policy.Policy() != w.policy {
@@ -289,14 +289,14 @@ func TestWithTooManyDeltasASnapshotIsAskedForWithinTenMinutes(t *testing.T) {
 func TestAForkIsRecordedAndEndsWithASnapshot(t *testing.T) {
 	for name, fork := range map[string]func(*controller){
 		"by a head": func(c *controller) {
-			c.send(wire.OnHead, sign(wire.KindHead, wire.Place{Epoch: c.place.Epoch, Revision: 2, Hash: wire.Hash{7}}), true)
+			c.send(wire.OnHead, sign(wire.KindHead, wire.Position{Epoch: c.position.Epoch, Revision: 2, Hash: wire.Hash{7}}), true)
 		},
 		"by a delta from here": func(c *controller) {
-			c.place.Hash, c.before = wire.Hash{7}, wire.Hash{}
+			c.position.Hash, c.before = wire.Hash{7}, wire.Hash{}
 			c.add(5, 1)
 		},
 		"by a delta to here": func(c *controller) {
-			c.place.Revision, c.place.Hash = 1, wire.Hash{7}
+			c.position.Revision, c.position.Hash = 1, wire.Hash{7}
 			c.send(wire.OnCredentials, c.change(wire.Change{Tag: wire.Tag{9}}), false)
 		},
 	} {
@@ -307,7 +307,7 @@ func TestAForkIsRecordedAndEndsWithASnapshot(t *testing.T) {
 		w.controller.makeSnapshot()
 		w.run(time.Minute)
 		forks := heard[Forked](w)
-		if len(forks) != 1 || forks[0].Place.Revision != 2 {
+		if len(forks) != 1 || forks[0].Position.Revision != 2 {
 			t.Errorf("%s: the reader heard of %v", name, forks)
 		}
 		if name == "by a head" {
@@ -316,7 +316,7 @@ func TestAForkIsRecordedAndEndsWithASnapshot(t *testing.T) {
 		if w.inStep(); t.Failed() {
 			t.Fatal(name)
 		}
-		if w.link.log.forked != (wire.Place{}) {
+		if w.link.log.forked != (wire.Position{}) {
 			t.Errorf("%s: it is still forked", name)
 		}
 	}
@@ -330,7 +330,7 @@ func TestAControllerThatLostPartOfItsLogIsShownItsHead(t *testing.T) {
 	backup.deltas = slices.Clone(w.controller.deltas)
 	w.controller.add(2, 1)
 	w.run(time.Second)
-	w.controller.place, w.controller.before, w.controller.deltas = backup.place, backup.before, backup.deltas
+	w.controller.position, w.controller.before, w.controller.deltas = backup.position, backup.before, backup.deltas
 	tag, _ := credential(2)
 	delete(w.controller.content, tag)
 	w.run(2 * time.Minute)

@@ -15,18 +15,18 @@ type log struct {
 	survey bool       // it is to be asked how it is
 
 	head   *wire.VerifiedHead // the newest seen; nil: none
-	newest wire.Place         // the newest place that the controller has signed
+	newest wire.Position      // the newest place that the controller has signed
 
-	tip      wire.Place             // what is held once deltas are applied
+	tip      wire.Position          // what is held once deltas are applied
 	deltas   []*wire.VerifiedDelta  // to be applied
 	size     int                    // of them together, in bytes
 	chunks   []PutChunks            // to be stored; the first is while doingChunks
 	manifest *wire.VerifiedManifest // to be begun with; nil: none
 
-	beginning wire.Place // the snapshot of the manifest that came last
-	receiving wire.Place // the snapshot whose chunks are asked for
+	beginning wire.Position // the snapshot of the manifest that came last
+	receiving wire.Position // the snapshot whose chunks are asked for
 
-	forked     wire.Place    // where the log forks from what is held; zero: it does not
+	forked     wire.Position // where the log forks from what is held; zero: it does not
 	short      bool          // deltas cannot lead on from what is held, or its snapshot is gone
 	snapshotAt time.Duration // when one is asked for because there are many deltas; 0: there are not
 }
@@ -65,20 +65,20 @@ func (l *Link) takeHead(signed []byte) error {
 			return err
 		}
 	}
-	if l.log.head != nil && l.log.head.Place().Above(head.Place()) {
+	if l.log.head != nil && l.log.head.Position().Above(head.Position()) {
 		return errOlderHead
 	}
 	l.log.head = head
-	l.learn(head.Place())
+	l.learn(head.Position())
 	return nil
 }
 
 // learn takes note of a place that the controller has signed.
-func (l *Link) learn(p wire.Place) {
+func (l *Link) learn(p wire.Position) {
 	if !l.log.newest.Above(p) {
 		l.log.newest = p
 	}
-	for _, known := range []wire.Place{l.log.state.Held, l.log.tip} {
+	for _, known := range []wire.Position{l.log.state.Held, l.log.tip} {
 		if known.Epoch == p.Epoch && known.Revision == p.Revision && known.Hash != p.Hash {
 			l.fork(p)
 		}
@@ -86,8 +86,8 @@ func (l *Link) learn(p wire.Place) {
 }
 
 // fork takes note that the controller's log is another one than what is held.
-func (l *Link) fork(p wire.Place) {
-	if l.log.forked == (wire.Place{}) {
+func (l *Link) fork(p wire.Position) {
+	if l.log.forked == (wire.Position{}) {
 		l.do(Forked{p})
 	}
 	l.log.forked = p
@@ -101,7 +101,7 @@ func (l *Link) takeDelta(signed []byte) error {
 		return err
 	}
 	d := delta.Delta()
-	from, to := wire.Place{Epoch: d.Epoch, Revision: d.From, Hash: d.FromHash}, wire.Place{Epoch: d.Epoch, Revision: d.To, Hash: d.ToHash}
+	from, to := wire.Position{Epoch: d.Epoch, Revision: d.From, Hash: d.FromHash}, wire.Position{Epoch: d.Epoch, Revision: d.To, Hash: d.ToHash}
 	g := &l.log
 	if d.Epoch < g.state.Held.Epoch {
 		return errors.New("of an older epoch")
@@ -122,7 +122,7 @@ func (l *Link) takeManifest(signed []byte) error {
 	if err != nil {
 		return err
 	}
-	l.log.beginning = m.Manifest().Place()
+	l.log.beginning = m.Manifest().Position()
 	l.learn(l.log.beginning)
 	l.log.manifest = m
 	return nil
@@ -141,7 +141,7 @@ func (l *Link) cached(e Cached) {
 		g.receiving = g.state.Missing
 	}
 	if e.Switched {
-		g.forked, g.receiving, g.deltas, g.size, g.chunks = wire.Place{}, wire.Place{}, nil, 0, nil
+		g.forked, g.receiving, g.deltas, g.size, g.chunks = wire.Position{}, wire.Position{}, nil, 0, nil
 		if !g.newest.Above(g.state.Held) {
 			g.newest = g.state.Held
 		}

@@ -21,7 +21,7 @@ import (
 func TestOverALossyBrokerTheReaderEndsInStep(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		w := newWorld(t)
-		l := &lossy{world: w, t: rt, places: map[wire.Place]bool{}}
+		l := &lossy{world: w, t: rt, places: map[wire.Position]bool{}}
 		w.controller.fill(rapid.SampledFrom([]int{0, 10, 700}).Draw(rt, "credentials"))
 		w.cache.many = rapid.SampledFrom([]int{0, 0, 3}).Draw(rt, "too many deltas")
 		w.controller.publishAll()
@@ -37,7 +37,7 @@ func TestOverALossyBrokerTheReaderEndsInStep(t *testing.T) {
 			"change credentials":    func(t *rapid.T) { l.change() },
 			"change the policy":     func(t *rapid.T) { l.changePolicy() },
 			"start an epoch": func(t *rapid.T) {
-				w.controller.startEpoch(w.controller.place.Epoch + 1)
+				w.controller.startEpoch(w.controller.position.Epoch + 1)
 				w.controller.publishAll()
 				l.mark()
 			},
@@ -55,12 +55,12 @@ func TestOverALossyBrokerTheReaderEndsInStep(t *testing.T) {
 type lossy struct {
 	*world
 	t      *rapid.T
-	places map[wire.Place]bool // that the log has been at
-	old    []Message           // that a broker may replay
+	places map[wire.Position]bool // that the log has been at
+	old    []Message              // that a broker may replay
 	orders byte
 }
 
-func (l *lossy) mark() { l.places[l.controller.place] = true }
+func (l *lossy) mark() { l.places[l.controller.position] = true }
 
 func (l *lossy) draw(most int, label string) int { return rapid.IntRange(0, most).Draw(l.t, label) }
 

@@ -13,7 +13,7 @@ import (
 
 // cacheModel is a cache in memory with the rules of the one on the disk.
 type cacheModel struct {
-	held    wire.Place
+	held    wire.Position
 	content map[wire.Tag]wire.Credential
 	since   []*wire.Delta // of the epoch held, all that were applied
 	many    int           // so many deltas are too many; 0: none are
@@ -35,7 +35,7 @@ func newCacheModel() *cacheModel {
 	return &cacheModel{keys: map[uint64][32]byte{}, damaged: map[int]bool{}}
 }
 
-func (c *cacheModel) Held() wire.Place { return c.held }
+func (c *cacheModel) Held() wire.Position { return c.held }
 
 func (c *cacheModel) Fault() error {
 	switch {
@@ -96,40 +96,40 @@ func (c *cacheModel) PutKey(epoch uint64, key *[32]byte) (bool, error) {
 
 func (c *cacheModel) Begin(manifest *wire.VerifiedManifest) (bool, error) {
 	m := manifest.Manifest()
-	place := m.Place()
+	place := m.Position()
 	switch {
 	case c.fails != nil:
 		return false, c.fails
 	case c.held.Above(place), place == c.held && len(c.since) == 0:
 		return false, wire.ErrUnfit
 	}
-	if c.incoming == nil || c.incoming.Place() != place {
+	if c.incoming == nil || c.incoming.Position() != place {
 		c.incoming, c.parts = m, map[int][]byte{}
 	}
 	c.begun++
 	return c.finish(), nil
 }
 
-func (c *cacheModel) Resume() (wire.Place, bool, error) {
+func (c *cacheModel) Resume() (wire.Position, bool, error) {
 	if c.incoming == nil {
-		return wire.Place{}, false, nil
+		return wire.Position{}, false, nil
 	}
-	return c.incoming.Place(), false, nil
+	return c.incoming.Position(), false, nil
 }
 
-func (c *cacheModel) Missing(limit int) (of wire.Place, chunks []int) {
+func (c *cacheModel) Missing(limit int) (of wire.Position, chunks []int) {
 	if c.incoming != nil {
 		for i := range c.incoming.Chunks() {
 			if c.parts[i] == nil && len(chunks) < limit {
 				chunks = append(chunks, i)
 			}
 		}
-		return c.incoming.Place(), chunks
+		return c.incoming.Position(), chunks
 	}
 	if c.manifest == nil {
-		return wire.Place{}, nil
+		return wire.Position{}, nil
 	}
-	return c.manifest.Place(), slices.Sorted(maps.Keys(c.damaged))
+	return c.manifest.Position(), slices.Sorted(maps.Keys(c.damaged))
 }
 
 func (c *cacheModel) PutChunks(epoch, revision uint64, chunks []wire.ChunkPart) (switched bool, err error) {
@@ -171,7 +171,7 @@ func (c *cacheModel) finish() bool {
 	if c.held.Epoch != m.Epoch {
 		since = nil
 	}
-	c.held, c.content, c.manifest, c.chunks, c.since = m.Place(), content, m, c.parts, nil
+	c.held, c.content, c.manifest, c.chunks, c.since = m.Position(), content, m, c.parts, nil
 	c.incoming, c.parts = nil, nil
 	clear(c.damaged)
 	for _, d := range since {

@@ -39,10 +39,10 @@ func TestAStateIsPublishedAtOnceAndEvery30Seconds(t *testing.T) {
 		t.Error("a nonce is there twice")
 	}
 	last := states[len(states)-1]
-	if last.Version != "devel" || *last.Held != w.controller.place || last.PolicyRevision != w.policy.Revision || last.Journal != w.journal.id || last.Last != 1 {
+	if last.Version != "devel" || *last.Held != w.controller.position || last.PolicyRevision != w.policy.Revision || last.Journal != w.journal.id || last.Last != 1 {
 		t.Errorf("%+v", last)
 	}
-	if must(wire.OpenHead(site, last.Head, publicKey(controllerKey))).Place() != w.controller.place {
+	if must(wire.OpenHead(site, last.Head, publicKey(controllerKey))).Position() != w.controller.position {
 		t.Error("it does not show the newest head")
 	}
 }

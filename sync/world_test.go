@@ -235,8 +235,8 @@ func (w *world) inStep() {
 	switch {
 	case !w.link.states.up:
 		w.t.Error("the link is not up")
-	case w.cache.held != w.controller.place:
-		w.t.Errorf("held is %v, and the log is at %v", w.cache.held, w.controller.place)
+	case w.cache.held != w.controller.position:
+		w.t.Errorf("held is %v, and the log is at %v", w.cache.held, w.controller.position)
 	case !slices.Equal(w.cache.tags(), w.controller.tags()) || !maps.EqualFunc(w.cache.content, w.controller.content, func(a, b wire.Credential) bool {
 		return bytes.Equal(wire.Marshal(&a), wire.Marshal(&b))
 	}):

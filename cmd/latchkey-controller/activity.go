@@ -76,7 +76,7 @@ func listActivity(c *invocation, choose func(*desk.Query)) action {
 
 func (c *invocation) printEvent(e *desk.Event, in *time.Location) error {
 	if c.json {
-		return printLine(c.out, map[string]any{"id": e.ID, "time": e.At.In(in), "kind": e.Kind, "result": e.Tone, "door": e.Door, "reader": e.Reader, "user": e.User, "administrator": e.Who, "text": e.Text.String()})
+		return printLine(c.out, map[string]any{"id": e.ID, "time": e.At.In(in), "kind": e.Kind, "result": e.Result, "door": e.Door, "reader": e.Reader, "user": e.User, "administrator": e.Who, "text": e.Text.String()})
 	}
 	there := ""
 	if e.DoorZone != nil {

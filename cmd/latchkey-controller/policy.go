@@ -166,7 +166,7 @@ func readPolicy(path string) (*wire.Policy, error) {
 	return p, nil
 }
 
-func printPolicy(c *invocation, p *wire.Policy, odds *desk.Odds) error {
+func printPolicy(c *invocation, p *wire.Policy, odds *desk.GuessOdds) error {
 	if c.json {
 		return printJSON(c.out, p)
 	}

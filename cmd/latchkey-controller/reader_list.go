@@ -57,7 +57,7 @@ func readerList(c *invocation) action {
 }
 
 // describe says in words how a reader is, in one line whatever the reader says.
-func describe(l *desk.LiveReader, in *time.Location) string {
+func describe(l *desk.ReaderStatus, in *time.Location) string {
 	switch {
 	case !l.Known:
 		return "not heard of yet"

@@ -14,7 +14,7 @@ import (
 	"latchkey/cmd/latchkeyd/internal/datadir"
 	"latchkey/device"
 	"latchkey/device/cache"
-	"latchkey/sync"
+	readersync "latchkey/sync"
 	"latchkey/sync/wire"
 )
 
@@ -23,9 +23,9 @@ import (
 // controller's. A reader without a controller to be linked with has one too,
 // which does nothing.
 type link struct {
-	client *sync.Client // nil: there is no controller to be linked with
-	fault  string       // why there is no client although there is a controller
-	data   error        // what is wrong with where the data is kept
+	client *readersync.Client // nil: there is no controller to be linked with
+	fault  string             // why there is no client although there is a controller
+	data   error              // what is wrong with where the data is kept
 	clock  *clock
 	held   *held
 	send   func(device.Event)
@@ -35,7 +35,7 @@ type link struct {
 
 // newLink returns the link of an adopted reader to its site. What keeps it
 // from being made is not for the link to heal: the reader goes on without.
-func (r *reader) newLink(s *adoption.Site, options cache.Options, durable device.Durable, policy uint64, h *held, events sync.Journal, send func(device.Event)) *link {
+func (r *reader) newLink(s *adoption.Site, options cache.Options, durable device.Durable, policy uint64, h *held, events readersync.Journal, send func(device.Event)) *link {
 	l := &link{data: r.data, clock: r.clock, held: h, send: send, heard: r.metrics.Linked, log: r.log}
 	if s.Broker == "" {
 		return l
@@ -51,7 +51,7 @@ func (r *reader) newLink(s *adoption.Site, options cache.Options, durable device
 	return l
 }
 
-func (l *link) open(dir string, id *adoption.Identity, s *adoption.Site, options cache.Options, durable device.Durable, policy uint64, events sync.Journal) (*sync.Client, error) {
+func (l *link) open(dir string, id *adoption.Identity, s *adoption.Site, options cache.Options, durable device.Durable, policy uint64, events readersync.Journal) (*readersync.Client, error) {
 	sealing, err := id.SealingKey()
 	if err != nil {
 		return nil, err
@@ -64,8 +64,8 @@ func (l *link) open(dir string, id *adoption.Identity, s *adoption.Site, options
 	if err != nil {
 		return nil, fmt.Errorf("the site's authority: %w", err)
 	}
-	return sync.NewClient(sync.Config{
-		Options: sync.Options{
+	return readersync.NewClient(readersync.Config{
+		Options: readersync.Options{
 			Site: s.ID, SiteName: s.Name, Reader: s.Reader, Version: version,
 			Controller: s.ControllerKey(), Signing: id.SigningKey(), Sealing: sealing,
 			NotBefore: l.clock.built, PolicyRevision: policy, PolicyFloor: durable.PolicyRevision,
@@ -95,13 +95,13 @@ func (l *link) run(ctx context.Context) error {
 }
 
 // tell hands news of the controller to the brain.
-func (l *link) tell(news sync.News) {
+func (l *link) tell(news readersync.News) {
 	switch news := news.(type) {
-	case sync.Command:
+	case readersync.Command:
 		l.send(device.Command{Command: news.Command})
-	case sync.Refused:
+	case readersync.Refused:
 		l.send(device.Refused{Message: news.Message, Reason: news.Reason, Command: news.Command})
-	case sync.LinkChanged:
+	case readersync.LinkChanged:
 		l.heard(news.Up)
 		health := device.Health{Subject: wire.SubjectLink, Condition: device.Good, Connection: news.Connection}
 		if news.Up {
@@ -110,7 +110,7 @@ func (l *link) tell(news sync.News) {
 			health.Condition, health.Text = device.Failed, news.Why
 		}
 		l.send(health)
-	case sync.PolicyChanged:
+	case readersync.PolicyChanged:
 		policy, err := device.LoadPolicy(news.Policy)
 		if err != nil {
 			l.log.Error("the policy is not put in force", "err", err)
@@ -118,19 +118,19 @@ func (l *link) tell(news sync.News) {
 		}
 		l.clock.trustSystem(news.Policy.Policy().SystemTime)
 		l.send(policy)
-	case sync.CredentialsChanged:
+	case readersync.CredentialsChanged:
 		if news.Key || news.Held.Epoch != l.held.number() {
 			l.held.openKey()
 		}
 		for _, health := range l.held.health() {
 			l.send(health)
 		}
-	case sync.Forked:
+	case readersync.Forked:
 		l.send(device.Health{
 			Subject: wire.SubjectCache, Condition: device.Forked,
-			Text: "the controller's log is another one", Held: news.Place,
+			Text: "the controller's log is another one", Held: news.Position,
 		})
-	case sync.ClockSet:
+	case readersync.ClockSet:
 		l.clock.set(news.Wall, news.At)
 		l.send(device.Tick{})
 	}

@@ -43,7 +43,7 @@ func pending(t *testing.T, adopted <-chan struct{}, answers <-chan device.Event)
 		journal: journal.NewWriter(events, func(journal.Stored) {}), storing: new(supervision.Task), recent: new(recent), report: func(device.State) {},
 		workers: map[wire.CredentialKind]*worker{wire.PIN: {task: new(supervision.Task), jobs: make(chan *job, 1)}},
 	}
-	held := wire.Place{Epoch: 1, Revision: 1}
+	held := wire.Position{Epoch: 1, Revision: 1}
 	l.brain, _ = device.New(durable, device.Start{Reader: "front-door", Site: wire.SiteID{1}, Policy: policy, Held: held, NewJournal: true}, l.clock.now())
 	l.carryOut(l.brain.Step(l.clock.now(), device.Stored{Batch: 1}))
 	l.carryOut(l.brain.Step(l.clock.now(), device.Presented{Kind: wire.PIN}))

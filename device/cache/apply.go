@@ -66,7 +66,7 @@ func (c *Cache) Apply(delta *wire.VerifiedDelta) (applied bool, err error) {
 // settle takes note that more is held. The fault of a log that was short of
 // what was once held ends where that is reached.
 func (c *Cache) settle() {
-	held := c.held.place()
+	held := c.held.position()
 	if held.Above(c.o.Highest) {
 		c.o.Highest = held
 	}
@@ -78,7 +78,7 @@ func (c *Cache) settle() {
 // fits says whether a delta is the next one. It is not if it brings nothing
 // new, or with ErrGap or wire.ErrForked.
 func (v *view) fits(d *wire.Delta) (bool, error) {
-	held := v.place()
+	held := v.position()
 	switch {
 	case d.Epoch < held.Epoch:
 		return false, nil
@@ -106,7 +106,7 @@ func (v *view) contradicts(d *wire.Delta) bool {
 			known[delta.to] = delta.hash
 		}
 	}
-	held := v.place().Revision
+	held := v.position().Revision
 	h := d.FromHash
 	for revision := d.From; revision <= min(held, d.To); revision++ {
 		if revision > d.From {

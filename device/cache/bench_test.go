@@ -41,7 +41,7 @@ func big(b testing.TB, n int, deltas string) (Options, []wire.Tag) {
 		b.Fatal(err)
 	}
 	var log []byte
-	place, before := m.Place(), wire.Hash{}
+	place, before := m.Position(), wire.Hash{}
 	for count := 0; deltas != "" && count < wantDeltas; count++ {
 		d := &wire.Delta{Epoch: 1, From: place.Revision, FromHash: place.Hash, ToHash: place.Hash, Before: before}
 		changes := 1

@@ -46,7 +46,7 @@ type Options struct {
 	Dir        string            // the data directory
 	Site       wire.SiteID       //
 	Controller ed25519.PublicKey //
-	Highest    wire.Place        // the highest ever applied, as the journal says: what ends before it is damaged, not torn
+	Highest    wire.Position     // the highest ever applied, as the journal says: what ends before it is damaged, not torn
 }
 
 // An Epoch is what tags are made with.
@@ -135,15 +135,15 @@ func (c *Cache) Close() error {
 	return nil
 }
 
-// Held returns the place in the log that look-ups answer for; the zero wire.Place
+// Held returns the position in the log that look-ups answer for; the zero wire.Position
 // if there is none.
-func (c *Cache) Held() wire.Place {
+func (c *Cache) Held() wire.Position {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	if c.held == nil {
-		return wire.Place{}
+		return wire.Position{}
 	}
-	return c.held.place()
+	return c.held.position()
 }
 
 // Fault returns what is known to be wrong with what is held: ErrEmpty, a
@@ -213,17 +213,17 @@ func (c *Cache) damaged(v *view, d *Damage) *Damage {
 // Missing returns up to limit numbers of chunks that are wanted, ascending, and
 // of which snapshot: those of the one being received or, if none is, the
 // damaged ones of the one held.
-func (c *Cache) Missing(limit int) (of wire.Place, chunks []int) {
+func (c *Cache) Missing(limit int) (of wire.Position, chunks []int) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	if in := c.incoming; in != nil {
-		return in.manifest.Place(), in.missing(limit)
+		return in.manifest.Position(), in.missing(limit)
 	}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	if c.held == nil {
-		return wire.Place{}, nil
+		return wire.Position{}, nil
 	}
 	chunks = slices.Sorted(maps.Keys(c.bad))
-	return c.held.manifest.Place(), chunks[:min(limit, len(chunks))]
+	return c.held.manifest.Position(), chunks[:min(limit, len(chunks))]
 }

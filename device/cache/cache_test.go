@@ -91,7 +91,7 @@ func TestADeltaThatDoesNotFitIsNotApplied(t *testing.T) {
 	wrongBefore := later.fork()
 	elsewhere := later.fork()
 	wrongBefore.before[0] ^= 1
-	elsewhere.place.Hash[0] ^= 1
+	elsewhere.position.Hash[0] ^= 1
 
 	for name, test := range map[string]struct {
 		delta []byte
@@ -151,7 +151,7 @@ func TestTheFirstDeltaOfAnEpochHasNoneBefore(t *testing.T) {
 func TestNothingHeldSaysSo(t *testing.T) {
 	from := filled(5, 3)
 	c := open(t, from.options(dir(t)))
-	if c.Fault() != ErrEmpty || c.Held() != (wire.Place{}) || !(wire.Place{Epoch: 1}.Above(c.Held())) || !c.WantsSnapshot() {
+	if c.Fault() != ErrEmpty || c.Held() != (wire.Position{}) || !(wire.Position{Epoch: 1}.Above(c.Held())) || !c.WantsSnapshot() {
 		t.Error(c.Fault(), c.Held())
 	}
 	if _, err := c.Lookup(5, tagOf(1)); err != ErrEmpty {
@@ -164,11 +164,11 @@ func TestNothingHeldSaysSo(t *testing.T) {
 		t.Error(err)
 	}
 	o := from.options(dir(t))
-	o.Highest = wire.Place{Epoch: 6}
+	o.Highest = wire.Position{Epoch: 6}
 	if _, err := beginSigned(open(t, o), first(from.snapshot())); !errors.Is(err, ErrOlder) {
 		t.Errorf("a snapshot of an epoch that is over: %v", err)
 	}
-	if of, chunks := c.Missing(10); of != (wire.Place{}) || chunks != nil {
+	if of, chunks := c.Missing(10); of != (wire.Position{}) || chunks != nil {
 		t.Error(of, chunks)
 	}
 }

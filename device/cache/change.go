@@ -63,7 +63,7 @@ func (c *Cache) finish() (switched bool, err error) {
 		clear(key[:])
 	}
 	m := in.manifest
-	if v := c.held; v != nil && v.manifest.Epoch == m.Epoch && m.Revision < v.place().Revision {
+	if v := c.held; v != nil && v.manifest.Epoch == m.Epoch && m.Revision < v.position().Revision {
 		if h, ok := v.hashAt(m.Revision); ok && h != m.Hash {
 			c.abandon()
 			return false, wire.ErrForked

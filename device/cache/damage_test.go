@@ -41,18 +41,18 @@ func newHistory(t *testing.T) *history {
 		h.note()
 	}
 	c.Close()
-	h.o.Highest = h.place
+	h.o.Highest = h.position
 	return h
 }
 
-func (h *history) note() { h.states[h.place.Revision] = maps.Clone(h.set) }
+func (h *history) note() { h.states[h.position.Revision] = maps.Clone(h.set) }
 
 // check looks every tag up and says whether anything was found wrong. What is
 // answered must be right at the place that the cache says it holds.
 func (h *history) check(c *Cache) (noticed bool, err error) {
 	held := c.Held()
 	set, ok := h.states[held.Revision]
-	if held != (wire.Place{}) && !ok {
+	if held != (wire.Position{}) && !ok {
 		return false, fmt.Errorf("holds revision %d", held.Revision)
 	}
 	noticed = c.Fault() != nil
@@ -65,7 +65,7 @@ func (h *history) check(c *Cache) (noticed bool, err error) {
 		var damage *Damage
 		switch {
 		case err == nil && known && got.ID == want.ID && got.User == want.User && got.Kind == want.Kind:
-		case err == ErrUnknown && !known && held != (wire.Place{}):
+		case err == ErrUnknown && !known && held != (wire.Position{}):
 		case errors.As(err, &damage):
 			noticed = true
 		default:
@@ -162,7 +162,7 @@ func TestOnlyWhatFollowsTheHighestRevisionIsTorn(t *testing.T) {
 			}
 			c := Open(o)
 			torn := at >= once
-			if (c.Fault() == nil) != torn || c.Held().Revision != revisions[at] || (wire.Place{Epoch: 5, Revision: highest}.Above(c.Held())) == torn {
+			if (c.Fault() == nil) != torn || c.Held().Revision != revisions[at] || (wire.Position{Epoch: 5, Revision: highest}.Above(c.Held())) == torn {
 				t.Fatalf("highest %d, cut to %d: holds %d, %v", highest, length, c.Held().Revision, c.Fault())
 			}
 			// Either way it goes on with what follows, on the disk as well.
@@ -258,23 +258,23 @@ func TestADamagedChunkIsPutRight(t *testing.T) {
 		t.Errorf("%d look-ups failed", bad)
 	}
 	of, missing := c.Missing(10)
-	if of != from.place || fmt.Sprint(missing) != "[1]" || c.Fault() == nil {
+	if of != from.position || fmt.Sprint(missing) != "[1]" || c.Fault() == nil {
 		t.Fatal(of, missing, c.Fault())
 	}
 	for name, put := range map[string]func() (bool, error){
-		"of another revision": func() (bool, error) { return putChunk(c, 5, from.place.Revision+1, 1, chunks[1]) },
-		"of another epoch":    func() (bool, error) { return putChunk(c, 6, from.place.Revision, 1, chunks[1]) },
-		"another":             func() (bool, error) { return putChunk(c, 5, from.place.Revision, 1, chunks[0]) },
-		"damaged":             func() (bool, error) { return putChunk(c, 5, from.place.Revision, 1, flipped(chunks[1], 9)) },
-		"short":               func() (bool, error) { return putChunk(c, 5, from.place.Revision, 1, chunks[1][1:]) },
-		"out of range":        func() (bool, error) { return putChunk(c, 5, from.place.Revision, len(chunks), chunks[1]) },
-		"below range":         func() (bool, error) { return putChunk(c, 5, from.place.Revision, -1, chunks[1]) },
+		"of another revision": func() (bool, error) { return putChunk(c, 5, from.position.Revision+1, 1, chunks[1]) },
+		"of another epoch":    func() (bool, error) { return putChunk(c, 6, from.position.Revision, 1, chunks[1]) },
+		"another":             func() (bool, error) { return putChunk(c, 5, from.position.Revision, 1, chunks[0]) },
+		"damaged":             func() (bool, error) { return putChunk(c, 5, from.position.Revision, 1, flipped(chunks[1], 9)) },
+		"short":               func() (bool, error) { return putChunk(c, 5, from.position.Revision, 1, chunks[1][1:]) },
+		"out of range":        func() (bool, error) { return putChunk(c, 5, from.position.Revision, len(chunks), chunks[1]) },
+		"below range":         func() (bool, error) { return putChunk(c, 5, from.position.Revision, -1, chunks[1]) },
 	} {
 		if switched, err := put(); switched || !errors.Is(err, ErrUnasked) {
 			t.Errorf("a chunk %s: %v", name, err)
 		}
 	}
-	if switched, err := putChunk(c, 5, from.place.Revision, 1, chunks[1]); switched || err != nil {
+	if switched, err := putChunk(c, 5, from.position.Revision, 1, chunks[1]); switched || err != nil {
 		t.Fatal(switched, err)
 	}
 	holds(t, c, from, 650)
@@ -302,7 +302,7 @@ func FuzzOpen(f *testing.F) {
 				t.Fatal(n, got)
 			}
 		}
-		if c.Held() != (wire.Place{}) && c.Held().Revision != 3 && c.Held().Revision != 4 {
+		if c.Held() != (wire.Position{}) && c.Held().Revision != 3 && c.Held().Revision != 4 {
 			t.Fatal(c.Held())
 		}
 	})

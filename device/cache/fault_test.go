@@ -56,7 +56,7 @@ func world(epoch, step uint64) *controller {
 }
 
 func (c *controller) step() []byte {
-	n := c.place.Revision/2*7 + c.epoch
+	n := c.position.Revision/2*7 + c.epoch
 	return c.delta(c.add(n%50), c.remove((n+25)%50))
 }
 
@@ -75,7 +75,7 @@ func followForEver(dir string) {
 	}
 	held := c.Held()
 	w = at(held)
-	if w.place != held {
+	if w.position != held {
 		fail("held", fmt.Errorf("%v", held))
 	}
 	take := func(snapshot []byte) {
@@ -84,7 +84,7 @@ func followForEver(dir string) {
 			fail("resume", err)
 		}
 		switched, err := beginSigned(c, manifest)
-		if errors.Is(err, ErrOlder) && c.Held() == w.place {
+		if errors.Is(err, ErrOlder) && c.Held() == w.position {
 			return // it was switched to before the kill, or by Resume
 		}
 		if err != nil {
@@ -93,13 +93,13 @@ func followForEver(dir string) {
 		for i := 0; len(rest) > 0 && !switched; i++ {
 			var chunk []byte
 			chunk, rest, _ = wire.Next(rest)
-			if switched, err = putChunk(c, w.epoch, w.place.Revision, i, chunk); err != nil && !errors.Is(err, ErrUnasked) {
+			if switched, err = putChunk(c, w.epoch, w.position.Revision, i, chunk); err != nil && !errors.Is(err, ErrUnasked) {
 				fail("chunk", err)
 			}
 		}
 	}
 	for {
-		switch step := w.place.Revision / 2; {
+		switch step := w.position.Revision / 2; {
 		case step == stepsPerEpoch:
 			w = world(w.epoch+1, 0)
 			if _, err := c.PutKey(w.epoch, &[32]byte{byte(w.epoch)}); err != nil {
@@ -114,15 +114,15 @@ func followForEver(dir string) {
 				fail("apply", err)
 			}
 		}
-		if c.Held() != w.place {
-			fail("held", fmt.Errorf("%v, not %v", c.Held(), w.place))
+		if c.Held() != w.position {
+			fail("held", fmt.Errorf("%v, not %v", c.Held(), w.position))
 		}
-		fmt.Println(w.place.Epoch, w.place.Revision)
+		fmt.Println(w.position.Epoch, w.position.Revision)
 	}
 }
 
 // at returns the world at a place.
-func at(p wire.Place) *controller { return world(p.Epoch, p.Revision/2) }
+func at(p wire.Position) *controller { return world(p.Epoch, p.Revision/2) }
 
 func TestWhatWasAppliedBeforeAKillIsHeld(t *testing.T) {
 	first := world(1, 0)
@@ -138,7 +138,7 @@ func TestWhatWasAppliedBeforeAKillIsHeld(t *testing.T) {
 		}
 		lines := bufio.NewScanner(out)
 		for n := 0; lines.Scan(); n++ {
-			var p wire.Place
+			var p wire.Position
 			if _, err := fmt.Sscan(lines.Text(), &p.Epoch, &p.Revision); err != nil {
 				t.Fatal(lines.Text())
 			}
@@ -249,7 +249,7 @@ func TestAFullDiskChangesNothingThatIsHeld(t *testing.T) {
 		}
 		fill() // while it arrives: its room is its own
 		for i := range chunks[1:] {
-			if _, err := putChunk(c, 5, big.place.Revision, i, chunks[i]); err != nil {
+			if _, err := putChunk(c, 5, big.position.Revision, i, chunks[i]); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -344,7 +344,7 @@ func TestTheLongestDeltaIsReadAgain(t *testing.T) {
 	from := filled(5, 3)
 	o := installed(t, from)
 	c := open(t, o)
-	d := &wire.Delta{Epoch: 5, From: 3, FromHash: from.place.Hash, ToHash: from.place.Hash}
+	d := &wire.Delta{Epoch: 5, From: 3, FromHash: from.position.Hash, ToHash: from.position.Hash}
 	for n := range uint64((wire.MaxDelta - 140) / 19) {
 		change := wire.Change{Tag: tagOf(n)}
 		d.Changes, d.ToHash = append(d.Changes, change), d.ToHash.Extend(change)

@@ -15,13 +15,13 @@ import (
 
 // A controller writes a log, as far as the tests need one.
 type controller struct {
-	key    ed25519.PrivateKey
-	site   wire.SiteID
-	epoch  uint64
-	set    map[wire.Tag]wire.Credential
-	place  wire.Place
-	before wire.Hash
-	next   uint64 // credential
+	key      ed25519.PrivateKey
+	site     wire.SiteID
+	epoch    uint64
+	set      map[wire.Tag]wire.Credential
+	position wire.Position
+	before   wire.Hash
+	next     uint64 // credential
 }
 
 func newController(epoch uint64) *controller {
@@ -29,7 +29,7 @@ func newController(epoch uint64) *controller {
 		key: ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, 32)), site: wire.SiteID{1, 2, 3},
 		epoch: epoch, set: map[wire.Tag]wire.Credential{},
 	}
-	c.place = wire.Place{Epoch: epoch, Hash: wire.Start(epoch)}
+	c.position = wire.Position{Epoch: epoch, Hash: wire.Start(epoch)}
 	return c
 }
 
@@ -63,8 +63,8 @@ func (c *controller) remove(n uint64) wire.Change {
 // delta appends changes to the log.
 func (c *controller) delta(changes ...wire.Change) []byte {
 	d := &wire.Delta{
-		Epoch: c.epoch, From: c.place.Revision, To: c.place.Revision + uint64(len(changes)),
-		FromHash: c.place.Hash, ToHash: c.place.Hash, Before: c.before, Changes: changes,
+		Epoch: c.epoch, From: c.position.Revision, To: c.position.Revision + uint64(len(changes)),
+		FromHash: c.position.Hash, ToHash: c.position.Hash, Before: c.before, Changes: changes,
 	}
 	for _, change := range changes {
 		d.ToHash = d.ToHash.Extend(change)
@@ -74,7 +74,7 @@ func (c *controller) delta(changes ...wire.Change) []byte {
 		panic(err)
 	}
 	c.before = wire.Sum(wire.Marshal(d))
-	c.place.Revision, c.place.Hash = d.To, d.ToHash
+	c.position.Revision, c.position.Hash = d.To, d.ToHash
 	return signed
 }
 
@@ -84,7 +84,7 @@ func (c *controller) snapshot() []byte {
 	for tag, credential := range c.set {
 		entries = append(entries, wire.Entry{Tag: tag, Credential: credential})
 	}
-	m := &wire.Manifest{Site: c.site, Epoch: c.epoch, Revision: c.place.Revision, Hash: c.place.Hash, KDF: testKDF}
+	m := &wire.Manifest{Site: c.site, Epoch: c.epoch, Revision: c.position.Revision, Hash: c.position.Hash, KDF: testKDF}
 	snapshot, err := wire.WriteSnapshot(m, entries, c.key)
 	if err != nil {
 		panic(err)
@@ -182,8 +182,8 @@ func apply(t testing.TB, c *Cache, deltas ...[]byte) {
 // the numbers below.
 func holds(t testing.TB, c *Cache, of *controller, numbers uint64) {
 	t.Helper()
-	if c.Held() != of.place {
-		t.Fatalf("holds %v, not %v (%v)", c.Held(), of.place, c.Fault())
+	if c.Held() != of.position {
+		t.Fatalf("holds %v, not %v (%v)", c.Held(), of.position, c.Fault())
 	}
 	for n := range numbers {
 		want, known := of.set[tagOf(n)]

@@ -20,7 +20,7 @@ func Install(o Options, snapshot *wire.VerifiedSnapshot, siteKey *[32]byte) erro
 	}
 	m := snapshot.Manifest()
 	keep := m.Epoch
-	if held := heldBefore(o, m.Epoch, siteKey); m.Place().Above(held) {
+	if held := heldBefore(o, m.Epoch, siteKey); m.Position().Above(held) {
 		err = install(filepath.Join(o.Dir, epochName(m.Epoch)), snapshot, siteKey)
 	} else {
 		keep = held.Epoch
@@ -36,11 +36,11 @@ func Install(o Options, snapshot *wire.VerifiedSnapshot, siteKey *[32]byte) erro
 
 // heldBefore returns the place of what is held already, if it is the same
 // site's, whole, and has a key that it can be used with.
-func heldBefore(o Options, epoch uint64, siteKey *[32]byte) wire.Place {
+func heldBefore(o Options, epoch uint64, siteKey *[32]byte) wire.Position {
 	c := Open(o)
 	defer c.Close()
 	if c.Fault() != nil || !c.held.whole() {
-		return wire.Place{}
+		return wire.Position{}
 	}
 	held := c.Held()
 	name := filepath.Join(c.held.dir, keyFile)
@@ -48,11 +48,11 @@ func heldBefore(o Options, epoch uint64, siteKey *[32]byte) wire.Place {
 		return held
 	}
 	if held.Epoch <= epoch {
-		return wire.Place{}
+		return wire.Position{}
 	}
 	key, err := readKey(name)
 	if err != nil {
-		return wire.Place{}
+		return wire.Position{}
 	}
 	clear(key[:])
 	return held

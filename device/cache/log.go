@@ -50,7 +50,7 @@ func (v *view) openLog(o *Options) error {
 
 // judge says what it means where the deltas end, or what ends them.
 func (v *view) judge(o *Options, ends error) {
-	held := v.place()
+	held := v.position()
 	switch {
 	case o.Highest.Above(held):
 		v.spoilt = fmt.Errorf("they end at revision %d of epoch %d, and %d of %d was held", held.Revision, held.Epoch, o.Highest.Revision, o.Highest.Epoch)

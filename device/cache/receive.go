@@ -100,39 +100,39 @@ func (c *Cache) Begin(manifest *wire.VerifiedManifest) (switched bool, err error
 }
 
 // Resume takes up a snapshot that was being received when the reader stopped,
-// and says which; the zero wire.Place if there was none. switched is as in Begin.
-func (c *Cache) Resume() (of wire.Place, switched bool, err error) {
+// and says which; the zero wire.Position if there was none. switched is as in Begin.
+func (c *Cache) Resume() (of wire.Position, switched bool, err error) {
 	next, err := c.nextEpoch()
 	if err != nil {
-		return wire.Place{}, false, err
+		return wire.Position{}, false, err
 	}
 	held, err := newestEpoch(c.o.Dir)
 	if err != nil {
-		return wire.Place{}, false, err
+		return wire.Position{}, false, err
 	}
 	f, err := os.Open(filepath.Join(c.epochDir(max(next, held)), incomingFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return wire.Place{}, false, nil
+		return wire.Position{}, false, nil
 	}
 	if err != nil {
-		return wire.Place{}, false, err
+		return wire.Position{}, false, err
 	}
 	defer f.Close()
 	manifest, err := readManifest(&c.o, f)
 	if err != nil {
-		return wire.Place{}, false, nil // it was not begun to its end
+		return wire.Position{}, false, nil // it was not begun to its end
 	}
 	switched, err = c.Begin(manifest)
 	if errors.Is(err, ErrOlder) {
-		return wire.Place{}, false, nil
+		return wire.Position{}, false, nil
 	}
-	return manifest.Manifest().Place(), switched, err
+	return manifest.Manifest().Position(), switched, err
 }
 
 // lacksChunksOf says that a manifest is that of what is held, of which nothing
 // but chunks is damaged.
 func (c *Cache) lacksChunksOf(m *wire.Manifest) bool {
-	if c.held == nil || c.held.manifest.Place() != m.Place() || c.incoming != nil {
+	if c.held == nil || c.held.manifest.Position() != m.Position() || c.incoming != nil {
 		return false
 	}
 	c.mu.RLock()
@@ -149,7 +149,7 @@ func (c *Cache) welcome(m *wire.Manifest) error {
 		}
 		return nil
 	}
-	held := v.place()
+	held := v.position()
 	c.mu.RLock()
 	damaged := c.fault != nil || len(c.bad) > 0
 	c.mu.RUnlock()

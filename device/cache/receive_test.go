@@ -70,7 +70,7 @@ func TestASnapshotTakesThePlaceOfManyDeltas(t *testing.T) {
 	manifest, chunks := split(t, snapshot)
 	begin(t, c, manifest)
 	begin(t, c, manifest) // twice is once
-	if of, missing := c.Missing(2); of != from.place || fmt.Sprint(missing) != "[0 1]" {
+	if of, missing := c.Missing(2); of != from.position || fmt.Sprint(missing) != "[0 1]" {
 		t.Fatal(of, missing)
 	}
 	meanwhile := append(from.delta(from.add(399)), from.delta(from.add(398))...)
@@ -108,7 +108,7 @@ func TestASnapshotGoesOnAfterAPowerCut(t *testing.T) {
 	c := open(t, o)
 	begin(t, c, manifest)
 	for _, i := range []int{2, 0} {
-		if _, err := putChunk(c, 5, from.place.Revision, i, chunks[i]); err != nil {
+		if _, err := putChunk(c, 5, from.position.Revision, i, chunks[i]); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -119,7 +119,7 @@ func TestASnapshotGoesOnAfterAPowerCut(t *testing.T) {
 
 	c = open(t, o)
 	of, switched, err := c.Resume()
-	if of != from.place || switched || err != nil {
+	if of != from.position || switched || err != nil {
 		t.Fatal(of, switched, err)
 	}
 	missing := []int{0, 1}
@@ -133,7 +133,7 @@ func TestASnapshotGoesOnAfterAPowerCut(t *testing.T) {
 		t.Fatal("not switched")
 	}
 	holds(t, c, from, 1300)
-	if of, switched, err := c.Resume(); of != (wire.Place{}) || switched || err != nil {
+	if of, switched, err := c.Resume(); of != (wire.Position{}) || switched || err != nil {
 		t.Error(of, switched, err)
 	}
 
@@ -141,7 +141,7 @@ func TestASnapshotGoesOnAfterAPowerCut(t *testing.T) {
 	write(t, path, manifest[:len(manifest)/2])
 	c.Close()
 	c = open(t, o)
-	if of, switched, err := c.Resume(); of != (wire.Place{}) || switched || err != nil {
+	if of, switched, err := c.Resume(); of != (wire.Position{}) || switched || err != nil {
 		t.Error(of, switched, err)
 	}
 	holds(t, c, from, 1300)
@@ -174,7 +174,7 @@ func TestChunksAreStoredHoweverTheyComeTogether(t *testing.T) {
 			parts = append(parts, wire.ChunkPart{Index: uint32(i), Chunk: chunks[i]})
 		}
 		var err error
-		switched, err = c.PutChunks(5, from.place.Revision, parts)
+		switched, err = c.PutChunks(5, from.position.Revision, parts)
 		if errors.Is(err, ErrUnasked) != wrong || err != nil && !wrong || switched != (len(have) == len(chunks)) {
 			t.Fatal(switched, err, wrong)
 		}
@@ -244,7 +244,7 @@ func TestOnlyASnapshotThatIsOfUseIsReceived(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, err, test.want)
 		}
 	}
-	if of, _ := c.Missing(1); of != (wire.Place{Epoch: 5, Revision: 11, Hash: of.Hash}) {
+	if of, _ := c.Missing(1); of != (wire.Position{Epoch: 5, Revision: 11, Hash: of.Hash}) {
 		t.Errorf("waiting for chunks of %v", of)
 	}
 	begin(t, c, mid)
@@ -302,7 +302,7 @@ func TestANewEpochIsSwitchedToOnceKeyAndSnapshotAreThere(t *testing.T) {
 		begin(t, c, manifest)
 		last := len(chunks) - 1
 		for i, chunk := range chunks[:last] {
-			if switched, err := putChunk(c, 6, next.place.Revision, i, chunk); switched || err != nil {
+			if switched, err := putChunk(c, 6, next.position.Revision, i, chunk); switched || err != nil {
 				t.Fatal(switched, err)
 			}
 		}
@@ -313,11 +313,11 @@ func TestANewEpochIsSwitchedToOnceKeyAndSnapshotAreThere(t *testing.T) {
 			c.Close()
 			c = open(t, o)
 			holds(t, c, from, 310)
-			if of, switched, err := c.Resume(); of != next.place || switched || err != nil {
+			if of, switched, err := c.Resume(); of != next.position || switched || err != nil {
 				t.Fatal(of, switched, err)
 			}
 		}
-		switched, err := putChunk(c, 6, next.place.Revision, last, chunks[last])
+		switched, err := putChunk(c, 6, next.position.Revision, last, chunks[last])
 		if err != nil || switched != keyFirst {
 			t.Fatal(switched, err)
 		}
@@ -374,7 +374,7 @@ func TestTheKeyOfTheEpochHeldIsPutRight(t *testing.T) {
 func TestADamagedManifestIsPutRightByASnapshot(t *testing.T) {
 	from := filled(5, 300)
 	o := installed(t, from)
-	o.Highest = from.place
+	o.Highest = from.position
 	path := from.path(o, credentialsFile)
 	snapshot := content(t, path)
 	write(t, path, flipped(snapshot, 8*100))
@@ -405,13 +405,13 @@ func TestAPowerCutBetweenSnapshotAndDeltasChangesNothing(t *testing.T) {
 	c.Close()
 	// The snapshot has its place, the deltas are those from before.
 	write(t, from.path(o, credentialsFile), from.snapshot())
-	o.Highest = from.place
+	o.Highest = from.position
 	c = open(t, o)
 	holds(t, c, from, 20)
 	apply(t, c, from.delta(from.add(14)))
 	holds(t, c, from, 20)
 	c.Close()
-	o.Highest = from.place
+	o.Highest = from.position
 	c = open(t, o)
 	holds(t, c, from, 20)
 	c.Close()
@@ -419,27 +419,27 @@ func TestAPowerCutBetweenSnapshotAndDeltasChangesNothing(t *testing.T) {
 	from.delta(from.add(15))
 	write(t, from.path(o, credentialsFile), from.snapshot())
 	for n := range uint64(2) {
-		o.Highest = from.place
+		o.Highest = from.position
 		c = open(t, o)
 		holds(t, c, from, 20)
 		apply(t, c, from.delta(from.add(16+n)))
 		c.Close()
 	}
-	o.Highest = from.place
+	o.Highest = from.position
 	holds(t, open(t, o), from, 20)
 }
 
 func TestDeltasOfALaterSnapshotAreNotTakenForThoseOfAnEarlier(t *testing.T) {
 	from := filled(5, 10)
 	early := from.snapshot()
-	place := from.place
+	place := from.position
 	from.delta(from.add(11))
 	o := installed(t, from)
 	c := open(t, o)
 	apply(t, c, from.delta(from.add(12)))
 	c.Close()
 	write(t, from.path(o, credentialsFile), early)
-	o.Highest = from.place
+	o.Highest = from.position
 	c = open(t, o)
 	if c.Held() != place || c.Fault() == nil {
 		t.Error(c.Held(), c.Fault())
@@ -455,7 +455,7 @@ func TestAnEpochUnderAnotherNameIsNotHeld(t *testing.T) {
 	if err := os.Rename(from.path(o, ""), filepath.Join(o.Dir, epochName(6))); err != nil {
 		t.Fatal(err)
 	}
-	if c := open(t, o); c.Held() != (wire.Place{}) || c.Fault() == nil || c.Fault() == ErrEmpty {
+	if c := open(t, o); c.Held() != (wire.Position{}) || c.Fault() == nil || c.Fault() == ErrEmpty {
 		t.Error(c.Held(), c.Fault())
 	}
 }
@@ -536,7 +536,7 @@ func TestScrubFindsWhatIsDamaged(t *testing.T) {
 		t.Error(found)
 	}
 	begin(t, c, manifest) // though it is older than what is held
-	if !receive(t, c, chunks) || c.Fault() != nil || c.Held() != from.place {
+	if !receive(t, c, chunks) || c.Fault() != nil || c.Held() != from.position {
 		t.Error(c.Held(), c.Fault())
 	}
 	if found := scrub(); found != nil {
@@ -577,7 +577,7 @@ func TestTheManifestOfWhatIsHeldAsksForItsDamagedChunksOnly(t *testing.T) {
 	if switched, err := beginSigned(c, manifest); switched || err != nil {
 		t.Fatal(switched, err)
 	}
-	if of, missing := c.Missing(10); of != from.place || fmt.Sprint(missing) != "[0]" {
+	if of, missing := c.Missing(10); of != from.position || fmt.Sprint(missing) != "[0]" {
 		t.Fatalf("of %v chunks %v are wanted", of, missing)
 	}
 	receive(t, c, chunks)

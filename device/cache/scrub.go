@@ -91,7 +91,7 @@ func (c *Cache) scrubLog(v *view) error {
 	}
 	again := &view{dir: v.dir, manifest: v.manifest, log: v.log}
 	err := again.readLog(&c.o, v.end, false)
-	if err == nil && again.place() != v.place() {
+	if err == nil && again.position() != v.position() {
 		err = errors.New("they do not lead to what is held")
 	}
 	if err != nil {

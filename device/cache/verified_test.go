@@ -57,7 +57,7 @@ func TestNothingIsStoredThatWasVerifiedAsAnothers(t *testing.T) {
 			t.Errorf("another %s: its policy is stored", name)
 		}
 	}
-	if held := cache.Held(); held != ours.place {
-		t.Errorf("holds %+v, not %+v", held, ours.place)
+	if held := cache.Held(); held != ours.position {
+		t.Errorf("holds %+v, not %+v", held, ours.position)
 	}
 }

@@ -76,12 +76,12 @@ func (v *view) release() {
 	}
 }
 
-// place returns the place in the log that the view answers for.
-func (v *view) place() wire.Place {
+// position returns the position in the log that the view answers for.
+func (v *view) position() wire.Position {
 	if n := len(v.deltas); n > 0 && v.deltas[n-1].to > v.manifest.Revision {
-		return wire.Place{Epoch: v.manifest.Epoch, Revision: v.deltas[n-1].to, Hash: v.deltas[n-1].hash}
+		return wire.Position{Epoch: v.manifest.Epoch, Revision: v.deltas[n-1].to, Hash: v.deltas[n-1].hash}
 	}
-	return v.manifest.Place()
+	return v.manifest.Position()
 }
 
 // openView opens an epoch's snapshot and deltas.

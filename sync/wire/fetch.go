@@ -23,12 +23,12 @@ const MaxFetch = 64
 // A Fetch asks the controller for what a reader is missing. It is signed by
 // the reader, as KindFetch, and answered by a Reply.
 type Fetch struct {
-	Reader     string   `cbor:"1,keyasint"`
-	Connection uint64   `cbor:"2,keyasint"` // the number of the reader's connection
-	Number     uint64   `cbor:"3,keyasint"` // counts the fetches of a connection from 1
-	Want       Want     `cbor:"4,keyasint"`
-	Place      *Place   `cbor:"5,keyasint,omitempty"` // of deltas and snapshot: what is held, if anything is
-	Chunks     []uint32 `cbor:"6,keyasint,omitempty"` // numbers, rising
+	Reader     string    `cbor:"1,keyasint"`
+	Connection uint64    `cbor:"2,keyasint"` // the number of the reader's connection
+	Number     uint64    `cbor:"3,keyasint"` // counts the fetches of a connection from 1
+	Want       Want      `cbor:"4,keyasint"`
+	Position   *Position `cbor:"5,keyasint,omitempty"` // of deltas and snapshot: what is held, if anything is
+	Chunks     []uint32  `cbor:"6,keyasint,omitempty"` // numbers, rising
 }
 
 // Sign checks the fetch and returns it signed.
@@ -56,15 +56,15 @@ func (f *Fetch) Check() error {
 	if f.Connection == 0 || f.Number == 0 {
 		return errors.New("no connection or number")
 	}
-	if f.Place != nil {
-		if err := f.Place.Check(); err != nil {
+	if f.Position != nil {
+		if err := f.Position.Check(); err != nil {
 			return err
 		}
 	}
 	switch f.Want {
 	case WantSnapshot:
 	case WantDeltas, WantChunks:
-		if f.Place == nil {
+		if f.Position == nil {
 			return fmt.Errorf("%s of no place", f.Want)
 		}
 	default:

@@ -28,11 +28,11 @@ func accepts(kind Kind) func([]byte) error {
 }
 
 func TestAHeadThatIsNoPlaceIsRefused(t *testing.T) {
-	refused(t, accepts(KindHead), testHead, map[string]func(*Place){
-		"no epoch":                      func(p *Place) { p.Epoch = 0 },
-		"revision 0 with another hash":  func(p *Place) { p.Revision = 0 },
-		"an epoch above all":            func(p *Place) { p.Epoch = MaxNumber + 1 },
-		"revision 0 of another epoch's": func(p *Place) { *p = Place{Epoch: 2, Hash: Start(1)} },
+	refused(t, accepts(KindHead), testHead, map[string]func(*Position){
+		"no epoch":                      func(p *Position) { p.Epoch = 0 },
+		"revision 0 with another hash":  func(p *Position) { p.Revision = 0 },
+		"an epoch above all":            func(p *Position) { p.Epoch = MaxNumber + 1 },
+		"revision 0 of another epoch's": func(p *Position) { *p = Position{Epoch: 2, Hash: Start(1)} },
 	})
 	if _, err := OpenHead(testSite, testSignedHead(t), publicKey(testController)); err != nil {
 		t.Error(err)
@@ -152,15 +152,15 @@ func TestAFetchOfNothingThereIsRefused(t *testing.T) {
 		"a number above all":    func(f *Fetch) { f.Number = MaxNumber + 1 },
 		"no want":               func(f *Fetch) { f.Want = "" },
 		"an unknown want":       func(f *Fetch) { f.Want = "everything" },
-		"chunks of no place":    func(f *Fetch) { f.Place = nil },
-		"a place of no epoch":   func(f *Fetch) { f.Place.Epoch = 0 },
+		"chunks of no place":    func(f *Fetch) { f.Position = nil },
+		"a place of no epoch":   func(f *Fetch) { f.Position.Epoch = 0 },
 		"no chunks":             func(f *Fetch) { f.Chunks = nil },
 		"65 chunks":             func(f *Fetch) { f.Chunks = rising(65) },
 		"a chunk twice":         func(f *Fetch) { f.Chunks = []uint32{1, 1} },
 		"chunks in disorder":    func(f *Fetch) { f.Chunks = []uint32{2, 1} },
 		"deltas with chunks":    func(f *Fetch) { f.Want = WantDeltas },
 		"a snapshot's chunks":   func(f *Fetch) { f.Want = WantSnapshot },
-		"deltas after no place": func(f *Fetch) { f.Want, f.Chunks, f.Place = WantDeltas, nil, nil },
+		"deltas after no place": func(f *Fetch) { f.Want, f.Chunks, f.Position = WantDeltas, nil, nil },
 	})
 	f := testFetch(WantChunks)
 	f.Chunks = rising(64)

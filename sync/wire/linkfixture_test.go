@@ -62,9 +62,9 @@ func testEnrol(t testing.TB) *Command {
 	return &Command{Reader: "front-door", Nonce: Nonce(fill(0xb0, 16)), ID: CommandID(fill(0xc8, 16)), Order: Enrol, By: "Grace Hopper", Sealing: [32]byte(testEnrolKey(t).PublicKey().Bytes())}
 }
 
-func testHead() *Place {
+func testHead() *Position {
 	d := testDelta()
-	return &Place{Epoch: d.Epoch, Revision: d.To, Hash: d.ToHash}
+	return &Position{Epoch: d.Epoch, Revision: d.To, Hash: d.ToHash}
 }
 
 func testSignedHead(t testing.TB) []byte { return mustSign(t, KindHead, Marshal(testHead())) }
@@ -103,12 +103,12 @@ func testRecords() *Records {
 }
 
 func testFetch(want Want) *Fetch {
-	f := &Fetch{Reader: "front-door", Connection: 7, Number: 1, Want: want, Place: testHead()}
+	f := &Fetch{Reader: "front-door", Connection: 7, Number: 1, Want: want, Position: testHead()}
 	switch want {
 	case WantDeltas:
-		f.Place = &Place{Epoch: testEpoch, Hash: Start(testEpoch)}
+		f.Position = &Position{Epoch: testEpoch, Hash: Start(testEpoch)}
 	case WantSnapshot:
-		f.Number, f.Place = 2, nil
+		f.Number, f.Position = 2, nil
 	case WantChunks:
 		f.Number, f.Chunks = 3, []uint32{0, 2, 3}
 	}

@@ -272,12 +272,12 @@ func TestAChunkWhoseTablesDoNotFitIsRefused(t *testing.T) {
 }
 
 func TestAPlaceIsAboveAnotherByItsEpochThenItsRevision(t *testing.T) {
-	held := Place{Epoch: 5, Revision: 3}
+	held := Position{Epoch: 5, Revision: 3}
 	for _, test := range []struct {
 		epoch, revision uint64
 		above           bool
 	}{{4, 99, false}, {5, 2, false}, {5, 3, false}, {5, 4, true}, {6, 0, true}} {
-		if got := (Place{Epoch: test.epoch, Revision: test.revision}).Above(held); got != test.above {
+		if got := (Position{Epoch: test.epoch, Revision: test.revision}).Above(held); got != test.above {
 			t.Errorf("epoch %d, revision %d: %v", test.epoch, test.revision, got)
 		}
 	}

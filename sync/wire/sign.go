@@ -129,7 +129,7 @@ func CheckPayload(kind Kind, payload []byte) error {
 func (k Kind) empty() message {
 	switch k {
 	case KindHead:
-		return new(Place)
+		return new(Position)
 	case KindKey:
 		return new(Key)
 	case KindNow:

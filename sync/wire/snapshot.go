@@ -58,8 +58,10 @@ func (m *Manifest) CheckChunk(i int, b []byte) error {
 	return nil
 }
 
-// Place returns the place of the log that the snapshot is of.
-func (m *Manifest) Place() Place { return Place{Epoch: m.Epoch, Revision: m.Revision, Hash: m.Hash} }
+// Position returns the place of the log that the snapshot is of.
+func (m *Manifest) Position() Position {
+	return Position{Epoch: m.Epoch, Revision: m.Revision, Hash: m.Hash}
+}
 
 // Check refuses a manifest whose tables do not fit together.
 func (m *Manifest) Check() error {

@@ -17,7 +17,7 @@ type State struct {
 	Counter        uint64     `cbor:"3,keyasint"`           // counts the states of a connection from 1; 0: offline
 	Nonce          Nonce      `cbor:"4,keyasint,omitzero"`  // another one in each state
 	Version        string     `cbor:"5,keyasint,omitempty"` // of the reader's program
-	Held           *Place     `cbor:"6,keyasint,omitempty"` // of the credentials on the reader's disk
+	Held           *Position  `cbor:"6,keyasint,omitempty"` // of the credentials on the reader's disk
 	Head           []byte     `cbor:"7,keyasint,omitempty"` // signed: the newest one that the reader has seen
 	PolicyRevision uint64     `cbor:"8,keyasint,omitempty"` // in force
 	Journal        JournalID  `cbor:"9,keyasint,omitzero"`

@@ -54,20 +54,20 @@ func (v *VerifiedPolicy) Policy() *Policy { return &v.policy }
 // A VerifiedHead is a head that bears its controller's signature.
 type VerifiedHead struct {
 	verified
-	place Place
+	position Position
 }
 
 // OpenHead checks a signed head.
 func OpenHead(site SiteID, signed []byte, key ed25519.PublicKey) (*VerifiedHead, error) {
 	v := VerifiedHead{verified: verified{signed, site, key}}
-	if err := open(KindHead, site, signed, key, &v.place); err != nil {
+	if err := open(KindHead, site, signed, key, &v.position); err != nil {
 		return nil, err
 	}
 	return &v, nil
 }
 
-// Place returns the place that it names.
-func (v *VerifiedHead) Place() Place { return v.place }
+// Position returns the place that it names.
+func (v *VerifiedHead) Position() Position { return v.position }
 
 // A VerifiedDelta is a delta that bears its controller's signature.
 type VerifiedDelta struct {

@@ -78,7 +78,7 @@ func TestAVerifiedMessageHasTheBytesThatWereSignedAndWhatTheySay(t *testing.T) {
 		t.Error(delta, err)
 	}
 	head, err := OpenHead(testSite, testSignedHead(t), key)
-	if err != nil || !bytes.Equal(head.Signed(), testSignedHead(t)) || head.Place() != *testHead() {
+	if err != nil || !bytes.Equal(head.Signed(), testSignedHead(t)) || head.Position() != *testHead() {
 		t.Error(head, err)
 	}
 }

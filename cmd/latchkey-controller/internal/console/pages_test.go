@@ -154,7 +154,7 @@ func TestNoFormIsTakenFromARoleThatMayNotSendIt(t *testing.T) {
 	page, err := w.desk.Activity(t.Context(), owner, desk.Query{After: before, Limit: 1000})
 	w.must(err)
 	for _, e := range page.Events {
-		if e.Tone != desk.Refused {
+		if e.Result != desk.Refused {
 			t.Errorf("%s was done: %s", e.Kind, e.Text)
 		}
 	}

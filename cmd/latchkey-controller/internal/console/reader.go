@@ -18,7 +18,7 @@ type readerPage struct {
 	Tab      string // "overview", "authentication", "access", "door", "device"
 	Form     *form
 	Events   []*desk.Event
-	Odds     *desk.Odds
+	Odds     *desk.GuessOdds
 	Doors    []*desk.Door
 	Groups   []string
 	Weeks    []*week

@@ -18,7 +18,7 @@ type settingsPage struct {
 	Fingerprint string
 	Settings    desk.Settings
 	Doubt       string // why the controller's clock is in doubt; "": it is not
-	Odds        *desk.Odds
+	Odds        *desk.GuessOdds
 	activityPage
 }
 

@@ -150,7 +150,7 @@ func ago(d time.Duration) string {
 }
 
 // tone returns the CSS class of a chip.
-func tone(t desk.Tone) string {
+func tone(t desk.Result) string {
 	switch t {
 	case desk.Granted:
 		return "good"

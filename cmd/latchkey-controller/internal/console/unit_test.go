@@ -193,7 +193,7 @@ func TestWordsForNumbersAndNames(t *testing.T) {
 
 func TestTheWorstOfAReaderIsSaidFirst(t *testing.T) {
 	reader := func(change func(*desk.Reader)) *desk.Reader {
-		r := &desk.Reader{ID: "front-door", Door: "Front door", Board: "1", Policy: &wire.Policy{PIN: true}, Live: desk.LiveReader{Known: true, Online: true, Current: true, Door: "closed", Strike: "off", Clock: true}}
+		r := &desk.Reader{ID: "front-door", Door: "Front door", Board: "1", Policy: &wire.Policy{PIN: true}, Live: desk.ReaderStatus{Known: true, Online: true, Current: true, Door: "closed", Strike: "off", Clock: true}}
 		change(r)
 		return r
 	}
@@ -210,7 +210,7 @@ func TestTheWorstOfAReaderIsSaidFirst(t *testing.T) {
 			r.Live.Faults, r.Live.Door = []wire.Fault{{Subject: "nfc", Text: "it is gone"}}, "held"
 		}},
 		{"Catching up", "Unlocked", 0, func(r *desk.Reader) { r.Live.Current, r.Live.Strike = false, "pulse" }},
-		{"Not heard from yet", "Not known", 0, func(r *desk.Reader) { r.Live = desk.LiveReader{} }},
+		{"Not heard from yet", "Not known", 0, func(r *desk.Reader) { r.Live = desk.ReaderStatus{} }},
 		{"Removed", "Closed", 0, func(r *desk.Reader) { r.Removed = desk.Lost }},
 	} {
 		r := reader(test.change)

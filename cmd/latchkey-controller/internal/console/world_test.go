@@ -45,32 +45,32 @@ func (w *world) pass(d time.Duration) { w.passed.Add(int64(d)) }
 // readers are what the link knows of them, and answer orders.
 type readers struct {
 	mu     sync.Mutex // guards states once pages are open
-	states []link.Reader
+	states []link.ReaderStatus
 	card   []byte
 	orders []store.Order
 	refuse string        // why orders are not carried out; "": they are
 	gate   chan struct{} // orders wait until it is closed; nil: for nothing
 }
 
-func (r *readers) Order(_ context.Context, o store.Order, card func([]byte) (string, bool)) (link.Outcome, error) {
+func (r *readers) Order(_ context.Context, o store.Order, card func([]byte) (string, bool)) (link.OrderResult, error) {
 	r.orders = append(r.orders, o)
 	if r.gate != nil {
 		<-r.gate
 	}
 	if o.Order == wire.Enrol {
 		if r.card == nil {
-			return link.Outcome{Text: "no card came"}, nil
+			return link.OrderResult{Text: "no card came"}, nil
 		}
 		text, ok := card(append([]byte{}, r.card...))
-		return link.Outcome{Done: ok, Text: text}, nil
+		return link.OrderResult{Done: ok, Text: text}, nil
 	}
 	if r.refuse != "" {
-		return link.Outcome{Text: r.refuse}, nil
+		return link.OrderResult{Text: r.refuse}, nil
 	}
-	return link.Outcome{Done: true, Text: "opened for 5 s"}, nil
+	return link.OrderResult{Done: true, Text: "opened for 5 s"}, nil
 }
 
-func (r *readers) Readers(context.Context) ([]link.Reader, error) {
+func (r *readers) Readers(context.Context) ([]link.ReaderStatus, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.states, nil
@@ -291,8 +291,8 @@ func (w *world) adopt(id, door, place string) {
 	signed, fingerprint := w.request()
 	_, err := w.desk.Adopt(w.t.Context(), owner, desk.AdoptForm{Reader: id, Request: signed, Fingerprint: fingerprint, Door: door, Place: place, Access: []wire.Access{{Group: wire.Everyone}}}, func([]byte) error { return nil })
 	w.must(err)
-	w.live.states = append(w.live.states, link.Reader{ID: id, Door: door, Online: true, Heard: time.Now(), Current: true, State: &wire.State{
-		Reader: id, Connection: 1, Counter: 1, Version: "1.0.0", Held: &wire.Place{Epoch: 1, Revision: 1}, PolicyRevision: 1 << 40, First: 2, Last: 1,
+	w.live.states = append(w.live.states, link.ReaderStatus{ID: id, Door: door, Online: true, Heard: time.Now(), Current: true, State: &wire.State{
+		Reader: id, Connection: 1, Counter: 1, Version: "1.0.0", Held: &wire.Position{Epoch: 1, Revision: 1}, PolicyRevision: 1 << 40, First: 2, Last: 1,
 		Condition: &wire.Condition{Strike: wire.StrikeOff, Door: wire.DoorIsClosed, ClockTrusted: true},
 	}})
 }

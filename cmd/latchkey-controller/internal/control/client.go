@@ -32,7 +32,7 @@ type Client struct {
 }
 
 // Order is desk.Order.
-func (c Client) Order(ctx context.Context, reader string, order wire.Order, seconds uint32) (outcome *desk.Outcome, err error) {
+func (c Client) Order(ctx context.Context, reader string, order wire.Order, seconds uint32) (outcome *desk.OrderResult, err error) {
 	err = c.post(ctx, "/desk/orders", orderRequest{c.Who, reader, order, seconds}, &outcome)
 	return outcome, err
 }

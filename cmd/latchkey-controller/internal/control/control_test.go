@@ -23,16 +23,18 @@ import (
 )
 
 // live has one reader, which reads one card.
-type live struct{ reader link.Reader }
+type live struct{ reader link.ReaderStatus }
 
-func (l live) Readers(context.Context) ([]link.Reader, error) { return []link.Reader{l.reader}, nil }
+func (l live) Readers(context.Context) ([]link.ReaderStatus, error) {
+	return []link.ReaderStatus{l.reader}, nil
+}
 
-func (l live) Order(_ context.Context, o store.Order, card func([]byte) (string, bool)) (link.Outcome, error) {
+func (l live) Order(_ context.Context, o store.Order, card func([]byte) (string, bool)) (link.OrderResult, error) {
 	if o.Order == wire.Enrol {
 		text, done := card([]byte{0x04, 0xa1, 0xb2, 0xc3, 0xd4, 0xe5, 0x80})
-		return link.Outcome{Done: done, Text: text}, nil
+		return link.OrderResult{Done: done, Text: text}, nil
 	}
-	return link.Outcome{ID: o.ID, Text: "not sent: " + o.Who}, nil
+	return link.OrderResult{ID: o.ID, Text: "not sent: " + o.Who}, nil
 }
 
 func addReader(t *testing.T, s *site.Site, id string) {
@@ -61,8 +63,8 @@ func TestTheCommandLineSeesAndDoesWhatTheDeskDoes(t *testing.T) {
 	if _, err := client.Readers(t.Context()); !errors.Is(err, ErrNotRunning) {
 		t.Fatalf("none runs: %v", err)
 	}
-	d := desk.New(desk.Options{Site: s, Live: live{link.Reader{ID: "front-door", Online: true, Heard: time.Now(), State: &wire.State{
-		Version: "1.2.3", PolicyRevision: 7, Held: &wire.Place{Epoch: 3, Revision: 4},
+	d := desk.New(desk.Options{Site: s, Live: live{link.ReaderStatus{ID: "front-door", Online: true, Heard: time.Now(), State: &wire.State{
+		Version: "1.2.3", PolicyRevision: 7, Held: &wire.Position{Epoch: 3, Revision: 4},
 		Condition: &wire.Condition{Lockout: wire.CauseGuessing, Door: "held", Strike: "off", Faults: []wire.Fault{{Subject: "nfc", Text: "no answer"}}},
 	}}}})
 	ctx, stop := context.WithCancel(t.Context())

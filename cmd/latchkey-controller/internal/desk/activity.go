@@ -9,18 +9,18 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
-// A Tone is how an event is displayed.
-type Tone string
+// A Result is how an event is displayed.
+type Result string
 
 // The tones.
 const (
-	Granted Tone = "granted"
-	Denied  Tone = "denied"
-	Paused  Tone = "paused" // a lockout
-	Alarm   Tone = "alarm"
-	Changed Tone = "changed" // by an administrator
-	Refused Tone = "refused" // an administrator's act that was refused or failed
-	Plain   Tone = "plain"
+	Granted Result = "granted"
+	Denied  Result = "denied"
+	Paused  Result = "paused" // a lockout
+	Alarm   Result = "alarm"
+	Changed Result = "changed" // by an administrator
+	Refused Result = "refused" // an administrator's act that was refused or failed
+	Plain   Result = "plain"
 )
 
 // An Event is one thing that happened: a record of a reader, an act of an
@@ -32,7 +32,7 @@ type Event struct {
 	Trusted  bool   // that clock was trusted
 	Source   string // "reader", "admin", "alarm"
 	Kind     string // of the record or the alarm; for an act "admin." and the act
-	Tone     Tone
+	Result   Result
 	Word     string // for the chip: "Granted"
 	Text     Text   // the sentence
 	Reader   string // "": none

@@ -135,7 +135,7 @@ func (act Act) requirement() string {
 func (desc *describer) act(e *Event, a *store.Audit) {
 	e.Source, e.Who, e.Via = "admin", a.Who, Via(a.Via)
 	if a.Act == store.MoreRefused {
-		e.Tone, e.Word = Refused, "Refused"
+		e.Result, e.Word = Refused, "Refused"
 		e.Text = say("%s was refused "+count(a.Count, "more act")+" within a minute", a.Who)
 		return
 	}
@@ -158,24 +158,24 @@ func (desc *describer) act(e *Event, a *store.Audit) {
 	}
 	switch a.Outcome {
 	case store.Done:
-		e.Tone, e.Word = Changed, "Done"
+		e.Result, e.Word = Changed, "Done"
 		if r.detailed && a.Text != "" {
 			e.Text = tell(r.past+": %s", " "+escape(a.Text))
 			return
 		}
 		e.Text = tell(r.past, because(a.Text))
 	case store.Asked:
-		e.Tone, e.Word = Changed, "Asked"
+		e.Result, e.Word = Changed, "Asked"
 		e.Text = tell("asked to "+r.infinitive, "")
 	case store.Refused:
-		e.Tone, e.Word = Refused, "Refused"
+		e.Result, e.Word = Refused, "Refused"
 		if Act(a.Act) == actSignIn {
 			e.Text = tell("could not sign in", because(a.Text))
 			return
 		}
 		e.Text = tell("was not allowed to "+r.infinitive, because(a.Text))
 	default:
-		e.Tone, e.Word = Refused, "Failed"
+		e.Result, e.Word = Refused, "Failed"
 		e.Text = tell("could not "+r.infinitive, because(a.Text))
 	}
 }

@@ -32,7 +32,7 @@ func TestABackupThatIsDownloadedOpensTheSite(t *testing.T) {
 	}
 	before, err := os.ReadDir(w.dir)
 	w.must(err)
-	if err := w.WriteBackup(t.Context(), as(Owner), toRecipient(), failing{}); err == nil || w.newest().Tone != Refused {
+	if err := w.WriteBackup(t.Context(), as(Owner), toRecipient(), failing{}); err == nil || w.newest().Result != Refused {
 		t.Error("a download that broke off is noted as done:", err)
 	}
 	if after, err := os.ReadDir(w.dir); err != nil || len(after) != len(before) {

@@ -24,7 +24,7 @@ func TestAfterFiveClashesInADayAnAdministratorGetsOnlyGeneratedPINs(t *testing.T
 		if !errors.Is(err, site.ErrPINTaken) || Fields(err)["pin"] != "This PIN cannot be used; choose another PIN" {
 			t.Fatalf("clash %d: %v", i, err)
 		}
-		if e := w.newest(); e.Kind != "admin.pin.set" || e.Tone != Refused || e.User != eve {
+		if e := w.newest(); e.Kind != "admin.pin.set" || e.Result != Refused || e.User != eve {
 			t.Errorf("not noted: %+v", e)
 		}
 	}

@@ -44,7 +44,7 @@ func events(tx *store.Tx, rows []*store.Event) ([]*Event, error) {
 		case row.Source == store.FromAudit && audit[row.Row] != nil:
 			desc.act(e, audit[row.Row])
 		case row.Source == store.FromAlarms && alarms[row.Row] != nil:
-			e.Source, e.Tone, e.Word = "alarm", Alarm, "Alarm"
+			e.Source, e.Result, e.Word = "alarm", Alarm, "Alarm"
 			e.Text = say("%s: "+escape(alarms[row.Row].Text), e.Door)
 			if e.Reader == "" {
 				e.Text = say(escape(alarms[row.Row].Text))
@@ -62,7 +62,7 @@ func events(tx *store.Tx, rows []*store.Event) ([]*Event, error) {
 
 // unreadable fills in a damaged event. It must not hide the others.
 func (desc *describer) unreadable(e *Event, what string, why error) {
-	e.Tone, e.Word, e.Trusted = Alarm, "Unreadable", false
+	e.Result, e.Word, e.Trusted = Alarm, "Unreadable", false
 	text := escape(what + " cannot be read: " + why.Error() + ". The database is damaged; a backup may have it.")
 	if e.Door == "" {
 		e.Text = say(strings.ToUpper(text[:1]) + text[1:])
@@ -89,12 +89,12 @@ func (desc *describer) record(e *Event, listed *store.Event, row *store.Record) 
 	}
 	e.Trusted, e.Wrong, e.Who = r.Trusted, int(r.Wrong), r.Who
 	e.Lockout = r.Kind == wire.LockoutStarted
-	e.Tone, e.Word = tone(listed.Class, r.Kind)
+	e.Result, e.Word = result(listed.Class, r.Kind)
 	e.Text, err = desc.sentence(e, r, listed.Tries)
 	return err
 }
 
-func tone(class store.Class, kind wire.RecordKind) (Tone, string) {
+func result(class store.Class, kind wire.RecordKind) (Result, string) {
 	switch class {
 	case store.ClassGranted:
 		return Granted, "Granted"

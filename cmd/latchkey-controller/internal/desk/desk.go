@@ -20,8 +20,8 @@ import (
 type Live interface {
 	// Order sends an order to a reader and waits for the outcome. card receives the
 	// UID of an enrolled card, which is wiped when card returns.
-	Order(ctx context.Context, o store.Order, card func(uid []byte) (text string, ok bool)) (link.Outcome, error)
-	Readers(ctx context.Context) ([]link.Reader, error)
+	Order(ctx context.Context, o store.Order, card func(uid []byte) (text string, ok bool)) (link.OrderResult, error)
+	Readers(ctx context.Context) ([]link.ReaderStatus, error)
 }
 
 // Options configure a Desk.

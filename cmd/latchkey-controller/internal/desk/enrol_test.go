@@ -15,7 +15,7 @@ func TestAnOrderIsNotedWithWhatCameOfIt(t *testing.T) {
 	if err != nil || !outcome.Done {
 		t.Fatalf("%+v, %v", outcome, err)
 	}
-	if e := w.newest(); e.Text.String() != "Limited Admin (Can Edit) unlocked Door of "+id+": done" || e.Tone != Changed || e.Reader != id {
+	if e := w.newest(); e.Text.String() != "Limited Admin (Can Edit) unlocked Door of "+id+": done" || e.Result != Changed || e.Reader != id {
 		t.Errorf("%+v", e)
 	}
 	w.live.refuse = "not sent: it is not connected"
@@ -23,7 +23,7 @@ func TestAnOrderIsNotedWithWhatCameOfIt(t *testing.T) {
 	if err != nil || outcome.Done || outcome.Text != w.live.refuse {
 		t.Fatalf("%+v, %v", outcome, err)
 	}
-	if e := w.newest(); e.Text.String() != "Limited Admin (Can Edit) could not hold Door of "+id+" open: not sent: it is not connected" || e.Tone != Refused {
+	if e := w.newest(); e.Text.String() != "Limited Admin (Can Edit) could not hold Door of "+id+" open: not sent: it is not connected" || e.Result != Refused {
 		t.Errorf("%+v", e)
 	}
 	if o := w.live.orders[1]; o.Who != "Limited Admin (Can Edit)" || o.Seconds != 60 || o.Reader != id {
@@ -92,7 +92,7 @@ func TestACardThatWasReadIsTheUsersOnceItsLastDigitsAreConfirmed(t *testing.T) {
 			t.Errorf("%s: %v", field, err)
 		}
 	}
-	if e := w.newest(); e.Kind != "admin.card.enrol" || e.Tone != Refused || e.User != ada {
+	if e := w.newest(); e.Kind != "admin.card.enrol" || e.Result != Refused || e.User != ada {
 		t.Errorf("%+v", e)
 	}
 	if _, err := w.Enrol(t.Context(), as(Editor), 99, door); !errors.Is(err, ErrNotFound) {

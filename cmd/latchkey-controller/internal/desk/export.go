@@ -130,7 +130,7 @@ func (e *csvExport) begin() error {
 func (e *csvExport) event(x *Event) error {
 	return e.row(
 		strconv.FormatInt(x.ID, 10), x.At.UTC().Format(time.RFC3339Nano), strconv.FormatBool(x.Trusted), x.Received.UTC().Format(time.RFC3339Nano),
-		x.Source, x.Kind, string(x.Tone), x.Door, x.Reader, orEmpty(x.User), x.Person, x.Who, x.Text.String(), x.Journal, orEmpty(x.Number),
+		x.Source, x.Kind, string(x.Result), x.Door, x.Reader, orEmpty(x.User), x.Person, x.Who, x.Text.String(), x.Journal, orEmpty(x.Number),
 	)
 }
 
@@ -181,7 +181,7 @@ type jsonEvent struct {
 	Received time.Time `json:"received"`
 	Source   string    `json:"source"`
 	Kind     string    `json:"kind"`
-	Result   Tone      `json:"result"`
+	Result   Result    `json:"result"`
 	Door     string    `json:"door,omitempty"`
 	Reader   string    `json:"reader,omitempty"`
 	User     uint64    `json:"user,omitempty"`
@@ -199,7 +199,7 @@ func (e *jsonExport) begin() error {
 
 func (e *jsonExport) event(x *Event) error {
 	b, err := json.Marshal(jsonEvent{
-		x.ID, x.At.UTC(), x.Trusted, x.Received.UTC(), x.Source, x.Kind, x.Tone, x.Door, x.Reader, x.User, x.Person, x.Who, x.Text.String(), x.Journal, x.Number,
+		x.ID, x.At.UTC(), x.Trusted, x.Received.UTC(), x.Source, x.Kind, x.Result, x.Door, x.Reader, x.User, x.Person, x.Who, x.Text.String(), x.Journal, x.Number,
 	})
 	if err != nil {
 		return err

@@ -34,25 +34,25 @@ type readers struct {
 	orders []store.Order
 	card   []byte // that is shown when one is asked for; nil: none
 	refuse string // why nothing is carried out; "": it is
-	states []link.Reader
+	states []link.ReaderStatus
 }
 
-func (r *readers) Order(_ context.Context, o store.Order, card func([]byte) (string, bool)) (link.Outcome, error) {
+func (r *readers) Order(_ context.Context, o store.Order, card func([]byte) (string, bool)) (link.OrderResult, error) {
 	r.orders = append(r.orders, o)
 	if r.refuse != "" {
-		return link.Outcome{Text: r.refuse}, nil
+		return link.OrderResult{Text: r.refuse}, nil
 	}
 	if o.Order != wire.Enrol {
-		return link.Outcome{Done: true, Text: "done"}, nil
+		return link.OrderResult{Done: true, Text: "done"}, nil
 	}
 	if r.card == nil {
-		return link.Outcome{Text: "no card came"}, nil
+		return link.OrderResult{Text: "no card came"}, nil
 	}
 	text, ok := card(append([]byte{}, r.card...))
-	return link.Outcome{Done: ok, Text: text}, nil
+	return link.OrderResult{Done: ok, Text: text}, nil
 }
 
-func (r *readers) Readers(context.Context) ([]link.Reader, error) { return r.states, nil }
+func (r *readers) Readers(context.Context) ([]link.ReaderStatus, error) { return r.states, nil }
 
 // clock is the clocks of the world's machine, where nobody puts the wall clock but
 // the test: by w.put.

@@ -13,8 +13,8 @@ import (
 	"latchkey/sync/wire"
 )
 
-// Odds are the odds of guessing anybody's PIN.
-type Odds struct {
+// GuessOdds are the odds of guessing anybody's PIN.
+type GuessOdds struct {
 	PINs      int      // users who have one
 	Readers   int      // with PIN entry switched on
 	PerDay    int      // most guesses per day, over all of Bounded
@@ -29,8 +29,8 @@ const guessEvery = 5 * time.Minute
 
 // odds computes the odds under some policies. A reader allows GuessLimit guesses at
 // once, and one more every guessEvery.
-func odds(known int, policies []*wire.Policy) *Odds {
-	o := &Odds{PINs: known, Years: math.Inf(1)}
+func odds(known int, policies []*wire.Policy) *GuessOdds {
+	o := &GuessOdds{PINs: known, Years: math.Inf(1)}
 	for _, p := range policies {
 		if !p.PIN {
 			continue
@@ -52,7 +52,7 @@ func odds(known int, policies []*wire.Policy) *Odds {
 
 // Odds returns the odds of guessing; if edit is not nil, with the reader's policy
 // edited by it.
-func (d *Desk) Odds(ctx context.Context, a Actor, reader string, edit func(*wire.Policy)) (o *Odds, err error) {
+func (d *Desk) Odds(ctx context.Context, a Actor, reader string, edit func(*wire.Policy)) (o *GuessOdds, err error) {
 	err = d.view(ctx, a, ViewReaders, func(tx *store.Tx) error {
 		known, err := tx.PINs()
 		if err != nil {
@@ -80,7 +80,7 @@ func (d *Desk) Odds(ctx context.Context, a Actor, reader string, edit func(*wire
 }
 
 // String describes the odds.
-func (o *Odds) String() string {
+func (o *GuessOdds) String() string {
 	if o.PINs == 0 || o.Readers == 0 {
 		return "No PIN can be guessed: nobody has one, or no reader takes PINs."
 	}

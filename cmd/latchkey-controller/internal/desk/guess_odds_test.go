@@ -33,7 +33,7 @@ func TestTheOddsOfGuessingFollowFromPINsReadersAndLimits(t *testing.T) {
 	if o := odds(1, []*wire.Policy{policy("a", 0, true)}); !slices.Equal(o.Unbounded, []string{"a"}) || o.PerDay != 0 || !math.IsInf(o.Years, 1) {
 		t.Errorf("%+v", o)
 	}
-	for _, o := range []*Odds{odds(0, []*wire.Policy{policy("a", 60, true)}), odds(5, nil)} {
+	for _, o := range []*GuessOdds{odds(0, []*wire.Policy{policy("a", 60, true)}), odds(5, nil)} {
 		if o.Chance != 0 || !strings.HasPrefix(o.String(), "No PIN can be guessed") {
 			t.Errorf("%+v", o)
 		}

@@ -10,8 +10,8 @@ import (
 	"latchkey/sync/wire"
 )
 
-// An Outcome is the result of an order.
-type Outcome struct {
+// An OrderResult is the result of an order.
+type OrderResult struct {
 	Command string // id, as in records
 	Done    bool
 	Text    string // the result, for people
@@ -21,11 +21,11 @@ type Outcome struct {
 // Identify, and waits up to 15 s for the outcome. The error says that the order was
 // not allowed or could not be sent; if the reader did not carry it out, Done is
 // false.
-func (d *Desk) Order(ctx context.Context, a Actor, reader string, order wire.Order, seconds uint32) (*Outcome, error) {
+func (d *Desk) Order(ctx context.Context, a Actor, reader string, order wire.Order, seconds uint32) (*OrderResult, error) {
 	if !slices.Contains([]wire.Order{wire.Unlock, wire.Hold, wire.Release, wire.Identify}, order) {
 		return nil, fmt.Errorf("%q is not an order for a door", order)
 	}
-	var out *Outcome
+	var out *OrderResult
 	err := d.actOutside(ctx, a, Act(order), &auditTarget{reader: reader, subject: reader}, func() (string, error) {
 		if d.live == nil {
 			return "", errNoController
@@ -34,7 +34,7 @@ func (d *Desk) Order(ctx context.Context, a Actor, reader string, order wire.Ord
 		if err != nil {
 			return "", err
 		}
-		out = &Outcome{Command: outcome.ID.String(), Done: outcome.Done, Text: outcome.Text}
+		out = &OrderResult{Command: outcome.ID.String(), Done: outcome.Done, Text: outcome.Text}
 		if !outcome.Done {
 			return "", errors.New(outcome.Text)
 		}

@@ -34,7 +34,7 @@ func TestThePINSwitchIsTheReadersWhereverItIsSeen(t *testing.T) {
 		if after.Policy.Revision <= before || after.PolicyIs.Taken() {
 			t.Errorf("revision %d, before %d; taken: %t", after.Policy.Revision, before, after.PolicyIs.Taken())
 		}
-		w.live.states = []link.Reader{{ID: id, State: &wire.State{PolicyRevision: after.Policy.Revision}}}
+		w.live.states = []link.ReaderStatus{{ID: id, State: &wire.State{PolicyRevision: after.Policy.Revision}}}
 		if !w.look(id).PolicyIs.Taken() {
 			t.Error("the reader has confirmed it")
 		}

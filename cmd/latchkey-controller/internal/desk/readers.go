@@ -25,7 +25,7 @@ type Reader struct {
 	Bundle   uint64       // its number
 	Serial   string       // of its certificate, hexadecimal
 	Policy   *wire.Policy // never nil
-	Live     LiveReader
+	Live     ReaderStatus
 	Last     *Event  // the newest granted or denied event; nil: none
 	Removed  Removal // how it was removed; "": it was not
 	PolicyIs PolicyState
@@ -40,8 +40,8 @@ type PolicyState struct{ Wanted, InForce uint64 }
 // Taken says whether the reader has applied its policy.
 func (p PolicyState) Taken() bool { return p.InForce >= p.Wanted }
 
-// A LiveReader is the last state that a reader reported.
-type LiveReader struct {
+// A ReaderStatus is the last state that a reader reported.
+type ReaderStatus struct {
 	Known    bool      // a controller is running and has heard from the reader, or waited long enough for it
 	Online   bool      //
 	Heard    time.Time // zero: never
@@ -90,7 +90,7 @@ func (d *Desk) Reader(ctx context.Context, a Actor, id string) (*Reader, error) 
 
 // readers combines what is stored about readers with their live states.
 func (d *Desk) readers(ctx context.Context) ([]*Reader, error) {
-	lives := map[string]*link.Reader{}
+	lives := map[string]*link.ReaderStatus{}
 	if d.live != nil {
 		all, err := d.live.Readers(ctx)
 		if err != nil {
@@ -164,11 +164,11 @@ func (d *Desk) readers(ctx context.Context) ([]*Reader, error) {
 }
 
 // liveReader returns the last state that a reader reported.
-func liveReader(tx *store.Tx, r *link.Reader, head store.Head) (LiveReader, error) {
+func liveReader(tx *store.Tx, r *link.ReaderStatus, head store.Head) (ReaderStatus, error) {
 	if r == nil {
-		return LiveReader{}, nil
+		return ReaderStatus{}, nil
 	}
-	l := LiveReader{Known: !r.Heard.IsZero() && !r.Awaited, Online: r.Online, Heard: r.Heard, Current: r.Current, Newest: head.Revision}
+	l := ReaderStatus{Known: !r.Heard.IsZero() && !r.Awaited, Online: r.Online, Heard: r.Heard, Current: r.Current, Newest: head.Revision}
 	s := r.State
 	if s == nil {
 		return l, nil

@@ -53,7 +53,7 @@ func TestEachRoleMayDoWhatItIsFor(t *testing.T) {
 							t.Errorf("way %d: refused, and it changed something: %+v, before %+v", i, after, before)
 						}
 						e := w.newest()
-						if e.Tone != Refused || e.Who != "Eve" || e.Kind != "admin."+string(act) {
+						if e.Result != Refused || e.Who != "Eve" || e.Kind != "admin."+string(act) {
 							t.Errorf("way %d: the refusal is not noted: %+v", i, e)
 						}
 					}

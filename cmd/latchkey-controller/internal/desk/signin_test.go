@@ -124,7 +124,7 @@ func TestSigningInSaysNothingAboutWhoThereIs(t *testing.T) {
 	if _, err := w.signIn(secret, "Ada Lovelace", here); err != ErrWrongSignIn {
 		t.Error(err)
 	}
-	if e := w.newest(); e.Who != unknownAccount || e.Tone != Refused || e.Text.String() != "Somebody unknown could not sign in: wrong password, from 192.0.2.7" {
+	if e := w.newest(); e.Who != unknownAccount || e.Result != Refused || e.Text.String() != "Somebody unknown could not sign in: wrong password, from 192.0.2.7" {
 		t.Errorf("%+v", e)
 	}
 }

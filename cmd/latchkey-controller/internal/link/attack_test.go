@@ -278,7 +278,7 @@ func TestAFetchOfYesterdayIsNotAnswered(t *testing.T) {
 	m.mu.Lock()
 	m.number++
 	number := m.number
-	fetch := m.sign(wire.KindFetch, &wire.Fetch{Reader: "front-door", Connection: m.connection, Number: m.number, Want: wire.WantDeltas, Place: &wire.Place{Epoch: m.held.Epoch, Hash: wire.Start(m.held.Epoch)}})
+	fetch := m.sign(wire.KindFetch, &wire.Fetch{Reader: "front-door", Connection: m.connection, Number: m.number, Want: wire.WantDeltas, Position: &wire.Position{Epoch: m.held.Epoch, Hash: wire.Start(m.held.Epoch)}})
 	m.mu.Unlock()
 	for range 5 {
 		send(wire.OnFetch, "front-door", false, fetch)
@@ -300,7 +300,7 @@ func TestAHeadThatTheSiteDidNotSignBeginsNoEpoch(t *testing.T) {
 	w.serve()
 	m := w.reader("front-door")
 	epoch := m.held.Epoch
-	forged := m.sign(wire.KindHead, &wire.Place{Epoch: epoch + 1000, Revision: 1, Hash: wire.Hash{1}})
+	forged := m.sign(wire.KindHead, &wire.Position{Epoch: epoch + 1000, Revision: 1, Hash: wire.Hash{1}})
 	send(wire.OnHead, "", true, forged)
 	m.mu.Lock()
 	state := &wire.State{Reader: "front-door", Connection: m.connection, Counter: 1000, Nonce: wire.Nonce{1}, Head: forged, Journal: m.journal, Condition: &wire.Condition{Strike: wire.StrikeOff, Door: wire.DoorIsClosed}}
@@ -308,8 +308,8 @@ func TestAHeadThatTheSiteDidNotSignBeginsNoEpoch(t *testing.T) {
 	send(wire.OnState, "front-door", true, m.sign(wire.KindState, state))
 	// A reader's own word begins one, at most; never with a number that it chose.
 	m.mu.Lock()
-	m.fetch(wire.WantDeltas, &wire.Place{Epoch: epoch + 1000000, Revision: 1, Hash: wire.Hash{1}}, nil)
-	m.fetch(wire.WantDeltas, &wire.Place{Epoch: epoch, Revision: 1, Hash: wire.Hash{1}}, nil)
+	m.fetch(wire.WantDeltas, &wire.Position{Epoch: epoch + 1000000, Revision: 1, Hash: wire.Hash{1}}, nil)
+	m.fetch(wire.WantDeltas, &wire.Position{Epoch: epoch, Revision: 1, Hash: wire.Hash{1}}, nil)
 	m.mu.Unlock()
 	m.until("is in another epoch", func() bool { return m.held.Epoch > epoch })
 	w.settled(m)
@@ -318,7 +318,7 @@ func TestAHeadThatTheSiteDidNotSignBeginsNoEpoch(t *testing.T) {
 	}
 	epoch = m.held.Epoch
 	m.mu.Lock()
-	m.fetch(wire.WantDeltas, &wire.Place{Epoch: epoch, Revision: 1, Hash: wire.Hash{1}}, nil)
+	m.fetch(wire.WantDeltas, &wire.Position{Epoch: epoch, Revision: 1, Hash: wire.Hash{1}}, nil)
 	m.mu.Unlock()
 	w.settled(m)
 	w.inStep(m)

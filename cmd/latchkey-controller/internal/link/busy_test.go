@@ -10,7 +10,7 @@ import (
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 
 	"latchkey/cmd/latchkey-controller/internal/site"
-	"latchkey/sync"
+	readersync "latchkey/sync"
 	"latchkey/sync/wire"
 )
 
@@ -54,7 +54,7 @@ func TestAReaderConnectsWhileMessagesPourIn(t *testing.T) {
 			}
 		}()
 		for range 10 {
-			r := newReader(t, t.TempDir(), b, bundle, func(sync.News) {})
+			r := newReader(t, t.TempDir(), b, bundle, func(readersync.News) {})
 			connection, end := context.WithCancel(ctx)
 			done := make(chan error, 1)
 			go func() { done <- r.run(connection) }()

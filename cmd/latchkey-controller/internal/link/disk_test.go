@@ -152,7 +152,7 @@ func TestALostPartOfTheLogIsLookedIntoThoughTheDiskWasFull(t *testing.T) {
 		}
 		return w.errors.Load() > before
 	})
-	lost, err := w.site.Sign(wire.KindHead, &wire.Place{Epoch: m.bundle.Epoch, Revision: 1000, Hash: wire.Hash{1}})
+	lost, err := w.site.Sign(wire.KindHead, &wire.Position{Epoch: m.bundle.Epoch, Revision: 1000, Hash: wire.Hash{1}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
-	"latchkey/sync"
+	readersync "latchkey/sync"
 	"latchkey/sync/wire"
 )
 
@@ -35,11 +35,11 @@ func BenchmarkFanout(b *testing.B) {
 	for i := range readers {
 		board := newBoard(b)
 		bundle := w.bundle(fmt.Sprintf("reader-%d", i), board)
-		readers[i] = newReader(b, filepath.Join(b.TempDir(), "reader"), board, bundle, func(n sync.News) {
+		readers[i] = newReader(b, filepath.Join(b.TempDir(), "reader"), board, bundle, func(n readersync.News) {
 			switch n := n.(type) {
-			case sync.LinkChanged:
+			case readersync.LinkChanged:
 				up[i].Store(n.Up)
-			case sync.CredentialsChanged:
+			case readersync.CredentialsChanged:
 				at[i].Store(time.Now().UnixNano())
 				applied[i].Store(int64(n.Held.Revision))
 			}

@@ -32,7 +32,7 @@ func (l *Link) reply(ctx context.Context, fetch *wire.Fetch, mayMake bool, buffe
 		return buffer
 	case errors.Is(err, site.ErrForked):
 		select {
-		case l.rollbacks <- rollback{*fetch.Place, fetch.Reader, false}:
+		case l.rollbacks <- rollback{*fetch.Position, fetch.Reader, false}:
 		default:
 		}
 		reply, err = (&wire.Reply{Number: fetch.Number}).Encode()

@@ -59,11 +59,11 @@ func (g *greedy) run(t *testing.T) {
 	thief.disconnect()
 	honest := w.reader("front-door")
 	w.keep(manifest, chunks)
-	log, err := w.site.Log(t.Context(), wire.Place{})
+	log, err := w.site.Log(t.Context(), wire.Position{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	fetch := &wire.Fetch{Reader: "back-door", Connection: thief.connection, Want: wire.WantChunks, Place: &log.Place}
+	fetch := &wire.Fetch{Reader: "back-door", Connection: thief.connection, Want: wire.WantChunks, Position: &log.Position}
 	for i := range 64 {
 		fetch.Chunks = append(fetch.Chunks, uint32(i))
 	}

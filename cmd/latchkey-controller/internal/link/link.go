@@ -53,17 +53,17 @@ type Link struct {
 	log   atomic.Pointer[site.Log]
 
 	inbox        *queue[message]
-	fetches      *queue[*wire.Fetch]  // to be answered
-	needSnapshot *queue[*wire.Fetch]  // those that wait for a snapshot
-	batches      chan *wire.Records   // to be stored
-	states       chan []*store.State  // to be stored
-	ahead        chan policyAhead     // policies to be raised
-	answers      chan answers         // records that answer orders
-	rollbacks    chan rollback        // to be checked
-	republish    chan struct{}        // has the publisher publish everything again
-	strangers    chan string          // unknown readers of which the broker retains messages
-	placed       chan placedOrder     // orders to be sent
-	asked        chan chan<- []Reader // questions how readers are
+	fetches      *queue[*wire.Fetch]        // to be answered
+	needSnapshot *queue[*wire.Fetch]        // those that wait for a snapshot
+	batches      chan *wire.Records         // to be stored
+	states       chan []*store.State        // to be stored
+	ahead        chan policyAhead           // policies to be raised
+	answers      chan answers               // records that answer orders
+	rollbacks    chan rollback              // to be checked
+	republish    chan struct{}              // has the publisher publish everything again
+	strangers    chan string                // unknown readers of which the broker retains messages
+	placed       chan placedOrder           // orders to be sent
+	asked        chan chan<- []ReaderStatus // questions how readers are
 	refused      *refused
 }
 
@@ -87,7 +87,7 @@ func New(o Options) (*Link, error) {
 		republish:    make(chan struct{}, 1),
 		strangers:    make(chan string, 64),
 		placed:       make(chan placedOrder),
-		asked:        make(chan chan<- []Reader),
+		asked:        make(chan chan<- []ReaderStatus),
 		refused:      newRefused(o.Log),
 	}
 	l.connection = connection{o: &l.o, broker: broker, log: o.Log, arrive: l.arrive, up: func() { signal(l.republish) }}
@@ -137,7 +137,7 @@ func (l *Link) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	log, err := l.o.Site.Log(ctx, wire.Place{})
+	log, err := l.o.Site.Log(ctx, wire.Position{})
 	if err != nil {
 		return err
 	}

@@ -123,7 +123,7 @@ func (t *tracker) head(reader string, signed []byte) error {
 		return fmt.Errorf("its head: %w", err)
 	}
 	select {
-	case t.rollbacks <- rollback{opened.Place(), reader, true}:
+	case t.rollbacks <- rollback{opened.Position(), reader, true}:
 		if len(t.heads) >= 1024 {
 			clear(t.heads)
 		}

@@ -49,7 +49,7 @@ type model struct {
 	nonces     []wire.Nonce
 	answered   int // states that a now has answered
 	nows       int // of this connection
-	held       wire.Place
+	held       wire.Position
 	entries    map[wire.Tag][]byte
 	keys       map[uint64][32]byte
 	head       []byte // the newest seen, signed
@@ -133,7 +133,7 @@ func (m *model) finish() bool {
 			entries[chunk.Tag(j)] = wire.Marshal(credential)
 		}
 	}
-	m.entries, m.held = entries, wire.Place{Epoch: m.pending.Epoch, Revision: m.pending.Revision, Hash: m.pending.Hash}
+	m.entries, m.held = entries, wire.Position{Epoch: m.pending.Epoch, Revision: m.pending.Revision, Hash: m.pending.Hash}
 	m.pending = nil
 	return true
 }
@@ -246,13 +246,13 @@ func (m *model) report() {
 	m.publish(wire.OnRecords, m.sign(wire.KindRecords, &wire.Records{Reader: m.bundle.Reader, Journal: m.journal, First: m.first, Records: batch}))
 }
 
-func (m *model) fetch(want wire.Want, place *wire.Place, chunks []uint32) {
+func (m *model) fetch(want wire.Want, position *wire.Position, chunks []uint32) {
 	m.number++
-	m.publish(wire.OnFetch, m.sign(wire.KindFetch, &wire.Fetch{Reader: m.bundle.Reader, Connection: m.connection, Number: m.number, Want: want, Place: place, Chunks: chunks}))
+	m.publish(wire.OnFetch, m.sign(wire.KindFetch, &wire.Fetch{Reader: m.bundle.Reader, Connection: m.connection, Number: m.number, Want: want, Position: position, Chunks: chunks}))
 }
 
 // catchUp fetches what leads to a place.
-func (m *model) catchUp(p wire.Place) {
+func (m *model) catchUp(p wire.Position) {
 	switch {
 	case m.pending != nil: // what it waited for may have been lost
 		m.goOn()
@@ -365,12 +365,12 @@ func (m *model) see(signed []byte) error {
 		if err != nil {
 			return err
 		}
-		if last.Place().Above(head.Place()) {
+		if last.Position().Above(head.Position()) {
 			return nil
 		}
 	}
 	m.head = bytes.Clone(signed)
-	m.catchUp(head.Place())
+	m.catchUp(head.Position())
 	return nil
 }
 
@@ -379,7 +379,7 @@ func (m *model) delta(d *wire.Delta) {
 	case d.Epoch < m.held.Epoch || d.Epoch == m.held.Epoch && d.To <= m.held.Revision:
 		return
 	case d.Epoch > m.held.Epoch || d.From != m.held.Revision || d.FromHash != m.held.Hash:
-		m.catchUp(wire.Place{Epoch: d.Epoch, Revision: d.To, Hash: d.ToHash})
+		m.catchUp(wire.Position{Epoch: d.Epoch, Revision: d.To, Hash: d.ToHash})
 		return
 	}
 	for _, change := range d.Changes {
@@ -428,7 +428,7 @@ func (m *model) goOn() {
 	if m.finish() {
 		return
 	}
-	place := wire.Place{Epoch: m.pending.Epoch, Revision: m.pending.Revision, Hash: m.pending.Hash}
+	place := wire.Position{Epoch: m.pending.Epoch, Revision: m.pending.Revision, Hash: m.pending.Hash}
 	if missing := m.missing(); len(missing) > 0 { // else its key is
 		m.fetch(wire.WantChunks, &place, missing)
 	}

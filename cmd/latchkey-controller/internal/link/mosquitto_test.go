@@ -198,12 +198,12 @@ func TestANewReaderFollowsBeforeMosquittoKnowsIt(t *testing.T) {
 	w.addUsers(2)
 	until(t, "it hears of them as it reports", func() bool {
 		m.say()
-		log, err := w.site.Log(t.Context(), wire.Place{})
+		log, err := w.site.Log(t.Context(), wire.Position{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		return m.held == log.Place
+		return m.held == log.Position
 	})
 }

@@ -15,29 +15,29 @@ import (
 type placedOrder struct {
 	order  store.Order
 	card   func(uid []byte) (text string, ok bool)
-	answer chan<- Outcome
+	answer chan<- OrderResult
 }
 
 // Order sends an order to a reader and returns the outcome, after at most 15 s, or 45 s
 // for an enrolment. card gets the card of an enrolment, whose bytes are wiped when it
 // returns, and returns the outcome.
-func (l *Link) Order(ctx context.Context, o store.Order, card func(uid []byte) (text string, ok bool)) (Outcome, error) {
+func (l *Link) Order(ctx context.Context, o store.Order, card func(uid []byte) (text string, ok bool)) (OrderResult, error) {
 	rand.Read(o.ID[:])
 	o.At = time.Now().UnixMilli()
 	if err := checkOrder(&o); err != nil {
-		return Outcome{}, err
+		return OrderResult{}, err
 	}
 	if (*l.peers.Load())[o.Reader] == nil {
-		return Outcome{ID: o.ID, Text: unknownReader}, nil
+		return OrderResult{ID: o.ID, Text: unknownReader}, nil
 	}
 	if err := l.o.Site.AddOrder(ctx, &o); err != nil {
-		return Outcome{}, err
+		return OrderResult{}, err
 	}
-	answer := make(chan Outcome, 1)
+	answer := make(chan OrderResult, 1)
 	select {
 	case l.placed <- placedOrder{o, card, answer}:
 	case <-ctx.Done():
-		return Outcome{}, ctx.Err()
+		return OrderResult{}, ctx.Err()
 	}
 	outcome := <-answer // the tracker answers each order, also when it ends
 	return outcome, l.o.Site.SetOutcome(context.WithoutCancel(ctx), o.ID, outcome.Text)
@@ -70,11 +70,11 @@ func (t *tracker) card(reader string, read *wire.CardRead) {
 	delete(t.enrols, read.Command)
 	uid, err := read.Unseal(e.key)
 	if err != nil {
-		t.orders.answer(o, Outcome{Text: "the card cannot be read: " + err.Error()})
+		t.orders.answer(o, OrderResult{Text: "the card cannot be read: " + err.Error()})
 		return
 	}
 	text, ok := e.take(uid)
-	t.orders.answer(o, Outcome{Done: ok, Text: text})
+	t.orders.answer(o, OrderResult{Done: ok, Text: text})
 	clear(uid)
 }
 
@@ -82,7 +82,7 @@ func (t *tracker) card(reader string, read *wire.CardRead) {
 func (t *tracker) place(now time.Time, p placedOrder) {
 	o := p.order
 	c := wire.Command{Reader: o.Reader, ID: o.ID, Order: o.Order, Seconds: o.Seconds, By: o.Who}
-	refuse := func(text string) { p.answer <- Outcome{ID: o.ID, Text: text} }
+	refuse := func(text string) { p.answer <- OrderResult{ID: o.ID, Text: text} }
 	if (*t.peers.Load())[o.Reader] == nil {
 		refuse(unknownReader)
 		return

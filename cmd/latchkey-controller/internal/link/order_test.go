@@ -12,7 +12,7 @@ import (
 )
 
 // order gives an order and returns what came of it.
-func (w *world) order(o store.Order) link.Outcome {
+func (w *world) order(o store.Order) link.OrderResult {
 	w.t.Helper()
 	o.Who = "Grace Hopper"
 	outcome, err := w.link.Order(w.t.Context(), o, func([]byte) (string, bool) { return "no card was asked for", false })
@@ -143,7 +143,7 @@ func TestAnOrderIsAnsweredWhenTheControllerEnds(t *testing.T) {
 	w.serve()
 	m := w.reader("front-door")
 	l := w.link
-	outcome := make(chan link.Outcome)
+	outcome := make(chan link.OrderResult)
 	go func() {
 		o, err := l.Order(t.Context(), store.Order{Reader: "front-door", Order: wire.Unlock, Who: "x"}, nil)
 		if err != nil {

@@ -18,8 +18,8 @@ const (
 // maxOrders is the most orders that wait for an answer.
 const maxOrders = 256
 
-// An Outcome is what came of an order.
-type Outcome struct {
+// An OrderResult is what came of an order.
+type OrderResult struct {
 	ID     wire.CommandID
 	Done   bool         // it was carried out, as the reader's record says
 	Text   string       // what came of it, in words
@@ -35,7 +35,7 @@ type pendingOrder struct {
 	command wire.Command
 	placed  time.Time
 	refused bool // as stale: it waits for another nonce
-	answer  chan<- Outcome
+	answer  chan<- OrderResult
 }
 
 // end is when it is given up.
@@ -50,16 +50,16 @@ func (o *pendingOrder) end() time.Time {
 type pendingOrders map[wire.CommandID]*pendingOrder
 
 // place adds an order that is sent now, and says whether there was room.
-func (os pendingOrders) place(now time.Time, c wire.Command, answer chan<- Outcome) bool {
+func (os pendingOrders) place(now time.Time, c wire.Command, answer chan<- OrderResult) bool {
 	if len(os) >= maxOrders {
-		answer <- Outcome{ID: c.ID, Text: fmt.Sprintf("not sent: %d orders wait for an answer", len(os))}
+		answer <- OrderResult{ID: c.ID, Text: fmt.Sprintf("not sent: %d orders wait for an answer", len(os))}
 		return false
 	}
 	os[c.ID] = &pendingOrder{command: c, placed: now, answer: answer}
 	return true
 }
 
-func (os pendingOrders) answer(o *pendingOrder, outcome Outcome) {
+func (os pendingOrders) answer(o *pendingOrder, outcome OrderResult) {
 	outcome.ID = o.command.ID
 	delete(os, o.command.ID)
 	o.answer <- outcome
@@ -78,18 +78,18 @@ func (os pendingOrders) record(now time.Time, reader string, r *wire.Record, non
 			o.refused = true
 			return os.retry(now, reader, nonce, o)
 		}
-		os.answer(o, Outcome{Record: r, Text: "the reader refused: " + string(r.Reason)})
+		os.answer(o, OrderResult{Record: r, Text: "the reader refused: " + string(r.Reason)})
 	case wire.AccessGranted:
-		os.answer(o, Outcome{Record: r, Done: true, Text: fmt.Sprintf("opened for %d s", r.Seconds)})
+		os.answer(o, OrderResult{Record: r, Done: true, Text: fmt.Sprintf("opened for %d s", r.Seconds)})
 	case wire.HoldStarted:
-		os.answer(o, Outcome{Record: r, Done: true, Text: "held open for " + (time.Duration(r.Seconds) * time.Second).String()})
+		os.answer(o, OrderResult{Record: r, Done: true, Text: "held open for " + (time.Duration(r.Seconds) * time.Second).String()})
 	case wire.HoldEnded:
 		if o.command.Order == wire.Release {
-			os.answer(o, Outcome{Record: r, Done: true, Text: "released"})
+			os.answer(o, OrderResult{Record: r, Done: true, Text: "released"})
 		}
 	case wire.CommandDone:
 		if o.command.Order == wire.Identify {
-			os.answer(o, Outcome{Record: r, Done: true, Text: "the reader shows which one it is"})
+			os.answer(o, OrderResult{Record: r, Done: true, Text: "the reader shows which one it is"})
 		}
 	}
 	return nil
@@ -122,9 +122,9 @@ func (os pendingOrders) expire(now time.Time) {
 	for _, o := range os {
 		switch {
 		case o.refused && now.Sub(o.placed) >= resendFor:
-			os.answer(o, Outcome{Text: "not carried out: the reader said that the order came too late, and nothing newer was heard of it for 10 s"})
+			os.answer(o, OrderResult{Text: "not carried out: the reader said that the order came too late, and nothing newer was heard of it for 10 s"})
 		case !now.Before(o.end()):
-			os.answer(o, Outcome{Text: fmt.Sprintf("no answer from %s; it may still carry the order out, up to a minute after it was given, and its record will say so", o.command.Reader)})
+			os.answer(o, OrderResult{Text: fmt.Sprintf("no answer from %s; it may still carry the order out, up to a minute after it was given, and its record will say so", o.command.Reader)})
 		}
 	}
 }

@@ -16,7 +16,7 @@ func TestOnlyTheKindsThatAnswerAnOrderAnswerIt(t *testing.T) {
 			kinds = []wire.RecordKind{wire.LockoutCleared, wire.HoldEnded, wire.CommandDone, want}
 		}
 		now := time.Unix(1, 0)
-		answer := make(chan Outcome, 1)
+		answer := make(chan OrderResult, 1)
 		id := wire.CommandID{1}
 		os := pendingOrders{}
 		os.place(now, wire.Command{Reader: "front-door", ID: id, Order: order}, answer)

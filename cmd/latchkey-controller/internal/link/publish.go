@@ -25,7 +25,7 @@ type publisher struct {
 	*Link
 	versions store.Versions
 	peers    map[string]*site.Peer // as published
-	place    wire.Place            // as published
+	position wire.Position         // as published
 	head     <-chan time.Time      // when the head of place is to be published; nil: it was
 }
 
@@ -43,7 +43,7 @@ func (l *Link) publishChanges(ctx context.Context) error {
 			case <-ctx.Done():
 				return nil
 			case <-l.republish:
-				p.peers, p.place = nil, wire.Place{}
+				p.peers, p.position = nil, wire.Position{}
 				p.versions = store.Versions{}
 				err = p.publish(ctx)
 			case <-changed:
@@ -85,7 +85,7 @@ func (p *publisher) publish(ctx context.Context) error {
 		p.Link.peers.Store(&peers)
 		p.o.Readers(peers)
 	}
-	log, err := p.o.Site.Log(ctx, p.place)
+	log, err := p.o.Site.Log(ctx, p.position)
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (p *publisher) publish(ctx context.Context) error {
 	}
 	for id, peer := range peers {
 		before := p.peers[id]
-		if before == nil || before.Bundle != peer.Bundle || log.Place.Epoch != p.place.Epoch {
+		if before == nil || before.Bundle != peer.Bundle || log.Position.Epoch != p.position.Epoch {
 			key, err := p.o.Site.EpochKey(ctx, peer)
 			if err != nil {
 				return err
@@ -111,7 +111,7 @@ func (p *publisher) publish(ctx context.Context) error {
 			p.forget(id)
 		}
 	}
-	if p.place != log.Place {
+	if p.position != log.Position {
 		for _, delta := range log.Deltas {
 			p.send(wire.OnCredentials, "", delta)
 		}
@@ -121,7 +121,7 @@ func (p *publisher) publish(ctx context.Context) error {
 			p.head = time.After(headAfter)
 		}
 	}
-	p.versions, p.peers, p.place = versions, maps.Clone(peers), log.Place
+	p.versions, p.peers, p.position = versions, maps.Clone(peers), log.Position
 	return nil
 }
 

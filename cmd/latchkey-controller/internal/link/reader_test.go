@@ -11,14 +11,14 @@ import (
 
 	"latchkey/device/cache"
 	"latchkey/device/journal"
-	"latchkey/sync"
+	readersync "latchkey/sync"
 	"latchkey/sync/wire"
 )
 
 // A reader is a reader's own end of the link: its client, and credentials and
 // journal on the disk. What is not there is the door.
 type reader struct {
-	client  *sync.Client
+	client  *readersync.Client
 	cache   *cache.Cache
 	watched watched
 	journal *journal.Journal
@@ -31,7 +31,7 @@ func (empty) Apply(wire.Record) {}
 func (empty) Encode() []byte    { return []byte{0} }
 
 // newReader makes a reader of a bundle in a directory. It tells what it hears.
-func newReader(t testing.TB, dir string, b *board, bundle *wire.Bundle, tell func(sync.News)) *reader {
+func newReader(t testing.TB, dir string, b *board, bundle *wire.Bundle, tell func(readersync.News)) *reader {
 	t.Helper()
 	r, err := openReader(dir, b, bundle, bundle.Broker, tell)
 	if err != nil {
@@ -40,7 +40,7 @@ func newReader(t testing.TB, dir string, b *board, bundle *wire.Bundle, tell fun
 	return r
 }
 
-func openReader(dir string, b *board, bundle *wire.Bundle, broker string, tell func(sync.News)) (*reader, error) {
+func openReader(dir string, b *board, bundle *wire.Bundle, broker string, tell func(readersync.News)) (*reader, error) {
 	options := cache.Options{Dir: dir, Site: bundle.Site, Controller: bundle.Controller[:]}
 	snapshot, err := wire.OpenSnapshot(bundle.Site, bundle.Snapshot, bundle.Controller[:])
 	if err != nil {
@@ -57,8 +57,8 @@ func openReader(dir string, b *board, bundle *wire.Bundle, broker string, tell f
 	r.watched = watched{r.cache, make(chan time.Time, 1), make(chan time.Time, 1)}
 	begin := time.Now()
 	connections := uint64(0)
-	r.client, err = sync.NewClient(sync.Config{
-		Options: sync.Options{
+	r.client, err = readersync.NewClient(readersync.Config{
+		Options: readersync.Options{
 			Site: bundle.Site, SiteName: bundle.SiteName, Reader: bundle.Reader, Version: "bench",
 			Controller: bundle.Controller[:], Signing: b.signing, Sealing: b.sealing, NotBefore: begin.Add(-time.Minute),
 		},

@@ -9,8 +9,8 @@ import (
 	"latchkey/sync/wire"
 )
 
-// A Reader is the status of a reader.
-type Reader struct {
+// A ReaderStatus is the status of a reader.
+type ReaderStatus struct {
 	ID      string
 	Door    string
 	Online  bool
@@ -21,8 +21,8 @@ type Reader struct {
 }
 
 // Readers returns the status of all readers that have a valid bundle.
-func (l *Link) Readers(ctx context.Context) ([]Reader, error) {
-	answer := make(chan []Reader, 1)
+func (l *Link) Readers(ctx context.Context) ([]ReaderStatus, error) {
+	answer := make(chan []ReaderStatus, 1)
 	select {
 	case l.asked <- answer:
 	case <-ctx.Done():
@@ -37,19 +37,19 @@ func (l *Link) Readers(ctx context.Context) ([]Reader, error) {
 }
 
 // readers returns the status of all readers, by id.
-func (t *tracker) readers(now time.Time) []Reader {
+func (t *tracker) readers(now time.Time) []ReaderStatus {
 	log := t.log.Load()
-	var readers []Reader
+	var readers []ReaderStatus
 	for id, peer := range *t.peers.Load() {
 		p := t.presence(id)
-		r := Reader{ID: id, Door: peer.Door}
+		r := ReaderStatus{ID: id, Door: peer.Door}
 		if p.bundle == peer.Bundle {
 			r.Online, r.Heard, r.State = p.online(now), p.heard, p.state // a state is never changed
 			r.Awaited = p.awaited(t.began, now)
-			r.Current = p.state != nil && p.state.Held != nil && *p.state.Held == log.Place && p.state.PolicyRevision == peer.PolicyRevision
+			r.Current = p.state != nil && p.state.Held != nil && *p.state.Held == log.Position && p.state.PolicyRevision == peer.PolicyRevision
 		}
 		readers = append(readers, r)
 	}
-	slices.SortFunc(readers, func(a, b Reader) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(readers, func(a, b ReaderStatus) int { return cmp.Compare(a.ID, b.ID) })
 	return readers
 }

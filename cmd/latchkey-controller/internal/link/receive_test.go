@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"latchkey/device/cache"
-	"latchkey/sync"
+	readersync "latchkey/sync"
 	"latchkey/sync/wire"
 )
 
@@ -97,8 +97,8 @@ func receiveSnapshot(dir string) error {
 	}
 	epoch := bundle.Epoch
 	up := make(chan bool, 1)
-	r, err := openReader(filepath.Join(dir, "reader"), board, bundle, bundle.Broker, func(n sync.News) {
-		if changed, ok := n.(sync.LinkChanged); ok && changed.Up {
+	r, err := openReader(filepath.Join(dir, "reader"), board, bundle, bundle.Broker, func(n readersync.News) {
+		if changed, ok := n.(readersync.LinkChanged); ok && changed.Up {
 			select {
 			case up <- true:
 			default:

@@ -14,9 +14,9 @@ import (
 // A rollback is a place that the log may lack. If it does, the database was put back to an
 // older state.
 type rollback struct {
-	place  wire.Place
-	reader string // who showed it; "": the broker
-	signed bool   // the site has signed it; otherwise it is a reader's claim
+	position wire.Position
+	reader   string // who showed it; "": the broker
+	signed   bool   // the site has signed it; otherwise it is a reader's claim
 }
 
 // checkAgain is how long a check waits that failed, most likely because the disk is full.
@@ -24,14 +24,14 @@ const checkAgain = 5 * time.Second
 
 // checkRollback begins a new epoch, and raises an alarm, if the log lacks a place.
 func (l *Link) checkRollback(ctx context.Context, r rollback) error {
-	lacks, err := l.o.Site.Lacks(ctx, r.place)
+	lacks, err := l.o.Site.Lacks(ctx, r.position)
 	if err != nil || !lacks {
 		return err
 	}
 	now := clock.Read()
 	var epoch uint64
 	if r.signed {
-		epoch, err = l.o.Site.Reissue(ctx, now.Wall, r.place.Epoch)
+		epoch, err = l.o.Site.Reissue(ctx, now.Wall, r.position.Epoch)
 	} else {
 		epoch, err = l.o.Site.ReissueOnClaim(ctx, now)
 	}
@@ -41,7 +41,7 @@ func (l *Link) checkRollback(ctx context.Context, r rollback) error {
 	if err != nil {
 		return err
 	}
-	l.o.Log.Error("the log was put back to an older state than readers have seen: a new epoch begins", "reader", r.reader, "seen epoch", r.place.Epoch, "seen revision", r.place.Revision, "epoch", epoch)
+	l.o.Log.Error("the log was put back to an older state than readers have seen: a new epoch begins", "reader", r.reader, "seen epoch", r.position.Epoch, "seen revision", r.position.Revision, "epoch", epoch)
 	return l.o.Site.AddAlarm(ctx, &store.Alarm{Reader: r.reader, Kind: store.LogForeign, At: now.Wall.UnixMilli(),
 		Text: "this site's log was at an epoch and revision that its database does not know: it was put back to an older state; users and readers changed since then have to be looked at"})
 }

@@ -94,12 +94,12 @@ func snapshotOf(b testing.TB, n int) (*wire.Manifest, []byte) {
 // the newest place of its log.
 func (w *world) keep(m *wire.Manifest, chunks []byte) {
 	w.t.Helper()
-	log, err := w.site.Log(w.t.Context(), wire.Place{})
+	log, err := w.site.Log(w.t.Context(), wire.Position{})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	manifest := *m
-	manifest.Site, manifest.Epoch, manifest.Revision, manifest.Hash = w.site.ID, log.Place.Epoch, log.Place.Revision, log.Place.Hash
+	manifest.Site, manifest.Epoch, manifest.Revision, manifest.Hash = w.site.ID, log.Position.Epoch, log.Position.Revision, log.Position.Hash
 	signed, err := w.site.Sign(wire.KindManifest, &manifest)
 	if err != nil {
 		w.t.Fatal(err)

@@ -176,7 +176,7 @@ func TestASiteThatWasPutBackByHandFindsOutByItsOwnSignature(t *testing.T) {
 		w.inStep(m)
 		m.until("has seen the head", func() bool {
 			head, err := wire.OpenHead(m.bundle.Site, m.head, m.bundle.Controller[:])
-			return err == nil && head.Place() == m.held
+			return err == nil && head.Position() == m.held
 		})
 		epoch := m.held.Epoch
 		w.end()

@@ -39,7 +39,7 @@ func (l *Link) track(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			for _, o := range t.orders {
-				t.orders.answer(o, Outcome{Text: "the controller ended before an answer came"})
+				t.orders.answer(o, OrderResult{Text: "the controller ended before an answer came"})
 			}
 			return l.o.Site.SetStates(context.WithoutCancel(ctx), t.states())
 		case <-l.inbox.ready:

@@ -71,8 +71,8 @@ func TestAReaderThatWasThereBeforeTheControllerIsAwaitedForAWhile(t *testing.T) 
 }
 
 // withOrder returns pending orders with one in them.
-func withOrder(order wire.Order) (pendingOrders, wire.CommandID, chan Outcome) {
-	answer := make(chan Outcome, 1)
+func withOrder(order wire.Order) (pendingOrders, wire.CommandID, chan OrderResult) {
+	answer := make(chan OrderResult, 1)
 	id := wire.CommandID{7}
 	os := pendingOrders{}
 	os.place(at(0), wire.Command{Reader: "front-door", ID: id, Order: order, Nonce: wire.Nonce{1}}, answer)
@@ -145,7 +145,7 @@ func TestOrdersAreBounded(t *testing.T) {
 			t.Fatal(i)
 		}
 	}
-	answer := make(chan Outcome, 1)
+	answer := make(chan OrderResult, 1)
 	if os.place(at(0), wire.Command{ID: wire.CommandID{2}}, answer) || (<-answer).Done {
 		t.Error("one more was taken")
 	}

@@ -371,13 +371,13 @@ func (w *world) addUsers(n int) {
 func (w *world) inStep(m *model) {
 	w.t.Helper()
 	until(w.t, m.bundle.Reader+" is in step", func() bool {
-		log, err := w.site.Log(w.t.Context(), wire.Place{})
+		log, err := w.site.Log(w.t.Context(), wire.Position{})
 		if err != nil {
 			w.t.Fatal(err)
 		}
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		return m.held == log.Place
+		return m.held == log.Position
 	})
 	report, err := w.site.Check(w.t.Context())
 	if err != nil {

@@ -35,7 +35,7 @@ func TestABackupIsRestoredIntoANewEpoch(t *testing.T) {
 	s, _ := newSite(t)
 	addUser(t, s, "Ada", "58310274", uid(1))
 	adopt(t, s, noon, "front-door", newBoard(t), noEdit)
-	before := theLog(t, s, wire.Place{}).Place
+	before := theLog(t, s, wire.Position{}).Position
 	policy := policyOf(t, s, "front-door")
 	path := filepath.Join(t.TempDir(), "backup")
 	backUp(t, s, path)

@@ -16,7 +16,7 @@ import (
 
 // A snapshot is an open snapshot file.
 type snapshot struct {
-	place    wire.Place
+	position wire.Position
 	signed   []byte // the manifest
 	manifest *wire.Manifest
 	starts   []int64 // of the chunks, in the file
@@ -90,7 +90,7 @@ func (s *Site) readSnapshot(f *os.File) (*snapshot, error) {
 		return nil, fmt.Errorf("snapshot: %w", err)
 	}
 	m := manifest.Manifest()
-	snap := &snapshot{place: m.Place(), signed: manifest.Signed(), manifest: m, file: f}
+	snap := &snapshot{position: m.Position(), signed: manifest.Signed(), manifest: m, file: f}
 	at := int64(len(signed))
 	for i := range m.Chunks() {
 		snap.starts = append(snap.starts, at)

@@ -46,15 +46,15 @@ func (s *Site) catchUp(ctx context.Context, now time.Time, f *wire.Fetch, mayMak
 		if head, err = tx.Head(); err != nil {
 			return err
 		}
-		if f.Place != nil && f.Place.Epoch == head.Epoch {
-			h, err := tx.HashAt(head.Epoch, f.Place.Revision)
+		if f.Position != nil && f.Position.Epoch == head.Epoch {
+			h, err := tx.HashAt(head.Epoch, f.Position.Revision)
 			if err != nil && !errors.Is(err, store.ErrNotFound) {
 				return err
 			}
-			same = err == nil && h == f.Place.Hash
+			same = err == nil && h == f.Position.Hash
 		}
 		if f.Want == wire.WantDeltas && same {
-			if reply.Deltas, err = replyDeltas(tx, head, f.Place.Revision); err != nil || len(reply.Deltas) > 0 {
+			if reply.Deltas, err = replyDeltas(tx, head, f.Position.Revision); err != nil || len(reply.Deltas) > 0 {
 				return err
 			}
 		}
@@ -69,17 +69,17 @@ func (s *Site) catchUp(ctx context.Context, now time.Time, f *wire.Fetch, mayMak
 		return reply, err
 	}
 	above := uint64(0) // lowest usable revision of the snapshot
-	held := f.Place != nil && f.Place.Epoch == head.Epoch
-	if held && !same && f.Place.Revision >= head.Revision || f.Place != nil && f.Place.Epoch > head.Epoch {
+	held := f.Position != nil && f.Position.Epoch == head.Epoch
+	if held && !same && f.Position.Revision >= head.Revision || f.Position != nil && f.Position.Epoch > head.Epoch {
 		return nil, ErrForked
 	}
 	if held {
-		above = f.Place.Revision + 1
+		above = f.Position.Revision + 1
 	}
 	snap := s.findSnapshot(now, head.Epoch, func(revision uint64) bool { return usable[revision] && revision >= above })
 	switch {
 	case snap != nil:
-	case held && f.Place.Revision == head.Revision, s.tooSoon(now):
+	case held && f.Position.Revision == head.Revision, s.tooSoon(now):
 		// There is nothing newer, or it is too soon for a new snapshot: the reader
 		// asks again.
 		snap = s.findSnapshot(now, head.Epoch, func(revision uint64) bool { return usable[revision] })
@@ -116,8 +116,8 @@ func replyDeltas(tx *store.Tx, head store.Head, from uint64) ([][]byte, error) {
 // chunks returns a reply with as many of the chunks as fit; none if the snapshot no
 // longer exists.
 func (s *Site) chunks(now time.Time, f *wire.Fetch, room []byte) ([]byte, error) {
-	snap, err := s.openSnapshot(now, snapshotID{f.Place.Epoch, f.Place.Revision})
-	if err != nil || snap.place != *f.Place {
+	snap, err := s.openSnapshot(now, snapshotID{f.Position.Epoch, f.Position.Revision})
+	if err != nil || snap.position != *f.Position {
 		return (&wire.Reply{Number: f.Number}).Encode()
 	}
 	there := f.Chunks

@@ -19,14 +19,14 @@ const (
 
 // A Log is the credential log as readers are told of it.
 type Log struct {
-	Place  wire.Place
-	Head   []byte   // signed
-	Deltas [][]byte // signed: those that follow the caller's place
+	Position wire.Position
+	Head     []byte   // signed
+	Deltas   [][]byte // signed: those that follow the caller's place
 }
 
 // Log returns the head of the log, and the deltas from a place to the head unless
 // they exceed what readers keep. It makes deltas of changes that are in none yet.
-func (s *Site) Log(ctx context.Context, from wire.Place) (*Log, error) {
+func (s *Site) Log(ctx context.Context, from wire.Position) (*Log, error) {
 	log, err := s.log(ctx, from, s.store.View, false)
 	if err == nil && log == nil {
 		log, err = s.log(ctx, from, s.store.Update, true)
@@ -38,7 +38,7 @@ func (s *Site) Log(ctx context.Context, from wire.Place) (*Log, error) {
 }
 
 // log is Log; without cut it returns nil if there are changes in no delta yet.
-func (s *Site) log(ctx context.Context, from wire.Place, transact func(context.Context, func(*store.Tx) error) error, cut bool) (log *Log, err error) {
+func (s *Site) log(ctx context.Context, from wire.Position, transact func(context.Context, func(*store.Tx) error) error, cut bool) (log *Log, err error) {
 	err = transact(ctx, func(tx *store.Tx) error {
 		if cut {
 			if err := s.cut(tx); err != nil {
@@ -52,8 +52,8 @@ func (s *Site) log(ctx context.Context, from wire.Place, transact func(context.C
 		if at, err := cutTo(tx, head.Epoch); err != nil || at != head.Revision {
 			return err
 		}
-		log = &Log{Place: wire.Place(head)}
-		if log.Head, err = s.sign(wire.KindHead, &log.Place); err != nil {
+		log = &Log{Position: wire.Position(head)}
+		if log.Head, err = s.sign(wire.KindHead, &log.Position); err != nil {
 			return err
 		}
 		if from.Epoch != head.Epoch || from.Revision >= head.Revision {
@@ -113,7 +113,7 @@ func (s *Site) cut(tx *store.Tx) error {
 	if err != nil {
 		return err
 	}
-	at := wire.Place{Epoch: head.Epoch, Hash: wire.Start(head.Epoch)}
+	at := wire.Position{Epoch: head.Epoch, Hash: wire.Start(head.Epoch)}
 	var before wire.Hash
 	last, err := tx.LastDelta(head.Epoch)
 	switch {
@@ -178,18 +178,18 @@ func cutTo(tx *store.Tx, epoch uint64) (uint64, error) {
 
 // Lacks says whether this log does not contain a place that bears the site's
 // signature: the site was restored to an older state.
-func (s *Site) Lacks(ctx context.Context, place wire.Place) (lacks bool, err error) {
+func (s *Site) Lacks(ctx context.Context, position wire.Position) (lacks bool, err error) {
 	err = s.store.View(ctx, func(tx *store.Tx) error {
 		head, err := tx.Head()
-		if err != nil || place.Epoch < head.Epoch {
+		if err != nil || position.Epoch < head.Epoch {
 			return err
 		}
-		if place.Above(wire.Place(head)) {
+		if position.Above(wire.Position(head)) {
 			lacks = true
 			return nil
 		}
-		h, err := tx.HashAt(place.Epoch, place.Revision)
-		lacks = err == nil && h != place.Hash
+		h, err := tx.HashAt(position.Epoch, position.Revision)
+		lacks = err == nil && h != position.Hash
 		return err
 	})
 	return lacks, err

@@ -14,7 +14,7 @@ import (
 )
 
 // follow opens deltas in order and returns where they lead.
-func follow(t *testing.T, s *Site, at wire.Place, before wire.Hash, deltas [][]byte) (wire.Place, wire.Hash) {
+func follow(t *testing.T, s *Site, at wire.Position, before wire.Hash, deltas [][]byte) (wire.Position, wire.Hash) {
 	t.Helper()
 	for _, signed := range deltas {
 		if len(signed) > wire.MaxDelta {
@@ -28,18 +28,18 @@ func follow(t *testing.T, s *Site, at wire.Place, before wire.Hash, deltas [][]b
 		if d.Epoch != at.Epoch || d.From != at.Revision || d.FromHash != at.Hash || d.Before != before {
 			t.Fatalf("delta %d to %d does not follow from %d", d.From, d.To, at.Revision)
 		}
-		at, before = wire.Place{Epoch: d.Epoch, Revision: d.To, Hash: d.ToHash}, wire.Sum(wire.Marshal(d))
+		at, before = wire.Position{Epoch: d.Epoch, Revision: d.To, Hash: d.ToHash}, wire.Sum(wire.Marshal(d))
 	}
 	return at, before
 }
 
-func theLog(t *testing.T, s *Site, from wire.Place) *Log {
+func theLog(t *testing.T, s *Site, from wire.Position) *Log {
 	t.Helper()
 	log, err := s.Log(t.Context(), from)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if head, err := wire.OpenHead(s.ID, log.Head, s.Key()); err != nil || head.Place() != log.Place {
+	if head, err := wire.OpenHead(s.ID, log.Head, s.Key()); err != nil || head.Position() != log.Position {
 		t.Fatalf("%+v, %v", head, err)
 	}
 	return log
@@ -47,23 +47,23 @@ func theLog(t *testing.T, s *Site, from wire.Place) *Log {
 
 func TestDeltasAreMadeOnceAndFollowEachOther(t *testing.T) {
 	s, _ := newSite(t)
-	start := theLog(t, s, wire.Place{})
-	if start.Place.Revision != 0 || len(start.Deltas) != 0 {
+	start := theLog(t, s, wire.Position{})
+	if start.Position.Revision != 0 || len(start.Deltas) != 0 {
 		t.Fatalf("%+v", start)
 	}
 	addUser(t, s, "Ada", "", uid(1))
-	one := theLog(t, s, start.Place)
+	one := theLog(t, s, start.Position)
 	addUser(t, s, "Bob", "", uid(2), uid(3))
-	two := theLog(t, s, one.Place)
-	if len(one.Deltas) != 1 || len(two.Deltas) != 1 || two.Place.Revision != 3 {
-		t.Fatalf("%d, %d deltas to revision %d", len(one.Deltas), len(two.Deltas), two.Place.Revision)
+	two := theLog(t, s, one.Position)
+	if len(one.Deltas) != 1 || len(two.Deltas) != 1 || two.Position.Revision != 3 {
+		t.Fatalf("%d, %d deltas to revision %d", len(one.Deltas), len(two.Deltas), two.Position.Revision)
 	}
-	both := theLog(t, s, start.Place)
-	at, _ := follow(t, s, start.Place, wire.Hash{}, both.Deltas)
-	if at != two.Place || string(both.Deltas[0]) != string(one.Deltas[0]) || string(both.Deltas[1]) != string(two.Deltas[0]) {
+	both := theLog(t, s, start.Position)
+	at, _ := follow(t, s, start.Position, wire.Hash{}, both.Deltas)
+	if at != two.Position || string(both.Deltas[0]) != string(one.Deltas[0]) || string(both.Deltas[1]) != string(two.Deltas[0]) {
 		t.Error("they are others than before")
 	}
-	if same := theLog(t, s, two.Place); len(same.Deltas) != 0 || string(same.Head) != string(two.Head) {
+	if same := theLog(t, s, two.Position); len(same.Deltas) != 0 || string(same.Head) != string(two.Head) {
 		t.Error("something where nothing has moved")
 	}
 }
@@ -95,28 +95,28 @@ func addMany(t *testing.T, s *Site, first, n int) {
 
 func TestManyChangesAreSeveralDeltasAndTooManyAreNone(t *testing.T) {
 	s, _ := newSite(t)
-	start := theLog(t, s, wire.Place{})
+	start := theLog(t, s, wire.Position{})
 	addMany(t, s, 0, 200)
-	log := theLog(t, s, start.Place)
+	log := theLog(t, s, start.Position)
 	if len(log.Deltas) < 2 {
 		t.Fatalf("%d deltas", len(log.Deltas))
 	}
-	at, before := follow(t, s, start.Place, wire.Hash{}, log.Deltas)
-	if at != log.Place {
+	at, before := follow(t, s, start.Position, wire.Hash{}, log.Deltas)
+	if at != log.Position {
 		t.Fatalf("%+v", at)
 	}
 	addMany(t, s, 200, 1200) // more than readers keep
 	over := theLog(t, s, at)
-	if len(over.Deltas) != 0 || over.Place.Revision != 1400 {
-		t.Fatalf("%d deltas to %d", len(over.Deltas), over.Place.Revision)
+	if len(over.Deltas) != 0 || over.Position.Revision != 1400 {
+		t.Fatalf("%d deltas to %d", len(over.Deltas), over.Position.Revision)
 	}
 	addUser(t, s, "Ada", "", uid(1<<20))
-	log = theLog(t, s, over.Place)
-	if at, _ := follow(t, s, over.Place, wire.Hash{}, log.Deltas); at != log.Place || before == (wire.Hash{}) {
+	log = theLog(t, s, over.Position)
+	if at, _ := follow(t, s, over.Position, wire.Hash{}, log.Deltas); at != log.Position || before == (wire.Hash{}) {
 		t.Errorf("%+v", at)
 	}
 	// Who is before them gets a snapshot, and its chunks are all there.
-	reply, err := answer(t, s, noon, fetch(wire.WantDeltas, &start.Place), true)
+	reply, err := answer(t, s, noon, fetch(wire.WantDeltas, &start.Position), true)
 	if err != nil || len(reply.Deltas) != 0 || len(reply.Manifest) == 0 {
 		t.Fatalf("%d deltas, %v", len(reply.Deltas), err)
 	}
@@ -125,8 +125,8 @@ func TestManyChangesAreSeveralDeltasAndTooManyAreNone(t *testing.T) {
 	}
 }
 
-func fetch(want wire.Want, place *wire.Place, chunks ...uint32) *wire.Fetch {
-	return &wire.Fetch{Reader: "front-door", Connection: 1, Number: 5, Want: want, Place: place, Chunks: chunks}
+func fetch(want wire.Want, position *wire.Position, chunks ...uint32) *wire.Fetch {
+	return &wire.Fetch{Reader: "front-door", Connection: 1, Number: 5, Want: want, Position: position, Chunks: chunks}
 }
 
 // answer returns what a reader makes of the answer to a fetch.
@@ -148,7 +148,7 @@ func fetchAll(t *testing.T, s *Site, signed []byte) (n int) {
 		t.Fatal(err)
 	}
 	m := manifest.Manifest()
-	place := m.Place()
+	place := m.Position()
 	for i := 0; i < m.Chunks(); {
 		var wanted []uint32
 		for j := i; j < m.Chunks() && len(wanted) < wire.MaxFetch; j++ {
@@ -176,9 +176,9 @@ func fetchAll(t *testing.T, s *Site, signed []byte) (n int) {
 func TestFetchesAreAnsweredWithWhatLeadsOn(t *testing.T) {
 	s, dir := newSite(t)
 	addUser(t, s, "Ada", "", uid(1), uid(2), uid(3))
-	start := wire.Place{Epoch: theLog(t, s, wire.Place{}).Place.Epoch}
+	start := wire.Position{Epoch: theLog(t, s, wire.Position{}).Position.Epoch}
 	start.Hash = wire.Start(start.Epoch)
-	head := theLog(t, s, start).Place
+	head := theLog(t, s, start).Position
 	ask := func(f *wire.Fetch, mayMake bool) *wire.Reply {
 		t.Helper()
 		reply, err := answer(t, s, noon, f, mayMake)
@@ -198,7 +198,7 @@ func TestFetchesAreAnsweredWithWhatLeadsOn(t *testing.T) {
 		t.Errorf("%+v", reply)
 	}
 	// Within a delta nothing begins.
-	middle := wire.Place{Epoch: head.Epoch, Revision: 1}
+	middle := wire.Position{Epoch: head.Epoch, Revision: 1}
 	if err := s.store.View(t.Context(), func(tx *store.Tx) (err error) {
 		middle.Hash, err = tx.HashAt(head.Epoch, 1)
 		return err
@@ -222,13 +222,13 @@ func TestFetchesAreAnsweredWithWhatLeadsOn(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	// An older epoch's reader gets the newest snapshot.
-	if reply := ask(fetch(wire.WantDeltas, &wire.Place{Epoch: 1, Revision: 7}), false); len(reply.Manifest) == 0 {
+	if reply := ask(fetch(wire.WantDeltas, &wire.Position{Epoch: 1, Revision: 7}), false); len(reply.Manifest) == 0 {
 		t.Errorf("%+v", reply)
 	}
 	// What is not there any more, or never was.
 	for _, f := range []*wire.Fetch{
-		fetch(wire.WantChunks, &wire.Place{Epoch: head.Epoch, Revision: 2, Hash: wire.Hash{1}}, 0),
-		fetch(wire.WantChunks, &wire.Place{Epoch: head.Epoch, Revision: head.Revision, Hash: wire.Hash{1}}, 0),
+		fetch(wire.WantChunks, &wire.Position{Epoch: head.Epoch, Revision: 2, Hash: wire.Hash{1}}, 0),
+		fetch(wire.WantChunks, &wire.Position{Epoch: head.Epoch, Revision: head.Revision, Hash: wire.Hash{1}}, 0),
 		fetch(wire.WantChunks, &head, 7),
 	} {
 		if reply := ask(f, false); len(reply.Chunks) != 0 {
@@ -236,7 +236,7 @@ func TestFetchesAreAnsweredWithWhatLeadsOn(t *testing.T) {
 		}
 	}
 	// Another log.
-	for _, place := range []wire.Place{
+	for _, place := range []wire.Position{
 		{Epoch: head.Epoch, Revision: head.Revision, Hash: wire.Hash{1}},
 		{Epoch: head.Epoch, Revision: head.Revision + 1, Hash: wire.Hash{1}},
 		{Epoch: head.Epoch + 1, Revision: 0, Hash: wire.Start(head.Epoch + 1)},
@@ -274,7 +274,7 @@ func TestASnapshotStaysForADayAfterItWasLastFetchedFrom(t *testing.T) {
 		}
 	}
 	made(noon)
-	first := theLog(t, s, wire.Place{}).Place
+	first := theLog(t, s, wire.Position{}).Position
 	addUser(t, s, "Bob", "", uid(2))
 	if _, err := answer(t, s, noon.Add(23*time.Hour), fetch(wire.WantChunks, &first, 0), false); err != nil {
 		t.Fatal(err)
@@ -346,7 +346,7 @@ func TestASnapshotThatIsDamagedWhileItIsFetchedFromIsMadeAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A reader finds it out at once, and asks again until the controller does.
-	place := theLog(t, s, wire.Place{}).Place
+	place := theLog(t, s, wire.Position{}).Position
 	all := []uint32{0, 1, 2, 3, 4}
 	if n := len(ask(time.Second, fetch(wire.WantChunks, &place, all...)).Chunks); n != len(all) {
 		t.Fatalf("%d chunks", n)
@@ -365,23 +365,23 @@ func TestASnapshotThatIsDamagedWhileItIsFetchedFromIsMadeAnew(t *testing.T) {
 func TestALogKnowsWhereItNeverWas(t *testing.T) {
 	s, _ := newSite(t)
 	addUser(t, s, "Ada", "", uid(1))
-	old := theLog(t, s, wire.Place{}).Place
+	old := theLog(t, s, wire.Position{}).Position
 	newEpoch(t, s, noon.Add(time.Hour), 0)
-	head := theLog(t, s, wire.Place{}).Place
+	head := theLog(t, s, wire.Position{}).Position
 	for name, test := range map[string]struct {
-		place wire.Place
-		lacks bool
+		position wire.Position
+		lacks    bool
 	}{
 		"its head":               {head, false},
-		"its beginning":          {wire.Place{Epoch: head.Epoch, Hash: wire.Start(head.Epoch)}, false},
+		"its beginning":          {wire.Position{Epoch: head.Epoch, Hash: wire.Start(head.Epoch)}, false},
 		"the last epoch":         {old, false},
-		"a lost part of that":    {wire.Place{Epoch: old.Epoch, Revision: 99}, false}, // nothing follows from it any more
-		"another hash":           {wire.Place{Epoch: head.Epoch, Revision: 1, Hash: wire.Hash{1}}, true},
-		"a later revision":       {wire.Place{Epoch: head.Epoch, Revision: 2, Hash: wire.Hash{1}}, true},
-		"a later epoch":          {wire.Place{Epoch: head.Epoch + 5, Hash: wire.Start(head.Epoch + 5)}, true},
-		"an epoch between those": {wire.Place{Epoch: head.Epoch - 1, Revision: 4}, false},
+		"a lost part of that":    {wire.Position{Epoch: old.Epoch, Revision: 99}, false}, // nothing follows from it any more
+		"another hash":           {wire.Position{Epoch: head.Epoch, Revision: 1, Hash: wire.Hash{1}}, true},
+		"a later revision":       {wire.Position{Epoch: head.Epoch, Revision: 2, Hash: wire.Hash{1}}, true},
+		"a later epoch":          {wire.Position{Epoch: head.Epoch + 5, Hash: wire.Start(head.Epoch + 5)}, true},
+		"an epoch between those": {wire.Position{Epoch: head.Epoch - 1, Revision: 4}, false},
 	} {
-		if lacks, err := s.Lacks(t.Context(), test.place); err != nil || lacks != test.lacks {
+		if lacks, err := s.Lacks(t.Context(), test.position); err != nil || lacks != test.lacks {
 			t.Errorf("%s: %t, %v", name, lacks, err)
 		}
 	}
@@ -391,7 +391,7 @@ func TestANewEpochHasAnotherKeyTheSameSaltAndEverybody(t *testing.T) {
 	s, _ := newSite(t)
 	addUser(t, s, "Ada", "58310274", uid(1))
 	addUser(t, s, "Bob", "", uid(2))
-	before := theLog(t, s, wire.Place{})
+	before := theLog(t, s, wire.Position{})
 	tags := func() map[wire.Tag]bool {
 		all := map[wire.Tag]bool{}
 		if err := s.store.View(t.Context(), func(tx *store.Tx) error {
@@ -406,8 +406,8 @@ func TestANewEpochHasAnotherKeyTheSameSaltAndEverybody(t *testing.T) {
 		return all
 	}
 	old := tags()
-	epoch := newEpoch(t, s, noon, before.Place.Epoch+7)
-	if epoch != before.Place.Epoch+8 {
+	epoch := newEpoch(t, s, noon, before.Position.Epoch+7)
+	if epoch != before.Position.Epoch+8 {
 		t.Fatal(epoch)
 	}
 	if report := check(t, s); report.Credentials != 3 || report.Revision != 3 || report.Epoch != epoch {
@@ -495,12 +495,12 @@ func TestAFetchAtRevisionZeroIsAnsweredFromTheEpochsFirst(t *testing.T) {
 	addUser(t, s, "Bob", "40082019")
 	fetch := func() *wire.Reply {
 		t.Helper()
-		log, err := s.Log(t.Context(), wire.Place{})
+		log, err := s.Log(t.Context(), wire.Position{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		start := wire.Place{Epoch: log.Place.Epoch, Hash: wire.Start(log.Place.Epoch)}
-		b, err := s.Reply(t.Context(), noon, &wire.Fetch{Reader: "front-door", Connection: 1, Number: 1, Want: wire.WantDeltas, Place: &start}, true, nil)
+		start := wire.Position{Epoch: log.Position.Epoch, Hash: wire.Start(log.Position.Epoch)}
+		b, err := s.Reply(t.Context(), noon, &wire.Fetch{Reader: "front-door", Connection: 1, Number: 1, Want: wire.WantDeltas, Position: &start}, true, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

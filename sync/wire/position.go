@@ -2,16 +2,16 @@ package wire
 
 import "errors"
 
-// A Place is a place in the credential log. As a message, signed as KindHead,
+// A Position is a place in the credential log. As a message, signed as KindHead,
 // it is the newest place of the controller's log.
-type Place struct {
+type Position struct {
 	Epoch    uint64 `cbor:"1,keyasint"` // from 1
 	Revision uint64 `cbor:"2,keyasint"`
 	Hash     Hash   `cbor:"3,keyasint"` // h(Revision)
 }
 
 // Above says that p is later in the credential log than other.
-func (p Place) Above(other Place) bool {
+func (p Position) Above(other Position) bool {
 	return p.Epoch > other.Epoch || p.Epoch == other.Epoch && p.Revision > other.Revision
 }
 
@@ -23,7 +23,7 @@ var ErrForked = errors.New("another history than what is held: a snapshot is nee
 var ErrUnfit = errors.New("does not fit what is held")
 
 // Check refuses a place that no log has.
-func (p *Place) Check() error {
+func (p *Position) Check() error {
 	switch {
 	case p.Epoch == 0:
 		return errors.New("no epoch")
