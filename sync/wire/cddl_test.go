@@ -103,7 +103,7 @@ var messages = map[string]any{
 	"credential": Credential{}, "change": Change{}, "delta": Delta{}, "kdf": KDF{}, "manifest": Manifest{}, "chunk": Chunk{},
 	"policy": Policy{}, "access": Access{}, "schedule": Schedule{}, "span": Span{}, "holiday": Holiday{}, "screen": Screen{},
 	"command": Command{}, "record": Record{}, "request": Request{}, "sealed-bundle": sealed{}, "bundle": Bundle{},
-	"place": Position{}, "epoch-key": Key{}, "now": Now{}, "ack": Ack{}, "state": State{}, "condition": Condition{}, "fault": Fault{},
+	"position": Position{}, "epoch-key": Key{}, "now": Now{}, "ack": Ack{}, "state": State{}, "condition": Condition{}, "fault": Fault{},
 	"card-read": CardRead{}, "records": Records{}, "fetch": Fetch{}, "reply": Reply{}, "chunk-part": ChunkPart{},
 }
 
