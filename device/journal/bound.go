@@ -9,8 +9,8 @@ import (
 
 // makeRoom takes one step towards the bounds if the journal is above them, or if
 // the disk has no room to allocate segments ahead: what was set aside goes first,
-// then what needed no right. What somebody needed a right for goes at the bounds
-// only. The step is on record before it is taken.
+// then what is expendable; the rest goes at the bounds only. The step is on record
+// before it is taken.
 func (j *Journal) makeRoom() {
 	records, bytes := j.held()
 	full := records > j.o.MaxRecords || bytes > j.o.MaxBytes
@@ -65,7 +65,7 @@ func (j *Journal) dropOldest(records uint64, bytes int64) {
 	}
 }
 
-// thin drops from a segment what needed no right. What is kept is written aside first:
+// thin drops from a segment what is expendable. What is kept is written aside first:
 // if the disk has no room for that, in the place of a segment allocated ahead.
 func (j *Journal) thin(i int, noRoom bool) {
 	first := j.segments[i].first
@@ -77,7 +77,7 @@ func (j *Journal) thin(i int, noRoom bool) {
 	}
 	defer s.close()
 	kept, err := j.rewrite(s, j.segments[i+1].first-1, func(e wire.StoredRecord, record *wire.Record) bool {
-		if needsRight(record) {
+		if !record.Expendable() {
 			return true
 		}
 		if r.Count++; r.First == 0 {
@@ -108,18 +108,3 @@ func (j *Journal) thin(i int, noRoom bool) {
 }
 
 var errNothing = errors.New("nothing to drop")
-
-// needsRight says whether somebody needed a right, was charged, or broke
-// something for a record to be made. What anybody at the door can cause without
-// end does not, nor what comes and goes by itself.
-func needsRight(r *wire.Record) bool {
-	switch r.Kind {
-	case wire.PINRefused, wire.ExitPressed, wire.DoorOpened, wire.DoorClosed,
-		wire.MessageRefused, wire.EventsCollapsed, wire.LinkUp, wire.LinkDown,
-		wire.HealthChanged, wire.ClockTrusted, wire.ClockUntrusted:
-		return false
-	case wire.AccessDenied:
-		return r.Credential != 0
-	}
-	return true
-}

@@ -216,4 +216,12 @@ func TestTheCDDLNamesEachConstant(t *testing.T) {
 			t.Errorf("%s names %q, and the constants of %s are %q", rule, named, typ, constants[typ])
 		}
 	}
+	var rows []string
+	for _, row := range recordKinds {
+		rows = append(rows, string(row.kind))
+	}
+	slices.Sort(rows)
+	if !slices.Equal(rows, constants["RecordKind"]) {
+		t.Errorf("the table has rows of %q, and the kinds are %q", rows, constants["RecordKind"])
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
 )
 
 // A Result is how an event is displayed.
@@ -107,7 +108,7 @@ func (q Query) filter(tx *store.Tx, a Actor, now time.Time) (store.ActivityFilte
 	f := store.ActivityFilter{User: q.User, After: q.After, Before: q.Before, NoActs: !a.May(ViewActs), Limit: pageSize(q.Limit)}
 	for _, kind := range Kinds() {
 		if kind.Key == q.Kind {
-			f.Class = store.Class(q.Kind)
+			f.Class = wire.RecordClass(q.Kind)
 		}
 	}
 	if f.Class == "" {

@@ -1,7 +1,10 @@
 package desk
 
 import (
+	"os"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -99,6 +102,29 @@ func TestWhatIsCalledLikeAPlaceholderStaysWhatItIs(t *testing.T) {
 	if got := w.told(Query{Kind: "admin"})[1:]; !slices.Equal(got, want) {
 		t.Errorf("%q\nnot %q", got, want)
 	}
+}
+
+func TestEachKindOfRecordHasASentence(t *testing.T) {
+	cddl, err := os.ReadFile("../../../../sync/wire/latchkey.cddl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, kinds, _ := strings.Cut(string(cddl), "\nrecord-kind = ")
+	kinds, _, _ = strings.Cut(kinds, "tstr")
+	w := newWorld(t)
+	all := regexp.MustCompile(`[a-z]+\.[a-z-]+|checkpoint`).FindAllString(kinds, -1)
+	if len(all) < 30 {
+		t.Fatalf("%q", all)
+	}
+	w.must(w.site.View(t.Context(), func(tx *store.Tx) error {
+		for _, kind := range all {
+			text, err := (&describer{tx}).sentence(&Event{Door: "Door"}, &wire.Record{Kind: wire.RecordKind(kind)}, 0)
+			if err != nil || text.String() == "Door: "+kind {
+				t.Errorf("%s: %q, %v", kind, text, err)
+			}
+		}
+		return nil
+	}))
 }
 
 func TestActivityIsFilteredByDoorPersonKindAndTime(t *testing.T) {

@@ -94,23 +94,23 @@ func (desc *describer) record(e *Event, listed *store.Event, row *store.Record) 
 	return err
 }
 
-func result(class store.Class, kind wire.RecordKind) (Result, string) {
+func result(class wire.RecordClass, kind wire.RecordKind) (Result, string) {
 	switch class {
-	case store.ClassGranted:
+	case wire.ClassGranted:
 		return Granted, "Granted"
-	case store.ClassDenied:
+	case wire.ClassDenied:
 		return Denied, "Denied"
-	case store.ClassLockout:
+	case wire.ClassLockout:
 		if kind == wire.LockoutStarted {
 			return Paused, "Paused"
 		}
 		return Plain, "Resumed"
-	case store.ClassAlarm:
+	case wire.ClassAlarm:
 		if kind == wire.TamperEnded {
 			return Plain, "Closed"
 		}
 		return Alarm, "Alarm"
-	case store.ClassDoor:
+	case wire.ClassDoor:
 		return Plain, "Door"
 	}
 	return Plain, "Reader"

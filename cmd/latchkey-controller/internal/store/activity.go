@@ -18,46 +18,16 @@ const (
 	FromAlarms  Source = 3
 )
 
-// A Class groups the kinds of events that people filter by.
-type Class string
-
-// The classes.
-const (
-	ClassGranted Class = "granted"
-	ClassDenied  Class = "denied"
-	ClassLockout Class = "lockout"
-	ClassDoor    Class = "door"
-	ClassReader  Class = "reader"
-	ClassAdmin   Class = "admin"
-	ClassAlarm   Class = "alarm"
-	ClassQuiet   Class = "quiet" // a reader's bookkeeping: shown only if a filter names the kind
-)
-
-// ClassOf returns the class of a record.
-func ClassOf(kind wire.RecordKind) Class {
-	switch kind {
-	case wire.AccessGranted:
-		return ClassGranted
-	case wire.AttemptUnknown, wire.AttemptTakenBack, wire.AttemptInterrupted, wire.AccessDenied, wire.PINRefused:
-		return ClassDenied
-	case wire.LockoutStarted, wire.LockoutCleared:
-		return ClassLockout
-	case wire.ExitPressed, wire.DoorOpened, wire.DoorClosed, wire.HoldStarted, wire.HoldEnded:
-		return ClassDoor
-	case wire.DoorForced, wire.DoorHeld, wire.TamperStarted, wire.TamperEnded, wire.LogForked, wire.RecordsDropped, wire.CacheDamaged, wire.CacheBehind, wire.ClockStepped:
-		return ClassAlarm
-	case wire.Checkpoint, wire.AttemptStarted, wire.JournalResumed, wire.CredentialsApplied, wire.PolicyApplied:
-		return ClassQuiet
-	}
-	return ClassReader
-}
+// ClassAdmin is the class of administrators' acts. Those of records are wire's; alarms
+// are in wire.ClassAlarm.
+const ClassAdmin wire.RecordClass = "admin"
 
 // An Event is an entry of the activity list: a record, an audit entry or an alarm.
 type Event struct {
 	ID       int64 // rises in the order of arrival
 	Source   Source
 	Row      int64 // its id in its table
-	Class    Class
+	Class    wire.RecordClass
 	Kind     string
 	Reader   string
 	User     uint64
@@ -100,7 +70,7 @@ func recordEvent(r *Record) (*Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Event{Source: FromRecords, Row: r.ID, Class: ClassOf(r.Kind), Kind: string(r.Kind), Reader: r.Reader, User: decoded.User, At: r.At, Received: r.Received, Who: decoded.Who}, nil
+	return &Event{Source: FromRecords, Row: r.ID, Class: r.Kind.Class(), Kind: string(r.Kind), Reader: r.Reader, User: decoded.User, At: r.At, Received: r.Received, Who: decoded.Who}, nil
 }
 
 func (t *Tx) addRecordEvent(r *Record) error {
@@ -141,7 +111,7 @@ func (t *Tx) addRecordEvent(r *Record) error {
 
 // event returns the event of an alarm.
 func (a *Alarm) event() *Event {
-	return &Event{Source: FromAlarms, Row: a.ID, Class: ClassAlarm, Kind: a.Kind, Reader: a.Reader, At: a.At, Received: a.At}
+	return &Event{Source: FromAlarms, Row: a.ID, Class: wire.ClassAlarm, Kind: a.Kind, Reader: a.Reader, At: a.At, Received: a.At}
 }
 
 // Newest returns the newest event's id, and a number that differs after any change to

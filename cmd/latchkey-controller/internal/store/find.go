@@ -10,11 +10,11 @@ import (
 )
 
 // An ActivityFilter selects events. Zero fields do not restrict; the zero filter
-// selects all but ClassQuiet.
+// selects all but wire.ClassBookkeeping.
 type ActivityFilter struct {
 	Readers       []string // nil: any, or no reader; empty: selects nothing
 	User          uint64
-	Class         Class
+	Class         wire.RecordClass
 	Kind          string
 	Since, Until  int64      // Unix milliseconds, [Since, Until)
 	Short         bool       // the time span is short: scanning it is faster than another index
@@ -136,14 +136,14 @@ func (t *Tx) find(f ActivityFilter, reader string, by nameCondition) ([]*Event, 
 }
 
 // classOfKind returns the class of a kind of event.
-func classOfKind(kind string) Class {
+func classOfKind(kind string) wire.RecordClass {
 	switch {
 	case strings.HasPrefix(kind, "admin."):
 		return ClassAdmin
 	case slices.Contains([]string{JournalForked, JournalGap, LogForeign, RecordsRefused, ClockDoubted}, kind):
-		return ClassAlarm
+		return wire.ClassAlarm
 	}
-	return ClassOf(wire.RecordKind(kind))
+	return wire.RecordKind(kind).Class()
 }
 
 func (t *Tx) activity(where string, args ...any) ([]*Event, error) {
@@ -154,7 +154,7 @@ func (t *Tx) activity(where string, args ...any) ([]*Event, error) {
 		var a Event
 		var class string
 		err := r.Scan(&a.ID, &a.Source, &a.Row, &class, &a.Kind, &a.Reader, &a.User, &a.At, &a.Received, &a.Tries, &a.Subject, &a.Door, &a.Who)
-		a.Class = Class(class)
+		a.Class = wire.RecordClass(class)
 		entries = append(entries, &a)
 		return err
 	})

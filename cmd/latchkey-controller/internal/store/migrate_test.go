@@ -93,9 +93,9 @@ func TestASiteOfBeforeTheConsoleIsAllThereInIt(t *testing.T) {
 			t.Fatalf("%d entries, %v", len(entries), err)
 		}
 		for i, want := range []Event{
-			{ID: 1, Source: FromRecords, Row: 1, Class: ClassGranted, Kind: "access.granted", Reader: "front", User: 1, At: 5, Received: 6, Subject: "Ada King Lovelace", Door: "Front door"},
-			{ID: 3, Source: FromRecords, Row: 3, Class: ClassAlarm, Kind: "door.forced", Reader: "front", At: 5, Received: 6, Door: "Front door"},
-			{ID: 4, Source: FromAlarms, Row: 1, Class: ClassAlarm, Kind: "journal.gap", Reader: "front", At: 7, Received: 7, Door: "Front door"},
+			{ID: 1, Source: FromRecords, Row: 1, Class: wire.ClassGranted, Kind: "access.granted", Reader: "front", User: 1, At: 5, Received: 6, Subject: "Ada King Lovelace", Door: "Front door"},
+			{ID: 3, Source: FromRecords, Row: 3, Class: wire.ClassAlarm, Kind: "door.forced", Reader: "front", At: 5, Received: 6, Door: "Front door"},
+			{ID: 4, Source: FromAlarms, Row: 1, Class: wire.ClassAlarm, Kind: "journal.gap", Reader: "front", At: 7, Received: 7, Door: "Front door"},
 		} {
 			if *entries[i] != want {
 				t.Errorf("%+v\nnot %+v", *entries[i], want)
@@ -117,7 +117,7 @@ func TestOlderEntriesGetTheNamesThatActsTellOf(t *testing.T) {
 		r.Number, r.Time = uint64(number), 5
 		return fmt.Sprintf(`INSERT INTO records (reader_id, journal, number, hash, record, kind, at, received) VALUES ('front', zeroblob(16), %d, zeroblob(32), %s, '%s', 5, 6);
 			INSERT INTO activity (source, row, class, kind, reader_id, user_id, at, received) VALUES (1, last_insert_rowid(), '%s', '%s', 'front', %d, 5, 6)`,
-			number, literal(&r), r.Kind, ClassOf(r.Kind), r.Kind, r.User)
+			number, literal(&r), r.Kind, r.Kind.Class(), r.Kind, r.User)
 	}
 	act := func(act, subject string, user int) string {
 		return fmt.Sprintf(`INSERT INTO audit (at, admin_id, who, via, act, outcome, reader_id, user_id, subject, text) VALUES (5, 1, 'Grace', 'console', '%s', 'done', '', %d, '%s', '');
