@@ -10,43 +10,16 @@ import (
 	"strings"
 )
 
-// programs are built from the tree the bench runs in.
-type programs struct {
-	reader     string // latchkeyd as a board runs it: arm64, without the simulated board
-	guest      string // this bench's own program in the machine
-	twin       string // latchkeyd for this machine, with the simulated board
-	controller string // latchkey-controller for this machine
-}
-
-func newPrograms(dir string) *programs {
-	return &programs{
-		reader: filepath.Join(dir, "arm64", "latchkeyd"), guest: filepath.Join(dir, "arm64", "guest"),
-		twin: filepath.Join(dir, "latchkeyd"), controller: filepath.Join(dir, "latchkey-controller"),
-	}
-}
-
-// board builds what runs on the board.
-func (p *programs) board(ctx context.Context) error {
-	return build(ctx, "arm64", filepath.Dir(p.reader), "-tags", "firmware,nethttpomithttp2", "latchkey/cmd/latchkeyd", "latchkey/board/hil/guest")
-}
-
-// own builds what runs on this machine.
-func (p *programs) own(ctx context.Context) error {
-	return build(ctx, "", filepath.Dir(p.twin), "latchkey/cmd/latchkeyd", "latchkey/cmd/latchkey-controller")
-}
-
-// build builds programs into a directory; the linker sets the same things as in
-// the Makefile.
+// build builds programs into a directory; the linker sets the same variables as
+// in the Makefile.
 func build(ctx context.Context, arch, dir string, what ...string) error {
 	stamp := "-s -w -X main.version=bench"
 	if built, err := exec.CommandContext(ctx, "git", "log", "-1", "--format=%ct").Output(); err == nil {
 		stamp += " -X main.built=" + strings.TrimSpace(string(built))
 	}
 	args := []string{"build", "-trimpath", "-ldflags", stamp, "-o", dir + string(filepath.Separator)}
-	if out, err := goCommand(ctx, arch, append(args, what...)...).CombinedOutput(); err != nil {
-		return fmt.Errorf("go build %s: %w:\n%s", strings.Join(what, " "), err, out)
-	}
-	return nil
+	_, err := execute(goCommand(ctx, arch, append(args, what...)...))
+	return err
 }
 
 // goCommand runs the go command for an architecture; "" is this machine's.
@@ -69,13 +42,13 @@ var modules = []string{"virtio_pci", "virtio_blk", "virtio_console", "virtio_net
 
 // buildInitramfs writes the machine's root file system: the reader as it is
 // shipped, its config, and what the bench needs.
-func buildInitramfs(ctx context.Context, s *stock, p *programs, out string) error {
-	a := newInitramfs()
+func buildInitramfs(s *shared) error {
+	a := initramfs{}
 	for _, dir := range []string{"proc", "sys", "dev", "run", "tmp", "data", "tools"} {
 		a.dir(dir)
 	}
 	for _, f := range []struct{ name, from string }{
-		{"init", p.guest}, {"guest", p.guest}, {"bin/latchkeyd", p.reader}, {"bin/busybox", s.path("bin", "busybox")},
+		{"init", s.boardProgram("guest")}, {latchkeyd, s.boardProgram("latchkeyd")}, {"bin/busybox", s.debian.path("bin", "busybox")},
 	} {
 		if err := a.file(f.name, f.from); err != nil {
 			return err
@@ -84,12 +57,12 @@ func buildInitramfs(ctx context.Context, s *stock, p *programs, out string) erro
 	for _, applet := range applets {
 		a.link("bin/"+applet, "busybox")
 	}
-	a.text("etc/latchkeyd.toml", readerConfig)
-	own, err := buildModule(ctx, s)
+	a.text(configPath, readerConfig)
+	own, err := buildModule(s.ctx, s.debian)
 	if err != nil {
 		return err
 	}
-	paths, err := withDependencies(s.modules(), modules...)
+	paths, err := withDependencies(s.debian.modules(), modules...)
 	if err != nil {
 		return err
 	}
@@ -101,37 +74,9 @@ func buildInitramfs(ctx context.Context, s *stock, p *programs, out string) erro
 		fmt.Fprintln(&order, filepath.Base(path))
 	}
 	a.text("modules/order", order.String())
-	f, err := os.Create(out)
+	f, err := os.Create(s.initramfs())
 	if err != nil {
 		return err
 	}
 	return errors.Join(a.write(f), f.Close())
 }
-
-// readerConfig is the reader's: the door on the board's own GPIO controller,
-// the chips behind spidev and the pins beside it, by their names.
-const readerConfig = `[reader]
-id = "front-door"
-data = "/data/reader"
-
-[board]
-kind = "linux"
-
-[board.spi]
-panel = {device = "/dev/spidev0.0", max_hz = 32_000_000}
-touch = {device = "/dev/spidev0.1"}
-nfc = {device = "/dev/spidev0.2"}
-
-[board.lines]
-strike = {chip = "gpiochip0", offset = 0}
-buzzer = {chip = "gpiochip0", offset = 1}
-exit-button = {chip = "gpiochip0", offset = 2, debounce = "10ms"}
-door-open = {chip = "gpiochip0", offset = 4, debounce = "10ms"}
-tamper = {chip = "gpiochip0", offset = 5, debounce = "10ms"}
-panel-dc = {name = "panel-dc"}
-panel-reset = {name = "panel-reset"}
-backlight = {name = "backlight"}
-touch-irq = {name = "touch-irq"}
-nfc-irq = {name = "nfc-irq"}
-nfc-reset = {name = "nfc-reset"}
-`

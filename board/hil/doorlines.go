@@ -6,27 +6,26 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 )
 
 // The door's lines are those of the board's PL061 GPIO controller, whose pins
-// end in QEMU: this side reads what the machine drives and drives what it reads.
+// end in QEMU: the bench reads what the machine drives and drives what it reads.
+// QEMU's board has its power key on line 3.
 const (
 	lineStrike = 0
-	lineBuzzer = 1
 	lineExit   = 2
-	// QEMU's board has its power key on line 3.
 	lineDoor   = 4
 	lineTamper = 5
 )
 
-// change is an output that changed.
+// change is a change of the strike's line.
 type change struct {
-	line int
-	on   bool
-	at   time.Time
+	on bool
+	at time.Time
 }
 
 // doorLines speaks QEMU's qtest protocol (docs/devel/testing/qtest.rst).
@@ -34,12 +33,11 @@ type doorLines struct {
 	conn net.Conn
 	path string // of the controller in QEMU's object tree
 
-	mu      sync.Mutex
-	changes []change
-	more    chan struct{} // closed and replaced with each change
+	mu     sync.Mutex
+	strike []change
 }
 
-// openLines finds the GPIO controller and takes its pins.
+// openLines finds the GPIO controller and takes over its pins.
 func (m *machine) openLines(ctx context.Context) (*doorLines, error) {
 	path, err := m.monitor.find("pl061")
 	if err != nil {
@@ -49,85 +47,90 @@ func (m *machine) openLines(ctx context.Context) (*doorLines, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &doorLines{conn: conn, path: path, more: make(chan struct{})}
-	go l.read()
-	return l, l.send("irq_intercept_out " + path)
+	d := &doorLines{conn: conn, path: path}
+	go d.read()
+	return d, d.send("irq_intercept_out " + path)
 }
 
-func (l *doorLines) send(command string) error {
-	_, err := io.WriteString(l.conn, command+"\n")
+func (d *doorLines) send(command string) error {
+	_, err := io.WriteString(d.conn, command+"\n")
 	return err
 }
 
-func (l *doorLines) read() {
-	for scan := bufio.NewScanner(l.conn); scan.Scan(); {
-		var c change
+func (d *doorLines) read() {
+	for scan := bufio.NewScanner(d.conn); scan.Scan(); {
+		var line int
 		var how string
-		if n, _ := fmt.Sscanf(scan.Text(), "IRQ %s %d", &how, &c.line); n != 2 {
-			continue
+		if n, _ := fmt.Sscanf(scan.Text(), "IRQ %s %d", &how, &line); n == 2 && line == lineStrike {
+			d.mu.Lock()
+			d.strike = append(d.strike, change{how == "raise", time.Now()})
+			d.mu.Unlock()
 		}
-		c.on, c.at = how == "raise", time.Now()
-		l.mu.Lock()
-		l.changes = append(l.changes, c)
-		close(l.more)
-		l.more = make(chan struct{})
-		l.mu.Unlock()
 	}
 }
 
 // set drives an input of the machine.
-func (l *doorLines) set(line int, on bool) error {
+func (d *doorLines) set(line int, on bool) {
 	level := 0
 	if on {
 		level = 1
 	}
-	return l.send(fmt.Sprintf("set_irq_in %s unnamed-gpio-in %d %d", l.path, line, level))
+	check(d.send(fmt.Sprintf("set_irq_in %s unnamed-gpio-in %d %d", d.path, line, level)))
 }
 
-// mark is where the record of changes stands; what comes later is behind it.
-func (l *doorLines) mark() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.changes)
+// mark is how many changes of the strike there have been.
+func (d *doorLines) mark() int { return len(d.since(0)) }
+
+// since returns the strike's changes after a mark.
+func (d *doorLines) since(mark int) []change {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.strike[mark:])
 }
 
-// since are the changes of one output behind a mark.
-func (l *doorLines) since(mark, line int) []change {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var found []change
-	for _, c := range l.changes[mark:] {
-		if c.line == line {
-			found = append(found, c)
-		}
+// strikeOn tells whether the strike is on; it is off when the machine starts.
+func (d *doorLines) strikeOn() bool {
+	all := d.since(0)
+	return len(all) > 0 && all[len(all)-1].on
+}
+
+// requireChanges fails unless the strike has changed n times since a mark.
+func (d *doorLines) requireChanges(mark, n int) {
+	if changes := d.since(mark); len(changes) != n {
+		fail("the strike changed %d times, not %d: %s", len(changes), n, describe(changes))
 	}
+}
+
+// awaitStrike waits until the strike has gone on, or off, since a mark.
+func (m *machine) awaitStrike(mark int, on bool) (found change) {
+	eventually(m.ctx, "the strike is "+onOff(on), func() bool {
+		changes := m.lines.since(mark)
+		i := slices.IndexFunc(changes, func(c change) bool { return c.on == on })
+		if i < 0 {
+			fail("its changes: %s", describe(changes))
+		}
+		found = changes[i]
+		return true
+	})
 	return found
 }
 
-// await waits until an output has gone on, or off, behind a mark.
-func (l *doorLines) await(mark, line int, on bool, atMost time.Duration) (change, error) {
-	deadline := time.After(atMost)
-	for {
-		l.mu.Lock()
-		more := l.more
-		l.mu.Unlock()
-		for _, c := range l.since(mark, line) {
-			if c.on == on {
-				return c, nil
-			}
-		}
-		select {
-		case <-more:
-		case <-deadline:
-			return change{}, fmt.Errorf("line %d is not %s after %v: it has changed %s", line, onOff(on), atMost, describe(l.since(mark, line)))
-		}
-	}
+// unlocks waits until the strike has gone on and off after something was done,
+// and describes it.
+func (m *machine) unlocks(do func()) string {
+	mark := m.lines.mark()
+	do()
+	return m.unlocked(mark, time.Now())
 }
 
-// level is what an output was set to last; outputs begin low.
-func (l *doorLines) level(line int) bool {
-	all := l.since(0, line)
-	return len(all) > 0 && all[len(all)-1].on
+// unlocked is unlocks with what was done at a time, after a mark.
+func (m *machine) unlocked(mark int, began time.Time) string {
+	on, off := m.awaitStrike(mark, true), m.awaitStrike(mark, false)
+	wait, order := on.at.Sub(began), "later"
+	if wait < 0 {
+		wait, order = -wait, "earlier"
+	}
+	return fmt.Sprintf("the strike's pin went on %d ms %s, for %.1f s", wait.Milliseconds(), order, off.at.Sub(on.at).Seconds())
 }
 
 func onOff(on bool) string {
@@ -138,9 +141,6 @@ func onOff(on bool) string {
 }
 
 func describe(changes []change) string {
-	if len(changes) == 0 {
-		return "not at all"
-	}
 	var words []string
 	for _, c := range changes {
 		words = append(words, onOff(c.on))

@@ -53,7 +53,7 @@ func archived(t *testing.T, archive []byte) (names []string, entries map[string]
 }
 
 func TestAnArchiveHoldsWhatWasPutIn(t *testing.T) {
-	a := newInitramfs()
+	a := initramfs{}
 	program := t.TempDir() + "/program"
 	if err := os.WriteFile(program, []byte("12345"), 0o600); err != nil {
 		t.Fatal(err)
@@ -91,7 +91,7 @@ func TestAnArchiveHoldsWhatWasPutIn(t *testing.T) {
 
 func TestTheNewestKernelIsTheOneWithTheHighestNumber(t *testing.T) {
 	abis := []string{"6.1.0-9", "6.1.0-56", "6.1.0-50", "6.1.0-7"}
-	if got := slices.MaxFunc(abis, compareVersions); got != "6.1.0-56" {
+	if got := slices.MaxFunc(abis, compareABIs); got != "6.1.0-56" {
 		t.Errorf("newest: %s", got)
 	}
 	for name, want := range map[string]bool{
@@ -108,13 +108,13 @@ func TestTheNewestKernelIsTheOneWithTheHighestNumber(t *testing.T) {
 }
 
 func TestALineThatTheGuestSaidIsFoundHoweverItArrives(t *testing.T) {
-	c := newConsole(io.Discard)
+	c := &console{log: io.Discard}
 	for _, part := range []string{"[    0.1] kernel\r\n\nBEN", "CH 2.039 first li", "ne\nBENCH 3.5 up\nBENCH 9 unfinished"} {
 		if _, err := io.WriteString(c, part); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if at, ok := c.said("first line"); !ok || at != 2.039 {
+	if at, ok := c.at("first line"); !ok || at != 2.039 {
 		t.Errorf("first line: %v %v", at, ok)
 	}
 	if !c.saw("up") || c.saw("unfinished") || c.saw("end") {
@@ -151,7 +151,7 @@ func TestAReportWithAFailureIsAnError(t *testing.T) {
 	var r report
 	r.add("one thing", "by looking", nil, time.Second)
 	r.figures = []figure{{"a figure", "7"}}
-	b := &shared{out: t.TempDir(), stock: &stock{abi: "6.1.0-1"}}
+	b := &shared{out: t.TempDir(), debian: &debian{abi: "6.1.0-1"}}
 	if err := r.write(b); err != nil {
 		t.Error(err)
 	}
@@ -185,7 +185,7 @@ func TestDifferencesAreCountedInPixels(t *testing.T) {
 }
 
 func TestAConfigIsOnlyMadeWrongWhereItIsKnown(t *testing.T) {
-	if err := new(bench).config("", "no such words", "others"); err == nil {
+	if err := try(func() { new(lane).writeConfig("", "no such words", "others") }); err == nil {
 		t.Error("words that the config does not have were replaced")
 	}
 }

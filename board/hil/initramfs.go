@@ -4,46 +4,43 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"slices"
 	"strings"
 )
 
-// initramfs is a file tree in memory, to be written as the archive that the
-// kernel unpacks as its root: cpio "newc"
+// initramfs is a file tree, to be written as the archive that the kernel unpacks
+// as its root: cpio "newc"
 // (Documentation/driver-api/early-userspace/buffer-format.rst).
-type initramfs struct {
-	entries map[string]entry
-}
+type initramfs map[string]entry
 
 type entry struct {
 	mode fs.FileMode
 	data []byte // of a file; of a link, where it leads
 }
 
-func newInitramfs() *initramfs { return &initramfs{map[string]entry{}} }
-
-func (a *initramfs) add(name string, e entry) {
+func (a initramfs) add(name string, e entry) {
 	name = strings.TrimPrefix(path.Clean(name), "/")
 	if dir := path.Dir(name); dir != "." {
-		if _, ok := a.entries[dir]; !ok {
+		if _, ok := a[dir]; !ok {
 			a.dir(dir)
 		}
 	}
-	a.entries[name] = e
+	a[name] = e
 }
 
-func (a *initramfs) dir(name string) { a.add(name, entry{mode: fs.ModeDir | 0o755}) }
+func (a initramfs) dir(name string) { a.add(name, entry{mode: fs.ModeDir | 0o755}) }
 
-func (a *initramfs) link(name, to string) {
+func (a initramfs) link(name, to string) {
 	a.add(name, entry{fs.ModeSymlink | 0o777, []byte(to)})
 }
 
-func (a *initramfs) text(name, content string) { a.add(name, entry{0o644, []byte(content)}) }
+func (a initramfs) text(name, content string) { a.add(name, entry{0o644, []byte(content)}) }
 
-// file adds a file of this machine, which may be run.
-func (a *initramfs) file(name, from string) error {
+// file adds an executable file of this machine.
+func (a initramfs) file(name, from string) error {
 	b, err := os.ReadFile(from)
 	if err != nil {
 		return err
@@ -53,12 +50,7 @@ func (a *initramfs) file(name, from string) error {
 }
 
 // write writes the archive. Equal trees give equal archives.
-func (a *initramfs) write(w io.Writer) error {
-	names := make([]string, 0, len(a.entries))
-	for name := range a.entries {
-		names = append(names, name)
-	}
-	slices.Sort(names) // a directory stands before what is in it
+func (a initramfs) write(w io.Writer) error {
 	var zeros [4]byte
 	record := func(inode int, name string, e entry) error {
 		mode, links := uint32(e.mode.Perm()), 1
@@ -81,8 +73,8 @@ func (a *initramfs) write(w io.Writer) error {
 		}
 		return nil
 	}
-	for i, name := range names {
-		if err := record(i+1, name, a.entries[name]); err != nil {
+	for i, name := range slices.Sorted(maps.Keys(a)) { // a directory comes before what is in it
+		if err := record(i+1, name, a[name]); err != nil {
 			return err
 		}
 	}

@@ -15,30 +15,25 @@ import (
 	"time"
 )
 
-// bootLimit is how long one machine may run, whatever it does.
-const bootLimit = 10 * time.Minute
-
-// shift makes each instruction take 2^shift ns of the machine's time, so that a
-// busy host slows its clock and not only its processor: no deadline of the
-// reader's depends on what else the host does, and a figure is the same on
-// every host. 500 million instructions a second are a small board's.
+// shift makes each instruction take 2^shift ns of the machine's time: a busy host
+// slows the machine's clock too, so neither the reader's deadlines nor figures
+// depend on it. 500 million instructions a second are a small board's.
 const shift = 1
 
-// board is what the machine is made of.
+// board is what a machine is made of.
 type board struct {
 	kernel    string
 	initramfs string
-	disk      string   // the data partition
-	tools     string   // what is at /tools, read-only
-	options   []string // on the kernel's command line
-	broker    string   // address on this machine that 10.0.2.100:8883 leads to; "" for no network
+	data      string // the data partition
+	tools     string // what is at /tools, read-only
+	broker    string // where 10.0.2.100:8883, all that the machine reaches, leads to on this machine
 }
 
 // machine is a running QEMU with the bench's agent in it.
 type machine struct {
-	cmd     *exec.Cmd
-	dir     string // of its sockets
+	ctx     context.Context // ends with QEMU
 	cancel  context.CancelFunc
+	dir     string // of its sockets
 	console *console
 	exited  chan struct{}
 	monitor *monitor
@@ -47,85 +42,85 @@ type machine struct {
 	chips   *chips
 }
 
-// boot starts the machine and returns once its agent answers. Its console goes
-// to log.
-func boot(ctx context.Context, b board, log io.Writer) (_ *machine, err error) {
+// boot starts a machine, with more options on the kernel's command line, and
+// returns once its agent and its chips answer. Its console goes to log.
+func boot(ctx context.Context, b board, log io.Writer, options ...string) (_ *machine, err error) {
 	dir, err := os.MkdirTemp("", "bench-*")
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, bootLimit)
-	m := &machine{dir: dir, cancel: cancel, console: newConsole(log), exited: make(chan struct{})}
-	args := []string{
-		"-M", "virt,gic-version=3", "-cpu", "cortex-a53", "-smp", "1", "-m", "512", "-icount", "shift=" + strconv.Itoa(shift),
-		"-nodefaults", "-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot",
-		"-kernel", b.kernel, "-initrd", b.initramfs,
-		"-append", strings.Join(append([]string{"console=ttyAMA0", "quiet", "panic=-1"}, b.options...), " "),
-		"-drive", "if=none,id=data,format=raw,file=" + b.disk, "-device", "virtio-blk-pci,drive=data",
-		"-drive", "if=none,id=tools,format=raw,readonly=on,file=" + b.tools, "-device", "virtio-blk-pci,drive=tools",
-		"-device", "i6300esb", // a watchdog timer, which runs once somebody opens it
-		"-device", "virtio-serial-pci",
-		"-chardev", "socket,id=agent,server=on,wait=off,path=" + m.socket("agent"), "-device", "virtserialport,chardev=agent,name=bench.agent",
-		"-chardev", "socket,id=peer,server=on,wait=off,path=" + m.socket("peer"), "-device", "virtserialport,chardev=peer,name=bench.peer",
-		"-qmp", "unix:" + m.socket("qmp") + ",server=on,wait=off",
-		"-qtest", "unix:" + m.socket("qtest") + ",server=on,wait=off", "-qtest-log", "none",
-	}
-	if b.broker != "" {
-		self, err := os.Executable()
-		if err != nil {
-			return nil, err
-		}
-		// romfile= does without a boot ROM, which need not be installed.
-		args = append(args, "-device", "virtio-net-pci,netdev=net,romfile=",
-			"-netdev", "user,id=net,restrict=on,guestfwd=tcp:10.0.2.100:8883-cmd:"+self+" forward "+b.broker)
-	}
-	m.cmd = exec.CommandContext(ctx, "qemu-system-aarch64", args...)
-	m.cmd.Stderr = m.console
-	stdout, err := m.cmd.StdoutPipe()
+	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	if err := m.cmd.Start(); err != nil {
+	m := &machine{dir: dir, console: &console{log: log}, exited: make(chan struct{})}
+	m.ctx, m.cancel = context.WithCancel(ctx)
+	cmd := exec.CommandContext(m.ctx, "qemu-system-aarch64",
+		"-M", "virt,gic-version=3", "-cpu", "cortex-a53", "-smp", "1", "-m", "512", "-icount", "shift="+strconv.Itoa(shift),
+		"-nodefaults", "-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot",
+		"-kernel", b.kernel, "-initrd", b.initramfs,
+		"-append", strings.Join(append([]string{"console=ttyAMA0", "quiet", "panic=-1"}, options...), " "),
+		"-drive", "if=none,id=data,format=raw,file="+b.data, "-device", "virtio-blk-pci,drive=data",
+		"-drive", "if=none,id=tools,format=raw,readonly=on,file="+b.tools, "-device", "virtio-blk-pci,drive=tools",
+		"-device", "i6300esb", // a watchdog timer, which runs once somebody opens it
+		"-device", "virtio-serial-pci",
+		"-chardev", "socket,id=agent,server=on,wait=off,path="+m.socket("agent"), "-device", "virtserialport,chardev=agent,name=bench.agent",
+		"-chardev", "socket,id=chips,server=on,wait=off,path="+m.socket("chips"), "-device", "virtserialport,chardev=chips,name=bench.chips",
+		"-qmp", "unix:"+m.socket("qmp")+",server=on,wait=off",
+		"-qtest", "unix:"+m.socket("qtest")+",server=on,wait=off", "-qtest-log", "none",
+		// romfile= does without a boot ROM, which need not be installed.
+		"-device", "virtio-net-pci,netdev=net,romfile=",
+		"-netdev", "user,id=net,restrict=on,guestfwd=tcp:"+brokerInside+":8883-cmd:"+self+" forward "+b.broker)
+	cmd.Stderr = m.console
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
 	go func() {
 		defer close(m.exited)
 		io.Copy(m.console, stdout) // ends with QEMU
-		m.cmd.Wait()               // its end is read from the console
+		cmd.Wait()                 // the console tells how it ended
+		m.cancel()
 		os.RemoveAll(dir)
 	}()
-	defer func() {
-		if err != nil {
-			m.powerCut()
-			err = fmt.Errorf("%w; the console's end:\n%s", err, m.console.tail(15))
-		}
-	}()
-	conn, err := m.dial(ctx, "qmp")
-	if err != nil {
-		return nil, err
-	}
-	if m.monitor, err = newMonitor(conn); err != nil {
-		return nil, err
-	}
-	if m.lines, err = m.openLines(ctx); err != nil {
-		return nil, err
-	}
-	agentCalls, err := m.caller(ctx, "agent")
-	if err != nil {
-		return nil, err
-	}
-	chipCalls, err := m.caller(ctx, "peer")
-	if err != nil {
-		return nil, err
-	}
-	m.agent, m.chips = &agent{agentCalls}, &chips{chipCalls}
-	if _, err := m.agent.uptime(); err != nil {
-		return nil, fmt.Errorf("the machine does not come up: %w", err)
-	}
-	if err := m.chips.answers("/bench/state"); err != nil {
-		return nil, fmt.Errorf("the machine's chips do not answer: %w", err)
+	if err := m.connect(); err != nil {
+		m.powerCut()
+		return nil, fmt.Errorf("%w; the console's end:\n%s", err, m.console.tail(15))
 	}
 	return m, nil
+}
+
+// connect connects to QEMU and to what answers in the machine.
+func (m *machine) connect() (err error) {
+	conn, err := m.dial(m.ctx, "qmp")
+	if err != nil {
+		return err
+	}
+	if m.monitor, err = newMonitor(conn); err != nil {
+		return err
+	}
+	if m.lines, err = m.openLines(m.ctx); err != nil {
+		return err
+	}
+	toAgent, err := m.portClient("agent")
+	if err != nil {
+		return err
+	}
+	toChips, err := m.portClient("chips")
+	if err != nil {
+		return err
+	}
+	m.agent, m.chips = &agent{toAgent}, &chips{toChips}
+	if err := try(func() { m.agent.uptime() }); err != nil {
+		return fmt.Errorf("the machine does not come up: %w", err)
+	}
+	if err := m.chips.awaitAnswer("/bench/state"); err != nil {
+		return fmt.Errorf("the machine's chips do not answer: %w", err)
+	}
+	return nil
 }
 
 func (m *machine) socket(name string) string { return filepath.Join(m.dir, name) }
@@ -148,7 +143,7 @@ func (m *machine) dial(ctx context.Context, name string) (net.Conn, error) {
 	}
 }
 
-// ended says that QEMU has ended by itself.
+// ended tells whether QEMU has ended.
 func (m *machine) ended() bool {
 	select {
 	case <-m.exited:
@@ -158,15 +153,13 @@ func (m *machine) ended() bool {
 	}
 }
 
-// powerOff ends the machine in order. A console without its end line is an error.
-func (m *machine) powerOff() error {
-	m.agent.call("POST", "/off", nil, nil) // no answer comes
+// powerOff shuts the machine down. A console without its last line is an error.
+func (m *machine) powerOff() {
+	m.agent.call(m.ctx, "POST", "/off", nil, nil) // no answer comes
 	<-m.exited
-	m.cancel()
 	if !m.console.saw("end") {
-		return fmt.Errorf("the machine did not end in order; the console's end:\n%s", m.console.tail(15))
+		fail("the machine did not shut down; the console's end:\n%s", m.console.tail(15))
 	}
-	return nil
 }
 
 // powerCut ends the machine as it stands.
@@ -183,8 +176,6 @@ type console struct {
 	part  string
 }
 
-func newConsole(log io.Writer) *console { return &console{log: log} }
-
 func (c *console) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -199,8 +190,8 @@ func (c *console) Write(p []byte) (int, error) {
 	return c.log.Write(p)
 }
 
-// said is when, in seconds since the kernel started, the guest said a line.
-func (c *console) said(line string) (float64, bool) {
+// at is when, in seconds since the kernel started, the guest printed a line.
+func (c *console) at(line string) (float64, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, l := range c.lines {
@@ -214,7 +205,7 @@ func (c *console) said(line string) (float64, bool) {
 }
 
 func (c *console) saw(line string) bool {
-	_, ok := c.said(line)
+	_, ok := c.at(line)
 	return ok
 }
 

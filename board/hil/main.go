@@ -1,35 +1,39 @@
 // Command hil is the test bench on an emulated ARM machine: it boots a stock
 // arm64 kernel in QEMU with the real latchkeyd in it, unmodified and built with
 // the packages' tags, and puts the chips of board/sim on the far side of the
-// kernel's own SPI bus. The door's lines end in QEMU, where the bench sees and
+// kernel's own SPI bus. The door's lines end in QEMU, where the bench reads and
 // drives them.
 //
-//	hil [--out DIR]        runs all scenarios, on three machines side by side;
-//	                       DIR/report.md says what was proved
+//	hil [--out DIR] [--only EXPRESSION]
+//	                       runs all scenarios, or those that match, on three
+//	                       machines side by side; DIR/report.md says what was proved
 //	hil forward ADDRESS    copies standard input and output to ADDRESS, for QEMU
 //
-// What it needs of the distribution it fetches with apt, once, into
-// $LATCHKEY_HIL_CACHE (by default a directory of the user's cache). It needs
-// qemu-system-aarch64, gcc and binutils for aarch64, make, and mkfs.ext4.
+// It fetches what it needs of Debian with apt, once, into $LATCHKEY_HIL_CACHE
+// (by default a directory of the user's cache). It needs qemu-system-aarch64,
+// gcc and binutils for aarch64, make, and mkfs.ext4.
 package main
 
 import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"regexp"
 	"syscall"
+	"time"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	out := flag.String("out", filepath.Join("var", "hil"), "`directory` for the report, the pictures and the consoles")
-	only := flag.String("only", "", "run only scenarios whose name matches the `expression`, and those that prepare them")
-	limit := flag.Duration("limit", runLimit, "end, and fail, after that `time`")
+	out := flag.String("out", filepath.Join("var", "hil"), "`directory` for the report, pictures and logs")
+	only := flag.String("only", "", "run only scenarios whose name matches the `expression`, and those that they need")
+	limit := flag.Duration("limit", 15*time.Minute, "stop, and fail, after that `time`, downloads included")
 	flag.Parse()
 	var err error
 	if flag.Arg(0) == "forward" && flag.NArg() == 2 {
@@ -37,7 +41,9 @@ func main() {
 	} else if flag.NArg() == 0 {
 		var expression *regexp.Regexp
 		if expression, err = regexp.Compile(*only); err == nil {
-			err = run(ctx, *out, expression, *limit)
+			ctx, cancel := context.WithTimeout(ctx, *limit)
+			defer cancel()
+			err = run(ctx, *out, expression)
 		}
 	} else {
 		flag.Usage()
@@ -49,15 +55,23 @@ func main() {
 	}
 }
 
-// cacheDir is where fetched packages and built modules are kept.
-func cacheDir() (string, error) {
-	dir := os.Getenv("LATCHKEY_HIL_CACHE")
-	if dir == "" {
-		caches, err := os.UserCacheDir()
-		if err != nil {
-			return "", err
-		}
-		dir = filepath.Join(caches, "latchkey-hil")
+// forward copies between standard input and output and a TCP connection, until
+// either side ends. QEMU starts it for each connection that the machine makes
+// to the broker.
+func forward(address string) error {
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		return err
 	}
-	return dir, os.MkdirAll(dir, 0o755)
+	defer conn.Close()
+	ended := make(chan error, 2)
+	go func() {
+		_, err := io.Copy(conn, os.Stdin)
+		ended <- err
+	}()
+	go func() {
+		_, err := io.Copy(os.Stdout, conn)
+		ended <- err
+	}()
+	return <-ended
 }

@@ -23,13 +23,13 @@ const moduleName = "latchkey_bench"
 
 // buildModule builds the bench's kernel module, or finds the one built of the
 // same source for the same kernel before.
-func buildModule(ctx context.Context, s *stock) (string, error) {
-	dir := filepath.Join(s.root, fmt.Sprintf("module-%x", sha256.Sum256(moduleSource)))
+func buildModule(ctx context.Context, d *debian) (string, error) {
+	dir := filepath.Join(d.root, fmt.Sprintf("module-%x", sha256.Sum256(moduleSource)))
 	built := filepath.Join(dir, moduleName+".ko")
 	if _, err := os.Stat(built); err == nil {
 		return built, nil
 	}
-	work, err := os.MkdirTemp(s.root, "building-*")
+	work, err := os.MkdirTemp(d.root, "building-*")
 	if err != nil {
 		return "", err
 	}
@@ -40,7 +40,7 @@ func buildModule(ctx context.Context, s *stock) (string, error) {
 	if err := os.WriteFile(filepath.Join(work, "Kbuild"), []byte("obj-m := "+moduleName+".o\n"), 0o644); err != nil {
 		return "", err
 	}
-	out, err := exec.CommandContext(ctx, "make", "-s", "-C", s.headers(), "M="+work, "ARCH=arm64", "CROSS_COMPILE=aarch64-linux-gnu-", "modules").CombinedOutput()
+	out, err := exec.CommandContext(ctx, "make", "-s", "-C", d.headers(), "M="+work, "ARCH=arm64", "CROSS_COMPILE=aarch64-linux-gnu-", "modules").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build the kernel module: %w:\n%s", err, out)
 	}

@@ -19,13 +19,13 @@ type monitor struct {
 	events []string // their names, as they came
 }
 
-// answer is what QEMU says of a command.
+// answer is QEMU's answer to a command.
 type answer struct {
 	Return json.RawMessage
 	Error  json.RawMessage
 }
 
-// newMonitor takes a connection over, and has QEMU take commands.
+// newMonitor takes over a connection, and makes QEMU ready for commands.
 func newMonitor(conn net.Conn) (*monitor, error) {
 	m := &monitor{conn: conn, answers: make(chan answer, 1)}
 	go m.read()
@@ -33,38 +33,38 @@ func newMonitor(conn net.Conn) (*monitor, error) {
 	return m, err
 }
 
-// read sorts answers from events until QEMU ends.
+// read separates answers from events until QEMU ends.
 func (m *monitor) read() {
 	defer close(m.answers)
 	defer m.conn.Close()
 	for decode := json.NewDecoder(m.conn); ; {
-		var said struct {
+		var message struct {
 			answer
 			Event string
 			QMP   json.RawMessage // the greeting
 		}
-		if err := decode.Decode(&said); err != nil {
+		if err := decode.Decode(&message); err != nil {
 			return
 		}
 		switch {
-		case said.Event != "":
+		case message.Event != "":
 			m.mu.Lock()
-			m.events = append(m.events, said.Event)
+			m.events = append(m.events, message.Event)
 			m.mu.Unlock()
-		case said.QMP == nil:
-			m.answers <- said.answer
+		case message.QMP == nil:
+			m.answers <- message.answer
 		}
 	}
 }
 
 // do has QEMU carry a command out. It is called by one goroutine at a time.
 func (m *monitor) do(command string, arguments map[string]string) (json.RawMessage, error) {
-	b, err := json.Marshal(map[string]any{"execute": command, "arguments": arguments})
+	b, err := json.Marshal(struct {
+		Execute   string            `json:"execute"`
+		Arguments map[string]string `json:"arguments,omitempty"`
+	}{command, arguments})
 	if err != nil {
 		return nil, err
-	}
-	if arguments == nil {
-		b = fmt.Appendf(nil, `{"execute":%q}`, command)
 	}
 	if _, err := m.conn.Write(b); err != nil {
 		return nil, err
@@ -86,7 +86,7 @@ func (m *monitor) saw(event string) bool {
 	return slices.Contains(m.events, event)
 }
 
-// find is where a device of the board's own is in QEMU's object tree.
+// find returns the path of one of the board's devices in QEMU's object tree.
 func (m *monitor) find(device string) (string, error) {
 	const root = "/machine/unattached"
 	b, err := m.do("qom-list", map[string]string{"path": root})

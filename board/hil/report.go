@@ -21,7 +21,7 @@ type row struct {
 // figure is one thing that was measured.
 type figure struct{ what, value string }
 
-// report collects what was proved.
+// report collects what was proved and measured.
 type report struct {
 	rows            []row
 	figures         []figure
@@ -53,7 +53,7 @@ func (r *report) failed() (n int) {
 // markdown is the report: what it ran on, what was proved and how, figures.
 func (r *report) markdown(w io.Writer, machine string) {
 	fmt.Fprintf(w, "# The reader on an emulated ARM board\n\n%s\n\n", machine)
-	fmt.Fprintf(w, "Prepared in %.0f s, all in %.0f s, with %.0f s of processor time.\n\n", r.prepared.Seconds(), r.total.Seconds(), spent().Seconds())
+	fmt.Fprintf(w, "Prepared in %.0f s, all in %.0f s, with %.0f s of processor time.\n\n", r.prepared.Seconds(), r.total.Seconds(), processorTime().Seconds())
 	fmt.Fprintln(w, "| figure | value |\n|---|---|")
 	for _, f := range r.figures {
 		fmt.Fprintf(w, "| %s | %s |\n", f.what, f.value)
@@ -64,15 +64,15 @@ func (r *report) markdown(w io.Writer, machine string) {
 		if row.err != nil {
 			verdict, how = "**failed**", strings.Join(strings.Fields(row.err.Error()), " ")
 			if all := []rune(how); len(all) > 300 {
-				how = string(all[:300]) + " …" // all of it was said as it happened
+				how = string(all[:300]) + " …" // all of it was printed as it happened
 			}
 		}
 		fmt.Fprintf(w, "| %s | %s | %s | %.1f |\n", cell(row.what), cell(how), verdict, row.took.Seconds())
 	}
 }
 
-// spent is the processor time of the bench and of all that it started and saw end.
-func spent() (all time.Duration) {
+// processorTime is the processor time of the bench and of all that it started and saw end.
+func processorTime() (all time.Duration) {
 	for _, who := range []int{unix.RUSAGE_SELF, unix.RUSAGE_CHILDREN} {
 		var usage unix.Rusage
 		if unix.Getrusage(who, &usage) == nil {
@@ -87,7 +87,7 @@ func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
 // write writes the report to the run's directory and prints it. Its error says
 // how much was not proved.
 func (r *report) write(s *shared) error {
-	machine := fmt.Sprintf("Kernel %s-arm64 (Debian), QEMU virt with a Cortex-A53, SPI and the chips' pins through the module %s; 500 million instructions a second on a clock that waits for a busy host, while durations at the door's pins are the host's.", s.stock.abi, moduleName)
+	machine := fmt.Sprintf("Kernel %s-arm64 (Debian), QEMU virt with a Cortex-A53, SPI and the chips' pins through the module %s; 500 million instructions a second on a clock that waits for a busy host, while durations at the door's pins are the host's.", s.debian.abi, moduleName)
 	var text strings.Builder
 	r.markdown(&text, machine)
 	fmt.Println()

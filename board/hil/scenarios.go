@@ -1,153 +1,55 @@
 package main
 
-import (
-	"encoding/json"
-	"fmt"
-	"regexp"
-	"slices"
-	"strings"
-)
+// lanes are all scenarios. The lanes have nothing to do with one another.
+func lanes() []*lane {
+	return []*lane{
+		{name: "door", scenarios: []scenario{
+			{required: true, boots: true, what: "a stock kernel boots, with the chips on its SPI bus", prove: kernelBoots},
+			{required: true, what: "latchkeyd check finds all that the config names, without being root", prove: configIsRight},
+			{what: "nothing but the data partition and memory can be written", prove: diskIsReadOnly},
+			{required: true, what: "the reader starts without a site, and is adopted while it runs", prove: readerIsAdopted},
 
-// lane is scenarios that go on from what those before have left.
-type lane struct {
-	name      string
-	tests     bool // the driver packages' tests lie at /tools, and not libnfc's
-	scenarios []scenario
-}
+			{what: "the panel, as the kernel's bus delivered it, is what the simulated board's panel shows", prove: panelIsRight},
+			{what: "a PIN typed on the touch film opens the door; all the way the panel shows, pixel by pixel, what the simulated board's does", prove: pinUnlocks},
+			{what: "a card opens the door", prove: cardUnlocks},
+			{what: "an unknown card does not", prove: unknownCardIsRefused},
+			{what: "the exit button opens once, however much it bounces, and what is shorter than a bounce does not", prove: exitButtonUnlocks},
+			{what: "the door contact is followed, and a door that opens by itself is forced", prove: doorContactIsFollowed},
+			{what: "tamper locks PIN entry out, and a card ends that", prove: tamperLocksOut},
 
-// lanes have nothing to do with one another, and run side by side.
-var lanes = []lane{
-	{name: "door", scenarios: slices.Concat(startScenarios, doorScenarios, wrongScenarios, linkScenarios, foreignScenarios, watchdogScenarios)},
-	{name: "death", scenarios: slices.Concat(readerScenarios, deathScenarios)},
-	{name: "drivers", tests: true, scenarios: driverScenarios},
-}
+			{what: "latchkeyd check says by key what is wrong: a spidev or chip that is not there, a line that does not exist, lines in use", prove: wrongConfigIsReported},
+			{what: "latchkeyd check says which device may not be opened, and what to do", prove: wrongPermissionsAreReported},
+			{what: "a reader whose touch film and door contact are wired wrongly starts with the rest, and says so", prove: startsWithWrongWiring},
+			{what: "buses and lines of chips that appear only after the reader has started are taken into use", prove: lateDevicesAreUsed},
 
-// wanted tells whether a lane has a scenario whose name matches.
-func (l lane) wanted(only *regexp.Regexp) bool {
-	return slices.ContainsFunc(l.scenarios, func(s scenario) bool { return only.MatchString(s.what) })
-}
+			{what: "the reader connects to its controller through a Mosquitto on this machine, and delivers the records from before", prove: linkComesUp},
+			{what: "an unlock from the controller opens the door", prove: remoteUnlocks},
+			{what: "a card that the controller adds opens the door, without a restart", prove: newCardUnlocks},
+			{what: "a broker that ends changes nothing at the door", prove: worksWithoutBroker},
 
-// readerScenarios: a machine with a reader that belongs to a site, in one step.
-var readerScenarios = []scenario{
-	{must: true, boots: true, what: "a second board, with a site of its own, comes up", prove: func(b *bench) (string, error) {
-		if err := b.boot(); err != nil {
-			return "", err
-		}
-		return adoption(b)
-	}},
-}
+			{what: "libnfc's nfc-list finds the emulated PN532, and the card on it, over the kernel's spidev", prove: libnfcFindsCard},
 
-// startScenarios: from power on to a reader that belongs to a site.
-var startScenarios = []scenario{
-	{must: true, boots: true, what: "a stock kernel boots, with the chips on its SPI bus", prove: func(b *bench) (string, error) {
-		if err := b.boot(); err != nil {
-			return "", err
-		}
-		up, err := b.m.agent.must("/bin/cat", "/proc/version")
-		if err != nil {
-			return "", err
-		}
-		first, _ := b.m.console.said("first line")
-		b.figure("kernel start to the first line of process 1", "%.1f s", first)
-		return strings.TrimSpace(up), nil
-	}},
-	{must: true, what: "latchkeyd check finds all that the config names, without being root", prove: func(b *bench) (string, error) {
-		out, err := b.m.agent.must("/bin/latchkeyd", "check", "--config", "/etc/latchkeyd.toml")
-		return strings.TrimSpace(out), err
-	}},
-	{what: "nothing but the data partition and memory can be written", prove: readOnly},
-	{must: true, what: "the reader starts without a site, and is adopted while it runs", prove: adoption},
-}
-
-func (b *bench) figure(what, format string, args ...any) {
-	b.figures = append(b.figures, figure{what, fmt.Sprintf(format, args...)})
-}
-
-// readOnly tries as root, whom no permission stops.
-func readOnly(b *bench) (string, error) {
-	for _, path := range []string{"/file", "/etc/latchkeyd.toml", "/bin/latchkeyd", "/tools/file"} {
-		var r result
-		if err := b.m.agent.call("POST", "/run", command{Root: true, Args: []string{"/bin/sh", "-c", "echo >> " + path}}, &r); err != nil {
-			return "", err
-		}
-		if !strings.Contains(r.Stderr, "Read-only file system") {
-			return "", fmt.Errorf("%s can be written: exit code %d, %s", path, r.Code, r.Stderr)
-		}
+			// These end the machine.
+			{what: "a full disk and a dead panel do not make the watchdog timer reset the machine", prove: watchdogIsKicked},
+			{what: "a reader that has stopped does", prove: watchdogResets},
+		}},
+		{name: "power", scenarios: []scenario{
+			{required: true, boots: true, what: "a second board, with a site of its own, comes up", prove: secondBoardBoots},
+			{what: "after a reader is killed while the strike is on, the stop hook releases it", prove: stopHookReleases},
+			{what: "without a stop hook the next start releases it", prove: nextStartReleases},
+			{what: "a reader that is told to end releases the strike by itself", prove: stopReleases},
+			{what: "a stop hook that runs before the reader has ended waits until the strike is free", prove: stopHookWaits},
+			{what: "a stop hook whose config has become unreadable releases the strike that the reader drove", prove: stopHookReleasesWithoutConfig},
+			{what: "ten wrong PINs lock PIN entry, and a power cut changes nothing about that", prove: lockoutOutlastsPowerCut},
+			{what: "a card still opens, and ends the lockout", prove: cardEndsLockout},
+		}},
+		{name: "drivers", driverTests: true, scenarios: []scenario{
+			{required: true, boots: true, what: "a third board comes up", prove: thirdBoardBoots},
+			{what: "the driver packages' own tests pass on the machine's kernel, for arm64 and for ARMv7", prove: driverTestsPass},
+			{what: "an idle reader lets the processor sleep", prove: readerIdles},
+			{what: "the machine shuts down", prove: machineShutsDown},
+			{required: true, boots: true, what: "the kernel's own ads7846 driver binds to the emulated XPT2046, and its events carry the touches", prove: kernelDriverReadsTouches},
+			{what: "a PIN typed on the kernel's ads7846 opens the door: the reader takes any touchscreen that Linux has", prove: pinOnKernelDriverUnlocks},
+		}},
 	}
-	mounts, err := b.m.agent.read("/proc/mounts")
-	if err != nil {
-		return "", err
-	}
-	var disks []string
-	for line := range strings.Lines(string(mounts)) {
-		if fields := strings.Fields(line); strings.HasPrefix(fields[0], "/dev/vd") && strings.HasPrefix(fields[3], "rw") {
-			disks = append(disks, fields[1])
-		}
-	}
-	if !slices.Equal(disks, []string{"/data"}) {
-		return "", fmt.Errorf("disks that can be written: %v", disks)
-	}
-	return "the root and /tools refuse it with EROFS; /data alone is a disk that can be written", nil
-}
-
-// status is what the running reader says of itself.
-type status struct {
-	Site     string
-	Lockout  string
-	Link     string
-	Revision uint64
-	Strike   string
-	Door     string
-	PIN      string
-	Wrong    int
-	Tamper   bool
-	Health   map[string]string
-}
-
-func (b *bench) status() (s status, err error) {
-	out, err := b.m.agent.must("/bin/latchkeyd", "status", "--config", "/etc/latchkeyd.toml", "--json")
-	if err != nil {
-		return s, err
-	}
-	err = json.Unmarshal([]byte(out), &s)
-	return s, err
-}
-
-// adoption makes a reader that runs without a site one of the bench's site.
-func adoption(b *bench) (string, error) {
-	if err := b.startReader(); err != nil {
-		return "", err
-	}
-	if err := b.adopt(); err != nil {
-		return "", err
-	}
-	err := b.eventually("the reader belongs to the site, and is well", func() (bool, error) {
-		s, err := b.status()
-		return s.Site == "bench" && len(s.Health) == 0, err
-	})
-	if err != nil {
-		return "", fmt.Errorf("%w\n%s", err, b.readerLog())
-	}
-	return "latchkeyd identity on the board, a bundle from latchkey-controller, latchkeyd adopt on the board", nil
-}
-
-// adopt has the controller answer the reader's request, and gives the answer to
-// the reader that runs.
-func (b *bench) adopt(more ...string) error {
-	if _, err := b.m.agent.must("/bin/latchkeyd", "identity", "--data", "/data/reader", "--out", "/tmp/request"); err != nil {
-		return err
-	}
-	request, err := b.m.agent.read("/tmp/request")
-	if err != nil {
-		return err
-	}
-	bundle, err := b.site.bundle("front-door", request, more...)
-	if err != nil {
-		return err
-	}
-	if err := b.m.agent.write("/tmp/bundle", bundle, "0600"); err != nil {
-		return err
-	}
-	_, err = b.m.agent.must("/bin/latchkeyd", "adopt", "--data", "/data/reader", "/tmp/bundle")
-	return err
 }

@@ -5,11 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"syscall"
@@ -18,26 +16,23 @@ import (
 
 // command is a program to run in the machine.
 type command struct {
-	Args  []string
-	Env   []string // added to PATH
-	Dir   string
-	Stdin string
-	Root  bool // run as root, not as the reader's user
+	Args []string
+	Env  []string // added to PATH
+	Dir  string
+	Root bool // run as root, not as the reader's user
 }
 
-// result is how a program ended; Code is -1 for one that a signal ended.
+// result is how a program ended; Code is -1 if a signal ended it.
 type result struct {
 	Code           int
 	Stdout, Stderr string
 	Seconds        float64
 }
 
-// process is a program that was started and goes on.
+// process is a program that was started.
 type process struct {
 	cmd  *exec.Cmd
-	log  *os.File
 	done chan struct{}
-	end  result
 }
 
 // agent does in the machine what the bench asks for:
@@ -45,19 +40,15 @@ type process struct {
 //	POST /run     command           runs a program to its end: result
 //	POST /start   command           starts one: its pid; it writes to /run/PID.log
 //	POST /signal  ?pid=P&signal=N   kill(2)
-//	GET  /wait    ?pid=P            waits for its end: result
+//	GET  /wait    ?pid=P            waits for its end: result.Code
 //	GET  /file    ?path=P           a file
-//	PUT  /file    ?path=P&mode=0600 a file for the reader's user, replaced by rename
-//	GET  /started                   the pids of all that was started and has not ended
-//	GET  /uptime                    seconds since the kernel started
-//	GET  /pass    ?for=500ms        answers when that time of the machine's has passed
+//	PUT  /file    ?path=P []byte    a file that only the reader's user may read
+//	GET  /sleep   ?for=500ms        answers when that time of the machine's has passed
 //	POST /off                       powers off
 type agent struct {
 	mu        sync.Mutex
 	processes map[int]*process
 }
-
-func newAgent() *agent { return &agent{processes: map[int]*process{}} }
 
 func (a *agent) serve() error {
 	mux := http.NewServeMux()
@@ -68,9 +59,7 @@ func (a *agent) serve() error {
 		"GET /wait":    a.wait,
 		"GET /file":    readFile,
 		"PUT /file":    writeFile,
-		"GET /started": a.started,
-		"GET /uptime":  func(*http.Request) (any, error) { return sinceBoot(), nil },
-		"GET /pass":    pass,
+		"GET /sleep":   sleep,
 		"POST /off":    func(*http.Request) (any, error) { return nil, powerOff() },
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
@@ -92,9 +81,6 @@ func (c *command) cmd() *exec.Cmd {
 	cmd := exec.Command(c.Args[0], c.Args[1:]...)
 	cmd.Env = append([]string{"PATH=/bin:/usr/bin", "HOME=/tmp", "TMPDIR=/tmp"}, c.Env...)
 	cmd.Dir = c.Dir
-	if c.Stdin != "" {
-		cmd.Stdin = bytes.NewReader([]byte(c.Stdin))
-	}
 	if !c.Root {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: readerUID, Gid: readerGID}}
 	}
@@ -142,7 +128,7 @@ func (a *agent) begin(c *command) (pid int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	p := &process{cmd: c.cmd(), log: log, done: make(chan struct{})}
+	p := &process{cmd: c.cmd(), done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	if err := p.cmd.Start(); err != nil {
 		return 0, errors.Join(err, log.Close())
@@ -156,25 +142,10 @@ func (a *agent) begin(c *command) (pid int, err error) {
 	a.mu.Unlock()
 	go func() {
 		defer close(p.done)
-		p.cmd.Wait() // the state below says how it ended
-		p.end = result{Code: p.cmd.ProcessState.ExitCode()}
-		p.log.Close()
+		p.cmd.Wait() // wait reads from ProcessState how it ended
+		log.Close()
 	}()
 	return pid, nil
-}
-
-func (a *agent) started(*http.Request) (any, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	pids := []int{}
-	for pid, p := range a.processes {
-		select {
-		case <-p.done:
-		default:
-			pids = append(pids, pid)
-		}
-	}
-	return pids, nil
 }
 
 func (a *agent) process(r *http.Request) (*process, error) {
@@ -210,13 +181,13 @@ func (a *agent) wait(r *http.Request) (any, error) {
 	}
 	select {
 	case <-p.done:
-		return p.end, nil
+		return p.cmd.ProcessState.ExitCode(), nil
 	case <-r.Context().Done():
 		return nil, r.Context().Err()
 	}
 }
 
-func pass(r *http.Request) (any, error) {
+func sleep(r *http.Request) (any, error) {
 	d, err := time.ParseDuration(r.FormValue("for"))
 	if err == nil {
 		time.Sleep(d)
@@ -229,30 +200,13 @@ func readFile(r *http.Request) (any, error) {
 }
 
 func writeFile(r *http.Request) (any, error) {
+	var content []byte
+	if err := json.NewDecoder(r.Body).Decode(&content); err != nil {
+		return nil, err
+	}
 	path := r.FormValue("path")
-	mode, err := strconv.ParseUint(r.FormValue("mode"), 8, 12)
-	if err != nil {
+	if err := os.WriteFile(path, content, 0o600); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, err
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".put-*")
-	if err != nil {
-		return nil, err
-	}
-	defer os.Remove(f.Name())
-	if _, err := io.Copy(f, r.Body); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	if err := f.Close(); err != nil {
-		return nil, err
-	}
-	if err := os.Chown(f.Name(), readerUID, readerGID); err != nil {
-		return nil, err
-	}
-	if err := os.Chmod(f.Name(), os.FileMode(mode)); err != nil {
-		return nil, err
-	}
-	return nil, os.Rename(f.Name(), path)
+	return nil, os.Chown(path, readerUID, readerGID)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"os"
 )
@@ -87,11 +86,8 @@ func (b *bus) done(inputs byte, rx []byte) error {
 	return err
 }
 
-// inputs tells the levels of the input lines, and which lines moved.
+// inputs tells the levels of the input lines, and which lines changed.
 func (b *bus) inputs(levels, edges byte) error {
 	_, err := b.f.Write([]byte{kindInputs, levels, edges, 0})
 	return err
 }
-
-// errUnknownRequest is for a module that is another one than this.
-var errUnknownRequest = errors.New("a request of an unknown kind")

@@ -25,11 +25,11 @@ const (
 const chipsReady = "/run/chips"
 
 // initialise brings the machine up: kernel file systems, modules, devices, the
-// data partition, a root that nobody writes to any more, the chips. Then it
-// serves the bench until it is told to power off. With bench.start on the
+// data partition, a read-only root, the chips. Then it serves the bench until it
+// is told to power off. With bench.start on the
 // kernel's command line the reader is started at once, as by a service.
 func initialise() error {
-	say("first line")
+	printLine("first line")
 	for _, m := range []struct{ source, target, kind, options string }{
 		{"proc", "/proc", "proc", ""},
 		{"sysfs", "/sys", "sysfs", ""},
@@ -75,33 +75,28 @@ func initialise() error {
 	if err := unix.Mount("", "/", "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
 		return fmt.Errorf("make the root read-only: %w", err)
 	}
-	chips := exec.Command("/guest", "peer")
+	chips := exec.Command("/init", "chips")
 	chips.Stdout, chips.Stderr = os.Stdout, os.Stderr
 	if err := chips.Start(); err != nil {
 		return err
 	}
-	go func() {
-		say("the peer ended: %v", chips.Wait())
-	}()
-	for { // the bus floats until the chips are on it
-		if _, err := os.Stat(chipsReady); err == nil {
-			break
-		}
+	go func() { printLine("the chips ended: %v", chips.Wait()) }()
+	// The bus floats until the chips are on it.
+	for _, err := os.Stat(chipsReady); err != nil; _, err = os.Stat(chipsReady) {
 		time.Sleep(5 * time.Millisecond)
 	}
-	a := newAgent()
+	a := &agent{processes: map[int]*process{}}
 	if slices.Contains(strings.Fields(commandLine), "bench.start") {
 		if _, err := a.begin(&command{Args: []string{"/bin/latchkeyd", "run", "--config", "/etc/latchkeyd.toml"}}); err != nil {
 			return err
 		}
 	}
-	say("up")
+	printLine("up")
 	return a.serve()
 }
 
 // loadModules loads the modules that dir/order lists, a line each, with the
-// parameters that stand behind them and those that the kernel's command line
-// gives by MODULE.PARAMETER=VALUE.
+// parameters that the kernel's command line gives by MODULE.PARAMETER=VALUE.
 func loadModules(dir, commandLine string) error {
 	order, err := os.Open(filepath.Join(dir, "order"))
 	if err != nil {
@@ -116,21 +111,15 @@ func loadModules(dir, commandLine string) error {
 				parameters = append(parameters, parameter)
 			}
 		}
-		if err := loadModule(filepath.Join(dir, name), strings.Join(parameters, " ")); err != nil {
+		module, err := os.Open(filepath.Join(dir, name))
+		if err != nil {
+			return err
+		}
+		err = unix.FinitModule(int(module.Fd()), strings.Join(parameters, " "), 0)
+		module.Close()
+		if err != nil && !errors.Is(err, unix.EEXIST) {
 			return fmt.Errorf("load %s: %w", name, err)
 		}
-	}
-	return nil
-}
-
-func loadModule(path, parameters string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if err := unix.FinitModule(int(f.Fd()), parameters, 0); err != nil && !errors.Is(err, unix.EEXIST) {
-		return err
 	}
 	return nil
 }
@@ -172,13 +161,13 @@ func loopbackUp() error {
 	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, lo)
 }
 
-// powerOff ends the machine, with nothing left in its caches. The line it says
-// is what tells the bench that the machine ended in order.
+// powerOff shuts the machine down. The line that it prints tells the bench that
+// all data were written.
 func powerOff() error {
 	if err := unix.Unmount("/data", 0); err != nil && !errors.Is(err, unix.EINVAL) {
-		say("unmount /data: %v", err)
+		printLine("unmount /data: %v", err)
 	}
 	unix.Sync()
-	say("end")
+	printLine("end")
 	return unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF)
 }

@@ -1,7 +1,6 @@
 // Command guest is what the test bench runs inside the emulated machine beside
 // the reader: as process 1 it brings the machine up and does what the bench
-// asks for; as "guest peer", a process of its own, it is the chips on the SPI
-// bus.
+// asks for; as "init chips", a process of its own, it is the chips on the SPI bus.
 package main
 
 import (
@@ -16,19 +15,19 @@ func main() {
 	switch {
 	case os.Getpid() == 1:
 		err = initialise()
-	case len(os.Args) == 2 && os.Args[1] == "peer":
-		err = peer()
+	case len(os.Args) == 2 && os.Args[1] == "chips":
+		err = runChips()
 	default:
-		err = fmt.Errorf("usage: guest peer")
+		err = fmt.Errorf("usage: init chips")
 	}
 	if err != nil {
-		say("failed: %v", err)
+		printLine("failed: %v", err)
 		os.Exit(1) // of process 1: the kernel panics, and QEMU ends
 	}
 }
 
-// say writes a line to the console, with the seconds since the kernel started.
-func say(format string, args ...any) {
+// printLine prints a line to the console, with the seconds since the kernel started.
+func printLine(format string, args ...any) {
 	fmt.Printf("\nBENCH %.3f %s\n", sinceBoot(), fmt.Sprintf(format, args...))
 }
 

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// serve serves HTTP to the bench over the virtio-serial port of that name, one
-// connection at a time, until the port cannot be opened.
+// serve serves HTTP over the virtio-serial port of that name, one connection at
+// a time, until the port cannot be opened.
 func serve(name string, handler http.Handler) error {
 	path, err := portPath(name)
 	if err != nil {
@@ -40,7 +40,7 @@ func portPath(name string) (string, error) {
 	return "", fmt.Errorf("no virtio-serial port is called %s", name)
 }
 
-// port is a listener with one connection at a time: the open device.
+// port is a listener whose only connection is the open device.
 type port struct {
 	path string
 	free chan struct{} // holds an element while no connection is open
@@ -48,7 +48,7 @@ type port struct {
 
 func (p *port) Accept() (net.Conn, error) {
 	<-p.free
-	time.Sleep(50 * time.Millisecond) // while the bench is not there, a connection ends at once
+	time.Sleep(50 * time.Millisecond) // without a bench at the other end a connection ends at once
 	f, err := os.OpenFile(p.path, os.O_RDWR, 0)
 	if err != nil {
 		return nil, err

@@ -1,21 +1,20 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"os"
 	"sync"
 	"sync/atomic"
 
-	"latchkey/board/sim"
 	"periph.io/x/conn/v3/physic"
 	"periph.io/x/conn/v3/spi"
+
+	"latchkey/board/sim"
 )
 
-// What is wired to what: chip selects and lines of the kernel module. On the
-// wire, resets and interrupts are active low.
+// The wiring: chip selects and lines of the kernel module. On the wire, resets
+// and interrupts are active low.
 var (
 	portNames = []string{"panel", "touch", "nfc"}
 
@@ -36,14 +35,14 @@ type chips struct {
 	board   *sim.Board
 	bus     *bus
 	outputs []*sim.Output
-	levels  byte // of the outputs, as last taken
+	levels  byte // of the outputs
 	conns   map[connKey]spi.Conn
 	zeros   [maxTransfer]byte
 	rx      [maxTransfer]byte
 
-	inputs sync.Mutex // held from looking at the input lines until the kernel knows
+	inputs sync.Mutex // held from reading the input lines until the kernel has them
 
-	firstPicture atomic.Uint64 // milliseconds since boot when the display first showed anything
+	firstPicture atomic.Uint64 // when the display first showed anything: milliseconds since boot
 }
 
 // connKey is a device's clock and mode; the simulated port fixes them when it
@@ -54,8 +53,8 @@ type connKey struct {
 	mode uint32
 }
 
-// peer is the chips, until the module takes the bus away.
-func peer() error {
+// runChips runs the chips until they fail.
+func runChips() error {
 	log := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	b, err := openBus("/dev/latchkey-bench")
 	if err != nil {
@@ -69,7 +68,9 @@ func peer() error {
 		}
 		c.outputs = append(c.outputs, output)
 	}
-	if err := c.drive(1<<1|1<<2, true); err != nil { // as the module has them when it is loaded
+	const loaded = 1<<1 | 1<<2 // the outputs' levels after the module is loaded
+	c.levels = ^byte(loaded)   // so that all are set
+	if err := c.drive(loaded); err != nil {
 		return err
 	}
 	for _, w := range inputLines {
@@ -82,18 +83,18 @@ func peer() error {
 		return err
 	}
 	failed := make(chan error, 2)
-	go func() { failed <- serve("bench.peer", c.handler()) }()
+	go func() { failed <- serve("bench.chips", c.handler()) }()
 	go func() { failed <- c.serveBus() }()
 	go c.awaitPicture()
 	return <-failed
 }
 
-// moved tells the kernel where the inputs stand, and which have moved.
+// moved tells the kernel the levels of the inputs, and which have changed.
 func (c *chips) moved(edges byte) {
 	c.inputs.Lock()
 	defer c.inputs.Unlock()
 	if err := c.bus.inputs(c.inputLevels(), edges); err != nil {
-		say("inputs: %v", err)
+		printLine("inputs: %v", err)
 	}
 }
 
@@ -102,7 +103,7 @@ func (c *chips) done(rx []byte) {
 	c.inputs.Lock()
 	defer c.inputs.Unlock()
 	if err := c.bus.done(c.inputLevels(), rx); err != nil {
-		say("a transfer was answered too late: %v", err)
+		printLine("a transfer was answered too late: %v", err)
 	}
 }
 
@@ -117,10 +118,10 @@ func (c *chips) inputLevels() byte {
 	return levels
 }
 
-// drive moves the outputs that have changed, or all.
-func (c *chips) drive(levels byte, all bool) error {
+// drive sets the outputs that have changed.
+func (c *chips) drive(levels byte) error {
 	for i, w := range outputLines {
-		if !all && (c.levels^levels)&w.bit() == 0 {
+		if (c.levels^levels)&w.bit() == 0 {
 			continue
 		}
 		value := 0
@@ -141,7 +142,7 @@ func (c *chips) serveBus() error {
 		if err != nil {
 			return fmt.Errorf("bus: %w", err)
 		}
-		if err := c.drive(r.outputs, false); err != nil {
+		if err := c.drive(r.outputs); err != nil {
 			return err
 		}
 		var rx []byte
@@ -152,14 +153,14 @@ func (c *chips) serveBus() error {
 				return err
 			}
 		default:
-			return errUnknownRequest
+			return fmt.Errorf("a request of kind %d", r.kind)
 		}
 		c.done(rx)
 	}
 }
 
 // transfer clocks one transfer through the chip, and returns what came back if
-// anybody asked for it.
+// the request receives.
 func (c *chips) transfer(r request) ([]byte, error) {
 	key := connKey{r.cs, r.hz, r.mode & 3}
 	conn := c.conns[key]
@@ -214,60 +215,4 @@ func (c *chips) awaitPicture() {
 			return
 		}
 	}
-}
-
-// state is GET /bench/state.
-type state struct {
-	Violations   []string
-	Counters     map[string]sim.Counters
-	Lines        map[string]bool // logical
-	FirstPicture float64         // seconds since boot, 0 before
-}
-
-// handler is the simulated board's own calls, and what the bench, one call at a
-// time, wants to know and do besides:
-//
-//	GET  /bench/state            state
-//	GET  /bench/pixels           what a viewer sees, 4 bytes a pixel, row by row
-//	POST /bench/taps             [key…]
-//	POST /bench/looks            waits until the touch film was looked at some times
-//	POST /bench/fault?chip=nfc   sim.Fault
-func (c *chips) handler() http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("/", c.board.Handler(sim.Page{Name: "bench"}))
-	mux.HandleFunc("GET /bench/state", func(w http.ResponseWriter, _ *http.Request) {
-		s := state{
-			Violations: c.board.Violations(), Counters: map[string]sim.Counters{}, Lines: map[string]bool{},
-			FirstPicture: float64(c.firstPicture.Load()) / 1000,
-		}
-		for _, port := range portNames {
-			s.Counters[port] = c.board.Counters(port)
-		}
-		for _, w := range append(append([]wire(nil), outputLines...), inputLines...) {
-			s.Lines[w.name] = c.board.Line(w.name)
-		}
-		json.NewEncoder(w).Encode(s)
-	})
-	view := c.board.View() // draws only what has changed: the chips wait meanwhile
-	mux.HandleFunc("GET /bench/pixels", func(w http.ResponseWriter, _ *http.Request) {
-		img, _ := view.Update()
-		w.Write(img.Pix)
-	})
-	mux.HandleFunc("POST /bench/taps", c.taps)
-	mux.HandleFunc("POST /bench/looks", func(w http.ResponseWriter, _ *http.Request) {
-		if !c.looked(tapLooks) {
-			http.Error(w, "nobody looks at the touch film", http.StatusInternalServerError)
-		}
-	})
-	mux.HandleFunc("POST /bench/fault", func(w http.ResponseWriter, r *http.Request) {
-		var fault sim.Fault
-		err := json.NewDecoder(r.Body).Decode(&fault)
-		if err == nil {
-			err = c.board.SetFault(r.FormValue("chip"), fault)
-		}
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-		}
-	})
-	return mux
 }
