@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -13,8 +14,8 @@ import (
 // product is a program that has a package.
 type product struct {
 	name string   // of program, package and command
-	tags string   // build tags; a reader serves its figures over HTTP/1.1
-	docs []string // files of the module that its documentation is made of
+	tags string   // build tags; a reader serves its metrics over HTTP/1.1
+	docs []string // files of the module that belong to its documentation
 	not  []string // architectures that it is not built for
 }
 
@@ -25,27 +26,28 @@ var products = []product{
 	{name: "latchkey-controller", not: []string{"armhf"}},
 }
 
-// architectures are Debian's, with what Go calls them. Debian's armhf is ARMv7,
-// for which Go cannot erase secrets from registers and stacks (runtime/secret).
-var architectures = map[string][]string{
-	"amd64": {"GOARCH=amd64", "GOEXPERIMENT=runtimesecret"},
-	"arm64": {"GOARCH=arm64", "GOEXPERIMENT=runtimesecret"},
-	"armhf": {"GOARCH=arm", "GOARM=7", "GOEXPERIMENT="},
+// architectures are Debian's, with what nfpm and Go call them. Debian's armhf is
+// ARMv7, for which Go cannot erase secrets from registers and stacks
+// (runtime/secret).
+var architectures = map[string]struct {
+	nfpm string
+	env  []string
+}{
+	"amd64": {"amd64", []string{"GOARCH=amd64", "GOEXPERIMENT=runtimesecret"}},
+	"arm64": {"arm64", []string{"GOARCH=arm64", "GOEXPERIMENT=runtimesecret"}},
+	"armhf": {"arm7", []string{"GOARCH=arm", "GOARM=7", "GOEXPERIMENT="}},
 }
-
-// nfpmArch is what nfpm calls Debian's architectures.
-var nfpmArch = map[string]string{"amd64": "amd64", "arm64": "arm64", "armhf": "arm7"}
 
 // release is what is packed.
 type release struct {
-	version string    // as the programs say it
-	built   time.Time // of the commit: no wall clock before it is trusted, no file is younger
+	version string    // that the programs print
+	built   time.Time // of the commit: programs trust no clock before it, no file is younger
 }
 
 var numbered = regexp.MustCompile(`^[0-9]+\.[0-9]`)
 
-// debVersion is the version as Debian compares it: one that is only the hash
-// of a commit sorts by its time, below any that has numbers.
+// debVersion is the version as Debian compares it: one that is only a commit's
+// hash sorts by the commit's time, below any that has numbers.
 func (r release) debVersion() string {
 	version := strings.TrimPrefix(strings.ReplaceAll(r.version, "-", "."), "v")
 	if numbered.MatchString(version) {
@@ -81,13 +83,13 @@ func (r release) pack(p product, arch, out string) (string, error) {
 	return target, nil
 }
 
-// stage puts all that goes into a package side by side into a directory.
+// stage puts all files of a package into one directory.
 func (r release) stage(p product, arch, root, stage string) error {
-	env, known := architectures[arch]
-	if !known {
+	known, ok := architectures[arch]
+	if !ok {
 		return fmt.Errorf("%s is none of Debian's architectures that Latchkey is built for", arch)
 	}
-	env = append(env, "GOOS=linux", "CGO_ENABLED=0", "GOFLAGS=")
+	env := append(slices.Clone(known.env), "GOOS=linux", "CGO_ENABLED=0", "GOFLAGS=")
 	command := "latchkey/cmd/" + p.name
 	binary := filepath.Join(stage, p.name)
 	linker := fmt.Sprintf("-s -w -X main.version=%s -X main.built=%d", r.version, r.built.Unix())
@@ -133,8 +135,8 @@ func moduleRoot() (string, error) {
 	return filepath.Dir(strings.TrimSpace(string(path))), err
 }
 
-// output runs a program with more of an environment and returns what it
-// printed.
+// output runs a program with additions to the environment, and returns its
+// standard output.
 func output(dir string, env []string, program string, args ...string) ([]byte, error) {
 	cmd := exec.Command(program, args...)
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)

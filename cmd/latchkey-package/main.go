@@ -1,8 +1,7 @@
 // Command latchkey-package makes the Debian packages of latchkeyd and
-// latchkey-controller: it builds the programs, static and without the
-// simulated board, writes what they are built of and under which licences, and
-// has nfpm pack them. Two runs over the same source with the same version make
-// the same bytes.
+// latchkey-controller: it builds the programs, static and without the simulated
+// board, lists their dependencies and licences, and has nfpm pack them. Two runs
+// over the same source with the same version make the same bytes.
 package main
 
 import (

@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 )
 
-// nfpmVersion is the packer's; it is no part of the module.
+// nfpmVersion is nfpm's, which is no dependency of the module.
 const nfpmVersion = "v2.43.4"
 
 // nfpm packs a stage into a Debian package.
@@ -16,15 +16,15 @@ func (r release) nfpm(stage, arch, target string) error {
 		return err
 	}
 	_, err = output(stage, []string{
-		"ARCH=" + nfpmArch[arch],
+		"ARCH=" + architectures[arch].nfpm,
 		"VERSION=" + r.debVersion(),
 		fmt.Sprintf("SOURCE_DATE_EPOCH=%d", r.built.Unix()),
 	}, program, "package", "--config", "nfpm.yaml", "--packager", "deb", "--target", target)
 	return err
 }
 
-// nfpmProgram returns the path of the packer, which is built once and kept in
-// the user's cache directory.
+// nfpmProgram returns the path of nfpm, which is built once and kept in the
+// user's cache directory.
 func nfpmProgram() (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {

@@ -9,20 +9,21 @@ import (
 	"strings"
 )
 
-// part is something that a program is built of: a module, or Go's own library.
+// part is something that a program contains: a module, Go's standard library, or
+// a file that others have written.
 type part struct {
-	path     string // of the module; "std" is Go's library
+	path     string // of the module; "std" is the standard library
 	version  string // without a leading v or go
 	licence  string // SPDX
-	text     []byte // the licence and what belongs to it
-	embedded bool   // a file of our own module that others have written
+	text     []byte // of the licence, with notices that go with it
+	embedded bool   // a file in our own module
 }
 
 // licenceFiles are the names under which modules keep their licences and the
 // notices that go with them.
 var licenceFiles = []string{"LICENSE*", "LICENCE*", "COPYING*", "NOTICE*", "PATENTS*"}
 
-// parts lists what a command is built of, sorted by path.
+// parts lists what a command contains, sorted by path, embedded files last.
 func parts(root string, env []string, p product, command string) ([]part, error) {
 	out, err := output(root, env, "go", "list", "-deps", "-tags", p.tags,
 		"-f", "{{with .Module}}{{if not .Main}}{{.Path}}\t{{.Version}}\t{{.Dir}}{{end}}{{end}}", command)
@@ -49,7 +50,7 @@ func parts(root string, env []string, p product, command string) ([]part, error)
 		}
 		licence := spdx(string(text))
 		if licence == "" {
-			return nil, fmt.Errorf("%s: its licence is none that is known: see %s", field[0], field[2])
+			return nil, fmt.Errorf("%s has an unknown licence: see %s, and add it to spdx", field[0], field[2])
 		}
 		all = append(all, part{path: field[0], version: strings.TrimLeft(field[1], "vgo"), licence: licence, text: text})
 	}
@@ -82,8 +83,8 @@ func licenceText(dir string) ([]byte, error) {
 	return bytes.Join(text, []byte("\n\n")), nil
 }
 
-// embedded lists what others have written and our own module carries: beside
-// each such file lies its licence, NAME.LICENSE.
+// embedded lists the files that others have written: each has its licence beside
+// it, NAME.LICENSE.
 func embedded(root string, p product) ([]part, error) {
 	var all []part
 	err := filepath.WalkDir(filepath.Join(root, "cmd", p.name), func(path string, entry os.DirEntry, err error) error {
@@ -103,7 +104,7 @@ func embedded(root string, p product) ([]part, error) {
 		}
 		licence := spdx(string(text))
 		if licence == "" {
-			return fmt.Errorf("%s is no licence that is known", path)
+			return fmt.Errorf("%s is an unknown licence: add it to spdx", path)
 		}
 		all = append(all, part{path: name, licence: licence, text: bytes.TrimSpace(text), embedded: true})
 		return nil
@@ -114,9 +115,8 @@ func embedded(root string, p product) ([]part, error) {
 // spdx names a licence by its words, "" if it is not known.
 func spdx(text string) string {
 	words := strings.Join(strings.Fields(text), " ")
-	var found []string
 	for _, known := range []struct{ words, name string }{
-		{"Eclipse Public License - v 2.0", "EPL-2.0"},
+		{"Eclipse Public License - v 2.0", "EPL-2.0"}, // or the EDL, whose text follows; one is enough
 		{"Apache License Version 2.0", "Apache-2.0"},
 		{"Mozilla Public License Version 2.0", "MPL-2.0"},
 		{"SIL OPEN FONT LICENSE Version 1.1", "OFL-1.1"},
@@ -127,19 +127,13 @@ func spdx(text string) string {
 		{"Redistributions in binary form must reproduce", "BSD-2-Clause"},
 	} {
 		if strings.Contains(words, known.words) {
-			found = append(found, known.name)
+			return known.name
 		}
 	}
-	if slices.Contains(found, "EPL-2.0") {
-		return "EPL-2.0" // or the EDL, as its notice says; one of them is enough
-	}
-	if len(found) == 0 {
-		return ""
-	}
-	return found[0]
+	return ""
 }
 
-// copyright is the file that Debian has in each package.
+// copyright is the file of that name that Debian requires in each package.
 func copyright(p product, parts []part) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s is part of Latchkey, licensed under the Apache License, Version 2.0;\n", p.name)

@@ -66,9 +66,8 @@ func licensed(id string) []licenseChoice {
 	return choice
 }
 
-// sbom lists what a binary is built of: what the linker wrote into it, with
-// the licences of parts. A module that is in the one and not in the other is
-// an error.
+// sbom lists the modules that the linker wrote into a binary, with their licences
+// from parts. It fails if the two have different modules.
 func (r release) sbom(p product, arch, binary string, parts []part) ([]byte, error) {
 	b, err := os.ReadFile(binary)
 	if err != nil {
@@ -90,9 +89,11 @@ func (r release) sbom(p product, arch, binary string, parts []part) ([]byte, err
 		Metadata: metadata{Timestamp: r.built.Format(time.RFC3339), Component: component{
 			Type: "firmware", Ref: root, Name: p.name, Version: r.version, PURL: root,
 			Hashes: []hash{{"SHA-256", hex.EncodeToString(sum[:])}}, Licenses: licensed("Apache-2.0"),
-			Properties: settings(info),
 		}},
 		Dependencies: []dependency{{Ref: root}},
+	}
+	for _, setting := range info.Settings {
+		out.Metadata.Component.Properties = append(out.Metadata.Component.Properties, property{"go:build:" + setting.Key, setting.Value})
 	}
 	for _, part := range parts {
 		c := component{Type: "library", Name: part.path, Version: part.version, Licenses: licensed(part.licence)}
@@ -100,7 +101,7 @@ func (r release) sbom(p product, arch, binary string, parts []part) ([]byte, err
 		case part.embedded:
 			c.Type, c.Ref = "file", "file:"+part.path
 		case !built:
-			return nil, fmt.Errorf("%s is listed, and is not in the binary", part.path)
+			return nil, fmt.Errorf("%s is a dependency, but is not in the binary", part.path)
 		case part.path == "std":
 			c.PURL = "pkg:golang/std@" + part.version
 		default:
@@ -116,19 +117,10 @@ func (r release) sbom(p product, arch, binary string, parts []part) ([]byte, err
 		out.Dependencies = append(out.Dependencies, dependency{Ref: c.Ref, DependsOn: []string{}})
 	}
 	for path := range sums {
-		return nil, fmt.Errorf("%s is in the binary, and is not listed", path)
+		return nil, fmt.Errorf("%s is in the binary, but is not a dependency", path)
 	}
 	text, err := json.MarshalIndent(out, "", "  ")
 	return append(text, '\n'), err
-}
-
-// settings are how the compiler was told to build.
-func settings(info *buildinfo.BuildInfo) []property {
-	var all []property
-	for _, setting := range info.Settings {
-		all = append(all, property{"go:build:" + setting.Key, setting.Value})
-	}
-	return all
 }
 
 // serial is a UUID that only the same binary has (RFC 9562, version 8).
