@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -57,32 +56,12 @@ type house struct {
 	known    *facts
 	commands map[string][]string
 	running  map[string]*exec.Cmd
-	log      lockedBuffer
+	log      *os.File // what the programs print
 }
 
-// lockedBuffer keeps what the programs say.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-// tail returns the last lines.
-func (b *lockedBuffer) tail() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	all := b.b.Bytes()
-	return string(all[max(0, len(all)-8000):])
-}
-
-// newHouse sets a house up; nothing of it runs yet. Its reader meets the broker
-// at an address; "": where it is.
-func newHouse(t testing.TB, meets string) *house {
+// newHouse sets a house up; nothing of it runs yet. Its reader connects to the
+// broker at an address; "" is where the broker is.
+func newHouse(t testing.TB, address string) *house {
 	t.Helper()
 	bin, err := built()
 	if err != nil {
@@ -90,10 +69,13 @@ func newHouse(t testing.TB, meets string) *house {
 	}
 	h := &house{t: t, running: map[string]*exec.Cmd{}, d: &demo{bin: bin, dir: t.TempDir(), listen: freeAddress(t), broker: freeAddress(t)}}
 	h.known = &facts{UID: "04a1b2c3d4e580", Broker: h.d.broker}
-	if meets != "" {
-		h.known.Broker = meets
+	if address != "" {
+		h.known.Broker = address
 	}
 	ctx := t.Context()
+	if h.log, err = os.Create(h.d.path("log")); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.MkdirAll(h.d.path("reader"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -113,8 +95,9 @@ func newHouse(t testing.TB, meets string) *house {
 		for name := range h.commands {
 			h.kill(name)
 		}
-		if t.Failed() {
-			t.Log(h.log.tail())
+		h.log.Close()
+		if b, err := os.ReadFile(h.log.Name()); t.Failed() {
+			t.Log(string(b[max(0, len(b)-8000):]), err)
 		}
 	})
 	return h
@@ -136,7 +119,7 @@ func (h *house) start(names ...string) {
 	h.t.Helper()
 	for _, name := range names {
 		cmd := exec.Command(h.commands[name][0], h.commands[name][1:]...)
-		cmd.Stdout, cmd.Stderr = &h.log, &h.log
+		cmd.Stdout, cmd.Stderr = h.log, h.log
 		if err := cmd.Start(); err != nil {
 			h.t.Fatal(err)
 		}
@@ -173,29 +156,29 @@ func (h *house) do(out any, args ...string) {
 	}
 }
 
-// A place is how far a log goes.
-type place struct{ Epoch, Revision uint64 }
+// A position says how far a log goes.
+type position struct{ Epoch, Revision uint64 }
 
 // inStep waits until the reader holds what the controller has, as it says in a
-// signed state: the same place of the log, with its hash, and the same policy.
+// signed state: the same position in the log, with its hash, and the same policy.
 func (h *house) inStep() {
 	h.t.Helper()
-	var log place
+	var log position
 	h.do(&log, "check")
 	h.eventually("the reader is in step", func() bool {
 		var readers []struct {
 			Live struct {
 				Online, Current bool
-				place
+				position
 			}
 		}
 		h.do(&readers, "reader", "list")
-		return len(readers) == 1 && readers[0].Live.Online && readers[0].Live.Current && readers[0].Live.place == log
+		return len(readers) == 1 && readers[0].Live.Online && readers[0].Live.Current && readers[0].Live.position == log
 	})
 }
 
-// eventually waits for something to become true; the bound is for a program
-// that hangs.
+// eventually waits for something to become true; the limit is for a program that
+// hangs.
 func (h *house) eventually(what string, check func() bool) {
 	h.t.Helper()
 	for deadline := time.Now().Add(90 * time.Second); !check(); time.Sleep(20 * time.Millisecond) {

@@ -132,12 +132,11 @@ func (h *house) becomes(strike bool) bool {
 	return false
 }
 
-// sameLog checks that the reader's place in the log is the controller's, by the
-// word of each; that h is the same, too, the reader has said in a signed state
-// (inStep).
+// sameLog checks that reader and controller name the same position in the log.
+// inStep compares the log's hash too.
 func (h *house) sameLog() {
 	h.t.Helper()
-	var there, here place
+	var there, here position
 	h.do(&there, "check")
 	printed, err := exec.Command(filepath.Join(h.d.bin, "latchkeyd"), "status", "--json", "--config", h.d.path("reader", "latchkeyd.toml")).Output()
 	if err == nil {

@@ -1,10 +1,10 @@
 // Command latchkey-demo sets up and starts a demonstration: a site with a
 // controller, a broker, one simulated reader, a user with a PIN and a user with
 // a card. It does nothing that a person could not do with latchkey-controller,
-// mosquitto and latchkeyd by hand, and says what it does.
+// mosquitto and latchkeyd by hand, and prints each command.
 //
-// Everything is kept below one directory, the PIN and the card's UID too, so
-// that the same ones open the door the next time.
+// It keeps everything, the PIN and the card's UID too, below one directory: they
+// open the door the next time as well.
 package main
 
 import (
@@ -22,17 +22,17 @@ func main() {
 	flag.StringVar(&d.dir, "dir", "var", "`directory` that keeps the demonstration")
 	flag.StringVar(&d.listen, "listen", "127.0.0.1:8081", "`address` of the simulated board's page")
 	flag.StringVar(&d.console, "console", "127.0.0.1:8443", "`address` of the controller's console")
-	flag.StringVar(&d.broker, "broker", "127.0.0.1:18883", "`address` of the broker; one that was set up before stays")
+	flag.StringVar(&d.broker, "broker", "127.0.0.1:18883", "`address` of the broker; a demonstration that was set up before keeps its own")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := d.run(ctx); err != nil && ctx.Err() == nil { // whoever ends it knows why
+	if err := d.run(ctx); err != nil && ctx.Err() == nil { // an interrupt is no error
 		fmt.Fprintln(os.Stderr, "latchkey-demo:", err)
 		os.Exit(1)
 	}
 }
 
-// demo is where things are.
+// demo has the directories and addresses of the flags.
 type demo struct{ bin, dir, listen, console, broker string }
 
 // run sets up what is missing and runs the demonstration until ctx ends.

@@ -12,20 +12,20 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 )
 
-// facts is what a newcomer needs to open the door, and what the set-up has
-// settled; kept in facts.json.
+// facts is what opens the door, and the broker's address; kept in facts.json.
 type facts struct {
 	PIN    string `json:"pin"`
 	UID    string `json:"uid"`
-	Broker string `json:"broker"` // its address
+	Broker string `json:"broker"`
 }
 
-// setUp makes what is missing. facts.json is written last: a set-up that was
-// cut short, or made without a broker, is begun anew.
+// setUp makes the site and the reader unless facts.json, which is written last,
+// says that they are complete.
 func (d *demo) setUp(ctx context.Context) (*facts, error) {
 	var known facts
 	b, err := os.ReadFile(d.path("facts.json"))
@@ -38,8 +38,8 @@ func (d *demo) setUp(ctx context.Context) (*facts, error) {
 	if known.Broker != "" {
 		return &known, nil
 	}
-	for _, part := range []string{"site", "reader", "broker"} {
-		if err := os.RemoveAll(d.path(part)); err != nil {
+	for _, dir := range []string{"site", "reader", "broker"} {
+		if err := os.RemoveAll(d.path(dir)); err != nil {
 			return nil, err
 		}
 	}
@@ -64,14 +64,14 @@ func (d *demo) setUp(ctx context.Context) (*facts, error) {
 
 // makeSite makes the site and its two users.
 func (d *demo) makeSite(ctx context.Context, known *facts) error {
-	site := []string{"--dir", d.path("site")}
-	if err := d.do(ctx, nil, "latchkey-controller", append([]string{"init", "--site", "demo"}, site...)...); err != nil {
+	dir := d.path("site")
+	if err := d.do(ctx, nil, "latchkey-controller", "init", "--site", "demo", "--dir", dir); err != nil {
 		return err
 	}
-	if err := d.do(ctx, known, "latchkey-controller", append([]string{"user", "add", "--name", "Ada Lovelace", "--pin", "auto", "--json"}, site...)...); err != nil {
+	if err := d.do(ctx, known, "latchkey-controller", "user", "add", "--name", "Ada Lovelace", "--pin", "auto", "--json", "--dir", dir); err != nil {
 		return err
 	}
-	return d.do(ctx, nil, "latchkey-controller", append([]string{"user", "add", "--name", "Bob Martin", "--card", known.UID}, site...)...)
+	return d.do(ctx, nil, "latchkey-controller", "user", "add", "--name", "Bob Martin", "--card", known.UID, "--dir", dir)
 }
 
 // makeReader makes the reader's keys, has the site adopt it, and writes its
@@ -109,14 +109,14 @@ func (d *demo) path(elem ...string) string {
 	return filepath.Join(append([]string{d.dir}, elem...)...)
 }
 
-// command is a program that is ended gently when ctx ends; one without a
-// directory is one of ours.
+// command is a program that gets SIGTERM when ctx ends; one without a directory
+// is one of ours.
 func (d *demo) command(ctx context.Context, program string, args ...string) *exec.Cmd {
 	if filepath.Base(program) == program {
 		program = filepath.Join(d.bin, program)
 	}
 	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for us: the order in which they end is ours
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C reaches us alone, who end them in order
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second
 	return cmd
@@ -125,19 +125,15 @@ func (d *demo) command(ctx context.Context, program string, args ...string) *exe
 // do runs a program to its end and reads what it prints, JSON, into out unless
 // that is nil.
 func (d *demo) do(ctx context.Context, out any, program string, args ...string) error {
-	fmt.Printf("  %s", program)
-	for _, arg := range args {
-		fmt.Printf(" %s", arg)
-	}
-	fmt.Println()
+	fmt.Println(" ", program, strings.Join(args, " "))
 	cmd := d.command(ctx, program, args...)
-	var said bytes.Buffer
-	cmd.Stderr = &said
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
 	printed, err := cmd.Output()
-	if ctx.Err() != nil { // that it did not finish is no news
+	if ctx.Err() != nil { // its messages would only be about that
 		return ctx.Err()
 	}
-	os.Stderr.Write(said.Bytes())
+	os.Stderr.Write(stderr.Bytes())
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", program, args[0], err)
 	}

@@ -9,25 +9,24 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 )
 
 // start runs broker, controller and reader, each a process of its own, until
-// ctx ends or the controller or the reader does. The broker may end, and be
-// started again, as it likes.
+// ctx, the controller or the reader ends. The broker may be stopped and started
+// again meanwhile.
 func (d *demo) start(ctx context.Context, known *facts) error {
 	serve := []string{"serve", "--dir", d.path("site"), "--console", d.console}
-	// They end one after the other, the reader first: it says goodbye.
+	// The reader ends first, so that it can still tell the controller, and the broker last.
 	brokerContext, stopBroker := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopBroker()
 	broker, config, err := d.mosquitto(brokerContext)
 	if err != nil {
 		return err
 	}
-	at, about := []string{"--listen", d.broker}, "is part of the controller: with mosquitto installed it is a process of its own"
+	at, about := []string{"--listen", d.broker}, "is part of the controller; if mosquitto is installed, it is used instead"
 	if broker != nil {
 		if err := forward("broker", broker); err != nil {
 			return err
@@ -38,7 +37,7 @@ func (d *demo) start(ctx context.Context, known *facts) error {
 		defer broker.Wait()
 		defer stopBroker()
 		at = []string{"--broker", "ssl://" + d.broker}
-		about = fmt.Sprintf("is mosquitto, process %d. Stop it, and the door goes on working; start it again with\n    %s -c %s", broker.Process.Pid, broker.Path, config)
+		about = fmt.Sprintf("is mosquitto, process %d. Stop it: the door still works. Start it again with\n    %s -c %s", broker.Process.Pid, broker.Path, config)
 	}
 	fmt.Printf(`
   The reader's page   http://%s/
@@ -79,7 +78,7 @@ func (d *demo) start(ctx context.Context, known *facts) error {
 	return nil
 }
 
-// ended says why a program ended that should not have.
+// ended is the error of a program that has ended before ctx.
 func ended(program string, err error, ctx context.Context) error {
 	if ctx.Err() != nil {
 		return nil
@@ -105,13 +104,12 @@ func (d *demo) mosquitto(ctx context.Context) (broker *exec.Cmd, config string, 
 	}
 	config = filepath.Join(dir, "mosquitto.conf")
 	if os.Getuid() == 0 {
-		// Started by root it becomes a user who may not read var/.
-		f, err := os.OpenFile(config, os.O_APPEND|os.O_WRONLY, 0)
-		if err != nil {
-			return nil, "", err
+		// Mosquitto started by root becomes a user who may not read var/.
+		text, err := os.ReadFile(config)
+		if err == nil {
+			err = os.WriteFile(config, append(text, "\nuser root\n"...), 0o600)
 		}
-		defer f.Close()
-		if _, err := f.WriteString("\nuser root\n"); err != nil {
+		if err != nil {
 			return nil, "", err
 		}
 	}
@@ -131,7 +129,7 @@ func (d *demo) awaitBroker(ctx context.Context) error {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
-	return fmt.Errorf("no broker at %s: see what it says above; --broker names another address", d.broker)
+	return fmt.Errorf("no broker at %s: see its messages above; --broker names another address", d.broker)
 }
 
 // forward starts a program and prints its lines with its name before them.
@@ -143,7 +141,7 @@ func forward(name string, cmd *exec.Cmd) error {
 	}
 	go func() {
 		for lines := bufio.NewScanner(out); lines.Scan(); {
-			fmt.Printf("%s  %s\n", name+strings.Repeat(" ", max(0, len("controller")-len(name))), lines.Text())
+			fmt.Printf("%-10s  %s\n", name, lines.Text())
 		}
 		io.Copy(io.Discard, out)
 	}()
