@@ -107,7 +107,7 @@ func TestTheNewestKernelIsTheOneWithTheHighestNumber(t *testing.T) {
 	}
 }
 
-func TestALineThatTheGuestSaidIsFoundHoweverItArrives(t *testing.T) {
+func TestALineOfTheGuestIsFoundHoweverItArrives(t *testing.T) {
 	c := &console{log: io.Discard}
 	for _, part := range []string{"[    0.1] kernel\r\n\nBEN", "CH 2.039 first li", "ne\nBENCH 3.5 up\nBENCH 9 unfinished"} {
 		if _, err := io.WriteString(c, part); err != nil {
@@ -184,8 +184,29 @@ func TestDifferencesAreCountedInPixels(t *testing.T) {
 	}
 }
 
-func TestAConfigIsOnlyMadeWrongWhereItIsKnown(t *testing.T) {
+func TestWordsThatTheConfigDoesNotHaveAreNotReplaced(t *testing.T) {
 	if err := try(func() { new(lane).writeConfig("", "no such words", "others") }); err == nil {
 		t.Error("words that the config does not have were replaced")
 	}
+}
+
+func TestAFailedStepEndsItsScenario(t *testing.T) {
+	var steps []int
+	broken := errors.New("broken")
+	err := try(func() {
+		steps = append(steps, 1)
+		check(nil)
+		steps = append(steps, 2)
+		check(broken)
+		steps = append(steps, 3)
+	})
+	if !errors.Is(err, broken) || !slices.Equal(steps, []int{1, 2}) {
+		t.Errorf("steps %v, then %v", steps, err)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("a bug was taken for a failed step")
+		}
+	}()
+	try(func() { panic("a bug") })
 }
