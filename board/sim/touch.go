@@ -40,7 +40,7 @@ type touch struct {
 	x, y   float64 // 0 to 1 across the film: left to right, top to bottom
 	ghosts ghosts
 
-	// the wire; see touchwire.go
+	// the wire; see touch_conversion.go
 	clock    clock
 	taken    int    // bits of a control byte so far; 0 while waiting for one
 	control  byte   // the control byte
