@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"slices"
 
 	"latchkey/board/sim"
 	"periph.io/x/conn/v3/spi"
@@ -32,15 +31,9 @@ func openSim(c SimConfig, log *slog.Logger) (wiring, error) {
 		}
 		cards = append(cards, sim.PageCard{Name: card.Name, Card: sim.Card{UID: uid}})
 	}
-	oneOf := func(key, value string, known []string) {
-		if value != "" && !slices.Contains(known, value) {
-			problems = append(problems, fmt.Errorf("board.sim.%s: is %q: it must be one of %q", key, value, known))
-		}
-	}
-	oneOf("panel", c.Panel, sim.Models())
-	oneOf("glass", c.Glass, sim.Glasses())
-	if c.Rotation%90 != 0 || c.Rotation < 0 || c.Rotation > 270 {
-		problems = append(problems, fmt.Errorf("board.sim.rotation: is %d: it must be 0, 90, 180 or 270", c.Rotation))
+	panel := sim.PanelOptions{Model: c.Panel, Rotation: c.Rotation, Glass: c.Glass}
+	for _, err := range panel.Check() {
+		problems = append(problems, fmt.Errorf("board.sim.%w", err))
 	}
 	for i, f := range c.Faults {
 		if err := sim.CheckFault(f.Name, f.injection()); err != nil {
@@ -59,11 +52,7 @@ func openSim(c SimConfig, log *slog.Logger) (wiring, error) {
 	if len(problems) > 0 {
 		return nil, errors.Join(problems...)
 	}
-	board := sim.New(&sim.Options{
-		Log:   log,
-		Seed:  c.Seed,
-		Panel: sim.PanelOptions{Model: c.Panel, Rotation: c.Rotation, Glass: c.Glass},
-	})
+	board := sim.New(&sim.Options{Log: log, Seed: c.Seed, Panel: panel})
 	for _, f := range c.Faults {
 		if err := board.Inject(f.Name, f.injection()); err != nil {
 			return nil, errors.Join(fmt.Errorf("board.sim.faults: %w", err), ln.Close(), board.Close())

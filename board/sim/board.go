@@ -44,8 +44,7 @@ type Board struct {
 }
 
 // New makes a board that has just been powered up. A nil o is the zero
-// Options. It panics for a panel model that Models does not list and for a
-// rotation that is none.
+// Options. It panics for what PanelOptions.Check does not take.
 func New(o *Options) *Board {
 	b := &Board{
 		views:    map[*View]struct{}{},
@@ -103,7 +102,7 @@ func (b *Board) Touch(x, y int, down bool) {
 	if b.closed {
 		return
 	}
-	b.touch.finger(image.Pt(x, y), b.panel.viewSize(), down)
+	b.touch.finger(image.Pt(x, y), down)
 }
 
 // GhostTouch pulls the pen interrupt down for an instant although nothing

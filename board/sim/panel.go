@@ -1,11 +1,10 @@
 package sim
 
 import (
-	"fmt"
+	"cmp"
+	"errors"
 	"image"
 	"time"
-
-	"periph.io/x/conn/v3/physic"
 )
 
 // panel is a display controller of the MIPI DCS family on the 4-line serial
@@ -36,19 +35,27 @@ type panel struct {
 	sleepInFrom  time.Time // SLPIN is lost before it
 
 	// registers
-	sleeping, on, inverted, idle, partial, scrolling, tearing, wrap bool
-	madctl, colmod, extIndex                                        byte
-	lcm                                                             byte // ST7789: LCMCTRL, as what it changes
-	csc                                                             byte // ST7796S: the parts of table 2 that are open
-	little                                                          bool // pixels come low byte first
-	gateUp, sourceRight                                             bool // the glass is scanned the other way
-	lines                                                           int  // of the glass that are driven
-	sc, ec, sp, ep                                                  int  // window, inclusive
-	partialFrom, partialTo                                          int
-	scrollTop, scrollRows, scrollFrom                               int
-	scrollArgs                                                      [6]byte
+	look
+	tearing, wrap  bool
+	colmod         byte
+	extIndex       byte
+	csc            byte // ST7796S: the parts of table 2 that are open
+	little         bool // pixels come low byte first
+	sc, ec, sp, ep int  // window, inclusive
+	scrollArgs     [6]byte
 
 	memory
+}
+
+// look is the registers that decide what the glass shows of the memory.
+type look struct {
+	sleeping, on, inverted, idle, partial, scrolling bool
+
+	madctl, lcm                       byte // LCMCTRL of the ST7789, as what it changes
+	gateUp, sourceRight               bool // the glass is scanned the other way
+	lines                             int  // of the glass that are driven
+	partialFrom, partialTo            int
+	scrollTop, scrollRows, scrollFrom int
 }
 
 // waits of the data sheets (SWRESET, SLPIN, SLPOUT, reset timing), the same for
@@ -60,25 +67,11 @@ const (
 )
 
 func newPanel(b *Board, o PanelOptions) *panel {
-	m := newPanelModel(o.Model)
-	if o.MaxWrite == 0 {
-		o.MaxWrite = m.maxWrite
+	if err := errors.Join(o.Check()...); err != nil {
+		panic(err)
 	}
-	if o.MaxRead == 0 {
-		o.MaxRead = 6670 * physic.KiloHertz
-	}
-	if o.Rotation%90 != 0 || o.Rotation < 0 || o.Rotation > 270 {
-		panic(fmt.Sprintf("sim: a panel turned by %d degrees", o.Rotation))
-	}
-	if o.ID == [3]byte{} {
-		o.ID = m.id
-	}
-	if o.Glass == "" {
-		o.Glass = m.glass
-	}
-	if o.Glass != glassTN && o.Glass != glassIPS {
-		panic("sim: unknown glass " + o.Glass)
-	}
+	m := panelModels()[cmp.Or(o.Model, defaultPanel)]()
+	o.MaxWrite, o.ID, o.Glass = cmp.Or(o.MaxWrite, m.maxWrite), cmp.Or(o.ID, m.id), cmp.Or(o.Glass, m.glass)
 	p := &panel{board: b, opts: o, model: m}
 	p.mem = make([]uint32, p.model.cols*p.model.rows)
 	p.powerUp()
@@ -90,40 +83,29 @@ func (p *panel) powerUp() {
 		p.mem[i] = p.board.rng.Uint32() & 0x3FFFF
 	}
 	p.redraw()
-	p.hardReset()
+	p.registersReset(0)
 	p.busyUntil, p.sleepOutFrom, p.sleepInFrom = time.Time{}, time.Time{}, time.Time{}
 	p.cmd, p.reading, p.out = nil, false, nil
 }
 
 func (p *panel) faultChanged() { p.redraw() }
 
-// registersReset is what SWRESET and RESX have in common.
-func (p *panel) registersReset() {
-	p.sleeping, p.on = true, false
-	p.inverted, p.idle, p.partial, p.scrolling, p.tearing = false, false, false, false, false
-	p.wrap, p.colmod, p.extIndex = true, p.model.colmod, 0
-	p.csc, p.little, p.gateUp, p.sourceRight, p.lines = 0, false, false, false, p.model.rows
-	p.setLCM(lcmReset)
-	p.sc, p.sp = 0, 0
-	p.partialFrom, p.partialTo = 0, p.model.rows-1
-	p.scrollTop, p.scrollRows, p.scrollFrom = 0, p.model.rows, 0
+// registersReset sets all registers as after SWRESET and RESX, and MADCTL, which
+// SWRESET keeps. With MV set in it the address ranges are swapped.
+func (p *panel) registersReset(madctl byte) {
+	rows := p.model.rows
+	p.look = look{sleeping: true, lines: rows, partialTo: rows - 1, scrollRows: rows}
+	p.tearing, p.wrap, p.colmod, p.extIndex, p.csc, p.little = false, true, p.model.colmod, 0, 0, false
+	p.setMADCTL(madctl)
+	p.sc, p.sp, p.ec, p.ep = 0, 0, p.width()-1, p.height()-1
 	p.writing, p.pending = false, 0
-	p.redraw()
 }
 
-func (p *panel) hardReset() {
-	p.registersReset()
-	p.setMADCTL(0)
-	p.ec, p.ep = p.model.cols-1, p.model.rows-1
-}
-
-// softReset is SWRESET: MADCTL stays, and with MV set the address ranges are
-// swapped.
-func (p *panel) softReset() {
+// restart is a reset of the running controller, and the waits that it asks for.
+func (p *panel) restart(how string, madctl byte) {
 	wasOut := !p.sleeping
-	p.registersReset()
-	p.ec, p.ep = p.width()-1, p.height()-1
-	p.waitAfter("SWRESET")
+	p.registersReset(madctl)
+	p.waitAfter(how)
 	if wasOut {
 		p.sleepOutFrom = time.Now().Add(sleepWait)
 	}
@@ -131,24 +113,17 @@ func (p *panel) softReset() {
 
 // reset is the RESX line; active is low.
 func (p *panel) reset(active bool) {
+	defer p.redraw()
 	now := time.Now()
-	if active {
-		p.inReset, p.resetAt = true, now
-		p.redraw()
-		return
-	}
-	p.inReset = false
-	p.redraw()
-	if now.Sub(p.resetAt) < resetPulse {
+	p.inReset = active
+	switch {
+	case active:
+		p.resetAt = now
+	case now.Sub(p.resetAt) < resetPulse:
 		p.board.violate("panel", "RESX was low for less than 10 us: not a reset")
-		return
-	}
-	wasOut := !p.sleeping
-	p.hardReset()
-	p.cmd, p.reading = nil, false
-	p.waitAfter("RESX")
-	if wasOut {
-		p.sleepOutFrom = now.Add(sleepWait)
+	default:
+		p.restart("RESX", 0)
+		p.cmd, p.reading = nil, false
 	}
 }
 
@@ -157,7 +132,6 @@ func (p *panel) sleepIn() {
 		return
 	}
 	p.sleeping = true
-	p.redraw()
 	p.waitAfter("SLPIN")
 	p.sleepOutFrom = time.Now().Add(sleepWait)
 }
@@ -167,7 +141,6 @@ func (p *panel) sleepOut() {
 		return
 	}
 	p.sleeping = false
-	p.redraw()
 	p.waitAfter("SLPOUT")
 	p.sleepInFrom = time.Now().Add(sleepWait)
 }

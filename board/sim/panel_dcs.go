@@ -1,84 +1,50 @@
 package sim
 
-// dcsCommand is the part of the MIPI display command set that ILI9341, ST7789
+// dcsCommands is the part of the MIPI display command set that ILI9341, ST7789
 // and ST7796S share (ILI9341 data sheet, section 8).
-func dcsCommand(c byte) *command {
-	switch c {
-	case 0x00:
-		return &command{name: "NOP", anytime: true}
-	case 0x01:
-		return &command{name: "SWRESET", start: (*panel).softReset}
-	case 0x04:
-		return &command{name: "RDDID", read: func(p *panel) []byte { return afterDummyClock(p.opts.ID[:]...) }}
-	case 0x09:
-		return &command{name: "RDDST", read: (*panel).status}
-	case 0x0A:
-		return &command{name: "RDDPM", read: func(p *panel) []byte { return []byte{p.powerMode()} }}
-	case 0x0B:
-		return &command{name: "RDDMADCTL", read: func(p *panel) []byte { return []byte{p.madctl} }}
-	case 0x0C:
-		return &command{name: "RDDCOLMOD", read: func(p *panel) []byte { return []byte{p.colmod & p.model.colmodRead} }}
-	case 0x0D:
-		return &command{name: "RDDIM", read: func(p *panel) []byte { return []byte{bit(p.scrolling, 7) | bit(p.inverted, 5)} }}
-	case 0x0E:
-		return &command{name: "RDDSM", read: func(p *panel) []byte { return []byte{bit(p.tearing, 7)} }}
-	case 0x0F:
-		return &command{name: "RDDSDR", read: func(p *panel) []byte { return []byte{bit(!p.sleeping, 7) | bit(!p.sleeping, 6)} }}
-	case 0x10:
-		return &command{name: "SLPIN", start: (*panel).sleepIn}
-	case 0x11:
-		return &command{name: "SLPOUT", start: (*panel).sleepOut}
-	case 0x12:
-		return &command{name: "PTLON", start: func(p *panel) { p.partial, p.scrolling = true, false; p.redraw() }}
-	case 0x13:
-		return &command{name: "NORON", start: func(p *panel) { p.partial, p.scrolling = false, false; p.redraw() }}
-	case 0x20:
-		return &command{name: "INVOFF", start: func(p *panel) { p.inverted = false; p.redraw() }}
-	case 0x21:
-		return &command{name: "INVON", start: func(p *panel) { p.inverted = true; p.redraw() }}
-	case 0x28:
-		return &command{name: "DISPOFF", start: func(p *panel) { p.on = false; p.redraw() }}
-	case 0x29:
-		return &command{name: "DISPON", start: func(p *panel) { p.on = true; p.redraw() }}
-	case 0x2A:
-		return &command{name: "CASET", params: 4, param: func(p *panel, i int, v byte) { setHalf(i, v, &p.sc, &p.ec) }}
-	case 0x2B:
-		return &command{name: "PASET", params: 4, param: func(p *panel, i int, v byte) { setHalf(i, v, &p.sp, &p.ep) }}
-	case 0x2C:
-		return &command{name: "RAMWR", start: func(p *panel) { p.beginWrite(true) }}
-	case 0x2E:
-		return &command{name: "RAMRD", start: func(p *panel) { p.beginRead(true) }}
-	case 0x30:
-		return &command{name: "PTLAR", params: 4, param: func(p *panel, i int, v byte) {
-			setHalf(i, v, &p.partialFrom, &p.partialTo)
-			p.redraw()
-		}}
-	case 0x33:
-		return &command{name: "VSCRDEF", params: 6, param: (*panel).scrollArea}
-	case 0x34:
-		return &command{name: "TEOFF", start: func(p *panel) { p.tearing = false }}
-	case 0x35:
-		return &command{name: "TEON", params: 1, start: func(p *panel) { p.tearing = true }}
-	case 0x36:
-		return &command{name: "MADCTL", params: 1, param: func(p *panel, _ int, v byte) { p.setMADCTL(v) }}
-	case 0x37:
-		return &command{name: "VSCRSADD", params: 2, param: (*panel).scrollStart}
-	case 0x38:
-		return &command{name: "IDMOFF", start: func(p *panel) { p.idle = false; p.redraw() }}
-	case 0x39:
-		return &command{name: "IDMON", start: func(p *panel) { p.idle = true; p.redraw() }}
-	case 0x3A:
-		return &command{name: "COLMOD", params: 1, param: (*panel).setCOLMOD}
-	case 0x3C:
-		return &command{name: "RAMWRC", start: func(p *panel) { p.beginWrite(false) }}
-	case 0x3E:
-		return &command{name: "RAMRDC", start: func(p *panel) { p.beginRead(false) }}
-	case 0x51, 0x53, 0x55, 0x5E:
-		return &command{name: "brightness control", params: 1}
-	case 0xDA, 0xDB, 0xDC:
-		return &command{name: "RDID", read: func(p *panel) []byte { return []byte{p.opts.ID[c-0xDA]} }}
+func dcsCommands() map[byte]*command {
+	return map[byte]*command{
+		0x00: {name: "NOP", anytime: true},
+		0x01: {name: "SWRESET", start: func(p *panel) { p.restart("SWRESET", p.madctl) }},
+		0x04: {name: "RDDID", read: func(p *panel) []byte { return afterDummyClock(p.opts.ID[:]...) }},
+		0x09: {name: "RDDST", read: (*panel).status},
+		0x0A: {name: "RDDPM", read: func(p *panel) []byte { return []byte{p.powerMode()} }},
+		0x0B: {name: "RDDMADCTL", read: func(p *panel) []byte { return []byte{p.madctl} }},
+		0x0C: {name: "RDDCOLMOD", read: func(p *panel) []byte { return []byte{p.colmod & p.model.colmodRead} }},
+		0x0D: {name: "RDDIM", read: func(p *panel) []byte { return []byte{bit(p.scrolling, 7) | bit(p.inverted, 5)} }},
+		0x0E: {name: "RDDSM", read: func(p *panel) []byte { return []byte{bit(p.tearing, 7)} }},
+		0x0F: {name: "RDDSDR", read: func(p *panel) []byte { return []byte{bit(!p.sleeping, 7) | bit(!p.sleeping, 6)} }},
+		0x10: {name: "SLPIN", start: (*panel).sleepIn},
+		0x11: {name: "SLPOUT", start: (*panel).sleepOut},
+		0x12: {name: "PTLON", start: func(p *panel) { p.partial, p.scrolling = true, false }},
+		0x13: {name: "NORON", start: func(p *panel) { p.partial, p.scrolling = false, false }},
+		0x20: {name: "INVOFF", start: func(p *panel) { p.inverted = false }},
+		0x21: {name: "INVON", start: func(p *panel) { p.inverted = true }},
+		0x28: {name: "DISPOFF", start: func(p *panel) { p.on = false }},
+		0x29: {name: "DISPON", start: func(p *panel) { p.on = true }},
+		0x2A: {name: "CASET", params: 4, param: func(p *panel, i int, v byte) { setHalf(i, v, &p.sc, &p.ec) }},
+		0x2B: {name: "PASET", params: 4, param: func(p *panel, i int, v byte) { setHalf(i, v, &p.sp, &p.ep) }},
+		0x2C: {name: "RAMWR", start: func(p *panel) { p.toWindowStart(); p.beginWrite() }},
+		0x2E: {name: "RAMRD", start: func(p *panel) { p.toWindowStart(); p.beginRead() }},
+		0x30: {name: "PTLAR", params: 4, param: func(p *panel, i int, v byte) { setHalf(i, v, &p.partialFrom, &p.partialTo) }},
+		0x33: {name: "VSCRDEF", params: 6, param: (*panel).scrollArea},
+		0x34: {name: "TEOFF", start: func(p *panel) { p.tearing = false }},
+		0x35: {name: "TEON", params: 1, start: func(p *panel) { p.tearing = true }},
+		0x36: {name: "MADCTL", params: 1, param: func(p *panel, _ int, v byte) { p.setMADCTL(v) }},
+		0x37: {name: "VSCRSADD", params: 2, param: (*panel).scrollStart},
+		0x38: {name: "IDMOFF", start: func(p *panel) { p.idle = false }},
+		0x39: {name: "IDMON", start: func(p *panel) { p.idle = true }},
+		0x3A: {name: "COLMOD", params: 1, param: (*panel).setCOLMOD},
+		0x3C: {name: "RAMWRC", start: (*panel).beginWrite},
+		0x3E: {name: "RAMRDC", start: (*panel).beginRead},
+		0x51: {name: "brightness control", params: 1},
+		0x53: {name: "brightness control", params: 1},
+		0x55: {name: "brightness control", params: 1},
+		0x5E: {name: "brightness control", params: 1},
+		0xDA: {name: "RDID1", read: func(p *panel) []byte { return p.opts.ID[0:1] }},
+		0xDB: {name: "RDID2", read: func(p *panel) []byte { return p.opts.ID[1:2] }},
+		0xDC: {name: "RDID3", read: func(p *panel) []byte { return p.opts.ID[2:3] }},
 	}
-	return nil
 }
 
 // bit is 1<<n if set.

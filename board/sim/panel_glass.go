@@ -32,32 +32,30 @@ func (p *panel) flushDirty() {
 }
 
 // toView is where the viewer sees a place of the memory (column, row), with
-// scrolling left out.
+// scrolling left out; fromView is its inverse.
 func (p *panel) toView(m image.Point) image.Point {
-	g := p.scan(m)
-	switch p.opts.Rotation {
-	case 90:
-		return image.Pt(g.Y, p.model.cols-1-g.X)
-	case 180:
-		return image.Pt(p.model.cols-1-g.X, p.model.rows-1-g.Y)
-	case 270:
-		return image.Pt(p.model.rows-1-g.Y, g.X)
-	}
-	return g
+	return turn(p.scan(m), image.Pt(p.model.cols, p.model.rows), p.opts.Rotation)
 }
 
-// fromView is the inverse of toView.
-func (p *panel) fromView(v image.Point) image.Point {
-	g := v
-	switch p.opts.Rotation {
+func (p *panel) fromView(v image.Point) image.Point { return p.scan(p.glass(v)) }
+
+// glass is the place on the upright glass that a viewer sees at v.
+func (p *panel) glass(v image.Point) image.Point {
+	return turn(v, p.viewSize(), 360-p.opts.Rotation)
+}
+
+// turn is where a point of a picture of that size goes when the picture is
+// turned counter-clockwise.
+func turn(at, size image.Point, degrees int) image.Point {
+	switch degrees {
 	case 90:
-		g = image.Pt(p.model.cols-1-v.Y, v.X)
+		return image.Pt(at.Y, size.X-1-at.X)
 	case 180:
-		g = image.Pt(p.model.cols-1-v.X, p.model.rows-1-v.Y)
+		return image.Pt(size.X-1-at.X, size.Y-1-at.Y)
 	case 270:
-		g = image.Pt(v.Y, p.model.rows-1-v.X)
+		return image.Pt(size.Y-1-at.Y, at.X)
 	}
-	return p.scan(g)
+	return at
 }
 
 // scan is where sources and gates put a place of the memory on the upright
@@ -136,12 +134,10 @@ func (p *panel) scrollArea(i int, v byte) {
 		return
 	}
 	p.scrollTop, p.scrollRows = top, rows
-	p.redraw()
 }
 
 // scrollStart is VSCRSADD: the memory row that the scroll area begins with.
 func (p *panel) scrollStart(i int, v byte) {
 	setHalf(i, v, &p.scrollFrom, nil)
 	p.scrolling = true
-	p.redraw()
 }

@@ -28,9 +28,6 @@ const (
 // MX mirrors columns and MY rows. BGR works on the way to the glass; ML and MH
 // change the order of refresh, which nobody sees.
 func (p *panel) setMADCTL(v byte) {
-	if (v^p.madctl)&madBGR != 0 {
-		p.redraw()
-	}
 	p.madctl = v
 	v = p.access()
 	cols, rows := p.model.cols, p.model.rows
@@ -77,12 +74,12 @@ func (p *panel) inside(x, y int) bool { return x < p.width() && y < p.height() }
 
 func (p *panel) at(x, y int) int { return p.origin + x*p.stepX + y*p.stepY }
 
-// beginWrite is RAMWR (restart) and RAMWRC.
-func (p *panel) beginWrite(restart bool) {
+// toWindowStart is what RAMWR and RAMRD do before RAMWRC and RAMRDC.
+func (p *panel) toWindowStart() { p.x, p.y, p.full = p.sc, p.sp, false }
+
+// beginWrite is RAMWRC.
+func (p *panel) beginWrite() {
 	p.writing = true
-	if restart {
-		p.x, p.y, p.full = p.sc, p.sp, false
-	}
 	switch {
 	case p.sc > p.ec || p.sp > p.ep:
 		p.board.violate("panel", "a window with its start behind its end: pixels ignored")

@@ -1,10 +1,16 @@
 package sim
 
-import "periph.io/x/conn/v3/physic"
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"periph.io/x/conn/v3/physic"
+)
 
 // PanelOptions say which display is fitted and how.
 type PanelOptions struct {
-	// Model is the display controller: one of Models, "ili9341" if empty.
+	// Model is the display controller: "ili9341" (if empty), "st7789" or "st7796".
 	Model string
 	// Rotation is how far the module is turned counter-clockwise at the door,
 	// in degrees: 0, 90, 180 or 270. It turns what Screen shows and what Touch
@@ -22,22 +28,32 @@ type PanelOptions struct {
 	// NoSDO: the module does not bring the data output out, as many do not.
 	// Every read gives FF.
 	NoSDO bool
-	// MaxWrite and MaxRead are the clocks above which a violation is noted.
-	// Data sheets are stricter than modules: ILI9341 10 MHz and 6.67 MHz,
-	// ST7789V 15 MHz or, in later revisions, 62.5 MHz, ST7796S 15 MHz. Zero:
-	// what is usual, 40 MHz (ST7789: 62.5 MHz) and 6.67 MHz.
-	MaxWrite, MaxRead physic.Frequency
+	// MaxWrite is the clock above which a violation is noted. Data sheets are
+	// stricter than modules: ILI9341 10 MHz, ST7789V 15 MHz or, in later
+	// revisions, 62.5 MHz, ST7796S 15 MHz. Zero: what is usual, 40 MHz (ST7789:
+	// 62.5 MHz).
+	MaxWrite physic.Frequency
 }
 
-// Models lists the panel models that New knows.
-func Models() []string { return []string{"ili9341", "st7789", "st7796"} }
-
-// Glasses lists the glasses that New knows.
-func Glasses() []string { return []string{glassTN, glassIPS} }
+// Check returns what is wrong with o, each problem with the name of its option.
+func (o PanelOptions) Check() (problems []error) {
+	oneOf := func(option, value string, known []string) {
+		if value != "" && !slices.Contains(known, value) {
+			problems = append(problems, fmt.Errorf("%s: is %q: it must be one of %q", option, value, known))
+		}
+	}
+	oneOf("panel", o.Model, slices.Sorted(maps.Keys(panelModels())))
+	oneOf("glass", o.Glass, []string{glassTN, glassIPS})
+	if o.Rotation%90 != 0 || o.Rotation < 0 || o.Rotation > 270 {
+		problems = append(problems, fmt.Errorf("rotation: is %d: it must be 0, 90, 180 or 270", o.Rotation))
+	}
+	return problems
+}
 
 const (
-	glassTN  = "tn"
-	glassIPS = "ips"
+	defaultPanel = "ili9341"
+	glassTN      = "tn"
+	glassIPS     = "ips"
 )
 
 // panelModel is what differs between display controllers of the MIPI DCS
@@ -52,23 +68,15 @@ type panelModel struct {
 	// filters stand in the order B, G, R.
 	mirrorX, bgrGlass bool
 	glass             string // the usual one
-	// commands are those that this controller has; nil means none.
-	commands [256]*command
+	// commands are those that this controller has.
+	commands map[byte]*command
 	// id4 is the answer to RDID4, of which the indexed read makes byte i
 	// readable.
 	id4 [4]byte
 }
 
-func newPanelModel(name string) *panelModel {
-	switch name {
-	case "", "ili9341":
-		return newILI9341()
-	case "st7789":
-		return newST7789()
-	case "st7796":
-		return newST7796()
-	}
-	panic("sim: unknown panel model " + name)
+func panelModels() map[string]func() *panelModel {
+	return map[string]func() *panelModel{defaultPanel: newILI9341, "st7789": newST7789, "st7796": newST7796}
 }
 
 // anyParams marks commands whose parameters are swallowed, however many.
@@ -87,15 +95,6 @@ type command struct {
 	anytime bool
 	// locked: needs the ST7796S's command set control to be open.
 	locked bool
-}
-
-// add takes over what set knows.
-func (m *panelModel) add(set func(c byte) *command) {
-	for c := range m.commands {
-		if k := set(byte(c)); k != nil {
-			m.commands[c] = k
-		}
-	}
 }
 
 // swallow adds the maker's own commands, which change nothing that is emulated.

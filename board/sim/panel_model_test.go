@@ -117,7 +117,7 @@ func TestTheST7789AnswersWhoItIsAndWhatItIsSetTo(t *testing.T) {
 }
 
 func TestIPSGlassIsTheNegativeUntilINVON(t *testing.T) {
-	for _, glass := range Glasses() {
+	for _, glass := range []string{glassTN, glassIPS} {
 		onPanel(t, &Options{Panel: PanelOptions{Model: "st7789", Glass: glass}}, func(p *panelRig) {
 			p.init(st7789Init...)
 			p.fill(0, 0, 239, 319, 0xF800)

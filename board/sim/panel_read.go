@@ -2,11 +2,14 @@ package sim
 
 import "periph.io/x/conn/v3/physic"
 
+// maxRead is the clock above which a read is a violation.
+const maxRead = 6670 * physic.KiloHertz
+
 // answer clocks out what a read command asked for, while MOSI is ignored. It
 // returns how many bytes it used; when all is out the rest is input again.
 func (p *panel) answer(w, r []byte) int {
-	if physic.Frequency(p.clock.hz)*physic.Hertz > p.opts.MaxRead {
-		p.board.violate("panel", "%s (%02X) clocked above %s", p.cmd.name, p.cmdByte, p.opts.MaxRead)
+	if physic.Frequency(p.clock.hz)*physic.Hertz > maxRead {
+		p.board.violate("panel", "%s (%02X) clocked above %s", p.cmd.name, p.cmdByte, maxRead)
 	}
 	n := 0
 	for n < len(w) {
@@ -29,12 +32,9 @@ func (p *panel) answer(w, r []byte) int {
 	return n
 }
 
-// beginRead is RAMRD (restart) and RAMRDC: one dummy byte, then three bytes a
-// pixel whatever COLMOD says.
-func (p *panel) beginRead(restart bool) {
-	if restart {
-		p.x, p.y, p.full = p.sc, p.sp, false
-	}
+// beginRead is RAMRDC: one dummy byte, then three bytes a pixel whatever COLMOD
+// says.
+func (p *panel) beginRead() {
 	p.out = []byte{0}
 	p.reading, p.readPixel, p.readAt = true, true, p.window
 }

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"time"
 
 	"periph.io/x/conn/v3/physic"
@@ -29,7 +30,7 @@ func (p *panel) shift(w, r []byte) {
 		float(r, p.floating())
 		return
 	}
-	data := p.board.lines[linePanelDC].active
+	data, before := p.board.lines[linePanelDC].active, p.look
 	for len(w) > 0 {
 		n := len(w)
 		if p.reading && (data || p.window == p.readAt) {
@@ -52,6 +53,9 @@ func (p *panel) shift(w, r []byte) {
 		}
 	}
 	p.flushDirty()
+	if p.look != before {
+		p.redraw()
+	}
 }
 
 // floating is what SDO reads while the controller does not drive it.
@@ -69,18 +73,8 @@ func (p *panel) command(c byte) {
 	}
 	p.writing, p.pending = false, 0
 	p.cmd, p.cmdByte, p.got = p.model.commands[c], c, 0
-	if p.cmd == nil {
-		p.board.violate("panel", "unknown command %02X: taken for NOP", c)
-		p.cmd = &command{params: anyParams}
-		return
-	}
-	if why := p.tooEarly(); why != "" {
-		p.board.violate("panel", "%s: lost", why)
-		p.cmd = &command{params: anyParams}
-		return
-	}
-	if p.cmd.locked && p.csc != cscPart1|cscPart2 {
-		p.board.violate("panel", "%02X while command table 2 is locked (F0 C3, F0 96 unlock it): ignored", c)
+	if why := p.refusal(); why != "" {
+		p.board.violate("panel", "%s", why)
 		p.cmd = &command{params: anyParams}
 		return
 	}
@@ -93,17 +87,21 @@ func (p *panel) command(c byte) {
 	}
 }
 
-// tooEarly says why the controller does not take the command yet; "" if it does.
-func (p *panel) tooEarly() string {
+// refusal says why the controller does not take the command; "" if it does.
+func (p *panel) refusal() string {
 	now := time.Now()
 	switch {
+	case p.cmd == nil:
+		return fmt.Sprintf("unknown command %02X: taken for NOP", p.cmdByte)
 	case p.cmd.anytime:
 	case now.Before(p.busyUntil):
-		return p.cmd.name + " within 5 ms of " + p.busyAfter
+		return p.cmd.name + " within 5 ms of " + p.busyAfter + ": lost"
 	case p.cmdByte == 0x11 && p.sleeping && now.Before(p.sleepOutFrom):
-		return "SLPOUT within 120 ms of SLPIN or of a reset out of sleep-out"
+		return "SLPOUT within 120 ms of SLPIN or of a reset out of sleep-out: lost"
 	case p.cmdByte == 0x10 && !p.sleeping && now.Before(p.sleepInFrom):
-		return "SLPIN within 120 ms of SLPOUT"
+		return "SLPIN within 120 ms of SLPOUT: lost"
+	case p.cmd.locked && p.csc != cscPart1|cscPart2:
+		return fmt.Sprintf("%02X while command table 2 is locked (F0 C3, F0 96 unlock it): ignored", p.cmdByte)
 	}
 	return ""
 }

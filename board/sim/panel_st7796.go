@@ -16,20 +16,17 @@ func newST7796() *panelModel {
 		cols: 320, rows: 480, colmod: 0x66, colmodRead: 0x77,
 		maxWrite: 40 * physic.MegaHertz,
 		mirrorX:  true, bgrGlass: true, glass: glassTN,
-		id4: [4]byte{0x00, 0x00, 0x77, 0x96},
+		id4:      [4]byte{0x00, 0x00, 0x77, 0x96},
+		commands: sitronixCommands(),
 	}
-	m.add(dcsCommand)
-	m.add(sitronixCommand)
 	m.swallow(
 		0xB0, 0xB1, 0xB2, 0xB3, 0xB4, 0xB5, 0xB7, 0xB9, 0xC0, 0xC1, 0xC2, 0xC5, 0xC6,
 		0xD0, 0xD1, 0xD2, 0xE0, 0xE1, 0xE2, 0xE3, 0xE8,
 	)
 	m.commands[0xB6] = &command{name: "DFC", params: 3, param: (*panel).displayFunction}
 	m.commands[0xFB] = &command{name: "SPIRC", params: 1, param: indexedRead}
-	for c := 0xB0; c <= 0xFB; c++ {
-		if k := m.commands[c]; k != nil && (c < 0xDA || c > 0xDC) {
-			k.locked = true
-		}
+	for code, c := range m.commands {
+		c.locked = code >= 0xB0 && (code < 0xDA || code > 0xDC)
 	}
 	m.commands[0xD3] = &command{name: "RDID4", read: readID4}
 	m.commands[0xF0] = &command{name: "CSCON", params: 1, param: func(p *panel, _ int, v byte) {
@@ -57,5 +54,4 @@ func (p *panel) displayFunction(i int, v byte) {
 	case 2:
 		p.lines = min(8*(int(v&0x3F)+1), p.model.rows)
 	}
-	p.redraw()
 }

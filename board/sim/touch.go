@@ -90,22 +90,14 @@ func (t *touch) faultChanged() {
 	t.penIRQ()
 }
 
-// finger moves the finger; at is in viewer pixels of a screen of that size.
-func (t *touch) finger(at, size image.Point, down bool) {
+// finger moves the finger; at is in viewer pixels.
+func (t *touch) finger(at image.Point, down bool) {
 	t.down = down
 	if down {
 		// The film belongs to the glass: it turns with the module.
-		x := clamp01((float64(at.X) + 0.5) / float64(size.X))
-		y := clamp01((float64(at.Y) + 0.5) / float64(size.Y))
-		switch t.board.panel.opts.Rotation {
-		case 90:
-			x, y = 1-y, x
-		case 180:
-			x, y = 1-x, 1-y
-		case 270:
-			x, y = y, 1-x
-		}
-		t.x, t.y = x, y
+		model, g := t.board.panel.model, t.board.panel.glass(at)
+		t.x = clamp01((float64(g.X) + 0.5) / float64(model.cols))
+		t.y = clamp01((float64(g.Y) + 0.5) / float64(model.rows))
 	}
 	t.penIRQ()
 }
