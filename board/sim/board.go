@@ -30,13 +30,13 @@ type Board struct {
 	closed     bool
 	rng        *rand.Rand
 	lines      map[string]*line
-	ports      map[string]*portState
+	ports      map[string]*port
 	panel      *panel
 	touch      *touch
 	nfc        *pn532
 	views      map[*View]struct{}
 	watchers   map[chan struct{}]struct{}
-	violations violations
+	violations []string
 	planned    map[string]*plan // by the name of the fault
 	unhung     *sync.Cond       // with mu: a bus may hang no more
 	strikeDead bool             // setting the strike's line fails
@@ -64,7 +64,7 @@ func New(o *Options) *Board {
 	b.panel = newPanel(b, b.opts.Panel)
 	b.touch = newTouch(b, b.opts.Touch)
 	b.nfc = newPN532(b, b.opts.NFC)
-	b.ports = map[string]*portState{
+	b.ports = map[string]*port{
 		portPanel: newPort(b, portPanel, b.panel, &b.panel.fault),
 		portTouch: newPort(b, portTouch, b.touch, &b.touch.fault),
 		portNFC:   newPort(b, portNFC, b.nfc, &b.nfc.fault),
@@ -84,8 +84,8 @@ func (b *Board) Close() error {
 	}
 	b.closed = true
 	b.unhung.Broadcast()
-	for _, t := range b.planned {
-		t.stop()
+	for _, p := range b.planned {
+		p.timer.Stop()
 	}
 	b.nfc.powerOff()
 	b.touch.powerOff()

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"syscall"
 	"time"
 )
 
@@ -47,15 +46,15 @@ type Fault struct {
 	Held bool
 }
 
-// The most that the rates of a Fault may be.
+// The highest rates of a Fault.
 const (
 	maxResets = 600  // a minute
 	maxGhosts = 1000 // a second
 )
 
-// healing is how long after a fault's end what a driver does against a data
-// sheet is still the fault's doing.
-const healing = 5 * time.Second
+// recovery is how long after a fault's end a violation of a data sheet may still
+// be its consequence.
+const recovery = 5 * time.Second
 
 // check tells what is wrong with f.
 func (f Fault) check() error {
@@ -74,57 +73,57 @@ func (f Fault) check() error {
 }
 
 // SetFault gives the chip ("panel", "touch" or "nfc", as its SPI port) that
-// fault from now on; the zero Fault heals it.
+// fault from now on; the zero Fault ends it.
 func (b *Board) SetFault(chip string, f Fault) error {
 	if err := f.check(); err != nil {
 		return fmt.Errorf("sim: fault of %s: %w", chip, err)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	p := b.ports[chip]
-	if p == nil {
-		return fmt.Errorf("sim: chip %q: %w", chip, syscall.ENOENT)
+	p, err := b.port(chip)
+	if err != nil {
+		return err
 	}
 	p.setFault(f)
 	return nil
 }
 
-func (s *portState) setFault(f Fault) {
-	b, was := s.board, *s.fault
-	*s.fault = f
-	s.faults++
+func (p *port) setFault(f Fault) {
+	b, was := p.board, *p.fault
+	*p.fault = f
+	p.faults++
 	if f != was {
-		s.excuse()
+		p.recoversUntil = time.Now().Add(recovery)
 	}
 	b.unhung.Broadcast()
-	b.log.Debug("sim: fault", "chip", s.name, "fault", f)
+	b.log.Debug("sim: fault", "chip", p.name, "fault", f)
 	if was.Absent && !f.Absent {
-		s.chip.powerUp()
+		p.chip.powerUp()
 	}
-	s.chip.faultChanged()
+	p.chip.faultChanged()
 	if f.Resets > 0 {
-		s.often(f.Resets/60, s.reset)
+		p.often(f.Resets/60, p.reset)
 	}
-	if f.Ghosts > 0 && s.name == portTouch {
-		s.often(f.Ghosts, b.touch.haunt)
+	if f.Ghosts > 0 && p.name == portTouch {
+		p.often(f.Ghosts, b.touch.addGhost)
 	}
 	b.notify()
 }
 
 // often calls f rate times a second, at random moments with the board's lock
 // held, until the port's fault is another one.
-func (s *portState) often(rate float64, f func()) {
-	if s.board.closed {
+func (p *port) often(rate float64, f func()) {
+	faults, b := p.faults, p.board
+	if b.closed {
 		return
 	}
-	faults, b := s.faults, s.board
-	wait := time.Duration(s.rng.ExpFloat64() / rate * float64(time.Second))
+	wait := time.Duration(p.rng.ExpFloat64() / rate * float64(time.Second))
 	time.AfterFunc(wait, func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		if !b.closed && s.faults == faults {
+		if !b.closed && p.faults == faults {
 			f()
-			s.often(rate, f)
+			p.often(rate, f)
 		}
 	})
 }
@@ -134,25 +133,22 @@ func (s *portState) often(rate float64, f func()) {
 func (b *Board) ResetChip(chip string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	p := b.ports[chip]
-	if p == nil {
-		return fmt.Errorf("sim: chip %q: %w", chip, syscall.ENOENT)
+	p, err := b.port(chip)
+	if err != nil {
+		return err
 	}
 	p.reset()
 	return nil
 }
 
-func (s *portState) reset() {
-	s.chip.powerUp()
-	s.excuse()
+func (p *port) reset() {
+	p.chip.powerUp()
+	p.recoversUntil = time.Now().Add(recovery)
 }
 
-// excuse: what the driver does from now on, it does because of a fault.
-func (s *portState) excuse() { s.excused = time.Now().Add(healing) }
-
-// faulty tells whether a fault may be what makes a driver do what it does.
-func (s *portState) faulty() bool {
-	return *s.fault != Fault{} || time.Now().Before(s.excused)
+// faulty tells whether what a driver does may be the consequence of a fault.
+func (p *port) faulty() bool {
+	return *p.fault != Fault{} || time.Now().Before(p.recoversUntil)
 }
 
 // hit draws whether something with that share happens.

@@ -11,18 +11,18 @@ import (
 // Injection switches a named fault.
 type Injection struct {
 	Active bool
-	Amount float64       // how much of it, in the fault's unit; 0: the usual
-	After  time.Duration // not yet: that much later
-	For    time.Duration // it ends by itself; 0: not
+	Amount float64       // in the fault's unit; 0: its usual amount
+	After  time.Duration // until it begins
+	For    time.Duration // until it ends by itself; 0: it does not
 }
 
 // FaultState is a named fault as it is now.
 type FaultState struct {
-	Name   string        // as "nfc-noise": the chip, or the line, and what
-	What   string        // in a few words
-	Unit   string        // of Amount; empty if the fault is there or not
-	Amount float64       // that there is; of a fault that is not, the usual
-	Active bool          //
+	Name   string  // as "nfc-noise": the chip, or the line, and what
+	What   string  // in a few words
+	Unit   string  // of Amount; empty for a fault that is either active or not
+	Amount float64 // while it is active; otherwise its usual amount
+	Active bool
 	Left   time.Duration // until it ends by itself; 0: it does not
 }
 
@@ -71,18 +71,10 @@ func (u unknownFault) Error() string {
 
 func (unknownFault) Unwrap() error { return syscall.ENOENT }
 
-// plan is when a fault begins and ends by itself.
+// plan is the next change of a fault.
 type plan struct {
-	begin, end *time.Timer
-	until      time.Time
-}
-
-func (p *plan) stop() {
-	for _, t := range []*time.Timer{p.begin, p.end} {
-		if t != nil {
-			t.Stop()
-		}
-	}
+	timer *time.Timer
+	end   time.Time // of an active fault; zero if it has yet to begin
 }
 
 // Inject switches a named fault; Faults lists the names. What was planned for
@@ -99,21 +91,40 @@ func (b *Board) Inject(name string, i Injection) error {
 		return b.errClosed("fault " + name)
 	}
 	if old := b.planned[name]; old != nil {
-		old.stop()
+		old.timer.Stop()
 		delete(b.planned, name)
 	}
-	if i.After == 0 && i.For == 0 || !i.Active {
-		b.turn(f, i)
-		return nil
-	}
-	p := &plan{}
-	b.planned[name] = p
-	if i.After > 0 {
-		p.begin = b.later(name, p, i.After, func() { b.begin(f, i, p) })
+	if i.Active && i.After > 0 {
+		b.plan(name, i.After, func() { b.begin(f, i) })
 	} else {
-		b.begin(f, i, p)
+		b.begin(f, i)
 	}
 	return nil
+}
+
+// begin switches a fault, and plans its end.
+func (b *Board) begin(f namedFault, i Injection) {
+	b.turn(f, i)
+	if i.Active && i.For > 0 {
+		p := b.plan(f.name, i.For, func() { b.turn(f, Injection{}) })
+		p.end = time.Now().Add(i.For)
+	}
+}
+
+// plan calls change after d, with the board's lock held, unless the fault is
+// injected anew before.
+func (b *Board) plan(name string, d time.Duration, change func()) *plan {
+	p := &plan{}
+	p.timer = time.AfterFunc(d, func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if !b.closed && b.planned[name] == p {
+			delete(b.planned, name)
+			change()
+		}
+	})
+	b.planned[name] = p
+	return p
 }
 
 // CheckFault tells what is wrong with an injection before there is a board.
@@ -131,39 +142,14 @@ func faultNamed(name string, i Injection) (namedFault, error) {
 	if i.After < 0 || i.For < 0 {
 		return namedFault{}, fmt.Errorf("fault %s: a time that is negative: %w", name, ErrAmount)
 	}
-	if err := all[at].takes(i.Amount); err != nil {
+	if err := all[at].checkAmount(i.Amount); err != nil {
 		return namedFault{}, fmt.Errorf("fault %s: %w", name, err)
 	}
 	return all[at], nil
 }
 
-// begin lets a fault begin that was planned.
-func (b *Board) begin(f namedFault, i Injection, p *plan) {
-	b.turn(f, i)
-	if i.For == 0 {
-		delete(b.planned, f.name)
-		return
-	}
-	p.until = time.Now().Add(i.For)
-	p.end = b.later(f.name, p, i.For, func() {
-		delete(b.planned, f.name)
-		b.turn(f, Injection{})
-	})
-}
-
-// later calls do, with the board's lock held, unless the plan is void by then.
-func (b *Board) later(name string, p *plan, d time.Duration, do func()) *time.Timer {
-	return time.AfterFunc(d, func() {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		if !b.closed && b.planned[name] == p {
-			do()
-		}
-	})
-}
-
-// takes tells whether the fault can have that amount; 0 is the usual.
-func (f namedFault) takes(amount float64) error {
+// checkAmount returns why the fault cannot have that amount; 0 is the usual.
+func (f namedFault) checkAmount(amount float64) error {
 	if f.rate == nil {
 		if amount != 0 {
 			return fmt.Errorf("it is there or not: %w", ErrAmount)
@@ -178,7 +164,7 @@ func (f namedFault) takes(amount float64) error {
 	return nil
 }
 
-// turn makes a fault be there, or not.
+// turn switches a fault on or off.
 func (b *Board) turn(f namedFault, i Injection) {
 	b.log.Info("sim: fault", "name", f.name, "active", i.Active, "amount", i.Amount)
 	if f.chip == "" {
@@ -224,8 +210,8 @@ func (b *Board) Faults() []FaultState {
 				s.Active, s.Amount = true, v
 			}
 		}
-		if p := b.planned[f.name]; p != nil && s.Active && !p.until.IsZero() {
-			s.Left = time.Until(p.until)
+		if p := b.planned[f.name]; p != nil && s.Active && !p.end.IsZero() {
+			s.Left = time.Until(p.end)
 		}
 		all = append(all, s)
 	}

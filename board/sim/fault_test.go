@@ -228,7 +228,7 @@ func TestWhatADriverDoesBecauseOfAFaultIsNotHeldAgainstItForFiveSeconds(t *testi
 		n.b.ResetChip("nfc")
 		n.write(frameOf(0x02)...) // to a chip that sleeps
 		n.clean()
-		time.Sleep(healing)
+		time.Sleep(recovery)
 		n.write(frameOf(0x02)...)
 		if v := strings.Join(n.b.Violations(), ""); !strings.Contains(v, "while the chip sleeps") {
 			t.Errorf("after five seconds: %q", v)

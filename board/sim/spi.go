@@ -59,30 +59,39 @@ type Counters struct {
 	Bytes     int // clocked, in either or both directions
 }
 
-// portState is what all openings of one port share: the wires.
-type portState struct {
-	board    *Board
-	name     string
-	chip     chip
-	fault    *Fault
-	faults   int        // how many there were: the timers of an older one are void
-	excused  time.Time  // until then a fault is why the driver does what it does
-	rng      *rand.Rand // of its faults
-	mosi     noise
-	miso     noise
-	counters Counters
-	held     *port // whose chip select is still low
-	sees     bool  // the chip was there when it fell
+// port is what all openings of one SPI port share: the wires and the chip.
+type port struct {
+	board         *Board
+	name          string
+	chip          chip
+	fault         *Fault
+	faults        int        // how many there were: the timers of an older one are void
+	recoversUntil time.Time  // until then violations may be the consequence of a fault
+	rng           *rand.Rand // of its faults
+	mosi          noise
+	miso          noise
+	counters      Counters
+	held          *spidev // whose chip select is still low
+	sees          bool    // the chip was there when it fell
 }
 
-func newPort(b *Board, name string, c chip, f *Fault) *portState {
-	s := &portState{board: b, name: name, chip: c, fault: f}
-	for i, r := range []**rand.Rand{&s.rng, &s.mosi.rng, &s.miso.rng} {
+func newPort(b *Board, name string, c chip, f *Fault) *port {
+	p := &port{board: b, name: name, chip: c, fault: f}
+	for i, r := range []**rand.Rand{&p.rng, &p.mosi.rng, &p.miso.rng} {
 		h := fnv.New64a()
 		fmt.Fprint(h, name, i)
 		*r = rand.New(rand.NewPCG(b.opts.Seed, h.Sum64()))
 	}
-	return s
+	return p
+}
+
+// port returns the port "panel", "touch" or "nfc"; the error wraps ENOENT. The
+// board's lock is held.
+func (b *Board) port(name string) (*port, error) {
+	if p := b.ports[name]; p != nil {
+		return p, nil
+	}
+	return nil, fmt.Errorf("sim: SPI port %q: %w", name, syscall.ENOENT)
 }
 
 // Counters returns the counters of the port "panel", "touch" or "nfc"; zeros
@@ -90,59 +99,55 @@ func newPort(b *Board, name string, c chip, f *Fault) *portState {
 func (b *Board) Counters(name string) Counters {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if p := b.ports[name]; p != nil {
-		return p.counters
+	p, err := b.port(name)
+	if err != nil {
+		return Counters{}
 	}
-	return Counters{}
+	return p.counters
 }
 
-// SPI opens the port "panel", "touch" or "nfc". It behaves as periph's
-// sysfs.SPI over spidev on a Raspberry Pi: Connect works once; a message is at
-// most 4,096 bytes; only 8 bits a word, MSB first; an absent chip is no error.
+// SPI opens the port "panel", "touch" or "nfc".
 func (b *Board) SPI(name string) (spi.PortCloser, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
 		return nil, b.errClosed("SPI " + name)
 	}
-	s := b.ports[name]
-	if s == nil {
-		return nil, fmt.Errorf("sim: SPI port %q: %w", name, syscall.ENOENT)
+	p, err := b.port(name)
+	if err != nil {
+		return nil, err
 	}
-	return &port{s: s, mu: b}, nil
+	return &spidev{port: p}, nil
 }
 
-// port is one opening of a port, and its connection. It implements
-// spi.PortCloser, spi.Conn, conn.Limits, io.Reader and io.Writer.
-type port struct {
-	s         *portState
-	mu        *Board
+// spidev is one opening of a port, and its connection.
+type spidev struct {
+	port      *port
 	connected bool
 	closed    bool
-	freqPort  physic.Frequency
-	freqConn  physic.Frequency
+	limit     physic.Frequency // from LimitSpeed; 0: none
+	hz        physic.Frequency // from Connect, as mode and bits
 	mode      spi.Mode
 	bits      uint8
-	one       [1]spi.Packet
 }
 
 var (
-	_ spi.PortCloser = &port{}
-	_ spi.Conn       = &port{}
-	_ conn.Limits    = &port{}
+	_ spi.PortCloser = &spidev{}
+	_ spi.Conn       = &spidev{}
+	_ conn.Limits    = &spidev{}
 )
 
-func (p *port) String() string { return "sim-" + p.s.name }
+func (d *spidev) String() string { return "sim-" + d.port.name }
 
 // Close closes the port and its connection.
-func (p *port) Close() error {
-	p.mu.mu.Lock()
-	defer p.mu.mu.Unlock()
-	if p.closed {
+func (d *spidev) Close() error {
+	d.port.board.mu.Lock()
+	defer d.port.board.mu.Unlock()
+	if d.closed {
 		return fmt.Errorf("sim-spi: %w", os.ErrClosed)
 	}
-	p.closed = true
-	p.s.release(p)
+	d.closed = true
+	d.port.release(d)
 	return nil
 }
 
@@ -154,92 +159,55 @@ func checkSpeed(f physic.Frequency) error {
 }
 
 // LimitSpeed bounds the clock of this opening.
-func (p *port) LimitSpeed(f physic.Frequency) error {
+func (d *spidev) LimitSpeed(f physic.Frequency) error {
 	if err := checkSpeed(f); err != nil {
 		return err
 	}
-	p.mu.mu.Lock()
-	defer p.mu.mu.Unlock()
-	p.freqPort = f
+	d.port.board.mu.Lock()
+	defer d.port.board.mu.Unlock()
+	d.limit = f
 	return nil
 }
 
-// Connect sets clock, mode and word size. LSBFirst is refused with EINVAL, as
-// by a Raspberry Pi. Word sizes other than 8 are refused by each transfer, as
-// periph passes them with it.
-func (p *port) Connect(f physic.Frequency, mode spi.Mode, bits int) (spi.Conn, error) {
+// Connect sets clock, mode and word size. What a Raspberry Pi's controller does
+// not have (LSBFirst) or this one does not emulate (HalfDuplex) is EINVAL. Word
+// sizes other than 8 are refused by each transfer, as periph passes them with it.
+func (d *spidev) Connect(f physic.Frequency, mode spi.Mode, bits int) (spi.Conn, error) {
 	if err := checkSpeed(f); err != nil {
 		return nil, err
-	}
-	if mode&^(spi.Mode3|spi.HalfDuplex|spi.NoCS|spi.LSBFirst) != 0 {
-		return nil, fmt.Errorf("sim-spi: invalid mode %v", mode)
 	}
 	if bits < 1 || bits >= 256 {
 		return nil, fmt.Errorf("sim-spi: invalid bits %d", bits)
 	}
-	p.mu.mu.Lock()
-	defer p.mu.mu.Unlock()
-	if p.closed {
+	d.port.board.mu.Lock()
+	defer d.port.board.mu.Unlock()
+	if d.closed {
 		return nil, fmt.Errorf("sim-spi: %w", os.ErrClosed)
 	}
-	if p.connected {
+	if d.connected {
 		return nil, errors.New("sim-spi: Connect() can only be called exactly once")
 	}
-	p.connected = true
-	if mode&spi.LSBFirst != 0 {
+	d.connected = true
+	if mode&^(spi.Mode3|spi.NoCS) != 0 {
 		return nil, fmt.Errorf("sim-spi: setting mode %v failed: %w", mode, syscall.EINVAL)
 	}
-	p.freqConn, p.mode, p.bits = f, mode, uint8(bits)
-	return p, nil
+	d.hz, d.mode, d.bits = f, mode, uint8(bits)
+	return d, nil
 }
 
-// Duplex is Full, or Half if Connect was told HalfDuplex.
-func (p *port) Duplex() conn.Duplex {
-	if p.mode&spi.HalfDuplex != 0 {
-		return conn.Half
-	}
-	return conn.Full
-}
+func (d *spidev) Duplex() conn.Duplex { return conn.Full }
 
-// MaxTxSize is 4096.
-func (p *port) MaxTxSize() int { return bufSize }
-
-// Read clocks zeros out and b in.
-func (p *port) Read(b []byte) (int, error) {
-	if err := p.Tx(nil, b); err != nil {
-		return 0, err
-	}
-	return len(b), nil
-}
-
-// Write clocks b out.
-func (p *port) Write(b []byte) (int, error) {
-	if err := p.Tx(b, nil); err != nil {
-		return 0, err
-	}
-	return len(b), nil
-}
+func (d *spidev) MaxTxSize() int { return bufSize }
 
 // Tx is one message of one transfer, hence one chip select window. w and r
-// have the same length, or one is empty; they may be the same memory. With
-// HalfDuplex, w goes out first, then r comes in.
-func (p *port) Tx(w, r []byte) error {
-	if p.Duplex() == conn.Half && len(w) != 0 && len(r) != 0 {
-		return p.TxPackets([]spi.Packet{{W: w, KeepCS: true}, {R: r}})
-	}
-	p.mu.mu.Lock()
-	defer p.mu.mu.Unlock()
-	p.one[0] = spi.Packet{W: w, R: r}
-	err := p.message(p.one[:])
-	p.one[0] = spi.Packet{}
-	return err
-}
+// have the same length, or one is empty; they may be the same memory.
+func (d *spidev) Tx(w, r []byte) error { return d.TxPackets([]spi.Packet{{W: w, R: r}}) }
 
 // TxPackets is one message of several transfers. KeepCS joins a packet to the
 // next one; on the last it leaves chip select low until this connection's next
 // message, or another's on the same port.
-func (p *port) TxPackets(packets []spi.Packet) error {
-	p.mu.mu.Lock()
-	defer p.mu.mu.Unlock()
-	return p.message(packets)
+func (d *spidev) TxPackets(packets []spi.Packet) error {
+	d.port.board.mu.Lock()
+	defer d.port.board.mu.Unlock()
+	return d.message(packets)
 }

@@ -65,6 +65,7 @@ func TestConnectTakesWhatARaspberryPiTakes(t *testing.T) {
 		{physic.MegaHertz, spi.Mode0, 8, nil},
 		{physic.MegaHertz, spi.Mode3 | spi.NoCS, 8, nil},
 		{physic.MegaHertz, spi.Mode0 | spi.LSBFirst, 8, syscall.EINVAL},
+		{physic.MegaHertz, spi.Mode0 | spi.HalfDuplex, 8, syscall.EINVAL},
 	} {
 		p, err := b.SPI("nfc")
 		if err != nil {
@@ -180,13 +181,13 @@ func TestTheClockIsNeverFasterThanAsked(t *testing.T) {
 		5 * physic.KiloHertz:  6103, // the slowest it can
 		physic.GigaHertz:      200000000,
 	} {
-		p := &port{freqConn: asked}
-		if got := p.hz(); got != want {
+		d := &spidev{hz: asked}
+		if got := d.clock(); got != want {
 			t.Errorf("%v: %d Hz, want %d", asked, got, want)
 		}
 	}
-	p := &port{freqConn: 32 * physic.MegaHertz, freqPort: 1 * physic.MegaHertz}
-	if got := p.hz(); got != 1000000 {
+	d := &spidev{hz: 32 * physic.MegaHertz, limit: 1 * physic.MegaHertz}
+	if got := d.clock(); got != 1000000 {
 		t.Errorf("limited to 1 MHz: %d Hz", got)
 	}
 }

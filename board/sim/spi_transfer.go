@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -14,72 +15,66 @@ import (
 var zeros [bufSize]byte
 
 // message runs packets as one spidev message. The board's lock is held.
-func (p *port) message(packets []spi.Packet) error {
-	for p.s.fault.Hung && !p.mu.closed {
-		p.mu.unhung.Wait()
+func (d *spidev) message(packets []spi.Packet) error {
+	p := d.port
+	for p.fault.Hung && !p.board.closed {
+		p.board.unhung.Wait()
 	}
-	if p.closed || p.mu.closed {
+	if d.closed || p.board.closed {
 		return fmt.Errorf("sim-spi: %w", os.ErrClosed)
 	}
-	if !p.connected {
+	if !d.connected {
 		return errors.New("sim-spi: not connected")
 	}
-	if err := p.check(packets); err != nil {
+	if err := d.check(packets); err != nil {
 		return err
 	}
-	s := p.s
-	s.counters.Messages++
-	if s.held != nil && s.held != p {
-		s.release(s.held)
+	p.counters.Messages++
+	if p.held != nil && p.held != d {
+		p.release(p.held)
 	}
-	for i := range packets {
-		k := &packets[i]
-		w, r := k.W, k.R
+	for _, packet := range packets {
+		w, r := packet.W, packet.R
 		if len(w) == 0 {
 			w = zeros[:len(r)]
 		}
 		if len(r) == 0 {
 			r = nil
 		}
-		s.counters.Transfers++
-		s.counters.Bytes += len(w)
-		if p.mode&spi.NoCS != 0 {
-			p.mu.violate(s.name, "the port was connected with NoCS: the chip is never selected")
+		p.counters.Transfers++
+		p.counters.Bytes += len(w)
+		if d.mode&spi.NoCS != 0 {
+			p.board.violate(p.name, "the port was connected with NoCS: the chip is never selected")
 			float(r, 0xFF)
 			continue
 		}
-		if s.held == nil {
-			s.held = p
-			if s.sees = !s.fault.Absent; s.sees {
-				s.chip.selected(clock{mode: p.mode & spi.Mode3, hz: p.hz()})
+		if p.held == nil {
+			p.held = d
+			if p.sees = !p.fault.Absent; p.sees {
+				p.chip.selected(clock{mode: d.mode & spi.Mode3, hz: d.clock()})
 			}
 		}
 		if len(w) > 0 {
-			s.shift(w, r)
+			p.shift(w, r)
 		}
-		if p.mode&spi.HalfDuplex != 0 {
-			float(r, 0xFF) // the chip answers on a wire that is not looked at
-		}
-		if !k.KeepCS {
-			s.release(p)
+		if !packet.KeepCS {
+			p.release(d)
 		}
 	}
 	return nil
 }
 
-func (p *port) check(packets []spi.Packet) error {
+// check returns what spidev or periph would not take.
+func (d *spidev) check(packets []spi.Packet) error {
 	total := 0
-	for i := range packets {
-		w, r := len(packets[i].W), len(packets[i].R)
-		switch {
-		case w != 0 && r != 0 && p.mode&spi.HalfDuplex != 0:
-			return errors.New("sim-spi: can only specify one of w or r when in half duplex")
-		case w != 0 && r != 0 && w != r:
+	for _, packet := range packets {
+		w, r := len(packet.W), len(packet.R)
+		if w != 0 && r != 0 && w != r {
 			return fmt.Errorf("sim-spi: when both w and r are used, they must be the same size; got %d and %d bytes", w, r)
 		}
 		total += max(w, r)
-		if bits := packets[i].BitsPerWord; bits != 8 && (bits != 0 || p.bits != 8) {
-			return fmt.Errorf("sim-spi: %d bits per word: %w", max(bits, p.bits), syscall.EINVAL)
+		if bits := cmp.Or(packet.BitsPerWord, d.bits); bits != 8 {
+			return fmt.Errorf("sim-spi: %d bits per word: %w", bits, syscall.EINVAL)
 		}
 	}
 	if total == 0 {
@@ -91,45 +86,46 @@ func (p *port) check(packets []spi.Packet) error {
 	return nil
 }
 
-// hz is the clock that a Raspberry Pi makes of the asked one: its core clock
-// through an even divisor, never faster than asked.
-func (p *port) hz() int64 {
+// clock is the clock that a Raspberry Pi makes of the asked one, in Hz: its core
+// clock through an even divisor, never faster than asked.
+func (d *spidev) clock() int64 {
 	const core = 400_000_000
-	f := p.freqConn
-	if p.freqPort != 0 && p.freqPort < f {
-		f = p.freqPort
+	f := d.hz
+	if d.limit != 0 {
+		f = min(f, d.limit)
 	}
 	asked := int64(f / physic.Hertz)
 	if asked >= core/2 {
 		return core / 2
 	}
-	div := (core + asked - 1) / asked
-	div += div & 1
-	return core / min(div, 65536)
+	divisor := (core + asked - 1) / asked
+	divisor += divisor & 1
+	return core / min(divisor, 65536)
 }
 
-func (s *portState) shift(w, r []byte) {
-	f := s.fault
-	if f.Absent || !s.sees {
+func (p *port) shift(w, r []byte) {
+	f := p.fault
+	if f.Absent || !p.sees {
 		float(r, f.MISO)
 		return
 	}
 	if f.Noise > 0 {
-		w = s.mosi.over(w, f.Noise)
+		w = p.mosi.over(w, f.Noise)
 	}
-	s.chip.shift(w, r)
+	p.chip.shift(w, r)
 	if f.Noise > 0 {
-		copy(r, s.miso.over(r, f.Noise))
+		copy(r, p.miso.over(r, f.Noise))
 	}
 }
 
-// release lets chip select rise if p holds it low.
-func (s *portState) release(p *port) {
-	if s.held == p {
-		s.held = nil
-		if s.sees {
-			s.chip.deselected()
-		}
+// release lets chip select rise if d holds it low.
+func (p *port) release(d *spidev) {
+	if p.held != d {
+		return
+	}
+	p.held = nil
+	if p.sees {
+		p.chip.deselected()
 	}
 }
 

@@ -47,10 +47,10 @@ func (c contact) beside(other contact) contact {
 	}
 }
 
-// haunt makes a ghost anywhere: one half of them weak (3 to 30 kohm, where a
+// addGhost makes a ghost anywhere: one half of them weak (3 to 30 kohm, where a
 // finger has some hundred) for up to 30 ms, the other half as firm as 300 ohm
 // for at most 8 ms.
-func (t *touch) haunt() {
+func (t *touch) addGhost() {
 	rng := t.board.ports[portTouch].rng
 	least, most, longest := 3000.0, 30000.0, 30*time.Millisecond
 	if rng.IntN(2) == 0 {
