@@ -26,21 +26,21 @@ type Board struct {
 	opts Options
 	log  *slog.Logger
 
-	mu         sync.Mutex // guards everything below, the chips included
-	closed     bool
-	rng        *rand.Rand
-	lines      map[string]*line
-	ports      map[string]*port
-	panel      *panel
-	touch      *touch
-	nfc        *pn532
-	views      map[*View]struct{}
-	watchers   map[chan struct{}]struct{}
-	violations []string
-	planned    map[string]*plan // by the name of the fault
-	unhung     *sync.Cond       // with mu: a bus may hang no more
-	strikeDead bool             // setting the strike's line fails
-	events     eventQueue
+	mu          sync.Mutex // guards everything below, the chips included
+	closed      bool
+	rng         *rand.Rand
+	lines       map[string]*line
+	ports       map[string]*port
+	panel       *panel
+	touch       *touch
+	nfc         *pn532
+	views       map[*View]struct{}
+	watchers    map[chan struct{}]struct{}
+	violations  []string
+	planned     map[string]*plan // by the name of the fault
+	unhung      *sync.Cond       // with mu: a bus may hang no more
+	strikeFails bool             // setting the strike's line fails
+	edges       *edgeQueue
 }
 
 // New makes a board that has just been powered up. A nil o is the zero
@@ -69,7 +69,7 @@ func New(o *Options) *Board {
 		portTouch: newPort(b, portTouch, b.touch, &b.touch.fault),
 		portNFC:   newPort(b, portNFC, b.nfc, &b.nfc.fault),
 	}
-	b.events.start(&b.mu)
+	b.edges = newEdgeQueue(&b.mu)
 	return b
 }
 
@@ -90,7 +90,7 @@ func (b *Board) Close() error {
 	b.nfc.powerOff()
 	b.touch.powerOff()
 	b.mu.Unlock()
-	b.events.stop()
+	b.edges.stop()
 	return nil
 }
 
@@ -116,27 +116,16 @@ func (b *Board) GhostTouch() {
 // PresentCard lays a card on the reader, in place of any other. It fails for
 // a card whose UID has not 4, 7 or 10 bytes.
 func (b *Board) PresentCard(c Card) error {
-	air, err := c.onAir()
+	p, err := newPICC(c)
 	if err != nil {
 		return err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.closed {
-		b.nfc.present(air)
+		b.nfc.present(p)
 	}
 	return nil
-}
-
-// Card is the card that lies on the reader; false if none does.
-func (b *Board) Card() (Card, bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	a := b.nfc.rf.card
-	if a == nil {
-		return Card{}, false
-	}
-	return Card{UID: append([]byte(nil), a.uid...), Kind: a.kind}, true
 }
 
 // RemoveCard takes the card away, if there is one.
@@ -146,6 +135,16 @@ func (b *Board) RemoveCard() {
 	if !b.closed {
 		b.nfc.remove()
 	}
+}
+
+// cardUID is the identifier of the card on the reader; nil if none is.
+func (b *Board) cardUID() []byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if p := b.nfc.rf.card; p != nil {
+		return p.uid
+	}
+	return nil
 }
 
 func (b *Board) errClosed(what string) error {

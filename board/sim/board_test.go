@@ -105,7 +105,7 @@ func TestAHandlerThatHangsLosesPairsOfEdgesButNotTheLevel(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		for i := range 4*queuedEdges + 1 {
+		for i := range 4*maxEdges + 1 {
 			if err := b.SetLine("tamper", i%2 == 0); err != nil {
 				t.Fatal(err)
 			}
@@ -113,8 +113,8 @@ func TestAHandlerThatHangsLosesPairsOfEdgesButNotTheLevel(t *testing.T) {
 		}
 		close(hang)
 		synctest.Wait()
-		if len(got) > queuedEdges+1 || !got[len(got)-1] {
-			t.Fatalf("%d edges, the last %v; want at most %d, the last true", len(got), got[len(got)-1], queuedEdges+1)
+		if len(got) > maxEdges+1 || !got[len(got)-1] {
+			t.Fatalf("%d edges, the last %v; want at most %d, the last true", len(got), got[len(got)-1], maxEdges+1)
 		}
 		for i, v := range got {
 			if v != (i%2 == 0) {

@@ -1,6 +1,9 @@
 package sim
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Card is what a person holds to the reader: an ISO/IEC 14443 type A card.
 type Card struct {
@@ -24,12 +27,10 @@ const (
 	NTAG424
 )
 
-// air is a card as a reader meets it. atqa is the value with the byte sent
-// last on air first, as the PN532 hands it out.
-type air struct {
-	kind Kind
+// picc is a card in the field (proximity integrated circuit card).
+type picc struct {
 	uid  []byte
-	atqa uint16
+	atqa uint16 // the byte sent last on air first, as the PN532 hands it out
 	sak  byte
 	ats  []byte // with its length byte; nil without ISO/IEC 14443-4
 	// active: selected and neither halted nor without field since. Such a
@@ -37,9 +38,8 @@ type air struct {
 	active bool
 }
 
-func (c Card) onAir() (*air, error) {
-	// ATQA without the UID size, SAK and ATS of each kind.
-	a := &air{uid: append([]byte(nil), c.UID...), kind: c.Kind}
+// newPICC fails for an unknown kind and for a UID that has not 4, 7 or 10 bytes.
+func newPICC(c Card) (*picc, error) {
 	kind := c.Kind
 	if kind == Auto {
 		kind = NTAG
@@ -47,31 +47,22 @@ func (c Card) onAir() (*air, error) {
 			kind = MIFAREClassic1K
 		}
 	}
-	switch kind {
-	case MIFAREMini:
-		a.atqa, a.sak = 0x0004, 0x09
-	case MIFAREClassic1K:
-		a.atqa, a.sak = 0x0004, 0x08
-	case MIFAREClassic4K:
-		a.atqa, a.sak = 0x0002, 0x18
-	case MIFAREUltralight, NTAG:
-		a.atqa, a.sak = 0x0004, 0x00
-	case DESFire:
-		a.atqa, a.sak, a.ats = 0x0304, 0x20, []byte{0x06, 0x75, 0x77, 0x81, 0x02, 0x80}
-	case NTAG424:
-		a.atqa, a.sak, a.ats = 0x0304, 0x20, []byte{0x06, 0x77, 0x77, 0x71, 0x02, 0x80}
-	default:
+	p, ok := map[Kind]picc{ // the ATQA without the UID's size
+		MIFAREMini:       {atqa: 0x0004, sak: 0x09},
+		MIFAREClassic1K:  {atqa: 0x0004, sak: 0x08},
+		MIFAREClassic4K:  {atqa: 0x0002, sak: 0x18},
+		MIFAREUltralight: {atqa: 0x0004, sak: 0x00},
+		NTAG:             {atqa: 0x0004, sak: 0x00},
+		DESFire:          {atqa: 0x0304, sak: 0x20, ats: []byte{0x06, 0x75, 0x77, 0x81, 0x02, 0x80}},
+		NTAG424:          {atqa: 0x0304, sak: 0x20, ats: []byte{0x06, 0x77, 0x77, 0x71, 0x02, 0x80}},
+	}[kind]
+	if !ok {
 		return nil, fmt.Errorf("sim: unknown kind of card %d", c.Kind)
 	}
-	// Bits 8 and 7 of the ATQA are the UID size (ISO/IEC 14443-3, 6.5.2).
-	switch len(c.UID) {
-	case 4:
-	case 7:
-		a.atqa |= 0x0040
-	case 10:
-		a.atqa |= 0x0080
-	default:
+	size, ok := map[int]uint16{4: 0x0000, 7: 0x0040, 10: 0x0080}[len(c.UID)] // ISO/IEC 14443-3, 6.5.2
+	if !ok {
 		return nil, fmt.Errorf("sim: a card's UID has 4, 7 or 10 bytes, not %d", len(c.UID))
 	}
-	return a, nil
+	p.uid, p.atqa = slices.Clone(c.UID), p.atqa|size
+	return &p, nil
 }

@@ -1,20 +1,23 @@
 package sim
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
-// queuedEdges bounds how many edges of one line wait for a handler that does
-// not return, as the kernel bounds its queue. Beyond it the oldest pair goes,
-// so that what is left still alternates and ends with the level that holds.
-const queuedEdges = 64
+// maxEdges bounds how many edges of one line wait for a handler that does not
+// return, as the kernel bounds its queue. Beyond it the oldest two go, so that
+// what is left still alternates and ends with the present level.
+const maxEdges = 64
 
 type edge struct {
 	in     *Input
 	active bool
 }
 
-// eventQueue calls the input handlers from one goroutine, outside the board's
+// edgeQueue calls the input handlers from one goroutine, outside the board's
 // lock, so that a handler may call the board.
-type eventQueue struct {
+type edgeQueue struct {
 	mu    *sync.Mutex // the board's
 	wake  *sync.Cond
 	edges []edge
@@ -22,13 +25,14 @@ type eventQueue struct {
 	done  chan struct{}
 }
 
-func (q *eventQueue) start(mu *sync.Mutex) {
-	q.mu, q.wake, q.done = mu, sync.NewCond(mu), make(chan struct{})
+func newEdgeQueue(mu *sync.Mutex) *edgeQueue {
+	q := &edgeQueue{mu: mu, wake: sync.NewCond(mu), done: make(chan struct{})}
 	go q.run()
+	return q
 }
 
 // stop ends the goroutine and waits for it. The board's lock is not held.
-func (q *eventQueue) stop() {
+func (q *edgeQueue) stop() {
 	q.mu.Lock()
 	q.quit = true
 	q.wake.Broadcast()
@@ -37,29 +41,26 @@ func (q *eventQueue) stop() {
 }
 
 // put queues an edge. The board's lock is held.
-func (q *eventQueue) put(in *Input, active bool) {
-	if in.waiting >= queuedEdges {
-		q.dropOldestPair(in)
+func (q *edgeQueue) put(in *Input, active bool) {
+	if in.waiting >= maxEdges {
+		for range 2 {
+			q.take(slices.IndexFunc(q.edges, func(e edge) bool { return e.in == in }))
+		}
 	}
 	in.waiting++
 	q.edges = append(q.edges, edge{in, active})
 	q.wake.Signal()
 }
 
-func (q *eventQueue) dropOldestPair(in *Input) {
-	kept, dropped := q.edges[:0], 0
-	for _, e := range q.edges {
-		if e.in == in && dropped < 2 {
-			dropped++
-			continue
-		}
-		kept = append(kept, e)
-	}
-	q.edges = kept
-	in.waiting -= dropped
+// take removes the edge at i from the queue.
+func (q *edgeQueue) take(i int) edge {
+	e := q.edges[i]
+	q.edges = slices.Delete(q.edges, i, i+1)
+	e.in.waiting--
+	return e
 }
 
-func (q *eventQueue) run() {
+func (q *edgeQueue) run() {
 	defer close(q.done)
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -70,9 +71,7 @@ func (q *eventQueue) run() {
 		if q.quit {
 			return
 		}
-		e := q.edges[0]
-		q.edges = q.edges[:copy(q.edges, q.edges[1:])]
-		e.in.waiting--
+		e := q.take(0)
 		if e.in.closed {
 			continue
 		}

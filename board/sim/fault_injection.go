@@ -168,7 +168,7 @@ func (f namedFault) checkAmount(amount float64) error {
 func (b *Board) turn(f namedFault, i Injection) {
 	b.log.Info("sim: fault", "name", f.name, "active", i.Active, "amount", i.Amount)
 	if f.chip == "" {
-		b.strikeDead = i.Active
+		b.strikeFails = i.Active
 		b.notify()
 		return
 	}
@@ -202,7 +202,7 @@ func (b *Board) Faults() []FaultState {
 		s := FaultState{Name: f.name, What: f.what, Unit: f.unit, Amount: f.usual}
 		switch {
 		case f.chip == "":
-			s.Active = b.strikeDead
+			s.Active = b.strikeFails
 		case f.flag != nil:
 			s.Active = *f.flag(b.ports[f.chip].fault)
 		default:

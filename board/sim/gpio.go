@@ -34,7 +34,7 @@ type line struct {
 	kind      lineKind
 	active    bool
 	requested bool
-	input     *Input // the request with its handler, if there is one
+	input     *Input // the request that has a handler; nil if none
 }
 
 func newLines() map[string]*line {
@@ -50,43 +50,59 @@ func newLines() map[string]*line {
 	return m
 }
 
-// request hands the line out, once at a time, as the kernel does.
-func (b *Board) request(name string, wantOutput bool) (*line, error) {
-	if b.closed {
-		return nil, b.errClosed("line " + name)
-	}
-	l := b.lines[name]
-	if l == nil || (l.kind == output) != wantOutput {
-		direction := "input"
-		if wantOutput {
-			direction = "output"
-		}
-		return nil, fmt.Errorf("sim: no %s line %q: %w", direction, name, syscall.ENOENT)
-	}
-	if l.requested {
-		return nil, fmt.Errorf("sim: line %s: %w", name, syscall.EBUSY)
-	}
-	l.requested = true
-	return l, nil
-}
-
-// Output is a requested output line.
-type Output struct {
+// request is a line that the program holds.
+type request struct {
 	board  *Board
 	line   *line
 	closed bool
 }
+
+// requestLine hands a line out, once at a time, as the kernel does.
+func (b *Board) requestLine(name string, direction string) (request, error) {
+	if b.closed {
+		return request{}, b.errClosed("line " + name)
+	}
+	l := b.lines[name]
+	if l == nil || (l.kind == output) != (direction == "output") {
+		return request{}, fmt.Errorf("sim: no %s line %q: %w", direction, name, syscall.ENOENT)
+	}
+	if l.requested {
+		return request{}, fmt.Errorf("sim: line %s: %w", name, syscall.EBUSY)
+	}
+	l.requested = true
+	return request{board: b, line: l}, nil
+}
+
+func (r *request) errClosed() error {
+	return fmt.Errorf("sim: line %s: %w", r.line.name, os.ErrClosed)
+}
+
+// Close gives the line back, which keeps its level. No call of an input's handler
+// begins after it returns; one that is under way is not waited for.
+func (r *request) Close() error {
+	r.board.mu.Lock()
+	defer r.board.mu.Unlock()
+	if r.closed {
+		return r.errClosed()
+	}
+	r.closed = true
+	r.line.requested, r.line.input = false, nil
+	return nil
+}
+
+// Output is a requested output line.
+type Output struct{ request }
 
 // Output requests strike, buzzer, backlight, panel-dc, panel-reset or
 // nfc-reset. The error wraps EBUSY while someone else holds the line.
 func (b *Board) Output(name string) (*Output, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	l, err := b.request(name, true)
+	r, err := b.requestLine(name, "output")
 	if err != nil {
 		return nil, err
 	}
-	return &Output{board: b, line: l}, nil
+	return &Output{r}, nil
 }
 
 // SetValue drives the line: 0 is inactive, everything else active.
@@ -95,33 +111,19 @@ func (o *Output) SetValue(v int) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if o.closed || b.closed {
-		return fmt.Errorf("sim: line %s: %w", o.line.name, os.ErrClosed)
+		return o.errClosed()
 	}
-	if b.strikeDead && o.line.name == lineStrike {
+	if b.strikeFails && o.line.name == lineStrike {
 		return fmt.Errorf("sim: line %s: %w", o.line.name, syscall.EIO)
 	}
 	b.drive(o.line, v != 0)
 	return nil
 }
 
-// Close gives the line back. It keeps its level.
-func (o *Output) Close() error {
-	o.board.mu.Lock()
-	defer o.board.mu.Unlock()
-	if o.closed {
-		return fmt.Errorf("sim: line %s: %w", o.line.name, os.ErrClosed)
-	}
-	o.closed = true
-	o.line.requested = false
-	return nil
-}
-
 // Input is a requested input line.
 type Input struct {
-	board   *Board
-	line    *line
+	request
 	on      func(active bool)
-	closed  bool
 	waiting int // edges queued for on
 }
 
@@ -132,42 +134,28 @@ type Input struct {
 func (b *Board) Input(name string, on func(active bool)) (*Input, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	l, err := b.request(name, false)
+	r, err := b.requestLine(name, "input")
 	if err != nil {
 		return nil, err
 	}
-	in := &Input{board: b, line: l, on: on}
-	l.input = in
+	in := &Input{request: r, on: on}
+	if on != nil {
+		in.line.input = in
+	}
 	return in, nil
 }
 
 // Value is the level now: 1 is active.
 func (in *Input) Value() (int, error) {
-	b := in.board
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if in.closed || b.closed {
-		return 0, fmt.Errorf("sim: line %s: %w", in.line.name, os.ErrClosed)
+	in.board.mu.Lock()
+	defer in.board.mu.Unlock()
+	if in.closed || in.board.closed {
+		return 0, in.errClosed()
 	}
 	if in.line.active {
 		return 1, nil
 	}
 	return 0, nil
-}
-
-// Close gives the line back. No call of the handler begins after it returns;
-// one that is under way is not waited for.
-func (in *Input) Close() error {
-	b := in.board
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if in.closed {
-		return fmt.Errorf("sim: line %s: %w", in.line.name, os.ErrClosed)
-	}
-	in.closed = true
-	in.line.requested = false
-	in.line.input = nil
-	return nil
 }
 
 // SetLine pushes the exit button, opens the door or the case. The error wraps
@@ -209,7 +197,7 @@ func (b *Board) Line(name string) bool {
 	return l != nil && l.active
 }
 
-// drive sets a line, tells the chip behind it, the handler and the watchers.
+// drive sets a line, and tells the chip behind it, the handler and the watchers.
 func (b *Board) drive(l *line, active bool) {
 	if l.active == active {
 		return
@@ -221,8 +209,8 @@ func (b *Board) drive(l *line, active bool) {
 	case lineNFCReset:
 		b.nfc.reset(active)
 	}
-	if l.input != nil && l.input.on != nil {
-		b.events.put(l.input, active)
+	if l.input != nil {
+		b.edges.put(l.input, active)
 	}
 	if l.kind != interrupt && l.name != linePanelDC {
 		b.log.Debug("sim: line", "name", l.name, "active", active)
@@ -230,7 +218,7 @@ func (b *Board) drive(l *line, active bool) {
 	}
 }
 
-// interrupt is a chip driving its line.
+// interrupt sets the interrupt line of a chip.
 func (b *Board) interrupt(name string, active bool) {
 	if !b.closed {
 		b.drive(b.lines[name], active)

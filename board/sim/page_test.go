@@ -142,28 +142,19 @@ func TestAFingerTouchesAndLifts(t *testing.T) {
 	}
 }
 
-func (b *Board) cardOn() []byte {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.nfc.rf.card == nil {
-		return nil
-	}
-	return b.nfc.rf.card.uid
-}
-
 func TestACardComesAndGoes(t *testing.T) {
 	w := serve(t, Page{})
 	w.wants(204, "PUT", "/api/card", `{"uid":"04A1:B2C3 d4e580"}`)
-	if got := w.board.cardOn(); !bytes.Equal(got, []byte{0x04, 0xA1, 0xB2, 0xC3, 0xD4, 0xE5, 0x80}) {
+	if got := w.board.cardUID(); !bytes.Equal(got, []byte{0x04, 0xA1, 0xB2, 0xC3, 0xD4, 0xE5, 0x80}) {
 		t.Errorf("on the reader lies %X", got)
 	}
 	w.wants(204, "PUT", "/api/card", `{"uid":"01020304"}`)
-	if got := w.board.cardOn(); !bytes.Equal(got, []byte{1, 2, 3, 4}) {
+	if got := w.board.cardUID(); !bytes.Equal(got, []byte{1, 2, 3, 4}) {
 		t.Errorf("on the reader lies %X", got)
 	}
 	for range 2 { // a card that is gone can be taken away
 		w.wants(204, "DELETE", "/api/card", "")
-		if got := w.board.cardOn(); got != nil {
+		if got := w.board.cardUID(); got != nil {
 			t.Errorf("on the reader lies %X", got)
 		}
 	}
@@ -242,7 +233,7 @@ func TestWrongInputIsRefusedWithAReason(t *testing.T) {
 	if allow := answer.Header.Values("Allow"); !reflect.DeepEqual(allow, []string{"PUT", "DELETE"}) {
 		t.Errorf("Allow is %q", allow)
 	}
-	if w.board.Line("touch-irq") || w.board.Line("tamper") || w.board.Line("strike") || w.board.cardOn() != nil {
+	if w.board.Line("touch-irq") || w.board.Line("tamper") || w.board.Line("strike") || w.board.cardUID() != nil {
 		t.Error("a refused call did something")
 	}
 }

@@ -12,11 +12,11 @@ const (
 
 // pn532RF is the radio: what it is set to, and the card.
 type pn532RF struct {
-	card      *air
-	target    *air // the card listed as Tg 1
-	flags     byte // SetParameters
-	retries   byte // MxRtyPassiveActivation
-	retryTime byte // code of the timeout of an exchange
+	card      *picc
+	target    *picc // the card listed as Tg 1
+	flags     byte  // SetParameters
+	retries   byte  // MxRtyPassiveActivation
+	retryTime byte  // code of the timeout of an exchange
 	field     bool
 	search    *search
 	registers map[uint16]byte
@@ -37,7 +37,7 @@ func (f *pn532RF) fieldOff() {
 }
 
 // reaches tells whether an exchange with t can succeed.
-func (f *pn532RF) reaches(t *air) bool {
+func (f *pn532RF) reaches(t *picc) bool {
 	return t != nil && t == f.card && t.active && f.field
 }
 
@@ -165,7 +165,7 @@ func (n *pn532) dataExchange(code byte, p []byte) bool {
 
 // pages are four pages of four bytes from the given one on: the UID with its
 // check bytes, the rest zero.
-func (a *air) pages(from byte) []byte {
+func (a *picc) pages(from byte) []byte {
 	var mem [4 * 256]byte
 	if u := a.uid; len(u) == 7 {
 		copy(mem[:], u[:3])

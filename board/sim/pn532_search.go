@@ -9,8 +9,8 @@ import (
 type search struct {
 	tries    int // how often it looks; 0 is for ever
 	each     time.Duration
-	suits    func(*air) bool
-	found    func(*air) []byte // the response
+	suits    func(*picc) bool
+	found    func(*picc) []byte // the response
 	none     []byte
 	meeting  bool // a card is being activated
 	deadline time.Time
@@ -76,7 +76,7 @@ func (n *pn532) end(payload []byte) {
 }
 
 // present puts a card into the field, in place of any other.
-func (n *pn532) present(a *air) {
+func (n *pn532) present(a *picc) {
 	n.remove()
 	n.rf.card = a
 	n.board.notify()
@@ -112,7 +112,7 @@ func (n *pn532) listPassive(p []byte) bool {
 		tries: n.rf.tries(),
 		each:  n.opts.TryTime,
 		none:  []byte{cmdInListPassive + 1, 0x00},
-		found: func(a *air) []byte {
+		found: func(a *picc) []byte {
 			return append([]byte{cmdInListPassive + 1, 0x01}, a.describe(n.rf.flags&flagAutoRATS != 0)...)
 		},
 	}
@@ -121,7 +121,7 @@ func (n *pn532) listPassive(p []byte) bool {
 		if !validUIDSelection(init) {
 			return false
 		}
-		s.suits = func(a *air) bool { return len(init) == 0 || bytes.Equal(init, a.cascaded()) }
+		s.suits = func(a *picc) bool { return len(init) == 0 || bytes.Equal(init, a.cascaded()) }
 	case 0x01, 0x02:
 		if len(init) != 5 {
 			return false
@@ -151,7 +151,7 @@ func validUIDSelection(init []byte) bool {
 
 // cascaded is the UID as a reader selects it: 4 bytes a level, a cascade tag
 // before all but the last.
-func (a *air) cascaded() []byte {
+func (a *picc) cascaded() []byte {
 	u := a.uid
 	var out []byte
 	for len(u) > 4 {
@@ -163,7 +163,7 @@ func (a *air) cascaded() []byte {
 
 // describe is a card as InListPassiveTarget gives it: Tg, ATQA (high byte
 // first), SAK, UID, and the ATS if the chip asked for it.
-func (a *air) describe(rats bool) []byte {
+func (a *picc) describe(rats bool) []byte {
 	out := []byte{0x01, byte(a.atqa >> 8), byte(a.atqa), a.sak, byte(len(a.uid))}
 	out = append(out, a.uid...)
 	if rats && a.sak&0x20 != 0 {
@@ -178,7 +178,7 @@ func (n *pn532) autoPoll(p []byte) bool {
 		return false
 	}
 	types := p[2:]
-	kind := func(a *air) (byte, bool) {
+	kind := func(a *picc) (byte, bool) {
 		for _, t := range types {
 			if t == 0x00 || t == 0x10 && a.ats == nil || t == 0x20 && a.ats != nil {
 				return t, true
@@ -190,8 +190,8 @@ func (n *pn532) autoPoll(p []byte) bool {
 		tries: int(p[0]) * len(types),
 		each:  time.Duration(p[1]) * 150 * time.Millisecond,
 		none:  []byte{cmdInAutoPoll + 1, 0x00},
-		suits: func(a *air) bool { _, ok := kind(a); return ok },
-		found: func(a *air) []byte {
+		suits: func(a *picc) bool { _, ok := kind(a); return ok },
+		found: func(a *picc) []byte {
 			t, _ := kind(a)
 			d := a.describe(n.rf.flags&flagAutoRATS != 0)
 			return append([]byte{cmdInAutoPoll + 1, 0x01, t, byte(len(d))}, d...)
