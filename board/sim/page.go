@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"syscall"
 )
 
@@ -40,7 +39,7 @@ func ParseUID(s string) ([]byte, error) {
 }
 
 //go:embed page
-var files embed.FS
+var assets embed.FS
 
 // maxBody bounds what a call may send.
 const maxBody = 4096
@@ -53,13 +52,17 @@ type page struct {
 	Page
 	board   *Board
 	streams chan struct{} // one element for each stream
-
-	mu   sync.Mutex
-	card string // the identifier of the card that a call put there, in hex
 }
 
-// call is one handler: it answers by itself, or returns an error for answer.
-type call func(w http.ResponseWriter, r *http.Request) error
+// call carries out one request. What it returns is sent as JSON, or as it is if it
+// is a file; nil is 204.
+type call func(r *http.Request) (any, error)
+
+// file is an answer that is not JSON.
+type file struct {
+	mime string
+	data []byte
+}
 
 // Handler serves the board's page and its calls. It answers only requests that
 // came to a loopback name, and calls only if this very page made them, or no
@@ -95,11 +98,11 @@ func (h *page) handler() http.Handler {
 		"/api/lines/{name}":  {"PUT": h.putLine},
 		"/api/faults":        {"GET": h.faults},
 		"/api/faults/{name}": {"PUT": h.putFault},
-		"/api/stream":        {"GET": h.stream},
-		"/":                  {"GET": h.file},
+		"/":                  {"GET": h.asset},
 	} {
 		mux.Handle(path, answer(calls))
 	}
+	mux.HandleFunc("GET /api/stream", h.stream)
 	return guard(mux)
 }
 
@@ -157,11 +160,12 @@ func answer(calls map[string]call) http.Handler {
 			refuse(w, http.StatusMethodNotAllowed, fmt.Errorf("%s does not go with %s", r.Method, r.URL.Path))
 			return
 		}
-		err := c(w, r)
+		reply, err := c(r)
 		var wrong badRequest
 		var long *http.MaxBytesError
 		switch {
 		case err == nil:
+			answerWith(w, reply)
 		case errors.As(err, &long):
 			refuse(w, http.StatusRequestEntityTooLarge, err)
 		case errors.As(err, &wrong):
@@ -174,6 +178,26 @@ func answer(calls map[string]call) http.Handler {
 			refuse(w, http.StatusServiceUnavailable, err)
 		}
 	})
+}
+
+// answerWith sends what a call returned. A failed write is a browser that waits no
+// longer.
+func answerWith(w http.ResponseWriter, reply any) {
+	switch reply := reply.(type) {
+	case nil:
+		w.WriteHeader(http.StatusNoContent)
+	case file:
+		w.Header().Set("Content-Type", reply.mime)
+		w.Write(reply.data)
+	default:
+		w.Header().Set("Content-Type", "application/json")
+		b, err := json.Marshal(reply)
+		if err != nil {
+			refuse(w, http.StatusServiceUnavailable, err)
+			return
+		}
+		w.Write(b)
+	}
 }
 
 func refuse(w http.ResponseWriter, status int, err error) {

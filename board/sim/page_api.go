@@ -2,7 +2,6 @@ package sim
 
 import (
 	"bytes"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,7 +11,7 @@ import (
 	"io/fs"
 	"math"
 	"net/http"
-	"strings"
+	"path"
 	"time"
 )
 
@@ -21,38 +20,30 @@ type badRequest struct{ error }
 
 func (b badRequest) Unwrap() error { return b.error }
 
+func badBody(format string, args ...any) error {
+	return badRequest{fmt.Errorf("body: "+format, args...)}
+}
+
 // decode reads one JSON object, and nothing after it.
 func decode(r *http.Request, v any) error {
 	d := json.NewDecoder(r.Body)
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
-		return badRequest{fmt.Errorf("body: %w", err)}
+		return badBody("%w", err)
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return badRequest{errors.New("body: more than one JSON object")}
+		return badBody("more than one JSON object")
 	}
 	return nil
 }
 
-func reply(w http.ResponseWriter, v any) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Write(b) // an error is a browser that does not wait any more
-	return nil
-}
-
-func (h *page) screen(w http.ResponseWriter, _ *http.Request) error {
+func (h *page) screen(*http.Request) (any, error) {
 	var b bytes.Buffer
-	if err := png.Encode(&b, h.board.Screen()); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "image/png")
-	w.Write(b.Bytes())
-	return nil
+	err := png.Encode(&b, h.board.Screen())
+	return file{"image/png", b.Bytes()}, err
 }
+
+func (h *page) controls(*http.Request) (any, error) { return h.marshalControls() }
 
 // marshalControls is never null.
 func (h *page) marshalControls() (json.RawMessage, error) {
@@ -60,124 +51,35 @@ func (h *page) marshalControls() (json.RawMessage, error) {
 		return json.RawMessage("[]"), nil
 	}
 	b, err := json.Marshal(h.Controls())
-	if err == nil && string(b) == "null" {
+	if string(b) == "null" {
 		b = json.RawMessage("[]")
 	}
 	return b, err
 }
 
-func (h *page) controls(w http.ResponseWriter, _ *http.Request) error {
-	b, err := h.marshalControls()
-	if err != nil {
-		return err
-	}
-	return reply(w, b)
-}
-
-func (h *page) touch(w http.ResponseWriter, r *http.Request) error {
+func (h *page) touch(r *http.Request) (any, error) {
 	var in struct {
 		X, Y *int
 		Down *bool
 	}
 	if err := decode(r, &in); err != nil {
-		return err
+		return nil, err
 	}
 	if in.Down == nil {
-		return badRequest{errors.New("body: down is missing")}
+		return nil, badBody("down is missing")
 	}
 	if !*in.Down {
 		h.board.Touch(0, 0, false)
-		w.WriteHeader(http.StatusNoContent)
-		return nil
+		return nil, nil
 	}
 	if in.X == nil || in.Y == nil {
-		return badRequest{errors.New("body: x or y is missing")}
+		return nil, badBody("x or y is missing")
 	}
 	if size := h.size(); !image.Pt(*in.X, *in.Y).In(image.Rectangle{Max: size}) {
-		return badRequest{fmt.Errorf("body: %d,%d is not on the screen of %dx%d", *in.X, *in.Y, size.X, size.Y)}
+		return nil, badBody("%d,%d is not on the screen of %dx%d", *in.X, *in.Y, size.X, size.Y)
 	}
 	h.board.Touch(*in.X, *in.Y, true)
-	w.WriteHeader(http.StatusNoContent)
-	return nil
-}
-
-func (h *page) putCard(w http.ResponseWriter, r *http.Request) error {
-	var in struct{ UID string }
-	if err := decode(r, &in); err != nil {
-		return err
-	}
-	uid, err := ParseUID(in.UID)
-	if err != nil {
-		return badRequest{err}
-	}
-	if err := h.hold(&Card{UID: uid}); err != nil {
-		return badRequest{err}
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
-}
-
-func (h *page) deleteCard(w http.ResponseWriter, _ *http.Request) error {
-	w.WriteHeader(http.StatusNoContent)
-	return h.hold(nil)
-}
-
-// hold puts a card on the reader, or takes it away.
-func (h *page) hold(c *Card) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if c == nil {
-		h.card = ""
-		h.board.RemoveCard()
-		return nil
-	}
-	for _, known := range h.Cards { // which knows its kind
-		if bytes.Equal(known.Card.UID, c.UID) {
-			c = &known.Card
-		}
-	}
-	was := h.card
-	h.card = hex.EncodeToString(c.UID) // before the board wakes the streams
-	if err := h.board.PresentCard(*c); err != nil {
-		h.card = was
-		return err
-	}
-	return nil
-}
-
-func (h *page) lines(w http.ResponseWriter, _ *http.Request) error {
-	return reply(w, h.board.Lines())
-}
-
-func (h *page) putLine(w http.ResponseWriter, r *http.Request) error {
-	var in struct{ Active *bool }
-	if err := decode(r, &in); err != nil {
-		return err
-	}
-	if in.Active == nil {
-		return badRequest{errors.New("body: active is missing")}
-	}
-	if err := h.board.SetLine(r.PathValue("name"), *in.Active); err != nil {
-		return err
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
-}
-
-func (h *page) file(w http.ResponseWriter, r *http.Request) error {
-	name := strings.TrimPrefix(r.URL.Path, "/")
-	if name == "" {
-		name = "index.html"
-	}
-	b, err := fs.ReadFile(files, "page/"+name)
-	if err != nil {
-		return fmt.Errorf("no page %.80q: %w", r.URL.Path, fs.ErrNotExist)
-	}
-	kind := map[string]string{".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-	dot := strings.LastIndexByte(name, '.')
-	w.Header().Set("Content-Type", kind[name[dot:]]+"; charset=utf-8")
-	w.Write(b) // an error is a browser that does not wait any more
-	return nil
+	return nil, nil
 }
 
 // size is that of the screen as a viewer sees it.
@@ -185,6 +87,42 @@ func (h *page) size() image.Point {
 	h.board.mu.Lock()
 	defer h.board.mu.Unlock()
 	return h.board.panel.viewSize()
+}
+
+func (h *page) putCard(r *http.Request) (any, error) {
+	var in struct{ UID string }
+	if err := decode(r, &in); err != nil {
+		return nil, err
+	}
+	uid, err := ParseUID(in.UID)
+	if err != nil {
+		return nil, badRequest{err}
+	}
+	card := Card{UID: uid}
+	for _, known := range h.Cards { // which knows its kind
+		if bytes.Equal(known.Card.UID, uid) {
+			card = known.Card
+		}
+	}
+	return nil, h.board.PresentCard(card)
+}
+
+func (h *page) deleteCard(*http.Request) (any, error) {
+	h.board.RemoveCard()
+	return nil, nil
+}
+
+func (h *page) lines(*http.Request) (any, error) { return h.board.Lines(), nil }
+
+func (h *page) putLine(r *http.Request) (any, error) {
+	var in struct{ Active *bool }
+	if err := decode(r, &in); err != nil {
+		return nil, err
+	}
+	if in.Active == nil {
+		return nil, badBody("active is missing")
+	}
+	return nil, h.board.SetLine(r.PathValue("name"), *in.Active)
 }
 
 // faultMessage is a fault as GET /api/faults and the stream tell it.
@@ -205,27 +143,25 @@ func (h *page) faultMessages() []faultMessage {
 	return all
 }
 
-func (h *page) faults(w http.ResponseWriter, _ *http.Request) error {
-	return reply(w, h.faultMessages())
-}
+func (h *page) faults(*http.Request) (any, error) { return h.faultMessages(), nil }
 
 // maxSeconds bounds how long a fault may be put off or last.
 const maxSeconds = 1e6
 
-func (h *page) putFault(w http.ResponseWriter, r *http.Request) error {
+func (h *page) putFault(r *http.Request) (any, error) {
 	var in struct {
 		Active                 *bool
 		Amount, Seconds, After float64
 	}
 	if err := decode(r, &in); err != nil {
-		return err
+		return nil, err
 	}
 	if in.Active == nil {
-		return badRequest{errors.New("body: active is missing")}
+		return nil, badBody("active is missing")
 	}
 	for key, v := range map[string]float64{"seconds": in.Seconds, "after": in.After} {
 		if v < 0 || v > maxSeconds {
-			return badRequest{fmt.Errorf("body: %s is %v: it must be 0 to %d", key, v, int(maxSeconds))}
+			return nil, badBody("%s is %v: it must be 0 to %d", key, v, int(maxSeconds))
 		}
 	}
 	seconds := func(v float64) time.Duration { return time.Duration(v * float64(time.Second)) }
@@ -236,26 +172,21 @@ func (h *page) putFault(w http.ResponseWriter, r *http.Request) error {
 		For:    seconds(in.Seconds),
 	})
 	if errors.Is(err, ErrAmount) {
-		return badRequest{err}
+		err = badRequest{err}
 	}
+	return nil, err
+}
+
+// asset is a file of the page.
+func (h *page) asset(r *http.Request) (any, error) {
+	name := r.URL.Path
+	if name == "/" {
+		name = "/index.html"
+	}
+	b, err := assets.ReadFile("page" + name)
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("no page %.80q: %w", r.URL.Path, fs.ErrNotExist)
 	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
-}
-
-type faultsMessage struct {
-	Type   string         `json:"type"` // faults
-	Faults []faultMessage `json:"faults"`
-}
-
-// marshalFaults is a message with what the faults are now, without how long
-// they will last, which changes all the time.
-func (h *page) marshalFaults() ([]byte, error) {
-	all := h.faultMessages()
-	for i := range all {
-		all[i].Seconds = 0
-	}
-	return json.Marshal(faultsMessage{"faults", all})
+	mime := map[string]string{".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+	return file{mime[path.Ext(name)] + "; charset=utf-8", b}, nil
 }

@@ -51,16 +51,17 @@ type stream struct {
 	queue []any
 }
 
-func (h *page) stream(w http.ResponseWriter, r *http.Request) error {
+func (h *page) stream(w http.ResponseWriter, r *http.Request) {
 	select {
 	case h.streams <- struct{}{}:
 		defer func() { <-h.streams }()
 	default:
-		return errors.New("too many browsers follow this board")
+		refuse(w, http.StatusServiceUnavailable, errors.New("too many browsers follow this board"))
+		return
 	}
 	conn, err := websocket.Accept(w, r, nil) // checks that Origin is this host
 	if err != nil {
-		return nil // Accept has answered
+		return // Accept has answered
 	}
 	defer conn.CloseNow()
 	s := &stream{page: h, conn: conn, wake: make(chan struct{}, 1)}
@@ -68,7 +69,6 @@ func (h *page) stream(w http.ResponseWriter, r *http.Request) error {
 	g.Go(func() error { return s.observe(ctx) })
 	g.Go(func() error { return s.write(ctx) })
 	g.Wait() // the browser is gone, or the server ends: nothing to report
-	return nil
 }
 
 type boardMessage struct {
@@ -106,6 +106,11 @@ type recordsMessage struct {
 	Records []string `json:"records"`
 }
 
+type faultsMessage struct {
+	Type   string         `json:"type"` // faults
+	Faults []faultMessage `json:"faults"`
+}
+
 // observe queues what the lines do, however slow the browser is: a beep is
 // shorter than a frame.
 func (s *stream) observe(ctx context.Context) error {
@@ -113,7 +118,12 @@ func (s *stream) observe(ctx context.Context) error {
 	defer stop()
 	var last linesMessage
 	for {
-		now := s.linesMessage()
+		now := linesMessage{
+			Type:      "lines",
+			Lines:     s.board.Lines(),
+			Backlight: s.board.Line(lineBacklight),
+			Card:      hex.EncodeToString(s.board.cardUID()),
+		}
 		beep := now.Lines[lineBuzzer] != last.Lines[lineBuzzer]
 		if beep || !maps.Equal(now.Lines, last.Lines) || now.Backlight != last.Backlight || now.Card != last.Card {
 			s.put(now, beep)
@@ -129,14 +139,6 @@ func (s *stream) observe(ctx context.Context) error {
 		case <-changes:
 		}
 	}
-}
-
-func (s *stream) linesMessage() linesMessage {
-	m := linesMessage{Type: "lines", Lines: s.board.Lines(), Backlight: s.board.Line(lineBacklight)}
-	s.page.mu.Lock()
-	defer s.page.mu.Unlock()
-	m.Card = s.card
-	return m
 }
 
 // put queues the lines, with the sound if that changed. A full queue is
@@ -161,15 +163,15 @@ func (s *stream) take() []any {
 	return q
 }
 
-// write sends what is queued, then the pixels that changed, then controls and
-// records, and waits for more.
+// write sends what is queued, then the pixels that changed, then the state as far
+// as it changed, and waits for more.
 func (s *stream) write(ctx context.Context) error {
 	view := s.board.View()
 	defer view.Close()
 	if err := s.send(ctx, s.hello()); err != nil {
 		return err
 	}
-	var controls, records, faults []byte // as sent last
+	var sent [3][]byte // of state
 	var frame bytes.Buffer
 	look := time.NewTimer(0) // look again although nothing woke us
 	defer look.Stop()
@@ -187,25 +189,20 @@ func (s *stream) write(ctx context.Context) error {
 				return err
 			}
 		}
-		now, err := s.marshalControls()
+		state, err := s.state()
 		if err != nil {
 			return err
 		}
-		if !bytes.Equal(now, controls) {
-			controls = now
-			if err := s.send(ctx, controlsMessage{"controls", now}); err != nil {
+		for i, m := range state {
+			b, err := json.Marshal(m)
+			if err != nil {
 				return err
 			}
-		}
-		if err := s.sendRecords(ctx, &records); err != nil {
-			return err
-		}
-		if now, err = s.marshalFaults(); err != nil {
-			return err
-		}
-		if !bytes.Equal(now, faults) {
-			faults = now
-			if err := s.sendBytes(ctx, websocket.MessageText, now); err != nil {
+			if bytes.Equal(b, sent[i]) {
+				continue
+			}
+			sent[i] = b
+			if err := s.sendBytes(ctx, websocket.MessageText, b); err != nil {
 				return err
 			}
 		}
@@ -229,16 +226,19 @@ func (s *stream) write(ctx context.Context) error {
 	}
 }
 
-func (s *stream) sendRecords(ctx context.Context, last *[]byte) error {
-	if s.Records == nil {
-		return nil
+// state is the messages that are sent when they change. How long a fault lasts is
+// left out, which changes all the time.
+func (s *stream) state() ([]any, error) {
+	faults := s.faultMessages()
+	for i := range faults {
+		faults[i].Seconds = 0
 	}
-	b, err := json.Marshal(recordsMessage{"records", s.Records()})
-	if err != nil || bytes.Equal(b, *last) {
-		return err
+	controls, err := s.marshalControls()
+	messages := []any{controlsMessage{"controls", controls}, faultsMessage{"faults", faults}}
+	if s.Records != nil {
+		messages = append(messages, recordsMessage{"records", s.Records()})
 	}
-	*last = b
-	return s.sendBytes(ctx, websocket.MessageText, b)
+	return messages, err
 }
 
 // encodeFrame writes the part r of img as a binary message.

@@ -280,7 +280,7 @@ func TestOnlyThisPageReachesTheBoard(t *testing.T) {
 func TestThePageIsWholeAndKeepsToItsPolicy(t *testing.T) {
 	w := serve(t, Page{})
 	kinds := map[string]string{"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
-	names, err := fs.ReadDir(files, "page")
+	names, err := fs.ReadDir(assets, "page")
 	if err != nil {
 		t.Fatal(err)
 	}
