@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"time"
 
 	"periph.io/x/conn/v3/physic"
@@ -15,18 +16,15 @@ type NFCOptions struct {
 	Turnaround   time.Duration // from the ACK's having been read to the response, at least; 500 us if 0
 	TryTime      time.Duration // one try for a card on an empty field; 20 ms if 0 (no source gives it)
 	ActivateTime time.Duration // anticollision, selection and RATS of a card; 10 ms if 0
-	AbortTime    time.Duration // after an abort, in which commands are lost; 500 us if 0
-	WakeTime     time.Duration // chip select low until the chip is awake; 2 ms if 0
-	BootTime     time.Duration // from the end of a reset until it can be woken; 2 ms if 0
 
 	// ShortStart: responses begin 00 FF, not 00 00 FF. Both were measured. The
 	// ACK has its two zeros in either case.
 	ShortStart bool
-	// Filler is what MISO says, byte by byte and round again, where nothing
-	// defines it: past the end of a frame and in a read of nothing. AA if empty.
+	// Filler is what MISO carries, byte by byte and round again, where nothing
+	// defines it: past the end of a frame and while no frame is ready. AA if empty.
 	Filler []byte
 	// KeepsOverread: reading past the end of an ACK does not cost the response
-	// its first byte. It was seen to.
+	// its first byte, as it was seen to.
 	KeepsOverread bool
 	// IRQEarly: P70_IRQ is driven before the first SAMConfiguration too.
 	IRQEarly bool
@@ -36,9 +34,14 @@ type NFCOptions struct {
 	// InListPassiveTarget at its first try. ISO/IEC 14443-3 has it answer the
 	// second.
 	Relists bool
-	// MaxClock above which nothing is understood; 5 MHz if 0.
-	MaxClock physic.Frequency
 }
+
+const (
+	maxNFCClock = 5 * physic.MegaHertz   // nothing is understood above it
+	abortTime   = 500 * time.Microsecond // after an abort, in which commands are lost
+	wakeTime    = 2 * time.Millisecond   // chip select low until the chip is awake
+	bootTime    = 2 * time.Millisecond   // from the end of a reset until it can be woken
+)
 
 // pn532 is the NFC chip on SPI.
 //
@@ -56,42 +59,32 @@ type pn532 struct {
 	asleep    bool
 	wakeSPI   bool // chip select wakes it
 	lowVbat   bool
-	fresh     bool // no command since it woke
+	justWoke  bool // no command since it woke
 
 	wire pn532Wire
 
-	// dialogue; a higher gen is what ends timers of a former command
-	gen        int
+	// dialogue
+	gen        int       // timers of an older one are void
 	out        *outFrame // what can be read now
 	response   []byte    // what comes once out has been read
 	loading    bool      // response is on its way to out
-	eat        bool      // the response loses its first byte
+	dropFirst  bool      // the response loses its first byte
 	last       []byte    // the response before, for NACK
 	running    bool      // a command is being carried out
 	abortUntil time.Time
 	irqOn      bool
-	sleepNext  bool // the response to come is PowerDown's
+	powerDown  bool // the response to come is PowerDown's
 	goingDown  bool // it has been given: in sleepDelay the chip sleeps
 
 	rf pn532RF
 }
 
 func newPN532(b *Board, o NFCOptions) *pn532 {
-	for _, d := range []struct {
-		v   *time.Duration
-		def time.Duration
-	}{
-		{&o.AckDelay, time.Millisecond}, {&o.CommandTime, time.Millisecond}, {&o.Turnaround, 500 * time.Microsecond},
-		{&o.TryTime, 20 * time.Millisecond}, {&o.ActivateTime, 10 * time.Millisecond},
-		{&o.AbortTime, 500 * time.Microsecond}, {&o.WakeTime, 2 * time.Millisecond}, {&o.BootTime, 2 * time.Millisecond},
-	} {
-		if *d.v == 0 {
-			*d.v = d.def
-		}
-	}
-	if o.MaxClock == 0 {
-		o.MaxClock = 5 * physic.MegaHertz
-	}
+	o.AckDelay = cmp.Or(o.AckDelay, time.Millisecond)
+	o.CommandTime = cmp.Or(o.CommandTime, time.Millisecond)
+	o.Turnaround = cmp.Or(o.Turnaround, 500*time.Microsecond)
+	o.TryTime = cmp.Or(o.TryTime, 20*time.Millisecond)
+	o.ActivateTime = cmp.Or(o.ActivateTime, 10*time.Millisecond)
 	if len(o.Filler) == 0 {
 		o.Filler = []byte{0xAA}
 	}
@@ -102,7 +95,7 @@ func newPN532(b *Board, o NFCOptions) *pn532 {
 
 // powerUp is the state after power came on, or after RSTPD_N.
 func (n *pn532) powerUp() {
-	n.silence()
+	n.cancel()
 	n.asleep, n.wakeSPI, n.lowVbat = true, true, true
 	n.goingDown, n.wire = false, pn532Wire{clock: n.wire.clock}
 	n.last, n.irqOn, n.abortUntil = nil, n.opts.IRQEarly, time.Time{}
@@ -111,7 +104,7 @@ func (n *pn532) powerUp() {
 
 func (n *pn532) powerOff() {
 	n.off = true
-	n.silence()
+	n.cancel()
 }
 
 // reset is the RSTPD_N line; active is low.
@@ -119,14 +112,14 @@ func (n *pn532) reset(active bool) {
 	n.powerUp()
 	n.off = active
 	if !active {
-		n.bootUntil = time.Now().Add(n.opts.BootTime)
+		n.bootUntil = time.Now().Add(bootTime)
 	}
 }
 
-// silence ends what is running and throws away what could be read.
-func (n *pn532) silence() {
+// cancel ends what is running and discards what could be read.
+func (n *pn532) cancel() {
 	n.gen++
-	n.out, n.response, n.loading, n.eat, n.running, n.sleepNext = nil, nil, false, false, false, false
+	n.out, n.response, n.loading, n.dropFirst, n.running, n.powerDown = nil, nil, false, false, false, false
 	n.rf.search = nil
 	n.irq()
 }
@@ -153,9 +146,9 @@ func (n *pn532) after(d time.Duration, f func()) {
 
 // sleep is power-down: the field goes, with it every selected card.
 func (n *pn532) sleep() {
-	n.silence()
+	n.cancel()
 	n.asleep, n.goingDown = true, false
 	n.rf.fieldOff()
 }
 
-func (n *pn532) wake() { n.asleep, n.fresh = false, true }
+func (n *pn532) wake() { n.asleep, n.justWoke = false, true }

@@ -52,25 +52,17 @@ func (n *pn532) execute(data []byte) {
 	case cmdReadRegister:
 		ok = n.answer(len(p) >= 2 && len(p)%2 == 0, code, n.rf.readRegisters(p)...)
 	case cmdWriteRegister:
-		ok = len(p) >= 3 && len(p)%3 == 0
-		if ok {
-			n.rf.writeRegisters(p)
-		}
-		ok = n.answer(ok, code)
+		ok = n.answer(n.rf.writeRegisters(p), code)
 	case cmdReadGPIO:
 		ok = n.answer(len(p) == 0, code, 0x3F, 0x06, 0x01) // P3, P7, and I0 I1 as set for SPI
 	case cmdWriteGPIO:
 		ok = n.answer(len(p) == 2, code)
 	case cmdSetParameters:
-		ok = len(p) == 1
-		if ok {
-			n.rf.flags = p[0]
-		}
-		ok = n.answer(ok, code)
+		ok = n.answer(n.rf.setParameters(p), code)
 	case cmdSAMConfiguration:
 		ok = n.samConfiguration(p)
 	case cmdPowerDown:
-		ok = n.powerDown(p)
+		ok = n.enterPowerDown(p)
 	case cmdRFConfiguration:
 		ok = n.answer(n.rf.configure(p), code)
 	case cmdInListPassive:
@@ -111,12 +103,12 @@ func (n *pn532) samConfiguration(p []byte) bool {
 	return true
 }
 
-func (n *pn532) powerDown(p []byte) bool {
+func (n *pn532) enterPowerDown(p []byte) bool {
 	if len(p) < 1 || len(p) > 2 {
 		return false
 	}
 	n.wakeSPI = p[0]&0x20 != 0
-	n.sleepNext = true
+	n.powerDown = true
 	return n.answer(true, cmdPowerDown, 0x00)
 }
 

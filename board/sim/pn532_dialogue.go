@@ -1,6 +1,9 @@
 package sim
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // received is what a data write brought.
 func (n *pn532) received(data []byte, kind frameKind) {
@@ -23,12 +26,12 @@ func (n *pn532) received(data []byte, kind frameKind) {
 	}
 }
 
-// abort is a host's ACK: it ends what runs. After a response that has been
-// read it is only polite.
+// abort is a host's ACK: it ends what runs. After a response that has been read
+// it changes nothing.
 func (n *pn532) abort() {
 	if n.running || n.out != nil || n.response != nil {
-		n.silence()
-		n.abortUntil = time.Now().Add(n.opts.AbortTime)
+		n.cancel()
+		n.abortUntil = time.Now().Add(abortTime)
 	}
 }
 
@@ -50,22 +53,22 @@ func (n *pn532) command(data []byte) {
 		n.board.violate("nfc", "a command right after an abort: lost")
 		return
 	}
-	if n.fresh && n.opts.LosesFirst {
-		n.fresh = false
+	if n.justWoke && n.opts.LosesFirst {
+		n.justWoke = false
 		return
 	}
-	n.fresh = false
+	n.justWoke = false
 	n.gen++
-	n.response, n.loading, n.eat, n.sleepNext, n.rf.search = nil, false, false, false, nil
+	n.response, n.loading, n.dropFirst, n.powerDown, n.rf.search = nil, false, false, false, nil
 	n.running = true
-	data = append([]byte(nil), data...)
-	lost := n.ackLost()
-	if lost == commandLost {
+	rng := n.board.ports[portNFC].rng
+	noACK := hit(rng, n.fault.LostACKs)
+	if noACK && rng.IntN(2) == 1 { // because the command is lost
 		n.running = false
 		return
 	}
 	n.after(n.opts.AckDelay, func() {
-		if lost == ackSwallowed {
+		if noACK {
 			n.out = nil
 			n.irq()
 		} else {
@@ -92,7 +95,7 @@ func (n *pn532) wasRead(f *outFrame, over int) {
 	if f.ack {
 		if over > 0 {
 			n.board.violate("nfc", "read past the end of an ACK: the response may lose its first byte")
-			n.eat = !n.opts.KeepsOverread
+			n.dropFirst = !n.opts.KeepsOverread
 		}
 		n.offer()
 	}
@@ -111,12 +114,9 @@ func (n *pn532) refuse(why string) {
 }
 
 func (n *pn532) frame(payload []byte) []byte {
-	zeros := 2
-	if n.opts.ShortStart {
-		zeros = 1
-	}
 	bare := n.rf.flags&flagNoAmble != 0
-	if bare {
+	zeros := 2
+	if bare || n.opts.ShortStart {
 		zeros = 1
 	}
 	return encodeResponse(payload, zeros, !bare, n.fault.Extended)
@@ -136,48 +136,28 @@ func (n *pn532) offer() {
 	n.loading = true
 	n.after(n.opts.Turnaround, func() {
 		f := &outFrame{bytes: n.damaged(n.response)}
-		if n.eat && len(f.bytes) > 1 {
+		if n.dropFirst && len(f.bytes) > 1 {
 			f.bytes = f.bytes[1:]
 		}
-		n.response, n.loading, n.eat = nil, false, false
+		n.response, n.loading, n.dropFirst = nil, false, false
 		n.load(f)
-		if n.sleepNext {
-			n.sleepNext, n.goingDown = false, true
+		if n.powerDown {
+			n.powerDown, n.goingDown = false, true
 			n.after(sleepDelay, n.sleep)
 		}
 	})
 }
 
-// What becomes of a command's ACK.
-type ackFate int
-
-const (
-	ackComes     ackFate = iota
-	ackSwallowed         // the command is carried out, and answered without
-	commandLost          // the chip never saw the command
-)
-
-func (n *pn532) ackLost() ackFate {
-	rng := n.board.ports[portNFC].rng
-	switch {
-	case !hit(rng, n.fault.LostACKs):
-		return ackComes
-	case rng.IntN(2) == 0:
-		return ackSwallowed
-	}
-	return commandLost
-}
-
-// damaged is what of a frame can be read: all of it from a sound chip. At
-// least one byte is left of a frame that is cut short, up to three bits flip
-// in one that is garbled.
+// damaged is a frame as it can be read: whole from a sound chip. At least one byte
+// is left of a frame that is cut short, up to three bits flip in one that is
+// garbled.
 func (n *pn532) damaged(frame []byte) []byte {
 	rng := n.board.ports[portNFC].rng
 	if hit(rng, n.fault.ShortFrames) {
 		frame = frame[:1+rng.IntN(len(frame)-1)]
 	}
 	if hit(rng, n.fault.GarbledFrames) {
-		frame = append([]byte(nil), frame...)
+		frame = slices.Clone(frame)
 		for range 1 + rng.IntN(3) {
 			frame[rng.IntN(len(frame))] ^= 1 << rng.IntN(8)
 		}

@@ -1,5 +1,7 @@
 package sim
 
+import "encoding/binary"
+
 // Frames on the wire (UM0701-02, 6.2.1).
 const (
 	tfiToChip = 0xD4
@@ -22,117 +24,73 @@ var (
 	errorFrame = []byte{0x00, 0x00, 0xFF, 0x01, 0xFF, 0x7F, 0x81, 0x00}
 )
 
-// frameParser takes a data write apart, byte by byte. It hunts for 00 FF, so
-// preamble and postamble may have any length, and a frame is there with its
-// checksum.
+// frameParser takes a data write apart, byte by byte. It looks for 00 FF, so
+// preamble and postamble may have any length; a frame ends with its checksum.
 type frameParser struct {
-	state  func(p *frameParser, b byte) frameKind
-	before byte // the byte before, while hunting; 01 at first
-	len    [3]byte
-	n      int
-	want   int
-	data   []byte // TFI and what follows
-	why    string // of frameBad
+	zero  bool   // the byte before was 00
+	begun bool   // 00 FF was there
+	got   []byte // since then
+	why   string // of frameBad
 }
 
-// take returns the data behind TFI with frameCommand.
+// take returns the data behind TFI with frameCommand. They are the caller's.
 func (p *frameParser) take(b byte) (data []byte, kind frameKind) {
-	if p.state == nil {
-		p.state, p.before = (*frameParser).hunt, 0x01
-	}
-	kind = p.state(p, b)
-	if kind == frameNone {
+	if !p.begun {
+		p.begun = p.zero && b == 0xFF
+		p.zero = b == 0x00
 		return nil, frameNone
 	}
-	p.state = nil
-	if kind == frameCommand {
-		return p.data[1:], kind
+	p.got = append(p.got, b)
+	data, kind, why := parseFrame(p.got)
+	if kind != frameNone {
+		*p = frameParser{why: why}
 	}
-	return nil, kind
+	return data, kind
 }
 
 // inside tells whether a frame has begun and is not complete.
-func (p *frameParser) inside() bool {
-	return p.want > 0 || p.n > 0
-}
+func (p *frameParser) inside() bool { return len(p.got) > 0 }
 
-func (p *frameParser) bad(why string) frameKind {
-	p.n, p.want, p.why = 0, 0, why
-	return frameBad
-}
-
-func (p *frameParser) hunt(b byte) frameKind {
-	if p.before == 0x00 && b == 0xFF {
-		p.state, p.n = (*frameParser).length, 0
+// parseFrame takes what follows 00 FF; why says what is wrong with frameBad.
+func parseFrame(got []byte) (data []byte, kind frameKind, why string) {
+	if len(got) < 2 {
+		return nil, frameNone, ""
 	}
-	p.before = b
-	return frameNone
-}
-
-func (p *frameParser) length(b byte) frameKind {
-	p.len[p.n] = b
-	if p.n++; p.n < 2 {
-		return frameNone
-	}
-	p.n = 0
-	switch l, lcs := p.len[0], p.len[1]; {
-	case l == 0x00 && lcs == 0xFF:
-		return frameACK
-	case l == 0xFF && lcs == 0x00:
-		return frameNACK
-	case l == 0xFF && lcs == 0xFF:
-		p.state = (*frameParser).extended
-		return frameNone
-	case l+lcs != 0:
-		return p.bad("length checksum")
-	case l == 0:
-		return p.bad("length 0")
-	default:
-		return p.body(int(l))
-	}
-}
-
-func (p *frameParser) extended(b byte) frameKind {
-	p.len[p.n] = b
-	if p.n++; p.n < 3 {
-		return frameNone
-	}
-	p.n = 0
-	n := int(p.len[0])<<8 | int(p.len[1])
+	length, body, n := got[:2], got[2:], int(got[0])
 	switch {
-	case p.len[0]+p.len[1]+p.len[2] != 0:
-		return p.bad("length checksum")
+	case length[0] == 0x00 && length[1] == 0xFF:
+		return nil, frameACK, ""
+	case length[0] == 0xFF && length[1] == 0x00:
+		return nil, frameNACK, ""
+	case length[0] == 0xFF && length[1] == 0xFF: // an extended frame
+		if len(body) < 3 {
+			return nil, frameNone, ""
+		}
+		length, body = body[:3], body[3:]
+		n = int(binary.BigEndian.Uint16(length))
+	}
+	switch {
+	case sum(length) != 0:
+		return nil, frameBad, "length checksum"
 	case n == 0 || n > maxFrame:
-		return p.bad("length")
+		return nil, frameBad, "length"
+	case len(body) < n+1:
+		return nil, frameNone, ""
+	case sum(body) != 0:
+		return nil, frameBad, "data checksum"
+	case body[0] != tfiToChip:
+		return nil, frameBad, "TFI"
+	case n == 1:
+		return nil, frameBad, "no command"
 	}
-	return p.body(n)
+	return body[1:n], frameCommand, ""
 }
 
-func (p *frameParser) body(n int) frameKind {
-	p.state, p.want, p.data = (*frameParser).collect, n+1, make([]byte, 0, n+1)
-	return frameNone
-}
-
-func (p *frameParser) collect(b byte) frameKind {
-	p.data = append(p.data, b)
-	if len(p.data) < p.want {
-		return frameNone
-	}
-	p.want = 0
-	var sum byte
-	for _, v := range p.data {
+func sum(p []byte) (sum byte) {
+	for _, v := range p {
 		sum += v
 	}
-	p.data = p.data[:len(p.data)-1]
-	switch {
-	case sum != 0:
-		return p.bad("data checksum")
-	case p.data[0] != tfiToChip:
-		return p.bad("TFI")
-	case len(p.data) < 2:
-		return p.bad("no command")
-	}
-	return frameCommand
+	return sum
 }
 
 // encodeResponse wraps a response (command code + 1 and what follows): a normal
@@ -146,12 +104,8 @@ func encodeResponse(payload []byte, zeros int, postamble, extended bool) []byte 
 	} else {
 		out = append(out, 0xFF, 0xFF, byte(n>>8), byte(n), -(byte(n>>8) + byte(n)))
 	}
-	out = append(out, tfiToHost)
-	sum := byte(tfiToHost)
-	for _, v := range payload {
-		sum += v
-	}
-	out = append(append(out, payload...), -sum)
+	out = append(append(out, tfiToHost), payload...)
+	out = append(out, -(tfiToHost + sum(payload)))
 	if postamble {
 		out = append(out, 0x00)
 	}

@@ -92,13 +92,25 @@ func (f *pn532RF) readRegisters(p []byte) []byte {
 	return out
 }
 
-func (f *pn532RF) writeRegisters(p []byte) {
+func (f *pn532RF) writeRegisters(p []byte) bool {
+	if len(p) < 3 || len(p)%3 != 0 {
+		return false
+	}
 	if f.registers == nil {
 		f.registers = map[uint16]byte{}
 	}
 	for ; len(p) >= 3; p = p[3:] {
 		f.registers[uint16(p[0])<<8|uint16(p[1])] = p[2]
 	}
+	return true
+}
+
+func (f *pn532RF) setParameters(p []byte) bool {
+	if len(p) != 1 {
+		return false
+	}
+	f.flags = p[0]
+	return true
 }
 
 // target is InDeselect, InRelease and InSelect. Tg 0 is every target for the
@@ -165,9 +177,9 @@ func (n *pn532) dataExchange(code byte, p []byte) bool {
 
 // pages are four pages of four bytes from the given one on: the UID with its
 // check bytes, the rest zero.
-func (a *picc) pages(from byte) []byte {
+func (c *picc) pages(from byte) []byte {
 	var mem [4 * 256]byte
-	if u := a.uid; len(u) == 7 {
+	if u := c.uid; len(u) == 7 {
 		copy(mem[:], u[:3])
 		mem[3] = 0x88 ^ u[0] ^ u[1] ^ u[2]
 		copy(mem[4:], u[3:])

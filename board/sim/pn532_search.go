@@ -76,9 +76,9 @@ func (n *pn532) end(payload []byte) {
 }
 
 // present puts a card into the field, in place of any other.
-func (n *pn532) present(a *picc) {
+func (n *pn532) present(c *picc) {
 	n.remove()
-	n.rf.card = a
+	n.rf.card = c
 	n.board.notify()
 	if !n.off && !n.asleep {
 		n.meet()
@@ -112,8 +112,8 @@ func (n *pn532) listPassive(p []byte) bool {
 		tries: n.rf.tries(),
 		each:  n.opts.TryTime,
 		none:  []byte{cmdInListPassive + 1, 0x00},
-		found: func(a *picc) []byte {
-			return append([]byte{cmdInListPassive + 1, 0x01}, a.describe(n.rf.flags&flagAutoRATS != 0)...)
+		found: func(c *picc) []byte {
+			return append([]byte{cmdInListPassive + 1, 0x01}, c.describe(n.rf.flags&flagAutoRATS != 0)...)
 		},
 	}
 	switch p[1] {
@@ -121,7 +121,7 @@ func (n *pn532) listPassive(p []byte) bool {
 		if !validUIDSelection(init) {
 			return false
 		}
-		s.suits = func(a *picc) bool { return len(init) == 0 || bytes.Equal(init, a.cascaded()) }
+		s.suits = func(c *picc) bool { return len(init) == 0 || bytes.Equal(init, c.cascaded()) }
 	case 0x01, 0x02:
 		if len(init) != 5 {
 			return false
@@ -151,8 +151,8 @@ func validUIDSelection(init []byte) bool {
 
 // cascaded is the UID as a reader selects it: 4 bytes a level, a cascade tag
 // before all but the last.
-func (a *picc) cascaded() []byte {
-	u := a.uid
+func (c *picc) cascaded() []byte {
+	u := c.uid
 	var out []byte
 	for len(u) > 4 {
 		out = append(append(out, 0x88), u[:3]...)
@@ -163,11 +163,11 @@ func (a *picc) cascaded() []byte {
 
 // describe is a card as InListPassiveTarget gives it: Tg, ATQA (high byte
 // first), SAK, UID, and the ATS if the chip asked for it.
-func (a *picc) describe(rats bool) []byte {
-	out := []byte{0x01, byte(a.atqa >> 8), byte(a.atqa), a.sak, byte(len(a.uid))}
-	out = append(out, a.uid...)
-	if rats && a.sak&0x20 != 0 {
-		out = append(out, a.ats...)
+func (c *picc) describe(rats bool) []byte {
+	out := []byte{0x01, byte(c.atqa >> 8), byte(c.atqa), c.sak, byte(len(c.uid))}
+	out = append(out, c.uid...)
+	if rats && c.sak&0x20 != 0 {
+		out = append(out, c.ats...)
 	}
 	return out
 }
@@ -178,9 +178,9 @@ func (n *pn532) autoPoll(p []byte) bool {
 		return false
 	}
 	types := p[2:]
-	kind := func(a *picc) (byte, bool) {
+	kind := func(c *picc) (byte, bool) {
 		for _, t := range types {
-			if t == 0x00 || t == 0x10 && a.ats == nil || t == 0x20 && a.ats != nil {
+			if t == 0x00 || t == 0x10 && c.ats == nil || t == 0x20 && c.ats != nil {
 				return t, true
 			}
 		}
@@ -190,10 +190,10 @@ func (n *pn532) autoPoll(p []byte) bool {
 		tries: int(p[0]) * len(types),
 		each:  time.Duration(p[1]) * 150 * time.Millisecond,
 		none:  []byte{cmdInAutoPoll + 1, 0x00},
-		suits: func(a *picc) bool { _, ok := kind(a); return ok },
-		found: func(a *picc) []byte {
-			t, _ := kind(a)
-			d := a.describe(n.rf.flags&flagAutoRATS != 0)
+		suits: func(c *picc) bool { _, ok := kind(c); return ok },
+		found: func(c *picc) []byte {
+			t, _ := kind(c)
+			d := c.describe(n.rf.flags&flagAutoRATS != 0)
 			return append([]byte{cmdInAutoPoll + 1, 0x01, t, byte(len(d))}, d...)
 		},
 	}

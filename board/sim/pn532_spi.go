@@ -54,12 +54,12 @@ func (n *pn532) selected(c clock) {
 		n.board.violate("nfc", "clocked in %v: mode 0 only, nothing is understood", c.mode)
 	}
 	if n.tooFast() {
-		n.board.violate("nfc", "clocked above %s: nothing is understood", n.opts.MaxClock)
+		n.board.violate("nfc", "clocked above %s: nothing is understood", maxNFCClock)
 	}
 }
 
 func (n *pn532) tooFast() bool {
-	return physic.Frequency(n.wire.clock.hz)*physic.Hertz > n.opts.MaxClock
+	return physic.Frequency(n.wire.clock.hz)*physic.Hertz > maxNFCClock
 }
 
 // low is how long chip select has been low.
@@ -67,7 +67,7 @@ func (n *pn532) low() time.Duration { return time.Since(n.wire.fell) + n.wire.pa
 
 // wakes tells whether the chip has been asked to wake for long enough.
 func (n *pn532) wakes() bool {
-	return n.asleep && n.wakeSPI && !n.off && n.low() >= n.opts.WakeTime && !n.wire.fell.Before(n.bootUntil)
+	return n.asleep && n.wakeSPI && !n.off && n.low() >= wakeTime && !n.wire.fell.Before(n.bootUntil)
 }
 
 func (n *pn532) deselected() {

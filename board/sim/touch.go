@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"image"
 	"time"
 
@@ -17,7 +18,7 @@ type TouchOptions struct {
 	// 90, Top and Bottom those of D0.
 	Left, Right, Top, Bottom int
 	Swap                     bool
-	// Noise is how many counts a sample strays at most; 3 if 0, none if
+	// Noise is how many counts a sample is off at most; 3 if 0, none if
 	// negative.
 	Noise int
 	// Settle is how many counts of a hundred of the step between two channels
@@ -25,9 +26,10 @@ type TouchOptions struct {
 	Settle int
 	// Resistance of the contact in ohm: a firm finger has less. 300 if 0.
 	Resistance int
-	// MaxClock above which a violation is noted; 2.5 MHz if 0.
-	MaxClock physic.Frequency
 }
+
+// maxTouchClock is the clock above which a violation is noted.
+const maxTouchClock = 2500 * physic.KiloHertz
 
 // touch is the XPT2046 with its film.
 type touch struct {
@@ -58,23 +60,12 @@ func newTouch(b *Board, o TouchOptions) *touch {
 	if o.Left == 0 && o.Right == 0 && o.Top == 0 && o.Bottom == 0 {
 		o.Left, o.Right, o.Top, o.Bottom = 280, 3860, 340, 3860
 	}
-	o.Noise = orDefault(o.Noise, 3)
-	o.Settle = orDefault(o.Settle, 4)
-	o.Resistance = orDefault(o.Resistance, 300)
-	if o.MaxClock == 0 {
-		o.MaxClock = 2500 * physic.KiloHertz
-	}
+	o.Noise = max(cmp.Or(o.Noise, 3), 0)
+	o.Settle = max(cmp.Or(o.Settle, 4), 0)
+	o.Resistance = cmp.Or(o.Resistance, 300)
 	t := &touch{board: b, opts: o}
 	t.powerUp()
 	return t
-}
-
-// orDefault is v, or def for 0, or 0 for anything negative.
-func orDefault(v, def int) int {
-	if v == 0 {
-		return def
-	}
-	return max(v, 0)
 }
 
 func (t *touch) powerUp() {
@@ -122,8 +113,8 @@ func (t *touch) penIRQ() {
 
 func (t *touch) selected(c clock) {
 	t.clock = c
-	if physic.Frequency(c.hz)*physic.Hertz > t.opts.MaxClock {
-		t.board.violate("touch", "clocked above %s", t.opts.MaxClock)
+	if physic.Frequency(c.hz)*physic.Hertz > maxTouchClock {
+		t.board.violate("touch", "clocked above %s", maxTouchClock)
 	}
 	if c.mode != spi.Mode0 {
 		t.board.violate("touch", "clocked in %v: mode 0 only, nothing is understood", c.mode)
