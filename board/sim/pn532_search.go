@@ -7,37 +7,34 @@ import (
 
 // search is an InListPassiveTarget or InAutoPoll under way.
 type search struct {
-	tries    int // how often it looks; 0 is for ever
-	each     time.Duration
-	suits    func(*picc) bool
-	found    func(*picc) []byte // the response
-	none     []byte
-	meeting  bool // a card is being activated
-	deadline time.Time
+	tries      int // how often it looks; 0 is for ever
+	each       time.Duration
+	found      func(*picc) []byte // the response; nil if it is no card that is searched
+	none       []byte             // the response if there is no such card
+	activating bool
+	deadline   time.Time
 }
 
-// begin starts a search. With no card in the field it costs nothing until one
-// comes, or until the tries are over.
-func (n *pn532) begin(s *search) {
-	n.rf.field = true
-	n.rf.target = nil
-	n.rf.search = s
+// startSearch starts a search. With no card in the field it costs nothing until
+// one comes, or until the tries are over.
+func (n *pn532) startSearch(s *search) {
+	n.rf.field, n.rf.target, n.rf.search = true, nil, s
 	if s.tries > 0 {
 		d := time.Duration(s.tries) * s.each
 		s.deadline = time.Now().Add(d)
 		n.after(d, func() {
-			if n.rf.search == s && !s.meeting {
-				n.end(s.none)
+			if n.rf.search == s && !s.activating {
+				n.endSearch(s.none)
 			}
 		})
 	}
-	n.meet()
+	n.activate()
 }
 
-// meet lets the search see the card that is in the field.
-func (n *pn532) meet() {
+// activate activates the card in the field if it is searched.
+func (n *pn532) activate() {
 	s, card := n.rf.search, n.rf.card
-	if s == nil || s.meeting || card == nil || s.suits == nil || !s.suits(card) {
+	if s == nil || s.activating || card == nil || s.found(card) == nil {
 		return
 	}
 	d := n.opts.ActivateTime
@@ -50,29 +47,26 @@ func (n *pn532) meet() {
 		}
 		d += s.each
 	}
-	s.meeting = true
+	s.activating = true
 	n.after(d, func() {
-		s.meeting = false
-		if n.rf.search != s {
-			return
-		}
-		if n.rf.card == card {
+		s.activating = false
+		switch {
+		case n.rf.search != s:
+		case n.rf.card == card:
 			card.active = true
 			n.rf.target = card
-			n.end(s.found(card))
-			return
+			n.endSearch(s.found(card))
+		case s.tries > 0 && !time.Now().Before(s.deadline):
+			n.endSearch(s.none)
+		default:
+			n.activate()
 		}
-		if s.tries > 0 && !time.Now().Before(s.deadline) {
-			n.end(s.none)
-			return
-		}
-		n.meet()
 	})
 }
 
-func (n *pn532) end(payload []byte) {
+func (n *pn532) endSearch(response []byte) {
 	n.rf.search = nil
-	n.finish(n.frame(payload))
+	n.finish(n.frame(response))
 }
 
 // present puts a card into the field, in place of any other.
@@ -81,7 +75,7 @@ func (n *pn532) present(c *picc) {
 	n.rf.card = c
 	n.board.notify()
 	if !n.off && !n.asleep {
-		n.meet()
+		n.activate()
 	}
 }
 
@@ -93,60 +87,43 @@ func (n *pn532) remove() {
 	}
 }
 
-// tries is how often a search looks for a card; 0 is for ever.
-func (f *pn532RF) tries() int {
-	if f.retries == 0xFF {
-		return 0
-	}
-	return int(f.retries) + 1
-}
-
 // listPassive is InListPassiveTarget: MaxTg, BrTy, InitiatorData. Only type A
 // cards exist here; every other modulation finds an empty field.
 func (n *pn532) listPassive(p []byte) bool {
 	if len(p) < 2 || p[0] < 1 || p[0] > 2 {
 		return false
 	}
-	init := p[2:]
-	s := &search{
-		tries: n.rf.tries(),
+	maxTg, brTy, init := p[0], p[1], p[2:]
+	ok := false
+	switch brTy {
+	case 0x00: // type A: all UIDs, or one with its cascade tags
+		ok = len(init)%4 == 0 && len(init) <= 12
+	case 0x01, 0x02: // FeliCa
+		ok = len(init) == 5
+	case 0x03: // type B
+		ok = len(init) == 1 || len(init) == 2
+	case 0x04: // Jewel
+		ok = maxTg == 1 && len(init) == 0
+	}
+	if !ok {
+		return false
+	}
+	tries := int(n.rf.retries) + 1
+	if n.rf.retries == 0xFF {
+		tries = 0
+	}
+	n.startSearch(&search{
+		tries: tries,
 		each:  n.opts.TryTime,
 		none:  []byte{cmdInListPassive + 1, 0x00},
 		found: func(c *picc) []byte {
-			return append([]byte{cmdInListPassive + 1, 0x01}, c.describe(n.rf.flags&flagAutoRATS != 0)...)
+			if brTy != 0x00 || len(init) > 0 && !bytes.Equal(init, c.cascaded()) {
+				return nil
+			}
+			return append([]byte{cmdInListPassive + 1, 0x01}, n.rf.describe(c)...)
 		},
-	}
-	switch p[1] {
-	case 0x00:
-		if !validUIDSelection(init) {
-			return false
-		}
-		s.suits = func(c *picc) bool { return len(init) == 0 || bytes.Equal(init, c.cascaded()) }
-	case 0x01, 0x02:
-		if len(init) != 5 {
-			return false
-		}
-	case 0x03:
-		if len(init) < 1 || len(init) > 2 {
-			return false
-		}
-	case 0x04:
-		if p[0] != 1 || len(init) != 0 {
-			return false
-		}
-	default:
-		return false
-	}
-	n.begin(s)
+	})
 	return true
-}
-
-func validUIDSelection(init []byte) bool {
-	switch len(init) {
-	case 0, 4, 8, 12:
-		return true
-	}
-	return false
 }
 
 // cascaded is the UID as a reader selects it: 4 bytes a level, a cascade tag
@@ -163,10 +140,10 @@ func (c *picc) cascaded() []byte {
 
 // describe is a card as InListPassiveTarget gives it: Tg, ATQA (high byte
 // first), SAK, UID, and the ATS if the chip asked for it.
-func (c *picc) describe(rats bool) []byte {
+func (f *pn532RF) describe(c *picc) []byte {
 	out := []byte{0x01, byte(c.atqa >> 8), byte(c.atqa), c.sak, byte(len(c.uid))}
 	out = append(out, c.uid...)
-	if rats && c.sak&0x20 != 0 {
+	if f.flags&flagAutoRATS != 0 && c.sak&0x20 != 0 {
 		out = append(out, c.ats...)
 	}
 	return out
@@ -178,28 +155,23 @@ func (n *pn532) autoPoll(p []byte) bool {
 		return false
 	}
 	types := p[2:]
-	kind := func(c *picc) (byte, bool) {
-		for _, t := range types {
-			if t == 0x00 || t == 0x10 && c.ats == nil || t == 0x20 && c.ats != nil {
-				return t, true
-			}
-		}
-		return 0, false
+	tries := int(p[0]) * len(types)
+	if p[0] == 0xFF {
+		tries = 0
 	}
-	s := &search{
-		tries: int(p[0]) * len(types),
+	n.startSearch(&search{
+		tries: tries,
 		each:  time.Duration(p[1]) * 150 * time.Millisecond,
 		none:  []byte{cmdInAutoPoll + 1, 0x00},
-		suits: func(c *picc) bool { _, ok := kind(c); return ok },
 		found: func(c *picc) []byte {
-			t, _ := kind(c)
-			d := c.describe(n.rf.flags&flagAutoRATS != 0)
-			return append([]byte{cmdInAutoPoll + 1, 0x01, t, byte(len(d))}, d...)
+			for _, t := range types {
+				if t == 0x00 || t == 0x10 && c.ats == nil || t == 0x20 && c.ats != nil {
+					d := n.rf.describe(c)
+					return append([]byte{cmdInAutoPoll + 1, 0x01, t, byte(len(d))}, d...)
+				}
+			}
+			return nil
 		},
-	}
-	if p[0] == 0xFF {
-		s.tries = 0
-	}
-	n.begin(s)
+	})
 	return true
 }
