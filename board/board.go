@@ -19,6 +19,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/warthog618/go-gpiocdev"
 	"golang.org/x/sys/unix"
 	"periph.io/x/conn/v3/spi"
 )
@@ -124,7 +125,7 @@ func Check(cfg Config, log *slog.Logger) []error {
 		problems = closeChecked(problems, portKey(name), p)
 	}
 	for _, name := range lineNames {
-		line, err := l.asIs(name)
+		line, err := l.request(name, lineNames, gpiocdev.AsIs) // with its direction and level as they are
 		switch {
 		case errors.Is(err, ErrNotWired):
 		case err != nil:

@@ -14,8 +14,8 @@ import (
 type edges struct {
 	on func(active bool)
 
-	mu      sync.Mutex
-	line    Input
+	mu sync.Mutex
+	line
 	seen    uint32 // number of the last event
 	closing bool
 }
@@ -47,9 +47,6 @@ func (e *edges) level(ev gpiocdev.LineEvent) (active, ok bool) {
 	}
 	return active, true
 }
-
-// Value returns the present level.
-func (e *edges) Value() (int, error) { return e.line.Value() }
 
 // Close releases the line and waits for the handler.
 func (e *edges) Close() error {

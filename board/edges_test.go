@@ -24,6 +24,8 @@ func (l *fakeLine) Value() (int, error) {
 	return l.value, l.err
 }
 
+func (l *fakeLine) SetValue(int) error { return errors.New("an input") }
+
 func (l *fakeLine) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -51,6 +51,11 @@ func TestALineThatIsMissingSaysWithEachUseWhatToDoAndOnlyTheStrikesIsAnErrorAtOn
 	}
 }
 
+// inputLine is an input that cannot be set.
+type inputLine struct{ *sim.Input }
+
+func (inputLine) SetValue(int) error { return syscall.EPERM }
+
 func TestALineIsTakenIntoUseAsSoonAsItCanBeHad(t *testing.T) {
 	chips := sim.New(&sim.Options{Log: quiet})
 	defer chips.Close()
@@ -58,12 +63,13 @@ func TestALineIsTakenIntoUseAsSoonAsItCanBeHad(t *testing.T) {
 		t.Fatal(err)
 	}
 	var requests int
-	i := &lazyInput{lazy[Input]{request: func() (Input, error) {
+	i := &lazyLine{request: func() (line, error) {
 		if requests++; requests < 3 {
 			return nil, syscall.EBUSY
 		}
-		return chips.Input("door-open", nil)
-	}}}
+		in, err := chips.Input("door-open", nil)
+		return inputLine{in}, err
+	}}
 	for range 2 {
 		if _, err := i.Value(); !errors.Is(err, syscall.EBUSY) {
 			t.Errorf("a line in use: %v", err)

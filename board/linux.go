@@ -47,33 +47,28 @@ func (l linux) port(name string) (*port, error) {
 // Output requests the strike's line at once, because Release must know whether that
 // worked, and any other as soon as possible.
 func (l linux) Output(name string) (Output, error) {
-	request := func() (Output, error) {
-		line, err := l.request(name, outputNames, gpiocdev.AsOutput(0))
-		if err != nil {
-			return nil, err
-		}
-		return line, nil
-	}
+	request := func() (line, error) { return l.request(name, outputNames, gpiocdev.AsOutput(0)) }
 	if name == strikeLine {
 		return request()
 	}
-	o := &lazyOutput{lazy[Output]{request: request}}
-	if _, err := o.get(); errors.Is(err, ErrNotWired) {
-		return nil, err
-	}
-	return o, nil
+	return l.lazy(request)
 }
 
 func (l linux) Input(name string, on func(active bool)) (Input, error) {
-	i := &lazyInput{lazy[Input]{request: func() (Input, error) { return l.input(name, on) }}}
-	if _, err := i.get(); errors.Is(err, ErrNotWired) {
+	return l.lazy(func() (line, error) { return l.input(name, on) })
+}
+
+// lazy tries a request. Only a line that the config does not name is an error.
+func (linux) lazy(request func() (line, error)) (line, error) {
+	l := &lazyLine{request: request}
+	if _, err := l.get(); errors.Is(err, ErrNotWired) {
 		return nil, err
 	}
-	return i, nil
+	return l, nil
 }
 
 // input requests an input.
-func (l linux) input(name string, on func(active bool)) (Input, error) {
+func (l linux) input(name string, on func(active bool)) (line, error) {
 	c := l.cfg.Lines[name]
 	options := []gpiocdev.LineReqOption{gpiocdev.AsInput}
 	if bias := biases[c.Bias]; bias != nil {
@@ -83,11 +78,7 @@ func (l linux) input(name string, on func(active bool)) (Input, error) {
 		options = append(options, gpiocdev.WithDebounce(c.Debounce))
 	}
 	if on == nil {
-		line, err := l.request(name, inputNames, options...)
-		if err != nil {
-			return nil, err
-		}
-		return line, nil
+		return l.request(name, inputNames, options...)
 	}
 	e := &edges{on: on}
 	options = append(options, gpiocdev.WithBothEdges, gpiocdev.WithEventHandler(e.event))
@@ -101,13 +92,8 @@ func (l linux) input(name string, on func(active bool)) (Input, error) {
 	return e, nil
 }
 
-// asIs requests a line without changing its direction or level.
-func (l linux) asIs(name string) (*gpiocdev.Line, error) {
-	return l.request(name, lineNames, gpiocdev.AsIs)
-}
-
 // request requests the line called name, which must be one of the names in of.
-func (l linux) request(name string, of []string, options ...gpiocdev.LineReqOption) (*gpiocdev.Line, error) {
+func (l linux) request(name string, of []string, options ...gpiocdev.LineReqOption) (line, error) {
 	key := lineKey(name)
 	c, ok := l.cfg.Lines[name]
 	if !ok || !slices.Contains(of, name) {

@@ -10,12 +10,11 @@ import (
 	"net"
 
 	"latchkey/board/sim"
-	"periph.io/x/conn/v3/spi"
 )
 
 // simulated is a board with emulated chips and an emulated door.
 type simulated struct {
-	board *sim.Board
+	*sim.Board
 	ln    net.Listener
 	cards []sim.PageCard
 	log   *slog.Logger
@@ -58,13 +57,13 @@ func openSim(c SimConfig, log *slog.Logger) (wiring, error) {
 			return nil, errors.Join(fmt.Errorf("board.sim.faults: %w", err), ln.Close(), board.Close())
 		}
 	}
-	return &simulated{board: board, ln: ln, cards: cards, log: log}, nil
+	return &simulated{Board: board, ln: ln, cards: cards, log: log}, nil
 }
 
 // Simulated returns the emulated board behind b; nil if b is a real one.
 func (b *Board) Simulated() *sim.Board {
 	if s, ok := b.wiring.(*simulated); ok {
-		return s.board
+		return s.Board
 	}
 	return nil
 }
@@ -73,10 +72,8 @@ func (f FaultConfig) injection() sim.Injection {
 	return sim.Injection{Active: true, Amount: f.Amount, After: f.After, For: f.For}
 }
 
-func (s *simulated) SPI(name string) (spi.PortCloser, error) { return s.board.SPI(name) }
-
 func (s *simulated) Output(name string) (Output, error) {
-	line, err := s.board.Output(name)
+	line, err := s.Board.Output(name)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +81,7 @@ func (s *simulated) Output(name string) (Output, error) {
 }
 
 func (s *simulated) Input(name string, on func(active bool)) (Input, error) {
-	line, err := s.board.Input(name, on)
+	line, err := s.Board.Input(name, on)
 	if err != nil {
 		return nil, err
 	}
@@ -93,10 +90,10 @@ func (s *simulated) Input(name string, on func(active bool)) (Input, error) {
 
 func (s *simulated) Serve(ctx context.Context, p Page) error {
 	s.log.Info("simulated board", "page", "http://"+s.ln.Addr().String()+"/")
-	return s.board.Serve(ctx, s.ln, sim.Page{Name: p.Name, Cards: s.cards, Controls: p.Controls, Records: p.Records})
+	return s.Board.Serve(ctx, s.ln, sim.Page{Name: p.Name, Cards: s.cards, Controls: p.Controls, Records: p.Records})
 }
 
 func (s *simulated) Close() error {
 	s.ln.Close() // Serve has closed it, if it was called
-	return s.board.Close()
+	return s.Board.Close()
 }
