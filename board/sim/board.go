@@ -8,12 +8,12 @@ import (
 	"sync"
 )
 
-// Options say which board it is and how its chips behave where data sheets
-// and measurements leave room. The zero value of every field means the
-// default that its comment names.
+// Options say which board it is and how its chips behave where data sheets and
+// measurements differ. A field's zero value means the default that its comment
+// names.
 type Options struct {
 	Log   *slog.Logger // slog.Default() if nil
-	Seed  uint64       // of noise, power-up memory and faults: the same seed, the same bytes
+	Seed  uint64       // of noise, memory after power-up and faults
 	Panel PanelOptions
 	Touch TouchOptions
 	NFC   NFCOptions
@@ -38,7 +38,7 @@ type Board struct {
 	watchers    map[chan struct{}]struct{}
 	violations  []string
 	planned     map[string]*plan // by the name of the fault
-	unhung      *sync.Cond       // with mu: a bus may hang no more
+	unhung      *sync.Cond       // with mu: a bus that hung may have recovered
 	strikeFails bool             // setting the strike's line fails
 	edges       *edgeQueue
 }
@@ -73,9 +73,8 @@ func New(o *Options) *Board {
 	return b
 }
 
-// Close switches the board off: chips fall silent, no input handler is called
-// any more once it has returned, ports and lines refuse to work. Call it from
-// anywhere but an input handler.
+// Close switches the board off: chips stop, and ports and lines fail. No input
+// handler runs after it has returned, so it must not be called from one.
 func (b *Board) Close() error {
 	b.mu.Lock()
 	if b.closed {
@@ -95,7 +94,7 @@ func (b *Board) Close() error {
 }
 
 // Touch puts a finger on the screen, moves it, or takes it away. x and y are
-// panel pixels as the viewer sees them; with down false they do not matter.
+// pixels as the viewer sees them; with down false they do not matter.
 func (b *Board) Touch(x, y int, down bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -113,8 +112,8 @@ func (b *Board) GhostTouch() {
 	b.touch.ghost()
 }
 
-// PresentCard lays a card on the reader, in place of any other. It fails for
-// a card whose UID has not 4, 7 or 10 bytes.
+// PresentCard lays a card on the reader, in place of any other. The UID must have
+// 4, 7 or 10 bytes.
 func (b *Board) PresentCard(c Card) error {
 	p, err := newPICC(c)
 	if err != nil {

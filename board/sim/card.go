@@ -11,7 +11,7 @@ type Card struct {
 	Kind Kind
 }
 
-// Kind is the make of a card. It decides ATQA, SAK and ATS.
+// Kind is the type of a card. It decides ATQA, SAK and ATS.
 type Kind int
 
 // The kinds of card. Auto is MIFARE Classic 1K for a UID of 4 bytes, NTAG for
@@ -30,15 +30,14 @@ const (
 // picc is a card in the field (proximity integrated circuit card).
 type picc struct {
 	uid  []byte
-	atqa uint16 // the byte sent last on air first, as the PN532 hands it out
+	atqa uint16 // the byte sent last on air first, as the PN532 returns it
 	sak  byte
 	ats  []byte // with its length byte; nil without ISO/IEC 14443-4
 	// active: selected and neither halted nor without field since. Such a
-	// card takes the next REQA for an error and stays silent once.
+	// card takes the next REQA for an error and does not answer it.
 	active bool
 }
 
-// newPICC fails for an unknown kind and for a UID that has not 4, 7 or 10 bytes.
 func newPICC(c Card) (*picc, error) {
 	kind := c.Kind
 	if kind == Auto {

@@ -39,10 +39,10 @@ type Fault struct {
 
 	// Of the touch controller: how often a second, on average, something that
 	// is no finger touches the film, weakly or briefly; and the share of
-	// conversions of X and Y that come out anywhere.
+	// conversions of X and Y that give a random value.
 	Ghosts, Jumps float64
-	// Held: something presses the film at its left upper corner and stays: a bent bezel, a
-	// sticker. A finger beside it is measured as one touch between the two.
+	// Held: something presses the film at its left upper corner and stays: a bent
+	// bezel, a sticker. A finger beside it is measured as one touch between the two.
 	Held bool
 }
 
@@ -56,7 +56,7 @@ const (
 // be its consequence.
 const recovery = 5 * time.Second
 
-// check tells what is wrong with f.
+// check returns what is wrong with f.
 func (f Fault) check() error {
 	for _, share := range []float64{f.Noise, f.ShortFrames, f.GarbledFrames, f.LostACKs, f.Jumps} {
 		if !(share >= 0 && share <= 1) {
@@ -146,12 +146,12 @@ func (p *port) reset() {
 	p.recoversUntil = time.Now().Add(recovery)
 }
 
-// faulty tells whether what a driver does may be the consequence of a fault.
+// faulty reports whether what a driver does may be the consequence of a fault.
 func (p *port) faulty() bool {
 	return *p.fault != Fault{} || time.Now().Before(p.recoversUntil)
 }
 
-// hit draws whether something with that share happens.
+// hit draws whether something of that probability happens.
 func hit(rng *rand.Rand, share float64) bool { return share > 0 && rng.Float64() < share }
 
 // noise is a wire on which bits flip.
@@ -183,7 +183,7 @@ func (n *noise) over(p []byte, share float64) []byte {
 	return out
 }
 
-// draw draws how many bytes pass unharmed.
+// draw draws how many bytes pass before the next that is hit.
 func (n *noise) draw() {
 	n.left = 0
 	if n.share < 1 {

@@ -26,14 +26,14 @@ type FaultState struct {
 	Left   time.Duration // until it ends by itself; 0: it does not
 }
 
-// namedFault is a fault by its name; exactly one of flag, rate and strike says
-// where it is.
+// namedFault is where a named fault is in a chip's Fault: a flag or a rate. The
+// one without a chip is the strike's.
 type namedFault struct {
 	chip, name, what, unit string
 	usual                  float64
 	flag                   func(f *Fault) *bool
 	rate                   func(f *Fault) *float64
-	once                   bool // without an amount it happens once
+	once                   bool // without an amount it happens a single time
 }
 
 func namedFaults() []namedFault {
@@ -59,10 +59,10 @@ func namedFaults() []namedFault {
 	)
 }
 
-// ErrAmount says that an amount is none that the fault can have.
+// ErrAmount is the error for an amount that a fault cannot have.
 var ErrAmount = errors.New("the fault cannot have that amount")
 
-// unknownFault is a name that no fault has; it is ENOENT.
+// unknownFault is the error for a name that no fault has; it wraps ENOENT.
 type unknownFault string
 
 func (u unknownFault) Error() string {
@@ -77,9 +77,9 @@ type plan struct {
 	end   time.Time // of an active fault; zero if it has yet to begin
 }
 
-// Inject switches a named fault; Faults lists the names. What was planned for
-// it before is void. The error wraps ENOENT for an unknown name, ErrAmount for
-// an amount that is none.
+// Inject switches a named fault; Faults lists the names. It replaces what was
+// planned for the fault before. The error wraps ENOENT for an unknown name,
+// ErrAmount for a wrong amount or time.
 func (b *Board) Inject(name string, i Injection) error {
 	f, err := faultNamed(name, i)
 	if err != nil {
@@ -127,7 +127,7 @@ func (b *Board) plan(name string, d time.Duration, change func()) *plan {
 	return p
 }
 
-// CheckFault tells what is wrong with an injection before there is a board.
+// CheckFault returns what is wrong with an injection, without a board.
 func CheckFault(name string, i Injection) error {
 	_, err := faultNamed(name, i)
 	return err
@@ -193,7 +193,7 @@ func (b *Board) turn(f namedFault, i Injection) {
 	port.setFault(with)
 }
 
-// Faults lists every named fault as it is now, chip by chip.
+// Faults lists every named fault and its state, chip by chip.
 func (b *Board) Faults() []FaultState {
 	b.mu.Lock()
 	defer b.mu.Unlock()

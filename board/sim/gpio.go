@@ -25,7 +25,7 @@ type lineKind int
 
 const (
 	output    lineKind = iota // driven by the program
-	button                    // driven by whoever stands at the door: SetLine
+	button                    // driven by the person at the door: SetLine
 	interrupt                 // driven by a chip
 )
 
@@ -159,8 +159,7 @@ func (in *Input) Value() (int, error) {
 }
 
 // SetLine pushes the exit button, opens the door or the case. The error wraps
-// ENOENT for a name it does not know, EPERM for a line that the program or a
-// chip drives.
+// ENOENT for an unknown name, EPERM for a line that the program or a chip drives.
 func (b *Board) SetLine(name string, active bool) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()

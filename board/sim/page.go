@@ -13,11 +13,11 @@ import (
 	"syscall"
 )
 
-// Page is what the program knows and the board does not. The functions may be
-// nil; they are called often, from any goroutine, and return at once.
+// Page is what the page shows of the program. The functions may be nil. They are
+// called often, from any goroutine, and must return at once.
 type Page struct {
 	Name     string          // of the door
-	Cards    []PageCard      // cards that lie ready
+	Cards    []PageCard      // cards to choose from
 	Controls func() any      // what can be touched now: marshalled, the answer of GET /api/controls
 	Records  func() []string // the newest records, one a line, oldest first
 }
@@ -28,8 +28,8 @@ type PageCard struct {
 	Card Card
 }
 
-// ParseUID reads a card's identifier: 4, 7 or 10 bytes in hex, which may stand
-// apart by spaces or colons.
+// ParseUID reads a card's identifier: 4, 7 or 10 bytes in hex, with or without
+// spaces and colons.
 func ParseUID(s string) ([]byte, error) {
 	uid, err := hex.DecodeString(strings.NewReplacer(" ", "", ":", "").Replace(s))
 	if err != nil || len(uid) != 4 && len(uid) != 7 && len(uid) != 10 {
@@ -64,8 +64,8 @@ type file struct {
 	data []byte
 }
 
-// Handler serves the board's page and its calls. It answers only requests that
-// came to a loopback name, and calls only if this very page made them, or no
+// Handler serves the board's page and its calls. It answers only requests to a
+// loopback name, and calls only from this page or from something that is no
 // browser: another site that is open in the same browser reaches nothing here.
 //
 //	GET  /                 the page
@@ -77,10 +77,10 @@ type file struct {
 //	GET  /api/lines        {"strike":false,…}
 //	PUT  /api/lines/NAME   {"active":true}
 //	GET  /api/faults       [{"name":"nfc-noise","active":false,"amount":0.001,…}]
-//	PUT  /api/faults/NAME  {"active":true}; "amount", "after" and "seconds" as wished
+//	PUT  /api/faults/NAME  {"active":true}; "amount", "after" and "seconds" are optional
 //	GET  /api/stream       WebSocket, see stream
 //
-// Errors are {"error":"…"} with a fitting status.
+// Errors are {"error":"…"} with a status of 4xx or 503.
 func (b *Board) Handler(p Page) http.Handler { return newPage(b, p).handler() }
 
 func newPage(b *Board, p Page) *page {
@@ -106,7 +106,8 @@ func (h *page) handler() http.Handler {
 	return guard(mux)
 }
 
-// guard refuses what comes from elsewhere and bounds what comes in.
+// guard refuses requests from elsewhere, bounds their bodies and sets the security
+// headers.
 func guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		head := w.Header()
@@ -116,7 +117,7 @@ func guard(next http.Handler) http.Handler {
 		head.Set("Cross-Origin-Resource-Policy", "same-origin")
 		head.Set("Referrer-Policy", "no-referrer")
 		head.Set("X-Content-Type-Options", "nosniff")
-		// A name that an attacker's DNS points here must not be taken for us.
+		// DNS rebinding: a name of an attacker may resolve to this address.
 		host := r.Host
 		if h, _, err := net.SplitHostPort(host); err == nil {
 			host = h
@@ -134,8 +135,8 @@ func guard(next http.Handler) http.Handler {
 	})
 }
 
-// foreign tells whether a browser sent the request for a page that is not of
-// this origin. Who sends neither header is no browser.
+// foreign reports whether a browser sent the request for a page of another origin.
+// A client that sends neither header is no browser.
 func foreign(r *http.Request) bool {
 	site := r.Header.Get("Sec-Fetch-Site")
 	origin := r.Header.Get("Origin")
@@ -143,7 +144,7 @@ func foreign(r *http.Request) bool {
 		origin != "" && origin != "http://"+r.Host
 }
 
-// answer picks the call for the method and says what became of it.
+// answer picks the call for the method and sends its result.
 func answer(calls map[string]call) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		method := r.Method

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// badRequest is a call that was put wrong.
+// badRequest is the error for a malformed call.
 type badRequest struct{ error }
 
 func (b badRequest) Unwrap() error { return b.error }
@@ -45,7 +45,7 @@ func (h *page) screen(*http.Request) (any, error) {
 
 func (h *page) controls(*http.Request) (any, error) { return h.marshalControls() }
 
-// marshalControls is never null.
+// marshalControls returns a JSON array: an empty one where there is none.
 func (h *page) marshalControls() (json.RawMessage, error) {
 	if h.Controls == nil {
 		return json.RawMessage("[]"), nil
@@ -99,7 +99,7 @@ func (h *page) putCard(r *http.Request) (any, error) {
 		return nil, badRequest{err}
 	}
 	card := Card{UID: uid}
-	for _, known := range h.Cards { // which knows its kind
+	for _, known := range h.Cards { // which has its kind
 		if bytes.Equal(known.Card.UID, uid) {
 			card = known.Card
 		}
@@ -145,7 +145,7 @@ func (h *page) faultMessages() []faultMessage {
 
 func (h *page) faults(*http.Request) (any, error) { return h.faultMessages(), nil }
 
-// maxSeconds bounds how long a fault may be put off or last.
+// maxSeconds bounds how late a fault may begin and how long it may last.
 const maxSeconds = 1e6
 
 func (h *page) putFault(r *http.Request) (any, error) {

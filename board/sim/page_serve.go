@@ -23,14 +23,14 @@ func Listen(address string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	if a, ok := ln.Addr().(*net.TCPAddr); !ok || !a.IP.IsLoopback() { // localhost need not be what its name says
+	if a, ok := ln.Addr().(*net.TCPAddr); !ok || !a.IP.IsLoopback() { // localhost may resolve to anything
 		ln.Close()
 		return nil, fmt.Errorf("listen address %q is %s here, which is not loopback: use 127.0.0.1", address, ln.Addr())
 	}
 	return ln, nil
 }
 
-// loopback tells whether a host, as in a URL or an address, is this machine.
+// loopback reports whether a host of a URL or an address is this machine.
 func loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
@@ -64,7 +64,7 @@ func (b *Board) Serve(ctx context.Context, ln net.Listener, p Page) error {
 		err = server.Close()
 	}
 	<-failed
-	for range maxStreams { // Shutdown does not know of them
+	for range maxStreams { // Shutdown does not wait for them
 		h.streams <- struct{}{}
 	}
 	return err

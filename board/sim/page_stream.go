@@ -39,13 +39,13 @@ const (
 // and binary messages: x, y, width, height of a changed rectangle, each uint16
 // big-endian, and its pixels row by row, four bytes each: red, green, blue, 255.
 //
-// A browser that reads slowly gets fewer and larger rectangles, never a
-// longer queue: the view keeps what changed since the last one. Messages that
-// it could not take are dropped for the state that they led to.
+// A browser that reads slowly gets fewer and larger rectangles, never a longer
+// queue: the view keeps what changed since the last one. When too many messages
+// wait, they are replaced by the present state.
 type stream struct {
 	*page
 	conn *websocket.Conn
-	wake chan struct{} // one place: something for write to do
+	wake chan struct{} // of capacity 1: write has something to do
 
 	mu    sync.Mutex
 	queue []any
@@ -111,8 +111,8 @@ type faultsMessage struct {
 	Faults []faultMessage `json:"faults"`
 }
 
-// observe queues what the lines do, however slow the browser is: a beep is
-// shorter than a frame.
+// observe queues changes of lines and card, however slow the browser is: a beep
+// is shorter than a frame.
 func (s *stream) observe(ctx context.Context) error {
 	changes, stop := s.board.Watch()
 	defer stop()
@@ -141,8 +141,7 @@ func (s *stream) observe(ctx context.Context) error {
 	}
 }
 
-// put queues the lines, with the sound if that changed. A full queue is
-// dropped: this is the state that it led to.
+// put queues the lines, with the sound if that changed. They replace a full queue.
 func (s *stream) put(now linesMessage, beep bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

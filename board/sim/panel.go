@@ -8,14 +8,14 @@ import (
 )
 
 // panel is a display controller of the MIPI DCS family on the 4-line serial
-// interface with its glass: what its models share.
+// interface, with its glass: what its models share.
 type panel struct {
 	board *Board
 	fault Fault
 	opts  PanelOptions
 	model *panelModel
 
-	// the wire
+	// serial interface
 	clock     clock
 	window    int // counts chip select windows
 	cmd       *command
@@ -26,7 +26,7 @@ type panel struct {
 	readAt    int  // the window in which the read command came
 	readPixel bool // the answer is pixels
 
-	// time
+	// waiting times
 	resetAt      time.Time // RESX fell
 	inReset      bool
 	busyUntil    time.Time // commands are lost before it
@@ -51,9 +51,9 @@ type panel struct {
 type look struct {
 	sleeping, on, inverted, idle, partial, scrolling bool
 
-	madctl, lcm                       byte // LCMCTRL of the ST7789, as what it changes
-	gateUp, sourceRight               bool // the glass is scanned the other way
-	lines                             int  // of the glass that are driven
+	madctl, lcm                       byte // lcm: LCMCTRL of the ST7789, as bits that differ from its reset value
+	gateUp, sourceRight               bool // gates or sources run the other way
+	lines                             int  // of the glass that are scanned
 	partialFrom, partialTo            int
 	scrollTop, scrollRows, scrollFrom int
 }

@@ -5,7 +5,7 @@ import (
 	"image"
 )
 
-// visible tells whether the glass shows the memory at all.
+// visible reports whether the glass shows the memory at all.
 func (p *panel) visible() bool {
 	return !p.sleeping && p.on && !p.inReset && !p.fault.Absent
 }
@@ -101,7 +101,7 @@ func (p *panel) render(img *image.RGBA, r image.Rectangle) {
 	}
 }
 
-// inPartial tells whether a line is in the partial area, which may wrap round.
+// inPartial reports whether a line is in the partial area, which may wrap round.
 func (p *panel) inPartial(line int) bool {
 	if p.partialFrom <= p.partialTo {
 		return line >= p.partialFrom && line <= p.partialTo

@@ -26,7 +26,7 @@ const (
 
 // setMADCTL sets how CASET and PASET address the memory: MV swaps them, then
 // MX mirrors columns and MY rows. BGR works on the way to the glass; ML and MH
-// change the order of refresh, which nobody sees.
+// change the order of refresh, which is not visible.
 func (p *panel) setMADCTL(v byte) {
 	p.madctl = v
 	v = p.access()
@@ -135,8 +135,7 @@ func (p *panel) store(w []byte, size int) {
 	}
 }
 
-// run writes pixels side by side, beginning at the pointer, as far as there is
-// memory under them.
+// run writes pixels of one row, from the pointer on, up to the edge of the memory.
 func (p *panel) run(w []byte, size int) {
 	n := min(len(w)/size, p.width()-p.x)
 	if n <= 0 || p.y >= p.height() {

@@ -61,7 +61,7 @@ const (
 type panelModel struct {
 	cols, rows int  // of the memory
 	colmod     byte // COLMOD after reset
-	colmodRead byte // the bits of it that RDDCOLMOD tells
+	colmodRead byte // the bits of it that RDDCOLMOD returns
 	id         [3]byte
 	maxWrite   physic.Frequency
 	// The glass: upright, its left column shows memory column cols-1 and its
@@ -79,7 +79,7 @@ func panelModels() map[string]func() *panelModel {
 	return map[string]func() *panelModel{defaultPanel: newILI9341, "st7789": newST7789, "st7796": newST7796}
 }
 
-// anyParams marks commands whose parameters are swallowed, however many.
+// anyParams marks commands that ignore any number of parameters.
 const anyParams = 255
 
 // command is one command of the display controller. Each function may be nil.
@@ -97,7 +97,7 @@ type command struct {
 	locked bool
 }
 
-// swallow adds the maker's own commands, which change nothing that is emulated.
+// swallow adds commands of the maker's own whose effect is not emulated.
 func (m *panelModel) swallow(codes ...byte) {
 	for _, c := range codes {
 		m.commands[c] = &command{name: "maker's command", params: anyParams}

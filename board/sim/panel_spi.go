@@ -87,7 +87,7 @@ func (p *panel) command(c byte) {
 	}
 }
 
-// refusal says why the controller does not take the command; "" if it does.
+// refusal is why the controller does not take the command; "" if it does.
 func (p *panel) refusal() string {
 	now := time.Now()
 	switch {

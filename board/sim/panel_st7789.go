@@ -6,8 +6,8 @@ import (
 	"periph.io/x/conn/v3/physic"
 )
 
-// lcmReset is LCMCTRL after a reset; lcmX are its bits. Each turns round what
-// the command of its name says.
+// lcmReset is LCMCTRL after a reset; lcmX are its bits. Each inverts what the
+// command of its name sets.
 const (
 	lcmReset = 0x2C
 	lcmXMY   = 0x40
@@ -50,7 +50,7 @@ func newST7789() *panelModel {
 	return m
 }
 
-// setLCM is LCMCTRL, whose bits are kept as what they change against reset.
+// setLCM is LCMCTRL, kept as the bits that differ from its reset value.
 func (p *panel) setLCM(v byte) {
 	p.lcm = v ^ lcmReset
 	p.setMADCTL(p.madctl)

@@ -7,13 +7,12 @@ import (
 	"periph.io/x/conn/v3/physic"
 )
 
-// NFCOptions say how the PN532 behaves where its user manual (UM0701-02)
-// leaves room or boards and measurements differ. Times that are negative
-// mean none.
+// NFCOptions say how the PN532 behaves where its user manual (UM0701-02) does not
+// decide, or where boards and measurements differ. A negative time means none.
 type NFCOptions struct {
 	AckDelay     time.Duration // from a command's last byte to its ACK; 1 ms if 0. The manual allows 15 ms
 	CommandTime  time.Duration // a command that needs no radio; 1 ms if 0
-	Turnaround   time.Duration // from the ACK's having been read to the response, at least; 500 us if 0
+	Turnaround   time.Duration // from the end of reading the ACK to the response, at least; 500 us if 0
 	TryTime      time.Duration // one try for a card on an empty field; 20 ms if 0 (no source gives it)
 	ActivateTime time.Duration // anticollision, selection and RATS of a card; 10 ms if 0
 

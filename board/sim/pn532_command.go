@@ -112,7 +112,7 @@ func (n *pn532) enterPowerDown(p []byte) bool {
 	return n.answer(true, cmdPowerDown, 0x00)
 }
 
-// diagnose is the tests that a program at the door may use.
+// diagnose is those tests of Diagnose that a reader may use.
 func (n *pn532) diagnose(p []byte) bool {
 	if len(p) < 1 {
 		return false
@@ -122,7 +122,7 @@ func (n *pn532) diagnose(p []byte) bool {
 		return n.answer(true, cmdDiagnose, p...)
 	case 0x01, 0x02: // ROM, RAM
 		return n.answer(len(p) == 1, cmdDiagnose, 0x00)
-	case 0x06: // is the ISO/IEC 14443-4 card still there
+	case 0x06: // presence of an ISO/IEC 14443-4 card
 		if len(p) != 1 {
 			return false
 		}

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// received is what a data write brought.
+// received handles a frame that a data write brought.
 func (n *pn532) received(data []byte, kind frameKind) {
 	if n.fault.Stuck {
 		return
@@ -46,8 +46,8 @@ func (n *pn532) repeat() {
 	n.after(n.opts.AckDelay, func() { n.load(&outFrame{bytes: n.damaged(n.last)}) })
 }
 
-// command takes a good command frame: it ends the command before, whatever
-// its state. What could be read before stays until the ACK takes its place.
+// command takes a valid command frame: it ends the command before, whatever its
+// state. What could be read before stays readable until the ACK replaces it.
 func (n *pn532) command(data []byte) {
 	if time.Now().Before(n.abortUntil) {
 		n.board.violate("nfc", "a command right after an abort: lost")
@@ -88,7 +88,7 @@ func (n *pn532) load(f *outFrame) {
 	n.irq()
 }
 
-// wasRead: the frame has been read to its end, and over bytes past it.
+// wasRead handles the end of a frame that was read whole, and over bytes past it.
 func (n *pn532) wasRead(f *outFrame, over int) {
 	n.out = nil
 	n.irq()
@@ -101,13 +101,13 @@ func (n *pn532) wasRead(f *outFrame, over int) {
 	}
 }
 
-// respond gives the response to the running command after d.
+// respond makes the response to the running command ready after d.
 func (n *pn532) respond(d time.Duration, payload ...byte) {
 	n.after(d, func() { n.finish(n.frame(payload)) })
 }
 
-// refuse answers the running command with the error frame, which stands for a
-// command that does not exist or has wrong parameters.
+// refuse answers the running command with the error frame: there is no such command,
+// or its parameters are wrong.
 func (n *pn532) refuse(why string) {
 	n.board.violate("nfc", "%s: answered with the error frame", why)
 	n.after(n.opts.CommandTime, func() { n.finish(errorFrame) })

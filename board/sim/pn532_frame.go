@@ -48,7 +48,7 @@ func (p *frameParser) take(b byte) (data []byte, kind frameKind) {
 	return data, kind
 }
 
-// inside tells whether a frame has begun and is not complete.
+// inside reports whether a frame has begun and is not complete.
 func (p *frameParser) inside() bool { return len(p.got) > 0 }
 
 // parseFrame takes what follows 00 FF; why says what is wrong with frameBad.

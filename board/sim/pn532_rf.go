@@ -22,7 +22,7 @@ type pn532RF struct {
 	registers map[uint16]byte
 }
 
-// reset is all that a power-up sets; the card stays where it is.
+// reset is the state after power-up; the card stays in the field.
 func (f *pn532RF) reset() {
 	f.fieldOff()
 	*f = pn532RF{card: f.card, flags: flagAutoATR | flagAutoRATS, retries: 0xFF, retryTime: 0x0A}
@@ -36,13 +36,13 @@ func (f *pn532RF) fieldOff() {
 	}
 }
 
-// reaches tells whether an exchange with t can succeed.
+// reaches reports whether t can answer.
 func (f *pn532RF) reaches(t *picc) bool {
 	return t != nil && t == f.card && t.active && f.field
 }
 
-// timeout is how long a card that does not answer is waited for: 100 us
-// doubled code-1 times, for ever meaning the longest.
+// timeout is how long the chip waits for a card's answer: 100 us doubled code-1
+// times; code 0, no timeout, counts as the longest.
 func (f *pn532RF) timeout() time.Duration {
 	code := f.retryTime
 	if code == 0 || code > 0x10 {
@@ -143,9 +143,9 @@ func (n *pn532) target(code byte, p []byte) bool {
 	return n.answer(true, code, status)
 }
 
-// dataExchange is InDataExchange and InCommunicateThru, with as much of a card
-// behind it as a reader of identifiers meets: pages of an Ultralight or NTAG
-// can be read, ISO 7816 instructions are refused by the card, keys never fit.
+// dataExchange is InDataExchange and InCommunicateThru, with as much of a card as a
+// reader of identifiers needs: pages of an Ultralight or NTAG can be read, ISO 7816
+// instructions are refused by the card, no MIFARE key is right.
 func (n *pn532) dataExchange(code byte, p []byte) bool {
 	f := &n.rf
 	t := f.target

@@ -9,7 +9,7 @@ import (
 type search struct {
 	tries      int // how often it looks; 0 is for ever
 	each       time.Duration
-	found      func(*picc) []byte // the response; nil if it is no card that is searched
+	found      func(*picc) []byte // the response; nil for a card of another kind or UID
 	none       []byte             // the response if there is no such card
 	activating bool
 	deadline   time.Time
@@ -31,7 +31,7 @@ func (n *pn532) startSearch(s *search) {
 	n.activate()
 }
 
-// activate activates the card in the field if it is searched.
+// activate activates the card in the field if the search is for such a card.
 func (n *pn532) activate() {
 	s, card := n.rf.search, n.rf.card
 	if s == nil || s.activating || card == nil || s.found(card) == nil {

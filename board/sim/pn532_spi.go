@@ -27,20 +27,20 @@ const (
 )
 
 type pn532Wire struct {
-	clock  clock
-	fell   time.Time     // chip select fell
-	passed time.Duration // on the wire since, by the clock
-	slot   slot
-	rx     frameParser
-	over   int  // bytes read past the end of a frame
-	filled int  // bytes of filler so far
-	lost   bool // bytes of a data write came while asleep
+	clock     clock
+	csFell    time.Time     // chip select fell
+	onWire    time.Duration // on the wire since, by the clock
+	slot      slot
+	rx        frameParser
+	overread  int  // bytes read past the end of a frame
+	filled    int  // bytes of filler so far
+	lostWrite bool // bytes of a data write came while asleep
 }
 
 // outFrame is a frame that waits to be read. Chip select does not discard it:
-// the next byte stays loaded and is what the first byte of the next window
-// sees; a window that begins with a data read then goes on behind it, any
-// other leaves it loaded (as measured; the manual asks for one window).
+// the next byte stays loaded and goes out with the first byte of the next window.
+// A window that begins with a data read continues after it, any other leaves it
+// loaded (as measured; the manual asks for one window).
 type outFrame struct {
 	bytes []byte
 	pos   int
@@ -49,7 +49,7 @@ type outFrame struct {
 
 func (n *pn532) selected(c clock) {
 	w := &n.wire
-	*w = pn532Wire{clock: c, fell: time.Now()}
+	*w = pn532Wire{clock: c, csFell: time.Now()}
 	if c.mode != spi.Mode0 {
 		n.board.violate("nfc", "clocked in %v: mode 0 only, nothing is understood", c.mode)
 	}
@@ -63,25 +63,25 @@ func (n *pn532) tooFast() bool {
 }
 
 // low is how long chip select has been low.
-func (n *pn532) low() time.Duration { return time.Since(n.wire.fell) + n.wire.passed }
+func (n *pn532) low() time.Duration { return time.Since(n.wire.csFell) + n.wire.onWire }
 
-// wakes tells whether the chip has been asked to wake for long enough.
+// wakes reports whether chip select has been low for long enough to wake the chip.
 func (n *pn532) wakes() bool {
-	return n.asleep && n.wakeSPI && !n.off && n.low() >= wakeTime && !n.wire.fell.Before(n.bootUntil)
+	return n.asleep && n.wakeSPI && !n.off && n.low() >= wakeTime && !n.wire.csFell.Before(n.bootUntil)
 }
 
 func (n *pn532) deselected() {
 	w := &n.wire
 	if n.wakes() {
 		n.wake()
-	} else if w.lost && !n.off {
+	} else if w.lostWrite && !n.off {
 		n.board.violate("nfc", "a command while the chip sleeps: lost (chip select low for 2 ms wakes it)")
 	}
 	if w.slot == slotWrite && w.rx.inside() {
 		n.board.violate("nfc", "chip select rose within a frame: lost")
 	}
 	if f := n.out; f != nil && f.pos >= len(f.bytes) {
-		n.wasRead(f, w.over)
+		n.wasRead(f, w.overread)
 	}
 }
 
@@ -95,13 +95,13 @@ func (n *pn532) shift(w, r []byte) {
 		switch {
 		case n.off || n.tooFast() || n.wire.clock.mode != spi.Mode0:
 		case n.asleep:
-			if i == 0 && n.wire.passed == 0 && in == opDataWrite {
-				n.wire.lost = true
+			if i == 0 && n.wire.onWire == 0 && in == opDataWrite {
+				n.wire.lostWrite = true
 			}
 		default:
 			out = n.exchange(in)
 		}
-		n.wire.passed += n.wire.clock.bytes(1)
+		n.wire.onWire += n.wire.clock.bytes(1)
 		if r != nil {
 			r[i] = bits.Reverse8(out)
 		}
@@ -116,7 +116,7 @@ func (n *pn532) ready() *outFrame {
 	return n.out
 }
 
-// exchange takes and gives one byte of a chip that is awake.
+// exchange takes one byte and returns one, for a chip that is awake.
 func (n *pn532) exchange(in byte) byte {
 	w, f := &n.wire, n.ready()
 	switch w.slot {
@@ -136,7 +136,7 @@ func (n *pn532) exchange(in byte) byte {
 			return n.filler()
 		}
 		if f.pos >= len(f.bytes) {
-			w.over++
+			w.overread++
 			return n.filler()
 		}
 		f.pos++
@@ -145,8 +145,8 @@ func (n *pn532) exchange(in byte) byte {
 	return 0
 }
 
-// opcode takes the first byte of a window. What it gives is the byte that is
-// loaded: of a frame that nobody has begun to read, the status.
+// opcode takes the first byte of a window and returns the byte that is loaded: of a
+// frame of which nothing has been read, the status.
 func (n *pn532) opcode(in byte, f *outFrame) byte {
 	w := &n.wire
 	var loaded byte
@@ -167,7 +167,7 @@ func (n *pn532) opcode(in byte, f *outFrame) byte {
 		if f != nil && f.pos > 0 && f.pos < len(f.bytes) {
 			f.pos++
 		}
-	case 0x00: // a byte that only looks, or wakes
+	case 0x00: // a byte that only wakes the chip or shows the byte that is loaded
 	case bits.Reverse8(opStatusRead), bits.Reverse8(opDataWrite), bits.Reverse8(opDataRead):
 		n.board.violate("nfc", "op-code %02X: sent most significant bit first", in)
 	default:

@@ -37,7 +37,7 @@ type chip interface {
 	deselected()
 	// powerUp puts the chip into the state after power came on.
 	powerUp()
-	// faultChanged: the chip's fault is another one now.
+	// faultChanged: the chip's fault has changed.
 	faultChanged()
 }
 
@@ -54,7 +54,7 @@ func (c clock) bytes(n int) time.Duration {
 
 // Counters count what passed over a port since the board was made.
 type Counters struct {
-	Messages  int // Tx, TxPackets, Read, Write: one ioctl each on Linux
+	Messages  int // Tx and TxPackets: one ioctl each on Linux
 	Transfers int // packets within them
 	Bytes     int // clocked, in either or both directions
 }
@@ -99,11 +99,10 @@ func (b *Board) port(name string) (*port, error) {
 func (b *Board) Counters(name string) Counters {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	p, err := b.port(name)
-	if err != nil {
-		return Counters{}
+	if p := b.ports[name]; p != nil {
+		return p.counters
 	}
-	return p.counters
+	return Counters{}
 }
 
 // SPI opens the port "panel", "touch" or "nfc".

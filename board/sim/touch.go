@@ -2,15 +2,14 @@ package sim
 
 import (
 	"cmp"
-	"image"
 	"time"
 
 	"periph.io/x/conn/v3/physic"
 	"periph.io/x/conn/v3/spi"
 )
 
-// TouchOptions say how the resistive film lies on the display and how good it
-// is. A Left above Right mirrors, Swap exchanges the axes.
+// TouchOptions describe the resistive film: how it is mounted and how well it
+// measures. A Left above Right mirrors, Swap exchanges the axes.
 type TouchOptions struct {
 	// Left and Right are the raw values of command D0 at the left and right
 	// edge of the screen, Top and Bottom those of 90 at its top and bottom.
@@ -21,8 +20,8 @@ type TouchOptions struct {
 	// Noise is how many counts a sample is off at most; 3 if 0, none if
 	// negative.
 	Noise int
-	// Settle is how many counts of a hundred of the step between two channels
-	// the first sample after the switch lacks; 4 if 0, none if negative.
+	// Settle is by how many percent of the step between two channels the first
+	// sample after the switch falls short; 4 if 0, none if negative.
 	Settle int
 	// Resistance of the contact in ohm: a firm finger has less. 300 if 0.
 	Resistance int
@@ -42,18 +41,18 @@ type touch struct {
 	x, y   float64 // 0 to 1 across the film: left to right, top to bottom
 	ghosts ghosts
 
-	// the wire; see touch_conversion.go
-	clock    clock
-	taken    int    // bits of a control byte so far; 0 while waiting for one
-	control  byte   // the control byte
-	hold     int    // clocks until a start bit counts again
-	out      uint32 // what DOUT still has to say, next bit highest
-	left     int    // clocks until the result is out
-	busy     bool   // X, Y or Z is being converted: PENIRQ is low
-	pd       byte   // PD1 PD0 of the last control byte
-	refSince time.Time
-	last     byte // channel of the conversion before
-	lastAt   float64
+	// serial interface, see touch_conversion.go
+	clock        clock
+	controlBits  int    // bits of a control byte so far; 0 while waiting for one
+	control      byte   // the control byte
+	startBlocked int    // clocks until a start bit counts again
+	out          uint32 // what DOUT has still to send, next bit highest
+	outBits      int    // clocks until the result is out
+	busy         bool   // X, Y or Z is being converted: PENIRQ is low
+	pd           byte   // PD1 PD0 of the last control byte
+	refSince     time.Time
+	lastChannel  byte // channel of the conversion before
+	lastValue    float64
 }
 
 func newTouch(b *Board, o TouchOptions) *touch {
@@ -69,8 +68,8 @@ func newTouch(b *Board, o TouchOptions) *touch {
 }
 
 func (t *touch) powerUp() {
-	t.taken, t.hold, t.out, t.left, t.busy, t.pd = 0, 0, 0, 0, false, 0
-	t.last, t.lastAt, t.refSince = 0, 0, time.Time{}
+	t.controlBits, t.startBlocked, t.out, t.outBits, t.busy, t.pd = 0, 0, 0, 0, false, 0
+	t.lastChannel, t.lastValue, t.refSince = 0, 0, time.Time{}
 	t.penIRQ()
 }
 
@@ -78,29 +77,6 @@ func (t *touch) powerOff() { t.down = false }
 
 func (t *touch) faultChanged() {
 	t.ghosts.made = false
-	t.penIRQ()
-}
-
-// finger moves the finger; at is in viewer pixels.
-func (t *touch) finger(at image.Point, down bool) {
-	t.down = down
-	if down {
-		// The film belongs to the glass: it turns with the module.
-		model, g := t.board.panel.model, t.board.panel.glass(at)
-		t.x = clamp01((float64(g.X) + 0.5) / float64(model.cols))
-		t.y = clamp01((float64(g.Y) + 0.5) / float64(model.rows))
-	}
-	t.penIRQ()
-}
-
-func clamp01(v float64) float64 { return min(max(v, 0), 1) }
-
-// ghost is an instant of PENIRQ without a touch.
-func (t *touch) ghost() {
-	if t.contact().made || t.pd&1 != 0 || t.fault.Absent {
-		return
-	}
-	t.board.interrupt(lineTouchIRQ, true)
 	t.penIRQ()
 }
 
@@ -123,7 +99,7 @@ func (t *touch) selected(c clock) {
 
 // deselected: DOUT floats, a conversion under way is lost.
 func (t *touch) deselected() {
-	t.taken, t.hold, t.out = 0, 0, 0
+	t.controlBits, t.startBlocked, t.out = 0, 0, 0
 	t.endConversion()
 }
 

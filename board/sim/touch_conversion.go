@@ -37,25 +37,25 @@ const refSettle = 100 * time.Microsecond
 func (t *touch) bit(in byte) (out byte) {
 	out = byte(t.out >> 31)
 	t.out <<= 1
-	if t.left > 0 {
-		if t.left--; t.left == 0 {
+	if t.outBits > 0 {
+		if t.outBits--; t.outBits == 0 {
 			t.endConversion()
 		}
 	}
 	switch {
-	case t.taken > 0:
+	case t.controlBits > 0:
 		t.control = t.control<<1 | in
-		if t.taken++; t.taken == 8 {
-			t.taken = 0
+		if t.controlBits++; t.controlBits == 8 {
+			t.controlBits = 0
 			t.convert()
 		}
-	case t.hold > 0:
-		t.hold--
+	case t.startBlocked > 0:
+		t.startBlocked--
 		if in == 1 {
 			t.board.violate("touch", "a start bit before the conversion is through: ignored")
 		}
 	case in == 1:
-		t.taken, t.control = 1, 1
+		t.controlBits, t.control = 1, 1
 	}
 	return out
 }
@@ -70,9 +70,9 @@ func (t *touch) convert() {
 	}
 	v := uint32(t.sample(c>>4&7, c&ctlSingleEnded != 0, wasOn))
 	if c&ctlEightBit != 0 {
-		t.out, t.left, t.hold = v>>4<<23, 9, 3
+		t.out, t.outBits, t.startBlocked = v>>4<<23, 9, 3
 	} else {
-		t.out, t.left, t.hold = v<<19, 13, 7
+		t.out, t.outBits, t.startBlocked = v<<19, 13, 7
 	}
 	switch c >> 4 & 7 {
 	case ch90, chD0, chZ1, chZ2:
@@ -84,7 +84,7 @@ func (t *touch) convert() {
 }
 
 func (t *touch) endConversion() {
-	t.left, t.busy = 0, false
+	t.outBits, t.busy = 0, false
 	t.penIRQ()
 }
 
@@ -111,47 +111,12 @@ func (t *touch) sample(channel byte, single, refOn bool) int {
 		v = map[byte]float64{chTemp0: 600, chTemp1: 720, chVBat: 825, chAux: 0}[channel] * 4096 / 2500
 	}
 	target := v
-	if channel != t.last {
-		v += (t.lastAt - v) * float64(t.opts.Settle) / 100
+	if channel != t.lastChannel {
+		v += (t.lastValue - v) * float64(t.opts.Settle) / 100
 	}
-	t.last, t.lastAt = channel, target
+	t.lastChannel, t.lastValue = channel, target
 	if n := t.opts.Noise; n > 0 {
 		v += float64(t.board.rng.IntN(2*n+1) - n)
 	}
 	return int(math.Round(min(max(v, 0), 4095)))
-}
-
-// film is what the resistive film gives for a channel. Both plates have
-// 400 ohm from edge to edge; for Z1 and Z2 the current runs from the top of
-// one through the contact to the left of the other.
-func (t *touch) film(channel byte) float64 {
-	at := t.contact()
-	if !at.made {
-		switch channel {
-		case chZ2:
-			return 4095
-		case ch90:
-			return float64(t.board.rng.IntN(4096)) // the plate floats
-		}
-		return 0
-	}
-	o := &t.opts
-	across := float64(o.Left) + at.x*float64(o.Right-o.Left)
-	along := float64(o.Top) + at.y*float64(o.Bottom-o.Top)
-	d0, d90 := across, along
-	if o.Swap {
-		d0, d90 = along, across
-	}
-	const plate = 400.0
-	below, contact, above := plate*d0/4096, at.ohm, plate*(4096-d90)/4096
-	all := below + contact + above
-	switch channel {
-	case chD0:
-		return d0
-	case ch90:
-		return d90
-	case chZ1:
-		return 4095 * below / all
-	}
-	return 4095 * (below + contact) / all
 }

@@ -1,37 +1,38 @@
 package sim
 
 import (
+	"image"
 	"math"
 	"time"
 )
 
-// contact is where and how firmly the two plates of the film meet.
+// contact is where and how firmly the two plates of the film touch.
 type contact struct {
 	made bool
 	x, y float64 // as touch.x and touch.y
 	ohm  float64
 }
 
-// ghosts are touches by no finger: drops, sparks, a bent bezel.
+// ghosts are touches by no finger: drops, sparks.
 type ghosts struct {
 	contact
-	n int // which it is; a later one takes the place of an earlier one
+	n int // counts them: a later one replaces an earlier one
 }
 
 // corner is what presses the film with the fault Held: as firmly as a finger.
 var corner = contact{made: true, x: 0.03, y: 0.03, ohm: 300}
 
-// contact is what the film has now: of the finger, a ghost and what presses the corner.
+// contact is that of finger, ghost and what presses the corner, as one.
 func (t *touch) contact() contact {
-	at := contact{made: t.down, x: t.x, y: t.y, ohm: float64(t.opts.Resistance)}.beside(t.ghosts.contact)
+	at := contact{made: t.down, x: t.x, y: t.y, ohm: float64(t.opts.Resistance)}.and(t.ghosts.contact)
 	if t.fault.Held {
-		at = at.beside(corner)
+		at = at.and(corner)
 	}
 	return at
 }
 
-// beside is what two contacts are measured as: one between them, nearer to the firmer one.
-func (c contact) beside(other contact) contact {
+// and is what two contacts are measured as: one between them, nearer to the firmer.
+func (c contact) and(other contact) contact {
 	switch {
 	case !other.made:
 		return c
@@ -75,11 +76,67 @@ func (t *touch) addGhost() {
 	})
 }
 
-// jump is a measured position, or now and then another one.
+// jump is the measured position, or a random one if the fault Jumps hits it.
 func (t *touch) jump(v float64) float64 {
 	rng := t.board.ports[portTouch].rng
 	if hit(rng, t.fault.Jumps) {
 		return float64(rng.IntN(4096))
 	}
 	return v
+}
+
+// finger moves the finger; at is in viewer pixels.
+func (t *touch) finger(at image.Point, down bool) {
+	t.down = down
+	if down {
+		// The film belongs to the glass: it turns with the module.
+		model, g := t.board.panel.model, t.board.panel.glass(at)
+		t.x = min(max((float64(g.X)+0.5)/float64(model.cols), 0), 1)
+		t.y = min(max((float64(g.Y)+0.5)/float64(model.rows), 0), 1)
+	}
+	t.penIRQ()
+}
+
+// ghost is an instant of PENIRQ without a touch.
+func (t *touch) ghost() {
+	if t.contact().made || t.pd&1 != 0 || t.fault.Absent {
+		return
+	}
+	t.board.interrupt(lineTouchIRQ, true)
+	t.penIRQ()
+}
+
+// film is what the resistive film gives for a channel. Both plates have
+// 400 ohm from edge to edge; for Z1 and Z2 the current runs from the top of
+// one through the contact to the left of the other.
+func (t *touch) film(channel byte) float64 {
+	at := t.contact()
+	if !at.made {
+		switch channel {
+		case chZ2:
+			return 4095
+		case ch90:
+			return float64(t.board.rng.IntN(4096)) // the plate floats
+		}
+		return 0
+	}
+	o := &t.opts
+	across := float64(o.Left) + at.x*float64(o.Right-o.Left)
+	along := float64(o.Top) + at.y*float64(o.Bottom-o.Top)
+	d0, d90 := across, along
+	if o.Swap {
+		d0, d90 = along, across
+	}
+	const plate = 400.0
+	below, contact, above := plate*d0/4096, at.ohm, plate*(4096-d90)/4096
+	all := below + contact + above
+	switch channel {
+	case chD0:
+		return d0
+	case ch90:
+		return d90
+	case chZ1:
+		return 4095 * below / all
+	}
+	return 4095 * (below + contact) / all
 }

@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// Watch delivers a value soon after something that a person could notice has
-// changed: pixels, an output, a contact, a card. Changes coalesce: one value
-// may stand for many. stop ends it; the channel is never closed.
+// Watch sends a value soon after something visible or audible has changed: pixels,
+// an output, a contact, a card, a fault. One value may stand for several changes.
+// stop ends it; the channel is never closed.
 func (b *Board) Watch() (changes <-chan struct{}, stop func()) {
 	c := make(chan struct{}, 1)
 	b.mu.Lock()
@@ -40,8 +40,7 @@ func (b *Board) Screen() *image.RGBA {
 	return img
 }
 
-// View follows the screen: it remembers what changed since it was last
-// looked at, so that only that need be drawn again or sent.
+// View follows the screen: it keeps which part changed since the last Update.
 type View struct {
 	board *Board
 	img   *image.RGBA
