@@ -18,12 +18,12 @@ type Injection struct {
 
 // FaultState is a named fault as it is now.
 type FaultState struct {
-	Name   string  // as "nfc-noise": the chip, or the line, and what
-	What   string  // in a few words
-	Unit   string  // of Amount; empty for a fault that is either active or not
-	Amount float64 // while it is active; otherwise its usual amount
-	Active bool
-	Left   time.Duration // until it ends by itself; 0: it does not
+	Name   string        `json:"name"`   // as "nfc-noise": the chip, or the line, and what
+	What   string        `json:"what"`   // in a few words
+	Unit   string        `json:"unit"`   // of Amount; empty for a fault that is either active or not
+	Amount float64       `json:"amount"` // while it is active; otherwise its usual amount
+	Active bool          `json:"active"`
+	Left   time.Duration `json:"-"` // until it ends by itself; 0: it does not
 }
 
 // namedFault is where a named fault is in a chip's Fault: a flag or a rate. The
@@ -112,7 +112,7 @@ func (b *Board) begin(f namedFault, i Injection) {
 }
 
 // plan calls change after d, with the board's lock held, unless the fault is
-// injected anew before.
+// injected again before.
 func (b *Board) plan(name string, d time.Duration, change func()) *plan {
 	p := &plan{}
 	p.timer = time.AfterFunc(d, func() {
@@ -205,10 +205,8 @@ func (b *Board) Faults() []FaultState {
 			s.Active = b.strikeFails
 		case f.flag != nil:
 			s.Active = *f.flag(b.ports[f.chip].fault)
-		default:
-			if v := *f.rate(b.ports[f.chip].fault); v > 0 {
-				s.Active, s.Amount = true, v
-			}
+		case *f.rate(b.ports[f.chip].fault) > 0:
+			s.Active, s.Amount = true, *f.rate(b.ports[f.chip].fault)
 		}
 		if p := b.planned[f.name]; p != nil && s.Active && !p.end.IsZero() {
 			s.Left = time.Until(p.end)

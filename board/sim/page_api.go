@@ -127,18 +127,14 @@ func (h *page) putLine(r *http.Request) (any, error) {
 
 // faultMessage is a fault as GET /api/faults and the stream tell it.
 type faultMessage struct {
-	Name    string  `json:"name"`
-	What    string  `json:"what"`
-	Unit    string  `json:"unit"`
-	Amount  float64 `json:"amount"`
-	Active  bool    `json:"active"`
-	Seconds int     `json:"seconds"` // until it ends by itself; 0: it does not
+	FaultState
+	Seconds int `json:"seconds"` // until it ends by itself; 0: it does not
 }
 
 func (h *page) faultMessages() []faultMessage {
 	var all []faultMessage
 	for _, f := range h.board.Faults() {
-		all = append(all, faultMessage{f.Name, f.What, f.Unit, f.Amount, f.Active, int(math.Ceil(f.Left.Seconds()))})
+		all = append(all, faultMessage{f, int(math.Ceil(f.Left.Seconds()))})
 	}
 	return all
 }
