@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	"image"
 	"log/slog"
@@ -23,8 +24,7 @@ type Options struct {
 // methods may be called at any time from any goroutine. While nothing happens
 // on the board, none of its goroutines wakes.
 type Board struct {
-	opts Options
-	log  *slog.Logger
+	log *slog.Logger
 
 	mu          sync.Mutex // guards everything below, the chips included
 	closed      bool
@@ -46,30 +46,27 @@ type Board struct {
 // New makes a board that has just been powered up. A nil o is the zero
 // Options. It panics for what PanelOptions.Check does not take.
 func New(o *Options) *Board {
+	if o == nil {
+		o = &Options{}
+	}
 	b := &Board{
+		log:      cmp.Or(o.Log, slog.Default()),
+		rng:      rand.New(rand.NewPCG(o.Seed, 0x6c61746368)),
+		lines:    newLines(),
 		views:    map[*View]struct{}{},
 		watchers: map[chan struct{}]struct{}{},
 		planned:  map[string]*plan{},
 	}
-	if o != nil {
-		b.opts = *o
-	}
 	b.unhung = sync.NewCond(&b.mu)
-	b.log = b.opts.Log
-	if b.log == nil {
-		b.log = slog.Default()
-	}
-	b.rng = rand.New(rand.NewPCG(b.opts.Seed, 0x6c61746368))
-	b.lines = newLines()
-	b.panel = newPanel(b, b.opts.Panel)
-	b.touch = newTouch(b, b.opts.Touch)
-	b.nfc = newPN532(b, b.opts.NFC)
-	b.ports = map[string]*port{
-		portPanel: newPort(b, portPanel, b.panel, &b.panel.fault),
-		portTouch: newPort(b, portTouch, b.touch, &b.touch.fault),
-		portNFC:   newPort(b, portNFC, b.nfc, &b.nfc.fault),
-	}
 	b.edges = newEdgeQueue(&b.mu)
+	b.panel = newPanel(b, o.Panel)
+	b.touch = newTouch(b, o.Touch)
+	b.nfc = newPN532(b, o.NFC)
+	b.ports = map[string]*port{
+		portPanel: newPort(b, portPanel, o.Seed, b.panel, &b.panel.fault),
+		portTouch: newPort(b, portTouch, o.Seed, b.touch, &b.touch.fault),
+		portNFC:   newPort(b, portNFC, o.Seed, b.nfc, &b.nfc.fault),
+	}
 	return b
 }
 

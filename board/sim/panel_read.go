@@ -8,7 +8,7 @@ const maxRead = 6670 * physic.KiloHertz
 // answer clocks out what a read command asked for, while MOSI is ignored. It
 // returns how many bytes it used; when all is out the rest is input again.
 func (p *panel) answer(w, r []byte) int {
-	if physic.Frequency(p.clock.hz)*physic.Hertz > maxRead {
+	if p.clock.freq > maxRead {
 		p.board.violate("panel", "%s (%02X) clocked above %s", p.cmd.name, p.cmdByte, maxRead)
 	}
 	n := 0

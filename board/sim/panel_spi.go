@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"periph.io/x/conn/v3/physic"
 	"periph.io/x/conn/v3/spi"
 )
 
@@ -14,7 +13,7 @@ func (p *panel) selected(c clock) {
 	if m := c.mode; m != spi.Mode0 && m != spi.Mode3 {
 		p.board.violate("panel", "clocked in %v: data is taken on the rising edge, modes 0 and 3 only", m)
 	}
-	if physic.Frequency(c.hz)*physic.Hertz > p.opts.MaxWrite {
+	if c.freq > p.opts.MaxWrite {
 		p.board.violate("panel", "clocked above %s", p.opts.MaxWrite)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"math/bits"
 	"time"
 
-	"periph.io/x/conn/v3/physic"
 	"periph.io/x/conn/v3/spi"
 )
 
@@ -59,7 +58,7 @@ func (n *pn532) selected(c clock) {
 }
 
 func (n *pn532) tooFast() bool {
-	return physic.Frequency(n.wire.clock.hz)*physic.Hertz > maxNFCClock
+	return n.wire.clock.freq > maxNFCClock
 }
 
 // low is how long chip select has been low.

@@ -44,12 +44,12 @@ type chip interface {
 // clock is how a chip select window is clocked.
 type clock struct {
 	mode spi.Mode // Mode0 to Mode3
-	hz   int64
+	freq physic.Frequency
 }
 
 // bytes is how long n bytes take on the wire.
 func (c clock) bytes(n int) time.Duration {
-	return time.Duration(int64(n) * 8 * int64(time.Second) / c.hz)
+	return time.Duration(int64(n) * 8 * int64(time.Second) / int64(c.freq/physic.Hertz))
 }
 
 // Counters count what passed over a port since the board was made.
@@ -75,12 +75,12 @@ type port struct {
 	sees          bool    // the chip was there when it fell
 }
 
-func newPort(b *Board, name string, c chip, f *Fault) *port {
+func newPort(b *Board, name string, seed uint64, c chip, f *Fault) *port {
 	p := &port{board: b, name: name, chip: c, fault: f}
 	for i, r := range []**rand.Rand{&p.rng, &p.mosi.rng, &p.miso.rng} {
 		h := fnv.New64a()
 		fmt.Fprint(h, name, i)
-		*r = rand.New(rand.NewPCG(b.opts.Seed, h.Sum64()))
+		*r = rand.New(rand.NewPCG(seed, h.Sum64()))
 	}
 	return p
 }
@@ -125,7 +125,7 @@ type spidev struct {
 	connected bool
 	closed    bool
 	limit     physic.Frequency // from LimitSpeed; 0: none
-	hz        physic.Frequency // from Connect, as mode and bits
+	freq      physic.Frequency // from Connect, as mode and bits
 	mode      spi.Mode
 	bits      uint8
 }
@@ -190,7 +190,7 @@ func (d *spidev) Connect(f physic.Frequency, mode spi.Mode, bits int) (spi.Conn,
 	if mode&^(spi.Mode3|spi.NoCS) != 0 {
 		return nil, fmt.Errorf("sim-spi: setting mode %v failed: %w", mode, syscall.EINVAL)
 	}
-	d.hz, d.mode, d.bits = f, mode, uint8(bits)
+	d.freq, d.mode, d.bits = f, mode, uint8(bits)
 	return d, nil
 }
 

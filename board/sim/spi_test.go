@@ -175,19 +175,19 @@ func TestCountersCountMessagesTransfersAndBytes(t *testing.T) {
 }
 
 func TestTheClockIsNeverFasterThanAsked(t *testing.T) {
-	for asked, want := range map[physic.Frequency]int64{
-		32 * physic.MegaHertz: 28571428,
-		10 * physic.MegaHertz: 10000000,
-		5 * physic.KiloHertz:  6103, // the slowest it can
-		physic.GigaHertz:      200000000,
+	for asked, want := range map[physic.Frequency]physic.Frequency{
+		32 * physic.MegaHertz: 28571428 * physic.Hertz,
+		10 * physic.MegaHertz: 10000000 * physic.Hertz,
+		5 * physic.KiloHertz:  6103 * physic.Hertz, // the slowest it can
+		physic.GigaHertz:      200000000 * physic.Hertz,
 	} {
-		d := &spidev{hz: asked}
+		d := &spidev{freq: asked}
 		if got := d.clock(); got != want {
-			t.Errorf("%v: %d Hz, want %d", asked, got, want)
+			t.Errorf("%v: %v, want %v", asked, got, want)
 		}
 	}
-	d := &spidev{hz: 32 * physic.MegaHertz, limit: 1 * physic.MegaHertz}
-	if got := d.clock(); got != 1000000 {
-		t.Errorf("limited to 1 MHz: %d Hz", got)
+	d := &spidev{freq: 32 * physic.MegaHertz, limit: 1 * physic.MegaHertz}
+	if got := d.clock(); got != physic.MegaHertz {
+		t.Errorf("limited to 1 MHz: %v", got)
 	}
 }

@@ -51,7 +51,7 @@ func (d *spidev) message(packets []spi.Packet) error {
 		if p.held == nil {
 			p.held = d
 			if p.sees = !p.fault.Absent; p.sees {
-				p.chip.selected(clock{mode: d.mode & spi.Mode3, hz: d.clock()})
+				p.chip.selected(clock{mode: d.mode & spi.Mode3, freq: d.clock()})
 			}
 		}
 		if len(w) > 0 {
@@ -86,21 +86,18 @@ func (d *spidev) check(packets []spi.Packet) error {
 	return nil
 }
 
-// clock is the clock that a Raspberry Pi makes of the asked one, in Hz: its core
-// clock through an even divisor, never faster than asked.
-func (d *spidev) clock() int64 {
+// clock is the clock that a Raspberry Pi makes of the asked one: its core clock
+// through an even divisor, never faster than asked.
+func (d *spidev) clock() physic.Frequency {
 	const core = 400_000_000
-	f := d.hz
+	f := d.freq
 	if d.limit != 0 {
 		f = min(f, d.limit)
 	}
 	asked := int64(f / physic.Hertz)
-	if asked >= core/2 {
-		return core / 2
-	}
-	divisor := (core + asked - 1) / asked
+	divisor := max((core+asked-1)/asked, 2)
 	divisor += divisor & 1
-	return core / min(divisor, 65536)
+	return physic.Hertz * physic.Frequency(core/min(divisor, 65536))
 }
 
 func (p *port) shift(w, r []byte) {

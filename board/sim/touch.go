@@ -89,7 +89,7 @@ func (t *touch) penIRQ() {
 
 func (t *touch) selected(c clock) {
 	t.clock = c
-	if physic.Frequency(c.hz)*physic.Hertz > maxTouchClock {
+	if c.freq > maxTouchClock {
 		t.board.violate("touch", "clocked above %s", maxTouchClock)
 	}
 	if c.mode != spi.Mode0 {
