@@ -1,8 +1,10 @@
 package sim
 
 import (
+	"encoding/hex"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Card is what a person holds to the reader: an ISO/IEC 14443 type A card.
@@ -26,6 +28,16 @@ const (
 	DESFire
 	NTAG424
 )
+
+// ParseUID reads a card's identifier: 4, 7 or 10 bytes in hex, with or without
+// spaces and colons.
+func ParseUID(s string) ([]byte, error) {
+	uid, err := hex.DecodeString(strings.NewReplacer(" ", "", ":", "").Replace(s))
+	if err != nil || len(uid) != 4 && len(uid) != 7 && len(uid) != 10 {
+		return nil, fmt.Errorf("uid %.40q: it must be 4, 7 or 10 bytes in hex, as 04a1b2c3d4e580", s)
+	}
+	return uid, nil
+}
 
 // picc is a card in the field (proximity integrated circuit card).
 type picc struct {

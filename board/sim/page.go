@@ -2,7 +2,6 @@ package sim
 
 import (
 	"embed"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,16 +25,6 @@ type Page struct {
 type PageCard struct {
 	Name string
 	Card Card
-}
-
-// ParseUID reads a card's identifier: 4, 7 or 10 bytes in hex, with or without
-// spaces and colons.
-func ParseUID(s string) ([]byte, error) {
-	uid, err := hex.DecodeString(strings.NewReplacer(" ", "", ":", "").Replace(s))
-	if err != nil || len(uid) != 4 && len(uid) != 7 && len(uid) != 10 {
-		return nil, fmt.Errorf("uid %.40q: it must be 4, 7 or 10 bytes in hex, as 04a1b2c3d4e580", s)
-	}
-	return uid, nil
 }
 
 //go:embed page

@@ -70,8 +70,7 @@ func (p *panel) height() int {
 	return p.model.rows
 }
 
-func (p *panel) inside(x, y int) bool { return x < p.width() && y < p.height() }
-
+// at is the index of the pixel (x, y).
 func (p *panel) at(x, y int) int { return p.origin + x*p.stepX + y*p.stepY }
 
 // toWindowStart is what RAMWR and RAMRD do before RAMWRC and RAMRDC.

@@ -42,7 +42,7 @@ func (p *panel) beginRead() {
 // nextPixel is the pixel under the pointer as R, G, B in bits 7-2.
 func (p *panel) nextPixel() []byte {
 	var v uint32
-	if p.inside(p.x, p.y) {
+	if p.x < p.width() && p.y < p.height() {
 		v = p.mem[p.at(p.x, p.y)]
 	}
 	p.x++
