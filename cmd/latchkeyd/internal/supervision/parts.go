@@ -14,8 +14,8 @@ import (
 	"latchkey/sync/wire"
 )
 
-// Parts is the health of the reader's parts, as each was reported last. Its
-// methods may be called from any goroutine, but NewPart only before the others.
+// Parts keeps the newest health of the reader's parts. Its methods may be called from any
+// goroutine, but NewPart only before the others.
 type Parts struct {
 	tell    func(device.Health)
 	located func(error) error
@@ -23,22 +23,22 @@ type Parts struct {
 	watched []*Part
 
 	mu     sync.Mutex
-	health map[wire.Subject]device.Health // the newest of each subject
-	lines  map[string]error               // what is wrong with each of the door's lines, by name
+	health map[wire.Subject]device.Health
+	lines  map[string]error // what is wrong with each of the door's lines, by name
 }
 
-// NewParts returns parts of which nothing is known. tell hears of each change;
-// located adds to an error, for the log, where in the config its cause stands.
+// NewParts returns parts of unknown health. It calls tell with each change. For the log,
+// located adds to an error where in the config its cause is.
 func NewParts(log *slog.Logger, located func(error) error, tell func(device.Health)) *Parts {
 	return &Parts{tell: tell, located: located, log: log, health: map[wire.Subject]device.Health{}, lines: map[string]error{}}
 }
 
-// Report says that a part has failed, or that it works if err is nil.
+// Report takes that a part has failed, or that it works if err is nil.
 func (p *Parts) Report(subject wire.Subject, err error) {
 	p.report(subject, device.Failed, err)
 }
 
-// ReportImpaired says that a part works as far as it goes.
+// ReportImpaired takes that a part works, but not all of it.
 func (p *Parts) ReportImpaired(subject wire.Subject, err error) {
 	p.report(subject, device.Impaired, err)
 }
@@ -63,8 +63,8 @@ func (p *Parts) report(subject wire.Subject, condition device.Condition, err err
 	p.tell(health)
 }
 
-// ReportLine reports one of the door's lines. The relay is as healthy as all of
-// them.
+// ReportLine takes whether one of the door's lines works. The relay's health is that of
+// all of them.
 func (p *Parts) ReportLine(name string, err error) {
 	p.mu.Lock()
 	p.lines[name] = err
@@ -78,7 +78,7 @@ func (p *Parts) ReportLine(name string, err error) {
 	p.Report(wire.SubjectRelay, errors.Join(wrong...))
 }
 
-// Fault says what is wrong with a part; "" if nothing is.
+// Fault returns what is wrong with a part; "" if nothing is.
 func (p *Parts) Fault(subject wire.Subject) string {
 	return p.of(subject).Text
 }
@@ -89,32 +89,27 @@ func (p *Parts) of(subject wire.Subject) device.Health {
 	return p.health[subject]
 }
 
-// Known returns what was reported last of each part, in no order.
+// Known returns the health of each part, in no order.
 func (p *Parts) Known() []device.Health {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var all []device.Health
-	for _, health := range p.health {
-		all = append(all, health)
-	}
-	return all
+	return slices.Collect(maps.Values(p.health))
 }
 
-// A Part has a goroutine of its own that talks to chips, round by round: a look
-// for a card, a turn of the keypad. Its driver copes with chips that are silent
-// or talk nonsense. But a call that never returns, as one into a kernel whose
-// bus controller hangs, ends the part for good: so each round is a piece of a
-// Task.
+// A Part is a goroutine that talks to chips in rounds: a look for a card, a turn of the
+// keypad. Its driver copes with chips that are silent or answer nonsense, but not with a
+// call that never returns, as when the bus controller hangs: so each round is a piece of
+// a Task.
 type Part struct {
 	Task
 	subject wire.Subject
 
 	reported bool          // that it is late
-	before   device.Health // what was reported last before that
+	before   device.Health // what was reported before that
 }
 
-// roundWithin is far above the longest that a round takes which starts its chips
-// anew, or sends a whole picture over a slow bus.
+// roundWithin is far more than a round takes that resets its chips, or sends a whole
+// picture over a slow bus.
 const roundWithin = 30 * time.Second
 
 // NewPart adds a part. The name is that of a round, as in NewTask.
@@ -124,7 +119,7 @@ func (p *Parts) NewPart(name string, subject wire.Subject) *Part {
 	return part
 }
 
-// Round notes that a round begins, or that it has ended.
+// Round notes that a round begins or has ended.
 func (p *Part) Round(begins bool) {
 	if begins {
 		p.Add()
@@ -133,9 +128,9 @@ func (p *Part) Round(begins bool) {
 	}
 }
 
-// Check reports a part whose round does not end, and when it has ended after all
-// what was known of the part before, unless it told something else. One
-// goroutine calls it again and again.
+// Check reports parts whose round does not end. Once such a round has ended, Check reports
+// what was known before, unless the round reported something else. One goroutine calls it
+// regularly.
 func (p *Parts) Check(now time.Time) {
 	for _, part := range p.watched {
 		late := part.late(now)
@@ -144,7 +139,7 @@ func (p *Parts) Check(now time.Time) {
 		case late && !part.reported:
 			part.before = p.of(part.subject)
 			p.Report(part.subject, hangs)
-		case !late && part.reported && p.Fault(part.subject) != hangs.Error(): // the round has told how its part is
+		case !late && part.reported && p.Fault(part.subject) != hangs.Error(): // the round has reported
 		case !late && part.reported && part.before.Condition == device.Failed:
 			p.Report(part.subject, errors.New(part.before.Text))
 		case !late && part.reported:

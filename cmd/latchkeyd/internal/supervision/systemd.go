@@ -1,7 +1,6 @@
 package supervision
 
 import (
-	"fmt"
 	"net"
 	"os"
 	"strconv"
@@ -37,15 +36,11 @@ func findServiceManager() *serviceManager {
 func (m *serviceManager) notify(state string) error {
 	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: m.socket, Net: "unixgram"})
 	if err != nil {
-		return fmt.Errorf("service manager: %w", err)
+		return err
 	}
 	defer conn.Close()
 	// A manager that does not read must not keep the timer from being kicked.
-	if err := conn.SetWriteDeadline(time.Now().Add(time.Second)); err != nil {
-		return fmt.Errorf("service manager: %w", err)
-	}
-	if _, err := conn.Write([]byte(state)); err != nil {
-		return fmt.Errorf("service manager: %w", err)
-	}
-	return nil
+	conn.SetWriteDeadline(time.Now().Add(time.Second))
+	_, err = conn.Write([]byte(state))
+	return err
 }

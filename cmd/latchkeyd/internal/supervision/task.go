@@ -6,20 +6,19 @@ import (
 	"time"
 )
 
-// A Task is work that one goroutine gives to another and that is done piece by
-// piece, each within a time. Its methods may be called from any goroutine.
+// A Task is work that one goroutine gives another, piece by piece, each to be done within
+// a time. Its methods may be called from any goroutine.
 type Task struct {
 	name   string
 	within time.Duration // 0: as long as it takes
 
 	mu     sync.Mutex
-	left   int       // pieces that were given and are not done
+	left   int       // pieces that are not done
 	worked bool      // a piece was done
-	since  time.Time // when the first of them was given, or the one before it was done
+	since  time.Time // when the current piece was given, or the one before it done
 }
 
-// NewTask returns a task without work. The name completes "… takes more than a
-// minute".
+// NewTask returns a task without work. The name completes "… takes more than 30s".
 func NewTask(name string, within time.Duration) *Task { return &Task{name: name, within: within} }
 
 // Add notes a piece of work, before it is handed over.
@@ -32,7 +31,7 @@ func (t *Task) Add() {
 	t.left++
 }
 
-// Cancel takes back a piece that could not be handed over.
+// Cancel takes a piece back that could not be handed over.
 func (t *Task) Cancel() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -69,14 +68,12 @@ func (t *Task) late(now time.Time) bool {
 	return t.left > 0 && t.within > 0 && now.Sub(t.since) > t.within
 }
 
-// broken reports whether the current piece takes too long, after others were
-// done.
-func (t *Task) broken(now time.Time) bool {
+// hasWorked reports whether a piece was ever done.
+func (t *Task) hasWorked() bool {
 	t.mu.Lock()
-	worked := t.worked
-	t.mu.Unlock()
-	return worked && t.late(now)
+	defer t.mu.Unlock()
+	return t.worked
 }
 
-// complaint says of a task that is late what is wrong with it.
+// complaint says what is wrong with a task that is late.
 func (t *Task) complaint() string { return fmt.Sprintf("%s takes more than %s", t.name, t.within) }

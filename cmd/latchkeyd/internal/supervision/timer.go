@@ -10,12 +10,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Config is the config's [watchdog]: a timer of the machine that resets it unless
-// it is kicked in time. Without a device there is none: systemd may watch the
-// reader, but it cannot end a process that hangs in the kernel.
+// Config is the config's [watchdog]: a timer that resets the machine unless it is kicked
+// in time. Without one systemd may still restart the reader, but it cannot end a process
+// that hangs in the kernel.
 type Config struct {
 	Device  string        `toml:"device"`  // as "/dev/watchdog0"
-	Timeout time.Duration `toml:"timeout"` // of whole seconds; 0 is 15 s, the most that a Raspberry Pi's timer counts
+	Timeout time.Duration `toml:"timeout"` // whole seconds; 0: 15 s, the most that a Raspberry Pi's timer counts
 }
 
 const (
@@ -24,7 +24,7 @@ const (
 	longestTimeout  = 10 * time.Minute
 )
 
-// Check says what is wrong with a config.
+// Check returns what is wrong with a config.
 func (c Config) Check() error {
 	switch {
 	case c.Timeout == 0:
@@ -38,13 +38,12 @@ func (c Config) Check() error {
 }
 
 // A Timer is a watchdog timer behind Linux's watchdog API
-// (Documentation/watchdog/watchdog-api.rst): it runs from being opened on,
-// every write starts it anew, and it resets the machine when it runs out. If
-// the last thing written is a V, closing the device stops it, unless the
-// kernel was built or told not to (nowayout).
+// (Documentation/watchdog/watchdog-api.rst). It starts when it is opened, starts again
+// with every write, and resets the machine when it runs out. Closing it after a V was
+// written stops it, unless the kernel forbids that (nowayout).
 type Timer struct {
 	file    *os.File
-	timeout time.Duration // what it counts, which may not be what was asked for
+	timeout time.Duration // the actual one, which may not be the config's
 }
 
 // NewTimer returns the timer behind an open device, which counts that long.
@@ -66,8 +65,7 @@ func openTimer(path string, timeout time.Duration) (*Timer, error) {
 	}
 	t := NewTimer(f, timeout)
 	fd := int(f.Fd())
-	// A timer that cannot count that long, or cannot be set at all, counts
-	// what it was made to.
+	// This may fail: the driver then keeps a timeout of its own.
 	unix.IoctlSetPointerInt(fd, unix.WDIOC_SETTIMEOUT, int(timeout/time.Second))
 	seconds, err := unix.IoctlGetInt(fd, unix.WDIOC_GETTIMEOUT)
 	if err == nil && seconds > 0 {
@@ -82,7 +80,8 @@ func openTimer(path string, timeout time.Duration) (*Timer, error) {
 	return t, nil
 }
 
-// CheckTimer says whether a timer could be opened, which would start it.
+// CheckTimer returns why a timer cannot be opened. It does not open it: that would start
+// it.
 func CheckTimer(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -97,9 +96,9 @@ func CheckTimer(path string) error {
 	return nil
 }
 
-// explain says what to do about a timer that cannot be opened.
+// explain adds what to do about a timer that cannot be opened.
 func explain(path string, err error) error {
-	todo := "see what the kernel says of it"
+	todo := "look into the kernel's log"
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		todo = "load the driver of the board's timer, or remove watchdog.device"
@@ -111,7 +110,7 @@ func explain(path string, err error) error {
 	return fmt.Errorf("watchdog.device: %s: %w: %s", path, err, todo)
 }
 
-// kick starts the timer anew.
+// kick restarts the timer.
 func (t *Timer) kick() error {
 	if _, err := t.file.Write([]byte{0}); err != nil {
 		return fmt.Errorf("kick: %w", err)
@@ -119,7 +118,7 @@ func (t *Timer) kick() error {
 	return nil
 }
 
-// close lets go of the timer, and stops it before if stop is set.
+// close closes the timer, and stops it if stop is set.
 func (t *Timer) close(stop bool) error {
 	var err error
 	if stop {

@@ -1,5 +1,5 @@
-// Package supervision has the reader started anew if it hangs, and knows how each
-// of its parts is.
+// Package supervision has the reader restarted if it hangs, and knows the health of its
+// parts.
 package supervision
 
 import (
@@ -9,29 +9,29 @@ import (
 	"time"
 )
 
-// A Watchdog has a service manager, or a timer of the machine, start the reader
-// anew if it hangs. Each waits for a sign of life, a kick, and gets it
+// A Watchdog has a service manager restart the reader, or a watchdog timer reset the
+// machine, if the reader hangs. It kicks both regularly, but only
 //
 //   - while the reader starts, for startWithin at most,
-//   - then while the loop turns when it is asked to, each Task is done within its
-//     time, and the strike is not on beyond its end,
-//   - and while no Part hangs that has worked. One that hangs from the start on
-//     would hang again; it is shown and reported, and the rest works. Nor does a
-//     part have the reader start anew more often than every partRestart.
+//   - then while the loop turns when asked to, each Task is done within its time, and the
+//     strike is not on beyond its end,
+//   - and while no Part hangs that has worked. One that hangs from the start on would do so
+//     after a restart, too: it is reported, and the rest works. Nor does a part have the
+//     reader restarted more often than every partRestart.
 //
-// What does not work but says so, a full disk, a dead chip, no link, is shown
-// and reported, and never a reason to hold the kicks back.
+// A fault that is reported, as a full disk, a dead chip or no link, never stops the kicks.
 type Watchdog struct {
 	log     *slog.Logger
 	manager *serviceManager // nil: none
 	timer   *Timer          // nil: none
-	every   time.Duration
-	began   time.Time     // of the process
-	ask     chan func()   // asks the loop for a turn, after which it calls that
-	first   chan struct{} // the loop has turned for the first time
+	every   time.Duration   // between two kicks; 0: nobody waits for any
+	began   time.Time       // when the process started
+	ask     chan func()     // asks the loop for a turn, after which it calls the function
+	served  chan struct{}   // closed after the loop's first turn
+	serves  sync.Once       // closes it
 
-	untold, unkicked bool   // and the log has it; for run
-	hung             string // why kicks are held back, "" if they are not; for run
+	untold, unkicked bool   // that failed and is in the log; only run uses it
+	hung             string // why kicks are held back, "" if they are not; only run uses it
 
 	mu     sync.Mutex
 	start  *Task
@@ -39,23 +39,21 @@ type Watchdog struct {
 	others []*Task
 	strike interface{ Overdue() bool } // nil: there is none yet
 	parts  *Parts                      // nil: there are none yet
-	served bool                        // the loop has turned once
 }
 
 const (
-	// startWithin is how long a start may take, or going over to another
-	// site: far more than one needs that reads its credentials anew.
+	// startWithin is how long a start may take, or a change of site: far more than it
+	// takes to read all credentials.
 	startWithin = 60 * time.Second
-	// partRestart is how long the reader has run before it is started anew for
-	// a part of it.
+	// partRestart is how long the reader runs at least before a part has it restarted.
 	partRestart = 10 * time.Minute
-	// kicksInTime is how many kicks would fit into the time that supervisors
-	// wait for one, so that a slow turn does not matter.
+	// kicksInTime is the number of kicks in the time that a supervisor waits for one, so
+	// that a slow turn does no harm.
 	kicksInTime = 4
 )
 
-// Open finds out who supervises the reader. It logs that a timer which the config
-// names cannot be had, and the reader goes on without it.
+// Open returns the watchdog of a reader that begins to start. If the timer that the
+// config names cannot be opened, it logs that and does without.
 func Open(c Config, log *slog.Logger) *Watchdog {
 	if c.Device == "" {
 		return New(nil, log)
@@ -69,10 +67,9 @@ func Open(c Config, log *slog.Logger) *Watchdog {
 	return New(timer, log)
 }
 
-// New returns the watchdog of a reader that begins to start. It kicks the service
-// manager that the environment names, and the timer unless that is nil.
+// New does so with a timer, which may be nil. The environment names the service manager.
 func New(timer *Timer, log *slog.Logger) *Watchdog {
-	w := &Watchdog{log: log, manager: findServiceManager(), timer: timer, began: time.Now(), ask: make(chan func(), 1), first: make(chan struct{}, 1)}
+	w := &Watchdog{log: log, manager: findServiceManager(), timer: timer, began: time.Now(), ask: make(chan func(), 1), served: make(chan struct{})}
 	var wait time.Duration // the shortest that a supervisor waits
 	if w.manager != nil {
 		wait = w.manager.wait
@@ -87,29 +84,37 @@ func New(timer *Timer, log *slog.Logger) *Watchdog {
 	return w
 }
 
-// Watch kicks until ctx ends. The function that it returns ends it all: the timer
-// is stopped if the end was asked for, or if the reader never served. Otherwise
-// the machine is reset, unless the reader is back in time.
+// Watch kicks until ctx ends or end is called. end stops the timer if ctx has ended, or if
+// the reader never served. Otherwise the timer resets the machine, unless the reader is
+// back in time.
 func (w *Watchdog) Watch(ctx context.Context) (end func()) {
-	stopped, done := make(chan struct{}), make(chan struct{})
+	running, stop := context.WithCancel(ctx)
+	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		w.run(ctx, stopped)
+		w.run(running)
 	}()
 	return func() {
-		close(stopped)
+		stop()
 		<-done
 		if w.timer == nil {
 			return
 		}
-		if err := w.timer.close(ctx.Err() != nil || !w.hasServed()); err != nil {
+		stopTimer := ctx.Err() != nil
+		select {
+		case <-w.served:
+		default:
+			stopTimer = true
+		}
+		if err := w.timer.close(stopTimer); err != nil {
 			w.log.Error("watchdog timer", "err", err)
 		}
 	}
 }
 
-// run kicks until ctx ends or stopped is closed.
-func (w *Watchdog) run(ctx context.Context, stopped <-chan struct{}) {
+// run kicks until ctx ends.
+func (w *Watchdog) run(ctx context.Context) {
+	served := w.served
 	var tick <-chan time.Time // never, if nobody waits
 	if w.every > 0 {
 		ticker := time.NewTicker(w.every)
@@ -121,37 +126,33 @@ func (w *Watchdog) run(ctx context.Context, stopped <-chan struct{}) {
 		case <-ctx.Done():
 			w.notify("STOPPING=1")
 			return
-		case <-stopped:
-			w.notify("STOPPING=1")
-			return
-		case <-w.first:
+		case <-served:
 			w.notify("READY=1")
+			served = nil
 		case <-tick:
 			w.check(time.Now())
 		}
 	}
 }
 
-// check kicks if all is well, and asks the loop for its next turn.
+// check kicks if nothing hangs, and asks the loop for its next turn.
 func (w *Watchdog) check(now time.Time) {
-	why := w.Hung(now)
 	before := w.hung
-	w.hung = why
-	switch {
-	case why != "" && before == "":
-		w.log.Error("the reader hangs: its watchdog is no longer kicked", "why", why)
-	case why == "" && before != "":
-		w.log.Warn("the reader goes on: its watchdog is kicked again")
-	}
-	if why == "" {
+	if w.hung = w.Hung(now); w.hung == "" {
 		w.kick()
+	}
+	switch {
+	case w.hung != "" && before == "":
+		w.log.Error("the reader hangs: its watchdog will restart it", "why", w.hung)
+	case w.hung == "" && before != "":
+		w.log.Warn("the reader responds again: the watchdog need not restart it")
 	}
 	if !w.start.open() {
 		w.askForTurn()
 	}
 }
 
-// Hung says what has not been done in time, "" if everything was.
+// Hung returns what has not been done in time; "" if everything was.
 func (w *Watchdog) Hung(now time.Time) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -160,7 +161,7 @@ func (w *Watchdog) Hung(now time.Time) string {
 	}
 	if w.parts != nil && now.Sub(w.began) >= partRestart {
 		for _, part := range w.parts.watched {
-			if part.broken(now) {
+			if part.hasWorked() && part.late(now) {
 				return part.complaint()
 			}
 		}
@@ -186,14 +187,14 @@ func (w *Watchdog) kick() {
 	}
 }
 
-// notify tells the service manager, if there is one.
+// notify sends a state to the service manager, if there is one.
 func (w *Watchdog) notify(state string) {
 	if w.manager == nil {
 		return
 	}
 	err := w.manager.notify(state)
 	if err != nil && !w.untold {
-		w.log.Warn("the service manager is not told", "state", state, "err", err)
+		w.log.Warn("the service manager cannot be reached", "state", state, "err", err)
 	}
 	w.untold = err != nil
 }
@@ -205,8 +206,7 @@ func (w *Watchdog) Guard(strike interface{ Overdue() bool }, parts *Parts) {
 	w.strike, w.parts = strike, parts
 }
 
-// Begin is called when the reader begins to start again, after an adoption. What
-// its last brain owed is forgotten.
+// Begin is called when the reader begins to start. It forgets the tasks of the last brain.
 func (w *Watchdog) Begin() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -216,8 +216,8 @@ func (w *Watchdog) Begin() {
 	w.start.Add()
 }
 
-// Attend is called when a brain's loop is about to run, with the tasks of its
-// goroutines.
+// Attend is called when a brain's loop is about to run, with the tasks of the goroutines
+// that work for it.
 func (w *Watchdog) Attend(tasks ...*Task) {
 	w.mu.Lock()
 	w.others = tasks
@@ -226,11 +226,10 @@ func (w *Watchdog) Attend(tasks ...*Task) {
 	w.askForTurn()
 }
 
-// Asked is where the loop is asked for a turn. It calls what it gets there after
-// the turn.
+// Asked is where the loop is asked for a turn: it calls the function after the turn.
 func (w *Watchdog) Asked() <-chan func() { return w.ask }
 
-// askForTurn asks the loop for a turn, unless it owes one.
+// askForTurn asks the loop for a turn, unless one is due.
 func (w *Watchdog) askForTurn() {
 	if w.turn.open() {
 		return
@@ -238,24 +237,13 @@ func (w *Watchdog) askForTurn() {
 	w.turn.Add()
 	select {
 	case w.ask <- w.turned:
-	default: // asked of the brain before
+	default: // the last brain was asked, and did not turn
 	}
 }
 
-// turned is called by the loop after the turn that it was asked for. With the
-// first one the reader serves.
+// turned is called by the loop after the turn that it was asked for. After the first one
+// the reader serves.
 func (w *Watchdog) turned() {
 	w.turn.Done()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if !w.served {
-		w.served = true
-		w.first <- struct{}{}
-	}
-}
-
-func (w *Watchdog) hasServed() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.served
+	w.serves.Do(func() { close(w.served) })
 }
