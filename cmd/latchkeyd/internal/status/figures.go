@@ -39,7 +39,7 @@ type Chip struct {
 	Resets    uint64 `json:"resets"` // times it was found reset or disturbed, and set up again
 }
 
-// Metrics is where the reader's figures come together.
+// Metrics collects the reader's figures.
 type Metrics struct {
 	Strike  Stopwatch
 	Lookups Lookups
@@ -57,8 +57,8 @@ type Metrics struct {
 // NewMetrics returns the metrics of a reader that starts now.
 func NewMetrics() *Metrics { return &Metrics{began: time.Now()} }
 
-// Begin takes what a brain begins with: its journal, and the directory of the
-// epoch it holds. end is to be called before the journal is closed.
+// Begin takes a new brain's journal and the directory of its epoch. Call end before the
+// journal is closed.
 func (m *Metrics) Begin(events *journal.Journal, epoch string) (end func()) {
 	var written time.Time
 	for _, name := range []string{"credentials.cbor", "deltas.cbor"} {
@@ -77,7 +77,7 @@ func (m *Metrics) Begin(events *journal.Journal, epoch string) (end func()) {
 	}
 }
 
-// Linked says whether the controller answers.
+// Linked takes whether the controller answers.
 func (m *Metrics) Linked(up bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -112,20 +112,16 @@ func (m *Metrics) Figures(chips []Chip) Figures {
 	return f
 }
 
-// resident is how much of the memory is this process's.
+// resident returns this process's resident memory in bytes, by proc(5); 0 if it cannot
+// be read.
 func resident() uint64 {
-	b, err := os.ReadFile("/proc/self/statm")
-	if err != nil {
-		return 0
-	}
-	var whole, pages uint64 // proc(5)
-	if _, err := fmt.Sscan(string(b), &whole, &pages); err != nil {
-		return 0
-	}
+	var size, pages uint64
+	b, _ := os.ReadFile("/proc/self/statm")
+	fmt.Sscan(string(b), &size, &pages)
 	return pages * uint64(os.Getpagesize())
 }
 
-// add adds what a person wants to know to a table.
+// add adds the figures that people want to a table.
 func (f *Figures) add(to *table) {
 	row := func(what string, t Times) {
 		if t.Count > 0 {
@@ -136,7 +132,7 @@ func (f *Figures) add(to *table) {
 	row("look-up", f.Lookup)
 	row("fdatasync", f.Sync)
 	for _, kind := range []string{"card", "pin"} {
-		whole := uint64(0)
+		var whole uint64
 		for _, n := range f.Lookups[kind] {
 			whole += n
 		}

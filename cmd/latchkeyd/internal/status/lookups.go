@@ -9,10 +9,9 @@ import (
 	"latchkey/sync/wire"
 )
 
-// Lookups counts and times what the workers look up. A card counts at once. No
-// figure may tell a PIN's outcome before the brain has decided it, with its
-// charge on the disk: until then its times are held back, and its outcome is
-// taken from the brain.
+// Lookups counts and times the workers' look-ups. A card counts at once. No figure may
+// tell a PIN's outcome before the brain has decided it, with its charge on the disk: its
+// times wait until then, and its outcome is the brain's.
 type Lookups struct {
 	derivation, lookup Timing
 	counts             [len(kinds)][len(outcomes)]atomic.Uint64
@@ -22,7 +21,7 @@ type Lookups struct {
 	seq uint64      // of the newest PIN
 }
 
-// LookupTimes is how long a look-up took. Both are 0 if it did not come to one.
+// LookupTimes is how long a look-up took. Both are 0 if there was none.
 type LookupTimes struct {
 	Derivation time.Duration // of the tag
 	Lookup     time.Duration // of the credential
@@ -34,7 +33,7 @@ var kinds = [...]string{wire.PIN.String(), wire.Card.String()}
 // outcomes by their names, in the order of device.Outcome from its first on.
 var outcomes = [...]string{"known", "unknown", "damaged", "key-failed", "epoch-changed", "enrolled"}
 
-// Identified takes an answer of a worker, and how long it took.
+// Identified takes a worker's answer and how long it took.
 func (l *Lookups) Identified(answer device.Identified, took LookupTimes) {
 	if answer.Kind == wire.PIN {
 		l.mu.Lock()
@@ -46,8 +45,8 @@ func (l *Lookups) Identified(answer device.Identified, took LookupTimes) {
 	l.count(answer.Kind, answer.Outcome)
 }
 
-// Decided takes what the brain decided of a PIN. One that ended without a look
-// at its outcome is not counted.
+// Decided takes the brain's decision on a PIN. One that was decided without a look at
+// its outcome does not count.
 func (l *Lookups) Decided(d device.Decided) {
 	if d.Outcome == 0 {
 		return

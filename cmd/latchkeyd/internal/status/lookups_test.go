@@ -38,6 +38,18 @@ func TestNoFigureTellsAPINsOutcomeBeforeTheBrainHasDecidedIt(t *testing.T) {
 	}
 }
 
+func TestADecisionTakesNoTimesOfAnotherPIN(t *testing.T) {
+	var of Lookups
+	of.Identified(device.Identified{Kind: wire.PIN, Seq: 5, Outcome: device.Known}, LookupTimes{time.Second, time.Millisecond})
+	of.Decided(device.Decided{Seq: 6, Outcome: device.Unknown})
+	if pins := of.counted()["pin"]; pins["unknown"] != 1 || pins["known"] != 0 {
+		t.Errorf("%v", pins)
+	}
+	if derivation, lookup := of.derivation.Times().Count, of.lookup.Times().Count; derivation != 0 || lookup != 0 {
+		t.Errorf("%d derivations and %d look-ups are timed", derivation, lookup)
+	}
+}
+
 func TestEachOutcomeIsCountedByItsName(t *testing.T) {
 	var of Lookups
 	for i, outcome := range []device.Outcome{device.Known, device.Unknown, device.Damaged, device.KeyFailed, device.EpochChanged, device.Enrolled} {

@@ -3,7 +3,6 @@ package status
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -16,13 +15,12 @@ import (
 	"time"
 )
 
-// Config says where the reader's figures can be read by a program, in Prometheus'
-// text format.
+// Config says where Prometheus can read the reader's figures.
 type Config struct {
 	Listen string `toml:"listen"` // loopback address and port; "": nowhere
 }
 
-// Check says what is wrong with a config.
+// Check returns what is wrong with a config.
 func (c Config) Check() error {
 	if c.Listen == "" {
 		return nil
@@ -34,8 +32,7 @@ func (c Config) Check() error {
 	return nil
 }
 
-// ServeMetrics answers GET /metrics until ctx ends. What keeps it from that is
-// tried again: the door does not depend on it.
+// ServeMetrics answers GET /metrics until ctx ends. It tries again when that fails.
 func ServeMetrics(ctx context.Context, c Config, now func() *Status, log *slog.Logger) error {
 	if c.Listen == "" {
 		return nil
@@ -45,29 +42,21 @@ func ServeMetrics(ctx context.Context, c Config, now func() *Status, log *slog.L
 		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 		w.Write(now().exposition())
 	})
-	for {
-		server := &http.Server{Handler: ownHost(mux), ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 8 << 10}
+	return keepServing(ctx, log, "metrics.listen", func() error {
 		listener, err := net.Listen("tcp", c.Listen)
-		if err == nil {
-			log.Info("metrics", "at", "http://"+listener.Addr().String()+"/metrics")
-			stop := context.AfterFunc(ctx, func() { server.Close() })
-			err = server.Serve(listener)
-			stop()
+		if err != nil {
+			return err
 		}
-		if ctx.Err() != nil || errors.Is(err, http.ErrServerClosed) {
-			return nil
-		}
-		log.Warn("metrics cannot be read", "err", err)
-		select {
-		case <-time.After(retryAfter):
-		case <-ctx.Done():
-			return nil
-		}
-	}
+		log.Info("metrics", "at", "http://"+listener.Addr().String()+"/metrics")
+		server := &http.Server{Handler: ownHost(mux), ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 8 << 10}
+		defer context.AfterFunc(ctx, func() { server.Close() })()
+		return server.Serve(listener)
+	})
 }
 
-// ownHost refuses requests that came to a name which is not this machine's: what a foreign
-// page in a browser here, whose name an attacker's DNS points to this machine, sends.
+// ownHost refuses requests to names that are not this machine's (DNS rebinding): a page
+// in a browser here sends them when an attacker's DNS points the page's name to this
+// machine.
 func ownHost(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host := r.Host
@@ -111,18 +100,15 @@ func (s *Status) exposition() []byte {
 			e.sample("latchkey_lookups_total", float64(f.Lookups[kind][outcome]), "kind", kind, "outcome", outcome)
 		}
 	}
-	for _, of := range []struct {
-		name, help string
-		count      func(Chip) uint64
-	}{
-		{"latchkey_chip_transfers_total", "Transfers on a chip's bus.", func(c Chip) uint64 { return c.Transfers }},
-		{"latchkey_chip_errors_total", "Errors of a chip's bus or lines.", func(c Chip) uint64 { return c.Errors }},
-		{"latchkey_chip_retries_total", "What had to be asked of a chip again.", func(c Chip) uint64 { return c.Retries }},
-		{"latchkey_chip_resets_total", "Times a chip was found reset or disturbed, and set up again.", func(c Chip) uint64 { return c.Resets }},
+	for i, of := range [...][2]string{
+		{"latchkey_chip_transfers_total", "Transfers on a chip's bus."},
+		{"latchkey_chip_errors_total", "Errors of a chip's bus or lines."},
+		{"latchkey_chip_retries_total", "Requests to a chip that had to be repeated."},
+		{"latchkey_chip_resets_total", "Times a chip was found reset or disturbed, and set up again."},
 	} {
-		e.family(of.name, "counter", of.help)
-		for _, chip := range f.Chips {
-			e.sample(of.name, float64(of.count(chip)), "chip", chip.Name)
+		e.family(of[0], "counter", of[1])
+		for _, c := range f.Chips {
+			e.sample(of[0], float64([...]uint64{c.Transfers, c.Errors, c.Retries, c.Resets}[i]), "chip", c.Name)
 		}
 	}
 	e.counter("latchkey_records_total", "Records stored.", float64(f.Records))
@@ -143,7 +129,7 @@ func truth(b bool) float64 {
 	return 0
 }
 
-// exposition is text in Prometheus' format, as far as it is written.
+// exposition is text in Prometheus' format.
 type exposition struct{ bytes.Buffer }
 
 func (e *exposition) family(name, kind, help string) {
@@ -173,7 +159,7 @@ func (e *exposition) histogram(name, help string, t Times) {
 	e.sample(name+"_count", float64(t.Count))
 }
 
-// sample writes one; labels are names and values in turn.
+// sample writes one sample; labels are names and values in turn.
 func (e *exposition) sample(name string, value float64, labels ...string) {
 	e.WriteString(name)
 	for i := 0; i < len(labels); i += 2 {

@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -21,22 +20,22 @@ import (
 	"latchkey/sync/wire"
 )
 
-// A Server answers Ask, and so latchkeyd status, with the newest state.
+// A Server answers Ask, and so latchkeyd status, with the newest status.
 type Server struct {
 	mu       sync.Mutex
 	now      Status
-	known    chan struct{} // closed once there is a state
+	known    chan struct{} // closed once there is one
 	data     error         // what is wrong with where the data is kept
 	measured func() Figures
 }
 
-// NewServer returns the server of a reader without a state. data is what is wrong
-// with where the reader keeps its data, nil if nothing is.
+// NewServer returns the server of a reader that has not reported yet. data is what is
+// wrong with where the reader keeps its data.
 func NewServer(data error, measured func() Figures) *Server {
 	return &Server{known: make(chan struct{}), data: data, measured: measured}
 }
 
-// Status returns the newest state with the figures of this moment.
+// Status returns the newest status with the figures of this moment.
 func (s *Server) Status() *Status {
 	s.mu.Lock()
 	now := s.now
@@ -47,13 +46,13 @@ func (s *Server) Status() *Status {
 
 // Adoption is how a reader belongs to a site.
 type Adoption struct {
-	Site        string // "": it was not adopted
+	Site        string // "": it is not adopted
 	Fingerprint string // of its keys; "": there are none
 	Linked      bool   // the site named a broker
 	Refused     string // why the newest adoption was not taken over; "": it was
 }
 
-// Report takes over a state of the brain.
+// Report takes the brain's newest state.
 func (s *Server) Report(state device.State, a Adoption) {
 	on := func(reason wire.Reason) string {
 		if reason == "" {
@@ -92,7 +91,7 @@ func (s *Server) Report(state device.State, a Adoption) {
 		now.Health[wire.SubjectData] = s.data.Error()
 	}
 	if state.Behind {
-		now.Health[wire.SubjectCache] = "older than what was once held; waits for the controller"
+		now.Health[wire.SubjectCache] = "older than what the reader once held; waits for the controller"
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -102,48 +101,54 @@ func (s *Server) Report(state device.State, a Adoption) {
 	s.now = now
 }
 
-// Serve answers on the socket in the data directory until ctx ends.
+// Serve answers on the socket in the data directory until ctx ends. It tries again when
+// that fails, as on a full disk.
 func (s *Server) Serve(ctx context.Context, dir string, log *slog.Logger) error {
 	select {
 	case <-s.known:
 	case <-ctx.Done():
 		return nil
 	}
+	return keepServing(ctx, log, "the socket of latchkeyd status", func() error { return s.answer(ctx, dir) })
+}
+
+// keepServing serves until ctx ends, and begins again a moment after that fails.
+func keepServing(ctx context.Context, log *slog.Logger, what string, serve func() error) error {
 	for {
-		err := s.answer(ctx, dir)
-		if ctx.Err() != nil {
-			return nil
+		err := serve()
+		if ctx.Err() == nil {
+			log.Warn(what+" does not work: tried again", "err", err)
 		}
-		log.Warn("latchkeyd status gets no answer", "err", err) // a full disk, perhaps
 		select {
-		case <-time.After(retryAfter):
+		case <-time.After(4 * time.Second):
 		case <-ctx.Done():
 			return nil
 		}
 	}
 }
 
-// retryAfter is how long a socket that cannot be made waits for another try.
-const retryAfter = 4 * time.Second
-
 // answer makes the socket and answers on it until ctx ends or it fails.
 func (s *Server) answer(ctx context.Context, dir string) error {
-	path := filepath.Join(dir, datadir.StatusSocket)
-	// The data directory is locked: a socket that is there has nobody behind it.
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("status socket: %w", err)
-	}
-	listener, err := listenUnix(dir)
+	d, err := os.Open(dir)
 	if err != nil {
-		return fmt.Errorf("status socket: %w", err)
+		return err
 	}
-	defer listener.Close()
+	defer d.Close()
+	path := socketThrough(d)
+	// The data directory is locked: nobody listens on a socket that is there.
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path})
+	if err != nil {
+		return err
+	}
+	defer listener.Close() // removes it
 	defer context.AfterFunc(ctx, func() { listener.Close() })()
-	defer os.Remove(path)
 	for {
 		conn, err := listener.Accept()
 		if err != nil {
-			return fmt.Errorf("status socket: %w", err)
+			return err
 		}
 		conn.SetDeadline(time.Now().Add(time.Second))
 		json.NewEncoder(conn).Encode(s.Status())
@@ -151,22 +156,8 @@ func (s *Server) answer(ctx context.Context, dir string) error {
 	}
 }
 
-// A Unix socket's path has at most 107 bytes; through /proc/self/fd a data
-// directory of any depth will do.
-func listenUnix(dir string) (net.Listener, error) {
-	d, err := os.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	defer d.Close()
-	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: socketThrough(d)})
-	if err != nil {
-		return nil, err
-	}
-	listener.SetUnlinkOnClose(false)
-	return listener, nil
-}
-
+// socketThrough returns the socket's path through /proc/self/fd: a Unix socket's path
+// has at most 107 bytes, and a data directory's may have more.
 func socketThrough(dir *os.File) string {
 	return fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), datadir.StatusSocket)
 }

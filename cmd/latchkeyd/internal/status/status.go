@@ -1,5 +1,5 @@
-// Package status is what the running reader says of itself: to whoever runs
-// latchkeyd status, and in figures that a Prometheus reads.
+// Package status reports how the running reader is: to latchkeyd status, and in figures
+// to Prometheus.
 package status
 
 import (
@@ -11,7 +11,7 @@ import (
 	"latchkey/sync/wire"
 )
 
-// Status is what the running reader says of itself, field by field as JSON.
+// Status is how the running reader is, field by field as JSON.
 type Status struct {
 	Reader         string                  `json:"reader"`
 	Version        string                  `json:"version"`
@@ -29,7 +29,7 @@ type Status struct {
 	Epoch          uint64                  `json:"epoch"`
 	Revision       uint64                  `json:"revision"`
 	PolicyRevision uint64                  `json:"policy_revision"`
-	Link           string                  `json:"link"`   // "up", "down", or "none": its site named no broker
+	Link           string                  `json:"link"`   // "up", "down", or "none": the site named no broker
 	Health         map[wire.Subject]string `json:"health"` // what is wrong, by subject
 	Figures        Figures                 `json:"figures"`
 }

@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// A Stopwatch measures from the last digit of a PIN to the strike's line. Its
-// zero value is ready.
+// A Stopwatch measures from the last digit of a PIN to the strike's line. Its zero value
+// is ready.
 type Stopwatch struct {
 	timing Timing
 
 	mu      sync.Mutex
-	typed   time.Time // when the last digit was; zero: no PIN is being checked
-	granted bool      // the strike was asked for
+	typed   time.Time // time of the last digit; zero: no PIN is being checked
+	granted bool      // and it opens the door
 	on      bool      // the strike is energised
 }
 
@@ -26,7 +26,7 @@ func (s *Stopwatch) LastDigit(now time.Time) {
 	s.typed, s.granted = now, false
 }
 
-// Decided says whether what was typed opens the door.
+// Decided takes whether the PIN opens the door.
 func (s *Stopwatch) Decided(granted bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -35,7 +35,7 @@ func (s *Stopwatch) Decided(granted bool) {
 	}
 }
 
-// Strike says that the strike's line was set, and stops if that was for a PIN.
+// Strike takes that the strike's line was set, and stops if that was for a PIN.
 func (s *Stopwatch) Strike(energised bool, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

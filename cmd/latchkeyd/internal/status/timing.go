@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// A Timing is how long something takes. Its zero value is ready.
+// A Timing collects how long something takes. Its zero value is ready.
 type Timing struct {
 	mu     sync.Mutex
 	counts [len(bounds) + 1]uint64 // of each bucket alone; the last is above all bounds
 	sum    time.Duration
 	newest [256]uint64 // in microseconds, a ring
-	n      uint64      // all that there ever were
+	n      uint64      // of all
 }
 
 // bounds of the buckets: 1, 2 and 5 of each power of ten, from 0.1 ms to 10 s.
@@ -36,11 +36,11 @@ func (t *Timing) Add(d time.Duration) {
 	t.n++
 }
 
-// Times is what a Timing has seen: all of it in buckets, and of the newest 256
-// the half, the hundredth part and the one that took the longest.
+// Times is what a Timing has collected: all of it in buckets, and of the newest 256 the
+// median, the 99th percentile and the maximum.
 type Times struct {
 	Count   uint64  `json:"count"`
-	Seconds float64 `json:"seconds"` // together
+	Seconds float64 `json:"seconds"` // in total
 	P50     float64 `json:"p50_ms"`
 	P99     float64 `json:"p99_ms"`
 	Longest float64 `json:"longest_ms"`
