@@ -1,6 +1,6 @@
-// Package connection numbers the connections to the controller. The number is
-// kept on the disk and only rises: the controller ignores what comes with a
-// lower one, which an old connection may have left behind.
+// Package connection numbers the connections to the controller. The number is on the disk
+// and only rises: the controller ignores messages with a lower one, which an earlier
+// connection may have left behind.
 package connection
 
 import (
@@ -17,8 +17,8 @@ import (
 	"latchkey/sync/wire"
 )
 
-// A count is the number of the newest connection as it is kept, with the
-// CRC-32C of its eight bytes, big-endian.
+// A count is the file: the number of the newest connection, and the CRC-32C of its eight
+// bytes, big-endian.
 type count struct {
 	_      struct{} `cbor:",toarray"`
 	Number uint64
@@ -27,16 +27,15 @@ type count struct {
 
 var errDamaged = errors.New(datadir.Connection + " is damaged")
 
-// afterLoss is added where the file is lost: to what the journal says, which knows only
-// those connections on which the controller has answered, or else to the time, which may
-// be that of a board without a clock. What was counted before, from a time in Unix
-// seconds on, is below.
+// afterLoss is added when the file is lost. The journal knows only the connections on which
+// the controller has answered, and the time may be that of a board without a clock. The
+// numbers before, which began with a time in Unix seconds, are all lower.
 const afterLoss = 1 << 40
 
-// Next returns the next number, higher than all before, and keeps it in the data
-// directory. answered is the highest on which the controller has answered, as
-// the journal says; built is a time that is over. With an error the number can
-// be used all the same: it could not be kept.
+// Next returns the next number, higher than all before, and writes it to the data
+// directory. answered is the highest on which the controller has answered, by the
+// journal; built is a time in the past. An error means that the number could not be
+// written; it can be used all the same.
 func Next(dir string, answered uint64, built, now time.Time) (uint64, error) {
 	clock := uint64(max(0, built.Unix(), now.Unix()))
 	last, err := read(dir)
@@ -47,8 +46,8 @@ func Next(dir string, answered uint64, built, now time.Time) (uint64, error) {
 	return next, write(dir, next)
 }
 
-// Begin makes the file of a reader that never had a connection, if there is
-// none. From then on a missing file is one that was lost.
+// Begin makes the file of a reader that never had a connection, if there is none. From
+// then on a missing file counts as lost.
 func Begin(dir string) error {
 	if _, err := os.Stat(filepath.Join(dir, datadir.Connection)); !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -70,7 +69,7 @@ func read(dir string) (uint64, error) {
 	if err := wire.Unmarshal(b, most, &kept); err == nil && kept.Sum == sumOf(kept.Number) {
 		return kept.Number, nil
 	}
-	var plain uint64 // as it was written before it had a checksum
+	var plain uint64 // as older versions wrote it, without a checksum
 	if err := wire.Unmarshal(b, most, &plain); err == nil {
 		return plain, nil
 	}

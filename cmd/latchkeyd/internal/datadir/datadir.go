@@ -22,8 +22,7 @@ const (
 	Journal      = "journal"         // a directory
 )
 
-// Open makes sure that there is a data directory and that only its owner can
-// read it.
+// Open makes a data directory if there is none. It refuses one that others can read.
 func Open(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("data directory: %w", err)
@@ -32,20 +31,17 @@ func Open(dir string) error {
 	if err != nil {
 		return fmt.Errorf("data directory: %w", err)
 	}
-	if !info.IsDir() {
-		return fmt.Errorf("data directory: %s is not a directory", dir)
-	}
 	if info.Mode().Perm()&0o077 != 0 {
 		return fmt.Errorf("data directory: %s can be read by others; run: chmod 700 %s", dir, dir)
 	}
 	return nil
 }
 
-// ErrLocked says that a reader is running on a data directory.
+// ErrLocked means that a reader is running on a data directory.
 var ErrLocked = errors.New("another latchkeyd is running on this data directory")
 
-// Lock takes a data directory for this process until unlock. The error wraps
-// ErrLocked if another process has it.
+// Lock locks a data directory for this process. The error wraps ErrLocked if another
+// process has locked it.
 func Lock(dir string) (unlock func(), err error) {
 	f, err := os.Open(dir)
 	if err != nil {
@@ -69,7 +65,7 @@ func ReadSecret(path string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("%s can be read by others, so its keys are no longer secret: make the reader new, or, if you are sure, run: chmod 600 %s", path, path)
+		return nil, fmt.Errorf("%s can be read by others, so its keys may no longer be secret: set the reader up from scratch, or, if you are sure that nobody has read it, run: chmod 600 %s", path, path)
 	}
 	return Read(path, limit)
 }

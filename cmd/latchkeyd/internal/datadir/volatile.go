@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrVolatile says that what a reader charges and records is gone with the
-// power, and with it every lockout: whoever can cut the power may guess on.
+// ErrVolatile means that a power cut ends every lockout: whoever can cut the power may go
+// on guessing.
 var ErrVolatile = errors.New("lies in memory and is forgotten with the power, wrong PINs and lockouts included: " +
 	"put it on a disk, and if the root is read-only by overlayroot, write overlayroot=tmpfs:recurse=0")
 
@@ -28,10 +28,9 @@ func CheckPersistent(dir string) error {
 	return err
 }
 
-// inMemory reports whether a directory's file system ends with the power, or is
-// an overlay (Documentation/filesystems/overlayfs.rst) that keeps its changes on
-// one that does. An overlay whose upper layer cannot be seen from here is taken
-// for persistent.
+// inMemory reports whether a directory is on a file system in memory, or on an overlay
+// (Documentation/filesystems/overlayfs.rst) with its upper layer there. An overlay whose
+// upper layer cannot be seen counts as persistent.
 func inMemory(dir string) (bool, error) {
 	var fs unix.Statfs_t
 	if err := unix.Statfs(dir, &fs); err != nil {
@@ -47,8 +46,8 @@ func inMemory(dir string) (bool, error) {
 	return magic == unix.TMPFS_MAGIC || magic == unix.RAMFS_MAGIC, nil
 }
 
-// upperOf returns the directory that an overlay keeps its changes in, by its
-// options in /proc/self/mountinfo (proc(5)); "" if it has none or does not say.
+// upperOf returns the upper layer of an overlay, as /proc/self/mountinfo (proc(5)) has it;
+// "" if that has none.
 func upperOf(dir string) (string, error) {
 	var stat unix.Stat_t
 	if err := unix.Stat(dir, &stat); err != nil {
