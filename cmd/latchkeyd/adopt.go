@@ -13,7 +13,7 @@ import (
 
 func identityCommand(_ context.Context, c *call) error {
 	data := c.flags.String("data", "", "the reader's data `directory`")
-	out := c.flags.String("out", "", "the request for the controller is written to this `file`")
+	out := c.flags.String("out", "", "write the request for the controller to this `file`")
 	asJSON := c.flags.Bool("json", false, "print JSON")
 	if err := c.parse(0); err != nil {
 		return err
@@ -55,7 +55,7 @@ func identityCommand(_ context.Context, c *call) error {
 
 func adoptCommand(_ context.Context, c *call) error {
 	data := c.flags.String("data", "", "the reader's data `directory`")
-	replace := c.flags.Bool("replace-site", false, "take over a bundle of another site than the one that the reader belongs to, or of the same one after it was put back to an older state")
+	replace := c.flags.Bool("replace-site", false, "accept a bundle of another site, or an older one of the same site after that was restored from a backup")
 	if err := c.parse(1); err != nil {
 		return err
 	}

@@ -21,9 +21,9 @@ import (
 	"latchkey/sync/wire"
 )
 
-// calibrateCommand has somebody touch crosses on the screen and writes how the
-// touch film lies on the display into the config. The reader must not run
-// meanwhile; the strike is left alone.
+// calibrateCommand has somebody touch crosses on the screen and writes the mapping from
+// touch film to display into the config. The reader must not run meanwhile. It leaves the
+// strike alone.
 func calibrateCommand(ctx context.Context, command *call) (err error) {
 	c, err := command.config()
 	if err != nil {
@@ -73,30 +73,26 @@ func calibrateCommand(ctx context.Context, command *call) (err error) {
 		return err
 	}
 	line := calibrationLine(found)
-	if err := writeCalibration(c.path, line, numbers(found)); err != nil {
+	if err := writeCalibration(c.path, line); err != nil {
 		return fmt.Errorf("%w; write it into the config by hand, below [touch]:\n%s", err, line)
 	}
 	if c.json {
 		return printJSON(command.stdout, map[string]any{"calibration": numbers(found)})
 	}
-	_, err = fmt.Fprintf(command.stdout, "%s: below [touch] there is now\n%s\n", c.path, line)
+	_, err = fmt.Fprintf(command.stdout, "%s: [touch] now has\n%s\n", c.path, line)
 	return err
 }
 
-// numbers returns a mapping as touch.calibration has it.
+// numbers returns a mapping in the order of touch.calibration.
 func numbers(a touch.Affine) []float64 { return []float64{a.XX, a.XY, a.X0, a.YX, a.YY, a.Y0} }
 
 func calibrationLine(a touch.Affine) string {
-	var texts []string
-	for _, n := range numbers(a) {
-		texts = append(texts, fmt.Sprintf("%.6f", n))
-	}
-	return "calibration = [" + strings.Join(texts, ", ") + "]"
+	return "calibration = " + strings.ReplaceAll(fmt.Sprintf("%.6f", numbers(a)), " ", ", ")
 }
 
-// writeCalibration replaces touch.calibration in a config file, or adds it, by
-// one rename, and leaves all else as it stands there.
-func writeCalibration(path, line string, want []float64) error {
+// writeCalibration replaces touch.calibration in a config file, or adds it, and leaves the
+// rest of the file as it is.
+func writeCalibration(path, line string) error {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return fmt.Errorf("config: %w", err)
@@ -105,20 +101,20 @@ func writeCalibration(path, line string, want []float64) error {
 	if err != nil {
 		return fmt.Errorf("config: %s: %w", path, err)
 	}
-	var c config
-	if _, err := toml.Decode(text, &c); err != nil || !slices.EqualFunc(c.Touch.Calibration, want, near) {
-		return fmt.Errorf("config: %s: its [touch] is written in a way that this program does not know how to change", path)
+	var written config
+	var want touchConfig
+	_, err = toml.Decode(text, &written)
+	_, lineErr := toml.Decode(line, &want)
+	if err != nil || lineErr != nil || !slices.Equal(written.Touch.Calibration, want.Calibration) {
+		return fmt.Errorf("config: %s: its [touch] is written in a way that this program cannot edit", path)
 	}
 	info, err := os.Stat(path)
 	if err != nil {
 		return fmt.Errorf("config: %w", err)
 	}
-	// The service, which may be another user, must be able to read it whenever
-	// the power goes.
+	// In one rename: a power cut must leave a file that the service can read.
 	return durable.WriteFile(path, []byte(text), info.Mode().Perm())
 }
-
-func near(a, b float64) bool { return a-b < 1e-6 && b-a < 1e-6 }
 
 // withCalibration returns a config's text with the line in place of the one
 // that defines touch.calibration, below [touch], or in a [touch] of its own.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 
 	"latchkey/board"
 	"latchkey/cmd/latchkeyd/internal/status"
@@ -14,38 +13,24 @@ import (
 
 // openCards opens the card reader.
 func (in *instruments) openCards(b *board.Board) error {
-	port, err := b.SPI("nfc")
-	if errors.Is(err, board.ErrNotWired) {
-		in.noCards = true
-		return nil
+	port, err := in.port(b, "nfc")
+	if port == nil {
+		in.noCards = err == nil
+		return err
 	}
+	irq, err := in.inputLine(b, "nfc-irq", nil)
 	if err != nil {
 		return err
-	}
-	in.closes = append(in.closes, port.Close)
-	var irq pn532.Input
-	line, err := b.Input("nfc-irq", nil)
-	switch {
-	case errors.Is(err, board.ErrNotWired):
-	case err != nil:
-		return err
-	default:
-		in.closes = append(in.closes, line.Close)
-		irq = line
 	}
 	reset, err := in.output(b, "nfc-reset")
 	if err != nil {
 		return err
 	}
-	var resetLine pn532.Output
-	if reset != nil {
-		resetLine = reset
-	}
-	chip, err := pn532.NewSPI(port, irq, resetLine, nil)
+	chip, err := pn532.NewSPI(port, irq, reset, nil)
 	if err != nil {
 		return err
 	}
-	in.rest(chip.Halt)
+	in.haltAtEnd(chip.Halt)
 	in.chips = append(in.chips, func() status.Chip {
 		c := chip.Counters()
 		return status.Chip{Name: "nfc", Transfers: c.Transfers, Errors: c.Errors, Retries: c.Retries, Resets: c.Starts}
@@ -54,18 +39,16 @@ func (in *instruments) openCards(b *board.Board) error {
 	return nil
 }
 
-// watchedChip is a card reader's chip whose polls are the rounds of a part.
+// watchedChip is a card reader's chip that notes each poll as a round of its part.
 type watchedChip struct {
-	chip interface {
-		Poll(ctx context.Context, uid []byte) (int, error)
-	}
+	nfc.Chip
 	part *supervision.Part
 }
 
 func (c watchedChip) Poll(ctx context.Context, uid []byte) (int, error) {
-	c.part.Add()
-	defer c.part.Done()
-	return c.chip.Poll(ctx, uid)
+	c.part.Round(true)
+	defer c.part.Round(false)
+	return c.Chip.Poll(ctx, uid)
 }
 
 func (in *instruments) onCard(event nfc.Event) {

@@ -16,7 +16,7 @@ import (
 	"latchkey/keypad/touch"
 )
 
-// checkCommand says what is wrong with the config and with what it names.
+// checkCommand reports what is wrong with the config and with what it names.
 func checkCommand(_ context.Context, command *call) error {
 	c, err := command.config()
 	if err != nil {
@@ -54,18 +54,17 @@ func checkCommand(_ context.Context, command *call) error {
 		for _, problem := range problems {
 			fmt.Fprintln(command.stdout, problem)
 		}
+		if len(problems) == 0 {
+			fmt.Fprintf(command.stdout, "%s: no problems found in the config and what it names\n", c.Reader.ID)
+		}
 	}
 	if len(problems) > 0 {
 		return fmt.Errorf("%d problems", len(problems))
 	}
-	if !c.json {
-		fmt.Fprintf(command.stdout, "%s: the config is right, and what it names answers to its name\n", c.Reader.ID)
-	}
 	return nil
 }
 
-// checkData says what is wrong with what a data directory holds, which may be
-// nothing yet.
+// checkData reports what is wrong in a data directory, which may not exist yet.
 func checkData(dir, id string) error {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -73,25 +72,21 @@ func checkData(dir, id string) error {
 	if err := datadir.Open(dir); err != nil {
 		return err
 	}
-	_, identityErr := adoption.ReadIdentity(dir)
-	held, siteErr := adoption.ReadSite(dir)
-	var problems []error
-	for _, err := range []error{identityErr, siteErr} {
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			problems = append(problems, err)
-		}
+	_, err := adoption.ReadIdentity(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
 	}
-	if siteErr != nil {
-		return errors.Join(problems...)
+	site, siteErr := adoption.ReadSite(dir)
+	switch {
+	case errors.Is(siteErr, fs.ErrNotExist):
+		return err
+	case siteErr != nil:
+		return errors.Join(err, siteErr)
 	}
-	if err := held.CheckReader(id); err != nil {
-		problems = append(problems, err)
-	}
-	options := cache.Options{Dir: dir, Site: held.ID, Controller: held.ControllerKey()}
-	if _, err := cache.LoadPolicy(options, held.Reader); err != nil {
-		problems = append(problems, err)
-	}
+	options := cache.Options{Dir: dir, Site: site.ID, Controller: site.ControllerKey()}
+	_, policyErr := cache.LoadPolicy(options, site.Reader)
 	credentials := openHeld(options)
 	defer credentials.cache.Close()
-	return errors.Join(append(problems, credentials.fault())...)
+	_, keyErr := credentials.current()
+	return errors.Join(err, site.CheckReader(id), policyErr, keyErr)
 }

@@ -27,7 +27,7 @@ func TestTheClockIsTrustedOnTheControllersWordOrAsThePolicySays(t *testing.T) {
 	if !c.now().Trusted {
 		t.Error("the controller's time is trusted whatever the policy thinks of the system's")
 	}
-	c.forget()
+	c.set(time.Time{}, 0)
 	if c.now().Trusted {
 		t.Error("trusted on the word of a controller that may not be in charge any more")
 	}
@@ -55,7 +55,7 @@ func TestTheClockGoesOnBeyondTheSystems(t *testing.T) {
 			t.Fatalf("%v after the controller's word: %+v", boot, now)
 		}
 	}
-	c.forget()
+	c.set(time.Time{}, 0)
 	c.trustSystem(true)
 	if now := c.now(); now.Trusted || !wire.ValidTime(now.Wall.UnixMilli()) {
 		t.Errorf("trusted though it has wrapped: %+v", now)

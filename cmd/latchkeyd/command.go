@@ -8,10 +8,11 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"latchkey/cmd/latchkeyd/internal/status"
 )
 
-// A command is one of the program's. Usage, --help and dispatch come from the
-// table of them.
+// A command is a row of the table that usage, --help and dispatch use.
 type command struct {
 	name, args, summary string
 	run                 func(context.Context, *call) error
@@ -21,12 +22,12 @@ func commands() []command {
 	return []command{
 		{"run", "--config FILE", "runs the reader", runCommand},
 		{"check", "--config FILE", "reads the config, opens what it names, says what is wrong", checkCommand},
-		{"calibrate", "--config FILE", "finds how the touch film lies, by crosses that you touch", calibrateCommand},
+		{"calibrate", "--config FILE", "fits the touchscreen to the display, by crosses that you touch", calibrateCommand},
 		{"identity", "--data DIR --out FILE", "makes the reader's keys, once, and writes a request for adoption", identityCommand},
 		{"adopt", "--data DIR BUNDLE", "takes over the bundle that answers the request", adoptCommand},
-		{"status", "--config FILE", "shows what the running reader says of itself", statusCommand},
+		{"status", "--config FILE", "shows how the running reader is", statusCommand},
 		{"release", "--config FILE", "releases the strike", releaseCommand},
-		{"version", "", "shows what this is", versionCommand},
+		{"version", "", "shows the version", versionCommand},
 	}
 }
 
@@ -88,7 +89,7 @@ func (e usageError) Error() string { return string(e) }
 
 func usagef(format string, args ...any) error { return usageError(fmt.Sprintf(format, args...)) }
 
-// parse reads flags that may stand before and after n positional arguments.
+// parse parses the flags, which may be before and after the n positional arguments.
 func (c *call) parse(n int) error {
 	var positional []string
 	for args := c.args; ; {
@@ -112,6 +113,21 @@ func printJSON(w io.Writer, v any) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(v)
+}
+
+func statusCommand(ctx context.Context, c *call) error {
+	config, err := c.config()
+	if err != nil {
+		return err
+	}
+	now, err := status.Ask(ctx, config.Reader.Data)
+	if err != nil {
+		return err
+	}
+	if config.json {
+		return printJSON(c.stdout, now)
+	}
+	return now.Print(c.stdout)
 }
 
 func versionCommand(_ context.Context, c *call) error {

@@ -32,34 +32,34 @@ type config struct {
 	json bool   // --json
 }
 
-// readerConfig says which reader this is and where it keeps what it keeps.
+// readerConfig is the reader's id and its data directory.
 type readerConfig struct {
 	ID   string `toml:"id"`
 	Data string `toml:"data"` // directory, relative to the config file
 }
 
-// panelConfig says what the display is and how it is mounted.
+// panelConfig is the display and how it is mounted.
 type panelConfig struct {
-	Model       panel.Model `toml:"model"`         // its controller: "ili9341" (if empty), "st7789" or "st7796"
+	Model       panel.Model `toml:"model"`         // its controller: "ili9341" (default), "st7789" or "st7796"
 	Rotation    int         `toml:"rotation"`      // degrees clockwise: 0, 90, 180 or 270
 	Invert      bool        `toml:"invert"`        // for glass that shows a negative
 	SwapRedBlue bool        `toml:"swap_red_blue"` // for glass that shows red for blue
-	ReadBack    bool        `toml:"read_back"`     // its data output is wired: it is asked whether it is there
+	ReadBack    bool        `toml:"read_back"`     // its data output is wired, so that it can be asked for faults
 	Language    string      `toml:"language"`      // of the screens, where the policy names none: a tag of RFC 5646
 }
 
-// touchConfig says what the touch is and how it lies on the display.
+// touchConfig is the touchscreen and how it fits the display.
 type touchConfig struct {
-	// Device is an input device of the kernel's, by path or name; empty is an
-	// XPT2046 on board.spi.touch.
+	// Device is an input device of the kernel, by path or name; empty: an XPT2046 on
+	// board.spi.touch.
 	Device string `toml:"device"`
-	// Calibration takes raw readings to pixels of the display before rotation:
+	// Calibration maps raw readings to pixels of the display before rotation:
 	// x = c0·X + c1·Y + c2, y = c3·X + c4·Y + c5. Empty fits the usual film.
 	Calibration []float64 `toml:"calibration"`
 }
 
-// config parses the flags of a command that reads the config. With an error there
-// may be a config all the same: as much of it as could be read.
+// config parses the flags of a command and reads its config. With an error it may return
+// as much of the config as it could read.
 func (c *call) config() (*config, error) {
 	path := c.flags.String("config", "", "the reader's config `file`")
 	asJSON := c.flags.Bool("json", false, "print JSON")
@@ -76,8 +76,8 @@ func (c *call) config() (*config, error) {
 	return conf, err
 }
 
-// readConfig reads a config file and refuses what it does not know, by name
-// and line. A file that can be read as TOML comes with the error.
+// readConfig reads a config file. The error names the line of each unknown key and wrong
+// value; the config comes with it if the file is TOML.
 func readConfig(path string) (*config, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -116,17 +116,16 @@ func readConfig(path string) (*config, error) {
 	if n := len(c.Touch.Calibration); n != 0 && n != 6 {
 		refuse("touch.calibration", "has %d numbers: it must have 6, which latchkeyd calibrate finds", n)
 	}
-	if err := c.Watchdog.Check(); err != nil {
-		wrong = append(wrong, fmt.Errorf("config: %s: %w", path, err))
-	}
-	if err := c.Metrics.Check(); err != nil {
-		wrong = append(wrong, fmt.Errorf("config: %s: %w", path, err))
+	for _, err := range []error{c.Watchdog.Check(), c.Metrics.Check()} {
+		if err != nil {
+			wrong = append(wrong, fmt.Errorf("config: %s: %w", path, err))
+		}
 	}
 	return &c, errors.Join(wrong...)
 }
 
-// checkPersistent says if a power cut empties the data directory. It may on a
-// simulated board.
+// checkPersistent returns an error if a power cut empties the data directory. On a
+// simulated board it may.
 func (c *config) checkPersistent() error {
 	if c.Board.Kind == "sim" {
 		return nil
@@ -137,7 +136,7 @@ func (c *config) checkPersistent() error {
 	return nil
 }
 
-// located says of errors that are about keys of the config where those stand.
+// located adds to errors about keys of the config where those are.
 func (c *config) located(err error) error {
 	if several, ok := err.(interface{ Unwrap() []error }); ok {
 		var all []error
@@ -158,8 +157,8 @@ func (c *config) located(err error) error {
 	return fmt.Errorf("%s: %w", c.path, err)
 }
 
-// lineOf finds the line that defines a key: the first one up to which the file
-// defines it; 0 if none does.
+// lineOf returns the line that defines a key, the first one up to which the text does; 0
+// if none does.
 func lineOf(text string, key toml.Key) int {
 	lines := strings.SplitAfter(text, "\n")
 	for n := range lines {

@@ -10,8 +10,7 @@ import (
 	"latchkey/sync/wire"
 )
 
-// held is the site's credentials as they are on the disk, and the key that
-// their tags are made with.
+// held is the site's credentials on the disk, and the key of their tags.
 type held struct {
 	cache *cache.Cache
 
@@ -21,14 +20,14 @@ type held struct {
 	err   error // why there is no key
 }
 
-// openHeld opens them. What is wrong is said by health and by each look-up.
+// openHeld opens them. health and each look-up tell what is wrong.
 func openHeld(o cache.Options) *held {
 	h := &held{cache: cache.Open(o)}
 	h.openKey()
 	return h
 }
 
-// openKey opens the key of the epoch that is held now.
+// openKey opens the key of the newest epoch.
 func (h *held) openKey() {
 	epoch, err := h.cache.Epoch()
 	var key pin.Key
@@ -44,21 +43,14 @@ func (h *held) openKey() {
 	h.epoch, h.key, h.err = epoch, key, err
 }
 
-// number returns the epoch whose key is open.
-func (h *held) number() uint64 {
+// current returns the epoch whose key is open, or why there is no key.
+func (h *held) current() (cache.Epoch, error) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	return h.epoch.Number
+	return h.epoch, h.err
 }
 
-// fault says why there is no key.
-func (h *held) fault() error {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	return h.err
-}
-
-// tag derives a tag and says of which epoch.
+// tag derives a tag of the open epoch.
 func (h *held) tag(kind wire.CredentialKind, secret []byte) (wire.Tag, uint64, error) {
 	h.mu.RLock()
 	epoch, key, err := h.epoch, h.key, h.err
@@ -81,7 +73,7 @@ func (h *held) tag(kind wire.CredentialKind, secret []byte) (wire.Tag, uint64, e
 // again says how what is missing or damaged comes back.
 const again = ": the link puts it right; without one have the reader adopted anew"
 
-// health is what the brain is to know of the cache and the key.
+// health is what the brain is told of the cache and the key.
 func (h *held) health() []device.Event {
 	credentials := device.Health{Subject: wire.SubjectCache, Condition: device.Good, Held: h.cache.Held()}
 	var damage *cache.Damage
@@ -98,7 +90,7 @@ func (h *held) health() []device.Event {
 		credentials.Condition, credentials.Text = device.Failed, "cannot be read"+again
 	}
 	key := device.Health{Subject: wire.SubjectKey, Condition: device.Good}
-	switch err := h.fault(); {
+	switch _, err := h.current(); {
 	case err == nil, errors.Is(err, cache.ErrEmpty):
 	case errors.Is(err, cache.ErrKeyExposed):
 		key.Condition, key.Text = device.Failed, "others could read the site key: start an epoch"

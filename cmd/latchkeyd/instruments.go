@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"periph.io/x/conn/v3/spi"
 
 	"latchkey/board"
 	"latchkey/cmd/latchkeyd/internal/status"
@@ -20,9 +21,9 @@ import (
 	"latchkey/sync/wire"
 )
 
-// instruments are what the reader senses and acts with. A chip that the config
-// does not name is left out; one that does not answer is reported, looked for
-// again by its driver, and the rest works.
+// instruments are the reader's strike, inputs and chips. What the config does not name
+// is left out. A chip that does not answer is reported, its driver keeps trying, and the
+// rest works.
 type instruments struct {
 	strike    *relay.Strike
 	stopwatch *status.Stopwatch // of PINs
@@ -99,18 +100,15 @@ func (in *instruments) close() error {
 
 func (in *instruments) openInput(b *board.Board, name device.InputName, opts relay.InputOpts) error {
 	input := relay.NewInput(string(name), opts, func(active bool) { in.input(device.Input{Name: name, Active: active}) })
-	line, err := b.Input(string(name), input.Changed)
-	if errors.Is(err, board.ErrNotWired) {
-		return nil
-	}
-	if err != nil {
+	line, err := in.inputLine(b, string(name), input.Changed)
+	if line == nil {
 		return err
 	}
-	in.closes = append(in.closes, line.Close, input.Halt)
+	in.closes = append(in.closes, input.Halt)
 	return in.startInput(string(name), func() error { return input.Start(line) })
 }
 
-// startInput starts an input, or has it started later if that fails.
+// startInput starts an input; watch tries again if that fails.
 func (in *instruments) startInput(name string, start func() error) error {
 	err := start()
 	if err != nil {
@@ -119,7 +117,7 @@ func (in *instruments) startInput(name string, start func() error) error {
 	return err
 }
 
-// timedLine is the strike's line, and tells a stopwatch when it is set.
+// timedLine is the strike's line. It tells a stopwatch of each change.
 type timedLine struct {
 	line interface{ SetValue(int) error }
 	*status.Stopwatch
@@ -133,31 +131,55 @@ func (l timedLine) SetValue(value int) error {
 	return err
 }
 
-// rest has a chip put to rest at the end. That a bus does not work has been
-// reported, and is no failure of the program's.
-func (in *instruments) rest(halt func() error) {
+// haltAtEnd halts a chip at the end. If that fails, the program does not: the fault has
+// been reported before.
+func (in *instruments) haltAtEnd(halt func() error) {
 	in.closes = append(in.closes, func() error {
 		if err := halt(); err != nil {
-			in.log.Warn("not put to rest", "err", err)
+			in.log.Warn("a chip could not be switched off", "err", err)
 		}
 		return nil
 	})
 }
 
-// output opens a line that may be missing: nil then.
+// port opens a chip's SPI port; nil if the config does not name it.
+func (in *instruments) port(b *board.Board, name string) (spi.Port, error) {
+	port, err := b.SPI(name)
+	if err != nil {
+		return nil, unlessNotWired(err)
+	}
+	in.closes = append(in.closes, port.Close)
+	return port, nil
+}
+
+// output opens an output; nil if the config does not name it.
 func (in *instruments) output(b *board.Board, name string) (board.Output, error) {
 	line, err := b.Output(name)
-	if errors.Is(err, board.ErrNotWired) {
-		return nil, nil
-	}
 	if err != nil {
-		return nil, err
+		return nil, unlessNotWired(err)
 	}
 	in.closes = append(in.closes, line.Close)
 	return line, nil
 }
 
-// run runs what has a goroutine of its own until ctx ends.
+// inputLine opens an input's line; nil if the config does not name it.
+func (in *instruments) inputLine(b *board.Board, name string, on func(active bool)) (board.Input, error) {
+	line, err := b.Input(name, on)
+	if err != nil {
+		return nil, unlessNotWired(err)
+	}
+	in.closes = append(in.closes, line.Close)
+	return line, nil
+}
+
+func unlessNotWired(err error) error {
+	if errors.Is(err, board.ErrNotWired) {
+		return nil
+	}
+	return err
+}
+
+// run starts the instruments' goroutines, which end with ctx.
 func (in *instruments) run(ctx context.Context, group *errgroup.Group) {
 	group.Go(func() error { return in.watch(ctx) })
 	if in.keypad != nil {
@@ -171,7 +193,7 @@ func (in *instruments) run(ctx context.Context, group *errgroup.Group) {
 	}
 }
 
-// present puts a secret into its slot and tells the brain.
+// present puts a secret into its slot and tells the loop.
 func (in *instruments) present(kind wire.CredentialKind, secret []byte) {
 	if in.slots.put(kind, secret) {
 		if kind == wire.PIN {
@@ -181,7 +203,7 @@ func (in *instruments) present(kind wire.CredentialKind, secret []byte) {
 	}
 }
 
-// input tells the brain of an input's level.
+// input tells the loop of an input's level.
 func (in *instruments) input(level device.Input) {
 	in.mu.Lock()
 	in.inputs[level.Name] = level
@@ -189,7 +211,7 @@ func (in *instruments) input(level device.Input) {
 	in.events <- level
 }
 
-// counted returns what the chips' drivers have counted.
+// counted returns the counters of the chips' drivers.
 func (in *instruments) counted() []status.Chip {
 	var all []status.Chip
 	for _, count := range in.chips {
@@ -212,8 +234,8 @@ func (in *instruments) known() []device.Event {
 	return all
 }
 
-// halt begins the end: the strike is released, and events are thrown away from
-// now on, for those who have one for a loop that has ended, until stopped.
+// halt releases the strike. Until stop is called it discards events, so that nobody
+// blocks who has one for a loop that has ended.
 func (in *instruments) halt() (stop func()) {
 	if in.strike != nil {
 		in.strike.Strike(0)

@@ -14,17 +14,13 @@ import (
 	"latchkey/sync/wire"
 )
 
-// openKeypad opens panel, touch, buzzer and backlight as one instrument.
+// openKeypad opens panel, touch, buzzer and backlight.
 func (in *instruments) openKeypad(b *board.Board, c *config) error {
-	port, err := b.SPI("panel")
-	if errors.Is(err, board.ErrNotWired) {
-		in.noPIN = true
-		return nil
-	}
-	if err != nil {
+	port, err := in.port(b, "panel")
+	if port == nil {
+		in.noPIN = err == nil
 		return err
 	}
-	in.closes = append(in.closes, port.Close)
 	dc, err := in.output(b, "panel-dc")
 	if err != nil {
 		return err
@@ -40,7 +36,7 @@ func (in *instruments) openKeypad(b *board.Board, c *config) error {
 	if err != nil {
 		return err
 	}
-	in.rest(display.Halt)
+	in.haltAtEnd(display.Halt)
 	in.chips = append(in.chips, func() status.Chip {
 		c := display.Counters()
 		return status.Chip{Name: "panel", Transfers: c.Transfers, Errors: c.Errors, Resets: c.Lost}
@@ -48,15 +44,11 @@ func (in *instruments) openKeypad(b *board.Board, c *config) error {
 
 	turn := in.parts.NewPart("a turn of the keypad", wire.SubjectPanel)
 	opts := &keypad.Opts{OnTurn: turn.Round, OnEntry: func(pin *[8]byte) { in.present(wire.PIN, pin[:]) }, OnHealth: in.keypadHealth, Language: c.Panel.Language}
-	if line, err := in.output(b, "buzzer"); err != nil {
+	if opts.Buzzer, err = in.output(b, "buzzer"); err != nil {
 		return err
-	} else if line != nil {
-		opts.Buzzer = line
 	}
-	if line, err := in.output(b, "backlight"); err != nil {
+	if opts.Backlight, err = in.output(b, "backlight"); err != nil {
 		return err
-	} else if line != nil {
-		opts.Backlight = line
 	}
 	film, pen, err := in.openTouch(b, c, display.Size())
 	in.parts.Report(wire.SubjectTouch, err)
@@ -72,7 +64,7 @@ func (in *instruments) openKeypad(b *board.Board, c *config) error {
 	return nil
 }
 
-// keypadHealth reports what the keypad says of its parts.
+// keypadHealth takes the keypad's reports of its parts.
 func (in *instruments) keypadHealth(part string, err error) {
 	switch {
 	case part == "panel":
@@ -86,8 +78,8 @@ func (in *instruments) keypadHealth(part string, err error) {
 	}
 }
 
-// openTouch opens the touch film; nil with an error if that does not work,
-// and without one if there is none.
+// openTouch opens the touch film, and the line that tells of its pen, nil if there is
+// none. The film is nil, without an error, if the config names none.
 func (in *instruments) openTouch(b *board.Board, c *config, size image.Point) (keypad.Touch, *penLine, error) {
 	var cal touch.Affine
 	if n := c.Touch.Calibration; len(n) == 6 {
@@ -102,33 +94,25 @@ func (in *instruments) openTouch(b *board.Board, c *config, size image.Point) (k
 		in.film = film
 		return film, pen, nil
 	}
-	port, err := b.SPI("touch")
-	if errors.Is(err, board.ErrNotWired) {
-		in.noPIN = true
-		return nil, nil, nil
-	}
-	if err != nil {
+	port, err := in.port(b, "touch")
+	if port == nil {
+		in.noPIN = err == nil
 		return nil, nil, err
 	}
-	in.closes = append(in.closes, port.Close)
 	opts := touch.DefaultOpts
 	opts.Size, opts.Rotation, opts.Cal = size, c.Panel.Rotation, cal
-	var level touch.Pen
-	line, err := b.Input("touch-irq", pen.changed)
-	switch {
-	case errors.Is(err, board.ErrNotWired):
-		pen = nil
-	case err != nil:
-		return nil, nil, err
-	default:
-		in.closes = append(in.closes, line.Close)
-		level = line
-	}
-	film, err := touch.NewSPI(port, level, &opts)
+	irq, err := in.inputLine(b, "touch-irq", pen.changed)
 	if err != nil {
 		return nil, nil, err
 	}
-	in.rest(film.Halt)
+	if irq == nil {
+		pen = nil
+	}
+	film, err := touch.NewSPI(port, irq, &opts)
+	if err != nil {
+		return nil, nil, err
+	}
+	in.haltAtEnd(film.Halt)
 	in.chips = append(in.chips, func() status.Chip {
 		c := film.Counters()
 		return status.Chip{Name: "touch", Transfers: c.Transfers, Errors: c.Errors + c.Absent, Retries: c.Unsteady}
@@ -136,7 +120,8 @@ func (in *instruments) openTouch(b *board.Board, c *config, size image.Point) (k
 	return film, pen, nil
 }
 
-// penLine takes the pen's edges from the board before the keypad is there.
+// penLine takes the pen's edges from the board, and hands them on once there is a
+// keypad.
 type penLine struct {
 	mu     sync.Mutex
 	active bool

@@ -18,12 +18,11 @@ import (
 	"latchkey/sync/wire"
 )
 
-// link is the link to the controller as the reader knows it: it turns news of
-// the controller into the brain's events, and the brain's state into the
-// controller's. A reader without a controller to be linked with has one too,
-// which does nothing.
+// link is the link to the controller. It turns news of the controller into events for
+// the brain, and reports the brain's state to the controller. Without a controller it
+// does nothing.
 type link struct {
-	client *readersync.Client // nil: there is no controller to be linked with
+	client *readersync.Client // nil: no controller, or fault
 	fault  string             // why there is no client although there is a controller
 	data   error              // what is wrong with where the data is kept
 	clock  *clock
@@ -33,25 +32,26 @@ type link struct {
 	log    *slog.Logger
 }
 
-// newLink returns the link of an adopted reader to its site. What keeps it
-// from being made is not for the link to heal: the reader goes on without.
+// newLink returns the link of a reader to its site. If it cannot be set up, the reader
+// works without it.
 func (r *reader) newLink(s *adoption.Site, options cache.Options, durable device.Durable, policy uint64, h *held, events readersync.Journal, send func(device.Event)) *link {
 	l := &link{data: r.data, clock: r.clock, held: h, send: send, heard: r.metrics.Linked, log: r.log}
 	if s.Broker == "" {
 		return l
 	}
-	id, err := adoption.ReadIdentity(r.config.Reader.Data)
-	if err == nil {
-		l.client, err = l.open(r.config.Reader.Data, id, s, options, durable, policy, events)
-	}
-	if err != nil {
+	var err error
+	if l.client, err = l.open(s, options, durable, policy, events); err != nil {
 		r.log.Error("no link to the controller: have the reader adopted anew", "err", err)
 		l.fault = "cannot be set up"
 	}
 	return l
 }
 
-func (l *link) open(dir string, id *adoption.Identity, s *adoption.Site, options cache.Options, durable device.Durable, policy uint64, events readersync.Journal) (*readersync.Client, error) {
+func (l *link) open(s *adoption.Site, options cache.Options, durable device.Durable, policy uint64, events readersync.Journal) (*readersync.Client, error) {
+	id, err := adoption.ReadIdentity(options.Dir)
+	if err != nil {
+		return nil, err
+	}
 	sealing, err := id.SealingKey()
 	if err != nil {
 		return nil, err
@@ -70,16 +70,18 @@ func (l *link) open(dir string, id *adoption.Identity, s *adoption.Site, options
 			Controller: s.ControllerKey(), Signing: id.SigningKey(), Sealing: sealing,
 			NotBefore: l.clock.built, PolicyRevision: policy, PolicyFloor: durable.PolicyRevision,
 		},
-		Broker:         s.Broker,
-		Certificate:    tls.Certificate{Certificate: [][]byte{s.Certificate}, PrivateKey: key},
-		Authority:      authority,
-		Cache:          l.held.cache,
-		Journal:        events,
-		StorePolicy:    func(policy *wire.VerifiedPolicy) error { return cache.StorePolicy(options, s.Reader, policy) },
-		NextConnection: func() (uint64, error) { return connection.Next(dir, durable.Connection, l.clock.built, time.Now()) },
-		Now:            func() time.Duration { return l.clock.now().Monotonic },
-		Tell:           l.tell,
-		Log:            l.log,
+		Broker:      s.Broker,
+		Certificate: tls.Certificate{Certificate: [][]byte{s.Certificate}, PrivateKey: key},
+		Authority:   authority,
+		Cache:       l.held.cache,
+		Journal:     events,
+		StorePolicy: func(policy *wire.VerifiedPolicy) error { return cache.StorePolicy(options, s.Reader, policy) },
+		NextConnection: func() (uint64, error) {
+			return connection.Next(options.Dir, durable.Connection, l.clock.built, time.Now())
+		},
+		Now:  func() time.Duration { return l.clock.now().Monotonic },
+		Tell: l.tell,
+		Log:  l.log,
 	})
 }
 
@@ -94,7 +96,7 @@ func (l *link) run(ctx context.Context) error {
 	return l.client.Run(ctx)
 }
 
-// tell hands news of the controller to the brain.
+// tell passes news of the controller to the brain.
 func (l *link) tell(news readersync.News) {
 	switch news := news.(type) {
 	case readersync.Command:
@@ -113,18 +115,16 @@ func (l *link) tell(news readersync.News) {
 	case readersync.PolicyChanged:
 		policy, err := device.LoadPolicy(news.Policy)
 		if err != nil {
-			l.log.Error("the policy is not put in force", "err", err)
+			l.log.Error("the controller's new policy cannot be used: the old one stays in force", "err", err)
 			return
 		}
 		l.clock.trustSystem(news.Policy.Policy().SystemTime)
 		l.send(policy)
 	case readersync.CredentialsChanged:
-		if news.Key || news.Held.Epoch != l.held.number() {
+		if epoch, _ := l.held.current(); news.Key || news.Held.Epoch != epoch.Number {
 			l.held.openKey()
 		}
-		for _, health := range l.held.health() {
-			l.send(health)
-		}
+		l.sendHealth()
 	case readersync.Forked:
 		l.send(device.Health{
 			Subject: wire.SubjectCache, Condition: device.Forked,
@@ -136,7 +136,7 @@ func (l *link) tell(news readersync.News) {
 	}
 }
 
-// report tells the controller how the reader and its door are.
+// report tells the controller the state of the reader and its door.
 func (l *link) report(state device.State) {
 	if l.client != nil {
 		l.client.Report(condition(state, l.data))
@@ -150,18 +150,23 @@ func (l *link) recorded() {
 	}
 }
 
-// damaged tells the brain that a part of the credentials is damaged, and has
-// the controller send it again.
-func (l *link) damaged() {
+// sendHealth tells the brain how the credentials and their key are.
+func (l *link) sendHealth() {
 	for _, health := range l.held.health() {
 		l.send(health)
 	}
+}
+
+// damaged tells the brain that a part of the credentials is damaged, and has the
+// controller send it again.
+func (l *link) damaged() {
+	l.sendHealth()
 	if l.client != nil {
 		l.client.Damaged()
 	}
 }
 
-// enrol hands a card to the controller that asked for it.
+// enrol sends a card to the controller, which asked for it.
 func (l *link) enrol(id wire.CommandID, uid []byte) error {
 	if l.client == nil {
 		return errors.New("no controller")
@@ -169,9 +174,8 @@ func (l *link) enrol(id wire.CommandID, uid []byte) error {
 	return l.client.SealCard(id, uid)
 }
 
-// condition says in the controller's words what the brain says in its own.
-// That the link is down need not be told on it. data is what is wrong with
-// where the data is kept.
+// condition translates the brain's state for the controller, without the link's. data
+// is what is wrong with where the data is kept.
 func condition(s device.State, data error) wire.Condition {
 	c := wire.Condition{
 		Lockout: s.Lockout, PIN: s.PIN, Card: s.Card, Strike: s.Strike, Door: s.Door,

@@ -12,12 +12,11 @@ import (
 	"latchkey/sync/wire"
 )
 
-// errAdopted ends a loop whose reader has been adopted (anew) meanwhile.
+// errAdopted ends the loop of a reader that has been adopted meanwhile.
 var errAdopted = errors.New("adopted")
 
-// loop is the one place where events meet the brain and its actions are
-// carried out. Nothing in it blocks: the journal, the workers, the keypad and
-// the strike have goroutines of their own.
+// loop feeds events to the brain and carries out its actions. It never blocks: the
+// journal, the workers, the keypad and the strike have goroutines of their own.
 type loop struct {
 	clock       *clock
 	instruments *instruments
@@ -30,17 +29,17 @@ type loop struct {
 	report      func(device.State)
 	answers     <-chan device.Event // of the journal, the workers and the link
 	adopted     <-chan struct{}
-	asked       <-chan func() // by the watchdog, for a turn: to be called after it
+	asked       <-chan func() // by the watchdog, for a turn; to be called after it
 
 	brain   device.Reader
-	waiting []device.Event // for the next turns, before all else: what was known at the start, and what carrying out an action came to
+	waiting []device.Event // to be handled before all others
 }
 
-// longestSleep bounds how long the loop waits without a turn.
+// longestSleep is the longest that the loop waits for an event.
 const longestSleep = 30 * time.Second
 
-// run begins with the first actions of a brain and goes on until ctx ends or the
-// reader is adopted.
+// run carries out a new brain's first actions, and then handles events until ctx ends or
+// the reader is adopted.
 func (l *loop) run(ctx context.Context, first []device.Action) error {
 	l.carryOut(first)
 	l.waiting = append(l.waiting, l.instruments.known()...)
@@ -56,19 +55,19 @@ func (l *loop) run(ctx context.Context, first []device.Action) error {
 	}
 }
 
-// next returns the next event, and what is to be called after its turn; no event
-// when ctx has ended or the reader is adopted.
+// next returns the next event, and what to call after its turn; no event once ctx has
+// ended or the reader is adopted.
 func (l *loop) next(ctx context.Context, timer *time.Timer) (event device.Event, turned func(), err error) {
 	turned = func() {}
 	if len(l.waiting) > 0 {
-		// An instrument may have said something newer meanwhile.
+		// Before events, which may hold something newer from an instrument.
 		event, l.waiting = l.waiting[0], l.waiting[1:]
 		return event, turned, nil
 	}
 	timer.Reset(l.sleep())
 	adopted := l.adopted
 	if l.brain.Durable().Pending != 0 {
-		adopted = nil // a PIN that is being checked has its outcome first
+		adopted = nil // not before the PIN that is being checked has its outcome
 	}
 	event = device.Tick{}
 	select {
@@ -84,7 +83,7 @@ func (l *loop) next(ctx context.Context, timer *time.Timer) (event device.Event,
 	return event, turned, nil
 }
 
-// sleep is how long nothing needs to be done if nothing happens.
+// sleep returns how long to wait for an event before the next turn is due.
 func (l *loop) sleep() time.Duration {
 	at, ok := l.brain.Deadline()
 	if !ok {
@@ -119,7 +118,7 @@ func (l *loop) carryOut(actions []device.Action) {
 	}
 }
 
-// identify hands a slot to the worker of its kind.
+// identify moves a secret from its slot to the worker of its kind.
 func (l *loop) identify(action device.Identify) {
 	j := &job{seq: action.Seq, enrol: action.Enrol}
 	l.instruments.slots.take(action.Kind, &j.material)

@@ -100,3 +100,13 @@ func TestWhatWasKnownAtTheStartGivesWayToWhatWasSaidSince(t *testing.T) {
 		}
 	})
 }
+
+func TestAPINThatTheBrainHasDecidedIsCountedAndTimed(t *testing.T) {
+	metrics := status.NewMetrics()
+	l := &loop{instruments: &instruments{stopwatch: &metrics.Strike}, lookups: &metrics.Lookups}
+	l.lookups.Identified(device.Identified{Kind: wire.PIN, Seq: 7, Outcome: device.Unknown}, status.LookupTimes{Derivation: time.Second, Lookup: time.Millisecond})
+	l.carryOut([]device.Action{device.Decided{Seq: 7, Outcome: device.Unknown}})
+	if f := metrics.Figures(nil); f.Lookups["pin"]["unknown"] != 1 || f.Derivation.Count != 1 {
+		t.Errorf("%v, %d timed", f.Lookups, f.Derivation.Count)
+	}
+}

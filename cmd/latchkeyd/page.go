@@ -10,7 +10,7 @@ import (
 	"latchkey/sync/wire"
 )
 
-// page is what a simulated board's page shows of the reader.
+// page returns what a simulated board's page shows of the reader.
 func (r *reader) page() board.Page {
 	return board.Page{
 		Name: r.config.Reader.ID,
@@ -24,7 +24,7 @@ func (r *reader) page() board.Page {
 	}
 }
 
-// recent keeps the newest records in words.
+// recent keeps the newest records as text.
 type recent struct {
 	mu    sync.Mutex
 	texts []string

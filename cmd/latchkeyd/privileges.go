@@ -11,30 +11,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// harden keeps digits that pass through memory from ending up in a core dump,
-// and other processes of the same user from reading them.
+// harden keeps the digits in this process's memory out of core dumps, and out of reach
+// of other processes of the same user.
 func harden() error {
-	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
-		return fmt.Errorf("forbid core dumps: %w", err)
-	}
-	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+	if err := errors.Join(unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}), unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)); err != nil {
 		return fmt.Errorf("forbid core dumps: %w", err)
 	}
 	return nil
 }
 
-// asOwner has root go on as the owner of a data directory: what root itself
-// writes there the service, which runs as that owner, could not read.
+// asOwner has root go on as the owner of a data directory: the service runs as that owner
+// and could not read root's files.
 func asOwner(dir string) error {
 	uid, gid, err := owner(dir)
 	if err != nil || os.Geteuid() != 0 || uid == 0 {
 		return err
 	}
-	if err := errors.Join(syscall.Setgroups([]int{gid}), syscall.Setgid(gid)); err != nil {
-		return fmt.Errorf("go on as the group %d, which %s belongs to: %w", gid, dir, err)
+	err = errors.Join(syscall.Setgroups([]int{gid}), syscall.Setgid(gid))
+	if err == nil {
+		err = syscall.Setuid(uid)
 	}
-	if err := syscall.Setuid(uid); err != nil {
-		return fmt.Errorf("go on as the user %d, whom %s belongs to: %w", uid, dir, err)
+	if err != nil {
+		return fmt.Errorf("become the owner of %s, user %d and group %d: %w", dir, uid, gid, err)
 	}
 	return harden() // a new user makes a process dumpable again
 }
@@ -48,9 +46,8 @@ func owner(dir string) (uid, gid int, err error) {
 	return int(stat.Uid), int(stat.Gid), nil
 }
 
-// openOut opens a file for what is made of a data directory's content, before
-// asOwner: root may write it where it likes. Within the directory it is its
-// owner's.
+// openOut opens an output file before asOwner, so that root may write it anywhere. Within
+// the data directory the file belongs to the directory's owner.
 func openOut(path, dir string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|syscall.O_NOFOLLOW, 0o644)
 	if err != nil || os.Geteuid() != 0 {

@@ -21,8 +21,7 @@ import (
 	"latchkey/sync/wire"
 )
 
-// reader is what lives on while the reader is adopted, anew or for the first
-// time.
+// reader is what stays while the reader is adopted by a site.
 type reader struct {
 	config      *config
 	log         *slog.Logger
@@ -36,16 +35,16 @@ type reader struct {
 	data        error // what is wrong with where the data is kept
 }
 
-// storeWithin is beyond what memory cards stall for when they tidy up.
+// storeWithin is longer than memory cards stall for housekeeping.
 const storeWithin = 60 * time.Second
 
-// once runs the reader as what its data directory makes it: one that waits for
-// its adoption, or a site's.
+// once runs the reader until ctx ends or it is adopted: as a site's if its data
+// directory holds one, or else as one that waits for adoption.
 func (r *reader) once(ctx context.Context) (err error) {
 	dir := r.config.Reader.Data
 	r.watchdog.Begin()
 	r.inbox.TakeOver()
-	r.clock.forget()
+	r.clock.set(time.Time{}, 0)
 	site, err := r.site()
 	known := err == nil || errors.Is(err, fs.ErrNotExist)
 	start := device.Start{
@@ -62,11 +61,11 @@ func (r *reader) once(ctx context.Context) (err error) {
 		start.JournalFault = began
 	}
 	if !known || site.Bundle == 0 && durable.Site != (wire.SiteID{}) {
-		// Not set up for now: what was held of the site must not be forgotten.
+		// Not set up for now: what the journal holds of the site must not be forgotten.
 		start.Site = durable.Site
 	}
 
-	// How far log and policies of a site had come bounds nothing that the next one brings.
+	// The revisions that one site has reached do not bind the next one.
 	reached := durable
 	if start.Replaced = site.Replaced; start.Replaced || start.Site != durable.Site {
 		reached.Leave()
@@ -85,10 +84,10 @@ func (r *reader) once(ctx context.Context) (err error) {
 	defer closing(&err, held.cache.Close)
 	defer r.metrics.Begin(events, filepath.Dir(held.epoch.KeyFile))()
 	if site.Bundle != 0 && err != nil {
-		r.log.Error("no valid policy: nobody can open but with the exit button; have the reader adopted anew", "err", err)
+		r.log.Error("no valid policy: only the exit button opens the door; have the reader adopted anew", "err", err)
 	}
-	if err := held.fault(); site.Bundle != 0 && err != nil {
-		r.log.Error("credentials cannot be used", "err", err)
+	if _, err := held.current(); site.Bundle != 0 && err != nil {
+		r.log.Error("no PIN or card can be checked"+again, "err", err)
 	}
 	start.Held = held.cache.Held()
 
@@ -96,7 +95,7 @@ func (r *reader) once(ctx context.Context) (err error) {
 	group, ctx := errgroup.WithContext(ctx)
 	defer closing(&err, group.Wait)
 	defer cancel()
-	answers := make(chan device.Event) // to this brain, and no later one
+	answers := make(chan device.Event) // for this brain only
 	send := func(event device.Event) {
 		select {
 		case answers <- event:
@@ -109,8 +108,8 @@ func (r *reader) once(ctx context.Context) (err error) {
 	writer := journal.NewWriter(events, func(stored journal.Stored) {
 		defer storing.Done()
 		if stored.Err == nil {
-			if site.First || site.Replaced {
-				r.begun(site)
+			if err := site.JournalBegun(dir); err != nil {
+				r.log.Warn("site.cbor cannot be written: tried again with the next record", "err", err)
 			}
 			link.recorded()
 		}
@@ -154,13 +153,13 @@ func (r *reader) once(ctx context.Context) (err error) {
 	l.waiting = held.health()
 	r.watchdog.Attend(tasks...)
 	err = l.run(ctx, first)
-	r.instruments.strike.Strike(0) // before all else, and the next brain knows of none
+	r.instruments.strike.Strike(0) // the next brain does not know that it is on
 	return err
 }
 
-// site returns the site that the reader belongs to, or one without a bundle
-// number and why: fs.ErrNotExist if it never belonged to any. A reader whose
-// site cannot be read is not set up: its exit button works.
+// site returns the site that the reader belongs to. With an error, which is
+// fs.ErrNotExist if there never was one, it returns an empty site: only the exit button
+// works then.
 func (r *reader) site() (*adoption.Site, error) {
 	held, err := adoption.ReadSite(r.config.Reader.Data)
 	if err == nil {
@@ -172,39 +171,29 @@ func (r *reader) site() (*adoption.Site, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		r.log.Info("not adopted yet: run latchkeyd identity, give the request to the controller, and its bundle to latchkeyd adopt")
 	default:
-		r.log.Error("not set up", "err", err)
+		r.log.Error("not set up: only the exit button opens the door", "err", err)
 	}
 	return new(adoption.Site), err
 }
 
-// begun notes that the journal tells of the site.
-func (r *reader) begun(site *adoption.Site) {
-	if err := site.Begun(r.config.Reader.Data); err != nil {
-		r.log.Warn("the beginning of the journal is not noted", "err", err) // tried again with the next record
-	}
-}
-
-// fingerprint is what the screen shows for adoption; "" as long as there are no
-// keys.
+// fingerprint returns what the screen shows for adoption; "" while there are no keys.
 func (r *reader) fingerprint() string {
 	fingerprint, err := adoption.Fingerprint(r.config.Reader.Data)
 	if err != nil {
-		r.log.Error("identity", "err", err)
+		r.log.Error("the screen cannot show the fingerprint for adoption", "err", err)
 	}
 	return fingerprint
 }
 
 // answer turns the journal's answer into the brain's event.
 func answer(stored journal.Stored) device.Stored {
-	event := device.Stored{Batch: stored.Batch}
-	for _, fault := range []error{journal.ErrFull, journal.ErrReadOnly, journal.ErrBusy, journal.ErrDisk} {
+	if stored.Err == nil {
+		return device.Stored{Batch: stored.Batch}
+	}
+	for _, fault := range []error{journal.ErrFull, journal.ErrReadOnly, journal.ErrBusy} {
 		if errors.Is(stored.Err, fault) {
-			event.Fault = fault.Error()
-			return event
+			return device.Stored{Batch: stored.Batch, Fault: fault.Error()}
 		}
 	}
-	if stored.Err != nil {
-		event.Fault = journal.ErrDisk.Error()
-	}
-	return event
+	return device.Stored{Batch: stored.Batch, Fault: journal.ErrDisk.Error()}
 }

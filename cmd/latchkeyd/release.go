@@ -7,20 +7,19 @@ import (
 	"latchkey/board"
 )
 
-// releaseCommand is the stop hook: whatever became of the reader, its strike is
-// released, the one that it drove. What is wrong with the config is said and does
-// not keep it from that: somebody may have edited the config while the strike was
-// on. Without a reader that left its strike behind it is the config's.
+// releaseCommand is the stop hook. It releases the strike that a dead reader was
+// driving, or else the one that the config names. It reports mistakes in the config
+// but releases all the same: somebody may have edited it while the strike was on.
 func releaseCommand(_ context.Context, command *call) error {
 	c, wrong := command.config()
 	path := command.flags.Lookup("config").Value.String()
 	if path == "" {
 		return wrong
 	}
-	left, err := driven(path)
-	if left != nil {
-		err = left.located(board.Release(left.Board))
-		if err == nil || c != nil && c.text == left.text {
+	running, err := readRunning(path)
+	if running != nil {
+		err = running.located(board.Release(running.Board))
+		if err == nil || c != nil && c.text == running.text {
 			return errors.Join(wrong, err)
 		}
 	}

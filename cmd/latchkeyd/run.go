@@ -40,8 +40,8 @@ func newLog(w io.Writer, level slog.Level) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
 }
 
-// run runs the reader until ctx ends. An adoption meanwhile is taken over, and
-// the reader goes on as the site's.
+// run runs the reader until ctx ends. When it is adopted meanwhile, it goes on as the
+// site's.
 func run(ctx context.Context, c *config, log *slog.Logger) (err error) {
 	if err := datadir.Open(c.Reader.Data); err != nil {
 		return err
@@ -53,14 +53,14 @@ func run(ctx context.Context, c *config, log *slog.Logger) (err error) {
 	defer unlock()
 	volatile := c.checkPersistent()
 	if volatile != nil {
-		log.Error("this is no place for a reader's data", "err", c.located(volatile))
+		log.Error("a power cut will empty the data directory", "err", c.located(volatile))
 	}
 	if err := durable.Tidy(c.Reader.Data); err != nil {
-		log.Warn("what a power cut has left stays", "err", err)
+		log.Warn("unfinished files of an earlier power cut cannot be removed", "err", err)
 	}
 	seconds, err := strconv.ParseInt(built, 10, 64)
 	if err != nil {
-		return fmt.Errorf("this program was built wrongly: main.built: %w", err)
+		return fmt.Errorf("this program was not built by make: main.built: %w", err)
 	}
 	r := &reader{config: c, log: log, clock: newClock(time.Unix(seconds, 0)), recent: new(recent), metrics: status.NewMetrics(), data: volatile}
 	r.inbox = adoption.NewInbox(c.Reader.Data, log)
@@ -71,12 +71,12 @@ func run(ctx context.Context, c *config, log *slog.Logger) (err error) {
 	if err != nil {
 		return c.located(err)
 	}
-	if err := c.keepDriven(); err != nil {
-		log.Warn("the stop hook has nothing but the config to go by", "err", err)
+	if err := c.saveRunning(); err != nil {
+		log.Warn("no copy of the config for the stop hook: do not edit the config while the reader runs", "err", err)
 	}
 	defer func() {
 		if err == nil {
-			err = c.dropDriven()
+			err = c.removeRunning()
 		}
 	}()
 	defer closing(&err, b.Close)
@@ -106,10 +106,8 @@ func run(ctx context.Context, c *config, log *slog.Logger) (err error) {
 	}
 }
 
-// closing adds what goes wrong at the end to what ended it.
-func closing(err *error, close func() error) {
-	*err = errors.Join(*err, close())
-}
+// closing joins the error of a deferred close to the function's own.
+func closing(err *error, close func() error) { *err = errors.Join(*err, close()) }
 
 // during runs f until ctx ends, which is no error.
 func during(ctx context.Context, f func(context.Context) error) func() error {
@@ -121,10 +119,10 @@ func during(ctx context.Context, f func(context.Context) error) func() error {
 	}
 }
 
-// exitUnreleased ends the process at once, whatever else it is doing, when the
-// strike cannot be released: the stop hook releases it then.
+// exitUnreleased ends the process at once if the strike cannot be released: the stop hook
+// then releases it.
 func (r *reader) exitUnreleased() {
 	err := <-r.instruments.strike.Failed()
-	r.log.Error("the strike cannot be released", "err", err)
+	r.log.Error("the strike cannot be released: the reader ends, for the stop hook to release it", "err", err)
 	os.Exit(1)
 }

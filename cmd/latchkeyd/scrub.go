@@ -7,8 +7,8 @@ import (
 	"latchkey/device/cache"
 )
 
-// Scrubbing reads a chunk of 8 KiB each scrubEvery, all of them after the start
-// and then once a day.
+// Scrubbing reads a chunk of 8 KiB each scrubEvery: all of them after the start, and again
+// each scrubAgain.
 const (
 	scrubEvery = 100 * time.Millisecond
 	scrubAgain = 24 * time.Hour
@@ -16,18 +16,18 @@ const (
 
 func (r *reader) scrub(ctx context.Context, c *cache.Cache, damaged func()) error {
 	for {
-		spoiled := 0
+		damages := 0
 		err := c.Scrub(ctx, scrubEvery, func(damage *cache.Damage) {
-			spoiled++
-			r.log.Error("credentials are damaged", "err", damage)
+			damages++
+			r.log.Error("credentials are damaged"+again, "err", damage)
 		})
 		if ctx.Err() != nil {
 			return nil
 		}
 		if err != nil {
-			r.log.Error("scrub", "err", err)
+			r.log.Error("the credentials on the disk cannot be checked for damage: tried again tomorrow", "err", err)
 		}
-		if spoiled > 0 {
+		if damages > 0 {
 			damaged()
 		}
 		select {

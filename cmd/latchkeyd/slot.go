@@ -17,9 +17,8 @@ type material struct {
 func (m *material) value() []byte { return m.bytes[:m.n] }
 func (m *material) wipe()         { *m = material{} }
 
-// slots hold what was presented, one of a kind, from the moment it is until
-// the brain says whether it is to be looked up. They are all that the loop
-// knows of it.
+// slots hold what was presented, one of each kind, until the brain has decided whether
+// to look it up. The loop sees nothing of it but the slot.
 type slots struct {
 	mu    sync.Mutex
 	slots [2]material
@@ -27,8 +26,8 @@ type slots struct {
 
 func (s *slots) of(kind wire.CredentialKind) *material { return &s.slots[kind-wire.PIN] }
 
-// put fills a slot and wipes b. It says no, and the presentation is as good as
-// not made, while the one before is still undecided.
+// put fills a slot and wipes b. It returns false, and the presentation does not count,
+// while the one before is undecided.
 func (s *slots) put(kind wire.CredentialKind, b []byte) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

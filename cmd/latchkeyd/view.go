@@ -8,12 +8,12 @@ import (
 	"latchkey/sync/wire"
 )
 
-// viewer says to the keypad what the brain wants to be seen.
+// viewer translates the brain's views for the keypad.
 type viewer struct {
-	linked bool // the reader has a controller to be linked with
+	linked bool // the site has a controller to be linked with
 }
 
-// view translates; now and mono are one moment by both clocks.
+// view translates one. now and mono are the same moment by both clocks.
 func (w viewer) view(v device.View, now time.Time, mono time.Duration) keypad.View {
 	at := func(d time.Duration) time.Time {
 		if d == 0 {
@@ -60,7 +60,7 @@ var screens = map[device.Screen]keypad.Screen{
 	device.ScreenEnrolled:   keypad.Enrolled,
 }
 
-// reasonText is what a screen says of a reason. A PIN never has one.
+// reasonText is what a screen shows for a reason. A PIN never has one.
 var reasonText = map[wire.Reason]string{
 	wire.ReasonNotSetUp: "Not set up",
 	wire.ReasonTamper:   "The reader is open",

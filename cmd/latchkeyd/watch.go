@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// nextSecond comes as the clock's next second begins: all that looks every second
-// wakes the processor together.
+// nextSecond fires as the clock's next second begins, so that all that looks every second
+// wakes the processor at once.
 func nextSecond() <-chan time.Time {
 	now := time.Now()
 	return time.After(now.Truncate(time.Second).Add(time.Second).Sub(now))
 }
 
-// watch looks every second, and reports that the strike's line could not be set, and that it could
-// again, parts that hang, and inputs whose line can be had at last.
+// watch looks every second, and reports when the strike's line fails or works again, which
+// parts hang, and which inputs work at last.
 func (in *instruments) watch(ctx context.Context) error {
 	for failed := false; ; {
 		select {
@@ -31,13 +31,13 @@ func (in *instruments) watch(ctx context.Context) error {
 	}
 }
 
-// unstarted is an input whose line could not be had.
+// unstarted is an input whose line is in use or missing.
 type unstarted struct {
 	name  string
 	start func() error
 }
 
-// startLate tries again to start the inputs that could not be.
+// startLate tries again to start the inputs that failed.
 func (in *instruments) startLate() {
 	in.unstarted = slices.DeleteFunc(in.unstarted, func(u unstarted) bool {
 		err := u.start()

@@ -13,17 +13,17 @@ import (
 	"latchkey/sync/wire"
 )
 
-// job is a presented secret on its way to an outcome. There is one of it: it
-// travels by reference.
+// job is a presented secret that waits for its outcome. Never copy it: it is wiped in
+// place.
 type job struct {
 	seq      uint64
 	enrol    wire.CommandID
 	material material
 }
 
-// worker identifies what is presented, one after the other: it derives the tag,
-// looks it up and wipes the secret. There is one for PINs and one for cards, so
-// that a card need not wait for Argon2id.
+// worker identifies secrets one after the other: it derives the tag, looks it up and
+// wipes the secret. PINs and cards have a worker each, so that a card need not wait for
+// Argon2id.
 type worker struct {
 	kind    wire.CredentialKind
 	lookups *status.Lookups
@@ -31,21 +31,21 @@ type worker struct {
 	held    *held
 	jobs    chan *job
 	answer  func(device.Event)
-	enrol   func(id wire.CommandID, uid []byte) error // hands a card to the controller
-	damaged func()                                    // a part of the credentials turned out to be
+	enrol   func(id wire.CommandID, uid []byte) error // sends a card to the controller
+	damaged func()                                    // a part of the credentials is damaged
 }
 
 // identifyWithin is three times what the brain waits for an outcome.
 const identifyWithin = 30 * time.Second
 
-// jobsWaiting is more than the brain hands out before it gives one up.
+// jobsWaiting is more than the brain has looked up at once before it gives up on one.
 const jobsWaiting = 8
 
-// releaseAfter is how long after an outcome the memory of its derivation goes
-// back: that stops everything for some milliseconds, and the strike comes first.
+// releaseAfter is how long after an outcome Argon2id's memory is freed: that stops the
+// whole process for some milliseconds, and the strike comes first.
 const releaseAfter = 250 * time.Millisecond
 
-// run works until ctx ends, and wipes what is left then.
+// run works until ctx ends, and wipes what is left.
 func (w *worker) run(ctx context.Context) error {
 	release := time.NewTimer(0)
 	defer release.Stop()
@@ -54,14 +54,10 @@ func (w *worker) run(ctx context.Context) error {
 		case <-release.C:
 			pin.Release()
 		case <-ctx.Done():
-			for {
-				select {
-				case j := <-w.jobs:
-					j.material.wipe()
-				default:
-					return nil
-				}
+			for len(w.jobs) > 0 { // nobody else takes them
+				(<-w.jobs).material.wipe()
 			}
+			return nil
 		case j := <-w.jobs:
 			w.answer(w.identify(j))
 			w.task.Done()
@@ -93,8 +89,8 @@ func (w *worker) identify(j *job) device.Identified {
 	return answer
 }
 
-// lookUp derives the tag of a secret, looks it up and fills in what came of it and how
-// long it took.
+// lookUp derives the tag of a secret, looks it up, and fills in the answer and the
+// times.
 func (w *worker) lookUp(secret []byte, answer *device.Identified, took *status.LookupTimes) (damaged bool) {
 	begin := time.Now()
 	tag, epoch, err := w.held.tag(w.kind, secret)

@@ -15,12 +15,11 @@ import (
 	"latchkey/sync/wire"
 )
 
-// errRefused says that a bundle must not be taken over, now or later.
+// errRefused means that a bundle must not be taken over, now or later.
 var errRefused = errors.New("refused")
 
-// adoption is a bundle on its way in, kept as it came. Putting it into the data
-// directory by one rename is the adoption; what follows can be done again
-// after a power cut, and is, at the next start.
+// adoption is a bundle as it came. Once it is in the data directory, by one rename, the
+// reader is adopted: after a power cut the next start does the rest.
 type adoption struct {
 	Bundle      []byte `cbor:"1,keyasint"`
 	ReplaceSite bool   `cbor:"2,keyasint"`
@@ -33,8 +32,8 @@ type checkedBundle struct {
 	snapshot *wire.VerifiedSnapshot
 }
 
-// readBundle opens a bundle and refuses one that must not replace what the
-// reader holds: foreign, older, for another board, or without a valid policy or snapshot.
+// readBundle opens a bundle. It refuses one that is of another site, older, for another
+// board, or without a valid policy or snapshot.
 func readBundle(dir string, a *adoption) (*checkedBundle, error) {
 	id, err := ReadIdentity(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -68,7 +67,7 @@ func readBundle(dir string, a *adoption) (*checkedBundle, error) {
 			return nil, fmt.Errorf("the bundle is of site %s, but this reader belongs to site %s: add --replace-site if it is to change", bundle.SiteName, held.Name)
 		}
 	case bundle.Number < held.Bundle && !a.ReplaceSite:
-		return nil, fmt.Errorf("the bundle is older than the one that this reader has (%d, not %d): have the controller write a new one; if this is new, because the site was put back to an older state, add --replace-site", bundle.Number, held.Bundle)
+		return nil, fmt.Errorf("the bundle is older than the one that this reader has (%d, not %d): have the controller write a new one, or add --replace-site if the site was restored from a backup", bundle.Number, held.Bundle)
 	}
 	if bundle.Broker != "" {
 		if err := wire.CheckBroker(bundle.Broker); err != nil {
@@ -91,9 +90,8 @@ func readBundle(dir string, a *adoption) (*checkedBundle, error) {
 	return checked, nil
 }
 
-// Adopt takes a bundle over into a data directory, or has the reader that runs on
-// it do that and waits for it. The error says what to do about a bundle that
-// must not be taken over.
+// Adopt takes a bundle over into a data directory, or has the reader that runs on it do
+// so. The error tells what to do about a refused bundle.
 func Adopt(dir string, sealed []byte, replaceSite bool) (*wire.Bundle, error) {
 	a := &adoption{Bundle: sealed, ReplaceSite: replaceSite}
 	bundle, err := readBundle(dir, a)
@@ -128,8 +126,8 @@ func awaitTakeOver(dir string, number uint64) error {
 	return errors.New("the running reader has not taken the bundle over within 10 s: see its log; it goes on trying")
 }
 
-// takeOver makes an adoption that lies in the data directory the reader's own.
-// The caller holds the directory's lock. Each step can be done twice.
+// takeOver makes an adoption in the data directory the reader's own. The caller holds the
+// directory's lock. Each step may be done twice.
 func takeOver(dir string) error {
 	b, err := datadir.ReadSecret(filepath.Join(dir, datadir.Adoption), wire.MaxBundle+1<<10)
 	if errors.Is(err, fs.ErrNotExist) {

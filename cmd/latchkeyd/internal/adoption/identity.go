@@ -1,6 +1,5 @@
-// Package adoption is how a reader comes to belong to a site: its own keys, the
-// request that it makes with them, and the bundle that the site's controller
-// answers with.
+// Package adoption makes a reader belong to a site: the reader's own keys, its request,
+// and the bundle with which the site's controller answers.
 package adoption
 
 import (
@@ -21,9 +20,9 @@ import (
 	"latchkey/sync/wire"
 )
 
-// An Identity is the reader's own keys, made on the board once and never leaving
-// it. The certificate request is kept because its signature, and so the
-// fingerprint that people compare, differs each time it is made.
+// An Identity is the reader's own keys, made once on the board, which they never leave.
+// The certificate request is kept: made again it would have another signature, and so
+// another fingerprint.
 type Identity struct {
 	Signing [32]byte `cbor:"1,keyasint"` // Ed25519 seed
 	Sealing [32]byte `cbor:"2,keyasint"` // X25519 private key
@@ -31,7 +30,6 @@ type Identity struct {
 	CSR     []byte   `cbor:"4,keyasint"` // PKCS #10, DER, of the TLS key
 }
 
-// newIdentity makes keys.
 func newIdentity() (*Identity, error) {
 	var id Identity
 	rand.Read(id.Signing[:])
@@ -47,7 +45,7 @@ func newIdentity() (*Identity, error) {
 	if id.TLS, err = x509.MarshalPKCS8PrivateKey(key); err != nil {
 		return nil, err
 	}
-	// The controller names the reader in the certificate, whatever stands here.
+	// The controller names the reader in the certificate, whatever is here.
 	template := &x509.CertificateRequest{Subject: pkix.Name{CommonName: "latchkey reader"}}
 	if id.CSR, err = x509.CreateCertificateRequest(rand.Reader, template, key); err != nil {
 		return nil, err
@@ -69,7 +67,7 @@ func ReadIdentity(dir string) (*Identity, error) {
 	return &id, nil
 }
 
-// MakeIdentity makes a data directory's identity, or finds the one there is.
+// MakeIdentity returns a data directory's identity, and makes it if there is none.
 func MakeIdentity(dir string) (*Identity, error) {
 	id, err := ReadIdentity(dir)
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -89,7 +87,7 @@ func (id *Identity) SealingKey() (*ecdh.PrivateKey, error) {
 	return ecdh.X25519().NewPrivateKey(id.Sealing[:])
 }
 
-// request is what the controller answers with a bundle.
+// request returns what the controller answers with a bundle.
 func (id *Identity) request() (*wire.Request, error) {
 	sealing, err := id.SealingKey()
 	if err != nil {
@@ -102,8 +100,8 @@ func (id *Identity) request() (*wire.Request, error) {
 	}, nil
 }
 
-// Request returns the signed request for adoption and its fingerprint, which
-// the screen and the controller show for people to compare.
+// Request returns the signed request for adoption and its fingerprint, which people
+// compare on the screen and at the controller.
 func (id *Identity) Request() (signed []byte, fingerprint string, err error) {
 	request, err := id.request()
 	if err != nil {
@@ -115,8 +113,8 @@ func (id *Identity) Request() (signed []byte, fingerprint string, err error) {
 	return signed, wire.Fingerprint(wire.Marshal(request)), nil
 }
 
-// Fingerprint returns that of the request that a data directory's identity
-// makes; "" as long as there are no keys.
+// Fingerprint returns the fingerprint of a data directory's request; "" while there are no
+// keys.
 func Fingerprint(dir string) (string, error) {
 	id, err := ReadIdentity(dir)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -11,8 +11,8 @@ import (
 	"latchkey/cmd/latchkeyd/internal/datadir"
 )
 
-// An Inbox is where a running reader takes adoptions from. It holds the data
-// directory's lock.
+// An Inbox takes over the adoptions that come into a running reader's data directory,
+// which the caller has locked.
 type Inbox struct {
 	dir     string
 	log     *slog.Logger
@@ -23,18 +23,18 @@ type Inbox struct {
 // NewInbox returns the inbox of a data directory.
 func NewInbox(dir string, log *slog.Logger) *Inbox { return &Inbox{dir: dir, log: log} }
 
-// Refused says why the last adoption was not taken over; "": it was.
+// Refused returns why the last adoption was not taken over; "": it was.
 func (i *Inbox) Refused() string { return i.refused }
 
-// TakeOver takes over an adoption that has come. One that is refused is set
-// aside; one that fails, for want of room perhaps, is tried again later.
+// TakeOver takes over an adoption that has come. It renames one that is refused; one that
+// fails, because the disk is full perhaps, is tried again later.
 func (i *Inbox) TakeOver() {
 	err := takeOver(i.dir)
 	if err == nil {
 		i.tried, i.refused = time.Time{}, ""
 		return
 	}
-	i.log.Error("the adoption is not taken over", "err", err)
+	i.log.Error("the adoption failed", "err", err)
 	i.refused = err.Error()
 	path := filepath.Join(i.dir, datadir.Adoption)
 	if errors.Is(err, errRefused) {
@@ -50,9 +50,9 @@ func (i *Inbox) TakeOver() {
 // retryAfter is how long an adoption that failed waits for another try.
 const retryAfter = time.Minute
 
-// Await waits until a bundle has come, or the keys that a request is made of,
-// and returns false if ctx ends first. The bundle that was tried last waits for
-// retryAfter. It looks whenever next returns.
+// Await waits until a bundle has come, or the reader's first keys, and returns false if
+// ctx ends first. The bundle that was tried last waits for retryAfter. Await looks
+// whenever next fires.
 func (i *Inbox) Await(ctx context.Context, next func() <-chan time.Time) bool {
 	bundle, keys := filepath.Join(i.dir, datadir.Adoption), filepath.Join(i.dir, datadir.Identity)
 	_, err := os.Stat(keys)

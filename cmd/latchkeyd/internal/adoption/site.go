@@ -11,9 +11,8 @@ import (
 	"latchkey/sync/wire"
 )
 
-// A Site is what an adoption leaves behind besides the epoch and the policy: who
-// the controller is. It is written last, so a reader belongs to a site once
-// all that it needs is there.
+// A Site is what a reader keeps of its adoption besides the epoch and the policy. It is
+// written last: a reader belongs to a site once it has all that it needs.
 type Site struct {
 	Bundle      uint64      `cbor:"1,keyasint"` // number of the bundle
 	ID          wire.SiteID `cbor:"2,keyasint"`
@@ -23,11 +22,11 @@ type Site struct {
 	Certificate []byte      `cbor:"6,keyasint"` // DER
 	Authority   []byte      `cbor:"7,keyasint"` // DER
 	Broker      string      `cbor:"8,keyasint,omitempty"`
-	// First says that the adopted reader has not begun its first journal yet:
-	// only then may it be without one.
+	// First says that the reader has not begun its first journal: only then may it be
+	// without one.
 	First bool `cbor:"9,keyasint,omitempty"`
-	// Replaced says that the site took the place of another one, or of a later
-	// state of itself, and that the journal does not tell of it yet.
+	// Replaced says that the site replaced another one, or a later state of itself, and
+	// that the journal does not tell of it yet.
 	Replaced bool `cbor:"10,keyasint,omitempty"`
 }
 
@@ -48,8 +47,7 @@ func ReadSite(dir string) (*Site, error) {
 	return &s, nil
 }
 
-// errSiteDamaged says that it cannot be known any more which site the reader
-// belongs to.
+// errSiteDamaged means that nobody can tell any more which site the reader belongs to.
 var errSiteDamaged = errors.New(datadir.Site + " is damaged: have the controller write a new bundle, and adopt it with --replace-site")
 
 func (s *Site) write(dir string) error {
@@ -65,10 +63,13 @@ func (s *Site) CheckReader(id string) error {
 	return fmt.Errorf("the site adopted this reader as %s, but reader.id is %s in the config: make them equal", s.Reader, id)
 }
 
-// Begun notes that the first journal of an adopted reader is there, so that from
-// now on a missing one is one that was lost, and that it tells of the site. If
-// that cannot be written, s stays as it was.
-func (s *Site) Begun(dir string) error {
+// JournalBegun notes, if that is new, that the reader has a journal, so that a missing
+// one counts as lost from now on, and that the journal tells of the site. If that cannot
+// be written, s stays as it was.
+func (s *Site) JournalBegun(dir string) error {
+	if !s.First && !s.Replaced {
+		return nil
+	}
 	noted := *s
 	noted.First, noted.Replaced = false, false
 	if err := noted.write(dir); err != nil {
