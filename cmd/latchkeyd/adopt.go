@@ -40,10 +40,8 @@ func identityCommand(_ context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	if _, err := file.Write(request); err != nil {
-		return fmt.Errorf("write the request: %w", err)
-	}
-	if err := errors.Join(file.Truncate(int64(len(request))), file.Close()); err != nil {
+	_, err = file.Write(request)
+	if err := errors.Join(err, file.Truncate(int64(len(request))), file.Close()); err != nil {
 		return fmt.Errorf("write the request: %w", err)
 	}
 	if *asJSON {

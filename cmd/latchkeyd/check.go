@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"strings"
 
 	"latchkey/board"
 	"latchkey/cmd/latchkeyd/internal/adoption"
@@ -22,46 +23,33 @@ func checkCommand(_ context.Context, command *call) error {
 	if err != nil {
 		return err
 	}
-	var problems []error
-	for _, problem := range board.Check(c.Board, newLog(command.stderr, slog.LevelWarn)) {
-		problems = append(problems, c.located(problem))
-	}
-	if err := checkData(c.Reader.Data, c.Reader.ID); err != nil {
-		problems = append(problems, err)
-	}
-	if err := c.checkPersistent(); err != nil {
-		problems = append(problems, c.located(err))
-	}
+	problems := append(board.Check(c.Board, newLog(command.stderr, slog.LevelWarn)), checkData(c.Reader.Data, c.Reader.ID), c.checkPersistent())
 	if c.Touch.Device != "" {
 		if err := touch.CheckEvdev(c.Touch.Device); err != nil {
-			problems = append(problems, c.located(&board.KeyError{Key: "touch.device", Err: err}))
+			problems = append(problems, &board.KeyError{Key: "touch.device", Err: err})
 		}
 	}
 	if c.Watchdog.Device != "" {
-		if err := supervision.CheckTimer(c.Watchdog.Device); err != nil {
-			problems = append(problems, err)
+		problems = append(problems, supervision.CheckTimer(c.Watchdog.Device))
+	}
+	texts := []string{}
+	for _, problem := range problems {
+		if problem != nil {
+			texts = append(texts, c.located(problem).Error())
 		}
 	}
-	if c.json {
-		texts := []string{}
-		for _, problem := range problems {
-			texts = append(texts, problem.Error())
-		}
-		if err := printJSON(command.stdout, map[string]any{"reader": c.Reader.ID, "board": c.Board.Kind, "problems": texts}); err != nil {
-			return err
-		}
-	} else {
-		for _, problem := range problems {
-			fmt.Fprintln(command.stdout, problem)
-		}
-		if len(problems) == 0 {
-			fmt.Fprintf(command.stdout, "%s: no problems found in the config and what it names\n", c.Reader.ID)
-		}
+	switch {
+	case c.json:
+		err = printJSON(command.stdout, map[string]any{"reader": c.Reader.ID, "board": c.Board.Kind, "problems": texts})
+	case len(texts) > 0:
+		_, err = fmt.Fprintln(command.stdout, strings.Join(texts, "\n"))
+	default:
+		_, err = fmt.Fprintf(command.stdout, "%s: no problems found in the config and what it names\n", c.Reader.ID)
 	}
-	if len(problems) > 0 {
-		return fmt.Errorf("%d problems", len(problems))
+	if err == nil && len(texts) > 0 {
+		err = fmt.Errorf("%d problems", len(texts))
 	}
-	return nil
+	return err
 }
 
 // checkData reports what is wrong in a data directory, which may not exist yet.

@@ -66,13 +66,11 @@ func (in *instruments) openKeypad(b *board.Board, c *config) error {
 
 // keypadHealth takes the keypad's reports of its parts.
 func (in *instruments) keypadHealth(part string, err error) {
-	switch {
-	case part == "panel":
-		in.parts.Report(wire.SubjectPanel, err)
-	case part == "touch" && errors.Is(err, keypad.ErrPassedOver):
-		in.parts.ReportImpaired(wire.SubjectTouch, err)
-	case part == "touch":
-		in.parts.Report(wire.SubjectTouch, err)
+	switch subject := wire.Subject(part); {
+	case errors.Is(err, keypad.ErrPassedOver):
+		in.parts.ReportImpaired(subject, err)
+	case subject == wire.SubjectPanel, subject == wire.SubjectTouch:
+		in.parts.Report(subject, err)
 	default:
 		in.log.Warn("keypad", "part", part, "err", err)
 	}

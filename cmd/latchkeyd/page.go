@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"latchkey/board"
@@ -50,12 +51,8 @@ func (r *recent) lines() []string {
 }
 
 func recordText(record *wire.Record) string {
-	text := string(record.Kind)
-	for _, more := range []string{string(record.By), string(record.Reason), string(record.Cause), record.Subject, record.Text} {
-		if more != "" {
-			text += " " + more
-		}
-	}
+	parts := []string{string(record.Kind), string(record.By), string(record.Reason), string(record.Cause), record.Subject, record.Text}
+	text := strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), " ")
 	if record.Wrong > 0 {
 		text += fmt.Sprintf(" (%d wrong)", record.Wrong)
 	}

@@ -30,6 +30,8 @@ type checkedBundle struct {
 	*wire.Bundle
 	policy   *wire.VerifiedPolicy
 	snapshot *wire.VerifiedSnapshot
+	before   *Site // which the reader belongs to; nil: none, or damaged
+	damaged  bool
 }
 
 // readBundle opens a bundle. It refuses one that is of another site, older, for another
@@ -74,7 +76,7 @@ func readBundle(dir string, a *adoption) (*checkedBundle, error) {
 			return nil, fmt.Errorf("the bundle's %w: have the controller write a new one", err)
 		}
 	}
-	checked := &checkedBundle{Bundle: bundle}
+	checked := &checkedBundle{Bundle: bundle, before: held, damaged: errors.Is(err, errSiteDamaged)}
 	if checked.policy, err = wire.OpenPolicy(bundle.Site, bundle.Policy, bundle.Controller[:]); err != nil {
 		return nil, fmt.Errorf("the bundle's policy: %w", err)
 	}
@@ -148,12 +150,9 @@ func takeOver(dir string) error {
 	case err != nil:
 		return fmt.Errorf("%w: %w", errRefused, err)
 	}
-	held, siteErr := ReadSite(dir)
-	if siteErr != nil && !errors.Is(siteErr, fs.ErrNotExist) && !errors.Is(siteErr, errSiteDamaged) {
-		return siteErr
-	}
+	held := bundle.before
 	_, err = os.Stat(filepath.Join(dir, datadir.Journal))
-	first := errors.Is(err, fs.ErrNotExist) && (errors.Is(siteErr, fs.ErrNotExist) || held != nil && held.First)
+	first := errors.Is(err, fs.ErrNotExist) && !bundle.damaged && (held == nil || held.First)
 	replaced := held != nil && (held.Replaced || held.ID != bundle.Site || held.Controller != bundle.Controller || bundle.Number < held.Bundle)
 	if first {
 		if err := connection.Begin(dir); err != nil {

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -54,17 +55,11 @@ type Adoption struct {
 
 // Report takes the brain's newest state.
 func (s *Server) Report(state device.State, a Adoption) {
-	on := func(reason wire.Reason) string {
-		if reason == "" {
-			return "on"
-		}
-		return string(reason)
-	}
 	now := Status{
 		Reader: state.Reader, Version: state.Version, Site: a.Site, Fingerprint: a.Fingerprint,
 		Door: string(state.Door), Strike: string(state.Strike),
-		Lockout: "none", Wrong: int(state.Wrong), Guesses: int(state.Guesses),
-		PIN: on(state.PIN), Card: on(state.Card),
+		Lockout: cmp.Or(string(state.Lockout), "none"), Wrong: int(state.Wrong), Guesses: int(state.Guesses),
+		PIN: cmp.Or(string(state.PIN), "on"), Card: cmp.Or(string(state.Card), "on"),
 		Tamper: state.Tamper, ClockTrusted: state.ClockTrusted,
 		Epoch: state.Held.Epoch, Revision: state.Held.Revision, PolicyRevision: state.PolicyRevision,
 		Link: "down", Health: map[wire.Subject]string{},
@@ -74,9 +69,6 @@ func (s *Server) Report(state device.State, a Adoption) {
 		now.Link = "none"
 	case state.Parts.Is(wire.SubjectLink) == device.Good:
 		now.Link = "up"
-	}
-	if state.Lockout != "" {
-		now.Lockout = string(state.Lockout)
 	}
 	for _, fault := range state.Parts.Faults() {
 		now.Health[fault.Subject] = fault.Text

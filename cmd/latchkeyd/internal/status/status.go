@@ -3,6 +3,7 @@
 package status
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"maps"
@@ -58,26 +59,13 @@ func (s *Status) Print(w io.Writer) error {
 		t.row("fault", "%s: %s", subject, s.Health[subject])
 	}
 	s.Figures.add(&t)
-	return t.write(w)
+	_, err := t.WriteTo(w)
+	return err
 }
 
-// A table has two columns, the second of which begins where the longest label
-// leaves room.
-type table struct {
-	rows  [][2]string
-	width int
-}
+// A table has a column of labels and one of texts.
+type table struct{ bytes.Buffer }
 
 func (t *table) row(label, format string, args ...any) {
-	t.rows = append(t.rows, [2]string{label, fmt.Sprintf(format, args...)})
-	t.width = max(t.width, len(label))
-}
-
-func (t *table) write(w io.Writer) error {
-	for _, row := range t.rows {
-		if _, err := fmt.Fprintf(w, "%-*s  %s\n", t.width, row[0], row[1]); err != nil {
-			return err
-		}
-	}
-	return nil
+	fmt.Fprintf(t, "%-20s  %s\n", label, fmt.Sprintf(format, args...))
 }
