@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -28,7 +29,7 @@ type instruments struct {
 	strike    *relay.Strike
 	stopwatch *status.Stopwatch // of PINs
 	chips     []func() status.Chip
-	unstarted []unstarted // inputs; for watch, once it runs
+	unstarted []func() error // start inputs whose line is in use; only watch uses it, once it runs
 	parts     *supervision.Parts
 	keypad    *keypad.Keypad // nil: no display
 	film      *touch.Evdev   // nil: the touch is no input device of the kernel's
@@ -58,8 +59,8 @@ func newInstruments(c *config, stopwatch *status.Stopwatch, log *slog.Logger) *i
 	}
 }
 
-// openInstruments opens what the config names, the strike first and released.
-// Only the strike must work. Whoever called closes, also after an error.
+// openInstruments opens what the config names, the strike first and released. Only the
+// strike must work. The caller closes the instruments, after an error too.
 func openInstruments(b *board.Board, c *config, stopwatch *status.Stopwatch, log *slog.Logger) (*instruments, error) {
 	in := newInstruments(c, stopwatch, log)
 	line, err := b.Output("strike")
@@ -89,11 +90,11 @@ func openInstruments(b *board.Board, c *config, stopwatch *status.Stopwatch, log
 	return in, nil
 }
 
-// close gives everything back, the newest first.
+// close closes everything, the newest first.
 func (in *instruments) close() error {
 	var errs []error
-	for i := len(in.closes) - 1; i >= 0; i-- {
-		errs = append(errs, in.closes[i]())
+	for _, close := range slices.Backward(in.closes) {
+		errs = append(errs, close())
 	}
 	return errors.Join(errs...)
 }
@@ -112,7 +113,11 @@ func (in *instruments) openInput(b *board.Board, name device.InputName, opts rel
 func (in *instruments) startInput(name string, start func() error) error {
 	err := start()
 	if err != nil {
-		in.unstarted = append(in.unstarted, unstarted{name, start})
+		in.unstarted = append(in.unstarted, func() error {
+			err := start()
+			in.parts.ReportLine(name, err)
+			return err
+		})
 	}
 	return err
 }

@@ -53,7 +53,7 @@ func run(ctx context.Context, c *config, log *slog.Logger) (err error) {
 	defer unlock()
 	volatile := c.checkPersistent()
 	if volatile != nil {
-		log.Error("a power cut will empty the data directory", "err", c.located(volatile))
+		log.Error("the data directory is not safe from power cuts", "err", c.located(volatile))
 	}
 	if err := durable.Tidy(c.Reader.Data); err != nil {
 		log.Warn("unfinished files of an earlier power cut cannot be removed", "err", err)

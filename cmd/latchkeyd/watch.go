@@ -27,21 +27,6 @@ func (in *instruments) watch(ctx context.Context) error {
 			in.parts.ReportLine("strike", err)
 		}
 		in.parts.Check(time.Now())
-		in.startLate()
+		in.unstarted = slices.DeleteFunc(in.unstarted, func(start func() error) bool { return start() == nil })
 	}
-}
-
-// unstarted is an input whose line is in use or missing.
-type unstarted struct {
-	name  string
-	start func() error
-}
-
-// startLate tries again to start the inputs that failed.
-func (in *instruments) startLate() {
-	in.unstarted = slices.DeleteFunc(in.unstarted, func(u unstarted) bool {
-		err := u.start()
-		in.parts.ReportLine(u.name, err)
-		return err == nil
-	})
 }
