@@ -98,6 +98,7 @@ func mayImport(from, to string) bool {
 }
 
 func TestPackagesImportOnlyAlongTheArrows(t *testing.T) {
+	t.Parallel()
 	packages := listPackages(t, "latchkey/...")
 	if len(packages) < len(arrows)/2 {
 		t.Fatalf("go list found only %d packages", len(packages))
@@ -113,6 +114,7 @@ func TestPackagesImportOnlyAlongTheArrows(t *testing.T) {
 }
 
 func TestTheFirmwareHasNoSimulatedBoard(t *testing.T) {
+	t.Parallel()
 	for _, p := range listPackages(t, "-deps", "-tags", "firmware", "latchkey/cmd/latchkeyd") {
 		if p.ImportPath == "latchkey/board/sim" {
 			t.Error("the firmware contains board/sim")

@@ -35,25 +35,56 @@ func browser(t testing.TB) context.Context {
 	return ctx
 }
 
-// tapPIN taps a PIN on the reader's page, which a browser shows.
+// opensByTaps taps a PIN on the reader's page, which a browser shows, until the door
+// opens: on a busy machine a tap may be missed, or come after the page of the PIN has gone.
+func (r *testReader) opensByTaps(ctx context.Context, pin string) {
+	r.t.Helper()
+	for range 5 {
+		r.tapPIN(ctx, pin)
+		opened := false
+		r.eventually("the door opens, or the PIN can be tapped again", func() bool {
+			opened = r.line("strike")
+			return opened || r.offers("pin")
+		})
+		if opened {
+			return
+		}
+	}
+	r.t.Fatalf("five times a PIN was tapped in vain\n%s", r.log.String())
+}
+
+// tapPIN taps a PIN, and gives up where the screen does not follow.
 func (r *testReader) tapPIN(ctx context.Context, pin string) {
 	r.t.Helper()
-	tap := func(name string) {
+	tap := func(name string) bool {
 		r.t.Helper()
 		before := r.pixels()
+		ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+		defer cancel()
 		if err := chromedp.Do(ctx, chromedp.Click(chromedp.CSS(`button[data-name="`+name+`"]`), chromedp.NodeVisible)); err != nil {
-			r.t.Fatalf("tap %s: %v\n%s", name, err, r.log.String())
+			r.t.Logf("tap %s: %v", name, err)
+			return false
 		}
-		r.eventually("the screen follows the tap", func() bool { return !bytes.Equal(before, r.pixels()) })
+		for range 500 {
+			if !bytes.Equal(before, r.pixels()) {
+				return true
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		return false
 	}
-	tap("pin")
+	if !tap("pin") {
+		return
+	}
 	for _, digit := range pin {
 		r.eventually("the finger is off", func() bool {
 			before := r.pixels()
 			time.Sleep(150 * time.Millisecond)
 			return bytes.Equal(before, r.pixels())
 		})
-		tap("digit-" + string(digit))
+		if !tap("digit-" + string(digit)) {
+			return
+		}
 	}
 }
 
@@ -65,8 +96,7 @@ func TestInTheBrowserAPersonTapsAPINAndTheDoorOpens(t *testing.T) {
 	if err := chromedp.Do(ctx, chromedp.Navigate(reader.url)); err != nil {
 		t.Fatal(err)
 	}
-	reader.tapPIN(ctx, adaPIN)
-	reader.opens("the PIN that was tapped")
+	reader.opensByTaps(ctx, adaPIN)
 	open := `document.querySelector("#strike").textContent.startsWith("energised")`
 	reader.eventually("the page says so", func() bool {
 		says, err := chromedp.Run(ctx, chromedp.Evaluate[bool](open))

@@ -166,16 +166,18 @@ func TestAtTheConsoleAPersonGetsAPINAndTheDoorIsSeenAndOpened(t *testing.T) {
 	if err := chromedp.Do(page, chromedp.Navigate(reader.url)); err != nil {
 		t.Fatal(err)
 	}
-	reader.tapPIN(page, pin)
-	reader.opens("the PIN of the console")
+	reader.opensByTaps(page, pin) // the PIN of the console
 	owner.do("the grant", chromedp.WaitVisible(chromedp.Search(`//*[contains(@class,"event")][contains(., "Grace Hopper") and contains(., "Granted")]`)))
 	reader.closed()
 
-	for range 10 {
+	policy := reader.status()["policy_revision"]
+	c.tell("", "policy", "front-door", "set", "--limit", "3")
+	reader.eventually("the limit has arrived", func() bool { return reader.status()["policy_revision"] != policy })
+	for range 3 {
 		reader.wrong(wrongPIN)
 	}
 	if !reader.locked() {
-		t.Fatal("ten wrong PINs did not lock")
+		t.Fatal("three wrong PINs did not lock")
 	}
 	owner.clickOn(`#event-list .more button`) // in the event of the lockout
 	reader.opens("the unlock of the console")

@@ -25,18 +25,16 @@ func TestADamagedPolicyOrManifestIsPutRightByTheLink(t *testing.T) {
 		reader.eventually("cards work again after a flipped bit in "+pattern, func() bool {
 			return reader.status()["card"] == "on" && reader.status()["pin"] == "on"
 		})
-		reader.showCard(bobUID)
-		reader.opens("a card")
-		reader.closed()
+		reader.opensByCard(bobUID, "a card")
 	}
 	// Nothing waits for a controller that answers, and what it says is fresh.
 	reader.eventually("all records are acknowledged", func() bool {
-		figures := reader.status()["figures"].(map[string]any)
+		figures := reader.figures()
 		return figures["records_waiting"].(float64) == 0 && figures["credentials_age_seconds"].(float64) == 0
 	})
 	c.stopServing()
 	reader.eventually("the credentials age without a controller", func() bool {
-		return reader.status()["figures"].(map[string]any)["credentials_age_seconds"].(float64) > 0
+		return reader.figures()["credentials_age_seconds"].(float64) > 0
 	})
 	if link := reader.status()["link"]; link != "down" {
 		t.Errorf("the credentials age while the link is %v", link)

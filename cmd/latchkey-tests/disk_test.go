@@ -23,9 +23,7 @@ func TestAFullDiskTakesNoPINButLetsCardsInAndHealsByItself(t *testing.T) {
 	if reader.line("strike") {
 		t.Fatal("a PIN opened the door though it could not be charged")
 	}
-	reader.showCard(bobUID)
-	reader.opens("a card, though the disk is full,")
-	reader.closed()
+	reader.opensByCard(bobUID, "a card, though the disk is full,")
 
 	reader.full(unix.RLIM_INFINITY)
 	reader.eventually("PIN works again by itself", func() bool { return reader.status()["pin"] == "on" })
@@ -99,8 +97,7 @@ func TestDamagedFilesOpenNoDoorAndStopNoReader(t *testing.T) {
 		if lockout := reader.status()["lockout"]; lockout != "journal" {
 			t.Errorf("lockout is %v, not journal", lockout)
 		}
-		reader.showCard(bobUID)
-		reader.opens("the paired card")
+		reader.cardOpens(bobUID, "the paired card")
 		reader.eventually("the lockout is over", func() bool { return !reader.locked() })
 	})
 	t.Run("lost journal", func(t *testing.T) {
@@ -119,8 +116,7 @@ func TestDamagedFilesOpenNoDoorAndStopNoReader(t *testing.T) {
 	t.Run("credentials, until they are adopted again", func(t *testing.T) {
 		reader := flipped(t, "epoch-*/credentials.cbor")
 		do(t, "", "latchkeyd", "adopt", "--data", reader.data(), reader.path("bundle"))
-		reader.showCard(bobUID)
-		reader.opens("a card")
+		reader.cardOpens(bobUID, "a card")
 	})
 	t.Run("site", func(t *testing.T) {
 		reader := flipped(t, "site.cbor")
@@ -128,29 +124,6 @@ func TestDamagedFilesOpenNoDoorAndStopNoReader(t *testing.T) {
 		reader.call("PUT", "/api/lines/exit-button", map[string]bool{"active": true}, nil)
 		reader.opens("the exit button")
 	})
-}
-
-// copyDir copies files as a thief with the board in hand would.
-func copyDir(t *testing.T, from, to string) {
-	t.Helper()
-	if err := os.RemoveAll(to); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
-		t.Fatal(err)
-	}
-	if err := filepath.WalkDir(to, func(path string, entry os.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		mode := os.FileMode(0o600)
-		if entry.IsDir() {
-			mode = 0o700
-		}
-		return os.Chmod(path, mode)
-	}); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func TestOlderCredentialsStayBehindThroughAStartUnderAWrongName(t *testing.T) {
@@ -193,6 +166,5 @@ func TestAReaderWithoutAStatusSocketStillOpensItsDoor(t *testing.T) {
 		t.Fatal(err)
 	}
 	reader.start()
-	reader.showCard(bobUID)
-	reader.opens("a card")
+	reader.cardOpens(bobUID, "a card")
 }

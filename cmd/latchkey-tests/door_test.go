@@ -16,12 +16,25 @@ const (
 	wrongPIN    = "73920516"
 )
 
-// adaAndBob is a site with a PIN and a card.
+// adaAndBob returns a site with a PIN and a card, a copy of one that is made once.
 func adaAndBob(t testing.TB) *testSite {
-	site := newSite(t)
-	site.addPIN(t, "Ada Lovelace", adaPIN)
-	site.addCard(t, "Bob Martin", bobUID)
+	t.Helper()
+	if _, err := programs(); err != nil {
+		t.Fatal(err)
+	}
+	original := &testSite{dir: filepath.Join(built.dir, "site")}
+	built.site.Do(func() { original.init(t) })
+	site := &testSite{dir: filepath.Join(t.TempDir(), "site")}
+	copyDir(t, original.dir, site.dir)
 	return site
+}
+
+// init makes the site with the real controller.
+func (s *testSite) init(t testing.TB) {
+	t.Helper()
+	do(t, "", "latchkey-controller", "init", "--dir", s.dir, "--site", "test")
+	s.addPIN(t, "Ada Lovelace", adaPIN)
+	s.addCard(t, "Bob Martin", bobUID)
 }
 
 // wrong types a PIN that nobody has and waits until that is said and over.
@@ -57,8 +70,7 @@ func TestAPINAndACardOpenTheDoor(t *testing.T) {
 	reader.closed()
 	reader.wrong(wrongPIN)
 	reader.shows("denied", denied)
-	reader.showCard(bobUID)
-	reader.opens("a card")
+	reader.cardOpens(bobUID, "a card")
 	reader.shows("granted", granted)
 	reader.closed()
 	reader.call("PUT", "/api/lines/exit-button", map[string]bool{"active": true}, nil)
@@ -78,7 +90,9 @@ func TestTenWrongPINsLockWhateverIsKilledInBetween(t *testing.T) {
 			reader.kill()
 			reader.start()
 		case 6: // while one is being checked: it counts
+			before := reader.figures()["records"].(float64)
 			reader.typePIN(wrongPIN)
+			reader.eventually("it is charged", func() bool { return reader.figures()["records"].(float64) > before })
 			reader.kill()
 			reader.start()
 			reader.eventually("the interrupted PIN is counted", func() bool { return reader.status()["wrong"].(float64) == 7 })
@@ -101,8 +115,7 @@ func TestTenWrongPINsLockWhateverIsKilledInBetween(t *testing.T) {
 	if !reader.locked() || reader.line("strike") {
 		t.Fatal("an unknown card ended the lockout")
 	}
-	reader.showCard(bobUID)
-	reader.opens("the paired card")
+	reader.cardOpens(bobUID, "the paired card")
 	reader.eventually("the lockout is over", func() bool { return !reader.locked() })
 	if wrong := reader.status()["wrong"].(float64); wrong != 0 {
 		t.Errorf("%v wrong PINs after the lockout has ended", wrong)

@@ -52,7 +52,7 @@ type spent struct{ switches, cpu, transfers, synced float64 }
 func (r *testReader) spent() (s spent) {
 	r.t.Helper()
 	proc := fmt.Sprintf("/proc/%d/", r.cmd.Process.Pid)
-	figures := r.status()["figures"].(map[string]any)
+	figures := r.figures()
 	for _, chip := range figures["chips"].([]any) {
 		s.transfers += chip.(map[string]any)["transfers"].(float64)
 	}

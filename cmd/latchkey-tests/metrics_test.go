@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"encoding/json"
 	"io"
 	"net/http"
 	"os"
@@ -22,7 +23,10 @@ func TestAReaderSaysWhatItHasMeasured(t *testing.T) {
 	reader.wrong(wrongPIN)
 	reader.typePIN(adaPIN)
 	reader.opens("a PIN")
-	reader.showCard(strangerUID)
+	reader.call("PUT", "/api/card", map[string]string{"uid": strangerUID}, nil)
+	reader.eventually("the stranger's card is looked up", func() bool {
+		return reader.figures()["lookups"].(map[string]any)["card"].(map[string]any)["unknown"].(float64) == 1
+	})
 
 	var url string
 	reader.eventually("where the metrics are", func() bool {
@@ -82,10 +86,21 @@ func TestAReaderSaysWhatItHasMeasured(t *testing.T) {
 		t.Errorf("%v records wait of %v", got["latchkey_records_waiting"], got["latchkey_records_total"])
 	}
 
-	said := reader.status()["figures"].(map[string]any)
-	strike := said["last_digit_to_strike"].(map[string]any)
-	if strike["count"].(float64) != 1 || strike["p50_ms"].(float64) <= 0 || strike["p50_ms"] != strike["p99_ms"] {
-		t.Errorf("the status says %v", strike)
+	var status struct {
+		Figures struct {
+			Strike struct {
+				Count uint64
+				P50   float64 `json:"p50_ms"`
+				P99   float64 `json:"p99_ms"`
+			} `json:"last_digit_to_strike"`
+		}
+	}
+	printed := do(t, "", "latchkeyd", "status", "--config", reader.config(), "--json")
+	if err := json.Unmarshal([]byte(printed), &status); err != nil {
+		t.Fatal(err)
+	}
+	if s := status.Figures.Strike; s.Count != 1 || s.P50 <= 0 || s.P50 != s.P99 {
+		t.Errorf("the status says %+v", s)
 	}
 	for _, want := range []string{"last digit to strike", "nfc chip", "wake-ups", "waiting for the controller"} {
 		if printed := do(t, "", "latchkeyd", "status", "--config", reader.config()); !strings.Contains(printed, want) {

@@ -12,6 +12,7 @@ import (
 type serviceManager struct {
 	t      *testing.T
 	socket int
+	path   string
 }
 
 func newServiceManager(t *testing.T) *serviceManager {
@@ -25,8 +26,7 @@ func newServiceManager(t *testing.T) *serviceManager {
 	if err := unix.Bind(socket, &unix.SockaddrUnix{Name: path}); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("NOTIFY_SOCKET", path)
-	return &serviceManager{t, socket}
+	return &serviceManager{t, socket, path}
 }
 
 // told returns what it was told since the last call.
@@ -63,11 +63,12 @@ func (s *serviceManager) kicked(r *testReader, times int) {
 // The whole program under a service manager that waits half a second: what is
 // wrong is shown, and nobody is made to start the reader anew.
 func TestAFaultThatIsShownIsNoReasonToStopKicking(t *testing.T) {
+	t.Parallel()
 	s := newServiceManager(t)
-	t.Setenv("WATCHDOG_USEC", "500000")
 	c := adaAndBob(t)
 	c.broker = "127.0.0.1:1" // nobody is there
 	reader := c.adopt(t, "front-door")
+	reader.env = []string{"NOTIFY_SOCKET=" + s.path, "WATCHDOG_USEC=500000"}
 	reader.start()
 	var told []string
 	reader.eventually("it is ready", func() bool {

@@ -4,12 +4,14 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"image"
 	"image/color"
 	"image/draw"
 	"image/png"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -22,11 +24,11 @@ import (
 	"time"
 )
 
-// built holds the programs, once a test has asked for them.
+// built holds the programs, and a site, once a test has asked for them.
 var built struct {
-	once sync.Once
-	dir  string
-	err  error
+	once, site sync.Once
+	dir        string
+	err        error
 }
 
 // programs returns the directory of the real programs.
@@ -44,6 +46,8 @@ func programs() (string, error) {
 }
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	flag.Set("test.parallel", "8") // most tests wait: for a person's screen, a disk, a link
 	code := m.Run()
 	os.RemoveAll(built.dir)
 	os.Exit(code)
@@ -73,13 +77,6 @@ type testSite struct {
 	broker string // address of its broker; "": readers are told of none
 }
 
-func newSite(t testing.TB) *testSite {
-	t.Helper()
-	s := &testSite{dir: filepath.Join(t.TempDir(), "site")}
-	do(t, "", "latchkey-controller", "init", "--dir", s.dir, "--site", "test")
-	return s
-}
-
 func (s *testSite) addPIN(t testing.TB, name, pin string, more ...string) {
 	t.Helper()
 	do(t, pin+"\n", "latchkey-controller", append([]string{"user", "add", "--dir", s.dir, "--name", name, "--pin", "-"}, more...)...)
@@ -96,26 +93,27 @@ type testReader struct {
 	dir    string // holds the config, data/ and what came and went at adoption
 	cmd    *exec.Cmd
 	url    string
-	log    syncBuffer
+	log    processLog
+	env    []string // of the process, besides the test's own
 	exited chan error
 }
 
-// syncBuffer collects what a process logs.
-type syncBuffer struct {
+// processLog collects what a process logs while a test reads it.
+type processLog struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
+func (l *processLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
 }
 
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
+func (l *processLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }
 
 // adopt makes a reader of the site.
@@ -180,6 +178,7 @@ func (r *testReader) run(program, command string) {
 func (r *testReader) runAs(cmd *exec.Cmd, as *syscall.SysProcAttr) {
 	r.t.Helper()
 	r.cmd, cmd.SysProcAttr = cmd, as
+	cmd.Env = append(os.Environ(), r.env...)
 	stderr, err := r.cmd.StderrPipe()
 	if err != nil {
 		r.t.Fatal(err)
@@ -296,9 +295,16 @@ type control struct {
 func (r *testReader) press(name string) {
 	r.t.Helper()
 	at := r.control(name)
-	r.finger(at, true)
-	time.Sleep(40 * time.Millisecond) // a touch shorter than 16 ms is none
-	r.finger(at, false)
+	finger := func(down bool) {
+		r.call("POST", "/api/touch", map[string]any{"x": at.X + at.W/2, "y": at.Y + at.H/2, "down": down}, nil)
+	}
+	before := r.looks(at)
+	finger(true)
+	r.eventually(name+" shows the finger", func() bool { return !bytes.Equal(before, r.looks(at)) })
+	finger(false)
+	r.eventually(name+" is released, or another page comes", func() bool {
+		return bytes.Equal(before, r.looks(at)) || !r.offers(name)
+	})
 }
 
 // control waits until one of that name can be touched.
@@ -314,14 +320,6 @@ func (r *testReader) control(name string) (at control) {
 		return i >= 0
 	})
 	return at
-}
-
-// finger puts a finger on a control, or lifts it, and waits until that is seen there.
-func (r *testReader) finger(at control, down bool) {
-	r.t.Helper()
-	before := r.looks(at)
-	r.call("POST", "/api/touch", map[string]any{"x": at.X + at.W/2, "y": at.Y + at.H/2, "down": down}, nil)
-	r.eventually(fmt.Sprintf("a change of %s, down %v", at.Name, down), func() bool { return !bytes.Equal(before, r.looks(at)) })
 }
 
 // looks is what the emulated panel's memory holds where a control is drawn.
@@ -382,7 +380,7 @@ func (r *testReader) typePIN(pin string) {
 	}
 }
 
-// showCard holds a card to the reader for a moment.
+// showCard holds a card to the reader for a moment, and waits for what may come of it.
 func (r *testReader) showCard(uid string) {
 	r.t.Helper()
 	r.call("PUT", "/api/card", map[string]string{"uid": uid}, nil)
@@ -391,12 +389,18 @@ func (r *testReader) showCard(uid string) {
 	time.Sleep(900 * time.Millisecond)
 }
 
-// opensByCard holds a card there until it opens the door, as people do.
-func (r *testReader) opensByCard(uid, how string) {
+// cardOpens holds a card to the reader until it opens the door, as people do.
+func (r *testReader) cardOpens(uid, how string) {
 	r.t.Helper()
 	r.call("PUT", "/api/card", map[string]string{"uid": uid}, nil)
 	r.opens(how)
 	r.call("DELETE", "/api/card", nil, nil)
+}
+
+// opensByCard waits besides until the door has closed.
+func (r *testReader) opensByCard(uid, how string) {
+	r.t.Helper()
+	r.cardOpens(uid, how)
 	r.closed()
 }
 
@@ -430,17 +434,38 @@ func (r *testReader) shows(what string, ground color.RGBA) {
 	})
 }
 
-// status is what the reader says of itself.
-func (r *testReader) status() map[string]any {
+// status returns the running reader's status.
+func (r *testReader) status() (status map[string]any) {
 	r.t.Helper()
-	var status map[string]any
-	dir, err := programs()
-	if err != nil {
-		r.t.Fatal(err)
-	}
 	r.eventually("the status", func() bool {
-		printed, err := exec.Command(filepath.Join(dir, "latchkeyd"), "status", "--config", r.config(), "--json").Output()
-		return err == nil && json.Unmarshal(printed, &status) == nil
+		status = r.ask()
+		return status != nil
 	})
 	return status
+}
+
+// ask asks for the status where latchkeyd status does; nil from a reader that does not
+// run.
+func (r *testReader) ask() (status map[string]any) {
+	dir, err := os.Open(r.data())
+	if err != nil {
+		return nil
+	}
+	defer dir.Close()
+	conn, err := net.Dial("unix", fmt.Sprintf("/proc/self/fd/%d/status.sock", dir.Fd())) // a socket's path is short
+	if err != nil {
+		return nil
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(5 * time.Second))
+	if json.NewDecoder(conn).Decode(&status) != nil {
+		return nil
+	}
+	return status
+}
+
+// figures returns those of the status.
+func (r *testReader) figures() map[string]any {
+	r.t.Helper()
+	return r.status()["figures"].(map[string]any)
 }

@@ -18,8 +18,7 @@ func TestAReaderThatIsAdoptedAnewReleasesItsStrike(t *testing.T) {
 	site.bundle(t, reader, "front-door")
 	do(t, "", "latchkeyd", "adopt", "--data", reader.data(), reader.path("bundle"))
 	reader.start()
-	reader.showCard(bobUID)
-	reader.opens("a card, for a minute,")
+	reader.cardOpens(bobUID, "a card, for a minute,")
 	site.bundle(t, reader, "front-door")
 	do(t, "", "latchkeyd", "adopt", "--data", reader.data(), reader.path("bundle"))
 	reader.closed() // within half of that minute
@@ -75,15 +74,15 @@ func TestAnAdoptionThatIsRefusedIsShownByTheStatus(t *testing.T) {
 		text, _ := reader.status()["health"].(map[string]any)["adoption"].(string)
 		return strings.Contains(text, "refused")
 	})
-	reader.showCard(bobUID)
-	reader.opens("a card all the same")
+	reader.cardOpens(bobUID, "a card all the same")
 }
 
 func TestAnotherSiteAdoptsAReaderWhateverTheOneBeforeHadReached(t *testing.T) {
 	t.Parallel()
 	next := adaAndBob(t)
 	time.Sleep(1100 * time.Millisecond) // an epoch is no lower than its second
-	first := adaAndBob(t)               // so its epoch is above the next one's
+	first := &testSite{dir: filepath.Join(t.TempDir(), "site")}
+	first.init(t) // so its epoch is above the next one's
 	reader := first.adopt(t, "front-door")
 	reader.start()
 	reader.opensByCard(bobUID, "a card of the first site")

@@ -81,7 +81,7 @@ func (v *victim) heals(f fault) {
 	v.ready()
 	v.disk.breakWith(f)
 	if f.count >= 0 { // perhaps nothing is seen of it
-		v.eventually("the start page", func() bool { return v.showsKey("pin") })
+		v.eventually("the start page", func() bool { return v.offers("pin") })
 		typing(wrongPIN)(v)
 	} else {
 		v.until("PIN is out of order with "+f.name, wrongPIN, func() bool { return v.status()["pin"] == "not stored" })

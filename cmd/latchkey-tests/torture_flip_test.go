@@ -90,7 +90,7 @@ func TestNoSingleFlippedBitOpensADoorForgetsOrStopsAStart(t *testing.T) {
 
 	oracle := newOracle(t)
 	dir := filepath.Join(onMemory(t), "data")
-	copyDirOf(t, reader.data(), dir)
+	copyDir(t, reader.data(), dir)
 	step := 97 // every bit would take minutes
 	if *torture {
 		step = 1
@@ -166,10 +166,10 @@ func TestNoSingleFlippedBitOpensADoorForgetsOrStopsAStart(t *testing.T) {
 		starts = 30
 	}
 	keep := reader.path("kept")
-	copyDirOf(t, reader.data(), keep)
+	copyDir(t, reader.data(), keep)
 	for range starts {
 		name := files[random.IntN(len(files))]
-		copyDirOf(t, keep, reader.data())
+		copyDir(t, keep, reader.data())
 		b := readAll(t, filepath.Join(keep, name))
 		if len(b) == 0 {
 			continue

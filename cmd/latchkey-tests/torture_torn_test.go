@@ -142,11 +142,11 @@ func TestATornWriteTakesNothingBackAndStopsNoStart(t *testing.T) {
 		starts = 30
 	}
 	keep := reader.path("kept")
-	copyDirOf(t, reader.data(), keep)
+	copyDir(t, reader.data(), keep)
 	for range starts {
 		n := len(whole) - random.IntN(tail)
 		want := tear(whole[:n])
-		copyDirOf(t, keep, reader.data())
+		copyDir(t, keep, reader.data())
 		writeAll(t, segment, whole[:n])
 		reader.start()
 		if got := int(reader.status()["wrong"].(float64)); got != charged(want) {
@@ -167,7 +167,8 @@ func mustGlob(t testing.TB, pattern string) []string {
 	return names
 }
 
-func copyDirOf(t testing.TB, from, to string) {
+// copyDir copies files and directories as a thief with the board in hand would.
+func copyDir(t testing.TB, from, to string) {
 	t.Helper()
 	if err := os.RemoveAll(to); err != nil {
 		t.Fatal(err)

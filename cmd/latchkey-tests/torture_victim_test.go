@@ -6,9 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"testing"
 	"time"
 
@@ -111,20 +109,6 @@ func (v *victim) tap(name string) {
 	}
 }
 
-// ask asks for the status; nil from a reader that has died.
-func (v *victim) ask() map[string]any {
-	dir, err := programs()
-	if err != nil {
-		v.t.Fatal(err)
-	}
-	printed, err := exec.Command(filepath.Join(dir, "latchkeyd"), "status", "--config", v.config(), "--json").Output()
-	var status map[string]any
-	if err != nil || json.Unmarshal(printed, &status) != nil {
-		return nil
-	}
-	return status
-}
-
 // deed is something that a person does at the reader.
 type deed struct {
 	name   string
@@ -147,7 +131,7 @@ func typing(pin string) func(*victim) {
 func (v *victim) until(what, pin string, come func() bool) {
 	v.t.Helper()
 	for range 20 {
-		v.eventually("the start page, or "+what, func() bool { return v.showsKey("pin") || come() })
+		v.eventually("the start page, or "+what, func() bool { return v.offers("pin") || come() })
 		if come() {
 			return
 		}
@@ -168,14 +152,6 @@ func (v *victim) counted() {
 	v.t.Helper()
 	before := v.status()["wrong"].(float64)
 	v.until("a wrong PIN is counted", wrongPIN, func() bool { return v.status()["wrong"].(float64) > before })
-}
-
-// showsKey says whether a control can be touched now.
-func (v *victim) showsKey(name string) bool {
-	v.t.Helper()
-	var controls []control
-	v.call("GET", "/api/controls", nil, &controls)
-	return slices.ContainsFunc(controls, func(c control) bool { return c.Name == name })
 }
 
 func showing(uid string) func(*victim) {

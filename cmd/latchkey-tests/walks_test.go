@@ -88,6 +88,7 @@ func functions(t *testing.T, pkg string) []string {
 }
 
 func TestTheThreeWalksLeadByFunctionsThatAreThere(t *testing.T) {
+	t.Parallel()
 	all := walks(t)
 	if len(all) != 3 {
 		t.Fatalf("%d walks", len(all))
