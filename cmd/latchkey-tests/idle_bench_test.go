@@ -27,9 +27,9 @@ func BenchmarkIdle(b *testing.B) {
 		reader.start()
 		reader.begun()
 		time.Sleep(untilDark)
-		before, began := reader.spent(), time.Now()
+		before, began := reader.usage(), time.Now()
 		time.Sleep(idleFor)
-		after := reader.spent()
+		after := reader.usage()
 		hours += time.Since(began).Hours()
 		switches += after.switches - before.switches
 		cpu += after.cpu - before.cpu
@@ -44,12 +44,12 @@ func BenchmarkIdle(b *testing.B) {
 	b.ReportMetric(synced/hours, "fdatasyncs/h")
 }
 
-// spent is what a process has used up since its start.
-type spent struct{ switches, cpu, transfers, synced float64 }
+// usage is what a process has used since its start.
+type usage struct{ switches, cpu, transfers, synced float64 }
 
-// spent reads it from /proc (proc(5)), and the transfers from the reader's
+// usage reads it from /proc (proc(5)), and the transfers from the reader's
 // status.
-func (r *testReader) spent() (s spent) {
+func (r *testReader) usage() (s usage) {
 	r.t.Helper()
 	proc := fmt.Sprintf("/proc/%d/", r.cmd.Process.Pid)
 	figures := r.figures()

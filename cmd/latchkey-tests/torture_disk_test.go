@@ -50,9 +50,9 @@ type fault struct {
 	name  string
 	errno unix.Errno
 	after int  // operations of its kind that still succeed
-	count int  // operations that fail then; -1: all until it is mended
+	count int  // operations that fail then; -1: all until the fault is gone
 	torn  bool // a write that fails has written a part
-	stall bool // they do not return until it is mended
+	stall bool // they do not return until the fault is gone
 	kinds []uint32
 }
 
@@ -201,7 +201,7 @@ func (n *node) settle() {
 	n.durableNames, n.renames = maps.Clone(n.names), nil
 }
 
-// breakWith has operations fail from now on; the zero fault mends the disk.
+// breakWith has operations fail from now on; the zero fault ends that.
 func (d *disk) breakWith(f fault) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -24,8 +24,8 @@ var faults = []fault{
 	{name: "none"},
 }
 
-// faultRound has the disk fail while somebody uses the reader, and then mends
-// it, or kills the reader, or cuts the power.
+// faultRound has the disk fail while somebody uses the reader, and kills the reader. Then
+// the fault ends, or the power is cut.
 func (v *victim) faultRound() {
 	v.t.Helper()
 	f := faults[v.random.IntN(len(faults))]
@@ -48,9 +48,9 @@ func (v *victim) faultRound() {
 		v.ready()
 		v.disk.breakWith(f)
 	}
-	d := deeds[v.random.IntN(len(deeds))]
+	d := visits[v.random.IntN(len(visits))]
 	if v.known.Lockout != "" {
-		d = wrongDeed
+		d = wrongVisit
 	}
 	v.live(d, v.killed(v.while()))
 	v.kill()
@@ -74,7 +74,7 @@ func (v *victim) faultRound() {
 }
 
 // heals has the disk fail under a reader that goes on running and takes PINs
-// again by itself once it is mended.
+// again by itself once the fault is gone.
 func (v *victim) heals(f fault) {
 	v.t.Helper()
 	v.o.count("disk healed under the running reader: " + f.name)
@@ -89,7 +89,7 @@ func (v *victim) heals(f fault) {
 	}
 	v.disk.breakWith(fault{})
 	v.eventually("PIN works again after "+f.name, func() bool { return v.status()["pin"] == "on" })
-	v.o.said(v.status())
+	v.o.reports(v.status())
 	v.kill()
 	v.disk.cut()
 	v.inspect(false)
@@ -119,8 +119,8 @@ func TestNoFaultOfADiskAndNoPowerCutMakesAReaderForgetOrOpen(t *testing.T) {
 				v.faultRound()
 			}
 			for _, f := range faults {
-				mends := len(f.kinds) > 0 && f.kinds[0] != fuseRead
-				if mends && (*torture || f.stall || f.errno == unix.EROFS) {
+				heals := len(f.kinds) > 0 && f.kinds[0] != fuseRead
+				if heals && (*torture || f.stall || f.errno == unix.EROFS) {
 					v.heals(f)
 				}
 			}

@@ -23,7 +23,7 @@ type oracle struct {
 	records map[uint64]wire.Hash // stored at some time, of this journal
 	last    uint64               // the highest of them
 
-	wrong  int // PINs in a row that were said to be wrong
+	wrong  int // wrong PINs in a row, as reported
 	counts map[string]int
 	round  []string // what happened in this round, for whoever has to find out why it went wrong
 }
@@ -72,7 +72,7 @@ func (o *oracle) inspect(dir string, damaged bool) device.Durable {
 		o.id, o.last = j.ID(), 0
 		clear(o.records)
 	}
-	o.count("journals read, and compared with what was stored and said before")
+	o.count("journals read, and compared with what was stored and reported before")
 	folded := 0 // wrong PINs in a row by the records alone
 	pending := false
 	var last uint64
@@ -138,7 +138,7 @@ func (o *oracle) inspect(dir string, damaged bool) device.Durable {
 		counted++
 	}
 	if durable.Lockout == "" && counted < o.wrong {
-		o.fail("%d wrong PINs were said to be, the disk has %d", o.wrong, counted)
+		o.fail("%d wrong PINs were reported, the disk has %d", o.wrong, counted)
 	}
 	return durable
 }
@@ -162,12 +162,12 @@ func (o *oracle) charged(dir string) {
 // stored says that the running reader says that records up to here are stored.
 func (o *oracle) stored(last uint64) { o.last = max(o.last, last) }
 
-// said takes what the running reader says of itself.
-func (o *oracle) said(status map[string]any) {
+// reports takes the running reader's status.
+func (o *oracle) reports(status map[string]any) {
 	o.t.Helper()
 	wrong := int(status["wrong"].(float64))
 	if locked := status["lockout"] != "none"; !locked && wrong < o.wrong {
-		o.fail("%d wrong PINs in a row were said to be, now %d", o.wrong, wrong)
+		o.fail("%d wrong PINs in a row were reported, now %d", o.wrong, wrong)
 	}
 	o.wrong = max(o.wrong, wrong)
 }
@@ -175,9 +175,9 @@ func (o *oracle) said(status map[string]any) {
 // forgiven says that from now on a row of wrong PINs may have ended.
 func (o *oracle) forgiven() { o.wrong = 0 }
 
-// invariants are what inspect and said look for, and every start.
+// invariants are what inspect and reports look for, and every start.
 var invariants = []string{
-	"wrong PINs never fewer than were charged or said",
+	"wrong PINs never fewer than were charged or reported",
 	"no record's number with two contents",
 	"no record lost that was stored",
 	"nobody let in but whose PIN or card it was",

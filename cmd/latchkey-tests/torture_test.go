@@ -49,7 +49,7 @@ func (v *victim) killRound() {
 		return
 	}
 	v.ready()
-	d := deeds[v.random.IntN(len(deeds))]
+	d := visits[v.random.IntN(len(visits))]
 	v.live(d, v.killed(v.while()))
 	v.kill()
 	if d.passes {

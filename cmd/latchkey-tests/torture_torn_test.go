@@ -116,7 +116,7 @@ func TestATornWriteTakesNothingBackAndStopsNoStart(t *testing.T) {
 		}
 		return n
 	}
-	tail := min(1500, len(whole)-300) // the header and the checkpoint are written aside
+	tail := min(1500, len(whole)-300) // the header and the checkpoint are not torn
 	before := tear(whole[:len(whole)-tail])
 	for n := len(whole) - tail; n <= len(whole); n++ {
 		now := tear(whole[:n])

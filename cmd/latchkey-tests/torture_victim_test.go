@@ -109,8 +109,8 @@ func (v *victim) tap(name string) {
 	}
 }
 
-// deed is something that a person does at the reader.
-type deed struct {
+// visit is something that a person does at the reader.
+type visit struct {
 	name   string
 	do     func(*victim)
 	opens  bool // the door may open
@@ -163,9 +163,9 @@ func showing(uid string) func(*victim) {
 }
 
 var (
-	wrongDeed = deed{name: "wrong PINs typed", do: typing(wrongPIN)}
-	deeds     = []deed{
-		wrongDeed, wrongDeed, wrongDeed, wrongDeed, wrongDeed,
+	wrongVisit = visit{name: "wrong PINs typed", do: typing(wrongPIN)}
+	visits     = []visit{
+		wrongVisit, wrongVisit, wrongVisit, wrongVisit, wrongVisit,
 		{name: "right PINs typed", do: typing(adaPIN), opens: true, passes: true},
 		{name: "known cards shown", do: showing(bobUID), opens: true},
 		{name: "unknown cards shown", do: showing(strangerUID)},
@@ -173,7 +173,7 @@ var (
 )
 
 // live has somebody do something and watches until dead is closed.
-func (v *victim) live(d deed, dead <-chan struct{}) {
+func (v *victim) live(d visit, dead <-chan struct{}) {
 	v.t.Helper()
 	v.o.count(d.name)
 	done := make(chan struct{})
@@ -200,7 +200,7 @@ func (v *victim) live(d deed, dead <-chan struct{}) {
 		if status := v.ask(); status != nil {
 			v.o.stored(v.before + uint64(status["figures"].(map[string]any)["records"].(float64)))
 			if !d.passes {
-				v.o.said(status)
+				v.o.reports(status)
 			}
 		}
 	}
@@ -211,7 +211,7 @@ func (v *victim) ready() {
 	v.t.Helper()
 	v.start()
 	status := v.status()
-	v.o.said(status)
+	v.o.reports(status)
 	if status["lockout"] == "none" {
 		return
 	}
@@ -232,7 +232,7 @@ func (v *victim) killed(after time.Duration) <-chan struct{} {
 	return dead
 }
 
-// while is how long somebody has for a deed: anything, or about as long as it
+// while is how long somebody has for a visit: anything, or about as long as it
 // takes to type a PIN and have it checked.
 func (v *victim) while() time.Duration {
 	if v.random.IntN(2) == 0 {

@@ -79,7 +79,7 @@ func TestEachScreenIsOnThePanelAsInItsPicture(t *testing.T) {
 		}
 	}()
 	in.run(ctx, group)
-	h := &hand{t: t, board: b.Simulated(), keypad: in.keypad}
+	h := &person{t: t, board: b.Simulated(), keypad: in.keypad}
 	clock := newClock(time.Unix(0, 0))
 	const columns = 7
 	strip := image.NewRGBA(image.Rect(0, 0, 16+columns*256, 16+(len(pictures)+columns-1)/columns*336))
@@ -113,8 +113,8 @@ func TestEachScreenIsOnThePanelAsInItsPicture(t *testing.T) {
 	}
 }
 
-// hand touches the panel, and has eyes.
-type hand struct {
+// person touches the panel and looks at it.
+type person struct {
 	t      *testing.T
 	board  *sim.Board
 	keypad *keypad.Keypad
@@ -122,7 +122,7 @@ type hand struct {
 
 // eventually waits for something to become true; the bound is for what hangs, not
 // for what is slow.
-func (h *hand) eventually(what string, check func() bool) {
+func (h *person) eventually(what string, check func() bool) {
 	h.t.Helper()
 	for deadline := time.Now().Add(time.Minute); !check(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -132,7 +132,7 @@ func (h *hand) eventually(what string, check func() bool) {
 }
 
 // press puts a finger on a control, once that can be touched, and lifts it.
-func (h *hand) press(name string) {
+func (h *person) press(name string) {
 	h.t.Helper()
 	h.finger(name, true)
 	time.Sleep(40 * time.Millisecond) // a touch shorter than 16 ms is none
@@ -141,7 +141,7 @@ func (h *hand) press(name string) {
 
 // finger puts a finger on a control, or lifts it, and waits until that is seen
 // there.
-func (h *hand) finger(name string, down bool) {
+func (h *person) finger(name string, down bool) {
 	h.t.Helper()
 	var at keypad.Control
 	h.eventually("the control "+name, func() bool {
@@ -161,7 +161,7 @@ func (h *hand) finger(name string, down bool) {
 }
 
 // samePicture waits until the panel shows what a file holds: screens move.
-func (h *hand) samePicture(path string) image.Image {
+func (h *person) samePicture(path string) image.Image {
 	h.t.Helper()
 	if *update {
 		time.Sleep(300 * time.Millisecond)
