@@ -72,7 +72,7 @@ func (in *instruments) keypadHealth(part string, err error) {
 	case subject == wire.SubjectPanel, subject == wire.SubjectTouch:
 		in.parts.Report(subject, err)
 	default:
-		in.log.Warn("keypad", "part", part, "err", err)
+		in.log.Warn("a part of the keypad does not work, or works again", "part", part, "err", err)
 	}
 }
 

@@ -57,7 +57,7 @@ func (r *reader) once(ctx context.Context) (err error) {
 	events := journal.Open(journal.Options{Dir: filepath.Join(dir, datadir.Journal), Fresh: start.NewJournal, Fold: &durable, Synced: r.metrics.Sync.Add})
 	defer closing(&err, events.Close)
 	if began := events.Began(); began != "" && began != string(wire.ReasonNew) {
-		r.log.Error("a new journal begins, and PIN entry is locked out", "err", began)
+		r.log.Error("the journal is lost: a new one begins, and PIN entry is locked out until a known card is shown or the controller unlocks the door", "err", began)
 		start.JournalFault = began
 	}
 	if !known || site.Bundle == 0 && durable.Site != (wire.SiteID{}) {

@@ -34,7 +34,7 @@ func CheckPersistent(dir string) error {
 func inMemory(dir string) (bool, error) {
 	var fs unix.Statfs_t
 	if err := unix.Statfs(dir, &fs); err != nil {
-		return false, fmt.Errorf("cannot be looked at: %w", err)
+		return false, fmt.Errorf("cannot be checked: %w", err)
 	}
 	if fs.Type == unix.OVERLAYFS_SUPER_MAGIC {
 		upper, err := upperOf(dir)
@@ -51,7 +51,7 @@ func inMemory(dir string) (bool, error) {
 func upperOf(dir string) (string, error) {
 	var stat unix.Stat_t
 	if err := unix.Stat(dir, &stat); err != nil {
-		return "", fmt.Errorf("cannot be looked at: %w", err)
+		return "", fmt.Errorf("cannot be checked: %w", err)
 	}
 	f, err := os.Open("/proc/self/mountinfo")
 	if err != nil {

@@ -27,7 +27,7 @@ func (c Config) Check() error {
 	}
 	at, err := netip.ParseAddrPort(c.Listen)
 	if err != nil || !at.Addr().IsLoopback() {
-		return fmt.Errorf("metrics.listen: %q is not an address of this machine alone with a port: use 127.0.0.1:9273", c.Listen)
+		return fmt.Errorf("metrics.listen: %q is not a loopback address with a port: use 127.0.0.1:9273", c.Listen)
 	}
 	return nil
 }

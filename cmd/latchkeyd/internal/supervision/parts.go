@@ -56,9 +56,9 @@ func (p *Parts) report(subject wire.Subject, condition device.Condition, err err
 	case known && before == health:
 		return
 	case err != nil:
-		p.log.Error("does not work", "part", subject, "err", p.located(err))
+		p.log.Error("a part does not work", "part", subject, "err", p.located(err))
 	case known:
-		p.log.Info("works again", "part", subject)
+		p.log.Info("a part works again", "part", subject)
 	}
 	p.tell(health)
 }

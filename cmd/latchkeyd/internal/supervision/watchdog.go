@@ -107,7 +107,7 @@ func (w *Watchdog) Watch(ctx context.Context) (end func()) {
 			stopTimer = true
 		}
 		if err := w.timer.close(stopTimer); err != nil {
-			w.log.Error("watchdog timer", "err", err)
+			w.log.Error("the watchdog timer was not closed properly: it may reset the machine", "err", err)
 		}
 	}
 }
@@ -178,7 +178,7 @@ func (w *Watchdog) kick() {
 	if w.timer != nil {
 		err := w.timer.kick()
 		if err != nil && !w.unkicked {
-			w.log.Error("watchdog timer", "err", err)
+			w.log.Error("the watchdog timer cannot be kicked: it will reset the machine", "err", err)
 		}
 		w.unkicked = err != nil
 	}
