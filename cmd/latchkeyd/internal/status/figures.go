@@ -77,7 +77,7 @@ func (m *Metrics) Begin(events *journal.Journal, epoch string) (end func()) {
 	}
 }
 
-// Linked takes whether the controller answers.
+// Linked notes whether the controller answers.
 func (m *Metrics) Linked(up bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -26,7 +26,7 @@ func (s *Stopwatch) LastDigit(now time.Time) {
 	s.typed, s.granted = now, false
 }
 
-// Decided takes whether the PIN opens the door.
+// Decided notes whether the PIN opens the door.
 func (s *Stopwatch) Decided(granted bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -35,7 +35,7 @@ func (s *Stopwatch) Decided(granted bool) {
 	}
 }
 
-// Strike takes that the strike's line was set, and stops if that was for a PIN.
+// Strike notes that the strike's line was set, and stops if that was for a PIN.
 func (s *Stopwatch) Strike(energised bool, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -33,12 +33,12 @@ func NewParts(log *slog.Logger, located func(error) error, tell func(device.Heal
 	return &Parts{tell: tell, located: located, log: log, health: map[wire.Subject]device.Health{}, lines: map[string]error{}}
 }
 
-// Report takes that a part has failed, or that it works if err is nil.
+// Report notes that a part has failed, or that it works if err is nil.
 func (p *Parts) Report(subject wire.Subject, err error) {
 	p.report(subject, device.Failed, err)
 }
 
-// ReportImpaired takes that a part works, but not all of it.
+// ReportImpaired notes that a part works, but not all of it.
 func (p *Parts) ReportImpaired(subject wire.Subject, err error) {
 	p.report(subject, device.Impaired, err)
 }
@@ -63,7 +63,7 @@ func (p *Parts) report(subject wire.Subject, condition device.Condition, err err
 	p.tell(health)
 }
 
-// ReportLine takes whether one of the door's lines works. The relay's health is that of
+// ReportLine notes whether one of the door's lines works. The relay's health is that of
 // all of them.
 func (p *Parts) ReportLine(name string, err error) {
 	p.mu.Lock()
