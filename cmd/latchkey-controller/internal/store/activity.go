@@ -2,7 +2,6 @@ package store
 
 import (
 	"slices"
-	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/sync/wire"
@@ -194,40 +193,19 @@ func (t *Tx) PruneActivity(before, acts clock.Steady, limit int) (n int, err err
 // RecordsOf returns the records of some ids, by id.
 func (t *Tx) RecordsOf(ids []int64) (map[int64]*Record, error) {
 	byID := make(map[int64]*Record, len(ids))
-	err := t.inBatches(ids, func(in string, args []any) error {
-		records, err := t.records(`id IN `+in, args, `id`)
-		for _, r := range records {
-			byID[r.ID] = r
-		}
-		return err
-	})
+	records, err := t.records(`id IN `+listed, list(ids))
+	for _, r := range records {
+		byID[r.ID] = r
+	}
 	return byID, err
 }
 
 // AlarmsOf returns the alarms of some ids, by id.
 func (t *Tx) AlarmsOf(ids []int64) (map[int64]*Alarm, error) {
 	byID := make(map[int64]*Alarm, len(ids))
-	err := t.inBatches(ids, func(in string, args []any) error {
-		return t.rows(`SELECT id, reader_id, kind, at, text FROM alarms WHERE id IN `+in, args, func(r scanner) error {
-			var a Alarm
-			err := r.Scan(&a.ID, &a.Reader, &a.Kind, &a.At, &a.Text)
-			byID[a.ID] = &a
-			return err
-		})
-	})
-	return byID, err
-}
-
-// inBatches calls each with up to 500 ids at a time, as the right side of an IN.
-func (t *Tx) inBatches(ids []int64, each func(in string, args []any) error) error {
-	for batch := range slices.Chunk(ids, 500) {
-		args := make([]any, len(batch))
-		for i, id := range batch {
-			args[i] = id
-		}
-		if err := each(`(?`+strings.Repeat(`, ?`, len(args)-1)+`)`, args); err != nil {
-			return err
-		}
+	alarms, err := t.alarms(`id IN `+listed, list(ids))
+	for _, a := range alarms {
+		byID[a.ID] = a
 	}
-	return nil
+	return byID, err
 }

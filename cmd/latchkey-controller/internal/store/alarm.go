@@ -32,15 +32,18 @@ func (t *Tx) AddAlarm(a *Alarm) error {
 // Alarms returns alarms in the order in which they were raised.
 func (t *Tx) Alarms(f Filter) ([]*Alarm, error) {
 	where, args := f.where()
-	order, args, reversed := f.limit(args)
-	var alarms []*Alarm
-	err := t.rows(`SELECT id, reader_id, kind, at, text FROM alarms WHERE `+where+` ORDER BY `+order, args, func(r scanner) error {
+	alarms, err := t.alarms(where, args...)
+	if f.Last != 0 {
+		slices.Reverse(alarms)
+	}
+	return alarms, err
+}
+
+func (t *Tx) alarms(where string, args ...any) (alarms []*Alarm, err error) {
+	err = t.rows(`SELECT id, reader_id, kind, at, text FROM alarms WHERE `+where, args, func(r scanner) error {
 		var a Alarm
 		alarms = append(alarms, &a)
 		return r.Scan(&a.ID, &a.Reader, &a.Kind, &a.At, &a.Text)
 	})
-	if reversed {
-		slices.Reverse(alarms)
-	}
 	return alarms, err
 }

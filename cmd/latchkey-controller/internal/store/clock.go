@@ -18,10 +18,7 @@ func (t *Tx) Clock(r clock.Reading) (clock.Mark, error) {
 
 // Doubt returns why the wall clock was in doubt when SetClock ran last.
 func (t *Tx) Doubt() (doubt clock.Doubt, err error) {
-	err = t.row(`SELECT doubt FROM clock`, nil, &doubt)
-	if errors.Is(err, ErrNotFound) {
-		err = nil
-	}
+	err = t.rowIfAny(`SELECT doubt FROM clock`, nil, &doubt)
 	return doubt, err
 }
 
@@ -46,10 +43,7 @@ func (t *Tx) MarkAge(now clock.Steady) error {
 // OlderThan returns the newest ids of activity and audit that certainly existed
 // before a time; 0: none.
 func (t *Tx) OlderThan(before clock.Steady) (activity, audit int64, err error) {
-	err = t.row(`SELECT activity, audit FROM ages WHERE steady <= ? ORDER BY steady DESC LIMIT 1`, []any{before}, &activity, &audit)
-	if errors.Is(err, ErrNotFound) {
-		err = nil
-	}
+	err = t.rowIfAny(`SELECT activity, audit FROM ages WHERE steady <= ? ORDER BY steady DESC LIMIT 1`, []any{before}, &activity, &audit)
 	return activity, audit, err
 }
 

@@ -17,13 +17,7 @@ type Delta struct {
 // ErrNotFound.
 func (t *Tx) LastDelta(epoch uint64) (*Delta, error) {
 	d := Delta{Epoch: epoch}
-	var hash []byte
-	err := t.row(`SELECT before, revision, hash FROM deltas WHERE epoch = ? ORDER BY revision DESC LIMIT 1`, []any{epoch}, &d.From, &d.To, &hash)
-	if err != nil {
-		return nil, err
-	}
-	d.Hash = wire.Hash(hash)
-	return &d, nil
+	return &d, t.row(`SELECT before, revision, hash FROM deltas WHERE epoch = ? ORDER BY revision DESC LIMIT 1`, []any{epoch}, &d.From, &d.To, fixed(d.Hash[:]))
 }
 
 // AddDelta adds a delta.
@@ -39,14 +33,13 @@ func (t *Tx) Deltas(epoch, from uint64, limit int) ([]*Delta, error) {
 	at := from
 	err := t.rows(`SELECT before, revision, hash, signed FROM deltas WHERE epoch = ? AND revision > ? ORDER BY revision`, []any{epoch, from}, func(r scanner) error {
 		d := Delta{Epoch: epoch}
-		var hash []byte
-		if err := r.Scan(&d.From, &d.To, &hash, &d.Signed); err != nil {
+		if err := r.Scan(&d.From, &d.To, fixed(d.Hash[:]), &d.Signed); err != nil {
 			return err
 		}
 		if limit -= len(d.Signed); limit < 0 || d.From != at {
 			return full
 		}
-		d.Hash, at = wire.Hash(hash), d.To
+		at = d.To
 		deltas = append(deltas, &d)
 		return nil
 	})
@@ -71,19 +64,12 @@ func (t *Tx) Distance(epoch, from uint64) (d Distance, err error) {
 
 // HashAt returns the log's chain hash at a revision, or ErrNotFound if the log has no
 // such revision.
-func (t *Tx) HashAt(epoch, revision uint64) (wire.Hash, error) {
-	var n uint64
-	if err := t.row(`SELECT number FROM epochs WHERE number = ?`, []any{epoch}, &n); err != nil {
-		return wire.Hash{}, err
-	}
+func (t *Tx) HashAt(epoch, revision uint64) (hash wire.Hash, err error) {
 	if revision == 0 {
-		return wire.Start(epoch), nil
+		return wire.Start(epoch), t.row(`SELECT number FROM epochs WHERE number = ?`, []any{epoch}, &epoch)
 	}
-	var hash []byte
-	if err := t.row(`SELECT hash FROM changes WHERE epoch = ? AND revision = ?`, []any{epoch, revision}, &hash); err != nil {
-		return wire.Hash{}, err
-	}
-	return wire.Hash(hash), nil
+	err = t.row(`SELECT hash FROM changes WHERE epoch = ? AND revision = ?`, []any{epoch, revision}, fixed(hash[:]))
+	return hash, err
 }
 
 // ChangeBytes returns the size of an epoch's changes after a revision, in bytes.

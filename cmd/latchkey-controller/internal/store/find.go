@@ -152,11 +152,8 @@ func (t *Tx) activity(where string, args ...any) ([]*Event, error) {
 		coalesce((SELECT name FROM names WHERE names.id = subject), ''), coalesce((SELECT name FROM names WHERE names.id = door), ''), coalesce((SELECT name FROM names WHERE names.id = who), '')
 		FROM activity WHERE `+where, args, func(r scanner) error {
 		var a Event
-		var class string
-		err := r.Scan(&a.ID, &a.Source, &a.Row, &class, &a.Kind, &a.Reader, &a.User, &a.At, &a.Received, &a.Tries, &a.Subject, &a.Door, &a.Who)
-		a.Class = wire.RecordClass(class)
 		entries = append(entries, &a)
-		return err
+		return r.Scan(&a.ID, &a.Source, &a.Row, &a.Class, &a.Kind, &a.Reader, &a.User, &a.At, &a.Received, &a.Tries, &a.Subject, &a.Door, &a.Who)
 	})
 	return entries, err
 }

@@ -1,8 +1,6 @@
 package store
 
 import (
-	"errors"
-
 	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/sync/wire"
 )
@@ -21,16 +19,7 @@ type Journal struct {
 // Journal returns how much of a journal is stored here.
 func (t *Tx) Journal(reader string, id wire.JournalID) (*Journal, error) {
 	j := Journal{Reader: reader, ID: id}
-	var hash []byte
-	err := t.row(`SELECT number, hash, forked, restored, led FROM journals WHERE reader_id = ? AND journal = ?`, []any{reader, id[:]}, &j.Number, &hash, &j.Forked, &j.Restored, &j.RewindSince)
-	if errors.Is(err, ErrNotFound) {
-		return &j, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	j.Hash = wire.Hash(hash)
-	return &j, nil
+	return &j, t.rowIfAny(`SELECT number, hash, forked, restored, led FROM journals WHERE reader_id = ? AND journal = ?`, []any{reader, id[:]}, &j.Number, fixed(j.Hash[:]), &j.Forked, &j.Restored, &j.RewindSince)
 }
 
 // SetJournal stores a Journal.
@@ -59,9 +48,7 @@ func (t *Tx) AddGap(g Gap, at clock.Steady) error {
 func (t *Tx) TakeGaps(before clock.Steady) (gaps []Gap, err error) {
 	err = t.rows(`DELETE FROM gaps WHERE at < ? RETURNING reader_id, journal, first, last`, []any{before}, func(r scanner) error {
 		var g Gap
-		var journal []byte
-		err := r.Scan(&g.Reader, &journal, &g.First, &g.Last)
-		g.Journal = wire.JournalID(journal)
+		err := r.Scan(&g.Reader, fixed(g.Journal[:]), &g.First, &g.Last)
 		gaps = append(gaps, g)
 		return err
 	})
@@ -80,4 +67,24 @@ func (t *Tx) GapFilled(g Gap) (bool, error) {
 func (t *Tx) HasRecordsAbove(reader string, journal wire.JournalID, number uint64) (beyond bool, err error) {
 	err = t.row(`SELECT EXISTS (SELECT 1 FROM records WHERE reader_id = ? AND journal = ? AND number > ?)`, []any{reader, journal[:], number}, &beyond)
 	return beyond, err
+}
+
+// An Allowance is how much storage a reader has used on a day.
+type Allowance struct {
+	Reader      string
+	Day         int64 // number of the day, by the site's steady time
+	Used        int64 // bytes, approximate
+	AlarmRaised bool  // for exceeding the limit, once a day
+}
+
+// Allowance returns a reader's allowance for a day, empty if there is none.
+func (t *Tx) Allowance(reader string, day int64) (*Allowance, error) {
+	a := Allowance{Reader: reader, Day: day}
+	return &a, t.rowIfAny(`SELECT spent, said FROM allowances WHERE reader_id = ? AND day = ?`, []any{reader, day}, &a.Used, &a.AlarmRaised)
+}
+
+// SetAllowance replaces a reader's allowance.
+func (t *Tx) SetAllowance(a *Allowance) error {
+	return t.exec(`INSERT INTO allowances (reader_id, day, spent, said) VALUES (?, ?, ?, ?)
+		ON CONFLICT DO UPDATE SET day = excluded.day, spent = excluded.spent, said = excluded.said`, a.Reader, a.Day, a.Used, a.AlarmRaised)
 }

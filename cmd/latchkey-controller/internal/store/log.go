@@ -1,36 +1,18 @@
 package store
 
-import (
-	"errors"
-	"fmt"
+import "latchkey/sync/wire"
 
-	"latchkey/sync/wire"
-)
-
-// A Head is the end of the credential log.
-type Head struct {
-	Epoch    uint64
-	Revision uint64
-	Hash     wire.Hash // h(Revision)
-}
+// Head is the position of the end of the credential log.
+type Head = wire.Position
 
 // Head returns the log's head.
-func (t *Tx) Head() (Head, error) {
-	var head Head
-	if err := t.row(`SELECT coalesce(max(number), 0) FROM epochs`, nil, &head.Epoch); err != nil {
-		return Head{}, err
+func (t *Tx) Head() (head Head, err error) {
+	if err = t.row(`SELECT coalesce(max(number), 0) FROM epochs`, nil, &head.Epoch); err != nil {
+		return head, err
 	}
-	var hash []byte
-	err := t.row(`SELECT revision, hash FROM changes WHERE epoch = ? ORDER BY revision DESC LIMIT 1`, []any{head.Epoch}, &head.Revision, &hash)
-	if errors.Is(err, ErrNotFound) {
-		head.Hash = wire.Start(head.Epoch)
-		return head, nil
-	}
-	if err != nil {
-		return Head{}, err
-	}
-	head.Hash = wire.Hash(hash)
-	return head, nil
+	head.Hash = wire.Start(head.Epoch)
+	err = t.rowIfAny(`SELECT revision, hash FROM changes WHERE epoch = ? ORDER BY revision DESC LIMIT 1`, []any{head.Epoch}, &head.Revision, fixed(head.Hash[:]))
+	return head, err
 }
 
 // appendChange appends a change to the log.
@@ -101,13 +83,11 @@ func (t *Tx) SkipIDs() error {
 func (t *Tx) Changes(epoch, from, to uint64, each func(revision uint64, change []byte, hash wire.Hash) error) error {
 	return t.rows(`SELECT revision, change, hash FROM changes WHERE epoch = ? AND revision > ? AND revision <= ? ORDER BY revision`, []any{epoch, from, to}, func(r scanner) error {
 		var revision uint64
-		var change, hash []byte
-		if err := r.Scan(&revision, &change, &hash); err != nil {
+		var change []byte
+		var hash wire.Hash
+		if err := r.Scan(&revision, &change, fixed(hash[:])); err != nil {
 			return err
 		}
-		if len(hash) != len(wire.Hash{}) {
-			return fmt.Errorf("change %d: hash of %d bytes", revision, len(hash))
-		}
-		return each(revision, change, wire.Hash(hash))
+		return each(revision, change, hash)
 	})
 }

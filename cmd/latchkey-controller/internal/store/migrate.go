@@ -45,22 +45,20 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	at, err := version(ctx, db, len(steps))
+	at, err := version(db.QueryRowContext(ctx, selectVersion), len(steps))
 	for err == nil && at < len(steps) {
 		at, err = migrateOne(ctx, db, steps)
 	}
 	return err
 }
 
-type querier interface {
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}
+const selectVersion = `SELECT user_version, application_id FROM pragma_user_version, pragma_application_id`
 
-// version returns the schema's version, 0 for an empty database. It refuses one above
-// newest.
-func version(ctx context.Context, db querier, newest int) (int, error) {
+// version returns the schema's version as selectVersion reads it, 0 for an empty
+// database. It refuses one above newest.
+func version(row *sql.Row, newest int) (int, error) {
 	var version, application int
-	if err := db.QueryRowContext(ctx, `SELECT user_version, application_id FROM pragma_user_version, pragma_application_id`).Scan(&version, &application); err != nil {
+	if err := row.Scan(&version, &application); err != nil {
 		return 0, err
 	}
 	switch {
@@ -80,7 +78,7 @@ func migrateOne(ctx context.Context, db *sql.DB, steps []string) (int, error) {
 		return 0, err
 	}
 	defer tx.Rollback()
-	at, err := version(ctx, tx, len(steps))
+	at, err := version(tx.QueryRowContext(ctx, selectVersion), len(steps))
 	if err != nil || at == len(steps) {
 		return at, err
 	}

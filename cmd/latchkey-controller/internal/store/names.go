@@ -20,22 +20,18 @@ func (t *Tx) nameID(name string) (id int64, err error) {
 // nameDoor returns the current name of a reader's door, or the reader's id if it has
 // none.
 func (t *Tx) nameDoor(reader string) (name string, err error) {
-	err = t.row(`SELECT d.name FROM readers r JOIN doors d ON d.id = r.door_id WHERE r.id = ?`, []any{reader}, &name)
-	if errors.Is(err, ErrNotFound) {
-		return reader, nil
-	}
+	name = reader
+	err = t.rowIfAny(`SELECT d.name FROM readers r JOIN doors d ON d.id = r.door_id WHERE r.id = ?`, []any{reader}, &name)
 	return name, err
 }
 
 // forgetNames deletes those of some names that no event uses any more.
 func (t *Tx) forgetNames(ids []int64) error {
-	return t.inBatches(ids, func(in string, args []any) error {
-		return t.exec(`DELETE FROM names WHERE id IN `+in+`
-			AND NOT EXISTS (SELECT 1 FROM activity WHERE subject = names.id AND subject <> 0)
-			AND NOT EXISTS (SELECT 1 FROM activity WHERE door = names.id AND door <> 0)
-			AND NOT EXISTS (SELECT 1 FROM activity WHERE who = names.id AND who <> 0)
-			AND NOT EXISTS (SELECT 1 FROM besides WHERE name = names.id)`, args...)
-	})
+	return t.exec(`DELETE FROM names WHERE id IN `+listed+`
+		AND NOT EXISTS (SELECT 1 FROM activity WHERE subject = names.id AND subject <> 0)
+		AND NOT EXISTS (SELECT 1 FROM activity WHERE door = names.id AND door <> 0)
+		AND NOT EXISTS (SELECT 1 FROM activity WHERE who = names.id AND who <> 0)
+		AND NOT EXISTS (SELECT 1 FROM besides WHERE name = names.id)`, list(ids))
 }
 
 // A NameMatch is the result of a search for names. An event matches if it has one of

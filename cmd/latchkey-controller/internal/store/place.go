@@ -167,11 +167,7 @@ func (t *Tx) PlaceReader(reader, location, door string) error {
 }
 
 func (t *Tx) findOrAddPlace(l Level, p *Place) error {
-	query, args := `SELECT id FROM `+l.table+` WHERE name = ?`, []any{p.Name}
-	if l.parent != "" {
-		query, args = query+` AND `+l.parent+` = ?`, append(args, p.Parent)
-	}
-	err := t.row(query, args, &p.ID)
+	err := t.row(`SELECT id FROM `+l.table+` WHERE name = ? AND `+cmp.Or(l.parent, `0`)+` = ?`, []any{p.Name, p.Parent}, &p.ID)
 	if errors.Is(err, ErrNotFound) {
 		return t.AddPlace(l, p)
 	}
@@ -179,13 +175,7 @@ func (t *Tx) findOrAddPlace(l Level, p *Place) error {
 }
 
 // ReadersAt returns the readers of a place, sorted by their ids.
-func (t *Tx) ReadersAt(l Level, id int64) (readers []string, err error) {
+func (t *Tx) ReadersAt(l Level, id int64) ([]string, error) {
 	where := map[string]string{"locations": `h.location_id`, "hubs": `d.hub_id`, "doors": `d.id`}[l.table]
-	err = t.rows(`SELECT r.id FROM readers r JOIN doors d ON d.id = r.door_id JOIN hubs h ON h.id = d.hub_id WHERE `+where+` = ? ORDER BY r.id`, []any{id}, func(r scanner) error {
-		var id string
-		err := r.Scan(&id)
-		readers = append(readers, id)
-		return err
-	})
-	return readers, err
+	return t.texts(`SELECT r.id FROM readers r JOIN doors d ON d.id = r.door_id JOIN hubs h ON h.id = d.hub_id WHERE `+where+` = ? ORDER BY r.id`, id)
 }

@@ -73,21 +73,11 @@ func (t *Tx) Removed() (map[string]string, error) {
 
 // Readers returns the ids of all readers, sorted, including those whose bundle was
 // revoked.
-func (t *Tx) Readers() ([]string, error) { return t.ids(`SELECT id FROM readers ORDER BY id`) }
+func (t *Tx) Readers() ([]string, error) { return t.texts(`SELECT id FROM readers ORDER BY id`) }
 
 // Former returns the ids of the readers without a bundle in force, sorted.
 func (t *Tx) Former() ([]string, error) {
-	return t.ids(`SELECT id FROM readers WHERE id NOT IN (SELECT reader_id FROM bundles WHERE revoked = 0) ORDER BY id`)
-}
-
-func (t *Tx) ids(query string) (ids []string, err error) {
-	err = t.rows(query, nil, func(r scanner) error {
-		var id string
-		err := r.Scan(&id)
-		ids = append(ids, id)
-		return err
-	})
-	return ids, err
+	return t.texts(`SELECT id FROM readers WHERE id NOT IN (SELECT reader_id FROM bundles WHERE revoked = 0) ORDER BY id`)
 }
 
 // Policy returns a reader's policy, or ErrNotFound.
@@ -119,14 +109,11 @@ func (t *Tx) SetPolicy(now int64, p *wire.Policy) error {
 		p.Reader, p.Revision, encoded, now)
 }
 
-// RevokeBundle revokes a reader's bundle in force, and returns how many it revoked: 0
-// or 1.
-func (t *Tx) RevokeBundle(now int64, reader string) (n int64, err error) {
-	result, err := t.tx.ExecContext(t.ctx, `UPDATE bundles SET revoked = ? WHERE revoked = 0 AND reader_id = ?`, now, reader)
-	if err != nil {
-		return 0, dbError(err)
-	}
-	return result.RowsAffected()
+// RevokeBundle revokes a reader's bundle in force. The error is ErrNotFound if there is
+// none.
+func (t *Tx) RevokeBundle(now int64, reader string) error {
+	var number int64
+	return t.row(`UPDATE bundles SET revoked = ? WHERE revoked = 0 AND reader_id = ? RETURNING number`, []any{now, reader}, &number)
 }
 
 // RevokedSerials calls each with the serial number of each revoked certificate and
@@ -144,5 +131,5 @@ func (t *Tx) RevokedSerials(each func(serial string, revoked int64) error) error
 
 // Brokers returns the distinct broker URLs given to readers with a bundle in force.
 func (t *Tx) Brokers() ([]string, error) {
-	return t.ids(`SELECT DISTINCT broker FROM readers WHERE broker <> '' AND id IN (SELECT reader_id FROM bundles WHERE revoked = 0) ORDER BY broker`)
+	return t.texts(`SELECT DISTINCT broker FROM readers WHERE broker <> '' AND id IN (SELECT reader_id FROM bundles WHERE revoked = 0) ORDER BY broker`)
 }

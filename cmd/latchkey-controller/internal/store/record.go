@@ -37,9 +37,9 @@ func (t *Tx) AddRecord(r *Record) (added bool, err error) {
 // RecordHashes returns the hashes of all records received with a number of a journal.
 func (t *Tx) RecordHashes(reader string, journal wire.JournalID, number uint64) (hashes []wire.Hash, err error) {
 	err = t.rows(`SELECT hash FROM records WHERE reader_id = ? AND journal = ? AND number = ? ORDER BY id`, []any{reader, journal[:], number}, func(r scanner) error {
-		var hash []byte
-		err := r.Scan(&hash)
-		hashes = append(hashes, wire.Hash(hash))
+		var hash wire.Hash
+		err := r.Scan(fixed(hash[:]))
+		hashes = append(hashes, hash)
 		return err
 	})
 	return hashes, err
@@ -47,7 +47,7 @@ func (t *Tx) RecordHashes(reader string, journal wire.JournalID, number uint64) 
 
 // Dropped returns the ranges of numbers that a journal reports as dropped.
 func (t *Tx) Dropped(reader string, journal wire.JournalID) (ranges [][2]uint64, err error) {
-	records, err := t.records(`reader_id = ? AND journal = ? AND kind = ?`, []any{reader, journal[:], string(wire.RecordsDropped)}, `number`)
+	records, err := t.records(`reader_id = ? AND journal = ? AND kind = ? ORDER BY number`, reader, journal[:], string(wire.RecordsDropped))
 	for _, r := range records {
 		if decoded, err := wire.ParseRecord(r.Encoded); err == nil { // a damaged record explains nothing
 			ranges = append(ranges, [2]uint64{decoded.First, decoded.Last})
@@ -66,6 +66,7 @@ type Filter struct {
 	First        int      // the first so many, 0: all; Last takes precedence
 }
 
+// where returns the filter as SQL, with its arguments. With Last the newest come first.
 func (f *Filter) where() (where string, args []any) {
 	where, args = `id > ?`, []any{f.After}
 	if f.Reader != "" {
@@ -88,43 +89,30 @@ func (f *Filter) where() (where string, args []any) {
 		}
 		where += ` AND (` + strings.Join(any, ` OR `) + `)`
 	}
-	return where, args
-}
-
-// limit returns the ORDER BY of a query, and whether its rows come in reverse.
-func (f *Filter) limit(args []any) (order string, all []any, reversed bool) {
 	switch {
 	case f.Last != 0:
-		return `id DESC LIMIT ?`, append(args, f.Last), true
+		return where + ` ORDER BY id DESC LIMIT ?`, append(args, f.Last)
 	case f.First != 0:
-		return `id LIMIT ?`, append(args, f.First), false
+		return where + ` ORDER BY id LIMIT ?`, append(args, f.First)
 	}
-	return `id`, args, false
+	return where + ` ORDER BY id`, args
 }
 
 // Records returns records in the order of arrival.
 func (t *Tx) Records(f Filter) ([]*Record, error) {
 	where, args := f.where()
-	order, args, reversed := f.limit(args)
-	records, err := t.records(where, args, order)
-	if reversed {
+	records, err := t.records(where, args...)
+	if f.Last != 0 {
 		slices.Reverse(records)
 	}
 	return records, err
 }
 
-func (t *Tx) records(where string, args []any, order string) ([]*Record, error) {
-	var records []*Record
-	err := t.rows(`SELECT id, reader_id, journal, number, hash, record, kind, at, received FROM records WHERE `+where+` ORDER BY `+order, args, func(row scanner) error {
+func (t *Tx) records(where string, args ...any) (records []*Record, err error) {
+	err = t.rows(`SELECT id, reader_id, journal, number, hash, record, kind, at, received FROM records WHERE `+where, args, func(row scanner) error {
 		var r Record
-		var journal, hash []byte
-		var kind string
-		if err := row.Scan(&r.ID, &r.Reader, &journal, &r.Number, &hash, &r.Encoded, &kind, &r.At, &r.Received); err != nil {
-			return err
-		}
-		r.Journal, r.Hash, r.Kind = wire.JournalID(journal), wire.Hash(hash), wire.RecordKind(kind)
 		records = append(records, &r)
-		return nil
+		return row.Scan(&r.ID, &r.Reader, fixed(r.Journal[:]), &r.Number, fixed(r.Hash[:]), &r.Encoded, &r.Kind, &r.At, &r.Received)
 	})
 	return records, err
 }

@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"encoding/hex"
-	"errors"
 	"slices"
 	"strings"
 	"unicode"
@@ -184,36 +183,24 @@ func (t *Tx) FindUsers(c UserChoice, after UserCursor, limit int) (users []*User
 			return nil, 0, 0, err
 		}
 	}
-	if len(page) == 0 {
-		return nil, total, found, nil
-	}
-	ids, rank := make([]any, len(page)), make(map[uint64]int, len(page))
+	ids, rank := make([]int64, len(page)), make(map[uint64]int, len(page))
 	for i, at := range page {
-		ids[i], rank[at.ID] = at.ID, i
+		ids[i], rank[at.ID] = int64(at.ID), i
 	}
-	users, err = t.users(`id IN (?`+strings.Repeat(`, ?`, len(ids)-1)+`)`, ids...)
+	users, err = t.users(`id IN `+listed, list(ids))
 	slices.SortFunc(users, func(a, b *User) int { return cmp.Compare(rank[a.ID], rank[b.ID]) })
 	return users, total, found, err
 }
 
 // UserName returns a user's name; "": no such user.
 func (t *Tx) UserName(id uint64) (name string, err error) {
-	err = t.row(`SELECT name FROM users WHERE id = ?`, []any{id}, &name)
-	if errors.Is(err, ErrNotFound) {
-		return "", nil
-	}
+	err = t.rowIfAny(`SELECT name FROM users WHERE id = ?`, []any{id}, &name)
 	return name, err
 }
 
 // Groups returns all groups of users, sorted.
-func (t *Tx) Groups() (groups []string, err error) {
-	err = t.rows(`SELECT DISTINCT name FROM user_groups ORDER BY name`, nil, func(r scanner) error {
-		var group string
-		err := r.Scan(&group)
-		groups = append(groups, group)
-		return err
-	})
-	return groups, err
+func (t *Tx) Groups() ([]string, error) {
+	return t.texts(`SELECT DISTINCT name FROM user_groups ORDER BY name`)
 }
 
 // PINs returns how many users have a PIN.

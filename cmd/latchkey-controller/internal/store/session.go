@@ -136,11 +136,7 @@ type Throttle struct {
 // Throttle returns a throttle, empty if there is none.
 func (t *Tx) Throttle(what string) (*Throttle, error) {
 	th := Throttle{What: what}
-	err := t.row(`SELECT failures, last, until FROM throttles WHERE what = ?`, []any{what}, &th.Failures, &th.Last, &th.Until)
-	if errors.Is(err, ErrNotFound) {
-		return &th, nil
-	}
-	return &th, err
+	return &th, t.rowIfAny(`SELECT failures, last, until FROM throttles WHERE what = ?`, []any{what}, &th.Failures, &th.Last, &th.Until)
 }
 
 // SetThrottle stores a throttle; one without failures is deleted.

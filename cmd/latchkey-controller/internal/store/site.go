@@ -19,13 +19,7 @@ type Site struct {
 // Site returns the site, or ErrNotFound before it is created.
 func (t *Tx) Site() (*Site, error) {
 	var s Site
-	var id []byte
-	err := t.row(`SELECT id, name, zone, created, signing, authority, root FROM site`, nil, &id, &s.Name, &s.Zone, &s.Created, &s.Signing, &s.Authority, &s.Root)
-	if err != nil {
-		return nil, err
-	}
-	s.ID = wire.SiteID(id)
-	return &s, nil
+	return &s, t.row(`SELECT id, name, zone, created, signing, authority, root FROM site`, nil, fixed(s.ID[:]), &s.Name, &s.Zone, &s.Created, &s.Signing, &s.Authority, &s.Root)
 }
 
 // AddSite adds the site.
@@ -72,14 +66,8 @@ type Epoch struct {
 // Epoch returns the newest epoch, or ErrNotFound before there is one.
 func (t *Tx) Epoch() (*Epoch, error) {
 	var e Epoch
-	var salt []byte
-	err := t.row(`SELECT number, created, key, salt, memory, time, threads FROM epochs ORDER BY number DESC LIMIT 1`, nil,
-		&e.Number, &e.Created, &e.Key, &salt, &e.KDF.Memory, &e.KDF.Time, &e.KDF.Threads)
-	if err != nil {
-		return nil, err
-	}
-	e.KDF.Salt = [16]byte(salt)
-	return &e, nil
+	return &e, t.row(`SELECT number, created, key, salt, memory, time, threads FROM epochs ORDER BY number DESC LIMIT 1`, nil,
+		&e.Number, &e.Created, &e.Key, fixed(e.KDF.Salt[:]), &e.KDF.Memory, &e.KDF.Time, &e.KDF.Threads)
 }
 
 // NextEpoch returns the number for an epoch that begins now.

@@ -9,6 +9,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -39,13 +40,10 @@ type Store struct {
 // only, if it does not exist.
 func Create(ctx context.Context, dir string) (*Store, error) {
 	f, err := os.OpenFile(filepath.Join(dir, File), os.O_CREATE|os.O_RDWR, 0o600)
+	if err == nil {
+		err = errors.Join(f.Close(), durable.SyncDir(dir))
+	}
 	if err != nil {
-		return nil, fmt.Errorf("create database: %w", err)
-	}
-	if err := f.Close(); err != nil {
-		return nil, fmt.Errorf("create database: %w", err)
-	}
-	if err := durable.SyncDir(dir); err != nil {
 		return nil, fmt.Errorf("create database: %w", err)
 	}
 	return Open(ctx, dir)
@@ -91,8 +89,7 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	// Processes that switch a new database to WAL at the same time do not wait for
-	// each other
+	// SQLite does not wait while another process switches a new database to WAL
 	// (https://sqlite.org/wal.html#sometimes_queries_return_sqlite_busy_in_wal_mode).
 	err = migrate(ctx, db)
 	for end := time.Now().Add(busyTimeout); busy(err) && time.Now().Before(end); err = migrate(ctx, db) {
@@ -215,9 +212,28 @@ func (t *Tx) row(query string, args []any, into ...any) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return ErrNotFound
 	}
-	if err != nil {
-		return fmt.Errorf("database: %w", err)
+	return dbError(err)
+}
+
+// rowIfAny is row, but leaves the values as they are if there is no row.
+func (t *Tx) rowIfAny(query string, args []any, into ...any) error {
+	err := t.row(query, args, into...)
+	if errors.Is(err, ErrNotFound) {
+		return nil
 	}
+	return err
+}
+
+// A fixed scans a column of exactly as many bytes as it has, a hash or an id.
+type fixed []byte
+
+// Scan implements sql.Scanner.
+func (f fixed) Scan(column any) error {
+	b, _ := column.([]byte)
+	if len(b) != len(f) {
+		return fmt.Errorf("%d bytes, not %d", len(b), len(f))
+	}
+	copy(f, b)
 	return nil
 }
 
@@ -228,16 +244,33 @@ type scanner interface{ Scan(into ...any) error }
 func (t *Tx) rows(query string, args []any, scan func(scanner) error) error {
 	rows, err := t.tx.QueryContext(t.ctx, query, args...)
 	if err != nil {
-		return fmt.Errorf("database: %w", err)
+		return dbError(err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		if err := scan(rows); err != nil {
-			return fmt.Errorf("database: %w", err)
+			return dbError(err)
 		}
 	}
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("database: %w", err)
-	}
-	return nil
+	return dbError(rows.Err())
+}
+
+// listed is the right side of an IN, whose argument is a list of ids.
+const listed = `(SELECT value FROM json_each(?))`
+
+// list returns ids as an argument for listed.
+func list(ids []int64) string {
+	b, _ := json.Marshal(ids) // numbers can always be encoded
+	return string(b)
+}
+
+// texts returns a query's only column.
+func (t *Tx) texts(query string, args ...any) (all []string, err error) {
+	err = t.rows(query, args, func(r scanner) error {
+		var text string
+		err := r.Scan(&text)
+		all = append(all, text)
+		return err
+	})
+	return all, err
 }

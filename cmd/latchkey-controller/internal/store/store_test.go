@@ -120,7 +120,7 @@ func TestSeveralMayCreateADatabaseAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if at, err := version(t.Context(), s.db, len(steps)); err != nil || at != len(steps) {
+	if at, err := version(s.db.QueryRowContext(t.Context(), selectVersion), len(steps)); err != nil || at != len(steps) {
 		t.Errorf("schema %d, %v", at, err)
 	}
 }

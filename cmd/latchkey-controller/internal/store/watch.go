@@ -7,8 +7,8 @@ import (
 )
 
 // Watch calls changed at once, and again whenever any process has committed a change,
-// until ctx ends or changed fails. It polls SQLite's data_version at every interval.
-func (s *Store) Watch(ctx context.Context, interval time.Duration, changed func() error) error {
+// until ctx ends or changed fails. It polls SQLite's data_version ten times a second.
+func (s *Store) Watch(ctx context.Context, changed func() error) error {
 	conn, err := s.db.Conn(ctx)
 	if err != nil && ctx.Err() != nil {
 		return nil
@@ -17,7 +17,7 @@ func (s *Store) Watch(ctx context.Context, interval time.Duration, changed func(
 		return fmt.Errorf("watch database: %w", err)
 	}
 	defer conn.Close()
-	ticker := time.NewTicker(interval)
+	ticker := time.NewTicker(100 * time.Millisecond)
 	defer ticker.Stop()
 	for last := int64(-1); ; {
 		var version int64

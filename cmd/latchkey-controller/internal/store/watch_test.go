@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"testing"
-	"time"
 )
 
 func TestAWatchThatIsOverBeforeItBeginsIsNoFailure(t *testing.T) {
@@ -14,13 +13,13 @@ func TestAWatchThatIsOverBeforeItBeginsIsNoFailure(t *testing.T) {
 	defer s.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := s.Watch(ctx, time.Hour, func() error { return nil }); err != nil {
+	if err := s.Watch(ctx, func() error { return nil }); err != nil {
 		t.Error(err)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if s.Watch(t.Context(), time.Hour, func() error { return nil }) == nil {
+	if s.Watch(t.Context(), func() error { return nil }) == nil {
 		t.Error("a database that is closed can be watched")
 	}
 }
