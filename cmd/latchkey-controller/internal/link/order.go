@@ -30,7 +30,7 @@ func (l *Link) Order(ctx context.Context, o store.Order, card func(uid []byte) (
 	if (*l.peers.Load())[o.Reader] == nil {
 		return OrderResult{ID: o.ID, Text: unknownReader}, nil
 	}
-	if err := l.o.Site.AddOrder(ctx, &o); err != nil {
+	if err := l.o.Site.Update(ctx, func(tx *store.Tx) error { return tx.AddOrder(&o) }); err != nil {
 		return OrderResult{}, err
 	}
 	answer := make(chan OrderResult, 1)
@@ -39,8 +39,8 @@ func (l *Link) Order(ctx context.Context, o store.Order, card func(uid []byte) (
 	case <-ctx.Done():
 		return OrderResult{}, ctx.Err()
 	}
-	outcome := <-answer // the tracker answers each order, also when it ends
-	return outcome, l.o.Site.SetOutcome(context.WithoutCancel(ctx), o.ID, outcome.Text)
+	result := <-answer // the tracker answers each order, also when it ends
+	return result, l.o.Site.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.SetOutcome(o.ID, result.Text) })
 }
 
 const unknownReader = "not sent: there is no such reader, or it was removed; latchkey-controller reader list shows all of them"

@@ -72,7 +72,11 @@ func (l *Link) publishChanges(ctx context.Context) error {
 
 // publish publishes what has changed since it was called last.
 func (p *publisher) publish(ctx context.Context) error {
-	versions, err := p.o.Site.Versions(ctx)
+	var versions store.Versions
+	err := p.o.Site.View(ctx, func(tx *store.Tx) (err error) {
+		versions, err = tx.Versions()
+		return err
+	})
 	if err != nil {
 		return err
 	}

@@ -77,16 +77,16 @@ func (l *Link) track(ctx context.Context) error {
 
 // recall reads the states that were stored.
 func (t *tracker) recall(ctx context.Context) error {
-	states, err := t.o.Site.States(ctx)
-	if err != nil {
-		return err
-	}
-	for _, kept := range states {
-		if t.presences[kept.Reader], err = recall(kept); err != nil {
-			t.o.Log.Error("the stored state of a reader is damaged; the reader reports a new one", "err", err)
+	return t.o.Site.View(ctx, func(tx *store.Tx) error {
+		states, err := tx.States()
+		for _, kept := range states {
+			var damaged error
+			if t.presences[kept.Reader], damaged = recall(kept); damaged != nil {
+				t.o.Log.Error("the stored state of a reader is damaged; the reader reports a new one", "err", damaged)
+			}
 		}
-	}
-	return nil
+		return err
+	})
 }
 
 // states returns what is to be written to the disk.

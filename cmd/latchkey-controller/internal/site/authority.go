@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"fmt"
@@ -70,20 +71,33 @@ func (a *authority) reader(id string, request *wire.Request) (*x509.Certificate,
 	if err != nil {
 		return nil, fmt.Errorf("certificate request: %w", err)
 	}
-	template := &x509.Certificate{
-		SerialNumber: serial(),
-		Subject:      pkix.Name{CommonName: id},
-		DNSNames:     []string{id},
-		NotBefore:    always,
-		NotAfter:     never,
-		KeyUsage:     x509.KeyUsageDigitalSignature,
-		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	der, err := a.sign(&x509.Certificate{Subject: pkix.Name{CommonName: id}, DNSNames: []string{id}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}, csr.PublicKey)
+	if err != nil {
+		return nil, err
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.root, csr.PublicKey, a.key)
+	return x509.ParseCertificate(der)
+}
+
+// issue creates a key and its certificate.
+func (a *authority) issue(template *x509.Certificate) (*tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	der, err := a.sign(template, key.Public())
+	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
+}
+
+// sign returns the certificate of a public key, DER, for TLS and of no end.
+func (a *authority) sign(template *x509.Certificate, public any) ([]byte, error) {
+	template.SerialNumber = serial()
+	template.NotBefore, template.NotAfter = always, never
+	template.KeyUsage = x509.KeyUsageDigitalSignature
+	der, err := x509.CreateCertificate(rand.Reader, template, a.root, public, a.key)
 	if err != nil {
 		return nil, fmt.Errorf("make certificate: %w", err)
 	}
-	return x509.ParseCertificate(der)
+	return der, nil
 }
 
 // serial returns a serial number with 126 random bits, 16 bytes long and

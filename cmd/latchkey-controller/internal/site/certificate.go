@@ -2,8 +2,6 @@ package site
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
@@ -60,22 +58,6 @@ func (s *Site) BrokerCertificate(hosts []string) (*tls.Certificate, error) {
 // ControllerCertificate returns a new certificate for the controller itself.
 func (s *Site) ControllerCertificate() (*tls.Certificate, error) {
 	return s.authority.issue(&x509.Certificate{Subject: pkix.Name{CommonName: ControllerName}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
-}
-
-// issue creates a key and its certificate.
-func (a *authority) issue(template *x509.Certificate) (*tls.Certificate, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, err
-	}
-	template.SerialNumber = serial()
-	template.NotBefore, template.NotAfter = always, never
-	template.KeyUsage = x509.KeyUsageDigitalSignature
-	der, err := x509.CreateCertificate(rand.Reader, template, a.root, key.Public(), a.key)
-	if err != nil {
-		return nil, fmt.Errorf("make certificate: %w", err)
-	}
-	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
 }
 
 // Revoked returns the certificate revocation list (RFC 5280 §5), DER.

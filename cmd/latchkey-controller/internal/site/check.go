@@ -71,7 +71,7 @@ func (s *Site) Check(ctx context.Context) (report Report, err error) {
 
 // replay applies the log up to a head, and returns the resulting credentials,
 // encoded.
-func replay(tx *store.Tx, head store.Head) (map[wire.Tag][]byte, error) {
+func replay(tx *store.Tx, head wire.Position) (map[wire.Tag][]byte, error) {
 	credentials := make(map[wire.Tag][]byte)
 	h, last := wire.Start(head.Epoch), uint64(0)
 	err := tx.Changes(head.Epoch, 0, head.Revision, func(revision uint64, encoded []byte, hash wire.Hash) error {

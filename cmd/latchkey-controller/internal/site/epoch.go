@@ -8,6 +8,7 @@ import (
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/cmd/latchkey-controller/internal/vault"
 	"latchkey/device/pin"
 	"latchkey/sync/wire"
 )
@@ -21,29 +22,18 @@ func (s *Site) NewEpoch(tx *store.Tx, now time.Time, above uint64) (uint64, erro
 	if err != nil {
 		return 0, err
 	}
-	epoch := &store.Epoch{Created: now.Unix(), KDF: last.KDF}
-	if epoch.Number, err = tx.NextEpoch(now.Unix()); err != nil {
-		return 0, err
-	}
-	epoch.Number = max(epoch.Number, above+1)
-	var siteKey [32]byte
-	rand.Read(siteKey[:])
+	number, siteKey, err := addEpoch(tx, s.vault, now, above, last.KDF)
 	defer clear(siteKey[:])
-	epoch.Key = s.vault.Seal(sealedSiteKey, epoch.Number, siteKey[:])
-	if err := tx.AddEpoch(epoch); err != nil {
+	if err != nil {
 		return 0, err
 	}
 	credentials, err := tx.Credentials()
 	if err != nil {
 		return 0, err
 	}
-	users, err := tx.Users()
+	byID, err := usersByID(tx)
 	if err != nil {
 		return 0, err
-	}
-	byID := make(map[uint64]*store.User, len(users))
-	for _, u := range users {
-		byID[u.ID] = u
 	}
 	key := pin.NewKey(siteKey)
 	for _, c := range credentials {
@@ -57,7 +47,18 @@ func (s *Site) NewEpoch(tx *store.Tx, now time.Time, above uint64) (uint64, erro
 			return 0, err
 		}
 	}
-	return epoch.Number, tx.Retag(now.Unix(), credentials, func(c *store.Credential) wire.Credential { return byID[c.User].Wire(c) })
+	return number, tx.Retag(now.Unix(), credentials, func(c *store.Credential) wire.Credential { return byID[c.User].Wire(c) })
+}
+
+// addEpoch stores an epoch with a number greater than above and a new site key. The
+// caller wipes the key.
+func addEpoch(tx *store.Tx, v *vault.Vault, now time.Time, above uint64, kdf wire.KDF) (number uint64, siteKey [32]byte, err error) {
+	if number, err = tx.NextEpoch(now.Unix()); err != nil {
+		return 0, siteKey, err
+	}
+	number = max(number, above+1)
+	rand.Read(siteKey[:])
+	return number, siteKey, tx.AddEpoch(&store.Epoch{Number: number, Created: now.Unix(), KDF: kdf, Key: v.Seal(sealedSiteKey, number, siteKey[:])})
 }
 
 // Reissue begins a new epoch for a site that was restored to an older state, as a

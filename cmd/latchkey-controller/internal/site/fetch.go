@@ -39,8 +39,8 @@ func (s *Site) Reply(ctx context.Context, now time.Time, f *wire.Fetch, mayMake 
 // catchUp returns the deltas or the manifest that bring a reader up to date.
 func (s *Site) catchUp(ctx context.Context, now time.Time, f *wire.Fetch, mayMake bool) (*wire.Reply, error) {
 	reply := &wire.Reply{Number: f.Number}
-	var head store.Head
-	var same bool // f.Place is on this log
+	var head wire.Position
+	var same bool // f.Position is on this log
 	usable := map[uint64]bool{}
 	err := s.store.View(ctx, func(tx *store.Tx) (err error) {
 		if head, err = tx.Head(); err != nil {
@@ -98,7 +98,7 @@ func (s *Site) catchUp(ctx context.Context, now time.Time, f *wire.Fetch, mayMak
 
 // replyDeltas returns the deltas from a revision on, as many as one reply carries. At
 // the head it returns the last delta.
-func replyDeltas(tx *store.Tx, head store.Head, from uint64) ([][]byte, error) {
+func replyDeltas(tx *store.Tx, head wire.Position, from uint64) ([][]byte, error) {
 	if from == head.Revision {
 		last, err := tx.LastDelta(head.Epoch)
 		if errors.Is(err, store.ErrNotFound) {
@@ -116,13 +116,13 @@ func replyDeltas(tx *store.Tx, head store.Head, from uint64) ([][]byte, error) {
 // chunks returns a reply with as many of the chunks as fit; none if the snapshot no
 // longer exists.
 func (s *Site) chunks(now time.Time, f *wire.Fetch, room []byte) ([]byte, error) {
+	var there []uint32
 	snap, err := s.openSnapshot(now, snapshotID{f.Position.Epoch, f.Position.Revision})
-	if err != nil || snap.position != *f.Position {
-		return (&wire.Reply{Number: f.Number}).Encode()
-	}
-	there := f.Chunks
-	if past := slices.IndexFunc(there, func(i uint32) bool { return int64(i) >= int64(snap.manifest.Chunks()) }); past >= 0 {
-		there = there[:past]
+	if err == nil && snap.position == *f.Position {
+		there = f.Chunks
+		if past := slices.IndexFunc(there, func(i uint32) bool { return int64(i) >= int64(snap.manifest.Chunks()) }); past >= 0 {
+			there = there[:past]
+		}
 	}
 	if len(there) == 0 {
 		return (&wire.Reply{Number: f.Number}).Encode()

@@ -21,10 +21,10 @@ const (
 type Log struct {
 	Position wire.Position
 	Head     []byte   // signed
-	Deltas   [][]byte // signed: those that follow the caller's place
+	Deltas   [][]byte // signed: those that follow the caller's position
 }
 
-// Log returns the head of the log, and the deltas from a place to the head unless
+// Log returns the head of the log, and the deltas from a position to the head unless
 // they exceed what readers keep. It makes deltas of changes that are in none yet.
 func (s *Site) Log(ctx context.Context, from wire.Position) (*Log, error) {
 	log, err := s.log(ctx, from, s.store.View, false)
@@ -45,15 +45,12 @@ func (s *Site) log(ctx context.Context, from wire.Position, transact func(contex
 				return err
 			}
 		}
-		head, err := tx.Head()
-		if err != nil {
+		head, all, err := headInDeltas(tx)
+		if err != nil || !all {
 			return err
 		}
-		if at, err := cutTo(tx, head.Epoch); err != nil || at != head.Revision {
-			return err
-		}
-		log = &Log{Position: wire.Position(head)}
-		if log.Head, err = s.sign(wire.KindHead, &log.Position); err != nil {
+		log = &Log{Position: head}
+		if log.Head, err = s.Sign(wire.KindHead, &log.Position); err != nil {
 			return err
 		}
 		if from.Epoch != head.Epoch || from.Revision >= head.Revision {
@@ -67,7 +64,7 @@ func (s *Site) log(ctx context.Context, from wire.Position, transact func(contex
 
 // deltas returns the deltas from a revision on, up to limit bytes; none if all of
 // them together exceed what readers keep, or do not reach the head.
-func deltas(tx *store.Tx, head store.Head, from uint64, limit int) ([][]byte, error) {
+func deltas(tx *store.Tx, head wire.Position, from uint64, limit int) ([][]byte, error) {
 	if near, err := deltasReach(tx, head, from, 1); err != nil || !near {
 		return nil, err
 	}
@@ -81,23 +78,19 @@ func deltas(tx *store.Tx, head store.Head, from uint64, limit int) ([][]byte, er
 
 // deltasReach says whether the deltas reach from a revision to the head and use at
 // most 1/part of what readers keep.
-func deltasReach(tx *store.Tx, head store.Head, from uint64, part int) (bool, error) {
+func deltasReach(tx *store.Tx, head wire.Position, from uint64, part int) (bool, error) {
 	d, err := tx.Distance(head.Epoch, from)
 	return d.Deltas <= maxDeltas/part && d.Bytes <= maxDeltaBytes/part && d.Changes == head.Revision-from, err
 }
 
-// sign signs a message of the controller after checking that a reader would accept
-// it.
-func (s *Site) sign(kind wire.Kind, message any) ([]byte, error) {
+// Sign signs a message of the controller after checking that a reader would accept it.
+func (s *Site) Sign(kind wire.Kind, message any) ([]byte, error) {
 	payload := wire.Marshal(message)
 	if err := wire.CheckPayload(kind, payload); err != nil {
 		return nil, fmt.Errorf("sign %s: %w", kind, err)
 	}
 	return wire.Sign(kind, s.ID, payload, s.signing)
 }
-
-// Sign signs a message of the controller: the time, an acknowledgement, a command.
-func (s *Site) Sign(kind wire.Kind, message any) ([]byte, error) { return s.sign(kind, message) }
 
 // Key returns the public key of the controller's signatures.
 func (s *Site) Key() ed25519.PublicKey { return s.signing.Public().(ed25519.PublicKey) }
@@ -164,19 +157,19 @@ func (s *Site) cut(tx *store.Tx) error {
 	return tx.TrimDeltas(head.Epoch, 2*maxDeltas, 2*maxDeltaBytes)
 }
 
-// cutTo returns the last revision that is in a delta.
-func cutTo(tx *store.Tx, epoch uint64) (uint64, error) {
-	last, err := tx.LastDelta(epoch)
+// headInDeltas returns the log's head, and whether all changes are in deltas.
+func headInDeltas(tx *store.Tx) (head wire.Position, all bool, err error) {
+	if head, err = tx.Head(); err != nil {
+		return head, false, err
+	}
+	last, err := tx.LastDelta(head.Epoch)
 	if errors.Is(err, store.ErrNotFound) {
-		return 0, nil
+		return head, head.Revision == 0, nil
 	}
-	if err != nil {
-		return 0, err
-	}
-	return last.To, nil
+	return head, last.To == head.Revision, err
 }
 
-// Lacks says whether this log does not contain a place that bears the site's
+// Lacks says whether this log does not contain a position that bears the site's
 // signature: the site was restored to an older state.
 func (s *Site) Lacks(ctx context.Context, position wire.Position) (lacks bool, err error) {
 	err = s.store.View(ctx, func(tx *store.Tx) error {
@@ -184,7 +177,7 @@ func (s *Site) Lacks(ctx context.Context, position wire.Position) (lacks bool, e
 		if err != nil || position.Epoch < head.Epoch {
 			return err
 		}
-		if position.Above(wire.Position(head)) {
+		if position.Above(head) {
 			lacks = true
 			return nil
 		}

@@ -78,7 +78,14 @@ func (s *Site) Adopt(tx *store.Tx, now time.Time, signed []byte, broker string, 
 	if err != nil {
 		return nil, nil, err
 	}
-	manifest, snapshot, err := s.snapshot(tx, epoch)
+	if err := s.cut(tx); err != nil { // deltas continue from the snapshot
+		return nil, nil, err
+	}
+	manifest, entries, err := s.contents(tx)
+	if err != nil {
+		return nil, nil, err
+	}
+	snapshot, err := wire.WriteSnapshot(manifest, entries, s.signing)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -96,17 +103,6 @@ func (s *Site) Adopt(tx *store.Tx, now time.Time, signed []byte, broker string, 
 	return adoption, sealed, nil
 }
 
-// PolicyOrNew returns a reader's policy, or a new one in the site's time zone, with
-// which nobody may open yet.
-func PolicyOrNew(tx *store.Tx, id string) (p *wire.Policy, isNew bool, err error) {
-	if p, err = tx.Policy(id); !errors.Is(err, store.ErrNotFound) {
-		return p, false, err
-	}
-	fresh := wire.DefaultPolicy(id, id)
-	fresh.TimeZone, err = tx.Zone()
-	return &fresh, true, err
-}
-
 // supersedes fills in which bundle is revoked, and which reader the board was.
 func (a *Adoption) supersedes(tx *store.Tx, row *store.Bundle) error {
 	bundles, err := tx.Bundles()
@@ -120,47 +116,30 @@ func (a *Adoption) supersedes(tx *store.Tx, row *store.Bundle) error {
 	return err
 }
 
-// snapshot returns a snapshot of the credentials at the log's head. Deltas continue
-// from there.
-func (s *Site) snapshot(tx *store.Tx, epoch *store.Epoch) (*wire.Manifest, []byte, error) {
-	if err := s.cut(tx); err != nil {
-		return nil, nil, err
+// RemoveReader revokes a reader's bundle: its certificate and signatures are no
+// longer valid, and it is sent nothing. Its records stay. A new epoch begins, whose
+// key it does not get. If it is lost, all PINs and cards count as exposed.
+func (s *Site) RemoveReader(tx *store.Tx, now time.Time, id string, lost bool) (epoch uint64, err error) {
+	err = tx.RevokeBundle(now.Unix(), id)
+	if errors.Is(err, store.ErrNotFound) {
+		return 0, noReader(id)
 	}
-	head, err := tx.Head()
 	if err != nil {
-		return nil, nil, err
+		return 0, err
 	}
-	entries, err := entries(tx)
-	if err != nil {
-		return nil, nil, err
+	how := "returned"
+	if lost {
+		how = "lost"
+		if err := tx.ExposeCredentials(); err != nil {
+			return 0, err
+		}
 	}
-	manifest := s.manifest(head, epoch)
-	snapshot, err := wire.WriteSnapshot(manifest, entries, s.signing)
-	return manifest, snapshot, err
+	if err := tx.SetRemoved(id, how); err != nil {
+		return 0, err
+	}
+	return s.NewEpoch(tx, now, 0)
 }
 
-// manifest returns a snapshot's manifest without its entries and chunks.
-func (s *Site) manifest(head store.Head, epoch *store.Epoch) *wire.Manifest {
-	return &wire.Manifest{Site: s.ID, Epoch: head.Epoch, Revision: head.Revision, Hash: head.Hash, KDF: epoch.KDF}
-}
-
-// entries returns all credentials as readers hold them.
-func entries(tx *store.Tx) ([]wire.Entry, error) {
-	users, err := tx.Users()
-	if err != nil {
-		return nil, err
-	}
-	byID := make(map[uint64]*store.User, len(users))
-	for _, u := range users {
-		byID[u.ID] = u
-	}
-	credentials, err := tx.Credentials()
-	if err != nil {
-		return nil, err
-	}
-	entries := make([]wire.Entry, len(credentials))
-	for i, c := range credentials {
-		entries[i] = wire.Entry{Tag: c.Tag, Credential: byID[c.User].Wire(c)}
-	}
-	return entries, nil
+func noReader(id string) error {
+	return absent(fmt.Sprintf("there is no reader %q; latchkey-controller reader list shows all of them", id))
 }

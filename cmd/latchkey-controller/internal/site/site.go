@@ -112,15 +112,11 @@ func initSite(tx *store.Tx, v *vault.Vault, name, inZone string, at clock.Readin
 	if err := tx.AddSite(&row); err != nil {
 		return err
 	}
-	epoch := store.Epoch{Created: now.Unix(), KDF: wire.KDF{Memory: 19 << 10, Time: 2, Threads: 4}}
-	rand.Read(epoch.KDF.Salt[:])
-	if epoch.Number, err = tx.NextEpoch(now.Unix()); err != nil {
-		return err
-	}
-	var siteKey [32]byte
-	rand.Read(siteKey[:])
-	epoch.Key = v.Seal(sealedSiteKey, epoch.Number, siteKey[:])
-	return tx.AddEpoch(&epoch)
+	kdf := wire.KDF{Memory: 19 << 10, Time: 2, Threads: 4}
+	rand.Read(kdf.Salt[:])
+	_, siteKey, err := addEpoch(tx, v, now, 0, kdf)
+	clear(siteKey[:])
+	return err
 }
 
 // Open opens the site in a directory.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/device/durable"
 	"latchkey/sync/wire"
 )
 
@@ -118,7 +119,7 @@ func (s *snapshots) close(id snapshotID) {
 // makeSnapshot makes and stores a snapshot of the log's head.
 func (s *Site) makeSnapshot(ctx context.Context, now time.Time) (*snapshot, error) {
 	began := time.Now()
-	manifest, entries, err := s.contents(ctx)
+	manifest, entries, err := s.headContents(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -127,8 +128,12 @@ func (s *Site) makeSnapshot(ctx context.Context, now time.Time) (*snapshot, erro
 		return nil, err
 	}
 	s.dropSnapshots(now)
-	id := snapshotID{manifest.Epoch, manifest.Revision}
-	if err := s.keepSnapshot(id, b); err != nil {
+	id, dir := snapshotID{manifest.Epoch, manifest.Revision}, filepath.Join(s.dir, snapshotDir)
+	err = os.MkdirAll(dir, 0o700)
+	if err == nil {
+		err = durable.WriteFile(filepath.Join(dir, id.file()), b, 0o600)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("keep snapshot: %w", err)
 	}
 	s.snapshots.mu.Lock()
@@ -137,55 +142,55 @@ func (s *Site) makeSnapshot(ctx context.Context, now time.Time) (*snapshot, erro
 	return s.openSnapshot(now, id)
 }
 
-// contents returns the contents of a snapshot of the log's head. Deltas continue from
-// there.
-func (s *Site) contents(ctx context.Context) (m *wire.Manifest, found []wire.Entry, err error) {
+// headContents returns the contents of a snapshot of the log's head, after it has made
+// deltas of all changes: readers follow those from there. It reads in a transaction of
+// its own, so that others may write while it reads a million credentials.
+func (s *Site) headContents(ctx context.Context) (m *wire.Manifest, found []wire.Entry, err error) {
 	for m == nil && err == nil {
 		if err = s.store.Update(ctx, s.cut); err != nil {
 			return nil, nil, err
 		}
-		// A read transaction, so that others may write while it reads a million
-		// credentials.
 		err = s.store.View(ctx, func(tx *store.Tx) error {
-			epoch, err := tx.Epoch()
-			if err != nil {
-				return err
+			if _, all, err := headInDeltas(tx); err != nil || !all {
+				return err // somebody has changed a credential meanwhile
 			}
-			head, err := tx.Head()
-			if err != nil {
-				return err
-			}
-			if at, err := cutTo(tx, head.Epoch); err != nil || at != head.Revision {
-				return err
-			}
-			if found, err = entries(tx); err != nil {
-				return err
-			}
-			m = s.manifest(head, epoch)
-			return nil
+			m, found, err = s.contents(tx)
+			return err
 		})
 	}
 	return m, found, err
 }
 
-func (s *Site) keepSnapshot(id snapshotID, b []byte) error {
-	dir := filepath.Join(s.dir, snapshotDir)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(dir, "new-*")
+// contents returns a manifest of the log's head, without chunks, and all credentials
+// as readers hold them.
+func (s *Site) contents(tx *store.Tx) (*wire.Manifest, []wire.Entry, error) {
+	epoch, err := tx.Epoch()
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	defer os.Remove(f.Name())
-	defer f.Close()
-	if _, err := f.Write(b); err != nil {
-		return err
+	head, err := tx.Head()
+	if err != nil {
+		return nil, nil, err
 	}
-	if err := f.Sync(); err != nil {
-		return err
+	found, err := entries(tx)
+	return &wire.Manifest{Site: s.ID, Epoch: head.Epoch, Revision: head.Revision, Hash: head.Hash, KDF: epoch.KDF}, found, err
+}
+
+// entries returns all credentials as readers hold them.
+func entries(tx *store.Tx) ([]wire.Entry, error) {
+	byID, err := usersByID(tx)
+	if err != nil {
+		return nil, err
 	}
-	return os.Rename(f.Name(), filepath.Join(dir, id.file()))
+	credentials, err := tx.Credentials()
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]wire.Entry, len(credentials))
+	for i, c := range credentials {
+		entries[i] = wire.Entry{Tag: c.Tag, Credential: byID[c.User].Wire(c)}
+	}
+	return entries, nil
 }
 
 // dropSnapshots deletes snapshots that no reader has fetched from for a day, and

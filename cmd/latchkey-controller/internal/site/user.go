@@ -51,6 +51,16 @@ func User(tx *store.Tx, id uint64) (*store.User, error) {
 	return u, err
 }
 
+// usersByID returns all users.
+func usersByID(tx *store.Tx) (map[uint64]*store.User, error) {
+	users, err := tx.Users()
+	byID := make(map[uint64]*store.User, len(users))
+	for _, u := range users {
+		byID[u.ID] = u
+	}
+	return byID, err
+}
+
 // FindUser returns the user with a number, or with a name that only one user has.
 func FindUser(tx *store.Tx, who string) (*store.User, error) {
 	if id, err := strconv.ParseUint(who, 10, 63); err == nil {

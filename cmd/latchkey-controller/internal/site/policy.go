@@ -1,0 +1,67 @@
+package site
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// Policy returns a reader's policy; the error says so if there is no such reader.
+func Policy(tx *store.Tx, id string) (*wire.Policy, error) {
+	p, err := tx.Policy(id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, noReader(id)
+	}
+	return p, err
+}
+
+// PolicyOrNew returns a reader's policy, or a new one in the site's time zone, with
+// which nobody may open yet.
+func PolicyOrNew(tx *store.Tx, id string) (p *wire.Policy, isNew bool, err error) {
+	if p, err = tx.Policy(id); !errors.Is(err, store.ErrNotFound) {
+		return p, false, err
+	}
+	fresh := wire.DefaultPolicy(id, id)
+	fresh.TimeZone, err = tx.Zone()
+	return &fresh, true, err
+}
+
+// SetPolicy sets a reader's policy, and assigns the reader to the door and location
+// that it names. The revision rises, in p too, unless the policy is unchanged.
+func SetPolicy(tx *store.Tx, now time.Time, p *wire.Policy) error {
+	was, err := tx.Policy(p.Reader)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	if was != nil && string(wire.Marshal(was)) == string(wire.Marshal(p)) {
+		return nil
+	}
+	if err := tx.SetPolicy(now.Unix(), p); err != nil || was != nil && p.Door == was.Door && p.Place == was.Place {
+		return err
+	}
+	return tx.PlaceReader(p.Reader, p.Place, p.Door)
+}
+
+// RaisePolicy gives a reader's policy a revision greater than above, which the reader
+// has applied, and says whether that was necessary: after a restore, the stored
+// revision may be lower.
+func (s *Site) RaisePolicy(ctx context.Context, now time.Time, reader string, above uint64) (raised bool, err error) {
+	if above > wire.MaxNumber/2 { // out of range: the reader lies, and harms only itself
+		return false, nil
+	}
+	err = s.store.Keep(ctx, func(tx *store.Tx) error {
+		p, err := tx.Policy(reader)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		if err != nil || p.Revision >= above {
+			return err
+		}
+		raised, p.Revision = true, above
+		return tx.SetPolicy(now.Unix(), p)
+	})
+	return raised, err
+}
