@@ -3,6 +3,7 @@ package broker
 import (
 	"crypto/tls"
 	"errors"
+	"slices"
 	"strings"
 
 	mqtt "github.com/mochi-mqtt/server/v2"
@@ -84,8 +85,9 @@ func (a *access) may(name, topic string, write bool) bool {
 	if name == a.o.Controller {
 		return strings.HasPrefix(topic, root(a.o.Site))
 	}
+	_, _, published := channels()
 	site, reader, channel, ok := wire.ParseTopic(topic)
-	return ok && site == a.o.Site && (reader == "" || reader == name) && fromReader(channel) == write
+	return ok && site == a.o.Site && (reader == "" || reader == name) && slices.Contains(published, channel) == write
 }
 
 // channels returns the channels that readers subscribe to, the site's and their own, and
@@ -94,14 +96,4 @@ func channels() (site, own, published []wire.Channel) {
 	return []wire.Channel{wire.OnCredentials, wire.OnHead},
 		[]wire.Channel{wire.OnPolicy, wire.OnKey, wire.OnCommand, wire.OnNow, wire.OnReply, wire.OnAck},
 		[]wire.Channel{wire.OnState, wire.OnRecords, wire.OnFetch}
-}
-
-func fromReader(channel wire.Channel) bool {
-	_, _, published := channels()
-	for _, c := range published {
-		if c == channel {
-			return true
-		}
-	}
-	return false
 }

@@ -94,10 +94,7 @@ func (l *tlsListener) handshake(conn net.Conn) {
 
 // logFailure logs why a handshake failed, once a minute for each address.
 func (l *tlsListener) logFailure(conn net.Conn, err error) {
-	from, _, splitErr := net.SplitHostPort(conn.RemoteAddr().String())
-	if splitErr != nil {
-		from = conn.RemoteAddr().String()
-	}
+	from := host(conn.RemoteAddr())
 	l.mu.Lock()
 	now := time.Now()
 	again := now.Sub(l.logged[from]) < time.Minute

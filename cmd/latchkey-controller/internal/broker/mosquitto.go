@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"latchkey/device/durable"
 	"latchkey/sync/wire"
 )
 
@@ -65,7 +66,7 @@ func (m *Mosquitto) Write(dir string) error {
 		{revokedFile, pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: m.Revoked})},
 		{ConfigFile, []byte(m.config(dir))},
 	} {
-		if err := replace(filepath.Join(dir, file.name), file.content); err != nil {
+		if err := durable.WriteFile(filepath.Join(dir, file.name), file.content, 0o600); err != nil {
 			return err
 		}
 	}
@@ -147,22 +148,4 @@ func (m *Mosquitto) access() string {
 // root returns the prefix of all topics of a site.
 func root(site string) string {
 	return strings.TrimSuffix(wire.OnHead.Topic(site, ""), string(wire.OnHead))
-}
-
-// replace writes a file, readable by its owner only, in place of one that may be there
-// already.
-func replace(path string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*") // 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	defer f.Close()
-	if _, err := f.Write(content); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }

@@ -23,10 +23,7 @@ type unidentified struct {
 // enter counts a connection from an address. leave, which may be called more than once,
 // ends that; nil: there are too many.
 func (u *unidentified) enter(from net.Addr) (leave func()) {
-	host, _, err := net.SplitHostPort(from.String())
-	if err != nil {
-		host = from.String()
-	}
+	host := host(from)
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.all >= maxUnidentified || u.by[host] >= maxUnidentifiedEach {
@@ -45,4 +42,13 @@ func (u *unidentified) enter(from net.Addr) (leave func()) {
 			delete(u.by, host)
 		}
 	})
+}
+
+// host returns an address without its port.
+func host(a net.Addr) string {
+	host, _, err := net.SplitHostPort(a.String())
+	if err != nil {
+		return a.String()
+	}
+	return host
 }
