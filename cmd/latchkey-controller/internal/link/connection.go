@@ -165,22 +165,8 @@ func (c *connection) handle(_ mqtt.Client, m mqtt.Message) {
 	c.arrive(message{reader, channel, m.Retained(), m.Payload()})
 }
 
-// publish hands a message to paho. It does not wait for the broker.
-func (c *connection) publish(channel wire.Channel, reader string, payload []byte) error {
-	_, err := c.send(channel, reader, payload)
-	return err
-}
-
-// publishAndWait publishes a message and waits until the broker has it.
-func (c *connection) publishAndWait(ctx context.Context, channel wire.Channel, reader string, payload []byte) error {
-	token, err := c.send(channel, reader, payload)
-	if err != nil {
-		return err
-	}
-	return finished(ctx, token)
-}
-
-func (c *connection) send(channel wire.Channel, reader string, payload []byte) (mqtt.Token, error) {
+// publish hands a message to paho. The token is complete when the broker has it.
+func (c *connection) publish(channel wire.Channel, reader string, payload []byte) (mqtt.Token, error) {
 	client := c.client.Load()
 	if client == nil {
 		return nil, errOffline

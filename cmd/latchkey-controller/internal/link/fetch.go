@@ -43,7 +43,11 @@ func (l *Link) reply(ctx context.Context, fetch *wire.Fetch, mayMake bool, buffe
 		}
 		return buffer
 	}
-	if err := l.connection.publishAndWait(ctx, wire.OnReply, fetch.Reader, reply); err != nil {
+	token, err := l.connection.publish(wire.OnReply, fetch.Reader, reply)
+	if err == nil {
+		err = finished(ctx, token)
+	}
+	if err != nil {
 		l.o.Log.Debug("not answered", "reader", fetch.Reader, "err", err)
 		return nil // paho may still be sending it
 	}

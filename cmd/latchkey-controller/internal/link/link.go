@@ -108,20 +108,16 @@ const fetchWorkers, fetchesEach = 4, 16
 
 // Run runs the link until ctx ends or the database fails.
 func (l *Link) Run(ctx context.Context) error {
-	err := l.begin(ctx)
-	if err == nil {
-		err = l.run(ctx)
-	}
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+	if err := l.begin(ctx); ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return nil // it was stopped before it had begun
+	} else if err != nil {
+		return err
 	}
-	return err
-}
-
-func (l *Link) run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
+	changed := make(chan struct{}, 1) // the database has
+	group.Go(func() error { return l.o.Site.Watch(ctx, func() error { signal(changed); return nil }) })
 	group.Go(func() error { return l.connection.run(ctx) })
-	group.Go(func() error { return l.publishChanges(ctx) })
+	group.Go(func() error { return l.publishChanges(ctx, changed) })
 	group.Go(func() error { return l.storeReports(ctx) })
 	group.Go(func() error { return l.build(ctx) })
 	for range fetchWorkers {
@@ -168,7 +164,7 @@ func (l *Link) arrive(m message) {
 // send publishes a message. It fails only while the broker is out of reach, which the
 // connection logs.
 func (l *Link) send(channel wire.Channel, reader string, payload []byte) {
-	if err := l.connection.publish(channel, reader, payload); err != nil {
+	if _, err := l.connection.publish(channel, reader, payload); err != nil {
 		l.o.Log.Debug("not published", "kind", string(channel), "reader", reader, "err", err)
 	}
 }

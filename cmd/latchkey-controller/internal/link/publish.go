@@ -5,8 +5,6 @@ import (
 	"maps"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -26,48 +24,41 @@ type publisher struct {
 	versions store.Versions
 	peers    map[string]*site.Peer // as published
 	position wire.Position         // as published
-	head     <-chan time.Time      // when the head of place is to be published; nil: it was
+	head     <-chan time.Time      // when the head at position is to be published; nil: it was
 }
 
-func (l *Link) publishChanges(ctx context.Context) error {
+// publishChanges publishes whenever the database has changed.
+func (l *Link) publishChanges(ctx context.Context, changed chan struct{}) error {
 	p := &publisher{Link: l}
-	changed := make(chan struct{}, 1)
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return l.o.Site.Watch(ctx, func() error { signal(changed); return nil }) })
-	group.Go(func() error {
-		minute := time.NewTicker(headEvery)
-		defer minute.Stop()
-		for {
-			var err error
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-l.republish:
-				p.peers, p.position = nil, wire.Position{}
-				p.versions = store.Versions{}
-				err = p.publish(ctx)
-			case <-changed:
-				err = p.publish(ctx)
-			case id := <-l.strangers:
-				// Most likely it was lost in a restore. Or it was added this moment.
-				if err = p.publish(ctx); err == nil && p.peers != nil && p.peers[id] == nil {
-					p.forget(id)
-				}
-			case <-p.head:
-				p.sendHead()
-			case <-minute.C:
-				if err = p.publish(ctx); err == nil {
-					p.sendHead()
-				}
+	minute := time.Tick(headEvery)
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-l.republish:
+			p.versions, p.peers, p.position = store.Versions{}, nil, wire.Position{}
+			err = p.publish(ctx)
+		case <-changed:
+			err = p.publish(ctx)
+		case id := <-l.strangers:
+			// Most likely it was lost in a restore. Or it was added this moment.
+			if err = p.publish(ctx); err == nil && p.peers != nil && p.peers[id] == nil {
+				p.forget(id)
 			}
-			if err != nil && ctx.Err() == nil {
-				// Most likely the disk is full. What was published stays valid.
-				l.o.Log.Error("read what is to be published to readers; it is tried again", "err", err)
-				time.AfterFunc(time.Second, func() { signal(changed) })
+		case <-p.head:
+			p.sendHead()
+		case <-minute:
+			if err = p.publish(ctx); err == nil {
+				p.sendHead()
 			}
 		}
-	})
-	return group.Wait()
+		if err != nil && ctx.Err() == nil {
+			// Most likely the disk is full. What was published stays valid.
+			l.o.Log.Error("cannot read what is to be published to readers; trying again", "err", err)
+			time.AfterFunc(time.Second, func() { signal(changed) })
+		}
+	}
 }
 
 // publish publishes what has changed since it was called last.

@@ -32,15 +32,8 @@ func (q *queue[T]) put(reader string, v T) bool {
 		q.turns = append(q.turns, reader)
 	}
 	q.waiting[reader] = append(mine, v)
-	q.signal()
+	signal(q.ready)
 	return true
-}
-
-func (q *queue[T]) signal() {
-	select {
-	case q.ready <- struct{}{}:
-	default:
-	}
 }
 
 // next takes the next item; false: there is none.
@@ -61,7 +54,7 @@ func (q *queue[T]) next() (v T, ok bool) {
 		delete(q.waiting, reader)
 	}
 	if len(q.turns) > 0 {
-		q.signal() // for another worker
+		signal(q.ready) // for another worker
 	}
 	return v, true
 }

@@ -17,8 +17,7 @@ const batchSize = 32
 // that cannot be stored are not acknowledged, and come again.
 func (l *Link) storeReports(ctx context.Context) error {
 	rec := recorder{Link: l, delivered: map[string]delivered{}, raised: map[string]time.Time{}}
-	minute := time.NewTicker(time.Minute)
-	defer minute.Stop()
+	minute := time.Tick(time.Minute)
 	for {
 		var err error
 		select {
@@ -30,7 +29,7 @@ func (l *Link) storeReports(ctx context.Context) error {
 			err = l.o.Site.SetStates(ctx, states)
 		case a := <-l.ahead:
 			err = rec.raisePolicy(ctx, a)
-		case <-minute.C:
+		case <-minute:
 			err = l.o.Site.AlarmGaps(ctx, clock.Read())
 		}
 		if ctx.Err() == nil {
@@ -129,20 +128,14 @@ func (rec *recorder) store(ctx context.Context, batch []*wire.Records) error {
 			rec.refused.log(batch[i].Reader, wire.OnRecords, "more than is kept of one reader in a day")
 			continue
 		}
-		a := answers{reader: batch[i].Reader}
-		for _, r := range s.New {
-			if r.Command != (wire.CommandID{}) && !rec.wasDelivered(batch[i], r) {
-				a.records = append(a.records, r)
-			}
-		}
-		if !rec.answer(ctx, a) {
+		if !rec.answer(ctx, rec.answersIn(batch[i], s.New)) {
 			return nil
 		}
 		signed, err := rec.o.Site.Sign(wire.KindAck, &s.Ack)
 		if err != nil {
 			return err
 		}
-		rec.send(wire.OnAck, a.reader, signed)
+		rec.send(wire.OnAck, batch[i].Reader, signed)
 	}
 	return nil
 }
@@ -151,16 +144,16 @@ func (rec *recorder) store(ctx context.Context, batch []*wire.Records) error {
 // with a full disk, too.
 func (rec *recorder) deliver(ctx context.Context, batch []*wire.Records) error {
 	for _, m := range batch {
-		a := answers{reader: m.Reader}
-		for _, encoded := range m.Records {
-			r, err := wire.ParseRecord(encoded)
-			if err != nil {
+		records := make([]*wire.Record, len(m.Records))
+		for i, encoded := range m.Records {
+			var err error
+			if records[i], err = wire.ParseRecord(encoded); err != nil {
 				return err
 			}
-			if r.Command != (wire.CommandID{}) && !rec.wasDelivered(m, r) {
-				a.records = append(a.records, r)
-				rec.delivered[m.Reader] = delivered{m.Journal, r.Number}
-			}
+		}
+		a := rec.answersIn(m, records)
+		if n := len(a.records); n > 0 {
+			rec.delivered[m.Reader] = delivered{m.Journal, a.records[n-1].Number}
 		}
 		if !rec.answer(ctx, a) {
 			return nil
@@ -169,10 +162,16 @@ func (rec *recorder) deliver(ctx context.Context, batch []*wire.Records) error {
 	return nil
 }
 
-// wasDelivered says whether a record has answered its order already.
-func (rec *recorder) wasDelivered(m *wire.Records, r *wire.Record) bool {
-	d := rec.delivered[m.Reader]
-	return d.journal == m.Journal && r.Number <= d.number
+// answersIn returns those of a message's records that answer orders, without what was
+// delivered already.
+func (rec *recorder) answersIn(m *wire.Records, records []*wire.Record) answers {
+	a, d := answers{reader: m.Reader}, rec.delivered[m.Reader]
+	for _, r := range records {
+		if r.Command != (wire.CommandID{}) && (d.journal != m.Journal || r.Number > d.number) {
+			a.records = append(a.records, r)
+		}
+	}
+	return a
 }
 
 // answer gives answers to the tracker; false: ctx has ended.

@@ -31,10 +31,7 @@ func (l *Link) track(ctx context.Context) error {
 	if err := t.recall(ctx); err != nil {
 		return err
 	}
-	second := time.NewTicker(time.Second)
-	defer second.Stop()
-	flush := time.NewTicker(flushEvery)
-	defer flush.Stop()
+	second, flush := time.Tick(time.Second), time.Tick(flushEvery)
 	for {
 		select {
 		case <-ctx.Done():
@@ -56,14 +53,14 @@ func (l *Link) track(ctx context.Context) error {
 			t.records(time.Now(), o)
 		case answer := <-l.asked:
 			answer <- t.readers(time.Now())
-		case now := <-second.C:
+		case now := <-second:
 			t.orders.expire(now)
 			for id := range t.enrols {
 				if t.orders[id] == nil {
 					delete(t.enrols, id)
 				}
 			}
-		case <-flush.C:
+		case <-flush:
 			if len(t.dirty) > 0 {
 				select {
 				case l.states <- t.states():
