@@ -36,17 +36,19 @@ func Write(w io.Writer, now time.Time, to Recipients, members ...Member) error {
 	}
 	archive := tar.NewWriter(encrypted)
 	for _, m := range members {
-		if err := archive.WriteHeader(&tar.Header{Name: m.Name, Mode: 0o600, Size: m.Size, ModTime: now}); err != nil {
-			return fmt.Errorf("write the backup: %w", err)
+		err := archive.WriteHeader(&tar.Header{Name: m.Name, Mode: 0o600, Size: m.Size, ModTime: now})
+		if err == nil {
+			err = m.Write(archive)
 		}
-		if err := m.Write(archive); err != nil {
+		if err != nil {
 			return fmt.Errorf("write the backup: %w", err)
 		}
 	}
-	if err := archive.Close(); err != nil {
-		return fmt.Errorf("write the backup: %w", err)
+	err = archive.Close()
+	if err == nil {
+		err = encrypted.Close()
 	}
-	if err := encrypted.Close(); err != nil {
+	if err != nil {
 		return fmt.Errorf("write the backup: %w", err)
 	}
 	return nil

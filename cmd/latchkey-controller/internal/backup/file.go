@@ -29,10 +29,7 @@ func Create(dir string) (*File, error) {
 	if errors.Is(err, unix.EOPNOTSUPP) {
 		return createNamed(dir)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return &File{File: f, dir: dir}, nil
+	return &File{File: f, dir: dir}, err
 }
 
 func createNamed(dir string) (*File, error) {

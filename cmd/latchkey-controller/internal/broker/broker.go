@@ -76,12 +76,6 @@ func Start(ctx context.Context, address string, o Options) (*Broker, error) {
 	log := slog.New(quiet{o.Log.Handler()})
 	b := &Broker{addr: listener.Addr(), access: &access{o: o}}
 	b.server = mqtt.New(&mqtt.Options{Capabilities: capabilities, Logger: log, SysTopicResendInterval: 3600})
-	for _, hook := range []mqtt.Hook{b.access, &unacknowledged{controller: o.Controller, log: o.Log, of: map[*mqtt.Client]*waiting{}}} {
-		if err := b.server.AddHook(hook, nil); err != nil {
-			listener.Close()
-			return nil, fmt.Errorf("broker: %w", err)
-		}
-	}
 	secured := newTLSListener(&limitedListener{Listener: listener, within: handshakeFor, log: o.Log}, &tls.Config{
 		MinVersion:             tls.VersionTLS13,
 		GetCertificate:         o.Certificate,
@@ -89,11 +83,15 @@ func Start(ctx context.Context, address string, o Options) (*Broker, error) {
 		VerifyConnection:       wire.VerifyPeer(o.Authority, x509.ExtKeyUsageClientAuth, ""),
 		SessionTicketsDisabled: true, // each connection shows its certificate
 	}, o.Log)
-	if err := b.server.AddListener(listeners.NewNet("tls", secured)); err != nil {
-		listener.Close()
-		return nil, fmt.Errorf("broker: %w", err)
+	err = errors.Join(
+		b.server.AddHook(b.access, nil),
+		b.server.AddHook(&unacknowledged{controller: o.Controller, log: o.Log, of: map[*mqtt.Client]*waiting{}}, nil),
+		b.server.AddListener(listeners.NewNet("tls", secured)),
+	)
+	if err == nil {
+		err = b.server.Serve()
 	}
-	if err := b.server.Serve(); err != nil {
+	if err != nil {
 		listener.Close()
 		return nil, fmt.Errorf("broker: %w", err)
 	}

@@ -38,13 +38,14 @@ func Create(dir string) (*Vault, error) {
 	unfinished := filepath.Join(dir, KeyFile+".new-"+rand.Text())
 	defer os.Remove(unfinished)
 	if err := writeKey(unfinished); err != nil {
-		return nil, fmt.Errorf("make storage key: %w", err)
+		return nil, err
 	}
 	// A link, unlike a rename, never replaces a key that is in use.
-	if err := os.Link(unfinished, filepath.Join(dir, KeyFile)); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("make storage key: %w", err)
+	err := os.Link(unfinished, filepath.Join(dir, KeyFile))
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		err = durable.SyncDir(dir)
 	}
-	if err := durable.SyncDir(dir); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("make storage key: %w", err)
 	}
 	return Open(dir)
@@ -71,23 +72,15 @@ func OpenWithKey(dir string) (v *Vault, key []byte, err error) {
 	return read(path)
 }
 
-// writeKey makes a key and writes it to a new file, readable by its owner only, durably.
+// writeKey makes a key and writes it to a file, readable by its owner only, durably.
 func writeKey(path string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
 	key := make([]byte, chacha20poly1305.KeySize)
 	defer clear(key)
 	rand.Read(key)
-	if _, err := f.Write(key); err != nil {
-		return err
+	if err := durable.WriteFile(path, key, 0o600); err != nil {
+		return fmt.Errorf("make storage key: %w", err)
 	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	return f.Close()
+	return nil
 }
 
 func read(path string) (v *Vault, key []byte, err error) {
