@@ -32,15 +32,10 @@ func listActivity(c *invocation, choose func(*desk.Query)) action {
 	c.StringVar(&q.Reader, "reader", "", "at this reader only: its `id`")
 	user := c.String("user", "", "about this `user` only: the number, or words of a name, present or past (of a door or an administrator, too)")
 	since, until := boundFlag(c, "since", "from this `time` on"), boundFlag(c, "until", "before this `time`")
-	c.IntVar(&q.Limit, "last", 50, "only the newest: a `number`")
-	export := c.String("export", "", "write all of them, the oldest first, as `csv|json`")
+	q.Limit = 50
+	c.newest(&q.Limit, "only the newest: a `number`; 50 unless given")
+	export := c.oneOf("export", "write all of them, the oldest first, as `csv|json`", string(desk.CSV), string(desk.JSON))
 	return func(ctx context.Context, _ []string) error {
-		if q.Limit < 1 {
-			return usagef("%s: --last %d", c.Name(), q.Limit)
-		}
-		if *export != "" && *export != string(desk.CSV) && *export != string(desk.JSON) {
-			return usagef("%s: --export is csv or json", c.Name())
-		}
 		choose(&q)
 		in, err := c.desk.Zone(ctx)
 		if err != nil {

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
@@ -24,35 +23,25 @@ func adminList(c *invocation) action {
 		if err != nil {
 			return err
 		}
-		if c.json {
-			type row struct {
-				Name     string     `json:"name"`
-				Role     desk.Role  `json:"role"`
-				Password bool       `json:"password"` // has set one; otherwise a link waits to be used
-				Created  time.Time  `json:"created"`
-				Seen     *time.Time `json:"seen"`
-				Sessions int        `json:"sessions"`
-			}
-			rows := make([]row, len(admins))
-			for i, a := range admins {
-				rows[i] = row{a.Name, a.Role, a.Password, a.Created.In(in), timeOrNil(a.Seen, in), a.Sessions}
-			}
-			return printJSON(c.out, rows)
+		type row struct {
+			Name     string     `json:"name"`
+			Role     desk.Role  `json:"role"`
+			Password bool       `json:"password"` // has set one; otherwise a link waits to be used
+			Created  time.Time  `json:"created"`
+			Seen     *time.Time `json:"seen"`
+			Sessions int        `json:"sessions"`
 		}
-		if len(admins) == 0 {
-			_, err := fmt.Fprintf(c.out, "no administrators yet; make the first Owner with: latchkey-controller console-link --dir %s\n", c.dir)
-			return err
-		}
-		w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
-		fmt.Fprintf(w, "NAME\tROLE\tSIGNED IN (%s)\tSESSIONS\n", in)
+		rows, lines := []row{}, []string{}
 		for _, a := range admins {
+			rows = append(rows, row{a.Name, a.Role, a.Password, a.Created.In(in), timeOrNil(a.Seen, in), a.Sessions})
 			seen := shortTime(a.Seen, in)
 			if !a.Password {
 				seen = "has not set a password yet"
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%d\n", a.Name, a.Role.Title(), seen, a.Sessions)
+			lines = append(lines, fmt.Sprintf("%s\t%s\t%s\t%d", a.Name, a.Role.Title(), seen, a.Sessions))
 		}
-		return w.Flush()
+		return c.printTable(rows, "no administrators yet; make the first Owner with: latchkey-controller console-link --dir %s",
+			fmt.Sprintf("NAME\tROLE\tSIGNED IN (%s)\tSESSIONS\n", in), lines)
 	}
 }
 

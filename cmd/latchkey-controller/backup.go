@@ -33,13 +33,13 @@ as FAT and NFS: there it may leave .latchkey-backup-…, encrypted, which the ne
 		return err
 	})
 	phrase := passphraseFlag(c)
-	return func(ctx context.Context, _ []string) error {
-		if err := checkPassphraseFlag(c, *phrase); err != nil {
-			return err
-		}
+	c.check = func([]string) error {
 		if (*phrase != "") == (form.Recipients != "") {
-			return usagef("%s needs --recipient, --recipients-file or --passphrase -, and not both kinds: nobody else opens the backup; see %[1]s --help", c.Name())
+			return c.wrongUse("needs --recipient, --recipients-file or --passphrase -, and not both kinds: nobody else opens the backup")
 		}
+		return checkPassphraseFlag(c, *phrase)
+	}
+	return func(ctx context.Context, _ []string) error {
 		if err := backup.Free(*out); err != nil {
 			return err
 		}
@@ -66,7 +66,7 @@ func passphraseFlag(c *invocation) *string {
 // repeat it.
 func checkPassphraseFlag(c *invocation, given string) error {
 	if given != "" && given != "-" {
-		return usageError(c.Name() + ": --passphrase is -: a passphrase in an argument could be read by others")
+		return c.wrongUse("--passphrase is -: others could read a passphrase in an argument")
 	}
 	return nil
 }
@@ -79,13 +79,13 @@ the controller's copy of what readers have dropped meanwhile. A restore that is 
 	from := c.String("from", "", "the backup's `file`")
 	identity := c.String("identity", "", "the age identity `file` of a recipient, as age-keygen writes it")
 	phrase := passphraseFlag(c)
-	return func(ctx context.Context, _ []string) error {
-		if err := checkPassphraseFlag(c, *phrase); err != nil {
-			return err
-		}
+	c.check = func([]string) error {
 		if (*phrase != "") == (*identity != "") {
-			return usagef("%s needs --identity or --passphrase -: what opens the backup; see %[1]s --help", c.Name())
+			return c.wrongUse("needs --identity or --passphrase -: what opens the backup")
 		}
+		return checkPassphraseFlag(c, *phrase)
+	}
+	return func(ctx context.Context, _ []string) error {
 		if err := backup.Free(c.dir); err != nil {
 			return err
 		}

@@ -28,11 +28,14 @@ Mosquitto may refuse that reader until it has a new bundle.`
 		names = append(names, name)
 		return nil
 	})
-	return func(ctx context.Context, _ []string) error {
-		address, port, err := net.SplitHostPort(*listen)
-		if err != nil {
-			return usagef("latchkey-controller broker-config: --listen: %v", err)
+	var address, port string
+	c.check = func([]string) (err error) {
+		if address, port, err = net.SplitHostPort(*listen); err != nil {
+			return c.wrongUse("--listen: %v", err)
 		}
+		return nil
+	}
+	return func(ctx context.Context, _ []string) (err error) {
 		m := &broker.Mosquitto{Site: c.site.Name, Address: address, Port: port, Controller: site.ControllerName}
 		if m.Authority, err = c.site.ReissuedRoot(); err != nil {
 			return err

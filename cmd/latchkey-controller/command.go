@@ -5,6 +5,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
@@ -15,13 +17,12 @@ import (
 // come from.
 type command struct {
 	name     string   // one word or two: "init", "user add"
-	args     string   // what it cannot do without, besides --dir DIR: "USER set|generate|remove"
+	args     string   // what it cannot do without, besides --dir DIR, as takes reads it: "USER set|generate|remove"
 	summary  string   // one line
-	takes    int      // how many arguments besides flags
 	required []string // flags that it cannot do without
 	needs    need
-	// prepare adds the command's flags to an invocation, and what its --help says
-	// beyond the summary. It returns what runs when the flags have been read.
+	// prepare adds to an invocation the command's flags and how they are checked, and
+	// what its --help says beyond the summary. It returns what runs then.
 	prepare func(c *invocation) action
 }
 
@@ -43,6 +44,11 @@ type usageError string
 func (e usageError) Error() string { return string(e) }
 
 func usagef(format string, args ...any) error { return usageError(fmt.Sprintf(format, args...)) }
+
+// wrongUse says what is wrong with a command's flags or arguments.
+func (c *invocation) wrongUse(format string, args ...any) error {
+	return usagef("%s: %s; see %[1]s --help", c.Name(), fmt.Sprintf(format, args...))
+}
 
 // execute runs the command that the arguments name.
 func execute(ctx context.Context, io stdio, args []string) error {
@@ -70,6 +76,11 @@ func execute(ctx context.Context, io stdio, args []string) error {
 	run := row.prepare(c)
 	if args, err = c.parse(row, args); err != nil {
 		return err
+	}
+	if c.check != nil {
+		if err := c.check(args); err != nil {
+			return err
+		}
 	}
 	if row.needs == aSite {
 		if c.site, err = site.Open(ctx, c.dir); err != nil {
@@ -147,8 +158,31 @@ func (c *invocation) parse(row *command, args []string) (arguments []string, err
 			return nil, usagef("%s needs --%s; see %s --help", c.Name(), name, c.Name())
 		}
 	}
-	if len(arguments) != row.takes {
-		return nil, usagef("%s takes %d arguments besides its flags, not %d; see %s --help", c.Name(), row.takes, len(arguments), c.Name())
+	if !row.takes(arguments) { // they are not repeated: one may be a PIN
+		return nil, usagef("%s: wrong arguments\nusage: latchkey-controller %s\nsee %[1]s --help", c.Name(), row.form("--dir DIR"))
 	}
 	return arguments, nil
+}
+
+// takes says whether arguments besides flags are as the usage shows them. There, words in
+// lower case stand for themselves, NUMBER, HUB and DOOR for a number, and others in upper
+// case for anything.
+func (row *command) takes(args []string) bool {
+	for form := range strings.SplitSeq(row.args, " | ") {
+		words := strings.Fields(form)
+		if flags := slices.IndexFunc(words, func(word string) bool { return strings.ContainsAny(word[:1], "-[") }); flags >= 0 {
+			words = words[:flags]
+		}
+		if slices.EqualFunc(words, args, func(word, arg string) bool {
+			switch word {
+			case "NUMBER", "HUB", "DOOR":
+				_, err := strconv.ParseInt(arg, 10, 64)
+				return err == nil
+			}
+			return word == strings.ToUpper(word) || slices.Contains(strings.Split(word, "|"), arg)
+		}) {
+			return true
+		}
+	}
+	return false
 }

@@ -53,13 +53,6 @@ func (f *consoleFlags) add(c *invocation) {
 	c.Func("trusted-proxy", "the `address` of a proxy before the console, or a range like 192.0.2.0/24, whose X-Forwarded-For and X-Forwarded-Host are believed; may be repeated", f.addProxy)
 }
 
-func (f *consoleFlags) check() error {
-	if (f.certificate == "") != (f.key == "") {
-		return usageError("latchkey-controller serve: --console-cert and --console-key belong together")
-	}
-	return nil
-}
-
 // addProxy reads an address, or a range of them.
 func (f *consoleFlags) addProxy(text string) error {
 	p, err := netip.ParsePrefix(text)

@@ -2,11 +2,16 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/user"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/cmd/latchkey-controller/internal/site"
@@ -22,9 +27,10 @@ type stdio struct {
 type invocation struct {
 	*flag.FlagSet
 	stdio
-	details string // what its --help says beyond the summary
-	dir     string // --dir
-	json    bool   // --json
+	details string                    // what its --help says beyond the summary
+	check   func(args []string) error // refuses what is wrong use whatever the site holds; may be nil
+	dir     string                    // --dir
+	json    bool                      // --json
 
 	// Of a command that needs a site: the one in dir, and who acts at its desk.
 	// Whoever can read the directory owns the site.
@@ -50,18 +56,72 @@ func (c *invocation) report(v any, format string, args ...any) error {
 	return err
 }
 
-func printJSON(w io.Writer, v any) error {
+func printJSON(w io.Writer, v any) error { return encode(w, v, "  ") }
+
+// printLine prints JSON on one line: for lists that may go on for ever.
+func printLine(w io.Writer, v any) error { return encode(w, v, "") }
+
+func encode(w io.Writer, v any, indent string) error {
 	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
+	encoder.SetIndent("", indent)
 	encoder.SetEscapeHTML(false)
 	return encoder.Encode(v)
 }
 
-// printLine prints JSON on one line: for lists that may go on for ever.
-func printLine(w io.Writer, v any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(v)
+// printTable prints rows as JSON, or else lines of cells, separated by tabs, below a
+// heading. If there are none, it prints the text none, in which %s is the site's directory.
+func (c *invocation) printTable(rows any, none, heading string, lines []string) error {
+	if c.json {
+		return printJSON(c.out, rows)
+	}
+	if len(lines) == 0 {
+		_, err := fmt.Fprintf(c.out, none+"\n", c.dir)
+		return err
+	}
+	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	fmt.Fprint(w, heading)
+	for _, line := range lines {
+		fmt.Fprintln(w, line)
+	}
+	return w.Flush()
+}
+
+// oneOf adds a flag that takes one of some values; "" unless given.
+func (c *invocation) oneOf(name, usage string, values ...string) *string {
+	var given string
+	c.Func(name, usage, func(text string) error {
+		if !slices.Contains(values, text) {
+			return errors.New("write " + strings.Join(values[:len(values)-1], ", ") + " or " + values[len(values)-1])
+		}
+		given = text
+		return nil
+	})
+	return &given
+}
+
+// newest adds the flag --last.
+func (c *invocation) newest(into *int, usage string) {
+	c.Func("last", usage, func(text string) (err error) {
+		if *into, err = strconv.Atoi(text); err != nil || *into < 1 {
+			return errors.New("write a number from 1 on")
+		}
+		return nil
+	})
+}
+
+func onOff(on bool) string {
+	if on {
+		return "on"
+	}
+	return "off"
+}
+
+// parseOnOff reads on or off.
+func parseOnOff(text string) (on bool, err error) {
+	if text != "on" && text != "off" {
+		return false, errors.New("write on or off")
+	}
+	return text == "on", nil
 }
 
 func orDash(text string) string {
@@ -76,17 +136,6 @@ func orDash(text string) string {
 func warnMissingLetters(c *invocation, text, blank string) {
 	if note := desk.OnScreens(text, blank); note != "" {
 		fmt.Fprintln(c.err, note)
-	}
-}
-
-// warnMissingPlaceLetters does that for the name of a place of a kind. No screen
-// shows a hub's.
-func warnMissingPlaceLetters(c *invocation, kind, name string) {
-	switch kind {
-	case "door":
-		warnMissingLetters(c, name, desk.NoDoorName)
-	case "location":
-		warnMissingLetters(c, name, desk.NoText)
 	}
 }
 

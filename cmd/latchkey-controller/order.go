@@ -36,22 +36,17 @@ func order(c *invocation, order wire.Order) action {
 		if err != nil {
 			return err
 		}
-		if c.json {
-			err := printJSON(c.out, struct {
+		text := fmt.Sprintf("%s: %s", reader, desk.Clean(outcome.Text))
+		if c.json || outcome.Done {
+			err = c.report(struct {
 				Command string `json:"command"` // its id, as in records
 				Done    bool   `json:"done"`
 				Outcome string `json:"outcome"`
-			}{outcome.Command, outcome.Done, outcome.Text})
-			if err == nil && !outcome.Done {
-				err = errors.New(outcome.Text)
-			}
-			return err
+			}{outcome.Command, outcome.Done, outcome.Text}, "%s\n", text)
 		}
-		text := fmt.Sprintf("%s: %s", reader, desk.Clean(outcome.Text))
-		if !outcome.Done {
-			return errors.New(text)
+		if err == nil && !outcome.Done {
+			err = errors.New(text)
 		}
-		_, err = fmt.Fprintln(c.out, text)
 		return err
 	}
 }

@@ -4,101 +4,134 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
-	"flag"
 	"fmt"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/sync/wire"
 )
 
+// A policyField is a field of a policy that policy sets and shows under one name.
+type policyField struct {
+	name, usage string                 // usage "": it has no flag of its own
+	of          func(*wire.Policy) any // *string, *bool, *uint8, *uint16 or *[]wire.Access
+	low, high   uint64                 // of a number
+	unit        string                 // of a number
+}
+
+// policyFields are in the order in which show prints them.
+func policyFields() []policyField {
+	return []policyField{
+		{name: "door", usage: "the door's `name` on the screen", of: func(p *wire.Policy) any { return &p.Door }},
+		{name: "place", usage: "the `name` of the place where the door is", of: func(p *wire.Policy) any { return &p.Place }},
+		{name: "greeting", usage: "`text` on the home screen", of: func(p *wire.Policy) any { return &p.Greeting }},
+		{name: "time-zone", usage: "the door's time `zone`, like Europe/Berlin", of: func(p *wire.Policy) any { return &p.TimeZone }},
+		{name: "language", usage: "the screens' language: a `tag` like de; empty: the reader's own", of: func(p *wire.Policy) any { return &p.Screen.Language }},
+		{name: "large-text", usage: "the screens' text is larger", of: func(p *wire.Policy) any { return &p.Screen.LargeText }},
+		{name: "high-contrast", usage: "the screens have more contrast", of: func(p *wire.Policy) any { return &p.Screen.HighContrast }},
+		{name: "group", of: func(p *wire.Policy) any { return &p.Access }},
+		{name: "pin", usage: "PINs are taken", of: func(p *wire.Policy) any { return &p.PIN }},
+		{name: "shuffle", usage: "digits stand in a new order each time", of: func(p *wire.Policy) any { return &p.ShufflePIN }},
+		{name: "limit", usage: "wrong PINs in a row until the lockout: a `number`", of: func(p *wire.Policy) any { return &p.Limit }, low: 1, high: 10},
+		{name: "guess-limit", usage: "guesses, whoever's PIN comes between them, until the lockout: a `number`; 0: off", of: func(p *wire.Policy) any { return &p.GuessLimit }, high: 65535},
+		{name: "unlock", usage: "how long the door opens: `seconds`", of: func(p *wire.Policy) any { return &p.Unlock }, low: 1, high: 60, unit: " s"},
+		{name: "extended", usage: "how long for users who need longer: `seconds`", of: func(p *wire.Policy) any { return &p.Extended }, low: 1, high: 300, unit: " s"},
+		{name: "held-after", usage: "how long a door may stand open: `seconds`; 0: for ever", of: func(p *wire.Policy) any { return &p.HeldAfter }, high: 65535, unit: " s"},
+		{name: "release-on-open", usage: "the strike goes off when the door opens", of: func(p *wire.Policy) any { return &p.ReleaseOnOpen }},
+		{name: "tamper-pauses", usage: "an opened housing locks PIN entry", of: func(p *wire.Policy) any { return &p.TamperPauses }},
+		{name: "tamper-stops-card", usage: "an opened housing stops cards, while it lasts", of: func(p *wire.Policy) any { return &p.TamperStopsCard }},
+		{name: "tamper-stops-exit", usage: "an opened housing stops the exit button, while it lasts", of: func(p *wire.Policy) any { return &p.TamperStopsExit }},
+		{name: "cards-behind", usage: "cards open though the reader has lost newer changes", of: func(p *wire.Policy) any { return &p.CardsBehind }},
+		{name: "cards-unstored", usage: "cards open though nothing can be recorded", of: func(p *wire.Policy) any { return &p.CardsUnstored }},
+		{name: "exit-unstored", usage: "the exit button opens though nothing can be recorded", of: func(p *wire.Policy) any { return &p.ExitUnstored }},
+		{name: "system-time", usage: "the reader's own clock is trusted when it starts", of: func(p *wire.Policy) any { return &p.SystemTime }},
+	}
+}
+
+// help returns the usage of the field's flag.
+func (f *policyField) help() string {
+	switch f.of(new(wire.Policy)).(type) {
+	case *bool:
+		return "`on|off`: " + f.usage
+	case *uint8, *uint16:
+		return fmt.Sprintf("%s, %d to %d", f.usage, f.low, f.high)
+	}
+	return f.usage
+}
+
+// set sets the field to what is written.
+func (f *policyField) set(p *wire.Policy, text string) (err error) {
+	n, wrong := strconv.ParseUint(text, 10, 16)
+	if wrong != nil || n < f.low || n > f.high {
+		wrong = fmt.Errorf("write %d to %d", f.low, f.high)
+	}
+	switch field := f.of(p).(type) {
+	case *string:
+		*field = text
+	case *bool:
+		*field, err = parseOnOff(text)
+	case *uint8:
+		*field, err = uint8(n), wrong
+	case *uint16:
+		*field, err = uint16(n), wrong
+	}
+	return err
+}
+
+// text returns what show prints of the field.
+func (f *policyField) text(p *wire.Policy) string {
+	switch field := f.of(p).(type) {
+	case *string:
+		return orDash(*field)
+	case *bool:
+		return onOff(*field)
+	case *[]wire.Access:
+		return accessText(*field)
+	case *uint8:
+		return fmt.Sprint(*field)
+	case *uint16:
+		if *field != 0 {
+			return fmt.Sprint(*field, f.unit)
+		}
+	}
+	return "off"
+}
+
 func policy(c *invocation) action {
 	c.details = "set changes what is given. Schedules and holidays are changed in a file: what show --json prints, given\nback with --file."
 	var edits []func(*wire.Policy)
-	edit := func(name, usage string, parse func(string) (func(*wire.Policy), error)) {
-		c.Func(name, usage, func(text string) error {
-			e, err := parse(text)
-			edits = append(edits, e)
-			return err
-		})
-	}
-	text := func(name, usage string, field func(*wire.Policy) *string) {
-		edit(name, usage, func(text string) (func(*wire.Policy), error) {
-			return func(p *wire.Policy) { *field(p) = text }, nil
-		})
-	}
-	toggle := func(name, usage string, field func(*wire.Policy) *bool) {
-		edit(name, "`on|off`: "+usage, func(text string) (func(*wire.Policy), error) {
-			if text != "on" && text != "off" {
-				return nil, errors.New("write on or off")
-			}
-			return func(p *wire.Policy) { *field(p) = text == "on" }, nil
-		})
-	}
-	number := func(name, usage string, low, high uint64, set func(*wire.Policy, uint16)) {
-		edit(name, fmt.Sprintf("%s, %d to %d", usage, low, high), func(text string) (func(*wire.Policy), error) {
-			n, err := strconv.ParseUint(text, 10, 16)
-			if err != nil || n < low || n > high {
-				return nil, fmt.Errorf("write %d to %d", low, high)
-			}
-			return func(p *wire.Policy) { set(p, uint16(n)) }, nil
-		})
+	for _, f := range policyFields() {
+		if f.usage != "" {
+			c.Func(f.name, f.help(), func(text string) error {
+				edits = append(edits, func(p *wire.Policy) { f.set(p, text) })
+				return f.set(new(wire.Policy), text)
+			})
+		}
 	}
 	file := c.String("file", "", "take the whole policy from this JSON `file`")
-	text("door", "the door's `name` on the screen", func(p *wire.Policy) *string { return &p.Door })
-	text("place", "the `name` of the place where the door is", func(p *wire.Policy) *string { return &p.Place })
-	text("greeting", "`text` on the home screen", func(p *wire.Policy) *string { return &p.Greeting })
-	text("time-zone", "the door's time `zone`, like Europe/Berlin", func(p *wire.Policy) *string { return &p.TimeZone })
-	text("language", "the screens' language: a `tag` like de; empty: the reader's own", func(p *wire.Policy) *string { return &p.Screen.Language })
-	toggle("large-text", "the screens' text is larger", func(p *wire.Policy) *bool { return &p.Screen.LargeText })
-	toggle("high-contrast", "the screens have more contrast", func(p *wire.Policy) *bool { return &p.Screen.HighContrast })
-	toggle("pin", "PINs are taken", func(p *wire.Policy) *bool { return &p.PIN })
-	toggle("shuffle", "digits stand in a new order each time", func(p *wire.Policy) *bool { return &p.ShufflePIN })
-	number("limit", "wrong PINs in a row until the lockout: a `number`", 1, 10, func(p *wire.Policy, n uint16) { p.Limit = uint8(n) })
-	number("guess-limit", "guesses, whoever's PIN comes between them, until the lockout: a `number`; 0: off", 0, 65535, func(p *wire.Policy, n uint16) { p.GuessLimit = n })
-	number("unlock", "how long the door opens: `seconds`", 1, 60, func(p *wire.Policy, n uint16) { p.Unlock = n })
-	number("extended", "how long for users who need longer: `seconds`", 1, 300, func(p *wire.Policy, n uint16) { p.Extended = n })
-	number("held-after", "how long a door may stand open: `seconds`; 0: for ever", 0, 65535, func(p *wire.Policy, n uint16) { p.HeldAfter = n })
-	toggle("release-on-open", "the strike goes off when the door opens", func(p *wire.Policy) *bool { return &p.ReleaseOnOpen })
-	toggle("tamper-pauses", "an opened housing locks PIN entry", func(p *wire.Policy) *bool { return &p.TamperPauses })
-	toggle("tamper-stops-card", "an opened housing stops cards, while it lasts", func(p *wire.Policy) *bool { return &p.TamperStopsCard })
-	toggle("tamper-stops-exit", "an opened housing stops the exit button, while it lasts", func(p *wire.Policy) *bool { return &p.TamperStopsExit })
-	toggle("cards-behind", "cards open though the reader has lost newer changes", func(p *wire.Policy) *bool { return &p.CardsBehind })
-	toggle("cards-unstored", "cards open though nothing can be recorded", func(p *wire.Policy) *bool { return &p.CardsUnstored })
-	toggle("exit-unstored", "the exit button opens though nothing can be recorded", func(p *wire.Policy) *bool { return &p.ExitUnstored })
-	toggle("system-time", "the reader's own clock is trusted when it starts", func(p *wire.Policy) *bool { return &p.SystemTime })
 	groups := accessFlag(c, "a `group` that may open, always, in place of all that may now; may be repeated; none: nobody")
-	return func(ctx context.Context, args []string) error {
-		changes := 0
-		c.Visit(func(f *flag.Flag) {
-			if f.Name != "dir" && f.Name != "json" {
-				changes++
-			}
-		})
-		reader, action := args[0], args[1]
-		switch {
-		case action != "show" && action != "set":
-			return usagef("latchkey-controller policy: %q is neither show nor set", action)
-		case action == "show" && changes > 0:
-			return usagef("latchkey-controller policy show: changes nothing; use set")
-		case action == "set" && changes == 0:
-			return usagef("latchkey-controller policy set: says nothing to change; see latchkey-controller policy --help")
+	c.check = func(args []string) error {
+		switch changes := len(edits) > 0 || *file != "" || *groups != nil; {
+		case args[1] == "show" && changes:
+			return c.wrongUse("show changes nothing; use set")
+		case args[1] == "set" && !changes:
+			return c.wrongUse("set says nothing to change")
 		}
+		return nil
+	}
+	return func(ctx context.Context, args []string) (err error) {
 		var whole *wire.Policy
-		var err error
 		if *file != "" {
 			if whole, err = readPolicy(*file); err != nil {
 				return err
 			}
 		}
 		var p *wire.Policy
-		if action == "show" {
-			p, err = c.desk.Policy(ctx, c.actor, reader)
+		if args[1] == "show" {
+			p, err = c.desk.Policy(ctx, c.actor, args[0])
 		} else {
-			p, err = c.desk.SetPolicy(ctx, c.actor, reader, 0, func(p *wire.Policy) {
+			p, err = c.desk.SetPolicy(ctx, c.actor, args[0], 0, func(p *wire.Policy) {
 				if whole != nil {
 					*p = *whole
 				}
@@ -117,10 +150,14 @@ func policy(c *invocation) action {
 		if err != nil {
 			return err
 		}
-		if action == "set" {
+		if args[1] == "set" {
 			warnMissingLetters(c, p.Greeting, desk.NoText)
 		}
-		return printPolicy(c, p, odds)
+		lines := []string{"reader\t" + p.Reader, fmt.Sprint("revision\t", p.Revision)}
+		for _, f := range policyFields() {
+			lines = append(lines, f.name+"\t"+f.text(p))
+		}
+		return c.printTable(p, "", "", append(lines, fmt.Sprint("holidays\t", len(p.Holidays)), "guessing\t"+odds.String()))
 	}
 }
 
@@ -164,39 +201,4 @@ func readPolicy(path string) (*wire.Policy, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return p, nil
-}
-
-func printPolicy(c *invocation, p *wire.Policy, odds *desk.GuessOdds) error {
-	if c.json {
-		return printJSON(c.out, p)
-	}
-	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
-	onOff := func(on bool) string {
-		if on {
-			return "on"
-		}
-		return "off"
-	}
-	orOff := func(n uint16, unit string) string {
-		if n == 0 {
-			return "off"
-		}
-		return fmt.Sprint(n, unit)
-	}
-	for _, row := range [][2]string{
-		{"reader", p.Reader}, {"revision", fmt.Sprint(p.Revision)},
-		{"door", p.Door}, {"place", orDash(p.Place)}, {"greeting", orDash(p.Greeting)}, {"time-zone", p.TimeZone},
-		{"language", orDash(p.Screen.Language)}, {"large-text", onOff(p.Screen.LargeText)}, {"high-contrast", onOff(p.Screen.HighContrast)},
-		{"group", accessText(p.Access)},
-		{"pin", onOff(p.PIN)}, {"shuffle", onOff(p.ShufflePIN)}, {"limit", fmt.Sprint(p.Limit)}, {"guess-limit", orOff(p.GuessLimit, "")},
-		{"unlock", fmt.Sprint(p.Unlock, " s")}, {"extended", fmt.Sprint(p.Extended, " s")}, {"held-after", orOff(p.HeldAfter, " s")},
-		{"release-on-open", onOff(p.ReleaseOnOpen)}, {"tamper-pauses", onOff(p.TamperPauses)},
-		{"tamper-stops-card", onOff(p.TamperStopsCard)}, {"tamper-stops-exit", onOff(p.TamperStopsExit)},
-		{"cards-behind", onOff(p.CardsBehind)}, {"cards-unstored", onOff(p.CardsUnstored)}, {"exit-unstored", onOff(p.ExitUnstored)},
-		{"system-time", onOff(p.SystemTime)}, {"holidays", fmt.Sprint(len(p.Holidays))},
-		{"guessing", odds.String()},
-	} {
-		fmt.Fprintf(w, "%s\t%s\n", row[0], row[1])
-	}
-	return w.Flush()
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/control"
@@ -27,20 +26,9 @@ func readerList(c *invocation) action {
 		if err != nil {
 			return err
 		}
-		if c.json {
-			rows := make([]readerRow, len(readers))
-			for i, r := range readers {
-				rows[i] = newReaderRow(r, running, in)
-			}
-			return printJSON(c.out, rows)
-		}
-		if len(readers) == 0 {
-			_, err := fmt.Fprintf(c.out, "no readers yet; add one with: latchkey-controller reader add --dir %s --reader ID --request FILE --out BUNDLE --group GROUP\n", c.dir)
-			return err
-		}
-		w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
-		fmt.Fprintf(w, "READER\tDOOR\tPLACE\tADDED (%s)\tBOARD\tIS\n", in)
+		rows, lines := []readerRow{}, []string{}
 		for _, r := range readers {
+			rows = append(rows, newReaderRow(r, running, in))
 			is := "no controller runs"
 			switch {
 			case r.Removed != "":
@@ -50,9 +38,10 @@ func readerList(c *invocation) action {
 			case running:
 				is = describe(&r.Live, in)
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Policy.Door, orDash(r.Policy.Place), shortTime(r.Adopted, in), orDash(r.Board), is)
+			lines = append(lines, fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s", r.ID, r.Policy.Door, orDash(r.Policy.Place), shortTime(r.Adopted, in), orDash(r.Board), is))
 		}
-		return w.Flush()
+		return c.printTable(rows, "no readers yet; add one with: latchkey-controller reader add --dir %s --reader ID --request FILE --out BUNDLE --group GROUP",
+			fmt.Sprintf("READER\tDOOR\tPLACE\tADDED (%s)\tBOARD\tIS\n", in), lines)
 	}
 }
 

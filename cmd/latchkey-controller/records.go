@@ -20,11 +20,8 @@ func records(c *invocation) action {
 		return nil
 	})
 	since, until := boundFlag(c, "since", "from this `time` on"), boundFlag(c, "until", "before this `time`")
-	c.IntVar(&p.filter.Last, "last", 0, "only the newest: a `number`; all unless given")
+	c.newest(&p.filter.Last, "only the newest: a `number`; all unless given")
 	return func(ctx context.Context, _ []string) (err error) {
-		if p.filter.Last < 0 {
-			return usagef("latchkey-controller records: --last %d", p.filter.Last)
-		}
 		if p.in, err = c.site.Zone(ctx); err != nil {
 			return err
 		}

@@ -38,15 +38,18 @@ func serve(c *invocation) action {
 	var page consoleFlags
 	page.add(c)
 	verbose := c.Bool("verbose", false, "log what goes right, too")
-	return func(ctx context.Context, _ []string) error {
-		if err := page.check(); err != nil {
-			return err
+	c.check = func([]string) error {
+		if (page.certificate == "") != (page.key == "") {
+			return c.wrongUse("--console-cert and --console-key belong together")
 		}
 		if *external != "" {
 			if err := wire.CheckBroker(*external); err != nil {
-				return usagef("latchkey-controller serve: --broker: %v", err)
+				return c.wrongUse("--broker: %v", err)
 			}
 		}
+		return nil
+	}
+	return func(ctx context.Context, _ []string) error {
 		level := slog.LevelInfo
 		if *verbose {
 			level = slog.LevelDebug

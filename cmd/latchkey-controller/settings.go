@@ -11,10 +11,13 @@ func settings(c *invocation) action {
 	c.details = "In another time zone all dates stay the moments that they are, and doors keep their own zones."
 	days := c.Int("keep-days", 0, "for how many `days` activity is kept; acts of administrators for 90 at least")
 	name := zoneFlag(c, "doors have their own")
-	return func(ctx context.Context, args []string) error {
-		if action := args[0]; action != "show" && action != "set" || (action == "set") != (*days != 0 || *name != "") {
-			return usagef("latchkey-controller settings: show, or set with --keep-days or --zone; see latchkey-controller settings --help")
+	c.check = func(args []string) error {
+		if (args[0] == "set") != (*days != 0 || *name != "") {
+			return c.wrongUse("show, or set with --keep-days or --zone")
 		}
+		return nil
+	}
+	return func(ctx context.Context, args []string) error {
 		if *name != "" {
 			if err := c.desk.SetZone(ctx, c.actor, *name); err != nil {
 				return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,6 +48,22 @@ func check(c *invocation) action {
 		}
 		return c.report(report, "site %s: %d users, %d credentials, %d readers; log at epoch %d, revision %d: all is well\n",
 			c.site.Name, report.Users, report.Credentials, report.Readers, report.Epoch, report.Revision)
+	}
+}
+
+func clockDoubt(c *invocation) action {
+	c.details = "It is in doubt if somebody has moved it by more than a minute, or if it is behind what the site has\nstored, or more than a day ahead. Until it is right again, or confirmed, nothing is deleted for its age.\nSessions, waits and links keep their limits either way."
+	return func(ctx context.Context, args []string) error {
+		if args[0] == "confirm" {
+			if err := c.desk.ConfirmClock(ctx, c.actor); err != nil {
+				return err
+			}
+		}
+		doubt, err := c.desk.Doubt(ctx)
+		if err != nil {
+			return err
+		}
+		return c.report(map[string]string{"doubt": doubt}, "%s\n", cmp.Or(doubt, "this machine's clock is in no doubt"))
 	}
 }
 

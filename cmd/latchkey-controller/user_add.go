@@ -31,13 +31,18 @@ func userAdd(c *invocation) action {
 		return err
 	})
 	c.BoolVar(&form.Extended, "extended", false, "doors stay open longer for this user")
-	return func(ctx context.Context, _ []string) error {
-		if form.First == "" && form.Last == "" {
-			return usagef("latchkey-controller user add needs --name, or --first and --last; see latchkey-controller user add --help")
+	c.check = func([]string) error {
+		switch {
+		case form.First == "" && form.Last == "":
+			return c.wrongUse("needs --name, or --first and --last")
+		case *pin != "" && *pin != "auto" && *pin != "-": // it may be a PIN, and is not repeated
+			return c.wrongUse("--pin is auto or -: others could read a PIN in an argument")
 		}
+		return nil
+	}
+	return func(ctx context.Context, _ []string) error {
 		var choice desk.PIN
 		switch *pin {
-		case "":
 		case "auto":
 			choice.Choice = desk.Auto
 		case "-":
@@ -47,8 +52,6 @@ func userAdd(c *invocation) action {
 				return err
 			}
 			defer clear(choice.Digits)
-		default:
-			return usageError("latchkey-controller user add: --pin is auto or -: a PIN in an argument could be read by others")
 		}
 		form.Groups = *groups
 		id, chosen, err := c.desk.AddUser(ctx, c.actor, form, choice, cards)

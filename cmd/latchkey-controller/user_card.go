@@ -11,22 +11,18 @@ import (
 func userCard(c *invocation) action {
 	c.details = "The UID is written in hexadecimal, like 04:A1:B2:C3:D4:E5:80. enrol takes the card that is shown next\nto a reader, which opens nothing with it, and asks for its last four digits, or reads them from\nstandard input. It needs a running controller."
 	by := byFlag(c)
-	return func(ctx context.Context, args []string) error {
-		who, what := args[0], args[1]
-		switch what {
-		case "add", "remove":
-			if _, err := site.ParseUID(args[2]); err != nil {
-				return usagef("latchkey-controller user card: %v", err)
-			}
-		case "enrol":
-		default:
-			return usagef("latchkey-controller user card: %q is neither add nor remove nor enrol", what)
+	c.check = func(args []string) error {
+		if _, err := site.ParseUID(args[2]); args[1] != "enrol" && err != nil {
+			return c.wrongUse("%v", err)
 		}
-		u, err := c.desk.FindUser(ctx, c.actor, who)
+		return nil
+	}
+	return func(ctx context.Context, args []string) error {
+		u, err := c.desk.FindUser(ctx, c.actor, args[0])
 		if err != nil {
 			return err
 		}
-		switch what {
+		switch args[1] {
 		case "add":
 			err = c.desk.AddCard(ctx, c.actor, u.ID, args[2])
 		case "remove":

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
 )
@@ -10,44 +9,43 @@ import (
 func userEdit(c *invocation) action {
 	c.details = "What is not given stays. " + timesOfUsers
 	var edits []func(*desk.UserForm)
-	edit := func(name, usage string, parse func(text string) (func(*desk.UserForm), error)) {
+	edit := func(name, usage string, set func(f *desk.UserForm, text string) error) {
 		c.Func(name, usage, func(text string) error {
-			e, err := parse(text)
-			edits = append(edits, e)
-			return err
+			edits = append(edits, func(f *desk.UserForm) { set(f, text) })
+			return set(new(desk.UserForm), text)
 		})
 	}
-	edit("name", "the whole `name`; the last word is the last name", func(text string) (func(*desk.UserForm), error) {
-		return func(f *desk.UserForm) { f.First, f.Last = splitName(text) }, nil
+	edit("name", "the whole `name`; the last word is the last name", func(f *desk.UserForm, text string) error {
+		f.First, f.Last = splitName(text)
+		return nil
 	})
-	edit("first", "the first `name`", func(text string) (func(*desk.UserForm), error) {
-		return func(f *desk.UserForm) { f.First = text }, nil
-	})
-	edit("last", "the last `name`", func(text string) (func(*desk.UserForm), error) {
-		return func(f *desk.UserForm) { f.Last = text }, nil
-	})
+	edit("first", "the first `name`", func(f *desk.UserForm, text string) error { f.First = text; return nil })
+	edit("last", "the last `name`", func(f *desk.UserForm, text string) error { f.Last = text; return nil })
 	groups := groupsFlag(c, "a `group` the user is in, in place of all there are; may be repeated")
 	noGroups := c.Bool("no-groups", false, "the user is in everyone only")
 	date := func(name, unbounded string, field func(*desk.UserForm) *string) {
-		edit(name, "the `time` "+name+" which doors open, or "+unbounded, func(text string) (func(*desk.UserForm), error) {
+		edit(name, "the `time` "+name+" which doors open, or "+unbounded, func(f *desk.UserForm, text string) error {
 			if text == unbounded {
-				return func(f *desk.UserForm) { *field(f) = "" }, nil
+				*field(f) = ""
+				return nil
 			}
-			return func(f *desk.UserForm) { *field(f) = text }, checkTime(text)
+			*field(f) = text
+			return checkTime(text)
 		})
 	}
 	date("from", "always", func(f *desk.UserForm) *string { return &f.From })
 	date("until", "forever", func(f *desk.UserForm) *string { return &f.Until })
-	edit("extended", "`on|off`: doors stay open longer for this user", func(text string) (func(*desk.UserForm), error) {
-		if text != "on" && text != "off" {
-			return nil, errors.New("write on or off")
-		}
-		return func(f *desk.UserForm) { f.Extended = text == "on" }, nil
+	edit("extended", "`on|off`: doors stay open longer for this user", func(f *desk.UserForm, text string) (err error) {
+		f.Extended, err = parseOnOff(text)
+		return err
 	})
-	return func(ctx context.Context, args []string) error {
+	c.check = func([]string) error {
 		if len(edits) == 0 && len(*groups) == 0 && !*noGroups {
-			return usagef("latchkey-controller user edit: says nothing to change; see latchkey-controller user edit --help")
+			return c.wrongUse("says nothing to change")
 		}
+		return nil
+	}
+	return func(ctx context.Context, args []string) error {
 		found, err := c.desk.FindUser(ctx, c.actor, args[0])
 		if err != nil {
 			return err

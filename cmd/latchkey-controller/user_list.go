@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
@@ -26,11 +24,12 @@ type userRow struct {
 
 func userList(c *invocation) action {
 	search := c.String("search", "", "those whose name or groups have `words` that begin so")
-	state := c.String("state", "", "those who are valid, expired or not-yet-valid now, or have no-credentials: a `state`")
+	var states []string
+	for _, s := range desk.UserStates()[1:] { // the first is any
+		states = append(states, string(s))
+	}
+	state := c.oneOf("state", "those who are valid, expired or not-yet-valid now, or have no-credentials: a `state`", states...)
 	return func(ctx context.Context, _ []string) error {
-		if !slices.Contains(desk.UserStates(), desk.UserState(*state)) {
-			return usagef("latchkey-controller user list: --state is valid, expired, not-yet-valid or no-credentials")
-		}
 		users, err := allUsers(ctx, c, desk.UserQuery{Search: *search, State: desk.UserState(*state), Limit: 1000})
 		if err != nil {
 			return err
@@ -39,26 +38,15 @@ func userList(c *invocation) action {
 		if err != nil {
 			return err
 		}
-		if c.json {
-			rows := make([]userRow, len(users))
-			for i, u := range users {
-				rows[i] = userRow{u.ID, u.Name, u.PIN, u.Cards, append([]string{}, u.Groups...), timeOrNil(u.From, in), timeOrNil(u.Until, in), u.Extended, u.Exposed}
-			}
-			return printJSON(c.out, rows)
+		none := "no users yet; add one with: latchkey-controller user add --dir %s --name NAME --pin auto"
+		if *state != "" {
+			none = "no user is like that now; latchkey-controller user list --dir %s shows all of them"
+		} else if *search != "" {
+			none = "no user is called like that; latchkey-controller user list --dir %s shows all of them"
 		}
-		if len(users) == 0 {
-			none := "no users yet; add one with: latchkey-controller user add --dir %s --name NAME --pin auto\n"
-			if *state != "" {
-				none = "no user is like that now; latchkey-controller user list --dir %s shows all of them\n"
-			} else if *search != "" {
-				none = "no user is called like that; latchkey-controller user list --dir %s shows all of them\n"
-			}
-			_, err := fmt.Fprintf(c.out, none, c.dir)
-			return err
-		}
-		w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
-		fmt.Fprintf(w, "USER\tNAME\tPIN\tCARDS\tGROUPS\tFROM (%[1]s)\tUNTIL (%[1]s)\n", in)
+		rows, lines := []userRow{}, []string{}
 		for _, u := range users {
+			rows = append(rows, userRow{u.ID, u.Name, u.PIN, u.Cards, append([]string{}, u.Groups...), timeOrNil(u.From, in), timeOrNil(u.Until, in), u.Extended, u.Exposed})
 			pin := "no"
 			if u.PIN {
 				pin = "yes"
@@ -70,9 +58,9 @@ func userList(c *invocation) action {
 			if u.Validity != desk.Valid {
 				until += fmt.Sprintf(" (%s)", u.Validity)
 			}
-			fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%s\t%s\t%s\n", u.ID, u.Name, pin, u.Cards, orDash(strings.Join(u.Groups, " ")), shortTime(u.From, in), until)
+			lines = append(lines, fmt.Sprintf("%d\t%s\t%s\t%d\t%s\t%s\t%s", u.ID, u.Name, pin, u.Cards, orDash(strings.Join(u.Groups, " ")), shortTime(u.From, in), until))
 		}
-		return w.Flush()
+		return c.printTable(rows, none, fmt.Sprintf("USER\tNAME\tPIN\tCARDS\tGROUPS\tFROM (%[1]s)\tUNTIL (%[1]s)\n", in), lines)
 	}
 }
 

@@ -17,18 +17,14 @@ func askPIN(ctx context.Context, c *invocation) ([]byte, error) {
 }
 
 func userPIN(c *invocation) action {
-	c.details = "set asks for a new one, or reads it from standard input; generate makes one and shows it, this once;\nremove takes it away."
+	c.details = "set asks for a new one, or reads it from standard input; generate makes one and shows it, this once;\nremove takes it away. A PIN is never an argument: others could read it there."
 	return func(ctx context.Context, args []string) error {
-		var choice desk.PIN
+		var choice desk.PIN // remove
 		switch args[1] {
-		case "remove":
 		case "set":
 			choice.Choice = desk.Chosen
 		case "generate":
 			choice.Choice = desk.Auto
-		default:
-			// The argument may be a PIN: it is not repeated.
-			return usageError("latchkey-controller user pin: after USER comes set, generate or remove; a PIN is never an argument")
 		}
 		u, err := c.desk.FindUser(ctx, c.actor, args[0])
 		if err != nil {

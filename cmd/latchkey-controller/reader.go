@@ -57,8 +57,8 @@ func readerAdd(c *invocation) action {
 		if err := os.Rename(unfinished.Name(), *out); err != nil {
 			return fmt.Errorf("write the bundle: %w", err)
 		}
-		warnMissingPlaceLetters(c, "door", adoption.Policy.Door)
-		warnMissingPlaceLetters(c, "location", adoption.Policy.Place)
+		warnMissingLetters(c, adoption.Policy.Door, desk.NoDoorName)
+		warnMissingLetters(c, adoption.Policy.Place, desk.NoText)
 		return printAdoption(c, adoption, *out)
 	}
 }
@@ -95,4 +95,23 @@ bundle      %s
 	fmt.Fprintf(c.out, "\nIf the site's broker is a Mosquitto, %s:\nlatchkey-controller broker-config --dir %s --out DIR, then %s\n", what, c.dir, then)
 	_, err := fmt.Fprintf(c.out, "\nAt the reader: latchkeyd adopt --data DIR %s\n", filepath.Base(out))
 	return err
+}
+
+func readerRemove(c *invocation) action {
+	c.details = "Its certificate and its signatures count no more: it is told nothing, and nothing it says is taken. A new\nepoch begins, which it cannot read. Its door still works with what the reader holds: take it down."
+	lost := c.Bool("lost", false, "it was stolen, or may be taken apart: all PINs and cards are marked as exposed")
+	return func(ctx context.Context, args []string) error {
+		how, more := desk.Returned, ""
+		if *lost {
+			how, more = desk.Lost, "Give new PINs and cards to those who matter: user list shows whose are exposed.\n"
+		}
+		epoch, err := c.desk.RemoveReader(ctx, c.actor, args[0], how)
+		if err != nil {
+			return err
+		}
+		return c.report(map[string]any{"reader": args[0], "removed": how, "epoch": epoch}, `%s is removed; epoch %d begins
+If the site's broker is a Mosquitto, it lets the reader in until it has the new list of revoked certificates:
+latchkey-controller broker-config --dir %s --out DIR, then restart Mosquitto
+%s`, args[0], epoch, c.dir, more)
+	}
 }
