@@ -118,6 +118,9 @@ func TestTheCommandLineSeesAndDoesWhatTheDeskDoes(t *testing.T) {
 	if u, err := d.User(t.Context(), actor, user); err != nil || u.Cards != 1 {
 		t.Errorf("%+v, %v", u, err)
 	}
+	if err := client.post(t.Context(), "/desk/of-a-newer-version", struct{}{}, new(any)); err == nil || !strings.Contains(err.Error(), "another version than this program; restart it") {
+		t.Errorf("a request that the controller does not know: %v", err)
+	}
 	stop()
 	if err := <-served; err != nil {
 		t.Error(err)
