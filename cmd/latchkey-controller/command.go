@@ -38,7 +38,8 @@ const (
 	nothingElse             // not even that
 )
 
-// A usageError is a wrong use, exit code 2. The empty one has been printed already.
+// A usageError says how a command was used wrongly; exit code 2. An empty one has been
+// printed already.
 type usageError string
 
 func (e usageError) Error() string { return string(e) }

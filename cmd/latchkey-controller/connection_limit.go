@@ -10,7 +10,7 @@ import (
 // be a proxy's. A browser makes one, or six without HTTP/2.
 const mostConnections, mostConnectionsEach = 1024, 512
 
-// A connectionLimit counts the console's connections, and ends one too many at once.
+// A connectionLimit counts the console's connections, and closes those above the limits.
 type connectionLimit struct {
 	mu sync.Mutex
 	of map[net.Conn]string

@@ -52,7 +52,7 @@ func TestTheFirstLinkLeadsToTheConsoleUnderTheSitesOwnAuthority(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := &http.Client{Jar: jar, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: s.Roots()}, ForceAttemptHTTP2: true}}
+	client := &http.Client{Jar: jar, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots(s)}, ForceAttemptHTTP2: true}}
 	defer client.CloseIdleConnections()
 	get := func(what string, response *http.Response, err error) string {
 		t.Helper()

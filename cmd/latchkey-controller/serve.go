@@ -80,7 +80,7 @@ func serve(c *invocation) action {
 				return err
 			}
 			defer b.Close()
-			forReaders, address = "ssl://:"+port(b.Addr()), b.Addr().String()
+			forReaders, address = fmt.Sprintf("ssl://:%d", b.Addr().(*net.TCPAddr).Port), b.Addr().String()
 		}
 		fmt.Fprintf(c.out, "site %s: readers come to %s\n", c.site.Name, address)
 		l, err := link.New(options)
@@ -185,13 +185,4 @@ func loopback(addr net.Addr) string {
 		return (&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: tcp.Port}).String()
 	}
 	return addr.String()
-}
-
-// port returns the port of a listener.
-func port(addr net.Addr) string {
-	_, port, err := net.SplitHostPort(addr.String())
-	if err != nil {
-		return "8883"
-	}
-	return port
 }

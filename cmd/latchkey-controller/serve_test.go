@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/tls"
+	"crypto/x509"
 	mathrand "math/rand/v2"
 	"os"
 	"os/exec"
@@ -100,7 +101,7 @@ func newReporter(t *testing.T, dir string) *reporter {
 	if r.bundle, err = wire.OpenBundle(sealed, b.Request, b.Sealing); err != nil {
 		t.Fatal(err)
 	}
-	r.tls = &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: s.Roots(), Certificates: []tls.Certificate{{Certificate: [][]byte{r.bundle.Certificate}, PrivateKey: b.TLS}}}
+	r.tls = &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: roots(s), Certificates: []tls.Certificate{{Certificate: [][]byte{r.bundle.Certificate}, PrivateKey: b.TLS}}}
 	return r
 }
 
@@ -251,4 +252,11 @@ func TestSIGHUPEndsNothing(t *testing.T) {
 	if err := served.cmd.Wait(); err != nil {
 		t.Errorf("SIGTERM ends it with %v", err)
 	}
+}
+
+// roots returns a pool with the certificate of a site's authority.
+func roots(s *site.Site) *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AddCert(s.Authority())
+	return pool
 }

@@ -11,9 +11,8 @@ import (
 	"time"
 )
 
-// A limitedListener gives each connection a time to identify itself, and limits how many
-// have not. It goes on when a connection cannot be accepted, which happens when file
-// descriptors run out.
+// A limitedListener limits how many connections have not identified themselves, and how
+// long each may take to. It goes on when file descriptors run out.
 type limitedListener struct {
 	net.Listener
 	within       time.Duration
@@ -96,18 +95,15 @@ func (l *tlsListener) handshake(conn net.Conn) {
 func (l *tlsListener) logFailure(conn net.Conn, err error) {
 	from := host(conn.RemoteAddr())
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	now := time.Now()
-	again := now.Sub(l.logged[from]) < time.Minute
+	if now.Sub(l.logged[from]) < time.Minute {
+		return
+	}
 	if len(l.logged) >= 1024 {
 		clear(l.logged)
 	}
-	if !again {
-		l.logged[from] = now
-	}
-	l.mu.Unlock()
-	if again {
-		return
-	}
+	l.logged[from] = now
 	attrs := []any{"address", from, "err", err}
 	if why := meaning(err); why != "" {
 		attrs = append(attrs, "means", why)
@@ -120,9 +116,9 @@ func meaning(err error) string {
 	text := err.Error()
 	switch {
 	case strings.HasPrefix(text, "remote error: tls:") && strings.Contains(text, "certificate"): // as a prefix: the rest may be a name of the other end's choosing
-		return "the reader does not accept this broker's certificate: its bundle is another site's, or names the broker otherwise than the reader connects to it; adopt the reader with a new bundle"
+		return "the reader does not accept this broker's certificate: its bundle is from another site, or has another name for the broker; adopt the reader with a new bundle"
 	case strings.Contains(text, "unknown authority"), strings.Contains(text, "didn't provide a certificate"), strings.Contains(text, "no certificate was shown"):
-		return "it has no certificate of this site: it is no reader, or one of another site"
+		return "it has no certificate of this site: it is not a reader, or it is another site's"
 	}
 	return ""
 }

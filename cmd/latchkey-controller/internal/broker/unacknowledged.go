@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 
 	mqtt "github.com/mochi-mqtt/server/v2"
@@ -36,11 +37,7 @@ func (u *unacknowledged) ID() string { return "limit of unacknowledged messages"
 
 // Provides implements mqtt.Hook.
 func (u *unacknowledged) Provides(b byte) bool {
-	switch b {
-	case mqtt.OnSessionEstablished, mqtt.OnDisconnect, mqtt.OnPublish, mqtt.OnQosPublish, mqtt.OnQosComplete:
-		return true
-	}
-	return false
+	return slices.Contains([]byte{mqtt.OnSessionEstablished, mqtt.OnDisconnect, mqtt.OnPublish, mqtt.OnQosPublish, mqtt.OnQosComplete}, b)
 }
 
 // OnSessionEstablished implements mqtt.Hook. OnDisconnect is sure to follow it; after

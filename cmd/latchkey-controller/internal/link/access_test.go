@@ -39,7 +39,7 @@ func TestAReaderIsConfinedToItsOwnTopics(t *testing.T) {
 		thief := w.adopt("back-door", newBoard(t))
 		w.connect(thief)
 		thief.disconnect()
-		config := &tls.Config{Certificates: []tls.Certificate{thief.certificate()}, RootCAs: w.site.Roots(), MinVersion: tls.VersionTLS13}
+		config := &tls.Config{Certificates: []tls.Certificate{thief.certificate()}, RootCAs: roots(w.site), MinVersion: tls.VersionTLS13}
 		var mu sync.Mutex
 		seen := map[string]bool{}
 		client, err := w.dial("back-door", config, nil)
@@ -130,7 +130,7 @@ func TestNobodyIsLetInWithoutACertificateThatCounts(t *testing.T) {
 		w.connect(m)
 		w.expel()
 		own := m.certificate()
-		roots := w.site.Roots()
+		roots := roots(w.site)
 		self := selfSigned(t, "front-door")
 		server, err := w.site.BrokerCertificate([]string{"front-door"})
 		if err != nil {

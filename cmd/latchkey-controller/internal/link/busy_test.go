@@ -27,7 +27,7 @@ func TestAReaderConnectsWhileMessagesPourIn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		source, err := w.dial(site.ControllerName, &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{*own}, RootCAs: w.site.Roots()}, nil)
+		source, err := w.dial(site.ControllerName, &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{*own}, RootCAs: roots(w.site)}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

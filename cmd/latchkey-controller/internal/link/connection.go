@@ -19,7 +19,7 @@ import (
 	"latchkey/sync/wire"
 )
 
-// A message came from the broker.
+// A message is one from the broker.
 type message struct {
 	reader   string // "": on the site's own topic
 	channel  wire.Channel
@@ -27,15 +27,14 @@ type message struct {
 	payload  []byte
 }
 
-// A connection to the broker is made again whenever it is lost. Nothing is left over from
-// the one before: paho has a new client each time.
+// A connection connects to the broker again whenever it is lost, with a new client of paho.
 type connection struct {
 	o      *Options
 	broker wire.Broker
 	log    *slog.Logger
 	client atomic.Pointer[mqtt.Client] // while connected; else nil
-	arrive func(message)               // must not block
-	up     func()                      // is called after each connect; must not block
+	arrive func(message)               // gets each message; must not block
+	up     func()                      // called after each connect; must not block
 }
 
 var errOffline = errors.New("no connection to the broker")

@@ -63,7 +63,7 @@ func (l *Link) build(ctx context.Context) error {
 			return nil
 		case r := <-l.rollbacks:
 			if err := l.checkRollback(ctx, r); err != nil && ctx.Err() == nil {
-				l.o.Log.Error("check whether the log was put back; it is tried again", "err", err)
+				l.o.Log.Error("cannot check whether the database was restored to an older state; trying again", "err", err)
 				time.AfterFunc(checkAgain, func() { // the tracker asks once
 					select {
 					case l.rollbacks <- r:

@@ -12,9 +12,9 @@
 //	Link.answerFetches  fetches
 //
 // One goroutine, the tracker's, owns what is known of readers and of pending orders. What
-// takes longer has goroutines of its own: the publisher watches the database and publishes
-// what has changed, the recorder stores records, four workers answer fetches, and the
-// builder makes snapshots and, if the log was rolled back, a new epoch.
+// takes longer has its own goroutines: the publisher publishes what has changed in the
+// database, the recorder stores records, four workers answer fetches, and the builder makes
+// snapshots and, if the database was restored to an older state, a new epoch.
 package link
 
 import (
@@ -61,9 +61,9 @@ type Link struct {
 	answers      chan answers               // records that answer orders
 	rollbacks    chan rollback              // to be checked
 	republish    chan struct{}              // has the publisher publish everything again
-	strangers    chan string                // unknown readers of which the broker retains messages
+	strangers    chan string                // unknown readers whose messages the broker retains
 	placed       chan placedOrder           // orders to be sent
-	asked        chan chan<- []ReaderStatus // questions how readers are
+	asked        chan chan<- []ReaderStatus // requests for the status of all readers
 	refused      *refused
 }
 
@@ -143,8 +143,8 @@ func (l *Link) begin(ctx context.Context) error {
 	return nil
 }
 
-// arrive puts a message from the broker into the inbox, if it comes from a reader of this
-// site and not too many of that reader's wait there.
+// arrive puts a message into the inbox if its reader is one of this site's and has not too
+// many there.
 func (l *Link) arrive(m message) {
 	if m.reader != "" && (*l.peers.Load())[m.reader] == nil {
 		l.refused.log(m.reader, m.channel, "no reader of this site, or removed")
@@ -157,7 +157,7 @@ func (l *Link) arrive(m message) {
 		return
 	}
 	if !l.inbox.put(m.reader, m) {
-		l.refused.log(m.reader, m.channel, "too many messages of it wait")
+		l.refused.log(m.reader, m.channel, "too many of its messages wait")
 	}
 }
 

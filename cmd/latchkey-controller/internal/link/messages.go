@@ -69,7 +69,7 @@ func (t *tracker) handle(now time.Time, m message) error {
 
 var errWrongReader = errors.New("it names another reader")
 
-// state notes a reader's state and answers it.
+// state keeps a reader's state and answers it.
 func (t *tracker) state(now time.Time, peer *site.Peer, state *wire.State, retained bool) error {
 	if len(state.Head) > 0 {
 		if err := t.head(peer.Reader, state.Head); err != nil {
@@ -112,8 +112,7 @@ func (t *tracker) command(c *wire.Command) {
 	t.send(wire.OnCommand, c.Reader, signed)
 }
 
-// head has a head with the site's signature looked up in the log: if it is not there, the
-// log was rolled back.
+// head has a head with the site's signature checked against the log, once.
 func (t *tracker) head(reader string, signed []byte) error {
 	if t.heads[string(signed)] {
 		return nil

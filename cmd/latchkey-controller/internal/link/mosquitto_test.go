@@ -106,7 +106,7 @@ func (l *mosquittoLog) fromController() []string {
 // returns what it has seen.
 func (w *world) listener(m *model, filters ...string) (client mqtt.Client, seen func() []string) {
 	w.t.Helper()
-	config := &tls.Config{Certificates: []tls.Certificate{m.certificate()}, RootCAs: w.site.Roots(), MinVersion: tls.VersionTLS13}
+	config := &tls.Config{Certificates: []tls.Certificate{m.certificate()}, RootCAs: roots(w.site), MinVersion: tls.VersionTLS13}
 	client, err := w.dial(m.bundle.Reader, config, nil)
 	if err != nil {
 		w.t.Fatal(err)
@@ -139,7 +139,7 @@ func TestMosquittoTakesTheConfigurationWithoutAWarningAndGoesByIt(t *testing.T) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	controller, err := w.dial(site.ControllerName, &tls.Config{Certificates: []tls.Certificate{*own}, RootCAs: w.site.Roots(), MinVersion: tls.VersionTLS13}, nil)
+	controller, err := w.dial(site.ControllerName, &tls.Config{Certificates: []tls.Certificate{*own}, RootCAs: roots(w.site), MinVersion: tls.VersionTLS13}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

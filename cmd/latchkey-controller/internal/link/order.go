@@ -45,9 +45,14 @@ func (l *Link) Order(ctx context.Context, o store.Order, card func(uid []byte) (
 
 const unknownReader = "not sent: there is no such reader, or it was removed; latchkey-controller reader list shows all of them"
 
+// commandOf returns an order's command, without a nonce.
+func commandOf(o *store.Order) wire.Command {
+	return wire.Command{Reader: o.Reader, ID: o.ID, Order: o.Order, Seconds: o.Seconds, By: o.Who}
+}
+
 // checkOrder returns an error for an order that readers would refuse.
 func checkOrder(o *store.Order) error {
-	c := wire.Command{Reader: o.Reader, ID: o.ID, Order: o.Order, Seconds: o.Seconds, By: o.Who}
+	c := commandOf(o)
 	if o.Order == wire.Enrol {
 		c.Sealing[0] = 9 // any key: RFC 7748 §4.1's base point
 	}
@@ -80,8 +85,7 @@ func (t *tracker) card(reader string, read *wire.CardRead) {
 
 // place sends an order to its reader.
 func (t *tracker) place(now time.Time, p placedOrder) {
-	o := p.order
-	c := wire.Command{Reader: o.Reader, ID: o.ID, Order: o.Order, Seconds: o.Seconds, By: o.Who}
+	o, c := p.order, commandOf(&p.order)
 	refuse := func(text string) { p.answer <- OrderResult{ID: o.ID, Text: text} }
 	if (*t.peers.Load())[o.Reader] == nil {
 		refuse(unknownReader)
@@ -93,10 +97,10 @@ func (t *tracker) place(now time.Time, p placedOrder) {
 		refuse("not sent: the controller has no connection to its broker")
 		return
 	case at.is == unheard:
-		refuse("not sent: nothing was ever heard of " + o.Reader)
+		refuse("not sent: " + o.Reader + " has never reported")
 		return
 	case at.is == disconnected || now.Sub(at.heard) >= freshFor:
-		refuse(fmt.Sprintf("not sent: %s is not connected; it was last heard of %s ago", o.Reader, now.Sub(at.heard).Round(time.Second)))
+		refuse(fmt.Sprintf("not sent: %s is not connected; it last reported %s ago", o.Reader, now.Sub(at.heard).Round(time.Second)))
 		return
 	}
 	c.Nonce = at.nonce

@@ -101,7 +101,7 @@ func TestAnOrderThatCannotReachItsReaderSaysSo(t *testing.T) {
 	until(t, "the controller knows the reader", func() bool { return (*w.serials.Load())["back-door"] != nil })
 	for reader, want := range map[string]string{
 		"nobody":    "there is no such reader",
-		"back-door": "nothing was ever heard of back-door",
+		"back-door": "back-door has never reported",
 	} {
 		if outcome := w.order(store.Order{Reader: reader, Order: wire.Unlock}); outcome.Done || !strings.Contains(outcome.Text, want) {
 			t.Errorf("%+v", outcome)
@@ -117,7 +117,7 @@ func TestAnOrderThatCannotReachItsReaderSaysSo(t *testing.T) {
 		}
 		return !readers[1].Online
 	})
-	if outcome := w.order(store.Order{Reader: "front-door", Order: wire.Unlock}); outcome.Done || !strings.Contains(outcome.Text, "front-door is not connected; it was last heard of") {
+	if outcome := w.order(store.Order{Reader: "front-door", Order: wire.Unlock}); outcome.Done || !strings.Contains(outcome.Text, "front-door is not connected; it last reported") {
 		t.Errorf("%+v", outcome)
 	}
 	for _, o := range []store.Order{

@@ -16,7 +16,7 @@ const freshFor = 95 * time.Second
 // to report.
 const awaitFor = 40 * time.Second
 
-// A presence is what is known of one reader's connection.
+// A presence is what is known about one reader's connection.
 //
 //	unheard --state--> connected --end of the connection--> disconnected
 //	                    ^   ^                                    |
@@ -42,7 +42,7 @@ const (
 	disconnected
 )
 
-// take notes a state, and says whether it is newer than what is known.
+// take keeps a state if it is newer than what is known, and says whether it is.
 func (p *presence) take(now time.Time, bundle uint64, s *wire.State, retained bool) bool {
 	if bundle != p.bundle {
 		*p = presence{bundle: bundle}
@@ -65,7 +65,7 @@ func (p *presence) take(now time.Time, bundle uint64, s *wire.State, retained bo
 	return true
 }
 
-// online says whether the reader is connected, as far as is known.
+// online says whether the reader is connected, as far as the controller can tell.
 func (p *presence) online(now time.Time) bool {
 	return p.is == connected && p.direct && now.Sub(p.heard) < freshFor
 }
@@ -76,7 +76,7 @@ func (p *presence) awaited(began, now time.Time) bool {
 	return p.is == connected && !p.direct && now.Sub(began) < awaitFor
 }
 
-// fetches says whether a fetch is newer than all before, and notes it.
+// fetches says whether a fetch is newer than all before, and remembers it.
 func (p *presence) fetches(bundle uint64, f *wire.Fetch) bool {
 	if bundle != p.bundle || f.Connection < p.fetchConnection || f.Connection == p.fetchConnection && f.Number <= p.fetchNumber {
 		return false

@@ -22,7 +22,7 @@ func (w *world) kept(reader string) []wire.Channel {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	client, err := w.dial(site.ControllerName, &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{*own}, RootCAs: w.site.Roots()}, nil)
+	client, err := w.dial(site.ControllerName, &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{*own}, RootCAs: roots(w.site)}, nil)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -11,18 +11,18 @@ import (
 	"latchkey/sync/wire"
 )
 
-// A rollback is a place that the log may lack. If it does, the database was put back to an
-// older state.
+// A rollback is a position that the log may not contain. If it does not, the database was
+// restored to an older state.
 type rollback struct {
 	position wire.Position
 	reader   string // who showed it; "": the broker
 	signed   bool   // the site has signed it; otherwise it is a reader's claim
 }
 
-// checkAgain is how long a check waits that failed, most likely because the disk is full.
+// checkAgain is the wait after a check that failed, most likely because the disk is full.
 const checkAgain = 5 * time.Second
 
-// checkRollback begins a new epoch, and raises an alarm, if the log lacks a place.
+// checkRollback begins a new epoch and raises an alarm if the log lacks a position.
 func (l *Link) checkRollback(ctx context.Context, r rollback) error {
 	lacks, err := l.o.Site.Lacks(ctx, r.position)
 	if err != nil || !lacks {
@@ -41,7 +41,7 @@ func (l *Link) checkRollback(ctx context.Context, r rollback) error {
 	if err != nil {
 		return err
 	}
-	l.o.Log.Error("the log was put back to an older state than readers have seen: a new epoch begins", "reader", r.reader, "seen epoch", r.position.Epoch, "seen revision", r.position.Revision, "epoch", epoch)
+	l.o.Log.Error("the database was restored to an older state than readers have seen: a new epoch begins", "reader", r.reader, "seen epoch", r.position.Epoch, "seen revision", r.position.Revision, "epoch", epoch)
 	return l.o.Site.AddAlarm(ctx, &store.Alarm{Reader: r.reader, Kind: store.LogForeign, At: now.Wall.UnixMilli(),
-		Text: "this site's log was at an epoch and revision that its database does not know: it was put back to an older state; users and readers changed since then have to be looked at"})
+		Text: "the database was restored to an older state: it does not know an epoch and revision that its log has had; check the users and readers that were changed since then"})
 }

@@ -131,7 +131,7 @@ func (w *world) alone(reader, dir string, size int) time.Duration {
 		w.t.Fatal(err)
 	}
 	client := mqtt.NewClient(mqtt.NewClientOptions().AddBroker(w.broker).SetClientID(site.ControllerName).SetAutoReconnect(false).
-		SetTLSConfig(&tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{*own}, RootCAs: w.site.Roots()}))
+		SetTLSConfig(&tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{*own}, RootCAs: roots(w.site)}))
 	if token := client.Connect(); !token.WaitTimeout(10*time.Second) || token.Error() != nil {
 		w.t.Fatal("not connected: ", token.Error())
 	}

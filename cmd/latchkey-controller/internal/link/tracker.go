@@ -8,7 +8,7 @@ import (
 	"latchkey/sync/wire"
 )
 
-// A tracker owns what is known of readers and of pending orders. It never blocks, except
+// A tracker owns what is known about readers and pending orders. It never blocks, except
 // for the disk when it hands on the card of an enrolment.
 type tracker struct {
 	*Link

@@ -3,6 +3,7 @@ package link_test
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -426,4 +427,11 @@ func (w *world) holdsAll(m *model) {
 			w.t.Errorf("record %d is missing or another one", i+1)
 		}
 	}
+}
+
+// roots returns a pool with the certificate of a site's authority.
+func roots(s *site.Site) *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AddCert(s.Authority())
+	return pool
 }

@@ -21,13 +21,6 @@ const ControllerName = "controller.latchkey"
 // Authority returns the certificate of the site's authority.
 func (s *Site) Authority() *x509.Certificate { return s.authority.root }
 
-// Roots returns a pool with the certificate of the site's authority.
-func (s *Site) Roots() *x509.CertPool {
-	roots := x509.NewCertPool()
-	roots.AddCert(s.authority.root)
-	return roots
-}
-
 // ReissuedRoot returns the certificate of the site's authority, DER, with the
 // validity that it would get now. One that was made while the clock ran ahead is not
 // valid yet, which brokers of another make check.

@@ -63,10 +63,7 @@ func (s *Site) Check(ctx context.Context) (report Report, err error) {
 		report.Users, report.Readers = len(users), len(readers)
 		return err
 	})
-	if err != nil {
-		return Report{}, err
-	}
-	return report, nil
+	return report, err
 }
 
 // replay applies the log up to a head, and returns the resulting credentials,

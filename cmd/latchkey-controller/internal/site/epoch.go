@@ -64,8 +64,7 @@ func addEpoch(tx *store.Tx, v *vault.Vault, now time.Time, above uint64, kdf wir
 // Reissue begins a new epoch for a site that was restored to an older state, as a
 // reader proves with a head signed by this site. The epoch is above what readers have
 // seen, policies get higher revisions, and ids of users and credentials that may have
-// been in use are skipped. Administrators stay signed in: a reader has no say in
-// that.
+// been in use are skipped. Administrators stay signed in.
 func (s *Site) Reissue(ctx context.Context, now time.Time, above uint64) (number uint64, err error) {
 	return s.reissue(ctx, now, above, func(*store.Tx) error { return nil })
 }

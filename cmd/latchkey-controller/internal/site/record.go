@@ -36,10 +36,7 @@ func (s *Site) StoreRecords(ctx context.Context, at clock.Reading, messages []*w
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return stored, nil
+	return stored, err
 }
 
 // An arrival is the time at which messages arrived.

@@ -185,7 +185,7 @@ func open(dir string, row *store.Site, db *store.Store, v *vault.Vault) (*Site, 
 	if err != nil {
 		return nil, err
 	}
-	return &Site{ID: row.ID, Name: row.Name, dir: dir, store: db, vault: v, signing: ed25519.NewKeyFromSeed(seed), authority: authority, snapshots: new(snapshots), sealed: row.Signing}, nil
+	return &Site{ID: row.ID, Name: row.Name, dir: dir, store: db, vault: v, signing: ed25519.NewKeyFromSeed(seed), authority: authority, snapshots: &snapshots{open: map[snapshotID]*snapshot{}}, sealed: row.Signing}, nil
 }
 
 // Update runs act in a read-write transaction, which is durable when Update returns

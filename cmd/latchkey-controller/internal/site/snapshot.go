@@ -91,9 +91,6 @@ func (s *Site) openSnapshot(now time.Time, id snapshotID) (*snapshot, error) {
 			os.Remove(path)
 			return nil, err
 		}
-		if s.snapshots.open == nil {
-			s.snapshots.open = map[snapshotID]*snapshot{}
-		}
 		s.snapshots.open[id] = snap
 	}
 	if now.Sub(snap.checked) > checkInterval {

@@ -9,15 +9,10 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/vault"
 )
 
-// Reseal re-encrypts all of the site's secrets with a new storage key: the old key,
-// from a lost backup say, opens nothing written from now on. password is the kind
-// with which Seal sealed administrators' passwords. Call PromoteStorageKey after the
-// transaction.
-//
-// Each step leaves a usable site: the new key is written, one transaction re-encrypts
-// everything, the new key replaces the old one. Open completes an interruption after
-// the second step. All open instances of the site must be reopened; until then they
-// cannot write.
+// Reseal re-encrypts all of the site's secrets with a new storage key. password is the
+// kind with which Seal sealed administrators' passwords. Call PromoteStorageKey after
+// the transaction; if the program ends before that, the next Open does. Other open
+// instances of the site cannot write until they are reopened.
 func (s *Site) Reseal(tx *store.Tx, password string) error {
 	next, err := vault.Next(s.dir) // the transaction keeps others from changing the key
 	if err != nil {

@@ -27,9 +27,8 @@ type ActivityFilter struct {
 
 // Activity returns the events that a filter selects.
 //
-// A + before a column keeps SQLite from using its index (its query planner's
-// documentation, "Disqualifying WHERE Clause Terms"): SQLite does not know which of
-// several indexes selects the fewest rows; this function does.
+// A + before a column keeps SQLite from using its index ("Disqualifying WHERE Clause
+// Terms"): SQLite does not know which of several indexes selects the fewest rows.
 func (t *Tx) Activity(f ActivityFilter) ([]*Event, error) {
 	if f.Readers == nil && f.Named == nil {
 		return t.find(f, "", nameCondition{})

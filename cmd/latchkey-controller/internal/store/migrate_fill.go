@@ -104,19 +104,12 @@ func (t *Tx) fillNames() error {
 	if err := t.exec(`DELETE FROM names WHERE name = ''`); err != nil {
 		return err
 	}
-	names := map[int64]string{}
-	err = t.rows(`SELECT id, name FROM names`, nil, func(r scanner) error {
-		var id int64
-		var name string
-		err := r.Scan(&id, &name)
-		names[id] = name
-		return err
-	})
+	names, err := t.texts(`SELECT name FROM names`)
 	if err != nil {
 		return err
 	}
-	for id, name := range names {
-		if err := t.exec(`UPDATE names SET words = ? WHERE id = ?`, " "+searchText(name), id); err != nil {
+	for _, name := range names {
+		if err := t.exec(`UPDATE names SET words = ? WHERE name = ?`, " "+searchText(name), name); err != nil {
 			return err
 		}
 	}

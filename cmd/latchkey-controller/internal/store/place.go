@@ -115,10 +115,9 @@ func (t *Tx) SetDoor(reader string, door int64) error {
 }
 
 // PlaceReader assigns a reader to a door by the names of the location and the door.
-// It adds what does not exist, with a hub named like the door. An empty location
-// means the reader's current one, else the first, else a new one named like the site.
-// If the reader is the only one at its door, that door is renamed instead of adding
-// one.
+// It adds what does not exist, with a hub named like the door, but renames a door that
+// has no other reader. An empty location means the reader's current one, else the
+// first, else a new one named like the site.
 func (t *Tx) PlaceReader(reader, location, door string) error {
 	places, err := t.ReaderPlaces()
 	if err != nil {

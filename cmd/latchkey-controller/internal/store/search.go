@@ -12,8 +12,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Fold returns text without case and accents, its words separated by single spaces.
-// Two names are the same if their folded forms are.
+// Fold returns a name as it is compared with others: in lower case, without accents and
+// punctuation, its words separated by single spaces.
 func Fold(text string) string {
 	var b strings.Builder
 	space := false
@@ -39,8 +39,7 @@ var letterVariants = strings.NewReplacer(
 	"æ", "ae", "ð", "d", "đ", "d", "ħ", "h", "ı", "i", "ł", "l", "ø", "o", "œ", "oe", "ß", "ss", "ŧ", "t", "þ", "th",
 )
 
-// searchText returns text as searches compare it: folded, with letterVariants
-// replaced.
+// searchText returns text as searches compare it: Fold with letterVariants replaced.
 func searchText(text string) string { return letterVariants.Replace(Fold(text)) }
 
 // SortKey returns a name's sort key by the Unicode collation algorithm's root order
