@@ -76,7 +76,7 @@ func TestAReaderThatDoesNotAcceptTheBrokersNameIsTold(t *testing.T) {
 	if _, err := connect(b, home, reader, "controller.example"); err == nil {
 		t.Fatal("another name is accepted")
 	}
-	log.has(t, "names the broker otherwise")
+	log.has(t, "another name for the broker")
 }
 
 func TestTwoProgramsWithOneCertificateAreNamed(t *testing.T) {
