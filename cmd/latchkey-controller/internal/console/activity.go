@@ -3,7 +3,6 @@ package console
 import (
 	"fmt"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -34,17 +33,12 @@ type activityDay struct {
 	Events []*desk.Event
 }
 
-func (c *Console) activityRoutes(page route) {
-	page("GET /activity", c.activity)
-	page("POST /activity/export", c.export) // POST: an export is audited
-}
-
 // filterFields are the fields of the filter in a URL.
 var filterFields = []string{"door", "reader", "user", "person", "kind", "from", "until"}
 
 // filter reads a filter from a URL. It marks fields that it cannot read and ignores
 // them.
-func (c *Console) filter(r *http.Request, v *visit) (q desk.Query, f *form, person string, err error) {
+func (c *Console) filter(r *http.Request, v *visit) (q desk.Query, f *form, person string) {
 	f = newForm()
 	for _, name := range filterFields {
 		if value := desk.Clean(truncate(strings.TrimSpace(r.URL.Query().Get(name)), 100)); value != "" {
@@ -81,14 +75,11 @@ func (c *Console) filter(r *http.Request, v *visit) (q desk.Query, f *form, pers
 		return t
 	}
 	q.Since, q.Until = read("from", 0), read("until", 1)
-	return q, f, person, nil
+	return q, f, person
 }
 
 func (c *Console) activity(w http.ResponseWriter, r *http.Request, v *visit) error {
-	q, f, person, err := c.filter(r, v)
-	if err != nil {
-		return err
-	}
+	q, f, person := c.filter(r, v)
 	p := &activityPage{Filter: f, Person: person, Kinds: desk.Kinds(), Query: f.Values.Encode()}
 	if err := c.readActivity(r, v, p, q); err != nil {
 		return err
@@ -156,65 +147,26 @@ func byDay(entries []*desk.Event, zone *time.Location) (days []activityDay) {
 }
 
 // export sends all events that a filter selects as a file.
-func (c *Console) export(w http.ResponseWriter, r *http.Request, v *visit) error {
-	q, f, _, err := c.filter(r, v)
-	if err != nil {
-		return err
-	}
-	again := func() error { // the page that shows the errors
-		http.Redirect(w, r, "/activity?"+url.Values(f.Values).Encode(), http.StatusSeeOther)
-		return nil
-	}
-	if len(f.Wrong) > 0 {
-		return again()
+func (c *Console) export(r *http.Request, v *visit, f *form) (answer, error) {
+	q, filter, _ := c.filter(r, v)
+	if len(filter.Wrong) > 0 {
+		return answer{}, errWrong
 	}
 	format, kind := desk.CSV, "text/csv; charset=utf-8"
-	form, err := c.formOf(r, v)
-	if err != nil {
-		return err
-	}
-	if form.Get("format") == "json" {
+	if f.Get("format") == "json" {
 		format, kind = desk.JSON, "application/json"
 	}
 	name := fmt.Sprintf("%s-activity-%s.%s", c.site, time.Now().In(v.zone()).Format(time.DateOnly), format)
-	err = c.download(w, r, kind, name, func(to http.ResponseWriter) error {
-		return c.desk.Export(r.Context(), v.Actor, q, format, to)
-	})
-	if f.refused(err) {
-		return again()
-	}
-	return err
+	return answer{show: func(w http.ResponseWriter, r *http.Request, v *visit) error {
+		return c.download(w, r, kind, name, func(to http.ResponseWriter) error {
+			return c.desk.Export(r.Context(), v.Actor, q, format, to)
+		})
+	}}, nil
 }
 
-// download sends what write writes as a file. An error before the first byte gets a
-// normal answer; a later one cuts the connection, so that nobody takes half a file
-// for a whole one.
-func (c *Console) download(w http.ResponseWriter, r *http.Request, kind, name string, write func(http.ResponseWriter) error) error {
-	d := &downloading{ResponseWriter: w, kind: kind, name: name}
-	err := write(d)
-	if err != nil && d.begun {
-		c.log.Error("console: download interrupted", "file", name, "error", err)
-		panic(http.ErrAbortHandler)
-	}
-	return err
-}
-
-// A downloading response sets its headers with the first byte.
-type downloading struct {
-	http.ResponseWriter
-	kind, name string
-	begun      bool
-}
-
-func (d *downloading) Write(b []byte) (int, error) {
-	if !d.begun {
-		d.begun = true
-		d.Header().Set("Content-Type", d.kind)
-		d.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", d.name))
-	}
-	// A slow client may take as long as it keeps reading.
-	if err := http.NewResponseController(d.ResponseWriter).SetWriteDeadline(time.Now().Add(30 * time.Second)); err != nil {
-		return 0, err
-	}
-	return d.ResponseWriter.Write(b)
+// showFilter sends the browser to the page that shows what is wrong with a filter.
+func (c *Console) showFilter(w http.ResponseWriter, r *http.Request, v *visit, _ int, _ *form) error {
+	_, filter, _ := c.filter(r, v)
+	http.Redirect(w, r, "/activity?"+filter.Values.Encode(), http.StatusSeeOther)
+	return nil
 }

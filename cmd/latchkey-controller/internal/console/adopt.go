@@ -1,15 +1,14 @@
 package console
 
 import (
+	"cmp"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/cmd/latchkey-controller/internal/site"
@@ -23,7 +22,6 @@ type adoptPage struct {
 	Form        *form
 	Request     *desk.Request
 	Locations   []*desk.Location
-	Readers     []*desk.Reader
 	Groups      []string // existing ones, without everyone
 	Days        []day    // for the schedule
 	Adoption    *site.Adoption
@@ -32,74 +30,47 @@ type adoptPage struct {
 	File        string
 }
 
-func (c *Console) adoptRoutes(page route) {
-	page("GET /devices/adopt", c.adoptPage)
-	page("POST /devices/adopt", c.readRequest)
-	page("POST /devices/adopt/reader", c.adopt)
-	page("GET /devices/bundles/{key}", c.bundle)
-}
-
 func (c *Console) showAdopt(w http.ResponseWriter, r *http.Request, v *visit, status int, p *adoptPage) error {
-	if p.Step == 2 {
-		var err error
-		if p.Locations, err = c.desk.Places(r.Context(), v.Actor); err != nil {
-			return err
-		}
-		if p.Readers, err = c.desk.Readers(r.Context(), v.Actor); err != nil {
-			return err
-		}
-		if p.Groups, err = c.desk.Groups(r.Context(), v.Actor); err != nil {
-			return err
-		}
-		p.Days = newWeek(wire.Access{}).Days
-	}
 	c.show(w, r, status, "adopt", &view{visit: v, Title: "Adopt a reader", Section: "devices", Page: p})
 	return nil
 }
 
-func (c *Console) adoptPage(w http.ResponseWriter, r *http.Request, v *visit) error {
-	if err := v.refusal(desk.AdoptReader); err != nil {
-		return err
+// showUpload shows step 1.
+func (c *Console) showUpload(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
+	if f == nil {
+		f = newForm("reader", r.URL.Query().Get("reader"))
 	}
-	return c.showAdopt(w, r, v, http.StatusOK, &adoptPage{Step: 1, Form: newForm("reader", r.URL.Query().Get("reader"))})
+	return c.showAdopt(w, r, v, status, &adoptPage{Step: 1, Form: f})
 }
 
-// readRequest reads the uploaded request and shows its fingerprint.
-func (c *Console) readRequest(w http.ResponseWriter, r *http.Request, v *visit) error {
-	f, file, err := readUpload(r, "request", desk.MaxRequest, "password")
+// readRequest reads the uploaded request, and goes on to step 2.
+func (c *Console) readRequest(r *http.Request, v *visit, f *form) (answer, error) {
+	if len(f.file) > desk.MaxRequest {
+		return answer{}, f.wrong("request", fmt.Sprintf("This is not a request: it is larger than %d KiB.", desk.MaxRequest>>10))
+	}
+	request, err := c.desk.ReadRequest(r.Context(), v.Actor, f.file)
 	if err != nil {
-		return err
+		return answer{}, err
 	}
-	defer f.wipe()
-	again := func() error {
-		return c.showAdopt(w, r, v, http.StatusUnprocessableEntity, &adoptPage{Step: 1, Form: f})
-	}
-	if len(file) > desk.MaxRequest {
-		f.Wrong["request"] = fmt.Sprintf("This is not a request: it is larger than %d KiB.", desk.MaxRequest>>10)
-		return again()
-	}
-	right, err := c.confirmPassword(r, v, f)
-	if err != nil {
-		return err
-	}
-	if !right {
-		return again()
-	}
-	request, err := c.desk.ReadRequest(r.Context(), v.Actor, file)
-	if errors.Is(err, desk.ErrSignInAgain) {
-		v.Actor.FreshSignIn = false
-	}
-	if f.refused(err) {
-		return again()
-	}
-	if err != nil {
-		return err
-	}
-	f = newForm("request", base64.StdEncoding.EncodeToString(file), "reader", request.Reader, "broker", c.broker(r))
+	next := newForm("request", base64.StdEncoding.EncodeToString(f.file), "reader", request.Reader, "broker", c.broker(r))
 	if request.Reader != "" {
-		f.Values.Set("access", "keep")
+		next.Values.Set("access", "keep")
 	}
-	return c.showAdopt(w, r, v, http.StatusOK, &adoptPage{Step: 2, Form: f, Request: request})
+	return answer{show: func(w http.ResponseWriter, r *http.Request, v *visit) error {
+		return c.showStep2(w, r, v, http.StatusOK, next, request)
+	}}, nil
+}
+
+// showStep2 shows a request's fingerprint, and the form of the reader.
+func (c *Console) showStep2(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form, request *desk.Request) (err error) {
+	p := &adoptPage{Step: 2, Form: f, Request: request, Days: newWeek(wire.Access{}).Days}
+	if p.Locations, err = c.desk.Places(r.Context(), v.Actor); err != nil {
+		return err
+	}
+	if p.Groups, err = c.desk.Groups(r.Context(), v.Actor); err != nil {
+		return err
+	}
+	return c.showAdopt(w, r, v, status, p)
 }
 
 // broker returns the broker's URL to propose; if its host is not configured, with the
@@ -121,50 +92,36 @@ func (c *Console) broker(r *http.Request) string {
 func (c *Console) otherBroker() bool { return !strings.HasPrefix(c.brokerURL, "ssl://:") }
 
 // adopt makes the board a reader and keeps the bundle for download.
-func (c *Console) adopt(w http.ResponseWriter, r *http.Request, v *visit) error {
-	f, err := c.formOf(r, v, "password")
+func (c *Console) adopt(r *http.Request, v *visit, f *form) (answer, error) {
+	request, err := base64.StdEncoding.DecodeString(f.Get("request"))
 	if err != nil {
-		return err
+		return answer{}, desk.ErrNotFound
 	}
-	defer f.wipe()
+	access := accessChoice(f)
+	if len(f.Wrong) > 0 {
+		return answer{}, cmp.Or(v.refusal(desk.AdoptReader), errWrong)
+	}
+	adoption, key, err := c.makeBundle(r, v, f, request, access)
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{show: func(w http.ResponseWriter, r *http.Request, v *visit) error {
+		return c.showAdopt(w, r, v, http.StatusOK, &adoptPage{Step: 3, Adoption: adoption, OtherBroker: c.otherBroker(), Download: "/devices/bundles/" + key, File: bundleName(adoption.Reader)})
+	}}, nil
+}
+
+// showCompare shows step 2 again.
+func (c *Console) showCompare(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
+	accessChoice(f) // marks what is missing there even if another field was refused
 	request, err := base64.StdEncoding.DecodeString(f.Get("request"))
 	if err != nil {
 		return desk.ErrNotFound
 	}
-	return c.once(w, r, v, f, func() (answer, error) { return c.adopted(w, r, v, f, request) })
-}
-
-// adopted adopts the board of a request and shows the result.
-func (c *Console) adopted(w http.ResponseWriter, r *http.Request, v *visit, f *form, request []byte) (answer, error) {
-	right, err := c.confirmPassword(r, v, f)
-	if err != nil {
-		return nil, err
-	}
-	access := accessChoice(f)
-	if len(f.Wrong) > 0 {
-		if err := v.refusal(desk.AdoptReader); err != nil {
-			return nil, err
-		}
-	} else if right {
-		adoption, key, err := c.makeBundle(r, v, f, request, access)
-		if err == nil {
-			result := func(w http.ResponseWriter, r *http.Request, v *visit) error {
-				return c.showAdopt(w, r, v, http.StatusOK, &adoptPage{Step: 3, Adoption: adoption, OtherBroker: c.otherBroker(), Download: "/devices/bundles/" + key, File: bundleName(adoption.Reader)})
-			}
-			return result, result(w, r, v)
-		}
-		if errors.Is(err, desk.ErrSignInAgain) {
-			v.Actor.FreshSignIn = false
-		}
-		if !f.refused(err) {
-			return nil, err
-		}
-	}
 	_, fingerprint, err := wire.ParseRequest(request)
 	if err != nil {
-		return nil, desk.ErrNotFound
+		return desk.ErrNotFound
 	}
-	return nil, c.showAdopt(w, r, v, http.StatusUnprocessableEntity, &adoptPage{Step: 2, Form: f, Request: &desk.Request{Fingerprint: fingerprint}})
+	return c.showStep2(w, r, v, status, f, &desk.Request{Fingerprint: fingerprint})
 }
 
 // accessChoice reads who may open the door of a reader being adopted; nil: unchanged.
@@ -224,5 +181,5 @@ func (c *Console) makeBundle(r *http.Request, v *visit, f *form, request []byte,
 	if err != nil {
 		return nil, "", err
 	}
-	return a, c.downloads.keep(&download{file: file, name: bundleName(a.Reader), admin: v.Actor.ID, ends: time.Now().Add(bundleEnds)}), nil
+	return a, c.bundles.keep(file, bundleName(a.Reader), v.Actor.ID), nil
 }

@@ -47,11 +47,12 @@ type Console struct {
 	site        string
 	fingerprint string // fingerprint of the controller's key
 
-	static      *static
+	mux         *http.ServeMux
+	static      string                // URL of the static files, with a slash
 	pages       atomic.Pointer[pages] // in the site's last known time zone
 	marker      []byte                // placeholder for a secret in a page
 	updates     *broadcaster
-	downloads   downloads
+	bundles     bundles
 	submissions submissions
 	savedForms  *savedForms
 	handler     http.Handler
@@ -59,11 +60,11 @@ type Console struct {
 
 // New returns a console. Run must run while its handler serves.
 func New(o Options) (*Console, error) {
-	c := &Console{desk: o.Desk, log: o.Log, trusted: o.Trusted, brokerURL: o.Broker, known: o.Known, proxies: o.Proxies, updates: newBroadcaster()}
+	c := &Console{desk: o.Desk, log: o.Log, trusted: o.Trusted, brokerURL: o.Broker, known: o.Known, proxies: o.Proxies, mux: http.NewServeMux(), updates: newBroadcaster()}
 	c.site, c.fingerprint = o.Desk.Site()
 	c.marker = []byte("secret-" + rand.Text())
 	var err error
-	if c.static, err = newStatic(); err != nil {
+	if c.static, err = staticURL(); err != nil {
 		return nil, err
 	}
 	if c.savedForms, err = newSavedForms(); err != nil {
@@ -74,7 +75,8 @@ func New(o Options) (*Console, error) {
 		return nil, err
 	}
 	c.pages.Store(last)
-	c.handler = c.from(c.guard(c.routes()))
+	c.routes()
+	c.handler = c.from(c.guard(c.mux))
 	return c, nil
 }
 
@@ -84,37 +86,10 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.handler.
 
 // Run tells open pages what has changed, until ctx ends.
 func (c *Console) Run(ctx context.Context) error {
-	defer c.downloads.close()
+	defer c.bundles.close()
 	defer c.updates.close()
 	return c.desk.Watch(ctx, c.updates.publish)
 }
 
-// routes returns the handler of all the console's URLs.
-func (c *Console) routes() http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("GET /static/", c.static)
-	open := func(pattern string, handle func(http.ResponseWriter, *http.Request) error) {
-		mux.Handle(pattern, c.open(handle))
-	}
-	open("GET /sign-in", c.signInPage)
-	open("POST /sign-in", c.signIn)
-	open("GET /link/{token}", c.linkPage)
-	open("POST /link/{token}", c.useLink)
-
-	page := func(pattern string, handle func(http.ResponseWriter, *http.Request, *visit) error) {
-		mux.Handle(pattern, c.signedIn(handle))
-	}
-	page("POST /sign-out", c.signOut)
-	page("GET /events", c.liveUpdates)
-	page("GET /{$}", c.overview)
-	c.userRoutes(page)
-	c.placeRoutes(page)
-	c.readerRoutes(page)
-	c.activityRoutes(page)
-	c.settingsRoutes(page)
-	page("/", func(http.ResponseWriter, *http.Request, *visit) error { return desk.ErrNotFound })
-	return mux
-}
-
-// A route registers a page for signed-in administrators.
-type route = func(pattern string, handle func(http.ResponseWriter, *http.Request, *visit) error)
+// A handler answers a request of a signed-in administrator.
+type handler = func(http.ResponseWriter, *http.Request, *visit) error

@@ -2,12 +2,14 @@ package console
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
@@ -18,77 +20,96 @@ type form struct {
 	Values url.Values
 	Wrong  map[string]string // a sentence by field; "": about the whole form
 	secret map[string][]byte
+	file   []byte // that was uploaded, up to desk.MaxRequest+1 bytes of it
 }
 
 // errBadForm refuses a form that no page of the console sends.
 var errBadForm = errors.New("the form cannot be read")
 
-// readForm reads the body of a POST. Fields named in secret, PINs and passwords,
-// become bytes that can be wiped, never a string.
-func readForm(r *http.Request, secret ...string) (*form, error) {
-	f := &form{Values: url.Values{}, Wrong: map[string]string{}, secret: map[string][]byte{}}
+// secretFields are the fields of all forms that hold PINs and passwords: bytes that can
+// be wiped, never strings, and never saved.
+var secretFields = []string{"digits", "password", "old", "new", "again", "passphrase", "passphrase-again"}
+
+// readForm reads the body of a POST.
+func readForm(r *http.Request) (*form, error) {
+	f := newForm()
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || kind != "application/x-www-form-urlencoded" {
-		return nil, errBadForm
+	switch {
+	case err == nil && kind == "application/x-www-form-urlencoded":
+		err = f.readFields(r)
+	case err == nil && kind == "multipart/form-data":
+		err = f.readParts(r)
+	default:
+		err = errBadForm
 	}
+	return f, err
+}
+
+func (f *form) readFields(r *http.Request) error {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		return nil, fmt.Errorf("read the form: %w", err)
+		return fmt.Errorf("read the form: %w", err)
 	}
 	defer clear(body)
 	var rest [][]byte
 	for field := range bytes.SplitSeq(body, []byte("&")) {
 		name, value, _ := bytes.Cut(field, []byte("="))
-		if which := named(secret, name); which != "" {
-			f.secret[which] = unescape(value)
+		if slices.Contains(secretFields, string(name)) {
+			f.secret[string(name)] = unescape(value)
 		} else {
 			rest = append(rest, field)
 		}
 	}
 	if f.Values, err = url.ParseQuery(string(bytes.Join(rest, []byte("&")))); err != nil {
-		return nil, errBadForm
+		return errBadForm
 	}
-	return f, nil
+	return nil
 }
 
-func named(names []string, name []byte) string {
-	for _, n := range names {
-		if n == string(name) {
-			return n
+// readParts reads a form with a file (RFC 7578).
+func (f *form) readParts(r *http.Request) error {
+	parts, err := r.MultipartReader()
+	if err != nil {
+		return errBadForm
+	}
+	for {
+		part, err := parts.NextPart()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read the form: %w", err)
+		}
+		b, err := io.ReadAll(io.LimitReader(part, desk.MaxRequest+1))
+		if err != nil {
+			return fmt.Errorf("read the form: %w", err)
+		}
+		switch name := part.FormName(); {
+		case part.FileName() != "":
+			f.file = b
+		case slices.Contains(secretFields, name):
+			f.secret[name] = b
+		default:
+			f.Values.Add(name, string(b))
 		}
 	}
-	return ""
 }
 
 // unescape decodes a form value (WHATWG URL §5.1). Invalid escapes stay as they are.
 func unescape(value []byte) []byte {
 	out := make([]byte, 0, len(value))
 	for i := 0; i < len(value); i++ {
-		switch {
-		case value[i] == '+':
-			out = append(out, ' ')
-		case value[i] == '%' && i+2 < len(value) && isHex(value[i+1]) && isHex(value[i+2]):
-			out = append(out, fromHex(value[i+1])<<4|fromHex(value[i+2]))
-			i += 2
-		default:
-			out = append(out, value[i])
+		b := []byte{value[i]}
+		if b[0] == '+' {
+			b[0] = ' '
+		} else if b[0] == '%' && i+2 < len(value) {
+			if _, err := hex.Decode(b, value[i+1:i+3]); err == nil {
+				i += 2
+			}
 		}
+		out = append(out, b[0])
 	}
 	return out
-}
-
-func isHex(b byte) bool {
-	return '0' <= b && b <= '9' || 'a' <= b && b <= 'f' || 'A' <= b && b <= 'F'
-}
-
-func fromHex(b byte) byte {
-	switch {
-	case b <= '9':
-		return b - '0'
-	case b <= 'F':
-		return b - 'A' + 10
-	}
-	return b - 'a' + 10
 }
 
 // wipe clears the secrets.
@@ -114,21 +135,22 @@ func (f *form) Has(name, value string) bool {
 	if f == nil {
 		return false
 	}
-	for _, v := range f.Values[name] {
-		if v == value {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(f.Values[name], value)
 }
 
 // newForm returns a form with values and no errors.
 func newForm(values ...string) *form {
-	f := &form{Values: url.Values{}, Wrong: map[string]string{}}
+	f := &form{Values: url.Values{}, Wrong: map[string]string{}, secret: map[string][]byte{}}
 	for i := 0; i+1 < len(values); i += 2 {
 		f.Values.Add(values[i], values[i+1])
 	}
 	return f
+}
+
+// wrong marks an error in a field, "" for the whole form.
+func (f *form) wrong(field, text string) error {
+	f.Wrong[field] = sentence(text)
+	return errWrong
 }
 
 // refused adds the desk's errors about fields to the form. It returns false if err is
@@ -142,7 +164,7 @@ func (f *form) refused(err error) bool {
 		f.Wrong["password"] = "Enter your password again to go on."
 		return true
 	}
-	return fields != nil
+	return fields != nil || errors.Is(err, errWrong)
 }
 
 // warn tells, on a form that was refused because its subject has changed, that
@@ -165,35 +187,4 @@ func (f *form) digits(name string) []byte {
 	}
 	clear(secret[len(kept):])
 	return kept
-}
-
-// readUpload reads the body of a POST with one file (RFC 7578), up to limit+1 bytes
-// of it. secret is as for readForm.
-func readUpload(r *http.Request, file string, limit int64, secret ...string) (f *form, content []byte, err error) {
-	f = &form{Values: url.Values{}, Wrong: map[string]string{}, secret: map[string][]byte{}}
-	parts, err := r.MultipartReader()
-	if err != nil {
-		return nil, nil, errBadForm
-	}
-	for {
-		part, err := parts.NextPart()
-		if errors.Is(err, io.EOF) {
-			return f, content, nil
-		}
-		if err != nil {
-			return nil, nil, fmt.Errorf("read the form: %w", err)
-		}
-		b, err := io.ReadAll(io.LimitReader(part, limit+1))
-		if err != nil {
-			return nil, nil, fmt.Errorf("read the form: %w", err)
-		}
-		switch name := part.FormName(); {
-		case name == file:
-			content = b
-		case named(secret, []byte(name)) != "":
-			f.secret[name] = b
-		default:
-			f.Values.Add(name, string(b))
-		}
-	}
 }

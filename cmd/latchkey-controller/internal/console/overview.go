@@ -58,10 +58,9 @@ func (c *Console) overview(w http.ResponseWriter, r *http.Request, v *visit) err
 	if err := c.desk.Full(); err != nil {
 		p.Full = sentence(err.Error())
 	}
-	if p.Doubt, err = c.desk.Doubt(r.Context()); err != nil {
+	if p.Doubt, err = c.doubt(r); err != nil {
 		return err
 	}
-	p.Doubt = sentence(p.Doubt)
 	c.show(w, r, http.StatusOK, "overview", &view{visit: v, Title: "Doors", Section: "overview", Page: p})
 	return nil
 }

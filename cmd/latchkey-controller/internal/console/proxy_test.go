@@ -2,13 +2,14 @@ package console
 
 import (
 	"io"
-	"latchkey/cmd/latchkey-controller/internal/desk"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
 )
 
 func TestWhereARequestComesFromIsWhatTrustedProxiesSay(t *testing.T) {

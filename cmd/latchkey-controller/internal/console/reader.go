@@ -1,7 +1,6 @@
 package console
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -28,39 +27,46 @@ type readerPage struct {
 }
 
 func (c *Console) reader(w http.ResponseWriter, r *http.Request, v *visit) error {
-	return c.showReader(w, r, v, http.StatusOK, r.URL.Query().Get("tab"), nil)
+	q := r.URL.Query()
+	return c.showReader(q.Get("tab"), q.Get("ask"))(w, r, v, http.StatusOK, nil)
 }
 
-// showReader shows a reader's page; f is a refused form of the tab, or nil.
-func (c *Console) showReader(w http.ResponseWriter, r *http.Request, v *visit, status int, tab string, f *form) error {
-	p := &readerPage{Tab: tab, Form: f, Ask: r.URL.Query().Get("ask")}
-	var err error
-	if p.Reader, err = c.desk.Reader(r.Context(), v.Actor, r.PathValue("id")); err != nil {
+// showReader returns a tab of a reader's page, with an open dialog; "": none.
+func (c *Console) showReader(tab, ask string) formPage {
+	return func(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
+		p := &readerPage{Tab: tab, Form: f, Ask: ask}
+		if err := c.readReader(r, v, p); err != nil {
+			return err
+		}
+		c.show(w, r, status, "reader", &view{visit: v, Title: p.Reader.Door, Section: "devices", Page: p})
+		return nil
+	}
+}
+
+// readReader fills in the page of a tab.
+func (c *Console) readReader(r *http.Request, v *visit, p *readerPage) (err error) {
+	if p.Reader, err = c.desk.Reader(r.Context(), v.Actor, r.PathValue("reader")); err != nil {
 		return err
 	}
-	policy := p.Reader.Policy
-	if f != nil {
-		f.warn("policy", fmt.Sprint(policy.Revision))
-		f.warn("reader", p.Reader.PlaceRevision())
+	policy, given := p.Reader.Policy, p.Form != nil
+	if given {
+		p.Form.warn("policy", fmt.Sprint(policy.Revision))
+		p.Form.warn("reader", p.Reader.PlaceRevision())
 	}
-	switch tab {
+	switch p.Tab {
 	case "authentication":
-		if f == nil {
+		if !given {
 			p.Form = authenticationForm(policy)
 		}
-		if p.Odds, err = c.desk.Odds(r.Context(), v.Actor, p.Reader.ID, nil); err != nil {
-			return err
-		}
+		p.Odds, err = c.desk.Odds(r.Context(), v.Actor, p.Reader.ID, nil)
 	case "access":
-		if err := c.readAccess(r, v, p); err != nil {
-			return err
-		}
+		err = c.readAccess(r, v, p)
 	case "door":
-		if f == nil {
+		if !given {
 			p.Form = doorForm(policy)
 		}
 	case "device":
-		if f == nil {
+		if !given {
 			p.Form = newForm("door", fmt.Sprint(p.Reader.DoorID), "revision", p.Reader.PlaceRevision())
 		}
 		locations, err := c.desk.Places(r.Context(), v.Actor)
@@ -78,8 +84,7 @@ func (c *Console) showReader(w http.ResponseWriter, r *http.Request, v *visit, s
 		}
 		p.Events = page.Events
 	}
-	c.show(w, r, status, "reader", &view{visit: v, Title: p.Reader.Door, Section: "devices", Page: p})
-	return nil
+	return err
 }
 
 func authenticationForm(p *wire.Policy) *form {
@@ -149,118 +154,75 @@ func authentication(f *form) func(*wire.Policy) {
 	}
 }
 
-func (c *Console) setAuthentication(w http.ResponseWriter, r *http.Request, v *visit) error {
-	return c.setPolicy(w, r, v, "authentication", authentication)
+func (c *Console) setAuthentication(r *http.Request, v *visit, f *form) (answer, error) {
+	return c.setPolicy(r, v, f, "authentication", authentication(f))
 }
 
-func (c *Console) setDoor(w http.ResponseWriter, r *http.Request, v *visit) error {
-	return c.setPolicy(w, r, v, "door", func(f *form) func(*wire.Policy) {
-		unlock, extended, held := wholeNumber(f, "unlock", 60), wholeNumber(f, "extended", 300), wholeNumber(f, "held-after", 65535)
-		return func(p *wire.Policy) {
-			p.Unlock, p.Extended, p.HeldAfter, p.Greeting = uint16(unlock), uint16(extended), uint16(held), f.Trim("greeting")
-			p.Screen.Language = f.Trim("language")
-			for name, field := range toggles(p) {
-				*field = f.Has(name, "on")
-			}
+func (c *Console) setDoor(r *http.Request, v *visit, f *form) (answer, error) {
+	unlock, extended, held := wholeNumber(f, "unlock", 60), wholeNumber(f, "extended", 300), wholeNumber(f, "held-after", 65535)
+	return c.setPolicy(r, v, f, "door", func(p *wire.Policy) {
+		p.Unlock, p.Extended, p.HeldAfter, p.Greeting = uint16(unlock), uint16(extended), uint16(held), f.Trim("greeting")
+		p.Screen.Language = f.Trim("language")
+		for name, field := range toggles(p) {
+			*field = f.Has(name, "on")
 		}
 	})
 }
 
-// setPolicy changes a reader's policy with the form of a tab. read marks invalid
-// input.
-func (c *Console) setPolicy(w http.ResponseWriter, r *http.Request, v *visit, tab string, read func(*form) func(*wire.Policy)) error {
-	f, err := c.formOf(r, v)
-	if err != nil {
-		return err
+// setPolicy changes a reader's policy with the form of a tab, unless errors are marked
+// in it.
+func (c *Console) setPolicy(r *http.Request, v *visit, f *form, tab string, edit func(*wire.Policy)) (answer, error) {
+	if len(f.Wrong) > 0 {
+		return answer{}, errWrong
 	}
-	edit := read(f)
-	if len(f.Wrong) == 0 {
-		was, _ := strconv.ParseUint(f.Get("revision"), 10, 64)
-		_, err := c.desk.SetPolicy(r.Context(), v.Actor, r.PathValue("id"), was, edit)
-		if err == nil {
-			c.redirect(w, r, readerURL(r.PathValue("id"), tab), "Saved. The reader is told now.")
-			return nil
-		}
-		if !f.refused(err) {
-			return err
-		}
-	}
-	return c.showReader(w, r, v, http.StatusUnprocessableEntity, tab, f)
+	was, _ := strconv.ParseUint(f.Get("revision"), 10, 64)
+	_, err := c.desk.SetPolicy(r.Context(), v.Actor, r.PathValue("reader"), was, edit)
+	return answer{to: readerURL(r, tab), notice: "Saved. The reader is told now."}, err
 }
 
-func readerURL(id, tab string) string {
-	return "/readers/" + url.PathEscape(id) + "?tab=" + tab
+// readerURL returns the URL of a tab of the reader in a request's URL.
+func readerURL(r *http.Request, tab string) string {
+	return "/readers/" + url.PathEscape(r.PathValue("reader")) + "?tab=" + tab
 }
 
 // odds shows the odds of guessing with the current values of the form.
-func (c *Console) odds(w http.ResponseWriter, r *http.Request, v *visit) error {
-	f, err := c.formOf(r, v)
-	if err != nil {
-		return err
-	}
+func (c *Console) odds(r *http.Request, v *visit, f *form) (answer, error) {
 	edit := authentication(f)
 	if len(f.Wrong) > 0 {
-		w.WriteHeader(http.StatusNoContent)
+		return answer{show: func(w http.ResponseWriter, _ *http.Request, _ *visit) error {
+			w.WriteHeader(http.StatusNoContent)
+			return nil
+		}}, nil
+	}
+	odds, err := c.desk.Odds(r.Context(), v.Actor, r.PathValue("reader"), edit)
+	return answer{show: func(w http.ResponseWriter, r *http.Request, v *visit) error {
+		c.show(w, r, http.StatusOK, "reader", &view{visit: v, Page: &readerPage{Odds: odds}})
 		return nil
-	}
-	p := &readerPage{Tab: "authentication", Form: f}
-	if p.Odds, err = c.desk.Odds(r.Context(), v.Actor, r.PathValue("id"), edit); err != nil {
-		return err
-	}
-	c.show(w, r, http.StatusOK, "reader", &view{visit: v, Page: p})
-	return nil
+	}}, err
 }
 
-func (c *Console) moveReader(w http.ResponseWriter, r *http.Request, v *visit) error {
-	f, err := c.formOf(r, v)
-	if err != nil {
-		return err
-	}
+func (c *Console) moveReader(r *http.Request, v *visit, f *form) (answer, error) {
 	door, err := strconv.ParseInt(f.Get("door"), 10, 64)
 	if err != nil {
-		return desk.ErrNotFound
+		return answer{}, desk.ErrNotFound
 	}
-	err = c.desk.MoveReader(r.Context(), v.Actor, r.PathValue("id"), f.Get("revision"), door)
-	if f.refused(err) {
-		return c.showReader(w, r, v, http.StatusUnprocessableEntity, "device", f)
-	}
-	if err != nil {
-		return err
-	}
-	c.redirect(w, r, readerURL(r.PathValue("id"), "device"), "The reader was moved to another door, and is being updated.")
-	return nil
+	err = c.desk.MoveReader(r.Context(), v.Actor, r.PathValue("reader"), f.Get("revision"), door)
+	return answer{to: readerURL(r, "device"), notice: "The reader was moved to another door, and is being updated."}, err
 }
 
-func (c *Console) removeReader(w http.ResponseWriter, r *http.Request, v *visit) error {
-	f, err := c.formOf(r, v, "password")
-	if err != nil {
-		return err
-	}
-	defer f.wipe()
+func (c *Console) removeReader(r *http.Request, v *visit, f *form) (answer, error) {
 	how := desk.Removal(f.Get("how"))
 	if how != desk.Returned && how != desk.Lost {
-		return desk.ErrNotFound
+		return answer{}, desk.ErrNotFound
 	}
-	right, err := c.confirmPassword(r, v, f)
-	if err != nil {
-		return err
+	done := answer{to: "/devices", notice: "The reader was removed, and a new epoch has begun."}
+	if c.otherBroker() {
+		done.notice += " The broker still accepts it: run latchkey-controller broker-config and restart Mosquitto."
 	}
-	if right {
-		if _, err = c.desk.RemoveReader(r.Context(), v.Actor, r.PathValue("id"), how); err == nil {
-			notice := "The reader was removed, and a new epoch has begun."
-			if c.otherBroker() {
-				notice += " The broker still accepts it: run latchkey-controller broker-config and restart Mosquitto."
-			}
-			c.redirect(w, r, "/devices", notice)
-			return nil
-		}
-		if errors.Is(err, desk.ErrSignInAgain) {
-			v.Actor.FreshSignIn = false
-		}
-		if !f.refused(err) {
-			return err
-		}
-	}
-	r.URL.RawQuery = url.Values{"ask": {f.Get("how")}}.Encode()
-	return c.showReader(w, r, v, http.StatusUnprocessableEntity, "device", f)
+	_, err := c.desk.RemoveReader(r.Context(), v.Actor, r.PathValue("reader"), how)
+	return done, err
+}
+
+func (c *Console) showRemoval(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
+	return c.showReader("device", f.Get("how"))(w, r, v, status, f)
 }

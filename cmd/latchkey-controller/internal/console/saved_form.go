@@ -27,10 +27,6 @@ const maxSavedForm = 5 << 10
 // savedFormEnds is how long a form can be restored: as long as a session can last.
 const savedFormEnds = desk.SessionEnds
 
-// secretFields are the fields of all forms that hold PINs and passwords. They are
-// never saved.
-var secretFields = []string{"digits", "password", "old", "new", "again", "passphrase", "passphrase-again"}
-
 // errNotYours refuses a form that another administrator filled in.
 var errNotYours = errors.New("this form was filled in by another administrator, who was signed in here before; open the page again and fill it in yourself")
 
@@ -43,10 +39,9 @@ var errNotYours = errors.New("this form was filled in by another administrator, 
 // Only a form with a valid owner is saved. Only its owner gets it back, still to be
 // sent.
 type savedForms struct {
-	own   [32]byte       // key of the proof of a form's owner
-	aead  cipher.AEAD    // seals forms
-	began time.Time      // monotonic base of savedForm.Ends
-	shown *http.ServeMux // shows a form again, by its action
+	own   [32]byte    // key of the proof of a form's owner
+	aead  cipher.AEAD // seals forms
+	began time.Time   // monotonic base of savedForm.Ends
 }
 
 // A savedForm is a form to be restored.
@@ -59,7 +54,7 @@ type savedForm struct {
 }
 
 func newSavedForms() (*savedForms, error) {
-	k := &savedForms{began: time.Now(), shown: http.NewServeMux()}
+	k := &savedForms{began: time.Now()}
 	rand.Read(k.own[:])
 	key := make([]byte, 32)
 	rand.Read(key)
@@ -123,21 +118,9 @@ type restoredForm struct {
 
 type restoredFormKey struct{}
 
-// restorable registers how to show a form again that is sent to a pattern. Only such
-// forms are saved.
-func (c *Console) restorable(pattern string, show func(http.ResponseWriter, *http.Request, *visit, *form) error) {
-	c.savedForms.shown.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		back := r.Context().Value(restoredFormKey{}).(*restoredForm)
-		if err := show(w, r, back.visit, back.form); err != nil {
-			c.fail(w, r, back.visit, err)
-		}
-	})
-}
-
-// formOf reads a form as readForm does, and refuses one that another administrator
-// filled in in the same browser.
-func (c *Console) formOf(r *http.Request, v *visit, secret ...string) (*form, error) {
-	f, err := readForm(r, secret...)
+// formOf reads a form, unless another administrator filled it in in the same browser.
+func formOf(r *http.Request, v *visit) (*form, error) {
+	f, err := readForm(r)
 	if err != nil {
 		return nil, err
 	}
@@ -171,11 +154,12 @@ func (c *Console) saveForm(w http.ResponseWriter, r *http.Request, next string) 
 
 // sealForm seals a sent form without its secrets, and says whether it had any.
 func (c *Console) sealForm(w http.ResponseWriter, r *http.Request) (sealed string, secret bool, err error) {
-	if _, pattern := c.savedForms.shown.Handler(r); pattern == "" {
+	handler, _ := c.mux.Handler(r)
+	if h, ok := handler.(*formHandler); !ok || h.show == nil {
 		return "", false, errBadForm
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxAnonymousBody)
-	f, err := readForm(r, secretFields...)
+	f, err := readForm(r)
 	if err != nil {
 		return "", false, err
 	}
@@ -226,6 +210,6 @@ func (c *Console) restoreForm(w http.ResponseWriter, r *http.Request, s *desk.Se
 	}
 	r = r.WithContext(context.WithValue(r.Context(), restoredFormKey{}, back))
 	r.URL = &url.URL{Path: form.Action}
-	c.savedForms.shown.ServeHTTP(w, r)
+	c.mux.ServeHTTP(w, r)
 	return nil
 }

@@ -182,53 +182,45 @@ func readTimes(f *form) *wire.Schedule {
 	for _, n := range dayNames {
 		spans, err := parseHours(f.Get(n.key), n.day)
 		if err != nil {
-			f.Wrong[n.key] = sentence(err.Error())
+			f.wrong(n.key, err.Error())
 		}
 		times.Week = append(times.Week, spans...)
 	}
 	spans, err := parseHours(f.Get("holiday"), 0)
 	if err != nil {
-		f.Wrong["holiday"] = sentence(err.Error())
+		f.wrong("holiday", err.Error())
 	}
 	times.Holiday = spans
 	return times
 }
 
-func (c *Console) setAccess(w http.ResponseWriter, r *http.Request, v *visit) error {
-	return c.setPolicy(w, r, v, "access", func(f *form) func(*wire.Policy) {
-		access := wire.Access{Group: strings.ToLower(f.Trim("group"))}
-		if err := wire.CheckName(access.Group); err != nil {
-			f.Wrong["group"] = sentence(err.Error())
-		}
-		access.Schedule = readTimes(f)
-		return func(p *wire.Policy) {
-			at := slices.IndexFunc(p.Access, func(a wire.Access) bool { return a.Group == access.Group })
-			if at < 0 {
-				p.Access = append(p.Access, access)
-			} else {
-				p.Access[at] = access
-			}
+func (c *Console) setAccess(r *http.Request, v *visit, f *form) (answer, error) {
+	access := wire.Access{Group: strings.ToLower(f.Trim("group")), Schedule: readTimes(f)}
+	if err := wire.CheckName(access.Group); err != nil {
+		f.wrong("group", err.Error())
+	}
+	return c.setPolicy(r, v, f, "access", func(p *wire.Policy) {
+		at := slices.IndexFunc(p.Access, func(a wire.Access) bool { return a.Group == access.Group })
+		if at < 0 {
+			p.Access = append(p.Access, access)
+		} else {
+			p.Access[at] = access
 		}
 	})
 }
 
-func (c *Console) removeAccess(w http.ResponseWriter, r *http.Request, v *visit) error {
-	r.URL.RawQuery = "ask=remove" // for showing the dialog again if refused
-	return c.setPolicy(w, r, v, "access", func(f *form) func(*wire.Policy) {
-		return func(p *wire.Policy) {
-			p.Access = slices.DeleteFunc(p.Access, func(a wire.Access) bool { return a.Group == f.Get("group") })
-		}
+func (c *Console) removeAccess(r *http.Request, v *visit, f *form) (answer, error) {
+	return c.setPolicy(r, v, f, "access", func(p *wire.Policy) {
+		p.Access = slices.DeleteFunc(p.Access, func(a wire.Access) bool { return a.Group == f.Get("group") })
 	})
 }
 
-func (c *Console) setCalendar(w http.ResponseWriter, r *http.Request, v *visit) error {
-	return c.setPolicy(w, r, v, "access", func(f *form) func(*wire.Policy) {
-		holidays, err := parseHolidays(f.Get("holidays"))
-		if err != nil {
-			f.Wrong["holidays"] = sentence(err.Error())
-		}
-		return func(p *wire.Policy) { p.TimeZone, p.Holidays = f.Trim("time-zone"), holidays }
-	})
+func (c *Console) setCalendar(r *http.Request, v *visit, f *form) (answer, error) {
+	holidays, err := parseHolidays(f.Get("holidays"))
+	if err != nil {
+		f.wrong("holidays", err.Error())
+	}
+	return c.setPolicy(r, v, f, "access", func(p *wire.Policy) { p.TimeZone, p.Holidays = f.Trim("time-zone"), holidays })
 }
 
 // holidayText returns holidays as text for a form, one per line.

@@ -29,7 +29,7 @@ func (c *Console) signInPage(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (c *Console) signIn(w http.ResponseWriter, r *http.Request) error {
-	f, err := readForm(r, "password")
+	f, err := readForm(r)
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (c *Console) showLink(w http.ResponseWriter, r *http.Request, status int, f
 }
 
 func (c *Console) useLink(w http.ResponseWriter, r *http.Request) error {
-	f, err := readForm(r, "password", "again")
+	f, err := readForm(r)
 	if err != nil {
 		return err
 	}
@@ -113,29 +113,4 @@ func (c *Console) useLink(w http.ResponseWriter, r *http.Request) error {
 		return c.showLink(w, r, http.StatusUnprocessableEntity, f)
 	}
 	return err
-}
-
-// confirmPassword checks the password in a form, if any, and makes the sign-in fresh.
-// It returns false and marks the field if the password is wrong.
-func (c *Console) confirmPassword(r *http.Request, v *visit, f *form) (bool, error) {
-	password := f.secret["password"]
-	if len(password) == 0 {
-		return true, nil // the desk checks whether one is needed
-	}
-	err := c.desk.SignInAgain(r.Context(), v.token, password, client(r))
-	var soon *desk.TooSoonError
-	switch {
-	case err == nil:
-		v.Actor.FreshSignIn = true
-		return true, nil
-	case errors.Is(err, desk.ErrWrongSignIn):
-		f.Wrong["password"] = "This is not your password."
-		return false, nil
-	case errors.As(err, &soon):
-		f.Wrong["password"] = sentence(err.Error())
-		return false, nil
-	case f.refused(err):
-		return false, nil
-	}
-	return false, err
 }

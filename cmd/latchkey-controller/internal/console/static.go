@@ -5,19 +5,17 @@ import (
 	"embed"
 	"encoding/hex"
 	"io/fs"
-	"mime"
 	"net/http"
 	"path"
+	"strings"
 )
 
 //go:embed static
 var staticFiles embed.FS
 
-// static serves the pages' files. Their URLs contain a hash of all files, so that
-// browsers can cache them forever and never mix versions.
-type static struct{ prefix string }
-
-func newStatic() (*static, error) {
+// staticURL returns where the pages' files are served: the URL contains a hash of all
+// of them, so that browsers can cache them forever and never mix versions.
+func staticURL() (string, error) {
 	hash := sha256.New()
 	err := fs.WalkDir(staticFiles, "static", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -28,33 +26,22 @@ func newStatic() (*static, error) {
 		hash.Write(b)
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return &static{"/static/" + hex.EncodeToString(hash.Sum(nil)[:6]) + "/"}, nil
+	return "/static/" + hex.EncodeToString(hash.Sum(nil)[:6]) + "/", err
 }
 
-// path returns the URL of a file.
-func (s *static) path(name string) string { return s.prefix + name }
+// staticTypes are the files' types: those of the machine's MIME tables may differ.
+var staticTypes = map[string]string{
+	".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".woff2": "font/woff2", ".svg": "image/svg+xml",
+}
 
-func (s *static) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	name := path.Base(r.URL.Path)
+func (c *Console) serveStatic(w http.ResponseWriter, r *http.Request) {
+	name, ok := strings.CutPrefix(r.URL.Path, c.static)
 	b, err := staticFiles.ReadFile("static/" + name)
-	if err != nil || r.URL.Path != s.path(name) {
+	if !ok || err != nil {
 		http.NotFound(w, r)
 		return
 	}
-	kind := mime.TypeByExtension(path.Ext(name))
-	switch path.Ext(name) { // not from the machine's MIME tables
-	case ".js":
-		kind = "text/javascript; charset=utf-8"
-	case ".css":
-		kind = "text/css; charset=utf-8"
-	case ".woff2":
-		kind = "font/woff2"
-	case ".svg":
-		kind = "image/svg+xml"
-	}
+	kind := staticTypes[path.Ext(name)]
 	if kind == "" {
 		kind = "text/plain; charset=utf-8"
 	}

@@ -18,7 +18,7 @@ import (
 func (c *Console) functions(in *time.Location) template.FuncMap {
 	return template.FuncMap{
 		"icon":         icon,
-		"static":       func(name string) string { return c.static.path(name) },
+		"static":       func(name string) string { return c.static + name },
 		"styles":       func() []string { return []string{"base.css", "shell.css", "parts.css", "forms.css", "chart.css"} },
 		"nav":          func() []navigation { return sections },
 		"themes":       func() []theme { return themes },

@@ -1,8 +1,8 @@
 package console
 
 import (
-	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
@@ -45,9 +45,9 @@ func (c *Console) userPanel(r *http.Request, v *visit, id uint64, tab string) (p
 	return p, nil
 }
 
-func (c *Console) user(w http.ResponseWriter, r *http.Request, v *visit, id uint64) error {
+func (c *Console) user(w http.ResponseWriter, r *http.Request, v *visit) error {
 	q := r.URL.Query()
-	panel, err := c.userPanel(r, v, id, q.Get("tab"))
+	panel, err := c.userPanel(r, v, uint64(v.id), q.Get("tab"))
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func (c *Console) user(w http.ResponseWriter, r *http.Request, v *visit, id uint
 		page.Form, page.Elsewhere = userFields(panel.User, v), panel.User.Elsewhere
 		page.Groups, err = c.desk.Groups(r.Context(), v.Actor)
 	case panel.Add == "enrol":
-		err = c.enrolReaders(r, v, panel)
+		panel.Readers, err = c.onlineReaders(r, v)
 	}
 	if err != nil {
 		return err
@@ -81,30 +81,15 @@ func userFields(u *desk.User, v *visit) *form {
 	return f
 }
 
-func (c *Console) editUser(w http.ResponseWriter, r *http.Request, v *visit, id uint64) error {
-	f, err := c.formOf(r, v)
-	if err != nil {
-		return err
-	}
-	in := zoneOf(f, v)
-	err = c.desk.EditUser(r.Context(), v.Actor, id, f.Get("revision"), in, func(as *desk.UserForm) { *as = userForm(f, v) })
-	if f.refused(err) {
-		return c.showAbout(w, r, v, http.StatusUnprocessableEntity, f)
-	}
-	if err != nil {
-		return err
-	}
-	c.redirect(w, r, userURL(id, "about"), "Saved. Readers are told now.")
-	return nil
+func (c *Console) editUser(r *http.Request, v *visit, f *form) (answer, error) {
+	id := uint64(v.id)
+	err := c.desk.EditUser(r.Context(), v.Actor, id, f.Get("revision"), zoneOf(f, v), func(as *desk.UserForm) { *as = userForm(f, v) })
+	return answer{to: userURL(id, "about"), notice: "Saved. Readers are told now."}, err
 }
 
 // showAbout shows the form of a user again.
 func (c *Console) showAbout(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
-	id, err := userID(r)
-	if err != nil {
-		return err
-	}
-	panel, err := c.userPanel(r, v, id, "about")
+	panel, err := c.userPanel(r, v, uint64(v.id), "about")
 	if err != nil {
 		return err
 	}
@@ -112,29 +97,19 @@ func (c *Console) showAbout(w http.ResponseWriter, r *http.Request, v *visit, st
 	return c.showUserForm(w, r, v, status, &usersPage{userPanel: panel, Form: f})
 }
 
-func (c *Console) removeUser(w http.ResponseWriter, r *http.Request, v *visit, id uint64) error {
+func (c *Console) removeUser(r *http.Request, v *visit, _ *form) (answer, error) {
+	id := uint64(v.id)
+	notice := ""
 	u, err := c.desk.User(r.Context(), v.Actor, id)
 	if err == nil {
+		notice = u.Name + " was removed, with PIN and cards."
 		err = c.desk.RemoveUser(r.Context(), v.Actor, id)
 	}
-	if errors.Is(err, desk.ErrNotFound) {
-		c.redirect(w, r, "/users", "This user was already removed.")
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	c.redirect(w, r, "/users", u.Name+" was removed, with PIN and cards.")
-	return nil
+	return removed(err, "/users", notice, "This user was already removed.")
 }
 
-// enrolReaders fills in the readers that can read a card now.
-func (c *Console) enrolReaders(r *http.Request, v *visit, p *userPanel) error {
+// onlineReaders returns the readers that can read a card now.
+func (c *Console) onlineReaders(r *http.Request, v *visit) ([]*desk.Reader, error) {
 	readers, err := c.desk.Readers(r.Context(), v.Actor)
-	for _, reader := range readers {
-		if reader.Removed == "" && reader.Live.Online {
-			p.Readers = append(p.Readers, reader)
-		}
-	}
-	return err
+	return slices.DeleteFunc(readers, func(r *desk.Reader) bool { return r.Removed != "" || !r.Live.Online }), err
 }

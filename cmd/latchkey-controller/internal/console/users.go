@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -51,44 +50,6 @@ func (p *usersPage) link(state desk.UserState, after string) string {
 // Here says whether a user is the one in the panel.
 func (p *usersPage) Here(id uint64) bool { return p.userPanel != nil && p.User.ID == id }
 
-func (c *Console) userRoutes(page route) {
-	page("GET /users", c.users)
-	page("GET /users/new", c.newUser)
-	page("POST /users", c.addUser)
-	c.restorable("POST /users", func(w http.ResponseWriter, r *http.Request, v *visit, f *form) error {
-		return c.showNewUser(w, r, v, http.StatusOK, f)
-	})
-	page("GET /users/elsewhere", c.elsewhere)
-	user := func(pattern string, handle func(http.ResponseWriter, *http.Request, *visit, uint64) error) {
-		page(pattern, func(w http.ResponseWriter, r *http.Request, v *visit) error {
-			id, err := userID(r)
-			if err != nil {
-				return err
-			}
-			return handle(w, r, v, id)
-		})
-	}
-	user("GET /users/{id}", c.user)
-	user("POST /users/{id}", c.editUser)
-	c.restorable("POST /users/{id}", func(w http.ResponseWriter, r *http.Request, v *visit, f *form) error {
-		return c.showAbout(w, r, v, http.StatusOK, f)
-	})
-	user("POST /users/{id}/remove", c.removeUser)
-	c.credentialRoutes(user)
-}
-
-// userID reads a user's id from the URL's path.
-func userID(r *http.Request) (uint64, error) {
-	id, err := strconv.ParseUint(r.PathValue("id"), 10, 63)
-	if err != nil {
-		return 0, desk.ErrNotFound
-	}
-	return id, nil
-}
-
-// A userRoute registers a page about the user in its URL.
-type userRoute = func(pattern string, handle func(http.ResponseWriter, *http.Request, *visit, uint64) error)
-
 // wants says whether the response needs a part: a whole page needs all.
 func wants(r *http.Request, part string) bool {
 	return !byScript(r) || r.Header.Get("HX-Target") == part
@@ -124,14 +85,10 @@ func (c *Console) users(w http.ResponseWriter, r *http.Request, v *visit) error 
 	return c.showUsers(w, r, v, http.StatusOK, &usersPage{})
 }
 
-func (c *Console) newUser(w http.ResponseWriter, r *http.Request, v *visit) error {
-	if err := v.refusal(desk.AddUser); err != nil {
-		return err
-	}
-	return c.showNewUser(w, r, v, http.StatusOK, newForm("pin", "auto"))
-}
-
 func (c *Console) showNewUser(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
+	if f == nil {
+		f = newForm("pin", "auto")
+	}
 	return c.showUserForm(w, r, v, status, &usersPage{New: true, Form: f})
 }
 
@@ -196,30 +153,11 @@ func pinChoice(f *form) desk.PIN {
 	return desk.PIN{Choice: desk.NoPIN}
 }
 
-func (c *Console) addUser(w http.ResponseWriter, r *http.Request, v *visit) error {
-	f, err := c.formOf(r, v, "digits")
-	if err != nil {
-		return err
-	}
-	defer f.wipe()
+func (c *Console) addUser(r *http.Request, v *visit, f *form) (answer, error) {
 	var cards []string
 	if card := f.Trim("card"); card != "" {
 		cards = append(cards, card)
 	}
-	return c.once(w, r, v, f, func() (answer, error) {
-		id, digits, err := c.desk.AddUser(r.Context(), v.Actor, userForm(f, v), pinChoice(f), cards)
-		defer clear(digits)
-		if f.refused(err) {
-			return nil, c.showNewUser(w, r, v, http.StatusUnprocessableEntity, f)
-		}
-		if err != nil {
-			return nil, err
-		}
-		again := c.alreadyDone(userURL(id, "credentials"))
-		if len(digits) > 0 {
-			return again, c.showPIN(w, r, v, id, digits)
-		}
-		c.redirect(w, r, userURL(id, "credentials"), "The user was added.")
-		return again, nil
-	})
+	id, digits, err := c.desk.AddUser(r.Context(), v.Actor, userForm(f, v), pinChoice(f), cards)
+	return c.pinGiven(id, digits, "The user was added."), err
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -36,6 +37,7 @@ type visit struct {
 	Since uint64 // number of the newest change when it began
 	Whose string // proof in forms that the actor is their owner
 	token string
+	id    int64 // {id} of the URL, if it has one
 }
 
 // zone returns the site's time zone.
@@ -69,33 +71,36 @@ func (c *Console) newVisit(r *http.Request) *visit {
 	return v
 }
 
-// open wraps a page that needs no session.
-func (c *Console) open(handle func(http.ResponseWriter, *http.Request) error) http.Handler {
+// signedIn wraps a page for signed-in administrators.
+func (c *Console) signedIn(handle handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, maxAnonymousBody)
-		if err := handle(w, r); err != nil {
-			c.fail(w, r, c.newVisit(r), err)
+		v := c.newVisit(r)
+		session, err := c.session(r, !live(r) && r.URL.Path != "/events")
+		if err == nil {
+			err = c.enter(r.Context(), v, session)
+		}
+		if err == nil {
+			err = v.readID(r)
+		}
+		if err == nil {
+			err = handle(w, r, v)
+		}
+		if err != nil {
+			c.fail(w, r, v, err)
 		}
 	})
 }
 
-// signedIn wraps a page for signed-in administrators.
-func (c *Console) signedIn(handle func(http.ResponseWriter, *http.Request, *visit) error) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		v := c.newVisit(r)
-		session, err := c.session(r, !live(r) && r.URL.Path != "/events")
-		if err != nil {
-			c.fail(w, r, v, err)
-			return
-		}
-		if err := c.enter(r.Context(), v, session); err != nil {
-			c.fail(w, r, v, err)
-			return
-		}
-		if err := handle(w, r, v); err != nil {
-			c.fail(w, r, v, err)
-		}
-	})
+// readID reads the number in the URL's path, if it has one.
+func (v *visit) readID(r *http.Request) (err error) {
+	text := r.PathValue("id")
+	if text == "" {
+		return nil
+	}
+	if v.id, err = strconv.ParseInt(text, 10, 64); err != nil || v.id <= 0 {
+		return desk.ErrNotFound
+	}
+	return nil
 }
 
 // enter adds a session to a visit.
@@ -244,7 +249,7 @@ func (c *Console) sorry(w http.ResponseWriter, r *http.Request, v *visit, status
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}
-		c.toast(w, r, status, "sorry-toast", text)
+		c.toast(w, r, status, text)
 		return
 	}
 	c.show(w, r, status, "sorry", &view{visit: v, Title: title, Page: text})
@@ -252,7 +257,11 @@ func (c *Console) sorry(w http.ResponseWriter, r *http.Request, v *visit, status
 
 // toast shows a sentence in the corner of the page. Slow requests use the corner as
 // their target, because the form may have been replaced by then.
-func (c *Console) toast(w http.ResponseWriter, r *http.Request, status int, box, text string) {
+func (c *Console) toast(w http.ResponseWriter, r *http.Request, status int, text string) {
+	box := "toast-box"
+	if status != http.StatusOK {
+		box = "sorry-toast"
+	}
 	if r.Header.Get("HX-Target") != "toasts" {
 		w.Header().Set("HX-Retarget", "#toasts")
 		w.Header().Set("HX-Reswap", "beforeend")

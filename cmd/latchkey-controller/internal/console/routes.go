@@ -1,0 +1,117 @@
+package console
+
+import (
+	"net/http"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+)
+
+// routes registers all the console's URLs. {id} is a number, which the visit holds.
+func (c *Console) routes() {
+	c.mux.HandleFunc("GET /static/", c.serveStatic)
+	c.open("GET /sign-in", c.signInPage)
+	c.open("POST /sign-in", c.signIn)
+	c.open("GET /link/{token}", c.linkPage)
+	c.open("POST /link/{token}", c.useLink)
+	c.page("POST /sign-out", c.signOut)
+	c.page("GET /events", c.liveUpdates)
+	c.page("/", func(http.ResponseWriter, *http.Request, *visit) error { return desk.ErrNotFound })
+
+	c.page("GET /{$}", c.overview)
+	c.page("GET /activity", c.activity)
+	c.form("POST /activity/export", c.export, c.showFilter) // POST: an export is audited
+
+	c.page("GET /users", c.users)
+	c.page("GET /users/new", may(desk.AddUser, fresh(c.showNewUser)))
+	c.form("POST /users", c.addUser, c.showNewUser)
+	c.page("GET /users/elsewhere", c.elsewhere)
+	c.page("GET /users/{id}", c.user)
+	c.form("POST /users/{id}", c.editUser, c.showAbout)
+	c.form("POST /users/{id}/remove", c.removeUser, nil)
+	c.form("POST /users/{id}/pin", c.setPIN, c.showAdding("pin"))
+	c.form("POST /users/{id}/pin/remove", c.removePIN, nil)
+	c.form("POST /users/{id}/cards", c.addCard, c.showAdding("card"))
+	c.form("POST /users/{id}/cards/{credential}/remove", c.removeCard, nil)
+	c.form("POST /users/{id}/enrol", c.enrol, c.showAdding("enrol"))
+	c.form("POST /users/{id}/enrol/{enrolment}", c.confirmCard, c.showEnrolment)
+	c.form("POST /users/{id}/enrol/{enrolment}/drop", c.dropCard, nil)
+
+	c.page("GET /places", c.places)
+	c.page("GET /places/new/{kind}", may(desk.EditPlaces, fresh(c.showNewPlace)))
+	c.form("POST /places/new/{kind}", c.addPlace, c.showNewPlace)
+	c.page("GET /locations/{id}", fresh(c.showLocation))
+	c.form("POST /locations/{id}", c.renameLocation, c.showLocation)
+	c.form("POST /locations/{id}/remove", c.removePlace("/places", c.desk.RemoveLocation), nil)
+	c.page("GET /hubs/{id}", fresh(c.showHub))
+	c.form("POST /hubs/{id}", c.renameHub, c.showHub)
+	c.form("POST /hubs/{id}/remove", c.removePlace("/devices", c.desk.RemoveHub), nil)
+	c.page("GET /doors/{id}", fresh(c.showDoor))
+	c.form("POST /doors/{id}", c.editDoor, c.showDoor)
+	c.form("POST /doors/{id}/remove", c.removePlace("/places", c.desk.RemoveDoor), nil)
+
+	c.page("GET /devices", c.devices)
+	c.page("GET /devices/adopt", may(desk.AdoptReader, fresh(c.showUpload)))
+	c.form("POST /devices/adopt", c.readRequest, c.showUpload)
+	c.form("POST /devices/adopt/reader", c.adopt, c.showCompare)
+	c.page("GET /devices/bundles/{key}", may(desk.AdoptReader, c.bundle))
+
+	c.page("GET /readers/{reader}", c.reader)
+	c.form("POST /readers/{reader}/order", c.order, nil)
+	c.page("GET /readers/{reader}/pin", c.pinSwitch)
+	c.form("POST /readers/{reader}/pin", c.switchPIN, nil)
+	c.form("POST /readers/{reader}/authentication", c.setAuthentication, c.showReader("authentication", ""))
+	c.form("POST /readers/{reader}/odds", c.odds, nil)
+	c.form("POST /readers/{reader}/door", c.setDoor, c.showReader("door", ""))
+	c.form("POST /readers/{reader}/access", c.setAccess, c.showReader("access", ""))
+	c.form("POST /readers/{reader}/access/remove", c.removeAccess, c.showReader("access", "remove"))
+	c.form("POST /readers/{reader}/calendar", c.setCalendar, c.showReader("access", ""))
+	c.form("POST /readers/{reader}/move", c.moveReader, c.showReader("device", ""))
+	c.form("POST /readers/{reader}/remove", c.removeReader, c.showRemoval)
+
+	c.page("GET /settings", c.settings)
+	c.form("POST /settings", c.setSettings, c.showSettings(""))
+	c.form("POST /settings/clock", c.confirmClock, nil)
+	c.form("POST /settings/zone", c.setZone, c.showSettings(""))
+	c.form("POST /settings/backup", c.backup, c.showSettings("backup"))
+	c.form("POST /settings/epoch", c.newEpoch, c.showSettings("epoch"))
+	c.page("GET /settings/administrators", c.admins)
+	c.form("POST /settings/administrators", c.addAdmin, c.showNewAdmin)
+	c.form("POST /settings/administrators/{id}/{act}", c.changeAdmin, c.showAdmin)
+	c.page("GET /settings/audit", may(desk.ViewActs, c.audit))
+	c.page("GET /settings/account", fresh(c.showAccount))
+	c.form("POST /settings/account", c.changePassword, c.showAccount)
+	c.form("POST /settings/account/sign-out", c.signOutElsewhere, nil)
+}
+
+// open registers a page that needs no session.
+func (c *Console) open(pattern string, handle func(http.ResponseWriter, *http.Request) error) {
+	c.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxAnonymousBody)
+		if err := handle(w, r); err != nil {
+			c.fail(w, r, c.newVisit(r), err)
+		}
+	})
+}
+
+// page registers a page for signed-in administrators.
+func (c *Console) page(pattern string, handle handler) { c.mux.Handle(pattern, c.signedIn(handle)) }
+
+// form registers what a form does, and the page that shows it again.
+func (c *Console) form(pattern string, act func(*http.Request, *visit, *form) (answer, error), show formPage) {
+	c.mux.Handle(pattern, &formHandler{c, act, show})
+}
+
+// fresh shows a form that nobody has filled in.
+func fresh(show formPage) handler {
+	return func(w http.ResponseWriter, r *http.Request, v *visit) error { return show(w, r, v, http.StatusOK, nil) }
+}
+
+// may shows a page only to roles that may act.
+func may(act desk.Act, handle handler) handler {
+	return func(w http.ResponseWriter, r *http.Request, v *visit) error {
+		if err := v.refusal(act); err != nil {
+			return err
+		}
+		return handle(w, r, v)
+	}
+}
