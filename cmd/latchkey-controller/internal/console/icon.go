@@ -35,10 +35,8 @@ var icons = map[string]string{
 	"next":     `<path d="m9 5 7 7-7 7"/>`,
 	"back":     `<path d="m15 5-7 7 7 7"/>`,
 	"download": `<path d="M12 4v11M7 10.5l5 5 5-5M4.5 20h15"/>`,
-	"shield":   `<path d="M12 3 5 5.5v6c0 4.3 2.9 7.6 7 9.5 4.1-1.9 7-5.2 7-9.5v-6L12 3Z"/>`,
 	"audit":    `<path d="M6.5 3h8l4 4v14h-12V3ZM9.5 12h6M9.5 16h6M9.5 8h2.5"/>`,
 	"bell":     `<path d="M6 16.5V11a6 6 0 0 1 12 0v5.5l1.5 1.5h-15L6 16.5ZM10 20.5h4"/>`,
-	"trash":    `<path d="M4.5 6.5h15M9.5 6.5V4h5v2.5M6.5 6.5 7.5 20h9l1-13.5"/>`,
 }
 
 // icon returns a decorative icon, hidden from screen readers.

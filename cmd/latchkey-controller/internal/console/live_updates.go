@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -40,12 +39,11 @@ type broadcaster struct {
 	newest    map[string]uint64 // number of the newest change of each topic
 }
 
-// A listener is one open page: the topics that it has not been told yet, and a
-// channel that is full while there are any.
+// A listener is one open page.
 type listener struct {
 	admin int64
-	news  map[string]bool
-	wake  chan struct{}
+	told  uint64        // number of the newest change that it knows
+	wake  chan struct{} // full while there are newer ones
 }
 
 func newBroadcaster() *broadcaster {
@@ -77,13 +75,8 @@ func (h *broadcaster) join(admin int64, since uint64) *listener {
 	if own >= maxListenersPerAdmin {
 		return nil
 	}
-	l := &listener{admin, map[string]bool{}, make(chan struct{}, 1)}
-	for topic, number := range h.newest {
-		if number > since {
-			l.news[topic] = true
-		}
-	}
-	if len(l.news) > 0 {
+	l := &listener{admin, min(since, h.count), make(chan struct{}, 1)}
+	if l.told < h.count {
 		l.wake <- struct{}{}
 	}
 	h.listeners[l] = true
@@ -117,16 +110,17 @@ func (h *broadcaster) publish(change desk.Change) error {
 	for _, topic := range news {
 		h.newest[topic] = h.count
 	}
+	h.wake()
+	return nil
+}
+
+func (h *broadcaster) wake() {
 	for l := range h.listeners {
-		for _, topic := range news {
-			l.news[topic] = true
-		}
 		select {
 		case l.wake <- struct{}{}:
 		default:
 		}
 	}
-	return nil
 }
 
 // take returns the topics that a listener has not been told, and whether more can
@@ -134,11 +128,12 @@ func (h *broadcaster) publish(change desk.Change) error {
 func (h *broadcaster) take(l *listener) (news []string, more bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for topic := range l.news {
-		news = append(news, topic)
+	for _, topic := range topics {
+		if h.newest[topic] > l.told {
+			news = append(news, topic)
+		}
 	}
-	slices.Sort(news)
-	clear(l.news)
+	l.told = h.count
 	return news, !h.closed
 }
 
@@ -147,12 +142,7 @@ func (h *broadcaster) close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.closed = true
-	for l := range h.listeners {
-		select {
-		case l.wake <- struct{}{}:
-		default:
-		}
-	}
+	h.wake()
 }
 
 // endOfStream tells a page that its session has ended.
