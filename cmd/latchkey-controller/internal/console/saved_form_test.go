@@ -97,7 +97,9 @@ func TestAFormIsThereAgainAfterSigningInAgain(t *testing.T) {
 		before := w.newest()
 		asked := b.post(test.action, append(begun, test.typed...)...)
 		asked.shows(t, http.StatusUnauthorized, "You were signed out, so nothing was done.")
-		b.post("/sign-in", "name", names[desk.Owner], "password", "not this one", "kept", keptIn(asked)).shows(t, http.StatusUnprocessableEntity, keptIn(asked))
+		if i == 0 {
+			b.post("/sign-in", "name", names[desk.Owner], "password", "not this one", "kept", keptIn(asked)).shows(t, http.StatusUnprocessableEntity, keptIn(asked))
+		}
 		got := b.signIn(desk.Owner, keptIn(asked))
 		got.shows(t, http.StatusOK, "You were signed out before this was sent, so nothing was done.")
 		for _, there := range test.there {
@@ -274,8 +276,9 @@ func TestAKeptFormStillSaysWhatChangedMeanwhile(t *testing.T) {
 }
 
 func TestABrowserKeepsAFormThatWasBegunWhenTheSessionEnds(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
-	ctx, _ := chromium(t, w)
+	ctx, _ := chromium(t, w, desk.Owner)
 	do(t, ctx, chromedp.Navigate(w.server.URL+"/users"), chromedp.Click(chromedp.CSS(`a[href="/users/new"]`)), chromedp.WaitVisible(chromedp.CSS("#f-first")),
 		chromedp.SendKeys(chromedp.CSS("#f-first"), "Eve"), chromedp.Click(chromedp.CSS("#f-pin-typed")), chromedp.SendKeys(chromedp.CSS("#f-digits"), "58310274"))
 	grace, err := w.desk.FindAdmin(t.Context(), owner, names[desk.Owner])
