@@ -30,7 +30,7 @@ func BenchmarkBus(b *testing.B) {
 	must(err)
 	dc, err := board.Output("panel-dc")
 	must(err)
-	display, err := panel.NewSPI(panelPort, dc, nil, nil)
+	display, err := panel.NewSPI(panelPort, dc, nil, panel.Opts{})
 	must(err)
 	edges := make(chan bool, 64)
 	pen, err := board.Input("touch-irq", func(active bool) { edges <- active })
@@ -59,7 +59,7 @@ func BenchmarkBus(b *testing.B) {
 	// settle waits until nothing more crosses the bus.
 	settle := func() uint64 {
 		for before := uint64(0); ; time.Sleep(150 * time.Millisecond) {
-			if now := display.Counters().Bytes; now == before {
+			if now := display.Counters.Bytes.Load(); now == before {
 				return now
 			} else {
 				before = now

@@ -44,7 +44,7 @@ func newReader(t *testing.T, so sim.Options, rotation int, cal touch.Affine, o k
 	r.must(err)
 	dc, err := r.board.Output("panel-dc")
 	r.must(err)
-	r.panel, err = panel.NewSPI(port, dc, nil, &panel.Opts{Model: panel.Model(so.Panel.Model), Rotation: rotation, ReadBack: so.Panel.Model != "st7789"})
+	r.panel, err = panel.NewSPI(port, dc, nil, panel.Opts{Model: panel.Model(so.Panel.Model), Rotation: rotation, ReadBack: so.Panel.Model != "st7789"})
 	r.must(err)
 	port, err = r.board.SPI("touch")
 	r.must(err)

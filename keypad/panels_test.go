@@ -16,7 +16,7 @@ import (
 // What a viewer sees on each panel, however it is mounted, is what was drawn: through
 // driver, bus, the chip's memory and its registers.
 func TestEveryPanelShowsEveryScreenInEveryRotation(t *testing.T) {
-	for _, model := range []driver.Model{driver.ILI9341, driver.ST7789, driver.ST7796} {
+	for _, model := range driver.Models() {
 		for _, rotation := range []int{0, 90, 180, 270} {
 			synctest.Test(t, func(t *testing.T) {
 				board := sim.New(&sim.Options{
@@ -32,7 +32,7 @@ func TestEveryPanelShowsEveryScreenInEveryRotation(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				d, err := driver.NewSPI(port, dc, nil, &driver.Opts{Model: model, Rotation: rotation})
+				d, err := driver.NewSPI(port, dc, nil, driver.Opts{Model: model, Rotation: rotation})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -12,6 +12,7 @@ import (
 
 	"latchkey/board/sim"
 	"latchkey/keypad"
+	"latchkey/keypad/panel"
 	"latchkey/keypad/touch"
 )
 
@@ -86,8 +87,8 @@ func faults() map[string]sim.Fault {
 }
 
 func TestAPanelIsWholeAgainFiveSecondsAfterAnyFault(t *testing.T) {
-	for _, model := range []string{"ili9341", "st7789", "st7796"} {
-		o := sim.PanelOptions{Model: model}
+	for _, model := range panel.Models() {
+		o := sim.PanelOptions{Model: string(model)}
 		want := healthy(t, o, door())
 		for name, fault := range faults() {
 			for _, awake := range []bool{true, false} {

@@ -40,7 +40,7 @@ type readerConfig struct {
 
 // panelConfig is the display and how it is mounted.
 type panelConfig struct {
-	Model       panel.Model `toml:"model"`         // its controller: "ili9341" (default), "st7789" or "st7796"
+	Model       panel.Model `toml:"model"`         // its controller, one of panel.Models; empty: the first
 	Rotation    int         `toml:"rotation"`      // degrees clockwise: 0, 90, 180 or 270
 	Invert      bool        `toml:"invert"`        // for glass that shows a negative
 	SwapRedBlue bool        `toml:"swap_red_blue"` // for glass that shows red for blue
@@ -107,7 +107,7 @@ func readConfig(path string) (*config, error) {
 	} else if !filepath.IsAbs(c.Reader.Data) {
 		c.Reader.Data = filepath.Join(filepath.Dir(path), c.Reader.Data)
 	}
-	if models := []panel.Model{panel.ILI9341, panel.ST7789, panel.ST7796}; c.Panel.Model != "" && !slices.Contains(models, c.Panel.Model) {
+	if models := panel.Models(); c.Panel.Model != "" && !slices.Contains(models, c.Panel.Model) {
 		refuse("panel.model", "is %q: it must be one of %q, as printed on the display or in its papers", c.Panel.Model, models)
 	}
 	if r := c.Panel.Rotation; r%90 != 0 || r < 0 || r > 270 {

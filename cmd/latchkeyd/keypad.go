@@ -29,17 +29,17 @@ func (in *instruments) openKeypad(b *board.Board, c *config) error {
 	if err != nil {
 		return err
 	}
-	panelOpts := panel.DefaultOpts
-	panelOpts.Model, panelOpts.Rotation = c.Panel.Model, c.Panel.Rotation
-	panelOpts.Invert, panelOpts.SwapRedBlue, panelOpts.ReadBack = c.Panel.Invert, c.Panel.SwapRedBlue, c.Panel.ReadBack
-	display, err := panel.NewSPI(port, dc, reset, &panelOpts)
+	display, err := panel.NewSPI(port, dc, reset, panel.Opts{
+		Model: c.Panel.Model, Rotation: c.Panel.Rotation,
+		Invert: c.Panel.Invert, SwapRedBlue: c.Panel.SwapRedBlue, ReadBack: c.Panel.ReadBack,
+	})
 	if err != nil {
 		return err
 	}
 	in.haltAtEnd(display.Halt)
 	in.chips = append(in.chips, func() status.Chip {
-		c := display.Counters()
-		return status.Chip{Name: "panel", Transfers: c.Transfers, Errors: c.Errors, Resets: c.Lost}
+		c := &display.Counters
+		return status.Chip{Name: "panel", Transfers: c.Transfers.Load(), Errors: c.Errors.Load(), Resets: c.Lost.Load()}
 	})
 
 	turn := in.parts.NewPart("a turn of the keypad", wire.SubjectPanel)

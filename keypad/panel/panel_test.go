@@ -78,7 +78,7 @@ func (w *wire) took() string {
 	return s
 }
 
-func open(t *testing.T, w *wire, o *Opts) *Dev {
+func open(t *testing.T, w *wire, o Opts) *Dev {
 	t.Helper()
 	d, err := NewSPI(w, w, nil, o)
 	if err != nil {
@@ -93,7 +93,7 @@ func open(t *testing.T, w *wire, o *Opts) *Dev {
 func TestAnILI9341IsInitialisedAsItsDataSheetSays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &wire{limit: 65536}
-		open(t, w, nil)
+		open(t, w, Opts{})
 		want := `01
 ~120ms
 CF 00 C1 30
@@ -141,13 +141,13 @@ func TestOptionsReachTheRegisters(t *testing.T) {
 		{Opts{Rotation: 90}, []string{"36 28", "2A 00 00 01 3F", "2B 00 00 00 EF"}},
 		{Opts{Rotation: 180, SwapRedBlue: true}, []string{"36 80"}},
 		{Opts{Rotation: 270, Invert: true}, []string{"36 E8", "\n21\n"}},
-		{Opts{Model: ST7789}, []string{"36 00", "\n21\n", "B2 0C 0C 00 33 33", "C0 2C", "E1 D0 00 02 07 0A 28 31 54 47 0E 1C 17 1B 1E"}},
-		{Opts{Model: ST7789, Invert: true, Rotation: 90}, []string{"36 60", "\n20\n"}},
-		{Opts{Model: ST7796}, []string{"F0 C3\nF0 96\nB4 01", "F0 3C\nF0 69\n13\n38\n3A 55", "36 48", "2A 00 00 01 3F", "2B 00 00 01 DF", "11\n~120ms"}},
+		{Opts{Model: "st7789"}, []string{"36 00", "\n21\n", "B2 0C 0C 00 33 33", "C0 2C", "E1 D0 00 02 07 0A 28 31 54 47 0E 1C 17 1B 1E"}},
+		{Opts{Model: "st7789", Invert: true, Rotation: 90}, []string{"36 60", "\n20\n"}},
+		{Opts{Model: "st7796"}, []string{"F0 C3\nF0 96\nB4 01", "F0 3C\nF0 69\n13\n38\n3A 55", "36 48", "2A 00 00 01 3F", "2B 00 00 01 DF", "11\n~120ms"}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			w := &wire{}
-			open(t, w, &c.o)
+			open(t, w, c.o)
 			got := w.took()
 			for _, s := range c.want {
 				if !strings.Contains(got, s) {
@@ -161,7 +161,7 @@ func TestOptionsReachTheRegisters(t *testing.T) {
 func TestWriteSetsColumnsAndRowsOnlyWhenTheyChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &wire{}
-		d := open(t, w, nil)
+		d := open(t, w, Opts{})
 		w.took()
 		for _, c := range []struct {
 			r    image.Rectangle
@@ -191,7 +191,7 @@ func TestTransfersKeepToThePortsLimitInWholePixels(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			w := &wire{limit: limit}
-			d := open(t, w, nil)
+			d := open(t, w, Opts{})
 			w.took()
 			if err := d.Write(image.Rect(0, 0, 80, 40), make([]byte, 6400)); err != nil {
 				t.Fatal(err)
@@ -206,7 +206,7 @@ func TestTransfersKeepToThePortsLimitInWholePixels(t *testing.T) {
 func TestWriteRefusesWhatDoesNotFit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &wire{}
-		d := open(t, w, nil)
+		d := open(t, w, Opts{})
 		w.took()
 		for r, n := range map[image.Rectangle]int{
 			image.Rect(-1, 0, 1, 1):    4,
@@ -231,7 +231,7 @@ func TestAFailedWriteIsForgottenByTheNext(t *testing.T) {
 	for fail := 1; fail <= 6; fail++ {
 		synctest.Test(t, func(t *testing.T) {
 			w := &wire{}
-			d := open(t, w, nil)
+			d := open(t, w, Opts{})
 			r := image.Rect(1, 2, 3, 4)
 			w.n, w.fail = 0, fail
 			if err := d.Write(r, make([]byte, 8)); err == nil {
@@ -245,7 +245,7 @@ func TestAFailedWriteIsForgottenByTheNext(t *testing.T) {
 			if got := w.took(); got != want {
 				t.Errorf("failed transfer %d; then\n%s", fail, got)
 			}
-			if c := d.Counters(); c.Errors != 1 || c.Inits != 1 {
+			if c := &d.Counters; c.Errors.Load() != 1 || c.Inits.Load() != 1 {
 				t.Errorf("%+v", c)
 			}
 		})
@@ -255,7 +255,7 @@ func TestAFailedWriteIsForgottenByTheNext(t *testing.T) {
 func TestWriteDoesNotAllocate(t *testing.T) {
 	w := &wire{}
 	synctest.Test(t, func(t *testing.T) {
-		d := open(t, w, nil)
+		d := open(t, w, Opts{})
 		w.quiet = true
 		pix := make([]byte, 2*64*52)
 		x := 0
@@ -289,7 +289,7 @@ func TestTheResetLineIsHeldAndThenWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, l := &wire{}, &resetLine{}
 		begin := time.Now()
-		d, err := NewSPI(w, w, l, nil)
+		d, err := NewSPI(w, w, l, Opts{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -308,19 +308,18 @@ func TestTheResetLineIsHeldAndThenWaitedFor(t *testing.T) {
 	})
 }
 
-func TestSleepAndWakeKeepTheirDistance(t *testing.T) {
+func TestHaltKeepsItsDistanceFromInit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &wire{}
-		d := open(t, w, nil)
+		d := open(t, w, Opts{})
 		w.took()
-		for _, f := range []func() error{d.Sleep, d.Sleep, d.Wake, d.Wake, d.Halt} {
-			if err := f(); err != nil {
+		for _, want := range []string{"28\n~115ms\n10", "28\n10"} {
+			if err := d.Halt(); err != nil {
 				t.Fatal(err)
 			}
-		}
-		want := "28\n~115ms\n10\n~120ms\n11\n~5ms\n29\n28\n~115ms\n10"
-		if got := w.took(); got != want {
-			t.Errorf("sent\n%s", got)
+			if got := w.took(); !strings.HasPrefix(got, want) {
+				t.Errorf("sent\n%s", got)
+			}
 		}
 	})
 }
@@ -328,11 +327,11 @@ func TestSleepAndWakeKeepTheirDistance(t *testing.T) {
 func TestBadOptionsAreRefused(t *testing.T) {
 	w := &wire{}
 	for _, o := range []Opts{{Model: "ili9488"}, {Rotation: 45}, {Rotation: 360}, {Rotation: -90}} {
-		if _, err := NewSPI(w, w, nil, &o); err == nil {
+		if _, err := NewSPI(w, w, nil, o); err == nil {
 			t.Errorf("%+v is taken", o)
 		}
 	}
-	if _, err := NewSPI(w, nil, nil, nil); err == nil {
+	if _, err := NewSPI(w, nil, nil, Opts{}); err == nil {
 		t.Error("a panel without a data/command line is taken")
 	}
 	if s := w.took(); s != "" {
@@ -341,16 +340,16 @@ func TestBadOptionsAreRefused(t *testing.T) {
 }
 
 func TestEveryTableIsWellFormed(t *testing.T) {
-	for _, m := range []Model{ILI9341, ST7789, ST7796} {
+	for _, m := range Models() {
 		c := tableOf(m)
 		seen := map[byte]bool{}
-		for _, v := range c.madctl {
+		for i := range 4 {
+			d := &Dev{table: c, opts: Opts{Rotation: 90 * i}}
+			v := d.madctl()
 			if seen[v] {
 				t.Errorf("%s: two rotations are the same", m)
 			}
 			seen[v] = true
-		}
-		for i, v := range c.madctl {
 			if (v&madctlMV != 0) != (i%2 == 1) {
 				t.Errorf("%s: rotation %d exchanges rows and columns wrongly", m, i)
 			}

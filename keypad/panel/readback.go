@@ -33,14 +33,14 @@ type limiter interface {
 // nothing ever came back, as from a module without a data output, or that the panel has lost
 // its settings: the rest of Refresh puts that right.
 func (d *Dev) checkReadBack() error {
-	if d.port == nil || d.asleep {
+	if d.port == nil {
 		return nil
 	}
 	if err := d.port.LimitSpeed(readFreq); err != nil {
 		return fmt.Errorf("panel: clock for reading: %w", err)
 	}
 	err := d.readBack()
-	if limit := d.port.LimitSpeed(d.opts.Freq); limit != nil {
+	if limit := d.port.LimitSpeed(freq); limit != nil {
 		return errors.Join(err, fmt.Errorf("panel: clock after reading: %w", limit))
 	}
 	return err
@@ -65,11 +65,11 @@ func (d *Dev) readBack() error {
 	}
 	silent := power == order && order == format && (power == 0 || power == 0xFF)
 	if d.answered && silent {
-		d.count.absent.Add(1)
+		d.Counters.Absent.Add(1)
 		return ErrAbsent
 	}
 	if d.answered {
-		d.count.lost.Add(1)
+		d.Counters.Lost.Add(1)
 	}
 	return nil
 }
@@ -85,7 +85,7 @@ func (d *Dev) read(cmd byte) (byte, error) {
 		d.failed()
 		return 0, fmt.Errorf("panel: read: %w", err)
 	}
-	d.count.transfers.Add(1)
-	d.count.bytes.Add(2)
+	d.Counters.Transfers.Add(1)
+	d.Counters.Bytes.Add(2)
 	return d.back[1], nil
 }

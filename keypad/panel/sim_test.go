@@ -43,7 +43,7 @@ func setup(t *testing.T, rotation int, reset bool, o sim.PanelOptions) *bench {
 		rst, err = b.board.Output("panel-reset")
 		b.must(err)
 	}
-	b.dev, err = panel.NewSPI(port, dc, rst, &panel.Opts{Model: panel.Model(o.Model), Rotation: rotation, ReadBack: reset})
+	b.dev, err = panel.NewSPI(port, dc, rst, panel.Opts{Model: panel.Model(o.Model), Rotation: rotation, ReadBack: reset})
 	b.must(err)
 	b.must(b.dev.Init())
 	return b
@@ -98,12 +98,9 @@ func randomRect(size image.Point, rnd *rand.Rand) image.Rectangle {
 	return image.Rect(x, y, x+1+rnd.IntN(size.X-x), y+1+rnd.IntN(size.Y-y))
 }
 
-// models are all controllers that have a table.
-var models = []panel.Model{panel.ILI9341, panel.ST7789, panel.ST7796}
-
 func TestAllPanelsShowWhatWasWrittenInAllRotations(t *testing.T) {
-	for i := range 4 * len(models) {
-		rotation, model := 90*(i%4), string(models[i/4])
+	for i := range 4 * len(panel.Models()) {
+		rotation, model := 90*(i%4), string(panel.Models()[i/4])
 		synctest.Test(t, func(t *testing.T) {
 			b := setup(t, rotation, rotation%180 == 0, sim.PanelOptions{Model: model})
 			size := b.dev.Size()
@@ -121,7 +118,7 @@ func TestAllPanelsShowWhatWasWrittenInAllRotations(t *testing.T) {
 }
 
 func TestAPanelThatWasResetComesBackByRefreshAndInit(t *testing.T) {
-	for _, model := range models {
+	for _, model := range panel.Models() {
 		synctest.Test(t, func(t *testing.T) {
 			b := setup(t, 90, true, sim.PanelOptions{Model: string(model)})
 			size := b.dev.Size()
@@ -141,7 +138,7 @@ func TestAPanelThatWasResetComesBackByRefreshAndInit(t *testing.T) {
 }
 
 func TestARefreshOfASoundPanelChangesNoPixel(t *testing.T) {
-	for _, model := range models {
+	for _, model := range panel.Models() {
 		synctest.Test(t, func(t *testing.T) {
 			b := setup(t, 0, false, sim.PanelOptions{Model: string(model)})
 			size := b.dev.Size()
@@ -162,7 +159,7 @@ func TestARefreshOfASoundPanelChangesNoPixel(t *testing.T) {
 	}
 }
 
-func TestAPanelSleepsBlackAndWakesWithItsPicture(t *testing.T) {
+func TestAHaltedPanelIsBlackAndComesBackByInit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, 0, true, sim.PanelOptions{})
 		size := b.dev.Size()
@@ -170,19 +167,14 @@ func TestAPanelSleepsBlackAndWakesWithItsPicture(t *testing.T) {
 		dark := &picture{size, make([]uint16, size.X*size.Y)}
 		rnd := rand.New(rand.NewPCG(4, 4))
 		all := image.Rectangle{Max: size}
-		b.must(b.dev.Write(all, p.fill(all, rnd)))
 		for range 3 {
-			b.must(b.dev.Sleep())
-			b.matches(dark)
-			b.must(b.dev.Refresh()) // does not wake it
-			b.matches(dark)
-			r := randomRect(size, rnd)
-			b.must(b.dev.Write(r, p.fill(r, rnd)))
-			b.must(b.dev.Wake())
+			b.must(b.dev.Write(all, p.fill(all, rnd)))
 			b.matches(p)
+			b.must(b.dev.Halt())
+			b.matches(dark)
+			b.must(b.dev.Init())
+			b.matches(dark)
 		}
-		b.must(b.dev.Halt())
-		b.matches(dark)
 		b.sound()
 	})
 }
@@ -202,18 +194,18 @@ func TestAKeyPressCostsLittleMoreThanItsPixels(t *testing.T) {
 }
 
 func TestAPanelThatAnsweredOnceAndHasGoneIsKnown(t *testing.T) {
-	for _, model := range models {
+	for _, model := range panel.Models() {
 		for _, miso := range []byte{0x00, 0xFF} {
 			synctest.Test(t, func(t *testing.T) {
 				b := setup(t, 90, true, sim.PanelOptions{Model: string(model)})
 				b.must(b.dev.Refresh())
-				if c := b.dev.Counters(); c.Absent != 0 || c.Lost != 0 {
+				if c := &b.dev.Counters; c.Absent.Load() != 0 || c.Lost.Load() != 0 {
 					t.Errorf("%s: a working one: %+v", model, c)
 				}
 				b.must(b.board.ResetChip("panel"))
 				time.Sleep(time.Second)
 				b.must(b.dev.Refresh())
-				if c := b.dev.Counters(); c.Absent != 0 || c.Lost != 1 {
+				if c := &b.dev.Counters; c.Absent.Load() != 0 || c.Lost.Load() != 1 {
 					t.Errorf("%s: reset: %+v", model, c)
 				}
 				b.must(b.board.SetFault("panel", sim.Fault{Absent: true, MISO: miso}))
@@ -241,7 +233,7 @@ func TestAModuleWithoutADataOutputIsNoAbsentOne(t *testing.T) {
 			b.must(b.dev.Refresh())
 			b.must(b.dev.Init())
 		}
-		if c := b.dev.Counters(); c.Absent != 0 || c.Lost != 0 {
+		if c := &b.dev.Counters; c.Absent.Load() != 0 || c.Lost.Load() != 0 {
 			t.Errorf("%+v", c)
 		}
 		b.sound()
@@ -255,7 +247,7 @@ func TestNoiseOnReadingsIsNoAbsence(t *testing.T) {
 		for range 100 {
 			b.must(b.dev.Refresh())
 		}
-		if c := b.dev.Counters(); c.Absent != 0 {
+		if c := &b.dev.Counters; c.Absent.Load() != 0 {
 			t.Errorf("%+v", c)
 		}
 	})

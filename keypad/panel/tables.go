@@ -5,16 +5,6 @@ import (
 	"time"
 )
 
-// Model names a display controller.
-type Model string
-
-// The controllers that have a table.
-const (
-	ILI9341 Model = "ili9341" // 240x320
-	ST7789  Model = "st7789"  // 240x320
-	ST7796  Model = "st7796"  // 320x480
-)
-
 // DCS commands, by the names of the data sheets.
 const (
 	swreset = 0x01
@@ -44,44 +34,52 @@ const (
 // maxParams is the longest parameter list in a table.
 const maxParams = 16
 
-// table is one controller: its glass, and what it is sent between reset and
-// SLPOUT. Each row of init is a command and its parameters.
+// Model names a display controller, as "ili9341".
+type Model string
+
+// table is one controller: its glass, and what it is sent between reset and SLPOUT.
 type table struct {
-	size image.Point
-	// madctl for 0, 90, 180 and 270 degrees, colour order included.
-	madctl [4]byte
+	model Model
+	size  image.Point
+	// upright is MADCTL without rotation, colour order included.
+	upright byte
 	// inverted panels show true colours after INVON.
 	inverted bool
-	init     [][]byte
-	// powerUp is the wait between SLPOUT and the next command; at least the 5 ms
-	// of the data sheets.
+	// powerUp is the wait between SLPOUT and the next command, at least sleepShort.
 	powerUp time.Duration
+	// init has a command and its parameters in each row.
+	init [][]byte
+}
+
+// tables are all controllers; the first one is the default.
+func tables() []*table { return []*table{ili9341(), st7789(), st7796()} }
+
+// Models are the controllers that the driver knows; the first one is the default.
+func Models() []Model {
+	var all []Model
+	for _, t := range tables() {
+		all = append(all, t.model)
+	}
+	return all
 }
 
 // tableOf returns nil for an unknown model.
 func tableOf(m Model) *table {
-	switch m {
-	case ILI9341:
-		return ili9341()
-	case ST7789:
-		return st7789()
-	case ST7796:
-		return st7796()
+	for _, t := range tables() {
+		if m == t.model || m == "" {
+			return t
+		}
 	}
 	return nil
 }
 
-// ili9341 has the usual values of modules on the market: power and timing control
-// A/B, gamma and supply voltages for a 3.3 V panel, 70 Hz frame rate.
+// ili9341 has the usual values of modules on the market: power and timing control A/B, gamma
+// and supply voltages for a 3.3 V panel, 70 Hz frame rate.
 func ili9341() *table {
 	return &table{
-		size: image.Pt(240, 320),
-		madctl: [4]byte{
-			madctlMX | madctlBGR,
-			madctlMV | madctlBGR,
-			madctlMY | madctlBGR,
-			madctlMY | madctlMX | madctlMV | madctlBGR,
-		},
+		model:   "ili9341",
+		size:    image.Pt(240, 320),
+		upright: madctlMX | madctlBGR,
 		powerUp: 5 * time.Millisecond,
 		init: [][]byte{
 			{0xCF, 0x00, 0xC1, 0x30},             // power control B
@@ -110,8 +108,8 @@ func ili9341() *table {
 // st7789 is for 240x320 glass, usually IPS.
 func st7789() *table {
 	return &table{
+		model:    "st7789",
 		size:     image.Pt(240, 320),
-		madctl:   [4]byte{0, madctlMX | madctlMV, madctlMY | madctlMX, madctlMY | madctlMV},
 		inverted: true,
 		powerUp:  5 * time.Millisecond,
 		init: [][]byte{
@@ -133,17 +131,13 @@ func st7789() *table {
 	}
 }
 
-// st7796 unlocks the command pages it writes and locks them again: locked, the
-// chip ignores writes to B, C and E registers.
+// st7796 unlocks the command pages that it writes, and locks them again: a locked chip
+// ignores writes to the registers from B0, C0 and E0 on.
 func st7796() *table {
 	return &table{
-		size: image.Pt(320, 480),
-		madctl: [4]byte{
-			madctlMX | madctlBGR,
-			madctlMV | madctlBGR,
-			madctlMY | madctlBGR,
-			madctlMY | madctlMX | madctlMV | madctlBGR,
-		},
+		model:   "st7796",
+		size:    image.Pt(320, 480),
+		upright: madctlMX | madctlBGR,
 		powerUp: 120 * time.Millisecond,
 		init: [][]byte{
 			{0xF0, 0xC3}, // CSCON: unlock

@@ -5,14 +5,13 @@ import (
 	"image"
 )
 
-// Write shows pixels: pix holds r's pixels row by row from its upper left
-// corner, two bytes a pixel (RGB565, most significant byte first), so its length
-// is 2*r.Dx()*r.Dy(). r is in visible coordinates, within Size. It may be empty.
+// Write shows pixels: pix holds r's pixels row by row from its upper left corner, two bytes a
+// pixel (RGB565, most significant byte first), so its length is 2*r.Dx()*r.Dy(). r is in
+// visible coordinates, within Size. It may be empty.
 //
-// The overhead is at most 11 bytes (CASET, PASET, RAMWR), less if r has the
-// columns or rows of the Write before. Write neither keeps pix nor allocates.
-// After an error the contents of r are unknown; the next Write sets the window
-// again.
+// The overhead is at most 11 bytes (CASET, PASET, RAMWR), less if r has the columns or rows of
+// the Write before. Write neither keeps pix nor allocates. After an error the contents of r
+// are unknown.
 func (d *Dev) Write(r image.Rectangle, pix []byte) error {
 	if r.Empty() {
 		return nil
@@ -34,17 +33,17 @@ func (d *Dev) Write(r image.Rectangle, pix []byte) error {
 
 // window sets columns and rows, each only if it has changed.
 func (d *Dev) window(r image.Rectangle) error {
-	if !d.winSet || r.Min.X != d.win.Min.X || r.Max.X != d.win.Max.X {
+	if r.Min.X != d.win.Min.X || r.Max.X != d.win.Max.X {
 		if err := d.span(caset, r.Min.X, r.Max.X-1); err != nil {
 			return err
 		}
 	}
-	if !d.winSet || r.Min.Y != d.win.Min.Y || r.Max.Y != d.win.Max.Y {
+	if r.Min.Y != d.win.Min.Y || r.Max.Y != d.win.Max.Y {
 		if err := d.span(paset, r.Min.Y, r.Max.Y-1); err != nil {
 			return err
 		}
 	}
-	d.win, d.winSet = r, true
+	d.win = r
 	return nil
 }
 
@@ -108,12 +107,12 @@ func (d *Dev) tx(b []byte) error {
 		d.failed()
 		return fmt.Errorf("panel: transfer: %w", err)
 	}
-	d.count.transfers.Add(1)
-	d.count.bytes.Add(uint64(len(b)))
+	d.Counters.Transfers.Add(1)
+	d.Counters.Bytes.Add(uint64(len(b)))
 	return nil
 }
 
 func (d *Dev) failed() {
-	d.winSet = false
-	d.count.errors.Add(1)
+	d.win = image.Rectangle{}
+	d.Counters.Errors.Add(1)
 }
