@@ -35,7 +35,7 @@ func BenchmarkBus(b *testing.B) {
 	edges := make(chan bool, 64)
 	pen, err := board.Input("touch-irq", func(active bool) { edges <- active })
 	must(err)
-	film, err := touch.NewSPI(touchPort, pen, nil)
+	film, err := touch.NewSPI(touchPort, pen, touch.Opts{Size: display.Size()})
 	must(err)
 	// A display without Refresh is not refreshed; its settings are sent once.
 	must(display.Refresh())

@@ -43,7 +43,7 @@ func crosses(size image.Point) [crossPlaces]image.Point {
 }
 
 // Calibrate has a person touch three crosses twice, one after the other, and returns the
-// mapping that fits, for touch.Opts.Cal or touch.EvdevOpts.Cal, whatever the rotation. It is
+// mapping that fits, for touch.Opts.Cal, whatever the rotation. It is
 // called in place of Run, uses the language of the View that was shown, and leaves the light
 // off.
 //

@@ -55,7 +55,7 @@ func newReader(t *testing.T, so sim.Options, rotation int, cal touch.Affine, o k
 		}
 	})
 	r.must(err)
-	r.touch, err = touch.NewSPI(port, pen, &touch.Opts{Size: r.panel.Size(), Rotation: rotation, Cal: cal})
+	r.touch, err = touch.NewSPI(port, pen, touch.Opts{Size: r.panel.Size(), Rotation: rotation, Cal: cal})
 	r.must(err)
 	light, err := r.board.Output("backlight")
 	r.must(err)

@@ -79,13 +79,13 @@ func (in *instruments) keypadHealth(part string, err error) {
 // openTouch opens the touch film, and the line that tells of its pen, nil if there is
 // none. The film is nil, without an error, if the config names none.
 func (in *instruments) openTouch(b *board.Board, c *config, size image.Point) (keypad.Touch, *penLine, error) {
-	var cal touch.Affine
+	opts := touch.Opts{Size: size, Rotation: c.Panel.Rotation}
 	if n := c.Touch.Calibration; len(n) == 6 {
-		cal = touch.Affine{XX: n[0], XY: n[1], X0: n[2], YX: n[3], YY: n[4], Y0: n[5]}
+		opts.Cal = touch.Affine{XX: n[0], XY: n[1], X0: n[2], YX: n[3], YY: n[4], Y0: n[5]}
 	}
 	pen := new(penLine)
 	if c.Touch.Device != "" {
-		film, err := touch.NewEvdev(c.Touch.Device, &touch.EvdevOpts{Size: size, Rotation: c.Panel.Rotation, Cal: cal})
+		film, err := touch.NewEvdev(c.Touch.Device, opts)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -97,8 +97,6 @@ func (in *instruments) openTouch(b *board.Board, c *config, size image.Point) (k
 		in.noPIN = err == nil
 		return nil, nil, err
 	}
-	opts := touch.DefaultOpts
-	opts.Size, opts.Rotation, opts.Cal = size, c.Panel.Rotation, cal
 	irq, err := in.inputLine(b, "touch-irq", pen.changed)
 	if err != nil {
 		return nil, nil, err
@@ -106,14 +104,14 @@ func (in *instruments) openTouch(b *board.Board, c *config, size image.Point) (k
 	if irq == nil {
 		pen = nil
 	}
-	film, err := touch.NewSPI(port, irq, &opts)
+	film, err := touch.NewSPI(port, irq, opts)
 	if err != nil {
 		return nil, nil, err
 	}
 	in.haltAtEnd(film.Halt)
 	in.chips = append(in.chips, func() status.Chip {
-		c := film.Counters()
-		return status.Chip{Name: "touch", Transfers: c.Transfers, Errors: c.Errors + c.Absent, Retries: c.Unsteady}
+		c := &film.Counters
+		return status.Chip{Name: "touch", Transfers: c.Transfers.Load(), Errors: c.Errors.Load() + c.Absent.Load(), Retries: c.Unsteady.Load()}
 	})
 	return film, pen, nil
 }

@@ -14,9 +14,9 @@ import (
 // shifted, scaled, mirrored, turned or slightly askew.
 type Affine struct{ XX, XY, X0, YX, YY, Y0 float64 }
 
-// Edges returns the calibration of glass that lies straight on a panel of that size,
-// from the raw positions of the outermost pixels' centres. Left above right, or top
-// above bottom, mirrors.
+// Edges returns the calibration of glass that lies straight on a panel of that size, from the
+// raw positions of the outermost pixels' centres. Left above right, or top above bottom,
+// mirrors.
 func Edges(size image.Point, left, right, top, bottom int) Affine {
 	xx := float64(size.X-1) / float64(right-left)
 	yy := float64(size.Y-1) / float64(bottom-top)
@@ -26,9 +26,9 @@ func Edges(size image.Point, left, right, top, bottom int) Affine {
 	}
 }
 
-// Turned returns the calibration after the picture was turned clockwise by degrees, a
-// multiple of 90, on a panel that was size before: 90 moves the origin to the
-// glass's upper right corner; x then runs down the glass and y to the left.
+// Turned returns the calibration after the picture was turned clockwise by degrees, a multiple
+// of 90, on a panel that was size before: 90 moves the origin to the glass's upper right
+// corner; x then runs down the glass and y to the left.
 func (a Affine) Turned(degrees int, size image.Point) Affine {
 	for range ((degrees/90)%4 + 4) % 4 {
 		// new x = y, new y = width - x
@@ -41,17 +41,15 @@ func (a Affine) Turned(degrees int, size image.Point) Affine {
 	return a
 }
 
-// upright returns the size of the glass under a picture that is turned on it.
-func upright(size image.Point, degrees int) image.Point {
-	if degrees%180 != 0 {
-		size.X, size.Y = size.Y, size.X
-	}
-	return size
+// at applies a to a raw position.
+func (a Affine) at(raw image.Point) (x, y float64) {
+	rx, ry := float64(raw.X), float64(raw.Y)
+	return a.XX*rx + a.XY*ry + a.X0, a.YX*rx + a.YY*ry + a.Y0
 }
 
 // Pixel applies a and clamps the result to a panel of that size.
-func (a Affine) Pixel(rawX, rawY int, size image.Point) image.Point {
-	x, y := a.at(image.Pt(rawX, rawY))
+func (a Affine) Pixel(raw, size image.Point) image.Point {
+	x, y := a.at(raw)
 	return image.Point{X: clamp(x, size.X), Y: clamp(y, size.Y)}
 }
 

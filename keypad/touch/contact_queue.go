@@ -37,8 +37,6 @@ func (t *contactQueue) add(c *contact) {
 	}
 }
 
-func (t *contactQueue) has(c *contact) bool { return slices.Contains(t.waiting, c) }
-
 // look returns the contact to show to a caller that polls at now.
 func (t *contactQueue) look(now time.Time) (at image.Point, down bool) {
 	if t.current != nil && !t.seenLifted.IsZero() && !t.current.down {

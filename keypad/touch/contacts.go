@@ -2,6 +2,7 @@ package touch
 
 import (
 	"image"
+	"slices"
 	"time"
 
 	"github.com/holoplot/go-evdev"
@@ -146,8 +147,8 @@ func (c *contacts) report() {
 // on a film that cannot tell fingers apart.
 func (c *contacts) bounced(s *slot) bool {
 	b := s.before
-	return !c.multi && b != nil && c.has(b) && s.touching.landed.since(b.lifted) < bounce &&
-		abs(s.at.X-b.at.X) <= c.near.X && abs(s.at.Y-b.at.Y) <= c.near.Y
+	return !c.multi && b != nil && slices.Contains(c.waiting, b) &&
+		s.touching.landed.since(b.lifted) < bounce && near(s.at, b.at, c.near)
 }
 
 // passedOver reports whether a contact that is disregarded is still there.

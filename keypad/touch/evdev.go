@@ -13,18 +13,6 @@ import (
 	"github.com/holoplot/go-evdev"
 )
 
-// EvdevOpts holds what differs between input devices.
-type EvdevOpts struct {
-	// Size is the panel in pixels, as seen; points are clamped to it.
-	Size image.Point
-	// Rotation is by how many degrees the picture is turned clockwise on the glass:
-	// 0, 90, 180 or 270.
-	Rotation int
-	// Cal maps the device's positions to pixels of the picture before Rotation. The
-	// zero Affine stretches the device's own ranges over the panel.
-	Cal Affine
-}
-
 // reopenAfter is the pause before a device that does not work is opened again.
 const reopenAfter = time.Second
 
@@ -38,7 +26,7 @@ const reopenAfter = time.Second
 // Source: the Linux kernel's Documentation/input, event-codes and multi-touch-protocol.
 type Evdev struct {
 	device string
-	opts   EvdevOpts
+	opts   Opts
 	open   func(device string) (source, ranges, error)
 
 	mu       sync.Mutex
@@ -64,21 +52,14 @@ type ranges struct {
 // NewEvdev takes a device's path ("/dev/input/event0", or better one below
 // /dev/input/by-path, which stays the same), or the name that the kernel gives it ("ADS7846
 // Touchscreen"). It opens nothing; until Run does, the device counts as untouched.
-func NewEvdev(device string, o *EvdevOpts) (*Evdev, error) {
+func NewEvdev(device string, o Opts) (*Evdev, error) {
 	if device == "" {
 		return nil, errors.New("touch: no input device: give its path or its name")
 	}
-	d := &Evdev{device: device, open: openEvdev}
-	if o != nil {
-		d.opts = *o
+	if err := o.check(); err != nil {
+		return nil, err
 	}
-	if d.opts.Size == (image.Point{}) {
-		d.opts.Size = DefaultOpts.Size
-	}
-	if d.opts.Size.X <= 0 || d.opts.Size.Y <= 0 {
-		return nil, fmt.Errorf("touch: size %v is not a panel's", d.opts.Size)
-	}
-	return d, nil
+	return &Evdev{device: device, opts: o, open: openEvdev}, nil
 }
 
 // openEvdev opens and grabs a device, and asks it for its axes.
@@ -178,14 +159,10 @@ func (d *Evdev) readEvents(ctx context.Context) error {
 
 // opened takes over a device that was just opened.
 func (d *Evdev) opened(r ranges) {
-	upright := upright(d.opts.Size, d.opts.Rotation)
-	cal := d.opts.Cal
-	if cal == (Affine{}) {
-		cal = Edges(upright, r.left, r.right, r.top, r.bottom)
-	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.contacts, d.err, d.cal = newContacts(r.multi, image.Pt((r.right-r.left)/16, (r.bottom-r.top)/16)), nil, cal.Turned(d.opts.Rotation, upright)
+	d.contacts = newContacts(r.multi, image.Pt((r.right-r.left)/16, (r.bottom-r.top)/16))
+	d.cal, d.err = d.opts.mapping(r.left, r.right, r.top, r.bottom), nil
 }
 
 // handle takes events.
@@ -255,7 +232,7 @@ func (d *Evdev) Read() (p image.Point, pressed bool, err error) {
 	if !down {
 		return image.Point{}, false, err
 	}
-	return d.cal.Pixel(at.X, at.Y, d.opts.Size), true, nil
+	return d.cal.Pixel(at, d.opts.Size), true, nil
 }
 
 // Refresh returns why the device does not work; there is nothing to refresh.
@@ -272,10 +249,8 @@ func (d *Evdev) Raw() (raw image.Point, pressed bool, err error) {
 	return d.touching()
 }
 
-// Calibration returns the EvdevOpts.Cal that fits samples of Raw best; see [Fit].
-func (d *Evdev) Calibration(samples []Sample) (Affine, error) {
-	return fit(samples, d.opts.Size, d.opts.Rotation)
-}
+// Calibration returns the Opts.Cal that fits samples of Raw best; see [ErrNonsense].
+func (d *Evdev) Calibration(samples []Sample) (Affine, error) { return d.opts.calibration(samples) }
 
 // String names the device.
 func (d *Evdev) String() string { return "evdev{" + d.device + "}" }

@@ -145,7 +145,7 @@ func TestBytesOfADeviceMoveThePenAndThePlace(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.Close()
-	d, err := NewEvdev("/dev/input/event0", &EvdevOpts{Size: image.Pt(320, 240), Rotation: 90})
+	d, err := NewEvdev("/dev/input/event0", Opts{Size: image.Pt(320, 240), Rotation: 90})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +219,7 @@ func (s *scripted) set(there bool, events chan events) {
 func TestADeviceThatVanishesIsLookedForEverySecondAndItsFingerLifts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &scripted{}
-		d, err := NewEvdev("panel", nil)
+		d, err := NewEvdev("panel", upright)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -267,10 +267,10 @@ func TestADeviceThatVanishesIsLookedForEverySecondAndItsFingerLifts(t *testing.T
 }
 
 func TestAnInputDeviceNeedsANameAndASize(t *testing.T) {
-	if _, err := NewEvdev("", nil); err == nil {
+	if _, err := NewEvdev("", upright); err == nil {
 		t.Error("no name is accepted")
 	}
-	if _, err := NewEvdev("/dev/input/event0", &EvdevOpts{Size: image.Pt(-1, 10)}); err == nil {
+	if _, err := NewEvdev("/dev/input/event0", Opts{Size: image.Pt(-1, 10)}); err == nil {
 		t.Error("no size is accepted")
 	}
 }

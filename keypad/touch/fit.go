@@ -13,21 +13,21 @@ type Sample struct {
 	Raw, At image.Point
 }
 
-// ErrNonsense is wrapped by the error of Fit for touches that it refuses.
+// ErrNonsense is wrapped by the error of Calibration for touches that it refuses.
 var ErrNonsense = errors.New("the touches do not fit together: touch each cross in its middle")
 
-// Limits of what Fit accepts.
+// Limits of what fit accepts.
 const (
 	offMost  = 1.0 / 20 // how far a touch may be from the fit: a share of the panel's shorter side
 	skewMost = 0.3      // how much of one axis may be in the other: glass is mounted straight
 	leastRaw = 50       // counts that touches must be apart, in X and in Y
 )
 
-// Fit returns the mapping that is nearest to all samples, by least squares, on a panel of
+// fit returns the mapping that is nearest to all samples, by least squares, on a panel of
 // that size. It needs at least three places that are not in line. With ErrNonsense it
 // refuses touches that cannot come from a film on that panel: too far from where the others
 // put them, all at one place, or in a picture that would lie askew.
-func Fit(samples []Sample, size image.Point) (Affine, error) {
+func fit(samples []Sample, size image.Point) (Affine, error) {
 	if len(samples) < 3 {
 		return Affine{}, fmt.Errorf("%d touches: at least three are needed: %w", len(samples), ErrNonsense)
 	}
@@ -85,18 +85,11 @@ func (a Affine) plausible(span image.Point) error {
 	return nil
 }
 
-// at applies a to a raw position.
-func (a Affine) at(raw image.Point) (x, y float64) {
-	rx, ry := float64(raw.X), float64(raw.Y)
-	return a.XX*rx + a.XY*ry + a.X0, a.YX*rx + a.YY*ry + a.Y0
-}
-
-// fit is Fit for a picture that is turned clockwise by degrees on the glass. It returns the
-// calibration of the glass before rotation, as in Opts.
-func fit(samples []Sample, size image.Point, degrees int) (Affine, error) {
-	a, err := Fit(samples, size)
+// calibration fits samples, and returns the calibration of the glass before rotation.
+func (o Opts) calibration(samples []Sample) (Affine, error) {
+	a, err := fit(samples, o.Size)
 	if err != nil {
 		return Affine{}, fmt.Errorf("touch: calibrate: %w", err)
 	}
-	return a.Turned(-degrees, size), nil
+	return a.Turned(-o.Rotation, o.Size), nil
 }

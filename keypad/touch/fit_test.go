@@ -61,14 +61,14 @@ func TestACalibrationFindsHowTheFilmLies(t *testing.T) {
 				samples = append(samples, Sample{f.raw(at), at})
 			}
 		}
-		a, err := Fit(samples, f.size)
+		a, err := fit(samples, f.size)
 		if err != nil {
 			t.Fatal(err)
 		}
 		f.noise = func() float64 { return 0 }
 		for _, at := range []image.Point{{}, f.size.Sub(image.Pt(1, 1)), f.size.Div(2), {Y: f.size.Y - 1}} {
 			raw := f.raw(at)
-			got := a.Pixel(raw.X, raw.Y, f.size)
+			got := a.Pixel(raw, f.size)
 			if d := got.Sub(at); max(abs(d.X), abs(d.Y)) > 6 {
 				t.Fatalf("%v is taken for %v", at, got)
 			}
@@ -83,14 +83,14 @@ func TestExactTouchesGiveAnExactMapping(t *testing.T) {
 	for _, at := range crosses(size) {
 		samples = append(samples, Sample{f.raw(at), at})
 	}
-	a, err := Fit(samples, size)
+	a, err := fit(samples, size)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for x := range size.X {
 		for y := range size.Y {
 			raw := f.raw(image.Pt(x, y))
-			if got := a.Pixel(raw.X, raw.Y, size); max(abs(got.X-x), abs(got.Y-y)) > 1 {
+			if got := a.Pixel(raw, size); max(abs(got.X-x), abs(got.Y-y)) > 1 {
 				t.Fatalf("%d,%d is taken for %v", x, y, got)
 			}
 		}
@@ -115,7 +115,7 @@ func TestTouchesThatNoFilmGivesAreRefused(t *testing.T) {
 		for i, r := range raw {
 			samples = append(samples, Sample{r, at[i%3]})
 		}
-		if a, err := Fit(samples, size); !errors.Is(err, ErrNonsense) {
+		if a, err := fit(samples, size); !errors.Is(err, ErrNonsense) {
 			t.Errorf("%s: %+v, %v", name, a, err)
 		}
 	}
@@ -123,21 +123,21 @@ func TestTouchesThatNoFilmGivesAreRefused(t *testing.T) {
 	for i, r := range good {
 		samples = append(samples, Sample{r, at[i]})
 	}
-	if _, err := Fit(samples, size); err != nil {
+	if _, err := fit(samples, size); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestACalibrationBelongsToTheGlassWhateverThePicturesTurn(t *testing.T) {
-	upright := image.Pt(240, 320)
-	f := film{size: upright, left: 3900, right: 250, top: 300, bottom: 3800, noise: func() float64 { return 0 }}
+	glass := image.Pt(240, 320)
+	f := film{size: glass, left: 3900, right: 250, top: 300, bottom: 3800, noise: func() float64 { return 0 }}
 	var first Affine
 	for turn := range 4 {
-		size := upright
+		size := glass
 		if turn%2 != 0 {
 			size = image.Pt(320, 240)
 		}
-		d := open(t, finger(), &Opts{Size: size, Rotation: 90 * turn})
+		d := open(t, finger(), Opts{Size: size, Rotation: 90 * turn})
 		var samples []Sample
 		for _, at := range crosses(size) {
 			// Where that pixel of the picture is on the upright glass.
@@ -164,9 +164,9 @@ func TestACalibrationBelongsToTheGlassWhateverThePicturesTurn(t *testing.T) {
 			t.Errorf("turned by %d: %+v, upright %+v", turn, got, first)
 		}
 		// And the driver takes it as it stands.
-		again := open(t, finger(), &Opts{Size: size, Rotation: 90 * turn, Cal: got})
+		again := open(t, finger(), Opts{Size: size, Rotation: 90 * turn, Cal: got})
 		for _, s := range samples {
-			if p := again.opts.Cal.Pixel(s.Raw.X, s.Raw.Y, size); max(abs(p.X-s.At.X), abs(p.Y-s.At.Y)) > 1 {
+			if p := again.cal.Pixel(s.Raw, size); max(abs(p.X-s.At.X), abs(p.Y-s.At.Y)) > 1 {
 				t.Errorf("turned by %d: %v is taken for %v", turn, s.At, p)
 			}
 		}

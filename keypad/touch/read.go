@@ -5,10 +5,23 @@ import (
 	"image"
 )
 
-// Read returns whether the panel is touched, and where, in pixels within Opts.Size.
-// With a pen line an untouched panel costs no transfer. A touch costs two readings
-// of the line and one transfer of 0.3 ms (at most three, while the finger moves),
-// its end one short transfer more. Read does not allocate.
+// What counts as a touch.
+const (
+	// minPressure is the least pressure, in counts. A touch that goes on may fall to three
+	// quarters of it.
+	minPressure = 400
+	// maxResistance is the highest resistance of a contact, in ohm; a finger has some
+	// hundred, a drop of water or a crease thousands. A touch that goes on may rise to four
+	// thirds of it.
+	maxResistance = 2500
+	agree         = 60 // counts in X and in Y by which the two rounds may differ
+	jump          = 48 // pixels that a touch may move between two readings without a second one
+)
+
+// Read returns whether the panel is touched, and where, in pixels within Opts.Size. With a pen
+// line an untouched panel costs no transfer. A touch costs two readings of the line and one
+// transfer of 0.3 ms (at most three, while the finger moves), its end one short transfer more.
+// Read does not allocate.
 //
 // Errors are those of the bus and of the line, and [ErrAbsent].
 func (d *Dev) Read() (p image.Point, pressed bool, err error) {
@@ -20,7 +33,7 @@ func (d *Dev) Read() (p image.Point, pressed bool, err error) {
 		// A touch that goes on stays where it was; one that would begin does not yet.
 		return d.last, d.down, nil
 	}
-	return d.accept(d.opts.Cal.Pixel(raw.X, raw.Y, d.opts.Size)), true, nil
+	return d.accept(d.cal.Pixel(raw, d.opts.Size)), true, nil
 }
 
 // Raw is Read without calibration: the position in counts, and only while it is sure.
@@ -29,10 +42,8 @@ func (d *Dev) Raw() (raw image.Point, pressed bool, err error) {
 	return raw, felt == sure, err
 }
 
-// Calibration returns the Opts.Cal that fits samples of Raw best; see [Fit].
-func (d *Dev) Calibration(samples []Sample) (Affine, error) {
-	return fit(samples, d.opts.Size, d.opts.Rotation)
-}
+// Calibration returns the Opts.Cal that fits samples of Raw best; see [ErrNonsense].
+func (d *Dev) Calibration(samples []Sample) (Affine, error) { return d.opts.calibration(samples) }
 
 // certainty is what one reading says about a touch.
 type certainty uint8
@@ -57,13 +68,12 @@ func (d *Dev) readFilm() (raw image.Point, felt certainty, err error) {
 			return image.Point{}, untouched, err
 		}
 		if d.tooLight(a) || d.tooLight(b) {
-			d.count.light.Add(1)
 			return image.Point{}, untouched, nil
 		}
-		if abs(a.x-b.x) <= d.opts.Agree && abs(a.y-b.y) <= d.opts.Agree {
-			return image.Pt((a.x+b.x)/2, (a.y+b.y)/2), sure, nil
+		if near(a.at, b.at, image.Pt(agree, agree)) {
+			return a.at.Add(b.at).Div(2), sure, nil
 		}
-		d.count.unsteady.Add(1)
+		d.Counters.Unsteady.Add(1)
 	}
 	return image.Point{}, unsure, nil
 }
@@ -72,22 +82,21 @@ func (d *Dev) readFilm() (raw image.Point, felt certainty, err error) {
 // for a touch that goes on, so that a light finger does not flicker.
 func (d *Dev) tooLight(r round) bool {
 	if d.down {
-		return r.z*4 < d.opts.MinPressure*3 || r.ohm*3 > d.opts.MaxResistance*4
+		return r.z*4 < minPressure*3 || r.ohm*3 > maxResistance*4
 	}
-	return r.z < d.opts.MinPressure || r.ohm > d.opts.MaxResistance
+	return r.z < minPressure || r.ohm > maxResistance
 }
 
-// accept takes a touch's new position and returns the one that counts. A position
-// that is too far from the last one for the same finger must be read twice.
+// accept takes a touch's new position and returns the one that counts. A position that is too
+// far from the last one for the same finger must be read twice.
 func (d *Dev) accept(p image.Point) image.Point {
-	switch {
-	case !d.down || near(p, d.last, d.opts.Jump), d.jumped && near(p, d.jump, d.opts.Jump):
-		d.down, d.last, d.jumped = true, p, false
-	default:
-		d.count.jumps.Add(1)
+	most := image.Pt(jump, jump)
+	if d.down && !near(p, d.last, most) && !(d.jumped && near(p, d.jump, most)) {
 		d.jump, d.jumped = p, true
+		return d.last
 	}
-	return d.last
+	d.down, d.last, d.jumped = true, p, false
+	return p
 }
 
 // release ends a touch.
@@ -103,16 +112,15 @@ func (d *Dev) penDown() (bool, error) {
 	}
 	v, err := d.pen.Value()
 	if err != nil {
-		d.count.errors.Add(1)
+		d.Counters.Errors.Add(1)
 		return false, fmt.Errorf("touch: pen line: %w", err)
 	}
 	return v != 0, nil
 }
 
-// stillDown reads the pen line after a measurement, during which the chip holds the
-// line active, touched or not. If it is inactive, the measurement's last control byte
-// may have been disturbed and left the interrupt off; so stillDown turns the interrupt
-// on and reads the line again.
+// stillDown reads the pen line after a measurement. If it is inactive, the measurement's last
+// control byte may have been disturbed and left the interrupt off; so stillDown turns the
+// interrupt on and reads the line again.
 func (d *Dev) stillDown() (bool, error) {
 	on, err := d.penDown()
 	if err != nil || on {
@@ -125,24 +133,26 @@ func (d *Dev) stillDown() (bool, error) {
 }
 
 // Refresh is for a caller that sleeps until the pen line changes: called every few seconds, it
-// turns on an interrupt that a disturbance has turned off. It returns [ErrAbsent] if
-// nothing answers.
+// turns on an interrupt that a disturbance has turned off. It returns [ErrAbsent] if nothing
+// answers.
 func (d *Dev) Refresh() error {
 	// Z2 is at the end of its scale while nothing touches, and far from zero while
 	// something does.
-	copy(d.refreshBuf[:], []byte{ctrlZ2 | stayOn, 0, ctrlZ2, 0, 0})
-	if err := d.tx(d.refreshBuf[:5], d.refreshBuf[5:]); err != nil {
+	w, r := d.short[:5], d.short[5:]
+	copy(w, []byte{ctrlZ2 | stayOn, 0, ctrlZ2, 0, 0})
+	if err := d.tx(w, r); err != nil {
 		return err
 	}
-	if silent(d.refreshBuf[6:]) {
-		d.count.absent.Add(1)
+	if silent(r[1:]) {
+		d.Counters.Absent.Add(1)
 		return ErrAbsent
 	}
 	return nil
 }
 
-func near(a, b image.Point, within int) bool {
-	return abs(a.X-b.X) <= within && abs(a.Y-b.Y) <= within
+// near reports whether a and b are at most within apart, in X and in Y.
+func near(a, b, within image.Point) bool {
+	return abs(a.X-b.X) <= within.X && abs(a.Y-b.Y) <= within.Y
 }
 
 func abs(n int) int { return max(n, -n) }

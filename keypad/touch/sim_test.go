@@ -26,7 +26,10 @@ func (b *bench) must(err error) {
 	}
 }
 
-func setup(t *testing.T, pen bool, so sim.Options, o *touch.Opts) *bench {
+// upright is a panel of the usual size.
+var upright = touch.Opts{Size: image.Pt(240, 320)}
+
+func setup(t *testing.T, pen bool, so sim.Options, o touch.Opts) *bench {
 	t.Helper()
 	so.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	so.Seed = 3
@@ -88,7 +91,7 @@ func (b *bench) lands(size image.Point) {
 func TestTouchesLandWithinTwoPixels(t *testing.T) {
 	for _, pen := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
-			b := setup(t, pen, sim.Options{}, nil)
+			b := setup(t, pen, sim.Options{}, upright)
 			b.lands(image.Pt(240, 320))
 			b.sound()
 		})
@@ -100,7 +103,7 @@ func TestAMirroredAndSwappedPanelIsCalibrated(t *testing.T) {
 		size := image.Pt(240, 320)
 		mirrored := touch.Edges(size, 3800, 300, 3700, 250)
 		b := setup(t, true, sim.Options{Touch: sim.TouchOptions{Left: 3800, Right: 300, Top: 3700, Bottom: 250}},
-			&touch.Opts{Cal: mirrored})
+			touch.Opts{Size: size, Cal: mirrored})
 		b.lands(size)
 		b.sound()
 	})
@@ -110,7 +113,7 @@ func TestAMirroredAndSwappedPanelIsCalibrated(t *testing.T) {
 		c.XX, c.XY = c.XY, c.XX
 		c.YX, c.YY = c.YY, c.YX
 		b := setup(t, true, sim.Options{Touch: sim.TouchOptions{Left: 280, Right: 3860, Top: 340, Bottom: 3860, Swap: true}},
-			&touch.Opts{Cal: c})
+			touch.Opts{Size: size, Cal: c})
 		b.lands(size)
 		b.sound()
 	})
@@ -124,7 +127,7 @@ func TestATurnedPanelTurnsItsTouches(t *testing.T) {
 				size.X, size.Y = size.Y, size.X
 			}
 			b := setup(t, true, sim.Options{Panel: sim.PanelOptions{Rotation: rotation}},
-				&touch.Opts{Rotation: rotation, Size: size})
+				touch.Opts{Rotation: rotation, Size: size})
 			b.lands(size)
 			b.sound()
 		})
@@ -133,7 +136,7 @@ func TestATurnedPanelTurnsItsTouches(t *testing.T) {
 
 func TestAnUntouchedPanelCostsNoTransfer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := setup(t, true, sim.Options{}, nil)
+		b := setup(t, true, sim.Options{}, upright)
 		before := b.board.Counters("touch").Messages
 		for range 10 {
 			if _, pressed := b.read(); pressed {
@@ -150,7 +153,7 @@ func TestAnUntouchedPanelCostsNoTransfer(t *testing.T) {
 func TestGhostsAreNoTouches(t *testing.T) {
 	for _, pen := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
-			b := setup(t, pen, sim.Options{}, nil)
+			b := setup(t, pen, sim.Options{}, upright)
 			for range 300 {
 				b.board.GhostTouch()
 				if p, pressed := b.read(); pressed {
@@ -164,7 +167,7 @@ func TestGhostsAreNoTouches(t *testing.T) {
 
 func TestTheChipTellsPenDownAgainAfterAReading(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := setup(t, true, sim.Options{}, nil)
+		b := setup(t, true, sim.Options{}, upright)
 		for range 5 {
 			b.board.Touch(100, 100, true)
 			time.Sleep(20 * time.Millisecond)
@@ -187,7 +190,7 @@ func TestTheChipTellsPenDownAgainAfterAReading(t *testing.T) {
 func TestAMissingChipIsNoTouch(t *testing.T) {
 	for _, miso := range []byte{0x00, 0xFF} {
 		synctest.Test(t, func(t *testing.T) {
-			b := setup(t, false, sim.Options{}, nil)
+			b := setup(t, false, sim.Options{}, upright)
 			b.must(b.board.SetFault("touch", sim.Fault{Absent: true, MISO: miso}))
 			_, pressed, err := b.dev.Read()
 			if pressed {
@@ -211,7 +214,7 @@ func TestAMissingChipIsNoTouch(t *testing.T) {
 
 func TestNoiseMovesNoTouchFar(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := setup(t, true, sim.Options{}, nil)
+		b := setup(t, true, sim.Options{}, upright)
 		b.must(b.board.SetFault("touch", sim.Fault{Noise: 0.01}))
 		seen := 0
 		for range 200 {

@@ -2,27 +2,34 @@ package touch
 
 import (
 	"fmt"
+	"image"
 	"slices"
 )
 
-// Control bytes: start bit, channel, 12 bits, differential. Their two lowest
-// bits are the power-down mode: 00 powers down after the conversion and turns
-// the pen interrupt on, 01 keeps the converter on and the interrupt off.
+// Control bytes: start bit, channel, 12 bits, differential. Their two lowest bits are the
+// power-down mode: 00 powers down after the conversion and turns the pen interrupt on, 01
+// keeps the converter on and the interrupt off.
 const (
 	ctrlY  = 0x90
 	ctrlZ1 = 0xB0
 	ctrlZ2 = 0xC0
 	ctrlX  = 0xD0
 	stayOn = 0x01
-	full   = 4095
-	zDrop  = 1 // conversions dropped before Z2: the plates are driven as for Z1
 )
 
-// script returns what one transfer sends: two rounds of Z1, Z2, X and Y. A conversion
-// takes 16 clocks, so the result of conversion k is in bytes 1+2k and 2+2k of what
-// comes back, the second of which overlaps the next control byte. Only the last
-// conversion ends with the converter off and the pen interrupt on.
-func script(samples, settle int) []byte {
+const (
+	full        = 4095 // the end of the converter's scale
+	conversions = 5    // of X and of Y in a round, of which the median counts
+	settle      = 2    // dropped after each change of the channel, of 8 us each at 2 MHz
+	zDrop       = 1    // dropped before Z2: the plates are driven as for Z1
+	plateX      = 400  // resistance that is assumed for the film's X plate, in ohm
+)
+
+// script returns what one transfer sends: two rounds of Z1, Z2, X and Y. A conversion takes 16
+// clocks, so the result of conversion k is in bytes 1+2k and 2+2k of what comes back, the
+// second of which overlaps the next control byte. Only the last conversion ends with the
+// converter off and the pen interrupt on.
+func script() []byte {
 	var b []byte
 	add := func(ctrl byte, n int) {
 		for range n {
@@ -32,8 +39,8 @@ func script(samples, settle int) []byte {
 	for range 2 {
 		add(ctrlZ1, settle+1)
 		add(ctrlZ2, zDrop+1)
-		add(ctrlX, settle+samples)
-		add(ctrlY, settle+samples)
+		add(ctrlX, settle+conversions)
+		add(ctrlY, settle+conversions)
 	}
 	b[len(b)-2] &^= stayOn
 	return append(b, 0)
@@ -41,19 +48,15 @@ func script(samples, settle int) []byte {
 
 // round is the result of one round, in counts.
 type round struct {
-	z    int // pressure, Z1 + 4095 - Z2; 0: none
-	ohm  int // resistance of the contact
-	x, y int
+	z   int // pressure, Z1 + 4095 - Z2; 0: none
+	ohm int // resistance of the contact
+	at  image.Point
 }
 
-// plateX is the resistance of the X plate, in ohm, that ohm is computed with.
-const plateX = 400
-
-// powerDown makes one conversion that powers the chip down and turns its pen
-// interrupt on.
+// powerDown makes one conversion that powers the chip down and turns its pen interrupt on.
 func (d *Dev) powerDown() error {
-	copy(d.powerDownBuf[:], []byte{ctrlY, 0, 0})
-	return d.tx(d.powerDownBuf[:3], d.powerDownBuf[3:])
+	copy(d.short[:], []byte{ctrlY, 0, 0})
+	return d.tx(d.short[:3], d.short[3:6])
 }
 
 // measure makes one transfer and returns its two rounds.
@@ -62,11 +65,11 @@ func (d *Dev) measure() (a, b round, err error) {
 		return a, b, err
 	}
 	if silent(d.r[1:]) {
-		d.count.absent.Add(1)
+		d.Counters.Absent.Add(1)
 		return a, b, ErrAbsent
 	}
 	half := (len(d.r) - 1) / 2
-	return d.round(d.r[:half+1]), d.round(d.r[half:]), nil
+	return roundOf(d.r[:half+1]), roundOf(d.r[half:]), nil
 }
 
 // silent reports whether all bits after the first control byte are the same. A chip that
@@ -81,26 +84,24 @@ func silent(r []byte) bool {
 	return r[0] == 0xFF || r[0] == 0
 }
 
-// round takes the results out of one half of a transfer.
-func (d *Dev) round(r []byte) round {
-	o := &d.opts
-	k := o.Settle
+// roundOf takes the results out of one half of a transfer.
+func roundOf(r []byte) round {
+	k := settle
 	z1 := sample(r, k)
 	k += 1 + zDrop
 	z2 := sample(r, k)
-	k += 1 + o.Settle
-	x := d.median(r, k)
-	k += o.Samples + o.Settle
-	y := d.median(r, k)
-	z, ohm := 0, 0
-	// In a contact Z2 is above Z1. Z1 = 0 means no contact at all, a position at
-	// the end of the scale that no plate is driven.
-	if z1 > 0 && z1 <= z2 && x < full && y < full {
-		z = z1 + full - z2
-		// TSC2046 data sheet, equation 2; the dividend needs 33 bits.
-		ohm = int(int64(plateX*x) * int64(z2-z1) / int64(z1*(full+1)))
+	k += 1 + settle
+	x := median(r, k)
+	k += conversions + settle
+	y := median(r, k)
+	// In a contact Z2 is above Z1. Z1 = 0 means no contact at all, a position at the end of
+	// the scale that no plate is driven.
+	if z1 == 0 || z1 > z2 || x == full || y == full {
+		return round{}
 	}
-	return round{z: z, ohm: ohm, x: x, y: y}
+	// TSC2046 data sheet, equation 2; the dividend needs 33 bits.
+	ohm := int64(plateX*x) * int64(z2-z1) / int64(z1*(full+1))
+	return round{z: z1 + full - z2, ohm: int(ohm), at: image.Pt(x, y)}
 }
 
 // sample returns the result of conversion k: a busy bit, 12 bits, three zeros.
@@ -108,20 +109,21 @@ func sample(r []byte, k int) int {
 	return (int(r[1+2*k])<<8 | int(r[2+2*k])) >> 3 & full
 }
 
-// median returns that of the Samples conversions from k on.
-func (d *Dev) median(r []byte, k int) int {
-	for i := range d.med {
-		d.med[i] = sample(r, k+i)
+// median returns that of the conversions from k on.
+func median(r []byte, k int) int {
+	var of [conversions]int
+	for i := range of {
+		of[i] = sample(r, k+i)
 	}
-	slices.Sort(d.med)
-	return d.med[len(d.med)/2]
+	slices.Sort(of[:])
+	return of[conversions/2]
 }
 
 func (d *Dev) tx(w, r []byte) error {
 	if err := d.conn.Tx(w, r); err != nil {
-		d.count.errors.Add(1)
+		d.Counters.Errors.Add(1)
 		return fmt.Errorf("touch: transfer: %w", err)
 	}
-	d.count.transfers.Add(1)
+	d.Counters.Transfers.Add(1)
 	return nil
 }

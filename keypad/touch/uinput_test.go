@@ -63,7 +63,7 @@ func TestADeviceOfTheKernelIsFollowedAndTakenForItselfAlone(t *testing.T) {
 	for _, multi := range []bool{true, false} {
 		name := map[bool]string{true: "latchkey test panel", false: "latchkey test film"}[multi]
 		w := uinput(t, name, multi)
-		d, err := NewEvdev(name, &EvdevOpts{Size: image.Pt(240, 320)})
+		d, err := NewEvdev(name, Opts{Size: image.Pt(240, 320)})
 		if err != nil {
 			t.Fatal(err)
 		}
