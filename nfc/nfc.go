@@ -1,8 +1,8 @@
-// Package nfc reports when a card is presented to the reader and when it is taken
-// away, with a chip that can only be asked which card it sees right now.
+// Package nfc reports when a card is presented to the reader and when it is taken away, with a
+// chip that can only be asked which card it sees right now.
 //
-// A card's UID identifies it and proves nothing: it can be copied, and some cards
-// and most phones make up a new one each time (see [Presented.Random]).
+// A card's UID identifies it and proves nothing: it can be copied, and some cards and most
+// phones make up a new one each time.
 package nfc
 
 import (
@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// Chip is an NFC controller. Poll looks for a card once: it writes the card's UID
-// into uid, which has room for 10 bytes, and returns its length, or 0 without a
-// card. It starts and restarts the chip by itself and returns an error while the
-// chip does not work, with the same text for the same fault. *pn532.Dev is one.
+// Chip is an NFC controller. Poll looks for a card once: it writes the card's UID into uid,
+// which has room for 10 bytes, and returns its length, or 0 without a card. It starts and
+// restarts the chip by itself and returns an error while the chip does not work, with the same
+// text for the same fault. *pn532.Dev is one.
 type Chip interface {
 	Poll(ctx context.Context, uid []byte) (int, error)
 }
@@ -24,57 +24,40 @@ type Chip interface {
 // Event is one of [Presented], [Removed] and [Health].
 type Event interface{ event() }
 
-// Presented says that a card is there that was not there before.
-type Presented struct {
-	// UID has 4, 7 or 10 bytes, leading zeros included. It belongs to the receiver,
-	// who wipes it after use.
-	UID []byte
-	// Random says that the card has made up its UID (ISO/IEC 14443-3: four bytes,
-	// the first of them 08): it identifies nobody.
-	Random bool
-}
+// Presented says that a card is there that was not there before. Its UID has 4, 7 or 10 bytes,
+// leading zeros included, and belongs to the receiver, who wipes it after use.
+type Presented struct{ UID []byte }
 
 // Removed says that no card is there any more.
 type Removed struct{}
 
-// Health says whether cards can be read; Err is nil if they can. The first one comes
-// as soon as that is known, further ones when a change has lasted for Opts.Steady:
-// a chip that recovers at once is not reported.
+// Health says whether cards can be read; Err is nil if they can. The first one comes as soon as
+// that is known, further ones when a change has lasted for a second: a chip that recovers at
+// once is not reported.
 type Health struct{ Err error }
 
 func (Presented) event() {}
 func (Removed) event()   {}
 func (Health) event()    {}
 
-// Opts holds times and counts. A zero field means that of DefaultOpts.
-type Opts struct {
-	// Interval is the time from one poll to the next while no card is there.
-	Interval time.Duration
-	// Present is the same while a card is there.
-	Present time.Duration
-	// Misses is how many polls in a row must find no card until Removed.
-	Misses int
-	// Hidden is how long a card that is not seen counts as present while another
-	// one is seen: of two on the antenna a chip finds now one, now the other.
-	Hidden time.Duration
-	// Steady is how long a change of health must last until it is reported.
-	Steady time.Duration
-}
+// A card is found within a quarter of a second with some 13 wake-ups a second (three a poll of
+// the PN532), and its removal after 0.9 s.
+const (
+	interval        = 225 * time.Millisecond // from one poll to the next while no card is there
+	presentInterval = 400 * time.Millisecond // the same while one is there
+	maxMisses       = 3                      // polls in a row without a card until Removed
 
-// DefaultOpts finds a card within a quarter of a second with some 13 wake-ups a
-// second (three a poll of the PN532), and its removal after 0.9 s.
-var DefaultOpts = Opts{
-	Interval: 225 * time.Millisecond,
-	Present:  400 * time.Millisecond,
-	Misses:   3,
-	Hidden:   10 * time.Second,
-	Steady:   time.Second,
-}
+	// hiddenFor is how long a card that is not seen counts as present while another one is
+	// seen: of two on the antenna a chip finds now one, now the other.
+	hiddenFor = 10 * time.Second
+
+	steadyFor = time.Second // how long a change of health lasts until it is reported
+	maxCards  = 4           // more than anybody holds to an antenna at once
+)
 
 // Poller follows which cards are on one chip's antenna.
 type Poller struct {
 	chip Chip
-	opts Opts
 
 	present  []card // at most maxCards, the one seen last at the end
 	misses   int
@@ -84,9 +67,6 @@ type Poller struct {
 	since    time.Time // of that state; zero if there is none
 }
 
-// maxCards is more than anybody holds to an antenna at once.
-const maxCards = 4
-
 // card is a card that is there; n is 0 for none.
 type card struct {
 	uid  [10]byte
@@ -94,7 +74,8 @@ type card struct {
 	seen time.Time
 }
 
-// random reports whether the UID is a random one (ISO/IEC 14443-3).
+// random reports whether the card has made up its UID (ISO/IEC 14443-3: four bytes, the first
+// of them 08).
 func (c *card) random() bool { return c.n == 4 && c.uid[0] == 0x08 }
 
 // same reports whether c and o may be one card: those with random UIDs always may.
@@ -102,33 +83,11 @@ func (c *card) same(o *card) bool {
 	return c.n == o.n && c.uid == o.uid || c.random() && o.random()
 }
 
-// New makes a poller. o may be nil.
-func New(c Chip, o *Opts) *Poller {
-	if o == nil {
-		o = &DefaultOpts
-	}
-	r := &Poller{chip: c, opts: *o, present: make([]card, 0, maxCards)}
-	if r.opts.Interval <= 0 {
-		r.opts.Interval = DefaultOpts.Interval
-	}
-	if r.opts.Present <= 0 {
-		r.opts.Present = DefaultOpts.Present
-	}
-	if r.opts.Misses <= 0 {
-		r.opts.Misses = DefaultOpts.Misses
-	}
-	if r.opts.Hidden <= 0 {
-		r.opts.Hidden = DefaultOpts.Hidden
-	}
-	if r.opts.Steady <= 0 {
-		r.opts.Steady = DefaultOpts.Steady
-	}
-	return r
-}
+// New makes a poller.
+func New(c Chip) *Poller { return &Poller{chip: c, present: make([]card, 0, maxCards)} }
 
-// Run polls until ctx is done and returns ctx's error. It calls on for each event,
-// and polling waits until on returns. Cards that are there at the end are forgotten
-// without an event.
+// Run polls until ctx is done and returns ctx's error. It calls on for each event, and polling
+// waits until on returns. Cards that are there at the end are forgotten without an event.
 func (r *Poller) Run(ctx context.Context, on func(Event)) error {
 	defer r.forget()
 	next := time.NewTimer(0)
@@ -147,8 +106,7 @@ func (r *Poller) Run(ctx context.Context, on func(Event)) error {
 	}
 }
 
-// poll polls once, reports what has changed, and returns how long to wait until the
-// next poll.
+// poll polls once, reports what has changed, and returns how long to wait until the next poll.
 func (r *Poller) poll(ctx context.Context, on func(Event)) time.Duration {
 	begin := time.Now()
 	c := card{seen: begin}
@@ -166,19 +124,18 @@ func (r *Poller) poll(ctx context.Context, on func(Event)) time.Duration {
 	clear(c.uid[c.n:])
 	r.reportHealth(err, on)
 	r.update(&c, on)
-	gap := r.opts.Interval
+	gap := interval
 	if len(r.present) != 0 && r.misses == 0 {
-		gap = r.opts.Present
+		gap = presentInterval
 	}
 	return max(gap-time.Since(begin), gap/4) // a slow chip must not take all of the processor
 }
 
-// update takes what a poll has found. A poll that failed says nothing about cards
-// and counts as a miss: otherwise a card that was taken away and presented again
-// while the chip was out of order would never open the door.
+// update takes what a poll has found. A poll that failed counts as a miss: otherwise a card that
+// was taken away and presented again while the chip was out of order would never open the door.
 func (r *Poller) update(c *card, on func(Event)) {
 	if c.n == 0 {
-		if r.misses++; len(r.present) != 0 && r.misses >= r.opts.Misses {
+		if r.misses++; len(r.present) != 0 && r.misses >= maxMisses {
 			r.forget()
 			on(Removed{})
 		}
@@ -188,14 +145,14 @@ func (r *Poller) update(c *card, on func(Event)) {
 	known := false
 	r.present = slices.DeleteFunc(r.present, func(t card) bool {
 		known = known || t.same(c)
-		return t.same(c) || c.seen.Sub(t.seen) >= r.opts.Hidden
+		return t.same(c) || c.seen.Sub(t.seen) >= hiddenFor
 	})
 	if len(r.present) == maxCards {
 		r.present = slices.Delete(r.present, 0, 1)
 	}
 	r.present = append(r.present, *c)
 	if !known {
-		on(Presented{UID: bytes.Clone(c.uid[:c.n]), Random: c.random()})
+		on(Presented{bytes.Clone(c.uid[:c.n])})
 	}
 }
 
@@ -205,8 +162,8 @@ func (r *Poller) forget() {
 	r.present = r.present[:0]
 }
 
-// reportHealth reports the chip's health if it has changed and that has lasted.
-// Errors with the same text are the same fault.
+// reportHealth reports the chip's health if it has changed and that has lasted. Errors with the
+// same text are the same fault.
 func (r *Poller) reportHealth(err error, on func(Event)) {
 	text := ""
 	if err != nil {
@@ -220,7 +177,7 @@ func (r *Poller) reportHealth(err error, on func(Event)) {
 	case r.since.IsZero() || text != r.other:
 		r.other, r.since = text, time.Now()
 		return
-	case time.Since(r.since) < r.opts.Steady:
+	case time.Since(r.since) < steadyFor:
 		return
 	}
 	r.reported, r.health, r.since = true, text, time.Time{}

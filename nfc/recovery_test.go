@@ -43,13 +43,13 @@ func admit(t *testing.T, irq, reset bool) *patient {
 		out, err = p.board.Output("nfc-reset")
 		p.must(err)
 	}
-	p.dev, err = pn532.NewSPI(port, in, out, nil)
+	p.dev, err = pn532.NewSPI(port, in, out)
 	p.must(err)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = nfc.New(p.dev, nil).Run(ctx, func(e nfc.Event) {
+		_ = nfc.New(p.dev).Run(ctx, func(e nfc.Event) {
 			switch e := e.(type) {
 			case nfc.Presented:
 				p.cards = append(p.cards, e.UID)
@@ -123,10 +123,10 @@ func (p *patient) recovers() {
 	if last := p.healths[len(p.healths)-1]; last != nil {
 		p.Errorf("5 s after the fault's end: %v", last)
 	}
-	before := p.dev.Counters()
+	losses, starts := p.dev.Counters.Losses.Load(), p.dev.Counters.Starts.Load()
 	p.pass(time.Minute)
-	if c := p.dev.Counters(); c.Losses != before.Losses || c.Starts != before.Starts {
-		p.Errorf("it goes on failing: %+v, then %+v", before, c)
+	if c := &p.dev.Counters; c.Losses.Load() != losses || c.Starts.Load() != starts {
+		p.Errorf("it goes on failing: %d losses and %d starts, then %+v", losses, starts, c)
 	}
 	for _, v := range p.board.Violations() {
 		p.Errorf("violation: %s", v)
@@ -139,9 +139,9 @@ func TestAChipThatIsDeadForLongIsSaidOnceAndLookedForAtLeisureAndReadsCardsFiveS
 			wirings(t, func(p *patient) {
 				p.pass(10 * time.Second)
 				p.must(p.board.Inject(fault, sim.Injection{Active: true, For: long}))
-				before := p.dev.Counters().Transfers
+				before := p.dev.Counters.Transfers.Load()
 				p.pass(long)
-				if n := float64(p.dev.Counters().Transfers-before) / long.Seconds(); n > 15 {
+				if n := float64(p.dev.Counters.Transfers.Load()-before) / long.Seconds(); n > 15 {
 					p.Errorf("%s: %.1f transfers a second to a chip that is not there", fault, n)
 				}
 				if len(p.healths) != 2 || p.healths[0] != nil || p.healths[1] == nil {
@@ -177,10 +177,10 @@ func TestCardsAreReadThroughNoiseAndBadFramesAndNobodyHears(t *testing.T) {
 				p.must(p.board.Inject(fault, sim.Injection{Active: true, Amount: amount}))
 				for range 100 {
 					if right, wrong := p.show(); right != 1 || wrong != 0 {
-						p.Fatalf("a card was reported %d times, another %d times: %+v", right, wrong, p.dev.Counters())
+						p.Fatalf("a card was reported %d times, another %d times: %+v", right, wrong, &p.dev.Counters)
 					}
 				}
-				if c := p.dev.Counters(); c.Retries == 0 && fault != "nfc-extended-frames" {
+				if c := &p.dev.Counters; c.Retries.Load() == 0 && fault != "nfc-extended-frames" {
 					p.Errorf("there was no fault: %+v", c)
 				}
 				if len(p.healths) != 1 || p.healths[0] != nil {
@@ -200,7 +200,7 @@ func TestAWireFullOfNoiseMakesNoOtherCardOfOne(t *testing.T) {
 		for range 300 {
 			right, wrong := p.show()
 			if wrong != 0 || right > 1 {
-				p.Fatalf("a card was reported %d times, another %d times: %+v", right, wrong, p.dev.Counters())
+				p.Fatalf("a card was reported %d times, another %d times: %+v", right, wrong, &p.dev.Counters)
 			}
 			reported += right
 		}
@@ -224,8 +224,8 @@ func TestAChipThatKeepsResettingReadsCardsAndIsHardlySpokenOf(t *testing.T) {
 		if missed > 4 {
 			p.Errorf("%d of 200 cards were not read once", missed)
 		}
-		if c := p.dev.Counters(); c.Losses < 100 || len(p.healths) > 3 {
-			p.Errorf("%d losses, reported %v", c.Losses, p.healths)
+		if c := &p.dev.Counters; c.Losses.Load() < 100 || len(p.healths) > 3 {
+			p.Errorf("%d losses, reported %v", c.Losses.Load(), p.healths)
 		}
 		p.must(p.board.Inject("nfc-reset", sim.Injection{}))
 		p.recovers()

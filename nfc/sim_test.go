@@ -36,14 +36,14 @@ func open(t *testing.T, f sim.Fault) *door {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d.dev, err = pn532.NewSPI(port, nil, nil, nil); err != nil {
+	if d.dev, err = pn532.NewSPI(port, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = nfc.New(d.dev, nil).Run(ctx, func(e nfc.Event) {
+		_ = nfc.New(d.dev).Run(ctx, func(e nfc.Event) {
 			d.mu.Lock()
 			defer d.mu.Unlock()
 			d.reported = append(d.reported, say(e))

@@ -26,16 +26,16 @@ func (in *instruments) openCards(b *board.Board) error {
 	if err != nil {
 		return err
 	}
-	chip, err := pn532.NewSPI(port, irq, reset, nil)
+	chip, err := pn532.NewSPI(port, irq, reset)
 	if err != nil {
 		return err
 	}
 	in.haltAtEnd(chip.Halt)
 	in.chips = append(in.chips, func() status.Chip {
-		c := chip.Counters()
-		return status.Chip{Name: "nfc", Transfers: c.Transfers, Errors: c.Errors, Retries: c.Retries, Resets: c.Starts}
+		c := &chip.Counters
+		return status.Chip{Name: "nfc", Transfers: c.Transfers.Load(), Errors: c.Errors.Load(), Retries: c.Retries.Load(), Resets: c.Starts.Load()}
 	})
-	in.cards = nfc.New(watchedChip{chip, in.parts.NewPart("looking for a card", wire.SubjectNFC)}, nil)
+	in.cards = nfc.New(watchedChip{chip, in.parts.NewPart("looking for a card", wire.SubjectNFC)})
 	return nil
 }
 

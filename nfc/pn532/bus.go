@@ -14,9 +14,9 @@ const (
 	opRead   = 0x03
 )
 
-// tx makes one transfer, full duplex: it sends w and returns what came back, in
-// d.rxBuf. The chip takes the lowest bit first, which a Raspberry Pi's SPI cannot
-// do; so every byte is reversed.
+// tx makes one transfer, full duplex: it sends w and returns what came back, in d.rxBuf. The
+// chip takes the lowest bit first, which a Raspberry Pi's SPI cannot do; so every byte is
+// reversed.
 func (d *Dev) tx(w []byte) ([]byte, error) {
 	for i, v := range w {
 		d.txBuf[i] = bits.Reverse8(v)
@@ -24,10 +24,10 @@ func (d *Dev) tx(w []byte) ([]byte, error) {
 	r := d.rxBuf[:len(w)]
 	err := d.conn.Tx(d.txBuf[:len(w)], r)
 	if err != nil {
-		d.count.errors.Add(1)
+		d.Counters.Errors.Add(1)
 		return nil, fmt.Errorf("pn532: transfer: %w", err)
 	}
-	d.count.transfers.Add(1)
+	d.Counters.Transfers.Add(1)
 	for i, v := range r {
 		r[i] = bits.Reverse8(v)
 	}
@@ -41,9 +41,8 @@ func (d *Dev) writeFrame(frame []byte) error {
 	return err
 }
 
-// readBytes reads n bytes after the op code. The byte that came back during the op
-// code is part of the result: a chip that was left in the middle of a frame puts one
-// of the frame's there.
+// readBytes reads n bytes after the op code. The byte that came back during the op code is part
+// of the result: a chip that was left in the middle of a frame puts one of the frame's there.
 func (d *Dev) readBytes(n int) ([]byte, error) {
 	clear(d.idle[:1+n])
 	d.idle[0] = opRead
@@ -62,13 +61,13 @@ func (d *Dev) status() (bool, error) {
 	return r[1]&1 == 1 && r[1] != 0xFF, nil
 }
 
-// ready reports whether a frame is ready. It asks the chip, too, if the interrupt
-// line says so, because no data sheet says when the chip releases the line.
+// ready reports whether a frame is ready. It asks the chip, too, if the interrupt line says so,
+// because no data sheet says when the chip releases the line.
 func (d *Dev) ready() (bool, error) {
 	if d.irq != nil && !d.irqDead {
 		v, err := d.irq.Value()
 		if err != nil {
-			d.count.errors.Add(1)
+			d.Counters.Errors.Add(1)
 			return false, fmt.Errorf("pn532: interrupt line: %w", err)
 		}
 		if v == 0 {
@@ -78,10 +77,10 @@ func (d *Dev) ready() (bool, error) {
 	return d.status()
 }
 
-// waitReady waits until a frame is ready: it asks after first and then every step. It
-// returns errTimeout after limit. d.late says that the first time was too early,
-// d.waited how long it took.
-func (d *Dev) waitReady(ctx context.Context, first, step, limit time.Duration) error {
+// waitReady waits until a frame is ready: it asks after first and then every pollStep. It
+// returns errTimeout after limit. d.late says that the first time was too early, d.waited how
+// long it took.
+func (d *Dev) waitReady(ctx context.Context, first, limit time.Duration) error {
 	begin := time.Now()
 	pause := first
 	for d.late = false; ; d.late = true {
@@ -96,25 +95,22 @@ func (d *Dev) waitReady(ctx context.Context, first, step, limit time.Duration) e
 		if left <= 0 {
 			return d.lastTry()
 		}
-		pause = min(step, left)
+		pause = min(pollStep, left)
 	}
 }
 
-// lastTry asks the chip itself before waitReady gives up: perhaps only the interrupt
-// line is broken. It is then not used until the next start.
+// lastTry asks the chip itself before waitReady gives up: perhaps only the interrupt line is
+// broken. It is then not used until the next start.
 func (d *Dev) lastTry() error {
 	if d.irq == nil || d.irqDead {
 		return errTimeout
 	}
 	ok, err := d.status()
-	if err != nil {
-		return err
-	}
-	if !ok {
+	if err == nil && !ok {
 		return errTimeout
 	}
-	d.irqDead = true
-	return nil
+	d.irqDead = ok
+	return err
 }
 
 // wait returns nil after d, or ctx's error if ctx ends first.

@@ -13,43 +13,12 @@ const (
 	cmdSAMConfiguration    = 0x14
 	cmdRFConfiguration     = 0x32
 	cmdInListPassiveTarget = 0x4A
-	cmdInRelease           = 0x52
 )
-
-// Status is the error in a response of the chip (UM0701-02 §7.1).
-type Status byte
-
-// Some statuses.
-const (
-	StatusTimeout     Status = 0x01 // the card has not answered
-	StatusCRC         Status = 0x02
-	StatusParity      Status = 0x03
-	StatusFraming     Status = 0x05
-	StatusCollision   Status = 0x06
-	StatusOverheating Status = 0x0D
-	StatusParameter   Status = 0x10
-	StatusNotAllowed  Status = 0x27
-	StatusReleased    Status = 0x29
-	StatusCardGone    Status = 0x2B
-	StatusOverCurrent Status = 0x2D
-)
-
-// Error gives the code in hexadecimal, as the user manual does.
-func (s Status) Error() string { return fmt.Sprintf("pn532: status %02X", byte(s)) }
-
-// statusOf returns nil for 00. The two highest bits are flags, not errors.
-func statusOf(b byte) error {
-	if b &= 0x3F; b != 0 {
-		return Status(b)
-	}
-	return nil
-}
 
 // Version is the answer to GetFirmwareVersion.
 type Version struct {
 	IC       byte // 32 hex: PN532
 	Ver, Rev byte
-	Support  byte // bit 0 ISO/IEC 14443 A, 1 B, 2 ISO/IEC 18092
 }
 
 // String is of the form "PN532 firmware 1.6".
@@ -71,12 +40,12 @@ func (d *Dev) GetFirmwareVersion(ctx context.Context) (Version, error) {
 	if len(r) != 4 {
 		return Version{}, errTruncated
 	}
-	return Version{IC: r[0], Ver: r[1], Rev: r[2], Support: r[3]}, nil
+	return Version{IC: r[0], Ver: r[1], Rev: r[2]}, nil
 }
 
-// SAMConfiguration sets normal mode (no secure access module) and, if irq, makes
-// the chip drive its interrupt line. It ends the low-battery mode in which the
-// chip powers up; commands that use the radio only work after it.
+// SAMConfiguration sets normal mode (no secure access module) and, if irq, makes the chip drive
+// its interrupt line. It ends the low-battery mode in which the chip powers up; commands that
+// use the radio only work after it.
 func (d *Dev) SAMConfiguration(ctx context.Context, irq bool) error {
 	p := byte(0x00)
 	if irq {
@@ -105,42 +74,26 @@ func (d *Dev) RFConfiguration(ctx context.Context, item byte, data ...byte) erro
 	return err
 }
 
-// InRelease deselects target tg, or all targets if 0, and forgets it.
-func (d *Dev) InRelease(ctx context.Context, tg byte) error {
-	r, err := d.exchangeShort(ctx, 1, cmdInRelease, tg)
-	if err != nil {
-		return err
-	}
-	if len(r) != 1 {
-		return errTruncated
-	}
-	return statusOf(r[0])
-}
-
 // Target is one ISO/IEC 14443-3 type A card.
 type Target struct {
-	Number byte   // given by the chip: 1 or 2
-	ATQA   uint16 // the chip sends its high byte first
-	SAK    byte
-	N      int // bytes of the UID: 4, 7 or 10
-	UID    [10]byte
+	N   int // bytes of the UID: 4, 7 or 10
+	UID [10]byte
 }
 
-// random reports whether the card has made up its UID (ISO/IEC 14443-3: four bytes,
-// the first of them 08), which changes each time.
+// random reports whether the card has made up its UID (ISO/IEC 14443-3: four bytes, the first
+// of them 08), which changes each time.
 func (t *Target) random() bool { return t.N == 4 && t.UID[0] == 0x08 }
 
-// listRoom is the longest answer of InListPassiveTarget that is accepted: one
-// target with a UID of 10 bytes and an ATS of up to 64.
-const listRoom = 2 + 5 + 10 + 64
+// Limits of InListPassiveTarget.
+const (
+	listRetries = 2                      // without a card (MxRtyPassiveActivation)
+	listRoom    = 2 + 5 + 10 + 64        // of an answer: one target with a UID of 10 bytes and an ATS of up to 64
+	listLimit   = 500 * time.Millisecond // with those retries it needs some tens
+)
 
-// listLimit is how long InListPassiveTarget may take; with a few retries it needs
-// some tens of milliseconds.
-const listLimit = 500 * time.Millisecond
-
-// InListPassiveTarget looks for one card (106 kbit/s, type A) with as many retries
-// as RFConfiguration has set, and switches the field on if it is off. It returns
-// false if there is none, and [ErrTarget] for an answer that no card gives.
+// InListPassiveTarget looks for one card (106 kbit/s, type A) with as many retries as
+// RFConfiguration has set, and switches the field on if it is off. It returns false if there is
+// none, and [ErrTarget] for an answer that no card gives.
 func (d *Dev) InListPassiveTarget(ctx context.Context, t *Target) (bool, error) {
 	const maxTg, typeA = 1, 0
 	defer clear(d.rxBuf[:]) // holds the UID, even if the answer was garbled
@@ -157,8 +110,8 @@ func (d *Dev) InListPassiveTarget(ctx context.Context, t *Target) (bool, error) 
 	return parseTarget(r, t)
 }
 
-// adaptListTime sets when waitReady first asks for the next answer: a little earlier
-// each time, until that was too early. So nearly all answers take one status byte.
+// adaptListTime sets when waitReady first asks for the next answer: a little earlier each time,
+// until that was too early. So nearly all answers take one status byte.
 func (d *Dev) adaptListTime() {
 	t := d.listTime - pollStep/20
 	if d.late {
@@ -167,16 +120,13 @@ func (d *Dev) adaptListTime() {
 	d.listTime = min(max(t, firstPoll), listLimit/2)
 }
 
-// parseTarget parses an answer of InListPassiveTarget: NbTg, then Tg, ATQA, SAK, the
-// UID's length and bytes, and the ATS if there is one.
+// parseTarget parses an answer of InListPassiveTarget: NbTg, then Tg, ATQA, SAK, the UID's
+// length and bytes, and the ATS if there is one.
 func parseTarget(r []byte, t *Target) (bool, error) {
-	if len(r) < 1 {
-		return false, ErrTarget
-	}
-	if r[0] == 0 {
+	if len(r) > 0 && r[0] == 0 {
 		return false, nil
 	}
-	if r[0] != 1 || len(r) < 6 {
+	if len(r) < 6 || r[0] != 1 {
 		return false, ErrTarget
 	}
 	const cascade = 0x04 // SAK bit 2: the UID is not complete
@@ -187,7 +137,7 @@ func parseTarget(r []byte, t *Target) (bool, error) {
 	if ats := rest[n:]; len(ats) > 0 && int(ats[0]) != len(ats) { // counts itself
 		return false, ErrTarget
 	}
-	*t = Target{Number: r[1], ATQA: uint16(r[2])<<8 | uint16(r[3]), SAK: sak, N: n}
+	*t = Target{N: n}
 	copy(t.UID[:], rest[:n])
 	return true, nil
 }

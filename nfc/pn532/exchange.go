@@ -28,48 +28,45 @@ var (
 // ErrSyntax says that the chip received a command and refused its contents.
 var ErrSyntax = errors.New("pn532: the chip refused a command (application level error)")
 
-// command is one exchange: body is the command code and its parameters, room the
-// maximum length of the response, response code included, first when to ask for the
-// response first, and limit how long it may take.
+// command is one exchange.
 type command struct {
-	body         []byte
-	room         int
-	first, limit time.Duration
+	body  []byte        // the command code and its parameters
+	room  int           // the longest response, response code included
+	first time.Duration // when to ask for the response first
+	limit time.Duration // how long the response may take
 }
 
-// exchange carries out a command and returns the parameters of its response, in a
-// buffer that the next transfer overwrites. After a failure it aborts the command, so
-// that the chip is idle if possible.
+// exchange carries out a command and returns the parameters of its response, in a buffer that
+// the next transfer overwrites. After a failure it aborts the command, so that the chip is idle
+// if possible.
 //
-// An undisturbed exchange has five transfers: the command, status, ACK, status,
-// response. Each status that was read too early is one more; with an interrupt line
-// that works there are none of these.
+// An undisturbed exchange has five transfers: the command, status, ACK, status, response. Each
+// status that was read too early is one more; with an interrupt line that works there are none
+// of these.
 func (d *Dev) exchange(ctx context.Context, c command) ([]byte, error) {
 	data, err := d.attempt(ctx, c)
-	if err != nil && !errors.Is(err, ErrSyntax) {
-		d.abort()
+	if err == nil || errors.Is(err, ErrSyntax) {
+		return data, err
 	}
-	return data, err
+	d.abort()
+	return nil, fmt.Errorf("command %02X: %w", c.body[0], err)
 }
 
 func (d *Dev) attempt(ctx context.Context, c command) ([]byte, error) {
 	if err := d.sendCommand(ctx, c.body); err != nil {
-		return nil, fmt.Errorf("command %02X: %w", c.body[0], err)
+		return nil, err
 	}
 	first := c.first
-	for i := 0; ; i++ {
-		if err := d.waitReady(ctx, first, pollStep, c.limit); err != nil {
-			return nil, fmt.Errorf("command %02X: %w", c.body[0], err)
+	for i := 1; ; i++ {
+		if err := d.waitReady(ctx, first, c.limit); err != nil {
+			return nil, err
 		}
 		data, err := d.readResponse(c)
-		if err == nil || errors.Is(err, ErrSyntax) {
+		if i == maxReads || !garbled(err) {
 			return data, err
 		}
-		if i == maxReads-1 || !garbled(err) {
-			return nil, fmt.Errorf("command %02X: %w", c.body[0], err)
-		}
 		d.noteGarbled()
-		d.count.retries.Add(1)
+		d.Counters.Retries.Add(1)
 		if err := d.writeFrame(nackFrame[:]); err != nil { // send it again
 			return nil, err
 		}
@@ -82,12 +79,11 @@ const noisyFor = 5 * time.Minute
 
 // noteGarbled counts a garbled frame.
 func (d *Dev) noteGarbled() {
-	d.count.garbled.Add(1)
+	d.Counters.Garbled.Add(1)
 	d.noisy = time.Now().Add(noisyFor)
 }
 
-// garbled reports whether an error may come from noise on the wires, so that asking
-// again helps.
+// garbled reports whether an error may come from noise on the wires, so that asking again helps.
 func garbled(err error) bool {
 	return errors.Is(err, errNoFrame) || errors.Is(err, errTruncated) ||
 		errors.Is(err, errChecksum) || errors.Is(err, errDirection)
@@ -98,20 +94,20 @@ func (d *Dev) sendCommand(ctx context.Context, body []byte) error {
 	d.command = appendFrame(d.command[:0], body...)
 	for i := range maxSends {
 		if i > 0 {
-			d.count.retries.Add(1)
+			d.Counters.Retries.Add(1)
 		}
 		if err := d.writeFrame(d.command); err != nil {
 			return err
 		}
-		err := d.waitReady(ctx, firstPoll, pollStep, ackWait)
+		err := d.waitReady(ctx, firstPoll, ackWait)
 		if errors.Is(err, errTimeout) {
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		// Exactly the six bytes of an ACK: reading more would take the first byte
-		// of the response.
+		// Exactly the six bytes of an ACK: reading more would take the first byte of the
+		// response.
 		r, err := d.readBytes(len(ackFrame))
 		if err != nil {
 			return err
@@ -148,8 +144,8 @@ func (d *Dev) readResponse(c command) ([]byte, error) {
 	return data[1:], nil
 }
 
-// drain reads and drops frames that are ready: after a restart, the answer to what
-// the host asked before.
+// drain reads and drops frames that are ready: after a restart, the answer to what the host
+// asked before.
 func (d *Dev) drain(ctx context.Context) error {
 	for range 3 {
 		ok, err := d.status()
@@ -166,8 +162,8 @@ func (d *Dev) drain(ctx context.Context) error {
 	return nil
 }
 
-// abort ends whatever the chip does, with an ACK from the host, which has no answer.
-// It includes the pause that the chip needs, also when the caller's context has ended.
+// abort ends whatever the chip does, with an ACK from the host, which has no answer. It includes
+// the pause that the chip needs, also when the caller's context has ended.
 func (d *Dev) abort() {
 	if d.writeFrame(ackFrame[:]) == nil {
 		time.Sleep(abortPause)

@@ -98,13 +98,6 @@ func TestTargetsAreTakenApartWithinBounds(t *testing.T) {
 			t.Errorf("%q: %v, %+v, %v", c.in, found, target, err)
 		}
 	}
-	var target Target
-	if _, err := parseTarget(unhex("01 01 03 44 20 07 04 01 02 03 04 05 06"), &target); err != nil {
-		t.Fatal(err)
-	}
-	if target.Number != 1 || target.ATQA != 0x0344 || target.SAK != 0x20 {
-		t.Errorf("%+v", target)
-	}
 }
 
 func FuzzParseFrame(f *testing.F) {

@@ -1,14 +1,14 @@
-// Package pn532 drives NXP's PN532 NFC controller over SPI, as far as a reader of
-// ISO/IEC 14443 type A cards needs it: which card is on the antenna.
+// Package pn532 drives NXP's PN532 NFC controller over SPI, as far as a reader of ISO/IEC 14443
+// type A cards needs it: which card is on the antenna.
 //
-// The chip runs firmware of its own on a module that people plug in and wire. It may
-// be missing, asleep, in the middle of an earlier answer, or reset without the driver
-// noticing. [Dev.Poll] recovers from all of that by itself; where it cannot, its error
-// stays the same for as long as the fault lasts.
+// The chip runs firmware of its own on a module that people plug in and wire. It may be
+// missing, asleep, in the middle of an earlier answer, or reset without the driver noticing.
+// [Dev.Poll] recovers from all of that by itself; where it cannot, its error stays the same for
+// as long as the fault lasts.
 //
-// Sources: NXP UM0701-02 (PN532 user manual, firmware 1.6), NXP AN10609
-// (PN532 C106 application note: mode 0 only, low-battery start), PN532/C1 data
-// sheet. Numbers are hexadecimal where they are the chip's.
+// Sources: NXP UM0701-02 (PN532 user manual, firmware 1.6), NXP AN10609 (PN532 C106 application
+// note: mode 0 only, low-battery start), PN532/C1 data sheet. Numbers are hexadecimal where
+// they are the chip's.
 package pn532
 
 import (
@@ -21,32 +21,18 @@ import (
 	"periph.io/x/conn/v3/spi"
 )
 
-// Input is the interrupt line (P70_IRQ); 1 is active: a frame is ready.
-// *gpiocdev.Line fits.
+// Input is the interrupt line (P70_IRQ); 1 is active: a frame is ready. *gpiocdev.Line fits.
 type Input interface {
 	Value() (int, error)
 }
 
-// Output is the reset line (RSTPD_N); 1 holds the chip in reset.
-// *gpiocdev.Line fits.
+// Output is the reset line (RSTPD_N); 1 holds the chip in reset. *gpiocdev.Line fits.
 type Output interface {
 	SetValue(value int) error
 }
 
-// MaxFreq is the chip's highest SPI clock.
-const MaxFreq = 5 * physic.MegaHertz
-
-// Opts holds what differs between boards. A zero field means that of DefaultOpts.
-type Opts struct {
-	// Freq is the highest clock, at most MaxFreq.
-	Freq physic.Frequency
-	// Retries is how often InListPassiveTarget tries again if it finds no card
-	// (MxRtyPassiveActivation), 1 to 0x20.
-	Retries byte
-}
-
-// DefaultOpts fits the common modules.
-var DefaultOpts = Opts{Freq: physic.MegaHertz, Retries: 2}
+// freq is the highest clock; the port may be slower. The chip takes at most 5 MHz.
+const freq = physic.MegaHertz
 
 // The errors of Poll if only the chip is at fault.
 var (
@@ -56,8 +42,7 @@ var (
 	ErrConfused = errors.New("pn532: the chip starts but does not work: check its supply and wiring")
 	// ErrNotPN532: something else answers.
 	ErrNotPN532 = errors.New("pn532: the chip is no PN532: check which module is wired")
-	// ErrTarget: the answer about a card cannot come from a card, or its UID is
-	// incomplete.
+	// ErrTarget: the answer about a card cannot come from a card, or its UID is incomplete.
 	ErrTarget = errors.New("pn532: malformed target data")
 )
 
@@ -79,13 +64,13 @@ const (
 	absent               // a start failed: start it when the wait is over
 )
 
-// Dev is a PN532. It is used by one goroutine at a time; only Counters may be
-// called by others.
+// Dev is a PN532. It is used by one goroutine at a time; only Counters may be read by others.
 type Dev struct {
+	Counters Counters
+
 	conn  spi.Conn
 	irq   Input
 	reset Output
-	opts  Opts
 
 	state   state
 	version Version
@@ -102,62 +87,27 @@ type Dev struct {
 	command, frame []byte // being sent
 	idle           [1 + maxBody + overhead]byte
 	txBuf, rxBuf   [1 + maxBody + overhead]byte
-
-	count counters
 }
 
 // Counters are what the driver has done since NewSPI.
 type Counters struct {
-	Transfers uint64 // on the bus
-	Errors    uint64 // of the bus or of a line
-	Retries   uint64 // commands sent again, and responses asked for again
-	Garbled   uint64 // frames that could not be read, and malformed targets
-	Starts    uint64 // attempts to wake and configure the chip
-	Losses    uint64 // how often a chip that had worked failed
+	Transfers atomic.Uint64 // on the bus
+	Errors    atomic.Uint64 // of the bus or of a line
+	Retries   atomic.Uint64 // commands sent again, and responses asked for again
+	Garbled   atomic.Uint64 // frames that could not be read, and malformed targets
+	Starts    atomic.Uint64 // attempts to wake and configure the chip
+	Losses    atomic.Uint64 // how often a chip that had worked failed
 }
 
-type counters struct {
-	transfers, errors, retries, garbled, starts, losses atomic.Uint64
-}
-
-// Counters may be called from any goroutine.
-func (d *Dev) Counters() Counters {
-	return Counters{
-		Transfers: d.count.transfers.Load(),
-		Errors:    d.count.errors.Load(),
-		Retries:   d.count.retries.Load(),
-		Garbled:   d.count.garbled.Load(),
-		Starts:    d.count.starts.Load(),
-		Losses:    d.count.losses.Load(),
-	}
-}
-
-// NewSPI connects to the port and sends nothing yet: the first Poll starts the chip
-// and finds out whether there is one. irq, reset and o may be nil. The caller owns
-// port and lines and closes them.
-func NewSPI(p spi.Port, irq Input, reset Output, o *Opts) (*Dev, error) {
-	if o == nil {
-		o = &DefaultOpts
-	}
-	d := &Dev{irq: irq, reset: reset, opts: *o, listTime: 20 * time.Millisecond}
-	if d.opts.Freq == 0 {
-		d.opts.Freq = DefaultOpts.Freq
-	}
-	if d.opts.Retries == 0 {
-		d.opts.Retries = DefaultOpts.Retries
-	}
-	if d.opts.Freq < 0 || d.opts.Freq > MaxFreq {
-		return nil, fmt.Errorf("pn532: clock %s: the chip takes at most %s", d.opts.Freq, MaxFreq)
-	}
-	if d.opts.Retries > 0x20 {
-		return nil, fmt.Errorf("pn532: %d retries: use at most 32", d.opts.Retries)
-	}
-	c, err := p.Connect(d.opts.Freq, spi.Mode0, 8)
+// NewSPI connects to the port and sends nothing yet: the first Poll starts the chip and finds
+// out whether there is one. irq and reset may be nil. The caller owns port and lines and closes
+// them.
+func NewSPI(p spi.Port, irq Input, reset Output) (*Dev, error) {
+	c, err := p.Connect(freq, spi.Mode0, 8)
 	if err != nil {
 		return nil, fmt.Errorf("pn532: connect: %w", err)
 	}
-	d.conn = c
-	return d, nil
+	return &Dev{conn: c, irq: irq, reset: reset, listTime: 20 * time.Millisecond}, nil
 }
 
 // String names the chip and the port, and the firmware once it is known.

@@ -65,7 +65,7 @@ func (d *Dev) poll(ctx context.Context, uid []byte) (int, error) {
 // markLost notes that a chip that was ready has failed.
 func (d *Dev) markLost() {
 	d.state = lost
-	d.count.losses.Add(1)
+	d.Counters.Losses.Add(1)
 }
 
 // maxLists is how often a card is looked for to find the same one twice in a row.
@@ -94,7 +94,7 @@ func (d *Dev) list(ctx context.Context, t *Target) (bool, error) {
 	*t = Target{}
 	found, err := d.InListPassiveTarget(ctx, t)
 	if errors.Is(err, ErrTarget) {
-		d.count.garbled.Add(1)
+		d.Counters.Garbled.Add(1)
 		found, err = true, nil // t.N is 0
 	}
 	if err != nil {

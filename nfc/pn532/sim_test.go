@@ -29,7 +29,6 @@ type wiring struct {
 	nfc        sim.NFCOptions
 	irq, reset bool
 	fault      sim.Fault
-	opts       pn532.Opts
 }
 
 func setup(t *testing.T, w wiring) *bench {
@@ -51,7 +50,7 @@ func setup(t *testing.T, w wiring) *bench {
 		reset, err = b.board.Output("nfc-reset")
 		b.must(err)
 	}
-	b.dev, err = pn532.NewSPI(port, irq, reset, &w.opts)
+	b.dev, err = pn532.NewSPI(port, irq, reset)
 	b.must(err)
 	return b
 }
@@ -94,7 +93,6 @@ func each(t *testing.T, f func(t *testing.T, w wiring)) {
 		"fast":           {nfc: sim.NFCOptions{AckDelay: -1, CommandTime: -1, Turnaround: -1, TryTime: -1, ActivateTime: -1}},
 		"early-irq":      {irq: true, nfc: sim.NFCOptions{IRQEarly: true}},
 		"relists":        {nfc: sim.NFCOptions{Relists: true}},
-		"full-clock":     {opts: pn532.Opts{Freq: pn532.MaxFreq}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { f(t, w) })
@@ -127,7 +125,7 @@ func TestEveryPollSeesTheCardThatLiesThere(t *testing.T) {
 				t.Fatalf("% X after the card was taken away", uid)
 			}
 		}
-		if c := b.dev.Counters(); c.Losses != 0 || c.Garbled != 0 || c.Starts != 1 {
+		if c := &b.dev.Counters; c.Losses.Load() != 0 || c.Garbled.Load() != 0 || c.Starts.Load() != 1 {
 			t.Errorf("a sound chip needed help: %+v", c)
 		}
 		b.must(b.dev.Halt())
@@ -146,7 +144,7 @@ func TestAStuckInterruptLineCostsTimeOnly(t *testing.T) {
 			b := setup(t, wiring{})
 			port, err := b.board.SPI("nfc")
 			b.must(err)
-			b.dev, err = pn532.NewSPI(port, stuck, nil, nil)
+			b.dev, err = pn532.NewSPI(port, stuck, nil)
 			b.must(err)
 			b.must(b.board.PresentCard(sim.Card{UID: []byte{1, 2, 3, 4}}))
 			begin := time.Now()
@@ -158,7 +156,7 @@ func TestAStuckInterruptLineCostsTimeOnly(t *testing.T) {
 			if d := time.Since(begin); stuck == 0 && d > time.Second {
 				t.Errorf("ten polls took %v: the line is still waited for", d)
 			}
-			if c := b.dev.Counters(); c.Losses != 0 || c.Starts != 1 || c.Retries != 0 {
+			if c := &b.dev.Counters; c.Losses.Load() != 0 || c.Starts.Load() != 1 || c.Retries.Load() != 0 {
 				t.Errorf("%+v", c)
 			}
 			b.sound()
@@ -204,7 +202,7 @@ func TestAChipThatIsMissingAtFirstIsFoundLater(t *testing.T) {
 				}
 				time.Sleep(225 * time.Millisecond)
 			}
-			if c := b.dev.Counters(); c.Starts < 10 || c.Starts > 25 || c.Garbled != 0 || c.Losses != 0 {
+			if c := &b.dev.Counters; c.Starts.Load() < 10 || c.Starts.Load() > 25 || c.Garbled.Load() != 0 || c.Losses.Load() != 0 {
 				t.Errorf("in a minute %+v", c)
 			}
 			b.must(b.board.SetFault("nfc", sim.Fault{}))
@@ -230,7 +228,7 @@ func TestAResetBehindTheDriversBackIsNotNoticed(t *testing.T) {
 				t.Fatalf("no card after reset %d", i)
 			}
 		}
-		if c := b.dev.Counters(); c.Starts != 6 || c.Losses != 5 {
+		if c := &b.dev.Counters; c.Starts.Load() != 6 || c.Losses.Load() != 5 {
 			t.Errorf("%+v", c)
 		}
 	})
@@ -245,11 +243,11 @@ func TestAChipThatHangsIsGivenUpAndComesBack(t *testing.T) {
 			if _, err := b.dev.Poll(t.Context(), b.uid[:]); err != pn532.ErrAbsent {
 				t.Fatalf("error %v", err)
 			}
-			before := b.dev.Counters().Transfers
+			before := b.dev.Counters.Transfers.Load()
 			if _, err := b.dev.Poll(t.Context(), b.uid[:]); err != pn532.ErrAbsent {
 				t.Fatalf("error %v", err)
 			}
-			if n := b.dev.Counters().Transfers - before; n != 0 {
+			if n := b.dev.Counters.Transfers.Load() - before; n != 0 {
 				t.Errorf("%d transfers while waiting", n)
 			}
 			b.must(b.board.SetFault("nfc", sim.Fault{}))
@@ -278,9 +276,9 @@ func TestNoiseIsOvercome(t *testing.T) {
 			time.Sleep(400 * time.Millisecond)
 		}
 		if seen < 380 || failed > 5 {
-			t.Errorf("seen %d times, failed %d times: %+v", seen, failed, b.dev.Counters())
+			t.Errorf("seen %d times, failed %d times: %+v", seen, failed, &b.dev.Counters)
 		}
-		if b.dev.Counters().Retries == 0 {
+		if b.dev.Counters.Retries.Load() == 0 {
 			t.Error("there was no noise")
 		}
 	})
@@ -298,7 +296,7 @@ func TestTheEndOfTheContextEndsAPoll(t *testing.T) {
 			cancel()
 			b.poll()
 		}
-		if c := b.dev.Counters(); c.Starts != 1 {
+		if c := &b.dev.Counters; c.Starts.Load() != 1 {
 			t.Errorf("an aborted command cost a start: %+v", c)
 		}
 		b.sound()
@@ -339,7 +337,7 @@ func TestADriverThatStartsAnewIsNotFooledByOldAnswers(t *testing.T) {
 				port, err := b.board.SPI("nfc")
 				b.must(err)
 				left := lived
-				before, err := pn532.NewSPI(mortal{port, &left}, nil, nil, nil)
+				before, err := pn532.NewSPI(mortal{port, &left}, nil, nil)
 				b.must(err)
 				for left >= 0 {
 					if _, err := before.Poll(t.Context(), b.uid[:]); err != nil && left >= 0 {
@@ -350,7 +348,7 @@ func TestADriverThatStartsAnewIsNotFooledByOldAnswers(t *testing.T) {
 				if uid := b.poll(); !bytes.Equal(uid, card.UID) {
 					t.Errorf("after %d transfers: card % X", lived, uid)
 				}
-				if c := b.dev.Counters(); c.Losses != 0 {
+				if c := &b.dev.Counters; c.Losses.Load() != 0 {
 					t.Errorf("after %d transfers: %+v", lived, c)
 				}
 			})
@@ -374,7 +372,7 @@ func TestACardOnANoisyWireIsListedTwiceForFiveMinutes(t *testing.T) {
 			t.Errorf("%d transfers on a quiet wire", n)
 		}
 		b.must(b.board.SetFault("nfc", sim.Fault{GarbledFrames: 0.2}))
-		for b.dev.Counters().Garbled == 0 {
+		for b.dev.Counters.Garbled.Load() == 0 {
 			b.poll()
 		}
 		b.must(b.board.SetFault("nfc", sim.Fault{}))
@@ -395,11 +393,11 @@ func changing(t *testing.T, uid func(i byte) []byte) (n int, losses uint64, err 
 		b := setup(t, wiring{irq: true})
 		b.poll()
 		b.must(b.board.SetFault("nfc", sim.Fault{GarbledFrames: 0.2}))
-		for b.dev.Counters().Garbled == 0 {
+		for b.dev.Counters.Garbled.Load() == 0 {
 			b.poll()
 		}
 		b.must(b.board.SetFault("nfc", sim.Fault{}))
-		before := b.dev.Counters().Losses
+		before := b.dev.Counters.Losses.Load()
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
@@ -411,7 +409,7 @@ func changing(t *testing.T, uid func(i byte) []byte) (n int, losses uint64, err 
 			}
 		}()
 		n, err = b.dev.Poll(t.Context(), b.uid[:])
-		losses = b.dev.Counters().Losses - before
+		losses = b.dev.Counters.Losses.Load() - before
 		<-done
 	})
 	return n, losses, err

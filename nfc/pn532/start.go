@@ -19,13 +19,13 @@ const (
 	lastPause  = 3 * time.Second         // at most
 )
 
-// start resets, wakes and configures the chip. During the wait after a failure it does
-// nothing and returns that failure again.
+// start resets, wakes and configures the chip. During the wait after a failure it does nothing
+// and returns that failure again.
 func (d *Dev) start(ctx context.Context) error {
 	if d.state == absent && time.Now().Before(d.retry) {
 		return d.cause
 	}
-	d.count.starts.Add(1)
+	d.Counters.Starts.Add(1)
 	err := d.configure(ctx)
 	switch {
 	case err == nil:
@@ -55,8 +55,7 @@ func (d *Dev) configure(ctx context.Context) error {
 	if err := d.wake(ctx); err != nil {
 		return err
 	}
-	// A command from before the host restarted may still run, or its answer may be
-	// ready.
+	// A command from before the host restarted may still run, or its answer may be ready.
 	d.abort()
 	if err := d.drain(ctx); err != nil {
 		return err
@@ -80,7 +79,7 @@ func (d *Dev) configure(ctx context.Context) error {
 	// The first two, for NFC peers, are the chip's defaults. With FF as the third, a
 	// search without a card would never end.
 	const mxRtyATR, mxRtyPSL = 0xFF, 0x01
-	return d.RFConfiguration(ctx, rfMaxRetries, mxRtyATR, mxRtyPSL, d.opts.Retries)
+	return d.RFConfiguration(ctx, rfMaxRetries, mxRtyATR, mxRtyPSL, listRetries)
 }
 
 // pulseReset resets the chip if there is a line for it.
@@ -103,21 +102,21 @@ func (d *Dev) pulseReset(ctx context.Context) error {
 
 func (d *Dev) setReset(v int) error {
 	if err := d.reset.SetValue(v); err != nil {
-		d.count.errors.Add(1)
+		d.Counters.Errors.Add(1)
 		return fmt.Errorf("pn532: reset line: %w", err)
 	}
 	return nil
 }
 
-// wake holds the chip select low, with a transfer of zeros that is long enough at the
-// highest clock; a slower port holds it longer.
+// wake holds the chip select low, with a transfer of zeros that is long enough at the highest
+// clock; a slower port holds it longer.
 func (d *Dev) wake(ctx context.Context) error {
-	n := int(wakeLow*time.Duration(d.opts.Freq/physic.Hertz)/time.Second/8) + 1
+	n := int(wakeLow*time.Duration(freq/physic.Hertz)/time.Second/8) + 1
 	zeros := make([]byte, n)
 	if err := d.conn.Tx(zeros, nil); err != nil {
-		d.count.errors.Add(1)
+		d.Counters.Errors.Add(1)
 		return fmt.Errorf("pn532: transfer: %w", err)
 	}
-	d.count.transfers.Add(1)
+	d.Counters.Transfers.Add(1)
 	return wait(ctx, wakeWait)
 }
