@@ -24,7 +24,7 @@ func (in *Input) debounce(first bool) {
 			if bouncing.IsZero() {
 				bouncing = now
 			}
-			quiet.Reset(min(in.opts.Debounce, bouncing.Add(in.opts.Longest).Sub(now)))
+			quiet.Reset(min(in.debounceFor, bouncing.Add(10*in.debounceFor).Sub(now)))
 		case <-quiet.C:
 			bouncing = time.Time{}
 			in.mu.Lock()

@@ -12,22 +12,13 @@ type Level interface {
 	Value() (int, error)
 }
 
-// InputOpts says when a change of an input counts.
-type InputOpts struct {
-	// Debounce is how long a line must be quiet before its level counts.
-	Debounce time.Duration
-	// Longest is how long a line may bounce before its level counts all the same, so
-	// that a contact that never rests is not ignored. Zero is ten times Debounce.
-	Longest time.Duration
-}
-
-// The door's inputs. A switch bounces for a few milliseconds; a push on an exit button
-// lasts 80 ms or more, and interference on its long wires is shorter; a door shakes in
-// its frame as it closes.
-var (
-	DefaultExitOpts   = InputOpts{Debounce: 30 * time.Millisecond}
-	DefaultDoorOpts   = InputOpts{Debounce: 100 * time.Millisecond}
-	DefaultTamperOpts = InputOpts{Debounce: 50 * time.Millisecond}
+// How long an input's line must be quiet before its level counts. A switch bounces for a few
+// milliseconds; a push on an exit button lasts 80 ms or more, and interference on its long wires
+// is shorter; a door shakes in its frame as it closes.
+const (
+	ExitDebounce   = 30 * time.Millisecond
+	DoorDebounce   = 100 * time.Millisecond
+	TamperDebounce = 50 * time.Millisecond
 )
 
 // Of a line that keeps changing, burst changes are handed on at once, and then one every
@@ -42,9 +33,9 @@ const (
 // Call NewInput, request the line with Changed as its handler, then Start with the line,
 // and at the end Halt, before or after the line is closed.
 type Input struct {
-	name   string
-	opts   InputOpts
-	handle func(active bool)
+	name        string
+	debounceFor time.Duration
+	handle      func(active bool)
 
 	changed chan struct{} // capacity 1: latest was set
 	halt    chan struct{}
@@ -57,20 +48,18 @@ type Input struct {
 	halted  bool
 }
 
-// NewInput returns an input that calls handle with each change, in order, from one
-// goroutine, beginning with the level at the start. handle may take its time: only this
-// input's next change waits for it, never the line.
-func NewInput(name string, o InputOpts, handle func(active bool)) *Input {
-	if o.Longest == 0 {
-		o.Longest = 10 * o.Debounce
-	}
+// NewInput returns an input that calls handle with each change, in order, from one goroutine,
+// beginning with the level at the start. handle may take its time: only this input's next change
+// waits for it, never the line. A line that keeps bouncing counts all the same after ten times
+// the debounce.
+func NewInput(name string, debounce time.Duration, handle func(active bool)) *Input {
 	return &Input{
-		name:    name,
-		opts:    o,
-		handle:  handle,
-		changed: make(chan struct{}, 1),
-		halt:    make(chan struct{}),
-		done:    make(chan struct{}),
+		name:        name,
+		debounceFor: debounce,
+		handle:      handle,
+		changed:     make(chan struct{}, 1),
+		halt:        make(chan struct{}),
+		done:        make(chan struct{}),
 	}
 }
 
@@ -105,9 +94,6 @@ func (in *Input) Start(line Level) error {
 	go in.debounce(in.latest)
 	return nil
 }
-
-// String is the name given to NewInput.
-func (in *Input) String() string { return in.name }
 
 // Halt stops the input and waits for it. It must not be called from the function that was
 // given to NewInput.

@@ -39,9 +39,9 @@ func (t *handled) wants(tb testing.TB, want ...string) {
 	}
 }
 
-func startInput(t *testing.T, o InputOpts, initial int) (*Input, *handled) {
+func startInput(t *testing.T, debounce time.Duration, initial int) (*Input, *handled) {
 	log := &handled{start: time.Now()}
-	in := NewInput("exit button", o, log.take)
+	in := NewInput("exit button", debounce, log.take)
 	if err := in.Start(level{value: initial}); err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func startInput(t *testing.T, o InputOpts, initial int) (*Input, *handled) {
 func TestTheLevelAtTheStartIsHandedOn(t *testing.T) {
 	for initial, want := range []string{"0s=false", "0s=true"} {
 		synctest.Test(t, func(t *testing.T) {
-			in, log := startInput(t, DefaultDoorOpts, initial)
+			in, log := startInput(t, DoorDebounce, initial)
 			synctest.Wait()
 			log.wants(t, want)
 			in.Halt()
@@ -62,7 +62,7 @@ func TestTheLevelAtTheStartIsHandedOn(t *testing.T) {
 func TestAnEdgeBeforeTheStartIsNewerThanTheLevelRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &handled{start: time.Now()}
-		in := NewInput("tamper", DefaultTamperOpts, log.take)
+		in := NewInput("tamper", TamperDebounce, log.take)
 		in.Changed(true)
 		if err := in.Start(level{value: 0}); err != nil {
 			t.Fatal(err)
@@ -75,7 +75,7 @@ func TestAnEdgeBeforeTheStartIsNewerThanTheLevelRead(t *testing.T) {
 
 func TestALineThatCannotBeReadAtTheStartIsAnErrorThatNamesIt(t *testing.T) {
 	broken := errors.New("gone")
-	in := NewInput("tamper", DefaultTamperOpts, func(bool) { t.Error("handed on") })
+	in := NewInput("tamper", TamperDebounce, func(bool) { t.Error("handed on") })
 	err := in.Start(level{err: broken})
 	if !errors.Is(err, broken) || err.Error() != "tamper: read the level at start: gone" {
 		t.Errorf("got %v", err)
@@ -85,7 +85,7 @@ func TestALineThatCannotBeReadAtTheStartIsAnErrorThatNamesIt(t *testing.T) {
 
 func TestABouncingPressIsHandedOnOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		in, log := startInput(t, InputOpts{Debounce: 30 * time.Millisecond}, 0)
+		in, log := startInput(t, ExitDebounce, 0)
 		time.Sleep(time.Second)
 		for _, active := range []bool{true, false, true, false, true} {
 			in.Changed(active)
@@ -99,7 +99,7 @@ func TestABouncingPressIsHandedOnOnce(t *testing.T) {
 
 func TestAPulseShorterThanTheDebounceIsNoChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		in, log := startInput(t, InputOpts{Debounce: 30 * time.Millisecond}, 0)
+		in, log := startInput(t, ExitDebounce, 0)
 		in.Changed(true)
 		time.Sleep(29 * time.Millisecond)
 		in.Changed(false)
@@ -111,9 +111,9 @@ func TestAPulseShorterThanTheDebounceIsNoChange(t *testing.T) {
 
 func TestAContactThatNeverRestsIsStillHandedOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		in, log := startInput(t, InputOpts{Debounce: 30 * time.Millisecond, Longest: 100 * time.Millisecond}, 0)
+		in, log := startInput(t, ExitDebounce, 0)
 		synctest.Wait()
-		for range 95 { // mostly active, and never quiet for 30 ms
+		for range 295 { // mostly active, and never quiet for 30 ms
 			in.Changed(false)
 			in.Changed(true)
 			time.Sleep(time.Millisecond)
@@ -124,14 +124,14 @@ func TestAContactThatNeverRestsIsStillHandedOn(t *testing.T) {
 			in.Changed(true)
 			time.Sleep(time.Millisecond)
 		}
-		log.wants(t, "0s=false", "100ms=true")
+		log.wants(t, "0s=false", "300ms=true")
 		in.Halt()
 	})
 }
 
 func TestFlappingIsBoundedAndItsEndIsHandedOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		in, log := startInput(t, InputOpts{Debounce: 30 * time.Millisecond}, 0)
+		in, log := startInput(t, ExitDebounce, 0)
 		active := false
 		for range 500 { // 50 s of a change every 100 ms
 			active = !active
@@ -156,11 +156,11 @@ func TestFlappingIsBoundedAndItsEndIsHandedOn(t *testing.T) {
 func TestASlowReceiverHoldsNeitherTheLineNorAnotherInputUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
-		in := NewInput("tamper", DefaultTamperOpts, func(bool) { <-release })
+		in := NewInput("tamper", TamperDebounce, func(bool) { <-release })
 		if err := in.Start(level{}); err != nil {
 			t.Fatal(err)
 		}
-		other, log := startInput(t, InputOpts{Debounce: 30 * time.Millisecond}, 0)
+		other, log := startInput(t, ExitDebounce, 0)
 		synctest.Wait()
 		for i := range 1000 {
 			in.Changed(i%2 == 0) // would block for ever, and fail the bubble
@@ -176,7 +176,7 @@ func TestASlowReceiverHoldsNeitherTheLineNorAnotherInputUp(t *testing.T) {
 
 func TestAfterHaltNothingIsHandedOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		in, log := startInput(t, InputOpts{Debounce: 30 * time.Millisecond}, 0)
+		in, log := startInput(t, ExitDebounce, 0)
 		synctest.Wait()
 		in.Changed(true)
 		in.Halt()

@@ -28,7 +28,7 @@ func onStrike(t *testing.T, f func(l *lock)) {
 		}
 		start := time.Now()
 		now := func() time.Duration { return time.Since(start) }
-		if l.strike, err = relay.NewStrike(line, &relay.StrikeOpts{Now: now}); err != nil {
+		if l.strike, err = relay.NewStrike(line, now); err != nil {
 			t.Fatal(err)
 		}
 		defer l.strike.Halt()

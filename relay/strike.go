@@ -1,48 +1,31 @@
-// Package relay drives a door's strike and reads the door's inputs: exit button,
-// door contact and tamper switch. It knows nothing about who may open the door.
+// Package relay drives a door's strike and reads the door's inputs: exit button, door contact
+// and tamper switch. It knows nothing about who may open the door.
 //
-// A Strike turns itself off: once it is on it needs nothing from the rest of the
-// program, and nothing in the rest of the program can delay it.
+// A Strike turns itself off: once it is on it needs nothing from the rest of the program, and
+// nothing in the rest of the program can delay it.
 package relay
 
 import (
-	"errors"
 	"fmt"
 	"sync"
 	"time"
 )
 
-// Output is the line of the strike. Values are logical: 1 lets the door open, 0 does
-// not, whatever the level on the wire. *gpiocdev.Line fits.
+// Output is the line of the strike. Values are logical: 1 lets the door open, 0 does not,
+// whatever the level on the wire. *gpiocdev.Line fits.
 type Output interface {
 	SetValue(value int) error
 }
 
-// StrikeOpts are the times of a strike. A zero field means that of DefaultStrikeOpts.
-type StrikeOpts struct {
-	// Longest is the most that one call of Strike can ask for; more is cut.
-	Longest time.Duration
-	// RetryEvery is the pause until a line that failed is set again.
-	RetryEvery time.Duration
-	// ReleaseWithin is how long a release may fail until that is reported by
-	// Failed.
-	ReleaseWithin time.Duration
-	// Now reads a monotonic clock that also runs while the machine is suspended.
-	// Nil is CLOCK_BOOTTIME.
-	Now func() time.Duration
-}
+const (
+	longest       = 24 * time.Hour         // that one call of Strike can ask for; more is cut
+	retryEvery    = 10 * time.Millisecond  // until a line that failed is set again
+	releaseWithin = 500 * time.Millisecond // or the release counts as failed
 
-// DefaultStrikeOpts holds a door open for a day at most and reports a release that
-// fails after half a second.
-var DefaultStrikeOpts = StrikeOpts{
-	Longest:       24 * time.Hour,
-	RetryEvery:    10 * time.Millisecond,
-	ReleaseWithin: 500 * time.Millisecond,
-}
-
-// resumeCheck bounds how late a strike ends that was on while the machine was
-// suspended: timers stop meanwhile, the clock does not.
-const resumeCheck = time.Second
+	// resumeCheck bounds how late a strike ends that was on while the machine was suspended:
+	// timers stop meanwhile, the clock does not.
+	resumeCheck = time.Second
+)
 
 // Strike lets a door open for a time.
 //
@@ -53,63 +36,47 @@ const resumeCheck = time.Second
 //	   +---- Halt ----------+
 //	   |                    | SetValue(0) fails
 //	   |   SetValue(0)      v
-//	   +----------------- releasing --ReleaseWithin--> Failed, and keeps trying
+//	   +----------------- releasing --releaseWithin--> Failed, and keeps trying
 //
-// One goroutine owns the line and the off-timer. It waits for nothing but that
-// timer and holds no lock while it sets the line, so no stalled disk, broker,
-// worker or caller can hold the door open.
+// One goroutine owns the line and the off-timer. It waits for nothing but that timer and holds no
+// lock while it sets the line, so no stalled disk, broker, worker or caller can hold the door
+// open.
 //
-// Times are those of CLOCK_BOOTTIME. While the machine is suspended no code runs and
-// the line keeps its level; a strike that should have ended meanwhile is released at
-// most a second after the machine resumes. A board must not be suspended while a
-// strike is on.
+// Times are those of CLOCK_BOOTTIME. While the machine is suspended no code runs and the line
+// keeps its level; a strike that should have ended meanwhile is released at most a second after
+// the machine resumes. A board must not be suspended while a strike is on.
 type Strike struct {
 	line   Output
-	opts   StrikeOpts
+	now    func() time.Duration
 	wake   chan struct{} // capacity 1: end has changed
 	failed chan error    // capacity 1
 	halt   chan struct{}
 	done   chan struct{}
 	once   sync.Once
 	err    error         // of the last release; read after done
-	since  time.Duration // by Now: the first failure of a release that still fails
+	since  time.Duration // by now: the first failure of a release that still fails
 
 	mu     sync.Mutex
-	end    time.Duration // by Now: until then the strike is to be on
+	end    time.Duration // by now: until then the strike is to be on
 	halted bool
 	on     bool  // the line may be energised
 	fault  error // why the line is not what it should be
 }
 
-// NewStrike releases the line, whatever state it was left in, and returns a strike
-// that owns it until Halt has returned. The caller closes the line afterwards. o may
-// be nil.
-func NewStrike(line Output, o *StrikeOpts) (*Strike, error) {
+// NewStrike releases the line, whatever state it was left in, and returns a strike that owns it
+// until Halt has returned. The caller closes the line afterwards. now reads a monotonic clock
+// that also runs while the machine is suspended; nil is CLOCK_BOOTTIME.
+func NewStrike(line Output, now func() time.Duration) (*Strike, error) {
+	if now == nil {
+		now = bootTime
+	}
 	s := &Strike{
 		line:   line,
-		opts:   DefaultStrikeOpts,
+		now:    now,
 		wake:   make(chan struct{}, 1),
 		failed: make(chan error, 1),
 		halt:   make(chan struct{}),
 		done:   make(chan struct{}),
-	}
-	if o != nil {
-		s.opts = *o
-	}
-	if s.opts.Longest == 0 {
-		s.opts.Longest = DefaultStrikeOpts.Longest
-	}
-	if s.opts.RetryEvery == 0 {
-		s.opts.RetryEvery = DefaultStrikeOpts.RetryEvery
-	}
-	if s.opts.ReleaseWithin == 0 {
-		s.opts.ReleaseWithin = DefaultStrikeOpts.ReleaseWithin
-	}
-	if s.opts.Now == nil {
-		s.opts.Now = bootTime
-	}
-	if s.opts.Longest < 0 || s.opts.RetryEvery < 0 || s.opts.ReleaseWithin < 0 {
-		return nil, errors.New("strike: times must not be negative")
 	}
 	if err := line.SetValue(0); err != nil {
 		return nil, fmt.Errorf("strike: release at start: %w", err)
@@ -118,18 +85,18 @@ func NewStrike(line Output, o *StrikeOpts) (*Strike, error) {
 	return s, nil
 }
 
-// Strike lets the door open for d from now on. Times do not add up: the later end
-// wins. Zero or less releases at once, whatever was asked for before. It returns at
-// once, and does nothing after Halt.
+// Strike lets the door open for d from now on. Times do not add up: the later end wins. Zero or
+// less releases at once, whatever was asked for before. It returns at once, and does nothing
+// after Halt.
 func (s *Strike) Strike(d time.Duration) {
 	s.mu.Lock()
-	now := s.opts.Now()
+	now := s.now()
 	switch {
 	case s.halted:
 	case d <= 0:
 		s.end = min(s.end, now)
 	default:
-		s.end = max(s.end, now+min(d, s.opts.Longest))
+		s.end = max(s.end, now+min(d, longest))
 	}
 	s.mu.Unlock()
 	select {
@@ -138,38 +105,35 @@ func (s *Strike) Strike(d time.Duration) {
 	}
 }
 
-// State returns whether the line may be energised, and what is wrong with it: an
-// error stays until the line can be set again.
+// State returns whether the line may be energised, and what is wrong with it: an error stays
+// until the line can be set again.
 func (s *Strike) State() (on bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.on, s.fault
 }
 
-// Overdue reports whether the line may still be energised although it should
-// have been released ReleaseWithin ago, be it that setting it fails or never
-// returns. A watchdog must not be kicked then.
+// Overdue reports whether the line may still be energised although it should have been released
+// half a second ago, be it that setting it fails or never returns. A watchdog must not be kicked
+// then.
 func (s *Strike) Overdue() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.on && s.opts.Now() >= s.end+s.opts.ReleaseWithin
+	return s.on && s.now() >= s.end+releaseWithin
 }
 
-// Failed delivers an error when the line could not be released for ReleaseWithin.
-// The process must then exit with a failure, so that its supervisor releases the
-// line. Until then the strike keeps trying.
+// Failed delivers an error when the line could not be released for half a second. The process
+// must then exit with a failure, so that its supervisor releases the line. Until then the strike
+// keeps trying.
 func (s *Strike) Failed() <-chan error { return s.failed }
 
-// String names the device.
-func (s *Strike) String() string { return "strike" }
-
-// Halt releases the strike for good and waits until that is done, at most
-// ReleaseWithin if setting the line fails. The error is that of the release.
+// Halt releases the strike for good and waits until that is done, at most half a second if
+// setting the line fails. The error is that of the release.
 func (s *Strike) Halt() error {
 	s.once.Do(func() {
 		s.mu.Lock()
 		s.halted = true
-		s.end = min(s.end, s.opts.Now())
+		s.end = min(s.end, s.now())
 		s.mu.Unlock()
 		close(s.halt)
 	})

@@ -32,12 +32,12 @@ func (s *Strike) run() {
 	}
 }
 
-// update sets the line as it should be now. It returns when to call it again (zero:
-// not before the next call of Strike or Halt), and whether a halted strike is done:
-// released, or tried for long enough.
+// update sets the line as it should be now. It returns when to call it again (zero: not before
+// the next call of Strike or Halt), and whether a halted strike is done: released, or tried for
+// long enough.
 func (s *Strike) update() (wait time.Duration, settled bool) {
 	s.mu.Lock()
-	now := s.opts.Now()
+	now := s.now()
 	left := s.end - now
 	want, on, fault := left > 0, s.on, s.fault
 	if want {
@@ -67,7 +67,7 @@ func (s *Strike) update() (wait time.Duration, settled bool) {
 		return min(left, resumeCheck), false
 	case want:
 		s.fault = fmt.Errorf("strike: energise: %w", err)
-		return min(left, s.opts.RetryEvery), false
+		return min(left, retryEvery), false
 	case err == nil:
 		s.on = false
 		return 0, true
@@ -77,18 +77,18 @@ func (s *Strike) update() (wait time.Duration, settled bool) {
 	if !failing {
 		s.since = now
 	}
-	if now-s.since < s.opts.ReleaseWithin {
-		return s.opts.RetryEvery, false
+	if now-s.since < releaseWithin {
+		return retryEvery, false
 	}
 	select {
 	case s.failed <- s.fault:
 	default: // known already
 	}
-	return s.opts.RetryEvery, true
+	return retryEvery, true
 }
 
-// bootTime reads CLOCK_BOOTTIME (clock_gettime(2)): the time since the machine
-// started, including suspend.
+// bootTime reads CLOCK_BOOTTIME (clock_gettime(2)): the time since the machine started, including
+// suspend.
 func bootTime() time.Duration {
 	var ts unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {

@@ -71,7 +71,7 @@ func fakeClock() func() time.Duration {
 }
 
 func newStrike(t interface{ Fatal(...any) }, l Output) *Strike {
-	s, err := NewStrike(l, &StrikeOpts{Now: fakeClock()})
+	s, err := NewStrike(l, fakeClock())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -302,11 +302,11 @@ func TestASuspendedMachineReleasesWithinASecondOfResuming(t *testing.T) {
 		var mu sync.Mutex
 		var asleep time.Duration
 		awake := fakeClock()
-		s, err := NewStrike(l, &StrikeOpts{Now: func() time.Duration {
+		s, err := NewStrike(l, func() time.Duration {
 			mu.Lock()
 			defer mu.Unlock()
 			return awake() + asleep
-		}})
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -74,14 +74,14 @@ func openInstruments(b *board.Board, c *config, stopwatch *status.Stopwatch, log
 	in.closes = append(in.closes, in.strike.Halt)
 
 	for _, input := range []struct {
-		name device.InputName
-		opts relay.InputOpts
+		name     device.InputName
+		debounce time.Duration
 	}{
-		{device.InputExit, relay.DefaultExitOpts},
-		{device.InputDoor, relay.DefaultDoorOpts},
-		{device.InputTamper, relay.DefaultTamperOpts},
+		{device.InputExit, relay.ExitDebounce},
+		{device.InputDoor, relay.DoorDebounce},
+		{device.InputTamper, relay.TamperDebounce},
 	} {
-		if err := in.openInput(b, input.name, input.opts); err != nil {
+		if err := in.openInput(b, input.name, input.debounce); err != nil {
 			in.parts.ReportLine(string(input.name), err)
 		}
 	}
@@ -99,8 +99,8 @@ func (in *instruments) close() error {
 	return errors.Join(errs...)
 }
 
-func (in *instruments) openInput(b *board.Board, name device.InputName, opts relay.InputOpts) error {
-	input := relay.NewInput(string(name), opts, func(active bool) { in.input(device.Input{Name: name, Active: active}) })
+func (in *instruments) openInput(b *board.Board, name device.InputName, debounce time.Duration) error {
+	input := relay.NewInput(string(name), debounce, func(active bool) { in.input(device.Input{Name: name, Active: active}) })
 	line, err := in.inputLine(b, string(name), input.Changed)
 	if line == nil {
 		return err

@@ -53,7 +53,7 @@ func TestAnInputWhoseLineIsInUseWorksOnceItIsFree(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer in.strike.Halt()
-		input := relay.NewInput("door-open", relay.DefaultDoorOpts, func(active bool) {
+		input := relay.NewInput("door-open", relay.DoorDebounce, func(active bool) {
 			in.input(device.Input{Name: device.InputDoor, Active: active})
 		})
 		line, err := chips.Input("door-open", input.Changed)

@@ -159,7 +159,7 @@ func (s *supervisors) watch(t *testing.T) *watched {
 	end := dog.Watch(ctx)
 
 	began := time.Now()
-	strike, err := relay.NewStrike(&w.line, &relay.StrikeOpts{Now: func() time.Duration { return time.Since(began) }})
+	strike, err := relay.NewStrike(&w.line, func() time.Duration { return time.Since(began) })
 	if err != nil {
 		t.Fatal(err)
 	}
