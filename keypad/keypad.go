@@ -52,8 +52,8 @@ type Opts struct {
 	// 0 where one does.
 	Poll time.Duration
 
-	// Language is a tag of RFC 5646, for Views that name no language or one that is near
-	// none of Languages. Empty or unknown is English.
+	// Language is a tag of RFC 5646, for Views that name no language or one that is near none
+	// of those with a file in languages. Empty or unknown is English.
 	Language string
 
 	// OnEntry gets the eight ASCII digits of each PIN and owns the buffer from then on; the

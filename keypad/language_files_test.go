@@ -87,9 +87,9 @@ func TestTheTranslationsAreThoseOfTheLanguageFiles(t *testing.T) {
 	files := languageFiles(t)
 	var b bytes.Buffer
 	b.WriteString("// Code generated from languages/*.toml by go generate. DO NOT EDIT.\n\npackage keypad\n\n")
-	b.WriteString("// languages are those that have a file, English first.\nvar languages = [...]struct{ tag, name string }{\n")
+	b.WriteString("// languages are the tags (RFC 5646) of those that have a file, English first.\nvar languages = [...]string{")
 	for _, f := range files {
-		fmt.Fprintf(&b, "{%q, %q},\n", f.tag, f.Name)
+		fmt.Fprintf(&b, "%q,", f.tag)
 	}
 	b.WriteString("}\n\n// translations are all sentences by their English, in the order of languages without it.\n")
 	b.WriteString("var translations = map[string][len(languages) - 1]string{\n")

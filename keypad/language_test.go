@@ -3,6 +3,7 @@ package keypad
 import (
 	"fmt"
 	"image"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -16,8 +17,8 @@ var looks = []struct {
 
 func TestEveryFaceDrawsEverySentence(t *testing.T) {
 	p, _ := testPainter(t, image.Pt(240, 320))
-	for _, l := range Languages() {
-		for _, english := range Sentences() {
+	for l := range lang(len(languages)) {
+		for english := range translations {
 			text := l.say(english)
 			for _, fs := range p.faceSets {
 				for _, f := range []*face{fs.digit, fs.headline, fs.title, fs.body, fs.note, fs.label, fs.fine} {
@@ -41,7 +42,7 @@ func TestEveryWordOnAScreenIsASentenceOrTheViewsOwn(t *testing.T) {
 		p, l := testPainter(t, at)
 		for _, s := range spoken(at) {
 			v := &s.view
-			known := append(Sentences(), "", v.Place, v.Door, v.ReaderID, v.Greeting, v.Fingerprint)
+			known := append(slices.Collect(maps.Keys(translations)), "", v.Place, v.Door, v.ReaderID, v.Greeting, v.Fingerprint)
 			known = append(known, "Welcome, Ada", "Front door is open", fmt.Sprintf("%d / %d", s.crossNumber, crossRounds*crossPlaces))
 			_, boxes := p.arrange(&s)
 			for _, b := range boxes {
@@ -77,7 +78,7 @@ func spoken(at image.Point) []scene {
 	add(func(s *scene) { s.view.PIN, s.view.CardOutOfOrder = false, true })
 	add(func(s *scene) { s.view.Screen, s.view.CardOutOfOrder = Paused, true })
 	add(func(s *scene) { s.view.Screen, s.view.PIN, s.view.CardOutOfOrder = OutOfOrder, false, true })
-	for _, words := range Sentences() {
+	for _, words := range slices.Sorted(maps.Keys(translations)) {
 		if strings.Contains(words, "{}") {
 			continue
 		}
@@ -106,7 +107,7 @@ func TestEverySentenceFitsEveryPanelAndLookUncut(t *testing.T) {
 	for _, at := range sizes() {
 		p, l := testPainter(t, at)
 		all := spoken(at)
-		for _, in := range Languages() {
+		for in := range lang(len(languages)) {
 			seen := map[string]bool{}
 			for _, look := range looks {
 				for _, s := range all {
@@ -116,21 +117,21 @@ func TestEverySentenceFitsEveryPanelAndLookUncut(t *testing.T) {
 						for _, words := range b.texts {
 							seen[words.whole] = true
 							if words.cut || words.size().X > b.Dx() || words.size().Y > b.Dy() {
-								t.Errorf("%v, %s, %v: %q in %v", l, look.name, in, words.lines, b.Size())
+								t.Errorf("%v, %s, %s: %q in %v", l, look.name, languages[in], words.lines, b.Size())
 							}
 						}
 						if !b.In(p.bounds().Inset(l.px(3))) {
-							t.Errorf("%v, %s, %v: %v is over the edge", l, look.name, in, b.Rectangle)
+							t.Errorf("%v, %s, %s: %v is over the edge", l, look.name, languages[in], b.Rectangle)
 						}
 						for _, other := range boxes[:n] {
 							if b.Overlaps(other.Rectangle) {
-								t.Errorf("%v, %s, %v: %v overlaps %v", l, look.name, in, b.Rectangle, other.Rectangle)
+								t.Errorf("%v, %s, %s: %v overlaps %v", l, look.name, languages[in], b.Rectangle, other.Rectangle)
 							}
 						}
 					}
 				}
 			}
-			for _, english := range Sentences() {
+			for english := range translations {
 				text := in.say(english)
 				switch english {
 				case "Backspace": // is a sign on its key
@@ -141,7 +142,7 @@ func TestEverySentenceFitsEveryPanelAndLookUncut(t *testing.T) {
 					text = in.sayTo(english, "Front door")
 				}
 				if !seen[text] {
-					t.Errorf("%v, %v: %q stands on no screen", l, in, text)
+					t.Errorf("%v, %s: %q stands on no screen", l, languages[in], text)
 				}
 			}
 		}
@@ -166,7 +167,7 @@ func TestTheNearestLanguageIsSpoken(t *testing.T) {
 		"en-GB": "en", "pl": "pl", "it": "it", "fr-CA": "fr",
 		"": "nl", "zh": "nl", "no such tag": "nl",
 	} {
-		if got := belgian.find(tag).String(); got != want {
+		if got := languages[belgian.find(tag)]; got != want {
 			t.Errorf("for %q %v is spoken, want %v", tag, got, want)
 		}
 	}

@@ -43,7 +43,7 @@ func TestNothingOverlapsOrIsCutOffOnAnyPanel(t *testing.T) {
 		for i, v := range crowded() {
 			v.LargeText, v.HighContrast = i/4%2 == 0, i/8%2 == 0
 			for _, pg := range []page{viewPage, entryPage, checkingPage} {
-				s := scene{view: v, language: Language(i % len(languages)), page: pg, order: telephone(), pressed: nothing}
+				s := scene{view: v, language: lang(i % len(languages)), page: pg, order: telephone(), pressed: nothing}
 				_, boxes := p.arrange(&s)
 				for i, b := range boxes {
 					if b.Empty() || !b.In(p.bounds().Inset(l.px(3))) {

@@ -17,7 +17,7 @@ type painter struct {
 	// Of the scene that is being drawn.
 	faces    *faces
 	palette  *palette
-	language Language
+	language lang
 }
 
 // outlineWidth is how wide a key's outline is on a panel of 240 pixels.
@@ -89,5 +89,5 @@ func (p *painter) arrange(s *scene) (on colour, boxes []box) {
 	return n.ground, p.notice(s, n)
 }
 
-// say translates one of Sentences into the language of the scene.
+// say translates a sentence into the language of the scene.
 func (p *painter) say(english string) string { return p.language.say(english) }

@@ -39,7 +39,7 @@ func TestEveryPanelShowsEveryScreenInEveryRotation(t *testing.T) {
 				p, l := testPainter(t, d.Size())
 				on := panel{display: d, shown: newCanvas(d.Size()), refreshing: refreshing{initDue: true}}
 				for i, s := range telling() {
-					s.language = Language(i % len(languages))
+					s.language = lang(i % len(languages))
 					s.view.LargeText, s.view.HighContrast = i%2 == 1, i/2%2 == 1
 					p.draw(&s.scene)
 					if err := on.show(time.Now(), p.canvas); err != nil {

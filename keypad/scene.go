@@ -9,7 +9,7 @@ import (
 // it holds how many digits were typed, and none of them.
 type scene struct {
 	view     View // its times are zero, and its language is empty
-	language Language
+	language lang
 	page     page
 	order    order
 	filled   int // digits typed: dots that are filled
@@ -19,7 +19,7 @@ type scene struct {
 	blink    bool // the blinking icon is on
 
 	// On crossPage.
-	prompt      string      // one of Sentences
+	prompt      string      // a sentence of the language files
 	cross       image.Point // the middle of the cross; zero: calibration is done
 	crossNumber int         // which cross it is, from 1
 	crossTaken  bool        // it was touched

@@ -2,17 +2,8 @@
 
 package keypad
 
-// languages are those that have a file, English first.
-var languages = [...]struct{ tag, name string }{
-	{"en", "English"},
-	{"de", "Deutsch"},
-	{"es", "Español"},
-	{"fr", "Français"},
-	{"it", "Italiano"},
-	{"nl", "Nederlands"},
-	{"pl", "Polski"},
-	{"pt", "Português"},
-}
+// languages are the tags (RFC 5646) of those that have a file, English first.
+var languages = [...]string{"en", "de", "es", "fr", "it", "nl", "pl", "pt"}
 
 // translations are all sentences by their English, in the order of languages without it.
 var translations = map[string][len(languages) - 1]string{

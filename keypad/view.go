@@ -48,8 +48,8 @@ func (s Screen) timed() bool { return s == Granted || s == Denied || s == Enroll
 // so the newest replaces all before it. Views are compared with ==.
 //
 // Texts may hold anything; what the fonts cannot show is replaced or left out, and what
-// has no room is cut with an ellipsis. A Reason or Notes that is one of Sentences is shown
-// in the View's language.
+// has no room is cut with an ellipsis. A Reason or Notes that is a sentence of the language
+// files is shown in the View's language.
 type View struct {
 	Screen Screen
 
