@@ -2,6 +2,7 @@ package keypad
 
 import (
 	"context"
+	"fmt"
 	"image"
 	"slices"
 	"strings"
@@ -172,7 +173,7 @@ func (b *bench) showsView(v View) {
 	b.Helper()
 	v.Start, v.Until, v.ShufflePIN, v.Tamper, v.DoorAlarm = time.Time{}, time.Time{}, false, false, false
 	v.Language = ""
-	b.shows(v.Screen.String(), scene{view: v, pressed: nothing})
+	b.shows(fmt.Sprintf("screen %d", v.Screen), scene{view: v, pressed: nothing})
 }
 
 // pinPage is the page with n digits typed.

@@ -117,7 +117,7 @@ func New(d Display, t Touch, opts *Opts) (*Keypad, error) {
 		k.opts = *opts
 	}
 	k.languages = newLanguagePicker(k.opts.Language)
-	k.panel = panel{display: d, shown: newCanvas(l.bounds.Size()), refreshing: refreshing{initDue: true}}
+	k.panel = panel{display: d, shown: newCanvas(l.bounds.Size()), initDue: true}
 	k.sound.line = k.opts.Buzzer
 	k.light.line = k.opts.Backlight
 	k.tracker = touchTracker{touch: t, pen: k.pen.Load, poll: k.opts.Poll, tolerance: 2 * l.gap, target: nothing}

@@ -10,8 +10,8 @@ func (p *painter) cross(s *scene) []box {
 	l, fs := p.l, p.faces
 	words := fit(p.say(s.prompt), l.bounds.Dx()-8*l.gap, textSize{fs.title, 1}, textSize{fs.body, 2}, textSize{fs.note, 2})
 	if s.cross == (image.Point{}) {
-		return stackMiddle(l.bounds.Inset(2*l.gap), []block{
-			p.iconBlock(checkIcon, l.px(102), p.palette.good), p.textBlock(words, 3*l.gap, p.palette.text),
+		return stackMiddle(l.bounds.Inset(2*l.gap), []box{
+			p.iconBox(checkIcon, l.px(102), p.palette.good), p.textBox(words, 3*l.gap, p.palette.text),
 		})
 	}
 	col := p.palette.accent
@@ -28,5 +28,5 @@ func (p *painter) cross(s *scene) []box {
 	in := l.bounds
 	in.Min.Y, in.Max.Y = in.Max.Y/5, in.Max.Y/2-l.px(17)
 	count := fit(fmt.Sprintf("%d / %d", s.crossNumber, crossRounds*crossPlaces), in.Dx(), textSize{fs.note, 1})
-	return append(boxes, stackMiddle(in, []block{p.textBlock(words, 0, p.palette.text), p.textBlock(count, 0, p.palette.muted)})...)
+	return append(boxes, stackMiddle(in, []box{p.textBox(words, 0, p.palette.text), p.textBox(count, 0, p.palette.muted)})...)
 }

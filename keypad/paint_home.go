@@ -34,16 +34,16 @@ func (p *painter) home(s *scene) []box {
 
 // names is the place, the door and the greeting. Where that is higher than most, it does
 // without the greeting, then shows the door on one line, then does without the place.
-func (p *painter) names(v *View, w, most int) []block {
+func (p *painter) names(v *View, w, most int) []box {
 	name := v.Door
 	if p.faces.title.legible(name) == "" {
 		name = v.ReaderID
 	}
-	place := p.textBlock(fit(v.Place, w, textSize{p.faces.note, 1}), 0, p.palette.muted)
-	door := p.textBlock(fit(name, w, textSize{p.faces.title, 2}), 0, p.palette.text)
-	greeting := p.textBlock(fit(v.Greeting, w, textSize{p.faces.note, 2}), p.l.gap, p.palette.muted)
-	line := p.textBlock(fit(name, w, textSize{p.faces.title, 1}, textSize{p.faces.body, 1}), 0, p.palette.text)
-	for _, names := range [][]block{nonEmpty(place, door, greeting), nonEmpty(place, door), nonEmpty(place, line)} {
+	place := p.textBox(fit(v.Place, w, textSize{p.faces.note, 1}), 0, p.palette.muted)
+	door := p.textBox(fit(name, w, textSize{p.faces.title, 2}), 0, p.palette.text)
+	greeting := p.textBox(fit(v.Greeting, w, textSize{p.faces.note, 2}), p.l.gap, p.palette.muted)
+	line := p.textBox(fit(name, w, textSize{p.faces.title, 1}, textSize{p.faces.body, 1}), 0, p.palette.text)
+	for _, names := range [][]box{nonEmpty(place, door, greeting), nonEmpty(place, door), nonEmpty(place, line)} {
 		if totalHeight(names) <= most {
 			return names
 		}
@@ -72,7 +72,7 @@ func (p *painter) instruction(s *scene, in image.Rectangle) []box {
 	case v.CardOutOfOrder:
 		i, words, col = warningIcon, "Out of order", p.palette.warning
 	}
-	under := nonEmpty(p.textBlock(p.caption(p.say(words), in.Size()), 2*p.l.gap, p.palette.text))
+	under := nonEmpty(p.textBox(p.caption(p.say(words), in.Size()), 2*p.l.gap, p.palette.text))
 	w, h := i.field()
 	height := p.l.px(int(h))
 	if !v.offersPIN() {
@@ -84,7 +84,7 @@ func (p *painter) instruction(s *scene, in image.Rectangle) []box {
 		room -= under[i].space
 	}
 	height = min(height, room, int(float64(in.Dx())*h/w))
-	return stackMiddle(in, append([]block{p.iconBlock(i, height, col)}, under...))
+	return stackMiddle(in, append([]box{p.iconBox(i, height, col)}, under...))
 }
 
 // caption sets the text below an icon, which needs some of room, too: on two lines, or
@@ -104,12 +104,12 @@ func (p *painter) caption(words string, room image.Point) paragraph {
 func (p *painter) button(down bool) box {
 	r := p.l.button
 	word := fit(p.say("PIN"), r.Dx()-4*p.l.gap, textSize{p.faces.title, 1})
-	return box{r, func(r image.Rectangle) {
+	return box{Rectangle: r, texts: []paragraph{word}, paint: func(r image.Rectangle) {
 		col, ink := p.palette.key, p.palette.text
 		if down {
 			col, ink = p.palette.pressed, p.palette.pressedText
 		}
 		p.drawKeyGround(r, col, p.palette.line)
 		p.drawMiddle(word, r, ink)
-	}, []paragraph{word}}
+	}}
 }

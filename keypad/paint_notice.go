@@ -74,11 +74,11 @@ func (p *painter) notice(s *scene, n notice) []box {
 		text.Max.Y = icon.Max.Y
 	}
 	if s.view.Screen == Granted {
-		boxes = append(boxes, box{l.bar, func(r image.Rectangle) { p.drawBar(r, s.bar) }, nil})
+		boxes = append(boxes, box{Rectangle: l.bar, paint: func(r image.Rectangle) { p.drawBar(r, s.bar) }})
 	}
 	height := min(l.px(102), icon.Dx(), icon.Dy())
 	if !l.upright {
-		boxes = append(boxes, stackMiddle(icon, []block{p.iconBlock(n.icon, height, n.iconColour)})...)
+		boxes = append(boxes, stackMiddle(icon, []box{p.iconBox(n.icon, height, n.iconColour)})...)
 		return append(boxes, stackMiddle(text, p.noticeTexts(n, text.Size(), ink, small))...)
 	}
 	room := text.Size()
@@ -86,18 +86,18 @@ func (p *painter) notice(s *scene, n notice) []box {
 	words := p.noticeTexts(n, room, ink, small)
 	words[0].space = 3 * l.gap
 	height = min(height, icon.Dy()-totalHeight(words)-words[0].space)
-	return append(boxes, stackMiddle(icon, append([]block{p.iconBlock(n.icon, height, n.iconColour)}, words...))...)
+	return append(boxes, stackMiddle(icon, append([]box{p.iconBox(n.icon, height, n.iconColour)}, words...))...)
 }
 
 // noticeTexts sets the texts of n: as large as they fit into room uncut, or else as many lines
 // as there is room for.
-func (p *painter) noticeTexts(n notice, room image.Point, ink, small colour) []block {
+func (p *painter) noticeTexts(n notice, room image.Point, ink, small colour) []box {
 	fs, g, w := p.faces, p.l.gap, room.X
-	set := func(head, detail, body textSize) (blocks []block, whole bool) {
+	set := func(head, detail, body textSize) (boxes []box, whole bool) {
 		headline, what, todo := fit(n.headline, w, head), fit(n.detail, w, detail), fit(n.todo, w, body)
 		fine := fit(n.fine, w, textSize{fs.note, body.lines}, textSize{fs.fine, body.lines})
-		blocks = nonEmpty(p.textBlock(headline, 0, ink), p.textBlock(what, g/2, ink), p.textBlock(todo, g/2, ink), p.textBlock(fine, g, small))
-		return blocks, totalHeight(blocks) <= room.Y && !headline.cut && !what.cut && !todo.cut && !fine.cut
+		boxes = nonEmpty(p.textBox(headline, 0, ink), p.textBox(what, g/2, ink), p.textBox(todo, g/2, ink), p.textBox(fine, g, small))
+		return boxes, totalHeight(boxes) <= room.Y && !headline.cut && !what.cut && !todo.cut && !fine.cut
 	}
 	for _, z := range [][3]textSize{
 		{{fs.headline, 2}, {fs.title, 1}, {fs.body, 3}},
@@ -106,14 +106,14 @@ func (p *painter) noticeTexts(n notice, room image.Point, ink, small colour) []b
 		{{fs.body, 3}, {fs.note, 2}, {fs.note, 4}},
 		{{fs.note, 3}, {fs.fine, 2}, {fs.fine, 4}},
 	} {
-		if blocks, whole := set(z[0], z[1], z[2]); whole {
-			return blocks
+		if boxes, whole := set(z[0], z[1], z[2]); whole {
+			return boxes
 		}
 	}
 	for lines := 3; ; lines-- {
-		blocks, _ := set(textSize{fs.title, lines}, textSize{fs.body, min(lines, 2)}, textSize{fs.note, lines})
-		if lines == 1 || totalHeight(blocks) <= room.Y {
-			return blocks
+		boxes, _ := set(textSize{fs.title, lines}, textSize{fs.body, min(lines, 2)}, textSize{fs.note, lines})
+		if lines == 1 || totalHeight(boxes) <= room.Y {
+			return boxes
 		}
 	}
 }

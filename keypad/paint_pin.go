@@ -19,22 +19,22 @@ func (p *painter) pad(s *scene) []box {
 	if !p.l.upright {
 		sizes = []textSize{{fs.title, 2}, {fs.body, 3}, {fs.note, 3}, {fs.fine, 3}}
 	}
-	heading := []block{p.textBlock(fit(p.say(words), in.Dx(), sizes...), 0, p.palette.text)}
+	heading := []box{p.textBox(fit(p.say(words), in.Dx(), sizes...), 0, p.palette.text)}
 	boxes := stackMiddle(in, heading)
 	if !p.l.upright {
 		boxes = stack(in, in.Max.Y-totalHeight(heading), heading)
 	}
 	for i, at := range p.l.dots {
 		at = at.Sub(p.dot.size.Div(2))
-		boxes = append(boxes, box{image.Rectangle{Min: at, Max: at.Add(p.dot.size)},
-			func(r image.Rectangle) { p.drawDot(s, i, r.Min) }, nil})
+		boxes = append(boxes, box{Rectangle: image.Rectangle{Min: at, Max: at.Add(p.dot.size)},
+			paint: func(r image.Rectangle) { p.drawDot(s, i, r.Min) }})
 	}
 	for i, r := range p.l.keys {
 		var word paragraph
 		if i == cancelKey {
 			word = fit(p.say("Cancel"), r.Dx()-4*p.l.px(outlineWidth), textSize{fs.label, 1}, textSize{fs.note, 1}, textSize{fs.fine, 1}, textSize{p.faceSets[0].note, 1})
 		}
-		boxes = append(boxes, box{r, func(r image.Rectangle) { p.drawKey(s, target(i), r, word) }, []paragraph{word}})
+		boxes = append(boxes, box{Rectangle: r, texts: []paragraph{word}, paint: func(r image.Rectangle) { p.drawKey(s, target(i), r, word) }})
 	}
 	return boxes
 }

@@ -10,7 +10,7 @@ type statusSign struct {
 
 // statusSigns is what is not as it should be, in rows at most w pixels wide. It is the same
 // on every screen that waits.
-func (p *painter) statusSigns(v *View, w int) []block {
+func (p *painter) statusSigns(v *View, w int) []box {
 	var rs []statusSign
 	add := func(i icon, words string) {
 		room := w - p.statusWidth([]statusSign{{}})
@@ -26,20 +26,19 @@ func (p *painter) statusSigns(v *View, w int) []block {
 	if v.ClockUntrusted {
 		add(clockIcon, "Clock not set")
 	}
-	var rows []block
+	var rows []box
 	for len(rs) > 0 {
 		n := 1
 		for n < len(rs) && p.statusWidth(rs[:n+1]) <= w {
 			n++
 		}
 		row := rs[:n]
-		rows = append(rows, block{
-			size:  image.Pt(p.statusWidth(row), p.signHeight()*5/4),
-			paint: func(r image.Rectangle) { p.drawStatusRow(row, r) },
-		})
+		b := box{paint: func(r image.Rectangle) { p.drawStatusRow(row, r) }}
+		b.Max = image.Pt(p.statusWidth(row), p.signHeight()*5/4)
 		for _, r := range row {
-			rows[len(rows)-1].texts = append(rows[len(rows)-1].texts, r.words)
+			b.texts = append(b.texts, r.words)
 		}
+		rows = append(rows, b)
 		rs = rs[n:]
 	}
 	return rows

@@ -16,7 +16,12 @@ type panel struct {
 	wire        []byte    // pixels on their way, reused
 	retry       time.Time // after err, when to try again
 	err         error
-	refreshing
+
+	// See panel_refresh.go.
+	due      time.Time // when the next strip is sent again; zero: not while it is dark
+	strip    int       // which one
+	initDue  bool      // reset and initialise it with the next write
+	initDone bool      // done since the light went out
 }
 
 // encode copies r of c to shown and returns its pixels as Display.Write takes them.

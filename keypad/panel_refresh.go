@@ -21,14 +21,6 @@ const (
 // A refresher can be sent its settings again without disturbing what it shows or feels.
 type refresher interface{ Refresh() error }
 
-// refreshing says which part of the panel is sent again next, and when.
-type refreshing struct {
-	due      time.Time // zero: not while it is dark
-	strip    int
-	initDue  bool // reset and initialise it with the next write
-	initDone bool // done since the light went out
-}
-
 // refreshNext sends the next strip if it is due and the panel can be seen. It waits while
 // the touchscreen is busy.
 func (p *panel) refreshNext(now time.Time, busy, seen bool) error {

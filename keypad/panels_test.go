@@ -37,7 +37,7 @@ func TestEveryPanelShowsEveryScreenInEveryRotation(t *testing.T) {
 					t.Fatal(err)
 				}
 				p, l := testPainter(t, d.Size())
-				on := panel{display: d, shown: newCanvas(d.Size()), refreshing: refreshing{initDue: true}}
+				on := panel{display: d, shown: newCanvas(d.Size()), initDue: true}
 				for i, s := range telling() {
 					s.language = lang(i % len(languages))
 					s.view.LargeText, s.view.HighContrast = i%2 == 1, i/2%2 == 1

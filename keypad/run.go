@@ -111,7 +111,7 @@ func (k *Keypad) takeView(now time.Time) {
 		}
 	}
 	if v.Screen != was.Screen || v.Screen.timed() && k.view.Start.Sub(was.Start).Abs() > sameStart {
-		k.sound.play(now, v.Screen.sound())
+		k.sound.play(now, screenSounds[v.Screen])
 		k.light.lastUse = now
 	}
 	if v.Identify != was.Identify || v.Tamper != was.Tamper || v.DoorAlarm != was.DoorAlarm || v.HoldOpen != was.HoldOpen {

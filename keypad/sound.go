@@ -17,48 +17,29 @@ const (
 	alarmSound    // repeats while View.Tamper
 )
 
-// pattern returns for how many milliseconds the buzzer is on, off, on, … and whether it
-// starts again at the end.
-func (m melody) pattern() (ms []int, again bool) {
-	const gap = int(betweenMelodies / time.Millisecond)
-	switch m {
-	case clickSound:
-		return []int{12}, false
-	case grantedSound:
-		return []int{70, 60, 220, gap}, false
-	case deniedSound:
-		return []int{110, 90, 110, 90, 110, gap}, false
-	case pausedSound:
-		return []int{700, gap}, false
-	case enrolledSound:
-		return []int{40, 60, 40, gap}, false
-	case doorSound:
-		return []int{150, 850}, true
-	case identifySound:
-		return []int{40, 60, 40, 860}, true
-	case alarmSound:
-		return []int{300, 150}, true
-	}
-	return nil, false
+// gap is the silence between two melodies, in milliseconds.
+const gap = 100
+
+// patterns say for how many milliseconds the buzzer is on, off, on, … and whether that starts
+// again at the end. Those that end, end with gap.
+var patterns = [...]struct {
+	ms    []int
+	again bool
+}{
+	clickSound:    {ms: []int{12}},
+	grantedSound:  {ms: []int{70, 60, 220, gap}},
+	deniedSound:   {ms: []int{110, 90, 110, 90, 110, gap}},
+	pausedSound:   {ms: []int{700, gap}},
+	enrolledSound: {ms: []int{40, 60, 40, gap}},
+	identifySound: {ms: []int{40, 60, 40, 860}, again: true},
+	doorSound:     {ms: []int{150, 850}, again: true},
+	alarmSound:    {ms: []int{300, 150}, again: true},
 }
 
-// sound returns the melody that a screen begins with.
-func (s Screen) sound() melody {
-	switch s {
-	case Granted:
-		return grantedSound
-	case Denied:
-		return deniedSound
-	case Paused:
-		return pausedSound
-	case Enrolled:
-		return enrolledSound
-	}
-	return silence
+// screenSounds are the melodies that screens begin with.
+var screenSounds = map[Screen]melody{
+	Granted: grantedSound, Denied: deniedSound, Paused: pausedSound, Enrolled: enrolledSound,
 }
-
-// betweenMelodies is the silence between two melodies.
-const betweenMelodies = 100 * time.Millisecond
 
 // A sound plays melodies on the buzzer.
 type sound struct {
@@ -79,10 +60,12 @@ func (s *sound) play(now time.Time, m melody) {
 
 func (s *sound) begin(now time.Time, m melody) {
 	s.playing, s.step, s.stepEnds = m, 0, time.Time{}
-	if ms, _ := m.pattern(); s.level && len(ms) > 0 {
-		s.step, s.stepEnds = -1, now.Add(betweenMelodies)
-	} else if len(ms) > 0 {
-		s.stepEnds = now.Add(time.Duration(ms[0]) * time.Millisecond)
+	switch {
+	case m == silence:
+	case s.level:
+		s.step, s.stepEnds = -1, now.Add(gap*time.Millisecond)
+	default:
+		s.stepEnds = now.Add(time.Duration(patterns[m].ms[0]) * time.Millisecond)
 	}
 }
 
@@ -96,16 +79,15 @@ func (s *sound) update(now time.Time, background melody) error {
 		s.background = background
 	}
 	for !s.stepEnds.IsZero() && !now.Before(s.stepEnds) {
-		ms, again := s.playing.pattern()
-		s.step++
-		if s.step == len(ms) {
-			if !again {
+		p := patterns[s.playing]
+		if s.step++; s.step == len(p.ms) {
+			if !p.again {
 				s.begin(now, silence)
 				break
 			}
 			s.step = 0
 		}
-		s.stepEnds = s.stepEnds.Add(time.Duration(ms[s.step]) * time.Millisecond)
+		s.stepEnds = s.stepEnds.Add(time.Duration(p.ms[s.step]) * time.Millisecond)
 	}
 	if s.playing == silence && background != silence {
 		s.begin(now, background)

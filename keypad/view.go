@@ -17,30 +17,6 @@ const (
 	Enrolled                 // it was read; until View.Until
 )
 
-func (s Screen) String() string {
-	switch s {
-	case Home:
-		return "home"
-	case Checking:
-		return "checking"
-	case Granted:
-		return "granted"
-	case Denied:
-		return "denied"
-	case Paused:
-		return "paused"
-	case NotSetUp:
-		return "not set up"
-	case OutOfOrder:
-		return "out of order"
-	case Enrol:
-		return "enrol"
-	case Enrolled:
-		return "enrolled"
-	}
-	return "unknown"
-}
-
 // timed reports whether the screen goes away by itself.
 func (s Screen) timed() bool { return s == Granted || s == Denied || s == Enrolled }
 
