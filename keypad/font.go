@@ -129,30 +129,21 @@ func (f *face) glyph(r rune, quarter uint8) *mask {
 	return m
 }
 
-// text paints one line that begins at x, on the baseline y.
+// text paints one line that begins at x, its capitals centred on y.
 func (c *canvas) text(f *face, s string, x fixed.Int26_6, y int, col colour) {
+	base := f.baseline(y)
 	for _, r := range s {
 		at := x + 8 // to the nearest quarter
-		c.paint(f.glyph(r, uint8(at&63/16)), image.Pt(at.Floor(), y), col)
+		c.paint(f.glyph(r, uint8(at&63/16)), image.Pt(at.Floor(), base), col)
 		x += f.advance(r)
 	}
-}
-
-// centred paints one line centred on x, its capitals centred on y.
-func (c *canvas) centred(f *face, s string, x, y int, col colour) {
-	c.text(f, s, fixed.I(x)-f.width(s)/2, f.baseline(y), col)
-}
-
-// left paints one line that begins at x, its capitals centred on y.
-func (c *canvas) left(f *face, s string, x, y int, col colour) {
-	c.text(f, s, fixed.I(x), f.baseline(y), col)
 }
 
 // baseline returns the baseline of capitals that are centred on y.
 func (f *face) baseline(y int) int { return (fixed.I(y) + f.capital/2).Round() }
 
-// centredInk paints one letter with its ink, not its advance, centred on x, and the vertical
-// position of centred: for digits on keys.
+// centredInk paints one letter with its ink, not its advance, centred on x, and its capital
+// centred on y: for digits on keys.
 func (c *canvas) centredInk(f *face, r rune, x, y int, col colour) {
 	m := f.glyph(r, 0)
 	c.paint(m, image.Pt(x-m.org.X-m.size.X/2, f.baseline(y)), col)

@@ -1,6 +1,10 @@
 package keypad
 
-import "image"
+import (
+	"image"
+
+	"golang.org/x/image/math/fixed"
+)
 
 // A statusSign is a small icon with its text, on one line.
 type statusSign struct {
@@ -61,7 +65,7 @@ func (p *painter) drawStatusRow(rs []statusSign, in image.Rectangle) {
 	for _, r := range rs {
 		p.paint(p.icon(r.icon, p.signHeight()), image.Pt(x+p.signHeight()/2, y), p.palette.warning)
 		x += p.signHeight() + p.l.gap
-		p.left(r.words.face, r.words.lines[0], x, y, p.palette.muted)
+		p.text(r.words.face, r.words.lines[0], fixed.I(x), y, p.palette.muted)
 		x += r.words.size().X + 2*p.l.gap
 	}
 }

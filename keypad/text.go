@@ -31,18 +31,13 @@ func (f *face) wrap(s string, width, n int) []string {
 	lo, hi := full/2, full
 	for hi-lo > fixed.I(2) {
 		mid := (lo + hi) / 2
-		if even := f.breakLines(s, mid, n+1); len(even) <= len(lines) && !f.splits(even, s) {
+		if even := f.breakLines(s, mid, n+1); len(even) <= len(lines) && strings.Join(even, " ") == s { // no word is broken
 			lines, hi = even, mid
 		} else {
 			lo = mid
 		}
 	}
 	return lines
-}
-
-// splits reports whether lines break a word of s.
-func (f *face) splits(lines []string, s string) bool {
-	return strings.Join(lines, " ") != s
 }
 
 // breakLines breaks s into at most n lines, each as full as can be.
@@ -157,7 +152,7 @@ func (s paragraph) size() image.Point {
 // drawCentred paints lines centred on x, the first of which begins at top.
 func (c *canvas) drawCentred(s paragraph, x, top int, col colour) {
 	for i, l := range s.lines {
-		c.centred(s.face, l, x, top+i*s.face.leading+s.face.leading/2, col)
+		c.text(s.face, l, fixed.I(x)-s.face.width(l)/2, top+i*s.face.leading+s.face.leading/2, col)
 	}
 }
 
