@@ -5,9 +5,8 @@ import (
 	"errors"
 )
 
-// An Ack says that the controller durably holds all records of a journal up to
-// a number, as far as they were not dropped, and what the SHA-256 of that one
-// is. It is signed as KindAck.
+// An Ack says that the controller durably holds all records of a journal up to a
+// number, except those that the reader dropped. It is signed as KindAck.
 type Ack struct {
 	Reader  string    `cbor:"1,keyasint"`
 	Journal JournalID `cbor:"2,keyasint"`

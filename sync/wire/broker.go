@@ -10,15 +10,15 @@ import (
 	"strings"
 )
 
-// A Broker is where reader and controller meet.
+// A Broker is the MQTT broker between readers and their controller.
 type Broker struct {
 	Host  string // a name, or an address without brackets
 	Port  string
-	Plain bool // without TLS: on this machine only
+	Plain bool // without TLS, which only a broker on this machine may be
 }
 
-// ParseBroker reads a broker's URL: ssl://host:port, or tcp://host:port of this
-// machine itself. Without a port it is 8883, or 1883.
+// ParseBroker parses a broker's URL: ssl://host:port, or tcp://host:port of this
+// machine. The default port is 8883 or 1883.
 func ParseBroker(s string) (Broker, error) {
 	if len(s) > 256 {
 		return Broker{}, fmt.Errorf("broker: %d bytes, at most 256", len(s))
@@ -47,16 +47,16 @@ func ParseBroker(s string) (Broker, error) {
 	}
 	ip, err := netip.ParseAddr(b.Host)
 	if err != nil && !isHostName(b.Host) || ip.Zone() != "" {
-		return Broker{}, fmt.Errorf("broker %.80q: %q is no address and no name that DNS can have; write ssl://host:port", s, b.Host)
+		return Broker{}, fmt.Errorf("broker %.80q: %q is neither an address nor a DNS name; write ssl://host:port", s, b.Host)
 	}
 	if b.Plain && b.Host != "localhost" && (err != nil || !ip.IsLoopback()) {
-		return Broker{}, fmt.Errorf("broker %.80q: without TLS only this machine itself is spoken to; write ssl://host:port", s)
+		return Broker{}, fmt.Errorf("broker %.80q: a broker on another machine needs TLS; write ssl://host:port", s)
 	}
 	return b, nil
 }
 
-// isHostName says whether a name is one as RFC 1123 §2.1 has it, and with the
-// underscores that people give their machines.
+// isHostName says whether a name is a host name of RFC 1123 §2.1. It also allows
+// underscores, which people use.
 func isHostName(name string) bool {
 	for i, label := range strings.Split(strings.TrimSuffix(name, "."), ".") {
 		if len(label) == 0 || len(label) > 63 || label[0] == '-' || i == 0 && label[0] == '_' {
@@ -71,8 +71,8 @@ func isHostName(name string) bool {
 	return true
 }
 
-// bareAddress returns the IPv6 address that a URL ends with, without brackets; ""
-// if it does not.
+// bareAddress returns the IPv6 address that a URL ends with if it lacks brackets,
+// else "".
 func bareAddress(s string) string {
 	_, host, found := strings.Cut(s, "://")
 	if !found {
@@ -85,8 +85,8 @@ func bareAddress(s string) string {
 	return ip.String()
 }
 
-// CheckBroker says why a reader that is adopted now could not be given this URL
-// of a broker.
+// CheckBroker refuses the URL of a broker that a reader could not reach once it is
+// adopted.
 func CheckBroker(s string) error {
 	b, err := ParseBroker(s)
 	if err != nil {
@@ -108,8 +108,8 @@ func (b Broker) Dial(ctx context.Context) (conn net.Conn, err error) {
 	return conn, err
 }
 
-// hosts returns what to dial, in turn. Nobody is asked what localhost is: it is
-// this machine (RFC 6761 §6.3), and what goes there may go in the clear.
+// hosts returns the hosts to dial, in turn. localhost is not resolved: it is this
+// machine (RFC 6761 §6.3), to which plain text may go.
 func (b Broker) hosts() []string {
 	if b.Host == "localhost" {
 		return []string{"127.0.0.1", "::1"}

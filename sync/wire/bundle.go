@@ -8,25 +8,25 @@ import (
 	"fmt"
 )
 
-// A Bundle makes a reader part of a site: all it needs to work from its first
-// minute without a network.
+// A Bundle makes a reader part of a site. It has all that the reader needs to work
+// without a network.
 type Bundle struct {
 	Number      uint64   `cbor:"1,keyasint"` // rises with each bundle of the site; a newer one revokes the older
 	Site        SiteID   `cbor:"2,keyasint"`
 	SiteName    string   `cbor:"3,keyasint"`
 	Reader      string   `cbor:"4,keyasint"`            // the reader's id
-	Request     Hash     `cbor:"5,keyasint"`            // SHA-256 of the request's payload that it answers
-	Controller  [32]byte `cbor:"6,keyasint"`            // Ed25519: the controller's messages, this one too
+	Request     Hash     `cbor:"5,keyasint"`            // SHA-256 of the payload of the request that it answers
+	Controller  [32]byte `cbor:"6,keyasint"`            // Ed25519: verifies the controller's messages, this one too
 	Epoch       uint64   `cbor:"7,keyasint"`            // of SiteKey and Snapshot
 	SiteKey     [32]byte `cbor:"8,keyasint"`            //
-	Certificate []byte   `cbor:"9,keyasint"`            // DER: the reader's, its name the reader's id
+	Certificate []byte   `cbor:"9,keyasint"`            // DER: the reader's, named after its id
 	Authority   []byte   `cbor:"10,keyasint"`           // DER: the site's certificate authority
-	Broker      string   `cbor:"11,keyasint,omitempty"` // URL: where the controller is met
+	Broker      string   `cbor:"11,keyasint,omitempty"` // URL
 	Policy      []byte   `cbor:"12,keyasint"`           // signed
 	Snapshot    []byte   `cbor:"13,keyasint"`           // as WriteSnapshot returned it
 }
 
-// sealed is a bundle on its way: whose it is can be seen, what is in it cannot.
+// sealed is a bundle in transit. It shows for which board it is, and nothing else.
 type sealed struct {
 	Format  string `cbor:"1,keyasint"`
 	Request Hash   `cbor:"2,keyasint"` // SHA-256 of the payload of the request it answers
@@ -38,9 +38,8 @@ const bundleFormat = "latchkey bundle 1"
 // ErrOtherBoard says that a bundle was made for another board.
 var ErrOtherBoard = errors.New("the bundle is for another board")
 
-// SealBundle fills in Request and Controller, signs the bundle and seals it to
-// the board whose request it answers, with HPKE base mode: DHKEM(X25519), HKDF-SHA256, ChaCha20-Poly1305
-// (RFC 9180).
+// SealBundle fills in Request and Controller, signs the bundle and seals it (see
+// Seal) to the board whose request it answers.
 func SealBundle(b *Bundle, to *Request, key ed25519.PrivateKey) ([]byte, error) {
 	if err := to.checkKeys(); err != nil {
 		return nil, fmt.Errorf("seal bundle: %w", err)
@@ -69,10 +68,9 @@ func SealBundle(b *Bundle, to *Request, key ed25519.PrivateKey) ([]byte, error) 
 	return out, nil
 }
 
-// OpenBundle unseals a bundle that answers a request, and checks that it is
-// signed by the controller that it names; whether that controller is to be
-// believed is the caller's to decide. The error wraps ErrOtherBoard when it
-// answers another request.
+// OpenBundle unseals a bundle that answers a request and checks that the controller
+// named in it has signed it. The caller decides whether to trust that controller.
+// The error wraps ErrOtherBoard if the bundle answers another request.
 func OpenBundle(b []byte, request *Request, key *ecdh.PrivateKey) (*Bundle, error) {
 	var outer sealed
 	if err := Unmarshal(b, MaxBundle, &outer); err != nil {

@@ -7,11 +7,10 @@ import (
 	"time"
 )
 
-// VerifyPeer returns a function for tls.Config.VerifyConnection that checks that
-// the peer's certificate is one of a site's authority, for a use, and for a host
-// unless that is "": chain and names as RFC 5280 §6 and RFC 9525 have it. It does
-// not look at times of validity: the site's certificates never end, a newer bundle
-// revokes them, and a door must not close because a clock is wrong.
+// VerifyPeer returns a function for tls.Config.VerifyConnection. It checks that a
+// site's authority issued the peer's certificate for a use and, unless host is "",
+// for that host (RFC 5280 §6, RFC 9525). It ignores the times of validity: a newer
+// bundle revokes a certificate, and a wrong clock must not close a door.
 func VerifyPeer(authority *x509.Certificate, use x509.ExtKeyUsage, host string) func(tls.ConnectionState) error {
 	return func(state tls.ConnectionState) error {
 		if len(state.PeerCertificates) == 0 {
@@ -34,8 +33,8 @@ func VerifyCertificate(chain []*x509.Certificate, authority *x509.Certificate, u
 	return err
 }
 
-// endless returns a certificate without bounds of time. Its signature is over
-// the bytes as they came.
+// endless returns a certificate that never expires. Its signature still covers the
+// bytes as they came.
 func endless(c *x509.Certificate) *x509.Certificate {
 	always := *c
 	always.NotBefore, always.NotAfter = time.Unix(0, 0), time.Unix(1<<40, 0)

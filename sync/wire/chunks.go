@@ -6,10 +6,10 @@ import (
 	"slices"
 )
 
-// parseChunks decodes a reply of chunks; false: it is another one, or none. A
-// million credentials come in such replies, so the chunks are parts of b, and
-// nothing is encoded again to be compared: what follows admits one encoding
-// only. The reply is yet to be checked.
+// parseChunks decodes a reply of chunks; false if it is not one. A million
+// credentials come in such replies, so the chunks are parts of b and nothing is
+// encoded again to be compared: only one encoding is accepted here. The caller calls
+// check.
 func parseChunks(b []byte) (*Reply, bool) {
 	d := strict{rest: b}
 	if d.head(majorMap) != 2 || d.head(majorNumber) != 1 {
@@ -35,10 +35,10 @@ func parseChunks(b []byte) (*Reply, bool) {
 	return r, !d.wrong && len(d.rest) == 0
 }
 
-// LayChunks lays out, in room if it is long enough, the reply to a fetch that
-// brings chunks: the encoding of a Reply, complete but for the chunks, and the
-// places in it that they are to be read into. length says how many bytes a
-// chunk has. More chunks than MaxReply has room for are left out.
+// LayChunks lays out the reply to a fetch of chunks, in room if that is long enough.
+// It returns the encoding of a Reply, complete but for the chunks, and the slices of
+// it into which the caller reads the chunks. length returns the bytes of a chunk.
+// Chunks beyond MaxReply are left out.
 func LayChunks(room []byte, number uint64, chunks []uint32, length func(i uint32) int) (reply []byte, places [][]byte) {
 	fit, size := 0, replyStart
 	for fit < len(chunks) && size+chunkStart+length(chunks[fit]) <= MaxReply {
@@ -63,8 +63,7 @@ func LayChunks(room []byte, number uint64, chunks []uint32, length func(i uint32
 	return b, places
 }
 
-// The most that a reply of chunks, and each chunk in it, needs besides the
-// chunks' bytes.
+// The most bytes that a reply of chunks, and each chunk in it, adds to the chunks.
 const (
 	replyStart = 1 + 1 + 9 + 1 + 2
 	chunkStart = 1 + 5 + 3
@@ -93,15 +92,15 @@ const (
 	majorMap    = 5
 )
 
-// strict decodes deterministic CBOR (RFC 8949 §4.2.1). Once something was wrong
-// nothing is right any more.
+// strict decodes deterministic CBOR (RFC 8949 §4.2.1). After an error wrong stays
+// true.
 type strict struct {
 	rest  []byte
 	wrong bool
 }
 
-// head returns the argument of a head, which has to be of a major type and as
-// short as it can be.
+// head returns the argument of a head, which must be of the major type and as short
+// as possible.
 func (d *strict) head(major byte) (argument uint64) {
 	first := d.take(1)
 	if first == nil || first[0]>>5 != major {

@@ -27,7 +27,7 @@ type Command struct {
 	Order   Order     `cbor:"4,keyasint"`
 	Seconds uint32    `cbor:"5,keyasint,omitempty"` // of a hold: 1 to 86,400
 	By      string    `cbor:"6,keyasint"`           // who ordered it, for the record
-	Sealing [32]byte  `cbor:"7,keyasint,omitzero"`  // of an enrol: X25519, made for this command alone; the card's identifier is sealed to it
+	Sealing [32]byte  `cbor:"7,keyasint,omitzero"`  // of an enrol: X25519 key of this command alone, to which the card's identifier is sealed
 }
 
 // OpenCommand checks a signed command and returns it.
@@ -51,7 +51,7 @@ func (c *Command) Check() error {
 		return err
 	}
 	if (c.Order == Enrol) != (c.Sealing != [32]byte{}) {
-		return errors.New("an enrol, and nothing else, has a key to seal to")
+		return errors.New("an enrol, and no other order, has a sealing key")
 	}
 	if c.Order == Enrol {
 		if err := checkSealing(&c.Sealing); err != nil {

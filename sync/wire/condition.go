@@ -15,16 +15,16 @@ const (
 	StrikeHeld  StrikeState = "held"  // the controller holds the door open
 )
 
-// DoorState is what the door contact tells.
+// DoorState is what the reader knows of the door from its contact.
 type DoorState string
 
 // The states of the door.
 const (
-	DoorIsUnknown DoorState = "unknown" // no contact, or it has not spoken yet
+	DoorIsUnknown DoorState = "unknown" // no contact, or no level from it yet
 	DoorIsClosed  DoorState = "closed"
 	DoorIsOpen    DoorState = "open"
-	DoorIsForced  DoorState = "forced" // opened with neither strike nor exit, and still open
-	DoorIsHeld    DoorState = "held"   // open for longer than the policy says
+	DoorIsForced  DoorState = "forced" // opened without strike or exit button, and still open
+	DoorIsHeld    DoorState = "held"   // open for longer than the policy allows
 )
 
 // A Condition is how a reader and its door are.
@@ -36,11 +36,11 @@ type Condition struct {
 	Door         DoorState   `cbor:"5,keyasint"`
 	Tamper       bool        `cbor:"6,keyasint,omitempty"` // the housing is open
 	ClockTrusted bool        `cbor:"7,keyasint,omitempty"`
-	Behind       bool        `cbor:"8,keyasint,omitempty"` // credentials or policy are older than what was once held
+	Behind       bool        `cbor:"8,keyasint,omitempty"` // credentials or policy are older than the reader once held
 	Faults       []Fault     `cbor:"9,keyasint,omitempty"`
 }
 
-// A Fault is a part of the reader that is not well.
+// A Fault is a part of the reader that does not work.
 type Fault struct {
 	_       struct{} `cbor:",toarray"`
 	Subject Subject
@@ -50,7 +50,7 @@ type Fault struct {
 // maxFaults bounds the faults of one condition.
 const maxFaults = 16
 
-// Check refuses a condition that no reader is in.
+// Check refuses a condition that a reader cannot be in.
 func (c *Condition) Check() error {
 	switch c.Lockout {
 	case "", CauseAttempts, CauseGuessing, CauseTamper, CauseJournal:

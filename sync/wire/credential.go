@@ -31,17 +31,17 @@ func (k CredentialKind) String() string {
 // A Credential is what a tag stands for: a PIN or a card that belongs to one
 // user. Its secret is not in it.
 type Credential struct {
-	ID       uint64         `cbor:"1,keyasint"`           // of the credential, from 1, never used again
+	ID       uint64         `cbor:"1,keyasint"`           // from 1, never reused
 	Kind     CredentialKind `cbor:"2,keyasint"`           //
 	User     uint64         `cbor:"3,keyasint"`           // whose it is
-	Name     string         `cbor:"4,keyasint"`           // the user's, as the screen greets: at most MaxName bytes
+	Name     string         `cbor:"4,keyasint"`           // of the user, for the greeting: at most MaxName bytes
 	Groups   []string       `cbor:"5,keyasint,omitempty"` // sorted, besides Everyone
-	From     int64          `cbor:"6,keyasint,omitempty"` // Unix seconds from which it may open; 0: always has
-	Until    int64          `cbor:"7,keyasint,omitempty"` // Unix seconds from which it may not any more; 0: never
+	From     int64          `cbor:"6,keyasint,omitempty"` // Unix seconds from which it may open; 0: no limit
+	Until    int64          `cbor:"7,keyasint,omitempty"` // Unix seconds from which it may not; 0: no limit
 	Extended bool           `cbor:"8,keyasint,omitempty"` // opens for the policy's extended time
 }
 
-// Everyone is the group that each credential is in without naming it.
+// Everyone is the group of all credentials; Groups does not name it.
 const Everyone = "everyone"
 
 // In says whether the credential is in a group.
@@ -53,7 +53,7 @@ func (c *Credential) In(group string) bool {
 	return found
 }
 
-// Check refuses a credential that no controller writes.
+// Check refuses a credential that a controller must not write.
 func (c *Credential) Check() error {
 	switch {
 	case c.ID == 0 || c.User == 0:
@@ -80,27 +80,26 @@ func (c *Credential) Check() error {
 	return nil
 }
 
-// CheckTime refuses a time of a credential, in Unix seconds, that readers do not
-// take: 0, which is none, to MaxTime.
+// CheckTime refuses a time of a credential, in Unix seconds, outside 0 (no limit) to
+// MaxTime.
 func CheckTime(t int64) error {
 	switch {
 	case t < 0:
 		return errors.New("times before 1970 cannot be kept")
 	case t > MaxTime:
-		return errors.New("times after the year 9999 cannot be kept: leave it out for ever")
+		return errors.New("times after the year 9999 cannot be kept: leave it empty for no limit")
 	}
 	return nil
 }
 
-// CheckLabel refuses a name, or another short text of a screen, that has more than
-// MaxName bytes, cannot be shown on a screen, would spoil a log, or would make
-// either read in another order than it is written (the Bidi_Control characters of
-// Unicode).
+// CheckLabel refuses a name, or another short text for a screen, that has more than
+// MaxName bytes, is not UTF-8, or has control characters in it. Unicode's
+// Bidi_Control characters, which change the order of what is read, are among those.
 func CheckLabel(text string) error { return checkText(text, MaxName) }
 
 func checkText(text string, limit int) error {
 	if len(text) > limit {
-		return fmt.Errorf("it has %d bytes, and at most %d are shown", len(text), limit)
+		return fmt.Errorf("it has %d bytes, at most %d", len(text), limit)
 	}
 	if !utf8.ValidString(text) {
 		return errors.New("it is not UTF-8")
@@ -113,7 +112,7 @@ func checkText(text string, limit int) error {
 	return nil
 }
 
-// named says what an error is about; nil stays nil.
+// named adds to an error what it is about. nil stays nil.
 func named(what string, err error) error {
 	if err == nil {
 		return nil

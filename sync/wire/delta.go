@@ -7,8 +7,8 @@ import (
 	"fmt"
 )
 
-// A Change is one entry of the credential log: a tag now stands for a
-// credential, or for nothing any more.
+// A Change is one entry of the credential log: it gives a tag its credential, or
+// removes the tag.
 type Change struct {
 	_          struct{} `cbor:",toarray"`
 	Tag        Tag
@@ -37,20 +37,21 @@ type Delta struct {
 	Changes  []Change `cbor:"7,keyasint"` // To - From of them, in order
 }
 
-// Sign checks the delta and returns it signed. It fails if the result is
-// bigger than MaxDelta: such changes go out as a snapshot.
+// Sign checks the delta and returns it signed. It fails if the result would exceed
+// MaxDelta: such changes go out as a snapshot.
 func (d *Delta) Sign(site SiteID, key ed25519.PrivateKey) ([]byte, error) {
 	if err := d.Check(); err != nil {
 		return nil, fmt.Errorf("delta: %w", err)
 	}
 	payload := Marshal(d)
 	if len(payload)+envelopeOverhead > MaxDelta {
-		return nil, fmt.Errorf("delta %d to %d: %d bytes are more than one delta carries", d.From, d.To, len(payload))
+		return nil, fmt.Errorf("delta %d to %d: %d bytes do not fit one delta", d.From, d.To, len(payload))
 	}
 	return Sign(KindDelta, site, payload, key)
 }
 
-// ParseDelta decodes and checks the payload of a delta whose hash is trusted.
+// ParseDelta decodes and checks the payload of a delta. The caller has its hash from
+// a trusted source.
 func ParseDelta(payload []byte) (*Delta, error) {
 	var d Delta
 	if err := parse(KindDelta, payload, &d); err != nil {
@@ -59,8 +60,7 @@ func ParseDelta(payload []byte) (*Delta, error) {
 	return &d, nil
 }
 
-// Check refuses a delta whose numbers do not fit its changes, or whose hashes
-// do not follow from them.
+// Check refuses a delta whose numbers or hashes do not match its changes.
 func (d *Delta) Check() error {
 	if d.To <= d.From || d.To-d.From != uint64(len(d.Changes)) {
 		return fmt.Errorf("%d to %d: carries %d changes", d.From, d.To, len(d.Changes))

@@ -12,9 +12,9 @@ type Want string
 
 // What a reader fetches.
 const (
-	WantDeltas   Want = "deltas"   // those after Place
+	WantDeltas   Want = "deltas"   // those after Position
 	WantSnapshot Want = "snapshot" // the manifest of the newest one
-	WantChunks   Want = "chunks"   // Chunks of the snapshot at Place
+	WantChunks   Want = "chunks"   // Chunks of the snapshot at Position
 )
 
 // MaxFetch is the most chunks of one fetch.
@@ -28,15 +28,12 @@ type Fetch struct {
 	Number     uint64    `cbor:"3,keyasint"` // counts the fetches of a connection from 1
 	Want       Want      `cbor:"4,keyasint"`
 	Position   *Position `cbor:"5,keyasint,omitempty"` // of deltas and snapshot: what is held, if anything is
-	Chunks     []uint32  `cbor:"6,keyasint,omitempty"` // numbers, rising
+	Chunks     []uint32  `cbor:"6,keyasint,omitempty"` // numbers, in ascending order
 }
 
 // Sign checks the fetch and returns it signed.
 func (f *Fetch) Sign(site SiteID, key ed25519.PrivateKey) ([]byte, error) {
-	if err := f.Check(); err != nil {
-		return nil, fmt.Errorf("fetch: %w", err)
-	}
-	return Sign(KindFetch, site, Marshal(f), key)
+	return sign(KindFetch, site, f, key)
 }
 
 // OpenFetch checks a signed fetch and returns it.
@@ -65,10 +62,10 @@ func (f *Fetch) Check() error {
 	case WantSnapshot:
 	case WantDeltas, WantChunks:
 		if f.Position == nil {
-			return fmt.Errorf("%s of no place", f.Want)
+			return fmt.Errorf("%s without a position", f.Want)
 		}
 	default:
-		return fmt.Errorf("unknown want %.32q", f.Want)
+		return fmt.Errorf("cannot fetch %.32q", f.Want)
 	}
 	if (f.Want == WantChunks) != (len(f.Chunks) > 0) || len(f.Chunks) > MaxFetch {
 		return fmt.Errorf("%s with %d chunks", f.Want, len(f.Chunks))
@@ -86,14 +83,14 @@ func checkRising(chunks []uint32) error {
 }
 
 // A Reply answers a Fetch. It is not signed: the deltas and the manifest in it
-// are, and the manifest has the hashes of the chunks. It brings one of Deltas,
-// Manifest and Chunks, as much of it as it can carry; or none: what was asked
-// for is not there any more.
+// are, and the manifest has the hashes of the chunks. It carries one of Deltas,
+// Manifest and Chunks, as much as fits, or none if the controller no longer has
+// what was asked for.
 type Reply struct {
-	Number   uint64      `cbor:"1,keyasint"`           // of the fetch that it answers
+	Number   uint64      `cbor:"1,keyasint"`           // of the fetch
 	Deltas   [][]byte    `cbor:"2,keyasint,omitempty"` // signed, each following the one before
 	Manifest []byte      `cbor:"3,keyasint,omitempty"` // signed
-	Chunks   []ChunkPart `cbor:"4,keyasint,omitempty"` // in the order of their numbers
+	Chunks   []ChunkPart `cbor:"4,keyasint,omitempty"` // in ascending order
 }
 
 // A ChunkPart is one chunk of a snapshot with its number.
@@ -125,8 +122,8 @@ func (r *Reply) Encode() ([]byte, error) {
 	return b, nil
 }
 
-// ParseReply decodes a reply, which may keep parts of b, and checks its form.
-// What it brings is not proved yet.
+// ParseReply decodes a reply, which may keep parts of b, and checks its form. The
+// caller verifies what it carries.
 func ParseReply(b []byte) (*Reply, error) {
 	r, ok := parseChunks(b)
 	if !ok || len(b) > MaxReply {
@@ -151,10 +148,10 @@ func (r *Reply) check() error {
 	switch {
 	case r.Number == 0:
 		return errors.New("no number")
-	case r.Number > MaxNumber: // of chunks: parseChunks
+	case r.Number > MaxNumber: // parseChunks does not check it
 		return errTooHigh
 	case parts > 1:
-		return errors.New("brings more than one kind of thing")
+		return errors.New("carries more than one of deltas, manifest and chunks")
 	case len(r.Deltas) > maxReplyDeltas || len(r.Chunks) > MaxFetch:
 		return fmt.Errorf("%d deltas and %d chunks are more than %d and %d", len(r.Deltas), len(r.Chunks), maxReplyDeltas, MaxFetch)
 	}

@@ -9,15 +9,14 @@ import (
 // MaxPacket is the most bytes of an MQTT packet's remaining length.
 const MaxPacket = 1 << 20
 
-// A guard is a connection to a broker that reads the fixed header of each
-// packet (MQTT 3.1.1 §2.2) before the MQTT library does, and closes when one is
-// none that a broker may send to this client: the library allocates whatever a
-// header claims, up to 256 MB, keeps messages of QoS 2 for as long as the
-// broker likes, and panics at a SUBACK with more return codes than were asked
-// for.
+// A guard is a connection to a broker that reads the fixed header of each packet
+// (MQTT 3.1.1 §2.2) before the MQTT library does, and closes at one that a broker may
+// not send to this client. The library would allocate whatever a header claims, up to
+// 256 MB, keep messages of QoS 2 without a bound, and panic at a SUBACK with more
+// return codes than it asked for.
 type guard struct {
 	net.Conn
-	topics int  // subscribed to in one packet
+	topics int  // in one SUBSCRIBE
 	kind   byte // of the packet, from its first byte: type and flags
 	length int  // remaining length so far
 	shift  int  // bits of it
@@ -25,9 +24,9 @@ type guard struct {
 	err    error // why the connection is closed
 }
 
-// Guard returns a connection to a broker on which only such packets arrive as a
-// broker sends to a client of MQTT 3.1.1 that subscribes to so many topics at
-// once, with QoS 1. It fails for good at the first byte that shows another.
+// Guard returns a connection to a broker that lets through only what a broker may
+// send to a client of MQTT 3.1.1 that subscribes to so many topics at once, with QoS
+// 1. Any other packet closes it.
 func Guard(conn net.Conn, topics int) net.Conn { return &guard{Conn: conn, topics: topics} }
 
 // guardPart is what the next byte belongs to.
@@ -39,7 +38,7 @@ const (
 	guardBody
 )
 
-// Read reads, and fails for good at a header that is not to be read on.
+// Read reads from the connection. After a refused header every Read fails.
 func (g *guard) Read(b []byte) (int, error) {
 	if g.err != nil {
 		return 0, g.err
@@ -88,11 +87,11 @@ func (g *guard) scan(b []byte) error {
 }
 
 // ErrPacket says that a broker sent what it does not send to this client.
-var ErrPacket = errors.New("the broker sent what is no MQTT packet for this client")
+var ErrPacket = errors.New("the broker sent an MQTT packet that this client does not take")
 
-// ErrEnded says that a broker ended the connection: some say so with DISCONNECT,
-// though MQTT 3.1.1 leaves that to clients, and the rest just close it.
-var ErrEnded = errors.New("the broker has ended the connection: it is closing, it does not admit this certificate any more, or another program has connected with the same one")
+// ErrEnded says that a broker ended the connection. Some send DISCONNECT, though MQTT
+// 3.1.1 leaves that to clients; the rest just close it.
+var ErrEnded = errors.New("the broker has closed the connection: it is stopping, it no longer admits this certificate, or another program has connected with the same one")
 
 // check refuses what a broker does not send to this client.
 func (g *guard) check() error {

@@ -35,8 +35,8 @@ func (h Hash) String() string       { return hex.EncodeToString(h[:]) }
 // Sum returns the SHA-256 of b.
 func Sum(b []byte) Hash { return sha256.Sum256(b) }
 
-// CheckName says whether name may stand in a topic, as the names of sites,
-// readers and groups may: [a-z0-9][a-z0-9-]{0,31}.
+// CheckName refuses what cannot be the name of a site, a reader, a group or whatever
+// else may be part of a topic: [a-z0-9][a-z0-9-]{0,31}.
 func CheckName(name string) error {
 	ok := len(name) >= 1 && len(name) <= 32 && name[0] != '-'
 	for _, c := range name {

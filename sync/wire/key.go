@@ -11,18 +11,18 @@ import (
 	"filippo.io/edwards25519/field"
 )
 
-var errWeakKey = errors.New("it is no key that a private one belongs to")
+var errWeakKey = errors.New("no private key belongs to it")
 
-// checkVerifying refuses an Ed25519 key that is not the one encoding of a point of
-// prime order: under one of small order a signature holds for many messages, and nobody
-// need know a private key.
+// checkVerifying refuses an Ed25519 key that is not the canonical encoding of a point
+// of prime order: under a point of small order one signature is valid for many
+// messages, and nobody needs a private key.
 func checkVerifying(key *[32]byte) error {
 	point, err := new(edwards25519.Point).SetBytes(key[:])
 	if err != nil || !bytes.Equal(point.Bytes(), key[:]) {
 		return fmt.Errorf("signing key: %w", errWeakKey)
 	}
-	// The group has the order 8·l. A point of the subgroup of l times l is neutral, and
-	// so is (l - 1) times it and once more.
+	// The group has order 8·l. l times a point of the subgroup of order l is neutral;
+	// it is computed as (l - 1) times the point, plus the point.
 	minusOne := edwards25519.NewScalar().Negate(scalarOne())
 	all := new(edwards25519.Point).ScalarMult(minusOne, point)
 	neutral := edwards25519.NewIdentityPoint()
@@ -37,8 +37,8 @@ func scalarOne() *edwards25519.Scalar {
 	return must(one, err)
 }
 
-// checkSealing refuses an X25519 key that is not the one encoding of its number, or of
-// small order: what is sealed to that everybody reads (RFC 7748 §6.1).
+// checkSealing refuses an X25519 key that is not canonically encoded or is of small
+// order: everybody can read what is sealed to such a key (RFC 7748 §6.1).
 func checkSealing(key *[32]byte) error {
 	number, err := new(field.Element).SetBytes(key[:])
 	if err != nil || !bytes.Equal(number.Bytes(), key[:]) {

@@ -6,17 +6,17 @@ import (
 	"fmt"
 )
 
-// A Now answers one state of one reader: the controller is there, and has
-// durably taken over what that state brought. It is signed as KindNow.
+// A Now answers one state of one reader: the controller is there and has durably
+// stored what the state carried. It is signed as KindNow.
 type Now struct {
 	Reader         string `cbor:"1,keyasint"`
 	Nonce          Nonce  `cbor:"2,keyasint"`           // of the state that it answers
 	Time           int64  `cbor:"3,keyasint"`           // Unix milliseconds by the controller's clock
-	Head           []byte `cbor:"4,keyasint"`           // signed: the newest place of its log
+	Head           []byte `cbor:"4,keyasint"`           // signed: the newest position in the log
 	PolicyRevision uint64 `cbor:"5,keyasint,omitempty"` // of the reader's newest policy
 }
 
-// OpenNow checks a signed now and returns it. Its head is for OpenHead to check.
+// OpenNow checks a signed now and returns it. OpenHead checks its head.
 func OpenNow(site SiteID, signed []byte, key ed25519.PublicKey) (*Now, error) {
 	var n Now
 	if err := open(KindNow, site, signed, key, &n); err != nil {

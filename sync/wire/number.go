@@ -5,14 +5,14 @@ import (
 	"math"
 )
 
-// MaxNumber bounds every number of every message: what keeps it may have signed
-// integers only, and what adds one to it must not begin anew.
+// MaxNumber bounds every number of every message, so that it fits a signed integer
+// and adding one to it does not overflow.
 const MaxNumber = math.MaxInt64
 
 var errTooHigh = fmt.Errorf("%w: a number above %d", ErrEncoding, uint64(MaxNumber))
 
-// MaxTime is the last second that a message may name, in Unix seconds: it is of the
-// year 9999, the last one that RFC 3339 writes.
+// MaxTime is the last time that a message may name, in Unix seconds: the end of the
+// year 9999, the last that RFC 3339 can write.
 const MaxTime = 253402300799
 
 // Times of records, in Unix milliseconds: from the beginning of the year 0 to before
@@ -22,12 +22,11 @@ const (
 	endTime = (MaxTime + 1) * 1000
 )
 
-// ClipTime returns the time nearest to one in Unix milliseconds that a message may name.
+// ClipTime returns the nearest time, in Unix milliseconds, that a message may name.
 func ClipTime(milliseconds int64) int64 { return min(max(milliseconds, minTime), endTime-1) }
 
-// checkNumbers refuses items that hold a number beyond MaxNumber. It is the one place
-// that decides so, for whatever is read, signed or kept. What stands in a byte string is
-// an item of its own, and not looked at.
+// checkNumbers refuses CBOR items that hold a number above MaxNumber, for all that is
+// read, signed or stored. It does not look into byte strings.
 func checkNumbers(items []byte) error {
 	const (
 		negative = 1
@@ -37,7 +36,7 @@ func checkNumbers(items []byte) error {
 	for d := (strict{rest: items}); len(d.rest) > 0; {
 		major := d.rest[0] >> 5
 		if major == simple && d.rest[0]&0x1f < 24 {
-			d.take(1) // false, true, null: what else there is has an argument
+			d.take(1) // false, true, null: all others have an argument
 			continue
 		}
 		argument := d.head(major)
@@ -56,8 +55,8 @@ func checkNumbers(items []byte) error {
 	return nil
 }
 
-// Encode returns the encoding of a message that is to be kept: one that Unmarshal reads
-// back.
+// Encode returns the encoding of a message that is to be stored, which Unmarshal can
+// read back.
 func Encode(message any) ([]byte, error) {
 	b := Marshal(message)
 	if err := checkNumbers(b); err != nil {

@@ -11,9 +11,9 @@ import (
 // maxLogged is the most bytes of an attribute of a log line.
 const maxLogged = 500
 
-// PlainLog returns a log for what others have a word in: names in certificates,
-// topics, reasons. Of each attribute it has one line of at most 500 bytes, with no
-// control character in it and none that turns a line around.
+// PlainLog returns a log for text that strangers can choose: names in certificates,
+// topics, reasons. It writes each attribute as one line of at most 500 bytes without
+// control characters, those that change the reading order included.
 func PlainLog(log *slog.Logger) *slog.Logger { return slog.New(plain{log.Handler()}) }
 
 type plain struct{ slog.Handler }
@@ -55,8 +55,7 @@ func plainAttr(a slog.Attr) slog.Attr {
 	return a
 }
 
-// plainText returns text within the bound, its characters that are none to be seen
-// replaced.
+// plainText shortens text to maxLogged bytes and replaces invisible characters.
 func plainText(text string) string {
 	if whole := len(text); whole > maxLogged {
 		text = fmt.Sprintf("%s… (%d bytes)", strings.ToValidUTF8(text[:maxLogged-20], ""), whole)

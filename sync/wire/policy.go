@@ -40,13 +40,13 @@ type Policy struct {
 	Access   []Access  `cbor:"22,keyasint"`           // who may open; an empty list: nobody
 	Holidays []Holiday `cbor:"23,keyasint,omitempty"` // sorted by year, month, day; none twice
 
-	Screen Screen `cbor:"24,keyasint,omitzero"` // how the screens are to be read
+	Screen Screen `cbor:"24,keyasint,omitzero"` // how the screens look
 }
 
-// Screen says how the screens are to be read. Its zero value leaves it to the reader.
+// Screen is how the screens look. The zero value leaves it to the reader.
 type Screen struct {
-	// Language is a tag of RFC 5646, as "de" or "pt-BR"; empty is the reader's own. A
-	// reader takes the nearest of those it has, and is never out of order for the want of one.
+	// Language is a tag of RFC 5646 such as "de" or "pt-BR"; empty is the reader's own.
+	// A reader takes the nearest language that it has.
 	Language     string `cbor:"1,keyasint,omitempty"`
 	LargeText    bool   `cbor:"2,keyasint,omitempty"`
 	HighContrast bool   `cbor:"3,keyasint,omitempty"`
@@ -81,7 +81,8 @@ type Holiday struct {
 	Day   uint8
 }
 
-// DefaultPolicy is a new door's, with a card or a PIN: nobody may open it yet.
+// DefaultPolicy is the policy of a new door, for cards and PINs. Nobody may open the
+// door yet.
 func DefaultPolicy(reader, door string) Policy {
 	return Policy{
 		Reader: reader, Door: door, TimeZone: "UTC",
@@ -97,18 +98,11 @@ const maxAccess, maxSpans, maxHolidays = 256, 64, 512
 
 // Sign checks the policy and returns it signed.
 func (p *Policy) Sign(site SiteID, key ed25519.PrivateKey) ([]byte, error) {
-	if err := p.Check(); err != nil {
-		return nil, fmt.Errorf("policy: %w", err)
-	}
-	payload := Marshal(p)
-	if len(payload) > MaxMessage {
-		return nil, fmt.Errorf("policy: %d bytes, at most %d", len(payload), MaxMessage)
-	}
-	return Sign(KindPolicy, site, payload, key)
+	return sign(KindPolicy, site, p, key)
 }
 
-// ParsePolicy decodes and checks a policy that its controller keeps. A reader goes by
-// none that OpenPolicy has not returned.
+// ParsePolicy decodes and checks a policy in the controller's own store. A reader
+// uses only policies from OpenPolicy.
 func ParsePolicy(payload []byte) (*Policy, error) {
 	var p Policy
 	if err := parse(KindPolicy, payload, &p); err != nil {
@@ -117,7 +111,7 @@ func ParsePolicy(payload []byte) (*Policy, error) {
 	return &p, nil
 }
 
-// Check refuses a policy that would make a door unsafe or cannot be kept,
+// Check refuses a policy that would make a door unsafe or cannot be stored,
 // whoever signed it.
 func (p *Policy) Check() error {
 	if err := CheckName(p.Reader); err != nil {
@@ -149,7 +143,7 @@ func (p *Policy) Check() error {
 	return nil
 }
 
-// CheckAccess refuses lists of who may open a door that no policy holds.
+// CheckAccess refuses a list of who may open a door if no policy can hold it.
 func CheckAccess(access []Access) error {
 	if len(access) > maxAccess {
 		return fmt.Errorf("%d groups are more than %d", len(access), maxAccess)
@@ -188,45 +182,35 @@ func CheckHolidays(holidays []Holiday) error {
 			return fmt.Errorf("no such holiday: year %d, month %d, day %d", h.Year, h.Month, h.Day)
 		}
 		if i > 0 && !holidays[i-1].before(h) {
-			return fmt.Errorf("holiday %d is not in order", i)
+			return fmt.Errorf("holiday %d is out of order", i)
 		}
 	}
 	return nil
 }
 
-// maxLanguage is the least that RFC 5646 §4.4.1 would have everybody take.
+// maxLanguage is the least that RFC 5646 §4.4.1 asks everybody to accept.
 const maxLanguage = 35
 
-// CheckLanguage refuses what is no tag of a language; an empty one is none, and in
-// order.
+// CheckLanguage refuses what does not have the form of a language tag (RFC 5646
+// §2.1): subtags of 1 to 8 letters and digits, the first of at least 2 letters. An
+// empty tag, which names no language, is accepted.
 func CheckLanguage(tag string) error {
-	if !isLanguage(tag) {
-		return fmt.Errorf("%.40q is no language tag, as \"de\" or \"pt-BR\"", tag)
+	ok := len(tag) <= maxLanguage
+	for i, sub := range strings.Split(tag, "-") {
+		ok = ok && len(sub) >= 1 && len(sub) <= 8 && (i > 0 || len(sub) >= 2)
+		for _, c := range []byte(sub) {
+			letter := 'a' <= c|0x20 && c|0x20 <= 'z'
+			ok = ok && (letter || i > 0 && '0' <= c && c <= '9')
+		}
+	}
+	if !ok && tag != "" {
+		return fmt.Errorf("%.40q is no language tag such as \"de\" or \"pt-BR\"", tag)
 	}
 	return nil
 }
 
-// isLanguage says whether tag has the form of a language tag (RFC 5646 §2.1): subtags of
-// 1 to 8 letters and digits, the first of 2 letters or more. Empty is none, and in order.
-func isLanguage(tag string) bool {
-	if tag == "" {
-		return true
-	}
-	for i, sub := range strings.Split(tag, "-") {
-		if len(sub) < 1 || len(sub) > 8 || i == 0 && len(sub) < 2 {
-			return false
-		}
-		for _, c := range []byte(sub) {
-			if letter := 'a' <= c|0x20 && c|0x20 <= 'z'; !letter && (i == 0 || c < '0' || c > '9') {
-				return false
-			}
-		}
-	}
-	return len(tag) <= maxLanguage
-}
-
-// exists says whether the calendar has the day; the 29th of February of each
-// year is one.
+// exists says whether the calendar has the day. The 29th of February of each year
+// exists.
 func (h Holiday) exists() bool {
 	year := cmp.Or(int(h.Year), 2000)
 	day := time.Date(year, time.Month(h.Month), int(h.Day), 0, 0, 0, 0, time.UTC)

@@ -2,8 +2,8 @@ package wire
 
 import "errors"
 
-// A Position is a place in the credential log. As a message, signed as KindHead,
-// it is the newest place of the controller's log.
+// A Position is a point in the credential log: after Revision changes of an epoch. As
+// a message, signed as KindHead, it is the end of the controller's log.
 type Position struct {
 	Epoch    uint64 `cbor:"1,keyasint"` // from 1
 	Revision uint64 `cbor:"2,keyasint"`
@@ -15,14 +15,14 @@ func (p Position) Above(other Position) bool {
 	return p.Epoch > other.Epoch || p.Epoch == other.Epoch && p.Revision > other.Revision
 }
 
-// ErrForked says that what came is of another history than what is held.
+// ErrForked says that what came belongs to another history than what is held.
 var ErrForked = errors.New("another history than what is held: a snapshot is needed")
 
-// ErrUnfit says that what came is sound and does not fit what is held: too old,
-// not asked for, not of this journal.
+// ErrUnfit says that what came is valid but does not fit what is held: it is too old,
+// was not asked for, or belongs to another journal.
 var ErrUnfit = errors.New("does not fit what is held")
 
-// Check refuses a place that no log has.
+// Check refuses a position that no log has.
 func (p *Position) Check() error {
 	switch {
 	case p.Epoch == 0:

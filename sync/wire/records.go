@@ -9,25 +9,18 @@ import (
 // MaxRecords is the most records of one message.
 const MaxRecords = 256
 
-// Records are a run of a reader's journal on its way to the controller. As a
-// message they are signed by the reader, as KindRecords.
+// Records are a run of a reader's journal for the controller, signed by the reader
+// as KindRecords.
 type Records struct {
 	Reader  string    `cbor:"1,keyasint"`
 	Journal JournalID `cbor:"2,keyasint"`
 	First   uint64    `cbor:"3,keyasint"` // number of the oldest record that the reader still holds
-	Records [][]byte  `cbor:"4,keyasint"` // each as encoded, in the order of their numbers
+	Records [][]byte  `cbor:"4,keyasint"` // each as encoded, in ascending order
 }
 
 // Sign checks the records and returns them signed.
 func (r *Records) Sign(site SiteID, key ed25519.PrivateKey) ([]byte, error) {
-	if err := r.Check(); err != nil {
-		return nil, fmt.Errorf("records: %w", err)
-	}
-	payload := Marshal(r)
-	if len(payload) > MaxMessage {
-		return nil, fmt.Errorf("records: %d bytes, at most %d", len(payload), MaxMessage)
-	}
-	return Sign(KindRecords, site, payload, key)
+	return sign(KindRecords, site, r, key)
 }
 
 // OpenRecords checks signed records and returns them.
@@ -39,8 +32,8 @@ func OpenRecords(site SiteID, signed []byte, key ed25519.PublicKey) (*Records, e
 	return &r, nil
 }
 
-// Check refuses records that are not encoded as they should be, whose numbers do not
-// rise, or of which neighbours are not chained.
+// Check refuses records that are wrongly encoded or out of order, and neighbours
+// that are not chained.
 func (r *Records) Check() error {
 	if err := CheckName(r.Reader); err != nil {
 		return err
@@ -49,7 +42,7 @@ func (r *Records) Check() error {
 	case r.Journal == JournalID{} || r.First == 0:
 		return errors.New("no journal or first number")
 	case len(r.Records) == 0 || len(r.Records) > MaxRecords:
-		return fmt.Errorf("%d of them, 1 to %d can be", len(r.Records), MaxRecords)
+		return fmt.Errorf("%d records, not 1 to %d", len(r.Records), MaxRecords)
 	}
 	var last uint64
 	for i, b := range r.Records {

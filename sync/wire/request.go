@@ -10,11 +10,11 @@ import (
 	"fmt"
 )
 
-// A Request asks a controller to adopt a reader. It holds public keys only and
-// is signed by the first of them, for no site (the zero SiteID).
+// A Request asks a controller to adopt a reader. It holds public keys only and is
+// signed with the first of them, for no site (the zero SiteID).
 type Request struct {
-	Signing [32]byte `cbor:"1,keyasint"` // Ed25519: the reader's own messages
-	Sealing [32]byte `cbor:"2,keyasint"` // X25519: what is sealed to this board
+	Signing [32]byte `cbor:"1,keyasint"` // Ed25519: verifies the reader's messages
+	Sealing [32]byte `cbor:"2,keyasint"` // X25519: to seal what only this board may read
 	CSR     []byte   `cbor:"3,keyasint"` // PKCS #10, DER: the reader's TLS key, ECDSA P-256
 }
 

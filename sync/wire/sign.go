@@ -48,8 +48,8 @@ func external(kind Kind, site SiteID) []byte {
 	return Marshal([]any{"latchkey", 1, string(kind), site[:]})
 }
 
-// Sign returns the payload as a signed message of a kind and a site. It signs no number
-// above MaxNumber, which nobody would read; the messages' own methods check the rest.
+// Sign returns the payload as a signed message of a kind and a site. It refuses
+// numbers above MaxNumber, and leaves all other checks to the caller.
 func Sign(kind Kind, site SiteID, payload []byte, key ed25519.PrivateKey) ([]byte, error) {
 	if err := checkNumbers(payload); errors.Is(err, errTooHigh) {
 		return nil, fmt.Errorf("sign %s: %w", kind, err)
@@ -72,11 +72,11 @@ func Sign(kind Kind, site SiteID, payload []byte, key ed25519.PrivateKey) ([]byt
 }
 
 // verify checks a signed message of at most limit payload bytes and returns its
-// payload. The error wraps ErrEncoding when the envelope is any other than
-// Sign writes, and ErrSignature when the signature is not the key's for this
-// kind and site.
+// payload, which is part of signed. The error wraps ErrEncoding if Sign would not
+// write such an envelope, and ErrSignature if the signature is not the key's for
+// this kind and site.
 func verify(kind Kind, site SiteID, signed []byte, limit int, key ed25519.PublicKey) ([]byte, error) {
-	message, err := split(kind, signed, limit)
+	payload, err := Payload(kind, signed, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -87,14 +87,29 @@ func verify(kind Kind, site SiteID, signed []byte, limit int, key ed25519.Public
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", kind, err)
 	}
+	message := cose.NewSign1Message()
+	message.Headers.Protected.SetAlgorithm(cose.AlgorithmEdDSA)
+	message.Payload, message.Signature = payload, signed[len(signed)-ed25519.SignatureSize:]
 	if err := message.Verify(external(kind, site), verifier); err != nil {
 		return nil, fmt.Errorf("open %s: %w", kind, ErrSignature)
 	}
-	return message.Payload, nil
+	return payload, nil
 }
 
-// A message says itself what is wrong with it, beyond its encoding.
+// A message checks what its encoding cannot: Check returns what is wrong.
 type message interface{ Check() error }
+
+// sign checks a message and returns it signed as a kind.
+func sign(kind Kind, site SiteID, m message, key ed25519.PrivateKey) ([]byte, error) {
+	if err := m.Check(); err != nil {
+		return nil, fmt.Errorf("%s: %w", kind, err)
+	}
+	payload := Marshal(m)
+	if len(payload) > kind.limit() {
+		return nil, fmt.Errorf("%s: %d bytes, at most %d", kind, len(payload), kind.limit())
+	}
+	return Sign(kind, site, payload, key)
+}
 
 // open checks a signed message of a kind, and decodes it into m.
 func open(kind Kind, site SiteID, signed []byte, key ed25519.PublicKey, m message) error {
@@ -116,7 +131,7 @@ func parse(kind Kind, payload []byte, m message) error {
 	return nil
 }
 
-// CheckPayload refuses the payload of a kind that the receiver of such a message would.
+// CheckPayload refuses a payload that the receiver of a message of this kind would refuse.
 func CheckPayload(kind Kind, payload []byte) error {
 	m := kind.empty()
 	if m == nil {
@@ -125,7 +140,7 @@ func CheckPayload(kind Kind, payload []byte) error {
 	return parse(kind, payload, m)
 }
 
-// empty returns an empty message of a kind; nil: the link carries no such ones.
+// empty returns an empty message of a kind, nil if the link carries no such messages.
 func (k Kind) empty() message {
 	switch k {
 	case KindHead:
@@ -165,16 +180,14 @@ func (k Kind) limit() int {
 	return MaxMessage
 }
 
-// Payload returns the payload of a signed message without checking whose
-// signature it bears; it is part of signed. Only where the payload itself names
-// the key, or where a hash that is trusted covers the payload, may this stand in
-// for a check of the signature.
+// Payload returns the payload of a signed message, as a part of signed, without
+// checking the signature. Use it only where the payload names the key, or where a
+// trusted hash covers the payload.
 func Payload(kind Kind, signed []byte, limit int) ([]byte, error) {
 	if len(signed) > limit+envelopeOverhead {
 		return nil, fmt.Errorf("open %s: %w: %d bytes", kind, ErrEncoding, len(signed))
 	}
-	// A start reads thousands of deltas so: what split finds out by encoding
-	// again is to be seen, for an envelope is constant but for two byte strings.
+	// An envelope is constant but for two byte strings, so it has one encoding.
 	rest, found := bytes.CutPrefix(signed, envelope)
 	payload, rest, ok := byteString(rest)
 	signature, rest, ok2 := byteString(rest)
@@ -184,30 +197,10 @@ func Payload(kind Kind, signed []byte, limit int) ([]byte, error) {
 	return payload, nil
 }
 
-// byteString splits a byte string off b. It must be encoded as short as can be
-// (RFC 8949 §4.2.1). What it returns is part of b.
+// byteString splits a byte string, in its shortest encoding (RFC 8949 §4.2.1), off
+// b. What it returns is part of b.
 func byteString(b []byte) (content, rest []byte, ok bool) {
 	d := strict{rest: b}
 	content = d.take(d.head(majorBytes))
 	return content, d.rest, !d.wrong
-}
-
-func split(kind Kind, signed []byte, limit int) (*cose.Sign1Message, error) {
-	if len(signed) > limit+envelopeOverhead {
-		return nil, fmt.Errorf("open %s: %w: %d bytes", kind, ErrEncoding, len(signed))
-	}
-	if !bytes.HasPrefix(signed, envelope) {
-		return nil, fmt.Errorf("open %s: %w: not a COSE_Sign1 with EdDSA", kind, ErrEncoding)
-	}
-	message := cose.NewSign1Message()
-	if err := message.UnmarshalCBOR(signed); err != nil {
-		return nil, fmt.Errorf("open %s: %w: %v", kind, ErrEncoding, err)
-	}
-	if message.Payload == nil || len(message.Payload) > limit || len(message.Signature) != ed25519.SignatureSize {
-		return nil, fmt.Errorf("open %s: %w: payload of %d bytes, signature of %d", kind, ErrEncoding, len(message.Payload), len(message.Signature))
-	}
-	if again, err := message.MarshalCBOR(); err != nil || !bytes.Equal(signed, again) {
-		return nil, fmt.Errorf("open %s: %w", kind, ErrEncoding)
-	}
-	return message, nil
 }

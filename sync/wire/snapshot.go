@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sort"
 )
 
 // KDF is Argon2id's salt and cost (RFC 9106), the same for a whole site.
@@ -17,8 +18,8 @@ type KDF struct {
 	Threads uint8    `cbor:"4,keyasint"` // lanes, 1 to 4
 }
 
-// Check refuses costs that would make PINs weak or a small board stall, who
-// ever signed them.
+// Check refuses costs that would make PINs weak or stall a small board, whoever
+// signed them.
 func (k *KDF) Check() error {
 	if k.Memory < 16<<10 || k.Memory > 64<<10 || k.Time < 2 || k.Time > 10 || k.Threads < 1 || k.Threads > 4 {
 		return fmt.Errorf("argon2id with %d KiB, %d passes, %d lanes is outside 16 to 64 MiB, 2 to 10, 1 to 4", k.Memory, k.Time, k.Threads)
@@ -44,9 +45,6 @@ type Manifest struct {
 // Chunks returns how many chunks the snapshot has.
 func (m *Manifest) Chunks() int { return len(m.Lengths) / 2 }
 
-// FirstTag returns the first tag of chunk i.
-func (m *Manifest) FirstTag(i int) Tag { return Tag(m.FirstTags[16*i:]) }
-
 // ChunkLength returns the bytes of chunk i.
 func (m *Manifest) ChunkLength(i int) int { return int(binary.BigEndian.Uint16(m.Lengths[2*i:])) }
 
@@ -58,7 +56,7 @@ func (m *Manifest) CheckChunk(i int, b []byte) error {
 	return nil
 }
 
-// Position returns the place of the log that the snapshot is of.
+// Position returns the position in the log that the snapshot stands at.
 func (m *Manifest) Position() Position {
 	return Position{Epoch: m.Epoch, Revision: m.Revision, Hash: m.Hash}
 }
@@ -89,14 +87,14 @@ type Chunk struct {
 	Records []byte
 }
 
-// ParseChunk decodes a chunk whose SHA-256 is the manifest's. The chunk is made of
-// parts of b.
+// ParseChunk decodes a chunk whose SHA-256 is the manifest's. The chunk keeps parts
+// of b.
 func ParseChunk(b []byte) (*Chunk, error) {
 	if len(b) > MaxChunk {
 		return nil, fmt.Errorf("chunk: %w: %d bytes, at most %d", ErrEncoding, len(b), MaxChunk)
 	}
-	// Each look-up comes by here: nothing is copied, nor encoded again. There is
-	// one encoding of an array of three byte strings.
+	// Each look-up does this, so nothing is copied or encoded again: an array of three
+	// byte strings has one encoding.
 	var c Chunk
 	rest, ok := bytes.CutPrefix(b, []byte{0x83})
 	for _, part := range []*[]byte{&c.Tags, &c.Ends, &c.Records} {
@@ -128,21 +126,9 @@ func (c *Chunk) Len() int { return len(c.Ends) / 2 }
 // Tag returns the tag of credential i.
 func (c *Chunk) Tag(i int) Tag { return Tag(c.Tags[16*i:]) }
 
-// Find returns the place of a tag in the chunk.
+// Find returns the index of a tag in the chunk.
 func (c *Chunk) Find(tag Tag) (i int, found bool) {
-	lo, hi := 0, c.Len()
-	for lo < hi {
-		mid := (lo + hi) / 2
-		switch order := bytes.Compare(c.Tags[16*mid:16*mid+16], tag[:]); {
-		case order == 0:
-			return mid, true
-		case order < 0:
-			lo = mid + 1
-		default:
-			hi = mid
-		}
-	}
-	return lo, false
+	return sort.Find(c.Len(), func(i int) int { return bytes.Compare(tag[:], c.Tags[16*i:16*i+16]) })
 }
 
 // Credential decodes and checks credential i.
@@ -172,14 +158,14 @@ type Entry struct {
 	Credential Credential
 }
 
-// chunkAim is where a chunk is closed: so near the 8 KiB that a look-up reads
-// and hashes in some ten microseconds.
+// chunkAim is the most bytes of a chunk with more than one credential: a look-up
+// reads and hashes them in some ten microseconds.
 const chunkAim = 8 << 10
 
-// WriteSnapshot returns a snapshot as it is sent and stored: a CBOR sequence
-// of the signed manifest and its chunks. Of m it takes Site, Epoch, Revision,
-// Hash and KDF and fills in the rest; entries are sorted in place. Two entries
-// with one tag are an error.
+// WriteSnapshot returns a snapshot as it is sent and stored: a CBOR sequence of the
+// signed manifest and its chunks. It takes Site, Epoch, Revision, Hash and KDF from
+// m, fills in the rest, and sorts entries in place. Two entries with the same tag are
+// an error.
 func WriteSnapshot(m *Manifest, entries []Entry, key ed25519.PrivateKey) ([]byte, error) {
 	slices.SortFunc(entries, func(a, b Entry) int { return bytes.Compare(a.Tag[:], b.Tag[:]) })
 	m.Count = uint64(len(entries))

@@ -1,21 +1,21 @@
 package wire
 
 import (
+	"bytes"
 	"crypto/ecdh"
 	"crypto/ed25519"
 	"errors"
 	"fmt"
 )
 
-// A State is what a reader says of itself: at each connection, when something
-// has changed, and every 30 s. It is signed by the reader, as KindState, and
-// answered by a Now. With Counter 0 it says that the reader is offline, and
-// nothing else: such a one is the will of each connection.
+// A State is a reader's report on itself, sent on each connection, on each change,
+// and every 30 s. The reader signs it as KindState; a Now answers it. With Counter 0
+// it says only that the reader is offline: that is the will of each connection.
 type State struct {
 	Reader         string     `cbor:"1,keyasint"`
 	Connection     uint64     `cbor:"2,keyasint"`           // from 1, higher with each connection of the reader
 	Counter        uint64     `cbor:"3,keyasint"`           // counts the states of a connection from 1; 0: offline
-	Nonce          Nonce      `cbor:"4,keyasint,omitzero"`  // another one in each state
+	Nonce          Nonce      `cbor:"4,keyasint,omitzero"`  // new in each state
 	Version        string     `cbor:"5,keyasint,omitempty"` // of the reader's program
 	Held           *Position  `cbor:"6,keyasint,omitempty"` // of the credentials on the reader's disk
 	Head           []byte     `cbor:"7,keyasint,omitempty"` // signed: the newest one that the reader has seen
@@ -24,7 +24,7 @@ type State struct {
 	First          uint64     `cbor:"10,keyasint,omitempty"` // number of the oldest record held
 	Last           uint64     `cbor:"11,keyasint,omitempty"` // number of the newest
 	Condition      *Condition `cbor:"12,keyasint,omitempty"`
-	Card           *CardRead  `cbor:"13,keyasint,omitempty"` // of an enrol; until a now has answered a state with it
+	Card           *CardRead  `cbor:"13,keyasint,omitempty"` // of an enrol, until a Now answers a state with it
 }
 
 // A CardRead is the identifier of a card that an enrol asked for, sealed to
@@ -36,8 +36,7 @@ type CardRead struct {
 
 const sealedCard = "latchkey card 1"
 
-// SealCard seals a card's identifier for the controller that ordered the
-// enrol.
+// SealCard seals a card's identifier for the controller that ordered the enrol.
 func SealCard(c *Command, uid []byte) (*CardRead, error) {
 	if err := c.Check(); err != nil {
 		return nil, fmt.Errorf("seal card: %w", err)
@@ -70,20 +69,17 @@ func (c *CardRead) check() error {
 		return fmt.Errorf("a sealed card of %d bytes", len(c.Sealed))
 	}
 	if c.Command == (CommandID{}) {
-		return errors.New("a card that nobody asked for")
+		return errors.New("a card without a command")
 	}
 	return nil
 }
 
 // Sign checks the state and returns it signed.
 func (s *State) Sign(site SiteID, key ed25519.PrivateKey) ([]byte, error) {
-	if err := s.Check(); err != nil {
-		return nil, fmt.Errorf("state: %w", err)
-	}
-	return Sign(KindState, site, Marshal(s), key)
+	return sign(KindState, site, s, key)
 }
 
-// OpenState checks a signed state and returns it. Its head is for OpenHead to check.
+// OpenState checks a signed state and returns it. OpenHead checks its head.
 func OpenState(site SiteID, signed []byte, key ed25519.PublicKey) (*State, error) {
 	var s State
 	if err := open(KindState, site, signed, key, &s); err != nil {
@@ -93,7 +89,7 @@ func OpenState(site SiteID, signed []byte, key ed25519.PublicKey) (*State, error
 }
 
 // ParseState decodes and checks the payload of a state whose signature was checked
-// before it was kept.
+// before the payload was stored.
 func ParseState(payload []byte) (*State, error) {
 	var s State
 	if err := parse(KindState, payload, &s); err != nil {
@@ -111,9 +107,7 @@ func (s *State) Check() error {
 		return errors.New("no connection")
 	}
 	if s.Counter == 0 {
-		rest := *s
-		rest.Reader, rest.Connection = "", 0
-		if !rest.empty() {
+		if offline := (State{Reader: s.Reader, Connection: s.Connection}); !bytes.Equal(Marshal(s), Marshal(&offline)) {
 			return errors.New("offline, and says more")
 		}
 		return nil
@@ -135,11 +129,4 @@ func (s *State) Check() error {
 		return err
 	}
 	return s.Condition.Check()
-}
-
-// empty says that s is the zero State.
-func (s *State) empty() bool {
-	return s.Reader == "" && s.Connection == 0 && s.Counter == 0 && s.Nonce == Nonce{} && s.Version == "" &&
-		s.Held == nil && len(s.Head) == 0 && s.PolicyRevision == 0 && s.Journal == JournalID{} &&
-		s.First == 0 && s.Last == 0 && s.Condition == nil && s.Card == nil
 }

@@ -5,11 +5,11 @@ import "strings"
 // A Channel is what a topic is for: its last part.
 type Channel string
 
-// The channels. A site's name stands in each topic; a reader's id in all but
-// those of the first two.
+// The channels. Each topic has the site's name in it, and all but those of the first
+// two the reader's id.
 const (
 	OnCredentials Channel = "credentials" // a delta; the same for every reader
-	OnHead        Channel = "head"        // the newest place of the log
+	OnHead        Channel = "head"        // the newest position in the log
 	OnPolicy      Channel = "policy"
 	OnKey         Channel = "key"
 	OnCommand     Channel = "command"
@@ -23,8 +23,8 @@ const (
 
 const topicRoot = "latchkey/v1/"
 
-// Topic returns the topic of a channel at a site; reader counts for nothing if
-// the channel serves the whole site.
+// Topic returns the topic of a channel at a site. It ignores reader if the channel
+// serves the whole site.
 func (c Channel) Topic(site, reader string) string {
 	if c == OnCredentials || c == OnHead {
 		return topicRoot + site + "/" + string(c)
@@ -32,8 +32,8 @@ func (c Channel) Topic(site, reader string) string {
 	return topicRoot + site + "/" + reader + "/" + string(c)
 }
 
-// ParseTopic takes a topic apart. The reader is "" if it serves the whole site;
-// false says that no channel has such a topic.
+// ParseTopic takes a topic apart. reader is "" if the topic serves the whole site. ok
+// is false if no channel has such a topic.
 func ParseTopic(topic string) (site, reader string, c Channel, ok bool) {
 	rest, ok := strings.CutPrefix(topic, topicRoot)
 	parts := strings.Split(rest, "/")
@@ -52,35 +52,20 @@ func ParseTopic(topic string) (site, reader string, c Channel, ok bool) {
 	return site, reader, c, true
 }
 
-// Kind returns what the messages of a channel are signed as; "" of a reply.
+// Kind returns what the messages of a channel are signed as, "" for a reply and for
+// what is no channel. All channels but OnCredentials are named after their kind.
 func (c Channel) Kind() Kind {
 	switch c {
 	case OnCredentials:
 		return KindDelta
-	case OnHead:
-		return KindHead
-	case OnPolicy:
-		return KindPolicy
-	case OnKey:
-		return KindKey
-	case OnCommand:
-		return KindCommand
-	case OnNow:
-		return KindNow
-	case OnAck:
-		return KindAck
-	case OnState:
-		return KindState
-	case OnRecords:
-		return KindRecords
-	case OnFetch:
-		return KindFetch
+	case OnHead, OnPolicy, OnKey, OnCommand, OnNow, OnAck, OnState, OnRecords, OnFetch:
+		return Kind(c)
 	}
 	return ""
 }
 
-// Retained says whether the messages of a channel are published as retained:
-// one that should not be and is, is refused.
+// Retained says whether the messages of a channel are published as retained. On the
+// other channels a retained message is refused.
 func (c Channel) Retained() bool {
 	return c == OnHead || c == OnPolicy || c == OnKey || c == OnState
 }

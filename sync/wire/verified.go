@@ -7,14 +7,13 @@ import (
 	"fmt"
 )
 
-// What the controller signs and a reader keeps has a type of its own once its
-// signature was checked: the bytes that bear it, and what they say. Only the
-// functions below make such a value, so nobody who takes one checks it again:
-// bytes are checked once when they arrive, and once when they are read from a
-// disk. What they were opened from is part of the value, and is not to be
-// changed any more, nor what is returned.
+// What the controller signs and a reader stores has a type of its own once its
+// signature is checked. Only the functions below make such a value, so nobody who
+// takes one checks it again: a signature is checked when a message arrives, and when
+// it is read from a disk. A value keeps the bytes that it was opened from; nobody may
+// change them, or what its methods return.
 
-// verified is what bears a signature, and whose that is.
+// verified is a signed message, and for whom its signature was checked.
 type verified struct {
 	signed []byte
 	site   SiteID
@@ -24,8 +23,8 @@ type verified struct {
 // Signed returns the message as it was signed.
 func (v *verified) Signed() []byte { return v.signed }
 
-// By returns an error unless it was verified as a site's and its controller's: who
-// keeps it for them asks.
+// By returns an error unless the message was verified for this site with this
+// controller's key.
 func (v *verified) By(site SiteID, key ed25519.PublicKey) error {
 	if v.site != site || !bytes.Equal(v.key, key) {
 		return errors.New("it was verified as another site's")
@@ -66,7 +65,7 @@ func OpenHead(site SiteID, signed []byte, key ed25519.PublicKey) (*VerifiedHead,
 	return &v, nil
 }
 
-// Position returns the place that it names.
+// Position returns the position that it names.
 func (v *VerifiedHead) Position() Position { return v.position }
 
 // A VerifiedDelta is a delta that bears its controller's signature.
@@ -87,8 +86,8 @@ func OpenDelta(site SiteID, signed []byte, key ed25519.PublicKey) (*VerifiedDelt
 // Delta returns what it says.
 func (v *VerifiedDelta) Delta() *Delta { return &v.delta }
 
-// A VerifiedManifest is a manifest that bears its controller's signature, of
-// the site that it was signed for. What has a hash in it is the controller's too.
+// A VerifiedManifest is a manifest that bears its controller's signature. A chunk
+// whose hash is in it is the controller's too.
 type VerifiedManifest struct {
 	verified
 	manifest Manifest
@@ -140,7 +139,8 @@ func OpenSnapshot(site SiteID, snapshot []byte, key ed25519.PublicKey) (*Verifie
 	return &v, nil
 }
 
-// By returns an error unless it was verified as a site's and its controller's.
+// By returns an error unless the snapshot was verified for this site with this
+// controller's key.
 func (v *VerifiedSnapshot) By(site SiteID, key ed25519.PublicKey) error {
 	return v.manifest.By(site, key)
 }

@@ -1,11 +1,10 @@
-// Package wire is every message that a reader and its controller share, and
-// every signed thing that a reader keeps on its disk: credentials, snapshots
-// and deltas, policy, commands, records, what the link carries besides, the
-// request for an adoption and the bundle that answers it. It is the ground of
-// the project and imports nothing of it.
+// Package wire defines every message between a reader and its controller, and every
+// signed thing on a reader's disk: credentials, snapshots and deltas, policy,
+// commands, records, the link's other messages, and the request for an adoption with
+// the bundle that answers it. It imports no other package of the project.
 //
-// Messages are CBOR in the core deterministic encoding (RFC 8949 §4.2.1),
-// signed as COSE_Sign1 (RFC 9052 §4.2) where they cross a border of trust.
+// Messages are CBOR in the core deterministic encoding (RFC 8949 §4.2.1), signed as
+// COSE_Sign1 (RFC 9052 §4.2) where they cross a trust boundary.
 // latchkey.cddl (RFC 8610) beside this file describes each of them.
 package wire
 
@@ -26,13 +25,13 @@ const (
 	MaxRecord   = 4 << 10      // a record in the journal
 	MaxBundle   = 256 << 20    // an adoption bundle, snapshot included
 	MaxName     = 64           // a name that a person reads: a user, a door, a place
-	MaxText     = 200          // what a reader says is wrong with a part of it
+	MaxText     = 200          // what is wrong with a part of a reader
 	MaxGroups   = 32           // groups of one credential
 )
 
-// ErrEncoding says that bytes are not the one deterministic encoding of a
-// message of the kind asked for: malformed, a missing or unknown key, an
-// indefinite length, a duplicate key, a number longer than it need be.
+// ErrEncoding says that bytes are not the deterministic encoding of a message of this
+// kind: they are malformed, lack a key or have an unknown or duplicate one, or encode
+// something longer than necessary.
 var ErrEncoding = errors.New("not the deterministic encoding of this message")
 
 // encoding writes a nil slice as an empty one: null would be a second encoding
@@ -64,10 +63,9 @@ func must[T any](mode T, err error) T {
 	return mode
 }
 
-// Marshal returns the deterministic encoding of a message of this package, for
-// comparing and hashing: what is to be kept or sent, Encode, Sign and the messages' own
-// methods look at first. It panics on a type that cannot be encoded, which is a fault of
-// the program.
+// Marshal returns the deterministic encoding of a message of this package, to compare
+// or hash it. It checks nothing: use Encode, Sign and the messages' own methods for
+// what is stored or sent. It panics on a type that cannot be encoded.
 func Marshal(message any) []byte {
 	b, err := encoding.Marshal(message)
 	if err != nil {
@@ -76,10 +74,10 @@ func Marshal(message any) []byte {
 	return b
 }
 
-// Unmarshal decodes b, whole and at most limit bytes long, into message, a
-// pointer to a type of this package. It re-encodes what it read and refuses
-// every difference, so each message has one encoding, and every number above
-// MaxNumber; the error wraps ErrEncoding. On an error message holds nothing that may be used.
+// Unmarshal decodes the whole of b, at most limit bytes, into message, a pointer to a
+// type of this package. It refuses numbers above MaxNumber and whatever differs from
+// the deterministic encoding of what it read. Its errors wrap ErrEncoding; after one,
+// message must not be used.
 func Unmarshal(b []byte, limit int, message any) error {
 	if len(b) > limit {
 		return fmt.Errorf("%w: %d bytes, at most %d", ErrEncoding, len(b), limit)
@@ -100,8 +98,8 @@ func Unmarshal(b []byte, limit int, message any) error {
 	return nil
 }
 
-// expected is what is still to be written. It takes nothing else, and keeps
-// nothing: a message may be as long as a snapshot.
+// expected is what must be written next. It stores nothing, for a message may be as
+// long as a snapshot.
 type expected struct{ rest []byte }
 
 func (e *expected) Write(b []byte) (int, error) {
@@ -112,8 +110,8 @@ func (e *expected) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// Next splits the first item off a CBOR sequence (RFC 8742). The item is only
-// found to be well formed here; Unmarshal or an Open function decides what it is.
+// Next splits the first item off a CBOR sequence (RFC 8742). It checks only that the
+// item is well formed.
 func Next(sequence []byte) (item, rest []byte, err error) {
 	var raw cbor.RawMessage
 	rest, err = itemDecoding.UnmarshalFirst(sequence, &raw)
