@@ -155,7 +155,7 @@ func (h *house) oneOfEach() (grants int) {
 	h.inStep() // records go the same way
 	h.eventually("all records have come", h.quiet)
 	h.kill(theReader)
-	events := journal.Open(journal.Options{Dir: h.d.path("reader", "data", "journal"), Fold: fold{}})
+	events := journal.Open(journal.Options{Dir: h.d.path("reader", "data", "journal"), State: fold{}})
 	defer events.Close()
 	if began := events.Began(); began != "" {
 		h.t.Errorf("the reader's journal is not whole: %s", began)

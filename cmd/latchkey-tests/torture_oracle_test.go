@@ -54,7 +54,7 @@ func (o *oracle) inspect(dir string, damaged bool) device.Durable {
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	j := journal.Open(journal.Options{Dir: filepath.Join(dir, "journal"), Fold: &durable})
+	j := journal.Open(journal.Options{Dir: filepath.Join(dir, "journal"), State: &durable})
 	defer j.Close()
 	if why := j.Began(); why != "" {
 		if !damaged || len(o.records) == 0 {
@@ -148,7 +148,7 @@ func (o *oracle) inspect(dir string, damaged bool) device.Durable {
 func (o *oracle) charged(dir string) {
 	o.t.Helper()
 	var durable device.Durable
-	j := journal.Open(journal.Options{Dir: filepath.Join(dir, "journal"), Fold: &durable})
+	j := journal.Open(journal.Options{Dir: filepath.Join(dir, "journal"), State: &durable})
 	defer j.Close()
 	if durable.Lockout != "" || j.Began() != "" {
 		return

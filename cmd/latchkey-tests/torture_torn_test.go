@@ -59,7 +59,7 @@ type replayed struct {
 
 func replay(t testing.TB, data string) (r replayed) {
 	t.Helper()
-	j := journal.Open(journal.Options{Dir: filepath.Join(data, "journal"), Fold: &r.durable})
+	j := journal.Open(journal.Options{Dir: filepath.Join(data, "journal"), State: &r.durable})
 	defer j.Close()
 	r.began = j.Began()
 	for entry, err := range j.Records(0) {

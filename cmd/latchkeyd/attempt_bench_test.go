@@ -58,7 +58,7 @@ func BenchmarkAttempt(b *testing.B) {
 	}()
 
 	var durable device.Durable
-	events := journal.Open(journal.Options{Dir: filepath.Join(dir, datadir.Journal), Fresh: true, Fold: &durable})
+	events := journal.Open(journal.Options{Dir: filepath.Join(dir, datadir.Journal), Fresh: true, State: &durable})
 	defer events.Close()
 	options := cache.Options{Dir: dir, Site: site.ID, Controller: site.ControllerKey()}
 	held := openHeld(options)

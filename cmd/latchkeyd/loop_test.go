@@ -35,7 +35,7 @@ func pending(t *testing.T, adopted <-chan struct{}, answers <-chan device.Event)
 		t.Fatal(err)
 	}
 	var durable device.Durable
-	events := journal.Open(journal.Options{Dir: t.TempDir(), Fresh: true, Fold: &durable})
+	events := journal.Open(journal.Options{Dir: t.TempDir(), Fresh: true, State: &durable})
 	t.Cleanup(func() { events.Close() })
 	l := &loop{
 		lookups: new(status.Lookups),

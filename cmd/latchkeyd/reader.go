@@ -54,7 +54,7 @@ func (r *reader) once(ctx context.Context) (err error) {
 	}
 
 	var durable device.Durable
-	events := journal.Open(journal.Options{Dir: filepath.Join(dir, datadir.Journal), Fresh: start.NewJournal, Fold: &durable, Synced: r.metrics.Sync.Add})
+	events := journal.Open(journal.Options{Dir: filepath.Join(dir, datadir.Journal), Fresh: start.NewJournal, State: &durable, Synced: r.metrics.Sync.Add})
 	defer closing(&err, events.Close)
 	if began := events.Began(); began != "" && began != string(wire.ReasonNew) {
 		r.log.Error("the journal is lost: a new one begins, and PIN entry is locked out until a known card is shown or the controller unlocks the door", "err", began)

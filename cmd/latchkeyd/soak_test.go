@@ -207,7 +207,7 @@ func soak(t *testing.T, data string) soakTally {
 func checkSoaked(t *testing.T, data string, tally *soakTally) {
 	t.Helper()
 	var durable device.Durable
-	events := journal.Open(journal.Options{Dir: filepath.Join(data, datadir.Journal), Fold: &durable})
+	events := journal.Open(journal.Options{Dir: filepath.Join(data, datadir.Journal), State: &durable})
 	defer events.Close()
 	if began := events.Began(); began != "" {
 		t.Errorf("the journal: %s", began)

@@ -167,7 +167,7 @@ func (s *supervisors) watch(t *testing.T) *watched {
 	in.strike = strike
 	dog.Guard(strike, in.parts)
 	var durable device.Durable
-	records := journal.Open(journal.Options{Dir: filepath.Join(t.TempDir(), "journal"), Fresh: true, Fold: &durable})
+	records := journal.Open(journal.Options{Dir: filepath.Join(t.TempDir(), "journal"), Fresh: true, State: &durable})
 	answers := make(chan device.Event, 64)
 	storing := supervision.NewTask("storing a record", storeWithin)
 	writer := journal.NewWriter(records, func(stored journal.Stored) {

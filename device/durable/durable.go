@@ -1,5 +1,5 @@
-// Package durable writes files so that a power cut leaves the old content or
-// the new one, never a part of it.
+// Package durable writes files so that a power cut leaves the old content or the new
+// one, never a mixture.
 package durable
 
 import (
@@ -12,9 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// WriteFile replaces a file by one rename and brings it to the disk. Whoever
-// finds the file finds it whole and with its mode. What a power cut leaves
-// beside it is for Tidy to remove.
+// WriteFile replaces a file with one rename and syncs it to the disk. The file is
+// always whole and has its mode. Tidy removes what a power cut leaves beside it.
 func WriteFile(path string, b []byte, mode fs.FileMode) error {
 	dir, name := filepath.Dir(path), filepath.Base(path)
 	f, err := create(dir, name)
@@ -35,8 +34,7 @@ func WriteFile(path string, b []byte, mode fs.FileMode) error {
 	return SyncDir(dir)
 }
 
-// create makes the file that will replace name. The file is locked, so that
-// Tidy leaves it alone.
+// create makes the file that will replace name, and locks it against Tidy.
 func create(dir, name string) (*os.File, error) {
 	for {
 		f, err := os.CreateTemp(dir, name+".new-*")
@@ -49,12 +47,12 @@ func create(dir, name string) (*os.File, error) {
 		if _, err := os.Stat(f.Name()); err == nil {
 			return f, nil
 		}
-		f.Close() // Tidy came first
+		f.Close() // Tidy has removed it
 	}
 }
 
-// Tidy removes what power cuts during WriteFile have left in a directory. It
-// may run while other processes write files there.
+// Tidy removes what power cuts during WriteFile left in a directory. Other processes
+// may write files there meanwhile.
 func Tidy(dir string) error {
 	left, err := filepath.Glob(filepath.Join(dir, "*.new-*"))
 	if err != nil {
@@ -68,7 +66,7 @@ func Tidy(dir string) error {
 	return nil
 }
 
-// removeUnlocked removes a file unless somebody is writing it.
+// removeUnlocked removes a file unless a process is writing it.
 func removeUnlocked(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -83,7 +81,7 @@ func removeUnlocked(path string) error {
 	return os.Remove(path)
 }
 
-// Remove removes a file for good. There need not be one.
+// Remove removes a file durably, if there is one.
 func Remove(path string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -91,8 +89,26 @@ func Remove(path string) error {
 	return SyncDir(filepath.Dir(path))
 }
 
-// SyncDir brings to the disk what was made, renamed and removed in a directory:
-// fsync(2) of the directory itself.
+// SyncData syncs the content and the size of a file to the disk: fdatasync(2).
+func SyncData(f *os.File) error {
+	for {
+		if err := unix.Fdatasync(int(f.Fd())); err != unix.EINTR {
+			return os.NewSyscallError("fdatasync", err)
+		}
+	}
+}
+
+// Allocate allocates the blocks of a file from an offset up to a size, and sets that
+// size: fallocate(2). The error wraps EOPNOTSUPP if the file system cannot do so.
+func Allocate(f *os.File, from, size int64) error {
+	for {
+		if err := unix.Fallocate(int(f.Fd()), 0, from, size-from); err != unix.EINTR {
+			return os.NewSyscallError("fallocate", err)
+		}
+	}
+}
+
+// SyncDir syncs the names in a directory to the disk: fsync(2) of the directory.
 func SyncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

@@ -6,14 +6,21 @@ import (
 	"latchkey/sync/wire"
 )
 
-// Ack says that the controller has all records up to a number, whose hash is
-// given: whole segments before the newest go. wire.ErrUnfit: that is not the hash
-// of this record of this journal here, so nothing goes. What went already is no
-// error.
+// Ack says that the controller has all records up to a number, whose hash it gives.
+// It removes the segments before the newest that end there. The error wraps
+// wire.ErrUnfit, and nothing is removed, if this journal holds no such record. An Ack
+// of records that are already removed does nothing.
 func (j *Journal) Ack(id wire.JournalID, number uint64, hash wire.Hash) error {
-	held, gone, err := j.hashOf(id, number)
-	if err != nil || gone {
-		return err
+	last, _ := j.Last()
+	switch {
+	case id != j.id, number == 0, number > last:
+		return fmt.Errorf("journal: record %d: %w", number, wire.ErrUnfit)
+	case number < j.First():
+		return nil
+	}
+	held, err := j.hashOf(number)
+	if err != nil {
+		return fmt.Errorf("journal: record %d: %w", number, err)
 	}
 	if held != hash {
 		return fmt.Errorf("journal: record %d with another hash: %w", number, wire.ErrUnfit)
@@ -30,50 +37,44 @@ func (j *Journal) Ack(id wire.JournalID, number uint64, hash wire.Hash) error {
 	return nil
 }
 
-// hashOf returns the hash of a record; gone says that it went before.
-func (j *Journal) hashOf(id wire.JournalID, number uint64) (hash wire.Hash, gone bool, err error) {
-	hash, gone, known, err := j.knownHash(id, number)
-	if known || err != nil {
-		return hash, gone, err
+// hashOf returns the hash of a record; wire.ErrUnfit if it is not held.
+func (j *Journal) hashOf(number uint64) (hash wire.Hash, err error) {
+	if hash, ok := j.knownHash(number); ok {
+		return hash, nil
 	}
+	err = wire.ErrUnfit
 	p, ok := j.locate(number)
 	if !ok {
-		return hash, false, wire.ErrUnfit
+		return hash, err
 	}
-	found := false
-	_, err = j.readPart(p, number, func(e wire.StoredRecord) bool {
-		hash, found = e.Hash, e.Number == number
+	_, failed := j.readPart(p, number, func(e wire.StoredRecord) bool {
+		if e.Number == number {
+			hash, err = e.Hash, nil
+		}
 		return false
 	})
-	if err != nil && err != errStopped {
-		return hash, false, fmt.Errorf("journal: record %d: %w", number, err)
+	if failed != nil && failed != errStopped {
+		err = failed
 	}
-	if !found {
-		return hash, false, fmt.Errorf("journal: record %d: %w", number, wire.ErrUnfit)
-	}
-	return hash, false, nil
+	return hash, err
 }
 
-// knownHash answers without reading: for records that went, and for those
-// that an acknowledgement mostly names, the one published last and the last
-// one of a segment.
-func (j *Journal) knownHash(id wire.JournalID, number uint64) (hash wire.Hash, gone, known bool, err error) {
+// knownHash returns the hash of a record if that takes no reading: it does not for
+// those that an acknowledgement mostly names, the last one read and the last one of a
+// segment.
+func (j *Journal) knownHash(number uint64) (hash wire.Hash, ok bool) {
 	j.mu.Lock()
 	defer j.unlock()
-	switch {
-	case id != j.id, number == 0, number > j.last:
-		return hash, false, false, fmt.Errorf("journal: record %d: %w", number, wire.ErrUnfit)
-	case number < j.segments[0].first:
-		return hash, true, true, nil
-	case number == j.last:
-		return j.hash, false, true, nil
-	case number == j.read.number-1:
-		return j.read.hash, false, true, nil
+	switch number {
+	case j.last:
+		return j.hash, true
+	case j.read.number - 1:
+		return j.read.hash, true
 	}
 	for _, s := range j.segments {
 		if s.first == number+1 && s.before != (wire.Hash{}) {
-			return s.before, false, true, nil
+			return s.before, true
 		}
 	}
-	return hash, false, false, nil
+	return hash, false
 }

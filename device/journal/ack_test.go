@@ -98,7 +98,7 @@ func refused(seq uint64) wire.Record {
 
 func TestAtTheBoundWhatNeedsNoRightGoesFirst(t *testing.T) {
 	o := Options{Dir: dir(t), SegmentBytes: 2000, MaxRecords: 200}
-	j, fold := fresh(t, o)
+	j, state := fresh(t, o)
 	hashes := map[uint64]wire.Hash{}
 	note := func() {
 		for _, e := range read(t, j, uint64(len(hashes))+1) {
@@ -159,9 +159,9 @@ func TestAtTheBoundWhatNeedsNoRightGoesFirst(t *testing.T) {
 	if oldest.Number < 500 || !covered {
 		t.Errorf("held from %d, and no record says what went before", oldest.Number)
 	}
-	was := *fold
+	was := *state
 	j.Close()
-	if j, fold = open(t, o); j.Began() != "" || *fold != was || kinds(parse(t, read(t, j, 0))) != kinds(records) {
+	if j, state = open(t, o); j.Began() != "" || *state != was || kinds(parse(t, read(t, j, 0))) != kinds(records) {
 		t.Errorf("the next start finds another journal (%q)", j.Began())
 	}
 	if held, _ := j.held(); int(held) != len(records) {

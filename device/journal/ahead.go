@@ -9,46 +9,39 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"latchkey/device/durable"
 	"latchkey/sync/wire"
 )
 
-// spares is how many segments are allocated ahead: the next one, and one whose
-// blocks are given back for a moment when room is made.
+// spares is how many segments are allocated ahead: the next one, and one that can be
+// freed for a moment to make room.
 const spares = 2
 
-// spareName is that of a segment that is allocated ahead.
 func spareName(n int) string { return "spare-" + strconv.Itoa(n) }
 
-// allocated returns the size of a segment's file from its beginning on: a new one
-// is begun above SegmentBytes.
+// allocated returns the size of a segment's file, which is more than SegmentBytes:
+// only above that a new segment begins.
 func (j *Journal) allocated() int64 {
 	return j.o.SegmentBytes + min(j.o.SegmentBytes/4, 16<<10)
 }
 
-// A segment's blocks and its size are there before anything is appended to it, and
-// those of the next one are, too: an append needs no free block, and its fdatasync
-// no new size. A file system that writes elsewhere what it changes (btrfs, F2FS)
-// keeps some room for that, and promises less.
+// A segment has its blocks and its size before anything is appended to it, and so has
+// the next one: an append needs no free block, and its fdatasync no new size.
+// Copy-on-write file systems (btrfs, F2FS) promise less.
 
-// allocate gives a file, which ends at an offset, its blocks up to a size, as zeros.
+// allocate allocates the blocks of a file, as zeros, from its end up to a size.
 func allocate(f *os.File, end, size int64) error {
 	if size <= end {
 		return nil
 	}
-	for {
-		err := unix.Fallocate(int(f.Fd()), 0, end, size-end)
-		switch {
-		case errors.Is(err, unix.EINTR):
-			continue
-		case errors.Is(err, unix.EOPNOTSUPP):
-			_, err = f.WriteAt(make([]byte, size-end), end)
-			return err
-		}
-		return os.NewSyscallError("fallocate", err)
+	err := durable.Allocate(f, end, size)
+	if errors.Is(err, unix.EOPNOTSUPP) {
+		_, err = f.WriteAt(make([]byte, size-end), end)
 	}
+	return err
 }
 
-// makeSpares allocates the segments that are to be there ahead.
+// makeSpares allocates the spare segments that are missing.
 func (j *Journal) makeSpares() error {
 	for n := range spares {
 		name := j.path(spareName(n))
@@ -68,24 +61,33 @@ func (j *Journal) makeSpares() error {
 }
 
 func (j *Journal) makeSpare(name string) (*os.File, error) {
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := create(name)
 	if err != nil {
 		return nil, err
 	}
-	if err = allocate(f, 0, j.allocated()); err == nil {
+	return f, j.finish(f, allocate(f, 0, j.allocated()))
+}
+
+func create(name string) (*os.File, error) {
+	return os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+}
+
+// finish syncs a new file, unless writing it has failed. On an error it removes the
+// file.
+func (j *Journal) finish(f *os.File, err error) error {
+	if err == nil {
 		j.stats.Syncs++
 		err = f.Sync()
 	}
 	if err != nil {
 		f.Close()
-		os.Remove(name)
-		return nil, err
+		os.Remove(f.Name())
 	}
-	return f, nil
+	return err
 }
 
-// findSpares takes up the segments that were allocated ahead before a start: their
-// room stays the journal's while no reader runs.
+// findSpares opens the spare segments of the last start: their room stays the
+// journal's while no reader runs.
 func (j *Journal) findSpares() {
 	for n := range spares {
 		if f := j.findSpare(j.path(spareName(n))); f != nil {
@@ -94,8 +96,8 @@ func (j *Journal) findSpares() {
 	}
 }
 
-// findSpare opens a segment that was allocated ahead; nil: it is not there, or it is
-// not as it would be allocated now.
+// findSpare opens a spare segment. It returns nil if there is none, or one that would
+// not be allocated like that now.
 func (j *Journal) findSpare(name string) *os.File {
 	f, err := os.OpenFile(name, os.O_RDWR, 0)
 	if err != nil {
@@ -108,8 +110,8 @@ func (j *Journal) findSpare(name string) *os.File {
 	return f
 }
 
-// isSpare says whether a file has the size of a segment that is allocated ahead, its
-// blocks, and zeros wherever one that was being begun has something.
+// isSpare says whether a file has the size and the blocks of a spare segment, and
+// zeros where a segment that was begun has its header and its checkpoint.
 func (j *Journal) isSpare(f *os.File) bool {
 	var is unix.Stat_t
 	if unix.Fstat(int(f.Fd()), &is) != nil || is.Size != j.allocated() || is.Blocks*512 < is.Size {
@@ -120,7 +122,7 @@ func (j *Journal) isSpare(f *os.File) bool {
 	return err == nil && len(bytes.TrimLeft(b, "\x00")) == 0
 }
 
-// takeSpare returns a segment that was allocated ahead, or nil.
+// takeSpare returns a spare segment, nil if there is none.
 func (j *Journal) takeSpare() *os.File {
 	n := len(j.spares)
 	if n == 0 {
@@ -131,7 +133,7 @@ func (j *Journal) takeSpare() *os.File {
 	return f
 }
 
-// freeSpare gives the blocks of a segment that was allocated ahead back.
+// freeSpare removes a spare segment, so that its blocks are free.
 func (j *Journal) freeSpare() {
 	if f := j.takeSpare(); f != nil {
 		f.Close()
@@ -139,5 +141,5 @@ func (j *Journal) freeSpare() {
 	}
 }
 
-// lacksRoom says whether a segment cannot be allocated ahead for want of room.
+// lacksRoom says whether the disk is too full for the spare segments.
 func (j *Journal) lacksRoom() bool { return noRoom(j.makeSpares()) }

@@ -12,10 +12,9 @@ import (
 // maxBatch is the most records of one append.
 const maxBatch = 64
 
-// Append stores records durably, all or none, with one write and one
-// fdatasync, and returns the number of the first; it fills in Number and
-// Before. After a fault the segment is not written any more: the next Append
-// begins a new one.
+// Append stores records durably, all or none, with one write and one fdatasync. It
+// fills in Number and Before, and returns the number of the first. After a fault the
+// next Append begins a new segment.
 func (j *Journal) Append(records ...wire.Record) (first uint64, err error) {
 	j.mu.Lock()
 	defer j.unlock()
@@ -27,14 +26,14 @@ func (j *Journal) Append(records ...wire.Record) (first uint64, err error) {
 	return answers[0].first, answers[0].err
 }
 
-// answer is what became of one batch.
+// answer is the result for one batch.
 type answer struct {
 	first uint64
 	err   error // of this batch alone
 }
 
-// store stores batches with one write and one fdatasync. An error is a fault
-// of the disk, and none is stored.
+// store stores batches with one write and one fdatasync. An error is a fault of the
+// disk: no batch is stored.
 func (j *Journal) store(batches [][]wire.Record) ([]answer, error) {
 	if j.file == nil {
 		if err := j.begin(); err != nil {
@@ -55,16 +54,16 @@ func (j *Journal) store(batches [][]wire.Record) ([]answer, error) {
 	j.end += int64(len(b))
 	j.last, j.hash = last, hash
 	for _, r := range stored {
-		j.o.Fold.Apply(r)
-		j.stamp = stamp{r.Time, r.Trusted, r.Running}
+		j.o.State.Apply(r)
+		j.stamp = stampOf(r)
 	}
 	j.stats.Records += uint64(len(stored))
 	return answers, nil
 }
 
-// encode returns the frames of batches as they would be appended now, the records
-// in them, and the last one's number and hash. A batch that cannot be stored is
-// left out, and answered so.
+// encode returns the frames of batches as they would be appended now, the records in
+// them, and the number and the hash of the last record. It leaves out a batch that
+// cannot be stored, and says so in its answer.
 func (j *Journal) encode(batches [][]wire.Record) (answers []answer, stored []wire.Record, b []byte, last uint64, hash wire.Hash) {
 	last, hash = j.last, j.hash
 	answers = make([]answer, len(batches))
@@ -75,7 +74,7 @@ func (j *Journal) encode(batches [][]wire.Record) (answers []answer, stored []wi
 		mark, markLast, markHash := len(b), last, hash
 		for k, r := range batch {
 			r.Number, r.Before = last+1, hash
-			encoded, err := r.Encode() // nothing that would be taken for damage when it is read
+			encoded, err := r.Encode()
 			if err != nil {
 				answers[i].err = fmt.Errorf("journal: %w: %s: %w", ErrRecord, r.Kind, err)
 				break
@@ -100,10 +99,10 @@ func (j *Journal) encode(batches [][]wire.Record) (answers []answer, stored []wi
 	return answers, stored, b, last, hash
 }
 
-// check refuses what reading would take for damage.
+// check refuses a batch that a reader of the journal would take for damage.
 func check(batch []wire.Record) error {
 	if len(batch) == 0 || len(batch) > maxBatch {
-		return fmt.Errorf("journal: %w: %d in one append, 1 to %d can be", ErrRecord, len(batch), maxBatch)
+		return fmt.Errorf("journal: %w: %d in one append, not 1 to %d", ErrRecord, len(batch), maxBatch)
 	}
 	for _, r := range batch {
 		if r.Kind == "" || r.Kind == wire.Checkpoint || len(r.Kind) > 32 || len(r.Tag) > 8 {
@@ -113,31 +112,30 @@ func check(batch []wire.Record) error {
 	return nil
 }
 
-// write adds to the newest segment and brings it to the disk.
+// write adds to the newest segment and syncs it to the disk.
 func (j *Journal) write(b []byte) error {
 	n, err := j.file.WriteAt(b, j.end)
 	j.stats.Bytes += uint64(n)
-	if err != nil {
-		return fault("append", err)
+	if err == nil {
+		err = j.syncData(j.file)
 	}
-	if err := j.syncData(j.file); err != nil {
+	if err != nil {
 		return fault("append", err)
 	}
 	return nil
 }
 
-// reserve is what must be free on the disk for a new segment to be begun that was
-// not allocated ahead. Without it a disk that is nearly full would fill up with
-// segments that hold a checkpoint and nothing else.
+// reserve is what must be free on the disk to begin a segment that was not allocated
+// ahead. Otherwise a nearly full disk would fill up with segments that hold nothing
+// but a checkpoint.
 const reserve = 64 << 10
 
-// begin begins a new segment with a checkpoint. On an error the newest segment
-// is as good as it was, if the new one has not got its name yet; once it has,
-// nothing may be added to the one before.
+// begin begins a new segment with a checkpoint. If it fails before the new segment has
+// its name, appends may go on in the old one; after that, nothing may be added to it.
 func (j *Journal) begin() error { return j.withRoom(j.beginSegment) }
 
 func (j *Journal) beginSegment() error {
-	if err := j.clear(); err != nil {
+	if err := j.prepareDir(); err != nil {
 		return fault("begin", err)
 	}
 	var disk unix.Statfs_t
@@ -148,7 +146,7 @@ func (j *Journal) beginSegment() error {
 	checkpoint := wire.Record{
 		Number: first, Before: j.hash, Kind: wire.Checkpoint,
 		Time: j.stamp.time, Trusted: j.stamp.trusted, Running: j.stamp.running,
-		State: j.o.Fold.Encode(),
+		State: j.o.State.Encode(),
 	}
 	encoded, err := checkpoint.Encode()
 	if err != nil {
@@ -156,21 +154,21 @@ func (j *Journal) beginSegment() error {
 	}
 	h := header{id: j.id, first: first, before: j.hash}
 	b := appendFrame(h.encode(), encoded, writeBegins)
-	f, aside, err := j.beginAside(first, b)
+	f, err := j.writeBeginning(first, b)
 	if err != nil {
 		return fault("begin a segment", err)
 	}
-	if j.file != nil { // what it has left over is free; if not now, then when it goes
+	if j.file != nil { // frees what is left of it; if it fails, that is freed with the segment
 		j.file.Truncate(j.end)
 	}
 	j.retire()
-	err = os.Rename(aside, j.path(segmentName(first)))
+	err = os.Rename(f.Name(), j.path(segmentName(first)))
 	if err == nil {
 		err = j.syncDir(j.o.Dir)
 	}
 	if err != nil {
 		f.Close()
-		os.Remove(aside)
+		os.Remove(f.Name())
 		return fault("begin a segment", err)
 	}
 	if n := len(j.segments); n > 0 {
@@ -179,40 +177,28 @@ func (j *Journal) beginSegment() error {
 	j.segments = append(j.segments, segment{first: first, before: j.hash})
 	j.file, j.end = f, int64(len(b))
 	j.last, j.hash = first, wire.Sum(encoded)
-	j.o.Fold.Apply(checkpoint)
+	j.o.State.Apply(checkpoint)
 	j.stats.Segments++
 	j.stats.Records++
 	return nil
 }
 
-// beginAside writes the beginning of a segment into the one that was allocated
-// ahead, or else into a new one, and brings it to the disk.
-func (j *Journal) beginAside(first uint64, b []byte) (f *os.File, name string, err error) {
-	if f = j.takeSpare(); f == nil {
-		name = j.path(segmentName(first) + newSuffix)
-		f, err = j.writeAside(first, b, j.allocated())
-		return f, name, err
+// writeBeginning writes the beginning of a segment into a spare one, or else into a
+// new file, and syncs it to the disk.
+func (j *Journal) writeBeginning(first uint64, b []byte) (*os.File, error) {
+	f := j.takeSpare()
+	if f == nil {
+		return j.writeSegment(first, b, j.allocated())
 	}
-	name = f.Name()
 	n, err := f.WriteAt(b, 0)
 	j.stats.Bytes += uint64(n)
-	if err == nil {
-		j.stats.Syncs++
-		err = f.Sync()
-	}
-	if err != nil {
-		f.Close()
-		os.Remove(name)
-		return nil, "", err
-	}
-	return f, name, nil
+	return f, j.finish(f, err)
 }
 
-// writeAside writes a segment under the name it has until it is whole, and
-// brings it to the disk, with as many bytes allocated as can be had.
-func (j *Journal) writeAside(first uint64, b []byte, size int64) (*os.File, error) {
-	name := j.path(segmentName(first) + newSuffix)
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+// writeSegment writes a new segment under a temporary name and syncs it to the disk.
+// It allocates the file up to a size if the disk has room for that.
+func (j *Journal) writeSegment(first uint64, b []byte, size int64) (*os.File, error) {
+	f, err := create(j.path(segmentName(first) + newSuffix))
 	if err != nil {
 		return nil, err
 	}
@@ -221,16 +207,7 @@ func (j *Journal) writeAside(first uint64, b []byte, size int64) (*os.File, erro
 	if err == nil {
 		allocate(f, int64(n), size)
 	}
-	if err == nil {
-		j.stats.Syncs++
-		err = f.Sync()
-	}
-	if err != nil {
-		f.Close()
-		os.Remove(name)
-		return nil, err
-	}
-	return f, nil
+	return f, j.finish(f, err)
 }
 
 // newest returns how many records the newest segment holds, in how many bytes.
@@ -238,17 +215,15 @@ func (j *Journal) newest() (count uint64, bytes int64) {
 	return j.last - j.segments[len(j.segments)-1].first + 1, j.end
 }
 
-// tidy does what nobody waits for: it begins a new segment if the newest is
-// long enough, and makes room if the journal is full. What fails is tried again
-// after the next append.
+// tidy does what no append waits for: it begins a new segment if the newest is long
+// enough, and makes room if the journal is full. The next append tries again what
+// fails.
 func (j *Journal) tidy() {
 	if j.file == nil {
 		return
 	}
-	if j.end >= j.o.SegmentBytes {
-		if j.begin() != nil {
-			return
-		}
+	if j.end >= j.o.SegmentBytes && j.begin() != nil {
+		return
 	}
 	j.makeRoom()
 }

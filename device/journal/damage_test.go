@@ -11,10 +11,10 @@ import (
 )
 
 // small writes a journal of one segment, and returns its bytes and the states
-// that it goes through: by the length of the file, the fold.
-func small(t *testing.T, d string) (content_ []byte, ends []int64, states []sumFold) {
-	j, fold := fresh(t, Options{Dir: d})
-	note := func() { ends, states = append(ends, j.end), append(states, *fold) }
+// that it goes through: by the length of the file, the state.
+func small(t *testing.T, d string) (content_ []byte, ends []int64, states []sumState) {
+	j, state := fresh(t, Options{Dir: d})
+	note := func() { ends, states = append(ends, j.end), append(states, *state) }
 	note()
 	append1(t, j, wire.Record{Kind: wire.JournalBegan, Reason: "new"})
 	note()
@@ -37,7 +37,7 @@ func TestOnlyAnIncompleteAppendAtTheEndIsCut(t *testing.T) {
 		if err := os.WriteFile(path, whole[:length], 0o600); err != nil {
 			t.Fatal(err)
 		}
-		j, fold := open(t, Options{Dir: d})
+		j, state := open(t, Options{Dir: d})
 		at := -1
 		for i, end := range ends {
 			if int64(length) >= end {
@@ -45,13 +45,13 @@ func TestOnlyAnIncompleteAppendAtTheEndIsCut(t *testing.T) {
 			}
 		}
 		if at < 0 {
-			if j.Began() == "" || *fold != (sumFold{}) {
+			if j.Began() == "" || *state != (sumState{}) {
 				t.Fatalf("%d bytes without a checkpoint were taken for a journal", length)
 			}
 			j.Close()
 			continue
 		}
-		if j.Began() != "" || *fold != states[at] {
+		if j.Began() != "" || *state != states[at] {
 			t.Fatalf("cut to %d bytes: %q, or another state than after append %d", length, j.Began(), at)
 		}
 		first := append1(t, j, charge(99))
@@ -59,9 +59,9 @@ func TestOnlyAnIncompleteAppendAtTheEndIsCut(t *testing.T) {
 		if last := records[len(records)-1]; last.Number != first || last.Seq != 99 || int(first) != len(records) {
 			t.Fatalf("cut to %d bytes: goes on with\n%s", length, kinds(records))
 		}
-		was := *fold
+		was := *state
 		j.Close()
-		if j, fold = open(t, Options{Dir: d}); j.Began() != "" || *fold != was {
+		if j, state = open(t, Options{Dir: d}); j.Began() != "" || *state != was {
 			t.Fatalf("cut to %d bytes and gone on: the next start says %q", length, j.Began())
 		}
 		j.Close()
@@ -80,17 +80,17 @@ func TestEachFlippedBitBeginsANewJournal(t *testing.T) {
 		if err := os.WriteFile(path, whole, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		j, fold := open(t, Options{Dir: d})
-		if j.Began() == "" || j.Began() == "new" || j.ID() == id || *fold != (sumFold{}) {
+		j, state := open(t, Options{Dir: d})
+		if j.Began() == "" || j.Began() == "new" || j.ID() == id || *state != (sumState{}) {
 			t.Fatalf("bit %d of byte %d is flipped, and the journal goes on (%q)", bit%8, bit/8, j.Began())
 		}
 		if bit%64 == 0 {
-			aside := filepath.Join(d, "damaged-1")
-			if string(content(t, filepath.Join(aside, filepath.Base(path)))) != string(whole) {
-				t.Fatal("the damaged segment was not set aside as it was")
+			moved := filepath.Join(d, "damaged-1")
+			if string(content(t, filepath.Join(moved, filepath.Base(path)))) != string(whole) {
+				t.Fatal("the damaged segment was not quarantined as it was")
 			}
-			if !strings.Contains(string(content(t, filepath.Join(aside, "reason.txt"))), j.Began()) {
-				t.Fatal("set aside without saying why")
+			if !strings.Contains(string(content(t, filepath.Join(moved, "reason.txt"))), j.Began()) {
+				t.Fatal("quarantined without a reason")
 			}
 			if got := kinds(parse(t, read(t, j, 0))); got != "1 checkpoint\n" {
 				t.Fatal(got)
@@ -157,12 +157,12 @@ func TestAJournalInWhichChainOrNumbersBreakBeginsAnew(t *testing.T) {
 }
 
 // long writes a journal of several segments that is still open.
-func long(t *testing.T, d string) (*Journal, *sumFold) {
-	j, fold := fresh(t, Options{Dir: d, SegmentBytes: 700})
+func long(t *testing.T, d string) (*Journal, *sumState) {
+	j, state := fresh(t, Options{Dir: d, SegmentBytes: 700})
 	for seq := uint64(1); len(j.segments) < 4; seq++ {
 		append1(t, j, charge(seq))
 	}
-	return j, fold
+	return j, state
 }
 
 func TestDamageInAnOlderSegmentIsPutOnRecord(t *testing.T) {
@@ -188,7 +188,7 @@ func TestDamageInAnOlderSegmentIsPutOnRecord(t *testing.T) {
 		spoilt[bit/8] ^= 1 << (bit % 8)
 		os.WriteFile(path, spoilt, 0o600)
 
-		j, fold := open(t, Options{Dir: d})
+		j, state := open(t, Options{Dir: d})
 		if j.Began() != "" {
 			t.Fatalf("bit %d: a start reads more than one segment: %s", bit, j.Began())
 		}
@@ -210,10 +210,10 @@ func TestDamageInAnOlderSegmentIsPutOnRecord(t *testing.T) {
 			if again := read(t, j, 0); len(again) != len(got) {
 				t.Fatalf("bit %d: read again there are %d records, not %d", bit, len(again), len(got))
 			}
-			was := *fold
+			was := *state
 			j.Close()
-			j, fold = open(t, Options{Dir: d})
-			if j.Began() != "" || *fold != was || len(read(t, j, 0)) != len(got) {
+			j, state = open(t, Options{Dir: d})
+			if j.Began() != "" || *state != was || len(read(t, j, 0)) != len(got) {
 				t.Fatalf("bit %d: the next start finds another journal (%q)", bit, j.Began())
 			}
 		}
@@ -223,8 +223,8 @@ func TestDamageInAnOlderSegmentIsPutOnRecord(t *testing.T) {
 
 func TestDamageInTheNewestSegmentWhileRunningCostsNoState(t *testing.T) {
 	d := dir(t)
-	j, fold := long(t, d)
-	was := *fold
+	j, state := long(t, d)
+	was := *state
 	paths := segments(t, d)
 	newest := paths[len(paths)-1]
 	b := content(t, newest)
@@ -237,11 +237,11 @@ func TestDamageInTheNewestSegmentWhileRunningCostsNoState(t *testing.T) {
 		t.Fatal(kinds(records))
 	}
 	was.Apply(wire.Record{Kind: wire.RecordsDropped})
-	if *fold != was {
+	if *state != was {
 		t.Error("the state has changed")
 	}
 	j.Close()
-	if j, fold = open(t, Options{Dir: d}); j.Began() != "" || *fold != was {
+	if j, state = open(t, Options{Dir: d}); j.Began() != "" || *state != was {
 		t.Errorf("the next start says %q", j.Began())
 	}
 }
@@ -305,9 +305,9 @@ func TestASegmentThatDoesNotLeadToTheNextIsPutOnRecord(t *testing.T) {
 	}
 }
 
-func TestSetAsideFilesDoNotFillTheDisk(t *testing.T) {
+func TestQuarantinedFilesDoNotFillTheDisk(t *testing.T) {
 	d := dir(t)
-	for range 2 * maxAside {
+	for range 2 * maxQuarantined {
 		j, _ := open(t, Options{Dir: d})
 		append1(t, j, charge(1))
 		j.Close()
@@ -316,8 +316,8 @@ func TestSetAsideFilesDoNotFillTheDisk(t *testing.T) {
 		}
 	}
 	j, _ := open(t, Options{Dir: d})
-	numbers, err := j.asides()
-	if err != nil || len(numbers) != maxAside || numbers[maxAside-1] != 2*maxAside {
+	numbers, err := j.quarantined()
+	if err != nil || len(numbers) != maxQuarantined || numbers[maxQuarantined-1] != 2*maxQuarantined {
 		t.Errorf("kept %v (%v)", numbers, err)
 	}
 }

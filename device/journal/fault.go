@@ -12,7 +12,7 @@ import (
 	"latchkey/device/durable"
 )
 
-// Faults of an Append: the error wraps one of them and what the system said.
+// Faults of an Append: the error wraps one of them and the system's error.
 var (
 	ErrFull     = errors.New("the disk is full")
 	ErrReadOnly = errors.New("the disk is read-only")
@@ -20,11 +20,11 @@ var (
 	ErrBusy     = errors.New("the disk does not keep up")
 )
 
-// ErrRecord says that records cannot be stored because of what they are: too
-// many in one append, one too long, or of a kind that only the journal writes.
+// ErrRecord says that records are invalid: too many in one append, one too long, or of
+// a kind that only the journal writes.
 var ErrRecord = errors.New("records that cannot be stored")
 
-// fault says of which kind an error of the system is.
+// fault wraps an error of the system with its kind.
 func fault(what string, err error) error {
 	kind := ErrDisk
 	switch {
@@ -36,11 +36,11 @@ func fault(what string, err error) error {
 	return fmt.Errorf("journal: %s: %w: %w", what, kind, err)
 }
 
-// noRoom says whether it was for want of room on the disk that something failed.
+// noRoom says whether something failed because the disk is full.
 func noRoom(err error) bool { return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) }
 
-// plain returns what the system said without the path it said it of, for a
-// reason that people read.
+// plain returns an error of the system without its path, for a reason that people
+// read.
 func plain(err error) error {
 	var of *fs.PathError
 	if errors.As(err, &of) {
@@ -49,21 +49,17 @@ func plain(err error) error {
 	return err
 }
 
-// syncData brings a file's content to the disk.
+// syncData syncs the content of a file to the disk.
 func (j *Journal) syncData(f *os.File) error {
 	j.stats.Syncs++
 	if j.o.Synced != nil {
 		begin := time.Now()
 		defer func() { j.o.Synced(time.Since(begin)) }()
 	}
-	for {
-		if err := unix.Fdatasync(int(f.Fd())); err != unix.EINTR {
-			return os.NewSyscallError("fdatasync", err)
-		}
-	}
+	return durable.SyncData(f)
 }
 
-// syncDir brings the names in a directory to the disk.
+// syncDir syncs the names in a directory to the disk.
 func (j *Journal) syncDir(path string) error {
 	j.stats.DirSyncs++
 	return durable.SyncDir(path)

@@ -40,7 +40,7 @@ func child(ctx context.Context, role, dir string) *exec.Cmd {
 
 // appendForEver appends, several batches at a time, and prints what is stored.
 func appendForEver(dir string) {
-	j := Open(Options{Dir: dir, SegmentBytes: 3000, Fold: new(sumFold)})
+	j := Open(Options{Dir: dir, SegmentBytes: 3000, State: new(sumState)})
 	fmt.Println("began", j.Began())
 	free := make(chan struct{}, 10)
 	w := NewWriter(j, func(s Stored) {
@@ -116,7 +116,7 @@ func appendLimited(dir string) {
 	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 4000, Max: 4000}); err != nil {
 		panic(err)
 	}
-	j := Open(Options{Dir: dir, Fresh: true, Fold: new(sumFold)})
+	j := Open(Options{Dir: dir, Fresh: true, State: new(sumState)})
 	for seq := uint64(1); seq <= 60; seq++ {
 		first, err := j.Append(charge(seq))
 		fmt.Println(seq, first, errors.Is(err, ErrFull))
@@ -191,7 +191,7 @@ func full(t *testing.T, ballast string) {
 func TestAFullDiskGoesOnFromWhatIsAllocatedAheadThenStoresNothingUntilThereIsRoom(t *testing.T) {
 	d := disk(t, "512k")
 	o := Options{Dir: d + "/journal", SegmentBytes: 10_000, MaxBytes: 1 << 20}
-	j, fold := fresh(t, o)
+	j, state := fresh(t, o)
 	stored := map[uint64]uint64{}
 	seq := uint64(0)
 	for round := range 4 {
@@ -224,10 +224,10 @@ func TestAFullDiskGoesOnFromWhatIsAllocatedAheadThenStoresNothingUntilThereIsRoo
 	}
 	seq++
 	stored[append1(t, j, charge(seq))] = seq
-	was := *fold
+	was := *state
 	j.Close()
-	j, fold = open(t, o)
-	if j.Began() != "" || *fold != was {
+	j, state = open(t, o)
+	if j.Began() != "" || *state != was {
 		t.Fatalf("the next start finds another journal (%q)", j.Began())
 	}
 	records := parse(t, read(t, j, 0))
@@ -270,20 +270,20 @@ func TestOnASmallPartitionWhatNeedsNoRightNeverKeepsOutTheRest(t *testing.T) {
 	}
 }
 
-// Files that were set aside make room before anything else goes.
-func TestWhatWasSetAsideGoesFirst(t *testing.T) {
+// Quarantined files make room before anything else goes.
+func TestWhatWasQuarantinedGoesFirst(t *testing.T) {
 	d := disk(t, "768k")
 	o := Options{Dir: d + "/journal"}
 	j, _ := fresh(t, o)
-	aside := filepath.Join(o.Dir, asidePrefix+"1")
-	if err := os.Mkdir(aside, 0o700); err != nil {
+	moved := filepath.Join(o.Dir, damagedPrefix+"1")
+	if err := os.Mkdir(moved, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	full(t, filepath.Join(aside, "old.segment"))
+	full(t, filepath.Join(moved, "old.segment"))
 	for seq := range uint64(3000) {
 		append1(t, j, charge(seq+1))
 	}
-	if _, err := os.Stat(aside); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(moved); !errors.Is(err, fs.ErrNotExist) {
 		t.Error("it is still there:", err)
 	}
 }
@@ -291,9 +291,9 @@ func TestWhatWasSetAsideGoesFirst(t *testing.T) {
 func TestAReadOnlyDiskIsReadAndSaidToBeOne(t *testing.T) {
 	d := disk(t, "1m")
 	o := Options{Dir: d + "/journal"}
-	j, fold := fresh(t, o)
+	j, state := fresh(t, o)
 	append1(t, j, charge(1))
-	was := *fold
+	was := *state
 	j.Close()
 	readOnly := func(flag uintptr) {
 		t.Helper()
@@ -302,8 +302,8 @@ func TestAReadOnlyDiskIsReadAndSaidToBeOne(t *testing.T) {
 		}
 	}
 	readOnly(unix.MS_RDONLY)
-	j, fold = open(t, o)
-	if j.Began() != "" || *fold != was || len(read(t, j, 0)) != 2 {
+	j, state = open(t, o)
+	if j.Began() != "" || *state != was || len(read(t, j, 0)) != 2 {
 		t.Fatalf("a read-only journal is not read (%q)", j.Began())
 	}
 	if _, err := j.Append(charge(2)); !errors.Is(err, ErrReadOnly) {
@@ -313,7 +313,7 @@ func TestAReadOnlyDiskIsReadAndSaidToBeOne(t *testing.T) {
 	append1(t, j, charge(2))
 	j.Close()
 
-	// Damaged on a read-only disk: said, and set aside as soon as it can be.
+	// Damaged on a read-only disk: it says so, and quarantines it as soon as it can.
 	path := segments(t, o.Dir)[0]
 	newest := segments(t, o.Dir)[len(segments(t, o.Dir))-1]
 	if err := os.WriteFile(newest, []byte("no segment"), 0o600); err != nil {
@@ -344,10 +344,10 @@ func TestAfterAFailedWriteOrSyncASegmentIsNeverWrittenAgain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := Options{Dir: dir(t)}
-			j, fold := fresh(t, o)
+			j, state := fresh(t, o)
 			append1(t, j, charge(1))
 			path := segments(t, o.Dir)[0]
-			before, was := content(t, path), *fold
+			before, was := content(t, path), *state
 			f, err := os.OpenFile(device.path, os.O_RDWR, 0)
 			if err != nil {
 				t.Fatal(err)
@@ -357,7 +357,7 @@ func TestAfterAFailedWriteOrSyncASegmentIsNeverWrittenAgain(t *testing.T) {
 			if _, err := j.Append(charge(2)); !errors.Is(err, device.want) {
 				t.Fatal(err)
 			}
-			if last, _ := j.Last(); last != 2 || *fold != was {
+			if last, _ := j.Last(); last != 2 || *state != was {
 				t.Error("what was not stored was folded")
 			}
 			if first := append1(t, j, charge(3)); first != 4 {
@@ -370,9 +370,9 @@ func TestAfterAFailedWriteOrSyncASegmentIsNeverWrittenAgain(t *testing.T) {
 			if got := kinds(parse(t, read(t, j, 0))); got != want {
 				t.Error(got)
 			}
-			was = *fold
+			was = *state
 			j.Close()
-			if j, fold = open(t, o); j.Began() != "" || *fold != was {
+			if j, state = open(t, o); j.Began() != "" || *state != was {
 				t.Errorf("the next start says %q", j.Began())
 			}
 		})
@@ -381,7 +381,7 @@ func TestAfterAFailedWriteOrSyncASegmentIsNeverWrittenAgain(t *testing.T) {
 
 func TestWhatAFailedWriteLeftIsNeverRead(t *testing.T) {
 	o := Options{Dir: dir(t)}
-	j, fold := fresh(t, o)
+	j, state := fresh(t, o)
 	append1(t, j, charge(1))
 	// The whole of an append reached the file, and then its sync failed.
 	path := segments(t, o.Dir)[0]
@@ -393,7 +393,7 @@ func TestWhatAFailedWriteLeftIsNeverRead(t *testing.T) {
 	}
 	j.retire()
 	append1(t, j, charge(3))
-	was := *fold
+	was := *state
 	for range 2 {
 		for _, r := range parse(t, read(t, j, 0)) {
 			if r.Seq == 2 || r.Kind == wire.RecordsDropped {
@@ -401,7 +401,7 @@ func TestWhatAFailedWriteLeftIsNeverRead(t *testing.T) {
 			}
 		}
 		j.Close()
-		if j, fold = open(t, o); j.Began() != "" || *fold != was {
+		if j, state = open(t, o); j.Began() != "" || *state != was {
 			t.Fatalf("the next start says %q", j.Began())
 		}
 	}
@@ -458,14 +458,14 @@ func TestCopiesOfDamagedJournalsNeverFillASmallPartition(t *testing.T) {
 			t.Fatalf("round %d: %d of %d blocks are left", round, left.Bavail, left.Blocks)
 		}
 	}
-	asides, err := filepath.Glob(filepath.Join(o.Dir, asidePrefix+"*"))
-	if err != nil || len(asides) == 0 {
+	kept, err := filepath.Glob(filepath.Join(o.Dir, damagedPrefix+"*"))
+	if err != nil || len(kept) == 0 {
 		t.Errorf("no copy is kept: %v", err)
 	}
 }
 
 // A start on a disk that copies of damaged journals have filled makes room.
-func TestAStartOnADiskThatIsFullOfWhatWasSetAsideGoesOn(t *testing.T) {
+func TestAStartOnADiskThatIsFullOfQuarantinedFilesGoesOn(t *testing.T) {
 	for _, newest := range []string{"whole", "torn", "damaged"} {
 		t.Run(newest, func(t *testing.T) {
 			d := disk(t, "768k")
@@ -487,11 +487,11 @@ func TestAStartOnADiskThatIsFullOfWhatWasSetAsideGoesOn(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			aside := filepath.Join(o.Dir, asidePrefix+"1")
-			if err := os.Mkdir(aside, 0o700); err != nil {
+			moved := filepath.Join(o.Dir, damagedPrefix+"1")
+			if err := os.Mkdir(moved, 0o700); err != nil {
 				t.Fatal(err)
 			}
-			full(t, filepath.Join(aside, "old.segment"))
+			full(t, filepath.Join(moved, "old.segment"))
 			j, _ = open(t, o)
 			for seq := range uint64(3000) {
 				append1(t, j, charge(seq+2))

@@ -13,18 +13,17 @@ import (
 // A frame is
 //
 //	uint32  length of the record, 1 to wire.MaxRecord; moreFollows if the next
-//	        frame belongs to the same append; writeBegins if it is the first of
-//	        those, of one append or several, that were written at once; marked if
-//	        an endMark follows
+//	        frame belongs to the same append; writeBegins if it is the first frame
+//	        of a write, of one append or several; marked if an endMark follows
 //	uint32  CRC-32C of these four bytes
 //	        the record
 //	uint32  CRC-32C of the record
 //	byte    endMark
 //
-// in big-endian order. The length has a checksum of its own so that a damaged
-// one is not taken for the length of a frame that was not written to its end. Zeros
-// follow what was written of a frame: where its mark should be as well, if that was not
-// all, and no bit that flips makes it one. Frames of older journals have no mark.
+// in big-endian order. The length has a checksum of its own, so that a damaged length
+// does not look like a frame that was cut short. A frame that was cut short has zeros
+// instead of its mark, and no single flipped bit turns them into one. Frames of older
+// journals have no mark.
 const (
 	frameHead   = 8
 	frameTail   = 4 + 1 // at most
@@ -37,7 +36,7 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// appendFrame appends the frame of an encoded record, with its flags, to b.
+// appendFrame appends to b the frame of an encoded record with these flags.
 func appendFrame(b, record []byte, flags uint32) []byte {
 	start := len(b)
 	b = binary.BigEndian.AppendUint32(b, uint32(len(record))|flags|marked)
@@ -47,8 +46,8 @@ func appendFrame(b, record []byte, flags uint32) []byte {
 	return append(b, endMark)
 }
 
-// frameHeadOf reads a frame's head: the length of its record, what that has behind it,
-// and its flags.
+// frameHeadOf reads the head of a frame: the length of its record, the length of what
+// follows the record, and the flags.
 func frameHeadOf(head []byte) (length, tail int, flags uint32, ok bool) {
 	if len(head) < frameHead || crc32.Checksum(head[:4], castagnoli) != binary.BigEndian.Uint32(head[4:]) {
 		return 0, 0, 0, false
@@ -62,7 +61,7 @@ func frameHeadOf(head []byte) (length, tail int, flags uint32, ok bool) {
 	return length, tail, flags, length > 0 && length <= wire.MaxRecord
 }
 
-// checkFrame checks a record and what it has behind it.
+// checkFrame checks a record against what follows it in its frame.
 func checkFrame(record, tail []byte) error {
 	switch {
 	case crc32.Checksum(record, castagnoli) != binary.BigEndian.Uint32(tail):
@@ -73,8 +72,7 @@ func checkFrame(record, tail []byte) error {
 	return nil
 }
 
-// errTorn says that a file ends before its last frame does: what a write that
-// was cut short leaves.
+// errTorn says that a file ends before its last frame does: a write was cut short.
 var errTorn = errors.New("ends in an incomplete frame")
 
 // frames reads frames one after another.
@@ -83,9 +81,8 @@ type frames struct {
 	end int64 // offset behind the last whole frame
 }
 
-// next returns the record of the next frame in a buffer of its own. The error
-// is io.EOF behind the last whole frame, errTorn if an incomplete one follows
-// it, and otherwise says what is damaged.
+// next returns the record of the next frame, in a new buffer. The error is io.EOF at
+// the end, errTorn at an incomplete frame, and otherwise says what is damaged.
 func (f *frames) next() (record []byte, more bool, err error) {
 	var head [frameHead]byte
 	switch _, err := io.ReadFull(f.r, head[:]); err {

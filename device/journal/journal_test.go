@@ -13,10 +13,10 @@ import (
 	"latchkey/sync/wire"
 )
 
-// sumFold is a fold in which every record counts, and its place.
-type sumFold struct{ sum [32]byte }
+// sumState is a state in which every record counts, and where it comes.
+type sumState struct{ sum [32]byte }
 
-func (f *sumFold) Apply(r wire.Record) {
+func (f *sumState) Apply(r wire.Record) {
 	if r.Kind == wire.Checkpoint {
 		copy(f.sum[:], r.State)
 		return
@@ -24,7 +24,7 @@ func (f *sumFold) Apply(r wire.Record) {
 	f.sum = sha256.Sum256(fmt.Appendf(f.sum[:], "%s %d", r.Kind, r.Seq))
 }
 
-func (f *sumFold) Encode() []byte { return bytes.Clone(f.sum[:]) }
+func (f *sumState) Encode() []byte { return bytes.Clone(f.sum[:]) }
 
 // dir returns a directory in memory if there is one: syncing it costs nothing.
 func dir(t testing.TB) string {
@@ -37,25 +37,25 @@ func dir(t testing.TB) string {
 	return filepath.Join(d, "journal")
 }
 
-func open(t testing.TB, o Options) (*Journal, *sumFold) {
+func open(t testing.TB, o Options) (*Journal, *sumState) {
 	t.Helper()
-	fold := new(sumFold)
-	o.Fold = fold
+	state := new(sumState)
+	o.State = state
 	o.SegmentBytes = cmp.Or(o.SegmentBytes, 16<<10) // quickly allocated
 	j := Open(o)
 	t.Cleanup(func() { j.Close() })
-	return j, fold
+	return j, state
 }
 
 // fresh opens the journal of a new reader.
-func fresh(t testing.TB, o Options) (*Journal, *sumFold) {
+func fresh(t testing.TB, o Options) (*Journal, *sumState) {
 	t.Helper()
 	o.Fresh = true
-	j, fold := open(t, o)
+	j, state := open(t, o)
 	if j.Began() != "new" {
 		t.Fatalf("a new journal began with %q", j.Began())
 	}
-	return j, fold
+	return j, state
 }
 
 func charge(seq uint64) wire.Record {
@@ -134,7 +134,7 @@ func content(t testing.TB, path string) []byte {
 
 func TestAStartFindsWhatWasStored(t *testing.T) {
 	o := Options{Dir: dir(t), SegmentBytes: 1000}
-	j, fold := fresh(t, o)
+	j, state := fresh(t, o)
 	var want []wire.Record
 	for seq := uint64(1); seq <= 40; seq++ {
 		first := append1(t, j, charge(seq), wire.Record{Kind: wire.AttemptUnknown, Seq: seq})
@@ -148,13 +148,13 @@ func TestAStartFindsWhatWasStored(t *testing.T) {
 		id := j.ID()
 		last, hash := j.Last()
 		j.Close()
-		before := *fold
-		j, fold = open(t, o)
+		before := *state
+		j, state = open(t, o)
 		againLast, againHash := j.Last()
 		if n := j.Stats().Syncs; n != 1 {
 			t.Fatalf("what a start reads may be in memory only: %d syncs", n)
 		}
-		if j.Began() != "" || j.ID() != id || last != againLast || hash != againHash || *fold != before {
+		if j.Began() != "" || j.ID() != id || last != againLast || hash != againHash || *state != before {
 			t.Fatalf("after %d attempts a start found another journal than was left (%q)", seq, j.Began())
 		}
 	}
@@ -219,9 +219,9 @@ func TestAnAttemptCostsTwoSyncsAndLittleWriting(t *testing.T) {
 }
 
 func TestRecordsThatCannotBeStoredAreRefusedAlone(t *testing.T) {
-	j, fold := fresh(t, Options{Dir: dir(t)})
+	j, state := fresh(t, Options{Dir: dir(t)})
 	append1(t, j, charge(1))
-	was, syncs := *fold, j.Stats().Syncs
+	was, syncs := *state, j.Stats().Syncs
 	for name, batch := range map[string][]wire.Record{
 		"none":       nil,
 		"too many":   make([]wire.Record, maxBatch+1),
@@ -233,7 +233,7 @@ func TestRecordsThatCannotBeStoredAreRefusedAlone(t *testing.T) {
 			t.Errorf("%s: stored", name)
 		}
 	}
-	if *fold != was || j.Stats().Syncs != syncs {
+	if *state != was || j.Stats().Syncs != syncs {
 		t.Error("something was stored")
 	}
 	append1(t, j, charge(2))

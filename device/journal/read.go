@@ -11,22 +11,21 @@ import (
 	"latchkey/sync/wire"
 )
 
-// cursor is a place between two records of a segment.
+// cursor is a point between two records of a segment.
 type cursor struct {
 	first  uint64    // of the segment
-	kept   uint64    // as its header has it: another number is another file
-	number uint64    // of the record that comes next, or would if none was taken out
-	hash   wire.Hash // of the one before
+	kept   uint64    // from its header: another value means another file
+	number uint64    // of the next record, if none was dropped
+	hash   wire.Hash // of the record before
 	offset int64     // in the file
 	count  uint64    // records before it in the file
 }
 
-// Records returns what is stored from a number on, or from the oldest record
-// held if that comes later, for publishing: in order, up to the record that is
-// the last when it is reached. It holds one file and one record at a time, and
-// appends go on meanwhile. Every entry is checked against its checksum and the
-// chain. Damage that it meets is put on record (records.dropped) and gone
-// round; an error says that this, or the reading, failed, and ends it.
+// Records returns the stored records in order: from a number on, or from the oldest
+// one held if that is higher, up to the last. It holds one file and one record at a
+// time, and appends go on meanwhile. It checks each record's checksum and the chain.
+// It drops what is damaged (records.dropped) and goes on after it. If that or the
+// reading fails, the error ends the sequence.
 func (j *Journal) Records(from uint64) iter.Seq2[wire.StoredRecord, error] {
 	return func(yield func(wire.StoredRecord, error) bool) {
 		want := from
@@ -41,7 +40,7 @@ func (j *Journal) Records(from uint64) iter.Seq2[wire.StoredRecord, error] {
 			case err == errStopped:
 				return
 			case errors.As(err, &bad):
-				if err := j.lose(part.first, next, bad.Error()); err != nil {
+				if err := j.dropDamaged(part.first, next, bad.Error()); err != nil {
 					yield(wire.StoredRecord{}, err)
 					return
 				}
@@ -55,13 +54,13 @@ func (j *Journal) Records(from uint64) iter.Seq2[wire.StoredRecord, error] {
 	}
 }
 
-// part is what may be read of a segment.
+// part is what is stored in a segment, and may be read.
 type part struct {
 	first  uint64
-	last   uint64    // nothing behind this record is stored in it
-	hash   wire.Hash // of that record; zero if it is not known
-	limit  int64     // nothing is stored behind this offset either
-	cursor cursor    // where reading ended the last time
+	last   uint64    // the last record
+	hash   wire.Hash // of that record; zero if not known
+	limit  int64     // the end of what is stored
+	cursor cursor    // where the last reading ended
 }
 
 // locate returns the segment that holds record number, or the next one held.
@@ -91,9 +90,9 @@ func (d *damage) Error() string { return plain(d.err).Error() }
 
 var errStopped = errors.New("stopped")
 
-// readPart hands the records of a part from number want on to yield. It returns
-// the number to go on with, which after damage is the first that is lost.
-// Errors: errStopped, *damage, and what keeps a file from being opened.
+// readPart passes the records of a part from number want on to yield. It returns the
+// number to go on with; after damage that is the first damaged record. Errors:
+// errStopped, *damage, and that of opening the file.
 func (j *Journal) readPart(p part, want uint64, yield func(wire.StoredRecord) bool) (next uint64, err error) {
 	s, err := j.scan(p.first, p.limit)
 	if err != nil {
@@ -137,8 +136,8 @@ func (j *Journal) mark(s *scanner) {
 	j.read = cursor{s.header.first, s.header.kept, s.number, s.before, s.frames.end, s.count}
 }
 
-// unread says what it means that a segment cannot be opened: it went meanwhile,
-// or it is damaged from its start, or it cannot be opened now.
+// unread says why a segment cannot be opened: it was removed meanwhile, it is damaged,
+// or opening it fails.
 func (j *Journal) unread(p part, err error) (next uint64, _ error) {
 	if errors.Is(err, fs.ErrNotExist) && !j.holds(p.first) {
 		return p.last + 1, nil

@@ -16,13 +16,13 @@ import (
 	"latchkey/sync/wire"
 )
 
-// segment is what is remembered of a segment.
+// segment is what the journal remembers of a segment.
 type segment struct {
 	first  uint64    // number of its first record, a checkpoint
 	before wire.Hash // of record first-1; zero if first is 1, or if the header cannot be read
-	count  uint64    // records held in it; of the newest: see Journal.held
-	bytes  int64     // of its file; of the newest: see Journal.held
-	thin   bool      // what needed no right was dropped from it, or it had none
+	count  uint64    // records in it; for the newest, see Journal.held
+	bytes  int64     // of its file; for the newest, see Journal.held
+	thin   bool      // it holds no expendable records, or not any more
 }
 
 // A segment's header is
@@ -31,7 +31,7 @@ type segment struct {
 //	[16]byte  journal id
 //	uint64    number of the first record
 //	[32]byte  hash of the record before it
-//	uint64    0, or if records were taken out: 1 + how many are left
+//	uint64    0, or if records were dropped from it: 1 + how many are left
 //	uint32    CRC-32C of the above
 //
 // in big-endian order.
@@ -58,9 +58,9 @@ func decodeHeader(b []byte) (h header, err error) {
 	body := headerSize - 4
 	switch {
 	case len(b) != headerSize || !bytes.HasPrefix(b, []byte(magic)):
-		return h, errors.New("not a journal's segment")
+		return h, errors.New("not a segment of a journal")
 	case crc32.Checksum(b[:body], castagnoli) != binary.BigEndian.Uint32(b[body:]):
-		return h, errors.New("checksum of a segment's header does not match")
+		return h, errors.New("the checksum of the header does not match")
 	}
 	h.id = wire.JournalID(b[8:])
 	h.first = binary.BigEndian.Uint64(b[24:])
@@ -69,9 +69,17 @@ func decodeHeader(b []byte) (h header, err error) {
 	return h, nil
 }
 
+func readHeader(f *os.File) (header, error) {
+	b := make([]byte, headerSize)
+	if _, err := io.ReadFull(io.NewSectionReader(f, 0, headerSize), b); err != nil {
+		return header{}, err
+	}
+	return decodeHeader(b)
+}
+
 const (
 	segmentSuffix = ".segment"
-	newSuffix     = ".new" // being written aside
+	newSuffix     = ".new" // while it is written
 )
 
 func segmentName(first uint64) string { return fmt.Sprintf("%020d%s", first, segmentSuffix) }
@@ -90,24 +98,21 @@ type scanner struct {
 	file   *os.File
 	header header
 	frames frames
-	number uint64    // of the next record; if some were taken out, the least it may have
+	number uint64    // of the next record; if some were dropped, the least it may be
 	before wire.Hash // of record number-1
 	count  uint64    // records read
-	broken bool      // no whole frame follows, rather than one that does not fit
+	broken bool      // the last error was that of a frame, not of the record in it
 }
 
-// scan opens the segment that begins with record first. Nothing behind limit
-// bytes is read.
+// scan opens the segment that begins with record first. It reads at most limit bytes
+// of its frames.
 func (j *Journal) scan(first uint64, limit int64) (*scanner, error) {
 	f, err := os.Open(j.path(segmentName(first)))
 	if err != nil {
 		return nil, err
 	}
 	s := &scanner{file: f}
-	b := make([]byte, headerSize)
-	if _, err = io.ReadFull(io.NewSectionReader(f, 0, limit), b); err == nil {
-		s.header, err = decodeHeader(b)
-	}
+	s.header, err = readHeader(f)
 	switch {
 	case err != nil:
 	case s.header.first != first:
@@ -130,14 +135,13 @@ func (s *scanner) seek(offset, limit int64) {
 
 func (s *scanner) close() { s.file.Close() }
 
-// ended says whether err is the end of a segment from which records were taken
-// out.
+// ended says whether err is the end of a segment from which records were dropped.
 func (s *scanner) ended(err error) bool {
 	return err == io.EOF && s.header.kept == s.count+1
 }
 
-// next returns the next record. Errors are those of frames.next; what does not
-// continue the chain is damaged, too.
+// next returns the next record. Errors are those of frames.next, or say how the record
+// does not continue the chain.
 func (s *scanner) next() (e wire.StoredRecord, r *wire.Record, more bool, err error) {
 	b, more, err := s.frames.next()
 	if err != nil {
@@ -149,7 +153,7 @@ func (s *scanner) next() (e wire.StoredRecord, r *wire.Record, more bool, err er
 	}
 	switch {
 	case r.Number != s.number && (s.header.kept == 0 || r.Number < s.number):
-		return e, nil, false, fmt.Errorf("record %d where %d should be", r.Number, s.number)
+		return e, nil, false, fmt.Errorf("record %d instead of record %d", r.Number, s.number)
 	case r.Number == s.number && r.Before != s.before:
 		return e, nil, false, fmt.Errorf("record %d does not continue the chain", r.Number)
 	case (r.Number == s.header.first) != (r.Kind == wire.Checkpoint):

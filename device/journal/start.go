@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"slices"
@@ -13,29 +12,24 @@ import (
 	"latchkey/sync/wire"
 )
 
-// start takes up the journal that lies in the directory, or begins a new one.
+// start continues the journal in the directory, or begins a new one.
 func (j *Journal) start() {
 	j.findSpares()
-	defer j.makeSpares() // what cannot be had now is tried for after each append
-	j.began, j.aside = j.takeUp()
+	defer j.makeSpares() // if it fails, an append tries again
+	zero := j.o.State.Encode()
+	j.began, j.damaged = j.resume()
 	if j.began == "" {
 		return
 	}
 	j.id, j.segments, j.end, j.last, j.hash, j.stamp = wire.JournalID{}, nil, 0, 0, wire.Hash{}, stamp{}
 	rand.Read(j.id[:])
-	j.reset()
-	// What fails here is tried again by Append, which says so.
-	j.begin()
+	j.o.State.Apply(wire.Record{Kind: wire.Checkpoint, State: zero})
+	j.begin() // if it fails, Append tries again and returns the error
 }
 
-// reset takes the fold back to the zero state.
-func (j *Journal) reset() {
-	j.o.Fold.Apply(wire.Record{Kind: wire.Checkpoint, State: j.zero})
-}
-
-// takeUp reads the newest segment. It returns why a new journal must begin, and
-// if files must be set aside before, why.
-func (j *Journal) takeUp() (began, aside string) {
+// resume reads the newest segment. It returns why a new journal must begin, and what
+// is wrong with the files that must be quarantined before.
+func (j *Journal) resume() (began, damaged string) {
 	firsts, err := j.list()
 	switch {
 	case errors.Is(err, fs.ErrNotExist), err == nil && len(firsts) == 0:
@@ -63,8 +57,8 @@ func (j *Journal) takeUp() (began, aside string) {
 	return "", ""
 }
 
-// list returns the first numbers of the segments, ascending, and removes what
-// was being written aside when the reader stopped.
+// list returns the first numbers of the segments, in ascending order. It removes
+// segments that were not written to their end.
 func (j *Journal) list() (firsts []uint64, err error) {
 	entries, err := os.ReadDir(j.o.Dir)
 	if err != nil {
@@ -81,8 +75,8 @@ func (j *Journal) list() (firsts []uint64, err error) {
 	return firsts, nil
 }
 
-// remember returns what can be known of a segment without reading it through.
-// A header that cannot be read is found damaged when the segment is read.
+// remember returns what can be known of a segment without reading its records. A
+// damaged header is found when the segment is read.
 func (j *Journal) remember(first uint64) segment {
 	s := segment{first: first}
 	f, err := os.Open(j.path(segmentName(first)))
@@ -93,11 +87,7 @@ func (j *Journal) remember(first uint64) segment {
 	if info, err := f.Stat(); err == nil {
 		s.bytes = info.Size()
 	}
-	b := make([]byte, headerSize)
-	if _, err := io.ReadFull(f, b); err != nil {
-		return s
-	}
-	if h, err := decodeHeader(b); err == nil && h.first == first {
+	if h, err := readHeader(f); err == nil && h.first == first {
 		s.before, s.thin = h.before, h.kept > 0
 		if s.thin {
 			s.count = h.kept - 1
@@ -106,8 +96,9 @@ func (j *Journal) remember(first uint64) segment {
 	return s
 }
 
-// replay folds the newest segment, and opens it for appending if it ends
-// cleanly. Frames of an append that was not written to its end are not records.
+// replay applies the records of the newest segment to the state, and opens the segment
+// for appending if it ends cleanly. It ignores an append that was not written to its
+// end.
 func (j *Journal) replay(first uint64) error {
 	info, err := os.Stat(j.path(segmentName(first)))
 	if err != nil {
@@ -119,7 +110,7 @@ func (j *Journal) replay(first uint64) error {
 	}
 	defer s.close()
 	if s.header.kept != 0 {
-		return errors.New("not a segment that was appended to")
+		return errors.New("records were dropped from it, so it is not the newest")
 	}
 	j.id = s.header.id
 	var batch []wire.Record
@@ -147,20 +138,20 @@ func (j *Journal) replay(first uint64) error {
 			continue
 		}
 		for _, r := range batch {
-			j.o.Fold.Apply(r)
+			j.o.State.Apply(r)
 		}
 		batch = batch[:0]
 		j.last, j.hash, j.end = e.Number, e.Hash, s.frames.end
-		j.stamp = stamp{r.Time, r.Trusted, r.Running}
+		j.stamp = stampOf(*r)
 	}
 	if j.last == 0 {
 		return errors.New("holds no record")
 	}
 	if !clean {
-		j.begin() // what fails is tried again by Append
+		j.begin() // if it fails, Append tries again
 		return nil
 	}
-	// What a process wrote before it was killed may not be on the disk yet.
+	// A process that was killed may have left its last append in memory only.
 	f, err := os.OpenFile(j.path(segmentName(first)), os.O_RDWR, 0)
 	if err != nil {
 		return nil

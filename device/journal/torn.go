@@ -9,29 +9,29 @@ import (
 	"latchkey/sync/wire"
 )
 
-// sector is what a disk writes whole, or not at all.
+// sector is the number of bytes that a disk writes completely or not at all.
 const sector = 512
 
-// mostHole bounds what a power cut leaves out before it leaves anything: what stands
-// farther behind in the room ahead was not written by a journal.
+// mostHole bounds the zeros before what a power cut leaves: whatever is farther behind
+// in the allocated room was not written by a journal.
 const mostHole = 64 << 10
 
-// mostTail bounds what is looked at behind the last whole append.
+// mostTail bounds what is read after the last whole append.
 const mostTail = 8 << 20
 
-// An ending is what stands behind the last whole frame of a segment.
+// An ending is what follows the last whole frame of a segment.
 type ending uint8
 
 const (
-	ended   ending = iota // nothing, or zeros: a segment has room that was allocated ahead
-	torn                  // what a power cut leaves of one write: some of its sectors, in any order
+	ended   ending = iota // nothing, or the zeros that were allocated ahead
+	torn                  // what a power cut leaves of one write: any of its sectors
 	damaged               // anything else
 )
 
-// ending looks at a segment from the end of its last whole frame on. A write is
-// begun only once all before are on the disk, and after one that failed a segment is
-// never written again: so the sectors of one write are there or are zeros, and no
-// other one has begun behind them.
+// ending classifies what follows the last whole frame of a segment. A write begins only
+// once all earlier ones are on the disk, and a segment is never written again after a
+// failed write. So each sector of the last write is written or zero, and no other write
+// begins after it.
 func (s *scanner) ending() (ending, error) {
 	info, err := s.file.Stat()
 	if err != nil {
@@ -57,8 +57,8 @@ func (s *scanner) ending() (ending, error) {
 	return damaged, nil
 }
 
-// incomplete says whether a file ends within its last frame, as one that grew with
-// each append did.
+// incomplete says whether a file ends within its last frame. Files of older journals,
+// which grew with each append, can.
 func incomplete(tail []byte) bool {
 	if len(tail) < frameHead {
 		return true
@@ -67,7 +67,7 @@ func incomplete(tail []byte) bool {
 	return ok && frameHead+length+end > len(tail)
 }
 
-// cutShort says whether the last frame was written up to some byte, and is zeros from
+// cutShort says whether the last frame was written up to some byte, with zeros from
 // there to the end of the file.
 func cutShort(tail []byte, written int, from int64) bool {
 	if written <= frameHead {
@@ -80,13 +80,13 @@ func cutShort(tail []byte, written int, from int64) bool {
 	return ok && written < frameHead+length+end
 }
 
-// next returns where the first sector begins at or behind offset at of a tail.
+// next returns the first offset of a tail, from at on, at which a sector begins.
 func next(from int64, at int) int {
 	return at + int(-(from+int64(at))&(sector-1))
 }
 
-// hole says whether a sector, or its part from the beginning of the tail on, was
-// not written though later ones were.
+// hole says whether a sector, or the part of it that is in the tail, was not written
+// though later ones were.
 func hole(written []byte, from int64) bool {
 	end := min(next(from, 1), len(written))
 	first := written[:end]
@@ -107,8 +107,8 @@ func hole(written []byte, from int64) bool {
 	return false
 }
 
-// lostHead says whether a frame's head fits its checksum once the first bytes,
-// which are zeros, are taken for lost.
+// lostHead says whether some value of the first bytes, which are zeros, makes the head
+// of a frame match its checksum: then those bytes were not written.
 func lostHead(b []byte) bool {
 	if len(b) < frameHead {
 		return false
@@ -128,7 +128,7 @@ func lostHead(b []byte) bool {
 	return false
 }
 
-// writeFollows says whether another write begins behind the first byte.
+// writeFollows says whether another write begins after the first byte.
 func writeFollows(b []byte) bool {
 	for at := 1; at < len(b); at++ {
 		length, tail, flags, ok := frameHeadOf(b[at:])

@@ -15,10 +15,10 @@ import (
 
 // onDisk begins a journal of some appends, whose ends are returned with the states
 // behind them, in a file with room allocated ahead.
-func onDisk(t *testing.T, d string, sizes ...int) (image []byte, ends []int64, states []sumFold) {
+func onDisk(t *testing.T, d string, sizes ...int) (image []byte, ends []int64, states []sumState) {
 	t.Helper()
-	j, fold := fresh(t, Options{Dir: d})
-	note := func() { ends, states = append(ends, j.end), append(states, *fold) }
+	j, state := fresh(t, Options{Dir: d})
+	note := func() { ends, states = append(ends, j.end), append(states, *state) }
 	note()
 	for n, size := range sizes {
 		var batch []wire.Record
@@ -33,7 +33,7 @@ func onDisk(t *testing.T, d string, sizes ...int) (image []byte, ends []int64, s
 }
 
 // reopen opens a journal of one segment.
-func reopen(t *testing.T, d, path string, image []byte) (*Journal, *sumFold) {
+func reopen(t *testing.T, d, path string, image []byte) (*Journal, *sumState) {
 	t.Helper()
 	os.RemoveAll(d)
 	if err := os.Mkdir(d, 0o700); err != nil {
@@ -65,18 +65,18 @@ func TestAnySectorsOfTheLastAppendMayBeMissing(t *testing.T) {
 					clear(cut[max(from, s*sector):min(to, (s+1)*sector)])
 				}
 			}
-			j, fold := reopen(t, d, path, cut)
+			j, state := reopen(t, d, path, cut)
 			want := states[len(states)-2]
 			if string(cut) == string(image) {
 				want = states[len(states)-1]
 			}
-			if j.Began() != "" || *fold != want {
+			if j.Began() != "" || *state != want {
 				t.Fatalf("shift %d, sectors %b of the append at %d to %d: %q, or another state", shift, subset, from, to, j.Began())
 			}
 			append1(t, j, charge(99))
-			was := *fold
+			was := *state
 			j.Close()
-			if j, fold = open(t, Options{Dir: d}); j.Began() != "" || *fold != was {
+			if j, state = open(t, Options{Dir: d}); j.Began() != "" || *state != was {
 				t.Fatalf("shift %d, sectors %b: gone on, the next start says %q", shift, subset, j.Began())
 			}
 			j.Close()
@@ -94,15 +94,15 @@ func TestTheLastAppendMayEndAtAnyByteWithZerosBehind(t *testing.T) {
 		cut := append([]byte{}, image...)
 		for at := to - 1; at >= from; at-- {
 			cut[at] = 0
-			j, fold := reopen(t, d, path, cut)
-			if j.Began() != "" || *fold != states[len(states)-2] {
+			j, state := reopen(t, d, path, cut)
+			if j.Began() != "" || *state != states[len(states)-2] {
 				t.Fatalf("the append at %d to %d ends at %d: %q, or another state", from, to, at, j.Began())
 			}
 			if at%16 == 0 {
 				append1(t, j, charge(99))
-				was := *fold
+				was := *state
 				j.Close()
-				if j, fold = open(t, Options{Dir: d}); j.Began() != "" || *fold != was {
+				if j, state = open(t, Options{Dir: d}); j.Began() != "" || *state != was {
 					t.Fatalf("the append at %d to %d ends at %d: gone on, the next start says %q", from, to, at, j.Began())
 				}
 			}
@@ -144,14 +144,14 @@ func TestAJournalWhoseFramesHaveNoMarkIsReadAndGoneOnWith(t *testing.T) {
 				at = i
 			}
 		}
-		j, fold := reopen(t, d, path, old[:length])
-		if j.Began() != "" || *fold != states[at] {
+		j, state := reopen(t, d, path, old[:length])
+		if j.Began() != "" || *state != states[at] {
 			t.Fatalf("%d bytes: %q, or another state than after append %d", length, j.Began(), at)
 		}
 		append1(t, j, charge(99))
-		was := *fold
+		was := *state
 		j.Close()
-		if j, fold = open(t, Options{Dir: d}); j.Began() != "" || *fold != was {
+		if j, state = open(t, Options{Dir: d}); j.Began() != "" || *state != was {
 			t.Fatalf("%d bytes, gone on: %q", length, j.Began())
 		}
 		j.Close()
@@ -163,8 +163,8 @@ func TestZerosBehindTheLastRecordAreItsEnd(t *testing.T) {
 	whole, _, states := small(t, d)
 	path := segments(t, d)[0]
 	for _, zeros := range []int{1, 7, 8, 9, 511, 4096, 300_000} {
-		j, fold := reopen(t, d, path, append(append([]byte{}, whole...), make([]byte, zeros)...))
-		if j.Began() != "" || *fold != states[len(states)-1] {
+		j, state := reopen(t, d, path, append(append([]byte{}, whole...), make([]byte, zeros)...))
+		if j.Began() != "" || *state != states[len(states)-1] {
 			t.Errorf("%d zeros: %q", zeros, j.Began())
 		}
 		append1(t, j, charge(9))

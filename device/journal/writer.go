@@ -7,15 +7,15 @@ import (
 	"latchkey/sync/wire"
 )
 
-// Stored answers one batch of a Writer.
+// Stored is the result of one batch of a Writer.
 type Stored struct {
-	Batch uint64 // as it was handed to Writer.Append
+	Batch uint64 // from Writer.Append
 	First uint64 // number of its first record
 	Err   error  // nil: its records are stored
 }
 
-// A Writer appends for a loop that must not wait. What is queued while the
-// disk is busy is stored together, with one write and one fdatasync.
+// A Writer appends for a loop that must not wait. Batches that are queued while the
+// disk is busy are stored together, with one write and one fdatasync.
 type Writer struct {
 	j      *Journal
 	stored func(Stored)
@@ -23,27 +23,27 @@ type Writer struct {
 	mu    sync.Mutex
 	queue []queued
 	held  int           // records in the queue
-	wake  chan struct{} // there is something in the queue
+	wake  chan struct{} // holds one while there is something in the queue
 }
 
-// queued is a batch that waits for its turn, or to be refused.
+// queued is a batch that waits to be stored or refused.
 type queued struct {
 	batch   uint64
 	records []wire.Record
 	refused bool
 }
 
-// maxQueued is how many records wait for a disk that does not answer.
+// maxQueued is how many records may wait for a disk that does not answer.
 const maxQueued = 1024
 
-// NewWriter returns a Writer that hands each batch's answer, in order, to
-// stored, on the goroutine of Run.
+// NewWriter returns a Writer that calls stored with the result of each batch, in
+// order, on the goroutine of Run.
 func NewWriter(j *Journal, stored func(Stored)) *Writer {
 	return &Writer{j: j, stored: stored, wake: make(chan struct{}, 1)}
 }
 
-// Append queues a batch. It never blocks; while too many records wait it will
-// be answered with ErrBusy. The records are the Writer's from now on.
+// Append queues a batch and never blocks. If too many records wait, the result is
+// ErrBusy. The Writer owns the records from now on.
 func (w *Writer) Append(batch uint64, records []wire.Record) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -59,7 +59,7 @@ func (w *Writer) Append(batch uint64, records []wire.Record) {
 	}
 }
 
-// Run stores what is queued until ctx is done, then what is left.
+// Run stores what is queued until ctx is done, and then what is left.
 func (w *Writer) Run(ctx context.Context) error {
 	for {
 		select {
@@ -72,13 +72,8 @@ func (w *Writer) Run(ctx context.Context) error {
 	}
 }
 
-// drain stores what is queued, and tidies up when nobody waits.
 func (w *Writer) drain() {
-	for {
-		waiting := w.take()
-		if len(waiting) == 0 {
-			return
-		}
+	for waiting := w.take(); len(waiting) > 0; waiting = w.take() {
 		w.store(waiting)
 	}
 }

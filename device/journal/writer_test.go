@@ -62,7 +62,7 @@ func TestARecordThatCouldNotBeReadBackIsNotAppended(t *testing.T) {
 	}
 	j.Close()
 	if again, _ := open(t, Options{Dir: at}); again.Began() != "" {
-		t.Errorf("the journal is set aside: %s", again.Began())
+		t.Errorf("a new journal began: %s", again.Began())
 	}
 }
 

@@ -53,7 +53,7 @@ func openReader(dir string, b *board, bundle *wire.Bundle, broker string, tell f
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{cache: cache.Open(options), journal: journal.Open(journal.Options{Dir: filepath.Join(dir, "journal"), Fresh: true, Fold: empty{}})}
+	r := &reader{cache: cache.Open(options), journal: journal.Open(journal.Options{Dir: filepath.Join(dir, "journal"), Fresh: true, State: empty{}})}
 	r.watched = watched{r.cache, make(chan time.Time, 1), make(chan time.Time, 1)}
 	begin := time.Now()
 	connections := uint64(0)

@@ -9,11 +9,10 @@ import (
 	"latchkey/sync/wire"
 )
 
-// lose gives up the records of a damaged segment from number on: it puts on
-// record that they are lost, keeps what comes before them and sets the damaged
-// segment aside. The fold does not depend on it: if it is the newest, a new one
-// is begun before.
-func (j *Journal) lose(first, number uint64, reason string) error {
+// dropDamaged drops the records of a damaged segment from number on. It stores the
+// record that says so, quarantines the segment, and writes what comes before the
+// damage anew. If the segment is the newest, it begins a new one first.
+func (j *Journal) dropDamaged(first, number uint64, reason string) error {
 	j.mu.Lock()
 	defer j.unlock()
 	i := j.index(first)
@@ -32,15 +31,15 @@ func (j *Journal) lose(first, number uint64, reason string) error {
 	}
 	s, err := j.scan(first, math.MaxInt64)
 	if err != nil {
-		// An empty one in its place says that the gap is known.
+		// An empty segment takes its place: the gap is known.
 		s = &scanner{header: header{id: j.id, first: first}, number: number}
 	}
 	defer s.close()
 	why := fmt.Sprintf("%s: record %d: %s", segmentName(first), number, reason)
-	if err := j.withRoom(func() error { return j.setAside(why, first) }); err != nil {
-		return fault("set aside", err)
+	if err := j.withRoom(func() error { return j.quarantine(why, first) }); err != nil {
+		return fault("quarantine", err)
 	}
-	j.freeSpare() // what is kept is written anew; it is allocated ahead again after an append
+	j.freeSpare() // for what is kept, which is written anew; an append allocates it again
 	kept, err := j.rewrite(s, number-1, func(wire.StoredRecord, *wire.Record) bool { return true }, func() error { return nil })
 	if err != nil {
 		return err
@@ -49,7 +48,7 @@ func (j *Journal) lose(first, number uint64, reason string) error {
 	return nil
 }
 
-// drop puts on record that records go.
+// drop stores the record that says which records go.
 func (j *Journal) drop(r wire.Record) error {
 	r.Kind = wire.RecordsDropped
 	r.Time, r.Trusted, r.Running = j.stamp.time, j.stamp.trusted, j.stamp.running
@@ -62,18 +61,19 @@ func (j *Journal) drop(r wire.Record) error {
 
 // remove removes a segment durably.
 func (j *Journal) remove(first uint64) error {
-	if err := os.Remove(j.path(segmentName(first))); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fault("remove a segment", err)
+	err := os.Remove(j.path(segmentName(first)))
+	if err == nil || errors.Is(err, os.ErrNotExist) {
+		err = j.syncDir(j.o.Dir)
 	}
-	if err := j.syncDir(j.o.Dir); err != nil {
+	if err != nil {
 		return fault("remove a segment", err)
 	}
 	return nil
 }
 
-// rewrite replaces an older segment by those of its records up to number last
-// that are to be kept. Before it does, it asks
-// whether it may. Errors: *damage, that of may, a fault of the disk.
+// rewrite replaces an older segment by those of its records up to number last that
+// keep accepts. It calls may once it knows them, and stops on an error. Errors:
+// *damage, that of may, a fault of the disk.
 func (j *Journal) rewrite(s *scanner, last uint64, keep func(wire.StoredRecord, *wire.Record) bool, may func() error) (*segment, error) {
 	h := s.header
 	h.kept = 1
@@ -95,16 +95,15 @@ func (j *Journal) rewrite(s *scanner, last uint64, keep func(wire.StoredRecord, 
 		return nil, err
 	}
 	copy(b, h.encode())
-	f, err := j.writeAside(h.first, b, int64(len(b)))
+	f, err := j.writeSegment(h.first, b, int64(len(b)))
+	if err == nil {
+		f.Close()
+		err = os.Rename(f.Name(), j.path(segmentName(h.first)))
+	}
+	if err == nil {
+		err = j.syncDir(j.o.Dir)
+	}
 	if err != nil {
-		return nil, fault("rewrite a segment", err)
-	}
-	f.Close()
-	name := j.path(segmentName(h.first))
-	if err := os.Rename(name+newSuffix, name); err != nil {
-		return nil, fault("rewrite a segment", err)
-	}
-	if err := j.syncDir(j.o.Dir); err != nil {
 		return nil, fault("rewrite a segment", err)
 	}
 	return &segment{first: h.first, before: h.before, count: h.kept - 1, bytes: int64(len(b)), thin: true}, nil

@@ -11,15 +11,17 @@ import (
 	"strings"
 )
 
-// maxAside is how many directories of damaged files are kept, if they are not longer
-// together than a journal may be. The newest is kept until its room is needed.
-const maxAside = 4
+// maxQuarantined is how many directories of quarantined segments are kept, at most
+// MaxBytes together. The newest is kept until the journal needs its room.
+const maxQuarantined = 4
 
-const asidePrefix = "damaged-"
+const damagedPrefix = "damaged-"
 
-// clear makes the directory ready for a new segment: it is there, and no files
-// of a journal that has ended are.
-func (j *Journal) clear() error {
+func (j *Journal) damagedDir(number int) string { return j.path(damagedPrefix + strconv.Itoa(number)) }
+
+// prepareDir makes the directory ready for the first segment of a journal: it exists,
+// and the files of a damaged journal are quarantined.
+func (j *Journal) prepareDir() error {
 	if len(j.segments) > 0 {
 		return nil
 	}
@@ -29,26 +31,26 @@ func (j *Journal) clear() error {
 	if err := j.syncDir(filepath.Dir(j.o.Dir)); err != nil {
 		return err
 	}
-	if j.aside == "" {
+	if j.damaged == "" {
 		return nil
 	}
 	firsts, err := j.list()
 	if err != nil {
 		return err
 	}
-	// In ascending order: should this be cut short, the damaged segment is the
-	// newest still, and no older one is taken for it.
-	if err := j.setAside(j.aside, firsts...); err != nil {
+	// In ascending order: if this is cut short, the damaged segment is still the
+	// newest, and no older one is taken for it.
+	if err := j.quarantine(j.damaged, firsts...); err != nil {
 		return err
 	}
-	j.aside = ""
+	j.damaged = ""
 	return nil
 }
 
-// setAside moves segments into a new directory, with a file that says why. Of
-// those set aside before, the oldest go.
-func (j *Journal) setAside(reason string, firsts ...uint64) (err error) {
-	numbers, err := j.asides()
+// quarantine moves segments into a new directory, with a file that says why. It removes
+// the oldest such directories beyond the bounds.
+func (j *Journal) quarantine(reason string, firsts ...uint64) (err error) {
+	numbers, err := j.quarantined()
 	if err != nil {
 		return err
 	}
@@ -56,7 +58,7 @@ func (j *Journal) setAside(reason string, firsts ...uint64) (err error) {
 	if len(numbers) > 0 {
 		next = numbers[len(numbers)-1] + 1
 	}
-	dir := j.path(asidePrefix + strconv.Itoa(next))
+	dir := j.damagedDir(next)
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
@@ -72,7 +74,7 @@ func (j *Journal) setAside(reason string, firsts ...uint64) (err error) {
 	for _, first := range firsts {
 		name := segmentName(first)
 		if err := os.Rename(j.path(name), filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("set %s aside: %w", name, err)
+			return fmt.Errorf("move %s: %w", name, err)
 		}
 		moved++
 		if err := j.syncDir(dir); err != nil {
@@ -82,17 +84,16 @@ func (j *Journal) setAside(reason string, firsts ...uint64) (err error) {
 			return err
 		}
 	}
-	return j.boundAsides(append(numbers, next))
+	return j.boundQuarantine(append(numbers, next))
 }
 
-// boundAsides removes the oldest of the directories of damaged files that are beyond
-// the bounds.
-func (j *Journal) boundAsides(numbers []int) error {
+// boundQuarantine removes the oldest directories beyond the bounds.
+func (j *Journal) boundQuarantine(numbers []int) error {
 	bytes := int64(0)
 	for i, number := range slices.Backward(numbers) {
-		dir := j.path(asidePrefix + strconv.Itoa(number))
+		dir := j.damagedDir(number)
 		bytes += sizeOf(dir)
-		if i == len(numbers)-1 || i >= len(numbers)-maxAside && bytes <= j.o.MaxBytes {
+		if i == len(numbers)-1 || i >= len(numbers)-maxQuarantined && bytes <= j.o.MaxBytes {
 			continue
 		}
 		if err := os.RemoveAll(dir); err != nil {
@@ -102,7 +103,7 @@ func (j *Journal) boundAsides(numbers []int) error {
 	return nil
 }
 
-// sizeOf returns how long the files of a directory are together.
+// sizeOf returns the bytes of all files in a directory.
 func sizeOf(dir string) (bytes int64) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -116,8 +117,8 @@ func sizeOf(dir string) (bytes int64) {
 	return bytes
 }
 
-// withRoom does something once more, without what was set aside before, if the disk
-// had no room for it.
+// withRoom calls do. If the disk has no room for it, it drops what is quarantined and
+// calls do again.
 func (j *Journal) withRoom(do func() error) error {
 	err := do()
 	if noRoom(err) && j.dropAside() {
@@ -126,28 +127,29 @@ func (j *Journal) withRoom(do func() error) error {
 	return err
 }
 
-// dropAside removes the files that were set aside, and says whether there were any.
+// dropAside removes all that is quarantined, and says whether there was anything.
 func (j *Journal) dropAside() bool {
-	numbers, err := j.asides()
+	numbers, err := j.quarantined()
 	if err != nil || len(numbers) == 0 {
 		return false
 	}
 	for _, number := range numbers {
-		if os.RemoveAll(j.path(asidePrefix+strconv.Itoa(number))) != nil {
+		if os.RemoveAll(j.damagedDir(number)) != nil {
 			return false
 		}
 	}
 	return j.syncDir(j.o.Dir) == nil
 }
 
-// asides returns the numbers of the directories of damaged files, ascending.
-func (j *Journal) asides() (numbers []int, err error) {
+// quarantined returns the numbers of the directories of quarantined segments, in
+// ascending order.
+func (j *Journal) quarantined() (numbers []int, err error) {
 	entries, err := os.ReadDir(j.o.Dir)
 	if err != nil {
 		return nil, err
 	}
 	for _, entry := range entries {
-		if digits, found := strings.CutPrefix(entry.Name(), asidePrefix); found {
+		if digits, found := strings.CutPrefix(entry.Name(), damagedPrefix); found {
 			if n, err := strconv.Atoi(digits); err == nil {
 				numbers = append(numbers, n)
 			}
