@@ -9,14 +9,13 @@ import (
 	"latchkey/sync/wire"
 )
 
-// ErrGap says that a delta does not follow what is held. Whoever has fetched what
-// does, and gets ErrGap again, needs a snapshot.
+// ErrGap says that a delta does not follow what is held. If fetching the deltas between
+// does not help, a snapshot is needed.
 var ErrGap = fmt.Errorf("%w: what comes between is missing", wire.ErrUnfit)
 
-// Apply applies a delta durably: one write and one fdatasync. It says false,
-// without error, of one that brings nothing new. Errors: ErrGap; wire.ErrForked,
-// if it has another h at a revision that is held; or the disk's, after which it
-// may be applied again.
+// Apply applies a delta durably, with one write and one fdatasync. applied is false for
+// a delta that brings nothing new. Errors: ErrGap; wire.ErrForked, if it has another h
+// at a revision that is held; or the disk's, after which the caller may try again.
 func (c *Cache) Apply(delta *wire.VerifiedDelta) (applied bool, err error) {
 	if err := delta.By(c.o.Site, c.o.Controller); err != nil {
 		return false, err
@@ -56,27 +55,27 @@ func (c *Cache) Apply(delta *wire.VerifiedDelta) (applied bool, err error) {
 		}
 		v.log, v.stale = log, false
 	}
-	if err := v.fold(entry, signed); err != nil {
+	if err := v.overlayDelta(entry, signed); err != nil {
 		return false, err
 	}
-	c.settle()
+	c.reached()
 	return true, nil
 }
 
-// settle takes note that more is held. The fault of a log that was short of
-// what was once held ends where that is reached.
-func (c *Cache) settle() {
+// reached notes the position held. A log that was shorter than the cache once was has
+// no fault any more when it is as long again.
+func (c *Cache) reached() {
 	held := c.held.position()
 	if held.Above(c.o.Highest) {
 		c.o.Highest = held
 	}
-	if c.held.spoilt != nil && !c.o.Highest.Above(held) {
-		c.held.spoilt, c.fault = nil, nil
+	if c.held.damage != nil && !c.o.Highest.Above(held) {
+		c.held.damage, c.fault = nil, nil
 	}
 }
 
-// fits says whether a delta is the next one. It is not if it brings nothing
-// new, or with ErrGap or wire.ErrForked.
+// fits says whether a delta is the next one; false without an error if it brings nothing
+// new. Errors: ErrGap, wire.ErrForked.
 func (v *view) fits(d *wire.Delta) (bool, error) {
 	held := v.position()
 	switch {
@@ -97,8 +96,7 @@ func (v *view) fits(d *wire.Delta) (bool, error) {
 	return true, nil
 }
 
-// contradicts says whether a delta has another h than v at a revision at which
-// v knows it.
+// contradicts says whether a delta and v have different h at a revision that both know.
 func (v *view) contradicts(d *wire.Delta) bool {
 	known := map[uint64]wire.Hash{v.manifest.Revision: v.manifest.Hash}
 	for _, delta := range v.deltas {
@@ -119,7 +117,7 @@ func (v *view) contradicts(d *wire.Delta) bool {
 	return false
 }
 
-// append adds a delta to the log. Bytes behind its end are cut first.
+// append adds a delta to the log. It cuts off whatever follows the end first.
 func (v *view) append(signed []byte) error {
 	info, err := v.log.Stat()
 	if err != nil {
@@ -133,11 +131,10 @@ func (v *view) append(signed []byte) error {
 	if _, err := v.log.WriteAt(signed, v.end); err != nil {
 		return err
 	}
-	return datasync(v.log.File)
+	return durable.SyncData(v.log.File)
 }
 
-// copyLog replaces the log by what lies in it from one offset to another, and
-// what is to follow.
+// copyLog replaces the log by its part between two offsets, followed by signed.
 func (v *view) copyLog(from, to int64, signed []byte) (*shared, error) {
 	b := make([]byte, to-from, to-from+int64(len(signed)))
 	if len(b) > 0 {

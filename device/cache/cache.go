@@ -1,31 +1,28 @@
-// Package cache is what the controller told this reader, on its disk: the
-// credentials of an epoch, as a signed snapshot and the signed deltas after it,
-// and the reader's policy. Nothing it answers is without the controller's
-// signature.
+// Package cache stores on disk what the controller told this reader: the credentials
+// of an epoch, as a signed snapshot and the signed deltas after it, and the reader's
+// policy. The controller's signature covers every answer.
 //
 // # On the disk
 //
-// What is on the wire is what is on the disk. An epoch is a directory epoch-N
-// in the data directory with three files: key, the site key and its CRC-32C;
-// credentials.cbor, a CBOR sequence of the signed manifest and its chunks;
-// deltas.cbor, a CBOR sequence of signed deltas. policy.cbor lies beside it.
+// The disk holds the messages as they came. An epoch is a directory epoch-N in the data
+// directory with three files: key, the site key and its CRC-32C; credentials.cbor, a
+// CBOR sequence of the signed manifest and its chunks; deltas.cbor, a CBOR sequence of
+// signed deltas. policy.cbor is beside it.
 //
 //   - A delta is added with one write and one fdatasync.
-//   - A snapshot of the same epoch arrives as credentials.new beside
-//     credentials.cbor and takes its place by one rename. Deltas that it
-//     contains are passed over when the cache is opened, so it does not matter
-//     when they are removed.
-//   - A new epoch arrives as the directory epoch-N.new, and becomes epoch-N by
-//     one rename. The highest N is the one that counts; lower ones are removed.
+//   - A snapshot of the same epoch is received in credentials.new, which one rename
+//     turns into credentials.cbor. Opening skips the deltas that it contains, so it
+//     does not matter when they are removed.
+//   - A new epoch is received in the directory epoch-N.new, which one rename turns into
+//     epoch-N. The highest N counts; lower ones are removed.
 //
 // # Trust
 //
-// What is stored was verified when it arrived: a delta, a manifest and a policy
-// come as the types of package wire that only a verified message can become.
-// Opening checks the manifest's signature, the chain of the deltas by hash, and
-// the last one's signature, which covers those before it. A look-up checks the
-// SHA-256 of the chunk, or of the change, that it read against what was signed.
-// So a damaged disk can make an answer fail (*Damage), and never change it.
+// Messages are verified before they come here: only a verified delta, manifest or
+// policy has such a type of package wire. Opening checks the manifest's signature, the
+// hash chain of the deltas, and the last delta's signature, which covers the others. A
+// look-up checks the SHA-256 of the chunk or the change that it reads. So a damaged
+// disk can make an answer fail (*Damage), but never change it.
 package cache
 
 import (
@@ -41,15 +38,15 @@ import (
 	"latchkey/sync/wire"
 )
 
-// Options say where a cache lies and whose signature counts.
+// Options say where a cache is and whose signature counts.
 type Options struct {
 	Dir        string            // the data directory
 	Site       wire.SiteID       //
 	Controller ed25519.PublicKey //
-	Highest    wire.Position     // the highest ever applied, as the journal says: what ends before it is damaged, not torn
+	Highest    wire.Position     // the highest ever applied, from the journal: what ends before it is damaged, not torn
 }
 
-// An Epoch is what tags are made with.
+// An Epoch is what a tag depends on, besides the PIN or the card.
 type Epoch struct {
 	Number  uint64
 	KDF     wire.KDF
@@ -63,8 +60,8 @@ var (
 	ErrEmpty   = errors.New("no credentials are held")
 )
 
-// Damage says that a part of the cache does not bear the controller's
-// signature, or cannot be read.
+// Damage says that a part of the cache cannot be read, or is not what the controller
+// signed.
 type Damage struct {
 	Chunk int // of the snapshot held; -1: manifest or deltas
 	Err   error
@@ -80,9 +77,8 @@ func (d *Damage) Error() string {
 // Unwrap returns what is wrong.
 func (d *Damage) Unwrap() error { return d.Err }
 
-// Cache is the credentials on the disk. Any number of goroutines may look up
-// while another writes (Apply, PutKey, Begin, PutChunks, Resume); writers wait
-// for each other.
+// Cache is the credentials on the disk. Any number of goroutines may look up while
+// another writes (Apply, PutKey, Begin, PutChunks, Resume); writers wait for each other.
 type Cache struct {
 	o       Options
 	buffers sync.Pool // of look-ups: *[wire.MaxChunk]byte
@@ -90,38 +86,45 @@ type Cache struct {
 	writing  sync.Mutex // one writer at a time; it may read all below
 	incoming *incoming  // the snapshot being received; of writers only
 
-	mu    sync.RWMutex // of what follows: look-ups read, the writer changes it
-	held  *view        // nil: nothing can be looked up
-	fault error        // why nothing can, or what is wrong with manifest or deltas: *Damage, ErrEmpty
-	bad   map[int]*Damage
-	lack  *NoRoomError // of the snapshot that was offered last; nil: there was room
+	mu     sync.RWMutex // of what follows: look-ups read, the writer changes it
+	held   *view        // nil: nothing can be looked up
+	fault  error        // why not, or what is wrong with manifest or deltas: *Damage, ErrEmpty
+	bad    map[int]*Damage
+	noRoom error // the snapshot offered last does not fit the disk; nil: it does
 }
 
-// Open opens what is on the disk, writing nothing. It never fails: a cache
-// that is not there, or damaged, is one that answers nothing (see Fault) and
-// waits for a snapshot.
+// Open opens what is on the disk and writes nothing. It never fails: a cache that is
+// missing or damaged answers nothing (see Fault) and waits for a snapshot.
 func Open(o Options) *Cache {
 	c := &Cache{o: o, fault: ErrEmpty, bad: map[int]*Damage{}}
 	c.buffers.New = func() any { return new([wire.MaxChunk]byte) }
-	epoch, err := newestEpoch(o.Dir)
+	epoch, err := newestEpoch(o.Dir, "")
+	var v *view
 	if err == nil && epoch != 0 {
-		durable.Tidy(c.dir(epoch)) // what stays costs room and no more
-		c.held, err = openView(&c.o, epoch)
+		durable.Tidy(c.dir(epoch)) // what it cannot remove only costs room
+		v, err = openView(&c.o, epoch)
 	}
-	switch {
-	case err != nil:
-		c.fault = &Damage{-1, err}
-	case c.held != nil && c.held.spoilt != nil:
-		c.fault = &Damage{-1, c.held.spoilt}
-	case c.held != nil:
-		c.fault = nil
-		c.settle()
+	if err != nil || v != nil {
+		c.hold(v, err)
 	}
 	return c
 }
 
-// Close lets go of the files; look-ups under way end first. Afterwards nothing
-// is held.
+// hold makes an opened view what is held; nil: err says why there is none.
+func (c *Cache) hold(v *view, err error) {
+	c.held, c.fault = v, nil
+	switch {
+	case err != nil:
+		c.fault = &Damage{-1, err}
+	case v.damage != nil:
+		c.fault = &Damage{-1, v.damage}
+	}
+	if v != nil {
+		c.reached()
+	}
+}
+
+// Close closes the files once look-ups under way have ended. Afterwards nothing is held.
 func (c *Cache) Close() error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
@@ -135,7 +138,7 @@ func (c *Cache) Close() error {
 	return nil
 }
 
-// Held returns the position in the log that look-ups answer for; the zero wire.Position
+// Held returns the position in the log that look-ups answer for, the zero wire.Position
 // if there is none.
 func (c *Cache) Held() wire.Position {
 	c.mu.RLock()
@@ -160,8 +163,8 @@ func (c *Cache) Fault() error {
 	return nil
 }
 
-// Epoch returns what tags are made with. The error wraps ErrEmpty if nothing
-// can be looked up.
+// Epoch returns the epoch that is held. The error wraps ErrEmpty if nothing can be
+// looked up.
 func (c *Cache) Epoch() (Epoch, error) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -172,18 +175,18 @@ func (c *Cache) Epoch() (Epoch, error) {
 	return Epoch{m.Epoch, m.KDF, filepath.Join(c.held.dir, keyFile)}, nil
 }
 
-// WantsSnapshot says that only a snapshot helps, or that one is better than
-// what is held: nothing can be looked up, manifest or deltas were damaged while
-// they were held, or there are 4,096 deltas or 1 MiB of them. A cache that is
-// behind wants deltas if the controller has them.
+// WantsSnapshot says that the cache needs a snapshot, or would be better off with one:
+// nothing can be looked up, manifest or deltas were damaged while they were held, or
+// there are 4,096 deltas or 1 MiB of them.
 func (c *Cache) WantsSnapshot() bool {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	v := c.held
-	return v == nil || c.fault != nil && v.spoilt == nil || len(v.deltas) >= wantDeltas || v.end >= wantBytes
+	return v == nil || c.fault != nil && v.damage == nil || len(v.deltas) >= wantDeltas || v.end >= wantBytes
 }
 
-// Above these a snapshot is wanted; above those no delta is taken any more.
+// From wantDeltas or wantBytes on a snapshot is wanted; above mostDeltas or mostBytes no
+// delta is applied.
 const (
 	wantDeltas, wantBytes = 4096, 1 << 20
 	mostDeltas, mostBytes = 4 * wantDeltas, 4 * wantBytes
@@ -196,7 +199,7 @@ func (c *Cache) empty() error {
 	return fmt.Errorf("%w: %w", ErrEmpty, c.fault)
 }
 
-// damaged remembers that a chunk of a view is.
+// damaged remembers what is damaged, unless the view is no longer held.
 func (c *Cache) damaged(v *view, d *Damage) *Damage {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -210,9 +213,9 @@ func (c *Cache) damaged(v *view, d *Damage) *Damage {
 	return d
 }
 
-// Missing returns up to limit numbers of chunks that are wanted, ascending, and
-// of which snapshot: those of the one being received or, if none is, the
-// damaged ones of the one held.
+// Missing returns the numbers of up to limit chunks that are wanted, in ascending order,
+// and of which snapshot: the one being received or, if there is none, the damaged
+// chunks of the one held.
 func (c *Cache) Missing(limit int) (of wire.Position, chunks []int) {
 	c.writing.Lock()
 	defer c.writing.Unlock()

@@ -12,14 +12,13 @@ import (
 	"latchkey/sync/wire"
 )
 
-// PutKey stores the site key of a new epoch. It is switched to as soon as its
-// snapshot is complete: switched says that it was now. The key of the epoch
-// held is put right if its file is not as it should be. ErrOlder: the epoch is
-// over.
+// PutKey stores the site key of a new epoch, or repairs that of the epoch held. The
+// cache switches to a new epoch once it has both its key and its snapshot; switched
+// says that it just did. ErrOlder: the epoch is over.
 func (c *Cache) PutKey(epoch uint64, key *[32]byte) (switched bool, err error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	next, err := c.nextEpoch()
+	next, err := newestEpoch(c.o.Dir, newSuffix)
 	if err != nil {
 		return false, fmt.Errorf("store a key: %w", err)
 	}
@@ -27,29 +26,18 @@ func (c *Cache) PutKey(epoch uint64, key *[32]byte) (switched bool, err error) {
 		return false, fmt.Errorf("key of epoch %d: %w", epoch, ErrOlder)
 	}
 	dir := c.epochDir(epoch)
-	if err := makeDir(dir); err != nil {
-		return false, fmt.Errorf("store a key: %w", err)
+	if err = makeDir(dir); err == nil {
+		err = writeKey(filepath.Join(dir, keyFile), key)
 	}
-	if err := writeKey(filepath.Join(dir, keyFile), key); err != nil {
+	if err != nil {
 		return false, fmt.Errorf("store a key: %w", err)
 	}
 	return c.finish()
 }
 
-// nextEpoch returns the highest epoch that is arriving, 0 if none is.
-func (c *Cache) nextEpoch() (next uint64, err error) {
-	err = eachEpoch(c.o.Dir, func(_ string, epoch uint64, suffix string) error {
-		if suffix == newSuffix {
-			next = max(next, epoch)
-		}
-		return nil
-	})
-	return next, err
-}
-
-// finish switches to the snapshot that is arriving once it is whole, and the
-// key of its epoch is there and whole. One that contradicts what was applied meanwhile is
-// given up: wire.ErrForked.
+// finish switches to the snapshot being received if it is complete and the key of its
+// epoch is there. It abandons a snapshot that contradicts what was applied meanwhile:
+// wire.ErrForked.
 func (c *Cache) finish() (switched bool, err error) {
 	in := c.incoming
 	if in == nil || in.left > 0 {
@@ -69,7 +57,7 @@ func (c *Cache) finish() (switched bool, err error) {
 			return false, wire.ErrForked
 		}
 	}
-	err = c.settleIn(in)
+	err = c.install(in)
 	c.abandon()
 	if err != nil {
 		return false, fmt.Errorf("switch to the snapshot of revision %d: %w", m.Revision, err)
@@ -77,23 +65,16 @@ func (c *Cache) finish() (switched bool, err error) {
 	return true, c.open(m.Epoch)
 }
 
-// open makes an epoch's files as they now are on the disk what is held.
+// open opens the files of an epoch as they are now, and makes them what is held.
 func (c *Cache) open(epoch uint64) error {
 	v, err := openView(&c.o, epoch)
 	c.mu.Lock()
 	old := c.held
-	c.held, c.fault = v, nil
 	clear(c.bad)
-	switch {
-	case err != nil:
-		c.fault = &Damage{-1, err}
-	case v.spoilt != nil:
-		c.fault = &Damage{-1, v.spoilt}
+	if v != nil && old != nil && old.dir == v.dir {
+		v.stale = v.stale || old.stale
 	}
-	if v != nil {
-		v.stale = v.stale || old != nil && old.stale && old.dir == v.dir
-		c.settle()
-	}
+	c.hold(v, err)
 	c.mu.Unlock()
 	if old != nil {
 		old.release()
@@ -102,13 +83,13 @@ func (c *Cache) open(epoch uint64) error {
 		return err
 	}
 	c.trim()
-	// What cannot be removed now is at the next switch.
+	// The next switch removes what cannot be removed now.
 	removeEpochs(c.o.Dir, func(n uint64, arriving bool) bool { return n < epoch || n == epoch && arriving })
 	return nil
 }
 
-// settleIn gives the snapshot that has arrived its place, durably.
-func (c *Cache) settleIn(in *incoming) error {
+// install renames a complete snapshot, and the directory of a new epoch, durably.
+func (c *Cache) install(in *incoming) error {
 	if err := in.file.Truncate(in.offsets[len(in.offsets)-1]); err != nil {
 		return err
 	}
@@ -136,8 +117,8 @@ func (c *Cache) settleIn(in *incoming) error {
 	return durable.SyncDir(c.o.Dir)
 }
 
-// trim takes out of the log what the snapshot contains. Should it fail, it is
-// passed over at each start until the next switch.
+// trim removes from the log what the snapshot contains. If it fails, each start skips
+// that until the next switch.
 func (c *Cache) trim() {
 	v := c.held
 	i := slices.IndexFunc(v.deltas, func(d delta) bool { return d.to > v.manifest.Revision })

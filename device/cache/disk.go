@@ -16,15 +16,14 @@ import (
 
 const (
 	epochPrefix = "epoch-"
-	newSuffix   = ".new" // on its way in
-	oldSuffix   = ".old" // on its way out
+	newSuffix   = ".new" // being received
+	oldSuffix   = ".old" // being removed
 )
 
 func epochName(epoch uint64) string { return epochPrefix + strconv.FormatUint(epoch, 10) }
 
-// eachEpoch calls f for each entry of the data directory that is of an epoch:
-// with its name, the epoch and what follows in the name: nothing, newSuffix or
-// oldSuffix.
+// eachEpoch calls f for each entry of the data directory that belongs to an epoch: with
+// its name, the epoch, and the suffix of the name ("", newSuffix or oldSuffix).
 func eachEpoch(dir string, f func(name string, epoch uint64, suffix string) error) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -53,10 +52,11 @@ func eachEpoch(dir string, f func(name string, epoch uint64, suffix string) erro
 	return nil
 }
 
-// newestEpoch returns the highest epoch that has a directory, 0 if none has.
-func newestEpoch(dir string) (newest uint64, err error) {
+// newestEpoch returns the highest epoch that has a directory with this suffix, 0 if
+// there is none.
+func newestEpoch(dir, with string) (newest uint64, err error) {
 	err = eachEpoch(dir, func(_ string, epoch uint64, suffix string) error {
-		if suffix == "" {
+		if suffix == with {
 			newest = max(newest, epoch)
 		}
 		return nil
@@ -64,8 +64,8 @@ func newestEpoch(dir string) (newest uint64, err error) {
 	return newest, err
 }
 
-// removeEpochs removes the epochs, arriving ones too, that are to go, and all
-// that are on their way out.
+// removeEpochs removes the epochs for which goes returns true, and all whose removal
+// has begun.
 func removeEpochs(dir string, goes func(epoch uint64, arriving bool) bool) error {
 	err := eachEpoch(dir, func(name string, epoch uint64, suffix string) error {
 		if suffix == oldSuffix || goes(epoch, suffix == newSuffix) {
@@ -79,8 +79,8 @@ func removeEpochs(dir string, goes func(epoch uint64, arriving bool) bool) error
 	return durable.SyncDir(dir)
 }
 
-// openFile opens a file for reading and writing, on a read-only disk for
-// reading.
+// openFile opens a file for reading and writing, or only for reading on a read-only
+// disk.
 func openFile(name string) (*os.File, error) {
 	f, err := os.OpenFile(name, os.O_RDWR, 0)
 	if errors.Is(err, unix.EROFS) || errors.Is(err, fs.ErrPermission) {
@@ -89,8 +89,8 @@ func openFile(name string) (*os.File, error) {
 	return f, err
 }
 
-// writeParts writes parts side by side from an offset on, in one write if the
-// disk takes them all. It uses parts up.
+// writeParts writes parts side by side from an offset on, in one write if possible. It
+// changes parts.
 func writeParts(f *os.File, parts [][]byte, offset int64) error {
 	for len(parts) > 0 {
 		n, err := unix.Pwritev(int(f.Fd()), parts, offset)
@@ -112,16 +112,8 @@ func writeParts(f *os.File, parts [][]byte, offset int64) error {
 	return nil
 }
 
-// writeBack has the disk begin to write what was written to a file. Should it
-// fail, so does the fsync that has to follow.
+// writeBack starts writing the content of a file to the disk. An fsync must follow; it
+// reports what fails here.
 func writeBack(f *os.File) {
 	unix.SyncFileRange(int(f.Fd()), 0, 0, unix.SYNC_FILE_RANGE_WRITE)
-}
-
-func datasync(f *os.File) error {
-	for {
-		if err := unix.Fdatasync(int(f.Fd())); err != unix.EINTR {
-			return os.NewSyscallError("fdatasync", err)
-		}
-	}
 }

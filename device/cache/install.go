@@ -9,10 +9,9 @@ import (
 	"latchkey/sync/wire"
 )
 
-// Install makes the epoch that an adoption brought what the data directory
-// holds, and removes every other epoch. Of the same site it keeps what is there
-// if that is whole, and newer or equal. Cut short, it can be done again. No
-// Cache may be open there.
+// Install makes the epoch of an adoption bundle the only one in the data directory. It
+// keeps an epoch of the same site instead if that is whole and not older. If it is cut
+// short, call it again. No Cache may be open on the directory.
 func Install(o Options, snapshot *wire.VerifiedSnapshot, siteKey *[32]byte) error {
 	err := snapshot.By(o.Site, o.Controller)
 	if err != nil {
@@ -34,8 +33,8 @@ func Install(o Options, snapshot *wire.VerifiedSnapshot, siteKey *[32]byte) erro
 	return nil
 }
 
-// heldBefore returns the place of what is held already, if it is the same
-// site's, whole, and has a key that it can be used with.
+// heldBefore returns the position that the data directory already holds, if that is of
+// the same site, whole, and has a usable key.
 func heldBefore(o Options, epoch uint64, siteKey *[32]byte) wire.Position {
 	c := Open(o)
 	defer c.Close()
@@ -58,8 +57,8 @@ func heldBefore(o Options, epoch uint64, siteKey *[32]byte) wire.Position {
 	return held
 }
 
-// whole reads every chunk: a bundle is what puts a damaged one right where no
-// link does.
+// whole says whether every chunk can be read. Without a link, a bundle is what repairs
+// a damaged one.
 func (v *view) whole() bool {
 	b := make([]byte, wire.MaxChunk)
 	f := v.snapshot.acquire()

@@ -12,22 +12,20 @@ import (
 	"latchkey/device/durable"
 )
 
-// A key file is the 32 bytes of an epoch's site key and their CRC-32C, big
-// endian: nothing else tells a damaged key from one that no PIN and no card
-// belongs to.
+// A key file is the 32 bytes of an epoch's site key and their CRC-32C, big endian: only
+// that tells a damaged key from one that matches no PIN and no card.
 const keyFileSize = keySize + 4
 
 const keySize = 32
 
 // Errors of ReadKey.
 var (
-	ErrKeyDamaged = errors.New("the key file is damaged: the controller gives the key anew; without a link, have the reader adopted anew")
+	ErrKeyDamaged = errors.New("the key file is damaged: the controller sends the key again; without a link, have the reader adopted again")
 	ErrKeyExposed = errors.New("others can read the key file")
 )
 
-// ReadKey reads a key file, which nobody but its owner may be able to read. The
-// error wraps ErrKeyExposed if others can, and ErrKeyDamaged if it is not what
-// was written. The caller wipes the key.
+// ReadKey reads a key file. The error wraps ErrKeyExposed if anybody but its owner may
+// read it, and ErrKeyDamaged if its checksum does not match. The caller wipes the key.
 func ReadKey(path string) (*[keySize]byte, error) {
 	key, err := readKey(path)
 	if err != nil {
@@ -68,7 +66,7 @@ func readKey(path string) (*[keySize]byte, error) {
 	return &key, nil
 }
 
-// writeKey replaces a key file, if it is not what it should be.
+// writeKey replaces a key file unless it already holds this key.
 func writeKey(path string, key *[keySize]byte) error {
 	if isKey(path, key) {
 		return nil

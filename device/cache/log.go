@@ -11,18 +11,19 @@ import (
 
 	"github.com/fxamacker/cbor/v2"
 
+	"latchkey/device/durable"
 	"latchkey/sync/wire"
 )
 
-// change is where a change lies in the log.
+// change is where a change is in the log.
 type change struct {
 	sum    [16]byte // first bytes of its SHA-256 when its delta was checked
 	offset uint32
 	length uint16 // 0: the tag was removed
 }
 
-// openLog reads the deltas, as far as they can be used. What follows is torn if
-// everything that was ever durably applied comes before, and else damaged.
+// openLog reads the deltas as far as they are good. What follows is torn if all that was
+// ever applied durably comes before it, and otherwise damaged.
 func (v *view) openLog(o *Options) error {
 	f, err := openFile(filepath.Join(v.dir, deltasFile))
 	switch {
@@ -38,8 +39,8 @@ func (v *view) openLog(o *Options) error {
 	if err != nil {
 		return err
 	}
-	// The last signature covers all deltas. If anything is wrong, each one's
-	// own says how far they can be used.
+	// The last signature covers all deltas. If anything is wrong, the others say how far
+	// the deltas are good.
 	ends := v.readLog(o, info.Size(), false)
 	if ends != nil {
 		ends = v.readLog(o, info.Size(), true)
@@ -48,24 +49,25 @@ func (v *view) openLog(o *Options) error {
 	return nil
 }
 
-// judge says what it means where the deltas end, or what ends them.
+// judge decides whether the end of the deltas is damage. ends is the error there, if any.
 func (v *view) judge(o *Options, ends error) {
 	held := v.position()
 	switch {
 	case o.Highest.Above(held):
-		v.spoilt = fmt.Errorf("they end at revision %d of epoch %d, and %d of %d was held", held.Revision, held.Epoch, o.Highest.Revision, o.Highest.Epoch)
+		v.damage = fmt.Errorf("they end at revision %d of epoch %d, and %d of %d was held", held.Revision, held.Epoch, o.Highest.Revision, o.Highest.Epoch)
 		if ends != nil {
-			v.spoilt = fmt.Errorf("%w: %w", v.spoilt, ends)
+			v.damage = fmt.Errorf("%w: %w", v.damage, ends)
 		}
 	case v.log != nil && held.Above(o.Highest):
 		// A process that was killed may have left it in memory only.
-		v.stale = datasync(v.log.File) != nil
+		v.stale = durable.SyncData(v.log.File) != nil
 	}
 }
 
-// readLog reads the deltas and builds the overlay. It returns nil if all size
-// bytes of the file are good, and otherwise what ends them: with each, all
-// before that bear their own signature; without, nothing may be used.
+// readLog reads the deltas and builds the overlay. It returns nil if all size bytes of
+// the file are good, and otherwise the error that ends them. If each is set it checks
+// each delta's signature, and all before the error are good; otherwise it checks only
+// the last one's, and after an error none may be used.
 func (v *view) readLog(o *Options, size int64, each bool) error {
 	v.end, v.deltas, v.overlay, v.before = 0, nil, map[wire.Tag]change{}, wire.Hash{}
 	defer v.forget()
@@ -94,7 +96,7 @@ func (v *view) readLog(o *Options, size int64, each bool) error {
 		if err := v.follows(d); err != nil {
 			return err
 		}
-		if err := v.fold(d, item); err != nil {
+		if err := v.overlayDelta(d, item); err != nil {
 			return err
 		}
 		last = append(last[:0], item...)
@@ -109,8 +111,7 @@ func (v *view) readLog(o *Options, size int64, each bool) error {
 	return err
 }
 
-// peekSigned returns the signed message that comes next, which stays r's, or
-// io.EOF.
+// peekSigned returns the next signed message, in r's buffer, or io.EOF.
 func peekSigned(r *bufio.Reader) ([]byte, error) {
 	head, err := r.Peek(envelopeHead)
 	if err != nil {
@@ -130,9 +131,9 @@ func peekSigned(r *bufio.Reader) ([]byte, error) {
 	return item, err
 }
 
-// logged is a delta of the log, read as far as the overlay needs it. It was
-// checked in full (wire.ParseDelta) when it was applied; now its hash says that
-// it is the same.
+// logged is a delta of the log, decoded as far as the overlay needs it. It was checked
+// in full (wire.ParseDelta) when it was applied; the hash chain says that it is the
+// same.
 type logged struct {
 	payload []byte
 	sum     wire.Hash // SHA-256 of payload
@@ -165,8 +166,8 @@ func readDelta(item []byte) (*logged, error) {
 	return d, nil
 }
 
-// follows says whether a delta of the log continues the one before it, and
-// whether the first one that goes beyond the snapshot starts in it.
+// follows refuses a delta of the log that does not continue the one before it, and the
+// first delta beyond the snapshot if it does not start within the snapshot.
 func (v *view) follows(d *logged) error {
 	m := v.manifest
 	if d.Epoch != m.Epoch {
@@ -193,7 +194,7 @@ func (v *view) follows(d *logged) error {
 	return nil
 }
 
-// hashAt returns h(revision), which lies within the delta.
+// hashAt returns h(revision) for a revision of the delta.
 func (d *logged) hashAt(revision uint64) (h wire.Hash, err error) {
 	if revision == d.From {
 		return d.Start, nil
@@ -212,20 +213,20 @@ func (d *logged) hashAt(revision uint64) (h wire.Hash, err error) {
 	return h, nil
 }
 
-// A change is encoded as an array of two, the tag and the credential: before
-// the latter there are the heads of the array and of the tag, and the tag.
+// changeHead is what precedes the credential in an encoded change: the heads of the
+// array and of the tag, and the tag.
 const changeHead = 1 + 1 + len(wire.Tag{})
 
-// fold puts a delta's changes, which lie at the end of the log, into the
-// overlay: those that the snapshot does not contain. They are the last thing
-// in a delta's payload, so their lengths say where each lies.
-func (v *view) fold(d *logged, item []byte) error {
+// overlayDelta puts the changes of the delta at the end of the log into the overlay,
+// except those that the snapshot contains. They are the last part of a delta's payload,
+// so their lengths say where each one is.
+func (v *view) overlayDelta(d *logged, item []byte) error {
 	at := len(item) - signatureTail
 	for i := len(d.Changes) - 1; i >= 0 && d.From+uint64(i) >= v.manifest.Revision; i-- {
 		c := &d.Changes[i]
 		at -= changeHead + len(c.Credential)
 		if at < 0 || !bytes.HasPrefix(item[at+changeHead:], c.Credential) || !bytes.HasPrefix(item[at+2:], c.Tag[:]) {
-			return errors.New("changes are not where they should be")
+			return errors.New("changes are not where a delta has them")
 		}
 		if old, found := v.overlay[c.Tag]; found && int64(old.offset) >= v.end {
 			continue // a later change of this delta
@@ -245,7 +246,7 @@ func (v *view) fold(d *logged, item []byte) error {
 	return nil
 }
 
-// forget leaves out of the log what the snapshot contains as a whole.
+// forget empties the log if the snapshot contains all of it.
 func (v *view) forget() {
 	n := len(v.deltas)
 	if n == 0 || v.deltas[n-1].to > v.manifest.Revision {
@@ -257,7 +258,7 @@ func (v *view) forget() {
 	v.end, v.deltas = 0, nil
 }
 
-// hashAt returns h(revision), if it is known or can be read.
+// hashAt returns h(revision) if it is known or can be read.
 func (v *view) hashAt(revision uint64) (h wire.Hash, ok bool) {
 	if revision == v.manifest.Revision {
 		return v.manifest.Hash, true
@@ -275,8 +276,7 @@ func (v *view) hashAt(revision uint64) (h wire.Hash, ok bool) {
 	return h, false
 }
 
-// readHash reads the delta that lies in the log from start to end for a hash
-// within it.
+// readHash returns h(revision) from the delta that is in the log from start to end.
 func (v *view) readHash(revision uint64, start, end int64) (h wire.Hash, ok bool) {
 	item := make([]byte, end-start)
 	if _, err := v.log.ReadAt(item, start); err != nil {

@@ -9,11 +9,10 @@ import (
 	"latchkey/sync/wire"
 )
 
-// Lookup returns the credential of a tag that was made with an epoch's key. It
-// reads one chunk of the snapshot, or one change of a delta, and checks its
-// hash. Errors: ErrUnknown; ErrEpoch if another epoch is held by now; ErrEmpty;
-// *Damage if what would have to say so cannot be read or is not what was
-// signed.
+// Lookup returns the credential of a tag that was made with an epoch's key. It reads one
+// chunk of the snapshot, or one change of a delta, and checks its hash. Errors:
+// ErrUnknown; ErrEpoch if another epoch is held now; ErrEmpty; *Damage if that chunk or
+// change cannot be read or is not what was signed.
 func (c *Cache) Lookup(epoch uint64, tag wire.Tag) (*wire.Credential, error) {
 	at, err := c.find(epoch, tag)
 	if err != nil {
@@ -36,9 +35,8 @@ func (c *Cache) Lookup(epoch uint64, tag wire.Tag) (*wire.Credential, error) {
 	return credential, err
 }
 
-// found is where the answer to a look-up lies. The file is the one that its
-// place is known in, whatever is held by the time that it is read; whoever has
-// found it releases it.
+// found is where the answer to a look-up is: in this file, even if the cache holds
+// another one by the time it is read. The caller of find releases the file.
 type found struct {
 	view    *view
 	file    *shared
@@ -47,8 +45,7 @@ type found struct {
 	chunk   int    // else, of the snapshot
 }
 
-// find finds where the answer to a look-up lies, or that it is ErrUnknown,
-// ErrEpoch or ErrEmpty.
+// find returns where the answer to a look-up is. Errors: ErrUnknown, ErrEpoch, ErrEmpty.
 func (c *Cache) find(epoch uint64, tag wire.Tag) (at found, err error) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -73,12 +70,12 @@ func (c *Cache) find(epoch uint64, tag wire.Tag) (at found, err error) {
 }
 
 // readChange reads the credential that a change gave to a tag.
-func readChange(f *shared, place change, tag wire.Tag) (*wire.Credential, error) {
-	b := make([]byte, place.length)
-	if _, err := f.ReadAt(b, int64(place.offset)); err != nil {
+func readChange(f *shared, at change, tag wire.Tag) (*wire.Credential, error) {
+	b := make([]byte, at.length)
+	if _, err := f.ReadAt(b, int64(at.offset)); err != nil {
 		return nil, err
 	}
-	if hash := wire.Sum(b); !bytes.Equal(hash[:len(place.sum)], place.sum[:]) {
+	if hash := wire.Sum(b); !bytes.Equal(hash[:len(at.sum)], at.sum[:]) {
 		return nil, errors.New("the hash of a change does not match")
 	}
 	var change wire.Change
@@ -86,7 +83,7 @@ func readChange(f *shared, place change, tag wire.Tag) (*wire.Credential, error)
 		return nil, err
 	}
 	if change.Tag != tag || change.Credential == nil {
-		return nil, errors.New("a change is not where it should be")
+		return nil, errors.New("another change is where it should be")
 	}
 	return change.Credential, nil
 }

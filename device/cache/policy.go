@@ -13,8 +13,8 @@ import (
 
 const policyFile = "policy.cbor"
 
-// LoadPolicy reads the policy of a reader, which the controller signed. The
-// error wraps fs.ErrNotExist when there is none.
+// LoadPolicy reads and verifies the policy of a reader. The error wraps fs.ErrNotExist
+// if there is none.
 func LoadPolicy(o Options, reader string) (*wire.VerifiedPolicy, error) {
 	f, err := os.Open(filepath.Join(o.Dir, policyFile))
 	if err != nil {
@@ -35,9 +35,8 @@ func LoadPolicy(o Options, reader string) (*wire.VerifiedPolicy, error) {
 	return policy, nil
 }
 
-// StorePolicy stores a reader's policy durably; one that is held already is not
-// written again. ErrOlder: one of a higher revision, or of the same and with
-// another content, is held.
+// StorePolicy stores a reader's policy durably, unless that is already held. ErrOlder:
+// the policy held has a higher revision, or the same revision and another content.
 func StorePolicy(o Options, reader string, policy *wire.VerifiedPolicy) error {
 	if err := policy.By(o.Site, o.Controller); err != nil {
 		return err
@@ -46,7 +45,7 @@ func StorePolicy(o Options, reader string, policy *wire.VerifiedPolicy) error {
 	if p.Reader != reader {
 		return fmt.Errorf("policy of reader %s", p.Reader)
 	}
-	// One that is damaged or missing does not stand in the way.
+	// A damaged or missing policy is replaced.
 	if held, err := LoadPolicy(o, reader); err == nil && held.Policy().Revision >= p.Revision {
 		if held.Policy().Revision == p.Revision && bytes.Equal(wire.Marshal(held.Policy()), wire.Marshal(p)) {
 			return nil

@@ -9,31 +9,30 @@ import (
 	"os"
 	"path/filepath"
 
+	"latchkey/device/durable"
 	"latchkey/sync/wire"
 )
 
 // ErrOlder says that what came is older than what is held, or no better.
 var ErrOlder = fmt.Errorf("%w: it is older", wire.ErrUnfit)
 
-// ErrUnasked says that a chunk is of no snapshot that is held or received, or
-// is not that chunk.
+// ErrUnasked says that a chunk is not one that is wanted.
 var ErrUnasked = fmt.Errorf("%w: not a chunk that is wanted", wire.ErrUnfit)
 
-// incoming is a snapshot on its way in.
+// incoming is a snapshot that is being received.
 type incoming struct {
-	dir      string // where its file and, in the end, its epoch's files are
+	dir      string // of its epoch: epoch-N or epoch-N.new
 	file     *os.File
 	sum      wire.Hash // SHA-256 of the signed manifest
 	manifest *wire.Manifest
 	offsets  []int64
 	have     []bool
 	left     int   // chunks that are missing
-	ahead    int64 // bytes that the disk has not been told to write
+	ahead    int64 // bytes since the last writeBack
 }
 
-// mostAhead is how many bytes of a snapshot may wait for the disk while it
-// arrives. All of it in the end would hold up what the door waits for: a
-// journal's fdatasync comes after it.
+// mostAhead is how many bytes of a snapshot may wait to be written back. Without that
+// bound a journal's fdatasync, and with it the door, would wait for a whole snapshot.
 const mostAhead = 4 << 20
 
 const incomingFile = "credentials" + newSuffix
@@ -49,8 +48,8 @@ func (in *incoming) missing(limit int) (chunks []int) {
 
 func (c *Cache) dir(epoch uint64) string { return filepath.Join(c.o.Dir, epochName(epoch)) }
 
-// epochDir returns where files of an epoch are put: its directory if it has one
-// (it is held, or damaged), else the one that becomes it.
+// epochDir returns the directory for new files of an epoch: its own if it has one,
+// otherwise the one that will be renamed to it.
 func (c *Cache) epochDir(epoch uint64) string {
 	dir := c.dir(epoch)
 	if _, err := os.Stat(dir); err == nil {
@@ -59,12 +58,11 @@ func (c *Cache) epochDir(epoch uint64) string {
 	return dir + newSuffix
 }
 
-// Begin prepares to receive the chunks of a manifest beside what is held; those
-// that were received before, even before a restart, are kept. switched says that
-// none was missing, and what is held has changed. The manifest of what is held,
-// when a chunk of that is damaged, changes nothing: that chunk is wanted
-// (Missing). ErrOlder: it would not take what is held further, nor put right
-// what is damaged.
+// Begin prepares to receive the snapshot of a manifest beside what is held. It keeps
+// chunks that were received before, even before a restart. switched says that none was
+// missing, and that this snapshot is now held. If the manifest is that of the snapshot
+// held, and only chunks of that are damaged, those are wanted (Missing) and Begin does
+// nothing. ErrOlder: the snapshot would neither advance nor repair what is held.
 func (c *Cache) Begin(manifest *wire.VerifiedManifest) (switched bool, err error) {
 	if err := manifest.By(c.o.Site, c.o.Controller); err != nil {
 		return false, err
@@ -72,8 +70,8 @@ func (c *Cache) Begin(manifest *wire.VerifiedManifest) (switched bool, err error
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	m, signed := manifest.Manifest(), manifest.Signed()
-	if err := c.welcome(m); err != nil {
-		return false, err
+	if !c.wants(m) {
+		return false, ErrOlder
 	}
 	sum := wire.Sum(signed)
 	if c.incoming != nil && c.incoming.sum == sum || c.lacksChunksOf(m) {
@@ -81,9 +79,7 @@ func (c *Cache) Begin(manifest *wire.VerifiedManifest) (switched bool, err error
 	}
 	dir := c.epochDir(m.Epoch)
 	if err := c.fits(dir, signed, m); err != nil {
-		if lack := (*NoRoomError)(nil); errors.As(err, &lack) {
-			c.lacks(lack)
-		}
+		c.noteRoom(err)
 		return false, err
 	}
 	if err := makeDir(dir); err != nil {
@@ -95,42 +91,42 @@ func (c *Cache) Begin(manifest *wire.VerifiedManifest) (switched bool, err error
 	}
 	c.abandon()
 	c.incoming = in
-	c.lacks(nil)
+	c.noteRoom(nil)
 	return c.finish()
 }
 
-// Resume takes up a snapshot that was being received when the reader stopped,
-// and says which; the zero wire.Position if there was none. switched is as in Begin.
+// Resume continues to receive a snapshot after a restart. It returns which, the zero
+// wire.Position if there is none. switched is as in Begin.
 func (c *Cache) Resume() (of wire.Position, switched bool, err error) {
-	next, err := c.nextEpoch()
+	next, err := newestEpoch(c.o.Dir, newSuffix)
 	if err != nil {
-		return wire.Position{}, false, err
+		return of, false, err
 	}
-	held, err := newestEpoch(c.o.Dir)
+	held, err := newestEpoch(c.o.Dir, "")
 	if err != nil {
-		return wire.Position{}, false, err
+		return of, false, err
 	}
 	f, err := os.Open(filepath.Join(c.epochDir(max(next, held)), incomingFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return wire.Position{}, false, nil
+		return of, false, nil
 	}
 	if err != nil {
-		return wire.Position{}, false, err
+		return of, false, err
 	}
 	defer f.Close()
 	manifest, err := readManifest(&c.o, f)
 	if err != nil {
-		return wire.Position{}, false, nil // it was not begun to its end
+		return of, false, nil // its manifest was not written to the end
 	}
 	switched, err = c.Begin(manifest)
 	if errors.Is(err, ErrOlder) {
-		return wire.Position{}, false, nil
+		return of, false, nil
 	}
 	return manifest.Manifest().Position(), switched, err
 }
 
-// lacksChunksOf says that a manifest is that of what is held, of which nothing
-// but chunks is damaged.
+// lacksChunksOf says that a manifest is that of the snapshot held, of which only chunks
+// are damaged.
 func (c *Cache) lacksChunksOf(m *wire.Manifest) bool {
 	if c.held == nil || c.held.manifest.Position() != m.Position() || c.incoming != nil {
 		return false
@@ -140,14 +136,11 @@ func (c *Cache) lacksChunksOf(m *wire.Manifest) bool {
 	return c.fault == nil && len(c.bad) > 0 && bytes.Equal(wire.Marshal(c.held.manifest), wire.Marshal(m))
 }
 
-// welcome says whether a snapshot is worth receiving.
-func (c *Cache) welcome(m *wire.Manifest) error {
+// wants says whether a snapshot would advance or repair what is held.
+func (c *Cache) wants(m *wire.Manifest) bool {
 	v := c.held
 	if v == nil {
-		if m.Epoch < c.o.Highest.Epoch {
-			return ErrOlder
-		}
-		return nil
+		return m.Epoch >= c.o.Highest.Epoch
 	}
 	held := v.position()
 	c.mu.RLock()
@@ -155,28 +148,22 @@ func (c *Cache) welcome(m *wire.Manifest) error {
 	c.mu.RUnlock()
 	switch {
 	case m.Epoch != held.Epoch:
-		if m.Epoch < held.Epoch {
-			return ErrOlder
-		}
-		return nil
+		return m.Epoch > held.Epoch
 	case m.Revision > held.Revision:
-		return nil
+		return true
 	case m.Revision == held.Revision:
-		// The same place: a fork, or fewer deltas, or none that is damaged.
-		if m.Hash != held.Hash || len(v.deltas) > 0 || damaged {
-			return nil
-		}
+		// A fork, or a way to get rid of deltas or damage.
+		return m.Hash != held.Hash || len(v.deltas) > 0 || damaged
 	case m.Revision > v.manifest.Revision || damaged:
-		// Deltas that are held take it to the place held.
-		if h, ok := v.hashAt(m.Revision); ok && h == m.Hash {
-			return nil
-		}
+		// The deltas held lead from there to the position held.
+		h, ok := v.hashAt(m.Revision)
+		return ok && h == m.Hash
 	}
-	return ErrOlder
+	return false
 }
 
-// openIncoming opens the file in which a snapshot arrives. If it is the one
-// that was arriving before, the chunks in it are looked through.
+// openIncoming opens the file in which a snapshot is received. If it was received there
+// before, it looks for the chunks that the file has.
 func openIncoming(dir string, signed []byte, m *wire.Manifest) (*incoming, error) {
 	f, err := os.OpenFile(filepath.Join(dir, incomingFile), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -202,7 +189,7 @@ func openIncoming(dir string, signed []byte, m *wire.Manifest) (*incoming, error
 	return in, nil
 }
 
-// recover finds out which chunks are there.
+// recover looks for the chunks that the file has.
 func (in *incoming) recover() {
 	b := make([]byte, wire.MaxChunk)
 	for i := range in.have {
@@ -214,10 +201,9 @@ func (in *incoming) recover() {
 	}
 }
 
-// PutChunks stores chunks of the snapshot being received, or puts them right of
-// the snapshot held. switched says that the last was among them, and what is
-// held has changed. What can be stored is, whatever the error is of the others:
-// ErrUnasked, or the disk's.
+// PutChunks stores chunks of the snapshot being received, or repairs those of the
+// snapshot held. switched says that the snapshot is complete and now held. An error,
+// ErrUnasked or the disk's, does not keep it from storing the other chunks.
 func (c *Cache) PutChunks(epoch, revision uint64, chunks []wire.ChunkPart) (switched bool, err error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
@@ -236,9 +222,8 @@ func (c *Cache) PutChunks(epoch, revision uint64, chunks []wire.ChunkPart) (swit
 	return false, err
 }
 
-// put stores those of the chunks that are missing. Those that lie side by side
-// are written at once: the fewer and longer the writes, the less of the
-// processor a snapshot takes.
+// put stores those of the chunks that are missing. It writes neighbours at once: fewer
+// and longer writes take less of the processor.
 func (in *incoming) put(chunks []wire.ChunkPart) (err error) {
 	var missing []wire.ChunkPart
 	for _, part := range chunks {
@@ -273,36 +258,30 @@ func (in *incoming) put(chunks []wire.ChunkPart) (err error) {
 	return err
 }
 
-// isChunk says whether a part is the chunk of its number.
+// isChunk says whether a part is the chunk with its number.
 func isChunk(m *wire.Manifest, part wire.ChunkPart) bool {
 	return uint64(part.Index) < uint64(m.Chunks()) && m.CheckChunk(int(part.Index), part.Chunk) == nil
 }
 
-// repair puts a chunk right of the snapshot held.
+// repair writes a chunk of the snapshot held anew. A look-up meanwhile may still find it
+// damaged.
 func (c *Cache) repair(part wire.ChunkPart) error {
-	if !isChunk(c.held.manifest, part) {
+	v, i := c.held, int(part.Index)
+	if !isChunk(v.manifest, part) {
 		return ErrUnasked
 	}
-	i := int(part.Index)
-	if err := c.held.repair(i, part.Chunk); err != nil {
-		return fmt.Errorf("put chunk %d right: %w", i, err)
+	_, err := v.snapshot.WriteAt(part.Chunk, v.offsets[i])
+	if err == nil {
+		err = durable.SyncData(v.snapshot.File)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.bad, i)
+	if err != nil {
+		return fmt.Errorf("repair chunk %d: %w", i, err)
+	}
+	c.sound(v, i)
 	return nil
 }
 
-// repair writes a chunk over what is in its place. A look-up meanwhile may find
-// it damaged still.
-func (v *view) repair(i int, chunk []byte) error {
-	if _, err := v.snapshot.WriteAt(chunk, v.offsets[i]); err != nil {
-		return err
-	}
-	return datasync(v.snapshot.File)
-}
-
-// abandon gives up the snapshot being received; its file stays.
+// abandon stops receiving a snapshot; its file stays.
 func (c *Cache) abandon() {
 	if c.incoming != nil {
 		c.incoming.file.Close()

@@ -9,10 +9,9 @@ import (
 	"latchkey/sync/wire"
 )
 
-// Scrub reads everything that is held, a chunk every so often and at last the
-// deltas, and calls damaged for each part that is. Damaged chunks can be asked
-// for with Missing. It returns nil at the end, or when what is held has been
-// switched meanwhile; else the context's error.
+// Scrub reads everything that is held, a chunk at a time and the deltas last, and calls
+// damaged for each damaged part. Missing then returns damaged chunks. Scrub returns nil
+// at the end, or when another snapshot is held meanwhile; otherwise the context's error.
 func (c *Cache) Scrub(ctx context.Context, every time.Duration, damaged func(*Damage)) error {
 	c.mu.RLock()
 	v := c.held
@@ -56,7 +55,7 @@ func (c *Cache) Scrub(ctx context.Context, every time.Duration, damaged func(*Da
 	return nil
 }
 
-// sound takes note that a chunk, which may have been found damaged, is not.
+// sound notes that a chunk is not damaged, or not any more.
 func (c *Cache) sound(v *view, i int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -77,12 +76,12 @@ func (v *view) scrubManifest(f *shared) error {
 		return fmt.Errorf("%s: %w", credentialsFile, err)
 	}
 	if wire.Sum(b) != v.sum {
-		return fmt.Errorf("%s: the manifest is not what it was", credentialsFile)
+		return fmt.Errorf("%s: the manifest has changed", credentialsFile)
 	}
 	return nil
 }
 
-// scrubLog reads the deltas as at a start. Writers wait meanwhile.
+// scrubLog reads the deltas as a start does. Writers wait meanwhile.
 func (c *Cache) scrubLog(v *view) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()

@@ -19,9 +19,8 @@ const (
 	deltasFile      = "deltas.cbor"
 )
 
-// view is an epoch's files as they are open: what is in memory is the
-// manifest's tables and where the changes since lie. What is written by Apply
-// changes under Cache.mu.
+// view is the open files of an epoch, with the manifest's tables and the positions of
+// the changes since in memory. Apply changes it under Cache.mu.
 type view struct {
 	dir string // of the epoch
 
@@ -31,22 +30,22 @@ type view struct {
 	offsets  []int64   // of the chunks in the file, and of its end
 
 	log     *shared             // deltas.cbor; nil: there is none
-	end     int64               // what follows in it is torn or damaged
+	end     int64               // of its good part
 	deltas  []delta             // in it
 	overlay map[wire.Tag]change // what the deltas change
-	before  wire.Hash           // SHA-256 of the payload of the delta that ends at the place held, if known
-	spoilt  error               // what is damaged behind end
-	stale   bool                // a write failed: the log is not written any more
+	before  wire.Hash           // SHA-256 of the payload of the delta that ends at the position held, if known
+	damage  error               // what is wrong after end
+	stale   bool                // a write failed: the log must be copied before it is written
 }
 
-// delta is where a delta in the log ends.
+// delta is the end of a delta in the log.
 type delta struct {
 	to   uint64
 	hash wire.Hash
 	end  int64
 }
 
-// shared is a file that is closed when its last user is done with it.
+// shared is a file that its last user closes.
 type shared struct {
 	*os.File
 	users atomic.Int64
@@ -108,8 +107,7 @@ func openView(o *Options, epoch uint64) (*view, error) {
 	return v, nil
 }
 
-// readManifest reads and checks the signed manifest that a snapshot begins
-// with.
+// readManifest reads and verifies the signed manifest at the beginning of a snapshot.
 func readManifest(o *Options, f *os.File) (*wire.VerifiedManifest, error) {
 	head := make([]byte, envelopeHead)
 	if _, err := io.ReadFull(io.NewSectionReader(f, 0, math.MaxInt64), head); err != nil {
@@ -129,17 +127,16 @@ func readManifest(o *Options, f *os.File) (*wire.VerifiedManifest, error) {
 	return wire.OpenManifest(o.Site, signed, o.Controller)
 }
 
-// A signed message begins with seven bytes that are always the same and the
-// head of its payload, a byte string; it ends with the head of the signature
-// and its 64 bytes (wire checks them).
+// A signed message begins with seven constant bytes and the head of its payload, a byte
+// string. It ends with the head of the signature and its 64 bytes. Package wire checks
+// all of them.
 const (
 	envelopeStart = 7
 	envelopeHead  = envelopeStart + 5
 	signatureTail = 2 + 64
 )
 
-// signedLength returns the length of a signed message from its first bytes, at
-// least envelopeHead of them.
+// signedLength returns the length of a signed message from its first envelopeHead bytes.
 func signedLength(head []byte) (int, error) {
 	size := head[envelopeStart:]
 	switch size[0] {
@@ -153,8 +150,8 @@ func signedLength(head []byte) (int, error) {
 	return 0, errors.New("not a signed message")
 }
 
-// offsets returns where the chunks lie behind a manifest of that many bytes,
-// and where the last one ends.
+// offsets returns where each chunk begins after a signed manifest of this length, and
+// where the last one ends.
 func offsets(m *wire.Manifest, signed int) []int64 {
 	offsets := make([]int64, m.Chunks()+1)
 	offsets[0] = int64(signed)
