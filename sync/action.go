@@ -97,8 +97,8 @@ type CredentialsChanged struct {
 	Key   bool // the key's file was written
 }
 
-// Forked says that the controller's log has another hash at a place that is
-// held. It is over with the next CredentialsChanged.
+// Forked says that the controller's log has another hash at a position that is held. The
+// next CredentialsChanged ends it.
 type Forked struct{ Position wire.Position }
 
 // ClockSet says what time it was at a moment: the reader's clock may be

@@ -20,15 +20,15 @@ type carried struct {
 	at time.Duration
 }
 
-// takeCommand takes an order: signed, for this reader, with a nonce of the last
-// two, and for the first time.
+// takeCommand takes an order if it is signed, for this reader, new, and has the nonce of
+// one of the last two states.
 func (l *Link) takeCommand(signed []byte) error {
 	c, err := wire.OpenCommand(l.o.Site, signed, l.o.Controller)
 	if err != nil {
 		return err
 	}
-	if err := l.mine(c.Reader); err != nil {
-		return err
+	if c.Reader != l.o.Reader {
+		return errOtherReader
 	}
 	l.carried = slices.DeleteFunc(l.carried, func(c carried) bool { return l.now-c.at > nonceLife })
 	if slices.ContainsFunc(l.carried, func(done carried) bool { return done.id == c.ID }) {

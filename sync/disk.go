@@ -10,11 +10,11 @@ import (
 // Cache is the credentials on the reader's disk. Errors of Apply, Begin and
 // PutChunks that are not the disk's wrap wire.ErrForked or wire.ErrUnfit.
 type Cache interface {
-	// Held returns the place that look-ups answer for; epoch 0: there is none.
+	// Held returns the position that look-ups answer for; epoch 0: there is none.
 	Held() wire.Position
 	// Fault returns what is wrong with it.
 	Fault() error
-	// Lack returns why a newer snapshot is not received, though it is as good as it was.
+	// Lack returns why the disk has no room for a newer snapshot.
 	Lack() error
 	// WantsSnapshot says that there are too many deltas, or that some are damaged.
 	WantsSnapshot() bool

@@ -12,7 +12,7 @@
 //	cache, journal -> Cached … --+-> Link.Step+-> ReadRecords, TrimRecords -> journal -> RecordsRead …
 //	time -> Tick ----------------+            +-> News: Command, Refused, ClockSet … -> reader
 //
-// Nothing that comes from the broker is believed: it is bounded, decoded and
-// proved by a signature or a hash before it counts, and a refusal changes
-// nothing. Losing the link changes nothing at the door.
+// The broker is not trusted: a message counts only once it is bounded, decoded, and
+// verified by a signature or a hash. A refused message changes nothing. Losing the link
+// changes nothing at the door.
 package sync

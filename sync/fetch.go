@@ -38,7 +38,7 @@ const (
 	asks
 )
 
-// fetches are those that are open, and when the next may be.
+// fetches are the open fetches, and when the next ones may follow.
 type fetches struct {
 	number uint64 // of the newest in this connection
 	open   []fetch
@@ -48,7 +48,7 @@ type fetches struct {
 	proved int                 // chunks that came in one reply, the most
 }
 
-// fetch is one that is not answered yet.
+// fetch is one without an answer yet.
 type fetch struct {
 	number   uint64
 	about    ask
@@ -58,10 +58,10 @@ type fetch struct {
 	deadline time.Duration
 }
 
-// reset forgets what was asked on a link that is not up any more.
+// reset forgets the fetches of a link that is no longer up.
 func (f *fetches) reset() { *f = fetches{number: f.number} }
 
-// went says that what was asked for has led on.
+// went notes that the last answer was useful.
 func (f *fetches) went(about ask) { f.tries[about], f.again[about] = 0, 0 }
 
 // later puts the next fetch off.
@@ -90,7 +90,7 @@ func (l *Link) takeReply(b []byte) error {
 	case len(r.Chunks) > 0 && asked.want == wire.WantChunks:
 		err = l.takeChunks(asked, r.Chunks)
 	case len(r.Deltas) > 0 || len(r.Manifest) > 0 || len(r.Chunks) > 0:
-		err = errors.New("brings what was not asked for")
+		err = errors.New("carries what was not asked for")
 	default:
 		l.log.short = true
 		if asked.want != wire.WantDeltas {
@@ -104,8 +104,8 @@ func (l *Link) takeReply(b []byte) error {
 	return err
 }
 
-// takeDeltas takes deltas that were asked for. If they do not lead on, only a
-// snapshot can.
+// takeDeltas takes deltas that were asked for. If none of them can be applied, a snapshot
+// is needed.
 func (l *Link) takeDeltas(deltas [][]byte) error {
 	before := l.log.tip
 	for _, signed := range deltas {
@@ -124,7 +124,7 @@ func (l *Link) takeDeltas(deltas [][]byte) error {
 func (l *Link) takeChunks(asked fetch, chunks []wire.ChunkPart) error {
 	for _, c := range chunks {
 		if !slices.Contains(asked.chunks, c.Index) {
-			return errors.New("brings a chunk that was not asked for")
+			return errors.New("carries a chunk that was not asked for")
 		}
 	}
 	l.fetches.proved = max(l.fetches.proved, len(chunks))
@@ -171,8 +171,7 @@ func (f *fetches) about(about ask) (n int) {
 	return n
 }
 
-// want returns what leads on from what is held; "": nothing is missing, or it
-// is on its way to the disk.
+// want returns what to fetch next; "": nothing is missing, or it is being stored.
 func (l *Link) want() wire.Want {
 	g := &l.log
 	if g.manifest != nil || g.doing == doingManifest || g.doing == doingDeltas || len(g.deltas) > 0 {
@@ -193,8 +192,7 @@ func (l *Link) want() wire.Want {
 	return ""
 }
 
-// wantedChunks returns missing chunks that are neither asked for nor on their
-// way to the disk.
+// wantedChunks returns missing chunks that are neither asked for nor being stored.
 func (l *Link) wantedChunks() (chunks []uint32) {
 	busy := l.fetches.busy[:0]
 	for _, open := range l.fetches.open {

@@ -7,15 +7,15 @@ import (
 	"latchkey/sync/wire"
 )
 
-// retryEvery is how long what the disk has not taken waits.
+// retryEvery is the time between two attempts to store or to get something.
 const retryEvery = 30 * time.Second
 
-// pendingKey is the newest epoch's site key on its way to the disk.
+// pendingKey is the newest epoch's site key until it is on the disk.
 type pendingKey struct {
-	key     *wire.Key     // nil: there is none
-	put     *PutKey       // unsealed, to be stored
-	again   time.Duration // when to try again
-	askedAt time.Duration // when the topic was subscribed to again
+	key   *wire.Key     // nil: there is none
+	put   *PutKey       // unsealed, to be stored
+	again time.Duration // when to try again
+	asked time.Duration // when to subscribe to the topic again; 0: not
 }
 
 // takeKey takes an epoch's key.
@@ -24,10 +24,10 @@ func (l *Link) takeKey(signed []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := l.mine(k.Reader); err != nil {
-		return err
-	}
-	if k.Epoch < l.log.state.Held.Epoch || l.key.key != nil && k.Epoch < l.key.key.Epoch {
+	switch {
+	case k.Reader != l.o.Reader:
+		return errOtherReader
+	case k.Epoch < l.log.state.Held.Epoch || l.key.key != nil && k.Epoch < l.key.key.Epoch:
 		return errors.New("of an older epoch")
 	}
 	key, err := k.Unseal(l.o.Sealing)
@@ -60,8 +60,8 @@ func (l *Link) keyStored(err error) {
 	}
 }
 
-// settleKey tries a key again that the disk did not take, and asks for one that
-// a whole snapshot waits for.
+// settleKey tries again to store a key, and asks for the key that a complete snapshot
+// waits for.
 func (l *Link) settleKey() {
 	if l.key.put == nil && l.key.key != nil && l.over(l.key.again) {
 		l.key.again = 0
@@ -69,21 +69,27 @@ func (l *Link) settleKey() {
 			l.key.put = &PutKey{l.key.key.Epoch, key}
 		}
 	}
-	if !l.states.up || !l.log.waitsForKey() || l.key.key != nil {
-		l.key.askedAt = 0
+	l.resubscribe(wire.OnKey, l.states.up && l.log.waitsForKey() && l.key.key == nil, retryEvery, &l.key.asked)
+}
+
+// resubscribe subscribes to a topic again after a wait, and then every so often, while
+// what the broker retains of it is missing. at is when it does so next.
+func (l *Link) resubscribe(c wire.Channel, missing bool, wait time.Duration, at *time.Duration) {
+	if !missing {
+		*at = 0
 		return
 	}
-	if l.key.askedAt == 0 {
-		l.key.askedAt = l.now + retryEvery
+	if *at == 0 {
+		*at = l.now + wait
 	}
-	if l.over(l.key.askedAt) {
-		l.key.askedAt = l.now + retryEvery
-		l.do(Resubscribe{l.o.topic(wire.OnKey)})
-		l.over(l.key.askedAt)
+	if l.over(*at) {
+		*at = l.now + retryEvery
+		l.do(Resubscribe{l.o.topic(c)})
+		l.over(*at)
 	}
 }
 
-// waitsForKey says that a whole snapshot of a new epoch is there.
+// waitsForKey says that a snapshot of a new epoch is complete.
 func (g *log) waitsForKey() bool {
 	s := g.state
 	return g.doing == doingNothing && s.Missing.Epoch > s.Held.Epoch && len(s.Chunks) == 0

@@ -15,7 +15,7 @@ type log struct {
 	survey bool       // it is to be asked how it is
 
 	head   *wire.VerifiedHead // the newest seen; nil: none
-	newest wire.Position      // the newest place that the controller has signed
+	newest wire.Position      // the newest position that the controller has signed
 
 	tip      wire.Position          // what is held once deltas are applied
 	deltas   []*wire.VerifiedDelta  // to be applied
@@ -50,8 +50,8 @@ const (
 	mostDeltaBytes = 1 << 20
 )
 
-// snapshotWait is how long a reader waits at most before it asks for a snapshot
-// that it can do without: all of a site's readers come to want one at once.
+// snapshotWait is the longest wait before a reader asks for a snapshot that it can do
+// without: otherwise all readers of a site would ask at once.
 const snapshotWait = 10 * time.Minute
 
 var errOlderHead = errors.New("older than one that was seen")
@@ -73,7 +73,7 @@ func (l *Link) takeHead(signed []byte) error {
 	return nil
 }
 
-// learn takes note of a place that the controller has signed.
+// learn notes a position that the controller has signed.
 func (l *Link) learn(p wire.Position) {
 	if !l.log.newest.Above(p) {
 		l.log.newest = p
@@ -85,7 +85,7 @@ func (l *Link) learn(p wire.Position) {
 	}
 }
 
-// fork takes note that the controller's log is another one than what is held.
+// fork notes that the controller's log has another history than what is held.
 func (l *Link) fork(p wire.Position) {
 	if l.log.forked == (wire.Position{}) {
 		l.do(Forked{p})
@@ -93,8 +93,8 @@ func (l *Link) fork(p wire.Position) {
 	l.log.forked = p
 }
 
-// takeDelta takes a signed delta: to be applied if it follows what is held or
-// about to be, and else as news of how far the log has come.
+// takeDelta takes a signed delta. It is applied if it follows what is held, or what will
+// be held soon; otherwise it only says how long the log is now.
 func (l *Link) takeDelta(signed []byte) error {
 	delta, err := wire.OpenDelta(l.o.Site, signed, l.o.Controller)
 	if err != nil {
@@ -172,8 +172,8 @@ func (l *Link) cached(e Cached) {
 	case g.snapshotAt == 0:
 		g.snapshotAt = l.now + l.o.jitter(snapshotWait) + 1
 	}
-	if before.Held != g.state.Held && l.states.placeAt == 0 {
-		l.states.placeAt = l.now + placeWait + l.o.jitter(2*placeWait)
+	if before.Held != g.state.Held && l.states.positionAt == 0 {
+		l.states.positionAt = l.now + positionWait + l.o.jitter(2*positionWait)
 	}
 	if before.Held.Epoch != g.state.Held.Epoch {
 		l.states.dirty = true
@@ -187,7 +187,7 @@ func (l *Link) cached(e Cached) {
 	}
 }
 
-// cacheRefused takes note that the cache did not do what it was asked.
+// cacheRefused handles an error of the cache.
 func (l *Link) cacheRefused(did doing, err error) {
 	g := &l.log
 	g.deltas, g.size, g.tip = nil, 0, g.state.Held

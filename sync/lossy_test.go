@@ -21,7 +21,7 @@ import (
 func TestOverALossyBrokerTheReaderEndsInStep(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		w := newWorld(t)
-		l := &lossy{world: w, t: rt, places: map[wire.Position]bool{}}
+		l := &lossy{world: w, t: rt, positions: map[wire.Position]bool{}}
 		w.controller.fill(rapid.SampledFrom([]int{0, 10, 700}).Draw(rt, "credentials"))
 		w.cache.many = rapid.SampledFrom([]int{0, 0, 3}).Draw(rt, "too many deltas")
 		w.controller.publishAll()
@@ -54,13 +54,13 @@ func TestOverALossyBrokerTheReaderEndsInStep(t *testing.T) {
 
 type lossy struct {
 	*world
-	t      *rapid.T
-	places map[wire.Position]bool // that the log has been at
-	old    []Message              // that a broker may replay
-	orders byte
+	t         *rapid.T
+	positions map[wire.Position]bool // that the log has been at
+	old       []Message              // that a broker may replay
+	orders    byte
 }
 
-func (l *lossy) mark() { l.places[l.controller.position] = true }
+func (l *lossy) mark() { l.positions[l.controller.position] = true }
 
 func (l *lossy) draw(most int, label string) int { return rapid.IntRange(0, most).Draw(l.t, label) }
 
@@ -193,7 +193,7 @@ func (l *lossy) damage() {
 }
 
 func (l *lossy) check() {
-	if held := l.cache.held; held.Epoch != 0 && !l.places[held] {
+	if held := l.cache.held; held.Epoch != 0 && !l.positions[held] {
 		l.t.Fatalf("held is %v, where the log never was", held)
 	}
 	seen := map[wire.CommandID]bool{}

@@ -47,10 +47,4 @@ func (l *Link) take(channel wire.Channel, m Message) error {
 	return errors.New("not for readers")
 }
 
-// mine refuses what was meant for another reader.
-func (l *Link) mine(reader string) error {
-	if reader != l.o.Reader {
-		return errors.New("for another reader")
-	}
-	return nil
-}
+var errOtherReader = errors.New("for another reader")

@@ -96,14 +96,14 @@ func (c *cacheModel) PutKey(epoch uint64, key *[32]byte) (bool, error) {
 
 func (c *cacheModel) Begin(manifest *wire.VerifiedManifest) (bool, error) {
 	m := manifest.Manifest()
-	place := m.Position()
+	position := m.Position()
 	switch {
 	case c.fails != nil:
 		return false, c.fails
-	case c.held.Above(place), place == c.held && len(c.since) == 0:
+	case c.held.Above(position), position == c.held && len(c.since) == 0:
 		return false, wire.ErrUnfit
 	}
-	if c.incoming == nil || c.incoming.Position() != place {
+	if c.incoming == nil || c.incoming.Position() != position {
 		c.incoming, c.parts = m, map[int][]byte{}
 	}
 	c.begun++

@@ -7,19 +7,19 @@ import (
 	"latchkey/sync/wire"
 )
 
-// policyWait is how long a policy may take that a now has told of, before the
-// topic is subscribed to again.
+// policyWait is how long the link waits for a policy that a Now has announced, before it
+// subscribes to the topic again.
 const policyWait = 10 * time.Second
 
 // policy is the reader's, in force and on its way to the disk.
 type policy struct {
 	revision uint64 // in force
-	newest   uint64 // that the controller has told of
+	newest   uint64 // that the controller has announced
 
-	coming  *wire.VerifiedPolicy // the newest that came and is not stored; nil: there is none
-	storing bool                 // the disk has yet to answer for one
+	coming  *wire.VerifiedPolicy // the newest that is not stored yet; nil: there is none
+	storing bool                 // the disk has not answered yet
 	again   time.Duration        // when to try again
-	asked   time.Duration        // when to subscribe again
+	asked   time.Duration        // when to subscribe to the topic again; 0: not
 }
 
 // known returns the newest revision that came.
@@ -37,16 +37,14 @@ func (l *Link) takePolicy(signed []byte) error {
 		return err
 	}
 	p := coming.Policy()
-	if err := l.mine(p.Reader); err != nil {
-		return err
-	}
-	if p.Revision < l.o.PolicyFloor {
+	switch {
+	case p.Reader != l.o.Reader:
+		return errOtherReader
+	case p.Revision < l.o.PolicyFloor:
 		return errors.New("older than one that was in force")
-	}
-	if p.Revision < l.policy.known() {
+	case p.Revision < l.policy.known():
 		return errors.New("older than the one held")
-	}
-	if p.Revision == l.policy.known() {
+	case p.Revision == l.policy.known():
 		return nil
 	}
 	l.policy.coming, l.policy.again = coming, 0
@@ -84,16 +82,5 @@ func (l *Link) settlePolicy() {
 		p.storing, p.again = true, 0
 		l.do(StorePolicy{p.coming})
 	}
-	if !l.states.up || p.coming != nil || p.newest <= p.revision {
-		p.asked = 0
-		return
-	}
-	if p.asked == 0 {
-		p.asked = l.now + policyWait
-	}
-	if l.over(p.asked) {
-		p.asked = l.now + retryEvery
-		l.do(Resubscribe{l.o.topic(wire.OnPolicy)})
-		l.over(p.asked)
-	}
+	l.resubscribe(wire.OnPolicy, l.states.up && p.coming == nil && p.newest > p.revision, policyWait, &p.asked)
 }

@@ -98,11 +98,10 @@ func (l *Link) takeAck(signed []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := l.mine(a.Reader); err != nil {
-		return err
-	}
 	r := &l.records
 	switch {
+	case a.Reader != l.o.Reader:
+		return errOtherReader
 	case a.Number == r.acked, a.Number < r.acked && r.flight.last == 0:
 		// It comes twice, or late.
 	case r.ack == nil || a.Number > r.ack.Number:

@@ -22,8 +22,8 @@ type refusal struct {
 
 func (r *refusal) Error() string { return string(r.reason) }
 
-// refusedKind is what refusals are counted by: orders that the controller gave, to which
-// it waits for an answer, apart from what anybody can send.
+// refusedKind groups refusals for counting: orders of the controller, which waits for an
+// answer, apart from what anybody can send.
 type refusedKind struct {
 	message string
 	order   bool
@@ -49,12 +49,12 @@ func (l *Link) refuse(message string, err error) {
 	l.do(news)
 }
 
-// reason says in few words what is wrong. What somebody wrote who is not the
-// controller is not repeated.
+// reason returns why a message was refused. It repeats nothing of a message that the
+// controller has not signed.
 func reason(err error) wire.Reason {
-	for _, said := range []error{wire.ErrSignature, wire.ErrEncoding} {
-		if errors.Is(err, said) {
-			return wire.Reason(said.Error())
+	for _, known := range []error{wire.ErrSignature, wire.ErrEncoding} {
+		if errors.Is(err, known) {
+			return wire.Reason(known.Error())
 		}
 	}
 	return wire.Reason(err.Error())

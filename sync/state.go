@@ -11,8 +11,8 @@ import (
 const (
 	stateEvery   = 30 * time.Second // while the link is up; before that 5, 10, 20 and then 30 s
 	stateSpacing = time.Second      // between two states at least, so that a nonce lives
-	answerWait   = 5 * time.Second  // for an answer before a change is told; and to trust its time
-	placeWait    = 5 * time.Second  // before a later place of the log is told, and up to twice that more
+	answerWait   = 5 * time.Second  // for an answer before a change is reported; and to trust its time
+	positionWait = 5 * time.Second  // before a new position is reported, and up to twice that more
 	silence      = 95 * time.Second
 )
 
@@ -24,7 +24,7 @@ type states struct {
 	sent       [2]sent // the newest, and the one before
 	heard      time.Duration
 	dirty      bool          // something has changed
-	placeAt    time.Duration // when a later place is told; 0: there is nothing to tell
+	positionAt time.Duration // when a new position is reported; 0: there is none
 	up         bool          // one of sent was answered
 }
 
@@ -83,8 +83,8 @@ func (l *Link) settleStates() {
 		}
 		due = l.over(newest.at + wait)
 	}
-	if s.placeAt != 0 && !due {
-		due = l.over(max(s.placeAt, newest.at+stateSpacing))
+	if s.positionAt != 0 && !due {
+		due = l.over(max(s.positionAt, newest.at+stateSpacing))
 	}
 	if due {
 		l.publishState()
@@ -92,8 +92,8 @@ func (l *Link) settleStates() {
 	}
 }
 
-// every returns after what time a state follows the one before though nothing
-// has changed. While nobody answers the controller may come any time.
+// every returns the time between two states if nothing changes. It is shorter at first
+// while nobody answers.
 func (s *states) every() time.Duration {
 	if s.up {
 		return stateEvery
@@ -120,7 +120,7 @@ func (l *Link) publishState() {
 	}
 	signed, err := state.Sign(l.o.Site, l.o.Signing)
 	if err != nil {
-		// The reader's own words do not fit; the link does not fall silent for them.
+		// The reader's condition is invalid: report that, rather than nothing.
 		l.refuse(string(wire.OnState), err)
 		state.Condition = &wire.Condition{Strike: wire.StrikeOff, Door: wire.DoorIsUnknown, Faults: []wire.Fault{{Subject: wire.SubjectState, Text: "cannot be told"}}}
 		state.Version, state.Card = "", nil
@@ -133,7 +133,7 @@ func (l *Link) publishState() {
 	if state.Card != nil {
 		s.sent[0].card = state.Card.Command
 	}
-	s.dirty, s.placeAt = false, 0
+	s.dirty, s.positionAt = false, 0
 	l.do(Publish{l.o.topic(wire.OnState), signed, true})
 	if !s.sent[1].answered {
 		l.setUp(false, "the controller does not answer")
@@ -161,8 +161,8 @@ func (l *Link) takeNow(signed []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := l.mine(n.Reader); err != nil {
-		return err
+	if n.Reader != l.o.Reader {
+		return errOtherReader
 	}
 	var answered *sent
 	for i := range l.states.sent {
@@ -190,10 +190,9 @@ func (l *Link) takeNow(signed []byte) error {
 	return l.setClock(n.Time, answered.at)
 }
 
-// setClock says what time it is, forward or back, if the answer that brought it
-// came so quickly that it still is. The nonce proves that it is new: no earlier
-// time, right or wrong, speaks against it. Of the answers to two states the one
-// to the newer counts.
+// setClock sets the clock, forward or back, if the answer came quickly enough for its
+// time to be right. The nonce proves that the answer is new, so no earlier time counts
+// against it. Of the answers to two states the one to the newer counts.
 func (l *Link) setClock(milliseconds int64, asked time.Duration) error {
 	if l.now-asked > answerWait || asked < l.asked {
 		return nil

@@ -151,7 +151,7 @@ func TestAFetchOfNothingThereIsRefused(t *testing.T) {
 		"no number":                func(f *Fetch) { f.Number = 0 },
 		"a number above all":       func(f *Fetch) { f.Number = MaxNumber + 1 },
 		"no want":                  func(f *Fetch) { f.Want = "" },
-		"something unknown":         func(f *Fetch) { f.Want = "everything" },
+		"something unknown":        func(f *Fetch) { f.Want = "everything" },
 		"chunks of no position":    func(f *Fetch) { f.Position = nil },
 		"a position of no epoch":   func(f *Fetch) { f.Position.Epoch = 0 },
 		"no chunks":                func(f *Fetch) { f.Chunks = nil },
