@@ -2,8 +2,8 @@ package device
 
 import "latchkey/sync/wire"
 
-// holds takes note of what the cache has. A place above all that were ever
-// applied is recorded, one below them is damage.
+// holds notes the position that the cache holds. It records one above all that were ever
+// applied; one below them is damage.
 func (t *turn) holds(held wire.Position) {
 	t.held = held
 	highest := t.durable.Held()
@@ -13,8 +13,8 @@ func (t *turn) holds(held wire.Position) {
 	t.compare()
 }
 
-// compare records once that credentials or policy are older than what was once
-// held, and that they no longer are.
+// compare records when credentials or policy become older than those once held, and when
+// they no longer are.
 func (t *turn) compare() {
 	behind := t.durable.Held().Above(t.held)
 	if p := t.policy.policy; p != nil && p.Revision < t.durable.PolicyRevision {
@@ -35,8 +35,8 @@ func (t *turn) compare() {
 	t.note(r)
 }
 
-// adopt compares what a start found with the durable state. Another site than
-// the one that the journal knows has adopted the reader: of its authority nothing is left.
+// adopt compares what a start found with the durable state. If another site has adopted
+// the reader, it forgets the one before.
 func (t *turn) adopt(start Start) {
 	if start.Replaced || start.Site != t.durable.Site {
 		if t.durable.HoldRunning != 0 { // what the one before ordered

@@ -6,8 +6,8 @@
 // at a time and carries its actions out in order. It never sees a digit of a
 // PIN nor a card's identifier.
 //
-// What must not be forgotten, Durable, is a fold over the records of the
-// journal: a start folds them with Durable.Apply and hands the result to New.
+// Durable is the state that must not be lost: the records of the journal add up to it.
+// A start applies them with Durable.Apply and passes the result to New.
 package device
 
 import (
@@ -97,7 +97,7 @@ type Start struct {
 	Version     string        // of the program
 	Fingerprint string        // of its request for adoption
 	Site        wire.SiteID   // that has adopted it; zero: none yet
-	Replaced    bool          // that site took the place of another one, of whose authority nothing is left
+	Replaced    bool          // that site replaced another one, which has no authority any more
 	Policy      Policy        // in force; the zero value: none
 	Held        wire.Position // what the cache has
 
@@ -109,13 +109,13 @@ type Start struct {
 	// adopted for the first time. Any other journal that does not say how it
 	// began (Durable.Began) follows one that is lost, and brings a lockout.
 	NewJournal bool
-	// JournalFault says what was wrong with a journal that was set aside.
+	// JournalFault says what was wrong with a journal that was quarantined.
 	JournalFault string
 }
 
-// New returns the reader that goes on from the fold of its journal, and its
-// first actions, which always begin with an Append. A journal that was set
-// aside is given as the zero Durable.
+// New returns a reader with the durable state of its journal, and its first actions,
+// which always begin with an Append. For a quarantined journal that state is the zero
+// Durable.
 //
 // Inputs and health are not known yet: send them as events.
 func New(durable Durable, start Start, now Now) (Reader, []Action) {

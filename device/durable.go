@@ -6,11 +6,11 @@ import (
 	"latchkey/sync/wire"
 )
 
-// Durable is what a reader must not forget: the fold of its records. The zero
-// value is that of an empty journal.
+// Durable is the state of a reader that must not be lost: what its records add up to.
+// The zero value is that of an empty journal.
 //
-// Apply is the only code that changes it. Step applies each record as it
-// appends it, a start applies what it reads, so a restart is a replay.
+// Only Apply changes it. Step applies each record that it appends, and a start applies
+// each record that it reads, so a restart is a replay.
 type Durable struct {
 	Began bool `cbor:"1,keyasint"` // the journal says how it began; if not, the one before it is lost
 
@@ -27,7 +27,7 @@ type Durable struct {
 	HoldTime    int64  `cbor:"10,keyasint"` // Unix milliseconds at which it ends; 0: not known
 
 	Site           wire.SiteID `cbor:"11,keyasint"` // that adopted the reader
-	Epoch          uint64      `cbor:"12,keyasint"` // Epoch, Revision, Hash: the highest place in the
+	Epoch          uint64      `cbor:"12,keyasint"` // Epoch, Revision, Hash: the highest position in the
 	Revision       uint64      `cbor:"13,keyasint"` // credential log that was ever applied
 	Hash           wire.Hash   `cbor:"14,keyasint"` //
 	PolicyRevision uint64      `cbor:"15,keyasint"` // the highest ever applied
@@ -59,16 +59,15 @@ func Restore(state []byte) (Durable, error) {
 	return d, nil
 }
 
-// Held returns the highest place in the credential log that was ever applied.
+// Held returns the highest position in the credential log that was ever applied.
 func (d Durable) Held() wire.Position {
 	return wire.Position{Epoch: d.Epoch, Revision: d.Revision, Hash: d.Hash}
 }
 
-// Apply folds one record into d. Every sequence of records has one outcome. A
-// record that does not fit, such as the answer to an attempt that is not
-// pending, changes nothing but the times; a charge that was never answered
-// counts as unknown when the next one comes; a checkpoint that cannot be read
-// locks PIN entry out with cause journal.
+// Apply applies one record to d. It depends on d and the record only. A record that does
+// not fit, such as the answer to an attempt that is not pending, changes only the times.
+// A charge that was never answered counts as unknown when the next one comes. A
+// checkpoint that cannot be read locks PIN entry out with cause journal.
 func (d *Durable) Apply(r wire.Record) {
 	if r.Kind == wire.Checkpoint || r.Kind == wire.JournalResumed {
 		d.restore(r.State)

@@ -13,9 +13,8 @@ const maxResets = 8
 // leakEvery is the running time, in milliseconds, in which one guess goes off.
 const leakEvery = 5 * 60 * 1000
 
-// run takes the running time of a record over and lets guesses go off. Time
-// that no record tells of lets none go off, so a crash loses credit and never
-// gains any.
+// run adopts the running time of a record, and takes one off the guesses for every five
+// minutes of it. Time without a record does not count, so a crash never gains credit.
 func (d *Durable) run(running uint64) {
 	d.Running = max(d.Running, min(running, wire.MaxNumber))
 	gone := (d.Running - d.Leaked) / leakEvery
@@ -76,7 +75,7 @@ func (d *Durable) users() []uint64 {
 	return users
 }
 
-// lock starts a lockout; one that lasts keeps its cause.
+// lock starts a lockout. A lockout that has begun keeps its cause.
 func (d *Durable) lock(cause wire.Cause) {
 	switch cause {
 	case wire.CauseAttempts, wire.CauseGuessing, wire.CauseTamper:
@@ -88,8 +87,8 @@ func (d *Durable) lock(cause wire.Cause) {
 	}
 }
 
-// clear ends a lockout. It leaves at most so many guesses, and just so many after one for
-// a lost journal, whose guesses nobody knows; 0: as many as there are.
+// clear ends a lockout. It leaves at most this number of guesses, and exactly this number
+// after a lockout for a lost journal, whose guesses are not known. 0 leaves all guesses.
 func (d *Durable) clear(guesses uint64) {
 	if d.Lockout == "" {
 		return
@@ -107,9 +106,9 @@ func (d *Durable) clear(guesses uint64) {
 	d.Resets = [maxResets]uint64{}
 }
 
-// Leave forgets what the authority of a site has brought, when another one adopts the
-// reader: how far its log and its policies had come, what it held open, what time it said
-// it was, and who its users were. What hands have done at the door stays.
+// Leave forgets what came from a site when another site adopts the reader: the positions
+// of its log and its policies, its hold, its time, and its users. What happened at the
+// door stays.
 func (d *Durable) Leave() {
 	d.Site = wire.SiteID{}
 	d.Epoch, d.Revision, d.Hash, d.PolicyRevision = 0, 0, wire.Hash{}, 0

@@ -33,7 +33,7 @@ func TestARecordThatDoesNotFitChangesNothing(t *testing.T) {
 		{"the same charge again", pending, wire.Record{Kind: wire.AttemptStarted, Seq: 7}},
 		{"the end of no lockout", idle, wire.Record{Kind: wire.LockoutCleared, Count: 1}},
 		{"a lockout in a lockout", Durable{Lockout: wire.CauseTamper}, wire.Record{Kind: wire.LockoutStarted, Cause: wire.CauseAttempts}},
-		{"a lower place in the log", held, wire.Record{Kind: wire.CredentialsApplied, Epoch: 2, Revision: 4}},
+		{"a lower position in the log", held, wire.Record{Kind: wire.CredentialsApplied, Epoch: 2, Revision: 4}},
 		{"a lower epoch", held, wire.Record{Kind: wire.CredentialsApplied, Epoch: 1, Revision: 99}},
 		{"a lower policy", held, wire.Record{Kind: wire.PolicyApplied, PolicyRevision: 8}},
 		{"an adoption by the same site", held, wire.Record{Kind: wire.Adopted, Site: wire.SiteID{1}, Epoch: 1}},

@@ -7,11 +7,11 @@ import (
 )
 
 const (
-	enrolFor = 30 * time.Second // the wait for a card
-	saidFor  = 2 * time.Second  // Denied, Enrolled
+	enrolFor  = 30 * time.Second // the wait for a card
+	noticeFor = 2 * time.Second  // Denied, Enrolled
 )
 
-// enrolment is a command's wish for the next card. That card opens nothing.
+// enrolment is a command that asks for the next card. That card does not open the door.
 type enrolment struct {
 	state   enrolState
 	command wire.CommandID
@@ -28,8 +28,8 @@ const (
 	enrolReading            // a card is on its way to the controller, card.deadline
 )
 
-// startEnrolment waits for a card; a newer wish takes the place of an older
-// one that still waits.
+// startEnrolment waits for a card. A newer command replaces an older one that still
+// waits.
 func (t *turn) startEnrolment(c wire.Command) {
 	switch t.enrol.state {
 	case enrolReading:
@@ -50,7 +50,7 @@ func (t *turn) enrolled(outcome Outcome) {
 	}
 	t.commandDone(t.enrol.order())
 	t.enrol = enrolment{}
-	t.notice = notice{screen: ScreenEnrolled, start: t.elapsed, end: t.elapsed + saidFor}
+	t.notice = notice{screen: ScreenEnrolled, start: t.elapsed, end: t.elapsed + noticeFor}
 }
 
 func (t *turn) refuseEnrolment(reason wire.Reason) {
@@ -67,7 +67,7 @@ func (t *turn) expireEnrolment() {
 	}
 }
 
-// order returns the command that wishes for the card.
+// order returns the command that asks for the card.
 func (e enrolment) order() wire.Command {
 	return wire.Command{ID: e.command, Order: wire.Enrol, By: e.who}
 }

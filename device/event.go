@@ -74,8 +74,8 @@ const (
 // refused before it gets here is a Refused.
 type Command struct{ wire.Command }
 
-// Refused says that a message of the controller was refused: a happening for
-// the journal, which changes nothing else.
+// Refused says that a message of the controller was refused. It is recorded and changes
+// nothing else.
 type Refused struct {
 	Message string        // kind of the message, as in its topic: "command", "policy"
 	Reason  wire.Reason   //
@@ -88,7 +88,7 @@ type Health struct {
 	Subject   wire.Subject
 	Condition Condition
 	Text      string        // what is wrong, for people; no path, nothing secret
-	Held      wire.Position // with wire.SubjectCache always: what is durably on the disk; with Forked the place that does not match
+	Held      wire.Position // with wire.SubjectCache: what is durably on the disk; with Forked the position that does not match
 
 	// Connection is the number of the connection on which the controller answers:
 	// with wire.SubjectLink that is Good.
@@ -101,7 +101,7 @@ type Condition uint8
 // The conditions. Corrupt and Forked are of the cache only, Impaired of the
 // touch, and of a cache that has no room for newer credentials.
 const (
-	NotKnown Condition = iota // nothing was said yet: taken for good, but for the link
+	NotKnown Condition = iota // not reported yet: counts as Good, except for the link
 	Good                      //
 	Failed                    //
 	Corrupt                   // some credentials cannot be read; the rest can

@@ -17,7 +17,7 @@ type Parts [len(subjects)]part
 
 type part struct {
 	condition Condition
-	fault     string // what is wrong, for people; "": nothing, or nobody said what
+	fault     string // what is wrong, for people; "": nothing, or not known
 }
 
 // Is returns the condition of a part.
@@ -25,7 +25,7 @@ func (p *Parts) Is(subject wire.Subject) Condition {
 	return p[slices.Index(subjects[:], subject)].condition
 }
 
-// Faults returns what is wrong, as far as anybody said what.
+// Faults returns what is wrong, as far as it is known.
 func (p *Parts) Faults() (faults []wire.Fault) {
 	for i, part := range p {
 		if part.fault != "" {

@@ -81,7 +81,7 @@ func TestTheHighestPlaceInTheLogIsDurableAndLessIsBehind(t *testing.T) {
 	g.wantScreen(ScreenHome)
 	have(2, 1, 7)
 	if g.wantRecords(wire.CredentialsApplied); g.r.Durable().Hash != (wire.Hash{7}) {
-		t.Error("another hash at a place that is held was not taken")
+		t.Error("another hash at a position that is held was not taken")
 	}
 }
 
@@ -122,7 +122,7 @@ func TestWhatIsWrongWithTheCacheHasRecordsOfItsOwn(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	if g.r.Durable().Held() != held {
-		t.Errorf("a place that does not match was taken: %+v", g.r.Durable().Held())
+		t.Errorf("a position that does not match was taken: %+v", g.r.Durable().Held())
 	}
 }
 

@@ -14,7 +14,7 @@ const probeEvery = 4 * time.Second
 // stored: a disk can stall without an error.
 const storedWithin = 2 * time.Second
 
-// stalled is what is said of such a disk.
+// stalled is the fault of such a disk.
 const stalled = "the disk does not answer"
 
 // unstored says why records are not stored; "": they are.
@@ -25,8 +25,8 @@ func (j journal) unstored() string {
 	return j.fault
 }
 
-// began says whether anything of this start was answered. A lockout that a disk which
-// failed did not store is gone after a start: no PIN is taken until that disk stores.
+// began says whether the journal has answered since the start. A lockout that a failing
+// disk did not store is lost in a restart, so no PIN is taken until the disk stores.
 func (j journal) began() bool { return j.answered > 0 }
 
 // lateAt returns when the disk has not answered for too long; 0: it has.
@@ -37,10 +37,9 @@ func (j journal) lateAt() time.Duration {
 	return j.due
 }
 
-// journal is how appending goes. While records are not stored, each append
-// begins with journal.resumed, which carries the whole durable state: once such
-// a one is stored, the disk has again what the reader knows, and nothing that
-// was lost in between can bring it back to an older state.
+// journal is the state of appending. While records are not stored, each append begins
+// with journal.resumed, which carries the whole durable state. Once one is stored, the
+// disk has that state again, whatever was lost before.
 type journal struct {
 	appended uint64 // batches
 	answered uint64 // the newest batch that was answered

@@ -20,5 +20,5 @@ func (t *turn) deny(reason wire.Reason) {
 	if t.policy.policy == nil {
 		return
 	}
-	t.notice = notice{screen: ScreenDenied, reason: reason, start: t.elapsed, end: t.elapsed + saidFor}
+	t.notice = notice{screen: ScreenDenied, reason: reason, start: t.elapsed, end: t.elapsed + noticeFor}
 }

@@ -48,7 +48,7 @@ func newHistory(t *testing.T) *history {
 func (h *history) note() { h.states[h.position.Revision] = maps.Clone(h.set) }
 
 // check looks every tag up and says whether anything was found wrong. What is
-// answered must be right at the place that the cache says it holds.
+// answered must be right at the position that the cache says it holds.
 func (h *history) check(c *Cache) (noticed bool, err error) {
 	held := c.Held()
 	set, ok := h.states[held.Revision]

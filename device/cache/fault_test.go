@@ -37,7 +37,7 @@ func child(role, dir string) *exec.Cmd {
 // stepsPerEpoch is how many deltas an epoch of the world has before the next.
 const stepsPerEpoch = 60
 
-// world is a controller at a place of a history that is always the same: each
+// world is a controller at a position of a history that is always the same: each
 // step adds and removes a credential.
 func world(epoch, step uint64) *controller {
 	c := newController(1)
@@ -61,7 +61,7 @@ func (c *controller) step() []byte {
 }
 
 // followForEver follows the world from wherever the cache is, and prints each
-// place that it holds, durably.
+// position that it holds, durably.
 func followForEver(dir string) {
 	w := newController(1)
 	o := w.options(dir)
@@ -121,7 +121,7 @@ func followForEver(dir string) {
 	}
 }
 
-// at returns the world at a place.
+// at returns the world at a position.
 func at(p wire.Position) *controller { return world(p.Epoch, p.Revision/2) }
 
 func TestWhatWasAppliedBeforeAKillIsHeld(t *testing.T) {

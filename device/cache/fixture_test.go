@@ -33,7 +33,7 @@ func newController(epoch uint64) *controller {
 	return c
 }
 
-// fork returns a controller that goes on from the same place.
+// fork returns a controller that goes on from the same position.
 func (c *controller) fork() *controller {
 	f := *c
 	f.set = maps.Clone(c.set)

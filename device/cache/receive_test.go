@@ -255,7 +255,7 @@ func TestOnlyASnapshotThatIsOfUseIsReceived(t *testing.T) {
 	if got := content(t, from.path(o, deltasFile)); len(got) == 0 {
 		t.Error("the delta that goes beyond the snapshot is gone")
 	}
-	begin(t, c, now)  // the same place without deltas
+	begin(t, c, now)  // the same position without deltas
 	begin(t, c, fork) // another history
 	if !receive(t, c, forkChunks) {
 		t.Fatal("not switched")
@@ -432,7 +432,7 @@ func TestAPowerCutBetweenSnapshotAndDeltasChangesNothing(t *testing.T) {
 func TestDeltasOfALaterSnapshotAreNotTakenForThoseOfAnEarlier(t *testing.T) {
 	from := filled(5, 10)
 	early := from.snapshot()
-	place := from.position
+	position := from.position
 	from.delta(from.add(11))
 	o := installed(t, from)
 	c := open(t, o)
@@ -441,7 +441,7 @@ func TestDeltasOfALaterSnapshotAreNotTakenForThoseOfAnEarlier(t *testing.T) {
 	write(t, from.path(o, credentialsFile), early)
 	o.Highest = from.position
 	c = open(t, o)
-	if c.Held() != place || c.Fault() == nil {
+	if c.Held() != position || c.Fault() == nil {
 		t.Error(c.Held(), c.Fault())
 	}
 	if _, err := c.Lookup(5, tagOf(12)); err != ErrUnknown {
