@@ -59,7 +59,7 @@ func (d *Desk) Enrol(ctx context.Context, a Actor, user uint64, reader string) (
 			return "", ErrNotFound
 		}
 		var uid []byte
-		outcome, err := d.live.Order(ctx, store.Order{Reader: reader, Order: wire.Enrol, Who: orderedBy(a)}, func(b []byte) (string, bool) {
+		outcome, err := d.live.Order(ctx, store.Order{Reader: reader, Order: wire.Enrol, Who: cut(a.Name, wire.MaxName)}, func(b []byte) (string, bool) {
 			uid = bytes.Clone(b)
 			return "the card was read", true
 		})
@@ -146,13 +146,4 @@ func (d *Desk) DropCard(ctx context.Context, a Actor, id string) error {
 		delete(d.enrolments.waiting, id)
 	}
 	return nil
-}
-
-// orderedBy is the name that a reader's record holds of who gave an order, cut to
-// wire.MaxName.
-func orderedBy(a Actor) string {
-	if len(a.Name) <= wire.MaxName {
-		return a.Name
-	}
-	return strings.ToValidUTF8(a.Name[:wire.MaxName], "")
 }

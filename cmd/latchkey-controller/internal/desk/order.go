@@ -30,7 +30,7 @@ func (d *Desk) Order(ctx context.Context, a Actor, reader string, order wire.Ord
 		if d.live == nil {
 			return "", errNoController
 		}
-		outcome, err := d.live.Order(ctx, store.Order{Reader: reader, Order: order, Seconds: seconds, Who: orderedBy(a)}, nil)
+		outcome, err := d.live.Order(ctx, store.Order{Reader: reader, Order: order, Seconds: seconds, Who: cut(a.Name, wire.MaxName)}, nil)
 		if err != nil {
 			return "", err
 		}

@@ -3,7 +3,6 @@ package desk
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -217,12 +216,4 @@ func (d *Desk) ChangePassword(ctx context.Context, token string, old, new []byte
 		}
 		return tx.AddAudit((&auditTarget{subject: session.Actor.Name}).audit(d.now(), session.Actor, actPassword, store.Done, ""))
 	})
-}
-
-// cut returns at most n bytes of text, valid UTF-8.
-func cut(text string, n int) string {
-	if len(text) <= n {
-		return text
-	}
-	return strings.ToValidUTF8(text[:n], "")
 }

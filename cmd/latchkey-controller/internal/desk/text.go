@@ -1,36 +1,29 @@
 package desk
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"unicode"
 )
 
+// nameMark encloses the names in say's sentence. Neither Clean nor escape lets it
+// through.
+const nameMark = "\x00"
+
 // say returns a sentence. Each %s stands for a name, which is emphasized, and %% for
 // a percent sign. Escape other text before it becomes part of format.
 func say(format string, names ...string) Text {
+	marked := make([]any, len(names))
+	for i, name := range names {
+		marked[i] = nameMark + Clean(name) + nameMark
+	}
 	var text Text
-	var plain strings.Builder
-	end := func() {
-		if plain.Len() > 0 {
-			text = append(text, Phrase{plain.String(), false})
-			plain.Reset()
+	for i, part := range strings.Split(fmt.Sprintf(format, marked...), nameMark) {
+		if name := i%2 == 1; name || part != "" {
+			text = append(text, Phrase{part, name})
 		}
 	}
-	for i := 0; i < len(format); i++ {
-		switch rest := format[i:]; {
-		case strings.HasPrefix(rest, "%%"):
-			plain.WriteByte('%')
-			i++
-		case strings.HasPrefix(rest, "%s"):
-			end()
-			text, names = append(text, Phrase{Clean(names[0]), true}), names[1:]
-			i++
-		default:
-			plain.WriteByte(format[i])
-		}
-	}
-	end()
 	return text
 }
 
@@ -59,4 +52,12 @@ func because(reason string) string {
 		return " " + escape(reason)
 	}
 	return ": " + escape(reason)
+}
+
+// cut returns at most n bytes of text, valid UTF-8.
+func cut(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	return strings.ToValidUTF8(text[:n], "")
 }
