@@ -3,10 +3,8 @@ package desk
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"path/filepath"
-	"unicode/utf8"
 
 	"latchkey/cmd/latchkey-controller/internal/backup"
 )
@@ -31,15 +29,8 @@ func (f *BackupForm) recipients() (backup.Recipients, error) {
 		}
 		return to, wrongField("recipients", err)
 	}
-	switch n := utf8.RuneCount(f.Passphrase); {
-	case n < MinPassphrase:
-		return backup.Recipients{}, wrong("passphrase", fmt.Sprintf("A backup's passphrase needs at least %d characters; six random words make a good one", MinPassphrase))
-	case len(f.Passphrase) > maxPassword:
-		return backup.Recipients{}, wrong("passphrase", fmt.Sprintf("A passphrase can have at most %d bytes", maxPassword))
-	case !utf8.Valid(f.Passphrase):
-		return backup.Recipients{}, wrong("passphrase", "This passphrase is not valid UTF-8")
-	case allOf(f.Passphrase) || isCommon(f.Passphrase):
-		return backup.Recipients{}, wrong("passphrase", "This passphrase is too easy to guess; choose another")
+	if err := checkSecret("passphrase", "backup's passphrase", "six random words", MinPassphrase, f.Passphrase); err != nil {
+		return backup.Recipients{}, err
 	}
 	return backup.ToPassphrase(f.Passphrase)
 }

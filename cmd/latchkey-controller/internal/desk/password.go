@@ -1,10 +1,13 @@
 package desk
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
+	_ "embed"
 	"fmt"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/crypto/argon2"
@@ -84,29 +87,52 @@ func (d *Desk) isPassword(ctx context.Context, admin *store.Admin, password []by
 	return subtle.ConstantTimeCompare(tag, check[1+passwordSalt:]) == 1 && known, nil
 }
 
-// checkNewPassword refuses weak passwords. Length matters more than odd characters
-// (NIST SP 800-63B §5.1.1.2).
+// checkNewPassword refuses a password that is weak, or an administrator's name.
 func checkNewPassword(field, name string, password []byte) error {
-	switch n := utf8.RuneCount(password); {
-	case n < MinPassword:
-		return wrong(field, fmt.Sprintf("A password needs at least %d characters; several words make a good one", MinPassword))
-	case len(password) > maxPassword:
-		return wrong(field, fmt.Sprintf("A password can have at most %d bytes", maxPassword))
-	case !utf8.Valid(password):
-		return wrong(field, "This password is not valid UTF-8")
+	if err := checkSecret(field, "password", "several words", MinPassword, password); err != nil {
+		return err
 	}
-	if name != "" && store.Fold(string(password)) == store.Fold(name) || allOf(password) || isCommon(password) {
+	if name != "" && store.Fold(string(password)) == store.Fold(name) {
 		return wrong(field, "This password is too easy to guess; choose another")
 	}
 	return nil
 }
 
-// allOf says whether a password repeats a single byte.
-func allOf(password []byte) bool {
-	for _, c := range password {
-		if c != password[0] {
-			return false
+// checkSecret refuses a weak password or passphrase. good is advice for a long one:
+// length matters more than odd characters (NIST SP 800-63B §5.1.1.2).
+func checkSecret(field, noun, good string, least int, secret []byte) error {
+	switch {
+	case utf8.RuneCount(secret) < least:
+		return wrong(field, fmt.Sprintf("A %s needs at least %d characters; %s make a good one", noun, least, good))
+	case len(secret) > maxPassword:
+		return wrong(field, fmt.Sprintf("A %s can have at most %d bytes", noun, maxPassword))
+	case !utf8.Valid(secret):
+		return wrong(field, fmt.Sprintf("This %s is not valid UTF-8", noun))
+	case easyToGuess(secret):
+		return wrong(field, fmt.Sprintf("This %s is too easy to guess; choose another", noun))
+	}
+	return nil
+}
+
+// commonPasswords are the 30,000 most common leaked passwords, one per line, in lower
+// case: the list of zxcvbn 4.4.2.
+//
+//go:embed passwords.txt
+var commonPasswords []byte
+
+// easyToGuess says whether a password repeats a single byte, or is one of the most
+// common, ignoring case and leading or trailing digits and signs.
+func easyToGuess(password []byte) bool {
+	if bytes.Count(password, password[:1]) == len(password) {
+		return true
+	}
+	lower := bytes.ToLower(normalized(password))
+	defer clear(lower)
+	bare := bytes.TrimFunc(lower, func(r rune) bool { return !unicode.IsLetter(r) })
+	for word := range bytes.SplitSeq(commonPasswords, []byte("\n")) {
+		if len(word) > 0 && (bytes.Equal(word, lower) || bytes.Equal(word, bare)) {
+			return true
 		}
 	}
-	return true
+	return false
 }
