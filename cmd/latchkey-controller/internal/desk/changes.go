@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,94 +11,79 @@ import (
 	"latchkey/sync/wire"
 )
 
-// changes collects, for the audit, what an edit changes: "limit from 10 to 5".
-type changes []string
+// A setting is a field of what is edited, as text for the audit.
+type setting struct{ name, value string }
 
-// add adds a field if its displayed values differ; "" means none.
-func (c *changes) add(field, was, is string) {
-	if was == is {
-		return
+// changes describes what an edit changes: "limit from 10 to 5". A setting that is
+// missing or empty is none.
+func changes(was, is []setting) string {
+	before, after := values(was), values(is)
+	var texts []string
+	for _, s := range slices.Concat(was, is) {
+		if from, to := before[s.name], after[s.name]; from != to {
+			texts = append(texts, s.name+" from "+cmp.Or(from, "none")+" to "+cmp.Or(to, "none"))
+			before[s.name] = to // once only
+		}
 	}
-	if was == "" {
-		was = "none"
-	}
-	if is == "" {
-		is = "none"
-	}
-	*c = append(*c, field+" from "+was+" to "+is)
+	return strings.Join(texts, "; ")
 }
 
-func (c changes) String() string { return strings.Join(c, "; ") }
+func values(settings []setting) map[string]string {
+	values := map[string]string{}
+	for _, s := range settings {
+		values[s.name] = s.value
+	}
+	return values
+}
 
-// userChanges describes what an edit of a user changes, with times in a zone.
-func userChanges(was, is *store.User, in *time.Location) string {
-	var c changes
+// userSettings returns what an edit of a user can change, with times in a zone.
+func userSettings(u *store.User, in *time.Location) []setting {
 	at := func(seconds int64, open string) string {
 		if seconds == 0 {
 			return open
 		}
 		return time.Unix(seconds, 0).In(in).Format("2006-01-02 15:04 MST")
 	}
-	c.add("name", was.Name, is.Name)
-	c.add("groups", strings.Join(was.Groups, ", "), strings.Join(is.Groups, ", "))
-	c.add("beginning", at(was.From, "always"), at(is.From, "always"))
-	c.add("end", at(was.Until, "for ever"), at(is.Until, "for ever"))
-	c.add("extended time", onOff(was.Extended), onOff(is.Extended))
-	return c.String()
+	return []setting{
+		{"name", u.Name},
+		{"groups", strings.Join(u.Groups, ", ")},
+		{"beginning", at(u.From, "always")},
+		{"end", at(u.Until, "for ever")},
+		{"extended time", onOff(u.Extended)},
+	}
 }
 
-// policyChanges describes what an edit of a policy changes.
-func policyChanges(was, is *wire.Policy) string {
-	var c changes
-	c.add("door", was.Door, is.Door)
-	c.add("location", was.Place, is.Place)
-	c.add("greeting", was.Greeting, is.Greeting)
-	c.add("time zone", was.TimeZone, is.TimeZone)
-	c.add("language", was.Screen.Language, is.Screen.Language)
-	for _, n := range []struct {
-		field   string
-		was, is uint16
-		unit    string
-	}{
-		{"wrong PINs in a row", uint16(was.Limit), uint16(is.Limit), ""},
-		{"guesses", was.GuessLimit, is.GuessLimit, ""},
-		{"opening time", was.Unlock, is.Unlock, " s"},
-		{"extended time", was.Extended, is.Extended, " s"},
-		{"held open after", was.HeldAfter, is.HeldAfter, " s"},
-	} {
-		c.add(n.field, fmt.Sprint(n.was, n.unit), fmt.Sprint(n.is, n.unit))
+// policySettings returns what an edit of a policy can change.
+func policySettings(p *wire.Policy) []setting {
+	settings := []setting{
+		{"door", p.Door},
+		{"location", p.Place},
+		{"greeting", p.Greeting},
+		{"time zone", p.TimeZone},
+		{"language", p.Screen.Language},
+		{"wrong PINs in a row", fmt.Sprint(p.Limit)},
+		{"guesses", fmt.Sprint(p.GuessLimit)},
+		{"opening time", fmt.Sprint(p.Unlock, " s")},
+		{"extended time", fmt.Sprint(p.Extended, " s")},
+		{"held open after", fmt.Sprint(p.HeldAfter, " s")},
+		{"PIN entry", onOff(p.PIN)},
+		{"shuffled digits", onOff(p.ShufflePIN)},
+		{"release when the door opens", onOff(p.ReleaseOnOpen)},
+		{"tamper pauses PIN entry", onOff(p.TamperPauses)},
+		{"tamper stops cards", onOff(p.TamperStopsCard)},
+		{"tamper stops the exit button", onOff(p.TamperStopsExit)},
+		{"cards with older credentials", onOff(p.CardsBehind)},
+		{"cards when nothing can be stored", onOff(p.CardsUnstored)},
+		{"exit button when nothing can be stored", onOff(p.ExitUnstored)},
+		{"trust in the system's clock", onOff(p.SystemTime)},
+		{"large text", onOff(p.Screen.LargeText)},
+		{"high contrast", onOff(p.Screen.HighContrast)},
+		{"holidays", holidaysText(p.Holidays)},
 	}
-	for _, s := range []struct {
-		field   string
-		was, is bool
-	}{
-		{"PIN entry", was.PIN, is.PIN},
-		{"shuffled digits", was.ShufflePIN, is.ShufflePIN},
-		{"release when the door opens", was.ReleaseOnOpen, is.ReleaseOnOpen},
-		{"tamper pauses PIN entry", was.TamperPauses, is.TamperPauses},
-		{"tamper stops cards", was.TamperStopsCard, is.TamperStopsCard},
-		{"tamper stops the exit button", was.TamperStopsExit, is.TamperStopsExit},
-		{"cards with older credentials", was.CardsBehind, is.CardsBehind},
-		{"cards when nothing can be stored", was.CardsUnstored, is.CardsUnstored},
-		{"exit button when nothing can be stored", was.ExitUnstored, is.ExitUnstored},
-		{"trust in the system's clock", was.SystemTime, is.SystemTime},
-		{"large text", was.Screen.LargeText, is.Screen.LargeText},
-		{"high contrast", was.Screen.HighContrast, is.Screen.HighContrast},
-	} {
-		c.add(s.field, onOff(s.was), onOff(s.is))
+	for _, a := range p.Access {
+		settings = append(settings, setting{"access of " + a.Group, hoursText(a.Schedule)})
 	}
-	before, after := hoursByGroup(was.Access), hoursByGroup(is.Access)
-	var groups []string
-	for _, a := range slices.Concat(was.Access, is.Access) {
-		if !slices.Contains(groups, a.Group) {
-			groups = append(groups, a.Group)
-		}
-	}
-	for _, group := range groups {
-		c.add("access of "+group, before[group], after[group])
-	}
-	c.add("holidays", holidaysText(was.Holidays), holidaysText(is.Holidays))
-	return c.String()
+	return settings
 }
 
 func onOff(on bool) string {
@@ -107,39 +93,28 @@ func onOff(on bool) string {
 	return "off"
 }
 
-// hoursByGroup returns, as text, when each group may open.
-func hoursByGroup(access []wire.Access) map[string]string {
-	hours := map[string]string{}
-	for _, a := range access {
-		if a.Schedule == nil {
-			hours[a.Group] = "always"
-			continue
-		}
-		var spans []string
-		for _, s := range a.Schedule.Week {
-			spans = append(spans, time.Weekday(s.Day).String()[:3]+" "+spanText(s))
-		}
-		for _, s := range a.Schedule.Holiday {
-			spans = append(spans, "holidays "+spanText(s))
-		}
-		if hours[a.Group] = strings.Join(spans, ", "); len(spans) == 0 {
-			hours[a.Group] = "never"
-		}
+// hoursText returns when a schedule allows access; nil: always.
+func hoursText(schedule *wire.Schedule) string {
+	if schedule == nil {
+		return "always"
 	}
-	return hours
+	var spans []string
+	for _, s := range schedule.Week {
+		spans = append(spans, time.Weekday(s.Day).String()[:3]+" "+spanText(s))
+	}
+	for _, s := range schedule.Holiday {
+		spans = append(spans, "holidays "+spanText(s))
+	}
+	return cmp.Or(strings.Join(spans, ", "), "never")
 }
 
 // accessText returns who may open, as text: "staff always", or "nobody".
 func accessText(access []wire.Access) string {
-	if len(access) == 0 {
-		return "nobody"
-	}
-	hours := hoursByGroup(access)
 	groups := make([]string, len(access))
 	for i, a := range access {
-		groups[i] = a.Group + " " + hours[a.Group]
+		groups[i] = a.Group + " " + hoursText(a.Schedule)
 	}
-	return strings.Join(groups, "; ")
+	return cmp.Or(strings.Join(groups, "; "), "nobody")
 }
 
 func spanText(s wire.Span) string {

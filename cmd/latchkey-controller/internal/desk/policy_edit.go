@@ -13,11 +13,7 @@ import (
 
 // SwitchPIN switches PIN entry of a reader on or off.
 func (d *Desk) SwitchPIN(ctx context.Context, a Actor, reader string, on bool) error {
-	text := "off"
-	if on {
-		text = "on"
-	}
-	return d.act(ctx, a, SwitchPIN, &auditTarget{reader: reader, subject: reader, text: text}, func(tx *store.Tx, now time.Time) error {
+	return d.act(ctx, a, SwitchPIN, &auditTarget{reader: reader, subject: reader, text: onOff(on)}, func(tx *store.Tx, now time.Time) error {
 		p, err := site.Policy(tx, reader)
 		if err != nil {
 			return err
@@ -50,7 +46,7 @@ func (d *Desk) SetPolicy(ctx context.Context, a Actor, reader string, was uint64
 		if err := checkPolicy(edited); err != nil {
 			return err
 		}
-		target.text = policyChanges(before, edited)
+		target.text = changes(policySettings(before), policySettings(edited))
 		return site.SetPolicy(tx, now, edited)
 	})
 	if err != nil {
