@@ -123,9 +123,6 @@ func handler(ctx context.Context, d *desk.Desk) http.Handler {
 	})
 	mux.HandleFunc("GET /desk/readers", func(w http.ResponseWriter, r *http.Request) {
 		readers, err := d.Readers(r.Context(), desk.AtCommandLine(r.FormValue("who")))
-		for _, reader := range readers {
-			reader.Last = nil // an event has a time zone, which JSON does not carry
-		}
 		answer(w, readers, err)
 	})
 	return mux

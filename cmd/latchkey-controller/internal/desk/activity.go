@@ -25,28 +25,28 @@ const (
 )
 
 // An Event is one thing that happened: a record of a reader, an act of an
-// administrator, or an alarm.
+// administrator, or an alarm. Its JSON is that of an export.
 type Event struct {
-	ID       int64     // rises in the order of arrival, over all sources
-	At       time.Time // by the clock of its source
-	Received time.Time
-	Trusted  bool   // that clock was trusted
-	Source   string // "reader", "admin", "alarm"
-	Kind     string // of the record or the alarm; for an act "admin." and the act
-	Result   Result
-	Word     string // for the chip: "Granted"
-	Text     Text   // the sentence
-	Reader   string // "": none
-	Door     string // its door's name
-	User     uint64 // 0: none
-	Person   string // the user's name
-	Who      string // the administrator's name
-	Via      Via
-	Wrong    int    // wrong PINs in a row
-	Lockout  bool   // it locked out PIN entry: an unlock may be offered
-	Number   uint64 // of the record in its journal
-	Journal  string
-	DoorZone *time.Location // the door's time zone if its clocks showed another time than the site's; otherwise nil
+	ID       int64     `json:"id"`            // rises in the order of arrival, over all sources
+	At       time.Time `json:"time"`          // by the clock of its source
+	Trusted  bool      `json:"clock-trusted"` // that clock was trusted
+	Received time.Time `json:"received"`
+	Source   string    `json:"source"` // "reader", "admin", "alarm"
+	Kind     string    `json:"kind"`   // of the record or the alarm; for an act "admin." and the act
+	Result   Result    `json:"result"`
+	Door     string    `json:"door,omitempty"`          // its door's name
+	Reader   string    `json:"reader,omitempty"`        // "": none
+	User     uint64    `json:"user,omitempty"`          // 0: none
+	Person   string    `json:"person,omitempty"`        // the user's name
+	Who      string    `json:"administrator,omitempty"` // their name
+	Text     Text      `json:"text"`                    // the sentence
+	Journal  string    `json:"journal,omitempty"`
+	Number   uint64    `json:"number,omitempty"` // of the record in its journal
+
+	Word     string         `json:"-"` // for the chip: "Granted"
+	Wrong    int            `json:"-"` // wrong PINs in a row
+	Lockout  bool           `json:"-"` // it locked out PIN entry: an unlock may be offered
+	DoorZone *time.Location `json:"-"` // the door's time zone if its clocks showed another time than the site's; otherwise nil
 }
 
 // A Text is a sentence with emphasized parts.
@@ -65,6 +65,9 @@ func (t Text) String() string {
 	}
 	return b.String()
 }
+
+// MarshalText returns the sentence.
+func (t Text) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
 // A Kind is a choice in the activity filter.
 type Kind struct{ Key, Title string }

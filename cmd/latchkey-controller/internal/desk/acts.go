@@ -133,7 +133,7 @@ func (act Act) requirement() string {
 
 // act fills in the event of an administrator's act.
 func (desc *describer) act(e *Event, a *store.Audit) {
-	e.Source, e.Who, e.Via = "admin", a.Who, Via(a.Via)
+	e.Source, e.Who = "admin", a.Who
 	if a.Act == store.MoreRefused {
 		e.Result, e.Word = Refused, "Refused"
 		e.Text = say("%s was refused "+count(a.Count, "more act")+" within a minute", a.Who)

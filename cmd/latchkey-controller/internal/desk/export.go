@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
-	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -44,28 +43,74 @@ func (d *Desk) Export(ctx context.Context, a Actor, q Query, format Format, w io
 	if err != nil {
 		return err
 	}
+	export := d.exportCSV
+	if format == JSON {
+		export = d.exportJSON
+	}
 	return d.actOutside(ctx, a, ExportActivity, target, func() (string, error) {
-		out := exporter(&csvExport{to: w, w: csv.NewWriter(w)})
-		if format == JSON {
-			out = &jsonExport{w: w}
-		}
-		n, err := d.export(ctx, a, q, out)
-		return "with " + eventsText(n), err
+		n, err := export(ctx, a, q, w)
+		return "with " + count(n, "event"), err
 	})
 }
 
-func eventsText(n int) string {
-	if n == 1 {
-		return "1 event"
-	}
-	return fmt.Sprintf("%d events", n)
-}
+// byteOrderMark tells spreadsheets that a file is UTF-8.
+const byteOrderMark = "\ufeff"
 
-// export writes events in batches, each read in its own transaction.
-func (d *Desk) export(ctx context.Context, a Actor, q Query, out exporter) (n int, err error) {
-	if err := out.begin(); err != nil {
+func (d *Desk) exportCSV(ctx context.Context, a Actor, q Query, w io.Writer) (n int, err error) {
+	if _, err := io.WriteString(w, byteOrderMark); err != nil {
 		return 0, err
 	}
+	out := csv.NewWriter(w)
+	out.Write([]string{"id", "time", "clock-trusted", "received", "source", "kind", "result", "door", "reader", "user", "person", "administrator", "text", "journal", "number"})
+	n, err = d.eachEvent(ctx, a, q, func(e *Event) error {
+		cells := []string{
+			strconv.FormatInt(e.ID, 10), e.At.UTC().Format(time.RFC3339Nano), strconv.FormatBool(e.Trusted), e.Received.UTC().Format(time.RFC3339Nano),
+			e.Source, e.Kind, string(e.Result), e.Door, e.Reader, orEmpty(e.User), e.Person, e.Who, e.Text.String(), e.Journal, orEmpty(e.Number),
+		}
+		for i := range cells {
+			cells[i] = Cell(cells[i])
+		}
+		return out.Write(cells)
+	})
+	if err != nil {
+		return n, err
+	}
+	out.Flush()
+	return n, out.Error()
+}
+
+func orEmpty(n uint64) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.FormatUint(n, 10)
+}
+
+func (d *Desk) exportJSON(ctx context.Context, a Actor, q Query, w io.Writer) (n int, err error) {
+	if _, err := io.WriteString(w, "["); err != nil {
+		return 0, err
+	}
+	separator := "\n"
+	n, err = d.eachEvent(ctx, a, q, func(e *Event) error {
+		e.At, e.Received = e.At.UTC(), e.Received.UTC()
+		b, err := json.Marshal(e)
+		if err != nil {
+			return err
+		}
+		_, err = io.WriteString(w, separator+string(b))
+		separator = ",\n"
+		return err
+	})
+	if err != nil {
+		return n, err
+	}
+	_, err = io.WriteString(w, "\n]\n")
+	return n, err
+}
+
+// eachEvent calls write with each event that a query selects, oldest first, and
+// returns how many there were. Each batch is read in its own transaction.
+func (d *Desk) eachEvent(ctx context.Context, a Actor, q Query, write func(*Event) error) (n int, err error) {
 	var newest int64
 	for more := true; more; {
 		var batch []*Event
@@ -97,61 +142,13 @@ func (d *Desk) export(ctx context.Context, a Actor, q Query, out exporter) (n in
 			return n, err
 		}
 		for _, e := range batch {
-			if err := out.event(e); err != nil {
+			if err := write(e); err != nil {
 				return n, err
 			}
 			n++
 		}
 	}
-	return n, out.end()
-}
-
-type exporter interface {
-	begin() error
-	event(*Event) error
-	end() error
-}
-
-type csvExport struct {
-	to io.Writer
-	w  *csv.Writer
-}
-
-// byteOrderMark tells spreadsheets that a file is UTF-8.
-const byteOrderMark = "\ufeff"
-
-func (e *csvExport) begin() error {
-	if _, err := io.WriteString(e.to, byteOrderMark); err != nil {
-		return err
-	}
-	return e.row("id", "time", "clock-trusted", "received", "source", "kind", "result", "door", "reader", "user", "person", "administrator", "text", "journal", "number")
-}
-
-func (e *csvExport) event(x *Event) error {
-	return e.row(
-		strconv.FormatInt(x.ID, 10), x.At.UTC().Format(time.RFC3339Nano), strconv.FormatBool(x.Trusted), x.Received.UTC().Format(time.RFC3339Nano),
-		x.Source, x.Kind, string(x.Result), x.Door, x.Reader, orEmpty(x.User), x.Person, x.Who, x.Text.String(), x.Journal, orEmpty(x.Number),
-	)
-}
-
-// row writes cells, escaped so that none is taken for a formula.
-func (e *csvExport) row(cells ...string) error {
-	for i := range cells {
-		cells[i] = Cell(cells[i])
-	}
-	return e.w.Write(cells)
-}
-
-func (e *csvExport) end() error {
-	e.w.Flush()
-	return e.w.Error()
-}
-
-func orEmpty(n uint64) string {
-	if n == 0 {
-		return ""
-	}
-	return strconv.FormatUint(n, 10)
+	return n, nil
 }
 
 // Cell escapes a text that a spreadsheet would take for a formula, even after spaces
@@ -166,53 +163,4 @@ func Cell(text string) string {
 		return "'" + text
 	}
 	return text
-}
-
-type jsonExport struct {
-	w     io.Writer
-	began bool
-}
-
-// A jsonEvent is an event in a JSON export.
-type jsonEvent struct {
-	ID       int64     `json:"id"`
-	Time     time.Time `json:"time"`
-	Trusted  bool      `json:"clock-trusted"`
-	Received time.Time `json:"received"`
-	Source   string    `json:"source"`
-	Kind     string    `json:"kind"`
-	Result   Result    `json:"result"`
-	Door     string    `json:"door,omitempty"`
-	Reader   string    `json:"reader,omitempty"`
-	User     uint64    `json:"user,omitempty"`
-	Person   string    `json:"person,omitempty"`
-	Who      string    `json:"administrator,omitempty"`
-	Text     string    `json:"text"`
-	Journal  string    `json:"journal,omitempty"`
-	Number   uint64    `json:"number,omitempty"`
-}
-
-func (e *jsonExport) begin() error {
-	_, err := io.WriteString(e.w, "[")
-	return err
-}
-
-func (e *jsonExport) event(x *Event) error {
-	b, err := json.Marshal(jsonEvent{
-		x.ID, x.At.UTC(), x.Trusted, x.Received.UTC(), x.Source, x.Kind, x.Result, x.Door, x.Reader, x.User, x.Person, x.Who, x.Text.String(), x.Journal, x.Number,
-	})
-	if err != nil {
-		return err
-	}
-	comma := ",\n"
-	if !e.began {
-		comma, e.began = "\n", true
-	}
-	_, err = io.WriteString(e.w, comma+string(b))
-	return err
-}
-
-func (e *jsonExport) end() error {
-	_, err := io.WriteString(e.w, "\n]\n")
-	return err
 }

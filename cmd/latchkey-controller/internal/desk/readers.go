@@ -26,7 +26,7 @@ type Reader struct {
 	Serial   string       // of its certificate, hexadecimal
 	Policy   *wire.Policy // never nil
 	Live     ReaderStatus
-	Last     *Event  // the newest granted or denied event; nil: none
+	Last     *Event  `json:"-"` // the newest granted or denied event; nil: none
 	Removed  Removal // how it was removed; "": it was not
 	PolicyIs PolicyState
 }
