@@ -58,32 +58,18 @@ func placeAdd(c *invocation) action {
 		}
 		return nil
 	}
-	return func(ctx context.Context, args []string) (err error) {
-		kind, name, id := args[0], args[1], int64(0)
-		switch kind {
-		case "location":
-			id, err = c.desk.AddLocation(ctx, c.actor, name)
-		case "hub":
-			id, err = c.desk.AddHub(ctx, c.actor, *in, name)
-		case "door":
-			id, err = c.desk.AddDoor(ctx, c.actor, *in, name)
-		}
+	return func(ctx context.Context, args []string) error {
+		kind, name := args[0], args[1]
+		id, err := c.desk.AddPlace(ctx, c.actor, desk.Level(kind), *in, name)
 		return c.reportName(err, kind, id, name)
 	}
 }
 
 func placeRename(c *invocation) action {
 	c.details = numbersOfPlaces
-	return func(ctx context.Context, args []string) (err error) {
+	return func(ctx context.Context, args []string) error {
 		kind, id, name := args[0], placeNumber(args[1]), args[2]
-		switch kind {
-		case "location":
-			err = c.desk.RenameLocation(ctx, c.actor, id, "", name)
-		case "hub":
-			err = c.desk.RenameHub(ctx, c.actor, id, "", name)
-		case "door":
-			err = c.desk.RenameDoor(ctx, c.actor, id, "", name)
-		}
+		err := c.desk.EditPlace(ctx, c.actor, desk.Level(kind), id, "", func(p *desk.PlaceForm) { p.Name = name })
 		return c.reportName(err, kind, id, name)
 	}
 }
@@ -93,7 +79,7 @@ func placeMove(c *invocation) action {
 	return func(ctx context.Context, args []string) error {
 		what, to := args[1], placeNumber(args[2])
 		if args[0] == "door" {
-			return c.reportPlace(c.desk.MoveDoor(ctx, c.actor, placeNumber(what), to), "door %s is at hub %d", what, to)
+			return c.reportPlace(c.desk.EditPlace(ctx, c.actor, desk.Doors, placeNumber(what), "", func(p *desk.PlaceForm) { p.In = to }), "door %s is at hub %d", what, to)
 		}
 		return c.reportPlace(c.desk.MoveReader(ctx, c.actor, what, "", to), "reader %s serves door %d", what, to)
 	}
@@ -101,16 +87,9 @@ func placeMove(c *invocation) action {
 
 func placeRemove(c *invocation) action {
 	c.details = numbersOfPlaces
-	return func(ctx context.Context, args []string) (err error) {
+	return func(ctx context.Context, args []string) error {
 		kind, id := args[0], placeNumber(args[1])
-		switch kind {
-		case "location":
-			err = c.desk.RemoveLocation(ctx, c.actor, id)
-		case "hub":
-			err = c.desk.RemoveHub(ctx, c.actor, id)
-		case "door":
-			err = c.desk.RemoveDoor(ctx, c.actor, id)
-		}
+		err := c.desk.RemovePlace(ctx, c.actor, desk.Level(kind), id)
 		return c.reportPlace(err, "%s %d is removed", kind, id)
 	}
 }

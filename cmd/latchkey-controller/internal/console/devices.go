@@ -1,7 +1,6 @@
 package console
 
 import (
-	"fmt"
 	"net/http"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
@@ -63,8 +62,4 @@ func (c *Console) showHub(w http.ResponseWriter, r *http.Request, v *visit, stat
 	}
 	f.warn("hub", hub.Revision())
 	return c.showDevices(w, r, v, status, &devicesPage{Hub: hub, Form: f, Ask: r.URL.Query().Get("ask")})
-}
-
-func (c *Console) renameHub(r *http.Request, v *visit, f *form) (answer, error) {
-	return answer{to: fmt.Sprint("/hubs/", v.id), notice: "Saved."}, c.desk.RenameHub(r.Context(), v.Actor, v.id, f.Get("revision"), f.Trim("name"))
 }

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -28,7 +29,7 @@ func (c *Console) showDoor(w http.ResponseWriter, r *http.Request, v *visit, sta
 	switch d.Tab {
 	case "config":
 		if f == nil {
-			p.Form = newForm("name", d.Door.Name, "hub", fmt.Sprint(d.Door.Hub), "revision", d.Door.Revision())
+			p.Form = newForm("name", d.Door.Name, "hub", fmt.Sprint(d.Door.Parent), "revision", d.Door.Revision())
 		} else {
 			f.warn("door", d.Door.Revision())
 		}
@@ -51,6 +52,6 @@ func (c *Console) showDoor(w http.ResponseWriter, r *http.Request, v *visit, sta
 
 func (c *Console) editDoor(r *http.Request, v *visit, f *form) (answer, error) {
 	hub, _ := strconv.ParseInt(f.Get("hub"), 10, 64)
-	err := c.desk.EditDoor(r.Context(), v.Actor, v.id, f.Get("revision"), f.Trim("name"), hub)
+	err := c.desk.EditPlace(r.Context(), v.Actor, desk.Doors, v.id, f.Get("revision"), func(p *desk.PlaceForm) { p.Name, p.In = f.Trim("name"), cmp.Or(hub, p.In) })
 	return answer{to: fmt.Sprintf("/doors/%d?tab=config", v.id), notice: "Saved."}, err
 }

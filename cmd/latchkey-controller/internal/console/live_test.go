@@ -143,7 +143,7 @@ func TestInTheBrowserNothingIsReplacedBelowAFinger(t *testing.T) {
 		eval[bool](t, ctx, `window.answers = 0; document.addEventListener("htmx:afterOnLoad", (e) => { if (e.target.id === "`+at.part+`") window.answers++ }); window.pressed = document.querySelector("`+at.button+`"); document.querySelector("nav.nav a").focus(); true`)
 		mouse(input.DispatchMouseEventTypeMousePressed, at.button)
 		eval[bool](t, ctx, `new Promise((done) => setTimeout(done, 200, true))`, chromedp.EvalAwaitPromise)
-		_, err := w.desk.AddLocation(t.Context(), owner, "Annex at "+at.page)
+		_, err := w.desk.AddPlace(t.Context(), owner, desk.Locations, 0, "Annex at "+at.page)
 		w.must(err)
 		until(t, ctx, "the part of "+at.page+" has asked for itself anew", `window.answers > 0`)
 		if !eval[bool](t, ctx, `window.pressed.isConnected`) {

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -51,25 +50,14 @@ func (c *Console) showNewPlace(w http.ResponseWriter, r *http.Request, v *visit,
 }
 
 func (c *Console) addPlace(r *http.Request, v *visit, f *form) (answer, error) {
+	level, name := desk.Level(r.PathValue("kind")), f.Trim("name")
 	in, _ := strconv.ParseInt(f.Get("in"), 10, 64)
-	name := f.Trim("name")
-	done := answer{notice: name + " was added."}
-	var id int64
-	var err error
-	switch r.PathValue("kind") {
-	case "location":
-		id, err = c.desk.AddLocation(r.Context(), v.Actor, name)
-		done.to = fmt.Sprint("/locations/", id)
-	case "hub": // which has no page among the places
-		_, err = c.desk.AddHub(r.Context(), v.Actor, in, name)
-		done.to = "/places"
-	case "door":
-		id, err = c.desk.AddDoor(r.Context(), v.Actor, in, name)
-		done.to = fmt.Sprint("/doors/", id)
-	default:
-		err = desk.ErrNotFound
+	id, err := c.desk.AddPlace(r.Context(), v.Actor, level, in, name)
+	to := fmt.Sprintf("/%ss/%d", level, id)
+	if level == desk.Hubs { // which has no page among the places
+		to = "/places"
 	}
-	return done, err
+	return answer{to: to, notice: name + " was added."}, err
 }
 
 func (c *Console) showLocation(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) (err error) {
@@ -89,13 +77,17 @@ func (c *Console) showLocation(w http.ResponseWriter, r *http.Request, v *visit,
 	return c.showPlaces(w, r, v, status, p, p.Location.Name)
 }
 
-func (c *Console) renameLocation(r *http.Request, v *visit, f *form) (answer, error) {
-	return answer{to: fmt.Sprint("/locations/", v.id), notice: "Saved."}, c.desk.RenameLocation(r.Context(), v.Actor, v.id, f.Get("revision"), f.Trim("name"))
+// renamePlace returns the renaming of a location or a hub.
+func (c *Console) renamePlace(level desk.Level) func(*http.Request, *visit, *form) (answer, error) {
+	return func(r *http.Request, v *visit, f *form) (answer, error) {
+		err := c.desk.EditPlace(r.Context(), v.Actor, level, v.id, f.Get("revision"), func(p *desk.PlaceForm) { p.Name = f.Trim("name") })
+		return answer{to: fmt.Sprintf("/%ss/%d", level, v.id), notice: "Saved."}, err
+	}
 }
 
 // removePlace returns the removal of a place, which must be empty; to lists the others.
-func (c *Console) removePlace(to string, remove func(context.Context, desk.Actor, int64) error) func(*http.Request, *visit, *form) (answer, error) {
+func (c *Console) removePlace(level desk.Level, to string) func(*http.Request, *visit, *form) (answer, error) {
 	return func(r *http.Request, v *visit, _ *form) (answer, error) {
-		return removed(remove(r.Context(), v.Actor, v.id), to, "Removed.", "It was already removed.")
+		return removed(c.desk.RemovePlace(r.Context(), v.Actor, level, v.id), to, "Removed.", "It was already removed.")
 	}
 }

@@ -24,9 +24,9 @@ func TestWhatAdministratorsDidIsToldAsAPersonWould(t *testing.T) {
 		{func() error { _, err := w.NewOneTimeLink(ctx, owner, admin); return err }, "Owner changed administrators: Grace was given a new one-time link"},
 		{func() error { return w.SignOutAdmin(ctx, owner, admin) }, "Owner changed administrators: Grace was signed out everywhere"},
 		{func() error { return w.RemoveAdmin(ctx, owner, admin) }, "Owner changed administrators: Grace was removed"},
-		{func() (err error) { place, err = w.AddLocation(ctx, owner, "Barn"); return err }, "Owner changed places: Barn was added as a location"},
-		{func() error { return w.RenameLocation(ctx, owner, place, "", "Stable") }, "Owner changed places: Barn is called Stable now"},
-		{func() error { return w.RemoveLocation(ctx, owner, place) }, "Owner changed places: Stable was removed (location)"},
+		{func() (err error) { place, err = w.AddPlace(ctx, owner, Locations, 0, "Barn"); return err }, "Owner changed places: Barn was added as a location"},
+		{func() error { return w.EditPlace(ctx, owner, Locations, place, "", renamed("Stable")) }, "Owner changed places: Barn is called Stable now"},
+		{func() error { return w.RemovePlace(ctx, owner, Locations, place) }, "Owner changed places: Stable was removed (location)"},
 		{func() error { return w.MoveReader(ctx, owner, reader, "", w.look(reader).DoorID) }, "Owner changed places: " + reader + " was moved from " + at + " to " + at},
 		{func() error { return w.SwitchPIN(ctx, owner, reader, false) }, "Owner switched PIN entry at " + at + " off"},
 		{func() error {

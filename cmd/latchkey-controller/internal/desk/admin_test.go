@@ -77,7 +77,7 @@ func TestARoleThatIsTakenCountsFromTheNextRequest(t *testing.T) {
 	w.must(err)
 	w.must(w.SetRole(t.Context(), owner, id, Viewer))
 	underway := session.Actor // of a request that began before
-	if _, err := w.AddLocation(t.Context(), underway, "Annex"); !errors.Is(err, ErrNotAllowed) || w.newest().Word != "Refused" {
+	if _, err := w.AddPlace(t.Context(), underway, Locations, 0, "Annex"); !errors.Is(err, ErrNotAllowed) || w.newest().Word != "Refused" {
 		t.Errorf("%v, %s", err, w.newest().Text)
 	}
 	if err := w.Export(t.Context(), underway, Query{}, CSV, io.Discard); !errors.Is(err, ErrNotAllowed) {
@@ -91,7 +91,7 @@ func TestARoleThatIsTakenCountsFromTheNextRequest(t *testing.T) {
 	if _, err := w.Session(t.Context(), session.Token, true); err != ErrSignedOut {
 		t.Error(err)
 	}
-	if _, err := w.AddLocation(t.Context(), underway, "Annex"); !errors.Is(err, ErrSignedOut) {
+	if _, err := w.AddPlace(t.Context(), underway, Locations, 0, "Annex"); !errors.Is(err, ErrSignedOut) {
 		t.Error(err)
 	}
 	if err := w.SetRole(t.Context(), owner, id, Owner); !errors.Is(err, ErrNotFound) {

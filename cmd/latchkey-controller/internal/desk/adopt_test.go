@@ -155,7 +155,7 @@ func TestAReaderThatLeavesIsRefusedAndWhatItHeldIsWorthNothing(t *testing.T) {
 			t.Errorf("%s: %d are exposed after a new PIN", how, u.Exposed)
 		}
 		// Its door can go before it, and is there again when it comes back.
-		w.must(w.RemoveDoor(t.Context(), as(Super), readers[1].DoorID))
+		w.must(w.RemovePlace(t.Context(), as(Super), Doors, readers[1].DoorID))
 		_, err = w.Adopt(t.Context(), as(Super), w.form(gone), func([]byte) error { return nil })
 		w.must(err)
 		if r := w.look(gone); r.Removed != "" || r.Board == "" || r.DoorID == 0 || r.Place != "Main building" {

@@ -138,51 +138,51 @@ var attempts = map[Act][]attempt{
 	EditPlaces: {
 		act(func(w *world, ctx context.Context, a Actor) error {
 			w.n++
-			l, err := w.AddLocation(ctx, a, fmt.Sprint("Location ", w.n))
+			l, err := w.AddPlace(ctx, a, Locations, 0, fmt.Sprint("Location ", w.n))
 			if err != nil {
 				return err
 			}
-			return w.RemoveLocation(ctx, a, l)
+			return w.RemovePlace(ctx, a, Locations, l)
 		}),
-		place(func(w *world, ctx context.Context, a Actor, r *Reader, l int64) error {
-			_, err := w.AddHub(ctx, a, l, "New hub")
+		atPlace(func(w *world, ctx context.Context, a Actor, r *Reader, l int64) error {
+			_, err := w.AddPlace(ctx, a, Hubs, l, "New hub")
 			return err
 		}),
-		place(func(w *world, ctx context.Context, a Actor, r *Reader, l int64) error {
-			_, err := w.AddDoor(ctx, a, r.HubID, "New door")
+		atPlace(func(w *world, ctx context.Context, a Actor, r *Reader, l int64) error {
+			_, err := w.AddPlace(ctx, a, Doors, r.HubID, "New door")
 			return err
 		}),
-		place(func(w *world, ctx context.Context, a Actor, r *Reader, l int64) error {
-			return w.RenameLocation(ctx, a, l, "", fmt.Sprint("Other ", r.ID))
+		atPlace(func(w *world, ctx context.Context, a Actor, r *Reader, l int64) error {
+			return w.EditPlace(ctx, a, Locations, l, "", renamed(fmt.Sprint("Other ", r.ID)))
 		}),
-		place(func(w *world, ctx context.Context, a Actor, r *Reader, l int64) error {
-			return w.RenameHub(ctx, a, r.HubID, "", "Other")
+		atPlace(func(w *world, ctx context.Context, a Actor, r *Reader, l int64) error {
+			return w.EditPlace(ctx, a, Hubs, r.HubID, "", renamed("Other"))
 		}),
-		place(func(w *world, ctx context.Context, a Actor, r *Reader, l int64) error {
-			return w.RenameDoor(ctx, a, r.DoorID, "", "Other")
+		atPlace(func(w *world, ctx context.Context, a Actor, r *Reader, l int64) error {
+			return w.EditPlace(ctx, a, Doors, r.DoorID, "", renamed("Other"))
 		}),
-		place(func(w *world, ctx context.Context, a Actor, r *Reader, l int64) error {
+		atPlace(func(w *world, ctx context.Context, a Actor, r *Reader, l int64) error {
 			return w.MoveReader(ctx, a, r.ID, "", r.DoorID)
 		}),
-		place(func(w *world, ctx context.Context, a Actor, r *Reader, l int64) error {
-			return w.MoveDoor(ctx, a, r.DoorID, r.HubID)
+		atPlace(func(w *world, ctx context.Context, a Actor, r *Reader, l int64) error {
+			return w.EditPlace(ctx, a, Doors, r.DoorID, "", movedTo(r.HubID))
 		}),
-		place(func(w *world, ctx context.Context, a Actor, r *Reader, l int64) error {
-			return w.EditDoor(ctx, a, r.DoorID, "", "Other", r.HubID)
+		atPlace(func(w *world, ctx context.Context, a Actor, r *Reader, l int64) error {
+			return w.EditPlace(ctx, a, Doors, r.DoorID, "", func(p *PlaceForm) { p.Name, p.In = "Other", r.HubID })
 		}),
 		func(w *world) func(context.Context, Actor) error {
 			r := w.look(w.reader())
-			door, err := w.AddDoor(w.t.Context(), as(Owner), r.HubID, "Empty")
+			door, err := w.AddPlace(w.t.Context(), as(Owner), Doors, r.HubID, "Empty")
 			w.must(err)
-			return func(ctx context.Context, a Actor) error { return w.RemoveDoor(ctx, a, door) }
+			return func(ctx context.Context, a Actor) error { return w.RemovePlace(ctx, a, Doors, door) }
 		},
 		func(w *world) func(context.Context, Actor) error {
 			r := w.look(w.reader())
-			d, err := w.Door(w.t.Context(), as(Owner), r.DoorID)
+			h, err := w.Hub(w.t.Context(), as(Owner), r.HubID)
 			w.must(err)
-			hub, err := w.AddHub(w.t.Context(), as(Owner), d.Location, "Empty "+r.ID)
+			hub, err := w.AddPlace(w.t.Context(), as(Owner), Hubs, h.Parent, "Empty "+r.ID)
 			w.must(err)
-			return func(ctx context.Context, a Actor) error { return w.RemoveHub(ctx, a, hub) }
+			return func(ctx context.Context, a Actor) error { return w.RemovePlace(ctx, a, Hubs, hub) }
 		},
 	},
 	AdoptReader: {
@@ -266,14 +266,14 @@ func reader(do func(*world, context.Context, Actor, string) error) attempt {
 	}
 }
 
-func place(do func(*world, context.Context, Actor, *Reader, int64) error) attempt {
+func atPlace(do func(*world, context.Context, Actor, *Reader, int64) error) attempt {
 	return func(w *world) func(context.Context, Actor) error {
 		w.n++
-		l, err := w.AddLocation(w.t.Context(), as(Owner), fmt.Sprint("Building ", w.n))
+		l, err := w.AddPlace(w.t.Context(), as(Owner), Locations, 0, fmt.Sprint("Building ", w.n))
 		w.must(err)
-		h, err := w.AddHub(w.t.Context(), as(Owner), l, "Hub")
+		h, err := w.AddPlace(w.t.Context(), as(Owner), Hubs, l, "Hub")
 		w.must(err)
-		d, err := w.AddDoor(w.t.Context(), as(Owner), h, "Door")
+		d, err := w.AddPlace(w.t.Context(), as(Owner), Doors, h, "Door")
 		w.must(err)
 		id := w.reader()
 		w.must(w.MoveReader(w.t.Context(), as(Owner), id, "", d))

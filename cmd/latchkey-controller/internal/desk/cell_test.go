@@ -21,7 +21,7 @@ func TestNoCellIsTakenForAFormula(t *testing.T) {
 func TestWhatIsNotedOfAnActIsBounded(t *testing.T) {
 	w := newWorld(t)
 	long := strings.Repeat("\u00fc", 20000)
-	_, err := w.AddLocation(t.Context(), as(Owner), long)
+	_, err := w.AddPlace(t.Context(), as(Owner), Locations, 0, long)
 	if err == nil {
 		t.Fatal("it is a location's name")
 	}

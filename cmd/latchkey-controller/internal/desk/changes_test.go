@@ -17,11 +17,11 @@ func TestTheAuditSaysWhatChangedFromWhatToWhat(t *testing.T) {
 	}
 	admin, _, err := w.Desk.AddAdmin(t.Context(), as(Owner), "Bob", Viewer)
 	w.must(err)
-	hub, err := w.AddLocation(t.Context(), as(Owner), "Annex")
+	hub, err := w.AddPlace(t.Context(), as(Owner), Locations, 0, "Annex")
 	w.must(err)
-	hub, err = w.AddHub(t.Context(), as(Owner), hub, "Hall")
+	hub, err = w.AddPlace(t.Context(), as(Owner), Hubs, hub, "Hall")
 	w.must(err)
-	door, err := w.AddDoor(t.Context(), as(Owner), hub, "Side door")
+	door, err := w.AddPlace(t.Context(), as(Owner), Doors, hub, "Side door")
 	w.must(err)
 	weekdays := &wire.Schedule{Week: []wire.Span{{Day: 1, From: 480, To: 1080}}, Holiday: []wire.Span{{From: 600, To: 720}}}
 	for _, c := range []struct {

@@ -204,3 +204,7 @@ func (w *world) records(reader string, records ...*wire.Record) {
 	_, err := w.site.StoreRecords(w.t.Context(), w.clock(), []*wire.Records{m})
 	w.must(err)
 }
+
+func renamed(name string) func(*PlaceForm) { return func(p *PlaceForm) { p.Name = name } }
+
+func movedTo(in int64) func(*PlaceForm) { return func(p *PlaceForm) { p.In = in } }

@@ -73,24 +73,24 @@ func TestTypedNamesAreTidy(t *testing.T) {
 	if _, _, err := w.AddUser(t.Context(), owner, UserForm{First: "\u3164\u200b"}, PIN{}, nil); Fields(err)["first"] == "" {
 		t.Errorf("a user whom nobody sees: %v", err)
 	}
-	if _, err := w.AddLocation(t.Context(), owner, "\u2800\u200b"); Fields(err)["name"] == "" {
+	if _, err := w.AddPlace(t.Context(), owner, Locations, 0, "\u2800\u200b"); Fields(err)["name"] == "" {
 		t.Errorf("a location that nobody sees: %v", err)
 	}
-	location, err := w.AddLocation(t.Context(), owner, hidden)
+	location, err := w.AddPlace(t.Context(), owner, Locations, 0, hidden)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.AddLocation(t.Context(), owner, "Ada L"); Fields(err)["name"] == "" {
+	if _, err := w.AddPlace(t.Context(), owner, Locations, 0, "Ada L"); Fields(err)["name"] == "" {
 		t.Errorf("two locations that look alike: %v", err)
 	}
-	hub, err := w.AddHub(t.Context(), owner, location, hidden)
+	hub, err := w.AddPlace(t.Context(), owner, Hubs, location, hidden)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.AddDoor(t.Context(), owner, hub, hidden); err != nil {
+	if _, err := w.AddPlace(t.Context(), owner, Doors, hub, hidden); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.RenameHub(t.Context(), owner, hub, "", "\u200bHall\u200b"); err != nil {
+	if err := w.EditPlace(t.Context(), owner, Hubs, hub, "", renamed("\u200bHall\u200b")); err != nil {
 		t.Fatal(err)
 	}
 	places, err := w.Places(t.Context(), owner)

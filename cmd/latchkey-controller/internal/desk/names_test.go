@@ -29,7 +29,7 @@ func TestActivityShowsAndFindsTheNamesOfThen(t *testing.T) {
 	was := w.told(Query{After: before})
 	w.must(w.EditUser(t.Context(), as(Super), ada, "", time.UTC, func(f *UserForm) { f.Last = "Lovelace" }))
 	w.must(w.RemoveUser(t.Context(), as(Owner), bob))
-	w.must(w.RenameDoor(t.Context(), as(Owner), w.look(door).DoorID, "", "East gate"))
+	w.must(w.EditPlace(t.Context(), as(Owner), Doors, w.look(door).DoorID, "", renamed("East gate")))
 	_, err = w.SetPolicy(t.Context(), as(Owner), door, 0, func(p *wire.Policy) { p.Limit = 5 })
 	w.must(err)
 	if now := w.told(Query{After: before}); !slices.Equal(now[:4], was) || was[0] != "Granted: Ada Byron at "+at+" by PIN" || was[1] != "Granted: Bob Babbage at "+at+" by card" {

@@ -11,8 +11,26 @@ import (
 	"latchkey/sync/wire"
 )
 
-// levelNames are the names of the levels, for people.
-var levelNames = map[store.Level]string{store.Locations: "location", store.Hubs: "hub", store.Doors: "door"}
+// A Level is a kind of place: a location holds hubs, a hub holds doors, a door has
+// readers. Its text is the word for one.
+type Level string
+
+// The levels.
+const (
+	Locations Level = "location"
+	Hubs      Level = "hub"
+	Doors     Level = "door"
+)
+
+var levels = map[Level]struct {
+	rows   store.Level
+	parent Level  // "": none
+	holds  string // what a place of this level holds
+}{
+	Locations: {store.Locations, "", "hub"},
+	Hubs:      {store.Hubs, Locations, "door"},
+	Doors:     {store.Doors, Hubs, "reader"},
+}
 
 // checkPlaceName refuses a name that readers cannot show.
 func checkPlaceName(name string) error {
@@ -23,61 +41,57 @@ func checkPlaceName(name string) error {
 }
 
 // placeOf returns a place; the error says which one does not exist.
-func placeOf(tx *store.Tx, l store.Level, id int64) (*store.Place, error) {
-	p, err := tx.Place(l, id)
+func placeOf(tx *store.Tx, l Level, id int64) (*store.Place, error) {
+	p, err := tx.Place(levels[l].rows, id)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, fmt.Errorf("there is no %s %d: %w", levelNames[l], id, err)
+		return nil, fmt.Errorf("there is no %s %d: %w", l, id, err)
 	}
 	return p, err
 }
 
-func placeError(l store.Level, err error) error {
+func placeError(l Level, err error) error {
 	if errors.Is(err, store.ErrNameTaken) {
-		return wrong("name", "There already is a "+levelNames[l]+" with this name; choose another")
+		return wrong("name", "There already is a "+string(l)+" with this name; choose another")
 	}
 	return err
 }
 
-func (d *Desk) addPlace(ctx context.Context, a Actor, l, parentLevel store.Level, parent int64, name string) (int64, error) {
-	name = TidyName(name)
-	p := &store.Place{Parent: parent, Name: name}
-	err := d.act(ctx, a, EditPlaces, &auditTarget{subject: cut(name, wire.MaxName), text: "was added as a " + levelNames[l]}, func(tx *store.Tx, _ time.Time) error {
-		if err := checkPlaceName(name); err != nil {
+// AddPlace adds a place to one of the level above; a location is in none. Field:
+// "name".
+func (d *Desk) AddPlace(ctx context.Context, a Actor, l Level, in int64, name string) (id int64, err error) {
+	level, ok := levels[l]
+	if !ok {
+		return 0, ErrNotFound
+	}
+	p := &store.Place{Parent: in, Name: TidyName(name)}
+	err = d.act(ctx, a, EditPlaces, &auditTarget{subject: cut(p.Name, wire.MaxName), text: "was added as a " + string(l)}, func(tx *store.Tx, _ time.Time) error {
+		if err := checkPlaceName(p.Name); err != nil {
 			return err
 		}
-		if l != store.Locations {
-			if _, err := placeOf(tx, parentLevel, parent); err != nil {
+		if level.parent != "" {
+			if _, err := placeOf(tx, level.parent, in); err != nil {
 				return err
 			}
 		}
-		return placeError(l, tx.AddPlace(l, p))
+		return placeError(l, tx.AddPlace(level.rows, p))
 	})
 	return p.ID, err
 }
 
-// AddLocation adds a location. Fields of this and the following acts: "name", and for
-// those with a revision "location", "hub", "door" or "reader".
-func (d *Desk) AddLocation(ctx context.Context, a Actor, name string) (id int64, err error) {
-	return d.addPlace(ctx, a, store.Locations, store.Level{}, 0, name)
+// A PlaceForm is a place as an administrator edits it.
+type PlaceForm struct {
+	Name string
+	In   int64 // the place that holds it; 0 of a location
 }
 
-// AddHub adds a hub to a location.
-func (d *Desk) AddHub(ctx context.Context, a Actor, location int64, name string) (id int64, err error) {
-	return d.addPlace(ctx, a, store.Hubs, store.Locations, location, name)
-}
-
-// AddDoor adds a door to a hub.
-func (d *Desk) AddDoor(ctx context.Context, a Actor, hub int64, name string) (id int64, err error) {
-	return d.addPlace(ctx, a, store.Doors, store.Hubs, hub, name)
-}
-
-// An edit changes a place and describes the change.
-type edit func(*store.Tx, *store.Place) (text string, err error)
-
-// setPlace edits a place, and the policies of the readers that show its name. was is
+// EditPlace edits a place, and the policies of the readers that show its name. was is
 // the Revision of the place that was edited; if it has changed since, the edit is
-// refused; "": do not check.
-func (d *Desk) setPlace(ctx context.Context, a Actor, l store.Level, id int64, was string, change edit) error {
+// refused; "": do not check. Fields: "name", and the level for such a refusal.
+func (d *Desk) EditPlace(ctx context.Context, a Actor, l Level, id int64, was string, edit func(*PlaceForm)) error {
+	level, ok := levels[l]
+	if !ok {
+		return ErrNotFound
+	}
 	target := &auditTarget{}
 	return d.act(ctx, a, EditPlaces, target, func(tx *store.Tx, now time.Time) error {
 		p, err := placeOf(tx, l, id)
@@ -85,19 +99,36 @@ func (d *Desk) setPlace(ctx context.Context, a Actor, l store.Level, id int64, w
 			return err
 		}
 		target.subject = p.Name
-		if was != "" && was != placeRevision(p.Parent, p.Name) {
-			return changedMeanwhile(levelNames[l])
+		if was != "" && was != place(*p).Revision() {
+			return changedMeanwhile(string(l))
 		}
-		if target.text, err = change(tx, p); err != nil {
-			return err
+		form := PlaceForm{p.Name, p.Parent}
+		edit(&form)
+		var texts []string
+		if form.Name != p.Name {
+			p.Name = TidyName(form.Name)
+			texts = append(texts, "is called "+cut(p.Name, wire.MaxName)+" now")
 		}
+		if form.In != p.Parent {
+			from, err := placeOf(tx, level.parent, p.Parent)
+			if err != nil {
+				return err
+			}
+			to, err := placeOf(tx, level.parent, form.In)
+			if err != nil {
+				return err
+			}
+			p.Parent = to.ID
+			texts = append(texts, "was moved from "+from.Name+" to "+to.Name)
+		}
+		target.text = strings.Join(texts, " and ")
 		if err := checkPlaceName(p.Name); err != nil {
 			return err
 		}
-		if err := tx.SetPlace(l, p); err != nil {
+		if err := tx.SetPlace(level.rows, p); err != nil {
 			return placeError(l, err)
 		}
-		readers, err := tx.ReadersAt(l, id)
+		readers, err := tx.ReadersAt(level.rows, id)
 		if err != nil {
 			return err
 		}
@@ -127,88 +158,22 @@ func updatePlaceNames(tx *store.Tx, now time.Time, readers []string) error {
 	return nil
 }
 
-func rename(name string) edit {
-	name = TidyName(name)
-	return func(_ *store.Tx, p *store.Place) (string, error) {
-		p.Name = name
-		return "is called " + cut(name, wire.MaxName) + " now", nil
-	}
-}
-
-func moveTo(hub int64) edit {
-	return func(tx *store.Tx, p *store.Place) (string, error) {
-		h, err := placeOf(tx, store.Hubs, hub)
-		if err != nil {
-			return "", err
-		}
-		from, err := placeOf(tx, store.Hubs, p.Parent)
-		if err != nil {
-			return "", err
-		}
-		p.Parent = h.ID
-		return "was moved from " + from.Name + " to " + h.Name, nil
-	}
-}
-
-// RenameLocation renames a location, on the readers' screens too.
-func (d *Desk) RenameLocation(ctx context.Context, a Actor, id int64, was, name string) error {
-	return d.setPlace(ctx, a, store.Locations, id, was, rename(name))
-}
-
-// RenameHub renames a hub.
-func (d *Desk) RenameHub(ctx context.Context, a Actor, id int64, was, name string) error {
-	return d.setPlace(ctx, a, store.Hubs, id, was, rename(name))
-}
-
-// RenameDoor renames a door, on the readers' screens too.
-func (d *Desk) RenameDoor(ctx context.Context, a Actor, id int64, was, name string) error {
-	return d.setPlace(ctx, a, store.Doors, id, was, rename(name))
-}
-
-// MoveDoor moves a door to another hub.
-func (d *Desk) MoveDoor(ctx context.Context, a Actor, door, hub int64) error {
-	return d.setPlace(ctx, a, store.Doors, door, "", moveTo(hub))
-}
-
-// EditDoor renames a door and moves it to a hub, as far as these differ; hub 0: leave
-// it where it is.
-func (d *Desk) EditDoor(ctx context.Context, a Actor, door int64, was, name string, hub int64) error {
-	return d.setPlace(ctx, a, store.Doors, door, was, func(tx *store.Tx, p *store.Place) (string, error) {
-		var edits []edit
-		if TidyName(name) != p.Name {
-			edits = append(edits, rename(name))
-		}
-		if hub != 0 && hub != p.Parent {
-			edits = append(edits, moveTo(hub))
-		}
-		texts := make([]string, len(edits))
-		for i, edit := range edits {
-			var err error
-			if texts[i], err = edit(tx, p); err != nil {
-				return "", err
-			}
-		}
-		return strings.Join(texts, " and "), nil
-	})
-}
-
 // MoveReader assigns a reader to another door. was is the PlaceRevision that was
-// edited; if it has changed since, the move is refused; "": do not check.
+// edited; if it has changed since, the move is refused; "": do not check. Field:
+// "reader".
 func (d *Desk) MoveReader(ctx context.Context, a Actor, reader, was string, door int64) error {
 	target := &auditTarget{reader: reader, subject: reader}
 	return d.act(ctx, a, EditPlaces, target, func(tx *store.Tx, now time.Time) error {
-		p, err := placeOf(tx, store.Doors, door)
+		p, err := placeOf(tx, Doors, door)
 		if err != nil {
-			return err
-		}
-		if _, err := tx.Policy(reader); errors.Is(err, store.ErrNotFound) {
-			return fmt.Errorf("there is no reader %q: %w", reader, err)
-		} else if err != nil {
 			return err
 		}
 		places, err := tx.ReaderPlaces()
 		if err != nil {
 			return err
+		}
+		if places[reader] == nil {
+			return fmt.Errorf("there is no reader %q: %w", reader, ErrNotFound)
 		}
 		if was != "" && was != revision(places[reader].Door) {
 			return changedMeanwhile("reader")
@@ -221,34 +186,24 @@ func (d *Desk) MoveReader(ctx context.Context, a Actor, reader, was string, door
 	})
 }
 
-func (d *Desk) removePlace(ctx context.Context, a Actor, l store.Level, id int64, holds string) error {
-	target := &auditTarget{text: "was removed (" + levelNames[l] + ")"}
+// RemovePlace removes a place that holds nothing. Field: "name".
+func (d *Desk) RemovePlace(ctx context.Context, a Actor, l Level, id int64) error {
+	level, ok := levels[l]
+	if !ok {
+		return ErrNotFound
+	}
+	target := &auditTarget{text: "was removed (" + string(l) + ")"}
 	return d.act(ctx, a, EditPlaces, target, func(tx *store.Tx, _ time.Time) error {
 		p, err := placeOf(tx, l, id)
 		if err != nil {
 			return err
 		}
 		target.subject = p.Name
-		if n, err := tx.CountIn(l, id); err != nil {
+		if n, err := tx.CountIn(level.rows, id); err != nil {
 			return err
 		} else if n > 0 {
-			return wrong("name", fmt.Sprintf("%s still has %s; move or remove these first", p.Name, count(n, holds)))
+			return wrong("name", fmt.Sprintf("%s still has %s; move or remove these first", p.Name, count(n, level.holds)))
 		}
-		return tx.RemovePlace(l, id)
+		return tx.RemovePlace(level.rows, id)
 	})
-}
-
-// RemoveLocation removes a location without hubs.
-func (d *Desk) RemoveLocation(ctx context.Context, a Actor, id int64) error {
-	return d.removePlace(ctx, a, store.Locations, id, "hub")
-}
-
-// RemoveHub removes a hub without doors.
-func (d *Desk) RemoveHub(ctx context.Context, a Actor, id int64) error {
-	return d.removePlace(ctx, a, store.Hubs, id, "door")
-}
-
-// RemoveDoor removes a door without readers.
-func (d *Desk) RemoveDoor(ctx context.Context, a Actor, id int64) error {
-	return d.removePlace(ctx, a, store.Doors, id, "reader")
 }

@@ -39,18 +39,20 @@ func TestAFormThatWasFilledInForSomethingElseWritesNothing(t *testing.T) {
 	hub, err := w.Hub(t.Context(), as(Owner), r.HubID)
 	w.must(err)
 	shown := w.person(id).Form(time.UTC)
-	location := placeRevision(0, hub.Place)
+	location := place{Name: hub.Place}.Revision()
 	n := 0
 	for what, send := range map[string]func(was string) error{
 		"user": func(was string) error {
 			return w.EditUser(t.Context(), as(Editor), id, was, time.UTC, func(f *UserForm) { f.First = fmt.Sprint("Eve ", n) })
 		},
 		"door": func(was string) error {
-			return w.EditDoor(t.Context(), as(Super), door.ID, was, fmt.Sprint("Door ", n), 0)
+			return w.EditPlace(t.Context(), as(Super), Doors, door.ID, was, renamed(fmt.Sprint("Door ", n)))
 		},
-		"hub": func(was string) error { return w.RenameHub(t.Context(), as(Super), hub.ID, was, fmt.Sprint("Hub ", n)) },
+		"hub": func(was string) error {
+			return w.EditPlace(t.Context(), as(Super), Hubs, hub.ID, was, renamed(fmt.Sprint("Hub ", n)))
+		},
 		"location": func(was string) error {
-			return w.RenameLocation(t.Context(), as(Super), hub.Location, was, fmt.Sprint("Place ", n))
+			return w.EditPlace(t.Context(), as(Super), Locations, hub.Parent, was, renamed(fmt.Sprint("Place ", n)))
 		},
 		"reader": func(was string) error { return w.MoveReader(t.Context(), as(Super), front, was, elsewhere) },
 	} {
