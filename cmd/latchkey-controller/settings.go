@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 
-	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/cmd/latchkey-controller/internal/zone"
 )
 
@@ -24,11 +23,11 @@ func settings(c *invocation) action {
 			}
 		}
 		if *days != 0 {
-			if err := c.desk.SetSettings(ctx, c.actor, desk.Settings{KeepDays: *days}); err != nil {
+			if err := c.desk.SetKeepDays(ctx, c.actor, *days); err != nil {
 				return err
 			}
 		}
-		settings, err := c.desk.Settings(ctx, c.actor)
+		kept, err := c.desk.KeepDays(ctx, c.actor)
 		if err != nil {
 			return err
 		}
@@ -36,8 +35,8 @@ func settings(c *invocation) action {
 		if err != nil {
 			return err
 		}
-		return c.report(map[string]any{"keep-days": settings.KeepDays, "zone": in.String()},
-			"activity is kept for %d days\ntime zone %s\n", settings.KeepDays, in)
+		return c.report(map[string]any{"keep-days": kept, "zone": in.String()},
+			"activity is kept for %d days\ntime zone %s\n", kept, in)
 	}
 }
 

@@ -35,7 +35,7 @@ func (c *Console) showSettings(ask string) formPage {
 			f = newForm()
 		}
 		p := &settingsPage{Tab: "site", Form: f, Ask: ask, Fingerprint: c.fingerprint}
-		settings, err := c.desk.Settings(r.Context(), v.Actor)
+		days, err := c.desk.KeepDays(r.Context(), v.Actor)
 		if err != nil {
 			return err
 		}
@@ -45,7 +45,7 @@ func (c *Console) showSettings(ask string) formPage {
 		if p.Odds, err = c.desk.Odds(r.Context(), v.Actor, "", nil); err != nil {
 			return err
 		}
-		for name, value := range map[string]string{"keep-days": fmt.Sprint(settings.KeepDays), "zone": v.zone().String()} {
+		for name, value := range map[string]string{"keep-days": fmt.Sprint(days), "zone": v.zone().String()} {
 			if !f.Values.Has(name) {
 				f.Values.Set(name, value)
 			}
@@ -66,7 +66,7 @@ func (c *Console) setSettings(r *http.Request, v *visit, f *form) (answer, error
 	if len(f.Wrong) > 0 {
 		return answer{}, errWrong
 	}
-	return answer{to: "/settings", notice: "Saved."}, c.desk.SetSettings(r.Context(), v.Actor, desk.Settings{KeepDays: int(days)})
+	return answer{to: "/settings", notice: "Saved."}, c.desk.SetKeepDays(r.Context(), v.Actor, int(days))
 }
 
 func (c *Console) confirmClock(r *http.Request, v *visit, _ *form) (answer, error) {

@@ -41,10 +41,10 @@ func TestWhatAdministratorsDidIsToldAsAPersonWould(t *testing.T) {
 			_, _, err := w.AddUser(ctx, owner, UserForm{First: "Ada"}, PIN{Choice: Auto}, nil)
 			return err
 		}, "Owner added Ada with a generated PIN"},
-		{func() error { return w.SetSettings(ctx, owner, Settings{KeepDays: 1}) }, "Owner changed the settings of home: days that activity is kept from 90 to 1"},
+		{func() error { return w.SetKeepDays(ctx, owner, 1) }, "Owner changed the settings of home: days that activity is kept from 90 to 1"},
 		{func() error { return w.Export(ctx, owner, Query{User: 99}, CSV, new(bytes.Buffer)) }, "Owner exported activity as csv with 1 event"},
 		{func() error { return w.WriteBackup(ctx, owner, toRecipient(), new(bytes.Buffer)) }, "Owner made a backup of home and downloaded it, encrypted to " + backuptest.Recipient},
-		{func() error { w.SetSettings(ctx, as(Super), Settings{KeepDays: 9}); return nil }, "Super Admin was not allowed to change the settings of home: this requires Owner"},
+		{func() error { w.SetKeepDays(ctx, as(Super), 9); return nil }, "Super Admin was not allowed to change the settings of home: this requires Owner"},
 		{func() error { _, err := w.RemoveReader(ctx, owner, reader, Lost); return err }, "Owner removed the reader " + at + " as lost"},
 	} {
 		w.must(c.do())

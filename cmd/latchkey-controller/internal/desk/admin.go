@@ -66,7 +66,7 @@ func addAdmin(tx *store.Tx, admin *store.Admin) error {
 // setting their password. Fields: "name", "role".
 func (d *Desk) AddAdmin(ctx context.Context, a Actor, name string, role Role) (id int64, token string, err error) {
 	name = TidyName(name)
-	target := &auditTarget{subject: cut(name, wire.MaxName), text: role.Title()}
+	target := &auditTarget{subject: cut(name, wire.MaxName), text: "was added as " + role.Title()}
 	err = d.act(ctx, a, EditAdmins, target, func(tx *store.Tx, now time.Time) error {
 		if err := checkAdminName(name); err != nil {
 			return err
@@ -79,7 +79,6 @@ func (d *Desk) AddAdmin(ctx context.Context, a Actor, name string, role Role) (i
 			return err
 		}
 		id = admin.ID
-		target.text = "was added as " + role.Title()
 		token, err = d.addOneTimeLink(tx, id)
 		return err
 	})
@@ -93,13 +92,16 @@ func checkRole(role Role) error {
 	return nil
 }
 
-// existing returns an administrator, and sets the subject of the target.
-func (target *auditTarget) existing(tx *store.Tx, id int64) (*store.Admin, error) {
-	admin, err := tx.Admin(id)
-	if err == nil {
+// editAdmin does EditAdmins to an administrator, who becomes the target's subject.
+func (d *Desk) editAdmin(ctx context.Context, a Actor, id int64, target *auditTarget, edit func(*store.Tx, *store.Admin) error) error {
+	return d.act(ctx, a, EditAdmins, target, func(tx *store.Tx, _ time.Time) error {
+		admin, err := tx.Admin(id)
+		if err != nil {
+			return err
+		}
 		target.subject = admin.Name
-	}
-	return admin, err
+		return edit(tx, admin)
+	})
 }
 
 // lastOwner returns an error if no other Owner could sign in without this one. An
@@ -124,11 +126,7 @@ func lastOwner(tx *store.Tx, admin *store.Admin) error {
 // "role".
 func (d *Desk) SetRole(ctx context.Context, a Actor, id int64, role Role) error {
 	target := &auditTarget{}
-	return d.act(ctx, a, EditAdmins, target, func(tx *store.Tx, _ time.Time) error {
-		admin, err := target.existing(tx, id)
-		if err != nil {
-			return err
-		}
+	return d.editAdmin(ctx, a, id, target, func(tx *store.Tx, admin *store.Admin) error {
 		target.text = "is " + role.Title() + " now, was " + Role(admin.Role).Title()
 		if err := checkRole(role); err != nil || role == Role(admin.Role) {
 			return err
@@ -143,12 +141,7 @@ func (d *Desk) SetRole(ctx context.Context, a Actor, id int64, role Role) error 
 // RemoveAdmin removes an administrator and ends their sessions. At least one Owner
 // must remain. Field: "role".
 func (d *Desk) RemoveAdmin(ctx context.Context, a Actor, id int64) error {
-	target := &auditTarget{text: "was removed"}
-	return d.act(ctx, a, EditAdmins, target, func(tx *store.Tx, _ time.Time) error {
-		admin, err := target.existing(tx, id)
-		if err != nil {
-			return err
-		}
+	return d.editAdmin(ctx, a, id, &auditTarget{text: "was removed"}, func(tx *store.Tx, admin *store.Admin) error {
 		if err := lastOwner(tx, admin); err != nil {
 			return err
 		}
@@ -158,11 +151,7 @@ func (d *Desk) RemoveAdmin(ctx context.Context, a Actor, id int64) error {
 
 // SignOutAdmin ends all sessions of an administrator. Their password stays valid.
 func (d *Desk) SignOutAdmin(ctx context.Context, a Actor, id int64) error {
-	target := &auditTarget{text: "was signed out everywhere"}
-	return d.act(ctx, a, EditAdmins, target, func(tx *store.Tx, _ time.Time) error {
-		if _, err := target.existing(tx, id); err != nil {
-			return err
-		}
+	return d.editAdmin(ctx, a, id, &auditTarget{text: "was signed out everywhere"}, func(tx *store.Tx, _ *store.Admin) error {
 		return tx.EndSessions(id, wire.Hash{})
 	})
 }
@@ -170,11 +159,7 @@ func (d *Desk) SignOutAdmin(ctx context.Context, a Actor, id int64) error {
 // NewOneTimeLink returns the token of a new one-time link for setting an
 // administrator's password. The old password stays valid until then.
 func (d *Desk) NewOneTimeLink(ctx context.Context, a Actor, id int64) (token string, err error) {
-	target := &auditTarget{text: "was given a new one-time link"}
-	err = d.act(ctx, a, EditAdmins, target, func(tx *store.Tx, _ time.Time) error {
-		if _, err := target.existing(tx, id); err != nil {
-			return err
-		}
+	err = d.editAdmin(ctx, a, id, &auditTarget{text: "was given a new one-time link"}, func(tx *store.Tx, _ *store.Admin) error {
 		token, err = d.addOneTimeLink(tx, id)
 		return err
 	})

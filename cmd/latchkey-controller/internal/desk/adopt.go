@@ -2,13 +2,11 @@ package desk
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
-	"latchkey/cmd/latchkey-controller/internal/zone"
 	"latchkey/sync/wire"
 )
 
@@ -109,25 +107,18 @@ func (d *Desk) Adopt(ctx context.Context, a Actor, form AdoptForm, save func(bun
 // check checks all fields that do not depend on the site.
 func (f *AdoptForm) check(id string) error {
 	var wrongs FieldErrors
-	wrongs.add("reader", wire.CheckName(id))
+	wrongs.add(wrongField("reader", wire.CheckName(id)))
 	_, fingerprint, err := parseRequest(f.Request)
-	var field *FieldError
-	switch {
-	case errors.As(err, &field):
-		wrongs = append(wrongs, field)
-	case f.Fingerprint != fingerprint:
-		wrongs = append(wrongs, wrong("fingerprint", "The fingerprint does not match this request; compare it with the reader's screen again"))
+	if err == nil && f.Fingerprint != fingerprint {
+		err = wrong("fingerprint", "The fingerprint does not match this request; compare it with the reader's screen again")
 	}
+	wrongs.add(err)
 	if broker := strings.TrimSpace(f.Broker); broker != "" {
-		wrongs.add("broker", wire.CheckBroker(broker))
+		wrongs.add(wrongField("broker", wire.CheckBroker(broker)))
 	}
-	wrongs.add("door", wire.CheckLabel(TidyName(f.Door)))
-	wrongs.add("place", wire.CheckLabel(TidyName(f.Place)))
-	if name := TidyName(f.TimeZone); name != "" {
-		_, err := zone.Load(name)
-		wrongs.add("time-zone", err)
-	}
-	wrongs.add("access", wire.CheckAccess(f.Access))
+	policy := wire.DefaultPolicy("", "")
+	f.edit(&policy)
+	wrongs.add(checkPolicy(&policy))
 	return wrongs.err()
 }
 

@@ -49,7 +49,7 @@ var attempts = map[Act][]attempt{
 		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Readers(ctx, a); return err }),
 		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Rollout(ctx, a); return err }),
 		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Odds(ctx, a, "", nil); return err }),
-		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Settings(ctx, a); return err }),
+		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.KeepDays(ctx, a); return err }),
 		reader(func(w *world, ctx context.Context, a Actor, id string) error {
 			_, err := w.Reader(ctx, a, id)
 			return err
@@ -219,7 +219,7 @@ var attempts = map[Act][]attempt{
 		}),
 	},
 	EditSettings: {act(func(w *world, ctx context.Context, a Actor) error {
-		return w.SetSettings(ctx, a, Settings{KeepDays: 30})
+		return w.SetKeepDays(ctx, a, 30)
 	})},
 	ConfirmClock: {act(func(w *world, ctx context.Context, a Actor) error { return w.ConfirmClock(ctx, a) })},
 	SetZone:      {act(func(w *world, ctx context.Context, a Actor) error { return w.SetZone(ctx, a, "Europe/Zurich") })},

@@ -20,7 +20,7 @@ func TestRefusedActsAreNotedOneByOneAndThenTogether(t *testing.T) {
 		}
 	}
 	// Another one's are noted beside it.
-	if err := w.SetSettings(t.Context(), as(Editor), Settings{KeepDays: 30}); !errors.Is(err, ErrNotAllowed) {
+	if err := w.SetKeepDays(t.Context(), as(Editor), 30); !errors.Is(err, ErrNotAllowed) {
 		t.Fatal(err)
 	}
 	told := w.told(Query{After: after})
@@ -56,7 +56,7 @@ func TestRefusedActsAreNotedOneByOneAndThenTogether(t *testing.T) {
 func TestActsOfAdministratorsAreKeptForNinetyDaysAtLeast(t *testing.T) {
 	w := newWorld(t)
 	door := w.reader()
-	w.must(w.SetSettings(t.Context(), as(Owner), Settings{KeepDays: 1}))
+	w.must(w.SetKeepDays(t.Context(), as(Owner), 1))
 	w.records(door, &wire.Record{Kind: wire.DoorOpened})
 	acts := w.told(Query{Kind: "admin"})
 	w.pass(89 * day)

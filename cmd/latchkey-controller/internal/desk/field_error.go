@@ -29,16 +29,24 @@ func (e FieldErrors) Error() string {
 	return strings.Join(sentences, "; ")
 }
 
-// Fields returns the sentence for each wrong field, or nil if err is not about
-// fields.
-func Fields(err error) map[string]string {
+// fieldErrors returns what err says about fields.
+func fieldErrors(err error) FieldErrors {
 	var several FieldErrors
 	var one *FieldError
 	switch {
 	case errors.As(err, &several):
+		return several
 	case errors.As(err, &one):
-		several = FieldErrors{one}
-	default:
+		return FieldErrors{one}
+	}
+	return nil
+}
+
+// Fields returns the sentence for each wrong field, or nil if err is not about
+// fields.
+func Fields(err error) map[string]string {
+	several := fieldErrors(err)
+	if several == nil {
 		return nil
 	}
 	fields := map[string]string{}
@@ -66,11 +74,13 @@ func sentence(text string) string {
 	return string(unicode.ToUpper(first)) + text[n:]
 }
 
-// add adds an error of a field, unless it is nil.
-func (e *FieldErrors) add(field string, err error) {
-	if err != nil {
-		*e = append(*e, &FieldError{field, sentence(err.Error()), err})
+// add adds what err says about fields; nil adds nothing.
+func (e *FieldErrors) add(err error) {
+	several := fieldErrors(err)
+	if err != nil && several == nil {
+		several = FieldErrors{{"", sentence(err.Error()), err}}
 	}
+	*e = append(*e, several...)
 }
 
 // err returns nil if there are no errors.

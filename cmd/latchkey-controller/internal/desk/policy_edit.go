@@ -73,21 +73,21 @@ func applyEdit(p *wire.Policy, edit func(*wire.Policy)) {
 // checkPolicy checks the fields of a policy.
 func checkPolicy(p *wire.Policy) error {
 	var wrongs FieldErrors
-	wrongs.add("door", wire.CheckLabel(p.Door))
-	wrongs.add("place", wire.CheckLabel(p.Place))
-	wrongs.add("greeting", wire.CheckLabel(p.Greeting))
-	wrongs.add("language", wire.CheckLanguage(p.Screen.Language))
-	wrongs.add("access", wire.CheckAccess(p.Access))
-	wrongs.add("holidays", wire.CheckHolidays(p.Holidays))
+	wrongs.add(wrongField("door", wire.CheckLabel(p.Door)))
+	wrongs.add(wrongField("place", wire.CheckLabel(p.Place)))
+	wrongs.add(wrongField("greeting", wire.CheckLabel(p.Greeting)))
+	wrongs.add(wrongField("language", wire.CheckLanguage(p.Screen.Language)))
+	wrongs.add(wrongField("access", wire.CheckAccess(p.Access)))
+	wrongs.add(wrongField("holidays", wire.CheckHolidays(p.Holidays)))
 	_, err := zone.Load(p.TimeZone)
-	wrongs.add("time-zone", err)
+	wrongs.add(wrongField("time-zone", err))
 	if p.Limit < 1 || p.Limit > 10 {
-		wrongs = append(wrongs, wrong("limit", "Choose 1 to 10 wrong PINs in a row"))
+		wrongs.add(wrong("limit", "Choose 1 to 10 wrong PINs in a row"))
 	}
 	if p.Unlock < 1 || p.Unlock > 60 {
-		wrongs = append(wrongs, wrong("unlock", "Choose an opening time of 1 to 60 seconds"))
+		wrongs.add(wrong("unlock", "Choose an opening time of 1 to 60 seconds"))
 	} else if p.Extended < p.Unlock || p.Extended > 300 {
-		wrongs = append(wrongs, wrong("extended", fmt.Sprintf("Choose an extended time of %d to 300 seconds", p.Unlock)))
+		wrongs.add(wrong("extended", fmt.Sprintf("Choose an extended time of %d to 300 seconds", p.Unlock)))
 	}
 	return wrongs.err()
 }

@@ -35,36 +35,31 @@ func (d *Desk) NewStorageKey(ctx context.Context, a Actor) error {
 	return d.site.PromoteStorageKey()
 }
 
-// Settings apply to the whole site.
-type Settings struct {
-	KeepDays int // how long activity is kept, 1 to 3,650 days
-}
-
-// Settings returns the site's settings.
-func (d *Desk) Settings(ctx context.Context, a Actor) (s Settings, err error) {
+// KeepDays returns for how many days activity is kept.
+func (d *Desk) KeepDays(ctx context.Context, a Actor) (days int, err error) {
 	err = d.view(ctx, a, ViewReaders, func(tx *store.Tx) error {
-		s.KeepDays, err = tx.KeepDays()
+		days, err = tx.KeepDays()
 		return err
 	})
-	return s, err
+	return days, err
 }
 
 // maxKeepDays is ten years. KeepActs is the least number of days for which
 // administrators' acts are kept, so that a short KeepDays covers nothing up.
 const maxKeepDays, KeepActs = 3650, 90
 
-// SetSettings changes the site's settings. Field: "keep-days".
-func (d *Desk) SetSettings(ctx context.Context, a Actor, s Settings) error {
-	target := &auditTarget{subject: d.site.Name, text: "activity is kept for " + count(s.KeepDays, "day")}
+// SetKeepDays changes for how many days activity is kept. Field: "keep-days".
+func (d *Desk) SetKeepDays(ctx context.Context, a Actor, days int) error {
+	target := &auditTarget{subject: d.site.Name}
 	return d.act(ctx, a, EditSettings, target, func(tx *store.Tx, _ time.Time) error {
-		if s.KeepDays < 1 || s.KeepDays > maxKeepDays {
+		if days < 1 || days > maxKeepDays {
 			return wrong("keep-days", fmt.Sprintf("Activity is kept for 1 to %d days", maxKeepDays))
 		}
 		was, err := tx.KeepDays()
 		if err != nil {
 			return err
 		}
-		target.text = "days that activity is kept from " + fmt.Sprint(was) + " to " + fmt.Sprint(s.KeepDays)
-		return tx.SetKeepDays(s.KeepDays)
+		target.text = fmt.Sprintf("days that activity is kept from %d to %d", was, days)
+		return tx.SetKeepDays(days)
 	})
 }

@@ -28,7 +28,7 @@ func (d *Desk) AddUser(ctx context.Context, a Actor, form UserForm, choice PIN, 
 	var cards [][]byte
 	for _, text := range uids {
 		uid, err := site.ParseNewUID(text)
-		wrongs.add("card", err)
+		wrongs.add(wrongField("card", err))
 		cards = append(cards, uid)
 	}
 	if err := wrongs.err(); err != nil {

@@ -30,27 +30,27 @@ func (f UserForm) user() (*store.User, FieldErrors) {
 	u.Name = strings.TrimSpace(u.First + " " + u.Last)
 	switch {
 	case u.Name == "":
-		wrongs = append(wrongs, wrong("first", "A user needs a name: first, last, or both"))
+		wrongs.add(wrong("first", "A user needs a name: first, last, or both"))
 	case len(u.Name) > wire.MaxName:
-		wrongs = append(wrongs, wrong("last", fmt.Sprintf("First and last name together have %d bytes; readers show at most %d", len(u.Name), wire.MaxName)))
+		wrongs.add(wrong("last", fmt.Sprintf("First and last name together have %d bytes; readers show at most %d", len(u.Name), wire.MaxName)))
 	default:
-		wrongs.add("first", wire.CheckLabel(u.Name))
+		wrongs.add(wrongField("first", wire.CheckLabel(u.Name)))
 	}
 	for _, group := range f.Groups {
 		if group = TidyName(group); group == "" || group == wire.Everyone {
 			continue
 		}
-		wrongs.add("groups", wire.CheckName(group))
+		wrongs.add(wrongField("groups", wire.CheckName(group)))
 		u.Groups = append(u.Groups, group)
 	}
 	slices.Sort(u.Groups)
 	if u.Groups = slices.Compact(u.Groups); len(u.Groups) > wire.MaxGroups {
-		wrongs = append(wrongs, wrong("groups", fmt.Sprintf("A user can be in at most %d groups", wire.MaxGroups)))
+		wrongs.add(wrong("groups", fmt.Sprintf("A user can be in at most %d groups", wire.MaxGroups)))
 	}
 	u.From = f.time(&wrongs, "from", f.From, 0)
 	u.Until = f.time(&wrongs, "until", f.Until, 1)
 	if u.Until != 0 && u.Until <= u.From {
-		wrongs = append(wrongs, wrong("until", "The end must be after the beginning"))
+		wrongs.add(wrong("until", "The end must be after the beginning"))
 	}
 	return u, wrongs
 }
@@ -63,12 +63,12 @@ func (f UserForm) time(wrongs *FieldErrors, field, text string, days int) int64 
 	t, err := ParseTime(text, days, f.Zone)
 	switch {
 	case err != nil:
-		wrongs.add(field, err)
+		wrongs.add(wrongField(field, err))
 		return 0
 	case t.Unix() >= lastDay:
-		*wrongs = append(*wrongs, wrong(field, "This must be before 31 December 9999; for no end, leave it empty"))
+		wrongs.add(wrong(field, "This must be before 31 December 9999; for no end, leave it empty"))
 	}
-	wrongs.add(field, wire.CheckTime(t.Unix()))
+	wrongs.add(wrongField(field, wire.CheckTime(t.Unix())))
 	return t.Unix()
 }
 

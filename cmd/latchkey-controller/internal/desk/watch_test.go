@@ -40,7 +40,7 @@ func TestWhatIsOlderThanTheSiteKeepsIsForgottenInAllItsTables(t *testing.T) {
 	if err != nil || len(records) != 1 || len(alarms) != 0 {
 		t.Errorf("%d records, %d alarms, %v", len(records), len(alarms), err)
 	}
-	w.must(w.SetSettings(t.Context(), as(Owner), Settings{KeepDays: 1}))
+	w.must(w.SetKeepDays(t.Context(), as(Owner), 1))
 	w.pass(2 * day)
 	w.must(w.Prune(t.Context()))
 	if got := w.told(Query{}); len(got) != 2 || !strings.Contains(strings.Join(got, ""), "added User") { // acts are kept for longer
