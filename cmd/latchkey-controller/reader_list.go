@@ -60,9 +60,9 @@ func describe(l *desk.ReaderStatus, in *time.Location) string {
 		}
 	}
 	add(!l.Current, "not up to date yet")
-	add(l.Lockout != "", "PIN locked out: "+l.Lockout)
-	add(l.Lockout == "" && l.NoPIN != "", "no PIN: "+string(l.NoPIN))
-	add(l.NoCard != "", "no cards: "+string(l.NoCard))
+	add(l.Lockout != "", "PIN locked out: "+l.LockoutText())
+	add(l.Lockout == "" && l.PIN != "", "no PIN: "+string(l.PIN))
+	add(l.Card != "", "no cards: "+string(l.Card))
 	add(l.Door != "" && l.Door != wire.DoorIsUnknown, "door "+string(l.Door))
 	add(l.Strike == wire.StrikeHeld, "held open")
 	add(l.Tamper, "housing open")
@@ -121,8 +121,8 @@ func newReaderRow(r *desk.Reader, running bool, in *time.Location) readerRow {
 	}
 	l := r.Live
 	row.Live = &liveRow{
-		Reader: r.ID, Online: l.Online, Current: l.Current, Version: l.Version, Epoch: l.Epoch, Revision: l.Revision, Policy: r.PolicyIs.InForce,
-		Waiting: l.Waiting, Lockout: string(l.Cause), PIN: l.NoPIN, Card: l.NoCard, Door: l.Door, Strike: l.Strike, Tamper: l.Tamper, Clock: l.Clock, Behind: l.Behind,
+		Reader: r.ID, Online: l.Online, Current: l.Current, Version: l.Version, Epoch: l.Epoch, Revision: l.Revision, Policy: l.Policy,
+		Waiting: l.Waiting, Lockout: string(l.Lockout), PIN: l.PIN, Card: l.Card, Door: l.Door, Strike: l.Strike, Tamper: l.Tamper, Clock: l.ClockTrusted, Behind: l.Behind,
 	}
 	if l.Known {
 		row.Live.Heard = timeOrNil(l.Heard, in)

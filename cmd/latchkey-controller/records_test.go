@@ -46,7 +46,7 @@ func TestWhatAReaderSaysIsOneLineWhateverItWrote(t *testing.T) {
 			}
 		}
 	}
-	if is := describe(&desk.ReaderStatus{Known: true, Online: true, Heard: time.Now(), Lockout: evil, NoCard: wire.Reason(evil), Door: wire.DoorState(evil), Faults: []wire.Fault{{Subject: wire.Subject(evil), Text: evil}}}, time.UTC); strings.ContainsFunc(is, moves) {
+	if is := describe(&desk.ReaderStatus{Known: true, Online: true, Heard: time.Now(), Condition: wire.Condition{Lockout: wire.Cause(evil), Card: wire.Reason(evil), Door: wire.DoorState(evil), Faults: []wire.Fault{{Subject: wire.Subject(evil), Text: evil}}}}, time.UTC); strings.ContainsFunc(is, moves) {
 		t.Errorf("%q", is)
 	}
 }

@@ -113,7 +113,7 @@ func alerts(readers []*desk.Reader) (all []alert) {
 			say("warn", "open", "has been open for too long.", false)
 		}
 		if l.Lockout != "" {
-			say("warn", "lock", "accepts no PINs: "+l.Lockout+". A valid card ends this, and so does unlocking the door from here.", true)
+			say("warn", "lock", "accepts no PINs: "+l.LockoutText()+". A valid card ends this, and so does unlocking the door from here.", true)
 		}
 		for _, fault := range l.Faults {
 			say("warn", "warning", "has a fault: "+string(fault.Subject)+", "+fault.Text+".", false)

@@ -193,7 +193,7 @@ func TestWordsForNumbersAndNames(t *testing.T) {
 
 func TestTheWorstOfAReaderIsSaidFirst(t *testing.T) {
 	reader := func(change func(*desk.Reader)) *desk.Reader {
-		r := &desk.Reader{ID: "front-door", Door: "Front door", Board: "1", Policy: &wire.Policy{PIN: true}, Live: desk.ReaderStatus{Known: true, Online: true, Current: true, Door: "closed", Strike: "off", Clock: true}}
+		r := &desk.Reader{ID: "front-door", Door: "Front door", Board: "1", Policy: &wire.Policy{PIN: true}, Live: desk.ReaderStatus{Known: true, Online: true, Current: true, Condition: wire.Condition{Door: "closed", Strike: "off", ClockTrusted: true}}}
 		change(r)
 		return r
 	}

@@ -58,20 +58,14 @@ func (d *Desk) Odds(ctx context.Context, a Actor, reader string, edit func(*wire
 		if err != nil {
 			return err
 		}
-		bundles, err := tx.Bundles()
+		policies, err := policiesInForce(tx)
 		if err != nil {
 			return err
 		}
-		var policies []*wire.Policy
-		for _, b := range bundles {
-			p, err := tx.Policy(b.Reader)
-			if err != nil {
-				return err
-			}
-			if b.Reader == reader && edit != nil {
+		for _, p := range policies {
+			if p.Reader == reader && edit != nil {
 				edit(p)
 			}
-			policies = append(policies, p)
 		}
 		o = odds(known, policies)
 		return nil

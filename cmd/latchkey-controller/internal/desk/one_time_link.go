@@ -76,8 +76,8 @@ func (d *Desk) OwnerLink(ctx context.Context, a Actor, name string) (token strin
 
 // openLink returns the link with a token, and its administrator; nil: the first Owner
 // to be.
-func (d *Desk) openLink(tx *store.Tx, token string) (*store.OneTimeLink, *store.Admin, error) {
-	link, err := tx.OneTimeLink(hashToken(token))
+func (d *Desk) openLink(tx *store.Tx, token string) (*OneTimeLink, *store.Admin, error) {
+	row, err := tx.OneTimeLink(hashToken(token))
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil, ErrLinkUsed
 	}
@@ -88,35 +88,29 @@ func (d *Desk) openLink(tx *store.Tx, token string) (*store.OneTimeLink, *store.
 	if err != nil {
 		return nil, nil, err
 	}
-	if now >= link.Ends {
+	if now >= row.Ends {
 		return nil, nil, ErrLinkUsed
 	}
-	if link.Admin == 0 {
+	l := &OneTimeLink{First: row.Admin == 0, Role: Owner, Ends: d.now().Add(row.Ends.Sub(now))}
+	if l.First {
 		if n, err := tx.CountRole(string(Owner)); err != nil || n > 0 {
 			return nil, nil, errors.Join(ErrLinkUsed, err)
 		}
-		return link, nil, nil
+		return l, nil, nil
 	}
-	admin, err := tx.Admin(link.Admin)
-	return link, admin, err
+	admin, err := tx.Admin(row.Admin)
+	if err != nil {
+		return nil, nil, err
+	}
+	l.Name, l.Role = admin.Name, Role(admin.Role)
+	return l, admin, nil
 }
 
 // OneTimeLink returns a link without using it, or ErrLinkUsed.
 func (d *Desk) OneTimeLink(ctx context.Context, token string) (l *OneTimeLink, err error) {
 	err = d.site.View(ctx, func(tx *store.Tx) error {
-		row, admin, err := d.openLink(tx, token)
-		if err != nil {
-			return err
-		}
-		now, err := d.steady(tx)
-		if err != nil {
-			return err
-		}
-		l = &OneTimeLink{First: admin == nil, Role: Owner, Ends: d.now().Add(row.Ends.Sub(now))}
-		if admin != nil {
-			l.Name, l.Role = admin.Name, Role(admin.Role)
-		}
-		return nil
+		l, _, err = d.openLink(tx, token)
+		return err
 	})
 	return l, err
 }
@@ -143,7 +137,7 @@ func (d *Desk) UseOneTimeLink(ctx context.Context, token, name string, password 
 	}
 	var session *Session
 	err = d.site.Update(ctx, func(tx *store.Tx) error {
-		row, admin, err := d.openLink(tx, token)
+		_, admin, err := d.openLink(tx, token)
 		if err != nil {
 			return err
 		}
@@ -156,7 +150,7 @@ func (d *Desk) UseOneTimeLink(ctx context.Context, token, name string, password 
 			}
 		}
 		if err := errors.Join(
-			tx.RemoveOneTimeLink(row.Hash),
+			tx.RemoveOneTimeLink(hashToken(token)),
 			tx.SetPassword(admin.ID, d.site.Seal(sealedPassword, admin.ID, check)),
 			tx.EndSessions(admin.ID, wire.Hash{}),
 			tx.ForgetBrowsers(admin.ID, wire.Hash{}),

@@ -10,14 +10,14 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
-// A Choice is how a PIN is chosen.
-type Choice int
+// A Choice is how a PIN is chosen. Its text is the audit's.
+type Choice string
 
 // The choices.
 const (
-	NoPIN  Choice = iota // no PIN
-	Chosen               // by the administrator
-	Auto                 // generated
+	NoPIN  Choice = ""          // no PIN
+	Chosen Choice = "chosen"    // by the administrator
+	Auto   Choice = "generated"
 )
 
 // A PIN is a choice of PIN: PIN{Choice: Auto}, or PIN{Chosen, digits}.
@@ -26,28 +26,18 @@ type PIN struct {
 	Digits []byte // of a Chosen PIN: eight, ASCII
 }
 
-// String returns the choice as text for the audit.
-func (p PIN) String() string {
-	return map[Choice]string{NoPIN: "", Chosen: "chosen", Auto: "generated"}[p.Choice]
-}
-
-// newPIN prepares the PIN of a choice; nil: no PIN.
-func (d *Desk) newPIN(ctx context.Context, choice PIN) (*site.NewPIN, error) {
+// newPIN prepares the PIN of a choice; nil: no PIN. It also returns the digits of a
+// generated PIN, to be shown once.
+func (d *Desk) newPIN(ctx context.Context, choice PIN) (pin *site.NewPIN, digits []byte, err error) {
 	switch choice.Choice {
 	case Chosen:
-		return d.site.ChosenPIN(ctx, choice.Digits)
+		pin, err = d.site.ChosenPIN(ctx, choice.Digits)
 	case Auto:
-		return d.site.GeneratedPIN(ctx)
+		if pin, err = d.site.GeneratedPIN(ctx); err == nil {
+			digits = pin.Digits
+		}
 	}
-	return nil, nil
-}
-
-// generated returns the digits of a generated PIN, to be shown once; otherwise nil.
-func generated(choice PIN, p *site.NewPIN) []byte {
-	if choice.Choice != Auto {
-		return nil
-	}
-	return p.Digits
+	return pin, digits, credentialError(err)
 }
 
 // SetPIN replaces a user's PIN. It returns the digits of a generated PIN, for the
@@ -58,13 +48,13 @@ func (d *Desk) SetPIN(ctx context.Context, a Actor, id uint64, choice PIN) (digi
 	if choice.Choice == NoPIN {
 		return nil, d.RemovePIN(ctx, a, id)
 	}
-	target := &auditTarget{user: id, text: choice.String()}
+	target := &auditTarget{user: id, text: string(choice.Choice)}
 	if err := d.check(ctx, a, SetPIN, target); err != nil {
 		return nil, err
 	}
-	pin, err := d.newPIN(ctx, choice)
+	pin, digits, err := d.newPIN(ctx, choice)
 	if err != nil {
-		return nil, credentialError(err)
+		return nil, err
 	}
 	defer pin.Wipe()
 	err = d.act(ctx, a, SetPIN, target, func(tx *store.Tx, now time.Time) error {
@@ -76,7 +66,7 @@ func (d *Desk) SetPIN(ctx context.Context, a Actor, id uint64, choice PIN) (digi
 	if err != nil {
 		return nil, credentialError(err)
 	}
-	return generated(choice, pin), nil
+	return digits, nil
 }
 
 // RemovePIN removes a user's PIN.

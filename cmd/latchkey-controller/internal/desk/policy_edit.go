@@ -100,3 +100,19 @@ func (d *Desk) Policy(ctx context.Context, a Actor, reader string) (p *wire.Poli
 	})
 	return p, err
 }
+
+// policiesInForce returns the policies of all readers with a board.
+func policiesInForce(tx *store.Tx) (policies []*wire.Policy, err error) {
+	bundles, err := tx.Bundles()
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range bundles {
+		p, err := tx.Policy(b.Reader)
+		if err != nil {
+			return nil, err
+		}
+		policies = append(policies, p)
+	}
+	return policies, nil
+}

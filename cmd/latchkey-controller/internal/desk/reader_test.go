@@ -31,11 +31,11 @@ func TestThePINSwitchIsTheReadersWhereverItIsSeen(t *testing.T) {
 			t.Errorf("%v %v %v %v, not %v", r, d, h, l, on)
 		}
 		after := w.look(id)
-		if after.Policy.Revision <= before || after.PolicyIs.Taken() {
-			t.Errorf("revision %d, before %d; taken: %t", after.Policy.Revision, before, after.PolicyIs.Taken())
+		if after.Policy.Revision <= before || after.PolicyApplied() {
+			t.Errorf("revision %d, before %d; taken: %t", after.Policy.Revision, before, after.PolicyApplied())
 		}
 		w.live.states = []link.ReaderStatus{{ID: id, State: &wire.State{PolicyRevision: after.Policy.Revision}}}
-		if !w.look(id).PolicyIs.Taken() {
+		if !w.look(id).PolicyApplied() {
 			t.Error("the reader has confirmed it")
 		}
 	}

@@ -14,54 +14,45 @@ import (
 
 // A Reader is a reader with everything to display about it.
 type Reader struct {
-	ID       string
-	Door     string // the door's name
-	DoorID   int64
-	Hub      string
-	HubID    int64
-	Place    string
-	Board    string       // fingerprint of the board; "": none, removed or moved to another reader
-	Adopted  time.Time    // when the bundle was made
-	Bundle   uint64       // its number
-	Serial   string       // of its certificate, hexadecimal
-	Policy   *wire.Policy // never nil
-	Live     ReaderStatus
-	Last     *Event  `json:"-"` // the newest granted or denied event; nil: none
-	Removed  Removal // how it was removed; "": it was not
-	PolicyIs PolicyState
+	ID      string
+	Door    string // the door's name
+	DoorID  int64
+	Hub     string
+	HubID   int64
+	Place   string
+	Board   string       // fingerprint of the board; "": none, removed or moved to another reader
+	Adopted time.Time    // when the bundle was made
+	Bundle  uint64       // its number
+	Serial  string       // of its certificate, hexadecimal
+	Policy  *wire.Policy // never nil
+	Live    ReaderStatus
+	Last    *Event  `json:"-"` // the newest granted or denied event; nil: none
+	Removed Removal // how it was removed; "": it was not
 }
 
 // PIN says whether PIN entry is switched on.
 func (r *Reader) PIN() bool { return r.Policy.PIN }
 
-// A PolicyState compares a reader's policy with the one that it has applied.
-type PolicyState struct{ Wanted, InForce uint64 }
-
-// Taken says whether the reader has applied its policy.
-func (p PolicyState) Taken() bool { return p.InForce >= p.Wanted }
+// PolicyApplied says whether the reader has applied its policy.
+func (r *Reader) PolicyApplied() bool { return r.Live.Policy >= r.Policy.Revision }
 
 // A ReaderStatus is the last state that a reader reported.
 type ReaderStatus struct {
-	Known    bool      // a controller is running and has heard from the reader, or waited long enough for it
-	Online   bool      //
+	Known    bool // a controller is running and has heard from the reader, or waited long enough for it
+	Online   bool
 	Heard    time.Time // zero: never
 	Current  bool      // has the newest credentials and policy
 	Version  string
 	Epoch    uint64 // of the credentials that it confirmed
 	Revision uint64
 	Newest   uint64 // of the controller's log
+	Policy   uint64 // revision of the policy that it has applied
 	Waiting  uint64 // records not sent yet
-	Lockout  string // why PIN entry is locked out, for people; "": it is not
-	Cause    wire.Cause
-	NoPIN    wire.Reason // another reason why no PIN can be entered
-	NoCard   wire.Reason
-	Door     wire.DoorState
-	Strike   wire.StrikeState
-	Tamper   bool
-	Clock    bool // trusted
-	Behind   bool
-	Faults   []wire.Fault
+	wire.Condition
 }
+
+// LockoutText says why PIN entry is locked out; "": it is not.
+func (s ReaderStatus) LockoutText() string { return causeText(s.Lockout) }
 
 // PlaceRevision identifies where a reader is, for a form that moves it.
 func (r *Reader) PlaceRevision() string { return revision(r.DoorID) }
@@ -138,10 +129,6 @@ func (d *Desk) readers(ctx context.Context) ([]*Reader, error) {
 			if r.Live, err = liveReader(tx, lives[id], head); err != nil {
 				return err
 			}
-			r.PolicyIs.Wanted = r.Policy.Revision
-			if live := lives[id]; live != nil && live.State != nil {
-				r.PolicyIs.InForce = live.State.PolicyRevision
-			}
 			last, err := tx.LastAttempt(id)
 			if err != nil {
 				return err
@@ -173,7 +160,7 @@ func liveReader(tx *store.Tx, r *link.ReaderStatus, head store.Head) (ReaderStat
 	if s == nil {
 		return l, nil
 	}
-	l.Version = s.Version
+	l.Version, l.Policy = s.Version, s.PolicyRevision
 	if s.Held != nil {
 		l.Epoch, l.Revision = s.Held.Epoch, s.Held.Revision
 	}
@@ -187,10 +174,8 @@ func liveReader(tx *store.Tx, r *link.ReaderStatus, head store.Head) (ReaderStat
 			l.Waiting = s.Last - came
 		}
 	}
-	if c := s.Condition; c != nil {
-		l.Cause, l.Lockout = c.Lockout, causeText(c.Lockout)
-		l.NoPIN, l.NoCard, l.Door, l.Strike = c.PIN, c.Card, c.Door, c.Strike
-		l.Tamper, l.Clock, l.Behind, l.Faults = c.Tamper, c.ClockTrusted, c.Behind, c.Faults
+	if s.Condition != nil {
+		l.Condition = *s.Condition
 	}
 	return l, nil
 }

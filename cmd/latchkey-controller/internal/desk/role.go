@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -24,20 +25,10 @@ const (
 // Roles returns all roles, the most powerful first.
 func Roles() []Role { return []Role{Owner, Super, Editor, Viewer} }
 
+var roleTitles = map[Role]string{Owner: "Owner", Super: "Super Admin", Editor: "Limited Admin (Can Edit)", Viewer: "Limited Admin (Can View)"}
+
 // Title returns the role's name for people.
-func (r Role) Title() string {
-	switch r {
-	case Owner:
-		return "Owner"
-	case Super:
-		return "Super Admin"
-	case Editor:
-		return "Limited Admin (Can Edit)"
-	case Viewer:
-		return "Limited Admin (Can View)"
-	}
-	return string(r)
-}
+func (r Role) Title() string { return cmp.Or(roleTitles[r], string(r)) }
 
 // Via is the way in which an act was requested.
 type Via string

@@ -34,9 +34,9 @@ func (d *Desk) AddUser(ctx context.Context, a Actor, form UserForm, choice PIN, 
 	if err := wrongs.err(); err != nil {
 		return 0, nil, err
 	}
-	pin, err := d.newPIN(ctx, choice)
+	pin, digits, err := d.newPIN(ctx, choice)
 	if err != nil {
-		return 0, nil, credentialError(err)
+		return 0, nil, err
 	}
 	defer pin.Wipe()
 	err = d.act(ctx, a, AddUser, target, func(tx *store.Tx, now time.Time) error {
@@ -52,14 +52,14 @@ func (d *Desk) AddUser(ctx context.Context, a Actor, form UserForm, choice PIN, 
 	if err != nil {
 		return 0, nil, credentialError(err)
 	}
-	return u.ID, generated(choice, pin), nil
+	return u.ID, digits, nil
 }
 
 // givenText describes the credentials of a new user.
 func givenText(pin PIN, cards int) string {
 	var parts []string
 	if pin.Choice != NoPIN {
-		parts = append(parts, "a "+pin.String()+" PIN")
+		parts = append(parts, "a "+string(pin.Choice)+" PIN")
 	}
 	switch {
 	case cards == 1:

@@ -98,16 +98,7 @@ func (f *UserForm) keep(shown UserForm, u *store.User) {
 }
 
 // Form returns a user's form, with times in a zone.
-func (u *User) Form(in *time.Location) UserForm {
-	row := &store.User{First: u.First, Last: u.Last, Groups: u.Groups, Extended: u.Extended}
-	if !u.From.IsZero() {
-		row.From = u.From.Unix()
-	}
-	if !u.Until.IsZero() {
-		row.Until = u.Until.Unix()
-	}
-	return formOf(row, in)
-}
+func (u *User) Form(in *time.Location) UserForm { return formOf(u.row, in) }
 
 // Revision identifies the form's state.
 func (f UserForm) Revision() string {

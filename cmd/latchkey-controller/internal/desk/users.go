@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -28,6 +29,8 @@ type UserRow struct {
 	Extended bool
 	Validity Validity
 	Seen     *Seen // nil: not yet
+
+	row *store.User
 }
 
 // A Validity says whether a user's dates include now.
@@ -105,22 +108,12 @@ func UserStates() []UserState {
 	return []UserState{store.AnyState, store.ValidUsers, store.ExpiredUsers, store.EarlyUsers, store.BareUsers}
 }
 
-// StateTitle returns a state's name for people.
-func StateTitle(s UserState) string {
-	switch s {
-	case store.AnyState:
-		return "All"
-	case store.ValidUsers:
-		return "Valid now"
-	case store.ExpiredUsers:
-		return "Expired"
-	case store.EarlyUsers:
-		return "Not yet valid"
-	case store.BareUsers:
-		return "No credentials"
-	}
-	return string(s)
+var stateTitles = map[UserState]string{
+	store.AnyState: "All", store.ValidUsers: "Valid now", store.ExpiredUsers: "Expired", store.EarlyUsers: "Not yet valid", store.BareUsers: "No credentials",
 }
+
+// StateTitle returns a state's name for people.
+func StateTitle(s UserState) string { return cmp.Or(stateTitles[s], string(s)) }
 
 // A UserQuery selects users. Each word of Search must begin a word of the user's name
 // or of a group, ignoring case and accents.
@@ -217,7 +210,7 @@ func (d *Desk) userRows(tx *store.Tx, users []*store.User) ([]*UserRow, error) {
 	}
 	rows := make([]*UserRow, len(users))
 	for i, u := range users {
-		row := &UserRow{ID: u.ID, Name: u.Name, First: u.First, Last: u.Last, Groups: u.Groups, From: moment(u.From), Until: moment(u.Until), Extended: u.Extended, Validity: validity(u.From, u.Until, d.now())}
+		row := &UserRow{row: u, ID: u.ID, Name: u.Name, First: u.First, Last: u.Last, Groups: u.Groups, From: moment(u.From), Until: moment(u.Until), Extended: u.Extended, Validity: validity(u.From, u.Until, d.now())}
 		if seen := last[u.ID]; seen != nil {
 			row.Seen = &Seen{Reader: seen.Reader, Door: doorName(places, seen.Reader), At: time.UnixMilli(seen.At)}
 		}
@@ -287,7 +280,7 @@ func (d *Desk) User(ctx context.Context, a Actor, id uint64) (user *User, err er
 
 // access returns the doors that a user's groups may open.
 func access(tx *store.Tx, u *store.User) ([]Access, error) {
-	bundles, err := tx.Bundles()
+	policies, err := policiesInForce(tx)
 	if err != nil {
 		return nil, err
 	}
@@ -297,12 +290,8 @@ func access(tx *store.Tx, u *store.User) ([]Access, error) {
 	}
 	credential := u.Wire(&store.Credential{})
 	var all []Access
-	for _, b := range bundles {
-		p, err := tx.Policy(b.Reader)
-		if err != nil {
-			return nil, err
-		}
-		at := Access{Reader: b.Reader, Door: doorName(places, b.Reader), Place: places[b.Reader].Place, PIN: p.PIN, Scheduled: true, Zone: p.TimeZone}
+	for _, p := range policies {
+		at := Access{Reader: p.Reader, Door: doorName(places, p.Reader), Place: places[p.Reader].Place, PIN: p.PIN, Scheduled: true, Zone: p.TimeZone}
 		for _, entry := range p.Access {
 			if credential.In(entry.Group) {
 				at.Groups = append(at.Groups, entry.Group)
