@@ -2,7 +2,6 @@ package desk
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
@@ -13,7 +12,7 @@ import (
 // A Result is how an event is displayed.
 type Result string
 
-// The tones.
+// The results.
 const (
 	Granted Result = "granted"
 	Denied  Result = "denied"
@@ -133,7 +132,7 @@ func (q Query) filter(tx *store.Tx, a Actor, now time.Time) (store.ActivityFilte
 		case len(naming.Names)+len(naming.Users) == 0:
 			return f, wrong("person", "No name matches")
 		case len(naming.Names) > maxNames || len(naming.Users) > maxNames:
-			return f, wrong("person", fmt.Sprintf("More than %d names match; enter more of the name", maxNames))
+			return f, wrong("person", "More than %d names match; enter more of the name", maxNames)
 		}
 		f.Named = &naming
 	}

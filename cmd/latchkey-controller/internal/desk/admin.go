@@ -119,7 +119,7 @@ func lastOwner(tx *store.Tx, admin *store.Admin) error {
 			return nil
 		}
 	}
-	return wrong("role", admin.Name+" is the only Owner who can sign in; first make somebody else an Owner and have them set a password")
+	return wrong("role", "%s is the only Owner who can sign in; first make somebody else an Owner and have them set a password", admin.Name)
 }
 
 // SetRole changes an administrator's role. At least one Owner must remain. Field:

@@ -98,10 +98,7 @@ func (d *Desk) Adopt(ctx context.Context, a Actor, form AdoptForm, save func(bun
 		}
 		return save(bundle)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return adoption, nil
+	return adoption, err
 }
 
 // check checks all fields that do not depend on the site.

@@ -38,17 +38,12 @@ func values(settings []setting) map[string]string {
 
 // userSettings returns what an edit of a user can change, with times in a zone.
 func userSettings(u *store.User, in *time.Location) []setting {
-	at := func(seconds int64, open string) string {
-		if seconds == 0 {
-			return open
-		}
-		return time.Unix(seconds, 0).In(in).Format("2006-01-02 15:04 MST")
-	}
+	const layout = "2006-01-02 15:04 MST"
 	return []setting{
 		{"name", u.Name},
 		{"groups", strings.Join(u.Groups, ", ")},
-		{"beginning", at(u.From, "always")},
-		{"end", at(u.Until, "for ever")},
+		{"beginning", cmp.Or(timeText(u.From, layout, in), "always")},
+		{"end", cmp.Or(timeText(u.Until, layout, in), "for ever")},
 		{"extended time", onOff(u.Extended)},
 	}
 }

@@ -67,7 +67,7 @@ func (d *Desk) Enrol(ctx context.Context, a Actor, user uint64, reader string) (
 			return "", err
 		}
 		if uid == nil {
-			return "", wrong("reader", outcome.Text)
+			return "", wrong("reader", "%s", outcome.Text)
 		}
 		if err := site.CheckUID(uid); err != nil {
 			clear(uid)

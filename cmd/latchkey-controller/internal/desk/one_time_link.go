@@ -163,8 +163,5 @@ func (d *Desk) UseOneTimeLink(ctx context.Context, token, name string, password 
 		}
 		return tx.AddAudit((&auditTarget{subject: admin.Name}).audit(d.now(), session.Actor, act, store.Done, fromAddress+from.Address))
 	})
-	if err != nil {
-		return nil, err
-	}
-	return session, nil
+	return session, err
 }

@@ -103,13 +103,13 @@ func checkNewPassword(field, name string, password []byte) error {
 func checkSecret(field, noun, good string, least int, secret []byte) error {
 	switch {
 	case utf8.RuneCount(secret) < least:
-		return wrong(field, fmt.Sprintf("A %s needs at least %d characters; %s make a good one", noun, least, good))
+		return wrong(field, "A %s needs at least %d characters; %s make a good one", noun, least, good)
 	case len(secret) > maxPassword:
-		return wrong(field, fmt.Sprintf("A %s can have at most %d bytes", noun, maxPassword))
+		return wrong(field, "A %s can have at most %d bytes", noun, maxPassword)
 	case !utf8.Valid(secret):
-		return wrong(field, fmt.Sprintf("This %s is not valid UTF-8", noun))
+		return wrong(field, "This %s is not valid UTF-8", noun)
 	case easyToGuess(secret):
-		return wrong(field, fmt.Sprintf("This %s is too easy to guess; choose another", noun))
+		return wrong(field, "This %s is too easy to guess; choose another", noun)
 	}
 	return nil
 }

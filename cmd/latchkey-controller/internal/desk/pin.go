@@ -3,7 +3,6 @@ package desk
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/site"
@@ -15,8 +14,8 @@ type Choice string
 
 // The choices.
 const (
-	NoPIN  Choice = ""          // no PIN
-	Chosen Choice = "chosen"    // by the administrator
+	NoPIN  Choice = ""       // no PIN
+	Chosen Choice = "chosen" // by the administrator
 	Auto   Choice = "generated"
 )
 
@@ -118,9 +117,9 @@ func (d *Desk) clashLimit(tx *store.Tx, a Actor, choice Choice, typed bool) erro
 	case err != nil:
 		return err
 	case own >= maxClashesPerAdmin:
-		return wrong(field, fmt.Sprintf("You have entered %d unusable PINs or cards today; %s", own, instead))
+		return wrong(field, "You have entered %d unusable PINs or cards today; %s", own, instead)
 	case all >= maxClashes:
-		return wrong(field, fmt.Sprintf("%d unusable PINs or cards were entered today; %s", all, instead))
+		return wrong(field, "%d unusable PINs or cards were entered today; %s", all, instead)
 	}
 	return nil
 }

@@ -51,7 +51,7 @@ func placeOf(tx *store.Tx, l Level, id int64) (*store.Place, error) {
 
 func placeError(l Level, err error) error {
 	if errors.Is(err, store.ErrNameTaken) {
-		return wrong("name", "There already is a "+string(l)+" with this name; choose another")
+		return wrong("name", "There already is a %s with this name; choose another", l)
 	}
 	return err
 }
@@ -202,7 +202,7 @@ func (d *Desk) RemovePlace(ctx context.Context, a Actor, l Level, id int64) erro
 		if n, err := tx.CountIn(level.rows, id); err != nil {
 			return err
 		} else if n > 0 {
-			return wrong("name", fmt.Sprintf("%s still has %s; move or remove these first", p.Name, count(n, level.holds)))
+			return wrong("name", "%s still has %s; move or remove these first", p.Name, count(n, level.holds))
 		}
 		return tx.RemovePlace(level.rows, id)
 	})

@@ -2,7 +2,6 @@ package desk
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/site"
@@ -49,10 +48,7 @@ func (d *Desk) SetPolicy(ctx context.Context, a Actor, reader string, was uint64
 		target.text = changes(policySettings(before), policySettings(edited))
 		return site.SetPolicy(tx, now, edited)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return edited, nil
+	return edited, err
 }
 
 // applyEdit edits a policy and tidies the texts that edit changes. Texts that an
@@ -87,7 +83,7 @@ func checkPolicy(p *wire.Policy) error {
 	if p.Unlock < 1 || p.Unlock > 60 {
 		wrongs.add(wrong("unlock", "Choose an opening time of 1 to 60 seconds"))
 	} else if p.Extended < p.Unlock || p.Extended > 300 {
-		wrongs.add(wrong("extended", fmt.Sprintf("Choose an extended time of %d to 300 seconds", p.Unlock)))
+		wrongs.add(wrong("extended", "Choose an extended time of %d to 300 seconds", p.Unlock))
 	}
 	return wrongs.err()
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -60,4 +61,21 @@ func cut(text string, n int) string {
 		return text
 	}
 	return strings.ToValidUTF8(text[:n], "")
+}
+
+// count returns a number of things as text: "1 PIN", "2 PINs".
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// waitText returns a wait as text, rounded up: "40 seconds", "3 minutes".
+func waitText(d time.Duration) string {
+	n := int((d + time.Second - 1) / time.Second)
+	if n > 90 {
+		return count((n+59)/60, "minute")
+	}
+	return count(n, "second")
 }

@@ -1,7 +1,6 @@
 package desk
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -32,7 +31,7 @@ func (f UserForm) user() (*store.User, FieldErrors) {
 	case u.Name == "":
 		wrongs.add(wrong("first", "A user needs a name: first, last, or both"))
 	case len(u.Name) > wire.MaxName:
-		wrongs.add(wrong("last", fmt.Sprintf("First and last name together have %d bytes; readers show at most %d", len(u.Name), wire.MaxName)))
+		wrongs.add(wrong("last", "First and last name together have %d bytes; readers show at most %d", len(u.Name), wire.MaxName))
 	default:
 		wrongs.add(wrongField("first", wire.CheckLabel(u.Name)))
 	}
@@ -45,7 +44,7 @@ func (f UserForm) user() (*store.User, FieldErrors) {
 	}
 	slices.Sort(u.Groups)
 	if u.Groups = slices.Compact(u.Groups); len(u.Groups) > wire.MaxGroups {
-		wrongs.add(wrong("groups", fmt.Sprintf("A user can be in at most %d groups", wire.MaxGroups)))
+		wrongs.add(wrong("groups", "A user can be in at most %d groups", wire.MaxGroups))
 	}
 	u.From = f.time(&wrongs, "from", f.From, 0)
 	u.Until = f.time(&wrongs, "until", f.Until, 1)
@@ -72,28 +71,30 @@ func (f UserForm) time(wrongs *FieldErrors, field, text string, days int) int64 
 	return t.Unix()
 }
 
-// minutes is the layout of times in a form.
-const minutes = "2006-01-02T15:04"
+// timeText returns a time in Unix seconds as text; 0: "".
+func timeText(seconds int64, layout string, in *time.Location) string {
+	if seconds == 0 {
+		return ""
+	}
+	return time.Unix(seconds, 0).In(in).Format(layout)
+}
 
 // formOf returns a user's form, with times in a zone.
 func formOf(u *store.User, in *time.Location) UserForm {
-	f := UserForm{First: u.First, Last: u.Last, Groups: u.Groups, Zone: in, Extended: u.Extended}
-	if u.From != 0 {
-		f.From = time.Unix(u.From, 0).In(f.Zone).Format(minutes)
+	const minutes = "2006-01-02T15:04"
+	return UserForm{
+		First: u.First, Last: u.Last, Groups: u.Groups, Zone: in, Extended: u.Extended,
+		From: timeText(u.From, minutes, in), Until: timeText(u.Until, minutes, in),
 	}
-	if u.Until != 0 {
-		f.Until = time.Unix(u.Until, 0).In(f.Zone).Format(minutes)
-	}
-	return f
 }
 
 // keep restores the user's exact times in fields that were not edited.
 func (f *UserForm) keep(shown UserForm, u *store.User) {
-	if f.From == shown.From && u.From != 0 {
-		f.From = time.Unix(u.From, 0).UTC().Format(time.RFC3339)
+	if f.From == shown.From {
+		f.From = timeText(u.From, time.RFC3339, time.UTC)
 	}
-	if f.Until == shown.Until && u.Until != 0 {
-		f.Until = time.Unix(u.Until, 0).UTC().Format(time.RFC3339)
+	if f.Until == shown.Until {
+		f.Until = timeText(u.Until, time.RFC3339, time.UTC)
 	}
 }
 

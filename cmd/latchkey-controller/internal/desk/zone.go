@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -39,6 +40,26 @@ func (d *Desk) SetZone(ctx context.Context, a Actor, name string) error {
 		target.text = "from " + was + " to " + name
 		return tx.SetZone(name)
 	})
+}
+
+// ParseTime parses a time as an administrator enters it: in a zone, or with an
+// explicit offset. A date alone is the beginning of that day plus days. Of an
+// ambiguous time it takes the first; a time that the clocks skip is an error.
+func ParseTime(text string, days int, in *time.Location) (time.Time, error) {
+	if day, err := time.Parse(time.DateOnly, text); err == nil {
+		return zone.Begin(day.AddDate(0, 0, days), in), nil
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04Z07:00"} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t, nil
+		}
+	}
+	for _, layout := range []string{"2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04"} {
+		if wall, err := time.Parse(layout, text); err == nil {
+			return zone.At(wall, in)
+		}
+	}
+	return time.Time{}, errors.New("write it like 2026-12-31 or 2026-12-31T18:00")
 }
 
 // ZoneDates are a user's dates in the time zone of some doors, where it differs from

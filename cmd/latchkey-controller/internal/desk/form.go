@@ -1,7 +1,11 @@
 package desk
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -58,7 +62,9 @@ func Fields(err error) map[string]string {
 	return fields
 }
 
-func wrong(field, sentence string) *FieldError { return &FieldError{Field: field, Sentence: sentence} }
+func wrong(field, format string, args ...any) *FieldError {
+	return &FieldError{Field: field, Sentence: fmt.Sprintf(format, args...)}
+}
 
 // wrongField returns err as a FieldError; nil stays nil.
 func wrongField(field string, err error) error {
@@ -89,4 +95,21 @@ func (e FieldErrors) err() error {
 		return nil
 	}
 	return e
+}
+
+// revision identifies the state of a form's fields: it differs if one of them has
+// changed.
+func revision(fields any) string {
+	b, err := json.Marshal(fields)
+	if err != nil {
+		panic(err) // impossible: texts and numbers only
+	}
+	hash := sha256.Sum256(b)
+	return base64.RawURLEncoding.EncodeToString(hash[:16])
+}
+
+// changedMeanwhile refuses a form for something that has changed since the form was
+// opened.
+func changedMeanwhile(what string) *FieldError {
+	return wrong(what, "Somebody else has changed this %s; check it again", what)
 }
