@@ -107,7 +107,7 @@ func (c *Console) showEnrolled(w http.ResponseWriter, r *http.Request, v *visit,
 }
 
 func (c *Console) showEnrolment(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
-	return c.showEnrolled(w, r, v, status, f, &desk.Enrolment{ID: r.PathValue("enrolment"), User: uint64(v.id), LastFour: f.Get("last-four")})
+	return c.showEnrolled(w, r, v, status, f, &desk.Enrolment{ID: r.PathValue("enrolment"), LastFour: f.Get("last-four")})
 }
 
 func (c *Console) confirmCard(r *http.Request, v *visit, f *form) (answer, error) {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"strings"
@@ -22,12 +21,8 @@ const enrolEnds = 3 * time.Minute
 // An Enrolment is a card that a reader has read for a user, waiting for confirmation.
 type Enrolment struct {
 	ID       string
-	User     uint64
-	Name     string // the user's
-	Reader   string
 	UID      string // masked: "… E5 80"
 	LastFour string // the last four hexadecimal digits: E580
-	Ends     time.Time
 }
 
 // enrolments are the unconfirmed enrolments, in memory only.
@@ -39,7 +34,9 @@ type enrolments struct {
 type waiting struct {
 	Enrolment
 	actor Actor
+	user  uint64
 	uid   []byte
+	ends  time.Time
 }
 
 // maxEnrolments bounds the unconfirmed enrolments.
@@ -73,7 +70,7 @@ func (d *Desk) Enrol(ctx context.Context, a Actor, user uint64, reader string) (
 			clear(uid)
 			return "", wrongField("card", err)
 		}
-		read = d.enrolments.add(d.now(), a, Enrolment{User: user, Name: target.subject, Reader: reader}, uid)
+		read = d.enrolments.add(d.now(), a, user, uid)
 		return "read " + site.MaskUID(uid), nil
 	})
 	return read, err
@@ -83,24 +80,20 @@ var errNoController = errors.New("no controller is running here; start latchkey-
 
 // add keeps a card until it is confirmed, and drops expired ones; all of them if
 // there are too many.
-func (e *enrolments) add(now time.Time, a Actor, read Enrolment, uid []byte) *Enrolment {
+func (e *enrolments) add(now time.Time, a Actor, user uint64, uid []byte) *Enrolment {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for id, w := range e.waiting {
-		if now.After(w.Ends) || len(e.waiting) >= maxEnrolments {
+		if now.After(w.ends) || len(e.waiting) >= maxEnrolments {
 			clear(w.uid)
 			delete(e.waiting, id)
 		}
 	}
-	id := make([]byte, 16)
-	rand.Read(id)
-	read.ID = base64.RawURLEncoding.EncodeToString(id)
-	read.UID, read.Ends = site.MaskUID(uid), now.Add(enrolEnds)
-	read.LastFour = strings.ToUpper(hex.EncodeToString(uid[len(uid)-2:]))
+	read := Enrolment{rand.Text(), site.MaskUID(uid), strings.ToUpper(hex.EncodeToString(uid[len(uid)-2:]))}
 	if e.waiting == nil {
 		e.waiting = map[string]*waiting{}
 	}
-	e.waiting[read.ID] = &waiting{read, a, uid}
+	e.waiting[read.ID] = &waiting{read, a, user, uid, now.Add(enrolEnds)}
 	return &read
 }
 
@@ -110,7 +103,7 @@ func (e *enrolments) take(now time.Time, a Actor, id, lastFour string) (*waiting
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	w := e.waiting[id]
-	if w == nil || w.actor.ID != a.ID || w.actor.Via != a.Via || now.After(w.Ends) {
+	if w == nil || w.actor.ID != a.ID || w.actor.Via != a.Via || now.After(w.ends) {
 		return nil, wrong("last-four", "This card was not confirmed in time; read it again")
 	}
 	if strings.ToUpper(strings.ReplaceAll(strings.TrimSpace(lastFour), " ", "")) != w.LastFour {
@@ -131,7 +124,7 @@ func (d *Desk) ConfirmCard(ctx context.Context, a Actor, id, lastFour string) er
 		return err
 	}
 	defer clear(w.uid)
-	return d.addCard(ctx, a, w.User, w.uid, false)
+	return d.addCard(ctx, a, w.user, w.uid, false)
 }
 
 // DropCard cancels an enrolment.

@@ -15,14 +15,10 @@ import (
 
 // A Session is a signed-in administrator.
 type Session struct {
-	Token  string // for the cookie: 32 random bytes, base64url; set only when the session is made
-	Actor  Actor
-	Began  time.Time
-	Ends   time.Time // at the latest
-	Client Client
-	// Browser is the browser's new token, for a cookie that outlives the session;
-	// set only when the session is made.
-	Browser string
+	Actor Actor
+	// For cookies, and only when the session is made: the token of the session, 32
+	// random bytes in base64url, and of the browser, which outlives it.
+	Token, Browser string
 }
 
 // newToken returns a token and the hash to store.
@@ -37,12 +33,10 @@ func hashToken(token string) wire.Hash { return sha256.Sum256([]byte(token)) }
 
 // begin starts a session.
 func (d *Desk) begin(tx *store.Tx, admin *store.Admin, from Client) (*Session, error) {
-	read := d.read()
-	m, err := tx.Clock(read)
+	now, err := d.steady(tx)
 	if err != nil {
 		return nil, err
 	}
-	now := m.Time()
 	if from.Session != "" { // nobody could end it any more
 		if err := tx.EndSession(hashToken(from.Session)); err != nil {
 			return nil, err
@@ -52,7 +46,7 @@ func (d *Desk) begin(tx *store.Tx, admin *store.Admin, from Client) (*Session, e
 	err = tx.AddSession(&store.Session{
 		Hash: hash, Admin: admin.ID, Began: now, Seen: now, Authenticated: now,
 		Address: cut(from.Address, 64), Agent: Clean(cut(from.Agent, 256)),
-	}, read.Wall, maxSessionsOf)
+	}, d.now(), maxSessionsOf)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +68,7 @@ func (d *Desk) begin(tx *store.Tx, admin *store.Admin, from Client) (*Session, e
 	}
 	actor := actorOf(admin)
 	actor.FreshSignIn, actor.session = true, hash
-	return &Session{Token: token, Actor: actor, Began: read.Wall, Ends: read.Wall.Add(SessionEnds), Client: from, Browser: browser}, nil
+	return &Session{Actor: actor, Token: token, Browser: browser}, nil
 }
 
 // Session returns the session with a token, or ErrSignedOut. active says that a
@@ -104,12 +98,10 @@ func (d *Desk) open(tx *store.Tx, token string) (*Session, *store.Session, clock
 	if err != nil {
 		return nil, nil, 0, err
 	}
-	read := d.read()
-	m, err := tx.Clock(read)
+	now, err := d.steady(tx)
 	if err != nil {
 		return nil, nil, 0, err
 	}
-	now := m.Time()
 	if now.Sub(row.Began) >= SessionEnds || now.Sub(row.Seen) >= SessionIdle {
 		return nil, nil, 0, ErrSignedOut
 	}
@@ -117,8 +109,7 @@ func (d *Desk) open(tx *store.Tx, token string) (*Session, *store.Session, clock
 	if err != nil {
 		return nil, nil, 0, err
 	}
-	began := read.Wall.Add(-now.Sub(row.Began))
-	s := &Session{Actor: actorOf(admin), Began: began, Ends: began.Add(SessionEnds), Client: Client{Address: row.Address, Agent: row.Agent}}
+	s := &Session{Actor: actorOf(admin)}
 	s.Actor.FreshSignIn, s.Actor.session = now.Sub(row.Authenticated) < FreshFor, row.Hash
 	return s, row, now, nil
 }

@@ -29,7 +29,8 @@ type UserRow struct {
 	Validity Validity
 	Seen     *Seen // nil: not yet
 
-	row *store.User
+	row         *store.User
+	credentials []*store.Credential
 }
 
 // A Validity says whether a user's dates include now.
@@ -55,8 +56,8 @@ func validity(from, until int64, now time.Time) Validity {
 
 // A Seen is where and when a user was last granted access.
 type Seen struct {
-	Reader, Door string
-	At           time.Time
+	Door string
+	At   time.Time
 }
 
 // A Credential is a PIN or a card of a user, without its secret.
@@ -211,13 +212,12 @@ func (d *Desk) userRows(tx *store.Tx, users []*store.User) ([]*UserRow, error) {
 	for i, u := range users {
 		row := &UserRow{row: u, ID: u.ID, Name: u.Name, First: u.First, Last: u.Last, Groups: u.Groups, From: moment(u.From), Until: moment(u.Until), Extended: u.Extended, Validity: validity(u.From, u.Until, d.now())}
 		if seen := last[u.ID]; seen != nil {
-			row.Seen = &Seen{Reader: seen.Reader, Door: doorName(places, seen.Reader), At: time.UnixMilli(seen.At)}
+			row.Seen = &Seen{Door: doorName(places, seen.Reader), At: time.UnixMilli(seen.At)}
 		}
-		credentials, err := tx.CredentialsOf(u.ID)
-		if err != nil {
+		if row.credentials, err = tx.CredentialsOf(u.ID); err != nil {
 			return nil, err
 		}
-		for _, c := range credentials {
+		for _, c := range row.credentials {
 			if c.Kind == wire.PIN {
 				row.PIN = true
 			} else {
@@ -252,15 +252,11 @@ func (d *Desk) User(ctx context.Context, a Actor, id uint64) (user *User, err er
 			return err
 		}
 		user = &User{UserRow: *rows[0], Created: moment(u.Created)}
-		credentials, err := tx.CredentialsOf(id)
+		uids, err := d.site.UIDs(user.credentials)
 		if err != nil {
 			return err
 		}
-		uids, err := d.site.UIDs(credentials)
-		if err != nil {
-			return err
-		}
-		for _, c := range credentials {
+		for _, c := range user.credentials {
 			user.Credentials = append(user.Credentials, Credential{ID: c.ID, Kind: c.Kind.String(), UID: uids[c.ID], Given: moment(c.Created), By: c.By, Exposed: c.Exposed})
 		}
 		slices.SortStableFunc(user.Credentials, func(a, b Credential) int { return strings.Compare(b.Kind, a.Kind) })
