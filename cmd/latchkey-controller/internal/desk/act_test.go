@@ -12,14 +12,14 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
-// refuseNotes makes the database refuse to note any act from now on.
-func (w *world) refuseNotes() {
+// refuseAudit makes the database refuse any audit entry from now on.
+func (w *world) refuseAudit() {
 	w.t.Helper()
 	_, err := w.database().Exec(`CREATE TRIGGER refused AFTER INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no note is taken'); END`)
 	w.must(err)
 }
 
-// database opens the site's database as SQLite does.
+// database opens the site's database directly.
 func (w *world) database() *sql.DB {
 	w.t.Helper()
 	db, err := sql.Open("sqlite", "file:"+filepath.Join(w.dir, store.File))
@@ -28,7 +28,7 @@ func (w *world) database() *sql.DB {
 	return db
 }
 
-// rows returns everything that the database holds.
+// rows returns all rows of the database.
 func rows(t *testing.T, db *sql.DB) string {
 	t.Helper()
 	tables, err := db.Query(`SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name`)
@@ -74,11 +74,11 @@ func rows(t *testing.T, db *sql.DB) string {
 	return all.String()
 }
 
-// changesNothing are the ways of acts that need no note.
+// changesNothing are acts that need no audit entry.
 var changesNothing = map[string]bool{"card.enrol 1": true, "reader.adopt 1": true}
 
-// Each act that changes something, in each of its ways: if the note of it cannot be
-// written, nothing of it is, and nothing leaves for a reader.
+// This does each act that changes something, in each way. If its audit entry cannot be
+// written, nothing is stored, and nothing is sent to a reader.
 func TestNothingIsKeptOfAnActThatCannotBeNoted(t *testing.T) {
 	for _, act := range Acts() {
 		if strings.HasSuffix(string(act), ".view") {
@@ -89,7 +89,7 @@ func TestNothingIsKeptOfAnActThatCannotBeNoted(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t)
 				do := prepare(w)
-				w.refuseNotes()
+				w.refuseAudit()
 				before, orders := rows(t, w.database()), len(w.live.orders)
 				err := do(t.Context(), as(Owner))
 				if noted := err != nil && strings.Contains(err.Error(), "no note is taken"); !noted && !changesNothing[fmt.Sprint(act, " ", i)] {
@@ -110,7 +110,7 @@ func TestAClashThatCannotBeNotedIsNotTold(t *testing.T) {
 	w := newWorld(t)
 	eve := w.user()
 	w.must(func() error { _, err := w.SetPIN(t.Context(), as(Owner), w.user(), chosen("58310274")); return err }())
-	w.refuseNotes()
+	w.refuseAudit()
 	if err := w.guess(as(Editor), eve, "58310274"); err == nil || errors.Is(err, site.ErrPINTaken) || Fields(err) != nil {
 		t.Error(err)
 	}

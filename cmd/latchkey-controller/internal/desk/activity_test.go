@@ -12,7 +12,7 @@ import (
 	"latchkey/sync/wire"
 )
 
-// told returns the sentences of a page, the oldest first.
+// told returns the sentences of a page, oldest first.
 func (w *world) told(q Query) (sentences []string) {
 	w.t.Helper()
 	page, err := w.Activity(w.t.Context(), as(Editor), q)
@@ -32,7 +32,7 @@ func TestActivityTellsWhatHappenedInSentences(t *testing.T) {
 	at := "Door of " + door
 	for _, c := range []struct {
 		record wire.Record
-		want   string // "": it is the reader's bookkeeping
+		want   string // "": not shown as activity
 	}{
 		{wire.Record{Kind: wire.AttemptStarted, Seq: 1}, ""},
 		{wire.Record{Kind: wire.AccessGranted, By: "pin", User: ada, Seconds: 5}, "Granted: Ada Lovelace at " + at + " by PIN"},
@@ -186,7 +186,7 @@ func TestPagesOfActivityLeadBackWithoutGapsWhileMoreComes(t *testing.T) {
 		for _, e := range page.Events {
 			ids = append(ids, e.ID)
 		}
-		w.user() // comes while somebody reads on
+		w.user() // an event that arrives between two pages
 		if q.Before = page.Older; q.Before == 0 {
 			break
 		}

@@ -32,7 +32,7 @@ func TestAnAdministratorSetsThePasswordByALinkAndSignsIn(t *testing.T) {
 	if session.Actor.Role != Editor || session.Actor.ID != id {
 		t.Errorf("%+v", session.Actor)
 	}
-	// A new link: the password goes on until it is used, and with it all sessions end.
+	// With a new link, the old password stays valid until the link is used; that ends all sessions.
 	token, err = w.NewOneTimeLink(t.Context(), owner, id)
 	w.must(err)
 	if _, err := w.Session(t.Context(), session.Token, true); err != nil {
@@ -76,7 +76,7 @@ func TestARoleThatIsTakenCountsFromTheNextRequest(t *testing.T) {
 	session, err := w.UseOneTimeLink(t.Context(), token, "", []byte(secret), here)
 	w.must(err)
 	w.must(w.SetRole(t.Context(), owner, id, Viewer))
-	underway := session.Actor // of a request that began before
+	underway := session.Actor // of a request that is already in progress
 	if _, err := w.AddPlace(t.Context(), underway, Locations, 0, "Annex"); !errors.Is(err, ErrNotAllowed) || w.newest().Word != "Refused" {
 		t.Errorf("%v, %s", err, w.newest().Text)
 	}
@@ -118,7 +118,7 @@ func TestThereIsAlwaysAnOwner(t *testing.T) {
 	}
 	_, err = w.UseOneTimeLink(t.Context(), token, "", []byte(secret), here)
 	w.must(err)
-	gone := make(chan error, 2) // both remove each other, at the same time
+	gone := make(chan error, 2) // they remove each other at the same time
 	for _, id := range []int64{owner.ID, id} {
 		go func() { gone <- w.RemoveAdmin(t.Context(), owner, id) }()
 	}

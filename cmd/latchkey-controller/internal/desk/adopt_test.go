@@ -97,7 +97,7 @@ func TestWhoMayOpenANewReadersDoorIsAskedForAndKeptFromThenOn(t *testing.T) {
 		if got, want := w.newest().Text.String(), "Super Admin adopted Door of "+id+" with the board "+form.Fingerprint+", open to "+c.text; got != want {
 			t.Errorf("%q, not %q", got, want)
 		}
-		// Another board takes its place, and another one after it was lost.
+		// A second board replaces it, and a third one after a loss.
 		for range 2 {
 			form = w.form(id)
 			form.Access = nil
@@ -148,13 +148,13 @@ func TestAReaderThatLeavesIsRefusedAndWhatItHeldIsWorthNothing(t *testing.T) {
 		if _, err := w.RemoveReader(t.Context(), as(Super), gone, how); !errors.Is(err, ErrNotFound) {
 			t.Error("removed twice:", err)
 		}
-		// What is given from now on, no lost reader has.
+		// The lost reader does not have credentials assigned from now on.
 		_, err = w.SetPIN(t.Context(), as(Editor), id, PIN{Choice: Auto})
 		w.must(err)
 		if u := w.person(id); u.Exposed != exposed/2 {
 			t.Errorf("%s: %d are exposed after a new PIN", how, u.Exposed)
 		}
-		// Its door can go before it, and is there again when it comes back.
+		// Its door can be removed first, and exists again after the reader is re-adopted.
 		w.must(w.RemovePlace(t.Context(), as(Super), Doors, readers[1].DoorID))
 		_, err = w.Adopt(t.Context(), as(Super), w.form(gone), func([]byte) error { return nil })
 		w.must(err)

@@ -13,10 +13,10 @@ import (
 	"latchkey/sync/wire"
 )
 
-// An attempt makes what an act needs, and returns the act.
+// An attempt creates what an act needs, and returns the act.
 type attempt func(w *world) func(ctx context.Context, a Actor) error
 
-// attempts are one way or more to do each act.
+// attempts are the ways to do each act.
 var attempts = map[Act][]attempt{
 	ViewUsers: {
 		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Users(ctx, a, UserQuery{}); return err }),

@@ -40,7 +40,7 @@ func crowded(b *testing.B) *Desk {
 	err = s.Update(b.Context(), func(tx *store.Tx) error {
 		for i := range users {
 			u := &store.User{First: names[random.IntN(500)], Last: names[random.IntN(len(names))], Groups: []string{fmt.Sprint("team-", i%100)}, Created: now}
-			if i%10 == 0 { // visitors, most of them of before
+			if i%10 == 0 { // visitors, most of whose dates have ended
 				u.From, u.Until = now-int64(1+i%900)*3600, now-int64(i%900-100)*3600
 			}
 			u.Name = u.First + " " + u.Last
@@ -63,7 +63,7 @@ func crowded(b *testing.B) *Desk {
 	return New(Options{Site: s})
 }
 
-// BenchmarkCrowd measures what people wait for at a site with 100,000 users.
+// BenchmarkCrowd measures the slowest pages of a site with 100,000 users.
 func BenchmarkCrowd(b *testing.B) {
 	d := crowded(b)
 	// The first page, one in the middle, and searches that find many, few and none.
@@ -90,7 +90,7 @@ func BenchmarkCrowd(b *testing.B) {
 			b.ReportMetric(milliseconds(took[len(took)*9/10]), "ms-90%")
 		})
 	}
-	// Beside Argon2id alone in the same run.
+	// Argon2id alone, for comparison.
 	b.Run("pin", func(b *testing.B) {
 		var whole, alone time.Duration
 		n := 0

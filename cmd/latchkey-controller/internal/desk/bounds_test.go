@@ -19,7 +19,7 @@ func TestRefusedActsAreNotedOneByOneAndThenTogether(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// Another one's are noted beside it.
+	// Another administrator's refusals have their own entry.
 	if err := w.SetKeepDays(t.Context(), as(Editor), 30); !errors.Is(err, ErrNotAllowed) {
 		t.Fatal(err)
 	}
@@ -76,7 +76,7 @@ func TestStrangersWaitInALineThatEndsAndWhoIsKnownGoesPastIt(t *testing.T) {
 	known := here
 	known.Browser = w.owner().Browser
 	for range cap(w.hashing) {
-		w.hashing <- struct{}{} // passwords are looked at slowly
+		w.hashing <- struct{}{} // passwords take long to check
 	}
 	done := make(chan error)
 	try := func(name, password string, from Client) {
@@ -91,7 +91,7 @@ func TestStrangersWaitInALineThatEndsAndWhoIsKnownGoesPastIt(t *testing.T) {
 	for len(w.unknownClients) < cap(w.unknownClients) {
 		time.Sleep(time.Millisecond)
 	}
-	for range 30 { // nothing is counted either
+	for range 30 { // they are not counted as wrong passwords
 		if _, err := w.signIn("Ada Lovelace", secret, here); !errors.Is(err, ErrBusy) {
 			t.Fatal(err)
 		}

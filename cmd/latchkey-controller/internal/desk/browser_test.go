@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// besiege has strangers use up an account's wrong passwords.
+// besiege has strangers enter wrong passwords until the account must wait.
 func (w *world) besiege(name string) {
 	w.t.Helper()
 	var soon *TooSoonError
@@ -35,7 +35,7 @@ func TestStrangersKeepNobodyOutOfABrowserThatIsKnown(t *testing.T) {
 	if session.Browser != known.Browser {
 		t.Error("it is given another token")
 	}
-	// It has a counter of its own, which strangers do not reset.
+	// It has its own counter, which strangers do not reset.
 	for range 5 {
 		if _, err := w.signIn("Ada Lovelace", "wrong password", known); err != ErrWrongSignIn {
 			t.Fatal(err)
@@ -77,7 +77,7 @@ func TestABrowserIsKnownForWhoHasSignedInThereWithTheirPassword(t *testing.T) {
 	if !held(with(owner.Browser)) {
 		t.Error("a browser of before the password changed")
 	}
-	// A token lasts for half a year after the last sign-in.
+	// A token is valid for 180 days after the last sign-in.
 	w.time = w.time.Add(24 * time.Hour)
 	again, err := w.signIn("Ada Lovelace", secret, here)
 	w.must(err)
@@ -103,7 +103,7 @@ func TestTwoAdministratorsOfOneBrowserKeepTheirMarksApart(t *testing.T) {
 	if grace.Browser == ada.Browser {
 		t.Error("a token that she may have been given is hers now")
 	}
-	// Strangers besiege both; the browser has the newest cookie only.
+	// Strangers besiege both accounts; the browser has only the newest cookie.
 	w.besiege("Ada Lovelace")
 	w.besiege("Grace Hopper")
 	var soon *TooSoonError
@@ -122,7 +122,7 @@ func TestTwoAdministratorsOfOneBrowserKeepTheirMarksApart(t *testing.T) {
 			}
 		}
 	}
-	// One's right password gives nothing back of the other's wrong ones.
+	// The right password of one does not reset the counter of the other.
 	wrong := 0
 	for ; wrong < 30; wrong++ {
 		if _, err := w.signIn("Ada Lovelace", "wrong password", browser); errors.As(err, &soon) {
@@ -137,7 +137,7 @@ func TestTwoAdministratorsOfOneBrowserKeepTheirMarksApart(t *testing.T) {
 	if _, err := w.signIn("Grace Hopper", secret, browser); err != nil {
 		t.Error("she is kept out by what was tried at another's:", err)
 	}
-	// Another password of one forgets the browsers of that one only.
+	// A new password of one forgets only the browsers of that one.
 	w.time = w.time.Add(24 * time.Hour)
 	session, err := w.signIn("Ada Lovelace", secret, browser)
 	w.must(err)

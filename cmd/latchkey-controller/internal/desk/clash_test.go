@@ -9,7 +9,7 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
-// guess lets an administrator choose somebody's PIN and says what came of it.
+// guess has an administrator set a user's PIN.
 func (w *world) guess(a Actor, id uint64, digits string) error {
 	_, err := w.SetPIN(w.t.Context(), a, id, chosen(digits))
 	return err
@@ -28,7 +28,7 @@ func TestAfterFiveClashesInADayAnAdministratorGetsOnlyGeneratedPINs(t *testing.T
 			t.Errorf("not noted: %+v", e)
 		}
 	}
-	// From now on whether a chosen PIN is somebody's makes no difference.
+	// From now on any chosen PIN is refused, assigned or not.
 	for _, digits := range []string{"58310274", "61937254"} {
 		err := w.guess(as(Editor), eve, digits)
 		if errors.Is(err, site.ErrPINTaken) || Fields(err)["pin"] != "You have entered 5 unusable PINs or cards today; let the PIN be generated" {
@@ -38,7 +38,7 @@ func TestAfterFiveClashesInADayAnAdministratorGetsOnlyGeneratedPINs(t *testing.T
 	if _, _, err := w.AddUser(t.Context(), as(Editor), UserForm{First: "Eve"}, chosen("61937254"), nil); Fields(err)["pin"] == "" {
 		t.Error("a new user gets a chosen one")
 	}
-	// The others are not concerned, and generated ones go on.
+	// Other administrators and generated PINs are not affected.
 	w.must(w.guess(as(Super), eve, "61937254"))
 	if _, err := w.SetPIN(t.Context(), as(Editor), eve, PIN{Choice: Auto}); err != nil {
 		t.Error(err)
@@ -54,7 +54,7 @@ func TestAfterTwentyClashesInADayTheSiteGivesOnlyGeneratedPINs(t *testing.T) {
 	w.must(w.site.Update(t.Context(), func(tx *store.Tx) error {
 		for i := range maxClashes - 1 {
 			a := as(Editor)
-			a.ID = int64(100 + i) // each has more to spend
+			a.ID = int64(100 + i) // none of them is at their own limit
 			if err := tx.AddAudit(new(auditTarget).audit(w.time, a, SetPIN, store.Clash, "")); err != nil {
 				return err
 			}
@@ -103,7 +103,7 @@ func TestTypedCardsThatAreSomebodysAreCountedAsPINsAre(t *testing.T) {
 			t.Fatalf("clash %d: %v", i, err)
 		}
 	}
-	// From now on whether a typed card is somebody's makes no difference.
+	// From now on any typed card is refused, assigned or not.
 	for _, card := range []string{uid, w.uid()} {
 		if err := w.AddCard(t.Context(), as(Editor), eve, card); Fields(err)["card"] != "You have entered 5 unusable PINs or cards today; have the card read at a reader" {
 			t.Errorf("%v", err)
@@ -112,7 +112,7 @@ func TestTypedCardsThatAreSomebodysAreCountedAsPINsAre(t *testing.T) {
 	if _, _, err := w.AddUser(t.Context(), as(Editor), UserForm{First: "Mallory"}, PIN{}, []string{w.uid()}); Fields(err)["card"] == "" {
 		t.Errorf("with a new user: %v", err)
 	}
-	// Who holds the card goes on, and so does the command line.
+	// Cards that a reader reads, and the command line, are not affected.
 	w.live.card = []byte{4, 9, 9, 9, 9, 9, 9}
 	read, err := w.Enrol(t.Context(), as(Editor), eve, reader)
 	w.must(err)

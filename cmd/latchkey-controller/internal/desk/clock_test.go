@@ -12,7 +12,7 @@ import (
 	"latchkey/sync/wire"
 )
 
-// Ways in which a wall clock is put while something waits for its limit.
+// puts are ways to set the wall clock.
 var puts = map[string]func(*world){
 	"not put":            func(*world) {},
 	"years forward":      func(w *world) { w.put = 10 * 365 * day },
@@ -27,7 +27,7 @@ var puts = map[string]func(*world){
 	},
 }
 
-// restart starts the machine again, in no time.
+// restart restarts the machine, in no time.
 func (w *world) restart() {
 	w.boot += "'"
 	w.started = w.time
@@ -36,7 +36,7 @@ func (w *world) restart() {
 func TestLimitsOfTimeHoldWhicheverWayTheClockIsPut(t *testing.T) {
 	limits := map[string]struct {
 		limit time.Duration
-		// begins lets something begin, and returns how to ask whether it is still so.
+		// begins starts something, and returns a function that says whether it still lasts.
 		begins func(w *world) (still func() bool)
 	}{
 		"a session that nobody uses": {SessionIdle, func(w *world) func() bool {
@@ -128,7 +128,7 @@ func TestTheLimitOfClashesIsOfTheLastDayWhicheverWayTheClockIsPut(t *testing.T) 
 		t.Run(how, func(t *testing.T) {
 			w := newWorld(t)
 			ada, eve := w.user(), w.user()
-			hers, another := w.uid(), w.uid() // cards count as PINs do, and take no stretching
+			hers, another := w.uid(), w.uid() // they count like PINs, but need no Argon2id
 			w.must(w.AddCard(t.Context(), as(Super), ada, hers))
 			for range maxClashesPerAdmin {
 				if err := w.AddCard(t.Context(), as(Editor), eve, hers); err == nil {
@@ -146,7 +146,7 @@ func TestTheLimitOfClashesIsOfTheLastDayWhicheverWayTheClockIsPut(t *testing.T) 
 	}
 }
 
-// told is what is left of the activity, but for what is said of the clock.
+// left returns the activity that was not deleted, without alarms about the clock.
 func (w *world) left() (left []string) {
 	for _, told := range w.told(Query{Limit: 1000}) {
 		if !strings.Contains(told, "clock") {
@@ -200,7 +200,7 @@ func TestNothingIsForgottenForItsAgeWhileTheClockIsInDoubt(t *testing.T) {
 	}
 }
 
-// What came while the clock was ahead is as old as it is.
+// An event that arrived while the clock was ahead does not count as younger.
 func TestWhatCameWhileTheClockWasAheadAgesAsTheRestDoes(t *testing.T) {
 	w := newWorld(t)
 	door := w.reader()
@@ -258,7 +258,7 @@ func TestWhoIsNoOwnerConfirmsNoClock(t *testing.T) {
 	}
 }
 
-// Where no controller runs nobody keeps the time but acts themselves.
+// If no controller runs, only acts advance the site's time.
 func TestTheLimitOfClashesEndsAtTheCommandLineAlone(t *testing.T) {
 	w := newWorld(t)
 	ada, eve := w.user(), w.user()

@@ -21,7 +21,7 @@ func TestRecordsThatAReaderStillHoldsAreNotStillToCome(t *testing.T) {
 		want        uint64
 	}{
 		{journal, 1, 3, 0}, {journal, 1, 5, 2}, {journal, 5, 6, 2}, {journal, 0, 0, 0},
-		{wire.JournalID{99}, 1, 3, 3}, // nothing of it is here
+		{wire.JournalID{99}, 1, 3, 3}, // none of its records has arrived
 	} {
 		w.live.states = []link.ReaderStatus{{ID: id, State: &wire.State{Journal: c.journal, First: c.first, Last: c.last}}}
 		if got := w.look(id).Live.Waiting; got != c.want {

@@ -86,7 +86,7 @@ func TestACardThatWasReadIsTheUsersOnceItsLastDigitsAreConfirmed(t *testing.T) {
 	if err := w.ConfirmCard(t.Context(), as(Editor), dropped.ID, "E580"); Fields(err)["last-four"] == "" {
 		t.Error("dropped:", err)
 	}
-	for field, card := range map[string][]byte{"card": {0x08, 1, 2, 3}, "reader": nil} { // a random one, none
+	for field, card := range map[string][]byte{"card": {0x08, 1, 2, 3}, "reader": nil} { // a random UID, no card
 		w.live.card = card
 		if _, err := w.Enrol(t.Context(), as(Editor), ada, door); Fields(err)[field] == "" {
 			t.Errorf("%s: %v", field, err)

@@ -29,7 +29,7 @@ func TestAnExportHoldsEachEntryOnceAndNoFormulas(t *testing.T) {
 	w.must(w.Export(t.Context(), as(Editor), Query{}, CSV, &buffer))
 	rows, err := csv.NewReader(&buffer).ReadAll()
 	w.must(err)
-	if want := 1 + 1 + 2*exportBatch + 1 + 3; len(rows) != want { // heading, user, entries, a reader and its record, the export itself
+	if want := 1 + 1 + 2*exportBatch + 1 + 3; len(rows) != want { // header, user, audit entries, a reader and its record, the export
 		t.Fatalf("%d rows, not %d", len(rows), want)
 	}
 	for i, row := range rows[1:] {

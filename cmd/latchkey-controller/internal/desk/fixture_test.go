@@ -15,25 +15,25 @@ import (
 	"latchkey/sync/wire"
 )
 
-// A world is a desk with its site, a clock that stands, and a link whose
-// readers answer what the test says.
+// A world is a desk with its site, a clock that the test sets, and readers that answer
+// as the test says.
 type world struct {
 	*Desk
 	t       *testing.T
 	dir     string
-	time    time.Time     // that has passed
-	put     time.Duration // the wall clock is ahead by
-	started time.Time     // when the machine did
-	boot    string        // which start of the machine
+	time    time.Time     // the true time
+	put     time.Duration // how far the wall clock is ahead
+	started time.Time     // when the machine started
+	boot    string        // boot id
 	live    readers
-	n       int // makes names different
+	n       int // makes names unique
 }
 
 // readers answer orders.
 type readers struct {
 	orders []store.Order
-	card   []byte // that is shown when one is asked for; nil: none
-	refuse string // why nothing is carried out; "": it is
+	card   []byte // what a reader reads; nil: no card is shown
+	refuse string // why orders are refused; "": they are not
 	states []link.ReaderStatus
 }
 
@@ -54,14 +54,13 @@ func (r *readers) Order(_ context.Context, o store.Order, card func([]byte) (str
 
 func (r *readers) Readers(context.Context) ([]link.ReaderStatus, error) { return r.states, nil }
 
-// clock is the clocks of the world's machine, where nobody puts the wall clock but
-// the test: by w.put.
+// clock reads the machine's clocks. Only w.put sets the wall clock.
 func (w *world) clock() clock.Reading {
 	wall := w.time.Add(w.put)
 	return clock.Reading{Wall: wall, Boot: w.boot, Since: w.time.Sub(w.started)}
 }
 
-// pass lets time pass, as it passes while the controller runs.
+// pass lets time pass while the controller runs.
 func (w *world) pass(d time.Duration) {
 	w.t.Helper()
 	_, err := w.site.KeepTime(w.t.Context(), w.clock())
@@ -113,7 +112,7 @@ func (w *world) user() uint64 {
 	return id
 }
 
-// uid makes a card that nobody has.
+// uid returns the UID of a card that is not assigned.
 func (w *world) uid() string {
 	w.n++
 	return fmt.Sprintf("04%012X", w.n)
@@ -129,14 +128,14 @@ func (w *world) card() (user, credential uint64) {
 	return id, u.Credentials[0].ID
 }
 
-// board makes a board's request and its fingerprint.
+// board returns a new board's request and its fingerprint.
 func (w *world) board() (signed []byte, fingerprint string) {
 	w.t.Helper()
 	b := boardtest.New(w.t)
 	return b.Signed, b.Fingerprint()
 }
 
-// form fills in the second step of an adoption of a new board.
+// form returns the second step of the adoption of a new board.
 func (w *world) form(reader string) AdoptForm {
 	w.t.Helper()
 	signed, fingerprint := w.board()
@@ -161,11 +160,10 @@ func (w *world) look(id string) *Reader {
 	return r
 }
 
-// cheap is the memory in KiB with which passwords are derived here, where
-// their strength is not the question.
+// cheap is the memory for password derivation, in KiB: tests need no strength.
 const cheap = 64
 
-// newest returns the newest entry of the activity.
+// newest returns the newest event.
 func (w *world) newest() *Event {
 	w.t.Helper()
 	page, err := w.Activity(w.t.Context(), as(Owner), Query{Limit: 1})
@@ -176,7 +174,7 @@ func (w *world) newest() *Event {
 	return page.Events[0]
 }
 
-// check reads everything that the site holds.
+// check checks the whole site.
 func (w *world) check() site.Report {
 	w.t.Helper()
 	report, err := w.site.Check(w.t.Context())

@@ -20,7 +20,7 @@ func TestTheOddsOfGuessingFollowFromPINsReadersAndLimits(t *testing.T) {
 	if o.PerDay != 2*(60+288) || o.Readers != 2 {
 		t.Errorf("%+v", o)
 	}
-	// 696 guesses at a chance of 1,000 in all that are not weak each.
+	// 696 guesses, each right with a chance of 1,000 in all PINs that are not weak.
 	if want := 1 - math.Pow(1-1000.0/pin.Strong, 696); math.Abs(o.Chance-want) > 1e-12 {
 		t.Errorf("%g, not %g", o.Chance, want)
 	}

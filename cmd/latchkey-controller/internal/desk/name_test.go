@@ -35,7 +35,7 @@ func TestANameIsKeptWithoutWhatNobodySees(t *testing.T) {
 		"क\u200cष":                     "कष",
 		"क्\u200cष":                    "क्\u200cष",
 		"A\U0001d173\ufffe\U000e0fffb": "Ab",
-		"A\tb":                         "A\tb", // for the check to refuse
+		"A\tb":                         "A\tb", // a later check refuses it
 		"A\u202eb":                     "A\u202eb",
 		"A\xffb":                       "A\xffb",
 	} {
@@ -47,7 +47,7 @@ func TestANameIsKeptWithoutWhatNobodySees(t *testing.T) {
 
 func TestATidyNameStaysAsItIs(t *testing.T) {
 	some := rapid.SampledFrom([]rune("Ae1 \u0301\u00a0\u3164\u200b\u200c\u200d\ufe0f\u20e3👩\u2764علاक\u094d葛\U000e0100\u180b\u1820\t\u034f"))
-	if got := TidyName("A\u094d\u200c\u3164"); got != "A\u094d" { // the joiner stood before what was left out
+	if got := TidyName("A\u094d\u200c\u3164"); got != "A\u094d" { // the non-joiner stood before a removed character
 		t.Errorf("%+q", got)
 	}
 	rapid.Check(t, func(t *rapid.T) {

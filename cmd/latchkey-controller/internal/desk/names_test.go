@@ -42,9 +42,9 @@ func TestActivityShowsAndFindsTheNamesOfThen(t *testing.T) {
 	}
 	granted := Query{Kind: "granted"}
 	for named, want := range map[string]string{
-		"byron":        was[0],                                                 // of then
-		"lovelace ada": was[0] + "\nGranted: Ada Lovelace at East gate by PIN", // of now: whatever she was called
-		"BABB":         was[1],                                                 // was removed
+		"byron":        was[0],                                                 // the name at that time
+		"lovelace ada": was[0] + "\nGranted: Ada Lovelace at East gate by PIN", // the name now finds earlier events too
+		"BABB":         was[1],                                                 // the user was removed
 		"door of":      was[0] + "\n" + was[1],
 		"east":         "Granted: Ada Lovelace at East gate by PIN",
 	} {
@@ -70,7 +70,7 @@ func TestActivityShowsAndFindsTheNamesOfThen(t *testing.T) {
 	if err := w.Export(t.Context(), as(Editor), Query{Name: "nobody at all"}, CSV, &csv); Fields(err)["person"] == "" || csv.Len() != 0 {
 		t.Errorf("an export of nobody: %v, %q", err, csv.String())
 	}
-	// Names go with the last entry that bears them.
+	// A name is deleted with the last event that has it.
 	w.must(w.site.Update(t.Context(), func(tx *store.Tx) error {
 		later := clock.Steady(w.time.Add(time.Hour).Unix())
 		if err := tx.MarkAge(later); err != nil {

@@ -34,7 +34,7 @@ func TestPlacesAreOnTheReadersScreens(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	before := w.look(id).Policy.Revision
-	w.must(w.EditPlace(t.Context(), as(Super), Hubs, hub, "", renamed("Hall 2"))) // no screen shows it
+	w.must(w.EditPlace(t.Context(), as(Super), Hubs, hub, "", renamed("Hall 2"))) // screens do not show it
 	if w.look(id).Policy.Revision != before {
 		t.Error("a new policy for nothing")
 	}

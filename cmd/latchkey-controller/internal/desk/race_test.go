@@ -9,9 +9,9 @@ import (
 	"latchkey/sync/wire"
 )
 
-// held begins an act that is charged to a throttle, lets it come as far as the
-// derivation of its password, and returns what lets it go on and says what came of
-// it. Meanwhile nobody else's password is derived.
+// held starts an act that is charged to a throttle and stops it before its password is
+// derived. It returns a function that lets it continue, and returns its result. In
+// between no other password can be derived.
 func (w *world) held(by throttle, act func() error) (finish func() error) {
 	w.t.Helper()
 	for range cap(w.hashing) {
@@ -39,7 +39,7 @@ func (w *world) held(by throttle, act func() error) (finish func() error) {
 	}
 }
 
-// recovered is what a recovery leaves: another password, nobody signed in.
+// recovered checks the state after a recovery: a new password, nobody signed in.
 func (w *world) recovered(id int64) {
 	w.t.Helper()
 	w.must(w.site.Update(w.t.Context(), func(tx *store.Tx) error {
@@ -47,8 +47,8 @@ func (w *world) recovered(id int64) {
 	}))
 }
 
-// The owner's password is known to somebody who has signed in with it. While the
-// password is looked at once more, the owner gets the account back.
+// Somebody else knows the Owner's password and has signed in with it. While it is
+// checked once more, the Owner recovers the account.
 func TestWhatIsUnderWayDoesNotOutliveARecovery(t *testing.T) {
 	const other = "another password of mine"
 	for name, test := range map[string]struct {
@@ -109,7 +109,7 @@ func TestAPasswordIsTheSameFromEveryKeyboard(t *testing.T) {
 	if _, err := w.signIn("Ada Lovelace", decomposed, here); err != nil {
 		t.Error(err)
 	}
-	// One from before passwords were normalized.
+	// A password from before passwords were normalized.
 	check, err := w.newPassword(t.Context(), []byte(secret))
 	w.must(err)
 	check[0] = passwordAsTyped

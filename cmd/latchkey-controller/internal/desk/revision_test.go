@@ -15,7 +15,7 @@ func TestWhatNobodyTouchedStaysToTheSecond(t *testing.T) {
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	w.must(err)
 	w.must(w.EditUser(t.Context(), AtCommandLine("root"), id, "", berlin, func(f *UserForm) {
-		// The second of the two half past twos of that night, for half a minute.
+		// 2:30 comes twice that night: half a minute after the second one.
 		f.From, f.Until = "2026-10-25T02:30:17+01:00", "2026-10-25T02:30:47+01:00"
 	}))
 	before := w.person(id)
@@ -58,7 +58,7 @@ func TestAFormThatWasFilledInForSomethingElseWritesNothing(t *testing.T) {
 	} {
 		was := map[string]string{"user": shown.Revision(), "door": door.Revision(), "hub": hub.Revision(), "location": location, "reader": r.PlaceRevision()}[what]
 		n++
-		w.must(send(was)) // the first of two who began with the same
+		w.must(send(was)) // the first of two that edit the same state
 		n++
 		if err := send(was); Fields(err)[what] != "Somebody else has changed this "+what+"; check it again" {
 			t.Errorf("%s: %v", what, err)

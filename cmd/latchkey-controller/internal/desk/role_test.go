@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// may is who may do what, written down a second time from the product's
-// description: O Owner, S Super Admin, E Limited Admin (Can Edit), V (Can View).
+// may says who may do what, independently of the rules: O Owner, S Super Admin, E
+// Limited Admin (Can Edit), V Limited Admin (Can View).
 var may = map[Act]string{
 	ViewUsers: "OSEV", ViewPlaces: "OSEV", ViewReaders: "OSEV", ViewActivity: "OSEV",
 	ViewActs: "OSE",
@@ -38,7 +38,7 @@ func TestEachRoleMayDoWhatItIsFor(t *testing.T) {
 				for _, role := range slices.Backward(Roles()) {
 					do := prepare(w)
 					before := w.check()
-					w.time = w.time.Add(time.Minute) // else refusals are noted together
+					w.time = w.time.Add(time.Minute) // otherwise refusals share an audit entry
 					a := as(role)
 					a.Name = "Eve"
 					err := do(t.Context(), a)

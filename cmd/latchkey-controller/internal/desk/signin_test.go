@@ -18,7 +18,7 @@ const secret = "correct horse battery"
 
 var here = Client{Address: "192.0.2.7", Agent: "browser"}
 
-// owner makes the first Owner and returns their session.
+// owner creates the first Owner and returns their session.
 func (w *world) owner() *Session {
 	w.t.Helper()
 	token, err := w.FirstOwnerLink(w.t.Context())
@@ -120,7 +120,7 @@ func TestSigningInSaysNothingAboutWhoThereIs(t *testing.T) {
 	if err1 != ErrWrongSignIn || err2 != ErrWrongSignIn || err3 != ErrWrongSignIn {
 		t.Error(err1, err2, err3)
 	}
-	// What was typed for a name may have been the password.
+	// The typed name may be a password.
 	if _, err := w.signIn(secret, "Ada Lovelace", here); err != ErrWrongSignIn {
 		t.Error(err)
 	}

@@ -9,8 +9,8 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
-// charge charges a wrong password to throttles, and returns how long to wait
-// if that is refused.
+// charge charges a wrong password to throttles. If that is refused, it returns how
+// long to wait.
 func (w *world) charge(throttles ...throttle) (wait time.Duration) {
 	w.t.Helper()
 	w.must(w.site.Update(w.t.Context(), func(tx *store.Tx) error {
@@ -72,7 +72,7 @@ func TestAThrottleOutlivesTheProgramAndWaitsForTheRightPasswordToo(t *testing.T)
 	if _, err := again.SignIn(t.Context(), "Ada Lovelace", []byte(secret), other); err != nil {
 		t.Fatal(err)
 	}
-	// The account begins anew.
+	// The account's counter starts over.
 	if _, err := w.signIn("Ada Lovelace", "wrong password", other); err != ErrWrongSignIn {
 		t.Error(err)
 	}

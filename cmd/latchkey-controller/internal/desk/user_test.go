@@ -96,7 +96,7 @@ func TestAUsersNewNameAndGroupsReachWhatReadersHold(t *testing.T) {
 	w.must(w.EditUser(t.Context(), as(Editor), id, "", time.UTC, func(f *UserForm) {
 		*f = UserForm{First: "Ada", Last: "Lovelace", Groups: []string{"lab", "staff", "everyone"}, Until: "2026-12-31", Zone: time.UTC}
 	}))
-	after := w.check() // replays the log and compares each credential with what it made
+	after := w.check() // replays the log and compares each credential
 	if after.Revision != before.Revision+2 || after.Credentials != 2 {
 		t.Errorf("%+v, before %+v", after, before)
 	}
@@ -107,7 +107,7 @@ func TestAUsersNewNameAndGroupsReachWhatReadersHold(t *testing.T) {
 	if e := w.newest(); e.Text.String() != "Limited Admin (Can Edit) changed Ada Byron: name from Ada Byron to Ada Lovelace; groups from staff to lab, staff; end from for ever to 2027-01-01 00:00 UTC" {
 		t.Error(e.Text)
 	}
-	// Saved again as it is, it is nothing to tell readers.
+	// Saved without a change, readers get nothing.
 	w.must(w.EditUser(t.Context(), as(Editor), id, "", time.UTC, func(f *UserForm) {
 		*f = UserForm{First: "Ada", Last: "Lovelace", Groups: []string{"staff", "lab"}, Until: "2026-12-31", Zone: time.UTC}
 	}))
@@ -131,7 +131,7 @@ func TestPINsAreGivenChangedAndTakenAndNeverKept(t *testing.T) {
 	if len(u.Credentials) != 1 || u.Credentials[0].Kind != "pin" || u.Credentials[0].By != "Limited Admin (Can Edit)" || !u.PIN {
 		t.Errorf("%+v", u)
 	}
-	// The first is free again, for somebody else.
+	// The first PIN can be assigned again.
 	if _, err := w.SetPIN(t.Context(), as(Editor), w.user(), chosen(string(digits))); err != nil {
 		t.Error(err)
 	}
@@ -146,7 +146,7 @@ func TestPINsAreGivenChangedAndTakenAndNeverKept(t *testing.T) {
 	if _, err := w.SetPIN(t.Context(), as(Editor), id, PIN{Choice: Auto}); !errors.Is(err, ErrNotFound) {
 		t.Error(err)
 	}
-	// Neither PIN is anywhere in the site's files, nor a card's whole number.
+	// The site's files contain neither PIN, and no whole UID.
 	w.must(w.AddCard(t.Context(), as(Owner), w.user(), "04A1B2C3D4E580"))
 	files, err := filepath.Glob(filepath.Join(w.dir, "*"))
 	w.must(err)

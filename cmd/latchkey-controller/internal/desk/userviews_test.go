@@ -28,7 +28,7 @@ func TestSearchFindsWordsOfNameAndGroupByTheirBeginning(t *testing.T) {
 		"hara":     {"Bob O'Hara"},
 		"lukasz":   {"Łukasz Straße"},
 		"strasse":  {"Łukasz Straße"},
-		"da":       nil, // a beginning only
+		"da":       nil, // only a beginning
 		"%":        {"ada Byron", "Ada Lovelace", "Bob O'Hara", "Łukasz Straße", "Zoë Adams"},
 		"' OR 1":   nil,
 	} {
@@ -47,7 +47,7 @@ func TestSearchFindsWordsOfNameAndGroupByTheirBeginning(t *testing.T) {
 func TestUsersAreListedAsPeopleReadNames(t *testing.T) {
 	w := newWorld(t)
 	want := []string{"Ágnes", "Ann Zed", "Anna", "ärger", "Émile", "emily", "Lukas", "Łukasz", "Luke", "Ørsted", "Oscar", "Visitor 2", "Visitor 10", "Zoë"}
-	for i := range want { // not as they are to be listed
+	for i := range want { // in another order than they are listed
 		_, _, err := w.AddUser(t.Context(), as(Owner), UserForm{First: want[(i*5+3)%len(want)]}, PIN{}, nil)
 		w.must(err)
 	}
@@ -132,7 +132,7 @@ func TestUsersAreChosenByHowTheirDatesStandToTheDesksClock(t *testing.T) {
 	check := func(state UserState, search string, want ...string) {
 		t.Helper()
 		var got []string
-		for q := (UserQuery{State: state, Search: search, Limit: 2}); ; { // over several pages
+		for q := (UserQuery{State: state, Search: search, Limit: 2}); ; { // on several pages
 			page, err := w.Users(t.Context(), as(Viewer), q)
 			w.must(err)
 			for _, u := range page.Users {
@@ -160,7 +160,7 @@ func TestUsersAreChosenByHowTheirDatesStandToTheDesksClock(t *testing.T) {
 	check(store.ExpiredUsers, "", "now past", "past", "until soon")
 	check(store.EarlyUsers, "")
 	check(store.ValidUsers, "", "always", "later", "now", "soon")
-	// What is chosen is what is marked.
+	// A filter selects exactly the users with its mark.
 	for _, state := range []UserState{store.ValidUsers, store.ExpiredUsers, store.EarlyUsers} {
 		page, err := w.Users(t.Context(), as(Viewer), UserQuery{State: state})
 		w.must(err)

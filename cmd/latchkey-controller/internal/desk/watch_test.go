@@ -16,7 +16,7 @@ func TestWhatIsOlderThanTheSiteKeepsIsForgottenInAllItsTables(t *testing.T) {
 	w.records(door, &wire.Record{Kind: wire.AccessGranted, By: "card", User: 1})
 	w.must(w.site.AddAlarm(t.Context(), &store.Alarm{Kind: store.LogForeign, At: w.time.UnixMilli(), Text: "old"}))
 	w.pass(60 * day)
-	// By a clock that was never set; it came today.
+	// The reader's clock was never set; the record arrived today.
 	w.records(door, &wire.Record{Kind: wire.DoorOpened, Time: 1000})
 	w.user()
 	count := func() (n int) {
@@ -43,7 +43,7 @@ func TestWhatIsOlderThanTheSiteKeepsIsForgottenInAllItsTables(t *testing.T) {
 	w.must(w.SetKeepDays(t.Context(), as(Owner), 1))
 	w.pass(2 * day)
 	w.must(w.Prune(t.Context()))
-	if got := w.told(Query{}); len(got) != 2 || !strings.Contains(strings.Join(got, ""), "added User") { // acts are kept for longer
+	if got := w.told(Query{}); len(got) != 2 || !strings.Contains(strings.Join(got, ""), "added User") { // acts are kept longer
 		t.Errorf("%q", got)
 	}
 }
@@ -51,7 +51,7 @@ func TestWhatIsOlderThanTheSiteKeepsIsForgottenInAllItsTables(t *testing.T) {
 func TestHoursCountADoorsEntries(t *testing.T) {
 	w := newWorld(t)
 	front, back := w.reader(), w.reader()
-	w.must(w.MoveReader(t.Context(), as(Owner), back, "", w.look(front).DoorID)) // a door with two readers
+	w.must(w.MoveReader(t.Context(), as(Owner), back, "", w.look(front).DoorID)) // one door with two readers
 	minutes := func(m int) int64 { return w.time.Add(time.Duration(m) * time.Minute).UnixMilli() }
 	w.records(front,
 		&wire.Record{Kind: wire.AccessGranted, User: 1, Time: minutes(-24 * 60)}, // too old

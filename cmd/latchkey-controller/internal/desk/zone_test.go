@@ -12,7 +12,7 @@ import (
 func TestATimeIsReadInTheSitesZoneUnlessItSaysAnother(t *testing.T) {
 	w := newWorld(t)
 	w.must(w.SetZone(t.Context(), as(Owner), "Europe/Zurich"))
-	for _, c := range []struct{ from, until, is string }{ // is: by UTC, or what is wrong
+	for _, c := range []struct{ from, until, is string }{ // is: in UTC, or the error
 		{"2026-12-01T00:00", "", "2026-11-30 23:00 -"},
 		{"2026-12-01 00:00", "", "2026-11-30 23:00 -"},
 		{"2026-12-01", "2026-12-31", "2026-11-30 23:00 - 2026-12-31 23:00"},
@@ -80,7 +80,7 @@ func TestDatesAreSaidForEachZoneInWhichTheUserCanOpenADoor(t *testing.T) {
 	w.must(w.SetZone(t.Context(), as(Owner), "Europe/Zurich"))
 	for door, c := range map[string]struct{ zone, group string }{
 		"Office": {"Europe/Zurich", wire.Everyone},
-		"Depot":  {"Europe/Berlin", wire.Everyone}, // whose clocks are alike
+		"Depot":  {"Europe/Berlin", wire.Everyone}, // its clocks show the same time
 		"Lobby":  {"America/New_York", wire.Everyone}, "Garage": {"America/New_York", "staff"}, "Roof": {"America/New_York", "staff"}, "Shed": {"America/New_York", "staff"}, "Vault": {"America/New_York", "staff"},
 		"Shop": {"Asia/Tokyo", "staff"}, "Attic": {"Asia/Seoul", "cleaners"},
 		"Annex": {"Africa/Algiers", wire.Everyone}, // an hour behind in summer
