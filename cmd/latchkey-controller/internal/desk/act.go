@@ -47,7 +47,7 @@ func (d *Desk) act(ctx context.Context, a Actor, act Act, target *auditTarget, r
 	if err := target.check(); err != nil {
 		return err
 	}
-	if err := a.Refusal(act); errors.Is(err, ErrSignInAgain) { // it is asked for, not refused, and that takes no disk
+	if err := a.Refusal(act); errors.Is(err, ErrSignInAgain) { // not a refusal, so not audited
 		return err
 	}
 	now := d.now()
@@ -59,7 +59,7 @@ func (d *Desk) act(ctx context.Context, a Actor, act Act, target *auditTarget, r
 			}
 			return run(tx, now)
 		})
-		if errors.Is(failed, ErrSignInAgain) { // not a refusal
+		if errors.Is(failed, ErrSignInAgain) {
 			return nil
 		}
 		steady, err := d.steady(tx)

@@ -71,8 +71,7 @@ func (t Text) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 // A Kind is a choice in the activity filter.
 type Kind struct{ Key, Title string }
 
-// Kinds are the choices of Query.Kind: "granted", "denied", "lockout", "door",
-// "reader", "admin", "alarm".
+// Kinds returns the choices of Query.Kind.
 func Kinds() []Kind {
 	return []Kind{
 		{"granted", "Granted"}, {"denied", "Denied"}, {"lockout", "Lockouts"}, {"door", "Door"},

@@ -1,6 +1,6 @@
-// Package desk holds all acts of administrators, for the console and the command
-// line. It checks the right, does the act, and audits who did what to whom, in one
-// transaction.
+// Package desk is all that administrators see and do, for the console, the control
+// socket and the command line. An act checks the right, runs, and is audited with who
+// did what to whom, in one transaction.
 //
 // Texts for people are in English and ready for display. The caller chooses the time
 // zone.

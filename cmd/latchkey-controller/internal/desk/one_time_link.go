@@ -43,10 +43,10 @@ func (d *Desk) FirstOwnerLink(ctx context.Context) (token string, err error) {
 	return token, err
 }
 
-// OwnerLink returns the token of a new one-time link for setting an Owner's password:
-// of the named Owner, or else the first; without an Owner, it creates the first. It
-// is only for the command line, which lets whoever has the directory in again. Using
-// the link also ends the wait after wrong passwords.
+// OwnerLink returns the token of a new one-time link for setting the password of the
+// named Owner, or else of the first; without an Owner, the link creates the first. Only
+// the command line may do this: whoever has the directory owns the site. Using the link
+// also ends the wait after wrong passwords.
 func (d *Desk) OwnerLink(ctx context.Context, a Actor, name string) (token string, err error) {
 	if a.Via != CommandLine {
 		return "", ErrNotAllowed

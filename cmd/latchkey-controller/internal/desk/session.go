@@ -124,10 +124,7 @@ func (d *Desk) SignOut(ctx context.Context, token string) error {
 		if err != nil {
 			return err
 		}
-		if err := tx.EndSession(row.Hash); err != nil {
-			return err
-		}
-		return tx.AddAudit(new(auditTarget).audit(d.now(), session.Actor, actSignOut, store.Done, ""))
+		return errors.Join(tx.EndSession(row.Hash), tx.AddAudit(new(auditTarget).audit(d.now(), session.Actor, actSignOut, store.Done, "")))
 	})
 }
 
@@ -138,9 +135,6 @@ func (d *Desk) SignOutElsewhere(ctx context.Context, token string) error {
 		if err != nil {
 			return err
 		}
-		if err := tx.EndSessions(row.Admin, row.Hash); err != nil {
-			return err
-		}
-		return tx.AddAudit(new(auditTarget).audit(d.now(), session.Actor, actSignOut, store.Done, "everywhere else"))
+		return errors.Join(tx.EndSessions(row.Admin, row.Hash), tx.AddAudit(new(auditTarget).audit(d.now(), session.Actor, actSignOut, store.Done, "everywhere else")))
 	})
 }

@@ -208,12 +208,11 @@ func (d *Desk) ChangePassword(ctx context.Context, token string, old, new []byte
 		if _, err := unchanged(tx, admin); err != nil {
 			return err
 		}
-		if err := tx.SetPassword(id, d.site.Seal(sealedPassword, id, check)); err != nil {
-			return err
-		}
-		if err := errors.Join(tx.EndSessions(id, hashToken(token)), tx.ForgetBrowsers(id, hashToken(from.Browser))); err != nil {
-			return err
-		}
-		return tx.AddAudit((&auditTarget{subject: session.Actor.Name}).audit(d.now(), session.Actor, actPassword, store.Done, ""))
+		return errors.Join(
+			tx.SetPassword(id, d.site.Seal(sealedPassword, id, check)),
+			tx.EndSessions(id, hashToken(token)),
+			tx.ForgetBrowsers(id, hashToken(from.Browser)),
+			tx.AddAudit((&auditTarget{subject: session.Actor.Name}).audit(d.now(), session.Actor, actPassword, store.Done, "")),
+		)
 	})
 }
