@@ -43,7 +43,6 @@ type Event struct {
 	Number   uint64    `json:"number,omitempty"` // of the record in its journal
 
 	Word     string         `json:"-"` // for the chip: "Granted"
-	Wrong    int            `json:"-"` // wrong PINs in a row
 	Lockout  bool           `json:"-"` // it locked out PIN entry: an unlock may be offered
 	DoorZone *time.Location `json:"-"` // the door's time zone if its clocks showed another time than the site's; otherwise nil
 }
