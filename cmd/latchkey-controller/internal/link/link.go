@@ -108,11 +108,17 @@ const fetchWorkers, fetchesEach = 4, 16
 
 // Run runs the link until ctx ends or the database fails.
 func (l *Link) Run(ctx context.Context) error {
-	if err := l.begin(ctx); ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		return nil // it was stopped before it had begun
-	} else if err != nil {
-		return err
+	err := l.begin(ctx)
+	if err == nil {
+		err = l.run(ctx)
 	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil // it was stopped while it began
+	}
+	return err
+}
+
+func (l *Link) run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	changed := make(chan struct{}, 1) // the database has
 	group.Go(func() error { return l.o.Site.Watch(ctx, func() error { signal(changed); return nil }) })
