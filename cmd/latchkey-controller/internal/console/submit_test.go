@@ -77,6 +77,13 @@ func TestOfTwoQuickSubmissionsOneAdds(t *testing.T) {
 	}
 }
 
+func TestAWrongPasswordInAFormThatAsksForNoneIsNoFailureOfTheController(t *testing.T) {
+	w := small(t)
+	w.visitor(desk.Owner).post("/users/1/remove", "password", "not this one").shows(t, http.StatusUnprocessableEntity, "This was not done")
+	_, err := w.desk.User(t.Context(), owner, 1)
+	w.must(err)
+}
+
 func TestAFormThatWasRefusedIsSentAgain(t *testing.T) {
 	w := small(t)
 	b := w.visitor(desk.Owner)

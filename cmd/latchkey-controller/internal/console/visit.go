@@ -200,7 +200,7 @@ func (c *Console) fail(w http.ResponseWriter, r *http.Request, v *visit, err err
 		c.sorry(w, r, v, http.StatusBadRequest, "Invalid form", sentence(err.Error()))
 	case errors.As(err, &tooBig):
 		c.sorry(w, r, v, http.StatusRequestEntityTooLarge, "This is too large", fmt.Sprintf("At most %d KiB can be sent here.", tooBig.Limit>>10))
-	case desk.Fields(err) != nil:
+	case desk.Fields(err) != nil, errors.Is(err, errWrong):
 		c.sorry(w, r, v, http.StatusUnprocessableEntity, "This was not done", sentence(err.Error()))
 	case r.Context().Err() != nil: // the client has gone
 	default:
