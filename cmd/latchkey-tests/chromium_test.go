@@ -49,6 +49,9 @@ func (r *testReader) opensByTaps(ctx context.Context, pin string) {
 		if opened {
 			return
 		}
+		if wrong := r.status()["wrong"].(float64); wrong > 0 {
+			r.t.Fatalf("eight taps gave another PIN\n%s", r.log.String())
+		}
 	}
 	r.t.Fatalf("five times a PIN was tapped in vain\n%s", r.log.String())
 }
