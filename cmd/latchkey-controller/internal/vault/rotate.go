@@ -16,6 +16,9 @@ const nextFile = KeyFile + ".next"
 // Next makes a new storage key and stores it beside the one in use, durably, in place of
 // one that an interrupted change left. Promote puts it into use.
 func Next(dir string) (*Vault, error) {
+	if err := durable.Tidy(dir); err != nil {
+		return nil, fmt.Errorf("make storage key: %w", err)
+	}
 	if err := writeKey(filepath.Join(dir, nextFile)); err != nil {
 		return nil, err
 	}

@@ -2,6 +2,8 @@ package vault
 
 import (
 	"bytes"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -100,5 +102,19 @@ func TestAMissingOrDamagedKeySaysSo(t *testing.T) {
 	}
 	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "damaged") {
 		t.Errorf("short: %v", err)
+	}
+}
+
+func TestANewKeyTidiesAwayUnfinishedOnes(t *testing.T) {
+	dir := private(t)
+	unfinished := filepath.Join(dir, nextFile+".new-1")
+	if err := os.WriteFile(unfinished, make([]byte, 32), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Next(dir); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(unfinished); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
 	}
 }
