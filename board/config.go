@@ -32,8 +32,7 @@ type Config struct {
 type SimConfig struct {
 	Listen string       `toml:"listen"` // loopback address and port of the page
 	Cards  []CardConfig `toml:"cards"`  // cards to choose from on the page
-	// Panel is the display controller: "ili9341" (240x320, if empty), "st7789"
-	// (240x320) or "st7796" (320x480).
+	// Panel is the display controller, as sim.PanelOptions.Model.
 	Panel string `toml:"panel"`
 	// Rotation is how far the module is turned counter-clockwise at the door, in
 	// degrees: 0, 90, 180 or 270. At 90 and 270 the screen is in landscape.

@@ -10,7 +10,7 @@ import (
 
 // PanelOptions say which display is fitted and how.
 type PanelOptions struct {
-	// Model is the display controller: "ili9341" (if empty), "st7789" or "st7796".
+	// Model is the display controller, a name in panelModels; empty: "ili9341".
 	Model string
 	// Rotation is how far the module is turned counter-clockwise at the door,
 	// in degrees: 0, 90, 180 or 270. It turns what Screen shows and what Touch

@@ -3,12 +3,14 @@ package tests
 import (
 	"fmt"
 	"testing"
+
+	"latchkey/keypad/panel"
 )
 
 func TestAPINIsTypedOnEveryPanelHoweverItIsMounted(t *testing.T) {
 	t.Parallel()
 	site := adaAndBob(t)
-	for i, model := range []string{"ili9341", "st7789", "st7796"} {
+	for i, model := range panel.Models() {
 		rotation := 90 * (i + 1) // each another one than upright
 		t.Run(fmt.Sprintf("%s turned %d", model, rotation), func(t *testing.T) {
 			reader := site.adopt(t, "front-door")
