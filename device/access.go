@@ -6,8 +6,8 @@ import (
 	"latchkey/sync/wire"
 )
 
-// access says why a credential may not open the door at a time; "" if it may.
-// Without a trusted clock only what is bound to no time may.
+// access returns why a credential may not open the door now; "": it may.
+// Without a trusted clock, only access without dates and schedule is allowed.
 func (p Policy) access(c *wire.Credential, now Now) wire.Reason {
 	if reason := validity(c, now); reason != "" {
 		return reason
@@ -29,7 +29,7 @@ func (p Policy) access(c *wire.Credential, now Now) wire.Reason {
 	return reason
 }
 
-// validity says why a credential's own dates forbid it to open.
+// validity returns why a credential's own dates do not allow access; "": they do.
 func validity(c *wire.Credential, now Now) wire.Reason {
 	switch {
 	case c.From == 0 && c.Until == 0:
@@ -44,7 +44,7 @@ func validity(c *wire.Credential, now Now) wire.Reason {
 	return ""
 }
 
-// pulse returns how long the strike is on for a credential.
+// pulse returns how long a credential unlocks the strike.
 func (p Policy) pulse(c *wire.Credential) time.Duration {
 	if c.Extended {
 		return time.Duration(p.policy.Extended) * time.Second

@@ -6,10 +6,10 @@ import (
 	"latchkey/sync/wire"
 )
 
-// answerWithin is how long the worker has for an answer.
+// answerWithin is the worker's time limit for an answer.
 const answerWithin = 10 * time.Second
 
-// attempt is the PIN entry that is on its way, Durable.Pending.
+// attempt is the PIN entry in progress, Durable.Pending.
 type attempt struct {
 	state    attemptState
 	batch    uint64        // the append that charges it
@@ -23,9 +23,9 @@ type attemptState uint8
 
 const (
 	attemptIdle     attemptState = iota
-	attemptStoring               // neither Stored nor Identified is in
-	attemptCharged               // Stored is in
-	attemptAnswered              // Identified is in, and not looked at
+	attemptStoring               // waits for Stored and Identified
+	attemptCharged               // waits for Identified
+	attemptAnswered              // waits for Stored; the outcome is not used before
 )
 
 func (t *turn) presented(kind wire.CredentialKind) {
@@ -39,7 +39,7 @@ func (t *turn) presented(kind wire.CredentialKind) {
 	}
 }
 
-// presentPIN charges a PIN entry, if PIN may be used, and has it looked up.
+// presentPIN charges a PIN entry and starts its look-up, if PIN can be used.
 func (t *turn) presentPIN() {
 	reason := t.pinReason()
 	if reason == "" && t.durable.Pending != 0 {
@@ -57,7 +57,7 @@ func (t *turn) presentPIN() {
 	t.notice = notice{}
 }
 
-// pinReason says why no PIN can be used; "" if one can.
+// pinReason returns why no PIN can be used; "": one can.
 func (r *Reader) pinReason() wire.Reason {
 	switch policy := r.policy.policy; {
 	case policy == nil:
@@ -106,7 +106,8 @@ func (t *turn) identifiedPIN(e Identified) {
 	t.attempt.state = attemptAnswered
 }
 
-// charged takes note that the charge is stored, or takes it back unseen.
+// charged handles the journal's answer to the charge: an attempt whose charge
+// was not stored is taken back, whatever its outcome.
 func (t *turn) charged(fault string) {
 	switch {
 	case fault != "":
@@ -118,7 +119,7 @@ func (t *turn) charged(fault string) {
 	}
 }
 
-// decide looks at the outcome of an attempt whose charge is stored.
+// decide acts on the outcome of an attempt whose charge is stored.
 func (t *turn) decide() {
 	c := t.attempt.credential
 	switch outcome := t.attempt.outcome; {
@@ -145,7 +146,7 @@ func (t *turn) decide() {
 	t.deny("")
 }
 
-// endAttempt ends the attempt that is on its way, before its last record.
+// endAttempt ends the attempt in progress, before its last record.
 func (t *turn) endAttempt(outcome Outcome, granted bool) {
 	t.decided = Decided{Seq: t.durable.Pending, Outcome: outcome, Granted: granted}
 	t.attempt = attempt{}
@@ -161,8 +162,8 @@ func (t *turn) takeBack(outcome Outcome, reason wire.Reason, c *wire.Credential)
 	t.record(r)
 }
 
-// expireAttempt counts an attempt without an answer as unknown. If it is the
-// journal that did not answer, records cannot be stored.
+// expireAttempt counts an attempt without an answer as unknown. If the journal
+// has not answered, it counts as failed.
 func (t *turn) expireAttempt() {
 	if !t.over(t.attempt.deadline) {
 		return
@@ -175,7 +176,7 @@ func (t *turn) expireAttempt() {
 	t.deny("")
 }
 
-// failure says why an outcome is neither known nor unknown.
+// failure returns the reason for an outcome that is neither known nor unknown.
 func failure(outcome Outcome) wire.Reason {
 	switch outcome {
 	case KeyFailed:

@@ -2,8 +2,7 @@ package device
 
 import "latchkey/sync/wire"
 
-// holds notes the position that the cache holds. It records one above all that were ever
-// applied; one below them is damage.
+// holds takes the cache's position, and records it if it is above all earlier ones.
 func (t *turn) holds(held wire.Position) {
 	t.held = held
 	highest := t.durable.Held()
@@ -13,8 +12,8 @@ func (t *turn) holds(held wire.Position) {
 	t.compare()
 }
 
-// compare records when credentials or policy become older than those once held, and when
-// they no longer are.
+// compare records when credentials or policy fall behind the highest ever held, and when
+// they have caught up.
 func (t *turn) compare() {
 	behind := t.durable.Held().Above(t.held)
 	if p := t.policy.policy; p != nil && p.Revision < t.durable.PolicyRevision {
@@ -35,14 +34,14 @@ func (t *turn) compare() {
 	t.note(r)
 }
 
-// adopt compares what a start found with the durable state. If another site has adopted
-// the reader, it forgets the one before.
+// adopt compares the start with the durable state. If another site has adopted the
+// reader, it drops the state that came from the previous one.
 func (t *turn) adopt(start Start) {
 	if start.Replaced || start.Site != t.durable.Site {
-		if t.durable.HoldRunning != 0 { // what the one before ordered
+		if t.durable.HoldRunning != 0 { // ordered by the previous site
 			t.endHold(wire.Record{Reason: wire.ReasonRestart})
 		}
-		if start.Site == t.durable.Site { // another controller's, with the same id
+		if start.Site == t.durable.Site { // another controller with the same site id
 			t.record(wire.Record{Kind: wire.Adopted})
 		}
 		r := wire.Record{Kind: wire.Adopted, Site: start.Site, Epoch: start.Held.Epoch, Revision: start.Held.Revision, Hash: start.Held.Hash}

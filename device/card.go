@@ -6,27 +6,25 @@ import (
 	"latchkey/sync/wire"
 )
 
-// After patience unknown cards in a row the next one is read only after
-// firstWait, which doubles up to lastWait. A card that opens ends the row, and one
-// that is known but may not open does not: whoever has an old card could try others'
-// numbers without end.
+// After patience unknown cards in a row, the next one is read only after
+// firstWait, which doubles up to lastWait. Only a granted card ends the row:
+// otherwise somebody with an expired card could try card numbers without limit.
 const (
 	patience  = 5
 	firstWait = 2 * time.Second
 	lastWait  = 10 * time.Second
 )
 
-// card is what the reader knows of the cards that are shown to it.
+// card is the state of card reading.
 type card struct {
 	seq      uint64        // the newest Identify
-	deadline time.Duration // until when its answer counts; 0: none is awaited
+	deadline time.Duration // end of the wait for its answer; 0: none is awaited
 
-	unknown uint8         // unknown cards in a row, counted up to where the wait is longest
-	wait    time.Duration // until when no card is read; 0: they are
+	unknown uint8         // unknown cards in a row, counted up to the longest wait
+	wait    time.Duration // end of the wait before the next card; 0: none
 }
 
-// presentCard has a card looked up, or handed to the controller if it asked
-// for one.
+// presentCard has the worker look a card up, or seal it for an enrolment.
 func (t *turn) presentCard() {
 	if t.card.deadline != 0 {
 		t.forgets = append(t.forgets, Forget{wire.Card})
@@ -51,7 +49,7 @@ func (t *turn) presentCard() {
 	t.identifies = append(t.identifies, identify)
 }
 
-// cardReason says why no card can be used; "" if one can.
+// cardReason returns why no card can be used; "": one can.
 func (r *Reader) cardReason() wire.Reason {
 	switch policy := r.policy.policy; {
 	case policy == nil:
@@ -72,7 +70,7 @@ func (r *Reader) cardReason() wire.Reason {
 	return ""
 }
 
-// identifiedCard opens the door to a card that may open it now.
+// identifiedCard grants or denies a card with the worker's answer.
 func (t *turn) identifiedCard(e Identified) {
 	if t.card.deadline == 0 || e.Seq != t.card.seq {
 		return
@@ -104,7 +102,7 @@ func (t *turn) identifiedCard(e Identified) {
 	}
 }
 
-// unknownCard makes the next card wait, if there were too many.
+// unknownCard counts an unknown card, and delays the next one after too many.
 func (t *turn) unknownCard() {
 	t.card.unknown = min(t.card.unknown+1, patience+3)
 	if t.card.unknown >= patience {
@@ -112,8 +110,8 @@ func (t *turn) unknownCard() {
 	}
 }
 
-// denyCard denies a card. Of whom a card belongs to that does not open is on record each
-// time, whatever else was shown before.
+// denyCard denies a card. Each denial of a known card is recorded; those of unknown cards
+// may be collapsed.
 func (t *turn) denyCard(r wire.Record) {
 	r.Kind, r.By = wire.AccessDenied, wire.ByCard
 	if r.Credential != 0 {
@@ -124,7 +122,7 @@ func (t *turn) denyCard(r wire.Record) {
 	t.deny(r.Reason)
 }
 
-// expireCard gives up on an answer, and on the wait for the next card.
+// expireCard ends the wait for an answer, and the wait before the next card.
 func (t *turn) expireCard() {
 	if t.over(t.card.wait) {
 		t.card.wait = 0
@@ -140,7 +138,7 @@ func (t *turn) expireCard() {
 	t.denyCard(wire.Record{Reason: wire.ReasonNoAnswer})
 }
 
-// cardWorks says why no card is read; "" if one is.
+// cardWorks returns why no card is read; "": cards are read.
 func (r *Reader) cardWorks() wire.Reason {
 	if reason := r.cardReason(); reason != "" {
 		return reason

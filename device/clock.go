@@ -2,23 +2,22 @@ package device
 
 import "latchkey/sync/wire"
 
-// stepAbove is how far, in milliseconds, a trusted clock moves in one go before
-// that is recorded.
+// stepAbove is the largest step of a trusted clock, in milliseconds, that is not
+// recorded.
 const stepAbove = 60_000
 
-// clock is what the reader knows of the wall clock. Schedules and dates go by
-// Now alone, so they follow a step at once; pulses, waits and guesses never
-// look at it.
+// clock is the reader's knowledge of the wall clock. Schedules and dates use Now
+// only, so they follow a step at once. Pulses, waits and guesses never use it.
 type clock struct {
 	trusted bool  // Now.Trusted, as of the newest event
-	known   bool  // it was, in this start
-	offset  int64 // milliseconds from Now.Monotonic to Now.Wall when it was last
+	known   bool  // it was trusted before in this start
+	offset  int64 // milliseconds from Now.Monotonic to Now.Wall when last trusted
 	before  int64 // Durable.Time at the start
 }
 
-// readClock records that the clock is trusted, or no longer is, and that it was
-// set forward or back by more than a minute. How long the reader was off nobody
-// knows: a start can tell a step back only.
+// readClock records when the clock becomes trusted or untrusted, and when it
+// steps by more than stepAbove. At a start only a step back can be detected,
+// because the time that the reader was off is unknown.
 func (t *turn) readClock() {
 	c := &t.clock
 	if t.now.Trusted != c.trusted {

@@ -7,19 +7,18 @@ import (
 	"latchkey/sync/wire"
 )
 
-// A bucket is what is counted together: records of a kind, of them those with a
-// reason or about a subject, or, with neither, the rest.
+// A bucket is a set of records that are counted together: those of a kind with a
+// reason or a subject, or with neither the rest of that kind.
 type bucket struct {
 	kind wire.RecordKind
 	of   string
 }
 
-// collapsible are the buckets of what anybody can cause without a right. Grants,
-// charges, lockouts, denials of known credentials and what became of an order that was
-// newly signed are not among them. What a stranger can cause at will (unknown cards, a
-// contact that flaps, messages that a broker makes up) shares no bucket with what must
-// not drown in it. Of tamper, which is an alarm, what the switch says in the end is
-// recorded besides: see untold.
+// collapsible are the buckets of events that anybody can cause without a right. Grants,
+// charges, lockouts, denials of known credentials and outcomes of newly signed orders
+// are always recorded. Events that a stranger can cause at will (unknown cards, a
+// flapping contact, messages forged by a broker) have buckets of their own, so that they
+// hide nothing else. The last state of the tamper switch is always recorded: see untold.
 var collapsible = [...]bucket{
 	{wire.AccessDenied, string(wire.ReasonUnknown)}, {wire.AccessDenied, ""},
 	{wire.PINRefused, string(wire.ReasonLockout)}, {wire.PINRefused, ""},
@@ -39,7 +38,7 @@ var collapsible = [...]bucket{
 func bucketOf(r wire.Record) int {
 	of := string(r.Reason)
 	if r.Kind == wire.AccessDenied && r.Reason == wire.ReasonWait {
-		of = string(wire.ReasonUnknown) // it waits for those
+		of = string(wire.ReasonUnknown) // unknown cards caused the wait
 	}
 	if r.Kind == wire.MessageRefused || r.Kind == wire.HealthChanged {
 		of = r.Subject
@@ -50,10 +49,10 @@ func bucketOf(r wire.Record) int {
 	return slices.Index(collapsible[:], bucket{r.Kind, ""})
 }
 
-// collapsed is what happened lately, bucket by bucket.
+// collapsed counts the last minute's events by bucket.
 type collapsed [len(collapsible)]wire.Minute
 
-// note records what needs no right, or only counts it, and says which.
+// note records an event of a bucket, or only counts it. It returns whether it was recorded.
 func (t *turn) note(r wire.Record) bool {
 	if !t.collapsed[bucketOf(r)].Tell(t.elapsed) {
 		return false
@@ -73,7 +72,7 @@ func (c *collapsed) end() time.Duration {
 	return first
 }
 
-// expireCollapsed records what was only counted, minute by minute.
+// expireCollapsed records the counts of buckets whose minute is over.
 func (t *turn) expireCollapsed() {
 	for i, in := range t.collapsed {
 		if !t.over(in.End()) {

@@ -7,19 +7,17 @@ import (
 	"latchkey/sync/wire"
 )
 
-// blinkFor is how long a reader shows which one it is.
+// blinkFor is how long a reader identifies itself by light and sound.
 const blinkFor = 10 * time.Second
 
-// commands are the ids of the last commands. A nonce is at most a minute old
-// and of this start, so what is no longer in here is refused before it gets
-// here.
+// commands are the ids of the last commands. Sync refuses older ones, whose
+// nonces are from before this start or more than a minute old.
 type commands struct {
 	ids  [16]wire.CommandID
 	next uint8
 }
 
-// first says whether a command is seen for the first time. The zero id is not
-// one.
+// first returns whether a command is new, and remembers it. The zero id is invalid.
 func (c *commands) first(id wire.CommandID) bool {
 	if id == (wire.CommandID{}) || slices.Contains(c.ids[:], id) {
 		return false
@@ -68,13 +66,13 @@ func (t *turn) commandDone(c wire.Command) {
 	t.record(wire.Record{Kind: wire.CommandDone, Command: c.ID, Order: c.Order, Who: c.By})
 }
 
-// refuseCommand answers an order that only the controller can have given just now.
+// refuseCommand records the refusal of an order that the controller has just given.
 func (t *turn) refuseCommand(c wire.Command, reason wire.Reason) {
 	t.record(wire.Record{Kind: wire.CommandRefused, Command: c.ID, Order: c.Order, Who: c.By, Reason: reason})
 }
 
-// refused records a message that never became an event of its own: a broker can bring an
-// old order again and again.
+// refused records a message that sync refused. It may be collapsed, because a broker can
+// repeat an old order at will.
 func (t *turn) refused(e Refused) {
 	reason := wire.Reason(clip(string(e.Reason)))
 	if c := e.Command; c != nil {

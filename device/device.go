@@ -1,12 +1,12 @@
-// Package device is the reader's brain: events go in, actions come out. It
-// decides by itself, from what it is told, whether the door opens.
+// Package device is the reader's state machine: events go in, actions come out.
+// It decides, from these events alone, whether the door opens.
 //
 // It does no I/O, reads no clock and starts no goroutine: the time travels in
 // the call, and one loop (in cmd/latchkeyd) owns the Reader, hands it one event
 // at a time and carries its actions out in order. It never sees a digit of a
 // PIN nor a card's identifier.
 //
-// Durable is the state that must not be lost: the records of the journal add up to it.
+// Durable is the state that must not be lost. Replaying the journal's records restores it.
 // A start applies them with Durable.Apply and passes the result to New.
 package device
 
@@ -16,23 +16,23 @@ import (
 	"latchkey/sync/wire"
 )
 
-// Reader is the brain of one reader. One goroutine owns it. It is comparable:
-// two equal Readers answer the same events with the same actions.
+// Reader is the state machine of one reader. One goroutine owns it. It is
+// comparable: equal Readers answer the same events with the same actions.
 //
-// A PIN entry goes this way; "charged" is Durable.Pending, the rest is known
-// only while the reader runs:
+// The states of a PIN entry; "charged" is Durable.Pending, the others are lost
+// in a restart:
 //
 //	             Presented{PIN}
 //	             Append(attempt.started), Identify
 //	idle ------------------------------------> storing
 //	 ^                                          |    |
 //	 |                            Stored        |    | Identified
-//	 |<- not stored: taken back --------------- |    | (kept, not looked at)
+//	 |<- not stored: taken back --------------- |    | (kept, not used yet)
 //	 |                                          v    v
 //	 |                                     charged  answered
 //	 |                           Identified |            | Stored
 //	 |                                      v            v
-//	 |                                     the outcome is looked at
+//	 |                                     the outcome is used
 //	 |   10 s without an answer                 |
 //	 |   (storing, charged, answered):          |
 //	 |   unknown                                |
@@ -76,9 +76,9 @@ type Reader struct {
 	strike     strike
 	door       door
 	tamper     bool
-	tamperTold bool // what the newest record says of it
+	tamperTold bool // tamper as last recorded
 	notice     notice
-	blink      time.Duration // until when the reader shows which one it is; 0: it does not
+	blink      time.Duration // end of the reader's identification by light and sound; 0: none
 
 	journal   journal
 	parts     Parts
@@ -91,31 +91,29 @@ type Reader struct {
 	state State // as last reported
 }
 
-// Start is what a reader begins with, besides its durable state.
+// Start is a reader's configuration at its start, in addition to its durable state.
 type Start struct {
 	Reader      string        // its id
 	Version     string        // of the program
 	Fingerprint string        // of its request for adoption
 	Site        wire.SiteID   // that has adopted it; zero: none yet
-	Replaced    bool          // that site replaced another one, which has no authority any more
+	Replaced    bool          // the site has replaced another one, whose authority has ended
 	Policy      Policy        // in force; the zero value: none
 	Held        wire.Position // what the cache has
 
-	// NoPIN and NoCards say what this board is without: a screen to type on, a card
-	// reader.
+	// NoPIN and NoCards say that the board has no touchscreen, or no card reader.
 	NoPIN, NoCards bool
 
-	// NewJournal says that the reader never had a journal: it is about to be
-	// adopted for the first time. Any other journal that does not say how it
-	// began (Durable.Began) follows one that is lost, and brings a lockout.
+	// NewJournal says that the reader has never had a journal: it is about to be
+	// adopted for the first time. Any other journal without Durable.Began follows
+	// a lost one, and causes a lockout.
 	NewJournal bool
-	// JournalFault says what was wrong with a journal that was quarantined.
+	// JournalFault is the fault for which the journal was quarantined; "": none was.
 	JournalFault string
 }
 
 // New returns a reader with the durable state of its journal, and its first actions,
-// which always begin with an Append. For a quarantined journal that state is the zero
-// Durable.
+// which always begin with an Append. After a quarantined journal, pass the zero Durable.
 //
 // Inputs and health are not known yet: send them as events.
 func New(durable Durable, start Start, now Now) (Reader, []Action) {
@@ -140,7 +138,7 @@ func New(durable Durable, start Start, now Now) (Reader, []Action) {
 	return r, t.end()
 }
 
-// Step tells the reader of an event and returns what it is to do.
+// Step applies an event and returns the actions to carry out.
 func (r *Reader) Step(now Now, event Event) []Action {
 	r.elapsed = max(r.elapsed, now.Monotonic)
 	t := turn{Reader: r, now: now}
@@ -168,7 +166,7 @@ func (r *Reader) Step(now Now, event Event) []Action {
 	return t.end()
 }
 
-// Deadline returns the Now.Monotonic at which Step wants its next event, a Tick
+// Deadline returns the Now.Monotonic at which Step needs its next event, a Tick
 // if there is no other; false if time alone changes nothing.
 func (r *Reader) Deadline() (at time.Duration, ok bool) {
 	for _, end := range []time.Duration{
@@ -183,6 +181,5 @@ func (r *Reader) Deadline() (at time.Duration, ok bool) {
 	return at, ok
 }
 
-// Durable returns what the reader must not forget, as it is with every record
-// that it has appended.
+// Durable returns the durable state, including all records appended so far.
 func (r *Reader) Durable() Durable { return r.durable }

@@ -6,10 +6,10 @@ import (
 	"latchkey/sync/wire"
 )
 
-// door is what the inputs tell of the door.
+// door is the state of the door's inputs.
 type door struct {
 	state wire.DoorState
-	since time.Duration // from when on it is wire.DoorIsOpen with the strike off; 0: it is not
+	since time.Duration // start of wire.DoorIsOpen with the strike off; 0: it is not
 	exit  exitButton
 }
 
@@ -28,8 +28,8 @@ func (t *turn) input(e Input) {
 	}
 }
 
-// opened judges an opening. A door that is open when the reader starts was not
-// forced as far as anyone can tell.
+// opened records an opening, and whether it was forced. A door that is open at
+// the start does not count as forced.
 func (t *turn) opened() {
 	before := t.door.state
 	if before != wire.DoorIsUnknown && before != wire.DoorIsClosed {
@@ -55,16 +55,15 @@ func (t *turn) closed() {
 	t.door.state, t.door.since = wire.DoorIsClosed, 0
 }
 
-// strikeOff counts the time that a door is held open from when the strike went
-// off, if nothing else keeps it on.
+// strikeOff starts the held-open time of an open door, unless the strike is still on.
 func (t *turn) strikeOff(at time.Duration) {
 	if t.door.state == wire.DoorIsOpen && !t.strike.on() {
 		t.door.since = at
 	}
 }
 
-// doorHeldAt returns when an open door will have been held open for too long;
-// 0: never, or not while the strike is on.
+// doorHeldAt returns when an open door counts as held open; 0: never, or not
+// while the strike is on.
 func (r *Reader) doorHeldAt() time.Duration {
 	p := r.policy.policy
 	if r.door.since == 0 || p == nil || p.HeldAfter == 0 {

@@ -6,13 +6,13 @@ import (
 	"latchkey/sync/wire"
 )
 
-// Durable is the state of a reader that must not be lost: what its records add up to.
+// Durable is the state of a reader that must not be lost. Replaying its records restores it.
 // The zero value is that of an empty journal.
 //
 // Only Apply changes it. Step applies each record that it appends, and a start applies
 // each record that it reads, so a restart is a replay.
 type Durable struct {
-	Began bool `cbor:"1,keyasint"` // the journal says how it began; if not, the one before it is lost
+	Began bool `cbor:"1,keyasint"` // the journal has its journal.began; otherwise the previous one is lost
 
 	Wrong   uint16     `cbor:"2,keyasint"` // wrong PINs in a row
 	Pending uint64     `cbor:"3,keyasint"` // the attempt that is charged and not decided; 0: none
@@ -20,29 +20,28 @@ type Durable struct {
 	Lockout wire.Cause `cbor:"5,keyasint"` // why PIN entry is locked out; "": it is not
 
 	Guesses uint16            `cbor:"6,keyasint"` // unknown PINs, less one for every five minutes of running
-	Leaked  uint64            `cbor:"7,keyasint"` // running time up to which guesses have gone off
+	Leaked  uint64            `cbor:"7,keyasint"` // running time up to which Guesses is reduced
 	Resets  [maxResets]uint64 `cbor:"8,keyasint"` // users whose PINs ended a row of wrong ones while guesses stood, oldest first
 
 	HoldRunning uint64 `cbor:"9,keyasint"`  // running time at which the hold ends; 0: no hold
 	HoldTime    int64  `cbor:"10,keyasint"` // Unix milliseconds at which it ends; 0: not known
 
-	Site           wire.SiteID `cbor:"11,keyasint"` // that adopted the reader
+	Site           wire.SiteID `cbor:"11,keyasint"` // that has adopted the reader
 	Epoch          uint64      `cbor:"12,keyasint"` // Epoch, Revision, Hash: the highest position in the
 	Revision       uint64      `cbor:"13,keyasint"` // credential log that was ever applied
 	Hash           wire.Hash   `cbor:"14,keyasint"` //
 	PolicyRevision uint64      `cbor:"15,keyasint"` // the highest ever applied
 
-	Running uint64 `cbor:"16,keyasint"` // milliseconds the reader has run, all starts together, as far as records tell
+	Running uint64 `cbor:"16,keyasint"` // milliseconds the reader has run, in all starts together, up to the newest record
 	Time    int64  `cbor:"17,keyasint"` // Unix milliseconds: the trusted time in the newest record that has one
 
 	Connection uint64 `cbor:"18,keyasint,omitempty"` // the highest number of a connection on which the controller has answered
 }
 
-// Encode returns d for a checkpoint: the same bytes for the same d, at most
-// 512 of them.
+// Encode encodes d for a checkpoint, deterministically, in at most 512 bytes.
 func (d Durable) Encode() []byte { return wire.Marshal(&d) }
 
-// Restore is the reverse of Encode. The error wraps wire.ErrEncoding.
+// Restore decodes what Encode returned. Its errors wrap wire.ErrEncoding.
 func Restore(state []byte) (Durable, error) {
 	var d Durable
 	if err := wire.Unmarshal(state, wire.MaxRecord, &d); err != nil {

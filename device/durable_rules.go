@@ -10,7 +10,7 @@ import (
 // maxResets bounds the users that a lockout for guessing names.
 const maxResets = 8
 
-// leakEvery is the running time, in milliseconds, in which one guess goes off.
+// leakEvery is the running time, in milliseconds, that takes one off the guesses.
 const leakEvery = 5 * 60 * 1000
 
 // run adopts the running time of a record, and takes one off the guesses for every five
@@ -27,8 +27,7 @@ func (d *Durable) run(running uint64) {
 	d.Resets = [maxResets]uint64{}
 }
 
-// charge makes an attempt pending. If another one still is, its answer was
-// lost: it counts as unknown.
+// charge makes an attempt pending. A previous one that still is counts as unknown.
 func (d *Durable) charge(seq uint64) {
 	if seq == 0 || seq == d.Pending {
 		return
@@ -39,7 +38,7 @@ func (d *Durable) charge(seq uint64) {
 	d.Pending, d.Seq = seq, max(d.Seq, seq)
 }
 
-// answer says whether seq is the attempt that is pending, and ends it.
+// answer ends the pending attempt if it is seq, and returns whether it was.
 func (d *Durable) answer(seq uint64) bool {
 	if seq == 0 || seq != d.Pending {
 		return false
@@ -54,7 +53,7 @@ func (d *Durable) miss() {
 	d.Guesses = increment(d.Guesses)
 }
 
-// reset ends a row of wrong PINs, and remembers by whose PIN if there was one.
+// reset ends a row of wrong PINs, if any, and remembers the user whose PIN ended it.
 func (d *Durable) reset(user uint64) {
 	if d.Wrong > 0 && d.Guesses > 0 && user != 0 {
 		kept := slices.DeleteFunc(d.users(), func(u uint64) bool { return u == user })
@@ -87,8 +86,8 @@ func (d *Durable) lock(cause wire.Cause) {
 	}
 }
 
-// clear ends a lockout. It leaves at most this number of guesses, and exactly this number
-// after a lockout for a lost journal, whose guesses are not known. 0 leaves all guesses.
+// clear ends a lockout and leaves at most this number of guesses; exactly this number if
+// the journal was lost, and its guesses with it. 0 leaves all guesses.
 func (d *Durable) clear(guesses uint64) {
 	if d.Lockout == "" {
 		return
@@ -106,9 +105,8 @@ func (d *Durable) clear(guesses uint64) {
 	d.Resets = [maxResets]uint64{}
 }
 
-// Leave forgets what came from a site when another site adopts the reader: the positions
-// of its log and its policies, its hold, its time, and its users. What happened at the
-// door stays.
+// Leave drops a site's state when another site adopts the reader: the positions of its log
+// and policies, its hold, time and users. Wrong PINs, guesses and lockouts stay.
 func (d *Durable) Leave() {
 	d.Site = wire.SiteID{}
 	d.Epoch, d.Revision, d.Hash, d.PolicyRevision = 0, 0, wire.Hash{}, 0
@@ -116,8 +114,8 @@ func (d *Durable) Leave() {
 	d.Resets = [maxResets]uint64{}
 }
 
-// hold starts a hold or makes it longer; the later end wins. Its end by the
-// wall clock is known only if that clock was to be trusted.
+// hold starts or extends a hold; the later end wins. Its end by the wall clock
+// is known only if that clock was trusted.
 func (d *Durable) hold(r wire.Record) {
 	length := int64(r.Seconds) * 1000
 	d.HoldRunning = max(d.HoldRunning, min(d.Running+uint64(length), wire.MaxNumber))

@@ -17,7 +17,7 @@ type enrolment struct {
 	command wire.CommandID
 	who     string
 	start   time.Duration
-	end     time.Duration // of waiting; 0 else
+	end     time.Duration // of enrolWaiting; 0 in other states
 }
 
 type enrolState uint8
@@ -25,11 +25,10 @@ type enrolState uint8
 const (
 	enrolIdle    enrolState = iota
 	enrolWaiting            // for a card, until end
-	enrolReading            // a card is on its way to the controller, card.deadline
+	enrolReading            // the worker seals a card, until card.deadline
 )
 
-// startEnrolment waits for a card. A newer command replaces an older one that still
-// waits.
+// startEnrolment waits for a card. A newer command replaces one that still waits.
 func (t *turn) startEnrolment(c wire.Command) {
 	switch t.enrol.state {
 	case enrolReading:

@@ -6,28 +6,27 @@ import (
 	"latchkey/sync/wire"
 )
 
-// Now is the time an event is handed to Step at.
+// Now is the time of a call of Step.
 type Now struct {
 	Monotonic time.Duration // CLOCK_BOOTTIME, counted from any fixed point of this start
-	Wall      time.Time     // the clock that schedules and records go by
-	Trusted   bool          // Wall is to be trusted
+	Wall      time.Time     // the clock for schedules and records
+	Trusted   bool          // Wall can be trusted
 }
 
 // An Event is something that happened to the reader. It is one of Presented,
 // Identified, Stored, Input, Command, Policy, Health, Refused and Tick.
 type Event interface{ event() }
 
-// Presented says that a whole PIN or a card now lies in the loop's slot of its
-// kind. Step answers it with exactly one Identify or Forget of that kind.
+// Presented says that the loop's slot of a kind now holds a whole PIN or a card.
+// Step answers it with exactly one Identify or Forget of that kind.
 type Presented struct{ Kind wire.CredentialKind }
 
-// Identified answers Identify, in whatever time the worker takes. One that
-// comes late, twice or unasked changes nothing.
+// Identified answers Identify. A late, repeated or unexpected one has no effect.
 type Identified struct {
 	Kind       wire.CredentialKind
 	Seq        uint64           // of the Identify it answers
 	Outcome    Outcome          //
-	Credential *wire.Credential // of Known; nobody may change it any more
+	Credential *wire.Credential // of Known; must not be changed any more
 	Tag        [8]byte          // of an Unknown card: the start of its tag. Zero for a PIN
 }
 
@@ -37,22 +36,22 @@ type Outcome uint8
 // The outcomes of an Identify.
 const (
 	Known        Outcome = iota + 1 // the tag belongs to Credential
-	Unknown                         // the tag belongs to nobody
+	Unknown                         // the tag belongs to no credential
 	Damaged                         // the credentials could not be read
 	KeyFailed                       // the key could not be used, or the derivation failed
-	EpochChanged                    // the site's key changed meanwhile
-	Enrolled                        // the card was handed to the controller
+	EpochChanged                    // the site's key changed during the look-up
+	Enrolled                        // the card was sealed to the controller
 )
 
-// Stored answers Append: the journal answers each batch once, in order. One
-// that comes twice or unasked changes nothing.
+// Stored answers Append: the journal answers each batch once, in order. A
+// repeated or unexpected answer has no effect.
 type Stored struct {
 	Batch uint64 // of the Append it answers
-	Fault string // why its records are not stored; "": they are, durably
+	Fault string // why its records are not stored; "": they are stored durably
 }
 
-// Input says that an input has, or has taken on, a level. Relay sends the
-// level of each input that is wired once at start, and debounced changes.
+// Input is the level of an input. Package relay sends the level of each wired
+// input once at the start, and then its debounced changes.
 type Input struct {
 	Name   InputName
 	Active bool
@@ -63,15 +62,14 @@ type InputName string
 
 // The inputs.
 const (
-	InputExit   InputName = "exit-button" // active: pushed; opens when it becomes so after the start
+	InputExit   InputName = "exit-button" // active: pushed; opens the door when pushed after the start
 	InputDoor   InputName = "door-open"   // active: the door is open
 	InputTamper InputName = "tamper"      // active: the housing is open
 )
 
-// Command is an order of the controller. Whoever sends the event has checked
-// its signature, reader, nonce and age, and that it was not carried out
-// before; Step itself carries out each of the last 16 ids once. One that is
-// refused before it gets here is a Refused.
+// Command is an order of the controller. The sender has checked its signature,
+// reader, nonce and age, and that it is not a repetition; Step ignores one that
+// repeats any of the last 16 ids. A command refused earlier is a Refused.
 type Command struct{ wire.Command }
 
 // Refused says that a message of the controller was refused. It is recorded and changes
@@ -82,31 +80,31 @@ type Refused struct {
 	Command *wire.Command // if its payload could be read
 }
 
-// Health says how a part of the reader is. What it says holds until the next
-// one about the same subject.
+// Health is the condition of a part of the reader, until the next Health about
+// the same subject.
 type Health struct {
 	Subject   wire.Subject
 	Condition Condition
 	Text      string        // what is wrong, for people; no path, nothing secret
 	Held      wire.Position // with wire.SubjectCache: what is durably on the disk; with Forked the position that does not match
 
-	// Connection is the number of the connection on which the controller answers:
-	// with wire.SubjectLink that is Good.
+	// Connection is the number of the connection on which the controller answers;
+	// set with wire.SubjectLink and Good.
 	Connection uint64
 }
 
-// Condition is how a part is.
+// Condition is the condition of a part.
 type Condition uint8
 
-// The conditions. Corrupt and Forked are of the cache only, Impaired of the
-// touch, and of a cache that has no room for newer credentials.
+// The conditions. Corrupt and Forked apply to the cache only, Impaired to the
+// touch and to a cache without room for newer credentials.
 const (
 	NotKnown Condition = iota // not reported yet: counts as Good, except for the link
 	Good                      //
 	Failed                    //
 	Corrupt                   // some credentials cannot be read; the rest can
 	Forked                    // the controller's log does not match what is held
-	Impaired                  // it works as far as it goes
+	Impaired                  // it works in part
 )
 
 // Tick says that time has passed.

@@ -6,18 +6,17 @@ import (
 	"latchkey/sync/wire"
 )
 
-// exitButton is what the exit button's input tells.
+// exitButton is the state of the exit button's input.
 type exitButton uint8
 
 const (
-	exitUnknown exitButton = iota // it has not spoken yet
+	exitUnknown exitButton = iota // not reported yet
 	exitUp
 	exitDown
 )
 
-// exitIs opens the door when the exit button goes down. One that is down when the
-// reader starts was not pushed as far as anyone can tell: a button that is stuck, or
-// wires that touch, must not open the door at each start.
+// exitIs opens the door when the exit button goes down. A button that is down at the
+// start is ignored: a stuck one, or a short circuit, must not open the door at each start.
 func (t *turn) exitIs(down bool) {
 	before := t.door.exit
 	t.door.exit = exitUp
@@ -43,7 +42,7 @@ func (t *turn) exit() {
 	t.pulseFor(pulse)
 }
 
-// exitReason says why the exit button does not open; "" if it does.
+// exitReason returns why the exit button does not open; "": it does.
 func (r *Reader) exitReason() wire.Reason {
 	switch policy := r.policy.policy; {
 	case policy == nil:

@@ -6,13 +6,13 @@ import (
 	"latchkey/sync/wire"
 )
 
-// subjects are the parts whose health the brain is told. Whether the cache is
-// behind, and whether records are stored, it sees for itself.
+// subjects are the parts whose health comes as an event. Whether the cache is
+// behind, and whether records are stored, the Reader determines itself.
 var subjects = [...]wire.Subject{
 	wire.SubjectCache, wire.SubjectPanel, wire.SubjectTouch, wire.SubjectNFC, wire.SubjectRelay, wire.SubjectKey, wire.SubjectLink,
 }
 
-// Parts is how each part of the reader is.
+// Parts holds the condition of each part of the reader.
 type Parts [len(subjects)]part
 
 type part struct {
@@ -35,8 +35,7 @@ func (p *Parts) Faults() (faults []wire.Fault) {
 	return faults
 }
 
-// healthIs takes note of how a part of the reader is, and records a change
-// once.
+// healthIs updates the condition of a part, and records a change once.
 func (t *turn) healthIs(e Health) {
 	i := slices.Index(subjects[:], e.Subject)
 	if i < 0 || e.Condition == NotKnown || e.Condition > Impaired {

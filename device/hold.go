@@ -6,15 +6,14 @@ import (
 	"latchkey/sync/wire"
 )
 
-// A hold is durable: it goes on after a restart, but not past its end by the
-// wall clock, and so not before that clock is trusted. Until then it waits and
-// the door stays shut. A hold whose end by the wall clock was never known ends
-// with the restart.
+// A hold is durable: it is resumed after a restart, up to its end by the wall
+// clock, as soon as that clock is trusted. Until then the door stays locked. If
+// its end by the wall clock is not known, the restart ends it.
 
-// holdWaits says that a hold of an earlier start has not been resumed yet.
+// holdWaits returns whether a hold of an earlier start has yet to be resumed.
 func (r *Reader) holdWaits() bool { return r.durable.HoldRunning != 0 && r.strike.hold == 0 }
 
-// startHold holds the door open; the later end of two holds wins.
+// startHold holds the door open; of two holds the later end wins.
 func (t *turn) startHold(c wire.Command) {
 	if t.holdWaits() {
 		t.endHold(wire.Record{Reason: wire.ReasonRestart})
@@ -32,8 +31,8 @@ func (t *turn) endHold(r wire.Record) {
 	}
 }
 
-// expireHold ends a hold whose time is over, which the relay does by itself,
-// and resumes one that waits once its end is known.
+// expireHold ends a hold whose time is over (the relay releases the strike by
+// itself), and resumes a waiting one once the clock is trusted.
 func (t *turn) expireHold() {
 	over := wire.Record{Reason: wire.ReasonOver}
 	if t.over(t.strike.hold) {
@@ -70,8 +69,7 @@ func (r *Reader) holdLeft() time.Duration {
 // maxHold bounds a hold, in milliseconds.
 const maxHold = 24 * 60 * 60 * 1000
 
-// holdRunsOut returns when a hold that waits is over at the latest; 0: none
-// waits.
+// holdRunsOut returns the latest end of a waiting hold; 0: none waits.
 func (r *Reader) holdRunsOut() time.Duration {
 	if !r.holdWaits() {
 		return 0

@@ -6,18 +6,18 @@ import (
 	"latchkey/sync/wire"
 )
 
-// probeEvery is how often a journal that does not store is tried again: whatever
-// was wrong with the disk has healed within 5 s of its end.
+// probeEvery is the interval between tries to store again after a fault, so that
+// the reader recovers within 5 s of the fault's end.
 const probeEvery = 4 * time.Second
 
 // storedWithin is how long an append may go unanswered before it counts as not
 // stored: a disk can stall without an error.
 const storedWithin = 2 * time.Second
 
-// stalled is the fault of such a disk.
+// stalled is the fault of a disk that does not answer in time.
 const stalled = "the disk does not answer"
 
-// unstored says why records are not stored; "": they are.
+// unstored returns why records are not stored; "": they are.
 func (j journal) unstored() string {
 	if j.fault == "" && j.late {
 		return stalled
@@ -25,11 +25,11 @@ func (j journal) unstored() string {
 	return j.fault
 }
 
-// began says whether the journal has answered since the start. A lockout that a failing
-// disk did not store is lost in a restart, so no PIN is taken until the disk stores.
+// began returns whether the journal has answered since the start. A restart loses a lockout
+// that a failing disk did not store, so no PIN is accepted until the disk stores again.
 func (j journal) began() bool { return j.answered > 0 }
 
-// lateAt returns when the disk has not answered for too long; 0: it has.
+// lateAt returns when the disk's answer is overdue; 0: none is awaited, or it already is.
 func (j journal) lateAt() time.Duration {
 	if j.late {
 		return 0
@@ -37,21 +37,21 @@ func (j journal) lateAt() time.Duration {
 	return j.due
 }
 
-// journal is the state of appending. While records are not stored, each append begins
-// with journal.resumed, which carries the whole durable state. Once one is stored, the
+// journal is the state of appending. After a fault, each append begins with
+// journal.resumed, which carries the whole durable state: once one is stored, the
 // disk has that state again, whatever was lost before.
 type journal struct {
 	appended uint64 // batches
 	answered uint64 // the newest batch that was answered
 
-	due  time.Duration // when an answer must have come; 0: all have
-	late bool          // it has not: for now nothing counts as stored
+	due  time.Duration // when the next answer is due; 0: none is awaited
+	late bool          // it is overdue: records count as not stored until it comes
 
 	fault   string        // why records are not stored; "": they are
-	resumed uint64        // the first batch since that begins with journal.resumed
+	resumed uint64        // the first batch after the fault that begins with journal.resumed
 	lost    uint64        // batches that were not stored
 	probe   time.Duration // when to try again
-	probing uint64        // the newest batch that only tries
+	probing uint64        // the newest batch that is only a try
 }
 
 // stored takes the journal's answer to a batch.
@@ -61,7 +61,7 @@ func (t *turn) stored(e Stored) {
 	}
 	t.journal.answered = e.Batch
 	t.journal.late, t.journal.due = false, 0
-	if e.Batch < t.journal.appended { // the disk moves
+	if e.Batch < t.journal.appended { // more answers are awaited
 		t.journal.due = t.elapsed + storedWithin
 	}
 	if e.Fault != "" {
@@ -77,7 +77,7 @@ func (t *turn) stored(e Stored) {
 	}
 }
 
-// unstored takes note that records are not stored.
+// unstored enters the state in which records are not stored.
 func (t *turn) unstored(fault string) {
 	t.journal.fault = fault
 	t.journal.resumed = t.journal.appended + 1
@@ -92,8 +92,7 @@ func (t *turn) resumedRecord() wire.Record {
 	return wire.Record{Kind: wire.JournalResumed, State: t.durable.Encode(), Text: t.journal.fault, Count: t.journal.lost}
 }
 
-// probeAt returns when to try again; 0: not, or not before the last try is
-// answered.
+// probeAt returns when to try again; 0: no fault, or a try is under way.
 func (j journal) probeAt() time.Duration {
 	if j.fault == "" || j.answered != j.appended {
 		return 0
@@ -109,9 +108,9 @@ func (t *turn) probeJournal() {
 	t.journal.probing = t.journal.appended + 1
 }
 
-// openJournal records how a new journal began. One that follows a lost one
-// brings a lockout, which comes first: an append of which a power cut leaves
-// only a part is a journal that does not say how it began, again.
+// openJournal records how a new journal began. If the previous one is lost, PIN
+// entry is locked out. The lockout comes first: if a power cut truncates the
+// append, the next start finds no journal.began and locks out again.
 func (t *turn) openJournal(start Start) {
 	if t.durable.Began {
 		return
