@@ -7,14 +7,14 @@ import (
 	"latchkey/sync/wire"
 )
 
-// makeRoom takes one step towards the bounds if the journal is above them, or if
-// the disk has no room to allocate segments ahead: what was set aside goes first,
-// then what is expendable; the rest goes at the bounds only. The step is on record
-// before it is taken.
+// makeRoom takes one step to free space if the journal is above its bounds, or if
+// the disk has no room to allocate segments ahead. It deletes quarantined files
+// first, then expendable records, and others only above the bounds. What a step
+// drops is recorded before it is dropped.
 func (j *Journal) makeRoom() {
 	records, bytes := j.held()
 	full := records > j.o.MaxRecords || bytes > j.o.MaxBytes
-	if !full && (!j.lacksRoom() || j.dropAside()) {
+	if !full && (!j.lacksRoom() || j.dropQuarantined()) {
 		return
 	}
 	if full && len(j.segments) == 1 && j.begin() != nil {
@@ -32,8 +32,8 @@ func (j *Journal) makeRoom() {
 	}
 }
 
-// held returns how many records the journal holds, in how many bytes, those that
-// are allocated ahead included.
+// held returns the journal's size in records and bytes, including segments
+// allocated ahead.
 func (j *Journal) held() (records uint64, bytes int64) {
 	for _, s := range j.segments[:len(j.segments)-1] {
 		records += s.count
@@ -43,8 +43,8 @@ func (j *Journal) held() (records uint64, bytes int64) {
 	return records + count, bytes + max(size, j.allocated()) + int64(len(j.spares))*j.allocated()
 }
 
-// dropOldest drops the oldest segments, until a fiftieth of the bounds is free:
-// not one record for each that comes.
+// dropOldest drops the oldest segments until a fiftieth of the bounds is free, so
+// that a full journal need not do so for each record.
 func (j *Journal) dropOldest(records uint64, bytes int64) {
 	n, count := 0, uint64(0)
 	for n < len(j.segments)-1 && (n == 0 || records > j.o.MaxRecords-j.o.MaxRecords/50 || bytes > j.o.MaxBytes-j.o.MaxBytes/50) {
@@ -65,8 +65,8 @@ func (j *Journal) dropOldest(records uint64, bytes int64) {
 	}
 }
 
-// thin drops from a segment what is expendable. What is kept is written aside first:
-// if the disk has no room for that, in the place of a segment allocated ahead.
+// thin drops a segment's expendable records. It first writes the other records to
+// a new file; if the disk has no room, it frees a segment allocated ahead for that.
 func (j *Journal) thin(i int, noRoom bool) {
 	first := j.segments[i].first
 	r := wire.Record{Reason: "full"}
@@ -102,7 +102,7 @@ func (j *Journal) thin(i int, noRoom bool) {
 	case err == nil:
 		j.segments[i] = *kept
 	case err == errNothing, errors.As(err, &bad):
-		// There is nothing to gain here; damage is seen to when it is read.
+		// Nothing can be dropped here; damage is handled when it is read.
 		j.segments[i].thin = true
 	}
 }

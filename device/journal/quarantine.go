@@ -121,14 +121,14 @@ func sizeOf(dir string) (bytes int64) {
 // calls do again.
 func (j *Journal) withRoom(do func() error) error {
 	err := do()
-	if noRoom(err) && j.dropAside() {
+	if noRoom(err) && j.dropQuarantined() {
 		err = do()
 	}
 	return err
 }
 
-// dropAside removes all that is quarantined, and says whether there was anything.
-func (j *Journal) dropAside() bool {
+// dropQuarantined deletes all quarantined files, and returns whether it deleted any.
+func (j *Journal) dropQuarantined() bool {
 	numbers, err := j.quarantined()
 	if err != nil || len(numbers) == 0 {
 		return false
