@@ -5,6 +5,6 @@ package pin
 // Erases says whether Secretly erases anything in this build.
 const Erases = false
 
-// Secretly runs f. Go's runtime cannot erase what that leaves behind in this
-// build: see device/SECURITY.md.
+// Secretly runs f. In this build Go's runtime cannot erase what f leaves in
+// memory: see device/SECURITY.md.
 func Secretly(f func()) { f() }

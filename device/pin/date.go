@@ -2,15 +2,14 @@ package pin
 
 import "time"
 
-// The years of dates that people take for a PIN: a birthday, a wedding, a
-// year that is soon to come. They are fixed, since a PIN that was taken at the
-// controller must not be weak for having grown older.
+// The years of dates that people choose as a PIN, such as birthdays and
+// weddings. They are fixed, so that a PIN once accepted does not become weak.
 const (
 	firstYear = 1920
 	lastYear  = 2039
 )
 
-// isDate says whether eight digits are a day of those years, written as
+// isDate returns whether eight digits are a day of those years, written as
 // DDMMYYYY, MMDDYYYY, YYYYMMDD or YYYYDDMM.
 func isDate(digits []byte) bool {
 	number := func(from, to int) (n int) {

@@ -11,7 +11,7 @@ import (
 // KeySize is the length of a site key.
 const KeySize = 32
 
-// A Key is the site key of one epoch, wherever it lives.
+// A Key is the site key of one epoch, in memory or in hardware.
 type Key interface {
 	// Tag returns the first 16 bytes of HMAC-SHA-256(key, kind ‖ material).
 	Tag(kind wire.CredentialKind, material []byte) (wire.Tag, error)
@@ -20,11 +20,10 @@ type Key interface {
 // A SiteKey is a Key in memory.
 type SiteKey struct{ key [KeySize]byte }
 
-// NewKey returns a Key of these bytes.
+// NewKey returns a Key with these bytes.
 func NewKey(key [KeySize]byte) *SiteKey { return &SiteKey{key: key} }
 
-// Tag implements Key. Material of a length that its kind never has is an
-// error.
+// Tag implements Key. It refuses material of a wrong length for its kind.
 func (k *SiteKey) Tag(kind wire.CredentialKind, material []byte) (wire.Tag, error) {
 	switch kind {
 	case wire.PIN:

@@ -1,10 +1,8 @@
-// Package pin makes the tag that a reader and its controller know a credential
-// by: from a PIN's digits by Argon2id, from a card by its identifier, and from
-// either by a keyed hash. It also says where the key lives, and which PINs are
-// too weak to give to anybody.
+// Package pin derives the tag by which a reader and its controller identify a
+// credential: a keyed hash of its material, which is Argon2id of a PIN's digits
+// or a card's identifier. It also checks whether PINs are too weak to assign.
 //
-// Digits are byte slices of the caller's, never strings, and the caller wipes
-// them.
+// Digits are byte slices, never strings. The caller owns and wipes them.
 package pin
 
 import (
@@ -17,18 +15,17 @@ import (
 	"latchkey/sync/wire"
 )
 
-// Length is how many digits a PIN has.
+// Length is the number of digits of a PIN.
 const Length = 8
 
-// MaterialSize is how many bytes Material returns.
+// MaterialSize is the number of bytes that Material returns.
 const MaterialSize = 32
 
-// Material returns what a PIN is known by before it is keyed: Argon2id (RFC
-// 9106, version 1.3) of its eight ASCII digits, 32 bytes. Costs outside the
-// bounds of wire.KDF are refused. It allocates kdf.Memory KiB and keeps
-// kdf.Threads cores busy for some tenths of a second on a small board: run one
-// at a time and call Release when its outcome is known. The caller wipes
-// digits and what is returned.
+// Material returns a PIN's material: Argon2id (RFC 9106, version 1.3) of its
+// eight ASCII digits, 32 bytes. It refuses costs outside the bounds of wire.KDF.
+// It allocates kdf.Memory KiB and keeps kdf.Threads cores busy for some tenths
+// of a second on a small board: run one at a time, and call Release when the
+// outcome is known. The caller wipes digits and result.
 func Material(digits []byte, kdf wire.KDF) ([]byte, error) {
 	if err := checkDigits(digits); err != nil {
 		return nil, err
@@ -36,22 +33,20 @@ func Material(digits []byte, kdf wire.KDF) ([]byte, error) {
 	if err := kdf.Check(); err != nil {
 		return nil, fmt.Errorf("pin: %w", err)
 	}
-	material := make([]byte, MaterialSize) // not one that goes when Secretly's do
+	material := make([]byte, MaterialSize) // allocated outside Secretly, which erases its own
 	Secretly(func() {
 		copy(material, argon2.IDKey(digits, kdf.Salt[:], kdf.Time, kdf.Memory, kdf.Threads, MaterialSize))
 	})
 	return material, nil
 }
 
-// Release collects what earlier derivations have left, which erases what
-// Secretly had them allocate, and hands its memory back to the system, which
-// clears it. It stops the world for some milliseconds: call it when nobody
-// waits any more.
+// Release runs the garbage collector, which erases what earlier calls of
+// Secretly have allocated, and returns that memory to the system. It stops the
+// world for some milliseconds: call it when nobody waits at the door.
 func Release() { debug.FreeOSMemory() }
 
-// CheckCard refuses what is no card's identifier: single, double or triple size
-// (ISO/IEC 14443-3 §6.5.4), 4, 7 or 10 bytes. The identifier, as it is, is the
-// card's material.
+// CheckCard checks a card's identifier: of single, double or triple size (ISO/IEC
+// 14443-3 §6.5.4), 4, 7 or 10 bytes. The identifier itself is the card's material.
 func CheckCard(uid []byte) error {
 	switch len(uid) {
 	case 4, 7, 10:

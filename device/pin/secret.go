@@ -7,9 +7,8 @@ import "runtime/secret"
 // Erases says whether Secretly erases anything in this build.
 const Erases = true
 
-// Secretly runs f and erases what that leaves behind: registers and stack at
-// once, also those that the runtime saved or outgrew meanwhile, and what f
-// allocated when the garbage collector finds that nobody refers to it any more
-// (see Release). It does so on Linux on amd64 and arm64, in builds with
-// GOEXPERIMENT=runtimesecret. It does not reach goroutines that f starts.
+// Secretly runs f and erases what f leaves in memory: registers and stacks at
+// once, including saved and outgrown ones, and f's allocations when the garbage
+// collector frees them (see Release). It does not cover goroutines that f starts.
+// It needs GOEXPERIMENT=runtimesecret, and Linux on amd64 or arm64.
 func Secretly(f func()) { secret.Do(f) }

@@ -8,8 +8,8 @@ import (
 const (
 	all = 100_000_000 // PINs there are
 
-	// Strong is how many PINs are not weak: 140,616 are dates, 10,020 repeat or
-	// run, 12 do both. A guesser leaves out the others.
+	// Strong is the number of PINs that are not weak, which a guesser has to
+	// search: 140,616 are dates, 10,020 repeat or run, 12 are both.
 	Strong = all - (140_616 + 10_020 - 12)
 )
 
@@ -21,9 +21,9 @@ var (
 	ErrDate   = errors.New("this PIN is a date")
 )
 
-// Weak returns why a PIN is too easy to guess, nil if it is not: all digits
-// equal, a run up or down (on from 9 to 0, too), the first two or four repeated, a
-// date from 1920 to 2039. What is not eight digits is an error as well. No error holds a digit.
+// Weak returns why a PIN is too easy to guess; nil: it is not. Weak are equal digits, a
+// run up or down (also across 9 and 0), the first two or four digits repeated, and dates
+// from 1920 to 2039. Input other than eight digits is an error. No error holds a digit.
 func Weak(digits []byte) error {
 	if err := checkDigits(digits); err != nil {
 		return err
@@ -54,8 +54,8 @@ func Weak(digits []byte) error {
 	return nil
 }
 
-// Generate returns a PIN that is not weak, each with the same chance, from
-// crypto/rand. The caller wipes it.
+// Generate returns a PIN that is not weak, uniformly random from crypto/rand.
+// The caller wipes it.
 func Generate() ([]byte, error) {
 	digits := make([]byte, 0, Length)
 	var random [4 * Length]byte
@@ -72,7 +72,7 @@ func Generate() ([]byte, error) {
 }
 
 // fill appends digits made of random bytes until there are eight or the bytes
-// are used up. Bytes from 250 are left out: they would favour 0 to 5.
+// are used up. It skips bytes from 250 on, which would favour 0 to 5.
 func fill(digits, random []byte) []byte {
 	for _, b := range random {
 		if b < 250 && len(digits) < Length {
