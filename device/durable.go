@@ -53,7 +53,7 @@ func Restore(state []byte) (Durable, error) {
 		return Durable{}, fmt.Errorf("durable state: %w: unknown cause of a lockout", wire.ErrEncoding)
 	}
 	if d.Leaked > d.Running || d.Pending > d.Seq {
-		return Durable{}, fmt.Errorf("durable state: %w: its numbers do not fit together", wire.ErrEncoding)
+		return Durable{}, fmt.Errorf("durable state: %w: inconsistent numbers", wire.ErrEncoding)
 	}
 	return d, nil
 }

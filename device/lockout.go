@@ -2,13 +2,13 @@ package device
 
 import "latchkey/sync/wire"
 
-// The limits while no policy says others.
+// The limits without a policy.
 const (
 	defaultLimit      = 10
 	defaultGuessLimit = 60
 )
 
-// limits returns those in force: wrong PINs in a row, and guesses (0: off).
+// limits returns the limits in force: wrong PINs in a row, and guesses (0: off).
 func (r *Reader) limits() (wrong, guesses uint16) {
 	if p := r.policy.policy; p != nil {
 		return uint16(p.Limit), p.GuessLimit
@@ -16,11 +16,10 @@ func (r *Reader) limits() (wrong, guesses uint16) {
 	return defaultLimit, defaultGuessLimit
 }
 
-// miss counts the pending attempt as unknown, by a record of the kind given,
-// and starts the lockout that it leads to. The lockout comes first, so that an
-// append of which a power cut leaves only a part locks rather than forgets. It
-// is recorded even in a lockout for tamper that began meanwhile: that one's
-// record may be lost yet.
+// miss records the pending attempt as unknown, with r's kind and reason, and
+// starts the lockout that it causes. The lockout comes first, so that an append
+// truncated by a power cut still locks out. It is recorded even during a
+// lockout for tamper, whose record may not be stored yet.
 func (t *turn) miss(r wire.Record) {
 	after := t.durable
 	after.Apply(wire.Record{Kind: r.Kind, Seq: r.Seq, Running: t.running()})
@@ -50,11 +49,10 @@ func (t *turn) recordLockout(cause wire.Cause) {
 	t.record(r)
 }
 
-// clearLockout ends a lockout if there is one; by says who did. Only grants of
-// a card and a remote unlock call it. When guessing led to the lockout, or
-// guesses are at their limit anyway, it leaves three quarters of the limit. So it does
-// when the journal was lost: how many guesses it held is not known any more, and whoever
-// made it go is to gain none.
+// clearLockout ends a lockout, if any; by says who cleared it: a granted card or a remote
+// unlock. If guesses are at their limit, or caused the lockout, it leaves three quarters
+// of the limit. The same goes for a lost journal, whose guesses are unknown, so that nobody
+// gains guesses by destroying it.
 func (t *turn) clearLockout(by wire.Record) {
 	if t.durable.Lockout == "" {
 		return

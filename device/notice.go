@@ -6,16 +6,16 @@ import (
 	"latchkey/sync/wire"
 )
 
-// notice is a screen that passes.
+// notice is a temporary screen.
 type notice struct {
 	screen     Screen
 	reason     wire.Reason
 	name       string
-	start, end time.Duration // end 0: there is none
+	start, end time.Duration // end 0: no notice
 }
 
-// deny says no; the reason is a card's. A reader that is not set up goes on
-// saying so.
+// deny shows ScreenDenied, with the reason if it is a card's. A reader without
+// a policy stays on ScreenNotSetUp.
 func (t *turn) deny(reason wire.Reason) {
 	if t.policy.policy == nil {
 		return

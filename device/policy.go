@@ -8,9 +8,9 @@ import (
 	"latchkey/sync/wire"
 )
 
-// Policy brings what the reader is told about its door. LoadPolicy makes it;
-// the zero value is no policy. Step takes over one whose revision is above
-// that of the policy in force, and ignores every other.
+// Policy is the configuration of a reader and its door, from LoadPolicy; the
+// zero value is no policy. As an event it takes effect if its revision is above
+// that of the policy in force, and is ignored otherwise.
 type Policy struct {
 	policy *wire.Policy
 	zone   *time.Location
@@ -29,8 +29,8 @@ func LoadPolicy(verified *wire.VerifiedPolicy) (Policy, error) {
 	return Policy{p, zone}, nil
 }
 
-// takePolicy puts a policy in force, if it is none that was replaced before: what the
-// journal knows of counts, whether its file can be read or not.
+// takePolicy puts a policy in force unless its revision is below one that was in force
+// before, as the journal says, or not above the current one.
 func (t *turn) takePolicy(p Policy) {
 	if p.policy == nil || p.policy.Revision < t.durable.PolicyRevision ||
 		t.policy.policy != nil && p.policy.Revision <= t.policy.policy.Revision {
@@ -41,7 +41,7 @@ func (t *turn) takePolicy(p Policy) {
 	t.compare()
 }
 
-// applied records a policy that is above all that were ever in force.
+// applied records the policy in force if its revision is above all earlier ones.
 func (t *turn) applied() {
 	if p := t.policy.policy; p != nil && p.Revision > t.durable.PolicyRevision {
 		t.record(wire.Record{Kind: wire.PolicyApplied, PolicyRevision: p.Revision})

@@ -6,9 +6,9 @@ import (
 	"latchkey/sync/wire"
 )
 
-// open says whether a schedule is open at a time, by the wall clock of the
-// door's zone: an hour that a change of the clock skips is never open, one that
-// it repeats is open twice.
+// open returns whether a schedule is open at a time, in the door's time zone.
+// When the clocks change there, a skipped hour is never open, and a repeated
+// one is open twice.
 func (p Policy) open(schedule *wire.Schedule, wall time.Time) bool {
 	local := wall.In(p.zone)
 	spans, day := schedule.Week, uint8(local.Weekday())

@@ -2,7 +2,7 @@ package device
 
 import "latchkey/sync/wire"
 
-// State is what sync publishes and status prints of the reader.
+// State is the reader's state, as sync publishes and status prints it.
 type State struct {
 	Reader  string
 	Version string
@@ -10,7 +10,7 @@ type State struct {
 	Lockout wire.Cause // "": none
 	Wrong   uint16     // wrong PINs in a row
 	Guesses uint16     // unknown PINs that count towards guessing
-	Pending bool       // a PIN entry is charged and not yet decided
+	Pending bool       // a PIN entry is charged but not decided
 
 	PIN    wire.Reason // why no PIN can be entered; "": it can
 	Card   wire.Reason // why no card is read; "": it is
@@ -20,7 +20,7 @@ type State struct {
 
 	Parts          Parts
 	Journal        string // why records are not stored; "": they are
-	Behind         bool   // credentials or policy are older than what was once held
+	Behind         bool   // credentials or policy are older than before
 	ClockTrusted   bool
 	Held           wire.Position // on the disk
 	PolicyRevision uint64        // in force; 0: none

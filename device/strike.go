@@ -7,19 +7,19 @@ import (
 )
 
 const (
-	// exitPulse is how long the exit button opens while no policy says.
+	// exitPulse is the exit button's pulse without a policy.
 	exitPulse = 5 * time.Second
 
-	// grace is how long after the strike has gone off an opening still counts
-	// as let through: a hand was on the door already.
+	// grace is how long after the strike's end an opening does not count as
+	// forced: somebody may have had a hand on the door already.
 	grace = 3 * time.Second
 )
 
-// strike is what the reader has asked of the relay.
+// strike is the state that the reader has requested from the relay.
 type strike struct {
 	pulse time.Duration // end of the pulses so far; 0: none
 	hold  time.Duration // end of the hold; 0: none
-	grace time.Duration // until when the door may be opened; 0: it may not
+	grace time.Duration // end of the time in which an opening is not forced; 0: none
 }
 
 func (s strike) on() bool { return s.pulse != 0 || s.hold != 0 }
@@ -40,7 +40,7 @@ func (t *turn) holdUntil(end time.Duration) {
 	t.door.since = 0
 }
 
-// release turns the strike off, whatever it was on for.
+// release turns the strike off, and ends pulse and hold.
 func (t *turn) release() {
 	t.strikes = append(t.strikes, Strike{0})
 	t.strike = strike{grace: t.elapsed + grace}
@@ -50,7 +50,7 @@ func (t *turn) release() {
 	}
 }
 
-// expireStrike takes note that a pulse is over: the relay ends it by itself.
+// expireStrike updates the state at a pulse's end; the relay turns the strike off by itself.
 func (t *turn) expireStrike() {
 	if t.over(t.strike.pulse) {
 		end := t.strike.pulse
@@ -62,7 +62,7 @@ func (t *turn) expireStrike() {
 	}
 }
 
-// grant opens the door for a credential that may open it now. r says by what.
+// grant unlocks the door for a credential that may open it now; r.By says how it was presented.
 func (t *turn) grant(r wire.Record, c *wire.Credential) {
 	pulse := t.policy.pulse(c)
 	r.Kind = wire.AccessGranted
@@ -73,7 +73,7 @@ func (t *turn) grant(r wire.Record, c *wire.Credential) {
 	t.notice = notice{screen: ScreenGranted, name: c.Name, start: t.elapsed, end: t.elapsed + pulse}
 }
 
-// unlock opens the door for a remote unlock, and ends a lockout.
+// unlock carries out a remote unlock, which also ends a lockout.
 func (t *turn) unlock(c wire.Command) {
 	pulse := time.Duration(t.policy.policy.Unlock) * time.Second
 	t.record(wire.Record{Kind: wire.AccessGranted, By: wire.ByRemote, Command: c.ID, Who: c.By, Seconds: uint32(pulse / time.Second)})

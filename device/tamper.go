@@ -2,8 +2,8 @@ package device
 
 import "latchkey/sync/wire"
 
-// tampered takes note that the housing was opened or closed. Opening it locks
-// PIN entry out, where the policy does not say otherwise, and ends a hold.
+// tampered handles the housing's opening or closing. Opening it ends a hold and,
+// unless the policy says otherwise, locks PIN entry out.
 func (t *turn) tampered(open bool) {
 	if open == t.tamper {
 		return
@@ -22,7 +22,7 @@ func (t *turn) tampered(open bool) {
 	}
 }
 
-// noteTamper records what the tamper switch says.
+// noteTamper records the state of the tamper switch, unless it is collapsed.
 func (t *turn) noteTamper() {
 	kind := wire.TamperEnded
 	if t.tamper {
@@ -33,8 +33,8 @@ func (t *turn) noteTamper() {
 	}
 }
 
-// untold returns the kind of record that would say what the tamper switch says,
-// if the newest one of its records says something else.
+// untold returns the kind of record for the state of the tamper switch if that
+// state is not the one last recorded; "": it is.
 func (r *Reader) untold() wire.RecordKind {
 	switch {
 	case r.tamper == r.tamperTold:

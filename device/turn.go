@@ -8,8 +8,7 @@ import (
 	"latchkey/sync/wire"
 )
 
-// turn is one call of Step: the reader, the time, and what it has decided so
-// far.
+// turn is one call of Step: the reader, the time, and the actions so far.
 type turn struct {
 	*Reader
 	now Now
@@ -21,7 +20,7 @@ type turn struct {
 	strikes    []Strike
 }
 
-// record takes a record into the durable state and into this turn's append.
+// record adds a record to this turn's append and applies it to the durable state.
 func (t *turn) record(r wire.Record) {
 	if len(t.records) == 0 && t.journal.fault != "" {
 		t.add(t.resumedRecord())
@@ -37,12 +36,12 @@ func (t *turn) add(r wire.Record) {
 	t.records = append(t.records, r)
 }
 
-// running returns the milliseconds the reader has run, all starts together.
+// running returns the milliseconds the reader has run, in all starts together.
 func (r *Reader) running() uint64 {
 	return r.before + uint64((r.elapsed-r.began)/time.Millisecond)
 }
 
-// expire does what the time alone calls for.
+// expire handles all deadlines that have passed.
 func (t *turn) expire() {
 	t.expireAttempt()
 	t.expireCard()
@@ -63,7 +62,7 @@ func (t *turn) expire() {
 	}
 }
 
-// over says that a time was set and has come.
+// over returns whether a deadline is set and has passed.
 func (t *turn) over(end time.Duration) bool { return end != 0 && end <= t.elapsed }
 
 // end returns the turn's actions in their order.
@@ -102,8 +101,8 @@ func (t *turn) end() []Action {
 // maxText bounds a text from outside in a record, in bytes.
 const maxText = 200
 
-// clip makes a text from outside fit for a record: short, and valid UTF-8,
-// which alone can be read back.
+// clip makes a text from outside fit for a record: short, and valid UTF-8, as
+// CBOR requires.
 func clip(text string) string {
 	if len(text) > maxText {
 		text = text[:maxText]

@@ -6,16 +6,16 @@ import (
 	"latchkey/sync/wire"
 )
 
-// A View is all that the touchscreen is to say. The keypad owns pages,
-// animation, sound and light: it opens its PIN page by itself while PIN is
-// offered, and wipes digits when it no longer is.
+// A View is the content of the touchscreen. The keypad owns pages, animation,
+// sound and light: it opens its PIN page by itself while PIN is set, and wipes
+// the digits when it no longer is.
 type View struct {
 	Screen Screen
 	Reason wire.Reason // why a card was denied, or what is out of order; never about a PIN
-	Name   string      // ScreenGranted: the user's, if one is to be greeted
+	Name   string      // ScreenGranted: the user to greet; "": nobody
 
-	// Start and End bound a screen that passes, as Now.Monotonic; both are zero
-	// for one that stays. Show tells when it has passed.
+	// Start and End are the bounds of a temporary screen, as Now.Monotonic; zero
+	// for a permanent one. Another Show comes at the end.
 	Start, End time.Duration
 
 	Door, Place, Greeting string
@@ -25,35 +25,35 @@ type View struct {
 	HighContrast bool
 
 	PIN     bool // a PIN can be entered now
-	Shuffle bool // in a new order of digits each time
-	Card    bool // a card that is shown now is read
+	Shuffle bool // each PIN entry has a new order of keys
+	Card    bool // a card can be presented now
 
-	LinkLost       bool // signs
+	LinkLost       bool // the controller does not answer
 	ClockUntrusted bool
-	TouchHeld      bool           // something that is no finger touches the screen without end
+	TouchHeld      bool           // an object lies on the touchscreen
 	HeldOpen       bool           // the controller holds the door open
 	Tamper         bool           // the housing is open
 	DoorAlarm      wire.DoorState // forced, held, or none
-	Identify       bool           // "it is this reader": lights and sounds
+	Identify       bool           // the reader identifies itself by light and sound
 
 	Reader      string // its id
 	Fingerprint string // of its keys, as the request for adoption shows it
 }
 
-// Screen is what the touchscreen is about.
+// Screen is the touchscreen's current page.
 type Screen uint8
 
-// The screens. Granted, Denied, Enrol and Enrolled pass.
+// The screens. Granted, Denied, Enrol and Enrolled are temporary.
 const (
 	ScreenHome       Screen = iota // the door's name, the card sign, the PIN button if View.PIN
 	ScreenChecking                 // a PIN is being looked up
 	ScreenGranted                  // until the pulse's end
-	ScreenDenied                   // the same for an unknown PIN and one that may not open now
+	ScreenDenied                   // the same for an unknown PIN and for one without access now
 	ScreenPaused                   // PIN entry is locked out
 	ScreenNotSetUp                 // no policy: Reader, Fingerprint and what to do
 	ScreenOutOfOrder               // PIN and Card say what still works
-	ScreenEnrol                    // the next card goes to the controller
-	ScreenEnrolled                 // it has
+	ScreenEnrol                    // the next card is enrolled
+	ScreenEnrolled                 // the card was sealed to the controller
 )
 
 func (s Screen) String() string {
@@ -94,7 +94,7 @@ func (r *Reader) makeView() View {
 	return v
 }
 
-// resting returns the screen that stays, and what is out of order with it.
+// resting returns the permanent screen, and with ScreenOutOfOrder the reason.
 func (r *Reader) resting() (Screen, wire.Reason) {
 	pin, card := r.pinReason(), r.cardWorks()
 	paused := pin == wire.ReasonLockout || pin == wire.ReasonTamper
@@ -106,7 +106,7 @@ func (r *Reader) resting() (Screen, wire.Reason) {
 	case pin == "" || pin == wire.ReasonOff || pin == wire.ReasonNone:
 		return ScreenHome, ""
 	case pin == wire.ReasonUnstored && r.journal.unstored() == "":
-		return ScreenHome, "" // it has only just started, and nothing is wrong yet
+		return ScreenHome, "" // the journal has yet to answer after the start
 	case paused:
 		return ScreenPaused, ""
 	}
