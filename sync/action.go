@@ -6,37 +6,37 @@ import (
 	"latchkey/sync/wire"
 )
 
-// An Action is what the link is to do: to the broker Publish, Resubscribe,
+// An Action is something for the client to carry out: to the broker Publish, Resubscribe,
 // Drop; to the disk Resume, Survey, Apply, PutKey, Begin, PutChunks,
 // StorePolicy, ReadRecords, TrimRecords; or News for the reader. Of those for
 // the cache one is under way at a time, and one each of the last three.
 type Action interface{ action() }
 
-// Publish sends a message with QoS 1. Whether it arrives only an answer of the
-// controller can say.
+// Publish sends a message with QoS 1. Only an answer of the controller confirms
+// its arrival.
 type Publish struct {
 	Topic    string
 	Payload  []byte
 	Retained bool
 }
 
-// Resubscribe subscribes to a topic again, so that the broker delivers what it
-// retains of it.
+// Resubscribe subscribes to a topic again, so that the broker delivers its
+// retained message.
 type Resubscribe struct{ Topic string }
 
-// Drop gives the connection up; a new one is made.
+// Drop closes the connection; the client makes a new one.
 type Drop struct{ Why string }
 
-// Resume takes up a snapshot that was being received when the reader stopped.
+// Resume continues a snapshot that was being received when the reader stopped.
 type Resume struct{}
 
-// Survey asks how the cache is.
+// Survey asks for the state of the cache.
 type Survey struct{}
 
 // Apply applies deltas, in order, up to the first that fails.
 type Apply struct{ Deltas []*wire.VerifiedDelta }
 
-// PutKey stores the site key of an epoch. Whoever does it wipes the key.
+// PutKey stores the site key of an epoch. The one who stores it wipes the key.
 type PutKey struct {
 	Epoch uint64
 	Key   *[32]byte
@@ -58,21 +58,21 @@ type StorePolicy struct{ Policy *wire.VerifiedPolicy }
 // batchBytes of them.
 type ReadRecords struct {
 	From uint64
-	Most int // 0: only what the journal holds is wanted
+	Most int // 0: only the backlog is wanted
 }
 
-// TrimRecords tells the journal what the controller has.
+// TrimRecords tells the journal which records the controller has.
 type TrimRecords struct{ Ack wire.Ack }
 
-// News is what the reader hears of the link. It is one of Command, Refused,
+// News is an event for the reader. It is one of Command, Refused,
 // LinkChanged, PolicyChanged, CredentialsChanged, Forked and ClockSet.
 type News interface{ news() }
 
-// Command is an order of the controller that is to be carried out, once.
+// Command is an order of the controller, to be carried out once.
 type Command struct{ wire.Command }
 
-// Refused says that a message was refused. Of one kind there are at most
-// eleven in a minute.
+// Refused says that a message was refused. There are at most eleven of a kind
+// in a minute.
 type Refused struct {
 	Message string // the last part of its topic
 	Reason  wire.Reason
@@ -82,27 +82,26 @@ type Refused struct {
 // LinkChanged says whether the controller answers.
 type LinkChanged struct {
 	Up         bool
-	Connection uint64 // on which it does
-	Why        string // it does not
+	Connection uint64 // on which it answers
+	Why        string // why it does not answer
 }
 
-// PolicyChanged brings a new policy, which is stored.
+// PolicyChanged brings a new policy, which is already stored.
 type PolicyChanged struct{ Policy *wire.VerifiedPolicy }
 
 // CredentialsChanged says what the cache holds now, and what is wrong with it.
-// Look-ups go by another key if the epoch is another one, or Key is true.
+// Look-ups need another key if the epoch has changed, or Key is true.
 type CredentialsChanged struct {
 	Held  wire.Position
 	Fault error
 	Key   bool // the key's file was written
 }
 
-// Forked says that the controller's log has another hash at a position that is held. The
-// next CredentialsChanged ends it.
+// Forked says that the controller's log has a different hash at a position that the cache
+// holds. The next CredentialsChanged ends it.
 type Forked struct{ Position wire.Position }
 
-// ClockSet says what time it was at a moment: the reader's clock may be
-// trusted from now on.
+// ClockSet sets the reader's clock, which can be trusted from now on.
 type ClockSet struct {
 	Wall time.Time
 	At   time.Duration // the time of the step, as passed to it

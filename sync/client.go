@@ -17,7 +17,7 @@ import (
 	"latchkey/sync/wire"
 )
 
-// Config is what a Client works with.
+// Config configures a Client.
 type Config struct {
 	Options
 	Broker      string            // URL, see wire.ParseBroker
@@ -28,26 +28,26 @@ type Config struct {
 	Journal     Journal
 	StorePolicy func(*wire.VerifiedPolicy) error // wire.ErrUnfit: it is not newer
 
-	// NextConnection returns the next number of a connection, which is higher
-	// than all before, whatever happens: it is stored durably first. If it
-	// cannot be, it is returned with the error, and used all the same.
+	// NextConnection returns the number of the next connection, above all earlier
+	// ones: it is stored durably before it is returned. If that fails, the number
+	// comes with the error and is used all the same.
 	NextConnection func() (uint64, error)
 	// Now returns the time since any moment.
 	Now func() time.Duration
-	// Tell takes what the reader is to hear. It may block for a moment, not for
-	// the disk.
+	// Tell takes an event for the reader. It may block briefly, but not on disk
+	// I/O.
 	Tell func(News)
 	Log  *slog.Logger
 }
 
-// Waits between connections: doubling from the first to the most, half of each
-// random.
+// Waits between connections: they double from the first to the most; half of
+// each is random.
 const (
 	reconnectFirst = time.Second
 	reconnectMost  = 5 * time.Minute
 )
 
-// A Client is a link and what carries its actions out.
+// A Client carries out the actions of a Link.
 type Client struct {
 	o      Config
 	broker wire.Broker
@@ -77,7 +77,7 @@ func NewClient(c Config) (*Client, error) {
 	return client, nil
 }
 
-// Report says how the reader and its door now are. None of the methods but Run
+// Report passes on the condition of the reader and its door. No method but Run
 // blocks.
 func (c *Client) Report(condition wire.Condition) {
 	c.mail.change(func() { c.mail.report = &condition })
@@ -89,14 +89,14 @@ func (c *Client) Recorded() { c.mail.change(func() { c.mail.recorded = true }) }
 // Damaged says that the cache has found a part of itself damaged.
 func (c *Client) Damaged() { c.mail.change(func() { c.mail.damaged = true }) }
 
-// SealCard seals the identifier of a card that an enrol asked for, and sends it
+// SealCard seals the identifier of a card that an enrol command asked for, and sends it
 // to the controller. The caller wipes uid.
 func (c *Client) SealCard(id wire.CommandID, uid []byte) error {
 	c.mu.Lock()
 	command := c.enrol
 	c.mu.Unlock()
 	if command == nil || command.ID != id {
-		return errors.New("no such enrol")
+		return errors.New("no such enrolment")
 	}
 	card, err := wire.SealCard(command, uid)
 	if err != nil {
@@ -109,7 +109,7 @@ func (c *Client) SealCard(id wire.CommandID, uid []byte) error {
 // Run keeps the link up until ctx ends. It is called once.
 func (c *Client) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
-	jobs := make(chan Action, 8) // the link asks for no more at once
+	jobs := make(chan Action, 8) // the link never has more under way
 	group.Go(func() error {
 		for {
 			select {
@@ -125,7 +125,7 @@ func (c *Client) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// loop is the one place where the link is stepped.
+// loop owns the link; nothing else calls Step.
 func (c *Client) loop(ctx context.Context, jobs chan<- Action) error {
 	c.carryOut(c.first, jobs)
 	timer := time.NewTimer(0)
@@ -177,7 +177,7 @@ func (c *Client) carryOut(actions []Action, jobs chan<- Action) {
 	}
 }
 
-// note takes note of what the client itself needs.
+// note keeps what the client itself needs from the news.
 func (c *Client) note(n News) {
 	switch n := n.(type) {
 	case LinkChanged:
@@ -216,8 +216,8 @@ func (c *Client) connections(ctx context.Context) error {
 	}
 }
 
-// connection makes a connection and returns why it ended. Its number is taken
-// once the broker has been reached.
+// connection makes a connection and returns why it ended. It takes a number only
+// once the broker is reached.
 func (c *Client) connection(ctx context.Context, last *uint64) error {
 	conn, err := c.open(ctx)
 	if err != nil {
@@ -248,7 +248,7 @@ func (c *Client) connection(ctx context.Context, last *uint64) error {
 			s.close()
 		}
 	}
-	conn.Close() // so the broker publishes the will, if there was no farewell
+	conn.Close() // without a clean disconnect, the broker publishes the will
 	s.close()
 	c.mail.put(Disconnected{err.Error()})
 	return err

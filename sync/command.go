@@ -11,7 +11,7 @@ import (
 // nonceLife is how old a nonce may be, by the reader's own clock.
 const nonceLife = time.Minute
 
-// mostCarried bounds the commands of a minute.
+// mostCarried is the most commands within a minute.
 const mostCarried = 64
 
 // carried is a command that was handed to the reader.
@@ -20,7 +20,7 @@ type carried struct {
 	at time.Duration
 }
 
-// takeCommand takes an order if it is signed, for this reader, new, and has the nonce of
+// takeCommand accepts an order if it is signed, for this reader, new, and has the nonce of
 // one of the last two states.
 func (l *Link) takeCommand(signed []byte) error {
 	c, err := wire.OpenCommand(l.o.Site, signed, l.o.Controller)

@@ -10,7 +10,7 @@ import (
 	"latchkey/sync/wire"
 )
 
-// dialWithin bounds the opening of a connection, TLS included.
+// dialWithin is the time limit for opening a connection, TLS included.
 const dialWithin = 20 * time.Second
 
 // dial opens a connection to the broker.
@@ -29,13 +29,13 @@ func (c *Client) dial(ctx context.Context) (net.Conn, error) {
 	return secure, nil
 }
 
-// tlsConfig returns how the broker is spoken to.
+// tlsConfig returns the TLS configuration for the broker.
 func (c *Client) tlsConfig() *tls.Config {
 	return &tls.Config{
 		MinVersion:         tls.VersionTLS13,
 		Certificates:       []tls.Certificate{c.o.Certificate},
 		ServerName:         c.broker.Host,
-		InsecureSkipVerify: true, // VerifyConnection does it, whatever the time is
+		InsecureSkipVerify: true, // VerifyConnection verifies without regard to the time
 		VerifyConnection:   wire.VerifyPeer(c.o.Authority, x509.ExtKeyUsageServerAuth, c.broker.Host),
 	}
 }

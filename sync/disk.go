@@ -10,7 +10,7 @@ import (
 // Cache is the credentials on the reader's disk. Errors of Apply, Begin and
 // PutChunks that are not the disk's wrap wire.ErrForked or wire.ErrUnfit.
 type Cache interface {
-	// Held returns the position that look-ups answer for; epoch 0: there is none.
+	// Held returns the position of the credentials in use; epoch 0: there are none.
 	Held() wire.Position
 	// Fault returns what is wrong with it.
 	Fault() error
@@ -18,18 +18,18 @@ type Cache interface {
 	Lack() error
 	// WantsSnapshot says that there are too many deltas, or that some are damaged.
 	WantsSnapshot() bool
-	// Apply stores a delta; false: it brings nothing new.
+	// Apply stores a delta; false: it was nothing new.
 	Apply(delta *wire.VerifiedDelta) (applied bool, err error)
 	// PutKey stores the key of an epoch.
 	PutKey(epoch uint64, key *[32]byte) (switched bool, err error)
 	// Begin begins to receive a snapshot.
 	Begin(manifest *wire.VerifiedManifest) (switched bool, err error)
-	// Resume goes on with the one that was being received before a start.
+	// Resume continues the one that was being received before a start.
 	Resume() (of wire.Position, switched bool, err error)
 	// Missing returns the first chunks that are wanted, and of which snapshot.
 	Missing(limit int) (of wire.Position, chunks []int)
-	// PutChunks stores all of the chunks that can be stored; the error is that of
-	// those that cannot.
+	// PutChunks stores as many of the chunks as possible; the error is about the
+	// others.
 	PutChunks(epoch, revision uint64, chunks []wire.ChunkPart) (switched bool, err error)
 }
 
@@ -38,9 +38,9 @@ type Journal interface {
 	ID() wire.JournalID
 	First() uint64
 	Last() (uint64, wire.Hash)
-	// Records returns what is stored from a number on.
+	// Records returns the stored records from a number on.
 	Records(from uint64) iter.Seq2[wire.StoredRecord, error]
-	// Ack lets go of what the controller has; wire.ErrUnfit: not of this journal.
+	// Ack releases records that the controller has; wire.ErrUnfit: not of this journal.
 	Ack(id wire.JournalID, number uint64, hash wire.Hash) error
 }
 
@@ -51,8 +51,8 @@ type disk struct {
 	storePolicy func(*wire.VerifiedPolicy) error
 }
 
-// carryOut carries out an action and returns the event that answers it; nil if
-// the action is none for the disk.
+// carryOut carries out an action and returns the event that answers it; nil: the
+// action is not for the disk.
 func (d *disk) carryOut(a Action) Event {
 	switch a := a.(type) {
 	case Resume:

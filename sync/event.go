@@ -7,42 +7,42 @@ import "latchkey/sync/wire"
 // RecordsRead, RecordsTrimmed and Tick.
 type Event interface{ event() }
 
-// Connected says that there is a connection, with the will that Link.Will
-// returned for its number, and that it is subscribed to Link.Topics.
+// Connected says that a connection is up, with Link.Will of its number as its
+// will, and subscribed to Link.Topics.
 type Connected struct{ Number uint64 }
 
-// Disconnected says that the connection is gone.
+// Disconnected says that the connection is lost.
 type Disconnected struct{ Why string }
 
-// Message is what the broker delivered.
+// Message is a message that the broker delivered.
 type Message struct {
 	Topic    string
-	Payload  []byte // nobody may change it any more
+	Payload  []byte // must not be changed any more
 	Retained bool   // MQTT's retain flag is set
 }
 
-// Report says how the reader and its door now are. Before the first one no
-// state is published.
+// Report is the condition of the reader and its door. No state is published
+// before the first one.
 type Report struct{ wire.Condition }
 
 // Recorded says that there are new records in the journal.
 type Recorded struct{}
 
-// Damaged says that the cache has found a part of itself damaged.
+// Damaged says that the cache has found damage.
 type Damaged struct{}
 
-// Card is a card that an enrol asked for, on its way to the controller.
+// Card is a card that an enrol command asked for, sealed to the controller.
 type Card struct{ wire.CardRead }
 
 // Cached answers Resume, Survey, Apply, PutKey, Begin and PutChunks.
 type Cached struct {
 	CacheState
-	Switched bool  // what is held is another snapshot now
-	Resumed  bool  // by Resume: Missing is a snapshot that goes on being received
-	Err      error // what was not done; wraps wire.ErrForked or wire.ErrUnfit if the disk is not to blame
+	Switched bool  // the cache has switched to another snapshot
+	Resumed  bool  // by Resume: Missing is a snapshot that is still being received
+	Err      error // why the action failed; wraps wire.ErrForked or wire.ErrUnfit if it was not the disk
 }
 
-// CacheState is how the cache is.
+// CacheState is the state of the cache.
 type CacheState struct {
 	Held          wire.Position // epoch 0: nothing
 	Fault         error         // what is wrong with it; nil: nothing
@@ -61,16 +61,16 @@ type PolicyStored struct {
 type RecordsRead struct {
 	Backlog
 	Entries []wire.StoredRecord
-	Err     error // of reading on after Entries
+	Err     error // of reading beyond Entries
 }
 
 // RecordsTrimmed answers TrimRecords.
 type RecordsTrimmed struct {
 	Backlog
-	Err error // wraps wire.ErrUnfit if that record is not held with that hash
+	Err error // wraps wire.ErrUnfit if the journal does not hold that record with that hash
 }
 
-// Backlog is what the journal holds.
+// Backlog is the range of records that the journal holds.
 type Backlog struct {
 	Journal wire.JournalID
 	First   uint64 // number of the oldest record

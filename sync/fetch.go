@@ -8,14 +8,13 @@ import (
 	"latchkey/sync/wire"
 )
 
-// Chunks are asked for so many at a time, in so many fetches at once: enough to
-// keep the link busy, and with 8 KiB each 1.3 MiB on its way. The fewer fetches,
-// the fewer signatures, and the less often a broker finds its queue empty, gives
-// the memory back and takes it again; but a message is in memory twice and more
-// while it arrives, and chunkLimit bounds what waits for a slow disk. A
-// controller lets eight messages of a reader wait. A link that has just come up
-// is asked for few, and for twice as many with each reply: one that breaks again
-// and again leads on, too.
+// Limits of chunks per fetch, and of fetches at once. They keep the link busy,
+// with 1.3 MiB under way at 8 KiB a chunk. Large fetches need fewer signatures,
+// and brokers release and reallocate their queues less often. But a message is
+// in memory more than twice while it arrives, chunkLimit bounds what waits for a
+// slow disk, and a controller queues eight messages of a reader. A new connection
+// starts with small fetches, doubled with each reply, so that one that keeps
+// breaking still makes progress.
 const (
 	chunksFirst    = 4
 	chunksPerFetch = 56
@@ -23,13 +22,13 @@ const (
 	chunkLimit     = chunksPerFetch * (chunkFetches + 1)
 )
 
-// Waits for the answer to a fetch, and before it is asked anew.
+// Waits for the answer to a fetch, and before it is repeated.
 const (
 	answerWithin = 10 * time.Second
 	askAgainMost = 2 * time.Minute
 )
 
-// ask is what a fetch is about.
+// ask is what a fetch asks for.
 type ask uint8
 
 const (
@@ -38,17 +37,17 @@ const (
 	asks
 )
 
-// fetches are the open fetches, and when the next ones may follow.
+// fetches are the open fetches, and the times of the next ones.
 type fetches struct {
 	number uint64 // of the newest in this connection
 	open   []fetch
 	tries  [asks]int
 	again  [asks]time.Duration // not before; 0: at once
-	busy   []uint32            // wantedChunks' own, kept for the next time
-	proved int                 // chunks that came in one reply, the most
+	busy   []uint32            // buffer of wantedChunks
+	proved int                 // the most chunks that came in one reply
 }
 
-// fetch is one without an answer yet.
+// fetch is a fetch without an answer so far.
 type fetch struct {
 	number   uint64
 	about    ask
@@ -58,20 +57,20 @@ type fetch struct {
 	deadline time.Duration
 }
 
-// reset forgets the fetches of a link that is no longer up.
+// reset drops the fetches of a link that is no longer up.
 func (f *fetches) reset() { *f = fetches{number: f.number} }
 
-// went notes that the last answer was useful.
+// went resets the wait after a useful answer.
 func (f *fetches) went(about ask) { f.tries[about], f.again[about] = 0, 0 }
 
-// later puts the next fetch off.
+// later delays the next fetch.
 func (l *Link) later(about ask) {
 	f := &l.fetches
 	f.again[about] = l.now + l.o.backoff(f.tries[about], answerWithin, askAgainMost)
 	f.tries[about]++
 }
 
-// takeReply takes the answer to a fetch that is open.
+// takeReply accepts the answer to an open fetch.
 func (l *Link) takeReply(b []byte) error {
 	r, err := wire.ParseReply(b)
 	if err != nil {
@@ -104,8 +103,8 @@ func (l *Link) takeReply(b []byte) error {
 	return err
 }
 
-// takeDeltas takes deltas that were asked for. If none of them can be applied, a snapshot
-// is needed.
+// takeDeltas accepts deltas that were asked for. If none can be applied, a snapshot is
+// needed.
 func (l *Link) takeDeltas(deltas [][]byte) error {
 	before := l.log.tip
 	for _, signed := range deltas {
@@ -120,7 +119,7 @@ func (l *Link) takeDeltas(deltas [][]byte) error {
 	return nil
 }
 
-// takeChunks takes those chunks of a reply that were asked for.
+// takeChunks accepts the chunks of a reply that were asked for.
 func (l *Link) takeChunks(asked fetch, chunks []wire.ChunkPart) error {
 	for _, c := range chunks {
 		if !slices.Contains(asked.chunks, c.Index) {
@@ -161,7 +160,7 @@ func (l *Link) may(about ask) bool {
 	return again == 0 || l.over(again)
 }
 
-// about returns how many fetches about something are open.
+// about returns how many fetches of a kind are open.
 func (f *fetches) about(about ask) (n int) {
 	for _, open := range f.open {
 		if open.about == about {

@@ -7,7 +7,7 @@ import (
 	"latchkey/sync/wire"
 )
 
-// retryEvery is the time between two attempts to store or to get something.
+// retryEvery is the time between two attempts to store or to get a key or a policy.
 const retryEvery = 30 * time.Second
 
 // pendingKey is the newest epoch's site key until it is on the disk.
@@ -18,7 +18,7 @@ type pendingKey struct {
 	asked time.Duration // when to subscribe to the topic again; 0: not
 }
 
-// takeKey takes an epoch's key.
+// takeKey accepts the key of an epoch.
 func (l *Link) takeKey(signed []byte) error {
 	k, err := wire.OpenKey(l.o.Site, signed, l.o.Controller)
 	if err != nil {
@@ -46,7 +46,7 @@ func (k *pendingKey) take() PutKey {
 	return put
 }
 
-// keyStored takes the cache's answer to a key.
+// keyStored handles the cache's answer to a key.
 func (l *Link) keyStored(err error) {
 	switch {
 	case l.key.put != nil: // a newer one has come
@@ -72,8 +72,8 @@ func (l *Link) settleKey() {
 	l.resubscribe(wire.OnKey, l.states.up && l.log.waitsForKey() && l.key.key == nil, retryEvery, &l.key.asked)
 }
 
-// resubscribe subscribes to a topic again after a wait, and then every so often, while
-// what the broker retains of it is missing. at is when it does so next.
+// resubscribe subscribes to a topic again after a wait, and then at intervals, while its
+// retained message is missing. at is the next time.
 func (l *Link) resubscribe(c wire.Channel, missing bool, wait time.Duration, at *time.Duration) {
 	if !missing {
 		*at = 0

@@ -11,7 +11,7 @@ import (
 	"latchkey/sync/wire"
 )
 
-// Options say whose link it is.
+// Options configure a Link.
 type Options struct {
 	Site     wire.SiteID
 	SiteName string
@@ -22,9 +22,9 @@ type Options struct {
 	Signing    ed25519.PrivateKey // the reader's
 	Sealing    *ecdh.PrivateKey   // the reader's, X25519
 
-	NotBefore      time.Time // it is later than this: the program's build
+	NotBefore      time.Time // the program's build: earlier times are wrong
 	PolicyRevision uint64    // in force; 0: none
-	PolicyFloor    uint64    // the highest that was ever in force: none below it is taken, though its file be lost
+	PolicyFloor    uint64    // the highest ever in force: lower ones are refused, even if its file is lost
 	Random         io.Reader // nil: crypto/rand
 }
 
@@ -40,17 +40,17 @@ type Options struct {
 //	        --nothing held, new epoch, fork, too many deltas--> manifest asked
 //	                --> chunks asked, a few at a time --> switched --> in step
 //
-// States are published, and deltas, policy, key and commands taken, whether it
-// is up or not.
+// Whether up or not, it publishes states, and accepts deltas, policy, key and
+// commands.
 type Link struct {
 	o       Options
 	now     time.Duration
-	wake    time.Duration // when Step is wanted next; 0: time alone changes nothing
+	wake    time.Duration // when Step is due next; 0: time alone changes nothing
 	actions []Action
 
 	states    states
 	condition *wire.Condition
-	card      *wire.CardRead // not yet taken over by the controller
+	card      *wire.CardRead // not yet received by the controller
 	asked     time.Duration  // when the state whose answer set the clock was sent
 	carried   []carried      // commands of the last minute
 	refusals  map[refusedKind]*refusals
@@ -72,9 +72,9 @@ func New(o Options) (*Link, []Action) {
 	return l, []Action{Resume{}, ReadRecords{}}
 }
 
-// Topics returns what is to be subscribed to, in order. What may pour in comes
-// last: brokers have been seen to take a SUBSCRIBE for a repetition if a message
-// that they have just sent bears its packet identifier, though each side counts
+// Topics returns the topics to subscribe to, in order. Those with many messages
+// come last: some brokers take a SUBSCRIBE for a repetition if a message that
+// they have just sent has the same packet identifier, although each side counts
 // its own (MQTT 3.1.1 §2.3.1).
 func (o *Options) Topics() []string {
 	channels := []wire.Channel{wire.OnPolicy, wire.OnKey, wire.OnHead, wire.OnCommand, wire.OnNow, wire.OnAck, wire.OnReply, wire.OnCredentials}
@@ -87,8 +87,8 @@ func (o *Options) Topics() []string {
 
 func (o *Options) topic(c wire.Channel) string { return c.Topic(o.SiteName, o.Reader) }
 
-// Step tells the link of an event and returns what it is to do. The time is
-// that of any clock that does not stop.
+// Step applies an event and returns the actions to carry out. The time is that
+// of any clock that does not stop.
 func (l *Link) Step(now time.Duration, event Event) []Action {
 	l.now = max(l.now, now)
 	switch e := event.(type) {
@@ -123,8 +123,8 @@ func (l *Link) Step(now time.Duration, event Event) []Action {
 	return actions
 }
 
-// settle does what is due. Whatever asks over for a time that has yet to come
-// is woken then.
+// settle does what is due. Times that over is asked for and that have not come
+// yet become the next deadline.
 func (l *Link) settle() {
 	l.wake = 0
 	l.settleRefusals()
@@ -136,11 +136,11 @@ func (l *Link) settle() {
 	l.settleRecords()
 }
 
-// Deadline returns when Step wants its next event, a Tick if there is no other;
+// Deadline returns when Step needs its next event, a Tick if there is no other;
 // false if time alone changes nothing.
 func (l *Link) Deadline() (at time.Duration, ok bool) { return l.wake, l.wake != 0 }
 
-// over says whether a time has come; 0 never does.
+// over returns whether a time has come; 0: never.
 func (l *Link) over(at time.Duration) bool {
 	if at == 0 || l.now >= at {
 		return at != 0
@@ -168,8 +168,8 @@ func (o *Options) random(b []byte) {
 	}
 }
 
-// backoff returns the wait before try n, from first doubling up to most, half
-// of it random.
+// backoff returns the wait before try n: it doubles from first up to most, and
+// half of it is random.
 func (o *Options) backoff(n int, first, most time.Duration) time.Duration {
 	wait := min(first<<min(n, 16), most)
 	return wait/2 + o.jitter(wait/2+1)

@@ -10,28 +10,28 @@ import (
 
 // log follows the controller's credential log.
 type log struct {
-	state  CacheState // as the cache last said
-	doing  doing      // what it is asked for now
-	survey bool       // it is to be asked how it is
+	state  CacheState // as the cache last reported
+	doing  doing      // the action that it carries out now
+	survey bool       // a Survey is due
 
 	head   *wire.VerifiedHead // the newest seen; nil: none
 	newest wire.Position      // the newest position that the controller has signed
 
-	tip      wire.Position          // what is held once deltas are applied
+	tip      wire.Position          // the position once deltas are applied
 	deltas   []*wire.VerifiedDelta  // to be applied
-	size     int                    // of them together, in bytes
-	chunks   []PutChunks            // to be stored; the first is while doingChunks
-	manifest *wire.VerifiedManifest // to be begun with; nil: none
+	size     int                    // of deltas together, in bytes
+	chunks   []PutChunks            // to be stored; the first is under way while doingChunks
+	manifest *wire.VerifiedManifest // to begin; nil: none
 
-	beginning wire.Position // the snapshot of the manifest that came last
+	beginning wire.Position // the snapshot of the newest manifest
 	receiving wire.Position // the snapshot whose chunks are asked for
 
-	forked     wire.Position // where the log forks from what is held; zero: it does not
-	short      bool          // deltas cannot lead on from what is held, or its snapshot is gone
-	snapshotAt time.Duration // when one is asked for because there are many deltas; 0: there are not
+	forked     wire.Position // where the log forks from the cache; zero: it does not
+	short      bool          // the controller has no deltas for the position held, or its snapshot is gone
+	snapshotAt time.Duration // when to ask for one because of many deltas; 0: there are few
 }
 
-// doing is what the cache has yet to answer.
+// doing is the action that the cache has yet to answer.
 type doing uint8
 
 const (
@@ -44,19 +44,19 @@ const (
 	doingChunks
 )
 
-// Deltas that wait for the disk are bounded; what is beyond them is fetched.
+// Limits of the deltas that wait for the disk; further ones are fetched later.
 const (
 	mostDeltas     = 64
 	mostDeltaBytes = 1 << 20
 )
 
-// snapshotWait is the longest wait before a reader asks for a snapshot that it can do
-// without: otherwise all readers of a site would ask at once.
+// snapshotWait is the longest random wait before a reader asks for a snapshot that is not
+// urgent, so that the readers of a site do not all ask at once.
 const snapshotWait = 10 * time.Minute
 
 var errOlderHead = errors.New("older than one that was seen")
 
-// takeHead takes a signed head. Most nows bring the one that is known.
+// takeHead accepts a signed head. Most nows bring the known one.
 func (l *Link) takeHead(signed []byte) error {
 	head := l.log.head
 	if head == nil || !bytes.Equal(signed, head.Signed()) {
@@ -73,7 +73,7 @@ func (l *Link) takeHead(signed []byte) error {
 	return nil
 }
 
-// learn notes a position that the controller has signed.
+// learn keeps a position that the controller has signed.
 func (l *Link) learn(p wire.Position) {
 	if !l.log.newest.Above(p) {
 		l.log.newest = p
@@ -85,7 +85,7 @@ func (l *Link) learn(p wire.Position) {
 	}
 }
 
-// fork notes that the controller's log has another history than what is held.
+// fork handles a controller's log whose history differs from the cache's.
 func (l *Link) fork(p wire.Position) {
 	if l.log.forked == (wire.Position{}) {
 		l.do(Forked{p})
@@ -93,8 +93,8 @@ func (l *Link) fork(p wire.Position) {
 	l.log.forked = p
 }
 
-// takeDelta takes a signed delta. It is applied if it follows what is held, or what will
-// be held soon; otherwise it only says how long the log is now.
+// takeDelta accepts a signed delta. It is applied if it follows the position held, or that
+// of deltas to be applied; otherwise it only tells the length of the log.
 func (l *Link) takeDelta(signed []byte) error {
 	delta, err := wire.OpenDelta(l.o.Site, signed, l.o.Controller)
 	if err != nil {
@@ -116,7 +116,7 @@ func (l *Link) takeDelta(signed []byte) error {
 	return nil
 }
 
-// takeManifest takes a signed manifest that was asked for.
+// takeManifest accepts a signed manifest that was asked for.
 func (l *Link) takeManifest(signed []byte) error {
 	m, err := wire.OpenManifest(l.o.Site, signed, l.o.Controller)
 	if err != nil {
@@ -128,7 +128,7 @@ func (l *Link) takeManifest(signed []byte) error {
 	return nil
 }
 
-// cached takes the cache's answer.
+// cached handles the cache's answer.
 func (l *Link) cached(e Cached) {
 	g := &l.log
 	did, before := g.doing, g.state
@@ -207,7 +207,7 @@ func (l *Link) cacheRefused(did doing, err error) {
 	case doingChunks:
 		l.later(askChunks)
 		if errors.Is(err, wire.ErrForked) {
-			// The whole snapshot came for nothing.
+			// The whole snapshot was useless.
 			l.fork(g.newest)
 			l.fetches.again[askLog] = l.now + askAgainMost
 		}
@@ -224,7 +224,7 @@ func text(err error) string {
 	return err.Error()
 }
 
-// settleLog gives the cache what is next.
+// settleLog gives the cache its next action.
 func (l *Link) settleLog() {
 	g := &l.log
 	if g.doing != doingNothing {

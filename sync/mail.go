@@ -7,22 +7,21 @@ import (
 	"latchkey/sync/wire"
 )
 
-// maxWaiting bounds the bytes of messages that wait for the link. What comes
-// beyond them is dropped: it may come again, or is asked for.
+// maxWaiting is the most bytes of messages that wait for the link. Further ones
+// are dropped: they come again, or the link asks for them.
 const maxWaiting = 4 << 20
 
-// mail is what waits for the link. Nobody who puts something into it is ever
-// held up.
+// mail is the queue of events for the link. Adding to it never blocks.
 type mail struct {
 	mu       sync.Mutex
-	events   []Event // in their order, before all else
+	events   []Event // in order, before all others
 	report   *wire.Condition
 	recorded bool
 	damaged  bool
 	messages []Message
 	size     int           // of their topics and payloads
-	dropped  int           // messages, since they were last asked for
-	ready    chan struct{} // holds one when there is something
+	dropped  int           // messages, since the last take
+	ready    chan struct{} // full while there are events
 }
 
 func newMail() *mail { return &mail{ready: make(chan struct{}, 1)} }
@@ -37,7 +36,7 @@ func (m *mail) change(f func()) {
 	}
 }
 
-// put puts an event in that must not be lost. There are never many.
+// put adds an event that must not be dropped. There are never many.
 func (m *mail) put(e Event) { m.change(func() { m.events = append(m.events, e) }) }
 
 func (m *mail) deliver(message Message) {
@@ -51,11 +50,11 @@ func (m *mail) deliver(message Message) {
 	})
 }
 
-// size is what a message occupies while it waits: its topic is the broker's to choose too.
+// size returns the bytes of a waiting message. The broker chooses its topic, so that counts too.
 func (m *Message) size() int { return len(m.Topic) + len(m.Payload) }
 
-// take takes the next event out; false: there is none. It says how many
-// messages had to be dropped since it was last called.
+// take removes the next event; false: there is none. It returns how many
+// messages were dropped since the last call.
 func (m *mail) take() (e Event, ok bool, dropped int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

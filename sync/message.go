@@ -7,7 +7,7 @@ import (
 	"latchkey/sync/wire"
 )
 
-// receive takes a message, or refuses it and changes nothing.
+// receive accepts a message, or refuses it without any effect.
 func (l *Link) receive(m Message) {
 	site, reader, channel, ok := wire.ParseTopic(m.Topic)
 	if !ok || site != l.o.SiteName || reader != "" && reader != l.o.Reader {

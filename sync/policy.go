@@ -7,22 +7,22 @@ import (
 	"latchkey/sync/wire"
 )
 
-// policyWait is how long the link waits for a policy that a Now has announced, before it
+// policyWait is how long the link waits for a policy that a now has announced before it
 // subscribes to the topic again.
 const policyWait = 10 * time.Second
 
-// policy is the reader's, in force and on its way to the disk.
+// policy is the reader's policy: in force, and being stored.
 type policy struct {
 	revision uint64 // in force
-	newest   uint64 // that the controller has announced
+	newest   uint64 // announced by the controller
 
-	coming  *wire.VerifiedPolicy // the newest that is not stored yet; nil: there is none
+	coming  *wire.VerifiedPolicy // the newest that is not stored yet; nil: none
 	storing bool                 // the disk has not answered yet
 	again   time.Duration        // when to try again
 	asked   time.Duration        // when to subscribe to the topic again; 0: not
 }
 
-// known returns the newest revision that came.
+// known returns the newest revision received.
 func (p *policy) known() uint64 {
 	if p.coming == nil {
 		return p.revision
@@ -30,7 +30,7 @@ func (p *policy) known() uint64 {
 	return max(p.revision, p.coming.Policy().Revision)
 }
 
-// takePolicy takes a signed policy.
+// takePolicy accepts a signed policy.
 func (l *Link) takePolicy(signed []byte) error {
 	coming, err := wire.OpenPolicy(l.o.Site, signed, l.o.Controller)
 	if err != nil {
@@ -52,7 +52,7 @@ func (l *Link) takePolicy(signed []byte) error {
 	return nil
 }
 
-// policyStored takes the disk's answer.
+// policyStored handles the disk's answer.
 func (l *Link) policyStored(e PolicyStored) {
 	p := &l.policy
 	p.storing = false

@@ -7,7 +7,7 @@ import (
 	"latchkey/sync/wire"
 )
 
-// A batch is bounded, so that with its envelope it is a message.
+// Limits of a batch, so that it fits into a message with its envelope.
 const (
 	batchRecords = wire.MaxRecords
 	batchBytes   = 48 << 10
@@ -19,19 +19,19 @@ const (
 	ackMost   = time.Minute
 )
 
-// records is the journal on its way to the controller, one batch at a time.
+// records sends the journal to the controller, one batch at a time.
 type records struct {
 	backlog Backlog
-	acked   uint64 // the controller has all up to this one
-	more    bool   // there may be some beyond it
+	acked   uint64 // the controller has all records up to this one
+	more    bool   // there may be further ones
 	reading bool
 	flight  flight
 	tries   int
 	again   time.Duration // when to read again after an error; 0: at once
 
-	ack      *wire.Ack // to be told to the journal
+	ack      *wire.Ack // to be passed on to the journal
 	trimming bool
-	trim     uint64 // what it is told
+	trim     uint64 // the number passed on
 }
 
 // flight is a batch that is not acknowledged yet.
@@ -40,7 +40,7 @@ type flight struct {
 	deadline time.Duration
 }
 
-// reset forgets what was sent on a link that is not up any more.
+// reset drops what was sent on a link that is no longer up.
 func (r *records) reset() {
 	r.flight, r.tries, r.more, r.again = flight{}, 0, true, 0
 }
@@ -68,7 +68,7 @@ func (l *Link) recordsRead(e RecordsRead) {
 	r := &l.records
 	r.reading = false
 	r.backlog = e.Backlog
-	r.acked = max(r.acked, max(1, e.First)-1) // what is not held any more
+	r.acked = max(r.acked, max(1, e.First)-1) // older ones are no longer held
 	if e.Err != nil {
 		r.more, r.again = true, l.now+ackWithin
 	}
@@ -92,7 +92,7 @@ func (l *Link) recordsRead(e RecordsRead) {
 	l.do(Publish{l.o.topic(wire.OnRecords), signed, false})
 }
 
-// takeAck takes an acknowledgement. Whether it counts the journal says.
+// takeAck accepts an acknowledgement. The journal decides whether it is valid.
 func (l *Link) takeAck(signed []byte) error {
 	a, err := wire.OpenAck(l.o.Site, signed, l.o.Controller)
 	if err != nil {
@@ -103,14 +103,14 @@ func (l *Link) takeAck(signed []byte) error {
 	case a.Reader != l.o.Reader:
 		return errOtherReader
 	case a.Number == r.acked, a.Number < r.acked && r.flight.last == 0:
-		// It comes twice, or late.
+		// A repeated or late one.
 	case r.ack == nil || a.Number > r.ack.Number:
 		r.ack = a
 	}
 	return nil
 }
 
-// recordsTrimmed takes the journal's answer to an acknowledgement.
+// recordsTrimmed handles the journal's answer to an acknowledgement.
 func (l *Link) recordsTrimmed(e RecordsTrimmed) {
 	r := &l.records
 	r.trimming = false
@@ -119,10 +119,10 @@ func (l *Link) recordsTrimmed(e RecordsTrimmed) {
 	case errors.Is(e.Err, wire.ErrUnfit):
 		l.refuse(string(wire.OnAck), e.Err)
 	case e.Err == nil:
-		// A lower number than one before it, in answer to a batch: the
-		// controller has lost records, and is sent again what is still held.
+		// The number has gone back, in answer to a batch: the controller has
+		// lost records. Send those again that are still held.
 		r.acked = max(r.trim, max(1, e.First)-1)
-		// What the batch had beyond it is sent again.
+		// The rest of the batch is sent again.
 		r.flight, r.tries = flight{}, 0
 		r.more = r.more || r.acked < r.backlog.Last
 	}

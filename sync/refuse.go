@@ -7,14 +7,14 @@ import (
 	"latchkey/sync/wire"
 )
 
-// refusals are those of one kind within a minute.
+// refusals counts the refusals of one kind within a minute.
 type refusals struct {
 	wire.Minute
 	last wire.Reason
 }
 
-// A refusal is an error that the controller is to hear of with the command
-// that it is about.
+// A refusal is an error about a command, to be reported to the controller with
+// that command.
 type refusal struct {
 	reason  wire.Reason
 	command *wire.Command
@@ -23,13 +23,13 @@ type refusal struct {
 func (r *refusal) Error() string { return string(r.reason) }
 
 // refusedKind groups refusals for counting: orders of the controller, which waits for an
-// answer, apart from what anybody can send.
+// answer, and messages that anybody can send.
 type refusedKind struct {
 	message string
 	order   bool
 }
 
-// refuse tells the reader of a message that was refused.
+// refuse reports a refused message to the reader.
 func (l *Link) refuse(message string, err error) {
 	var about *refusal
 	kind := refusedKind{message, errors.As(err, &about)}
@@ -49,8 +49,8 @@ func (l *Link) refuse(message string, err error) {
 	l.do(news)
 }
 
-// reason returns why a message was refused. It repeats nothing of a message that the
-// controller has not signed.
+// reason returns why a message was refused. It quotes nothing from a message without the
+// controller's signature.
 func reason(err error) wire.Reason {
 	for _, known := range []error{wire.ErrSignature, wire.ErrEncoding} {
 		if errors.Is(err, known) {

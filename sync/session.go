@@ -19,14 +19,13 @@ const (
 	pubackWithin = 30 * time.Second
 	farewell     = time.Second // to say that the reader is offline
 	outboxSize   = 64
-	mostAway     = 8 // publications that the broker has yet to acknowledge
+	mostAway     = 8 // unacknowledged publications
 )
 
-// qos is that of every subscription and publication. With QoS 0 a broker drops
-// what a busy receiver has no room for. QoS 2 would keep doubles away that do
-// no harm here, at twice the packets and with state at both ends. And with
-// neither does a PUBACK mean that a message got through: that only an answer of
-// the controller says.
+// qos is the QoS of every subscription and publication. With QoS 0 a broker
+// drops messages for a busy receiver. QoS 2 would prevent duplicates, which are
+// harmless here, at twice the packets and with state at both ends. With neither
+// does the broker's acknowledgement mean that the controller has the message.
 const qos = 1
 
 // A session is one connection to the broker.
@@ -36,13 +35,13 @@ type session struct {
 	lost   chan error  // the first reason to end
 }
 
-// openSession speaks MQTT over a connection, which it closes in the end, and
-// subscribes to the topics. The library is given no say in what is kept,
-// retried or reconnected: a connection that is lost is over.
+// openSession speaks MQTT over a connection, which the session closes, and
+// subscribes to the topics. The library neither stores, retries nor reconnects:
+// a lost connection ends the session.
 func openSession(ctx context.Context, conn net.Conn, clientID string, will *Publish, topics []string, deliver func(Message)) (*session, error) {
 	s := &session{outbox: make(chan Action, outboxSize), lost: make(chan error, 1)}
 	o := mqtt.NewClientOptions().
-		AddBroker("tcp://broker"). // not looked at
+		AddBroker("tcp://broker"). // not used
 		SetCustomOpenConnectionFn(func(_ *url.URL, _ mqtt.ClientOptions) (net.Conn, error) { return wire.Guard(conn, 1), nil }).
 		SetProtocolVersion(4). // 3.1.1
 		SetClientID(clientID).
@@ -82,7 +81,7 @@ func openSession(ctx context.Context, conn net.Conn, clientID string, will *Publ
 	return s, nil
 }
 
-// wait waits for the broker.
+// wait waits for the broker's answer.
 func wait(ctx context.Context, token mqtt.Token) error {
 	timeout := time.NewTimer(pubackWithin)
 	defer timeout.Stop()
@@ -98,15 +97,15 @@ func wait(ctx context.Context, token mqtt.Token) error {
 
 var errSilent = errors.New("the broker does not answer")
 
-// subscribe subscribes to one topic: the library could not tell apart what of
-// several was refused.
+// subscribe subscribes to one topic: of several, the library would not tell
+// which one was refused.
 func (s *session) subscribe(ctx context.Context, topic string) error {
 	token := s.client.Subscribe(topic, qos, nil)
 	if err := wait(ctx, token); err != nil {
 		return fmt.Errorf("subscribe to %s: %w", topic, err)
 	}
 	if granted, ok := token.(*mqtt.SubscribeToken).Result()[topic]; !ok || granted != qos {
-		return fmt.Errorf("subscribe to %s: the broker refuses it: does its access list know this reader?", topic)
+		return fmt.Errorf("subscribe to %s: the broker refuses it: check this reader in its access list", topic)
 	}
 	return nil
 }
@@ -128,16 +127,15 @@ func (s *session) end(err error) {
 	}
 }
 
-// away is a publication that the broker has yet to acknowledge.
+// away is an unacknowledged publication.
 type away struct {
 	mqtt.Token
 	topic string
 	until time.Time
 }
 
-// run sends until the session ends, and returns why. Several publications are
-// on their way at once: one at a time would take as long as the broker's
-// answers to each.
+// run sends until the session ends, and returns why. It has several publications
+// under way at once, to save waiting for each acknowledgement.
 func (s *session) run(ctx context.Context) error {
 	var sent []away
 	timeout := time.NewTimer(pubackWithin)
@@ -181,7 +179,7 @@ func (s *session) run(ctx context.Context) error {
 	}
 }
 
-// publish publishes and waits for the broker.
+// publish publishes and waits for the acknowledgement.
 func (s *session) publish(ctx context.Context, p Publish) error {
 	if err := wait(ctx, s.client.Publish(p.Topic, qos, p.Retained, p.Payload)); err != nil {
 		return failed(p.Topic, err)
@@ -194,6 +192,6 @@ func failed(topic string, err error) error {
 	return fmt.Errorf("publish %s: %w", channel, err)
 }
 
-// close tells the broker, if the connection is still open, that it is not to
-// publish the will, and ends what the library has running.
+// close ends the library's goroutines. If the connection is still open, it
+// disconnects cleanly, so that the broker does not publish the will.
 func (s *session) close() { s.client.Disconnect(uint(farewell.Milliseconds())) }

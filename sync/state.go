@@ -11,20 +11,20 @@ import (
 const (
 	stateEvery   = 30 * time.Second // while the link is up; before that 5, 10, 20 and then 30 s
 	stateSpacing = time.Second      // between two states at least, so that a nonce lives
-	answerWait   = 5 * time.Second  // for an answer before a change is reported; and to trust its time
-	positionWait = 5 * time.Second  // before a new position is reported, and up to twice that more
+	answerWait   = 5 * time.Second  // wait for an answer before a change is reported; and limit for trusting its time
+	positionWait = 5 * time.Second  // before a new position is reported, plus up to twice as much at random
 	silence      = 95 * time.Second
 )
 
-// states are what is published of the reader on one connection.
+// states are the published states of the reader on one connection.
 type states struct {
-	connection uint64  // 0: there is none
+	connection uint64  // 0: none
 	counter    uint64  // of the newest state; 0: none yet
 	ignored    int     // states since the last that was answered
 	sent       [2]sent // the newest, and the one before
 	heard      time.Duration
 	dirty      bool          // something has changed
-	positionAt time.Duration // when a new position is reported; 0: there is none
+	positionAt time.Duration // when a new position is reported; 0: none is due
 	up         bool          // one of sent was answered
 }
 
@@ -92,8 +92,8 @@ func (l *Link) settleStates() {
 	}
 }
 
-// every returns the time between two states if nothing changes. It is shorter at first
-// while nobody answers.
+// every returns the time between two states without a change. It is shorter at first,
+// while there is no answer.
 func (s *states) every() time.Duration {
 	if s.up {
 		return stateEvery
@@ -140,7 +140,7 @@ func (l *Link) publishState() {
 	}
 }
 
-// setUp takes note of whether the link is up.
+// setUp sets whether the link is up.
 func (l *Link) setUp(up bool, why string) {
 	if up == l.states.up {
 		return
@@ -155,7 +155,7 @@ func (l *Link) setUp(up bool, why string) {
 	l.records.reset()
 }
 
-// takeNow takes the answer to a state.
+// takeNow accepts the answer to a state.
 func (l *Link) takeNow(signed []byte) error {
 	n, err := wire.OpenNow(l.o.Site, signed, l.o.Controller)
 	if err != nil {
@@ -190,9 +190,9 @@ func (l *Link) takeNow(signed []byte) error {
 	return l.setClock(n.Time, answered.at)
 }
 
-// setClock sets the clock, forward or back, if the answer came quickly enough for its
-// time to be right. The nonce proves that the answer is new, so no earlier time counts
-// against it. Of the answers to two states the one to the newer counts.
+// setClock sets the clock, forward or back, if the answer came quickly enough for its time
+// to be right. The nonce proves that the answer is new, so its time may be before an
+// earlier one. Of two answers, the one to the newer state counts.
 func (l *Link) setClock(milliseconds int64, asked time.Duration) error {
 	if l.now-asked > answerWait || asked < l.asked {
 		return nil
