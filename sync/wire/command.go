@@ -27,7 +27,7 @@ type Command struct {
 	Order   Order     `cbor:"4,keyasint"`
 	Seconds uint32    `cbor:"5,keyasint,omitempty"` // of a hold: 1 to 86,400
 	By      string    `cbor:"6,keyasint"`           // who ordered it, for the record
-	Sealing [32]byte  `cbor:"7,keyasint,omitzero"`  // of an enrol: X25519 key of this command alone, to which the card's identifier is sealed
+	Sealing [32]byte  `cbor:"7,keyasint,omitzero"`  // of an enrol: X25519 key for this command only, to which the card's identifier is sealed
 }
 
 // OpenCommand checks a signed command and returns it.

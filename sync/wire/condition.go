@@ -15,7 +15,7 @@ const (
 	StrikeHeld  StrikeState = "held"  // the controller holds the door open
 )
 
-// DoorState is what the reader knows of the door from its contact.
+// DoorState is the state of the door, from its contact.
 type DoorState string
 
 // The states of the door.
@@ -27,7 +27,7 @@ const (
 	DoorIsHeld    DoorState = "held"   // open for longer than the policy allows
 )
 
-// A Condition is how a reader and its door are.
+// A Condition is the condition of a reader and its door.
 type Condition struct {
 	Lockout      Cause       `cbor:"1,keyasint,omitempty"` // why PIN entry is locked out; "": it is not
 	PIN          Reason      `cbor:"2,keyasint,omitempty"` // why no PIN can be entered; "": it can
@@ -36,7 +36,7 @@ type Condition struct {
 	Door         DoorState   `cbor:"5,keyasint"`
 	Tamper       bool        `cbor:"6,keyasint,omitempty"` // the housing is open
 	ClockTrusted bool        `cbor:"7,keyasint,omitempty"`
-	Behind       bool        `cbor:"8,keyasint,omitempty"` // credentials or policy are older than the reader once held
+	Behind       bool        `cbor:"8,keyasint,omitempty"` // credentials or policy are older than before
 	Faults       []Fault     `cbor:"9,keyasint,omitempty"`
 }
 

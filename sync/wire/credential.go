@@ -28,8 +28,7 @@ func (k CredentialKind) String() string {
 	return fmt.Sprintf("credential kind %d", uint8(k))
 }
 
-// A Credential is what a tag stands for: a PIN or a card that belongs to one
-// user. Its secret is not in it.
+// A Credential is a PIN or a card of one user. It does not contain the secret.
 type Credential struct {
 	ID       uint64         `cbor:"1,keyasint"`           // from 1, never reused
 	Kind     CredentialKind `cbor:"2,keyasint"`           //

@@ -20,7 +20,7 @@ type CommandID [16]byte
 // Nonce is a reader's challenge: 16 random bytes.
 type Nonce [16]byte
 
-// Tag is what a reader knows a credential by: the first 16 bytes of
+// Tag identifies a credential: the first 16 bytes of
 // HMAC-SHA-256(site key, kind byte ‖ material).
 type Tag [16]byte
 
@@ -35,8 +35,8 @@ func (h Hash) String() string       { return hex.EncodeToString(h[:]) }
 // Sum returns the SHA-256 of b.
 func Sum(b []byte) Hash { return sha256.Sum256(b) }
 
-// CheckName refuses what cannot be the name of a site, a reader, a group or whatever
-// else may be part of a topic: [a-z0-9][a-z0-9-]{0,31}.
+// CheckName checks a name that may be part of a topic, as of a site, a reader or a
+// group: [a-z0-9][a-z0-9-]{0,31}.
 func CheckName(name string) error {
 	ok := len(name) >= 1 && len(name) <= 32 && name[0] != '-'
 	for _, c := range name {
@@ -48,8 +48,8 @@ func CheckName(name string) error {
 	return nil
 }
 
-// Fingerprint returns what two people compare: the first 16 bytes of the
-// SHA-256 of b, as eight groups of four hexadecimal digits.
+// Fingerprint returns a hash for two people to compare: the first 16 bytes of
+// the SHA-256 of b, as eight groups of four hexadecimal digits.
 func Fingerprint(b []byte) string {
 	sum := sha256.Sum256(b)
 	groups := make([]string, 8)

@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// A Now answers one state of one reader: the controller is there and has durably
-// stored what the state carried. It is signed as KindNow.
+// A Now answers one state of one reader: the controller has durably stored what the
+// state carried. It is signed as KindNow.
 type Now struct {
 	Reader         string `cbor:"1,keyasint"`
 	Nonce          Nonce  `cbor:"2,keyasint"`           // of the state that it answers

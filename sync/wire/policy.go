@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// A Policy is what one reader is told about its door. Its revision only rises.
+// A Policy is the configuration of one reader and its door. Its revision only rises.
 type Policy struct {
 	Reader   string `cbor:"1,keyasint"` // whose policy it is
 	Revision uint64 `cbor:"2,keyasint"`
@@ -32,9 +32,9 @@ type Policy struct {
 	TamperPauses    bool `cbor:"15,keyasint"` // tamper locks PIN entry
 	TamperStopsCard bool `cbor:"16,keyasint"` // and cards, while it lasts
 	TamperStopsExit bool `cbor:"17,keyasint"` // and the exit button, while it lasts
-	CardsBehind     bool `cbor:"18,keyasint"` // cards open though the cache is behind what was once held
-	CardsUnstored   bool `cbor:"19,keyasint"` // cards open though records cannot be stored
-	ExitUnstored    bool `cbor:"20,keyasint"` // the exit button opens though records cannot be stored
+	CardsBehind     bool `cbor:"18,keyasint"` // cards open although credentials or policy are older than before
+	CardsUnstored   bool `cbor:"19,keyasint"` // cards open although records cannot be stored
+	ExitUnstored    bool `cbor:"20,keyasint"` // the exit button opens although records cannot be stored
 	SystemTime      bool `cbor:"21,keyasint"` // the system's clock is trusted at start
 
 	Access   []Access  `cbor:"22,keyasint"`           // who may open; an empty list: nobody
@@ -73,7 +73,7 @@ type Span struct {
 	To   uint16   // minute of the day, From+1 to 1440
 }
 
-// A Holiday is a day on which schedules go by their Holiday spans.
+// A Holiday is a day on which schedules use their Holiday spans.
 type Holiday struct {
 	_     struct{} `cbor:",toarray"`
 	Year  uint16   // 0: each year

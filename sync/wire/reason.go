@@ -1,51 +1,51 @@
 package wire
 
-// A Reason is why something was not done, or why it ended. Those that follow are
-// all that a program decides on or has words for; where a record may also hold
-// what somebody else wrote, RecordKind says so.
+// A Reason is why something was not done, or why it ended. Programs interpret and
+// translate only the following ones; RecordKind says where a record may hold other
+// texts.
 type Reason string
 
 // The reasons.
 const (
 	ReasonNotSetUp Reason = "not set up"    // no valid policy
-	ReasonNone     Reason = "none here"     // this board has nothing to type a PIN on, or no card reader
+	ReasonNone     Reason = "none here"     // this board has no touchscreen, or no card reader
 	ReasonOff      Reason = "off"           // PIN entry is off
-	ReasonLockout  Reason = "locked out"    // PIN entry is
+	ReasonLockout  Reason = "locked out"    // PIN entry is locked out
 	ReasonPending  Reason = "pending"       // another PIN is being looked up
 	ReasonTamper   Reason = "tamper"        // the housing is open
 	ReasonUnstored Reason = "not stored"    // records cannot be stored
-	ReasonBehind   Reason = "behind"        // credentials or policy are older than what was once held
+	ReasonBehind   Reason = "behind"        // credentials or policy are older than before
 	ReasonPanel    Reason = "panel"         // the display or its touch has failed
 	ReasonNFC      Reason = "nfc"           // the card reader has failed
-	ReasonUnknown  Reason = "unknown"       // nobody's
+	ReasonUnknown  Reason = "unknown"       // no credential has this tag
 	ReasonEarly    Reason = "not yet valid" // before its first day
-	ReasonExpired  Reason = "expired"       // after its last
+	ReasonExpired  Reason = "expired"       // after its last day
 	ReasonGroup    Reason = "group"         // none of its groups may open this door
-	ReasonSchedule Reason = "schedule"      // its groups may, but not now
+	ReasonSchedule Reason = "schedule"      // its groups may open this door, but not now
 	ReasonClock    Reason = "clock"         // it depends on a time that is not known
 	ReasonDamaged  Reason = "damaged"       // credentials or records could not be read
 	ReasonKey      Reason = "key"           // the key could not be used
-	ReasonEpoch    Reason = "epoch"         // the site's key changed meanwhile
+	ReasonEpoch    Reason = "epoch"         // the site's key changed during the look-up
 	ReasonNoAnswer Reason = "no answer"     // within ten seconds
 	ReasonWait     Reason = "wait"          // too many unknown cards
-	ReasonNoCard   Reason = "no card"       // none was shown for enrolment
+	ReasonNoCard   Reason = "no card"       // none was presented for enrolment
 	ReasonNoHold   Reason = "no hold"       // nothing to release
-	ReasonOver     Reason = "over"          // a hold's time is
+	ReasonOver     Reason = "over"          // a hold's time is over
 	ReasonRelease  Reason = "release"       // a hold was released
-	ReasonRestart  Reason = "restart"       // a hold's end is not known any more
+	ReasonRestart  Reason = "restart"       // a restart, after which a hold's end is not known
 	ReasonNew      Reason = "new"           // a reader's first journal
 	ReasonStale    Reason = "stale"         // an order's nonce is neither of the last two, or too old: order again with the newest
 	ReasonBusy     Reason = "busy"          // too many orders within a minute
 )
 
-// Means are what opened the door, or was refused.
+// Means are how somebody asked to open the door.
 type Means string
 
 // The means.
 const (
 	ByPIN    Means = "pin"
 	ByCard   Means = "card"
-	ByRemote Means = "remote" // an unlock that was ordered
+	ByRemote Means = "remote" // an unlock command
 )
 
 // A Subject is a part of a reader that may be at fault.
@@ -63,8 +63,8 @@ const (
 	SubjectJournal  Subject = "journal"  // records are stored
 	SubjectData     Subject = "data"     // where the reader keeps all this
 	SubjectAdoption Subject = "adoption" // the newest bundle is taken over
-	SubjectState    Subject = "state"    // what the reader says of itself fits a message
+	SubjectState    Subject = "state"    // the reader's condition fits a message
 )
 
-// TextGood is the text of a record of a part that is well again.
+// TextGood is the text of a record of a part that works again.
 const TextGood = "ok"

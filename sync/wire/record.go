@@ -13,16 +13,15 @@ const (
 	CauseJournal  Cause = "journal"  // the journal was damaged or is gone
 )
 
-// A Record is one thing that happened at a reader. Journal, numbers and hash
-// chain are the journal's: a record carries its number and the SHA-256 of the
-// encoded record before it. What else is set goes by the kind.
+// A Record is an event at a reader. The journal sets Number and Before, which
+// chain the records. The kind decides which other fields are set.
 type Record struct {
 	Number  uint64     `cbor:"1,keyasint"`           // from 1, without gaps within a journal
 	Before  Hash       `cbor:"2,keyasint"`           // SHA-256 of record Number-1 as encoded; zero for the first
 	Kind    RecordKind `cbor:"3,keyasint"`           //
 	Time    int64      `cbor:"4,keyasint"`           // Unix milliseconds by the reader's clock
-	Trusted bool       `cbor:"5,keyasint"`           // that clock is to be trusted
-	Running uint64     `cbor:"6,keyasint"`           // milliseconds the reader has run, all starts together
+	Trusted bool       `cbor:"5,keyasint"`           // that clock can be trusted
+	Running uint64     `cbor:"6,keyasint"`           // milliseconds the reader has run, in all starts together
 	Seq     uint64     `cbor:"7,keyasint,omitempty"` // of an attempt
 
 	Credential uint64   `cbor:"8,keyasint,omitempty"`
@@ -30,14 +29,14 @@ type Record struct {
 	By         Means    `cbor:"10,keyasint,omitempty"`
 	Reason     Reason   `cbor:"11,keyasint,omitempty"`
 	Cause      Cause    `cbor:"12,keyasint,omitempty"`
-	Wrong      uint16   `cbor:"13,keyasint,omitempty"` // wrong PINs in a row, this one counted
+	Wrong      uint16   `cbor:"13,keyasint,omitempty"` // wrong PINs in a row, including this one
 	Seconds    uint32   `cbor:"14,keyasint,omitempty"`
 	Users      []uint64 `cbor:"15,keyasint,omitempty"`
-	Tag        []byte   `cbor:"16,keyasint,omitempty"` // first 8 bytes of an unknown card's
+	Tag        []byte   `cbor:"16,keyasint,omitempty"` // the first 8 bytes of an unknown card's tag
 
 	Command CommandID `cbor:"17,keyasint,omitzero"`
 	Order   Order     `cbor:"18,keyasint,omitempty"`
-	Who     string    `cbor:"19,keyasint,omitempty"` // ordered it
+	Who     string    `cbor:"19,keyasint,omitempty"` // who ordered it
 
 	Site           SiteID `cbor:"20,keyasint,omitzero"`
 	Epoch          uint64 `cbor:"21,keyasint,omitempty"`
@@ -51,7 +50,7 @@ type Record struct {
 	First   uint64 `cbor:"28,keyasint,omitempty"`
 	Last    uint64 `cbor:"29,keyasint,omitempty"`
 	Version string `cbor:"30,keyasint,omitempty"`
-	State   []byte `cbor:"31,keyasint,omitempty"` // of a checkpoint and of journal.resumed: opaque to all but the reader's brain
+	State   []byte `cbor:"31,keyasint,omitempty"` // of a checkpoint and of journal.resumed: the encoded device.Durable
 
 	From int64 `cbor:"32,keyasint,omitempty"` // Unix milliseconds
 	To   int64 `cbor:"33,keyasint,omitempty"` // Unix milliseconds
@@ -64,8 +63,8 @@ type StoredRecord struct {
 	Encoded []byte
 }
 
-// ValidTime says that a time lies in the years 0 to 9999: a record of any other
-// would not be read back.
+// ValidTime returns whether a time is in the years 0 to 9999. ParseRecord refuses
+// a record of any other time.
 func ValidTime(milliseconds int64) bool { return minTime <= milliseconds && milliseconds < endTime }
 
 // ParseRecord decodes an encoded record.
@@ -80,7 +79,7 @@ func ParseRecord(b []byte) (*Record, error) {
 	return &r, nil
 }
 
-// Encode returns the record as it is kept: one that ParseRecord reads back.
+// Encode returns the record's encoding, which ParseRecord can decode.
 func (r *Record) Encode() ([]byte, error) {
 	b := Marshal(r)
 	if _, err := ParseRecord(b); err != nil {

@@ -5,27 +5,27 @@ type RecordKind string
 
 // The kinds of records. Each has a row in recordKinds.
 const (
-	Checkpoint         RecordKind = "checkpoint"          // opens a segment: State is the fold so far
+	Checkpoint         RecordKind = "checkpoint"          // opens a segment: State
 	AttemptStarted     RecordKind = "attempt.started"     // a PIN entry is charged: Seq
 	AttemptUnknown     RecordKind = "attempt.unknown"     // Seq was no known PIN: Wrong, Reason ReasonNoAnswer or none
 	AttemptTakenBack   RecordKind = "attempt.taken-back"  // Seq is not counted: Reason, Credential and User if known
 	AttemptInterrupted RecordKind = "attempt.interrupted" // Seq was pending at a start and counts as unknown: Wrong
-	AccessGranted      RecordKind = "access.granted"      // By; Seq of a PIN; Credential, User; Seconds
-	LockoutStarted     RecordKind = "lockout.started"     // Cause; Users that reset the row meanwhile
-	LockoutCleared     RecordKind = "lockout.cleared"     // ByCard or ByRemote; Credential, User or Command, Who; Count of guesses that it leaves: at most, or just so many after a lost journal
+	AccessGranted      RecordKind = "access.granted"      // By; Seq if by PIN; Credential, User; Seconds
+	LockoutStarted     RecordKind = "lockout.started"     // Cause; Users whose PINs ended a row of wrong ones
+	LockoutCleared     RecordKind = "lockout.cleared"     // ByCard or ByRemote; Credential, User or Command, Who; Count: the most guesses that it leaves, or exactly that many after a lost journal
 	HoldStarted        RecordKind = "hold.started"        // Seconds, Command, Who
 	HoldEnded          RecordKind = "hold.ended"          // Reason ReasonOver, ReasonRelease, ReasonTamper, ReasonRestart; Command, Who of a release
 	CredentialsApplied RecordKind = "credentials.applied" // Epoch, Revision, Hash
 	PolicyApplied      RecordKind = "policy.applied"      // PolicyRevision
 	Adopted            RecordKind = "reader.adopted"      // by a site: Site, Epoch, Revision, PolicyRevision
 	ReaderStarted      RecordKind = "reader.started"      // Version
-	JournalBegan       RecordKind = "journal.began"       // Reason ReasonNew, or what was wrong with the one set aside
-	JournalResumed     RecordKind = "journal.resumed"     // stored again after Count appends were not, for Text: State is the fold so far
+	JournalBegan       RecordKind = "journal.began"       // Reason ReasonNew, or why the previous one was quarantined
+	JournalResumed     RecordKind = "journal.resumed"     // stored again after Count appends were not, because of Text: State
 	ClockTrusted       RecordKind = "clock.trusted"       //
 	ClockUntrusted     RecordKind = "clock.untrusted"     //
 	ClockStepped       RecordKind = "clock.stepped"       // a trusted clock was set, by more than a minute: From, To
 	AccessDenied       RecordKind = "access.denied"       // ByCard, Reason; Credential, User, or the start of an unknown Tag
-	PINRefused         RecordKind = "pin.refused"         // presented while it cannot be used: Reason
+	PINRefused         RecordKind = "pin.refused"         // presented while no PIN can be used: Reason
 	ExitPressed        RecordKind = "exit.pressed"        // the exit button; Seconds, or Reason if it did not open
 	DoorOpened         RecordKind = "door.opened"         //
 	DoorClosed         RecordKind = "door.closed"         //
@@ -36,17 +36,17 @@ const (
 	CommandDone        RecordKind = "command.done"        // Command, Order, Who: carried out, but neither unlock nor hold
 	CommandRefused     RecordKind = "command.refused"     // Command, Order, Who; Reason, or what else was wrong with it
 	CacheDamaged       RecordKind = "cache.damaged"       // Text says where
-	CacheBehind        RecordKind = "cache.behind"        // Epoch, Revision: less than was once held
-	LogForked          RecordKind = "log.forked"          // Epoch, Revision, Hash that does not match what is held
+	CacheBehind        RecordKind = "cache.behind"        // Epoch, Revision: below the highest ever held
+	LogForked          RecordKind = "log.forked"          // Epoch, Revision, Hash: different from the cache's
 	RecordsDropped     RecordKind = "records.dropped"     // First, Last and the Hash of the last one
 	LinkUp             RecordKind = "link.up"             // Count: the number of the connection
 	LinkDown           RecordKind = "link.down"           //
 	HealthChanged      RecordKind = "health.changed"      // Subject, TextGood or what is wrong
-	MessageRefused     RecordKind = "message.refused"     // Subject is the Channel that it came on; Reason, or what else was wrong with it
+	MessageRefused     RecordKind = "message.refused"     // Subject: its Channel; Reason, or what else was wrong with it
 	EventsCollapsed    RecordKind = "events.collapsed"    // Count more of the RecordKind Subject within a minute
 )
 
-// A RecordClass is what people look for a record under.
+// A RecordClass is the category under which people look for a record.
 type RecordClass string
 
 // The classes.
@@ -57,10 +57,10 @@ const (
 	ClassDoor        RecordClass = "door"
 	ClassReader      RecordClass = "reader"
 	ClassAlarm       RecordClass = "alarm"
-	ClassBookkeeping RecordClass = "quiet" // of the reader: listed only for those who ask for the kind
+	ClassBookkeeping RecordClass = "quiet" // listed only if the kind is asked for
 )
 
-// recordKinds says of each kind which class it is in, and whether it is expendable.
+// recordKinds are the kinds with their classes, and whether they are expendable.
 var recordKinds = [...]struct {
 	kind       RecordKind
 	class      RecordClass
@@ -107,7 +107,7 @@ var recordKinds = [...]struct {
 	{EventsCollapsed, ClassReader, true},
 }
 
-// Class returns the class of a kind: ClassReader if it is of a newer reader.
+// Class returns the class of a kind: ClassReader for one of a newer program.
 func (k RecordKind) Class() RecordClass {
 	for _, row := range recordKinds {
 		if row.kind == k {
@@ -117,9 +117,9 @@ func (k RecordKind) Class() RecordClass {
 	return ClassReader
 }
 
-// Expendable says whether a full journal drops the record before others: nobody needed
-// a right, was charged or broke something for it to be made. Anybody at the door can
-// cause it without end, or it comes and goes by itself.
+// Expendable returns whether a full journal drops the record before others: those that
+// anybody at the door can cause without a right and without limit, or that come and go
+// by themselves.
 func (r *Record) Expendable() bool {
 	for _, row := range recordKinds {
 		if row.kind == r.Kind {
