@@ -2,7 +2,7 @@ package keypad
 
 import "time"
 
-// How often a picture that moves is drawn again.
+// The frame times of animations.
 const (
 	breathEvery = 60 * time.Millisecond  // a step of the dots on Checking
 	blinkEvery  = 500 * time.Millisecond // on, off
@@ -19,7 +19,7 @@ func (k *Keypad) barLeft(now time.Time) int {
 	return min(width, int((int64(left)*int64(width)+int64(whole)-1)/int64(whole)))
 }
 
-// frameDeadline returns when the picture moves next; zero if it stands still.
+// frameDeadline returns when the next frame is due; zero if nothing is animated.
 func (k *Keypad) frameDeadline(now time.Time) time.Time {
 	s := &k.drawn
 	switch {

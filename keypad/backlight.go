@@ -2,10 +2,10 @@ package keypad
 
 import "time"
 
-// dimAfter is how long the backlight stays on while nothing happens.
+// dimAfter is how long the backlight stays on without a touch or a change.
 const dimAfter = 30 * time.Second
 
-// A backlight goes out dimAfter the last thing that happened.
+// A backlight goes out dimAfter after its last use.
 type backlight struct {
 	output
 	lastUse time.Time // a touch, or something new to see

@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// A box is one thing on the display: where it stands, and how to paint it there. The boxes of a
-// scene do not overlap and lie within the display. Until it is stacked, a box stands at the
-// origin and has only a size.
+// A box is one element on the display: its place, and how to paint it there. The boxes of a
+// scene do not overlap and are within the display. Until it is stacked, a box is at the origin
+// and has only a size.
 type box struct {
 	image.Rectangle
 	paint func(r image.Rectangle)

@@ -32,7 +32,7 @@ const (
 	crossDoneFor   = 2 * time.Second
 )
 
-// crosses returns where they stand on a panel of that size: not in line, and near the edges,
+// crosses returns their places on a panel of that size: not in line, and near the edges,
 // where a film bends least.
 func crosses(size image.Point) [crossPlaces]image.Point {
 	return [crossPlaces]image.Point{
@@ -42,13 +42,12 @@ func crosses(size image.Point) [crossPlaces]image.Point {
 	}
 }
 
-// Calibrate has a person touch three crosses twice, one after the other, and returns the
-// mapping that fits, for touch.Opts.Cal, whatever the rotation. It is
-// called in place of Run, uses the language of the View that was shown, and leaves the light
-// off.
+// Calibrate asks a person to touch three crosses twice, one after the other, and returns the
+// mapping for touch.Opts.Cal, in any rotation. It is called instead of Run, uses the language
+// of the View that was shown, and leaves the light off.
 //
-// Touches that do not fit together are asked for again; after three tries, or a minute
-// without a touch, it gives up with an error, which holds no position.
+// It asks again for inconsistent touches; after three tries, or a minute without a touch, it
+// returns an error, which holds no position.
 func (k *Keypad) Calibrate(ctx context.Context) (touch.Affine, error) {
 	f, ok := k.tracker.touch.(rawTouch)
 	if !ok {

@@ -1,9 +1,9 @@
-// Package keypad is the touchscreen of a door reader as one instrument: its screens, what
-// can be touched on them, the buzzer and the backlight.
+// Package keypad is the user interface of a door reader: its screens, their controls, the
+// buzzer and the backlight.
 //
-// The caller says in a View what the screen is about; the keypad owns what a person sees,
-// hears and touches: pages, typing a PIN, animations, sounds, light. One goroutine, Run,
-// owns all of it; Show, PenChanged and Controls may be called from any other.
+// The caller sets the content of the screen with a View; the keypad owns pages, PIN entry,
+// animations, sounds and light. One goroutine, Run, owns the state; Show, PenChanged and
+// Controls may be called from any other.
 //
 // Typed digits are in one buffer only, which is handed over with the eighth digit and wiped
 // whenever the PIN page closes. No digit and no position of a touch is in any error or log.
@@ -29,7 +29,7 @@ type Display interface {
 	Write(r image.Rectangle, pix []byte) error
 }
 
-// A Touch says where it is touched now, in pixels of the panel as the viewer sees it.
+// A Touch reports where it is touched now, in pixels of the panel as the viewer sees it.
 //
 // One that has Refresh() error is refreshed every few seconds while it is not touched, and
 // before it is read again after an error: it works only if Refresh returns nil. One that has
@@ -43,7 +43,7 @@ type Line interface {
 	SetValue(int) error
 }
 
-// Opts is what a keypad has besides display and touch. Its zero value is usable.
+// Opts are a keypad's other parts and settings. The zero value is usable.
 type Opts struct {
 	Buzzer    Line // sounds while it is on; may be nil
 	Backlight Line // may be nil
@@ -52,8 +52,8 @@ type Opts struct {
 	// 0 where one does.
 	Poll time.Duration
 
-	// Language is a tag of RFC 5646, for Views that name no language or one that is near none
-	// of those with a file in languages. Empty or unknown is English.
+	// Language is a tag of RFC 5646, for Views without a language or with one that no file in
+	// languages is near to. Empty or unknown is English.
 	Language string
 
 	// OnEntry gets the eight ASCII digits of each PIN and owns the buffer from then on; the
@@ -127,8 +127,8 @@ func New(d Display, t Touch, opts *Opts) (*Keypad, error) {
 	return k, nil
 }
 
-// Show sets what the screen is about from now on. It never blocks; of several Views that Run
-// had no time for, only the newest counts.
+// Show sets the content of the screen. It never blocks; if Run is busy, only the newest View
+// counts.
 func (k *Keypad) Show(v View) {
 	k.mu.Lock()
 	k.next = &v

@@ -6,15 +6,15 @@ import (
 	"golang.org/x/text/language"
 )
 
-// Translators work in languages/TAG.toml, one file a language. Embedded and parsed here,
-// those files would cost the firmware 10 kB and each start a moment; so a test makes Go of
-// them, and fails while that is not what they say.
+// Translators edit languages/TAG.toml, one file a language. Parsing these files here would cost
+// 10 kB of firmware, and time at each start; so a test generates Go from them, and fails if the
+// generated file is out of date.
 //go:generate go test -run ^TestTheTranslationsAreThoseOfTheLanguageFiles$ -update .
 
-// A lang is a language that the screens speak, by its place in languages. 0 is English.
+// A lang is a language of the screens, as its index in languages. 0 is English.
 type lang uint8
 
-// say translates a sentence of the language files. Any other text is given back as it is.
+// say translates a sentence of the language files. It returns any other text unchanged.
 func (l lang) say(english string) string {
 	if l > 0 {
 		if in, ok := translations[english]; ok {

@@ -5,7 +5,7 @@ import (
 	"image"
 )
 
-// A layout says where things stand on a panel of one size. Everything scales with the unit,
+// A layout places the elements on a panel of one size. Everything scales with the unit,
 // the width of the largest 3:4 panel that fits into it: a gap is 6 px on 240 x 320 and 8 px on
 // 320 x 480.
 type layout struct {

@@ -2,7 +2,7 @@ package keypad
 
 import "time"
 
-// A page is what stands on the display.
+// A page is the current page of the display.
 //
 //	          PIN button              eighth digit
 //	viewPage ------------> entryPage --------------> checkingPage
@@ -29,7 +29,7 @@ const (
 	lateFor = 300 * time.Millisecond
 )
 
-// openPage shows another page and wipes what was typed on the one before.
+// openPage shows another page and wipes the digits typed on the previous one.
 func (k *Keypad) openPage(p page, now time.Time) {
 	k.entry.wipe()
 	if p == entryPage {
@@ -42,7 +42,7 @@ func (k *Keypad) openPage(p page, now time.Time) {
 	k.light.lastUse = now
 }
 
-// pressKey does what a key is for.
+// pressKey acts on a pressed key.
 func (k *Keypad) pressKey(now time.Time, t target) {
 	place, digit := t.place()
 	switch {

@@ -32,8 +32,8 @@ func (p *painter) home(s *scene) []box {
 	return append(boxes, p.instruction(s, icon)...)
 }
 
-// names is the place, the door and the greeting. Where that is higher than most, it does
-// without the greeting, then shows the door on one line, then does without the place.
+// names is the place, the door and the greeting. If that is higher than most, it omits the
+// greeting, then shows the door on one line, then omits the place.
 func (p *painter) names(v *View, w, most int) []box {
 	name := v.Door
 	if p.faces.title.legible(name) == "" {

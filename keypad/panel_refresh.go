@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// A chip on SPI cannot report that a dip in its supply, or noise on its wires, has cost it
-// its settings or part of its picture. So a display that has Refresh is refreshed all the
-// time. While the light is on, it is sent its settings and then its picture, strip by strip,
-// in 2.4 s: whatever has disturbed it is repaired less than 5 s after it has ended. When the
-// light goes out and nobody sees it, it is reset and initialised. Touch controllers that have
-// Refresh get it every 4 s, light or not, as a touch is what turns the light on.
+// A chip on SPI cannot report that a dip in its supply, or noise on its wires, has corrupted
+// its settings or its picture. So a display with Refresh is refreshed continuously. While the
+// light is on, it is sent its settings and then its picture, strip by strip, in 2.4 s: it
+// recovers within 5 s of the end of a disturbance. When the light goes out, it is reset and
+// initialised unseen. Touch controllers with Refresh get it every 4 s, even in the dark,
+// because a touch turns the light on.
 const (
 	refreshEvery      = 300 * time.Millisecond // one strip; with the first one, the settings too
 	refreshStrips     = 8
@@ -18,7 +18,7 @@ const (
 	touchRefreshEvery = 4 * time.Second
 )
 
-// A refresher can be sent its settings again without disturbing what it shows or feels.
+// A refresher can be sent its settings again without disturbing picture or touches.
 type refresher interface{ Refresh() error }
 
 // refreshNext sends the next strip if it is due and the panel can be seen. It waits while

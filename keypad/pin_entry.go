@@ -22,8 +22,8 @@ func (e *pinEntry) open(shuffled bool) {
 	}
 }
 
-// add takes the digit whose key is at place in the order. With the eighth digit it gives
-// the buffer away and keeps nothing.
+// add appends the digit whose key is at place in the order. With the eighth digit it returns
+// the buffer and keeps no reference to it.
 func (e *pinEntry) add(place int) (full *[pinLen]byte) {
 	if e.pin == nil {
 		e.pin = new([pinLen]byte)
@@ -63,8 +63,8 @@ func pick(n int) int {
 	}
 }
 
-// order says which digit each of the ten digit keys has: row by row, the last one alone
-// between cancel and backspace.
+// order is the digit of each of the ten digit keys: row by row, the last one alone between
+// cancel and backspace.
 type order [10]uint8
 
 // telephone is the order of a telephone: 1 to 9, then 0.

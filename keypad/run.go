@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Run runs the touchscreen until ctx is done; then it wipes what was typed, switches buzzer
-// and backlight off, and returns what of that failed. It is called once.
+// Run runs the touchscreen until ctx is done; then it wipes typed digits, switches buzzer and
+// backlight off, and returns the errors of that. It is called once.
 //
 // It sleeps until there is something to do: a View, an edge of the pen line, or the earliest
 // time at which one of its parts is due. An untouched screen on which nothing moves has none.
@@ -68,7 +68,7 @@ func (k *Keypad) update(now time.Time) {
 		err = k.panel.refreshNext(now, k.tracker.busy(now), lit || k.light.line == nil)
 	}
 	k.health.report("panel", err)
-	// The light comes after the picture, so that no panel ever flashes white.
+	// Draw before the light goes on, so that no panel flashes white.
 	k.health.report("backlight", k.light.drive(now, lit))
 	if !lit && k.light.dark() && k.panel.goDark() {
 		k.initInTheDark(now, &s)
@@ -91,7 +91,7 @@ func (k *Keypad) initInTheDark(now time.Time, s *scene) {
 // from another clock each time.
 const sameStart = 100 * time.Millisecond
 
-// takeView takes over the newest View, if there is one.
+// takeView applies the newest View, if there is one.
 func (k *Keypad) takeView(now time.Time) {
 	k.mu.Lock()
 	v := k.next
@@ -128,7 +128,7 @@ func (k *Keypad) takeView(now time.Time) {
 	}
 }
 
-// readTouch reads the touchscreen if that is due, and does what a touch is for.
+// readTouch reads the touchscreen if that is due, and acts on touches.
 func (k *Keypad) readTouch(now time.Time) {
 	if !k.tracker.due(now, k.penEdge.Swap(false)) {
 		return

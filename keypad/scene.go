@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// A scene is exactly what one frame depends on: equal scenes are equal pictures. Of a PIN
-// it holds how many digits were typed, and none of them.
+// A scene is all that one frame depends on: equal scenes give equal pictures. Of a PIN it
+// holds only the number of typed digits.
 type scene struct {
 	view     View // its times are zero, and its language is empty
 	language lang
@@ -30,8 +30,8 @@ func (s *scene) checking() bool {
 	return s.page == checkingPage || s.page == viewPage && s.view.Screen == Checking
 }
 
-// identifying reports whether the reader's id blinks: in place of what can wait, never of an
-// outcome or of a PIN being typed.
+// identifying reports whether the reader's id blinks: never instead of an outcome or while a
+// PIN is typed.
 func (s *scene) identifying() bool {
 	return s.view.Identify && s.page == viewPage && s.view.Screen != Checking && !s.view.Screen.timed()
 }

@@ -95,7 +95,7 @@ func (s *sound) update(now time.Time, background melody) error {
 	return s.drive(now, !s.stepEnds.IsZero() && s.step%2 == 0)
 }
 
-// backgroundSound returns what sounds while nothing else does.
+// backgroundSound returns the melody that plays while nothing else does.
 func (k *Keypad) backgroundSound() melody {
 	switch {
 	case k.view.Tamper:

@@ -9,7 +9,7 @@ import (
 	"latchkey/keypad/letters"
 )
 
-// legible returns what f can show of s.
+// legible returns s as f can show it.
 func (f *face) legible(s string) string {
 	shown, _ := letters.Shown(s, f.has)
 	return shown

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// How a touch is followed.
+// The times of tracking a touch.
 const (
 	sampleEvery  = 8 * time.Millisecond   // while something touches
 	idleEvery    = 100 * time.Millisecond // while only the pen line says so, without pressure
@@ -18,7 +18,7 @@ const (
 	touchRetry   = time.Second            // after a failed reading
 )
 
-// A touchState is where a touch has got to.
+// A touchState is the state of a touch.
 //
 //	         pressed               same target         outside it
 //	lifted ----------> landing --------------> holding ----------> ignored
@@ -62,7 +62,7 @@ type touchTracker struct {
 	err    error
 }
 
-// A touchEvent is what one reading amounts to.
+// A touchEvent is the result of one reading.
 type touchEvent uint8
 
 const (
@@ -120,8 +120,8 @@ func (f *touchTracker) refresh(now time.Time) error {
 	return chip.Refresh()
 }
 
-// sample reads the touch controller at now and returns what that amounts to. A target is an
-// area with half the gap around it.
+// sample reads the touch controller at now and returns the event. A target is an area with
+// half the gap around it.
 func (f *touchTracker) sample(now time.Time, areas []area, gap int) (touchEvent, target) {
 	var at image.Point
 	var down bool
@@ -155,7 +155,7 @@ func (f *touchTracker) sample(now time.Time, areas []area, gap int) (touchEvent,
 	return what, t
 }
 
-// follow takes the place of a finger that touches.
+// follow updates the state with the position of a touching finger.
 func (f *touchTracker) follow(now time.Time, at image.Point, areas []area, gap int) touchEvent {
 	hit := nothing
 	for _, a := range areas {
@@ -190,7 +190,7 @@ func (f *touchTracker) follow(now time.Time, at image.Point, areas []area, gap i
 	return noEvent
 }
 
-// ignore makes a touch that may be going on do nothing until it ends.
+// ignore ignores a current touch, if any, until it ends.
 func (f *touchTracker) ignore() {
 	f.target = nothing
 	if f.state != lifted {
