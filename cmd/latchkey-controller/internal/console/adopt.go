@@ -43,7 +43,7 @@ func (c *Console) showUpload(w http.ResponseWriter, r *http.Request, v *visit, s
 	return c.showAdopt(w, r, v, status, &adoptPage{Step: 1, Form: f})
 }
 
-// readRequest reads the uploaded request, and goes on to step 2.
+// readRequest reads the uploaded request and shows step 2.
 func (c *Console) readRequest(r *http.Request, v *visit, f *form) (answer, error) {
 	if len(f.file) > desk.MaxRequest {
 		return answer{}, f.wrong("request", fmt.Sprintf("This is not a request: it is larger than %d KiB.", desk.MaxRequest>>10))
@@ -153,8 +153,8 @@ func accessChoice(f *form) []wire.Access {
 
 func bundleName(reader string) string { return reader + ".bundle" }
 
-// makeBundle adopts the reader and writes its bundle to a file without a name, which
-// vanishes with this process.
+// makeBundle adopts the reader and writes its bundle to a file without a name, which the
+// system removes with this process.
 func (c *Console) makeBundle(r *http.Request, v *visit, f *form, request []byte, access []wire.Access) (a *site.Adoption, key string, err error) {
 	file, err := os.CreateTemp("", "bundle-*")
 	if err != nil {

@@ -41,7 +41,7 @@ func (b *bundles) keep(file *os.File, name string, admin int64) string {
 	return key
 }
 
-// trim drops bundles that have ended, and the oldest beyond most.
+// trim drops expired bundles, and the oldest beyond most.
 func (b *bundles) trim(most int) {
 	for len(b.all) > most || len(b.all) > 0 && time.Now().After(b.all[0].ends) {
 		b.all[0].file.Close()
@@ -56,7 +56,7 @@ func (b *bundles) close() {
 	b.trim(0)
 }
 
-// of returns an administrator's bundle; nil: it has ended, or is somebody else's.
+// of returns an administrator's bundle; nil: it has expired, or is somebody else's.
 func (b *bundles) of(admin int64, key string) *bundle {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -8,8 +8,8 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/desk"
 )
 
-// showCredentials shows the credentials of the user in the URL, with what with adds to
-// the panel.
+// showCredentials shows the credentials of the user in the URL, in a panel that the function with
+// may change.
 func (c *Console) showCredentials(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form, with func(*userPanel) error) error {
 	panel, err := c.userPanel(r, v, uint64(v.id), "credentials")
 	if err != nil {
@@ -89,8 +89,8 @@ func (c *Console) removeCard(r *http.Request, v *visit, _ *form) (answer, error)
 	return removed(err, userURL(uint64(v.id), "credentials"), "The card was removed. Readers are being updated.", "This card was already removed.")
 }
 
-// enrol has a reader read a card. It returns when a card was read, or the reader's time
-// for that is over.
+// enrol asks a reader to read a card. It returns when a card was read, or the reader's
+// time limit has passed.
 func (c *Console) enrol(r *http.Request, v *visit, f *form) (answer, error) {
 	enrolment, err := c.desk.Enrol(r.Context(), v.Actor, uint64(v.id), f.Get("reader"))
 	return answer{show: func(w http.ResponseWriter, r *http.Request, v *visit) error {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// download sends what write writes as a file. An error before the first byte gets a
+// download sends the output of write as a file. An error before the first byte gets a
 // normal answer; a later one cuts the connection, so that nobody takes half a file
 // for a whole one.
 func (c *Console) download(w http.ResponseWriter, r *http.Request, kind, name string, write func(http.ResponseWriter) error) error {

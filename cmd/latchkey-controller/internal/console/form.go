@@ -20,7 +20,7 @@ type form struct {
 	Values url.Values
 	Wrong  map[string]string // a sentence by field; "": about the whole form
 	secret map[string][]byte
-	file   []byte // that was uploaded, up to desk.MaxRequest+1 bytes of it
+	file   []byte // the uploaded file, up to desk.MaxRequest+1 bytes of it
 }
 
 // errBadForm refuses a form that no page of the console sends.
@@ -167,7 +167,7 @@ func (f *form) refused(err error) bool {
 	return fields != nil || errors.Is(err, errWrong)
 }
 
-// warn tells, on a form that was refused because its subject has changed, that
+// warn says, on a form that was refused because its subject has changed, that
 // sending it again overwrites the change. It sets the current revision for that.
 func (f *form) warn(what, revision string) {
 	if meanwhile := f.Wrong[what]; meanwhile != "" {

@@ -42,7 +42,7 @@ type broadcaster struct {
 // A listener is one open page.
 type listener struct {
 	admin int64
-	told  uint64        // number of the newest change that it knows
+	told  uint64        // number of the newest change sent to it
 	wake  chan struct{} // full while there are newer ones
 }
 
@@ -58,7 +58,7 @@ func (h *broadcaster) current() uint64 {
 	return h.count
 }
 
-// join adds a listener for an administrator, which is told at once what has changed
+// join adds a listener for an administrator, which at once gets the changes after
 // since; nil: there are too many, or the broadcaster is closed.
 func (h *broadcaster) join(admin int64, since uint64) *listener {
 	h.mu.Lock()
@@ -123,8 +123,8 @@ func (h *broadcaster) wake() {
 	}
 }
 
-// take returns the topics that a listener has not been told, and whether more can
-// follow.
+// take returns the topics that changed since a listener's last message, and whether
+// more can follow.
 func (h *broadcaster) take(l *listener) (news []string, more bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

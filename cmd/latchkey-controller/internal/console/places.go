@@ -54,7 +54,7 @@ func (c *Console) addPlace(r *http.Request, v *visit, f *form) (answer, error) {
 	in, _ := strconv.ParseInt(f.Get("in"), 10, 64)
 	id, err := c.desk.AddPlace(r.Context(), v.Actor, level, in, name)
 	to := fmt.Sprintf("/%ss/%d", level, id)
-	if level == desk.Hubs { // which has no page among the places
+	if level == desk.Hubs { // hubs have no page among the places
 		to = "/places"
 	}
 	return answer{to: to, notice: name + " was added."}, err

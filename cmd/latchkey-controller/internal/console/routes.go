@@ -96,12 +96,12 @@ func (c *Console) open(pattern string, handle func(http.ResponseWriter, *http.Re
 // page registers a page for signed-in administrators.
 func (c *Console) page(pattern string, handle handler) { c.mux.Handle(pattern, c.signedIn(handle)) }
 
-// form registers what a form does, and the page that shows it again.
+// form registers a form's handler, and the page that shows the form again.
 func (c *Console) form(pattern string, act func(*http.Request, *visit, *form) (answer, error), show formPage) {
 	c.mux.Handle(pattern, &formHandler{c, act, show})
 }
 
-// fresh shows a form that nobody has filled in.
+// fresh shows an empty form.
 func fresh(show formPage) handler {
 	return func(w http.ResponseWriter, r *http.Request, v *visit) error { return show(w, r, v, http.StatusOK, nil) }
 }

@@ -24,7 +24,7 @@ import (
 // name and a password, it fits in maxAnonymousBody.
 const maxSavedForm = 5 << 10
 
-// savedFormEnds is how long a form can be restored: as long as a session can last.
+// savedFormEnds is how long a form can be restored: the longest life of a session.
 const savedFormEnds = desk.SessionEnds
 
 // errNotYours refuses a form that another administrator filled in.
@@ -36,8 +36,8 @@ var errNotYours = errors.New("this form was filled in by another administrator, 
 // is needed. It is sealed with a key of this process, so the next person at the
 // browser cannot read or forge it.
 //
-// Only a form with a valid owner is saved. Only its owner gets it back, still to be
-// sent.
+// Only a form with a valid owner is saved. Only its owner gets it back, and has to
+// send it again.
 type savedForms struct {
 	own   [32]byte    // key of the proof of a form's owner
 	aead  cipher.AEAD // seals forms

@@ -22,13 +22,13 @@ type formHandler struct {
 	show    formPage // shows a refused or restored form; nil: an error gets a page of its own
 }
 
-// An answer says where to see what a form has done, with a notice.
+// An answer is the page that shows the effect of a form, and a notice.
 type answer struct {
 	to, notice string
 	show       handler // answers in place of to: once, or each time if there is no to
 }
 
-// errWrong refuses a form in which the errors are marked.
+// errWrong refuses a form whose errors are marked in it.
 var errWrong = errors.New("the form has errors")
 
 func (h *formHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {

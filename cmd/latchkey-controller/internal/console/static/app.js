@@ -1,19 +1,19 @@
-// What htmx does not do: the light, the stream of changes, copying, notices.
+// What htmx does not do: themes, the stream of changes, copying, notices.
 (() => {
   "use strict";
   const root = document.documentElement;
   const $ = (selector, from = document) => from.querySelector(selector);
   const each = (selector, act, from = document) => from.querySelectorAll(selector).forEach(act);
 
-  // Light or dark: the server puts what the cookie says into the next page.
+  // Light or dark: the server renders the next page with the theme in the cookie.
   function light(theme) {
     if (theme === "system") delete root.dataset.theme; else root.dataset.theme = theme;
     document.cookie = "theme=" + theme + "; Path=/; Max-Age=31536000; SameSite=Lax; Secure";
     each("[data-theme-choice]", (b) => b.setAttribute("aria-pressed", String(b.dataset.themeChoice === theme)));
   }
 
-  // What moved at the controller is heard here; each part that shows it asks
-  // for itself anew.
+  // The stream tells what has changed at the controller; each part that shows it
+  // requests itself again.
   function changed(topics) { for (const topic of topics.split(" ")) htmx.trigger(document.body, "changed-" + topic); }
 
   function listen() {
@@ -50,8 +50,8 @@
     addEventListener("pageshow", (e) => { if (e.persisted) location.reload(); });
   }
 
-  // No part is replaced below a finger or a key that is down: the click would be
-  // lost. It asks for itself anew once that is up, and the click has come.
+  // No part is replaced while a finger or a key is down in it: the click would be
+  // lost. The part requests itself again after the click.
   function hold() {
     let pressed = null, missed = false, timer = 0;
     const down = (e) => {
@@ -96,7 +96,7 @@
     setTimeout(() => { label.textContent = before; }, 2000);
   }
 
-  // Says something to screen readers only.
+  // Announces a text to screen readers only.
   function say(text) {
     const to = $("#announce");
     if (to) to.textContent = text;
@@ -114,7 +114,7 @@
   }
   function times(from) { each("time[data-ago]", (t) => { t.textContent = ago(Date.parse(t.dateTime)); }, from); }
 
-  // Which row of a list is the one in the panel.
+  // Marks the row of the list that the panel shows.
   function mark() {
     each(".row-link[href]", (a) => {
       const here = a.pathname === location.pathname;
@@ -123,8 +123,8 @@
     });
   }
 
-  // Whoever is signed out while they fill in a form can still send it. The browser
-  // itself sends it once more then: it is kept in the sign-in page that answers.
+  // After the session has ended, the browser itself sends a form again: the
+  // sign-in page that answers it saves the form.
   let begun = null;
   document.addEventListener("input", (e) => { if (e.target.form?.elements.whose) begun = e.target.form; });
   document.addEventListener("htmx:beforeOnLoad", (e) => {
@@ -134,8 +134,8 @@
     if (by === begun) by.submit(); else $("#signed-out").hidden = false;
   });
 
-  // PINs and passwords that were typed stay where they were typed: the server
-  // never sends them back.
+  // Keeps typed PINs and passwords in their fields: the server never sends them
+  // back.
   let typed = {};
   document.addEventListener("htmx:beforeSwap", (e) => {
     typed = {};
@@ -155,7 +155,7 @@
     if ("dismiss" in button.dataset) button.closest(".toast").remove();
   });
 
-  // Escape closes the panel, a slash goes to the search.
+  // Escape closes the panel, a slash focuses the search.
   document.addEventListener("keydown", (e) => {
     const typing = e.target.closest("input, textarea, select");
     if (e.key === "Escape" && !typing) $(".panel .close")?.click();
@@ -165,7 +165,7 @@
     }
   });
 
-  // A form's choice that shows or hides what belongs to it.
+  // Choices of a form that show or hide its parts.
   document.addEventListener("change", (e) => {
     const name = e.target.name;
     each("[data-when]", (part) => {
@@ -180,7 +180,7 @@
     for (const id in typed) { const input = document.getElementById(id); if (input) input.value = typed[id]; }
     typed = {};
   });
-  // Only now do links and forms in it answer to scripts.
+  // From now on scripts handle its links and forms.
   document.addEventListener("htmx:afterSettle", (e) => {
     mark();
     if (e.target.id !== "panel") return;
