@@ -180,7 +180,7 @@
     for (const id in typed) { const input = document.getElementById(id); if (input) input.value = typed[id]; }
     typed = {};
   });
-  // From now on scripts handle its links and forms.
+  // From now on scripts handle links and forms in the new content.
   document.addEventListener("htmx:afterSettle", (e) => {
     mark();
     if (e.target.id !== "panel") return;
