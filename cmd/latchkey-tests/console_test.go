@@ -40,13 +40,28 @@ func (d *desk) visit(path string) { d.t.Helper(); d.do("visit "+path, chromedp.N
 // click clicks what bears a text, or a label.
 func (d *desk) click(text string) {
 	d.t.Helper()
-	d.do("click "+text, chromedp.Click(chromedp.Search(fmt.Sprintf(
-		`//*[(self::a or self::button or self::label) and (normalize-space()=%q or @aria-label=%[1]q or span[starts-with(normalize-space(), %[1]q)])]`, text)), chromedp.NodeVisible))
+	at := chromedp.Search(fmt.Sprintf(
+		`//*[(self::a or self::button or self::label) and (normalize-space()=%q or @aria-label=%[1]q or span[starts-with(normalize-space(), %[1]q)])]`, text))
+	d.do(text, chromedp.WaitVisible(at))
+	d.settle()
+	d.do("click "+text, chromedp.Click(at, chromedp.NodeVisible))
 }
 
 func (d *desk) clickOn(css string) {
 	d.t.Helper()
+	d.do(css, chromedp.WaitVisible(chromedp.CSS(css)))
+	d.settle()
 	d.do("click "+css, chromedp.Click(chromedp.CSS(css), chromedp.NodeVisible))
+}
+
+// settle waits until no part of the page is being replaced: what comes with it may
+// scroll between the measuring of a place and the click there.
+func (d *desk) settle() {
+	d.t.Helper()
+	settled := `!document.querySelector(".htmx-request, .htmx-swapping, .htmx-settling, .htmx-added")`
+	if _, err := chromedp.Run(d.ctx, chromedp.Poll[bool](settled, chromedp.WithPollingTimeout(time.Minute))); err != nil {
+		d.t.Fatal("the page does not settle: ", err)
+	}
 }
 
 // follow goes where a link leads. Lists are painted anew while readers report,
