@@ -11,7 +11,7 @@ func TestAPINIsTypedOnEveryPanelHoweverItIsMounted(t *testing.T) {
 	t.Parallel()
 	site := adaAndBob(t)
 	for i, model := range panel.Models() {
-		rotation := 90 * (i + 1) // each another one than upright
+		rotation := 90 + i%3*90 // all but upright
 		t.Run(fmt.Sprintf("%s turned %d", model, rotation), func(t *testing.T) {
 			reader := site.adopt(t, "front-door")
 			reader.configure(fmt.Sprintf(`
