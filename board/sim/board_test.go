@@ -2,9 +2,13 @@ package sim
 
 import (
 	"errors"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
+
+	"periph.io/x/conn/v3/spi"
 )
 
 func TestALineIsHandedOutOnceAtATime(t *testing.T) {
@@ -163,5 +167,26 @@ func TestWatchersHearOfAChangeOnceUntilTheyLook(t *testing.T) {
 	case <-changes:
 		t.Fatal("told after stop")
 	default:
+	}
+}
+
+// A rig is a chip of a board on the bus.
+type rig struct {
+	t *testing.T
+	b *Board
+	c spi.Conn
+}
+
+func (r *rig) clean() {
+	r.t.Helper()
+	if v := r.b.Violations(); len(v) != 0 {
+		r.t.Errorf("violations: %q", v)
+	}
+}
+
+func (r *rig) violated(part string) {
+	r.t.Helper()
+	if !slices.ContainsFunc(r.b.Violations(), func(v string) bool { return strings.Contains(v, part) }) {
+		r.t.Errorf("no violation says %q: %q", part, r.b.Violations())
 	}
 }

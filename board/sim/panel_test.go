@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"image/color"
 	"slices"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,9 +14,7 @@ import (
 
 // panelRig speaks to the panel in raw bytes.
 type panelRig struct {
-	t     *testing.T
-	b     *Board
-	c     spi.Conn
+	rig
 	dc    *Output
 	reset *Output
 }
@@ -28,7 +25,7 @@ func onPanel(t *testing.T, o *Options, f func(p *panelRig)) {
 	synctest.Test(t, func(t *testing.T) {
 		b := New(o)
 		defer b.Close()
-		p := &panelRig{t: t, b: b, c: connect(t, b, "panel", 5*physic.MegaHertz)}
+		p := &panelRig{rig: rig{t, b, connect(t, b, "panel", 5*physic.MegaHertz)}}
 		var err error
 		if p.dc, err = b.Output("panel-dc"); err != nil {
 			t.Fatal(err)
@@ -95,20 +92,6 @@ func (p *panelRig) window(x0, y0, x1, y1 int) {
 func (p *panelRig) fill(x0, y0, x1, y1 int, v uint16) {
 	p.window(x0, y0, x1, y1)
 	p.data(bytes.Repeat([]byte{byte(v >> 8), byte(v)}, (x1-x0+1)*(y1-y0+1))...)
-}
-
-func (p *panelRig) clean() {
-	p.t.Helper()
-	if v := p.b.Violations(); len(v) != 0 {
-		p.t.Errorf("violations: %q", v)
-	}
-}
-
-func (p *panelRig) violated(part string) {
-	p.t.Helper()
-	if !slices.ContainsFunc(p.b.Violations(), func(v string) bool { return strings.Contains(v, part) }) {
-		p.t.Errorf("no violation says %q: %q", part, p.b.Violations())
-	}
 }
 
 var (

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"math/bits"
 	"slices"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,11 +15,7 @@ import (
 // nfcRig speaks to the PN532 in raw bytes. They are written as the manual
 // prints them; the rig turns them round for a host that sends the most
 // significant bit first.
-type nfcRig struct {
-	t *testing.T
-	b *Board
-	c spi.Conn
-}
+type nfcRig struct{ rig }
 
 // onNFC runs f on a fresh board, in a bubble of fake time.
 func onNFC(t *testing.T, o NFCOptions, f func(n *nfcRig)) {
@@ -28,7 +23,7 @@ func onNFC(t *testing.T, o NFCOptions, f func(n *nfcRig)) {
 	synctest.Test(t, func(t *testing.T) {
 		b := New(&Options{NFC: o})
 		defer b.Close()
-		f(&nfcRig{t, b, connect(t, b, "nfc", physic.MegaHertz)})
+		f(&nfcRig{rig{t, b, connect(t, b, "nfc", physic.MegaHertz)}})
 	})
 }
 
@@ -139,20 +134,6 @@ func (n *nfcRig) up() {
 	n.t.Helper()
 	n.wake()
 	n.wants([]byte{0x15}, 0x14, 0x01, 0x14, 0x01)
-}
-
-func (n *nfcRig) clean() {
-	n.t.Helper()
-	if v := n.b.Violations(); len(v) != 0 {
-		n.t.Errorf("violations: %q", v)
-	}
-}
-
-func (n *nfcRig) violated(part string) {
-	n.t.Helper()
-	if !slices.ContainsFunc(n.b.Violations(), func(v string) bool { return strings.Contains(v, part) }) {
-		n.t.Errorf("no violation says %q: %q", part, n.b.Violations())
-	}
 }
 
 var firmware = []byte{0x00, 0x00, 0xFF, 0x06, 0xFA, 0xD5, 0x03, 0x32, 0x01, 0x06, 0x07, 0xE8, 0x00}

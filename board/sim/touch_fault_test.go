@@ -14,7 +14,7 @@ func onFilm(t *testing.T, f func(r *touchRig)) {
 	synctest.Test(t, func(t *testing.T) {
 		b := New(&Options{Touch: quiet})
 		defer b.Close()
-		f(&touchRig{t, b, connect(t, b, "touch", 2*physic.MegaHertz)})
+		f(&touchRig{rig{t, b, connect(t, b, "touch", 2*physic.MegaHertz)}})
 	})
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"math"
 	"slices"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,11 +12,7 @@ import (
 	"periph.io/x/conn/v3/spi"
 )
 
-type touchRig struct {
-	t *testing.T
-	b *Board
-	c spi.Conn
-}
+type touchRig struct{ rig }
 
 // quiet is a film without noise that settles at once.
 var quiet = TouchOptions{Noise: -1, Settle: -1}
@@ -25,7 +20,7 @@ var quiet = TouchOptions{Noise: -1, Settle: -1}
 func newTouchRig(t *testing.T, o TouchOptions) *touchRig {
 	b := New(&Options{Touch: o})
 	t.Cleanup(func() { b.Close() })
-	return &touchRig{t, b, connect(t, b, "touch", 2*physic.MegaHertz)}
+	return &touchRig{rig{t, b, connect(t, b, "touch", 2*physic.MegaHertz)}}
 }
 
 // tx sends bytes in one window and returns what came back.
@@ -43,13 +38,6 @@ func (r *touchRig) twelve(control byte) int {
 	r.t.Helper()
 	in := r.tx(control, 0, 0)
 	return (int(in[1])<<8 | int(in[2])) >> 3 & 0xFFF
-}
-
-func (r *touchRig) violated(part string) {
-	r.t.Helper()
-	if !slices.ContainsFunc(r.b.Violations(), func(v string) bool { return strings.Contains(v, part) }) {
-		r.t.Errorf("no violation says %q: %q", part, r.b.Violations())
-	}
 }
 
 func near(a, b, by int) bool { return a-b <= by && b-a <= by }
@@ -78,7 +66,7 @@ func TestCornersReadAsTheFilmIsMapped(t *testing.T) {
 func TestTheFilmTurnsWithTheModule(t *testing.T) {
 	b := New(&Options{Touch: quiet, Panel: PanelOptions{Rotation: 90}})
 	defer b.Close()
-	r := &touchRig{t, b, connect(t, b, "touch", 2*physic.MegaHertz)}
+	r := &touchRig{rig{t, b, connect(t, b, "touch", 2*physic.MegaHertz)}}
 	b.Touch(0, 0, true) // a viewer's top left is the module's top right
 	if d0, at90 := r.twelve(0xD0), r.twelve(0x90); !near(d0, 3860, 9) || !near(at90, 340, 9) {
 		t.Errorf("D0 %d, 90 %d; want 3860, 340", d0, at90)
@@ -238,7 +226,7 @@ func TestSupplyChannelsNeedASettledReferenceAndOneEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := New(&Options{Touch: quiet})
 		defer b.Close()
-		r := &touchRig{t, b, connect(t, b, "touch", 2*physic.MegaHertz)}
+		r := &touchRig{rig{t, b, connect(t, b, "touch", 2*physic.MegaHertz)}}
 		r.tx(0x86, 0, 0)
 		r.violated("without a settled reference")
 		if v := r.twelve(0xA2); v != 0 {
@@ -258,7 +246,7 @@ func TestSupplyChannelsNeedASettledReferenceAndOneEnd(t *testing.T) {
 func TestATooFastClockIsNotedAndMode1IsNotUnderstood(t *testing.T) {
 	b := New(&Options{Touch: quiet})
 	defer b.Close()
-	r := &touchRig{t, b, connect(t, b, "touch", 4*physic.MegaHertz)}
+	r := &touchRig{rig{t, b, connect(t, b, "touch", 4*physic.MegaHertz)}}
 	r.tx(0)
 	r.violated("clocked above 2.500MHz")
 	p, _ := b.SPI("touch")
