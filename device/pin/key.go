@@ -15,6 +15,10 @@ const KeySize = 32
 type Key interface {
 	// Tag returns the first 16 bytes of HMAC-SHA-256(key, kind ‖ material).
 	Tag(kind wire.CredentialKind, material []byte) (wire.Tag, error)
+
+	// WrappingKey returns the key that wraps the CardKey in the credential of the card
+	// with this identifier: HMAC-SHA-256(key, 3 ‖ identifier). The caller wipes it.
+	WrappingKey(uid []byte) (*[32]byte, error)
 }
 
 // A SiteKey is a Key in memory.
@@ -38,11 +42,26 @@ func (k *SiteKey) Tag(kind wire.CredentialKind, material []byte) (wire.Tag, erro
 		return wire.Tag{}, fmt.Errorf("pin: no tag for %v", kind)
 	}
 	var tag wire.Tag
-	Secretly(func() {
-		mac := hmac.New(sha256.New, k.key[:])
-		mac.Write([]byte{byte(kind)})
-		mac.Write(material)
-		copy(tag[:], mac.Sum(nil))
-	})
+	Secretly(func() { copy(tag[:], k.mac(byte(kind), material)) })
 	return tag, nil
+}
+
+// wrappingKind is the kind byte of a WrappingKey; those of tags are credential kinds.
+const wrappingKind = 3
+
+// WrappingKey implements Key. It refuses what is no card's identifier.
+func (k *SiteKey) WrappingKey(uid []byte) (*[32]byte, error) {
+	if err := CheckCard(uid); err != nil {
+		return nil, err
+	}
+	key := new([32]byte) // allocated outside Secretly, which erases its own
+	Secretly(func() { copy(key[:], k.mac(wrappingKind, uid)) })
+	return key, nil
+}
+
+func (k *SiteKey) mac(kind byte, material []byte) []byte {
+	mac := hmac.New(sha256.New, k.key[:])
+	mac.Write([]byte{kind})
+	mac.Write(material)
+	return mac.Sum(nil)
 }

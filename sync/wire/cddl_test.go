@@ -104,7 +104,7 @@ var messages = map[string]any{
 	"policy": Policy{}, "access": Access{}, "schedule": Schedule{}, "span": Span{}, "holiday": Holiday{}, "screen": Screen{},
 	"command": Command{}, "record": Record{}, "request": Request{}, "sealed-bundle": sealed{}, "bundle": Bundle{},
 	"position": Position{}, "epoch-key": Key{}, "now": Now{}, "ack": Ack{}, "state": State{}, "condition": Condition{}, "fault": Fault{},
-	"card-read": CardRead{}, "records": Records{}, "fetch": Fetch{}, "reply": Reply{}, "chunk-part": ChunkPart{},
+	"card-read": CardRead{}, "card-to-key": CardToKey{}, "card-keys": CardKeys{}, "card-key-sets": CardKeySets{}, "key-set": KeySet{}, "records": Records{}, "fetch": Fetch{}, "reply": Reply{}, "chunk-part": ChunkPart{},
 }
 
 // goShape says what a type of Go is on the wire.

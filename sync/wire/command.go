@@ -16,7 +16,13 @@ const (
 	Release  Order = "release"  // end a hold
 	Identify Order = "identify" // show which reader this is
 	Enrol    Order = "enrol"    // read the next card for the controller
+	// Personalise reads the next card for the controller, as Enrol does, and writes the
+	// keys to it that the controller answers with (CardKeys).
+	Personalise Order = "personalise"
 )
+
+// ReadsCard says whether the order asks for the next card.
+func (o Order) ReadsCard() bool { return o == Enrol || o == Personalise }
 
 // A Command is an order to one reader, carried out at most once and only while
 // its nonce is the reader's newest or the one before.
@@ -27,7 +33,7 @@ type Command struct {
 	Order   Order     `cbor:"4,keyasint"`
 	Seconds uint32    `cbor:"5,keyasint,omitempty"` // of a hold: 1 to 86,400
 	By      string    `cbor:"6,keyasint"`           // who ordered it, for the record
-	Sealing [32]byte  `cbor:"7,keyasint,omitzero"`  // of an enrol: X25519 key for this command only, to which the card's identifier is sealed
+	Sealing [32]byte  `cbor:"7,keyasint,omitzero"`  // of an enrol or a personalise: X25519 key for this command only, to which the card's identifier is sealed
 }
 
 // OpenCommand checks a signed command and returns it.
@@ -50,10 +56,10 @@ func (c *Command) Check() error {
 	if err := named("who ordered it", CheckLabel(c.By)); err != nil {
 		return err
 	}
-	if (c.Order == Enrol) != (c.Sealing != [32]byte{}) {
-		return errors.New("an enrol, and no other order, has a sealing key")
+	if c.Order.ReadsCard() != (c.Sealing != [32]byte{}) {
+		return errors.New("an order that reads a card, and no other, has a sealing key")
 	}
-	if c.Order == Enrol {
+	if c.Order.ReadsCard() {
 		if err := checkSealing(&c.Sealing); err != nil {
 			return err
 		}
@@ -64,7 +70,7 @@ func (c *Command) Check() error {
 			return fmt.Errorf("hold for %d s is outside 1 s to 24 h", c.Seconds)
 		}
 		return nil
-	case Unlock, Release, Identify, Enrol:
+	case Unlock, Release, Identify, Enrol, Personalise:
 		if c.Seconds != 0 {
 			return errors.New("only a hold has a duration")
 		}

@@ -38,6 +38,10 @@ type Credential struct {
 	From     int64          `cbor:"6,keyasint,omitempty"` // Unix seconds from which it may open; 0: no limit
 	Until    int64          `cbor:"7,keyasint,omitempty"` // Unix seconds from which it may not; 0: no limit
 	Extended bool           `cbor:"8,keyasint,omitempty"` // opens for the policy's extended time
+
+	// CardKey is the CardKey of a card, wrapped: it opens nothing unless it proves that
+	// it has this key. None: the card cannot prove itself.
+	CardKey []byte `cbor:"9,keyasint,omitempty"`
 }
 
 // Everyone is the group of all credentials; Groups does not name it.
@@ -61,6 +65,8 @@ func (c *Credential) Check() error {
 		return fmt.Errorf("credential %d: unknown kind %d", c.ID, c.Kind)
 	case c.Until != 0 && c.Until <= c.From:
 		return fmt.Errorf("credential %d: ends before it begins", c.ID)
+	case len(c.CardKey) != 0 && (c.Kind != Card || len(c.CardKey) != CardKeySize):
+		return fmt.Errorf("credential %d: %d bytes are no card's key", c.ID, len(c.CardKey))
 	case len(c.Groups) > MaxGroups:
 		return fmt.Errorf("credential %d: %d groups, at most %d", c.ID, len(c.Groups), MaxGroups)
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // channels are all there are.
-var channels = []Channel{OnCredentials, OnHead, OnPolicy, OnKey, OnCommand, OnNow, OnReply, OnAck, OnState, OnRecords, OnFetch}
+var channels = []Channel{OnCredentials, OnHead, OnPolicy, OnKey, OnCommand, OnCard, OnNow, OnReply, OnAck, OnState, OnRecords, OnFetch}
 
 // What is sealed is different each time, so these are bytes that were once
 // made. TestWhatIsSealedInTheVectorsOpens opens them.

@@ -41,6 +41,10 @@ type Policy struct {
 	Holidays []Holiday `cbor:"23,keyasint,omitempty"` // sorted by year, month, day; none twice
 
 	Screen Screen `cbor:"24,keyasint,omitzero"` // how the screens look
+
+	// Cards whose credential has no CardKey prove nothing: anybody can copy them.
+	ProvenOpens bool `cbor:"25,keyasint,omitempty"` // only cards that prove themselves open
+	ProvenEnds  bool `cbor:"26,keyasint,omitempty"` // only they end a lockout
 }
 
 // Screen is how the screens look. The zero value leaves it to the reader.

@@ -7,35 +7,41 @@ type Reason string
 
 // The reasons.
 const (
-	ReasonNotSetUp Reason = "not set up"    // no valid policy
-	ReasonNone     Reason = "none here"     // this board has no touchscreen, or no card reader
-	ReasonOff      Reason = "off"           // PIN entry is off
-	ReasonLockout  Reason = "locked out"    // PIN entry is locked out
-	ReasonPending  Reason = "pending"       // another PIN is being looked up
-	ReasonTamper   Reason = "tamper"        // the housing is open
-	ReasonUnstored Reason = "not stored"    // records cannot be stored
-	ReasonBehind   Reason = "behind"        // credentials or policy are older than before
-	ReasonPanel    Reason = "panel"         // the display or its touch has failed
-	ReasonNFC      Reason = "nfc"           // the card reader has failed
-	ReasonUnknown  Reason = "unknown"       // no credential has this tag
-	ReasonEarly    Reason = "not yet valid" // before its first day
-	ReasonExpired  Reason = "expired"       // after its last day
-	ReasonGroup    Reason = "group"         // none of its groups may open this door
-	ReasonSchedule Reason = "schedule"      // its groups may open this door, but not now
-	ReasonClock    Reason = "clock"         // it depends on a time that is not known
-	ReasonDamaged  Reason = "damaged"       // credentials or records could not be read
-	ReasonKey      Reason = "key"           // the key could not be used
-	ReasonEpoch    Reason = "epoch"         // the site's key changed during the look-up
-	ReasonNoAnswer Reason = "no answer"     // within ten seconds
-	ReasonWait     Reason = "wait"          // too many unknown cards
-	ReasonNoCard   Reason = "no card"       // none was presented for enrolment
-	ReasonNoHold   Reason = "no hold"       // nothing to release
-	ReasonOver     Reason = "over"          // a hold's time is over
-	ReasonRelease  Reason = "release"       // a hold was released
-	ReasonRestart  Reason = "restart"       // a restart, after which a hold's end is not known
-	ReasonNew      Reason = "new"           // a reader's first journal
-	ReasonStale    Reason = "stale"         // an order's nonce is neither of the last two, or too old: order again with the newest
-	ReasonBusy     Reason = "busy"          // too many orders within a minute
+	ReasonNotSetUp    Reason = "not set up"          // no valid policy
+	ReasonNone        Reason = "none here"           // this board has no touchscreen, or no card reader
+	ReasonOff         Reason = "off"                 // PIN entry is off
+	ReasonLockout     Reason = "locked out"          // PIN entry is locked out
+	ReasonPending     Reason = "pending"             // another PIN is being looked up
+	ReasonTamper      Reason = "tamper"              // the housing is open
+	ReasonUnstored    Reason = "not stored"          // records cannot be stored
+	ReasonBehind      Reason = "behind"              // credentials or policy are older than before
+	ReasonPanel       Reason = "panel"               // the display or its touch has failed
+	ReasonNFC         Reason = "nfc"                 // the card reader has failed
+	ReasonUnknown     Reason = "unknown"             // no credential has this tag
+	ReasonEarly       Reason = "not yet valid"       // before its first day
+	ReasonExpired     Reason = "expired"             // after its last day
+	ReasonGroup       Reason = "group"               // none of its groups may open this door
+	ReasonSchedule    Reason = "schedule"            // its groups may open this door, but not now
+	ReasonClock       Reason = "clock"               // it depends on a time that is not known
+	ReasonDamaged     Reason = "damaged"             // credentials or records could not be read
+	ReasonKey         Reason = "key"                 // the key could not be used
+	ReasonEpoch       Reason = "epoch"               // the site's key changed during the look-up
+	ReasonNoAnswer    Reason = "no answer"           // within ten seconds
+	ReasonWait        Reason = "wait"                // too many unknown cards
+	ReasonNotGenuine  Reason = "not genuine"         // a card has the UID of a card that proves itself, and did not
+	ReasonCardGone    Reason = "card gone"           // it was taken away too early
+	ReasonUnproven    Reason = "cannot prove itself" // a card that may be a copy, where the policy wants proof
+	ReasonForeignKeys Reason = "foreign keys"        // the card to personalise has keys of somebody else
+	ReasonUnsuitable  Reason = "unsuitable card"     // the card to personalise cannot prove itself
+	ReasonDeclined    Reason = "declined"            // the controller has no keys for the card to personalise
+	ReasonNoCard      Reason = "no card"             // none was presented for enrolment
+	ReasonNoHold      Reason = "no hold"             // nothing to release
+	ReasonOver        Reason = "over"                // a hold's time is over
+	ReasonRelease     Reason = "release"             // a hold was released
+	ReasonRestart     Reason = "restart"             // a restart, after which a hold's end is not known
+	ReasonNew         Reason = "new"                 // a reader's first journal
+	ReasonStale       Reason = "stale"               // an order's nonce is neither of the last two, or too old: order again with the newest
+	ReasonBusy        Reason = "busy"                // too many orders within a minute
 )
 
 // Means are how somebody asked to open the door.

@@ -5,6 +5,9 @@ import (
 	"crypto/hpke"
 )
 
+// sealOverhead is what Seal adds: an X25519 key and a tag.
+const sealOverhead = 32 + 16
+
 // Seal encrypts b to a board's X25519 key for one purpose: HPKE base mode,
 // DHKEM(X25519), HKDF-SHA256, ChaCha20-Poly1305 (RFC 9180), info the purpose.
 // It returns the encapsulated key followed by the ciphertext.

@@ -25,6 +25,7 @@ const (
 	KindKey      Kind = "key"
 	KindNow      Kind = "now"
 	KindAck      Kind = "ack"
+	KindCard     Kind = "card"
 	KindState    Kind = "state"   // signed by the reader, as the next two are
 	KindRecords  Kind = "records" //
 	KindFetch    Kind = "fetch"   //
@@ -147,6 +148,8 @@ func (k Kind) empty() message {
 		return new(Position)
 	case KindKey:
 		return new(Key)
+	case KindCard:
+		return new(CardKeys)
 	case KindNow:
 		return new(Now)
 	case KindAck:

@@ -24,20 +24,41 @@ type State struct {
 	First          uint64     `cbor:"10,keyasint,omitempty"` // number of the oldest record held
 	Last           uint64     `cbor:"11,keyasint,omitempty"` // number of the newest
 	Condition      *Condition `cbor:"12,keyasint,omitempty"`
-	Card           *CardRead  `cbor:"13,keyasint,omitempty"` // of an enrol, until a Now answers a state with it
+	Card           *CardRead  `cbor:"13,keyasint,omitempty"` // of an enrol or a personalise, until a Now answers a state with it
 }
 
-// A CardRead is the identifier of a card that an enrol asked for, sealed to
-// the key in that command.
+// A CardRead is the card that an enrol or a personalise asked for, sealed to the key in
+// that command.
 type CardRead struct {
 	Command CommandID `cbor:"1,keyasint"`
-	Sealed  []byte    `cbor:"2,keyasint"` // what Seal returns for the 4, 7 or 10 bytes of the identifier
+	Sealed  []byte    `cbor:"2,keyasint"` // what Seal returns: of an enrol for the 4, 7 or 10 bytes of the identifier, of a personalise for a CardToKey
 }
 
-const sealedCard = "latchkey card 1"
+// A CardToKey is a card that is about to get keys.
+type CardToKey struct {
+	UID     []byte `cbor:"1,keyasint"`
+	Version []byte `cbor:"2,keyasint"` // its answer to GetVersion: 28 or 29 bytes
+}
+
+const (
+	sealedCard      = "latchkey card 1"
+	sealedCardToKey = "latchkey card 2"
+)
 
 // SealCard seals a card's identifier for the controller that ordered the enrol.
-func SealCard(c *Command, uid []byte) (*CardRead, error) {
+func SealCard(c *Command, uid []byte) (*CardRead, error) { return sealCard(c, sealedCard, uid) }
+
+// SealCardToKey seals a card for the controller that ordered the personalise.
+func SealCardToKey(c *Command, card *CardToKey) (*CardRead, error) {
+	if err := card.check(); err != nil {
+		return nil, fmt.Errorf("seal card: %w", err)
+	}
+	plain := Marshal(card)
+	defer clear(plain)
+	return sealCard(c, sealedCardToKey, plain)
+}
+
+func sealCard(c *Command, purpose string, plain []byte) (*CardRead, error) {
 	if err := c.Check(); err != nil {
 		return nil, fmt.Errorf("seal card: %w", err)
 	}
@@ -45,12 +66,39 @@ func SealCard(c *Command, uid []byte) (*CardRead, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seal card: %w", err)
 	}
-	sealed, err := Seal(to, sealedCard, uid)
+	sealed, err := Seal(to, purpose, plain)
 	if err != nil {
 		return nil, fmt.Errorf("seal card: %w", err)
 	}
 	read := &CardRead{c.ID, sealed}
 	return read, read.check()
+}
+
+// UnsealCardToKey returns the card of a personalise.
+func (c *CardRead) UnsealCardToKey(key *ecdh.PrivateKey) (*CardToKey, error) {
+	plain, err := Unseal(key, sealedCardToKey, c.Sealed)
+	if err != nil {
+		return nil, fmt.Errorf("card: %w", err)
+	}
+	defer clear(plain)
+	var card CardToKey
+	if err := Unmarshal(plain, maxCardToKey, &card); err != nil {
+		return nil, fmt.Errorf("card: %w", err)
+	}
+	return &card, card.check()
+}
+
+// The encodings of a CardToKey.
+const minCardToKey, maxCardToKey = 38, 45
+
+func (c *CardToKey) check() error {
+	switch {
+	case len(c.UID) != 4 && len(c.UID) != 7 && len(c.UID) != 10:
+		return fmt.Errorf("a UID of %d bytes", len(c.UID))
+	case len(c.Version) != 28 && len(c.Version) != 29:
+		return fmt.Errorf("a version of %d bytes", len(c.Version))
+	}
+	return nil
 }
 
 // Unseal returns the card's identifier.
@@ -63,8 +111,8 @@ func (c *CardRead) Unseal(key *ecdh.PrivateKey) ([]byte, error) {
 }
 
 func (c *CardRead) check() error {
-	switch len(c.Sealed) - 48 {
-	case 4, 7, 10:
+	switch n := len(c.Sealed) - sealOverhead; {
+	case n == 4, n == 7, n == 10, minCardToKey <= n && n <= maxCardToKey:
 	default:
 		return fmt.Errorf("a sealed card of %d bytes", len(c.Sealed))
 	}

@@ -13,6 +13,7 @@ const (
 	OnPolicy      Channel = "policy"
 	OnKey         Channel = "key"
 	OnCommand     Channel = "command"
+	OnCard        Channel = "card" // keys for the card of a personalise
 	OnNow         Channel = "now"
 	OnReply       Channel = "reply"
 	OnAck         Channel = "ack"
@@ -58,7 +59,7 @@ func (c Channel) Kind() Kind {
 	switch c {
 	case OnCredentials:
 		return KindDelta
-	case OnHead, OnPolicy, OnKey, OnCommand, OnNow, OnAck, OnState, OnRecords, OnFetch:
+	case OnHead, OnPolicy, OnKey, OnCommand, OnCard, OnNow, OnAck, OnState, OnRecords, OnFetch:
 		return Kind(c)
 	}
 	return ""
