@@ -92,7 +92,8 @@ func TestMaterialThatAKindNeverHasGetsNoTag(t *testing.T) {
 		_, pin := k.Tag(wire.PIN, make([]byte, n))
 		_, card := k.Tag(wire.Card, make([]byte, n))
 		_, none := k.Tag(0, make([]byte, n))
-		if (pin == nil) != (n == MaterialSize) || (card == nil) != (n == 4 || n == 7 || n == 10) || none == nil {
+		_, wrapping := k.WrappingKey(make([]byte, n))
+		if (pin == nil) != (n == MaterialSize) || (card == nil) != (n == 4 || n == 7 || n == 10) || (wrapping == nil) != (card == nil) || none == nil {
 			t.Errorf("%d bytes: %v, %v, %v", n, pin, card, none)
 		}
 	}

@@ -23,9 +23,9 @@ func TestTheProtocolsTagsAreTheOnesThatAreMade(t *testing.T) {
 	var siteKey, salt, uid []byte
 	var digits string
 	var kdf wire.KDF
-	var want struct{ material, pin, card string }
-	if _, err := fmt.Sscanf(string(example[1]), "site key %x\nKDF %x %d %d %d\nPIN %s\nmaterial %s\ntag %s\ncard %x\ntag %s\n",
-		&siteKey, &salt, &kdf.Memory, &kdf.Time, &kdf.Threads, &digits, &want.material, &want.pin, &uid, &want.card); err != nil {
+	var want struct{ material, pin, card, wrapping string }
+	if _, err := fmt.Sscanf(string(example[1]), "site key %x\nKDF %x %d %d %d\nPIN %s\nmaterial %s\ntag %s\ncard %x\ntag %s\nwrapping %s\n",
+		&siteKey, &salt, &kdf.Memory, &kdf.Time, &kdf.Threads, &digits, &want.material, &want.pin, &uid, &want.card, &want.wrapping); err != nil {
 		t.Fatal(err)
 	}
 	kdf.Salt = [16]byte(salt)
@@ -45,5 +45,8 @@ func TestTheProtocolsTagsAreTheOnesThatAreMade(t *testing.T) {
 		if tag, err := key.Tag(test.kind, test.material); err != nil || hex.EncodeToString(tag[:]) != test.want {
 			t.Errorf("%v: %x, not %s, %v", test.kind, tag, test.want, err)
 		}
+	}
+	if wrapping, err := key.WrappingKey(uid); err != nil || hex.EncodeToString(wrapping[:]) != want.wrapping {
+		t.Errorf("wrapping key %x, not %s, %v", wrapping, want.wrapping, err)
 	}
 }

@@ -62,14 +62,17 @@ func FuzzRecord(f *testing.F)     { fuzz(f, "record") }
 func FuzzRequest(f *testing.F)    { fuzz(f, "request") }
 func FuzzSealed(f *testing.F)     { fuzz(f, "sealed") }
 
-func FuzzHead(f *testing.F)    { fuzz(f, "head") }
-func FuzzKey(f *testing.F)     { fuzz(f, "key") }
-func FuzzNow(f *testing.F)     { fuzz(f, "now") }
-func FuzzAck(f *testing.F)     { fuzz(f, "ack") }
-func FuzzState(f *testing.F)   { fuzz(f, "state") }
-func FuzzRecords(f *testing.F) { fuzz(f, "records") }
-func FuzzFetch(f *testing.F)   { fuzz(f, "fetch") }
-func FuzzReply(f *testing.F)   { fuzz(f, "reply") }
+func FuzzHead(f *testing.F)        { fuzz(f, "head") }
+func FuzzKey(f *testing.F)         { fuzz(f, "key") }
+func FuzzNow(f *testing.F)         { fuzz(f, "now") }
+func FuzzCardKeys(f *testing.F)    { fuzz(f, "card") }
+func FuzzCardToKey(f *testing.F)   { fuzz(f, "tokey") }
+func FuzzCardKeySets(f *testing.F) { fuzz(f, "keysets") }
+func FuzzAck(f *testing.F)         { fuzz(f, "ack") }
+func FuzzState(f *testing.F)       { fuzz(f, "state") }
+func FuzzRecords(f *testing.F)     { fuzz(f, "records") }
+func FuzzFetch(f *testing.F)       { fuzz(f, "fetch") }
+func FuzzReply(f *testing.F)       { fuzz(f, "reply") }
 
 // FuzzParseTopic takes topics apart and puts them together again.
 func FuzzParseTopic(f *testing.F) {

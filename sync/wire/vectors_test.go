@@ -70,6 +70,15 @@ func vectors(t testing.TB) map[string][]byte {
 		"request-signed":        signedRequest,
 		"bundle":                Marshal(bundle),
 
+		"hpke-card-to-key":    Marshal(testHPKE(t, testEnrolKey(t), sealedCardToKey, Marshal(testCardToKey(t)), testSealedCardToKey)),
+		"hpke-card-keys":      Marshal(testHPKE(t, testSealing(t), sealedCardKeys, Marshal(testCardKeySets(t)), testSealedCardKeys)),
+		"tokey":               Marshal(testCardToKey(t)),
+		"keysets":             Marshal(testCardKeySets(t)),
+		"card":                Marshal(testCardKeys(t)),
+		"card-signed":         mustSign(t, KindCard, Marshal(testCardKeys(t))),
+		"credential-card":     Marshal(testProvenCard(t)),
+		"command-personalise": Marshal(testPersonalise(t)),
+
 		"hpke-key":  Marshal(testHPKE(t, testSealing(t), sealedKey, fill(0xf0, 32), testSealedKey)),
 		"hpke-card": Marshal(testHPKE(t, testEnrolKey(t), sealedCard, testCardUID, testSealedCard)),
 
@@ -206,10 +215,25 @@ var parsers = map[string]func([]byte) (any, error){
 	"key":      parserOf(KindKey),
 	"now":      parserOf(KindNow),
 	"ack":      parserOf(KindAck),
-	"state":    parserOf(KindState),
-	"records":  parserOf(KindRecords),
-	"fetch":    parserOf(KindFetch),
-	"reply":    func(b []byte) (any, error) { return ParseReply(b) },
+	"card":     parserOf(KindCard),
+	"tokey": func(b []byte) (any, error) {
+		var c CardToKey
+		if err := Unmarshal(b, maxCardToKey, &c); err != nil {
+			return nil, err
+		}
+		return &c, c.check()
+	},
+	"keysets": func(b []byte) (any, error) {
+		var s CardKeySets
+		if err := Unmarshal(b, maxCardKeys, &s); err != nil {
+			return nil, err
+		}
+		return &s, s.Check()
+	},
+	"state":   parserOf(KindState),
+	"records": parserOf(KindRecords),
+	"fetch":   parserOf(KindFetch),
+	"reply":   func(b []byte) (any, error) { return ParseReply(b) },
 	"request": func(b []byte) (any, error) {
 		var r Request
 		return &r, Unmarshal(b, MaxMessage, &r)
@@ -243,6 +267,9 @@ func TestEachVectorReadsBackAsWhatItWasMadeOf(t *testing.T) {
 		"key":        testKey(t),
 		"now":        testNow(t),
 		"ack":        testAck(),
+		"card":       testCardKeys(t),
+		"tokey":      testCardToKey(t),
+		"keysets":    testCardKeySets(t),
 		"state":      testState(t),
 		"records":    testRecords(),
 		"fetch":      testFetch(WantChunks),
