@@ -2,6 +2,7 @@ package desfire
 
 import (
 	"crypto/cipher"
+	"crypto/des"
 	"testing"
 )
 
@@ -163,7 +164,8 @@ func TestChecksumIsJAMCRC(t *testing.T) {
 	equal(t, "CRC", checksum([]byte("12345"), []byte("6789")), "D9C60B34")
 }
 
-// NIST SP 800-38B, appendix D.1 (AES-128).
+// NIST SP 800-38B, appendices D.1 (AES-128) and D.4 (three-key TDEA, whose subkeys need the
+// reduction).
 func TestCMAC(t *testing.T) {
 	const message = "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e5130c81c46a35ce411"
 	key := aesBlock(*key16("2b7e151628aed2a6abf7158809cf4f3c"))
@@ -174,5 +176,17 @@ func TestCMAC(t *testing.T) {
 	} {
 		equal(t, "CMAC", cmac(key, noIV, unhex(message)[:length]), want)
 		equal(t, "CMAC in parts", cmac(key, noIV, unhex(message)[:length/3], nil, unhex(message)[length/3:length]), want)
+	}
+	tdea, err := des.NewTripleDESCipher(unhex("8aa83bf8cbda1062 0bc1bf19fbb6cd58 bc313d4a371ca8b5"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for length, want := range map[int]string{
+		0:  "b7a688e122ffaf95",
+		8:  "8e8f293136283797",
+		20: "743ddbe0ce2dc2ed",
+		32: "33e6b1092400eae5",
+	} {
+		equal(t, "CMAC", cmac(tdea, make([]byte, 8), unhex(message)[:length]), want)
 	}
 }

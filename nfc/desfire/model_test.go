@@ -52,6 +52,8 @@ type modelCard struct {
 	gone      bool
 	selects   int
 	changed   bool // something was written
+	changes   int  // keys it was told to change
+	forgets   int  // the change that it confirms and does not do, counted from 1; 0 none
 	tamper    func(exchange int, reply []byte) []byte
 }
 
@@ -347,7 +349,9 @@ func (c *modelCard) changeKey(data []byte) ([]byte, status) {
 			return nil, integrityError
 		}
 	}
-	*at, c.changed = next, true
+	if c.changes++; c.changes != c.forgets {
+		*at, c.changed = next, true
+	}
 	if own {
 		c.endSession()
 		return nil, operationOK

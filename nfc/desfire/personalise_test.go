@@ -75,6 +75,9 @@ func TestPersonaliseSetsAllKeysWithFewWrongOnes(t *testing.T) {
 				t.Fatalf("%s: %v", name, err)
 			}
 			has(t, card, j.to)
+			if card.changed != (j.is.Generation != j.to.Generation) {
+				t.Errorf("%s: changed %v", name, card.changed)
+			}
 			if last != steps {
 				t.Errorf("%s: ended at %d of %d", name, last, steps)
 			}
@@ -267,6 +270,67 @@ func TestPersonaliseNoticesTampering(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The answer to a changed own key has no MAC, so it proves nothing, and a card may fail to write.
+func TestPersonaliseProvesEachKey(t *testing.T) {
+	forChips(t, func(t *testing.T, chip Chip) {
+		for nth := 1; nth <= map[Chip]int{EV1: 3, EV2: 3, NTAG424: 5}[chip]; nth++ {
+			card := factory(chip)
+			card.forgets = nth
+			err := Personalise(t.Context(), card, chip, card.uid, generation(chip, 1), []KeySet{{}}, rand.Reader, quiet)
+			if !errors.Is(err, ErrNotGenuine) || card.changes != nth {
+				t.Errorf("key %d was not written: %v after %d changes", nth, err, card.changes)
+			}
+		}
+	})
+}
+
+// Only "this is not my key" leads to the next key; a card that asks for a pause, or that answers
+// nonsense, is left alone at once.
+func TestPersonaliseStopsAtOtherRefusals(t *testing.T) {
+	forChips(t, func(t *testing.T, chip Chip) {
+		first := map[Chip]int{EV1: 3, EV2: 3, NTAG424: 2}[chip] // exchange of the first authentication
+		for _, v := range []struct {
+			exchange int
+			refusal  status
+		}{{first, authenticationDelay}, {first, permissionDenied}, {first, unknownCommand}, {1, permissionDenied}} {
+			card := factory(chip)
+			card.tamper = func(exchange int, reply []byte) []byte {
+				if exchange == v.exchange {
+					return []byte{0x91, byte(v.refusal)}
+				}
+				return reply
+			}
+			err := Personalise(t.Context(), card, chip, card.uid, generation(chip, 1), []KeySet{{}}, rand.Reader, quiet)
+			if !errors.Is(err, ErrNotGenuine) || card.exchanges != v.exchange {
+				t.Errorf("%v at exchange %d: %v after %d", v.refusal, v.exchange, err, card.exchanges)
+			}
+		}
+	})
+}
+
+// The commands that are never under a key, as a card of the factory gets them.
+func TestPersonaliseNamesTheApplication(t *testing.T) {
+	card := &answers{reply: func(sent [][]byte) []byte {
+		if len(sent) == 1 {
+			return []byte{0x91, 0xA0}
+		}
+		return []byte{0x91, 0x9D}
+	}}
+	if err := Personalise(t.Context(), card, EV2, make([]byte, 7), generation(EV2, 1), []KeySet{{}}, rand.Reader, quiet); err == nil {
+		t.Fatal("no error")
+	}
+	if len(card.sent) != 2 {
+		t.Fatalf("%d commands", len(card.sent))
+	}
+	equal(t, "first command", card.sent[0], "905A000003 F44C4B 00")
+	equal(t, "second command", card.sent[1], "905A000003 000000 00")
+
+	made := play(t, "90CA000005 F44C4B 0B 82 00", "9100")
+	if err := create(t.Context(), ev1With(made, "C0FFEED0B65648F6")); !errors.Is(err, ErrNotGenuine) {
+		t.Errorf("created without a MAC: %v", err)
+	}
 }
 
 func TestPersonaliseEndsWithItsContext(t *testing.T) {

@@ -30,6 +30,19 @@ func TestProveTakesFourExchanges(t *testing.T) {
 	})
 }
 
+func TestProveAuthenticatesWithKey1OfTheApplication(t *testing.T) {
+	for chip, want := range map[Chip][]string{
+		EV2:     {"905A000003 F44C4B 00", "9071000002 01 00 00"},
+		EV1:     {"905A000003 F44C4B 00", "90AA000001 01 00"},
+		NTAG424: {"00A4040C07 D2760000850101 00", "9071000002 01 00 00"},
+	} {
+		card := play(t, want[0], map[bool]string{true: "9000", false: "9100"}[chip == NTAG424], want[1], "91AE")
+		if err := Prove(t.Context(), card, chip, &Key{1}, make([]byte, 7), rand.Reader); !errors.Is(err, ErrNotGenuine) {
+			t.Error(err)
+		}
+	}
+}
+
 func TestProveRefusesWhatIsNotTheCard(t *testing.T) {
 	forChips(t, func(t *testing.T, chip Chip) {
 		card, key := proven(chip)
