@@ -162,7 +162,7 @@ func TestACardComesAndGoes(t *testing.T) {
 
 func TestACardOfThePageIsOfItsKind(t *testing.T) {
 	uid := []byte{0x08, 1, 2, 3}
-	w := serve(t, Page{Cards: []PageCard{{"Random", Card{UID: uid, Kind: DESFire}}}})
+	w := serve(t, Page{Cards: []PageCard{{"Random", Card{UID: uid, Kind: Copy}}}})
 	w.wants(204, "PUT", "/api/card", `{"uid":"08010203"}`)
 	w.board.mu.Lock()
 	defer w.board.mu.Unlock()

@@ -33,8 +33,8 @@ func TestEachKindOfCardIsListedAsItIs(t *testing.T) {
 		{"Classic 4K", Card{UID: uid4, Kind: MIFAREClassic4K}, join([]byte{0x00, 0x02, 0x18, 4}, uid4)},
 		{"NTAG", Card{UID: uid7}, join([]byte{0x00, 0x44, 0x00, 7}, uid7)},
 		{"Ultralight", Card{UID: uid7, Kind: MIFAREUltralight}, join([]byte{0x00, 0x44, 0x00, 7}, uid7)},
-		{"DESFire", Card{UID: uid7, Kind: DESFire}, join([]byte{0x03, 0x44, 0x20, 7}, uid7, []byte{0x06, 0x75, 0x77, 0x81, 0x02, 0x80})},
-		{"DESFire, random ID", Card{UID: []byte{8, 1, 2, 3}, Kind: DESFire}, []byte{0x03, 0x04, 0x20, 4, 8, 1, 2, 3, 0x06, 0x75, 0x77, 0x81, 0x02, 0x80}},
+		{"copy", Card{UID: uid7, Kind: Copy}, join([]byte{0x03, 0x44, 0x20, 7}, uid7, []byte{0x06, 0x75, 0x77, 0x81, 0x02, 0x80})},
+		{"copy, random ID", Card{UID: []byte{8, 1, 2, 3}, Kind: Copy}, []byte{0x03, 0x04, 0x20, 4, 8, 1, 2, 3, 0x06, 0x75, 0x77, 0x81, 0x02, 0x80}},
 		{"NTAG 424", Card{UID: uid7, Kind: NTAG424}, join([]byte{0x03, 0x44, 0x20, 7}, uid7, []byte{0x06, 0x77, 0x77, 0x71, 0x02, 0x80})},
 		{"three levels", Card{UID: uid10}, join([]byte{0x00, 0x84, 0x00, 10}, uid10)},
 	} {
@@ -52,7 +52,7 @@ func TestEachKindOfCardIsListedAsItIs(t *testing.T) {
 func TestATSNeedsAutoRATS(t *testing.T) {
 	onNFC(t, NFCOptions{}, func(n *nfcRig) {
 		n.up()
-		n.present(Card{UID: uid7, Kind: DESFire})
+		n.present(Card{UID: uid7, Kind: Copy})
 		n.wants([]byte{0x13}, 0x12, 0x04)
 		n.wants(join([]byte{0x4B, 0x01, 0x01, 0x03, 0x44, 0x20, 7}, uid7), 0x4A, 0x01, 0x00)
 	})
@@ -67,7 +67,7 @@ func TestACardNeedsAUIDOf4Or7Or10Bytes(t *testing.T) {
 	if b.cardUID() != nil {
 		t.Error("a card lies there")
 	}
-	if err := b.PresentCard(Card{UID: uid7, Kind: DESFire}); err != nil {
+	if err := b.PresentCard(Card{UID: uid7, Kind: Copy}); err != nil {
 		t.Fatal(err)
 	}
 	if got := b.cardUID(); !bytes.Equal(got, uid7) {
@@ -230,7 +230,7 @@ func TestDiagnoseTellsWhetherAnISO14443Part4CardIsStillThere(t *testing.T) {
 		n.up()
 		n.wants([]byte{0x01, 0x00, 'h', 'i'}, 0x00, 0x00, 'h', 'i')
 		n.wants([]byte{0x01, 0x00}, 0x00, 0x01)
-		n.present(Card{UID: uid7, Kind: DESFire})
+		n.present(Card{UID: uid7, Kind: Copy})
 		n.call(0x4A, 0x01, 0x00)
 		n.wants([]byte{0x01, 0x00}, 0x00, 0x06)
 		n.b.RemoveCard()
