@@ -137,10 +137,8 @@ func (c *cardChip) authFirst(data []byte) ([]byte, status) {
 	if len(data) < 2 || int(data[1]) != len(data)-2 || data[1] > 6 {
 		return nil, stLength
 	}
-	caps := padZero(data[2:], 6)[:6:6]
-	if len(caps) == 0 {
-		caps = make([]byte, 6)
-	}
+	caps := make([]byte, 6)
+	copy(caps, data[2:])
 	return c.authEV2(data[0], func(rotated []byte, s *ev2Session) []byte {
 		copy(s.ti[:], c.m.opts.random(len(s.ti)))
 		return slices.Concat(s.ti[:], rotated, make([]byte, 6), caps)

@@ -165,7 +165,7 @@ func (c *cardChip) split(out []byte, frames []int) ([]byte, status) {
 		}
 		return c.split(out[size:], frames)
 	}
-	return out[:size], stMore
+	return slices.Clip(out[:size]), stMore
 }
 
 func planPlain(*cardChip, []byte) (protection, status) { return protection{}, stOK }
