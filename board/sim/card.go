@@ -86,13 +86,10 @@ func ParseUID(s string) ([]byte, error) {
 
 // picc is a card in the field (proximity integrated circuit card).
 type picc struct {
-	uid  []byte
-	atqa uint16 // the byte sent last on air first, as the PN532 returns it
-	sak  byte
-	ats  []byte // with its length byte; nil without ISO/IEC 14443-4
-	// active: selected and neither halted nor without field since. Such a
-	// card takes the next REQA for an error and does not answer it.
-	active bool
+	uid    []byte
+	atqa   uint16 // the byte sent last on air first, as the PN532 returns it
+	sak    byte
+	ats    []byte // with its length byte; nil without ISO/IEC 14443-4
 	applet applet // nil: the card answers no APDU
 }
 

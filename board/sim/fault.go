@@ -37,6 +37,12 @@ type Fault struct {
 	ShortFrames, GarbledFrames, LostACKs float64
 	Extended                             bool
 
+	// Of the PN532's radio: the share of APDUs that are garbled on the way to the card
+	// or back (status 02); and a card that never answers but asks for more time again
+	// and again, one that answers anything, one that answers 262 bytes of it.
+	GarbledExchanges                    float64
+	CardWaits, CardNonsense, CardFloods bool
+
 	// Of the touch controller: how often a second, on average, something that
 	// is no finger touches the film, weakly or briefly; and the share of
 	// conversions of X and Y that give a random value.
@@ -58,7 +64,7 @@ const recovery = 5 * time.Second
 
 // check returns what is wrong with f.
 func (f Fault) check() error {
-	for _, share := range []float64{f.Noise, f.ShortFrames, f.GarbledFrames, f.LostACKs, f.Jumps} {
+	for _, share := range []float64{f.Noise, f.ShortFrames, f.GarbledFrames, f.LostACKs, f.GarbledExchanges, f.Jumps} {
 		if !(share >= 0 && share <= 1) {
 			return fmt.Errorf("a share of %v: it must be 0 to 1", share)
 		}

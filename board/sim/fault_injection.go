@@ -55,6 +55,10 @@ func namedFaults() []namedFault {
 		namedFault{chip: portNFC, name: "nfc-garbled-frames", what: "frames are garbled", unit: "of the frames", usual: 0.05, rate: func(f *Fault) *float64 { return &f.GarbledFrames }},
 		namedFault{chip: portNFC, name: "nfc-lost-acks", what: "no ACK for a command", unit: "of the commands", usual: 0.05, rate: func(f *Fault) *float64 { return &f.LostACKs }},
 		namedFault{chip: portNFC, name: "nfc-extended-frames", what: "answers in extended frames", flag: func(f *Fault) *bool { return &f.Extended }},
+		namedFault{chip: portNFC, name: "nfc-garbled-exchanges", what: "commands to a card are garbled", unit: "of the commands", usual: 0.05, rate: func(f *Fault) *float64 { return &f.GarbledExchanges }},
+		namedFault{chip: portNFC, name: "nfc-card-waits", what: "the card asks for more time without end", flag: func(f *Fault) *bool { return &f.CardWaits }},
+		namedFault{chip: portNFC, name: "nfc-card-nonsense", what: "the card answers anything", flag: func(f *Fault) *bool { return &f.CardNonsense }},
+		namedFault{chip: portNFC, name: "nfc-card-floods", what: "the card answers 262 random bytes", flag: func(f *Fault) *bool { return &f.CardFloods }},
 		namedFault{name: "strike-fails", what: "setting its line fails"},
 	)
 }

@@ -16,6 +16,17 @@ type NFCOptions struct {
 	TryTime      time.Duration // one try for a card on an empty field; 20 ms if 0 (no source gives it)
 	ActivateTime time.Duration // anticollision, selection and RATS of a card; 10 ms if 0
 
+	// ExchangeTime is what an InDataExchange costs besides the time on the air and the
+	// card's own; 14 ms if 0. 16 ms were measured, the ACK and its reading among them.
+	ExchangeTime time.Duration
+	FSD          int // the longest frame that the chip takes from a card; 64 if 0
+	WTXM         int // by which a card that needs more time extends FWT: 1 to 59; 1 if 0
+	MaxWTX       int // how often it may in one exchange; 0 is any number
+	// GoneStatus is the status of an exchange whose card has left; 01 if 0. Others
+	// were seen: 02, 03, 05, 0B, 13, 2B.
+	GoneStatus byte
+	GoneDelay  time.Duration // from its leaving to that answer; the card's FWT if 0
+
 	// ShortStart: responses begin 00 FF, not 00 00 FF. Both were measured. The
 	// ACK has its two zeros in either case.
 	ShortStart bool
@@ -84,6 +95,10 @@ func newPN532(b *Board, o NFCOptions) *pn532 {
 	o.Turnaround = cmp.Or(o.Turnaround, 500*time.Microsecond)
 	o.TryTime = cmp.Or(o.TryTime, 20*time.Millisecond)
 	o.ActivateTime = cmp.Or(o.ActivateTime, 10*time.Millisecond)
+	o.ExchangeTime = cmp.Or(o.ExchangeTime, 14*time.Millisecond)
+	o.FSD = cmp.Or(o.FSD, 64)
+	o.WTXM = cmp.Or(o.WTXM, 1)
+	o.GoneStatus = cmp.Or(o.GoneStatus, statusTimeout)
 	if len(o.Filler) == 0 {
 		o.Filler = []byte{0xAA}
 	}
@@ -119,7 +134,7 @@ func (n *pn532) reset(active bool) {
 func (n *pn532) cancel() {
 	n.gen++
 	n.out, n.response, n.loading, n.dropFirst, n.running, n.powerDown = nil, nil, false, false, false, false
-	n.rf.search = nil
+	n.rf.search, n.rf.onAir = nil, nil
 	n.irq()
 }
 

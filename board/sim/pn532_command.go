@@ -69,8 +69,10 @@ func (n *pn532) execute(data []byte) {
 		ok = n.listPassive(p)
 	case cmdInAutoPoll:
 		ok = n.autoPoll(p)
-	case cmdInDataExchange, cmdInCommunicateThru:
-		ok = n.dataExchange(code, p)
+	case cmdInDataExchange:
+		ok = n.inDataExchange(p)
+	case cmdInCommunicateThru:
+		ok = n.communicateThru(p)
 	case cmdInDeselect, cmdInRelease, cmdInSelect:
 		ok = n.target(code, p)
 	default:
@@ -135,7 +137,7 @@ func (n *pn532) diagnose(p []byte) bool {
 			return n.answer(true, cmdDiagnose, statusNotAcceptable)
 		}
 		if !n.rf.reaches(t) {
-			n.respond(n.rf.timeout(), cmdDiagnose+1, statusTimeout)
+			n.lost(cmdDiagnose, t)
 			return true
 		}
 		return n.answer(true, cmdDiagnose, 0x00)

@@ -59,7 +59,8 @@ func (n *pn532) command(data []byte) {
 	}
 	n.justWoke = false
 	n.gen++
-	n.response, n.loading, n.dropFirst, n.powerDown, n.rf.search = nil, false, false, false, nil
+	n.response, n.loading, n.dropFirst, n.powerDown = nil, false, false, false
+	n.rf.search, n.rf.onAir = nil, nil
 	n.running = true
 	rng := n.board.ports[portNFC].rng
 	noACK := hit(rng, n.fault.LostACKs)

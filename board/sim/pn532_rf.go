@@ -6,19 +6,24 @@ import "time"
 const (
 	statusOK            = 0x00
 	statusTimeout       = 0x01
+	statusCRC           = 0x02
+	statusProtocol      = 0x0B
 	statusMIFAREAuth    = 0x14
 	statusNotAcceptable = 0x27
+	statusMore          = 0x40 // MI: this is a part, and more comes
 )
 
 // pn532RF is the radio: what it is set to, and the card.
 type pn532RF struct {
-	card      *picc
-	target    *picc // the card listed as Tg 1
-	flags     byte  // SetParameters
-	retries   byte  // MxRtyPassiveActivation
-	retryTime byte  // code of the timeout of an exchange
+	card      *inField
+	target    *inField // the card listed as Tg 1
+	flags     byte     // SetParameters
+	retries   byte     // MxRtyPassiveActivation
+	retryTime byte     // code of the timeout of an exchange
+	resend    byte     // MxRtyCOM
 	field     bool
 	search    *search
+	onAir     *onAir
 	registers map[uint16]byte
 }
 
@@ -32,13 +37,21 @@ func (f *pn532RF) reset() {
 func (f *pn532RF) fieldOff() {
 	f.field, f.target = false, nil
 	if f.card != nil {
-		f.card.active = false
+		f.card.become(cardIdle)
+	}
+}
+
+// raise selects a card, and sends RATS if the chip does that by itself.
+func (f *pn532RF) raise(c *inField) {
+	c.become(cardActive)
+	if f.flags&flagAutoRATS != 0 && c.sak&0x20 != 0 && c.ats != nil {
+		c.rats()
 	}
 }
 
 // reaches reports whether t can answer.
-func (f *pn532RF) reaches(t *picc) bool {
-	return t != nil && t == f.card && t.active && f.field
+func (f *pn532RF) reaches(t *inField) bool {
+	return t != nil && t == f.card && t.selected() && f.field
 }
 
 // timeout is how long the chip waits for a card's answer: 100 us doubled code-1
@@ -69,6 +82,8 @@ func (f *pn532RF) configure(p []byte) bool {
 		}
 	case 0x02:
 		f.retryTime = p[3]
+	case 0x04:
+		f.resend = p[1]
 	case 0x05:
 		f.retries = p[3]
 	}
@@ -131,48 +146,18 @@ func (n *pn532) target(code byte, p []byte) bool {
 	status := byte(statusOK)
 	switch {
 	case code == cmdInSelect && t == f.card && f.field:
-		t.active = true
+		if !t.selected() {
+			f.raise(t)
+		}
 	case code == cmdInSelect:
 		status = statusTimeout
+	case code == cmdInRelease:
+		t.become(cardIdle)
+		f.target = nil
 	default:
-		t.active = false // HLTA or S(DESELECT)
-		if code == cmdInRelease {
-			f.target = nil
-		}
+		t.become(cardHalted) // HLTA or S(DESELECT)
 	}
 	return n.answer(true, code, status)
-}
-
-// dataExchange is InDataExchange and InCommunicateThru, with as much of a card as a
-// reader of identifiers needs: pages of an Ultralight or NTAG can be read, ISO 7816
-// instructions are refused by the card, no MIFARE key is right.
-func (n *pn532) dataExchange(code byte, p []byte) bool {
-	f := &n.rf
-	t := f.target
-	if code == cmdInDataExchange {
-		if len(p) < 1 {
-			return false
-		}
-		if p[0]&0x3F != 1 || t == nil {
-			return n.answer(true, code, statusNotAcceptable)
-		}
-		p = p[1:]
-	}
-	if !f.reaches(t) {
-		n.respond(f.timeout(), code+1, statusTimeout)
-		return true
-	}
-	switch {
-	case t.ats != nil:
-		return n.answer(true, code, statusOK, 0x6D, 0x00)
-	case len(p) == 2 && p[0] == 0x30 && t.sak == 0x00:
-		return n.answer(true, code, append([]byte{statusOK}, t.pages(p[1])...)...)
-	case len(p) > 2 && (p[0] == 0x60 || p[0] == 0x61) && t.sak&0x08 != 0:
-		t.active = false
-		return n.answer(true, code, statusMIFAREAuth)
-	}
-	n.respond(f.timeout(), code+1, statusTimeout)
-	return true
 }
 
 // pages are four pages of four bytes from the given one on: the UID with its

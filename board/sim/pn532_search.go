@@ -9,8 +9,8 @@ import (
 type search struct {
 	tries      int // how often it looks; 0 is for ever
 	each       time.Duration
-	found      func(*picc) []byte // the response; nil for a card of another kind or UID
-	none       []byte             // the response if there is no such card
+	found      func(*inField) []byte // the response; nil for a card of another kind or UID
+	none       []byte                // the response if there is no such card
 	activating bool
 	deadline   time.Time
 }
@@ -38,10 +38,10 @@ func (n *pn532) activate() {
 		return
 	}
 	d := n.opts.ActivateTime
-	if card.active && !n.opts.Relists {
+	if card.selected() && !n.opts.Relists {
 		// The card takes the request for an error and falls back to idle; it
 		// answers the next one.
-		card.active = false
+		card.become(cardIdle)
 		if s.tries == 1 {
 			return
 		}
@@ -53,7 +53,7 @@ func (n *pn532) activate() {
 		switch {
 		case n.rf.search != s:
 		case n.rf.card == card:
-			card.active = true
+			n.rf.raise(card)
 			n.rf.target = card
 			n.endSearch(s.found(card))
 		case s.tries > 0 && !time.Now().Before(s.deadline):
@@ -72,18 +72,25 @@ func (n *pn532) endSearch(response []byte) {
 // present puts a card into the field, in place of any other.
 func (n *pn532) present(c *picc) {
 	n.remove()
-	n.rf.card = c
+	n.rf.card = &inField{picc: c, tear: -1}
 	n.board.notify()
 	if !n.off && !n.asleep {
 		n.activate()
 	}
 }
 
+// remove takes the card out of the field; a command that is on its way to it fails.
 func (n *pn532) remove() {
-	if n.rf.card != nil {
-		n.rf.card.active = false
-		n.rf.card = nil
-		n.board.notify()
+	c := n.rf.card
+	if c == nil {
+		return
+	}
+	c.become(cardIdle)
+	n.rf.card = nil
+	n.board.notify()
+	if a := n.rf.onAir; a != nil && a.card == c {
+		n.gen++ // nothing but this command was under way
+		n.lost(a.code, c)
 	}
 }
 
@@ -116,8 +123,8 @@ func (n *pn532) listPassive(p []byte) bool {
 		tries: tries,
 		each:  n.opts.TryTime,
 		none:  []byte{cmdInListPassive + 1, 0x00},
-		found: func(c *picc) []byte {
-			if brTy != 0x00 || len(init) > 0 && !bytes.Equal(init, c.cascaded()) {
+		found: func(c *inField) []byte {
+			if brTy != 0x00 || len(init) == 0 && c.state == cardHalted || len(init) > 0 && !bytes.Equal(init, c.cascaded()) {
 				return nil
 			}
 			return append([]byte{cmdInListPassive + 1, 0x01}, n.rf.describe(c)...)
@@ -140,7 +147,7 @@ func (c *picc) cascaded() []byte {
 
 // describe is a card as InListPassiveTarget gives it: Tg, ATQA (high byte
 // first), SAK, UID, and the ATS if the chip asked for it.
-func (f *pn532RF) describe(c *picc) []byte {
+func (f *pn532RF) describe(c *inField) []byte {
 	out := []byte{0x01, byte(c.atqa >> 8), byte(c.atqa), c.sak, byte(len(c.uid))}
 	out = append(out, c.uid...)
 	if f.flags&flagAutoRATS != 0 && c.sak&0x20 != 0 {
@@ -163,7 +170,7 @@ func (n *pn532) autoPoll(p []byte) bool {
 		tries: tries,
 		each:  time.Duration(p[1]) * 150 * time.Millisecond,
 		none:  []byte{cmdInAutoPoll + 1, 0x00},
-		found: func(c *picc) []byte {
+		found: func(c *inField) []byte {
 			for _, t := range types {
 				if t == 0x00 || t == 0x10 && c.ats == nil || t == 0x20 && c.ats != nil {
 					d := n.rf.describe(c)
