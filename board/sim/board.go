@@ -133,6 +133,22 @@ func (b *Board) RemoveCard() {
 	}
 }
 
+// Tear has the card on the reader torn away after so many bytes of APDUs on the air,
+// in both directions and with the frames around them; 0 is at once. A command is
+// carried out if the last of its bytes was sent before.
+func (b *Board) Tear(after int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed || b.nfc.rf.card == nil {
+		return
+	}
+	if after <= 0 {
+		b.nfc.remove()
+		return
+	}
+	b.nfc.rf.card.tear = after
+}
+
 // cardUID is the identifier of the card on the reader; nil if none is.
 func (b *Board) cardUID() []byte {
 	b.mu.Lock()

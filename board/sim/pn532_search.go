@@ -2,13 +2,17 @@ package sim
 
 import (
 	"bytes"
+	"slices"
 	"time"
 )
 
 // search is an InListPassiveTarget or InAutoPoll under way.
 type search struct {
-	tries      int // how often it looks; 0 is for ever
-	each       time.Duration
+	tries int // how often it looks; 0 is for ever
+	each  time.Duration
+	// types: InAutoPoll looks for one of them in each try, and rests until the next.
+	types      []byte
+	begun      time.Time
 	found      func(*inField) []byte // the response; nil for a card of another kind or UID
 	none       []byte                // the response if there is no such card
 	activating bool
@@ -19,6 +23,7 @@ type search struct {
 // one comes, or until the tries are over.
 func (n *pn532) startSearch(s *search) {
 	n.rf.field, n.rf.target, n.rf.search = true, nil, s
+	s.begun = time.Now()
 	if s.tries > 0 {
 		d := time.Duration(s.tries) * s.each
 		s.deadline = time.Now().Add(d)
@@ -47,6 +52,12 @@ func (n *pn532) activate() {
 		}
 		d += s.each
 	}
+	if len(s.types) > 0 {
+		d += s.untilType(card)
+		if s.tries > 0 && time.Now().Add(d).After(s.deadline) {
+			return
+		}
+	}
 	s.activating = true
 	n.after(d, func() {
 		s.activating = false
@@ -61,6 +72,23 @@ func (n *pn532) activate() {
 		default:
 			n.activate()
 		}
+	})
+}
+
+// untilType is how long it takes until InAutoPoll looks for cards of c's type again.
+func (s *search) untilType(c *inField) time.Duration {
+	round := time.Duration(len(s.types)) * s.each
+	at, since := time.Duration(c.polledAs(s.types))*s.each, time.Since(s.begun)
+	if at < since {
+		at += (since - at + round - 1) / round * round
+	}
+	return at - since
+}
+
+// polledAs is which of InAutoPoll's types finds the card first; -1: none.
+func (c *inField) polledAs(types []byte) int {
+	return slices.IndexFunc(types, func(t byte) bool {
+		return t == 0x00 || t == 0x10 && c.ats == nil || t == 0x20 && c.ats != nil
 	})
 }
 
@@ -169,15 +197,15 @@ func (n *pn532) autoPoll(p []byte) bool {
 	n.startSearch(&search{
 		tries: tries,
 		each:  time.Duration(p[1]) * 150 * time.Millisecond,
+		types: types,
 		none:  []byte{cmdInAutoPoll + 1, 0x00},
 		found: func(c *inField) []byte {
-			for _, t := range types {
-				if t == 0x00 || t == 0x10 && c.ats == nil || t == 0x20 && c.ats != nil {
-					d := n.rf.describe(c)
-					return append([]byte{cmdInAutoPoll + 1, 0x01, t, byte(len(d))}, d...)
-				}
+			at := c.polledAs(types)
+			if at < 0 || c.state == cardHalted {
+				return nil
 			}
-			return nil
+			d := n.rf.describe(c)
+			return append([]byte{cmdInAutoPoll + 1, 0x01, types[at], byte(len(d))}, d...)
 		},
 	})
 	return true
