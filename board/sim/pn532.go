@@ -53,7 +53,7 @@ const (
 	bootTime    = 2 * time.Millisecond   // from the end of a reset until it can be woken
 )
 
-// pn532 is the NFC chip on SPI.
+// pn532 is the NFC chip, on SPI or on a serial line.
 //
 //	off --RSTPD_N high--> asleep, Low-Vbat --CS low 2 ms--> awake, Low-Vbat
 //	awake, Low-Vbat --SAMConfiguration--> awake --PowerDown--> asleep --CS low 2 ms--> awake
@@ -68,10 +68,12 @@ type pn532 struct {
 	bootUntil time.Time
 	asleep    bool
 	wakeSPI   bool // chip select wakes it
+	wakeHSU   bool // a byte on the serial line wakes it
 	lowVbat   bool
 	justWoke  bool // no command since it woke
 
 	wire pn532Wire
+	hsu  *hsu // the host is on the serial line; nil: on SPI
 
 	// dialogue
 	gen        int       // timers of an older one are void
@@ -110,7 +112,7 @@ func newPN532(b *Board, o NFCOptions) *pn532 {
 // powerUp is the state after power came on, or after RSTPD_N.
 func (n *pn532) powerUp() {
 	n.cancel()
-	n.asleep, n.wakeSPI, n.lowVbat = true, true, true
+	n.asleep, n.wakeSPI, n.wakeHSU, n.lowVbat = true, true, true, true
 	n.goingDown, n.wire = false, pn532Wire{clock: n.wire.clock}
 	n.last, n.irqOn, n.abortUntil = nil, n.opts.IRQEarly, time.Time{}
 	n.rf.reset()

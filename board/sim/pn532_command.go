@@ -109,7 +109,7 @@ func (n *pn532) enterPowerDown(p []byte) bool {
 	if len(p) < 1 || len(p) > 2 {
 		return false
 	}
-	n.wakeSPI = p[0]&0x20 != 0
+	n.wakeSPI, n.wakeHSU = p[0]&0x20 != 0, p[0]&0x10 != 0
 	n.powerDown = true
 	return n.answer(true, cmdPowerDown, 0x00)
 }

@@ -87,6 +87,10 @@ func (n *pn532) load(f *outFrame) {
 	}
 	n.out = f
 	n.irq()
+	if n.hsu != nil && n.ready() != nil && !n.fault.Absent {
+		n.hsu.send(f.bytes)
+		n.wasRead(f, 0)
+	}
 }
 
 // wasRead handles the end of a frame that was read whole, and over bytes past it.
