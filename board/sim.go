@@ -52,6 +52,11 @@ func openSim(c SimConfig, log *slog.Logger) (wiring, error) {
 		return nil, errors.Join(problems...)
 	}
 	board := sim.New(&sim.Options{Log: log, Seed: c.Seed, Panel: panel})
+	if c.Drawer != "" {
+		if err := board.KeepCards(c.Drawer); err != nil {
+			return nil, errors.Join(fmt.Errorf("board.sim.drawer: %w", err), ln.Close(), board.Close())
+		}
+	}
 	for _, f := range c.Faults {
 		if err := board.Inject(f.Name, f.injection()); err != nil {
 			return nil, errors.Join(fmt.Errorf("board.sim.faults: %w", err), ln.Close(), board.Close())

@@ -10,6 +10,8 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -119,6 +121,25 @@ faults = [
 	if want := map[string]float64{"nfc-absent": 0, "panel-noise": 0.01}; !maps.Equal(active, want) {
 		t.Errorf("faults %v, want %v", active, want)
 	}
+}
+
+func TestCardsWithAChipAreKeptInTheDrawer(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "cards.json")
+	text := "kind = \"sim\"\n[board.sim]\nlisten = \"127.0.0.1:0\"\ndrawer = \"" + path + "\""
+	for range 2 {
+		b, err := Open(config(t, text), quiet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Close()
+		if _, err := os.Stat(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(path, []byte("moon"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wants(t, text, "board.sim.drawer: the drawer of cards: "+path+": invalid character 'm' looking for beginning of value: correct the file, or remove it to begin with an empty drawer")
 }
 
 func TestARealBoardHasNothingSimulatedBehindIt(t *testing.T) {

@@ -34,6 +34,7 @@ type Board struct {
 	panel       *panel
 	touch       *touch
 	nfc         *pn532
+	drawer      drawer
 	views       map[*View]struct{}
 	watchers    map[chan struct{}]struct{}
 	violations  []string

@@ -61,7 +61,7 @@ type file struct {
 //	GET  /api/screen.png   what a viewer sees
 //	GET  /api/controls     what can be touched
 //	POST /api/touch        {"x":120,"y":300,"down":true}; x, y not needed to lift
-//	PUT  /api/card         {"uid":"04a1b2c3d4e580"}
+//	PUT  /api/card         {"uid":"04a1b2c3d4e580"}; "kind", as "desfire-ev3", and "tear" are optional
 //	DELETE /api/card
 //	GET  /api/lines        {"strike":false,…}
 //	PUT  /api/lines/NAME   {"active":true}

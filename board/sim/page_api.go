@@ -89,22 +89,41 @@ func (h *page) size() image.Point {
 	return h.board.panel.viewSize()
 }
 
+// maxTear bounds after how many bytes a card may be torn away.
+const maxTear = 1 << 20
+
 func (h *page) putCard(r *http.Request) (any, error) {
-	var in struct{ UID string }
+	var in struct {
+		UID  string
+		Kind Kind
+		Tear *int
+	}
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
-	uid, err := ParseUID(in.UID)
-	if err != nil {
-		return nil, badRequest{err}
-	}
-	card := Card{UID: uid}
-	for _, known := range h.Cards { // which has its kind
-		if bytes.Equal(known.Card.UID, uid) {
-			card = known.Card
+	tear := -1
+	if in.Tear != nil {
+		if tear = *in.Tear; tear < 1 || tear > maxTear {
+			return nil, badBody("tear is %d: it must be 1 to %d bytes", tear, maxTear)
 		}
 	}
-	return nil, h.board.PresentCard(card)
+	var uid []byte
+	if in.UID != "" || !in.Kind.hasChip() { // such a card may be a new one
+		var err error
+		if uid, err = ParseUID(in.UID); err != nil {
+			return nil, badRequest{err}
+		}
+	}
+	if in.Kind.hasChip() && uid != nil && len(uid) != 7 {
+		return nil, badBody("uid %s: a card with a chip has 7 bytes", in.UID)
+	}
+	kind := in.Kind
+	for _, known := range h.Cards { // which has its kind
+		if kind == Auto && bytes.Equal(known.Card.UID, uid) {
+			kind = known.Card.Kind
+		}
+	}
+	return nil, h.board.lay(uid, kind, tear)
 }
 
 func (h *page) deleteCard(*http.Request) (any, error) {

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"context"
 	"image"
 	"os"
@@ -154,3 +155,48 @@ func TestABrowserPressesKeysByNameAndSeesTheDoor(t *testing.T) {
 		t.Error("the case was not opened")
 	}
 }
+
+func TestABrowserTakesCardsFromTheDrawerAndTearsThemAway(t *testing.T) {
+	w := serve(t, Page{Cards: []PageCard{{"Bob Martin", Card{UID: []byte{1, 2, 3, 4}}}}})
+	ctx := browse(t, w.url, 1280, 900)
+	do := func(steps ...chromedp.Action[chromedp.Void]) {
+		t.Helper()
+		if err := chromedp.Do(ctx, steps...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	becomes := func(expression string) {
+		t.Helper()
+		if _, err := chromedp.Run(ctx, chromedp.Poll[bool](expression, chromedp.WithPollingTimeout(10*time.Second))); err != nil {
+			t.Fatalf("%s: %v", expression, err)
+		}
+	}
+	becomes(`document.getElementById('drawer').hidden && document.getElementById('tear').disabled`)
+	do(chromedp.Click(chromedp.CSS(`[data-new="ntag424"]`)))
+	becomes(`document.querySelectorAll('#drawer li').length === 1`)
+	do(chromedp.Click(chromedp.CSS(`[data-new="desfire-ev3"]`)))
+	becomes(`[...document.querySelectorAll('#drawer .card b')].map(b => b.innerText).join() === 'DESFire EV3,NTAG 424'`)
+	becomes(`document.querySelector('#held b').innerText === 'DESFire EV3' && !document.getElementById('tear').disabled`)
+	time.Sleep(2 * shortestHold) // it stays
+	if w.board.cardUID() == nil {
+		t.Error("the card left by itself")
+	}
+	do(chromedp.Click(chromedp.CSS(`#tear`)))
+	becomes(`!document.getElementById('held').classList.contains('shown') && document.getElementById('tear').disabled`)
+
+	first := w.board.drawer.cards[1].UID()
+	do(chromedp.Focus(chromedp.CSS(`#drawer li:last-child .card`)), chromedp.KeyEvent("\r"))
+	becomes(`document.querySelector('#held b').innerText === 'NTAG 424'`)
+	becomes(`document.activeElement === document.querySelector('#drawer li:first-child .card')`) // the last one used comes first
+	if c := w.board.onReader(); c == nil || !bytes.Equal(c.uid, first) || c.applet == nil {
+		t.Errorf("on the reader lies %+v", c)
+	}
+	do(chromedp.Focus(chromedp.CSS(`#drawer li:first-child .small`)), chromedp.KeyEvent("\r"))
+	becomes(`!document.getElementById('held').classList.contains('shown')`) // a copy is held
+	if n := len(w.board.keptCards()); n != 2 {
+		t.Errorf("%d cards in the drawer", n)
+	}
+}
+
+// shortestHold is how long the page holds a card at least.
+const shortestHold = 900 * time.Millisecond

@@ -35,6 +35,7 @@ const (
 //	{"type":"controls","controls":[…]}   as GET /api/controls
 //	{"type":"records","records":["…"]}
 //	{"type":"faults","faults":[…]}   as GET /api/faults, seconds left out
+//	{"type":"drawer","cards":[{"uid":"…","kind":"desfire-ev3"}]}   the card used last first
 //
 // and binary messages: x, y, width, height of a changed rectangle, each uint16
 // big-endian, and its pixels row by row, four bytes each: red, green, blue, 255.
@@ -111,6 +112,11 @@ type faultsMessage struct {
 	Faults []faultMessage `json:"faults"`
 }
 
+type drawerMessage struct {
+	Type  string      `json:"type"` // drawer
+	Cards []cardLabel `json:"cards"`
+}
+
 // observe queues changes of lines and card, however slow the browser is: a beep
 // is shorter than a frame.
 func (s *stream) observe(ctx context.Context) error {
@@ -170,7 +176,7 @@ func (s *stream) write(ctx context.Context) error {
 	if err := s.send(ctx, s.hello()); err != nil {
 		return err
 	}
-	var sent [3][]byte // of state
+	var sent [4][]byte // of state
 	var frame bytes.Buffer
 	look := time.NewTimer(0) // look again although nothing woke us
 	defer look.Stop()
@@ -233,7 +239,7 @@ func (s *stream) state() ([]any, error) {
 		faults[i].Seconds = 0
 	}
 	controls, err := s.marshalControls()
-	messages := []any{controlsMessage{"controls", controls}, faultsMessage{"faults", faults}}
+	messages := []any{controlsMessage{"controls", controls}, faultsMessage{"faults", faults}, drawerMessage{"drawer", s.board.keptCards()}}
 	if s.Records != nil {
 		messages = append(messages, recordsMessage{"records", s.Records()})
 	}

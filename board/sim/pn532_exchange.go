@@ -138,6 +138,7 @@ func (n *pn532) compute(t *inField, command []byte) {
 		return
 	}
 	reply, took, ok := t.applet.exchange(command)
+	n.board.keep()
 	if !ok {
 		n.settle(n.rf.patience(t), statusTimeout)
 		return

@@ -9,18 +9,26 @@ const box = document.getElementById('cards');
 const held = document.getElementById('held');
 const form = document.getElementById('other');
 const field = document.getElementById('uid');
+const tear = document.getElementById('tear');
 
 const spaced = (uid) => uid.toUpperCase().replace(/..(?=.)/g, '$& ');
-let known = new Map(); // uid -> [name, class]
+const known = new Map(); // uid -> [name, class]
+let lying = ''; // uid of the card on the reader
 let turn = 0; // counts presentations: a later card is not taken away by an earlier one's end
 
-async function hold(uid, until) {
+export async function hold(card, until) {
   const mine = ++turn;
   const rested = wait(shortest);
-  if (!await call('PUT', '/api/card', {uid})) return;
+  if (!await call('PUT', '/api/card', card)) return;
   await until;
   await rested;
   if (turn === mine) await call('DELETE', '/api/card');
+}
+
+// put lays a card on the reader, where it stays.
+export function put(card) {
+  turn++;
+  return call('PUT', '/api/card', card);
 }
 
 // pressed calls start with a promise of the end, for pointers as for keys.
@@ -38,7 +46,6 @@ export function pressed(button, start) {
 
 // lay puts the cards that the board knows on the page.
 export function lay(cards) {
-  known = new Map();
   box.replaceChildren(...cards.map(({name, uid}, i) => {
     const colour = `colour-${i % 4}`;
     known.set(uid, [name, colour]);
@@ -48,13 +55,16 @@ export function lay(cards) {
     card.dataset.uid = uid;
     card.setAttribute('aria-label', `Hold ${name || 'card'} to the reader`);
     face(card, name, uid);
-    pressed(card, (end) => hold(uid, end));
+    pressed(card, (end) => hold({uid}, end));
     return card;
   }));
   box.hidden = cards.length === 0;
 }
 
-function face(card, name, uid) {
+// know remembers the face of a card, for when it lies on the reader.
+export const know = (uid, name, colour) => known.set(uid, [name, colour]);
+
+export function face(card, name, uid) {
   const title = document.createElement('b');
   title.textContent = name || 'Card';
   const number = document.createElement('span');
@@ -62,9 +72,12 @@ function face(card, name, uid) {
   card.replaceChildren(title, number);
 }
 
-// show shows which card lies on the reader; an empty uid is none.
-export function show(uid) {
-  for (const card of box.children) card.classList.toggle('away', card.dataset.uid === uid);
+// show shows which card lies on the reader; an empty uid is none. Without one it is
+// the same as before, when faces have come to be known.
+export function show(uid = lying) {
+  lying = uid;
+  for (const card of document.querySelectorAll('.cards .card')) card.classList.toggle('away', card.dataset.uid === uid);
+  tear.disabled = uid === '';
   held.classList.toggle('shown', uid !== '');
   if (uid === '') return;
   const [name, colour] = known.get(uid) ?? ['', 'colour-other'];
@@ -72,8 +85,13 @@ export function show(uid) {
   face(held, name, uid);
 }
 
+tear.addEventListener('click', () => {
+  turn++;
+  call('DELETE', '/api/card');
+});
+
 form.addEventListener('submit', (event) => {
   event.preventDefault();
   if (field.value.trim() === '') return field.focus();
-  hold(field.value, Promise.resolve());
+  hold({uid: field.value}, Promise.resolve());
 });

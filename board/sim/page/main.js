@@ -3,6 +3,7 @@
 import * as screen from './screen.js';
 import {lines} from './door.js';
 import {lay, show} from './cards.js';
+import {drawer} from './drawer.js';
 import {buzzer} from './sound.js';
 import {faults} from './faults.js';
 
@@ -26,6 +27,9 @@ const messages = {
   },
   controls(m) {
     screen.controls(m.controls);
+  },
+  drawer(m) {
+    drawer(m.cards);
   },
   faults(m) {
     faults(m.faults);
