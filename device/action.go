@@ -38,6 +38,10 @@ type Identify struct {
 	// seals the card to the controller instead of looking it up, and answers
 	// Enrolled, or KeyFailed if that failed.
 	Enrol wire.CommandID
+	// Personalise says that Enrol wants the card to get keys. The worker seals the card
+	// to the controller, writes the keys that come back, tells of its Progress, and
+	// answers Personalised, CardGone, ForeignKeys, Unsuitable, Declined or KeyFailed.
+	Personalise bool
 }
 
 // Forget wipes the slot of a kind. It does not affect an earlier Identify.

@@ -183,6 +183,14 @@ func failure(outcome Outcome) wire.Reason {
 		return wire.ReasonKey
 	case EpochChanged:
 		return wire.ReasonEpoch
+	case CardGone:
+		return wire.ReasonCardGone
+	case ForeignKeys:
+		return wire.ReasonForeignKeys
+	case Unsuitable:
+		return wire.ReasonUnsuitable
+	case Declined:
+		return wire.ReasonDeclined
 	}
 	return wire.ReasonDamaged
 }

@@ -43,8 +43,7 @@ func (t *turn) presentCard() {
 	t.card.deadline = t.elapsed + answerWithin
 	identify := Identify{Kind: wire.Card, Seq: t.card.seq}
 	if t.enrol.state == enrolWaiting {
-		t.enrol.state, t.enrol.end = enrolReading, 0
-		identify.Enrol = t.enrol.command
+		t.readCard(&identify)
 	}
 	t.identifies = append(t.identifies, identify)
 }
@@ -82,8 +81,11 @@ func (t *turn) identifiedCard(e Identified) {
 	}
 	c := e.Credential
 	switch {
-	case e.Outcome == Known && c != nil && c.Kind == wire.Card:
+	case e.Outcome == Known && c != nil && c.Kind == wire.Card && (e.Proven || len(c.CardKey) == 0):
 		reason := t.cardReason()
+		if reason == "" && !e.Proven && t.policy.policy.ProvenOpens {
+			reason = wire.ReasonUnproven
+		}
 		if reason == "" {
 			reason = t.policy.access(c, t.now)
 		}
@@ -93,7 +95,13 @@ func (t *turn) identifiedCard(e Identified) {
 		}
 		t.card.unknown, t.card.wait = 0, 0
 		t.grant(wire.Record{By: wire.ByCard}, c)
-		t.clearLockout(wire.Record{By: wire.ByCard, Credential: c.ID, User: c.User})
+		if e.Proven || !t.policy.policy.ProvenEnds {
+			t.clearLockout(wire.Record{By: wire.ByCard, Credential: c.ID, User: c.User})
+		}
+	case e.Outcome == NotGenuine && c != nil:
+		t.notGenuine(c)
+	case e.Outcome == CardGone:
+		t.denyCard(wire.Record{Reason: wire.ReasonCardGone})
 	case e.Outcome == Unknown:
 		t.unknownCard()
 		t.denyCard(wire.Record{Reason: wire.ReasonUnknown, Tag: e.Tag[:]})
@@ -102,7 +110,14 @@ func (t *turn) identifiedCard(e Identified) {
 	}
 }
 
-// unknownCard counts an unknown card, and delays the next one after too many.
+// notGenuine denies the copy of a card. Who holds it sees what an unknown card gets.
+func (t *turn) notGenuine(c *wire.Credential) {
+	t.unknownCard()
+	t.note(wire.Record{Kind: wire.AccessDenied, By: wire.ByCard, Reason: wire.ReasonNotGenuine, Credential: c.ID, User: c.User})
+	t.deny(wire.ReasonUnknown)
+}
+
+// unknownCard counts an unknown card, or a copy of a known one, and delays the next one after too many.
 func (t *turn) unknownCard() {
 	t.card.unknown = min(t.card.unknown+1, patience+3)
 	if t.card.unknown >= patience {

@@ -18,15 +18,16 @@ type bucket struct {
 // charges, lockouts, denials of known credentials and outcomes of newly signed orders
 // are always recorded. Events that a stranger can cause at will (unknown cards, a
 // flapping contact, messages forged by a broker) have buckets of their own, so that they
-// hide nothing else. The last state of the tamper switch is always recorded: see untold.
+// hide nothing else; so do copies of cards, which are alarms. The last state of the tamper switch is always recorded: see untold.
 var collapsible = [...]bucket{
-	{wire.AccessDenied, string(wire.ReasonUnknown)}, {wire.AccessDenied, ""},
+	{wire.AccessDenied, string(wire.ReasonUnknown)}, {wire.AccessDenied, string(wire.ReasonNotGenuine)},
+	{wire.AccessDenied, string(wire.ReasonCardGone)}, {wire.AccessDenied, ""},
 	{wire.PINRefused, string(wire.ReasonLockout)}, {wire.PINRefused, ""},
 	{wire.ExitPressed, ""}, {wire.TamperStarted, ""}, {wire.TamperEnded, ""},
 	{wire.DoorOpened, ""}, {wire.DoorClosed, ""}, {wire.DoorForced, ""}, {wire.DoorHeld, ""},
 	{wire.CommandRefused, ""},
 	{wire.MessageRefused, string(wire.OnCredentials)}, {wire.MessageRefused, string(wire.OnHead)}, {wire.MessageRefused, string(wire.OnPolicy)},
-	{wire.MessageRefused, string(wire.OnKey)}, {wire.MessageRefused, string(wire.OnCommand)}, {wire.MessageRefused, string(wire.OnNow)},
+	{wire.MessageRefused, string(wire.OnKey)}, {wire.MessageRefused, string(wire.OnCommand)}, {wire.MessageRefused, string(wire.OnCard)}, {wire.MessageRefused, string(wire.OnNow)},
 	{wire.MessageRefused, string(wire.OnReply)}, {wire.MessageRefused, string(wire.OnAck)}, {wire.MessageRefused, ""},
 	{wire.LinkUp, ""}, {wire.LinkDown, ""},
 	{wire.HealthChanged, string(wire.SubjectPanel)}, {wire.HealthChanged, string(wire.SubjectTouch)}, {wire.HealthChanged, string(wire.SubjectNFC)},

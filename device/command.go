@@ -55,7 +55,7 @@ func (t *turn) command(c wire.Command) {
 	case wire.Identify:
 		t.blink = t.elapsed + blinkFor
 		t.commandDone(c)
-	case wire.Enrol:
+	case wire.Enrol, wire.Personalise:
 		t.startEnrolment(c)
 	default:
 		t.refuseCommand(c, "unknown order")

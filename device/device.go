@@ -149,6 +149,8 @@ func (r *Reader) Step(now Now, event Event) []Action {
 		t.presented(e.Kind)
 	case Identified:
 		t.identified(e)
+	case Progress:
+		t.progress(e)
 	case Stored:
 		t.stored(e)
 	case Input:

@@ -14,7 +14,7 @@ type Now struct {
 }
 
 // An Event is something that happened to the reader. It is one of Presented,
-// Identified, Stored, Input, Command, Policy, Health, Refused and Tick.
+// Identified, Progress, Stored, Input, Command, Policy, Health, Refused and Tick.
 type Event interface{ event() }
 
 // Presented says that the loop's slot of a kind now holds a whole PIN or a card.
@@ -26,7 +26,8 @@ type Identified struct {
 	Kind       wire.CredentialKind
 	Seq        uint64           // of the Identify it answers
 	Outcome    Outcome          //
-	Credential *wire.Credential // of Known; must not be changed any more
+	Credential *wire.Credential // of Known and NotGenuine; must not be changed any more
+	Proven     bool             // a Known card has proved that it has its credential's CardKey
 	Tag        [8]byte          // of an Unknown card: the start of its tag. Zero for a PIN
 }
 
@@ -41,7 +42,19 @@ const (
 	KeyFailed                       // the key could not be used, or the derivation failed
 	EpochChanged                    // the site's key changed during the look-up
 	Enrolled                        // the card was sealed to the controller
+	NotGenuine                      // the card has the UID of Credential, and not its CardKey
+	CardGone                        // the card was taken away before it had proved itself, or had all its keys
+	Personalised                    // the card has its keys, and has proved it
+	ForeignKeys                     // the card has neither keys of the site nor the factory's
+	Unsuitable                      // the card cannot have keys
+	Declined                        // the controller has no keys for the card
 )
+
+// Progress says how many steps of a personalisation are done.
+type Progress struct {
+	Seq      uint64 // of its Identify
+	Done, Of uint8
+}
 
 // Stored answers Append: the journal answers each batch once, in order. A
 // repeated or unexpected answer has no effect.
@@ -112,6 +125,7 @@ type Tick struct{}
 
 func (Presented) event()  {}
 func (Identified) event() {}
+func (Progress) event()   {}
 func (Stored) event()     {}
 func (Input) event()      {}
 func (Command) event()    {}

@@ -11,12 +11,14 @@ import (
 // the digits when it no longer is.
 type View struct {
 	Screen Screen
-	Reason wire.Reason // why a card was denied, or what is out of order; never about a PIN
+	Reason wire.Reason // why a card was denied, or is asked for again, or what is out of order; never about a PIN
 	Name   string      // ScreenGranted: the user to greet; "": nobody
 
 	// Start and End are the bounds of a temporary screen, as Now.Monotonic; zero
 	// for a permanent one. Another Show comes at the end.
 	Start, End time.Duration
+
+	Done, Of uint8 // ScreenKeep: steps of the personalisation; Of 0: not known yet
 
 	Door, Place, Greeting string
 
@@ -43,7 +45,7 @@ type View struct {
 // Screen is the touchscreen's current page.
 type Screen uint8
 
-// The screens. Granted, Denied, Enrol and Enrolled are temporary.
+// The screens. Granted, Denied, Enrol, Enrolled and Written are temporary.
 const (
 	ScreenHome       Screen = iota // the door's name, the card sign, the PIN button if View.PIN
 	ScreenChecking                 // a PIN is being looked up
@@ -54,10 +56,12 @@ const (
 	ScreenOutOfOrder               // PIN and Card say what still works
 	ScreenEnrol                    // the next card is enrolled
 	ScreenEnrolled                 // the card was sealed to the controller
+	ScreenKeep                     // a card gets its keys: it must stay on the reader
+	ScreenWritten                  // it has them
 )
 
 func (s Screen) String() string {
-	names := [...]string{"home", "checking", "granted", "denied", "paused", "not set up", "out of order", "enrol", "enrolled"}
+	names := [...]string{"home", "checking", "granted", "denied", "paused", "not set up", "out of order", "enrol", "enrolled", "keep", "written"}
 	if int(s) < len(names) {
 		return names[s]
 	}
@@ -89,7 +93,13 @@ func (r *Reader) makeView() View {
 		v.Screen, v.Reason = ScreenChecking, ""
 	case r.enrol.state == enrolWaiting:
 		v.Screen, v.Reason = ScreenEnrol, ""
+		if r.enrol.torn {
+			v.Reason = wire.ReasonCardGone
+		}
 		v.Start, v.End = r.enrol.start, r.enrol.end
+	case r.enrol.state == enrolReading && r.enrol.order == wire.Personalise:
+		v.Screen, v.Reason = ScreenKeep, ""
+		v.Done, v.Of = r.enrol.done, r.enrol.of
 	}
 	return v
 }
