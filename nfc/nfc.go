@@ -1,32 +1,50 @@
-// Package nfc reports when a card is presented to the reader and when it is taken away, with a
-// chip that can only be asked which card it sees right now.
+// Package nfc reports when a card is presented to the reader and when it is taken away, and
+// exchanges APDUs with it while it is there.
 //
 // A card's UID identifies it and proves nothing: it can be copied, and some cards and most
 // phones make up a new one each time.
 package nfc
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"slices"
 	"time"
 )
 
-// Chip is an NFC controller. Poll looks for a card once: it writes the card's UID into uid,
-// which has room for 10 bytes, and returns its length, or 0 without a card. It starts and
-// restarts the chip by itself and returns an error while the chip does not work, with the same
-// text for the same fault. *pn532.Dev is one.
+// Chip is an NFC controller. It starts and restarts by itself. *pn532.Dev is one.
 type Chip interface {
-	Poll(ctx context.Context, uid []byte) (int, error)
+	// Poll waits until there is a card, for as long as within says, and selects it. It
+	// returns an error while the chip does not work, with the same text for the same fault.
+	Poll(ctx context.Context, within time.Duration, t *Target) (bool, error)
+
+	// Transceive exchanges one APDU with the card that Poll has selected. Its errors are
+	// [ErrRadio] and ctx's.
+	Transceive(ctx context.Context, apdu []byte) ([]byte, error)
+
+	// Release switches the field off: the card loses its power and with it every session.
+	Release()
 }
+
+// Target is a card as a chip has found it.
+type Target struct {
+	N      int // bytes of the UID: 4, 7 or 10
+	UID    [10]byte
+	ATQA   [2]byte // the high byte first
+	SAK    byte
+	ATSLen int // bytes of the ATS, the first of which counts them; 0 without one
+	ATS    [64]byte
+}
+
+// Random reports whether the card has made up its UID (ISO/IEC 14443-3: four bytes, the first
+// of them 08), which changes each time.
+func (t *Target) Random() bool { return t.N == 4 && t.UID[0] == 0x08 }
 
 // Event is one of [Presented], [Removed] and [Health].
 type Event interface{ event() }
 
-// Presented says that a card is there that was not there before. Its UID has 4, 7 or 10 bytes,
-// leading zeros included, and belongs to the receiver, who wipes it after use.
-type Presented struct{ UID []byte }
+// Presented says that a card is there that was not there before.
+type Presented struct{ Card *Card }
 
 // Removed says that no card is there any more.
 type Removed struct{}
@@ -40,12 +58,12 @@ func (Presented) event() {}
 func (Removed) event()   {}
 func (Health) event()    {}
 
-// A card is found within a quarter of a second with some 13 wake-ups a second (three a poll of
-// the PN532), and its removal after 0.9 s.
 const (
-	interval        = 225 * time.Millisecond // from one poll to the next while no card is there
-	presentInterval = 400 * time.Millisecond // the same while one is there
-	maxMisses       = 3                      // polls in a row without a card until Removed
+	searchFor       = 2 * time.Second        // a poll while no card is there: the chip searches and tells at once
+	interval        = 225 * time.Millisecond // from one poll to the next if there was neither a card nor a search
+	presentInterval = 400 * time.Millisecond // from one poll to the next while a card is there
+	lookFor         = 160 * time.Millisecond // such a poll; longer without a card is a miss
+	maxMisses       = 3                      // polls in a row without a card until Removed, after 0.9 s at most
 
 	// hiddenFor is how long a card that is not seen counts as present while another one is
 	// seen: of two on the antenna a chip finds now one, now the other.
@@ -67,20 +85,15 @@ type Poller struct {
 	since    time.Time // of that state; zero if there is none
 }
 
-// card is a card that is there; n is 0 for none.
+// card is a card that is there.
 type card struct {
-	uid  [10]byte
-	n    int
+	Target
 	seen time.Time
 }
 
-// random reports whether the card has made up its UID (ISO/IEC 14443-3: four bytes, the first
-// of them 08).
-func (c *card) random() bool { return c.n == 4 && c.uid[0] == 0x08 }
-
-// same reports whether c and o may be one card: those with random UIDs always may.
-func (c *card) same(o *card) bool {
-	return c.n == o.n && c.uid == o.uid || c.random() && o.random()
+// same reports whether c and t may be one card: those with random UIDs always may.
+func (c *card) same(t *Target) bool {
+	return c.N == t.N && c.UID == t.UID || c.Random() && t.Random()
 }
 
 // New makes a poller.
@@ -109,51 +122,68 @@ func (r *Poller) Run(ctx context.Context, on func(Event)) error {
 // poll polls once, reports what has changed, and returns how long to wait until the next poll.
 func (r *Poller) poll(ctx context.Context, on func(Event)) time.Duration {
 	begin := time.Now()
-	c := card{seen: begin}
-	defer clear(c.uid[:])
-	n, err := r.chip.Poll(ctx, c.uid[:])
+	var t Target
+	defer func() { t = Target{} }()
+	found, err := r.chip.Poll(ctx, r.patience(), &t)
+	if found {
+		defer r.chip.Release()
+	}
 	if ctx.Err() != nil {
 		return 0
 	}
-	if err == nil && n != 0 && n != 4 && n != 7 && n != 10 {
-		err = errors.New("nfc: the chip gave no UID of 4, 7 or 10 bytes")
+	if found && t.N != 4 && t.N != 7 && t.N != 10 {
+		found, err = false, errors.New("nfc: the chip gave no UID of 4, 7 or 10 bytes")
 	}
-	if err == nil {
-		c.n = n
-	}
-	clear(c.uid[c.n:])
 	r.reportHealth(err, on)
-	r.update(&c, on)
-	gap := interval
-	if len(r.present) != 0 && r.misses == 0 {
-		gap = presentInterval
+	if found {
+		r.see(ctx, &t, on)
+		return max(presentInterval-time.Since(begin), presentInterval/4)
 	}
-	return max(gap-time.Since(begin), gap/4) // a slow chip must not take all of the processor
+	r.miss(on)
+	if err != nil {
+		return max(interval-time.Since(begin), interval/4) // a slow chip must not take all of the processor
+	}
+	return interval - time.Since(begin)
 }
 
-// update takes what a poll has found. A poll that failed counts as a miss: otherwise a card that
-// was taken away and presented again while the chip was out of order would never open the door.
-func (r *Poller) update(c *card, on func(Event)) {
-	if c.n == 0 {
-		if r.misses++; len(r.present) != 0 && r.misses >= maxMisses {
-			r.forget()
-			on(Removed{})
-		}
-		return
+// patience returns how long the next poll may wait for a card.
+func (r *Poller) patience() time.Duration {
+	switch {
+	case len(r.present) != 0:
+		return lookFor
+	case !r.reported || !r.since.IsZero(): // soon more will be known of the chip
+		return interval
 	}
+	return searchFor
+}
+
+// miss takes a poll without a card. One that failed is one, too: otherwise a card that was taken
+// away and presented again while the chip was out of order would never open the door.
+func (r *Poller) miss(on func(Event)) {
+	if r.misses++; len(r.present) != 0 && r.misses >= maxMisses {
+		r.forget()
+		on(Removed{})
+	}
+}
+
+// see takes a card that a poll has found.
+func (r *Poller) see(ctx context.Context, t *Target, on func(Event)) {
 	r.misses = 0
-	known := false
-	r.present = slices.DeleteFunc(r.present, func(t card) bool {
-		known = known || t.same(c)
-		return t.same(c) || c.seen.Sub(t.seen) >= hiddenFor
+	now, known := time.Now(), false
+	r.present = slices.DeleteFunc(r.present, func(c card) bool {
+		same := c.same(t)
+		known = known || same
+		return same || now.Sub(c.seen) >= hiddenFor
 	})
 	if len(r.present) == maxCards {
 		r.present = slices.Delete(r.present, 0, 1)
 	}
-	r.present = append(r.present, *c)
 	if !known {
-		on(Presented{bytes.Clone(c.uid[:c.n])})
+		c := newCard(ctx, r.chip, t)
+		on(Presented{c})
+		c.end()
 	}
+	r.present = append(r.present, card{*t, time.Now()})
 }
 
 // forget forgets all cards.

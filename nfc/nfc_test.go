@@ -17,22 +17,24 @@ import (
 
 // chip answers polls from a list of words: a UID in hex, "-" for an empty field,
 // "!text" for an error, "~100ms card" for an answer that takes a while. After the
-// list it cancels. "word*5" is the word five times. Behind the UID it leaves what
-// it likes in the buffer.
+// list it cancels. "word*5" is the word five times.
 type chip struct {
 	words []string
 	done  context.CancelFunc
 	begin []time.Duration // of each poll, since the first
 	first time.Time
+
+	patient  bool // it takes its time to find no card
+	released int
 }
 
-func (c *chip) Poll(ctx context.Context, uid []byte) (int, error) {
+func (c *chip) Poll(ctx context.Context, within time.Duration, t *nfc.Target) (bool, error) {
 	if c.first.IsZero() {
 		c.first = time.Now()
 	}
 	if len(c.words) == 0 {
 		c.done()
-		return 0, ctx.Err()
+		return false, ctx.Err()
 	}
 	c.begin = append(c.begin, time.Since(c.first))
 	w := c.words[0]
@@ -41,32 +43,36 @@ func (c *chip) Poll(ctx context.Context, uid []byte) (int, error) {
 		span, word, _ := strings.Cut(rest, " ")
 		d, err := time.ParseDuration(span)
 		if err != nil {
-			return 0, err
+			return false, err
 		}
 		time.Sleep(d)
 		w = word
 	}
 	if text, bad := strings.CutPrefix(w, "!"); bad {
-		return 0, errors.New(text)
+		return false, errors.New(text)
 	}
 	if w == "-" {
-		return 0, nil
+		if c.patient {
+			time.Sleep(within)
+		}
+		return false, nil
 	}
 	b, err := hex.DecodeString(w)
 	if err != nil {
-		return 0, err
+		return false, err
 	}
-	n := copy(uid, b)
-	for i := range uid[n:] {
-		uid[n+i] = byte(len(c.words))
-	}
-	return n, nil
+	t.N = copy(t.UID[:], b)
+	return true, nil
 }
+
+func (c *chip) Transceive(context.Context, []byte) ([]byte, error) { return nil, nfc.ErrRadio }
+
+func (c *chip) Release() { c.released++ }
 
 func say(e nfc.Event) string {
 	switch e := e.(type) {
 	case nfc.Presented:
-		return hex.EncodeToString(e.UID)
+		return hex.EncodeToString(e.Card.UID)
 	case nfc.Removed:
 		return "gone"
 	case nfc.Health:
@@ -168,7 +174,7 @@ func TestTheReceiverMayWipeTheUID(t *testing.T) {
 		_ = nfc.New(c).Run(ctx, func(e nfc.Event) {
 			if p, ok := e.(nfc.Presented); ok {
 				n++
-				clear(p.UID)
+				clear(p.Card.UID)
 			}
 		})
 		if n != 1 {

@@ -31,20 +31,18 @@ func admit(t *testing.T, irq, reset bool) *patient {
 	p := &patient{T: t, board: sim.New(&sim.Options{Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Seed: 3})}
 	port, err := p.board.SPI("nfc")
 	p.must(err)
-	var (
-		in  pn532.Input
-		out pn532.Output
-	)
-	if irq {
-		in, err = p.board.Input("nfc-irq", nil)
-		p.must(err)
-	}
+	var out pn532.Output
 	if reset {
 		out, err = p.board.Output("nfc-reset")
 		p.must(err)
 	}
-	p.dev, err = pn532.NewSPI(port, in, out)
+	p.dev, err = pn532.NewSPI(port, out)
 	p.must(err)
+	if irq {
+		line, err := p.board.Input("nfc-irq", p.dev.Interrupt)
+		p.must(err)
+		p.dev.UseInterrupt(line)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
@@ -52,7 +50,7 @@ func admit(t *testing.T, irq, reset bool) *patient {
 		_ = nfc.New(p.dev).Run(ctx, func(e nfc.Event) {
 			switch e := e.(type) {
 			case nfc.Presented:
-				p.cards = append(p.cards, e.UID)
+				p.cards = append(p.cards, e.Card.UID)
 			case nfc.Health:
 				p.healths = append(p.healths, e.Err)
 			}

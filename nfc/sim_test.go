@@ -36,7 +36,7 @@ func open(t *testing.T, f sim.Fault) *door {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d.dev, err = pn532.NewSPI(port, nil, nil); err != nil {
+	if d.dev, err = pn532.NewSPI(port, nil); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"latchkey/board"
 	"latchkey/cmd/latchkeyd/internal/status"
@@ -18,17 +19,20 @@ func (in *instruments) openCards(b *board.Board) error {
 		in.noCards = err == nil
 		return err
 	}
-	irq, err := in.inputLine(b, "nfc-irq", nil)
-	if err != nil {
-		return err
-	}
 	reset, err := in.output(b, "nfc-reset")
 	if err != nil {
 		return err
 	}
-	chip, err := pn532.NewSPI(port, irq, reset)
+	chip, err := pn532.NewSPI(port, reset)
 	if err != nil {
 		return err
+	}
+	irq, err := in.inputLine(b, "nfc-irq", chip.Interrupt)
+	if err != nil {
+		return err
+	}
+	if irq != nil {
+		chip.UseInterrupt(irq)
 	}
 	in.haltAtEnd(chip.Halt)
 	in.chips = append(in.chips, func() status.Chip {
@@ -39,22 +43,35 @@ func (in *instruments) openCards(b *board.Board) error {
 	return nil
 }
 
-// watchedChip is a card reader's chip that notes each poll as a round of its part.
+// watchedChip is a card reader's chip that notes each call as a round of its part. So a card that
+// is talked to for long is no chip that hangs.
 type watchedChip struct {
 	nfc.Chip
 	part *supervision.Part
 }
 
-func (c watchedChip) Poll(ctx context.Context, uid []byte) (int, error) {
+func (c watchedChip) Poll(ctx context.Context, within time.Duration, t *nfc.Target) (bool, error) {
 	c.part.Round(true)
 	defer c.part.Round(false)
-	return c.Chip.Poll(ctx, uid)
+	return c.Chip.Poll(ctx, within, t)
+}
+
+func (c watchedChip) Transceive(ctx context.Context, apdu []byte) ([]byte, error) {
+	c.part.Round(true)
+	defer c.part.Round(false)
+	return c.Chip.Transceive(ctx, apdu)
+}
+
+func (c watchedChip) Release() {
+	c.part.Round(true)
+	defer c.part.Round(false)
+	c.Chip.Release()
 }
 
 func (in *instruments) onCard(event nfc.Event) {
 	switch event := event.(type) {
 	case nfc.Presented:
-		in.present(wire.Card, event.UID)
+		in.present(wire.Card, event.Card.UID)
 	case nfc.Health:
 		in.parts.Report(wire.SubjectNFC, event.Err)
 	}

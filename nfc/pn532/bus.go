@@ -77,25 +77,27 @@ func (d *Dev) ready() (bool, error) {
 	return d.status()
 }
 
-// waitReady waits until a frame is ready: it asks after first and then every pollStep. It
-// returns errTimeout after limit. d.late says that the first time was too early, d.waited how
-// long it took.
+// waitReady waits until a frame is ready: it asks after first and then every pollStep, later less
+// often, and when an interrupt says so. It returns errTimeout after limit.
 func (d *Dev) waitReady(ctx context.Context, first, limit time.Duration) error {
 	begin := time.Now()
-	pause := first
-	for d.late = false; ; d.late = true {
-		if err := wait(ctx, pause); err != nil {
+	for pause := first; ; {
+		if d.heard {
+			pause = heardStep
+		}
+		woken, err := d.sleep(ctx, min(pause, limit-time.Since(begin)))
+		if err != nil {
 			return err
 		}
 		if ok, err := d.ready(); err != nil || ok {
-			d.waited = time.Since(begin)
+			d.heard = d.heard && woken
 			return err
 		}
-		left := limit - time.Since(begin)
-		if left <= 0 {
+		waited := time.Since(begin)
+		if waited >= limit {
 			return d.lastTry()
 		}
-		pause = min(pollStep, left)
+		pause = max(pollStep, waited/16)
 	}
 }
 
@@ -109,12 +111,42 @@ func (d *Dev) lastTry() error {
 	if err == nil && !ok {
 		return errTimeout
 	}
-	d.irqDead = ok
+	d.irqDead, d.heard = ok, false
 	return err
+}
+
+// Interrupt is to be called with each change of the interrupt line, from any goroutine: so Poll
+// need not ask the chip again and again.
+func (d *Dev) Interrupt(active bool) {
+	if !active {
+		return
+	}
+	select {
+	case d.wakeUp <- struct{}{}:
+	default:
+	}
+}
+
+// sleep returns after t, or when the interrupt line becomes active: then woken is true. It returns
+// ctx's error if ctx ends first.
+func (d *Dev) sleep(ctx context.Context, t time.Duration) (woken bool, err error) {
+	timer := time.NewTimer(t)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false, ctx.Err()
+	case <-timer.C:
+	case <-d.wakeUp:
+		d.heard, woken = true, true
+	}
+	return woken, nil
 }
 
 // wait returns nil after d, or ctx's error if ctx ends first.
 func wait(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

@@ -3,7 +3,8 @@ package pn532
 import (
 	"context"
 	"fmt"
-	"time"
+
+	"latchkey/nfc"
 )
 
 // Command codes (UM0701-02 §7).
@@ -12,6 +13,7 @@ const (
 	cmdSetParameters       = 0x12
 	cmdSAMConfiguration    = 0x14
 	cmdRFConfiguration     = 0x32
+	cmdInDataExchange      = 0x40
 	cmdInListPassiveTarget = 0x4A
 )
 
@@ -74,55 +76,13 @@ func (d *Dev) RFConfiguration(ctx context.Context, item byte, data ...byte) erro
 	return err
 }
 
-// Target is one ISO/IEC 14443-3 type A card.
-type Target struct {
-	N   int // bytes of the UID: 4, 7 or 10
-	UID [10]byte
-}
-
-// random reports whether the card has made up its UID (ISO/IEC 14443-3: four bytes, the first
-// of them 08), which changes each time.
-func (t *Target) random() bool { return t.N == 4 && t.UID[0] == 0x08 }
-
-// Limits of InListPassiveTarget.
-const (
-	listRetries = 2                      // without a card (MxRtyPassiveActivation)
-	listRoom    = 2 + 5 + 10 + 64        // of an answer: one target with a UID of 10 bytes and an ATS of up to 64
-	listLimit   = 500 * time.Millisecond // with those retries it needs some tens
-)
-
-// InListPassiveTarget looks for one card (106 kbit/s, type A) with as many retries as
-// RFConfiguration has set, and switches the field on if it is off. It returns false if there is
-// none, and [ErrTarget] for an answer that no card gives.
-func (d *Dev) InListPassiveTarget(ctx context.Context, t *Target) (bool, error) {
-	const maxTg, typeA = 1, 0
-	defer clear(d.rxBuf[:]) // holds the UID, even if the answer was garbled
-	r, err := d.exchange(ctx, command{
-		body:  []byte{cmdInListPassiveTarget, maxTg, typeA},
-		room:  listRoom,
-		first: d.listTime,
-		limit: listLimit,
-	})
-	if err != nil {
-		return false, err
-	}
-	d.adaptListTime()
-	return parseTarget(r, t)
-}
-
-// adaptListTime sets when waitReady first asks for the next answer: a little earlier each time,
-// until that was too early. So nearly all answers take one status byte.
-func (d *Dev) adaptListTime() {
-	t := d.listTime - pollStep/20
-	if d.late {
-		t = d.waited
-	}
-	d.listTime = min(max(t, firstPoll), listLimit/2)
-}
+// listRoom is of an answer of InListPassiveTarget: one target with a UID of 10 bytes and an ATS of
+// up to 64.
+const listRoom = 2 + 5 + 10 + 64
 
 // parseTarget parses an answer of InListPassiveTarget: NbTg, then Tg, ATQA, SAK, the UID's
 // length and bytes, and the ATS if there is one.
-func parseTarget(r []byte, t *Target) (bool, error) {
+func parseTarget(r []byte, t *nfc.Target) (bool, error) {
 	if len(r) > 0 && r[0] == 0 {
 		return false, nil
 	}
@@ -134,10 +94,12 @@ func parseTarget(r []byte, t *Target) (bool, error) {
 	if n != 4 && n != 7 && n != 10 || n > len(rest) || sak&cascade != 0 {
 		return false, ErrTarget
 	}
-	if ats := rest[n:]; len(ats) > 0 && int(ats[0]) != len(ats) { // counts itself
+	ats := rest[n:]
+	if len(ats) > len(t.ATS) || len(ats) > 0 && int(ats[0]) != len(ats) { // counts itself
 		return false, ErrTarget
 	}
-	*t = Target{N: n}
+	*t = nfc.Target{N: n, ATQA: [2]byte(r[2:4]), SAK: sak, ATSLen: len(ats)}
 	copy(t.UID[:], rest[:n])
+	copy(t.ATS[:], ats)
 	return true, nil
 }

@@ -11,7 +11,8 @@ import (
 const (
 	ackWait    = 15 * time.Millisecond  // UM0701-02 §6.2.3: send again without an ACK within 15 ms
 	answerWait = 100 * time.Millisecond // for a command that needs no card
-	pollStep   = 2 * time.Millisecond   // between two readings of the status
+	pollStep   = 2 * time.Millisecond   // between two readings of the status, at least
+	heardStep  = 20 * time.Millisecond  // the same while the interrupt line wakes the driver
 	firstPoll  = 2 * time.Millisecond   // from a frame to the first reading of the status
 	abortPause = 2 * time.Millisecond   // a chip that aborts takes no command meanwhile
 	maxSends   = 3                      // of a command
@@ -56,11 +57,15 @@ func (d *Dev) attempt(ctx context.Context, c command) ([]byte, error) {
 	if err := d.sendCommand(ctx, c.body); err != nil {
 		return nil, err
 	}
-	first := c.first
+	if err := d.waitReady(ctx, c.first, c.limit); err != nil {
+		return nil, err
+	}
+	return d.receive(ctx, c)
+}
+
+// receive reads a response that is ready.
+func (d *Dev) receive(ctx context.Context, c command) ([]byte, error) {
 	for i := 1; ; i++ {
-		if err := d.waitReady(ctx, first, c.limit); err != nil {
-			return nil, err
-		}
 		data, err := d.readResponse(c)
 		if i == maxReads || !garbled(err) {
 			return data, err
@@ -70,7 +75,9 @@ func (d *Dev) attempt(ctx context.Context, c command) ([]byte, error) {
 		if err := d.writeFrame(nackFrame[:]); err != nil { // send it again
 			return nil, err
 		}
-		first = firstPoll
+		if err := d.waitReady(ctx, firstPoll, c.limit); err != nil {
+			return nil, err
+		}
 	}
 }
 

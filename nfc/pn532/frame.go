@@ -85,15 +85,21 @@ func parseBody(b []byte, n int) (frameKind, []byte, error) {
 	return frameInfo, b[1:n], nil
 }
 
-// appendFrame appends a normal information frame from the host to the chip. body is a
-// command code and its parameters, 1 to 254 bytes.
+// appendFrame appends an information frame from the host to the chip, an extended one if it must
+// be. body is a command code and its parameters, 1 to maxBody-1 bytes.
 func appendFrame(dst []byte, body ...byte) []byte {
-	n := byte(len(body) + 1)
-	dst = append(dst, 0x00, 0x00, 0xFF, n, -n, tfiHost)
+	n := len(body) + 1
+	dst = append(dst, 0x00, 0x00, 0xFF)
+	if n <= 0xFF {
+		dst = append(dst, byte(n), -byte(n))
+	} else {
+		high, low := byte(n>>8), byte(n)
+		dst = append(dst, 0xFF, 0xFF, high, low, -(high + low))
+	}
 	sum := byte(tfiHost)
 	for _, v := range body {
 		sum += v
 	}
-	dst = append(dst, body...)
+	dst = append(append(dst, tfiHost), body...)
 	return append(dst, -sum, 0x00)
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"latchkey/nfc"
 )
 
 func unhex(s string) []byte {
@@ -92,7 +94,7 @@ func TestTargetsAreTakenApartWithinBounds(t *testing.T) {
 		{"01 01 03 44 20 04 01 02 03 04 07 75", "", ErrTarget},       // ATS cut short
 		{"01 01 03 44 20 04 01 02 03 04 01 75 77 81", "", ErrTarget}, // ATS too long
 	} {
-		var target Target
+		var target nfc.Target
 		found, err := parseTarget(unhex(c.in), &target)
 		if err != c.err || found != (c.uid != "") || !bytes.Equal(target.UID[:target.N], unhex(c.uid)) {
 			t.Errorf("%q: %v, %+v, %v", c.in, found, target, err)
@@ -125,7 +127,7 @@ func FuzzParseFrame(f *testing.F) {
 				t.Fatalf("% X does not survive: %v", data, err)
 			}
 		}
-		var target Target
+		var target nfc.Target
 		if found, err := parseTarget(data[1:], &target); err == nil && found {
 			if target.N != 4 && target.N != 7 && target.N != 10 {
 				t.Fatalf("%+v", target)

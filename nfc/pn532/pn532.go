@@ -1,5 +1,5 @@
 // Package pn532 drives NXP's PN532 NFC controller over SPI, as far as a reader of ISO/IEC 14443
-// type A cards needs it: which card is on the antenna.
+// type A cards needs it: it finds the card on the antenna and exchanges APDUs with it.
 //
 // The chip runs firmware of its own on a module that people plug in and wire. It may be
 // missing, asleep, in the middle of an earlier answer, or reset without the driver noticing.
@@ -79,14 +79,15 @@ type Dev struct {
 	retry   time.Time     // absent: when to start next
 	pause   time.Duration // absent: how long this wait is
 
-	listTime time.Duration // how long InListPassiveTarget takes; see adaptListTime
-	waited   time.Duration // of the last waitReady
-	late     bool          // it asked more than once
-	noisy    time.Time     // until then a card must be found twice
+	wakeUp    chan struct{} // the interrupt line became active
+	heard     bool          // the last frame that was waited for was announced by wakeUp
+	searching time.Time     // since when the chip has searched; zero if it does not
+	selected  bool          // a card is
+	noisy     time.Time     // until then a card must be found twice
 
-	command, frame []byte // being sent
-	idle           [1 + maxBody + overhead]byte
-	txBuf, rxBuf   [1 + maxBody + overhead]byte
+	body, command, frame []byte // being sent
+	idle                 [1 + maxBody + overhead]byte
+	txBuf, rxBuf         [1 + maxBody + overhead]byte
 }
 
 // Counters are what the driver has done since NewSPI.
@@ -100,15 +101,23 @@ type Counters struct {
 }
 
 // NewSPI connects to the port and sends nothing yet: the first Poll starts the chip and finds
-// out whether there is one. irq and reset may be nil. The caller owns port and lines and closes
-// them.
-func NewSPI(p spi.Port, irq Input, reset Output) (*Dev, error) {
+// out whether there is one. reset may be nil. The caller owns port and line and closes them.
+func NewSPI(p spi.Port, reset Output) (*Dev, error) {
 	c, err := p.Connect(freq, spi.Mode0, 8)
 	if err != nil {
 		return nil, fmt.Errorf("pn532: connect: %w", err)
 	}
-	return &Dev{conn: c, irq: irq, reset: reset, listTime: 20 * time.Millisecond}, nil
+	// The buffers never grow: that would leave a copy of what they held.
+	const size = 1 + maxBody + overhead
+	return &Dev{
+		conn: c, reset: reset, wakeUp: make(chan struct{}, 1),
+		body: make([]byte, 0, size), command: make([]byte, 0, size), frame: make([]byte, 0, size),
+	}, nil
 }
+
+// UseInterrupt gives the driver the interrupt line, before the first Poll. [Dev.Interrupt] is to
+// be called with each of its changes. The caller owns the line and closes it.
+func (d *Dev) UseInterrupt(line Input) { d.irq = line }
 
 // String names the chip and the port, and the firmware once it is known.
 func (d *Dev) String() string {

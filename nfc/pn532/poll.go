@@ -5,14 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"latchkey/nfc"
 )
 
-// pollLimit bounds a Poll, whatever the chip does.
+// pollLimit bounds a Poll, whatever the chip does, beyond the time that it may wait for a card.
 const pollLimit = 2 * time.Second
 
-// Poll looks for a card once. It writes the card's UID into uid (room for 10 bytes),
-// leading zeros included, and returns its length, 4, 7 or 10; without a card it
-// returns 0. It keeps no copy.
+// Poll waits until there is a card, for as long as within says, and selects it: the field stays
+// on until Release or the next Poll. Without a card it returns false, and the chip goes on
+// searching. The driver keeps no copy of the card's UID.
 //
 // Poll starts a chip that is not running. It restarts one that fails and asks again,
 // once, without an error. If that does not help it returns [ErrAbsent],
@@ -22,44 +24,46 @@ const pollLimit = 2 * time.Second
 //
 // A frame has a checksum of one byte, which one in 50 frames with two flipped bits
 // passes. So while frames are garbled now and then, Poll looks again until it finds
-// the same card twice in a row, which costs 10 more transfers each time; a card that
-// differs at each of four looks is none. Cards with random UIDs count as the same.
+// the same card twice in a row; a card that differs at each of four looks is none.
+// Cards with random UIDs count as the same.
 //
-// Without a card a Poll takes 5 transfers and at most three short sleeps: for the ACK,
-// for the answer, and rarely for a second status, one more transfer. With a card it
-// takes 10, because it then switches the field off, so that the card answers the next
-// time as if it were new. Poll returns within 2 s and one transfer; when ctx ends it
-// aborts what the chip does and returns ctx's error.
-func (d *Dev) Poll(ctx context.Context, uid []byte) (int, error) {
-	if len(uid) < 10 {
-		return 0, fmt.Errorf("pn532: a UID needs room for 10 bytes, not %d", len(uid))
-	}
-	limited, cancel := context.WithTimeout(ctx, pollLimit)
+// A search takes one wake-up and 3 transfers if the interrupt line tells of the card, without
+// the line one of each every 0.1 s. Every 0.7 s it is begun anew, with 9 transfers: that shows
+// that the chip was not reset. Poll returns within 2 s and one transfer after its time; when ctx
+// ends it aborts what the chip does and returns ctx's error.
+func (d *Dev) Poll(ctx context.Context, within time.Duration, t *nfc.Target) (bool, error) {
+	*t = nfc.Target{}
+	limited, cancel := context.WithTimeout(ctx, within+pollLimit)
 	defer cancel()
-	n, err := d.poll(limited, uid)
+	found, err := d.poll(limited, time.Now().Add(within), t)
 	switch {
 	case err == nil || limited.Err() == nil:
-		return n, err
+		return found, err
 	case ctx.Err() != nil:
-		return 0, ctx.Err()
+		return false, ctx.Err()
 	}
-	return 0, d.fail(ErrConfused)
+	return false, d.fail(ErrConfused)
 }
 
-func (d *Dev) poll(ctx context.Context, uid []byte) (int, error) {
+func (d *Dev) poll(ctx context.Context, until time.Time, t *nfc.Target) (bool, error) {
 	for range 2 {
 		if d.state != ready {
 			if err := d.start(ctx); err != nil {
-				return 0, err
+				return false, err
 			}
 		}
-		n, err := d.listUntilSure(ctx, uid)
-		if err == nil || ctx.Err() != nil {
-			return n, err
+		found, err := d.searchUntilSure(ctx, until, t)
+		if err == nil {
+			d.pause = 0
+			return found, nil
+		}
+		d.endSearch()
+		if ctx.Err() != nil {
+			return false, err
 		}
 		d.markLost()
 	}
-	return 0, d.fail(ErrConfused)
+	return false, d.fail(ErrConfused)
 }
 
 // markLost notes that a chip that was ready has failed.
@@ -68,48 +72,65 @@ func (d *Dev) markLost() {
 	d.Counters.Losses.Add(1)
 }
 
-// maxLists is how often a card is looked for to find the same one twice in a row.
-const maxLists = 4
+// On a noisy wire a card must be found twice in a row.
+const (
+	maxLooks  = 4
+	againTime = 150 * time.Millisecond // for the looks after the first, at least
+)
 
-// listUntilSure looks for a card until it is sure of what it finds.
-func (d *Dev) listUntilSure(ctx context.Context, uid []byte) (int, error) {
-	var before, t Target
-	defer func() { before, t = Target{}, Target{} }()
-	for i := range maxLists {
-		found, err := d.list(ctx, &t)
-		if err != nil || !found {
-			return 0, err
+// searchUntilSure looks for a card until it is sure of what it finds.
+func (d *Dev) searchUntilSure(ctx context.Context, until time.Time, t *nfc.Target) (bool, error) {
+	var before nfc.Target
+	defer func() { before = nfc.Target{} }()
+	for i := range maxLooks {
+		*t = nfc.Target{}
+		found, err := d.search(ctx, until, t)
+		malformed := errors.Is(err, ErrTarget)
+		if malformed {
+			d.Counters.Garbled.Add(1)
+		} else if err != nil || !found {
+			return false, err
 		}
-		if time.Now().After(d.noisy) || i > 0 && (t == before || t.random() && before.random()) {
-			return copy(uid, t.UID[:t.N]), nil
+		quiet := time.Now().After(d.noisy)
+		if !malformed && (quiet || i > 0 && (*t == before || t.Random() && before.Random())) {
+			d.selected = true
+			return true, nil
 		}
-		before = t
+		before = *t
+		if err := d.fieldOff(ctx); err != nil || quiet {
+			return false, err
+		}
+		if again := time.Now().Add(againTime); until.Before(again) {
+			until = again
+		}
 	}
 	d.noteGarbled()
-	return 0, nil
+	return false, nil
 }
 
-// list looks for a card once, and switches the field off if there is one.
-func (d *Dev) list(ctx context.Context, t *Target) (bool, error) {
-	*t = Target{}
-	found, err := d.InListPassiveTarget(ctx, t)
-	if errors.Is(err, ErrTarget) {
-		d.Counters.Garbled.Add(1)
-		found, err = true, nil // t.N is 0
+// endSearch ends a search that is running.
+func (d *Dev) endSearch() {
+	d.selected = false
+	if !d.searching.IsZero() {
+		d.searching = time.Time{}
+		d.abort()
 	}
-	if err != nil {
-		return false, err
+}
+
+// offLimit is how long switching the field off may take.
+const offLimit = 300 * time.Millisecond
+
+// Release switches the field off, so that the card answers the next search as if it were new.
+func (d *Dev) Release() {
+	defer d.wipe()
+	if d.state != ready {
+		return
 	}
-	d.pause = 0
-	if !found {
-		return false, nil
-	}
-	// A card that stays selected does not answer the next search, or only every
-	// second one; without a field it is no longer selected.
-	if err := d.RFConfiguration(ctx, rfField, 0); err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), offLimit)
+	defer cancel()
+	if err := d.fieldOff(ctx); err != nil {
 		d.markLost()
 	}
-	return true, nil
 }
 
 // Halt ends what the chip does and switches its field off. A chip that is not there is
@@ -120,9 +141,10 @@ func (d *Dev) Halt() error {
 	if was != ready {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	d.endSearch()
+	ctx, cancel := context.WithTimeout(context.Background(), offLimit)
 	defer cancel()
-	if err := d.RFConfiguration(ctx, rfField, 0); err != nil {
+	if err := d.fieldOff(ctx); err != nil {
 		return fmt.Errorf("pn532: halt: %w", err)
 	}
 	return nil

@@ -14,15 +14,16 @@ import (
 	"periph.io/x/conn/v3/spi"
 
 	"latchkey/board/sim"
+	"latchkey/nfc"
 	"latchkey/nfc/pn532"
 )
 
 // bench is a simulated board and a driver on its chip, in a synctest bubble.
 type bench struct {
 	*testing.T
-	board *sim.Board
-	dev   *pn532.Dev
-	uid   [10]byte
+	board  *sim.Board
+	dev    *pn532.Dev
+	target nfc.Target
 }
 
 type wiring struct {
@@ -40,18 +41,18 @@ func setup(t *testing.T, w wiring) *bench {
 	b.must(b.board.SetFault("nfc", w.fault))
 	port, err := b.board.SPI("nfc")
 	b.must(err)
-	var irq pn532.Input
 	var reset pn532.Output
-	if w.irq {
-		irq, err = b.board.Input("nfc-irq", nil)
-		b.must(err)
-	}
 	if w.reset {
 		reset, err = b.board.Output("nfc-reset")
 		b.must(err)
 	}
-	b.dev, err = pn532.NewSPI(port, irq, reset)
+	b.dev, err = pn532.NewSPI(port, reset)
 	b.must(err)
+	if w.irq {
+		line, err := b.board.Input("nfc-irq", b.dev.Interrupt)
+		b.must(err)
+		b.dev.UseInterrupt(line)
+	}
 	return b
 }
 
@@ -62,12 +63,25 @@ func (b *bench) must(err error) {
 	}
 }
 
+// lookFor is longer than a look at a card that is there takes.
+const lookFor = 200 * time.Millisecond
+
+// look looks for a card and switches the field off then. The length is 0 without a card.
+func (b *bench) look(ctx context.Context) (int, error) {
+	found, err := b.dev.Poll(ctx, lookFor, &b.target)
+	if !found {
+		return 0, err
+	}
+	b.dev.Release()
+	return b.target.N, err
+}
+
 // poll fails the test unless the chip is sound.
 func (b *bench) poll() []byte {
 	b.Helper()
-	n, err := b.dev.Poll(b.Context(), b.uid[:])
+	n, err := b.look(b.Context())
 	b.must(err)
-	return b.uid[:n]
+	return b.target.UID[:n]
 }
 
 func (b *bench) sound() {
@@ -144,8 +158,9 @@ func TestAStuckInterruptLineCostsTimeOnly(t *testing.T) {
 			b := setup(t, wiring{})
 			port, err := b.board.SPI("nfc")
 			b.must(err)
-			b.dev, err = pn532.NewSPI(port, stuck, nil)
+			b.dev, err = pn532.NewSPI(port, nil)
 			b.must(err)
+			b.dev.UseInterrupt(stuck)
 			b.must(b.board.PresentCard(sim.Card{UID: []byte{1, 2, 3, 4}}))
 			begin := time.Now()
 			for range 10 {
@@ -197,7 +212,7 @@ func TestAChipThatIsMissingAtFirstIsFoundLater(t *testing.T) {
 			b := setup(t, wiring{fault: sim.Fault{Absent: true, MISO: miso}})
 			begin := time.Now()
 			for time.Since(begin) < time.Minute {
-				if _, err := b.dev.Poll(t.Context(), b.uid[:]); err != pn532.ErrAbsent {
+				if _, err := b.look(t.Context()); err != pn532.ErrAbsent {
 					t.Fatalf("error %v", err)
 				}
 				time.Sleep(225 * time.Millisecond)
@@ -240,11 +255,11 @@ func TestAChipThatHangsIsGivenUpAndComesBack(t *testing.T) {
 		b.poll()
 		for range 8 { // each outage begins with the shortest wait
 			b.must(b.board.SetFault("nfc", sim.Fault{Stuck: true}))
-			if _, err := b.dev.Poll(t.Context(), b.uid[:]); err != pn532.ErrAbsent {
+			if _, err := b.look(t.Context()); err != pn532.ErrAbsent {
 				t.Fatalf("error %v", err)
 			}
 			before := b.dev.Counters.Transfers.Load()
-			if _, err := b.dev.Poll(t.Context(), b.uid[:]); err != pn532.ErrAbsent {
+			if _, err := b.look(t.Context()); err != pn532.ErrAbsent {
 				t.Fatalf("error %v", err)
 			}
 			if n := b.dev.Counters.Transfers.Load() - before; n != 0 {
@@ -264,12 +279,12 @@ func TestNoiseIsOvercome(t *testing.T) {
 		b.must(b.board.PresentCard(sim.Card{UID: uid}))
 		seen, failed := 0, 0
 		for range 400 {
-			n, err := b.dev.Poll(t.Context(), b.uid[:])
+			n, err := b.look(t.Context())
 			switch {
 			case err != nil:
 				failed++
-			case n > 0 && !bytes.Equal(b.uid[:n], uid):
-				t.Fatalf("noise became card % X", b.uid[:n])
+			case n > 0 && !bytes.Equal(b.target.UID[:n], uid):
+				t.Fatalf("noise became card % X", b.target.UID[:n])
 			case n > 0:
 				seen++
 			}
@@ -290,7 +305,7 @@ func TestTheEndOfTheContextEndsAPoll(t *testing.T) {
 		b.poll()
 		for d := time.Duration(0); d < 70*time.Millisecond; d += 3 * time.Millisecond {
 			ctx, cancel := context.WithTimeout(t.Context(), d)
-			if _, err := b.dev.Poll(ctx, b.uid[:]); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			if _, err := b.look(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 				t.Fatalf("after %v: %v", d, err)
 			}
 			cancel()
@@ -337,10 +352,10 @@ func TestADriverThatStartsAnewIsNotFooledByOldAnswers(t *testing.T) {
 				port, err := b.board.SPI("nfc")
 				b.must(err)
 				left := lived
-				before, err := pn532.NewSPI(mortal{port, &left}, nil, nil)
+				before, err := pn532.NewSPI(mortal{port, &left}, nil)
 				b.must(err)
 				for left >= 0 {
-					if _, err := before.Poll(t.Context(), b.uid[:]); err != nil && left >= 0 {
+					if _, err := before.Poll(t.Context(), lookFor, &b.target); err != nil && left >= 0 {
 						t.Fatal(err)
 					}
 				}
@@ -408,7 +423,7 @@ func changing(t *testing.T, uid func(i byte) []byte) (n int, losses uint64, err 
 				time.Sleep(20 * time.Millisecond)
 			}
 		}()
-		n, err = b.dev.Poll(t.Context(), b.uid[:])
+		n, err = b.look(t.Context())
 		losses = b.dev.Counters.Losses.Load() - before
 		<-done
 	})

@@ -48,7 +48,7 @@ func (d *Dev) fail(cause error) error {
 
 // configure makes a chip in any state one that is ready to list cards.
 func (d *Dev) configure(ctx context.Context) error {
-	d.irqDead = false
+	d.irqDead, d.heard, d.selected, d.searching = false, false, false, time.Time{}
 	if err := d.pulseReset(ctx); err != nil {
 		return err
 	}
@@ -71,15 +71,14 @@ func (d *Dev) configure(ctx context.Context) error {
 		return ErrNotPN532
 	}
 	d.version = v
-	// Without RATS: the UID is known before it, and answers stay short.
-	const autoATR = 0x04
-	if err := d.SetParameters(ctx, autoATR); err != nil {
+	const autoATR, autoRATS = 0x04, 0x10
+	if err := d.SetParameters(ctx, autoATR|autoRATS); err != nil {
 		return err
 	}
 	// The first two, for NFC peers, are the chip's defaults. With FF as the third, a
-	// search without a card would never end.
-	const mxRtyATR, mxRtyPSL = 0xFF, 0x01
-	return d.RFConfiguration(ctx, rfMaxRetries, mxRtyATR, mxRtyPSL, listRetries)
+	// search goes on until there is a card.
+	const mxRtyATR, mxRtyPSL, endless = 0xFF, 0x01, 0xFF
+	return d.RFConfiguration(ctx, rfMaxRetries, mxRtyATR, mxRtyPSL, endless)
 }
 
 // pulseReset resets the chip if there is a line for it.

@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"latchkey/nfc"
+
 	"periph.io/x/conn/v3"
 	"periph.io/x/conn/v3/physic"
 	"periph.io/x/conn/v3/spi"
@@ -78,7 +80,6 @@ const (
 	samCommand   = "00 00 FF 05 FB D4 14 01 14 00 03 00"
 	samAnswer    = "00 00 FF 02 FE D5 15 16 00"
 	listCommand  = "00 00 FF 04 FC D4 4A 01 00 E1 00"
-	noCard       = "00 00 FF 03 FD D5 4B 00 E0 00"
 	fieldOff     = "00 00 FF 04 FC D4 32 01 00 F9 00"
 	rfConfigured = "00 FF 02 FE D5 33 F8 00"
 )
@@ -91,6 +92,11 @@ var (
 		{"02", "00 00"},              // nothing to drain
 	}
 )
+
+// searchedInVain are the windows of a search that goes on.
+func searchedInVain() [][2]string {
+	return append(exchanged(listCommand, "")[:3], [2]string{"02", "00 00"})
+}
 
 func rows(parts ...[][2]string) [][2]string {
 	var all [][2]string
@@ -105,8 +111,8 @@ func started() [][2]string {
 	return rows(wakeRows,
 		exchanged(samCommand, samAnswer),
 		versionRows,
-		exchanged("00 00 FF 03 FD D4 12 04 16 00", "00 00 FF 02 FE D5 13 18 00"),
-		exchanged("00 00 FF 06 FA D4 32 05 FF 01 02 F3 00", rfConfigured))
+		exchanged("00 00 FF 03 FD D4 12 14 06 00", "00 00 FF 02 FE D5 13 18 00"),
+		exchanged("00 00 FF 06 FA D4 32 05 FF 01 FF F6 00", rfConfigured))
 }
 
 // play opens a driver on a script and expects all of it to be used.
@@ -114,7 +120,7 @@ func play(t *testing.T, all [][2]string, f func(ctx context.Context, d *Dev)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{t: t, rows: all}
-		d, err := NewSPI(s, nil, nil)
+		d, err := NewSPI(s, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -129,12 +135,12 @@ func play(t *testing.T, all [][2]string, f func(ctx context.Context, d *Dev)) {
 }
 
 func TestTheFirstPollStartsTheChipByteForByte(t *testing.T) {
-	play(t, rows(started(), exchanged(listCommand, noCard)), func(ctx context.Context, d *Dev) {
+	play(t, rows(started(), searchedInVain()), func(ctx context.Context, d *Dev) {
 		if s := d.String(); s != "pn532{script}" {
 			t.Error(s)
 		}
-		if n, err := d.Poll(ctx, make([]byte, 10)); n != 0 || err != nil {
-			t.Errorf("%d, %v", n, err)
+		if found, err := d.Poll(ctx, time.Millisecond, new(nfc.Target)); found || err != nil {
+			t.Errorf("%v, %v", found, err)
 		}
 		if s := d.String(); s != "pn532{script, PN532 firmware 1.6}" {
 			t.Error(s)
@@ -154,10 +160,12 @@ func TestACardIsReadAndTheFieldSwitchedOff(t *testing.T) {
 		exchanged(listCommand, "00 FF 0C F4 D5 4B 01 01 00 04 08 04 00 02 03 04 C5 00"),
 		exchanged(fieldOff, rfConfigured),
 	), func(ctx context.Context, d *Dev) {
-		uid := make([]byte, 10)
-		if n, err := d.Poll(ctx, uid); n != 4 || err != nil || !bytes.Equal(uid[:4], []byte{0, 2, 3, 4}) {
-			t.Errorf("%d, % X, %v", n, uid, err)
+		var target nfc.Target
+		found, err := d.Poll(ctx, time.Millisecond, &target)
+		if want := (nfc.Target{N: 4, UID: [10]byte{0, 2, 3, 4}, ATQA: [2]byte{0, 4}, SAK: 8}); !found || err != nil || target != want {
+			t.Errorf("%v, %+v, %v", found, target, err)
 		}
+		d.Release()
 		if bytes.Contains(d.rxBuf[:], []byte{2, 3, 4}) {
 			t.Error("the driver keeps the UID")
 		}
@@ -237,10 +245,10 @@ func (p *pulses) SetValue(v int) error {
 }
 
 func TestAStartPulsesTheResetLine(t *testing.T) {
-	play(t, rows(started(), exchanged(listCommand, noCard)), func(ctx context.Context, d *Dev) {
+	play(t, rows(started(), searchedInVain()), func(ctx context.Context, d *Dev) {
 		var line pulses
 		d.reset = &line
-		if _, err := d.Poll(ctx, make([]byte, 10)); err != nil {
+		if _, err := d.Poll(ctx, time.Millisecond, new(nfc.Target)); err != nil {
 			t.Error(err)
 		}
 		if fmt.Sprint(line) != "[1 0]" {
@@ -252,7 +260,7 @@ func TestAStartPulsesTheResetLine(t *testing.T) {
 		d.reset = &line
 		ctx, cancel := context.WithCancel(ctx)
 		cancel()
-		if _, err := d.Poll(ctx, make([]byte, 10)); err != context.Canceled {
+		if _, err := d.Poll(ctx, time.Millisecond, new(nfc.Target)); err != context.Canceled {
 			t.Error(err)
 		}
 		if fmt.Sprint(line) != "[1 0]" {
@@ -262,11 +270,11 @@ func TestAStartPulsesTheResetLine(t *testing.T) {
 }
 
 func TestAnInterruptedCommandIsAborted(t *testing.T) {
-	play(t, rows(exchanged(listCommand, noCard)[:3], [][2]string{{"01 00 00 FF 00 FF 00", ""}}), func(ctx context.Context, d *Dev) {
+	play(t, rows(exchanged(listCommand, "")[:3], [][2]string{{"01 00 00 FF 00 FF 00", ""}}), func(ctx context.Context, d *Dev) {
 		ctx, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
 		defer cancel()
-		var target Target
-		if _, err := d.InListPassiveTarget(ctx, &target); !errors.Is(err, context.DeadlineExceeded) {
+		d.state = ready
+		if _, err := d.Poll(ctx, time.Second, new(nfc.Target)); !errors.Is(err, context.DeadlineExceeded) {
 			t.Error(err)
 		}
 	})
@@ -277,7 +285,7 @@ func TestAnotherChipIsNoPN532(t *testing.T) {
 		exchanged("00 00 FF 02 FE D4 02 2A 00", "00 00 FF 06 FA D5 03 33 01 06 07 E7 00"),
 	), func(ctx context.Context, d *Dev) {
 		for range 2 { // the second asks nobody
-			if _, err := d.Poll(ctx, make([]byte, 10)); err != ErrNotPN532 {
+			if _, err := d.Poll(ctx, time.Millisecond, new(nfc.Target)); err != ErrNotPN532 {
 				t.Error(err)
 			}
 		}
@@ -289,8 +297,8 @@ func TestMalformedTargetDataIsNoCardAndNoFault(t *testing.T) {
 		exchanged(listCommand, "00 FF 0C F4 D5 4B 01 01 00 04 08 05 00 02 03 04 C4 00"),
 		exchanged(fieldOff, rfConfigured),
 	), func(ctx context.Context, d *Dev) {
-		if n, err := d.Poll(ctx, make([]byte, 10)); n != 0 || err != nil {
-			t.Errorf("%d, %v", n, err)
+		if found, err := d.Poll(ctx, time.Millisecond, new(nfc.Target)); found || err != nil {
+			t.Errorf("%v, %v", found, err)
 		}
 		if c := &d.Counters; c.Garbled.Load() != 1 || c.Losses.Load() != 0 {
 			t.Errorf("%+v", c)
@@ -299,8 +307,8 @@ func TestMalformedTargetDataIsNoCardAndNoFault(t *testing.T) {
 }
 
 func TestHaltSwitchesTheFieldOffOnce(t *testing.T) {
-	play(t, rows(started(), exchanged(listCommand, noCard), exchanged(fieldOff, rfConfigured)), func(ctx context.Context, d *Dev) {
-		if _, err := d.Poll(ctx, make([]byte, 10)); err != nil {
+	play(t, rows(started(), searchedInVain(), [][2]string{{"01 00 00 FF 00 FF 00", ""}}, exchanged(fieldOff, rfConfigured)), func(ctx context.Context, d *Dev) {
+		if _, err := d.Poll(ctx, time.Millisecond, new(nfc.Target)); err != nil {
 			t.Error(err)
 		}
 		for range 2 {
@@ -313,12 +321,12 @@ func TestHaltSwitchesTheFieldOffOnce(t *testing.T) {
 
 func TestAPortThatFailsIsSaidAsItIs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d, err := NewSPI(brokenPort{}, nil, nil)
+		d, err := NewSPI(brokenPort{}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for range 2 {
-			if _, err := d.Poll(t.Context(), make([]byte, 10)); !errors.Is(err, errPort) {
+			if _, err := d.Poll(t.Context(), time.Millisecond, new(nfc.Target)); !errors.Is(err, errPort) {
 				t.Error(err)
 			}
 		}
@@ -339,13 +347,3 @@ func (brokenPort) Tx(w, r []byte) error         { return errPort }
 func (brokenPort) String() string               { return "broken" }
 func (brokenPort) Duplex() conn.Duplex          { return conn.Full }
 func (brokenPort) TxPackets([]spi.Packet) error { return errPort }
-
-func TestAUIDThatHasNoRoomIsRefused(t *testing.T) {
-	d, err := NewSPI(&script{t: t}, nil, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := d.Poll(t.Context(), make([]byte, 7)); err == nil {
-		t.Error("it is taken")
-	}
-}
