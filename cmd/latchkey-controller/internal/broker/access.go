@@ -94,6 +94,6 @@ func (a *access) may(name, topic string, write bool) bool {
 // those that they publish on.
 func channels() (site, own, published []wire.Channel) {
 	return []wire.Channel{wire.OnCredentials, wire.OnHead},
-		[]wire.Channel{wire.OnPolicy, wire.OnKey, wire.OnCommand, wire.OnNow, wire.OnReply, wire.OnAck},
+		[]wire.Channel{wire.OnPolicy, wire.OnKey, wire.OnCommand, wire.OnCard, wire.OnNow, wire.OnReply, wire.OnAck},
 		[]wire.Channel{wire.OnState, wire.OnRecords, wire.OnFetch}
 }

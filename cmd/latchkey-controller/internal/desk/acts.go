@@ -26,6 +26,9 @@ const (
 	AddCard    Act = "card.add"
 	RemoveCard Act = "card.remove"
 	EnrolCard  Act = "card.enrol"
+	NewCard    Act = "card.new"    // that proves itself
+	RekeyCard  Act = "card.rekey"  //
+	ReturnCard Act = "card.return" // to its factory state
 
 	SwitchPIN Act = "pin.switch" // PIN entry of a reader on or off
 	Unlock    Act = "unlock"
@@ -83,6 +86,9 @@ var rules = map[Act]rule{
 	AddCard:    {may: editors, past: "gave %s a card", infinitive: "give %s a card"},
 	RemoveCard: {may: editors, past: "removed a card of %s", infinitive: "remove a card of %s"},
 	EnrolCard:  {may: editors, past: "had a card read for %s", infinitive: "have a card read for %s"},
+	NewCard:    {may: editors, past: "gave %s a card that proves itself", infinitive: "give %s a card that proves itself"},
+	RekeyCard:  {may: editors, past: "gave a card of %s new keys", infinitive: "give a card of %s new keys"},
+	ReturnCard: {may: editors, past: "brought a card of %s back to its factory state", infinitive: "bring a card of %s back to its factory state"},
 
 	SwitchPIN: {may: editors, past: "switched PIN entry at %s", infinitive: "switch PIN entry at %s"},
 	Unlock:    {may: editors, past: "unlocked %s", infinitive: "unlock %s"},

@@ -70,6 +70,8 @@ func policySettings(p *wire.Policy) []setting {
 		{"cards with older credentials", onOff(p.CardsBehind)},
 		{"cards when nothing can be stored", onOff(p.CardsUnstored)},
 		{"exit button when nothing can be stored", onOff(p.ExitUnstored)},
+		{"only cards that prove themselves open", onOff(p.ProvenOpens)},
+		{"only cards that prove themselves end a pause", onOff(p.ProvenEnds)},
 		{"trust in the system's clock", onOff(p.SystemTime)},
 		{"large text", onOff(p.Screen.LargeText)},
 		{"high contrast", onOff(p.Screen.HighContrast)},

@@ -46,6 +46,9 @@ func events(tx *store.Tx, rows []*store.Event) ([]*Event, error) {
 		case row.Source == store.FromAlarms && alarms[row.Row] != nil:
 			e.Source, e.Result, e.Word = "alarm", Alarm, "Alarm"
 			e.Text = say("%s: "+escape(alarms[row.Row].Text), e.Door)
+			if row.Kind == store.CardCopied {
+				e.Text = say(escape(alarms[row.Row].Text)+" at %s", e.Door)
+			}
 			if e.Reader == "" {
 				e.Text = say(escape(alarms[row.Row].Text))
 			}

@@ -14,6 +14,7 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
 )
 
 // Live is the running link to the readers; *link.Link implements it.
@@ -21,6 +22,9 @@ type Live interface {
 	// Order sends an order to a reader and waits for the outcome. card receives the
 	// UID of an enrolled card, which is wiped when card returns.
 	Order(ctx context.Context, o store.Order, card func(uid []byte) (text string, ok bool)) (link.OrderResult, error)
+	// Personalise has a reader write keys to a card and waits for the outcome. keys
+	// receives the card, which is wiped when keys returns; an error declines it.
+	Personalise(ctx context.Context, o store.Order, keys func(*wire.CardToKey) (*wire.CardKeySets, error)) (link.OrderResult, error)
 	Readers(ctx context.Context) ([]link.ReaderStatus, error)
 }
 
@@ -41,6 +45,7 @@ type Desk struct {
 
 	doubted        bool // the clock was in doubt in the last round of Maintain
 	enrolments     enrolments
+	keyings        keyings
 	memory         uint32        // of password derivation, KiB
 	hashing        chan struct{} // limits concurrent password derivations
 	unknownClients chan struct{} // limits clients that wait for it from unknown browsers

@@ -35,6 +35,8 @@ type readers struct {
 	card   []byte // what a reader reads; nil: no card is shown
 	refuse string // why orders are refused; "": they are not
 	states []link.ReaderStatus
+
+	personalise func(context.Context, store.Order, func(*wire.CardToKey) (*wire.CardKeySets, error)) (link.OrderResult, error)
 }
 
 func (r *readers) Order(_ context.Context, o store.Order, card func([]byte) (string, bool)) (link.OrderResult, error) {
@@ -50,6 +52,10 @@ func (r *readers) Order(_ context.Context, o store.Order, card func([]byte) (str
 	}
 	text, ok := card(append([]byte{}, r.card...))
 	return link.OrderResult{Done: ok, Text: text}, nil
+}
+
+func (r *readers) Personalise(ctx context.Context, o store.Order, keys func(*wire.CardToKey) (*wire.CardKeySets, error)) (link.OrderResult, error) {
+	return r.personalise(ctx, o, keys)
 }
 
 func (r *readers) Readers(context.Context) ([]link.ReaderStatus, error) { return r.states, nil }

@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -38,6 +39,8 @@ func (desc *describer) sentence(e *Event, r *wire.Record, tries int) (Text, erro
 		return say("A PIN at %s could not be checked and does not count"+why(r.Reason), door), nil
 	case wire.AccessDenied:
 		switch {
+		case person != "" && r.Reason == wire.ReasonNotGenuine:
+			return say("A copy of %s's card was shown at %s", person, door), nil
 		case person != "":
 			return say("%s at %s by card may not open now"+why(r.Reason), person, door), nil
 		case len(r.Tag) > 0:
@@ -132,8 +135,11 @@ func orderText(order wire.Order) string {
 	if order == "" {
 		return ""
 	}
-	return " to " + escape(string(order))
+	return " to " + escape(cmp.Or(orderTexts[order], string(order)))
 }
+
+// orderTexts describe the orders whose names do not.
+var orderTexts = map[wire.Order]string{wire.Enrol: "read a card", wire.Personalise: "write keys to a card"}
 
 func by(how wire.Means) string {
 	switch how {

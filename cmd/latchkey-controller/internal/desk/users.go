@@ -22,6 +22,7 @@ type UserRow struct {
 	Groups   []string  // sorted, without everyone
 	PIN      bool      // has one
 	Cards    int       //
+	Copyable int       // of the cards, how many can be copied
 	Exposed  int       // credentials that a lost reader may have disclosed
 	From     time.Time // zero: no beginning
 	Until    time.Time // zero: no end
@@ -68,6 +69,33 @@ type Credential struct {
 	Given   time.Time
 	By      string // who assigned it; "": not known
 	Exposed bool   // a lost reader may have disclosed it: replace it
+
+	// Of a card that proves itself.
+	Chip       string // "MIFARE DESFire EV2 or EV3"; "": no card, or one that can be copied
+	Generation uint8  // of its keys, from 1
+}
+
+// Copyable says whether it is a card that anybody can copy who has held it.
+func (c *Credential) Copyable() bool { return c.Kind == wire.Card.String() && c.Chip == "" }
+
+// chips are the names of the chips that can prove themselves.
+var chips = map[wire.CardChip]string{
+	wire.DESFireEV2: "MIFARE DESFire EV2 or EV3", wire.NTAG424: "NTAG 424 DNA", wire.DESFireEV1: "MIFARE DESFire EV1",
+}
+
+// A CardCount counts the cards of all users.
+type CardCount struct {
+	Cards    int
+	Copyable int // of these, how many can be copied
+}
+
+// CountCards counts the cards of all users.
+func (d *Desk) CountCards(ctx context.Context, a Actor) (n CardCount, err error) {
+	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
+		n.Cards, n.Copyable, err = tx.CountCards()
+		return err
+	})
+	return n, err
 }
 
 // A User is a user with everything to display about them.
@@ -222,6 +250,9 @@ func (d *Desk) userRows(tx *store.Tx, users []*store.User) ([]*UserRow, error) {
 				row.PIN = true
 			} else {
 				row.Cards++
+				if c.Chip == 0 {
+					row.Copyable++
+				}
 			}
 			if c.Exposed {
 				row.Exposed++
@@ -257,7 +288,7 @@ func (d *Desk) User(ctx context.Context, a Actor, id uint64) (user *User, err er
 			return err
 		}
 		for _, c := range user.credentials {
-			user.Credentials = append(user.Credentials, Credential{ID: c.ID, Kind: c.Kind.String(), UID: uids[c.ID], Given: moment(c.Created), By: c.By, Exposed: c.Exposed})
+			user.Credentials = append(user.Credentials, Credential{ID: c.ID, Kind: c.Kind.String(), UID: uids[c.ID], Given: moment(c.Created), By: c.By, Exposed: c.Exposed, Chip: chips[c.Chip], Generation: c.Generation})
 		}
 		slices.SortStableFunc(user.Credentials, func(a, b Credential) int { return strings.Compare(b.Kind, a.Kind) })
 		if user.Access, err = access(tx, u); err != nil {

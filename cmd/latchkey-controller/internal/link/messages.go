@@ -90,7 +90,7 @@ func (t *tracker) state(now time.Time, peer *site.Peer, state *wire.State, retai
 		}
 	}
 	if state.Card != nil {
-		t.card(peer.Reader, state.Card)
+		t.card(peer, state.Card)
 	}
 	signed, err := t.o.Site.Sign(wire.KindNow, &wire.Now{Reader: peer.Reader, Nonce: state.Nonce, Time: now.UnixMilli(), Head: t.log.Load().Head, PolicyRevision: peer.PolicyRevision})
 	if err != nil {

@@ -143,7 +143,7 @@ func TestMosquittoTakesTheConfigurationWithoutAWarningAndGoesByIt(t *testing.T) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	site, mine, published := []wire.Channel{wire.OnCredentials, wire.OnHead}, []wire.Channel{wire.OnPolicy, wire.OnKey, wire.OnCommand, wire.OnNow, wire.OnReply, wire.OnAck}, []wire.Channel{wire.OnState, wire.OnRecords, wire.OnFetch}
+	site, mine, published := []wire.Channel{wire.OnCredentials, wire.OnHead}, []wire.Channel{wire.OnPolicy, wire.OnKey, wire.OnCommand, wire.OnCard, wire.OnNow, wire.OnReply, wire.OnAck}, []wire.Channel{wire.OnState, wire.OnRecords, wire.OnFetch}
 	topics := func(reader string, channels ...wire.Channel) (topics []string) {
 		for _, c := range channels {
 			topics = append(topics, c.Topic("home", reader))

@@ -14,7 +14,8 @@ import (
 // A placedOrder is an order on its way to the tracker.
 type placedOrder struct {
 	order  store.Order
-	card   func(uid []byte) (text string, ok bool)
+	card   func(uid []byte) (text string, ok bool)          // of an enrolment
+	keys   func(*wire.CardToKey) (*wire.CardKeySets, error) // of a personalisation
 	answer chan<- OrderResult
 }
 
@@ -22,20 +23,35 @@ type placedOrder struct {
 // for an enrolment. card gets the card of an enrolment, whose bytes are wiped when it
 // returns, and returns the outcome.
 func (l *Link) Order(ctx context.Context, o store.Order, card func(uid []byte) (text string, ok bool)) (OrderResult, error) {
+	return l.order(ctx, placedOrder{order: o, card: card})
+}
+
+// Personalise has a reader write keys to the next card shown to it, and returns the
+// outcome, after at most 150 s. keys gets the card, whose bytes are wiped when it returns,
+// and returns the keys, without the command; an error declines the card, and is the
+// outcome. It is called once.
+func (l *Link) Personalise(ctx context.Context, o store.Order, keys func(*wire.CardToKey) (*wire.CardKeySets, error)) (OrderResult, error) {
+	o.Order = wire.Personalise
+	return l.order(ctx, placedOrder{order: o, keys: keys})
+}
+
+func (l *Link) order(ctx context.Context, p placedOrder) (OrderResult, error) {
+	o := &p.order
 	rand.Read(o.ID[:])
 	o.At = time.Now().UnixMilli()
-	if err := checkOrder(&o); err != nil {
+	if err := checkOrder(o); err != nil {
 		return OrderResult{}, err
 	}
 	if (*l.peers.Load())[o.Reader] == nil {
 		return OrderResult{ID: o.ID, Text: unknownReader}, nil
 	}
-	if err := l.o.Site.Update(ctx, func(tx *store.Tx) error { return tx.AddOrder(&o) }); err != nil {
+	if err := l.o.Site.Update(ctx, func(tx *store.Tx) error { return tx.AddOrder(o) }); err != nil {
 		return OrderResult{}, err
 	}
 	answer := make(chan OrderResult, 1)
+	p.answer = answer
 	select {
-	case l.placed <- placedOrder{o, card, answer}:
+	case l.placed <- p:
 	case <-ctx.Done():
 		return OrderResult{}, ctx.Err()
 	}
@@ -53,34 +69,10 @@ func commandOf(o *store.Order) wire.Command {
 // checkOrder returns an error for an order that readers would refuse.
 func checkOrder(o *store.Order) error {
 	c := commandOf(o)
-	if o.Order == wire.Enrol {
+	if o.Order.ReadsCard() {
 		c.Sealing[0] = 9 // any key: RFC 7748 §4.1's base point
 	}
 	return c.Check()
-}
-
-// An enrol is what is needed when the card of an enrolment comes.
-type enrol struct {
-	key  *ecdh.PrivateKey
-	take func(uid []byte) (text string, ok bool)
-}
-
-// card hands on the card of an enrolment, once.
-func (t *tracker) card(reader string, read *wire.CardRead) {
-	e, ok := t.enrols[read.Command]
-	o := t.orders[read.Command]
-	if !ok || o == nil || o.command.Reader != reader {
-		return
-	}
-	delete(t.enrols, read.Command)
-	uid, err := read.Unseal(e.key)
-	if err != nil {
-		t.orders.answer(o, OrderResult{Text: "the card cannot be read: " + err.Error()})
-		return
-	}
-	text, ok := e.take(uid)
-	t.orders.answer(o, OrderResult{Done: ok, Text: text})
-	clear(uid)
 }
 
 // place sends an order to its reader.
@@ -104,14 +96,14 @@ func (t *tracker) place(now time.Time, p placedOrder) {
 		return
 	}
 	c.Nonce = at.nonce
-	if o.Order == wire.Enrol {
+	if o.Order.ReadsCard() {
 		key, err := ecdh.X25519().GenerateKey(rand.Reader)
 		if err != nil {
 			refuse("not sent: " + err.Error())
 			return
 		}
 		c.Sealing = [32]byte(key.PublicKey().Bytes())
-		t.enrols[o.ID] = enrol{key, p.card}
+		t.awaited[o.ID] = &awaitedCard{key: key, take: p.card, keys: p.keys}
 	}
 	if t.orders.place(now, c, p.answer) {
 		t.command(&c)

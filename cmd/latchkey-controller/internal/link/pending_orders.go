@@ -13,6 +13,8 @@ const (
 	resendFor = 10 * time.Second
 	answerFor = 15 * time.Second
 	enrolFor  = 45 * time.Second // the reader waits 30 s for a card
+
+	personaliseFor = 150 * time.Second // the reader gives up after 2 min
 )
 
 // maxOrders is the most orders that wait for an answer.
@@ -40,8 +42,11 @@ type pendingOrder struct {
 
 // end is when it is given up.
 func (o *pendingOrder) end() time.Time {
-	if o.command.Order == wire.Enrol {
+	switch o.command.Order {
+	case wire.Enrol:
 		return o.placed.Add(enrolFor)
+	case wire.Personalise:
+		return o.placed.Add(personaliseFor)
 	}
 	return o.placed.Add(answerFor)
 }
@@ -88,7 +93,10 @@ func (os pendingOrders) record(now time.Time, reader string, r *wire.Record, non
 			os.answer(o, OrderResult{Record: r, Done: true, Text: "released"})
 		}
 	case wire.CommandDone:
-		if o.command.Order == wire.Identify {
+		switch o.command.Order {
+		case wire.Personalise:
+			os.answer(o, OrderResult{Record: r, Done: true, Text: "the card has its keys"})
+		case wire.Identify:
 			os.answer(o, OrderResult{Record: r, Done: true, Text: "the reader shows which one it is"})
 		}
 	}

@@ -9,13 +9,13 @@ import (
 )
 
 // A tracker owns what is known about readers and pending orders. It never blocks, except
-// for the disk when it hands on the card of an enrolment.
+// for the disk when it hands on the card of an order.
 type tracker struct {
 	*Link
 	began     time.Time
 	presences map[string]*presence
 	orders    pendingOrders
-	enrols    map[wire.CommandID]enrol
+	awaited   map[wire.CommandID]*awaitedCard
 	dirty     map[string]bool // readers whose newest state is not stored yet
 	heads     map[string]bool // signed heads that were checked already
 }
@@ -27,7 +27,7 @@ const messagesAtOnce = 64
 const flushEvery = 2 * time.Second
 
 func (l *Link) track(ctx context.Context) error {
-	t := &tracker{Link: l, began: time.Now(), presences: map[string]*presence{}, orders: pendingOrders{}, enrols: map[wire.CommandID]enrol{}, dirty: map[string]bool{}, heads: map[string]bool{}}
+	t := &tracker{Link: l, began: time.Now(), presences: map[string]*presence{}, orders: pendingOrders{}, awaited: map[wire.CommandID]*awaitedCard{}, dirty: map[string]bool{}, heads: map[string]bool{}}
 	if err := t.recall(ctx); err != nil {
 		return err
 	}
@@ -55,9 +55,10 @@ func (l *Link) track(ctx context.Context) error {
 			answer <- t.readers(time.Now())
 		case now := <-second:
 			t.orders.expire(now)
-			for id := range t.enrols {
+			for id, a := range t.awaited {
 				if t.orders[id] == nil {
-					delete(t.enrols, id)
+					clear(a.uid)
+					delete(t.awaited, id)
 				}
 			}
 		case <-flush:

@@ -21,7 +21,7 @@ type Report struct {
 
 // Check reads everything and returns the first error: the log's chain must be intact,
 // replaying it must give the stored credentials, and each of these must decrypt and
-// match its tag.
+// match its tag, and its card's key.
 func (s *Site) Check(ctx context.Context) (report Report, err error) {
 	err = s.store.View(ctx, func(tx *store.Tx) error {
 		head, err := tx.Head()
@@ -111,6 +111,9 @@ func (s *Site) checkMaterial(tx *store.Tx) error {
 			return err
 		} else if tag != c.Tag {
 			return fmt.Errorf("credential %d: its tag does not match its material", c.ID)
+		}
+		if err := s.checkCardKey(tx, key, c, material); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -40,14 +40,17 @@ var ErrCardTaken = errors.New("is already assigned")
 
 // addCredential gives a user a credential. by is who assigns it.
 func (s *Site) addCredential(tx *store.Tx, now time.Time, by string, u *store.User, kind wire.CredentialKind, material []byte) error {
-	tag, err := s.tag(tx, kind, material)
-	if err != nil {
+	return s.storeCredential(tx, now, u, &store.Credential{Kind: kind, By: by}, material)
+}
+
+// storeCredential adds a user's credential, without its tag and material.
+func (s *Site) storeCredential(tx *store.Tx, now time.Time, u *store.User, c *store.Credential, material []byte) (err error) {
+	if c.Tag, err = s.tag(tx, c.Kind, material); err != nil {
 		return err
 	}
-	c := &store.Credential{Kind: kind, Tag: tag, By: by}
-	err = tx.AddCredential(now.Unix(), u, c, func(id uint64) []byte { return s.vault.Seal(kind.String(), id, material) })
+	err = tx.AddCredential(now.Unix(), u, c, func(id uint64) []byte { return s.vault.Seal(c.Kind.String(), id, material) })
 	switch {
-	case errors.Is(err, store.ErrTagTaken) && kind == wire.PIN:
+	case errors.Is(err, store.ErrTagTaken) && c.Kind == wire.PIN:
 		return ErrPINTaken
 	case errors.Is(err, store.ErrTagTaken):
 		return fmt.Errorf("the card %s %w; remove it there first", MaskUID(material), ErrCardTaken)

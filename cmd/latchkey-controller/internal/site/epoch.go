@@ -35,6 +35,11 @@ func (s *Site) NewEpoch(tx *store.Tx, now time.Time, above uint64) (uint64, erro
 	if err != nil {
 		return 0, err
 	}
+	master, err := s.cardMaster(tx)
+	if err != nil {
+		return 0, err
+	}
+	defer master.wipe()
 	key := pin.NewKey(siteKey)
 	for _, c := range credentials {
 		material, err := s.vault.Unseal(c.Kind.String(), c.ID, c.Material)
@@ -42,6 +47,9 @@ func (s *Site) NewEpoch(tx *store.Tx, now time.Time, above uint64) (uint64, erro
 			return 0, err
 		}
 		c.Tag, err = key.Tag(c.Kind, material)
+		if err == nil {
+			c.CardKey, err = master.wrap(key, c, material)
+		}
 		clear(material)
 		if err != nil {
 			return 0, err

@@ -78,6 +78,15 @@ func (s *Site) EpochKey(ctx context.Context, p *Peer) (signed []byte, err error)
 	return signed, err
 }
 
+// CardKeys returns the keys for a card, sealed to the reader that writes them and signed.
+func (s *Site) CardKeys(p *Peer, sets *wire.CardKeySets) (signed []byte, err error) {
+	keys, err := wire.SealCardKeys(p.Reader, sets, p.sealing)
+	if err != nil {
+		return nil, err
+	}
+	return s.Sign(wire.KindCard, keys)
+}
+
 // SetStates stores readers' newest states.
 func (s *Site) SetStates(ctx context.Context, states []*store.State) error {
 	return s.store.Keep(ctx, func(tx *store.Tx) error {

@@ -25,7 +25,11 @@ func PolicyOrNew(tx *store.Tx, id string) (p *wire.Policy, isNew bool, err error
 		return p, false, err
 	}
 	fresh := wire.DefaultPolicy(id, id)
-	fresh.TimeZone, err = tx.Zone()
+	if fresh.TimeZone, err = tx.Zone(); err != nil {
+		return nil, false, err
+	}
+	proof, err := tx.Proof()
+	fresh.ProvenEnds = proof == store.ProofBegan
 	return &fresh, true, err
 }
 

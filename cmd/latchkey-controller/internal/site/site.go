@@ -33,6 +33,8 @@ const (
 	sealedSigning   = "signing key"
 	sealedAuthority = "authority key"
 	sealedSiteKey   = "site key"
+
+	sealedCardMaster = "card master key"
 )
 
 // A Site is an open site. It is safe for concurrent use.
@@ -109,6 +111,7 @@ func initSite(tx *store.Tx, v *vault.Vault, name, inZone string, at clock.Readin
 	}
 	row.Authority = v.Seal(sealedAuthority, 0, authorityKey)
 	row.Root = authority.root.Raw
+	row.CardMaster = newCardMaster(v)
 	if err := tx.AddSite(&row); err != nil {
 		return err
 	}

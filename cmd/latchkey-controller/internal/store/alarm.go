@@ -18,6 +18,7 @@ const (
 	JournalGap     = "journal.gap"     // records are missing, and the reader did not report them as dropped
 	LogForeign     = "log.foreign"     // a reader holds a signed log position that this site's log does not have
 	ClockDoubted   = "clock.doubted"   // the controller's clock was set, or is far off
+	CardCopied     = "card.copied"     // a card was not the card that has its UID
 	RecordsRefused = "records.refused" // a reader exceeded its daily allowance
 )
 

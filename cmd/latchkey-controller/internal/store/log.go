@@ -41,7 +41,7 @@ func (t *Tx) appendAt(head *Head, now int64, change wire.Change) error {
 		head.Epoch, head.Revision, encoded, head.Hash[:], now)
 }
 
-// Retag stores all credentials' tags for a new epoch, whose log must be empty, and
+// Retag stores all credentials' tags and wrapped card keys for a new epoch, whose log must be empty, and
 // writes that log. credentials are in the order of their ids.
 func (t *Tx) Retag(now int64, credentials []*Credential, sent func(*Credential) wire.Credential) error {
 	head, err := t.Head()
@@ -49,7 +49,7 @@ func (t *Tx) Retag(now int64, credentials []*Credential, sent func(*Credential) 
 		return err
 	}
 	for _, c := range credentials {
-		if err := t.exec(`UPDATE credentials SET tag = ? WHERE id = ?`, c.Tag[:], c.ID); err != nil {
+		if err := t.exec(`UPDATE credentials SET tag = ?, card_key = ? WHERE id = ?`, c.Tag[:], append([]byte{}, c.CardKey...), c.ID); err != nil {
 			return err
 		}
 		credential := sent(c)

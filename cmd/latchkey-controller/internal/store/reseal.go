@@ -7,13 +7,14 @@ import (
 )
 
 // Kinds are the kinds under which the vault sealed each column.
-type Kinds struct{ Signing, Authority, SiteKey, Password string }
+type Kinds struct{ Signing, Authority, SiteKey, CardMaster, Password string }
 
 // Reseal replaces every sealed value with what reseal returns for it.
 func (t *Tx) Reseal(reseal func(kind string, id uint64, sealed []byte) ([]byte, error), kinds Kinds) error {
 	for _, column := range []struct{ query, set, kind string }{
 		{`SELECT 0, signing FROM site`, `UPDATE site SET signing = ? WHERE ? = 0`, kinds.Signing},
 		{`SELECT 0, authority FROM site`, `UPDATE site SET authority = ? WHERE ? = 0`, kinds.Authority},
+		{`SELECT 0, card_master FROM site WHERE length(card_master) > 0`, `UPDATE site SET card_master = ? WHERE ? = 0`, kinds.CardMaster},
 		{`SELECT number, key FROM epochs`, `UPDATE epochs SET key = ? WHERE number = ?`, kinds.SiteKey},
 		{`SELECT id, material FROM credentials WHERE kind = 1`, `UPDATE credentials SET material = ? WHERE id = ?`, wire.PIN.String()},
 		{`SELECT id, material FROM credentials WHERE kind = 2`, `UPDATE credentials SET material = ? WHERE id = ?`, wire.Card.String()},

@@ -14,18 +14,20 @@ type Site struct {
 	Signing   []byte // sealed: the controller's Ed25519 seed
 	Authority []byte // sealed: the certificate authority's key, PKCS #8
 	Root      []byte // the certificate authority's certificate, DER
+
+	CardMaster []byte // sealed: what the keys of cards are made of; empty: none was made
 }
 
 // Site returns the site, or ErrNotFound before it is created.
 func (t *Tx) Site() (*Site, error) {
 	var s Site
-	return &s, t.row(`SELECT id, name, zone, created, signing, authority, root FROM site`, nil, fixed(s.ID[:]), &s.Name, &s.Zone, &s.Created, &s.Signing, &s.Authority, &s.Root)
+	return &s, t.row(`SELECT id, name, zone, created, signing, authority, root, card_master FROM site`, nil, fixed(s.ID[:]), &s.Name, &s.Zone, &s.Created, &s.Signing, &s.Authority, &s.Root, &s.CardMaster)
 }
 
 // AddSite adds the site.
 func (t *Tx) AddSite(s *Site) error {
-	return t.exec(`INSERT INTO site (one, id, name, zone, created, signing, authority, root) VALUES (1, ?, ?, ?, ?, ?, ?, ?)`,
-		s.ID[:], s.Name, s.Zone, s.Created, s.Signing, s.Authority, s.Root)
+	return t.exec(`INSERT INTO site (one, id, name, zone, created, signing, authority, root, card_master, proof) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		s.ID[:], s.Name, s.Zone, s.Created, s.Signing, s.Authority, s.Root, s.CardMaster, ProofAwaits)
 }
 
 // Zone returns the IANA name of the site's time zone.

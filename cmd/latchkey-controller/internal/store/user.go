@@ -35,13 +35,18 @@ type Credential struct {
 	Created  int64  // Unix seconds
 	By       string // who assigned it; "": not known
 	Exposed  bool   // a lost reader may have disclosed it
+
+	// Of a card that proves itself.
+	Chip       wire.CardChip // 0: it can be copied
+	Generation uint8         // of its keys
+	CardKey    []byte        // wrapped, as readers get it
 }
 
 // Wire returns a credential of the user as readers get it.
 func (u *User) Wire(c *Credential) wire.Credential {
 	// Times stored before there was a bound are clipped to it.
 	from, until := min(u.From, wire.MaxTime-1), min(u.Until, wire.MaxTime)
-	return wire.Credential{ID: c.ID, Kind: c.Kind, User: u.ID, Name: u.Name, Groups: u.Groups, From: from, Until: until, Extended: u.Extended}
+	return wire.Credential{ID: c.ID, Kind: c.Kind, User: u.ID, Name: u.Name, Groups: u.Groups, From: from, Until: until, Extended: u.Extended, CardKey: c.CardKey}
 }
 
 // AddUser adds a user and fills in its ID, which is never reused.
@@ -144,8 +149,8 @@ func (t *Tx) AddCredential(now int64, u *User, c *Credential, seal func(id uint6
 		return ErrTagTaken
 	}
 	c.User, c.Created = u.ID, now
-	err := t.row(`INSERT INTO credentials (user_id, kind, tag, material, created, given_by) VALUES (?, ?, ?, x'', ?, ?) RETURNING id`,
-		[]any{c.User, c.Kind, c.Tag[:], c.Created, c.By}, &c.ID)
+	err := t.row(`INSERT INTO credentials (user_id, kind, tag, material, created, given_by, chip, generation, card_key) VALUES (?, ?, ?, x'', ?, ?, ?, ?, ?) RETURNING id`,
+		[]any{c.User, c.Kind, c.Tag[:], c.Created, c.By, c.Chip, c.Generation, append([]byte{}, c.CardKey...)}, &c.ID)
 	if err != nil {
 		return err
 	}
@@ -181,12 +186,24 @@ func (t *Tx) CredentialsOf(user uint64) ([]*Credential, error) {
 
 func (t *Tx) credentials(where string, args ...any) ([]*Credential, error) {
 	var credentials []*Credential
-	err := t.rows(`SELECT id, user_id, kind, tag, material, created, given_by, exposed FROM credentials WHERE `+where+` ORDER BY id`, args, func(r scanner) error {
+	err := t.rows(`SELECT id, user_id, kind, tag, material, created, given_by, exposed, chip, generation, card_key FROM credentials WHERE `+where+` ORDER BY id`, args, func(r scanner) error {
 		var c Credential
 		credentials = append(credentials, &c)
-		return r.Scan(&c.ID, &c.User, &c.Kind, fixed(c.Tag[:]), &c.Material, &c.Created, &c.By, &c.Exposed)
+		return r.Scan(&c.ID, &c.User, &c.Kind, fixed(c.Tag[:]), &c.Material, &c.Created, &c.By, &c.Exposed, &c.Chip, &c.Generation, &c.CardKey)
 	})
 	return credentials, err
+}
+
+// CredentialTagged returns the credential with a tag, or ErrNotFound.
+func (t *Tx) CredentialTagged(tag wire.Tag) (*Credential, error) {
+	credentials, err := t.credentials(`tag = ?`, tag[:])
+	if err != nil {
+		return nil, err
+	}
+	if len(credentials) == 0 {
+		return nil, ErrNotFound
+	}
+	return credentials[0], nil
 }
 
 // ExposeCredentials marks all credentials as possibly disclosed by a lost reader.

@@ -1,0 +1,237 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/link"
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// A KeyedCard is a card to which a reader has written keys.
+type KeyedCard struct {
+	UID  string // masked: "… E5 80"
+	Text string // what was done, for people
+}
+
+// keyings are the cards that get keys at this moment, so that no two acts change the keys
+// of one card at once.
+type keyings struct {
+	mu  sync.Mutex
+	now map[[16]byte]bool
+}
+
+// begin says whether nobody else changes the keys of a card. Then the caller calls end.
+func (k *keyings) begin(card [16]byte) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.now[card] {
+		return false
+	}
+	if k.now == nil {
+		k.now = map[[16]byte]bool{}
+	}
+	k.now[card] = true
+	return true
+}
+
+func (k *keyings) end(card [16]byte) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.now, card)
+}
+
+// NewCard has a reader write keys to the next card shown to it, and gives it to a user as
+// a card that proves itself; that takes up to 150 s. A card that the user has already
+// becomes one. Fields: "reader", if no card came or the reader was not reached; "card", if
+// the card did not get its keys.
+func (d *Desk) NewCard(ctx context.Context, a Actor, user uint64, reader string) (*KeyedCard, error) {
+	return d.newKeys(ctx, a, NewCard, user, 0, reader)
+}
+
+// RekeyCard has a reader write new keys to one of a user's cards; a card that can be
+// copied becomes one that proves itself. Time and fields are those of NewCard.
+func (d *Desk) RekeyCard(ctx context.Context, a Actor, user, credential uint64, reader string) (*KeyedCard, error) {
+	if err := d.hasCard(ctx, a, RekeyCard, user, credential); err != nil {
+		return nil, err
+	}
+	return d.newKeys(ctx, a, RekeyCard, user, credential, reader)
+}
+
+// ReturnCard removes one of a user's cards, and has a reader bring it back to its factory
+// state. With user and credential 0 it is a card of nobody that still has keys of this
+// site, for instance because it was removed, or taken away too early. Time and fields are
+// those of NewCard.
+func (d *Desk) ReturnCard(ctx context.Context, a Actor, user, credential uint64, reader string) (*KeyedCard, error) {
+	target := &auditTarget{user: user, reader: reader}
+	if credential == 0 {
+		target.user, target.subject = 0, "nobody"
+	} else if err := d.hasCard(ctx, a, ReturnCard, user, credential); err != nil {
+		return nil, err
+	}
+	return d.writeKeys(ctx, a, ReturnCard, target, cardWork{
+		begin: func(tx *store.Tx, now time.Time, card *wire.CardToKey) (*site.Keying, *wire.CardKeySets, error) {
+			return d.site.BeginReturn(tx, now, user, credential, card)
+		},
+		end: func(tx *store.Tx, _ time.Time, k *site.Keying) (string, error) {
+			return "it is in its factory state", d.site.EndReturn(tx, k)
+		},
+	})
+}
+
+func (d *Desk) newKeys(ctx context.Context, a Actor, act Act, user, credential uint64, reader string) (*KeyedCard, error) {
+	return d.writeKeys(ctx, a, act, &auditTarget{user: user, reader: reader}, cardWork{
+		begin: func(tx *store.Tx, _ time.Time, card *wire.CardToKey) (*site.Keying, *wire.CardKeySets, error) {
+			return d.site.BeginKeys(tx, user, credential, card)
+		},
+		end: func(tx *store.Tx, now time.Time, k *site.Keying) (string, error) {
+			began, err := d.site.EndKeys(tx, now, a.Name, k)
+			if began {
+				return "it proves itself, as the first card here: from now on, only cards that prove themselves end a pause of PIN entry", err
+			}
+			return "it proves itself", err
+		},
+	})
+}
+
+// hasCard returns ErrNotFound unless a user has a card.
+func (d *Desk) hasCard(ctx context.Context, a Actor, act Act, user, credential uint64) error {
+	if err := d.check(ctx, a, act, &auditTarget{user: user}); err != nil {
+		return err
+	}
+	return d.site.View(ctx, func(tx *store.Tx) error {
+		credentials, err := tx.CredentialsOf(user)
+		if err != nil {
+			return err
+		}
+		for _, c := range credentials {
+			if c.ID == credential && c.Kind == wire.Card {
+				return nil
+			}
+		}
+		return ErrNotFound
+	})
+}
+
+// A cardWork is what happens in the database before a reader gets the keys of a card, and
+// after it has written them.
+type cardWork struct {
+	begin func(*store.Tx, time.Time, *wire.CardToKey) (*site.Keying, *wire.CardKeySets, error)
+	end   func(*store.Tx, time.Time, *site.Keying) (text string, err error)
+}
+
+var errCardBusy = errors.New("this card gets keys at another reader at this moment; wait until that has ended")
+
+// writeKeys has a reader write keys to the next card shown to it.
+func (d *Desk) writeKeys(ctx context.Context, a Actor, act Act, target *auditTarget, work cardWork) (*KeyedCard, error) {
+	var written *KeyedCard
+	err := d.actOutside(ctx, a, act, target, func() (string, error) {
+		if d.live == nil {
+			return "", wrongField("reader", errNoController)
+		}
+		if target.subject == "" {
+			return "", ErrNotFound
+		}
+		finish := context.WithoutCancel(ctx) // a card that was begun is finished even if the client has gone
+		var begun *site.Keying
+		var refused error
+		result, err := d.live.Personalise(ctx, store.Order{Reader: target.reader, Who: cut(a.Name, wire.MaxName)}, func(card *wire.CardToKey) (sets *wire.CardKeySets, err error) {
+			begun, sets, err = d.beginKeys(finish, a, act, work, card)
+			refused = err
+			return sets, err
+		})
+		if begun != nil {
+			defer begun.Wipe()
+			defer d.keyings.end(begun.Card)
+		}
+		switch {
+		case err != nil:
+			return "", err
+		case refused != nil:
+			return "", wrongField("card", refused)
+		case begun == nil:
+			return "", wrongField("reader", errors.New(notWritten(result)))
+		case !result.Done:
+			return "", wrongField("card", fmt.Errorf("%s: %s", begun.UID(), notWritten(result)))
+		}
+		written = &KeyedCard{UID: begun.UID()}
+		err = d.site.Update(finish, func(tx *store.Tx) error {
+			if err := a.recheck(tx, act); err != nil {
+				return err
+			}
+			written.Text, err = work.end(tx, d.now(), begun)
+			return err
+		})
+		if err != nil {
+			return "", wrongField("card", fmt.Errorf("%s has its keys, but could not be noted: %w", begun.UID(), err))
+		}
+		return written.UID + ", " + written.Text, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return written, nil
+}
+
+// beginKeys begins to change the keys of a card. If it succeeds, the caller ends the
+// Keying in d.keyings.
+func (d *Desk) beginKeys(ctx context.Context, a Actor, act Act, work cardWork, card *wire.CardToKey) (k *site.Keying, sets *wire.CardKeySets, err error) {
+	err = d.site.Update(ctx, func(tx *store.Tx) error {
+		if err := a.recheck(tx, act); err != nil {
+			return err
+		}
+		if k, sets, err = work.begin(tx, d.now(), card); err != nil {
+			return err
+		}
+		if !d.keyings.begin(k.Card) {
+			k.Wipe()
+			k = nil
+			return errCardBusy
+		}
+		return nil
+	})
+	if err == nil {
+		return k, sets, nil
+	}
+	if sets != nil {
+		sets.Wipe()
+	}
+	if k != nil {
+		d.keyings.end(k.Card)
+	}
+	return nil, nil, err
+}
+
+// unwritten says why a card did not get its keys, and what to do.
+var unwritten = map[wire.Reason]string{
+	wire.ReasonNoCard:      "no card was shown; start again, and hold the card at the reader when it asks for it",
+	wire.ReasonCardGone:    "the card was taken away too early, and may open nothing until it has all its keys; start again, and hold it at the reader until that says that it is done",
+	wire.ReasonForeignKeys: "the card has keys of somebody else, and nobody else can change them; use another card",
+	wire.ReasonUnsuitable:  "the card cannot prove that it is no copy; use a MIFARE DESFire EV1, EV2 or EV3, or an NTAG 424 DNA",
+	wire.ReasonDeclined:    "the reader got no keys for the card; start again",
+	wire.ReasonNotGenuine:  "the card did not answer as it should with its new keys; start again, and if that fails, too, use another card",
+	wire.ReasonNoAnswer:    "the keys did not reach the reader in time; start again",
+	wire.ReasonEpoch:       "the site's key changed at that moment; start again",
+	wire.ReasonNFC:         "the card reader is out of order",
+	wire.ReasonNone:        "this reader reads no cards; choose another one",
+	wire.ReasonBusy:        "the reader is busy; start again in a minute",
+}
+
+// notWritten says why a card did not get its keys, and what to do.
+func notWritten(result link.OrderResult) string {
+	if result.Record == nil || result.Record.Kind != wire.CommandRefused {
+		if result.Done {
+			return "the reader says that it wrote keys that it was never sent; check that reader"
+		}
+		return result.Text
+	}
+	if text, ok := unwritten[result.Record.Reason]; ok {
+		return text
+	}
+	return "the reader refused" + why(result.Record.Reason)
+}

@@ -1,0 +1,308 @@
+package site
+
+import (
+	"bytes"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/device/pin"
+	"latchkey/sync/wire"
+)
+
+// A Keying is one change of all keys of a card. It begins in one transaction, durably,
+// before a reader gets the keys, and ends in another one, after the reader has written
+// them. If it does not end, the next one of the same card finishes it.
+type Keying struct {
+	Card [16]byte // id in the database
+	To   uint8    // generation; 0: the factory's keys
+
+	uid        []byte
+	chip       wire.CardChip
+	user       uint64 // whose it is or will be
+	credential uint64 // 0: it is nobody's yet
+}
+
+// UID returns the card's masked UID.
+func (k *Keying) UID() string { return MaskUID(k.uid) }
+
+// Wipe erases the card's UID; a nil k is fine.
+func (k *Keying) Wipe() {
+	if k != nil {
+		clear(k.uid)
+	}
+}
+
+// BeginKeys notes that a card for a user is about to get new keys, and returns the keys,
+// which the caller wipes. credential says which of the user's cards it has to be; 0: any
+// card that is nobody else's.
+func (s *Site) BeginKeys(tx *store.Tx, user, credential uint64, card *wire.CardToKey) (*Keying, *wire.CardKeySets, error) {
+	if _, err := User(tx, user); err != nil {
+		return nil, nil, err
+	}
+	k, row, owned, err := s.keying(tx, card)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := owned.by(user, credential, card.UID); err != nil {
+		return nil, nil, err
+	}
+	if row.OnCard != 0 && row.Chip != k.chip {
+		return nil, nil, errors.New("this card answers as another kind of card than when it got its keys: it may be a copy; use another card")
+	}
+	if row.Pending == 0 {
+		if row.Highest == 255 {
+			return nil, nil, errors.New("this card has got new keys 255 times and cannot get others; use another card")
+		}
+		row.Highest++
+		row.Pending = row.Highest
+	}
+	row.Chip, k.To, k.user = k.chip, row.Pending, user
+	if owned.credential != nil {
+		k.credential = owned.credential.ID
+	}
+	if err := tx.SetCard(row); err != nil {
+		return nil, nil, err
+	}
+	sets, err := s.sets(tx, k, row)
+	return k, sets, err
+}
+
+// BeginReturn removes a user's card from the user, so that it opens nothing more, and
+// returns the sets of keys that bring it back to its factory state; the caller wipes
+// them. credential 0: a card of nobody, which has keys of this site.
+func (s *Site) BeginReturn(tx *store.Tx, now time.Time, user, credential uint64, card *wire.CardToKey) (*Keying, *wire.CardKeySets, error) {
+	k, row, owned, err := s.keying(tx, card)
+	if err != nil {
+		return nil, nil, err
+	}
+	switch {
+	case credential == 0 && owned.credential != nil:
+		return nil, nil, fmt.Errorf("the card %s %w; take it from its user instead", MaskUID(card.UID), ErrCardTaken)
+	case credential != 0:
+		if err := owned.by(user, credential, card.UID); err != nil {
+			return nil, nil, err
+		}
+	}
+	if row.OnCard == 0 && row.Pending == 0 {
+		return nil, nil, errors.New("this card has no keys of this site; there is nothing to take back")
+	}
+	if owned.credential != nil {
+		if err := tx.RemoveCredential(now.Unix(), owned.credential); err != nil {
+			return nil, nil, err
+		}
+	}
+	k.chip = row.Chip
+	sets, err := s.sets(tx, k, row)
+	return k, sets, err
+}
+
+// keying returns what is known about a card.
+func (s *Site) keying(tx *store.Tx, card *wire.CardToKey) (*Keying, *store.Card, *ownedCard, error) {
+	if err := CheckUID(card.UID); err != nil {
+		return nil, nil, nil, err
+	}
+	chip, err := chipOf(card)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	master, err := s.cardMaster(tx)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	defer master.wipe()
+	k := &Keying{Card: master.id(card.UID), uid: bytes.Clone(card.UID), chip: chip}
+	row, err := tx.Card(k.Card)
+	if errors.Is(err, store.ErrNotFound) {
+		row, err = &store.Card{ID: k.Card, Chip: chip}, nil
+	}
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	owned, err := s.ownedCard(tx, card.UID)
+	return k, row, owned, err
+}
+
+// An ownedCard says whose a card is.
+type ownedCard struct{ credential *store.Credential } // nil: nobody's
+
+func (s *Site) ownedCard(tx *store.Tx, uid []byte) (*ownedCard, error) {
+	tag, err := s.tag(tx, wire.Card, uid)
+	if err != nil {
+		return nil, err
+	}
+	c, err := tx.CredentialTagged(tag)
+	if errors.Is(err, store.ErrNotFound) {
+		return new(ownedCard), nil
+	}
+	return &ownedCard{c}, err
+}
+
+// by returns why a card is not the card of a user that is meant.
+func (o *ownedCard) by(user, credential uint64, uid []byte) error {
+	switch {
+	case credential != 0 && (o.credential == nil || o.credential.ID != credential):
+		return fmt.Errorf("the card %s is another card; show the one that you have chosen", MaskUID(uid))
+	case o.credential != nil && o.credential.User != user:
+		return fmt.Errorf("the card %s %w; remove it there first", MaskUID(uid), ErrCardTaken)
+	}
+	return nil
+}
+
+// sets returns the keys that a card gets, and those that it may have.
+func (s *Site) sets(tx *store.Tx, k *Keying, row *store.Card) (*wire.CardKeySets, error) {
+	master, err := s.cardMaster(tx)
+	if err != nil {
+		return nil, err
+	}
+	defer master.wipe()
+	sets := &wire.CardKeySets{UID: bytes.Clone(k.uid), Chip: k.chip, To: master.set(k.uid, k.chip, k.To)}
+	from := []uint8{row.OnCard, row.Pending, 0}
+	slices.Sort(from)
+	for _, generation := range slices.Backward(slices.Compact(from)) { // the newest first
+		if generation != k.To {
+			sets.From = append(sets.From, master.set(k.uid, k.chip, generation))
+		}
+	}
+	return sets, nil
+}
+
+// EndKeys notes that a reader has written the keys of a Keying: the user has a card that
+// proves itself, the one that they had, or a new one. by is who assigns it. began says
+// that it was the site's first such card, and from now on only such cards end a lockout.
+func (s *Site) EndKeys(tx *store.Tx, now time.Time, by string, k *Keying) (began bool, err error) {
+	u, err := User(tx, k.user)
+	if err != nil {
+		return false, err
+	}
+	if err := s.endOnCard(tx, k); err != nil {
+		return false, err
+	}
+	owned, err := s.ownedCard(tx, k.uid)
+	if err != nil {
+		return false, err
+	}
+	if k.credential != 0 && owned.credential == nil {
+		return false, absent("the card was removed meanwhile; give it to its user again")
+	}
+	if err := owned.by(k.user, k.credential, k.uid); err != nil {
+		return false, err
+	}
+	c := owned.credential
+	if c == nil {
+		c = &store.Credential{Kind: wire.Card, By: by}
+	}
+	c.Chip, c.Generation = k.chip, k.To
+	siteKey, _, err := s.siteKey(tx)
+	if err != nil {
+		return false, err
+	}
+	defer clear(siteKey[:])
+	master, err := s.cardMaster(tx)
+	if err != nil {
+		return false, err
+	}
+	defer master.wipe()
+	if c.CardKey, err = master.wrap(pin.NewKey(siteKey), c, k.uid); err != nil {
+		return false, err
+	}
+	if c.ID == 0 {
+		err = s.storeCredential(tx, now, u, c, k.uid)
+	} else {
+		err = tx.SetCardKey(now.Unix(), u, c)
+	}
+	if err != nil {
+		return false, err
+	}
+	return beginProof(tx, now)
+}
+
+// EndReturn notes that a reader has brought a card back to its factory state.
+func (s *Site) EndReturn(tx *store.Tx, k *Keying) error { return s.endOnCard(tx, k) }
+
+// endOnCard notes that a card has the keys of a Keying. A pending generation stays
+// pending unless it is the one: a reader that was told to write it may still do so.
+func (s *Site) endOnCard(tx *store.Tx, k *Keying) error {
+	row, err := tx.Card(k.Card)
+	if err != nil {
+		return err
+	}
+	if k.To != 0 && row.Pending != k.To && row.OnCard != k.To {
+		return errors.New("this card has got other keys meanwhile; do it again")
+	}
+	row.OnCard = k.To
+	if row.Pending == k.To {
+		row.Pending = 0
+	}
+	return tx.SetCard(row)
+}
+
+// wrap returns the key of a card that proves itself, as readers get it with its
+// credential; nil: the card can be copied.
+func (m *cardMaster) wrap(with pin.Key, c *store.Credential, uid []byte) ([]byte, error) {
+	if c.Chip == 0 {
+		return nil, nil
+	}
+	wrapping, err := with.WrappingKey(uid)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(wrapping[:])
+	key := wire.CardKey{Chip: c.Chip, Key: m.key(uid, c.Chip, provingKey(c.Chip), c.Generation)}
+	defer clear(key.Key[:])
+	return key.Wrap(wrapping)
+}
+
+// checkCardKey returns an error unless a credential has the key of its card.
+func (s *Site) checkCardKey(tx *store.Tx, with pin.Key, c *store.Credential, uid []byte) error {
+	if c.Chip == 0 && len(c.CardKey) == 0 {
+		return nil
+	}
+	wrapping, err := with.WrappingKey(uid)
+	if err != nil {
+		return err
+	}
+	defer clear(wrapping[:])
+	key, err := wire.UnwrapCardKey(wrapping, c.CardKey)
+	if err != nil {
+		return fmt.Errorf("credential %d: %w", c.ID, err)
+	}
+	defer clear(key.Key[:])
+	master, err := s.cardMaster(tx)
+	if err != nil {
+		return err
+	}
+	defer master.wipe()
+	want := master.key(uid, c.Chip, provingKey(c.Chip), c.Generation)
+	defer clear(want[:])
+	if key.Chip != c.Chip || subtle.ConstantTimeCompare(key.Key[:], want[:]) != 1 {
+		return fmt.Errorf("credential %d: its card has another key", c.ID)
+	}
+	return nil
+}
+
+// beginProof has only cards that prove themselves end a lockout, at all readers, if the
+// site awaits its first one. It says whether it did so.
+func beginProof(tx *store.Tx, now time.Time) (began bool, err error) {
+	if proof, err := tx.Proof(); err != nil || proof != store.ProofAwaits {
+		return false, err
+	}
+	readers, err := tx.Readers()
+	if err != nil {
+		return false, err
+	}
+	for _, id := range readers {
+		p, err := tx.Policy(id)
+		if err != nil {
+			return false, err
+		}
+		p.ProvenEnds = true
+		if err := SetPolicy(tx, now, p); err != nil {
+			return false, err
+		}
+	}
+	return true, tx.SetProof(store.ProofBegan)
+}

@@ -1,0 +1,66 @@
+package store
+
+import "latchkey/sync/wire"
+
+// A Card is a card that has keys of the site, or was about to get some. Each of its keys
+// is of the generation OnCard, Pending or 0.
+type Card struct {
+	ID      [16]byte
+	Chip    wire.CardChip
+	OnCard  uint8 // generation of its keys; 0: the factory's
+	Pending uint8 // generation that was begun and not finished; 0: none
+	Highest uint8 // generation ever begun
+}
+
+// Card returns a card, or ErrNotFound.
+func (t *Tx) Card(id [16]byte) (*Card, error) {
+	c := Card{ID: id}
+	return &c, t.row(`SELECT chip, on_card, pending, highest FROM cards WHERE id = ?`, []any{id[:]}, &c.Chip, &c.OnCard, &c.Pending, &c.Highest)
+}
+
+// SetCard adds or replaces a card.
+func (t *Tx) SetCard(c *Card) error {
+	return t.exec(`INSERT INTO cards (id, chip, on_card, pending, highest) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT DO UPDATE SET chip = excluded.chip, on_card = excluded.on_card, pending = excluded.pending, highest = excluded.highest`,
+		c.ID[:], c.Chip, c.OnCard, c.Pending, c.Highest)
+}
+
+// SetCardKey updates the chip, generation and key of a user's card, and appends the
+// change to the log.
+func (t *Tx) SetCardKey(now int64, u *User, c *Credential) error {
+	if err := t.exec(`UPDATE credentials SET chip = ?, generation = ?, card_key = ? WHERE id = ?`, c.Chip, c.Generation, append([]byte{}, c.CardKey...), c.ID); err != nil {
+		return err
+	}
+	sent := u.Wire(c)
+	return t.appendChange(now, wire.Change{Tag: c.Tag, Credential: &sent})
+}
+
+// CountCards returns how many cards are assigned, and how many of them can be copied.
+func (t *Tx) CountCards() (cards, copyable int, err error) {
+	err = t.row(`SELECT count(*), count(*) FILTER (WHERE chip = 0) FROM credentials WHERE kind = 2`, nil, &cards, &copyable)
+	return cards, copyable, err
+}
+
+// SetCardMaster stores the sealed card master key.
+func (t *Tx) SetCardMaster(sealed []byte) error {
+	return t.exec(`UPDATE site SET card_master = ?`, sealed)
+}
+
+// A Proof says what the first card that proves itself does to the policies.
+type Proof int
+
+// The proofs.
+const (
+	ProofAsSet  Proof = 0 // nothing: administrators decide
+	ProofAwaits Proof = 1 // from then on, only such cards end a lockout
+	ProofBegan  Proof = 2 // it did
+)
+
+// Proof returns the site's Proof.
+func (t *Tx) Proof() (p Proof, err error) {
+	err = t.row(`SELECT proof FROM site`, nil, &p)
+	return p, err
+}
+
+// SetProof sets the site's Proof.
+func (t *Tx) SetProof(p Proof) error { return t.exec(`UPDATE site SET proof = ?`, p) }

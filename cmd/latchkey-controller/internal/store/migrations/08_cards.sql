@@ -1,0 +1,21 @@
+-- The cards that prove themselves. x'': the key is made when it is needed first.
+ALTER TABLE site ADD COLUMN card_master BLOB NOT NULL DEFAULT x''; -- sealed
+-- What the first card that proves itself does to the policies. 0: nothing; 1: from then
+-- on, only such cards end a lockout; 2: it did that. A new site has 1.
+ALTER TABLE site ADD COLUMN proof INTEGER NOT NULL DEFAULT 0;
+
+ALTER TABLE credentials ADD COLUMN chip INTEGER NOT NULL DEFAULT 0;       -- 0: the card can be copied
+ALTER TABLE credentials ADD COLUMN generation INTEGER NOT NULL DEFAULT 0; -- of its keys
+ALTER TABLE credentials ADD COLUMN card_key BLOB NOT NULL DEFAULT x'';    -- wrapped, as readers get it
+CREATE INDEX credentials_copyable ON credentials (chip) WHERE kind = 2;
+
+-- The cards that have got keys, or should have. They keep them when nobody has them.
+CREATE TABLE cards (
+	id      BLOB PRIMARY KEY CHECK (length(id) = 16), -- HMAC-SHA-256(card master key, UID), cut
+	chip    INTEGER NOT NULL,
+	on_card INTEGER NOT NULL, -- generation of its keys; 0: the factory's
+	pending INTEGER NOT NULL, -- generation that was begun: some keys may be of it; 0: none
+	highest INTEGER NOT NULL  -- generation ever begun
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX alarms_copied ON alarms (reader_id, id) WHERE kind = 'card.copied';
