@@ -125,6 +125,19 @@ var attempts = map[Act][]attempt{
 		}),
 		act(func(w *world, ctx context.Context, a Actor) error { return w.DropCard(ctx, a, "unknown") }),
 	},
+	NewCard: {user(func(w *world, ctx context.Context, a Actor, id uint64) error {
+		w.present(w.blank())
+		_, err := w.NewCard(ctx, a, id, "reader")
+		return err
+	})},
+	RekeyCard: {keyedCard(func(w *world, ctx context.Context, a Actor, id, credential uint64) error {
+		_, err := w.RekeyCard(ctx, a, id, credential, "reader")
+		return err
+	})},
+	ReturnCard: {keyedCard(func(w *world, ctx context.Context, a Actor, id, credential uint64) error {
+		_, err := w.ReturnCard(ctx, a, id, credential, "reader")
+		return err
+	})},
 	SwitchPIN:      {reader(func(w *world, ctx context.Context, a Actor, id string) error { return w.SwitchPIN(ctx, a, id, false) })},
 	Unlock:         {order(wire.Unlock, 0)},
 	Hold:           {order(wire.Hold, 60)},

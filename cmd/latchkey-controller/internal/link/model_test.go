@@ -64,6 +64,8 @@ type model struct {
 	answers    map[uint64]int // replies, by the fetch's number
 	commands   []wire.Command
 	obey       func(*model, *wire.Command) // with the lock held
+	cardKeys   []*wire.CardKeys
+	write      func(*model, *wire.CardKeys) // with the lock held
 	card       *wire.CardRead
 }
 
@@ -168,7 +170,7 @@ func (m *model) connect(broker string) error {
 		return errors.Join(token.Error(), errors.New("not connected"))
 	}
 	filters := map[string]byte{}
-	for _, c := range []wire.Channel{wire.OnCredentials, wire.OnHead, wire.OnPolicy, wire.OnKey, wire.OnCommand, wire.OnNow, wire.OnReply, wire.OnAck} {
+	for _, c := range []wire.Channel{wire.OnCredentials, wire.OnHead, wire.OnPolicy, wire.OnKey, wire.OnCommand, wire.OnCard, wire.OnNow, wire.OnReply, wire.OnAck} {
 		filters[m.topic(c)] = 1
 	}
 	m.mu.Lock()
@@ -340,6 +342,15 @@ func (m *model) take(channel wire.Channel, signed []byte) error {
 		if ack.Journal == m.journal && int(ack.Number) <= len(m.records) && wire.Sum(m.records[ack.Number-1]) == ack.Hash {
 			m.acked = ack.Number
 			m.report()
+		}
+	case wire.OnCard:
+		keys, err := wire.OpenCardKeys(site, signed, key)
+		if err != nil {
+			return err
+		}
+		m.cardKeys = append(m.cardKeys, keys)
+		if m.write != nil {
+			m.write(m, keys)
 		}
 	case wire.OnCommand:
 		command, err := wire.OpenCommand(site, signed, key)

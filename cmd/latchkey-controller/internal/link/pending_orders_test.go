@@ -9,7 +9,7 @@ import (
 
 func TestOnlyTheKindsThatAnswerAnOrderAnswerIt(t *testing.T) {
 	for order, want := range map[wire.Order]wire.RecordKind{
-		wire.Unlock: wire.AccessGranted, wire.Hold: wire.HoldStarted, wire.Release: wire.HoldEnded, wire.Identify: wire.CommandDone,
+		wire.Unlock: wire.AccessGranted, wire.Hold: wire.HoldStarted, wire.Release: wire.HoldEnded, wire.Identify: wire.CommandDone, wire.Personalise: wire.CommandDone,
 	} {
 		kinds := []wire.RecordKind{wire.LockoutCleared, want}
 		if order == wire.Unlock {
@@ -30,6 +30,21 @@ func TestOnlyTheKindsThatAnswerAnOrderAnswerIt(t *testing.T) {
 		}
 		if outcome := <-answer; !outcome.Done || outcome.Record.Kind != want {
 			t.Errorf("%s: %+v", order, outcome)
+		}
+	}
+}
+
+func TestACardMayTakeLongerThanADoor(t *testing.T) {
+	for order, want := range map[wire.Order]time.Duration{wire.Unlock: 15 * time.Second, wire.Enrol: 45 * time.Second, wire.Personalise: 150 * time.Second} {
+		placed := time.Unix(1, 0)
+		answer := make(chan OrderResult, 1)
+		os := pendingOrders{}
+		os.place(placed, wire.Command{Reader: "front-door", ID: wire.CommandID{1}, Order: order}, answer)
+		if os.expire(placed.Add(want - time.Second)); len(os) != 1 {
+			t.Errorf("%s was given up too early", order)
+		}
+		if os.expire(placed.Add(want)); len(os) != 0 {
+			t.Errorf("%s is not given up", order)
 		}
 	}
 }

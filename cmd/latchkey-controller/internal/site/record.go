@@ -92,6 +92,11 @@ func storeRecords(tx *store.Tx, now arrival, m *wire.Records, s *Stored) (cost i
 		}
 		s.New = append(s.New, record)
 		cost += recordCost + int64(len(encoded))
+		if record.Kind == wire.AccessDenied && record.Reason == wire.ReasonNotGenuine {
+			if err := alarmCopy(tx, now.wall, m.Reader, record.User); err != nil {
+				return 0, err
+			}
+		}
 		if forks, err := forks(tx, m, record); err != nil {
 			return 0, err
 		} else if forks {

@@ -40,6 +40,13 @@ func (t *Tx) Alarms(f Filter) ([]*Alarm, error) {
 	return alarms, err
 }
 
+// LastAlarm returns when a reader's last alarm of a kind with a text was raised, in Unix
+// milliseconds; 0: never.
+func (t *Tx) LastAlarm(reader, kind, text string) (at int64, err error) {
+	err = t.rowIfAny(`SELECT at FROM alarms WHERE reader_id = ? AND kind = ? AND text = ? ORDER BY id DESC LIMIT 1`, []any{reader, kind, text}, &at)
+	return at, err
+}
+
 func (t *Tx) alarms(where string, args ...any) (alarms []*Alarm, err error) {
 	err = t.rows(`SELECT id, reader_id, kind, at, text FROM alarms WHERE `+where, args, func(r scanner) error {
 		var a Alarm

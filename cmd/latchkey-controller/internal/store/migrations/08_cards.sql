@@ -18,4 +18,4 @@ CREATE TABLE cards (
 	highest INTEGER NOT NULL  -- generation ever begun
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX alarms_copied ON alarms (reader_id, id) WHERE kind = 'card.copied';
+CREATE INDEX alarms_by_text ON alarms (reader_id, kind, text, id);

@@ -1,0 +1,428 @@
+package site
+
+import (
+	"errors"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/backup/backuptest"
+	"latchkey/cmd/latchkey-controller/internal/site/boardtest"
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/device/pin"
+	"latchkey/sync/wire"
+)
+
+// begin begins to give a card new keys.
+func begin(t *testing.T, s *Site, user, credential uint64, c *boardtest.Card) (k *Keying, sets *wire.CardKeySets, err error) {
+	t.Helper()
+	err = s.Update(t.Context(), func(tx *store.Tx) (err error) {
+		k, sets, err = s.BeginKeys(tx, user, credential, c.Read())
+		return err
+	})
+	if err == nil {
+		sets.Command = wire.CommandID{1}
+		if err := sets.Check(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return k, sets, err
+}
+
+func end(t *testing.T, s *Site, k *Keying) (began bool, err error) {
+	t.Helper()
+	err = s.Update(t.Context(), func(tx *store.Tx) (err error) { began, err = s.EndKeys(tx, noon, "Grace", k); return err })
+	return began, err
+}
+
+// give gives a card to a user, without a hitch.
+func give(t *testing.T, s *Site, user uint64, c *boardtest.Card) {
+	t.Helper()
+	k, sets, err := begin(t, s, user, 0, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Write(sets, -1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := end(t, s, k); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// proves checks that a reader takes a card, and only that, for the one of a credential:
+// with what it gets in the newest log.
+func proves(t *testing.T, s *Site, c *boardtest.Card, want bool) {
+	t.Helper()
+	check(t, s)
+	err := s.View(t.Context(), func(tx *store.Tx) error {
+		siteKey, _, err := s.siteKey(tx)
+		if err != nil {
+			return err
+		}
+		tag, err := s.tag(tx, wire.Card, c.UID)
+		if err != nil {
+			return err
+		}
+		head, err := tx.Head()
+		if err != nil {
+			return err
+		}
+		log, err := replay(tx, head)
+		if err != nil {
+			return err
+		}
+		var credential wire.Credential
+		if log[tag] == nil {
+			if want {
+				t.Error("the card is nobody's")
+			}
+			return nil
+		}
+		if err := wire.Unmarshal(log[tag], wire.MaxDelta, &credential); err != nil {
+			return err
+		}
+		with, err := pin.NewKey(siteKey).WrappingKey(c.UID)
+		if err != nil {
+			return err
+		}
+		if got := c.Proves(&credential, with); got != want {
+			t.Errorf("the card proves itself is %v, not %v", got, want)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func credentialsOf(t *testing.T, s *Site, user uint64) (all []*store.Credential) {
+	t.Helper()
+	if err := s.View(t.Context(), func(tx *store.Tx) (err error) { all, err = tx.CredentialsOf(user); return err }); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func TestACardThatGotItsKeysProvesItselfAndStaysTheSameCredential(t *testing.T) {
+	s, _ := newSite(t)
+	ada := addUser(t, s, "Ada", "", uid(1))
+	before := credentialsOf(t, s, ada.ID)[0]
+	revision := theLog(t, s, wire.Position{}).Position.Revision
+	card := boardtest.NewCard(uid(1))
+	give(t, s, ada.ID, card)
+	proves(t, s, card, true)
+	after := credentialsOf(t, s, ada.ID)
+	if len(after) != 1 || after[0].ID != before.ID || after[0].Generation != 1 || after[0].Chip != wire.DESFireEV2 {
+		t.Errorf("%+v", after)
+	}
+	if now := theLog(t, s, wire.Position{}).Position.Revision; now != revision+1 {
+		t.Errorf("%d changes in the log", now-revision)
+	}
+	other := boardtest.NewCard(uid(2))
+	give(t, s, ada.ID, other)
+	proves(t, s, other, true)
+	imposter := boardtest.NewCard(uid(1))
+	proves(t, s, imposter, false)
+	give(t, s, ada.ID, card) // anew
+	proves(t, s, card, true)
+	if c := credentialsOf(t, s, ada.ID)[0]; c.ID != before.ID || c.Generation != 2 {
+		t.Errorf("%+v", c)
+	}
+}
+
+// However often a card is taken away, and after whichever key, doing it again finishes it.
+func TestACardThatWasTakenAwayIsFinishedTheNextTime(t *testing.T) {
+	for first := range 4 {
+		for second := range 4 {
+			s, dir := newSite(t)
+			ada := addUser(t, s, "Ada", "")
+			card := boardtest.NewCard(uid(1))
+			for round, torn := range []int{first, second} {
+				for range round + 1 {
+					_, sets, err := begin(t, s, ada.ID, 0, card)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if err := card.Write(sets, torn); !errors.Is(err, boardtest.ErrGone) {
+						t.Fatal(err)
+					}
+				}
+				proves(t, s, card, round == 1 && torn < 3) // its last key is the one of the credential
+				again, err := Open(t.Context(), dir)       // the controller ended in between
+				if err != nil {
+					t.Fatal(err)
+				}
+				give(t, again, ada.ID, card)
+				proves(t, again, card, true)
+				again.Close()
+			}
+		}
+	}
+}
+
+func TestAReturnedCardIsFirstNobodysAndThenAsNew(t *testing.T) {
+	for torn := range 4 {
+		s, _ := newSite(t)
+		ada := addUser(t, s, "Ada", "")
+		card := boardtest.NewCard(uid(1))
+		give(t, s, ada.ID, card)
+		giveBack := func(user, credential uint64) (k *Keying, sets *wire.CardKeySets, err error) {
+			err = s.Update(t.Context(), func(tx *store.Tx) (err error) {
+				k, sets, err = s.BeginReturn(tx, noon, user, credential, card.Read())
+				return err
+			})
+			return k, sets, err
+		}
+		if _, _, err := giveBack(0, 0); !errors.Is(err, ErrCardTaken) {
+			t.Error("the card is Ada's:", err)
+		}
+		if _, _, err := giveBack(ada.ID, 99); err == nil {
+			t.Error("another card")
+		}
+		_, sets, err := begin(t, s, ada.ID, 0, card) // and it has a pending generation
+		if err != nil || card.Write(sets, torn) == nil {
+			t.Fatal(err)
+		}
+		_, sets, err = giveBack(ada.ID, credentialsOf(t, s, ada.ID)[0].ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(credentialsOf(t, s, ada.ID)) != 0 {
+			t.Error("it still opens")
+		}
+		if err := card.Write(sets, torn); !errors.Is(err, boardtest.ErrGone) {
+			t.Fatal(err)
+		}
+		k, sets, err := giveBack(0, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := card.Write(sets, -1); err != nil || card.Keyed() != 0 {
+			t.Fatal(err, card.Keyed())
+		}
+		if err := s.Update(t.Context(), func(tx *store.Tx) error { return s.EndReturn(tx, k) }); err != nil {
+			t.Fatal(err)
+		}
+		bob := addUser(t, s, "Bob", "")
+		give(t, s, bob.ID, card)
+		proves(t, s, card, true)
+	}
+}
+
+func TestACardIsGivenToNobodyElseAndNoOtherCardInItsPlace(t *testing.T) {
+	s, _ := newSite(t)
+	ada, bob := addUser(t, s, "Ada", ""), addUser(t, s, "Bob", "", uid(2))
+	card := boardtest.NewCard(uid(1))
+	give(t, s, ada.ID, card)
+	credential := credentialsOf(t, s, ada.ID)[0].ID
+	if _, _, err := begin(t, s, bob.ID, 0, card); !errors.Is(err, ErrCardTaken) {
+		t.Error(err)
+	}
+	for _, other := range [][]byte{uid(2), uid(3)} {
+		if _, _, err := begin(t, s, ada.ID, credential, boardtest.NewCard(other)); err == nil {
+			t.Errorf("%X is another card", other)
+		}
+	}
+	changed := boardtest.NewCard(uid(1))
+	changed.Major = 1
+	if _, _, err := begin(t, s, ada.ID, credential, changed); err == nil {
+		t.Error("it was an EV3, and is an EV1")
+	}
+	if _, _, err := begin(t, s, ada.ID, 0, boardtest.NewCard([]byte{8, 1, 2, 3})); err == nil {
+		t.Error("a random UID")
+	}
+	// What was refused has begun nothing.
+	if k, _, err := begin(t, s, ada.ID, credential, card); err != nil || k.To != 2 {
+		t.Errorf("%+v, %v", k, err)
+	}
+	// Somebody removes it while it gets new keys.
+	k, sets, err := begin(t, s, ada.ID, credential, card)
+	if err != nil || card.Write(sets, -1) != nil {
+		t.Fatal(err)
+	}
+	if err := s.Update(t.Context(), func(tx *store.Tx) error { return RemoveCard(tx, noon, ada.ID, credential) }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := end(t, s, k); !errors.Is(err, store.ErrNotFound) {
+		t.Error("a removed card is back:", err)
+	}
+	give(t, s, bob.ID, card) // it has keys of ours
+	proves(t, s, card, true)
+}
+
+func TestCardsProveThemselvesAfterANewEpochAStorageKeyAndARestore(t *testing.T) {
+	s, dir := newSite(t)
+	ada := addUser(t, s, "Ada", "58310274")
+	card, ev1 := boardtest.NewCard(uid(1)), boardtest.NewCard(uid(2))
+	ev1.Major, ev1.Chip = 1, wire.DESFireEV1
+	give(t, s, ada.ID, card)
+	give(t, s, ada.ID, ev1)
+	// An epoch begins while a card gets new keys.
+	k, sets, err := begin(t, s, ada.ID, 0, card)
+	if err != nil {
+		t.Fatal(err)
+	}
+	newEpoch(t, s, noon, 0)
+	proves(t, s, card, true)
+	if err := card.Write(sets, -1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := end(t, s, k); err != nil {
+		t.Fatal(err)
+	}
+	proves(t, s, card, true)
+	proves(t, s, ev1, true)
+
+	path := filepath.Join(t.TempDir(), "backup")
+	backUp(t, s, path)
+	if err := newStorageKey(t, s); err != nil {
+		t.Fatal(err)
+	}
+	resealed, err := Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resealed.Close()
+	newEpoch(t, resealed, noon, 0)
+	proves(t, resealed, card, true)
+	give(t, resealed, ada.ID, card) // after the backup
+	third := boardtest.NewCard(uid(3))
+	give(t, resealed, ada.ID, third)
+
+	to := filepath.Join(t.TempDir(), "restored")
+	if _, err := Restore(t.Context(), at(noon.Add(time.Hour)), path, backuptest.Identities(t), to); err != nil {
+		t.Fatal(err)
+	}
+	restored, err := Open(t.Context(), to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer restored.Close()
+	proves(t, restored, ev1, true)
+	proves(t, restored, card, false) // it has newer keys than the backup
+	for _, c := range []*boardtest.Card{card, third} {
+		give(t, restored, ada.ID, c)
+		proves(t, restored, c, true)
+	}
+}
+
+func TestAnOldSiteGetsAMasterKeyWhenItNeedsOneAndKeepsItsPolicies(t *testing.T) {
+	s, dir := newSite(t)
+	ada := addUser(t, s, "Ada", "", uid(1))
+	adopt(t, s, noon, "front-door", newBoard(t), noEdit)
+	err := s.Update(t.Context(), func(tx *store.Tx) error { // as 08_cards.sql leaves it
+		return errors.Join(tx.SetCardMaster([]byte{}), tx.SetProof(store.ProofAsSet))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := newStorageKey(t, s); err != nil {
+		t.Fatal(err)
+	}
+	if s, err = Open(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	card := boardtest.NewCard(uid(1))
+	k, sets, err := begin(t, s, ada.ID, 0, card)
+	if err != nil || card.Write(sets, 2) == nil {
+		t.Fatal(err)
+	}
+	k, sets, err = begin(t, s, ada.ID, 0, card) // with the same master key
+	if err != nil || card.Write(sets, -1) != nil {
+		t.Fatal(err)
+	}
+	if began, err := end(t, s, k); began || err != nil {
+		t.Errorf("%v, %v", began, err)
+	}
+	proves(t, s, card, true)
+	if policyOf(t, s, "front-door").ProvenEnds {
+		t.Error("nobody has changed its policy")
+	}
+}
+
+func TestTheFirstCardOfANewSiteThatProvesItselfEndsLockoutsAloneEverywhere(t *testing.T) {
+	s, _ := newSite(t)
+	ada := addUser(t, s, "Ada", "", uid(9))
+	adopt(t, s, noon, "front-door", newBoard(t), noEdit)
+	adopt(t, s, noon, "back-door", newBoard(t), noEdit)
+	before := policyOf(t, s, "front-door")
+	if before.ProvenEnds {
+		t.Error("before any card proves itself")
+	}
+	for n, want := range []bool{true, false} {
+		card := boardtest.NewCard(uid(n))
+		k, sets, err := begin(t, s, ada.ID, 0, card)
+		if err != nil || card.Write(sets, -1) != nil {
+			t.Fatal(err)
+		}
+		if began, err := end(t, s, k); began != want || err != nil {
+			t.Errorf("card %d: %v, %v", n, began, err)
+		}
+		err = s.Update(t.Context(), func(tx *store.Tx) error {
+			p, err := Policy(tx, "back-door")
+			if err == nil && p.ProvenEnds != want {
+				t.Errorf("card %d: %+v", n, p)
+			}
+			p.ProvenEnds = false // somebody wants it otherwise there
+			return errors.Join(err, SetPolicy(tx, noon, p))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if p := policyOf(t, s, "front-door"); !p.ProvenEnds || p.ProvenOpens || p.Revision <= before.Revision {
+		t.Errorf("%+v", p)
+	}
+	adopt(t, s, noon, "side-door", newBoard(t), noEdit)
+	if !policyOf(t, s, "side-door").ProvenEnds {
+		t.Error("a later reader goes by another rule")
+	}
+}
+
+func TestCopiesRaiseOneAlarmInTenMinutes(t *testing.T) {
+	s, _ := newSite(t)
+	ada := addUser(t, s, "Ada Lovelace", "", uid(1))
+	for _, reader := range []string{"front-door", "back-door"} {
+		adopt(t, s, noon, reader, newBoard(t), noEdit)
+	}
+	show := func(reader string, journal byte, now time.Time, reason wire.Reason) {
+		t.Helper()
+		r := &wire.Record{Number: 1, Kind: wire.AccessDenied, By: wire.ByCard, Reason: reason, Credential: 1, User: ada.ID, Time: now.UnixMilli()}
+		m := &wire.Records{Reader: reader, Journal: wire.JournalID{journal}, First: 1, Records: [][]byte{wire.Marshal(r)}}
+		if _, err := s.StoreRecords(t.Context(), at(now), []*wire.Records{m}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	alarms := func() (texts []string) {
+		t.Helper()
+		var all []*store.Alarm
+		if err := s.View(t.Context(), func(tx *store.Tx) (err error) { all, err = tx.Alarms(store.Filter{}); return err }); err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range all {
+			if a.Kind == store.CardCopied {
+				texts = append(texts, a.Reader+": "+a.Text)
+			}
+		}
+		return texts
+	}
+	show("front-door", 1, noon, wire.ReasonGroup)
+	if len(alarms()) != 0 {
+		t.Error(alarms())
+	}
+	for i, test := range []struct {
+		reader string
+		after  time.Duration
+		want   int
+	}{
+		{"front-door", 0, 1}, {"front-door", time.Minute, 1}, {"back-door", time.Minute, 2}, {"front-door", 9 * time.Minute, 2}, {"front-door", 10 * time.Minute, 3},
+		{"front-door", 2 * time.Minute, 4}, // the clock was set back
+	} {
+		show(test.reader, byte(i+2), noon.Add(test.after), wire.ReasonNotGenuine)
+		if got := alarms(); len(got) != test.want || got[0] != "front-door: A copy of Ada Lovelace's card was shown" {
+			t.Errorf("after %v at %s: %v", test.after, test.reader, got)
+		}
+	}
+}
