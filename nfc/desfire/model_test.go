@@ -39,6 +39,8 @@ type modelCard struct {
 	app    []modelKey // nil: there is none
 	full   bool       // there is no room for an application
 
+	otherKind status // its answer to AES with a DES key, and the other way round
+
 	inApp   bool
 	begun   func(answer []byte) ([]byte, status) // the second half of an authentication
 	ev1     *ev1
@@ -58,7 +60,7 @@ type modelCard struct {
 }
 
 func factory(chip Chip) *modelCard {
-	c := &modelCard{chip: chip, uid: unhex("04112233445566"), wrong: map[string]int{}}
+	c := &modelCard{chip: chip, uid: unhex("04112233445566"), wrong: map[string]int{}, otherKind: authenticationError}
 	if chip == NTAG424 {
 		c.app = make([]modelKey, 5)
 	} else {
@@ -214,7 +216,7 @@ func (c *modelCard) authenticate(instruction byte, data []byte) ([]byte, status)
 		return nil, unknownCommand
 	case key.des != (instruction == authenticateISO):
 		c.wrong[c.place(data[0]).String()]++
-		return nil, authenticationError
+		return nil, c.otherKind
 	}
 	c.session = data[0]
 	block := key.block()

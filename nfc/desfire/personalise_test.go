@@ -286,6 +286,19 @@ func TestPersonaliseProvesEachKey(t *testing.T) {
 	})
 }
 
+// No source says what a card answers to AES if its key is a DES key.
+func TestPersonaliseTriesAESOnADESKey(t *testing.T) {
+	for _, answer := range []status{authenticationError, noSuchKey} {
+		for _, chip := range []Chip{EV1, EV2} {
+			card := factory(chip)
+			card.otherKind = answer
+			if err := Personalise(t.Context(), card, chip, card.uid, generation(chip, 1), []KeySet{{}}, rand.Reader, quiet); err != nil {
+				t.Errorf("%v: %v", answer, err)
+			}
+		}
+	}
+}
+
 // Only "this is not my key" leads to the next key; a card that asks for a pause, or that answers
 // nonsense, is left alone at once.
 func TestPersonaliseStopsAtOtherRefusals(t *testing.T) {

@@ -124,8 +124,11 @@ func TestAnswersToChangesHaveAMACAndNoData(t *testing.T) {
 				s.card = card
 			}
 			err := v.s.command(ctx, createApplication, command)
-			if (err == nil) != (len(data) == 0) {
+			if (err == nil) != (len(data) == 0) || err != nil && !errors.Is(err, ErrNotGenuine) {
 				t.Errorf("%s: %d bytes of data: %v", name, len(data), err)
+			}
+			if err := v.s.command(ctx, createApplication, command); !errors.Is(err, ErrNotGenuine) {
+				t.Errorf("%s: a MAC for the command before: %v", name, err)
 			}
 		}
 	}
@@ -144,6 +147,9 @@ func TestAnswersToChangesHaveAMACAndNoData(t *testing.T) {
 		"EV1": ev1With(replies(make([]byte, 8)), zero),
 		"EV2": ev2With(replies(make([]byte, 8)), zero, zero, "DF055522", 0),
 	} {
+		if err := s.changeKey(ctx, 1, make([]byte, 17), make([]byte, 4)); !errors.Is(err, ErrNotGenuine) {
+			t.Errorf("%s: a wrong MAC on another key: %v", name, err)
+		}
 		if err := s.changeKey(ctx, 0, make([]byte, 17), nil); !errors.Is(err, ErrNotGenuine) {
 			t.Errorf("%s: a MAC on its own key: %v", name, err)
 		}
