@@ -8,8 +8,9 @@ import (
 
 // An Action is something for the client to carry out: to the broker Publish, Resubscribe,
 // Drop; to the disk Resume, Survey, Apply, PutKey, Begin, PutChunks,
-// StorePolicy, ReadRecords, TrimRecords; or News for the reader. Of those for
-// the cache one is under way at a time, and one each of the last three.
+// StorePolicy, ReadRecords, TrimRecords; CardAnswered to who waits for it; or News for
+// the reader. Of those for the cache one is under way at a time, and one each of the
+// last three for the disk.
 type Action interface{ action() }
 
 // Publish sends a message with QoS 1. Only an answer of the controller confirms
@@ -63,6 +64,12 @@ type ReadRecords struct {
 
 // TrimRecords tells the journal which records the controller has.
 type TrimRecords struct{ Ack wire.Ack }
+
+// CardAnswered brings the keys for the card of a personalise. Who takes it wipes them.
+type CardAnswered struct {
+	Command wire.CommandID
+	Sets    *wire.CardKeySets // nil: the controller declines the card
+}
 
 // News is an event for the reader. It is one of Command, Refused,
 // LinkChanged, PolicyChanged, CredentialsChanged, Forked and ClockSet.
@@ -119,6 +126,7 @@ func (PutChunks) action()          {}
 func (StorePolicy) action()        {}
 func (ReadRecords) action()        {}
 func (TrimRecords) action()        {}
+func (CardAnswered) action()       {}
 func (Command) action()            {}
 func (Refused) action()            {}
 func (LinkChanged) action()        {}

@@ -30,6 +30,7 @@ func genuine(w *world) map[wire.Channel][]byte {
 	last, hash := w.journal.Last()
 	ack := &wire.Ack{Reader: readerID, Journal: w.journal.id, Number: last, Hash: hash}
 	w.link.records.acked = 0
+	w.link.waiting = waitingCard{wire.CommandID{1}, w.now + time.Minute}
 	delta := must(wire.Payload(wire.KindDelta, c.change(wire.Change{Tag: wire.Tag{1}}), wire.MaxDelta))
 	return map[wire.Channel][]byte{
 		wire.OnCredentials: delta,
@@ -37,6 +38,7 @@ func genuine(w *world) map[wire.Channel][]byte {
 		wire.OnPolicy:      wire.Marshal(&policy),
 		wire.OnKey:         wire.Marshal(key),
 		wire.OnCommand:     wire.Marshal(&wire.Command{Reader: readerID, Nonce: nonce, ID: wire.CommandID{1}, Order: wire.Unlock, By: "Grace"}),
+		wire.OnCard:        wire.Marshal(cardKeys(wire.CommandID{1})),
 		wire.OnNow:         wire.Marshal(&wire.Now{Reader: readerID, Nonce: nonce, Time: c.wall().UnixMilli(), Head: c.head(), PolicyRevision: policy.Revision}),
 		wire.OnAck:         wire.Marshal(ack),
 	}
@@ -62,7 +64,7 @@ func forgeries(c wire.Channel, payload []byte) map[string][]byte {
 		"a claim of 4 GiB": append(bytes.Clone(right[:7]), 0x5b, 0, 0, 0, 1, 0, 0, 0, 0),
 		"a longer head":    append(append(bytes.Clone(right[:7]), 0x5a, 0, 0, byte(len(payload)>>8), byte(len(payload))), right[len(right)-len(payload)-66:]...),
 	}
-	for _, kind := range []wire.Kind{wire.KindManifest, wire.KindDelta, wire.KindPolicy, wire.KindCommand, wire.KindBundle, wire.KindHead, wire.KindKey, wire.KindNow, wire.KindAck, wire.KindState} {
+	for _, kind := range []wire.Kind{wire.KindManifest, wire.KindDelta, wire.KindPolicy, wire.KindCommand, wire.KindBundle, wire.KindHead, wire.KindKey, wire.KindCard, wire.KindNow, wire.KindAck, wire.KindState} {
 		if kind != c.Kind() {
 			made["signed as "+string(kind)] = must(wire.Sign(kind, site, payload, controllerKey))
 		}
@@ -129,8 +131,11 @@ func (w *world) before() string {
 }
 
 func TestAForgedMessageOfAnyKindChangesNothing(t *testing.T) {
-	optional := map[wire.Channel]string{wire.OnNow: "no member 5"} // a controller without a policy leaves it out
-	for _, channel := range []wire.Channel{wire.OnCredentials, wire.OnHead, wire.OnPolicy, wire.OnKey, wire.OnCommand, wire.OnNow, wire.OnAck} {
+	optional := map[wire.Channel]string{
+		wire.OnNow:  "no member 5", // a controller without a policy leaves it out
+		wire.OnCard: "no member 3", // the controller declines the card
+	}
+	for _, channel := range []wire.Channel{wire.OnCredentials, wire.OnHead, wire.OnPolicy, wire.OnKey, wire.OnCommand, wire.OnCard, wire.OnNow, wire.OnAck} {
 		w := started(t)
 		payload := genuine(w)[channel]
 		topic := channel.Topic(siteName, readerID)
@@ -179,6 +184,9 @@ func TestWhatIsForAnotherReaderChangesNothing(t *testing.T) {
 	other := must(ecdh.X25519().NewPrivateKey(seed(3)))
 	policy := *w.controller.policy
 	policy.Reader, policy.Revision = "back-door", policy.Revision+1
+	keys := cardKeys(wire.CommandID{1})
+	keys.Reader = "back-door"
+	w.link.waiting = waitingCard{keys.Command, w.now + time.Minute}
 	last, hash := w.journal.Last()
 	w.link.records.acked = 0
 	w.link.states.sent[0].answered = false
@@ -186,6 +194,7 @@ func TestWhatIsForAnotherReaderChangesNothing(t *testing.T) {
 		wire.OnPolicy:  &policy,
 		wire.OnKey:     must(wire.SealKey("back-door", w.controller.position.Epoch+1, &[32]byte{1}, sealingKey.PublicKey())),
 		wire.OnCommand: &wire.Command{Reader: "back-door", Nonce: w.controller.state.Nonce, ID: wire.CommandID{1}, Order: wire.Unlock, By: "Grace"},
+		wire.OnCard:    keys,
 		wire.OnNow:     &wire.Now{Reader: "back-door", Nonce: w.controller.state.Nonce, Time: w.controller.wall().UnixMilli(), Head: w.controller.head()},
 		wire.OnAck:     &wire.Ack{Reader: "back-door", Journal: w.journal.id, Number: last, Hash: hash},
 	} {

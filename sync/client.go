@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -60,8 +61,9 @@ type Client struct {
 	session atomic.Pointer[session]
 	up      atomic.Bool // the controller has answered on this connection
 
-	mu    sync.Mutex
-	enrol *wire.Command // the newest
+	mu      sync.Mutex
+	asked   []*wire.Command   // those that ask for a card, the newest last
+	answers chan CardAnswered // to the card that waits for its keys; nil: none does
 }
 
 // NewClient returns a client that Run starts.
@@ -88,23 +90,6 @@ func (c *Client) Recorded() { c.mail.change(func() { c.mail.recorded = true }) }
 
 // Damaged says that the cache has found a part of itself damaged.
 func (c *Client) Damaged() { c.mail.change(func() { c.mail.damaged = true }) }
-
-// SealCard seals the identifier of a card that an enrol command asked for, and sends it
-// to the controller. The caller wipes uid.
-func (c *Client) SealCard(id wire.CommandID, uid []byte) error {
-	c.mu.Lock()
-	command := c.enrol
-	c.mu.Unlock()
-	if command == nil || command.ID != id {
-		return errors.New("no such enrolment")
-	}
-	card, err := wire.SealCard(command, uid)
-	if err != nil {
-		return err
-	}
-	c.mail.put(Card{*card})
-	return nil
-}
 
 // Run keeps the link up until ctx ends. It is called once.
 func (c *Client) Run(ctx context.Context) error {
@@ -168,6 +153,8 @@ func (c *Client) carryOut(actions []Action, jobs chan<- Action) {
 			if s := c.session.Load(); s != nil {
 				s.end(errors.New(a.Why))
 			}
+		case CardAnswered:
+			c.answered(a)
 		case News:
 			c.note(a)
 			c.o.Tell(a)
@@ -185,9 +172,10 @@ func (c *Client) note(n News) {
 			c.up.Store(true)
 		}
 	case Command:
-		if n.Order == wire.Enrol {
+		if n.Order.ReadsCard() {
 			c.mu.Lock()
-			c.enrol = &n.Command
+			c.asked = append(c.asked, &n.Command)
+			c.asked = slices.Delete(c.asked, 0, max(0, len(c.asked)-mostAsking))
 			c.mu.Unlock()
 		}
 	case Refused:

@@ -24,7 +24,7 @@ func (w *world) last(c wire.Channel) Message {
 
 func TestEachOrderIsCarriedOutAndAnswered(t *testing.T) {
 	w := started(t)
-	for i, order := range []wire.Order{wire.Unlock, wire.Hold, wire.Release, wire.Identify, wire.Enrol} {
+	for i, order := range []wire.Order{wire.Unlock, wire.Hold, wire.Release, wire.Identify, wire.Enrol, wire.Personalise} {
 		command := w.controller.order(byte(i+1), order)
 		w.deliver()
 		if len(w.done) != i+1 || w.done[i] != *command {
@@ -156,7 +156,7 @@ func TestAnEnrolledCardGoesToTheControllerUntilItSaysThatItHasIt(t *testing.T) {
 	uid := []byte{4, 1, 2, 3, 4, 5, 6}
 	card := must(wire.SealCard(&w.done[0], uid))
 	w.controller.silent = true
-	w.step(Card{*card})
+	w.step(Card{CardRead: *card})
 	w.run(3 * time.Minute)
 	if w.controller.state.Card == nil || w.controller.state.Card.Command != command.ID {
 		t.Fatal("the states do not carry it")
@@ -185,15 +185,29 @@ func TestACardThatCameAfterTheAnsweredStateStays(t *testing.T) {
 	w.deliver()
 	first := must(wire.SealCard(&w.done[0], []byte{1, 2, 3, 4}))
 	w.now += 2 * time.Second
-	w.step(Card{*first})
+	w.step(Card{CardRead: *first})
 	second := *first
 	second.Command[0]++
-	w.step(Card{second})
+	w.step(Card{CardRead: second})
 	for len(w.toSite) > 0 || len(w.toReader) > 0 {
 		w.deliverOne()
 	}
 	if w.link.card == nil || w.link.card.Command != second.Command {
 		t.Errorf("the card on its way is %+v", w.link.card)
+	}
+}
+
+// A card that was taken away and shown again comes twice for one command.
+func TestACardThatIsShownAgainIsSentAgain(t *testing.T) {
+	w := started(t)
+	w.controller.order(1, wire.Personalise)
+	w.deliver()
+	w.now += 2 * time.Second
+	w.step(Card{CardRead: *must(wire.SealCardToKey(&w.done[0], cardToKey)), Keys: true})
+	w.step(Card{CardRead: *must(wire.SealCardToKey(&w.done[0], cardToKey)), Keys: true})
+	w.run(5 * time.Second)
+	if len(w.controller.keyed) != 2 || w.link.card != nil {
+		t.Errorf("the controller got it %d times", len(w.controller.keyed))
 	}
 }
 

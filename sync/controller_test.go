@@ -67,6 +67,8 @@ type controller struct {
 	fetched    uint64
 	enrol      *ecdh.PrivateKey
 	cards      map[wire.CommandID][]byte
+	keyed      []*wire.CardToKey                    // the cards of personalises, as they came
+	keysFor    func(*wire.CardToKey) *wire.CardKeys // nil: none are sent
 	records    map[wire.JournalID]map[uint64][]byte
 	alarms     int // records that were there with another hash
 	acked      uint64
@@ -206,7 +208,14 @@ func (c *controller) takeState(s *wire.State, retained bool) {
 		return
 	}
 	if s.Card != nil && c.enrol != nil {
-		c.cards[s.Card.Command] = must(s.Card.Unseal(c.enrol))
+		if card, err := s.Card.UnsealCardToKey(c.enrol); err == nil {
+			c.keyed = append(c.keyed, card)
+			if c.keysFor != nil {
+				c.send(wire.OnCard, sign(wire.KindCard, c.keysFor(card)), false)
+			}
+		} else {
+			c.cards[s.Card.Command] = must(s.Card.Unseal(c.enrol))
+		}
 	}
 	if s.Head != nil && must(wire.OpenHead(site, s.Head, publicKey(controllerKey))).Position().Above(c.position) {
 		c.forkedLog = true
@@ -286,7 +295,7 @@ func (c *controller) takeRecords(r *wire.Records) {
 // order sends a command for the newest nonce.
 func (c *controller) order(id byte, order wire.Order) *wire.Command {
 	command := &wire.Command{Reader: readerID, Nonce: c.state.Nonce, ID: wire.CommandID(bytes.Repeat([]byte{id}, 16)), Order: order, By: "Grace"}
-	if order == wire.Enrol {
+	if order.ReadsCard() {
 		c.enrol = must(ecdh.X25519().NewPrivateKey(seed(id)))
 		command.Sealing = [32]byte(c.enrol.PublicKey().Bytes())
 	}

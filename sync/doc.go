@@ -10,6 +10,7 @@
 //	broker -> Client -> Message -+            +-> Publish, Resubscribe, Drop -> broker
 //	reader -> Report, Recorded --+            +-> Apply, Begin, PutChunks … -> cache -> Cached
 //	cache, journal -> Cached … --+-> Link.Step+-> ReadRecords, TrimRecords -> journal -> RecordsRead …
+//	card -> Card ----------------+            +-> CardAnswered -> card
 //	time -> Tick ----------------+            +-> News: Command, Refused, ClockSet … -> reader
 //
 // The broker is not trusted: a message counts only once it is bounded, decoded, and

@@ -31,8 +31,11 @@ type Recorded struct{}
 // Damaged says that the cache has found damage.
 type Damaged struct{}
 
-// Card is a card that an enrol command asked for, sealed to the controller.
-type Card struct{ wire.CardRead }
+// Card is a card that a command asked for, sealed to the controller.
+type Card struct {
+	wire.CardRead
+	Keys bool // of a personalise: the controller answers with the card's keys
+}
 
 // Cached answers Resume, Survey, Apply, PutKey, Begin and PutChunks.
 type Cached struct {

@@ -40,8 +40,8 @@ type Options struct {
 //	        --nothing held, new epoch, fork, too many deltas--> manifest asked
 //	                --> chunks asked, a few at a time --> switched --> in step
 //
-// Whether up or not, it publishes states, and accepts deltas, policy, key and
-// commands.
+// Whether up or not, it publishes states, and accepts deltas, policy, key, commands and
+// the keys of a card that it has sent.
 type Link struct {
 	o       Options
 	now     time.Duration
@@ -51,8 +51,9 @@ type Link struct {
 	states    states
 	condition *wire.Condition
 	card      *wire.CardRead // not yet received by the controller
-	asked     time.Duration  // when the state whose answer set the clock was sent
-	carried   []carried      // commands of the last minute
+	waiting   waitingCard
+	asked     time.Duration // when the state whose answer set the clock was sent
+	carried   []carried     // commands of the last minute
 	refusals  map[refusedKind]*refusals
 
 	log     log
@@ -77,7 +78,7 @@ func New(o Options) (*Link, []Action) {
 // they have just sent has the same packet identifier, although each side counts
 // its own (MQTT 3.1.1 §2.3.1).
 func (o *Options) Topics() []string {
-	channels := []wire.Channel{wire.OnPolicy, wire.OnKey, wire.OnHead, wire.OnCommand, wire.OnNow, wire.OnAck, wire.OnReply, wire.OnCredentials}
+	channels := []wire.Channel{wire.OnPolicy, wire.OnKey, wire.OnHead, wire.OnCommand, wire.OnCard, wire.OnNow, wire.OnAck, wire.OnReply, wire.OnCredentials}
 	topics := make([]string, len(channels))
 	for i, c := range channels {
 		topics[i] = o.topic(c)
@@ -105,8 +106,7 @@ func (l *Link) Step(now time.Duration, event Event) []Action {
 	case Damaged:
 		l.log.survey = true
 	case Card:
-		l.card = &e.CardRead
-		l.states.dirty = true
+		l.sendCard(e)
 	case Cached:
 		l.cached(e)
 	case PolicyStored:

@@ -39,6 +39,8 @@ func (l *Link) take(channel wire.Channel, m Message) error {
 		return l.takeKey(m.Payload)
 	case wire.OnCommand:
 		return l.takeCommand(m.Payload)
+	case wire.OnCard:
+		return l.takeCardKeys(m.Payload)
 	case wire.OnNow:
 		return l.takeNow(m.Payload)
 	case wire.OnAck:

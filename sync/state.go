@@ -33,7 +33,7 @@ type sent struct {
 	nonce    wire.Nonce // zero: there is none
 	at       time.Duration
 	answered bool
-	card     wire.CommandID // whose card it carried
+	card     *wire.CardRead // that it carried
 }
 
 // Will returns the will of a connection: that the reader is offline. It is
@@ -129,10 +129,7 @@ func (l *Link) publishState() {
 		}
 	}
 	s.sent[1] = s.sent[0]
-	s.sent[0] = sent{nonce: state.Nonce, at: l.now}
-	if state.Card != nil {
-		s.sent[0].card = state.Card.Command
-	}
+	s.sent[0] = sent{nonce: state.Nonce, at: l.now, card: state.Card}
 	s.dirty, s.positionAt = false, 0
 	l.do(Publish{l.o.topic(wire.OnState), signed, true})
 	if !s.sent[1].answered {
@@ -182,7 +179,7 @@ func (l *Link) takeNow(signed []byte) error {
 	answered.answered = true
 	l.states.ignored = 0
 	l.states.heard = l.now
-	if l.card != nil && l.card.Command == answered.card {
+	if l.card == answered.card {
 		l.card = nil
 	}
 	l.policy.newest = max(l.policy.newest, n.PolicyRevision)

@@ -32,6 +32,7 @@ type world struct {
 	published   []Publish // all there were
 	news        []News    // all there were
 	done        []wire.Command
+	answers     []CardAnswered
 	wall        time.Time // as the reader knows it; zero: it does not
 	dropped     []string
 	nextMinute  time.Duration
@@ -132,6 +133,8 @@ func (w *world) carryOut(actions []Action) {
 			}
 		case Drop:
 			w.dropped = append(w.dropped, a.Why)
+		case CardAnswered:
+			w.answers = append(w.answers, a)
 		case News:
 			w.hear(a)
 		default:
