@@ -35,8 +35,9 @@ lint:
 	go tool staticcheck ./...
 
 .PHONY: setup
-setup: ## what the tests need besides Go, from Debian: a browser, a broker, systemd's own check
-	@$(call install,chromium:chromium mosquitto:mosquitto systemd-analyze:systemd)
+setup: ## what the tests need besides Go, from Debian: a browser, a broker, systemd's own check, judges of cards
+	@$(call install,chromium:chromium mosquitto:mosquitto systemd-analyze:systemd nfc-list:libnfc-bin mifare-desfire-info:libfreefare-bin \
+		gcc:gcc /usr/include/stdio.h:libc6-dev /usr/include/nfc/nfc.h:libnfc-dev /usr/include/freefare.h:libfreefare-dev)
 
 .PHONY: setup-hil
 setup-hil:
@@ -46,9 +47,9 @@ setup-hil:
 setup-package: setup
 	@$(call install,debootstrap:debootstrap)
 
-# install PROGRAM:PACKAGE... installs the packages whose programs are missing.
+# install PROGRAM:PACKAGE... installs the packages whose programs, or files, are missing.
 define install
-missing=; for need in $(1); do PATH=$$PATH:/usr/sbin:/sbin command -v $${need%:*} >/dev/null || missing="$$missing $${need#*:}"; done; \
+missing=; for need in $(1); do [ -e $${need%:*} ] || PATH=$$PATH:/usr/sbin:/sbin command -v $${need%:*} >/dev/null || missing="$$missing $${need#*:}"; done; \
 	[ -z "$$missing" ] || { apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; }
 endef
 

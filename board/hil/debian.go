@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -27,9 +28,13 @@ func (d *debian) kernel() string  { return d.path("boot", "vmlinuz-"+d.abi+"-arm
 func (d *debian) modules() string { return d.path("lib", "modules", d.abi+"-arm64", "kernel") }
 func (d *debian) headers() string { return d.path("usr", "src", "linux-headers-"+d.abi+"-arm64") }
 
-// guestPackages are what runs in the machine besides the kernel: a shell, and
-// libnfc's programs with the libraries they are linked to.
-var guestPackages = []string{"busybox-static", "libnfc-bin", "libnfc6", "libusb-0.1-4", "libc6", "libgcc-s1"}
+// guestPackages are what runs in the machine besides the kernel: a shell, libnfc's
+// and libfreefare's programs with the libraries they are linked to, and what it
+// takes to build another one.
+var guestPackages = []string{
+	"busybox-static", "libnfc-bin", "libnfc6", "libusb-0.1-4", "libfreefare-bin", "libfreefare0", "libssl3", "libc6", "libgcc-s1",
+	"libfreefare-dev", "libnfc-dev", "libc6-dev", "linux-libc-dev",
+}
 
 // fetch returns what is in the cache, or downloads it with apt from this
 // machine's own package sources: the newest kernel of the 6.1 series.
@@ -42,6 +47,8 @@ func fetch(ctx context.Context) (*debian, error) {
 		}
 		cache = filepath.Join(caches, "latchkey-hil")
 	}
+	// What is fetched for other packages has another directory.
+	cache = filepath.Join(cache, fmt.Sprintf("%x", sha256.Sum256([]byte(strings.Join(guestPackages, " "))))[:8])
 	// A directory gets this name once it is complete.
 	if found, _ := filepath.Glob(filepath.Join(cache, "linux-6.1.0-*")); len(found) > 0 {
 		newest := slices.MaxFunc(found, compareABIs)

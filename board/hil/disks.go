@@ -37,21 +37,25 @@ func buildTests(s *shared) error {
 	return nil
 }
 
-// makeToolsDisk makes the disk that a machine has at /tools: libnfc's nfc-list
-// with its libraries.
+// makeToolsDisk makes the disk that a machine has at /tools: libnfc's and
+// libfreefare's programs and the judge, with their libraries.
 func makeToolsDisk(s *shared, out string) {
 	root := strings.TrimSuffix(out, ".ext4")
 	nfc := filepath.Join(root, "nfc")
 	check(os.MkdirAll(nfc, 0o755))
 	args := []string{"--dereference", "--target-directory", nfc}
-	for _, pattern := range []string{"usr/bin/nfc-list", "usr/lib/aarch64-linux-gnu/*.so*", "lib/aarch64-linux-gnu/*.so*"} {
+	for _, pattern := range []string{"usr/bin/nfc-list", "usr/bin/mifare-desfire-*", "usr/lib/aarch64-linux-gnu/*.so.*", "lib/aarch64-linux-gnu/*.so.*"} {
 		files, err := filepath.Glob(s.debian.path(pattern))
 		check(err)
 		args = append(args, files...)
 	}
 	_, err := execute(exec.CommandContext(s.ctx, "cp", args...))
 	check(err)
-	makeDisk(s.ctx, out, 64<<20, "-d", root)
+	_, err = execute(exec.CommandContext(s.ctx, "aarch64-linux-gnu-gcc-12", "--sysroot="+s.debian.root,
+		"-o", filepath.Join(nfc, "judge"), filepath.Join("board", "sim", "testdata", "judge", "judge.c"), "-lfreefare", "-lnfc",
+		"-Wl,-rpath-link,"+s.debian.path("usr", "lib", "aarch64-linux-gnu")))
+	check(err)
+	makeDisk(s.ctx, out, 96<<20, "-d", root)
 }
 
 // makeDisk makes an ext4 file system in a file of that many bytes.
