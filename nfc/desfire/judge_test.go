@@ -1,0 +1,165 @@
+package desfire_test
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"latchkey/board/sim"
+)
+
+// judgeSource is a program that does with libfreefare what it can do with a DESFire of ours.
+const judgeSource = "../../board/sim/testdata/judge/judge.c"
+
+// serialLine serves the chip of a board behind a pseudo terminal and returns its path.
+func serialLine(t *testing.T, b *sim.Board) string {
+	t.Helper()
+	near, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Skipf("no pseudo terminals here: %v", err)
+	}
+	raw, err := near.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var number int
+	var failed error
+	if err := raw.Control(func(fd uintptr) {
+		if failed = unix.IoctlSetPointerInt(int(fd), unix.TIOCSPTLCK, 0); failed == nil {
+			number, failed = unix.IoctlGetInt(int(fd), unix.TIOCGPTN)
+		}
+	}); err != nil || failed != nil {
+		t.Fatal(err, failed)
+	}
+	path := fmt.Sprintf("/dev/pts/%d", number)
+	far, err := os.OpenFile(path, os.O_RDWR|unix.O_NOCTTY, 0) // kept open: the near end never reads a hang-up
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- b.ServeHSU(ctx, near) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+		far.Close()
+	})
+	return path
+}
+
+// run runs a program on the reader behind a serial line.
+func run(t *testing.T, line, program string, args ...string) (string, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Env = []string{"LIBNFC_DEVICE=pn532_uart:" + line, "LIBNFC_AUTO_SCAN=false"}
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// needed skips a test without the programs that it needs.
+func needed(t *testing.T, programs ...string) {
+	t.Helper()
+	for _, p := range programs {
+		if _, err := exec.LookPath(p); err != nil {
+			t.Skipf("%s is not installed: make setup installs it", p)
+		}
+	}
+}
+
+// libfreefare knows the first secure messaging with AES, which every DESFire but the
+// first speaks. It checks each CMAC and CRC of the card.
+func TestLibfreefareUsesTheKeysThatACardGot(t *testing.T) {
+	needed(t, "gcc", "nfc-list", "mifare-desfire-info")
+	judge := filepath.Join(t.TempDir(), "judge")
+	if out, err := exec.Command("gcc", "-Wall", "-Wextra", "-Werror", "-o", judge, judgeSource, "-lfreefare", "-lnfc").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, e := range emulated[:3] {
+		t.Run(e.kind.String(), func(t *testing.T) {
+			m := factoryFresh(t, e.kind)
+			set := keySet(2, e.keys)
+			synctest.Test(t, func(t *testing.T) {
+				r := newReader(t)
+				defer r.stop()
+				r.must(r.with(m, personalise(e.chip, keySet(1, e.keys), keySet(0, 0))))
+				r.must(r.with(m, personalise(e.chip, set, keySet(1, e.keys))))
+			})
+			b := sim.New(&sim.Options{Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+			defer b.Close()
+			if err := b.PresentCard(sim.Card{UID: m.UID(), Kind: m.Kind(), Memory: m}); err != nil {
+				t.Fatal(err)
+			}
+			args := []string{"f44c4b"}
+			for _, key := range set.Keys {
+				args = append(args, hex.EncodeToString(key[:]))
+			}
+			line := serialLine(t, b)
+			out, err := run(t, line, judge, append(args, "02")...)
+			if err != nil || !strings.HasSuffix(out, "format is refused\n") {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			if out, err := run(t, line, judge, append(args, "03")...); err != nil {
+				t.Errorf("a second time: %v\n%s", err, out)
+			}
+			args[3] = strings.Repeat("00", 16)
+			if out, err := run(t, line, judge, append(args, "02")...); err == nil || !strings.Contains(out, "failed: the proving key authenticates") {
+				t.Errorf("with a wrong key: %v\n%s", err, out)
+			}
+		})
+	}
+}
+
+// libfreefare's own programs use the emulated card with the older protocols, for which
+// there is no other judge: an application with a DES key, an enciphered file, NDEF.
+func TestLibfreefaresProgramsUseAnEmulatedCard(t *testing.T) {
+	needed(t, "mifare-desfire-info", "mifare-desfire-access", "mifare-desfire-create-ndef", "mifare-desfire-format")
+	for _, kind := range []sim.Kind{sim.D40, sim.DESFireEV1, sim.DESFireEV3} {
+		t.Run(kind.String(), func(t *testing.T) {
+			b := sim.New(&sim.Options{Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+			defer b.Close()
+			if err := b.PresentCard(sim.Card{UID: simUID, Kind: kind, Memory: factoryFresh(t, kind)}); err != nil {
+				t.Fatal(err)
+			}
+			line := serialLine(t, b)
+			free := regexp.MustCompile(`Free memory: \d+ bytes`) // a D40 does not say it
+			info := func() string {
+				out, err := run(t, line, "mifare-desfire-info")
+				if err != nil || !strings.Contains(out, "0x04a1b2c3d4e580") {
+					t.Fatalf("info: %v\n%s", err, out)
+				}
+				return free.FindString(out)
+			}
+			fresh := info()
+			for _, use := range [][]string{{"mifare-desfire-access"}, {"mifare-desfire-create-ndef", "-y"}} {
+				if out, err := run(t, line, use[0], use[1:]...); err != nil || strings.Contains(out, "rror") {
+					t.Errorf("%s: %v\n%s", use[0], err, out)
+				}
+				if used := info(); used == fresh && fresh != "" {
+					t.Errorf("after %s: %s, as before", use[0], used)
+				}
+				if out, err := run(t, line, "mifare-desfire-format", "-y"); err != nil {
+					t.Errorf("format: %v\n%s", err, out)
+				}
+				if left := info(); left != fresh {
+					t.Errorf("formatted: %q, not %q", left, fresh)
+				}
+			}
+		})
+	}
+}
