@@ -77,7 +77,7 @@ var (
 	picc = [3]byte{}
 )
 
-// ntagName is the name of the only application of an NTAG 424 DNA (NT4H2421Gx section 8.2.2).
+// ntagName is the name of the only application of an NTAG 424 DNA (AN12196 table 11).
 const ntagName = "\xD2\x76\x00\x00\x85\x01\x01"
 
 // maxData is the most data that any answer to a command here has: 14 or 15 bytes of version, 32

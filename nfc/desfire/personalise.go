@@ -17,10 +17,9 @@ import (
 //
 // A card may be taken away at any moment, and whether it did the last command is then unknown.
 // Called again with the same sets, Personalise goes on from whatever state the card is in; it
-// keeps no record, because the card shows which key it has by the authentication that works. So
-// the keys change in an order in which one session opens the next: the master key, which can
-// repair all others, is last. (AN12196 section 8; each key is the old or the new one, never a
-// mixture.)
+// keeps no record, because the card shows which key it has by the authentication that works: each
+// key is the old or the new one, never a mixture. (Observed on NTAG 424 DNA; no source says so of
+// a DESFire.) The master key, in whose session the others change, is last.
 //
 // NTAG 424 DNA counts wrong keys and locks a key for good after 1000 without success (NT4H2421Gx
 // section 10.5.1), so each key is looked for in three sets at most, once. The new set comes

@@ -243,8 +243,8 @@ func TestPersonaliseRefusesSetsThatCannotBe(t *testing.T) {
 	}
 }
 
-// A card whose answers are changed on the way is never taken for personalised, and stays within
-// what the next call can mend.
+// A card whose answers are changed on the way is never wrongly taken for personalised, and the
+// next call finishes.
 func TestPersonaliseNoticesTampering(t *testing.T) {
 	forChips(t, func(t *testing.T, chip Chip) {
 		to, from := generation(chip, 1), []KeySet{{}}
