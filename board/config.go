@@ -32,9 +32,9 @@ type Config struct {
 type SimConfig struct {
 	Listen string       `toml:"listen"` // loopback address and port of the page
 	Cards  []CardConfig `toml:"cards"`  // cards to choose from on the page
-	// Drawer is the file that keeps the cards with a chip, so that one that has been
-	// personalised survives a restart; empty: they are gone with the program. Their
-	// keys are in it.
+	// Drawer is the file that keeps the cards with a chip, relative to the config file,
+	// so that one that has been personalised survives a restart; empty: they are gone
+	// with the program. Their keys are in the file.
 	Drawer string `toml:"drawer"`
 	// Panel is the display controller, as sim.PanelOptions.Model.
 	Panel string `toml:"panel"`

@@ -53,13 +53,21 @@
 // Commands: Diagnose (line, ROM, RAM, card presence, antenna), GetFirmwareVersion,
 // GetGeneralStatus, register and GPIO access without effect, SetParameters,
 // SAMConfiguration, PowerDown, RFConfiguration, InListPassiveTarget, InAutoPoll,
-// InDataExchange and InCommunicateThru as far as a reader of identifiers needs
-// them, InDeselect, InRelease, InSelect. Any other command gets the error frame.
-// Cards are of type A; one at a time. No source settles, so this package decides:
-// a frame counts as read, and P70_IRQ rises, when chip select rises after its last
-// byte, postamble included; after a new command, a frame that was ready stays
-// readable until the new ACK replaces it; SAMConfiguration without its IRQ byte
-// enables P70_IRQ.
+// InDataExchange, InCommunicateThru, InDeselect, InRelease, InSelect. Any other
+// command gets the error frame. Cards are of type A; one at a time. With a card
+// that speaks ISO/IEC 14443-4 the chip exchanges APDUs in blocks at 106 kbit/s,
+// grants S(WTX), and passes long ones to the host in parts (MI). By
+// InCommunicateThru the host may send RATS, R(NAK), S(DESELECT) and HLTA itself.
+// On a serial line (HSU) the same chip serves other programs, as those of libnfc:
+// [Board.ServeHSU].
+//
+// No source settles, so this package decides: a frame counts as read, and P70_IRQ
+// rises, when chip select rises after its last byte, postamble included; after a
+// new command, a frame that was ready stays readable until the new ACK replaces
+// it; SAMConfiguration without its IRQ byte enables P70_IRQ; a card answers the
+// next request after InRelease, and after InDeselect only one for its UID; what an
+// exchange costs the chip itself passes before the first byte on the air; a card
+// executes a command whose last byte it received, whatever happens to the reply.
 //
 // [PanelOptions], [TouchOptions] and [NFCOptions] hold what differs between
 // modules, or between sources.

@@ -106,6 +106,34 @@ func TestTheDrawerSurvivesTheProgram(t *testing.T) {
 	}
 }
 
+func TestWhatIsWrittenToACardIsInTheFileAtOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "cards.json")
+	onNFC(t, NFCOptions{}, func(n *nfcRig) {
+		if err := n.b.KeepCards(path); err != nil {
+			t.Fatal(err)
+		}
+		n.up()
+		if err := n.b.lay(uid7, DESFireEV3, -1); err != nil {
+			t.Fatal(err)
+		}
+		n.wants(chipListed, 0x4A, 0x01, 0x00)
+		// GetVersion, CreateApplication
+		n.wants([]byte{0x41, 0x00, 0x04, 0x01, 0x01, 0x33, 0x00, 0x18, 0x05, 0x91, 0xAF}, 0x40, 0x01, 0x90, 0x60, 0x00, 0x00, 0x00)
+		n.call(0x40, 0x01, 0x90, 0xAF, 0x00, 0x00, 0x00)
+		n.call(0x40, 0x01, 0x90, 0xAF, 0x00, 0x00, 0x00)
+		n.wants([]byte{0x41, 0x00, 0x91, 0x00}, 0x40, 0x01, 0x90, 0xCA, 0x00, 0x00, 0x05, 0xF4, 0x4C, 0x4B, 0x0B, 0x82, 0x00)
+		n.clean()
+	})
+	again := New(nil) // after a crash: nothing was closed in between
+	defer again.Close()
+	if err := again.KeepCards(path); err != nil {
+		t.Fatal(err)
+	}
+	if m := again.drawer.cards[0]; len(m.apps) != 1 || !bytes.Equal(m.apps[0].AID, []byte{0xF4, 0x4C, 0x4B}) {
+		t.Errorf("%d applications are left", len(m.apps))
+	}
+}
+
 func TestADamagedDrawerIsRefusedAndLeftAsItIs(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "cards.json")
 	for _, text := range []string{
