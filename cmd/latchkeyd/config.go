@@ -107,6 +107,9 @@ func readConfig(path string) (*config, error) {
 	} else if !filepath.IsAbs(c.Reader.Data) {
 		c.Reader.Data = filepath.Join(filepath.Dir(path), c.Reader.Data)
 	}
+	if drawer := c.Board.Sim.Drawer; drawer != "" && !filepath.IsAbs(drawer) {
+		c.Board.Sim.Drawer = filepath.Join(filepath.Dir(path), drawer)
+	}
 	if models := panel.Models(); c.Panel.Model != "" && !slices.Contains(models, c.Panel.Model) {
 		refuse("panel.model", "is %q: it must be one of %q, as printed on the display or in its papers", c.Panel.Model, models)
 	}
