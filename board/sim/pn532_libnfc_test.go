@@ -119,6 +119,7 @@ func TestLibfreefareWritesAndFormatsAnEmulatedDESFire(t *testing.T) {
 	}
 	withJudge(t, Card{UID: uid7, Kind: DESFireEV1, Memory: memory}, func(j *judge) {
 		j.says("mifare-desfire-info", nil, "UID:                      0x04a1b2c3d4e580", "Free memory: 5120 bytes")
+		j.says("mifare-desfire-access", nil)
 		j.says("mifare-desfire-create-ndef", []string{"-y"})
 		j.says("mifare-desfire-info", nil, "Free memory: 928 bytes")
 		j.says("mifare-desfire-format", []string{"-y"})

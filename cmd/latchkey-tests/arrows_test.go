@@ -30,7 +30,8 @@ var arrows = []struct {
 	{"keypad", []string{"keypad/..."}},
 	{"keypad/...", nil},
 	{"nfc", []string{"nfc/..."}},
-	{"nfc/...", nil},
+	{"nfc/desfire", nil},
+	{"nfc/pn532", []string{"nfc"}}, // what the driver of a chip gives
 	{"relay", nil},
 	{"board", []string{"board/sim"}},
 	{"board/sim", nil},

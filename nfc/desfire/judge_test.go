@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -120,45 +119,6 @@ func TestLibfreefareUsesTheKeysThatACardGot(t *testing.T) {
 			args[3] = strings.Repeat("00", 16)
 			if out, err := run(t, line, judge, append(args, "02")...); err == nil || !strings.Contains(out, "failed: the proving key authenticates") {
 				t.Errorf("with a wrong key: %v\n%s", err, out)
-			}
-		})
-	}
-}
-
-// libfreefare's own programs use the emulated card with the older protocols, for which
-// there is no other judge: an application with a DES key, an enciphered file, NDEF.
-func TestLibfreefaresProgramsUseAnEmulatedCard(t *testing.T) {
-	needed(t, "mifare-desfire-info", "mifare-desfire-access", "mifare-desfire-create-ndef", "mifare-desfire-format")
-	for _, kind := range []sim.Kind{sim.D40, sim.DESFireEV1, sim.DESFireEV3} {
-		t.Run(kind.String(), func(t *testing.T) {
-			b := sim.New(&sim.Options{Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
-			defer b.Close()
-			if err := b.PresentCard(sim.Card{UID: simUID, Kind: kind, Memory: factoryFresh(t, kind)}); err != nil {
-				t.Fatal(err)
-			}
-			line := serialLine(t, b)
-			free := regexp.MustCompile(`Free memory: \d+ bytes`) // a D40 does not say it
-			info := func() string {
-				out, err := run(t, line, "mifare-desfire-info")
-				if err != nil || !strings.Contains(out, "0x04a1b2c3d4e580") {
-					t.Fatalf("info: %v\n%s", err, out)
-				}
-				return free.FindString(out)
-			}
-			fresh := info()
-			for _, use := range [][]string{{"mifare-desfire-access"}, {"mifare-desfire-create-ndef", "-y"}} {
-				if out, err := run(t, line, use[0], use[1:]...); err != nil || strings.Contains(out, "rror") {
-					t.Errorf("%s: %v\n%s", use[0], err, out)
-				}
-				if used := info(); used == fresh && fresh != "" {
-					t.Errorf("after %s: %s, as before", use[0], used)
-				}
-				if out, err := run(t, line, "mifare-desfire-format", "-y"); err != nil {
-					t.Errorf("format: %v\n%s", err, out)
-				}
-				if left := info(); left != fresh {
-					t.Errorf("formatted: %q, not %q", left, fresh)
-				}
 			}
 		})
 	}
