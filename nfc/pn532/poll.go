@@ -28,7 +28,7 @@ const pollLimit = 2 * time.Second
 // Cards with random UIDs count as the same.
 //
 // A search takes one wake-up and 3 transfers if the interrupt line tells of the card, without
-// the line one of each every 0.1 s. Every 0.7 s it is begun anew, with 9 transfers: that shows
+// the line one of each every 0.12 s. Every 0.7 s it is begun anew, with 9 transfers: that shows
 // that the chip was not reset. Poll returns within 2 s and one transfer after its time; when ctx
 // ends it aborts what the chip does and returns ctx's error.
 func (d *Dev) Poll(ctx context.Context, within time.Duration, t *nfc.Target) (bool, error) {
@@ -51,6 +51,7 @@ func (d *Dev) poll(ctx context.Context, until time.Time, t *nfc.Target) (bool, e
 			if err := d.start(ctx); err != nil {
 				return false, err
 			}
+			until = notBefore(until, againTime)
 		}
 		found, err := d.searchUntilSure(ctx, until, t)
 		if err == nil {
@@ -75,7 +76,7 @@ func (d *Dev) markLost() {
 // On a noisy wire a card must be found twice in a row.
 const (
 	maxLooks  = 4
-	againTime = 150 * time.Millisecond // for the looks after the first, at least
+	againTime = 150 * time.Millisecond // for a look after the first, or after a start, at least
 )
 
 // searchUntilSure looks for a card until it is sure of what it finds.
@@ -100,12 +101,18 @@ func (d *Dev) searchUntilSure(ctx context.Context, until time.Time, t *nfc.Targe
 		if err := d.fieldOff(ctx); err != nil || quiet {
 			return false, err
 		}
-		if again := time.Now().Add(againTime); until.Before(again) {
-			until = again
-		}
+		until = notBefore(until, againTime)
 	}
 	d.noteGarbled()
 	return false, nil
+}
+
+// notBefore returns until, or the time after d from now if that is later.
+func notBefore(until time.Time, d time.Duration) time.Time {
+	if t := time.Now().Add(d); until.Before(t) {
+		return t
+	}
+	return until
 }
 
 // endSearch ends a search that is running.

@@ -14,7 +14,11 @@ const (
 	restartAfter = 700 * time.Millisecond
 
 	// searchStep is from one reading of the status to the next without an interrupt line.
-	searchStep = 100 * time.Millisecond
+	searchStep = 120 * time.Millisecond
+
+	// firstStep is from the beginning of a search to the first reading, which finds a card that
+	// is there.
+	firstStep = 20 * time.Millisecond
 
 	earlySteps = 5 // readings pollStep apart after an interrupt that came before its frame
 
@@ -36,6 +40,10 @@ func searchCommand() command {
 // returns [ErrTarget] for an answer that no card gives.
 func (d *Dev) search(ctx context.Context, until time.Time, t *nfc.Target) (bool, error) {
 	list := searchCommand()
+	step := searchStep
+	if d.searching.IsZero() {
+		step = firstStep
+	}
 	for {
 		if d.searching.IsZero() {
 			if err := d.sendCommand(ctx, list.body); err != nil {
@@ -47,7 +55,7 @@ func (d *Dev) search(ctx context.Context, until time.Time, t *nfc.Target) (bool,
 		if until.Before(end) {
 			end = until
 		}
-		switch ok, err := d.awaitCard(ctx, end); {
+		switch ok, err := d.awaitCard(ctx, step, end); {
 		case err != nil:
 			return false, err
 		case ok:
@@ -68,13 +76,14 @@ func (d *Dev) search(ctx context.Context, until time.Time, t *nfc.Target) (bool,
 		if !time.Now().Before(until) {
 			return false, nil
 		}
+		step = searchStep
 	}
 }
 
-// awaitCard waits until a search has an answer; it returns false at the end of its time.
-func (d *Dev) awaitCard(ctx context.Context, end time.Time) (bool, error) {
-	for early := 0; ; {
-		step := searchStep
+// awaitCard waits until a search has an answer; it returns false at the end of its time. Without
+// an interrupt it reads the status after step first.
+func (d *Dev) awaitCard(ctx context.Context, step time.Duration, end time.Time) (bool, error) {
+	for early := 0; ; step = searchStep {
 		if d.heard {
 			step = restartAfter
 		}

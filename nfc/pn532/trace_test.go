@@ -93,9 +93,10 @@ var (
 	}
 )
 
-// searchedInVain are the windows of a search that goes on.
+// searchedInVain are the windows of a short search after a start.
 func searchedInVain() [][2]string {
-	return append(exchanged(listCommand, "")[:3], [2]string{"02", "00 00"})
+	notYet := [2]string{"02", "00 00"}
+	return append(exchanged(listCommand, "")[:3], notYet, notYet, notYet)
 }
 
 func rows(parts ...[][2]string) [][2]string {
