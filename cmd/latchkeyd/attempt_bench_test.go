@@ -136,7 +136,7 @@ func BenchmarkAttempt(b *testing.B) {
 	}
 	open := func() {
 		opened := metrics.Strike.Times().Count
-		instruments.present(wire.PIN, []byte(adaPIN))
+		instruments.presentPIN([]byte(adaPIN))
 		for metrics.Strike.Times().Count == opened {
 			time.Sleep(time.Millisecond)
 		}

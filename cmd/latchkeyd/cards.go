@@ -7,6 +7,7 @@ import (
 	"latchkey/board"
 	"latchkey/cmd/latchkeyd/internal/status"
 	"latchkey/cmd/latchkeyd/internal/supervision"
+	"latchkey/device"
 	"latchkey/nfc"
 	"latchkey/nfc/pn532"
 	"latchkey/sync/wire"
@@ -68,11 +69,31 @@ func (c watchedChip) Release() {
 	c.Chip.Release()
 }
 
-func (in *instruments) onCard(event nfc.Event) {
+func (in *instruments) onCard(ctx context.Context, event nfc.Event) {
 	switch event := event.(type) {
 	case nfc.Presented:
-		in.present(wire.Card, event.Card.UID)
+		in.presentCard(ctx, event.Card)
 	case nfc.Health:
 		in.parts.Report(wire.SubjectNFC, event.Err)
+	}
+}
+
+// tapAtMost is longer than any work with a card that goes on.
+const tapAtMost = time.Minute
+
+// presentCard puts a card into its slot, tells the loop, and waits until nobody needs the
+// card any more: so long it stays selected.
+func (in *instruments) presentCard(ctx context.Context, card *nfc.Card) {
+	tap := &tap{card, make(chan struct{})}
+	if !in.slots.put(wire.Card, card.UID, tap) {
+		return
+	}
+	in.events <- device.Presented{Kind: wire.Card}
+	bound := time.NewTimer(tapAtMost)
+	defer bound.Stop()
+	select {
+	case <-tap.over:
+	case <-bound.C:
+	case <-ctx.Done():
 	}
 }

@@ -70,6 +70,26 @@ func (h *held) tag(kind wire.CredentialKind, secret []byte) (wire.Tag, uint64, e
 	return tag, epoch.Number, err
 }
 
+// cardKey unwraps the key in the credential of the card with this identifier, if epoch is
+// still the open one. The caller wipes it.
+func (h *held) cardKey(epoch uint64, uid, wrapped []byte) (*wire.CardKey, error) {
+	h.mu.RLock()
+	now, key, err := h.epoch.Number, h.key, h.err
+	h.mu.RUnlock()
+	if err != nil {
+		return nil, err
+	}
+	if now != epoch {
+		return nil, cache.ErrEpoch
+	}
+	with, err := key.WrappingKey(uid)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(with[:])
+	return wire.UnwrapCardKey(with, wrapped)
+}
+
 // again says how what is missing or damaged comes back.
 const again = ": the link puts it right; without one have the reader adopted anew"
 

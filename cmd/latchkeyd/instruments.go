@@ -194,17 +194,15 @@ func (in *instruments) run(ctx context.Context, group *errgroup.Group) {
 		}
 	}
 	if in.cards != nil {
-		group.Go(during(ctx, func(ctx context.Context) error { return in.cards.Run(ctx, in.onCard) }))
+		group.Go(during(ctx, func(ctx context.Context) error { return in.cards.Run(ctx, func(e nfc.Event) { in.onCard(ctx, e) }) }))
 	}
 }
 
-// present puts a secret into its slot and tells the loop.
-func (in *instruments) present(kind wire.CredentialKind, secret []byte) {
-	if in.slots.put(kind, secret) {
-		if kind == wire.PIN {
-			in.stopwatch.LastDigit(time.Now())
-		}
-		in.events <- device.Presented{Kind: kind}
+// presentPIN puts a PIN into its slot and tells the loop.
+func (in *instruments) presentPIN(digits []byte) {
+	if in.slots.put(wire.PIN, digits, nil) {
+		in.stopwatch.LastDigit(time.Now())
+		in.events <- device.Presented{Kind: wire.PIN}
 	}
 }
 

@@ -43,7 +43,7 @@ func (in *instruments) openKeypad(b *board.Board, c *config) error {
 	})
 
 	turn := in.parts.NewPart("a turn of the keypad", wire.SubjectPanel)
-	opts := &keypad.Opts{OnTurn: turn.Round, OnEntry: func(pin *[8]byte) { in.present(wire.PIN, pin[:]) }, OnHealth: in.keypadHealth, Language: c.Panel.Language}
+	opts := &keypad.Opts{OnTurn: turn.Round, OnEntry: func(pin *[8]byte) { in.presentPIN(pin[:]) }, OnHealth: in.keypadHealth, Language: c.Panel.Language}
 	if opts.Buzzer, err = in.output(b, "buzzer"); err != nil {
 		return err
 	}

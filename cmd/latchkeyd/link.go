@@ -174,6 +174,14 @@ func (l *link) enrol(id wire.CommandID, uid []byte) error {
 	return l.client.SealCard(id, uid)
 }
 
+// cardKeys has the controller give a card keys, as it has ordered.
+func (l *link) cardKeys(ctx context.Context, id wire.CommandID, card *wire.CardToKey) (*wire.CardKeySets, error) {
+	if l.client == nil {
+		return nil, errors.New("no controller")
+	}
+	return l.client.CardKeys(ctx, id, card)
+}
+
 // condition translates the brain's state for the controller, without the link's. data
 // is what is wrong with where the data is kept.
 func condition(s device.State, data error) wire.Condition {

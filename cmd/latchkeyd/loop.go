@@ -118,9 +118,9 @@ func (l *loop) carryOut(actions []device.Action) {
 	}
 }
 
-// identify moves a secret from its slot to the worker of its kind.
+// identify moves what was presented from its slot to the worker of its kind.
 func (l *loop) identify(action device.Identify) {
-	j := &job{seq: action.Seq, enrol: action.Enrol}
+	j := &job{seq: action.Seq, enrol: action.Enrol, personalise: action.Personalise}
 	l.instruments.slots.take(action.Kind, &j.material)
 	worker := l.workers[action.Kind]
 	worker.task.Add()

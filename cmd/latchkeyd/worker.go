@@ -16,14 +16,15 @@ import (
 // job is a presented secret that waits for its outcome. Never copy it: it is wiped in
 // place.
 type job struct {
-	seq      uint64
-	enrol    wire.CommandID
-	material material
+	seq         uint64
+	enrol       wire.CommandID // zero: it is looked up
+	personalise bool
+	material    material
 }
 
-// worker identifies secrets one after the other: it derives the tag, looks it up and
-// wipes the secret. PINs and cards have a worker each, so that a card need not wait for
-// Argon2id.
+// worker identifies secrets one after the other: it derives the tag, looks it up, lets a
+// card prove itself, and wipes the secret. PINs and cards have a worker each, so that a
+// card need not wait for Argon2id, nor a PIN for a card.
 type worker struct {
 	kind    wire.CredentialKind
 	lookups *status.Lookups
@@ -32,17 +33,20 @@ type worker struct {
 	jobs    chan *job
 	answer  func(device.Event)
 	enrol   func(id wire.CommandID, uid []byte) error // sends a card to the controller
-	damaged func()                                    // a part of the credentials is damaged
+	keys    func(context.Context, wire.CommandID, *wire.CardToKey) (*wire.CardKeySets, error)
+	damaged func() // a part of the credentials is damaged
 }
 
-// identifyWithin is three times what the brain waits for an outcome.
+// identifyWithin is three times what the brain waits for an outcome, and far more than a
+// step of a personalisation takes.
 const identifyWithin = 30 * time.Second
 
 // jobsWaiting is more than the brain has looked up at once before it gives up on one.
 const jobsWaiting = 8
 
-// releaseAfter is how long after an outcome Argon2id's memory is freed: that stops the
-// whole process for some milliseconds, and the strike comes first.
+// releaseAfter is how long after an outcome the memory of Argon2id and of a card's keys
+// is freed: that stops the whole process for some milliseconds, and the strike comes
+// first.
 const releaseAfter = 250 * time.Millisecond
 
 // run works until ctx ends, and wipes what is left.
@@ -59,29 +63,28 @@ func (w *worker) run(ctx context.Context) error {
 			}
 			return nil
 		case j := <-w.jobs:
-			w.answer(w.identify(j))
+			w.answer(w.identify(ctx, j))
 			w.task.Done()
-			if w.kind == wire.PIN {
-				release.Reset(releaseAfter)
-			}
+			release.Reset(releaseAfter)
 		}
 	}
 }
 
 // identify answers a job and wipes it.
-func (w *worker) identify(j *job) device.Identified {
+func (w *worker) identify(ctx context.Context, j *job) device.Identified {
 	defer j.material.wipe()
-	answer := device.Identified{Kind: w.kind, Seq: j.seq}
-	if j.enrol != (wire.CommandID{}) {
+	answer, took, damaged := device.Identified{Kind: w.kind, Seq: j.seq}, status.LookupTimes{}, false
+	switch {
+	case j.personalise:
+		pin.Secretly(func() { answer.Outcome = w.personalise(ctx, j) })
+	case j.enrol != (wire.CommandID{}):
 		answer.Outcome = device.Enrolled
 		if w.enrol(j.enrol, j.material.value()) != nil {
 			answer.Outcome = device.KeyFailed // nobody waits for it any more
 		}
-		w.lookups.Identified(answer, status.LookupTimes{})
-		return answer
+	default:
+		pin.Secretly(func() { damaged = w.lookUp(ctx, &j.material, &answer, &took) })
 	}
-	damaged, took := false, status.LookupTimes{}
-	pin.Secretly(func() { damaged = w.lookUp(j.material.value(), &answer, &took) })
 	w.lookups.Identified(answer, took)
 	if damaged {
 		w.damaged()
@@ -89,11 +92,11 @@ func (w *worker) identify(j *job) device.Identified {
 	return answer
 }
 
-// lookUp derives the tag of a secret, looks it up, and fills in the answer and the
-// times.
-func (w *worker) lookUp(secret []byte, answer *device.Identified, took *status.LookupTimes) (damaged bool) {
+// lookUp derives the tag of a secret, looks it up, lets its card prove itself if it can,
+// and fills in the answer and the times.
+func (w *worker) lookUp(ctx context.Context, m *material, answer *device.Identified, took *status.LookupTimes) (damaged bool) {
 	begin := time.Now()
-	tag, epoch, err := w.held.tag(w.kind, secret)
+	tag, epoch, err := w.held.tag(w.kind, m.value())
 	defer clear(tag[:])
 	switch {
 	case errors.Is(err, cache.ErrEmpty):
@@ -104,8 +107,18 @@ func (w *worker) lookUp(secret []byte, answer *device.Identified, took *status.L
 		return false
 	}
 	derived := time.Now()
-	credential, err := w.held.cache.Lookup(epoch, tag)
+	damaged = w.find(epoch, tag, answer)
 	took.Derivation, took.Lookup = derived.Sub(begin), time.Since(derived)
+	if answer.Outcome != device.Known || len(answer.Credential.CardKey) == 0 {
+		return damaged
+	}
+	return w.prove(ctx, m, epoch, tag, answer, &took.Proof)
+}
+
+// find looks a tag up and fills in the answer.
+func (w *worker) find(epoch uint64, tag wire.Tag, answer *device.Identified) (damaged bool) {
+	credential, err := w.held.cache.Lookup(epoch, tag)
+	answer.Credential = nil
 	switch {
 	case err == nil && credential.Kind == w.kind:
 		answer.Outcome, answer.Credential = device.Known, credential

@@ -13,25 +13,26 @@ import (
 // tell a PIN's outcome before the brain has decided it, with its charge on the disk: its
 // times wait until then, and its outcome is the brain's.
 type Lookups struct {
-	derivation, lookup Timing
-	counts             [len(kinds)][len(outcomes)]atomic.Uint64
+	derivation, lookup, proof Timing
+	counts                    [len(kinds)][len(outcomes)]atomic.Uint64
 
 	mu  sync.Mutex
 	pin LookupTimes // of the newest one
 	seq uint64      // of the newest PIN
 }
 
-// LookupTimes is how long a look-up took. Both are 0 if there was none.
+// LookupTimes is how long a look-up took. Each is 0 if there was none.
 type LookupTimes struct {
 	Derivation time.Duration // of the tag
 	Lookup     time.Duration // of the credential
+	Proof      time.Duration // of a card, successful or not
 }
 
 // kinds by their names, in the order of wire.CredentialKind.
 var kinds = [...]string{wire.PIN.String(), wire.Card.String()}
 
 // outcomes by their names, in the order of device.Outcome from its first on.
-var outcomes = [...]string{"known", "unknown", "damaged", "key-failed", "epoch-changed", "enrolled"}
+var outcomes = [...]string{"known", "unknown", "damaged", "key-failed", "epoch-changed", "enrolled", "not-genuine", "card-gone", "personalised", "foreign-keys", "unsuitable", "declined"}
 
 // Identified takes a worker's answer and how long it took.
 func (l *Lookups) Identified(answer device.Identified, took LookupTimes) {
@@ -63,6 +64,9 @@ func (l *Lookups) add(took LookupTimes) {
 	if took.Derivation > 0 {
 		l.derivation.Add(took.Derivation)
 		l.lookup.Add(took.Lookup)
+	}
+	if took.Proof > 0 {
+		l.proof.Add(took.Proof)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 
 // shown is all that the figures of look-ups show.
 func (l *Lookups) shown() []any {
-	return []any{l.counted(), l.derivation.Times(), l.lookup.Times()}
+	return []any{l.counted(), l.derivation.Times(), l.lookup.Times(), l.proof.Times()}
 }
 
 func TestNoFigureTellsAPINsOutcomeBeforeTheBrainHasDecidedIt(t *testing.T) {
@@ -22,7 +22,7 @@ func TestNoFigureTellsAPINsOutcomeBeforeTheBrainHasDecidedIt(t *testing.T) {
 	} {
 		var of Lookups
 		before := of.shown()
-		of.Identified(device.Identified{Kind: wire.PIN, Seq: 5, Outcome: device.Known, Credential: credential}, LookupTimes{time.Second, time.Millisecond})
+		of.Identified(device.Identified{Kind: wire.PIN, Seq: 5, Outcome: device.Known, Credential: credential}, LookupTimes{Derivation: time.Second, Lookup: time.Millisecond})
 		if after := of.shown(); !reflect.DeepEqual(before, after) {
 			t.Fatalf("%q: the figures go from %v to %v with its look-up", name, before, after)
 		}
@@ -40,7 +40,7 @@ func TestNoFigureTellsAPINsOutcomeBeforeTheBrainHasDecidedIt(t *testing.T) {
 
 func TestADecisionTakesNoTimesOfAnotherPIN(t *testing.T) {
 	var of Lookups
-	of.Identified(device.Identified{Kind: wire.PIN, Seq: 5, Outcome: device.Known}, LookupTimes{time.Second, time.Millisecond})
+	of.Identified(device.Identified{Kind: wire.PIN, Seq: 5, Outcome: device.Known}, LookupTimes{Derivation: time.Second, Lookup: time.Millisecond})
 	of.Decided(device.Decided{Seq: 6, Outcome: device.Unknown})
 	if pins := of.counted()["pin"]; pins["unknown"] != 1 || pins["known"] != 0 {
 		t.Errorf("%v", pins)
@@ -52,12 +52,12 @@ func TestADecisionTakesNoTimesOfAnotherPIN(t *testing.T) {
 
 func TestEachOutcomeIsCountedByItsName(t *testing.T) {
 	var of Lookups
-	for i, outcome := range []device.Outcome{device.Known, device.Unknown, device.Damaged, device.KeyFailed, device.EpochChanged, device.Enrolled} {
+	for i, outcome := range []device.Outcome{device.Known, device.Unknown, device.Damaged, device.KeyFailed, device.EpochChanged, device.Enrolled, device.NotGenuine, device.CardGone, device.Personalised, device.ForeignKeys, device.Unsuitable, device.Declined} {
 		for range i + 1 {
 			of.Identified(device.Identified{Kind: wire.Card, Outcome: outcome}, LookupTimes{})
 		}
 	}
-	want := map[string]uint64{"known": 1, "unknown": 2, "damaged": 3, "key-failed": 4, "epoch-changed": 5, "enrolled": 6}
+	want := map[string]uint64{"known": 1, "unknown": 2, "damaged": 3, "key-failed": 4, "epoch-changed": 5, "enrolled": 6, "not-genuine": 7, "card-gone": 8, "personalised": 9, "foreign-keys": 10, "unsuitable": 11, "declined": 12}
 	for name, n := range want {
 		if got := of.counted()["card"][name]; got != n {
 			t.Errorf("%s: %d, not %d", name, got, n)

@@ -47,6 +47,13 @@ func (t *Task) Done() {
 	t.since = time.Now()
 }
 
+// Progress notes that the current piece goes on: its time begins anew.
+func (t *Task) Progress() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.since = time.Now()
+}
+
 // reset forgets the work that is left.
 func (t *Task) reset() {
 	t.mu.Lock()
