@@ -315,13 +315,10 @@ func TestACopyOfACardIsAnAlarmThatNamesItsUser(t *testing.T) {
 	w.must(err)
 	var alarms, denied int
 	for _, e := range page.Events {
-		if e.Text.String() != "A copy of "+name+"'s card was shown at Door of "+door {
-			continue
-		}
-		switch e.Result {
-		case Alarm:
+		switch {
+		case e.Text.String() == "A copy of "+name+"'s card was shown at Door of "+door && e.Result == Alarm:
 			alarms++
-		case Denied:
+		case e.Text.String() == "A card at Door of "+door+" did not prove that it is the card of "+name && e.Result == Denied:
 			denied++
 		}
 	}

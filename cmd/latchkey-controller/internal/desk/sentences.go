@@ -40,7 +40,7 @@ func (desc *describer) sentence(e *Event, r *wire.Record, tries int) (Text, erro
 	case wire.AccessDenied:
 		switch {
 		case person != "" && r.Reason == wire.ReasonNotGenuine:
-			return say("A copy of %s's card was shown at %s", person, door), nil
+			return say("A card at %s did not prove that it is the card of %s", door, person), nil
 		case person != "":
 			return say("%s at %s by card may not open now"+why(r.Reason), person, door), nil
 		case len(r.Tag) > 0:

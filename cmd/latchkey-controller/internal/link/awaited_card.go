@@ -31,7 +31,7 @@ func (t *tracker) card(peer *site.Peer, read *wire.CardRead) {
 	if a == nil || o == nil || o.command.Reader != peer.Reader {
 		return
 	}
-	if o.command.Order == wire.Personalise {
+	if a.keys != nil {
 		if err := t.sendKeys(peer, a, read); err != nil {
 			t.decline(read.Command)
 			t.orders.answer(o, OrderResult{Text: err.Error()})

@@ -204,6 +204,29 @@ func TestKeysAreSentForNoOrderButAPersonalise(t *testing.T) {
 	if outcome.Done || outcome.Record == nil || outcome.Record.Reason != wire.ReasonNoCard {
 		t.Errorf("%+v", outcome)
 	}
+	// The controller ends while the reader waits for a card, and starts again.
+	m.mu.Lock()
+	var command *wire.Command
+	m.obey = func(_ *model, c *wire.Command) { command = c }
+	m.mu.Unlock()
+	ended, l := make(chan link.OrderResult), w.link
+	go func() {
+		outcome, err := l.Personalise(t.Context(), store.Order{Reader: "front-door", Who: "Grace"}, keysOf)
+		if err != nil {
+			t.Error(err)
+		}
+		ended <- outcome
+	}()
+	m.until("has the command", func() bool { return command != nil })
+	w.end()
+	if outcome := <-ended; outcome.Done || !strings.Contains(outcome.Text, "the controller ended") {
+		t.Errorf("%+v", outcome)
+	}
+	w.serve()
+	m.mu.Lock()
+	shows(m, command, card)
+	m.mu.Unlock()
+	w.settledStates(m)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.cardKeys) != 0 {

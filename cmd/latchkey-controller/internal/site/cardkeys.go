@@ -40,6 +40,10 @@ func (s *Site) cardMaster(tx *store.Tx) (*cardMaster, error) {
 			return nil, err
 		}
 	}
+	return s.openCardMaster(row)
+}
+
+func (s *Site) openCardMaster(row *store.Site) (*cardMaster, error) {
 	b, err := s.vault.Unseal(sealedCardMaster, 0, row.CardMaster)
 	if err != nil {
 		return nil, err

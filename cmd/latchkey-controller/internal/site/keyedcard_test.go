@@ -325,11 +325,11 @@ func TestAnOldSiteGetsAMasterKeyWhenItNeedsOneAndKeepsItsPolicies(t *testing.T) 
 	}
 	defer s.Close()
 	card := boardtest.NewCard(uid(1))
-	k, sets, err := begin(t, s, ada.ID, 0, card)
+	_, sets, err := begin(t, s, ada.ID, 0, card)
 	if err != nil || card.Write(sets, 2) == nil {
 		t.Fatal(err)
 	}
-	k, sets, err = begin(t, s, ada.ID, 0, card) // with the same master key
+	k, sets, err := begin(t, s, ada.ID, 0, card) // with the same master key
 	if err != nil || card.Write(sets, -1) != nil {
 		t.Fatal(err)
 	}
@@ -387,6 +387,8 @@ func TestCopiesRaiseOneAlarmInTenMinutes(t *testing.T) {
 	for _, reader := range []string{"front-door", "back-door"} {
 		adopt(t, s, noon, reader, newBoard(t), noEdit)
 	}
+	card := boardtest.NewCard(uid(1))
+	give(t, s, ada.ID, card)
 	show := func(reader string, journal byte, now time.Time, reason wire.Reason) {
 		t.Helper()
 		r := &wire.Record{Number: 1, Kind: wire.AccessDenied, By: wire.ByCard, Reason: reason, Credential: 1, User: ada.ID, Time: now.UnixMilli()}
@@ -419,7 +421,14 @@ func TestCopiesRaiseOneAlarmInTenMinutes(t *testing.T) {
 	}{
 		{"front-door", 0, 1}, {"front-door", time.Minute, 1}, {"back-door", time.Minute, 2}, {"front-door", 9 * time.Minute, 2}, {"front-door", 10 * time.Minute, 3},
 		{"front-door", 2 * time.Minute, 4}, // the clock was set back
+		{"front-door", time.Hour, 5},
+		{"front-door", 2 * time.Hour, 5}, // it gets new keys now
 	} {
+		if test.after == 2*time.Hour {
+			if _, _, err := begin(t, s, ada.ID, 0, card); err != nil {
+				t.Fatal(err)
+			}
+		}
 		show(test.reader, byte(i+2), noon.Add(test.after), wire.ReasonNotGenuine)
 		if got := alarms(); len(got) != test.want || got[0] != "front-door: A copy of Ada Lovelace's card was shown" {
 			t.Errorf("after %v at %s: %v", test.after, test.reader, got)

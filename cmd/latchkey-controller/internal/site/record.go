@@ -30,7 +30,7 @@ func (s *Site) StoreRecords(ctx context.Context, at clock.Reading, messages []*w
 		}
 		now := arrival{at.Wall.UnixMilli(), mark.Time()}
 		for i, m := range messages {
-			if err := storeWithin(tx, now, m, &stored[i]); err != nil {
+			if err := s.storeWithin(tx, now, m, &stored[i]); err != nil {
 				return fmt.Errorf("records of %s: %w", m.Reader, err)
 			}
 		}
@@ -46,15 +46,15 @@ type arrival struct {
 }
 
 // storeWithin stores a message unless its reader's daily allowance is used up.
-func storeWithin(tx *store.Tx, now arrival, m *wire.Records, s *Stored) error {
+func (s *Site) storeWithin(tx *store.Tx, now arrival, m *wire.Records, stored *Stored) error {
 	a, err := tx.Allowance(m.Reader, int64(now.steady)/daySeconds)
 	if err != nil {
 		return err
 	}
-	if s.Refused = a.Used >= dailyAllowance; s.Refused {
+	if stored.Refused = a.Used >= dailyAllowance; stored.Refused {
 		return refuseRecords(tx, now.wall, a)
 	}
-	cost, err := storeRecords(tx, now, m, s)
+	cost, err := s.storeRecords(tx, now, m, stored)
 	if err != nil || cost == 0 {
 		return err
 	}
@@ -63,7 +63,7 @@ func storeWithin(tx *store.Tx, now arrival, m *wire.Records, s *Stored) error {
 }
 
 // storeRecords stores a message and returns its cost against the allowance.
-func storeRecords(tx *store.Tx, now arrival, m *wire.Records, s *Stored) (cost int64, err error) {
+func (s *Site) storeRecords(tx *store.Tx, now arrival, m *wire.Records, stored *Stored) (cost int64, err error) {
 	j, err := tx.Journal(m.Reader, m.Journal)
 	if err != nil {
 		return 0, err
@@ -71,7 +71,7 @@ func storeRecords(tx *store.Tx, now arrival, m *wire.Records, s *Stored) (cost i
 	if j.Number == 0 {
 		cost += breakCost
 	}
-	s.Ack = wire.Ack{Reader: m.Reader, Journal: m.Journal}
+	stored.Ack = wire.Ack{Reader: m.Reader, Journal: m.Journal}
 	var first, last *wire.Record
 	var lastHash wire.Hash
 	for _, encoded := range m.Records {
@@ -90,12 +90,10 @@ func storeRecords(tx *store.Tx, now arrival, m *wire.Records, s *Stored) (cost i
 		if !added {
 			continue
 		}
-		s.New = append(s.New, record)
+		stored.New = append(stored.New, record)
 		cost += recordCost + int64(len(encoded))
-		if record.Kind == wire.AccessDenied && record.Reason == wire.ReasonNotGenuine {
-			if err := alarmCopy(tx, now.wall, m.Reader, record.User); err != nil {
-				return 0, err
-			}
+		if err := s.alarmCopy(tx, now.wall, m.Reader, record); err != nil {
+			return 0, err
 		}
 		if forks, err := forks(tx, m, record); err != nil {
 			return 0, err
@@ -109,7 +107,7 @@ func storeRecords(tx *store.Tx, now arrival, m *wire.Records, s *Stored) (cost i
 		}
 	}
 	if rewinds(now.steady, j, m, first.Number) {
-		s.Ack.Number, s.Ack.Hash = j.Number, j.Hash
+		stored.Ack.Number, stored.Ack.Hash = j.Number, j.Hash
 		return cost, tx.SetJournal(j)
 	}
 	if j.Number+1 < first.Number {
@@ -126,10 +124,10 @@ func storeRecords(tx *store.Tx, now arrival, m *wire.Records, s *Stored) (cost i
 			}
 		}
 	} else if j.Forked {
-		s.Ack.Number, s.Ack.Hash = last.Number, lastHash
+		stored.Ack.Number, stored.Ack.Hash = last.Number, lastHash
 		return cost, tx.SetJournal(j)
 	}
-	s.Ack.Number, s.Ack.Hash = j.Number, j.Hash
+	stored.Ack.Number, stored.Ack.Hash = j.Number, j.Hash
 	return cost, tx.SetJournal(j)
 }
 

@@ -348,3 +348,41 @@ func TestATimeThatWasYearsAheadOnceKeepsNothingYoungAndAgesNothing(t *testing.T)
 		t.Error(err)
 	}
 }
+
+func TestASiteOfBeforeCardsHadKeysHasCardsThatCanBeCopiedAndItsPolicies(t *testing.T) {
+	dir := older(t, 7,
+		`INSERT INTO site (one, id, name, created, signing, authority, root) VALUES (1, zeroblob(16), 'home', 1, x'', x'', x'')`,
+		`INSERT INTO users (name, valid_from, valid_until, extended, created) VALUES ('Ada', 0, 0, 0, 1)`,
+		`INSERT INTO credentials (user_id, kind, tag, material, created) VALUES (1, 2, zeroblob(16), x'00', 1), (1, 1, x'01010101010101010101010101010101', x'00', 1)`,
+	)
+	s, err := Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	err = s.View(t.Context(), func(tx *Tx) error {
+		if row, err := tx.Site(); err != nil || len(row.CardMaster) != 0 {
+			t.Errorf("%+v, %v", row, err)
+		}
+		if proof, err := tx.Proof(); err != nil || proof != ProofAsSet {
+			t.Errorf("proof %d, %v", proof, err)
+		}
+		if cards, copyable, err := tx.CountCards(); err != nil || cards != 1 || copyable != 1 {
+			t.Errorf("%d of %d cards can be copied, %v", copyable, cards, err)
+		}
+		credentials, err := tx.Credentials()
+		if err != nil || len(credentials) != 2 {
+			t.Fatal(credentials, err)
+		}
+		for _, c := range credentials {
+			sent := (&User{ID: 1}).Wire(c)
+			if c.Chip != 0 || c.Generation != 0 || len(sent.CardKey) != 0 {
+				t.Errorf("%+v", c)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
