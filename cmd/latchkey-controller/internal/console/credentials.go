@@ -21,11 +21,12 @@ func (c *Console) showCredentials(w http.ResponseWriter, r *http.Request, v *vis
 	return c.showUsers(w, r, v, status, &usersPage{userPanel: panel, Form: f})
 }
 
-// showAdding returns the page with the form for a "pin", a "card", or to "enrol" one.
+// showAdding returns the page with the form for a "pin", a "card", to "enrol" one, or for
+// a "new" card.
 func (c *Console) showAdding(what string) formPage {
 	return func(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
 		return c.showCredentials(w, r, v, status, f, func(p *userPanel) (err error) {
-			if p.Add = what; what == "enrol" {
+			if p.Add = what; p.needsReader() {
 				p.Readers, err = c.onlineReaders(r, v)
 			}
 			return err
@@ -80,10 +81,19 @@ func (c *Console) addCard(r *http.Request, v *visit, f *form) (answer, error) {
 	return cardAdded(v), c.desk.AddCard(r.Context(), v.Actor, uint64(v.id), f.Trim("card"))
 }
 
-func (c *Console) removeCard(r *http.Request, v *visit, _ *form) (answer, error) {
-	credential, err := strconv.ParseUint(r.PathValue("credential"), 10, 63)
+// credentialOf returns the credential in a request's URL.
+func credentialOf(r *http.Request) (uint64, error) {
+	id, err := strconv.ParseUint(r.PathValue("credential"), 10, 63)
 	if err != nil {
-		return answer{}, desk.ErrNotFound
+		return 0, desk.ErrNotFound
+	}
+	return id, nil
+}
+
+func (c *Console) removeCard(r *http.Request, v *visit, _ *form) (answer, error) {
+	credential, err := credentialOf(r)
+	if err != nil {
+		return answer{}, err
 	}
 	err = c.desk.RemoveCard(r.Context(), v.Actor, uint64(v.id), credential)
 	return removed(err, userURL(uint64(v.id), "credentials"), "The card was removed. Readers are being updated.", "This card was already removed.")

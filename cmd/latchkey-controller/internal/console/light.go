@@ -113,7 +113,11 @@ func alerts(readers []*desk.Reader) (all []alert) {
 			say("warn", "open", "has been open for too long.", false)
 		}
 		if l.Lockout != "" {
-			say("warn", "lock", "accepts no PINs: "+l.LockoutText()+". A valid card ends this, and so does unlocking the door from here.", true)
+			card := "A valid card"
+			if r.Policy.ProvenEnds {
+				card = "A valid card that cannot be copied"
+			}
+			say("warn", "lock", "accepts no PINs: "+l.LockoutText()+". "+card+" ends this, and so does unlocking the door from here.", true)
 		}
 		for _, fault := range l.Faults {
 			say("warn", "warning", "has a fault: "+string(fault.Subject)+", "+fault.Text+".", false)

@@ -16,6 +16,7 @@ type overviewPage struct {
 	Online    int
 	Doors     int
 	Users     int
+	Cards     desk.CardCount
 	Full      string // the disk is full, as a sentence; "": it is not
 	Doubt     string // why the controller's clock is in doubt; "": it is not
 }
@@ -47,6 +48,9 @@ func (c *Console) overview(w http.ResponseWriter, r *http.Request, v *visit) err
 		return err
 	}
 	p.Users = users.Total
+	if p.Cards, err = c.desk.CountCards(r.Context(), v.Actor); err != nil {
+		return err
+	}
 	page, err := c.desk.Activity(r.Context(), v.Actor, desk.Query{Limit: 8})
 	if err != nil {
 		return err

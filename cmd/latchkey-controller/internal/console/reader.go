@@ -91,6 +91,8 @@ func authenticationForm(p *wire.Policy) *form {
 	f := newForm("revision", fmt.Sprint(p.Revision), "limit", fmt.Sprint(p.Limit), "guess-limit", fmt.Sprint(p.GuessLimit))
 	tick(f, "shuffle", p.ShufflePIN)
 	tick(f, "tamper-pauses", p.TamperPauses)
+	tick(f, "copyable-opens", !p.ProvenOpens)
+	tick(f, "copyable-ends", !p.ProvenEnds)
 	return f
 }
 
@@ -151,6 +153,7 @@ func authentication(f *form) func(*wire.Policy) {
 	return func(p *wire.Policy) {
 		p.Limit, p.GuessLimit = uint8(limit), uint16(guesses)
 		p.ShufflePIN, p.TamperPauses = f.Has("shuffle", "on"), f.Has("tamper-pauses", "on")
+		p.ProvenOpens, p.ProvenEnds = !f.Has("copyable-opens", "on"), !f.Has("copyable-ends", "on")
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
 )
@@ -12,12 +13,13 @@ import (
 type userPanel struct {
 	User      *desk.User
 	Tab       string // "about", "credentials", "access", "activity"
-	Ask       string // open confirmation: "remove", "remove-pin", or a card's credential id
-	Add       string // what is being added: "any", "pin", "card", "enrol", "confirm"
+	Ask       string // open question: "remove", "remove-pin", or "card-7", "rekey-7" or "return-7" about a card
+	Add       string // what is being added: "any", "pin", "card", "enrol", "confirm", "new"
 	Shown     bool   // this page shows the new PIN
 	Rollout   desk.Rollout
 	Readers   []*desk.Reader // that can read a card
 	Enrolment *desk.Enrolment
+	Written   *writtenCard
 	Events    []*desk.Event
 }
 
@@ -61,13 +63,18 @@ func (c *Console) user(w http.ResponseWriter, r *http.Request, v *visit) error {
 	case panel.Tab == "about":
 		page.Form, page.Elsewhere = userFields(panel.User, v), panel.User.Elsewhere
 		page.Groups, err = c.desk.Groups(r.Context(), v.Actor)
-	case panel.Add == "enrol":
+	case panel.needsReader():
 		panel.Readers, err = c.onlineReaders(r, v)
 	}
 	if err != nil {
 		return err
 	}
 	return c.showUsers(w, r, v, http.StatusOK, page)
+}
+
+// needsReader says whether a reader is chosen for what is being added or asked.
+func (p *userPanel) needsReader() bool {
+	return p.Add == "enrol" || p.Add == "new" || strings.HasPrefix(p.Ask, "rekey-") || strings.HasPrefix(p.Ask, "return-")
 }
 
 // userFields returns the form of a user's current data.

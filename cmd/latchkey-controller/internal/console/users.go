@@ -18,7 +18,10 @@ type usersPage struct {
 	After  string
 	List   *desk.UserPage // nil: only the panel is requested
 
-	New       bool // the panel shows the form for a new user
+	Cards desk.CardCount
+
+	New       bool        // the panel shows the form for a new user
+	Return    *cardReturn // the panel in which a card of nobody is given back
 	Form      *form
 	Groups    []string         // existing ones
 	Elsewhere []desk.ZoneDates // what the dates of the form are in other zones
@@ -64,9 +67,14 @@ func (c *Console) showUsers(w http.ResponseWriter, r *http.Request, v *visit, st
 		if p.List, err = c.desk.Users(r.Context(), v.Actor, desk.UserQuery{Search: p.Search, State: p.State, After: p.After}); err != nil {
 			return err
 		}
+		if p.Cards, err = c.desk.CountCards(r.Context(), v.Actor); err != nil {
+			return err
+		}
 	}
 	title := "Users"
 	switch {
+	case p.Return != nil:
+		title = "Give a card back"
 	case p.New:
 		title = "New user"
 	case p.userPanel != nil:
@@ -77,7 +85,7 @@ func (c *Console) showUsers(w http.ResponseWriter, r *http.Request, v *visit, st
 			w.Header().Set("HX-Replace-Url", "/users"+p.Query())
 		}
 	}
-	c.show(w, r, status, "users", &view{visit: v, Title: title, Section: "users", Panel: p.New || p.userPanel != nil, Page: p})
+	c.show(w, r, status, "users", &view{visit: v, Title: title, Section: "users", Panel: p.New || p.Return != nil || p.userPanel != nil, Page: p})
 	return nil
 }
 

@@ -55,6 +55,35 @@ type readers struct {
 	orders []store.Order
 	refuse string        // why orders are not carried out; "": they are
 	gate   chan struct{} // orders wait until it is closed; nil: for nothing
+
+	shown []*boardtest.Card // cards to write keys to; each but the last is taken away after its first key
+}
+
+func (r *readers) Personalise(_ context.Context, o store.Order, keys func(*wire.CardToKey) (*wire.CardKeySets, error)) (link.OrderResult, error) {
+	r.orders = append(r.orders, o)
+	if r.gate != nil {
+		<-r.gate
+	}
+	refused := func(why wire.Reason) (link.OrderResult, error) {
+		return link.OrderResult{Text: "refused", Record: &wire.Record{Kind: wire.CommandRefused, Reason: why}}, nil
+	}
+	if len(r.shown) == 0 {
+		return refused(wire.ReasonNoCard)
+	}
+	card, last := r.shown[0], len(r.shown) == 1
+	r.shown = r.shown[1:]
+	sets, err := keys(card.Read())
+	if err != nil {
+		return link.OrderResult{Text: err.Error()}, nil
+	}
+	if !last {
+		card.Write(sets, 1)
+		return refused(wire.ReasonCardGone)
+	}
+	if card.Write(sets, -1) != nil {
+		return refused(wire.ReasonForeignKeys)
+	}
+	return link.OrderResult{Done: true, Text: "done", Record: &wire.Record{Kind: wire.CommandDone}}, nil
 }
 
 func (r *readers) Order(_ context.Context, o store.Order, card func([]byte) (string, bool)) (link.OrderResult, error) {
@@ -309,6 +338,16 @@ func (w *world) adopt(id, door, place string) {
 		Reader: id, Connection: 1, Counter: 1, Version: "1.0.0", Held: &wire.Position{Epoch: 1, Revision: 1}, PolicyRevision: 1 << 40, First: 2, Last: 1,
 		Condition: &wire.Condition{Strike: wire.StrikeOff, Door: wire.DoorIsClosed, ClockTrusted: true},
 	}})
+}
+
+// newCard gives a user a card that proves itself.
+func (w *world) newCard(user uint64, uid ...byte) *boardtest.Card {
+	w.t.Helper()
+	card := boardtest.NewCard(uid)
+	w.live.shown = []*boardtest.Card{card}
+	_, err := w.desk.NewCard(w.t.Context(), owner, user, "front-door")
+	w.must(err)
+	return card
 }
 
 // user adds a user and returns their number.
