@@ -45,6 +45,8 @@ func policyFields() []policyField {
 		{name: "cards-behind", usage: "cards open though the reader has lost newer changes", of: func(p *wire.Policy) any { return &p.CardsBehind }},
 		{name: "cards-unstored", usage: "cards open though nothing can be recorded", of: func(p *wire.Policy) any { return &p.CardsUnstored }},
 		{name: "exit-unstored", usage: "the exit button opens though nothing can be recorded", of: func(p *wire.Policy) any { return &p.ExitUnstored }},
+		{name: "proven-opens", usage: "only cards that cannot be copied open", of: func(p *wire.Policy) any { return &p.ProvenOpens }},
+		{name: "proven-ends", usage: "only cards that cannot be copied end a lockout", of: func(p *wire.Policy) any { return &p.ProvenEnds }},
 		{name: "system-time", usage: "the reader's own clock is trusted when it starts", of: func(p *wire.Policy) any { return &p.SystemTime }},
 	}
 }

@@ -28,9 +28,11 @@ func groups() []group {
 			{name: "user add", args: "--name NAME", summary: "adds a user, with a PIN, a card or both", prepare: userAdd},
 			{name: "user edit", args: "USER", summary: "changes a user's name, groups and dates", prepare: userEdit},
 			{name: "user list", summary: "shows users, by name", prepare: userList},
+			{name: "user show", args: "USER", summary: "shows a user, with PIN and cards and which cards can be copied", prepare: userShow},
 			{name: "user pin", args: "USER set|generate|remove", summary: "changes a user's PIN", prepare: userPIN},
-			{name: "user card", args: "USER add|remove UID | USER enrol READER", summary: "gives a user a card, or takes it away", prepare: userCard},
+			{name: "user card", args: "USER add|remove UID | USER enrol|new READER | USER rekey|return UID|CARD READER", summary: "gives a user a card, with keys or without, or takes it away", prepare: userCard},
 			{name: "user remove", args: "USER", summary: "removes a user with PIN and cards", prepare: userRemove},
+			{name: "card return", args: "READER", summary: "takes the keys of this site from a card that is nobody's", needs: aDirectory, prepare: cardReturn},
 		}},
 		{"Readers and doors", []command{
 			{name: "reader add", args: "--reader ID --request FILE --out BUNDLE --group GROUP…", summary: "answers a reader's request for adoption", required: []string{"reader", "request", "out"}, prepare: readerAdd},

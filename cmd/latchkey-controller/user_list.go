@@ -15,11 +15,16 @@ type userRow struct {
 	Name     string     `json:"name"`
 	PIN      bool       `json:"pin"`
 	Cards    int        `json:"cards"`
+	Copyable int        `json:"copyable"` // of the cards, how many can be copied
 	Groups   []string   `json:"groups"`
 	From     *time.Time `json:"from"`
 	Until    *time.Time `json:"until"`
 	Extended bool       `json:"extended"`
 	Exposed  int        `json:"exposed,omitempty"` // how many of PIN and cards a lost reader may have given away
+}
+
+func rowOf(u *desk.UserRow, in *time.Location) userRow {
+	return userRow{u.ID, u.Name, u.PIN, u.Cards, u.Copyable, append([]string{}, u.Groups...), timeOrNil(u.From, in), timeOrNil(u.Until, in), u.Extended, u.Exposed}
 }
 
 func userList(c *invocation) action {
@@ -46,7 +51,7 @@ func userList(c *invocation) action {
 		}
 		rows, lines := []userRow{}, []string{}
 		for _, u := range users {
-			rows = append(rows, userRow{u.ID, u.Name, u.PIN, u.Cards, append([]string{}, u.Groups...), timeOrNil(u.From, in), timeOrNil(u.Until, in), u.Extended, u.Exposed})
+			rows = append(rows, rowOf(u, in))
 			pin := "no"
 			if u.PIN {
 				pin = "yes"

@@ -48,6 +48,26 @@ func (c Client) ConfirmCard(ctx context.Context, id, lastFour string) error {
 	return c.post(ctx, "/desk/cards", confirmRequest{c.Who, id, lastFour}, new(any))
 }
 
+// NewCard is desk.NewCard.
+func (c Client) NewCard(ctx context.Context, user uint64, reader string) (*desk.KeyedCard, error) {
+	return c.writeKeys(ctx, newCard, user, 0, reader)
+}
+
+// RekeyCard is desk.RekeyCard.
+func (c Client) RekeyCard(ctx context.Context, user, credential uint64, reader string) (*desk.KeyedCard, error) {
+	return c.writeKeys(ctx, rekeyCard, user, credential, reader)
+}
+
+// ReturnCard is desk.ReturnCard.
+func (c Client) ReturnCard(ctx context.Context, user, credential uint64, reader string) (*desk.KeyedCard, error) {
+	return c.writeKeys(ctx, returnCard, user, credential, reader)
+}
+
+func (c Client) writeKeys(ctx context.Context, act string, user, credential uint64, reader string) (card *desk.KeyedCard, err error) {
+	err = c.post(ctx, act, keysRequest{c.Who, user, credential, reader}, &card)
+	return card, err
+}
+
 // Readers is desk.Readers.
 func (c Client) Readers(ctx context.Context) (readers []*desk.Reader, err error) {
 	err = c.do(ctx, http.MethodGet, "/desk/readers?"+url.Values{"who": {c.Who}}.Encode(), nil, &readers)

@@ -37,6 +37,13 @@ func (l live) Order(_ context.Context, o store.Order, card func([]byte) (string,
 	return link.OrderResult{ID: o.ID, Text: "not sent: " + o.Who}, nil
 }
 
+func (l live) Personalise(_ context.Context, o store.Order, keys func(*wire.CardToKey) (*wire.CardKeySets, error)) (link.OrderResult, error) {
+	if _, err := keys(boardtest.NewCard([]byte{0x04, 1, 2, 3, 4, 5, 6}).Read()); err != nil {
+		return link.OrderResult{Text: err.Error()}, nil
+	}
+	return link.OrderResult{Done: true, Text: "done"}, nil
+}
+
 func addReader(t *testing.T, s *site.Site, id string) {
 	t.Helper()
 	err := s.Update(t.Context(), func(tx *store.Tx) error {
@@ -117,6 +124,27 @@ func TestTheCommandLineSeesAndDoesWhatTheDeskDoes(t *testing.T) {
 	}
 	if u, err := d.User(t.Context(), actor, user); err != nil || u.Cards != 1 {
 		t.Errorf("%+v, %v", u, err)
+	}
+	for i, act := range []func(credential uint64) (*desk.KeyedCard, error){
+		func(uint64) (*desk.KeyedCard, error) { return client.NewCard(t.Context(), user, "front-door") },
+		func(c uint64) (*desk.KeyedCard, error) { return client.RekeyCard(t.Context(), user, c, "front-door") },
+		func(c uint64) (*desk.KeyedCard, error) { return client.ReturnCard(t.Context(), user, c, "front-door") },
+		func(uint64) (*desk.KeyedCard, error) { return client.NewCard(t.Context(), user, "front-door") },
+	} {
+		u, err := d.User(t.Context(), actor, user)
+		if err != nil {
+			t.Fatal(err)
+		}
+		card, err := act(u.Credentials[len(u.Credentials)-1].ID)
+		if err != nil || card.UID != "… 05 06" || card.Text == "" {
+			t.Fatalf("%d: %+v, %v", i, card, err)
+		}
+		if u, err = d.User(t.Context(), actor, user); err != nil || u.Cards-u.Copyable != []int{1, 1, 0, 1}[i] {
+			t.Errorf("%d: %+v, %v", i, u, err)
+		}
+	}
+	if _, err := client.ReturnCard(t.Context(), 0, 0, "front-door"); err == nil || !strings.Contains(err.Error(), "take it from its user instead") {
+		t.Errorf("a card of a user as nobody's: %v", err)
 	}
 	if err := client.post(t.Context(), "/desk/of-a-newer-version", struct{}{}, new(any)); err == nil || !strings.Contains(err.Error(), "another version than this program; restart it") {
 		t.Errorf("a request that the controller does not know: %v", err)

@@ -26,6 +26,9 @@ const socketFile = "control.sock"
 // maxBody is the most bytes of a request.
 const maxBody = 64 << 10
 
+// Where keys are written to cards.
+const newCard, rekeyCard, returnCard = "/desk/cards/new", "/desk/cards/rekey", "/desk/cards/return"
+
 // Requests; who is the person.
 type (
 	orderRequest struct {
@@ -38,6 +41,11 @@ type (
 		Who    string
 		User   uint64
 		Reader string
+	}
+	keysRequest struct {
+		Who              string
+		User, Credential uint64 // 0: no particular one
+		Reader           string
 	}
 	confirmRequest struct {
 		Who          string
@@ -121,6 +129,25 @@ func handler(ctx context.Context, d *desk.Desk) http.Handler {
 			answer(w, nil, d.ConfirmCard(ctx, desk.AtCommandLine(c.Who), c.ID, c.LastFour))
 		}
 	})
+	for act, do := range map[string]func(context.Context, desk.Actor, keysRequest) (*desk.KeyedCard, error){
+		newCard: func(ctx context.Context, a desk.Actor, k keysRequest) (*desk.KeyedCard, error) {
+			return d.NewCard(ctx, a, k.User, k.Reader)
+		},
+		rekeyCard: func(ctx context.Context, a desk.Actor, k keysRequest) (*desk.KeyedCard, error) {
+			return d.RekeyCard(ctx, a, k.User, k.Credential, k.Reader)
+		},
+		returnCard: func(ctx context.Context, a desk.Actor, k keysRequest) (*desk.KeyedCard, error) {
+			return d.ReturnCard(ctx, a, k.User, k.Credential, k.Reader)
+		},
+	} {
+		mux.HandleFunc("POST "+act, func(w http.ResponseWriter, r *http.Request) {
+			var k keysRequest
+			if read(w, r, &k) {
+				card, err := do(ctx, desk.AtCommandLine(k.Who), k)
+				answer(w, card, err)
+			}
+		})
+	}
 	mux.HandleFunc("GET /desk/readers", func(w http.ResponseWriter, r *http.Request) {
 		readers, err := d.Readers(r.Context(), desk.AtCommandLine(r.FormValue("who")))
 		answer(w, readers, err)
