@@ -20,7 +20,7 @@ func (l *backlight) lit(now time.Time) bool { return now.Before(l.lastUse.Add(di
 // staysLit reports whether the screen shows something that must not go dark.
 func (k *Keypad) staysLit() bool {
 	v := &k.view
-	return k.page != viewPage || v.Screen == Checking || v.Screen == Enrol || v.Screen.timed() ||
+	return k.page != viewPage || v.Screen == Checking || v.Screen == Enrol || v.Screen == Keep || v.Screen.timed() ||
 		v.Tamper || v.DoorAlarm || v.Identify
 }
 

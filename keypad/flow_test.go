@@ -185,7 +185,7 @@ func TestIdentifyBlinksOverWhatMayWait(t *testing.T) {
 		}
 		b.tap("pin") // the door can be used meanwhile
 		b.shows("an empty PIN page", pinPage(0))
-		for _, s := range []Screen{Granted, Denied, Enrolled} {
+		for _, s := range []Screen{Granted, Denied, Enrolled, Written} {
 			b.show(View{Screen: s, Identify: true, Until: time.Now()})
 			b.shows("the outcome", scene{view: View{Screen: s}, pressed: nothing})
 		}

@@ -69,6 +69,9 @@ func gallery() []named {
 		{"home-pin-only", example(func(s *scene) { s.view.CardOutOfOrder = true })},
 		{"enrol", example(func(s *scene) { s.view.Screen, s.view.PIN = Enrol, false })},
 		{"enrolled", example(func(s *scene) { s.view.Screen = Enrolled })},
+		{"enrol-again", example(func(s *scene) { s.view.Screen, s.view.PIN, s.view.Reason = Enrol, false, "Hold the card there longer" })},
+		{"keep", example(func(s *scene) { s.view.Screen, s.view.PIN, s.bar = Keep, false, 60 })},
+		{"written", example(func(s *scene) { s.view.Screen = Written })},
 		{"paused-identify", example(func(s *scene) { s.view.Screen, s.view.Identify, s.blink = Paused, true, true })},
 		{"cross", example(func(s *scene) {
 			s.page, s.prompt, s.cross, s.crossNumber = crossPage, "Touch the cross", image.Pt(30, 40), 1

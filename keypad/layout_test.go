@@ -15,7 +15,7 @@ func crowded() []View {
 	words := strings.Repeat("a very long text of short words ", 30)
 	one := strings.Repeat("W", 300)
 	var vs []View
-	for s := Home; s <= Enrolled; s++ {
+	for s := Home; s <= Written; s++ {
 		for _, t := range []string{"", "Ada", long, words, one, "李明 \u0645\u062d\u0645\u062f", "\x00\xff\n\t\u202e"} {
 			for _, pin := range []bool{true, false} {
 				v := View{Screen: s, PIN: pin, Place: t, Door: t, Greeting: t, ReaderID: t, Fingerprint: t, User: t, Reason: t}

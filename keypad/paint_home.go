@@ -65,6 +65,9 @@ func (p *painter) instruction(s *scene, in image.Rectangle) []box {
 		i, words, col = doorIcon, "Door is held open", p.palette.good
 	case v.Screen == Enrol:
 		words = "Hold the new card here"
+		if v.Reason != "" {
+			words = v.Reason
+		}
 	case v.Screen == OutOfOrder:
 		i, words, col = warningIcon, v.stillWorks(), p.palette.warning
 	case v.CardOutOfOrder && v.PIN:

@@ -44,6 +44,10 @@ func (p *painter) noticeOf(s *scene) notice {
 		return n
 	case v.Screen == Enrolled:
 		return notice{icon: checkIcon, iconColour: p.palette.good, ground: p.palette.ground, headline: p.say("Card read"), todo: p.say("The controller has it")}
+	case v.Screen == Keep:
+		return notice{icon: cardIcon, iconColour: p.palette.accent, ground: p.palette.ground, headline: p.say("Keep the card here"), todo: p.say("Do not take it away yet")}
+	case v.Screen == Written:
+		return notice{icon: checkIcon, iconColour: p.palette.good, ground: p.palette.ground, headline: p.say("Done"), todo: p.say("You can take the card away")}
 	case v.Screen == Paused:
 		n := notice{icon: lockIcon, iconColour: p.palette.warning, ground: p.palette.ground, headline: p.say("PIN entry is paused"),
 			todo: p.say("Use your card or ask for the door to be opened")}
@@ -65,7 +69,11 @@ func (p *painter) notice(s *scene, n notice) []box {
 	icon, text := l.notice, l.noticeText
 	var boxes []box
 	ink, small := p.palette.text, p.palette.muted
-	if s.view.Screen.timed() {
+	if s.view.Screen == Keep {
+		boxes = append(boxes, box{Rectangle: l.bar, paint: func(r image.Rectangle) { p.drawBar(r, s.bar) }})
+		text.Max.Y = min(text.Max.Y, l.bar.Min.Y-l.gap)
+		icon.Max.Y = min(icon.Max.Y, l.bar.Min.Y-l.gap)
+	} else if s.view.Screen.timed() {
 		ink, small = white, white
 	} else if status := p.statusSigns(&s.view, l.bounds.Dx()-4*l.gap); len(status) > 0 {
 		top := l.bounds.Max.Y - 2*l.gap - totalHeight(status)
@@ -76,7 +84,8 @@ func (p *painter) notice(s *scene, n notice) []box {
 	if s.view.Screen == Granted {
 		boxes = append(boxes, box{Rectangle: l.bar, paint: func(r image.Rectangle) { p.drawBar(r, s.bar) }})
 	}
-	height := min(l.px(102), icon.Dx(), icon.Dy())
+	w, h := n.icon.field()
+	height := min(l.px(102), int(float64(icon.Dx())*h/w), icon.Dy())
 	if !l.upright {
 		boxes = append(boxes, stackMiddle(icon, []box{p.iconBox(n.icon, height, n.iconColour)})...)
 		return append(boxes, stackMiddle(text, p.noticeTexts(n, text.Size(), ink, small))...)

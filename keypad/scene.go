@@ -14,7 +14,7 @@ type scene struct {
 	order    order
 	filled   int // digits typed: dots that are filled
 	pressed  target
-	bar      int  // pixels left of the bar on Granted
+	bar      int  // pixels of the bar: left on Granted, done on Keep
 	phase    int  // of the dots on Checking, 0 to breaths-1
 	blink    bool // the blinking icon is on
 
@@ -51,6 +51,8 @@ func (k *Keypad) scene(now time.Time) scene {
 		s.order, s.filled = k.entry.order, k.entry.n
 	case s.view.Screen == Granted:
 		s.bar = k.barLeft(now)
+	case s.view.Screen == Keep && s.view.Of > 0:
+		s.bar = k.l.bar.Dx() * int(min(s.view.Done, s.view.Of)) / int(s.view.Of)
 	case s.identifying():
 		s.blink = now.Sub(k.started)/blinkEvery%2 == 0
 	}

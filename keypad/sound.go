@@ -12,6 +12,7 @@ const (
 	deniedSound
 	pausedSound
 	enrolledSound
+	writtenSound
 	identifySound // repeats while View.Identify
 	doorSound     // repeats while View.DoorAlarm
 	alarmSound    // repeats while View.Tamper
@@ -31,6 +32,7 @@ var patterns = [...]struct {
 	deniedSound:   {ms: []int{110, 90, 110, 90, 110, gap}},
 	pausedSound:   {ms: []int{700, gap}},
 	enrolledSound: {ms: []int{40, 60, 40, gap}},
+	writtenSound:  {ms: []int{40, 60, 40, 60, 160, gap}},
 	identifySound: {ms: []int{40, 60, 40, 860}, again: true},
 	doorSound:     {ms: []int{150, 850}, again: true},
 	alarmSound:    {ms: []int{300, 150}, again: true},
@@ -38,7 +40,7 @@ var patterns = [...]struct {
 
 // screenSounds are the melodies that screens begin with.
 var screenSounds = map[Screen]melody{
-	Granted: grantedSound, Denied: deniedSound, Paused: pausedSound, Enrolled: enrolledSound,
+	Granted: grantedSound, Denied: deniedSound, Paused: pausedSound, Enrolled: enrolledSound, Written: writtenSound,
 }
 
 // A sound plays melodies on the buzzer.

@@ -14,7 +14,7 @@ func TestEachOutcomeHasItsOwnRhythm(t *testing.T) {
 			Granted:  {70, 60, 220},
 			Denied:   {110, 90, 110, 90, 110},
 			Paused:   {700},
-			Enrolled: {40, 60, 40},
+			Enrolled: {40, 60, 40}, Written: {40, 60, 40, 60, 160},
 		} {
 			b.show(View{Screen: s})
 			b.wait(1900 * time.Millisecond)

@@ -15,10 +15,12 @@ const (
 	OutOfOrder               // PIN and CardOutOfOrder say what still works
 	Enrol                    // the next card will be a user's: hold it here
 	Enrolled                 // it was read; until View.Until
+	Keep                     // the card gets its keys: View.Done steps of View.Of
+	Written                  // it has them; until View.Until
 )
 
 // timed reports whether the screen goes away by itself.
-func (s Screen) timed() bool { return s == Granted || s == Denied || s == Enrolled }
+func (s Screen) timed() bool { return s == Granted || s == Denied || s == Enrolled || s == Written }
 
 // A View is all that the keypad needs to know to show what it should. Each one is complete,
 // so the newest replaces all before it. Views are compared with ==.
@@ -47,9 +49,11 @@ type View struct {
 	HighContrast bool
 
 	User   string // the name to greet, on Granted; may be empty
-	Reason string // why a card is refused, on Denied
+	Reason string // why a card is refused, on Denied; why it is asked for again, on Enrol; may be empty
 
-	// Start and Until are the times of Granted, Denied and Enrolled; the bar on Granted
+	Done, Of uint8 // steps, on Keep; Of may be 0
+
+	// Start and Until are the times of Granted, Denied, Enrolled and Written; the bar on Granted
 	// runs down between them. A Start more than 100 ms from the last one is a new outcome,
 	// which sounds again. They are compared with time.Now: keep its monotonic reading in
 	// them. A zero Start is now, a zero Until 2 s from now.

@@ -51,6 +51,10 @@ var pictures = []struct {
 	{name: "not-set-up", view: device.View{Screen: device.ScreenNotSetUp, Fingerprint: "4F1A 90C2 7BE3 11D8 A6E0 5C97 20B4 6D3F"}},
 	{name: "out-of-order", view: device.View{Screen: device.ScreenOutOfOrder, Reason: wire.ReasonUnstored, Card: true}},
 	{name: "touch-held", view: device.View{Screen: device.ScreenHome, PIN: true, Card: true, TouchHeld: true}},
+	{name: "enrol", view: device.View{Screen: device.ScreenEnrol, Card: true}},
+	{name: "enrol-again", view: device.View{Screen: device.ScreenEnrol, Reason: wire.ReasonCardGone, Card: true}},
+	{name: "keep", view: device.View{Screen: device.ScreenKeep, Card: true, Done: 11, Of: 35}},
+	{name: "written", view: device.View{Screen: device.ScreenWritten, Card: true, End: 10000 * time.Hour}},
 	{name: "held", view: device.View{Screen: device.ScreenHome, PIN: true, Card: true, HeldOpen: true}},
 }
 

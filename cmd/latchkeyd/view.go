@@ -27,11 +27,12 @@ func (w viewer) view(v device.View, now time.Time, mono time.Duration) keypad.Vi
 		Place: v.Place, Door: v.Door, Greeting: v.Greeting, ReaderID: v.Reader, Fingerprint: v.Fingerprint,
 		Language: v.Language, LargeText: v.LargeText, HighContrast: v.HighContrast,
 		User: v.Name, Start: at(v.Start), Until: at(v.End),
+		Done: v.Done, Of: v.Of,
 		HoldOpen: v.HeldOpen, LinkLost: v.LinkLost && w.linked, ClockUntrusted: v.ClockUntrusted,
 		Tamper: v.Tamper, Identify: v.Identify,
 	}
 	switch v.Screen {
-	case device.ScreenDenied:
+	case device.ScreenDenied, device.ScreenEnrol:
 		k.Reason = reasonText[v.Reason]
 	case device.ScreenOutOfOrder:
 		k.Notes = reasonText[v.Reason]
@@ -58,6 +59,8 @@ var screens = map[device.Screen]keypad.Screen{
 	device.ScreenOutOfOrder: keypad.OutOfOrder,
 	device.ScreenEnrol:      keypad.Enrol,
 	device.ScreenEnrolled:   keypad.Enrolled,
+	device.ScreenKeep:       keypad.Keep,
+	device.ScreenWritten:    keypad.Written,
 }
 
 // reasonText is what a screen shows for a reason. A PIN never has one.
@@ -79,4 +82,10 @@ var reasonText = map[wire.Reason]string{
 	wire.ReasonEpoch:    "Please try again",
 	wire.ReasonNoAnswer: "Please try again",
 	wire.ReasonWait:     "Please wait a moment",
+
+	wire.ReasonCardGone:    "Hold the card there longer",
+	wire.ReasonUnproven:    "Ask for a new card",
+	wire.ReasonForeignKeys: "The card is another system's",
+	wire.ReasonUnsuitable:  "This card cannot be used",
+	wire.ReasonDeclined:    "See the console",
 }
