@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 )
 
@@ -29,13 +28,13 @@ type Card struct {
 	over context.Context // done when its time is over
 	stop context.CancelFunc
 
-	mu   sync.Mutex
+	turn chan struct{} // holds a value while a method uses what follows
 	chip Chip
 	uid  []byte // what Select looks for
 }
 
 func newCard(ctx context.Context, chip Chip, t *Target) *Card {
-	c := &Card{UID: bytes.Clone(t.UID[:t.N]), ATQA: t.ATQA, SAK: t.SAK, chip: chip, uid: bytes.Clone(t.UID[:t.N])}
+	c := &Card{UID: bytes.Clone(t.UID[:t.N]), ATQA: t.ATQA, SAK: t.SAK, turn: make(chan struct{}, 1), chip: chip, uid: bytes.Clone(t.UID[:t.N])}
 	if t.ATSLen > 0 {
 		c.ATS = bytes.Clone(t.ATS[:t.ATSLen])
 	}
@@ -46,8 +45,8 @@ func newCard(ctx context.Context, chip Chip, t *Target) *Card {
 // end ends the card's time, and an exchange that is under way.
 func (c *Card) end() {
 	c.stop()
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.turn <- struct{}{}
+	defer func() { <-c.turn }()
 	clear(c.uid)
 }
 
@@ -98,8 +97,8 @@ func (c *Card) Select(ctx context.Context) error {
 
 // use lets f use the chip, unless the card's time is over. It ends f's context with that time.
 func (c *Card) use(ctx context.Context, f func(context.Context) error) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.turn <- struct{}{}
+	defer func() { <-c.turn }()
 	if c.over.Err() != nil {
 		return ErrGone
 	}

@@ -22,6 +22,7 @@ type patient struct {
 	dev     *pn532.Dev
 	cards   [][]byte // presented, as reported
 	healths []error  // as reported
+	onCard  func(*nfc.Card)
 }
 
 // admit runs a reader until the test's end: with or without the chip's
@@ -50,6 +51,10 @@ func admit(t *testing.T, irq, reset bool) *patient {
 		_ = nfc.New(p.dev).Run(ctx, func(e nfc.Event) {
 			switch e := e.(type) {
 			case nfc.Presented:
+				if p.onCard != nil {
+					p.onCard(e.Card)
+					break
+				}
 				p.cards = append(p.cards, e.Card.UID)
 			case nfc.Health:
 				p.healths = append(p.healths, e.Err)
