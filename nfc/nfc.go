@@ -124,7 +124,8 @@ func (r *Poller) poll(ctx context.Context, on func(Event)) time.Duration {
 	begin := time.Now()
 	var t Target
 	defer func() { t = Target{} }()
-	found, err := r.chip.Poll(ctx, r.patience(), &t)
+	within := r.patience()
+	found, err := r.chip.Poll(ctx, within, &t)
 	if found {
 		defer r.chip.Release()
 	}
@@ -143,7 +144,7 @@ func (r *Poller) poll(ctx context.Context, on func(Event)) time.Duration {
 	if err != nil {
 		return max(interval-time.Since(begin), interval/4) // a slow chip must not take all of the processor
 	}
-	return interval - time.Since(begin)
+	return min(interval, within) - time.Since(begin)
 }
 
 // patience returns how long the next poll may wait for a card.

@@ -151,9 +151,9 @@ func TestPollsKeepTheirRhythm(t *testing.T) {
 	for polls, want := range map[string][]time.Duration{
 		"-, -, -, -, -":                           ms(0, 225, 450, 675, 900),
 		"~60ms -, ~60ms -, -":                     ms(0, 225, 450),
-		"01020304, 01020304, -, -, -, -":          ms(0, 400, 800, 1025, 1250, 1475),
+		"01020304, 01020304, -, -, -, -":          ms(0, 400, 800, 960, 1120, 1280),
 		"-, ~2s !stuck, -":                        ms(0, 225, 225+2000+56),
-		"01020304, -, 01020304, 01020304, 010203": ms(0, 400, 625, 1025, 1425),
+		"01020304, -, 01020304, 01020304, 010203": ms(0, 400, 560, 960, 1360),
 	} {
 		_, c := events(t, polls)
 		for i := range c.begin {
@@ -163,6 +163,34 @@ func TestPollsKeepTheirRhythm(t *testing.T) {
 			t.Errorf("%s: polls at %v", polls, c.begin)
 		}
 	}
+}
+
+func TestWithoutACardTheChipSearchesAllTheTimeAndEachCardIsReleased(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		c := &chip{words: strings.Split("-, -, -, 01020304, 01020304, -, -, -, -, -", ", "), done: cancel, patient: true}
+		var removed time.Duration
+		_ = nfc.New(c).Run(ctx, func(e nfc.Event) {
+			if _, ok := e.(nfc.Removed); ok {
+				removed = time.Since(c.first)
+			}
+		})
+		var gaps []string
+		for i := range c.begin[1:] {
+			gaps = append(gaps, (c.begin[i+1] - c.begin[i]).String())
+		}
+		// The first one is short, because health is told after it.
+		if got := strings.Join(gaps, " "); got != "225ms 2s 2s 400ms 400ms 160ms 160ms 160ms 2s" {
+			t.Error(got)
+		}
+		if c.released != 2 {
+			t.Errorf("%d of 2 cards were released", c.released)
+		}
+		if d := removed - c.begin[4]; d > 900*time.Millisecond {
+			t.Errorf("removed %v after it was seen last", d)
+		}
+	})
 }
 
 func TestTheReceiverMayWipeTheUID(t *testing.T) {

@@ -2,7 +2,11 @@ package pn532_test
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"latchkey/board/sim"
+	"latchkey/nfc/pn532"
 
 	"periph.io/x/conn/v3/physic"
 	"periph.io/x/conn/v3/spi"
@@ -62,5 +66,82 @@ func TestAnIdleSearchKeepsToItsBudget(t *testing.T) {
 		}
 		t.Logf("%.1f wake-ups and %.1f transfers a second", wakeups, transfers)
 		b.sound()
+	})
+}
+
+// found presents a card after a while and returns how long it takes until it is found.
+func (b *bench) found() time.Duration {
+	b.Helper()
+	for begin := time.Now(); time.Since(begin) < 10*time.Second; {
+		if found, err := b.dev.Poll(b.Context(), 2*time.Second, &b.target); found || err != nil {
+			b.Fatal(found, err)
+		}
+	}
+	defer b.board.RemoveCard()
+	b.must(b.board.PresentCard(sim.Card{UID: []byte{1, 2, 3, 4}}))
+	begin := time.Now()
+	if found, err := b.dev.Poll(b.Context(), 2*time.Second, &b.target); !found || err != nil {
+		b.Error(found, err)
+	}
+	took := time.Since(begin)
+	b.dev.Release()
+	return took
+}
+
+func TestInterruptsThatGetLostHideNoCardForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t, wiring{})
+		port, err := b.board.SPI("nfc")
+		b.must(err)
+		b.dev, err = pn532.NewSPI(port, nil)
+		b.must(err)
+		lost := false
+		line, err := b.board.Input("nfc-irq", func(active bool) {
+			if !lost {
+				b.dev.Interrupt(active)
+			}
+		})
+		b.must(err)
+		b.dev.UseInterrupt(line)
+		if took := b.found(); took > 50*time.Millisecond {
+			t.Errorf("with interrupts a card takes %v", took)
+		}
+		lost = true
+		if took := b.found(); took > time.Second {
+			t.Errorf("the first card takes %v", took)
+		}
+		if took := b.found(); took > 200*time.Millisecond {
+			t.Errorf("the second card takes %v", took)
+		}
+		lost = false
+		b.found()
+		if took := b.found(); took > 50*time.Millisecond {
+			t.Errorf("with interrupts again a card takes %v", took)
+		}
+		if c := &b.dev.Counters; c.Losses.Load() != 0 || c.Starts.Load() != 1 {
+			t.Errorf("%+v", c)
+		}
+		b.sound()
+	})
+}
+
+func TestAChipThatIsResetOrHangsWhileItSearchesIsNoticedWithinASecond(t *testing.T) {
+	each(t, func(t *testing.T, w wiring) {
+		b := setup(t, w)
+		b.poll()
+		for _, fault := range []func(){
+			func() { b.must(b.board.ResetChip("nfc")) },
+			func() { b.must(b.board.SetFault("nfc", sim.Fault{Stuck: true})) },
+		} {
+			before := b.dev.Counters.Losses.Load()
+			fault()
+			begin := time.Now()
+			for b.dev.Counters.Losses.Load() == before && time.Since(begin) < 5*time.Second {
+				_, _ = b.dev.Poll(t.Context(), 50*time.Millisecond, &b.target)
+			}
+			if took := time.Since(begin); took > 1100*time.Millisecond {
+				t.Errorf("noticed after %v", took)
+			}
+		}
 	})
 }
