@@ -6,7 +6,6 @@ import (
 	"crypto/cipher"
 	"crypto/des"
 	"slices"
-	"time"
 )
 
 // Instructions of authentications.
@@ -183,59 +182,4 @@ func (c *cardChip) authEV2(number byte, answer func(rotated []byte, s *ev2Sessio
 		return encrypt(block, make([]byte, aes.BlockSize), reply), stOK
 	}
 	return encrypt(block, make([]byte, aes.BlockSize), rndB), stMore
-}
-
-func (c *cardChip) authenticated(key *cardKey, number byte, s session) {
-	c.session, c.key = s, number
-	if c.countsFails() {
-		o := &c.m.opts
-		decrement := o.FailDecrement
-		if decrement == 0 {
-			decrement = 10
-		}
-		key.Fails = max(0, key.Fails-decrement)
-		key.FailsInARow, key.Delays = 0, 0
-	}
-}
-
-// authFailed counts a wrong key.
-func (c *cardChip) authFailed(key *cardKey) status {
-	if c.countsFails() {
-		key.Fails++
-		key.FailsInARow++
-		key.Delays = 0
-	}
-	return stAuth
-}
-
-func (c *cardChip) countsFails() bool {
-	return c.m.kind == NTAG424 || c.m.opts.FailCounters
-}
-
-// failsAllow says whether the failures so far allow another authentication. A
-// key with too many in a row answers AD, once more for each further failure.
-func (c *cardChip) failsAllow(key *cardKey) status {
-	if !c.countsFails() {
-		return stOK
-	}
-	o := &c.m.opts
-	limit, free, delay := o.FailLimit, o.FailsFree, o.DelayTime
-	if limit == 0 {
-		limit = 1000
-	}
-	if free == 0 {
-		free = 50
-	}
-	if delay == 0 {
-		delay = 25 * time.Millisecond
-	}
-	if key.Fails >= limit {
-		return stDenied
-	}
-	if key.Delays <= key.FailsInARow-free {
-		key.Delays++
-		c.took = delay
-		return stDelay
-	}
-	return stOK
 }

@@ -1,9 +1,6 @@
 package sim
 
-import (
-	"encoding/hex"
-	"slices"
-)
+import "slices"
 
 // Values of a file's access rights beside the numbers of keys.
 const (
@@ -217,18 +214,4 @@ func (c *cardChip) writeFile(header, data []byte) ([]byte, status) {
 	f, from, _, _ := c.part(header)
 	c.write(func() { copy(f.Data[from:], data) }, func() { copy(f.Data[from:], data[:len(data)/2]) })
 	return nil, stOK
-}
-
-// newNTAG424 is the application of an NTAG 424 DNA fresh from the factory: five
-// keys, and the files for capabilities, NDEF and others.
-func newNTAG424() *application {
-	a := newApplication([]byte{0x00, 0x00, 0x01}, 0x0B, typeAES, 5)
-	a.DFName = []byte("\xD2\x76\x00\x00\x85\x01\x01")
-	capabilities, _ := hex.DecodeString("001720010000FF0406E104010000000506E10500808283")
-	a.Files = []*cardFile{
-		{Number: 1, ISO: []byte{0xE1, 0x03}, Option: 0x00, Rights: [2]byte{0x00, 0xE0}, Data: append(capabilities, make([]byte, 32-len(capabilities))...)},
-		{Number: 2, ISO: []byte{0xE1, 0x04}, Option: 0x00, Rights: [2]byte{0xE0, 0xEE}, Data: make([]byte, 256)},
-		{Number: 3, ISO: []byte{0xE1, 0x05}, Option: 0x03, Rights: [2]byte{0x30, 0x23}, Data: make([]byte, 128)},
-	}
-	return a
 }
