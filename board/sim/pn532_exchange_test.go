@@ -341,6 +341,21 @@ func TestAnEndlesslyWaitingCardIsEndedByTheHostOrByLeaving(t *testing.T) {
 			t.Errorf("% X", got)
 		}
 	})
+	for name, end := range map[string]func(n *nfcRig){
+		"an abort":        func(n *nfcRig) { n.write(ackFrame...) },
+		"another command": func(n *nfcRig) { n.wants([]byte{0x03, 0x32, 0x01, 0x06, 0x07}, 0x02) },
+	} {
+		onCard(t, NFCOptions{}, &chipCard{}, func(n *nfcRig) {
+			n.b.Inject("nfc-card-waits", Injection{Active: true})
+			n.acked(0x40, 0x01, 0x60)
+			time.Sleep(time.Second)
+			end(n)
+			n.b.RemoveCard()
+			if n.wait(200 * time.Millisecond) {
+				t.Errorf("an answer after %s", name)
+			}
+		})
+	}
 	onCard(t, NFCOptions{MaxWTX: 10}, &chipCard{}, func(n *nfcRig) {
 		n.b.Inject("nfc-card-waits", Injection{Active: true})
 		if got, took := n.long(0x40, 0x01, 0x60); !bytes.Equal(got, []byte{0x41, 0x01}) || took < 11*77*time.Millisecond {
