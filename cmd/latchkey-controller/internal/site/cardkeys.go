@@ -10,6 +10,7 @@ import (
 
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/cmd/latchkey-controller/internal/vault"
+	"latchkey/device/pin"
 	"latchkey/sync/wire"
 )
 
@@ -102,6 +103,50 @@ func (m *cardMaster) set(uid []byte, chip wire.CardChip, generation uint8) wire.
 		clear(key[:])
 	}
 	return set
+}
+
+// wrap returns the key of a card that proves itself, as readers get it with its
+// credential; nil: the card can be copied.
+func (m *cardMaster) wrap(with pin.Key, c *store.Credential, uid []byte) ([]byte, error) {
+	if c.Chip == 0 {
+		return nil, nil
+	}
+	wrapping, err := with.WrappingKey(uid)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(wrapping[:])
+	key := wire.CardKey{Chip: c.Chip, Key: m.key(uid, c.Chip, provingKey(c.Chip), c.Generation)}
+	defer clear(key.Key[:])
+	return key.Wrap(wrapping)
+}
+
+// checkCardKey returns an error unless a credential has the key of its card.
+func (s *Site) checkCardKey(tx *store.Tx, with pin.Key, c *store.Credential, uid []byte) error {
+	if c.Chip == 0 && len(c.CardKey) == 0 {
+		return nil
+	}
+	wrapping, err := with.WrappingKey(uid)
+	if err != nil {
+		return err
+	}
+	defer clear(wrapping[:])
+	key, err := wire.UnwrapCardKey(wrapping, c.CardKey)
+	if err != nil {
+		return fmt.Errorf("credential %d: %w", c.ID, err)
+	}
+	defer clear(key.Key[:])
+	master, err := s.cardMaster(tx)
+	if err != nil {
+		return err
+	}
+	defer master.wipe()
+	want := master.key(uid, c.Chip, provingKey(c.Chip), c.Generation)
+	defer clear(want[:])
+	if key.Chip != c.Chip || subtle.ConstantTimeCompare(key.Key[:], want[:]) != 1 {
+		return fmt.Errorf("credential %d: its card has another key", c.ID)
+	}
+	return nil
 }
 
 // diversify returns the key that AN10922 §2.2 derives with AES-128 from 1 to 31 bytes: a

@@ -2,7 +2,6 @@ package site
 
 import (
 	"bytes"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"slices"
@@ -238,71 +237,4 @@ func (s *Site) endOnCard(tx *store.Tx, k *Keying) error {
 		row.Pending = 0
 	}
 	return tx.SetCard(row)
-}
-
-// wrap returns the key of a card that proves itself, as readers get it with its
-// credential; nil: the card can be copied.
-func (m *cardMaster) wrap(with pin.Key, c *store.Credential, uid []byte) ([]byte, error) {
-	if c.Chip == 0 {
-		return nil, nil
-	}
-	wrapping, err := with.WrappingKey(uid)
-	if err != nil {
-		return nil, err
-	}
-	defer clear(wrapping[:])
-	key := wire.CardKey{Chip: c.Chip, Key: m.key(uid, c.Chip, provingKey(c.Chip), c.Generation)}
-	defer clear(key.Key[:])
-	return key.Wrap(wrapping)
-}
-
-// checkCardKey returns an error unless a credential has the key of its card.
-func (s *Site) checkCardKey(tx *store.Tx, with pin.Key, c *store.Credential, uid []byte) error {
-	if c.Chip == 0 && len(c.CardKey) == 0 {
-		return nil
-	}
-	wrapping, err := with.WrappingKey(uid)
-	if err != nil {
-		return err
-	}
-	defer clear(wrapping[:])
-	key, err := wire.UnwrapCardKey(wrapping, c.CardKey)
-	if err != nil {
-		return fmt.Errorf("credential %d: %w", c.ID, err)
-	}
-	defer clear(key.Key[:])
-	master, err := s.cardMaster(tx)
-	if err != nil {
-		return err
-	}
-	defer master.wipe()
-	want := master.key(uid, c.Chip, provingKey(c.Chip), c.Generation)
-	defer clear(want[:])
-	if key.Chip != c.Chip || subtle.ConstantTimeCompare(key.Key[:], want[:]) != 1 {
-		return fmt.Errorf("credential %d: its card has another key", c.ID)
-	}
-	return nil
-}
-
-// beginProof has only cards that prove themselves end a lockout, at all readers, if the
-// site awaits its first one. It says whether it did so.
-func beginProof(tx *store.Tx, now time.Time) (began bool, err error) {
-	if proof, err := tx.Proof(); err != nil || proof != store.ProofAwaits {
-		return false, err
-	}
-	readers, err := tx.Readers()
-	if err != nil {
-		return false, err
-	}
-	for _, id := range readers {
-		p, err := tx.Policy(id)
-		if err != nil {
-			return false, err
-		}
-		p.ProvenEnds = true
-		if err := SetPolicy(tx, now, p); err != nil {
-			return false, err
-		}
-	}
-	return true, tx.SetProof(store.ProofBegan)
 }

@@ -3,6 +3,7 @@ package site
 import (
 	"errors"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -194,6 +195,12 @@ func TestAReturnedCardIsFirstNobodysAndThenAsNew(t *testing.T) {
 		if err := card.Write(sets, torn); !errors.Is(err, boardtest.ErrGone) {
 			t.Fatal(err)
 		}
+		bob := addUser(t, s, "Bob", "")
+		if card.Keyed() == 0 { // nobody knows that it is in its factory state
+			give(t, s, bob.ID, card)
+			proves(t, s, card, true)
+			continue
+		}
 		k, sets, err := giveBack(0, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -204,7 +211,6 @@ func TestAReturnedCardIsFirstNobodysAndThenAsNew(t *testing.T) {
 		if err := s.Update(t.Context(), func(tx *store.Tx) error { return s.EndReturn(tx, k) }); err != nil {
 			t.Fatal(err)
 		}
-		bob := addUser(t, s, "Bob", "")
 		give(t, s, bob.ID, card)
 		proves(t, s, card, true)
 	}
@@ -304,6 +310,21 @@ func TestCardsProveThemselvesAfterANewEpochAStorageKeyAndARestore(t *testing.T) 
 	for _, c := range []*boardtest.Card{card, third} {
 		give(t, restored, ada.ID, c)
 		proves(t, restored, c, true)
+	}
+}
+
+func TestACheckFindsACredentialWithTheKeyOfAnotherGeneration(t *testing.T) {
+	s, _ := newSite(t)
+	ada := addUser(t, s, "Ada", "")
+	give(t, s, ada.ID, boardtest.NewCard(uid(1)))
+	check(t, s)
+	c := credentialsOf(t, s, ada.ID)[0]
+	c.Generation++
+	if err := s.Update(t.Context(), func(tx *store.Tx) error { return tx.SetCardKey(noon.Unix(), ada, c) }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "another key") {
+		t.Error(err)
 	}
 }
 

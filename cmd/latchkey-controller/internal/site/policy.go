@@ -69,3 +69,26 @@ func (s *Site) RaisePolicy(ctx context.Context, now time.Time, reader string, ab
 	})
 	return raised, err
 }
+
+// beginProof has only cards that prove themselves end a lockout, at all readers, if the
+// site awaits its first one. It says whether it did so.
+func beginProof(tx *store.Tx, now time.Time) (began bool, err error) {
+	if proof, err := tx.Proof(); err != nil || proof != store.ProofAwaits {
+		return false, err
+	}
+	readers, err := tx.Readers()
+	if err != nil {
+		return false, err
+	}
+	for _, id := range readers {
+		p, err := tx.Policy(id)
+		if err != nil {
+			return false, err
+		}
+		p.ProvenEnds = true
+		if err := SetPolicy(tx, now, p); err != nil {
+			return false, err
+		}
+	}
+	return true, tx.SetProof(store.ProofBegan)
+}
