@@ -328,10 +328,12 @@ func TestACopyOfACardIsAnAlarmThatNamesItsUser(t *testing.T) {
 	w.pass(11 * time.Minute)
 	third := *copied
 	w.records(door, &third)
-	page, err = w.Activity(t.Context(), as(Owner), Query{Kind: string(wire.ClassAlarm), Limit: 10})
-	w.must(err)
-	if len(page.Events) != 2 {
-		t.Errorf("%+v", page.Events)
+	for _, kind := range []string{string(wire.ClassAlarm), store.CardCopied} {
+		page, err = w.Activity(t.Context(), as(Owner), Query{Kind: kind, Limit: 10})
+		w.must(err)
+		if len(page.Events) != 2 {
+			t.Errorf("%s: %+v", kind, page.Events)
+		}
 	}
 }
 
