@@ -19,6 +19,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/site/boardtest"
 	"latchkey/sync/wire"
 )
 
@@ -153,6 +154,7 @@ func TestEachPageHasNoBarrierAndKeepsToItsPolicyInEachLightAndSize(t *testing.T)
 	do(t, ctx, chromedp.EmulateViewport(1440, 900), chromedp.Navigate(w.server.URL+"/link/"+token),
 		chromedp.SendKeys(chromedp.CSS("#f-name"), names[desk.Owner]), chromedp.SendKeys(chromedp.CSS("#f-password"), password),
 		chromedp.SendKeys(chromedp.CSS("#f-again"), password), chromedp.Click(chromedp.CSS("button.primary")), chromedp.WaitVisible(chromedp.CSS("#glance")))
+	proven, copyable := w.card(7, "EE 01").ID, w.card(1, "E5 80").ID
 	const submit = `document.querySelector("#panel form button[type=submit]").click()`
 	tours := map[string]func(*testing.T){}
 	for name, of := range map[string]struct {
@@ -168,6 +170,13 @@ func TestEachPageHasNoBarrierAndKeepsToItsPolicyInEachLightAndSize(t *testing.T)
 			{"user-add", "/users/5?add=any", ""},
 			{"user-card-wrong", "/users/5?add=card", `document.querySelector("#f-card").value = "08010203"; ` + submit},
 			{"user-enrol", "/users/5?add=enrol", ""},
+			{"user-card-new", "/users/5?add=new", ""},
+			{"user-card-proven", "/users/7", ""},
+			{"user-card-rekey", fmt.Sprint("/users/7?ask=rekey-", proven), ""},
+			{"user-card-return", fmt.Sprint("/users/7?ask=return-", proven), ""},
+			{"user-card-remove", fmt.Sprint("/users/7?ask=card-", proven), ""},
+			{"user-card-convert", fmt.Sprint("/users/1?ask=rekey-", copyable), ""},
+			{"card-return", "/users/return-card", ""},
 			{"user-about", "/users/1?tab=about", ""},
 			{"user-remove", "/users/1?tab=about&ask=remove", ""},
 			{"user-long", "/users/11", ""},
@@ -257,6 +266,7 @@ func TestEachPageHasNoBarrierAndKeepsToItsPolicyInEachLightAndSize(t *testing.T)
 	if notice := eval[string](t, ctx, `document.querySelector("#elsewhere").innerText`); !strings.Contains(notice, "at Yard gate (Asia/Tokyo) until 2 Dec 2026, 09:00") {
 		t.Errorf("as a date is typed, %q is said of it", notice)
 	}
+	cardWriting(t, ctx, w)
 	adoption(t, ctx, w)
 	w.pass(desk.FreshFor + time.Second)
 	tour(t, ctx, w, []stop{{"password-again", "/settings?ask=epoch", ""}})
@@ -321,6 +331,22 @@ func lookAt(t *testing.T, ctx context.Context, name string) {
 			accessible(t, ctx, name+", "+l.name)
 		}
 	}
+}
+
+// cardWriting looks at what is shown while a reader writes keys to a card, and after that.
+func cardWriting(t *testing.T, ctx context.Context, w *world) {
+	t.Helper()
+	w.live.shown, w.live.gate = []*boardtest.Card{boardtest.NewCard([]byte{4, 7, 6, 5, 4, 3, 2})}, make(chan struct{})
+	const button = "#panel form .primary"
+	do(t, ctx, chromedp.EmulateViewport(looks[0].width, looks[0].height), chromedp.Navigate(w.server.URL+"/users/5?add=new"),
+		chromedp.Click(chromedp.CSS(button)), chromedp.WaitVisible(chromedp.CSS("#panel .when-asked")))
+	lookAt(t, ctx, "user-card-waiting")
+	close(w.live.gate)
+	do(t, ctx, chromedp.WaitVisible(chromedp.CSS("#written")))
+	w.live.gate = nil
+	lookAt(t, ctx, "user-card-written")
+	do(t, ctx, chromedp.EmulateViewport(looks[0].width, looks[0].height), chromedp.Navigate(w.server.URL+"/users/5?add=new"), chromedp.Click(chromedp.CSS(button)), chromedp.WaitVisible(chromedp.CSS("#w-reader")))
+	lookAt(t, ctx, "user-card-unwritten")
 }
 
 // adoption looks at what follows the upload of a request.

@@ -5,9 +5,11 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/cmd/latchkey-controller/internal/site/boardtest"
+	"latchkey/sync/wire"
 )
 
 func TestANewCardIsWrittenAtAReaderEvenIfItSlipsAndIsShownToProveItself(t *testing.T) {
@@ -124,4 +126,16 @@ func TestWhatCardsThatCanBeCopiedMayDoIsSetAtTheReadersPage(t *testing.T) {
 	b.get("/").shows(t, http.StatusOK, "A valid card ends this")
 	w.newCard(1, 4, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66)
 	b.get("/").shows(t, http.StatusOK, "A valid card that cannot be copied ends this")
+}
+
+func TestACopyOfACardIsAnAlarmThatLeadsToWhatTheDoorHasDenied(t *testing.T) {
+	w := small(t)
+	w.newCard(1, 4, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66)
+	w.journal("front-door").report(time.Now(), wire.Record{Kind: wire.AccessDenied, By: "card", Reason: wire.ReasonNotGenuine, User: 1, Credential: w.card(1, "55 66").ID})
+	b := w.visitor(desk.Viewer)
+	for _, path := range []string{"/", "/activity"} {
+		b.get(path).shows(t, http.StatusOK, "Alarm A copy of Ada Lovelace&#39;s card was shown at Front door", `href="/activity?reader=front-door&amp;kind=denied"`)
+	}
+	b.get("/activity?reader=front-door&kind=denied").shows(t, http.StatusOK, "A copy of Ada Lovelace&#39;s card was shown at Front door")
+	b.get("/users/1?tab=activity").shows(t, http.StatusOK, "A copy of Ada Lovelace&#39;s card was shown at Front door")
 }

@@ -54,6 +54,7 @@ func (w *world) stage() {
 	for i, p := range people {
 		ids[i] = w.user(p.first, p.last, p.pin, p.card, p.groups...)
 	}
+	w.newCard(ids[6], 4, 0x5E, 0xED, 0xC0, 0xFF, 0xEE, 0x01)
 	credential := uint64(1)
 	front, yard, lab := w.journal("front-door"), w.journal("yard-gate"), w.journal("lab")
 	now := time.Now().Truncate(time.Second)
@@ -71,6 +72,7 @@ func (w *world) stage() {
 			}
 		}
 	}
+	front.report(now.Add(-20*time.Minute), wire.Record{Kind: wire.AccessDenied, By: "card", Reason: wire.ReasonNotGenuine, User: ids[6], Credential: credential})
 	lab.report(now.Add(-14*time.Minute), wire.Record{Kind: wire.AccessGranted, By: "card", User: ids[1], Credential: credential, Seconds: 5})
 	for i := range 10 {
 		at := now.Add(-10*time.Minute + time.Duration(i*12)*time.Second)
