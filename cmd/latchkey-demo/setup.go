@@ -97,6 +97,7 @@ kind = "sim"
 
 [board.sim]
 listen = %q
+drawer = "cards.json" # keeps the cards with a chip, and their keys
 cards = [
   { name = "Bob Martin", uid = %q },
   { name = "A stranger", uid = "04deadbeef0180" },

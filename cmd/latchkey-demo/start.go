@@ -46,7 +46,9 @@ func (d *demo) start(ctx context.Context, known *facts) error {
   Ada's PIN           %[2]s
   Bob's card          %[3]s
 
-  Tap PIN on the page and type Ada's PIN, or click Bob's card. Ctrl-C stops. From another terminal:
+  Tap PIN on the page and type Ada's PIN, or click Bob's card. Bob's card only has a number, and can be copied.
+  One that cannot: choose New card at a user in the console, then click New DESFire EV3 on the reader's page.
+  Ctrl-C stops. From another terminal:
 
     %[4]s user add --dir %[5]s --name "Grace Hopper" --pin auto
     %[4]s unlock --dir %[5]s front-door
