@@ -144,7 +144,7 @@ func (m *Memory) check() error {
 	if m.kind == NTAG424 {
 		keys = 0
 	}
-	if m.picc == nil || len(m.picc.Keys) != keys || len(m.picc.Files) > 0 || m.used < 0 {
+	if m.picc == nil || len(m.picc.Keys) != keys || len(m.picc.Files) > 0 || m.used < 0 || m.used > chipMemory {
 		return fmt.Errorf("the PICC level of a %v is wrong", m.kind)
 	}
 	if m.kind == NTAG424 && (len(m.apps) != 1 || m.apps[0] == nil || len(m.apps[0].Keys) != 5 || m.apps[0].Type != typeAES) {

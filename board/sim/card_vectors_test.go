@@ -24,7 +24,7 @@ type held struct {
 	t      *testing.T
 	memory *Memory
 	*cardChip
-	random bytes.Buffer // what the card's random numbers will be, then the real ones
+	random bytes.Buffer // what the card's random numbers will be, after draws
 }
 
 // hold selects a card fresh from the factory.
