@@ -39,6 +39,9 @@ func judge(t *testing.T, kind Kind) *judged {
 		if err := <-served; err != nil {
 			t.Error(err)
 		}
+		if v := b.Violations(); len(v) > 0 {
+			t.Errorf("violations: %q", v)
+		}
 	})
 	return &judged{t, ctx, memory, append(os.Environ(), "LIBNFC_DEVICE=pn532_uart:"+far, "LIBNFC_AUTO_SCAN=false")}
 }
@@ -47,7 +50,7 @@ func judge(t *testing.T, kind Kind) *judged {
 func (j *judged) run(tool ...string) string {
 	j.t.Helper()
 	if _, err := exec.LookPath(tool[0]); err != nil {
-		j.t.Skipf("%s is not installed: apt install libfreefare-bin libfreefare-dev libnfc-dev gcc", tool[0])
+		j.t.Skipf("%s is not installed: make setup installs it", tool[0])
 	}
 	run := exec.CommandContext(j.ctx, tool[0], tool[1:]...)
 	run.Env = j.env
@@ -94,7 +97,7 @@ func TestToolsOfLibfreefareUseTheCards(t *testing.T) {
 
 func TestLibfreefareChecksMACsAndChecksums(t *testing.T) {
 	if _, err := os.Stat("/usr/include/freefare.h"); err != nil {
-		t.Skip("libfreefare is not installed: apt install libfreefare-dev libnfc-dev gcc")
+		t.Skip("libfreefare is not installed: make setup installs it")
 	}
 	j := judge(t, DESFireEV1)
 	program := filepath.Join(t.TempDir(), "freefare")
