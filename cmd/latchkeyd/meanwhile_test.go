@@ -9,6 +9,7 @@ import (
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"latchkey/board/sim"
 	"latchkey/device"
@@ -144,6 +145,32 @@ func TestARecordedProofOpensNothing(t *testing.T) {
 			answer, _ := b.show(sim.Card{UID: card.UID, Kind: sim.Copy})
 			if answer.Outcome != device.NotGenuine || answer.Proven || answer.Credential == nil || len(replay) == 4 {
 				t.Errorf("%v: %+v", kind, answer)
+			}
+		})
+	}
+}
+
+func TestACardThatTakesTooLongIsRefusedUnlessItIsGone(t *testing.T) {
+	for _, gone := range []bool{false, true} {
+		card := newKeyedCard(t, sim.DESFireEV3, 1)
+		data := keyedData(t, card)
+		synctest.Test(t, func(t *testing.T) {
+			personalise(t, card)
+			h := heldOf(t, data)
+			defer h.cache.Close()
+			b := newBench(t, h)
+			defer b.stop()
+			b.order = wire.CommandID{}
+			b.exchange = func(apdu []byte, card func([]byte) ([]byte, error)) ([]byte, error) {
+				time.Sleep(proveWithin)
+				if gone {
+					b.board.RemoveCard()
+				}
+				return card(apdu)
+			}
+			want := map[bool]device.Outcome{false: device.NotGenuine, true: device.CardGone}[gone]
+			if answer, _ := b.show(card.Card); answer.Outcome != want || (answer.Credential != nil) == gone {
+				t.Errorf("gone %v: %+v", gone, answer)
 			}
 		})
 	}

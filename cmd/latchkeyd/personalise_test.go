@@ -102,6 +102,34 @@ func TestACardTornAwayAgainAndAgainGetsItsKeys(t *testing.T) {
 	}
 }
 
+// TestATelephoneGetsNoKeys shows one that says it is a DESFire EV3: its UID is another one
+// each time.
+func TestATelephoneGetsNoKeys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		defer b.stop()
+		version := [][]byte{
+			{0x04, 0x01, 0x01, 0x33, 0x00, 0x18, 0x05, 0x91, 0xAF},
+			{0x04, 0x01, 0x01, 0x03, 0x00, 0x18, 0x05, 0x91, 0xAF},
+			append(make([]byte, 14), 0x91, 0x00),
+		}
+		b.exchange = func([]byte, func([]byte) ([]byte, error)) ([]byte, error) {
+			frame := version[0]
+			version = append(version[1:], frame)
+			return frame, nil
+		}
+		b.keys = func(*wire.CardToKey) (*wire.CardKeySets, error) { return nil, errors.New("silent") }
+		for uid, want := range map[string]device.Outcome{"\x08\x01\x02\x03": device.Unsuitable, "\x04\x01\x02\x03": device.KeyFailed} {
+			if answer, _ := b.show(sim.Card{UID: []byte(uid), Kind: sim.Copy}); answer.Outcome != want {
+				t.Errorf("UID %x: outcome %d", uid, answer.Outcome)
+			}
+		}
+		if b.asked != 1 {
+			t.Errorf("the controller was asked %d times", b.asked)
+		}
+	})
+}
+
 func TestACardThatGetsNoKeys(t *testing.T) {
 	for name, test := range map[string]struct {
 		card  sim.Card // beside the one that gets keys
