@@ -135,9 +135,9 @@ func BenchmarkAttempt(b *testing.B) {
 		}
 	}
 	open := func() {
-		opened := metrics.Strike.Times().Count
+		opened := metrics.Strike.PIN.Times().Count
 		instruments.presentPIN([]byte(adaPIN))
-		for metrics.Strike.Times().Count == opened {
+		for metrics.Strike.PIN.Times().Count == opened {
 			time.Sleep(time.Millisecond)
 		}
 	}

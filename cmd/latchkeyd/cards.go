@@ -88,6 +88,7 @@ func (in *instruments) presentCard(ctx context.Context, card *nfc.Card) {
 	if !in.slots.put(wire.Card, card.UID, tap) {
 		return
 	}
+	in.stopwatch.Card.Begin(time.Now())
 	in.events <- device.Presented{Kind: wire.Card}
 	bound := time.NewTimer(tapAtMost)
 	defer bound.Stop()

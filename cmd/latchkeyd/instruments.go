@@ -27,7 +27,7 @@ import (
 // rest works.
 type instruments struct {
 	strike    *relay.Strike
-	stopwatch *status.Stopwatch // of PINs
+	stopwatch *status.Stopwatch
 	chips     []func() status.Chip
 	unstarted []func() error // start inputs whose line is in use; only watch uses it, once it runs
 	parts     *supervision.Parts
@@ -201,7 +201,7 @@ func (in *instruments) run(ctx context.Context, group *errgroup.Group) {
 // presentPIN puts a PIN into its slot and tells the loop.
 func (in *instruments) presentPIN(digits []byte) {
 	if in.slots.put(wire.PIN, digits, nil) {
-		in.stopwatch.LastDigit(time.Now())
+		in.stopwatch.PIN.Begin(time.Now())
 		in.events <- device.Presented{Kind: wire.PIN}
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"latchkey/cmd/latchkeyd/internal/status"
@@ -50,9 +51,19 @@ func (l *loop) run(ctx context.Context, first []device.Action) error {
 		if event == nil {
 			return err
 		}
-		l.carryOut(l.brain.Step(l.clock.now(), event))
+		actions := l.brain.Step(l.clock.now(), event)
+		if e, ok := event.(device.Identified); ok && e.Kind == wire.Card {
+			l.instruments.stopwatch.Card.Decided(e.Proven && slices.ContainsFunc(actions, opens))
+		}
+		l.carryOut(actions)
 		turned()
 	}
+}
+
+// opens says whether an action opens the door.
+func opens(a device.Action) bool {
+	strike, ok := a.(device.Strike)
+	return ok && strike.For > 0
 }
 
 // next returns the next event, and what to call after its turn; no event once ctx has
@@ -100,7 +111,7 @@ func (l *loop) carryOut(actions []device.Action) {
 			l.storing.Add()
 			l.journal.Append(action.Batch, action.Records)
 		case device.Decided:
-			l.instruments.stopwatch.Decided(action.Granted)
+			l.instruments.stopwatch.PIN.Decided(action.Granted)
 			l.lookups.Decided(action)
 		case device.Identify:
 			l.identify(action)

@@ -65,8 +65,8 @@ func TestACardOpensThatProvesItselfAndNothingThatLooksLikeIt(t *testing.T) {
 		if opens, outcome := s.shows(downgraded.Card); opens || outcome != "not-genuine" {
 			t.Errorf("an EV1 where an EV2 is asked for: opens %v, %s", opens, outcome)
 		}
-		if f := s.r.metrics.Figures(nil); f.Proof.Count < 12 || f.Proof.Longest > 1000 {
-			t.Errorf("%d proofs, the longest of %.0f ms", f.Proof.Count, f.Proof.Longest)
+		if f := s.r.metrics.Figures(nil); f.Proof.Count < 12 || f.Proof.Longest > 1000 || f.Card.Count != 3 || f.Card.Longest > 1000 {
+			t.Errorf("%d proofs, the longest of %.0f ms; %d openings, the longest after %.0f ms", f.Proof.Count, f.Proof.Longest, f.Card.Count, f.Card.Longest)
 		}
 	}, ada, bob, cyd, downgraded)
 }

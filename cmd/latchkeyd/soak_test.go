@@ -72,7 +72,7 @@ func (s *soaked) start() {
 	line, err := s.outer.Output("strike")
 	s.must(err)
 	in.closes = append(in.closes, line.Close)
-	in.strike, err = relay.NewStrike(line, boot)
+	in.strike, err = relay.NewStrike(timedLine{line, &metrics.Strike}, boot)
 	s.must(err)
 	in.closes = append(in.closes, in.strike.Halt)
 	s.must(in.openInput(s.outer, device.InputExit, relay.ExitDebounce))

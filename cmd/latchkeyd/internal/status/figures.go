@@ -17,9 +17,10 @@ import (
 type Figures struct {
 	Running     float64                      `json:"running_seconds"`
 	Strike      Times                        `json:"last_digit_to_strike"`
-	Derivation  Times                        `json:"derivation"` // of a tag: Argon2id, for a PIN
-	Lookup      Times                        `json:"lookup"`     // of a tag
-	Proof       Times                        `json:"proof"`      // of a card
+	Card        Times                        `json:"card_to_strike"` // that proves itself
+	Derivation  Times                        `json:"derivation"`     // of a tag: Argon2id, for a PIN
+	Lookup      Times                        `json:"lookup"`         // of a tag
+	Proof       Times                        `json:"proof"`          // of a card
 	Sync        Times                        `json:"fdatasync"`
 	Lookups     map[string]map[string]uint64 `json:"lookups"` // by kind and outcome
 	Chips       []Chip                       `json:"chips"`
@@ -91,7 +92,7 @@ func (m *Metrics) Linked(up bool) {
 // Figures returns the figures of this moment; chips are the caller's.
 func (m *Metrics) Figures(chips []Chip) Figures {
 	f := Figures{
-		Running: time.Since(m.began).Seconds(), Strike: m.Strike.Times(),
+		Running: time.Since(m.began).Seconds(), Strike: m.Strike.PIN.Times(), Card: m.Strike.Card.Times(),
 		Derivation: m.Lookups.derivation.Times(), Lookup: m.Lookups.lookup.Times(), Proof: m.Lookups.proof.Times(), Sync: m.Sync.Times(),
 		Lookups: m.Lookups.counted(), Chips: chips, Resident: resident(),
 	}
@@ -130,6 +131,7 @@ func (f *Figures) add(to *table) {
 		}
 	}
 	row("last digit to strike", f.Strike)
+	row("card to strike", f.Card)
 	row("look-up", f.Lookup)
 	row("proof of a card", f.Proof)
 	row("fdatasync", f.Sync)

@@ -90,6 +90,7 @@ func (s *Status) exposition() []byte {
 	}
 
 	e.histogram("latchkey_strike_seconds", "From a PIN's last digit to the strike's line.", f.Strike)
+	e.histogram("latchkey_card_strike_seconds", "From a card that proves itself to the strike's line.", f.Card)
 	e.histogram("latchkey_derivation_seconds", "Deriving a tag; Argon2id for a PIN.", f.Derivation)
 	e.histogram("latchkey_lookup_seconds", "Looking a tag up.", f.Lookup)
 	e.histogram("latchkey_proof_seconds", "A card's proof that it is no copy, successful or not.", f.Proof)

@@ -29,23 +29,23 @@ func TestOnlyPINsThatOpenTheDoorAreTimed(t *testing.T) {
 	var s Stopwatch
 	s.Strike(true, at(5)) // a card
 	s.Strike(false, at(10))
-	s.LastDigit(at(20))
+	s.PIN.Begin(at(20))
 	s.Strike(true, at(25)) // a card, while the PIN is checked
 	s.Strike(false, at(30))
-	s.Decided(true)
+	s.PIN.Decided(true)
 	s.Strike(true, at(50))
-	if got := s.Times(); got.Count != 1 || got.Longest != 30 {
+	if got := s.PIN.Times(); got.Count != 1 || got.Longest != 30 {
 		t.Fatalf("%+v", got)
 	}
-	s.LastDigit(at(60)) // the strike is still on
-	s.Decided(true)
+	s.PIN.Begin(at(60)) // the strike is still on
+	s.PIN.Decided(true)
 	s.Strike(false, at(70))
 	s.Strike(true, at(80)) // somebody else
-	s.LastDigit(at(90))
-	s.Decided(false)
+	s.PIN.Begin(at(90))
+	s.PIN.Decided(false)
 	s.Strike(false, at(95))
 	s.Strike(true, at(100))
-	if got := s.Times(); got.Count != 1 {
+	if got := s.PIN.Times(); got.Count != 1 {
 		t.Errorf("%+v", got)
 	}
 }
