@@ -43,7 +43,10 @@ func userShow(c *invocation) action {
 		}
 		shown := shownUser{rowOf(&u.UserRow, in), []shownCard{}}
 		lines := []string{fmt.Sprintf("user\t%d\t%s", u.ID, u.Name), "groups\t" + orDash(strings.Join(u.Groups, " ")),
-			fmt.Sprintf("from\t%s", shortTime(u.From, in)), fmt.Sprintf("until\t%s\t%s", shortTime(u.Until, in), u.Validity)}
+			"from\t" + shortTime(u.From, in), "until\t" + shortTime(u.Until, in)}
+		if u.Validity != desk.Valid {
+			lines = append(lines, "now\t"+string(u.Validity))
+		}
 		for i := range u.Credentials {
 			k := &u.Credentials[i]
 			given := "given on " + shortTime(k.Given, in)
