@@ -69,6 +69,20 @@
 // exchange costs the chip itself passes before the first byte on the air; a card
 // executes a command whose last byte it received, whatever happens to the reply.
 //
-// [PanelOptions], [TouchOptions] and [NFCOptions] hold what differs between
+// # Cards: DESFire (D40, EV1, EV2, EV3) and NTAG 424 DNA
+//
+// The chips of cards keep keys, applications and standard data files in a [Memory],
+// in native and in wrapped commands: AuthenticateLegacy, AuthenticateISO,
+// AuthenticateAES, AuthenticateEV2First and NonFirst with their secure messaging;
+// ChangeKey in all forms; applications and files as libfreefare's tools need them;
+// fail counters. Every error ends the session, and is listed by [Memory.Refused].
+// [Memory.TearNext] lets the power fail in a command that writes. Not emulated:
+// LRP, SetConfiguration, backup, value and record files, SDM beyond its settings,
+// proximity check. No source settles, so this package decides: only the PICC
+// master key or the application's own deletes an application, whatever the
+// settings; a command between the halves of an authentication gets CA, as between
+// the frames of any other; right after selection, an NTAG 424 has no keys (40).
+//
+// [PanelOptions], [TouchOptions], [NFCOptions] and [ChipOptions] hold what differs between
 // modules, or between sources.
 package sim
