@@ -32,9 +32,9 @@ type worker struct {
 	held    *held
 	jobs    chan *job
 	answer  func(device.Event)
-	enrol   func(id wire.CommandID, uid []byte) error // sends a card to the controller
-	keys    func(context.Context, wire.CommandID, *wire.CardToKey) (*wire.CardKeySets, error)
-	damaged func() // a part of the credentials is damaged
+	enrol   func(id wire.CommandID, uid []byte) error                                         // sends a card to the controller
+	keys    func(context.Context, wire.CommandID, *wire.CardToKey) (*wire.CardKeySets, error) // has the controller give a card keys
+	damaged func()                                                                            // a part of the credentials is damaged
 }
 
 // identifyWithin is three times what the brain waits for an outcome, and far more than a
