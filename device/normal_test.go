@@ -58,7 +58,7 @@ func (m moved) times(times ...*time.Duration) {
 }
 
 func (m moved) reader(r Reader) Reader {
-	m.times(&r.attempt.deadline, &r.card.deadline, &r.card.wait, &r.enrol.start, &r.enrol.end,
+	m.times(&r.attempt.deadline, &r.card.deadline, &r.card.wait, &r.enrol.start, &r.enrol.end, &r.enrol.last,
 		&r.strike.pulse, &r.strike.hold, &r.strike.grace, &r.door.since,
 		&r.blink, &r.journal.probe, &r.journal.due)
 	if !m.world.faults { // its disk answers

@@ -12,7 +12,7 @@ func lockoutEnds(e *edge) (met bool, err error) {
 	if e.durable().Lockout == "" {
 		return false, nil
 	}
-	may := e.cardOpens() || e.ordered(wire.Unlock)
+	may := e.cardEnds() || e.ordered(wire.Unlock)
 	switch after := e.after.r.durable; {
 	case after.Lockout == "" && !may:
 		return true, errors.New("it ended")

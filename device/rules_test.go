@@ -16,7 +16,9 @@ type rule struct {
 var rules = [...]rule{
 	{"the strike goes on only for a grant, the exit button, a remote unlock or a hold", strikeGoesOn},
 	{"the strike goes off before its time only by a release, tamper in a hold, or the door's opening", strikeGoesOff},
-	{"only a card that may open now or a remote unlock ends a lockout", lockoutEnds},
+	{"only a card that may open now, and end it, or a remote unlock ends a lockout", lockoutEnds},
+	{"a copy, and a card that is taken away, change nothing durable, and are shown like an unknown card or as taken away", copiesChangeNothing},
+	{"a card that gets keys opens nothing, and is done or refused once", keysOpenNothing},
 	{"wrong PINs and guesses rise with an unknown PIN and with nothing else, by one", attemptsRise},
 	{"wrong PINs fall only to none, by a PIN that opens or the end of a lockout; guesses only by the latter", attemptsFall},
 	{"whoever has seen as many PINs refused as the limit allows finds PIN locked out, crash or not", limitsHold},
@@ -69,7 +71,14 @@ func (e *edge) cardOpens() bool {
 	event, ok := e.event.(Identified)
 	return ok && event.Kind == wire.Card && event.Outcome == Known && opens(wire.Card, event.Credential) &&
 		e.before.r.card.deadline != 0 && e.before.r.enrol.state != enrolReading &&
-		event.Seq == e.before.r.card.seq && e.cardsWork()
+		event.Seq == e.before.r.card.seq && e.cardsWork() &&
+		(event.Proven || len(event.Credential.CardKey) == 0 && !e.policy().ProvenOpens)
+}
+
+// cardEnds says whether a card ends a lockout now.
+func (e *edge) cardEnds() bool {
+	event, _ := e.event.(Identified)
+	return e.cardOpens() && (event.Proven || !e.policy().ProvenEnds)
 }
 
 func (e *edge) ordered(orders ...wire.Order) bool {

@@ -135,7 +135,7 @@ func TestWithNothingToWaitForThereIsNoDeadline(t *testing.T) {
 }
 
 func TestNamesOfStatesAreThere(t *testing.T) {
-	for s := ScreenHome; s <= ScreenEnrolled; s++ {
+	for s := ScreenHome; s <= ScreenWritten; s++ {
 		if s.String() == "unknown" {
 			t.Errorf("screen %d has no name", s)
 		}

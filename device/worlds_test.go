@@ -2,6 +2,7 @@ package device
 
 import (
 	"runtime/debug"
+	"slices"
 	"testing"
 
 	"latchkey/sync/wire"
@@ -13,6 +14,9 @@ var (
 	adaCard = &wire.Credential{ID: 2, Kind: wire.Card, User: 1, Name: "Ada", Groups: []string{"staff"}}
 	evePIN  = &wire.Credential{ID: 3, Kind: wire.PIN, User: 2, Name: "Eve"}
 	eveCard = &wire.Credential{ID: 4, Kind: wire.Card, User: 2, Name: "Eve"}
+
+	// This one proves itself.
+	keyedCard = &wire.Credential{ID: 6, Kind: wire.Card, User: 1, Name: "Ada", Groups: []string{"staff"}, CardKey: make([]byte, wire.CardKeySize)}
 )
 
 // smallPolicy has limits that a walk reaches soon.
@@ -45,7 +49,7 @@ func order(o wire.Order) Command {
 func TestNoWayThroughTheStatesBreaksARule(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(800)) // millions of short-lived states
 	fired := map[string]int{}
-	worlds := append(doors(t), attempts(t), faults(t), cards(t), service(t))
+	worlds := slices.Concat(doors(t), proofs(t), []world{attempts(t), faults(t), cards(t), keys(t), service(t)})
 	walked, states, edges := 0, 0, 0
 	for _, world := range worlds {
 		t.Run(world.name, func(t *testing.T) {
@@ -153,6 +157,55 @@ func cards(t *testing.T) world {
 	}
 	return world{name: "cards", events: events,
 		start:  Start{Reader: "front-door", NewJournal: true, Policy: smallPolicy(t, func(p *wire.Policy) { p.TamperStopsCard = true })},
+		forget: func(n *node) { n.r.strike = strike{} },
+	}
+}
+
+// proofs are the worlds of cards that prove themselves, their copies and other cards, at
+// doors that want proof and doors that do not. The first wrong PIN locks.
+func proofs(t *testing.T) []world {
+	events := func(n *node) []Event {
+		seq := n.r.card.seq
+		card := func(outcome Outcome, c *wire.Credential, proven bool) Event {
+			return Identified{Kind: wire.Card, Seq: seq, Outcome: outcome, Credential: c, Proven: proven}
+		}
+		return []Event{
+			Presented{wire.PIN}, pin(n.r.durable.Seq, Unknown, nil), pin(n.r.durable.Seq, Known, adaPIN),
+			Presented{wire.Card}, Input{InputTamper, !n.r.tamper}, order(wire.Unlock),
+			card(Known, keyedCard, true), card(Known, keyedCard, false), card(Known, adaCard, false), card(Known, eveCard, false),
+			card(NotGenuine, keyedCard, false), card(NotGenuine, nil, false), card(CardGone, nil, false),
+			card(EpochChanged, nil, false), card(Unknown, nil, false),
+		}
+	}
+	var worlds []world
+	for _, policy := range []Policy{
+		smallPolicy(t, func(p *wire.Policy) { p.Limit, p.GuessLimit, p.ProvenEnds = 1, 0, true }),
+		smallPolicy(t, func(p *wire.Policy) { p.Limit, p.GuessLimit, p.ProvenOpens = 1, 0, true }),
+	} {
+		worlds = append(worlds, world{name: "proofs", events: events, wrong: 1,
+			start:  Start{Reader: "front-door", NewJournal: true, Policy: policy},
+			forget: func(n *node) { n.r.strike = strike{} },
+		})
+	}
+	return worlds
+}
+
+// keys is the world of cards that get keys.
+func keys(t *testing.T) world {
+	events := func(n *node) []Event {
+		seq := n.r.card.seq
+		card := func(outcome Outcome, c *wire.Credential, proven bool) Event {
+			return Identified{Kind: wire.Card, Seq: seq, Outcome: outcome, Credential: c, Proven: proven}
+		}
+		return []Event{
+			order(wire.Personalise), order(wire.Enrol), Presented{wire.Card},
+			Progress{seq, 1, 2}, Progress{seq, 2, 2}, Progress{seq - 1, 1, 2}, Progress{seq, 3, 2}, Progress{seq, 0, 0},
+			card(Personalised, nil, false), card(CardGone, nil, false), card(Declined, nil, false), card(Enrolled, nil, false),
+			card(Known, keyedCard, true),
+		}
+	}
+	return world{name: "keys", events: events,
+		start:  Start{Reader: "front-door", NewJournal: true, Policy: smallPolicy(t, nil)},
 		forget: func(n *node) { n.r.strike = strike{} },
 	}
 }

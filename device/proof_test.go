@@ -1,0 +1,334 @@
+package device
+
+import (
+	"testing"
+	"time"
+
+	"latchkey/sync/wire"
+)
+
+// prove shows a card that the worker answers, proven or not.
+func (g *rig) prove(outcome Outcome, c *wire.Credential, proven bool) {
+	g.t.Helper()
+	g.do(Presented{wire.Card})
+	g.do(Identified{Kind: wire.Card, Seq: g.asked.Seq, Outcome: outcome, Credential: c, Proven: proven})
+}
+
+func TestACardWithAKeyOpensOnlyIfItHasProvedIt(t *testing.T) {
+	g := newRig(t, nil)
+	g.prove(Known, keyedCard, false)
+	g.wantStrikes()
+	if r := g.wantRecords(wire.AccessDenied)[0]; r.Reason != wire.ReasonDamaged {
+		t.Errorf("%+v", r)
+	}
+	g.prove(Known, keyedCard, true)
+	g.wantStrikes(5 * time.Second)
+	if r := g.wantRecords(wire.AccessGranted)[0]; r.Credential != keyedCard.ID {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestACopyLooksLikeAnUnknownCardAndIsRecordedAsACopy(t *testing.T) {
+	g, other := newRig(t, nil), newRig(t, nil)
+	for n := range 8 {
+		g.prove(NotGenuine, keyedCard, false)
+		other.card(Unknown, nil)
+		if g.view != other.view || g.r.card != other.r.card {
+			t.Fatalf("the copy %d is shown as %+v, an unknown card as %+v", n, g.view, other.view)
+		}
+		at, ok := g.r.Deadline()
+		if same, alike := other.r.Deadline(); at != same || ok != alike {
+			t.Errorf("the next deadline is %v, %v, and %v, %v of an unknown card", at, ok, same, alike)
+		}
+		g.wait(11 * time.Second)
+		other.wait(11 * time.Second)
+	}
+	g.wantStrikes()
+	g.wantAttempts(0, 0, "")
+	for _, r := range g.records {
+		if r.Kind != wire.AccessDenied || r.Reason != wire.ReasonNotGenuine || r.Credential != keyedCard.ID || r.User != keyedCard.User || r.By != wire.ByCard || len(r.Tag) != 0 {
+			t.Errorf("%+v", r)
+		}
+	}
+}
+
+func TestACopyEndsNoLockoutAndIsChargedToNobody(t *testing.T) {
+	g := newRig(t, func(p *wire.Policy) { p.Limit = 3 })
+	g.miss(2)
+	g.prove(NotGenuine, keyedCard, false)
+	g.wantAttempts(2, 2, "")
+	g.miss(1)
+	g.prove(NotGenuine, keyedCard, false)
+	g.prove(CardGone, nil, false)
+	g.wantAttempts(3, 3, wire.CauseAttempts)
+	g.wait(time.Minute)
+	g.prove(Known, keyedCard, true)
+	g.wantAttempts(0, 3, "")
+}
+
+func TestCopiesAndUnknownCardsDoNotHideOneAnother(t *testing.T) {
+	g := newRig(t, nil)
+	count := func(reason wire.Reason) (n int) {
+		for _, r := range g.records {
+			if r.Kind == wire.AccessDenied && r.Reason == reason {
+				n++
+			}
+		}
+		return n
+	}
+	for range 30 {
+		g.note(wire.ReasonUnknown)
+		g.note(wire.ReasonNotGenuine)
+		g.note(wire.ReasonCardGone)
+	}
+	for _, reason := range []wire.Reason{wire.ReasonUnknown, wire.ReasonNotGenuine, wire.ReasonCardGone} {
+		if n := count(reason); n != 10 {
+			t.Errorf("%d records of 30: %s", n, reason)
+		}
+	}
+	g.records = nil
+	g.wait(time.Minute)
+	counted := 0
+	for _, r := range g.records {
+		if r.Kind == wire.EventsCollapsed && r.Subject == string(wire.AccessDenied) && r.Count == 20 {
+			counted++
+		}
+	}
+	if counted != 3 {
+		t.Errorf("%d counts of 20", counted)
+	}
+}
+
+// note denies a card for a reason, as if cards never waited.
+func (g *rig) note(reason wire.Reason) {
+	g.r.card = card{seq: g.r.card.seq}
+	switch reason {
+	case wire.ReasonUnknown:
+		g.card(Unknown, nil)
+	case wire.ReasonNotGenuine:
+		g.prove(NotGenuine, keyedCard, false)
+	case wire.ReasonCardGone:
+		g.prove(CardGone, nil, false)
+	}
+}
+
+func TestACardThatIsTakenAwayTooEarlyIsSaidSoAndIsNoUnknownOne(t *testing.T) {
+	g := newRig(t, nil)
+	for range 7 {
+		g.prove(CardGone, nil, false)
+		g.wantStrikes()
+		g.wantScreen(ScreenDenied)
+		if r := g.wantRecords(wire.AccessDenied)[0]; g.view.Reason != wire.ReasonCardGone || r.Reason != wire.ReasonCardGone || !r.Expendable() {
+			t.Errorf("%+v, %+v", g.view, r)
+		}
+	}
+	g.prove(Known, keyedCard, true)
+	g.wantStrikes(5 * time.Second)
+}
+
+func TestADoorMayWantProof(t *testing.T) {
+	for _, test := range []struct {
+		name          string
+		change        func(p *wire.Policy)
+		opens, clears bool
+	}{
+		{"of nobody", nil, true, true},
+		{"to end a lockout", func(p *wire.Policy) { p.ProvenEnds = true }, true, false},
+		{"of whoever comes in", func(p *wire.Policy) { p.ProvenOpens = true }, false, false},
+		{"in either case", func(p *wire.Policy) { p.ProvenOpens, p.ProvenEnds = true, true }, false, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			g := newRig(t, test.change)
+			g.miss(10)
+			g.records = nil
+			g.prove(Known, adaCard, false)
+			lockout := g.r.Durable().Lockout
+			if opened := len(g.strikes) > 0; opened != test.opens || (lockout == "") != test.clears {
+				t.Errorf("a card without a key: opens %v, lockout %q", opened, lockout)
+			}
+			if !test.opens {
+				if r := g.wantRecords(wire.AccessDenied)[0]; r.Reason != wire.ReasonUnproven || r.Credential != adaCard.ID || g.view.Reason != wire.ReasonUnproven {
+					t.Errorf("%+v, %+v", r, g.view)
+				}
+			}
+			g.strikes = nil
+			g.prove(Known, keyedCard, true)
+			g.wantStrikes(5 * time.Second)
+			g.wantAttempts(0, 10, "")
+		})
+	}
+}
+
+func TestWhatHappensWhileACardProvesItself(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		during func(g *rig)
+		opens  bool
+	}{
+		{"nothing", func(g *rig) {}, true},
+		{"a second tap", func(g *rig) { g.do(Presented{wire.Card}) }, true},
+		{"a PIN that is wrong", func(g *rig) { g.miss(1) }, true},
+		{"a lockout", func(g *rig) { g.miss(10) }, true},
+		{"tamper, where it stops cards", func(g *rig) { g.do(Input{InputTamper, true}) }, false},
+		{"a policy by which nobody may", func(g *rig) {
+			g.policy.Revision, g.policy.Access = 2, []wire.Access{}
+			g.do(g.load())
+		}, false},
+		{"ten seconds", func(g *rig) { g.wait(answerWithin) }, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			g := newRig(t, func(p *wire.Policy) { p.TamperStopsCard = true })
+			g.do(Presented{wire.Card})
+			seq := g.asked.Seq
+			test.during(g)
+			g.strikes = nil
+			g.do(Identified{Kind: wire.Card, Seq: seq, Outcome: Known, Credential: keyedCard, Proven: true})
+			if opened := len(g.strikes) == 1; opened != test.opens || opened && g.r.Durable().Lockout != "" {
+				t.Errorf("opened %v, %+v", opened, g.r.Durable())
+			}
+		})
+	}
+}
+
+// personalise orders keys for the next card and shows it.
+func (g *rig) personalise() {
+	g.t.Helper()
+	g.order(wire.Personalise, 0)
+	g.wantScreen(ScreenEnrol)
+	g.do(Presented{wire.Card})
+}
+
+func (g *rig) answerCard(outcome Outcome) {
+	g.t.Helper()
+	g.do(Identified{Kind: wire.Card, Seq: g.asked.Seq, Outcome: outcome})
+}
+
+func TestACardGetsKeysStepByStepAndOpensNothing(t *testing.T) {
+	g := newRig(t, nil)
+	g.personalise()
+	if g.asked.Enrol != (wire.CommandID{1}) || !g.asked.Personalise || g.asked.Kind != wire.Card {
+		t.Fatalf("%+v", g.asked)
+	}
+	for _, step := range []struct {
+		of        Progress
+		done, all uint8
+	}{
+		{Progress{}, 0, 0},
+		{Progress{Seq: g.asked.Seq, Done: 1, Of: 30}, 1, 30},
+		{Progress{Seq: g.asked.Seq - 1, Done: 9, Of: 30}, 1, 30},
+		{Progress{Seq: g.asked.Seq, Done: 7, Of: 30}, 7, 30},
+		{Progress{Seq: g.asked.Seq, Done: 6, Of: 30}, 7, 30},
+		{Progress{Seq: g.asked.Seq, Done: 31, Of: 30}, 7, 30},
+		{Progress{Seq: g.asked.Seq, Done: 30, Of: 30}, 30, 30},
+	} {
+		g.wait(personaliseStep / 4)
+		g.do(step.of)
+		g.wantScreen(ScreenKeep)
+		if g.view.Done != step.done || g.view.Of != step.all {
+			t.Errorf("after %+v: %d of %d", step.of, g.view.Done, g.view.Of)
+		}
+	}
+	g.answerCard(Personalised)
+	g.wantStrikes()
+	g.wantScreen(ScreenWritten)
+	if r := g.wantRecords(wire.CommandDone)[0]; r.Order != wire.Personalise || r.Command != (wire.CommandID{1}) || r.Who != "desk" {
+		t.Errorf("%+v", r)
+	}
+	g.wait(noticeFor)
+	g.wantScreen(ScreenHome)
+	g.prove(Known, keyedCard, true)
+	if g.asked.Personalise || g.asked.Enrol != (wire.CommandID{}) {
+		t.Errorf("%+v", g.asked)
+	}
+	g.wantStrikes(5 * time.Second)
+}
+
+func TestATornCardIsAwaitedAgainForTwoMinutesInAll(t *testing.T) {
+	g := newRig(t, nil)
+	g.personalise()
+	for n := range 3 {
+		g.do(Progress{Seq: g.asked.Seq, Done: 5, Of: 30})
+		g.answerCard(CardGone)
+		g.wantScreen(ScreenEnrol)
+		if g.view.Reason != wire.ReasonCardGone || g.view.End-g.view.Start != enrolFor {
+			t.Fatalf("torn %d times: %+v", n+1, g.view)
+		}
+		g.wait(enrolFor - 1)
+		g.do(Presented{wire.Card})
+		g.wantScreen(ScreenKeep)
+		if g.view.Done != 0 || !g.asked.Personalise || g.asked.Enrol != (wire.CommandID{1}) {
+			t.Errorf("%+v, %+v", g.view, g.asked)
+		}
+	}
+	g.wantRecords()
+	g.answerCard(CardGone)
+	g.wait(enrolFor) // two minutes since the order
+	if r := g.wantRecords(wire.CommandRefused)[0]; r.Reason != wire.ReasonNoCard || r.Order != wire.Personalise {
+		t.Errorf("%+v", r)
+	}
+	g.wantScreen(ScreenHome)
+	g.wantStrikes()
+}
+
+func TestACardThatCannotGetKeysIsRefusedWithItsReason(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		do     func(g *rig)
+		reason wire.Reason
+		shown  time.Duration // 0: not at all
+	}{
+		{"no card", func(g *rig) { g.order(wire.Personalise, 0); g.wait(enrolFor) }, wire.ReasonNoCard, 0},
+		{"keys of others", func(g *rig) { g.personalise(); g.answerCard(ForeignKeys) }, wire.ReasonForeignKeys, personaliseFault},
+		{"another kind of card", func(g *rig) { g.personalise(); g.answerCard(Unsuitable) }, wire.ReasonUnsuitable, personaliseFault},
+		{"declined", func(g *rig) { g.personalise(); g.answerCard(Declined) }, wire.ReasonDeclined, personaliseFault},
+		{"no way to the controller", func(g *rig) { g.personalise(); g.answerCard(KeyFailed) }, wire.ReasonKey, personaliseFault},
+		{"read as if for an enrolment", func(g *rig) { g.personalise(); g.answerCard(Enrolled) }, wire.ReasonDamaged, personaliseFault},
+		{"looked up", func(g *rig) { g.personalise(); g.answerCard(Known) }, wire.ReasonDamaged, personaliseFault},
+		{"no answer", func(g *rig) { g.personalise(); g.wait(personaliseStep) }, wire.ReasonNoAnswer, personaliseFault},
+		{"another order", func(g *rig) { g.order(wire.Personalise, 0); g.order(wire.Enrol, 0) }, wire.ReasonNoCard, 0},
+		{"keys for an enrolment", func(g *rig) { g.order(wire.Enrol, 0); g.do(Presented{wire.Card}); g.answerCard(Personalised) }, wire.ReasonDamaged, noticeFor},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			g := newRig(t, nil)
+			test.do(g)
+			r := g.wantRecords(wire.CommandRefused)[0]
+			if r.Reason != test.reason || r.Command != (wire.CommandID{1}) {
+				t.Errorf("%+v", r)
+			}
+			if shown := g.view.Screen == ScreenDenied; shown != (test.shown != 0) || shown && (g.view.Reason != test.reason || g.view.End-g.view.Start != test.shown) {
+				t.Errorf("%+v", g.view)
+			}
+			g.wantStrikes()
+		})
+	}
+}
+
+func TestStepsWithoutEndAreBounded(t *testing.T) {
+	g := newRig(t, nil)
+	g.personalise()
+	began := g.now.Monotonic
+	for n := range 255 {
+		g.wait(personaliseStep - 1)
+		g.do(Progress{Seq: g.asked.Seq, Done: uint8(n + 1), Of: 255})
+	}
+	if len(g.records) != 1 || g.records[0].Reason != wire.ReasonNoAnswer {
+		t.Fatalf("%+v", g.records)
+	}
+	if took := time.Duration(g.records[0].Running)*time.Millisecond - time.Duration(0); took > personaliseFor+2*personaliseStep {
+		t.Errorf("it took %v since %v", took, began)
+	}
+}
+
+func TestPINsGoOnWhileACardGetsKeys(t *testing.T) {
+	g := newRig(t, nil)
+	g.personalise()
+	g.enter(Known, adaPIN)
+	g.wantStrikes(5 * time.Second)
+	g.wantScreen(ScreenGranted)
+	g.order(wire.Personalise, 0)
+	g.records = nil
+	g.do(Identified{Kind: wire.Card, Seq: g.r.card.seq, Outcome: Personalised})
+	if r := g.wantRecords(wire.CommandDone)[0]; r.Command != (wire.CommandID{1}) {
+		t.Errorf("%+v", r)
+	}
+}
