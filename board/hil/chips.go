@@ -17,6 +17,11 @@ func (c *chips) touch(x, y int, down bool) {
 
 func (c *chips) present(uid string) { c.do("PUT", "/api/card", map[string]string{"uid": uid}, nil) }
 
+// presentChip presents a card with a chip, fresh from the factory the first time.
+func (c *chips) presentChip(uid, kind string) {
+	c.do("PUT", "/api/card", map[string]string{"uid": uid, "kind": kind}, nil)
+}
+
 func (c *chips) removeCard() { c.do("DELETE", "/api/card", nil, nil) }
 
 // picture is what a viewer sees, as PNG.

@@ -42,14 +42,18 @@ func unknownCardIsRefused(l *lane) string {
 	l.awaitHome()
 	mark := l.m.lines.mark()
 	l.m.chips.present(strangerUID)
-	eventually(l.m.ctx, "the red screen of a refusal", func() bool {
-		corner := l.m.chips.pixels().RGBAAt(3, 3)
-		return corner.R > 0x60 && corner.G < 0x40
-	})
+	l.awaitRefusal()
 	l.removeCard()
 	l.awaitHome()
 	l.m.lines.requireChanges(mark, 0)
 	return "the screen refused it, the strike's pin did not move"
+}
+
+func (l *lane) awaitRefusal() {
+	eventually(l.m.ctx, "the red screen of a refusal", func() bool {
+		corner := l.m.chips.pixels().RGBAAt(3, 3)
+		return corner.R > 0x60 && corner.G < 0x40
+	})
 }
 
 func exitButtonUnlocks(l *lane) string {

@@ -43,18 +43,3 @@ func failures(output string) string {
 	}
 	return strings.Join(lines[:min(len(lines), 40)], "\n")
 }
-
-// libnfcFindsCard has a driver that is not ours use the emulated PN532.
-func libnfcFindsCard(l *lane) string {
-	l.stopReader()
-	l.m.chips.present(bobUID)
-	r := l.m.agent.execute(command{
-		Args: []string{"/tools/nfc/ld-linux-aarch64.so.1", "--library-path", "/tools/nfc", "/tools/nfc/nfc-list"},
-		Env:  []string{"LIBNFC_DEVICE=pn532_spi:/dev/spidev0.2:1000000"},
-	})
-	found := strings.Join(strings.Fields(r.Stdout), " ")
-	requireWords("nfc-list", found, "NFC device: user defined device opened", "UID (NFCID1): 04 a1 b2 c3 d4 e5 80", "ATQA (SENS_RES): 00 44", "SAK (SEL_RES): 00")
-	l.removeCard()
-	l.startReader(configPath)
-	return found
-}

@@ -25,8 +25,11 @@ func lanes() []*lane {
 			{what: "the reader connects to its controller through a Mosquitto on this machine, and delivers the records from before", prove: linkComesUp},
 			{what: "an unlock from the controller opens the door", prove: remoteUnlocks},
 			{what: "a card that the controller adds opens the door, without a restart", prove: newCardUnlocks},
+			{what: "a DESFire EV3 gets keys from the controller at the reader and opens the door; a copy of it does not", prove: cardGetsKeys},
 			{what: "a broker that ends changes nothing at the door", prove: worksWithoutBroker},
 
+			{what: "libfreefare authenticates with those keys and changes each of them", prove: libfreefareUsesKeys},
+			{what: "libfreefare's programs use and format a DESFire EV1, over the kernel's spidev", prove: libfreefareUsesCard},
 			{what: "libnfc's nfc-list finds the emulated PN532, and the card on it, over the kernel's spidev", prove: libnfcFindsCard},
 
 			// These end the machine.

@@ -90,6 +90,9 @@ func (n *pn532) shift(w, r []byte) {
 		in = bits.Reverse8(in) // least significant bit first
 		if n.wakes() {
 			n.wake()
+			if n.wire.lostWrite { // so slow that it wakes the chip in the middle: libnfc's driver relies on that
+				n.wire.slot, n.wire.lostWrite = slotWrite, false
+			}
 		}
 		switch {
 		case n.off || n.tooFast() || n.wire.clock.mode != spi.Mode0:

@@ -30,6 +30,10 @@ type wire struct {
 
 func (w wire) bit() byte { return 1 << w.line }
 
+// drawer keeps the cards with a chip, their keys among them, which the bench hands to
+// the judge.
+const drawer = "/run/cards.json"
+
 // chips are the simulated board's, behind the kernel's bus.
 type chips struct {
 	board   *sim.Board
@@ -56,11 +60,14 @@ type connKey struct {
 // runChips runs the chips until they fail.
 func runChips() error {
 	log := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	b, err := openBus("/dev/latchkey-bench")
+	bus, err := openBus("/dev/latchkey-bench")
 	if err != nil {
 		return err
 	}
-	c := &chips{board: sim.New(&sim.Options{Log: log, Seed: 1}), bus: b, conns: map[connKey]spi.Conn{}}
+	c := &chips{board: sim.New(&sim.Options{Log: log, Seed: 1}), bus: bus, conns: map[connKey]spi.Conn{}}
+	if err := c.board.KeepCards(drawer); err != nil {
+		return err
+	}
 	for _, w := range outputLines {
 		output, err := c.board.Output(w.name)
 		if err != nil {
