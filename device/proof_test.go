@@ -325,7 +325,13 @@ func TestPINsGoOnWhileACardGetsKeys(t *testing.T) {
 	g.enter(Known, adaPIN)
 	g.wantStrikes(5 * time.Second)
 	g.wantScreen(ScreenGranted)
+	g.records = nil
 	g.order(wire.Personalise, 0)
+	if r := g.wantRecords(wire.CommandRefused)[0]; r.Command != (wire.CommandID{2}) || r.Reason != wire.ReasonPending {
+		t.Errorf("%+v", r)
+	}
+	g.wait(5 * time.Second)
+	g.wantScreen(ScreenKeep)
 	g.records = nil
 	g.do(Identified{Kind: wire.Card, Seq: g.r.card.seq, Outcome: Personalised})
 	if r := g.wantRecords(wire.CommandDone)[0]; r.Command != (wire.CommandID{1}) {

@@ -38,6 +38,9 @@ type NFCOptions struct {
 	KeepsOverread bool
 	// IRQEarly: P70_IRQ is driven before the first SAMConfiguration too.
 	IRQEarly bool
+	// TakesWaking: a command that is clocked so slowly that its own chip select wakes the
+	// chip is carried out, as libnfc's driver expects. Otherwise it is lost.
+	TakesWaking bool
 	// LosesFirst: the first command after each waking is lost.
 	LosesFirst bool
 	// Relists: a card that is still selected answers the next

@@ -90,7 +90,7 @@ func (n *pn532) shift(w, r []byte) {
 		in = bits.Reverse8(in) // least significant bit first
 		if n.wakes() {
 			n.wake()
-			if n.wire.lostWrite { // so slow that it wakes the chip in the middle: libnfc's driver relies on that
+			if n.wire.lostWrite && n.opts.TakesWaking {
 				n.wire.slot, n.wire.lostWrite = slotWrite, false
 			}
 		}

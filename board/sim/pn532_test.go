@@ -230,21 +230,25 @@ func TestAsleepTheChipHearsNothingAndMISOIsHigh(t *testing.T) {
 	})
 }
 
-func TestASlowCommandWakesTheChipAndIsLost(t *testing.T) {
-	onNFC(t, NFCOptions{}, func(n *nfcRig) {
-		p, _ := n.b.SPI("nfc")
-		slow, err := p.Connect(5*physic.KiloHertz, spi.Mode0, 8)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := slow.Tx(reversed(append([]byte{0x01}, frameOf(0x14, 0x01, 0x14, 0x01)...)), nil); err != nil {
-			t.Fatal(err)
-		}
-		if n.wait(20 * time.Millisecond) {
-			t.Error("the waking command was carried out")
-		}
-		n.wants([]byte{0x15}, 0x14, 0x01, 0x14, 0x01)
-	})
+func TestASlowCommandWakesTheChipAndIsLostOrTaken(t *testing.T) {
+	for _, taken := range []bool{false, true} {
+		onNFC(t, NFCOptions{TakesWaking: taken}, func(n *nfcRig) {
+			p, _ := n.b.SPI("nfc")
+			slow, err := p.Connect(5*physic.KiloHertz, spi.Mode0, 8)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := slow.Tx(reversed(append([]byte{0x01}, frameOf(0x14, 0x01, 0x14, 0x01)...)), nil); err != nil {
+				t.Fatal(err)
+			}
+			if got := n.wait(20 * time.Millisecond); got != taken {
+				t.Errorf("the waking command was carried out: %v", got)
+			}
+			if !taken {
+				n.wants([]byte{0x15}, 0x14, 0x01, 0x14, 0x01)
+			}
+		})
+	}
 }
 
 func TestTheFirstCommandMayBeLost(t *testing.T) {

@@ -64,7 +64,7 @@ func runChips() error {
 	if err != nil {
 		return err
 	}
-	c := &chips{board: sim.New(&sim.Options{Log: log, Seed: 1}), bus: bus, conns: map[connKey]spi.Conn{}}
+	c := &chips{board: sim.New(&sim.Options{Log: log, Seed: 1, NFC: sim.NFCOptions{TakesWaking: true}}), bus: bus, conns: map[connKey]spi.Conn{}}
 	if err := c.board.KeepCards(drawer); err != nil {
 		return err
 	}
