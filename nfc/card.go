@@ -31,6 +31,7 @@ type Card struct {
 	turn chan struct{} // holds a value while a method uses what follows
 	chip Chip
 	uid  []byte // what Select looks for
+	left bool   // Select found no card at all
 }
 
 func newCard(ctx context.Context, chip Chip, t *Target) *Card {
@@ -42,12 +43,14 @@ func newCard(ctx context.Context, chip Chip, t *Target) *Card {
 	return c
 }
 
-// end ends the card's time, and an exchange that is under way.
-func (c *Card) end() {
+// end ends the card's time, and an exchange that is under way. It returns whether the card
+// has left.
+func (c *Card) end() bool {
 	c.stop()
 	c.turn <- struct{}{}
 	defer func() { <-c.turn }()
 	clear(c.uid)
+	return c.left
 }
 
 // ISO14443_4 reports whether the card takes APDUs (ISO/IEC 14443-4).
@@ -85,6 +88,7 @@ func (c *Card) Select(ctx context.Context) error {
 			case err != nil:
 				return fmt.Errorf("%w: %w", ErrRadio, err)
 			case !found:
+				c.left = true
 				return ErrGone
 			case bytes.Equal(t.UID[:t.N], c.uid):
 				return nil

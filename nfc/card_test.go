@@ -115,6 +115,32 @@ func TestACardThatWasTakenAwayIsGoneAndAnotherOneIsNotTalkedTo(t *testing.T) {
 	}
 }
 
+func TestACardThatHasLeftIsNewWhenItIsShownAgainAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := admit(t, true, false)
+		taken := make(chan bool)
+		p.onCard = func(c *nfc.Card) {
+			p.onCard = func(*nfc.Card) { close(taken) }
+			p.board.RemoveCard()
+			if err := c.Select(p.Context()); err != nfc.ErrGone {
+				p.Errorf("selected anew: %v", err)
+			}
+		}
+		p.pass(time.Second)
+		card := sim.Card{UID: shown, Kind: sim.DESFireEV3}
+		p.must(p.board.PresentCard(card))
+		p.pass(250 * time.Millisecond)
+		p.must(p.board.PresentCard(card))
+		select {
+		case <-taken:
+		case <-time.After(200 * time.Millisecond):
+			t.Error("it is not presented again")
+		}
+		p.onCard = nil
+		p.pass(2 * time.Second)
+	})
+}
+
 func TestTheEndOfACardsTimeEndsItsExchange(t *testing.T) {
 	failed := make(chan error, 1)
 	talk(t, true, func(p *patient, c *nfc.Card) {

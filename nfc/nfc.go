@@ -182,7 +182,12 @@ func (r *Poller) see(ctx context.Context, t *Target, on func(Event)) {
 	if !known {
 		c := newCard(ctx, r.chip, t)
 		on(Presented{c})
-		c.end()
+		if c.end() { // so that it is new when it is shown again, however soon
+			if len(r.present) == 0 {
+				on(Removed{})
+			}
+			return
+		}
 	}
 	r.present = append(r.present, card{*t, time.Now()})
 }
