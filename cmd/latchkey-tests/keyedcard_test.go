@@ -62,6 +62,26 @@ func TestACardThatGetsKeysFromItsControllerCannotBeCopied(t *testing.T) {
 		lift = reader.lay(carolUID, "desfire-ev3", 0)
 		reader.opens("the card with its keys")
 		lift()
-		reader.eventually("the controller knows of the copies", func() bool { return c.kinds()["access.denied"] == 2 })
+		reader.closed()
+		for range 10 {
+			reader.wrong(wrongPIN)
+		}
+		lift = reader.lay(carolUID, "copy", 0)
+		reader.eventually("the copy is refused again", func() bool { return reader.cards("not-genuine") == 3 })
+		lift()
+		lift = reader.lay(bobUID, "uid", 0)
+		reader.opens("a card that only has a number")
+		lift()
+		if !reader.locked() {
+			t.Error("a card that can be copied ends a lockout")
+		}
+		reader.closed()
+		lift = reader.lay(carolUID, "desfire-ev3", 0)
+		reader.opens("the card with its keys")
+		lift()
+		if reader.locked() {
+			t.Error("the card with its keys ends no lockout")
+		}
+		reader.eventually("the controller knows of the copies", func() bool { return c.kinds()["access.denied"] == 3 })
 	})
 }
