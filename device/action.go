@@ -40,7 +40,8 @@ type Identify struct {
 	Enrol wire.CommandID
 	// Personalise says that Enrol wants the card to get keys. The worker seals the card
 	// to the controller, writes the keys that come back, tells of its Progress, and
-	// answers Personalised, CardGone, ForeignKeys, Unsuitable, Declined or KeyFailed.
+	// answers Personalised, CardGone, NotGenuine, ForeignKeys, Unsuitable, Declined,
+	// Unanswered or KeyFailed.
 	Personalise bool
 }
 

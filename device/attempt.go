@@ -183,8 +183,12 @@ func failure(outcome Outcome) wire.Reason {
 		return wire.ReasonKey
 	case EpochChanged:
 		return wire.ReasonEpoch
+	case NotGenuine:
+		return wire.ReasonNotGenuine
 	case CardGone:
 		return wire.ReasonCardGone
+	case Unanswered:
+		return wire.ReasonNoAnswer
 	case ForeignKeys:
 		return wire.ReasonForeignKeys
 	case Unsuitable:

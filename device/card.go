@@ -89,7 +89,13 @@ func (t *turn) identifiedCard(e Identified) {
 		if reason == "" {
 			reason = t.policy.access(c, t.now)
 		}
-		if reason != "" {
+		switch reason {
+		case "":
+		case wire.ReasonUnproven: // anybody may have copied it
+			t.noteDenial(wire.Record{Reason: reason, Credential: c.ID, User: c.User})
+			t.deny(reason)
+			return
+		default:
 			t.denyCard(wire.Record{Reason: reason, Credential: c.ID, User: c.User})
 			return
 		}
@@ -101,6 +107,7 @@ func (t *turn) identifiedCard(e Identified) {
 	case e.Outcome == NotGenuine && c != nil:
 		t.notGenuine(c)
 	case e.Outcome == CardGone:
+		t.unknownCard() // somebody with a copy can always take it away
 		t.denyCard(wire.Record{Reason: wire.ReasonCardGone})
 	case e.Outcome == Unknown:
 		t.unknownCard()
@@ -113,11 +120,11 @@ func (t *turn) identifiedCard(e Identified) {
 // notGenuine denies the copy of a card. Who holds it sees what an unknown card gets.
 func (t *turn) notGenuine(c *wire.Credential) {
 	t.unknownCard()
-	t.note(wire.Record{Kind: wire.AccessDenied, By: wire.ByCard, Reason: wire.ReasonNotGenuine, Credential: c.ID, User: c.User})
+	t.noteDenial(wire.Record{Reason: wire.ReasonNotGenuine, Credential: c.ID, User: c.User})
 	t.deny(wire.ReasonUnknown)
 }
 
-// unknownCard counts an unknown card, or a copy of a known one, and delays the next one after too many.
+// unknownCard counts a card that is unknown, a copy or gone, and delays the next one after too many.
 func (t *turn) unknownCard() {
 	t.card.unknown = min(t.card.unknown+1, patience+3)
 	if t.card.unknown >= patience {
@@ -128,13 +135,19 @@ func (t *turn) unknownCard() {
 // denyCard denies a card. Each denial of a known card is recorded; those of unknown cards
 // may be collapsed.
 func (t *turn) denyCard(r wire.Record) {
-	r.Kind, r.By = wire.AccessDenied, wire.ByCard
 	if r.Credential != 0 {
+		r.Kind, r.By = wire.AccessDenied, wire.ByCard
 		t.record(r)
 	} else {
-		t.note(r)
+		t.noteDenial(r)
 	}
 	t.deny(r.Reason)
+}
+
+// noteDenial records the denial of a card that anybody can show, or only counts it.
+func (t *turn) noteDenial(r wire.Record) {
+	r.Kind, r.By = wire.AccessDenied, wire.ByCard
+	t.note(r)
 }
 
 // expireCard ends the wait for an answer, and the wait before the next card.

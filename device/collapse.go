@@ -18,10 +18,11 @@ type bucket struct {
 // charges, lockouts, denials of known credentials and outcomes of newly signed orders
 // are always recorded. Events that a stranger can cause at will (unknown cards, a
 // flapping contact, messages forged by a broker) have buckets of their own, so that they
-// hide nothing else; so do copies of cards, which are alarms. The last state of the tamper switch is always recorded: see untold.
+// hide nothing else; so do copies, which are alarms, and cards that may be some. The
+// last state of the tamper switch is always recorded: see untold.
 var collapsible = [...]bucket{
 	{wire.AccessDenied, string(wire.ReasonUnknown)}, {wire.AccessDenied, string(wire.ReasonNotGenuine)},
-	{wire.AccessDenied, string(wire.ReasonCardGone)}, {wire.AccessDenied, ""},
+	{wire.AccessDenied, string(wire.ReasonCardGone)}, {wire.AccessDenied, string(wire.ReasonUnproven)}, {wire.AccessDenied, ""},
 	{wire.PINRefused, string(wire.ReasonLockout)}, {wire.PINRefused, ""},
 	{wire.ExitPressed, ""}, {wire.TamperStarted, ""}, {wire.TamperEnded, ""},
 	{wire.DoorOpened, ""}, {wire.DoorClosed, ""}, {wire.DoorForced, ""}, {wire.DoorHeld, ""},

@@ -48,6 +48,7 @@ const (
 	ForeignKeys                     // the card has neither keys of the site nor the factory's
 	Unsuitable                      // the card cannot have keys
 	Declined                        // the controller has no keys for the card
+	Unanswered                      // the controller cannot be asked for keys, or does not answer
 )
 
 // Progress says how many steps of a personalisation are done.

@@ -67,7 +67,7 @@ func TestACopyEndsNoLockoutAndIsChargedToNobody(t *testing.T) {
 }
 
 func TestCopiesAndUnknownCardsDoNotHideOneAnother(t *testing.T) {
-	g := newRig(t, nil)
+	g := newRig(t, func(p *wire.Policy) { p.ProvenOpens = true })
 	count := func(reason wire.Reason) (n int) {
 		for _, r := range g.records {
 			if r.Kind == wire.AccessDenied && r.Reason == reason {
@@ -80,8 +80,9 @@ func TestCopiesAndUnknownCardsDoNotHideOneAnother(t *testing.T) {
 		g.note(wire.ReasonUnknown)
 		g.note(wire.ReasonNotGenuine)
 		g.note(wire.ReasonCardGone)
+		g.note(wire.ReasonUnproven)
 	}
-	for _, reason := range []wire.Reason{wire.ReasonUnknown, wire.ReasonNotGenuine, wire.ReasonCardGone} {
+	for _, reason := range []wire.Reason{wire.ReasonUnknown, wire.ReasonNotGenuine, wire.ReasonCardGone, wire.ReasonUnproven} {
 		if n := count(reason); n != 10 {
 			t.Errorf("%d records of 30: %s", n, reason)
 		}
@@ -94,7 +95,7 @@ func TestCopiesAndUnknownCardsDoNotHideOneAnother(t *testing.T) {
 			counted++
 		}
 	}
-	if counted != 3 {
+	if counted != 4 {
 		t.Errorf("%d counts of 20", counted)
 	}
 }
@@ -109,12 +110,16 @@ func (g *rig) note(reason wire.Reason) {
 		g.prove(NotGenuine, keyedCard, false)
 	case wire.ReasonCardGone:
 		g.prove(CardGone, nil, false)
+	case wire.ReasonUnproven:
+		g.prove(Known, adaCard, false)
 	}
 }
 
 func TestACardThatIsTakenAwayTooEarlyIsSaidSoAndIsNoUnknownOne(t *testing.T) {
 	g := newRig(t, nil)
 	for range 7 {
+		g.wait(11 * time.Second) // after five it counts as an unknown card does
+		g.records = nil
 		g.prove(CardGone, nil, false)
 		g.wantStrikes()
 		g.wantScreen(ScreenDenied)
@@ -122,6 +127,11 @@ func TestACardThatIsTakenAwayTooEarlyIsSaidSoAndIsNoUnknownOne(t *testing.T) {
 			t.Errorf("%+v, %+v", g.view, r)
 		}
 	}
+	g.prove(CardGone, nil, false)
+	if g.view.Reason != wire.ReasonWait {
+		t.Errorf("%+v", g.view)
+	}
+	g.wait(11 * time.Second)
 	g.prove(Known, keyedCard, true)
 	g.wantStrikes(5 * time.Second)
 }
@@ -147,7 +157,7 @@ func TestADoorMayWantProof(t *testing.T) {
 				t.Errorf("a card without a key: opens %v, lockout %q", opened, lockout)
 			}
 			if !test.opens {
-				if r := g.wantRecords(wire.AccessDenied)[0]; r.Reason != wire.ReasonUnproven || r.Credential != adaCard.ID || g.view.Reason != wire.ReasonUnproven {
+				if r := g.wantRecords(wire.AccessDenied)[0]; r.Reason != wire.ReasonUnproven || r.Credential != adaCard.ID || !r.Expendable() || g.view.Reason != wire.ReasonUnproven {
 					t.Errorf("%+v, %+v", r, g.view)
 				}
 			}
@@ -282,6 +292,8 @@ func TestACardThatCannotGetKeysIsRefusedWithItsReason(t *testing.T) {
 		{"another kind of card", func(g *rig) { g.personalise(); g.answerCard(Unsuitable) }, wire.ReasonUnsuitable, personaliseFault},
 		{"declined", func(g *rig) { g.personalise(); g.answerCard(Declined) }, wire.ReasonDeclined, personaliseFault},
 		{"no way to the controller", func(g *rig) { g.personalise(); g.answerCard(KeyFailed) }, wire.ReasonKey, personaliseFault},
+		{"a wrong answer", func(g *rig) { g.personalise(); g.answerCard(NotGenuine) }, wire.ReasonNotGenuine, personaliseFault},
+		{"a controller that is silent", func(g *rig) { g.personalise(); g.answerCard(Unanswered) }, wire.ReasonNoAnswer, personaliseFault},
 		{"read as if for an enrolment", func(g *rig) { g.personalise(); g.answerCard(Enrolled) }, wire.ReasonDamaged, personaliseFault},
 		{"looked up", func(g *rig) { g.personalise(); g.answerCard(Known) }, wire.ReasonDamaged, personaliseFault},
 		{"no answer", func(g *rig) { g.personalise(); g.wait(personaliseStep) }, wire.ReasonNoAnswer, personaliseFault},

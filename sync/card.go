@@ -43,6 +43,8 @@ func (l *Link) takeCardKeys(signed []byte) error {
 		return err
 	case k.Reader != l.o.Reader:
 		return errOtherReader
+	case l.waiting.command == wire.CommandID{} && k.Command == l.keyed:
+		return nil // again: the card was in several states
 	case k.Command != l.waiting.command:
 		return errors.New("no card waits for it")
 	case l.now > l.waiting.until:
@@ -54,7 +56,7 @@ func (l *Link) takeCardKeys(signed []byte) error {
 			return err
 		}
 	}
-	l.waiting = waitingCard{}
+	l.waiting, l.keyed = waitingCard{}, k.Command
 	l.do(answer)
 	return nil
 }
@@ -100,9 +102,9 @@ func (c *Client) CardKeys(ctx context.Context, id wire.CommandID, card *wire.Car
 	ctx, cancel := context.WithTimeoutCause(ctx, keysWithin, errors.New("the controller sends no keys for the card"))
 	defer cancel()
 	answers := make(chan CardAnswered, 1)
-	c.await(answers)
+	c.await(id, answers)
 	defer func() {
-		c.await(nil)
+		c.await(wire.CommandID{}, nil)
 		select {
 		case late := <-answers:
 			late.wipe()
@@ -121,22 +123,25 @@ func (c *Client) CardKeys(ctx context.Context, id wire.CommandID, card *wire.Car
 	}
 }
 
-// await sets who waits for a card's keys; nil: nobody.
-func (c *Client) await(answers chan CardAnswered) {
+// await sets who waits for the keys of a command's card; nil: nobody.
+func (c *Client) await(id wire.CommandID, answers chan CardAnswered) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.answers = answers
+	c.awaited, c.answers = id, answers
 }
 
 // answered hands a card's keys to who waits for them. The link answers each card once.
 func (c *Client) answered(a CardAnswered) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	select {
-	case c.answers <- a:
-	default: // nobody waits any more
-		a.wipe()
+	if a.Command == c.awaited {
+		select {
+		case c.answers <- a:
+			return
+		default:
+		}
 	}
+	a.wipe() // nobody waits any more
 }
 
 func (a *CardAnswered) wipe() {

@@ -63,6 +63,7 @@ type Client struct {
 
 	mu      sync.Mutex
 	asked   []*wire.Command   // those that ask for a card, the newest last
+	awaited wire.CommandID    // whose card the answers are for
 	answers chan CardAnswered // to the card that waits for its keys; nil: none does
 }
 

@@ -51,6 +51,7 @@ type Link struct {
 	states    states
 	condition *wire.Condition
 	card      *wire.CardRead // not yet received by the controller
+	keyed     wire.CommandID // the newest whose card was answered
 	waiting   waitingCard
 	asked     time.Duration // when the state whose answer set the clock was sent
 	carried   []carried     // commands of the last minute

@@ -36,7 +36,7 @@ const consoleAddress = "console.address"
 const (
 	consoleHeaders = 10 * time.Second
 	consoleRead    = 60 * time.Second
-	consoleWrite   = 3 * time.Minute // writing keys to a card takes up to 150 s
+	consoleWrite   = 3 * time.Minute // writing keys to a card takes up to 170 s
 	consoleIdle    = 2 * time.Minute
 )
 

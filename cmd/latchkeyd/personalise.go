@@ -16,8 +16,7 @@ import (
 
 const (
 	versionWithin     = time.Second
-	personaliseWithin = 20 * time.Second // some 2 s, and more of a slow card
-	tries             = 2                // while the card lies there
+	personaliseWithin = 18 * time.Second // some 2 s, and what the controller takes; less than the brain waits
 )
 
 // personalise writes to a card the keys that the controller gives it, and has it prove
@@ -25,7 +24,8 @@ const (
 //
 //	no chip of ours, a random UID    -> Unsuitable
 //	the controller gives no keys     -> Declined
-//	no answer, or for another card   -> KeyFailed
+//	no answer                        -> Unanswered
+//	keys for another card            -> KeyFailed
 //	keys that nobody here has set    -> ForeignKeys
 //	the card was taken away          -> CardGone: shown again, it goes on from there
 func (w *worker) personalise(ctx context.Context, j *job) device.Outcome {
@@ -33,6 +33,8 @@ func (w *worker) personalise(ctx context.Context, j *job) device.Outcome {
 	if !card.ISO14443_4() || len(uid) == 4 && uid[0] == 0x08 {
 		return device.Unsuitable
 	}
+	ctx, cancel := context.WithTimeout(ctx, personaliseWithin)
+	defer cancel()
 	chip, sets, outcome := w.keysOf(ctx, j.enrol, card, uid)
 	if outcome != 0 {
 		return outcome
@@ -49,9 +51,7 @@ func (w *worker) personalise(ctx context.Context, j *job) device.Outcome {
 		w.task.Progress()
 		w.answer(device.Progress{Seq: j.seq, Done: uint8(done), Of: uint8(of)})
 	}
-	ctx, cancel := context.WithTimeout(ctx, personaliseWithin)
-	defer cancel()
-	for try := 1; ; try++ {
+	for {
 		err := desfire.Personalise(ctx, card, chip, uid, to, from, rand.Reader, progress)
 		switch {
 		case err == nil:
@@ -62,7 +62,7 @@ func (w *worker) personalise(ctx context.Context, j *job) device.Outcome {
 			return device.Unsuitable
 		case errors.Is(err, desfire.ErrNotGenuine):
 			return device.NotGenuine
-		case try == tries || errors.Is(err, nfc.ErrGone) || !still(ctx, card):
+		case errors.Is(err, nfc.ErrGone) || !still(ctx, card):
 			return device.CardGone
 		}
 	}
@@ -84,7 +84,7 @@ func (w *worker) keysOf(ctx context.Context, id wire.CommandID, card *nfc.Card, 
 	case errors.Is(err, readersync.ErrDeclined):
 		return 0, nil, device.Declined
 	case err != nil:
-		return 0, nil, device.KeyFailed
+		return 0, nil, device.Unanswered
 	case !bytes.Equal(sets.UID, uid) || desfire.Chip(sets.Chip) != chip:
 		sets.Wipe()
 		return 0, nil, device.KeyFailed
@@ -96,17 +96,17 @@ func (w *worker) keysOf(ctx context.Context, id wire.CommandID, card *nfc.Card, 
 func versionOf(ctx context.Context, card *nfc.Card) (desfire.Version, device.Outcome) {
 	ctx, cancel := context.WithTimeout(ctx, versionWithin)
 	defer cancel()
-	for try := 1; ; try++ {
+	for {
 		version, err := desfire.GetVersion(ctx, card)
 		switch {
 		case err == nil:
 			return version, 0
 		case errors.Is(err, desfire.ErrUnsuitable):
 			return nil, device.Unsuitable
+		case ctx.Err() != nil:
+			return nil, device.Unsuitable // it is there and does not answer
 		case errors.Is(err, nfc.ErrGone) || !still(ctx, card):
 			return nil, device.CardGone
-		case try == tries:
-			return nil, device.Unsuitable // it is there and does not answer
 		}
 	}
 }

@@ -50,7 +50,9 @@ func (w *worker) prove(ctx context.Context, m *material, epoch uint64, tag wire.
 // proof returns Known if the card has the key that is wrapped in its credential.
 //
 //	no ISO 14443-4, a wrong answer, silence -> NotGenuine
-//	the card was taken away                 -> CardGone: it may be shown again
+//	the card was taken away, or has to be
+//	held there longer to make up for keys
+//	that others tried                       -> CardGone: it may be shown again
 //	another epoch since the look-up         -> EpochChanged
 //	the key cannot be unwrapped             -> KeyFailed
 func (w *worker) proof(ctx context.Context, m *material, epoch uint64, wrapped []byte) device.Outcome {
@@ -74,7 +76,7 @@ func (w *worker) proof(ctx context.Context, m *material, epoch uint64, wrapped [
 		return device.Known
 	case errors.Is(err, desfire.ErrNotGenuine):
 		return device.NotGenuine
-	case errors.Is(err, nfc.ErrGone) || !still(ctx, card):
+	case errors.Is(err, desfire.ErrDelayed), errors.Is(err, nfc.ErrGone), !still(ctx, card):
 		return device.CardGone
 	}
 	return device.NotGenuine

@@ -83,6 +83,7 @@ var reasonText = map[wire.Reason]string{
 	wire.ReasonNoAnswer: "Please try again",
 	wire.ReasonWait:     "Please wait a moment",
 
+	wire.ReasonNotGenuine:  "Please try again",
 	wire.ReasonCardGone:    "Hold the card there longer",
 	wire.ReasonUnproven:    "Ask for a new card",
 	wire.ReasonForeignKeys: "The card is another system's",

@@ -37,8 +37,8 @@ type worker struct {
 	damaged func()                                                                            // a part of the credentials is damaged
 }
 
-// identifyWithin is three times what the brain waits for an outcome, and far more than a
-// step of a personalisation takes.
+// identifyWithin is more than the brain waits for an outcome, or for a step of a
+// personalisation.
 const identifyWithin = 30 * time.Second
 
 // jobsWaiting is more than the brain has looked up at once before it gives up on one.

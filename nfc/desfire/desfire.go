@@ -57,4 +57,6 @@ var (
 	ErrForeignKeys = errors.New("card has keys of somebody else")
 	// ErrUnsuitable: the card cannot be given keys.
 	ErrUnsuitable = errors.New("card is unsuitable")
+	// ErrDelayed: the card takes no keys yet, after too many wrong ones. Each try shortens that.
+	ErrDelayed = errors.New("card delays after too many wrong keys")
 )

@@ -6,6 +6,7 @@ import (
 	"crypto/cipher"
 	"crypto/subtle"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -32,6 +33,9 @@ func authenticateEV2(ctx context.Context, card Card, number byte, key cipher.Blo
 		return nil, fmt.Errorf("random number: %w", err)
 	}
 	challenge, err := exchange(ctx, card, moreFrames, authenticateEV2First, []byte{number, 0})
+	if s := status(0); errors.As(err, &s) && s == authenticationDelay {
+		return nil, ErrDelayed // NT4H2421Gx section 10.5.1
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -12,17 +12,21 @@ const provingKey = 1
 
 // attempts is how often Prove tries: a card that is just coming into the field is found at a
 // distance at which it cannot yet compute.
-const attempts = 3
+const attempts = 6
 
 // Prove returns nil if the card has this key and this UID. It takes four exchanges, and one
 // 16-byte random number for each attempt.
 //
-// After an error of the radio it selects the card and starts again, at most twice and until ctx
-// ends. If the card is there each time and still does not answer, it is not genuine; if it
-// cannot be selected any more, the error is Select's.
+// After an error of the radio it selects the card and starts again, at most five times and until
+// ctx ends. If the card is there each time and still does not answer, it is not genuine; if it
+// cannot be selected any more, the error is Select's. A card that delays after too many wrong keys
+// is asked until ctx ends, which is ErrDelayed.
 func Prove(ctx context.Context, c Card, chip Chip, key *Key, uid []byte, random io.Reader) error {
 	for attempt := 1; ; attempt++ {
 		err := prove(ctx, c, chip, key, uid, random)
+		for errors.Is(err, ErrDelayed) && ctx.Err() == nil {
+			err = prove(ctx, c, chip, key, uid, random)
+		}
 		if lost := (radioError{}); !errors.As(err, &lost) {
 			return err
 		}

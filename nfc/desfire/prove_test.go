@@ -78,7 +78,7 @@ func TestProveNoticesTampering(t *testing.T) {
 		tried := 0
 		try := func(exchange int, change func(reply []byte) []byte) bool {
 			card, key := proven(chip)
-			applied := false
+			applied, delays := false, false
 			card.tamper = func(n int, reply []byte) []byte {
 				if n != exchange {
 					return reply
@@ -88,10 +88,11 @@ func TestProveNoticesTampering(t *testing.T) {
 				if !applied {
 					return reply
 				}
+				delays = bytes.HasSuffix(changed, []byte{0x91, byte(authenticationDelay)}) // it is asked again
 				return changed
 			}
 			err := Prove(t.Context(), card, chip, key, card.uid, rand.Reader)
-			if applied && !errors.Is(err, ErrNotGenuine) {
+			if applied && !errors.Is(err, ErrNotGenuine) && !delays {
 				t.Fatalf("exchange %d, change %d: %v", exchange, tried, err)
 			}
 			tried++
@@ -294,7 +295,7 @@ func TestProveStartsAgainAfterAnErrorOfTheRadio(t *testing.T) {
 		silent, key := proven(chip)
 		card := &flaky{modelCard: silent, lost: func(int) bool { return true }}
 		err := Prove(t.Context(), card, chip, key, card.uid, rand.Reader)
-		if !errors.Is(err, ErrNotGenuine) || card.n != 3 {
+		if !errors.Is(err, ErrNotGenuine) || card.n != attempts {
 			t.Errorf("silent card: %v after %d exchanges", err, card.n)
 		}
 		for at := 1; at <= 4; at++ {
@@ -334,5 +335,32 @@ func TestProveEndsWithItsContext(t *testing.T) {
 	err := Prove(ctx, card, EV2, key, card.uid, rand.Reader)
 	if !errors.Is(err, context.Canceled) || errors.Is(err, ErrNotGenuine) || card.selects != 0 {
 		t.Errorf("%v after %d selections", err, card.selects)
+	}
+}
+
+// delaying answers AuthenticateEV2First with AD so many times.
+type delaying struct {
+	*modelCard
+	left int
+}
+
+func (d *delaying) Transceive(ctx context.Context, apdu []byte) ([]byte, error) {
+	if d.left > 0 && len(apdu) > 1 && apdu[0] == 0x90 && apdu[1] == authenticateEV2First {
+		d.left--
+		return []byte{0x91, byte(authenticationDelay)}, ctx.Err()
+	}
+	return d.modelCard.Transceive(ctx, apdu)
+}
+
+func TestProveAsksACardAgainThatDelaysAfterTheWrongKeysOfOthers(t *testing.T) {
+	card, key := proven(NTAG424)
+	if err := Prove(t.Context(), &delaying{card, 20}, NTAG424, key, card.uid, rand.Reader); err != nil {
+		t.Errorf("delayed 20 times: %v", err)
+	}
+	card, key = proven(NTAG424)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := Prove(ctx, &delaying{card, 1 << 30}, NTAG424, key, card.uid, rand.Reader); errors.Is(err, ErrNotGenuine) || !errors.Is(err, ErrDelayed) && !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("delayed for ever: %v", err)
 	}
 }

@@ -32,8 +32,10 @@ func TestAuthenticationChecksEachPartOfTheAnswer(t *testing.T) {
 		"LRP asked for": {challenge, func(a []byte) []byte {
 			return slices.Concat([]byte("TIti"), rotate(a), make([]byte, 6), []byte{2, 0, 0, 0, 0, 0})
 		}, false},
-		"RndA not rotated":   {challenge, func(a []byte) []byte { return slices.Concat([]byte("TIti"), a, make([]byte, 12)) }, false},
-		"RndA's last byte":   {challenge, func(a []byte) []byte { return slices.Concat([]byte("TIti"), rotate(a)[:15], make([]byte, 13)) }, false},
+		"RndA not rotated": {challenge, func(a []byte) []byte { return slices.Concat([]byte("TIti"), a, make([]byte, 12)) }, false},
+		"RndA's last byte": {challenge, func(a []byte) []byte {
+			return slices.Concat([]byte("TIti"), rotate(a)[:15], []byte{^a[0]}, make([]byte, 12))
+		}, false},
 		"zeros for RndA":     {challenge, func(a []byte) []byte { return make([]byte, 32) }, false},
 		"NonFirst's answer":  {challenge, rotate, false},
 		"a block more":       {challenge, func(a []byte) []byte { return slices.Concat([]byte("TIti"), rotate(a), make([]byte, 28)) }, false},

@@ -89,7 +89,9 @@ func (d *Dev) waitReady(ctx context.Context, first, limit time.Duration) error {
 		if err != nil {
 			return err
 		}
-		if ok, err := d.ready(); err != nil || ok {
+		ok, err := d.ready()
+		d.judgeCall(woken, ok)
+		if err != nil || ok {
 			d.heard = d.heard && woken
 			return err
 		}
@@ -127,19 +129,35 @@ func (d *Dev) Interrupt(active bool) {
 	}
 }
 
-// sleep returns after t, or when the interrupt line becomes active: then woken is true. It returns
-// ctx's error if ctx ends first.
+// sleep returns after t, or when the interrupt line becomes active: then woken is true. A line that
+// has called in vain again and again, because it is cut or touches another, is ignored until the
+// chip is set up anew. It returns ctx's error if ctx ends first.
 func (d *Dev) sleep(ctx context.Context, t time.Duration) (woken bool, err error) {
+	wakeUp := d.wakeUp
+	if d.falseCalls >= mostFalseCalls {
+		wakeUp = nil
+	}
 	timer := time.NewTimer(t)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
 		return false, ctx.Err()
 	case <-timer.C:
-	case <-d.wakeUp:
+	case <-wakeUp:
 		d.heard, woken = true, true
 	}
 	return woken, nil
+}
+
+// judgeCall counts interrupts that came without a frame.
+func (d *Dev) judgeCall(woken, frame bool) {
+	switch {
+	case woken && frame:
+		d.falseCalls = 0
+	case woken:
+		d.falseCalls++
+		d.heard = d.heard && d.falseCalls < mostFalseCalls
+	}
 }
 
 // wait returns nil after d, or ctx's error if ctx ends first.

@@ -79,11 +79,12 @@ type Dev struct {
 	retry   time.Time     // absent: when to start next
 	pause   time.Duration // absent: how long this wait is
 
-	wakeUp    chan struct{} // the interrupt line became active
-	heard     bool          // the last frame that was waited for was announced by wakeUp
-	searching time.Time     // since when the chip has searched; zero if it does not
-	selected  bool          // a card is
-	noisy     time.Time     // until then a card must be found twice
+	wakeUp     chan struct{} // the interrupt line became active
+	falseCalls int           // interrupts in a row without a frame
+	heard      bool          // the last frame that was waited for was announced by wakeUp
+	searching  time.Time     // since when the chip has searched; zero if it does not
+	selected   bool          // a card is
+	noisy      time.Time     // until then a card must be found twice
 
 	body, command, frame []byte // being sent
 	idle                 [1 + maxBody + overhead]byte

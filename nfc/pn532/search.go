@@ -20,6 +20,8 @@ const (
 	// is there.
 	firstStep = 20 * time.Millisecond
 
+	mostFalseCalls = 50 // interrupts in a row without a frame until the line is ignored
+
 	earlySteps = 5 // readings pollStep apart after an interrupt that came before its frame
 
 	fieldRest = 5 * time.Millisecond // without a field until a card has forgotten everything
@@ -95,6 +97,7 @@ func (d *Dev) awaitCard(ctx context.Context, step time.Duration, end time.Time) 
 			return false, err
 		}
 		ok, err := d.status()
+		d.judgeCall(woken, ok)
 		if err != nil || ok {
 			d.heard = woken
 			return ok, err

@@ -145,3 +145,34 @@ func TestAChipThatIsResetOrHangsWhileItSearchesIsNoticedWithinASecond(t *testing
 		}
 	})
 }
+
+func TestALineThatCallsInVainAllTheTimeIsIgnored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t, wiring{irq: true})
+		stop := make(chan struct{})
+		go func() {
+			for {
+				select {
+				case <-stop:
+					return
+				case <-time.After(200 * time.Microsecond):
+					b.dev.Interrupt(true)
+				}
+			}
+		}()
+		for begin := time.Now(); time.Since(begin) < 10*time.Second; {
+			if _, err := b.dev.Poll(t.Context(), 2*time.Second, &b.target); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := b.dev.Counters.Transfers.Load(); n > 400 {
+			t.Errorf("%d transfers in 10 s", n)
+		}
+		b.must(b.board.PresentCard(sim.Card{UID: []byte{4, 1, 2, 3, 4, 5, 6}}))
+		if found, err := b.dev.Poll(t.Context(), time.Second, &b.target); !found || err != nil {
+			t.Errorf("a card: %v, %v", found, err)
+		}
+		close(stop)
+		synctest.Wait()
+	})
+}

@@ -48,7 +48,7 @@ func (d *Dev) fail(cause error) error {
 
 // configure makes a chip in any state one that is ready to list cards.
 func (d *Dev) configure(ctx context.Context) error {
-	d.irqDead, d.heard, d.selected, d.searching = false, false, false, time.Time{}
+	d.irqDead, d.falseCalls, d.heard, d.selected, d.searching = false, 0, false, false, time.Time{}
 	if err := d.pulseReset(ctx); err != nil {
 		return err
 	}

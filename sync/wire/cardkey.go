@@ -126,14 +126,16 @@ func (k *CardKeys) Unseal(key *ecdh.PrivateKey) (*CardKeySets, error) {
 	}
 	defer clear(plain)
 	var sets CardKeySets
-	if err := Unmarshal(plain, maxCardKeys, &sets); err != nil {
-		return nil, fmt.Errorf("card keys: %w", err)
+	err = Unmarshal(plain, maxCardKeys, &sets)
+	if err == nil {
+		err = sets.Check()
 	}
-	if err := sets.Check(); err != nil {
-		return nil, fmt.Errorf("card keys: %w", err)
+	if err == nil && sets.Command != k.Command {
+		err = errors.New("they are for another command")
 	}
-	if sets.Command != k.Command {
-		return nil, errors.New("card keys: they are for another command")
+	if err != nil {
+		sets.Wipe()
+		return nil, fmt.Errorf("card keys: %w", err)
 	}
 	return &sets, nil
 }

@@ -123,7 +123,7 @@ func (k RecordKind) Class() RecordClass {
 func (r *Record) Expendable() bool {
 	for _, row := range recordKinds {
 		if row.kind == r.Kind {
-			return row.expendable && r.Credential == 0
+			return row.expendable && (r.Credential == 0 || r.Reason == ReasonUnproven)
 		}
 	}
 	return false

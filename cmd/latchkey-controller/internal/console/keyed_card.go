@@ -10,7 +10,7 @@ import (
 )
 
 // The forms here have a reader write keys to a card, and answer when it has: that takes
-// up to 150 s. What was begun is finished even if the browser has gone.
+// up to 170 s. What was begun is finished even if the browser has gone.
 
 func (c *Console) newCard(r *http.Request, v *visit, f *form) (answer, error) {
 	card, err := c.desk.NewCard(context.WithoutCancel(r.Context()), v.Actor, uint64(v.id), f.Get("reader"))
@@ -64,7 +64,10 @@ func (c *Console) showCardAct(act string) formPage {
 			return err
 		}
 		if !slices.ContainsFunc(panel.User.Credentials, func(c desk.Credential) bool { return c.ID == id }) {
-			return c.showReturn(w, r, v, status, f)
+			if act == "return" {
+				return c.showReturn(w, r, v, status, f)
+			}
+			return c.showUsers(w, r, v, status, &usersPage{userPanel: panel, Form: f})
 		}
 		panel.Ask = fmt.Sprintf("%s-%d", act, id)
 		if panel.Readers, err = c.onlineReaders(r, v); err != nil {

@@ -47,7 +47,7 @@ func (k *keyings) end(card [16]byte) {
 }
 
 // NewCard has a reader write keys to the next card shown to it, and gives it to a user as
-// a card that proves itself; that takes up to 150 s. A card that the user has already
+// a card that proves itself; that takes up to 170 s. A card that the user has already
 // becomes one. Fields: "reader", if no card came or the reader was not reached; "card", if
 // the card did not get its keys.
 func (d *Desk) NewCard(ctx context.Context, a Actor, user uint64, reader string) (*KeyedCard, error) {

@@ -27,7 +27,7 @@ func (l *Link) Order(ctx context.Context, o store.Order, card func(uid []byte) (
 }
 
 // Personalise has a reader write keys to the next card shown to it, and returns the
-// outcome, after at most 150 s. keys gets the card, whose bytes are wiped when it returns,
+// outcome, after at most 170 s. keys gets the card, whose bytes are wiped when it returns,
 // and returns the keys, without the command; an error declines the card, and is the
 // outcome. It is called once.
 func (l *Link) Personalise(ctx context.Context, o store.Order, keys func(*wire.CardToKey) (*wire.CardKeySets, error)) (OrderResult, error) {

@@ -14,7 +14,7 @@ const (
 	answerFor = 15 * time.Second
 	enrolFor  = 45 * time.Second // the reader waits 30 s for a card
 
-	personaliseFor = 150 * time.Second // the reader gives up after 2 min
+	personaliseFor = 170 * time.Second // the reader gives up 140 s after it has got the order, up to 10 s late
 )
 
 // maxOrders is the most orders that wait for an answer.

@@ -50,7 +50,7 @@ func (s *Site) BeginKeys(tx *store.Tx, user, credential uint64, card *wire.CardT
 		return nil, nil, err
 	}
 	if row.OnCard != 0 && row.Chip != k.chip {
-		return nil, nil, errors.New("this card answers as another kind of card than when it got its keys: it may be a copy; use another card")
+		return nil, nil, errOtherChip
 	}
 	if row.Pending == 0 {
 		if row.Highest == 255 {
@@ -67,8 +67,13 @@ func (s *Site) BeginKeys(tx *store.Tx, user, credential uint64, card *wire.CardT
 		return nil, nil, err
 	}
 	sets, err := s.sets(tx, k, row)
-	return k, sets, err
+	if err != nil {
+		return nil, nil, err
+	}
+	return k, sets, nil
 }
+
+var errOtherChip = errors.New("this card answers as another kind of card than when it got its keys: it may be a copy; use another card")
 
 // BeginReturn removes a user's card from the user, so that it opens nothing more, and
 // returns the sets of keys that bring it back to its factory state; the caller wipes
@@ -89,14 +94,23 @@ func (s *Site) BeginReturn(tx *store.Tx, now time.Time, user, credential uint64,
 	if row.OnCard == 0 && row.Pending == 0 {
 		return nil, nil, errors.New("this card has no keys of this site; there is nothing to take back")
 	}
+	if row.Chip != k.chip {
+		return nil, nil, errOtherChip
+	}
 	if owned.credential != nil {
 		if err := tx.RemoveCredential(now.Unix(), owned.credential); err != nil {
 			return nil, nil, err
 		}
 	}
-	k.chip = row.Chip
+	row.Factory = true
+	if err := tx.SetCard(row); err != nil {
+		return nil, nil, err
+	}
 	sets, err := s.sets(tx, k, row)
-	return k, sets, err
+	if err != nil {
+		return nil, nil, err
+	}
+	return k, sets, nil
 }
 
 // keying returns what is known about a card.
@@ -116,7 +130,7 @@ func (s *Site) keying(tx *store.Tx, card *wire.CardToKey) (*Keying, *store.Card,
 	k := &Keying{Card: master.id(card.UID), uid: bytes.Clone(card.UID), chip: chip}
 	row, err := tx.Card(k.Card)
 	if errors.Is(err, store.ErrNotFound) {
-		row, err = &store.Card{ID: k.Card, Chip: chip}, nil
+		row, err = &store.Card{ID: k.Card, Chip: chip, Factory: true}, nil
 	}
 	if err != nil {
 		return nil, nil, nil, err
@@ -151,7 +165,9 @@ func (o *ownedCard) by(user, credential uint64, uid []byte) error {
 	return nil
 }
 
-// sets returns the keys that a card gets, and those that it may have.
+// sets returns the keys that a card gets, and those that it may have. The factory's are
+// among these only if they may be on this card: otherwise somebody with a copy of its UID
+// could have its new keys.
 func (s *Site) sets(tx *store.Tx, k *Keying, row *store.Card) (*wire.CardKeySets, error) {
 	master, err := s.cardMaster(tx)
 	if err != nil {
@@ -159,12 +175,15 @@ func (s *Site) sets(tx *store.Tx, k *Keying, row *store.Card) (*wire.CardKeySets
 	}
 	defer master.wipe()
 	sets := &wire.CardKeySets{UID: bytes.Clone(k.uid), Chip: k.chip, To: master.set(k.uid, k.chip, k.To)}
-	from := []uint8{row.OnCard, row.Pending, 0}
+	from := []uint8{row.OnCard, row.Pending}
 	slices.Sort(from)
 	for _, generation := range slices.Backward(slices.Compact(from)) { // the newest first
-		if generation != k.To {
+		if generation != k.To && generation != 0 {
 			sets.From = append(sets.From, master.set(k.uid, k.chip, generation))
 		}
+	}
+	if row.Factory && k.To != 0 {
+		sets.From = append(sets.From, wire.KeySet{})
 	}
 	return sets, nil
 }
@@ -232,7 +251,7 @@ func (s *Site) endOnCard(tx *store.Tx, k *Keying) error {
 	if k.To != 0 && row.Pending != k.To && row.OnCard != k.To {
 		return errors.New("this card has got other keys meanwhile; do it again")
 	}
-	row.OnCard = k.To
+	row.OnCard, row.Factory = k.To, k.To == 0
 	if row.Pending == k.To {
 		row.Pending = 0
 	}

@@ -3,6 +3,7 @@ package site
 import (
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -159,6 +160,53 @@ func TestACardThatWasTakenAwayIsFinishedTheNextTime(t *testing.T) {
 				again.Close()
 			}
 		}
+	}
+}
+
+// Whoever stands in for a card with its UID knows the factory's keys: a card that has had
+// keys of its own must not get the next ones under these.
+func TestTheFactorysKeysAreTriedOnlyOnACardThatMayHaveThem(t *testing.T) {
+	s, _ := newSite(t)
+	ada := addUser(t, s, "Ada", "")
+	card := boardtest.NewCard(uid(1))
+	factory := func(sets *wire.CardKeySets) bool {
+		return slices.ContainsFunc(sets.From, func(set wire.KeySet) bool { return set.Generation == 0 })
+	}
+	_, sets, err := begin(t, s, ada.ID, 0, card)
+	if err != nil || !factory(sets) || card.Write(sets, 1) == nil {
+		t.Fatal("a fresh card", err)
+	}
+	k, sets, err := begin(t, s, ada.ID, 0, card)
+	if err != nil || !factory(sets) || card.Write(sets, -1) != nil {
+		t.Fatal("one that was taken away", err)
+	}
+	if _, err := end(t, s, k); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // and one that is not finished
+		if _, sets, err := begin(t, s, ada.ID, 0, card); err != nil || factory(sets) {
+			t.Errorf("new keys for a card with keys: %v", err)
+		}
+	}
+	credential := credentialsOf(t, s, ada.ID)[0].ID
+	other := card.Read()
+	other.Version[1], other.Version[3] = 0x04, 0x30 // an NTAG 424 DNA
+	err = s.Update(t.Context(), func(tx *store.Tx) error {
+		_, _, err := s.BeginReturn(tx, noon, ada.ID, credential, other)
+		return err
+	})
+	if err == nil || len(credentialsOf(t, s, ada.ID)) != 1 {
+		t.Errorf("given back as another kind of card: %v", err)
+	}
+	err = s.Update(t.Context(), func(tx *store.Tx) error {
+		_, _, err := s.BeginReturn(tx, noon, ada.ID, credential, card.Read())
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, sets, err := begin(t, s, ada.ID, 0, card); err != nil || !factory(sets) {
+		t.Errorf("new keys for a card whose return was begun: %v", err)
 	}
 }
 

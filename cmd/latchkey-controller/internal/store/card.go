@@ -3,32 +3,33 @@ package store
 import "latchkey/sync/wire"
 
 // A Card is a card that has keys of the site, or was about to get some. Each of its keys
-// is of the generation OnCard, Pending or 0.
+// is of the generation OnCard, Pending or, with Factory, 0.
 type Card struct {
 	ID      [16]byte
 	Chip    wire.CardChip
 	OnCard  uint8 // generation of its keys; 0: the factory's
 	Pending uint8 // generation that was begun and not finished; 0: none
 	Highest uint8 // generation ever begun
+	Factory bool  // some keys may be the factory's, which everybody knows
 }
 
 // Card returns a card, or ErrNotFound.
 func (t *Tx) Card(id [16]byte) (*Card, error) {
 	c := Card{ID: id}
-	return &c, t.row(`SELECT chip, on_card, pending, highest FROM cards WHERE id = ?`, []any{id[:]}, &c.Chip, &c.OnCard, &c.Pending, &c.Highest)
+	return &c, t.row(`SELECT chip, on_card, pending, highest, factory FROM cards WHERE id = ?`, []any{id[:]}, &c.Chip, &c.OnCard, &c.Pending, &c.Highest, &c.Factory)
 }
 
 // SetCard adds or replaces a card.
 func (t *Tx) SetCard(c *Card) error {
-	return t.exec(`INSERT INTO cards (id, chip, on_card, pending, highest) VALUES (?, ?, ?, ?, ?)
-		ON CONFLICT DO UPDATE SET chip = excluded.chip, on_card = excluded.on_card, pending = excluded.pending, highest = excluded.highest`,
-		c.ID[:], c.Chip, c.OnCard, c.Pending, c.Highest)
+	return t.exec(`INSERT INTO cards (id, chip, on_card, pending, highest, factory) VALUES (?, ?, ?, ?, ?, ?)
+		ON CONFLICT DO UPDATE SET chip = excluded.chip, on_card = excluded.on_card, pending = excluded.pending, highest = excluded.highest, factory = excluded.factory`,
+		c.ID[:], c.Chip, c.OnCard, c.Pending, c.Highest, c.Factory)
 }
 
-// SetCardKey updates the chip, generation and key of a user's card, and appends the
-// change to the log.
+// SetCardKey updates the chip, generation and key of a user's card, which is no longer
+// exposed, and appends the change to the log.
 func (t *Tx) SetCardKey(now int64, u *User, c *Credential) error {
-	if err := t.exec(`UPDATE credentials SET chip = ?, generation = ?, card_key = ? WHERE id = ?`, c.Chip, c.Generation, append([]byte{}, c.CardKey...), c.ID); err != nil {
+	if err := t.exec(`UPDATE credentials SET chip = ?, generation = ?, card_key = ?, exposed = 0 WHERE id = ?`, c.Chip, c.Generation, append([]byte{}, c.CardKey...), c.ID); err != nil {
 		return err
 	}
 	sent := u.Wire(c)

@@ -15,7 +15,8 @@ CREATE TABLE cards (
 	chip    INTEGER NOT NULL,
 	on_card INTEGER NOT NULL, -- generation of its keys; 0: the factory's
 	pending INTEGER NOT NULL, -- generation that was begun: some keys may be of it; 0: none
-	highest INTEGER NOT NULL  -- generation ever begun
+	highest INTEGER NOT NULL, -- generation ever begun
+	factory INTEGER NOT NULL CHECK (factory IN (0, 1)) -- some keys may be the factory's
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX alarms_by_text ON alarms (reader_id, kind, text, id);
