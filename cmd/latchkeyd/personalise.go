@@ -94,19 +94,19 @@ func (w *worker) keysOf(ctx context.Context, id wire.CommandID, card *nfc.Card, 
 
 // versionOf asks a card what it is. The outcome is 0 if it says so.
 func versionOf(ctx context.Context, card *nfc.Card) (desfire.Version, device.Outcome) {
-	ctx, cancel := context.WithTimeout(ctx, versionWithin)
+	limited, cancel := context.WithTimeout(ctx, versionWithin)
 	defer cancel()
 	for {
-		version, err := desfire.GetVersion(ctx, card)
+		version, err := desfire.GetVersion(limited, card)
 		switch {
 		case err == nil:
 			return version, 0
 		case errors.Is(err, desfire.ErrUnsuitable):
 			return nil, device.Unsuitable
-		case ctx.Err() != nil:
-			return nil, device.Unsuitable // it is there and does not answer
 		case errors.Is(err, nfc.ErrGone) || !still(ctx, card):
 			return nil, device.CardGone
+		case limited.Err() != nil:
+			return nil, device.Unsuitable // it is there and does not answer
 		}
 	}
 }

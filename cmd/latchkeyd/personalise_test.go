@@ -119,7 +119,7 @@ func TestATelephoneGetsNoKeys(t *testing.T) {
 			return frame, nil
 		}
 		b.keys = func(*wire.CardToKey) (*wire.CardKeySets, error) { return nil, errors.New("silent") }
-		for uid, want := range map[string]device.Outcome{"\x08\x01\x02\x03": device.Unsuitable, "\x04\x01\x02\x03": device.KeyFailed} {
+		for uid, want := range map[string]device.Outcome{"\x08\x01\x02\x03": device.Unsuitable, "\x04\x01\x02\x03": device.Unanswered} {
 			if answer, _ := b.show(sim.Card{UID: []byte(uid), Kind: sim.Copy}); answer.Outcome != want {
 				t.Errorf("UID %x: outcome %d", uid, answer.Outcome)
 			}
@@ -142,7 +142,7 @@ func TestACardThatGetsNoKeys(t *testing.T) {
 		"a copy":            {card: sim.Card{UID: []byte{4, 2, 3, 4, 5, 6, 7}, Kind: sim.Copy}, want: device.Unsuitable},
 		"a D40":             {card: sim.Card{UID: []byte{4, 2, 3, 4, 5, 6, 7}, Kind: sim.D40}, want: device.Unsuitable},
 		"declined":          {keys: func(*keyedCard) (*wire.CardKeySets, error) { return nil, readersync.ErrDeclined }, want: device.Declined, asked: 1},
-		"without an answer": {keys: func(*keyedCard) (*wire.CardKeySets, error) { return nil, errors.New("silent") }, want: device.KeyFailed, asked: 1},
+		"without an answer": {keys: func(*keyedCard) (*wire.CardKeySets, error) { return nil, errors.New("silent") }, want: device.Unanswered, asked: 1},
 		"keys for another card": {keys: func(c *keyedCard) (*wire.CardKeySets, error) {
 			s := c.sets
 			s.UID = []byte{4, 9, 9, 9, 9, 9, 9}
