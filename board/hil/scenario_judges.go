@@ -46,7 +46,7 @@ func cardGetsKeys(l *lane) string {
 	before := l.status().Revision
 	written := make(chan error, 1)
 	go func() {
-		written <- try(func() { l.site.controller("", "user", "card", "Ada Lovelace", "new", "front-door") })
+		written <- try(func() { l.site.controller("3456\n", "user", "card", "Ada Lovelace", "new", "front-door") })
 	}()
 	l.m.chips.presentChip(chipUID, "desfire-ev3")
 	check(<-written)

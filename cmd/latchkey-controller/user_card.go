@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	"latchkey/cmd/latchkey-controller/internal/control"
 	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/cmd/latchkey-controller/internal/site"
 )
@@ -16,8 +17,8 @@ to a reader, which opens nothing with it, and asks for its last four digits, or 
 standard input. Cards that come by add or enrol only have a number, and can be copied.
 
 new has a reader write keys to the next card, with which the card proves at each door that it is no
-copy: a MIFARE DESFire EV2 or EV3 or an NTAG 424 DNA, as it came from the factory or with keys of this
-site. rekey gives a card other keys, after a theft, and its first ones if it can be copied. return takes a
+copy, and asks for its last four digits: a MIFARE DESFire EV2 or EV3 or an NTAG 424 DNA, as it came from
+the factory or with keys of this site. rekey gives a card other keys, after a theft, and its first ones if it can be copied. return takes a
 card from its user and brings it back to its factory state, for use elsewhere. CARD is a card's number,
 as user show prints it.
 
@@ -67,10 +68,21 @@ func enrol(ctx context.Context, c *invocation, u *desk.UserRow, reader, by strin
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.err, "The card %s was read. Its last four digits, to give it to %s: ", read.UID, u.Name)
+	_, err = confirm(ctx, c, running, u, read)
+	return err
+}
+
+// confirm asks for the last four digits of a card that a reader has read, or has written
+// keys to, and gives it to a user.
+func confirm(ctx context.Context, c *invocation, running control.Client, u *desk.UserRow, read *desk.Enrolment) (*desk.KeyedCard, error) {
+	what := "was read"
+	if read.Keyed {
+		what = "has its keys"
+	}
+	fmt.Fprintf(c.err, "The card %s %s. Its last four digits, to give it to %s: ", read.UID, what, u.Name)
 	lastFour, err := untilInterrupted(ctx, func() ([]byte, error) { return readLine(c.in, "the card's digits", maxPINLine) })
 	if err != nil {
-		return err
+		return nil, err
 	}
 	return running.ConfirmCard(ctx, read.ID, string(lastFour))
 }
@@ -96,7 +108,9 @@ func writeKeys(ctx context.Context, c *invocation, u *desk.UserRow, args []strin
 	var card *desk.KeyedCard
 	switch args[0] {
 	case "new":
-		card, err = running.NewCard(ctx, u.ID, reader)
+		if card, err = running.NewCard(ctx, u.ID, reader); err == nil && card.Enrolment != nil {
+			card, err = confirm(ctx, c, running, u, card.Enrolment)
+		}
 	case "rekey":
 		card, err = running.RekeyCard(ctx, u.ID, credential, reader)
 	case "return":

@@ -19,7 +19,7 @@ func BenchmarkCard(b *testing.B) {
 	h.inStep()
 	const uid = "04c0ffee123456"
 	written := make(chan string, 1)
-	go func() { written <- h.says("user", "card", "Ada Lovelace", "new", "front-door") }()
+	go func() { written <- h.says("3456\n", "user", "card", "Ada Lovelace", "new", "front-door") }()
 	time.Sleep(3 * time.Second) // the order is at the reader
 	if err := h.chip(uid, "desfire-ev3", 0); err != nil {
 		b.Fatal(err)

@@ -20,8 +20,10 @@ func (h *house) chip(uid, kind string, tear int) error {
 }
 
 // says returns what a command of the controller's prints.
-func (h *house) says(args ...string) string {
-	printed, _ := exec.Command(filepath.Join(h.d.bin, "latchkey-controller"), append(args, "--dir", h.d.path("site"))...).CombinedOutput()
+func (h *house) says(stdin string, args ...string) string {
+	c := exec.Command(filepath.Join(h.d.bin, "latchkey-controller"), append(args, "--dir", h.d.path("site"))...)
+	c.Stdin = strings.NewReader(stdin)
+	printed, _ := c.CombinedOutput()
 	return string(printed)
 }
 
@@ -41,7 +43,7 @@ func TestACardThatIsTornAwayTwiceGetsItsKeysAndItsCopyOpensNothing(t *testing.T)
 	h.inStep()
 	const uid = "04c0ffee123456"
 	written := make(chan string, 1)
-	go func() { written <- h.says("user", "card", "Ada Lovelace", "new", "front-door") }()
+	go func() { written <- h.says("3456\n", "user", "card", "Ada Lovelace", "new", "front-door") }()
 	for _, tear := range []int{150, 600} {
 		h.eventually("the board has the card", func() bool { return h.chip(uid, "desfire-ev3", tear) == nil })
 		time.Sleep(3 * time.Second)
@@ -62,7 +64,7 @@ func TestACardThatIsTornAwayTwiceGetsItsKeysAndItsCopyOpensNothing(t *testing.T)
 		t.Fatal(err)
 	}
 	h.eventually("the copy raises an alarm", func() bool {
-		return strings.Contains(h.says("activity", "--last", "5"), "A copy of Ada Lovelace's card was shown at Front door")
+		return strings.Contains(h.says("", "activity", "--last", "5"), "A copy of Ada Lovelace's card was shown at Front door")
 	})
 	if on, err := h.line("strike"); err != nil || on {
 		t.Errorf("the copy opens: %v", err)

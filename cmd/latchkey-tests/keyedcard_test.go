@@ -38,7 +38,7 @@ func TestACardThatGetsKeysFromItsControllerCannotBeCopied(t *testing.T) {
 		written := make(chan struct{})
 		go func() {
 			defer close(written) // if that failed, too
-			c.tell("", "user", "card", "Ada Lovelace", "new", "front-door")
+			c.tell("5566\n", "user", "card", "Ada Lovelace", "new", "front-door")
 		}()
 		reader.eventually("the reader asks for the card", func() bool { return !reader.offers("pin") })
 		for i, tear := range []int{30, 400} {

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	versionWithin     = time.Second
+	askWithin         = time.Second
 	personaliseWithin = 18 * time.Second // some 2 s, and what the controller takes; less than the brain waits
 )
 
@@ -71,15 +71,12 @@ func (w *worker) personalise(ctx context.Context, j *job) device.Outcome {
 // keysOf asks a card what it is, and the controller for its keys. The outcome is 0 if it
 // has them; the caller wipes them.
 func (w *worker) keysOf(ctx context.Context, id wire.CommandID, card *nfc.Card, uid []byte) (desfire.Chip, *wire.CardKeySets, device.Outcome) {
-	version, outcome := versionOf(ctx, card)
+	chip, what, outcome := ask(ctx, card)
 	if outcome != 0 {
 		return 0, nil, outcome
 	}
-	chip, ok := version.Chip()
-	if !ok {
-		return 0, nil, device.Unsuitable
-	}
-	sets, err := w.keys(ctx, id, &wire.CardToKey{UID: uid, Version: version})
+	what.UID = uid
+	sets, err := w.keys(ctx, id, what)
 	switch {
 	case errors.Is(err, readersync.ErrDeclined):
 		return 0, nil, device.Declined
@@ -92,21 +89,30 @@ func (w *worker) keysOf(ctx context.Context, id wire.CommandID, card *nfc.Card, 
 	return chip, sets, 0
 }
 
-// versionOf asks a card what it is. The outcome is 0 if it says so.
-func versionOf(ctx context.Context, card *nfc.Card) (desfire.Version, device.Outcome) {
-	limited, cancel := context.WithTimeout(ctx, versionWithin)
+// ask asks a card what it is, and for the generations of its keys. The outcome is 0 if it
+// can prove itself.
+func ask(ctx context.Context, card *nfc.Card) (desfire.Chip, *wire.CardToKey, device.Outcome) {
+	limited, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
 	for {
 		version, err := desfire.GetVersion(limited, card)
+		chip, ok := version.Chip()
+		if err == nil && !ok {
+			return 0, nil, device.Unsuitable
+		}
+		var generations []byte
+		if err == nil {
+			generations, err = desfire.Generations(limited, card, chip)
+		}
 		switch {
 		case err == nil:
-			return version, 0
+			return chip, &wire.CardToKey{Version: version, Generations: generations}, 0
 		case errors.Is(err, desfire.ErrUnsuitable):
-			return nil, device.Unsuitable
+			return 0, nil, device.Unsuitable
 		case errors.Is(err, nfc.ErrGone) || !still(ctx, card):
-			return nil, device.CardGone
+			return 0, nil, device.CardGone
 		case limited.Err() != nil:
-			return nil, device.Unsuitable // it is there and does not answer
+			return 0, nil, device.Unsuitable // it is there and does not answer
 		}
 	}
 }

@@ -19,6 +19,7 @@ const (
 	additionalFrame      = 0xAF
 	changeKey            = 0xC4
 	getCardUID           = 0x51
+	getKeyVersion        = 0x64
 )
 
 // status is the second status byte, after 91. A status that is not the one due is an error,

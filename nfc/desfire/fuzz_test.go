@@ -119,6 +119,21 @@ func FuzzGetVersion(f *testing.F) {
 	})
 }
 
+func FuzzGenerations(f *testing.F) {
+	f.Add(byte(0), told([]byte{0x91, 0x00}, []byte{2, 0x91, 0x00}, []byte{0x91, 0x00}, []byte{1, 0x91, 0x00}, []byte{1, 0x91, 0x00}))
+	f.Add(byte(1), told([]byte{0x90, 0x00}, []byte{1, 0x91, 0x00}))
+	f.Fuzz(func(t *testing.T, chip byte, answers []byte) {
+		card := &fuzzed{answers: answers}
+		got, err := Generations(t.Context(), card, Chip(chip%3+1))
+		if len(got) > 5 || err != nil && got != nil {
+			t.Fatalf("%X, %v", got, err)
+		}
+		if card.exchanges > 6 {
+			t.Fatalf("%d exchanges", card.exchanges)
+		}
+	})
+}
+
 // A card that knows no key is never personalised, and each key of it is tried a few times only.
 func FuzzPersonalise(f *testing.F) {
 	for _, chip := range []Chip{EV1, EV2, NTAG424} {

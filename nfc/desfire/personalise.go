@@ -11,7 +11,7 @@ import (
 
 // Personalise gives a card the keys of the set to, or with generation 0 returns it to the
 // factory's state, where every key is zero and a DESFire has no application of ours. Each key of
-// the card may be of one of the one or two sets in from, or already of the new one. It changes
+// the card may be of one of the sets in from, or already of the new one. It changes
 // nothing on a card with a master key that is in none of the sets (ErrForeignKeys) or another UID
 // than uid (ErrUnsuitable).
 //
@@ -22,9 +22,9 @@ import (
 // a DESFire.) The master key, in whose session the others change, is last.
 //
 // NTAG 424 DNA counts wrong keys and locks a key for good after 1000 without success (NT4H2421Gx
-// section 10.5.1), so each key is looked for in three sets at most, once. The new set comes
+// section 10.5.1), so each key is looked for in six sets at most, once. The new set comes
 // first, and after that the one in which the last key was found: a card whose keys are all of one
-// old set sees one wrong key in all, or two if there are two old sets.
+// old set sees one wrong key for each set that comes before it.
 //
 // Personalise never selects the card again by itself. It calls progress after each step.
 func Personalise(ctx context.Context, c Card, chip Chip, uid []byte, to KeySet, from []KeySet, random io.Reader, progress func(done, of int)) error {
@@ -41,8 +41,8 @@ func Personalise(ctx context.Context, c Card, chip Chip, uid []byte, to KeySet, 
 	default:
 		return fmt.Errorf("%w: unknown chip %d", ErrUnsuitable, chip)
 	}
-	if len(p.sets) > 3 {
-		return fmt.Errorf("%d sets of keys to try, not three", len(p.sets))
+	if len(p.sets) > 6 {
+		return fmt.Errorf("%d sets of keys to try, not six", len(p.sets))
 	}
 	for i, set := range p.sets {
 		if set.Generation != 0 && len(set.Keys) != keys {

@@ -39,6 +39,55 @@ func GetVersion(ctx context.Context, c Card) (Version, error) {
 	return v, nil
 }
 
+// Generations asks a card of which generation each of its keys is, in the order of KeySet.Keys; of
+// a DESFire without our application the first one only. That needs no key, and nothing of it is
+// proven. A card that does not tell is no error: the answer is nil.
+func Generations(ctx context.Context, c Card, chip Chip) ([]byte, error) {
+	generations, err := generationsOf(ctx, c, chip)
+	if lost := (radioError{}); errors.As(err, &lost) {
+		return nil, fmt.Errorf("get key versions: %w", err)
+	} else if err != nil {
+		return nil, nil
+	}
+	return generations, nil
+}
+
+func generationsOf(ctx context.Context, c Card, chip Chip) (generations []byte, err error) {
+	keys := 5
+	if chip != NTAG424 {
+		keys = 2
+		if err := exchangeOnly(ctx, c, selectApplication, picc[:]); err != nil {
+			return nil, err
+		}
+		if generations, err = keyVersions(ctx, c, 1); err != nil {
+			return nil, err
+		}
+	}
+	err = enter(ctx, c, chip)
+	if refused := status(0); errors.As(err, &refused) && refused == applicationNotFound {
+		return generations, nil
+	} else if err != nil {
+		return nil, err
+	}
+	inside, err := keyVersions(ctx, c, keys)
+	return append(generations, inside...), err
+}
+
+// keyVersions returns the versions of the first n keys of what is selected.
+func keyVersions(ctx context.Context, c Card, n int) (versions []byte, err error) {
+	for number := range n {
+		version, err := exchange(ctx, c, operationOK, getKeyVersion, []byte{byte(number)})
+		if err != nil {
+			return nil, err
+		}
+		if len(version) != 1 {
+			return nil, fmt.Errorf("%w: key version of %d bytes", ErrNotGenuine, len(version))
+		}
+		versions = append(versions, version[0])
+	}
+	return versions, nil
+}
+
 // Chip returns which chip a card says it is, and false if it is none that can prove itself:
 // a MIFARE DESFire D40 or Light, DUOX, MIFARE Plus, a phone. (The numbers are of proxmark3's
 // cmdhfmfdes.c and of NT4H2421Gx table 54.)

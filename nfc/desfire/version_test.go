@@ -84,3 +84,37 @@ func TestGetVersionRefusesOtherAnswers(t *testing.T) {
 		t.Error("gone:", err)
 	}
 }
+
+func TestGenerationsAreThoseThatTheCardTells(t *testing.T) {
+	const (
+		picc, inside = "905A00000300000000", "905A000003F44C4B00"
+		ntag         = "00A404 0C07 D2760000850101 00"
+		key0, key1   = "90640000010000", "90640000010100"
+	)
+	for name, test := range map[string]struct {
+		chip  Chip
+		want  string
+		lines []string
+	}{
+		"EV2":                 {EV2, "020101", []string{picc, "9100", key0, "02 9100", inside, "9100", key0, "01 9100", key1, "01 9100"}},
+		"without application": {EV1, "00", []string{picc, "9100", key0, "00 9100", inside, "91A0"}},
+		"NTAG 424": {NTAG424, "0102030405", []string{ntag, "9000", key0, "01 9100", key1, "02 9100",
+			"90640000010200", "03 9100", "90640000010300", "04 9100", "90640000010400", "05 9100"}},
+		"it does not tell":     {EV2, "", []string{picc, "9100", key0, "91AE"}},
+		"nor of its last keys": {EV2, "", []string{picc, "9100", key0, "02 9100", inside, "9100", key0, "02 9100", key1, "911C"}},
+		"nothing":              {EV2, "", []string{picc, "9100", key0, "9100"}},
+		"two at once":          {EV2, "", []string{picc, "9100", key0, "0102 9100"}},
+		"not selected":         {NTAG424, "", []string{ntag, "6A82"}},
+	} {
+		got, err := Generations(t.Context(), play(t, test.lines...), test.chip)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		equal(t, name, got, test.want)
+	}
+	card := factory(EV2)
+	card.gone = true
+	if _, err := Generations(t.Context(), card, EV2); !errors.Is(err, errRadio) {
+		t.Error("gone:", err)
+	}
+}

@@ -92,7 +92,7 @@ type CardKeySets struct {
 	UID     []byte    `cbor:"2,keyasint"` // of the card
 	Chip    CardChip  `cbor:"3,keyasint"`
 	To      KeySet    `cbor:"4,keyasint"`
-	From    []KeySet  `cbor:"5,keyasint"` // one or two, of other generations than To
+	From    []KeySet  `cbor:"5,keyasint,omitempty"` // at most five, of other generations than To; none: it has no others
 }
 
 // A KeySet is all keys of a card of one generation.
@@ -126,7 +126,7 @@ func (k *CardKeys) Unseal(key *ecdh.PrivateKey) (*CardKeySets, error) {
 	}
 	defer clear(plain)
 	var sets CardKeySets
-	err = Unmarshal(plain, maxCardKeys, &sets)
+	err = Unmarshal(plain, maxCardKeySets, &sets)
 	if err == nil {
 		err = sets.Check()
 	}
@@ -149,15 +149,18 @@ func OpenCardKeys(site SiteID, signed []byte, key ed25519.PublicKey) (*CardKeys,
 	return &k, nil
 }
 
-// maxCardKeys bounds a CardKeySets: three sets of five keys need 320 bytes.
-const maxCardKeys = 512
+// maxCardKeys is how many keys a card has, and so of how many generations they can be.
+const maxCardKeys = 5
+
+// maxCardKeySets bounds a CardKeySets: six sets of five keys need 560 bytes.
+const maxCardKeySets = 640
 
 // Check refuses card keys of no reader or command.
 func (k *CardKeys) Check() error {
 	switch {
 	case k.Command == CommandID{}:
 		return errors.New("no command")
-	case len(k.Sealed) != 0 && len(k.Sealed) <= sealOverhead, len(k.Sealed) > maxCardKeys+sealOverhead:
+	case len(k.Sealed) != 0 && len(k.Sealed) <= sealOverhead, len(k.Sealed) > maxCardKeySets+sealOverhead:
 		return fmt.Errorf("sealed card keys of %d bytes", len(k.Sealed))
 	}
 	return CheckName(k.Reader)
@@ -172,23 +175,21 @@ func (s *CardKeySets) Check() error {
 		return fmt.Errorf("a UID of %d bytes", len(s.UID))
 	case s.Chip.Keys() == 0:
 		return fmt.Errorf("unknown chip %d", s.Chip)
-	case len(s.From) < 1 || len(s.From) > 2:
-		return fmt.Errorf("%d sets of keys to replace, not one or two", len(s.From))
-	case len(s.From) == 2 && s.From[0].Generation == s.From[1].Generation:
-		return errors.New("the same generation twice")
+	case len(s.From) > maxCardKeys:
+		return fmt.Errorf("%d sets of keys to replace, not up to %d", len(s.From), maxCardKeys)
 	}
+	var seen [256]bool
 	for _, set := range append([]KeySet{s.To}, s.From...) {
+		if seen[set.Generation] {
+			return fmt.Errorf("generation %d twice", set.Generation)
+		}
+		seen[set.Generation] = true
 		want := s.Chip.Keys() * 16
 		if set.Generation == 0 {
 			want = 0
 		}
 		if len(set.Keys) != want {
 			return fmt.Errorf("generation %d has %d bytes of keys, not %d", set.Generation, len(set.Keys), want)
-		}
-	}
-	for _, set := range s.From {
-		if set.Generation == s.To.Generation {
-			return errors.New("a set of keys that replaces itself")
 		}
 	}
 	return nil

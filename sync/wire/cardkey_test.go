@@ -121,6 +121,7 @@ func TestACardForKeysIsSealedForItsCommandAndPurposeOnly(t *testing.T) {
 		func(*CardToKey) {},
 		func(c *CardToKey) { c.UID = c.UID[:4] },
 		func(c *CardToKey) { c.UID = fill(1, 10); c.Version = append(c.Version, 1) },
+		func(c *CardToKey) { c.UID = fill(1, 10); c.Version = append(c.Version, 1); c.Generations = fill(1, 5) },
 	} {
 		card := testCardToKey(t)
 		change(card)
@@ -142,6 +143,7 @@ func TestACardForKeysIsSealedForItsCommandAndPurposeOnly(t *testing.T) {
 		"a UID of 5 bytes":      func(c *CardToKey) { c.UID = c.UID[:5] },
 		"a version of 27 bytes": func(c *CardToKey) { c.Version = c.Version[:27] },
 		"a version of 30 bytes": func(c *CardToKey) { c.Version = append(c.Version, 0, 0) },
+		"six generations":       func(c *CardToKey) { c.UID, c.Generations = c.UID[:4], fill(1, 6) },
 	} {
 		card := testCardToKey(t)
 		change(card)
@@ -191,7 +193,7 @@ func TestCardKeysAreForTheirReaderCommandAndBoardOnly(t *testing.T) {
 		"no reader":         func(k *CardKeys) { k.Reader = "" },
 		"no command":        func(k *CardKeys) { k.Command = CommandID{} },
 		"nothing is sealed": func(k *CardKeys) { k.Sealed = k.Sealed[:48] },
-		"too much":          func(k *CardKeys) { k.Sealed = make([]byte, 561) },
+		"too much":          func(k *CardKeys) { k.Sealed = make([]byte, 689) },
 	})
 	if err := accepts(KindCard)(Marshal(&CardKeys{Reader: "front-door", Command: testPersonalise(t).ID})); err != nil {
 		t.Errorf("a declined card: %v", err)
@@ -207,8 +209,9 @@ func TestKeySetsThatNoCardCanHaveAreRefused(t *testing.T) {
 		"keys of another chip":      func(s *CardKeySets) { s.Chip = NTAG424 },
 		"no new keys":               func(s *CardKeySets) { s.To.Keys = nil },
 		"keys of generation 0":      func(s *CardKeySets) { s.From[1].Keys = fill(1, 48) },
-		"nothing to replace":        func(s *CardKeySets) { s.From = nil },
-		"three to replace":          func(s *CardKeySets) { s.From = append(s.From, KeySet{3, fill(1, 48)}) },
+		"six to replace": func(s *CardKeySets) {
+			s.From = append(s.From, KeySet{3, fill(1, 48)}, KeySet{4, fill(1, 48)}, KeySet{5, fill(1, 48)}, KeySet{6, fill(1, 48)})
+		},
 		"the same generation twice": func(s *CardKeySets) { s.From[1] = s.From[0] },
 		"one that replaces itself":  func(s *CardKeySets) { s.From[0] = s.To },
 	} {
@@ -226,11 +229,15 @@ func TestKeySetsThatNoCardCanHaveAreRefused(t *testing.T) {
 		}
 	}
 	ntag := testCardKeySets(t)
-	ntag.Chip, ntag.To, ntag.From = NTAG424, KeySet{Generation: 0}, []KeySet{{255, fill(1, 80)}, {254, fill(2, 80)}}
-	if err := ntag.Check(); err != nil {
-		t.Error(err)
-	}
-	if n := len(Marshal(ntag)); n > maxCardKeys {
-		t.Errorf("%d bytes", n)
+	ntag.Chip, ntag.UID, ntag.To, ntag.From = NTAG424, fill(1, 10), KeySet{100, fill(1, 80)}, nil
+	for range 6 {
+		sealed, err := SealCardKeys("front-door", ntag, testSealing(t).PublicKey())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := sealed.Unseal(testSealing(t)); err != nil || !bytes.Equal(Marshal(got), Marshal(ntag)) {
+			t.Errorf("%d sets: %+v, %v", len(ntag.From), got, err)
+		}
+		ntag.From = append(ntag.From, KeySet{uint8(200 + len(ntag.From)), fill(1, 80)})
 	}
 }

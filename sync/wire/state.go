@@ -38,6 +38,10 @@ type CardRead struct {
 type CardToKey struct {
 	UID     []byte `cbor:"1,keyasint"`
 	Version []byte `cbor:"2,keyasint"` // its answer to GetVersion: 28 or 29 bytes
+
+	// Generations of its keys, by its answers to GetKeyVersion, in the order of a KeySet; of
+	// a DESFire without the site's application the first one only; none: it does not tell.
+	Generations []byte `cbor:"3,keyasint,omitempty"`
 }
 
 const (
@@ -89,7 +93,7 @@ func (c *CardRead) UnsealCardToKey(key *ecdh.PrivateKey) (*CardToKey, error) {
 }
 
 // The encodings of a CardToKey.
-const minCardToKey, maxCardToKey = 38, 45
+const minCardToKey, maxCardToKey = 38, 52
 
 func (c *CardToKey) check() error {
 	switch {
@@ -97,6 +101,8 @@ func (c *CardToKey) check() error {
 		return fmt.Errorf("a UID of %d bytes", len(c.UID))
 	case len(c.Version) != 28 && len(c.Version) != 29:
 		return fmt.Errorf("a version of %d bytes", len(c.Version))
+	case len(c.Generations) > maxCardKeys:
+		return fmt.Errorf("generations of %d keys", len(c.Generations))
 	}
 	return nil
 }

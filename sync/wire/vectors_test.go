@@ -225,7 +225,7 @@ var parsers = map[string]func([]byte) (any, error){
 	},
 	"keysets": func(b []byte) (any, error) {
 		var s CardKeySets
-		if err := Unmarshal(b, maxCardKeys, &s); err != nil {
+		if err := Unmarshal(b, maxCardKeySets, &s); err != nil {
 			return nil, err
 		}
 		return &s, s.Check()

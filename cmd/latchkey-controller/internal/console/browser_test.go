@@ -342,8 +342,10 @@ func cardWriting(t *testing.T, ctx context.Context, w *world) {
 		chromedp.Click(chromedp.CSS(button)), chromedp.WaitVisible(chromedp.CSS("#panel .when-asked")))
 	lookAt(t, ctx, "user-card-waiting")
 	close(w.live.gate)
-	do(t, ctx, chromedp.WaitVisible(chromedp.CSS("#written")))
+	do(t, ctx, chromedp.WaitVisible(chromedp.CSS("#confirm")))
 	w.live.gate = nil
+	lookAt(t, ctx, "user-card-confirm")
+	do(t, ctx, chromedp.EmulateViewport(looks[0].width, looks[0].height), chromedp.Click(chromedp.CSS("#panel form .primary")), chromedp.WaitVisible(chromedp.CSS("#written")))
 	lookAt(t, ctx, "user-card-written")
 	do(t, ctx, chromedp.EmulateViewport(looks[0].width, looks[0].height), chromedp.Navigate(w.server.URL+"/users/5?add=new"), chromedp.Click(chromedp.CSS(button)), chromedp.WaitVisible(chromedp.CSS("#w-reader")))
 	lookAt(t, ctx, "user-card-unwritten")

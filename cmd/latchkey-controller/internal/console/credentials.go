@@ -103,9 +103,14 @@ func (c *Console) removeCard(r *http.Request, v *visit, _ *form) (answer, error)
 // time limit has passed.
 func (c *Console) enrol(r *http.Request, v *visit, f *form) (answer, error) {
 	enrolment, err := c.desk.Enrol(r.Context(), v.Actor, uint64(v.id), f.Get("reader"))
+	return c.askCard(enrolment), err
+}
+
+// askCard answers with the question whether a card is the right one.
+func (c *Console) askCard(enrolment *desk.Enrolment) answer {
 	return answer{show: func(w http.ResponseWriter, r *http.Request, v *visit) error {
 		return c.showEnrolled(w, r, v, http.StatusOK, newForm(), enrolment)
-	}}, err
+	}}
 }
 
 // showEnrolled asks whether a card that was read is the right one.
@@ -117,11 +122,15 @@ func (c *Console) showEnrolled(w http.ResponseWriter, r *http.Request, v *visit,
 }
 
 func (c *Console) showEnrolment(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
-	return c.showEnrolled(w, r, v, status, f, &desk.Enrolment{ID: r.PathValue("enrolment"), LastFour: f.Get("last-four")})
+	return c.showEnrolled(w, r, v, status, f, &desk.Enrolment{ID: r.PathValue("enrolment"), LastFour: f.Get("last-four"), Keyed: f.Get("keyed") != ""})
 }
 
 func (c *Console) confirmCard(r *http.Request, v *visit, f *form) (answer, error) {
-	return cardAdded(v), c.desk.ConfirmCard(r.Context(), v.Actor, r.PathValue("enrolment"), f.Trim("last-four"))
+	card, err := c.desk.ConfirmCard(r.Context(), v.Actor, r.PathValue("enrolment"), f.Trim("last-four"))
+	if card != nil {
+		return c.showWritten(v, "new", card), err
+	}
+	return cardAdded(v), err
 }
 
 func (c *Console) dropCard(r *http.Request, v *visit, _ *form) (answer, error) {

@@ -14,6 +14,9 @@ import (
 
 func (c *Console) newCard(r *http.Request, v *visit, f *form) (answer, error) {
 	card, err := c.desk.NewCard(context.WithoutCancel(r.Context()), v.Actor, uint64(v.id), f.Get("reader"))
+	if card != nil && card.Enrolment != nil {
+		return c.askCard(card.Enrolment), err
+	}
 	return c.showWritten(v, "new", card), err
 }
 

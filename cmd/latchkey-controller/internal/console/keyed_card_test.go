@@ -3,6 +3,7 @@ package console
 import (
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -26,7 +27,14 @@ func TestANewCardIsWrittenAtAReaderEvenIfItSlipsAndIsShownToProveItself(t *testi
 	if strings.Contains(b.get("/users/1").body, "Cannot be copied") {
 		t.Error("a card that lacks keys is assigned")
 	}
-	done := b.post("/users/1/cards/new", "reader", "front-door")
+	asks := b.post("/users/1/cards/new", "reader", "front-door")
+	asks.shows(t, http.StatusOK, "The card has its keys", "It ends in 5566", "somebody else was the first at the reader")
+	if strings.Contains(b.get("/users/1").body, "Cannot be copied") {
+		t.Error("a card that nobody has confirmed is assigned")
+	}
+	confirm := enrolmentIn(t, asks)
+	b.post(confirm, "last-four", "5567", "keyed", "yes").shows(t, http.StatusUnprocessableEntity, "The card has its keys", "These are not the last four digits of the card")
+	done := b.post(confirm, "last-four", "5566", "keyed", "yes")
 	done.shows(t, http.StatusOK, "The new card is ready", "55 66", "as the first card here", "Cannot be copied: MIFARE DESFire EV2 or EV3, keys no. 1")
 	if card.Keyed() != 3 {
 		t.Errorf("the card has %d keys", card.Keyed())
@@ -39,8 +47,14 @@ func TestAFormThatIsSentTwiceWritesOneCard(t *testing.T) {
 	w := small(t)
 	b := w.visitor(desk.Editor)
 	w.live.shown = []*boardtest.Card{boardtest.NewCard([]byte{4, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66})}
+	var confirm string
+	for range 2 {
+		asks := b.post("/users/1/cards/new", "reader", "front-door", "once", "a token")
+		asks.shows(t, http.StatusOK, "The card has its keys")
+		confirm = enrolmentIn(t, asks)
+	}
 	for _, says := range []string{"The new card is ready", "This was already done, and not repeated."} {
-		b.post("/users/1/cards/new", "reader", "front-door", "once", "a token").shows(t, http.StatusOK, says)
+		b.post(confirm, "last-four", "5566", "once", "a token").shows(t, http.StatusOK, says)
 	}
 	if len(w.live.orders) != 1 {
 		t.Errorf("%d orders", len(w.live.orders))
@@ -84,6 +98,16 @@ func TestACardThatWasTakenAwayWhileItWasGivenBackIsGivenBackAsNobodys(t *testing
 		t.Errorf("it has %d keys", card.Keyed())
 	}
 	b.get("/readers/front-door?tab=device").shows(t, http.StatusOK, `href="/users/return-card?reader=front-door"`)
+}
+
+// enrolmentIn returns where a page sends that a card is the right one.
+func enrolmentIn(t *testing.T, page *page) string {
+	t.Helper()
+	found := regexp.MustCompile(`action="(/users/1/enrol/[^"/]+)"`).FindStringSubmatch(page.body)
+	if found == nil {
+		t.Fatalf("no question: %s", page.body)
+	}
+	return found[1]
 }
 
 // card returns a user's card by the end of its UID, or nil.
@@ -131,7 +155,7 @@ func TestWhatCardsThatCanBeCopiedMayDoIsSetAtTheReadersPage(t *testing.T) {
 func TestACopyOfACardIsAnAlarmThatLeadsToWhatTheDoorHasDenied(t *testing.T) {
 	w := small(t)
 	w.newCard(1, 4, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66)
-	w.journal("front-door").report(time.Now(), wire.Record{Kind: wire.AccessDenied, By: "card", Reason: wire.ReasonNotGenuine, User: 1, Credential: w.card(1, "55 66").ID})
+	w.journal("front-door").report(time.Now(), wire.Record{Kind: wire.AccessDenied, By: "card", Reason: wire.ReasonNotGenuine, User: 1, Credential: w.card(1, "55 66").ID, Epoch: 1 << 40})
 	b := w.visitor(desk.Viewer)
 	for _, path := range []string{"/", "/activity"} {
 		b.get(path).shows(t, http.StatusOK, "Alarm A copy of Ada Lovelace&#39;s card was shown at Front door", `href="/activity?reader=front-door&amp;kind=denied"`)

@@ -345,7 +345,9 @@ func (w *world) newCard(user uint64, uid ...byte) *boardtest.Card {
 	w.t.Helper()
 	card := boardtest.NewCard(uid)
 	w.live.shown = []*boardtest.Card{card}
-	_, err := w.desk.NewCard(w.t.Context(), owner, user, "front-door")
+	waits, err := w.desk.NewCard(w.t.Context(), owner, user, "front-door")
+	w.must(err)
+	_, err = w.desk.ConfirmCard(w.t.Context(), owner, waits.Enrolment.ID, waits.Enrolment.LastFour)
 	w.must(err)
 	return card
 }

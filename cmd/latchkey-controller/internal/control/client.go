@@ -44,8 +44,9 @@ func (c Client) Enrol(ctx context.Context, user uint64, reader string) (read *de
 }
 
 // ConfirmCard is desk.ConfirmCard.
-func (c Client) ConfirmCard(ctx context.Context, id, lastFour string) error {
-	return c.post(ctx, "/desk/cards", confirmRequest{c.Who, id, lastFour}, new(any))
+func (c Client) ConfirmCard(ctx context.Context, id, lastFour string) (card *desk.KeyedCard, err error) {
+	err = c.post(ctx, "/desk/cards", confirmRequest{c.Who, id, lastFour}, &card)
+	return card, err
 }
 
 // NewCard is desk.NewCard.

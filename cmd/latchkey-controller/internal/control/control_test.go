@@ -116,20 +116,27 @@ func TestTheCommandLineSeesAndDoesWhatTheDeskDoes(t *testing.T) {
 	if err != nil || read.LastFour != "E580" {
 		t.Fatalf("%+v, %v", read, err)
 	}
-	if err := client.ConfirmCard(t.Context(), read.ID, "0000"); err == nil || !strings.Contains(err.Error(), "last four digits") {
+	if _, err := client.ConfirmCard(t.Context(), read.ID, "0000"); err == nil || !strings.Contains(err.Error(), "last four digits") {
 		t.Errorf("other digits: %v", err)
 	}
-	if err := client.ConfirmCard(t.Context(), read.ID, "e580"); err != nil {
+	if _, err := client.ConfirmCard(t.Context(), read.ID, "e580"); err != nil {
 		t.Error(err)
 	}
 	if u, err := d.User(t.Context(), actor, user); err != nil || u.Cards != 1 {
 		t.Errorf("%+v, %v", u, err)
 	}
+	newCard := func() (*desk.KeyedCard, error) {
+		card, err := client.NewCard(t.Context(), user, "front-door")
+		if err != nil || card.Enrolment == nil {
+			return card, err
+		}
+		return client.ConfirmCard(t.Context(), card.Enrolment.ID, card.Enrolment.LastFour)
+	}
 	for i, act := range []func(credential uint64) (*desk.KeyedCard, error){
-		func(uint64) (*desk.KeyedCard, error) { return client.NewCard(t.Context(), user, "front-door") },
+		func(uint64) (*desk.KeyedCard, error) { return newCard() },
 		func(c uint64) (*desk.KeyedCard, error) { return client.RekeyCard(t.Context(), user, c, "front-door") },
 		func(c uint64) (*desk.KeyedCard, error) { return client.ReturnCard(t.Context(), user, c, "front-door") },
-		func(uint64) (*desk.KeyedCard, error) { return client.NewCard(t.Context(), user, "front-door") },
+		func(uint64) (*desk.KeyedCard, error) { return newCard() },
 	} {
 		u, err := d.User(t.Context(), actor, user)
 		if err != nil {

@@ -126,7 +126,8 @@ func handler(ctx context.Context, d *desk.Desk) http.Handler {
 	mux.HandleFunc("POST /desk/cards", func(w http.ResponseWriter, r *http.Request) {
 		var c confirmRequest
 		if read(w, r, &c) {
-			answer(w, nil, d.ConfirmCard(ctx, desk.AtCommandLine(c.Who), c.ID, c.LastFour))
+			card, err := d.ConfirmCard(ctx, desk.AtCommandLine(c.Who), c.ID, c.LastFour)
+			answer(w, card, err)
 		}
 	})
 	for act, do := range map[string]func(context.Context, desk.Actor, keysRequest) (*desk.KeyedCard, error){

@@ -86,7 +86,7 @@ var rules = map[Act]rule{
 	AddCard:    {may: editors, past: "gave %s a card", infinitive: "give %s a card"},
 	RemoveCard: {may: editors, past: "removed a card of %s", infinitive: "remove a card of %s"},
 	EnrolCard:  {may: editors, past: "had a card read for %s", infinitive: "have a card read for %s"},
-	NewCard:    {may: editors, past: "gave %s a card that proves itself", infinitive: "give %s a card that proves itself"},
+	NewCard:    {may: editors, past: "had keys written to a card for %s", infinitive: "have keys written to a card for %s"},
 	RekeyCard:  {may: editors, past: "gave a card of %s new keys", infinitive: "give a card of %s new keys"},
 	ReturnCard: {may: editors, past: "brought a card of %s back to its factory state", infinitive: "bring a card of %s back to its factory state"},
 

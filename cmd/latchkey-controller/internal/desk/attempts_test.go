@@ -106,7 +106,8 @@ var attempts = map[Act][]attempt{
 			if err != nil {
 				return err
 			}
-			return w.ConfirmCard(ctx, a, e.ID, e.LastFour)
+			_, err = w.ConfirmCard(ctx, a, e.ID, e.LastFour)
+			return err
 		}),
 	},
 	RemoveCard: {func(w *world) func(context.Context, Actor) error {

@@ -18,11 +18,13 @@ import (
 // enrolEnds is how long an enrolled card waits for confirmation.
 const enrolEnds = 3 * time.Minute
 
-// An Enrolment is a card that a reader has read for a user, waiting for confirmation.
+// An Enrolment is a card that a reader has read for a user, or has written keys to, waiting
+// for confirmation.
 type Enrolment struct {
 	ID       string
 	UID      string // masked: "… E5 80"
 	LastFour string // the last four hexadecimal digits: E580
+	Keyed    bool   // a reader has written keys to it
 }
 
 // enrolments are the unconfirmed enrolments, in memory only.
@@ -36,6 +38,7 @@ type waiting struct {
 	actor Actor
 	user  uint64
 	uid   []byte
+	keys  *site.Keying // of a card that has keys, with that uid; nil: it only has a number
 	ends  time.Time
 }
 
@@ -70,7 +73,7 @@ func (d *Desk) Enrol(ctx context.Context, a Actor, user uint64, reader string) (
 			clear(uid)
 			return "", wrongField("card", err)
 		}
-		read = d.enrolments.add(d.now(), a, user, uid)
+		read = d.enrolments.add(d.now(), &waiting{actor: a, user: user, uid: uid})
 		return "read " + site.MaskUID(uid), nil
 	})
 	return read, err
@@ -80,7 +83,7 @@ var errNoController = errors.New("no controller is running here; start latchkey-
 
 // add keeps a card until it is confirmed, and drops expired ones; all of them if
 // there are too many.
-func (e *enrolments) add(now time.Time, a Actor, user uint64, uid []byte) *Enrolment {
+func (e *enrolments) add(now time.Time, w *waiting) *Enrolment {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for id, w := range e.waiting {
@@ -89,11 +92,13 @@ func (e *enrolments) add(now time.Time, a Actor, user uint64, uid []byte) *Enrol
 			delete(e.waiting, id)
 		}
 	}
-	read := Enrolment{rand.Text(), site.MaskUID(uid), strings.ToUpper(hex.EncodeToString(uid[len(uid)-2:]))}
+	w.Enrolment = Enrolment{rand.Text(), site.MaskUID(w.uid), strings.ToUpper(hex.EncodeToString(w.uid[len(w.uid)-2:])), w.keys != nil}
+	w.ends = now.Add(enrolEnds)
 	if e.waiting == nil {
 		e.waiting = map[string]*waiting{}
 	}
-	e.waiting[read.ID] = &waiting{read, a, user, uid, now.Add(enrolEnds)}
+	e.waiting[w.ID] = w
+	read := w.Enrolment
 	return &read
 }
 
@@ -104,7 +109,7 @@ func (e *enrolments) take(now time.Time, a Actor, id, lastFour string) (*waiting
 	defer e.mu.Unlock()
 	w := e.waiting[id]
 	if w == nil || w.actor.ID != a.ID || w.actor.Via != a.Via || now.After(w.ends) {
-		return nil, wrong("last-four", "This card was not confirmed in time; read it again")
+		return nil, wrong("last-four", "This card was not confirmed in time; show it to a reader again")
 	}
 	if strings.ToUpper(strings.ReplaceAll(strings.TrimSpace(lastFour), " ", "")) != w.LastFour {
 		return nil, wrong("last-four", "These are not the last four digits of the card")
@@ -114,17 +119,27 @@ func (e *enrolments) take(now time.Time, a Actor, id, lastFour string) (*waiting
 }
 
 // ConfirmCard gives the user the card of the actor's enrolment if its last four
-// digits match. Fields: "last-four", "card".
-func (d *Desk) ConfirmCard(ctx context.Context, a Actor, id, lastFour string) error {
+// digits match. The KeyedCard is nil if the card only has a number. Fields: "last-four",
+// "card".
+func (d *Desk) ConfirmCard(ctx context.Context, a Actor, id, lastFour string) (*KeyedCard, error) {
 	if err := d.check(ctx, a, AddCard, new(auditTarget)); err != nil {
-		return err
+		return nil, err
 	}
 	w, err := d.enrolments.take(d.now(), a, id, lastFour)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer clear(w.uid)
-	return d.addCard(ctx, a, w.user, w.uid, false)
+	if w.keys == nil {
+		return nil, d.addCard(ctx, a, w.user, w.uid, false)
+	}
+	card, target := &KeyedCard{UID: w.UID}, &auditTarget{user: w.user}
+	err = d.act(ctx, a, AddCard, target, func(tx *store.Tx, now time.Time) (err error) {
+		card.Text, err = d.giveKeyed(tx, now, a, w.keys)
+		target.text = w.UID + ", " + card.Text
+		return err
+	})
+	return card, credentialError(err)
 }
 
 // DropCard cancels an enrolment.

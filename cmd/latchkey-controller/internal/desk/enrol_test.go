@@ -62,28 +62,29 @@ func TestACardThatWasReadIsTheUsersOnceItsLastDigitsAreConfirmed(t *testing.T) {
 	}{
 		{as(Editor), e.ID, "E581", "other digits"}, {as(Editor), "unknown", "E580", "another id"}, {other, e.ID, "E580", "somebody else"},
 	} {
-		if err := w.ConfirmCard(t.Context(), try.a, try.id, try.last); Fields(err)["last-four"] == "" {
+		if _, err := w.ConfirmCard(t.Context(), try.a, try.id, try.last); Fields(err)["last-four"] == "" {
 			t.Errorf("%s: %v", try.why, err)
 		}
 	}
-	w.must(w.ConfirmCard(t.Context(), as(Editor), e.ID, " e5 80"))
+	_, err := w.ConfirmCard(t.Context(), as(Editor), e.ID, " e5 80")
+	w.must(err)
 	if c := w.person(ada).Credentials; len(c) != 1 || c[0].UID != "… E5 80" || c[0].Kind != "card" {
 		t.Errorf("%+v", c)
 	}
-	if err := w.ConfirmCard(t.Context(), as(Editor), e.ID, "E580"); Fields(err)["last-four"] == "" {
+	if _, err := w.ConfirmCard(t.Context(), as(Editor), e.ID, "E580"); Fields(err)["last-four"] == "" {
 		t.Error("confirmed twice:", err)
 	}
-	if err := w.ConfirmCard(t.Context(), as(Editor), read().ID, "E580"); Fields(err)["card"] == "" {
+	if _, err := w.ConfirmCard(t.Context(), as(Editor), read().ID, "E580"); Fields(err)["card"] == "" {
 		t.Error("it is Ada's already:", err)
 	}
 	late := read()
 	w.time = w.time.Add(enrolEnds + time.Second)
-	if err := w.ConfirmCard(t.Context(), as(Editor), late.ID, "E580"); Fields(err)["last-four"] == "" {
+	if _, err := w.ConfirmCard(t.Context(), as(Editor), late.ID, "E580"); Fields(err)["last-four"] == "" {
 		t.Error("too late:", err)
 	}
 	dropped := read()
 	w.must(w.DropCard(t.Context(), as(Editor), dropped.ID))
-	if err := w.ConfirmCard(t.Context(), as(Editor), dropped.ID, "E580"); Fields(err)["last-four"] == "" {
+	if _, err := w.ConfirmCard(t.Context(), as(Editor), dropped.ID, "E580"); Fields(err)["last-four"] == "" {
 		t.Error("dropped:", err)
 	}
 	for field, card := range map[string][]byte{"card": {0x08, 1, 2, 3}, "reader": nil} { // a random UID, no card
@@ -109,6 +110,7 @@ func TestACardOf88IsTakenFromAReader(t *testing.T) {
 	}
 	e, err := w.Enrol(t.Context(), as(Editor), ada, door)
 	w.must(err)
-	w.must(w.ConfirmCard(t.Context(), as(Editor), e.ID, "B2 C3"))
+	_, err = w.ConfirmCard(t.Context(), as(Editor), e.ID, "B2 C3")
+	w.must(err)
 	w.must(w.RemoveCardUID(t.Context(), as(Editor), ada, "88 A1 B2 C3"))
 }

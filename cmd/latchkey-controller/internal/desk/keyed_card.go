@@ -17,6 +17,9 @@ import (
 type KeyedCard struct {
 	UID  string // masked: "… E5 80"
 	Text string // what was done, for people
+
+	// A card that is nobody's yet waits for ConfirmCard. nil: it is its user's.
+	Enrolment *Enrolment
 }
 
 // keyings are the cards that get keys at this moment, so that no two acts change the keys
@@ -46,10 +49,11 @@ func (k *keyings) end(card [16]byte) {
 	delete(k.now, card)
 }
 
-// NewCard has a reader write keys to the next card shown to it, and gives it to a user as
-// a card that proves itself; that takes up to 170 s. A card that the user has already
-// becomes one. Fields: "reader", if no card came or the reader was not reached; "card", if
-// the card did not get its keys.
+// NewCard has a reader write keys to the next card shown to it, for a user; that takes up
+// to 170 s. Somebody else may have been the first at the reader: the user gets the card
+// with ConfirmCard. A card that they have already becomes one that proves itself at once.
+// Fields: "reader", if no card came or the reader was not reached; "card", if the card did
+// not get its keys.
 func (d *Desk) NewCard(ctx context.Context, a Actor, user uint64, reader string) (*KeyedCard, error) {
 	return d.newKeys(ctx, a, NewCard, user, 0, reader)
 }
@@ -78,8 +82,8 @@ func (d *Desk) ReturnCard(ctx context.Context, a Actor, user, credential uint64,
 		begin: func(tx *store.Tx, now time.Time, card *wire.CardToKey) (*site.Keying, *wire.CardKeySets, error) {
 			return d.site.BeginReturn(tx, now, user, credential, card)
 		},
-		end: func(tx *store.Tx, _ time.Time, k *site.Keying) (string, error) {
-			return "it is in its factory state", d.site.EndReturn(tx, k)
+		end: func(context.Context, *site.Keying) (*KeyedCard, error) {
+			return &KeyedCard{Text: "it is in its factory state"}, nil
 		},
 	})
 }
@@ -87,16 +91,31 @@ func (d *Desk) ReturnCard(ctx context.Context, a Actor, user, credential uint64,
 func (d *Desk) newKeys(ctx context.Context, a Actor, act Act, user, credential uint64, reader string) (*KeyedCard, error) {
 	return d.writeKeys(ctx, a, act, &auditTarget{user: user, reader: reader}, cardWork{
 		begin: func(tx *store.Tx, _ time.Time, card *wire.CardToKey) (*site.Keying, *wire.CardKeySets, error) {
-			return d.site.BeginKeys(tx, user, credential, card)
+			return d.site.BeginKeys(tx, user, credential, reader, card)
 		},
-		end: func(tx *store.Tx, now time.Time, k *site.Keying) (string, error) {
-			began, err := d.site.EndKeys(tx, now, a.Name, k)
-			if began {
-				return "it proves itself, as the first card here: from now on, only cards that prove themselves end a pause of PIN entry", err
+		end: func(ctx context.Context, k *site.Keying) (*KeyedCard, error) {
+			if !k.Owned() {
+				return &KeyedCard{Text: "it has its keys, and waits for confirmation", Enrolment: d.enrolments.add(d.now(), &waiting{actor: a, user: user, uid: k.UID, keys: k})}, nil
 			}
-			return "it proves itself", err
+			written := new(KeyedCard)
+			return written, d.site.Update(ctx, func(tx *store.Tx) (err error) {
+				if err := a.recheck(tx, act); err != nil {
+					return err
+				}
+				written.Text, err = d.giveKeyed(tx, d.now(), a, k)
+				return err
+			})
 		},
 	})
+}
+
+// giveKeyed gives a card that has its keys to its user.
+func (d *Desk) giveKeyed(tx *store.Tx, now time.Time, a Actor, k *site.Keying) (text string, err error) {
+	began, err := d.site.GiveKeyed(tx, now, a.Name, k)
+	if began {
+		return "it proves itself, as the first card here: from now on, only cards that prove themselves end a lockout", err
+	}
+	return "it proves itself", err
 }
 
 // hasCard returns ErrNotFound unless a user has a card.
@@ -118,11 +137,11 @@ func (d *Desk) hasCard(ctx context.Context, a Actor, act Act, user, credential u
 	})
 }
 
-// A cardWork is what happens in the database before a reader gets the keys of a card, and
-// after it has written them.
+// A cardWork is what happens before a reader gets the keys of a card, and after it has
+// written them and that is noted.
 type cardWork struct {
 	begin func(*store.Tx, time.Time, *wire.CardToKey) (*site.Keying, *wire.CardKeySets, error)
-	end   func(*store.Tx, time.Time, *site.Keying) (text string, err error)
+	end   func(context.Context, *site.Keying) (*KeyedCard, error)
 }
 
 var errCardBusy = errors.New("this card gets keys at another reader at this moment; wait until that has ended")
@@ -146,8 +165,17 @@ func (d *Desk) writeKeys(ctx context.Context, a Actor, act Act, target *auditTar
 			return sets, err
 		})
 		if begun != nil {
-			defer begun.Wipe()
 			defer d.keyings.end(begun.Card)
+			defer func() {
+				if written == nil || written.Enrolment == nil { // otherwise it waits
+					begun.Wipe()
+				}
+			}()
+		}
+		if begun != nil && result.Done {
+			if err := d.site.Update(finish, func(tx *store.Tx) error { return site.EndKeys(tx, begun) }); err != nil {
+				return "", wrongField("card", fmt.Errorf("%s has its keys, but that could not be noted: %w; do it again", site.MaskUID(begun.UID), err))
+			}
 		}
 		switch {
 		case err != nil:
@@ -157,19 +185,12 @@ func (d *Desk) writeKeys(ctx context.Context, a Actor, act Act, target *auditTar
 		case begun == nil:
 			return "", wrongField("reader", errors.New(notWritten(result)))
 		case !result.Done:
-			return "", wrongField("card", fmt.Errorf("%s: %s", begun.UID(), notWritten(result)))
+			return "", wrongField("card", fmt.Errorf("%s: %s", site.MaskUID(begun.UID), notWritten(result)))
 		}
-		written = &KeyedCard{UID: begun.UID()}
-		err = d.site.Update(finish, func(tx *store.Tx) error {
-			if err := a.recheck(tx, act); err != nil {
-				return err
-			}
-			written.Text, err = work.end(tx, d.now(), begun)
-			return err
-		})
-		if err != nil {
-			return "", wrongField("card", fmt.Errorf("%s has its keys, but could not be noted: %w", begun.UID(), err))
+		if written, err = work.end(finish, begun); err != nil {
+			return "", wrongField("card", fmt.Errorf("%s has its keys, but its user did not get it: %w", site.MaskUID(begun.UID), err))
 		}
+		written.UID = site.MaskUID(begun.UID)
 		return written.UID + ", " + written.Text, nil
 	})
 	if err != nil {

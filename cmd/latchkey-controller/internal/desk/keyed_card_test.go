@@ -23,12 +23,21 @@ func (w *world) blank() *boardtest.Card {
 	return boardtest.NewCard(uid)
 }
 
+// newCard gives a user a card at a reader, and confirms that it is the right one.
+func (w *world) newCard(a Actor, user uint64, reader string) (*KeyedCard, error) {
+	card, err := w.NewCard(w.t.Context(), a, user, reader)
+	if err != nil || card.Enrolment == nil {
+		return card, err
+	}
+	return w.ConfirmCard(w.t.Context(), a, card.Enrolment.ID, card.Enrolment.LastFour)
+}
+
 // keyedCard is an act on a card that has keys, and is shown to the reader.
 func keyedCard(do func(*world, context.Context, Actor, uint64, uint64) error) attempt {
 	return func(w *world) func(context.Context, Actor) error {
 		id := w.user()
 		w.present(w.blank())
-		_, err := w.NewCard(w.t.Context(), as(Owner), id, "reader")
+		_, err := w.newCard(as(Owner), id, "reader")
 		w.must(err)
 		credential := w.person(id).Credentials[0].ID
 		return func(ctx context.Context, a Actor) error { return do(w, ctx, a, id, credential) }
@@ -88,7 +97,15 @@ func TestAUsersNewCardProvesItselfAndThatIsNotedAndCounted(t *testing.T) {
 	w.card() // somebody else's, which can be copied
 	card := w.blank()
 	w.present(card)
-	got, err := w.NewCard(t.Context(), as(Editor), ada, door)
+	waits, err := w.NewCard(t.Context(), as(Editor), ada, door)
+	w.must(err)
+	if e := waits.Enrolment; e == nil || !e.Keyed || e.UID != site.MaskUID(card.UID) || waits.UID != e.UID || len(w.person(ada).Credentials) != 0 {
+		t.Fatalf("%+v, %+v", waits, w.person(ada).Credentials)
+	}
+	if e, want := w.newest(), "Limited Admin (Can Edit) had keys written to a card for "+name+": "+waits.UID+", it has its keys, and waits for confirmation"; e.Text.String() != want || e.Result != Changed {
+		t.Errorf("%q, not %q", e.Text, want)
+	}
+	got, err := w.ConfirmCard(t.Context(), as(Editor), waits.Enrolment.ID, waits.Enrolment.LastFour)
 	w.must(err)
 	if got.UID != site.MaskUID(card.UID) || !strings.HasPrefix(got.Text, "it proves itself, as the first card here") {
 		t.Errorf("%+v", got)
@@ -104,7 +121,7 @@ func TestAUsersNewCardProvesItselfAndThatIsNotedAndCounted(t *testing.T) {
 		t.Errorf("%+v, %v", n, err)
 	}
 	e := w.newest()
-	if want := "Limited Admin (Can Edit) gave " + name + " a card that proves itself: " + got.UID + ", it proves itself, as the first card here: from now on, only cards that prove themselves end a pause of PIN entry"; e.Text.String() != want || e.Result != Changed {
+	if want := "Limited Admin (Can Edit) gave " + name + " a card: " + got.UID + ", it proves itself, as the first card here: from now on, only cards that prove themselves end a lockout"; e.Text.String() != want || e.Result != Changed {
 		t.Errorf("%q, not %q", e.Text, want)
 	}
 	if p, err := w.Policy(t.Context(), as(Owner), door); err != nil || !p.ProvenEnds {
@@ -137,7 +154,7 @@ func TestACardThatCanBeCopiedBecomesOneThatProvesItself(t *testing.T) {
 		t.Errorf("%+v", before)
 	}
 	w.present(card)
-	_, err := w.NewCard(t.Context(), as(Editor), ada, door)
+	_, err := w.newCard(as(Editor), ada, door)
 	w.must(err)
 	if c := w.person(ada).Credentials; len(c) != 1 || c[0].ID != before.ID || c[0].Copyable() {
 		t.Errorf("%+v", c)
@@ -149,11 +166,11 @@ func TestACardThatIsNoneForItGetsNoKeysAndThePersonIsToldWhy(t *testing.T) {
 	door, ada, bob := w.reader(), w.user(), w.user()
 	bobs := w.blank()
 	w.present(bobs)
-	_, err := w.NewCard(t.Context(), as(Editor), bob, door)
+	_, err := w.newCard(as(Editor), bob, door)
 	w.must(err)
 	adas := w.blank()
 	w.present(adas)
-	_, err = w.NewCard(t.Context(), as(Editor), ada, door)
+	_, err = w.newCard(as(Editor), ada, door)
 	w.must(err)
 	credential := w.person(ada).Credentials[0].ID
 	light := w.blank()
@@ -163,8 +180,8 @@ func TestACardThatIsNoneForItGetsNoKeysAndThePersonIsToldWhy(t *testing.T) {
 		do   func() (*KeyedCard, error)
 		why  string
 	}{
-		"Bob's":        {bobs, func() (*KeyedCard, error) { return w.NewCard(t.Context(), as(Editor), ada, door) }, "is already assigned; remove it there first"},
-		"another chip": {light, func() (*KeyedCard, error) { return w.NewCard(t.Context(), as(Editor), ada, door) }, "DESFire Light"},
+		"Bob's":        {bobs, func() (*KeyedCard, error) { return w.newCard(as(Editor), ada, door) }, "is already assigned; remove it there first"},
+		"another chip": {light, func() (*KeyedCard, error) { return w.newCard(as(Editor), ada, door) }, "DESFire Light"},
 		"another card": {w.blank(), func() (*KeyedCard, error) { return w.RekeyCard(t.Context(), as(Editor), ada, credential, door) }, "show the one that you have chosen"},
 		"not this one": {bobs, func() (*KeyedCard, error) { return w.ReturnCard(t.Context(), as(Editor), ada, credential, door) }, "show the one that you have chosen"},
 		"somebody's":   {bobs, func() (*KeyedCard, error) { return w.ReturnCard(t.Context(), as(Editor), 0, 0, door) }, "take it from its user instead"},
@@ -183,7 +200,7 @@ func TestACardThatIsNoneForItGetsNoKeysAndThePersonIsToldWhy(t *testing.T) {
 		}
 	}
 	for _, do := range []func() (*KeyedCard, error){
-		func() (*KeyedCard, error) { return w.NewCard(t.Context(), as(Editor), 99, door) },
+		func() (*KeyedCard, error) { return w.newCard(as(Editor), 99, door) },
 		func() (*KeyedCard, error) { return w.RekeyCard(t.Context(), as(Editor), bob, credential, door) },
 		func() (*KeyedCard, error) { return w.ReturnCard(t.Context(), as(Editor), ada, 99, door) },
 	} {
@@ -204,7 +221,7 @@ func TestWhatAReaderSaysOfACardIsToldWithWhatToDo(t *testing.T) {
 		wire.ReasonCardGone: "taken away too early", wire.ReasonForeignKeys: "use another card", wire.ReasonNoAnswer: "start again", wire.ReasonTamper: "the reader's housing is open",
 	} {
 		w.shows(w.blank(), func(*wire.CardKeySets) link.OrderResult { return refused(reason) })
-		if _, err := w.NewCard(t.Context(), as(Editor), ada, door); !strings.Contains(Fields(err)["card"], want) {
+		if _, err := w.newCard(as(Editor), ada, door); !strings.Contains(Fields(err)["card"], want) {
 			t.Errorf("%s: %v", reason, err)
 		}
 	}
@@ -217,7 +234,7 @@ func TestWhatAReaderSaysOfACardIsToldWithWhatToDo(t *testing.T) {
 		w.live.personalise = func(context.Context, store.Order, func(*wire.CardToKey) (*wire.CardKeySets, error)) (link.OrderResult, error) {
 			return test.result, nil
 		}
-		if _, err := w.NewCard(t.Context(), as(Editor), ada, door); !strings.Contains(Fields(err)["reader"], test.want) {
+		if _, err := w.newCard(as(Editor), ada, door); !strings.Contains(Fields(err)["reader"], test.want) {
 			t.Errorf("%+v: %v", test.result, err)
 		}
 	}
@@ -231,7 +248,7 @@ func TestACardThatWasTakenAwayIsFinishedByTheNextActAlsoAfterARestart(t *testing
 	door, ada := w.reader(), w.user()
 	card := w.blank()
 	w.present(card, card)
-	if _, err := w.NewCard(t.Context(), as(Editor), ada, door); !strings.Contains(Fields(err)["card"], "start again") || card.Keyed() != 1 {
+	if _, err := w.newCard(as(Editor), ada, door); !strings.Contains(Fields(err)["card"], "start again") || card.Keyed() != 1 {
 		t.Fatal(err)
 	}
 	if _, err := w.NewEpoch(t.Context(), as(Owner)); err != nil {
@@ -242,7 +259,7 @@ func TestACardThatWasTakenAwayIsFinishedByTheNextActAlsoAfterARestart(t *testing
 	defer again.Close()
 	w.Desk = New(Options{Site: again, Live: &w.live, Clock: w.clock})
 	w.present(card)
-	_, err = w.NewCard(t.Context(), as(Editor), ada, door)
+	_, err = w.newCard(as(Editor), ada, door)
 	w.must(err)
 	credential := w.person(ada).Credentials[0].ID
 	// It is taken away while it is brought back to its factory state: it is nobody's then.
@@ -268,21 +285,21 @@ func TestACardGetsKeysAtOneReaderAtATime(t *testing.T) {
 			t.Error("twice at once")
 			return done
 		})
-		if _, err := w.NewCard(t.Context(), as(Super), ada, other); !strings.Contains(Fields(err)["card"], "at another reader") {
+		if _, err := w.newCard(as(Super), ada, other); !strings.Contains(Fields(err)["card"], "at another reader") {
 			t.Error(err)
 		}
 		another := w.blank()
 		w.present(another)
-		if _, err := w.NewCard(t.Context(), as(Super), ada, other); err != nil {
+		if _, err := w.newCard(as(Super), ada, other); err != nil {
 			t.Error(err)
 		}
 		w.must(card.Write(sets, -1))
 		return done
 	})
-	_, err := w.NewCard(t.Context(), as(Editor), ada, door)
+	_, err := w.newCard(as(Editor), ada, door)
 	w.must(err)
 	w.present(card)
-	_, err = w.NewCard(t.Context(), as(Editor), ada, door) // afterwards it is free again
+	_, err = w.newCard(as(Editor), ada, door) // afterwards it is free again
 	w.must(err)
 	if len(w.person(ada).Credentials) != 2 {
 		t.Errorf("%+v", w.person(ada).Credentials)
@@ -299,7 +316,7 @@ func TestARightThatIsTakenAwayMeanwhileGivesNoCard(t *testing.T) {
 		w.must(w.site.Update(t.Context(), func(tx *store.Tx) error { return tx.ForgetSignIns() }))
 		return done
 	})
-	if _, err := w.NewCard(t.Context(), underway, ada, door); !errors.Is(err, ErrSignedOut) || len(w.person(ada).Credentials) != 0 {
+	if _, err := w.newCard(underway, ada, door); !errors.Is(err, ErrSignedOut) || len(w.person(ada).Credentials) != 0 {
 		t.Error(err)
 	}
 }

@@ -81,7 +81,7 @@ func credentialError(err error) error {
 	switch {
 	case errors.Is(err, site.ErrPINTaken), errors.As(err, &refused):
 		return wrongField("pin", err)
-	case errors.Is(err, site.ErrCardTaken):
+	case errors.Is(err, site.ErrCardTaken), errors.Is(err, site.ErrOtherKeys):
 		return wrongField("card", err)
 	}
 	return err

@@ -28,18 +28,11 @@ func newCardMaster(v *vault.Vault) (sealed []byte) {
 	return v.Seal(sealedCardMaster, 0, key[:])
 }
 
-// cardMaster decrypts the card master key. A site that is older than such keys gets one
-// now, if tx may write. The caller wipes the key.
+// cardMaster decrypts the card master key. The caller wipes it.
 func (s *Site) cardMaster(tx *store.Tx) (*cardMaster, error) {
 	row, err := tx.Site()
 	if err != nil {
 		return nil, err
-	}
-	if len(row.CardMaster) == 0 {
-		row.CardMaster = newCardMaster(s.vault)
-		if err := tx.SetCardMaster(row.CardMaster); err != nil {
-			return nil, err
-		}
 	}
 	return s.openCardMaster(row)
 }

@@ -14,58 +14,67 @@ import (
 const copyAlarmEvery = 10 * 60 * 1000
 
 // alarmCopy raises an alarm if a record says that a card has the UID of a user's card, and
-// did not prove that it is that card.
+// did not prove that it is that card. The card itself cannot do so either while its keys
+// are unfinished, or where the reader does not know the newest ones.
 func (s *Site) alarmCopy(tx *store.Tx, now int64, reader string, r *wire.Record) error {
 	if r.Kind != wire.AccessDenied || r.Reason != wire.ReasonNotGenuine {
 		return nil
 	}
-	if unfinished, err := s.unfinished(tx, r); err != nil || unfinished {
+	last, err := tx.LastAlarm(reader, store.CardCopied, r.User)
+	if err != nil || last <= now && now-last < copyAlarmEvery {
+		return err
+	}
+	card, err := s.cardOf(tx, r)
+	if err != nil {
 		return err
 	}
 	name, err := tx.UserName(r.User)
 	if err != nil {
 		return err
 	}
-	text := "A copy of a card was shown"
+	whose := "a card"
 	if name != "" {
-		text = fmt.Sprintf("A copy of %s's card was shown", name)
+		whose = name + "'s card"
 	}
-	last, err := tx.LastAlarm(reader, store.CardCopied, text)
-	if err != nil || last <= now && now-last < copyAlarmEvery {
-		return err
+	text := fmt.Sprintf("A copy of %s was shown", whose)
+	switch at := (wire.Position{Epoch: r.Epoch, Revision: r.Revision}); {
+	case card == nil:
+	case card.Pending != 0:
+		text = fmt.Sprintf("A copy of %s, or the card itself, whose new keys are unfinished, was shown", whose)
+	case (wire.Position{Epoch: card.Epoch, Revision: card.Revision}).Above(at):
+		text = fmt.Sprintf("A copy of %s, or the card itself, whose new key the reader did not know yet, was shown", whose)
 	}
-	return tx.AddAlarm(&store.Alarm{Reader: reader, Kind: store.CardCopied, At: now, Text: text})
+	return tx.AddAlarm(&store.Alarm{Reader: reader, Kind: store.CardCopied, User: r.User, At: now, Text: text})
 }
 
-// unfinished says whether the card of a record was taken away while it got new keys: then
-// it cannot prove itself, and is most likely no copy. Secrets that cannot be decrypted say
-// nothing: the storage key may have just changed.
-func (s *Site) unfinished(tx *store.Tx, r *wire.Record) (bool, error) {
+// cardOf returns what is known about the card of a record; nil: nothing. Secrets that
+// cannot be decrypted say nothing: the storage key may have just changed.
+func (s *Site) cardOf(tx *store.Tx, r *wire.Record) (*store.Card, error) {
 	credentials, err := tx.CredentialsOf(r.User)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	row, err := tx.Site()
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	i := slices.IndexFunc(credentials, func(c *store.Credential) bool { return c.ID == r.Credential && c.Chip != 0 })
 	if i < 0 {
-		return false, nil
+		return nil, nil
 	}
 	uid, err := s.vault.Unseal(wire.Card.String(), r.Credential, credentials[i].Material)
 	if err != nil {
-		return false, nil
+		return nil, nil
 	}
 	defer clear(uid)
 	master, err := s.openCardMaster(row)
 	if err != nil {
-		return false, nil
+		return nil, nil
 	}
 	defer master.wipe()
 	card, err := tx.Card(master.id(uid))
 	if errors.Is(err, store.ErrNotFound) {
-		return false, nil
+		return nil, nil
 	}
-	return err == nil && card.Pending != 0, err
+	return card, err
 }

@@ -14,31 +14,31 @@ import (
 
 // A Keying is one change of all keys of a card. It begins in one transaction, durably,
 // before a reader gets the keys, and ends in another one, after the reader has written
-// them. If it does not end, the next one of the same card finishes it.
+// them. If it does not end, the next one of the same card goes on from there.
 type Keying struct {
 	Card [16]byte // id in the database
 	To   uint8    // generation; 0: the factory's keys
+	UID  []byte   // of the card
 
-	uid        []byte
 	chip       wire.CardChip
 	user       uint64 // whose it is or will be
 	credential uint64 // 0: it is nobody's yet
 }
 
-// UID returns the card's masked UID.
-func (k *Keying) UID() string { return MaskUID(k.uid) }
-
 // Wipe erases the card's UID; a nil k is fine.
 func (k *Keying) Wipe() {
 	if k != nil {
-		clear(k.uid)
+		clear(k.UID)
 	}
 }
 
-// BeginKeys notes that a card for a user is about to get new keys, and returns the keys,
-// which the caller wipes. credential says which of the user's cards it has to be; 0: any
-// card that is nobody else's.
-func (s *Site) BeginKeys(tx *store.Tx, user, credential uint64, card *wire.CardToKey) (*Keying, *wire.CardKeySets, error) {
+// Owned says whether the card is its user's already.
+func (k *Keying) Owned() bool { return k.credential != 0 }
+
+// BeginKeys notes that a card for a user is about to get new keys from a reader, and
+// returns the keys, which the caller wipes. credential says which of the user's cards it
+// has to be; 0: any card that is nobody else's.
+func (s *Site) BeginKeys(tx *store.Tx, user, credential uint64, reader string, card *wire.CardToKey) (*Keying, *wire.CardKeySets, error) {
 	if _, err := User(tx, user); err != nil {
 		return nil, nil, err
 	}
@@ -52,21 +52,31 @@ func (s *Site) BeginKeys(tx *store.Tx, user, credential uint64, card *wire.CardT
 	if row.OnCard != 0 && row.Chip != k.chip {
 		return nil, nil, errOtherChip
 	}
-	if row.Pending == 0 {
+	told := told(row, card)
+	from := told
+	if len(told) == 0 {
+		from = []uint8{row.Pending, row.OnCard}
+	}
+	if newest := slices.Max(append(told, 0)); newest > row.Highest {
+		row.Highest, row.Pending = newest, 0
+	}
+	// Keys that another reader was sent may be known to it: they are replaced, unless some
+	// keys of the card may be of that generation and nobody can say which.
+	if row.Pending == 0 || row.Reader != reader && len(told) > 0 {
 		if row.Highest == 255 {
 			return nil, nil, errors.New("this card has got new keys 255 times and cannot get others; use another card")
 		}
 		row.Highest++
 		row.Pending = row.Highest
 	}
-	row.Chip, k.To, k.user = k.chip, row.Pending, user
+	row.Chip, row.Reader, k.To, k.user = k.chip, reader, row.Pending, user
 	if owned.credential != nil {
 		k.credential = owned.credential.ID
 	}
 	if err := tx.SetCard(row); err != nil {
 		return nil, nil, err
 	}
-	sets, err := s.sets(tx, k, row)
+	sets, err := s.sets(tx, k, row, from)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -91,7 +101,11 @@ func (s *Site) BeginReturn(tx *store.Tx, now time.Time, user, credential uint64,
 			return nil, nil, err
 		}
 	}
-	if row.OnCard == 0 && row.Pending == 0 {
+	from := told(row, card)
+	if len(from) == 0 {
+		from = []uint8{row.Pending, row.OnCard}
+	}
+	if slices.Max(from) == 0 {
 		return nil, nil, errors.New("this card has no keys of this site; there is nothing to take back")
 	}
 	if row.Chip != k.chip {
@@ -106,7 +120,7 @@ func (s *Site) BeginReturn(tx *store.Tx, now time.Time, user, credential uint64,
 	if err := tx.SetCard(row); err != nil {
 		return nil, nil, err
 	}
-	sets, err := s.sets(tx, k, row)
+	sets, err := s.sets(tx, k, row, from)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -127,7 +141,7 @@ func (s *Site) keying(tx *store.Tx, card *wire.CardToKey) (*Keying, *store.Card,
 		return nil, nil, nil, err
 	}
 	defer master.wipe()
-	k := &Keying{Card: master.id(card.UID), uid: bytes.Clone(card.UID), chip: chip}
+	k := &Keying{Card: master.id(card.UID), UID: bytes.Clone(card.UID), chip: chip}
 	row, err := tx.Card(k.Card)
 	if errors.Is(err, store.ErrNotFound) {
 		row, err = &store.Card{ID: k.Card, Chip: chip, Factory: true}, nil
@@ -165,21 +179,30 @@ func (o *ownedCard) by(user, credential uint64, uid []byte) error {
 	return nil
 }
 
-// sets returns the keys that a card gets, and those that it may have. The factory's are
-// among these only if they may be on this card: otherwise somebody with a copy of its UID
-// could have its new keys.
-func (s *Site) sets(tx *store.Tx, k *Keying, row *store.Card) (*wire.CardKeySets, error) {
+// newer is how many generations a card may be ahead of the database, which may have been
+// restored from a backup.
+const newer = 16
+
+// told returns the generations of a card's keys, as it tells, without those that cannot
+// be: its keys are somebody else's then. Nothing of it is proven.
+func told(row *store.Card, card *wire.CardToKey) []uint8 {
+	return slices.DeleteFunc(slices.Clone(card.Generations), func(g uint8) bool { return g == 0 || int(g) > int(row.Highest)+newer })
+}
+
+// sets returns the keys that a card gets, and those that it may have, of some generations.
+// The factory's are among these only if they may be on this card: otherwise somebody with
+// a copy of its UID could have its new keys.
+func (s *Site) sets(tx *store.Tx, k *Keying, row *store.Card, from []uint8) (*wire.CardKeySets, error) {
 	master, err := s.cardMaster(tx)
 	if err != nil {
 		return nil, err
 	}
 	defer master.wipe()
-	sets := &wire.CardKeySets{UID: bytes.Clone(k.uid), Chip: k.chip, To: master.set(k.uid, k.chip, k.To)}
-	from := []uint8{row.OnCard, row.Pending}
+	sets := &wire.CardKeySets{UID: bytes.Clone(k.UID), Chip: k.chip, To: master.set(k.UID, k.chip, k.To)}
 	slices.Sort(from)
 	for _, generation := range slices.Backward(slices.Compact(from)) { // the newest first
 		if generation != k.To && generation != 0 {
-			sets.From = append(sets.From, master.set(k.uid, k.chip, generation))
+			sets.From = append(sets.From, master.set(k.UID, k.chip, generation))
 		}
 	}
 	if row.Factory && k.To != 0 {
@@ -188,25 +211,29 @@ func (s *Site) sets(tx *store.Tx, k *Keying, row *store.Card) (*wire.CardKeySets
 	return sets, nil
 }
 
-// EndKeys notes that a reader has written the keys of a Keying: the user has a card that
-// proves itself, the one that they had, or a new one. by is who assigns it. began says
-// that it was the site's first such card, and from now on only such cards end a lockout.
-func (s *Site) EndKeys(tx *store.Tx, now time.Time, by string, k *Keying) (began bool, err error) {
+// GiveKeyed gives a user the card of a Keying, which has its keys: the one that they had,
+// or a new one. by is who assigns it. began says that it was the site's first card that
+// proves itself, and from now on only such cards end a lockout.
+func (s *Site) GiveKeyed(tx *store.Tx, now time.Time, by string, k *Keying) (began bool, err error) {
 	u, err := User(tx, k.user)
 	if err != nil {
 		return false, err
 	}
-	if err := s.endOnCard(tx, k); err != nil {
+	row, err := tx.Card(k.Card)
+	if err != nil {
 		return false, err
 	}
-	owned, err := s.ownedCard(tx, k.uid)
+	if row.OnCard != k.To {
+		return false, ErrOtherKeys
+	}
+	owned, err := s.ownedCard(tx, k.UID)
 	if err != nil {
 		return false, err
 	}
 	if k.credential != 0 && owned.credential == nil {
 		return false, absent("the card was removed meanwhile; give it to its user again")
 	}
-	if err := owned.by(k.user, k.credential, k.uid); err != nil {
+	if err := owned.by(k.user, k.credential, k.UID); err != nil {
 		return false, err
 	}
 	c := owned.credential
@@ -224,32 +251,41 @@ func (s *Site) EndKeys(tx *store.Tx, now time.Time, by string, k *Keying) (began
 		return false, err
 	}
 	defer master.wipe()
-	if c.CardKey, err = master.wrap(pin.NewKey(siteKey), c, k.uid); err != nil {
+	if c.CardKey, err = master.wrap(pin.NewKey(siteKey), c, k.UID); err != nil {
 		return false, err
 	}
 	if c.ID == 0 {
-		err = s.storeCredential(tx, now, u, c, k.uid)
+		err = s.storeCredential(tx, now, u, c, k.UID)
 	} else {
 		err = tx.SetCardKey(now.Unix(), u, c)
 	}
 	if err != nil {
 		return false, err
 	}
+	head, err := tx.Head()
+	if err != nil {
+		return false, err
+	}
+	row.Epoch, row.Revision = head.Epoch, head.Revision
+	if err := tx.SetCard(row); err != nil {
+		return false, err
+	}
 	return beginProof(tx, now)
 }
 
-// EndReturn notes that a reader has brought a card back to its factory state.
-func (s *Site) EndReturn(tx *store.Tx, k *Keying) error { return s.endOnCard(tx, k) }
+// ErrOtherKeys says that a card has other keys than it was about to get.
+var ErrOtherKeys = errors.New("this card has got other keys meanwhile; do it again")
 
-// endOnCard notes that a card has the keys of a Keying. A pending generation stays
-// pending unless it is the one: a reader that was told to write it may still do so.
-func (s *Site) endOnCard(tx *store.Tx, k *Keying) error {
+// EndKeys notes that a reader has written the keys of a Keying to its card. A pending
+// generation stays pending unless it is the one: a reader that was told to write it may
+// still do so.
+func EndKeys(tx *store.Tx, k *Keying) error {
 	row, err := tx.Card(k.Card)
 	if err != nil {
 		return err
 	}
 	if k.To != 0 && row.Pending != k.To && row.OnCard != k.To {
-		return errors.New("this card has got other keys meanwhile; do it again")
+		return ErrOtherKeys
 	}
 	row.OnCard, row.Factory = k.To, k.To == 0
 	if row.Pending == k.To {

@@ -2,6 +2,7 @@ package site
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,11 +16,16 @@ import (
 	"latchkey/sync/wire"
 )
 
-// begin begins to give a card new keys.
-func begin(t *testing.T, s *Site, user, credential uint64, c *boardtest.Card) (k *Keying, sets *wire.CardKeySets, err error) {
+// begin begins to give a card new keys at the front door.
+func begin(t *testing.T, s *Site, user, credential uint64, c *boardtest.Card) (*Keying, *wire.CardKeySets, error) {
+	t.Helper()
+	return beginAt(t, s, "front-door", user, credential, c)
+}
+
+func beginAt(t *testing.T, s *Site, reader string, user, credential uint64, c *boardtest.Card) (k *Keying, sets *wire.CardKeySets, err error) {
 	t.Helper()
 	err = s.Update(t.Context(), func(tx *store.Tx) (err error) {
-		k, sets, err = s.BeginKeys(tx, user, credential, c.Read())
+		k, sets, err = s.BeginKeys(tx, user, credential, reader, c.Read())
 		return err
 	})
 	if err == nil {
@@ -33,7 +39,13 @@ func begin(t *testing.T, s *Site, user, credential uint64, c *boardtest.Card) (k
 
 func end(t *testing.T, s *Site, k *Keying) (began bool, err error) {
 	t.Helper()
-	err = s.Update(t.Context(), func(tx *store.Tx) (err error) { began, err = s.EndKeys(tx, noon, "Grace", k); return err })
+	err = s.Update(t.Context(), func(tx *store.Tx) (err error) {
+		if err := EndKeys(tx, k); err != nil {
+			return err
+		}
+		began, err = s.GiveKeyed(tx, noon, "Grace", k)
+		return err
+	})
 	return began, err
 }
 
@@ -133,16 +145,24 @@ func TestACardThatGotItsKeysProvesItselfAndStaysTheSameCredential(t *testing.T) 
 	}
 }
 
-// However often a card is taken away, and after whichever key, doing it again finishes it.
+// However often a card is taken away, after whichever key and at whichever reader, doing it
+// again finishes it.
 func TestACardThatWasTakenAwayIsFinishedTheNextTime(t *testing.T) {
-	for first := range 4 {
-		for second := range 4 {
+	readers := []string{"front-door", "back-door", "side-door"}
+	for n := range 4 * 4 * 2 * 2 {
+		first, second, mute, many := n%4, n/4%4, n/16%2 == 1, n/32 == 1
+		t.Run(fmt.Sprintf("%d %d %v %v", first, second, mute, many), func(t *testing.T) {
 			s, dir := newSite(t)
 			ada := addUser(t, s, "Ada", "")
 			card := boardtest.NewCard(uid(1))
+			card.Mute = mute
 			for round, torn := range []int{first, second} {
-				for range round + 1 {
-					_, sets, err := begin(t, s, ada.ID, 0, card)
+				for again := range round + 1 {
+					reader := "front-door"
+					if many {
+						reader = readers[round+again]
+					}
+					_, sets, err := beginAt(t, s, reader, ada.ID, 0, card)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -159,6 +179,68 @@ func TestACardThatWasTakenAwayIsFinishedTheNextTime(t *testing.T) {
 				proves(t, again, card, true)
 				again.Close()
 			}
+		})
+	}
+}
+
+// A reader that somebody controls may have kept the keys that it was sent.
+func TestKeysThatOneReaderGotAreNotWrittenByAnother(t *testing.T) {
+	s, _ := newSite(t)
+	ada := addUser(t, s, "Ada", "")
+	card := boardtest.NewCard(uid(1))
+	for _, step := range []struct {
+		reader string
+		torn   int
+		to     uint8
+	}{
+		{"front-door", 1, 1}, {"front-door", 2, 1}, {"back-door", 1, 2}, {"side-door", 0, 3}, {"side-door", 2, 3}, {"front-door", -1, 4}, {"front-door", -1, 4},
+	} {
+		k, sets, err := beginAt(t, s, step.reader, ada.ID, 0, card)
+		if err != nil || k.To != step.to {
+			t.Fatalf("%+v: %+v, %v", step, k, err)
+		}
+		if err := card.Write(sets, step.torn); (err == nil) != (step.torn < 0) {
+			t.Fatalf("%+v: %v", step, err)
+		}
+	}
+	give(t, s, ada.ID, card)
+	proves(t, s, card, true)
+}
+
+// What a card tells of its keys is not proven, and whoever stands in for one could have its
+// generations used up, or get the factory's keys tried.
+func TestWhatACardTellsOfItsKeysIsBounded(t *testing.T) {
+	s, _ := newSite(t)
+	ada := addUser(t, s, "Ada", "")
+	card := boardtest.NewCard(uid(1))
+	give(t, s, ada.ID, card)
+	for _, test := range []struct {
+		told []byte
+		to   uint8
+		from []uint8
+	}{
+		{[]byte{18, 255, 1}, 2, []uint8{1}}, // no more than 16 ahead
+		{[]byte{0, 0, 0}, 2, []uint8{1}},    // as it is not in its factory state
+		{[]byte{17, 2, 1, 1, 1}, 18, []uint8{17, 2, 1}},
+	} {
+		stand := card.Read()
+		stand.Generations = test.told
+		err := s.Update(t.Context(), func(tx *store.Tx) error {
+			k, sets, err := s.BeginKeys(tx, ada.ID, 0, "front-door", stand)
+			if err != nil {
+				return err
+			}
+			var from []uint8
+			for _, set := range sets.From {
+				from = append(from, set.Generation)
+			}
+			if k.To != test.to || !slices.Equal(from, test.from) {
+				t.Errorf("%v: to %d from %v", test.told, k.To, from)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
 		}
 	}
 }
@@ -256,7 +338,7 @@ func TestAReturnedCardIsFirstNobodysAndThenAsNew(t *testing.T) {
 		if err := card.Write(sets, -1); err != nil || card.Keyed() != 0 {
 			t.Fatal(err, card.Keyed())
 		}
-		if err := s.Update(t.Context(), func(tx *store.Tx) error { return s.EndReturn(tx, k) }); err != nil {
+		if err := s.Update(t.Context(), func(tx *store.Tx) error { return EndKeys(tx, k) }); err != nil {
 			t.Fatal(err)
 		}
 		give(t, s, bob.ID, card)
@@ -340,7 +422,9 @@ func TestCardsProveThemselvesAfterANewEpochAStorageKeyAndARestore(t *testing.T) 
 	defer resealed.Close()
 	newEpoch(t, resealed, noon, 0)
 	proves(t, resealed, card, true)
-	give(t, resealed, ada.ID, card) // after the backup
+	for range 3 { // after the backup
+		give(t, resealed, ada.ID, card)
+	}
 	third := boardtest.NewCard(uid(3))
 	give(t, resealed, ada.ID, third)
 
@@ -359,6 +443,9 @@ func TestCardsProveThemselvesAfterANewEpochAStorageKeyAndARestore(t *testing.T) 
 		give(t, restored, ada.ID, c)
 		proves(t, restored, c, true)
 	}
+	if c := credentialsOf(t, restored, ada.ID); c[1].Generation != 6 { // above all that the card has had
+		t.Errorf("%+v", c[1])
+	}
 }
 
 func TestACheckFindsACredentialWithTheKeyOfAnotherGeneration(t *testing.T) {
@@ -376,7 +463,7 @@ func TestACheckFindsACredentialWithTheKeyOfAnotherGeneration(t *testing.T) {
 	}
 }
 
-func TestAnOldSiteGetsAMasterKeyWhenItNeedsOneAndKeepsItsPolicies(t *testing.T) {
+func TestAnOldSiteGetsAMasterKeyWhenItIsOpenedAndKeepsItsPolicies(t *testing.T) {
 	s, dir := newSite(t)
 	ada := addUser(t, s, "Ada", "", uid(1))
 	adopt(t, s, noon, "front-door", newBoard(t), noEdit)
@@ -458,9 +545,10 @@ func TestCopiesRaiseOneAlarmInTenMinutes(t *testing.T) {
 	}
 	card := boardtest.NewCard(uid(1))
 	give(t, s, ada.ID, card)
+	position := theLog(t, s, wire.Position{}).Position
 	show := func(reader string, journal byte, now time.Time, reason wire.Reason) {
 		t.Helper()
-		r := &wire.Record{Number: 1, Kind: wire.AccessDenied, By: wire.ByCard, Reason: reason, Credential: 1, User: ada.ID, Time: now.UnixMilli()}
+		r := &wire.Record{Number: 1, Kind: wire.AccessDenied, By: wire.ByCard, Reason: reason, Credential: 1, User: ada.ID, Time: now.UnixMilli(), Epoch: position.Epoch, Revision: position.Revision}
 		m := &wire.Records{Reader: reader, Journal: wire.JournalID{journal}, First: 1, Records: [][]byte{wire.Marshal(r)}}
 		if _, err := s.StoreRecords(t.Context(), at(now), []*wire.Records{m}); err != nil {
 			t.Fatal(err)
@@ -491,16 +579,36 @@ func TestCopiesRaiseOneAlarmInTenMinutes(t *testing.T) {
 		{"front-door", 0, 1}, {"front-door", time.Minute, 1}, {"back-door", time.Minute, 2}, {"front-door", 9 * time.Minute, 2}, {"front-door", 10 * time.Minute, 3},
 		{"front-door", 2 * time.Minute, 4}, // the clock was set back
 		{"front-door", time.Hour, 5},
-		{"front-door", 2 * time.Hour, 5}, // it gets new keys now
 	} {
-		if test.after == 2*time.Hour {
-			if _, _, err := begin(t, s, ada.ID, 0, card); err != nil {
-				t.Fatal(err)
-			}
-		}
 		show(test.reader, byte(i+2), noon.Add(test.after), wire.ReasonNotGenuine)
 		if got := alarms(); len(got) != test.want || got[0] != "front-door: A copy of Ada Lovelace's card was shown" {
 			t.Errorf("after %v at %s: %v", test.after, test.reader, got)
 		}
+	}
+	// The card itself could be it: it has only some of its new keys, and then a key that this
+	// reader has not heard of.
+	k, sets, err := begin(t, s, ada.ID, 0, card)
+	if err != nil {
+		t.Fatal(err)
+	}
+	newest := func() string { all := alarms(); return all[len(all)-1] }
+	show("front-door", 20, noon.Add(2*time.Hour), wire.ReasonNotGenuine)
+	if got := newest(); got != "front-door: A copy of Ada Lovelace's card, or the card itself, whose new keys are unfinished, was shown" {
+		t.Error(got)
+	}
+	if err := card.Write(sets, -1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := end(t, s, k); err != nil {
+		t.Fatal(err)
+	}
+	show("front-door", 21, noon.Add(3*time.Hour), wire.ReasonNotGenuine)
+	if got := newest(); got != "front-door: A copy of Ada Lovelace's card, or the card itself, whose new key the reader did not know yet, was shown" {
+		t.Error(got)
+	}
+	position = theLog(t, s, wire.Position{}).Position
+	show("front-door", 22, noon.Add(4*time.Hour), wire.ReasonNotGenuine)
+	if got := newest(); got != "front-door: A copy of Ada Lovelace's card was shown" {
+		t.Error(got)
 	}
 }

@@ -153,6 +153,9 @@ func Open(ctx context.Context, dir string) (*Site, error) {
 	if err == nil {
 		s, err = open(dir, row, db, v)
 	}
+	if err == nil && len(row.CardMaster) == 0 {
+		err = s.Update(ctx, func(tx *store.Tx) error { return tx.SetCardMaster(newCardMaster(s.vault)) })
+	}
 	if err != nil {
 		db.Close()
 		return nil, err

@@ -8,7 +8,8 @@ type Alarm struct {
 	ID     int64
 	Reader string // "": about the site
 	Kind   string
-	At     int64 // Unix milliseconds
+	User   uint64 // whom it concerns; 0: nobody
+	At     int64  // Unix milliseconds
 	Text   string
 }
 
@@ -24,7 +25,7 @@ const (
 
 // AddAlarm adds an alarm and its event, and fills in its ID.
 func (t *Tx) AddAlarm(a *Alarm) error {
-	if err := t.row(`INSERT INTO alarms (reader_id, kind, at, text) VALUES (?, ?, ?, ?) RETURNING id`, []any{a.Reader, a.Kind, a.At, a.Text}, &a.ID); err != nil {
+	if err := t.row(`INSERT INTO alarms (reader_id, kind, user_id, at, text) VALUES (?, ?, ?, ?, ?) RETURNING id`, []any{a.Reader, a.Kind, a.User, a.At, a.Text}, &a.ID); err != nil {
 		return err
 	}
 	return t.addEvent(a.event())
@@ -40,18 +41,18 @@ func (t *Tx) Alarms(f Filter) ([]*Alarm, error) {
 	return alarms, err
 }
 
-// LastAlarm returns when a reader's last alarm of a kind with a text was raised, in Unix
+// LastAlarm returns when a reader's last alarm of a kind about a user was raised, in Unix
 // milliseconds; 0: never.
-func (t *Tx) LastAlarm(reader, kind, text string) (at int64, err error) {
-	err = t.rowIfAny(`SELECT at FROM alarms WHERE reader_id = ? AND kind = ? AND text = ? ORDER BY id DESC LIMIT 1`, []any{reader, kind, text}, &at)
+func (t *Tx) LastAlarm(reader, kind string, user uint64) (at int64, err error) {
+	err = t.rowIfAny(`SELECT at FROM alarms WHERE reader_id = ? AND kind = ? AND user_id = ? ORDER BY id DESC LIMIT 1`, []any{reader, kind, user}, &at)
 	return at, err
 }
 
 func (t *Tx) alarms(where string, args ...any) (alarms []*Alarm, err error) {
-	err = t.rows(`SELECT id, reader_id, kind, at, text FROM alarms WHERE `+where, args, func(r scanner) error {
+	err = t.rows(`SELECT id, reader_id, kind, user_id, at, text FROM alarms WHERE `+where, args, func(r scanner) error {
 		var a Alarm
 		alarms = append(alarms, &a)
-		return r.Scan(&a.ID, &a.Reader, &a.Kind, &a.At, &a.Text)
+		return r.Scan(&a.ID, &a.Reader, &a.Kind, &a.User, &a.At, &a.Text)
 	})
 	return alarms, err
 }

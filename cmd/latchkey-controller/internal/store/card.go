@@ -5,25 +5,27 @@ import "latchkey/sync/wire"
 // A Card is a card that has keys of the site, or was about to get some. Each of its keys
 // is of the generation OnCard, Pending or, with Factory, 0.
 type Card struct {
-	ID      [16]byte
-	Chip    wire.CardChip
-	OnCard  uint8 // generation of its keys; 0: the factory's
-	Pending uint8 // generation that was begun and not finished; 0: none
-	Highest uint8 // generation ever begun
-	Factory bool  // some keys may be the factory's, which everybody knows
+	ID              [16]byte
+	Chip            wire.CardChip
+	OnCard          uint8  // generation of its keys; 0: the factory's
+	Pending         uint8  // generation that was begun and not finished; 0: none
+	Reader          string // that got the keys of generation Pending
+	Highest         uint8  // generation ever begun
+	Factory         bool   // some keys may be the factory's, which everybody knows
+	Epoch, Revision uint64 // the log's position from which on readers know its key; 0: they never did
 }
 
 // Card returns a card, or ErrNotFound.
 func (t *Tx) Card(id [16]byte) (*Card, error) {
 	c := Card{ID: id}
-	return &c, t.row(`SELECT chip, on_card, pending, highest, factory FROM cards WHERE id = ?`, []any{id[:]}, &c.Chip, &c.OnCard, &c.Pending, &c.Highest, &c.Factory)
+	return &c, t.row(`SELECT chip, on_card, pending, reader, highest, factory, epoch, revision FROM cards WHERE id = ?`, []any{id[:]},
+		&c.Chip, &c.OnCard, &c.Pending, &c.Reader, &c.Highest, &c.Factory, &c.Epoch, &c.Revision)
 }
 
 // SetCard adds or replaces a card.
 func (t *Tx) SetCard(c *Card) error {
-	return t.exec(`INSERT INTO cards (id, chip, on_card, pending, highest, factory) VALUES (?, ?, ?, ?, ?, ?)
-		ON CONFLICT DO UPDATE SET chip = excluded.chip, on_card = excluded.on_card, pending = excluded.pending, highest = excluded.highest, factory = excluded.factory`,
-		c.ID[:], c.Chip, c.OnCard, c.Pending, c.Highest, c.Factory)
+	return t.exec(`INSERT OR REPLACE INTO cards (id, chip, on_card, pending, reader, highest, factory, epoch, revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		c.ID[:], c.Chip, c.OnCard, c.Pending, c.Reader, c.Highest, c.Factory, c.Epoch, c.Revision)
 }
 
 // SetCardKey updates the chip, generation and key of a user's card, which is no longer
@@ -42,9 +44,9 @@ func (t *Tx) CountCards() (cards, copyable int, err error) {
 	return cards, copyable, err
 }
 
-// SetCardMaster stores the sealed card master key.
+// SetCardMaster stores the sealed card master key, unless there is one.
 func (t *Tx) SetCardMaster(sealed []byte) error {
-	return t.exec(`UPDATE site SET card_master = ?`, sealed)
+	return t.exec(`UPDATE site SET card_master = ? WHERE card_master = x''`, sealed)
 }
 
 // A Proof says what the first card that proves itself does to the policies.

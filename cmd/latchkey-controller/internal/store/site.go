@@ -15,7 +15,7 @@ type Site struct {
 	Authority []byte // sealed: the certificate authority's key, PKCS #8
 	Root      []byte // the certificate authority's certificate, DER
 
-	CardMaster []byte // sealed: what the keys of cards are made of; empty: none was made
+	CardMaster []byte // sealed: what the keys of cards are made of; empty: the site is older and was not opened yet
 }
 
 // Site returns the site, or ErrNotFound before it is created.

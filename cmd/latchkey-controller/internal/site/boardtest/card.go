@@ -3,6 +3,7 @@ package boardtest
 import (
 	"bytes"
 	"errors"
+	"slices"
 
 	"latchkey/sync/wire"
 )
@@ -12,12 +13,14 @@ type Card struct {
 	UID         []byte
 	Type, Major byte // as in its version
 	Chip        wire.CardChip
+	Mute        bool     // it does not tell of which generations its keys are
 	keys        [][]byte // nil: the factory's
+	generations []byte   // of them
 }
 
 // NewCard returns a MIFARE DESFire EV3 in its factory state.
 func NewCard(uid []byte) *Card {
-	return &Card{UID: uid, Type: 0x01, Major: 0x33, Chip: wire.DESFireEV2, keys: make([][]byte, 3)}
+	return &Card{UID: uid, Type: 0x01, Major: 0x33, Chip: wire.DESFireEV2, keys: make([][]byte, 3), generations: make([]byte, 3)}
 }
 
 // Read returns what a reader says of the card.
@@ -25,7 +28,11 @@ func (c *Card) Read() *wire.CardToKey {
 	v := make([]byte, 28)
 	v[0], v[1], v[3] = 4, c.Type, c.Major
 	copy(v[14:21], c.UID)
-	return &wire.CardToKey{UID: bytes.Clone(c.UID), Version: v}
+	read := &wire.CardToKey{UID: bytes.Clone(c.UID), Version: v}
+	if !c.Mute {
+		read.Generations = bytes.Clone(c.generations)
+	}
+	return read
 }
 
 // ErrForeignKeys says that a key of the card is in none of the sets.
@@ -41,7 +48,7 @@ func (c *Card) Write(sets *wire.CardKeySets, after int) error {
 		return errors.New("they are for another card")
 	}
 	for i := range c.keys {
-		if !c.has(i, &sets.To) && !c.has(i, &sets.From[0]) && (len(sets.From) == 1 || !c.has(i, &sets.From[1])) {
+		if !slices.ContainsFunc(append([]wire.KeySet{sets.To}, sets.From...), func(set wire.KeySet) bool { return c.has(i, &set) }) {
 			return ErrForeignKeys
 		}
 	}
@@ -50,7 +57,7 @@ func (c *Card) Write(sets *wire.CardKeySets, after int) error {
 			return ErrGone
 		}
 		after--
-		c.keys[i] = keyOf(&sets.To, i)
+		c.keys[i], c.generations[i] = keyOf(&sets.To, i), sets.To.Generation
 	}
 	if after == 0 { // all written, and nobody knows
 		return ErrGone

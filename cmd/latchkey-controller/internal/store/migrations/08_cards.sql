@@ -1,4 +1,4 @@
--- The cards that prove themselves. x'': the key is made when it is needed first.
+-- The cards that prove themselves. x'': the key is made when the site is opened.
 ALTER TABLE site ADD COLUMN card_master BLOB NOT NULL DEFAULT x''; -- sealed
 -- What the first card that proves itself does to the policies. 0: nothing; 1: from then
 -- on, only such cards end a lockout; 2: it did that. A new site has 1.
@@ -15,8 +15,13 @@ CREATE TABLE cards (
 	chip    INTEGER NOT NULL,
 	on_card INTEGER NOT NULL, -- generation of its keys; 0: the factory's
 	pending INTEGER NOT NULL, -- generation that was begun: some keys may be of it; 0: none
+	reader  TEXT NOT NULL,    -- that got the keys of generation pending
 	highest INTEGER NOT NULL, -- generation ever begun
-	factory INTEGER NOT NULL CHECK (factory IN (0, 1)) -- some keys may be the factory's
+	factory INTEGER NOT NULL CHECK (factory IN (0, 1)), -- some keys may be the factory's
+	-- The log's position from which on readers know its key; 0: they never did.
+	epoch    INTEGER NOT NULL,
+	revision INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX alarms_by_text ON alarms (reader_id, kind, text, id);
+ALTER TABLE alarms ADD COLUMN user_id INTEGER NOT NULL DEFAULT 0; -- whom it concerns; 0: nobody
+CREATE INDEX alarms_by_user ON alarms (reader_id, kind, user_id, id);
