@@ -1,6 +1,7 @@
 package site
 
 import (
+	"context"
 	"crypto/aes"
 	"crypto/hmac"
 	"crypto/rand"
@@ -26,6 +27,16 @@ func newCardMaster(v *vault.Vault) (sealed []byte) {
 	defer clear(key[:])
 	rand.Read(key[:])
 	return v.Seal(sealedCardMaster, 0, key[:])
+}
+
+// addCardMaster gives a site that is older than such keys its card master key.
+func (s *Site) addCardMaster(ctx context.Context) error {
+	return s.Update(ctx, func(tx *store.Tx) error {
+		if row, err := tx.Site(); err != nil || len(row.CardMaster) > 0 { // another program was faster
+			return err
+		}
+		return tx.SetCardMaster(newCardMaster(s.vault))
+	})
 }
 
 // cardMaster decrypts the card master key. The caller wipes it.

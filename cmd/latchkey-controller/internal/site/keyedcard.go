@@ -270,7 +270,7 @@ func (s *Site) GiveKeyed(tx *store.Tx, now time.Time, by string, k *Keying) (beg
 	if err := tx.SetCard(row); err != nil {
 		return false, err
 	}
-	return beginProof(tx, now)
+	return noteFirstProven(tx, now)
 }
 
 // ErrOtherKeys says that a card has other keys than it was about to get.

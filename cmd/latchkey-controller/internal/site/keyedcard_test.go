@@ -468,7 +468,7 @@ func TestAnOldSiteGetsAMasterKeyWhenItIsOpenedAndKeepsItsPolicies(t *testing.T) 
 	ada := addUser(t, s, "Ada", "", uid(1))
 	adopt(t, s, noon, "front-door", newBoard(t), noEdit)
 	err := s.Update(t.Context(), func(tx *store.Tx) error { // as 08_cards.sql leaves it
-		return errors.Join(tx.SetCardMaster([]byte{}), tx.SetProof(store.ProofAsSet))
+		return errors.Join(tx.SetCardMaster([]byte{}), tx.SetFirstProven(store.FirstProvenIgnored))
 	})
 	if err != nil {
 		t.Fatal(err)

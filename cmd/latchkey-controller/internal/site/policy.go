@@ -28,8 +28,8 @@ func PolicyOrNew(tx *store.Tx, id string) (p *wire.Policy, isNew bool, err error
 	if fresh.TimeZone, err = tx.Zone(); err != nil {
 		return nil, false, err
 	}
-	proof, err := tx.Proof()
-	fresh.ProvenEnds = proof == store.ProofBegan
+	proof, err := tx.FirstProven()
+	fresh.ProvenEnds = proof == store.FirstProvenNoted
 	return &fresh, true, err
 }
 
@@ -70,10 +70,10 @@ func (s *Site) RaisePolicy(ctx context.Context, now time.Time, reader string, ab
 	return raised, err
 }
 
-// beginProof has only cards that prove themselves end a lockout, at all readers, if the
+// noteFirstProven has only cards that prove themselves end a lockout, at all readers, if the
 // site awaits its first one. It says whether it did so.
-func beginProof(tx *store.Tx, now time.Time) (began bool, err error) {
-	if proof, err := tx.Proof(); err != nil || proof != store.ProofAwaits {
+func noteFirstProven(tx *store.Tx, now time.Time) (began bool, err error) {
+	if first, err := tx.FirstProven(); err != nil || first != store.FirstProvenAwaited {
 		return false, err
 	}
 	readers, err := tx.Readers()
@@ -90,5 +90,5 @@ func beginProof(tx *store.Tx, now time.Time) (began bool, err error) {
 			return false, err
 		}
 	}
-	return true, tx.SetProof(store.ProofBegan)
+	return true, tx.SetFirstProven(store.FirstProvenNoted)
 }

@@ -154,7 +154,7 @@ func Open(ctx context.Context, dir string) (*Site, error) {
 		s, err = open(dir, row, db, v)
 	}
 	if err == nil && len(row.CardMaster) == 0 {
-		err = s.Update(ctx, func(tx *store.Tx) error { return tx.SetCardMaster(newCardMaster(s.vault)) })
+		err = s.addCardMaster(ctx)
 	}
 	if err != nil {
 		db.Close()

@@ -44,26 +44,28 @@ func (t *Tx) CountCards() (cards, copyable int, err error) {
 	return cards, copyable, err
 }
 
-// SetCardMaster stores the sealed card master key, unless there is one.
+// SetCardMaster stores the sealed card master key.
 func (t *Tx) SetCardMaster(sealed []byte) error {
-	return t.exec(`UPDATE site SET card_master = ? WHERE card_master = x''`, sealed)
+	return t.exec(`UPDATE site SET card_master = ?`, sealed)
 }
 
-// A Proof says what the first card that proves itself does to the policies.
-type Proof int
+// A FirstProven says what the site's first card that proves itself does to the policies.
+type FirstProven int
 
-// The proofs.
+// The rules.
 const (
-	ProofAsSet  Proof = 0 // nothing: administrators decide
-	ProofAwaits Proof = 1 // from then on, only such cards end a lockout
-	ProofBegan  Proof = 2 // it did
+	FirstProvenIgnored FirstProven = 0 // nothing: administrators decide
+	FirstProvenAwaited FirstProven = 1 // from then on, only such cards end a lockout
+	FirstProvenNoted   FirstProven = 2 // it did
 )
 
-// Proof returns the site's Proof.
-func (t *Tx) Proof() (p Proof, err error) {
-	err = t.row(`SELECT proof FROM site`, nil, &p)
-	return p, err
+// FirstProven returns the site's FirstProven.
+func (t *Tx) FirstProven() (f FirstProven, err error) {
+	err = t.row(`SELECT first_proven FROM site`, nil, &f)
+	return f, err
 }
 
-// SetProof sets the site's Proof.
-func (t *Tx) SetProof(p Proof) error { return t.exec(`UPDATE site SET proof = ?`, p) }
+// SetFirstProven sets the site's FirstProven.
+func (t *Tx) SetFirstProven(f FirstProven) error {
+	return t.exec(`UPDATE site SET first_proven = ?`, f)
+}

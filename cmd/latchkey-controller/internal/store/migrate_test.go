@@ -364,8 +364,8 @@ func TestASiteOfBeforeCardsHadKeysHasCardsThatCanBeCopiedAndItsPolicies(t *testi
 		if row, err := tx.Site(); err != nil || len(row.CardMaster) != 0 {
 			t.Errorf("%+v, %v", row, err)
 		}
-		if proof, err := tx.Proof(); err != nil || proof != ProofAsSet {
-			t.Errorf("proof %d, %v", proof, err)
+		if first, err := tx.FirstProven(); err != nil || first != FirstProvenIgnored {
+			t.Errorf("first proven %d, %v", first, err)
 		}
 		if cards, copyable, err := tx.CountCards(); err != nil || cards != 1 || copyable != 1 {
 			t.Errorf("%d of %d cards can be copied, %v", copyable, cards, err)

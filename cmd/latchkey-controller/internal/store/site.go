@@ -26,8 +26,8 @@ func (t *Tx) Site() (*Site, error) {
 
 // AddSite adds the site.
 func (t *Tx) AddSite(s *Site) error {
-	return t.exec(`INSERT INTO site (one, id, name, zone, created, signing, authority, root, card_master, proof) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		s.ID[:], s.Name, s.Zone, s.Created, s.Signing, s.Authority, s.Root, s.CardMaster, ProofAwaits)
+	return t.exec(`INSERT INTO site (one, id, name, zone, created, signing, authority, root, card_master, first_proven) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		s.ID[:], s.Name, s.Zone, s.Created, s.Signing, s.Authority, s.Root, s.CardMaster, FirstProvenAwaited)
 }
 
 // Zone returns the IANA name of the site's time zone.

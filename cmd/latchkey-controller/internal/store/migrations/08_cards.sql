@@ -2,7 +2,7 @@
 ALTER TABLE site ADD COLUMN card_master BLOB NOT NULL DEFAULT x''; -- sealed
 -- What the first card that proves itself does to the policies. 0: nothing; 1: from then
 -- on, only such cards end a lockout; 2: it did that. A new site has 1.
-ALTER TABLE site ADD COLUMN proof INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE site ADD COLUMN first_proven INTEGER NOT NULL DEFAULT 0;
 
 ALTER TABLE credentials ADD COLUMN chip INTEGER NOT NULL DEFAULT 0;       -- 0: the card can be copied
 ALTER TABLE credentials ADD COLUMN generation INTEGER NOT NULL DEFAULT 0; -- of its keys
