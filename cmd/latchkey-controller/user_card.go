@@ -22,7 +22,8 @@ the factory or with keys of this site. rekey gives a card other keys, after a th
 card from its user and brings it back to its factory state, for use elsewhere. CARD is a card's number,
 as user show prints it.
 
-What asks for a READER needs a running controller.`
+Give a card its first keys where no stranger stands close: the radio can be overheard. What asks for a READER
+needs a running controller.`
 	by := byFlag(c)
 	c.check = func(args []string) error {
 		switch _, err := site.ParseUID(args[2]); args[1] {

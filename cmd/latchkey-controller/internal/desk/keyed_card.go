@@ -185,7 +185,13 @@ func (d *Desk) writeKeys(ctx context.Context, a Actor, act Act, target *auditTar
 		case begun == nil:
 			return "", wrongField("reader", errors.New(notWritten(result)))
 		case !result.Done:
-			return "", wrongField("card", fmt.Errorf("%s: %s", site.MaskUID(begun.UID), notWritten(result)))
+			text := site.MaskUID(begun.UID) + ": " + notWritten(result)
+			if act == ReturnCard && target.user != 0 {
+				text += ". It is nobody's card now: give it back as one, at the page of a reader or with latchkey-controller card return"
+			} else if act != ReturnCard {
+				text += ". It may open nothing until it has all its keys"
+			}
+			return "", wrongField("card", errors.New(text))
 		}
 		if written, err = work.end(finish, begun); err != nil {
 			return "", wrongField("card", fmt.Errorf("%s has its keys, but its user did not get it: %w", site.MaskUID(begun.UID), err))
@@ -231,9 +237,9 @@ func (d *Desk) beginKeys(ctx context.Context, a Actor, act Act, work cardWork, c
 // unwritten says why a card did not get its keys, and what to do.
 var unwritten = map[wire.Reason]string{
 	wire.ReasonNoCard:      "no card was shown; start again, and hold the card at the reader when it asks for it",
-	wire.ReasonCardGone:    "the card was taken away too early, and may open nothing until it has all its keys; start again, and hold it at the reader until that says that it is done",
+	wire.ReasonCardGone:    "the card was taken away too early; start again, and hold it at the reader until that says that it is done",
 	wire.ReasonForeignKeys: "the card has keys of somebody else, and nobody else can change them; use another card",
-	wire.ReasonUnsuitable:  "the card cannot prove that it is no copy; use a MIFARE DESFire EV1, EV2 or EV3, or an NTAG 424 DNA",
+	wire.ReasonUnsuitable:  "the card cannot prove that it is no copy; use a MIFARE DESFire EV2 or EV3, or an NTAG 424 DNA",
 	wire.ReasonDeclined:    "the reader got no keys for the card; start again",
 	wire.ReasonNotGenuine:  "the card did not answer as it should with its new keys; start again, and if that fails, too, use another card",
 	wire.ReasonNoAnswer:    "the keys did not reach the reader in time; start again",

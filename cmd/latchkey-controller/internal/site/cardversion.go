@@ -12,7 +12,7 @@ import (
 func chipOf(card *wire.CardToKey) (wire.CardChip, error) {
 	v := card.Version
 	if len(v) < 28 || v[0] != 0x04 {
-		return 0, errors.New("this card is of an unknown make and cannot prove that it is no copy; use a MIFARE DESFire EV1, EV2 or EV3, or an NTAG 424 DNA")
+		return 0, errors.New("this card is of an unknown make and cannot prove that it is no copy; use a MIFARE DESFire EV2 or EV3, or an NTAG 424 DNA")
 	}
 	if uid := v[14:21]; len(card.UID) == 7 && !bytes.Equal(uid, card.UID) {
 		if bytes.Equal(uid, make([]byte, 7)) {
@@ -20,7 +20,7 @@ func chipOf(card *wire.CardToKey) (wire.CardChip, error) {
 		}
 		return 0, errors.New("this card gives two different UIDs: it may be a copy; use another card")
 	}
-	const use = "; use a MIFARE DESFire EV1, EV2 or EV3, or an NTAG 424 DNA"
+	const use = "; use a MIFARE DESFire EV2 or EV3, or an NTAG 424 DNA"
 	switch kind, major := v[1], v[3]; {
 	case kind == 0x01 && major == 0x00:
 		return 0, errors.New("this is a MIFARE DESFire of the first generation, whose keys can be read out of it" + use)
