@@ -18,12 +18,12 @@ standard input. Cards that come by add or enrol only have a number, and can be c
 
 new has a reader write keys to the next card, with which the card proves at each door that it is no
 copy, and asks for its last four digits: a MIFARE DESFire EV2 or EV3 or an NTAG 424 DNA, as it came from
-the factory or with keys of this site. rekey gives a card other keys, after a theft, and its first ones if it can be copied. return takes a
-card from its user and brings it back to its factory state, for use elsewhere. CARD is a card's number,
-as user show prints it.
+the factory or with keys of this site. rekey gives a card other keys, after a theft, and its first ones
+if it can be copied. return takes a card from its user and brings it back to its factory state, for use
+elsewhere. CARD is a card's number, as user show prints it.
 
-Give a card its first keys where no stranger stands close: the radio can be overheard. What asks for a READER
-needs a running controller.`
+Give a card its first keys where no stranger stands close: its radio can be overheard. What asks for a
+READER needs a running controller.`
 	by := byFlag(c)
 	c.check = func(args []string) error {
 		switch _, err := site.ParseUID(args[2]); args[1] {
