@@ -202,13 +202,13 @@ func TestCardKeysAreForTheirReaderCommandAndBoardOnly(t *testing.T) {
 
 func TestKeySetsThatNoCardCanHaveAreRefused(t *testing.T) {
 	for name, change := range map[string]func(*CardKeySets){
-		"no command":                func(s *CardKeySets) { s.Command = CommandID{} },
-		"a UID of 8 bytes":          func(s *CardKeySets) { s.UID = fill(1, 8) },
-		"no chip":                   func(s *CardKeySets) { s.Chip = 0 },
-		"an unknown chip":           func(s *CardKeySets) { s.Chip = 4 },
-		"keys of another chip":      func(s *CardKeySets) { s.Chip = NTAG424 },
-		"no new keys":               func(s *CardKeySets) { s.To.Keys = nil },
-		"keys of generation 0":      func(s *CardKeySets) { s.From[1].Keys = fill(1, 48) },
+		"no command":           func(s *CardKeySets) { s.Command = CommandID{} },
+		"a UID of 8 bytes":     func(s *CardKeySets) { s.UID = fill(1, 8) },
+		"no chip":              func(s *CardKeySets) { s.Chip = 0 },
+		"an unknown chip":      func(s *CardKeySets) { s.Chip = 4 },
+		"keys of another chip": func(s *CardKeySets) { s.Chip = NTAG424 },
+		"no new keys":          func(s *CardKeySets) { s.To.Keys = nil },
+		"keys of generation 0": func(s *CardKeySets) { s.From[1].Keys = fill(1, 48) },
 		"six to replace": func(s *CardKeySets) {
 			s.From = append(s.From, KeySet{3, fill(1, 48)}, KeySet{4, fill(1, 48)}, KeySet{5, fill(1, 48)}, KeySet{6, fill(1, 48)})
 		},
