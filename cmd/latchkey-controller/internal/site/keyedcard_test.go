@@ -193,8 +193,14 @@ func TestKeysThatOneReaderGotAreNotWrittenByAnother(t *testing.T) {
 		torn   int
 		to     uint8
 	}{
-		{"front-door", 1, 1}, {"front-door", 2, 1}, {"back-door", 1, 2}, {"side-door", 0, 3}, {"side-door", 2, 3}, {"front-door", -1, 4}, {"front-door", -1, 4},
+		{"front-door", 1, 1}, {"front-door", 2, 1}, {"back-door", 1, 2}, {"side-door", 0, 3}, {"side-door", 2, 3},
+		{"front-door", 1, 4}, {"", 0, 0}, {"front-door", 1, 5}, {"front-door", 2, 5}, // another board is the front door
+		{"front-door", -1, 5}, {"front-door", -1, 5},
 	} {
+		if step.reader == "" {
+			adopt(t, s, noon, "front-door", newBoard(t), noEdit)
+			continue
+		}
 		k, sets, err := beginAt(t, s, step.reader, ada.ID, 0, card)
 		if err != nil || k.To != step.to {
 			t.Fatalf("%+v: %+v, %v", step, k, err)

@@ -9,7 +9,7 @@ type Card struct {
 	Chip            wire.CardChip
 	OnCard          uint8  // generation of its keys; 0: the factory's
 	Pending         uint8  // generation that was begun and not finished; 0: none
-	Reader          string // that got the keys of generation Pending
+	Reader          string // that got the keys of generation Pending; "": a board that is no reader now
 	Highest         uint8  // generation ever begun
 	Factory         bool   // some keys may be the factory's, which everybody knows
 	Epoch, Revision uint64 // the log's position from which on readers know its key; 0: they never did
@@ -26,6 +26,12 @@ func (t *Tx) Card(id [16]byte) (*Card, error) {
 func (t *Tx) SetCard(c *Card) error {
 	return t.exec(`INSERT OR REPLACE INTO cards (id, chip, on_card, pending, reader, highest, factory, epoch, revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		c.ID[:], c.Chip, c.OnCard, c.Pending, c.Reader, c.Highest, c.Factory, c.Epoch, c.Revision)
+}
+
+// forgetCardReader notes that a reader is another board now, or none, than the one that
+// got keys.
+func (t *Tx) forgetCardReader(reader string) error {
+	return t.exec(`UPDATE cards SET reader = '' WHERE reader = ?`, reader)
 }
 
 // SetCardKey updates the chip, generation and key of a user's card, which is no longer

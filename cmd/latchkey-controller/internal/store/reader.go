@@ -27,6 +27,9 @@ func (t *Tx) AddBundle(b *Bundle) error {
 	if err := t.exec(`UPDATE bundles SET revoked = ? WHERE revoked = 0 AND (reader_id = ? OR request = ?)`, b.Created, b.Reader, b.Request); err != nil {
 		return err
 	}
+	if err := t.forgetCardReader(b.Reader); err != nil {
+		return err
+	}
 	return t.exec(`INSERT INTO bundles (number, reader_id, created, request, certificate, serial, epoch, revoked) VALUES (?, ?, ?, ?, ?, ?, ?, 0)`,
 		b.Number, b.Reader, b.Created, b.Request, b.Certificate, b.Serial, b.Epoch)
 }
@@ -113,7 +116,10 @@ func (t *Tx) SetPolicy(now int64, p *wire.Policy) error {
 // none.
 func (t *Tx) RevokeBundle(now int64, reader string) error {
 	var number int64
-	return t.row(`UPDATE bundles SET revoked = ? WHERE revoked = 0 AND reader_id = ? RETURNING number`, []any{now, reader}, &number)
+	if err := t.row(`UPDATE bundles SET revoked = ? WHERE revoked = 0 AND reader_id = ? RETURNING number`, []any{now, reader}, &number); err != nil {
+		return err
+	}
+	return t.forgetCardReader(reader)
 }
 
 // RevokedSerials calls each with the serial number of each revoked certificate and

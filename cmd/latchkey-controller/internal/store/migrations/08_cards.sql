@@ -15,7 +15,7 @@ CREATE TABLE cards (
 	chip    INTEGER NOT NULL,
 	on_card INTEGER NOT NULL, -- generation of its keys; 0: the factory's
 	pending INTEGER NOT NULL, -- generation that was begun: some keys may be of it; 0: none
-	reader  TEXT NOT NULL,    -- that got the keys of generation pending
+	reader  TEXT NOT NULL,    -- that got the keys of generation pending; '': a board that is no reader now
 	highest INTEGER NOT NULL, -- generation ever begun
 	factory INTEGER NOT NULL CHECK (factory IN (0, 1)), -- some keys may be the factory's
 	-- The log's position from which on readers know its key; 0: they never did.
