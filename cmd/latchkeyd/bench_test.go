@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -36,7 +37,8 @@ type bench struct {
 
 	mu      sync.Mutex
 	answers []device.Event
-	asked   int // cards that were sent to the controller
+	log     bytes.Buffer // of the worker, with what is logged for --verbose
+	asked   int          // cards that were sent to the controller
 }
 
 // between is the chip with what lies between it and the card.
@@ -73,6 +75,7 @@ func newBench(t *testing.T, h *held) *bench {
 	}
 	b := &bench{t: t, board: outer.Simulated(), order: wire.CommandID{9}}
 	w := &worker{
+		log:  newLog(&b.log, slog.LevelDebug),
 		kind: wire.Card, task: supervision.NewTask("", 0), held: h, lookups: new(status.Lookups), jobs: make(chan *job, jobsWaiting),
 		answer: func(e device.Event) {
 			b.mu.Lock()

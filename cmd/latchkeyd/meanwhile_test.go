@@ -208,8 +208,8 @@ func TestAKeyThatCannotBeUnwrappedProvesNothing(t *testing.T) {
 			w.find(5, is.Tag, &answer)
 			m := &material{tap: &tap{card: &nfc.Card{SAK: 0x20}, over: make(chan struct{})}}
 			m.n = copy(m.bytes[:], card.UID)
-			if outcome := w.proof(context.Background(), m, 5, answer.Credential.CardKey); outcome != test.want {
-				t.Errorf("outcome %d", outcome)
+			if outcome, err := w.proof(context.Background(), m, 5, answer.Credential.CardKey); outcome != test.want || err == nil {
+				t.Errorf("outcome %d, %v", outcome, err)
 			}
 		})
 	}

@@ -20,7 +20,7 @@ const (
 )
 
 // personalise writes to a card the keys that the controller gives it, and has it prove
-// the newest.
+// the newest. The error says why a card has not got them.
 //
 //	no chip of ours, a random UID    -> Unsuitable
 //	the controller gives no keys     -> Declined
@@ -28,16 +28,19 @@ const (
 //	keys for another card            -> KeyFailed
 //	keys that nobody here has set    -> ForeignKeys
 //	the card was taken away          -> CardGone: shown again, it goes on from there
-func (w *worker) personalise(ctx context.Context, j *job) device.Outcome {
+func (w *worker) personalise(ctx context.Context, j *job) (device.Outcome, error) {
 	card, uid := j.material.tap.card, j.material.value()
-	if !card.ISO14443_4() || len(uid) == 4 && uid[0] == 0x08 {
-		return device.Unsuitable
+	switch {
+	case !card.ISO14443_4():
+		return device.Unsuitable, errNoAPDU
+	case len(uid) == 4 && uid[0] == 0x08:
+		return device.Unsuitable, errors.New("the card makes up its UID")
 	}
 	ctx, cancel := context.WithTimeout(ctx, personaliseWithin)
 	defer cancel()
-	chip, sets, outcome := w.keysOf(ctx, j.enrol, card, uid)
-	if outcome != 0 {
-		return outcome
+	chip, sets, outcome, err := w.keysOf(ctx, j.enrol, card, uid)
+	if err != nil {
+		return outcome, err
 	}
 	defer sets.Wipe()
 	to := keySet(&sets.To)
@@ -55,50 +58,48 @@ func (w *worker) personalise(ctx context.Context, j *job) device.Outcome {
 		err := desfire.Personalise(ctx, card, chip, uid, to, from, rand.Reader, progress)
 		switch {
 		case err == nil:
-			return device.Personalised
+			return device.Personalised, nil
 		case errors.Is(err, desfire.ErrForeignKeys):
-			return device.ForeignKeys
+			return device.ForeignKeys, err
 		case errors.Is(err, desfire.ErrUnsuitable):
-			return device.Unsuitable
+			return device.Unsuitable, err
 		case errors.Is(err, desfire.ErrNotGenuine):
-			return device.NotGenuine
+			return device.NotGenuine, err
 		case errors.Is(err, nfc.ErrGone) || !still(ctx, card):
-			return device.CardGone
+			return device.CardGone, err
 		}
 	}
 }
 
-// keysOf asks a card what it is, and the controller for its keys. The outcome is 0 if it
-// has them; the caller wipes them.
-func (w *worker) keysOf(ctx context.Context, id wire.CommandID, card *nfc.Card, uid []byte) (desfire.Chip, *wire.CardKeySets, device.Outcome) {
-	chip, what, outcome := ask(ctx, card)
-	if outcome != 0 {
-		return 0, nil, outcome
+// keysOf asks a card what it is, and the controller for its keys, which the caller wipes.
+func (w *worker) keysOf(ctx context.Context, id wire.CommandID, card *nfc.Card, uid []byte) (desfire.Chip, *wire.CardKeySets, device.Outcome, error) {
+	chip, what, outcome, err := ask(ctx, card)
+	if err != nil {
+		return 0, nil, outcome, err
 	}
 	what.UID = uid
 	sets, err := w.keys(ctx, id, what)
 	switch {
 	case errors.Is(err, readersync.ErrDeclined):
-		return 0, nil, device.Declined
+		return 0, nil, device.Declined, err
 	case err != nil:
-		return 0, nil, device.Unanswered
+		return 0, nil, device.Unanswered, err
 	case !bytes.Equal(sets.UID, uid) || desfire.Chip(sets.Chip) != chip:
 		sets.Wipe()
-		return 0, nil, device.KeyFailed
+		return 0, nil, device.KeyFailed, errors.New("the controller has sent keys for another card")
 	}
-	return chip, sets, 0
+	return chip, sets, 0, nil
 }
 
-// ask asks a card what it is, and for the generations of its keys. The outcome is 0 if it
-// can prove itself.
-func ask(ctx context.Context, card *nfc.Card) (desfire.Chip, *wire.CardToKey, device.Outcome) {
+// ask asks a card what it is, and for the generations of its keys.
+func ask(ctx context.Context, card *nfc.Card) (desfire.Chip, *wire.CardToKey, device.Outcome, error) {
 	limited, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
 	for {
 		version, err := desfire.GetVersion(limited, card)
 		chip, ok := version.Chip()
 		if err == nil && !ok {
-			return 0, nil, device.Unsuitable
+			return 0, nil, device.Unsuitable, errors.New("the card says that it is of another kind")
 		}
 		var generations []byte
 		if err == nil {
@@ -106,13 +107,13 @@ func ask(ctx context.Context, card *nfc.Card) (desfire.Chip, *wire.CardToKey, de
 		}
 		switch {
 		case err == nil:
-			return chip, &wire.CardToKey{Version: version, Generations: generations}, 0
+			return chip, &wire.CardToKey{Version: version, Generations: generations}, 0, nil
 		case errors.Is(err, desfire.ErrUnsuitable):
-			return 0, nil, device.Unsuitable
+			return 0, nil, device.Unsuitable, err
 		case errors.Is(err, nfc.ErrGone) || !still(ctx, card):
-			return 0, nil, device.CardGone
+			return 0, nil, device.CardGone, err
 		case limited.Err() != nil:
-			return 0, nil, device.Unsuitable // it is there and does not answer
+			return 0, nil, device.Unsuitable, err // it is there and does not answer
 		}
 	}
 }

@@ -22,32 +22,36 @@ const (
 )
 
 // prove lets a card prove that it has the key in its credential, and looks the credential
-// up once more: it may have been withdrawn meanwhile.
-func (w *worker) prove(ctx context.Context, m *material, epoch uint64, tag wire.Tag, answer *device.Identified, took *time.Duration) (damaged bool) {
+// up once more: it may have been withdrawn meanwhile. The error says why there is no proof.
+func (w *worker) prove(ctx context.Context, m *material, epoch uint64, tag wire.Tag, answer *device.Identified, took *time.Duration) (damaged bool, err error) {
 	before := answer.Credential
 	begin := time.Now()
-	outcome := w.proof(ctx, m, epoch, before.CardKey)
+	outcome, err := w.proof(ctx, m, epoch, before.CardKey)
 	*took = time.Since(begin)
 	if outcome != device.Known {
 		answer.Outcome = outcome
 		if outcome != device.NotGenuine {
 			answer.Credential = nil
 		}
-		return false
+		return false, err
 	}
 	damaged = w.find(epoch, tag, answer)
 	if answer.Outcome != device.Known {
-		return damaged
+		return damaged, nil
 	}
 	if now := answer.Credential; now.ID != before.ID || !bytes.Equal(now.CardKey, before.CardKey) {
 		answer.Outcome, answer.Credential = device.EpochChanged, nil
-		return false
+		return false, nil
 	}
 	answer.Proven = true
-	return false
+	return false, nil
 }
 
-// proof returns Known if the card has the key that is wrapped in its credential.
+// errNoAPDU says that a card has nothing but its number.
+var errNoAPDU = errors.New("the card does not speak ISO 14443-4")
+
+// proof returns Known if the card has the key that is wrapped in its credential, or why it
+// has not shown that.
 //
 //	no ISO 14443-4, a wrong answer, silence -> NotGenuine
 //	the card was taken away, or has to be
@@ -55,17 +59,17 @@ func (w *worker) prove(ctx context.Context, m *material, epoch uint64, tag wire.
 //	that others tried                       -> CardGone: it may be shown again
 //	another epoch since the look-up         -> EpochChanged
 //	the key cannot be unwrapped             -> KeyFailed
-func (w *worker) proof(ctx context.Context, m *material, epoch uint64, wrapped []byte) device.Outcome {
+func (w *worker) proof(ctx context.Context, m *material, epoch uint64, wrapped []byte) (device.Outcome, error) {
 	card := m.tap.card
 	if !card.ISO14443_4() {
-		return device.NotGenuine
+		return device.NotGenuine, errNoAPDU
 	}
 	key, err := w.held.cardKey(epoch, m.value(), wrapped)
 	switch {
 	case errors.Is(err, cache.ErrEpoch):
-		return device.EpochChanged
+		return device.EpochChanged, err
 	case err != nil:
-		return device.KeyFailed
+		return device.KeyFailed, err
 	}
 	defer clear(key.Key[:])
 	within, cancel := context.WithTimeout(ctx, proveWithin)
@@ -73,13 +77,13 @@ func (w *worker) proof(ctx context.Context, m *material, epoch uint64, wrapped [
 	err = desfire.Prove(within, card, desfire.Chip(key.Chip), (*desfire.Key)(&key.Key), m.value(), rand.Reader)
 	switch {
 	case err == nil:
-		return device.Known
+		return device.Known, nil
 	case errors.Is(err, desfire.ErrNotGenuine):
-		return device.NotGenuine
+		return device.NotGenuine, err
 	case errors.Is(err, desfire.ErrDelayed), errors.Is(err, nfc.ErrGone), !still(ctx, card):
-		return device.CardGone
+		return device.CardGone, err
 	}
-	return device.NotGenuine
+	return device.NotGenuine, err
 }
 
 // still says whether a card is still there.

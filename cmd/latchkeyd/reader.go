@@ -132,7 +132,7 @@ func (r *reader) once(ctx context.Context) (err error) {
 	for _, kind := range []wire.CredentialKind{wire.PIN, wire.Card} {
 		identifying := supervision.NewTask(fmt.Sprintf("identifying a %s", kind), identifyWithin)
 		tasks = append(tasks, identifying)
-		l.workers[kind] = &worker{kind: kind, task: identifying, held: held, jobs: make(chan *job, jobsWaiting), lookups: &r.metrics.Lookups, answer: send, enrol: link.enrol, keys: link.cardKeys, damaged: link.damaged}
+		l.workers[kind] = &worker{kind: kind, task: identifying, held: held, jobs: make(chan *job, jobsWaiting), lookups: &r.metrics.Lookups, answer: send, enrol: link.enrol, keys: link.cardKeys, damaged: link.damaged, log: r.log}
 	}
 	group.Go(during(ctx, writer.Run))
 	for _, worker := range l.workers {

@@ -27,13 +27,18 @@ import (
 var built = "0"
 
 func runCommand(ctx context.Context, command *call) error {
+	verbose := command.flags.Bool("verbose", false, "log why each card is refused, too")
 	c, err := command.config()
 	if err != nil {
 		return err
 	}
+	level := slog.LevelInfo
+	if *verbose {
+		level = slog.LevelDebug
+	}
 	unix.Umask(0o077)
 	signal.Ignore(unix.SIGHUP) // a door does not depend on a terminal
-	return run(ctx, c, newLog(command.stderr, slog.LevelInfo))
+	return run(ctx, c, newLog(command.stderr, level))
 }
 
 func newLog(w io.Writer, level slog.Level) *slog.Logger {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"latchkey/cmd/latchkeyd/internal/status"
@@ -35,6 +36,7 @@ type worker struct {
 	enrol   func(id wire.CommandID, uid []byte) error                                         // sends a card to the controller
 	keys    func(context.Context, wire.CommandID, *wire.CardToKey) (*wire.CardKeySets, error) // has the controller give a card keys
 	damaged func()                                                                            // a part of the credentials is damaged
+	log     *slog.Logger
 }
 
 // identifyWithin is more than the brain waits for an outcome, or for a step of a
@@ -74,16 +76,20 @@ func (w *worker) run(ctx context.Context) error {
 func (w *worker) identify(ctx context.Context, j *job) device.Identified {
 	defer j.material.wipe()
 	answer, took, damaged := device.Identified{Kind: w.kind, Seq: j.seq}, status.LookupTimes{}, false
+	var err error // why the card is refused
 	switch {
 	case j.personalise:
-		pin.Secretly(func() { answer.Outcome = w.personalise(ctx, j) })
+		pin.Secretly(func() { answer.Outcome, err = w.personalise(ctx, j) })
 	case j.enrol != (wire.CommandID{}):
 		answer.Outcome = device.Enrolled
-		if w.enrol(j.enrol, j.material.value()) != nil {
+		if err = w.enrol(j.enrol, j.material.value()); err != nil {
 			answer.Outcome = device.KeyFailed // nobody waits for it any more
 		}
 	default:
-		pin.Secretly(func() { damaged = w.lookUp(ctx, &j.material, &answer, &took) })
+		pin.Secretly(func() { damaged, err = w.lookUp(ctx, &j.material, &answer, &took) })
+	}
+	if err != nil {
+		w.log.Debug("card refused", "err", err)
 	}
 	w.lookups.Identified(answer, took)
 	if damaged {
@@ -93,24 +99,24 @@ func (w *worker) identify(ctx context.Context, j *job) device.Identified {
 }
 
 // lookUp derives the tag of a secret, looks it up, lets its card prove itself if it can,
-// and fills in the answer and the times.
-func (w *worker) lookUp(ctx context.Context, m *material, answer *device.Identified, took *status.LookupTimes) (damaged bool) {
+// and fills in the answer and the times. The error says why the card has proved nothing.
+func (w *worker) lookUp(ctx context.Context, m *material, answer *device.Identified, took *status.LookupTimes) (damaged bool, _ error) {
 	begin := time.Now()
 	tag, epoch, err := w.held.tag(w.kind, m.value())
 	defer clear(tag[:])
 	switch {
 	case errors.Is(err, cache.ErrEmpty):
 		answer.Outcome = device.Damaged
-		return false
+		return false, nil
 	case err != nil:
 		answer.Outcome = device.KeyFailed
-		return false
+		return false, nil
 	}
 	derived := time.Now()
 	damaged = w.find(epoch, tag, answer)
 	took.Derivation, took.Lookup = derived.Sub(begin), time.Since(derived)
 	if answer.Outcome != device.Known || len(answer.Credential.CardKey) == 0 {
-		return damaged
+		return damaged, nil
 	}
 	return w.prove(ctx, m, epoch, tag, answer, &took.Proof)
 }

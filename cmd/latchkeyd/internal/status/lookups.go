@@ -32,7 +32,7 @@ type LookupTimes struct {
 var kinds = [...]string{wire.PIN.String(), wire.Card.String()}
 
 // outcomes by their names, in the order of device.Outcome from its first on.
-var outcomes = [...]string{"known", "unknown", "damaged", "key-failed", "epoch-changed", "enrolled", "not-genuine", "card-gone", "personalised", "foreign-keys", "unsuitable", "declined"}
+var outcomes = [...]string{"known", "unknown", "damaged", "key-failed", "epoch-changed", "enrolled", "not-genuine", "card-gone", "personalised", "foreign-keys", "unsuitable", "declined", "unanswered"}
 
 // Identified takes a worker's answer and how long it took.
 func (l *Lookups) Identified(answer device.Identified, took LookupTimes) {

@@ -52,12 +52,12 @@ func TestADecisionTakesNoTimesOfAnotherPIN(t *testing.T) {
 
 func TestEachOutcomeIsCountedByItsName(t *testing.T) {
 	var of Lookups
-	for i, outcome := range []device.Outcome{device.Known, device.Unknown, device.Damaged, device.KeyFailed, device.EpochChanged, device.Enrolled, device.NotGenuine, device.CardGone, device.Personalised, device.ForeignKeys, device.Unsuitable, device.Declined} {
+	for i, outcome := range []device.Outcome{device.Known, device.Unknown, device.Damaged, device.KeyFailed, device.EpochChanged, device.Enrolled, device.NotGenuine, device.CardGone, device.Personalised, device.ForeignKeys, device.Unsuitable, device.Declined, device.Unanswered} {
 		for range i + 1 {
 			of.Identified(device.Identified{Kind: wire.Card, Outcome: outcome}, LookupTimes{})
 		}
 	}
-	want := map[string]uint64{"known": 1, "unknown": 2, "damaged": 3, "key-failed": 4, "epoch-changed": 5, "enrolled": 6, "not-genuine": 7, "card-gone": 8, "personalised": 9, "foreign-keys": 10, "unsuitable": 11, "declined": 12}
+	want := map[string]uint64{"known": 1, "unknown": 2, "damaged": 3, "key-failed": 4, "epoch-changed": 5, "enrolled": 6, "not-genuine": 7, "card-gone": 8, "personalised": 9, "foreign-keys": 10, "unsuitable": 11, "declined": 12, "unanswered": 13}
 	for name, n := range want {
 		if got := of.counted()["card"][name]; got != n {
 			t.Errorf("%s: %d, not %d", name, got, n)
