@@ -76,12 +76,9 @@ func (d *Dev) RFConfiguration(ctx context.Context, item byte, data ...byte) erro
 	return err
 }
 
-// listRoom is of an answer of InListPassiveTarget: one target with a UID of 10 bytes and an ATS of
-// up to 64.
-const listRoom = 2 + 5 + 10 + 64
-
 // parseTarget parses an answer of InListPassiveTarget: NbTg, then Tg, ATQA, SAK, the UID's
-// length and bytes, and the ATS if there is one.
+// length and bytes, and the ATS if there is one. A card whose ATS is longer than a target holds
+// is refused: the chip asks for frames of 64 bytes at most.
 func parseTarget(r []byte, t *nfc.Target) (bool, error) {
 	if len(r) > 0 && r[0] == 0 {
 		return false, nil

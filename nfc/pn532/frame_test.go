@@ -132,6 +132,9 @@ func FuzzParseFrame(f *testing.F) {
 			if target.N != 4 && target.N != 7 && target.N != 10 {
 				t.Fatalf("%+v", target)
 			}
+			if n := target.ATSLen; n > len(target.ATS) || n > 0 && int(target.ATS[0]) != n || n != len(data)-1-6-target.N {
+				t.Fatalf("% X is taken as %+v", data, target)
+			}
 		} else if err != nil && !errors.Is(err, ErrTarget) {
 			t.Fatal(err)
 		}

@@ -33,8 +33,8 @@ func searchCommand() command {
 	const maxTg, typeA = 1, 0
 	return command{
 		body:  []byte{cmdInListPassiveTarget, maxTg, typeA},
-		room:  listRoom,
-		limit: answerWait, // once it was ready
+		room:  maxBody - 1, // so that an ATS that is too long is no broken frame
+		limit: answerWait,  // once it was ready
 	}
 }
 

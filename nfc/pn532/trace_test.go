@@ -307,6 +307,28 @@ func TestMalformedTargetDataIsNoCardAndNoFault(t *testing.T) {
 	})
 }
 
+// A card makes up its ATS: it may be longer than any card's, or than what it says.
+func TestACardWithATooLongATSIsNoCardAndNoFault(t *testing.T) {
+	for _, size := range []int{64, 65, 73, 90, 244, 245, 253} {
+		target := append(unhex("4B 01 01 03 44 20 04 01 02 03 04"), make([]byte, size)...)
+		target[len(target)-size] = byte(size)
+		play(t, rows(started(), exchanged(listCommand, fromChip(target)), exchanged(fieldOff, rfConfigured)), func(ctx context.Context, d *Dev) {
+			var target nfc.Target
+			found, err := d.Poll(ctx, time.Millisecond, &target)
+			fits := size == len(target.ATS)
+			if found != fits || err != nil || fits && target.ATSLen != size {
+				t.Errorf("%d bytes: %v, %v, %d bytes of ATS", size, found, err, target.ATSLen)
+			}
+			if c := &d.Counters; c.Retries.Load() != 0 || c.Losses.Load() != 0 {
+				t.Errorf("%d bytes: %+v", size, c)
+			}
+			if fits {
+				d.Release()
+			}
+		})
+	}
+}
+
 func TestHaltSwitchesTheFieldOffOnce(t *testing.T) {
 	play(t, rows(started(), searchedInVain(), [][2]string{{"01 00 00 FF 00 FF 00", ""}}, exchanged(fieldOff, rfConfigured)), func(ctx context.Context, d *Dev) {
 		if _, err := d.Poll(ctx, time.Millisecond, new(nfc.Target)); err != nil {

@@ -12,8 +12,11 @@ import (
 )
 
 // answer is what the chip returns to InDataExchange, as hex, in a frame.
-func answer(data []byte) string {
-	f := appendFrame(nil, append([]byte{cmdInDataExchange + 1}, data...)...)
+func answer(data []byte) string { return fromChip(append([]byte{cmdInDataExchange + 1}, data...)) }
+
+// fromChip is a frame from the chip, as hex.
+func fromChip(body []byte) string {
+	f := appendFrame(nil, body...)
 	i := bytes.IndexByte(f, tfiHost)
 	f[i]++ // from the chip
 	f[len(f)-2]--
