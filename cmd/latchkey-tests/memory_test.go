@@ -162,7 +162,7 @@ func (r *testReader) gone(when string, traces []trace) {
 			r.t.Logf("%s: %s", when, strings.Join(found, "\n"))
 		}
 	}()
-	r.eventually("no trace of a PIN "+when, func() bool {
+	r.eventually("no trace of a secret "+when, func() bool {
 		found = r.find(traces)
 		return len(found) == 0
 	})
