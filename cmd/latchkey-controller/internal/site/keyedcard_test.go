@@ -149,8 +149,11 @@ func TestACardThatGotItsKeysProvesItselfAndStaysTheSameCredential(t *testing.T) 
 // again finishes it.
 func TestACardThatWasTakenAwayIsFinishedTheNextTime(t *testing.T) {
 	readers := []string{"front-door", "back-door", "side-door"}
-	for n := range 4 * 4 * 2 * 2 {
+	for n := range 4 * 4 * 4 {
 		first, second, mute, many := n%4, n/4%4, n/16%2 == 1, n/32 == 1
+		if (mute || many) && first != 1 {
+			continue
+		}
 		t.Run(fmt.Sprintf("%d %d %v %v", first, second, mute, many), func(t *testing.T) {
 			s, dir := newSite(t)
 			ada := addUser(t, s, "Ada", "")
