@@ -31,7 +31,7 @@ type Card struct {
 	turn chan struct{} // holds a value while a method uses what follows
 	chip Chip
 	uid  []byte // what Select looks for
-	left bool   // Select found no card at all
+	left bool   // Select did not find it
 }
 
 func newCard(ctx context.Context, chip Chip, t *Target) *Card {
@@ -95,6 +95,7 @@ func (c *Card) Select(ctx context.Context) error {
 			}
 		}
 		c.chip.Release() // another card must not get this one's APDUs
+		c.left = true
 		return ErrGone
 	})
 }

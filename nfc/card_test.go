@@ -1,6 +1,7 @@
 package nfc_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -154,6 +155,30 @@ func TestTheEndOfACardsTimeEndsItsExchange(t *testing.T) {
 	if err := <-failed; err != nfc.ErrGone {
 		t.Error(err)
 	}
+}
+
+func TestACardIsNewWhenItIsBackAtOnceAfterAnotherOneTookItsPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := admit(t, true, false)
+		card, other := sim.Card{UID: shown, Kind: sim.DESFireEV3}, sim.Card{UID: []byte{1, 2, 3, 4}}
+		p.onCard = func(c *nfc.Card) {
+			p.onCard = nil
+			p.must(p.board.PresentCard(other))
+			if err := c.Select(p.Context()); err != nfc.ErrGone {
+				p.Errorf("selected anew: %v", err)
+			}
+		}
+		p.pass(time.Second)
+		p.must(p.board.PresentCard(card))
+		p.pass(500 * time.Millisecond)
+		p.must(p.board.PresentCard(card))
+		p.pass(500 * time.Millisecond)
+		p.must(p.board.PresentCard(other))
+		p.pass(500 * time.Millisecond)
+		if len(p.cards) != 2 || !bytes.Equal(p.cards[0], other.UID) || !bytes.Equal(p.cards[1], shown) {
+			t.Errorf("presented: % X", p.cards)
+		}
+	})
 }
 
 // TestCardsAreGivenKeysAndProveThemselvesOverTheRadio goes the whole way, through noise too.

@@ -182,6 +182,9 @@ func (r *Poller) see(ctx context.Context, t *Target, on func(Event)) {
 	if !known {
 		c := newCard(ctx, r.chip, t)
 		on(Presented{c})
+		for i := range r.present { // nobody looked for them meanwhile
+			r.present[i].seen = r.present[i].seen.Add(time.Since(now))
+		}
 		if c.end() { // so that it is new when it is shown again, however soon
 			if len(r.present) == 0 {
 				on(Removed{})

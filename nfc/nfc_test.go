@@ -193,6 +193,25 @@ func TestWithoutACardTheChipSearchesAllTheTimeAndEachCardIsReleased(t *testing.T
 	})
 }
 
+// A sticker on a phone lies beside each card that the phone's owner shows.
+func TestACardThatLiesBesideALongTapIsNotPresentedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		c := &chip{words: strings.Split("01010101, 02020202, 02020202, 01010101, 02020202, 01010101", ", "), done: cancel}
+		var reported []string
+		_ = nfc.New(c).Run(ctx, func(e nfc.Event) {
+			reported = append(reported, say(e))
+			if say(e) == "02020202" {
+				time.Sleep(time.Minute)
+			}
+		})
+		if got := strings.Join(reported, ", "); got != "sound, 01010101, 02020202" {
+			t.Error(got)
+		}
+	})
+}
+
 func TestTheReceiverMayWipeTheUID(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
