@@ -196,6 +196,34 @@ func TestABrowserTakesCardsFromTheDrawerAndTearsThemAway(t *testing.T) {
 	if n := len(w.board.keptCards()); n != 2 {
 		t.Errorf("%d cards in the drawer", n)
 	}
+
+	slips := func() int {
+		w.board.mu.Lock()
+		defer w.board.mu.Unlock()
+		return w.board.nfc.rf.card.tear
+	}
+	ev3 := chromedp.Click(chromedp.CSS(`#drawer [aria-label^="Lay DESFire EV3"]`))
+	do(chromedp.SendKeys(chromedp.CSS(`#slip`), "0"), ev3)
+	becomes(`document.activeElement === document.getElementById('slip')`) // nothing slips after no byte
+	if c := w.board.onReader(); c != nil {
+		t.Errorf("on the reader lies %+v", c)
+	}
+	do(chromedp.SetValue(chromedp.CSS(`#slip`), "30"), ev3)
+	becomes(`document.getElementById('slip').value === '' && document.querySelector('#held b').innerText === 'DESFire EV3'`)
+	if n := slips(); n != 30 {
+		t.Errorf("the card slips after %d bytes", n)
+	}
+	torn := time.Now()
+	do(chromedp.Click(chromedp.CSS(`#tear`)))
+	becomes(`document.getElementById('tear').disabled`)
+	do(ev3)
+	becomes(`!document.getElementById('tear').disabled`)
+	if time.Since(torn) < time.Second { // a reader would not see that it was away
+		t.Error("a card that was torn away is back at once")
+	}
+	if n := slips(); n >= 0 {
+		t.Errorf("the next card slips after %d bytes", n)
+	}
 }
 
 // shortestHold is how long the page holds a card at least.

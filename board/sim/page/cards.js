@@ -3,32 +3,42 @@
 
 import {call, wait} from './call.js';
 
-const shortest = 900;
+const shortest = 900; // ms
+const away = 1200; // ms: sooner back, a card was never away for the reader
 
 const box = document.getElementById('cards');
 const held = document.getElementById('held');
 const form = document.getElementById('other');
 const field = document.getElementById('uid');
 const tear = document.getElementById('tear');
+const slip = document.getElementById('slip');
 
 const spaced = (uid) => uid.toUpperCase().replace(/..(?=.)/g, '$& ');
 const known = new Map(); // uid -> [name, class]
 let lying = ''; // uid of the card on the reader
+let gone = -away; // when the last one left it
 let turn = 0; // counts presentations: a later card is not taken away by an earlier one's end
 
-export async function hold(card, until) {
+// bring brings a card to the reader, unless another one comes meanwhile.
+async function bring(card) {
   const mine = ++turn;
-  const rested = wait(shortest);
-  if (!await call('PUT', '/api/card', card)) return;
-  await until;
-  await rested;
+  await wait(gone + away - performance.now());
+  return turn === mine && await call('PUT', '/api/card', card) && mine;
+}
+
+export async function hold(card, until) {
+  const mine = await bring(card);
+  if (!mine) return;
+  await Promise.all([until, wait(shortest)]);
   if (turn === mine) await call('DELETE', '/api/card');
 }
 
-// put lays a card on the reader, where it stays.
-export function put(card) {
-  turn++;
-  return call('PUT', '/api/card', card);
+// put lays a card on the reader, where it stays, unless it is to slip: that is over with
+// one card.
+export async function put(card) {
+  if (!slip.reportValidity()) return;
+  const tear = slip.value === '' ? undefined : Number(slip.value);
+  if (await bring({...card, tear})) slip.value = '';
 }
 
 // pressed calls start with a promise of the end, for pointers as for keys.
@@ -75,6 +85,7 @@ export function face(card, name, uid) {
 // show shows which card lies on the reader; an empty uid is none. Without one it is
 // the same as before, when faces have come to be known.
 export function show(uid = lying) {
+  if (lying !== '' && uid === '') gone = performance.now();
   lying = uid;
   for (const card of document.querySelectorAll('.cards .card')) card.classList.toggle('away', card.dataset.uid === uid);
   tear.disabled = uid === '';
