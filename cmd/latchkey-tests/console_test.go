@@ -149,26 +149,38 @@ func (d *desk) status(path, body string) int {
 	return status
 }
 
-func TestAtTheConsoleAPersonGetsAPINAndTheDoorIsSeenAndOpened(t *testing.T) {
-	t.Parallel()
-	c := adaAndBobLinked(t, false)
+// serveConsole starts the controller with a console.
+func (c *controller) serveConsole() {
+	c.t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		c.t.Fatal(err)
 	}
 	c.console = listener.Addr().String()
 	listener.Close()
 	c.serve()
-	reader := c.adopt(t, "front-door")
-	reader.start()
-	reader.linked()
+}
 
-	owner := &desk{t, browser(t), "https://" + c.console}
+// signInOwner signs the first owner in by the one-time link.
+func (c *controller) signInOwner(browser context.Context) *desk {
+	c.t.Helper()
+	owner := &desk{c.t, browser, "https://" + c.console}
 	owner.do("the one-time link", chromedp.Navigate(<-c.signIn))
 	owner.fill("name", "Olga Owner", "password", "correct horse battery staple", "again", "correct horse battery staple")
 	owner.click("Set the password and sign in")
 	owner.sees("Olga Owner")
+	return owner
+}
 
+func TestAtTheConsoleAPersonGetsAPINAndTheDoorIsSeenAndOpened(t *testing.T) {
+	t.Parallel()
+	c := adaAndBobLinked(t, false)
+	c.serveConsole()
+	reader := c.adopt(t, "front-door")
+	reader.start()
+	reader.linked()
+
+	owner := c.signInOwner(browser(t))
 	owner.visit("/users/new")
 	owner.fill("first", "Grace", "last", "Hopper")
 	owner.clickOn("#f-pin-auto")

@@ -276,12 +276,20 @@ func (r *testReader) eventually(what string, check func() bool) {
 
 func (r *testReader) within(bound time.Duration, what string, check func() bool) {
 	r.t.Helper()
+	if !r.soon(bound, check) {
+		r.t.Fatalf("not within %v: %s\n%s", bound, what, r.log.String())
+	}
+}
+
+// soon waits until something becomes true of the reader, and says whether it did.
+func (r *testReader) soon(bound time.Duration, check func() bool) bool {
+	r.t.Helper()
 	for deadline := time.Now().Add(bound); ; time.Sleep(10 * time.Millisecond) {
 		if check() {
-			return
+			return true
 		}
 		if time.Now().After(deadline) {
-			r.t.Fatalf("not within %v: %s\n%s", bound, what, r.log.String())
+			return false
 		}
 	}
 }
