@@ -178,6 +178,11 @@ func TestWhatHappensWhileACardProvesItself(t *testing.T) {
 		{"nothing", func(g *rig) {}, true},
 		{"a second tap", func(g *rig) { g.do(Presented{wire.Card}) }, true},
 		{"a PIN that is wrong", func(g *rig) { g.miss(1) }, true},
+		{"a PIN that is right", func(g *rig) { g.enter(Known, adaPIN) }, true},
+		{"a PIN that came too late for its epoch", func(g *rig) { g.enter(EpochChanged, nil) }, true},
+		{"an unlock", func(g *rig) { g.order(wire.Unlock, 0) }, true},
+		{"the end of a hold", func(g *rig) { g.order(wire.Hold, 60); g.order(wire.Release, 0) }, true},
+		{"an order for keys", func(g *rig) { g.order(wire.Personalise, 0) }, true},
 		{"a lockout", func(g *rig) { g.miss(10) }, true},
 		{"tamper, where it stops cards", func(g *rig) { g.do(Input{InputTamper, true}) }, false},
 		{"a policy by which nobody may", func(g *rig) {
@@ -191,6 +196,9 @@ func TestWhatHappensWhileACardProvesItself(t *testing.T) {
 			g.do(Presented{wire.Card})
 			seq := g.asked.Seq
 			test.during(g)
+			if opens := map[string]bool{"a PIN that is right": true, "an unlock": true, "the end of a hold": true}[test.name]; len(g.strikes) > 0 != opens {
+				t.Errorf("meanwhile %v", g.strikes)
+			}
 			g.strikes = nil
 			g.do(Identified{Kind: wire.Card, Seq: seq, Outcome: Known, Credential: keyedCard, Proven: true})
 			if opened := len(g.strikes) == 1; opened != test.opens || opened && g.r.Durable().Lockout != "" {
@@ -328,6 +336,65 @@ func TestStepsWithoutEndAreBounded(t *testing.T) {
 	}
 	if took := time.Duration(g.records[0].Running)*time.Millisecond - time.Duration(0); took > personaliseFor+2*personaliseStep {
 		t.Errorf("it took %v since %v", took, began)
+	}
+}
+
+// A card that is getting keys gets all of them, whatever happens at the door, and nobody at
+// the door waits for that.
+func TestWhatHappensWhileACardGetsKeys(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		during func(g *rig)
+		opens  bool        // at once
+		wrong  uint16      // PINs
+		next   wire.Reason // why the next card does not open; "": it does
+	}{
+		{"nothing", func(g *rig) {}, false, 0, ""},
+		{"an unlock", func(g *rig) { g.order(wire.Unlock, 0) }, true, 0, ""},
+		{"a PIN that is right", func(g *rig) { g.enter(Known, adaPIN) }, true, 0, ""},
+		{"a PIN that is wrong", func(g *rig) { g.miss(1) }, false, 1, ""},
+		{"a PIN that came too late for its epoch", func(g *rig) { g.enter(EpochChanged, nil) }, false, 0, ""},
+		{"a second tap", func(g *rig) { g.do(Presented{wire.Card}) }, false, 0, ""},
+		{"a policy by which nobody may", func(g *rig) {
+			g.policy.Revision, g.policy.Access = 2, []wire.Access{}
+			g.do(g.load())
+		}, false, 0, wire.ReasonGroup},
+		{"a policy that stops cards", func(g *rig) {
+			g.do(Input{InputTamper, true})
+			g.policy.Revision, g.policy.TamperStopsCard = 2, true
+			g.do(g.load())
+		}, false, 0, wire.ReasonTamper},
+		{"damage to the credentials", func(g *rig) { g.do(Health{Subject: wire.SubjectCache, Condition: Failed}) }, false, 0, wire.ReasonDamaged},
+		{"the end of the link", func(g *rig) { g.do(Health{Subject: wire.SubjectLink, Condition: Failed}) }, false, 0, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			g := newRig(t, func(p *wire.Policy) { p.TamperPauses = false })
+			g.personalise()
+			seq := g.asked.Seq
+			g.do(Progress{Seq: seq, Done: 1, Of: 30})
+			test.during(g)
+			if opened := len(g.strikes) > 0; opened != test.opens {
+				t.Errorf("meanwhile %v", g.strikes)
+			}
+			g.wantAttempts(test.wrong, test.wrong, "")
+			g.strikes, g.records = nil, nil
+			g.do(Progress{Seq: seq, Done: 2, Of: 30})
+			g.wait(10 * time.Second)
+			g.wantScreen(ScreenKeep)
+			if g.view.Done != 2 {
+				t.Errorf("%+v", g.view)
+			}
+			g.do(Identified{Kind: wire.Card, Seq: seq, Outcome: Personalised})
+			if n := g.count(wire.CommandDone); n != 1 || g.view.Screen != ScreenWritten {
+				t.Errorf("%d done, %+v", n, g.view)
+			}
+			g.wait(noticeFor)
+			g.strikes, g.view = nil, View{}
+			g.card(Known, adaCard)
+			if opened := len(g.strikes) > 0; opened != (test.next == "") || g.view.Reason != test.next {
+				t.Errorf("the next card: opens %v, %+v", opened, g.view)
+			}
+		})
 	}
 }
 

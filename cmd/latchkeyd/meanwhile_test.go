@@ -47,6 +47,34 @@ func change(t *testing.T, h *held, tag wire.Tag, to *wire.Credential) {
 	}
 }
 
+// replaceEpoch begins an epoch with another key of the site's, in which there is a card with
+// the same tag.
+func replaceEpoch(t *testing.T, h *held, is wire.Entry) {
+	t.Helper()
+	m := &wire.Manifest{Site: wire.SiteID{1}, Epoch: 6, Hash: wire.Start(6), KDF: wire.KDF{Memory: 19456, Time: 2, Threads: 4}}
+	snapshot, err := wire.WriteSnapshot(m, []wire.Entry{is}, keyedController)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, chunk, err := wire.Next(snapshot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	manifest, err := wire.OpenManifest(wire.SiteID{1}, signed, keyedController.Public().(ed25519.PublicKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.cache.PutKey(6, &[32]byte{8}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.cache.Begin(manifest); err != nil {
+		t.Fatal(err)
+	}
+	if switched, err := h.cache.PutChunks(6, 0, []wire.ChunkPart{{Chunk: chunk}}); !switched || err != nil {
+		t.Fatal(switched, err)
+	}
+}
+
 func TestWhatChangesWhileACardProvesItselfCounts(t *testing.T) {
 	site := pin.NewKey([32]byte{7})
 	other := newKeyedCard(t, sim.DESFireEV3, 2)
@@ -69,6 +97,13 @@ func TestWhatChangesWhileACardProvesItselfCounts(t *testing.T) {
 		"it gets another key": {func(t *testing.T, h *held, is wire.Entry) {
 			is.Credential.CardKey = other.credential(t, site, 1).Credential.CardKey
 			change(t, h, is.Tag, &is.Credential)
+		}, device.EpochChanged},
+		"the site gets another key": {func(t *testing.T, h *held, is wire.Entry) {
+			replaceEpoch(t, h, is)
+		}, device.EpochChanged},
+		"the site gets another key, which is open": {func(t *testing.T, h *held, is wire.Entry) {
+			replaceEpoch(t, h, is)
+			h.openKey()
 		}, device.EpochChanged},
 		"it can be copied": {func(t *testing.T, h *held, is wire.Entry) {
 			is.Credential.CardKey = nil
