@@ -3,6 +3,8 @@
 package main
 
 import (
+	"context"
+	"crypto/rand"
 	"errors"
 	"slices"
 	"testing"
@@ -11,6 +13,8 @@ import (
 
 	"latchkey/board/sim"
 	"latchkey/device"
+	"latchkey/nfc"
+	"latchkey/nfc/desfire"
 	readersync "latchkey/sync"
 	"latchkey/sync/wire"
 )
@@ -99,6 +103,35 @@ func TestACardTornAwayAgainAndAgainGetsItsKeys(t *testing.T) {
 				t.Errorf("%v: torn away %d times", kind, gone)
 			}
 		})
+	}
+}
+
+// goneCard is a card that has left.
+type goneCard struct{}
+
+func (goneCard) Select(context.Context) error                       { return nfc.ErrGone }
+func (goneCard) Transceive(context.Context, []byte) ([]byte, error) { return nil, nfc.ErrGone }
+
+// The chips have one number, and as many keys, in the messages and at the card.
+func TestBothPackagesMeanTheSameChips(t *testing.T) {
+	for theirs, ours := range map[wire.CardChip]desfire.Chip{
+		wire.DESFireEV2: desfire.EV2, wire.NTAG424: desfire.NTAG424, wire.DESFireEV1: desfire.EV1,
+	} {
+		if byte(theirs) != byte(ours) {
+			t.Errorf("%d is %d at the card", theirs, ours)
+		}
+	}
+	for n := range 256 {
+		chip := wire.CardChip(n)
+		to := desfire.KeySet{Generation: 1, Keys: make([]desfire.Key, chip.Keys())}
+		want := nfc.ErrGone // it begins
+		if chip.Keys() == 0 {
+			want = desfire.ErrUnsuitable
+		}
+		err := desfire.Personalise(t.Context(), goneCard{}, desfire.Chip(chip), make([]byte, 7), to, []desfire.KeySet{{}}, rand.Reader, func(int, int) {})
+		if !errors.Is(err, want) {
+			t.Errorf("chip %d with %d keys: %v", n, chip.Keys(), err)
+		}
 	}
 }
 
