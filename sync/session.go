@@ -69,9 +69,10 @@ func openSession(ctx context.Context, conn net.Conn, clientID string, will *Publ
 	defer stop()
 	err := wait(ctx, s.client.Connect())
 	for _, topic := range topics {
-		if err == nil {
-			err = s.subscribe(ctx, topic)
+		if err != nil {
+			break
 		}
+		err = s.subscribe(ctx, topic)
 		if _, _, c, _ := wire.ParseTopic(topic); c == wire.OnCard && errors.Is(err, errRefused) {
 			err = nil // an access list from before this topic: no card gets keys here, and all else works
 		}
