@@ -33,7 +33,7 @@ func userList(c *invocation) action {
 	for _, s := range desk.UserStates()[1:] { // the first is any
 		states = append(states, string(s))
 	}
-	state := c.oneOf("state", "those who are valid, expired or not-yet-valid now, or have no-credentials: a `state`", states...)
+	state := c.oneOf("state", "those who are valid, expired or not-yet-valid now, have no-credentials, or a copyable-card: a `state`", states...)
 	return func(ctx context.Context, _ []string) error {
 		users, err := allUsers(ctx, c, desk.UserQuery{Search: *search, State: desk.UserState(*state), Limit: 1000})
 		if err != nil {

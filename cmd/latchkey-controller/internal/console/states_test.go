@@ -36,6 +36,11 @@ func TestTheListOfUsersKeepsItsStateThroughSearchesPagesAndPanels(t *testing.T) 
 	b.get(strings.ReplaceAll(row, "&amp;", "&")).shows(t, http.StatusOK, "60 users found", `href="/users?q=visitor&amp;state=expired" aria-label="Close"`)
 
 	b.get("/users?state=valid").shows(t, http.StatusOK, "Ada Lovelace", "1 user found")
+	copyable := b.get("/users?state=copyable-card")
+	copyable.shows(t, http.StatusOK, "Ada Lovelace", "1 user found", `aria-current="page">Card can be copied`)
+	if strings.Contains(copyable.body, "Visitor") {
+		t.Error("who has no card is shown")
+	}
 	b.get("/users?state=not-yet-valid").shows(t, http.StatusOK, "Nobody here")
 	b.get("/users?state=not-yet-valid&q=ada").shows(t, http.StatusOK, "Nobody found")
 	b.get("/users?state=over").shows(t, http.StatusUnprocessableEntity, "Unknown state; choose valid")

@@ -120,6 +120,9 @@ func TestAUsersNewCardProvesItselfAndThatIsNotedAndCounted(t *testing.T) {
 	if n, err := w.CountCards(t.Context(), as(Viewer)); err != nil || n != (CardCount{Cards: 2, Copyable: 1}) {
 		t.Errorf("%+v, %v", n, err)
 	}
+	if page, err := w.Users(t.Context(), as(Viewer), UserQuery{State: store.CopyableUsers}); err != nil || page.Found != 1 || page.Users[0].ID == ada || page.Users[0].Copyable != 1 {
+		t.Errorf("%+v, %v", page, err)
+	}
 	e := w.newest()
 	if want := "Limited Admin (Can Edit) gave " + name + " a card: " + got.UID + ", it proves itself, as the first card here: from now on, only cards that prove themselves end a lockout"; e.Text.String() != want || e.Result != Changed {
 		t.Errorf("%q, not %q", e.Text, want)

@@ -130,14 +130,15 @@ type Access struct {
 // A UserState is a filter for users besides their names.
 type UserState = store.UserState
 
-// UserStates returns all states. Users without credentials are also in one of the
-// others.
+// UserStates returns all states. Users without credentials, and those whose card can be
+// copied, are also in one of the others.
 func UserStates() []UserState {
-	return []UserState{store.AnyState, store.ValidUsers, store.ExpiredUsers, store.EarlyUsers, store.BareUsers}
+	return []UserState{store.AnyState, store.ValidUsers, store.ExpiredUsers, store.EarlyUsers, store.BareUsers, store.CopyableUsers}
 }
 
 var stateTitles = map[UserState]string{
 	store.AnyState: "All", store.ValidUsers: "Valid now", store.ExpiredUsers: "Expired", store.EarlyUsers: "Not yet valid", store.BareUsers: "No credentials",
+	store.CopyableUsers: "Card can be copied",
 }
 
 // StateTitle returns a state's name for people.
@@ -187,7 +188,7 @@ func (d *Desk) Users(ctx context.Context, a Actor, q UserQuery) (page *UserPage,
 		return nil, ErrNotFound // no page has such a cursor
 	}
 	if !slices.Contains(UserStates(), q.State) {
-		return nil, wrong("state", "Unknown state; choose %s, %s, %s or %s", store.ValidUsers, store.ExpiredUsers, store.EarlyUsers, store.BareUsers)
+		return nil, wrong("state", "Unknown state; choose %s, %s, %s, %s or %s", store.ValidUsers, store.ExpiredUsers, store.EarlyUsers, store.BareUsers, store.CopyableUsers)
 	}
 	limit := pageSize(q.Limit)
 	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {

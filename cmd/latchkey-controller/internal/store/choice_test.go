@@ -13,11 +13,12 @@ func TestUsersAreChosenByTheirStateFromAnIndexThatHasAllOfIt(t *testing.T) {
 	s := newStore(t)
 	update(t, s, func(tx *Tx) error {
 		for c, index := range map[UserChoice]string{
-			{}:                    "users_sorted",
-			{State: ValidUsers}:   "users_sorted",
-			{State: ExpiredUsers}: "users_until (valid_until<?)",
-			{State: EarlyUsers}:   "users_from (valid_from>?)",
-			{State: BareUsers}:    "users_bare",
+			{}:                     "users_sorted",
+			{State: ValidUsers}:    "users_sorted",
+			{State: ExpiredUsers}:  "users_until (valid_until<?)",
+			{State: EarlyUsers}:    "users_from (valid_from>?)",
+			{State: BareUsers}:     "users_bare",
+			{State: CopyableUsers}: "users_copyable",
 		} {
 			for _, c.Search = range []string{"", "ada"} {
 				clause, args := c.from()
@@ -60,16 +61,16 @@ func TestASiteOfBeforeKnowsWhoHasNoCredentials(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if got := bare(t, s); !slices.Equal(got, []string{"Bob"}) {
+	if got := chosen(t, s, BareUsers); !slices.Equal(got, []string{"Bob"}) {
 		t.Errorf("%q", got)
 	}
 }
 
-// bare returns the names of the users who have no credentials.
-func bare(t *testing.T, s *Store) (names []string) {
+// chosen returns the names of the users in a state that does not depend on the time.
+func chosen(t *testing.T, s *Store, state UserState) (names []string) {
 	t.Helper()
 	err := s.View(t.Context(), func(tx *Tx) error {
-		users, _, found, err := tx.FindUsers(UserChoice{State: BareUsers}, UserCursor{}, 10)
+		users, _, found, err := tx.FindUsers(UserChoice{State: state}, UserCursor{}, 10)
 		for _, u := range users {
 			names = append(names, u.Name)
 		}
@@ -97,7 +98,37 @@ func TestWhoIsGivenACredentialHasOneUntilItIsTakenAway(t *testing.T) {
 		func(tx *Tx) error { return tx.RemoveCredential(noon, credentials[1]) },
 	} {
 		update(t, s, step)
-		if got := bare(t, s); (len(got) == 1) != (i == 0 || i == 4) {
+		if got := chosen(t, s, BareUsers); (len(got) == 1) != (i == 0 || i == 4) {
+			t.Errorf("step %d: %q", i, got)
+		}
+	}
+}
+
+func TestWhoHasACardThatCanBeCopiedIsFoundUntilItHasKeysOrIsRemoved(t *testing.T) {
+	s := newStore(t)
+	ada := &User{Name: "Ada"}
+	pin, first, second, keyed := &Credential{Kind: wire.PIN, Tag: newTag(1)}, &Credential{Kind: wire.Card, Tag: newTag(2)}, &Credential{Kind: wire.Card, Tag: newTag(3)},
+		&Credential{Kind: wire.Card, Tag: newTag(4), Chip: wire.DESFireEV2, Generation: 1, CardKey: make([]byte, 45)}
+	update(t, s, func(tx *Tx) error { return tx.AddUser(ada) })
+	for i, step := range []struct {
+		do    func(*Tx) error
+		found bool
+	}{
+		{func(tx *Tx) error { return tx.AddCredential(noon, ada, pin, seal) }, false},
+		{func(tx *Tx) error { return tx.AddCredential(noon, ada, keyed, seal) }, false},
+		{func(tx *Tx) error { return tx.AddCredential(noon, ada, first, seal) }, true},
+		{func(tx *Tx) error { return tx.AddCredential(noon, ada, second, seal) }, true},
+		{func(tx *Tx) error { return tx.RemoveCredential(noon, pin) }, true},
+		{func(tx *Tx) error { return tx.RemoveCredential(noon, first) }, true},
+		{func(tx *Tx) error {
+			second.Chip, second.Generation, second.CardKey = wire.NTAG424, 1, make([]byte, 45)
+			return tx.SetCardKey(noon, ada, second)
+		}, false},
+		{func(tx *Tx) error { second.Generation++; return tx.SetCardKey(noon, ada, second) }, false},
+		{func(tx *Tx) error { return tx.RemoveCredential(noon, second) }, false},
+	} {
+		update(t, s, step.do)
+		if got := chosen(t, s, CopyableUsers); (len(got) == 1) != step.found {
 			t.Errorf("step %d: %q", i, got)
 		}
 	}

@@ -370,6 +370,9 @@ func TestASiteOfBeforeCardsHadKeysHasCardsThatCanBeCopiedAndItsPolicies(t *testi
 		if cards, copyable, err := tx.CountCards(); err != nil || cards != 1 || copyable != 1 {
 			t.Errorf("%d of %d cards can be copied, %v", copyable, cards, err)
 		}
+		if _, _, found, err := tx.FindUsers(UserChoice{State: CopyableUsers}, UserCursor{}, 10); err != nil || found != 1 {
+			t.Errorf("%d users have a card that can be copied, %v", found, err)
+		}
 		credentials, err := tx.Credentials()
 		if err != nil || len(credentials) != 2 {
 			t.Fatal(credentials, err)

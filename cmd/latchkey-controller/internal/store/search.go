@@ -102,6 +102,8 @@ const (
 	ExpiredUsers UserState = "expired"        // their end has passed
 	EarlyUsers   UserState = "not-yet-valid"  // their beginning is still to come
 	BareUsers    UserState = "no-credentials" // neither PIN nor card
+	// CopyableUsers have a card that can be copied, and may also be in one of the others.
+	CopyableUsers UserState = "copyable-card"
 )
 
 // A UserChoice selects users.
@@ -123,6 +125,8 @@ func (c UserChoice) from() (clause string, args []any) {
 		clause, args = `users INDEXED BY users_from WHERE valid_from <> 0 AND valid_from > ? AND (valid_until = 0 OR valid_until > ?)`, []any{c.Now, c.Now}
 	case BareUsers:
 		clause = `users INDEXED BY users_bare WHERE credentials = 0`
+	case CopyableUsers:
+		clause = `users INDEXED BY users_copyable WHERE copyable <> 0`
 	default:
 		clause = `users INDEXED BY users_sorted WHERE 1`
 	}

@@ -9,6 +9,22 @@ ALTER TABLE credentials ADD COLUMN generation INTEGER NOT NULL DEFAULT 0; -- of 
 ALTER TABLE credentials ADD COLUMN card_key BLOB NOT NULL DEFAULT x'';    -- wrapped, as readers get it
 CREATE INDEX credentials_copyable ON credentials (chip) WHERE kind = 2;
 
+ALTER TABLE users ADD COLUMN copyable INTEGER NOT NULL DEFAULT 0; -- how many of their cards can be copied
+UPDATE users SET copyable = (SELECT count(*) FROM credentials WHERE user_id = users.id AND kind = 2);
+CREATE INDEX users_copyable ON users (sort, id, words, copyable) WHERE copyable <> 0;
+CREATE TRIGGER copyable_added AFTER INSERT ON credentials WHEN new.kind = 2 AND new.chip = 0
+BEGIN
+	UPDATE users SET copyable = copyable + 1 WHERE id = new.user_id;
+END;
+CREATE TRIGGER copyable_removed AFTER DELETE ON credentials WHEN old.kind = 2 AND old.chip = 0
+BEGIN
+	UPDATE users SET copyable = copyable - 1 WHERE id = old.user_id;
+END;
+CREATE TRIGGER copyable_changed AFTER UPDATE OF chip ON credentials WHEN new.kind = 2
+BEGIN
+	UPDATE users SET copyable = copyable + (new.chip = 0) - (old.chip = 0) WHERE id = new.user_id;
+END;
+
 -- The cards that have got keys, or should have. They keep them when nobody has them.
 CREATE TABLE cards (
 	id      BLOB PRIMARY KEY CHECK (length(id) = 16), -- HMAC-SHA-256(card master key, UID), cut
