@@ -207,4 +207,10 @@ func TestInTwoTabsACardGetsItsKeysAndItsCopyEndsNoLockout(t *testing.T) {
 	}
 	console.picture("8-console-resumed")
 	page.picture("8-page-resumed")
+
+	console.follow(`a[id^="whose-"]`) // in the event of the alarm
+	console.sees("Cannot be copied: MIFARE DESFire EV2 or EV3, keys no. 1")
+	console.click("1 of 2 cards can be copied.")
+	console.sees("Bob Martin", "1 user found")
+	console.picture("9-console-copyable")
 }

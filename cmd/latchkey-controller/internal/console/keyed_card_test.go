@@ -153,14 +153,16 @@ func TestWhatCardsThatCanBeCopiedMayDoIsSetAtTheReadersPage(t *testing.T) {
 	b.get("/").shows(t, http.StatusOK, "A valid card that cannot be copied ends this")
 }
 
-func TestACopyOfACardIsAnAlarmThatLeadsToWhatTheDoorHasDenied(t *testing.T) {
+func TestACopyOfACardIsAnAlarmThatLeadsToItsUserAndToWhatTheDoorHasDenied(t *testing.T) {
 	w := small(t)
 	w.newCard(1, 4, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66)
 	w.journal("front-door").report(time.Now(), wire.Record{Kind: wire.AccessDenied, By: "card", Reason: wire.ReasonNotGenuine, User: 1, Credential: w.card(1, "55 66").ID, Epoch: 1 << 40})
 	b := w.visitor(desk.Viewer)
 	for _, path := range []string{"/", "/activity"} {
-		b.get(path).shows(t, http.StatusOK, "Alarm A copy of Ada Lovelace&#39;s card was shown at Front door", `href="/activity?reader=front-door&amp;kind=denied"`)
+		b.get(path).shows(t, http.StatusOK, "Alarm A copy of Ada Lovelace&#39;s card was shown at Front door", `href="/activity?reader=front-door&amp;kind=denied"`, `href="/users/1" aria-label="User: Ada Lovelace"`)
 	}
 	b.get("/activity?reader=front-door&kind=denied").shows(t, http.StatusOK, "did not prove that it is the card of Ada Lovelace")
-	b.get("/users/1?tab=activity").shows(t, http.StatusOK, "did not prove that it is the card of Ada Lovelace")
+	for _, path := range []string{"/users/1?tab=activity", "/activity?user=1"} {
+		b.get(path).shows(t, http.StatusOK, "did not prove that it is the card of Ada Lovelace", "A copy of Ada Lovelace&#39;s card was shown at Front door")
+	}
 }
