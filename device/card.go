@@ -120,7 +120,10 @@ func (t *turn) identifiedCard(e Identified) {
 // notGenuine denies the copy of a card. Who holds it sees what an unknown card gets.
 func (t *turn) notGenuine(c *wire.Credential) {
 	t.unknownCard()
-	t.noteDenial(wire.Record{Reason: wire.ReasonNotGenuine, Credential: c.ID, User: c.User, Epoch: t.held.Epoch, Revision: t.held.Revision})
+	t.noteCopy(wire.Record{
+		Kind: wire.AccessDenied, By: wire.ByCard, Reason: wire.ReasonNotGenuine,
+		Credential: c.ID, User: c.User, Epoch: t.held.Epoch, Revision: t.held.Revision,
+	})
 	t.deny(wire.ReasonUnknown)
 }
 

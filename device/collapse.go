@@ -63,6 +63,16 @@ func (t *turn) note(r wire.Record) bool {
 	return true
 }
 
+// noteCopy is note for the copy of a card. That of another card begins a new minute, so that
+// ten copies of one card do not hide it. The wait after unknown cards bounds how many.
+func (t *turn) noteCopy(r wire.Record) {
+	if t.copied != r.Credential {
+		t.copied = r.Credential
+		t.endMinute(bucketOf(r))
+	}
+	t.note(r)
+}
+
 // end returns when the next count is due; 0: none is.
 func (c *collapsed) end() time.Duration {
 	var first time.Duration
@@ -77,20 +87,24 @@ func (c *collapsed) end() time.Duration {
 // expireCollapsed records the counts of buckets whose minute is over.
 func (t *turn) expireCollapsed() {
 	for i, in := range t.collapsed {
-		if !t.over(in.End()) {
-			continue
+		if t.over(in.End()) {
+			t.endMinute(i)
 		}
-		more := in.More()
-		last := more > 0 && t.untold() == collapsible[i].kind
-		if last {
-			more-- // it gets a record of its own
-		}
-		t.collapsed[i] = wire.Minute{}
-		if more > 0 {
-			t.record(wire.Record{Kind: wire.EventsCollapsed, Subject: string(collapsible[i].kind), Count: more})
-		}
-		if last {
-			t.noteTamper()
-		}
+	}
+}
+
+// endMinute records the count of a bucket, which begins anew.
+func (t *turn) endMinute(i int) {
+	more := t.collapsed[i].More()
+	last := more > 0 && t.untold() == collapsible[i].kind
+	if last {
+		more-- // it gets a record of its own
+	}
+	t.collapsed[i] = wire.Minute{}
+	if more > 0 {
+		t.record(wire.Record{Kind: wire.EventsCollapsed, Subject: string(collapsible[i].kind), Count: more})
+	}
+	if last {
+		t.noteTamper()
 	}
 }

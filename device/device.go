@@ -85,6 +85,7 @@ type Reader struct {
 	held      wire.Position // by the cache
 	behind    bool
 	collapsed collapsed
+	copied    uint64 // the credential whose copy was shown last
 	commands  commands
 
 	view  View  // as last shown

@@ -100,6 +100,61 @@ func TestCopiesAndUnknownCardsDoNotHideOneAnother(t *testing.T) {
 	}
 }
 
+func TestTenCopiesOfACardDoNotHideThatOfAnother(t *testing.T) {
+	g := newRig(t, nil)
+	bobs := *keyedCard
+	bobs.ID, bobs.User = 7, 2
+	shown := map[uint64]int{}
+	show := func(n int, c *wire.Credential) {
+		for range n {
+			g.r.card = card{seq: g.r.card.seq} // as if cards never waited
+			g.prove(NotGenuine, c, false)
+			shown[c.ID]++
+		}
+	}
+	show(14, keyedCard)
+	show(1, &bobs)
+	if last := g.records[len(g.records)-1]; last.Credential != bobs.ID || last.Reason != wire.ReasonNotGenuine {
+		t.Errorf("%+v", last)
+	}
+	show(13, &bobs)
+	show(1, keyedCard)
+	g.wait(time.Minute)
+	recorded, counted := map[uint64]int{}, 0
+	for _, r := range g.records {
+		if r.Kind == wire.EventsCollapsed {
+			counted += int(r.Count)
+		} else {
+			recorded[r.Credential]++
+		}
+	}
+	if recorded[keyedCard.ID] != 11 || recorded[bobs.ID] != 10 || counted != shown[keyedCard.ID]+shown[bobs.ID]-21 {
+		t.Errorf("%v and %d more, of %v", recorded, counted, shown)
+	}
+}
+
+// The wait after unknown cards bounds what is recorded of two copies that take turns.
+func TestCopiesThatTakeTurnsLeaveFewRecords(t *testing.T) {
+	g := newRig(t, nil)
+	bobs := *keyedCard
+	bobs.ID, bobs.User = 7, 2
+	for n := range 600 { // one in 0.1 s
+		g.do(Presented{wire.Card})
+		c := []*wire.Credential{keyedCard, &bobs}[n%2]
+		g.do(Identified{Kind: wire.Card, Seq: g.asked.Seq, Outcome: NotGenuine, Credential: c})
+		g.wait(100 * time.Millisecond)
+	}
+	n := 0
+	for _, r := range g.records {
+		if r.Reason == wire.ReasonNotGenuine {
+			n++
+		}
+	}
+	if n < 5 || n > 13 {
+		t.Errorf("%d records of copies in a minute", n)
+	}
+}
+
 // note denies a card for a reason, as if cards never waited.
 func (g *rig) note(reason wire.Reason) {
 	g.r.card = card{seq: g.r.card.seq}
