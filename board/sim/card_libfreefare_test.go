@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"latchkey/board/sim/pty"
 )
 
 // judged is a card behind a reader that libfreefare uses.
@@ -21,7 +23,7 @@ type judged struct {
 
 func judge(t *testing.T, kind Kind) *judged {
 	t.Helper()
-	near, far := pty(t)
+	near, far := pty.Open(t)
 	b := New(nil)
 	t.Cleanup(func() { b.Close() })
 	memory, err := NewMemory(kind, uid7)

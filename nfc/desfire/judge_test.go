@@ -3,10 +3,8 @@ package desfire_test
 import (
 	"context"
 	"encoding/hex"
-	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -14,9 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"latchkey/board/sim"
+	"latchkey/board/sim/pty"
 )
 
 // judgeSource is a program that does with libfreefare what it can do with a DESFire of ours.
@@ -25,28 +22,7 @@ const judgeSource = "../../board/sim/testdata/judge/judge.c"
 // serialLine serves the chip of a board behind a pseudo terminal and returns its path.
 func serialLine(t *testing.T, b *sim.Board) string {
 	t.Helper()
-	near, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Skipf("no pseudo terminals here: %v", err)
-	}
-	raw, err := near.SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var number int
-	var failed error
-	if err := raw.Control(func(fd uintptr) {
-		if failed = unix.IoctlSetPointerInt(int(fd), unix.TIOCSPTLCK, 0); failed == nil {
-			number, failed = unix.IoctlGetInt(int(fd), unix.TIOCGPTN)
-		}
-	}); err != nil || failed != nil {
-		t.Fatal(err, failed)
-	}
-	path := fmt.Sprintf("/dev/pts/%d", number)
-	far, err := os.OpenFile(path, os.O_RDWR|unix.O_NOCTTY, 0) // kept open: the near end never reads a hang-up
-	if err != nil {
-		t.Fatal(err)
-	}
+	near, far := pty.Open(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error, 1)
 	go func() { served <- b.ServeHSU(ctx, near) }()
@@ -55,9 +31,8 @@ func serialLine(t *testing.T, b *sim.Board) string {
 		if err := <-served; err != nil {
 			t.Error(err)
 		}
-		far.Close()
 	})
-	return path
+	return far
 }
 
 // run runs a program on the reader behind a serial line.
