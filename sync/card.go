@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"latchkey/device/pin"
 	"latchkey/sync/wire"
 )
 
@@ -52,7 +53,8 @@ func (l *Link) takeCardKeys(signed []byte) error {
 	}
 	answer := CardAnswered{Command: k.Command}
 	if len(k.Sealed) != 0 {
-		if answer.Sets, err = k.Unseal(l.o.Sealing); err != nil {
+		pin.Secretly(func() { answer.Sets, err = k.Unseal(l.o.Sealing) })
+		if err != nil {
 			return err
 		}
 	}

@@ -87,27 +87,28 @@ func (r *testReader) wrapping(uid string) []trace {
 	return ofCard(r.t, "wrapping key", hex.EncodeToString(key[:]))
 }
 
-// writeKeys has a reader give Ada's new card keys.
-func (c *controller) writeKeys(id string, at *testReader) {
+// writeKeys has a reader give Ada's new card keys, which ends with an outcome.
+func (c *controller) writeKeys(id string, at *testReader, outcome string) {
 	c.t.Helper()
 	at.eventually("the reader is at home", func() bool { return at.offers("pin") })
 	ordered := exec.Command(filepath.Join(built.dir, "latchkey-controller"), "user", "card", "Ada Lovelace", "new", id, "--dir", c.dir)
 	ordered.Stdin = strings.NewReader("5566\n")
+	before := at.cards(outcome)
 	if err := ordered.Start(); err != nil {
 		c.t.Fatal(err)
 	}
 	at.eventually("the reader asks for the card", func() bool { return !at.offers("pin") })
 	lift := at.lay(carolUID, "desfire-ev3", 0)
-	at.eventually("the card has keys", func() bool { return at.cards("personalised") == 1 })
-	if err := ordered.Wait(); err != nil {
-		c.t.Fatal(err)
+	at.eventually("the card is "+outcome, func() bool { return at.cards(outcome) == before+1 })
+	if err := ordered.Wait(); (err == nil) != (outcome == "personalised") {
+		c.t.Fatalf("the card is %s, and the command ends with %v", outcome, err)
 	}
 	lift()
 }
 
 // The emulated cards are in the memory of their reader. So one reader gives a card its keys,
 // and another one, whose memory is searched, sees a card with that UID and other keys.
-func TestTheKeysOfACardAreNowhereInTheMemoryAfterAProof(t *testing.T) {
+func TestTheKeysOfACardAreNowhereInTheMemoryAfterItsOutcome(t *testing.T) {
 	t.Parallel()
 	program := erasing(t)
 	c := adaAndBobLinked(t, false)
@@ -117,7 +118,7 @@ func TestTheKeysOfACardAreNowhereInTheMemoryAfterAProof(t *testing.T) {
 	giving.start()
 	giving.linked()
 	before := giving.revision()
-	c.writeKeys("front-door", giving)
+	c.writeKeys("front-door", giving, "personalised")
 	giving.eventually("the card is Ada's", func() bool { return giving.revision() > before })
 	keys := cardKeys(t, giving.kept())
 
@@ -132,4 +133,9 @@ func TestTheKeysOfACardAreNowhereInTheMemoryAfterAProof(t *testing.T) {
 	reader.eventually("the copy is refused", func() bool { return reader.cards("not-genuine") == 1 })
 	lift()
 	reader.gone("after a proof", append(reader.wrapping(carolUID), keys...))
+
+	c.writeKeys("back-door", reader, "foreign-keys")
+	reader.gone("after a personalisation, of its old keys", keys)
+	c.writeKeys("front-door", giving, "personalised")
+	reader.gone("after a personalisation, of its new keys", cardKeys(t, giving.kept()))
 }

@@ -241,3 +241,35 @@ func TestKeySetsThatNoCardCanHaveAreRefused(t *testing.T) {
 		ntag.From = append(ntag.From, KeySet{uint8(200 + len(ntag.From)), fill(1, 80)})
 	}
 }
+
+// buffer is a buffer that the encoder keeps for later.
+type buffer struct{ whole []byte }
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.whole = p[:cap(p)]
+	return len(p), nil
+}
+
+func TestWhatWasDecodedIsInNoBufferThatTheEncoderKeeps(t *testing.T) {
+	sets := CardKeySets{Command: CommandID{1}, UID: make([]byte, 7), Chip: DESFireEV2, From: []KeySet{{}}}
+	sets.To = KeySet{Generation: 1, Keys: bytes.Repeat([]byte{0xA5, 0x17, 0xC3}, 16)}
+	encoded := Marshal(&sets)
+	kept := func() []byte {
+		b := new(buffer)
+		if err := encoding.NewEncoder(b).Encode(uint8(1)); err != nil {
+			t.Fatal(err)
+		}
+		return b.whole
+	}
+	if !bytes.Contains(kept(), sets.To.Keys) {
+		t.Skip("the encoder takes another buffer")
+	}
+	clear(kept())
+	var decoded CardKeySets
+	if err := Unmarshal(encoded, len(encoded), &decoded); err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(kept(), sets.To.Keys[:16]) {
+		t.Error("the keys are there")
+	}
+}
