@@ -192,7 +192,8 @@ func TestABrowserTakesCardsFromTheDrawerAndTearsThemAway(t *testing.T) {
 		t.Errorf("on the reader lies %+v", c)
 	}
 	do(chromedp.Focus(chromedp.CSS(`#drawer li:first-child .small`)), chromedp.KeyEvent("\r"))
-	becomes(`!document.getElementById('held').classList.contains('shown')`) // a copy is held
+	becomes(`document.querySelector('#held b').textContent === 'Copy of NTAG 424'`)
+	becomes(`!document.getElementById('held').classList.contains('shown')`)
 	if n := len(w.board.keptCards()); n != 2 {
 		t.Errorf("%d cards in the drawer", n)
 	}

@@ -16,6 +16,7 @@ const slip = document.getElementById('slip');
 const spaced = (uid) => uid.toUpperCase().replace(/..(?=.)/g, '$& ');
 const known = new Map(); // uid -> [name, class]
 let lying = ''; // uid of the card on the reader
+let copy = false; // the one that this page brought last is
 let gone = -away; // when the last one left it
 let turn = 0; // counts presentations: a later card is not taken away by an earlier one's end
 
@@ -23,7 +24,11 @@ let turn = 0; // counts presentations: a later card is not taken away by an earl
 async function bring(card) {
   const mine = ++turn;
   await wait(gone + away - performance.now());
-  return turn === mine && await call('PUT', '/api/card', card) && mine;
+  if (turn !== mine) return false;
+  if (!await call('PUT', '/api/card', card)) return false;
+  copy = card.kind === 'copy';
+  show(); // the card before may have had its UID
+  return mine;
 }
 
 export async function hold(card, until) {
@@ -87,11 +92,12 @@ export function face(card, name, uid) {
 export function show(uid = lying) {
   if (lying !== '' && uid === '') gone = performance.now();
   lying = uid;
-  for (const card of document.querySelectorAll('.cards .card')) card.classList.toggle('away', card.dataset.uid === uid);
+  for (const card of document.querySelectorAll('.cards .card')) card.classList.toggle('away', card.dataset.uid === uid && !copy);
   tear.disabled = uid === '';
   held.classList.toggle('shown', uid !== '');
   if (uid === '') return;
-  const [name, colour] = known.get(uid) ?? ['', 'colour-other'];
+  let [name, colour] = known.get(uid) ?? ['', 'colour-other'];
+  if (copy) [name, colour] = [`Copy of ${name || 'a card'}`, 'colour-1'];
   held.className = `held card shown ${colour}`;
   face(held, name, uid);
 }
