@@ -239,7 +239,7 @@ func TestABackupHasTheKeyThatOpensIt(t *testing.T) {
 
 func TestADamagedDatabaseIsNotBackedUp(t *testing.T) {
 	s, dir := newSite(t)
-	for i := range 20 {
+	for i := range 100 { // so that the last page is of a table
 		addUser(t, s, fmt.Sprint("User ", i), "", uid(i))
 	}
 	if err := s.Close(); err != nil {
