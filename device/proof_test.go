@@ -30,6 +30,10 @@ func TestACardWithAKeyOpensOnlyIfItHasProvedIt(t *testing.T) {
 
 func TestACopyLooksLikeAnUnknownCardAndIsRecordedAsACopy(t *testing.T) {
 	g, other := newRig(t, nil), newRig(t, nil)
+	held := Health{Subject: wire.SubjectCache, Condition: Good, Held: wire.Position{Epoch: 4, Revision: 7, Hash: wire.Hash{1}}}
+	g.do(held)
+	other.do(held)
+	g.records = nil
 	for n := range 8 {
 		g.prove(NotGenuine, keyedCard, false)
 		other.card(Unknown, nil)
@@ -46,7 +50,8 @@ func TestACopyLooksLikeAnUnknownCardAndIsRecordedAsACopy(t *testing.T) {
 	g.wantStrikes()
 	g.wantAttempts(0, 0, "")
 	for _, r := range g.records {
-		if r.Kind != wire.AccessDenied || r.Reason != wire.ReasonNotGenuine || r.Credential != keyedCard.ID || r.User != keyedCard.User || r.By != wire.ByCard || len(r.Tag) != 0 {
+		if r.Kind != wire.AccessDenied || r.Reason != wire.ReasonNotGenuine || r.Credential != keyedCard.ID || r.User != keyedCard.User || r.By != wire.ByCard || len(r.Tag) != 0 ||
+			r.Epoch != 4 || r.Revision != 7 {
 			t.Errorf("%+v", r)
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"latchkey/device/pin"
 	"latchkey/sync/wire"
 )
 
@@ -53,8 +52,7 @@ func (l *Link) takeCardKeys(signed []byte) error {
 	}
 	answer := CardAnswered{Command: k.Command}
 	if len(k.Sealed) != 0 {
-		pin.Secretly(func() { answer.Sets, err = k.Unseal(l.o.Sealing) })
-		if err != nil {
+		if answer.Sets, err = k.Unseal(l.o.Sealing); err != nil {
 			return err
 		}
 	}

@@ -74,7 +74,8 @@ func checkPassphraseFlag(c *invocation, given string) error {
 func restore(c *invocation) action {
 	c.details = `DIR is a new directory. A new epoch begins: readers that know of later changes return to what the
 backup says. What was changed since the backup is lost: users, readers that were added or removed, and
-the controller's copy of what readers have dropped meanwhile. A restore that is killed may leave
+the controller's copy of what readers have dropped meanwhile. A card that got new keys since the backup
+is taken for a copy until it gets new keys again. A restore that is killed may leave
 .latchkey-restore-… beside the directory, the site in the clear; the next restore there removes it.`
 	from := c.String("from", "", "the backup's `file`")
 	identity := c.String("identity", "", "the age identity `file` of a recipient, as age-keygen writes it")

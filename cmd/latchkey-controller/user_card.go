@@ -18,9 +18,10 @@ standard input. Cards that come by add or enrol only have a number, and can be c
 
 new has a reader write keys to the next card, with which the card proves at each door that it is no
 copy, and asks for its last four digits: a MIFARE DESFire EV2 or EV3 or an NTAG 424 DNA, as it came from
-the factory or with keys of this site. rekey gives a card other keys, after a theft, and its first ones
-if it can be copied. return takes a card from its user and brings it back to its factory state, for use
-elsewhere. CARD is a card's number, as user show prints it.
+the factory or with keys of this site. (A DESFire EV1 gets keys, too; its protocol is older and weaker.)
+rekey gives a card other keys, after a theft, and its first ones if it can be copied. return takes a
+card from its user and brings it back to its factory state, for use elsewhere. CARD is a card's number,
+as user show prints it.
 
 Give a card its first keys where no stranger stands close: its radio can be overheard. What asks for a
 READER needs a running controller.`
@@ -85,7 +86,11 @@ func confirm(ctx context.Context, c *invocation, running control.Client, u *desk
 	if err != nil {
 		return nil, err
 	}
-	return running.ConfirmCard(ctx, read.ID, string(lastFour))
+	card, err := running.ConfirmCard(ctx, read.ID, string(lastFour))
+	if err != nil {
+		return nil, fmt.Errorf("%w; the card opens nothing, so start again", err)
+	}
+	return card, nil
 }
 
 // writeKeys has a reader write keys to a card: "new" READER, or "rekey" or "return", a UID

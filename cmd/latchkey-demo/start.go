@@ -47,7 +47,8 @@ func (d *demo) start(ctx context.Context, known *facts) error {
   Bob's card          %[3]s
 
   Tap PIN on the page and type Ada's PIN, or click Bob's card. Bob's card only has a number, and can be copied.
-  One that cannot: choose New card at a user in the console, then click New DESFire EV3 on the reader's page.
+  One that cannot: choose New card at a user in the console and Write the keys, then click New DESFire EV3 on the
+  reader's page, and confirm the card in the console when the reader says Done.
   Ctrl-C stops. From another terminal:
 
     %[4]s user add --dir %[5]s --name "Grace Hopper" --pin auto

@@ -22,7 +22,7 @@ const (
 // personalise writes to a card the keys that the controller gives it, and has it prove
 // the newest. The error says why a card has not got them.
 //
-//	no chip of ours, a random UID    -> Unsuitable
+//	no chip of ours, a random UID    -> Unsuitable: the controller tells people why
 //	the controller gives no keys     -> Declined
 //	no answer                        -> Unanswered
 //	keys for another card            -> KeyFailed
@@ -80,6 +80,11 @@ func (w *worker) keysOf(ctx context.Context, id wire.CommandID, card *nfc.Card, 
 	what.UID = uid
 	sets, err := w.keys(ctx, id, what)
 	switch {
+	case chip == 0:
+		if err == nil {
+			sets.Wipe()
+		}
+		return 0, nil, device.Unsuitable, errors.New("the card says that it is of another kind")
 	case errors.Is(err, readersync.ErrDeclined):
 		return 0, nil, device.Declined, err
 	case err != nil:
@@ -91,18 +96,16 @@ func (w *worker) keysOf(ctx context.Context, id wire.CommandID, card *nfc.Card, 
 	return chip, sets, 0, nil
 }
 
-// ask asks a card what it is, and for the generations of its keys.
+// ask asks a card what it is, and for the generations of its keys. The chip is 0 if it is
+// none that can prove itself.
 func ask(ctx context.Context, card *nfc.Card) (desfire.Chip, *wire.CardToKey, device.Outcome, error) {
 	limited, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
 	for {
 		version, err := desfire.GetVersion(limited, card)
 		chip, ok := version.Chip()
-		if err == nil && !ok {
-			return 0, nil, device.Unsuitable, errors.New("the card says that it is of another kind")
-		}
 		var generations []byte
-		if err == nil {
+		if err == nil && ok {
 			generations, err = desfire.Generations(limited, card, chip)
 		}
 		switch {

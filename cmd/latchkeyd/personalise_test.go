@@ -173,7 +173,7 @@ func TestACardThatGetsNoKeys(t *testing.T) {
 		"by its UID alone":  {card: sim.Card{UID: []byte{1, 2, 3, 4}}, want: device.Unsuitable},
 		"a telephone":       {card: sim.Card{UID: []byte{8, 2, 3, 4}, Kind: sim.Copy}, want: device.Unsuitable},
 		"a copy":            {card: sim.Card{UID: []byte{4, 2, 3, 4, 5, 6, 7}, Kind: sim.Copy}, want: device.Unsuitable},
-		"a D40":             {card: sim.Card{UID: []byte{4, 2, 3, 4, 5, 6, 7}, Kind: sim.D40}, want: device.Unsuitable},
+		"a D40":             {card: sim.Card{UID: []byte{4, 2, 3, 4, 5, 6, 7}, Kind: sim.D40}, want: device.Unsuitable, asked: 1},
 		"declined":          {keys: func(*keyedCard) (*wire.CardKeySets, error) { return nil, readersync.ErrDeclined }, want: device.Declined, asked: 1},
 		"without an answer": {keys: func(*keyedCard) (*wire.CardKeySets, error) { return nil, errors.New("silent") }, want: device.Unanswered, asked: 1},
 		"keys for another card": {keys: func(c *keyedCard) (*wire.CardKeySets, error) {

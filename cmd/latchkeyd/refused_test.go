@@ -15,6 +15,7 @@ import (
 	"latchkey/board/sim"
 	"latchkey/device"
 	"latchkey/device/pin"
+	readersync "latchkey/sync"
 	"latchkey/sync/wire"
 )
 
@@ -59,7 +60,12 @@ func TestWhyACardIsRefusedIsLoggedWithoutItsUIDAndKeys(t *testing.T) {
 		{name: "its number alone, for keys", shown: uid, want: errNoAPDU.Error()},
 		{name: "a phone, for keys", shown: sim.Card{UID: []byte{8, 1, 2, 3}, Kind: sim.Copy}, want: "makes up its UID"},
 		{name: "a copy, for keys", shown: copied, want: "get version: nfc: the radio failed"},
-		{name: "a D40, for keys", shown: sim.Card{UID: card.UID, Kind: sim.D40}, want: "of another kind"},
+		{name: "a D40, for keys", shown: sim.Card{UID: card.UID, Kind: sim.D40}, keys: func(read *wire.CardToKey) (*wire.CardKeySets, error) {
+			if read.Version[3] != 0 || len(read.Generations) != 0 { // of the first generation
+				t.Errorf("%+v", read)
+			}
+			return nil, readersync.ErrDeclined
+		}, want: "of another kind"},
 		{name: "of another generation", shown: card.Card, keys: func(*wire.CardToKey) (*wire.CardKeySets, error) {
 			sets := card.sets
 			sets.To, sets.From = card.generation(2), []wire.KeySet{{}}

@@ -134,5 +134,6 @@ func (c *Console) confirmCard(r *http.Request, v *visit, f *form) (answer, error
 }
 
 func (c *Console) dropCard(r *http.Request, v *visit, _ *form) (answer, error) {
-	return answer{to: userURL(uint64(v.id), "credentials")}, c.desk.DropCard(r.Context(), v.Actor, r.PathValue("enrolment"))
+	notice := "The card was not added, and opens nothing. Start again with the right one."
+	return answer{to: userURL(uint64(v.id), "credentials"), notice: notice}, c.desk.DropCard(r.Context(), v.Actor, r.PathValue("enrolment"))
 }

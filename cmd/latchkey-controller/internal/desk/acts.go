@@ -26,6 +26,7 @@ const (
 	AddCard    Act = "card.add"
 	RemoveCard Act = "card.remove"
 	EnrolCard  Act = "card.enrol"
+	DropCard   Act = "card.drop"   // that was enrolled or got keys, and is another one
 	NewCard    Act = "card.new"    // that proves itself
 	RekeyCard  Act = "card.rekey"  //
 	ReturnCard Act = "card.return" // to its factory state
@@ -85,6 +86,7 @@ var rules = map[Act]rule{
 	RemovePIN:  {may: editors, past: "removed the PIN of %s", infinitive: "remove the PIN of %s"},
 	AddCard:    {may: editors, past: "gave %s a card", infinitive: "give %s a card"},
 	RemoveCard: {may: editors, past: "removed a card of %s", infinitive: "remove a card of %s"},
+	DropCard:   {may: editors, past: "refused a card that was shown for %s", infinitive: "refuse a card that was shown for %s"},
 	EnrolCard:  {may: editors, past: "had a card read for %s", infinitive: "have a card read for %s"},
 	NewCard:    {may: editors, past: "had keys written to a card for %s", infinitive: "have keys written to a card for %s"},
 	RekeyCard:  {may: editors, past: "gave a card of %s new keys", infinitive: "give a card of %s new keys"},

@@ -124,8 +124,17 @@ var attempts = map[Act][]attempt{
 			_, err := w.Enrol(ctx, a, id, "reader")
 			return err
 		}),
-		act(func(w *world, ctx context.Context, a Actor) error { return w.DropCard(ctx, a, "unknown") }),
 	},
+	DropCard: {user(func(w *world, ctx context.Context, a Actor, id uint64) error {
+		w.live.card = []byte{4, 1, 2, 3, 4, 5, 6}
+		asker := a
+		asker.Role = Owner
+		read, err := w.Enrol(ctx, asker, id, "reader")
+		if err != nil {
+			return err
+		}
+		return w.DropCard(ctx, a, read.ID)
+	})},
 	NewCard: {user(func(w *world, ctx context.Context, a Actor, id uint64) error {
 		w.present(w.blank())
 		_, err := w.NewCard(ctx, a, id, "reader")

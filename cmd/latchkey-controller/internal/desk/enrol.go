@@ -142,16 +142,19 @@ func (d *Desk) ConfirmCard(ctx context.Context, a Actor, id, lastFour string) (*
 	return card, credentialError(err)
 }
 
-// DropCard cancels an enrolment.
+// DropCard cancels an enrolment: another card was shown than the one that is meant.
 func (d *Desk) DropCard(ctx context.Context, a Actor, id string) error {
-	if err := d.check(ctx, a, EnrolCard, new(auditTarget)); err != nil {
+	if err := d.check(ctx, a, DropCard, new(auditTarget)); err != nil {
 		return err
 	}
 	d.enrolments.mu.Lock()
-	defer d.enrolments.mu.Unlock()
-	if w := d.enrolments.waiting[id]; w != nil && w.actor.ID == a.ID {
-		clear(w.uid)
-		delete(d.enrolments.waiting, id)
+	w := d.enrolments.waiting[id]
+	if w == nil || w.actor.ID != a.ID {
+		d.enrolments.mu.Unlock()
+		return nil
 	}
-	return nil
+	delete(d.enrolments.waiting, id)
+	d.enrolments.mu.Unlock()
+	clear(w.uid)
+	return d.act(ctx, a, DropCard, &auditTarget{user: w.user, text: w.UID}, func(*store.Tx, time.Time) error { return nil })
 }

@@ -55,12 +55,13 @@ func TestACardThatWasReadIsTheUsersOnceItsLastDigitsAreConfirmed(t *testing.T) {
 	if len(w.person(ada).Credentials) != 0 {
 		t.Error("given before it was confirmed")
 	}
-	other := as(Super)
+	other, elsewhere := as(Super), as(Editor)
+	elsewhere.Via = CommandLine
 	for _, try := range []struct {
 		a             Actor
 		id, last, why string
 	}{
-		{as(Editor), e.ID, "E581", "other digits"}, {as(Editor), "unknown", "E580", "another id"}, {other, e.ID, "E580", "somebody else"},
+		{as(Editor), e.ID, "E581", "other digits"}, {as(Editor), "unknown", "E580", "another id"}, {other, e.ID, "E580", "somebody else"}, {elsewhere, e.ID, "E580", "the command line"},
 	} {
 		if _, err := w.ConfirmCard(t.Context(), try.a, try.id, try.last); Fields(err)["last-four"] == "" {
 			t.Errorf("%s: %v", try.why, err)
@@ -84,6 +85,10 @@ func TestACardThatWasReadIsTheUsersOnceItsLastDigitsAreConfirmed(t *testing.T) {
 	}
 	dropped := read()
 	w.must(w.DropCard(t.Context(), as(Editor), dropped.ID))
+	if e, want := w.newest(), "Limited Admin (Can Edit) refused a card that was shown for "+w.person(ada).Name+": … E5 80"; e.Text.String() != want || e.User != ada {
+		t.Errorf("%q, not %q", e.Text, want)
+	}
+	w.must(w.DropCard(t.Context(), as(Editor), dropped.ID)) // once
 	if _, err := w.ConfirmCard(t.Context(), as(Editor), dropped.ID, "E580"); Fields(err)["last-four"] == "" {
 		t.Error("dropped:", err)
 	}

@@ -94,7 +94,7 @@ func (d *Desk) newKeys(ctx context.Context, a Actor, act Act, user, credential u
 			return d.site.BeginKeys(tx, user, credential, reader, card)
 		},
 		end: func(ctx context.Context, k *site.Keying) (*KeyedCard, error) {
-			if !k.Owned() {
+			if !k.Known() {
 				return &KeyedCard{Text: "it has its keys, and waits for confirmation", Enrolment: d.enrolments.add(d.now(), &waiting{actor: a, user: user, uid: k.UID, keys: k})}, nil
 			}
 			written := new(KeyedCard)
@@ -183,9 +183,9 @@ func (d *Desk) writeKeys(ctx context.Context, a Actor, act Act, target *auditTar
 		case refused != nil:
 			return "", wrongField("card", refused)
 		case begun == nil:
-			return "", wrongField("reader", errors.New(notWritten(result)))
+			return "", wrongField("reader", errors.New(notWritten(result, false)))
 		case !result.Done:
-			text := site.MaskUID(begun.UID) + ": " + notWritten(result)
+			text := site.MaskUID(begun.UID) + ": " + notWritten(result, true)
 			if act == ReturnCard && target.user != 0 {
 				text += ". It is nobody's card now: give it back as one, at the page of a reader or with latchkey-controller card return"
 			} else if act != ReturnCard {
@@ -249,16 +249,21 @@ var unwritten = map[wire.Reason]string{
 	wire.ReasonBusy:        "the reader is busy; start again in a minute",
 }
 
-// notWritten says why a card did not get its keys, and what to do.
-func notWritten(result link.OrderResult) string {
+// notWritten says why a card did not get its keys, and what to do. begun says that it was
+// shown at all.
+func notWritten(result link.OrderResult, begun bool) string {
 	if result.Record == nil || result.Record.Kind != wire.CommandRefused {
 		if result.Done {
 			return "the reader says that it wrote keys that it was never sent; check that reader"
 		}
 		return result.Text
 	}
-	if text, ok := unwritten[result.Record.Reason]; ok {
+	reason := result.Record.Reason
+	if begun && reason == wire.ReasonNoCard { // not again
+		reason = wire.ReasonCardGone
+	}
+	if text, ok := unwritten[reason]; ok {
 		return text
 	}
-	return "the reader refused" + why(result.Record.Reason)
+	return "the reader refused" + why(reason)
 }

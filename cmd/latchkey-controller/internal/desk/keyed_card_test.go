@@ -176,6 +176,9 @@ func TestACardThatIsNoneForItGetsNoKeysAndThePersonIsToldWhy(t *testing.T) {
 	_, err = w.newCard(as(Editor), ada, door)
 	w.must(err)
 	credential := w.person(ada).Credentials[0].ID
+	eve := w.user()
+	_, err = w.SetPIN(t.Context(), as(Owner), eve, PIN{Choice: Auto})
+	w.must(err)
 	light := w.blank()
 	light.Type = 0x08
 	for what, test := range map[string]struct {
@@ -206,6 +209,9 @@ func TestACardThatIsNoneForItGetsNoKeysAndThePersonIsToldWhy(t *testing.T) {
 		func() (*KeyedCard, error) { return w.newCard(as(Editor), 99, door) },
 		func() (*KeyedCard, error) { return w.RekeyCard(t.Context(), as(Editor), bob, credential, door) },
 		func() (*KeyedCard, error) { return w.ReturnCard(t.Context(), as(Editor), ada, 99, door) },
+		func() (*KeyedCard, error) {
+			return w.RekeyCard(t.Context(), as(Editor), eve, w.person(eve).Credentials[0].ID, door)
+		}, // a PIN
 	} {
 		if _, err := do(); !errors.Is(err, ErrNotFound) {
 			t.Error(err)
@@ -221,7 +227,7 @@ func TestWhatAReaderSaysOfACardIsToldWithWhatToDo(t *testing.T) {
 	w := newWorld(t)
 	door, ada := w.reader(), w.user()
 	for reason, want := range map[wire.Reason]string{
-		wire.ReasonCardGone: "taken away too early", wire.ReasonForeignKeys: "use another card", wire.ReasonNoAnswer: "start again", wire.ReasonTamper: "the reader's housing is open",
+		wire.ReasonCardGone: "taken away too early", wire.ReasonNoCard: "taken away too early", wire.ReasonForeignKeys: "use another card", wire.ReasonNoAnswer: "start again", wire.ReasonTamper: "the reader's housing is open",
 	} {
 		w.shows(w.blank(), func(*wire.CardKeySets) link.OrderResult { return refused(reason) })
 		if _, err := w.newCard(as(Editor), ada, door); !strings.Contains(Fields(err)["card"], want) {
@@ -314,13 +320,63 @@ func TestARightThatIsTakenAwayMeanwhileGivesNoCard(t *testing.T) {
 	door, ada := w.reader(), w.user()
 	card := w.blank()
 	underway := w.owner().Actor
+	again := func() {
+		session, err := w.signIn("Ada Lovelace", secret, here)
+		w.must(err)
+		underway = session.Actor
+	}
 	w.shows(card, func(sets *wire.CardKeySets) link.OrderResult {
 		w.must(card.Write(sets, -1))
 		w.must(w.site.Update(t.Context(), func(tx *store.Tx) error { return tx.ForgetSignIns() }))
 		return done
 	})
-	if _, err := w.newCard(underway, ada, door); !errors.Is(err, ErrSignedOut) || len(w.person(ada).Credentials) != 0 {
+	waits, err := w.NewCard(t.Context(), underway, ada, door)
+	w.must(err) // that the card has its keys is a fact
+	if _, err := w.ConfirmCard(t.Context(), underway, waits.Enrolment.ID, waits.Enrolment.LastFour); !errors.Is(err, ErrSignedOut) || len(w.person(ada).Credentials) != 0 {
 		t.Error(err)
+	}
+	w.present(card)
+	_, err = w.newCard(as(Owner), ada, door)
+	w.must(err)
+	before := w.person(ada).Credentials[0]
+	again()
+	w.shows(card, func(sets *wire.CardKeySets) link.OrderResult {
+		w.must(card.Write(sets, -1))
+		w.must(w.site.Update(t.Context(), func(tx *store.Tx) error { return tx.ForgetSignIns() }))
+		return done
+	})
+	if _, err := w.RekeyCard(t.Context(), underway, ada, before.ID, door); err == nil || w.person(ada).Credentials[0].Generation != before.Generation {
+		t.Error("new keys:", err)
+	}
+	again()
+	w.live.personalise = func(_ context.Context, _ store.Order, keys func(*wire.CardToKey) (*wire.CardKeySets, error)) (link.OrderResult, error) {
+		w.must(w.site.Update(t.Context(), func(tx *store.Tx) error { return tx.ForgetSignIns() }))
+		if _, err := keys(card.Read()); !errors.Is(err, ErrSignedOut) {
+			t.Error("keys go out:", err)
+		}
+		return refused(wire.ReasonDeclined), nil
+	}
+	if _, err := w.RekeyCard(t.Context(), underway, ada, before.ID, door); err == nil {
+		t.Error("new keys")
+	}
+}
+
+// Whoever is first at the reader may hold an emulator there that has the number of a card
+// of the user's.
+func TestACardWithTheNumberOfOneThatCanBeCopiedWaitsForConfirmation(t *testing.T) {
+	w := newWorld(t)
+	door, ada := w.reader(), w.user()
+	card := w.blank()
+	w.must(w.AddCard(t.Context(), as(Owner), ada, hex.EncodeToString(card.UID)))
+	w.present(card)
+	waits, err := w.NewCard(t.Context(), as(Editor), ada, door)
+	w.must(err)
+	if waits.Enrolment == nil || !w.person(ada).Credentials[0].Copyable() {
+		t.Errorf("%+v, %+v", waits, w.person(ada).Credentials)
+	}
+	w.must(w.DropCard(t.Context(), as(Editor), waits.Enrolment.ID))
+	if c := w.person(ada).Credentials; len(c) != 1 || !c[0].Copyable() {
+		t.Errorf("%+v", c)
 	}
 }
 
@@ -328,7 +384,10 @@ func TestACopyOfACardIsAnAlarmThatNamesItsUser(t *testing.T) {
 	w := newWorld(t)
 	door, ada := w.reader(), w.user()
 	name := w.person(ada).Name
-	copied := &wire.Record{Kind: wire.AccessDenied, By: wire.ByCard, Reason: wire.ReasonNotGenuine, Credential: 1, User: ada}
+	w.present(w.blank())
+	_, err := w.newCard(as(Owner), ada, door)
+	w.must(err)
+	copied := &wire.Record{Kind: wire.AccessDenied, By: wire.ByCard, Reason: wire.ReasonNotGenuine, Credential: w.person(ada).Credentials[0].ID, User: ada, Epoch: 1 << 40}
 	again := *copied
 	w.records(door, copied, &again)
 	page, err := w.Activity(t.Context(), as(Owner), Query{Limit: 10})

@@ -14,7 +14,7 @@ import (
 var may = map[Act]string{
 	ViewUsers: "OSEV", ViewPlaces: "OSEV", ViewReaders: "OSEV", ViewActivity: "OSEV",
 	ViewActs: "OSE",
-	AddUser:  "OSE", EditUser: "OSE", RemoveUser: "OSE", SetPIN: "OSE", RemovePIN: "OSE", AddCard: "OSE", RemoveCard: "OSE", EnrolCard: "OSE",
+	AddUser:  "OSE", EditUser: "OSE", RemoveUser: "OSE", SetPIN: "OSE", RemovePIN: "OSE", AddCard: "OSE", RemoveCard: "OSE", EnrolCard: "OSE", DropCard: "OSE",
 	NewCard: "OSE", RekeyCard: "OSE", ReturnCard: "OSE",
 	SwitchPIN: "OSE", Unlock: "OSE", Hold: "OSE", Release: "OSE", Identify: "OSE", ExportActivity: "OSE",
 	EditPolicy: "OS", EditPlaces: "OS", AdoptReader: "OS", RemoveReader: "OS",

@@ -144,6 +144,36 @@ func TestOneOrderGetsTheKeysOfOneCard(t *testing.T) {
 	}
 }
 
+// A reader asks for the keys of one card again and again.
+func TestOneOrderIsAnsweredSoOftenAndNotMore(t *testing.T) {
+	w := newWorld(t)
+	w.hostile()
+	w.serve()
+	m := w.reader("front-door")
+	card := boardtest.NewCard([]byte{4, 9, 9, 9, 9, 9, 9})
+	var command *wire.Command
+	answers := 0
+	m.mu.Lock()
+	m.obey = func(m *model, c *wire.Command) {
+		command = c
+		shows(m, c, card)
+	}
+	m.write = func(m *model, keys *wire.CardKeys) {
+		if answers++; answers < 100 {
+			shows(m, command, card)
+		}
+	}
+	m.mu.Unlock()
+	if outcome := w.personalise(keysOf); outcome.Done || !strings.Contains(outcome.Text, "too often") {
+		t.Errorf("%+v", outcome)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if answers < 30 || answers > 33 { // the last one declines
+		t.Errorf("%d answers", answers)
+	}
+}
+
 func TestACardThatIsDeclinedGetsNoKeysAndThePersonIsToldAtOnce(t *testing.T) {
 	w := newWorld(t)
 	w.hostile()

@@ -3,8 +3,8 @@ package site
 import (
 	"context"
 	"crypto/aes"
+	"crypto/hkdf"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
@@ -22,11 +22,15 @@ type cardMaster struct {
 	site   wire.SiteID
 }
 
-func newCardMaster(v *vault.Vault) (sealed []byte) {
-	var key [16]byte
-	defer clear(key[:])
-	rand.Read(key[:])
-	return v.Seal(sealedCardMaster, 0, key[:])
+// newCardMaster makes the card master key, from the seed of the site's signing key: so a
+// backup from before a site had one gives the same.
+func newCardMaster(v *vault.Vault, signing []byte) (sealed []byte, err error) {
+	key, err := hkdf.Key(sha256.New, signing, nil, sealedCardMaster, 16)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(key)
+	return v.Seal(sealedCardMaster, 0, key), nil
 }
 
 // addCardMaster gives a site that is older than such keys its card master key.
@@ -35,7 +39,13 @@ func (s *Site) addCardMaster(ctx context.Context) error {
 		if row, err := tx.Site(); err != nil || len(row.CardMaster) > 0 { // another program was faster
 			return err
 		}
-		return tx.SetCardMaster(newCardMaster(s.vault))
+		seed := s.signing.Seed()
+		defer clear(seed)
+		sealed, err := newCardMaster(s.vault, seed)
+		if err != nil {
+			return err
+		}
+		return tx.SetCardMaster(sealed)
 	})
 }
 

@@ -15,54 +15,59 @@ const copyAlarmEvery = 10 * 60 * 1000
 
 // alarmCopy raises an alarm if a record says that a card has the UID of a user's card, and
 // did not prove that it is that card. The card itself cannot do so either while its keys
-// are unfinished, or where the reader does not know the newest ones.
-func (s *Site) alarmCopy(tx *store.Tx, now int64, reader string, r *wire.Record) error {
+// are unfinished, or where the reader does not know the newest ones. It returns whether it
+// raised one.
+func (s *Site) alarmCopy(tx *store.Tx, now int64, reader string, r *wire.Record) (raised bool, err error) {
 	if r.Kind != wire.AccessDenied || r.Reason != wire.ReasonNotGenuine {
-		return nil
+		return false, nil
 	}
-	last, err := tx.LastAlarm(reader, store.CardCopied, r.User)
-	if err != nil || last <= now && now-last < copyAlarmEvery {
-		return err
-	}
-	card, err := s.cardOf(tx, r)
-	if err != nil {
-		return err
-	}
-	name, err := tx.UserName(r.User)
-	if err != nil {
-		return err
-	}
-	whose := "a card"
-	if name != "" {
-		whose = name + "'s card"
-	}
-	text := fmt.Sprintf("A copy of %s was shown", whose)
-	switch at := (wire.Position{Epoch: r.Epoch, Revision: r.Revision}); {
-	case card == nil:
-	case card.Pending != 0:
-		text = fmt.Sprintf("A copy of %s, or the card itself, whose new keys are unfinished, was shown", whose)
-	case (wire.Position{Epoch: card.Epoch, Revision: card.Revision}).Above(at):
-		text = fmt.Sprintf("A copy of %s, or the card itself, whose new key the reader did not know yet, was shown", whose)
-	}
-	return tx.AddAlarm(&store.Alarm{Reader: reader, Kind: store.CardCopied, User: r.User, At: now, Text: text})
-}
-
-// cardOf returns what is known about the card of a record; nil: nothing. Secrets that
-// cannot be decrypted say nothing: the storage key may have just changed.
-func (s *Site) cardOf(tx *store.Tx, r *wire.Record) (*store.Card, error) {
 	credentials, err := tx.CredentialsOf(r.User)
 	if err != nil {
-		return nil, err
+		return false, err
 	}
+	alarm := &store.Alarm{Reader: reader, Kind: store.CardCopied, At: now, Text: "A copy of a card that is nobody's any more, or the card itself, was shown"}
+	if i := slices.IndexFunc(credentials, func(c *store.Credential) bool { return c.ID == r.Credential && c.Chip != 0 }); i >= 0 {
+		alarm.User = r.User
+		if alarm.Text, err = s.copyText(tx, r, credentials[i]); err != nil {
+			return false, err
+		}
+	}
+	last, err := tx.LastAlarm(reader, store.CardCopied, alarm.User)
+	if err != nil || last <= now && now-last < copyAlarmEvery {
+		return false, err
+	}
+	return true, tx.AddAlarm(alarm)
+}
+
+// copyText says what was shown instead of a user's card.
+func (s *Site) copyText(tx *store.Tx, r *wire.Record, c *store.Credential) (string, error) {
+	name, err := tx.UserName(r.User)
+	if err != nil {
+		return "", err
+	}
+	card, err := s.cardOf(tx, c)
+	if err != nil {
+		return "", err
+	}
+	doubt := ""
+	switch at := (wire.Position{Epoch: r.Epoch, Revision: r.Revision}); {
+	case card == nil:
+	case card.Pending != 0 || card.OnCard != c.Generation:
+		doubt = ", or the card itself, whose new keys are unfinished,"
+	case (wire.Position{Epoch: card.Epoch, Revision: card.Revision}).Above(at):
+		doubt = ", or the card itself, whose new key the reader did not know yet,"
+	}
+	return fmt.Sprintf("A copy of %s's card%s was shown", name, doubt), nil
+}
+
+// cardOf returns what is known about the keys of a card; nil: nothing. Secrets that cannot
+// be decrypted say nothing: the storage key may have just changed.
+func (s *Site) cardOf(tx *store.Tx, c *store.Credential) (*store.Card, error) {
 	row, err := tx.Site()
 	if err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(credentials, func(c *store.Credential) bool { return c.ID == r.Credential && c.Chip != 0 })
-	if i < 0 {
-		return nil, nil
-	}
-	uid, err := s.vault.Unseal(wire.Card.String(), r.Credential, credentials[i].Material)
+	uid, err := s.vault.Unseal(wire.Card.String(), c.ID, c.Material)
 	if err != nil {
 		return nil, nil
 	}

@@ -23,6 +23,7 @@ type Keying struct {
 	chip       wire.CardChip
 	user       uint64 // whose it is or will be
 	credential uint64 // 0: it is nobody's yet
+	known      bool   // it is the card that was asked for, or it has proved itself
 }
 
 // Wipe erases the card's UID; a nil k is fine.
@@ -32,8 +33,9 @@ func (k *Keying) Wipe() {
 	}
 }
 
-// Owned says whether the card is its user's already.
-func (k *Keying) Owned() bool { return k.credential != 0 }
+// Known says whether the card is its user's already. Otherwise it is whatever somebody has
+// shown, even if it has the number of a card of theirs that can be copied.
+func (k *Keying) Known() bool { return k.known }
 
 // BeginKeys notes that a card for a user is about to get new keys from a reader, and
 // returns the keys, which the caller wipes. credential says which of the user's cards it
@@ -52,17 +54,14 @@ func (s *Site) BeginKeys(tx *store.Tx, user, credential uint64, reader string, c
 	if row.OnCard != 0 && row.Chip != k.chip {
 		return nil, nil, errOtherChip
 	}
-	told := told(row, card)
-	from := told
-	if len(told) == 0 {
-		from = []uint8{row.Pending, row.OnCard}
-	}
-	if newest := slices.Max(append(told, 0)); newest > row.Highest {
-		row.Highest, row.Pending = newest, 0
+	from := generations(row, card)
+	tells := len(card.Generations) > 0
+	if tells && slices.Max(card.Generations) == 0 && !row.Factory {
+		return nil, nil, errAsNew
 	}
 	// Keys that another reader was sent may be known to it: they are replaced, unless some
 	// keys of the card may be of that generation and nobody can say which.
-	if row.Pending == 0 || row.Reader != reader && len(told) > 0 {
+	if row.Pending == 0 || row.Reader != reader && tells {
 		if row.Highest == 255 {
 			return nil, nil, errors.New("this card has got new keys 255 times and cannot get others; use another card")
 		}
@@ -72,6 +71,7 @@ func (s *Site) BeginKeys(tx *store.Tx, user, credential uint64, reader string, c
 	row.Chip, row.Reader, k.To, k.user = k.chip, reader, row.Pending, user
 	if owned.credential != nil {
 		k.credential = owned.credential.ID
+		k.known = credential != 0 || owned.credential.Chip != 0
 	}
 	if err := tx.SetCard(row); err != nil {
 		return nil, nil, err
@@ -82,6 +82,8 @@ func (s *Site) BeginKeys(tx *store.Tx, user, credential uint64, reader string, c
 	}
 	return k, sets, nil
 }
+
+var errAsNew = errors.New("this card is as it came from the factory, and should have keys of this site: it may be a copy; if you are sure that it is not, give it back first, and start again")
 
 var errOtherChip = errors.New("this card answers as another kind of card than when it got its keys: it may be a copy; use another card")
 
@@ -101,11 +103,8 @@ func (s *Site) BeginReturn(tx *store.Tx, now time.Time, user, credential uint64,
 			return nil, nil, err
 		}
 	}
-	from := told(row, card)
-	if len(from) == 0 {
-		from = []uint8{row.Pending, row.OnCard}
-	}
-	if slices.Max(from) == 0 {
+	from := generations(row, card)
+	if row.OnCard == 0 && row.Pending == 0 && len(from) == 0 {
 		return nil, nil, errors.New("this card has no keys of this site; there is nothing to take back")
 	}
 	if row.Chip != k.chip {
@@ -183,10 +182,22 @@ func (o *ownedCard) by(user, credential uint64, uid []byte) error {
 // restored from a backup.
 const newer = 16
 
-// told returns the generations of a card's keys, as it tells, without those that cannot
-// be: its keys are somebody else's then. Nothing of it is proven.
-func told(row *store.Card, card *wire.CardToKey) []uint8 {
-	return slices.DeleteFunc(slices.Clone(card.Generations), func(g uint8) bool { return g == 0 || int(g) > int(row.Highest)+newer })
+// generations returns the generations, above 0, of which a card's keys may be, the newest
+// first: what it tells, which is not proven, without those that cannot be, or what the row
+// says if it does not tell. The row notes a newer one than it knew of.
+func generations(row *store.Card, card *wire.CardToKey) []uint8 {
+	all := slices.Clone(card.Generations)
+	if len(all) == 0 {
+		all = []uint8{row.Pending, row.OnCard}
+	}
+	all = slices.DeleteFunc(all, func(g uint8) bool { return g == 0 || int(g) > int(row.Highest)+newer })
+	slices.Sort(all)
+	slices.Reverse(all)
+	all = slices.Compact(all)
+	if len(all) > 0 && all[0] > row.Highest {
+		row.Highest, row.Pending = all[0], 0
+	}
+	return all
 }
 
 // sets returns the keys that a card gets, and those that it may have, of some generations.
@@ -199,14 +210,17 @@ func (s *Site) sets(tx *store.Tx, k *Keying, row *store.Card, from []uint8) (*wi
 	}
 	defer master.wipe()
 	sets := &wire.CardKeySets{UID: bytes.Clone(k.UID), Chip: k.chip, To: master.set(k.UID, k.chip, k.To)}
-	slices.Sort(from)
-	for _, generation := range slices.Backward(slices.Compact(from)) { // the newest first
-		if generation != k.To && generation != 0 {
+	for _, generation := range from {
+		if generation != k.To {
 			sets.From = append(sets.From, master.set(k.UID, k.chip, generation))
 		}
 	}
 	if row.Factory && k.To != 0 {
 		sets.From = append(sets.From, wire.KeySet{})
+	}
+	if len(sets.From) > k.chip.Keys() {
+		sets.Wipe()
+		return nil, errors.New("this card tells of more keys than it can have: it may be a copy; use another card")
 	}
 	return sets, nil
 }

@@ -173,8 +173,8 @@ func TestACardThatWasTakenAwayIsFinishedTheNextTime(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				proves(t, s, card, round == 1 && torn < 3) // its last key is the one of the credential
-				again, err := Open(t.Context(), dir)       // the controller ended in between
+				proves(t, s, card, round == 1 && torn == 0) // the proving key is the first to change
+				again, err := Open(t.Context(), dir)        // the controller ended in between
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -196,12 +196,19 @@ func TestKeysThatOneReaderGotAreNotWrittenByAnother(t *testing.T) {
 		torn   int
 		to     uint8
 	}{
-		{"front-door", 1, 1}, {"front-door", 2, 1}, {"back-door", 1, 2}, {"side-door", 0, 3}, {"side-door", 2, 3},
-		{"front-door", 1, 4}, {"", 0, 0}, {"front-door", 1, 5}, {"front-door", 2, 5}, // another board is the front door
-		{"front-door", -1, 5}, {"front-door", -1, 5},
+		{"front-door", 0, 1}, {"back-door", 0, 2}, // it says that the card was gone, and has written nothing
+		{"front-door", 1, 3}, {"front-door", 2, 3}, {"back-door", 1, 4},
+		{"adopt", 0, 0}, {"front-door", 1, 5}, {"adopt", 0, 0}, {"front-door", 1, 6}, {"front-door", 2, 6}, // another board is the front door
+		{"revoke", 0, 0}, {"front-door", -1, 7}, {"front-door", -1, 7},
 	} {
-		if step.reader == "" {
+		switch step.reader {
+		case "adopt":
 			adopt(t, s, noon, "front-door", newBoard(t), noEdit)
+			continue
+		case "revoke":
+			if err := s.Update(t.Context(), func(tx *store.Tx) error { return tx.RevokeBundle(noon.Unix(), "front-door") }); err != nil {
+				t.Fatal(err)
+			}
 			continue
 		}
 		k, sets, err := beginAt(t, s, step.reader, ada.ID, 0, card)
@@ -227,15 +234,25 @@ func TestWhatACardTellsOfItsKeysIsBounded(t *testing.T) {
 		told []byte
 		to   uint8
 		from []uint8
+		why  string
 	}{
-		{[]byte{18, 255, 1}, 2, []uint8{1}}, // no more than 16 ahead
-		{[]byte{0, 0, 0}, 2, []uint8{1}},    // as it is not in its factory state
-		{[]byte{17, 2, 1, 1, 1}, 18, []uint8{17, 2, 1}},
+		{told: []byte{18, 255, 1}, to: 2, from: []uint8{1}}, // no more than 16 ahead
+		{told: []byte{0, 0, 0}, why: "give it back first"},  // it should have keys
+		{told: []byte{1, 2, 3, 4, 5}, why: "more keys than it can have"},
+		{told: []byte{17, 2, 1, 1, 1}, to: 18, from: []uint8{17, 2, 1}},
+		{told: []byte{34}, to: 35, from: []uint8{34}},
+		{told: []byte{254, 0, 0}, to: 35},
 	} {
 		stand := card.Read()
 		stand.Generations = test.told
 		err := s.Update(t.Context(), func(tx *store.Tx) error {
 			k, sets, err := s.BeginKeys(tx, ada.ID, 0, "front-door", stand)
+			if test.why != "" {
+				if err == nil || !strings.Contains(err.Error(), test.why) {
+					t.Errorf("%v: %v", test.told, err)
+				}
+				return errors.New("not begun")
+			}
 			if err != nil {
 				return err
 			}
@@ -248,9 +265,116 @@ func TestWhatACardTellsOfItsKeysIsBounded(t *testing.T) {
 			}
 			return nil
 		})
-		if err != nil {
+		if (err != nil) != (test.why != "") {
 			t.Error(err)
 		}
+	}
+}
+
+// A database that was restored knows less than the card.
+func TestACardIsGivenBackWhoseKeysTheDatabaseDoesNotKnowAndNoneComesTwice(t *testing.T) {
+	s, _ := newSite(t)
+	ada := addUser(t, s, "Ada", "")
+	card := boardtest.NewCard(uid(1))
+	read := card.Read()
+	read.Generations = []byte{3, 3, 3}
+	err := s.Update(t.Context(), func(tx *store.Tx) error {
+		k, sets, err := s.BeginReturn(tx, noon, 0, 0, read)
+		if err != nil {
+			return err
+		}
+		if len(sets.From) != 1 || sets.From[0].Generation != 3 {
+			t.Errorf("%+v", sets.From)
+		}
+		return EndKeys(tx, k)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if k, _, err := begin(t, s, ada.ID, 0, card); err != nil || k.To != 4 {
+		t.Errorf("%+v, %v", k, err)
+	}
+}
+
+func TestWhatIsKnownOfACardEndsWithItsOwnKeysOnly(t *testing.T) {
+	s, _ := newSite(t)
+	ada := addUser(t, s, "Ada", "")
+	card := boardtest.NewCard(uid(1))
+	first, _, err := begin(t, s, ada.ID, 0, card)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, sets, err := beginAt(t, s, "back-door", ada.ID, 0, card)
+	if err != nil || second.To != 2 {
+		t.Fatalf("%+v, %v", second, err)
+	}
+	if _, err := end(t, s, first); !errors.Is(err, ErrOtherKeys) {
+		t.Error("keys that were replaced:", err)
+	}
+	give := func(k *Keying) error {
+		return s.Update(t.Context(), func(tx *store.Tx) error { _, err := s.GiveKeyed(tx, noon, "Grace", k); return err })
+	}
+	if err := give(second); !errors.Is(err, ErrOtherKeys) {
+		t.Error("keys that nobody has written:", err)
+	}
+	if err := card.Write(sets, -1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := end(t, s, second); err != nil {
+		t.Fatal(err)
+	}
+	// It gets a third set, and a reader says late that it wrote the second.
+	if _, _, err := begin(t, s, ada.ID, 0, card); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Update(t.Context(), func(tx *store.Tx) error { return EndKeys(tx, second) }); err != nil {
+		t.Fatal(err)
+	}
+	err = s.View(t.Context(), func(tx *store.Tx) error {
+		if row, err := tx.Card(second.Card); err != nil || row.Pending != 3 || row.OnCard != 2 {
+			t.Errorf("%+v, %v", row, err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = s.Update(t.Context(), func(tx *store.Tx) error {
+		row, err := tx.Card(second.Card)
+		row.Highest, row.Pending = 255, 0
+		return errors.Join(err, tx.SetCard(row))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := begin(t, s, ada.ID, 0, card); err == nil || !strings.Contains(err.Error(), "use another card") {
+		t.Error("after 255 times:", err)
+	}
+}
+
+// A reader that somebody controls can name anybody in a record.
+func TestInventedCardsRaiseOneAlarm(t *testing.T) {
+	s, _ := newSite(t)
+	ada := addUser(t, s, "Ada", "", uid(1)) // it can be copied: no reader asks it for a proof
+	adopt(t, s, noon, "front-door", newBoard(t), noEdit)
+	m := &wire.Records{Reader: "front-door", Journal: wire.JournalID{1}, First: 1}
+	before := wire.Hash{}
+	for i := range uint64(100) {
+		encoded := wire.Marshal(&wire.Record{Number: i + 1, Before: before, Kind: wire.AccessDenied, By: wire.ByCard, Reason: wire.ReasonNotGenuine, Credential: 1 + i, User: ada.ID + i, Time: noon.UnixMilli()})
+		m.Records, before = append(m.Records, encoded), wire.Sum(encoded)
+	}
+	if _, err := s.StoreRecords(t.Context(), at(noon), []*wire.Records{m}); err != nil {
+		t.Fatal(err)
+	}
+	err := s.View(t.Context(), func(tx *store.Tx) error {
+		all, err := tx.Alarms(store.Filter{})
+		if len(all) != 1 || all[0].User != 0 || all[0].Text != "A copy of a card that is nobody's any more, or the card itself, was shown" {
+			t.Errorf("%d alarms: %+v", len(all), all)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -607,6 +731,13 @@ func TestCopiesRaiseOneAlarmInTenMinutes(t *testing.T) {
 	}
 	if err := card.Write(sets, -1); err != nil {
 		t.Fatal(err)
+	}
+	if err := s.Update(t.Context(), func(tx *store.Tx) error { return EndKeys(tx, k) }); err != nil { // it waits for confirmation
+		t.Fatal(err)
+	}
+	show("front-door", 23, noon.Add(150*time.Minute), wire.ReasonNotGenuine)
+	if got := newest(); got != "front-door: A copy of Ada Lovelace's card, or the card itself, whose new keys are unfinished, was shown" || len(alarms()) != 7 {
+		t.Error(got, len(alarms()))
 	}
 	if _, err := end(t, s, k); err != nil {
 		t.Fatal(err)

@@ -92,8 +92,10 @@ func (s *Site) storeRecords(tx *store.Tx, now arrival, m *wire.Records, stored *
 		}
 		stored.New = append(stored.New, record)
 		cost += recordCost + int64(len(encoded))
-		if err := s.alarmCopy(tx, now.wall, m.Reader, record); err != nil {
+		if raised, err := s.alarmCopy(tx, now.wall, m.Reader, record); err != nil {
 			return 0, err
+		} else if raised {
+			cost += recordCost
 		}
 		if forks, err := forks(tx, m, record); err != nil {
 			return 0, err

@@ -111,7 +111,9 @@ func initSite(tx *store.Tx, v *vault.Vault, name, inZone string, at clock.Readin
 	}
 	row.Authority = v.Seal(sealedAuthority, 0, authorityKey)
 	row.Root = authority.root.Raw
-	row.CardMaster = newCardMaster(v)
+	if row.CardMaster, err = newCardMaster(v, signing.Seed()); err != nil {
+		return err
+	}
 	if err := tx.AddSite(&row); err != nil {
 		return err
 	}

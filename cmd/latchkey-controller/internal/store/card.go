@@ -3,7 +3,8 @@ package store
 import "latchkey/sync/wire"
 
 // A Card is a card that has keys of the site, or was about to get some. Each of its keys
-// is of the generation OnCard, Pending or, with Factory, 0.
+// is of generation OnCard, of one that was begun since, the newest of which is Pending, or,
+// with Factory, of generation 0.
 type Card struct {
 	ID              [16]byte
 	Chip            wire.CardChip
@@ -58,7 +59,7 @@ func (t *Tx) SetCardMaster(sealed []byte) error {
 // A FirstProven says what the site's first card that proves itself does to the policies.
 type FirstProven int
 
-// The rules.
+// What it does.
 const (
 	FirstProvenIgnored FirstProven = 0 // nothing: administrators decide
 	FirstProvenAwaited FirstProven = 1 // from then on, only such cards end a lockout

@@ -41,8 +41,8 @@ var ErrForeignKeys = errors.New("foreign keys")
 // ErrGone says that the card was taken away.
 var ErrGone = errors.New("card gone")
 
-// Write brings the card to its new keys, one after the other, as a reader does. It is
-// taken away after some of them; -1: it is not.
+// Write brings the card to its new keys, one after the other, the key that guards the others
+// last, as a reader does. It is taken away after some of them; -1: it is not.
 func (c *Card) Write(sets *wire.CardKeySets, after int) error {
 	if !bytes.Equal(sets.UID, c.UID) || sets.Chip != c.Chip {
 		return errors.New("they are for another card")
@@ -52,7 +52,7 @@ func (c *Card) Write(sets *wire.CardKeySets, after int) error {
 			return ErrForeignKeys
 		}
 	}
-	for i := range c.keys {
+	for i := range slices.Backward(c.keys) {
 		if after == 0 {
 			return ErrGone
 		}

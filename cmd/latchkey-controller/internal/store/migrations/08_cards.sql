@@ -30,7 +30,7 @@ CREATE TABLE cards (
 	id      BLOB PRIMARY KEY CHECK (length(id) = 16), -- HMAC-SHA-256(card master key, UID), cut
 	chip    INTEGER NOT NULL,
 	on_card INTEGER NOT NULL, -- generation of its keys; 0: the factory's
-	pending INTEGER NOT NULL, -- generation that was begun: some keys may be of it; 0: none
+	pending INTEGER NOT NULL, -- newest generation that was begun and not finished; 0: none
 	reader  TEXT NOT NULL,    -- that got the keys of generation pending; '': a board that is no reader now
 	highest INTEGER NOT NULL, -- generation ever begun
 	factory INTEGER NOT NULL CHECK (factory IN (0, 1)), -- some keys may be the factory's
