@@ -84,6 +84,9 @@ func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Voi
 	for i, step := range steps {
 		patient, cancel := context.WithTimeout(ctx, time.Minute)
 		err := chromedp.Do(patient, step)
+		for err != nil && strings.Contains(err.Error(), "Could not find node") && patient.Err() == nil {
+			err = chromedp.Do(patient, step) // it was replaced after it was found, and nothing was done
+		}
 		cancel()
 		if err != nil {
 			t.Fatalf("step %d: %v; the page: %.1500s", i+1, err, eval[string](t, ctx, `document.body.innerText`))

@@ -73,14 +73,7 @@ func (s *Site) BeginKeys(tx *store.Tx, user, credential uint64, reader string, c
 		k.credential = owned.credential.ID
 		k.known = credential != 0 || owned.credential.Chip != 0
 	}
-	if err := tx.SetCard(row); err != nil {
-		return nil, nil, err
-	}
-	sets, err := s.sets(tx, k, row, from)
-	if err != nil {
-		return nil, nil, err
-	}
-	return k, sets, nil
+	return s.begin(tx, k, row, from)
 }
 
 var errAsNew = errors.New("this card is as it came from the factory, and should have keys of this site: it may be a copy; if you are sure that it is not, give it back first, and start again")
@@ -116,14 +109,7 @@ func (s *Site) BeginReturn(tx *store.Tx, now time.Time, user, credential uint64,
 		}
 	}
 	row.Factory = true
-	if err := tx.SetCard(row); err != nil {
-		return nil, nil, err
-	}
-	sets, err := s.sets(tx, k, row, from)
-	if err != nil {
-		return nil, nil, err
-	}
-	return k, sets, nil
+	return s.begin(tx, k, row, from)
 }
 
 // keying returns what is known about a card.
@@ -200,13 +186,17 @@ func generations(row *store.Card, card *wire.CardToKey) []uint8 {
 	return all
 }
 
-// sets returns the keys that a card gets, and those that it may have, of some generations.
+// begin notes what is known about a card from now on, and returns its Keying with the keys
+// that it gets, and those that it may have, of some generations.
 // The factory's are among these only if they may be on this card: otherwise somebody with
 // a copy of its UID could have its new keys.
-func (s *Site) sets(tx *store.Tx, k *Keying, row *store.Card, from []uint8) (*wire.CardKeySets, error) {
+func (s *Site) begin(tx *store.Tx, k *Keying, row *store.Card, from []uint8) (*Keying, *wire.CardKeySets, error) {
+	if err := tx.SetCard(row); err != nil {
+		return nil, nil, err
+	}
 	master, err := s.cardMaster(tx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer master.wipe()
 	sets := &wire.CardKeySets{UID: bytes.Clone(k.UID), Chip: k.chip, To: master.set(k.UID, k.chip, k.To)}
@@ -220,9 +210,9 @@ func (s *Site) sets(tx *store.Tx, k *Keying, row *store.Card, from []uint8) (*wi
 	}
 	if len(sets.From) > k.chip.Keys() {
 		sets.Wipe()
-		return nil, errors.New("this card tells of more keys than it can have: it may be a copy; use another card")
+		return nil, nil, errors.New("this card tells of more keys than it can have: it may be a copy; use another card")
 	}
-	return sets, nil
+	return k, sets, nil
 }
 
 // GiveKeyed gives a user the card of a Keying, which has its keys: the one that they had,

@@ -28,8 +28,8 @@ func PolicyOrNew(tx *store.Tx, id string) (p *wire.Policy, isNew bool, err error
 	if fresh.TimeZone, err = tx.Zone(); err != nil {
 		return nil, false, err
 	}
-	proof, err := tx.FirstProven()
-	fresh.ProvenEnds = proof == store.FirstProvenNoted
+	first, err := tx.FirstProven()
+	fresh.ProvenEnds = first == store.FirstProvenNoted
 	return &fresh, true, err
 }
 
