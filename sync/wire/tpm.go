@@ -1,0 +1,115 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+)
+
+// A RequestTPM is the TPM 2.0 of a board that asks for adoption.
+type RequestTPM struct {
+	Parent   []byte `cbor:"1,keyasint"` // TPMT_PUBLIC of the key in the TPM to which keys for the board are wrapped
+	Revision uint32 `cbor:"2,keyasint"` // TPM_PT_REVISION: of the specification, times 100
+
+	// Nonce is what the TPM wants in the first Grant; the zero value: it asks for none now.
+	// It lives as long as the reader's program, and is no part of the request's fingerprint.
+	Nonce TPMNonce `cbor:"3,keyasint,omitzero"`
+}
+
+// A TPMNonce is the nonce of a policy session in a TPM.
+type TPMNonce [32]byte
+
+// EpochKeys are the keys of an epoch as one reader gets them: in the clear or, for a reader
+// with a TPM, wrapped to it.
+type EpochKeys struct {
+	PIN  []byte   `cbor:"1,keyasint,omitempty"` // 32 bytes: keys the tags of PINs; none: this reader checks no PINs, or TPM has it
+	Card []byte   `cbor:"2,keyasint,omitempty"` // 32 bytes: keys the tags of cards, and wraps their keys; none: TPM has it
+	TPM  *TPMKeys `cbor:"3,keyasint,omitempty"`
+}
+
+// TPMKeys are the keys of an epoch for a reader with a TPM, and how many PINs it may check
+// with them. The TPM counts each use of the PIN key in an index of its own, up to a limit
+// that only a Grant raises.
+type TPMKeys struct {
+	GrantKey [65]byte   `cbor:"1,keyasint"` // ECDSA P-256, the site's, verifies grants: SEC 1 §2.3.3, uncompressed
+	Ref      TPMRef     `cbor:"2,keyasint"`
+	PIN      WrappedKey `cbor:"3,keyasint"`
+	Card     WrappedKey `cbor:"4,keyasint"`
+	Grant    Grant      `cbor:"5,keyasint"` // the newest
+}
+
+// A TPMRef names one index: 32 random bytes, of which the policies of the index and of the
+// PIN key depend. No two first grants have the same.
+type TPMRef [32]byte
+
+// A WrappedKey is a key for a TPM, as TPM2_Import takes it: wrapped to its new parent, with
+// an outer wrapper and no inner one (TPM 2.0 Library, Part 1, "Duplication").
+type WrappedKey struct {
+	Public    []byte `cbor:"1,keyasint"` // TPMT_PUBLIC
+	Duplicate []byte `cbor:"2,keyasint"` // the buffer of TPM2B_PRIVATE
+	Seed      []byte `cbor:"3,keyasint"` // the buffer of TPM2B_ENCRYPTED_SECRET
+}
+
+// A Grant lets a TPM check PINs until its count has reached Limit.
+type Grant struct {
+	Limit     uint32   `cbor:"1,keyasint"`
+	Nonce     TPMNonce `cbor:"2,keyasint,omitzero"` // of a first grant, which starts the count at 0
+	Signature [64]byte `cbor:"3,keyasint"`          // r ‖ s, of the grant key over what TPM2_PolicySigned checks
+}
+
+// A Budget is how many PINs a reader's TPM has checked, and how many it will.
+type Budget struct {
+	Spent uint32 `cbor:"1,keyasint"`
+	Limit uint32 `cbor:"2,keyasint"`
+}
+
+// Left returns how many more PINs the TPM checks.
+func (b Budget) Left() uint32 { return b.Limit - min(b.Spent, b.Limit) }
+
+// Wipe erases the keys that are in the clear.
+func (k *EpochKeys) Wipe() {
+	clear(k.PIN)
+	clear(k.Card)
+}
+
+const (
+	keySize      = 32
+	maxTPMPublic = 512
+	maxWrapped   = 512
+)
+
+func (k *EpochKeys) check() error {
+	if k.TPM != nil {
+		if k.PIN != nil || k.Card != nil {
+			return errors.New("keys in the clear beside a TPM's")
+		}
+		return k.TPM.check()
+	}
+	if len(k.PIN) != 0 && len(k.PIN) != keySize || len(k.Card) != keySize {
+		return fmt.Errorf("keys of %d and %d bytes", len(k.PIN), len(k.Card))
+	}
+	return nil
+}
+
+func (k *TPMKeys) check() error {
+	if k.Ref == (TPMRef{}) {
+		return errors.New("no reference")
+	}
+	if k.Grant.Limit == 0 {
+		return errors.New("a grant of nothing")
+	}
+	for _, key := range []*WrappedKey{&k.PIN, &k.Card} {
+		for _, part := range [][]byte{key.Public, key.Duplicate, key.Seed} {
+			if len(part) == 0 || len(part) > maxWrapped {
+				return fmt.Errorf("a wrapped key with a part of %d bytes", len(part))
+			}
+		}
+	}
+	return nil
+}
+
+func (t *RequestTPM) check() error {
+	if len(t.Parent) == 0 || len(t.Parent) > maxTPMPublic {
+		return fmt.Errorf("TPM: a parent of %d bytes", len(t.Parent))
+	}
+	return nil
+}
