@@ -37,10 +37,10 @@ type Survey struct{}
 // Apply applies deltas, in order, up to the first that fails.
 type Apply struct{ Deltas []*wire.VerifiedDelta }
 
-// PutKey stores the site key of an epoch. The one who stores it wipes the key.
+// PutKey stores the keys of an epoch. The one who stores them wipes them.
 type PutKey struct {
 	Epoch uint64
-	Key   *[32]byte
+	Keys  *wire.EpochKeys
 }
 
 // Begin begins to receive the snapshot of a manifest.

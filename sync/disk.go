@@ -20,8 +20,8 @@ type Cache interface {
 	WantsSnapshot() bool
 	// Apply stores a delta; false: it was nothing new.
 	Apply(delta *wire.VerifiedDelta) (applied bool, err error)
-	// PutKey stores the key of an epoch.
-	PutKey(epoch uint64, key *[32]byte) (switched bool, err error)
+	// PutKey stores the keys of an epoch.
+	PutKey(epoch uint64, keys *wire.EpochKeys) (switched bool, err error)
 	// Begin begins to receive a snapshot.
 	Begin(manifest *wire.VerifiedManifest) (switched bool, err error)
 	// Resume continues the one that was being received before a start.
@@ -63,8 +63,8 @@ func (d *disk) carryOut(a Action) Event {
 	case Apply:
 		return d.cached(Cached{Err: d.apply(a.Deltas)})
 	case PutKey:
-		switched, err := d.cache.PutKey(a.Epoch, a.Key)
-		clear(a.Key[:])
+		switched, err := d.cache.PutKey(a.Epoch, a.Keys)
+		a.Keys.Wipe()
 		return d.cached(Cached{Switched: switched, Err: err})
 	case Begin:
 		switched, err := d.cache.Begin(a.Manifest)

@@ -10,7 +10,7 @@ import (
 // retryEvery is the time between two attempts to store or to get a key or a policy.
 const retryEvery = 30 * time.Second
 
-// pendingKey is the newest epoch's site key until it is on the disk.
+// pendingKey is the newest epoch's keys until they are on the disk.
 type pendingKey struct {
 	key   *wire.Key     // nil: there is none
 	put   *PutKey       // unsealed, to be stored
@@ -30,11 +30,11 @@ func (l *Link) takeKey(signed []byte) error {
 	case k.Epoch < l.log.state.Held.Epoch || l.key.key != nil && k.Epoch < l.key.key.Epoch:
 		return errors.New("of an older epoch")
 	}
-	key, err := k.Unseal(l.o.Sealing)
+	keys, err := k.Unseal(l.o.Sealing)
 	if err != nil {
 		return errors.New("not sealed to this reader")
 	}
-	l.key.key, l.key.put, l.key.again = k, &PutKey{k.Epoch, key}, 0
+	l.key.key, l.key.put, l.key.again = k, &PutKey{k.Epoch, keys}, 0
 	return nil
 }
 
@@ -65,8 +65,8 @@ func (l *Link) keyStored(err error) {
 func (l *Link) settleKey() {
 	if l.key.put == nil && l.key.key != nil && l.over(l.key.again) {
 		l.key.again = 0
-		if key, err := l.key.key.Unseal(l.o.Sealing); err == nil {
-			l.key.put = &PutKey{l.key.key.Epoch, key}
+		if keys, err := l.key.key.Unseal(l.o.Sealing); err == nil {
+			l.key.put = &PutKey{l.key.key.Epoch, keys}
 		}
 	}
 	l.resubscribe(wire.OnKey, l.states.up && l.log.waitsForKey() && l.key.key == nil, retryEvery, &l.key.asked)

@@ -5,7 +5,7 @@
 // # On the disk
 //
 // The disk holds the messages as they came. An epoch is a directory epoch-N in the data
-// directory with three files: key, the site key and its CRC-32C; credentials.cbor, a
+// directory with three files: key, the epoch's keys and their CRC-32C; credentials.cbor, a
 // CBOR sequence of the signed manifest and its chunks; deltas.cbor, a CBOR sequence of
 // signed deltas. policy.cbor is beside it.
 //
@@ -50,7 +50,7 @@ type Options struct {
 type Epoch struct {
 	Number  uint64
 	KDF     wire.KDF
-	KeyFile string // path of the site key, for ReadKey
+	KeyFile string // path of its keys, for ReadKey
 }
 
 // Errors of a look-up; the only other one is *Damage.

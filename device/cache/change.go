@@ -12,10 +12,10 @@ import (
 	"latchkey/sync/wire"
 )
 
-// PutKey stores the site key of a new epoch, or repairs that of the epoch held. The
-// cache switches to a new epoch once it has both its key and its snapshot; switched
-// says that it just did. ErrOlder: the epoch is over.
-func (c *Cache) PutKey(epoch uint64, key *[32]byte) (switched bool, err error) {
+// PutKey stores the keys of a new epoch, or replaces those of the epoch held. The cache
+// switches to a new epoch once it has both its keys and its snapshot; switched says that
+// it just did. ErrOlder: the epoch is over, or there are newer keys.
+func (c *Cache) PutKey(epoch uint64, keys *wire.EpochKeys) (switched bool, err error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	next, err := newestEpoch(c.o.Dir, newSuffix)
@@ -27,7 +27,7 @@ func (c *Cache) PutKey(epoch uint64, key *[32]byte) (switched bool, err error) {
 	}
 	dir := c.epochDir(epoch)
 	if err = makeDir(dir); err == nil {
-		err = writeKey(filepath.Join(dir, keyFile), key)
+		err = writeKey(filepath.Join(dir, keyFile), keys)
 	}
 	if err != nil {
 		return false, fmt.Errorf("store a key: %w", err)
@@ -44,11 +44,11 @@ func (c *Cache) finish() (switched bool, err error) {
 		return false, nil
 	}
 	if in.dir != c.dir(in.manifest.Epoch) {
-		key, err := readKey(filepath.Join(in.dir, keyFile))
+		keys, err := readKey(filepath.Join(in.dir, keyFile))
 		if err != nil {
 			return false, nil
 		}
-		clear(key[:])
+		keys.Wipe()
 	}
 	m := in.manifest
 	if v := c.held; v != nil && v.manifest.Epoch == m.Epoch && m.Revision < v.position().Revision {

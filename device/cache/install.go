@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,16 +13,22 @@ import (
 // Install makes the epoch of an adoption bundle the only one in the data directory. It
 // keeps an epoch of the same site instead if that is whole and not older. If it is cut
 // short, call it again. No Cache may be open on the directory.
-func Install(o Options, snapshot *wire.VerifiedSnapshot, siteKey *[32]byte) error {
+func Install(o Options, snapshot *wire.VerifiedSnapshot, keys *wire.EpochKeys) error {
 	err := snapshot.By(o.Site, o.Controller)
 	if err != nil {
 		return fmt.Errorf("install: %w", err)
 	}
 	m := snapshot.Manifest()
-	keep := m.Epoch
-	if held := heldBefore(o, m.Epoch, siteKey); m.Position().Above(held) {
-		err = install(filepath.Join(o.Dir, epochName(m.Epoch)), snapshot, siteKey)
-	} else {
+	dir, keep := filepath.Join(o.Dir, epochName(m.Epoch)), m.Epoch
+	switch held := heldBefore(o, m.Epoch); {
+	case m.Position().Above(held):
+		err = install(dir, snapshot, keys)
+	case held.Epoch == m.Epoch:
+		err = writeKey(filepath.Join(dir, keyFile), keys)
+		if errors.Is(err, ErrOlder) {
+			err = nil
+		}
+	default:
 		keep = held.Epoch
 	}
 	if err == nil {
@@ -34,26 +41,22 @@ func Install(o Options, snapshot *wire.VerifiedSnapshot, siteKey *[32]byte) erro
 }
 
 // heldBefore returns the position that the data directory already holds, if that is of
-// the same site, whole, and has a usable key.
-func heldBefore(o Options, epoch uint64, siteKey *[32]byte) wire.Position {
+// the same site and whole, and, in another epoch than the bundle's, has usable keys.
+func heldBefore(o Options, epoch uint64) wire.Position {
 	c := Open(o)
 	defer c.Close()
 	if c.Fault() != nil || !c.held.whole() {
 		return wire.Position{}
 	}
 	held := c.Held()
-	name := filepath.Join(c.held.dir, keyFile)
-	if held.Epoch == epoch && isKey(name, siteKey) {
+	if held.Epoch == epoch {
 		return held
 	}
-	if held.Epoch <= epoch {
-		return wire.Position{}
-	}
-	key, err := readKey(name)
+	keys, err := readKey(filepath.Join(c.held.dir, keyFile))
 	if err != nil {
 		return wire.Position{}
 	}
-	clear(key[:])
+	keys.Wipe()
 	return held
 }
 
@@ -71,7 +74,7 @@ func (v *view) whole() bool {
 	return true
 }
 
-func install(dir string, snapshot *wire.VerifiedSnapshot, siteKey *[32]byte) error {
+func install(dir string, snapshot *wire.VerifiedSnapshot, keys *wire.EpochKeys) error {
 	for _, old := range []string{dir + newSuffix, dir + oldSuffix} {
 		if err := os.RemoveAll(old); err != nil {
 			return err
@@ -80,7 +83,7 @@ func install(dir string, snapshot *wire.VerifiedSnapshot, siteKey *[32]byte) err
 	if err := makeDir(dir + newSuffix); err != nil {
 		return err
 	}
-	if err := writeKey(filepath.Join(dir+newSuffix, keyFile), siteKey); err != nil {
+	if err := writeKey(filepath.Join(dir+newSuffix, keyFile), keys); err != nil {
 		return err
 	}
 	for name, b := range map[string][]byte{credentialsFile: snapshot.Bytes(), deltasFile: nil} {

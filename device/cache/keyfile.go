@@ -10,13 +10,16 @@ import (
 	"os"
 
 	"latchkey/device/durable"
+	"latchkey/sync/wire"
 )
 
-// A key file is the 32 bytes of an epoch's site key and their CRC-32C, big endian: only
-// that tells a damaged key from one that matches no PIN and no card.
-const keyFileSize = keySize + 4
-
-const keySize = 32
+// A key file is the encoded wire.EpochKeys and the CRC-32C of that, big endian: only
+// that tells a damaged key from one that matches no PIN and no card. A file of an earlier
+// version has 32 bytes before its CRC, which are the PIN key and the card key at once.
+const (
+	maxKeyFile = wire.MaxEpochKeys + 4
+	oldKeyFile = 32 + 4
+)
 
 // Errors of ReadKey.
 var (
@@ -25,16 +28,16 @@ var (
 )
 
 // ReadKey reads a key file. The error wraps ErrKeyExposed if anybody but its owner may
-// read it, and ErrKeyDamaged if its checksum does not match. The caller wipes the key.
-func ReadKey(path string) (*[keySize]byte, error) {
-	key, err := readKey(path)
+// read it, and ErrKeyDamaged if its checksum does not match. The caller wipes the keys.
+func ReadKey(path string) (*wire.EpochKeys, error) {
+	keys, err := readKey(path)
 	if err != nil {
-		return nil, fmt.Errorf("site key: %w", err)
+		return nil, fmt.Errorf("key file: %w", err)
 	}
-	return key, nil
+	return keys, nil
 }
 
-func readKey(path string) (*[keySize]byte, error) {
+func readKey(path string) (*wire.EpochKeys, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -50,42 +53,48 @@ func readKey(path string) (*[keySize]byte, error) {
 	if info.Mode().Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("%w: have the controller start a new epoch; to go on with this key, if you are sure that nobody read it, run: chmod 600 %s", ErrKeyExposed, path)
 	}
-	if info.Size() != keyFileSize {
+	if info.Size() < 4 || info.Size() > maxKeyFile {
 		return nil, ErrKeyDamaged
 	}
-	var b [keyFileSize]byte
-	defer clear(b[:])
-	if _, err := io.ReadFull(f, b[:]); err != nil {
+	b := make([]byte, info.Size())
+	defer clear(b)
+	if _, err := io.ReadFull(f, b); err != nil {
 		return nil, err
 	}
-	key := [keySize]byte(b[:])
-	if keySum(&key) != binary.BigEndian.Uint32(b[keySize:]) {
-		clear(key[:])
+	encoded, sum := b[:len(b)-4], binary.BigEndian.Uint32(b[len(b)-4:])
+	if keySum(encoded) != sum {
 		return nil, ErrKeyDamaged
 	}
-	return &key, nil
+	if len(b) == oldKeyFile {
+		return &wire.EpochKeys{PIN: bytes.Clone(encoded), Card: bytes.Clone(encoded)}, nil
+	}
+	var keys wire.EpochKeys
+	if err := wire.Unmarshal(encoded, wire.MaxEpochKeys, &keys); err != nil {
+		return nil, ErrKeyDamaged
+	}
+	return &keys, nil
 }
 
-// writeKey replaces a key file unless it already holds this key.
-func writeKey(path string, key *[keySize]byte) error {
-	if isKey(path, key) {
-		return nil
+// writeKey replaces a key file unless it already holds these keys. The error wraps
+// ErrOlder if it holds newer ones.
+func writeKey(path string, keys *wire.EpochKeys) error {
+	b := wire.Marshal(keys)
+	if held, err := readKey(path); err == nil {
+		defer held.Wipe()
+		if held.Number > keys.Number {
+			return ErrOlder
+		}
+		same := wire.Marshal(held)
+		defer clear(same)
+		if bytes.Equal(same, b) {
+			return nil
+		}
 	}
-	b := binary.BigEndian.AppendUint32(bytes.Clone(key[:]), keySum(key))
+	b = binary.BigEndian.AppendUint32(b, keySum(b))
 	defer clear(b)
 	return durable.WriteFile(path, b, 0o600)
 }
 
-// isKey says whether a key file holds that key.
-func isKey(path string, key *[keySize]byte) bool {
-	held, err := readKey(path)
-	if err != nil {
-		return false
-	}
-	defer clear(held[:])
-	return *held == *key
-}
-
-func keySum(key *[keySize]byte) uint32 {
-	return crc32.Checksum(key[:], crc32.MakeTable(crc32.Castagnoli))
+func keySum(encoded []byte) uint32 {
+	return crc32.Checksum(encoded, crc32.MakeTable(crc32.Castagnoli))
 }

@@ -11,29 +11,29 @@ import (
 // A Bundle makes a reader part of a site. It has all that the reader needs to work
 // without a network.
 type Bundle struct {
-	Number      uint64   `cbor:"1,keyasint"` // rises with each bundle of the site; a newer one revokes the older
-	Site        SiteID   `cbor:"2,keyasint"`
-	SiteName    string   `cbor:"3,keyasint"`
-	Reader      string   `cbor:"4,keyasint"`            // the reader's id
-	Request     Hash     `cbor:"5,keyasint"`            // SHA-256 of the payload of the request that it answers
-	Controller  [32]byte `cbor:"6,keyasint"`            // Ed25519: verifies the controller's messages, this one too
-	Epoch       uint64   `cbor:"7,keyasint"`            // of SiteKey and Snapshot
-	SiteKey     [32]byte `cbor:"8,keyasint"`            //
-	Certificate []byte   `cbor:"9,keyasint"`            // DER: the reader's, named after its id
-	Authority   []byte   `cbor:"10,keyasint"`           // DER: the site's certificate authority
-	Broker      string   `cbor:"11,keyasint,omitempty"` // URL
-	Policy      []byte   `cbor:"12,keyasint"`           // signed
-	Snapshot    []byte   `cbor:"13,keyasint"`           // as WriteSnapshot returned it
+	Number      uint64    `cbor:"1,keyasint"` // rises with each bundle of the site; a newer one revokes the older
+	Site        SiteID    `cbor:"2,keyasint"`
+	SiteName    string    `cbor:"3,keyasint"`
+	Reader      string    `cbor:"4,keyasint"`            // the reader's id
+	Request     Hash      `cbor:"5,keyasint"`            // identifies the request that it answers: SHA-256 of Request.Lasting
+	Controller  [32]byte  `cbor:"6,keyasint"`            // Ed25519: verifies the controller's messages, this one too
+	Epoch       uint64    `cbor:"7,keyasint"`            // of Keys and Snapshot
+	Keys        EpochKeys `cbor:"8,keyasint"`            //
+	Certificate []byte    `cbor:"9,keyasint"`            // DER: the reader's, named after its id
+	Authority   []byte    `cbor:"10,keyasint"`           // DER: the site's certificate authority
+	Broker      string    `cbor:"11,keyasint,omitempty"` // URL
+	Policy      []byte    `cbor:"12,keyasint"`           // signed
+	Snapshot    []byte    `cbor:"13,keyasint"`           // as WriteSnapshot returned it
 }
 
 // sealed is a bundle in transit. It shows for which board it is, and nothing else.
 type sealed struct {
 	Format  string `cbor:"1,keyasint"`
-	Request Hash   `cbor:"2,keyasint"` // SHA-256 of the payload of the request it answers
+	Request Hash   `cbor:"2,keyasint"` // as in the bundle
 	Sealed  []byte `cbor:"3,keyasint"` // HPKE: encapsulated key ‖ ciphertext of the signed bundle
 }
 
-const bundleFormat = "latchkey bundle 1"
+const bundleFormat = "latchkey bundle 2"
 
 // ErrOtherBoard says that a bundle was made for another board.
 var ErrOtherBoard = errors.New("the bundle is for another board")
@@ -41,10 +41,10 @@ var ErrOtherBoard = errors.New("the bundle is for another board")
 // SealBundle fills in Request and Controller, signs the bundle and seals it (see
 // Seal) to the board whose request it answers.
 func SealBundle(b *Bundle, to *Request, key ed25519.PrivateKey) ([]byte, error) {
-	if err := to.checkKeys(); err != nil {
+	if err := to.check(); err != nil {
 		return nil, fmt.Errorf("seal bundle: %w", err)
 	}
-	b.Request = Sum(Marshal(to))
+	b.Request = Sum(to.Lasting())
 	b.Controller = [32]byte(key.Public().(ed25519.PublicKey))
 	if err := b.check(); err != nil {
 		return nil, fmt.Errorf("seal bundle: %w", err)
@@ -79,7 +79,7 @@ func OpenBundle(b []byte, request *Request, key *ecdh.PrivateKey) (*Bundle, erro
 	if outer.Format != bundleFormat {
 		return nil, fmt.Errorf("open bundle: %w: its format is %.32q", ErrEncoding, outer.Format)
 	}
-	if outer.Request != Sum(Marshal(request)) {
+	if outer.Request != Sum(request.Lasting()) {
 		return nil, fmt.Errorf("open bundle: %w", ErrOtherBoard)
 	}
 	signed, err := Unseal(key, bundleFormat, outer.Sealed)
@@ -111,6 +111,7 @@ func (b *Bundle) check() error {
 		return errors.New("no number or epoch")
 	}
 	return cmp.Or(
+		b.Keys.Check(),
 		checkVerifying(&b.Controller),
 		CheckName(b.SiteName),
 		CheckName(b.Reader),

@@ -38,6 +38,14 @@ type Condition struct {
 	ClockTrusted bool        `cbor:"7,keyasint,omitempty"`
 	Behind       bool        `cbor:"8,keyasint,omitempty"` // credentials or policy are older than before
 	Faults       []Fault     `cbor:"9,keyasint,omitempty"`
+	TPM          *TPMState   `cbor:"10,keyasint,omitempty"` // nil: its keys are in a file
+}
+
+// A TPMState is what a reader says of the TPM that has its keys.
+type TPMState struct {
+	Ref    TPMRef   `cbor:"1,keyasint"`          // of the keys that it holds
+	Budget Budget   `cbor:"2,keyasint,omitzero"` // of that Ref; zero: the TPM has none, or does not answer
+	Nonce  TPMNonce `cbor:"3,keyasint,omitzero"` // it needs a first grant, over this nonce
 }
 
 // A Fault is a part of the reader that does not work.

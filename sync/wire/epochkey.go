@@ -7,34 +7,43 @@ import (
 	"fmt"
 )
 
-// A Key brings one reader the site key of an epoch, sealed to the X25519 key
-// of its request. As a message it is signed as KindKey.
+// A Key brings one reader the keys of an epoch, sealed to the X25519 key of its request.
+// As a message it is signed as KindKey.
 type Key struct {
-	Reader string   `cbor:"1,keyasint"`
-	Epoch  uint64   `cbor:"2,keyasint"` // from 1
-	Sealed [80]byte `cbor:"3,keyasint"` // what Seal returns for the 32 bytes of the key
+	Reader string `cbor:"1,keyasint"`
+	Epoch  uint64 `cbor:"2,keyasint"` // from 1
+	Sealed []byte `cbor:"3,keyasint"` // what Seal returns for the EpochKeys
 }
 
-const sealedKey = "latchkey key 1"
+const sealedKey = "latchkey key 2"
 
-// SealKey returns the site key of an epoch for the reader whose X25519 key is
-// to.
-func SealKey(reader string, epoch uint64, siteKey *[32]byte, to *ecdh.PublicKey) (*Key, error) {
-	b, err := Seal(to, sealedKey, siteKey[:])
+// SealKey returns the keys of an epoch for the reader whose X25519 key is to.
+func SealKey(reader string, epoch uint64, keys *EpochKeys, to *ecdh.PublicKey) (*Key, error) {
+	if err := keys.Check(); err != nil {
+		return nil, fmt.Errorf("seal key: %w", err)
+	}
+	plain := Marshal(keys)
+	defer clear(plain)
+	b, err := Seal(to, sealedKey, plain)
 	if err != nil {
 		return nil, fmt.Errorf("seal key: %w", err)
 	}
-	k := &Key{Reader: reader, Epoch: epoch, Sealed: [80]byte(b)}
+	k := &Key{Reader: reader, Epoch: epoch, Sealed: b}
 	return k, k.Check()
 }
 
-// Unseal returns the site key. The caller wipes it.
-func (k *Key) Unseal(key *ecdh.PrivateKey) (*[32]byte, error) {
-	b, err := Unseal(key, sealedKey, k.Sealed[:])
+// Unseal returns the keys. The caller wipes them.
+func (k *Key) Unseal(key *ecdh.PrivateKey) (*EpochKeys, error) {
+	plain, err := Unseal(key, sealedKey, k.Sealed)
 	if err != nil {
 		return nil, fmt.Errorf("key of epoch %d: %w", k.Epoch, err)
 	}
-	return (*[32]byte)(b), nil
+	defer clear(plain)
+	var keys EpochKeys
+	if err := Unmarshal(plain, MaxEpochKeys, &keys); err != nil {
+		return nil, fmt.Errorf("key of epoch %d: %w", k.Epoch, err)
+	}
+	return &keys, keys.Check()
 }
 
 // OpenKey checks a signed key and returns it, still sealed.
@@ -50,6 +59,9 @@ func OpenKey(site SiteID, signed []byte, key ed25519.PublicKey) (*Key, error) {
 func (k *Key) Check() error {
 	if k.Epoch == 0 {
 		return errors.New("no epoch")
+	}
+	if n := len(k.Sealed) - sealOverhead; n <= 0 || n > MaxEpochKeys {
+		return fmt.Errorf("sealed keys of %d bytes", len(k.Sealed))
 	}
 	return CheckName(k.Reader)
 }

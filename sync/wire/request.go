@@ -16,6 +16,20 @@ type Request struct {
 	Signing [32]byte `cbor:"1,keyasint"` // Ed25519: verifies the reader's messages
 	Sealing [32]byte `cbor:"2,keyasint"` // X25519: to seal what only this board may read
 	CSR     []byte   `cbor:"3,keyasint"` // PKCS #10, DER: the reader's TLS key, ECDSA P-256
+
+	TPM *RequestTPM `cbor:"4,keyasint,omitempty"` // nil: the keys of the site go into a file
+}
+
+// Lasting returns the request's payload without the TPM's nonce: what stays the same when
+// the board asks again after a start. Its SHA-256 identifies the request.
+func (r *Request) Lasting() []byte {
+	lasting := *r
+	if r.TPM != nil {
+		tpm := *r.TPM
+		tpm.Nonce = TPMNonce{}
+		lasting.TPM = &tpm
+	}
+	return Marshal(&lasting)
 }
 
 // Sign returns the request as it is written to a file.
@@ -23,9 +37,13 @@ func (r *Request) Sign(key ed25519.PrivateKey) ([]byte, error) {
 	return Sign(KindRequest, SiteID{}, Marshal(r), key)
 }
 
-// checkKeys refuses public keys that no board makes.
-func (r *Request) checkKeys() error {
-	return cmp.Or(checkVerifying(&r.Signing), checkSealing(&r.Sealing))
+// check refuses keys that no board makes.
+func (r *Request) check() error {
+	err := cmp.Or(checkVerifying(&r.Signing), checkSealing(&r.Sealing))
+	if err == nil && r.TPM != nil {
+		err = r.TPM.check()
+	}
+	return err
 }
 
 // ParseRequest checks a signed request and returns it with its fingerprint,
@@ -39,7 +57,7 @@ func ParseRequest(signed []byte) (r *Request, fingerprint string, err error) {
 	if err := Unmarshal(payload, MaxMessage, r); err != nil {
 		return nil, "", fmt.Errorf("request: %w", err)
 	}
-	if err := r.checkKeys(); err != nil {
+	if err := r.check(); err != nil {
 		return nil, "", fmt.Errorf("request: %w", err)
 	}
 	if _, err := verify(KindRequest, SiteID{}, signed, MaxMessage, r.Signing[:]); err != nil {
@@ -55,5 +73,5 @@ func ParseRequest(signed []byte) (r *Request, fingerprint string, err error) {
 	if err := csr.CheckSignature(); err != nil {
 		return nil, "", fmt.Errorf("request: certificate request: %w", err)
 	}
-	return r, Fingerprint(payload), nil
+	return r, Fingerprint(r.Lasting()), nil
 }

@@ -21,9 +21,10 @@ type TPMNonce [32]byte
 // EpochKeys are the keys of an epoch as one reader gets them: in the clear or, for a reader
 // with a TPM, wrapped to it.
 type EpochKeys struct {
-	PIN  []byte   `cbor:"1,keyasint,omitempty"` // 32 bytes: keys the tags of PINs; none: this reader checks no PINs, or TPM has it
-	Card []byte   `cbor:"2,keyasint,omitempty"` // 32 bytes: keys the tags of cards, and wraps their keys; none: TPM has it
-	TPM  *TPMKeys `cbor:"3,keyasint,omitempty"`
+	Number uint64   `cbor:"1,keyasint"`           // rises with each change of what one reader gets
+	PIN    []byte   `cbor:"2,keyasint,omitempty"` // 32 bytes: keys the tags of PINs; none: TPM has it, or it is withheld
+	Card   []byte   `cbor:"3,keyasint,omitempty"` // 32 bytes: keys the tags of cards, and wraps their keys; none: TPM has it
+	TPM    *TPMKeys `cbor:"4,keyasint,omitempty"`
 }
 
 // TPMKeys are the keys of an epoch for a reader with a TPM, and how many PINs it may check
@@ -77,7 +78,14 @@ const (
 	maxWrapped   = 512
 )
 
-func (k *EpochKeys) check() error {
+// MaxEpochKeys bounds the encoding of EpochKeys.
+const MaxEpochKeys = 4 << 10
+
+// Check refuses keys that no controller gives.
+func (k *EpochKeys) Check() error {
+	if k.Number == 0 {
+		return errors.New("keys without a number")
+	}
 	if k.TPM != nil {
 		if k.PIN != nil || k.Card != nil {
 			return errors.New("keys in the clear beside a TPM's")
