@@ -13,6 +13,7 @@ const answerWithin = 10 * time.Second
 type attempt struct {
 	state    attemptState
 	batch    uint64        // the append that charges it
+	waits    bool          // the PIN is in its slot until the charge is stored
 	deadline time.Duration // when it counts as unknown; 0: there is none
 
 	outcome    Outcome          // of answered
@@ -52,8 +53,10 @@ func (t *turn) presentPIN() {
 	}
 	seq := t.durable.Seq + 1
 	t.record(wire.Record{Kind: wire.AttemptStarted, Seq: seq})
-	t.attempt = attempt{state: attemptStoring, batch: t.journal.appended + 1, deadline: t.elapsed + answerWithin}
-	t.identifies = append(t.identifies, Identify{Kind: wire.PIN, Seq: seq})
+	t.attempt = attempt{state: attemptStoring, batch: t.journal.appended + 1, deadline: t.elapsed + answerWithin, waits: t.counted}
+	if !t.counted {
+		t.identifies = append(t.identifies, Identify{Kind: wire.PIN, Seq: seq})
+	}
 	t.notice = notice{}
 }
 
@@ -78,6 +81,10 @@ func (r *Reader) pinReason() wire.Reason {
 		return wire.ReasonDamaged
 	case r.parts.Is(wire.SubjectKey) == Failed:
 		return wire.ReasonKey
+	case r.keyPIN != "":
+		return r.keyPIN
+	case r.budget.Limit != 0 && r.budget.Left() == 0:
+		return wire.ReasonSpent
 	case r.parts.Is(wire.SubjectPanel) == Failed || r.parts.Is(wire.SubjectTouch) == Failed:
 		return wire.ReasonPanel
 	}
@@ -95,7 +102,7 @@ func (t *turn) identified(e Identified) {
 
 // identifiedPIN keeps the answer until its charge is stored.
 func (t *turn) identifiedPIN(e Identified) {
-	if e.Seq != t.durable.Pending || t.attempt.state != attemptStoring && t.attempt.state != attemptCharged {
+	if e.Seq != t.durable.Pending || t.attempt.waits || t.attempt.state != attemptStoring && t.attempt.state != attemptCharged {
 		return
 	}
 	t.attempt.outcome, t.attempt.credential = e.Outcome, e.Credential
@@ -107,11 +114,17 @@ func (t *turn) identifiedPIN(e Identified) {
 }
 
 // charged handles the journal's answer to the charge: an attempt whose charge
-// was not stored is taken back, whatever its outcome.
+// was not stored is taken back, whatever its outcome. A PIN that has waited for it is
+// looked up, unless PIN cannot be used any more.
 func (t *turn) charged(fault string) {
-	switch {
+	switch reason := t.pinReason(); {
 	case fault != "":
 		t.takeBack(0, wire.ReasonUnstored, nil)
+	case t.attempt.waits && reason != "":
+		t.takeBack(0, reason, nil)
+	case t.attempt.waits:
+		t.attempt.waits, t.attempt.state = false, attemptCharged
+		t.identifies = append(t.identifies, Identify{Kind: wire.PIN, Seq: t.durable.Pending})
 	case t.attempt.state == attemptAnswered:
 		t.decide()
 	default:
@@ -125,7 +138,7 @@ func (t *turn) decide() {
 	switch outcome := t.attempt.outcome; {
 	case outcome == Known && c != nil && c.Kind == wire.PIN:
 		reason := t.pinReason()
-		if reason == "" {
+		if reason == "" || reason == wire.ReasonSpent { // it was the last one
 			reason = t.policy.access(c, t.now)
 		}
 		if reason != "" {
@@ -149,6 +162,9 @@ func (t *turn) decide() {
 // endAttempt ends the attempt in progress, before its last record.
 func (t *turn) endAttempt(outcome Outcome, granted bool) {
 	t.decided = Decided{Seq: t.durable.Pending, Outcome: outcome, Granted: granted}
+	if t.attempt.waits {
+		t.forgets = append(t.forgets, Forget{wire.PIN})
+	}
 	t.attempt = attempt{}
 }
 

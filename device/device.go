@@ -23,7 +23,7 @@ import (
 // in a restart:
 //
 //	             Presented{PIN}
-//	             Append(attempt.started), Identify
+//	             Append(attempt.started), Identify (*)
 //	idle ------------------------------------> storing
 //	 ^                                          |    |
 //	 |                            Stored        |    | Identified
@@ -40,6 +40,9 @@ import (
 //	 +-- access.granted (known, may open now): wrong = 0, strike
 //	 +-- attempt.taken-back (known, may not; damaged; key; epoch)
 //	 +-- attempt.unknown: wrong + 1, guesses + 1 --at a limit--> lockout
+//
+// (*) With a TPM, which counts each look-up, Identify comes only with the way from storing
+// to charged, if PIN can still be used then.
 //
 // A start that finds a charge counts it as unknown (attempt.interrupted).
 //
@@ -60,7 +63,7 @@ import (
 type Reader struct {
 	id, version, fingerprint string
 
-	noPIN, noCards bool
+	noPIN, noCards, counted bool
 
 	policy  Policy
 	durable Durable
@@ -82,6 +85,8 @@ type Reader struct {
 
 	journal   journal
 	parts     Parts
+	keyPIN    wire.Reason   // Health.PIN
+	budget    wire.Budget   // as last read
 	held      wire.Position // by the cache
 	behind    bool
 	collapsed collapsed
@@ -105,6 +110,10 @@ type Start struct {
 	// NoPIN and NoCards say that the board has no touchscreen, or no card reader.
 	NoPIN, NoCards bool
 
+	// Counted says that the PIN key may be in a TPM, which counts its uses: a PIN is looked
+	// up only once its charge is stored.
+	Counted bool
+
 	// NewJournal says that the reader has never had a journal: it is about to be
 	// adopted for the first time. Any other journal without Durable.Began follows
 	// a lost one, and causes a lockout.
@@ -120,7 +129,7 @@ type Start struct {
 func New(durable Durable, start Start, now Now) (Reader, []Action) {
 	r := Reader{
 		id: clip(start.Reader), version: clip(start.Version), fingerprint: clip(start.Fingerprint),
-		noPIN: start.NoPIN, noCards: start.NoCards, policy: start.Policy, durable: durable, held: start.Held,
+		noPIN: start.NoPIN, noCards: start.NoCards, counted: start.Counted, policy: start.Policy, durable: durable, held: start.Held,
 		elapsed: now.Monotonic, began: now.Monotonic, before: durable.Running,
 		clock: clock{before: durable.Time}, door: door{state: wire.DoorIsUnknown},
 	}

@@ -36,6 +36,8 @@ type Durable struct {
 	Time    int64  `cbor:"17,keyasint"` // Unix milliseconds: the trusted time in the newest record that has one
 
 	Connection uint64 `cbor:"18,keyasint,omitempty"` // the highest number of a connection on which the controller has answered
+
+	Budget wire.Budget `cbor:"19,keyasint,omitzero"` // of the TPM: Spent at most, by the attempts since it was read; zero: there never was one
 }
 
 // Encode encodes d for a checkpoint, deterministically, in at most 512 bytes.
@@ -80,6 +82,9 @@ func (d *Durable) Apply(r wire.Record) {
 		d.Began = true
 	case wire.AttemptStarted:
 		d.charge(r.Seq)
+		if d.Budget.Limit != 0 {
+			d.Budget.Spent++
+		}
 	case wire.AttemptUnknown, wire.AttemptInterrupted:
 		if d.answer(r.Seq) {
 			d.miss()
@@ -108,6 +113,12 @@ func (d *Durable) Apply(r wire.Record) {
 		}
 	case wire.LinkUp:
 		d.Connection = max(d.Connection, r.Count)
+	case wire.BudgetGranted:
+		d.Budget.Limit = uint32(r.Count)
+	case wire.BudgetCounted:
+		d.Budget.Spent = uint32(r.Count)
+	case wire.BudgetOverspent:
+		d.Budget.Spent += uint32(r.Count)
 	case wire.PolicyApplied:
 		d.PolicyRevision = max(d.PolicyRevision, r.PolicyRevision)
 	case wire.Adopted:

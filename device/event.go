@@ -105,6 +105,12 @@ type Health struct {
 	// Connection is the number of the connection on which the controller answers;
 	// set with wire.SubjectLink and Good.
 	Connection uint64
+
+	// PIN is why no PIN can be checked although cards can, and Budget how many PINs the
+	// TPM has checked, and may; both with wire.SubjectKey. A zero Budget: no TPM, or it is
+	// not known.
+	PIN    wire.Reason
+	Budget wire.Budget
 }
 
 // Condition is the condition of a part.

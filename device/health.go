@@ -44,6 +44,10 @@ func (t *turn) healthIs(e Health) {
 	if e.Subject == wire.SubjectCache && e.Condition != Forked {
 		t.holds(e.Held)
 	}
+	if e.Subject == wire.SubjectKey {
+		t.keyPIN = e.PIN
+		t.countIs(e.Budget)
+	}
 	text := clip(e.Text)
 	if e.Condition == Good {
 		text = ""
@@ -76,4 +80,31 @@ func healthRecord(e Health, text string) wire.Record {
 		text = "failed"
 	}
 	return wire.Record{Kind: wire.HealthChanged, Subject: string(e.Subject), Text: text}
+}
+
+// countIs takes a reading of the TPM's budget. The journal charges a PIN before the TPM
+// counts it, so the TPM never counts more; at a start it may have counted less, for a charge
+// that it was never asked for.
+func (t *turn) countIs(now wire.Budget) {
+	if now.Limit == 0 {
+		return
+	}
+	first, known := t.budget.Limit == 0, t.durable.Budget
+	count := now.Spent
+	if t.durable.Pending != 0 {
+		count++ // the TPM may yet be asked
+	}
+	switch {
+	case now.Spent > known.Spent && known.Limit != 0:
+		t.record(wire.Record{Kind: wire.BudgetOverspent, Count: uint64(now.Spent - known.Spent)})
+	case count != known.Spent && first:
+		t.record(wire.Record{Kind: wire.BudgetCounted, Count: uint64(count)})
+	}
+	if now.Limit != known.Limit { // after the count, in case that a power cut truncates the append
+		t.record(wire.Record{Kind: wire.BudgetGranted, Count: uint64(now.Limit)})
+	}
+	if now.Left() == 0 && (first || t.budget.Left() > 0) {
+		t.record(wire.Record{Kind: wire.BudgetSpent, Count: uint64(now.Limit)})
+	}
+	t.budget = now
 }

@@ -18,6 +18,7 @@ func (n node) normal(w *world) node {
 		running: walkRunning - n.r.running(),
 		seq:     walkSeq - n.r.durable.Seq,
 		batch:   walkSeq - n.r.journal.appended,
+		spent:   walkSeq - n.r.durable.Budget.Spent,
 		world:   w,
 	}
 	queue := make([][]wire.Record, len(n.queue))
@@ -32,7 +33,10 @@ func (n node) normal(w *world) node {
 		w.forget(&n)
 	}
 	n.row, n.guesses = min(n.row, w.wrong), min(n.guesses, w.guesses)
-	return node{r: m.reader(n.r), disk: m.durable(n.disk), queue: queue, row: n.row, guesses: n.guesses}
+	normal := node{r: m.reader(n.r), disk: m.durable(n.disk), queue: queue, row: n.row, guesses: n.guesses}
+	// Charges that the TPM was never asked for: more than two are as many.
+	normal.spent = max(n.spent+m.spent, walkSeq-2)
+	return normal
 }
 
 // folded are the kinds of records that change the durable state.
@@ -40,12 +44,14 @@ var folded = []wire.RecordKind{
 	wire.JournalBegan, wire.JournalResumed, wire.PolicyApplied, wire.CredentialsApplied,
 	wire.AttemptStarted, wire.AttemptUnknown, wire.AttemptTakenBack, wire.AttemptInterrupted,
 	wire.AccessGranted, wire.LockoutStarted, wire.LockoutCleared,
+	wire.BudgetGranted, wire.BudgetCounted, wire.BudgetOverspent,
 }
 
 // moved is how far a state is moved.
 type moved struct {
 	clock               time.Duration
 	running, seq, batch uint64
+	spent               uint32
 	world               *world
 }
 
@@ -83,6 +89,7 @@ func (m moved) reader(r Reader) Reader {
 		r.journal.fault, r.journal.probe = "disk full", max(r.journal.probe, r.elapsed)
 	}
 	r.card.seq = walkSeq
+	r.budget.Spent = 0 // far from its limit
 	r.commands, r.collapsed, r.notice = commands{}, collapsed{}, notice{}
 	r.view, r.state = r.makeView(), r.makeState()
 	return r
@@ -98,6 +105,7 @@ func (m moved) durable(d Durable) Durable {
 		d.HoldTime += m.clock.Milliseconds()
 	}
 	d.Seq += m.seq
+	d.Budget.Spent += m.spent
 	if d.Pending != 0 {
 		d.Pending += m.seq
 	}
@@ -110,6 +118,9 @@ func (m moved) record(r wire.Record) wire.Record {
 	r.Running, r.Time, r.User = walkRunning, 0, 0
 	if r.Seq != 0 {
 		r.Seq += m.seq
+	}
+	if r.Kind == wire.BudgetCounted {
+		r.Count = uint64(uint32(r.Count) + m.spent)
 	}
 	if r.State != nil {
 		state, err := Restore(r.State)

@@ -85,12 +85,12 @@ func chargeEnds(e *edge) (met bool, err error) {
 	}
 	_, _, decided := e.decided()
 	stored, _ := e.event.(Stored)
-	refused := stored.Fault != "" && stored.Batch == e.before.r.attempt.batch
+	refused := stored.Batch == e.before.r.attempt.batch && (stored.Fault != "" || e.before.r.attempt.waits)
 	switch {
 	case !decided && !refused && !e.timedOut() && !e.crashed():
 		return true, errors.New("it ended")
 	case refused && (after.Wrong != before.Wrong || after.Guesses != before.Guesses):
-		return true, errors.New("a charge that was not stored was counted")
+		return true, errors.New("a charge that was not stored, or not looked up, was counted")
 	case e.after.r.attempt != attempt{}:
 		return true, errors.New("the attempt goes on without it")
 	}
@@ -110,7 +110,7 @@ func outcomeWaits(e *edge) (met bool, err error) {
 	for _, r := range e.records() {
 		looked := r.Kind == wire.AccessGranted && r.By == "pin" ||
 			r.Kind == wire.AttemptUnknown && r.Reason == "" ||
-			r.Kind == wire.AttemptTakenBack && r.Reason != wire.ReasonUnstored
+			r.Kind == wire.AttemptTakenBack && r.Reason != wire.ReasonUnstored && !e.before.r.attempt.waits
 		if !looked {
 			continue
 		}
@@ -125,11 +125,11 @@ func outcomeWaits(e *edge) (met bool, err error) {
 func identifyCharges(e *edge) (met bool, err error) {
 	for _, action := range e.actions {
 		identify, ok := action.(Identify)
-		if !ok || identify.Kind != wire.PIN {
+		before := e.before.r
+		if !ok || identify.Kind != wire.PIN || before.counted {
 			continue
 		}
 		met = true
-		before := e.before.r
 		charged := slices.ContainsFunc(e.records(), func(r wire.Record) bool {
 			return r.Kind == wire.AttemptStarted && r.Seq == identify.Seq
 		})
@@ -141,6 +141,39 @@ func identifyCharges(e *edge) (met bool, err error) {
 		}
 	}
 	return met, nil
+}
+
+func identifyCounts(e *edge) (met bool, err error) {
+	for _, action := range e.actions {
+		identify, ok := action.(Identify)
+		before, after := e.before.r, e.after.r
+		if !ok || identify.Kind != wire.PIN || !before.counted {
+			continue
+		}
+		met = true
+		stored, _ := e.event.(Stored)
+		if stored.Batch != before.attempt.batch || stored.Fault != "" || e.after.disk.Pending != identify.Seq ||
+			!before.attempt.waits || after.attempt.waits || after.durable.Pending != identify.Seq ||
+			before.durable.Lockout != "" || before.journal.fault != "" && after.journal.fault != "" ||
+			!e.policy().PIN || before.tamper && e.policy().TamperPauses ||
+			before.durable.Held().Above(before.held) || before.parts.Is(wire.SubjectTouch) == Failed {
+			return true, errors.New("it was looked up")
+		}
+	}
+	return met, nil
+}
+
+func neverOverspent(e *edge) (met bool, err error) {
+	if !e.after.r.counted || e.after.r.budget.Limit == 0 {
+		return false, nil
+	}
+	if slices.ContainsFunc(e.records(), func(r wire.Record) bool { return r.Kind == wire.BudgetOverspent }) {
+		return true, errors.New("an alarm")
+	}
+	if after := e.after.r.durable.Budget; e.after.spent > after.Spent {
+		return true, fmt.Errorf("%d of %d", e.after.spent, after.Spent)
+	}
+	return true, nil
 }
 
 func foldIsState(e *edge) (met bool, err error) {

@@ -59,7 +59,7 @@ func presentedOnce(e *edge) (met bool, err error) {
 			if a.Kind == event.Kind {
 				n++
 			}
-			if !ok {
+			if !ok && !(a.Kind == wire.PIN && e.before.r.attempt.waits) {
 				return true, errors.New("looked up unasked")
 			}
 			if a.Kind == wire.Card && !e.cardsWork() {
@@ -71,6 +71,9 @@ func presentedOnce(e *edge) (met bool, err error) {
 			}
 		}
 	}
+	if ok && e.after.r.attempt.waits && !e.before.r.attempt.waits {
+		n++ // when its charge is stored
+	}
 	if ok && n != 1 {
 		return true, fmt.Errorf("%d times", n)
 	}
@@ -81,7 +84,7 @@ func repeatsChangeNothing(e *edge) (met bool, err error) {
 	switch event := e.event.(type) {
 	case Identified:
 		b := e.before.r
-		late := event.Kind == wire.PIN && (event.Seq != b.durable.Pending || b.attempt.state == attemptAnswered) ||
+		late := event.Kind == wire.PIN && (event.Seq != b.durable.Pending || b.attempt.waits || b.attempt.state == attemptAnswered) ||
 			event.Kind == wire.Card && (event.Seq != b.card.seq || b.card.deadline == 0)
 		if late && (b != e.after.r || len(e.actions) > 0) {
 			return true, errors.New("a late answer did")

@@ -113,7 +113,7 @@ func (r *Reader) resting() (Screen, wire.Reason) {
 		return ScreenNotSetUp, pin
 	case card != "" && card != wire.ReasonNone:
 		return ScreenOutOfOrder, card
-	case pin == "" || pin == wire.ReasonOff || pin == wire.ReasonNone:
+	case pin == "" || pin == wire.ReasonOff || pin == wire.ReasonNone || pin == wire.ReasonWithheld:
 		return ScreenHome, ""
 	case pin == wire.ReasonUnstored && r.journal.unstored() == "":
 		return ScreenHome, "" // the journal has yet to answer after the start

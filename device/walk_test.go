@@ -61,6 +61,7 @@ type node struct {
 	disk  Durable // the fold of what is stored
 	queue [][]wire.Record
 
+	spent   uint32 // PINs that the TPM was asked for: it counts each before it answers
 	row     uint16 // PINs shown to be unknown since the last that opened, or the last lockout
 	guesses uint16 // PINs shown to be unknown, less those that the end of a lockout took off
 }
@@ -80,6 +81,7 @@ const (
 	walkClock   = 1000 * time.Hour
 	walkRunning = 1_000_000_000_000
 	walkSeq     = 1_000_000
+	walkLimit   = 2_000_000 // of the TPM, never reached
 )
 
 var walkWall = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
@@ -210,6 +212,9 @@ func (w *walk) reach(e edge, from walkKey) {
 		if appended, ok := action.(Append); ok {
 			e.after.queue = append(e.after.queue, appended.Records)
 		}
+		if identify, ok := action.(Identify); ok && identify.Kind == wire.PIN {
+			e.after.spent++
+		}
 	}
 	e.world = &w.world
 	e.learn()
@@ -254,6 +259,7 @@ func (w *walk) key(n node) walkKey {
 	maphash.WriteComparable(&h, n.r)
 	maphash.WriteComparable(&h, n.disk)
 	maphash.WriteComparable(&h, [2]uint16{n.row, n.guesses})
+	maphash.WriteComparable(&h, n.spent)
 	for _, batch := range n.queue {
 		h.WriteByte('|')
 		for _, r := range batch {

@@ -49,7 +49,7 @@ func order(o wire.Order) Command {
 func TestNoWayThroughTheStatesBreaksARule(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(800)) // millions of short-lived states
 	fired := map[string]int{}
-	worlds := slices.Concat(doors(t), proofs(t), []world{attempts(t), faults(t), cards(t), keys(t), service(t)})
+	worlds := slices.Concat(doors(t), proofs(t), []world{attempts(t), faults(t), counted(t, attempts(t)), counted(t, faults(t)), cards(t), keys(t), service(t)})
 	walked, states, edges := 0, 0, 0
 	for _, world := range worlds {
 		t.Run(world.name, func(t *testing.T) {
@@ -111,6 +111,25 @@ func faults(t *testing.T) world {
 	w := attempts(t)
 	w.name, w.faults, w.events, w.guesses = "faults", true, events, 0
 	w.start.Policy = smallPolicy(t, func(p *wire.Policy) { p.GuessLimit = 0 })
+	return w
+}
+
+// counted is a world of PINs whose key is in a TPM.
+func counted(t *testing.T, w world) world {
+	events := w.events
+	w.name, w.start.Counted = "counted "+w.name, true
+	w.events = func(n *node) []Event {
+		all := []Event{Health{Subject: wire.SubjectKey, Condition: Good, Budget: wire.Budget{Spent: n.spent, Limit: walkLimit}}}
+		if n.r.budget.Limit == 0 {
+			return append(all, Presented{wire.PIN}) // it may be before the first reading
+		}
+		for _, event := range events(n) {
+			if (event != Presented{wire.PIN} || !n.r.attempt.waits) { // the slot is full
+				all = append(all, event)
+			}
+		}
+		return all
+	}
 	return w
 }
 

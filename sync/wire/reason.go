@@ -42,6 +42,8 @@ const (
 	ReasonNew         Reason = "new"                 // a reader's first journal
 	ReasonStale       Reason = "stale"               // an order's nonce is neither of the last two, or too old: order again with the newest
 	ReasonBusy        Reason = "busy"                // too many orders within a minute
+	ReasonWithheld    Reason = "withheld"            // the site gives the PIN key only to readers with a TPM
+	ReasonSpent       Reason = "spent"               // the TPM has checked as many PINs as it may
 )
 
 // Means are how somebody asked to open the door.
@@ -64,7 +66,7 @@ const (
 	SubjectTouch    Subject = "touch"    // its touch
 	SubjectNFC      Subject = "nfc"      // the card reader
 	SubjectRelay    Subject = "relay"    // the strike and the inputs
-	SubjectKey      Subject = "key"      // the site's key
+	SubjectKey      Subject = "key"      // the epoch's keys, in a file or a TPM
 	SubjectLink     Subject = "link"     // the controller answers
 	SubjectJournal  Subject = "journal"  // records are stored
 	SubjectData     Subject = "data"     // where the reader keeps all this

@@ -44,6 +44,10 @@ const (
 	HealthChanged      RecordKind = "health.changed"      // Subject, TextGood or what is wrong
 	MessageRefused     RecordKind = "message.refused"     // Subject: its Channel; Reason, or what else was wrong with it
 	EventsCollapsed    RecordKind = "events.collapsed"    // Count more of the RecordKind Subject within a minute
+	BudgetGranted      RecordKind = "budget.granted"      // the TPM checks PINs until its count is Count
+	BudgetCounted      RecordKind = "budget.counted"      // Count: the TPM's count at a start, with a pending attempt, unless the journal has the same
+	BudgetSpent        RecordKind = "budget.spent"        // the TPM's count has reached its limit, Count: it checks no more PINs
+	BudgetOverspent    RecordKind = "budget.overspent"    // the TPM has checked Count PINs that are not in the journal
 )
 
 // A RecordClass is the category under which people look for a record.
@@ -105,6 +109,10 @@ var recordKinds = [...]struct {
 	{HealthChanged, ClassReader, true},
 	{MessageRefused, ClassReader, true},
 	{EventsCollapsed, ClassReader, true},
+	{BudgetGranted, ClassReader, false},
+	{BudgetCounted, ClassBookkeeping, false},
+	{BudgetSpent, ClassAlarm, false},
+	{BudgetOverspent, ClassAlarm, false},
 }
 
 // Class returns the class of a kind: ClassReader for one of a newer program.
