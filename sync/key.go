@@ -12,13 +12,15 @@ const retryEvery = 30 * time.Second
 
 // pendingKey is the newest epoch's keys until they are on the disk.
 type pendingKey struct {
-	key   *wire.Key     // nil: there is none
-	put   *PutKey       // unsealed, to be stored
-	again time.Duration // when to try again
-	asked time.Duration // when to subscribe to the topic again; 0: not
+	key    *wire.Key     // nil: there is none
+	number uint64        // of its keys
+	put    *PutKey       // unsealed, to be stored
+	again  time.Duration // when to try again
+	asked  time.Duration // when to subscribe to the topic again; 0: not
 }
 
-// takeKey accepts the key of an epoch.
+// takeKey accepts the keys of an epoch. Older ones of the same epoch are no error: a broker
+// may deliver them at each connection, until the controller has published its newest.
 func (l *Link) takeKey(signed []byte) error {
 	k, err := wire.OpenKey(l.o.Site, signed, l.o.Controller)
 	if err != nil {
@@ -34,7 +36,15 @@ func (l *Link) takeKey(signed []byte) error {
 	if err != nil {
 		return errors.New("not sealed to this reader")
 	}
-	l.key.key, l.key.put, l.key.again = k, &PutKey{k.Epoch, keys}, 0
+	pending := &l.key
+	if pending.key != nil && pending.key.Epoch == k.Epoch && pending.number > keys.Number {
+		keys.Wipe()
+		return nil
+	}
+	if pending.put != nil {
+		pending.put.Keys.Wipe()
+	}
+	pending.key, pending.number, pending.put, pending.again = k, keys.Number, &PutKey{k.Epoch, keys}, 0
 	return nil
 }
 
@@ -50,9 +60,8 @@ func (k *pendingKey) take() PutKey {
 func (l *Link) keyStored(err error) {
 	switch {
 	case l.key.put != nil: // a newer one has come
-	case errors.Is(err, wire.ErrUnfit):
+	case errors.Is(err, wire.ErrUnfit): // there are newer ones
 		l.key.key = nil
-		l.refuse(string(wire.OnKey), err)
 	case err != nil:
 		l.key.again = l.now + retryEvery
 	default:

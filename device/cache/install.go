@@ -11,8 +11,9 @@ import (
 )
 
 // Install makes the epoch of an adoption bundle the only one in the data directory. It
-// keeps an epoch of the same site instead if that is whole and not older. If it is cut
-// short, call it again. No Cache may be open on the directory.
+// keeps an epoch of the same site instead if that is whole and not older; of the same epoch
+// it keeps the newer log and the newer keys. If it is cut short, call it again. No Cache may
+// be open on the directory.
 func Install(o Options, snapshot *wire.VerifiedSnapshot, keys *wire.EpochKeys) error {
 	err := snapshot.By(o.Site, o.Controller)
 	if err != nil {
@@ -20,14 +21,19 @@ func Install(o Options, snapshot *wire.VerifiedSnapshot, keys *wire.EpochKeys) e
 	}
 	m := snapshot.Manifest()
 	dir, keep := filepath.Join(o.Dir, epochName(m.Epoch)), m.Epoch
-	switch held := heldBefore(o, m.Epoch); {
+	held := heldBefore(o, m.Epoch)
+	if held.Epoch == m.Epoch {
+		path := filepath.Join(dir, keyFile)
+		if err = writeKey(path, keys); errors.Is(err, ErrOlder) {
+			if keys, err = readKey(path); err == nil {
+				defer keys.Wipe()
+			}
+		}
+	}
+	switch {
+	case err != nil:
 	case m.Position().Above(held):
 		err = install(dir, snapshot, keys)
-	case held.Epoch == m.Epoch:
-		err = writeKey(filepath.Join(dir, keyFile), keys)
-		if errors.Is(err, ErrOlder) {
-			err = nil
-		}
 	default:
 		keep = held.Epoch
 	}

@@ -15,7 +15,8 @@ import (
 
 // A key file is the encoded wire.EpochKeys and the CRC-32C of that, big endian: only
 // that tells a damaged key from one that matches no PIN and no card. A file of an earlier
-// version has 32 bytes before its CRC, which are the PIN key and the card key at once.
+// version has 32 bytes before its CRC, fewer than any encoding; they are the PIN key and the
+// card key at once.
 const (
 	maxKeyFile = wire.MaxEpochKeys + 4
 	oldKeyFile = 32 + 4
@@ -78,21 +79,20 @@ func readKey(path string) (*wire.EpochKeys, error) {
 // writeKey replaces a key file unless it already holds these keys. The error wraps
 // ErrOlder if it holds newer ones.
 func writeKey(path string, keys *wire.EpochKeys) error {
-	b := wire.Marshal(keys)
+	b := keys.Encode()
+	defer clear(b)
 	if held, err := readKey(path); err == nil {
 		defer held.Wipe()
 		if held.Number > keys.Number {
-			return ErrOlder
+			return fmt.Errorf("keys: %w", ErrOlder)
 		}
-		same := wire.Marshal(held)
+		same := held.Encode()
 		defer clear(same)
 		if bytes.Equal(same, b) {
 			return nil
 		}
 	}
-	b = binary.BigEndian.AppendUint32(b, keySum(b))
-	defer clear(b)
-	return durable.WriteFile(path, b, 0o600)
+	return durable.WriteFile(path, binary.BigEndian.AppendUint32(b, keySum(b)), 0o600)
 }
 
 func keySum(encoded []byte) uint32 {

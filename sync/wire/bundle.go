@@ -86,6 +86,7 @@ func OpenBundle(b []byte, request *Request, key *ecdh.PrivateKey) (*Bundle, erro
 	if err != nil {
 		return nil, fmt.Errorf("open bundle: %w: %v", ErrEncoding, err)
 	}
+	defer clear(signed)
 	payload, err := Payload(KindBundle, signed, MaxBundle)
 	if err != nil {
 		return nil, fmt.Errorf("open bundle: %w", err)

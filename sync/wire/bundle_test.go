@@ -20,7 +20,7 @@ func TestABundleOpensAtItsBoardOnly(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, b) {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	for _, secret := range [][]byte{b.SiteKey[:], b.Certificate, []byte(b.Reader), []byte("Ada Lovelace")} {
+	for _, secret := range [][]byte{b.Keys.PIN, b.Keys.Card, b.Certificate, []byte(b.Reader), []byte("Ada Lovelace")} {
 		if bytes.Contains(sealed, secret) {
 			t.Errorf("%q can be seen in the bundle", secret)
 		}
@@ -52,7 +52,7 @@ func reseal(t *testing.T, signed []byte, answers Hash, format string) []byte {
 
 func TestABundleThatSomebodyElsePutTogetherIsRefused(t *testing.T) {
 	request := testRequest(t)
-	answers := Sum(Marshal(request))
+	answers := Sum(request.Lasting())
 	b := testBundle(t)
 	b.Request, b.Controller = answers, [32]byte(publicKey(testController))
 	sign := func(b *Bundle) []byte {
@@ -76,13 +76,14 @@ func TestABundleThatSomebodyElsePutTogetherIsRefused(t *testing.T) {
 	}
 	for name, sealed := range map[string][]byte{
 		"nothing":                 nil,
-		"another format":          reseal(t, sign(b), answers, "latchkey bundle 2"),
+		"another format":          reseal(t, sign(b), answers, "latchkey bundle 1"),
 		"signed as a policy":      reseal(t, asPolicy, answers, bundleFormat),
 		"not signed":              reseal(t, Marshal(b), answers, bundleFormat),
 		"another controller":      with(func(b *Bundle) { b.Controller[0] ^= 1 }),
 		"an older answer":         with(func(b *Bundle) { b.Request[0] ^= 1 }),
 		"no number":               with(func(b *Bundle) { b.Number = 0 }),
 		"no epoch":                with(func(b *Bundle) { b.Epoch = 0 }),
+		"no keys":                 with(func(b *Bundle) { b.Keys = EpochKeys{} }),
 		"a reader with a slash":   with(func(b *Bundle) { b.Reader = "a/b" }),
 		"a site without a name":   with(func(b *Bundle) { b.SiteName = "" }),
 		"a broker in two lines":   with(func(b *Bundle) { b.Broker = "a\nb" }),

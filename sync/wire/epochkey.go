@@ -1,11 +1,59 @@
 package wire
 
 import (
+	"bytes"
 	"crypto/ecdh"
 	"crypto/ed25519"
 	"errors"
 	"fmt"
 )
+
+// EpochKeys are the keys of an epoch as one reader gets them: in the clear or, for a reader
+// with a TPM, wrapped to it.
+type EpochKeys struct {
+	Number uint64   `cbor:"1,keyasint"`           // rises with each change of what one reader gets
+	PIN    []byte   `cbor:"2,keyasint,omitempty"` // 32 bytes: keys the tags of PINs; none: TPM has it, or it is withheld
+	Card   []byte   `cbor:"3,keyasint,omitempty"` // 32 bytes: keys the tags of cards, and wraps their keys; none: TPM has it
+	TPM    *TPMKeys `cbor:"4,keyasint,omitempty"`
+}
+
+// MaxEpochKeys bounds the encoding of EpochKeys, in bytes.
+const MaxEpochKeys = 4 << 10
+
+const keySize = 32
+
+// Check refuses keys that no controller gives.
+func (k *EpochKeys) Check() error {
+	if k.Number == 0 {
+		return errors.New("keys without a number")
+	}
+	if k.TPM != nil {
+		if k.PIN != nil || k.Card != nil {
+			return errors.New("keys in the clear beside a TPM's")
+		}
+		return k.TPM.check()
+	}
+	if len(k.PIN) != 0 && len(k.PIN) != keySize || len(k.Card) != keySize {
+		return fmt.Errorf("keys of %d and %d bytes", len(k.PIN), len(k.Card))
+	}
+	return nil
+}
+
+// Wipe erases the keys that are in the clear.
+func (k *EpochKeys) Wipe() {
+	clear(k.PIN)
+	clear(k.Card)
+}
+
+// Encode returns the keys as they are stored and sealed, for Unmarshal with MaxEpochKeys.
+// The caller wipes them.
+func (k *EpochKeys) Encode() []byte {
+	b := bytes.NewBuffer(make([]byte, 0, MaxEpochKeys)) // nobody erases the encoder's own buffers
+	if err := encoding.MarshalToBuffer(k, b); err != nil {
+		panic(fmt.Sprintf("wire: encode the keys of an epoch: %v", err))
+	}
+	return b.Bytes()
+}
 
 // A Key brings one reader the keys of an epoch, sealed to the X25519 key of its request.
 // As a message it is signed as KindKey.
@@ -22,7 +70,7 @@ func SealKey(reader string, epoch uint64, keys *EpochKeys, to *ecdh.PublicKey) (
 	if err := keys.Check(); err != nil {
 		return nil, fmt.Errorf("seal key: %w", err)
 	}
-	plain := Marshal(keys)
+	plain := keys.Encode()
 	defer clear(plain)
 	b, err := Seal(to, sealedKey, plain)
 	if err != nil {
@@ -39,11 +87,15 @@ func (k *Key) Unseal(key *ecdh.PrivateKey) (*EpochKeys, error) {
 		return nil, fmt.Errorf("key of epoch %d: %w", k.Epoch, err)
 	}
 	defer clear(plain)
-	var keys EpochKeys
-	if err := Unmarshal(plain, MaxEpochKeys, &keys); err != nil {
+	keys := new(EpochKeys)
+	if err = Unmarshal(plain, MaxEpochKeys, keys); err == nil {
+		err = keys.Check()
+	}
+	if err != nil {
+		keys.Wipe()
 		return nil, fmt.Errorf("key of epoch %d: %w", k.Epoch, err)
 	}
-	return &keys, keys.Check()
+	return keys, nil
 }
 
 // OpenKey checks a signed key and returns it, still sealed.

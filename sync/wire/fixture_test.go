@@ -132,7 +132,7 @@ func testBundle(t testing.TB) *Bundle {
 	}
 	_, snapshot := testSnapshot(t)
 	return &Bundle{
-		Number: 1767225602, Site: testSite, SiteName: "home", Reader: "front-door", Epoch: testEpoch, SiteKey: [32]byte(fill(0xf0, 32)),
+		Number: 1767225602, Site: testSite, SiteName: "home", Reader: "front-door", Epoch: testEpoch, Keys: *testEpochKeys(t),
 		Certificate: []byte("the reader's certificate"), Authority: []byte("the authority's certificate"),
 		Broker: "ssl://broker.example:8883", Policy: policy, Snapshot: snapshot,
 	}

@@ -117,7 +117,7 @@ func TestABundleOfAControllerWhoseKeyNobodyHasIsRefused(t *testing.T) {
 	request := testRequest(t)
 	for name, key := range weakSigning(t) {
 		b := testBundle(t)
-		b.Request, b.Controller = Sum(Marshal(request)), key
+		b.Request, b.Controller = Sum(request.Lasting()), key
 		signature := append([]byte{1}, make([]byte, 63)...)
 		signed := append(append(bytes.Clone(envelope), Marshal(Marshal(b))...), Marshal(signature)...)
 		if _, err := OpenBundle(reseal(t, signed, b.Request, bundleFormat), request, testSealing(t)); err == nil {

@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -44,8 +45,10 @@ func TestAHeadThatIsNoPlaceIsRefused(t *testing.T) {
 
 func TestAKeyOrNowOrAckThatNoControllerWritesIsRefused(t *testing.T) {
 	refused(t, accepts(KindKey), func() *Key { return testKey(t) }, map[string]func(*Key){
-		"no epoch":  func(k *Key) { k.Epoch = 0 },
-		"no reader": func(k *Key) { k.Reader = "" },
+		"no epoch":          func(k *Key) { k.Epoch = 0 },
+		"no reader":         func(k *Key) { k.Reader = "" },
+		"nothing is sealed": func(k *Key) { k.Sealed = k.Sealed[:sealOverhead] },
+		"too much":          func(k *Key) { k.Sealed = make([]byte, sealOverhead+MaxEpochKeys+1) },
 	})
 	refused(t, accepts(KindNow), func() *Now { return testNow(t) }, map[string]func(*Now){
 		"no nonce":              func(n *Now) { n.Nonce = Nonce{} },
@@ -208,9 +211,10 @@ func TestAReplyOfTwoKindsIsRefused(t *testing.T) {
 }
 
 func TestWhatIsSealedInTheVectorsOpens(t *testing.T) {
-	siteKey, err := testKey(t).Unseal(testSealing(t))
-	if err != nil || !bytes.Equal(siteKey[:], fill(0xf0, 32)) {
-		t.Errorf("%x, %v", siteKey, err)
+	for key, want := range map[*Key]*EpochKeys{testKey(t): testEpochKeys(t), testTPMKey(t): testRefilled(t)} {
+		if keys, err := key.Unseal(testSealing(t)); err != nil || !reflect.DeepEqual(keys, want) {
+			t.Errorf("%+v, %v", keys, err)
+		}
 	}
 	uid, err := testState(t).Card.Unseal(testEnrolKey(t))
 	if err != nil || !bytes.Equal(uid, testCardUID) {
@@ -225,18 +229,18 @@ func TestWhatIsSealedInTheVectorsOpens(t *testing.T) {
 }
 
 func TestWhatIsSealedOpensForItsPurposeOnly(t *testing.T) {
-	siteKey := [32]byte(fill(1, 32))
-	k, err := SealKey("front-door", 5, &siteKey, testSealing(t).PublicKey())
+	keys := testEpochKeys(t)
+	k, err := SealKey("front-door", 5, keys, testSealing(t).PublicKey())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := k.Unseal(testSealing(t)); err != nil || *got != siteKey {
-		t.Errorf("%x, %v", got, err)
+	if got, err := k.Unseal(testSealing(t)); err != nil || !reflect.DeepEqual(got, keys) {
+		t.Errorf("%+v, %v", got, err)
 	}
-	if _, err := Unseal(testSealing(t), sealedCard, k.Sealed[:]); err == nil {
+	if _, err := Unseal(testSealing(t), sealedCard, k.Sealed); err == nil {
 		t.Error("a key opens as a card")
 	}
-	if _, err := SealKey("front-door", 0, &siteKey, testSealing(t).PublicKey()); err == nil {
+	if _, err := SealKey("front-door", 0, keys, testSealing(t).PublicKey()); err == nil {
 		t.Error("a key of no epoch is sealed")
 	}
 	for _, uid := range [][]byte{testCardUID[:4], testCardUID, append(testCardUID, 1, 2, 3)} {

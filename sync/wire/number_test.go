@@ -56,6 +56,7 @@ func everyMessage(t *testing.T) map[string]func() any {
 		"bundle":     func() any { return testBundle(t) },
 		"head":       func() any { return testHead() },
 		"key":        func() any { return testKey(t) },
+		"epochkeys":  func() any { return testEpochKeys(t) },
 		"now":        func() any { return testNow(t) },
 		"ack":        func() any { return testAck() },
 		"state":      func() any { return testState(t) },

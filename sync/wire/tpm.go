@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"errors"
 	"fmt"
 )
@@ -17,15 +19,6 @@ type RequestTPM struct {
 
 // A TPMNonce is the nonce of a policy session in a TPM.
 type TPMNonce [32]byte
-
-// EpochKeys are the keys of an epoch as one reader gets them: in the clear or, for a reader
-// with a TPM, wrapped to it.
-type EpochKeys struct {
-	Number uint64   `cbor:"1,keyasint"`           // rises with each change of what one reader gets
-	PIN    []byte   `cbor:"2,keyasint,omitempty"` // 32 bytes: keys the tags of PINs; none: TPM has it, or it is withheld
-	Card   []byte   `cbor:"3,keyasint,omitempty"` // 32 bytes: keys the tags of cards, and wraps their keys; none: TPM has it
-	TPM    *TPMKeys `cbor:"4,keyasint,omitempty"`
-}
 
 // TPMKeys are the keys of an epoch for a reader with a TPM, and how many PINs it may check
 // with them. The TPM counts each use of the PIN key in an index of its own, up to a limit
@@ -66,48 +59,23 @@ type Budget struct {
 // Left returns how many more PINs the TPM checks.
 func (b Budget) Left() uint32 { return b.Limit - min(b.Spent, b.Limit) }
 
-// Wipe erases the keys that are in the clear.
-func (k *EpochKeys) Wipe() {
-	clear(k.PIN)
-	clear(k.Card)
-}
-
-const (
-	keySize      = 32
-	maxTPMPublic = 512
-	maxWrapped   = 512
-)
-
-// MaxEpochKeys bounds the encoding of EpochKeys.
-const MaxEpochKeys = 4 << 10
-
-// Check refuses keys that no controller gives.
-func (k *EpochKeys) Check() error {
-	if k.Number == 0 {
-		return errors.New("keys without a number")
-	}
-	if k.TPM != nil {
-		if k.PIN != nil || k.Card != nil {
-			return errors.New("keys in the clear beside a TPM's")
-		}
-		return k.TPM.check()
-	}
-	if len(k.PIN) != 0 && len(k.PIN) != keySize || len(k.Card) != keySize {
-		return fmt.Errorf("keys of %d and %d bytes", len(k.PIN), len(k.Card))
-	}
-	return nil
-}
+// maxTPM bounds a public area, and each part of a wrapped key, in bytes: those of a key for
+// HMAC-SHA-256 and of its parent are at most 122.
+const maxTPM = 512
 
 func (k *TPMKeys) check() error {
 	if k.Ref == (TPMRef{}) {
 		return errors.New("no reference")
+	}
+	if _, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), k.GrantKey[:]); err != nil {
+		return fmt.Errorf("grant key: %w", err)
 	}
 	if k.Grant.Limit == 0 {
 		return errors.New("a grant of nothing")
 	}
 	for _, key := range []*WrappedKey{&k.PIN, &k.Card} {
 		for _, part := range [][]byte{key.Public, key.Duplicate, key.Seed} {
-			if len(part) == 0 || len(part) > maxWrapped {
+			if len(part) == 0 || len(part) > maxTPM {
 				return fmt.Errorf("a wrapped key with a part of %d bytes", len(part))
 			}
 		}
@@ -116,7 +84,7 @@ func (k *TPMKeys) check() error {
 }
 
 func (t *RequestTPM) check() error {
-	if len(t.Parent) == 0 || len(t.Parent) > maxTPMPublic {
+	if len(t.Parent) == 0 || len(t.Parent) > maxTPM {
 		return fmt.Errorf("TPM: a parent of %d bytes", len(t.Parent))
 	}
 	return nil

@@ -40,7 +40,15 @@ func vectors(t testing.TB) map[string][]byte {
 		t.Fatal(err)
 	}
 	bundle := testBundle(t)
-	bundle.Request, bundle.Controller = Sum(Marshal(testRequest(t))), [32]byte(publicKey(testController))
+	bundle.Request, bundle.Controller = Sum(testRequest(t).Lasting()), [32]byte(publicKey(testController))
+	signedTPMRequest, err := testTPMRequest(t).Sign(testReader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	noNonce := testTPMRequest(t)
+	noNonce.TPM.Nonce = TPMNonce{}
+	bundleTPM := *bundle
+	bundleTPM.Request, bundleTPM.Keys = Sum(noNonce.Lasting()), *testTPMKeys(t)
 	plain := testPolicy()
 	*plain = DefaultPolicy(plain.Reader, plain.Door)
 	plain.Revision, plain.Access = 1, []Access{{Group: Everyone}}
@@ -70,6 +78,17 @@ func vectors(t testing.TB) map[string][]byte {
 		"request-signed":        signedRequest,
 		"bundle":                Marshal(bundle),
 
+		"request-tpm":          Marshal(testTPMRequest(t)),
+		"request-tpm-no-nonce": Marshal(noNonce),
+		"request-tpm-signed":   signedTPMRequest,
+		"bundle-tpm":           Marshal(&bundleTPM),
+		"epochkeys":            Marshal(testEpochKeys(t)),
+		"epochkeys-tpm":        Marshal(testTPMKeys(t)),
+		"epochkeys-refill":     Marshal(testRefilled(t)),
+		"key-tpm":              Marshal(testTPMKey(t)),
+		"key-tpm-signed":       mustSign(t, KindKey, Marshal(testTPMKey(t))),
+		"hpke-key-tpm":         Marshal(testHPKE(t, testSealing(t), sealedKey, Marshal(testRefilled(t)), testSealedTPM)),
+
 		"hpke-card-to-key":    Marshal(testHPKE(t, testEnrolKey(t), sealedCardToKey, Marshal(testCardToKey(t)), testSealedCardToKey)),
 		"hpke-card-keys":      Marshal(testHPKE(t, testSealing(t), sealedCardKeys, Marshal(testCardKeySets(t)), testSealedCardKeys)),
 		"tokey":               Marshal(testCardToKey(t)),
@@ -79,7 +98,7 @@ func vectors(t testing.TB) map[string][]byte {
 		"credential-card":     Marshal(testProvenCard(t)),
 		"command-personalise": Marshal(testPersonalise(t)),
 
-		"hpke-key":  Marshal(testHPKE(t, testSealing(t), sealedKey, fill(0xf0, 32), testSealedKey)),
+		"hpke-key":  Marshal(testHPKE(t, testSealing(t), sealedKey, Marshal(testEpochKeys(t)), testSealedKey)),
 		"hpke-card": Marshal(testHPKE(t, testEnrolKey(t), sealedCard, testCardUID, testSealedCard)),
 
 		"command-enrol":  Marshal(testEnrol(t)),
@@ -165,7 +184,7 @@ func TestTheStoredBundleOpens(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := OpenBundle(sealed, testRequest(t), testSealing(t))
-	want.Request, want.Controller = Sum(Marshal(testRequest(t))), [32]byte(publicKey(testController))
+	want.Request, want.Controller = Sum(testRequest(t).Lasting()), [32]byte(publicKey(testController))
 	if *update && (err != nil || !reflect.DeepEqual(got, want)) {
 		if sealed, err = SealBundle(want, testRequest(t), testController); err != nil {
 			t.Fatal(err)
@@ -213,9 +232,16 @@ var parsers = map[string]func([]byte) (any, error){
 	"record":   func(b []byte) (any, error) { return ParseRecord(b) },
 	"head":     parserOf(KindHead),
 	"key":      parserOf(KindKey),
-	"now":      parserOf(KindNow),
-	"ack":      parserOf(KindAck),
-	"card":     parserOf(KindCard),
+	"epochkeys": func(b []byte) (any, error) {
+		var k EpochKeys
+		if err := Unmarshal(b, MaxEpochKeys, &k); err != nil {
+			return nil, err
+		}
+		return &k, k.Check()
+	},
+	"now":  parserOf(KindNow),
+	"ack":  parserOf(KindAck),
+	"card": parserOf(KindCard),
 	"tokey": func(b []byte) (any, error) {
 		var c CardToKey
 		if err := Unmarshal(b, maxCardToKey, &c); err != nil {
@@ -265,6 +291,7 @@ func TestEachVectorReadsBackAsWhatItWasMadeOf(t *testing.T) {
 		"request":    testRequest(t),
 		"head":       testHead(),
 		"key":        testKey(t),
+		"epochkeys":  testEpochKeys(t),
 		"now":        testNow(t),
 		"ack":        testAck(),
 		"card":       testCardKeys(t),
@@ -279,6 +306,12 @@ func TestEachVectorReadsBackAsWhatItWasMadeOf(t *testing.T) {
 		if got := parsed(t, name, Marshal(want)); !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %+v, want %+v", name, got, want)
 		}
+	}
+	if got := parsed(t, "request", Marshal(testTPMRequest(t))); !reflect.DeepEqual(got, testTPMRequest(t)) {
+		t.Errorf("a request with a TPM: %+v", got)
+	}
+	if got := parsed(t, "epochkeys", Marshal(testTPMKeys(t))); !reflect.DeepEqual(got, testTPMKeys(t)) {
+		t.Errorf("keys of a TPM: %+v", got)
 	}
 	if got := parsed(t, "policy", Marshal(testScreenPolicy())); !reflect.DeepEqual(got, testScreenPolicy()) {
 		t.Errorf("a policy with a screen: %+v", got)
