@@ -26,7 +26,7 @@ func genuine(w *world) map[wire.Channel][]byte {
 	next.Revision, next.Hash = next.Revision+1, wire.Hash{1}
 	policy := *c.policy
 	policy.Revision++
-	key := must(wire.SealKey(readerID, c.position.Epoch+1, &[32]byte{1}, sealingKey.PublicKey()))
+	key := must(wire.SealKey(readerID, c.position.Epoch+1, someKeys(1), sealingKey.PublicKey()))
 	last, hash := w.journal.Last()
 	ack := &wire.Ack{Reader: readerID, Journal: w.journal.id, Number: last, Hash: hash}
 	w.link.records.acked = 0
@@ -192,7 +192,7 @@ func TestWhatIsForAnotherReaderChangesNothing(t *testing.T) {
 	w.link.states.sent[0].answered = false
 	for channel, message := range map[wire.Channel]any{
 		wire.OnPolicy:  &policy,
-		wire.OnKey:     must(wire.SealKey("back-door", w.controller.position.Epoch+1, &[32]byte{1}, sealingKey.PublicKey())),
+		wire.OnKey:     must(wire.SealKey("back-door", w.controller.position.Epoch+1, someKeys(1), sealingKey.PublicKey())),
 		wire.OnCommand: &wire.Command{Reader: "back-door", Nonce: w.controller.state.Nonce, ID: wire.CommandID{1}, Order: wire.Unlock, By: "Grace"},
 		wire.OnCard:    keys,
 		wire.OnNow:     &wire.Now{Reader: "back-door", Nonce: w.controller.state.Nonce, Time: w.controller.wall().UnixMilli(), Head: w.controller.head()},
@@ -208,7 +208,7 @@ func TestWhatIsForAnotherReaderChangesNothing(t *testing.T) {
 		}
 	}
 	heard := len(w.news)
-	w.step(Message{Topic: wire.OnKey.Topic(siteName, readerID), Payload: sign(wire.KindKey, must(wire.SealKey(readerID, w.controller.position.Epoch+1, &[32]byte{1}, other.PublicKey())))})
+	w.step(Message{Topic: wire.OnKey.Topic(siteName, readerID), Payload: sign(wire.KindKey, must(wire.SealKey(readerID, w.controller.position.Epoch+1, someKeys(1), other.PublicKey())))})
 	if reasons := w.refusedSince(heard); len(reasons) != 1 || w.link.key.key != nil {
 		t.Errorf("a key sealed to another board: %q", reasons)
 	}

@@ -52,7 +52,7 @@ type controller struct {
 	wall func() time.Time
 
 	position wire.Position
-	siteKey  [32]byte
+	keys     *wire.EpochKeys // what the reader gets
 	content  map[wire.Tag]wire.Credential
 	deltas   [][]byte // of this epoch, signed
 	before   wire.Hash
@@ -89,10 +89,15 @@ func newController() *controller {
 	return c
 }
 
+// someKeys returns keys with a number.
+func someKeys(number uint64) *wire.EpochKeys {
+	return &wire.EpochKeys{Number: number, PIN: seed(byte(number)), Card: seed(byte(number) + 1)}
+}
+
 // startEpoch starts a log of what there is.
 func (c *controller) startEpoch(epoch uint64) {
 	c.position = wire.Position{Epoch: epoch, Hash: wire.Start(epoch)}
-	copy(c.siteKey[:], seed(byte(epoch)))
+	c.keys = someKeys(epoch)
 	c.deltas, c.before = nil, wire.Hash{}
 	c.makeSnapshot()
 }
@@ -164,7 +169,7 @@ func (c *controller) publishAll() {
 }
 
 func (c *controller) key() []byte {
-	return sign(wire.KindKey, must(wire.SealKey(readerID, c.position.Epoch, &c.siteKey, sealingKey.PublicKey())))
+	return sign(wire.KindKey, must(wire.SealKey(readerID, c.position.Epoch, c.keys, sealingKey.PublicKey())))
 }
 
 // minute is what it does each minute.

@@ -17,7 +17,7 @@ type cacheModel struct {
 	content map[wire.Tag]wire.Credential
 	since   []*wire.Delta // of the epoch held, all that were applied
 	many    int           // so many deltas are too many; 0: none are
-	keys    map[uint64][32]byte
+	keys    map[uint64]*wire.EpochKeys
 
 	manifest *wire.Manifest // of the snapshot held
 	chunks   map[int][]byte
@@ -29,10 +29,11 @@ type cacheModel struct {
 	fails   error // what the disk says to every write
 	applied int
 	begun   int
+	put     int // keys, even if they were refused
 }
 
 func newCacheModel() *cacheModel {
-	return &cacheModel{keys: map[uint64][32]byte{}, damaged: map[int]bool{}}
+	return &cacheModel{keys: map[uint64]*wire.EpochKeys{}, damaged: map[int]bool{}}
 }
 
 func (c *cacheModel) Held() wire.Position { return c.held }
@@ -83,14 +84,15 @@ func (c *cacheModel) fold(d *wire.Delta) {
 	c.held.Revision, c.held.Hash = d.To, d.ToHash
 }
 
-func (c *cacheModel) PutKey(epoch uint64, key *[32]byte) (bool, error) {
+func (c *cacheModel) PutKey(epoch uint64, keys *wire.EpochKeys) (bool, error) {
+	c.put++
 	switch {
 	case c.fails != nil:
 		return false, c.fails
-	case epoch < c.held.Epoch:
+	case epoch < c.held.Epoch, c.keys[epoch] != nil && c.keys[epoch].Number > keys.Number:
 		return false, wire.ErrUnfit
 	}
-	c.keys[epoch] = *key
+	c.keys[epoch] = &wire.EpochKeys{Number: keys.Number, PIN: bytes.Clone(keys.PIN), Card: bytes.Clone(keys.Card), TPM: keys.TPM}
 	return c.finish(), nil
 }
 
@@ -157,7 +159,7 @@ func (c *cacheModel) PutChunks(epoch, revision uint64, chunks []wire.ChunkPart) 
 // finish switches to a snapshot that is whole.
 func (c *cacheModel) finish() bool {
 	m := c.incoming
-	if m == nil || len(c.parts) < m.Chunks() || c.keys[m.Epoch] == [32]byte{} {
+	if m == nil || len(c.parts) < m.Chunks() || c.keys[m.Epoch] == nil {
 		return false
 	}
 	content := map[wire.Tag]wire.Credential{}
