@@ -1,0 +1,109 @@
+package tpm
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/google/go-tpm/tpm2"
+)
+
+// A Description is what a TPM is and can do.
+type Description struct {
+	Manufacturer string // four letters, such as IFX: TPM_PT_MANUFACTURER
+	Revision     uint32 // of the specification, times 100: TPM_PT_REVISION
+	Slots        uint32 // free ones for persistent objects, of which a reader needs three
+	Have         uint32 // how many of the reader's three are there
+	Lacks        error  // why the TPM cannot keep a budget; nil: it can
+}
+
+// String says in one line what the TPM can do.
+func (d *Description) String() string {
+	s := fmt.Sprintf("TPM 2.0 of %s, revision %d.%02d, %d free slots for keys", d.Manufacturer, d.Revision/100, d.Revision%100, d.Slots)
+	if d.Lacks != nil {
+		return s + "; cannot keep a budget of PINs: " + d.Lacks.Error()
+	}
+	return s + "; can keep a budget of PINs"
+}
+
+// scratchHandle is an index that Describe defines and undefines again.
+const scratchHandle tpm2.TPMHandle = 0x01804C4C
+
+// Describe asks the TPM what it is, and tries whether it accepts an index with a budget.
+func (t *TPM) Describe(ctx context.Context) (*Description, error) {
+	d := new(Description)
+	err := t.rest.do(ctx, func(c *conn) error {
+		got, err := c.describe()
+		if err == nil {
+			*d = *got
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("tpm: %w", err)
+	}
+	return d, nil
+}
+
+func (c *conn) describe() (*Description, error) {
+	d := new(Description)
+	maker, err := c.property(tpm2.TPMPTManufacturer)
+	if err != nil {
+		return nil, err
+	}
+	d.Manufacturer = strings.Map(func(r rune) rune {
+		if r > ' ' && r <= '~' {
+			return r
+		}
+		return -1
+	}, string(binary.BigEndian.AppendUint32(nil, maker)))
+	if d.Revision, err = c.property(tpm2.TPMPTRevision); err != nil {
+		return nil, err
+	}
+	if d.Slots, err = c.property(tpm2.TPMPTHRPersistentAvail); err != nil {
+		return nil, err
+	}
+	for _, handle := range []tpm2.TPMHandle{parentHandle, pinHandle, cardHandle} {
+		public, err := c.public(handle)
+		if err != nil {
+			return nil, err
+		}
+		if public != nil {
+			d.Have++
+		}
+	}
+	d.Lacks, err = c.tryIndex()
+	if err == nil && d.Lacks == nil && d.Slots+d.Have < 3 {
+		d.Lacks = fmt.Errorf("%w: %d of the reader's three keys are there, and %d more have room", ErrFull, d.Have, d.Slots)
+	}
+	return d, err
+}
+
+// tryIndex defines an index like a budget's and undefines it again.
+func (c *conn) tryIndex() (lacks, err error) {
+	area := tpm2.TPMSNVPublic{
+		NVIndex: scratchHandle, NameAlg: tpm2.TPMAlgSHA256, DataSize: 8,
+		Attributes: tpm2.TPMANV{NT: tpm2.TPMNTPinPass, PolicyWrite: true, PolicyRead: true, AuthRead: true, NoDA: true},
+		AuthPolicy: tpm2.TPM2BDigest{Buffer: policy(tpm2.PolicyCommandCode{Code: tpm2.TPMCCNVRead})},
+	}
+	err = c.define(area)
+	if errors.Is(err, tpm2.TPMRCNVDefined) { // left by an earlier try that was cut short
+		if err := c.undefine(scratchHandle, indexName(area).Buffer); err != nil {
+			return nil, err
+		}
+		err = c.define(area)
+	}
+	switch {
+	case errors.Is(err, tpm2.TPMRCAttributes):
+		return fmt.Errorf("it has no index that counts PINs (TPM_NT_PIN_PASS), which revision 1.38 brought: %w", err), nil
+	case errors.Is(err, tpm2.TPMRCNVSpace):
+		return fmt.Errorf("%w: no room for an index: %w", ErrFull, err), nil
+	case errors.Is(err, ErrOwned):
+		return err, nil
+	case err != nil:
+		return nil, err
+	}
+	return nil, c.undefine(scratchHandle, indexName(area).Buffer)
+}

@@ -1,0 +1,386 @@
+package tpm
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/go-tpm/tpm2"
+
+	"latchkey/sync/wire"
+)
+
+// Request returns what the controller needs to wrap keys to the TPM and to grant it a
+// budget. It makes the parent where there is none, in place of any other object at its
+// handle. The nonce lasts until Use has used it, the TPM is closed or reset, or a day is
+// over; Request returns the same one until then.
+func (t *TPM) Request(ctx context.Context) (*wire.RequestTPM, error) {
+	request := new(wire.RequestTPM)
+	err := t.rest.do(ctx, func(c *conn) error {
+		_, parent, err := c.parent()
+		if err != nil {
+			return fmt.Errorf("parent: %w", err)
+		}
+		revision, err := c.property(tpm2.TPMPTRevision)
+		if err != nil {
+			return fmt.Errorf("revision: %w", err)
+		}
+		if !t.nonceIsOpen(c) {
+			if err := t.beginNonce(c); err != nil {
+				return fmt.Errorf("session for a first grant: %w", err)
+			}
+		}
+		*request = wire.RequestTPM{Parent: parent, Revision: revision, Nonce: t.nonce.value}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("tpm: request: %w", err)
+	}
+	return request, nil
+}
+
+func (t *TPM) beginNonce(c *conn) error {
+	t.endNonce(c)
+	session, _, err := tpm2.PolicySession(c, tpm2.TPMAlgSHA256, len(wire.TPMNonce{}))
+	if err != nil {
+		return err
+	}
+	value := session.NonceTPM().Buffer
+	if len(value) != len(wire.TPMNonce{}) {
+		c.flush(session.Handle())
+		return fmt.Errorf("a nonce of %d bytes", len(value))
+	}
+	t.nonce = nonce{session: session, value: wire.TPMNonce(value), begun: time.Now(), opening: c.openings}
+	return nil
+}
+
+// nonceIsOpen returns whether the session of the nonce is still there. One that is too
+// old is ended.
+func (t *TPM) nonceIsOpen(c *conn) bool {
+	if t.nonce.session == nil {
+		return false
+	}
+	if time.Since(t.nonce.begun) < maxNonce && t.nonce.opening == c.openings && c.tpm != nil {
+		_, err := tpm2.PolicyGetDigest{PolicySession: t.nonce.session.Handle()}.Execute(c)
+		if err == nil {
+			return true
+		}
+	}
+	t.endNonce(c)
+	return false
+}
+
+func (t *TPM) endNonce(c *conn) {
+	if t.nonce.session != nil && t.nonce.opening == c.openings {
+		c.flush(t.nonce.session.Handle())
+	}
+	t.nonce = nonce{}
+}
+
+// Use makes the TPM hold these keys and their budget, in place of earlier ones. It may be
+// called again at any time, and after a power cut at any point.
+//
+// The card key comes first: it is in use even if an error says that the PIN key is not,
+// or has no budget. ErrNoBudget asks for a first grant: see Request. A refill that is not
+// above the TPM's limit changes nothing.
+func (t *TPM) Use(ctx context.Context, keys *wire.TPMKeys) error {
+	grantKey, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), keys.GrantKey[:])
+	if err != nil {
+		return fmt.Errorf("tpm: keys: grant key: %w", err)
+	}
+	index, err := indexOf(grantKey, &keys.Ref)
+	if err != nil {
+		return err
+	}
+	card, err := parseKey(keys.Card.Public, cardArea)
+	if err != nil {
+		return fmt.Errorf("tpm: keys: card key: %w", err)
+	}
+	pin, err := parseKey(keys.PIN.Public, func(unique []byte) *tpm2.TPMTPublic { return pinArea(index, unique) })
+	if err != nil {
+		return fmt.Errorf("tpm: keys: PIN key: %w", err)
+	}
+	cardKey, pinKey, ref, grant := clone(&keys.Card), clone(&keys.PIN), keys.Ref, keys.Grant // the job may outlast the caller
+
+	return t.rest.do(ctx, func(c *conn) error {
+		use := use{refuse: ErrNoKeys}
+		t.set(use)
+		parent, _, err := c.parent()
+		if err != nil {
+			return fmt.Errorf("tpm: parent: %w", err)
+		}
+		if err := c.keep(cardHandle, parent, card, cardKey); err != nil {
+			return fmt.Errorf("tpm: card key: %w", err)
+		}
+		use.card = new(objectName(card))
+		t.set(use)
+		if err := c.keep(pinHandle, parent, pin, pinKey); err != nil {
+			return fmt.Errorf("tpm: PIN key: %w", err)
+		}
+		use.pin, use.index, use.refuse = objectName(pin), index, nil
+		if err := t.grant(c, index, &ref, &grant); err != nil {
+			use.refuse = fmt.Errorf("budget: %w", explain(err))
+		}
+		t.set(use)
+		return use.refuse
+	})
+}
+
+func (t *TPM) set(u use) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.use = u
+}
+
+func clone(k *wire.WrappedKey) *wire.WrappedKey {
+	return &wire.WrappedKey{Public: bytes.Clone(k.Public), Duplicate: bytes.Clone(k.Duplicate), Seed: bytes.Clone(k.Seed)}
+}
+
+// grant brings the index to what the grant says.
+func (t *TPM) grant(c *conn, i *index, ref *wire.TPMRef, g *wire.Grant) error {
+	name, err := c.indexName()
+	if err != nil {
+		return err
+	}
+	first := g.Nonce != (wire.TPMNonce{})
+	if bytes.Equal(name, i.written.Buffer) {
+		if first {
+			return nil // done before
+		}
+		budget, err := c.budget(i)
+		if err != nil || budget.Limit >= g.Limit {
+			return err
+		}
+		return c.withPolicy(func(session tpm2.TPMHandle) error { return c.approve(session, i, ref, g) },
+			func(session tpm2.Session) error { return c.write(session, i, g) })
+	}
+
+	if !first {
+		return fmt.Errorf("%w: this is a later one, and the TPM has no index for it", ErrNoBudget)
+	}
+	if t.nonce.session == nil || g.Nonce != t.nonce.value {
+		return fmt.Errorf("%w: this one answers another request", ErrNoBudget)
+	}
+	if !t.nonceIsOpen(c) {
+		return fmt.Errorf("%w: this one comes too late, or the TPM was reset", ErrNoBudget)
+	}
+	// The grant is checked before another index goes for it.
+	defer t.endNonce(c)
+	if err := c.approve(t.nonce.session.Handle(), i, ref, g); err != nil {
+		return err
+	}
+	if !bytes.Equal(name, i.fresh.Buffer) {
+		if name != nil {
+			if err := c.undefine(indexHandle, name); err != nil {
+				return fmt.Errorf("undefine the earlier index: %w", err)
+			}
+		}
+		if err := c.define(i.area); err != nil {
+			return fmt.Errorf("define the index: %w", err)
+		}
+	}
+	return c.write(t.nonce.session, i, g)
+}
+
+// approve makes the grant key's signature part of the session's policy.
+func (c *conn) approve(session tpm2.TPMHandle, i *index, ref *wire.TPMRef, g *wire.Grant) error {
+	_, cpHash, err := i.approval(ref, g)
+	if err != nil {
+		return err
+	}
+	key, err := tpm2.LoadExternal{InPublic: tpm2.New2B(*i.grantKey), Hierarchy: tpm2.TPMRHOwner}.Execute(c)
+	if err != nil {
+		return fmt.Errorf("load the grant key: %w", err)
+	}
+	defer c.flush(key.ObjectHandle)
+	signed := tpm2.PolicySigned{AuthObject: tpm2.NamedHandle{Handle: key.ObjectHandle, Name: objectName(i.grantKey)}, PolicySession: session,
+		CPHashA: cpHash, PolicyRef: tpm2.TPM2BNonce{Buffer: ref[:]},
+		Auth: tpm2.TPMTSignature{SigAlg: tpm2.TPMAlgECDSA, Signature: tpm2.NewTPMUSignature(tpm2.TPMAlgECDSA, &tpm2.TPMSSignatureECC{
+			Hash:       tpm2.TPMAlgSHA256,
+			SignatureR: tpm2.TPM2BECCParameter{Buffer: g.Signature[:32]},
+			SignatureS: tpm2.TPM2BECCParameter{Buffer: g.Signature[32:]},
+		})}}
+	if g.Nonce != (wire.TPMNonce{}) {
+		signed.NonceTPM.Buffer = g.Nonce[:]
+	}
+	if _, err := signed.Execute(c); err != nil {
+		return fmt.Errorf("the grant's signature: %w", err)
+	}
+	branches := or(i.branches[:])
+	branches.PolicySession = session
+	_, err = branches.Execute(c)
+	return err
+}
+
+func (c *conn) write(session tpm2.Session, i *index, g *wire.Grant) error {
+	write := i.write(g)
+	write.AuthHandle = tpm2.AuthHandle{Handle: indexHandle, Name: i.nameFor(g), Auth: session}
+	if _, err := write.Execute(c); err != nil {
+		return fmt.Errorf("write the limit: %w", err)
+	}
+	return nil
+}
+
+// indexName returns the name of what is at the index's handle, nil if nothing is.
+func (c *conn) indexName() ([]byte, error) {
+	answer, err := tpm2.NVReadPublic{NVIndex: indexHandle}.Execute(c)
+	if errors.Is(err, tpm2.TPMRCHandle) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	area, err := answer.NVPublic.Contents()
+	if err != nil {
+		return nil, err
+	}
+	return indexName(*area).Buffer, nil
+}
+
+func (c *conn) define(area tpm2.TPMSNVPublic) error {
+	_, err := tpm2.NVDefineSpace{AuthHandle: owner(), PublicInfo: tpm2.New2B(area)}.Execute(c)
+	return owned(err)
+}
+
+func (c *conn) undefine(handle tpm2.TPMHandle, name []byte) error {
+	_, err := tpm2.NVUndefineSpace{AuthHandle: owner(), NVIndex: tpm2.NamedHandle{Handle: handle, Name: tpm2.TPM2BName{Buffer: name}}}.Execute(c)
+	return owned(err)
+}
+
+// parent makes sure that the parent is in place, and returns its name and public area.
+func (c *conn) parent() (name tpm2.TPM2BName, public []byte, err error) {
+	public, err = c.public(parentHandle)
+	if err != nil {
+		return name, nil, err
+	}
+	if area, err := parseParent(public); err == nil {
+		return objectName(area), public, nil
+	}
+	made, err := tpm2.CreatePrimary{PrimaryHandle: owner(),
+		InPublic: tpm2.New2B(*parentArea(make([]byte, coordinate), make([]byte, coordinate)))}.Execute(c)
+	if err != nil {
+		return name, nil, owned(err)
+	}
+	defer c.flush(made.ObjectHandle)
+	area, err := made.OutPublic.Contents()
+	if err != nil {
+		return name, nil, err
+	}
+	public = tpm2.Marshal(*area)
+	if _, err := parseParent(public); err != nil {
+		return name, nil, err
+	}
+	name = objectName(area)
+	return name, public, c.persist(made.ObjectHandle, name, parentHandle)
+}
+
+// keep makes sure that the wrapped key with this public area is at the handle.
+func (c *conn) keep(at tpm2.TPMHandle, parent tpm2.TPM2BName, area *tpm2.TPMTPublic, key *wire.WrappedKey) error {
+	public, err := c.public(at)
+	if err != nil {
+		return err
+	}
+	if bytes.Equal(public, key.Public) {
+		return nil
+	}
+	var private tpm2.TPM2BPrivate
+	err = c.withParent(parent, tpm2.TPMCCImport, func(parent tpm2.AuthHandle) error {
+		answer, err := tpm2.Import{ParentHandle: parent, ObjectPublic: tpm2.New2B(*area),
+			Duplicate: tpm2.TPM2BPrivate{Buffer: key.Duplicate}, InSymSeed: tpm2.TPM2BEncryptedSecret{Buffer: key.Seed},
+			Symmetric: tpm2.TPMTSymDef{Algorithm: tpm2.TPMAlgNull}}.Execute(c)
+		if err == nil {
+			private = answer.OutPrivate
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("import: %w", err)
+	}
+	var loaded tpm2.TPMHandle
+	err = c.withParent(parent, tpm2.TPMCCLoad, func(parent tpm2.AuthHandle) error {
+		answer, err := tpm2.Load{ParentHandle: parent, InPrivate: private, InPublic: tpm2.New2B(*area)}.Execute(c)
+		if err == nil {
+			loaded = answer.ObjectHandle
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("load: %w", err)
+	}
+	defer c.flush(loaded)
+	return c.persist(loaded, objectName(area), at)
+}
+
+// withParent runs use with the parent, authorized for one command of this code.
+func (c *conn) withParent(name tpm2.TPM2BName, cc tpm2.TPMCC, use func(tpm2.AuthHandle) error) error {
+	return c.withPolicy(func(session tpm2.TPMHandle) error {
+		if _, err := (tpm2.PolicyCommandCode{PolicySession: session, Code: cc}).Execute(c); err != nil {
+			return err
+		}
+		branches := or(parentBranches())
+		branches.PolicySession = session
+		_, err := branches.Execute(c)
+		return err
+	}, func(session tpm2.Session) error {
+		return use(tpm2.AuthHandle{Handle: parentHandle, Name: name, Auth: session})
+	})
+}
+
+// public returns the TPMT_PUBLIC of the object at a handle, nil if there is none.
+func (c *conn) public(handle tpm2.TPMHandle) ([]byte, error) {
+	answer, err := tpm2.ReadPublic{ObjectHandle: handle}.Execute(c)
+	if errors.Is(err, tpm2.TPMRCHandle) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return answer.OutPublic.Bytes(), nil
+}
+
+// persist moves a loaded object to a persistent handle, in place of what is there.
+func (c *conn) persist(loaded tpm2.TPMHandle, name tpm2.TPM2BName, at tpm2.TPMHandle) error {
+	old, err := tpm2.ReadPublic{ObjectHandle: at}.Execute(c)
+	if err == nil {
+		_, err = tpm2.EvictControl{Auth: owner(), ObjectHandle: tpm2.NamedHandle{Handle: at, Name: old.Name}, PersistentHandle: at}.Execute(c)
+		if err != nil {
+			return fmt.Errorf("evict what is at %#x: %w", uint32(at), owned(err))
+		}
+	} else if !errors.Is(err, tpm2.TPMRCHandle) {
+		return err
+	}
+	_, err = tpm2.EvictControl{Auth: owner(), ObjectHandle: tpm2.NamedHandle{Handle: loaded, Name: name}, PersistentHandle: at}.Execute(c)
+	return owned(err)
+}
+
+// owner authorizes a command for the owner hierarchy, whose password is empty.
+func owner() tpm2.AuthHandle {
+	return tpm2.AuthHandle{Handle: tpm2.TPMRHOwner, Auth: tpm2.PasswordAuth(nil)}
+}
+
+func owned(err error) error {
+	if errors.Is(err, tpm2.TPMRCBadAuth) || errors.Is(err, tpm2.TPMRCAuthFail) {
+		return fmt.Errorf("%w: %w", ErrOwned, err)
+	}
+	return err
+}
+
+// property returns a fixed or variable property of the TPM (Part 2, TPM_PT).
+func (c *conn) property(property tpm2.TPMPT) (uint32, error) {
+	answer, err := tpm2.GetCapability{Capability: tpm2.TPMCapTPMProperties, Property: uint32(property), PropertyCount: 1}.Execute(c)
+	if err != nil {
+		return 0, err
+	}
+	list, err := answer.CapabilityData.Data.TPMProperties()
+	if err != nil {
+		return 0, err
+	}
+	if len(list.TPMProperty) != 1 || list.TPMProperty[0].Property != property {
+		return 0, fmt.Errorf("no answer for property %#x", uint32(property))
+	}
+	return list.TPMProperty[0].Value, nil
+}

@@ -1,0 +1,145 @@
+package tpm
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"latchkey/sync/wire"
+)
+
+// A chip is a swtpm of a test.
+type chip struct {
+	t     testing.TB
+	dir   string
+	path  string // of its socket
+	flags string
+	cmd   *exec.Cmd
+}
+
+func newChip(t testing.TB) *chip {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "swtpm") // t.TempDir() can be longer than a socket's path may be
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &chip{t: t, dir: dir, path: filepath.Join(dir, "s"), flags: "not-need-init,startup-clear"}
+	t.Cleanup(func() {
+		c.cut()
+		os.RemoveAll(dir)
+	})
+	c.power()
+	return c
+}
+
+func (c *chip) power() {
+	c.t.Helper()
+	os.Remove(c.path)
+	c.cmd = exec.Command("swtpm", "socket", "--tpm2", "--tpmstate", "dir="+c.dir, "--server", "type=unixio,path="+c.path, "--flags", c.flags)
+
+	if err := c.cmd.Start(); err != nil {
+		c.t.Fatalf("%v: install it with make setup", err)
+	}
+	for range 1000 {
+		if conn, err := net.Dial("unix", c.path); err == nil {
+			conn.Close()
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	c.t.Fatal("swtpm does not listen")
+}
+
+// cut kills the chip: a power cut.
+func (c *chip) cut() {
+	if c.cmd != nil {
+		c.cmd.Process.Kill()
+		c.cmd.Wait()
+		c.cmd = nil
+	}
+}
+
+// A controller has keys and a grant key.
+type controller struct {
+	t         testing.TB
+	key       *ecdsa.PrivateKey
+	pin, card [32]byte
+}
+
+func newController(t testing.TB) *controller {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &controller{t: t, key: key}
+	rand.Read(c.pin[:])
+	rand.Read(c.card[:])
+	return c
+}
+
+// adopt answers a request.
+func (c *controller) adopt(request *wire.RequestTPM, limit uint32) *wire.TPMKeys {
+	c.t.Helper()
+	var ref wire.TPMRef
+	rand.Read(ref[:])
+	keys, err := Wrap(request.Parent, &c.key.PublicKey, ref, &c.pin, &c.card)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	keys.Grant, err = FirstGrant(c.key, ref, request.Nonce, limit)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return keys
+}
+
+// refill returns keys with a later grant.
+func (c *controller) refill(keys *wire.TPMKeys, limit uint32) *wire.TPMKeys {
+	c.t.Helper()
+	grant, err := Refill(c.key, keys.Ref, limit)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	later := *keys
+	later.Grant = grant
+	return &later
+}
+
+// material returns what a PIN might yield.
+func material(n byte) []byte {
+	m := sha256.Sum256([]byte{n})
+	return m[:]
+}
+
+func mac(key *[32]byte, kind byte, material []byte) []byte {
+	m := hmac.New(sha256.New, key[:])
+	m.Write([]byte{kind})
+	m.Write(material)
+	return m.Sum(nil)
+}
+
+func ready(t testing.TB, limit uint32) (*chip, *controller, *TPM, *wire.TPMKeys) {
+	t.Helper()
+	chip := newChip(t)
+	c := newController(t)
+	tpm := Open(chip.path)
+	t.Cleanup(func() { tpm.Close() })
+	request, err := tpm.Request(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := c.adopt(request, limit)
+	if err := tpm.Use(t.Context(), keys); err != nil {
+		t.Fatal(err)
+	}
+	return chip, c, tpm, keys
+}

@@ -1,0 +1,98 @@
+// Package tpm keeps the keys of an epoch in a TPM 2.0, with a budget of guesses: the TPM
+// counts each use of the PIN key before it answers, and stops at a limit that only the
+// site's grant key raises. Whoever steals the reader can try no more PINs than that.
+//
+// Three persistent objects and an index of the owner hierarchy are the reader's: see
+// areas.go. The owner's password must be empty; it protects nothing here.
+//
+// swtpm, which tests use, protects nothing: whoever copies its state back sets the count
+// back.
+package tpm
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/google/go-tpm/tpm2"
+	"github.com/google/go-tpm/tpm2/transport"
+
+	"latchkey/sync/wire"
+)
+
+var (
+	// ErrAbsent says that the TPM cannot be opened or does not answer properly.
+	ErrAbsent = errors.New("no working TPM: check that it is fitted and enabled, and that the service may open it")
+	// ErrBusy says that the TPM has not answered in time.
+	ErrBusy = errors.New("the TPM does not answer in time: try again; if it stays so, power-cycle the board")
+	// ErrSpent says that the TPM will check no more PINs until it has a grant.
+	ErrSpent = errors.New("the TPM's budget of PINs is spent: bring it the controller's next grant")
+	// ErrNoBudget says that the TPM has no budget for these keys.
+	ErrNoBudget = errors.New("the TPM has no budget for these keys: ask the controller for a first grant")
+	// ErrForeign says that the keys are for another TPM, or that this one was cleared.
+	ErrForeign = errors.New("the keys are wrapped to another TPM, or this one was cleared: adopt the reader again")
+	// ErrOwned says that the owner's password is set.
+	ErrOwned = errors.New("the TPM's owner has a password: clear the TPM, then adopt the reader again")
+	// ErrFull says that others have used up the TPM's room.
+	ErrFull = errors.New("the TPM is full: end the programs that use it, or remove their keys and indexes")
+	// ErrNoKeys says that Use was not called, or failed before the key was there.
+	ErrNoKeys = errors.New("the TPM has not been given this key yet")
+
+	errRefused = errors.New("the TPM refuses a command")
+)
+
+// A TPM is a TPM 2.0 with the keys of one reader. Its methods may be called from several
+// goroutines. Each waits for the TPM until its ctx ends, no longer.
+type TPM struct {
+	// PINs and cards each have a file of their own: /dev/tpmrm0 saves and loads, around
+	// each command, whatever a file holds.
+	pins, cards, rest *file
+
+	mu  sync.Mutex
+	use use
+
+	nonce nonce // of rest's job
+}
+
+// A use is which keys are in use.
+type use struct {
+	card   *tpm2.TPM2BName // nil: the card key is not in place
+	pin    tpm2.TPM2BName
+	index  *index // of the PIN key; nil: it is not in place
+	refuse error  // why the PIN key cannot be used
+}
+
+// A nonce is the policy session that a first grant needs.
+type nonce struct {
+	session tpm2.Session // nil: none
+	value   wire.TPMNonce
+	begun   time.Time
+	opening int // file.openings when it began
+}
+
+// maxNonce is how long the session of a nonce may wait. A session that waits for long
+// keeps all others from being saved (TPM_RC_CONTEXT_GAP).
+const maxNonce = 24 * time.Hour
+
+// Open returns the TPM at this path: /dev/tpmrm0, or the Unix socket of swtpm. It is
+// opened when it is needed, and again after a failure.
+func Open(path string) *TPM {
+	return open(func() (transport.TPMCloser, error) { return openPath(path) })
+}
+
+func open(transport func() (transport.TPMCloser, error)) *TPM {
+	return &TPM{pins: newFile(transport), cards: newFile(transport), rest: newFile(transport), use: use{refuse: ErrNoKeys}}
+}
+
+// Close ends the session that Request began, and closes the TPM. It waits for a command
+// that has not been answered.
+func (t *TPM) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	t.rest.do(ctx, func(c *conn) error {
+		t.endNonce(c)
+		return nil
+	})
+	return errors.Join(t.pins.close(), t.cards.close(), t.rest.close())
+}
