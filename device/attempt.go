@@ -83,7 +83,7 @@ func (r *Reader) pinReason() wire.Reason {
 		return wire.ReasonKey
 	case r.keyPIN != "":
 		return r.keyPIN
-	case r.budget.Limit != 0 && r.budget.Left() == 0:
+	case r.tpm.Budget.Limit != 0 && r.tpm.Budget.Left() == 0:
 		return wire.ReasonSpent
 	case r.parts.Is(wire.SubjectPanel) == Failed || r.parts.Is(wire.SubjectTouch) == Failed:
 		return wire.ReasonPanel

@@ -85,8 +85,8 @@ type Reader struct {
 
 	journal   journal
 	parts     Parts
-	keyPIN    wire.Reason   // Health.PIN
-	budget    wire.Budget   // as last read
+	keyPIN    wire.Reason // Health.PIN
+	tpm       wire.TPMState
 	held      wire.Position // by the cache
 	behind    bool
 	collapsed collapsed

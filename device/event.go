@@ -106,18 +106,17 @@ type Health struct {
 	// set with wire.SubjectLink and Good.
 	Connection uint64
 
-	// PIN is why no PIN can be checked although cards can, and Budget how many PINs the
-	// TPM has checked, and may; both with wire.SubjectKey. A zero Budget: no TPM, or it is
-	// not known.
-	PIN    wire.Reason
-	Budget wire.Budget
+	// PIN is why no PIN can be checked although cards can, and TPM what is known of the TPM
+	// that has the keys; both with wire.SubjectKey.
+	PIN wire.Reason
+	TPM wire.TPMState
 }
 
 // Condition is the condition of a part.
 type Condition uint8
 
-// The conditions. Corrupt and Forked apply to the cache only, Impaired to the
-// touch and to a cache without room for newer credentials.
+// The conditions. Corrupt and Forked apply to the cache only, Impaired to the touch, to
+// a cache without room for newer credentials, and to keys without that of PINs.
 const (
 	NotKnown Condition = iota // not reported yet: counts as Good, except for the link
 	Good                      //

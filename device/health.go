@@ -46,7 +46,7 @@ func (t *turn) healthIs(e Health) {
 	}
 	if e.Subject == wire.SubjectKey {
 		t.keyPIN = e.PIN
-		t.countIs(e.Budget)
+		t.tpmIs(e.TPM)
 	}
 	text := clip(e.Text)
 	if e.Condition == Good {
@@ -82,29 +82,33 @@ func healthRecord(e Health, text string) wire.Record {
 	return wire.Record{Kind: wire.HealthChanged, Subject: string(e.Subject), Text: text}
 }
 
-// countIs takes a reading of the TPM's budget. The journal charges a PIN before the TPM
-// counts it, so the TPM never counts more; at a start it may have counted less, for a charge
-// that it was never asked for.
-func (t *turn) countIs(now wire.Budget) {
-	if now.Limit == 0 {
+// tpmIs takes what is known of the TPM. The journal charges a PIN before the TPM counts it,
+// so the TPM never counts more. It counts less if it was never asked; a start takes its
+// count.
+func (t *turn) tpmIs(now wire.TPMState) {
+	before, known := t.tpm, t.durable.Budget
+	t.tpm = now
+	if now.Budget.Limit == 0 {
+		if now.Ref == before.Ref {
+			t.tpm.Budget = before.Budget // it does not answer
+		}
 		return
 	}
-	first, known := t.budget.Limit == 0, t.durable.Budget
-	count := now.Spent
-	if t.durable.Pending != 0 {
-		count++ // the TPM may yet be asked
+	first := before.Budget.Limit == 0 || before.Ref != now.Ref
+	count := now.Budget.Spent
+	if t.durable.Pending != 0 || before.Budget.Limit != 0 {
+		count++ // it may yet be asked, or was just now
 	}
 	switch {
-	case now.Spent > known.Spent && known.Limit != 0:
-		t.record(wire.Record{Kind: wire.BudgetOverspent, Count: uint64(now.Spent - known.Spent)})
-	case count != known.Spent && first:
+	case now.Budget.Spent > known.Spent && known.Limit != 0:
+		t.record(wire.Record{Kind: wire.BudgetOverspent, Count: uint64(now.Budget.Spent - known.Spent)})
+	case first && count != known.Spent:
 		t.record(wire.Record{Kind: wire.BudgetCounted, Count: uint64(count)})
 	}
-	if now.Limit != known.Limit { // after the count, in case that a power cut truncates the append
-		t.record(wire.Record{Kind: wire.BudgetGranted, Count: uint64(now.Limit)})
+	if now.Budget.Limit != known.Limit { // after the count, in case that a power cut truncates the append
+		t.record(wire.Record{Kind: wire.BudgetGranted, Count: uint64(now.Budget.Limit)})
 	}
-	if now.Left() == 0 && (first || t.budget.Left() > 0) {
-		t.record(wire.Record{Kind: wire.BudgetSpent, Count: uint64(now.Limit)})
+	if now.Budget.Left() == 0 && (first || before.Budget.Left() > 0) {
+		t.record(wire.Record{Kind: wire.BudgetSpent, Count: uint64(now.Budget.Limit)})
 	}
-	t.budget = now
 }

@@ -89,7 +89,7 @@ func (m moved) reader(r Reader) Reader {
 		r.journal.fault, r.journal.probe = "disk full", max(r.journal.probe, r.elapsed)
 	}
 	r.card.seq = walkSeq
-	r.budget.Spent = 0 // far from its limit
+	r.tpm.Budget.Spent = 0 // far from its limit
 	r.commands, r.collapsed, r.notice = commands{}, collapsed{}, notice{}
 	r.view, r.state = r.makeView(), r.makeState()
 	return r

@@ -164,7 +164,7 @@ func identifyCounts(e *edge) (met bool, err error) {
 }
 
 func neverOverspent(e *edge) (met bool, err error) {
-	if !e.after.r.counted || e.after.r.budget.Limit == 0 {
+	if !e.after.r.counted || e.after.r.tpm.Budget.Limit == 0 {
 		return false, nil
 	}
 	if slices.ContainsFunc(e.records(), func(r wire.Record) bool { return r.Kind == wire.BudgetOverspent }) {

@@ -12,9 +12,9 @@ type State struct {
 	Guesses uint16     // unknown PINs that count towards guessing
 	Pending bool       // a PIN entry is charged but not decided
 
-	PIN    wire.Reason // why no PIN can be entered; "": it can
-	Budget wire.Budget // of the TPM; zero: there is none, or it is not known
-	Card   wire.Reason // why no card is read; "": it is
+	PIN    wire.Reason   // why no PIN can be entered; "": it can
+	TPM    wire.TPMState // that has the keys; zero: a file has them
+	Card   wire.Reason   // why no card is read; "": it is
 	Strike wire.StrikeState
 	Door   wire.DoorState
 	Tamper bool
@@ -31,7 +31,7 @@ func (r *Reader) makeState() State {
 	s := State{
 		Reader: r.id, Version: r.version,
 		Lockout: r.durable.Lockout, Wrong: r.durable.Wrong, Guesses: r.durable.Guesses, Pending: r.durable.Pending != 0,
-		PIN: r.pinReason(), Budget: r.budget, Card: r.cardWorks(), Door: r.door.state, Tamper: r.tamper,
+		PIN: r.pinReason(), TPM: r.tpm, Card: r.cardWorks(), Door: r.door.state, Tamper: r.tamper,
 		Strike: wire.StrikeOff, Parts: r.parts, Journal: r.journal.unstored(),
 		Behind: r.behind, ClockTrusted: r.clock.trusted, Held: r.held,
 	}

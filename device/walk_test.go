@@ -212,7 +212,7 @@ func (w *walk) reach(e edge, from walkKey) {
 		if appended, ok := action.(Append); ok {
 			e.after.queue = append(e.after.queue, appended.Records)
 		}
-		if identify, ok := action.(Identify); ok && identify.Kind == wire.PIN {
+		if identify, ok := action.(Identify); ok && identify.Kind == wire.PIN && e.after.r.counted {
 			e.after.spent++
 		}
 	}

@@ -119,8 +119,8 @@ func counted(t *testing.T, w world) world {
 	events := w.events
 	w.name, w.start.Counted = "counted "+w.name, true
 	w.events = func(n *node) []Event {
-		all := []Event{Health{Subject: wire.SubjectKey, Condition: Good, Budget: wire.Budget{Spent: n.spent, Limit: walkLimit}}}
-		if n.r.budget.Limit == 0 {
+		all := []Event{Health{Subject: wire.SubjectKey, Condition: Good, TPM: wire.TPMState{Ref: wire.TPMRef{1}, Budget: wire.Budget{Spent: n.spent, Limit: walkLimit}}}}
+		if n.r.tpm.Budget.Limit == 0 {
 			return append(all, Presented{wire.PIN}) // it may be before the first reading
 		}
 		for _, event := range events(n) {

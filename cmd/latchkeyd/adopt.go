@@ -4,22 +4,34 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 
+	"latchkey/board"
 	"latchkey/cmd/latchkeyd/internal/adoption"
 	"latchkey/cmd/latchkeyd/internal/datadir"
+	"latchkey/device/pin/tpm"
 	"latchkey/sync/wire"
 )
 
-func identityCommand(_ context.Context, c *call) error {
+func identityCommand(ctx context.Context, c *call) error {
 	data := c.flags.String("data", "", "the reader's data `directory`")
+	path := c.flags.String("config", "", "the reader's config `file`, instead of --data: its TPM, if it names one, gets the keys")
 	out := c.flags.String("out", "", "write the request for the controller to this `file`")
 	asJSON := c.flags.Bool("json", false, "print JSON")
 	if err := c.parse(0); err != nil {
 		return err
 	}
-	if *data == "" || *out == "" {
-		return usagef("latchkeyd identity needs --data DIR and --out FILE")
+	if (*data == "") == (*path == "") || *out == "" {
+		return usagef("latchkeyd identity needs --config FILE or --data DIR, and --out FILE")
+	}
+	var device string // of the TPM
+	if *path != "" {
+		config, err := readConfig(*path)
+		if err != nil {
+			return err
+		}
+		*data, device = config.Reader.Data, config.Key.TPM
 	}
 	if err := datadir.Open(*data); err != nil {
 		return err
@@ -36,7 +48,11 @@ func identityCommand(_ context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	request, fingerprint, err := id.Request()
+	running, err := readyTPM(ctx, *data, device)
+	if err != nil {
+		return err
+	}
+	request, fingerprint, err := id.Request(*data, running)
 	if err != nil {
 		return err
 	}
@@ -49,6 +65,35 @@ func identityCommand(_ context.Context, c *call) error {
 	}
 	fmt.Fprintf(c.stdout, "fingerprint  %s\nrequest      %s\n\nGive the request to the controller: latchkey-controller reader add --dir SITE --reader ID --group GROUP --broker URL --request %s --out BUNDLE\n", fingerprint, *out, filepath.Base(*out))
 	return nil
+}
+
+// readyTPM prepares the TPM for a request, unless a running reader does that. device is ""
+// if there is none, or it is not known.
+func readyTPM(ctx context.Context, dir, device string) (running bool, err error) {
+	unlock, err := datadir.Lock(dir)
+	if errors.Is(err, datadir.ErrLocked) {
+		if _, err := os.Stat(filepath.Join(dir, datadir.TPM)); device != "" && err != nil {
+			return true, errors.New("the running reader has not reached its TPM yet: see latchkeyd status, and run this again")
+		}
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer unlock()
+	if device == "" {
+		return false, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, tpmWithin)
+	defer cancel()
+	t := tpm.Open(device)
+	defer closing(&err, t.Close)
+	request, err := t.Request(ctx)
+	if err != nil {
+		return false, &board.KeyError{Key: "key.tpm", Err: err}
+	}
+	_, err = adoption.KeepTPM(dir, request)
+	return false, err
 }
 
 func adoptCommand(_ context.Context, c *call) error {

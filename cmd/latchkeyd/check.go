@@ -14,16 +14,17 @@ import (
 	"latchkey/cmd/latchkeyd/internal/datadir"
 	"latchkey/cmd/latchkeyd/internal/supervision"
 	"latchkey/device/cache"
+	"latchkey/device/pin/tpm"
 	"latchkey/keypad/touch"
 )
 
 // checkCommand reports what is wrong with the config and with what it names.
-func checkCommand(_ context.Context, command *call) error {
+func checkCommand(ctx context.Context, command *call) error {
 	c, err := command.config()
 	if err != nil {
 		return err
 	}
-	problems := append(board.Check(c.Board, newLog(command.stderr, slog.LevelWarn)), checkData(c.Reader.Data, c.Reader.ID), c.checkPersistent())
+	problems := append(board.Check(c.Board, newLog(command.stderr, slog.LevelWarn)), checkData(c), c.checkPersistent())
 	if c.Touch.Device != "" {
 		if err := touch.CheckEvdev(c.Touch.Device); err != nil {
 			problems = append(problems, &board.KeyError{Key: "touch.device", Err: err})
@@ -31,6 +32,15 @@ func checkCommand(_ context.Context, command *call) error {
 	}
 	if c.Watchdog.Device != "" {
 		problems = append(problems, supervision.CheckTimer(c.Watchdog.Device))
+	}
+	var can string // the TPM
+	if c.Key.TPM != "" {
+		description, err := describeTPM(ctx, c.Key.TPM)
+		if err != nil {
+			problems = append(problems, &board.KeyError{Key: "key.tpm", Err: err})
+		} else {
+			can = description.String()
+		}
 	}
 	texts := []string{}
 	for _, problem := range problems {
@@ -40,11 +50,19 @@ func checkCommand(_ context.Context, command *call) error {
 	}
 	switch {
 	case c.json:
-		err = printJSON(command.stdout, map[string]any{"reader": c.Reader.ID, "board": c.Board.Kind, "problems": texts})
+		err = printJSON(command.stdout, struct {
+			Reader   string   `json:"reader"`
+			Board    string   `json:"board"`
+			TPM      string   `json:"tpm,omitempty"`
+			Problems []string `json:"problems"`
+		}{c.Reader.ID, c.Board.Kind, can, texts})
 	case len(texts) > 0:
 		_, err = fmt.Fprintln(command.stdout, strings.Join(texts, "\n"))
 	default:
 		_, err = fmt.Fprintf(command.stdout, "%s: no problems found in the config and what it names\n", c.Reader.ID)
+		if can != "" && err == nil {
+			_, err = fmt.Fprintln(command.stdout, can)
+		}
 	}
 	if err == nil && len(texts) > 0 {
 		err = fmt.Errorf("%d problems", len(texts))
@@ -53,7 +71,8 @@ func checkCommand(_ context.Context, command *call) error {
 }
 
 // checkData reports what is wrong in a data directory, which may not exist yet.
-func checkData(dir, id string) error {
+func checkData(c *config) error {
+	dir := c.Reader.Data
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -73,8 +92,36 @@ func checkData(dir, id string) error {
 	}
 	options := cache.Options{Dir: dir, Site: site.ID, Controller: site.ControllerKey()}
 	_, policyErr := cache.LoadPolicy(options, site.Reader)
-	credentials := openHeld(options)
-	defer credentials.cache.Close()
-	_, keyErr := credentials.current()
-	return errors.Join(err, site.CheckReader(id), policyErr, keyErr)
+	return errors.Join(err, site.CheckReader(c.Reader.ID), policyErr, checkKeys(options, c.Key.TPM))
+}
+
+// checkKeys reports what is wrong with the keys of the newest epoch.
+func checkKeys(options cache.Options, named string) error {
+	credentials := cache.Open(options)
+	defer credentials.Close()
+	epoch, err := credentials.Epoch()
+	if err != nil {
+		return err
+	}
+	keys, err := cache.ReadKey(epoch.KeyFile)
+	if err != nil {
+		return err
+	}
+	defer keys.Wipe()
+	if keys.TPM != nil && named == "" {
+		return errNoTPM
+	}
+	return nil
+}
+
+// describeTPM says what a TPM is and can do; the error says why it cannot keep the keys.
+func describeTPM(ctx context.Context, path string) (*tpm.Description, error) {
+	ctx, cancel := context.WithTimeout(ctx, tpmWithin)
+	defer cancel()
+	t := tpm.Open(path)
+	description, err := t.Describe(ctx)
+	if err == nil {
+		err = description.Lacks
+	}
+	return description, errors.Join(err, t.Close())
 }

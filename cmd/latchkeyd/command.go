@@ -23,7 +23,7 @@ func commands() []command {
 		{"run", "--config FILE", "runs the reader", runCommand},
 		{"check", "--config FILE", "reads the config, opens what it names, says what is wrong", checkCommand},
 		{"calibrate", "--config FILE", "fits the touchscreen to the display, by crosses that you touch", calibrateCommand},
-		{"identity", "--data DIR --out FILE", "makes the reader's keys, once, and writes a request for adoption", identityCommand},
+		{"identity", "--config FILE --out FILE", "makes the reader's keys, once, and writes a request for adoption", identityCommand},
 		{"adopt", "--data DIR BUNDLE", "takes over the bundle that answers the request", adoptCommand},
 		{"status", "--config FILE", "shows how the running reader is", statusCommand},
 		{"release", "--config FILE", "releases the strike", releaseCommand},

@@ -24,6 +24,7 @@ type config struct {
 	Board    board.Config       `toml:"board"`
 	Panel    panelConfig        `toml:"panel"`
 	Touch    touchConfig        `toml:"touch"`
+	Key      keyConfig          `toml:"key"`
 	Metrics  status.Config      `toml:"metrics"`
 	Watchdog supervision.Config `toml:"watchdog"`
 
@@ -56,6 +57,11 @@ type touchConfig struct {
 	// Calibration maps raw readings to pixels of the display before rotation:
 	// x = c0·X + c1·Y + c2, y = c3·X + c4·Y + c5. Empty fits the usual film.
 	Calibration []float64 `toml:"calibration"`
+}
+
+// keyConfig is where the keys of an epoch are kept.
+type keyConfig struct {
+	TPM string `toml:"tpm"` // device of a TPM 2.0, or swtpm's socket, relative to the config file; empty: in a file
 }
 
 // config parses the flags of a command and reads its config. With an error it may return
@@ -107,8 +113,10 @@ func readConfig(path string) (*config, error) {
 	} else if !filepath.IsAbs(c.Reader.Data) {
 		c.Reader.Data = filepath.Join(filepath.Dir(path), c.Reader.Data)
 	}
-	if drawer := c.Board.Sim.Drawer; drawer != "" && !filepath.IsAbs(drawer) {
-		c.Board.Sim.Drawer = filepath.Join(filepath.Dir(path), drawer)
+	for _, name := range []*string{&c.Board.Sim.Drawer, &c.Key.TPM} {
+		if *name != "" && !filepath.IsAbs(*name) {
+			*name = filepath.Join(filepath.Dir(path), *name)
+		}
 	}
 	if models := panel.Models(); c.Panel.Model != "" && !slices.Contains(models, c.Panel.Model) {
 		refuse("panel.model", "is %q: it must be one of %q, as printed on the display or in its papers", c.Panel.Model, models)

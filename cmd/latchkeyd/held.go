@@ -1,93 +1,197 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"sync"
+	"time"
 
 	"latchkey/device"
 	"latchkey/device/cache"
 	"latchkey/device/pin"
+	"latchkey/device/pin/tpm"
 	"latchkey/sync/wire"
 )
 
-// held is the site's credentials on the disk, and the key of their tags.
+// held is the site's credentials on the disk, and the keys of their tags.
 type held struct {
 	cache *cache.Cache
+	tpm   *tpm.TPM // nil: the config names none
 
-	mu    sync.RWMutex
-	epoch cache.Epoch
-	key   pin.Key
-	err   error // why there is no key
+	trouble chan struct{} // the TPM has failed
+
+	telling sync.Mutex // tell's: what is told last is the newest
+	asking  sync.Mutex // one at a time opens keys or has the TPM check a PIN, and counts
+
+	mu   sync.RWMutex
+	keys keys
 }
 
-// openHeld opens them. health and each look-up tell what is wrong.
-func openHeld(o cache.Options) *held {
-	h := &held{cache: cache.Open(o)}
-	h.openKey()
+// keys are those of the newest epoch.
+type keys struct {
+	epoch  cache.Epoch
+	memory *pin.Keys     // nil: the TPM has them, or err
+	state  wire.TPMState // of the TPM that has them
+	err    error         // why there are none
+	pinErr error         // why no PIN can be checked although cards can
+}
+
+// tpmWithin is how long the TPM may take for a key or a budget: less than the brain waits
+// for a PIN.
+const tpmWithin = 8 * time.Second
+
+// errNoTPM says that the keys were wrapped to a TPM of which the config says nothing.
+var errNoTPM = errors.New("the keys are in a TPM, and the config names none: set key.tpm, or have the reader adopted anew")
+
+// openHeld opens them. health and each look-up tell what is wrong. t is nil if there is no
+// TPM.
+func openHeld(ctx context.Context, o cache.Options, t *tpm.TPM) *held {
+	h := &held{cache: cache.Open(o), tpm: t, trouble: make(chan struct{}, 1)}
+	h.openKeys(ctx)
 	return h
 }
 
-// openKey opens the key of the newest epoch.
-func (h *held) openKey() {
-	epoch, err := h.cache.Epoch()
-	var key pin.Key
-	if err == nil {
-		var raw *[pin.KeySize]byte
-		if raw, err = cache.ReadKey(epoch.KeyFile); err == nil {
-			key = pin.NewKey(*raw)
-			clear(raw[:])
-		}
-	}
+// openKeys opens the keys of the newest epoch, as they are on the disk and in the TPM now.
+func (h *held) openKeys(ctx context.Context) {
+	h.asking.Lock()
+	defer h.asking.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, tpmWithin)
+	defer cancel()
+	k := h.readKeys(ctx)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.epoch, h.key, h.err = epoch, key, err
+	h.keys = k
 }
 
-// current returns the epoch whose key is open, or why there is no key.
-func (h *held) current() (cache.Epoch, error) {
+func (h *held) readKeys(ctx context.Context) (k keys) {
+	if k.epoch, k.err = h.cache.Epoch(); k.err != nil {
+		return k
+	}
+	var raw *wire.EpochKeys
+	if raw, k.err = cache.ReadKey(k.epoch.KeyFile); k.err != nil {
+		return k
+	}
+	defer raw.Wipe()
+	if raw.TPM == nil {
+		if k.memory, k.err = pin.NewKeys(raw); len(raw.PIN) == 0 {
+			k.pinErr = pin.ErrWithheld
+		}
+		return k
+	}
+	k.state.Ref = raw.TPM.Ref
+	if h.tpm == nil {
+		k.err = errNoTPM
+		return k
+	}
+	if k.pinErr = h.tpm.Use(ctx, raw.TPM); k.pinErr == nil {
+		k.state.Budget, k.pinErr = h.tpm.Budget(ctx)
+	} else if _, err := h.tpm.WrappingKey(ctx, make([]byte, 4)); err != nil { // nor cards
+		k.err = k.pinErr
+	}
+	if errors.Is(k.pinErr, tpm.ErrNoBudget) {
+		if request, err := h.tpm.Request(ctx); err == nil {
+			k.state.Nonce = request.Nonce
+		}
+	}
+	return k
+}
+
+// current returns the keys that are open.
+func (h *held) current() keys {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	return h.epoch, h.err
+	return h.keys
 }
 
 // tag derives a tag of the open epoch.
-func (h *held) tag(kind wire.CredentialKind, secret []byte) (wire.Tag, uint64, error) {
-	h.mu.RLock()
-	epoch, key, err := h.epoch, h.key, h.err
-	h.mu.RUnlock()
-	if err != nil {
-		return wire.Tag{}, 0, err
+func (h *held) tag(ctx context.Context, kind wire.CredentialKind, secret []byte) (tag wire.Tag, epoch uint64, err error) {
+	k := h.current()
+	if err := errors.Join(k.err, k.wrong(kind)); err != nil {
+		return tag, 0, err
 	}
 	if kind == wire.PIN {
-		derived, err := pin.Material(secret, epoch.KDF)
+		if k.memory == nil {
+			if err := h.cache.Fault(); err != nil { // it might cost a guess, and open nothing
+				return tag, 0, fmt.Errorf("%w: %w", cache.ErrEmpty, err)
+			}
+		}
+		derived, err := pin.Material(secret, k.epoch.KDF)
 		if err != nil {
-			return wire.Tag{}, 0, err
+			return tag, 0, err
 		}
 		defer clear(derived)
 		secret = derived
 	}
-	tag, err := key.Tag(kind, secret)
-	return tag, epoch.Number, err
+	if k.memory != nil {
+		tag, err = k.memory.Tag(kind, secret)
+	} else {
+		tag, err = h.ask(ctx, kind, secret)
+	}
+	return tag, k.epoch.Number, err
+}
+
+// wrong returns why credentials of a kind cannot be checked although there are keys.
+func (k *keys) wrong(kind wire.CredentialKind) error {
+	if kind == wire.PIN {
+		return k.pinErr
+	}
+	return nil
+}
+
+// ask has the TPM derive a tag, and counts PINs as it does.
+func (h *held) ask(ctx context.Context, kind wire.CredentialKind, material []byte) (wire.Tag, error) {
+	ctx, cancel := context.WithTimeout(ctx, tpmWithin)
+	defer cancel()
+	if kind == wire.PIN {
+		h.asking.Lock()
+		defer h.asking.Unlock()
+	}
+	tag, err := h.tpm.Tag(ctx, kind, material)
+	if err != nil {
+		select {
+		case h.trouble <- struct{}{}:
+		default:
+		}
+	} else if kind == wire.PIN {
+		h.mu.Lock()
+		h.keys.state.Budget.Spent++
+		h.mu.Unlock()
+	}
+	return tag, err
 }
 
 // cardKey unwraps the key in the credential of the card with this identifier, if epoch is
 // still the open one. The caller wipes it.
-func (h *held) cardKey(epoch uint64, uid, wrapped []byte) (*wire.CardKey, error) {
-	h.mu.RLock()
-	now, key, err := h.epoch.Number, h.key, h.err
-	h.mu.RUnlock()
-	if err != nil {
-		return nil, err
+func (h *held) cardKey(ctx context.Context, epoch uint64, uid, wrapped []byte) (*wire.CardKey, error) {
+	k := h.current()
+	if k.err != nil {
+		return nil, k.err
 	}
-	if now != epoch {
+	if k.epoch.Number != epoch {
 		return nil, cache.ErrEpoch
 	}
-	with, err := key.WrappingKey(uid)
+	var with *[32]byte
+	var err error
+	if k.memory != nil {
+		with, err = k.memory.WrappingKey(uid)
+	} else {
+		with, err = h.tpm.WrappingKey(ctx, uid)
+	}
 	if err != nil {
 		return nil, err
 	}
 	defer clear(with[:])
 	return wire.UnwrapCardKey(with, wrapped)
+}
+
+// tell sends what the brain is told of the cache and the keys.
+func (h *held) tell(send func(device.Event)) {
+	h.telling.Lock()
+	defer h.telling.Unlock()
+	for _, health := range h.health() {
+		send(health)
+	}
 }
 
 // again says how what is missing or damaged comes back.
@@ -109,15 +213,30 @@ func (h *held) health() []device.Event {
 	default:
 		credentials.Condition, credentials.Text = device.Failed, "cannot be read"+again
 	}
-	key := device.Health{Subject: wire.SubjectKey, Condition: device.Good}
-	switch _, err := h.current(); {
-	case err == nil, errors.Is(err, cache.ErrEmpty):
-	case errors.Is(err, cache.ErrKeyExposed):
-		key.Condition, key.Text = device.Failed, "others could read the site key: start an epoch"
-	case errors.Is(err, cache.ErrKeyDamaged):
-		key.Condition, key.Text = device.Failed, "the site key is damaged"+again
-	default:
-		key.Condition, key.Text = device.Failed, "the site key cannot be read"+again
+	return []device.Event{credentials, h.keyHealth()}
+}
+
+func (h *held) keyHealth() device.Health {
+	k := h.current()
+	key := device.Health{Subject: wire.SubjectKey, Condition: device.Good, TPM: k.state}
+	failed := func(text string) device.Health {
+		key.Condition, key.Text = device.Failed, text
+		return key
 	}
-	return []device.Event{credentials, key}
+	switch err := k.err; {
+	case errors.Is(err, cache.ErrEmpty):
+	case errors.Is(err, cache.ErrKeyExposed):
+		return failed("others could read the keys: start an epoch")
+	case errors.Is(err, cache.ErrKeyDamaged):
+		return failed("the key file is damaged" + again)
+	case k.state.Ref != (wire.TPMRef{}) && err != nil:
+		return failed(err.Error())
+	case err != nil:
+		return failed("the keys cannot be read" + again)
+	case errors.Is(k.pinErr, pin.ErrWithheld):
+		key.PIN = wire.ReasonWithheld
+	case k.pinErr != nil:
+		key.Condition, key.Text, key.PIN = device.Impaired, k.pinErr.Error(), wire.ReasonKey
+	}
+	return key
 }

@@ -121,10 +121,10 @@ func (l *link) tell(news readersync.News) {
 		l.clock.trustSystem(news.Policy.Policy().SystemTime)
 		l.send(policy)
 	case readersync.CredentialsChanged:
-		if epoch, _ := l.held.current(); news.Key || news.Held.Epoch != epoch.Number {
-			l.held.openKey()
+		if news.Key || news.Held.Epoch != l.held.current().epoch.Number {
+			l.held.openKeys(context.Background())
 		}
-		l.sendHealth()
+		l.held.tell(l.send)
 	case readersync.Forked:
 		l.send(device.Health{
 			Subject: wire.SubjectCache, Condition: device.Forked,
@@ -150,17 +150,10 @@ func (l *link) recorded() {
 	}
 }
 
-// sendHealth tells the brain how the credentials and their key are.
-func (l *link) sendHealth() {
-	for _, health := range l.held.health() {
-		l.send(health)
-	}
-}
-
 // damaged tells the brain that a part of the credentials is damaged, and has the
 // controller send it again.
 func (l *link) damaged() {
-	l.sendHealth()
+	l.held.tell(l.send)
 	if l.client != nil {
 		l.client.Damaged()
 	}
@@ -188,6 +181,9 @@ func condition(s device.State, data error) wire.Condition {
 	c := wire.Condition{
 		Lockout: s.Lockout, PIN: s.PIN, Card: s.Card, Strike: s.Strike, Door: s.Door,
 		Tamper: s.Tamper, ClockTrusted: s.ClockTrusted, Behind: s.Behind,
+	}
+	if s.TPM != (wire.TPMState{}) {
+		c.TPM = &s.TPM
 	}
 	for _, fault := range s.Parts.Faults() {
 		if fault.Subject != wire.SubjectLink {

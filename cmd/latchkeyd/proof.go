@@ -64,7 +64,7 @@ func (w *worker) proof(ctx context.Context, m *material, epoch uint64, wrapped [
 	if !card.ISO14443_4() {
 		return device.NotGenuine, errNoAPDU
 	}
-	key, err := w.held.cardKey(epoch, m.value(), wrapped)
+	key, err := w.held.cardKey(ctx, epoch, m.value(), wrapped)
 	switch {
 	case errors.Is(err, cache.ErrEpoch):
 		return device.EpochChanged, err

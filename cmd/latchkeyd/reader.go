@@ -18,6 +18,7 @@ import (
 	"latchkey/device"
 	"latchkey/device/cache"
 	"latchkey/device/journal"
+	"latchkey/device/pin/tpm"
 	"latchkey/sync/wire"
 )
 
@@ -32,7 +33,8 @@ type reader struct {
 	recent      *recent
 	metrics     *status.Metrics
 	watchdog    *supervision.Watchdog
-	data        error // what is wrong with where the data is kept
+	tpm         *tpm.TPM // nil: the config names none
+	data        error    // what is wrong with where the data is kept
 }
 
 // storeWithin is longer than memory cards stall for housekeeping.
@@ -43,6 +45,7 @@ const storeWithin = 60 * time.Second
 func (r *reader) once(ctx context.Context) (err error) {
 	dir := r.config.Reader.Data
 	r.watchdog.Begin()
+	r.requestTPM(ctx)
 	r.inbox.TakeOver()
 	r.clock.set(time.Time{}, 0)
 	site, err := r.site()
@@ -50,7 +53,7 @@ func (r *reader) once(ctx context.Context) (err error) {
 	start := device.Start{
 		Reader: r.config.Reader.ID, Version: version, Fingerprint: r.fingerprint(),
 		Site: site.ID, NewJournal: errors.Is(err, fs.ErrNotExist) || site.First,
-		NoPIN: r.instruments.noPIN, NoCards: r.instruments.noCards,
+		NoPIN: r.instruments.noPIN, NoCards: r.instruments.noCards, Counted: r.tpm != nil,
 	}
 
 	var durable device.Durable
@@ -80,14 +83,16 @@ func (r *reader) once(ctx context.Context) (err error) {
 	if err == nil {
 		inForce = policy.Policy().Revision
 	}
-	held := openHeld(options)
+	held := openHeld(ctx, options, r.tpm)
 	defer closing(&err, held.cache.Close)
-	defer r.metrics.Begin(events, filepath.Dir(held.epoch.KeyFile))()
+	defer r.metrics.Begin(events, filepath.Dir(held.current().epoch.KeyFile))()
 	if site.Bundle != 0 && err != nil {
 		r.log.Error("no valid policy: only the exit button opens the door; have the reader adopted anew", "err", err)
 	}
-	if _, err := held.current(); site.Bundle != 0 && err != nil {
-		r.log.Error("no PIN or card can be checked"+again, "err", err)
+	if keys := held.current(); site.Bundle != 0 && keys.err != nil {
+		r.log.Error("no PIN or card can be checked"+again, "err", keys.err)
+	} else if site.Bundle != 0 && keys.pinErr != nil {
+		r.log.Error("no PIN can be checked", "err", keys.pinErr)
 	}
 	start.Held = held.cache.Held()
 
@@ -138,12 +143,21 @@ func (r *reader) once(ctx context.Context) (err error) {
 	for _, worker := range l.workers {
 		group.Go(func() error { return worker.run(ctx) })
 	}
+	restart := func() {
+		select {
+		case adopted <- struct{}{}:
+		default:
+		}
+	}
 	group.Go(func() error {
 		if r.inbox.Await(ctx, nextSecond) {
-			adopted <- struct{}{}
+			restart()
 		}
 		return nil
 	})
+	if r.tpm != nil {
+		group.Go(func() error { return r.watchTPM(ctx, held, send, restart) })
+	}
 	if site.Bundle != 0 {
 		group.Go(func() error { return r.scrub(ctx, held.cache, link.damaged) })
 		group.Go(func() error { return link.run(ctx) })

@@ -21,6 +21,7 @@ import (
 	"latchkey/cmd/latchkeyd/internal/status"
 	"latchkey/cmd/latchkeyd/internal/supervision"
 	"latchkey/device/durable"
+	"latchkey/device/pin/tpm"
 )
 
 // built is set by the linker, in Unix seconds: -X main.built=…
@@ -69,6 +70,10 @@ func run(ctx context.Context, c *config, log *slog.Logger) (err error) {
 	}
 	r := &reader{config: c, log: log, clock: newClock(time.Unix(seconds, 0)), recent: new(recent), metrics: status.NewMetrics(), data: volatile}
 	r.inbox = adoption.NewInbox(c.Reader.Data, log)
+	if c.Key.TPM != "" {
+		r.tpm = tpm.Open(c.Key.TPM)
+		defer closing(&err, r.tpm.Close)
+	}
 	r.watchdog = supervision.Open(c.Watchdog, log)
 	defer r.watchdog.Watch(ctx)()
 

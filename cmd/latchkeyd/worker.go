@@ -66,6 +66,9 @@ func (w *worker) run(ctx context.Context) error {
 			return nil
 		case j := <-w.jobs:
 			w.answer(w.identify(ctx, j))
+			if w.kind == wire.PIN && w.held.tpm != nil {
+				w.held.tell(w.answer) // the TPM has counted
+			}
 			w.task.Done()
 			release.Reset(releaseAfter)
 		}
@@ -102,7 +105,7 @@ func (w *worker) identify(ctx context.Context, j *job) device.Identified {
 // and fills in the answer and the times. The error says why the card has proved nothing.
 func (w *worker) lookUp(ctx context.Context, m *material, answer *device.Identified, took *status.LookupTimes) (damaged bool, _ error) {
 	begin := time.Now()
-	tag, epoch, err := w.held.tag(w.kind, m.value())
+	tag, epoch, err := w.held.tag(ctx, w.kind, m.value())
 	defer clear(tag[:])
 	switch {
 	case errors.Is(err, cache.ErrEmpty):

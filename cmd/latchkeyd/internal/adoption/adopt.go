@@ -44,7 +44,7 @@ func readBundle(dir string, a *adoption) (*checkedBundle, error) {
 	if err != nil {
 		return nil, err
 	}
-	request, err := id.request()
+	request, err := id.request(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +55,7 @@ func readBundle(dir string, a *adoption) (*checkedBundle, error) {
 	bundle, err := wire.OpenBundle(a.Bundle, request, sealing)
 	switch {
 	case errors.Is(err, wire.ErrOtherBoard):
-		return nil, errors.New("the bundle is for another board: have the controller answer this board's request")
+		return nil, errors.New("the bundle is for another board, or for another TPM than this board has now: have the controller answer the request that latchkeyd identity writes")
 	case err != nil:
 		return nil, fmt.Errorf("the bundle is damaged (%w): have the controller write it again", err)
 	}
@@ -160,7 +160,7 @@ func takeOver(dir string) error {
 		}
 	}
 	options := cache.Options{Dir: dir, Site: bundle.Site, Controller: bundle.Controller[:]}
-	if err := cache.Install(options, bundle.snapshot, &bundle.SiteKey); err != nil {
+	if err := cache.Install(options, bundle.snapshot, &bundle.Keys); err != nil {
 		return fmt.Errorf("adopt: %w", err)
 	}
 	if err := cache.StorePolicy(options, bundle.Reader, bundle.policy); err != nil && !errors.Is(err, cache.ErrOlder) {

@@ -88,12 +88,17 @@ func (id *Identity) SealingKey() (*ecdh.PrivateKey, error) {
 }
 
 // request returns what the controller answers with a bundle.
-func (id *Identity) request() (*wire.Request, error) {
+func (id *Identity) request(dir string) (*wire.Request, error) {
 	sealing, err := id.SealingKey()
 	if err != nil {
 		return nil, err
 	}
+	tpm, err := readTPM(dir)
+	if err != nil {
+		return nil, err
+	}
 	return &wire.Request{
+		TPM:     tpm,
 		Signing: [32]byte(id.SigningKey().Public().(ed25519.PublicKey)),
 		Sealing: [32]byte(sealing.PublicKey().Bytes()),
 		CSR:     id.CSR,
@@ -101,16 +106,20 @@ func (id *Identity) request() (*wire.Request, error) {
 }
 
 // Request returns the signed request for adoption and its fingerprint, which people
-// compare on the screen and at the controller.
-func (id *Identity) Request() (signed []byte, fingerprint string, err error) {
-	request, err := id.request()
+// compare on the screen and at the controller. running says that a reader runs on the data
+// directory: only then its TPM waits for a first grant.
+func (id *Identity) Request(dir string, running bool) (signed []byte, fingerprint string, err error) {
+	request, err := id.request(dir)
 	if err != nil {
 		return nil, "", err
+	}
+	if request.TPM != nil && !running {
+		request.TPM.Nonce = wire.TPMNonce{}
 	}
 	if signed, err = request.Sign(id.SigningKey()); err != nil {
 		return nil, "", err
 	}
-	return signed, wire.Fingerprint(wire.Marshal(request)), nil
+	return signed, wire.Fingerprint(request.Lasting()), nil
 }
 
 // Fingerprint returns the fingerprint of a data directory's request; "" while there are no
@@ -123,6 +132,6 @@ func Fingerprint(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	_, fingerprint, err := id.Request()
+	_, fingerprint, err := id.Request(dir, false)
 	return fingerprint, err
 }

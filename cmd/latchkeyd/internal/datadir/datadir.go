@@ -17,6 +17,7 @@ const (
 	Identity     = "identity.cbor"   // the reader's keys
 	Site         = "site.cbor"       // the site that adopted it
 	Adoption     = "adoption.cbor"   // a bundle on its way in
+	TPM          = "tpm.cbor"        // the TPM that the config names, as in the request for adoption
 	Connection   = "connection.cbor" // number of the newest connection to the controller
 	StatusSocket = "status.sock"     // the running reader answers here
 	Journal      = "journal"         // a directory
