@@ -30,9 +30,7 @@ func TestASnapshotAnswersForItsWholeSet(t *testing.T) {
 		if err != nil || e.Number != 5 || e.KDF != testKDF {
 			t.Errorf("%+v, %v", e, err)
 		}
-		if key, err := ReadKey(e.KeyFile); err != nil || *key != [32]byte{5} {
-			t.Error(err)
-		}
+		holdsKeys(t, e.KeyFile, keysOf(5))
 		if _, err := c.Lookup(6, tagOf(0)); err != ErrEpoch {
 			t.Errorf("with another epoch's tag: %v", err)
 		}

@@ -20,6 +20,8 @@ func TestMain(m *testing.M) {
 		openAndSay(os.Getenv("CACHE_DIR"))
 	case "cache", "sqlite", "bbolt":
 		askAndSay(os.Getenv("CACHE_CHILD"), os.Getenv("CACHE_DIR"))
+	case "adopt":
+		adoptForEver(os.Getenv("CACHE_DIR"))
 	case "follow":
 		followForEver(os.Getenv("CACHE_DIR"))
 	default:
@@ -102,7 +104,7 @@ func followForEver(dir string) {
 		switch step := w.position.Revision / 2; {
 		case step == stepsPerEpoch:
 			w = world(w.epoch+1, 0)
-			if _, err := c.PutKey(w.epoch, &[32]byte{byte(w.epoch)}); err != nil {
+			if _, err := c.PutKey(w.epoch, keysOf(w.epoch)); err != nil {
 				fail("key", err)
 			}
 			take(w.snapshot())
@@ -157,13 +159,70 @@ func TestWhatWasAppliedBeforeAKillIsHeld(t *testing.T) {
 		}
 		holds(t, cache, at(held), 60)
 		e, err := cache.Epoch()
-		if err != nil || content(t, e.KeyFile)[0] != byte(held.Epoch) && held.Epoch > 1 {
-			t.Fatalf("round %d: another epoch's key: %v", round, err)
+		if err != nil {
+			t.Fatal(err)
 		}
+		holdsKeys(t, e.KeyFile, keysOf(held.Epoch))
 		cache.Close()
 	}
 	if o.Highest.Epoch < 5 {
 		t.Errorf("only %v was reached", o.Highest)
+	}
+}
+
+// adoptForEver installs a bundle of an older log, with keys that are newer each time, and
+// prints their number.
+func adoptForEver(dir string) {
+	older := world(1, 2)
+	o := older.options(dir)
+	keys := keysOf(1)
+	for {
+		held, err := readKey(older.path(o, keyFile))
+		if err != nil {
+			fmt.Println("fault", err)
+			os.Exit(1)
+		}
+		keys.Number = held.Number + 1
+		b := older.bundle()
+		b.Keys = *keys
+		if err := installBundle(o, b); err != nil {
+			fmt.Println("fault", err)
+			os.Exit(1)
+		}
+		fmt.Println(keys.Number)
+	}
+}
+
+func TestKeysAdoptedBeforeAKillAreHeldBesideTheNewerLog(t *testing.T) {
+	from := world(1, 5)
+	o := installed(t, from)
+	last := uint64(0)
+	for round := range 10 {
+		c := child("adopt", o.Dir)
+		out, err := c.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewScanner(out)
+		for n := 0; lines.Scan(); n++ {
+			if _, err := fmt.Sscan(lines.Text(), &last); err != nil {
+				t.Fatal(lines.Text())
+			}
+			if n == 3+round {
+				c.Process.Kill() // what it had printed until then is read on
+			}
+		}
+		c.Wait()
+		keys, err := ReadKey(from.path(o, keyFile))
+		if err != nil || keys.Number < last {
+			t.Fatalf("round %d: keys %+v, once %d, %v", round, keys, last, err)
+		}
+		cache := Open(o)
+		holds(t, cache, from, 60)
+		cache.Close()
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"testing"
 
 	"latchkey/sync/wire"
@@ -93,7 +94,34 @@ func (c *controller) snapshot() []byte {
 }
 
 func (c *controller) bundle() *wire.Bundle {
-	return &wire.Bundle{Number: 1, Site: c.site, Epoch: c.epoch, SiteKey: [32]byte{byte(c.epoch)}, Snapshot: c.snapshot()}
+	return &wire.Bundle{Number: 1, Site: c.site, Epoch: c.epoch, Keys: *keysOf(c.epoch), Snapshot: c.snapshot()}
+}
+
+// keysOf returns keys of an epoch, with the number 1.
+func keysOf(epoch uint64) *wire.EpochKeys {
+	return &wire.EpochKeys{Number: 1, PIN: bytes.Repeat([]byte{byte(epoch)}, 32), Card: bytes.Repeat([]byte{byte(epoch + 100)}, 32)}
+}
+
+// numbered returns the same with another number, and a PIN key that it shows in.
+func numbered(epoch, number uint64) *wire.EpochKeys {
+	keys := keysOf(epoch)
+	keys.Number, keys.PIN[0] = number, byte(number)
+	return keys
+}
+
+// tpmKeys returns keys for a reader with a TPM.
+func tpmKeys(number uint64) *wire.EpochKeys {
+	part := bytes.Repeat([]byte{8}, 120)
+	key := wire.WrappedKey{Public: part, Duplicate: part, Seed: part}
+	return &wire.EpochKeys{Number: number, TPM: &wire.TPMKeys{GrantKey: [65]byte{4}, Ref: wire.TPMRef{1}, PIN: key, Card: key, Grant: wire.Grant{Limit: uint32(number), Nonce: wire.TPMNonce{2}}}}
+}
+
+// holdsKeys checks that a key file holds keys.
+func holdsKeys(t testing.TB, path string, want *wire.EpochKeys) {
+	t.Helper()
+	if got, err := ReadKey(path); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, not %+v, %v", got, want, err)
+	}
 }
 
 func (c *controller) options(dir string) Options {
@@ -143,7 +171,7 @@ func installBundle(o Options, b *wire.Bundle) error {
 	if err != nil {
 		return err
 	}
-	return Install(o, snapshot, &b.SiteKey)
+	return Install(o, snapshot, &b.Keys)
 }
 
 func applySigned(c *Cache, signed []byte) (bool, error) {

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -24,14 +25,14 @@ func TestInstallKeepsWhatIsNewerOfTheSameSite(t *testing.T) {
 	holds(t, c, from, 10)
 	c.Close()
 
-	// What has another key than the bundle's is not kept, nor an older epoch.
-	from = filled(5, 3)
+	// A damaged key is put right, and the newer log stays. An older epoch does not.
 	write(t, from.path(o, keyFile), make([]byte, 32))
-	if err := installBundle(o, from.bundle()); err != nil {
+	if err := installBundle(o, older); err != nil {
 		t.Fatal(err)
 	}
 	c = open(t, o)
 	holds(t, c, from, 10)
+	holdsKeys(t, from.path(o, keyFile), keysOf(5))
 	c.Close()
 	next := filled(6, 1)
 	for range 2 {
@@ -49,6 +50,98 @@ func TestInstallKeepsWhatIsNewerOfTheSameSite(t *testing.T) {
 	if names := leftovers(t, o, 6); len(names) > 0 {
 		t.Error(names)
 	}
+}
+
+func TestABundleOfTheEpochHeldLeavesTheNewerLogAndTheNewerKeys(t *testing.T) {
+	for name, test := range map[string]struct {
+		log     bool // the bundle's is the newer one
+		keys    *wire.EpochKeys
+		newKeys bool
+	}{
+		"an older log, newer keys": {false, tpmKeys(8), true},
+		"an older log, older keys": {false, tpmKeys(6), false},
+		"an older log, the same":   {false, numbered(5, 7), true},
+		"a newer log, newer keys":  {true, tpmKeys(8), true},
+		"a newer log, older keys":  {true, tpmKeys(6), false},
+	} {
+		from := filled(5, 3)
+		bundle := from.bundle()
+		o := installed(t, from)
+		c := open(t, o)
+		if _, err := c.PutKey(5, numbered(5, 7)); err != nil {
+			t.Fatal(err)
+		}
+		delta := from.delta(from.add(7))
+		if test.log {
+			bundle = from.bundle()
+		} else {
+			apply(t, c, delta)
+		}
+		c.Close()
+		bundle.Keys = *test.keys
+		want := numbered(5, 7)
+		if test.newKeys {
+			want = test.keys
+		}
+		for range 2 { // as after a power cut at its end
+			if err := installBundle(o, bundle); err != nil {
+				t.Fatal(name, err)
+			}
+			c = open(t, o)
+			holds(t, c, from, 10)
+			holdsKeys(t, from.path(o, keyFile), want)
+			c.Close()
+		}
+		if names := leftovers(t, o, 5); len(names) > 0 {
+			t.Error(name, names)
+		}
+	}
+}
+
+func TestANewerBundleOfTheEpochHeldCanBeInstalledAgainWhereverItWasCutShort(t *testing.T) {
+	for name, leave := range map[string]func(dir string, keys *wire.EpochKeys) error{
+		"before its keys":            func(string, *wire.EpochKeys) error { return nil },
+		"after its keys":             func(dir string, keys *wire.EpochKeys) error { return writeKey(filepath.Join(dir, keyFile), keys) },
+		"with the old one put aside": func(dir string, _ *wire.EpochKeys) error { return os.Rename(dir, dir+oldSuffix) },
+		"with keys alone": func(dir string, keys *wire.EpochKeys) error {
+			return cmp.Or(os.Mkdir(dir+newSuffix, 0o700), writeKey(filepath.Join(dir+newSuffix, keyFile), keys))
+		},
+	} {
+		from := filled(5, 3)
+		o := installed(t, from)
+		from.delta(from.add(7))
+		bundle := from.bundle()
+		bundle.Keys = *numbered(5, 2)
+		if err := leave(from.path(o, ""), numbered(5, 2)); err != nil {
+			t.Fatal(err)
+		}
+		if err := installBundle(o, bundle); err != nil {
+			t.Fatal(name, err)
+		}
+		holds(t, open(t, o), from, 10)
+		holdsKeys(t, from.path(o, keyFile), numbered(5, 2))
+		if names := leftovers(t, o, 5); len(names) > 0 {
+			t.Error(name, names)
+		}
+	}
+}
+
+// A site may have an epoch with the number of another site's.
+func TestKeysOfAnotherSitesEpochAreNotKept(t *testing.T) {
+	from := filled(5, 3)
+	o := installed(t, from)
+	if err := writeKey(from.path(o, keyFile), numbered(5, 9)); err != nil {
+		t.Fatal(err)
+	}
+	other := newController(5)
+	other.site[0] ^= 1
+	other.delta(other.add(1))
+	o.Site = other.site
+	if err := installBundle(o, other.bundle()); err != nil {
+		t.Fatal(err)
+	}
+	holds(t, open(t, o), other, 10)
+	holdsKeys(t, other.path(o, keyFile), keysOf(5))
 }
 
 func TestInstallOfAnotherSiteReplacesAHigherEpoch(t *testing.T) {

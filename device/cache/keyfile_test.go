@@ -1,26 +1,27 @@
 package cache
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
+
+	"latchkey/sync/wire"
 )
 
 func TestAKeyFileIsItsOwnersAlone(t *testing.T) {
 	path := filepath.Join(dir(t), keyFile)
-	key := [32]byte{7, 8, 9}
-	if err := writeKey(path, &key); err != nil {
+	if err := writeKey(path, keysOf(7)); err != nil {
 		t.Fatal(err)
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Fatal(info, err)
 	}
-	if got, err := ReadKey(path); err != nil || *got != key {
-		t.Errorf("another key was read: %v", err)
-	}
+	holdsKeys(t, path, keysOf(7))
 	for _, mode := range []os.FileMode{0o640, 0o604, 0o660, 0o610, 0o601, 0o777} {
 		if err := os.Chmod(path, mode); err != nil {
 			t.Fatal(err)
@@ -31,13 +32,95 @@ func TestAKeyFileIsItsOwnersAlone(t *testing.T) {
 	}
 }
 
-func TestEveryFlippedBitOfAKeyFileAndEveryWrongLengthIsNoticed(t *testing.T) {
+// fileOf returns the content of a key file.
+func fileOf(t testing.TB, keys *wire.EpochKeys) []byte {
+	t.Helper()
 	path := filepath.Join(dir(t), keyFile)
-	for _, key := range [][32]byte{{}, {1, 2, 3}, [32]byte(slices.Repeat([]byte{0xff}, 32))} {
-		if err := writeKey(path, &key); err != nil {
+	if err := writeKey(path, keys); err != nil {
+		t.Fatal(err)
+	}
+	return content(t, path)
+}
+
+// oldFile returns the content of a key file of an earlier version, the key all b.
+func oldFile(b byte) []byte {
+	key := bytes.Repeat([]byte{b}, 32)
+	return binary.BigEndian.AppendUint32(key, crc32.Checksum(key, crc32.MakeTable(crc32.Castagnoli)))
+}
+
+func TestAKeyFileOfAnEarlierVersionHasTheSameKeyForBoth(t *testing.T) {
+	path := filepath.Join(dir(t), keyFile)
+	write(t, path, oldFile(9))
+	key := bytes.Repeat([]byte{9}, 32)
+	holdsKeys(t, path, &wire.EpochKeys{PIN: key, Card: key})
+	// Whatever the controller sends is newer.
+	if err := writeKey(path, keysOf(5)); err != nil {
+		t.Fatal(err)
+	}
+	holdsKeys(t, path, keysOf(5))
+}
+
+func TestKeysOfEachKindAreReadAsTheyWereWritten(t *testing.T) {
+	withheld := keysOf(5)
+	withheld.PIN = nil
+	for _, keys := range []*wire.EpochKeys{keysOf(5), withheld, tpmKeys(600)} {
+		path := filepath.Join(dir(t), keyFile)
+		if err := writeKey(path, keys); err != nil {
 			t.Fatal(err)
 		}
-		whole := content(t, path)
+		holdsKeys(t, path, keys)
+	}
+}
+
+func TestOlderKeysDoNotReplaceNewerOnesAndTheSameAreNotWritten(t *testing.T) {
+	o := installed(t, filled(5, 3))
+	c := open(t, o)
+	path := filepath.Join(o.Dir, epochName(5), keyFile)
+	var before os.FileInfo
+	for _, step := range []struct {
+		name   string
+		keys   *wire.EpochKeys
+		want   error
+		number uint64
+		writes bool
+	}{
+		{"newer ones", numbered(5, 4), nil, 4, true},
+		{"the same", numbered(5, 4), nil, 4, false},
+		{"older ones", numbered(5, 3), ErrOlder, 4, false},
+		{"those of a TPM", tpmKeys(5), nil, 5, true},
+		{"the same again", tpmKeys(5), nil, 5, false},
+		{"older ones in the clear", numbered(5, 4), ErrOlder, 5, false},
+		{"newer ones in the clear", numbered(5, 6), nil, 6, true},
+	} {
+		if switched, err := c.PutKey(5, step.keys); switched || !errors.Is(err, step.want) {
+			t.Errorf("%s: %t, %v", step.name, switched, err)
+		}
+		after, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if keys, err := ReadKey(path); err != nil || keys.Number != step.number {
+			t.Errorf("%s: holds %+v, %v", step.name, keys, err)
+		}
+		if before != nil && os.SameFile(before, after) == step.writes {
+			t.Errorf("%s: written is %t", step.name, !step.writes)
+		}
+		before = after
+	}
+	// So it is with a new epoch's, before its snapshot is there.
+	for _, number := range []uint64{2, 1, 2} {
+		if switched, err := c.PutKey(6, numbered(6, number)); switched || errors.Is(err, ErrOlder) != (number == 1) {
+			t.Errorf("number %d of a new epoch: %t, %v", number, switched, err)
+		}
+	}
+	holdsKeys(t, filepath.Join(o.Dir, epochName(6)+newSuffix, keyFile), numbered(6, 2))
+}
+
+func TestEveryFlippedBitOfAKeyFileAndEveryWrongLengthIsNoticed(t *testing.T) {
+	path := filepath.Join(dir(t), keyFile)
+	withheld := keysOf(3)
+	withheld.PIN = nil
+	for _, whole := range [][]byte{fileOf(t, keysOf(0)), fileOf(t, keysOf(255)), fileOf(t, withheld), fileOf(t, tpmKeys(5)), oldFile(0), oldFile(0xff)} {
 		for bit := range 8 * len(whole) {
 			write(t, path, flipped(whole, bit))
 			if _, err := ReadKey(path); !errors.Is(err, ErrKeyDamaged) {
@@ -71,8 +154,8 @@ func TestANewEpochWithADamagedKeyWaitsForTheKey(t *testing.T) {
 	from, next := filled(5, 3), filled(6, 300)
 	o := installed(t, from)
 	c := open(t, o)
-	key := [32]byte{66}
-	if _, err := c.PutKey(6, &key); err != nil {
+	key := keysOf(66)
+	if _, err := c.PutKey(6, key); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(o.Dir, epochName(6)+newSuffix, keyFile)
@@ -83,7 +166,7 @@ func TestANewEpochWithADamagedKeyWaitsForTheKey(t *testing.T) {
 		t.Fatal("switched to an epoch whose key is damaged")
 	}
 	holds(t, c, from, 10)
-	if switched, err := c.PutKey(6, &key); !switched || err != nil {
+	if switched, err := c.PutKey(6, key); !switched || err != nil {
 		t.Fatal(switched, err)
 	}
 	holds(t, c, next, 10)

@@ -44,7 +44,7 @@ func TestNothingIsStoredThatWasVerifiedAsAnothers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := Install(o, snapshot, &[32]byte{6}); err == nil {
+		if err := Install(o, snapshot, keysOf(6)); err == nil {
 			t.Errorf("another %s: its snapshot is installed", name)
 		}
 		if _, err := cache.Begin(manifest); err == nil {

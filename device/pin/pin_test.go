@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"strings"
 	"testing"
 
@@ -74,20 +75,70 @@ func TestMaterialRefusesWhatIsNoPINAndCostsOutOfBounds(t *testing.T) {
 	}
 }
 
-func TestATagIsTheKeyedHashOfKindAndMaterial(t *testing.T) {
-	key := [KeySize]byte{1, 2, 3}
-	for kind, material := range map[wire.CredentialKind][]byte{wire.PIN: bytes.Repeat([]byte{9}, MaterialSize), wire.Card: {4, 0xa1, 0xb2, 0xc3, 0xd4, 0xe5, 0x80}} {
-		mac := hmac.New(sha256.New, key[:])
-		mac.Write(append([]byte{byte(kind)}, material...))
-		tag, err := NewKey(key).Tag(kind, material)
+// testKeys returns keys of which the PIN key is all a, the card key all b.
+func testKeys(t *testing.T, a, b byte) *Keys {
+	t.Helper()
+	k, err := NewKeys(&wire.EpochKeys{PIN: bytes.Repeat([]byte{a}, KeySize), Card: bytes.Repeat([]byte{b}, KeySize)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func TestATagIsTheKeyedHashOfKindAndMaterialUnderTheKeyOfTheKind(t *testing.T) {
+	for _, test := range []struct {
+		key      byte
+		kind     wire.CredentialKind
+		material []byte
+	}{
+		{1, wire.PIN, bytes.Repeat([]byte{9}, MaterialSize)},
+		{2, wire.Card, []byte{4, 0xa1, 0xb2, 0xc3, 0xd4, 0xe5, 0x80}},
+	} {
+		mac := hmac.New(sha256.New, bytes.Repeat([]byte{test.key}, KeySize))
+		mac.Write(append([]byte{byte(test.kind)}, test.material...))
+		tag, err := testKeys(t, 1, 2).Tag(test.kind, test.material)
 		if err != nil || !bytes.Equal(tag[:], mac.Sum(nil)[:16]) {
-			t.Errorf("%v: %x, %v", kind, tag, err)
+			t.Errorf("%v: %x, %v", test.kind, tag, err)
 		}
 	}
 }
 
+func TestAWithheldPINKeyStopsPINsAlone(t *testing.T) {
+	withheld, err := NewKeys(&wire.EpochKeys{Card: bytes.Repeat([]byte{2}, KeySize)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	uid := []byte{4, 0xa1, 0xb2, 0xc3}
+	if tag, err := withheld.Tag(wire.PIN, make([]byte, MaterialSize)); !errors.Is(err, ErrWithheld) || tag != (wire.Tag{}) {
+		t.Errorf("a PIN: %x, %v", tag, err)
+	}
+	whole := testKeys(t, 1, 2)
+	want, _ := whole.Tag(wire.Card, uid)
+	if tag, err := withheld.Tag(wire.Card, uid); err != nil || tag != want {
+		t.Errorf("a card: %x, not %x, %v", tag, want, err)
+	}
+	wrapping, _ := whole.WrappingKey(uid)
+	if key, err := withheld.WrappingKey(uid); err != nil || *key != *wrapping {
+		t.Errorf("its wrapping key: %x, not %x, %v", key, wrapping, err)
+	}
+}
+
+func TestKeysOfAWrongLengthAreRefused(t *testing.T) {
+	for pin := range 40 {
+		for card := range 40 {
+			k, err := NewKeys(&wire.EpochKeys{PIN: make([]byte, pin), Card: make([]byte, card)})
+			if (err == nil) != (card == KeySize && (pin == 0 || pin == KeySize)) || (k == nil) != (err != nil) {
+				t.Errorf("%d and %d bytes: %v", pin, card, err)
+			}
+		}
+	}
+	if _, err := NewKeys(&wire.EpochKeys{TPM: &wire.TPMKeys{}}); err == nil {
+		t.Error("those of a TPM are taken for keys in the clear")
+	}
+}
+
 func TestMaterialThatAKindNeverHasGetsNoTag(t *testing.T) {
-	k := NewKey([KeySize]byte{1})
+	k := testKeys(t, 1, 2)
 	for n := range 40 {
 		_, pin := k.Tag(wire.PIN, make([]byte, n))
 		_, card := k.Tag(wire.Card, make([]byte, n))

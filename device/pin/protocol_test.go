@@ -23,13 +23,23 @@ func TestTheProtocolsTagsAreTheOnesThatAreMade(t *testing.T) {
 	var siteKey, salt, uid []byte
 	var digits string
 	var kdf wire.KDF
-	var want struct{ material, pin, card, wrapping string }
-	if _, err := fmt.Sscanf(string(example[1]), "site key %x\nKDF %x %d %d %d\nPIN %s\nmaterial %s\ntag %s\ncard %x\ntag %s\nwrapping %s\n",
-		&siteKey, &salt, &kdf.Memory, &kdf.Time, &kdf.Threads, &digits, &want.material, &want.pin, &uid, &want.card, &want.wrapping); err != nil {
+	var want struct{ pinKey, cardKey, material, pin, card, wrapping string }
+	if _, err := fmt.Sscanf(string(example[1]), "site key %x\nPIN key %s\ncard key %s\nKDF %x %d %d %d\nPIN %s\nmaterial %s\ntag %s\ncard %x\ntag %s\nwrapping %s\n",
+		&siteKey, &want.pinKey, &want.cardKey, &salt, &kdf.Memory, &kdf.Time, &kdf.Threads, &digits, &want.material, &want.pin, &uid, &want.card, &want.wrapping); err != nil {
 		t.Fatal(err)
 	}
 	kdf.Salt = [16]byte(salt)
-	key := NewKey([KeySize]byte(siteKey))
+	both, err := EpochKeys((*[KeySize]byte)(siteKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pin, card := hex.EncodeToString(both.PIN), hex.EncodeToString(both.Card); pin != want.pinKey || card != want.cardKey {
+		t.Errorf("PIN key %s, not %s; card key %s, not %s", pin, want.pinKey, card, want.cardKey)
+	}
+	key, err := NewKeys(both)
+	if err != nil {
+		t.Fatal(err)
+	}
 	material, err := Material([]byte(digits), kdf)
 	if err != nil {
 		t.Fatal(err)
