@@ -7,8 +7,11 @@ import (
 	"crypto/hkdf"
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 	"math/big"
+	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"testing"
 )
@@ -92,13 +95,24 @@ func indexName(t *testing.T, grantKey [65]byte, ref TPMRef, attributes uint32) [
 }
 
 func TestTheGrantsOfTheVectorsAreSignedAsTheIndexWantsIt(t *testing.T) {
+	document, err := os.ReadFile("../PROTOCOL.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	example := regexp.MustCompile("(?s)```grant\n(.*?)```").FindSubmatch(document)
+	if example == nil {
+		t.Fatal("the protocol has no example")
+	}
+	var signedIs string
 	for _, test := range []struct {
+		index      string
+		grant      string
 		keys       *EpochKeys
 		attributes uint32
 		data       string // of TPM2_NV_Write: size, what is written, offset
 	}{
-		{testTPMKeys(t), 0x020c0098, "0008 00000000 000001f4 0000"},
-		{testRefilled(t), 0x220c0098, "0004 00000258 0004"},
+		{"index", "first", testTPMKeys(t), 0x020c0098, "0008 00000000 000001f4 0000"},
+		{"written", "refill", testRefilled(t), 0x220c0098, "0004 00000258 0004"},
 	} {
 		k := test.keys.TPM
 		name := indexName(t, k.GrantKey, k.Ref, test.attributes)
@@ -108,6 +122,7 @@ func TestTheGrantsOfTheVectorsAreSignedAsTheIndexWantsIt(t *testing.T) {
 			nonce = k.Grant.Nonce[:]
 		}
 		signed := sha256.Sum256(slices.Concat(nonce, make([]byte, 4), cpHash[:], k.Ref[:]))
+		signedIs += fmt.Sprintf("%-7s %x\ncpHash  %x\n%-7s %x\n", test.index, name, cpHash, test.grant, signed)
 		key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), k.GrantKey[:])
 		if err != nil {
 			t.Fatal(err)
@@ -116,6 +131,9 @@ func TestTheGrantsOfTheVectorsAreSignedAsTheIndexWantsIt(t *testing.T) {
 		if !ecdsa.Verify(key, signed[:], new(big.Int).SetBytes(s[:32]), new(big.Int).SetBytes(s[32:])) {
 			t.Errorf("the grant of %d is not signed", k.Grant.Limit)
 		}
+	}
+	if signedIs != string(example[1]) {
+		t.Errorf("what is signed is\n%snot\n%s", signedIs, example[1])
 	}
 }
 
