@@ -95,13 +95,12 @@ func (c *conn) tryIndex() (lacks, err error) {
 		}
 		err = c.define(area)
 	}
+	var rc tpm2.TPMRC
 	switch {
 	case errors.Is(err, tpm2.TPMRCAttributes):
 		return fmt.Errorf("it has no index that counts PINs (TPM_NT_PIN_PASS), which revision 1.38 brought: %w", err), nil
-	case errors.Is(err, tpm2.TPMRCNVSpace):
-		return fmt.Errorf("%w: no room for an index: %w", ErrFull, err), nil
-	case errors.Is(err, ErrOwned):
-		return err, nil
+	case errors.As(err, &rc) && !passes(rc):
+		return explain(err), nil
 	case err != nil:
 		return nil, err
 	}

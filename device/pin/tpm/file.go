@@ -36,8 +36,9 @@ type file struct {
 	tpm      transport.TPMCloser
 	openings int // how often it was opened: sessions of an earlier opening are gone
 
-	mu    sync.Mutex
-	stuck bool // the job's caller did not wait for its end
+	mu      sync.Mutex
+	stuck   bool       // the job's caller did not wait for its end
+	warning tpm2.TPMRC // what the job waits for the end of; 0: nothing
 }
 
 func newFile(open func() (transport.TPMCloser, error)) *file {
@@ -63,7 +64,7 @@ func (f *file) do(ctx context.Context, job func(c *conn) error) error {
 	go func() {
 		err := job(&conn{file: f, ctx: ctx})
 		f.mu.Lock()
-		f.stuck = false
+		f.stuck, f.warning = false, 0
 		done <- err
 		<-f.turn
 		f.mu.Unlock()
@@ -80,13 +81,20 @@ func (f *file) do(ctx context.Context, job func(c *conn) error) error {
 		return explain(err)
 	default:
 		f.stuck = true
+		if f.warning != 0 {
+			return explain(fmt.Errorf("%w: %w", ctx.Err(), f.warning))
+		}
 		return fmt.Errorf("%w: %w", ErrBusy, ctx.Err())
 	}
 }
 
-// close closes the file, after its job if that ends before ctx.
-func (f *file) close() error {
-	f.turn <- struct{}{}
+// close closes the file when its job has ended, unless ctx ends before.
+func (f *file) close(ctx context.Context) error {
+	select {
+	case f.turn <- struct{}{}:
+	case <-ctx.Done():
+		return ErrBusy
+	}
 	defer func() { <-f.turn }()
 	return f.drop()
 }
@@ -126,13 +134,21 @@ func (c *conn) Send(command []byte) ([]byte, error) {
 		if err != nil || waits == maxWaits || !passes(code(answer)) {
 			return answer, err
 		}
+		c.warn(code(answer))
 		select {
 		case <-time.After(wait):
 		case <-c.ctx.Done():
-			return answer, nil // says why
+			return answer, nil // says why; do has the warning
 		}
+		c.warn(0)
 		wait = min(2*wait, lastWait)
 	}
+}
+
+func (c *conn) warn(rc tpm2.TPMRC) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.warning = rc
 }
 
 // exchange sends a command once. After a failure the file is closed; when the first
@@ -157,6 +173,9 @@ func (c *conn) once(command []byte) (answer []byte, err error) {
 		c.openings++
 	}
 	answer, err = c.tpm.Send(command)
+	if err == nil && answer == nil { // go-tpm has repeated it often enough
+		return nil, tpm2.TPMRCRetry
+	}
 	if err == nil && (len(answer) < headerSize || int(binary.BigEndian.Uint32(answer[2:])) != len(answer)) {
 		err = fmt.Errorf("an answer of %d bytes that is none", len(answer))
 	}
@@ -216,7 +235,7 @@ func explain(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, ErrBusy), errors.Is(err, ErrAbsent), errors.Is(err, ErrSpent), errors.Is(err, ErrNoBudget),
-		errors.Is(err, ErrForeign), errors.Is(err, ErrOwned), errors.Is(err, ErrFull), errors.Is(err, errRefused):
+		errors.Is(err, ErrForeign), errors.Is(err, ErrOwned), errors.Is(err, ErrFull), errors.Is(err, ErrGrant), errors.Is(err, ErrNoKeys), errors.Is(err, errRefused):
 		return err
 	case !errors.As(err, &rc):
 		return fmt.Errorf("%w: %w", ErrAbsent, err)

@@ -107,27 +107,48 @@ func (t *TPM) Use(ctx context.Context, keys *wire.TPMKeys) error {
 	cardKey, pinKey, ref, grant := clone(&keys.Card), clone(&keys.PIN), keys.Ref, keys.Grant // the job may outlast the caller
 
 	return t.rest.do(ctx, func(c *conn) error {
-		use := use{refuse: ErrNoKeys}
+		t.mu.Lock()
+		use := t.use
+		t.mu.Unlock()
+		cardName, pinName := objectName(card), objectName(pin)
+		if !bytes.Equal(use.card.Buffer, cardName.Buffer) || !bytes.Equal(use.pin.Buffer, pinName.Buffer) {
+			use.card, use.pin, use.index, use.refuseCard, use.refusePIN = cardName, pinName, index, ErrNoKeys, ErrNoKeys
+			t.set(use)
+		}
+		if err := c.keep(cardHandle, card, cardKey); err != nil {
+			err = fmt.Errorf("tpm: card key: %w", explain(err))
+			use.refuseCard, use.refusePIN = refusal(use.refuseCard, err), refusal(use.refusePIN, err)
+			t.set(use)
+			return err
+		}
+		use.refuseCard = nil
 		t.set(use)
-		parent, _, err := c.parent()
+		if err := c.keep(pinHandle, pin, pinKey); err != nil {
+			err = fmt.Errorf("tpm: PIN key: %w", explain(err))
+			use.refusePIN = refusal(use.refusePIN, err)
+			t.set(use)
+			return err
+		}
+		has, err := t.grant(c, index, &ref, &grant)
 		if err != nil {
-			return fmt.Errorf("tpm: parent: %w", err)
+			err = fmt.Errorf("tpm: budget: %w", explain(err))
 		}
-		if err := c.keep(cardHandle, parent, card, cardKey); err != nil {
-			return fmt.Errorf("tpm: card key: %w", err)
-		}
-		use.card = new(objectName(card))
-		t.set(use)
-		if err := c.keep(pinHandle, parent, pin, pinKey); err != nil {
-			return fmt.Errorf("tpm: PIN key: %w", err)
-		}
-		use.pin, use.index, use.refuse = objectName(pin), index, nil
-		if err := t.grant(c, index, &ref, &grant); err != nil {
-			use.refuse = fmt.Errorf("budget: %w", explain(err))
+		if has {
+			use.refusePIN = nil
+		} else {
+			use.refusePIN = refusal(use.refusePIN, err)
 		}
 		t.set(use)
-		return use.refuse
+		return err
 	})
+}
+
+// refusal returns why a key cannot be used after err. What passes leaves a key in use.
+func refusal(before, err error) error {
+	if before == nil && (errors.Is(err, ErrAbsent) || errors.Is(err, ErrBusy) || errors.Is(err, ErrFull)) {
+		return nil
+	}
+	return err
 }
 
 func (t *TPM) set(u use) {
@@ -140,50 +161,52 @@ func clone(k *wire.WrappedKey) *wire.WrappedKey {
 	return &wire.WrappedKey{Public: bytes.Clone(k.Public), Duplicate: bytes.Clone(k.Duplicate), Seed: bytes.Clone(k.Seed)}
 }
 
-// grant brings the index to what the grant says.
-func (t *TPM) grant(c *conn, i *index, ref *wire.TPMRef, g *wire.Grant) error {
+// grant brings the index to what the grant says. It returns whether the index has a
+// budget, be it an earlier one.
+func (t *TPM) grant(c *conn, i *index, ref *wire.TPMRef, g *wire.Grant) (has bool, err error) {
 	name, err := c.indexName()
 	if err != nil {
-		return err
+		return false, err
 	}
 	first := g.Nonce != (wire.TPMNonce{})
 	if bytes.Equal(name, i.written.Buffer) {
 		if first {
-			return nil // done before
+			return true, nil // done before
 		}
 		budget, err := c.budget(i)
 		if err != nil || budget.Limit >= g.Limit {
-			return err
+			return true, err
 		}
-		return c.withPolicy(func(session tpm2.TPMHandle) error { return c.approve(session, i, ref, g) },
+		return true, c.withPolicy(func(session tpm2.TPMHandle) error { return c.approve(session, i, ref, g) },
 			func(session tpm2.Session) error { return c.write(session, i, g) })
 	}
 
 	if !first {
-		return fmt.Errorf("%w: this is a later one, and the TPM has no index for it", ErrNoBudget)
+		return false, fmt.Errorf("%w: this is a later one, and the TPM has no index for it", ErrNoBudget)
 	}
 	if t.nonce.session == nil || g.Nonce != t.nonce.value {
-		return fmt.Errorf("%w: this one answers another request", ErrNoBudget)
+		return false, fmt.Errorf("%w: this one answers another request", ErrNoBudget)
 	}
 	if !t.nonceIsOpen(c) {
-		return fmt.Errorf("%w: this one comes too late, or the TPM was reset", ErrNoBudget)
+		return false, fmt.Errorf("%w: this one comes too late, or the TPM was reset", ErrNoBudget)
 	}
 	// The grant is checked before another index goes for it.
 	defer t.endNonce(c)
 	if err := c.approve(t.nonce.session.Handle(), i, ref, g); err != nil {
-		return err
+		return false, err
 	}
 	if !bytes.Equal(name, i.fresh.Buffer) {
 		if name != nil {
 			if err := c.undefine(indexHandle, name); err != nil {
-				return fmt.Errorf("undefine the earlier index: %w", err)
+				return false, fmt.Errorf("undefine the earlier index: %w", err)
 			}
 		}
 		if err := c.define(i.area); err != nil {
-			return fmt.Errorf("define the index: %w", err)
+			return false, fmt.Errorf("define the index: %w", err)
 		}
 	}
-	return c.write(t.nonce.session, i, g)
+	err = c.write(t.nonce.session, i, g)
+	return err == nil, err
 }
 
 // approve makes the grant key's signature part of the session's policy.
@@ -207,8 +230,10 @@ func (c *conn) approve(session tpm2.TPMHandle, i *index, ref *wire.TPMRef, g *wi
 	if g.Nonce != (wire.TPMNonce{}) {
 		signed.NonceTPM.Buffer = g.Nonce[:]
 	}
-	if _, err := signed.Execute(c); err != nil {
-		return fmt.Errorf("the grant's signature: %w", err)
+	if _, err := signed.Execute(c); errors.Is(err, tpm2.TPMRCSignature) {
+		return fmt.Errorf("%w: %w", ErrGrant, err)
+	} else if err != nil {
+		return err
 	}
 	branches := or(i.branches[:])
 	branches.PolicySession = session
@@ -279,13 +304,17 @@ func (c *conn) parent() (name tpm2.TPM2BName, public []byte, err error) {
 }
 
 // keep makes sure that the wrapped key with this public area is at the handle.
-func (c *conn) keep(at tpm2.TPMHandle, parent tpm2.TPM2BName, area *tpm2.TPMTPublic, key *wire.WrappedKey) error {
+func (c *conn) keep(at tpm2.TPMHandle, area *tpm2.TPMTPublic, key *wire.WrappedKey) error {
 	public, err := c.public(at)
 	if err != nil {
 		return err
 	}
 	if bytes.Equal(public, key.Public) {
 		return nil
+	}
+	parent, _, err := c.parent()
+	if err != nil {
+		return fmt.Errorf("parent: %w", err)
 	}
 	var private tpm2.TPM2BPrivate
 	err = c.withParent(parent, tpm2.TPMCCImport, func(parent tpm2.AuthHandle) error {

@@ -56,8 +56,8 @@ func (t *TPM) pinMAC(ctx context.Context, material []byte) (*wire.Tag, error) {
 	t.mu.Lock()
 	use := t.use
 	t.mu.Unlock()
-	if use.refuse != nil {
-		return nil, fmt.Errorf("tpm: PIN: %w", use.refuse)
+	if use.refusePIN != nil {
+		return nil, fmt.Errorf("tpm: PIN: %w", use.refusePIN)
 	}
 	message := append([]byte{byte(wire.PIN)}, material...) // the job's, which may outlast the caller
 	tag := new(wire.Tag)
@@ -76,7 +76,7 @@ func (t *TPM) pinMAC(ctx context.Context, material []byte) (*wire.Tag, error) {
 				return c.mac(tpm2.AuthHandle{Handle: pinHandle, Name: use.pin, Auth: session}, message, tag[:])
 			})
 		})
-		return explainPIN(err)
+		return explainIndex(err)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("tpm: PIN: %w", err)
@@ -84,8 +84,9 @@ func (t *TPM) pinMAC(ctx context.Context, material []byte) (*wire.Tag, error) {
 	return tag, nil
 }
 
-// explainPIN says in an error what the TPM's code means for a PIN.
-func explainPIN(err error) error {
+// explainIndex says in an error what the TPM's code means for a command that depends on
+// the index.
+func explainIndex(err error) error {
 	var rc tpm2.TPMRC
 	if !errors.As(err, &rc) {
 		return err
@@ -107,17 +108,17 @@ func (t *TPM) cardMAC(ctx context.Context, kind byte, uid []byte) (*[macSize]byt
 		return nil, fmt.Errorf("tpm: a card's identifier has 4, 7 or 10 bytes, not %d", len(uid))
 	}
 	t.mu.Lock()
-	name := t.use.card
+	use := t.use
 	t.mu.Unlock()
-	if name == nil {
-		return nil, fmt.Errorf("tpm: card: %w", ErrNoKeys)
+	if use.refuseCard != nil {
+		return nil, fmt.Errorf("tpm: card: %w", use.refuseCard)
 	}
 	message := append([]byte{kind}, uid...)
 	mac := new([macSize]byte)
 	err := t.cards.do(ctx, func(c *conn) (err error) {
 		defer clear(message)
 		secretly(func() {
-			err = c.mac(tpm2.AuthHandle{Handle: cardHandle, Name: *name, Auth: tpm2.PasswordAuth(nil)}, message, mac[:])
+			err = c.mac(tpm2.AuthHandle{Handle: cardHandle, Name: use.card, Auth: tpm2.PasswordAuth(nil)}, message, mac[:])
 		})
 		return err
 	})
@@ -189,5 +190,5 @@ func (c *conn) budget(i *index) (budget wire.Budget, err error) {
 		budget = wire.Budget{Spent: binary.BigEndian.Uint32(data), Limit: binary.BigEndian.Uint32(data[4:])}
 		return nil
 	})
-	return budget, err
+	return budget, explainIndex(err)
 }

@@ -32,6 +32,8 @@ var (
 	ErrNoBudget = errors.New("the TPM has no budget for these keys: ask the controller for a first grant")
 	// ErrForeign says that the keys are for another TPM, or that this one was cleared.
 	ErrForeign = errors.New("the keys are wrapped to another TPM, or this one was cleared: adopt the reader again")
+	// ErrGrant says that a grant is not for this TPM, or not the controller's.
+	ErrGrant = errors.New("the grant is not the controller's for this TPM: fetch its newest one")
 	// ErrOwned says that the owner's password is set.
 	ErrOwned = errors.New("the TPM's owner has a password: clear the TPM, then adopt the reader again")
 	// ErrFull says that others have used up the TPM's room.
@@ -57,10 +59,9 @@ type TPM struct {
 
 // A use is which keys are in use.
 type use struct {
-	card   *tpm2.TPM2BName // nil: the card key is not in place
-	pin    tpm2.TPM2BName
-	index  *index // of the PIN key; nil: it is not in place
-	refuse error  // why the PIN key cannot be used
+	card, pin             tpm2.TPM2BName
+	index                 *index // of the PIN key; nil: not known
+	refuseCard, refusePIN error  // why a key cannot be used; nil: it can
 }
 
 // A nonce is the policy session that a first grant needs.
@@ -82,11 +83,11 @@ func Open(path string) *TPM {
 }
 
 func open(transport func() (transport.TPMCloser, error)) *TPM {
-	return &TPM{pins: newFile(transport), cards: newFile(transport), rest: newFile(transport), use: use{refuse: ErrNoKeys}}
+	return &TPM{pins: newFile(transport), cards: newFile(transport), rest: newFile(transport), use: use{refuseCard: ErrNoKeys, refusePIN: ErrNoKeys}}
 }
 
-// Close ends the session that Request began, and closes the TPM. It waits for a command
-// that has not been answered.
+// Close ends the session that Request began, and closes the TPM. It does not wait for a
+// TPM that hangs: what is open then ends with the program.
 func (t *TPM) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -94,5 +95,5 @@ func (t *TPM) Close() error {
 		t.endNonce(c)
 		return nil
 	})
-	return errors.Join(t.pins.close(), t.cards.close(), t.rest.close())
+	return errors.Join(t.pins.close(ctx), t.cards.close(ctx), t.rest.close(ctx))
 }
