@@ -98,7 +98,9 @@ func bundleHolds(ts *testscript.TestScript, neg bool, args []string) {
 		material, err = hex.DecodeString(args[4])
 	}
 	ts.Check(err)
-	tag, err := pin.NewKey(bundle.SiteKey).Tag(kind, material)
+	keys, err := pin.NewKeys(&bundle.Keys)
+	ts.Check(err)
+	tag, err := keys.Tag(kind, material)
 	ts.Check(err)
 	user, err := strconv.ParseUint(args[5], 10, 64)
 	ts.Check(err)

@@ -31,9 +31,10 @@ type board struct {
 
 func newBoard(t testing.TB) *board {
 	t.Helper()
-	b := boardtest.New(t)
-	return &board{b.Signing, b.Sealing, b.TLS, b.Request}
+	return boardOf(boardtest.New(t))
 }
+
+func boardOf(b *boardtest.Board) *board { return &board{b.Signing, b.Sealing, b.TLS, b.Request} }
 
 // A model is a reader as the protocol describes it, in memory.
 type model struct {
@@ -51,7 +52,7 @@ type model struct {
 	nows       int // of this connection
 	held       wire.Position
 	entries    map[wire.Tag][]byte
-	keys       map[uint64][32]byte
+	keys       map[uint64]*wire.EpochKeys
 	head       []byte // the newest seen, signed
 	policy     *wire.Policy
 	pending    *wire.Manifest // a snapshot that is being fetched
@@ -67,12 +68,13 @@ type model struct {
 	cardKeys   []*wire.CardKeys
 	write      func(*model, *wire.CardKeys) // with the lock held
 	card       *wire.CardRead
+	tpm        *wire.TPMState // what it says of its TPM; nil: it has none
 }
 
 // newModel returns a reader that has taken a bundle over.
 func newModel(t testing.TB, b *board, bundle *wire.Bundle) *model {
 	t.Helper()
-	m := &model{t: t, board: b, bundle: bundle, keys: map[uint64][32]byte{bundle.Epoch: bundle.SiteKey}, answers: map[uint64]int{}, first: 1}
+	m := &model{t: t, board: b, bundle: bundle, keys: map[uint64]*wire.EpochKeys{bundle.Epoch: &bundle.Keys}, answers: map[uint64]int{}, first: 1}
 	rand.Read(m.journal[:])
 	item, rest, err := wire.Next(bundle.Snapshot)
 	if err != nil {
@@ -217,7 +219,7 @@ func (m *model) say() {
 	m.publish(wire.OnState, m.sign(wire.KindState, &wire.State{
 		Reader: m.bundle.Reader, Connection: m.connection, Counter: m.counter, Nonce: nonce, Version: "model", Held: &held, Head: m.head,
 		PolicyRevision: m.policy.Revision, Journal: m.journal, First: m.first, Last: uint64(len(m.records)),
-		Condition: &wire.Condition{Strike: wire.StrikeOff, Door: wire.DoorIsClosed}, Card: m.card,
+		Condition: &wire.Condition{Strike: wire.StrikeOff, Door: wire.DoorIsClosed, TPM: m.tpm}, Card: m.card,
 	}))
 	m.report()
 }
@@ -325,12 +327,14 @@ func (m *model) take(channel wire.Channel, signed []byte) error {
 		if err != nil {
 			return err
 		}
-		siteKey, err := sealed.Unseal(m.board.sealing)
+		keys, err := sealed.Unseal(m.board.sealing)
 		if err != nil { // kept for the board that was this reader before
 			m.t.Log(err)
 			return nil
 		}
-		m.keys[sealed.Epoch] = *siteKey
+		if had := m.keys[sealed.Epoch]; had == nil || keys.Number > had.Number {
+			m.keys[sealed.Epoch] = keys
+		}
 		if m.pending != nil {
 			m.goOn()
 		}

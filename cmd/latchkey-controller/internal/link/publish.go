@@ -90,7 +90,7 @@ func (p *publisher) publish(ctx context.Context) error {
 	}
 	for id, peer := range peers {
 		before := p.peers[id]
-		if before == nil || before.Bundle != peer.Bundle || log.Position.Epoch != p.position.Epoch {
+		if before == nil || before.Bundle != peer.Bundle || before.Keys != peer.Keys || log.Position.Epoch != p.position.Epoch {
 			key, err := p.o.Site.EpochKey(ctx, peer)
 			if err != nil {
 				return err

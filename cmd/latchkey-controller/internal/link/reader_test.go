@@ -46,7 +46,7 @@ func openReader(dir string, b *board, bundle *wire.Bundle, broker string, tell f
 	if err != nil {
 		return nil, err
 	}
-	if err := cache.Install(options, snapshot, &bundle.SiteKey); err != nil {
+	if err := cache.Install(options, snapshot, &bundle.Keys); err != nil {
 		return nil, err
 	}
 	authority, err := x509.ParseCertificate(bundle.Authority)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
+	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -29,6 +30,8 @@ func (l *Link) storeReports(ctx context.Context) error {
 			err = l.o.Site.SetStates(ctx, states)
 		case a := <-l.ahead:
 			err = rec.raisePolicy(ctx, a)
+		case r := <-l.budgets:
+			err = l.o.Site.TakeBudget(ctx, clock.Read(), r.peer, r.state)
 		case <-minute:
 			err = l.o.Site.AlarmGaps(ctx, clock.Read())
 		}
@@ -57,6 +60,12 @@ type delivered struct {
 type policyAhead struct {
 	reader   string
 	revision uint64
+}
+
+// A tpmReport is a state that tells of a TPM.
+type tpmReport struct {
+	peer  *site.Peer
+	state *wire.State
 }
 
 // raiseAgain is when a reader's policy may be raised again. Once should be enough.

@@ -121,7 +121,7 @@ func (m *cardMaster) set(uid []byte, chip wire.CardChip, generation uint8) wire.
 
 // wrap returns the key of a card that proves itself, as readers get it with its
 // credential; nil: the card can be copied.
-func (m *cardMaster) wrap(with pin.Key, c *store.Credential, uid []byte) ([]byte, error) {
+func (m *cardMaster) wrap(with *pin.Keys, c *store.Credential, uid []byte) ([]byte, error) {
 	if c.Chip == 0 {
 		return nil, nil
 	}
@@ -136,7 +136,7 @@ func (m *cardMaster) wrap(with pin.Key, c *store.Credential, uid []byte) ([]byte
 }
 
 // checkCardKey returns an error unless a credential has the key of its card.
-func (s *Site) checkCardKey(tx *store.Tx, with pin.Key, c *store.Credential, uid []byte) error {
+func (s *Site) checkCardKey(tx *store.Tx, with *pin.Keys, c *store.Credential, uid []byte) error {
 	if c.Chip == 0 && len(c.CardKey) == 0 {
 		return nil
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
-	"latchkey/device/pin"
 	"latchkey/sync/wire"
 )
 
@@ -92,12 +91,10 @@ func replay(tx *store.Tx, head wire.Position) (map[wire.Tag][]byte, error) {
 
 // checkMaterial decrypts each credential and recomputes its tag.
 func (s *Site) checkMaterial(tx *store.Tx) error {
-	siteKey, _, err := s.siteKey(tx)
+	keys, err := s.tagKeys(tx)
 	if err != nil {
 		return err
 	}
-	defer clear(siteKey[:])
-	key := pin.NewKey(siteKey)
 	credentials, err := tx.Credentials()
 	if err != nil {
 		return err
@@ -107,12 +104,12 @@ func (s *Site) checkMaterial(tx *store.Tx) error {
 		if err != nil {
 			return err
 		}
-		if tag, err := key.Tag(c.Kind, material); err != nil {
+		if tag, err := keys.Tag(c.Kind, material); err != nil {
 			return err
 		} else if tag != c.Tag {
 			return fmt.Errorf("credential %d: its tag does not match its material", c.ID)
 		}
-		if err := s.checkCardKey(tx, key, c, material); err != nil {
+		if err := s.checkCardKey(tx, keys, c, material); err != nil {
 			return err
 		}
 	}

@@ -1,12 +1,8 @@
 package site
 
 import (
-	"database/sql"
-	"path/filepath"
 	"strings"
 	"testing"
-
-	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
 func TestACheckFindsWhatWasTamperedWith(t *testing.T) {
@@ -30,14 +26,7 @@ func TestACheckFindsWhatWasTamperedWith(t *testing.T) {
 		addUser(t, s, "Ada", "", uid(1), uid(2))
 		addUser(t, s, "Bob", "", uid(3), uid(4))
 		check(t, s)
-		db, err := sql.Open("sqlite", filepath.Join(dir, store.File))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := db.Exec(statement); err != nil {
-			t.Fatalf("%s: %v", statement, err)
-		}
-		db.Close()
+		execute(t, dir, statement)
 		if _, err := s.Check(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", statement, err)
 		}

@@ -6,33 +6,16 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
-	"latchkey/device/pin"
 	"latchkey/sync/wire"
 )
 
-// siteKey decrypts the newest epoch's site key, which keys the tags.
-func (s *Site) siteKey(tx *store.Tx) (key [32]byte, epoch *store.Epoch, err error) {
-	if epoch, err = tx.Epoch(); err != nil {
-		return key, nil, err
-	}
-	b, err := s.vault.Unseal(sealedSiteKey, epoch.Number, epoch.Key)
-	if err != nil {
-		return key, nil, err
-	}
-	if len(b) != len(key) {
-		return key, nil, fmt.Errorf("site key of epoch %d: %d bytes", epoch.Number, len(b))
-	}
-	return [32]byte(b), epoch, nil
-}
-
 // tag returns the tag of a credential's material in the newest epoch.
 func (s *Site) tag(tx *store.Tx, kind wire.CredentialKind, material []byte) (wire.Tag, error) {
-	siteKey, _, err := s.siteKey(tx)
+	keys, err := s.tagKeys(tx)
 	if err != nil {
 		return wire.Tag{}, err
 	}
-	defer clear(siteKey[:])
-	return pin.NewKey(siteKey).Tag(kind, material)
+	return keys.Tag(kind, material)
 }
 
 // ErrCardTaken says that a card is already assigned.

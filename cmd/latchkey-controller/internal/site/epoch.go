@@ -22,8 +22,11 @@ func (s *Site) NewEpoch(tx *store.Tx, now time.Time, above uint64) (uint64, erro
 	if err != nil {
 		return 0, err
 	}
-	number, siteKey, err := addEpoch(tx, s.vault, now, above, last.KDF)
-	defer clear(siteKey[:])
+	number, err := addEpoch(tx, s.vault, now, above, last.KDF)
+	if err != nil {
+		return 0, err
+	}
+	keys, err := s.tagKeys(tx)
 	if err != nil {
 		return 0, err
 	}
@@ -40,33 +43,36 @@ func (s *Site) NewEpoch(tx *store.Tx, now time.Time, above uint64) (uint64, erro
 		return 0, err
 	}
 	defer master.wipe()
-	key := pin.NewKey(siteKey)
 	for _, c := range credentials {
 		material, err := s.vault.Unseal(c.Kind.String(), c.ID, c.Material)
 		if err != nil {
 			return 0, err
 		}
-		c.Tag, err = key.Tag(c.Kind, material)
+		c.Tag, err = keys.Tag(c.Kind, material)
 		if err == nil {
-			c.CardKey, err = master.wrap(key, c, material)
+			c.CardKey, err = master.wrap(keys, c, material)
 		}
 		clear(material)
 		if err != nil {
 			return 0, err
 		}
 	}
-	return number, tx.Retag(now.Unix(), credentials, func(c *store.Credential) wire.Credential { return byID[c.User].Wire(c) })
+	if err := tx.Retag(now.Unix(), credentials, func(c *store.Credential) wire.Credential { return byID[c.User].Wire(c) }); err != nil {
+		return 0, err
+	}
+	return number, s.rewrap(tx)
 }
 
-// addEpoch stores an epoch with a number greater than above and a new site key. The
-// caller wipes the key.
-func addEpoch(tx *store.Tx, v *vault.Vault, now time.Time, above uint64, kdf wire.KDF) (number uint64, siteKey [32]byte, err error) {
+// addEpoch stores an epoch with a number greater than above and a new site key.
+func addEpoch(tx *store.Tx, v *vault.Vault, now time.Time, above uint64, kdf wire.KDF) (number uint64, err error) {
 	if number, err = tx.NextEpoch(now.Unix()); err != nil {
-		return 0, siteKey, err
+		return 0, err
 	}
 	number = max(number, above+1)
+	var siteKey [pin.KeySize]byte
 	rand.Read(siteKey[:])
-	return number, siteKey, tx.AddEpoch(&store.Epoch{Number: number, Created: now.Unix(), KDF: kdf, Key: v.Seal(sealedSiteKey, number, siteKey[:])})
+	defer clear(siteKey[:])
+	return number, tx.AddEpoch(&store.Epoch{Number: number, Created: now.Unix(), KDF: kdf, Key: v.Seal(sealedSiteKey, number, siteKey[:]), Split: true})
 }
 
 // Reissue begins a new epoch for a site that was restored to an older state, as a

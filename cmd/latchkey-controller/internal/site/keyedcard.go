@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
-	"latchkey/device/pin"
 	"latchkey/sync/wire"
 )
 
@@ -245,17 +244,16 @@ func (s *Site) GiveKeyed(tx *store.Tx, now time.Time, by string, k *Keying) (beg
 		c = &store.Credential{Kind: wire.Card, By: by}
 	}
 	c.Chip, c.Generation = k.chip, k.To
-	siteKey, _, err := s.siteKey(tx)
+	keys, err := s.tagKeys(tx)
 	if err != nil {
 		return false, err
 	}
-	defer clear(siteKey[:])
 	master, err := s.cardMaster(tx)
 	if err != nil {
 		return false, err
 	}
 	defer master.wipe()
-	if c.CardKey, err = master.wrap(pin.NewKey(siteKey), c, k.UID); err != nil {
+	if c.CardKey, err = master.wrap(keys, c, k.UID); err != nil {
 		return false, err
 	}
 	if c.ID == 0 {

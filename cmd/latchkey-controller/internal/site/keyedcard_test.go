@@ -12,7 +12,6 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/backup/backuptest"
 	"latchkey/cmd/latchkey-controller/internal/site/boardtest"
 	"latchkey/cmd/latchkey-controller/internal/store"
-	"latchkey/device/pin"
 	"latchkey/sync/wire"
 )
 
@@ -70,7 +69,7 @@ func proves(t *testing.T, s *Site, c *boardtest.Card, want bool) {
 	t.Helper()
 	check(t, s)
 	err := s.View(t.Context(), func(tx *store.Tx) error {
-		siteKey, _, err := s.siteKey(tx)
+		keys, err := s.tagKeys(tx)
 		if err != nil {
 			return err
 		}
@@ -96,7 +95,7 @@ func proves(t *testing.T, s *Site, c *boardtest.Card, want bool) {
 		if err := wire.Unmarshal(log[tag], wire.MaxDelta, &credential); err != nil {
 			return err
 		}
-		with, err := pin.NewKey(siteKey).WrappingKey(c.UID)
+		with, err := keys.WrappingKey(c.UID)
 		if err != nil {
 			return err
 		}

@@ -18,6 +18,7 @@ type Peer struct {
 	Serial         string            // of its certificate, hexadecimal
 	Policy         []byte            // signed
 	PolicyRevision uint64
+	Keys           uint64 // number of the newest keys that it gets
 	Door           string
 
 	sealing *ecdh.PublicKey
@@ -52,30 +53,16 @@ func (s *Site) peer(tx *store.Tx, b *store.Bundle) (*Peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Peer{Reader: b.Reader, Bundle: b.Number, Signing: request.Signing[:], Serial: b.Serial, PolicyRevision: policy.Revision, Door: policy.Door}
+	keys, err := tx.Keys(b.Reader)
+	if err != nil {
+		return nil, err
+	}
+	p := &Peer{Reader: b.Reader, Bundle: b.Number, Signing: request.Signing[:], Serial: b.Serial, PolicyRevision: policy.Revision, Keys: keys, Door: policy.Door}
 	if p.sealing, err = ecdh.X25519().NewPublicKey(request.Sealing[:]); err != nil {
 		return nil, err
 	}
 	p.Policy, err = policy.Sign(s.ID, s.signing)
 	return p, err
-}
-
-// EpochKey returns the newest epoch's site key, sealed to a reader and signed.
-func (s *Site) EpochKey(ctx context.Context, p *Peer) (signed []byte, err error) {
-	err = s.store.View(ctx, func(tx *store.Tx) error {
-		siteKey, epoch, err := s.siteKey(tx)
-		if err != nil {
-			return err
-		}
-		defer clear(siteKey[:])
-		key, err := wire.SealKey(p.Reader, epoch.Number, &siteKey, p.sealing)
-		if err != nil {
-			return err
-		}
-		signed, err = s.Sign(wire.KindKey, key)
-		return err
-	})
-	return signed, err
 }
 
 // CardKeys returns the keys for a card, sealed to the reader that writes them and signed.

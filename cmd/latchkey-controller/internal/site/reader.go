@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/device/pin/tpm"
 	"latchkey/sync/wire"
 )
 
@@ -18,6 +19,8 @@ type Adoption struct {
 	Bundle     string       // fingerprint of the sealed bundle
 	Revoked    uint64       // number of the reader's previous bundle; 0: none
 	Moved      string       // the other reader that this board was; "": none
+	TPM        bool         // its keys are in a TPM, which counts PINs
+	NoPIN      bool         // it takes no PINs: the site gives their key only to readers with a TPM
 	Policy     *wire.Policy // as it is in the bundle
 	Revision   uint64       // of the credential log
 	Count      uint64       // of credentials in the snapshot
@@ -39,22 +42,40 @@ func (s *Site) Adopt(tx *store.Tx, now time.Time, signed []byte, broker string, 
 	if err != nil {
 		return nil, nil, err
 	}
-	siteKey, epoch, err := s.siteKey(tx)
+	adoption := &Adoption{Reader: id, Board: board, Controller: s.Fingerprint(), Policy: policy, TPM: request.TPM != nil}
+	hadKey, err := adoption.supersedes(tx, request)
 	if err != nil {
 		return nil, nil, err
 	}
-	defer clear(siteKey[:])
-	row := &store.Bundle{Reader: id, Epoch: epoch.Number, Created: now.Unix(), Request: wire.Marshal(request), Certificate: certificate.Raw, Serial: certificate.SerialNumber.Text(16)}
+	if err := s.prepareTPM(tx, now, request, hadKey); err != nil {
+		return nil, nil, err
+	}
+	epoch, err := tx.Epoch()
+	if err != nil {
+		return nil, nil, err
+	}
+	row := &store.Bundle{Reader: id, Epoch: epoch.Number, Created: now.Unix(), Request: request.Lasting(), Certificate: certificate.Raw, Serial: certificate.SerialNumber.Text(16)}
 	if row.Number, err = tx.NextBundle(now.Unix()); err != nil {
 		return nil, nil, err
 	}
-	adoption := &Adoption{Reader: id, Board: board, Controller: s.Fingerprint(), Number: row.Number, Policy: policy}
-	if err := adoption.supersedes(tx, row); err != nil {
+	adoption.Number = row.Number
+	if err := tx.AddBundle(row, adoption.Moved); err != nil {
 		return nil, nil, err
 	}
-	if err := tx.AddBundle(row); err != nil {
+	if request.TPM == nil {
+		err = tx.RaiseKeys(now.Unix(), id)
+	} else {
+		err = s.newBudget(tx, now, row, request.TPM.Nonce, false)
+	}
+	if err != nil {
 		return nil, nil, err
 	}
+	keys, _, err := s.keysFor(tx, row)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer keys.Wipe()
+	adoption.NoPIN = request.TPM == nil && len(keys.PIN) == 0
 	// What was sent today under this id, perhaps by a thief, does not count against
 	// the new board.
 	if err := tx.SetAllowance(&store.Allowance{Reader: id}); err != nil {
@@ -92,7 +113,7 @@ func (s *Site) Adopt(tx *store.Tx, now time.Time, signed []byte, broker string, 
 	adoption.Revision, adoption.Count = manifest.Revision, manifest.Count
 	sealed, err := wire.SealBundle(&wire.Bundle{
 		Number: row.Number, Site: s.ID, SiteName: s.Name, Reader: id,
-		Epoch: epoch.Number, SiteKey: siteKey,
+		Epoch: epoch.Number, Keys: *keys,
 		Certificate: row.Certificate, Authority: s.authority.root.Raw,
 		Broker: broker, Policy: signedPolicy, Snapshot: snapshot,
 	}, request, s.signing)
@@ -103,16 +124,57 @@ func (s *Site) Adopt(tx *store.Tx, now time.Time, signed []byte, broker string, 
 	return adoption, sealed, nil
 }
 
-// supersedes fills in which bundle is revoked, and which reader the board was.
-func (a *Adoption) supersedes(tx *store.Tx, row *store.Bundle) error {
+// supersedes fills in which bundle is revoked, and which reader the board was. hadKey says
+// that the reader, or the board, had the PIN key in a file.
+func (a *Adoption) supersedes(tx *store.Tx, request *wire.Request) (hadKey bool, err error) {
 	bundles, err := tx.Bundles()
-	for _, b := range bundles {
-		if b.Reader == row.Reader {
-			a.Revoked = b.Number
-		} else if string(b.Request) == string(row.Request) {
-			a.Moved = b.Reader
-		}
+	if err != nil {
+		return false, err
 	}
+	for _, b := range bundles {
+		var before wire.Request
+		if err := wire.Unmarshal(b.Request, wire.MaxMessage, &before); err != nil {
+			return false, fmt.Errorf("request of %s: %w", b.Reader, err)
+		}
+		switch {
+		case b.Reader == a.Reader:
+			a.Revoked = b.Number
+		case before.Signing == request.Signing:
+			a.Moved = b.Reader
+		default:
+			continue
+		}
+		hadKey = hadKey || before.TPM == nil
+	}
+	return hadKey, nil
+}
+
+// BoardOf returns the reader that the board of a request is; "": none.
+func BoardOf(tx *store.Tx, request *wire.Request) (reader string, err error) {
+	var a Adoption
+	_, err = a.supersedes(tx, request)
+	return a.Moved, err
+}
+
+// prepareTPM checks the TPM of a request, if it has one, and begins an epoch whose keys may
+// be given to it: one with two keys, and not one of which the reader had the PIN key in a
+// file, which may still be on its disk, or a copy of it anywhere.
+func (s *Site) prepareTPM(tx *store.Tx, now time.Time, request *wire.Request, hadKey bool) error {
+	if request.TPM == nil {
+		return nil
+	}
+	if err := tpm.CheckParent(request.TPM.Parent); err != nil {
+		return fmt.Errorf("this request's TPM cannot be given keys; is the reader's program as new as the controller's? %w", err)
+	}
+	settings, err := tx.GuessSettings()
+	if err != nil {
+		return err
+	}
+	epoch, err := tx.Epoch()
+	if err != nil || epoch.Split && (!hadKey || settings.OnlyTPM) {
+		return err
+	}
+	_, err = s.NewEpoch(tx, now, 0)
 	return err
 }
 

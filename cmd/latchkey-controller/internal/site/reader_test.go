@@ -69,9 +69,12 @@ func TestAReaderFindsPINAndCardInItsBundle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key := pin.NewKey(bundle.SiteKey)
+	keys, err := pin.NewKeys(&bundle.Keys)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for kind, material := range map[wire.CredentialKind][]byte{wire.PIN: material, wire.Card: uid} {
-		tag, err := key.Tag(kind, material)
+		tag, err := keys.Tag(kind, material)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -35,6 +35,7 @@ const (
 	sealedSiteKey   = "site key"
 
 	sealedCardMaster = "card master key"
+	sealedGrantKey   = "grant key"
 )
 
 // A Site is an open site. It is safe for concurrent use.
@@ -114,13 +115,15 @@ func initSite(tx *store.Tx, v *vault.Vault, name, inZone string, at clock.Readin
 	if row.CardMaster, err = newCardMaster(v, signing.Seed()); err != nil {
 		return err
 	}
+	if row.GrantKey, err = newGrantKey(v); err != nil {
+		return err
+	}
 	if err := tx.AddSite(&row); err != nil {
 		return err
 	}
 	kdf := wire.KDF{Memory: 19 << 10, Time: 2, Threads: 4}
 	rand.Read(kdf.Salt[:])
-	_, siteKey, err := addEpoch(tx, v, now, 0, kdf)
-	clear(siteKey[:])
+	_, err = addEpoch(tx, v, now, 0, kdf)
 	return err
 }
 
@@ -157,6 +160,9 @@ func Open(ctx context.Context, dir string) (*Site, error) {
 	}
 	if err == nil && len(row.CardMaster) == 0 {
 		err = s.addCardMaster(ctx)
+	}
+	if err == nil && len(row.GrantKey) == 0 {
+		err = s.addGrantKey(ctx)
 	}
 	if err != nil {
 		db.Close()

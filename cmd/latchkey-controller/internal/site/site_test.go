@@ -164,7 +164,7 @@ func adopt(t *testing.T, s *Site, now time.Time, id string, b *board, edit func(
 	if err != nil {
 		t.Fatal(err)
 	}
-	if adoption.Bundle != wire.Fingerprint(sealed) || adoption.Board != wire.Fingerprint(wire.Marshal(b.request)) {
+	if adoption.Bundle != wire.Fingerprint(sealed) || adoption.Board != wire.Fingerprint(b.request.Lasting()) {
 		t.Error("the fingerprints are of something else")
 	}
 	return adoption, bundle
@@ -281,8 +281,23 @@ func TestNeitherPINNorUIDNorKeyLiesInAnyFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = s.store.View(t.Context(), func(tx *store.Tx) error {
-		siteKey, _, err := s.siteKey(tx)
-		secrets["site key"] = siteKey[:]
+		epoch, err := tx.Epoch()
+		if err != nil {
+			return err
+		}
+		if secrets["site key"], err = s.vault.Unseal(sealedSiteKey, epoch.Number, epoch.Key); err != nil {
+			return err
+		}
+		keys, _, err := s.siteKeys(tx)
+		if err != nil {
+			return err
+		}
+		secrets["PIN key"], secrets["card key"] = keys.PIN, keys.Card
+		grantKey, err := s.grantKey(tx)
+		if err != nil {
+			return err
+		}
+		secrets["grant key"], err = grantKey.Bytes()
 		return err
 	})
 	if err != nil {

@@ -21,6 +21,8 @@ const (
 	ClockDoubted   = "clock.doubted"   // the controller's clock was set, or is far off
 	CardCopied     = "card.copied"     // a card was not the card that has its UID
 	RecordsRefused = "records.refused" // a reader exceeded its daily allowance
+
+	BudgetUnrecorded = "budget.unrecorded" // a reader's TPM has checked more PINs than its records show
 )
 
 // AddAlarm adds an alarm and its event, and fills in its ID.

@@ -7,7 +7,7 @@ type Bundle struct {
 	Number      uint64
 	Reader      string
 	Created     int64  // Unix seconds
-	Request     []byte // payload of the request that it answers
+	Request     []byte // Lasting of the request that it answers
 	Certificate []byte // DER
 	Serial      string // the certificate's, hexadecimal
 	Epoch       uint64 // of the site key in it
@@ -19,12 +19,12 @@ func (t *Tx) NextBundle(now int64) (uint64, error) {
 }
 
 // AddBundle adds a bundle, and its reader if that is new. It revokes the reader's
-// previous bundle, and any bundle that made the same board another reader.
-func (t *Tx) AddBundle(b *Bundle) error {
+// previous bundle, and that of moved, the other reader that the board was; "": none.
+func (t *Tx) AddBundle(b *Bundle, moved string) error {
 	if err := t.exec(`INSERT INTO readers (id, created) VALUES (?, ?) ON CONFLICT DO NOTHING`, b.Reader, b.Created); err != nil {
 		return err
 	}
-	if err := t.exec(`UPDATE bundles SET revoked = ? WHERE revoked = 0 AND (reader_id = ? OR request = ?)`, b.Created, b.Reader, b.Request); err != nil {
+	if err := t.exec(`UPDATE bundles SET revoked = ? WHERE revoked = 0 AND reader_id IN (?, ?)`, b.Created, b.Reader, moved); err != nil {
 		return err
 	}
 	if err := t.forgetCardReader(b.Reader); err != nil {
@@ -138,4 +138,11 @@ func (t *Tx) RevokedSerials(each func(serial string, revoked int64) error) error
 // Brokers returns the distinct broker URLs given to readers with a bundle in force.
 func (t *Tx) Brokers() ([]string, error) {
 	return t.texts(`SELECT DISTINCT broker FROM readers WHERE broker <> '' AND id IN (SELECT reader_id FROM bundles WHERE revoked = 0) ORDER BY broker`)
+}
+
+// BundleOf returns a reader's bundle in force, or ErrNotFound.
+func (t *Tx) BundleOf(reader string) (*Bundle, error) {
+	b := Bundle{Reader: reader}
+	return &b, t.row(`SELECT number, created, request, certificate, serial, epoch FROM bundles WHERE revoked = 0 AND reader_id = ?`, []any{reader},
+		&b.Number, &b.Created, &b.Request, &b.Certificate, &b.Serial, &b.Epoch)
 }

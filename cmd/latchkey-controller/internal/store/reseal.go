@@ -7,7 +7,7 @@ import (
 )
 
 // Kinds are the kinds under which the vault sealed each column.
-type Kinds struct{ Signing, Authority, SiteKey, CardMaster, Password string }
+type Kinds struct{ Signing, Authority, SiteKey, CardMaster, GrantKey, Password string }
 
 // Reseal replaces every sealed value with what reseal returns for it.
 func (t *Tx) Reseal(reseal func(kind string, id uint64, sealed []byte) ([]byte, error), kinds Kinds) error {
@@ -15,6 +15,7 @@ func (t *Tx) Reseal(reseal func(kind string, id uint64, sealed []byte) ([]byte, 
 		{`SELECT 0, signing FROM site`, `UPDATE site SET signing = ? WHERE ? = 0`, kinds.Signing},
 		{`SELECT 0, authority FROM site`, `UPDATE site SET authority = ? WHERE ? = 0`, kinds.Authority},
 		{`SELECT 0, card_master FROM site WHERE length(card_master) > 0`, `UPDATE site SET card_master = ? WHERE ? = 0`, kinds.CardMaster},
+		{`SELECT 0, grant_key FROM site WHERE length(grant_key) > 0`, `UPDATE site SET grant_key = ? WHERE ? = 0`, kinds.GrantKey},
 		{`SELECT number, key FROM epochs`, `UPDATE epochs SET key = ? WHERE number = ?`, kinds.SiteKey},
 		{`SELECT id, material FROM credentials WHERE kind = 1`, `UPDATE credentials SET material = ? WHERE id = ?`, wire.PIN.String()},
 		{`SELECT id, material FROM credentials WHERE kind = 2`, `UPDATE credentials SET material = ? WHERE id = ?`, wire.Card.String()},

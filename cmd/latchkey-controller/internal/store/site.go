@@ -16,18 +16,19 @@ type Site struct {
 	Root      []byte // the certificate authority's certificate, DER
 
 	CardMaster []byte // sealed: what the keys of cards are made of; empty: the site is older and was not opened yet
+	GrantKey   []byte // sealed: the ECDSA key of grants to TPMs, PKCS #8; empty: as above
 }
 
 // Site returns the site, or ErrNotFound before it is created.
 func (t *Tx) Site() (*Site, error) {
 	var s Site
-	return &s, t.row(`SELECT id, name, zone, created, signing, authority, root, card_master FROM site`, nil, fixed(s.ID[:]), &s.Name, &s.Zone, &s.Created, &s.Signing, &s.Authority, &s.Root, &s.CardMaster)
+	return &s, t.row(`SELECT id, name, zone, created, signing, authority, root, card_master, grant_key FROM site`, nil, fixed(s.ID[:]), &s.Name, &s.Zone, &s.Created, &s.Signing, &s.Authority, &s.Root, &s.CardMaster, &s.GrantKey)
 }
 
 // AddSite adds the site.
 func (t *Tx) AddSite(s *Site) error {
-	return t.exec(`INSERT INTO site (one, id, name, zone, created, signing, authority, root, card_master, first_proven) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		s.ID[:], s.Name, s.Zone, s.Created, s.Signing, s.Authority, s.Root, s.CardMaster, FirstProvenAwaited)
+	return t.exec(`INSERT INTO site (one, id, name, zone, created, signing, authority, root, card_master, grant_key, first_proven) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		s.ID[:], s.Name, s.Zone, s.Created, s.Signing, s.Authority, s.Root, s.CardMaster, s.GrantKey, FirstProvenAwaited)
 }
 
 // Zone returns the IANA name of the site's time zone.
@@ -62,14 +63,15 @@ type Epoch struct {
 	Number  uint64
 	Created int64
 	Key     []byte // sealed: the site key
+	Split   bool   // it yields a PIN key and a card key; else it is both
 	KDF     wire.KDF
 }
 
 // Epoch returns the newest epoch, or ErrNotFound before there is one.
 func (t *Tx) Epoch() (*Epoch, error) {
 	var e Epoch
-	return &e, t.row(`SELECT number, created, key, salt, memory, time, threads FROM epochs ORDER BY number DESC LIMIT 1`, nil,
-		&e.Number, &e.Created, &e.Key, fixed(e.KDF.Salt[:]), &e.KDF.Memory, &e.KDF.Time, &e.KDF.Threads)
+	return &e, t.row(`SELECT number, created, key, split, salt, memory, time, threads FROM epochs ORDER BY number DESC LIMIT 1`, nil,
+		&e.Number, &e.Created, &e.Key, &e.Split, fixed(e.KDF.Salt[:]), &e.KDF.Memory, &e.KDF.Time, &e.KDF.Threads)
 }
 
 // NextEpoch returns the number for an epoch that begins now.
@@ -79,8 +81,8 @@ func (t *Tx) NextEpoch(now int64) (uint64, error) {
 
 // AddEpoch adds an epoch.
 func (t *Tx) AddEpoch(e *Epoch) error {
-	return t.exec(`INSERT INTO epochs (number, created, key, salt, memory, time, threads) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-		e.Number, e.Created, e.Key, e.KDF.Salt[:], e.KDF.Memory, e.KDF.Time, e.KDF.Threads)
+	return t.exec(`INSERT INTO epochs (number, created, key, split, salt, memory, time, threads) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		e.Number, e.Created, e.Key, e.Split, e.KDF.Salt[:], e.KDF.Memory, e.KDF.Time, e.KDF.Threads)
 }
 
 // next returns max(last + 1, now), last being the number that the query returns: it

@@ -254,14 +254,15 @@ func TestANewerBundleRevokesTheOneBefore(t *testing.T) {
 	}
 	for _, step := range []struct {
 		bundle *Bundle
+		moved  string
 		want   string
 	}{
-		{bundleOf("front", "board 1", "a", 1), "front:a"},
-		{bundleOf("back", "board 2", "b", 2), "back:b front:a"},
-		{bundleOf("front", "board 3", "c", 3), "back:b front:c"},
-		{bundleOf("front", "board 2", "d", 4), "front:d"}, // the board of back
+		{bundleOf("front", "board 1", "a", 1), "", "front:a"},
+		{bundleOf("back", "board 2", "b", 2), "", "back:b front:a"},
+		{bundleOf("front", "board 3", "c", 3), "", "back:b front:c"},
+		{bundleOf("front", "board 2", "d", 4), "back", "front:d"}, // the board of back
 	} {
-		update(t, s, func(tx *Tx) error { return tx.AddBundle(step.bundle) })
+		update(t, s, func(tx *Tx) error { return tx.AddBundle(step.bundle, step.moved) })
 		if got := inForce(); got != step.want {
 			t.Errorf("after bundle %d: %s, want %s", step.bundle.Number, got, step.want)
 		}
@@ -286,7 +287,7 @@ func TestNumbersRiseThoughTheClockDoesNot(t *testing.T) {
 			if err != nil || number != step.want {
 				t.Errorf("bundle at %d: %d, %v", step.now, number, err)
 			}
-			if err := tx.AddBundle(bundleOf("front", "board", string(rune('a'+number%16)), number)); err != nil {
+			if err := tx.AddBundle(bundleOf("front", "board", string(rune('a'+number%16)), number), ""); err != nil {
 				return err
 			}
 			policy := wire.DefaultPolicy("front", "Front")
@@ -310,7 +311,7 @@ func TestAPolicyThatReadersWouldRefuseIsNotKept(t *testing.T) {
 	err := s.Update(t.Context(), func(tx *Tx) error {
 		policy := wire.DefaultPolicy("front", "Front")
 		policy.Limit = 11
-		return errors.Join(tx.AddBundle(bundleOf("front", "board", "a", 1)), tx.SetPolicy(noon, &policy))
+		return errors.Join(tx.AddBundle(bundleOf("front", "board", "a", 1), ""), tx.SetPolicy(noon, &policy))
 	})
 	if err == nil {
 		t.Error("it is kept")

@@ -40,12 +40,12 @@ func (s *Store) Watch(ctx context.Context, changed func() error) error {
 	}
 }
 
-// Versions differ if bundles or policies have changed.
-type Versions struct{ lastBundle, bundles, policies int64 }
+// Versions differ if bundles, policies, or the keys that readers get have changed.
+type Versions struct{ lastBundle, bundles, policies, keys int64 }
 
 // Versions returns the current Versions.
 func (t *Tx) Versions() (v Versions, err error) {
-	err = t.row(`SELECT (SELECT coalesce(max(number), 0) FROM bundles), (SELECT count(*) FROM bundles WHERE revoked = 0), (SELECT coalesce(sum(revision), 0) FROM policies)`,
-		nil, &v.lastBundle, &v.bundles, &v.policies)
+	err = t.row(`SELECT (SELECT coalesce(max(number), 0) FROM bundles), (SELECT count(*) FROM bundles WHERE revoked = 0), (SELECT coalesce(sum(revision), 0) FROM policies), (SELECT coalesce(sum(keys), 0) FROM readers)`,
+		nil, &v.lastBundle, &v.bundles, &v.policies, &v.keys)
 	return v, err
 }

@@ -19,7 +19,8 @@ type Board struct {
 	Sealing *ecdh.PrivateKey
 	TLS     *ecdsa.PrivateKey
 	Request *wire.Request
-	Signed  []byte // the request, as latchkeyd identity writes it
+	Signed  []byte           // the request, as latchkeyd identity writes it
+	Parent  *ecdh.PrivateKey // in its TPM; nil: it has none
 }
 
 // New returns a new board.
@@ -48,4 +49,4 @@ func New(t testing.TB) *Board {
 }
 
 // Fingerprint is what the board's screen shows of its request.
-func (b *Board) Fingerprint() string { return wire.Fingerprint(wire.Marshal(b.Request)) }
+func (b *Board) Fingerprint() string { return wire.Fingerprint(b.Request.Lasting()) }

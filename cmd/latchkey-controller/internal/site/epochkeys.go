@@ -1,0 +1,252 @@
+package site
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/cmd/latchkey-controller/internal/vault"
+	"latchkey/device/pin"
+	"latchkey/device/pin/tpm"
+	"latchkey/sync/wire"
+)
+
+// siteKeys returns the PIN key and the card key of the newest epoch, which key the tags.
+// The caller wipes them.
+func (s *Site) siteKeys(tx *store.Tx) (keys *wire.EpochKeys, epoch *store.Epoch, err error) {
+	if epoch, err = tx.Epoch(); err != nil {
+		return nil, nil, err
+	}
+	b, err := s.vault.Unseal(sealedSiteKey, epoch.Number, epoch.Key)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer clear(b)
+	if len(b) != pin.KeySize {
+		return nil, nil, fmt.Errorf("site key of epoch %d: %d bytes", epoch.Number, len(b))
+	}
+	keys, err = epochKeys((*[pin.KeySize]byte)(b), epoch.Split)
+	return keys, epoch, err
+}
+
+// epochKeys returns the keys that a site key yields; of an epoch that is not split, it is
+// both. The caller wipes them.
+func epochKeys(siteKey *[pin.KeySize]byte, split bool) (*wire.EpochKeys, error) {
+	if split {
+		return pin.EpochKeys(siteKey)
+	}
+	return &wire.EpochKeys{PIN: bytes.Clone(siteKey[:]), Card: bytes.Clone(siteKey[:])}, nil
+}
+
+// tagKeys returns what makes the tags of the newest epoch.
+func (s *Site) tagKeys(tx *store.Tx) (*pin.Keys, error) {
+	keys, _, err := s.siteKeys(tx)
+	if err != nil {
+		return nil, err
+	}
+	defer keys.Wipe()
+	return pin.NewKeys(keys)
+}
+
+// keysFor returns the keys of the newest epoch as the reader of a bundle gets them: wrapped
+// to its TPM, or in the clear, without the PIN key if that is for TPMs only. The caller
+// wipes them.
+func (s *Site) keysFor(tx *store.Tx, b *store.Bundle) (keys *wire.EpochKeys, epoch *store.Epoch, err error) {
+	number, err := tx.Keys(b.Reader)
+	if err != nil {
+		return nil, nil, err
+	}
+	budget, err := tx.Budget(b.Number)
+	if err == nil {
+		epoch, err = tx.Epoch()
+		return &wire.EpochKeys{Number: number, TPM: budget.Keys}, epoch, err
+	}
+	if !errors.Is(err, store.ErrNotFound) {
+		return nil, nil, err
+	}
+	settings, err := tx.GuessSettings()
+	if err != nil {
+		return nil, nil, err
+	}
+	if keys, epoch, err = s.siteKeys(tx); err != nil {
+		return nil, nil, err
+	}
+	keys.Number = number
+	if settings.OnlyTPM {
+		clear(keys.PIN)
+		keys.PIN = nil
+	}
+	return keys, epoch, nil
+}
+
+// EpochKey returns the keys of the newest epoch for a reader, sealed to it and signed.
+func (s *Site) EpochKey(ctx context.Context, p *Peer) (signed []byte, err error) {
+	err = s.store.View(ctx, func(tx *store.Tx) error {
+		signed, err = s.epochKey(tx, p)
+		return err
+	})
+	return signed, err
+}
+
+func (s *Site) epochKey(tx *store.Tx, p *Peer) ([]byte, error) {
+	keys, epoch, err := s.keysFor(tx, &store.Bundle{Number: p.Bundle, Reader: p.Reader})
+	if err != nil {
+		return nil, err
+	}
+	defer keys.Wipe()
+	key, err := wire.SealKey(p.Reader, epoch.Number, keys, p.sealing)
+	if err != nil {
+		return nil, err
+	}
+	return s.Sign(wire.KindKey, key)
+}
+
+// wrapped wraps the keys of the newest epoch to the TPM with a parent.
+func (s *Site) wrapped(tx *store.Tx, grantKey *ecdsa.PublicKey, parent []byte, ref wire.TPMRef) (*wire.TPMKeys, error) {
+	keys, _, err := s.siteKeys(tx)
+	if err != nil {
+		return nil, err
+	}
+	defer keys.Wipe()
+	return tpm.Wrap(parent, grantKey, ref, (*[32]byte)(keys.PIN), (*[32]byte)(keys.Card))
+}
+
+// rewrap wraps the keys of an epoch that has just begun to all TPMs. Their budgets and
+// grants stay what they are.
+func (s *Site) rewrap(tx *store.Tx) error {
+	bundles, err := tx.Bundles()
+	if err != nil {
+		return err
+	}
+	budgets, err := tx.BudgetsInUse()
+	if err != nil || len(budgets) == 0 {
+		return err
+	}
+	grantKey, err := s.grantKey(tx)
+	if err != nil {
+		return err
+	}
+	for _, b := range bundles {
+		budget := budgets[b.Reader]
+		if budget == nil {
+			continue
+		}
+		parent, err := parentOf(b)
+		if err != nil {
+			return err
+		}
+		grant := budget.Keys.Grant
+		if budget.Keys, err = s.wrapped(tx, &grantKey.PublicKey, parent, budget.Ref); err != nil {
+			return fmt.Errorf("keys for %s: %w", b.Reader, err)
+		}
+		budget.Keys.Grant = grant
+		if err := tx.SetBudget(budget); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// parentOf returns the public area of the key in a reader's TPM to which its keys are
+// wrapped.
+func parentOf(b *store.Bundle) ([]byte, error) {
+	var request wire.Request
+	if err := wire.Unmarshal(b.Request, wire.MaxMessage, &request); err != nil {
+		return nil, fmt.Errorf("request of %s: %w", b.Reader, err)
+	}
+	if request.TPM == nil {
+		return nil, fmt.Errorf("the request of %s has no TPM", b.Reader)
+	}
+	return request.TPM.Parent, nil
+}
+
+// newGrantKey makes the key that signs grants to TPMs.
+func newGrantKey(v *vault.Vault) (sealed []byte, err error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(der)
+	return v.Seal(sealedGrantKey, 0, der), nil
+}
+
+// addGrantKey gives a site that is older than such keys its grant key. No reader of it has
+// a TPM yet.
+func (s *Site) addGrantKey(ctx context.Context) error {
+	return s.Update(ctx, func(tx *store.Tx) error {
+		if row, err := tx.Site(); err != nil || len(row.GrantKey) > 0 { // another program was faster
+			return err
+		}
+		sealed, err := newGrantKey(s.vault)
+		if err != nil {
+			return err
+		}
+		return tx.SetGrantKey(sealed)
+	})
+}
+
+// grantKey decrypts the key that signs grants to TPMs.
+func (s *Site) grantKey(tx *store.Tx) (*ecdsa.PrivateKey, error) {
+	row, err := tx.Site()
+	if err != nil {
+		return nil, err
+	}
+	der, err := s.vault.Unseal(sealedGrantKey, 0, row.GrantKey)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(der)
+	key, err := x509.ParsePKCS8PrivateKey(der)
+	if err != nil {
+		return nil, fmt.Errorf("grant key: %w", err)
+	}
+	ecdsaKey, ok := key.(*ecdsa.PrivateKey)
+	if !ok || ecdsaKey.Curve != elliptic.P256() {
+		return nil, errors.New("grant key: it is not ECDSA P-256")
+	}
+	return ecdsaKey, nil
+}
+
+// SetPINsOnlyWithTPM decides whether readers without a TPM get the PIN key. Those that had
+// it must not have that of now: an epoch begins. It says whether anything has changed.
+func (s *Site) SetPINsOnlyWithTPM(tx *store.Tx, now time.Time, only bool) (changed bool, err error) {
+	settings, err := tx.GuessSettings()
+	if err != nil || settings.OnlyTPM == only {
+		return false, err
+	}
+	settings.OnlyTPM = only
+	if err := tx.SetGuessSettings(settings); err != nil {
+		return false, err
+	}
+	if only {
+		_, err = s.NewEpoch(tx, now, 0)
+		return true, err
+	}
+	bundles, err := tx.Bundles()
+	if err != nil {
+		return false, err
+	}
+	budgets, err := tx.BudgetsInUse()
+	if err != nil {
+		return false, err
+	}
+	for _, b := range bundles {
+		if budgets[b.Reader] == nil {
+			if err := tx.RaiseKeys(now.Unix(), b.Reader); err != nil {
+				return false, err
+			}
+		}
+	}
+	return true, nil
+}

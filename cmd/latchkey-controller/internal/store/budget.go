@@ -1,0 +1,142 @@
+package store
+
+import (
+	"fmt"
+
+	"latchkey/sync/wire"
+)
+
+// A Budget is an index in a reader's TPM that counts the PINs it checks, up to a limit.
+type Budget struct {
+	ID        int64
+	Ref       wire.TPMRef
+	Bundle    uint64         // number
+	Created   int64          // Unix seconds
+	Nonce     *wire.TPMNonce // of its first grant; nil: none was given, and the index cannot exist
+	Automatic bool           // the first grant was given without an administrator
+	Granted   uint32         // the highest limit given
+	Attempts  uint64         // attempt.started records that have come since Created
+	Told      wire.Budget    // as the reader has reported it last; zero: it has not
+	Surplus   uint64         // the most of Told.Spent over Attempts that an alarm tells of
+	Keys      *wire.TPMKeys  // of the newest epoch, with the newest grant
+}
+
+// AddBudget adds the budget in use of a bundle, and fills in its ID. It fails if there was
+// ever one with the same Ref.
+func (t *Tx) AddBudget(b *Budget) error {
+	nonce := []byte{}
+	if b.Nonce != nil {
+		nonce = b.Nonce[:]
+	}
+	return t.row(`INSERT INTO budgets (ref, bundle, created, nonce, automatic, granted, keys) VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+		[]any{b.Ref[:], b.Bundle, b.Created, nonce, b.Automatic, b.Granted, wire.Marshal(b.Keys)}, &b.ID)
+}
+
+// SetBudget updates what changes of a budget.
+func (t *Tx) SetBudget(b *Budget) error {
+	return t.exec(`UPDATE budgets SET granted = ?, spent = ?, top = ?, surplus = ?, keys = ? WHERE id = ?`,
+		b.Granted, b.Told.Spent, b.Told.Limit, b.Surplus, wire.Marshal(b.Keys), b.ID)
+}
+
+// Budget returns a bundle's budget in use, or ErrNotFound if its reader has no TPM.
+func (t *Tx) Budget(bundle uint64) (*Budget, error) {
+	budgets, err := t.budgets(`bundle = ? ORDER BY id DESC LIMIT 1`, bundle)
+	if err == nil && len(budgets) == 0 {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	return budgets[0], nil
+}
+
+// Budgets returns all budgets that a bundle has had, the oldest first.
+func (t *Tx) Budgets(bundle uint64) ([]*Budget, error) {
+	return t.budgets(`bundle = ? ORDER BY id`, bundle)
+}
+
+// BudgetsInUse returns the budgets in use of all bundles in force, by reader.
+func (t *Tx) BudgetsInUse() (map[string]*Budget, error) {
+	readers := map[uint64]string{}
+	err := t.rows(`SELECT number, reader_id FROM bundles WHERE revoked = 0`, nil, func(r scanner) error {
+		var number uint64
+		var reader string
+		err := r.Scan(&number, &reader)
+		readers[number] = reader
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	budgets, err := t.budgets(`bundle IN (SELECT number FROM bundles WHERE revoked = 0) ORDER BY id`)
+	inUse := map[string]*Budget{}
+	for _, b := range budgets {
+		inUse[readers[b.Bundle]] = b
+	}
+	return inUse, err
+}
+
+func (t *Tx) budgets(where string, args ...any) (budgets []*Budget, err error) {
+	err = t.rows(`SELECT id, ref, bundle, created, nonce, automatic, granted, attempts, spent, top, surplus, keys FROM budgets WHERE `+where, args, func(r scanner) error {
+		var b Budget
+		var nonce, keys []byte
+		budgets = append(budgets, &b)
+		if err := r.Scan(&b.ID, fixed(b.Ref[:]), &b.Bundle, &b.Created, &nonce, &b.Automatic, &b.Granted, &b.Attempts, &b.Told.Spent, &b.Told.Limit, &b.Surplus, &keys); err != nil {
+			return err
+		}
+		if len(nonce) > 0 {
+			b.Nonce = (*wire.TPMNonce)(nonce)
+		}
+		b.Keys = new(wire.TPMKeys)
+		if err := wire.Unmarshal(keys, wire.MaxEpochKeys, b.Keys); err != nil {
+			return fmt.Errorf("keys of bundle %d: %w", b.Bundle, err)
+		}
+		return nil
+	})
+	return budgets, err
+}
+
+// CountAttempt adds 1 to Attempts of a reader's budget in use, if there is one.
+func (t *Tx) CountAttempt(reader string) error {
+	return t.exec(`UPDATE budgets SET attempts = attempts + 1 WHERE id =
+		(SELECT max(b.id) FROM budgets b JOIN bundles u ON u.number = b.bundle WHERE u.revoked = 0 AND u.reader_id = ?)`, reader)
+}
+
+// AttemptsSince returns how many attempt.started records of a reader have come since a
+// time, in Unix milliseconds.
+func (t *Tx) AttemptsSince(reader string, since int64) (n int, err error) {
+	err = t.row(`SELECT count(*) FROM records INDEXED BY attempts WHERE reader_id = ? AND received >= ? AND kind = 'attempt.started'`, []any{reader, since}, &n)
+	return n, err
+}
+
+// Keys returns the number of the newest keys that a reader gets.
+func (t *Tx) Keys(reader string) (number uint64, err error) {
+	err = t.row(`SELECT keys FROM readers WHERE id = ?`, []any{reader}, &number)
+	return number, err
+}
+
+// RaiseKeys notes that a reader gets other keys: their number rises to max(last + 1, now),
+// now in Unix seconds.
+func (t *Tx) RaiseKeys(now int64, reader string) error {
+	return t.exec(`UPDATE readers SET keys = max(keys + 1, ?) WHERE id = ?`, now, reader)
+}
+
+// GuessSettings say who gets the PIN key, and how many PINs a stolen reader may try.
+type GuessSettings struct {
+	OnlyTPM bool   // readers without a TPM do not get it
+	Budget  uint32 // how many PINs a TPM checks beyond those that were entered
+}
+
+// GuessSettings returns the site's GuessSettings.
+func (t *Tx) GuessSettings() (g GuessSettings, err error) {
+	err = t.row(`SELECT pin_tpm_only, guess_budget FROM site`, nil, &g.OnlyTPM, &g.Budget)
+	return g, err
+}
+
+// SetGuessSettings sets them.
+func (t *Tx) SetGuessSettings(g GuessSettings) error {
+	return t.exec(`UPDATE site SET pin_tpm_only = ?, guess_budget = ?`, g.OnlyTPM, g.Budget)
+}
+
+// SetGrantKey stores the sealed grant key.
+func (t *Tx) SetGrantKey(sealed []byte) error { return t.exec(`UPDATE site SET grant_key = ?`, sealed) }
