@@ -22,17 +22,17 @@ func (m *model) tell(t wire.TPMState) {
 }
 
 // untilTold says what a reader has to say until something comes of it.
-func untilTold(m *model, what string, true func() bool) {
+func untilTold(m *model, what string, come func() bool) {
 	m.t.Helper()
 	m.until(what, func() bool {
-		if true() {
+		if come() {
 			return true
 		}
 		m.mu.Unlock()
 		m.say()
 		time.Sleep(20 * time.Millisecond)
 		m.mu.Lock()
-		return true()
+		return come()
 	})
 }
 
