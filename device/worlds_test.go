@@ -114,10 +114,15 @@ func faults(t *testing.T) world {
 	return w
 }
 
-// counted is a world of PINs whose key is in a TPM.
+// counted is a world of PINs whose key is in a TPM. Where the disk may fail, the first wrong
+// PIN locks.
 func counted(t *testing.T, w world) world {
 	events := w.events
 	w.name, w.start.Counted = "counted "+w.name, true
+	if w.faults {
+		w.wrong, w.queue = 1, 1
+		w.start.Policy = smallPolicy(t, func(p *wire.Policy) { p.Limit, p.GuessLimit = 1, 0 })
+	}
 	w.events = func(n *node) []Event {
 		all := []Event{Health{Subject: wire.SubjectKey, Condition: Good, TPM: wire.TPMState{Ref: wire.TPMRef{1}, Budget: wire.Budget{Spent: n.spent, Limit: walkLimit}}}}
 		if n.r.tpm.Budget.Limit == 0 {
