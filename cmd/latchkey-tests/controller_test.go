@@ -101,16 +101,23 @@ func (c *controller) configureBroker() {
 func (c *controller) adopt(t testing.TB, id string) *testReader {
 	t.Helper()
 	r := c.testSite.adopt(t, id)
-	if c.brokering != nil {
-		c.configureBroker()
-		for !catches(t, c.brokering.Process.Pid, syscall.SIGHUP) { // before, it would end it
-			time.Sleep(time.Millisecond)
-		}
-		if err := c.brokering.Process.Signal(syscall.SIGHUP); err != nil {
-			t.Fatal(err)
-		}
-	}
+	c.knowReaders()
 	return r
+}
+
+// knowReaders has Mosquitto know the readers as they are now.
+func (c *controller) knowReaders() {
+	c.t.Helper()
+	if c.brokering == nil {
+		return
+	}
+	c.configureBroker()
+	for !catches(c.t, c.brokering.Process.Pid, syscall.SIGHUP) { // before, it would end it
+		time.Sleep(time.Millisecond)
+	}
+	if err := c.brokering.Process.Signal(syscall.SIGHUP); err != nil {
+		c.t.Fatal(err)
+	}
 }
 
 // catches says whether a process handles a signal (proc_pid_status(5)).
