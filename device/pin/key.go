@@ -1,6 +1,7 @@
 package pin
 
 import (
+	"cmp"
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -17,15 +18,19 @@ const KeySize = 32
 // without salt, info "latchkey PIN key 1" and "latchkey card key 1". The caller wipes
 // them.
 func EpochKeys(siteKey *[KeySize]byte) (*wire.EpochKeys, error) {
-	keys := new(wire.EpochKeys)
-	var err error
+	keys := &wire.EpochKeys{PIN: make([]byte, KeySize), Card: make([]byte, KeySize)} // allocated outside Secretly, which erases its own
+	var failed error
 	Secretly(func() {
-		keys.PIN, err = hkdf.Key(sha256.New, siteKey[:], nil, "latchkey PIN key 1", KeySize)
-		if err == nil {
-			keys.Card, err = hkdf.Key(sha256.New, siteKey[:], nil, "latchkey card key 1", KeySize)
-		}
+		pin, err := hkdf.Key(sha256.New, siteKey[:], nil, "latchkey PIN key 1", KeySize)
+		card, err2 := hkdf.Key(sha256.New, siteKey[:], nil, "latchkey card key 1", KeySize)
+		copy(keys.PIN, pin)
+		copy(keys.Card, card)
+		failed = cmp.Or(err, err2)
 	})
-	return keys, err
+	if failed != nil {
+		return nil, failed
+	}
+	return keys, nil
 }
 
 // Keys are the PIN key and the card key of an epoch, in memory.

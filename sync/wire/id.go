@@ -21,7 +21,7 @@ type CommandID [16]byte
 type Nonce [16]byte
 
 // Tag identifies a credential: the first 16 bytes of
-// HMAC-SHA-256(site key, kind byte ‖ material).
+// HMAC-SHA-256(PIN key or card key, kind byte ‖ material).
 type Tag [16]byte
 
 // Hash is a SHA-256.
