@@ -1,0 +1,161 @@
+package site
+
+import (
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/site/boardtest"
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/device/pin/tpm"
+	"latchkey/sync/wire"
+)
+
+// runTPM starts a TPM in software and returns the path of its socket.
+func runTPM(t *testing.T) (path string) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "swtpm") // a socket's path must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	path = filepath.Join(dir, "s")
+	cmd := exec.Command("swtpm", "socket", "--tpm2", "--tpmstate", "dir="+dir, "--server", "type=unixio,path="+path, "--flags", "not-need-init,startup-clear")
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("%v: install it with make setup", err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+		os.RemoveAll(dir)
+	})
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if conn, err := net.Dial("unix", path); err == nil {
+			conn.Close()
+			return path
+		}
+	}
+	t.Fatal("swtpm does not listen")
+	return ""
+}
+
+// A real TPM, in software, takes what the site makes: keys, first grants, refills, epochs.
+func TestATPMTakesTheKeysAndGrantsOfASite(t *testing.T) {
+	s, _ := newSite(t)
+	ctx := t.Context()
+	path := runTPM(t)
+	chip := tpm.Open(path)
+	defer func() { chip.Close() }()
+	b := boardtest.New(t)
+	ask := func() {
+		t.Helper()
+		var err error
+		if b.Request.TPM, err = chip.Request(ctx); err != nil {
+			t.Fatal(err)
+		}
+		b.Ask(t, b.Request.TPM.Nonce)
+	}
+	only := func(n uint32) {
+		t.Helper()
+		err := s.Update(ctx, func(tx *store.Tx) error { return tx.SetGuessSettings(store.GuessSettings{Budget: n}) })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	only(10)
+	ask()
+	r := adoptTPM(t, s, b)
+	if err := chip.Use(ctx, r.bundle.Keys.TPM); err != nil {
+		t.Fatal(err)
+	}
+	ada := addUser(t, s, "Ada", "58310274", uid(1))
+	p, err := s.ChosenPIN(ctx, []byte("58310274"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	finds := func() {
+		t.Helper()
+		for kind, material := range map[wire.CredentialKind][]byte{wire.PIN: p.material, wire.Card: uid(1)} {
+			tag, err := chip.Tag(ctx, kind, material)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = s.View(ctx, func(tx *store.Tx) error {
+				c, err := tx.CredentialTagged(tag)
+				if err == nil && c.User != ada.ID {
+					t.Errorf("the %v is that of user %d", kind, c.User)
+				}
+				return err
+			})
+			if err != nil {
+				t.Errorf("%v: %v", kind, err)
+			}
+		}
+		r.attempts(1)
+	}
+	says := func() wire.Budget {
+		t.Helper()
+		budget, err := chip.Budget(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.spent(budget.Spent, budget.Limit)
+		if err := chip.Use(ctx, r.keys().TPM); err != nil {
+			t.Fatal(err)
+		}
+		if budget, err = chip.Budget(ctx); err != nil {
+			t.Fatal(err)
+		}
+		return budget
+	}
+	for range 6 {
+		finds()
+	}
+	if budget := says(); budget != (wire.Budget{Spent: 6, Limit: 16}) {
+		t.Errorf("%+v", budget)
+	}
+	newEpoch(t, s, noon, 0)
+	if budget := says(); budget != (wire.Budget{Spent: 6, Limit: 16}) {
+		t.Errorf("after an epoch began: %+v", budget)
+	}
+	for range 10 {
+		finds()
+	}
+	if _, err := chip.Tag(ctx, wire.PIN, p.material); !errors.Is(err, tpm.ErrSpent) {
+		t.Errorf("the eleventh: %v", err)
+	}
+	if _, err := chip.Tag(ctx, wire.Card, uid(1)); err != nil {
+		t.Error(err)
+	}
+	if budget := says(); budget != (wire.Budget{Spent: 16, Limit: 26}) {
+		t.Errorf("%+v", budget)
+	}
+	finds()
+	if alarms := surplusAlarms(t, s); len(alarms) != 0 {
+		t.Errorf("%q", alarms)
+	}
+
+	// Adopted anew, after a start: the nonce of the request dies with the program.
+	ask()
+	r = adoptTPM(t, s, b)
+	chip.Close()
+	chip = tpm.Open(path)
+	if err := chip.Use(ctx, r.bundle.Keys.TPM); !errors.Is(err, tpm.ErrNoBudget) {
+		t.Fatalf("a first grant without its nonce: %v", err)
+	}
+	request, err := chip.Request(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.says(wire.TPMState{Ref: r.bundle.Keys.TPM.Ref, Nonce: request.Nonce})
+	if err := chip.Use(ctx, r.keys().TPM); err != nil {
+		t.Fatal(err)
+	}
+	finds()
+	if budget := says(); budget != (wire.Budget{Spent: 1, Limit: 10}) {
+		t.Errorf("%+v", budget)
+	}
+}
