@@ -43,12 +43,15 @@ const (
 	EditPlaces   Act = "places.edit"
 	AdoptReader  Act = "reader.adopt"
 	RemoveReader Act = "reader.remove"
+	RenewBudget  Act = "reader.budget" // of a TPM that has lost it
+	WriteGrant   Act = "reader.grant"  // for a reader without a link
 
 	ViewAdmins    Act = "admins.view"
 	EditAdmins    Act = "admins.edit"
 	EditSettings  Act = "settings.edit"
 	ConfirmClock  Act = "clock.confirm"
 	SetZone       Act = "settings.zone"
+	SetPINReaders Act = "settings.pins" // which readers get the PIN key
 	Backup        Act = "site.backup"
 	NewEpoch      Act = "site.epoch"
 	NewStorageKey Act = "site.storage-key"
@@ -104,12 +107,15 @@ var rules = map[Act]rule{
 	EditPlaces:   {may: supers, past: "changed places", infinitive: "change the place %s", detailed: true},
 	AdoptReader:  {may: supers, past: "adopted %s", infinitive: "adopt %s", fresh: true},
 	RemoveReader: {may: supers, past: "removed the reader %s", infinitive: "remove the reader %s", fresh: true},
+	RenewBudget:  {may: supers, past: "gave the TPM at %s a new budget", infinitive: "give the TPM at %s a new budget", fresh: true},
+	WriteGrant:   {may: supers, past: "wrote a grant for the TPM at %s", infinitive: "write a grant for the TPM at %s", fresh: true},
 
 	ViewAdmins:    {may: owners, past: "looked at administrators", infinitive: "look at administrators"},
 	EditAdmins:    {may: owners, past: "changed administrators", infinitive: "change the administrator %s", fresh: true, detailed: true},
 	EditSettings:  {may: owners, past: "changed the settings of %s", infinitive: "change the settings of %s"},
 	ConfirmClock:  {may: owners, past: "confirmed the clock of %s", infinitive: "confirm the clock of %s"},
 	SetZone:       {may: owners, past: "changed the time zone of %s", infinitive: "change the time zone of %s"},
+	SetPINReaders: {may: owners, past: "changed which readers of %s take PINs", infinitive: "change which readers of %s take PINs", fresh: true},
 	Backup:        {may: owners, past: "made a backup of %s", infinitive: "make a backup of %s", fresh: true},
 	NewEpoch:      {may: owners, past: "began a new epoch of %s", infinitive: "begin a new epoch of %s", fresh: true},
 	NewStorageKey: {may: owners, past: "changed the storage key of %s", infinitive: "change the storage key of %s", fresh: true},

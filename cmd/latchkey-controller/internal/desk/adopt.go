@@ -14,6 +14,8 @@ import (
 type Request struct {
 	Fingerprint string // as on the reader's screen
 	Reader      string // the current reader of this board; "": none
+	TPM         bool   // its keys are to be in a TPM, which is taken at its word
+	NoPIN       bool   // it would take no PINs: it has no TPM, and the site gives the PIN key only to those
 }
 
 // MaxRequest is the largest size of a request, in bytes.
@@ -27,13 +29,12 @@ func (d *Desk) ReadRequest(ctx context.Context, a Actor, signed []byte) (r *Requ
 		if err != nil {
 			return err
 		}
-		r = &Request{Fingerprint: fingerprint}
-		bundles, err := tx.Bundles()
-		for _, b := range bundles {
-			if string(b.Request) == string(wire.Marshal(request)) {
-				r.Reader = b.Reader
-			}
+		r = &Request{Fingerprint: fingerprint, TPM: request.TPM != nil}
+		if r.Reader, err = site.BoardOf(tx, request); err != nil {
+			return err
 		}
+		settings, err := tx.GuessSettings()
+		r.NoPIN = settings.OnlyTPM && !r.TPM
 		return err
 	})
 	return r, err
@@ -95,6 +96,9 @@ func (d *Desk) Adopt(ctx context.Context, a Actor, form AdoptForm, save func(bun
 		var bundle []byte
 		if adoption, bundle, err = d.site.Adopt(tx, now, form.Request, broker, policy); err != nil {
 			return err
+		}
+		if adoption.TPM {
+			target.text = "with the board and TPM " + strings.TrimPrefix(target.text, "with the board ")
 		}
 		return save(bundle)
 	})

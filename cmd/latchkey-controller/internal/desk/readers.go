@@ -26,8 +26,10 @@ type Reader struct {
 	Serial  string       // of its certificate, hexadecimal
 	Policy  *wire.Policy // never nil
 	Live    ReaderStatus
-	Last    *Event  `json:"-"` // the newest granted or denied event; nil: none
-	Removed Removal // how it was removed; "": it was not
+	Last    *Event   `json:"-"` // the newest granted or denied event; nil: none
+	Removed Removal  // how it was removed; "": it was not
+	Key     KeyPlace // where it has the PIN key; "": it has no board
+	Budget  *Budget  // nil: it has no TPM
 }
 
 // PIN says whether PIN entry is switched on.
@@ -113,6 +115,14 @@ func (d *Desk) readers(ctx context.Context) ([]*Reader, error) {
 		if err != nil {
 			return err
 		}
+		settings, err := tx.GuessSettings()
+		if err != nil {
+			return err
+		}
+		pins, err := tx.PINs()
+		if err != nil {
+			return err
+		}
 		inForce := map[string]*store.Bundle{}
 		for _, b := range bundles {
 			inForce[b.Reader] = b
@@ -128,6 +138,11 @@ func (d *Desk) readers(ctx context.Context) ([]*Reader, error) {
 			}
 			if r.Live, err = liveReader(tx, lives[id], head); err != nil {
 				return err
+			}
+			if r.Bundle != 0 {
+				if err := fillBudget(tx, r, d.now(), settings, pins); err != nil {
+					return err
+				}
 			}
 			last, err := tx.LastAttempt(id)
 			if err != nil {

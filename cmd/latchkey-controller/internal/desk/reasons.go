@@ -43,6 +43,8 @@ var reasons = map[wire.Reason]string{
 	wire.ReasonRestart:     "the reader restarted",
 	wire.ReasonStale:       "the order came too late",
 	wire.ReasonBusy:        "the reader was busy",
+	wire.ReasonWithheld:    "the site takes PINs only at readers with a TPM",
+	wire.ReasonSpent:       "the reader's TPM has checked all PINs that it was granted",
 }
 
 // why returns ": " and the reason for people, or nothing.

@@ -104,6 +104,12 @@ func (desc *describer) sentence(e *Event, r *wire.Record, tries int) (Text, erro
 		return say("%s carried out an order from %s"+orderText(r.Order), door, r.Who), nil
 	case wire.CommandRefused:
 		return say("%s refused an order from %s"+orderText(r.Order)+why(r.Reason), door, r.Who), nil
+	case wire.BudgetGranted:
+		return say("The TPM of the reader at %s may check PINs until it has checked "+thousands(r.Count), door), nil
+	case wire.BudgetSpent:
+		return say("The TPM of the reader at %s has checked the "+thousands(r.Count)+" PINs that it may: no PINs are taken there until it gets the next grant", door), nil
+	case wire.BudgetOverspent:
+		return say("The TPM of the reader at %s has checked "+thousands(r.Count)+" PINs that are not in its records: somebody may have tried PINs on its chip", door), nil
 	case wire.EventsCollapsed:
 		return say(fmt.Sprintf("%%s: %d more of the kind %s within a minute", r.Count, escape(r.Subject)), door), nil
 	}
@@ -160,5 +166,6 @@ var readerReports = map[wire.RecordKind]string{
 	wire.CacheBehind:  "holds older credentials than it did", wire.LogForked: "was shown another credential log",
 	wire.RecordsDropped: "dropped old records", wire.LinkUp: "is connected", wire.LinkDown: "has lost its connection",
 	wire.MessageRefused: "refused a message",
+	wire.BudgetCounted:  "read the count of its TPM",
 	wire.AttemptStarted: "counted a PIN attempt", wire.Checkpoint: "wrote a checkpoint",
 }

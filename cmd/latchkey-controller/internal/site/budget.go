@@ -94,7 +94,7 @@ func budgetStepFor(budgets []*store.Budget, t *wire.TPMState, caughtUp bool, set
 		return do // it has not got the newest keys yet, or another board's
 	}
 	if t.Budget.Limit == 0 {
-		do.first = t.Nonce != (wire.TPMNonce{}) && mayGiveFirst(budgets)
+		do.first = t.Nonce != (wire.TPMNonce{}) && MayGiveFirst(budgets)
 		return do
 	}
 	do.noted = b.Told != t.Budget
@@ -111,9 +111,9 @@ func budgetStepFor(budgets []*store.Budget, t *wire.TPMState, caughtUp bool, set
 	return do
 }
 
-// mayGiveFirst says whether a first grant may be given by itself: once in a bundle, and
+// MayGiveFirst says whether a first grant may be given by itself: once in a bundle, and
 // only while its reader has never had a budget.
-func mayGiveFirst(budgets []*store.Budget) bool {
+func MayGiveFirst(budgets []*store.Budget) bool {
 	for _, b := range budgets {
 		if b.Automatic || b.Told.Limit > 0 {
 			return false
