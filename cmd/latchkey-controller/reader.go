@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/device/durable"
 	"latchkey/sync/wire"
 )
 
@@ -67,7 +70,7 @@ func printAdoption(c *invocation, a *site.Adoption, out string) error {
 	if c.json {
 		return printJSON(c.out, map[string]any{
 			"reader": a.Reader, "number": a.Number, "revokes": a.Revoked, "moved-from": a.Moved, "request-fingerprint": a.Board, "controller-fingerprint": a.Controller, "bundle-fingerprint": a.Bundle,
-			"credentials": a.Count, "revision": a.Revision, "policy-revision": a.Policy.Revision, "bundle": out,
+			"credentials": a.Count, "revision": a.Revision, "policy-revision": a.Policy.Revision, "bundle": out, "tpm": a.TPM, "pins": !a.NoPIN,
 		})
 	}
 	fmt.Fprintf(c.out, `reader      %s, at the door %q, time zone %s
@@ -80,6 +83,14 @@ controller  %s
 bundle      %s
             number %d, with %d credentials at revision %d, in %s
 `, a.Reader, a.Policy.Door, a.Policy.TimeZone, accessText(a.Policy.Access), a.Board, a.Controller, a.Bundle, a.Number, a.Count, a.Revision, out)
+	switch {
+	case a.TPM:
+		fmt.Fprint(c.out, "keys        in the board's TPM, which is taken at its word: nobody has checked that it is one\n")
+	case a.NoPIN:
+		fmt.Fprint(c.out, "keys        in a file, without the PIN key: it takes no PINs (settings --pins)\n")
+	default:
+		fmt.Fprint(c.out, "keys        in a file: whoever steals the reader has all PINs within hours\n")
+	}
 	if a.Revoked != 0 {
 		fmt.Fprintf(c.out, "            It revokes this reader's bundle %d.\n", a.Revoked)
 	}
@@ -95,6 +106,43 @@ bundle      %s
 	fmt.Fprintf(c.out, "\nIf the site's broker is a Mosquitto, %s:\nlatchkey-controller broker-config --dir %s --out DIR, then %s\n", what, c.dir, then)
 	_, err := fmt.Fprintf(c.out, "\nAt the reader: latchkeyd adopt --data DIR %s\n", filepath.Base(out))
 	return err
+}
+
+func readerGrant(c *invocation) action {
+	c.details = "For a reader without a link, before its TPM has checked all PINs that it may. The file makes it some hundred\nmore: those that it has checked, and the site's budget. It works at that reader only, does nothing when it\ncomes twice, and never takes anything back."
+	reader := c.String("reader", "", "the reader's `id`")
+	out := c.String("out", "", "the grant is written to this `file`")
+	var spent *uint32
+	c.Func("spent", "how many `PINs` its TPM has checked, as latchkeyd status shows it there; as far as the controller knows unless given", func(text string) error {
+		n, err := strconv.ParseUint(text, 10, 32)
+		if err != nil {
+			return errors.New("write the number that latchkeyd status shows")
+		}
+		spent = new(uint32(n))
+		return nil
+	})
+	return func(ctx context.Context, _ []string) error {
+		limit, err := c.desk.WriteGrant(ctx, c.actor, *reader, spent, func(signed []byte) error {
+			if err := durable.WriteFile(*out, signed, 0o600); err != nil {
+				return fmt.Errorf("write the grant: %w", err)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		return c.report(map[string]any{"reader": *reader, "limit": limit, "grant": *out}, "the TPM of %s may check PINs until it has checked %d, once the reader has %s\n", *reader, limit, *out)
+	}
+}
+
+func readerRenew(c *invocation) action {
+	c.details = "For a reader whose TPM has lost its budget, and which says so: see reader list. A thief with the TPM can\nhave that, too: renew it only if the reader is where it should be."
+	return func(ctx context.Context, args []string) error {
+		if err := c.desk.RenewBudget(ctx, c.actor, args[0]); err != nil {
+			return err
+		}
+		return c.report(map[string]any{"reader": args[0]}, "%s gets a new budget\n", args[0])
+	}
 }
 
 func readerRemove(c *invocation) action {

@@ -38,10 +38,25 @@ func readerList(c *invocation) action {
 			case running:
 				is = describe(&r.Live, in)
 			}
+			if r.Budget != nil {
+				is += "; TPM: " + r.Budget.String()
+				if text := r.Budget.Need.Text(); text != "" {
+					is += ". " + text
+				}
+			}
 			lines = append(lines, fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s", r.ID, r.Policy.Door, orDash(r.Policy.Place), shortTime(r.Adopted, in), orDash(r.Board), is))
 		}
-		return c.printTable(rows, "no readers yet; add one with: latchkey-controller reader add --dir %s --reader ID --request FILE --out BUNDLE --group GROUP",
+		err = c.printTable(rows, "no readers yet; add one with: latchkey-controller reader add --dir %s --reader ID --request FILE --out BUNDLE --group GROUP",
 			fmt.Sprintf("READER\tDOOR\tPLACE\tADDED (%s)\tBOARD\tIS\n", in), lines)
+		if err != nil || c.json || len(lines) == 0 {
+			return err
+		}
+		theft, err := c.desk.Theft(ctx, c.actor)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(c.out, "\n%s\n", theft)
+		return err
 	}
 }
 
@@ -85,7 +100,19 @@ type readerRow struct {
 	Request        string     `json:"request-fingerprint"`
 	Serial         string     `json:"certificate"`
 	Removed        string     `json:"removed,omitempty"` // "returned" or "lost"
+	PINKey         string     `json:"pin-key,omitempty"` // "tpm", "file" or "none"
+	TPM            *tpmRow    `json:"tpm,omitempty"`     // nil: it has none
 	Live           *liveRow   `json:"live"`              // nil: no controller runs, or it has no board
+}
+
+// A tpmRow is the budget of a reader's TPM as JSON.
+type tpmRow struct {
+	Left   uint32    `json:"guesses-left"` // at most
+	Limit  uint32    `json:"limit"`
+	Spent  uint32    `json:"spent"` // as the reader says
+	PerDay float64   `json:"pins-a-day"`
+	Odds   float64   `json:"odds-if-stolen"` // of finding somebody's PIN
+	Need   desk.Need `json:"needs,omitempty"`
 }
 
 // A liveRow is what a reader last said of itself, as JSON.
@@ -115,6 +142,10 @@ func newReaderRow(r *desk.Reader, running bool, in *time.Location) readerRow {
 	row := readerRow{
 		Reader: r.ID, Door: r.Policy.Door, Place: r.Policy.Place, TimeZone: r.Policy.TimeZone, PolicyRevision: r.Policy.Revision,
 		Bundle: r.Bundle, Adopted: timeOrNil(r.Adopted, in), Request: r.Board, Serial: r.Serial, Removed: string(r.Removed),
+	}
+	row.PINKey = string(r.Key)
+	if b := r.Budget; b != nil {
+		row.TPM = &tpmRow{b.Left, b.Limit, b.Spent, b.PerDay, b.Odds, b.Need}
 	}
 	if !running || r.Bundle == 0 {
 		return row

@@ -7,12 +7,14 @@ import (
 )
 
 func settings(c *invocation) action {
-	c.details = "In another time zone all dates stay the moments that they are, and doors keep their own zones."
+	c.details = "In another time zone all dates stay the moments that they are, and doors keep their own zones.\nWith --pins tpm-only, readers without a TPM take no PINs from now on, and a stolen one gives none away:\na new epoch begins, whose PIN key they do not get. Cards work everywhere."
 	days := c.Int("keep-days", 0, "for how many `days` activity is kept; acts of administrators for 90 at least")
 	name := zoneFlag(c, "doors have their own")
+	budget := c.Int("guess-budget", 0, "how many `PINs` a reader's TPM checks beyond those that were entered: what a thief gets; 500 unless set")
+	pins := c.oneOf("pins", "which `readers` take PINs: all, or tpm-only", allReaders, tpmOnly)
 	c.check = func(args []string) error {
-		if (args[0] == "set") != (*days != 0 || *name != "") {
-			return c.wrongUse("show, or set with --keep-days or --zone")
+		if (args[0] == "set") != (*days != 0 || *name != "" || *budget != 0 || *pins != "") {
+			return c.wrongUse("show, or set with --keep-days, --zone, --guess-budget or --pins")
 		}
 		return nil
 	}
@@ -27,6 +29,16 @@ func settings(c *invocation) action {
 				return err
 			}
 		}
+		if *budget != 0 {
+			if err := c.desk.SetGuessBudget(ctx, c.actor, *budget); err != nil {
+				return err
+			}
+		}
+		if *pins != "" {
+			if err := c.desk.SetPINReaders(ctx, c.actor, *pins == tpmOnly); err != nil {
+				return err
+			}
+		}
 		kept, err := c.desk.KeepDays(ctx, c.actor)
 		if err != nil {
 			return err
@@ -35,10 +47,23 @@ func settings(c *invocation) action {
 		if err != nil {
 			return err
 		}
-		return c.report(map[string]any{"keep-days": kept, "zone": in.String()},
-			"activity is kept for %d days\ntime zone %s\n", kept, in)
+		theft, err := c.desk.Theft(ctx, c.actor)
+		if err != nil {
+			return err
+		}
+		readers := allReaders
+		if theft.OnlyTPM {
+			readers = tpmOnly
+		}
+		return c.report(map[string]any{"keep-days": kept, "zone": in.String(), "guess-budget": theft.Budget, "pins": readers},
+			"activity is kept for %d days\ntime zone %s\na reader's TPM gets %d guesses\nPINs are taken at %s\n%s\n", kept, in, theft.Budget, pinReaders[readers], theft)
 	}
 }
+
+// Which readers take PINs.
+const allReaders, tpmOnly = "all", "tpm-only"
+
+var pinReaders = map[string]string{allReaders: "all readers", tpmOnly: "readers with a TPM only"}
 
 // zoneFlag adds the flag of the site's time zone.
 func zoneFlag(c *invocation, otherwise string) *string {

@@ -19,7 +19,7 @@ func groups() []group {
 		{"The site", []command{
 			{name: "init", args: "--site NAME", summary: "makes a new site in a directory", required: []string{"site"}, needs: aDirectory, prepare: initSite},
 			{name: "serve", summary: "runs the controller", prepare: serve},
-			{name: "settings", args: "show|set", summary: "how long activity is kept, and the site's time zone", prepare: settings},
+			{name: "settings", args: "show|set", summary: "how long activity is kept, the time zone, which readers take PINs", prepare: settings},
 			{name: "check", summary: "reads everything that the site holds and says what is wrong", prepare: check},
 			{name: "clock", args: "show|confirm", summary: "whether this machine's clock is in doubt", prepare: clockDoubt},
 			{name: "broker-config", args: "--out DIR", summary: "writes the configuration of a Mosquitto for the site", required: []string{"out"}, prepare: brokerConfig},
@@ -37,6 +37,8 @@ func groups() []group {
 		{"Readers and doors", []command{
 			{name: "reader add", args: "--reader ID --request FILE --out BUNDLE --group GROUP…", summary: "answers a reader's request for adoption", required: []string{"reader", "request", "out"}, prepare: readerAdd},
 			{name: "reader list", summary: "shows all readers, and how they are if a controller runs on the site", prepare: readerList},
+			{name: "reader grant", args: "--reader ID --out FILE", summary: "lets the TPM of a reader without a link check more PINs", required: []string{"reader", "out"}, prepare: readerGrant},
+			{name: "reader renew-budget", args: "READER", summary: "gives a reader whose TPM has lost its budget a new one", prepare: readerRenew},
 			{name: "reader remove", args: "READER", summary: "revokes a reader", prepare: readerRemove},
 			{name: "policy", args: "READER show|set", summary: "what a reader is told about its door", prepare: policy},
 			{name: "place list", summary: "shows locations, hubs, doors and readers", prepare: placeList},

@@ -43,7 +43,7 @@ var arrows = []struct {
 	{"cmd/latchkeyd/internal/datadir", nil},
 	{"cmd/latchkeyd/internal/status", []string{"cmd/latchkeyd/internal/datadir", "device", "device/journal", "sync/wire"}},
 	{"cmd/latchkeyd/internal/supervision", []string{"device", "sync/wire"}},
-	{"cmd/latchkey-controller", []string{ofController + "backup", ofController + "broker", ofController + "clock", ofController + "console", ofController + "control", ofController + "desk", ofController + "link", ofController + "site", ofController + "store", ofController + "zone", "sync/wire"}},
+	{"cmd/latchkey-controller", []string{ofController + "backup", ofController + "broker", ofController + "clock", ofController + "console", ofController + "control", ofController + "desk", ofController + "link", ofController + "site", ofController + "store", ofController + "zone", "device/durable", "sync/wire"}},
 	{ofController + "backup/...", []string{ofController + "backup", "device/durable"}},
 	{ofController + "broker", []string{"device/durable", "sync/wire"}},
 	{ofController + "clock", nil},

@@ -42,6 +42,10 @@ func TestWhatAdministratorsDidIsToldAsAPersonWould(t *testing.T) {
 			return err
 		}, "Owner added Ada with a generated PIN"},
 		{func() error { return w.SetKeepDays(ctx, owner, 1) }, "Owner changed the settings of home: days that activity is kept from 90 to 1"},
+		{func() error { return w.SetGuessBudget(ctx, owner, 10_000) }, "Owner changed the settings of home: guesses that a reader's TPM gets from 500 to 10000"},
+		{func() error { return w.SetPINReaders(ctx, owner, true) }, "Owner changed which readers of home take PINs: only those with a TPM"},
+		{func() error { return w.SetPINReaders(ctx, owner, true) }, "Owner changed which readers of home take PINs: only those with a TPM, as before"},
+		{func() error { return w.SetPINReaders(ctx, owner, false) }, "Owner changed which readers of home take PINs: all readers"},
 		{func() error { return w.Export(ctx, owner, Query{User: 99}, CSV, new(bytes.Buffer)) }, "Owner exported activity as csv with 1 event"},
 		{func() error { return w.WriteBackup(ctx, owner, toRecipient(), new(bytes.Buffer)) }, "Owner made a backup of home and downloaded it, encrypted to " + backuptest.Recipient},
 		{func() error { w.SetKeepDays(ctx, as(Super), 9); return nil }, "Super Admin was not allowed to change the settings of home: this requires Owner"},

@@ -50,6 +50,7 @@ var attempts = map[Act][]attempt{
 		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Rollout(ctx, a); return err }),
 		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Odds(ctx, a, "", nil); return err }),
 		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.KeepDays(ctx, a); return err }),
+		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Theft(ctx, a); return err }),
 		reader(func(w *world, ctx context.Context, a Actor, id string) error {
 			_, err := w.Reader(ctx, a, id)
 			return err
@@ -226,6 +227,22 @@ var attempts = map[Act][]attempt{
 		_, err := w.RemoveReader(ctx, a, id, Returned)
 		return err
 	})},
+	RenewBudget: {func(w *world) func(context.Context, Actor) error {
+		r := w.tpmReader()
+		r.says(wire.TPMState{Ref: r.budget().Ref, Budget: wire.Budget{Limit: 500}})
+		return func(ctx context.Context, a Actor) error {
+			w.n++
+			r.says(wire.TPMState{Ref: r.budget().Ref, Nonce: wire.TPMNonce{byte(w.n)}})
+			return w.RenewBudget(ctx, a, r.id)
+		}
+	}},
+	WriteGrant: {func(w *world) func(context.Context, Actor) error {
+		r := w.tpmReader()
+		return func(ctx context.Context, a Actor) error {
+			_, err := w.WriteGrant(ctx, a, r.id, nil, func([]byte) error { return nil })
+			return err
+		}
+	}},
 	ViewAdmins: {act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Admins(ctx, a); return err })},
 	EditAdmins: {
 		act(func(w *world, ctx context.Context, a Actor) error {
@@ -243,9 +260,12 @@ var attempts = map[Act][]attempt{
 	},
 	EditSettings: {act(func(w *world, ctx context.Context, a Actor) error {
 		return w.SetKeepDays(ctx, a, 30)
+	}), act(func(w *world, ctx context.Context, a Actor) error {
+		return w.SetGuessBudget(ctx, a, 300)
 	})},
-	ConfirmClock: {act(func(w *world, ctx context.Context, a Actor) error { return w.ConfirmClock(ctx, a) })},
-	SetZone:      {act(func(w *world, ctx context.Context, a Actor) error { return w.SetZone(ctx, a, "Europe/Zurich") })},
+	SetPINReaders: {act(func(w *world, ctx context.Context, a Actor) error { return w.SetPINReaders(ctx, a, true) })},
+	ConfirmClock:  {act(func(w *world, ctx context.Context, a Actor) error { return w.ConfirmClock(ctx, a) })},
+	SetZone:       {act(func(w *world, ctx context.Context, a Actor) error { return w.SetZone(ctx, a, "Europe/Zurich") })},
 	Backup: {
 		act(func(w *world, ctx context.Context, a Actor) error {
 			return w.WriteBackup(ctx, a, toRecipient(), io.Discard)

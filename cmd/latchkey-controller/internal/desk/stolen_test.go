@@ -1,0 +1,274 @@
+package desk
+
+import (
+	"bytes"
+	"errors"
+	"math"
+	"math/big"
+	"strings"
+	"testing"
+
+	"latchkey/cmd/latchkey-controller/internal/link"
+	"latchkey/cmd/latchkey-controller/internal/site/boardtest"
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/device/pin"
+	"latchkey/sync/wire"
+)
+
+// A tpmReader is a reader with a TPM, which is connected.
+type tpmReader struct {
+	w     *world
+	id    string
+	board *boardtest.Board
+	state *link.ReaderStatus
+}
+
+// tpmReader adopts a reader with a TPM.
+func (w *world) tpmReader() *tpmReader {
+	w.t.Helper()
+	w.n++
+	r := &tpmReader{w: w, id: "counted-" + string(rune('a'+w.n)), board: boardtest.NewWithTPM(w.t, wire.TPMNonce{1})}
+	r.adopt()
+	return r
+}
+
+func (r *tpmReader) adopt() {
+	r.w.t.Helper()
+	_, err := r.w.Adopt(r.w.t.Context(), as(Owner), AdoptForm{Reader: r.id, Request: r.board.Signed, Fingerprint: r.board.Fingerprint(), Access: []wire.Access{}}, func([]byte) error { return nil })
+	r.w.must(err)
+}
+
+func (r *tpmReader) budget() (b *store.Budget) {
+	r.w.t.Helper()
+	r.w.must(r.w.site.View(r.w.t.Context(), func(tx *store.Tx) error {
+		bundle, err := tx.BundleOf(r.id)
+		if err != nil {
+			return err
+		}
+		b, err = tx.Budget(bundle.Number)
+		return err
+	}))
+	return b
+}
+
+// says has the reader report its TPM, after all its records.
+func (r *tpmReader) says(t wire.TPMState) {
+	r.w.t.Helper()
+	peers, _, err := r.w.site.Peers(r.w.t.Context())
+	r.w.must(err)
+	state := &wire.State{Reader: r.id, Connection: 1, Counter: 1, Nonce: wire.Nonce{1}, Journal: wire.JournalID{99}, Condition: &wire.Condition{Strike: wire.StrikeOff, Door: wire.DoorIsClosed, TPM: &t}}
+	r.w.must(r.w.site.TakeBudget(r.w.t.Context(), r.w.clock(), peers[r.id], state))
+	r.w.must(r.w.site.SetStates(r.w.t.Context(), []*store.State{{Reader: r.id, Bundle: peers[r.id].Bundle, Connection: 1, Counter: 1, Payload: wire.Marshal(state)}}))
+	r.w.live.states = []link.ReaderStatus{{ID: r.id, Online: true, Heard: r.w.time, Current: true, State: state}}
+}
+
+// enter has n PINs entered.
+func (r *tpmReader) enter(n int) {
+	r.w.t.Helper()
+	var records []*wire.Record
+	for range n {
+		records = append(records, &wire.Record{Kind: wire.AttemptStarted})
+	}
+	r.w.records(r.id, records...)
+}
+
+// exactly computes 1-(1-n/c)^guesses without floating point until the end.
+func exactly(n, guesses int64) float64 {
+	miss := big.NewFloat(1).SetPrec(2000)
+	one := new(big.Float).SetPrec(2000).Quo(new(big.Float).SetPrec(2000).SetInt64(pin.Strong-n), new(big.Float).SetPrec(2000).SetInt64(pin.Strong))
+	for range guesses {
+		miss.Mul(miss, one)
+	}
+	odds, _ := miss.Sub(big.NewFloat(1).SetPrec(2000), miss).Float64()
+	return odds
+}
+
+func TestTheOddsOfAStolenReaderAreThoseOfItsGuesses(t *testing.T) {
+	for _, test := range []struct{ pins, guesses int64 }{{0, 500}, {1, 1}, {1000, 0}, {1000, 500}, {1000, 2000}, {10_000, 500}, {10_000, 2000}, {100, 200}} {
+		got, want := stolenOdds(int(test.pins), uint64(test.guesses)), exactly(test.pins, test.guesses)
+		if math.Abs(got-want) > 1e-12*(1+want) {
+			t.Errorf("%d PINs, %d guesses: %g, not %g", test.pins, test.guesses, got, want)
+		}
+	}
+	for odds, want := range map[float64]string{
+		0: "0 %", 1e-9: "less than 0.001 %", 0.00002: "0.0020 %", stolenOdds(1000, 500): "0.50 %", stolenOdds(10_000, 500): "4.9 %", stolenOdds(10_000, 2000): "18 %", 0.5: "50 %", 1: "more than 99.9 %",
+	} {
+		if got := percent(odds); got != want {
+			t.Errorf("%g is %q, not %q", odds, got, want)
+		}
+	}
+}
+
+func TestItIsSaidWhatAStolenReaderIsWorth(t *testing.T) {
+	counted := func(id string, left uint32) *Reader {
+		return &Reader{ID: id, Key: KeyInTPM, Budget: &Budget{Left: left}}
+	}
+	file := func(id string) *Reader { return &Reader{ID: id, Key: KeyInFile} }
+	without := &Reader{ID: "gate", Key: KeyWithheld}
+	for _, test := range []struct {
+		readers []*Reader
+		want    string
+		void    bool
+	}{
+		{nil, "There are no readers that could be stolen.", false},
+		{[]*Reader{without, {ID: "gone"}}, "A stolen reader gives no PIN away: no reader has the PIN key.", false},
+		{[]*Reader{counted("front", 1), without}, "A stolen reader is worth at most 1 guess: 0.0010 % to find one of 1000 PINs. That holds for generated PINs, and takes each TPM at its word.", false},
+		{[]*Reader{counted("front", 0)}, "A stolen reader is worth at most 0 guesses: 0 % to find one of 1000 PINs. That holds for generated PINs, and takes each TPM at its word.", false},
+		{[]*Reader{counted("front", 500), counted("back", 2500)}, "A stolen reader is worth at most 2,500 guesses: 2.5 % to find one of 1000 PINs. All 2 readers with a TPM together: 3,000 guesses, 3.0 %. That holds for generated PINs, and takes each TPM at its word.", false},
+		{[]*Reader{counted("front", 500), file("barn")}, "1 reader keeps the PIN key in a file: barn. Whoever steals it has all PINs within hours, whatever the other readers do. Have them adopted with a TPM, or give PINs only to readers with a TPM.", true},
+		{[]*Reader{file("a"), file("b"), file("c"), file("d"), file("e"), file("f")}, "6 readers keep the PIN key in a file: a, b, c, d, e, …. Whoever steals one of them has all PINs within hours, whatever the other readers do. Have them adopted with a TPM, or give PINs only to readers with a TPM.", true},
+	} {
+		theft := theftOf(1000, store.GuessSettings{Budget: 500}, test.readers)
+		if got := theft.String(); got != test.want || theft.Void() != test.void {
+			t.Errorf("%q\nnot %q", got, test.want)
+		}
+	}
+}
+
+func TestWhereTheKeyIsFollowsFromAdoptionAndSetting(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	file, counted := w.reader(), w.tpmReader()
+	places := func() [2]KeyPlace { return [2]KeyPlace{w.look(file).Key, w.look(counted.id).Key} }
+	if got := places(); got != [2]KeyPlace{KeyInFile, KeyInTPM} {
+		t.Errorf("%v", got)
+	}
+	if theft, err := w.Theft(ctx, as(Viewer)); err != nil || !theft.Void() || theft.Budget != 500 || theft.OnlyTPM {
+		t.Errorf("%+v, %v", theft, err)
+	}
+	w.must(w.SetPINReaders(ctx, as(Owner), true))
+	if got := places(); got != [2]KeyPlace{KeyWithheld, KeyInTPM} {
+		t.Errorf("%v", got)
+	}
+	if theft, err := w.Theft(ctx, as(Viewer)); err != nil || theft.Void() || theft.Guesses != 500 || len(theft.Without) != 1 || !theft.OnlyTPM {
+		t.Errorf("%+v, %v", theft, err)
+	}
+	signed, _ := w.board()
+	if r, err := w.ReadRequest(ctx, as(Super), signed); err != nil || r.TPM || !r.NoPIN {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if r, err := w.ReadRequest(ctx, as(Super), counted.board.Signed); err != nil || !r.TPM || r.NoPIN || r.Reader != counted.id {
+		t.Errorf("%+v, %v", r, err)
+	}
+	_, err := w.RemoveReader(ctx, as(Owner), counted.id, Lost)
+	w.must(err)
+	if r := w.look(counted.id); r.Key != "" || r.Budget != nil {
+		t.Errorf("a removed reader: %+v", r)
+	}
+	for n, want := range map[int]bool{9: false, 10: true, 10_000: true, 10_001: false} {
+		if err := w.SetGuessBudget(ctx, as(Owner), n); (err == nil) != want || !want && Fields(err)["guess-budget"] == "" {
+			t.Errorf("%d: %v", n, err)
+		}
+	}
+}
+
+func TestABudgetSaysWhatIsLeftAndHowLongThatLasts(t *testing.T) {
+	w := newWorld(t)
+	r := w.tpmReader()
+	if b := w.look(r.id).Budget; b.Left != 500 || b.Limit != 500 || b.Days() != 0 || b.Need != NeedsConnection || b.String() != "500 guesses left until 500; no PIN was entered lately" {
+		t.Errorf("%+v", b)
+	}
+	r.enter(40)
+	r.says(wire.TPMState{Ref: r.budget().Ref, Budget: wire.Budget{Spent: 40, Limit: 500}})
+	if b := w.look(r.id).Budget; b.Left != 460 || b.PerDay != 40 || b.Need != NeedsNothing || b.String() != "460 guesses left until 500; 12 days at its use" {
+		t.Errorf("on the first day: %+v, %s", b, b)
+	}
+	w.pass(10 * day)
+	if b := w.look(r.id).Budget; b.PerDay != 4 || b.String() != "460 guesses left until 500; 4 months at its use" {
+		t.Errorf("after ten days: %+v, %s", b, b)
+	}
+	w.pass(40 * day)
+	if b := w.look(r.id).Budget; b.PerDay != 0 {
+		t.Errorf("after 50 days: %+v", b)
+	}
+	r.enter(900)
+	if b := w.look(r.id).Budget; b.PerDay != 30 {
+		t.Errorf("then: %+v", b)
+	}
+}
+
+func TestAReaderThatNeedsSomethingSaysWhatToDo(t *testing.T) {
+	w := newWorld(t)
+	r := w.tpmReader()
+	need := func(want Need) {
+		t.Helper()
+		got := w.look(r.id).Budget.Need
+		if got != want || (got.Text() == "") != (got == NeedsNothing) || got.Needy() == (got == NeedsNothing || got == NeedsConnection) {
+			t.Errorf("it needs %q, not %q: %s", got, want, got.Text())
+		}
+	}
+	first := r.budget().Ref
+	r.says(wire.TPMState{Ref: first})
+	need(NeedsTPM)
+	w.live.states[0].State.Condition.TPM.Nonce = wire.TPMNonce{2} // before the controller has looked at it
+	need(NeedsFirstGrant)
+	r.says(wire.TPMState{Ref: first, Nonce: wire.TPMNonce{2}})
+	need(NeedsConnection) // given
+	second := r.budget().Ref
+	r.says(wire.TPMState{Ref: second, Nonce: wire.TPMNonce{3}})
+	need(NeedsRenewal)
+	w.must(w.RenewBudget(t.Context(), as(Super), r.id))
+	if got := w.newest().Text.String(); got != "Super Admin gave the TPM at "+r.id+" a new budget" {
+		t.Error(got)
+	}
+	if err := w.RenewBudget(t.Context(), as(Super), r.id); err == nil || !strings.Contains(err.Error(), "already") {
+		t.Error(err)
+	}
+	need(NeedsConnection)
+	third := r.budget().Ref
+	r.says(wire.TPMState{Ref: third, Budget: wire.Budget{Limit: 500}})
+	need(NeedsNothing)
+	r.says(wire.TPMState{Ref: third, Budget: wire.Budget{Spent: 500, Limit: 500}})
+	need(NeedsAdoption)
+	if e := w.newest(); e.Kind != store.BudgetUnrecorded || e.Result != Alarm || !strings.HasPrefix(e.Text.String(), r.id+": its TPM has checked 500 PINs, 500 more than its records show") {
+		t.Errorf("%+v", e)
+	}
+	r.enter(500)
+	need(NeedsGrant)
+	r.says(wire.TPMState{Ref: third, Budget: wire.Budget{Spent: 500, Limit: 500}})
+	if b := w.look(r.id).Budget; b.Left != 500 || b.Limit != 1000 {
+		t.Errorf("%+v", b)
+	}
+}
+
+func TestAGrantForAReaderWithoutALinkIsOneAct(t *testing.T) {
+	w := newWorld(t)
+	r := w.tpmReader()
+	full := errors.New("the disk is full")
+	spent := uint32(420)
+	if _, err := w.WriteGrant(t.Context(), as(Owner), r.id, &spent, func([]byte) error { return full }); !errors.Is(err, full) {
+		t.Error(err)
+	}
+	if b := r.budget(); b.Granted != 500 {
+		t.Errorf("%d is granted, though it was not saved", b.Granted)
+	}
+	var signed []byte
+	limit, err := w.WriteGrant(t.Context(), as(Owner), r.id, &spent, func(b []byte) error { signed = bytes.Clone(b); return nil })
+	if err != nil || limit != 920 {
+		t.Errorf("%d, %v", limit, err)
+	}
+	key, err := wire.OpenKey(w.site.ID, signed, w.site.Key())
+	w.must(err)
+	keys, err := key.Unseal(r.board.Sealing)
+	if err != nil || keys.TPM.Grant.Limit != 920 || !boardtest.Takes(keys.TPM, wire.TPMNonce{}) {
+		t.Errorf("%+v, %v", keys, err)
+	}
+	if got := w.newest().Text.String(); got != "Owner wrote a grant for the TPM at "+r.id+": until it has checked 920 PINs" {
+		t.Error(got)
+	}
+}
+
+func TestRecordsOfABudgetAreToldAsAPersonWould(t *testing.T) {
+	w := newWorld(t)
+	r := w.tpmReader()
+	for kind, want := range map[wire.RecordKind]string{
+		wire.BudgetGranted:   "The TPM of the reader at " + r.id + " may check PINs until it has checked 1,500",
+		wire.BudgetSpent:     "The TPM of the reader at " + r.id + " has checked the 1,500 PINs that it may: no PINs are taken there until it gets the next grant",
+		wire.BudgetOverspent: "The TPM of the reader at " + r.id + " has checked 1,500 PINs that are not in its records: somebody may have tried PINs on its chip",
+	} {
+		w.records(r.id, &wire.Record{Kind: kind, Count: 1500})
+		if e := w.newest(); e.Text.String() != want || (e.Result == Alarm) != (kind != wire.BudgetGranted) {
+			t.Errorf("%s: %q, %s", kind, e.Text, e.Result)
+		}
+	}
+}
