@@ -117,11 +117,11 @@ func (c *Console) showCompare(w http.ResponseWriter, r *http.Request, v *visit, 
 	if err != nil {
 		return desk.ErrNotFound
 	}
-	_, fingerprint, err := wire.ParseRequest(request)
+	read, err := c.desk.ReadRequest(r.Context(), v.Actor, request)
 	if err != nil {
 		return desk.ErrNotFound
 	}
-	return c.showStep2(w, r, v, status, f, &desk.Request{Fingerprint: fingerprint})
+	return c.showStep2(w, r, v, status, f, read)
 }
 
 // accessChoice reads who may open the door of a reader being adopted; nil: unchanged.

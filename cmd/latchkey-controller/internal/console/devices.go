@@ -10,6 +10,7 @@ import (
 type devicesPage struct {
 	Readers []*desk.Reader
 	Removed []*desk.Reader
+	Theft   *desk.Theft
 	Hubs    []*desk.Hub
 	Hub     *desk.Hub
 	HubOf   []*desk.Reader // the hub's
@@ -21,6 +22,9 @@ type devicesPage struct {
 func (c *Console) showDevices(w http.ResponseWriter, r *http.Request, v *visit, status int, p *devicesPage) error {
 	readers, err := c.desk.Readers(r.Context(), v.Actor)
 	if err != nil {
+		return err
+	}
+	if p.Theft, err = c.desk.Theft(r.Context(), v.Actor); err != nil {
 		return err
 	}
 	locations, err := c.desk.Places(r.Context(), v.Actor)

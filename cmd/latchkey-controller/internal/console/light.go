@@ -25,6 +25,8 @@ func readerLight(r *desk.Reader) light {
 		return light{"warn", "PIN paused", "lock"}
 	case len(l.Faults) > 0:
 		return light{"warn", "Fault", "warning"}
+	case r.Budget != nil && r.Budget.Need.Needy():
+		return light{"warn", "No PINs", "warning"}
 	case l.Behind:
 		return light{"warn", "Behind", "warning"}
 	case !l.Current:

@@ -226,6 +226,11 @@ func (c *Console) removeReader(r *http.Request, v *visit, f *form) (answer, erro
 	return done, err
 }
 
+func (c *Console) renewBudget(r *http.Request, v *visit, _ *form) (answer, error) {
+	err := c.desk.RenewBudget(r.Context(), v.Actor, r.PathValue("reader"))
+	return answer{to: readerURL(r, "device"), notice: "The reader is given a new budget."}, err
+}
+
 func (c *Console) showRemoval(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
 	return c.showReader("device", f.Get("how"))(w, r, v, status, f)
 }

@@ -17,6 +17,7 @@ type settingsPage struct {
 	Fingerprint string
 	Doubt       string // why the controller's clock is in doubt; "": it is not
 	Odds        *desk.GuessOdds
+	Theft       *desk.Theft
 	activityPage
 }
 
@@ -45,7 +46,10 @@ func (c *Console) showSettings(ask string) formPage {
 		if p.Odds, err = c.desk.Odds(r.Context(), v.Actor, "", nil); err != nil {
 			return err
 		}
-		for name, value := range map[string]string{"keep-days": fmt.Sprint(days), "zone": v.zone().String()} {
+		if p.Theft, err = c.desk.Theft(r.Context(), v.Actor); err != nil {
+			return err
+		}
+		for name, value := range map[string]string{"guess-budget": fmt.Sprint(p.Theft.Budget), "keep-days": fmt.Sprint(days), "zone": v.zone().String()} {
 			if !f.Values.Has(name) {
 				f.Values.Set(name, value)
 			}
@@ -75,6 +79,23 @@ func (c *Console) confirmClock(r *http.Request, v *visit, _ *form) (answer, erro
 
 func (c *Console) setZone(r *http.Request, v *visit, f *form) (answer, error) {
 	return answer{to: "/settings", notice: "Saved. Times are now shown in this zone."}, c.desk.SetZone(r.Context(), v.Actor, f.Get("zone"))
+}
+
+func (c *Console) setGuesses(r *http.Request, v *visit, f *form) (answer, error) {
+	guesses := wholeNumber(f, "guess-budget", desk.MaxGuessBudget)
+	if len(f.Wrong) > 0 {
+		return answer{}, errWrong
+	}
+	return answer{to: "/settings", notice: "Saved. What readers have got already stays theirs."}, c.desk.SetGuessBudget(r.Context(), v.Actor, int(guesses))
+}
+
+func (c *Console) setPINReaders(r *http.Request, v *visit, f *form) (answer, error) {
+	only := f.Get("only") == "true"
+	a := answer{to: "/settings", notice: "Readers without a TPM get the PIN key, and take PINs."}
+	if only {
+		a.notice = "A new epoch has begun, and only readers with a TPM take PINs."
+	}
+	return a, c.desk.SetPINReaders(r.Context(), v.Actor, only)
 }
 
 // backup checks the form, and sends the backup.

@@ -32,6 +32,8 @@ func (c *Console) functions(in *time.Location) template.FuncMap {
 		"sentence":     sentence,
 		"plural":       plural,
 		"thousands":    thousands,
+		"plural64":     func(n uint32, one, many string) string { return plural(int(n), one, many) },
+		"percent":      desk.Percent,
 		"thousands64":  func(n uint64) string { return thousands(int(n)) },
 		"readerLight":  readerLight,
 		"contactLight": contactLight,

@@ -229,9 +229,9 @@ func (t *Theft) String() string {
 	case len(t.Counted) == 0:
 		return "A stolen reader gives no PIN away: no reader has the PIN key."
 	}
-	text := fmt.Sprintf("A stolen reader is worth at most %s: %s to find one of %s.", guesses(t.Guesses), percent(t.Odds), count(t.PINs, "PIN"))
+	text := fmt.Sprintf("A stolen reader is worth at most %s: %s to find one of %s.", guesses(t.Guesses), Percent(t.Odds), count(t.PINs, "PIN"))
 	if len(t.Counted) > 1 {
-		text += fmt.Sprintf(" All %d readers with a TPM together: %s, %s.", len(t.Counted), guesses(t.All), percent(t.AllOdds))
+		text += fmt.Sprintf(" All %d readers with a TPM together: %s, %s.", len(t.Counted), guesses(t.All), Percent(t.AllOdds))
 	}
 	return text + " That holds for generated PINs, and takes each TPM at its word."
 }
@@ -252,8 +252,8 @@ func thousands(n uint64) string {
 	return text
 }
 
-// percent returns odds as text, with two significant digits.
-func percent(odds float64) string {
+// Percent returns odds as text, with two significant digits.
+func Percent(odds float64) string {
 	p := odds * 100
 	switch {
 	case p == 0:

@@ -93,7 +93,7 @@ func TestTheOddsOfAStolenReaderAreThoseOfItsGuesses(t *testing.T) {
 	for odds, want := range map[float64]string{
 		0: "0 %", 1e-9: "less than 0.001 %", 0.00002: "0.0020 %", stolenOdds(1000, 500): "0.50 %", stolenOdds(10_000, 500): "4.9 %", stolenOdds(10_000, 2000): "18 %", 0.5: "50 %", 1: "more than 99.9 %",
 	} {
-		if got := percent(odds); got != want {
+		if got := Percent(odds); got != want {
 			t.Errorf("%g is %q, not %q", odds, got, want)
 		}
 	}
