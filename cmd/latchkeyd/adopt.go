@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
+	"time"
 
 	"latchkey/board"
 	"latchkey/cmd/latchkeyd/internal/adoption"
@@ -72,7 +72,14 @@ func identityCommand(ctx context.Context, c *call) error {
 func readyTPM(ctx context.Context, dir, device string) (running bool, err error) {
 	unlock, err := datadir.Lock(dir)
 	if errors.Is(err, datadir.ErrLocked) {
-		if _, err := os.Stat(filepath.Join(dir, datadir.TPM)); device != "" && err != nil {
+		if device == "" {
+			return true, nil
+		}
+		named, waits := adoption.WaitsForGrant(dir)
+		for end := time.Now().Add(tpmWithin); !waits && time.Now().Before(end); named, waits = adoption.WaitsForGrant(dir) {
+			time.Sleep(100 * time.Millisecond) // it may just have been started
+		}
+		if !named {
 			return true, errors.New("the running reader has not reached its TPM yet: see latchkeyd status, and run this again")
 		}
 		return true, nil

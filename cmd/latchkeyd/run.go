@@ -70,6 +70,9 @@ func run(ctx context.Context, c *config, log *slog.Logger) (err error) {
 	}
 	r := &reader{config: c, log: log, clock: newClock(time.Unix(seconds, 0)), recent: new(recent), metrics: status.NewMetrics(), data: volatile}
 	r.inbox = adoption.NewInbox(c.Reader.Data, log)
+	if err := adoption.ForgetNonce(c.Reader.Data); err != nil {
+		log.Warn("what the TPM waited for before cannot be forgotten", "err", err)
+	}
 	if c.Key.TPM != "" {
 		r.tpm = tpm.Open(c.Key.TPM)
 		defer closing(&err, r.tpm.Close)

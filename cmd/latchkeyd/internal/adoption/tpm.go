@@ -32,6 +32,27 @@ func KeepTPM(dir string, tpm *wire.RequestTPM) (changed bool, err error) {
 	return changed, durable.WriteFile(path, wire.Marshal(tpm), 0o600)
 }
 
+// ForgetNonce notes that the TPM waits for no first grant: a nonce does not outlive the
+// program that asked for it.
+func ForgetNonce(dir string) error {
+	held, err := readTPM(dir)
+	if err != nil || held == nil {
+		return nil // it is made again
+	}
+	held.Nonce = wire.TPMNonce{}
+	_, err = KeepTPM(dir, held)
+	return err
+}
+
+// WaitsForGrant says whether the request names a TPM that waits for a first grant.
+func WaitsForGrant(dir string) (named, waits bool) {
+	held, err := readTPM(dir)
+	if err != nil || held == nil {
+		return false, false
+	}
+	return true, held.Nonce != wire.TPMNonce{}
+}
+
 // readTPM returns the TPM that the request names; nil: none.
 func readTPM(dir string) (*wire.RequestTPM, error) {
 	b, err := datadir.Read(filepath.Join(dir, datadir.TPM), wire.MaxMessage)
