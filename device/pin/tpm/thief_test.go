@@ -420,6 +420,7 @@ func (th *thief) rewrap(parent tpm2.TPMHandle, session tpm2.TPMHandle, key *wire
 	}
 	next(&duplicate) // integrity
 	plain := make([]byte, len(duplicate))
+	//lint:ignore SA1019 the TPM wraps by CFB
 	cipher.NewCFBDecrypter(block, make([]byte, 16)).XORKeyStream(plain, duplicate)
 	return plain, nil
 }
