@@ -34,7 +34,7 @@ const scratchHandle tpm2.TPMHandle = 0x01804C4C
 // Describe asks the TPM what it is, and tries whether it accepts an index with a budget.
 func (t *TPM) Describe(ctx context.Context) (*Description, error) {
 	d := new(Description)
-	err := t.rest.do(ctx, func(c *conn) error {
+	err := t.do(ctx, func(c *conn) error {
 		got, err := c.describe()
 		if err == nil {
 			*d = *got

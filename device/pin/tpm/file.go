@@ -38,7 +38,7 @@ type file struct {
 
 	mu      sync.Mutex
 	stuck   bool       // the job's caller did not wait for its end
-	warning tpm2.TPMRC // what the job waits for the end of; 0: nothing
+	warning tpm2.TPMRC // why the job has to repeat its command; 0: it has not
 }
 
 func newFile(open func() (transport.TPMCloser, error)) *file {
@@ -132,6 +132,7 @@ func (c *conn) Send(command []byte) ([]byte, error) {
 		}
 		answer, err := c.exchange(command)
 		if err != nil || waits == maxWaits || !passes(code(answer)) {
+			c.warn(0)
 			return answer, err
 		}
 		c.warn(code(answer))
@@ -140,7 +141,6 @@ func (c *conn) Send(command []byte) ([]byte, error) {
 		case <-c.ctx.Done():
 			return answer, nil // says why; do has the warning
 		}
-		c.warn(0)
 		wait = min(2*wait, lastWait)
 	}
 }

@@ -20,7 +20,7 @@ import (
 // over; Request returns the same one until then.
 func (t *TPM) Request(ctx context.Context) (*wire.RequestTPM, error) {
 	request := new(wire.RequestTPM)
-	err := t.rest.do(ctx, func(c *conn) error {
+	err := t.do(ctx, func(c *conn) error {
 		_, parent, err := c.parent()
 		if err != nil {
 			return fmt.Errorf("parent: %w", err)
@@ -43,6 +43,17 @@ func (t *TPM) Request(ctx context.Context) (*wire.RequestTPM, error) {
 	return request, nil
 }
 
+// do runs a job on the file for the rest, when it has ended the session of a nonce that is
+// too old.
+func (t *TPM) do(ctx context.Context, job func(c *conn) error) error {
+	return t.rest.do(ctx, func(c *conn) error {
+		if t.nonce.session != nil && time.Since(t.nonce.begun) >= maxNonce {
+			t.endNonce(c)
+		}
+		return job(c)
+	})
+}
+
 func (t *TPM) beginNonce(c *conn) error {
 	t.endNonce(c)
 	session, _, err := tpm2.PolicySession(c, tpm2.TPMAlgSHA256, len(wire.TPMNonce{}))
@@ -58,13 +69,12 @@ func (t *TPM) beginNonce(c *conn) error {
 	return nil
 }
 
-// nonceIsOpen returns whether the session of the nonce is still there. One that is too
-// old is ended.
+// nonceIsOpen returns whether the session of the nonce is still there.
 func (t *TPM) nonceIsOpen(c *conn) bool {
 	if t.nonce.session == nil {
 		return false
 	}
-	if time.Since(t.nonce.begun) < maxNonce && t.nonce.opening == c.openings && c.tpm != nil {
+	if t.nonce.opening == c.openings && c.tpm != nil {
 		_, err := tpm2.PolicyGetDigest{PolicySession: t.nonce.session.Handle()}.Execute(c)
 		if err == nil {
 			return true
@@ -106,7 +116,7 @@ func (t *TPM) Use(ctx context.Context, keys *wire.TPMKeys) error {
 	}
 	cardKey, pinKey, ref, grant := clone(&keys.Card), clone(&keys.PIN), keys.Ref, keys.Grant // the job may outlast the caller
 
-	return t.rest.do(ctx, func(c *conn) error {
+	err = t.do(ctx, func(c *conn) error {
 		t.mu.Lock()
 		use := t.use
 		t.mu.Unlock()
@@ -116,7 +126,7 @@ func (t *TPM) Use(ctx context.Context, keys *wire.TPMKeys) error {
 			t.set(use)
 		}
 		if err := c.keep(cardHandle, card, cardKey); err != nil {
-			err = fmt.Errorf("tpm: card key: %w", explain(err))
+			err = fmt.Errorf("card key: %w", explain(err))
 			use.refuseCard, use.refusePIN = refusal(use.refuseCard, err), refusal(use.refusePIN, err)
 			t.set(use)
 			return err
@@ -124,14 +134,14 @@ func (t *TPM) Use(ctx context.Context, keys *wire.TPMKeys) error {
 		use.refuseCard = nil
 		t.set(use)
 		if err := c.keep(pinHandle, pin, pinKey); err != nil {
-			err = fmt.Errorf("tpm: PIN key: %w", explain(err))
+			err = fmt.Errorf("PIN key: %w", explain(err))
 			use.refusePIN = refusal(use.refusePIN, err)
 			t.set(use)
 			return err
 		}
 		has, err := t.grant(c, index, &ref, &grant)
 		if err != nil {
-			err = fmt.Errorf("tpm: budget: %w", explain(err))
+			err = fmt.Errorf("budget: %w", explain(err))
 		}
 		if has {
 			use.refusePIN = nil
@@ -141,6 +151,10 @@ func (t *TPM) Use(ctx context.Context, keys *wire.TPMKeys) error {
 		t.set(use)
 		return err
 	})
+	if err != nil {
+		return fmt.Errorf("tpm: %w", err)
+	}
+	return nil
 }
 
 // refusal returns why a key cannot be used after err. What passes leaves a key in use.
@@ -195,15 +209,13 @@ func (t *TPM) grant(c *conn, i *index, ref *wire.TPMRef, g *wire.Grant) (has boo
 	if err := c.approve(t.nonce.session.Handle(), i, ref, g); err != nil {
 		return false, err
 	}
-	if !bytes.Equal(name, i.fresh.Buffer) {
-		if name != nil {
-			if err := c.undefine(indexHandle, name); err != nil {
-				return false, fmt.Errorf("undefine the earlier index: %w", err)
-			}
+	if name != nil {
+		if err := c.undefine(indexHandle, name); err != nil {
+			return false, fmt.Errorf("undefine the earlier index: %w", err)
 		}
-		if err := c.define(i.area); err != nil {
-			return false, fmt.Errorf("define the index: %w", err)
-		}
+	}
+	if err := c.define(i.area); err != nil {
+		return false, fmt.Errorf("define the index: %w", err)
 	}
 	err = c.write(t.nonce.session, i, g)
 	return err == nil, err

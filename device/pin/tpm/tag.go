@@ -155,7 +155,7 @@ func (t *TPM) Budget(ctx context.Context) (wire.Budget, error) {
 		return wire.Budget{}, fmt.Errorf("tpm: budget: %w", ErrNoKeys)
 	}
 	var budget wire.Budget
-	err := t.rest.do(ctx, func(c *conn) error {
+	err := t.do(ctx, func(c *conn) error {
 		got, err := c.budget(index)
 		if err == nil {
 			budget = got

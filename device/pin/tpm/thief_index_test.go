@@ -95,6 +95,7 @@ func (th *thief) budget() (wire.Budget, error) {
 }
 
 func TestOnlyTheControllerRaisesTheLimit(t *testing.T) {
+	t.Parallel()
 	th := steal(t, 5)
 	name := th.index.written
 	password := tpm2.PasswordAuth(nil)
@@ -210,6 +211,7 @@ func (c *controller) sign(i *index, keys *wire.TPMKeys, g wire.Grant) (signature
 }
 
 func TestAnIndexThatIsGoneStaysGone(t *testing.T) {
+	t.Parallel()
 	for who, handle := range map[string]tpm2.TPMHandle{"owner": tpm2.TPMRHOwner, "platform": tpm2.TPMRHPlatform} {
 		th := steal(t, 5)
 		th.spend(3)
@@ -249,6 +251,7 @@ func TestAnIndexThatIsGoneStaysGone(t *testing.T) {
 }
 
 func TestAFirstGrantServesOnce(t *testing.T) {
+	t.Parallel()
 	chip, c := newChip(t), newController(t)
 	tpm := Open(chip.path)
 	request, err := tpm.Request(t.Context())
@@ -317,6 +320,7 @@ func TestAFirstGrantServesOnce(t *testing.T) {
 }
 
 func TestNoHierarchyHasAnotherGuess(t *testing.T) {
+	t.Parallel()
 	password := tpm2.PasswordAuth(nil)
 	for who, handle := range map[string]tpm2.TPMHandle{"lockout": tpm2.TPMRHLockout, "platform": tpm2.TPMRHPlatform} {
 		th := steal(t, 5)
@@ -402,6 +406,7 @@ func TestNoHierarchyHasAnotherGuess(t *testing.T) {
 }
 
 func TestTheCountIsNeverBehindTheAnswersAfterPowerCuts(t *testing.T) {
+	t.Parallel()
 	const limit = 100_000
 	chip, c, tpm, _ := ready(t, limit)
 	answers, cuts := uint32(0), 40

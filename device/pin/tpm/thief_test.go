@@ -252,6 +252,7 @@ func (th *thief) sequence(key tpm2.NamedHandle, steps ...step) error {
 }
 
 func TestOneUseOfTheBudgetIsOneAnswer(t *testing.T) {
+	t.Parallel()
 	th := steal(t, 40)
 	secret, hmac := th.secret(th.index.written), th.code(tpm2.TPMCCHMAC)
 	auth := func(s tpm2.Session) tpm2.AuthHandle {
@@ -426,6 +427,7 @@ func (th *thief) rewrap(parent tpm2.TPMHandle, session tpm2.TPMHandle, key *wire
 }
 
 func TestTheParentHandsOutNoKey(t *testing.T) {
+	t.Parallel()
 	th := steal(t, 5)
 	parent := parentHandle
 	_, err := th.rewrap(parent, tpm2.TPMRSPW, &th.keys.PIN)
@@ -487,6 +489,7 @@ func TestTheParentHandsOutNoKey(t *testing.T) {
 }
 
 func TestHalfAnHMACIsNoOracle(t *testing.T) {
+	t.Parallel()
 	th := steal(t, 5)
 	message := th.message()
 	whole := mac(&th.judge.pin, message[0], message[1:])

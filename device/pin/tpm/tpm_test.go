@@ -44,6 +44,7 @@ func wantNoPIN(t *testing.T, tpm *TPM, want error) {
 }
 
 func TestABudgetAnswersUpToItsLimitAndRefillsRaiseIt(t *testing.T) {
+	t.Parallel()
 	_, c, tpm, keys := ready(t, 3)
 	spent(t, tpm, wire.Budget{Spent: 0, Limit: 3})
 	for range 3 {
@@ -70,6 +71,7 @@ func TestABudgetAnswersUpToItsLimitAndRefillsRaiseIt(t *testing.T) {
 }
 
 func TestTagsAreThoseOfTheKeysInTheClear(t *testing.T) {
+	t.Parallel()
 	chip := newChip(t)
 	rapid.Check(t, func(r *rapid.T) {
 		c := newController(t)
@@ -101,6 +103,7 @@ func TestTagsAreThoseOfTheKeysInTheClear(t *testing.T) {
 }
 
 func TestWhatIsNoMaterialNeverReachesTheTPM(t *testing.T) {
+	t.Parallel()
 	_, _, tpm, _ := ready(t, 5)
 	for n := range 40 {
 		m := make([]byte, n)
@@ -125,6 +128,7 @@ func TestWhatIsNoMaterialNeverReachesTheTPM(t *testing.T) {
 }
 
 func TestAPINTakesFourCommandsAndACardOne(t *testing.T) {
+	t.Parallel()
 	chip, c, first, _ := ready(t, 5)
 	commands := 0
 	tpm := Open(chip.between(func(_ tpm2.TPMCC, command []byte) []byte {
@@ -145,6 +149,7 @@ func TestAPINTakesFourCommandsAndACardOne(t *testing.T) {
 }
 
 func TestANonceServesUntilItIsUsedOrADayIsOver(t *testing.T) {
+	t.Parallel()
 	chip := newChip(t)
 	c := newController(t)
 	tpm := Open(chip.path)
@@ -183,6 +188,8 @@ func TestANonceServesUntilItIsUsedOrADayIsOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantPIN(t, tpm, c)
+	tpm.nonce.begun = time.Now().Add(-maxNonce)
+	spent(t, tpm, wire.Budget{Spent: 1, Limit: 5})
 	third := request()
 	if third.Nonce == second.Nonce {
 		t.Error("a nonce lives on after its use")
@@ -210,6 +217,7 @@ func TestANonceServesUntilItIsUsedOrADayIsOver(t *testing.T) {
 }
 
 func TestANonceDiesWithItsTPM(t *testing.T) {
+	t.Parallel()
 	chip := newChip(t)
 	c := newController(t)
 	tpm := Open(chip.path)
@@ -238,6 +246,7 @@ func TestANonceDiesWithItsTPM(t *testing.T) {
 }
 
 func TestAGrantThatIsNotTheControllersChangesNothing(t *testing.T) {
+	t.Parallel()
 	_, c, tpm, keys := ready(t, 5)
 	wantPIN(t, tpm, c)
 	other := newController(t)
@@ -279,6 +288,7 @@ func TestAGrantThatIsNotTheControllersChangesNothing(t *testing.T) {
 }
 
 func TestKeysOfAnotherTPMAreForeign(t *testing.T) {
+	t.Parallel()
 	_, c, _, keys := ready(t, 5)
 	tpm := Open(newChip(t).path)
 	t.Cleanup(func() { tpm.Close() })
@@ -300,6 +310,7 @@ func TestKeysOfAnotherTPMAreForeign(t *testing.T) {
 }
 
 func TestAClearedTPMNeedsAdoption(t *testing.T) {
+	t.Parallel()
 	chip, c, tpm, keys := ready(t, 5)
 	raw := chip.raw()
 	if _, err := (tpm2.Clear{AuthHandle: tpm2.AuthHandle{Handle: tpm2.TPMRHLockout, Auth: tpm2.PasswordAuth(nil)}}).Execute(raw); err != nil {
@@ -322,6 +333,7 @@ func TestAClearedTPMNeedsAdoption(t *testing.T) {
 }
 
 func TestAnOwnersPasswordIsSaid(t *testing.T) {
+	t.Parallel()
 	chip := newChip(t)
 	change := tpm2.HierarchyChangeAuth{AuthHandle: owner(), NewAuth: tpm2.TPM2BAuth{Buffer: []byte("another program's")}}
 	if _, err := change.Execute(chip.raw()); err != nil {
@@ -338,7 +350,8 @@ func TestAnOwnersPasswordIsSaid(t *testing.T) {
 }
 
 func TestCardsGoOnWithoutTheIndex(t *testing.T) {
-	chip, c, tpm, keys := ready(t, 5)
+	t.Parallel()
+	_, c, tpm, keys := ready(t, 5)
 	conn := &conn{file: tpm.rest, ctx: t.Context()}
 	name, err := conn.indexName()
 	if err != nil {
@@ -347,7 +360,6 @@ func TestCardsGoOnWithoutTheIndex(t *testing.T) {
 	if err := conn.undefine(indexHandle, name); err != nil {
 		t.Fatal(err)
 	}
-	_ = chip
 	wantNoPIN(t, tpm, ErrNoBudget)
 	if _, err := tpm.Budget(t.Context()); !errors.Is(err, ErrNoBudget) {
 		t.Error(err)
@@ -362,6 +374,7 @@ func TestCardsGoOnWithoutTheIndex(t *testing.T) {
 }
 
 func TestEvictedKeysComeBack(t *testing.T) {
+	t.Parallel()
 	chip, c, tpm, keys := ready(t, 5)
 	wantPIN(t, tpm, c)
 	raw := chip.raw()
@@ -397,6 +410,7 @@ func TestEvictedKeysComeBack(t *testing.T) {
 }
 
 func TestAnotherEpochsKeysGoByTheSameBudget(t *testing.T) {
+	t.Parallel()
 	_, c, tpm, keys := ready(t, 5)
 	wantPIN(t, tpm, c)
 	rand.Read(c.pin[:])
@@ -424,6 +438,7 @@ func mustRequest(t *testing.T, tpm *TPM) *wire.RequestTPM {
 }
 
 func TestOnlyAReadersParentPasses(t *testing.T) {
+	t.Parallel()
 	tpm := Open(newChip(t).path)
 	t.Cleanup(func() { tpm.Close() })
 	parent := mustRequest(t, tpm).Parent
@@ -446,6 +461,7 @@ func TestOnlyAReadersParentPasses(t *testing.T) {
 }
 
 func TestDescribeSaysWhatTheTPMCanDo(t *testing.T) {
+	t.Parallel()
 	_, _, tpm, _ := ready(t, 5)
 	for range 2 {
 		d, err := tpm.Describe(t.Context())
