@@ -251,6 +251,24 @@ func TestEachPageHasNoBarrierAndKeepsToItsPolicyInEachLightAndSize(t *testing.T)
 		tour(t, ctx, empty, []stop{{"empty-doors", "/", ""}, {"empty-users", "/users", ""}, {"empty-devices", "/devices", ""}, {"empty-activity", "/activity?kind=denied", ""}})
 		contented(t, complaints)
 	}
+	tours["stolen"] = func(t *testing.T) {
+		counted := newWorld(t)
+		counted.theft()
+		ctx, complaints := chromium(t, counted, desk.Owner)
+		tour(t, ctx, counted, []stop{
+			{"stolen-devices", "/devices", ""},
+			{"stolen-settings", "/settings", ""},
+			{"stolen-settings-pins", "/settings?ask=pins", ""},
+			{"stolen-reader", "/readers/vault", ""},
+			{"stolen-reader-file", "/readers/barn?tab=device", ""},
+			{"stolen-reader-renewal", "/readers/annex", ""},
+			{"stolen-reader-budget", "/readers/annex?tab=device&ask=budget", ""},
+			{"stolen-reader-spent", "/readers/cellar?tab=device", ""},
+		})
+		counted.must(counted.desk.SetPINReaders(t.Context(), owner, true))
+		tour(t, ctx, counted, []stop{{"stolen-only-devices", "/devices", ""}, {"stolen-only-settings", "/settings?ask=pins", ""}, {"stolen-only-reader", "/readers/barn", ""}})
+		contented(t, complaints)
+	}
 	t.Run("tours", func(t *testing.T) {
 		for name, run := range tours {
 			t.Run(name, func(t *testing.T) {

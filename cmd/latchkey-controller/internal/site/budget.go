@@ -213,8 +213,18 @@ func inForce(tx *store.Tx, p *Peer) (*store.Bundle, error) {
 	return b, err
 }
 
+// A RefusedRenewal says why a reader gets no new budget, and what to do.
+type RefusedRenewal struct{ text string }
+
+func (r *RefusedRenewal) Error() string { return r.text }
+
+func refuseRenewal(format string, reader string) error {
+	return &RefusedRenewal{fmt.Sprintf(format, reader)}
+}
+
 // RenewBudget gives a reader a new budget over the nonce that its newest state asks with:
-// its TPM has lost the one that it had, or never got it.
+// its TPM has lost the one that it had, or never got it. The error may be a
+// *RefusedRenewal.
 func (s *Site) RenewBudget(tx *store.Tx, now time.Time, reader string) error {
 	b, err := tx.BundleOf(reader)
 	if errors.Is(err, store.ErrNotFound) {
@@ -224,7 +234,7 @@ func (s *Site) RenewBudget(tx *store.Tx, now time.Time, reader string) error {
 		return err
 	}
 	if _, err := tx.Budget(b.Number); errors.Is(err, store.ErrNotFound) {
-		return fmt.Errorf("the reader %s was adopted without a TPM: it has no budget", reader)
+		return refuseRenewal("the reader %s was adopted without a TPM: it has no budget", reader)
 	} else if err != nil {
 		return err
 	}
@@ -233,7 +243,7 @@ func (s *Site) RenewBudget(tx *store.Tx, now time.Time, reader string) error {
 		return err
 	}
 	if t == nil || t.Nonce == (wire.TPMNonce{}) {
-		return fmt.Errorf("the reader %s does not ask for a new budget: renew it when the reader is connected and says that it needs a first grant, or have the reader adopted anew", reader)
+		return refuseRenewal("the reader %s does not ask for a new budget: renew it when the reader is connected and says that it needs a first grant, or have the reader adopted anew", reader)
 	}
 	budgets, err := tx.Budgets(b.Number)
 	if err != nil {
@@ -241,7 +251,7 @@ func (s *Site) RenewBudget(tx *store.Tx, now time.Time, reader string) error {
 	}
 	for _, given := range budgets {
 		if given.Nonce != nil && *given.Nonce == t.Nonce {
-			return fmt.Errorf("the reader %s was given a new budget already and will take it when it is connected; if it asks again after a restart, renew it then", reader)
+			return refuseRenewal("the reader %s was given a new budget already and will take it when it is connected; if it asks again after a restart, renew it then", reader)
 		}
 	}
 	return s.newBudget(tx, now, b, t.Nonce, false)
