@@ -42,12 +42,12 @@ func readSite(dir string) (*site, error) {
 	return &site{kept.ID, kept.Controller[:], kept.First, kept.Replaced}, nil
 }
 
-// credentials are those on a reader's disk, with their key.
+// credentials are those on a reader's disk, with their keys.
 type credentials struct {
 	cache *cache.Cache
 	epoch cache.Epoch
-	key   pin.Key
-	err   error // why there is no key
+	key   *pin.Keys
+	err   error // why there are no keys
 }
 
 func openCredentials(o cache.Options) *credentials {
@@ -57,7 +57,7 @@ func openCredentials(o cache.Options) *credentials {
 	}
 	raw, err := cache.ReadKey(c.epoch.KeyFile)
 	if c.err = err; err == nil {
-		c.key = pin.NewKey(*raw)
+		c.key, c.err = pin.NewKeys(raw)
 	}
 	return c
 }

@@ -201,7 +201,7 @@ func TestADamagedOrExposedSiteKeyIsSaidChargesNobodyAndIsPutRightByTheLink(t *te
 		said  string
 	}{
 		{func(path string, key []byte) error { key[9] ^= 4; return os.WriteFile(path, key, 0o600) }, "is damaged"},
-		{func(path string, _ []byte) error { return os.Chmod(path, 0o640) }, "others could read the site key: start an epoch"},
+		{func(path string, _ []byte) error { return os.Chmod(path, 0o640) }, "others could read the keys: start an epoch"},
 	} {
 		t.Run(test.said, func(t *testing.T) {
 			t.Parallel()

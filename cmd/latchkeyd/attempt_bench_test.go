@@ -61,7 +61,7 @@ func BenchmarkAttempt(b *testing.B) {
 	events := journal.Open(journal.Options{Dir: filepath.Join(dir, datadir.Journal), Fresh: true, State: &durable})
 	defer events.Close()
 	options := cache.Options{Dir: dir, Site: site.ID, Controller: site.ControllerKey()}
-	held := openHeld(options)
+	held := openHeld(b.Context(), options, nil)
 	defer held.cache.Close()
 	loaded, err := cache.LoadPolicy(options, "front-door")
 	if err != nil {
@@ -130,7 +130,7 @@ func BenchmarkAttempt(b *testing.B) {
 	}
 	argon2id := func() {
 		pin.Release() // as the worker has: the memory is got anew each time
-		if _, err := pin.Material([]byte(adaPIN), held.epoch.KDF); err != nil {
+		if _, err := pin.Material([]byte(adaPIN), held.current().epoch.KDF); err != nil {
 			b.Fatal(err)
 		}
 	}

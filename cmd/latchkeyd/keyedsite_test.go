@@ -50,7 +50,7 @@ func (c *keyedCard) generation(n byte) wire.KeySet {
 }
 
 // credential is the entry of a card of a user.
-func (c *keyedCard) credential(t testing.TB, site pin.Key, user uint64) wire.Entry {
+func (c *keyedCard) credential(t testing.TB, site *pin.Keys, user uint64) wire.Entry {
 	t.Helper()
 	tag, err := site.Tag(wire.Card, c.UID)
 	if err != nil {
@@ -76,6 +76,26 @@ func (c *keyedCard) credential(t testing.TB, site pin.Key, user uint64) wire.Ent
 // keyedController is the key of the controller of a keyed site.
 var keyedController = ed25519.NewKeyFromSeed(bytes.Repeat([]byte{1}, ed25519.SeedSize))
 
+// keyedKeys returns the keys of an epoch of a keyed site.
+func keyedKeys(t testing.TB, siteKey byte) *wire.EpochKeys {
+	t.Helper()
+	keys, err := pin.EpochKeys(&[32]byte{siteKey})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys.Number = 1
+	return keys
+}
+
+func pinKeys(t testing.TB, of *wire.EpochKeys) *pin.Keys {
+	t.Helper()
+	keys, err := pin.NewKeys(of)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
+}
+
 // keyedData returns the data of a reader, front-door, whose site knows these cards, one of
 // each user.
 func keyedData(t testing.TB, cards ...*keyedCard) string {
@@ -90,12 +110,12 @@ func keyedData(t testing.TB, cards ...*keyedCard) string {
 	must(datadir.Open(data))
 	id, err := adoption.MakeIdentity(data)
 	must(err)
-	signed, _, err := id.Request()
+	signed, _, err := id.Request(data, false)
 	must(err)
 	request, _, err := wire.ParseRequest(signed)
 	must(err)
 
-	b := &wire.Bundle{Number: 1, Site: wire.SiteID{1}, SiteName: "home", Reader: "front-door", Epoch: 5, SiteKey: [32]byte{7}}
+	b := &wire.Bundle{Number: 1, Site: wire.SiteID{1}, SiteName: "home", Reader: "front-door", Epoch: 5, Keys: *keyedKeys(t, 7)}
 	policy := wire.DefaultPolicy(b.Reader, "Front door")
 	policy.Revision, policy.SystemTime, policy.Access = 1, true, []wire.Access{{Group: wire.Everyone}}
 	b.Policy, err = policy.Sign(b.Site, keyedController)
@@ -103,7 +123,7 @@ func keyedData(t testing.TB, cards ...*keyedCard) string {
 	manifest := &wire.Manifest{Site: b.Site, Epoch: b.Epoch, Hash: wire.Start(b.Epoch), KDF: wire.KDF{Memory: 19456, Time: 2, Threads: 4}}
 	var entries []wire.Entry
 	for i, c := range cards {
-		entries = append(entries, c.credential(t, pin.NewKey(b.SiteKey), uint64(i+1)))
+		entries = append(entries, c.credential(t, pinKeys(t, &b.Keys), uint64(i+1)))
 	}
 	b.Snapshot, err = wire.WriteSnapshot(manifest, entries, keyedController)
 	must(err)

@@ -14,7 +14,6 @@ import (
 	"latchkey/board/sim"
 	"latchkey/device"
 	"latchkey/device/cache"
-	"latchkey/device/pin"
 	"latchkey/nfc"
 	"latchkey/sync/wire"
 )
@@ -22,9 +21,9 @@ import (
 // heldOf opens the credentials of a reader of keyedData.
 func heldOf(t *testing.T, data string) *held {
 	t.Helper()
-	h := openHeld(cache.Options{Dir: data, Site: wire.SiteID{1}, Controller: keyedController.Public().(ed25519.PublicKey)})
-	if h.err != nil {
-		t.Fatal(h.err)
+	h := openHeld(t.Context(), cache.Options{Dir: data, Site: wire.SiteID{1}, Controller: keyedController.Public().(ed25519.PublicKey)}, nil)
+	if err := h.current().err; err != nil {
+		t.Fatal(err)
 	}
 	return h
 }
@@ -64,7 +63,7 @@ func replaceEpoch(t *testing.T, h *held, is wire.Entry) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.cache.PutKey(6, &[32]byte{8}); err != nil {
+	if _, err := h.cache.PutKey(6, keyedKeys(t, 8)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := h.cache.Begin(manifest); err != nil {
@@ -76,7 +75,7 @@ func replaceEpoch(t *testing.T, h *held, is wire.Entry) {
 }
 
 func TestWhatChangesWhileACardProvesItselfCounts(t *testing.T) {
-	site := pin.NewKey([32]byte{7})
+	site := pinKeys(t, keyedKeys(t, 7))
 	other := newKeyedCard(t, sim.DESFireEV3, 2)
 	for name, test := range map[string]struct {
 		then func(t *testing.T, h *held, is wire.Entry)
@@ -103,7 +102,7 @@ func TestWhatChangesWhileACardProvesItselfCounts(t *testing.T) {
 		}, device.EpochChanged},
 		"the site gets another key, which is open": {func(t *testing.T, h *held, is wire.Entry) {
 			replaceEpoch(t, h, is)
-			h.openKey()
+			h.openKeys(t.Context())
 		}, device.EpochChanged},
 		"it can be copied": {func(t *testing.T, h *held, is wire.Entry) {
 			is.Credential.CardKey = nil
@@ -213,7 +212,7 @@ func TestACardThatTakesTooLongIsRefusedUnlessItIsGone(t *testing.T) {
 
 func TestAKeyThatCannotBeUnwrappedProvesNothing(t *testing.T) {
 	card, other := newKeyedCard(t, sim.DESFireEV3, 1), newKeyedCard(t, sim.DESFireEV3, 2)
-	site := pin.NewKey([32]byte{7})
+	site := pinKeys(t, keyedKeys(t, 7))
 	data := keyedData(t, card)
 	for name, test := range map[string]struct {
 		change func(t *testing.T, h *held)
@@ -227,7 +226,7 @@ func TestAKeyThatCannotBeUnwrappedProvesNothing(t *testing.T) {
 		"another epoch's key": {func(t *testing.T, h *held) {
 			h.mu.Lock()
 			defer h.mu.Unlock()
-			h.epoch.Number++
+			h.keys.epoch.Number++
 		}, device.EpochChanged},
 	} {
 		t.Run(name, func(t *testing.T) {

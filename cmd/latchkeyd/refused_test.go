@@ -14,7 +14,6 @@ import (
 
 	"latchkey/board/sim"
 	"latchkey/device"
-	"latchkey/device/pin"
 	readersync "latchkey/sync"
 	"latchkey/sync/wire"
 )
@@ -98,7 +97,7 @@ func TestWhyACardIsRefusedIsLoggedWithoutItsUIDAndKeys(t *testing.T) {
 					t.Errorf("logged: %s", log)
 				}
 				secrets := [][]byte{test.shown.UID, bytes.Repeat([]byte{0x33}, 16)}
-				with, err := pin.NewKey([32]byte{7}).WrappingKey(card.UID)
+				with, err := pinKeys(t, keyedKeys(t, 7)).WrappingKey(card.UID)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -9,7 +9,6 @@ import (
 
 	"latchkey/board/sim"
 	"latchkey/device"
-	"latchkey/device/pin"
 	"latchkey/sync/wire"
 )
 
@@ -43,7 +42,7 @@ func TestACardThatTakesAnothersPlaceIsTakenForItself(t *testing.T) {
 				personalise(t, card)
 				h := heldOf(t, data)
 				defer h.cache.Close()
-				tag, err := pin.NewKey([32]byte{7}).Tag(wire.Card, sticker.UID)
+				tag, err := pinKeys(t, keyedKeys(t, 7)).Tag(wire.Card, sticker.UID)
 				if err != nil {
 					t.Fatal(err)
 				}

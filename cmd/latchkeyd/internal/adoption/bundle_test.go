@@ -16,7 +16,7 @@ func TestABundleIsRefusedWhosePartsAreNotForThisReader(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	request, err := id.request()
+	request, err := id.request(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,8 +40,9 @@ func TestABundleIsRefusedWhosePartsAreNotForThisReader(t *testing.T) {
 		}
 		return whole
 	}
+	keys := wire.EpochKeys{Number: 1, PIN: bytes.Repeat([]byte{7}, 32), Card: bytes.Repeat([]byte{8}, 32)}
 	read := func(change func(*wire.Bundle)) error {
-		b := &wire.Bundle{Number: 1, Site: site, SiteName: "home", Reader: "front-door", Epoch: 5, Policy: policy("front-door", site, key), Snapshot: snapshot(5, site, key)}
+		b := &wire.Bundle{Number: 1, Site: site, SiteName: "home", Reader: "front-door", Epoch: 5, Keys: keys, Policy: policy("front-door", site, key), Snapshot: snapshot(5, site, key)}
 		change(b)
 		sealed, err := wire.SealBundle(b, request, key)
 		if err != nil {
