@@ -3,6 +3,7 @@ package site
 import (
 	"fmt"
 
+	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
@@ -16,6 +17,38 @@ const (
 	recordCost     = 256       // besides the record's bytes: rows and indexes
 	breakCost      = 256 << 10 // a new journal; a fork or a gap, each with an alarm
 )
+
+// dailyGrants, and a budget of the site's setting, is how many PINs the TPM of one reader is
+// granted per day without an administrator. Records of attempts are the reader's word: whoever has taken it over
+// could go on for ever with made-up ones. It is more than a busy door needs, a PIN every
+// 17 seconds.
+const dailyGrants = 5000
+
+// mayGrant counts PINs that a reader's TPM is to be granted. At the limit it raises an
+// alarm, once a day, and returns false.
+func mayGrant(tx *store.Tx, at clock.Reading, reader string, more, setting uint32) (bool, error) {
+	m, err := tx.Clock(at)
+	if err != nil {
+		return false, err
+	}
+	a, err := tx.Allowance(reader, int64(m.Time())/daySeconds)
+	if err != nil {
+		return false, err
+	}
+	if uint64(a.Granted)+uint64(more) <= dailyGrants+uint64(setting) {
+		a.Granted += more
+		return true, tx.SetAllowance(a)
+	}
+	if a.GrantAlarmRaised {
+		return false, nil
+	}
+	a.GrantAlarmRaised = true
+	if err := tx.SetAllowance(a); err != nil {
+		return false, err
+	}
+	return false, tx.AddAlarm(&store.Alarm{Reader: reader, Kind: store.BudgetRefused, At: at.Wall.UnixMilli(), Text: fmt.Sprintf(
+		"by its records more than %d PINs were entered there within a day: its TPM gets no further grant until tomorrow. Somebody may have taken over the reader: if so, remove it as lost. If not, renew what is left by hand: latchkey-controller reader grant", dailyGrants)})
+}
 
 // daySeconds is the length of a day of the site's steady time. It begins at midnight
 // UTC while the clock is right.

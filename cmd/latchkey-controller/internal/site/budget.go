@@ -15,7 +15,8 @@ import (
 )
 
 // A reader with a TPM checks PINs until its budget is spent. Its state tells how far it is;
-// the controller raises the limit when less than half of the site's budget is left.
+// the controller raises the limit when less than half of the site's budget is left, by
+// dailyGrants a day at most.
 //
 //	no index --nonce--> first grant --limit reported--> in use --less than half left--> refill
 //	   ^                                                   |  ^                            |
@@ -169,6 +170,14 @@ func (s *Site) TakeBudget(ctx context.Context, at clock.Reading, p *Peer, state 
 		}
 		switch {
 		case do.refill > 0:
+			settings, err := tx.GuessSettings()
+			if err != nil {
+				return err
+			}
+			may, err := mayGrant(tx, at, p.Reader, do.refill-budget.Granted, settings.Budget)
+			if err != nil || !may {
+				return err
+			}
 			return s.refill(tx, at.Wall, p.Reader, budget, do.refill)
 		case do.first:
 			b, err := inForce(tx, p)

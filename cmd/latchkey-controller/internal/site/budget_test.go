@@ -517,6 +517,31 @@ func TestMoreSpentThanRecordsShowIsAnAlarmOnceAndNoGrant(t *testing.T) {
 	}
 }
 
+// Whoever has taken a reader over can make up records.
+func TestAReaderIsGrantedOnlySoMuchADay(t *testing.T) {
+	s, _ := newSite(t)
+	r := adoptTPM(t, s, boardtest.NewWithTPM(t, nonceOne))
+	used := uint32(0)
+	for range 30 {
+		r.attempts(400)
+		used += 400
+		r.spent(min(used, r.budget().Granted), r.budget().Granted)
+	}
+	if got, most := r.budget().Granted, uint32(500+dailyGrants+500); got > most || got < most-500 {
+		t.Errorf("%d were granted, at most %d are", got, most)
+	}
+	err := s.View(t.Context(), func(tx *store.Tx) error {
+		alarms, err := tx.Alarms(store.Filter{Kinds: []string{store.BudgetRefused}})
+		if len(alarms) != 1 {
+			t.Errorf("%d alarms", len(alarms))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestAFirstGrantIsGivenOnceMoreByItselfAndThenOnlyByAnAdministrator(t *testing.T) {
 	renew := func(r *tpmReader, says wire.TPMState) error {
 		state := r.state(says)

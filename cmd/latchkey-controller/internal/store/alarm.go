@@ -22,6 +22,7 @@ const (
 	CardCopied     = "card.copied"     // a card was not the card that has its UID
 	RecordsRefused = "records.refused" // a reader exceeded its daily allowance
 
+	BudgetRefused    = "budget.refused"    // a reader exceeded its daily allowance of PINs for its TPM
 	BudgetUnrecorded = "budget.unrecorded" // a reader's TPM has checked more PINs than its records show
 )
 

@@ -69,22 +69,27 @@ func (t *Tx) HasRecordsAbove(reader string, journal wire.JournalID, number uint6
 	return beyond, err
 }
 
-// An Allowance is how much storage a reader has used on a day.
+// An Allowance is what a reader has used on a day: storage, and PINs granted to its TPM.
 type Allowance struct {
 	Reader      string
 	Day         int64 // number of the day, by the site's steady time
 	Used        int64 // bytes, approximate
 	AlarmRaised bool  // for exceeding the limit, once a day
+
+	Granted          uint32 // PINs
+	GrantAlarmRaised bool   // for exceeding the limit of those, once a day
 }
 
 // Allowance returns a reader's allowance for a day, empty if there is none.
 func (t *Tx) Allowance(reader string, day int64) (*Allowance, error) {
 	a := Allowance{Reader: reader, Day: day}
-	return &a, t.rowIfAny(`SELECT spent, said FROM allowances WHERE reader_id = ? AND day = ?`, []any{reader, day}, &a.Used, &a.AlarmRaised)
+	return &a, t.rowIfAny(`SELECT spent, said, granted, grant_said FROM allowances WHERE reader_id = ? AND day = ?`, []any{reader, day},
+		&a.Used, &a.AlarmRaised, &a.Granted, &a.GrantAlarmRaised)
 }
 
 // SetAllowance replaces a reader's allowance.
 func (t *Tx) SetAllowance(a *Allowance) error {
-	return t.exec(`INSERT INTO allowances (reader_id, day, spent, said) VALUES (?, ?, ?, ?)
-		ON CONFLICT DO UPDATE SET day = excluded.day, spent = excluded.spent, said = excluded.said`, a.Reader, a.Day, a.Used, a.AlarmRaised)
+	return t.exec(`INSERT INTO allowances (reader_id, day, spent, said, granted, grant_said) VALUES (?, ?, ?, ?, ?, ?)
+		ON CONFLICT DO UPDATE SET day = excluded.day, spent = excluded.spent, said = excluded.said, granted = excluded.granted, grant_said = excluded.grant_said`,
+		a.Reader, a.Day, a.Used, a.AlarmRaised, a.Granted, a.GrantAlarmRaised)
 }

@@ -26,5 +26,10 @@ CREATE TABLE budgets (
 ) STRICT;
 CREATE INDEX budgets_by_bundle ON budgets (bundle);
 
+-- How many PINs a reader's TPM was granted on a day, and whether it was said that it wants
+-- more than it gets.
+ALTER TABLE allowances ADD COLUMN granted INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE allowances ADD COLUMN grant_said INTEGER NOT NULL DEFAULT 0 CHECK (grant_said IN (0, 1));
+
 -- How often PINs are entered at a reader.
 CREATE INDEX attempts ON records (reader_id, received) WHERE kind = 'attempt.started';
