@@ -69,14 +69,15 @@ func (t *TPM) beginNonce(c *conn) error {
 	return nil
 }
 
-// nonceIsOpen returns whether the session of the nonce is still there.
+// nonceIsOpen returns whether the session of the nonce is still there, and has taken no
+// step of a policy yet.
 func (t *TPM) nonceIsOpen(c *conn) bool {
 	if t.nonce.session == nil {
 		return false
 	}
 	if t.nonce.opening == c.openings && c.tpm != nil {
-		_, err := tpm2.PolicyGetDigest{PolicySession: t.nonce.session.Handle()}.Execute(c)
-		if err == nil {
+		answer, err := tpm2.PolicyGetDigest{PolicySession: t.nonce.session.Handle()}.Execute(c)
+		if err == nil && bytes.Equal(answer.PolicyDigest.Buffer, make([]byte, digestBytes)) {
 			return true
 		}
 	}
@@ -204,11 +205,12 @@ func (t *TPM) grant(c *conn, i *index, ref *wire.TPMRef, g *wire.Grant) (has boo
 	if !t.nonceIsOpen(c) {
 		return false, fmt.Errorf("%w: this one comes too late, or the TPM was reset", ErrNoBudget)
 	}
-	// The grant is checked before another index goes for it.
-	defer t.endNonce(c)
+	// The grant is checked before another index goes for it. If it is not good, the nonce
+	// waits for one that is.
 	if err := c.approve(t.nonce.session.Handle(), i, ref, g); err != nil {
 		return false, err
 	}
+	defer t.endNonce(c)
 	if name != nil {
 		if err := c.undefine(indexHandle, name); err != nil {
 			return false, fmt.Errorf("undefine the earlier index: %w", err)

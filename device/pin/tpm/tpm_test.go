@@ -285,6 +285,13 @@ func TestAGrantThatIsNotTheControllersChangesNothing(t *testing.T) {
 		wantPIN(t, tpm, c)
 	}
 	wantNoPIN(t, tpm, ErrSpent)
+
+	// The nonce still serves for one that is.
+	first.Grant.Limit--
+	if err := tpm.Use(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	spent(t, tpm, wire.Budget{Spent: 0, Limit: 100})
 }
 
 func TestKeysOfAnotherTPMAreForeign(t *testing.T) {
