@@ -354,6 +354,34 @@ func TestATPMThatHangsKeepsNobodyAndSpendsNothingLater(t *testing.T) {
 	spent(t, tpm, wire.Budget{Spent: 1, Limit: 5})
 }
 
+func TestAJobThatNobodyWaitsForLeavesNoSecret(t *testing.T) {
+	t.Parallel()
+	f := newFile(nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	goOn := make(chan bool)
+	left, never := []byte{1}, []byte{2}
+	err := f.do(ctx, func(*conn) error {
+		cancel()
+		<-goOn
+		copy(left, []byte{3}) // the answer
+		return nil
+	}, left)
+	if !errors.Is(err, ErrBusy) {
+		t.Error(err)
+	}
+	if err := f.do(t.Context(), nil, never); !errors.Is(err, ErrBusy) || never[0] != 0 {
+		t.Errorf("%v, %v", err, never)
+	}
+	goOn <- true
+	unstuck(f)
+	if left[0] != 0 {
+		t.Error("the answer is left")
+	}
+	if err := f.do(t.Context(), func(*conn) error { left[0] = 4; return nil }, left); err != nil || left[0] != 4 {
+		t.Errorf("%v, %v", err, left)
+	}
+}
+
 func TestATPMFullOfOthersSessionsIsSaid(t *testing.T) {
 	t.Parallel()
 	seen := make(chan bool, 1000)

@@ -46,24 +46,35 @@ func newFile(open func() (transport.TPMCloser, error)) *file {
 }
 
 // do runs a job on the file, alone. It returns when ctx ends, though the TPM may not have
-// answered; until it has, further jobs fail with ErrBusy. A job must leave alone what
-// belongs to do's caller once ctx has ended; it sends no command after that.
-func (f *file) do(ctx context.Context, job func(c *conn) error) error {
+// answered; until it has, further jobs fail with ErrBusy. A job may thus outlast its
+// caller, but sends no command after the end of ctx. What is secret in it is wiped when
+// nobody waits for it.
+func (f *file) do(ctx context.Context, job func(c *conn) error, secret ...[]byte) error {
+	wipe := func() {
+		for _, s := range secret {
+			clear(s)
+		}
+	}
 	f.mu.Lock()
 	stuck := f.stuck
 	f.mu.Unlock()
 	if stuck {
+		wipe()
 		return fmt.Errorf("%w: it has not answered an earlier command", ErrBusy)
 	}
 	select {
 	case f.turn <- struct{}{}:
 	case <-ctx.Done():
+		wipe()
 		return fmt.Errorf("%w: %w", ErrBusy, ctx.Err())
 	}
 	done := make(chan error, 1)
 	go func() {
 		err := job(&conn{file: f, ctx: ctx})
 		f.mu.Lock()
+		if f.stuck {
+			wipe()
+		}
 		f.stuck, f.warning = false, 0
 		done <- err
 		<-f.turn

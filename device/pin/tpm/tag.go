@@ -59,7 +59,7 @@ func (t *TPM) pinMAC(ctx context.Context, material []byte) (*wire.Tag, error) {
 	if use.refusePIN != nil {
 		return nil, fmt.Errorf("tpm: PIN: %w", use.refusePIN)
 	}
-	message := append([]byte{byte(wire.PIN)}, material...) // the job's, which may outlast the caller
+	message := append([]byte{byte(wire.PIN)}, material...)
 	tag := new(wire.Tag)
 	err := t.pins.do(ctx, func(c *conn) (err error) {
 		defer clear(message)
@@ -77,7 +77,7 @@ func (t *TPM) pinMAC(ctx context.Context, material []byte) (*wire.Tag, error) {
 			})
 		})
 		return explainIndex(err)
-	})
+	}, message, tag[:])
 	if err != nil {
 		return nil, fmt.Errorf("tpm: PIN: %w", err)
 	}
@@ -121,14 +121,14 @@ func (t *TPM) cardMAC(ctx context.Context, kind byte, uid []byte) (*[macSize]byt
 			err = c.mac(tpm2.AuthHandle{Handle: cardHandle, Name: use.card, Auth: tpm2.PasswordAuth(nil)}, message, mac[:])
 		})
 		return err
-	})
+	}, message, mac[:])
 	if err != nil {
 		return nil, fmt.Errorf("tpm: card: %w", err)
 	}
 	return mac, nil
 }
 
-// mac fills out with the beginning of a message's HMAC, unless ctx has ended meanwhile.
+// mac fills out with the beginning of a message's HMAC.
 func (c *conn) mac(key tpm2.AuthHandle, message, out []byte) error {
 	answer, err := tpm2.Hmac{Handle: key, Buffer: tpm2.TPM2BMaxBuffer{Buffer: message}, HashAlg: tpm2.TPMAlgSHA256}.Execute(c)
 	if err != nil {
@@ -139,9 +139,7 @@ func (c *conn) mac(key tpm2.AuthHandle, message, out []byte) error {
 	if len(mac) != macSize {
 		return fmt.Errorf("HMAC: an answer of %d bytes", len(mac))
 	}
-	if c.ctx.Err() == nil {
-		copy(out, mac)
-	}
+	copy(out, mac)
 	return nil
 }
 

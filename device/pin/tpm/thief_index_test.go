@@ -319,12 +319,31 @@ func TestAFirstGrantServesOnce(t *testing.T) {
 	}
 }
 
+// imported returns the PIN key as the chip gives it out to be loaded later.
+func (th *thief) imported(area *tpm2.TPMTPublic) (private tpm2.TPM2BPrivate) {
+	th.t.Helper()
+	if err := th.with(func(s tpm2.Session) error {
+		answer, err := tpm2.Import{ParentHandle: tpm2.AuthHandle{Handle: parentHandle, Name: th.name(parentHandle), Auth: s}, ObjectPublic: tpm2.New2B(*area),
+			Duplicate: tpm2.TPM2BPrivate{Buffer: th.keys.PIN.Duplicate}, InSymSeed: tpm2.TPM2BEncryptedSecret{Buffer: th.keys.PIN.Seed},
+			Symmetric: tpm2.TPMTSymDef{Algorithm: tpm2.TPMAlgNull}}.Execute(th.tpm)
+		if err == nil {
+			private = answer.OutPrivate
+		}
+		return err
+	}, th.code(tpm2.TPMCCImport), th.or(parentBranches())); err != nil {
+		th.t.Fatal(err)
+	}
+	return private
+}
+
 func TestNoHierarchyHasAnotherGuess(t *testing.T) {
 	t.Parallel()
 	password := tpm2.PasswordAuth(nil)
 	for who, handle := range map[string]tpm2.TPMHandle{"lockout": tpm2.TPMRHLockout, "platform": tpm2.TPMRHPlatform} {
 		th := steal(t, 5)
 		th.spend(3)
+		area := pinArea(th.index, th.keys.PIN.Public[len(th.keys.PIN.Public)-uniqueSize:])
+		private := th.imported(area)
 		if _, err := (tpm2.Clear{AuthHandle: by(handle, password)}).Execute(th.tpm); err != nil {
 			t.Fatal(err)
 		}
@@ -336,9 +355,15 @@ func TestNoHierarchyHasAnotherGuess(t *testing.T) {
 		th.refused("the first grant after Clear", th.with(func(s tpm2.Session) error { return th.write(by(indexHandle, s), fresh, 0, 0, 5) },
 			th.granted(&th.keys.Grant, th.keys.Grant.Nonce[:])...))
 		c := &conn{file: newFile(func() (transport.TPMCloser, error) { return openPath(th.chip.path) }), ctx: t.Context()}
-		area := pinArea(th.index, th.keys.PIN.Public[len(th.keys.PIN.Public)-uniqueSize:])
 		if err := c.keep(pinHandle, area, &th.keys.PIN); !errors.Is(err, tpm2.TPMRCIntegrity) {
 			t.Errorf("%s: the PIN key after Clear: %v", who, err)
+		}
+		parent := tpm2.NamedHandle{Handle: parentHandle, Name: th.name(parentHandle)} // made anew by keep
+		if err := th.with(func(s tpm2.Session) error {
+			_, err := tpm2.Load{ParentHandle: tpm2.AuthHandle{Handle: parent.Handle, Name: parent.Name, Auth: s}, InPrivate: private, InPublic: tpm2.New2B(*area)}.Execute(th.tpm)
+			return err
+		}, th.code(tpm2.TPMCCLoad), th.or(parentBranches())); !errors.Is(err, tpm2.TPMRCIntegrity) {
+			t.Errorf("%s: what Import gave before Clear: %v", who, err)
 		}
 		th.spend(10)
 		th.atMost(5)
