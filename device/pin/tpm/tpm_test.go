@@ -479,3 +479,31 @@ func TestDescribeSaysWhatTheTPMCanDo(t *testing.T) {
 	}
 	spent(t, tpm, wire.Budget{Limit: 5})
 }
+
+func TestAGrantThatTookHalfNeedsANewNonce(t *testing.T) {
+	t.Parallel()
+	chip, c := newChip(t), newController(t)
+	signed := 0
+	tpm := Open(chip.between(func(cc tpm2.TPMCC, command []byte) []byte {
+		if cc == tpm2.TPMCCPolicySigned {
+			signed++
+		} else if cc == tpm2.TPMCCPolicyOR && signed == 1 {
+			signed++
+			return answer(tpm2.TPMRCFailure)
+		}
+		return chip.send(command)
+	}))
+	t.Cleanup(func() { tpm.Close() })
+	request := mustRequest(t, tpm)
+	if err := tpm.Use(t.Context(), c.adopt(request, 5)); !errors.Is(err, ErrAbsent) {
+		t.Error(err)
+	}
+	again := mustRequest(t, tpm)
+	if again.Nonce == request.Nonce {
+		t.Error("the nonce is offered again")
+	}
+	if err := tpm.Use(t.Context(), c.adopt(again, 5)); err != nil {
+		t.Fatal(err)
+	}
+	wantPIN(t, tpm, c)
+}
