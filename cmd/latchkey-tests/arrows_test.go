@@ -26,7 +26,7 @@ var arrows = []struct {
 	{"device/durable", nil},
 	{"device/journal", []string{"sync/wire", "device/durable"}},
 	{"device/pin", []string{"sync/wire"}},
-	{"device/pin/tpm", []string{"sync/wire"}},
+	{"device/pin/tpm/...", []string{"device/pin", "sync/wire"}},
 	{"sync", []string{"sync/wire"}},
 	{"keypad", []string{"keypad/..."}},
 	{"keypad/...", nil},

@@ -231,7 +231,7 @@ func (c *chip) flushSessions() {
 func TestAnAbsentTPMIsSaidAndMayComeLate(t *testing.T) {
 	t.Parallel()
 	chip, c, _, keys := ready(t, 5)
-	link := filepath.Join(chip.dir, "late")
+	link := filepath.Join(filepath.Dir(chip.Path), "late")
 	tpm := Open(link)
 	t.Cleanup(func() { tpm.Close() })
 	if err := tpm.Use(t.Context(), keys); !errors.Is(err, ErrAbsent) {
@@ -246,7 +246,7 @@ func TestAnAbsentTPMIsSaidAndMayComeLate(t *testing.T) {
 	if _, err := tpm.Tag(t.Context(), wire.Card, make([]byte, 4)); err == nil {
 		t.Error("a tag without a TPM")
 	}
-	if err := syscall.Symlink(chip.path, link); err != nil {
+	if err := syscall.Symlink(chip.Path, link); err != nil {
 		t.Fatal(err)
 	}
 	if err := tpm.Use(t.Context(), keys); err != nil {
@@ -260,7 +260,7 @@ func TestATPMThatGoesAwayComesBackWithItsCount(t *testing.T) {
 	t.Parallel()
 	chip, c, tpm, keys := ready(t, 5)
 	wantPIN(t, tpm, c)
-	chip.cut()
+	chip.Cut()
 	wantNoPIN(t, tpm, ErrAbsent)
 	if _, err := tpm.Tag(t.Context(), wire.Card, make([]byte, 4)); !errors.Is(err, ErrAbsent) {
 		t.Error(err)
@@ -271,7 +271,7 @@ func TestATPMThatGoesAwayComesBackWithItsCount(t *testing.T) {
 	if _, err := tpm.Budget(t.Context()); !errors.Is(err, ErrAbsent) {
 		t.Error(err)
 	}
-	chip.power()
+	chip.Power("startup-clear")
 	spent(t, tpm, wire.Budget{Spent: 1, Limit: 5})
 	wantPIN(t, tpm, c)
 	wantCard(t, tpm, c)
@@ -281,9 +281,8 @@ func TestATPMThatGoesAwayComesBackWithItsCount(t *testing.T) {
 func TestATPMThatWasNotStartedIsSaid(t *testing.T) {
 	t.Parallel()
 	chip, c, tpm, _ := ready(t, 5)
-	chip.cut()
-	chip.flags = "not-need-init"
-	chip.power()
+	chip.Cut()
+	chip.Power("")
 	for _, err := range []error{
 		func() error { _, err := tpm.Tag(t.Context(), wire.PIN, material(7)); return err }(),
 		func() error { _, err := tpm.Tag(t.Context(), wire.Card, make([]byte, 4)); return err }(),
@@ -488,7 +487,7 @@ func TestUseGoesOnAfterAPowerCutAtAnyCommand(t *testing.T) {
 				answer := chip.send(command)
 				if n++; n == at {
 					cut = true
-					chip.cut()
+					chip.Cut()
 					if lost {
 						return nil
 					}
@@ -506,11 +505,11 @@ func TestUseGoesOnAfterAPowerCutAtAnyCommand(t *testing.T) {
 				t.Fatal(err)
 			}
 			if cut {
-				chip.power()
+				chip.Power("startup-clear")
 			}
 			tpm.Close()
 
-			after := Open(chip.path)
+			after := Open(chip.Path)
 			err = ErrNoBudget
 			if keys != nil {
 				err = after.Use(t.Context(), keys)
@@ -536,7 +535,7 @@ func TestUseGoesOnAfterAPowerCutAtAnyCommand(t *testing.T) {
 		if done {
 			t.Logf("%d commands", at)
 		}
-		chip.cut()
+		chip.Cut()
 	}
 }
 

@@ -11,8 +11,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -21,59 +19,17 @@ import (
 	"github.com/google/go-tpm/tpm2"
 	"github.com/google/go-tpm/tpm2/transport"
 
+	"latchkey/device/pin/tpm/swtpm"
 	"latchkey/sync/wire"
 )
 
 // A chip is a swtpm of a test.
 type chip struct {
-	t     testing.TB
-	dir   string
-	path  string // of its socket
-	flags string
-	cmd   *exec.Cmd
+	*swtpm.Chip
+	t testing.TB
 }
 
-func newChip(t testing.TB) *chip {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "swtpm") // t.TempDir() can be longer than a socket's path may be
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &chip{t: t, dir: dir, path: filepath.Join(dir, "s"), flags: "not-need-init,startup-clear"}
-	t.Cleanup(func() {
-		c.cut()
-		os.RemoveAll(dir)
-	})
-	c.power()
-	return c
-}
-
-func (c *chip) power() {
-	c.t.Helper()
-	os.Remove(c.path)
-	c.cmd = exec.Command("swtpm", "socket", "--tpm2", "--tpmstate", "dir="+c.dir, "--server", "type=unixio,path="+c.path, "--flags", c.flags)
-
-	if err := c.cmd.Start(); err != nil {
-		c.t.Fatalf("%v: install it with make setup", err)
-	}
-	for range 1000 {
-		if conn, err := net.Dial("unix", c.path); err == nil {
-			conn.Close()
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	c.t.Fatal("swtpm does not listen")
-}
-
-// cut kills the chip: a power cut.
-func (c *chip) cut() {
-	if c.cmd != nil {
-		c.cmd.Process.Kill()
-		c.cmd.Wait()
-		c.cmd = nil
-	}
-}
+func newChip(t testing.TB) *chip { return &chip{swtpm.New(t), t} }
 
 // A controller has keys and a grant key.
 type controller struct {
@@ -139,7 +95,7 @@ func ready(t testing.TB, limit uint32) (*chip, *controller, *TPM, *wire.TPMKeys)
 	t.Helper()
 	chip := newChip(t)
 	c := newController(t)
-	tpm := Open(chip.path)
+	tpm := Open(chip.Path)
 	t.Cleanup(func() { tpm.Close() })
 	request, err := tpm.Request(t.Context())
 	if err != nil {
@@ -155,7 +111,7 @@ func ready(t testing.TB, limit uint32) (*chip, *controller, *TPM, *wire.TPMKeys)
 // send sends a command to the chip, as it is, and returns the answer; none if the chip is
 // gone.
 func (c *chip) send(command []byte) []byte {
-	conn, err := net.Dial("unix", c.path)
+	conn, err := net.Dial("unix", c.Path)
 	if err != nil {
 		return nil
 	}
@@ -183,7 +139,7 @@ type hook func(cc tpm2.TPMCC, command []byte) []byte
 // between returns the path of a socket whose commands go through a hook, one at a time.
 func (c *chip) between(h hook) string {
 	c.t.Helper()
-	path := filepath.Join(c.dir, fmt.Sprint("p", time.Now().UnixNano()))
+	path := filepath.Join(filepath.Dir(c.Path), fmt.Sprint("p", time.Now().UnixNano()))
 	listener, err := net.Listen("unix", path)
 	if err != nil {
 		c.t.Fatal(err)

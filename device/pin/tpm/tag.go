@@ -8,11 +8,11 @@ import (
 
 	"github.com/google/go-tpm/tpm2"
 
+	"latchkey/device/pin"
 	"latchkey/sync/wire"
 )
 
 const (
-	materialSize = 32 // of a PIN: see pin.MaterialSize
 	wrappingKind = 3  // see pin.Keys.WrappingKey
 	macSize      = 32 // HMAC-SHA-256
 )
@@ -25,8 +25,8 @@ const (
 func (t *TPM) Tag(ctx context.Context, kind wire.CredentialKind, material []byte) (wire.Tag, error) {
 	switch kind {
 	case wire.PIN:
-		if len(material) != materialSize {
-			return wire.Tag{}, fmt.Errorf("tpm: a PIN's material has %d bytes, not %d", materialSize, len(material))
+		if len(material) != pin.MaterialSize {
+			return wire.Tag{}, fmt.Errorf("tpm: a PIN's material has %d bytes, not %d", pin.MaterialSize, len(material))
 		}
 		mac, err := t.pinMAC(ctx, material)
 		if err != nil {
@@ -63,7 +63,7 @@ func (t *TPM) pinMAC(ctx context.Context, material []byte) (*wire.Tag, error) {
 	tag := new(wire.Tag)
 	err := t.pins.do(ctx, func(c *conn) (err error) {
 		defer clear(message)
-		secretly(func() {
+		pin.Secretly(func() {
 			err = c.withPolicy(func(session tpm2.TPMHandle) error {
 				_, err := tpm2.PolicySecret{AuthHandle: tpm2.AuthHandle{Handle: indexHandle, Name: use.index.written, Auth: tpm2.PasswordAuth(nil)},
 					PolicySession: session}.Execute(c)
@@ -102,10 +102,8 @@ func explainIndex(err error) error {
 
 // cardMAC returns an HMAC by the card key: one command.
 func (t *TPM) cardMAC(ctx context.Context, kind byte, uid []byte) (*[macSize]byte, error) {
-	switch len(uid) {
-	case 4, 7, 10:
-	default:
-		return nil, fmt.Errorf("tpm: a card's identifier has 4, 7 or 10 bytes, not %d", len(uid))
+	if err := pin.CheckCard(uid); err != nil {
+		return nil, err
 	}
 	t.mu.Lock()
 	use := t.use
@@ -117,7 +115,7 @@ func (t *TPM) cardMAC(ctx context.Context, kind byte, uid []byte) (*[macSize]byt
 	mac := new([macSize]byte)
 	err := t.cards.do(ctx, func(c *conn) (err error) {
 		defer clear(message)
-		secretly(func() {
+		pin.Secretly(func() {
 			err = c.mac(tpm2.AuthHandle{Handle: cardHandle, Name: use.card, Auth: tpm2.PasswordAuth(nil)}, message, mac[:])
 		})
 		return err

@@ -91,7 +91,7 @@ func same(*tpm2.TPMANV) {}
 
 // budget returns what the chip says of the index.
 func (th *thief) budget() (wire.Budget, error) {
-	return (&conn{file: newFile(func() (transport.TPMCloser, error) { return openPath(th.chip.path) }), ctx: th.t.Context()}).budget(th.index)
+	return (&conn{file: newFile(func() (transport.TPMCloser, error) { return openPath(th.chip.Path) }), ctx: th.t.Context()}).budget(th.index)
 }
 
 func TestOnlyTheControllerRaisesTheLimit(t *testing.T) {
@@ -253,7 +253,7 @@ func TestAnIndexThatIsGoneStaysGone(t *testing.T) {
 func TestAFirstGrantServesOnce(t *testing.T) {
 	t.Parallel()
 	chip, c := newChip(t), newController(t)
-	tpm := Open(chip.path)
+	tpm := Open(chip.Path)
 	request, err := tpm.Request(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -354,7 +354,7 @@ func TestNoHierarchyHasAnotherGuess(t *testing.T) {
 		}
 		th.refused("the first grant after Clear", th.with(func(s tpm2.Session) error { return th.write(by(indexHandle, s), fresh, 0, 0, 5) },
 			th.granted(&th.keys.Grant, th.keys.Grant.Nonce[:])...))
-		c := &conn{file: newFile(func() (transport.TPMCloser, error) { return openPath(th.chip.path) }), ctx: t.Context()}
+		c := &conn{file: newFile(func() (transport.TPMCloser, error) { return openPath(th.chip.Path) }), ctx: t.Context()}
 		if err := c.keep(pinHandle, area, &th.keys.PIN); !errors.Is(err, tpm2.TPMRCIntegrity) {
 			t.Errorf("%s: the PIN key after Clear: %v", who, err)
 		}
@@ -452,11 +452,11 @@ func TestTheCountIsNeverBehindTheAnswersAfterPowerCuts(t *testing.T) {
 			}
 		}()
 		time.Sleep(time.Duration(rand.IntN(30_000)) * time.Microsecond) // which command it hits does not matter
-		chip.cut()
+		chip.Cut()
 		answers += <-got
 		stop()
 		unstuck(tpm.pins)
-		chip.power()
+		chip.Power("startup-clear")
 		budget, err := tpm.Budget(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -487,8 +487,8 @@ func TestTheCountIsNeverBehindTheAnswersAfterPowerCuts(t *testing.T) {
 	if err := th.with(func(tpm2.Session) error { return nil }, th.secret(written)); err != nil {
 		t.Fatal(err)
 	}
-	th.chip.cut()
-	th.chip.power()
+	th.chip.Cut()
+	th.chip.Power("startup-clear")
 	err = th.with(func(tpm2.Session) error { return nil }, th.secret(written))
 	if !slices.ContainsFunc([]error{tpm2.TPMRCNVUninitialized, tpm2.TPMRCAuthUnavailable}, func(rc error) bool { return errors.Is(err, rc) }) {
 		t.Errorf("the weak index kept its count: %v", err)

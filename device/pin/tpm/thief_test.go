@@ -195,7 +195,7 @@ func (th *thief) refused(name string, err error) {
 func (th *thief) weak(area func(unique []byte) *tpm2.TPMTPublic) tpm2.NamedHandle {
 	th.t.Helper()
 	const at = tpm2.TPMHandle(0x81004C60)
-	c := &conn{file: newFile(func() (transport.TPMCloser, error) { return openPath(th.chip.path) }), ctx: th.t.Context()}
+	c := &conn{file: newFile(func() (transport.TPMCloser, error) { return openPath(th.chip.Path) }), ctx: th.t.Context()}
 	_, public, err := c.parent()
 	if err != nil {
 		th.t.Fatal(err)
@@ -449,7 +449,7 @@ func TestTheParentHandsOutNoKey(t *testing.T) {
 	}, th.code(tpm2.TPMCCDuplicate)))
 
 	// The PIN key's public area cannot be changed on the way in.
-	c := &conn{file: newFile(func() (transport.TPMCloser, error) { return openPath(th.chip.path) }), ctx: t.Context()}
+	c := &conn{file: newFile(func() (transport.TPMCloser, error) { return openPath(th.chip.Path) }), ctx: t.Context()}
 	for name, change := range map[string]func(*tpm2.TPMTPublic){
 		"a card key":          func(a *tpm2.TPMTPublic) { a.ObjectAttributes.UserWithAuth = true },
 		"another policy":      func(a *tpm2.TPMTPublic) { a.AuthPolicy.Buffer[0] ^= 1 },
@@ -511,7 +511,7 @@ func TestHalfAnHMACIsNoOracle(t *testing.T) {
 	if _, err := th.raw(tpm2.TPMCCVerifySignature, []tpm2.TPMHandle{pinHandle}, nil, params); err == nil {
 		t.Error("half of it is verified")
 	}
-	if _, err := (&conn{file: newFile(func() (transport.TPMCloser, error) { return openPath(th.chip.path) }), ctx: t.Context()}).budget(th.index); err != nil {
+	if _, err := (&conn{file: newFile(func() (transport.TPMCloser, error) { return openPath(th.chip.Path) }), ctx: t.Context()}).budget(th.index); err != nil {
 		t.Error(err)
 	}
 }

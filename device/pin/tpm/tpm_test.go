@@ -77,7 +77,7 @@ func TestTagsAreThoseOfTheKeysInTheClear(t *testing.T) {
 		c := newController(t)
 		copy(c.pin[:], rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(r, "PIN key"))
 		copy(c.card[:], rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(r, "card key"))
-		tpm := Open(chip.path)
+		tpm := Open(chip.Path)
 		defer tpm.Close()
 		request, err := tpm.Request(t.Context())
 		if err != nil {
@@ -152,7 +152,7 @@ func TestANonceServesUntilItIsUsedOrADayIsOver(t *testing.T) {
 	t.Parallel()
 	chip := newChip(t)
 	c := newController(t)
-	tpm := Open(chip.path)
+	tpm := Open(chip.Path)
 	t.Cleanup(func() { tpm.Close() })
 	request := func() *wire.RequestTPM {
 		t.Helper()
@@ -220,14 +220,14 @@ func TestANonceDiesWithItsTPM(t *testing.T) {
 	t.Parallel()
 	chip := newChip(t)
 	c := newController(t)
-	tpm := Open(chip.path)
+	tpm := Open(chip.Path)
 	t.Cleanup(func() { tpm.Close() })
 	request, err := tpm.Request(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	chip.cut()
-	chip.power()
+	chip.Cut()
+	chip.Power("startup-clear")
 	if err := tpm.Use(t.Context(), c.adopt(request, 5)); !errors.Is(err, ErrNoBudget) {
 		t.Errorf("%v", err)
 	}
@@ -297,7 +297,7 @@ func TestAGrantThatIsNotTheControllersChangesNothing(t *testing.T) {
 func TestKeysOfAnotherTPMAreForeign(t *testing.T) {
 	t.Parallel()
 	_, c, _, keys := ready(t, 5)
-	tpm := Open(newChip(t).path)
+	tpm := Open(newChip(t).Path)
 	t.Cleanup(func() { tpm.Close() })
 	if err := tpm.Use(t.Context(), keys); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), "TPM_RC_INTEGRITY") {
 		t.Error(err)
@@ -346,7 +346,7 @@ func TestAnOwnersPasswordIsSaid(t *testing.T) {
 	if _, err := change.Execute(chip.raw()); err != nil {
 		t.Fatal(err)
 	}
-	tpm := Open(chip.path)
+	tpm := Open(chip.Path)
 	t.Cleanup(func() { tpm.Close() })
 	if _, err := tpm.Request(t.Context()); !errors.Is(err, ErrOwned) {
 		t.Error(err)
@@ -446,7 +446,7 @@ func mustRequest(t *testing.T, tpm *TPM) *wire.RequestTPM {
 
 func TestOnlyAReadersParentPasses(t *testing.T) {
 	t.Parallel()
-	tpm := Open(newChip(t).path)
+	tpm := Open(newChip(t).Path)
 	t.Cleanup(func() { tpm.Close() })
 	parent := mustRequest(t, tpm).Parent
 	if err := CheckParent(parent); err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-tpm/tpm2"
 
+	"latchkey/device/pin"
 	"latchkey/sync/wire"
 )
 
@@ -59,7 +60,7 @@ func Wrap(parent []byte, grantKey *ecdsa.PublicKey, ref wire.TPMRef, pin, card *
 // wrapKey wraps an HMAC key for TPM2_Import with an outer wrapper (Part 1,
 // "Duplication").
 func wrapKey(to tpm2.LabeledEncapsulationKey, key *[32]byte, area func(unique []byte) *tpm2.TPMTPublic) (wrapped wire.WrappedKey, err error) {
-	secretly(func() {
+	pin.Secretly(func() {
 		var blind [digestBytes]byte // hides the key in the unique field, which is public
 		rand.Read(blind[:])
 		unique := sha256.Sum256(append(blind[:], key[:]...))
