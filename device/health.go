@@ -89,7 +89,7 @@ func (t *turn) tpmIs(now wire.TPMState) {
 	before, known := t.tpm, t.durable.Budget
 	t.tpm = now
 	if now.Budget.Limit == 0 {
-		if now.Ref == before.Ref {
+		if now.Ref == before.Ref && now.Nonce == (wire.TPMNonce{}) {
 			t.tpm.Budget = before.Budget // it does not answer
 		}
 		return

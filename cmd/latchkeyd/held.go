@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -19,10 +20,11 @@ type held struct {
 	cache *cache.Cache
 	tpm   *tpm.TPM // nil: the config names none
 
-	trouble chan struct{} // the TPM has failed
+	stale  chan struct{} // the keys must be opened again: watchTPM does it
+	opened chan struct{} // closed once they were
 
-	telling sync.Mutex // tell's: what is told last is the newest
-	asking  sync.Mutex // one at a time opens keys or has the TPM check a PIN, and counts
+	telling sync.Mutex    // tell's: what is told last is the newest
+	asking  chan struct{} // holds one element while keys are opened, or the TPM checks a PIN and counts
 
 	mu   sync.RWMutex
 	keys keys
@@ -37,31 +39,60 @@ type keys struct {
 	pinErr error         // why no PIN can be checked although cards can
 }
 
-// tpmWithin is how long the TPM may take for a key or a budget: less than the brain waits
-// for a PIN.
-const tpmWithin = 8 * time.Second
+// A TPM may take tpmWithin for a PIN or a card, less than the brain waits for it. To open
+// keys it may take openWithin: a chip that needs a second for each command can.
+const (
+	tpmWithin  = 8 * time.Second
+	openWithin = time.Minute
+)
 
 // errNoTPM says that the keys were wrapped to a TPM of which the config says nothing.
 var errNoTPM = errors.New("the keys are in a TPM, and the config names none: set key.tpm, or have the reader adopted anew")
 
 // openHeld opens them. health and each look-up tell what is wrong. t is nil if there is no
-// TPM.
+// TPM; otherwise watchTPM opens the keys, as a TPM can take its time.
 func openHeld(ctx context.Context, o cache.Options, t *tpm.TPM) *held {
-	h := &held{cache: cache.Open(o), tpm: t, trouble: make(chan struct{}, 1)}
-	h.openKeys(ctx)
+	h := &held{cache: cache.Open(o), tpm: t, stale: make(chan struct{}, 1), opened: make(chan struct{}), asking: make(chan struct{}, 1)}
+	if t == nil {
+		h.openKeys(ctx)
+	} else {
+		h.keys.epoch, h.keys.err = h.cache.Epoch()
+	}
 	return h
 }
 
 // openKeys opens the keys of the newest epoch, as they are on the disk and in the TPM now.
+// With a TPM only watchTPM calls it.
 func (h *held) openKeys(ctx context.Context) {
-	h.asking.Lock()
-	defer h.asking.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, tpmWithin)
+	ctx, cancel := context.WithTimeout(ctx, openWithin)
 	defer cancel()
+	select {
+	case h.asking <- struct{}{}:
+	case <-ctx.Done():
+		return
+	}
+	defer func() { <-h.asking }()
 	k := h.readKeys(ctx)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.keys = k
+	select {
+	case <-h.opened:
+	default:
+		close(h.opened)
+	}
+}
+
+// openAgain has the keys opened again: at once or, with a TPM, soon.
+func (h *held) openAgain(ctx context.Context) {
+	if h.tpm == nil {
+		h.openKeys(ctx)
+		return
+	}
+	select {
+	case h.stale <- struct{}{}:
+	default:
+	}
 }
 
 func (h *held) readKeys(ctx context.Context) (k keys) {
@@ -86,8 +117,10 @@ func (h *held) readKeys(ctx context.Context) (k keys) {
 	}
 	if k.pinErr = h.tpm.Use(ctx, raw.TPM); k.pinErr == nil {
 		k.state.Budget, k.pinErr = h.tpm.Budget(ctx)
-	} else if _, err := h.tpm.WrappingKey(ctx, make([]byte, 4)); err != nil { // nor cards
-		k.err = k.pinErr
+	} else if with, err := h.tpm.WrappingKey(ctx, make([]byte, 4)); err != nil {
+		k.err = k.pinErr // nor can cards
+	} else {
+		clear(with[:])
 	}
 	if errors.Is(k.pinErr, tpm.ErrNoBudget) {
 		if request, err := h.tpm.Request(ctx); err == nil {
@@ -104,8 +137,25 @@ func (h *held) current() keys {
 	return h.keys
 }
 
+// isOpen says whether the keys were opened, with success or without.
+func (h *held) isOpen() bool {
+	select {
+	case <-h.opened:
+		return true
+	default:
+		return false
+	}
+}
+
 // tag derives a tag of the open epoch.
 func (h *held) tag(ctx context.Context, kind wire.CredentialKind, secret []byte) (tag wire.Tag, epoch uint64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, tpmWithin)
+	defer cancel()
+	select {
+	case <-h.opened:
+	case <-ctx.Done():
+		return tag, 0, ctx.Err()
+	}
 	k := h.current()
 	if err := errors.Join(k.err, k.wrong(kind)); err != nil {
 		return tag, 0, err
@@ -131,6 +181,16 @@ func (h *held) tag(ctx context.Context, kind wire.CredentialKind, secret []byte)
 	return tag, k.epoch.Number, err
 }
 
+// log says what cannot be checked.
+func (k *keys) log(log *slog.Logger) {
+	switch {
+	case k.err != nil:
+		log.Error("no PIN or card can be checked"+again, "err", k.err)
+	case k.pinErr != nil:
+		log.Error("no PIN can be checked", "err", k.pinErr)
+	}
+}
+
 // wrong returns why credentials of a kind cannot be checked although there are keys.
 func (k *keys) wrong(kind wire.CredentialKind) error {
 	if kind == wire.PIN {
@@ -141,18 +201,17 @@ func (k *keys) wrong(kind wire.CredentialKind) error {
 
 // ask has the TPM derive a tag, and counts PINs as it does.
 func (h *held) ask(ctx context.Context, kind wire.CredentialKind, material []byte) (wire.Tag, error) {
-	ctx, cancel := context.WithTimeout(ctx, tpmWithin)
-	defer cancel()
 	if kind == wire.PIN {
-		h.asking.Lock()
-		defer h.asking.Unlock()
+		select {
+		case h.asking <- struct{}{}:
+		case <-ctx.Done():
+			return wire.Tag{}, ctx.Err()
+		}
+		defer func() { <-h.asking }()
 	}
 	tag, err := h.tpm.Tag(ctx, kind, material)
 	if err != nil {
-		select {
-		case h.trouble <- struct{}{}:
-		default:
-		}
+		h.openAgain(ctx)
 	} else if kind == wire.PIN {
 		h.mu.Lock()
 		h.keys.state.Budget.Spent++
@@ -176,6 +235,8 @@ func (h *held) cardKey(ctx context.Context, epoch uint64, uid, wrapped []byte) (
 	if k.memory != nil {
 		with, err = k.memory.WrappingKey(uid)
 	} else {
+		ctx, cancel := context.WithTimeout(ctx, tpmWithin)
+		defer cancel()
 		with, err = h.tpm.WrappingKey(ctx, uid)
 	}
 	if err != nil {
@@ -197,7 +258,7 @@ func (h *held) tell(send func(device.Event)) {
 // again says how what is missing or damaged comes back.
 const again = ": the link puts it right; without one have the reader adopted anew"
 
-// health is what the brain is told of the cache and the key.
+// health is what the brain is told of the cache and, once they were opened, of the keys.
 func (h *held) health() []device.Event {
 	credentials := device.Health{Subject: wire.SubjectCache, Condition: device.Good, Held: h.cache.Held()}
 	var damage *cache.Damage
@@ -212,6 +273,9 @@ func (h *held) health() []device.Event {
 		credentials.Condition, credentials.Text = device.Corrupt, "a part of them is damaged: it is fetched again"
 	default:
 		credentials.Condition, credentials.Text = device.Failed, "cannot be read"+again
+	}
+	if !h.isOpen() {
+		return []device.Event{credentials}
 	}
 	return []device.Event{credentials, h.keyHealth()}
 }
@@ -230,13 +294,25 @@ func (h *held) keyHealth() device.Health {
 	case errors.Is(err, cache.ErrKeyDamaged):
 		return failed("the key file is damaged" + again)
 	case k.state.Ref != (wire.TPMRef{}) && err != nil:
-		return failed(err.Error())
+		return failed(tpmFault(err))
 	case err != nil:
 		return failed("the keys cannot be read" + again)
 	case errors.Is(k.pinErr, pin.ErrWithheld):
 		key.PIN = wire.ReasonWithheld
 	case k.pinErr != nil:
-		key.Condition, key.Text, key.PIN = device.Impaired, k.pinErr.Error(), wire.ReasonKey
+		key.Condition, key.Text, key.PIN = device.Impaired, tpmFault(k.pinErr), wire.ReasonKey
 	}
 	return key
+}
+
+// tpmFault says what is wrong with the keys in a TPM, for people.
+func tpmFault(err error) string {
+	for _, known := range []error{
+		errNoTPM, tpm.ErrAbsent, tpm.ErrBusy, tpm.ErrSpent, tpm.ErrNoBudget, tpm.ErrForeign, tpm.ErrGrant, tpm.ErrOwned, tpm.ErrFull,
+	} {
+		if errors.Is(err, known) {
+			return known.Error() // without the path and the TPM's codes, which the log has
+		}
+	}
+	return "the TPM refuses the keys: see the log"
 }

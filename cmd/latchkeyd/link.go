@@ -122,7 +122,7 @@ func (l *link) tell(news readersync.News) {
 		l.send(policy)
 	case readersync.CredentialsChanged:
 		if news.Key || news.Held.Epoch != l.held.current().epoch.Number {
-			l.held.openKeys(context.Background())
+			l.held.openAgain(context.Background())
 		}
 		l.held.tell(l.send)
 	case readersync.Forked:

@@ -45,7 +45,11 @@ const storeWithin = 60 * time.Second
 func (r *reader) once(ctx context.Context) (err error) {
 	dir := r.config.Reader.Data
 	r.watchdog.Begin()
-	r.requestTPM(ctx)
+	if r.tpm == nil { // otherwise watchTPM sees to it
+		if _, err := adoption.KeepTPM(dir, nil); err != nil {
+			r.log.Error("the request for adoption still names a TPM, and the config none: the file cannot be removed", "err", err)
+		}
+	}
 	r.inbox.TakeOver()
 	r.clock.set(time.Time{}, 0)
 	site, err := r.site()
@@ -89,10 +93,8 @@ func (r *reader) once(ctx context.Context) (err error) {
 	if site.Bundle != 0 && err != nil {
 		r.log.Error("no valid policy: only the exit button opens the door; have the reader adopted anew", "err", err)
 	}
-	if keys := held.current(); site.Bundle != 0 && keys.err != nil {
-		r.log.Error("no PIN or card can be checked"+again, "err", keys.err)
-	} else if site.Bundle != 0 && keys.pinErr != nil {
-		r.log.Error("no PIN can be checked", "err", keys.pinErr)
+	if keys := held.current(); site.Bundle != 0 && held.isOpen() {
+		keys.log(r.log)
 	}
 	start.Held = held.cache.Held()
 
