@@ -66,6 +66,12 @@ func (a *agent) start(args ...string) (pid int) {
 	return pid
 }
 
+// startRoot is start as root.
+func (a *agent) startRoot(args ...string) (pid int) {
+	a.do("POST", "/start", command{Args: args, Root: true}, &pid)
+	return pid
+}
+
 // log is what a program that was started has printed.
 func (a *agent) log(pid int) []byte { return a.read(fmt.Sprintf("/run/%d.log", pid)) }
 

@@ -38,7 +38,7 @@ var applets = []string{"sh", "cat", "ls", "mount", "dmesg", "ip", "sync"}
 
 // modules are what the machine loads of the stock kernel's, besides what is
 // built in (SPI, spidev and the PL061 are).
-var modules = []string{"virtio_pci", "virtio_blk", "virtio_console", "virtio_net", "ext4", "crc32c_generic", "i6300esb", "evdev", "uinput", "ads7846"}
+var modules = []string{"virtio_pci", "virtio_blk", "virtio_console", "virtio_net", "ext4", "crc32c_generic", "i6300esb", "evdev", "uinput", "ads7846", "tpm_vtpm_proxy"}
 
 // buildInitramfs writes the machine's root file system: the reader as it is
 // shipped, its config, and what the bench needs.
@@ -58,6 +58,7 @@ func buildInitramfs(s *shared) error {
 		a.link("bin/"+applet, "busybox")
 	}
 	a.text(configPath, readerConfig)
+	a.text(tpmConfigPath, readerConfig+keyInTPM)
 	own, err := buildModule(s.ctx, s.debian)
 	if err != nil {
 		return err

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"time"
+
+	"latchkey/sync/wire"
 )
 
 // lane is an emulated board with a site of its own, and the scenarios that run
@@ -15,6 +17,7 @@ import (
 type lane struct {
 	name        string
 	driverTests bool // the driver packages' tests are at /tools, not libnfc's programs
+	hasTPM      bool // its board has a TPM
 	scenarios   []scenario
 
 	*shared
@@ -23,7 +26,10 @@ type lane struct {
 	m     *machine // the one that runs
 	// reader is the process ID of latchkeyd in it.
 	reader int
-	boots  int
+	// tpmProxy is that of what connects its kernel to the TPM.
+	tpmProxy int
+	tpmKeys  *wire.TPMKeys // of the reader, wrapped to the TPM
+	boots    int
 	report
 }
 
@@ -71,6 +77,9 @@ func (l *lane) setUp(tests <-chan error) {
 		data: l.site.path("data.ext4"), tools: l.site.path("tools.ext4"),
 	}
 	makeDisk(l.ctx, l.board.data, 48<<20)
+	if l.hasTPM {
+		l.board.tpm = newTPMChip(l.ctx, l.site.path("tpm"))
+	}
 	if l.driverTests {
 		check(<-tests)
 		makeDisk(l.ctx, l.board.tools, 256<<20, "-d", testsDir(l.shared))
@@ -83,6 +92,9 @@ func (l *lane) setUp(tests <-chan error) {
 func (l *lane) boot(options ...string) {
 	if l.m != nil {
 		l.m.powerCut()
+	}
+	if l.board.tpm != nil {
+		l.board.tpm.powerOn()
 	}
 	l.boots++
 	log, err := os.Create(filepath.Join(l.out, fmt.Sprintf("console-%s-%d.log", l.name, l.boots)))
@@ -138,6 +150,9 @@ func (l *lane) close() {
 			fmt.Println(l.m.console.tail(20))
 		}
 		l.m.powerCut()
+	}
+	if l.board.tpm != nil {
+		l.board.tpm.powerCut()
 	}
 	if l.site != nil {
 		l.site.close()

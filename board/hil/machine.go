@@ -24,9 +24,10 @@ const shift = 1
 type board struct {
 	kernel    string
 	initramfs string
-	data      string // the data partition
-	tools     string // what is at /tools, read-only
-	broker    string // where 10.0.2.100:8883, all that the machine reaches, leads to on this machine
+	data      string   // the data partition
+	tools     string   // what is at /tools, read-only
+	broker    string   // where 10.0.2.100:8883, all that the machine reaches, leads to on this machine
+	tpm       *tpmChip // nil: it has none
 }
 
 // machine is a running QEMU with the bench's agent in it.
@@ -34,6 +35,7 @@ type machine struct {
 	ctx     context.Context // ends with QEMU
 	cancel  context.CancelFunc
 	dir     string // of its sockets
+	tpm     *tpmChip
 	console *console
 	exited  chan struct{}
 	monitor *monitor
@@ -53,24 +55,29 @@ func boot(ctx context.Context, b board, log io.Writer, options ...string) (_ *ma
 	if err != nil {
 		return nil, err
 	}
-	m := &machine{dir: dir, console: &console{log: log}, exited: make(chan struct{})}
+	m := &machine{dir: dir, tpm: b.tpm, console: &console{log: log}, exited: make(chan struct{})}
 	m.ctx, m.cancel = context.WithCancel(ctx)
-	cmd := exec.CommandContext(m.ctx, "qemu-system-aarch64",
-		"-M", "virt,gic-version=3", "-cpu", "cortex-a53", "-smp", "1", "-m", "512", "-icount", "shift="+strconv.Itoa(shift),
+	args := []string{
+		"-M", "virt,gic-version=3", "-cpu", "cortex-a53", "-smp", "1", "-m", "512", "-icount", "shift=" + strconv.Itoa(shift),
 		"-nodefaults", "-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot",
 		"-kernel", b.kernel, "-initrd", b.initramfs,
 		"-append", strings.Join(append([]string{"console=ttyAMA0", "quiet", "panic=-1"}, options...), " "),
-		"-drive", "if=none,id=data,format=raw,file="+b.data, "-device", "virtio-blk-pci,drive=data",
-		"-drive", "if=none,id=tools,format=raw,readonly=on,file="+b.tools, "-device", "virtio-blk-pci,drive=tools",
+		"-drive", "if=none,id=data,format=raw,file=" + b.data, "-device", "virtio-blk-pci,drive=data",
+		"-drive", "if=none,id=tools,format=raw,readonly=on,file=" + b.tools, "-device", "virtio-blk-pci,drive=tools",
 		"-device", "i6300esb", // a watchdog timer, which runs once somebody opens it
 		"-device", "virtio-serial-pci",
-		"-chardev", "socket,id=agent,server=on,wait=off,path="+m.socket("agent"), "-device", "virtserialport,chardev=agent,name=bench.agent",
-		"-chardev", "socket,id=chips,server=on,wait=off,path="+m.socket("chips"), "-device", "virtserialport,chardev=chips,name=bench.chips",
-		"-qmp", "unix:"+m.socket("qmp")+",server=on,wait=off",
-		"-qtest", "unix:"+m.socket("qtest")+",server=on,wait=off", "-qtest-log", "none",
+		"-chardev", "socket,id=agent,server=on,wait=off,path=" + m.socket("agent"), "-device", "virtserialport,chardev=agent,name=bench.agent",
+		"-chardev", "socket,id=chips,server=on,wait=off,path=" + m.socket("chips"), "-device", "virtserialport,chardev=chips,name=bench.chips",
+		"-qmp", "unix:" + m.socket("qmp") + ",server=on,wait=off",
+		"-qtest", "unix:" + m.socket("qtest") + ",server=on,wait=off", "-qtest-log", "none",
 		// romfile= does without a boot ROM, which need not be installed.
 		"-device", "virtio-net-pci,netdev=net,romfile=",
-		"-netdev", "user,id=net,restrict=on,guestfwd=tcp:"+brokerInside+":8883-cmd:"+self+" forward "+b.broker)
+		"-netdev", "user,id=net,restrict=on,guestfwd=tcp:" + brokerInside + ":8883-cmd:" + self + " forward " + b.broker,
+	}
+	if b.tpm != nil {
+		args = append(args, "-chardev", "socket,id=tpm,server=on,wait=off,path="+m.socket("tpm"), "-device", "virtserialport,chardev=tpm,name=tpm")
+	}
+	cmd := exec.CommandContext(m.ctx, "qemu-system-aarch64", args...)
 	cmd.Stderr = m.console
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
@@ -104,6 +111,13 @@ func (m *machine) connect() (err error) {
 	}
 	if m.lines, err = m.openLines(m.ctx); err != nil {
 		return err
+	}
+	if m.tpm != nil {
+		conn, err := m.dial(m.ctx, "tpm")
+		if err != nil {
+			return err
+		}
+		go m.tpm.serve(conn)
 	}
 	toAgent, err := m.portClient("agent")
 	if err != nil {
@@ -162,9 +176,12 @@ func (m *machine) powerOff() {
 	}
 }
 
-// powerCut ends the machine as it stands.
+// powerCut ends the machine, and its TPM, as they stand.
 func (m *machine) powerCut() {
 	m.cancel() // kills QEMU
+	if m.tpm != nil {
+		m.tpm.powerCut()
+	}
 	<-m.exited
 }
 

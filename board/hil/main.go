@@ -5,13 +5,13 @@
 // drives them.
 //
 //	hil [--out DIR] [--only EXPRESSION]
-//	                       runs all scenarios, or those that match, on three
+//	                       runs all scenarios, or those that match, on four
 //	                       machines side by side; DIR/report.md says what was proved
 //	hil forward ADDRESS    copies standard input and output to ADDRESS, for QEMU
 //
 // It fetches what it needs of Debian with apt, once, into $LATCHKEY_HIL_CACHE
 // (by default a directory of the user's cache). It needs qemu-system-aarch64,
-// gcc and binutils for aarch64, make, and mkfs.ext4.
+// gcc and binutils for aarch64, make, mkfs.ext4, and swtpm.
 package main
 
 import (

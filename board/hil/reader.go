@@ -11,6 +11,8 @@ import (
 const (
 	latchkeyd  = "/bin/latchkeyd"
 	configPath = "/etc/latchkeyd.toml" // of the reader whose config is right
+
+	tpmConfigPath = "/etc/latchkeyd-tpm.toml" // of the same with its keys in a TPM
 )
 
 // readerConfig is that config: the door on the board's own GPIO controller, the
@@ -39,6 +41,11 @@ backlight = {name = "backlight"}
 touch-irq = {name = "touch-irq"}
 nfc-irq = {name = "nfc-irq"}
 nfc-reset = {name = "nfc-reset"}
+`
+
+const keyInTPM = `
+[key]
+tpm = "/dev/tpmrm0"
 `
 
 // writeConfig writes readerConfig with replacements, old and new in turn.
@@ -82,6 +89,7 @@ type status struct {
 	Revision uint64
 	Door     string
 	Wrong    int
+	PIN      string
 	Tamper   bool
 	Health   map[string]string
 }
@@ -107,10 +115,10 @@ func (l *lane) awaitStatus(what string, wanted func(s status) bool) (s status) {
 // awaitReader waits until the reader answers.
 func (l *lane) awaitReader() { l.awaitStatus("the reader answers", func(status) bool { return true }) }
 
-// adopt makes the running reader one of the site, with further arguments for
-// latchkey-controller reader add.
-func (l *lane) adopt(more ...string) {
-	l.m.agent.must(latchkeyd, "identity", "--data", "/data/reader", "--out", "/tmp/request")
+// adopt makes the running reader, which has this config, one of the site, with further
+// arguments for latchkey-controller reader add.
+func (l *lane) adopt(config string, more ...string) {
+	l.m.agent.must(latchkeyd, "identity", "--config", config, "--out", "/tmp/request")
 	request, bundle := l.site.path("request"), l.site.path("bundle")
 	check(os.WriteFile(request, l.m.agent.read("/tmp/request"), 0o600))
 	l.site.addReader(request, bundle, more...)

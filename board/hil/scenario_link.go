@@ -9,7 +9,7 @@ import (
 // link and for the records of what happened before.
 func linkComesUp(l *lane) string {
 	l.m.agent.root("ip link set eth0 up && ip addr add 10.0.2.15/24 dev eth0")
-	l.adopt("--broker", "ssl://"+brokerInside+":8883")
+	l.adopt(configPath, "--broker", "ssl://"+brokerInside+":8883")
 	l.site.startBroker(l.board.broker)
 	l.awaitLink("up")
 	var records map[string]int

@@ -37,7 +37,7 @@ func diskIsReadOnly(l *lane) string {
 
 func readerIsAdopted(l *lane) string {
 	l.startReader(configPath)
-	l.adopt()
+	l.adopt(configPath)
 	l.awaitStatus("the reader belongs to the site, and all its parts work", func(s status) bool {
 		return s.Site == "bench" && len(s.Health) == 0
 	})

@@ -55,7 +55,7 @@ func pinOnKernelDriverUnlocks(l *lane) string {
 	device := fmt.Sprintf("[touch]\ndevice = \"ADS7846 Touchscreen\"\ncalibration = [%g, 0.0, %g, 0.0, %g, %g]\n\n[board]\n", across, 0.5-across*filmLeft, down, 0.5-down*filmTop)
 	l.writeConfig("/tmp/evdev.toml", "touch = {device = \"/dev/spidev0.1\"}\n", "", "touch-irq = {name = \"touch-irq\"}\n", "", "[board]\n", device)
 	l.startReader("/tmp/evdev.toml")
-	l.adopt()
+	l.adopt("/tmp/evdev.toml")
 	how := l.m.unlocks(func() { l.tapPIN(adaPIN) })
 	l.requireNoViolations()
 	return how

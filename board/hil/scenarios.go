@@ -54,5 +54,12 @@ func lanes() []*lane {
 			{required: true, boots: true, what: "the kernel's own ads7846 driver binds to the emulated XPT2046, and its events carry the touches", prove: kernelDriverReadsTouches},
 			{what: "a PIN typed on the kernel's ads7846 opens the door: the reader takes any touchscreen that Linux has", prove: pinOnKernelDriverUnlocks},
 		}},
+		{name: "tpm", hasTPM: true, scenarios: []scenario{
+			{required: true, boots: true, what: "latchkeyd check finds a TPM behind the resource manager of a fourth board's kernel", prove: boardWithTPMBoots},
+			{required: true, what: "a reader with that TPM is adopted by two files, and never has the PIN key", prove: readerWithTPMIsAdopted},
+			{what: "a PIN and a card open the door by keys in the TPM", prove: pinAndCardUnlockByTPM},
+			{what: "after power cuts in the middle of PINs the TPM's count is not behind the answers, and the reader goes on", prove: powerCutsDuringPINs},
+			{what: "without a TPM the exit button and the controller open the door, and once it is there PINs do", prove: worksWithoutTPM},
+		}},
 	}
 }

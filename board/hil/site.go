@@ -94,7 +94,7 @@ func (s *site) startBroker(address string) {
 		check(err)
 		check(os.WriteFile(config, append(text, "\nuser root\n"...), 0o600))
 	}
-	log, err := os.Create(filepath.Join(s.out, "controller.log"))
+	log, err := os.Create(filepath.Join(s.out, "controller-"+filepath.Base(s.dir)+".log"))
 	check(err)
 	start := func(program string, args ...string) *exec.Cmd {
 		cmd := exec.CommandContext(s.ctx, program, args...)

@@ -1,6 +1,7 @@
 // Command guest is what the test bench runs inside the emulated machine beside
 // the reader: as process 1 it brings the machine up and does what the bench
-// asks for; as "init chips", a process of its own, it is the chips on the SPI bus.
+// asks for; as "init chips", a process of its own, it is the chips on the SPI bus, and
+// as "init tpm" it is what connects the kernel to the TPM.
 package main
 
 import (
@@ -17,8 +18,10 @@ func main() {
 		err = initialise()
 	case len(os.Args) == 2 && os.Args[1] == "chips":
 		err = runChips()
+	case len(os.Args) == 2 && os.Args[1] == "tpm":
+		err = runTPM()
 	default:
-		err = fmt.Errorf("usage: init chips")
+		err = fmt.Errorf("usage: init chips | tpm")
 	}
 	if err != nil {
 		printLine("failed: %v", err)
