@@ -25,6 +25,7 @@ func commands() []command {
 		{"calibrate", "--config FILE", "fits the touchscreen to the display, by crosses that you touch", calibrateCommand},
 		{"identity", "--config FILE --out FILE", "makes the reader's keys, once, and writes a request for adoption", identityCommand},
 		{"adopt", "--data DIR BUNDLE", "takes over the bundle that answers the request", adoptCommand},
+		{"grant", "--data DIR FILE", "brings a reader without a link newer keys, or a grant for its TPM", grantCommand},
 		{"status", "--config FILE", "shows how the running reader is", statusCommand},
 		{"release", "--config FILE", "releases the strike", releaseCommand},
 		{"version", "", "shows the version", versionCommand},

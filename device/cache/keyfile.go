@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+	"path/filepath"
 
 	"latchkey/device/durable"
 	"latchkey/sync/wire"
@@ -74,6 +75,26 @@ func readKey(path string) (*wire.EpochKeys, error) {
 		return nil, ErrKeyDamaged
 	}
 	return &keys, nil
+}
+
+// ReplaceKey stores keys of the epoch that is held, and returns whether they are others than
+// before. It touches nothing else: the cache may be open, here or in another process. The
+// error wraps ErrEpoch if another epoch is held, and ErrOlder if newer keys of it are.
+func ReplaceKey(o Options, epoch uint64, keys *wire.EpochKeys) (replaced bool, err error) {
+	held, err := newestEpoch(o.Dir, "")
+	if err == nil && held != epoch {
+		err = fmt.Errorf("epoch %d is held: %w", held, ErrEpoch)
+	}
+	if err != nil {
+		return false, fmt.Errorf("store a key of epoch %d: %w", epoch, err)
+	}
+	path := filepath.Join(o.Dir, epochName(epoch), keyFile)
+	before, _ := os.Stat(path)
+	if err := writeKey(path, keys); err != nil {
+		return false, fmt.Errorf("store a key of epoch %d: %w", epoch, err)
+	}
+	after, err := os.Stat(path)
+	return err == nil && !os.SameFile(before, after), err
 }
 
 // writeKey replaces a key file unless it already holds these keys. The error wraps

@@ -84,6 +84,10 @@ func (s *Status) exposition() []byte {
 	e.gauge("latchkey_card_ready", "1 while a card is taken.", truth(s.Card == "on"))
 	e.gauge("latchkey_lockout", "1 while PIN entry is locked out.", truth(s.Lockout != "none"))
 	e.gauge("latchkey_link_up", "1 while the controller answers.", truth(s.Link == "up"))
+	if s.TPM != nil {
+		e.gauge("latchkey_tpm_spent", "PINs that the TPM has checked.", float64(s.TPM.Spent))
+		e.gauge("latchkey_tpm_limit", "Count of PINs at which the TPM stops.", float64(s.TPM.Limit))
+	}
 	e.family("latchkey_fault", "gauge", "1 for each part that is out of order.")
 	for _, subject := range slices.Sorted(maps.Keys(s.Health)) {
 		e.sample("latchkey_fault", 1, "subject", string(subject))

@@ -99,6 +99,10 @@ func parseExposition(text string) (samples, error) {
 
 func TestTheExpositionIsWhatItsFormatSays(t *testing.T) {
 	s := &Status{Reader: "front-door", Version: "a\"b\\c\nd", PIN: "on", Lockout: "none", Health: map[wire.Subject]string{"nfc": "x", "panel": "y"}}
+	if got, err := parseExposition(string(s.exposition())); err != nil || got["latchkey_tpm_limit"] != 0 {
+		t.Error("a TPM that is not there", got, err)
+	}
+	s.TPM = &TPM{Spent: 123, Limit: 500}
 	s.Figures.Chips = []Chip{{Name: "panel", Transfers: 7}, {Name: "nfc", Resets: 1}}
 	s.Figures.Lookups = new(Lookups).counted()
 	for _, d := range []time.Duration{0, 100 * time.Microsecond, 101 * time.Microsecond, time.Second, time.Hour} {
@@ -134,6 +138,8 @@ func TestTheExpositionIsWhatItsFormatSays(t *testing.T) {
 		`latchkey_fault{subject="panel"}`:                                 1,
 		`latchkey_chip_transfers_total{chip="panel"}`:                     7,
 		`latchkey_chip_resets_total{chip="nfc"}`:                          1,
+		`latchkey_tpm_spent`:                                              123,
+		`latchkey_tpm_limit`:                                              500,
 		`latchkey_lookups_total{kind="pin",outcome="unknown"}`:            0,
 	}) {
 		if value, found := got[key]; !found || math.Abs(value-want) > 1e-9 {

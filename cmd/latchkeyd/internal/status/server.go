@@ -70,6 +70,9 @@ func (s *Server) Report(state device.State, a Adoption) {
 	case state.Parts.Is(wire.SubjectLink) == device.Good:
 		now.Link = "up"
 	}
+	if state.TPM.Ref != (wire.TPMRef{}) {
+		now.TPM = &TPM{Spent: state.TPM.Budget.Spent, Limit: state.TPM.Budget.Limit}
+	}
 	for _, fault := range state.Parts.Faults() {
 		now.Health[fault.Subject] = fault.Text
 	}

@@ -30,9 +30,29 @@ type Status struct {
 	Epoch          uint64                  `json:"epoch"`
 	Revision       uint64                  `json:"revision"`
 	PolicyRevision uint64                  `json:"policy_revision"`
-	Link           string                  `json:"link"`   // "up", "down", or "none": the site named no broker
-	Health         map[wire.Subject]string `json:"health"` // what is wrong, by subject
+	Link           string                  `json:"link"`          // "up", "down", or "none": the site named no broker
+	Health         map[wire.Subject]string `json:"health"`        // what is wrong, by subject
+	TPM            *TPM                    `json:"tpm,omitempty"` // that has the keys; absent: a file has them
 	Figures        Figures                 `json:"figures"`
+}
+
+// TPM is the budget of PINs of the reader's TPM. Both are 0 while it has none, or has not
+// answered yet.
+type TPM struct {
+	Spent uint32 `json:"spent"` // PINs that it has checked
+	Limit uint32 `json:"limit"` // up to which it checks them
+}
+
+// String says how far the budget is spent, and what to do when it is.
+func (t *TPM) String() string {
+	budget := wire.Budget{Spent: t.Spent, Limit: t.Limit}
+	switch {
+	case t.Limit == 0:
+		return "no budget of PINs is known"
+	case budget.Left() == 0:
+		return fmt.Sprintf("all of %d PINs checked: it needs the controller's next grant, by the link or by latchkeyd grant", t.Limit)
+	}
+	return fmt.Sprintf("%d of %d PINs checked, %d left", t.Spent, t.Limit, budget.Left())
 }
 
 // Print writes the status for a person.
@@ -47,6 +67,9 @@ func (s *Status) Print(w io.Writer) error {
 	t.row("door", "%s, strike %s", s.Door, s.Strike)
 	t.row("PIN", "%s", s.PIN)
 	t.row("cards", "%s", s.Card)
+	if s.TPM != nil {
+		t.row("TPM", "%s", s.TPM)
+	}
 	t.row("lockout", "%s (%d wrong in a row, %d guesses)", s.Lockout, s.Wrong, s.Guesses)
 	t.row("credentials", "epoch %d, revision %d", s.Epoch, s.Revision)
 	t.row("policy", "revision %d", s.PolicyRevision)
