@@ -27,6 +27,7 @@ import (
 	"latchkey/cmd/latchkeyd/internal/supervision"
 	"latchkey/device"
 	"latchkey/device/journal"
+	"latchkey/device/pin/tpm"
 	"latchkey/relay"
 	"latchkey/sync/wire"
 )
@@ -88,11 +89,21 @@ func (s *soaked) start() {
 		status:   status.NewServer(nil, func() status.Figures { return status.Figures{} }),
 		watchdog: supervision.New(nil, log),
 	}
+	if s.config.Key.TPM != "" {
+		s.r.tpm = tpm.Open(s.config.Key.TPM)
+		in.closes = append(in.closes, s.r.tpm.Close)
+	}
 	s.r.watchdog.Guard(in.strike, in.parts)
 	ctx, cancel := context.WithCancel(s.t.Context())
 	group, ctx := errgroup.WithContext(ctx)
 	in.run(ctx, group)
-	group.Go(func() error { return s.r.once(ctx) })
+	group.Go(func() error {
+		for {
+			if err := s.r.once(ctx); !errors.Is(err, errAdopted) {
+				return err
+			}
+		}
+	})
 	s.stop = func() error {
 		defer in.halt()()
 		cancel()

@@ -1,0 +1,300 @@
+//go:build !firmware
+
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"latchkey/cmd/latchkeyd/internal/adoption"
+	"latchkey/cmd/latchkeyd/internal/datadir"
+	"latchkey/cmd/latchkeyd/internal/status"
+	"latchkey/device"
+	"latchkey/device/cache"
+	"latchkey/device/pin/tpm"
+	"latchkey/sync/wire"
+)
+
+// tpmTest runs a reader that has keys of its own, and a chip, and waits for adoption.
+func tpmTest(t *testing.T, test func(s *soaked, chip *chip, site *tpmSite)) {
+	t.Helper()
+	chip := newChip(t)
+	data := filepath.Join(t.TempDir(), "data")
+	if err := datadir.Open(data); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := adoption.MakeIdentity(data); err != nil {
+		t.Fatal(err)
+	}
+	unlock, err := datadir.Lock(data) // as run does
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	site := newTPMSite(t, data)
+	synctest.Test(t, func(t *testing.T) {
+		s := newSoaked(t, data)
+		s.config.Key.TPM = chip.path
+		s.start()
+		s.pass(10 * time.Second)
+		test(s, chip, site)
+		s.must(s.stop())
+	})
+}
+
+// adopt has the reader adopted with these keys.
+func (s *soaked) adopt(bundle []byte) {
+	s.t.Helper()
+	if _, err := adoption.Adopt(s.config.Reader.Data, bundle, false); err != nil {
+		s.t.Fatal(err)
+	}
+	s.pass(10 * time.Second)
+}
+
+// is waits until a minute is over, in which the reader looks at its TPM, and compares its
+// status: why there is no PIN, and no card, and what is said of the key.
+func (s *soaked) is(pin, card, fault string) *status.Status {
+	s.t.Helper()
+	s.pass(2 * time.Minute)
+	now := s.r.status.Status()
+	said := now.Health[wire.SubjectKey]
+	if now.PIN != pin || now.Card != card || !strings.Contains(said, fault) || (said == "") != (fault == "") {
+		s.t.Fatalf("PIN %q, card %q, key %q; want %q, %q, %q", now.PIN, now.Card, said, pin, card, fault)
+	}
+	if strings.Contains(said, "/") || strings.Contains(said, "TPM_RC") {
+		s.t.Errorf("said of the key: %s", said)
+	}
+	return now
+}
+
+// spent compares the budget.
+func (s *soaked) spent(spent, limit uint32) {
+	s.t.Helper()
+	if now := s.is(map[bool]string{true: "on", false: "spent"}[spent < limit], "on", ""); now.TPM == nil || *now.TPM != (status.TPM{Spent: spent, Limit: limit}) {
+		s.t.Fatalf("the TPM: %+v, want %d of %d", now.TPM, spent, limit)
+	}
+}
+
+func TestATPMHasTheKeysAndChecksAsManyPINsAsItWasGranted(t *testing.T) {
+	tpmTest(t, func(s *soaked, chip *chip, site *tpmSite) {
+		s.adopt(site.bundle(site.first(4)))
+		s.spent(0, 4)
+		s.enter(adaPIN)
+		s.showCard(soakCard)
+		s.spent(1, 4)
+		s.enter("90817264")
+		s.restart()
+		s.spent(2, 4)
+		s.enter(adaPIN)
+		s.enter(adaPIN) // the last one
+		s.spent(4, 4)
+		s.showCard(soakCard)
+		if s.offers("pin") {
+			s.t.Error("PIN is offered though the budget is spent")
+		}
+		s.restart()
+		s.spent(4, 4)
+
+		older := site.own(site.refill(5))
+		grant := site.own(site.refill(6))
+		for _, want := range []string{"until it has counted 6; a running reader takes it over", "until it has counted 6; it was there already"} {
+			if said, err := site.grant(grant); err != nil || !strings.Contains(said, want) {
+				s.t.Errorf("%q, %v", said, err)
+			}
+		}
+		s.spent(4, 6)
+		s.enter(adaPIN)
+		s.spent(5, 6)
+
+		request, _ := site.request()
+		keys := site.refill(7)
+		damaged := site.own(keys)
+		whole, err := os.ReadFile(damaged)
+		s.must(err)
+		s.must(os.WriteFile(damaged, whole[:len(whole)-9], 0o600))
+		for file, want := range map[string]string{
+			older: "older than what this reader has",
+			site.file(wire.SiteID{2}, "front-door", 5, request.Sealing, keys): "not from the controller of site home",
+			site.file(wire.SiteID{1}, "back-door", 5, request.Sealing, keys):  "for reader back-door",
+			site.file(wire.SiteID{1}, "front-door", 6, request.Sealing, keys): "for epoch 6",
+			site.file(wire.SiteID{1}, "front-door", 5, [32]byte{9}, keys):     "for another board",
+			damaged: "damaged",
+			filepath.Join(s.config.Reader.Data, "none"): "read the grant",
+		} {
+			if said, err := site.grant(file); err == nil || !strings.Contains(err.Error(), want) {
+				s.t.Errorf("%s: %q, %v", want, said, err)
+			}
+		}
+		s.spent(5, 6)
+		_ = chip
+	})
+}
+
+func TestATPMThatComesLateGoesAndComesBack(t *testing.T) {
+	tpmTest(t, func(s *soaked, chip *chip, site *tpmSite) {
+		_, before := site.request()
+		s.adopt(site.bundle(site.first(50)))
+		s.spent(0, 50)
+		chip.cut()
+		s.is("key", "key", tpm.ErrAbsent.Error())
+		s.pushExit()
+		chip.power()
+		s.spent(0, 50)
+		s.enter(adaPIN)
+		chip.cut()
+		s.restart()
+		s.is("key", "key", tpm.ErrAbsent.Error())
+		s.pushExit()
+		chip.power()
+		s.spent(1, 50)
+		s.enter(adaPIN)
+		s.showCard(soakCard)
+		if _, after := site.request(); after != before {
+			s.t.Error("the request has another fingerprint")
+		}
+	})
+}
+
+func TestAFirstGrantWhoseNonceDiedMakesPINsWaitForAnother(t *testing.T) {
+	tpmTest(t, func(s *soaked, _ *chip, site *tpmSite) {
+		bundle := site.bundle(site.first(50))
+		s.restart()
+		s.pass(10 * time.Second)
+		s.adopt(bundle)
+		s.is("key", "on", tpm.ErrNoBudget.Error())
+		s.showCard(soakCard)
+		if _, err := site.grant(site.own(site.first(60))); err != nil { // over the nonce in the request
+			s.t.Fatal(err)
+		}
+		s.spent(0, 60)
+		s.enter(adaPIN)
+		s.spent(1, 60)
+	})
+}
+
+func TestAClearedTPMNeedsAnotherAdoption(t *testing.T) {
+	tpmTest(t, func(s *soaked, chip *chip, site *tpmSite) {
+		_, before := site.request()
+		bundle := site.bundle(site.first(50))
+		s.adopt(bundle)
+		s.enter(adaPIN)
+		chip.clear()
+		s.is("key", "key", tpm.ErrForeign.Error())
+		if _, after := site.request(); after == before {
+			s.t.Error("the request has the fingerprint of before")
+		}
+		if _, err := adoption.Adopt(s.config.Reader.Data, bundle, false); err == nil || !strings.Contains(err.Error(), "another TPM") {
+			s.t.Errorf("the bundle of before: %v", err)
+		}
+		s.adopt(site.bundle(site.first(50)))
+		s.spent(0, 50)
+		s.enter(adaPIN)
+	})
+}
+
+func TestADamagedNoteOfTheTPMIsMadeAgain(t *testing.T) {
+	tpmTest(t, func(s *soaked, _ *chip, site *tpmSite) {
+		_, before := site.request()
+		s.must(os.WriteFile(filepath.Join(s.config.Reader.Data, datadir.TPM), []byte{0xa1}, 0o600))
+		s.pass(2 * time.Minute)
+		if _, after := site.request(); after != before {
+			s.t.Error("the request has another fingerprint")
+		}
+	})
+}
+
+func TestKeysThatAreNotWhereTheConfigSays(t *testing.T) {
+	tpmTest(t, func(s *soaked, chip *chip, site *tpmSite) {
+		request, _ := site.request()
+		if request.TPM == nil || request.TPM.Nonce == (wire.TPMNonce{}) {
+			s.t.Fatalf("%+v", request.TPM)
+		}
+		s.adopt(site.bundle(site.first(50)))
+		s.spent(0, 50)
+		s.must(s.stop())
+		s.config.Key.TPM = ""
+		s.start()
+		s.is("key", "key", errNoTPM.Error())
+		if request, _ := site.request(); request.TPM != nil {
+			s.t.Error("the request names a TPM, and the config none")
+		}
+		site.number++
+		inFile := keyedKeys(s.t, 7)
+		inFile.Number = site.number
+		s.adopt(site.bundle(inFile))
+		s.is("on", "on", "")
+		s.enter(adaPIN)
+		s.must(s.stop())
+		s.config.Key.TPM = chip.path
+		s.start()
+		if now := s.is("on", "on", ""); now.TPM != nil {
+			s.t.Errorf("keys in a file: %+v", now.TPM)
+		}
+		s.enter(adaPIN)
+
+		// Without the PIN key there are cards, and nothing is out of order.
+		site.number++
+		withheld := &wire.EpochKeys{Number: site.number, Card: inFile.Card}
+		if said, err := site.grant(site.own(withheld)); err != nil || !strings.Contains(said, "cards only") {
+			s.t.Errorf("%q, %v", said, err)
+		}
+		s.is(string(wire.ReasonWithheld), "on", "")
+		s.showCard(soakCard)
+		if s.offers("pin") {
+			s.t.Error("PIN is offered")
+		}
+	})
+}
+
+func TestATPMThatHangsKeepsNobodyWaiting(t *testing.T) {
+	var bundle []byte
+	var data string
+	tpmTest(t, func(s *soaked, _ *chip, site *tpmSite) {
+		data, bundle = s.config.Reader.Data, site.bundle(site.first(50))
+	})
+	if _, err := adoption.Adopt(data, bundle, false); err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "hung")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	listener, err := net.Listen("unix", filepath.Join(dir, "s")) // which nobody answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	hung := tpm.Open(filepath.Join(dir, "s"))
+	h := openHeld(t.Context(), cache.Options{Dir: data, Site: wire.SiteID{1}, Controller: keyedController.Public().(ed25519.PublicKey)}, hung)
+	defer h.cache.Close()
+	if health := h.health(); len(health) != 1 {
+		t.Errorf("said of keys that nobody has asked for: %+v", health)
+	}
+	r := &reader{config: &config{Reader: readerConfig{Data: data}}, tpm: hung}
+	ctx, cancel := context.WithCancel(t.Context())
+	watched := make(chan error, 1)
+	go func() { watched <- r.watchTPM(ctx, h, func(device.Event) {}, func() {}) }()
+	asked := make(chan error, 1)
+	go func() {
+		_, _, err := h.tag(ctx, wire.Card, soakCard)
+		asked <- err
+	}()
+	h.openAgain(ctx) // as the link does: at once
+	h.openAgain(ctx)
+	h.tell(func(device.Event) {})
+	cancel()
+	if err := <-asked; err == nil {
+		t.Error("a card was checked")
+	}
+	if err := <-watched; err != nil {
+		t.Error(err)
+	}
+}
