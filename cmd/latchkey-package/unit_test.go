@@ -82,6 +82,31 @@ func unitSettings(t *testing.T, path string) map[string][]string {
 	return all
 }
 
+// What the service may open is what udev gives to its user.
+func TestTheReadersServiceMayOpenItsDevicesAndNoOthers(t *testing.T) {
+	allowed := slices.Sorted(slices.Values(unitSettings(t, unitOf("latchkeyd"))["Service.DeviceAllow"]))
+	if want := []string{"char-gpiochip rw", "char-input rw", "char-spi* rw", "char-tpm rw", "char-watchdog rw"}; !slices.Equal(allowed, want) {
+		t.Errorf("the unit allows %q, want %q", allowed, want)
+	}
+	rules, err := os.ReadFile("latchkeyd/99-latchkeyd.rules")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var given []string
+	for line := range strings.Lines(string(rules)) {
+		if strings.Contains(line, `GROUP="latchkey", MODE="0660"`) {
+			given = append(given, strings.Join(strings.Split(line, ", ")[:2], ", "))
+		}
+	}
+	want := []string{
+		`SUBSYSTEM=="spidev", KERNEL=="spidev[0-9].*"`, `SUBSYSTEM=="gpio", KERNEL=="gpiochip*"`, `SUBSYSTEM=="watchdog", KERNEL=="watchdog0"`,
+		`SUBSYSTEM=="tpmrm", KERNEL=="tpmrm[0-9]*"`, `SUBSYSTEM=="input", KERNEL=="event*"`,
+	}
+	if !slices.Equal(given, want) {
+		t.Errorf("udev gives %q, want %q", given, want)
+	}
+}
+
 func TestTheReadersServiceIsWatchedAndReleasesTheStrikeHoweverItEnds(t *testing.T) {
 	unit := unitSettings(t, unitOf("latchkeyd"))
 	for key, want := range map[string]string{
