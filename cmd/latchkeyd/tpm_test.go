@@ -83,7 +83,7 @@ func (s *soaked) spent(spent, limit uint32) {
 }
 
 func TestATPMHasTheKeysAndChecksAsManyPINsAsItWasGranted(t *testing.T) {
-	tpmTest(t, func(s *soaked, chip *chip, site *tpmSite) {
+	tpmTest(t, func(s *soaked, _ *chip, site *tpmSite) {
 		s.adopt(site.bundle(site.first(4)))
 		s.spent(0, 4)
 		s.enter(adaPIN)
@@ -133,7 +133,6 @@ func TestATPMHasTheKeysAndChecksAsManyPINsAsItWasGranted(t *testing.T) {
 			}
 		}
 		s.spent(5, 6)
-		_ = chip
 	})
 }
 

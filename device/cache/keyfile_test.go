@@ -171,3 +171,40 @@ func TestANewEpochWithADamagedKeyWaitsForTheKey(t *testing.T) {
 	}
 	holds(t, c, next, 10)
 }
+
+func TestKeysOfTheHeldEpochAreReplacedBesideAnOpenCache(t *testing.T) {
+	o := installed(t, filled(5, 3))
+	open(t, o)
+	path := filepath.Join(o.Dir, epochName(5), keyFile)
+	for _, step := range []struct {
+		name     string
+		epoch    uint64
+		keys     *wire.EpochKeys
+		replaced bool
+		want     error
+		number   uint64
+	}{
+		{"newer ones", 5, numbered(5, 4), true, nil, 4},
+		{"the same", 5, numbered(5, 4), false, nil, 4},
+		{"older ones", 5, numbered(5, 3), false, ErrOlder, 4},
+		{"those of a later epoch", 6, numbered(6, 9), false, ErrEpoch, 4},
+		{"those of an earlier epoch", 4, numbered(4, 9), false, ErrEpoch, 4},
+		{"those of a TPM", 5, tpmKeys(5), true, nil, 5},
+	} {
+		if replaced, err := ReplaceKey(o, step.epoch, step.keys); replaced != step.replaced || !errors.Is(err, step.want) {
+			t.Errorf("%s: %t, %v", step.name, replaced, err)
+		}
+		if keys, err := ReadKey(path); err != nil || keys.Number != step.number {
+			t.Errorf("%s: holds %+v, %v", step.name, keys, err)
+		}
+	}
+	for _, epoch := range []uint64{4, 6} {
+		if _, err := os.Stat(filepath.Join(o.Dir, epochName(epoch)+newSuffix)); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("something is begun of epoch %d: %v", epoch, err)
+		}
+	}
+	write(t, path, []byte("damaged"))
+	if replaced, err := ReplaceKey(o, 5, numbered(5, 1)); !replaced || err != nil {
+		t.Errorf("a damaged file: %t, %v", replaced, err)
+	}
+}

@@ -1,0 +1,122 @@
+//go:build !firmware
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"latchkey/cmd/latchkeyd/internal/datadir"
+	"latchkey/device/pin/tpm"
+	"latchkey/sync/wire"
+)
+
+// configWith writes a config of a simulated board whose [key] names this TPM; "": none.
+func configWith(t *testing.T, path string) (file, data string) {
+	t.Helper()
+	dir := t.TempDir()
+	text := "[reader]\nid = \"front-door\"\ndata = \"data\"\n[board]\nkind = \"sim\"\n[board.sim]\nlisten = \"127.0.0.1:0\"\n"
+	if path != "" {
+		text += fmt.Sprintf("[key]\ntpm = %q\n", path)
+	}
+	file = filepath.Join(dir, "latchkeyd.toml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file, filepath.Join(dir, "data")
+}
+
+// says runs a command and returns what it prints.
+func says(t *testing.T, command func(context.Context, *call) error, args ...string) (string, error) {
+	t.Helper()
+	var out bytes.Buffer
+	err := command(t.Context(), &call{flags: flag.NewFlagSet("latchkeyd", flag.ContinueOnError), args: args, stdout: &out, stderr: &out})
+	return out.String(), err
+}
+
+func TestCheckSaysWhatATPMCanDo(t *testing.T) {
+	chip := newChip(t)
+	for _, test := range []struct {
+		name, path, says string
+		fails            bool
+	}{
+		{"none", "", "no problems found", false},
+		{"one that can", chip.path, "; can keep a budget of PINs", false},
+		{"one that is not there", filepath.Join(chip.dir, "none"), tpm.ErrAbsent.Error(), true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			file, _ := configWith(t, test.path)
+			said, err := says(t, checkCommand, "--config", file)
+			if !strings.Contains(said, test.says) || (err != nil) != test.fails || test.fails && !strings.Contains(said, "line 9: key.tpm") {
+				t.Errorf("%v\n%s", err, said)
+			}
+			if strings.Contains(said, "TPM 2.0 of") != (test.path == chip.path) {
+				t.Errorf("of the TPM it says: %s", said)
+			}
+		})
+	}
+}
+
+func TestARequestNamesTheTPMOfTheConfig(t *testing.T) {
+	one, other := newChip(t), newChip(t)
+	file, data := configWith(t, one.path)
+	request := func() (*wire.Request, string) {
+		t.Helper()
+		out := filepath.Join(t.TempDir(), "request")
+		said, err := says(t, identityCommand, "--config", file, "--out", out)
+		if err != nil {
+			t.Fatal(err, said)
+		}
+		b, err := os.ReadFile(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, _, err := wire.ParseRequest(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r, wire.Fingerprint(r.Lasting())
+	}
+	first, fingerprint := request()
+	if first.TPM == nil || first.TPM.Nonce != (wire.TPMNonce{}) { // nobody would wait for the grant
+		t.Fatalf("%+v", first.TPM)
+	}
+	if _, again := request(); again != fingerprint {
+		t.Error("asked again it has another fingerprint")
+	}
+	unlock, err := datadir.Lock(data) // a reader runs
+	if err != nil {
+		t.Fatal(err)
+	}
+	if running, same := request(); running.TPM == nil || running.TPM.Nonce == (wire.TPMNonce{}) || same != fingerprint {
+		t.Errorf("while a reader runs: %+v, fingerprint %s, before %s", running.TPM, same, fingerprint)
+	}
+	if err := os.Remove(filepath.Join(data, datadir.TPM)); err != nil {
+		t.Fatal(err)
+	}
+	if said, err := says(t, identityCommand, "--config", file, "--out", filepath.Join(t.TempDir(), "request")); err == nil || !strings.Contains(err.Error(), "has not reached its TPM yet") {
+		t.Errorf("while a reader runs without its TPM: %v, %s", err, said)
+	}
+	unlock()
+
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, bytes.ReplaceAll(text, []byte(one.path), []byte(other.path)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, moved := request(); moved == fingerprint {
+		t.Error("another TPM has the same fingerprint")
+	}
+	other.cut()
+	if said, err := says(t, identityCommand, "--config", file, "--out", filepath.Join(t.TempDir(), "request")); err == nil || !strings.Contains(err.Error(), tpm.ErrAbsent.Error()) {
+		t.Errorf("without the TPM that the config names: %v, %s", err, said)
+	}
+}
