@@ -13,7 +13,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"latchkey/cmd/latchkeyd/internal/adoption"
 	"latchkey/device/pin"
@@ -227,4 +230,48 @@ func (c *tpmSite) grant(file string) (string, error) {
 		flags: flag.NewFlagSet("latchkeyd grant", flag.ContinueOnError), args: []string{"--data", c.data, file}, stdout: &out, stderr: &out,
 	})
 	return out.String(), err
+}
+
+// between returns the path of a socket that passes each command on to the chip, after a
+// pause that may be set at any time.
+func (c *chip) between(pause *atomic.Int64) string {
+	c.t.Helper()
+	path := filepath.Join(c.dir, "slow")
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(func() { listener.Close() })
+	var one sync.Mutex
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				one.Lock()
+				defer one.Unlock()
+				chip, err := net.Dial("unix", c.path)
+				if err != nil {
+					return
+				}
+				defer chip.Close()
+				for buffer := make([]byte, 4096); ; { // an answer or a command comes whole
+					n, err := conn.Read(buffer)
+					if err != nil {
+						return
+					}
+					time.Sleep(time.Duration(pause.Load()))
+					chip.Write(buffer[:n])
+					if n, err = chip.Read(buffer); err != nil {
+						return
+					}
+					conn.Write(buffer[:n])
+				}
+			}()
+		}
+	}()
+	return path
 }

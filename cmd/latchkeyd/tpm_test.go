@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -296,4 +297,43 @@ func TestATPMThatHangsKeepsNobodyWaiting(t *testing.T) {
 	if err := <-watched; err != nil {
 		t.Error(err)
 	}
+}
+
+func TestATPMThatNeedsASecondForEachCommandChecksPINsAndCards(t *testing.T) {
+	t.Parallel()
+	data := filepath.Join(t.TempDir(), "data")
+	if err := datadir.Open(data); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := adoption.MakeIdentity(data); err != nil {
+		t.Fatal(err)
+	}
+	var pause atomic.Int64
+	slow := tpm.Open(newChip(t).between(&pause))
+	defer slow.Close()
+	r := &reader{config: &config{Reader: readerConfig{Data: data}}, tpm: slow}
+	if changed, err := r.requestTPM(t.Context()); !changed || err != nil {
+		t.Fatal(changed, err)
+	}
+	site := newTPMSite(t, data)
+	if _, err := adoption.Adopt(data, site.bundle(site.first(50)), false); err != nil {
+		t.Fatal(err)
+	}
+	h := openHeld(t.Context(), cache.Options{Dir: data, Site: wire.SiteID{1}, Controller: keyedController.Public().(ed25519.PublicKey)}, slow)
+	defer h.cache.Close()
+	h.openKeys(t.Context())
+	pause.Store(int64(time.Second))
+	for kind, secret := range map[wire.CredentialKind][]byte{wire.PIN: []byte(adaPIN), wire.Card: soakCard} {
+		tag, epoch, err := h.tag(t.Context(), kind, secret)
+		if err != nil {
+			t.Errorf("%v: %v", kind, err)
+		} else if _, err := h.cache.Lookup(epoch, tag); err != nil {
+			t.Errorf("%v: %v", kind, err)
+		}
+	}
+	h.openKeys(t.Context())
+	if k := h.current(); k.err != nil || k.pinErr != nil || k.state.Budget != (wire.Budget{Spent: 1, Limit: 50}) {
+		t.Errorf("%+v", k)
+	}
+	pause.Store(0)
 }
