@@ -184,6 +184,8 @@ func (h *held) tag(ctx context.Context, kind wire.CredentialKind, secret []byte)
 // log says what cannot be checked.
 func (k *keys) log(log *slog.Logger) {
 	switch {
+	case k.err != nil && k.state.Ref != (wire.TPMRef{}): // the TPM's error says what to do
+		log.Error("no PIN or card can be checked", "err", k.err)
 	case k.err != nil:
 		log.Error("no PIN or card can be checked"+again, "err", k.err)
 	case k.pinErr != nil:

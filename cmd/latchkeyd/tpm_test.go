@@ -290,6 +290,9 @@ func TestATPMThatHangsKeepsNobodyWaiting(t *testing.T) {
 	h.openAgain(ctx) // as the link does: at once
 	h.openAgain(ctx)
 	h.tell(func(device.Event) {})
+	if h.isOpen() {
+		t.Error("the link has waited until the TPM was given up")
+	}
 	cancel()
 	if err := <-asked; err == nil {
 		t.Error("a card was checked")
@@ -299,8 +302,9 @@ func TestATPMThatHangsKeepsNobodyWaiting(t *testing.T) {
 	}
 }
 
-func TestATPMThatNeedsASecondForEachCommandChecksPINsAndCards(t *testing.T) {
-	t.Parallel()
+// heldInTPM returns the credentials of an adopted reader whose keys are in the TPM at path.
+func heldInTPM(t *testing.T, path string) (*held, *tpmSite) {
+	t.Helper()
 	data := filepath.Join(t.TempDir(), "data")
 	if err := datadir.Open(data); err != nil {
 		t.Fatal(err)
@@ -308,10 +312,9 @@ func TestATPMThatNeedsASecondForEachCommandChecksPINsAndCards(t *testing.T) {
 	if _, err := adoption.MakeIdentity(data); err != nil {
 		t.Fatal(err)
 	}
-	var pause atomic.Int64
-	slow := tpm.Open(newChip(t).between(&pause))
-	defer slow.Close()
-	r := &reader{config: &config{Reader: readerConfig{Data: data}}, tpm: slow}
+	chip := tpm.Open(path)
+	t.Cleanup(func() { chip.Close() })
+	r := &reader{config: &config{Reader: readerConfig{Data: data}}, tpm: chip}
 	if changed, err := r.requestTPM(t.Context()); !changed || err != nil {
 		t.Fatal(changed, err)
 	}
@@ -319,9 +322,56 @@ func TestATPMThatNeedsASecondForEachCommandChecksPINsAndCards(t *testing.T) {
 	if _, err := adoption.Adopt(data, site.bundle(site.first(50)), false); err != nil {
 		t.Fatal(err)
 	}
-	h := openHeld(t.Context(), cache.Options{Dir: data, Site: wire.SiteID{1}, Controller: keyedController.Public().(ed25519.PublicKey)}, slow)
-	defer h.cache.Close()
+	h := openHeld(t.Context(), cache.Options{Dir: data, Site: wire.SiteID{1}, Controller: keyedController.Public().(ed25519.PublicKey)}, chip)
+	t.Cleanup(func() { h.cache.Close() })
 	h.openKeys(t.Context())
+	return h, site
+}
+
+func TestAReaderTellsTheControllerWhatItsTPMNeeds(t *testing.T) {
+	h, site := heldInTPM(t, newChip(t).path)
+	told := func() *wire.TPMState {
+		t.Helper()
+		h.openKeys(t.Context())
+		c := condition(device.State{TPM: h.keyHealth().TPM}, nil)
+		if c.TPM == nil {
+			t.Fatal("nothing of the TPM")
+		}
+		return c.TPM
+	}
+	if _, _, err := h.tag(t.Context(), wire.PIN, []byte(adaPIN)); err != nil {
+		t.Fatal(err)
+	}
+	before := h.keyHealth().TPM // counted without asking
+	if now := told(); *now != before || *now != (wire.TPMState{Ref: site.tpm.Ref, Budget: wire.Budget{Spent: 1, Limit: 50}}) {
+		t.Errorf("%+v, before that %+v", now, before)
+	}
+
+	// These keys are for an index that the TPM has not.
+	keys := site.first(50)
+	keys.TPM.Grant.Nonce[0] ^= 1
+	if said, err := site.grant(site.own(keys)); err != nil {
+		t.Fatal(said, err)
+	}
+	now := told()
+	if now.Ref != keys.TPM.Ref || now.Nonce == (wire.TPMNonce{}) || now.Budget != (wire.Budget{}) {
+		t.Errorf("%+v", now)
+	}
+	if health := h.keyHealth(); health.PIN != wire.ReasonKey || health.Condition != device.Impaired {
+		t.Errorf("%+v", health)
+	}
+	if _, _, err := h.tag(t.Context(), wire.Card, soakCard); err != nil {
+		t.Error(err)
+	}
+	if c := condition(device.State{}, nil); c.TPM != nil {
+		t.Errorf("without a TPM: %+v", c.TPM)
+	}
+}
+
+func TestATPMThatNeedsASecondForEachCommandChecksPINsAndCards(t *testing.T) {
+	t.Parallel()
+	var pause atomic.Int64
+	h, _ := heldInTPM(t, newChip(t).between(&pause))
 	pause.Store(int64(time.Second))
 	for kind, secret := range map[wire.CredentialKind][]byte{wire.PIN: []byte(adaPIN), wire.Card: soakCard} {
 		tag, epoch, err := h.tag(t.Context(), kind, secret)
