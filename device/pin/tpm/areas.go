@@ -16,10 +16,12 @@ import (
 // Where the objects of a reader are in its TPM: in the owner hierarchy, so that whoever
 // clears the TPM makes them useless. "LK" in ASCII is 4C4B.
 const (
-	parentHandle tpm2.TPMHandle = 0x81004C4B
-	pinHandle    tpm2.TPMHandle = 0x81004C4C
-	cardHandle   tpm2.TPMHandle = 0x81004C4D
-	indexHandle  tpm2.TPMHandle = 0x01804C4B
+	parentHandle  tpm2.TPMHandle = 0x81004C4B
+	pinHandle     tpm2.TPMHandle = 0x81004C4C
+	cardHandle    tpm2.TPMHandle = 0x81004C4D
+	tlsHandle     tpm2.TPMHandle = 0x81004C4E
+	signingHandle tpm2.TPMHandle = 0x81004C4F
+	indexHandle   tpm2.TPMHandle = 0x01804C4B
 )
 
 // The public areas, policies and names of these objects (TPM 2.0 Library, Part 1,

@@ -14,8 +14,8 @@ import (
 type Description struct {
 	Manufacturer string // four letters, such as IFX: TPM_PT_MANUFACTURER
 	Revision     uint32 // of the specification, times 100: TPM_PT_REVISION
-	Slots        uint32 // free ones for persistent objects, of which a reader needs three
-	Have         uint32 // how many of the reader's three are there
+	Slots        uint32 // free ones for persistent objects, of which a reader needs five
+	Have         uint32 // how many of the reader's five are there
 	Lacks        error  // why the TPM cannot keep a budget; nil: it can
 }
 
@@ -65,7 +65,7 @@ func (c *conn) describe() (*Description, error) {
 	if d.Slots, err = c.property(tpm2.TPMPTHRPersistentAvail); err != nil {
 		return nil, err
 	}
-	for _, handle := range []tpm2.TPMHandle{parentHandle, pinHandle, cardHandle} {
+	for _, handle := range []tpm2.TPMHandle{parentHandle, pinHandle, cardHandle, tlsHandle, signingHandle} {
 		public, err := c.public(handle)
 		if err != nil {
 			return nil, err
@@ -75,8 +75,8 @@ func (c *conn) describe() (*Description, error) {
 		}
 	}
 	d.Lacks, err = c.tryIndex()
-	if err == nil && d.Lacks == nil && d.Slots+d.Have < 3 {
-		d.Lacks = fmt.Errorf("%w: %d of the reader's three keys are there, and %d more have room", ErrFull, d.Have, d.Slots)
+	if err == nil && d.Lacks == nil && d.Slots+d.Have < 5 {
+		d.Lacks = fmt.Errorf("%w: %d of the reader's five keys are there, and %d more have room", ErrFull, d.Have, d.Slots)
 	}
 	return d, err
 }

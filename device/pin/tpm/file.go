@@ -246,7 +246,7 @@ func explain(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, ErrBusy), errors.Is(err, ErrAbsent), errors.Is(err, ErrSpent), errors.Is(err, ErrNoBudget),
-		errors.Is(err, ErrForeign), errors.Is(err, ErrOwned), errors.Is(err, ErrFull), errors.Is(err, ErrGrant), errors.Is(err, ErrNoKeys), errors.Is(err, errRefused):
+		errors.Is(err, ErrForeign), errors.Is(err, ErrOwned), errors.Is(err, ErrFull), errors.Is(err, ErrGrant), errors.Is(err, ErrIdentity), errors.Is(err, ErrNoKeys), errors.Is(err, errRefused):
 		return err
 	case !errors.As(err, &rc):
 		return fmt.Errorf("%w: %w", ErrAbsent, err)

@@ -343,7 +343,16 @@ func (c *conn) keep(at tpm2.TPMHandle, area *tpm2.TPMTPublic, key *wire.WrappedK
 	if err != nil {
 		return fmt.Errorf("import: %w", err)
 	}
-	var loaded tpm2.TPMHandle
+	loaded, err := c.load(parent, private, area)
+	if err != nil {
+		return err
+	}
+	defer c.flush(loaded)
+	return c.persist(loaded, objectName(area), at)
+}
+
+// load loads a key of the parent's.
+func (c *conn) load(parent tpm2.TPM2BName, private tpm2.TPM2BPrivate, area *tpm2.TPMTPublic) (loaded tpm2.TPMHandle, err error) {
 	err = c.withParent(parent, tpm2.TPMCCLoad, func(parent tpm2.AuthHandle) error {
 		answer, err := tpm2.Load{ParentHandle: parent, InPrivate: private, InPublic: tpm2.New2B(*area)}.Execute(c)
 		if err == nil {
@@ -352,10 +361,9 @@ func (c *conn) keep(at tpm2.TPMHandle, area *tpm2.TPMTPublic, key *wire.WrappedK
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("load: %w", err)
+		return 0, fmt.Errorf("load: %w", err)
 	}
-	defer c.flush(loaded)
-	return c.persist(loaded, objectName(area), at)
+	return loaded, nil
 }
 
 // withParent runs use with the parent, authorized for one command of this code.

@@ -1,8 +1,10 @@
 // Package tpm keeps the keys of an epoch in a TPM 2.0, with a budget of guesses: the TPM
 // counts each use of the PIN key before it answers, and stops at a limit that only the
-// site's grant key raises. Whoever steals the reader can try no more PINs than that.
+// site's grant key raises. Whoever steals the reader can try no more PINs than that. The
+// reader's own keys, by which its controller knows it, are in the TPM too: a copied disk
+// is no reader.
 //
-// Three persistent objects and an index of the owner hierarchy are the reader's: see
+// Five persistent objects and an index of the owner hierarchy are the reader's: see
 // areas.go. The owner's password must be empty; it protects nothing here.
 //
 // swtpm, which tests use, protects nothing: whoever copies its state back sets the count
@@ -38,6 +40,8 @@ var (
 	ErrOwned = errors.New("the TPM's owner has a password: clear the TPM, then adopt the reader again")
 	// ErrFull says that others have used up the TPM's room.
 	ErrFull = errors.New("the TPM is full: end the programs that use it, or remove their keys and indexes")
+	// ErrIdentity says that the TPM does not have the reader's own keys.
+	ErrIdentity = errors.New("the reader's own keys are in another TPM, or this one was cleared: run latchkeyd identity, and have the reader adopted with the new request")
 	// ErrNoKeys says that Use was not called, or failed before the key was there.
 	ErrNoKeys = errors.New("the TPM has not been given this key yet")
 
@@ -47,9 +51,9 @@ var (
 // A TPM is a TPM 2.0 with the keys of one reader. Its methods may be called from several
 // goroutines. Each waits for the TPM until its ctx ends, no longer.
 type TPM struct {
-	// PINs and cards each have a file of their own: /dev/tpmrm0 saves and loads, around
-	// each command, whatever a file holds.
-	pins, cards, rest *file
+	// PINs, cards and the reader's own keys each have a file of their own: /dev/tpmrm0 saves
+	// and loads, around each command, whatever a file holds.
+	pins, cards, identity, rest *file
 
 	mu  sync.Mutex
 	use use
@@ -83,7 +87,7 @@ func Open(path string) *TPM {
 }
 
 func open(transport func() (transport.TPMCloser, error)) *TPM {
-	return &TPM{pins: newFile(transport), cards: newFile(transport), rest: newFile(transport), use: use{refuseCard: ErrNoKeys, refusePIN: ErrNoKeys}}
+	return &TPM{pins: newFile(transport), cards: newFile(transport), identity: newFile(transport), rest: newFile(transport), use: use{refuseCard: ErrNoKeys, refusePIN: ErrNoKeys}}
 }
 
 // Close ends the session that Request began, and closes the TPM. It does not wait for a
@@ -95,5 +99,5 @@ func (t *TPM) Close() error {
 		t.endNonce(c)
 		return nil
 	})
-	return errors.Join(t.pins.close(ctx), t.cards.close(ctx), t.rest.close(ctx))
+	return errors.Join(t.pins.close(ctx), t.cards.close(ctx), t.identity.close(ctx), t.rest.close(ctx))
 }
