@@ -230,7 +230,10 @@ func (l *Link) fetch(f fetch) {
 	}
 	l.fetches.open = append(l.fetches.open, f)
 	l.over(f.deadline)
-	signed, err := message.Sign(l.o.Site, l.o.Signing)
+	signed, err := l.sign(message)
+	if l.keyless != nil {
+		return
+	}
 	if err != nil {
 		l.refuse(string(wire.OnFetch), err) // it is asked again when its time is over
 		return

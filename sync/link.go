@@ -1,10 +1,12 @@
 package sync
 
 import (
+	"crypto"
 	"crypto/ecdh"
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"io"
 	"time"
 
@@ -19,8 +21,8 @@ type Options struct {
 	Version  string // of its program
 
 	Controller ed25519.PublicKey
-	Signing    ed25519.PrivateKey // the reader's
-	Sealing    *ecdh.PrivateKey   // the reader's, X25519
+	Signing    crypto.Signer    // the reader's: Ed25519, or P-256 in a TPM, which may fail and take seconds
+	Sealing    *ecdh.PrivateKey // the reader's, X25519
 
 	NotBefore      time.Time // the program's build: earlier times are wrong
 	PolicyRevision uint64    // in force; 0: none
@@ -33,6 +35,8 @@ type Options struct {
 //	offline --Connected--> silent --now--> up --two nonces unanswered--> silent
 //	   ^                      |             |                              |
 //	   +----- Disconnected, or Drop after 95 s without a now -------------+
+//
+// It is offline, too, once the reader's key does not sign.
 //
 // While the link is up it publishes records and fetches what is missing:
 //
@@ -56,6 +60,7 @@ type Link struct {
 	asked     time.Duration // when the state whose answer set the clock was sent
 	carried   []carried     // commands of the last minute
 	refusals  map[refusedKind]*refusals
+	keyless   error // why the reader's key has not signed; nil: it has
 
 	log     log
 	fetches fetches
@@ -135,6 +140,26 @@ func (l *Link) settle() {
 	l.settleLog()
 	l.settleFetches()
 	l.settleRecords()
+	if l.keyless != nil { // no connection can be made without the TPM either
+		l.do(Drop{l.keyless.Error()})
+		l.disconnected(l.keyless.Error())
+		l.keyless = nil
+	}
+}
+
+// sign signs what the reader says. When its key fails, the connection ends.
+func (l *Link) sign(message interface {
+	Sign(wire.SiteID, crypto.Signer) ([]byte, error)
+}) ([]byte, error) {
+	if l.keyless != nil {
+		return nil, l.keyless
+	}
+	signed, err := message.Sign(l.o.Site, l.o.Signing)
+	var key *wire.KeyError
+	if errors.As(err, &key) {
+		l.keyless = key
+	}
+	return signed, err
 }
 
 // Deadline returns when Step needs its next event, a Tick if there is no other;

@@ -81,7 +81,10 @@ func (l *Link) recordsRead(e RecordsRead) {
 	for _, entry := range e.Entries {
 		message.Records = append(message.Records, entry.Encoded)
 	}
-	signed, err := message.Sign(l.o.Site, l.o.Signing)
+	signed, err := l.sign(message)
+	if l.keyless != nil {
+		return
+	}
 	if err != nil {
 		l.refuse(string(wire.OnRecords), err)
 		r.again = l.now + ackMost

@@ -118,13 +118,16 @@ func (l *Link) publishState() {
 	if l.log.state.Held.Epoch != 0 {
 		state.Held = &l.log.state.Held
 	}
-	signed, err := state.Sign(l.o.Site, l.o.Signing)
+	signed, err := l.sign(state)
+	if l.keyless != nil {
+		return
+	}
 	if err != nil {
 		// The reader's condition is invalid: report that, rather than nothing.
 		l.refuse(string(wire.OnState), err)
 		state.Condition = &wire.Condition{Strike: wire.StrikeOff, Door: wire.DoorIsUnknown, Faults: []wire.Fault{{Subject: wire.SubjectState, Text: "cannot be told"}}}
 		state.Version, state.Card = "", nil
-		if signed, err = state.Sign(l.o.Site, l.o.Signing); err != nil {
+		if signed, err = l.sign(state); err != nil {
 			return
 		}
 	}

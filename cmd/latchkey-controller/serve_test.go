@@ -4,7 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/ed25519"
+	"crypto"
 	"crypto/tls"
 	"crypto/x509"
 	mathrand "math/rand/v2"
@@ -67,7 +67,7 @@ func (k *killable) kill() {
 type reporter struct {
 	t       *testing.T
 	bundle  *wire.Bundle
-	signing ed25519.PrivateKey
+	signing crypto.Signer
 	tls     *tls.Config
 	journal wire.JournalID
 	records [][]byte

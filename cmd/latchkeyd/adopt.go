@@ -14,7 +14,7 @@ import (
 	"latchkey/sync/wire"
 )
 
-func identityCommand(ctx context.Context, c *call) error {
+func identityCommand(ctx context.Context, c *call) (err error) {
 	data := c.flags.String("data", "", "the reader's data `directory`")
 	path := c.flags.String("config", "", "the reader's config `file`, instead of --data: its TPM, if it names one, gets the keys")
 	out := c.flags.String("out", "", "write the request for the controller to this `file`")
@@ -44,15 +44,27 @@ func identityCommand(ctx context.Context, c *call) error {
 	if err := asOwner(*data); err != nil {
 		return err
 	}
-	id, err := adoption.MakeIdentity(*data)
+	var chip *tpm.TPM
+	if device != "" {
+		chip = tpm.Open(device)
+		defer closing(&err, chip.Close)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*openWithin)
+	defer cancel()
+	running, err := readyTPM(ctx, *data, chip)
 	if err != nil {
 		return err
 	}
-	running, err := readyTPM(ctx, *data, device)
+	var id *adoption.Identity
+	if *path == "" {
+		id, err = adoption.IdentityHere(ctx, *data)
+	} else {
+		id, err = adoption.MakeIdentity(ctx, *data, chip)
+	}
 	if err != nil {
 		return err
 	}
-	request, fingerprint, err := id.Request(*data, running)
+	request, fingerprint, err := id.Request(ctx, *data, running, chip)
 	if err != nil {
 		return err
 	}
@@ -67,12 +79,12 @@ func identityCommand(ctx context.Context, c *call) error {
 	return nil
 }
 
-// readyTPM prepares the TPM for a request, unless a running reader does that. device is ""
-// if there is none, or it is not known.
-func readyTPM(ctx context.Context, dir, device string) (running bool, err error) {
+// readyTPM prepares the TPM for a request, unless a running reader does that. chip is nil if
+// there is none, or it is not known.
+func readyTPM(ctx context.Context, dir string, chip *tpm.TPM) (running bool, err error) {
 	unlock, err := datadir.Lock(dir)
 	if errors.Is(err, datadir.ErrLocked) {
-		if device == "" {
+		if chip == nil {
 			return true, nil
 		}
 		named, waits := adoption.WaitsForGrant(dir)
@@ -88,14 +100,12 @@ func readyTPM(ctx context.Context, dir, device string) (running bool, err error)
 		return false, err
 	}
 	defer unlock()
-	if device == "" {
+	if chip == nil {
 		return false, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, tpmWithin)
 	defer cancel()
-	t := tpm.Open(device)
-	defer closing(&err, t.Close)
-	request, err := t.Request(ctx)
+	request, err := chip.Request(ctx)
 	if err != nil {
 		return false, &board.KeyError{Key: "key.tpm", Err: err}
 	}

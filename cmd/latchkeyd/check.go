@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -24,7 +27,7 @@ func checkCommand(ctx context.Context, command *call) error {
 	if err != nil {
 		return err
 	}
-	problems := append(board.Check(c.Board, newLog(command.stderr, slog.LevelWarn)), checkData(c), c.checkPersistent())
+	problems := append(board.Check(c.Board, newLog(command.stderr, slog.LevelWarn)), checkData(ctx, c), c.checkPersistent())
 	if c.Touch.Device != "" {
 		if err := touch.CheckEvdev(c.Touch.Device); err != nil {
 			problems = append(problems, &board.KeyError{Key: "touch.device", Err: err})
@@ -71,7 +74,7 @@ func checkCommand(ctx context.Context, command *call) error {
 }
 
 // checkData reports what is wrong in a data directory, which may not exist yet.
-func checkData(c *config) error {
+func checkData(ctx context.Context, c *config) error {
 	dir := c.Reader.Data
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -79,10 +82,7 @@ func checkData(c *config) error {
 	if err := datadir.Open(dir); err != nil {
 		return err
 	}
-	_, err := adoption.ReadIdentity(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
-	}
+	err := checkOwnKeys(ctx, dir, c.Key.TPM)
 	site, siteErr := adoption.ReadSite(dir)
 	switch {
 	case errors.Is(siteErr, fs.ErrNotExist):
@@ -93,6 +93,32 @@ func checkData(c *config) error {
 	options := cache.Options{Dir: dir, Site: site.ID, Controller: site.ControllerKey()}
 	_, policyErr := cache.LoadPolicy(options, site.Reader)
 	return errors.Join(err, site.CheckReader(c.Reader.ID), policyErr, checkKeys(options, c.Key.TPM))
+}
+
+// checkOwnKeys reports what is wrong with the reader's own keys, if it has any. What is wrong
+// with the TPM as such is reported elsewhere.
+func checkOwnKeys(ctx context.Context, dir, named string) error {
+	id, err := adoption.ReadIdentity(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var chip *tpm.TPM
+	if named != "" {
+		chip = tpm.Open(named)
+		defer chip.Close()
+	}
+	_, key, err := id.Signers(ctx, chip)
+	if err != nil {
+		return err
+	}
+	digest := sha256.Sum256(nil)
+	if _, err := key.Sign(rand.Reader, digest[:], crypto.SHA256); errors.Is(err, tpm.ErrIdentity) {
+		return err
+	}
+	return nil
 }
 
 // checkKeys reports what is wrong with the keys of the newest epoch.

@@ -108,9 +108,9 @@ func keyedData(t testing.TB, cards ...*keyedCard) string {
 	}
 	data := filepath.Join(t.TempDir(), "data")
 	must(datadir.Open(data))
-	id, err := adoption.MakeIdentity(data)
+	id, err := adoption.MakeIdentity(t.Context(), data, nil)
 	must(err)
-	signed, _, err := id.Request(data, false)
+	signed, _, err := id.Request(t.Context(), data, false, nil)
 	must(err)
 	request, _, err := wire.ParseRequest(signed)
 	must(err)

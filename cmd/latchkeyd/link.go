@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
@@ -14,6 +16,7 @@ import (
 	"latchkey/cmd/latchkeyd/internal/datadir"
 	"latchkey/device"
 	"latchkey/device/cache"
+	"latchkey/device/pin/tpm"
 	readersync "latchkey/sync"
 	"latchkey/sync/wire"
 )
@@ -34,20 +37,20 @@ type link struct {
 
 // newLink returns the link of a reader to its site. If it cannot be set up, the reader
 // works without it.
-func (r *reader) newLink(s *adoption.Site, options cache.Options, durable device.Durable, policy uint64, h *held, events readersync.Journal, send func(device.Event)) *link {
+func (r *reader) newLink(ctx context.Context, s *adoption.Site, options cache.Options, durable device.Durable, policy uint64, h *held, events readersync.Journal, send func(device.Event)) *link {
 	l := &link{data: r.data, clock: r.clock, held: h, send: send, heard: r.metrics.Linked, log: r.log}
 	if s.Broker == "" {
 		return l
 	}
 	var err error
-	if l.client, err = l.open(s, options, durable, policy, events); err != nil {
+	if l.client, err = l.open(ctx, r.tpm, s, options, durable, policy, events); err != nil {
 		r.log.Error("no link to the controller: have the reader adopted anew", "err", err)
-		l.fault = "cannot be set up"
+		l.fault = "cannot be set up: " + err.Error()
 	}
 	return l
 }
 
-func (l *link) open(s *adoption.Site, options cache.Options, durable device.Durable, policy uint64, events readersync.Journal) (*readersync.Client, error) {
+func (l *link) open(ctx context.Context, chip *tpm.TPM, s *adoption.Site, options cache.Options, durable device.Durable, policy uint64, events readersync.Journal) (*readersync.Client, error) {
 	id, err := adoption.ReadIdentity(options.Dir)
 	if err != nil {
 		return nil, err
@@ -56,7 +59,7 @@ func (l *link) open(s *adoption.Site, options cache.Options, durable device.Dura
 	if err != nil {
 		return nil, err
 	}
-	key, err := x509.ParsePKCS8PrivateKey(id.TLS)
+	signing, key, err := id.Signers(ctx, chip)
 	if err != nil {
 		return nil, err
 	}
@@ -67,11 +70,11 @@ func (l *link) open(s *adoption.Site, options cache.Options, durable device.Dura
 	return readersync.NewClient(readersync.Config{
 		Options: readersync.Options{
 			Site: s.ID, SiteName: s.Name, Reader: s.Reader, Version: version,
-			Controller: s.ControllerKey(), Signing: id.SigningKey(), Sealing: sealing,
+			Controller: s.ControllerKey(), Signing: l.telling(signing), Sealing: sealing,
 			NotBefore: l.clock.built, PolicyRevision: policy, PolicyFloor: durable.PolicyRevision,
 		},
 		Broker:      s.Broker,
-		Certificate: tls.Certificate{Certificate: [][]byte{s.Certificate}, PrivateKey: key},
+		Certificate: tls.Certificate{Certificate: [][]byte{s.Certificate}, PrivateKey: l.telling(key)},
 		Authority:   authority,
 		Cache:       l.held.cache,
 		Journal:     events,
@@ -83,6 +86,27 @@ func (l *link) open(s *adoption.Site, options cache.Options, durable device.Dura
 		Tell: l.tell,
 		Log:  l.log,
 	})
+}
+
+// A tellingSigner tells when its key does not sign: without it there is no link.
+type tellingSigner struct {
+	crypto.Signer
+	failed func(error)
+}
+
+func (s *tellingSigner) Sign(random io.Reader, message []byte, opts crypto.SignerOpts) ([]byte, error) {
+	signature, err := s.Signer.Sign(random, message, opts)
+	if err != nil {
+		s.failed(err)
+	}
+	return signature, err
+}
+
+// telling returns a signer that tells the brain why there is no link when it fails.
+func (l *link) telling(key crypto.Signer) crypto.Signer {
+	return &tellingSigner{key, func(err error) {
+		l.send(device.Health{Subject: wire.SubjectLink, Condition: device.Failed, Text: err.Error()})
+	}}
 }
 
 // run keeps the link up until ctx ends.

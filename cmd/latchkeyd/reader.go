@@ -110,7 +110,7 @@ func (r *reader) once(ctx context.Context) (err error) {
 		}
 	}
 	adopted := make(chan struct{}, 1)
-	link := r.newLink(site, options, reached, inForce, held, events, send)
+	link := r.newLink(ctx, site, options, reached, inForce, held, events, send)
 	storing := supervision.NewTask("storing a record", storeWithin)
 	writer := journal.NewWriter(events, func(stored journal.Stored) {
 		defer storing.Done()

@@ -95,7 +95,7 @@ func OpenBundle(b []byte, request *Request, key *ecdh.PrivateKey) (*Bundle, erro
 	if err := Unmarshal(payload, MaxBundle, &bundle); err != nil {
 		return nil, fmt.Errorf("open bundle: %w", err)
 	}
-	if _, err := verify(KindBundle, bundle.Site, signed, MaxBundle, bundle.Controller[:]); err != nil {
+	if _, err := verify(KindBundle, bundle.Site, signed, MaxBundle, ed25519.PublicKey(bundle.Controller[:])); err != nil {
 		return nil, fmt.Errorf("open bundle: %w", err)
 	}
 	if bundle.Request != outer.Request {

@@ -1,7 +1,7 @@
 package wire
 
 import (
-	"crypto/ed25519"
+	"crypto"
 	"errors"
 	"fmt"
 	"slices"
@@ -32,12 +32,12 @@ type Fetch struct {
 }
 
 // Sign checks the fetch and returns it signed.
-func (f *Fetch) Sign(site SiteID, key ed25519.PrivateKey) ([]byte, error) {
+func (f *Fetch) Sign(site SiteID, key crypto.Signer) ([]byte, error) {
 	return sign(KindFetch, site, f, key)
 }
 
 // OpenFetch checks a signed fetch and returns it.
-func OpenFetch(site SiteID, signed []byte, key ed25519.PublicKey) (*Fetch, error) {
+func OpenFetch(site SiteID, signed []byte, key crypto.PublicKey) (*Fetch, error) {
 	var f Fetch
 	if err := open(KindFetch, site, signed, key, &f); err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"crypto"
 	"errors"
 	"strings"
 	"testing"
@@ -150,6 +151,35 @@ func FuzzEnvelope(f *testing.F) {
 			}
 			if err := readCOSE(b, MaxMessage); (err == nil) != (unsigned == nil) {
 				t.Errorf("%s: Payload says %v, the envelope read as COSE %v", kind, unsigned, err)
+			}
+		}
+	})
+}
+
+// FuzzReadersEnvelope reads signed messages of readers under a key of each algorithm.
+func FuzzReadersEnvelope(f *testing.F) {
+	genuine := map[string]bool{}
+	for name, b := range vectors(f) {
+		f.Add(b)
+		if strings.HasSuffix(name, "signed") {
+			genuine[string(b)] = true
+			for _, start := range [][]byte{envelope, envelopeES256} {
+				f.Add(append(bytes.Clone(start), b[len(start):]...))
+			}
+		}
+	}
+	keys := map[string]crypto.PublicKey{string(envelope): testReader.Public(), string(envelopeES256): testTPMSigner(f).Public()}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		for _, kind := range []Kind{KindState, KindRecords, KindFetch} {
+			unchecked, unsigned := Payload(kind, b, MaxMessage)
+			for start, key := range keys {
+				payload, err := verify(kind, testSite, b, MaxMessage, key)
+				if err == nil && (!genuine[string(b)] || !strings.HasPrefix(string(b), start)) {
+					t.Errorf("%s %x passes for signed", kind, b)
+				}
+				if err == nil && (unsigned != nil || !bytes.Equal(unchecked, payload)) {
+					t.Errorf("%s: Payload returns %x, Open %x", kind, unchecked, payload)
+				}
 			}
 		}
 	})

@@ -2,8 +2,8 @@ package wire
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/ecdh"
-	"crypto/ed25519"
 	"encoding/hex"
 	"testing"
 )
@@ -122,12 +122,20 @@ func testFetch(want Want) *Fetch {
 	return f
 }
 
-// mustSignOwn signs what a reader says.
-func mustSignOwn(t testing.TB, message interface {
-	Sign(SiteID, ed25519.PrivateKey) ([]byte, error)
-}) []byte {
+// ownMessage is what a reader signs.
+type ownMessage interface {
+	Sign(SiteID, crypto.Signer) ([]byte, error)
+}
+
+// mustSignOwn signs what a reader without a TPM says.
+func mustSignOwn(t testing.TB, message ownMessage) []byte {
 	t.Helper()
-	signed, err := message.Sign(testSite, testReader)
+	return mustSignBy(t, message, testReader)
+}
+
+func mustSignBy(t testing.TB, message ownMessage, key crypto.Signer) []byte {
+	t.Helper()
+	signed, err := message.Sign(testSite, key)
 	if err != nil {
 		t.Fatal(err)
 	}

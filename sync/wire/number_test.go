@@ -179,6 +179,12 @@ func refusals(t testing.TB) map[string][]byte {
 	request.Signing = [32]byte{1} // the neutral point
 	zero := testRequest(t)
 	zero.Sealing = [32]byte{}
+	both, noPoint, compressed := testTPMRequest(t), testTPMRequest(t), testTPMRequest(t)
+	both.Signing = testRequest(t).Signing
+	noPoint.TPM.Signing[64] ^= 1
+	compressed.TPM.Signing[0] = 2 + compressed.TPM.Signing[64]&1
+	neither := testRequest(t)
+	neither.Signing = [32]byte{}
 	return map[string][]byte{
 		"policy-revision-too-high":  Marshal(policy),
 		"command-hold-too-long":     Marshal(command),
@@ -192,6 +198,11 @@ func refusals(t testing.TB) map[string][]byte {
 		"delta-from-too-high":       Marshal(delta),
 		"request-signing-weak":      Marshal(request),
 		"request-sealing-weak":      Marshal(zero),
+
+		"request-two-signing-keys":       Marshal(both),
+		"request-no-signing-key":         Marshal(neither),
+		"request-tpm-signing-no-point":   Marshal(noPoint),
+		"request-tpm-signing-compressed": Marshal(compressed),
 	}
 }
 

@@ -1,7 +1,7 @@
 package wire
 
 import (
-	"crypto/ed25519"
+	"crypto"
 	"errors"
 	"fmt"
 )
@@ -19,12 +19,12 @@ type Records struct {
 }
 
 // Sign checks the records and returns them signed.
-func (r *Records) Sign(site SiteID, key ed25519.PrivateKey) ([]byte, error) {
+func (r *Records) Sign(site SiteID, key crypto.Signer) ([]byte, error) {
 	return sign(KindRecords, site, r, key)
 }
 
 // OpenRecords checks signed records and returns them.
-func OpenRecords(site SiteID, signed []byte, key ed25519.PublicKey) (*Records, error) {
+func OpenRecords(site SiteID, signed []byte, key crypto.PublicKey) (*Records, error) {
 	var r Records
 	if err := open(KindRecords, site, signed, key, &r); err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"cmp"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -11,13 +12,35 @@ import (
 )
 
 // A Request asks a controller to adopt a reader. It holds public keys only and is
-// signed with the first of them, for no site (the zero SiteID).
+// signed with the key that verifies the reader's messages, for no site (the zero SiteID):
+// Signing, or Signing of TPM.
 type Request struct {
-	Signing [32]byte `cbor:"1,keyasint"` // Ed25519: verifies the reader's messages
-	Sealing [32]byte `cbor:"2,keyasint"` // X25519: to seal what only this board may read
-	CSR     []byte   `cbor:"3,keyasint"` // PKCS #10, DER: the reader's TLS key, ECDSA P-256
+	Signing [32]byte `cbor:"1,keyasint,omitzero"` // Ed25519: verifies the messages of a reader without a TPM
+	Sealing [32]byte `cbor:"2,keyasint"`          // X25519: to seal what only this board may read
+	CSR     []byte   `cbor:"3,keyasint"`          // PKCS #10, DER: the reader's TLS key, ECDSA P-256
 
-	TPM *RequestTPM `cbor:"4,keyasint,omitempty"` // nil: the keys of the site go into a file
+	TPM *RequestTPM `cbor:"4,keyasint,omitempty"` // nil: the keys of the site, and the reader's own, are in files
+}
+
+// VerifyingKey returns the key that verifies the reader's messages. The request was checked
+// when it was parsed.
+func (r *Request) VerifyingKey() crypto.PublicKey {
+	if r.TPM == nil {
+		return ed25519.PublicKey(r.Signing[:])
+	}
+	key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), r.TPM.Signing[:])
+	if err != nil {
+		return nil // verifies nothing
+	}
+	return key
+}
+
+// SameBoard returns whether both requests are signed with the same key.
+func (r *Request) SameBoard(other *Request) bool {
+	if r.TPM == nil || other.TPM == nil {
+		return r.TPM == other.TPM && r.Signing == other.Signing
+	}
+	return r.TPM.Signing == other.TPM.Signing
 }
 
 // Lasting returns the request's payload without the TPM's nonce: what stays the same when
@@ -33,17 +56,19 @@ func (r *Request) Lasting() []byte {
 }
 
 // Sign returns the request as it is written to a file.
-func (r *Request) Sign(key ed25519.PrivateKey) ([]byte, error) {
+func (r *Request) Sign(key crypto.Signer) ([]byte, error) {
 	return Sign(KindRequest, SiteID{}, Marshal(r), key)
 }
 
 // check refuses keys that no board makes.
 func (r *Request) check() error {
-	err := cmp.Or(checkVerifying(&r.Signing), checkSealing(&r.Sealing))
-	if err == nil && r.TPM != nil {
-		err = r.TPM.check()
+	if r.TPM == nil {
+		return cmp.Or(checkVerifying(&r.Signing), checkSealing(&r.Sealing))
 	}
-	return err
+	if r.Signing != ([32]byte{}) {
+		return errors.New("two signing keys: that of a board with a TPM is in the TPM")
+	}
+	return cmp.Or(r.TPM.check(), checkSealing(&r.Sealing))
 }
 
 // ParseRequest checks a signed request and returns it with its fingerprint,
@@ -60,7 +85,7 @@ func ParseRequest(signed []byte) (r *Request, fingerprint string, err error) {
 	if err := r.check(); err != nil {
 		return nil, "", fmt.Errorf("request: %w", err)
 	}
-	if _, err := verify(KindRequest, SiteID{}, signed, MaxMessage, r.Signing[:]); err != nil {
+	if _, err := verify(KindRequest, SiteID{}, signed, MaxMessage, r.VerifyingKey()); err != nil {
 		return nil, "", err
 	}
 	csr, err := x509.ParseCertificateRequest(r.CSR)

@@ -2,8 +2,8 @@ package wire
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/ecdh"
-	"crypto/ed25519"
 	"errors"
 	"fmt"
 )
@@ -129,12 +129,12 @@ func (c *CardRead) check() error {
 }
 
 // Sign checks the state and returns it signed.
-func (s *State) Sign(site SiteID, key ed25519.PrivateKey) ([]byte, error) {
+func (s *State) Sign(site SiteID, key crypto.Signer) ([]byte, error) {
 	return sign(KindState, site, s, key)
 }
 
 // OpenState checks a signed state and returns it. OpenHead checks its head.
-func OpenState(site SiteID, signed []byte, key ed25519.PublicKey) (*State, error) {
+func OpenState(site SiteID, signed []byte, key crypto.PublicKey) (*State, error) {
 	var s State
 	if err := open(KindState, site, signed, key, &s); err != nil {
 		return nil, err

@@ -15,6 +15,10 @@ type RequestTPM struct {
 	// Nonce is what the TPM wants in the first Grant; the zero value: it asks for none now.
 	// It lives as long as the reader's program, and is no part of the request's fingerprint.
 	Nonce TPMNonce `cbor:"3,keyasint,omitzero"`
+
+	// Signing verifies the reader's messages: ECDSA P-256, SEC 1 §2.3.3, uncompressed. Its
+	// private key is in the TPM, as that of the certificate request is.
+	Signing [65]byte `cbor:"4,keyasint"`
 }
 
 // A TPMNonce is the nonce of a policy session in a TPM.
@@ -86,6 +90,9 @@ func (k *TPMKeys) check() error {
 func (t *RequestTPM) check() error {
 	if len(t.Parent) == 0 || len(t.Parent) > maxTPM {
 		return fmt.Errorf("TPM: a parent of %d bytes", len(t.Parent))
+	}
+	if _, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), t.Signing[:]); err != nil {
+		return fmt.Errorf("TPM: signing key: %w", err)
 	}
 	return nil
 }

@@ -73,7 +73,8 @@ func testRefilled(t testing.TB) *EpochKeys {
 // testTPMRequest asks for keys for the parent above, with a nonce for the first grant.
 func testTPMRequest(t testing.TB) *Request {
 	r := testRequest(t)
-	r.TPM = &RequestTPM{Parent: decodeHex(t, testParent), Revision: 138, Nonce: testTPMNonce}
+	r.Signing = [32]byte{}
+	r.TPM = &RequestTPM{Parent: decodeHex(t, testParent), Revision: 138, Nonce: testTPMNonce, Signing: [65]byte(testTPMSigner(t).point(t))}
 	return r
 }
 
@@ -223,7 +224,7 @@ func TestTheLongestKeysFitAMessage(t *testing.T) {
 // signedAndParsed returns a request as it comes to the controller.
 func signedAndParsed(t *testing.T, r *Request) (*Request, string) {
 	t.Helper()
-	signed, err := r.Sign(testReader)
+	signed, err := r.Sign(signerOf(t, r))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -253,7 +254,7 @@ func TestTheNonceOfARequestIsSignedAndDoesNotLast(t *testing.T) {
 	for name, change := range map[string]func(*Request){
 		"another parent":   func(r *Request) { r.TPM.Parent[121] ^= 1 },
 		"another revision": func(r *Request) { r.TPM.Revision++ },
-		"no TPM":           func(r *Request) { r.TPM = nil },
+		"no TPM":           func(r *Request) { r.TPM, r.Signing = nil, testRequest(t).Signing },
 	} {
 		r := testTPMRequest(t)
 		change(r)
@@ -261,7 +262,7 @@ func TestTheNonceOfARequestIsSignedAndDoesNotLast(t *testing.T) {
 			t.Errorf("%s: the same fingerprint", name)
 		}
 	}
-	signed, err := asked.Sign(testReader)
+	signed, err := asked.Sign(testTPMSigner(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -289,7 +290,7 @@ func TestARequestWithAParentThatNoTPMHasIsRefused(t *testing.T) {
 		"a long parent": func(r *Request) { r.TPM.Parent = make([]byte, maxTPM+1) },
 	}
 	refused(t, func(b []byte) error {
-		signed, err := Sign(KindRequest, SiteID{}, b, testReader)
+		signed, err := Sign(KindRequest, SiteID{}, b, testTPMSigner(t))
 		if err == nil {
 			_, _, err = ParseRequest(signed)
 		}

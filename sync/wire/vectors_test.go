@@ -41,7 +41,7 @@ func vectors(t testing.TB) map[string][]byte {
 	}
 	bundle := testBundle(t)
 	bundle.Request, bundle.Controller = Sum(testRequest(t).Lasting()), [32]byte(publicKey(testController))
-	signedTPMRequest, err := testTPMRequest(t).Sign(testReader)
+	signedTPMRequest, err := testTPMRequest(t).Sign(testTPMSigner(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,6 +81,9 @@ func vectors(t testing.TB) map[string][]byte {
 		"request-tpm":          Marshal(testTPMRequest(t)),
 		"request-tpm-no-nonce": Marshal(noNonce),
 		"request-tpm-signed":   signedTPMRequest,
+		"state-tpm-signed":     mustSignBy(t, testState(t), testTPMSigner(t)),
+		"records-tpm-signed":   mustSignBy(t, testRecords(), testTPMSigner(t)),
+		"fetch-tpm-signed":     mustSignBy(t, testFetch(WantDeltas), testTPMSigner(t)),
 		"bundle-tpm":           Marshal(&bundleTPM),
 		"epochkeys":            Marshal(testEpochKeys(t)),
 		"epochkeys-tpm":        Marshal(testTPMKeys(t)),

@@ -2,7 +2,6 @@ package link_test
 
 import (
 	"context"
-	"crypto/ed25519"
 	"crypto/tls"
 	"testing"
 	"time"
@@ -33,7 +32,7 @@ func TestAReaderConnectsWhileMessagesPourIn(t *testing.T) {
 		}
 		states := make(chan *wire.State, 64)
 		token := source.Subscribe(wire.OnState.Topic("home", "front-door"), 1, func(_ mqtt.Client, m mqtt.Message) {
-			s, err := wire.OpenState(w.site.ID, m.Payload(), b.signing.Public().(ed25519.PublicKey))
+			s, err := wire.OpenState(w.site.ID, m.Payload(), b.signing.Public())
 			if err != nil {
 				t.Error(err)
 				return

@@ -2,9 +2,9 @@ package link_test
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/ecdh"
 	"crypto/ecdsa"
-	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
@@ -23,7 +23,7 @@ import (
 
 // A board is what a reader's request is made of.
 type board struct {
-	signing ed25519.PrivateKey
+	signing crypto.Signer
 	sealing *ecdh.PrivateKey
 	tls     *ecdsa.PrivateKey
 	request *wire.Request

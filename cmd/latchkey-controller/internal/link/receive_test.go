@@ -30,7 +30,7 @@ func (b *board) save(bundle *wire.Bundle, name string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(name, wire.Marshal(&kit{*bundle, b.signing.Seed(), b.sealing.Bytes(), key}), 0o600)
+	return os.WriteFile(name, wire.Marshal(&kit{*bundle, b.signing.(ed25519.PrivateKey).Seed(), b.sealing.Bytes(), key}), 0o600)
 }
 
 func loadBoard(name string) (*board, *wire.Bundle, error) {

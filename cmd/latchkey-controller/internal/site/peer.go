@@ -2,8 +2,8 @@ package site
 
 import (
 	"context"
+	"crypto"
 	"crypto/ecdh"
-	"crypto/ed25519"
 	"fmt"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -13,10 +13,10 @@ import (
 // A Peer is a reader with a bundle in force. The controller exchanges messages only with peers.
 type Peer struct {
 	Reader         string
-	Bundle         uint64            // its number
-	Signing        ed25519.PublicKey // of the board's messages
-	Serial         string            // of its certificate, hexadecimal
-	Policy         []byte            // signed
+	Bundle         uint64           // its number
+	Signing        crypto.PublicKey // of the board's messages: Ed25519, or P-256 in a TPM
+	Serial         string           // of its certificate, hexadecimal
+	Policy         []byte           // signed
 	PolicyRevision uint64
 	Keys           uint64 // number of the newest keys that it gets
 	Door           string
@@ -57,7 +57,7 @@ func (s *Site) peer(tx *store.Tx, b *store.Bundle) (*Peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Peer{Reader: b.Reader, Bundle: b.Number, Signing: request.Signing[:], Serial: b.Serial, PolicyRevision: policy.Revision, Keys: keys, Door: policy.Door}
+	p := &Peer{Reader: b.Reader, Bundle: b.Number, Signing: request.VerifyingKey(), Serial: b.Serial, PolicyRevision: policy.Revision, Keys: keys, Door: policy.Door}
 	if p.sealing, err = ecdh.X25519().NewPublicKey(request.Sealing[:]); err != nil {
 		return nil, err
 	}

@@ -139,7 +139,7 @@ func (a *Adoption) supersedes(tx *store.Tx, request *wire.Request) (hadKey bool,
 		switch {
 		case b.Reader == a.Reader:
 			a.Revoked = b.Number
-		case before.Signing == request.Signing:
+		case before.SameBoard(request):
 			a.Moved = b.Reader
 		default:
 			continue

@@ -49,13 +49,15 @@ func TestATPMTakesTheKeysAndGrantsOfASite(t *testing.T) {
 	path := runTPM(t)
 	chip := tpm.Open(path)
 	defer func() { chip.Close() }()
-	b := boardtest.New(t)
+	b := boardtest.NewWithTPM(t, nonceOne)
 	ask := func() {
 		t.Helper()
+		signing := b.Request.TPM.Signing
 		var err error
 		if b.Request.TPM, err = chip.Request(ctx); err != nil {
 			t.Fatal(err)
 		}
+		b.Request.TPM.Signing = signing
 		b.Ask(t, b.Request.TPM.Nonce)
 	}
 	only := func(n uint32) {

@@ -30,6 +30,7 @@ type checkedBundle struct {
 	*wire.Bundle
 	policy   *wire.VerifiedPolicy
 	snapshot *wire.VerifiedSnapshot
+	next     bool  // it answers the request of the next identity
 	before   *Site // which the reader belongs to; nil: none, or damaged
 	damaged  bool
 }
@@ -37,27 +38,9 @@ type checkedBundle struct {
 // readBundle opens a bundle. It refuses one that is of another site, older, for another
 // board, or without a valid policy or snapshot.
 func readBundle(dir string, a *adoption) (*checkedBundle, error) {
-	id, err := ReadIdentity(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, errors.New("this board has no keys yet: run latchkeyd identity and give its request to the controller")
-	}
+	bundle, next, err := openBundle(dir, a.Bundle)
 	if err != nil {
 		return nil, err
-	}
-	request, err := id.request(dir)
-	if err != nil {
-		return nil, err
-	}
-	sealing, err := id.SealingKey()
-	if err != nil {
-		return nil, err
-	}
-	bundle, err := wire.OpenBundle(a.Bundle, request, sealing)
-	switch {
-	case errors.Is(err, wire.ErrOtherBoard):
-		return nil, errors.New("the bundle is for another board, or for another TPM than this board has now: have the controller answer the request that latchkeyd identity writes")
-	case err != nil:
-		return nil, fmt.Errorf("the bundle is damaged (%w): have the controller write it again", err)
 	}
 	held, err := ReadSite(dir)
 	switch {
@@ -76,7 +59,7 @@ func readBundle(dir string, a *adoption) (*checkedBundle, error) {
 			return nil, fmt.Errorf("the bundle's %w: have the controller write a new one", err)
 		}
 	}
-	checked := &checkedBundle{Bundle: bundle, before: held, damaged: errors.Is(err, errSiteDamaged)}
+	checked := &checkedBundle{Bundle: bundle, next: next, before: held, damaged: errors.Is(err, errSiteDamaged)}
 	if checked.policy, err = wire.OpenPolicy(bundle.Site, bundle.Policy, bundle.Controller[:]); err != nil {
 		return nil, fmt.Errorf("the bundle's policy: %w", err)
 	}
@@ -90,6 +73,39 @@ func readBundle(dir string, a *adoption) (*checkedBundle, error) {
 		return nil, fmt.Errorf("the bundle's snapshot is of epoch %d, not %d", epoch, bundle.Epoch)
 	}
 	return checked, nil
+}
+
+// openBundle opens a bundle that answers a request of this board's; next says that it is
+// that of the identity that waits for it.
+func openBundle(dir string, sealed []byte) (bundle *wire.Bundle, next bool, err error) {
+	wrong := errors.New("this board has no keys yet: run latchkeyd identity and give its request to the controller")
+	for _, name := range []string{datadir.NextIdentity, datadir.Identity} {
+		id, err := readIdentity(dir, name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, false, err
+		}
+		sealing, err := id.SealingKey()
+		if err != nil {
+			return nil, false, err
+		}
+		request, err := id.request(dir)
+		if err != nil {
+			wrong = err
+			continue
+		}
+		bundle, err := wire.OpenBundle(sealed, request, sealing)
+		switch {
+		case err == nil:
+			return bundle, name == datadir.NextIdentity, nil
+		case !errors.Is(err, wire.ErrOtherBoard):
+			return nil, false, fmt.Errorf("the bundle is damaged (%w): have the controller write it again", err)
+		}
+		wrong = errors.New("the bundle is for another board, or for another TPM than this board has now: have the controller answer the request that latchkeyd identity writes")
+	}
+	return nil, false, wrong
 }
 
 // Adopt takes a bundle over into a data directory, or has the reader that runs on it do
@@ -165,6 +181,11 @@ func takeOver(dir string) error {
 	}
 	if err := cache.StorePolicy(options, bundle.Reader, bundle.policy); err != nil && !errors.Is(err, cache.ErrOlder) {
 		return fmt.Errorf("adopt: %w", err)
+	}
+	if bundle.next {
+		if err := useNextIdentity(dir); err != nil {
+			return fmt.Errorf("adopt: %w", err)
+		}
 	}
 	site := &Site{
 		Bundle: bundle.Number, ID: bundle.Site, Name: bundle.SiteName, Reader: bundle.Reader,

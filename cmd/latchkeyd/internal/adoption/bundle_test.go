@@ -12,7 +12,7 @@ import (
 // bundles, each of whose parts is sound where it belongs.
 func TestABundleIsRefusedWhosePartsAreNotForThisReader(t *testing.T) {
 	dir := t.TempDir()
-	id, err := MakeIdentity(dir)
+	id, err := MakeIdentity(t.Context(), dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

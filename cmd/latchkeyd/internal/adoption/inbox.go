@@ -50,13 +50,11 @@ func (i *Inbox) TakeOver() {
 // retryAfter is how long an adoption that failed waits for another try.
 const retryAfter = time.Minute
 
-// Await waits until a bundle has come, or the reader's first keys, and returns false if
+// Await waits until a bundle has come, or new keys of the reader's, and returns false if
 // ctx ends first. The bundle that was tried last waits for retryAfter. Await looks
 // whenever next fires.
 func (i *Inbox) Await(ctx context.Context, next func() <-chan time.Time) bool {
-	bundle, keys := filepath.Join(i.dir, datadir.Adoption), filepath.Join(i.dir, datadir.Identity)
-	_, err := os.Stat(keys)
-	hadKeys := err == nil
+	bundle, keys := filepath.Join(i.dir, datadir.Adoption), i.keysMade()
 	for began := time.Now(); ; {
 		select {
 		case <-ctx.Done():
@@ -67,8 +65,18 @@ func (i *Inbox) Await(ctx context.Context, next func() <-chan time.Time) bool {
 		if err == nil && (!info.ModTime().Equal(i.tried) || time.Since(began) > retryAfter) {
 			return true
 		}
-		if _, err := os.Stat(keys); err == nil && !hadKeys {
+		if made := i.keysMade(); !made.IsZero() && !made.Equal(keys) {
 			return true
 		}
 	}
+}
+
+// keysMade returns when the reader's newest keys were made; zero: there are none.
+func (i *Inbox) keysMade() time.Time {
+	for _, name := range []string{datadir.NextIdentity, datadir.Identity} {
+		if info, err := os.Stat(filepath.Join(i.dir, name)); err == nil {
+			return info.ModTime()
+		}
+	}
+	return time.Time{}
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // KeepTPM notes which TPM the request for adoption names, and what it wants in a first
-// grant; nil: none. changed says that the fingerprint is another one now.
+// grant; nil: none. changed says that the fingerprint may be another one now.
 func KeepTPM(dir string, tpm *wire.RequestTPM) (changed bool, err error) {
 	path := filepath.Join(dir, datadir.TPM)
 	held, err := readTPM(dir)
@@ -53,7 +53,7 @@ func WaitsForGrant(dir string) (named, waits bool) {
 	return true, held.Nonce != wire.TPMNonce{}
 }
 
-// readTPM returns the TPM that the request names; nil: none.
+// readTPM returns the TPM that the request names, but for its signing key; nil: none.
 func readTPM(dir string) (*wire.RequestTPM, error) {
 	b, err := datadir.Read(filepath.Join(dir, datadir.TPM), wire.MaxMessage)
 	if errors.Is(err, fs.ErrNotExist) {

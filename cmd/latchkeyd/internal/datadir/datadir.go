@@ -14,13 +14,14 @@ import (
 // The files of a data directory besides those of device/cache, which are
 // epoch-N/ and policy.cbor.
 const (
-	Identity     = "identity.cbor"   // the reader's keys
-	Site         = "site.cbor"       // the site that adopted it
-	Adoption     = "adoption.cbor"   // a bundle on its way in
-	TPM          = "tpm.cbor"        // the TPM that the config names, as in the request for adoption
-	Connection   = "connection.cbor" // number of the newest connection to the controller
-	StatusSocket = "status.sock"     // the running reader answers here
-	Journal      = "journal"         // a directory
+	Identity     = "identity.cbor"      // the reader's keys
+	NextIdentity = "identity.next.cbor" // keys that wait for the bundle that answers their request
+	Site         = "site.cbor"          // the site that adopted it
+	Adoption     = "adoption.cbor"      // a bundle on its way in
+	TPM          = "tpm.cbor"           // the TPM that the config names, as in the request for adoption
+	Connection   = "connection.cbor"    // number of the newest connection to the controller
+	StatusSocket = "status.sock"        // the running reader answers here
+	Journal      = "journal"            // a directory
 )
 
 // Open makes a data directory if there is none. It refuses one that others can read.

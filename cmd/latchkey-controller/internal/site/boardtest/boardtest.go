@@ -2,6 +2,7 @@
 package boardtest
 
 import (
+	"crypto"
 	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -15,7 +16,7 @@ import (
 
 // A Board has the keys of a reader, and its request for adoption.
 type Board struct {
-	Signing ed25519.PrivateKey
+	Signing crypto.Signer // Ed25519, or P-256 if there is a TPM
 	Sealing *ecdh.PrivateKey
 	TLS     *ecdsa.PrivateKey
 	Request *wire.Request
@@ -27,10 +28,11 @@ type Board struct {
 func New(t testing.TB) *Board {
 	t.Helper()
 	b := new(Board)
-	var err error
-	if _, b.Signing, err = ed25519.GenerateKey(rand.Reader); err != nil {
+	verifying, signing, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
 		t.Fatal(err)
 	}
+	b.Signing = signing
 	if b.Sealing, err = ecdh.X25519().GenerateKey(rand.Reader); err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +43,7 @@ func New(t testing.TB) *Board {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.Request = &wire.Request{Signing: [32]byte(b.Signing.Public().(ed25519.PublicKey)), Sealing: [32]byte(b.Sealing.PublicKey().Bytes()), CSR: csr}
+	b.Request = &wire.Request{Signing: [32]byte(verifying), Sealing: [32]byte(b.Sealing.PublicKey().Bytes()), CSR: csr}
 	if b.Signed, err = b.Request.Sign(b.Signing); err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ func NewWithTPM(t testing.TB, nonce wire.TPMNonce) *Board {
 	return b
 }
 
-// GetTPM gives the board a TPM.
+// GetTPM gives the board a TPM, and so another identity.
 func (b *Board) GetTPM(t testing.TB, nonce wire.TPMNonce) {
 	t.Helper()
 	var err error
@@ -36,7 +36,16 @@ func (b *Board) GetTPM(t testing.TB, nonce wire.TPMNonce) {
 		t.Fatal(err)
 	}
 	point := b.Parent.PublicKey().Bytes()[1:]
-	b.Request.TPM = &wire.RequestTPM{Parent: parentArea(point[:32], point[32:]), Revision: 159}
+	signing, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	verifying, err := signing.PublicKey.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Signing, b.Request.Signing = signing, [32]byte{}
+	b.Request.TPM = &wire.RequestTPM{Parent: parentArea(point[:32], point[32:]), Revision: 159, Signing: [65]byte(verifying)}
 	b.Ask(t, nonce)
 }
 
