@@ -217,8 +217,7 @@ func worksWithoutTPM(l *lane) string {
 	l.tapPIN(adaPIN)
 	l.awaitNoPINs()
 	l.m.lines.requireChanges(mark, 0)
-	l.awaitLink("up")
-	remote := remoteUnlocks(l)
+	l.awaitLink("down") // it needs the reader's own keys, which are in the TPM
 	exit := l.m.unlocks(func() {
 		l.m.lines.set(lineExit, true)
 		l.m.agent.sleep(100 * time.Millisecond)
@@ -226,10 +225,12 @@ func worksWithoutTPM(l *lane) string {
 	})
 	l.startTPM()
 	l.awaitPINs()
+	l.awaitLink("up")
+	remote := remoteUnlocks(l)
 	l.awaitHome()
 	again := l.m.unlocks(func() { l.tapPIN(adaPIN) })
 	l.tallyTPM()
-	return fmt.Sprintf("status without it: %q; PIN once it is there: %s; without it again: exit button: %s, unlock from the controller: %s; PIN after that: %s", absent, late, exit, remote, again)
+	return fmt.Sprintf("status without it: %q; PIN once it is there: %s; without it again: exit button: %s; and there again: unlock from the controller: %s, PIN: %s", absent, late, exit, remote, again)
 }
 
 // awaitNoPINs waits until the reader says that its TPM is absent, and returns its words.

@@ -59,7 +59,7 @@ func lanes() []*lane {
 			{required: true, what: "a reader with that TPM is adopted by two files, and never has the PIN key", prove: readerWithTPMIsAdopted},
 			{what: "a PIN and a card open the door by keys in the TPM", prove: pinAndCardUnlockByTPM},
 			{what: "after power cuts in the middle of PINs the TPM's count is not behind the answers, and the reader goes on", prove: powerCutsDuringPINs},
-			{what: "without a TPM the exit button and the controller open the door, and once it is there PINs do", prove: worksWithoutTPM},
+			{what: "without a TPM the exit button opens the door, and once it is there PINs and the controller do", prove: worksWithoutTPM},
 		}},
 	}
 }
