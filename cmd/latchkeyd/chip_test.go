@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -93,28 +94,34 @@ func (c *chip) clear() {
 type tpmSite struct {
 	t      testing.TB
 	data   string // of the reader
+	chip   string // path of its TPM; "": it has none
 	key    *ecdsa.PrivateKey
 	number uint64        // of the newest bundle, and of the newest keys
 	tpm    *wire.TPMKeys // the newest
 }
 
-func newTPMSite(t testing.TB, data string) *tpmSite {
+func newTPMSite(t testing.TB, data, chip string) *tpmSite {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &tpmSite{t: t, data: data, key: key}
+	return &tpmSite{t: t, data: data, chip: chip, key: key}
 }
 
-// request returns the request of the reader, which runs.
+// request returns the request of the reader, which runs, as latchkeyd identity writes it.
 func (c *tpmSite) request() (*wire.Request, string) {
 	c.t.Helper()
-	id, err := adoption.ReadIdentity(c.data)
+	var own *tpm.TPM
+	if c.chip != "" {
+		own = tpm.Open(c.chip)
+		defer own.Close()
+	}
+	id, err := adoption.MakeIdentity(context.Background(), c.data, own)
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	signed, fingerprint, err := id.Request(c.data, true)
+	signed, fingerprint, err := id.Request(context.Background(), c.data, true, own)
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -31,15 +31,12 @@ func tpmTest(t *testing.T, test func(s *soaked, chip *chip, site *tpmSite)) {
 	if err := datadir.Open(data); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := adoption.MakeIdentity(data); err != nil {
-		t.Fatal(err)
-	}
 	unlock, err := datadir.Lock(data) // as run does
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer unlock()
-	site := newTPMSite(t, data)
+	site := newTPMSite(t, data, chip.path)
 	synctest.Test(t, func(t *testing.T) {
 		s := newSoaked(t, data)
 		s.config.Key.TPM = chip.path
@@ -219,7 +216,7 @@ func TestKeysThatAreNotWhereTheConfigSays(t *testing.T) {
 		s.adopt(site.bundle(site.first(50)))
 		s.spent(0, 50)
 		s.must(s.stop())
-		s.config.Key.TPM = ""
+		s.config.Key.TPM, site.chip = "", ""
 		s.start()
 		s.is("key", "key", errNoTPM.Error())
 		if request, _ := site.request(); request.TPM != nil {
@@ -309,16 +306,13 @@ func heldInTPM(t *testing.T, path string) (*held, *tpmSite) {
 	if err := datadir.Open(data); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := adoption.MakeIdentity(data); err != nil {
-		t.Fatal(err)
-	}
 	chip := tpm.Open(path)
 	t.Cleanup(func() { chip.Close() })
 	r := &reader{config: &config{Reader: readerConfig{Data: data}}, tpm: chip}
 	if changed, err := r.requestTPM(t.Context()); !changed || err != nil {
 		t.Fatal(changed, err)
 	}
-	site := newTPMSite(t, data)
+	site := newTPMSite(t, data, path)
 	if _, err := adoption.Adopt(data, site.bundle(site.first(50)), false); err != nil {
 		t.Fatal(err)
 	}
