@@ -37,10 +37,10 @@ type tpmCommand struct {
 	sent, answered time.Time
 }
 
-// plannedCut is a power cut that comes with a command.
+// plannedCut is a power cut that comes with the first command of a code.
 type plannedCut struct {
-	left    int           // commands that come before
-	reaches bool          // the chip still executes that command
+	code    tpm2.TPMCC
+	reaches bool          // the chip still executes the command
 	answer  time.Duration // for which the board lives on with its answer; 0: it never gets it
 	cut     func()
 }
@@ -146,12 +146,8 @@ func (c *tpmChip) begin(command []byte) (n int, plan *plannedCut) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.commands = append(c.commands, tpmCommand{code: code, sent: time.Now()})
-	if c.plan != nil && code != tpm2.TPMCCGetRandom {
-		if c.plan.left == 0 {
-			plan, c.plan = c.plan, nil
-		} else {
-			c.plan.left--
-		}
+	if c.plan != nil && c.plan.code == code {
+		plan, c.plan = c.plan, nil
 	}
 	return len(c.commands) - 1, plan
 }
@@ -162,7 +158,7 @@ func (c *tpmChip) end(n int) {
 	c.commands[n].answered = time.Now()
 }
 
-// planCut has the power go with a command that is still to come.
+// planCut has the power go with a command that is still to come: see plannedCut.
 func (c *tpmChip) planCut(plan *plannedCut) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
