@@ -6,7 +6,8 @@
 //
 //	hil [--out DIR] [--only EXPRESSION]
 //	                       runs all scenarios, or those that match, on four
-//	                       machines side by side; DIR/report.md says what was proved
+//	                       machines, three at a time; DIR/report.md says what was
+//	                       proved
 //	hil forward ADDRESS    copies standard input and output to ADDRESS, for QEMU
 //
 // It fetches what it needs of Debian with apt, once, into $LATCHKEY_HIL_CACHE

@@ -30,6 +30,10 @@ func (s *shared) boardProgram(name string) string { return filepath.Join(s.work,
 // initramfs is the archive that the machines boot from.
 func (s *shared) initramfs() string { return filepath.Join(s.work, "initramfs") }
 
+// lanesAtOnce is how many machines run side by side. With more of them on a host with two
+// processors a reader's screen for a PIN is over before all of the PIN is typed.
+const lanesAtOnce = 3
+
 // run prepares what all lanes need, runs those with a scenario whose name
 // matches side by side, and writes the report.
 func run(ctx context.Context, out string, only *regexp.Regexp) error {
@@ -55,6 +59,7 @@ func run(ctx context.Context, out string, only *regexp.Regexp) error {
 		return !slices.ContainsFunc(l.scenarios, func(s scenario) bool { return only.MatchString(s.what) })
 	})
 	var group errgroup.Group
+	group.SetLimit(lanesAtOnce)
 	for _, l := range wanted {
 		l.shared = s
 		group.Go(func() error {

@@ -61,6 +61,14 @@ func (l *lane) checkedTPM() string {
 func readerWithTPMIsAdopted(l *lane) string {
 	l.startReader(tpmConfigPath)
 	l.adopt(tpmConfigPath)
+	eventually(l.m.ctx, "the reader has its budget", func() bool {
+		for _, content := range l.journal() {
+			if strings.Contains(string(content), string(wire.BudgetGranted)) {
+				return true
+			}
+		}
+		return false
+	})
 	l.awaitPINs()
 	l.readTPMKeys()
 	budget := l.board.tpm.budget(l.tpmKeys)

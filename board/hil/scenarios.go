@@ -1,6 +1,7 @@
 package main
 
-// lanes are all scenarios. The lanes have nothing to do with one another.
+// lanes are all scenarios. The lanes have nothing to do with one another, and start in
+// this order.
 func lanes() []*lane {
 	return []*lane{
 		{name: "door", scenarios: []scenario{
