@@ -138,7 +138,6 @@ type tpmTally struct {
 	counted          uint32 // by the TPM
 	granted, refused int    // answers in the journal
 	charged          int    // in the journal
-	strikes          int    // that the bench has seen
 }
 
 // tallyTPM takes the tally from the TPM and the reader's journal.
