@@ -91,6 +91,7 @@ type status struct {
 	Wrong    int
 	PIN      string
 	Tamper   bool
+	TPM      *struct{ Limit uint32 }
 	Health   map[string]string
 }
 

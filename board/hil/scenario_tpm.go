@@ -61,14 +61,6 @@ func (l *lane) checkedTPM() string {
 func readerWithTPMIsAdopted(l *lane) string {
 	l.startReader(tpmConfigPath)
 	l.adopt(tpmConfigPath)
-	eventually(l.m.ctx, "the reader has its budget", func() bool {
-		for _, content := range l.journal() {
-			if strings.Contains(string(content), string(wire.BudgetGranted)) {
-				return true
-			}
-		}
-		return false
-	})
 	l.awaitPINs()
 	l.readTPMKeys()
 	budget := l.board.tpm.budget(l.tpmKeys)
@@ -91,9 +83,11 @@ func (l *lane) readTPMKeys() {
 	l.tpmKeys = keys.TPM
 }
 
-// awaitPINs waits until PINs can be used.
+// awaitPINs waits until the TPM checks PINs.
 func (l *lane) awaitPINs() {
-	l.awaitStatus("PINs can be used", func(s status) bool { return s.PIN == "on" && len(s.Health) == 0 })
+	l.awaitStatus("the TPM checks PINs", func(s status) bool {
+		return s.PIN == "on" && len(s.Health) == 0 && s.TPM != nil && s.TPM.Limit > 0
+	})
 }
 
 func pinAndCardUnlockByTPM(l *lane) string {
