@@ -230,10 +230,17 @@ var attempts = map[Act][]attempt{
 	RenewBudget: {func(w *world) func(context.Context, Actor) error {
 		r := w.tpmReader()
 		r.says(wire.TPMState{Ref: r.budget().Ref, Budget: wire.Budget{Limit: 500}})
-		return func(ctx context.Context, a Actor) error {
+		asks := func() {
 			w.n++
 			r.says(wire.TPMState{Ref: r.budget().Ref, Nonce: wire.TPMNonce{byte(w.n)}})
-			return w.RenewBudget(ctx, a, r.id)
+		}
+		asks()
+		return func(ctx context.Context, a Actor) error {
+			err := w.RenewBudget(ctx, a, r.id)
+			if err == nil {
+				asks()
+			}
+			return err
 		}
 	}},
 	WriteGrant: {func(w *world) func(context.Context, Actor) error {

@@ -20,7 +20,6 @@ type tpmReader struct {
 	w     *world
 	id    string
 	board *boardtest.Board
-	state *link.ReaderStatus
 }
 
 // tpmReader adopts a reader with a TPM.
