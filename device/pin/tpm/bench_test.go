@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-tpm/tpm2"
+
 	"latchkey/sync/wire"
 )
 
@@ -13,7 +15,7 @@ import (
 func BenchmarkTag(b *testing.B) {
 	for name, kind := range map[string]wire.CredentialKind{"PIN": wire.PIN, "card": wire.Card} {
 		b.Run(name, func(b *testing.B) {
-			_, _, tpm, _ := ready(b, 1<<30)
+			chip, _, tpm, _ := ready(b, 1<<30)
 			m := material(7)
 			if kind == wire.Card {
 				m = m[:7]
@@ -28,6 +30,18 @@ func BenchmarkTag(b *testing.B) {
 			}
 			slices.Sort(took)
 			b.ReportMetric(float64(took[len(took)/2].Microseconds()), "µs-median")
+
+			commands := 0
+			counted := Open(chip.between(func(_ tpm2.TPMCC, command []byte) []byte {
+				commands++
+				return chip.send(command)
+			}))
+			defer counted.Close()
+			counted.use = tpm.use
+			if _, err := counted.Tag(b.Context(), kind, m); err != nil {
+				b.Fatal(err)
+			}
+			b.ReportMetric(float64(commands), "commands")
 		})
 	}
 }

@@ -214,16 +214,16 @@ const maxNamed = 5
 func (t *Theft) String() string {
 	switch {
 	case t.Void():
-		keep, steals := "keeps", "it"
+		keep, steals, them := "keeps", "it", "it"
 		if len(t.Files) > 1 {
-			keep, steals = "keep", "one of them"
+			keep, steals, them = "keep", "one of them", "them"
 		}
 		named := strings.Join(t.Files[:min(len(t.Files), maxNamed)], ", ")
 		if len(t.Files) > maxNamed {
 			named += ", …"
 		}
 		return fmt.Sprintf("%s %s the PIN key in a file: %s. Whoever steals %s has all PINs within hours, whatever the other readers do. "+
-			"Have them adopted with a TPM, or give PINs only to readers with a TPM.", count(len(t.Files), "reader"), keep, named, steals)
+			"Have %s adopted with a TPM, or give PINs only to readers with a TPM.", count(len(t.Files), "reader"), keep, named, steals, them)
 	case len(t.Counted) == 0 && len(t.Without) == 0:
 		return "There are no readers that could be stolen."
 	case len(t.Counted) == 0:
