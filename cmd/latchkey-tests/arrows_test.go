@@ -36,9 +36,10 @@ var arrows = []struct {
 	{"relay", nil},
 	{"board", []string{"board/sim"}},
 	{"board/sim", nil},
-	{"board/hil/...", []string{"board/sim"}},
+	{"board/hil", []string{"board/sim", "device/cache", "device/pin/tpm", "sync/wire"}}, // reads what a TPM has counted
+	{"board/hil/guest", []string{"board/sim"}},
 	{"cmd/latchkeyd", []string{"cmd/latchkeyd/internal/...", "device/...", "sync/...", "keypad/...", "nfc/...", "relay", "board"}},
-	{"cmd/latchkeyd/internal/adoption", []string{"cmd/latchkeyd/internal/connection", "cmd/latchkeyd/internal/datadir", "device/cache", "device/durable", "sync/wire"}},
+	{"cmd/latchkeyd/internal/adoption", []string{"cmd/latchkeyd/internal/connection", "cmd/latchkeyd/internal/datadir", "device/cache", "device/durable", "device/pin/tpm", "sync/wire"}},
 	{"cmd/latchkeyd/internal/connection", []string{"cmd/latchkeyd/internal/datadir", "device/durable", "sync/wire"}},
 	{"cmd/latchkeyd/internal/datadir", nil},
 	{"cmd/latchkeyd/internal/status", []string{"cmd/latchkeyd/internal/datadir", "device", "device/journal", "sync/wire"}},
