@@ -36,7 +36,7 @@ lint:
 
 .PHONY: setup
 setup: ## what the tests need besides Go, from Debian: a browser, a broker, systemd's own check, judges of cards, a TPM
-	@$(call install,chromium:chromium mosquitto:mosquitto systemd-analyze:systemd nfc-list:libnfc-bin swtpm:swtpm mifare-desfire-info:libfreefare-bin \
+	@$(call install,chromium:chromium mosquitto:mosquitto systemd-analyze:systemd nfc-list:libnfc-bin swtpm:swtpm swtpm_setup:swtpm-tools mifare-desfire-info:libfreefare-bin \
 		gcc:gcc /usr/include/stdio.h:libc6-dev /usr/include/nfc/nfc.h:libnfc-dev /usr/include/freefare.h:libfreefare-dev)
 
 .PHONY: setup-hil

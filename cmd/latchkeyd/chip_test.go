@@ -140,7 +140,7 @@ func (c *tpmSite) first(limit uint32) *wire.EpochKeys {
 	rand.Read(ref[:])
 	keys := keyedKeys(c.t, 7)
 	var err error
-	if c.tpm, err = tpm.Wrap(request.TPM.Parent, &c.key.PublicKey, ref, (*[32]byte)(keys.PIN), (*[32]byte)(keys.Card)); err != nil {
+	if c.tpm, err = tpm.Wrap(request.TPM.Parent, nil, &c.key.PublicKey, ref, (*[32]byte)(keys.PIN), (*[32]byte)(keys.Card)); err != nil {
 		c.t.Fatal(err)
 	}
 	if c.tpm.Grant, err = tpm.FirstGrant(c.key, ref, request.TPM.Nonce, limit); err != nil {

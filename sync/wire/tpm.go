@@ -19,7 +19,14 @@ type RequestTPM struct {
 	// Signing verifies the reader's messages: ECDSA P-256, SEC 1 §2.3.3, uncompressed. Its
 	// private key is in the TPM, as that of the certificate request is.
 	Signing [65]byte `cbor:"4,keyasint"`
+
+	// Endorsement is the X.509 certificate of the TPM's endorsement key, by its maker, DER;
+	// none: the TPM has none that the reader can use.
+	Endorsement []byte `cbor:"5,keyasint,omitempty"`
 }
+
+// MaxEndorsement bounds the certificate of an endorsement key, in bytes.
+const MaxEndorsement = 4 << 10
 
 // A TPMNonce is the nonce of a policy session in a TPM.
 type TPMNonce [32]byte
@@ -33,6 +40,10 @@ type TPMKeys struct {
 	PIN      WrappedKey `cbor:"3,keyasint"`
 	Card     WrappedKey `cbor:"4,keyasint"`
 	Grant    Grant      `cbor:"5,keyasint"` // the newest
+
+	// Activation holds the key under which each Duplicate is encrypted; nil: none is, as the
+	// controller takes the board at its word that the parent is in a TPM.
+	Activation *Activation `cbor:"6,keyasint,omitempty"`
 }
 
 // A TPMRef names one index: 32 random bytes, of which the policies of the index and of the
@@ -43,8 +54,16 @@ type TPMRef [32]byte
 // an outer wrapper and no inner one (TPM 2.0 Library, Part 1, "Duplication").
 type WrappedKey struct {
 	Public    []byte `cbor:"1,keyasint"` // TPMT_PUBLIC
-	Duplicate []byte `cbor:"2,keyasint"` // the buffer of TPM2B_PRIVATE
+	Duplicate []byte `cbor:"2,keyasint"` // the buffer of TPM2B_PRIVATE; with an Activation, encrypted
 	Seed      []byte `cbor:"3,keyasint"` // the buffer of TPM2B_ENCRYPTED_SECRET
+}
+
+// An Activation is a 32-byte key that a TPM yields only if it has both the endorsement key
+// to which it is encrypted and the parent (Part 1, "Credential Protection"): what
+// TPM2_ActivateCredential takes.
+type Activation struct {
+	Object []byte `cbor:"1,keyasint"` // the buffer of TPM2B_ID_OBJECT
+	Secret []byte `cbor:"2,keyasint"` // the buffer of TPM2B_ENCRYPTED_SECRET
 }
 
 // A Grant lets a TPM check PINs until its count has reached Limit.
@@ -63,8 +82,8 @@ type Budget struct {
 // Left returns how many more PINs the TPM checks.
 func (b Budget) Left() uint32 { return b.Limit - min(b.Spent, b.Limit) }
 
-// maxTPM bounds a public area, and each part of a wrapped key, in bytes: those of a key for
-// HMAC-SHA-256 and of its parent are at most 122.
+// maxTPM bounds a public area, and each part of a wrapped key and of an activation, in
+// bytes: none has more than 256, that of an RSA endorsement key.
 const maxTPM = 512
 
 func (k *TPMKeys) check() error {
@@ -84,12 +103,18 @@ func (k *TPMKeys) check() error {
 			}
 		}
 	}
+	if a := k.Activation; a != nil && (len(a.Object) == 0 || len(a.Object) > maxTPM || len(a.Secret) == 0 || len(a.Secret) > maxTPM) {
+		return fmt.Errorf("an activation of %d and %d bytes", len(a.Object), len(a.Secret))
+	}
 	return nil
 }
 
 func (t *RequestTPM) check() error {
 	if len(t.Parent) == 0 || len(t.Parent) > maxTPM {
 		return fmt.Errorf("TPM: a parent of %d bytes", len(t.Parent))
+	}
+	if len(t.Endorsement) > MaxEndorsement {
+		return fmt.Errorf("TPM: an endorsement certificate of %d bytes, at most %d", len(t.Endorsement), MaxEndorsement)
 	}
 	if _, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), t.Signing[:]); err != nil {
 		return fmt.Errorf("TPM: signing key: %w", err)

@@ -17,11 +17,16 @@ type Description struct {
 	Slots        uint32 // free ones for persistent objects, of which a reader needs five
 	Have         uint32 // how many of the reader's five are there
 	Lacks        error  // why the TPM cannot keep a budget; nil: it can
+	CertifiedBy  string // common name of who has certified the endorsement key; "": nobody, as far as it shows
 }
 
 // String says in one line what the TPM can do.
 func (d *Description) String() string {
-	s := fmt.Sprintf("TPM 2.0 of %s, revision %d.%02d, %d free slots for keys", d.Manufacturer, d.Revision/100, d.Revision%100, d.Slots)
+	certified := "no endorsement certificate: a controller has to take it at its word"
+	if d.CertifiedBy != "" {
+		certified = "certified by " + d.CertifiedBy
+	}
+	s := fmt.Sprintf("TPM 2.0 of %s, revision %d.%02d, %s, %d free slots for keys", d.Manufacturer, d.Revision/100, d.Revision%100, certified, d.Slots)
 	if d.Lacks != nil {
 		return s + "; cannot keep a budget of PINs: " + d.Lacks.Error()
 	}
@@ -73,6 +78,13 @@ func (c *conn) describe() (*Description, error) {
 		if public != nil {
 			d.Have++
 		}
+	}
+	_, certificate, err := c.endorsement()
+	if err != nil {
+		return nil, err
+	}
+	if certificate != nil {
+		d.CertifiedBy = certificate.Issuer.CommonName
 	}
 	d.Lacks, err = c.tryIndex()
 	if err == nil && d.Lacks == nil && d.Slots+d.Have < 5 {

@@ -415,7 +415,7 @@ func TestATPMFullOfOthersObjectsIsSaid(t *testing.T) {
 		}
 	}
 	rand.Read(c.pin[:])
-	next, err := Wrap(parent, &c.key.PublicKey, keys.Ref, &c.pin, &c.card)
+	next, err := Wrap(parent, nil, &c.key.PublicKey, keys.Ref, &c.pin, &c.card)
 	if err != nil {
 		t.Fatal(err)
 	}

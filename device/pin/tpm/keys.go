@@ -29,12 +29,22 @@ func (t *TPM) Request(ctx context.Context) (*wire.RequestTPM, error) {
 		if err != nil {
 			return fmt.Errorf("revision: %w", err)
 		}
+		if !bytes.Equal(t.endorsed.parent, parent) {
+			_, certificate, err := c.endorsement()
+			if err != nil {
+				return err
+			}
+			t.endorsed = endorsed{parent: parent}
+			if certificate != nil {
+				t.endorsed.certificate = certificate.Raw
+			}
+		}
 		if !t.nonceIsOpen(c) {
 			if err := t.beginNonce(c); err != nil {
 				return fmt.Errorf("session for a first grant: %w", err)
 			}
 		}
-		*request = wire.RequestTPM{Parent: parent, Revision: revision, Nonce: t.nonce.value}
+		*request = wire.RequestTPM{Parent: parent, Revision: revision, Nonce: t.nonce.value, Endorsement: t.endorsed.certificate}
 		return nil
 	})
 	if err != nil {
@@ -116,8 +126,14 @@ func (t *TPM) Use(ctx context.Context, keys *wire.TPMKeys) error {
 		return fmt.Errorf("tpm: keys: PIN key: %w", err)
 	}
 	cardKey, pinKey, ref, grant := clone(&keys.Card), clone(&keys.PIN), keys.Ref, keys.Grant // the job may outlast the caller
+	var activation *wire.Activation
+	if a := keys.Activation; a != nil {
+		activation = &wire.Activation{Object: bytes.Clone(a.Object), Secret: bytes.Clone(a.Secret)}
+	}
 
 	err = t.do(ctx, func(c *conn) error {
+		activated := &activated{conn: c, activation: activation}
+		defer activated.wipe()
 		t.mu.Lock()
 		use := t.use
 		t.mu.Unlock()
@@ -126,7 +142,7 @@ func (t *TPM) Use(ctx context.Context, keys *wire.TPMKeys) error {
 			use.card, use.pin, use.index, use.refuseCard, use.refusePIN = cardName, pinName, index, ErrNoKeys, ErrNoKeys
 			t.set(use)
 		}
-		if err := c.keep(cardHandle, card, cardKey); err != nil {
+		if err := activated.keep(cardHandle, card, cardKey); err != nil {
 			err = fmt.Errorf("card key: %w", explain(err))
 			use.refuseCard, use.refusePIN = refusal(use.refuseCard, err), refusal(use.refusePIN, err)
 			t.set(use)
@@ -134,7 +150,7 @@ func (t *TPM) Use(ctx context.Context, keys *wire.TPMKeys) error {
 		}
 		use.refuseCard = nil
 		t.set(use)
-		if err := c.keep(pinHandle, pin, pinKey); err != nil {
+		if err := activated.keep(pinHandle, pin, pinKey); err != nil {
 			err = fmt.Errorf("PIN key: %w", explain(err))
 			use.refusePIN = refusal(use.refusePIN, err)
 			t.set(use)
@@ -204,13 +220,18 @@ func (c *conn) parent() (name tpm2.TPM2BName, public []byte, err error) {
 }
 
 // keep makes sure that the wrapped key with this public area is at the handle.
-func (c *conn) keep(at tpm2.TPMHandle, area *tpm2.TPMTPublic, key *wire.WrappedKey) error {
+func (a *activated) keep(at tpm2.TPMHandle, area *tpm2.TPMTPublic, key *wire.WrappedKey) error {
+	c := a.conn
 	public, err := c.public(at)
 	if err != nil {
 		return err
 	}
 	if bytes.Equal(public, key.Public) {
 		return nil
+	}
+	duplicate, err := a.duplicate(key)
+	if err != nil {
+		return err
 	}
 	parent, _, err := c.parent()
 	if err != nil {
@@ -219,7 +240,7 @@ func (c *conn) keep(at tpm2.TPMHandle, area *tpm2.TPMTPublic, key *wire.WrappedK
 	var private tpm2.TPM2BPrivate
 	err = c.withParent(parent, tpm2.TPMCCImport, func(parent tpm2.AuthHandle) error {
 		answer, err := tpm2.Import{ParentHandle: parent, ObjectPublic: tpm2.New2B(*area),
-			Duplicate: tpm2.TPM2BPrivate{Buffer: key.Duplicate}, InSymSeed: tpm2.TPM2BEncryptedSecret{Buffer: key.Seed},
+			Duplicate: tpm2.TPM2BPrivate{Buffer: duplicate}, InSymSeed: tpm2.TPM2BEncryptedSecret{Buffer: key.Seed},
 			Symmetric: tpm2.TPMTSymDef{Algorithm: tpm2.TPMAlgNull}}.Execute(c)
 		if err == nil {
 			private = answer.OutPrivate

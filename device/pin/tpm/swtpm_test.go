@@ -55,7 +55,7 @@ func (c *controller) adopt(request *wire.RequestTPM, limit uint32) *wire.TPMKeys
 	c.t.Helper()
 	var ref wire.TPMRef
 	rand.Read(ref[:])
-	keys, err := Wrap(request.Parent, &c.key.PublicKey, ref, &c.pin, &c.card)
+	keys, err := Wrap(request.Parent, nil, &c.key.PublicKey, ref, &c.pin, &c.card)
 	if err != nil {
 		c.t.Fatal(err)
 	}

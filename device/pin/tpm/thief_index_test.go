@@ -355,7 +355,7 @@ func TestNoHierarchyHasAnotherGuess(t *testing.T) {
 		th.refused("the first grant after Clear", th.with(func(s tpm2.Session) error { return th.write(by(indexHandle, s), fresh, 0, 0, 5) },
 			th.granted(&th.keys.Grant, th.keys.Grant.Nonce[:])...))
 		c := &conn{file: newFile(func() (transport.TPMCloser, error) { return openPath(th.chip.Path) }), ctx: t.Context()}
-		if err := c.keep(pinHandle, area, &th.keys.PIN); !errors.Is(err, tpm2.TPMRCIntegrity) {
+		if err := (&activated{conn: c}).keep(pinHandle, area, &th.keys.PIN); !errors.Is(err, tpm2.TPMRCIntegrity) {
 			t.Errorf("%s: the PIN key after Clear: %v", who, err)
 		}
 		parent := tpm2.NamedHandle{Handle: parentHandle, Name: th.name(parentHandle)} // made anew by keep

@@ -216,7 +216,7 @@ func (th *thief) weak(area func(unique []byte) *tpm2.TPMTPublic) tpm2.NamedHandl
 	if err != nil {
 		th.t.Fatal(err)
 	}
-	if err := c.keep(at, key, &wrapped); err != nil {
+	if err := (&activated{conn: c}).keep(at, key, &wrapped); err != nil {
 		th.t.Fatal(err)
 	}
 	return tpm2.NamedHandle{Handle: at, Name: objectName(key)}
@@ -460,7 +460,7 @@ func TestTheParentHandsOutNoKey(t *testing.T) {
 	} {
 		area := pinArea(th.index, th.keys.PIN.Public[len(th.keys.PIN.Public)-32:])
 		change(area)
-		th.refused(name, c.keep(0x81004C61, area, &wire.WrappedKey{Public: tpm2.Marshal(*area), Duplicate: th.keys.PIN.Duplicate, Seed: th.keys.PIN.Seed}))
+		th.refused(name, (&activated{conn: c}).keep(0x81004C61, area, &wire.WrappedKey{Public: tpm2.Marshal(*area), Duplicate: th.keys.PIN.Duplicate, Seed: th.keys.PIN.Seed}))
 	}
 	th.spend(20)
 	th.atMost(5)

@@ -36,8 +36,8 @@ var (
 	ErrForeign = errors.New("the keys are wrapped to another TPM, or this one was cleared: adopt the reader again")
 	// ErrGrant says that a grant is not for this TPM, or not the controller's.
 	ErrGrant = errors.New("the grant is not the controller's for this TPM: fetch its newest one")
-	// ErrOwned says that the owner's password is set.
-	ErrOwned = errors.New("the TPM's owner has a password: clear the TPM, then adopt the reader again")
+	// ErrOwned says that the password of the owner or of the endorsement hierarchy is set.
+	ErrOwned = errors.New("the TPM's owner or endorsement hierarchy has a password: clear the TPM, then adopt the reader again")
 	// ErrFull says that others have used up the TPM's room.
 	ErrFull = errors.New("the TPM is full: end the programs that use it, or remove their keys and indexes")
 	// ErrIdentity says that the TPM does not have the reader's own keys.
@@ -58,7 +58,8 @@ type TPM struct {
 	mu  sync.Mutex
 	use use
 
-	nonce nonce // of rest's job
+	nonce    nonce    // of rest's job
+	endorsed endorsed // of rest's job
 }
 
 // A use is which keys are in use.
@@ -74,6 +75,12 @@ type nonce struct {
 	value   wire.TPMNonce
 	begun   time.Time
 	opening int // file.openings when it began
+}
+
+// An endorsed is the certificate of the TPM's endorsement key, as it was read when the TPM
+// had this parent.
+type endorsed struct {
+	parent, certificate []byte // no parent: not read yet; no certificate: there is none
 }
 
 // maxNonce is how long the session of a nonce may wait. A session that waits for long

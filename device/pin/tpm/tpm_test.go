@@ -422,7 +422,7 @@ func TestAnotherEpochsKeysGoByTheSameBudget(t *testing.T) {
 	wantPIN(t, tpm, c)
 	rand.Read(c.pin[:])
 	rand.Read(c.card[:])
-	next, err := Wrap(mustRequest(t, tpm).Parent, &c.key.PublicKey, keys.Ref, &c.pin, &c.card)
+	next, err := Wrap(mustRequest(t, tpm).Parent, nil, &c.key.PublicKey, keys.Ref, &c.pin, &c.card)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -25,9 +26,10 @@ func CheckParent(public []byte) error {
 }
 
 // Wrap wraps the keys of an epoch to the TPM with this parent, for the index of this grant
-// key and ref. The result lacks the Grant. pin and card remain the caller's, who wipes
-// them.
-func Wrap(parent []byte, grantKey *ecdsa.PublicKey, ref wire.TPMRef, pin, card *[32]byte) (*wire.TPMKeys, error) {
+// key and ref. With the certificate of the TPM's endorsement key, which the caller has
+// checked, they can be taken only by a TPM that has both; without, the board is taken at
+// its word. The result lacks the Grant. pin and card remain the caller's, who wipes them.
+func Wrap(parent []byte, endorsement *x509.Certificate, grantKey *ecdsa.PublicKey, ref wire.TPMRef, pin, card *[32]byte) (*wire.TPMKeys, error) {
 	area, err := parseParent(parent)
 	if err != nil {
 		return nil, err
@@ -54,7 +56,10 @@ func Wrap(parent []byte, grantKey *ecdsa.PublicKey, ref wire.TPMRef, pin, card *
 	if err != nil {
 		return nil, fmt.Errorf("tpm: wrap the card key: %w", err)
 	}
-	return keys, nil
+	if endorsement != nil {
+		err = activate(keys, endorsement, area)
+	}
+	return keys, err
 }
 
 // wrapKey wraps an HMAC key for TPM2_Import with an outer wrapper (Part 1,

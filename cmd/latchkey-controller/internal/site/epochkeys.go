@@ -115,7 +115,7 @@ func (s *Site) wrapped(tx *store.Tx, grantKey *ecdsa.PublicKey, parent []byte, r
 		return nil, err
 	}
 	defer keys.Wipe()
-	return tpm.Wrap(parent, grantKey, ref, (*[32]byte)(keys.PIN), (*[32]byte)(keys.Card))
+	return tpm.Wrap(parent, nil, grantKey, ref, (*[32]byte)(keys.PIN), (*[32]byte)(keys.Card))
 }
 
 // rewrap wraps the keys of an epoch that has just begun to all TPMs. Their budgets and

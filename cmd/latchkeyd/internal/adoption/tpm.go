@@ -28,7 +28,7 @@ func KeepTPM(dir string, tpm *wire.RequestTPM) (changed bool, err error) {
 	case held != nil && bytes.Equal(wire.Marshal(held), wire.Marshal(tpm)):
 		return false, nil
 	}
-	changed = held == nil || !bytes.Equal(held.Parent, tpm.Parent) || held.Revision != tpm.Revision
+	changed = held == nil || !bytes.Equal(held.Parent, tpm.Parent) || held.Revision != tpm.Revision || !bytes.Equal(held.Endorsement, tpm.Endorsement)
 	return changed, durable.WriteFile(path, wire.Marshal(tpm), 0o600)
 }
 

@@ -3,6 +3,7 @@
 package swtpm
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -20,8 +21,11 @@ type Chip struct {
 	cmd *exec.Cmd // nil: no power
 }
 
-// New starts a chip from the factory. It ends with the test.
-func New(t testing.TB) *Chip {
+// New starts a chip from the factory, without a certificate of its endorsement key. It ends
+// with the test.
+func New(t testing.TB) *Chip { return start(t, func(string) {}) }
+
+func start(t testing.TB, manufacture func(dir string)) *Chip {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "swtpm") // t.TempDir() can be longer than a socket's path may be
 	if err != nil {
@@ -32,9 +36,52 @@ func New(t testing.TB) *Chip {
 		c.Cut()
 		os.RemoveAll(dir)
 	})
+	manufacture(dir)
 	c.Power("startup-clear")
 	return c
 }
+
+// A Maker certifies the endorsement keys of its chips: swtpm_setup and swtpm_localca, which
+// follow TCG's EK Credential Profile. The keys are RSA-2048 and ECDSA P-384.
+type Maker struct {
+	t      testing.TB
+	dir    string
+	config string
+}
+
+// NewMaker returns a maker.
+func NewMaker(t testing.TB) *Maker {
+	t.Helper()
+	m := &Maker{t: t, dir: t.TempDir()}
+	m.config = m.file("setup.conf", "create_certs_tool = /usr/bin/swtpm_localca\n"+
+		"create_certs_tool_config = "+m.file("localca.conf", "statedir = "+m.dir+"\nsigningkey = "+m.dir+"/key.pem\nissuercert = "+m.dir+"/issuer.pem\ncertserial = "+m.dir+"/serial\n")+"\n"+
+		"create_certs_tool_options = "+m.file("options", "")+"\n")
+	return m
+}
+
+func (m *Maker) file(name, text string) (path string) {
+	m.t.Helper()
+	path = filepath.Join(m.dir, name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		m.t.Fatal(err)
+	}
+	return path
+}
+
+// New makes a chip and starts it, as New does.
+func (m *Maker) New() *Chip {
+	m.t.Helper()
+	return start(m.t, func(dir string) {
+		setup := exec.Command("swtpm_setup", "--tpm2", "--create-ek-cert", "--tpmstate", dir, "--config", m.config, "--runas", fmt.Sprint(os.Getuid()))
+		if out, err := setup.CombinedOutput(); err != nil {
+			m.t.Fatalf("%v: make setup installs swtpm_setup\n%s", err, out)
+		}
+	})
+}
+
+// Authority returns the path of the certificate of the authority that signs the chips', PEM.
+// It is there with the first chip.
+func (m *Maker) Authority() string { return filepath.Join(m.dir, "issuer.pem") }
 
 // Power starts the chip after Cut; with startup-clear as TPM2_Startup(CLEAR) by its
 // firmware, with "" as a chip that waits for that command.
