@@ -70,7 +70,7 @@ func printAdoption(c *invocation, a *site.Adoption, out string) error {
 	if c.json {
 		return printJSON(c.out, map[string]any{
 			"reader": a.Reader, "number": a.Number, "revokes": a.Revoked, "moved-from": a.Moved, "request-fingerprint": a.Board, "controller-fingerprint": a.Controller, "bundle-fingerprint": a.Bundle,
-			"credentials": a.Count, "revision": a.Revision, "policy-revision": a.Policy.Revision, "bundle": out, "tpm": a.TPM, "pins": !a.NoPIN,
+			"credentials": a.Count, "revision": a.Revision, "policy-revision": a.Policy.Revision, "bundle": out, "tpm": a.TPM, "tpm-certified-by": a.Certified, "pins": !a.NoPIN,
 		})
 	}
 	fmt.Fprintf(c.out, `reader      %s, at the door %q, time zone %s
@@ -84,8 +84,10 @@ bundle      %s
             number %d, with %d credentials at revision %d, in %s
 `, a.Reader, a.Policy.Door, a.Policy.TimeZone, accessText(a.Policy.Access), a.Board, a.Controller, a.Bundle, a.Number, a.Count, a.Revision, out)
 	switch {
+	case a.Certified != "":
+		fmt.Fprintf(c.out, "keys        in the board's TPM, which is certified by %s\n", a.Certified)
 	case a.TPM:
-		fmt.Fprint(c.out, "keys        in the board's TPM, which is taken at its word: nobody has checked that it is one\n")
+		fmt.Fprint(c.out, "keys        in the board's TPM, which is taken at its word: the site trusts no authority that could certify it\n")
 	case a.NoPIN:
 		fmt.Fprint(c.out, "keys        in a file, without the PIN key: it takes no PINs (settings --pins)\n")
 	default:

@@ -40,6 +40,7 @@ func groups() []group {
 			{name: "reader grant", args: "--reader ID --out FILE", summary: "lets the TPM of a reader without a link check more PINs", required: []string{"reader", "out"}, prepare: readerGrant},
 			{name: "reader renew-budget", args: "READER", summary: "gives a reader whose TPM has lost its budget a new one", prepare: readerRenew},
 			{name: "reader remove", args: "READER", summary: "revokes a reader", prepare: readerRemove},
+			{name: "tpm-authority", args: "list | add FILE | remove FINGERPRINT", summary: "whose certificates of TPMs are trusted when a reader is adopted", prepare: tpmAuthority},
 			{name: "policy", args: "READER show|set", summary: "what a reader is told about its door", prepare: policy},
 			{name: "place list", summary: "shows locations, hubs, doors and readers", prepare: placeList},
 			{name: "place add", args: "location NAME | hub NAME --in LOCATION | door NAME --in HUB", summary: "adds a location, a hub or a door", prepare: placeAdd},

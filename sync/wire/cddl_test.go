@@ -103,7 +103,7 @@ var messages = map[string]any{
 	"credential": Credential{}, "change": Change{}, "delta": Delta{}, "kdf": KDF{}, "manifest": Manifest{}, "chunk": Chunk{},
 	"policy": Policy{}, "access": Access{}, "schedule": Schedule{}, "span": Span{}, "holiday": Holiday{}, "screen": Screen{},
 	"command": Command{}, "record": Record{}, "request": Request{}, "sealed-bundle": sealed{}, "bundle": Bundle{},
-	"position": Position{}, "epoch-key": Key{}, "epoch-keys": EpochKeys{}, "tpm-keys": TPMKeys{}, "wrapped-key": WrappedKey{}, "grant": Grant{}, "request-tpm": RequestTPM{}, "tpm-state": TPMState{}, "budget": Budget{}, "now": Now{}, "ack": Ack{}, "state": State{}, "condition": Condition{}, "fault": Fault{},
+	"position": Position{}, "epoch-key": Key{}, "epoch-keys": EpochKeys{}, "tpm-keys": TPMKeys{}, "wrapped-key": WrappedKey{}, "activation": Activation{}, "grant": Grant{}, "request-tpm": RequestTPM{}, "tpm-state": TPMState{}, "budget": Budget{}, "now": Now{}, "ack": Ack{}, "state": State{}, "condition": Condition{}, "fault": Fault{},
 	"card-read": CardRead{}, "card-to-key": CardToKey{}, "card-keys": CardKeys{}, "card-key-sets": CardKeySets{}, "key-set": KeySet{}, "records": Records{}, "fetch": Fetch{}, "reply": Reply{}, "chunk-part": ChunkPart{},
 }
 

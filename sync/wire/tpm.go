@@ -84,7 +84,7 @@ func (b Budget) Left() uint32 { return b.Limit - min(b.Spent, b.Limit) }
 
 // maxTPM bounds a public area, and each part of a wrapped key and of an activation, in
 // bytes: none has more than 256, that of an RSA endorsement key.
-const maxTPM = 512
+const maxTPM = 384
 
 func (k *TPMKeys) check() error {
 	if k.Ref == (TPMRef{}) {

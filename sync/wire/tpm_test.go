@@ -18,8 +18,9 @@ import (
 
 // What a TPM takes, made once with go-tpm and checked with another implementation of what
 // the TPM does: a parent with the private key 03 04 … 22; the two keys of testEpochKeys,
-// wrapped to it; and grants, signed with the private key 02 03 … 21 (RFC 6979): of 500 over a
-// nonce, and of 600.
+// wrapped to it; grants, signed with the private key 02 03 … 21 (RFC 6979): of 500 over a
+// nonce, and of 600; and the certificate of an endorsement key with the private key 04 05 …
+// 23, and the wrapped keys encrypted under the key e0 e1 … ff in an activation for both.
 const (
 	testParent     = "0023000b000304b2002003846e1ba305ef0d9c6844556711bba004878af8a8ecedc3dc1d402c9d1178d3000600800043001000030010002083981c490124c7d05d29c922a815e8fd3fc430904f4dc9e9a7e10fe5daa988f00020da828754c10366449cafb32b95d265986d199411b91321c6ff068c812d23c5dc"
 	testGrantKey   = "04ac46d2953dbf5a008416ff406aac929c32a91ed62fd515d17d48282773a1497e2d850f4dfd02b06d69d3fd3592559d217d73ca5670b02fbb692e3cf95c076c37"
@@ -31,6 +32,12 @@ const (
 	testCardSeed   = "00206cae6c9f8a2c8cccd1e13e44751ca02cd211dd9d5a3d55cceee1bdcaee307dfa0020798baae85e9a2f5b926f2eff1a9d8dd438d09b8e6adc78a915a933244232d8b1"
 	testFirstGrant = "cd739f9ac1401e61a220f7703a4756fd52b647254f33641197191c738f0c2d87d7e23655a43dd005c81197d6cf54ffdd89938aaf27cf412334658f84f85d74c1"
 	testRefill     = "f3029a6a05dde5cad8ce5cd01116fc66fea44398185a2b3e4076c92a818085af5107fe1178377083df56f411c78e06705904d9d154d95a64bf85094a9130e06f"
+
+	testEndorsement      = "308201373081dda003020102020101300a06082a8648ce3d0403023014311230100603550403130954504d206d616b65723020170d3236303130313030303030305a180f39393939313233313233353935395a30003059301306072a8648ce3d020106082a8648ce3d03010703420004955baf57591a487d428bb6895cdf17ca768bfd2a652da481a7cef5127bd21af24b46827f03d1a51136f497bf85bafc354254f089f2bd6940ca85d2ffc79232c9a3323030300e0603551d0f0101ff04040302030830100603551d250409300706056781050801300c0603551d130101ff04023000300a06082a8648ce3d0403020349003046022100e74b8fb9587190d060ca444f9780d20d49ec15712eacb4d4b165683634d10d50022100813d57ff7a91c10528219cc0daad9766fde6b52e27d8d4309b2d548911413db3"
+	testActivationObject = "00201d66af47baf29b2e2b90c3f31961dec4dcabbd3fb56100199f58d3fc07a17256571310114d2c65f66b145f5afad4723752a7f70f07c74feb82a614e67ab2e2f86242"
+	testActivationSecret = "00206bead3a8e4951808d323987d2046ac41e0bb8d93fb0a9524aea62c059bb12d1a002083600c5bc7e6091f3b8a229be3e1c0237cf55946a35182d53e8a2eb9a3323e7e"
+	testPINEncrypted     = "bc646e01cdead65e9e96330ebbcd56269bf0f1aecdd1831864610b2a1a2f46d20eabb9f65c16a0a5cadb3480ec2de5e9ed9bc1060fa6de9cdb42803e9ac97ee406538944260f5da380b883331675a1a62fedb62dd04a15e5674aa84df9984709d061c5d1615378224237edad21f26a621d7bd82946a272f72331b8d28ef4b775a6646ec91eb2ed5f"
+	testCardsEncrypted   = "b9c979aaddf6adf96838f9a1ab4d73df229d181c13c888fb3eb5edcfd6a057d0426d6527c63bb3c77126b151e0fdca2306f43f67996ca517e3994281a6ce8672d00948291f31d1d986c6b7815ba26733caf99b0fb3cf8a271823d8ea98ca231ffac6ea95daa3a9d85f0b1e45c76e6e0a14ddb1399076f09b5772c4bf1699159494e81f723098be49"
 )
 
 var (
@@ -68,6 +75,22 @@ func testRefilled(t testing.TB) *EpochKeys {
 	keys.Number++
 	keys.TPM.Grant = Grant{Limit: 600, Signature: [64]byte(decodeHex(t, testRefill))}
 	return keys
+}
+
+// testActivated are those of testTPMKeys for a TPM that an authority has certified.
+func testActivated(t testing.TB) *EpochKeys {
+	t.Helper()
+	keys := testTPMKeys(t)
+	keys.TPM.PIN.Duplicate, keys.TPM.Card.Duplicate = decodeHex(t, testPINEncrypted), decodeHex(t, testCardsEncrypted)
+	keys.TPM.Activation = &Activation{decodeHex(t, testActivationObject), decodeHex(t, testActivationSecret)}
+	return keys
+}
+
+// testCertified is testTPMRequest with a certificate.
+func testCertified(t testing.TB) *Request {
+	r := testTPMRequest(t)
+	r.TPM.Endorsement = decodeHex(t, testEndorsement)
+	return r
 }
 
 // testTPMRequest asks for keys for the parent above, with a nonce for the first grant.
@@ -177,6 +200,16 @@ func TestKeysThatNoControllerGivesAreRefused(t *testing.T) {
 		changes["no "+name] = func(k *EpochKeys) { *part(k.TPM) = nil }
 		changes["a long "+name] = func(k *EpochKeys) { *part(k.TPM) = make([]byte, maxTPM+1) }
 	}
+	for name, part := range map[string]func(*Activation) *[]byte{
+		"object of the activation": func(a *Activation) *[]byte { return &a.Object },
+		"secret of the activation": func(a *Activation) *[]byte { return &a.Secret },
+	} {
+		changes["no "+name] = func(k *EpochKeys) { k.TPM.Activation = testActivated(t).TPM.Activation; *part(k.TPM.Activation) = nil }
+		changes["a long "+name] = func(k *EpochKeys) {
+			k.TPM.Activation = testActivated(t).TPM.Activation
+			*part(k.TPM.Activation) = make([]byte, maxTPM+1)
+		}
+	}
 	refused(t, read, func() *EpochKeys { return testTPMKeys(t) }, changes)
 	for name, change := range changes {
 		keys := testTPMKeys(t)
@@ -203,7 +236,7 @@ func TestTheLongestKeysFitAMessage(t *testing.T) {
 	keys := testTPMKeys(t)
 	keys.Number, keys.TPM.Grant.Limit = MaxNumber, 1<<32-1
 	part := make([]byte, maxTPM)
-	keys.TPM.PIN, keys.TPM.Card = WrappedKey{part, part, part}, WrappedKey{part, part, part}
+	keys.TPM.PIN, keys.TPM.Card, keys.TPM.Activation = WrappedKey{part, part, part}, WrappedKey{part, part, part}, &Activation{part, part}
 	k, err := SealKey("front-door", MaxNumber, keys, testSealing(t).PublicKey())
 	if err != nil {
 		t.Fatal(err)
@@ -254,6 +287,7 @@ func TestTheNonceOfARequestIsSignedAndDoesNotLast(t *testing.T) {
 	for name, change := range map[string]func(*Request){
 		"another parent":   func(r *Request) { r.TPM.Parent[121] ^= 1 },
 		"another revision": func(r *Request) { r.TPM.Revision++ },
+		"a certificate":    func(r *Request) { r.TPM.Endorsement = testCertified(t).TPM.Endorsement },
 		"no TPM":           func(r *Request) { r.TPM, r.Signing = nil, testRequest(t).Signing },
 	} {
 		r := testTPMRequest(t)
@@ -286,8 +320,9 @@ func TestTheNonceOfARequestIsSignedAndDoesNotLast(t *testing.T) {
 
 func TestARequestWithAParentThatNoTPMHasIsRefused(t *testing.T) {
 	changes := map[string]func(*Request){
-		"no parent":     func(r *Request) { r.TPM.Parent = nil },
-		"a long parent": func(r *Request) { r.TPM.Parent = make([]byte, maxTPM+1) },
+		"no parent":          func(r *Request) { r.TPM.Parent = nil },
+		"a long parent":      func(r *Request) { r.TPM.Parent = make([]byte, maxTPM+1) },
+		"a long certificate": func(r *Request) { r.TPM.Endorsement = make([]byte, MaxEndorsement+1) },
 	}
 	refused(t, func(b []byte) error {
 		signed, err := Sign(KindRequest, SiteID{}, b, testTPMSigner(t))

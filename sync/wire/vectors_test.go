@@ -88,6 +88,8 @@ func vectors(t testing.TB) map[string][]byte {
 		"epochkeys":            Marshal(testEpochKeys(t)),
 		"epochkeys-tpm":        Marshal(testTPMKeys(t)),
 		"epochkeys-refill":     Marshal(testRefilled(t)),
+		"request-certified":    Marshal(testCertified(t)),
+		"epochkeys-certified":  Marshal(testActivated(t)),
 		"key-tpm":              Marshal(testTPMKey(t)),
 		"key-tpm-signed":       mustSign(t, KindKey, Marshal(testTPMKey(t))),
 		"hpke-key-tpm":         Marshal(testHPKE(t, testSealing(t), sealedKey, Marshal(testRefilled(t)), testSealedTPM)),
@@ -312,6 +314,12 @@ func TestEachVectorReadsBackAsWhatItWasMadeOf(t *testing.T) {
 	}
 	if got := parsed(t, "request", Marshal(testTPMRequest(t))); !reflect.DeepEqual(got, testTPMRequest(t)) {
 		t.Errorf("a request with a TPM: %+v", got)
+	}
+	if got := parsed(t, "request", Marshal(testCertified(t))); !reflect.DeepEqual(got, testCertified(t)) {
+		t.Errorf("a request with a certified TPM: %+v", got)
+	}
+	if got := parsed(t, "epochkeys", Marshal(testActivated(t))); !reflect.DeepEqual(got, testActivated(t)) {
+		t.Errorf("keys of a certified TPM: %+v", got)
 	}
 	if got := parsed(t, "epochkeys", Marshal(testTPMKeys(t))); !reflect.DeepEqual(got, testTPMKeys(t)) {
 		t.Errorf("keys of a TPM: %+v", got)

@@ -133,6 +133,8 @@ var acts = []struct {
 	{"/settings/zone", []string{"zone", "Europe/Zurich"}, desk.Super},
 	{"/settings/guesses", []string{"guess-budget", "300"}, desk.Super},
 	{"/settings/pins", []string{"only", "true"}, desk.Super},
+	{"/settings/tpms", nil, desk.Super},
+	{"/settings/tpms/remove", []string{"authority", "AB"}, desk.Super},
 	{"/settings/backup", nil, desk.Super},
 	{"/settings/epoch", nil, desk.Super},
 	{"/settings/administrators", []string{"name", "Eve", "role", "owner"}, desk.Super},

@@ -80,6 +80,8 @@ func (c *Console) routes() {
 	c.form("POST /settings/zone", c.setZone, c.showSettings(""))
 	c.form("POST /settings/guesses", c.setGuesses, c.showSettings(""))
 	c.form("POST /settings/pins", c.setPINReaders, c.showSettings("pins"))
+	c.form("POST /settings/tpms", c.addTPMAuthorities, c.showSettings("tpms"))
+	c.form("POST /settings/tpms/remove", c.removeTPMAuthority, c.showSettings("tpm-remove"))
 	c.form("POST /settings/backup", c.backup, c.showSettings("backup"))
 	c.form("POST /settings/epoch", c.newEpoch, c.showSettings("epoch"))
 	c.page("GET /settings/administrators", c.admins)

@@ -18,6 +18,7 @@ type settingsPage struct {
 	Doubt       string // why the controller's clock is in doubt; "": it is not
 	Odds        *desk.GuessOdds
 	Theft       *desk.Theft
+	Authorities []*desk.TPMAuthority
 	activityPage
 }
 
@@ -48,6 +49,12 @@ func (c *Console) showSettings(ask string) formPage {
 		}
 		if p.Theft, err = c.desk.Theft(r.Context(), v.Actor); err != nil {
 			return err
+		}
+		if p.Authorities, err = c.desk.TPMAuthorities(r.Context(), v.Actor); err != nil {
+			return err
+		}
+		if !f.Values.Has("authority") {
+			f.Values.Set("authority", r.URL.Query().Get("authority"))
 		}
 		for name, value := range map[string]string{"guess-budget": fmt.Sprint(p.Theft.Budget), "keep-days": fmt.Sprint(days), "zone": v.zone().String()} {
 			if !f.Values.Has(name) {
@@ -96,6 +103,25 @@ func (c *Console) setPINReaders(r *http.Request, v *visit, f *form) (answer, err
 		a.notice = "A new epoch has begun, and only readers with a TPM take PINs."
 	}
 	return a, c.desk.SetPINReaders(r.Context(), v.Actor, only)
+}
+
+func (c *Console) addTPMAuthorities(r *http.Request, v *visit, f *form) (answer, error) {
+	if len(f.file) > desk.MaxRequest {
+		return answer{}, f.wrong("authority", fmt.Sprintf("The file is larger than %d KiB.", desk.MaxRequest>>10))
+	}
+	added, err := c.desk.AddTPMAuthorities(r.Context(), v.Actor, f.file)
+	if err != nil {
+		return answer{}, err
+	}
+	notice := "From now on readers are adopted if their TPM is certified by " + added[0].Name + "."
+	if len(added) > 1 {
+		notice = fmt.Sprintf("From now on readers are adopted if their TPM is certified by one of %d more authorities.", len(added))
+	}
+	return answer{to: "/settings", notice: notice}, nil
+}
+
+func (c *Console) removeTPMAuthority(r *http.Request, v *visit, f *form) (answer, error) {
+	return answer{to: "/settings", notice: "Removed. What was adopted stays as it is."}, c.desk.RemoveTPMAuthority(r.Context(), v.Actor, f.Get("authority"))
 }
 
 // backup checks the form, and sends the backup.

@@ -52,6 +52,7 @@ const (
 	ConfirmClock  Act = "clock.confirm"
 	SetZone       Act = "settings.zone"
 	SetPINReaders Act = "settings.pins" // which readers get the PIN key
+	SetTPMTrust   Act = "settings.tpm"  // whose TPMs are trusted
 	Backup        Act = "site.backup"
 	NewEpoch      Act = "site.epoch"
 	NewStorageKey Act = "site.storage-key"
@@ -116,6 +117,7 @@ var rules = map[Act]rule{
 	ConfirmClock:  {may: owners, past: "confirmed the clock of %s", infinitive: "confirm the clock of %s"},
 	SetZone:       {may: owners, past: "changed the time zone of %s", infinitive: "change the time zone of %s"},
 	SetPINReaders: {may: owners, past: "changed which readers of %s take PINs", infinitive: "change which readers of %s take PINs", fresh: true},
+	SetTPMTrust:   {may: owners, past: "changed whose TPMs %s trusts", infinitive: "change whose TPMs %s trusts", fresh: true},
 	Backup:        {may: owners, past: "made a backup of %s", infinitive: "make a backup of %s", fresh: true},
 	NewEpoch:      {may: owners, past: "began a new epoch of %s", infinitive: "begin a new epoch of %s", fresh: true},
 	NewStorageKey: {may: owners, past: "changed the storage key of %s", infinitive: "change the storage key of %s", fresh: true},

@@ -14,7 +14,8 @@ import (
 type Request struct {
 	Fingerprint string // as on the reader's screen
 	Reader      string // the current reader of this board; "": none
-	TPM         bool   // its keys are to be in a TPM, which is taken at its word
+	TPM         bool   // its keys are to be in a TPM
+	Certified   string // name of the site's authority that has certified the TPM; "": it is taken at its word
 	NoPIN       bool   // it would take no PINs: it has no TPM, and the site gives the PIN key only to those
 }
 
@@ -30,6 +31,13 @@ func (d *Desk) ReadRequest(ctx context.Context, a Actor, signed []byte) (r *Requ
 			return err
 		}
 		r = &Request{Fingerprint: fingerprint, TPM: request.TPM != nil}
+		authority, err := site.CheckTPM(tx, d.now(), request)
+		if err != nil {
+			return refusedIn("request", err)
+		}
+		if authority != nil {
+			r.Certified = site.AuthorityName(authority)
+		}
 		if r.Reader, err = site.BoardOf(tx, request); err != nil {
 			return err
 		}
@@ -95,10 +103,13 @@ func (d *Desk) Adopt(ctx context.Context, a Actor, form AdoptForm, save func(bun
 		form.edit(policy)
 		var bundle []byte
 		if adoption, bundle, err = d.site.Adopt(tx, now, form.Request, broker, policy); err != nil {
-			return err
+			return refusedIn("", err)
 		}
 		if adoption.TPM {
 			target.text = "with the board and TPM " + strings.TrimPrefix(target.text, "with the board ")
+		}
+		if adoption.Certified != "" {
+			target.text += ", certified by " + adoption.Certified
 		}
 		return save(bundle)
 	})

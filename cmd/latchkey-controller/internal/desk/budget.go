@@ -2,11 +2,9 @@ package desk
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
-	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
@@ -50,11 +48,7 @@ func (d *Desk) SetGuessBudget(ctx context.Context, a Actor, guesses int) error {
 // RenewBudget gives a reader whose TPM has lost its budget a new one.
 func (d *Desk) RenewBudget(ctx context.Context, a Actor, reader string) error {
 	return d.act(ctx, a, RenewBudget, &auditTarget{reader: reader, subject: reader}, func(tx *store.Tx, now time.Time) error {
-		err := d.site.RenewBudget(tx, now, reader)
-		if refused := (*site.RefusedRenewal)(nil); errors.As(err, &refused) {
-			err = wrongField("", err)
-		}
-		return err
+		return refusedIn("", d.site.RenewBudget(tx, now, reader))
 	})
 }
 

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"latchkey/cmd/latchkey-controller/internal/site"
 )
 
 // A FieldError says what is wrong with the input of a field, and what to do.
@@ -72,6 +74,14 @@ func wrongField(field string, err error) error {
 		return nil
 	}
 	return &FieldError{field, sentence(err.Error()), err}
+}
+
+// refusedIn makes a refusal of the site an error about a field.
+func refusedIn(field string, err error) error {
+	if refusal := (*site.Refusal)(nil); errors.As(err, &refusal) {
+		return wrongField(field, err)
+	}
+	return err
 }
 
 // sentence capitalizes the first letter of text.

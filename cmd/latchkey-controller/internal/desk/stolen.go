@@ -29,8 +29,11 @@ type Budget struct {
 	Limit  uint32  // the count at which it stops
 	Spent  uint32  // as the reader says
 	PerDay float64 // how many PINs are entered there
-	Odds   float64 // of finding somebody's PIN with Left guesses
-	Need   Need
+
+	Certified bool // an authority has certified the TPM; otherwise it is taken at its word
+
+	Odds float64 // of finding somebody's PIN with Left guesses
+	Need Need
 }
 
 // Days returns for how many days Left lasts at PerDay; 0: nobody enters PINs.
@@ -140,7 +143,8 @@ func fillBudget(tx *store.Tx, r *Reader, now time.Time, settings store.GuessSett
 		return err
 	}
 	days := max(now.Sub(since).Hours()/24, 1)
-	r.Budget = &Budget{Left: site.Left(b), Limit: max(b.Granted, b.Told.Limit), Spent: b.Told.Spent, PerDay: float64(attempts) / days, Need: needOf(all, r.Live)}
+	r.Budget = &Budget{Left: site.Left(b), Limit: max(b.Granted, b.Told.Limit), Spent: b.Told.Spent, PerDay: float64(attempts) / days,
+		Certified: b.Checked(), Need: needOf(all, r.Live)}
 	r.Budget.Odds = stolenOdds(pins, uint64(r.Budget.Left))
 	return nil
 }
@@ -156,6 +160,7 @@ type Theft struct {
 	Files   []string // readers with the PIN key in a file
 	Without []string // readers that have no PIN key
 	Counted []string // readers with a TPM that counts
+	AtWord  []string // those of Counted whose TPM nobody has certified
 
 	Guesses uint64  // most of one reader
 	Odds    float64 // of finding a PIN with them
@@ -177,6 +182,9 @@ func theftOf(pins int, settings store.GuessSettings, readers []*Reader) *Theft {
 			t.Without = append(t.Without, r.ID)
 		case KeyInTPM:
 			t.Counted = append(t.Counted, r.ID)
+			if !r.Budget.Certified {
+				t.AtWord = append(t.AtWord, r.ID)
+			}
 			t.Guesses = max(t.Guesses, uint64(r.Budget.Left))
 			t.All += uint64(r.Budget.Left)
 		}
@@ -210,6 +218,15 @@ func (t *Theft) Void() bool { return len(t.Files) > 0 }
 // maxNamed is how many readers a sentence names.
 const maxNamed = 5
 
+// someOf names readers.
+func someOf(readers []string) string {
+	named := strings.Join(readers[:min(len(readers), maxNamed)], ", ")
+	if len(readers) > maxNamed {
+		named += ", …"
+	}
+	return named
+}
+
 // String says which case holds, and what to do about it.
 func (t *Theft) String() string {
 	switch {
@@ -218,12 +235,8 @@ func (t *Theft) String() string {
 		if len(t.Files) > 1 {
 			keep, steals, them = "keep", "one of them", "them"
 		}
-		named := strings.Join(t.Files[:min(len(t.Files), maxNamed)], ", ")
-		if len(t.Files) > maxNamed {
-			named += ", …"
-		}
 		return fmt.Sprintf("%s %s the PIN key in a file: %s. Whoever steals %s has all PINs within hours, whatever the other readers do. "+
-			"Have %s adopted with a TPM, or give PINs only to readers with a TPM.", count(len(t.Files), "reader"), keep, named, steals, them)
+			"Have %s adopted with a TPM, or give PINs only to readers with a TPM.", count(len(t.Files), "reader"), keep, someOf(t.Files), steals, them)
 	case len(t.Counted) == 0 && len(t.Without) == 0:
 		return "There are no readers that could be stolen."
 	case len(t.Counted) == 0:
@@ -233,7 +246,14 @@ func (t *Theft) String() string {
 	if len(t.Counted) > 1 {
 		text += fmt.Sprintf(" All %d readers with a TPM together: %s, %s.", len(t.Counted), guesses(t.All), Percent(t.AllOdds))
 	}
-	return text + " That holds for generated PINs, and takes each TPM at its word."
+	text += " That holds for generated PINs"
+	switch len(t.AtWord) {
+	case 0:
+		return text + "."
+	case 1:
+		return text + ", and takes the TPM of " + t.AtWord[0] + " at its word."
+	}
+	return text + fmt.Sprintf(", and takes %d TPMs at their word: %s.", len(t.AtWord), someOf(t.AtWord))
 }
 
 func guesses(n uint64) string {

@@ -26,10 +26,11 @@ import (
 // by itself if the nonce of the adoption died before it was used, and otherwise only when
 // an administrator says so (RenewBudget): each one is a whole budget more.
 
-// newBudget adds a budget of a bundle, with a Ref of its own and keys wrapped for it.
+// newBudget adds a budget of a bundle, with a Ref of its own and keys wrapped for it, for the
+// endorsement key of its TPM if that was checked.
 // Without a nonce it gives no first grant: the index cannot exist, and the grant, a
 // refill, does nothing.
-func (s *Site) newBudget(tx *store.Tx, now time.Time, b *store.Bundle, nonce wire.TPMNonce, automatic bool) error {
+func (s *Site) newBudget(tx *store.Tx, now time.Time, b *store.Bundle, nonce wire.TPMNonce, checked, automatic bool) error {
 	settings, err := tx.GuessSettings()
 	if err != nil {
 		return err
@@ -38,13 +39,9 @@ func (s *Site) newBudget(tx *store.Tx, now time.Time, b *store.Bundle, nonce wir
 	if err != nil {
 		return err
 	}
-	parent, err := parentOf(b)
-	if err != nil {
-		return err
-	}
 	budget := &store.Budget{Bundle: b.Number, Created: now.Unix(), Automatic: automatic, Granted: settings.Budget}
 	rand.Read(budget.Ref[:])
-	if budget.Keys, err = s.wrapped(tx, &grantKey.PublicKey, parent, budget.Ref); err != nil {
+	if budget.Keys, err = s.wrapped(tx, &grantKey.PublicKey, b, checked, budget.Ref); err != nil {
 		return err
 	}
 	if nonce == (wire.TPMNonce{}) {
@@ -184,7 +181,7 @@ func (s *Site) TakeBudget(ctx context.Context, at clock.Reading, p *Peer, state 
 			if err != nil {
 				return err
 			}
-			return s.newBudget(tx, at.Wall, b, state.Condition.TPM.Nonce, true)
+			return s.newBudget(tx, at.Wall, b, state.Condition.TPM.Nonce, budget.Checked(), true)
 		}
 		return nil
 	})
@@ -222,18 +219,16 @@ func inForce(tx *store.Tx, p *Peer) (*store.Bundle, error) {
 	return b, err
 }
 
-// A RefusedRenewal says why a reader gets no new budget, and what to do.
-type RefusedRenewal struct{ text string }
+// A Refusal says why the site does not do what an administrator asks for, and what to do.
+type Refusal struct{ text string }
 
-func (r *RefusedRenewal) Error() string { return r.text }
+func (r *Refusal) Error() string { return r.text }
 
-func refuseRenewal(format string, reader string) error {
-	return &RefusedRenewal{fmt.Sprintf(format, reader)}
-}
+func refuse(format string, args ...any) error { return &Refusal{fmt.Sprintf(format, args...)} }
 
 // RenewBudget gives a reader a new budget over the nonce that its newest state asks with:
 // its TPM has lost the one that it had, or never got it. The error may be a
-// *RefusedRenewal.
+// *Refusal.
 func (s *Site) RenewBudget(tx *store.Tx, now time.Time, reader string) error {
 	b, err := tx.BundleOf(reader)
 	if errors.Is(err, store.ErrNotFound) {
@@ -242,8 +237,9 @@ func (s *Site) RenewBudget(tx *store.Tx, now time.Time, reader string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := tx.Budget(b.Number); errors.Is(err, store.ErrNotFound) {
-		return refuseRenewal("the reader %s was adopted without a TPM: it has no budget", reader)
+	budget, err := tx.Budget(b.Number)
+	if errors.Is(err, store.ErrNotFound) {
+		return refuse("the reader %s was adopted without a TPM: it has no budget", reader)
 	} else if err != nil {
 		return err
 	}
@@ -252,7 +248,7 @@ func (s *Site) RenewBudget(tx *store.Tx, now time.Time, reader string) error {
 		return err
 	}
 	if t == nil || t.Nonce == (wire.TPMNonce{}) {
-		return refuseRenewal("the reader %s does not ask for a new budget: renew it when the reader is connected and says that it needs a first grant, or have the reader adopted anew", reader)
+		return refuse("the reader %s does not ask for a new budget: renew it when the reader is connected and says that it needs a first grant, or have the reader adopted anew", reader)
 	}
 	budgets, err := tx.Budgets(b.Number)
 	if err != nil {
@@ -260,10 +256,10 @@ func (s *Site) RenewBudget(tx *store.Tx, now time.Time, reader string) error {
 	}
 	for _, given := range budgets {
 		if given.Nonce != nil && *given.Nonce == t.Nonce {
-			return refuseRenewal("the reader %s was given a new budget already and will take it when it is connected; if it asks again after a restart, renew it then", reader)
+			return refuse("the reader %s was given a new budget already and will take it when it is connected; if it asks again after a restart, renew it then", reader)
 		}
 	}
-	return s.newBudget(tx, now, b, t.Nonce, false)
+	return s.newBudget(tx, now, b, t.Nonce, budget.Checked(), false)
 }
 
 // lastTPMState returns what the newest state of a bundle's reader says about its TPM; nil:

@@ -108,14 +108,29 @@ func (s *Site) epochKey(tx *store.Tx, p *Peer) ([]byte, error) {
 	return s.Sign(wire.KindKey, key)
 }
 
-// wrapped wraps the keys of the newest epoch to the TPM with a parent.
-func (s *Site) wrapped(tx *store.Tx, grantKey *ecdsa.PublicKey, parent []byte, ref wire.TPMRef) (*wire.TPMKeys, error) {
+// wrapped wraps the keys of the newest epoch to the TPM of a bundle's reader. checked says
+// that the certificate of its endorsement key was: then only a TPM with that takes them.
+func (s *Site) wrapped(tx *store.Tx, grantKey *ecdsa.PublicKey, b *store.Bundle, checked bool, ref wire.TPMRef) (*wire.TPMKeys, error) {
+	var request wire.Request
+	if err := wire.Unmarshal(b.Request, wire.MaxMessage, &request); err != nil {
+		return nil, fmt.Errorf("request of %s: %w", b.Reader, err)
+	}
+	if request.TPM == nil {
+		return nil, fmt.Errorf("the request of %s has no TPM", b.Reader)
+	}
+	var endorsement *x509.Certificate
+	if checked {
+		var err error
+		if endorsement, err = tpm.ParseEndorsement(request.TPM.Endorsement); err != nil {
+			return nil, fmt.Errorf("request of %s: %w", b.Reader, err)
+		}
+	}
 	keys, _, err := s.siteKeys(tx)
 	if err != nil {
 		return nil, err
 	}
 	defer keys.Wipe()
-	return tpm.Wrap(parent, nil, grantKey, ref, (*[32]byte)(keys.PIN), (*[32]byte)(keys.Card))
+	return tpm.Wrap(request.TPM.Parent, endorsement, grantKey, ref, (*[32]byte)(keys.PIN), (*[32]byte)(keys.Card))
 }
 
 // rewrap wraps the keys of an epoch that has just begun to all TPMs. Their budgets and
@@ -138,12 +153,8 @@ func (s *Site) rewrap(tx *store.Tx) error {
 		if budget == nil {
 			continue
 		}
-		parent, err := parentOf(b)
-		if err != nil {
-			return err
-		}
 		grant := budget.Keys.Grant
-		if budget.Keys, err = s.wrapped(tx, &grantKey.PublicKey, parent, budget.Ref); err != nil {
+		if budget.Keys, err = s.wrapped(tx, &grantKey.PublicKey, b, budget.Checked(), budget.Ref); err != nil {
 			return fmt.Errorf("keys for %s: %w", b.Reader, err)
 		}
 		budget.Keys.Grant = grant
@@ -152,19 +163,6 @@ func (s *Site) rewrap(tx *store.Tx) error {
 		}
 	}
 	return nil
-}
-
-// parentOf returns the public area of the key in a reader's TPM to which its keys are
-// wrapped.
-func parentOf(b *store.Bundle) ([]byte, error) {
-	var request wire.Request
-	if err := wire.Unmarshal(b.Request, wire.MaxMessage, &request); err != nil {
-		return nil, fmt.Errorf("request of %s: %w", b.Reader, err)
-	}
-	if request.TPM == nil {
-		return nil, fmt.Errorf("the request of %s has no TPM", b.Reader)
-	}
-	return request.TPM.Parent, nil
 }
 
 // newGrantKey makes the key that signs grants to TPMs.

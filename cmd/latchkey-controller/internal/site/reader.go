@@ -20,6 +20,7 @@ type Adoption struct {
 	Revoked    uint64       // number of the reader's previous bundle; 0: none
 	Moved      string       // the other reader that this board was; "": none
 	TPM        bool         // its keys are in a TPM, which counts PINs
+	Certified  string       // name of the authority that has certified the TPM; "": it is taken at its word
 	NoPIN      bool         // it takes no PINs: the site gives their key only to readers with a TPM
 	Policy     *wire.Policy // as it is in the bundle
 	Revision   uint64       // of the credential log
@@ -47,6 +48,13 @@ func (s *Site) Adopt(tx *store.Tx, now time.Time, signed []byte, broker string, 
 	if err != nil {
 		return nil, nil, err
 	}
+	authority, err := CheckTPM(tx, now, request)
+	if err != nil {
+		return nil, nil, err
+	}
+	if authority != nil {
+		adoption.Certified = AuthorityName(authority)
+	}
 	if err := s.prepareTPM(tx, now, request, hadKey); err != nil {
 		return nil, nil, err
 	}
@@ -65,7 +73,7 @@ func (s *Site) Adopt(tx *store.Tx, now time.Time, signed []byte, broker string, 
 	if request.TPM == nil {
 		err = tx.RaiseKeys(now.Unix(), id)
 	} else {
-		err = s.newBudget(tx, now, row, request.TPM.Nonce, false)
+		err = s.newBudget(tx, now, row, request.TPM.Nonce, authority != nil, false)
 	}
 	if err != nil {
 		return nil, nil, err

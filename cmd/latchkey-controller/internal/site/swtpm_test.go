@@ -2,51 +2,43 @@ package site
 
 import (
 	"errors"
-	"net"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/site/boardtest"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/device/pin/tpm"
+	"latchkey/device/pin/tpm/swtpm"
 	"latchkey/sync/wire"
 )
 
-// runTPM starts a TPM in software and returns the path of its socket.
-func runTPM(t *testing.T) (path string) {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "swtpm") // a socket's path must be short
-	if err != nil {
-		t.Fatal(err)
-	}
-	path = filepath.Join(dir, "s")
-	cmd := exec.Command("swtpm", "socket", "--tpm2", "--tpmstate", "dir="+dir, "--server", "type=unixio,path="+path, "--flags", "not-need-init,startup-clear")
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("%v: install it with make setup", err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-		os.RemoveAll(dir)
-	})
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		if conn, err := net.Dial("unix", path); err == nil {
-			conn.Close()
-			return path
-		}
-	}
-	t.Fatal("swtpm does not listen")
-	return ""
-}
-
 // A real TPM, in software, takes what the site makes: keys, first grants, refills, epochs.
 func TestATPMTakesTheKeysAndGrantsOfASite(t *testing.T) {
+	t.Run("at its word", func(t *testing.T) { takesAll(t, swtpm.New(t).Path, nil) })
+	t.Run("certified", func(t *testing.T) {
+		maker := swtpm.NewMaker(t)
+		chip := maker.New()
+		published, err := os.ReadFile(maker.Authority())
+		if err != nil {
+			t.Fatal(err)
+		}
+		takesAll(t, chip.Path, published)
+	})
+}
+
+// takesAll adopts a TPM; if its maker has published an authority, as one that this has
+// certified.
+func takesAll(t *testing.T, path string, published []byte) {
 	s, _ := newSite(t)
 	ctx := t.Context()
-	path := runTPM(t)
+	if published != nil {
+		authorities, err := ParseTPMAuthorities(published, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		trust(t, s, authorities...)
+	}
 	chip := tpm.Open(path)
 	defer func() { chip.Close() }()
 	b := boardtest.NewWithTPM(t, nonceOne)
@@ -69,7 +61,10 @@ func TestATPMTakesTheKeysAndGrantsOfASite(t *testing.T) {
 	}
 	only(10)
 	ask()
-	r := adoptTPM(t, s, b)
+	r := adoptTPMAt(t, s, time.Now(), b)
+	if (r.bundle.Keys.TPM.Activation == nil) != (published == nil) {
+		t.Errorf("its activation is %v", r.bundle.Keys.TPM.Activation)
+	}
 	if err := chip.Use(ctx, r.bundle.Keys.TPM); err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +137,7 @@ func TestATPMTakesTheKeysAndGrantsOfASite(t *testing.T) {
 
 	// Adopted anew, after a start: the nonce of the request dies with the program.
 	ask()
-	r = adoptTPM(t, s, b)
+	r = adoptTPMAt(t, s, time.Now(), b)
 	chip.Close()
 	chip = tpm.Open(path)
 	if err := chip.Use(ctx, r.bundle.Keys.TPM); !errors.Is(err, tpm.ErrNoBudget) {

@@ -22,6 +22,8 @@ type Board struct {
 	Request *wire.Request
 	Signed  []byte           // the request, as latchkeyd identity writes it
 	Parent  *ecdh.PrivateKey // in its TPM; nil: it has none
+
+	Endorsement *ecdsa.PrivateKey // of its TPM; nil: it has no certificate
 }
 
 // New returns a new board.

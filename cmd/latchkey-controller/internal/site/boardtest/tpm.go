@@ -135,6 +135,22 @@ func Takes(k *wire.TPMKeys, nonce wire.TPMNonce) bool {
 	return ecdsa.Verify(key, digest, r, s)
 }
 
+// decryptCFB decrypts with AES in CFB mode, with an initialization vector of zeros.
+func decryptCFB(key, ciphertext []byte) ([]byte, error) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	plain, before := bytes.Clone(ciphertext), make([]byte, aes.BlockSize)
+	for i := 0; i < len(plain); i += aes.BlockSize {
+		block.Encrypt(before, before)
+		part := plain[i:min(i+aes.BlockSize, len(plain))]
+		subtle.XORBytes(part, part, before)
+		copy(before, ciphertext[i:])
+	}
+	return plain, nil
+}
+
 // Unwrap returns the key that is wrapped to the board's TPM (Part 1, "Duplication").
 func (b *Board) Unwrap(w *wire.WrappedKey) ([]byte, error) {
 	point := w.Seed
@@ -162,16 +178,9 @@ func (b *Board) Unwrap(w *wire.WrappedKey) ([]byte, error) {
 	if !bytes.Equal(private[:34], join(uint16(32), mac.Sum(nil))) {
 		return nil, errors.New("it is wrapped to another parent, or for another public area")
 	}
-	block, err := aes.NewCipher(kdfa(seed, "STORAGE", name, 128))
+	sensitive, err := decryptCFB(kdfa(seed, "STORAGE", name, 128), private[34:])
 	if err != nil {
 		return nil, err
-	}
-	sensitive, before := bytes.Clone(private[34:]), make([]byte, 16)
-	for i := 0; i < len(sensitive); i += 16 { // CFB
-		block.Encrypt(before, before)
-		part := sensitive[i:min(i+16, len(sensitive))]
-		subtle.XORBytes(part, part, before)
-		copy(before, private[34+i:])
 	}
 	if want := join(uint16(len(sensitive)-2), uint16(0x0008), uint16(0), uint16(32)); len(sensitive) != 8+32+2+32 || !bytes.Equal(sensitive[:8], want) {
 		return nil, errors.New("no sensitive area of a keyed hash")
