@@ -316,6 +316,7 @@ func tour(t *testing.T, ctx context.Context, w *world, stops []stop) {
 	for _, s := range stops {
 		do(t, ctx, chromedp.EmulateViewport(looks[0].width, looks[0].height), chromedp.Navigate(w.server.URL+s.path))
 		if s.script != "" {
+			until(t, ctx, s.name, fmt.Sprintf(`document.readyState === "complete" && location.href === %q`, w.server.URL+s.path))
 			eval[bool](t, ctx, `document.addEventListener("htmx:afterSettle", () => { window.settled = true; }); `+s.script+`; true`)
 			until(t, ctx, s.name, `window.settled === true`)
 		}

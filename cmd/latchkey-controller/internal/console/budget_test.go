@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"mime/multipart"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -107,19 +108,51 @@ func TestItIsShownWhatAStolenReaderIsWorthAndWhatToDo(t *testing.T) {
 	}
 }
 
+// send posts a form with a file.
+func (b *browser) send(path, field string, content []byte) *page {
+	b.w.t.Helper()
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	file, err := form.CreateFormFile(field, field)
+	b.w.must(err)
+	file.Write(content)
+	b.w.must(form.Close())
+	return b.ask("POST", path, form.FormDataContentType(), &body)
+}
+
+func TestAnOwnerSaysWhoseTPMsAreTrusted(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Owner)
+	maker, other := boardtest.NewTPMMaker(t, "Maker of TPMs", nil, nil), boardtest.NewTPMMaker(t, "Other", nil, nil)
+	print := wire.Fingerprint(maker.Authority.Raw)
+	b.get("/settings").shows(t, http.StatusOK, "A TPM is taken at its word", "Add authorities")
+	b.get("/settings?ask=tpms").shows(t, http.StatusOK, "Certificates of authorities")
+	b.send("/settings/tpms", "authority", []byte("what")).shows(t, http.StatusUnprocessableEntity, "It cannot be read as an X.509 certificate", "Certificates of authorities")
+	b.send("/settings/tpms", "authority", bytes.Repeat(maker.PEM(), 200)).shows(t, http.StatusUnprocessableEntity, "larger than 64 KiB")
+	b.send("/settings/tpms", "authority", maker.PEM()).shows(t, http.StatusOK, "if their TPM is certified by Maker of TPMs", print, "good until 1 Jan 2050")
+
+	board := boardtest.NewWithTPM(t, wire.TPMNonce{1})
+	b.send("/devices/adopt", "request", board.Signed).shows(t, http.StatusUnprocessableEntity, "has no certificate of its maker")
+	board.Endorse(t, other)
+	b.send("/devices/adopt", "request", board.Signed).shows(t, http.StatusUnprocessableEntity, "CN=Other", "not what it says")
+	board.Endorse(t, maker)
+	b.send("/devices/adopt", "request", board.Signed).shows(t, http.StatusOK, "Maker of TPMs has certified it")
+	b.post("/devices/adopt/reader", "compared", "on", "request", base64.StdEncoding.EncodeToString(board.Signed), "fingerprint", board.Fingerprint(), "reader", "vault", "access", "nobody").
+		shows(t, http.StatusOK, "in its TPM, certified by Maker of TPMs")
+	b.get("/readers/vault?tab=device").shows(t, http.StatusOK, "certified by its maker when it was adopted")
+
+	b.get("/settings?ask=tpm-remove&authority="+url.QueryEscape(print)).shows(t, http.StatusOK, "Remove this authority?", "It is the last one")
+	b.post("/settings/tpms/remove", "authority", "AB").shows(t, http.StatusUnprocessableEntity, "trusts no authority with this fingerprint")
+	b.post("/settings/tpms/remove", "authority", print).shows(t, http.StatusOK, "A TPM is taken at its word", "What was adopted stays as it is")
+	b.get("/readers/vault?tab=device").shows(t, http.StatusOK, "certified by its maker when it was adopted")
+	w.pass(desk.FreshFor + time.Second)
+	b.post("/settings/tpms/remove", "authority", print).shows(t, http.StatusUnprocessableEntity, "Your password")
+}
+
 func TestAnAdoptionSaysWhereTheKeysGo(t *testing.T) {
 	w := small(t)
 	b := w.visitor(desk.Owner)
-	upload := func(board *boardtest.Board) *page {
-		t.Helper()
-		var body bytes.Buffer
-		form := multipart.NewWriter(&body)
-		file, err := form.CreateFormFile("request", "request")
-		w.must(err)
-		file.Write(board.Signed)
-		w.must(form.Close())
-		return b.ask("POST", "/devices/adopt", form.FormDataContentType(), &body)
-	}
+	upload := func(board *boardtest.Board) *page { return b.send("/devices/adopt", "request", board.Signed) }
 	adopt := func(board *boardtest.Board, more ...string) *page {
 		t.Helper()
 		return b.post("/devices/adopt/reader", append(more, "request", base64.StdEncoding.EncodeToString(board.Signed), "fingerprint", board.Fingerprint(), "reader", "vault", "access", "nobody")...)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/site/boardtest"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -271,8 +272,25 @@ var attempts = map[Act][]attempt{
 		return w.SetGuessBudget(ctx, a, 300)
 	})},
 	SetPINReaders: {act(func(w *world, ctx context.Context, a Actor) error { return w.SetPINReaders(ctx, a, true) })},
-	ConfirmClock:  {act(func(w *world, ctx context.Context, a Actor) error { return w.ConfirmClock(ctx, a) })},
-	SetZone:       {act(func(w *world, ctx context.Context, a Actor) error { return w.SetZone(ctx, a, "Europe/Zurich") })},
+	SetTPMTrust: {
+		func(w *world) func(context.Context, Actor) error {
+			file := boardtest.NewTPMMaker(w.t, "Maker", nil, nil).PEM()
+			return func(ctx context.Context, a Actor) error {
+				_, err := w.AddTPMAuthorities(ctx, a, file)
+				return err
+			}
+		},
+		func(w *world) func(context.Context, Actor) error {
+			maker := boardtest.NewTPMMaker(w.t, "Maker", nil, nil)
+			_, err := w.AddTPMAuthorities(w.t.Context(), as(Owner), maker.PEM())
+			w.must(err)
+			return func(ctx context.Context, a Actor) error {
+				return w.RemoveTPMAuthority(ctx, a, wire.Fingerprint(maker.Authority.Raw))
+			}
+		},
+	},
+	ConfirmClock: {act(func(w *world, ctx context.Context, a Actor) error { return w.ConfirmClock(ctx, a) })},
+	SetZone:      {act(func(w *world, ctx context.Context, a Actor) error { return w.SetZone(ctx, a, "Europe/Zurich") })},
 	Backup: {
 		act(func(w *world, ctx context.Context, a Actor) error {
 			return w.WriteBackup(ctx, a, toRecipient(), io.Discard)

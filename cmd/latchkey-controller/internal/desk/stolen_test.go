@@ -102,6 +102,8 @@ func TestItIsSaidWhatAStolenReaderIsWorth(t *testing.T) {
 	counted := func(id string, left uint32) *Reader {
 		return &Reader{ID: id, Key: KeyInTPM, Budget: &Budget{Left: left}}
 	}
+	certified := counted("vault", 500)
+	certified.Budget.Certified = true
 	file := func(id string) *Reader { return &Reader{ID: id, Key: KeyInFile} }
 	without := &Reader{ID: "gate", Key: KeyWithheld}
 	for _, test := range []struct {
@@ -111,9 +113,11 @@ func TestItIsSaidWhatAStolenReaderIsWorth(t *testing.T) {
 	}{
 		{nil, "There are no readers that could be stolen.", false},
 		{[]*Reader{without, {ID: "gone"}}, "A stolen reader gives no PIN away: no reader has the PIN key.", false},
-		{[]*Reader{counted("front", 1), without}, "A stolen reader is worth at most 1 guess: 0.0010 % to find one of 1000 PINs. That holds for generated PINs, and takes each TPM at its word.", false},
-		{[]*Reader{counted("front", 0)}, "A stolen reader is worth at most 0 guesses: 0 % to find one of 1000 PINs. That holds for generated PINs, and takes each TPM at its word.", false},
-		{[]*Reader{counted("front", 500), counted("back", 2500)}, "A stolen reader is worth at most 2,500 guesses: 2.5 % to find one of 1000 PINs. All 2 readers with a TPM together: 3,000 guesses, 3.0 %. That holds for generated PINs, and takes each TPM at its word.", false},
+		{[]*Reader{counted("front", 1), without}, "A stolen reader is worth at most 1 guess: 0.0010 % to find one of 1000 PINs. That holds for generated PINs, and takes the TPM of front at its word.", false},
+		{[]*Reader{counted("front", 0)}, "A stolen reader is worth at most 0 guesses: 0 % to find one of 1000 PINs. That holds for generated PINs, and takes the TPM of front at its word.", false},
+		{[]*Reader{certified}, "A stolen reader is worth at most 500 guesses: 0.50 % to find one of 1000 PINs. That holds for generated PINs.", false},
+		{[]*Reader{certified, counted("front", 0)}, "A stolen reader is worth at most 500 guesses: 0.50 % to find one of 1000 PINs. All 2 readers with a TPM together: 500 guesses, 0.50 %. That holds for generated PINs, and takes the TPM of front at its word.", false},
+		{[]*Reader{counted("front", 500), counted("back", 2500)}, "A stolen reader is worth at most 2,500 guesses: 2.5 % to find one of 1000 PINs. All 2 readers with a TPM together: 3,000 guesses, 3.0 %. That holds for generated PINs, and takes 2 TPMs at their word: front, back.", false},
 		{[]*Reader{counted("front", 500), file("barn")}, "1 reader keeps the PIN key in a file: barn. Whoever steals it has all PINs within hours, whatever the other readers do. Have it adopted with a TPM, or give PINs only to readers with a TPM.", true},
 		{[]*Reader{file("a"), file("b"), file("c"), file("d"), file("e"), file("f")}, "6 readers keep the PIN key in a file: a, b, c, d, e, …. Whoever steals one of them has all PINs within hours, whatever the other readers do. Have them adopted with a TPM, or give PINs only to readers with a TPM.", true},
 	} {
