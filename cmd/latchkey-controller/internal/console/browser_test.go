@@ -73,9 +73,27 @@ func window(t *testing.T) (context.Context, func() []string) {
 func chromium(t *testing.T, w *world, role desk.Role) (context.Context, func() []string) {
 	t.Helper()
 	ctx, complaints := window(t)
-	do(t, ctx, chromedp.Navigate(w.server.URL+"/sign-in"))
+	do(t, ctx, arrive(w.server.URL+"/sign-in"))
 	eval[string](t, ctx, fmt.Sprintf(`document.cookie = "%s=%s; path=/; secure"`, sessionCookie, w.visitor(role).session))
 	return ctx, complaints
+}
+
+// arrive goes to a page that redirects nowhere, and returns when it is there.
+// chromedp.Navigate alone returns with the first load event, which may be that of the page
+// before.
+func arrive(url string) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		if _, err := chromedp.Navigate(url)(ctx, target); err != nil {
+			return err
+		}
+		there := chromedp.Evaluate[bool](fmt.Sprintf(`document.readyState === "complete" && location.href === %q`, url))
+		for {
+			if is, err := there(ctx, target); is || ctx.Err() != nil {
+				return err
+			}
+			time.Sleep(20 * time.Millisecond) // also while the page changes, which is an error
+		}
+	})
 }
 
 // do takes steps one after the other, each within a minute.
@@ -154,7 +172,7 @@ func TestEachPageHasNoBarrierAndKeepsToItsPolicyInEachLightAndSize(t *testing.T)
 	w.must(err)
 	ctx, complaints := window(t)
 	tour(t, ctx, w, []stop{{"sign-in", "/sign-in", ""}, {"link", "/link/" + token, ""}, {"link-over", "/link/none", ""}})
-	do(t, ctx, chromedp.EmulateViewport(1440, 900), chromedp.Navigate(w.server.URL+"/link/"+token),
+	do(t, ctx, chromedp.EmulateViewport(1440, 900), arrive(w.server.URL+"/link/"+token),
 		chromedp.SendKeys(chromedp.CSS("#f-name"), names[desk.Owner]), chromedp.SendKeys(chromedp.CSS("#f-password"), password),
 		chromedp.SendKeys(chromedp.CSS("#f-again"), password), chromedp.Click(chromedp.CSS("button.primary")), chromedp.WaitVisible(chromedp.CSS("#glance")))
 	proven, copyable := w.card(7, "EE 01").ID, w.card(1, "E5 80").ID
@@ -314,9 +332,8 @@ type stop struct{ name, path, script string }
 func tour(t *testing.T, ctx context.Context, w *world, stops []stop) {
 	t.Helper()
 	for _, s := range stops {
-		do(t, ctx, chromedp.EmulateViewport(looks[0].width, looks[0].height), chromedp.Navigate(w.server.URL+s.path))
+		do(t, ctx, chromedp.EmulateViewport(looks[0].width, looks[0].height), arrive(w.server.URL+s.path))
 		if s.script != "" {
-			until(t, ctx, s.name, fmt.Sprintf(`document.readyState === "complete" && location.href === %q`, w.server.URL+s.path))
 			eval[bool](t, ctx, `document.addEventListener("htmx:afterSettle", () => { window.settled = true; }); `+s.script+`; true`)
 			until(t, ctx, s.name, `window.settled === true`)
 		}
@@ -361,7 +378,7 @@ func cardWriting(t *testing.T, ctx context.Context, w *world) {
 	t.Helper()
 	w.live.shown, w.live.gate = []*boardtest.Card{boardtest.NewCard([]byte{4, 7, 6, 5, 4, 3, 2})}, make(chan struct{})
 	const button = "#panel form .primary"
-	do(t, ctx, chromedp.EmulateViewport(looks[0].width, looks[0].height), chromedp.Navigate(w.server.URL+"/users/5?add=new"),
+	do(t, ctx, chromedp.EmulateViewport(looks[0].width, looks[0].height), arrive(w.server.URL+"/users/5?add=new"),
 		chromedp.Click(chromedp.CSS(button)), chromedp.WaitVisible(chromedp.CSS("#panel .when-asked")))
 	lookAt(t, ctx, "user-card-waiting")
 	close(w.live.gate)
@@ -370,7 +387,7 @@ func cardWriting(t *testing.T, ctx context.Context, w *world) {
 	lookAt(t, ctx, "user-card-confirm")
 	do(t, ctx, chromedp.EmulateViewport(looks[0].width, looks[0].height), chromedp.Click(chromedp.CSS("#panel form .primary")), chromedp.WaitVisible(chromedp.CSS("#written")))
 	lookAt(t, ctx, "user-card-written")
-	do(t, ctx, chromedp.EmulateViewport(looks[0].width, looks[0].height), chromedp.Navigate(w.server.URL+"/users/5?add=new"), chromedp.Click(chromedp.CSS(button)), chromedp.WaitVisible(chromedp.CSS("#w-reader")))
+	do(t, ctx, chromedp.EmulateViewport(looks[0].width, looks[0].height), arrive(w.server.URL+"/users/5?add=new"), chromedp.Click(chromedp.CSS(button)), chromedp.WaitVisible(chromedp.CSS("#w-reader")))
 	lookAt(t, ctx, "user-card-unwritten")
 }
 
@@ -378,7 +395,7 @@ func cardWriting(t *testing.T, ctx context.Context, w *world) {
 func adoption(t *testing.T, ctx context.Context, w *world) {
 	t.Helper()
 	request, _ := w.request()
-	do(t, ctx, chromedp.EmulateViewport(looks[0].width, looks[0].height), chromedp.Navigate(w.server.URL+"/devices/adopt"))
+	do(t, ctx, chromedp.EmulateViewport(looks[0].width, looks[0].height), arrive(w.server.URL+"/devices/adopt"))
 	eval[bool](t, ctx, fmt.Sprintf(`(() => {
 		const files = new DataTransfer(), field = document.querySelector("#f-request");
 		files.items.add(new File([Uint8Array.from(atob(%q), (c) => c.charCodeAt(0))], "request"));

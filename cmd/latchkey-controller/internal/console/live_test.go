@@ -24,7 +24,7 @@ func TestInTheBrowserAPINIsGivenFoundAndCopiedWithoutLoadingThePageAgain(t *test
 	w := small(t)
 	w.user("Bob", "Martin", false, "", "staff")
 	ctx, _ := chromium(t, w, desk.Owner)
-	do(t, ctx, chromedp.Navigate(w.server.URL+"/users"))
+	do(t, ctx, arrive(w.server.URL+"/users"))
 	eval[bool](t, ctx, `window.same = true`)
 	until(t, ctx, "htmx is there", `typeof htmx === "object"`)
 
@@ -61,7 +61,7 @@ func TestInTheBrowserWhatHappensAtADoorIsSeenAsItHappens(t *testing.T) {
 	w := small(t)
 	ctx, complaints := chromium(t, w, desk.Owner)
 	front := w.journal("front-door")
-	do(t, ctx, chromedp.Navigate(w.server.URL+"/activity"))
+	do(t, ctx, arrive(w.server.URL+"/activity"))
 	eval[bool](t, ctx, `window.same = true`)
 	front.report(time.Now(), wire.Record{Kind: wire.AccessGranted, By: "card", User: 1, Credential: 1, Seconds: 5})
 	until(t, ctx, "the grant appears", `/Granted\s+Ada Lovelace at Front door by card/.test(document.querySelector("#event-list").innerText)`)
@@ -70,7 +70,7 @@ func TestInTheBrowserWhatHappensAtADoorIsSeenAsItHappens(t *testing.T) {
 		t.Error("the page was loaded again")
 	}
 
-	do(t, ctx, chromedp.Navigate(w.server.URL+"/"), chromedp.WaitVisible(chromedp.CSS("#unlock-door-front-door")), chromedp.Focus(chromedp.CSS("#unlock-door-front-door")))
+	do(t, ctx, arrive(w.server.URL+"/"), chromedp.WaitVisible(chromedp.CSS("#unlock-door-front-door")), chromedp.Focus(chromedp.CSS("#unlock-door-front-door")))
 	w.live.states[0].State.Condition.Lockout = wire.CauseAttempts
 	front.report(time.Now(), wire.Record{Kind: wire.LockoutStarted, Cause: wire.CauseAttempts})
 	until(t, ctx, "the lockout appears", `document.querySelector("#glance").innerText.includes("Front door accepts no PINs")`)
@@ -83,7 +83,7 @@ func TestInTheBrowserWhatHappensAtADoorIsSeenAsItHappens(t *testing.T) {
 
 	do(t, ctx, chromedp.Click(chromedp.CSS(`[data-theme-choice="dark"]`)))
 	until(t, ctx, "it is dark", `getComputedStyle(document.body).color === "rgb(232, 237, 242)" || getComputedStyle(document.documentElement).colorScheme === "dark"`)
-	do(t, ctx, chromedp.Navigate(w.server.URL+"/places"))
+	do(t, ctx, arrive(w.server.URL+"/places"))
 	if got := eval[string](t, ctx, `document.documentElement.dataset.theme`); got != "dark" {
 		t.Errorf("on the next page it is %q", got)
 	}
@@ -96,7 +96,7 @@ func TestInTheBrowserOfTwoQuickClicksTheLastCounts(t *testing.T) {
 	w := small(t)
 	w.user("Bob", "Martin", false, "", "staff")
 	ctx, _ := chromium(t, w, desk.Owner)
-	do(t, ctx, chromedp.Navigate(w.server.URL+"/users/1"))
+	do(t, ctx, arrive(w.server.URL+"/users/1"))
 	until(t, ctx, "htmx is there", `typeof htmx === "object"`)
 	for _, clicks := range [][3]string{
 		{"#user-2", "#user-1", "Ada Lovelace"}, {"#user-1", "#user-2", "Bob Martin"},
@@ -112,7 +112,7 @@ func TestInTheBrowserASwitchFollowsWhatOthersDoAndStaysWhereItIs(t *testing.T) {
 	ctx, _ := chromium(t, w, desk.Owner)
 	const place = `(r => r.x + ", " + r.y)(document.querySelector("#pin-switch-front-door").getBoundingClientRect())`
 	for _, page := range []string{"/doors/1?tab=config", "/hubs/1", "/readers/front-door?tab=authentication"} {
-		do(t, ctx, chromedp.Navigate(w.server.URL+page))
+		do(t, ctx, arrive(w.server.URL+page))
 		before := eval[string](t, ctx, place)
 		w.live.took(0)
 		w.must(w.desk.SwitchPIN(t.Context(), owner, "front-door", false))
@@ -138,7 +138,7 @@ func TestInTheBrowserNothingIsReplacedBelowAFinger(t *testing.T) {
 		{"/", "glance", "#unlock-door-front-door", `document.querySelector("#toasts").innerText.includes("Opened for 5 s.")`},
 		{"/hubs/1", "pin-at-front-door", "#pin-switch-front-door", `document.querySelector("#pin-switch-front-door[aria-checked=false]") !== null`},
 	} {
-		do(t, ctx, chromedp.Navigate(w.server.URL+at.page), chromedp.WaitVisible(chromedp.CSS(at.button)))
+		do(t, ctx, arrive(w.server.URL+at.page), chromedp.WaitVisible(chromedp.CSS(at.button)))
 		until(t, ctx, "htmx is there", `typeof htmx === "object"`)
 		eval[bool](t, ctx, `window.answers = 0; document.addEventListener("htmx:afterOnLoad", (e) => { if (e.target.id === "`+at.part+`") window.answers++ }); window.pressed = document.querySelector("`+at.button+`"); document.querySelector("nav.nav a").focus(); true`)
 		mouse(input.DispatchMouseEventTypeMousePressed, at.button)
@@ -158,7 +158,7 @@ func TestInTheBrowserNothingIsReplacedBelowAFinger(t *testing.T) {
 func TestInTheBrowserAQuestionBelowTheFoldIsScrolledTo(t *testing.T) {
 	w := small(t)
 	ctx, _ := chromium(t, w, desk.Owner)
-	do(t, ctx, chromedp.EmulateViewport(390, 700), chromedp.Navigate(w.server.URL+"/readers/front-door?tab=device&ask=lost"))
+	do(t, ctx, chromedp.EmulateViewport(390, 700), arrive(w.server.URL+"/readers/front-door?tab=device&ask=lost"))
 	until(t, ctx, "the question is seen", `(at => at.top >= 0 && at.bottom <= innerHeight + 1)(document.querySelector(".question").getBoundingClientRect())`)
 	if eval[float64](t, ctx, `document.querySelector("main").scrollHeight`) <= 700 {
 		t.Error("nothing is below the fold of this page")

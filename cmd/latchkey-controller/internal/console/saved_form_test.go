@@ -279,7 +279,7 @@ func TestABrowserKeepsAFormThatWasBegunWhenTheSessionEnds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ctx, _ := chromium(t, w, desk.Owner)
-	do(t, ctx, chromedp.Navigate(w.server.URL+"/users"), chromedp.Click(chromedp.CSS(`a[href="/users/new"]`)), chromedp.WaitVisible(chromedp.CSS("#f-first")),
+	do(t, ctx, arrive(w.server.URL+"/users"), chromedp.Click(chromedp.CSS(`a[href="/users/new"]`)), chromedp.WaitVisible(chromedp.CSS("#f-first")),
 		chromedp.SendKeys(chromedp.CSS("#f-first"), "Eve"), chromedp.Click(chromedp.CSS("#f-pin-typed")), chromedp.SendKeys(chromedp.CSS("#f-digits"), "58310274"))
 	grace, err := w.desk.FindAdmin(t.Context(), owner, names[desk.Owner])
 	w.must(err)
