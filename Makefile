@@ -41,7 +41,7 @@ setup: ## what the tests need besides Go, from Debian: a browser, a broker, syst
 
 .PHONY: setup-hil
 setup-hil:
-	@$(call install,qemu-system-aarch64:qemu-system-arm aarch64-linux-gnu-gcc-12:gcc-aarch64-linux-gnu mkfs.ext4:e2fsprogs mosquitto:mosquitto swtpm:swtpm)
+	@$(call install,qemu-system-aarch64:qemu-system-arm aarch64-linux-gnu-gcc-12:gcc-aarch64-linux-gnu mkfs.ext4:e2fsprogs mosquitto:mosquitto swtpm:swtpm swtpm_setup:swtpm-tools)
 
 .PHONY: setup-package
 setup-package: setup

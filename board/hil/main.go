@@ -12,7 +12,7 @@
 //
 // It fetches what it needs of Debian with apt, once, into $LATCHKEY_HIL_CACHE
 // (by default a directory of the user's cache). It needs qemu-system-aarch64,
-// gcc and binutils for aarch64, make, mkfs.ext4, and swtpm.
+// gcc and binutils for aarch64, make, mkfs.ext4, swtpm and swtpm_setup.
 package main
 
 import (

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-tpm/tpm2"
 
 	"latchkey/device/cache"
+	"latchkey/device/pin/tpm/swtpm"
 	"latchkey/sync/wire"
 )
 
@@ -59,6 +60,7 @@ func (l *lane) checkedTPM() string {
 }
 
 func readerWithTPMIsAdopted(l *lane) string {
+	l.site.controller("", "tpm-authority", "add", swtpm.Authority(l.board.tpm.maker()))
 	l.startReader(tpmConfigPath)
 	l.adopt(tpmConfigPath)
 	l.awaitPINs()
@@ -67,7 +69,10 @@ func readerWithTPMIsAdopted(l *lane) string {
 	if budget.Spent != 0 || budget.Limit == 0 {
 		fail("the TPM has counted %d PINs of %d", budget.Spent, budget.Limit)
 	}
-	return fmt.Sprintf("a request with the running reader's nonce, a bundle, both files: the TPM will check %d PINs", budget.Limit)
+	if l.tpmKeys.Activation == nil {
+		fail("the keys are not for a certified TPM alone")
+	}
+	return fmt.Sprintf("a request with the running reader's nonce, a bundle for the TPM that its maker has certified, both files: the TPM will check %d PINs", budget.Limit)
 }
 
 // readTPMKeys reads what the reader has in its key file.

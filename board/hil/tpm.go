@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-tpm/tpm2/transport/linuxudstpm"
 
 	"latchkey/device/pin/tpm"
+	"latchkey/device/pin/tpm/swtpm"
 	"latchkey/sync/wire"
 )
 
@@ -45,10 +46,16 @@ type plannedCut struct {
 	cut     func()
 }
 
+// newTPMChip returns a chip that its maker has certified.
 func newTPMChip(ctx context.Context, dir string) *tpmChip {
+	c := &tpmChip{ctx: ctx, dir: dir}
 	check(os.Mkdir(dir, 0o700))
-	return &tpmChip{ctx: ctx, dir: dir}
+	check(os.Mkdir(c.maker(), 0o700))
+	check(swtpm.Manufacture(dir, c.maker()))
+	return c
 }
+
+func (c *tpmChip) maker() string { return filepath.Join(c.dir, "maker") }
 
 func (c *tpmChip) socket() string { return filepath.Join(c.dir, "socket") }
 

@@ -56,19 +56,26 @@ func TestMain(m *testing.M) {
 // do runs one of the programs to its end and returns what it printed.
 func do(t testing.TB, stdin, program string, args ...string) string {
 	t.Helper()
+	out, complaint, err := try(t, stdin, program, args...)
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", program, strings.Join(args, " "), err, complaint)
+	}
+	return out
+}
+
+// try is do for a program that may fail.
+func try(t testing.TB, stdin, program string, args ...string) (out, complaint string, err error) {
+	t.Helper()
 	dir, err := programs()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(filepath.Join(dir, program), args...)
 	cmd.Stdin = strings.NewReader(stdin)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%s %s: %v\n%s", program, strings.Join(args, " "), err, stderr.String())
-	}
-	return string(out)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err = cmd.Run()
+	return stdout.String(), stderr.String(), err
 }
 
 // testSite is a site made by the real controller.

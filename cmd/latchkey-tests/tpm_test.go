@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"latchkey/device/cache"
@@ -16,15 +17,15 @@ import (
 )
 
 // withTPM makes a reader that is not adopted yet, with a TPM.
-func withTPM(t testing.TB, id string) (*testReader, *swtpm.Chip) {
+func withTPM(t testing.TB, id string, chip *swtpm.Chip) *testReader {
 	t.Helper()
-	r, chip := newReader(t, id), swtpm.New(t)
+	r := newReader(t, id)
 	b, err := os.ReadFile(r.config())
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.configure(string(b) + "\n[key]\ntpm = " + strconv.Quote(chip.Path) + "\n")
-	return r, chip
+	return r
 }
 
 // adoptRunning has a site adopt a reader that runs, by two files.
@@ -55,7 +56,16 @@ func (r *testReader) pinOpens(pin, how string) {
 func TestAReaderWithATPMAndOneWithoutAtOneSite(t *testing.T) {
 	t.Parallel()
 	onBothBrokers(t, func(t *testing.T, c *controller) {
-		front, chip := withTPM(t, "front-door")
+		// The site trusts a maker of TPMs: a chip that nobody has certified is not adopted.
+		maker := swtpm.NewMaker(t)
+		chip := maker.New()
+		c.tell("", "tpm-authority", "add", maker.Authority())
+		nobodys := withTPM(t, "side-door", swtpm.New(t))
+		do(t, "", "latchkeyd", "identity", "--config", nobodys.config(), "--out", nobodys.path("request"))
+		if _, sorry, err := try(t, "", "latchkey-controller", "reader", "add", "--dir", c.dir, "--reader", "side-door", "--group", "everyone", "--request", nobodys.path("request"), "--out", nobodys.path("bundle")); err == nil || !strings.Contains(sorry, "TPM has no certificate of its maker") {
+			t.Errorf("%v: %s", err, sorry)
+		}
+		front := withTPM(t, "front-door", chip)
 		front.start()
 		c.adoptRunning(t, front, "front-door")
 		c.knowReaders()
@@ -90,8 +100,8 @@ func TestAReaderWithATPMAndOneWithoutAtOneSite(t *testing.T) {
 
 		// No key of the site is on the disk.
 		key, err := cache.ReadKey(front.keyFile())
-		if err != nil || key.TPM == nil || key.PIN != nil || key.Card != nil {
-			t.Error("keys in the clear", err)
+		if err != nil || key.TPM == nil || key.PIN != nil || key.Card != nil || key.TPM.Activation == nil {
+			t.Error("keys in the clear, or for a TPM that nobody has certified", err)
 		}
 
 		// The back door's thief would have all PINs.
@@ -125,7 +135,8 @@ func TestAThiefOfAReaderGetsNoMoreAnswersThanItsBudget(t *testing.T) {
 	c := adaAndBobLinked(t, false)
 	c.tell("", "settings", "set", "--guess-budget", "20")
 	c.serve()
-	reader, chip := withTPM(t, "front-door")
+	chip := swtpm.New(t)
+	reader := withTPM(t, "front-door", chip)
 	reader.start()
 	c.adoptRunning(t, reader, "front-door")
 	reader.linked()

@@ -41,47 +41,55 @@ func start(t testing.TB, manufacture func(dir string)) *Chip {
 	return c
 }
 
-// A Maker certifies the endorsement keys of its chips: swtpm_setup and swtpm_localca, which
-// follow TCG's EK Credential Profile. The keys are RSA-2048 and ECDSA P-384.
+// A Maker certifies the endorsement keys of its chips.
 type Maker struct {
-	t      testing.TB
-	dir    string
-	config string
+	t   testing.TB
+	dir string
 }
 
 // NewMaker returns a maker.
 func NewMaker(t testing.TB) *Maker {
 	t.Helper()
-	m := &Maker{t: t, dir: t.TempDir()}
-	m.config = m.file("setup.conf", "create_certs_tool = /usr/bin/swtpm_localca\n"+
-		"create_certs_tool_config = "+m.file("localca.conf", "statedir = "+m.dir+"\nsigningkey = "+m.dir+"/key.pem\nissuercert = "+m.dir+"/issuer.pem\ncertserial = "+m.dir+"/serial\n")+"\n"+
-		"create_certs_tool_options = "+m.file("options", "")+"\n")
-	return m
-}
-
-func (m *Maker) file(name, text string) (path string) {
-	m.t.Helper()
-	path = filepath.Join(m.dir, name)
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		m.t.Fatal(err)
-	}
-	return path
+	return &Maker{t, t.TempDir()}
 }
 
 // New makes a chip and starts it, as New does.
 func (m *Maker) New() *Chip {
 	m.t.Helper()
-	return start(m.t, func(dir string) {
-		setup := exec.Command("swtpm_setup", "--tpm2", "--create-ek-cert", "--tpmstate", dir, "--config", m.config, "--runas", fmt.Sprint(os.Getuid()))
-		if out, err := setup.CombinedOutput(); err != nil {
-			m.t.Fatalf("%v: make setup installs swtpm_setup\n%s", err, out)
+	return start(m.t, func(state string) {
+		if err := Manufacture(state, m.dir); err != nil {
+			m.t.Fatal(err)
 		}
 	})
 }
 
 // Authority returns the path of the certificate of the authority that signs the chips', PEM.
 // It is there with the first chip.
-func (m *Maker) Authority() string { return filepath.Join(m.dir, "issuer.pem") }
+func (m *Maker) Authority() string { return Authority(m.dir) }
+
+// Manufacture makes a chip with a certificate of its endorsement key, which swtpm then runs on
+// its state's directory. swtpm_setup and swtpm_localca follow TCG's EK Credential Profile; the
+// keys are RSA-2048 and ECDSA P-384. The maker's own keys are in its directory.
+func Manufacture(state, maker string) error {
+	path := func(name string) string { return filepath.Join(maker, name) }
+	for name, text := range map[string]string{
+		"setup.conf":   "create_certs_tool = /usr/bin/swtpm_localca\ncreate_certs_tool_config = " + path("localca.conf") + "\ncreate_certs_tool_options = " + path("options") + "\n",
+		"localca.conf": "statedir = " + maker + "\nsigningkey = " + path("key.pem") + "\nissuercert = " + Authority(maker) + "\ncertserial = " + path("serial") + "\n",
+		"options":      "",
+	} {
+		if err := os.WriteFile(path(name), []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	setup := exec.Command("swtpm_setup", "--tpm2", "--create-ek-cert", "--tpmstate", state, "--config", path("setup.conf"), "--runas", fmt.Sprint(os.Getuid()))
+	if out, err := setup.CombinedOutput(); err != nil {
+		return fmt.Errorf("swtpm_setup, of Debian's swtpm-tools: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// Authority returns the path of the certificate, PEM, of a maker's authority.
+func Authority(maker string) string { return filepath.Join(maker, "issuer.pem") }
 
 // Power starts the chip after Cut; with startup-clear as TPM2_Startup(CLEAR) by its
 // firmware, with "" as a chip that waits for that command.
