@@ -36,7 +36,7 @@ var arrows = []struct {
 	{"relay", nil},
 	{"board", []string{"board/sim"}},
 	{"board/sim", nil},
-	{"board/hil", []string{"board/sim", "device/cache", "device/pin/tpm", "sync/wire"}}, // reads what a TPM has counted
+	{"board/hil", []string{"board/sim", "device/cache", "device/pin/tpm", "device/pin/tpm/swtpm", "sync/wire"}}, // has a TPM made, and reads what it has counted
 	{"board/hil/guest", []string{"board/sim"}},
 	{"cmd/latchkeyd", []string{"cmd/latchkeyd/internal/...", "device/...", "sync/...", "keypad/...", "nfc/...", "relay", "board"}},
 	{"cmd/latchkeyd/internal/adoption", []string{"cmd/latchkeyd/internal/connection", "cmd/latchkeyd/internal/datadir", "device/cache", "device/durable", "device/pin/tpm", "sync/wire"}},

@@ -103,7 +103,7 @@ func readyTPM(ctx context.Context, dir string, chip *tpm.TPM) (running bool, err
 	if chip == nil {
 		return false, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, tpmWithin)
+	ctx, cancel := context.WithTimeout(ctx, openWithin)
 	defer cancel()
 	request, err := chip.Request(ctx)
 	if err != nil {

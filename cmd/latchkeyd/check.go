@@ -142,7 +142,7 @@ func checkKeys(options cache.Options, named string) error {
 
 // describeTPM says what a TPM is and can do; the error says why it cannot keep the keys.
 func describeTPM(ctx context.Context, path string) (*tpm.Description, error) {
-	ctx, cancel := context.WithTimeout(ctx, tpmWithin)
+	ctx, cancel := context.WithTimeout(ctx, openWithin)
 	defer cancel()
 	t := tpm.Open(path)
 	description, err := t.Describe(ctx)

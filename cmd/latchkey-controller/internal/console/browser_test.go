@@ -285,6 +285,15 @@ func TestEachPageHasNoBarrierAndKeepsToItsPolicyInEachLightAndSize(t *testing.T)
 		})
 		counted.must(counted.desk.SetPINReaders(t.Context(), owner, true))
 		tour(t, ctx, counted, []stop{{"stolen-only-devices", "/devices", ""}, {"stolen-only-settings", "/settings?ask=pins", ""}, {"stolen-only-reader", "/readers/barn", ""}})
+		maker := boardtest.NewTPMMaker(t, "OPTIGA(TM) ECC Manufacturing CA 042", nil, nil)
+		_, err := counted.desk.AddTPMAuthorities(t.Context(), owner, append(maker.PEM(), boardtest.NewTPMMaker(t, "Another maker's TPM EK Intermediate CA 2", nil, nil).PEM()...))
+		counted.must(err)
+		counted.certify("vault", maker)
+		tour(t, ctx, counted, []stop{
+			{"tpms", "/settings?ask=tpms", ""},
+			{"tpms-remove", "/settings?ask=tpm-remove&authority=" + strings.ReplaceAll(wire.Fingerprint(maker.Authority.Raw), " ", "%20"), ""},
+			{"tpms-reader", "/readers/vault?tab=device", ""},
+		})
 		contented(t, complaints)
 	}
 	t.Run("tours", func(t *testing.T) {

@@ -64,6 +64,15 @@ func (w *world) tells(id string, t wire.TPMState) {
 	report(t)
 }
 
+// certify has a reader adopted with a TPM that a maker has certified.
+func (w *world) certify(id string, m *boardtest.TPMMaker) {
+	w.t.Helper()
+	b := boardtest.NewWithTPM(w.t, wire.TPMNonce{1})
+	b.Endorse(w.t, m)
+	_, err := w.desk.Adopt(w.t.Context(), owner, desk.AdoptForm{Reader: id, Request: b.Signed, Fingerprint: b.Fingerprint()}, func([]byte) error { return nil })
+	w.must(err)
+}
+
 // theft is a world with readers of each kind.
 func (w *world) theft() {
 	w.t.Helper()
