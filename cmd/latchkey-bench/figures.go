@@ -55,7 +55,7 @@ var figures = []figure{
 	{"fdatasyncs between finger and strike", "Attempt fdatasyncs-before-strike", "", "", 1},
 	{"fdatasyncs for a whole attempt", "Attempt fdatasyncs-per-attempt", "", "", 2},
 	{"bytes written for a whole attempt", "Attempt bytes-per-attempt", "", "bytes", 8192},
-	{"commands to a TPM for a PIN", "Tag/PIN commands", "", "", 4},
+	{"commands to a TPM for a PIN", "Tag/PIN commands", "", "", 3},
 	{"  its time beyond a key in a file, median, by swtpm on this machine: no chip", "Tag/PIN µs-median", "", "µs", 0},
 	{"commands to a TPM for a card", "Tag/card commands", "", "", 1},
 	{"  its time, as above", "Tag/card µs-median", "", "µs", 0},

@@ -73,6 +73,9 @@ func (h *held) openKeys(ctx context.Context) {
 	}
 	defer func() { <-h.asking }()
 	k := h.readKeys(ctx)
+	if h.tpm != nil {
+		h.tpm.Prepare(ctx)
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.keys = k

@@ -38,6 +38,8 @@ func BenchmarkTag(b *testing.B) {
 			}))
 			defer counted.Close()
 			counted.use = tpm.use
+			counted.Prepare(b.Context())
+			commands = 0
 			if _, err := counted.Tag(b.Context(), kind, m); err != nil {
 				b.Fatal(err)
 			}

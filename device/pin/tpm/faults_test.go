@@ -309,13 +309,13 @@ func TestASlowTPMIsWaitedForAsLongAsTheCallerWaits(t *testing.T) {
 	})
 	wantPIN(t, tpm, c)
 	wantCard(t, tpm, c)
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond) // the first of four commands takes a second
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond) // the first of three commands, which counts, takes a second
 	defer cancel()
 	if _, err := tpm.Tag(ctx, wire.PIN, material(7)); !errors.Is(err, ErrBusy) {
 		t.Error(err)
 	}
 	unstuck(tpm.pins)
-	spent(t, tpm, wire.Budget{Spent: 1, Limit: 5})
+	spent(t, tpm, wire.Budget{Spent: 2, Limit: 5})
 }
 
 func TestATPMThatHangsKeepsNobodyAndSpendsNothingLater(t *testing.T) {
@@ -441,20 +441,26 @@ func TestAStaleFileIsOpenedAgain(t *testing.T) {
 	t.Parallel()
 	chip, c, first, _ := ready(t, 5)
 	fail := false
-	tpm := open(func() (transport.TPMCloser, error) { return &stale{chip: chip, fail: &fail}, nil })
+	tpm := open(func() (transport.TPMCloser, error) {
+		return &stale{manager: newManager(chip, new(int)), fail: &fail}, nil
+	})
 	t.Cleanup(func() { tpm.Close() })
 	tpm.use = first.use
 	wantPIN(t, tpm, c)
 	wantCard(t, tpm, c)
 	fail = true
+	wantCard(t, tpm, c)
+	fail = true
+	tpm.Prepare(t.Context())
 	wantPIN(t, tpm, c)
 	fail = true
-	wantCard(t, tpm, c)
-	spent(t, tpm, wire.Budget{Spent: 2, Limit: 5})
+	wantNoPIN(t, tpm, ErrAbsent) // what counts is not sent twice
+	wantPIN(t, tpm, c)
+	spent(t, tpm, wire.Budget{Spent: 3, Limit: 5})
 }
 
 type stale struct {
-	*chip
+	*manager
 	used bool
 	fail *bool
 }
@@ -465,10 +471,8 @@ func (s *stale) Send(command []byte) ([]byte, error) {
 		return nil, syscall.EINVAL
 	}
 	s.used = true
-	return direct{s.chip}.Send(command)
+	return s.manager.Send(command)
 }
-
-func (s *stale) Close() error { return nil }
 
 // After any command, the chip loses its power. What remains is adopted again or goes on.
 func TestUseGoesOnAfterAPowerCutAtAnyCommand(t *testing.T) {

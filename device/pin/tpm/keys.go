@@ -141,6 +141,7 @@ func (t *TPM) Use(ctx context.Context, keys *wire.TPMKeys) error {
 		if !bytes.Equal(use.card.Buffer, cardName.Buffer) || !bytes.Equal(use.pin.Buffer, pinName.Buffer) {
 			use.card, use.pin, use.index, use.refuseCard, use.refusePIN = cardName, pinName, index, ErrNoKeys, ErrNoKeys
 			t.set(use)
+			t.endPINs(ctx) // without a resource manager, an activation leaves no room for it
 		}
 		if err := activated.keep(cardHandle, card, cardKey); err != nil {
 			err = fmt.Errorf("card key: %w", explain(err))

@@ -51,7 +51,8 @@ func (t *TPM) WrappingKey(ctx context.Context, uid []byte) (*[32]byte, error) {
 	return t.cardMAC(ctx, wrappingKind, uid)
 }
 
-// pinMAC returns the first half of a PIN's HMAC: four commands.
+// pinMAC returns the first half of a PIN's HMAC: three commands, and one more where the
+// session has to be begun.
 func (t *TPM) pinMAC(ctx context.Context, material []byte) (*wire.Tag, error) {
 	t.mu.Lock()
 	use := t.use
@@ -64,15 +65,18 @@ func (t *TPM) pinMAC(ctx context.Context, material []byte) (*wire.Tag, error) {
 	err := t.pins.do(ctx, func(c *conn) (err error) {
 		defer clear(message)
 		pin.Secretly(func() {
-			err = c.withPolicy(func(session tpm2.TPMHandle) error {
+			err = t.withPINSession(c, func(session tpm2.Session) error {
+				// With the nonce, this changes no other session that has the handle since a reset.
 				_, err := tpm2.PolicySecret{AuthHandle: tpm2.AuthHandle{Handle: indexHandle, Name: use.index.written, Auth: tpm2.PasswordAuth(nil)},
-					PolicySession: session}.Execute(c)
+					PolicySession: session.Handle(), NonceTPM: session.NonceTPM()}.Execute(c)
 				if err != nil {
 					return fmt.Errorf("budget: %w", err)
 				}
-				_, err = tpm2.PolicyCommandCode{PolicySession: session, Code: tpm2.TPMCCHMAC}.Execute(c)
-				return err
+				return nil
 			}, func(session tpm2.Session) error {
+				if _, err := (tpm2.PolicyCommandCode{PolicySession: session.Handle(), Code: tpm2.TPMCCHMAC}).Execute(c); err != nil {
+					return err
+				}
 				return c.mac(tpm2.AuthHandle{Handle: pinHandle, Name: use.pin, Auth: session}, message, tag[:])
 			})
 		})

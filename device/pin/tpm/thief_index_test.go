@@ -449,6 +449,9 @@ func TestTheCountIsNeverBehindTheAnswersAfterPowerCuts(t *testing.T) {
 				if bytes.Equal(tag[:], mac(&c.pin, 1, material(7))[:16]) {
 					n++
 				}
+				if tpm.session.session == nil {
+					t.Error("no session is kept for the next PIN")
+				}
 			}
 		}()
 		time.Sleep(time.Duration(rand.IntN(30_000)) * time.Microsecond) // which command it hits does not matter

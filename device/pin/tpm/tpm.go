@@ -58,8 +58,9 @@ type TPM struct {
 	mu  sync.Mutex
 	use use
 
-	nonce    nonce    // of rest's job
-	endorsed endorsed // of rest's job
+	session  pinSession // of pins' job
+	nonce    nonce      // of rest's job
+	endorsed endorsed   // of rest's job
 }
 
 // A use is which keys are in use.
@@ -97,11 +98,12 @@ func open(transport func() (transport.TPMCloser, error)) *TPM {
 	return &TPM{pins: newFile(transport), cards: newFile(transport), identity: newFile(transport), rest: newFile(transport), use: use{refuseCard: ErrNoKeys, refusePIN: ErrNoKeys}}
 }
 
-// Close ends the session that Request began, and closes the TPM. It does not wait for a
-// TPM that hangs: what is open then ends with the program.
+// Close ends the sessions for PINs and of a nonce, and closes the TPM. It does not wait for
+// a TPM that hangs: what is open then ends with the program.
 func (t *TPM) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
+	t.endPINs(ctx)
 	t.rest.do(ctx, func(c *conn) error {
 		t.endNonce(c)
 		return nil
