@@ -213,6 +213,8 @@ func TestANonceServesUntilItIsUsedOrADayIsOver(t *testing.T) {
 	}
 	spent(t, tpm, wire.Budget{Spent: 0, Limit: 6})
 
+	wantPIN(t, tpm, c)
+
 	// Neither sessions nor objects are left behind.
 	tpm.Close()
 	for _, kind := range []uint32{0x02000000, 0x03000000, 0x80000000} {
