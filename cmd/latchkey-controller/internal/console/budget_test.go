@@ -150,7 +150,7 @@ func TestAnOwnerSaysWhoseTPMsAreTrusted(t *testing.T) {
 		shows(t, http.StatusOK, "in its TPM, certified by Maker of TPMs")
 	b.get("/readers/vault?tab=device").shows(t, http.StatusOK, "certified by its maker when it was adopted")
 
-	b.get("/settings?ask=tpm-remove&authority="+url.QueryEscape(print)).shows(t, http.StatusOK, "Remove this authority?", "It is the last one")
+	b.get("/settings?ask=tpm-remove&authority="+url.QueryEscape(print)).shows(t, http.StatusOK, "Remove Maker of TPMs?", "It is the last one")
 	b.post("/settings/tpms/remove", "authority", "AB").shows(t, http.StatusUnprocessableEntity, "trusts no authority with this fingerprint")
 	b.post("/settings/tpms/remove", "authority", print).shows(t, http.StatusOK, "A TPM is taken at its word", "What was adopted stays as it is")
 	b.get("/readers/vault?tab=device").shows(t, http.StatusOK, "certified by its maker when it was adopted")
