@@ -111,7 +111,7 @@ bundle      %s
 }
 
 func readerGrant(c *invocation) action {
-	c.details = "For a reader without a link, before its TPM has checked all PINs that it may. The file makes it some hundred\nmore: those that it has checked, and the site's budget. It works at that reader only, does nothing when it\ncomes twice, and never takes anything back."
+	c.details = "For a reader without a link, before its TPM has checked all PINs that it may. With the file it checks as\nmany as it has checked, and the site's budget more. It works at that reader only, does nothing when it\ncomes twice, and never takes anything back."
 	reader := c.String("reader", "", "the reader's `id`")
 	out := c.String("out", "", "the grant is written to this `file`")
 	var spent *uint32

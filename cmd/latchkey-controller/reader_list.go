@@ -99,10 +99,11 @@ type readerRow struct {
 	Adopted        *time.Time `json:"adopted"` // when the bundle was made
 	Request        string     `json:"request-fingerprint"`
 	Serial         string     `json:"certificate"`
-	Removed        string     `json:"removed,omitempty"` // "returned" or "lost"
-	PINKey         string     `json:"pin-key,omitempty"` // "tpm", "file" or "none"
-	TPM            *tpmRow    `json:"tpm,omitempty"`     // nil: it has none
-	Live           *liveRow   `json:"live"`              // nil: no controller runs, or it has no board
+	Removed        string     `json:"removed,omitempty"`     // "returned" or "lost"
+	PINKey         string     `json:"pin-key,omitempty"`     // "tpm", "file" or "none"
+	OldKey         bool       `json:"old-pin-key,omitempty"` // it had it in a file, and has not said yet that it is gone
+	TPM            *tpmRow    `json:"tpm,omitempty"`         // nil: it has none
+	Live           *liveRow   `json:"live"`                  // nil: no controller runs, or it has no board
 }
 
 // A tpmRow is the budget of a reader's TPM as JSON.
@@ -143,7 +144,7 @@ func newReaderRow(r *desk.Reader, running bool, in *time.Location) readerRow {
 		Reader: r.ID, Door: r.Policy.Door, Place: r.Policy.Place, TimeZone: r.Policy.TimeZone, PolicyRevision: r.Policy.Revision,
 		Bundle: r.Bundle, Adopted: timeOrNil(r.Adopted, in), Request: r.Board, Serial: r.Serial, Removed: string(r.Removed),
 	}
-	row.PINKey = string(r.Key)
+	row.PINKey, row.OldKey = string(r.Key), r.OldKey
 	if b := r.Budget; b != nil {
 		row.TPM = &tpmRow{b.Left, b.Limit, b.Spent, b.PerDay, b.Odds, b.Need}
 	}

@@ -60,7 +60,7 @@ func (d *Desk) WriteGrant(ctx context.Context, a Actor, reader string, spent *ui
 	err = d.act(ctx, a, WriteGrant, target, func(tx *store.Tx, now time.Time) error {
 		var signed []byte
 		if signed, limit, err = d.site.Grant(tx, now, reader, spent); err != nil {
-			return err
+			return refusedIn("", err)
 		}
 		target.text = "until it has checked " + thousands(uint64(limit)) + " PINs"
 		return save(signed)

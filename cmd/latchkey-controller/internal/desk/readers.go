@@ -29,6 +29,7 @@ type Reader struct {
 	Last    *Event   `json:"-"` // the newest granted or denied event; nil: none
 	Removed Removal  // how it was removed; "": it was not
 	Key     KeyPlace // where it has the PIN key; "": it has no board
+	OldKey  bool     // it had one in a file, and has not said yet that it is gone
 	Budget  *Budget  // nil: it has no TPM
 }
 

@@ -32,7 +32,8 @@ type Budget struct {
 
 	Certified bool // an authority has certified the TPM; otherwise it is taken at its word
 
-	Odds float64 // of finding somebody's PIN with Left guesses
+	Most uint64  // what a thief gets: Left, and a first grant that would come by itself
+	Odds float64 // of finding somebody's PIN with Most guesses
 	Need Need
 }
 
@@ -46,16 +47,15 @@ func (b *Budget) Days() float64 {
 
 // String describes the budget.
 func (b *Budget) String() string {
-	text := fmt.Sprintf("%s left until %s", guesses(uint64(b.Left)), thousands(uint64(b.Limit)))
+	text := guesses(uint64(b.Left)) + " left"
 	switch days := b.Days(); {
 	case b.PerDay == 0:
-		text += "; no PIN was entered lately"
+		return text + "; no PIN was entered lately"
 	case days < 1:
-		text += "; less than a day at its use"
+		return text + ", for less than a day at its use"
 	default:
-		text += fmt.Sprintf("; %s at its use", span(days/365.25))
+		return text + fmt.Sprintf(", for %s at its use", span(days/365.25))
 	}
-	return text
 }
 
 // A Need is what a reader's TPM lacks.
@@ -123,6 +123,11 @@ func fillBudget(tx *store.Tx, r *Reader, now time.Time, settings store.GuessSett
 	if err != nil {
 		return err
 	}
+	epoch, err := tx.PINEpoch(r.ID)
+	if err != nil {
+		return err
+	}
+	r.OldKey = epoch != 0 && (len(all) > 0 || settings.OnlyTPM)
 	switch {
 	case len(all) > 0:
 		r.Key = KeyInTPM
@@ -134,6 +139,7 @@ func fillBudget(tx *store.Tx, r *Reader, now time.Time, settings store.GuessSett
 		return nil
 	}
 	b := all[len(all)-1]
+	most := site.Stealable(all, settings.Budget)
 	since := now.Add(-recently)
 	if since.Before(r.Adopted) {
 		since = r.Adopted
@@ -143,9 +149,9 @@ func fillBudget(tx *store.Tx, r *Reader, now time.Time, settings store.GuessSett
 		return err
 	}
 	days := max(now.Sub(since).Hours()/24, 1)
-	r.Budget = &Budget{Left: site.Left(b), Limit: max(b.Granted, b.Told.Limit), Spent: b.Told.Spent, PerDay: float64(attempts) / days,
+	r.Budget = &Budget{Left: site.Left(b), Most: most, Limit: max(b.Granted, b.Told.Limit), Spent: b.Told.Spent, PerDay: float64(attempts) / days,
 		Certified: b.Checked(), Need: needOf(all, r.Live)}
-	r.Budget.Odds = stolenOdds(pins, uint64(r.Budget.Left))
+	r.Budget.Odds = stolenOdds(pins, most)
 	return nil
 }
 
@@ -158,6 +164,7 @@ func stolenOdds(pins int, guesses uint64) float64 {
 type Theft struct {
 	PINs    int      // users who have one
 	Files   []string // readers with the PIN key in a file
+	OldKeys []string // readers that have not said yet that the PIN key that they had in a file is gone
 	Without []string // readers that have no PIN key
 	Counted []string // readers with a TPM that counts
 	AtWord  []string // those of Counted whose TPM nobody has certified
@@ -175,6 +182,9 @@ type Theft struct {
 func theftOf(pins int, settings store.GuessSettings, readers []*Reader) *Theft {
 	t := &Theft{PINs: pins, OnlyTPM: settings.OnlyTPM, Budget: settings.Budget}
 	for _, r := range readers {
+		if r.OldKey {
+			t.OldKeys = append(t.OldKeys, r.ID)
+		}
 		switch r.Key {
 		case KeyInFile:
 			t.Files = append(t.Files, r.ID)
@@ -185,8 +195,8 @@ func theftOf(pins int, settings store.GuessSettings, readers []*Reader) *Theft {
 			if !r.Budget.Certified {
 				t.AtWord = append(t.AtWord, r.ID)
 			}
-			t.Guesses = max(t.Guesses, uint64(r.Budget.Left))
-			t.All += uint64(r.Budget.Left)
+			t.Guesses = max(t.Guesses, r.Budget.Most)
+			t.All += r.Budget.Most
 		}
 	}
 	t.Odds, t.AllOdds = stolenOdds(pins, t.Guesses), stolenOdds(pins, t.All)
@@ -213,7 +223,7 @@ func (d *Desk) Theft(ctx context.Context, a Actor) (*Theft, error) {
 }
 
 // Void says whether some reader gives all PINs to whoever steals it.
-func (t *Theft) Void() bool { return len(t.Files) > 0 }
+func (t *Theft) Void() bool { return len(t.Files) > 0 || len(t.OldKeys) > 0 }
 
 // maxNamed is how many readers a sentence names.
 const maxNamed = 5
@@ -230,7 +240,15 @@ func someOf(readers []string) string {
 // String says which case holds, and what to do about it.
 func (t *Theft) String() string {
 	switch {
-	case t.Void():
+	case len(t.OldKeys) > 0:
+		old := "1 reader has not said yet that the PIN key that it had in a file is gone: " + t.OldKeys[0] + ". If it was stolen, the thief has"
+		if len(t.OldKeys) > 1 {
+			old = fmt.Sprintf("%d readers have not said yet that the PIN key that they had in a file is gone: %s. If one of them was stolen, the thief has", len(t.OldKeys), someOf(t.OldKeys))
+		}
+		rest := *t
+		rest.OldKeys = nil
+		return old + " all PINs: remove it as lost, and give out new ones. " + rest.String()
+	case len(t.Files) > 0:
 		keep, steals, them := "keeps", "it", "it"
 		if len(t.Files) > 1 {
 			keep, steals, them = "keep", "one of them", "them"
@@ -242,7 +260,7 @@ func (t *Theft) String() string {
 	case len(t.Counted) == 0:
 		return "A stolen reader gives no PIN away: no reader has the PIN key."
 	}
-	text := fmt.Sprintf("A stolen reader is worth at most %s: %s to find one of %s.", guesses(t.Guesses), Percent(t.Odds), count(t.PINs, "PIN"))
+	text := fmt.Sprintf("A stolen reader is worth at most %s: %s to find %s.", guesses(t.Guesses), Percent(t.Odds), ofPINs(t.PINs))
 	if len(t.Counted) > 1 {
 		text += fmt.Sprintf(" All %d readers with a TPM together: %s, %s.", len(t.Counted), guesses(t.All), Percent(t.AllOdds))
 	}
@@ -254,6 +272,16 @@ func (t *Theft) String() string {
 		return text + ", and takes the TPM of " + t.AtWord[0] + " at its word."
 	}
 	return text + fmt.Sprintf(", and takes %d TPMs at their word: %s.", len(t.AtWord), someOf(t.AtWord))
+}
+
+func ofPINs(n int) string {
+	switch n {
+	case 0:
+		return "a PIN, once there is one"
+	case 1:
+		return "the only PIN"
+	}
+	return "one of " + thousands(uint64(n)) + " PINs"
 }
 
 func guesses(n uint64) string {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 
@@ -100,8 +101,10 @@ func TestTheOddsOfAStolenReaderAreThoseOfItsGuesses(t *testing.T) {
 
 func TestItIsSaidWhatAStolenReaderIsWorth(t *testing.T) {
 	counted := func(id string, left uint32) *Reader {
-		return &Reader{ID: id, Key: KeyInTPM, Budget: &Budget{Left: left}}
+		return &Reader{ID: id, Key: KeyInTPM, Budget: &Budget{Left: left, Most: uint64(left)}}
 	}
+	moved := counted("moved", 500)
+	moved.OldKey = true
 	certified := counted("vault", 500)
 	certified.Budget.Certified = true
 	file := func(id string) *Reader { return &Reader{ID: id, Key: KeyInFile} }
@@ -113,11 +116,15 @@ func TestItIsSaidWhatAStolenReaderIsWorth(t *testing.T) {
 	}{
 		{nil, "There are no readers that could be stolen.", false},
 		{[]*Reader{without, {ID: "gone"}}, "A stolen reader gives no PIN away: no reader has the PIN key.", false},
-		{[]*Reader{counted("front", 1), without}, "A stolen reader is worth at most 1 guess: 0.0010 % to find one of 1000 PINs. That holds for generated PINs, and takes the TPM of front at its word.", false},
-		{[]*Reader{counted("front", 0)}, "A stolen reader is worth at most 0 guesses: 0 % to find one of 1000 PINs. That holds for generated PINs, and takes the TPM of front at its word.", false},
-		{[]*Reader{certified}, "A stolen reader is worth at most 500 guesses: 0.50 % to find one of 1000 PINs. That holds for generated PINs.", false},
-		{[]*Reader{certified, counted("front", 0)}, "A stolen reader is worth at most 500 guesses: 0.50 % to find one of 1000 PINs. All 2 readers with a TPM together: 500 guesses, 0.50 %. That holds for generated PINs, and takes the TPM of front at its word.", false},
-		{[]*Reader{counted("front", 500), counted("back", 2500)}, "A stolen reader is worth at most 2,500 guesses: 2.5 % to find one of 1000 PINs. All 2 readers with a TPM together: 3,000 guesses, 3.0 %. That holds for generated PINs, and takes 2 TPMs at their word: front, back.", false},
+		{[]*Reader{counted("front", 1), without}, "A stolen reader is worth at most 1 guess: 0.0010 % to find one of 1,000 PINs. That holds for generated PINs, and takes the TPM of front at its word.", false},
+		{[]*Reader{counted("front", 0)}, "A stolen reader is worth at most 0 guesses: 0 % to find one of 1,000 PINs. That holds for generated PINs, and takes the TPM of front at its word.", false},
+		{[]*Reader{certified, moved}, "1 reader has not said yet that the PIN key that it had in a file is gone: moved. If it was stolen, the thief has all PINs: remove it as lost, and give out new ones. " +
+			"A stolen reader is worth at most 500 guesses: 0.50 % to find one of 1,000 PINs. All 2 readers with a TPM together: 1,000 guesses, 1.00 %. That holds for generated PINs, and takes the TPM of moved at its word.", true},
+		{[]*Reader{{ID: "a", Key: KeyWithheld, OldKey: true}, {ID: "b", Key: KeyWithheld, OldKey: true}}, "2 readers have not said yet that the PIN key that they had in a file is gone: a, b. If one of them was stolen, the thief has all PINs: remove it as lost, and give out new ones. " +
+			"A stolen reader gives no PIN away: no reader has the PIN key.", true},
+		{[]*Reader{certified}, "A stolen reader is worth at most 500 guesses: 0.50 % to find one of 1,000 PINs. That holds for generated PINs.", false},
+		{[]*Reader{certified, counted("front", 0)}, "A stolen reader is worth at most 500 guesses: 0.50 % to find one of 1,000 PINs. All 2 readers with a TPM together: 500 guesses, 0.50 %. That holds for generated PINs, and takes the TPM of front at its word.", false},
+		{[]*Reader{counted("back", 2500), counted("front", 500)}, "A stolen reader is worth at most 2,500 guesses: 2.5 % to find one of 1,000 PINs. All 2 readers with a TPM together: 3,000 guesses, 3.0 %. That holds for generated PINs, and takes 2 TPMs at their word: back, front.", false},
 		{[]*Reader{counted("front", 500), file("barn")}, "1 reader keeps the PIN key in a file: barn. Whoever steals it has all PINs within hours, whatever the other readers do. Have it adopted with a TPM, or give PINs only to readers with a TPM.", true},
 		{[]*Reader{file("a"), file("b"), file("c"), file("d"), file("e"), file("f")}, "6 readers keep the PIN key in a file: a, b, c, d, e, …. Whoever steals one of them has all PINs within hours, whatever the other readers do. Have them adopted with a TPM, or give PINs only to readers with a TPM.", true},
 	} {
@@ -143,7 +150,11 @@ func TestWhereTheKeyIsFollowsFromAdoptionAndSetting(t *testing.T) {
 	if got := places(); got != [2]KeyPlace{KeyWithheld, KeyInTPM} {
 		t.Errorf("%v", got)
 	}
-	if theft, err := w.Theft(ctx, as(Viewer)); err != nil || theft.Void() || theft.Guesses != 500 || len(theft.Without) != 1 || !theft.OnlyTPM {
+	if theft, err := w.Theft(ctx, as(Viewer)); err != nil || !theft.Void() || !slices.Equal(theft.OldKeys, []string{file}) || !w.look(file).OldKey || w.look(counted.id).OldKey {
+		t.Errorf("the key of before is still there: %+v, %v", theft, err)
+	}
+	w.holds(file)
+	if theft, err := w.Theft(ctx, as(Viewer)); err != nil || theft.Void() || theft.Guesses != 1000 || len(theft.Without) != 1 || !theft.OnlyTPM {
 		t.Errorf("%+v, %v", theft, err)
 	}
 	signed, _ := w.board()
@@ -165,19 +176,87 @@ func TestWhereTheKeyIsFollowsFromAdoptionAndSetting(t *testing.T) {
 	}
 }
 
+// holds has a reader say that it holds the newest epoch.
+func (w *world) holds(id string) {
+	w.t.Helper()
+	peers, _, err := w.site.Peers(w.t.Context())
+	w.must(err)
+	var epoch uint64
+	w.must(w.site.View(w.t.Context(), func(tx *store.Tx) error {
+		newest, err := tx.Epoch()
+		if err == nil {
+			epoch = newest.Number
+		}
+		return err
+	}))
+	w.must(w.site.TakeHeld(w.t.Context(), peers[id], &wire.State{Reader: id, Held: &wire.Position{Epoch: epoch}}))
+}
+
+func TestAKeyInAFileIsAThiefsUntilTheReaderSaysThatItIsGone(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	file := w.reader()
+	old := func(when string, want bool, key KeyPlace) {
+		t.Helper()
+		theft, err := w.Theft(ctx, as(Viewer))
+		if r := w.look(file); err != nil || r.OldKey != want || r.Key != key || theft.Void() != (want || key == KeyInFile) {
+			t.Errorf("%s: %+v, %+v, %v", when, r, theft, err)
+		}
+	}
+	old("adopted", false, KeyInFile)
+	w.holds(file)
+	old("it holds the epoch of the key", false, KeyInFile)
+	w.must(w.SetPINReaders(ctx, as(Owner), true))
+	old("no PINs for readers without a TPM", true, KeyWithheld)
+	w.must(w.SetPINReaders(ctx, as(Owner), false))
+	old("PINs for all", false, KeyInFile)
+	w.must(w.SetPINReaders(ctx, as(Owner), true))
+	old("and again", true, KeyWithheld)
+	w.holds(file)
+	old("it has the new epoch", false, KeyWithheld)
+	_, err := w.NewEpoch(ctx, as(Owner))
+	w.must(err)
+	old("another epoch", false, KeyWithheld)
+	w.must(w.SetPINReaders(ctx, as(Owner), false))
+	w.holds(file)
+	old("PINs for all, once more", false, KeyInFile)
+
+	// The reader moves to a TPM.
+	b := boardtest.NewWithTPM(t, wire.TPMNonce{1})
+	_, err = w.Adopt(ctx, as(Owner), AdoptForm{Reader: file, Request: b.Signed, Fingerprint: b.Fingerprint()}, func([]byte) error { return nil })
+	w.must(err)
+	old("adopted with a TPM", true, KeyInTPM)
+	_, err = w.NewEpoch(ctx, as(Owner))
+	w.must(err)
+	old("an epoch that it has not said it has", true, KeyInTPM)
+	w.holds(file)
+	old("and has taken it", false, KeyInTPM)
+
+	// As another reader it is still the same board.
+	other := boardtest.NewWithTPM(t, wire.TPMNonce{1})
+	gate := w.reader()
+	for _, id := range []string{gate, "annex"} {
+		_, err = w.Adopt(ctx, as(Owner), AdoptForm{Reader: id, Request: other.Signed, Fingerprint: other.Fingerprint(), Access: []wire.Access{}}, func([]byte) error { return nil })
+		w.must(err)
+	}
+	if !w.look("annex").OldKey {
+		t.Error("its old key is forgotten")
+	}
+}
+
 func TestABudgetSaysWhatIsLeftAndHowLongThatLasts(t *testing.T) {
 	w := newWorld(t)
 	r := w.tpmReader()
-	if b := w.look(r.id).Budget; b.Left != 500 || b.Limit != 500 || b.Days() != 0 || b.Need != NeedsConnection || b.String() != "500 guesses left until 500; no PIN was entered lately" {
+	if b := w.look(r.id).Budget; b.Left != 500 || b.Most != 1000 || b.Limit != 500 || b.Days() != 0 || b.Need != NeedsConnection || b.String() != "500 guesses left; no PIN was entered lately" {
 		t.Errorf("%+v", b)
 	}
 	r.enter(40)
 	r.says(wire.TPMState{Ref: r.budget().Ref, Budget: wire.Budget{Spent: 40, Limit: 500}})
-	if b := w.look(r.id).Budget; b.Left != 460 || b.PerDay != 40 || b.Need != NeedsNothing || b.String() != "460 guesses left until 500; 12 days at its use" {
+	if b := w.look(r.id).Budget; b.Left != 460 || b.Most != 460 || b.PerDay != 40 || b.Need != NeedsNothing || b.String() != "460 guesses left, for 12 days at its use" {
 		t.Errorf("on the first day: %+v, %s", b, b)
 	}
 	w.pass(10 * day)
-	if b := w.look(r.id).Budget; b.PerDay != 4 || b.String() != "460 guesses left until 500; 4 months at its use" {
+	if b := w.look(r.id).Budget; b.PerDay != 4 || b.String() != "460 guesses left, for 4 months at its use" {
 		t.Errorf("after ten days: %+v, %s", b, b)
 	}
 	w.pass(40 * day)
@@ -238,7 +317,11 @@ func TestAGrantForAReaderWithoutALinkIsOneAct(t *testing.T) {
 	w := newWorld(t)
 	r := w.tpmReader()
 	full := errors.New("the disk is full")
-	spent := uint32(420)
+	spent := uint32(501)
+	if _, err := w.WriteGrant(t.Context(), as(Owner), r.id, &spent, func([]byte) error { return nil }); err == nil || !strings.Contains(err.Error(), "cannot have checked 501 PINs") {
+		t.Error(err)
+	}
+	spent = 420
 	if _, err := w.WriteGrant(t.Context(), as(Owner), r.id, &spent, func([]byte) error { return full }); !errors.Is(err, full) {
 		t.Error(err)
 	}

@@ -67,8 +67,8 @@ func TestAReaderGetsItsGrantsOverTheLinkAndAgainFromTheBroker(t *testing.T) {
 			t.Errorf("%+v", refilled.TPM.Grant)
 		}
 		m.mu.Unlock()
-		if _, alarms := w.stored("front-door"); len(alarms) != 0 {
-			t.Errorf("%+v", alarms[0])
+		if _, alarms := w.stored("front-door"); len(alarms) != 1 || alarms[0].Kind != store.BudgetAgain {
+			t.Errorf("%+v", alarms)
 		}
 
 		// A reader that missed it gets it from the broker, though no controller runs.

@@ -58,7 +58,7 @@ type Link struct {
 	batches      chan *wire.Records         // to be stored
 	states       chan []*store.State        // to be stored
 	ahead        chan policyAhead           // policies to be raised
-	budgets      chan tpmReport             // budgets of TPMs to be looked after
+	keyStates    chan keyState              // what readers say of their keys, to be looked after
 	answers      chan answers               // records that answer orders
 	rollbacks    chan rollback              // to be checked
 	republish    chan struct{}              // has the publisher publish everything again
@@ -83,7 +83,7 @@ func New(o Options) (*Link, error) {
 		batches:      make(chan *wire.Records, 1024),
 		states:       make(chan []*store.State, 1),
 		ahead:        make(chan policyAhead, 1),
-		budgets:      make(chan tpmReport, 64),
+		keyStates:    make(chan keyState, 64),
 		answers:      make(chan answers, 64),
 		rollbacks:    make(chan rollback, 1),
 		republish:    make(chan struct{}, 1),

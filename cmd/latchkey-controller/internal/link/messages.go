@@ -89,11 +89,9 @@ func (t *tracker) state(now time.Time, peer *site.Peer, state *wire.State, retai
 		default: // another one is being raised; this state comes again
 		}
 	}
-	if state.Condition != nil && state.Condition.TPM != nil {
-		select {
-		case t.budgets <- tpmReport{peer, state}:
-		default: // the disk is slow; the next state says it again
-		}
+	select {
+	case t.keyStates <- keyState{peer, state}:
+	default: // the disk is slow; the next state says it again
 	}
 	if state.Card != nil {
 		t.card(peer, state.Card)

@@ -30,8 +30,8 @@ func (l *Link) storeReports(ctx context.Context) error {
 			err = l.o.Site.SetStates(ctx, states)
 		case a := <-l.ahead:
 			err = rec.raisePolicy(ctx, a)
-		case r := <-l.budgets:
-			err = l.o.Site.TakeBudget(ctx, clock.Read(), r.peer, r.state)
+		case k := <-l.keyStates:
+			err = errors.Join(l.o.Site.TakeHeld(ctx, k.peer, k.state), l.o.Site.TakeBudget(ctx, clock.Read(), k.peer, k.state))
 		case <-minute:
 			err = l.o.Site.AlarmGaps(ctx, clock.Read())
 		}
@@ -62,8 +62,8 @@ type policyAhead struct {
 	revision uint64
 }
 
-// A tpmReport is a state that tells of a TPM.
-type tpmReport struct {
+// A keyState is a state, which tells what keys a reader holds and what its TPM has counted.
+type keyState struct {
 	peer  *site.Peer
 	state *wire.State
 }

@@ -47,7 +47,7 @@ func mayGrant(tx *store.Tx, at clock.Reading, reader string, more, setting uint3
 		return false, err
 	}
 	return false, tx.AddAlarm(&store.Alarm{Reader: reader, Kind: store.BudgetRefused, At: at.Wall.UnixMilli(), Text: fmt.Sprintf(
-		"by its records more than %d PINs were entered there within a day: its TPM gets no further grant until tomorrow. Somebody may have taken over the reader: if so, remove it as lost. If not, renew what is left by hand: latchkey-controller reader grant", dailyGrants)})
+		"by its records more than %d PINs were entered there within a day: its TPM gets no further grant until tomorrow. Somebody may have taken over the reader: if so, remove it as lost. If not, raise its limit by hand: latchkey-controller reader grant", dailyGrants)})
 }
 
 // daySeconds is the length of a day of the site's steady time. It begins at midnight

@@ -134,6 +134,16 @@ func Left(b *store.Budget) uint32 {
 	return uint32(limit - min(Used(b), limit))
 }
 
+// Stealable returns how many PINs whoever steals a reader's TPM may check with it: what is
+// left, and a first grant that would be given by itself.
+func Stealable(budgets []*store.Budget, setting uint32) uint64 {
+	guesses := uint64(Left(budgets[len(budgets)-1]))
+	if MayGiveFirst(budgets) {
+		guesses += uint64(setting)
+	}
+	return guesses
+}
+
 // TakeBudget handles what a reader's newest state says about its TPM: it notes it, raises
 // an alarm, and gives a grant, as is due.
 func (s *Site) TakeBudget(ctx context.Context, at clock.Reading, p *Peer, state *wire.State) error {
@@ -179,6 +189,10 @@ func (s *Site) TakeBudget(ctx context.Context, at clock.Reading, p *Peer, state 
 		case do.first:
 			b, err := inForce(tx, p)
 			if err != nil {
+				return err
+			}
+			if err := tx.AddAlarm(&store.Alarm{Reader: p.Reader, Kind: store.BudgetAgain, At: at.Wall.UnixMilli(), Text: "its TPM says that it has not used the budget of its adoption, and was given another, once. " +
+				"That is expected after an adoption that was interrupted, or of a reader that did not run. If the reader is not where it should be, remove it as lost"}); err != nil {
 				return err
 			}
 			return s.newBudget(tx, at.Wall, b, state.Condition.TPM.Nonce, budget.Checked(), true)
@@ -311,6 +325,9 @@ func (s *Site) Grant(tx *store.Tx, now time.Time, reader string, spent *uint32) 
 	used := Used(budget)
 	if spent != nil {
 		used = uint64(*spent)
+		if most := max(budget.Granted, budget.Told.Limit); *spent > most {
+			return nil, 0, refuse("the TPM of %s cannot have checked %d PINs: it was granted %d. Compare with latchkeyd status at the reader; if the site was restored from a backup, have the reader adopted anew", reader, *spent, most)
+		}
 	}
 	if limit := min(used+uint64(settings.Budget), math.MaxUint32); limit > uint64(budget.Granted) {
 		if err := s.refill(tx, now, reader, budget, uint32(limit)); err != nil {

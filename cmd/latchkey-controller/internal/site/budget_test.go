@@ -736,13 +736,23 @@ func TestAGrantForAReaderWithoutALinkRaisesItsLimitAsAskedAndNeverLowersIt(t *te
 	for _, step := range []struct {
 		spent *uint32
 		want  uint32
-	}{{nil, 500}, {spent(420), 920}, {spent(7), 920}, {nil, 920}, {spent(math.MaxUint32), math.MaxUint32}} {
+	}{{nil, 500}, {spent(420), 920}, {spent(7), 920}, {nil, 920}, {spent(920), 1420}} {
 		limit, keys := grant(step.spent)
 		if limit != step.want || keys.TPM.Grant.Limit != step.want || keys.Number != r.peer().Keys {
 			t.Errorf("the limit is %d, not %d", limit, step.want)
 		}
 		if refill := limit != 500; boardtest.Takes(keys.TPM, wire.TPMNonce{}) != refill || boardtest.Takes(keys.TPM, nonceOne) == refill {
 			t.Errorf("%d: no TPM takes it", limit)
+		}
+	}
+	for _, n := range []uint32{1421, 4_000_000_000, math.MaxUint32} {
+		var refusal *Refusal
+		err := s.Update(t.Context(), func(tx *store.Tx) error {
+			_, _, err := s.Grant(tx, noon, "front-door", &n)
+			return err
+		})
+		if !errors.As(err, &refusal) {
+			t.Errorf("%d PINs, more than it may have checked: %v", n, err)
 		}
 	}
 	for reader, want := range map[string]string{"back-door": "without a TPM", "nowhere": "there is no reader"} {

@@ -60,7 +60,10 @@ func (s *Site) NewEpoch(tx *store.Tx, now time.Time, above uint64) (uint64, erro
 	if err := tx.Retag(now.Unix(), credentials, func(c *store.Credential) wire.Credential { return byID[c.User].Wire(c) }); err != nil {
 		return 0, err
 	}
-	return number, s.rewrap(tx)
+	if err := s.rewrap(tx); err != nil {
+		return 0, err
+	}
+	return number, notePINKeys(tx)
 }
 
 // addEpoch stores an epoch with a number greater than above and a new site key.

@@ -246,5 +246,39 @@ func (s *Site) SetPINsOnlyWithTPM(tx *store.Tx, now time.Time, only bool) (chang
 			}
 		}
 	}
-	return true, nil
+	return true, notePINKeys(tx)
+}
+
+// notePINKeys notes which readers get the PIN key of the newest epoch in the clear.
+func notePINKeys(tx *store.Tx) error {
+	settings, err := tx.GuessSettings()
+	if err != nil || settings.OnlyTPM {
+		return err
+	}
+	return tx.NotePINKeys()
+}
+
+// TakeHeld handles the epoch that a reader's newest state says it holds: once it is a later
+// one than that of the PIN key that it got in the clear, that key is gone from its disk.
+func (s *Site) TakeHeld(ctx context.Context, p *Peer, state *wire.State) error {
+	if state.Held == nil {
+		return nil
+	}
+	var due bool
+	err := s.View(ctx, func(tx *store.Tx) error {
+		epoch, err := tx.PINEpoch(p.Reader)
+		due = epoch != 0 && epoch < state.Held.Epoch
+		return err
+	})
+	if err != nil || !due {
+		return err
+	}
+	return s.Update(ctx, func(tx *store.Tx) error {
+		if _, err := inForce(tx, p); errors.Is(err, store.ErrNotFound) {
+			return nil // removed or adopted anew meanwhile
+		} else if err != nil {
+			return err
+		}
+		return tx.NoteHeld(p.Reader, state.Held.Epoch)
+	})
 }

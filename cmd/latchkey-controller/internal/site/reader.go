@@ -55,6 +55,17 @@ func (s *Site) Adopt(tx *store.Tx, now time.Time, signed []byte, broker string, 
 	if authority != nil {
 		adoption.Certified = AuthorityName(authority)
 	}
+	oldKey, err := tx.PINEpoch(id) // before an epoch begins, whose PIN key a reader with a TPM does not get
+	if err != nil {
+		return nil, nil, err
+	}
+	if adoption.Moved != "" {
+		moved, err := tx.PINEpoch(adoption.Moved)
+		if err != nil {
+			return nil, nil, err
+		}
+		oldKey = max(oldKey, moved)
+	}
 	if err := s.prepareTPM(tx, now, request, hadKey); err != nil {
 		return nil, nil, err
 	}
@@ -71,9 +82,9 @@ func (s *Site) Adopt(tx *store.Tx, now time.Time, signed []byte, broker string, 
 		return nil, nil, err
 	}
 	if request.TPM == nil {
-		err = tx.RaiseKeys(now.Unix(), id)
+		err = errors.Join(tx.RaiseKeys(now.Unix(), id), notePINKeys(tx))
 	} else {
-		err = s.newBudget(tx, now, row, request.TPM.Nonce, authority != nil, false)
+		err = errors.Join(s.newBudget(tx, now, row, request.TPM.Nonce, authority != nil, false), tx.SetPINEpoch(id, oldKey))
 	}
 	if err != nil {
 		return nil, nil, err

@@ -23,6 +23,7 @@ const (
 	RecordsRefused = "records.refused" // a reader exceeded its daily allowance
 
 	BudgetRefused    = "budget.refused"    // a reader exceeded its daily allowance of PINs for its TPM
+	BudgetAgain      = "budget.again"      // a reader's TPM was given another first budget by itself
 	BudgetUnrecorded = "budget.unrecorded" // a reader's TPM has checked more PINs than its records show
 )
 

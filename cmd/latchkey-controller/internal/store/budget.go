@@ -125,6 +125,29 @@ func (t *Tx) RaiseKeys(now int64, reader string) error {
 	return t.exec(`UPDATE readers SET keys = max(keys + 1, ?) WHERE id = ?`, now, reader)
 }
 
+// NotePINKeys notes that all readers without a TPM get the PIN key of the newest epoch.
+func (t *Tx) NotePINKeys() error {
+	return t.exec(`UPDATE readers SET pin_epoch = (SELECT max(number) FROM epochs)
+		WHERE id IN (SELECT reader_id FROM bundles WHERE revoked = 0 AND number NOT IN (SELECT bundle FROM budgets))`)
+}
+
+// NoteHeld notes that a reader holds an epoch: it has deleted the keys of earlier ones.
+func (t *Tx) NoteHeld(reader string, epoch uint64) error {
+	return t.exec(`UPDATE readers SET pin_epoch = 0 WHERE id = ? AND pin_epoch < ?`, reader, epoch)
+}
+
+// PINEpoch returns the newest epoch whose PIN key a reader got in the clear and, as far as
+// it has said, still has; 0: none.
+func (t *Tx) PINEpoch(reader string) (epoch uint64, err error) {
+	err = t.rowIfAny(`SELECT pin_epoch FROM readers WHERE id = ?`, []any{reader}, &epoch)
+	return epoch, err
+}
+
+// SetPINEpoch sets that.
+func (t *Tx) SetPINEpoch(reader string, epoch uint64) error {
+	return t.exec(`UPDATE readers SET pin_epoch = ? WHERE id = ?`, epoch, reader)
+}
+
 // GuessSettings say who gets the PIN key, and how many PINs a stolen reader may try.
 type GuessSettings struct {
 	OnlyTPM bool   // readers without a TPM do not get it

@@ -139,7 +139,7 @@ func classOfKind(kind string) wire.RecordClass {
 	switch {
 	case strings.HasPrefix(kind, "admin."):
 		return ClassAdmin
-	case slices.Contains([]string{JournalForked, JournalGap, LogForeign, RecordsRefused, ClockDoubted, CardCopied, BudgetRefused, BudgetUnrecorded}, kind):
+	case slices.Contains([]string{JournalForked, JournalGap, LogForeign, RecordsRefused, ClockDoubted, CardCopied, BudgetRefused, BudgetAgain, BudgetUnrecorded}, kind):
 		return wire.ClassAlarm
 	}
 	return wire.RecordKind(kind).Class()
