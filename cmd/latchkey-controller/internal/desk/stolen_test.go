@@ -204,6 +204,8 @@ func TestAKeyInAFileIsAThiefsUntilTheReaderSaysThatItIsGone(t *testing.T) {
 		}
 	}
 	old("adopted", false, KeyInFile)
+	_, err := w.NewEpoch(ctx, as(Owner)) // and its PIN key, too
+	w.must(err)
 	w.holds(file)
 	old("it holds the epoch of the key", false, KeyInFile)
 	w.must(w.SetPINReaders(ctx, as(Owner), true))
@@ -214,7 +216,7 @@ func TestAKeyInAFileIsAThiefsUntilTheReaderSaysThatItIsGone(t *testing.T) {
 	old("and again", true, KeyWithheld)
 	w.holds(file)
 	old("it has the new epoch", false, KeyWithheld)
-	_, err := w.NewEpoch(ctx, as(Owner))
+	_, err = w.NewEpoch(ctx, as(Owner))
 	w.must(err)
 	old("another epoch", false, KeyWithheld)
 	w.must(w.SetPINReaders(ctx, as(Owner), false))

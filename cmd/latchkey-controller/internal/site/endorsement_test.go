@@ -75,10 +75,16 @@ func TestKeysForACertifiedTPMAreForThatAlone(t *testing.T) {
 	}
 	newEpoch(t, s, noon, 0)
 	closed(r.keys())
+	adopted := r.keys().TPM.Ref
+	r.says(wire.TPMState{Ref: adopted, Nonce: nonceTwo}) // its nonce died: another first grant, by itself
 	ref := r.keys().TPM.Ref
+	if ref == adopted {
+		t.Error("no first grant by itself")
+	}
+	closed(r.keys())
 	r.says(wire.TPMState{Ref: ref, Budget: wire.Budget{Spent: 300, Limit: 500}})
 	closed(r.keys())
-	if err := renew(r, wire.TPMState{Ref: ref, Nonce: nonceTwo}); err != nil {
+	if err := renew(r, wire.TPMState{Ref: ref, Nonce: wire.TPMNonce{3}}); err != nil {
 		t.Fatal(err)
 	}
 	if r.keys().TPM.Ref == ref {
