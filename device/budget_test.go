@@ -82,6 +82,51 @@ func TestTheLastPINOfABudgetOpensAndAGrantBringsMore(t *testing.T) {
 	g.wantStrikes(5 * time.Second)
 }
 
+func TestASpentBudgetIsRecordedOnce(t *testing.T) {
+	restart := func(g *rig) { g.crash(0); g.records = nil }
+	for _, test := range []struct {
+		name    string
+		do      func(g *rig)
+		records []wire.RecordKind
+	}{
+		{"the TPM says so again", func(g *rig) { g.tpmSays(2, 2) }, nil},
+		{"it failed meanwhile", func(g *rig) { g.tpmSays(0, 0); g.tpmSays(2, 2) }, nil},
+		{"a start", func(g *rig) { restart(g); g.tpmSays(2, 2) }, nil},
+		{"two starts, one with a TPM that does not answer", func(g *rig) { restart(g); g.tpmSays(0, 0); restart(g); g.tpmSays(2, 2) }, nil},
+		{"a grant that is spent as well", func(g *rig) { g.tpmSays(2, 3); g.records = nil; g.tpmSays(3, 3) },
+			[]wire.RecordKind{wire.BudgetOverspent, wire.BudgetSpent}},
+		{"a grant that is spent as well, while the reader is off", func(g *rig) { restart(g); g.tpmSays(3, 3) },
+			[]wire.RecordKind{wire.BudgetOverspent, wire.BudgetGranted, wire.BudgetSpent}},
+		{"another TPM, spent", func(g *rig) { restart(g); g.do(tpmHealth(2, 2, 2)) }, nil},
+		{"another TPM, spent later", func(g *rig) { restart(g); g.do(tpmHealth(2, 0, 2)); g.records = nil; g.do(tpmHealth(2, 2, 2)) },
+			[]wire.RecordKind{wire.BudgetOverspent, wire.BudgetSpent}},
+		{"a start from a checkpoint", func(g *rig) {
+			checkpoint := wire.Record{Kind: wire.Checkpoint, State: g.disk.Encode()}
+			g.disk = Durable{}
+			g.disk.Apply(checkpoint)
+			restart(g)
+			g.tpmSays(2, 2)
+		}, nil},
+		{"another site", func(g *rig) { g.disk.Leave(); restart(g); g.tpmSays(2, 2) },
+			[]wire.RecordKind{wire.BudgetCounted, wire.BudgetGranted, wire.BudgetSpent}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			g := newTPMRig(t, nil)
+			g.tpmSays(2, 2) // spent at its first report ever
+			if records := g.wantRecords(wire.BudgetCounted, wire.BudgetGranted, wire.BudgetSpent); records[2].Count != 2 {
+				t.Errorf("%+v", records[2])
+			}
+			g.wantBudget(2, 2)
+			if g.wantScreen(ScreenOutOfOrder); g.state.PIN != wire.ReasonSpent || !g.view.Card {
+				t.Errorf("%+v %+v", g.state, g.view)
+			}
+			g.records = nil
+			test.do(g)
+			g.wantRecords(test.records...)
+		})
+	}
+}
+
 func TestTheJournalAndTheTPMAreCompared(t *testing.T) {
 	for _, test := range []struct {
 		name    string
@@ -202,7 +247,7 @@ func TestTheLargestStateFitsACheckpoint(t *testing.T) {
 		Guesses: math.MaxUint16, Leaked: wire.MaxNumber, HoldRunning: wire.MaxNumber, HoldTime: math.MinInt64,
 		Site: wire.SiteID(bytes.Repeat([]byte{0xff}, len(wire.SiteID{}))), Epoch: wire.MaxNumber, Revision: wire.MaxNumber,
 		Hash: wire.Hash(bytes.Repeat([]byte{0xff}, len(wire.Hash{}))), PolicyRevision: wire.MaxNumber,
-		Running: wire.MaxNumber, Time: math.MinInt64, Connection: wire.MaxNumber, Budget: wire.Budget{Spent: math.MaxUint32, Limit: math.MaxUint32},
+		Running: wire.MaxNumber, Time: math.MinInt64, Connection: wire.MaxNumber, Budget: wire.Budget{Spent: math.MaxUint32, Limit: math.MaxUint32}, BudgetSpent: true,
 	}
 	for i := range d.Resets {
 		d.Resets[i] = wire.MaxNumber

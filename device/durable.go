@@ -37,7 +37,8 @@ type Durable struct {
 
 	Connection uint64 `cbor:"18,keyasint,omitempty"` // the highest number of a connection on which the controller has answered
 
-	Budget wire.Budget `cbor:"19,keyasint,omitzero"` // of the TPM: Spent at most, by the attempts since it was read; zero: there never was one
+	Budget      wire.Budget `cbor:"19,keyasint,omitzero"` // of the TPM: Spent at most, by the attempts since it was read; zero: there never was one
+	BudgetSpent bool        `cbor:"20,keyasint,omitzero"` // budget.spent is recorded, and nothing since that leaves PINs
 }
 
 // Encode encodes d for a checkpoint, deterministically, in at most 512 bytes.
@@ -114,9 +115,12 @@ func (d *Durable) Apply(r wire.Record) {
 	case wire.LinkUp:
 		d.Connection = max(d.Connection, r.Count)
 	case wire.BudgetGranted:
-		d.Budget.Limit = uint32(r.Count)
+		d.Budget.Limit, d.BudgetSpent = uint32(r.Count), false
 	case wire.BudgetCounted:
 		d.Budget.Spent = uint32(r.Count)
+		d.BudgetSpent = d.BudgetSpent && d.Budget.Left() == 0 // another TPM may have counted fewer
+	case wire.BudgetSpent:
+		d.BudgetSpent = true
 	case wire.BudgetOverspent:
 		d.Budget.Spent += uint32(r.Count)
 	case wire.PolicyApplied:

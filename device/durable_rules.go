@@ -111,7 +111,7 @@ func (d *Durable) Leave() {
 	d.Site = wire.SiteID{}
 	d.Epoch, d.Revision, d.Hash, d.PolicyRevision = 0, 0, wire.Hash{}, 0
 	d.HoldRunning, d.HoldTime, d.Time = 0, 0, 0
-	d.Budget = wire.Budget{}
+	d.Budget, d.BudgetSpent = wire.Budget{}, false
 	d.Resets = [maxResets]uint64{}
 }
 

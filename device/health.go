@@ -108,7 +108,7 @@ func (t *turn) tpmIs(now wire.TPMState) {
 	if now.Budget.Limit != known.Limit { // after the count, in case that a power cut truncates the append
 		t.record(wire.Record{Kind: wire.BudgetGranted, Count: uint64(now.Budget.Limit)})
 	}
-	if now.Budget.Left() == 0 && (first || before.Budget.Left() > 0) {
+	if now.Budget.Left() == 0 && !t.durable.BudgetSpent {
 		t.record(wire.Record{Kind: wire.BudgetSpent, Count: uint64(now.Budget.Limit)})
 	}
 }

@@ -44,7 +44,7 @@ var folded = []wire.RecordKind{
 	wire.JournalBegan, wire.JournalResumed, wire.PolicyApplied, wire.CredentialsApplied,
 	wire.AttemptStarted, wire.AttemptUnknown, wire.AttemptTakenBack, wire.AttemptInterrupted,
 	wire.AccessGranted, wire.LockoutStarted, wire.LockoutCleared,
-	wire.BudgetGranted, wire.BudgetCounted, wire.BudgetOverspent,
+	wire.BudgetGranted, wire.BudgetCounted, wire.BudgetSpent, wire.BudgetOverspent,
 }
 
 // moved is how far a state is moved.
