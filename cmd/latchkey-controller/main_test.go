@@ -18,6 +18,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"latchkey/cmd/latchkey-controller/internal/site/boardtest"
 	"latchkey/device/pin"
 	"latchkey/sync/wire"
 )
@@ -34,12 +35,14 @@ func TestTheProgramDoesWhatItsUsageSays(t *testing.T) {
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("TZ", "Europe/Berlin")
+			env.Values["test"] = env.T()
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"request": writeRequest,
-			"holds":   bundleHolds,
-			"code":    exitCode,
+			"request":     writeRequest,
+			"tpm-request": writeTPMRequest,
+			"holds":       bundleHolds,
+			"code":        exitCode,
 		},
 	})
 }
@@ -71,6 +74,18 @@ func writeRequest(ts *testscript.TestScript, neg bool, args []string) {
 	signed, err := request.Sign(b.signing)
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), signed, 0o600))
+}
+
+// writeTPMRequest does what latchkeyd identity does with a TPM: tpm-request NONCE FILE. A
+// reader that does not run has no nonce for a first grant; of it, NONCE is 0.
+func writeTPMRequest(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: tpm-request NONCE FILE")
+	}
+	nonce, err := strconv.ParseUint(args[0], 10, 8)
+	ts.Check(err)
+	b := boardtest.NewWithTPM(ts.Value("test").(testing.TB), wire.TPMNonce{byte(nonce)})
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), b.Signed, 0o600))
 }
 
 // bundleHolds opens a bundle as the board would and looks for a PIN or a card:

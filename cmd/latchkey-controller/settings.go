@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"strconv"
 
+	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/cmd/latchkey-controller/internal/zone"
 )
 
@@ -10,10 +13,18 @@ func settings(c *invocation) action {
 	c.details = "In another time zone all dates stay the moments that they are, and doors keep their own zones.\nWith --pins tpm-only, readers without a TPM take no PINs from now on, and a stolen one gives none away:\na new epoch begins, whose PIN key they do not get. Cards work everywhere."
 	days := c.Int("keep-days", 0, "for how many `days` activity is kept; acts of administrators for 90 at least")
 	name := zoneFlag(c, "doors have their own")
-	budget := c.Int("guess-budget", 0, "how many `PINs` a reader's TPM checks beyond those that were entered: what a thief gets; 500 unless set")
+	var budget *int
+	c.Func("guess-budget", "how many `PINs` a reader's TPM checks beyond those that were entered: what a thief gets; 500 unless set", func(text string) error {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return fmt.Errorf("write a number from %d to %d", desk.MinGuessBudget, desk.MaxGuessBudget)
+		}
+		budget = &n
+		return nil
+	})
 	pins := c.oneOf("pins", "which `readers` take PINs: all, or tpm-only", allReaders, tpmOnly)
 	c.check = func(args []string) error {
-		if (args[0] == "set") != (*days != 0 || *name != "" || *budget != 0 || *pins != "") {
+		if (args[0] == "set") != (*days != 0 || *name != "" || budget != nil || *pins != "") {
 			return c.wrongUse("show, or set with --keep-days, --zone, --guess-budget or --pins")
 		}
 		return nil
@@ -29,7 +40,7 @@ func settings(c *invocation) action {
 				return err
 			}
 		}
-		if *budget != 0 {
+		if budget != nil {
 			if err := c.desk.SetGuessBudget(ctx, c.actor, *budget); err != nil {
 				return err
 			}

@@ -253,7 +253,7 @@ func (s *Site) RenewBudget(tx *store.Tx, now time.Time, reader string) error {
 	}
 	budget, err := tx.Budget(b.Number)
 	if errors.Is(err, store.ErrNotFound) {
-		return refuse("the reader %s was adopted without a TPM: it has no budget", reader)
+		return refuse("the reader %s was adopted without a TPM, and has no budget: to give it one, have it adopted anew with a TPM", reader)
 	} else if err != nil {
 		return err
 	}
@@ -310,7 +310,7 @@ func (s *Site) Grant(tx *store.Tx, now time.Time, reader string, spent *uint32) 
 	}
 	budget, err := tx.Budget(b.Number)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, 0, fmt.Errorf("the reader %s was adopted without a TPM: it has no budget, and needs no grant", reader)
+		return nil, 0, fmt.Errorf("the reader %s was adopted without a TPM, and needs no grant; to give it a budget, have it adopted anew with a TPM", reader)
 	}
 	if err != nil {
 		return nil, 0, err
