@@ -7,10 +7,13 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-tpm/tpm2"
 
 	"latchkey/cmd/latchkeyd/internal/datadir"
 	"latchkey/device/pin/tpm"
@@ -58,6 +61,88 @@ func TestCheckSaysWhatATPMCanDo(t *testing.T) {
 			}
 			if strings.Contains(said, "TPM 2.0 of") != (test.path == chip.path) {
 				t.Errorf("of the TPM it says: %s", said)
+			}
+		})
+	}
+}
+
+// raw is a chip as anybody with root has it.
+type raw struct{ *chip }
+
+func (r raw) Send(command []byte) ([]byte, error) {
+	conn, err := net.Dial("unix", r.path)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	if _, err := conn.Write(command); err != nil {
+		return nil, err
+	}
+	answer := make([]byte, 4096)
+	n, err := conn.Read(answer)
+	return answer[:n], err
+}
+
+func TestCheckSaysWhatATPMLacks(t *testing.T) {
+	owner := tpm2.AuthHandle{Handle: tpm2.TPMRHOwner, Auth: tpm2.PasswordAuth(nil)}
+	primary := func(t *testing.T, to raw) *tpm2.CreatePrimaryResponse {
+		t.Helper()
+		made, err := tpm2.CreatePrimary{PrimaryHandle: owner, InPublic: tpm2.New2B(tpm2.ECCSRKTemplate)}.Execute(to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return made
+	}
+	for _, test := range []struct {
+		name string
+		take func(t *testing.T, to raw) // from the TPM what a budget needs
+		says error
+	}{
+		{"a password of its owner", func(t *testing.T, to raw) {
+			change := tpm2.HierarchyChangeAuth{AuthHandle: owner, NewAuth: tpm2.TPM2BAuth{Buffer: []byte("another program's")}}
+			if _, err := change.Execute(to); err != nil {
+				t.Fatal(err)
+			}
+		}, tpm.ErrOwned},
+		{"no room for keys", func(t *testing.T, to raw) {
+			made := primary(t, to)
+			object := tpm2.NamedHandle{Handle: made.ObjectHandle, Name: made.Name}
+			for n := range tpm2.TPMHandle(1000) {
+				if _, err := (tpm2.EvictControl{Auth: owner, ObjectHandle: object, PersistentHandle: 0x81000100 + n}).Execute(to); err != nil {
+					t.Logf("%d keys of others: %v", n, err)
+					break
+				}
+			}
+			if _, err := (tpm2.FlushContext{FlushHandle: made.ObjectHandle}).Execute(to); err != nil {
+				t.Fatal(err)
+			}
+		}, tpm.ErrFull},
+		{"no room for its index", func(t *testing.T, to raw) {
+			sizes := []uint16{2048, 128, 8}
+			for n := tpm2.TPMHandle(0); n < 1000 && len(sizes) > 0; n++ {
+				area := tpm2.TPMSNVPublic{NVIndex: 0x01900000 + n, NameAlg: tpm2.TPMAlgSHA256, DataSize: sizes[0],
+					Attributes: tpm2.TPMANV{NT: tpm2.TPMNTOrdinary, OwnerWrite: true, OwnerRead: true}}
+				if _, err := (tpm2.NVDefineSpace{AuthHandle: owner, PublicInfo: tpm2.New2B(area)}).Execute(to); err != nil {
+					t.Logf("%d indexes of others: %v", n, err)
+					sizes = sizes[1:]
+				}
+			}
+		}, tpm.ErrFull},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			chip := newChip(t)
+			file, _ := configWith(t, chip.path)
+			if said, err := says(t, checkCommand, "--config", file); err != nil {
+				t.Fatalf("of a new TPM: %v\n%s", err, said)
+			}
+			test.take(t, raw{chip})
+			said, err := says(t, checkCommand, "--config", file)
+			if err == nil || !strings.Contains(said, "line 9: key.tpm: "+test.says.Error()) || strings.Contains(said, "can keep a budget") {
+				t.Errorf("%v\n%s", err, said)
+			}
+			said, err = says(t, checkCommand, "--json", "--config", file)
+			if err == nil || !strings.Contains(said, test.says.Error()) || strings.Contains(said, `"tpm"`) {
+				t.Errorf("%v\n%s", err, said)
 			}
 		})
 	}
