@@ -63,8 +63,9 @@ soak: setup ## weeks of a reader's life in minutes, then the real program for SO
 	go test -timeout 3h -count 1 -v -run TestTheRealProgramGoesOn ./cmd/latchkey-tests -soak-real $(or $(SOAK),10m) $(if $(SEED),-soak-seed $(SEED))
 
 .PHONY: torture
-torture: ## SIGKILL, failing disks, power cuts, torn writes, flipped bits, with counts; SEED chooses which
+torture: setup ## SIGKILL, failing disks, power cuts, torn writes, flipped bits, with counts; SEED chooses which
 	go test -timeout 60m -count 1 -v -run 'NoMomentToKill|NoFaultOfADisk|ATornWrite|NoSingleFlippedBit' ./cmd/latchkey-tests -torture $(if $(SEED),-torture.seed $(SEED))
+	go test -timeout 60m -count 1 -v -run NothingIsLostWhoeverIsKilled ./cmd/latchkey-demo -kills 204
 
 .PHONY: bench
 bench: ## figures against their targets

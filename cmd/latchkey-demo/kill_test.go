@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net/url"
@@ -22,12 +23,13 @@ import (
 // seed chooses who is killed when, and what people do meanwhile.
 const seed = 3
 
+// kills is how many times a program is killed: make torture kills more.
+var kills = flag.Int("kills", 51, "how many `times` a program is killed")
+
 // TestNothingIsLostWhoeverIsKilled kills reader, broker and controller with
-// SIGKILL while people come to the door and others are given cards. It takes
-// a minute.
+// SIGKILL while people come to the door and others are given cards.
 func TestNothingIsLostWhoeverIsKilled(t *testing.T) {
 	t.Parallel()
-	const kills = 102
 	h := newHouse(t, "")
 	h.start(theBroker, theController, theReader)
 	h.inStep()
@@ -37,7 +39,7 @@ func TestNothingIsLostWhoeverIsKilled(t *testing.T) {
 	between := func(low, high int) {
 		time.Sleep(time.Duration(low+random.IntN(high-low)) * time.Millisecond)
 	}
-	for n := range kills {
+	for n := range *kills {
 		if n%len(names) == 0 {
 			random.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
 		}
@@ -66,7 +68,7 @@ func TestNothingIsLostWhoeverIsKilled(t *testing.T) {
 		return h.showCard(h.known.UID) == nil && h.gone() && h.typePIN(added.PIN) == nil && h.strikes()
 	})
 	grants := h.oneOfEach()
-	if grants < 10 || opened < 10 {
+	if grants < 5 || opened < 5 {
 		t.Errorf("%d grants on record, the strike seen %d times: too few to tell anything", grants, opened)
 	}
 }
