@@ -53,6 +53,7 @@ var arrows = []struct {
 	{ofController + "desk", []string{ofController + "backup", ofController + "clock", ofController + "link", ofController + "site", ofController + "store", ofController + "zone", "device/pin", "keypad/letters", "sync/wire"}},
 	{ofController + "link", []string{ofController + "clock", ofController + "site", ofController + "store", "sync/wire"}},
 	{ofController + "site/boardtest", []string{"sync/wire"}},
+	{ofController + "site/sitetest", nil},
 	{ofController + "site", []string{ofController + "backup", ofController + "clock", ofController + "store", ofController + "vault", ofController + "zone", "device/durable", "device/pin", "device/pin/tpm", "sync/wire"}},
 	{ofController + "store", []string{ofController + "clock", ofController + "zone", "device/durable", "sync/wire"}},
 	{ofController + "vault", []string{"device/durable", "sync/wire"}},

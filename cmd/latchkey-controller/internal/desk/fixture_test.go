@@ -11,6 +11,7 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/site/boardtest"
+	"latchkey/cmd/latchkey-controller/internal/site/sitetest"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -78,11 +79,28 @@ func (w *world) pass(d time.Duration) {
 
 const day = 24 * time.Hour
 
+// newSite writes the files of a site that was made when a world begins.
+var newSite = sitetest.Once(func(dir string) error {
+	s, err := site.Create(context.Background(), dir, "home", "UTC", beginning().clock())
+	if err != nil {
+		return err
+	}
+	return s.Close()
+})
+
+// beginning is a world in which nothing has happened yet.
+func beginning() *world {
+	w := &world{time: time.Date(2026, 11, 23, 12, 30, 0, 0, time.UTC), boot: "first"}
+	w.started = w.time.Add(-time.Hour)
+	return w
+}
+
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, dir: filepath.Join(t.TempDir(), "site"), time: time.Date(2026, 11, 23, 12, 30, 0, 0, time.UTC), boot: "first"}
-	w.started = w.time.Add(-time.Hour)
-	s, err := site.Create(t.Context(), w.dir, "home", "UTC", w.clock())
+	w := beginning()
+	w.t, w.dir = t, filepath.Join(t.TempDir(), "site")
+	newSite(t, w.dir)
+	s, err := site.Open(t.Context(), w.dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,6 +23,7 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/site/sitetest"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -56,6 +57,15 @@ func onEachBroker(t *testing.T, test func(t *testing.T, w *world)) {
 	}
 }
 
+// newSite writes the files of a new site.
+var newSite = sitetest.Once(func(dir string) error {
+	s, err := site.Create(context.Background(), dir, "home", "UTC", clock.Read())
+	if err != nil {
+		return err
+	}
+	return s.Close()
+})
+
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	return newWorldOn(t, t.TempDir())
@@ -65,7 +75,8 @@ func newWorld(t testing.TB) *world {
 func newWorldOn(t testing.TB, disk string) *world {
 	t.Helper()
 	w := &world{t: t, dir: filepath.Join(disk, "site"), expel: func() {}, known: func() {}, said: mosquittoLog{t: t}}
-	s, err := site.Create(t.Context(), w.dir, "home", "UTC", clock.Read())
+	newSite(t, w.dir)
+	s, err := site.Open(t.Context(), w.dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
+	"latchkey/cmd/latchkey-controller/internal/site/sitetest"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/cmd/latchkey-controller/internal/vault"
 	"latchkey/sync/wire"
@@ -30,11 +31,21 @@ var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 // at is a machine's clocks at a time: it started at noon.
 func at(t time.Time) clock.Reading { return clock.Reading{Wall: t, Boot: "test", Since: t.Sub(noon)} }
 
+// writeSite writes the files of a new site, which is the same for all tests.
+var writeSite = sitetest.Once(func(dir string) error {
+	s, err := Create(context.Background(), dir, "home", "Europe/Zurich", at(noon))
+	if err != nil {
+		return err
+	}
+	return s.Close()
+})
+
 // newSite makes a site in a directory of its own.
 func newSite(t *testing.T) (*Site, string) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "site")
-	s, err := Create(t.Context(), dir, "home", "Europe/Zurich", at(noon))
+	writeSite(t, dir)
+	s, err := Open(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
