@@ -26,6 +26,7 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/site/boardtest"
+	"latchkey/cmd/latchkey-controller/internal/site/sitetest"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -129,11 +130,22 @@ func (w *world) clock() clock.Reading {
 	return read
 }
 
+// newSite writes the files of a new site.
+var newSite = sitetest.Once(func(dir string) error {
+	s, err := site.Create(context.Background(), dir, "home", "UTC", clock.Read())
+	if err != nil {
+		return err
+	}
+	return s.Close()
+})
+
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, live: &readers{}, logged: &strings.Builder{}}
+	dir := filepath.Join(t.TempDir(), "site")
+	newSite(t, dir)
 	var err error
-	if w.site, err = site.Create(t.Context(), filepath.Join(t.TempDir(), "site"), "home", "UTC", clock.Read()); err != nil {
+	if w.site, err = site.Open(t.Context(), dir); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.site.Close() })
