@@ -67,7 +67,7 @@ func settings(c *invocation) action {
 			readers = tpmOnly
 		}
 		stays := ""
-		if *budget != 0 {
+		if budget != nil {
 			stays = "; what readers have got already stays theirs"
 		}
 		return c.report(map[string]any{"keep-days": kept, "zone": in.String(), "guess-budget": theft.Budget, "pins": readers},

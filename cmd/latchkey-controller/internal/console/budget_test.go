@@ -64,6 +64,16 @@ func (w *world) tells(id string, t wire.TPMState) {
 	report(t)
 }
 
+// holdsNewest has a reader say that it holds the newest epoch.
+func (w *world) holdsNewest(id string) {
+	w.t.Helper()
+	peers, _, err := w.site.Peers(w.t.Context())
+	w.must(err)
+	report, err := w.site.Check(w.t.Context())
+	w.must(err)
+	w.must(w.site.TakeHeld(w.t.Context(), peers[id], &wire.State{Reader: id, Held: &wire.Position{Epoch: report.Epoch}}))
+}
+
 // certify has a reader adopted with a TPM that a maker has certified.
 func (w *world) certify(id string, m *boardtest.TPMMaker) {
 	w.t.Helper()
@@ -89,7 +99,7 @@ func TestItIsShownWhatAStolenReaderIsWorthAndWhatToDo(t *testing.T) {
 	w.theft()
 	b := w.visitor(desk.Owner)
 	b.get("/devices").shows(t, http.StatusOK, "1 reader keeps the PIN key in a file: barn", "460 guesses left", "key in a file", "No PINs", "/settings?ask=pins")
-	b.get("/readers/vault").shows(t, http.StatusOK, "in its TPM: 460 guesses left until 500; 12 days at its use", "less than 0.001 % to find somebody's PIN")
+	b.get("/readers/vault").shows(t, http.StatusOK, "in its TPM: 460 guesses left, for 12 days at its use", "less than 0.001 % to find somebody's PIN")
 	b.get("/readers/barn").shows(t, http.StatusOK, "whoever steals the reader has all PINs within hours")
 	b.get("/readers/cellar").shows(t, http.StatusOK, "Its budget is spent, and its records do not show by whom", "adopted anew")
 	b.get("/readers/annex").shows(t, http.StatusOK, "Its TPM has lost its budget", "/readers/annex?tab=device")
@@ -102,7 +112,10 @@ func TestItIsShownWhatAStolenReaderIsWorthAndWhatToDo(t *testing.T) {
 	b.post("/readers/annex/budget").shows(t, http.StatusUnprocessableEntity, "given a new budget already")
 	b.post("/settings/guesses", "guess-budget", "9").shows(t, http.StatusUnprocessableEntity, "A reader gets 10 to 10,000 guesses", `value="9"`)
 	b.post("/settings/guesses", "guess-budget", "200").shows(t, http.StatusOK, `value="200"`, "stays theirs")
-	b.post("/settings/pins", "only", "true").shows(t, http.StatusOK, "Readers without a TPM take no PINs", "A stolen reader is worth at most")
+	b.post("/settings/pins", "only", "true").shows(t, http.StatusOK, "Readers without a TPM take no PINs", "1 reader has not said yet that the PIN key that it had in a file is gone: barn")
+	b.get("/readers/barn").shows(t, http.StatusOK, "has not said yet that it is gone")
+	w.holdsNewest("barn")
+	b.get("/settings").shows(t, http.StatusOK, "A stolen reader is worth at most")
 	b.get("/settings?ask=pins").shows(t, http.StatusOK, "1 reader gets the PIN key in a file", "barn")
 	b.get("/readers/barn").shows(t, http.StatusOK, "this site takes PINs only at readers with a TPM")
 	if got := b.get("/devices"); strings.Contains(text(got.body), "in a file") {

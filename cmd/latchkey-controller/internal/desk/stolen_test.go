@@ -181,15 +181,9 @@ func (w *world) holds(id string) {
 	w.t.Helper()
 	peers, _, err := w.site.Peers(w.t.Context())
 	w.must(err)
-	var epoch uint64
-	w.must(w.site.View(w.t.Context(), func(tx *store.Tx) error {
-		newest, err := tx.Epoch()
-		if err == nil {
-			epoch = newest.Number
-		}
-		return err
-	}))
-	w.must(w.site.TakeHeld(w.t.Context(), peers[id], &wire.State{Reader: id, Held: &wire.Position{Epoch: epoch}}))
+	report, err := w.site.Check(w.t.Context())
+	w.must(err)
+	w.must(w.site.TakeHeld(w.t.Context(), peers[id], &wire.State{Reader: id, Held: &wire.Position{Epoch: report.Epoch}}))
 }
 
 func TestAKeyInAFileIsAThiefsUntilTheReaderSaysThatItIsGone(t *testing.T) {
