@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/hmac"
@@ -16,7 +15,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"math/big"
-	"slices"
 	"testing"
 	"time"
 
@@ -119,16 +117,11 @@ func (b *Board) Activate(keys *wire.TPMKeys) (*wire.TPMKeys, error) {
 	if len(point) != 68 || len(object) != 34+34 {
 		return nil, errors.New("no activation")
 	}
-	x, y := point[2:34], point[36:]
-	public, err := ecdh.P256().NewPublicKey(slices.Concat([]byte{4}, x, y))
-	if err != nil {
-		return nil, err
-	}
 	key, err := b.Endorsement.ECDH()
 	if err != nil {
 		return nil, err
 	}
-	z, err := key.ECDH(public)
+	z, x, err := shared(key, point)
 	if err != nil {
 		return nil, err
 	}

@@ -151,18 +151,23 @@ func decryptCFB(key, ciphertext []byte) ([]byte, error) {
 	return plain, nil
 }
 
+// shared returns the x of the point that a key shares with a TPMS_ECC_POINT, and its x.
+func shared(key *ecdh.PrivateKey, point []byte) (z, x []byte, err error) {
+	x, y := point[2:34], point[36:]
+	public, err := ecdh.P256().NewPublicKey(slices.Concat([]byte{4}, x, y))
+	if err == nil {
+		z, err = key.ECDH(public)
+	}
+	return z, x, err
+}
+
 // Unwrap returns the key that is wrapped to the board's TPM (Part 1, "Duplication").
 func (b *Board) Unwrap(w *wire.WrappedKey) ([]byte, error) {
 	point := w.Seed
 	if len(point) != 68 {
 		return nil, errors.New("no point")
 	}
-	x, y := point[2:34], point[36:]
-	public, err := ecdh.P256().NewPublicKey(slices.Concat([]byte{4}, x, y))
-	if err != nil {
-		return nil, err
-	}
-	z, err := b.Parent.ECDH(public)
+	z, x, err := shared(b.Parent, point)
 	if err != nil {
 		return nil, err
 	}
