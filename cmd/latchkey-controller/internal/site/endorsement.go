@@ -81,7 +81,7 @@ func CheckTPM(tx *store.Tx, now time.Time, request *wire.Request) (*x509.Certifi
 		return nil, err
 	}
 	if len(request.TPM.Endorsement) == 0 {
-		return nil, refuse("this board's TPM has no certificate of its maker, and this site adopts only TPMs that have one. " +
+		return nil, refuse("this board's TPM has no certificate of its maker, or its program is too old to tell, and this site adopts only TPMs that have one. " +
 			"Take another board, one without a TPM if need be; or remove the authorities, and every TPM is taken at its word")
 	}
 	certificate, err := tpm.ParseEndorsement(request.TPM.Endorsement)
