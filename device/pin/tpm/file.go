@@ -33,6 +33,7 @@ func openPath(path string) (transport.TPMCloser, error) {
 type file struct {
 	open     func() (transport.TPMCloser, error)
 	turn     chan struct{} // holds one element while a job runs
+	gate     chan struct{} // while it holds an element no command is sent; nil: always open
 	tpm      transport.TPMCloser
 	openings int // how often it was opened: sessions of an earlier opening are gone
 
@@ -138,7 +139,7 @@ const (
 func (c *conn) Send(command []byte) ([]byte, error) {
 	wait := firstWait
 	for waits := 0; ; waits++ {
-		if err := c.ctx.Err(); err != nil {
+		if err := c.pass(); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrBusy, err)
 		}
 		answer, err := c.exchange(command)
@@ -154,6 +155,18 @@ func (c *conn) Send(command []byte) ([]byte, error) {
 		}
 		wait = min(2*wait, lastWait)
 	}
+}
+
+// pass waits until the gate is open, unless ctx ends before.
+func (c *conn) pass() error {
+	if c.gate != nil {
+		select {
+		case c.gate <- struct{}{}:
+			<-c.gate
+		case <-c.ctx.Done():
+		}
+	}
+	return c.ctx.Err()
 }
 
 func (c *conn) warn(rc tpm2.TPMRC) {

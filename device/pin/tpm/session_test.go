@@ -5,7 +5,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-tpm/tpm2"
 	"github.com/google/go-tpm/tpm2/transport"
@@ -377,4 +380,51 @@ func TestTheSessionForPINsAnswersOnceForEachUseOfTheBudget(t *testing.T) {
 	if errors.Is(th.guess(), tpm2.TPMRCAuthUnavailable) {
 		t.Error("the budget is spent")
 	}
+}
+
+func TestOnlyTheCommandInFlightKeepsAPINWaiting(t *testing.T) {
+	t.Parallel()
+	var hold atomic.Bool
+	arrived, goOn, sent := make(chan bool), make(chan bool), make(chan tpm2.TPMCC, 100)
+	_, c, tpm, keys := through(t, 9, func(chip *chip) hook {
+		return func(cc tpm2.TPMCC, command []byte) []byte {
+			if hold.CompareAndSwap(true, false) {
+				arrived <- true
+				<-goOn
+			}
+			sent <- cc
+			return chip.send(command)
+		}
+	})
+	_, signing := ownKeys(t, tpm)
+	tpm.Prepare(t.Context())
+	for len(sent) > 0 {
+		<-sent
+	}
+	hold.Store(true)
+	var others sync.WaitGroup
+	others.Go(func() {
+		if err := tpm.Use(t.Context(), c.refill(keys, 10)); err != nil {
+			t.Error(err)
+		}
+	})
+	<-arrived
+	others.Go(func() { wantPIN(t, tpm, c) })
+	for len(tpm.gate) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	others.Go(func() {
+		if _, err := signing.Sign(nil, material(1), nil); err != nil {
+			t.Error(err)
+		}
+	})
+	goOn <- true
+	others.Wait()
+	<-sent // of Use
+	for _, want := range []tpm2.TPMCC{tpm2.TPMCCPolicySecret, tpm2.TPMCCPolicyCommandCode, tpm2.TPMCCHMAC} {
+		if got := <-sent; got != want {
+			t.Errorf("the TPM had to do %v before %v", got, want)
+		}
+	}
+	spent(t, tpm, wire.Budget{Spent: 1, Limit: 10})
 }

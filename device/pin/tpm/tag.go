@@ -54,6 +54,12 @@ func (t *TPM) WrappingKey(ctx context.Context, uid []byte) (*[32]byte, error) {
 // pinMAC returns the first half of a PIN's HMAC: three commands, and one more where the
 // session has to be begun.
 func (t *TPM) pinMAC(ctx context.Context, material []byte) (*wire.Tag, error) {
+	select {
+	case t.gate <- struct{}{}:
+		defer func() { <-t.gate }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("tpm: PIN: %w: %w", ErrBusy, ctx.Err())
+	}
 	t.mu.Lock()
 	use := t.use
 	t.mu.Unlock()

@@ -55,6 +55,10 @@ type TPM struct {
 	// and loads, around each command, whatever a file holds.
 	pins, cards, identity, rest *file
 
+	// gate holds an element while a PIN is checked: somebody waits for it at a TPM that has one
+	// command at a time. identity and rest send their next command when it is done.
+	gate chan struct{}
+
 	mu  sync.Mutex
 	use use
 
@@ -95,7 +99,9 @@ func Open(path string) *TPM {
 }
 
 func open(transport func() (transport.TPMCloser, error)) *TPM {
-	return &TPM{pins: newFile(transport), cards: newFile(transport), identity: newFile(transport), rest: newFile(transport), use: use{refuseCard: ErrNoKeys, refusePIN: ErrNoKeys}}
+	t := &TPM{pins: newFile(transport), cards: newFile(transport), identity: newFile(transport), rest: newFile(transport), gate: make(chan struct{}, 1), use: use{refuseCard: ErrNoKeys, refusePIN: ErrNoKeys}}
+	t.identity.gate, t.rest.gate = t.gate, t.gate
+	return t
 }
 
 // Close ends the sessions for PINs and of a nonce, and closes the TPM. It does not wait for
