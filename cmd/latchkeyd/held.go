@@ -24,10 +24,11 @@ type held struct {
 	opened chan struct{} // closed once they were
 
 	telling sync.Mutex    // tell's: what is told last is the newest
-	asking  chan struct{} // holds one element while keys are opened, or the TPM checks a PIN and counts
+	asking  chan struct{} // holds one element while the TPM checks a PIN and counts
 
-	mu   sync.RWMutex
-	keys keys
+	mu    sync.RWMutex
+	keys  keys
+	asked uint64 // PINs of which the TPM was asked, or is
 }
 
 // keys are those of the newest epoch.
@@ -62,28 +63,55 @@ func openHeld(ctx context.Context, o cache.Options, t *tpm.TPM) *held {
 }
 
 // openKeys opens the keys of the newest epoch, as they are on the disk and in the TPM now.
-// With a TPM only watchTPM calls it.
+// With a TPM only watchTPM calls it; PINs are checked meanwhile.
 func (h *held) openKeys(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, openWithin)
 	defer cancel()
-	select {
-	case h.asking <- struct{}{}:
-	case <-ctx.Done():
-		return
-	}
-	defer func() { <-h.asking }()
 	k := h.readKeys(ctx)
 	if h.tpm != nil {
 		h.tpm.Prepare(ctx)
 	}
+	for {
+		asked, err := h.idle(ctx)
+		if err != nil {
+			return
+		}
+		now := k
+		now.readBudget(ctx, h.tpm)
+		if h.set(now, asked) {
+			return
+		}
+	}
+}
+
+// idle waits until the TPM checks no PIN, and returns how many it was asked.
+func (h *held) idle(ctx context.Context) (asked uint64, err error) {
+	select {
+	case h.asking <- struct{}{}:
+		defer func() { <-h.asking }()
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.asked, nil
+}
+
+// set makes these the open keys, unless the TPM was asked for more PINs than that since
+// their budget was read: it may have counted them before or after.
+func (h *held) set(k keys, asked uint64) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.asked != asked {
+		return false
+	}
 	h.keys = k
 	select {
 	case <-h.opened:
 	default:
 		close(h.opened)
 	}
+	return true
 }
 
 // openAgain has the keys opened again: at once or, with a TPM, soon.
@@ -98,6 +126,7 @@ func (h *held) openAgain(ctx context.Context) {
 	}
 }
 
+// readKeys reads the keys, but for the budget.
 func (h *held) readKeys(ctx context.Context) (k keys) {
 	if k.epoch, k.err = h.cache.Epoch(); k.err != nil {
 		return k
@@ -119,8 +148,9 @@ func (h *held) readKeys(ctx context.Context) (k keys) {
 		return k
 	}
 	if k.pinErr = h.tpm.Use(ctx, raw.TPM); k.pinErr == nil {
-		k.state.Budget, k.pinErr = h.tpm.Budget(ctx)
-	} else if with, err := h.tpm.WrappingKey(ctx, make([]byte, 4)); err != nil {
+		return k
+	}
+	if with, err := h.tpm.WrappingKey(ctx, make([]byte, 4)); err != nil {
 		k.err = k.pinErr // nor can cards
 	} else {
 		clear(with[:])
@@ -131,6 +161,13 @@ func (h *held) readKeys(ctx context.Context) (k keys) {
 		}
 	}
 	return k
+}
+
+// readBudget reads what PINs the TPM has counted, if it has the keys.
+func (k *keys) readBudget(ctx context.Context, t *tpm.TPM) {
+	if k.state.Ref != (wire.TPMRef{}) && k.err == nil && k.pinErr == nil {
+		k.state.Budget, k.pinErr = t.Budget(ctx)
+	}
 }
 
 // current returns the keys that are open.
@@ -213,6 +250,9 @@ func (h *held) ask(ctx context.Context, kind wire.CredentialKind, material []byt
 			return wire.Tag{}, ctx.Err()
 		}
 		defer func() { <-h.asking }()
+		h.mu.Lock()
+		h.asked++
+		h.mu.Unlock()
 	}
 	tag, err := h.tpm.Tag(ctx, kind, material)
 	if err != nil {

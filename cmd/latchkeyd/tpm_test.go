@@ -375,9 +375,77 @@ func TestATPMThatNeedsASecondForEachCommandChecksPINsAndCards(t *testing.T) {
 			t.Errorf("%v: %v", kind, err)
 		}
 	}
-	h.openKeys(t.Context())
-	if k := h.current(); k.err != nil || k.pinErr != nil || k.state.Budget != (wire.Budget{Spent: 1, Limit: 50}) {
+	looks := make(chan bool) // as they do each minute, but without a rest
+	stop := make(chan bool)
+	go func() {
+		defer close(looks)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				h.openKeys(t.Context())
+			}
+		}
+	}()
+	for range 3 {
+		if _, _, err := h.tag(t.Context(), wire.PIN, []byte(adaPIN)); err != nil {
+			t.Errorf("while the TPM is looked at: %v", err)
+		}
+	}
+	close(stop)
+	<-looks
+	if k := h.current(); k.err != nil || k.pinErr != nil || k.state.Budget != (wire.Budget{Spent: 4, Limit: 50}) {
 		t.Errorf("%+v", k)
 	}
 	pause.Store(0)
+}
+
+func TestAPINBesideALookAtTheTPMIsCountedOnce(t *testing.T) {
+	h, _ := heldInTPM(t, newChip(t).path)
+	before := h.current()
+	asked, err := h.idle(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := h.tag(t.Context(), wire.PIN, []byte(adaPIN)); err != nil {
+		t.Fatal(err)
+	}
+	if h.set(before, asked) || h.current().state.Budget.Spent != 1 {
+		t.Error("the count of before a PIN is in place of that after it")
+	}
+
+	// A PIN that is being checked may be counted already, and is added as well.
+	h.asking <- struct{}{}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := h.idle(ctx); err == nil {
+		t.Error("the TPM is idle while it checks a PIN")
+	}
+	<-h.asking
+
+	pins := make(chan error)
+	go func() {
+		defer close(pins)
+		for range 5 {
+			_, _, err := h.tag(t.Context(), wire.PIN, []byte(adaPIN))
+			pins <- err
+		}
+	}()
+	for n := uint32(1); ; {
+		h.openKeys(t.Context())
+		select {
+		case err, more := <-pins:
+			if n++; !more {
+				return
+			}
+			if err != nil || h.current().state.Budget.Spent < n {
+				t.Errorf("%v, %+v after %d PINs", err, h.current().state.Budget, n)
+			}
+		default:
+		}
+		if k := h.current(); k.state.Budget.Spent > n+1 {
+			t.Fatalf("%+v after %d PINs and perhaps another", k.state.Budget, n)
+		}
+	}
 }
