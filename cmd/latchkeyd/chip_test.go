@@ -15,9 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"latchkey/cmd/latchkeyd/internal/adoption"
 	"latchkey/device/pin"
@@ -239,11 +237,11 @@ func (c *tpmSite) grant(file string) (string, error) {
 	return out.String(), err
 }
 
-// between returns the path of a socket that passes each command on to the chip, after a
-// pause that may be set at any time.
-func (c *chip) between(pause *atomic.Int64) string {
+// between returns the path of a socket that passes on to the chip each command that this
+// lets pass. Otherwise the connection is closed.
+func (c *chip) between(pass func(command []byte) bool) string {
 	c.t.Helper()
-	path := filepath.Join(c.dir, "slow")
+	path := filepath.Join(c.dir, "between")
 	listener, err := net.Listen("unix", path)
 	if err != nil {
 		c.t.Fatal(err)
@@ -270,7 +268,9 @@ func (c *chip) between(pause *atomic.Int64) string {
 					if err != nil {
 						return
 					}
-					time.Sleep(time.Duration(pause.Load()))
+					if !pass(buffer[:n]) {
+						return
+					}
 					chip.Write(buffer[:n])
 					if n, err = chip.Read(buffer); err != nil {
 						return

@@ -33,11 +33,12 @@ type held struct {
 
 // keys are those of the newest epoch.
 type keys struct {
-	epoch  cache.Epoch
-	memory *pin.Keys     // nil: the TPM has them, or err
-	state  wire.TPMState // of the TPM that has them
-	err    error         // why there are none
-	pinErr error         // why no PIN can be checked although cards can
+	epoch    cache.Epoch
+	memory   *pin.Keys     // nil: the TPM has them, or err
+	state    wire.TPMState // of the TPM that has them
+	err      error         // why there are none
+	pinErr   error         // why no PIN can be checked although cards can
+	impaired error         // what is wrong although both can
 }
 
 // A TPM may take tpmWithin for a PIN or a card, less than the brain waits for it. To open
@@ -77,7 +78,7 @@ func (h *held) openKeys(ctx context.Context) {
 			return
 		}
 		now := k
-		now.readBudget(ctx, h.tpm)
+		h.readBudget(ctx, &now)
 		if h.set(now, asked) {
 			return
 		}
@@ -147,13 +148,15 @@ func (h *held) readKeys(ctx context.Context) (k keys) {
 		k.err = errNoTPM
 		return k
 	}
-	if k.pinErr = h.tpm.Use(ctx, raw.TPM); k.pinErr == nil {
-		return k
-	}
-	if with, err := h.tpm.WrappingKey(ctx, make([]byte, 4)); err != nil {
-		k.err = k.pinErr // nor can cards
-	} else {
-		clear(with[:])
+	if err := h.tpm.Use(ctx, raw.TPM); err != nil {
+		switch cards, pins := h.tpm.Checks(raw.TPM); {
+		case !cards || !h.checksCards(ctx):
+			k.err = err
+		case !pins:
+			k.pinErr = err
+		default:
+			k.impaired = err
+		}
 	}
 	if errors.Is(k.pinErr, tpm.ErrNoBudget) {
 		if request, err := h.tpm.Request(ctx); err == nil {
@@ -163,10 +166,30 @@ func (h *held) readKeys(ctx context.Context) (k keys) {
 	return k
 }
 
-// readBudget reads what PINs the TPM has counted, if it has the keys.
-func (k *keys) readBudget(ctx context.Context, t *tpm.TPM) {
-	if k.state.Ref != (wire.TPMRef{}) && k.err == nil && k.pinErr == nil {
-		k.state.Budget, k.pinErr = t.Budget(ctx)
+// checksCards returns whether the TPM answers for a card, of no matter which identifier.
+func (h *held) checksCards(ctx context.Context) bool {
+	with, err := h.tpm.WrappingKey(ctx, make([]byte, 4))
+	if err != nil {
+		return false
+	}
+	clear(with[:])
+	return true
+}
+
+// readBudget reads how many PINs the TPM has counted, if it checks them with these keys. A
+// failure keeps nobody from trying a PIN while the budget is known from before.
+func (h *held) readBudget(ctx context.Context, k *keys) {
+	if k.state.Ref == (wire.TPMRef{}) || k.err != nil || k.pinErr != nil {
+		return
+	}
+	budget, err := h.tpm.Budget(ctx)
+	switch before := h.current(); {
+	case err == nil:
+		k.state.Budget = budget
+	case before.state.Ref == k.state.Ref && before.state.Budget.Limit != 0:
+		k.state.Budget, k.impaired = before.state.Budget, err
+	default:
+		k.pinErr = err
 	}
 }
 
@@ -230,6 +253,8 @@ func (k *keys) log(log *slog.Logger) {
 		log.Error("no PIN or card can be checked"+again, "err", k.err)
 	case k.pinErr != nil:
 		log.Error("no PIN can be checked", "err", k.pinErr)
+	case k.impaired != nil:
+		log.Warn("PINs and cards are checked, but not all is well with their keys", "err", k.impaired)
 	}
 }
 
@@ -346,6 +371,8 @@ func (h *held) keyHealth() device.Health {
 		key.PIN = wire.ReasonWithheld
 	case k.pinErr != nil:
 		key.Condition, key.Text, key.PIN = device.Impaired, tpmFault(k.pinErr), wire.ReasonKey
+	case k.impaired != nil:
+		key.Condition, key.Text = device.Impaired, tpmFault(k.impaired)
 	}
 	return key
 }

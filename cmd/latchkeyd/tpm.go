@@ -41,7 +41,7 @@ func (r *reader) watchTPM(ctx context.Context, h *held, send func(device.Event),
 		if other {
 			changed()
 		}
-		if wrong := fmt.Sprint(k.err, k.pinErr, err); wrong != said {
+		if wrong := fmt.Sprint(k.err, k.pinErr, k.impaired, err); wrong != said {
 			said = wrong
 			if !errors.Is(k.err, cache.ErrEmpty) && !errors.Is(k.pinErr, pin.ErrWithheld) {
 				k.log(r.log)
@@ -51,7 +51,7 @@ func (r *reader) watchTPM(ctx context.Context, h *held, send func(device.Event),
 			}
 		}
 		wait = tpmEvery
-		if passes(k.err) || passes(k.pinErr) || err != nil {
+		if passes(k.err) || passes(k.pinErr) || passes(k.impaired) || err != nil {
 			wait = tpmAgain
 		}
 	}

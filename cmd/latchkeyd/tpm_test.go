@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"crypto/ed25519"
+	"encoding/binary"
 	"net"
 	"os"
 	"path/filepath"
@@ -13,6 +14,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-tpm/tpm2"
 
 	"latchkey/cmd/latchkeyd/internal/adoption"
 	"latchkey/cmd/latchkeyd/internal/datadir"
@@ -365,7 +368,10 @@ func TestAReaderTellsTheControllerWhatItsTPMNeeds(t *testing.T) {
 func TestATPMThatNeedsASecondForEachCommandChecksPINsAndCards(t *testing.T) {
 	t.Parallel()
 	var pause atomic.Int64
-	h, _ := heldInTPM(t, newChip(t).between(&pause))
+	h, _ := heldInTPM(t, newChip(t).between(func([]byte) bool {
+		time.Sleep(time.Duration(pause.Load()))
+		return true
+	}))
 	pause.Store(int64(time.Second))
 	for kind, secret := range map[wire.CredentialKind][]byte{wire.PIN: []byte(adaPIN), wire.Card: soakCard} {
 		tag, epoch, err := h.tag(t.Context(), kind, secret)
@@ -448,4 +454,67 @@ func TestAPINBesideALookAtTheTPMIsCountedOnce(t *testing.T) {
 			t.Fatalf("%+v after %d PINs and perhaps another", k.state.Budget, n)
 		}
 	}
+}
+
+func TestWhatPassesInATPMKeepsNobodyFromTryingAPIN(t *testing.T) {
+	var fails atomic.Uint32 // TPM_CC
+	chip := newChip(t)
+	h, site := heldInTPM(t, chip.between(func(command []byte) bool {
+		return binary.BigEndian.Uint32(command[6:]) != fails.Load()
+	}))
+	spent := uint32(0)
+	is := func(condition device.Condition, limit uint32, fault string) {
+		t.Helper()
+		h.openKeys(t.Context())
+		health := h.keyHealth()
+		if health.Condition != condition || health.PIN != "" || health.Text != fault || health.TPM.Budget != (wire.Budget{Spent: spent, Limit: limit}) {
+			t.Errorf("%+v", health)
+		}
+		for kind, secret := range map[wire.CredentialKind][]byte{wire.PIN: []byte(adaPIN), wire.Card: soakCard} {
+			if _, _, err := h.tag(t.Context(), kind, secret); err != nil {
+				t.Errorf("%v: %v", kind, err)
+			}
+		}
+		spent++
+	}
+	is(device.Good, 50, "")
+	for _, cc := range []tpm2.TPMCC{tpm2.TPMCCNVReadPublic, tpm2.TPMCCNVRead} { // of Use, of Budget
+		fails.Store(uint32(cc))
+		is(device.Impaired, 50, tpm.ErrAbsent.Error())
+	}
+	fails.Store(0)
+	bad := site.refill(60)
+	bad.TPM.Grant.Signature[0] ^= 1
+	if said, err := site.grant(site.own(bad)); err != nil {
+		t.Fatal(said, err)
+	}
+	is(device.Impaired, 50, tpm.ErrGrant.Error())
+	if said, err := site.grant(site.own(site.refill(60))); err != nil {
+		t.Fatal(said, err)
+	}
+	is(device.Good, 60, "")
+
+	// Nothing is known of the budget of other keys.
+	request, err := h.tpm.Request(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := adoption.KeepTPM(site.data, request); err != nil {
+		t.Fatal(err)
+	}
+	if said, err := site.grant(site.own(site.first(70))); err != nil {
+		t.Fatal(said, err)
+	}
+	fails.Store(uint32(tpm2.TPMCCNVRead))
+	for range 2 {
+		h.openKeys(t.Context())
+		if health := h.keyHealth(); health.Condition != device.Impaired || health.PIN != wire.ReasonKey || health.TPM.Budget != (wire.Budget{}) {
+			t.Errorf("%+v", health)
+		}
+		chip.cut() // to end the session of what has failed
+		chip.power()
+	}
+	fails.Store(0)
+	spent = 0
+	is(device.Good, 70, "")
 }

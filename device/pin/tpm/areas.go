@@ -5,6 +5,7 @@ import (
 	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 
@@ -203,6 +204,13 @@ func objectName(area *tpm2.TPMTPublic) tpm2.TPM2BName {
 		panic(err) // only of an unknown hash algorithm
 	}
 	return *name
+}
+
+// nameOf returns the name of the object with this TPMT_PUBLIC, which is hashed with SHA-256
+// (Part 1, "Names").
+func nameOf(public []byte) []byte {
+	hash := sha256.Sum256(public)
+	return append([]byte{byte(tpm2.TPMAlgSHA256 >> 8), byte(tpm2.TPMAlgSHA256)}, hash[:]...)
 }
 
 func indexName(area tpm2.TPMSNVPublic) tpm2.TPM2BName {

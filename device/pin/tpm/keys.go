@@ -107,7 +107,7 @@ func (t *TPM) endNonce(c *conn) {
 //
 // The card key comes first: it is in use even if an error says that the PIN key is not,
 // or has no budget. ErrNoBudget asks for a first grant: see Request. A refill that is not
-// above the TPM's limit changes nothing.
+// above the TPM's limit changes nothing. Checks says what an error leaves in use.
 func (t *TPM) Use(ctx context.Context, keys *wire.TPMKeys) error {
 	grantKey, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), keys.GrantKey[:])
 	if err != nil {
@@ -173,6 +173,15 @@ func (t *TPM) Use(ctx context.Context, keys *wire.TPMKeys) error {
 		return fmt.Errorf("tpm: %w", err)
 	}
 	return nil
+}
+
+// Checks returns whether cards and PINs are checked with these keys, as far as Use has
+// found: what may pass, and a refill that the TPM does not take, leave a key in use.
+func (t *TPM) Checks(keys *wire.TPMKeys) (cards, pins bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.use.refuseCard == nil && bytes.Equal(t.use.card.Buffer, nameOf(keys.Card.Public)),
+		t.use.refusePIN == nil && bytes.Equal(t.use.pin.Buffer, nameOf(keys.PIN.Public))
 }
 
 // refusal returns why a key cannot be used after err. What passes leaves a key in use.

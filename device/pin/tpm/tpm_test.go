@@ -364,9 +364,17 @@ func TestAnOwnersPasswordIsSaid(t *testing.T) {
 	}
 }
 
+func wantChecks(t *testing.T, tpm *TPM, keys *wire.TPMKeys, cards, pins bool) {
+	t.Helper()
+	if c, p := tpm.Checks(keys); c != cards || p != pins {
+		t.Errorf("cards %t, PINs %t", c, p)
+	}
+}
+
 func TestCardsGoOnWithoutTheIndex(t *testing.T) {
 	t.Parallel()
 	_, c, tpm, keys := ready(t, 5)
+	wantChecks(t, tpm, keys, true, true)
 	conn := &conn{file: tpm.rest, ctx: t.Context()}
 	name, err := conn.indexName()
 	if err != nil {
@@ -385,6 +393,7 @@ func TestCardsGoOnWithoutTheIndex(t *testing.T) {
 		}
 		wantNoPIN(t, tpm, ErrNoBudget)
 		wantCard(t, tpm, c)
+		wantChecks(t, tpm, keys, true, false)
 	}
 }
 
@@ -435,9 +444,12 @@ func TestAnotherEpochsKeysGoByTheSameBudget(t *testing.T) {
 		t.Fatal(err)
 	}
 	next.Grant = c.refill(keys, 8).Grant
+	wantChecks(t, tpm, next, false, false)
 	if err := tpm.Use(t.Context(), next); err != nil {
 		t.Fatal(err)
 	}
+	wantChecks(t, tpm, next, true, true)
+	wantChecks(t, tpm, keys, false, false)
 	wantPIN(t, tpm, c)
 	wantCard(t, tpm, c)
 	spent(t, tpm, wire.Budget{Spent: 2, Limit: 8})
