@@ -72,6 +72,9 @@ func identityCommand(ctx context.Context, c *call) (err error) {
 	if err := errors.Join(err, file.Truncate(int64(len(request))), file.Close()); err != nil {
 		return fmt.Errorf("write the request: %w", err)
 	}
+	if _, waits := adoption.WaitsForGrant(*data); chip != nil && !(running && waits) {
+		fmt.Fprintln(c.stderr, "The request asks for no budget of PINs, as the reader does not run: after adoption PINs will wait for one more answer of the controller. Better start the reader and run this again.")
+	}
 	if *asJSON {
 		return printJSON(c.stdout, map[string]string{"fingerprint": fingerprint, "request": *out})
 	}

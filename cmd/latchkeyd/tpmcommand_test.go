@@ -158,6 +158,7 @@ func TestARequestNamesTheTPMOfTheConfig(t *testing.T) {
 		if err != nil {
 			t.Fatal(err, said)
 		}
+		warned := strings.Contains(said, "Better start the reader and run this again")
 		b, err := os.ReadFile(out)
 		if err != nil {
 			t.Fatal(err)
@@ -165,6 +166,9 @@ func TestARequestNamesTheTPMOfTheConfig(t *testing.T) {
 		r, _, err := wire.ParseRequest(b)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if warned != (r.TPM.Nonce == wire.TPMNonce{}) {
+			t.Errorf("of %+v: %s", r.TPM, said)
 		}
 		return r, wire.Fingerprint(r.Lasting())
 	}

@@ -31,7 +31,7 @@ var (
 	// ErrSpent says that the TPM will check no more PINs until it has a grant.
 	ErrSpent = errors.New("the TPM's budget of PINs is spent: bring it the controller's next grant")
 	// ErrNoBudget says that the TPM has no budget for these keys.
-	ErrNoBudget = errors.New("the TPM has no budget for these keys: ask the controller for a first grant")
+	ErrNoBudget = errors.New("the TPM has no budget for these keys: connect the reader to its controller, or have it adopted anew while it runs")
 	// ErrForeign says that the keys are for another TPM, or that this one was cleared.
 	ErrForeign = errors.New("the keys are wrapped to another TPM, or this one was cleared: adopt the reader again")
 	// ErrGrant says that a grant is not for this TPM, or not the controller's.
