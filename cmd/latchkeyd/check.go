@@ -134,8 +134,11 @@ func checkKeys(options cache.Options, named string) error {
 		return err
 	}
 	defer keys.Wipe()
-	if keys.TPM != nil && named == "" {
+	switch {
+	case keys.TPM != nil && named == "":
 		return errNoTPM
+	case keys.TPM == nil && named != "":
+		return errInFile
 	}
 	return nil
 }

@@ -38,7 +38,7 @@ type keys struct {
 	state    wire.TPMState // of the TPM that has them
 	err      error         // why there are none
 	pinErr   error         // why no PIN can be checked although cards can
-	impaired error         // what is wrong although both can
+	impaired error         // what is wrong although these are used
 }
 
 // A TPM may take tpmWithin for a PIN or a card, less than the brain waits for it. To open
@@ -50,6 +50,9 @@ const (
 
 // errNoTPM says that the keys were wrapped to a TPM of which the config says nothing.
 var errNoTPM = errors.New("the keys are in a TPM, and the config names none: set key.tpm, or have the reader adopted anew")
+
+// errInFile says that the TPM of the config does not have the keys.
+var errInFile = errors.New("the keys are in a file, not in the TPM that the config names: have the reader adopted with the request of latchkeyd identity --config")
 
 // openHeld opens them. health and each look-up tell what is wrong. t is nil if there is no
 // TPM; otherwise watchTPM opens the keys, as a TPM can take its time.
@@ -140,6 +143,9 @@ func (h *held) readKeys(ctx context.Context) (k keys) {
 	if raw.TPM == nil {
 		if k.memory, k.err = pin.NewKeys(raw); len(raw.PIN) == 0 {
 			k.pinErr = pin.ErrWithheld
+		}
+		if h.tpm != nil {
+			k.impaired = errInFile
 		}
 		return k
 	}
@@ -251,10 +257,10 @@ func (k *keys) log(log *slog.Logger) {
 		log.Error("no PIN or card can be checked", "err", k.err)
 	case k.err != nil:
 		log.Error("no PIN or card can be checked"+again, "err", k.err)
-	case k.pinErr != nil:
+	case k.pinErr != nil && !errors.Is(k.pinErr, pin.ErrWithheld):
 		log.Error("no PIN can be checked", "err", k.pinErr)
 	case k.impaired != nil:
-		log.Warn("PINs and cards are checked, but not all is well with their keys", "err", k.impaired)
+		log.Warn("not all is well with the keys of PINs and cards", "err", k.impaired)
 	}
 }
 
@@ -371,7 +377,8 @@ func (h *held) keyHealth() device.Health {
 		key.PIN = wire.ReasonWithheld
 	case k.pinErr != nil:
 		key.Condition, key.Text, key.PIN = device.Impaired, tpmFault(k.pinErr), wire.ReasonKey
-	case k.impaired != nil:
+	}
+	if k.impaired != nil {
 		key.Condition, key.Text = device.Impaired, tpmFault(k.impaired)
 	}
 	return key
@@ -380,7 +387,7 @@ func (h *held) keyHealth() device.Health {
 // tpmFault says what is wrong with the keys in a TPM, for people.
 func tpmFault(err error) string {
 	for _, known := range []error{
-		errNoTPM, tpm.ErrAbsent, tpm.ErrBusy, tpm.ErrSpent, tpm.ErrNoBudget, tpm.ErrForeign, tpm.ErrGrant, tpm.ErrOwned, tpm.ErrFull,
+		errNoTPM, errInFile, tpm.ErrAbsent, tpm.ErrBusy, tpm.ErrSpent, tpm.ErrNoBudget, tpm.ErrForeign, tpm.ErrGrant, tpm.ErrOwned, tpm.ErrFull,
 	} {
 		if errors.Is(err, known) {
 			return known.Error() // without the path and the TPM's codes, which the log has

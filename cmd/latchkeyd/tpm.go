@@ -9,7 +9,6 @@ import (
 	"latchkey/cmd/latchkeyd/internal/adoption"
 	"latchkey/device"
 	"latchkey/device/cache"
-	"latchkey/device/pin"
 	"latchkey/device/pin/tpm"
 )
 
@@ -43,7 +42,7 @@ func (r *reader) watchTPM(ctx context.Context, h *held, send func(device.Event),
 		}
 		if wrong := fmt.Sprint(k.err, k.pinErr, k.impaired, err); wrong != said {
 			said = wrong
-			if !errors.Is(k.err, cache.ErrEmpty) && !errors.Is(k.pinErr, pin.ErrWithheld) {
+			if !errors.Is(k.err, cache.ErrEmpty) {
 				k.log(r.log)
 			}
 			if err != nil {

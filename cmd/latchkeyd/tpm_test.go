@@ -234,7 +234,7 @@ func TestKeysThatAreNotWhereTheConfigSays(t *testing.T) {
 		s.must(s.stop())
 		s.config.Key.TPM = chip.path
 		s.start()
-		if now := s.is("on", "on", ""); now.TPM != nil {
+		if now := s.is("on", "on", errInFile.Error()); now.TPM != nil {
 			s.t.Errorf("keys in a file: %+v", now.TPM)
 		}
 		s.enter(adaPIN)
@@ -245,7 +245,7 @@ func TestKeysThatAreNotWhereTheConfigSays(t *testing.T) {
 		if said, err := site.grant(site.own(withheld)); err != nil || !strings.Contains(said, "cards only") {
 			s.t.Errorf("%q, %v", said, err)
 		}
-		s.is(string(wire.ReasonWithheld), "on", "")
+		s.is(string(wire.ReasonWithheld), "on", errInFile.Error())
 		s.showCard(soakCard)
 		if s.offers("pin") {
 			s.t.Error("PIN is offered")

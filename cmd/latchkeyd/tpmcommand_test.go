@@ -148,6 +148,16 @@ func TestCheckSaysWhatATPMLacks(t *testing.T) {
 	}
 }
 
+func TestCheckSaysThatKeysAreNotInTheTPMOfTheConfig(t *testing.T) {
+	file, data := configWith(t, newChip(t).path)
+	if err := os.Rename(keyedData(t), data); err != nil {
+		t.Fatal(err)
+	}
+	if said, err := says(t, checkCommand, "--config", file); err == nil || !strings.Contains(said, errInFile.Error()) {
+		t.Errorf("%v\n%s", err, said)
+	}
+}
+
 func TestARequestNamesTheTPMOfTheConfig(t *testing.T) {
 	one, other := newChip(t), newChip(t)
 	file, data := configWith(t, one.path)
