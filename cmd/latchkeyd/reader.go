@@ -192,10 +192,11 @@ func (r *reader) site() (*adoption.Site, error) {
 	return new(adoption.Site), err
 }
 
-// fingerprint returns what the screen shows for adoption; "" while there are no keys.
+// fingerprint returns what the screen shows for adoption; "" while there are no keys, or the
+// TPM was not reached yet.
 func (r *reader) fingerprint() string {
 	fingerprint, err := adoption.Fingerprint(r.config.Reader.Data)
-	if err != nil {
+	if err != nil && !(r.tpm != nil && errors.Is(err, adoption.ErrNotReached)) {
 		r.log.Error("the screen cannot show the fingerprint for adoption", "err", err)
 	}
 	return fingerprint

@@ -3,9 +3,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"encoding/binary"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -517,4 +519,18 @@ func TestWhatPassesInATPMKeepsNobodyFromTryingAPIN(t *testing.T) {
 	fails.Store(0)
 	spent = 0
 	is(device.Good, 70, "")
+}
+
+func TestAStartAfterARunWithoutTheTPMIsNoError(t *testing.T) {
+	h, site := heldInTPM(t, newChip(t).path)
+	if _, err := adoption.KeepTPM(site.data, nil); err != nil { // as a run does whose config names no TPM
+		t.Fatal(err)
+	}
+	for chip, want := range map[*tpm.TPM]string{h.tpm: "", nil: adoption.ErrNotReached.Error()} {
+		var log bytes.Buffer
+		r := &reader{config: &config{Reader: readerConfig{Data: site.data}}, log: newLog(&log, slog.LevelDebug), tpm: chip}
+		if shown, said := r.fingerprint(), log.String(); shown != "" || !strings.Contains(said, want) || (said == "") != (want == "") {
+			t.Errorf("shown %q, in the log %q; want %q", shown, said, want)
+		}
+	}
 }

@@ -43,6 +43,9 @@ type Identity struct {
 // ErrNoTPM says that the reader's own keys are in a TPM of which the config says nothing.
 var ErrNoTPM = errors.New("the reader's own keys are in a TPM, and none is named: give --config with key.tpm set; or, without that TPM, run latchkeyd identity --config and have the reader adopted with the new request")
 
+// ErrNotReached says that the request lacks what KeepTPM notes.
+var ErrNotReached = errors.New("the reader's own keys are in a TPM, which was not reached yet, or which the config does not name: see latchkeyd check")
+
 // newIdentity makes keys: in the TPM, unless that is nil, and the rest here.
 func newIdentity(ctx context.Context, chip *tpm.TPM) (*Identity, error) {
 	var id Identity
@@ -265,7 +268,7 @@ func (id *Identity) request(dir string) (*wire.Request, error) {
 		return nil, err
 	}
 	if request.TPM == nil {
-		return nil, errors.New("the reader's own keys are in a TPM, which was not reached yet, or which the config does not name: see latchkeyd check")
+		return nil, ErrNotReached
 	}
 	request.TPM.Signing = id.InTPM
 	return request, nil
