@@ -15,8 +15,8 @@ import (
 )
 
 // A reader with a TPM checks PINs until its budget is spent. Its state tells how far it is;
-// the controller raises the limit when less than half of the site's budget is left, by
-// dailyGrants a day at most.
+// the controller raises the limit when less than half of the site's budget is left and the
+// reader's records are here, by dailyGrants a day at most.
 //
 //	no index --nonce--> first grant --limit reported--> in use --less than half left--> refill
 //	   ^                                                   |  ^                            |
@@ -101,7 +101,7 @@ func budgetStepFor(budgets []*store.Budget, t *wire.TPMState, caughtUp bool, set
 		do.surplus = over - b.Attempts
 		b.Surplus = do.surplus
 	}
-	if Left(b) < setting/2 {
+	if caughtUp && Left(b) < setting/2 {
 		if limit := uint32(min(Used(b)+uint64(setting), math.MaxUint32)); limit > b.Granted {
 			do.refill = limit
 		}

@@ -81,12 +81,12 @@ func opensKey(t *testing.T, s *Site, b *boardtest.Board, signed []byte) *wire.Ep
 	return keys
 }
 
-// attempts has n PINs entered: their records come.
+// attempts has n PINs entered by a right clock: their records come.
 func (r *tpmReader) attempts(n int) {
 	r.t.Helper()
 	first := uint64(len(r.diary.records)) + 1
 	for range n {
-		r.diary.add(wire.Record{Kind: wire.AttemptStarted})
+		r.diary.add(wire.Record{Kind: wire.AttemptStarted, Time: r.budget().Created * 1000, Trusted: true})
 	}
 	for from := first; from <= uint64(len(r.diary.records)); from += 100 {
 		storeRecord(r.t, r.site, r.diary.message(1, from, min(from+99, uint64(len(r.diary.records)))))
@@ -520,7 +520,7 @@ func TestMoreSpentThanRecordsShowIsAnAlarmOnceAndNoGrant(t *testing.T) {
 	s, _ := newSite(t)
 	r := adoptTPM(t, s, boardtest.NewWithTPM(t, nonceOne))
 	r.attempts(20)
-	r.diary.add(wire.Record{Kind: wire.AttemptStarted}) // it has not come yet
+	r.diary.add(wire.Record{Kind: wire.AttemptStarted, Time: noon.UnixMilli(), Trusted: true}) // it has not come yet
 	r.spent(400, 500)
 	if alarms := surplusAlarms(t, s); len(alarms) != 0 {
 		t.Errorf("%q", alarms)

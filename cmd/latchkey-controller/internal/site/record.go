@@ -92,10 +92,8 @@ func (s *Site) storeRecords(tx *store.Tx, now arrival, m *wire.Records, stored *
 		}
 		stored.New = append(stored.New, record)
 		cost += recordCost + int64(len(encoded))
-		if record.Kind == wire.AttemptStarted {
-			if err := tx.CountAttempt(m.Reader); err != nil {
-				return 0, err
-			}
+		if err := countAttempts(tx, j, record); err != nil {
+			return 0, err
 		}
 		if raised, err := s.alarmCopy(tx, now.wall, m.Reader, record); err != nil {
 			return 0, err

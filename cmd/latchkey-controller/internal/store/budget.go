@@ -15,7 +15,7 @@ type Budget struct {
 	Nonce     *wire.TPMNonce // of its first grant; nil: none was given, and the index cannot exist
 	Automatic bool           // the first grant was given without an administrator
 	Granted   uint32         // the highest limit given
-	Attempts  uint64         // attempt.started records that have come since Created
+	Attempts  uint64         // for which the TPM may have been asked, by the records that have come
 	Told      wire.Budget    // as the reader has reported it last; zero: it has not
 	Surplus   uint64         // the most of Told.Spent over Attempts that an alarm tells of
 	Keys      *wire.TPMKeys  // of the newest epoch, with the newest grant
@@ -100,10 +100,18 @@ func (t *Tx) budgets(where string, args ...any) (budgets []*Budget, err error) {
 	return budgets, err
 }
 
-// CountAttempt adds 1 to Attempts of a reader's budget in use, if there is one.
-func (t *Tx) CountAttempt(reader string) error {
-	return t.exec(`UPDATE budgets SET attempts = attempts + 1 WHERE id =
-		(SELECT max(b.id) FROM budgets b JOIN bundles u ON u.number = b.bundle WHERE u.revoked = 0 AND u.reader_id = ?)`, reader)
+// budgetInUse selects the budget in use of a reader, if there is one.
+const budgetInUse = `id = (SELECT max(b.id) FROM budgets b JOIN bundles u ON u.number = b.bundle WHERE u.revoked = 0 AND u.reader_id = ?)`
+
+// CountAttempts adds n, which may be negative, to Attempts of a reader's budget in use,
+// unless it was created later than at, in Unix milliseconds.
+func (t *Tx) CountAttempts(reader string, n int, at int64) error {
+	return t.exec(`UPDATE budgets SET attempts = max(attempts + ?, 0) WHERE `+budgetInUse+` AND created <= ? / 1000`, n, reader, at)
+}
+
+// LimitAttempts lowers Attempts of a reader's budget in use to most, if it is above.
+func (t *Tx) LimitAttempts(reader string, most uint32) error {
+	return t.exec(`UPDATE budgets SET attempts = min(attempts, ?) WHERE `+budgetInUse, most, reader)
 }
 
 // AttemptsSince returns how many attempt.started records of a reader have come since a

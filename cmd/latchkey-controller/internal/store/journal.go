@@ -14,19 +14,26 @@ type Journal struct {
 	Forked      bool         // two different records had the same number
 	Restored    bool         // after a restore: the reader may believe that more is stored here
 	RewindSince clock.Steady // since when the reader is asked to go back to Number; 0: it is not
+	Counts      bool         // it has told of a budget of the reader's TPM
 }
 
-// Journal returns how much of a journal is stored here.
+// Journal returns how much of a journal is stored here. One that begins may have been told
+// in part as another reader's, which its board was: Counts says so of that part, too.
 func (t *Tx) Journal(reader string, id wire.JournalID) (*Journal, error) {
 	j := Journal{Reader: reader, ID: id}
-	return &j, t.rowIfAny(`SELECT number, hash, forked, restored, led FROM journals WHERE reader_id = ? AND journal = ?`, []any{reader, id[:]}, &j.Number, fixed(j.Hash[:]), &j.Forked, &j.Restored, &j.RewindSince)
+	err := t.rowIfAny(`SELECT number, hash, forked, restored, led, counts FROM journals WHERE reader_id = ? AND journal = ?`, []any{reader, id[:]},
+		&j.Number, fixed(j.Hash[:]), &j.Forked, &j.Restored, &j.RewindSince, &j.Counts)
+	if err == nil && j.Number == 0 {
+		err = t.row(`SELECT coalesce(max(counts), 0) FROM journals WHERE journal = ?`, []any{id[:]}, &j.Counts)
+	}
+	return &j, err
 }
 
 // SetJournal stores a Journal.
 func (t *Tx) SetJournal(j *Journal) error {
-	return t.exec(`INSERT INTO journals (reader_id, journal, number, hash, forked, restored, led) VALUES (?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT DO UPDATE SET number = excluded.number, hash = excluded.hash, forked = excluded.forked, restored = excluded.restored, led = excluded.led`,
-		j.Reader, j.ID[:], j.Number, j.Hash[:], j.Forked, j.Restored, j.RewindSince)
+	return t.exec(`INSERT INTO journals (reader_id, journal, number, hash, forked, restored, led, counts) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT DO UPDATE SET number = excluded.number, hash = excluded.hash, forked = excluded.forked, restored = excluded.restored, led = excluded.led, counts = excluded.counts`,
+		j.Reader, j.ID[:], j.Number, j.Hash[:], j.Forked, j.Restored, j.RewindSince, j.Counts)
 }
 
 // MarkRestored sets Restored in all journals.
