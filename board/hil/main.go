@@ -34,7 +34,7 @@ func main() {
 	defer stop()
 	out := flag.String("out", filepath.Join("var", "hil"), "`directory` for the report, pictures and logs")
 	only := flag.String("only", "", "run only scenarios whose name matches the `expression`, and those that they need")
-	limit := flag.Duration("limit", 15*time.Minute, "stop, and fail, after that `time`, downloads included")
+	limit := flag.Duration("limit", 20*time.Minute, "stop, and fail, after that `time`, downloads included")
 	flag.Parse()
 	var err error
 	if flag.Arg(0) == "forward" && flag.NArg() == 2 {
