@@ -303,6 +303,34 @@ func TestAttemptsOfBeforeABudgetDoNotCountForIt(t *testing.T) {
 	})
 }
 
+// A budget that is not in use stays as it was.
+func TestAttemptsOfAReaderWithoutATPMCountForNoBudget(t *testing.T) {
+	for name, after := range map[string]func(s *Site) error{
+		"adopted without": func(s *Site) error {
+			_, _, err := tryAdopt(t.Context(), s, noon, "front-door", boardtest.New(t).Signed, "", noEdit)
+			return err
+		},
+		"removed": func(s *Site) error {
+			return s.Update(t.Context(), func(tx *store.Tx) error { _, err := s.RemoveReader(tx, noon, "front-door", false); return err })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, _ := newSite(t)
+			r := adoptTPM(t, s, boardtest.NewWithTPM(t, nonceOne))
+			r.attempts(3)
+			if err := after(s); err != nil {
+				t.Fatal(err)
+			}
+			r.attempts(4)
+			r.diary.add(wire.Record{Kind: wire.BudgetGranted, Count: 500})
+			storeRecord(t, s, r.diary.message(1, 8, 8))
+			if n := r.budget().Attempts; n != 3 {
+				t.Errorf("%d count", n)
+			}
+		})
+	}
+}
+
 // Records without any word on a budget are those of a reader that had none.
 func TestAttemptsInAJournalWithoutABudgetDoNotCountUnlessATrustedClockSaysSo(t *testing.T) {
 	created := noon.UnixMilli()
