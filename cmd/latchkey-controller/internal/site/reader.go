@@ -144,7 +144,8 @@ func (s *Site) Adopt(tx *store.Tx, now time.Time, signed []byte, broker string, 
 }
 
 // supersedes fills in which bundle is revoked, and which reader the board was. hadKey says
-// that the reader, or the board, had the PIN key in a file.
+// that the reader had the PIN key in a file. A board that had it there as another reader has
+// another identity with its TPM, and stays that reader as well.
 func (a *Adoption) supersedes(tx *store.Tx, request *wire.Request) (hadKey bool, err error) {
 	bundles, err := tx.Bundles()
 	if err != nil {
@@ -157,13 +158,10 @@ func (a *Adoption) supersedes(tx *store.Tx, request *wire.Request) (hadKey bool,
 		}
 		switch {
 		case b.Reader == a.Reader:
-			a.Revoked = b.Number
+			a.Revoked, hadKey = b.Number, before.TPM == nil
 		case before.SameBoard(request):
 			a.Moved = b.Reader
-		default:
-			continue
 		}
-		hadKey = hadKey || before.TPM == nil
 	}
 	return hadKey, nil
 }
