@@ -386,10 +386,8 @@ func (h *held) keyHealth() device.Health {
 
 // tpmFault says what is wrong with the keys in a TPM, for people.
 func tpmFault(err error) string {
-	for _, known := range []error{
-		errNoTPM, errInFile, tpm.ErrAbsent, tpm.ErrBusy, tpm.ErrSpent, tpm.ErrNoBudget, tpm.ErrForeign, tpm.ErrGrant, tpm.ErrOwned, tpm.ErrFull,
-	} {
-		if errors.Is(err, known) {
+	for _, known := range []error{errNoTPM, errInFile, tpm.Known(err)} {
+		if known != nil && errors.Is(err, known) {
 			return known.Error() // without the path and the TPM's codes, which the log has
 		}
 	}

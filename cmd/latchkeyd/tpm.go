@@ -50,14 +50,14 @@ func (r *reader) watchTPM(ctx context.Context, h *held, send func(device.Event),
 			}
 		}
 		wait = tpmEvery
-		if passes(k.err) || passes(k.pinErr) || passes(k.impaired) || err != nil {
+		if mayPass(k.err) || mayPass(k.pinErr) || mayPass(k.impaired) || err != nil {
 			wait = tpmAgain
 		}
 	}
 }
 
-// passes says whether what is wrong with a TPM may pass by itself.
-func passes(err error) bool {
+// mayPass says whether what is wrong with a TPM may pass by itself.
+func mayPass(err error) bool {
 	return errors.Is(err, tpm.ErrAbsent) || errors.Is(err, tpm.ErrBusy) || errors.Is(err, tpm.ErrFull)
 }
 

@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/binary"
+	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -519,6 +520,19 @@ func TestWhatPassesInATPMKeepsNobodyFromTryingAPIN(t *testing.T) {
 	fails.Store(0)
 	spent = 0
 	is(device.Good, 70, "")
+}
+
+func TestWhatIsWrongWithATPMIsSaidWithoutItsCodes(t *testing.T) {
+	for _, known := range []error{
+		errNoTPM, errInFile, tpm.ErrAbsent, tpm.ErrBusy, tpm.ErrSpent, tpm.ErrNoBudget, tpm.ErrForeign, tpm.ErrGrant, tpm.ErrOwned, tpm.ErrFull, tpm.ErrIdentity, tpm.ErrNoKeys,
+	} {
+		if said := tpmFault(fmt.Errorf("tpm: card: %w: %w", known, tpm2.TPMRCValue)); said != known.Error() || len(said) > wire.MaxText {
+			t.Errorf("%q", said)
+		}
+	}
+	if said := tpmFault(tpm2.TPMRCValue); !strings.Contains(said, "see the log") {
+		t.Errorf("%q", said)
+	}
 }
 
 func TestAStartAfterARunWithoutTheTPMIsNoError(t *testing.T) {

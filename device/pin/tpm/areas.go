@@ -25,6 +25,11 @@ const (
 	indexHandle   tpm2.TPMHandle = 0x01804C4B
 )
 
+// keyHandles are where the reader's keys are.
+func keyHandles() []tpm2.TPMHandle {
+	return []tpm2.TPMHandle{parentHandle, pinHandle, cardHandle, tlsHandle, signingHandle}
+}
+
 // The public areas, policies and names of these objects (TPM 2.0 Library, Part 1,
 // "Enhanced Authorization", and Part 2, "TPMT_PUBLIC" and "TPMS_NV_PUBLIC").
 
@@ -105,11 +110,19 @@ type index struct {
 	written  tpm2.TPM2BName
 }
 
+// indexArea is an index that counts. NT_PIN_PASS: each use of its (empty) password counts, in
+// NV memory, before what uses it is done; there is none when the count has reached the limit.
+// Writing it, and reading it without counting, takes the policy. It is never ORDERLY, or a
+// power cut would lose the count.
+func indexArea(handle tpm2.TPMHandle, policy []byte) tpm2.TPMSNVPublic {
+	return tpm2.TPMSNVPublic{
+		NVIndex: handle, NameAlg: tpm2.TPMAlgSHA256, DataSize: 8,
+		Attributes: tpm2.TPMANV{NT: tpm2.TPMNTPinPass, PolicyWrite: true, PolicyRead: true, AuthRead: true, NoDA: true},
+		AuthPolicy: tpm2.TPM2BDigest{Buffer: policy},
+	}
+}
+
 // indexOf returns the index whose limit only this grant key raises, for this Ref.
-// NT_PIN_PASS: each use of the index's (empty) password counts, in NV memory, before
-// what uses it is done; there is none when the count has reached the limit. Nobody but the
-// grant key writes it, and reading it by the policy does not count. It is never ORDERLY,
-// or a power cut would lose the count.
 func indexOf(grantKey *ecdsa.PublicKey, ref *wire.TPMRef) (*index, error) {
 	area, err := grantArea(grantKey)
 	if err != nil {
@@ -119,11 +132,7 @@ func indexOf(grantKey *ecdsa.PublicKey, ref *wire.TPMRef) (*index, error) {
 		policy(tpm2.PolicySigned{AuthObject: tpm2.NamedHandle{Name: objectName(area)}, PolicyRef: tpm2.TPM2BNonce{Buffer: ref[:]}}),
 		policy(tpm2.PolicyCommandCode{Code: tpm2.TPMCCNVRead}),
 	}}
-	i.area = tpm2.TPMSNVPublic{
-		NVIndex: indexHandle, NameAlg: tpm2.TPMAlgSHA256, DataSize: 8,
-		Attributes: tpm2.TPMANV{NT: tpm2.TPMNTPinPass, PolicyWrite: true, PolicyRead: true, AuthRead: true, NoDA: true},
-		AuthPolicy: tpm2.TPM2BDigest{Buffer: policy(or(i.branches[:]))},
-	}
+	i.area = indexArea(indexHandle, policy(or(i.branches[:])))
 	i.fresh = indexName(i.area)
 	written := i.area
 	written.Attributes.Written = true

@@ -14,8 +14,8 @@ import (
 type Description struct {
 	Manufacturer string // four letters, such as IFX: TPM_PT_MANUFACTURER
 	Revision     uint32 // of the specification, times 100: TPM_PT_REVISION
-	Slots        uint32 // free ones for persistent objects, of which a reader needs five
-	Have         uint32 // how many of the reader's five are there
+	Slots        uint32 // free ones for persistent objects: see keyHandles
+	Have         uint32 // how many of the reader's keys are there
 	Lacks        error  // why the TPM cannot keep a budget; nil: it can
 	CertifiedBy  string // common name of who has certified the endorsement key; "": nobody, as far as it shows
 }
@@ -70,7 +70,7 @@ func (c *conn) describe() (*Description, error) {
 	if d.Slots, err = c.property(tpm2.TPMPTHRPersistentAvail); err != nil {
 		return nil, err
 	}
-	for _, handle := range []tpm2.TPMHandle{parentHandle, pinHandle, cardHandle, tlsHandle, signingHandle} {
+	for _, handle := range keyHandles() {
 		public, err := c.public(handle)
 		if err != nil {
 			return nil, err
@@ -87,19 +87,15 @@ func (c *conn) describe() (*Description, error) {
 		d.CertifiedBy = certificate.Issuer.CommonName
 	}
 	d.Lacks, err = c.tryIndex()
-	if err == nil && d.Lacks == nil && d.Slots+d.Have < 5 {
-		d.Lacks = fmt.Errorf("%w: %d of the reader's five keys are there, and %d more have room", ErrFull, d.Have, d.Slots)
+	if need := uint32(len(keyHandles())); err == nil && d.Lacks == nil && d.Slots+d.Have < need {
+		d.Lacks = fmt.Errorf("%w: %d of the reader's %d keys are there, and %d more have room", ErrFull, d.Have, need, d.Slots)
 	}
 	return d, err
 }
 
 // tryIndex defines an index like a budget's and undefines it again.
 func (c *conn) tryIndex() (lacks, err error) {
-	area := tpm2.TPMSNVPublic{
-		NVIndex: scratchHandle, NameAlg: tpm2.TPMAlgSHA256, DataSize: 8,
-		Attributes: tpm2.TPMANV{NT: tpm2.TPMNTPinPass, PolicyWrite: true, PolicyRead: true, AuthRead: true, NoDA: true},
-		AuthPolicy: tpm2.TPM2BDigest{Buffer: policy(tpm2.PolicyCommandCode{Code: tpm2.TPMCCNVRead})},
-	}
+	area := indexArea(scratchHandle, policy(tpm2.PolicyCommandCode{Code: tpm2.TPMCCNVRead}))
 	err = c.define(area)
 	if errors.Is(err, tpm2.TPMRCNVDefined) { // left by an earlier try that was cut short
 		if err := c.undefine(scratchHandle, indexName(area).Buffer); err != nil {
@@ -111,7 +107,7 @@ func (c *conn) tryIndex() (lacks, err error) {
 	switch {
 	case errors.Is(err, tpm2.TPMRCAttributes):
 		return fmt.Errorf("it has no index that counts PINs (TPM_NT_PIN_PASS), which revision 1.38 brought: %w", err), nil
-	case errors.As(err, &rc) && !passes(rc):
+	case errors.As(err, &rc) && !isWarning(rc):
 		return explain(err), nil
 	case err != nil:
 		return nil, err

@@ -143,7 +143,7 @@ func (c *conn) Send(command []byte) ([]byte, error) {
 			return nil, fmt.Errorf("%w: %w", ErrBusy, err)
 		}
 		answer, err := c.exchange(command)
-		if err != nil || waits == maxWaits || !passes(code(answer)) {
+		if err != nil || waits == maxWaits || !isWarning(code(answer)) {
 			c.warn(0)
 			return answer, err
 		}
@@ -241,8 +241,8 @@ func code(answer []byte) tpm2.TPMRC {
 	return tpm2.TPMRC(binary.BigEndian.Uint32(answer[6:]))
 }
 
-// passes returns whether a command that got this code may succeed later, as it is.
-func passes(rc tpm2.TPMRC) bool {
+// isWarning returns whether a command that got this code may succeed later, as it is.
+func isWarning(rc tpm2.TPMRC) bool {
 	switch rc {
 	case tpm2.TPMRCRetry, tpm2.TPMRCYielded, tpm2.TPMRCTesting, tpm2.TPMRCNVRate, tpm2.TPMRCNVUnavailable, tpm2.TPMRCLockout,
 		tpm2.TPMRCContextGap, tpm2.TPMRCObjectMemory, tpm2.TPMRCSessionMemory, tpm2.TPMRCMemory,
@@ -258,8 +258,7 @@ func explain(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, ErrBusy), errors.Is(err, ErrAbsent), errors.Is(err, ErrSpent), errors.Is(err, ErrNoBudget),
-		errors.Is(err, ErrForeign), errors.Is(err, ErrOwned), errors.Is(err, ErrFull), errors.Is(err, ErrGrant), errors.Is(err, ErrIdentity), errors.Is(err, ErrNoKeys), errors.Is(err, errRefused):
+	case Known(err) != nil, errors.Is(err, errRefused):
 		return err
 	case !errors.As(err, &rc):
 		return fmt.Errorf("%w: %w", ErrAbsent, err)
@@ -270,7 +269,7 @@ func explain(err error) error {
 	case rc == tpm2.TPMRCNVSpace, rc == tpm2.TPMRCObjectMemory, rc == tpm2.TPMRCSessionMemory, rc == tpm2.TPMRCMemory,
 		rc == tpm2.TPMRCSessionHandles, rc == tpm2.TPMRCObjectHandles, rc == tpm2.TPMRCContextGap:
 		return fmt.Errorf("%w: %w", ErrFull, err)
-	case passes(rc):
+	case isWarning(rc):
 		return fmt.Errorf("%w: %w", ErrBusy, err)
 	case errors.Is(rc, tpm2.TPMRCIntegrity):
 		return fmt.Errorf("%w: %w", ErrForeign, err)

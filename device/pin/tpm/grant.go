@@ -2,6 +2,8 @@ package tpm
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -10,9 +12,9 @@ import (
 	"latchkey/sync/wire"
 )
 
-// grant brings the index to what the grant says. It returns whether the index has a
+// applyGrant brings the index to what the grant says. It returns whether the index has a
 // budget, be it an earlier one.
-func (t *TPM) grant(c *conn, i *index, ref *wire.TPMRef, g *wire.Grant) (has bool, err error) {
+func (t *TPM) applyGrant(c *conn, i *index, ref *wire.TPMRef, g *wire.Grant) (has bool, err error) {
 	name, err := c.indexName()
 	if err != nil {
 		return false, err
@@ -90,12 +92,47 @@ func (c *conn) approve(session tpm2.TPMHandle, i *index, ref *wire.TPMRef, g *wi
 }
 
 func (c *conn) write(session tpm2.Session, i *index, g *wire.Grant) error {
-	write := i.write(g)
+	write := i.writeCommand(g)
 	write.AuthHandle = tpm2.AuthHandle{Handle: indexHandle, Name: i.nameFor(g), Auth: session}
 	if _, err := write.Execute(c); err != nil {
 		return fmt.Errorf("write the limit: %w", err)
 	}
 	return nil
+}
+
+// writeCommand returns the command by which a grant changes the index.
+func (i *index) writeCommand(g *wire.Grant) tpm2.NVWrite {
+	name, data, offset := i.nameFor(g), binary.BigEndian.AppendUint32(nil, g.Limit), uint16(4)
+	if g.Nonce != (wire.TPMNonce{}) {
+		data, offset = append(make([]byte, 4), data...), 0
+	}
+	return tpm2.NVWrite{AuthHandle: tpm2.NamedHandle{Handle: indexHandle, Name: name}, NVIndex: tpm2.NamedHandle{Handle: indexHandle, Name: name},
+		Data: tpm2.TPM2BMaxNVBuffer{Buffer: data}, Offset: offset}
+}
+
+// nameFor returns the name that the index has when this grant is written.
+func (i *index) nameFor(g *wire.Grant) tpm2.TPM2BName {
+	if g.Nonce != (wire.TPMNonce{}) {
+		return i.fresh
+	}
+	return i.written
+}
+
+// approval returns what a grant signs (Part 3, TPM2_PolicySigned: aHash), and the hash of
+// the one command that it allows.
+func (i *index) approval(ref *wire.TPMRef, g *wire.Grant) (digest []byte, cpHash tpm2.TPM2BDigest, err error) {
+	hash, err := tpm2.CPHash[tpm2.NVWriteResponse](tpm2.TPMAlgSHA256, i.writeCommand(g))
+	if err != nil {
+		return nil, cpHash, fmt.Errorf("tpm: a grant: %w", err)
+	}
+	sum := sha256.New()
+	if g.Nonce != (wire.TPMNonce{}) {
+		sum.Write(g.Nonce[:])
+	}
+	sum.Write(make([]byte, 4)) // expiration: none
+	sum.Write(hash.Buffer)
+	sum.Write(ref[:])
+	return sum.Sum(nil), *hash, nil
 }
 
 // indexName returns the name of what is at the index's handle, nil if nothing is.

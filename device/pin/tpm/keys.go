@@ -157,7 +157,7 @@ func (t *TPM) Use(ctx context.Context, keys *wire.TPMKeys) error {
 			t.set(use)
 			return err
 		}
-		has, err := t.grant(c, index, &ref, &grant)
+		has, err := t.applyGrant(c, index, &ref, &grant)
 		if err != nil {
 			err = fmt.Errorf("budget: %w", explain(err))
 		}

@@ -48,6 +48,17 @@ var (
 	errRefused = errors.New("the TPM refuses a command")
 )
 
+// Known returns which of the errors above err is, without what was being done and the TPM's
+// codes; nil: none.
+func Known(err error) error {
+	for _, known := range []error{ErrAbsent, ErrBusy, ErrSpent, ErrNoBudget, ErrForeign, ErrGrant, ErrOwned, ErrFull, ErrIdentity, ErrNoKeys} {
+		if errors.Is(err, known) {
+			return known
+		}
+	}
+	return nil
+}
+
 // A TPM is a TPM 2.0 with the keys of one reader. Its methods may be called from several
 // goroutines. Each waits for the TPM until its ctx ends, no longer.
 type TPM struct {

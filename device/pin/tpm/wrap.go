@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -87,16 +86,16 @@ func FirstGrant(key *ecdsa.PrivateKey, ref wire.TPMRef, nonce wire.TPMNonce, lim
 	if nonce == (wire.TPMNonce{}) {
 		return wire.Grant{}, errors.New("tpm: a first grant without the TPM's nonce")
 	}
-	return grant(key, ref, wire.Grant{Limit: limit, Nonce: nonce})
+	return signGrant(key, ref, wire.Grant{Limit: limit, Nonce: nonce})
 }
 
 // Refill returns a grant that sets the limit of the index of the key and ref, as often as
 // it is written.
 func Refill(key *ecdsa.PrivateKey, ref wire.TPMRef, limit uint32) (wire.Grant, error) {
-	return grant(key, ref, wire.Grant{Limit: limit})
+	return signGrant(key, ref, wire.Grant{Limit: limit})
 }
 
-func grant(key *ecdsa.PrivateKey, ref wire.TPMRef, g wire.Grant) (wire.Grant, error) {
+func signGrant(key *ecdsa.PrivateKey, ref wire.TPMRef, g wire.Grant) (wire.Grant, error) {
 	if g.Limit == 0 {
 		return wire.Grant{}, errors.New("tpm: a grant of nothing")
 	}
@@ -115,39 +114,4 @@ func grant(key *ecdsa.PrivateKey, ref wire.TPMRef, g wire.Grant) (wire.Grant, er
 	r.FillBytes(g.Signature[:32])
 	s.FillBytes(g.Signature[32:])
 	return g, nil
-}
-
-// write returns the command by which a grant changes the index.
-func (i *index) write(g *wire.Grant) tpm2.NVWrite {
-	name, data, offset := i.nameFor(g), binary.BigEndian.AppendUint32(nil, g.Limit), uint16(4)
-	if g.Nonce != (wire.TPMNonce{}) {
-		data, offset = append(make([]byte, 4), data...), 0
-	}
-	return tpm2.NVWrite{AuthHandle: tpm2.NamedHandle{Handle: indexHandle, Name: name}, NVIndex: tpm2.NamedHandle{Handle: indexHandle, Name: name},
-		Data: tpm2.TPM2BMaxNVBuffer{Buffer: data}, Offset: offset}
-}
-
-// nameFor returns the name that the index has when this grant is written.
-func (i *index) nameFor(g *wire.Grant) tpm2.TPM2BName {
-	if g.Nonce != (wire.TPMNonce{}) {
-		return i.fresh
-	}
-	return i.written
-}
-
-// approval returns what a grant signs (Part 3, TPM2_PolicySigned: aHash), and the hash of
-// the one command that it allows.
-func (i *index) approval(ref *wire.TPMRef, g *wire.Grant) (digest []byte, cpHash tpm2.TPM2BDigest, err error) {
-	hash, err := tpm2.CPHash[tpm2.NVWriteResponse](tpm2.TPMAlgSHA256, i.write(g))
-	if err != nil {
-		return nil, cpHash, fmt.Errorf("tpm: a grant: %w", err)
-	}
-	sum := sha256.New()
-	if g.Nonce != (wire.TPMNonce{}) {
-		sum.Write(g.Nonce[:])
-	}
-	sum.Write(make([]byte, 4)) // expiration: none
-	sum.Write(hash.Buffer)
-	sum.Write(ref[:])
-	return sum.Sum(nil), *hash, nil
 }
