@@ -549,3 +549,17 @@ func wantNoPINAtAll(t *testing.T, tpm *TPM) {
 		t.Errorf("PIN: %x without a budget", tag)
 	}
 }
+
+func TestASessionThatCannotBeEndedEndsWithItsFile(t *testing.T) {
+	t.Parallel()
+	chip, _, first, _ := ready(t, 5)
+	tpm, files, _ := managed(t, chip, first)
+	c := &conn{file: tpm.rest, ctx: t.Context()}
+	if _, _, err := tpm2.PolicySession(c, tpm2.TPMAlgSHA256, 16); err != nil {
+		t.Fatal(err)
+	}
+	c.flush(0x03FFFFFF) // which nobody has
+	if left := (*files)[0].saved; len(left) != 0 {
+		t.Errorf("%d sessions are left", len(left))
+	}
+}

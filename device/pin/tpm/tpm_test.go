@@ -3,6 +3,7 @@ package tpm
 import (
 	"bytes"
 	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"strings"
 	"testing"
@@ -216,6 +217,7 @@ func TestANonceServesUntilItIsUsedOrADayIsOver(t *testing.T) {
 	wantPIN(t, tpm, c)
 
 	// Neither sessions nor objects are left behind.
+	request()
 	tpm.Close()
 	for _, kind := range []uint32{0x02000000, 0x03000000, 0x80000000} {
 		if left := chip.handles(kind); len(left) > 0 {
@@ -498,6 +500,26 @@ func TestDescribeSaysWhatTheTPMCanDo(t *testing.T) {
 		t.Log(d)
 	}
 	spent(t, tpm, wire.Budget{Limit: 5})
+}
+
+func TestAReaderNeedsRoomForFiveKeys(t *testing.T) {
+	t.Parallel()
+	var slots byte
+	_, _, tpm, _ := through(t, 5, func(chip *chip) hook { // it has three of them
+		return func(cc tpm2.TPMCC, command []byte) []byte {
+			answer := chip.send(command)
+			if cc == tpm2.TPMCCGetCapability && binary.BigEndian.Uint32(command[14:]) == uint32(tpm2.TPMPTHRPersistentAvail) {
+				copy(answer[len(answer)-4:], []byte{0, 0, 0, slots})
+			}
+			return answer
+		}
+	})
+	for slots = range byte(4) {
+		d, err := tpm.Describe(t.Context())
+		if err != nil || d.Slots != uint32(slots) || errors.Is(d.Lacks, ErrFull) != (slots < 2) {
+			t.Errorf("with room for %d more: %+v, %v", slots, d, err)
+		}
+	}
 }
 
 func TestAGrantThatTookHalfNeedsANewNonce(t *testing.T) {
