@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -520,6 +521,18 @@ func TestWhatPassesInATPMKeepsNobodyFromTryingAPIN(t *testing.T) {
 	fails.Store(0)
 	spent = 0
 	is(device.Good, 70, "")
+}
+
+func TestAPINThatCanOpenNothingIsNotCounted(t *testing.T) {
+	h, _ := heldInTPM(t, newChip(t).path)
+	h.cache.Close()
+	h.cache = cache.Open(cache.Options{Dir: t.TempDir()})
+	if _, _, err := h.tag(t.Context(), wire.PIN, []byte(adaPIN)); !errors.Is(err, cache.ErrEmpty) {
+		t.Error(err)
+	}
+	if budget, err := h.tpm.Budget(t.Context()); err != nil || budget.Spent != 0 {
+		t.Errorf("%+v, %v", budget, err)
+	}
 }
 
 func TestWhatIsWrongWithATPMIsSaidWithoutItsCodes(t *testing.T) {

@@ -171,6 +171,42 @@ func TestAReaderThatGetsATPMKeepsItsIdentityUntilTheBundleOfTheNewOne(t *testing
 	has(t, dir, third, false)
 }
 
+func TestAnIdentityThatWaitsIsGoneWhenItIsNotWantedAnyMore(t *testing.T) {
+	dir := t.TempDir()
+	first, _ := ask(t, dir, nil)
+	ask(t, dir, newChip(t, dir))
+	has(t, dir, first, true)
+	ask(t, dir, nil)
+	has(t, dir, first, false)
+}
+
+func TestOnlyARunningReaderAsksForAFirstGrant(t *testing.T) {
+	dir := t.TempDir()
+	chip := newChip(t, dir)
+	id, _ := ask(t, dir, chip)
+	asks := func(running bool) bool {
+		t.Helper()
+		signed, _, err := id.Request(t.Context(), dir, running, chip)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request, _, err := wire.ParseRequest(signed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return request.TPM.Nonce != wire.TPMNonce{}
+	}
+	if asks(false) || !asks(true) {
+		t.Errorf("while none runs %t, while one does %t", asks(false), asks(true))
+	}
+	if err := ForgetNonce(dir); err != nil { // it has ended
+		t.Fatal(err)
+	}
+	if named, waits := WaitsForGrant(dir); !named || waits || asks(true) {
+		t.Errorf("after its end: named %t, waits %t", named, waits)
+	}
+}
+
 // TestAPowerCutInATakeOverLeavesAWholeIdentity cuts before and after the one step that
 // changes it.
 func TestAPowerCutInATakeOverLeavesAWholeIdentity(t *testing.T) {
