@@ -73,7 +73,7 @@ func (h *held) openKeys(ctx context.Context) {
 	defer cancel()
 	k := h.readKeys(ctx)
 	if h.tpm != nil {
-		h.tpm.Prepare(ctx)
+		defer h.tpm.Prepare(ctx) // last: the budget may need the room
 	}
 	for {
 		asked, err := h.idle(ctx)

@@ -535,6 +535,24 @@ func TestAPINThatCanOpenNothingIsNotCounted(t *testing.T) {
 	}
 }
 
+// Without a resource manager the sessions of a reader that was killed stay: for PINs, and of
+// the nonce. A TPM has room for three.
+func TestAReaderThatWasKilledLeavesRoomForTheNext(t *testing.T) {
+	chip := newChip(t)
+	killed, site := heldInTPM(t, chip.path)
+	if _, err := killed.tpm.Request(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	own := tpm.Open(chip.path)
+	defer own.Close()
+	h := openHeld(t.Context(), cache.Options{Dir: site.data, Site: wire.SiteID{1}, Controller: keyedController.Public().(ed25519.PublicKey)}, own)
+	defer h.cache.Close()
+	h.openKeys(t.Context())
+	if k := h.current(); k.err != nil || k.pinErr != nil || k.state.Budget != (wire.Budget{Limit: 50}) {
+		t.Errorf("%+v", k)
+	}
+}
+
 func TestWhatIsWrongWithATPMIsSaidWithoutItsCodes(t *testing.T) {
 	for _, known := range []error{
 		errNoTPM, errInFile, tpm.ErrAbsent, tpm.ErrBusy, tpm.ErrSpent, tpm.ErrNoBudget, tpm.ErrForeign, tpm.ErrGrant, tpm.ErrOwned, tpm.ErrFull, tpm.ErrIdentity, tpm.ErrNoKeys,
