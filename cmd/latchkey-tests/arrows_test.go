@@ -54,7 +54,7 @@ var arrows = []struct {
 	{ofController + "link", []string{ofController + "clock", ofController + "site", ofController + "store", "sync/wire"}},
 	{ofController + "site/boardtest", []string{"sync/wire"}},
 	{ofController + "site/sitetest", nil},
-	{ofController + "site", []string{ofController + "backup", ofController + "clock", ofController + "store", ofController + "vault", ofController + "zone", "device/durable", "device/pin", "device/pin/tpm", "sync/wire"}},
+	{ofController + "site", []string{ofController + "backup", ofController + "clock", ofController + "store", ofController + "vault", ofController + "zone", "device", "device/durable", "device/pin", "device/pin/tpm", "sync/wire"}}, // reads what a reader has kept in a checkpoint
 	{ofController + "store", []string{ofController + "clock", ofController + "zone", "device/durable", "sync/wire"}},
 	{ofController + "vault", []string{"device/durable", "sync/wire"}},
 	{ofController + "zone", []string{"sync/wire"}},
