@@ -44,7 +44,7 @@ func window(t *testing.T) (context.Context, func() []string) {
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 7*time.Minute)
+	ctx, cancel = context.WithTimeout(ctx, 14*time.Minute)
 	t.Cleanup(cancel)
 	if err := chromedp.Do(ctx); err != nil { // starts it
 		t.Fatal(err)
@@ -74,7 +74,9 @@ func chromium(t *testing.T, w *world, role desk.Role) (context.Context, func() [
 	t.Helper()
 	ctx, complaints := window(t)
 	do(t, ctx, arrive(w.server.URL+"/sign-in"))
-	eval[string](t, ctx, fmt.Sprintf(`document.cookie = "%s=%s; path=/; secure"`, sessionCookie, w.visitor(role).session))
+	cookie := fmt.Sprintf("%s=%s", sessionCookie, w.visitor(role).session)
+	eval[string](t, ctx, fmt.Sprintf(`document.cookie = "%s; path=/; secure"`, cookie))
+	until(t, ctx, "the cookie is there", fmt.Sprintf(`document.cookie.includes(%q)`, cookie))
 	return ctx, complaints
 }
 

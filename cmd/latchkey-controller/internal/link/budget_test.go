@@ -21,17 +21,18 @@ func (m *model) tell(t wire.TPMState) {
 	m.say()
 }
 
-// untilTold says what a reader has to say until something comes of it.
+// untilTold says what a reader has to say until something comes of it, twice a second: the
+// controller takes only so many messages at a time, and the reader sends all its records.
 func untilTold(m *model, what string, come func() bool) {
 	m.t.Helper()
+	var said time.Time
 	m.until(what, func() bool {
-		if come() {
-			return true
+		if !come() && time.Since(said) > 500*time.Millisecond {
+			m.mu.Unlock()
+			m.say()
+			m.mu.Lock()
+			said = time.Now()
 		}
-		m.mu.Unlock()
-		m.say()
-		time.Sleep(20 * time.Millisecond)
-		m.mu.Lock()
 		return come()
 	})
 }
