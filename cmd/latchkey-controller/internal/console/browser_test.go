@@ -98,11 +98,11 @@ func arrive(url string) chromedp.Action[chromedp.Void] {
 	})
 }
 
-// do takes steps one after the other, each within a minute.
+// do takes steps one after the other, each within three minutes.
 func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
 	for i, step := range steps {
-		patient, cancel := context.WithTimeout(ctx, time.Minute)
+		patient, cancel := context.WithTimeout(ctx, 3*time.Minute)
 		err := chromedp.Do(patient, step)
 		for err != nil && strings.Contains(err.Error(), "Could not find node") && patient.Err() == nil {
 			err = chromedp.Do(patient, step) // it was replaced after it was found, and nothing was done
