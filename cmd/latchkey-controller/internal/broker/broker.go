@@ -112,8 +112,22 @@ func (b *Broker) Expel() {
 
 var errRevoked = errors.New("the certificate was revoked")
 
-// Close closes all connections and stops the broker.
-func (b *Broker) Close() error { return b.server.Close() }
+// closeWithin is how long Close waits.
+const closeWithin = 10 * time.Second
+
+// Close closes all connections and stops the broker. When a client leaves at that very
+// moment, mochi 2.7.9 may wait for itself (GetByListener locks for reading twice): then Close
+// returns an error, and the broker ends with the program.
+func (b *Broker) Close() error {
+	closed := make(chan error, 1)
+	go func() { closed <- b.server.Close() }()
+	select {
+	case err := <-closed:
+		return err
+	case <-time.After(closeWithin):
+		return errors.New("the embedded broker did not stop in time")
+	}
+}
 
 // quiet logs what mochi reports at debug level, except errors, and keeps payloads out of
 // the log.
