@@ -150,7 +150,7 @@ func fillBudget(tx *store.Tx, r *Reader, now time.Time, settings store.GuessSett
 	}
 	days := max(now.Sub(since).Hours()/24, 1)
 	r.Budget = &Budget{Left: site.Left(b), Most: most, Limit: max(b.Granted, b.Told.Limit), Spent: b.Told.Spent, PerDay: float64(attempts) / days,
-		Certified: b.Checked(), Need: needOf(all, r.Live)}
+		Certified: b.Certified(), Need: needOf(all, r.Live)}
 	r.Budget.Odds = stolenOdds(pins, most)
 	return nil
 }

@@ -27,10 +27,10 @@ import (
 // an administrator says so (RenewBudget): each one is a whole budget more.
 
 // newBudget adds a budget of a bundle, with a Ref of its own and keys wrapped for it, for the
-// endorsement key of its TPM if that was checked.
+// endorsement key of its TPM if that is certified.
 // Without a nonce it gives no first grant: the index cannot exist, and the grant, a
 // refill, does nothing.
-func (s *Site) newBudget(tx *store.Tx, now time.Time, b *store.Bundle, nonce wire.TPMNonce, checked, automatic bool) error {
+func (s *Site) newBudget(tx *store.Tx, now time.Time, b *store.Bundle, nonce wire.TPMNonce, certified, automatic bool) error {
 	settings, err := tx.GuessSettings()
 	if err != nil {
 		return err
@@ -41,7 +41,7 @@ func (s *Site) newBudget(tx *store.Tx, now time.Time, b *store.Bundle, nonce wir
 	}
 	budget := &store.Budget{Bundle: b.Number, Created: now.Unix(), Automatic: automatic, Granted: settings.Budget}
 	rand.Read(budget.Ref[:])
-	if budget.Keys, err = s.wrapped(tx, &grantKey.PublicKey, b, checked, budget.Ref); err != nil {
+	if budget.Keys, err = s.wrapped(tx, &grantKey.PublicKey, b, certified, budget.Ref); err != nil {
 		return err
 	}
 	if nonce == (wire.TPMNonce{}) {
@@ -195,7 +195,7 @@ func (s *Site) TakeBudget(ctx context.Context, at clock.Reading, p *Peer, state 
 				"That is expected after an adoption that was interrupted, or of a reader that did not run. If the reader is not where it should be, remove it as lost"}); err != nil {
 				return err
 			}
-			return s.newBudget(tx, at.Wall, b, state.Condition.TPM.Nonce, budget.Checked(), true)
+			return s.newBudget(tx, at.Wall, b, state.Condition.TPM.Nonce, budget.Certified(), true)
 		}
 		return nil
 	})
@@ -273,7 +273,7 @@ func (s *Site) RenewBudget(tx *store.Tx, now time.Time, reader string) error {
 			return refuse("the reader %s was given a new budget already and will take it when it is connected; if it asks again after a restart, renew it then", reader)
 		}
 	}
-	return s.newBudget(tx, now, b, t.Nonce, budget.Checked(), false)
+	return s.newBudget(tx, now, b, t.Nonce, budget.Certified(), false)
 }
 
 // lastTPMState returns what the newest state of a bundle's reader says about its TPM; nil:

@@ -108,9 +108,9 @@ func (s *Site) epochKey(tx *store.Tx, p *Peer) ([]byte, error) {
 	return s.Sign(wire.KindKey, key)
 }
 
-// wrapped wraps the keys of the newest epoch to the TPM of a bundle's reader. checked says
-// that the certificate of its endorsement key was: then only a TPM with that takes them.
-func (s *Site) wrapped(tx *store.Tx, grantKey *ecdsa.PublicKey, b *store.Bundle, checked bool, ref wire.TPMRef) (*wire.TPMKeys, error) {
+// wrapped wraps the keys of the newest epoch to the TPM of a bundle's reader. certified says
+// that an authority has certified its endorsement key: then only a TPM with that takes them.
+func (s *Site) wrapped(tx *store.Tx, grantKey *ecdsa.PublicKey, b *store.Bundle, certified bool, ref wire.TPMRef) (*wire.TPMKeys, error) {
 	var request wire.Request
 	if err := wire.Unmarshal(b.Request, wire.MaxMessage, &request); err != nil {
 		return nil, fmt.Errorf("request of %s: %w", b.Reader, err)
@@ -119,7 +119,7 @@ func (s *Site) wrapped(tx *store.Tx, grantKey *ecdsa.PublicKey, b *store.Bundle,
 		return nil, fmt.Errorf("the request of %s has no TPM", b.Reader)
 	}
 	var endorsement *x509.Certificate
-	if checked {
+	if certified {
 		var err error
 		if endorsement, err = tpm.ParseEndorsement(request.TPM.Endorsement); err != nil {
 			return nil, fmt.Errorf("request of %s: %w", b.Reader, err)
@@ -154,7 +154,7 @@ func (s *Site) rewrap(tx *store.Tx) error {
 			continue
 		}
 		grant := budget.Keys.Grant
-		if budget.Keys, err = s.wrapped(tx, &grantKey.PublicKey, b, budget.Checked(), budget.Ref); err != nil {
+		if budget.Keys, err = s.wrapped(tx, &grantKey.PublicKey, b, budget.Certified(), budget.Ref); err != nil {
 			return fmt.Errorf("keys for %s: %w", b.Reader, err)
 		}
 		budget.Keys.Grant = grant

@@ -21,9 +21,9 @@ type Budget struct {
 	Keys      *wire.TPMKeys  // of the newest epoch, with the newest grant
 }
 
-// Checked says whether its keys are only for a TPM that an authority of the site has
+// Certified says whether its keys are only for a TPM that an authority of the site has
 // certified.
-func (b *Budget) Checked() bool { return b.Keys.Activation != nil }
+func (b *Budget) Certified() bool { return b.Keys.Activation != nil }
 
 // AddBudget adds the budget in use of a bundle, and fills in its ID. It fails if there was
 // ever one with the same Ref.
