@@ -12,8 +12,6 @@ type Order string
 // The orders.
 const (
 	Unlock   Order = "unlock"   // open once; ends a lockout
-	Hold     Order = "hold"     // keep open for Seconds
-	Release  Order = "release"  // end a hold
 	Identify Order = "identify" // show which reader this is
 	Enrol    Order = "enrol"    // read the next card for the controller
 	// Personalise reads the next card for the controller, as Enrol does, and writes the
@@ -31,9 +29,11 @@ type Command struct {
 	Nonce   Nonce     `cbor:"2,keyasint"`
 	ID      CommandID `cbor:"3,keyasint"`
 	Order   Order     `cbor:"4,keyasint"`
-	Seconds uint32    `cbor:"5,keyasint,omitempty"` // of a hold: 1 to 86,400
-	By      string    `cbor:"6,keyasint"`           // who ordered it, for the record
-	Sealing [32]byte  `cbor:"7,keyasint,omitzero"`  // of an enrol or a personalise: X25519 key for this command only, to which the card's identifier is sealed
+	By      string    `cbor:"6,keyasint"`          // who ordered it, for the record
+	Sealing [32]byte  `cbor:"7,keyasint,omitzero"` // of an enrol or a personalise: X25519 key for this command only, to which the card's identifier is sealed
+
+	// InLockdown says that an unlock is of somebody who may end a lockdown: it opens in one, too.
+	InLockdown bool `cbor:"8,keyasint,omitempty"`
 }
 
 // OpenCommand checks a signed command and returns it.
@@ -64,16 +64,11 @@ func (c *Command) Check() error {
 			return err
 		}
 	}
+	if c.InLockdown && c.Order != Unlock {
+		return errors.New("only an unlock opens in a lockdown")
+	}
 	switch c.Order {
-	case Hold:
-		if c.Seconds < 1 || c.Seconds > 24*60*60 {
-			return fmt.Errorf("hold for %d s is outside 1 s to 24 h", c.Seconds)
-		}
-		return nil
-	case Unlock, Release, Identify, Enrol, Personalise:
-		if c.Seconds != 0 {
-			return errors.New("only a hold has a duration")
-		}
+	case Unlock, Identify, Enrol, Personalise:
 		return nil
 	}
 	return fmt.Errorf("unknown order %.32q", c.Order)

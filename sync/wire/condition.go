@@ -12,7 +12,7 @@ type StrikeState string
 const (
 	StrikeOff   StrikeState = "off"
 	StrikePulse StrikeState = "pulse" // for a grant or the exit button
-	StrikeHeld  StrikeState = "held"  // the controller holds the door open
+	StrikeHeld  StrikeState = "held"  // the mode holds the door open
 )
 
 // DoorState is the state of the door, from its contact.
@@ -39,6 +39,7 @@ type Condition struct {
 	Behind       bool        `cbor:"8,keyasint,omitempty"` // credentials or policy are older than before
 	Faults       []Fault     `cbor:"9,keyasint,omitempty"`
 	TPM          *TPMState   `cbor:"10,keyasint,omitempty"` // nil: its keys are in a file
+	Mode         *ModeState  `cbor:"11,keyasint,omitempty"` // in force; nil: of a reader that knows no modes
 }
 
 // A TPMState is what a reader says of the TPM that has its keys.
@@ -74,6 +75,11 @@ func (c *Condition) Check() error {
 	case DoorIsUnknown, DoorIsClosed, DoorIsOpen, DoorIsForced, DoorIsHeld:
 	default:
 		return fmt.Errorf("unknown state of the door %.32q", c.Door)
+	}
+	if c.Mode != nil {
+		if err := c.Mode.Check(); err != nil {
+			return err
+		}
 	}
 	if len(c.Faults) > maxFaults {
 		return fmt.Errorf("%d faults, at most %d", len(c.Faults), maxFaults)

@@ -94,8 +94,21 @@ func testScreenPolicy() *Policy {
 	return &p
 }
 
+// testModesPolicy has all that modes can be.
+func testModesPolicy() *Policy {
+	p := DefaultPolicy("front-door", "Front door")
+	p.Revision, p.Access = 1767225603, []Access{{Group: Everyone}, {Group: "guards"}}
+	p.Modes = []WantedMode{
+		{Mode: ModeUnlocked, Until: 1767290400, By: "Grace Hopper"}, {Mode: ModeLocked, Until: 1767312000, By: "Grace Hopper"},
+		{Mode: ModeLockdown, By: "Ada Lovelace"}, {Mode: ModeEvacuation, By: "Ada Lovelace"},
+	}
+	p.Exempt, p.InLockdown = []string{"cleaners", "guards"}, []string{"guards"}
+	p.Opening = &Opening{Schedule: Schedule{Week: []Span{{Day: 1, From: 480, To: 1080}}}, First: "guards", After: 1767225600}
+	return &p
+}
+
 func testCommand() *Command {
-	return &Command{Reader: "front-door", Nonce: Nonce(fill(0xb0, 16)), ID: CommandID(fill(0xc0, 16)), Order: Hold, Seconds: 900, By: "Grace Hopper"}
+	return &Command{Reader: "front-door", Nonce: Nonce(fill(0xb0, 16)), ID: CommandID(fill(0xc0, 16)), Order: Unlock, By: "Grace Hopper", InLockdown: true}
 }
 
 // testRecord sets every member.
@@ -105,7 +118,7 @@ func testRecord() *Record {
 		Credential: 1, User: 1, By: "pin", Reason: "a reason", Cause: CauseGuessing, Wrong: 3, Seconds: 5, Users: []uint64{1, 2}, Tag: fill(0x30, 8),
 		Command: CommandID(fill(0xc0, 16)), Order: Unlock, Who: "Grace Hopper",
 		Site: testSite, Epoch: testEpoch, Revision: 4, Hash: Hash(fill(0xe0, 32)), PolicyRevision: 1767225601,
-		Subject: "nfc", Text: "ok", Count: 12, First: 3, Last: 7, Version: "devel", State: []byte{0xa0},
+		Subject: "nfc", Text: "ok", Count: 12, First: 3, Last: 7, Version: "devel", State: []byte{0xa0}, Mode: ModeLockdown,
 	}
 }
 

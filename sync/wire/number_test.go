@@ -166,7 +166,7 @@ func refusals(t testing.TB) map[string][]byte {
 	high := uint64(MaxNumber + 1)
 	policy, command, head, ack, key, now := testPolicy(), testCommand(), testHead(), testAck(), testKey(t), testNow(t)
 	policy.Revision, head.Revision, ack.Number, key.Epoch, now.PolicyRevision = high, high, high, high, high
-	command.Seconds = 86401
+	command.Order = "hold" // of older controllers
 	credential := testCredentials()[1].Credential
 	credential.ID = high
 	until := testCredentials()[1].Credential
@@ -187,7 +187,7 @@ func refusals(t testing.TB) map[string][]byte {
 	neither.Signing = [32]byte{}
 	return map[string][]byte{
 		"policy-revision-too-high":  Marshal(policy),
-		"command-hold-too-long":     Marshal(command),
+		"command-hold":              Marshal(command),
 		"head-revision-too-high":    Marshal(head),
 		"ack-number-too-high":       Marshal(ack),
 		"key-epoch-too-high":        Marshal(key),

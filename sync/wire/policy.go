@@ -45,6 +45,11 @@ type Policy struct {
 	// Cards whose credential has no CardKey prove nothing: anybody can copy them.
 	ProvenOpens bool `cbor:"25,keyasint,omitempty"` // only cards that prove themselves open
 	ProvenEnds  bool `cbor:"26,keyasint,omitempty"` // only they end a lockout
+
+	Modes      []WantedMode `cbor:"27,keyasint,omitempty"` // in the order of Modes, none twice: the highest that has not ended is in force
+	Exempt     []string     `cbor:"28,keyasint,omitempty"` // groups of Access that open in ModeLocked; sorted
+	InLockdown []string     `cbor:"29,keyasint,omitempty"` // groups of Access that open in ModeLockdown; sorted
+	Opening    *Opening     `cbor:"30,keyasint,omitempty"` // nil: no schedule unlocks the door
 }
 
 // Screen is how the screens look. The zero value leaves it to the reader.
@@ -128,6 +133,10 @@ func (p *Policy) Check() error {
 		CheckLanguage(p.Screen.Language),
 		CheckAccess(p.Access),
 		CheckHolidays(p.Holidays),
+		CheckModes(p.Modes),
+		named("exempt", CheckGroups(p.Exempt)),
+		named("in lockdown", CheckGroups(p.InLockdown)),
+		CheckOpening(p.Opening),
 	); err != nil {
 		return err
 	}
@@ -159,18 +168,26 @@ func CheckAccess(access []Access) error {
 		if a.Schedule == nil {
 			continue
 		}
-		if len(a.Schedule.Week) > maxSpans || len(a.Schedule.Holiday) > maxSpans {
-			return fmt.Errorf("group %s: more than %d spans", a.Group, maxSpans)
+		if err := a.Schedule.Check(); err != nil {
+			return fmt.Errorf("group %s: %w", a.Group, err)
 		}
-		for _, span := range a.Schedule.Week {
-			if span.Day > 6 || span.From >= span.To || span.To > 24*60 {
-				return fmt.Errorf("group %s: no such span of a week: day %d, minutes %d to %d", a.Group, span.Day, span.From, span.To)
-			}
+	}
+	return nil
+}
+
+// Check refuses a schedule that no policy can hold.
+func (s *Schedule) Check() error {
+	if len(s.Week) > maxSpans || len(s.Holiday) > maxSpans {
+		return fmt.Errorf("more than %d spans", maxSpans)
+	}
+	for _, span := range s.Week {
+		if span.Day > 6 || span.From >= span.To || span.To > 24*60 {
+			return fmt.Errorf("no such span of a week: day %d, minutes %d to %d", span.Day, span.From, span.To)
 		}
-		for _, span := range a.Schedule.Holiday {
-			if span.Day != 0 || span.From >= span.To || span.To > 24*60 {
-				return fmt.Errorf("group %s: no such span of a holiday: minutes %d to %d", a.Group, span.From, span.To)
-			}
+	}
+	for _, span := range s.Holiday {
+		if span.Day != 0 || span.From >= span.To || span.To > 24*60 {
+			return fmt.Errorf("no such span of a holiday: minutes %d to %d", span.From, span.To)
 		}
 	}
 	return nil

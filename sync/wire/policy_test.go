@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"bytes"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -58,8 +60,26 @@ func TestAPolicyThatWouldMakeADoorUnsafeIsRefusedWhoeverSignedIt(t *testing.T) {
 		"a language's long name":     func(p *Policy) { p.Screen.Language = "Deutsch-Schweizer" },
 		"a very long language":       func(p *Policy) { p.Screen.Language = "de" + strings.Repeat("-1234567", 5) },
 		"many holidays":              func(p *Policy) { p.Holidays = everyDay(maxHolidays + 1) },
+		"normal as a mode":           func(p *Policy) { p.Modes = []WantedMode{{Mode: ModeNormal}} },
+		"an unknown mode":            func(p *Policy) { p.Modes = []WantedMode{{Mode: "closed"}} },
+		"a mode twice":               func(p *Policy) { p.Modes = []WantedMode{{Mode: ModeLocked}, {Mode: ModeLocked, Until: 1}} },
+		"modes out of order":         func(p *Policy) { p.Modes = []WantedMode{{Mode: ModeLockdown}, {Mode: ModeLocked}} },
+		"unlocked for ever":          func(p *Policy) { p.Modes = []WantedMode{{Mode: ModeUnlocked}} },
+		"an evacuation with an end":  func(p *Policy) { p.Modes = []WantedMode{{Mode: ModeEvacuation, Until: 1}} },
+		"a mode before 1970":         func(p *Policy) { p.Modes = []WantedMode{{Mode: ModeLocked, Until: -1}} },
+		"a mode in the year 10000":   func(p *Policy) { p.Modes = []WantedMode{{Mode: ModeLocked, Until: MaxTime + 1}} },
+		"a mode of two lines":        func(p *Policy) { p.Modes = []WantedMode{{Mode: ModeLocked, By: "a\nb"}} },
+		"unsorted groups":            func(p *Policy) { p.Exempt = []string{"b", "a"} },
+		"a group twice":              func(p *Policy) { p.InLockdown = []string{"a", "a"} },
+		"an exempt group of no name": func(p *Policy) { p.Exempt = []string{""} },
+		"many exempt groups":         func(p *Policy) { p.Exempt = make([]string, maxAccess+1) },
+		"an opening that never is":   func(p *Policy) { p.Opening = &Opening{} },
+		"an opening of no group":     func(p *Policy) { p.Opening.First = "A B" },
+		"an opening on day 7":        func(p *Policy) { p.Opening.Schedule.Week[0].Day = 7 },
+		"an opening after 9999":      func(p *Policy) { p.Opening.After = MaxTime + 1 },
 	} {
 		p := testPolicy()
+		p.Opening = testModesPolicy().Opening
 		change(p)
 		if read, err := ParsePolicy(Marshal(p)); err == nil || read != nil {
 			t.Errorf("%s: %v, %v", name, read, err)
@@ -80,17 +100,15 @@ func TestTheLastDayOfFebruaryIsAHolidayOfEachYear(t *testing.T) {
 
 func TestAnUnheardOfCommandIsRefused(t *testing.T) {
 	for name, change := range map[string]func(*Command){
-		"no reader":             func(c *Command) { c.Reader = "" },
-		"no id":                 func(c *Command) { c.ID = CommandID{} },
-		"no order":              func(c *Command) { c.Order = "" },
-		"an unknown order":      func(c *Command) { c.Order = "open" },
-		"a hold of no time":     func(c *Command) { c.Seconds = 0 },
-		"a hold of over a day":  func(c *Command) { c.Seconds = 24*60*60 + 1 },
-		"an unlock with a time": func(c *Command) { c.Order = Unlock },
-		"a name in two lines":   func(c *Command) { c.By = "a\nb" },
-		"a name of 65 bytes":    func(c *Command) { c.By = strings.Repeat("x", 65) },
-		"a hold with a key":     func(c *Command) { c.Sealing[0] = 1 },
-		"an enrol without one":  func(c *Command) { c.Order, c.Seconds = Enrol, 0 },
+		"no reader":            func(c *Command) { c.Reader = "" },
+		"no id":                func(c *Command) { c.ID = CommandID{} },
+		"no order":             func(c *Command) { c.Order = "" },
+		"an unknown order":     func(c *Command) { c.Order = "open" },
+		"an enrol in lockdown": func(c *Command) { *c = *testEnrol(t); c.InLockdown = true },
+		"a name in two lines":  func(c *Command) { c.By = "a\nb" },
+		"a name of 65 bytes":   func(c *Command) { c.By = strings.Repeat("x", 65) },
+		"an unlock with a key": func(c *Command) { c.Sealing[0] = 1 },
+		"an enrol without one": func(c *Command) { c.Order, c.InLockdown = Enrol, false },
 	} {
 		c := testCommand()
 		change(c)
@@ -98,9 +116,9 @@ func TestAnUnheardOfCommandIsRefused(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for _, order := range []Order{Unlock, Release, Identify, Enrol} {
+	for _, order := range []Order{Unlock, Identify, Enrol} {
 		c := testCommand()
-		c.Order, c.Seconds = order, 0
+		c.Order, c.InLockdown = order, order == Unlock
 		if order == Enrol {
 			c.Sealing = testEnrol(t).Sealing
 		}
@@ -174,5 +192,34 @@ func TestAnEmptyScreenIsASecondWayToSayNothingAndRefused(t *testing.T) {
 	m[24] = cbor.RawMessage{0xa0}
 	if p, err := ParsePolicy(Marshal(m)); err == nil {
 		t.Errorf("read as %+v", p.Screen)
+	}
+}
+
+func TestAnOlderReaderGetsAPolicyThatItUnderstands(t *testing.T) {
+	p := testModesPolicy()
+	old := Marshal(p.For(0))
+	plain := *testModesPolicy()
+	plain.Modes, plain.Exempt, plain.InLockdown, plain.Opening = nil, nil, nil, nil
+	if !bytes.Equal(old, Marshal(&plain)) {
+		t.Errorf("it gets %x", old)
+	}
+	if got := p.For(Level); !reflect.DeepEqual(got, testModesPolicy()) {
+		t.Errorf("a new one gets %+v", got)
+	}
+}
+
+func TestAConditionInAnUnknownModeIsRefused(t *testing.T) {
+	for name, change := range map[string]func(*ModeState){
+		"no mode":          func(m *ModeState) { m.Mode = "" },
+		"an unknown mode":  func(m *ModeState) { m.Mode = "closed" },
+		"an unknown cause": func(m *ModeState) { m.Cause = "whim" },
+		"a long name":      func(m *ModeState) { m.By = strings.Repeat("x", 65) },
+		"before 1970":      func(m *ModeState) { m.Until = -1 },
+	} {
+		s := testState(t)
+		change(s.Condition.Mode)
+		if err := s.Check(); err == nil {
+			t.Errorf("%s: it is taken", name)
+		}
 	}
 }

@@ -35,15 +35,13 @@ const (
 	ReasonUnsuitable  Reason = "unsuitable card"     // the card to personalise cannot prove itself
 	ReasonDeclined    Reason = "declined"            // the controller has no keys for the card to personalise
 	ReasonNoCard      Reason = "no card"             // none was presented for enrolment
-	ReasonNoHold      Reason = "no hold"             // nothing to release
-	ReasonOver        Reason = "over"                // a hold's time is over
-	ReasonRelease     Reason = "release"             // a hold was released
-	ReasonRestart     Reason = "restart"             // a restart, after which a hold's end is not known
 	ReasonNew         Reason = "new"                 // a reader's first journal
 	ReasonStale       Reason = "stale"               // an order's nonce is neither of the last two, or too old: order again with the newest
 	ReasonBusy        Reason = "busy"                // too many orders within a minute
 	ReasonWithheld    Reason = "withheld"            // the site gives the PIN key only to readers with a TPM
 	ReasonSpent       Reason = "spent"               // the TPM has checked as many PINs as it may
+	ReasonLocked      Reason = "locked"              // the mode is locked, and none of its groups exempt
+	ReasonLockdown    Reason = "lockdown"            // the mode is lockdown, and none of its groups exempt; or what it excludes
 )
 
 // Means are how somebody asked to open the door.

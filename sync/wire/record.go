@@ -54,6 +54,8 @@ type Record struct {
 
 	From int64 `cbor:"32,keyasint,omitempty"` // Unix milliseconds
 	To   int64 `cbor:"33,keyasint,omitempty"` // Unix milliseconds
+
+	Mode Mode `cbor:"34,keyasint,omitempty"`
 }
 
 // A StoredRecord is a record as a journal holds it.

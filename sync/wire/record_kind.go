@@ -13,8 +13,12 @@ const (
 	AccessGranted      RecordKind = "access.granted"      // By; Seq if by PIN; Credential, User; Seconds
 	LockoutStarted     RecordKind = "lockout.started"     // Cause; Users whose PINs ended a row of wrong ones
 	LockoutCleared     RecordKind = "lockout.cleared"     // ByCard or ByRemote; Credential, User or Command, Who; Count: the most guesses that it leaves, or exactly that many after a lost journal
-	HoldStarted        RecordKind = "hold.started"        // Seconds, Command, Who
-	HoldEnded          RecordKind = "hold.ended"          // Reason ReasonOver, ReasonRelease, ReasonTamper, ReasonRestart; Command, Who of a release
+	HoldStarted        RecordKind = "hold.started"        // of older readers: Seconds, Command, Who
+	HoldEnded          RecordKind = "hold.ended"          // of older readers: Reason; Command, Who of a release
+	ModeChanged        RecordKind = "mode.changed"        // another Mode is in force: PolicyRevision; Subject its ModeCause; Who and To, its end, of one that is wanted
+	FirstPerson        RecordKind = "first.person"        // Credential, User: the schedule unlocks the door until To
+	FireStarted        RecordKind = "fire.started"        // the input "fire" is active: the mode is evacuation
+	FireEnded          RecordKind = "fire.ended"          // Mode: in force since
 	CredentialsApplied RecordKind = "credentials.applied" // Epoch, Revision, Hash
 	PolicyApplied      RecordKind = "policy.applied"      // PolicyRevision
 	Adopted            RecordKind = "reader.adopted"      // by a site: Site, Epoch, Revision, PolicyRevision
@@ -33,7 +37,7 @@ const (
 	DoorHeld           RecordKind = "door.held"           // open for longer than the policy says: Seconds
 	TamperStarted      RecordKind = "tamper.started"      //
 	TamperEnded        RecordKind = "tamper.ended"        //
-	CommandDone        RecordKind = "command.done"        // Command, Order, Who: carried out, but neither unlock nor hold
+	CommandDone        RecordKind = "command.done"        // Command, Order, Who: carried out, but no unlock
 	CommandRefused     RecordKind = "command.refused"     // Command, Order, Who; Reason, or what else was wrong with it
 	CacheDamaged       RecordKind = "cache.damaged"       // Text says where
 	CacheBehind        RecordKind = "cache.behind"        // Epoch, Revision: below the highest ever held
@@ -80,6 +84,10 @@ var recordKinds = [...]struct {
 	{LockoutCleared, ClassLockout, false},
 	{HoldStarted, ClassDoor, false},
 	{HoldEnded, ClassDoor, false},
+	{ModeChanged, ClassDoor, false},
+	{FirstPerson, ClassDoor, false},
+	{FireStarted, ClassAlarm, false},
+	{FireEnded, ClassAlarm, false},
 	{CredentialsApplied, ClassBookkeeping, false},
 	{PolicyApplied, ClassBookkeeping, false},
 	{Adopted, ClassReader, false},

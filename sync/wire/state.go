@@ -25,6 +25,7 @@ type State struct {
 	Last           uint64     `cbor:"11,keyasint,omitempty"` // number of the newest
 	Condition      *Condition `cbor:"12,keyasint,omitempty"`
 	Card           *CardRead  `cbor:"13,keyasint,omitempty"` // of an enrol or a personalise, until a Now answers a state with it
+	Level          uint8      `cbor:"14,keyasint,omitempty"` // what the reader understands: the newest of LevelModes and so on
 }
 
 // A CardRead is the card that an enrol or a personalise asked for, sealed to the key in

@@ -68,6 +68,7 @@ func vectors(t testing.TB) map[string][]byte {
 		"policy":                Marshal(testPolicy()),
 		"policy-plain":          Marshal(plain),
 		"policy-screen":         Marshal(testScreenPolicy()),
+		"policy-modes":          Marshal(testModesPolicy()),
 		"policy-signed":         signedPolicy,
 		"command":               Marshal(testCommand()),
 		"command-signed":        mustSign(t, KindCommand, Marshal(testCommand())),
