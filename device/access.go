@@ -6,6 +6,21 @@ import (
 	"latchkey/sync/wire"
 )
 
+// mayOpen returns why a credential may not open the door now, as the policy says and in the
+// mode that is in force; "": it may.
+func (t *turn) mayOpen(c *wire.Credential) wire.Reason {
+	p := t.policy.policy
+	switch reason := t.policy.access(c, t.now); {
+	case reason != "":
+		return reason
+	case t.mode.Mode == wire.ModeLocked && !c.InAny(p.Exempt):
+		return wire.ReasonLocked
+	case t.mode.Mode == wire.ModeLockdown && !c.InAny(p.InLockdown):
+		return wire.ReasonLockdown
+	}
+	return ""
+}
+
 // access returns why a credential may not open the door now; "": it may.
 // Without a trusted clock, only access without dates and schedule is allowed.
 func (p Policy) access(c *wire.Credential, now Now) wire.Reason {

@@ -175,18 +175,17 @@ func TestWithoutAPolicyNobodyOpensButTheExitButton(t *testing.T) {
 	g.records = nil
 	g.enter(Known, adaPIN)
 	g.card(Known, adaCard)
-	g.order(wire.Unlock, 0)
-	g.order(wire.Hold, 60)
+	g.order(wire.Unlock)
 	g.wantStrikes()
 	g.wantScreen(ScreenNotSetUp)
-	for _, r := range g.wantRecords(wire.PINRefused, wire.AccessDenied, wire.CommandRefused, wire.CommandRefused) {
+	for _, r := range g.wantRecords(wire.PINRefused, wire.AccessDenied, wire.CommandRefused) {
 		if r.Reason != "not set up" {
 			t.Errorf("%+v", r)
 		}
 	}
 	g.do(Input{InputExit, true})
 	g.wantStrikes(5 * time.Second)
-	g.order(wire.Identify, 0)
+	g.order(wire.Identify)
 	g.wantRecords(wire.ExitPressed, wire.CommandDone)
 
 	g.do(g.load())

@@ -69,6 +69,8 @@ func (r *Reader) pinReason() wire.Reason {
 		return wire.ReasonNone
 	case !policy.PIN:
 		return wire.ReasonOff
+	case r.mode.Mode == wire.ModeLockdown:
+		return wire.ReasonLockdown
 	case r.durable.Lockout != "":
 		return wire.ReasonLockout
 	case r.tamper && policy.TamperPauses:
@@ -139,7 +141,7 @@ func (t *turn) decide() {
 	case outcome == Known && c != nil && c.Kind == wire.PIN:
 		reason := t.pinReason()
 		if reason == "" || reason == wire.ReasonSpent { // it was the last one
-			reason = t.policy.access(c, t.now)
+			reason = t.mayOpen(c)
 		}
 		if reason != "" {
 			t.takeBack(Known, reason, c)

@@ -38,9 +38,6 @@ func (t *turn) compare() {
 // reader, it drops the state that came from the previous one.
 func (t *turn) adopt(start Start) {
 	if start.Replaced || start.Site != t.durable.Site {
-		if t.durable.HoldRunning != 0 { // ordered by the previous site
-			t.endHold(wire.Record{Reason: wire.ReasonRestart})
-		}
 		if start.Site == t.durable.Site { // another controller with the same site id
 			t.record(wire.Record{Kind: wire.Adopted})
 		}

@@ -87,7 +87,7 @@ func (t *turn) identifiedCard(e Identified) {
 			reason = wire.ReasonUnproven
 		}
 		if reason == "" {
-			reason = t.policy.access(c, t.now)
+			reason = t.mayOpen(c)
 		}
 		switch reason {
 		case "":

@@ -61,7 +61,7 @@ func TestNoCardIsReadWhileCardsAreOutOfService(t *testing.T) {
 		g.do(Health{Subject: wire.SubjectCache, Condition: Good, Held: wire.Position{Epoch: 2}})
 		g.do(Health{Subject: wire.SubjectCache, Condition: Good, Held: wire.Position{Epoch: 1, Revision: 9}})
 	}
-	unstored := func(g *rig) { g.fault = "disk full"; g.order(wire.Identify, 0); g.wait(probeEvery / 2) }
+	unstored := func(g *rig) { g.fault = "disk full"; g.order(wire.Identify); g.wait(probeEvery / 2) }
 	tamper := func(g *rig) { g.do(Input{InputTamper, true}) }
 	for _, test := range []struct {
 		name   string

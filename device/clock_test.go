@@ -77,18 +77,3 @@ func TestAStartTellsThatTheClockWasSetBack(t *testing.T) {
 		g.wantRecords()
 	}
 }
-
-// A hold ends when it was to end, though the clock that it was ordered by was
-// set meanwhile and the reader has started anew.
-func TestAHoldKeepsItsLengthThroughAStep(t *testing.T) {
-	for _, by := range []time.Duration{decade, -decade} {
-		g := newRig(t, nil)
-		g.order(wire.Hold, 3600)
-		g.wait(10 * time.Minute)
-		g.now.Wall = g.now.Wall.Add(by)
-		g.do(Tick{})
-		g.strikes = nil
-		g.crash(20 * time.Minute)
-		g.wantStrikes(30 * time.Minute)
-	}
-}

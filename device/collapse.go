@@ -19,12 +19,12 @@ type bucket struct {
 // are always recorded. Events that a stranger can cause at will (unknown cards, a
 // flapping contact, messages forged by a broker) have buckets of their own, so that they
 // hide nothing else; so do copies, which are alarms, and cards that may be some. The
-// last state of the tamper switch is always recorded: see untold.
+// last states of the tamper switch and of the fire input are always recorded: see untold.
 var collapsible = [...]bucket{
 	{wire.AccessDenied, string(wire.ReasonUnknown)}, {wire.AccessDenied, string(wire.ReasonNotGenuine)},
 	{wire.AccessDenied, string(wire.ReasonCardGone)}, {wire.AccessDenied, string(wire.ReasonUnproven)}, {wire.AccessDenied, ""},
 	{wire.PINRefused, string(wire.ReasonLockout)}, {wire.PINRefused, ""},
-	{wire.ExitPressed, ""}, {wire.TamperStarted, ""}, {wire.TamperEnded, ""},
+	{wire.ExitPressed, ""}, {wire.TamperStarted, ""}, {wire.TamperEnded, ""}, {wire.FireStarted, ""}, {wire.FireEnded, ""},
 	{wire.DoorOpened, ""}, {wire.DoorClosed, ""}, {wire.DoorForced, ""}, {wire.DoorHeld, ""},
 	{wire.CommandRefused, ""},
 	{wire.MessageRefused, string(wire.OnCredentials)}, {wire.MessageRefused, string(wire.OnHead)}, {wire.MessageRefused, string(wire.OnPolicy)},
@@ -96,15 +96,20 @@ func (t *turn) expireCollapsed() {
 // endMinute records the count of a bucket, which begins anew.
 func (t *turn) endMinute(i int) {
 	more := t.collapsed[i].More()
-	last := more > 0 && t.untold() == collapsible[i].kind
+	kind := collapsible[i].kind
+	last := more > 0 && t.untold(kind)
 	if last {
 		more-- // it gets a record of its own
 	}
 	t.collapsed[i] = wire.Minute{}
 	if more > 0 {
-		t.record(wire.Record{Kind: wire.EventsCollapsed, Subject: string(collapsible[i].kind), Count: more})
+		t.record(wire.Record{Kind: wire.EventsCollapsed, Subject: string(kind), Count: more})
 	}
-	if last {
+	switch {
+	case !last:
+	case kind == wire.TamperStarted || kind == wire.TamperEnded:
 		t.noteTamper()
+	default:
+		t.noteFire()
 	}
 }

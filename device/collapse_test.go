@@ -85,7 +85,7 @@ func TestGrantsChargesAndLockoutsNeverWait(t *testing.T) {
 	g := newRig(t, func(p *wire.Policy) { p.GuessLimit, p.TamperPauses = 0, false })
 	for range 30 {
 		g.card(Known, adaCard)
-		g.order(wire.Unlock, 0)
+		g.order(wire.Unlock)
 		g.enter(Known, adaPIN)
 		g.miss(1)
 	}
@@ -216,8 +216,8 @@ func TestNothingAStrangerCanCauseHidesWhatMattersBehindACount(t *testing.T) {
 			func(r wire.Record) bool { return r.Kind == wire.MessageRefused && r.Subject == "policy" }},
 		{"an order's refusal behind old orders", func(g *rig) {
 			g.do(Refused{Message: "command", Reason: "stale", Command: &wire.Command{Order: wire.Unlock}})
-		}, func(g *rig) { g.order(wire.Release, 0) }, 30,
-			func(r wire.Record) bool { return r.Kind == wire.CommandRefused && r.Reason == wire.ReasonNoHold }},
+		}, func(g *rig) { g.order("dance") }, 30,
+			func(r wire.Record) bool { return r.Kind == wire.CommandRefused && r.Order == "dance" }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			g := newRig(t, nil)

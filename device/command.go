@@ -39,19 +39,11 @@ func (t *turn) command(c wire.Command) {
 	}
 	switch c.Order {
 	case wire.Unlock:
+		if t.mode.Mode == wire.ModeLockdown && !c.InLockdown {
+			t.refuseCommand(c, wire.ReasonLockdown)
+			return
+		}
 		t.unlock(c)
-	case wire.Hold:
-		if c.Seconds < 1 || c.Seconds > maxHold/1000 {
-			t.refuseCommand(c, "a hold lasts 1 s to 24 h")
-			return
-		}
-		t.startHold(c)
-	case wire.Release:
-		if t.durable.HoldRunning == 0 {
-			t.refuseCommand(c, wire.ReasonNoHold)
-			return
-		}
-		t.endHold(wire.Record{Reason: wire.ReasonRelease, Command: c.ID, Who: c.By})
 	case wire.Identify:
 		t.blink = t.elapsed + blinkFor
 		t.commandDone(c)

@@ -9,12 +9,9 @@ import (
 )
 
 func TestACommandIsCarriedOutOnce(t *testing.T) {
-	for _, o := range []wire.Order{wire.Unlock, wire.Hold, wire.Identify, wire.Enrol} {
+	for _, o := range []wire.Order{wire.Unlock, wire.Identify, wire.Enrol} {
 		g := newRig(t, nil)
 		c := Command{wire.Command{ID: wire.CommandID{9}, Order: o, By: "desk"}}
-		if o == wire.Hold {
-			c.Seconds = 60
-		}
 		g.do(c)
 		if len(g.records) == 0 && o != wire.Enrol {
 			t.Errorf("%s left no record", o)
@@ -31,7 +28,7 @@ func TestACommandIsCarriedOutOnce(t *testing.T) {
 func TestTheLastSixteenCommandsAreRemembered(t *testing.T) {
 	g := newRig(t, nil)
 	for range 16 {
-		g.order(wire.Identify, 0)
+		g.order(wire.Identify)
 	}
 	g.records = nil
 	for i := range byte(16) {
@@ -45,7 +42,7 @@ func TestTheLastSixteenCommandsAreRemembered(t *testing.T) {
 func TestARemoteUnlockOpens(t *testing.T) {
 	g := newRig(t, func(p *wire.Policy) { p.Unlock = 7 })
 	g.slow = true
-	g.order(wire.Unlock, 0)
+	g.order(wire.Unlock)
 	g.wantStrikes(7 * time.Second)
 	g.wantScreen(ScreenGranted)
 	r := g.wantRecords(wire.AccessGranted)[0]
@@ -55,30 +52,19 @@ func TestARemoteUnlockOpens(t *testing.T) {
 }
 
 func TestAnOrderThatCannotBeIsRefused(t *testing.T) {
-	for _, test := range []struct {
-		order   wire.Order
-		seconds uint32
-	}{{wire.Hold, 0}, {wire.Hold, 86401}, {wire.Release, 0}, {"dance", 0}} {
+	for _, order := range []wire.Order{"hold", "dance"} {
 		g := newRig(t, nil)
-		g.order(test.order, test.seconds)
-		if r := g.wantRecords(wire.CommandRefused)[0]; r.Order != test.order || r.Reason == "" || r.Who != "desk" {
+		g.order(order)
+		if r := g.wantRecords(wire.CommandRefused)[0]; r.Order != order || r.Reason == "" || r.Who != "desk" {
 			t.Errorf("%+v", r)
 		}
 		g.wantStrikes()
 	}
 }
 
-func TestAHoldLastsFromASecondToADay(t *testing.T) {
-	for _, seconds := range []uint32{1, 86400} {
-		g := newRig(t, nil)
-		g.order(wire.Hold, seconds)
-		g.wantStrikes(time.Duration(seconds) * time.Second)
-	}
-}
-
 func TestIdentifyShowsWhichReaderItIsForTenSeconds(t *testing.T) {
 	g := newRig(t, nil)
-	g.order(wire.Identify, 0)
+	g.order(wire.Identify)
 	if r := g.wantRecords(wire.CommandDone)[0]; r.Order != wire.Identify || r.Who != "desk" {
 		t.Errorf("%+v", r)
 	}
@@ -96,7 +82,7 @@ func TestTheNextCardIsReadForEnrolmentAndOpensNothing(t *testing.T) {
 	g := newRig(t, nil)
 	g.card(Unknown, nil)
 	g.records = nil
-	g.order(wire.Enrol, 0)
+	g.order(wire.Enrol)
 	g.wantScreen(ScreenEnrol)
 	if g.view.End-g.view.Start != 30*time.Second {
 		t.Errorf("%+v", g.view)
@@ -126,14 +112,14 @@ func TestAnEnrolmentThatComesToNothingIsRefused(t *testing.T) {
 		screen Screen
 	}{
 		{"no card", func(g *rig) { g.wait(30 * time.Second) }, wire.ReasonNoCard, ScreenHome},
-		{"another wish", func(g *rig) { g.order(wire.Enrol, 0) }, wire.ReasonNoCard, ScreenEnrol},
+		{"another wish", func(g *rig) { g.order(wire.Enrol) }, wire.ReasonNoCard, ScreenEnrol},
 		{"no answer", func(g *rig) { g.do(Presented{wire.Card}); g.wait(10 * time.Second) }, wire.ReasonNoAnswer, ScreenDenied},
 		{"no way to the controller", func(g *rig) { g.card(KeyFailed, nil) }, wire.ReasonKey, ScreenDenied},
 		{"a look-up instead", func(g *rig) { g.card(Known, adaCard) }, wire.ReasonDamaged, ScreenDenied},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			g := newRig(t, nil)
-			g.order(wire.Enrol, 0)
+			g.order(wire.Enrol)
 			test.do(g)
 			r := g.wantRecords(wire.CommandRefused)[0]
 			if r.Reason != test.reason || (r.Command != wire.CommandID{1}) || r.Order != wire.Enrol {
@@ -147,9 +133,9 @@ func TestAnEnrolmentThatComesToNothingIsRefused(t *testing.T) {
 
 func TestAnEnrolmentIsRefusedWhileACardIsOnItsWayForAnother(t *testing.T) {
 	g := newRig(t, nil)
-	g.order(wire.Enrol, 0)
+	g.order(wire.Enrol)
 	g.do(Presented{wire.Card})
-	g.order(wire.Enrol, 0)
+	g.order(wire.Enrol)
 	if r := g.wantRecords(wire.CommandRefused)[0]; r.Command != (wire.CommandID{2}) || r.Reason != "pending" {
 		t.Errorf("%+v", r)
 	}
@@ -164,7 +150,7 @@ func TestUnknownCardsDoNotKeepOneFromBeingEnrolled(t *testing.T) {
 	for range 5 {
 		g.card(Unknown, nil)
 	}
-	g.order(wire.Enrol, 0)
+	g.order(wire.Enrol)
 	g.card(Enrolled, nil)
 	g.wantScreen(ScreenEnrolled)
 }

@@ -52,8 +52,14 @@ import (
 // The strike:
 //
 //	off --grant, exit button, remote unlock--> pulse --its end, door opened--> off
-//	off, pulse --hold--> held --its end, release, tamper--> off (or pulse)
-//	a start with a hold --clock trusted, before its end--> held
+//	off, pulse --unlocked, evacuation--> held --the mode's end--> off
+//	pulse, held --locked, lockdown--> off
+//
+// While it is held, each turn renews the hold for a short time: see mode.go.
+//
+// The mode in force, in the order of precedence:
+//
+//	fire input > evacuation > lockdown > locked > unlocked > unlock schedule > normal
 //
 // Records:
 //
@@ -80,6 +86,9 @@ type Reader struct {
 	door       door
 	tamper     bool
 	tamperTold bool // tamper as last recorded
+	fire       bool
+	fireTold   bool           // fire as last recorded
+	mode       wire.ModeState // in force
 	notice     notice
 	blink      time.Duration // end of the reader's identification by light and sound; 0: none
 
@@ -131,7 +140,7 @@ func New(durable Durable, start Start, now Now) (Reader, []Action) {
 		id: clip(start.Reader), version: clip(start.Version), fingerprint: clip(start.Fingerprint),
 		noPIN: start.NoPIN, noCards: start.NoCards, counted: start.Counted, policy: start.Policy, durable: durable, held: start.Held,
 		elapsed: now.Monotonic, began: now.Monotonic, before: durable.Running,
-		clock: clock{before: durable.Time}, door: door{state: wire.DoorIsUnknown},
+		clock: clock{before: durable.Time}, door: door{state: wire.DoorIsUnknown}, mode: wire.ModeState{Mode: wire.ModeNormal},
 	}
 	t := turn{Reader: &r, now: now}
 	t.record(wire.Record{Kind: wire.ReaderStarted, Version: r.version})
@@ -141,9 +150,6 @@ func New(durable Durable, start Start, now Now) (Reader, []Action) {
 	}
 	t.adopt(start)
 	t.readClock()
-	if t.durable.HoldRunning != 0 && t.durable.HoldTime == 0 {
-		t.endHold(wire.Record{Reason: wire.ReasonRestart})
-	}
 	t.expire()
 	return r, t.end()
 }
@@ -175,6 +181,7 @@ func (r *Reader) Step(now Now, event Event) []Action {
 		t.healthIs(e)
 	case Tick:
 	}
+	t.takeMode()
 	return t.end()
 }
 
@@ -183,7 +190,7 @@ func (r *Reader) Step(now Now, event Event) []Action {
 func (r *Reader) Deadline() (at time.Duration, ok bool) {
 	for _, end := range []time.Duration{
 		r.attempt.deadline, r.card.deadline, r.enrol.end, r.notice.end, r.blink,
-		r.strike.pulse, r.strike.hold, r.holdRunsOut(), r.doorHeldAt(),
+		r.strike.pulse, r.strike.hold, r.strike.renew, r.modeEnds(), r.doorHeldAt(),
 		r.journal.lateAt(), r.journal.probeAt(), r.collapsed.end(),
 	} {
 		if end != 0 && (!ok || end < at) {

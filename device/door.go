@@ -25,6 +25,8 @@ func (t *turn) input(e Input) {
 		}
 	case InputTamper:
 		t.tampered(e.Active)
+	case InputFire:
+		t.fireIs(e.Active)
 	}
 }
 

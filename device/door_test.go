@@ -38,7 +38,7 @@ func TestAnExitButtonThatIsDownAtTheStartWasNotPushed(t *testing.T) {
 
 func TestTheExitButtonOpensAsThePolicySays(t *testing.T) {
 	tamper := func(g *rig) { g.do(Input{InputTamper, true}) }
-	unstored := func(g *rig) { g.fault = "disk full"; g.order(wire.Identify, 0) }
+	unstored := func(g *rig) { g.fault = "disk full"; g.order(wire.Identify) }
 	for _, test := range []struct {
 		name   string
 		policy func(p *wire.Policy)
@@ -79,11 +79,11 @@ func TestADoorIsForcedIfItOpensWithNeitherStrikeNorExit(t *testing.T) {
 		{"an unknown card", func(g *rig) { g.card(Unknown, nil) }, true},
 		{"a card", func(g *rig) { g.card(Known, adaCard) }, false},
 		{"the exit button", func(g *rig) { g.do(Input{InputExit, true}) }, false},
-		{"a hold", func(g *rig) { g.order(wire.Hold, 3600); g.wait(30 * time.Minute) }, false},
+		{"an unlocked door", func(g *rig) { g.want(unlockedFor(g, time.Hour)); g.wait(30 * time.Minute) }, false},
 		{"a strike that has just gone off", func(g *rig) { g.card(Known, adaCard); g.wait(8*time.Second - 1) }, false},
 		{"a strike that went off three seconds ago", func(g *rig) { g.card(Known, adaCard); g.wait(8 * time.Second) }, true},
-		{"a hold that was just released", func(g *rig) { g.order(wire.Hold, 3600); g.order(wire.Release, 0); g.wait(grace - 1) }, false},
-		{"a hold that was released three seconds ago", func(g *rig) { g.order(wire.Hold, 3600); g.order(wire.Release, 0); g.wait(grace) }, true},
+		{"a door that was just locked", func(g *rig) { g.want(unlockedFor(g, time.Hour)); g.want(); g.wait(grace - 1) }, false},
+		{"a door that was locked three seconds ago", func(g *rig) { g.want(unlockedFor(g, time.Hour)); g.want(); g.wait(grace) }, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			g := newRig(t, nil)
@@ -148,20 +148,20 @@ func TestADoorThatIsOpenForLongerThanThePolicySaysIsHeld(t *testing.T) {
 func TestADoorIsNotHeldWhileTheStrikeIsOn(t *testing.T) {
 	g := newRig(t, func(p *wire.Policy) { p.HeldAfter = 30 })
 	g.do(Input{InputDoor, false})
-	g.order(wire.Hold, 600)
+	g.want(unlockedFor(g, 600*time.Second))
 	g.do(Input{InputDoor, true})
 	g.wait(20 * time.Second)
 	g.card(Known, adaCard)
 	g.records = nil
 	g.wait(580 * time.Second)
-	g.wantRecords(wire.HoldEnded)
+	g.wantRecords(wire.ModeChanged)
 	g.wait(28 * time.Second)
 	g.card(Known, adaCard) // 5 s, and 30 s from then on
 	g.wait(5*time.Second + 28*time.Second)
-	g.order(wire.Hold, 5)
+	g.want(unlockedFor(g, 5*time.Second))
 	g.wait(5*time.Second + 28*time.Second)
-	g.order(wire.Hold, 600)
-	g.order(wire.Release, 0)
+	g.want(unlockedFor(g, 600*time.Second))
+	g.want()
 	g.records = nil
 	g.wait(30*time.Second - 1)
 	g.wantRecords()
@@ -202,10 +202,10 @@ func TestOpeningReleasesTheStrikeWhereThePolicySaysSo(t *testing.T) {
 	}
 
 	g.do(Input{InputDoor, false})
-	g.order(wire.Hold, 60)
+	g.want(unlockedFor(g, time.Minute))
 	g.card(Known, adaCard)
 	g.do(Input{InputDoor, true})
-	g.wantStrikes(60*time.Second, 5*time.Second)
+	g.wantStrikes(holdFor, 5*time.Second)
 
 	g = newRig(t, nil)
 	g.do(Input{InputDoor, false})

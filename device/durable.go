@@ -23,8 +23,8 @@ type Durable struct {
 	Leaked  uint64            `cbor:"7,keyasint"` // running time up to which Guesses is reduced
 	Resets  [maxResets]uint64 `cbor:"8,keyasint"` // users whose PINs ended a row of wrong ones while guesses stood, oldest first
 
-	HoldRunning uint64 `cbor:"9,keyasint"`  // running time at which the hold ends; 0: no hold
-	HoldTime    int64  `cbor:"10,keyasint"` // Unix milliseconds at which it ends; 0: not known
+	WasHeld  uint64 `cbor:"9,keyasint"`  // of a reader before modes; no longer used
+	WasUntil int64  `cbor:"10,keyasint"` // of a reader before modes; no longer used
 
 	Site           wire.SiteID `cbor:"11,keyasint"` // that has adopted the reader
 	Epoch          uint64      `cbor:"12,keyasint"` // Epoch, Revision, Hash: the highest position in the
@@ -39,6 +39,8 @@ type Durable struct {
 
 	Budget      wire.Budget `cbor:"19,keyasint,omitzero"` // of the TPM: Spent at most, by the attempts since it was read; zero: there never was one
 	BudgetSpent bool        `cbor:"20,keyasint,omitzero"` // budget.spent is recorded, and nothing since that leaves PINs
+
+	FirstIn int64 `cbor:"21,keyasint,omitempty"` // Unix milliseconds until which the unlock schedule waits for nobody
 }
 
 // Encode encodes d for a checkpoint, deterministically, in at most 512 bytes.
@@ -100,14 +102,8 @@ func (d *Durable) Apply(r wire.Record) {
 		d.lock(r.Cause)
 	case wire.LockoutCleared:
 		d.clear(r.Count)
-	case wire.HoldStarted:
-		d.hold(r)
-	case wire.HoldEnded:
-		d.HoldRunning, d.HoldTime = 0, 0
-	case wire.ClockStepped:
-		if d.HoldTime != 0 {
-			d.HoldTime += r.To - r.From
-		}
+	case wire.FirstPerson:
+		d.FirstIn = r.To
 	case wire.CredentialsApplied:
 		if !d.Held().Above(wire.Position{Epoch: r.Epoch, Revision: r.Revision, Hash: r.Hash}) {
 			d.Epoch, d.Revision, d.Hash = r.Epoch, r.Revision, r.Hash

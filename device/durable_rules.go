@@ -106,23 +106,13 @@ func (d *Durable) clear(guesses uint64) {
 }
 
 // Leave drops a site's state when another site adopts the reader: the positions of its log
-// and policies, its hold, time and users. Wrong PINs, guesses and lockouts stay.
+// and policies, its first person, time and users. Wrong PINs, guesses and lockouts stay.
 func (d *Durable) Leave() {
 	d.Site = wire.SiteID{}
 	d.Epoch, d.Revision, d.Hash, d.PolicyRevision = 0, 0, wire.Hash{}, 0
-	d.HoldRunning, d.HoldTime, d.Time = 0, 0, 0
+	d.FirstIn, d.Time = 0, 0
 	d.Budget, d.BudgetSpent = wire.Budget{}, false
 	d.Resets = [maxResets]uint64{}
-}
-
-// hold starts or extends a hold; the later end wins. Its end by the wall clock
-// is known only if that clock was trusted.
-func (d *Durable) hold(r wire.Record) {
-	length := int64(r.Seconds) * 1000
-	d.HoldRunning = max(d.HoldRunning, min(d.Running+uint64(length), wire.MaxNumber))
-	if r.Trusted {
-		d.HoldTime = max(d.HoldTime, min(r.Time, math.MaxInt64-length)+length)
-	}
 }
 
 func increment(n uint16) uint16 {

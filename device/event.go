@@ -79,6 +79,7 @@ const (
 	InputExit   InputName = "exit-button" // active: pushed; opens the door when pushed after the start
 	InputDoor   InputName = "door-open"   // active: the door is open
 	InputTamper InputName = "tamper"      // active: the housing is open
+	InputFire   InputName = "fire"        // active: the fire alarm; everybody may leave
 )
 
 // Command is an order of the controller. The sender has checked its signature,

@@ -53,7 +53,7 @@ func (s *stranger) visit(rt *rapid.T, longest int) {
 		if rapid.Bool().Draw(rt, "card") {
 			s.card(Known, adaCard)
 		} else {
-			s.order(wire.Unlock, 0)
+			s.order(wire.Unlock)
 		}
 		if guessed && s.r.Durable().Lockout == "" {
 			s.ended++

@@ -33,7 +33,7 @@ func TestAnAnswerThatSkipsTheChargeDoesNotStandForIt(t *testing.T) {
 	g.slow = true
 	g.do(Presented{wire.PIN})
 	charge := g.queue[0].Batch
-	g.order(wire.Identify, 0)
+	g.order(wire.Identify)
 	g.do(Identified{Kind: wire.PIN, Seq: 1, Outcome: Known, Credential: adaPIN})
 	g.do(Stored{Batch: charge + 1})
 	g.wantStrikes()
@@ -92,7 +92,7 @@ func TestALockoutThatWasNeverStoredIsThereAfterARestart(t *testing.T) {
 func TestADiskThatDoesNotAnswerIsNotAskedAgain(t *testing.T) {
 	g := newRig(t, nil)
 	g.fault = "disk full"
-	g.order(wire.Identify, 0)
+	g.order(wire.Identify)
 	g.slow = true
 	g.records = nil
 	g.wait(10 * time.Minute)
@@ -107,8 +107,8 @@ func TestADiskThatDoesNotAnswerIsNotAskedAgain(t *testing.T) {
 func TestPINIsBackOnlyWithTheWholeStateOnTheDisk(t *testing.T) {
 	g := newRig(t, nil)
 	g.slow = true
-	g.order(wire.Identify, 0)
-	g.order(wire.Identify, 0)
+	g.order(wire.Identify)
+	g.order(wire.Identify)
 	first, second := g.queue[0], g.queue[1]
 	g.do(Stored{Batch: first.Batch, Fault: "disk full"})
 	g.do(Stored{Batch: second.Batch})
@@ -119,14 +119,14 @@ func TestPINIsBackOnlyWithTheWholeStateOnTheDisk(t *testing.T) {
 
 func TestAnAppendThatWasBegunBeforeTheFaultWasKnownDoesNotMendIt(t *testing.T) {
 	g := newRig(t, nil)
-	g.order(wire.Hold, 60)
+	g.want(wire.WantedMode{Mode: wire.ModeLocked, Until: g.in(time.Minute)})
 	g.slow = true
-	g.order(wire.Identify, 0)
+	g.order(wire.Identify)
 	lost := g.queue[0]
 	g.pass(time.Minute)
 	g.queue, g.records = nil, nil
-	g.do(Stored{Batch: lost.Batch, Fault: "disk full"}) // the hold's end is recorded in this very turn
-	g.wantRecords(wire.HoldEnded)
+	g.do(Stored{Batch: lost.Batch, Fault: "disk full"}) // the mode's end is recorded in this very turn
+	g.wantRecords(wire.ModeChanged)
 	g.do(Stored{Batch: lost.Batch + 1})
 	if g.state.Journal != "disk full" {
 		t.Errorf("%+v", g.state)
@@ -178,7 +178,7 @@ func TestADiskThatMovesStores(t *testing.T) {
 	g := newRig(t, nil)
 	g.slow = true
 	for range 10 {
-		g.order(wire.Identify, 0)
+		g.order(wire.Identify)
 	}
 	for len(g.queue) > 0 {
 		g.wait(time.Second)

@@ -60,12 +60,13 @@ func TestOnlyACardThatMayOpenNowOrARemoteUnlockEndsALockout(t *testing.T) {
 		ends bool
 	}{
 		{"a card that may open now", func(g *rig) { g.card(Known, adaCard) }, true},
-		{"a remote unlock", func(g *rig) { g.order(wire.Unlock, 0) }, true},
+		{"a remote unlock", func(g *rig) { g.order(wire.Unlock) }, true},
 		{"a card that may not", func(g *rig) { g.card(Known, eveCard) }, false},
 		{"an unknown card", func(g *rig) { g.card(Unknown, nil) }, false},
 		{"a right PIN", func(g *rig) { g.enter(Known, adaPIN) }, false},
-		{"a hold", func(g *rig) { g.order(wire.Hold, 60) }, false},
-		{"a release", func(g *rig) { g.order(wire.Hold, 60); g.order(wire.Release, 0) }, false},
+		{"a door that is unlocked", func(g *rig) { g.want(unlockedFor(g, time.Minute)) }, false},
+		{"its end", func(g *rig) { g.want(unlockedFor(g, time.Minute)); g.want() }, false},
+		{"an evacuation", func(g *rig) { g.want(wire.WantedMode{Mode: wire.ModeEvacuation}) }, false},
 		{"the exit button", func(g *rig) { g.do(Input{InputExit, true}) }, false},
 		{"a new policy", func(g *rig) { g.policy.Revision = 2; g.do(g.load()) }, false},
 		{"a restart", func(g *rig) { g.crash(time.Hour) }, false},
@@ -100,7 +101,7 @@ func TestOutsideALockoutCardsAndRemoteUnlocksChangeNoCount(t *testing.T) {
 	g := newRig(t, nil)
 	g.miss(4)
 	g.card(Known, adaCard)
-	g.order(wire.Unlock, 0)
+	g.order(wire.Unlock)
 	g.wantAttempts(4, 4, "")
 }
 
@@ -165,7 +166,7 @@ func TestASmallLimitOfGuessesLeavesThreeQuarters(t *testing.T) {
 	for limit, left := range map[uint16]uint16{1: 1, 4: 3, 20: 15} {
 		g := newRig(t, func(p *wire.Policy) { p.GuessLimit = limit })
 		g.guess(int(limit), adaPIN)
-		g.order(wire.Unlock, 0)
+		g.order(wire.Unlock)
 		g.wantAttempts(0, left, "")
 	}
 }
@@ -199,11 +200,11 @@ func TestAGuessGoesOffForEachFiveMinutesOfRunning(t *testing.T) {
 func TestRunningBeforeAGuessTakesNoneOff(t *testing.T) {
 	g := newRig(t, nil)
 	g.wait(time.Hour)
-	g.order(wire.Identify, 0)
+	g.order(wire.Identify)
 	g.wait(4 * time.Minute)
 	g.miss(1)
 	g.wait(4 * time.Minute)
-	g.order(wire.Identify, 0)
+	g.order(wire.Identify)
 	g.wantAttempts(1, 1, "")
 }
 
@@ -226,10 +227,10 @@ func TestTimeWithoutPowerTakesNoGuessOff(t *testing.T) {
 	g.wait(4 * time.Minute) // no record tells of them
 	g.crash(24 * time.Hour)
 	g.wait(5*time.Minute - time.Second)
-	g.order(wire.Identify, 0)
+	g.order(wire.Identify)
 	g.wantAttempts(8, 8, "")
 	g.wait(time.Second)
-	g.order(wire.Identify, 0)
+	g.order(wire.Identify)
 	g.wantAttempts(8, 7, "")
 }
 

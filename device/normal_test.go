@@ -21,6 +21,14 @@ func (n node) normal(w *world) node {
 		spent:   walkSeq - n.r.durable.Budget.Spent,
 		world:   w,
 	}
+	if w.moments != nil && n.r.clock.known {
+		n.r.clock.offset = w.moments[n.moment].Wall.UnixMilli() - walkClock.Milliseconds()
+	}
+	for i, renewed := range w.renewed {
+		if n.r.policy == renewed {
+			n.r.policy = w.policies[i]
+		}
+	}
 	queue := make([][]wire.Record, len(n.queue))
 	for i, batch := range n.queue {
 		for _, record := range batch {
@@ -33,7 +41,7 @@ func (n node) normal(w *world) node {
 		w.forget(&n)
 	}
 	n.row, n.guesses = min(n.row, w.wrong), min(n.guesses, w.guesses)
-	normal := node{r: m.reader(n.r), disk: m.durable(n.disk), queue: queue, row: n.row, guesses: n.guesses}
+	normal := node{moment: n.moment, r: m.reader(n.r), disk: m.durable(n.disk), queue: queue, row: n.row, guesses: n.guesses}
 	// Charges that the TPM was never asked for: more than two are as many.
 	normal.spent = max(n.spent+m.spent, walkSeq-2)
 	return normal
@@ -44,7 +52,7 @@ var folded = []wire.RecordKind{
 	wire.JournalBegan, wire.JournalResumed, wire.PolicyApplied, wire.CredentialsApplied,
 	wire.AttemptStarted, wire.AttemptUnknown, wire.AttemptTakenBack, wire.AttemptInterrupted,
 	wire.AccessGranted, wire.LockoutStarted, wire.LockoutCleared,
-	wire.BudgetGranted, wire.BudgetCounted, wire.BudgetSpent, wire.BudgetOverspent,
+	wire.FirstPerson, wire.BudgetGranted, wire.BudgetCounted, wire.BudgetSpent, wire.BudgetOverspent,
 }
 
 // moved is how far a state is moved.
@@ -65,7 +73,7 @@ func (m moved) times(times ...*time.Duration) {
 
 func (m moved) reader(r Reader) Reader {
 	m.times(&r.attempt.deadline, &r.card.deadline, &r.card.wait, &r.enrol.start, &r.enrol.end, &r.enrol.last,
-		&r.strike.pulse, &r.strike.hold, &r.strike.grace, &r.door.since,
+		&r.strike.pulse, &r.strike.hold, &r.strike.renew, &r.strike.grace, &r.door.since,
 		&r.blink, &r.journal.probe, &r.journal.due)
 	if !m.world.faults { // its disk answers
 		r.journal.due, r.journal.late = 0, false
@@ -98,11 +106,8 @@ func (m moved) reader(r Reader) Reader {
 func (m moved) durable(d Durable) Durable {
 	d.Running, d.Leaked, d.Time = walkRunning, walkRunning, 0
 	d.Resets = [maxResets]uint64{}
-	if d.HoldRunning != 0 {
-		d.HoldRunning += m.running
-	}
-	if d.HoldTime != 0 {
-		d.HoldTime += m.clock.Milliseconds()
+	if m.world.policies != nil {
+		d.PolicyRevision = min(d.PolicyRevision, 1)
 	}
 	d.Seq += m.seq
 	d.Budget.Spent += m.spent
@@ -112,8 +117,7 @@ func (m moved) durable(d Durable) Durable {
 	return m.world.capped(d)
 }
 
-// record moves a record that waits to be stored. A hold is stored at once
-// wherever it can happen, so its end need not be kept here.
+// record moves a record that waits to be stored.
 func (m moved) record(r wire.Record) wire.Record {
 	r.Running, r.Time, r.User = walkRunning, 0, 0
 	if r.Seq != 0 {

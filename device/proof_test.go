@@ -240,9 +240,9 @@ func TestWhatHappensWhileACardProvesItself(t *testing.T) {
 		{"a PIN that is wrong", func(g *rig) { g.miss(1) }, true},
 		{"a PIN that is right", func(g *rig) { g.enter(Known, adaPIN) }, true},
 		{"a PIN that came too late for its epoch", func(g *rig) { g.enter(EpochChanged, nil) }, true},
-		{"an unlock", func(g *rig) { g.order(wire.Unlock, 0) }, true},
-		{"the end of a hold", func(g *rig) { g.order(wire.Hold, 60); g.order(wire.Release, 0) }, true},
-		{"an order for keys", func(g *rig) { g.order(wire.Personalise, 0) }, true},
+		{"an unlock", func(g *rig) { g.order(wire.Unlock) }, true},
+		{"the end of an unlocked door", func(g *rig) { g.want(unlockedFor(g, time.Minute)); g.want() }, true},
+		{"an order for keys", func(g *rig) { g.order(wire.Personalise) }, true},
 		{"a lockout", func(g *rig) { g.miss(10) }, true},
 		{"tamper, where it stops cards", func(g *rig) { g.do(Input{InputTamper, true}) }, false},
 		{"a policy by which nobody may", func(g *rig) {
@@ -256,7 +256,7 @@ func TestWhatHappensWhileACardProvesItself(t *testing.T) {
 			g.do(Presented{wire.Card})
 			seq := g.asked.Seq
 			test.during(g)
-			if opens := map[string]bool{"a PIN that is right": true, "an unlock": true, "the end of a hold": true}[test.name]; len(g.strikes) > 0 != opens {
+			if opens := map[string]bool{"a PIN that is right": true, "an unlock": true, "the end of an unlocked door": true}[test.name]; len(g.strikes) > 0 != opens {
 				t.Errorf("meanwhile %v", g.strikes)
 			}
 			g.strikes = nil
@@ -271,7 +271,7 @@ func TestWhatHappensWhileACardProvesItself(t *testing.T) {
 // personalise orders keys for the next card and shows it.
 func (g *rig) personalise() {
 	g.t.Helper()
-	g.order(wire.Personalise, 0)
+	g.order(wire.Personalise)
 	g.wantScreen(ScreenEnrol)
 	g.do(Presented{wire.Card})
 }
@@ -355,7 +355,7 @@ func TestACardThatCannotGetKeysIsRefusedWithItsReason(t *testing.T) {
 		reason wire.Reason
 		shown  time.Duration // 0: not at all
 	}{
-		{"no card", func(g *rig) { g.order(wire.Personalise, 0); g.wait(enrolFor) }, wire.ReasonNoCard, 0},
+		{"no card", func(g *rig) { g.order(wire.Personalise); g.wait(enrolFor) }, wire.ReasonNoCard, 0},
 		{"keys of others", func(g *rig) { g.personalise(); g.answerCard(ForeignKeys) }, wire.ReasonForeignKeys, personaliseFault},
 		{"another kind of card", func(g *rig) { g.personalise(); g.answerCard(Unsuitable) }, wire.ReasonUnsuitable, personaliseFault},
 		{"declined", func(g *rig) { g.personalise(); g.answerCard(Declined) }, wire.ReasonDeclined, personaliseFault},
@@ -365,8 +365,8 @@ func TestACardThatCannotGetKeysIsRefusedWithItsReason(t *testing.T) {
 		{"read as if for an enrolment", func(g *rig) { g.personalise(); g.answerCard(Enrolled) }, wire.ReasonDamaged, personaliseFault},
 		{"looked up", func(g *rig) { g.personalise(); g.answerCard(Known) }, wire.ReasonDamaged, personaliseFault},
 		{"no answer", func(g *rig) { g.personalise(); g.wait(personaliseStep) }, wire.ReasonNoAnswer, personaliseFault},
-		{"another order", func(g *rig) { g.order(wire.Personalise, 0); g.order(wire.Enrol, 0) }, wire.ReasonNoCard, 0},
-		{"keys for an enrolment", func(g *rig) { g.order(wire.Enrol, 0); g.do(Presented{wire.Card}); g.answerCard(Personalised) }, wire.ReasonDamaged, noticeFor},
+		{"another order", func(g *rig) { g.order(wire.Personalise); g.order(wire.Enrol) }, wire.ReasonNoCard, 0},
+		{"keys for an enrolment", func(g *rig) { g.order(wire.Enrol); g.do(Presented{wire.Card}); g.answerCard(Personalised) }, wire.ReasonDamaged, noticeFor},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			g := newRig(t, nil)
@@ -410,7 +410,7 @@ func TestWhatHappensWhileACardGetsKeys(t *testing.T) {
 		next   wire.Reason // why the next card does not open; "": it does
 	}{
 		{"nothing", func(g *rig) {}, false, 0, ""},
-		{"an unlock", func(g *rig) { g.order(wire.Unlock, 0) }, true, 0, ""},
+		{"an unlock", func(g *rig) { g.order(wire.Unlock) }, true, 0, ""},
 		{"a PIN that is right", func(g *rig) { g.enter(Known, adaPIN) }, true, 0, ""},
 		{"a PIN that is wrong", func(g *rig) { g.miss(1) }, false, 1, ""},
 		{"a PIN that came too late for its epoch", func(g *rig) { g.enter(EpochChanged, nil) }, false, 0, ""},
@@ -465,7 +465,7 @@ func TestPINsGoOnWhileACardGetsKeys(t *testing.T) {
 	g.wantStrikes(5 * time.Second)
 	g.wantScreen(ScreenGranted)
 	g.records = nil
-	g.order(wire.Personalise, 0)
+	g.order(wire.Personalise)
 	if r := g.wantRecords(wire.CommandRefused)[0]; r.Command != (wire.CommandID{2}) || r.Reason != wire.ReasonPending {
 		t.Errorf("%+v", r)
 	}

@@ -198,11 +198,28 @@ func (g *rig) card(outcome Outcome, c *wire.Credential) {
 }
 
 // order gives a command with an id of its own.
-func (g *rig) order(o wire.Order, seconds uint32) {
+func (g *rig) order(o wire.Order) {
 	g.t.Helper()
 	g.orders++
-	g.do(Command{wire.Command{ID: wire.CommandID{g.orders}, Order: o, Seconds: seconds, By: "desk"}})
+	g.do(Command{wire.Command{ID: wire.CommandID{g.orders}, Order: o, By: "desk"}})
 }
+
+// want has a new policy want modes.
+func (g *rig) want(modes ...wire.WantedMode) {
+	g.t.Helper()
+	g.change(func(p *wire.Policy) { p.Modes = modes })
+}
+
+// change puts a new policy in force.
+func (g *rig) change(change func(p *wire.Policy)) {
+	g.t.Helper()
+	g.policy.Revision++
+	change(&g.policy)
+	g.do(g.load())
+}
+
+// in returns the time in Unix seconds, some time from now.
+func (g *rig) in(d time.Duration) int64 { return g.now.Wall.Add(d).Unix() }
 
 // wantAttempts compares what is durable of attempts.
 func (g *rig) wantAttempts(wrong, guesses uint16, lockout wire.Cause) {

@@ -12,7 +12,7 @@ func lockoutEnds(e *edge) (met bool, err error) {
 	if e.durable().Lockout == "" {
 		return false, nil
 	}
-	may := e.cardEnds() || e.ordered(wire.Unlock)
+	may := e.cardEnds() || e.unlocks()
 	switch after := e.after.r.durable; {
 	case after.Lockout == "" && !may:
 		return true, errors.New("it ended")
@@ -133,7 +133,7 @@ func identifyCharges(e *edge) (met bool, err error) {
 		charged := slices.ContainsFunc(e.records(), func(r wire.Record) bool {
 			return r.Kind == wire.AttemptStarted && r.Seq == identify.Seq
 		})
-		if !charged || before.durable.Pending != 0 || before.durable.Lockout != "" || before.journal.unstored() != "" ||
+		if !charged || before.durable.Pending != 0 || before.durable.Lockout != "" || before.journal.unstored() != "" || e.modeBefore() == wire.ModeLockdown ||
 			!e.policy().PIN || before.tamper && e.policy().TamperPauses ||
 			before.durable.Held().Above(before.held) || before.parts.Is(wire.SubjectTouch) == Failed ||
 			e.after.r.durable.Pending != identify.Seq {

@@ -14,8 +14,13 @@ type rule struct {
 }
 
 var rules = [...]rule{
-	{"the strike goes on only for a grant, the exit button, a remote unlock or a hold", strikeGoesOn},
-	{"the strike goes off before its time only by a release, tamper in a hold, or the door's opening", strikeGoesOff},
+	{"the strike goes on only for a grant, the exit button, a remote unlock or a mode that holds it", strikeGoesOn},
+	{"the strike goes off before its time only by the mode, tamper while it is held, or the door's opening", strikeGoesOff},
+	{"the mode in force is the fire input's, or the highest that is wanted and has not ended, or the schedule's", highestMode},
+	{"the strike is held in no other mode than unlocked and evacuation, for half a minute without another turn, and never beyond the end", holdEnds},
+	{"a door that is locked or in lockdown lets nobody in but who is exempt: neither by PIN, card, unlock nor by a pulse from before", lockedOut},
+	{"an evacuation ends only with its fire, or by whoever ends it", evacuationStays},
+	{"a schedule waits for a grant to somebody of its group, on each day", firstPersonComes},
 	{"only a card that may open now, and end it, or a remote unlock ends a lockout", lockoutEnds},
 	{"a copy, and a card that is taken away, change nothing durable, and are shown like an unknown card or as taken away", copiesChangeNothing},
 	{"a card that gets keys opens nothing, and is done or refused once", keysOpenNothing},
@@ -58,6 +63,15 @@ func opens(kind wire.CredentialKind, c *wire.Credential) bool {
 	return c != nil && c.Kind == kind && slices.Contains(c.Groups, "staff")
 }
 
+// lets says whether the mode before the edge lets a credential in.
+func (e *edge) lets(c *wire.Credential) bool {
+	switch e.modeBefore() {
+	case wire.ModeLocked, wire.ModeLockdown:
+		return slices.Contains(c.Groups, "guards")
+	}
+	return true
+}
+
 // pinOpens says whether a right PIN opens at this moment: its charge may have
 // been taken while PIN was in service, and PIN no longer be.
 func (e *edge) pinOpens() bool {
@@ -66,12 +80,12 @@ func (e *edge) pinOpens() bool {
 	if _, answer := e.event.(Stored); answer {
 		before.journal.late = false // the disk answers
 	}
-	return ok && outcome == Known && opens(wire.PIN, c) && before.pinReason() == ""
+	return ok && outcome == Known && opens(wire.PIN, c) && e.lets(c) && before.pinReason() == ""
 }
 
 func (e *edge) cardOpens() bool {
 	event, ok := e.event.(Identified)
-	return ok && event.Kind == wire.Card && event.Outcome == Known && opens(wire.Card, event.Credential) &&
+	return ok && event.Kind == wire.Card && event.Outcome == Known && opens(wire.Card, event.Credential) && e.lets(event.Credential) &&
 		e.before.r.card.deadline != 0 && e.before.r.enrol.state != enrolReading &&
 		event.Seq == e.before.r.card.seq && e.cardsWork() &&
 		(event.Proven || len(event.Credential.CardKey) == 0 && !e.policy().ProvenOpens)
@@ -86,6 +100,11 @@ func (e *edge) cardEnds() bool {
 func (e *edge) ordered(orders ...wire.Order) bool {
 	event, ok := e.event.(Command)
 	return ok && slices.Contains(orders, event.Order) && e.before.r.policy.policy != nil
+}
+
+// unlocks says whether the edge is a remote unlock that the mode allows.
+func (e *edge) unlocks() bool {
+	return e.ordered(wire.Unlock) && (e.modeBefore() != wire.ModeLockdown || e.event.(Command).InLockdown)
 }
 
 // policy returns the policy before the edge; one that allows nothing if there

@@ -69,7 +69,7 @@ func TestALostJournalLeavesTheGuessesThatTheLimitInForceSays(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, wire.ReaderStarted, wire.LockoutStarted, wire.JournalBegan, wire.PolicyApplied)
-		g.order(wire.Unlock, 0)
+		g.order(wire.Unlock)
 		g.wantAttempts(0, left, "")
 		g.crash(time.Minute)
 		g.wantAttempts(0, left, "")
@@ -79,7 +79,7 @@ func TestALostJournalLeavesTheGuessesThatTheLimitInForceSays(t *testing.T) {
 func TestNothingOfASitesAuthorityOutlivesIt(t *testing.T) {
 	old := Durable{
 		Began: true, Site: wire.SiteID{7}, Epoch: 1 << 40, Revision: 8, PolicyRevision: 1 << 40,
-		Running: 1000, Leaked: 1000, Time: 1 << 50, HoldRunning: 1 << 40, HoldTime: 1 << 50,
+		Running: 1000, Leaked: 1000, Time: 1 << 50, FirstIn: 1 << 50,
 		Guesses: 9, Resets: [maxResets]uint64{3, 4}, Connection: 77, Lockout: wire.CauseGuessing,
 	}
 	adopt := func(site wire.SiteID, replaced bool, kinds ...wire.RecordKind) {
@@ -91,8 +91,8 @@ func TestNothingOfASitesAuthorityOutlivesIt(t *testing.T) {
 		if d.Site != site || d.Held() != (wire.Position{Epoch: 1, Revision: 2, Hash: wire.Hash{5}}) || d.PolicyRevision != 1 {
 			t.Errorf("what the site had reached: %+v", d)
 		}
-		if d.HoldRunning != 0 || d.HoldTime != 0 || g.r.strike.hold != 0 {
-			t.Errorf("its hold goes on: %+v", d)
+		if d.FirstIn != 0 {
+			t.Errorf("its first person is in: %+v", d)
 		}
 		if d.Time != 0 || d.Resets != [maxResets]uint64{} {
 			t.Errorf("its time, or its users: %+v", d)
@@ -101,10 +101,10 @@ func TestNothingOfASitesAuthorityOutlivesIt(t *testing.T) {
 			t.Errorf("what was counted at the door is forgotten: %+v", d)
 		}
 	}
-	adopt(wire.SiteID{8}, false, wire.ReaderStarted, wire.HoldEnded, wire.Adopted)
-	adopt(wire.SiteID{8}, true, wire.ReaderStarted, wire.HoldEnded, wire.Adopted)
+	adopt(wire.SiteID{8}, false, wire.ReaderStarted, wire.Adopted)
+	adopt(wire.SiteID{8}, true, wire.ReaderStarted, wire.Adopted)
 	// Another controller's, which chose the same id.
-	adopt(wire.SiteID{7}, true, wire.ReaderStarted, wire.HoldEnded, wire.Adopted, wire.Adopted)
+	adopt(wire.SiteID{7}, true, wire.ReaderStarted, wire.Adopted, wire.Adopted)
 }
 
 func TestAPolicyThatWasReplacedIsNotPutInForceThoughTheNewerOneIsLost(t *testing.T) {
@@ -139,7 +139,8 @@ func TestTheNumberOfTheConnectionIsInTheJournal(t *testing.T) {
 
 func TestTheFirstActionsSayAllThatIsKnownAtTheStart(t *testing.T) {
 	g := newRig(t, nil)
-	g.order(wire.Hold, 60)
+	g.want(unlockedFor(g, time.Minute))
+	g.start.Policy = g.r.policy
 	_, actions := New(g.disk, g.start, g.now)
 	var got []string
 	for _, action := range actions {
@@ -150,7 +151,7 @@ func TestTheFirstActionsSayAllThatIsKnownAtTheStart(t *testing.T) {
 		t.Fatalf("%q, want %q", got, want)
 	}
 	records := actions[0].(Append).Records
-	if last := records[len(records)-1]; actions[0].(Append).Batch != 1 || last.Kind != wire.ClockTrusted {
+	if last := records[len(records)-1]; actions[0].(Append).Batch != 1 || last.Kind != wire.ModeChanged {
 		t.Errorf("%+v", actions[0])
 	}
 }
@@ -189,16 +190,16 @@ func TestAStartSaysWhatIsNewsAndNothingElse(t *testing.T) {
 
 func TestAnAdoptionByAnotherSiteStartsItsRevisionsAnewAndKeepsALockout(t *testing.T) {
 	old := Durable{Began: true, Site: wire.SiteID{7}, Epoch: 3, Revision: 8, PolicyRevision: 900, Lockout: wire.CauseAttempts, Wrong: 10,
-		HoldRunning: 90_000, HoldTime: 1 << 50, Time: 1 << 50, Connection: 77}
+		FirstIn: 1 << 50, Time: 1 << 50, Connection: 77}
 	g, r := begun(t, old, func(s *Start) {
 		s.Site, s.Held = wire.SiteID{8}, wire.Position{Epoch: 1, Revision: 2, Hash: wire.Hash{5}}
 	},
-		wire.ReaderStarted, wire.HoldEnded, wire.Adopted)
-	if r[2].Site != (wire.SiteID{8}) || r[2].Epoch != 1 || r[2].Revision != 2 || r[2].PolicyRevision != 1 {
-		t.Errorf("%+v", r[2])
+		wire.ReaderStarted, wire.Adopted)
+	if r[1].Site != (wire.SiteID{8}) || r[1].Epoch != 1 || r[1].Revision != 2 || r[1].PolicyRevision != 1 {
+		t.Errorf("%+v", r[1])
 	}
 	d := g.r.Durable()
-	if d.HoldRunning != 0 || d.HoldTime != 0 || d.Time != 0 {
+	if d.FirstIn != 0 || d.Time != 0 {
 		t.Errorf("what the former site gave goes on: %+v", d)
 	}
 	if g.state.Behind || d.Held() != (wire.Position{Epoch: 1, Revision: 2, Hash: wire.Hash{5}}) || d.PolicyRevision != 1 || d.Site != (wire.SiteID{8}) {
@@ -210,12 +211,12 @@ func TestAnAdoptionByAnotherSiteStartsItsRevisionsAnewAndKeepsALockout(t *testin
 func TestRunningTimeGoesOnWhereTheRecordsLeftIt(t *testing.T) {
 	g := newRig(t, nil)
 	g.wait(90 * time.Second)
-	g.order(wire.Identify, 0)
+	g.order(wire.Identify)
 	g.wait(time.Minute)
 	g.crash(time.Hour)
 	g.wait(10 * time.Second)
 	g.records = nil
-	g.order(wire.Identify, 0)
+	g.order(wire.Identify)
 	if r := g.records[0]; r.Running != 100_000 {
 		t.Errorf("%d ms", r.Running)
 	}

@@ -15,6 +15,7 @@ type State struct {
 	PIN    wire.Reason   // why no PIN can be entered; "": it can
 	TPM    wire.TPMState // that has the keys; zero: a file has them
 	Card   wire.Reason   // why no card is read; "": it is
+	Mode   wire.ModeState
 	Strike wire.StrikeState
 	Door   wire.DoorState
 	Tamper bool
@@ -31,7 +32,7 @@ func (r *Reader) makeState() State {
 	s := State{
 		Reader: r.id, Version: r.version,
 		Lockout: r.durable.Lockout, Wrong: r.durable.Wrong, Guesses: r.durable.Guesses, Pending: r.durable.Pending != 0,
-		PIN: r.pinReason(), TPM: r.tpm, Card: r.cardWorks(), Door: r.door.state, Tamper: r.tamper,
+		PIN: r.pinReason(), TPM: r.tpm, Card: r.cardWorks(), Door: r.door.state, Tamper: r.tamper, Mode: r.mode,
 		Strike: wire.StrikeOff, Parts: r.parts, Journal: r.journal.unstored(),
 		Behind: r.behind, ClockTrusted: r.clock.trusted, Held: r.held,
 	}

@@ -18,7 +18,8 @@ const (
 // strike is the state that the reader has requested from the relay.
 type strike struct {
 	pulse time.Duration // end of the pulses so far; 0: none
-	hold  time.Duration // end of the hold; 0: none
+	hold  time.Duration // end of the hold, unless it is renewed; 0: none
+	renew time.Duration // when it is; 0: there is none
 	grace time.Duration // end of the time in which an opening is not forced; 0: none
 }
 
@@ -35,7 +36,7 @@ func (t *turn) pulseFor(length time.Duration) {
 // holdUntil turns the strike on for a hold.
 func (t *turn) holdUntil(end time.Duration) {
 	t.strikes = append(t.strikes, Strike{end - t.elapsed})
-	t.strike.hold = end
+	t.strike.hold, t.strike.renew = end, min(end, t.elapsed+renewEvery)
 	t.strike.grace = max(t.strike.grace, end+grace)
 	t.door.since = 0
 }
@@ -50,11 +51,16 @@ func (t *turn) release() {
 	}
 }
 
-// expireStrike updates the state at a pulse's end; the relay turns the strike off by itself.
+// expireStrike updates the state at the end of a pulse or a hold; the relay turns the strike off by itself.
 func (t *turn) expireStrike() {
 	if t.over(t.strike.pulse) {
 		end := t.strike.pulse
 		t.strike.pulse = 0
+		t.strikeOff(end)
+	}
+	if t.over(t.strike.hold) {
+		end := t.strike.hold
+		t.strike.hold, t.strike.renew = 0, 0
 		t.strikeOff(end)
 	}
 	if t.over(t.strike.grace) {
@@ -69,6 +75,7 @@ func (t *turn) grant(r wire.Record, c *wire.Credential) {
 	r.Credential, r.User = c.ID, c.User
 	r.Seconds = uint32(pulse / time.Second)
 	t.record(r)
+	t.firstPerson(c)
 	t.pulseFor(pulse)
 	t.notice = notice{screen: ScreenGranted, name: c.Name, start: t.elapsed, end: t.elapsed + pulse}
 }

@@ -2,8 +2,8 @@ package device
 
 import "latchkey/sync/wire"
 
-// tampered handles the housing's opening or closing. Opening it ends a hold and,
-// unless the policy says otherwise, locks PIN entry out.
+// tampered handles the housing's opening or closing. Opening it suspends
+// ModeUnlocked and, unless the policy says otherwise, locks PIN entry out.
 func (t *turn) tampered(open bool) {
 	if open == t.tamper {
 		return
@@ -17,9 +17,6 @@ func (t *turn) tampered(open bool) {
 		t.lock(wire.CauseTamper)
 	}
 	t.noteTamper()
-	if t.durable.HoldRunning != 0 {
-		t.endHold(wire.Record{Reason: wire.ReasonTamper})
-	}
 }
 
 // noteTamper records the state of the tamper switch, unless it is collapsed.
@@ -33,14 +30,14 @@ func (t *turn) noteTamper() {
 	}
 }
 
-// untold returns the kind of record for the state of the tamper switch if that
-// state is not the one last recorded; "": it is.
-func (r *Reader) untold() wire.RecordKind {
-	switch {
-	case r.tamper == r.tamperTold:
-		return ""
-	case r.tamper:
-		return wire.TamperStarted
+// untold says whether a kind of record tells the state of the tamper switch or of the fire
+// input, and that state is not the one last recorded.
+func (r *Reader) untold(kind wire.RecordKind) bool {
+	switch kind {
+	case wire.TamperStarted, wire.TamperEnded:
+		return r.tamper != r.tamperTold && r.tamper == (kind == wire.TamperStarted)
+	case wire.FireStarted, wire.FireEnded:
+		return r.fire != r.fireTold && r.fire == (kind == wire.FireStarted)
 	}
-	return wire.TamperEnded
+	return false
 }

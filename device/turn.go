@@ -47,7 +47,7 @@ func (t *turn) expire() {
 	t.expireCard()
 	t.expireEnrolment()
 	t.expireStrike()
-	t.expireHold()
+	t.takeMode()
 	t.expireDoor()
 	t.expireCollapsed()
 	if t.over(t.journal.lateAt()) {

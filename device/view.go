@@ -33,7 +33,6 @@ type View struct {
 	LinkLost       bool // the controller does not answer
 	ClockUntrusted bool
 	TouchHeld      bool           // an object lies on the touchscreen
-	HeldOpen       bool           // the controller holds the door open
 	Tamper         bool           // the housing is open
 	DoorAlarm      wire.DoorState // forced, held, or none
 	Identify       bool           // the reader identifies itself by light and sound
@@ -58,10 +57,14 @@ const (
 	ScreenEnrolled                 // the card was sealed to the controller
 	ScreenKeep                     // a card gets its keys: it must stay on the reader
 	ScreenWritten                  // it has them
+	ScreenOpen                     // the mode holds the door open
+	ScreenLocked                   // the mode is locked
+	ScreenLockdown                 // the mode is lockdown
+	ScreenEvacuation               // everybody may leave by this door; nothing is shown over it
 )
 
 func (s Screen) String() string {
-	names := [...]string{"home", "checking", "granted", "denied", "paused", "not set up", "out of order", "enrol", "enrolled", "keep", "written"}
+	names := [...]string{"home", "checking", "granted", "denied", "paused", "not set up", "out of order", "enrol", "enrolled", "keep", "written", "open", "locked", "lockdown", "evacuation"}
 	if int(s) < len(names) {
 		return names[s]
 	}
@@ -73,7 +76,7 @@ func (r *Reader) makeView() View {
 		PIN: r.pinReason() == "" && r.attempt.state == attemptIdle, Card: r.cardWorks() == "",
 		LinkLost: r.parts.Is(wire.SubjectLink) != Good, ClockUntrusted: !r.clock.trusted,
 		TouchHeld: r.parts.Is(wire.SubjectTouch) == Impaired,
-		HeldOpen:  r.strike.hold != 0, Tamper: r.tamper, Identify: r.blink != 0,
+		Tamper:    r.tamper, Identify: r.blink != 0,
 		Reader: r.id, Fingerprint: r.fingerprint,
 	}
 	if r.door.state == wire.DoorIsForced || r.door.state == wire.DoorIsHeld {
@@ -84,8 +87,9 @@ func (r *Reader) makeView() View {
 		v.Language, v.LargeText, v.HighContrast = p.Screen.Language, p.Screen.LargeText, p.Screen.HighContrast
 	}
 	v.Screen, v.Reason = r.resting()
+	v.PIN = v.PIN && v.Screen != ScreenEvacuation
 	switch {
-	case v.Screen == ScreenNotSetUp:
+	case v.Screen == ScreenNotSetUp, v.Screen == ScreenEvacuation:
 	case r.notice.end != 0:
 		v.Screen, v.Reason, v.Name = r.notice.screen, r.notice.reason, r.notice.name
 		v.Start, v.End = r.notice.start, r.notice.end
@@ -109,16 +113,25 @@ func (r *Reader) resting() (Screen, wire.Reason) {
 	pin, card := r.pinReason(), r.cardWorks()
 	paused := pin == wire.ReasonLockout || pin == wire.ReasonTamper
 	switch {
+	case r.mode.Mode == wire.ModeEvacuation:
+		return ScreenEvacuation, ""
 	case pin == wire.ReasonNotSetUp:
 		return ScreenNotSetUp, pin
+	case r.mode.Mode == wire.ModeLockdown:
+		return ScreenLockdown, ""
+	case r.strike.hold != 0:
+		return ScreenOpen, ""
 	case card != "" && card != wire.ReasonNone:
 		return ScreenOutOfOrder, card
-	case pin == "" || pin == wire.ReasonOff || pin == wire.ReasonNone || pin == wire.ReasonWithheld:
-		return ScreenHome, ""
-	case pin == wire.ReasonUnstored && r.journal.unstored() == "":
-		return ScreenHome, "" // the journal has yet to answer after the start
 	case paused:
 		return ScreenPaused, ""
+	case pin == "" || pin == wire.ReasonOff || pin == wire.ReasonNone || pin == wire.ReasonWithheld:
+	case pin == wire.ReasonUnstored && r.journal.unstored() == "": // the journal has yet to answer after the start
+	default:
+		return ScreenOutOfOrder, pin
 	}
-	return ScreenOutOfOrder, pin
+	if r.mode.Mode == wire.ModeLocked {
+		return ScreenLocked, ""
+	}
+	return ScreenHome, ""
 }

@@ -46,7 +46,19 @@ type world struct {
 
 	// The most wrong PINs and guesses that are told apart; more are as many.
 	wrong, guesses uint16
+
+	// moments are the times of the wall clock that are told apart; time stands still there
+	// until a moment happens. None: the wall clock goes on.
+	moments []Now
+	// policies replace each other, whatever their revision; renewed are the same with the next
+	// revision. None: the policy stays.
+	policies, renewed []Policy
 }
+
+// moment is a happening of a world with moments: it is another one.
+type moment int
+
+func (moment) event() {}
 
 // capped returns a durable state as this world tells it apart from others.
 func (w *world) capped(d Durable) Durable {
@@ -60,6 +72,8 @@ type node struct {
 	r     Reader
 	disk  Durable // the fold of what is stored
 	queue [][]wire.Record
+
+	moment int // of the world's
 
 	spent   uint32 // PINs that the TPM was asked for: it counts each before it answers
 	row     uint16 // PINs shown to be unknown since the last that opened, or the last lockout
@@ -90,13 +104,24 @@ func walkNow(clock time.Duration) Now {
 	return Now{Monotonic: clock, Wall: walkWall.Add(clock - walkClock), Trusted: true}
 }
 
+// now is the time of a state.
+func (w *world) now(n *node, clock time.Duration) Now {
+	if w.moments == nil {
+		return walkNow(clock)
+	}
+	now := w.moments[n.moment]
+	now.Monotonic = clock
+	return now
+}
+
 // run walks to the fixpoint.
 func (w *walk) run() {
 	w.seed = maphash.MakeSeed()
 	w.seen = map[walkKey]origin{}
-	r, actions := New(Durable{}, w.world.start, walkNow(walkClock))
+	now := w.world.now(&node{}, walkClock)
+	r, actions := New(Durable{}, w.world.start, now)
 	first := node{r: r}
-	w.reach(edge{now: walkNow(walkClock), after: first, actions: actions}, walkKey(0))
+	w.reach(edge{now: now, after: first, actions: actions}, walkKey(0))
 	for len(w.todo) > 0 {
 		n := w.todo[0]
 		w.todo[0] = node{}
@@ -108,12 +133,12 @@ func (w *walk) run() {
 // leave takes every edge out of a state.
 func (w *walk) leave(n node) {
 	from := w.key(n)
-	now := walkNow(n.r.elapsed)
+	now := w.world.now(&n, n.r.elapsed)
 	for _, event := range w.world.events(&n) {
 		w.step(n, event, now, from)
 	}
 	for _, at := range n.ends() {
-		w.step(n, Tick{}, walkNow(at), from)
+		w.step(n, Tick{}, w.world.now(&n, at), from)
 	}
 	if len(n.queue) > 0 {
 		batch := n.r.journal.answered + 1
@@ -146,6 +171,10 @@ func (n *node) ends() []time.Duration {
 
 // step hands one event to the reader, and what it appends to the disk.
 func (w *walk) step(n node, event Event, now Now, from walkKey) {
+	if m, ok := event.(moment); ok {
+		n.moment = int(m)
+		event, now = Tick{}, w.world.now(&n, n.r.elapsed)
+	}
 	e := edge{event: event, now: now, before: n}
 	e.after = n
 	e.after.queue = slices.Clone(n.queue)
@@ -176,7 +205,7 @@ func (w *walk) crash(n node, disk Durable, from walkKey) {
 	start.NewJournal = !disk.Began
 	start.Policy = n.r.policy
 	start.Held = n.r.held
-	now := walkNow(n.r.elapsed)
+	now := w.world.now(&n, n.r.elapsed)
 	e := edge{now: now, before: n, after: n}
 	e.before.disk, e.after.disk, e.after.queue = disk, disk, nil
 	e.after.r, e.actions = New(disk, start, now)
@@ -259,7 +288,7 @@ func (w *walk) key(n node) walkKey {
 	maphash.WriteComparable(&h, n.r)
 	maphash.WriteComparable(&h, n.disk)
 	maphash.WriteComparable(&h, [2]uint16{n.row, n.guesses})
-	maphash.WriteComparable(&h, n.spent)
+	maphash.WriteComparable(&h, [2]uint32{n.spent, uint32(n.moment)})
 	for _, batch := range n.queue {
 		h.WriteByte('|')
 		for _, r := range batch {

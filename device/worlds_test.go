@@ -4,6 +4,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"testing"
+	"time"
 
 	"latchkey/sync/wire"
 )
@@ -14,6 +15,10 @@ var (
 	adaCard = &wire.Credential{ID: 2, Kind: wire.Card, User: 1, Name: "Ada", Groups: []string{"staff"}}
 	evePIN  = &wire.Credential{ID: 3, Kind: wire.PIN, User: 2, Name: "Eve"}
 	eveCard = &wire.Credential{ID: 4, Kind: wire.Card, User: 2, Name: "Eve"}
+
+	// The guard, whom locked doors let in, too.
+	guardPIN  = &wire.Credential{ID: 7, Kind: wire.PIN, User: 3, Name: "Gus", Groups: []string{"guards", "staff"}}
+	guardCard = &wire.Credential{ID: 8, Kind: wire.Card, User: 3, Name: "Gus", Groups: []string{"guards", "staff"}}
 
 	// This one proves itself.
 	keyedCard = &wire.Credential{ID: 6, Kind: wire.Card, User: 1, Name: "Ada", Groups: []string{"staff"}, CardKey: make([]byte, wire.CardKeySize)}
@@ -39,17 +44,13 @@ func smallPolicy(t *testing.T, change func(p *wire.Policy)) Policy {
 // order is a command with an id of its own for each order: the walk forgets
 // ids after each edge.
 func order(o wire.Order) Command {
-	c := wire.Command{ID: wire.CommandID{1}, Order: o, By: "desk"}
-	if o == wire.Hold {
-		c.Seconds = 6
-	}
-	return Command{c}
+	return Command{wire.Command{ID: wire.CommandID{1}, Order: o, By: "desk"}}
 }
 
 func TestNoWayThroughTheStatesBreaksARule(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(800)) // millions of short-lived states
 	fired := map[string]int{}
-	worlds := slices.Concat(doors(t), proofs(t), []world{attempts(t), faults(t), counted(t, attempts(t)), counted(t, faults(t)), cards(t), keys(t), service(t)})
+	worlds := slices.Concat(doors(t), proofs(t), []world{modes(t), attempts(t), faults(t), counted(t, attempts(t)), counted(t, faults(t)), cards(t), keys(t), service(t)})
 	walked, states, edges := 0, 0, 0
 	for _, world := range worlds {
 		t.Run(world.name, func(t *testing.T) {
@@ -148,7 +149,7 @@ func doors(t *testing.T) []world {
 	events := func(n *node) []Event {
 		r := &n.r
 		return []Event{
-			order(wire.Unlock), order(wire.Hold), order(wire.Release),
+			order(wire.Unlock),
 			Input{InputTamper, !r.tamper}, Input{InputTamper, r.tamper},
 			Input{InputExit, true}, Input{InputExit, false},
 			Input{InputDoor, true}, Input{InputDoor, false},
@@ -270,5 +271,66 @@ func service(t *testing.T) world {
 	}
 	return world{name: "service", events: events, wrong: 1, start: Start{Reader: "front-door", NewJournal: true},
 		forget: func(n *node) { n.r.strike, n.r.blink = strike{}, 0 },
+	}
+}
+
+// modes is the world of modes, of an unlock schedule that waits for its first person, and of a
+// clock that is somewhere, or not known. Cards and PINs are answered at once in it, and the
+// first wrong PIN locks.
+func modes(t *testing.T) world {
+	monday := func(day, hour, minute int) Now {
+		return Now{Wall: time.Date(2026, 3, day, hour, minute, 0, 0, time.UTC), Trusted: true}
+	}
+	moments := []Now{monday(2, 12, 30), monday(2, 13, 30), monday(2, 18, 30), monday(3, 13, 30), monday(2, 13, 30)}
+	moments[4].Trusted = false
+	until := monday(2, 18, 0).Wall.Unix()
+	unlocked, locked := wire.WantedMode{Mode: wire.ModeUnlocked, Until: until}, wire.WantedMode{Mode: wire.ModeLocked, Until: until}
+	lockdown, evacuation := wire.WantedMode{Mode: wire.ModeLockdown}, wire.WantedMode{Mode: wire.ModeEvacuation}
+	var policies [2][]Policy
+	for _, wanted := range [][]wire.WantedMode{
+		nil, {unlocked}, {locked}, {lockdown}, {evacuation}, {unlocked, locked}, {unlocked, locked, lockdown, evacuation},
+	} {
+		for revision := range policies {
+			policies[revision] = append(policies[revision], smallPolicy(t, func(p *wire.Policy) {
+				p.Revision, p.Limit, p.GuessLimit, p.Modes = uint64(revision+1), 1, 0, wanted
+				p.Exempt, p.InLockdown = []string{"guards"}, []string{"guards"}
+				p.Opening = &wire.Opening{First: "staff", Schedule: wire.Schedule{Week: []wire.Span{{Day: 1, From: 780, To: 1080}, {Day: 2, From: 780, To: 1080}}}}
+			}))
+		}
+	}
+	events := func(n *node) []Event {
+		r := &n.r
+		if r.card.deadline != 0 {
+			var all []Event
+			for _, c := range []*wire.Credential{adaCard, guardCard, eveCard} {
+				all = append(all, Identified{Kind: wire.Card, Seq: r.card.seq, Outcome: Known, Credential: c})
+			}
+			return all
+		}
+		if r.attempt.state != attemptIdle {
+			return []Event{
+				pin(r.durable.Seq, Known, adaPIN), pin(r.durable.Seq, Known, guardPIN), pin(r.durable.Seq, Unknown, nil),
+				policies[1][3], Input{InputFire, !r.fire},
+			}
+		}
+		chief := order(wire.Unlock)
+		chief.InLockdown = true
+		all := []Event{
+			Presented{wire.PIN}, Presented{wire.Card}, order(wire.Unlock), chief,
+			Input{InputExit, r.door.exit != exitDown}, Input{InputFire, !r.fire}, Input{InputTamper, !r.tamper},
+		}
+		for at := range moments {
+			if at != n.moment {
+				all = append(all, moment(at))
+			}
+		}
+		for _, policy := range policies[1] {
+			all = append(all, policy)
+		}
+		return all
+	}
+	return world{name: "modes", events: events, wrong: 1, moments: moments, policies: policies[0], renewed: policies[1],
+		start:  Start{Reader: "front-door", NewJournal: true, Policy: policies[0][0]},
+		forget: func(n *node) { n.r.strike.grace = 0 },
 	}
 }
