@@ -35,7 +35,7 @@ func strikeGoesOff(e *edge) (met bool, err error) {
 	b := e.before.r
 	mode, _ := e.modeAfter()
 	may := b.strike.hold != 0 && !mode.Holds() || mode == wire.ModeLocked || mode == wire.ModeLockdown ||
-		b.strike.hold != 0 && input.Name == InputTamper && input.Active && mode == wire.ModeUnlocked ||
+		b.strike.hold != 0 && mode == wire.ModeUnlocked && e.after.r.tamper ||
 		input.Name == InputDoor && input.Active && e.policy().ReleaseOnOpen && b.strike.hold == 0
 	for _, s := range e.strikes() {
 		if s.For == 0 {
