@@ -82,8 +82,8 @@ func NewClient(c Config) (*Client, error) {
 
 // Report passes on the condition of the reader and its door. No method but Run
 // blocks.
-func (c *Client) Report(condition wire.Condition) {
-	c.mail.change(func() { c.mail.report = &condition })
+func (c *Client) Report(report Report) {
+	c.mail.change(func() { c.mail.report = &report })
 }
 
 // Recorded says that there are new records in the journal.

@@ -162,7 +162,7 @@ func (w *wired) run() {
 		}
 		close(w.done)
 	}()
-	w.client.Report(wire.Condition{Strike: wire.StrikeOff, Door: wire.DoorIsClosed})
+	w.client.Report(Report{Condition: wire.Condition{Strike: wire.StrikeOff, Door: wire.DoorIsClosed}})
 }
 
 // wait lets time pass.
@@ -238,7 +238,7 @@ func TestAReaderComesIntoStepThroughABroker(t *testing.T) {
 			t.Error("the card has not come")
 		}
 		w.mu.Unlock()
-		w.client.Report(wire.Condition{Strike: wire.StrikeOff, Door: wire.DoorIsOpen})
+		w.client.Report(Report{Condition: wire.Condition{Strike: wire.StrikeOff, Door: wire.DoorIsOpen}})
 		w.wait(2 * time.Second)
 		if w.controller.state.Condition.Door != wire.DoorIsOpen {
 			t.Error("the controller does not know that the door is open")

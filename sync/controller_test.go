@@ -304,9 +304,6 @@ func (c *controller) order(id byte, order wire.Order) *wire.Command {
 		c.enrol = must(ecdh.X25519().NewPrivateKey(seed(id)))
 		command.Sealing = [32]byte(c.enrol.PublicKey().Bytes())
 	}
-	if order == wire.Hold {
-		command.Seconds = 60
-	}
 	c.send(wire.OnCommand, sign(wire.KindCommand, command), false)
 	return command
 }

@@ -21,9 +21,12 @@ type Message struct {
 	Retained bool   // MQTT's retain flag is set
 }
 
-// Report is the condition of the reader and its door. No state is published
-// before the first one.
-type Report struct{ wire.Condition }
+// Report is the condition of the reader and its door, and the revision of the policy that
+// is in force there; 0: none is. No state is published before the first one.
+type Report struct {
+	wire.Condition
+	Policy uint64
+}
 
 // Recorded says that there are new records in the journal.
 type Recorded struct{}

@@ -106,7 +106,7 @@ func (l *Link) Step(now time.Duration, event Event) []Action {
 	case Message:
 		l.receive(e)
 	case Report:
-		l.report(e.Condition)
+		l.report(e)
 	case Recorded:
 		l.records.more = true
 	case Damaged:

@@ -3,8 +3,6 @@ package sync
 import (
 	"slices"
 	"sync"
-
-	"latchkey/sync/wire"
 )
 
 // maxWaiting is the most bytes of messages that wait for the link. Further ones
@@ -15,7 +13,7 @@ const maxWaiting = 4 << 20
 type mail struct {
 	mu       sync.Mutex
 	events   []Event // in order, before all others
-	report   *wire.Condition
+	report   *Report
 	recorded bool
 	damaged  bool
 	messages []Message
@@ -64,7 +62,7 @@ func (m *mail) take() (e Event, ok bool, dropped int) {
 		e = m.events[0]
 		m.events = slices.Delete(m.events, 0, 1)
 	case m.report != nil:
-		e, m.report = Report{*m.report}, nil
+		e, m.report = *m.report, nil
 	case m.recorded:
 		e, m.recorded = Recorded{}, false
 	case m.damaged:

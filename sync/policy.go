@@ -13,7 +13,8 @@ const policyWait = 10 * time.Second
 
 // policy is the reader's policy: in force, and being stored.
 type policy struct {
-	revision uint64 // in force
+	revision uint64 // stored
+	inForce  uint64 // as the reader has reported
 	newest   uint64 // announced by the controller
 
 	coming  *wire.VerifiedPolicy // the newest that is not stored yet; nil: none
@@ -60,7 +61,6 @@ func (l *Link) policyStored(e PolicyStored) {
 	case e.Err == nil:
 		if revision := e.Policy.Policy().Revision; revision > p.revision {
 			p.revision = revision
-			l.states.dirty = true
 			l.do(PolicyChanged{e.Policy})
 		}
 		if p.known() == p.revision {

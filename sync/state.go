@@ -55,9 +55,9 @@ func (l *Link) disconnected(why string) {
 	l.records.reset()
 }
 
-func (l *Link) report(c wire.Condition) {
-	if l.condition == nil || !reflect.DeepEqual(*l.condition, c) {
-		l.condition = &c
+func (l *Link) report(r Report) {
+	if l.condition == nil || l.policy.inForce != r.Policy || !reflect.DeepEqual(*l.condition, r.Condition) {
+		l.condition, l.policy.inForce = &r.Condition, r.Policy
 		l.states.dirty = true
 	}
 }
@@ -107,9 +107,9 @@ func (l *Link) publishState() {
 	s.ignored++
 	state := &wire.State{
 		Reader: l.o.Reader, Connection: s.connection, Counter: s.counter, Version: l.o.Version,
-		PolicyRevision: l.policy.revision,
+		PolicyRevision: l.policy.inForce,
 		Journal:        l.records.backlog.Journal, First: l.records.backlog.First, Last: l.records.backlog.Last,
-		Condition: l.condition, Card: l.card,
+		Condition: l.condition, Card: l.card, Level: wire.Level,
 	}
 	l.o.random(state.Nonce[:])
 	if l.log.head != nil {

@@ -52,11 +52,11 @@ func TestAChangeIsToldAtOnceAndAFlickerSlowly(t *testing.T) {
 	w.run(10 * time.Second)
 	n := len(w.published)
 	flick := wire.Condition{Strike: wire.StrikePulse, Door: wire.DoorIsClosed}
-	w.step(Report{flick})
+	w.step(w.report(flick))
 	if s := w.states(n); len(s) != 1 || s[0].Condition.Strike != wire.StrikePulse {
 		t.Fatalf("%d states after a change", len(s))
 	}
-	w.step(Report{flick})
+	w.step(w.report(flick))
 	w.run(stateEvery - time.Second)
 	if s := w.states(n); len(s) != 1 {
 		t.Errorf("%d states though nothing has changed", len(s))
@@ -64,7 +64,7 @@ func TestAChangeIsToldAtOnceAndAFlickerSlowly(t *testing.T) {
 	n = len(w.published)
 	for i := range 1000 {
 		flick.Tamper = i%2 == 0
-		w.step(Report{flick})
+		w.step(w.report(flick))
 		w.run(10 * time.Millisecond)
 	}
 	w.run(2 * time.Second)
@@ -87,7 +87,7 @@ func TestAFlickerOverASlowLinkDoesNotTakeItDown(t *testing.T) {
 	for i := range 200 {
 		condition.Tamper = i%2 == 0
 		w.now += 100 * time.Millisecond
-		w.step(Report{condition})
+		w.step(w.report(condition))
 		if i%30 == 29 {
 			w.deliver()
 		}
@@ -282,7 +282,7 @@ func TestTheClockIsNotSetByTheAnswerToAnOlderState(t *testing.T) {
 
 func TestAConditionThatCannotBeToldDoesNotSilenceTheLink(t *testing.T) {
 	w := started(t)
-	w.step(Report{wire.Condition{Strike: "ajar", Door: wire.DoorIsClosed}})
+	w.step(w.report(wire.Condition{Strike: "ajar", Door: wire.DoorIsClosed}))
 	w.run(time.Minute)
 	w.inStep()
 	if s := w.controller.state; len(s.Condition.Faults) != 1 || len(w.refusedSince(0)) == 0 {
@@ -304,5 +304,21 @@ func TestAReaderIsSoonHeardOfByAControllerThatComesLater(t *testing.T) {
 	}
 	if want := []time.Duration{5 * time.Second, 10 * time.Second, 20 * time.Second, stateEvery}; !slices.Equal(apart, want) {
 		t.Errorf("states %v apart", apart)
+	}
+}
+
+func TestAPolicyIsToldTogetherWithWhatItHasChanged(t *testing.T) {
+	w := started(t)
+	w.run(10 * time.Second)
+	n := len(w.published)
+	w.condition.Mode = &wire.ModeState{Mode: wire.ModeLockdown, Cause: wire.CauseWanted} // what the reader will report
+	newer := *w.controller.policy
+	newer.Revision++
+	w.controller.policy = &newer
+	w.fromSite(wire.OnPolicy, sign(wire.KindPolicy, &newer), true)
+	w.deliver()
+	s := w.states(n)
+	if len(s) != 1 || s[0].PolicyRevision != newer.Revision || s[0].Condition.Mode.Mode != wire.ModeLockdown || s[0].Level != wire.Level {
+		t.Errorf("%d states, the last %+v", len(s), s[len(s)-1])
 	}
 }

@@ -33,7 +33,8 @@ type world struct {
 	news        []News    // all there were
 	done        []wire.Command
 	answers     []CardAnswered
-	wall        time.Time // as the reader knows it; zero: it does not
+	wall        time.Time      // as the reader knows it; zero: it does not
+	condition   wire.Condition // as last reported
 	dropped     []string
 	nextMinute  time.Duration
 	fails       error // what the disk says to a policy
@@ -59,7 +60,7 @@ func (w *world) boot() {
 	w.link, actions = New(o)
 	w.online, w.events = false, nil
 	w.carryOut(actions)
-	w.step(Report{wire.Condition{Strike: wire.StrikeOff, Door: wire.DoorIsClosed}})
+	w.step(w.report(wire.Condition{Strike: wire.StrikeOff, Door: wire.DoorIsClosed}))
 }
 
 func (w *world) options() Options {
@@ -156,7 +157,19 @@ func (w *world) hear(n News) {
 		}
 	case ClockSet:
 		w.wall = n.Wall
+	case PolicyChanged:
+		w.events = append(w.events, w.report(w.condition))
 	}
+}
+
+// report returns the reader's report, with the policy that it holds.
+func (w *world) report(c wire.Condition) Report {
+	w.condition = c
+	r := Report{Condition: c}
+	if w.policy != nil {
+		r.Policy = w.policy.Revision
+	}
+	return r
 }
 
 func (w *world) record(r wire.Record) {

@@ -163,7 +163,7 @@ func (l *link) tell(news readersync.News) {
 // report tells the controller the state of the reader and its door.
 func (l *link) report(state device.State) {
 	if l.client != nil {
-		l.client.Report(condition(state, l.data))
+		l.client.Report(readersync.Report{Condition: condition(state, l.data), Policy: state.PolicyRevision})
 	}
 }
 
@@ -203,7 +203,7 @@ func (l *link) cardKeys(ctx context.Context, id wire.CommandID, card *wire.CardT
 // is what is wrong with where the data is kept.
 func condition(s device.State, data error) wire.Condition {
 	c := wire.Condition{
-		Lockout: s.Lockout, PIN: s.PIN, Card: s.Card, Strike: s.Strike, Door: s.Door,
+		Lockout: s.Lockout, PIN: s.PIN, Card: s.Card, Strike: s.Strike, Door: s.Door, Mode: &s.Mode,
 		Tamper: s.Tamper, ClockTrusted: s.ClockTrusted, Behind: s.Behind,
 	}
 	if s.TPM != (wire.TPMState{}) {
