@@ -172,25 +172,28 @@ func TestKeysForOneTPMAreOfNoUseToAnother(t *testing.T) {
 	defer tpm.Close()
 	defer other.Close()
 	request, foreign := mustRequest(t, tpm), mustRequest(t, other)
-	for name, keys := range map[string]*wire.TPMKeys{
-		"for the other's endorsement key": c.endorsed(request, mustEndorsement(t, foreign), 3),
-		"for the other's parent":          c.endorsed(foreign, mustEndorsement(t, request), 3),
-		"for the other":                   c.endorsed(foreign, mustEndorsement(t, foreign), 3),
-		"encrypted for another activation": func() *wire.TPMKeys {
+	for _, test := range []struct {
+		name string
+		keys *wire.TPMKeys
+	}{
+		{"for the other's endorsement key", c.endorsed(request, mustEndorsement(t, foreign), 3)},
+		{"for the other's parent", c.endorsed(foreign, mustEndorsement(t, request), 3)},
+		{"for the other", c.endorsed(foreign, mustEndorsement(t, foreign), 3)},
+		{"encrypted for another activation", func() *wire.TPMKeys {
 			keys := c.endorsed(request, mustEndorsement(t, request), 3)
 			keys.Activation = c.endorsed(request, mustEndorsement(t, request), 3).Activation
 			return keys
-		}(),
-		"in the clear beside an activation": func() *wire.TPMKeys {
+		}()},
+		{"in the clear beside an activation", func() *wire.TPMKeys {
 			keys := c.endorsed(request, mustEndorsement(t, request), 3)
 			keys.PIN, keys.Card = c.adopt(request, 3).PIN, c.adopt(request, 3).Card
 			return keys
-		}(),
+		}()},
 	} {
-		if err := tpm.Use(t.Context(), keys); err == nil {
-			t.Errorf("%s: taken", name)
+		if err := tpm.Use(t.Context(), test.keys); err == nil {
+			t.Errorf("%s: taken", test.name)
 		}
-		wantNoPIN(t, tpm, ErrForeign)
+		wantNoPIN(t, tpm, ErrForeign) // of the first; those that are refused otherwise leave it
 	}
 	// The TPM has lost nothing: what is for it is taken.
 	if err := tpm.Use(t.Context(), c.endorsed(request, mustEndorsement(t, request), 3)); err != nil {
