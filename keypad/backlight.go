@@ -20,8 +20,11 @@ func (l *backlight) lit(now time.Time) bool { return now.Before(l.lastUse.Add(di
 // staysLit reports whether the screen shows something that must not go dark.
 func (k *Keypad) staysLit() bool {
 	v := &k.view
-	return k.page != viewPage || v.Screen == Checking || v.Screen == Enrol || v.Screen == Keep || v.Screen.timed() ||
-		v.Tamper || v.DoorAlarm || v.Identify
+	switch v.Screen {
+	case Checking, Enrol, Keep, Open, Lockdown, Evacuation:
+		return true
+	}
+	return k.page != viewPage || v.Screen.timed() || v.Tamper || v.DoorAlarm || v.Identify
 }
 
 func (k *Keypad) lit(now time.Time) bool { return k.staysLit() || k.light.lit(now) }

@@ -46,7 +46,8 @@ func TestTheLightWakesForWhatAPersonCausedAndNotForSigns(t *testing.T) {
 			"tampering":         {func(v *View) { v.Tamper = true }, true},
 			"a door left open":  {func(v *View) { v.DoorAlarm = true }, true},
 			"an identification": {func(v *View) { v.Identify = true }, true},
-			"a hold":            {func(v *View) { v.HoldOpen = true }, true},
+			"an open door":      {func(v *View) { v.Screen = Open }, true},
+			"a locked door":     {func(v *View) { v.Screen = Locked }, true},
 		} {
 			b.show(v)
 			b.wait(time.Minute)
@@ -79,6 +80,20 @@ func TestTheLightStaysOnWhileThereIsSomethingToSee(t *testing.T) {
 		b.wait(2 * time.Second)
 		if b.light.lit() {
 			t.Error("still lit 30 s after it")
+		}
+	})
+}
+
+func TestTheLightStaysOnWhereAnEmergencyOrAnOpenDoorIsToBeRead(t *testing.T) {
+	run(t, func(b *bench) {
+		for screen, want := range map[Screen]bool{Home: false, Open: true, Locked: false, Lockdown: true, Evacuation: true} {
+			v := home()
+			v.Screen = screen
+			b.show(v)
+			b.wait(10 * time.Hour)
+			if b.light.lit() != want {
+				t.Errorf("screen %d after ten hours: lit %v, want %v", screen, b.light.lit(), want)
+			}
 		}
 	})
 }

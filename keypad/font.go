@@ -34,6 +34,7 @@ type glyphKey struct {
 // faces are those that the screens use.
 type faces struct {
 	digit    *face // keys
+	far      *face // what is read from some metres
 	headline *face // an outcome
 	title    *face
 	body     *face // what to do
@@ -51,6 +52,7 @@ func newFaces(num, den int) (*faces, error) {
 		px  int
 	}{
 		{&fs.digit, gomedium.TTF, 30},
+		{&fs.far, gobold.TTF, 34},
 		{&fs.headline, gobold.TTF, 24},
 		{&fs.title, gomedium.TTF, 20},
 		{&fs.body, goregular.TTF, 16},

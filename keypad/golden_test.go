@@ -45,7 +45,13 @@ func gallery() []named {
 		{"home-link-lost", example(func(s *scene) { s.view.LinkLost = true })},
 		{"home-clock-untrusted", example(func(s *scene) { s.view.ClockUntrusted = true })},
 		{"home-without-pin", example(func(s *scene) { s.view.PIN = false })},
-		{"home-held", example(func(s *scene) { s.view.HoldOpen = true })},
+		{"open", example(func(s *scene) { s.view.Screen = Open })},
+		{"open-without-pin", example(func(s *scene) { s.view.Screen, s.view.PIN = Open, false })},
+		{"locked", example(func(s *scene) { s.view.Screen = Locked })},
+		{"locked-without-pin", example(func(s *scene) { s.view.Screen, s.view.PIN = Locked, false })},
+		{"lockdown", example(func(s *scene) { s.view.Screen = Lockdown })},
+		{"lockdown-link-lost", example(func(s *scene) { s.view.Screen, s.view.LinkLost = Lockdown, true })},
+		{"evacuation", example(func(s *scene) { s.view.Screen = Evacuation })},
 		{"home-identify", example(func(s *scene) { s.view.Identify, s.blink = true, true })},
 		{"pin", example(func(s *scene) { s.page, s.filled = entryPage, 3 })},
 		{"pin-pressed", example(func(s *scene) { s.page, s.filled, s.pressed = entryPage, 3, 4 })},
@@ -111,7 +117,10 @@ func telling() []named {
 			s.view.Screen, s.view.Fingerprint = NotSetUp, "4f1a 90c2 7be3 11d8 a6e0 5c97"
 		})},
 		{"out-of-order", example(func(s *scene) { s.view.Screen, s.view.PIN, s.view.Notes = OutOfOrder, false, "Storage fault" })},
-		{"held", example(func(s *scene) { s.view.HoldOpen = true })},
+		{"open", example(func(s *scene) { s.view.Screen = Open })},
+		{"locked", example(func(s *scene) { s.view.Screen = Locked })},
+		{"lockdown", example(func(s *scene) { s.view.Screen, s.view.LinkLost, s.view.ClockUntrusted = Lockdown, true, true })},
+		{"evacuation", example(func(s *scene) { s.view.Screen = Evacuation })},
 		{"pin-only", example(func(s *scene) {
 			s.view.Screen, s.view.CardOutOfOrder, s.view.Notes = OutOfOrder, true, "No card reader"
 		})},
@@ -125,7 +134,7 @@ func TestEachLookLooksAsItDid(t *testing.T) {
 			for i := range all {
 				all[i].view.LargeText, all[i].view.HighContrast = look.large, look.contrast
 			}
-			sheet(t, "look-"+look.name, at, len(all)/2, all, nil)
+			sheet(t, "look-"+look.name, at, (len(all)+1)/2, all, nil)
 		}
 	}
 }
@@ -137,7 +146,7 @@ func TestEachLanguageLooksAsItDid(t *testing.T) {
 			for i := range all {
 				all[i].language = in
 			}
-			sheet(t, "language-"+languages[in], at, len(all)/2, all, nil)
+			sheet(t, "language-"+languages[in], at, (len(all)+1)/2, all, nil)
 		}
 	}
 }

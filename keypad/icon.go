@@ -4,19 +4,22 @@ package keypad
 type icon uint8
 
 const (
-	cardIcon      icon = iota // a card that sends waves
-	checkIcon                 // granted
-	crossIcon                 // denied
-	lockIcon                  // paused
-	doorIcon                  // held open
-	readerIcon                // not set up
-	warningIcon               // out of order; also small
-	identifyIcon              // this reader, identified
-	padIcon                   // enter a PIN
-	linkIcon                  // small: no link
-	clockIcon                 // small: the clock is not trusted
-	backspaceIcon             // on its key
-	crosshairIcon             // the cross of a calibration
+	cardIcon       icon = iota // a card that sends waves
+	checkIcon                  // granted
+	crossIcon                  // denied
+	lockIcon                   // paused
+	openDoorIcon               // open to everybody
+	lockedDoorIcon             // kept locked
+	stopIcon                   // lockdown
+	exitIcon                   // evacuation: somebody runs out of a door
+	readerIcon                 // not set up
+	warningIcon                // out of order; also small
+	identifyIcon               // this reader, identified
+	padIcon                    // enter a PIN
+	linkIcon                   // small: no link
+	clockIcon                  // small: the clock is not trusted
+	backspaceIcon              // on its key
+	crosshairIcon              // the cross of a calibration
 )
 
 // field is the size of the field that an icon is drawn in, in the units of its layers.
@@ -53,9 +56,24 @@ func (i icon) layers() []layer {
 		return solid(stroke(pen, rect(17.5, 43.5, 82.5, 92.5, 8)),
 			stroke(pen, arc(50, 28, 20, 180, 360)), stroke(pen, line(30, 28, 30, 44)), stroke(pen, line(70, 28, 70, 44)),
 			stroke(pen+1, line(50, 62, 50, 75)))
-	case doorIcon:
+	case openDoorIcon:
 		return solid(stroke(pen, line(26, 10, 58, 22, 58, 94, 26, 82, 26, 10)),
 			stroke(pen, line(26, 10, 80, 10, 80, 82, 58, 82)), circle(47, 57, 5))
+	case lockedDoorIcon:
+		body := rect(50, 66, 92, 96, 5)
+		lock := union(without(body, stroke(6, line(71, 77, 71, 85)), 0),
+			stroke(6, arc(71, 59, 11, 180, 360)), stroke(6, line(60, 59, 60, 68)), stroke(6, line(82, 59, 82, 68)))
+		door := union(stroke(pen, line(22, 90, 22, 8, 72, 8, 72, 90, 22, 90)), circle(36, 50, 5))
+		return solid(lock, without(door, union(body, circle(71, 59, 14), rect(57, 59, 85, 66, 0)), 5))
+	case stopIcon:
+		return solid(without(octagon(50, 50, 48), rect(22, 41, 78, 59, 3), 0))
+	case exitIcon:
+		// As on the exit signs of ISO 7010: light on dark outside the door, dark on light in it.
+		runner := union(circle(66, 17, 9), stroke(15, line(57, 34, 49, 56)),
+			stroke(8, line(57, 33, 40, 36, 30, 49)), stroke(8, line(59, 34, 70, 47, 84, 44)),
+			stroke(10, line(51, 58, 70, 67, 68, 88)), stroke(10, line(48, 57, 39, 74, 17, 78)))
+		door := rect(44, 2, 98, 98, 0)
+		return solid(without(runner, door, 0), without(door, runner, 0))
 	case readerIcon:
 		return solid(stroke(pen, rect(23.5, 3.5, 76.5, 96.5, 12)),
 			stroke(pen, line(50, 36, 50, 64)), stroke(pen, line(36, 50, 64, 50)))

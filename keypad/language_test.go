@@ -21,7 +21,7 @@ func TestEveryFaceDrawsEverySentence(t *testing.T) {
 		for english := range translations {
 			text := l.say(english)
 			for _, fs := range p.faceSets {
-				for _, f := range []*face{fs.digit, fs.headline, fs.title, fs.body, fs.note, fs.label, fs.fine} {
+				for _, f := range []*face{fs.digit, fs.far, fs.headline, fs.title, fs.body, fs.note, fs.label, fs.fine} {
 					for _, r := range strings.ReplaceAll(text, "{}", "") {
 						if !f.has(r) {
 							t.Errorf("no picture of %q in %q at %d px", r, text, f.px)

@@ -15,14 +15,14 @@ func crowded() []View {
 	words := strings.Repeat("a very long text of short words ", 30)
 	one := strings.Repeat("W", 300)
 	var vs []View
-	for s := Home; s <= Written; s++ {
+	for s := Home; s <= Evacuation; s++ {
 		for _, t := range []string{"", "Ada", long, words, one, "李明 \u0645\u062d\u0645\u062f", "\x00\xff\n\t\u202e"} {
 			for _, pin := range []bool{true, false} {
 				v := View{Screen: s, PIN: pin, Place: t, Door: t, Greeting: t, ReaderID: t, Fingerprint: t, User: t, Reason: t}
 				vs = append(vs, v)
 				v.LinkLost, v.ClockUntrusted, v.Notes = true, true, t
 				vs = append(vs, v)
-				v.HoldOpen, v.CardOutOfOrder = true, true
+				v.CardOutOfOrder = true
 				vs = append(vs, v)
 				v.Identify = true
 				vs = append(vs, v)
@@ -150,6 +150,37 @@ func TestIconsEndWithinTheirFields(t *testing.T) {
 	}
 }
 
+// The signs of modes are told from all others without their colours and words: less than half
+// of the ink of two is in common.
+func TestTheSignOfEachModeHasAShapeOfItsOwn(t *testing.T) {
+	const side = 64
+	ink := func(i icon) []uint8 {
+		all := make([]uint8, side*side)
+		w, h := i.field()
+		m := rasterise(w, h, side/max(w, h), i.layers()...)
+		for y := range m.size.Y {
+			copy(all[(y+(side-m.size.Y)/2)*side:], m.a[y*m.size.X:][:m.size.X])
+		}
+		return all
+	}
+	for i := openDoorIcon; i <= exitIcon; i++ {
+		for j := cardIcon; j <= padIcon; j++ {
+			if i == j {
+				continue
+			}
+			both, either := 0, 0
+			other := ink(j)
+			for n, a := range ink(i) {
+				both += int(min(a, other[n]))
+				either += int(max(a, other[n]))
+			}
+			if 2*both >= either {
+				t.Errorf("icons %d and %d have %d of %d in common", i, j, both, either)
+			}
+		}
+	}
+}
+
 // contrast is WCAG's ratio of two colours, 1 to 21.
 func contrast(a, b colour) float64 {
 	luminance := func(c colour) float64 {
@@ -177,7 +208,7 @@ func TestTextStandsOutSevenToOneAndTwelveToOneInHighContrast(t *testing.T) {
 		least := []float64{7, 12}[i]
 		for _, c := range []struct{ ink, on colour }{
 			{p.text, p.ground}, {p.text, p.key}, {p.pressedText, p.pressed}, {p.muted, p.ground}, {p.muted, p.key},
-			{p.warning, p.ground}, {p.good, p.ground}, {white, p.granted}, {white, p.denied},
+			{p.warning, p.ground}, {p.good, p.ground}, {white, p.granted}, {white, p.denied}, {white, p.exit},
 		} {
 			if c.on == p.key && c.ink == p.muted && !p.outline {
 				continue // no grey stands on a key there
@@ -201,8 +232,8 @@ func TestSignsAndOutlinesCanBeSeen(t *testing.T) {
 		ink, on colour
 		least   float64
 	}{
-		{q.accent, q.ground, 3}, {q.warning, q.ground, 3}, {q.good, q.ground, 3}, {white, q.barTrack, 2},
-		{s.accent, s.ground, 4.5}, {s.warning, s.ground, 4.5}, {s.good, s.ground, 4.5}, {white, s.barTrack, 3},
+		{q.accent, q.ground, 3}, {q.warning, q.ground, 3}, {q.good, q.ground, 3}, {q.stop, q.ground, 3}, {white, q.barTrack, 2},
+		{s.accent, s.ground, 4.5}, {s.warning, s.ground, 4.5}, {s.good, s.ground, 4.5}, {s.stop, s.ground, 4.5}, {white, s.barTrack, 3},
 		{s.line, s.ground, 4.5}, {s.line, s.key, 4.5}, {s.pressed, s.key, 4.5}, {s.edge, s.ground, 4.5}, {s.dimmed, s.ground, 3},
 	} {
 		if r := contrast(onPanel(c.ink), onPanel(c.on)); r < c.least {

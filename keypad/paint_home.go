@@ -61,8 +61,10 @@ func (p *painter) instruction(s *scene, in image.Rectangle) []box {
 		if !s.blink {
 			col = p.palette.edge
 		}
-	case v.HoldOpen:
-		i, words, col = doorIcon, "Door is held open", p.palette.good
+	case v.Screen == Open:
+		i, words, col = openDoorIcon, "Open", p.palette.good
+	case v.Screen == Locked:
+		i, words, col = lockedDoorIcon, "Locked", p.palette.warning
 	case v.Screen == Enrol:
 		words = "Hold the new card here"
 		if v.Reason != "" {

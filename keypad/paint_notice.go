@@ -11,6 +11,7 @@ type notice struct {
 	detail     string // below the headline; may be empty
 	todo       string // what to do
 	fine       string // small; may be empty
+	far        bool   // to be read from some metres: the headline and the icon are larger
 }
 
 // noticeOf returns the notice that s is.
@@ -55,6 +56,12 @@ func (p *painter) noticeOf(s *scene) notice {
 			n.todo = p.say("Ask for the door to be opened")
 		}
 		return n
+	case v.Screen == Lockdown:
+		return notice{icon: stopIcon, iconColour: p.palette.stop, ground: p.palette.ground, headline: p.say("Lockdown"),
+			todo: p.say("This door stays locked"), far: true}
+	case v.Screen == Evacuation:
+		return notice{icon: exitIcon, iconColour: white, ground: p.palette.exit, headline: p.say("Evacuation"),
+			todo: p.say("Leave by this door"), far: true}
 	case v.Screen == NotSetUp:
 		return notice{icon: readerIcon, iconColour: p.palette.accent, ground: p.palette.ground, headline: p.say("Not set up"), detail: v.ReaderID,
 			todo: p.say("Add this reader at the controller"), fine: v.Fingerprint}
@@ -62,8 +69,8 @@ func (p *painter) noticeOf(s *scene) notice {
 	return notice{icon: warningIcon, iconColour: p.palette.warning, ground: p.palette.ground, headline: p.say("Out of order"), todo: p.say(v.stillWorks())}
 }
 
-// notice is n, with the status signs or the bar below: the icon above the text, or, in
-// landscape, beside it.
+// notice is n, with the status signs or the bar below, if there are any: the icon above the
+// text, or, in landscape, beside it.
 func (p *painter) notice(s *scene, n notice) []box {
 	l := p.l
 	icon, text := l.notice, l.noticeText
@@ -75,6 +82,10 @@ func (p *painter) notice(s *scene, n notice) []box {
 		icon.Max.Y = min(icon.Max.Y, l.bar.Min.Y-l.gap)
 	} else if s.view.Screen.timed() {
 		ink, small = white, white
+	} else if s.view.Screen == Evacuation {
+		ink, small = white, white
+		icon.Max.Y = l.bounds.Max.Y - 2*l.gap // nothing is below
+		text.Max.Y = icon.Max.Y
 	} else if status := p.statusSigns(&s.view, l.bounds.Dx()-4*l.gap); len(status) > 0 {
 		top := l.bounds.Max.Y - 2*l.gap - totalHeight(status)
 		boxes = stack(l.bounds, top, status)
@@ -85,7 +96,11 @@ func (p *painter) notice(s *scene, n notice) []box {
 		boxes = append(boxes, box{Rectangle: l.bar, paint: func(r image.Rectangle) { p.drawBar(r, s.bar) }})
 	}
 	w, h := n.icon.field()
-	height := min(l.px(102), int(float64(icon.Dx())*h/w), icon.Dy())
+	most := l.px(102)
+	if n.far {
+		most = l.px(150)
+	}
+	height := min(most, int(float64(icon.Dx())*h/w), icon.Dy())
 	if !l.upright {
 		boxes = append(boxes, stackMiddle(icon, []box{p.iconBox(n.icon, height, n.iconColour)})...)
 		return append(boxes, stackMiddle(text, p.noticeTexts(n, text.Size(), ink, small))...)
@@ -108,13 +123,22 @@ func (p *painter) noticeTexts(n notice, room image.Point, ink, small colour) []b
 		boxes = nonEmpty(p.textBox(headline, 0, ink), p.textBox(what, g/2, ink), p.textBox(todo, g/2, ink), p.textBox(fine, g, small))
 		return boxes, totalHeight(boxes) <= room.Y && !headline.cut && !what.cut && !todo.cut && !fine.cut
 	}
-	for _, z := range [][3]textSize{
+	sizes := [][3]textSize{
 		{{fs.headline, 2}, {fs.title, 1}, {fs.body, 3}},
 		{{fs.title, 3}, {fs.body, 2}, {fs.body, 3}},
 		{{fs.title, 3}, {fs.body, 2}, {fs.note, 4}},
 		{{fs.body, 3}, {fs.note, 2}, {fs.note, 4}},
 		{{fs.note, 3}, {fs.fine, 2}, {fs.fine, 4}},
-	} {
+	}
+	if n.far {
+		sizes = append([][3]textSize{
+			{{fs.far, 2}, {fs.title, 1}, {fs.headline, 2}},
+			{{fs.far, 2}, {fs.title, 1}, {fs.title, 3}},
+			{{p.faceSets[0].far, 2}, {fs.title, 1}, {fs.title, 3}}, // where large text is too large
+			{{fs.headline, 2}, {fs.title, 1}, {fs.title, 3}},
+		}, sizes...)
+	}
+	for _, z := range sizes {
 		if boxes, whole := set(z[0], z[1], z[2]); whole {
 			return boxes
 		}

@@ -24,7 +24,9 @@ type palette struct {
 	warning     colour
 	granted     colour // ground
 	denied      colour // ground
+	exit        colour // ground: that of exit signs
 	good        colour // on the dark ground
+	stop        colour // on the dark ground
 	barTrack    colour // of the bar on granted: the time that has passed
 
 	outline bool // keys have an outline in the colour line
@@ -47,7 +49,9 @@ func standardPalette() *palette {
 		warning:     0xFFB020,
 		granted:     0x11613A,
 		denied:      0x8E1B22,
+		exit:        0x00652D,
 		good:        0x2FBF71,
+		stop:        0xFF7075,
 		barTrack:    0x2FBF71,
 	}
 }
@@ -68,7 +72,9 @@ func highContrastPalette() *palette {
 		warning:     0xFFD400,
 		granted:     0x003D1C,
 		denied:      0x640010,
+		exit:        0x003D14,
 		good:        0x4DFF9E,
+		stop:        0xFF9296,
 		barTrack:    0x009A4E,
 		outline:     true,
 		line:        0xFFFFFF,

@@ -43,6 +43,8 @@ func TestNothingTypedOutlivesThePage(t *testing.T) {
 		"PIN withdrawn":    func(b *bench) { v := home(); v.PIN = false; b.show(v) },
 		"a card":           func(b *bench) { b.show(View{Screen: Granted, PIN: true, Door: "Front door"}) },
 		"a lockout":        func(b *bench) { b.show(View{Screen: Paused}) },
+		"a lockdown":       func(b *bench) { b.show(View{Screen: Lockdown, PIN: true}) },
+		"an evacuation":    func(b *bench) { b.show(View{Screen: Evacuation, PIN: true}) },
 		"the end":          func(b *bench) { b.stop() },
 	}
 	for name, how := range leave {
@@ -214,15 +216,21 @@ func TestControlsAreWhatThePageExpects(t *testing.T) {
 		if got := b.touchable(); got != want {
 			t.Error("a caller's change to what it was given came back")
 		}
-		for _, s := range []Screen{Checking, Granted, Denied, Paused, NotSetUp, Enrol, Enrolled, Keep, Written} {
+		for _, s := range []Screen{Checking, Granted, Denied, Paused, NotSetUp, Enrol, Enrolled, Keep, Written, Lockdown, Evacuation} {
 			b.show(View{Screen: s, PIN: true})
 			if got := b.touchable(); got != "" {
 				t.Errorf("on %v: %s", s, got)
 			}
 		}
-		b.show(View{Screen: OutOfOrder, PIN: true, CardOutOfOrder: true})
-		if got := b.touchable(); got != "pin" {
-			t.Errorf("out of order, with PIN: %s", got)
+		for _, s := range []Screen{OutOfOrder, Open, Locked} {
+			b.show(View{Screen: s, PIN: true})
+			if got := b.touchable(); got != "pin" {
+				t.Errorf("on %v, with PIN: %s", s, got)
+			}
+			b.show(View{Screen: s})
+			if got := b.touchable(); got != "" {
+				t.Errorf("on %v, without PIN: %s", s, got)
+			}
 		}
 		b.stop()
 		if raw, _ = json.Marshal(b.k.Controls()); string(raw) != "[]" {

@@ -114,7 +114,7 @@ func (k *Keypad) takeView(now time.Time) {
 		k.sound.play(now, screenSounds[v.Screen])
 		k.light.lastUse = now
 	}
-	if v.Identify != was.Identify || v.Tamper != was.Tamper || v.DoorAlarm != was.DoorAlarm || v.HoldOpen != was.HoldOpen {
+	if v.Identify != was.Identify || v.Tamper != was.Tamper || v.DoorAlarm != was.DoorAlarm {
 		k.light.lastUse = now
 	}
 	if k.page != viewPage && !v.offersPIN() {

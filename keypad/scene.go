@@ -30,10 +30,10 @@ func (s *scene) checking() bool {
 	return s.page == checkingPage || s.page == viewPage && s.view.Screen == Checking
 }
 
-// identifying reports whether the reader's id blinks: never instead of an outcome or while a
-// PIN is typed.
+// identifying reports whether the reader's id blinks: never instead of an outcome or an
+// evacuation, or while a PIN is typed.
 func (s *scene) identifying() bool {
-	return s.view.Identify && s.page == viewPage && s.view.Screen != Checking && !s.view.Screen.timed()
+	return s.view.Identify && s.page == viewPage && s.view.Screen != Checking && s.view.Screen != Evacuation && !s.view.Screen.timed()
 }
 
 // scene returns what should be on the display at now.

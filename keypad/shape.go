@@ -25,6 +25,14 @@ func rect(x0, y0, x1, y1, r float64) shape {
 	}
 }
 
+// octagon is a regular one, with r from its middle to its sides, of which one is on top.
+func octagon(cx, cy, r float64) shape {
+	return func(x, y float64) float64 {
+		dx, dy := math.Abs(x-cx), math.Abs(y-cy)
+		return max(dx, dy, (dx+dy)/math.Sqrt2) - r
+	}
+}
+
 // line runs through the points x0, y0, x1, y1, … and has no width of its own: stroke it.
 func line(points ...float64) shape {
 	return func(x, y float64) float64 {

@@ -17,6 +17,10 @@ const (
 	Enrolled                 // it was read; until View.Until
 	Keep                     // the card gets its keys: View.Done steps of View.Of
 	Written                  // it has them; until View.Until
+	Open                     // the door is open to everybody
+	Locked                   // it is kept locked
+	Lockdown                 // nobody comes in but those who may in a lockdown
+	Evacuation               // everybody leaves: nothing else shows
 )
 
 // timed reports whether the screen goes away by itself.
@@ -31,8 +35,8 @@ func (s Screen) timed() bool { return s == Granted || s == Denied || s == Enroll
 type View struct {
 	Screen Screen
 
-	// PIN offers the PIN page on Home and OutOfOrder. A View that does not offer it closes
-	// the page and wipes what was typed.
+	// PIN offers the PIN page on Home, OutOfOrder, Open and Locked. A View that does not
+	// offer it closes the page and wipes what was typed.
 	PIN bool
 	// ShufflePIN shuffles the digits each time the PIN page opens.
 	ShufflePIN bool
@@ -59,7 +63,6 @@ type View struct {
 	// them. A zero Start is now, a zero Until 2 s from now.
 	Start, Until time.Time
 
-	HoldOpen       bool   // the controller holds the door open
 	LinkLost       bool   // a status sign
 	ClockUntrusted bool   // a status sign
 	CardOutOfOrder bool   // cards are not read
@@ -71,11 +74,23 @@ type View struct {
 }
 
 // offersPIN reports whether the PIN page may be open over v.
-func (v *View) offersPIN() bool { return v.PIN && (v.Screen == Home || v.Screen == OutOfOrder) }
+func (v *View) offersPIN() bool {
+	switch v.Screen {
+	case Home, OutOfOrder, Open, Locked:
+		return v.PIN
+	}
+	return false
+}
 
 // looksLikeHome reports whether v is drawn as the start page: names, an icon, perhaps the PIN
 // button.
-func (v *View) looksLikeHome() bool { return v.Screen == Home || v.Screen == Enrol || v.offersPIN() }
+func (v *View) looksLikeHome() bool {
+	switch v.Screen {
+	case Home, Enrol, Open, Locked:
+		return true
+	}
+	return v.offersPIN()
+}
 
 // stillWorks says what still works on OutOfOrder.
 func (v *View) stillWorks() string {
