@@ -74,6 +74,31 @@ func TestALockdownShowsAtOnceThoughAPINIsBeingLookedUp(t *testing.T) {
 	}
 }
 
+func TestNoAlarmSoundsDuringAnEvacuation(t *testing.T) {
+	run(t, func(b *bench) {
+		v := home()
+		v.Tamper, v.DoorAlarm, v.Identify = true, true, true
+		b.show(v)
+		b.wait(100 * time.Millisecond)
+		if !b.buzzer.lit() {
+			t.Fatal("no alarm to end")
+		}
+		v.Screen = Evacuation
+		b.show(v)
+		b.buzzer.rhythm()
+		b.wait(time.Minute)
+		if b.buzzer.lit() || len(b.buzzer.rhythm()) > 0 {
+			t.Error("an alarm sounds")
+		}
+		v.Screen = Home
+		b.show(v)
+		b.wait(time.Second)
+		if len(b.buzzer.rhythm()) == 0 {
+			t.Error("the alarm does not sound again after it")
+		}
+	})
+}
+
 func TestNothingCompetesWithAnEvacuation(t *testing.T) {
 	for _, at := range sizes() {
 		p, l := testPainter(t, at)

@@ -100,6 +100,8 @@ func (s *sound) update(now time.Time, background melody) error {
 // backgroundSound returns the melody that plays while nothing else does.
 func (k *Keypad) backgroundSound() melody {
 	switch {
+	case k.view.Screen == Evacuation:
+		return silence // a fire alarm has its own sound
 	case k.view.Tamper:
 		return alarmSound
 	case k.view.Identify:

@@ -68,6 +68,7 @@ type View struct {
 	CardOutOfOrder bool   // cards are not read
 	Notes          string // what else is wrong, in a few words; may be empty
 
+	// These three are silent on Evacuation.
 	Tamper    bool // sounds the alarm while it is set
 	DoorAlarm bool // beeps slowly: the door was left open, or forced; Notes may say it
 	Identify  bool // blinks and beeps with the reader's id
