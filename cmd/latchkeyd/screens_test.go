@@ -55,7 +55,10 @@ var pictures = []struct {
 	{name: "enrol-again", view: device.View{Screen: device.ScreenEnrol, Reason: wire.ReasonCardGone, Card: true}},
 	{name: "keep", view: device.View{Screen: device.ScreenKeep, Card: true, Done: 11, Of: 35}},
 	{name: "written", view: device.View{Screen: device.ScreenWritten, Card: true, End: 10000 * time.Hour}},
-	{name: "held", view: device.View{Screen: device.ScreenHome, PIN: true, Card: true, HeldOpen: true}},
+	{name: "open", view: device.View{Screen: device.ScreenOpen, PIN: true, Card: true}},
+	{name: "locked", view: device.View{Screen: device.ScreenLocked, PIN: true, Card: true}},
+	{name: "lockdown", view: device.View{Screen: device.ScreenLockdown, Card: true}},
+	{name: "evacuation", view: device.View{Screen: device.ScreenEvacuation, Card: true}},
 }
 
 func TestEachScreenIsOnThePanelAsInItsPicture(t *testing.T) {

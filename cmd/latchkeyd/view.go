@@ -28,7 +28,7 @@ func (w viewer) view(v device.View, now time.Time, mono time.Duration) keypad.Vi
 		Language: v.Language, LargeText: v.LargeText, HighContrast: v.HighContrast,
 		User: v.Name, Start: at(v.Start), Until: at(v.End),
 		Done: v.Done, Of: v.Of,
-		HoldOpen: v.HeldOpen, LinkLost: v.LinkLost && w.linked, ClockUntrusted: v.ClockUntrusted,
+		LinkLost: v.LinkLost && w.linked, ClockUntrusted: v.ClockUntrusted,
 		Tamper: v.Tamper, Identify: v.Identify,
 	}
 	switch v.Screen {
@@ -61,6 +61,10 @@ var screens = map[device.Screen]keypad.Screen{
 	device.ScreenEnrolled:   keypad.Enrolled,
 	device.ScreenKeep:       keypad.Keep,
 	device.ScreenWritten:    keypad.Written,
+	device.ScreenOpen:       keypad.Open,
+	device.ScreenLocked:     keypad.Locked,
+	device.ScreenLockdown:   keypad.Lockdown,
+	device.ScreenEvacuation: keypad.Evacuation,
 }
 
 // reasonText is what a screen shows for a reason. A PIN never has one.
@@ -82,6 +86,8 @@ var reasonText = map[wire.Reason]string{
 	wire.ReasonEpoch:    "Please try again",
 	wire.ReasonNoAnswer: "Please try again",
 	wire.ReasonWait:     "Please wait a moment",
+	wire.ReasonLocked:   "Locked",
+	wire.ReasonLockdown: "Lockdown",
 
 	wire.ReasonNotGenuine:  "Please try again",
 	wire.ReasonCardGone:    "Hold the card there longer",

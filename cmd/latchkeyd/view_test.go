@@ -7,8 +7,28 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"latchkey/device"
+	"latchkey/keypad"
 	"latchkey/sync/wire"
 )
+
+func TestEachScreenOfTheBrainIsAnotherOneOfTheKeypad(t *testing.T) {
+	of := map[keypad.Screen]device.Screen{}
+	for s := device.ScreenHome; s.String() != "unknown"; s++ {
+		shown := (viewer{}).view(device.View{Screen: s}, time.Time{}, 0).Screen
+		if before, twice := of[shown]; twice {
+			t.Errorf("%s is shown as %s", s, before)
+		}
+		of[shown] = s
+	}
+}
+
+func TestACardThatAModeRefusesIsToldWhy(t *testing.T) {
+	for _, reason := range []wire.Reason{wire.ReasonLocked, wire.ReasonLockdown} {
+		if v := (viewer{}).view(device.View{Screen: device.ScreenDenied, Reason: reason}, time.Time{}, 0); v.Reason == "" {
+			t.Errorf("%s: nothing is said", reason)
+		}
+	}
+}
 
 func TestWhatAScreenSaysIsSaidInEveryLanguage(t *testing.T) {
 	var english struct {
