@@ -14,11 +14,14 @@ type Level interface {
 
 // How long an input's line must be quiet before its level counts. A switch bounces for a few
 // milliseconds; a push on an exit button lasts 80 ms or more, and interference on its long wires
-// is shorter; a door shakes in its frame as it closes.
+// is shorter; a door shakes in its frame as it closes. A fire alarm panel's relay chatters for
+// some milliseconds, its wire is the longest of all, and what it picks up must not open the door,
+// while nobody who leaves a building notices 0.1 s.
 const (
 	ExitDebounce   = 30 * time.Millisecond
 	DoorDebounce   = 100 * time.Millisecond
 	TamperDebounce = 50 * time.Millisecond
+	FireDebounce   = 100 * time.Millisecond
 )
 
 // Of a line that keeps changing, burst changes are handed on at once, and then one every

@@ -97,6 +97,26 @@ func TestABouncingPressIsHandedOnOnce(t *testing.T) {
 	})
 }
 
+func TestAFireAlarmsChatteringContactIsHandedOnOnceAndItsInterferenceIsNot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in, log := startInput(t, FireDebounce, 0)
+		for range 5 { // 50 Hz for 100 ms, from a cable beside it
+			in.Changed(true)
+			time.Sleep(10 * time.Millisecond)
+			in.Changed(false)
+			time.Sleep(10 * time.Millisecond)
+		}
+		time.Sleep(900 * time.Millisecond)
+		for _, active := range []bool{true, false, true, false, true} {
+			in.Changed(active)
+			time.Sleep(8 * time.Millisecond)
+		}
+		time.Sleep(time.Second)
+		log.wants(t, "0s=false", "1.132s=true")
+		in.Halt()
+	})
+}
+
 func TestAPulseShorterThanTheDebounceIsNoChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in, log := startInput(t, ExitDebounce, 0)

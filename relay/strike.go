@@ -1,8 +1,9 @@
-// Package relay drives a door's strike and reads the door's inputs: exit button, door contact
-// and tamper switch. It knows nothing about who may open the door.
+// Package relay drives a door's strike and reads the door's inputs: exit button, door contact,
+// tamper switch and the contact of the fire alarm. It knows nothing about who may open the door.
 //
 // A Strike turns itself off: once it is on it needs nothing from the rest of the program, and
-// nothing in the rest of the program can delay it.
+// nothing in the rest of the program can delay it. So a door is kept open by a lease: whoever
+// wants it open asks for some seconds, and again before they are over.
 package relay
 
 import (
@@ -18,7 +19,10 @@ type Output interface {
 }
 
 const (
-	longest       = 24 * time.Hour         // that one call of Strike can ask for; more is cut
+	// longest is what one call of Strike can ask for; more is cut. It is that of the longest pulse
+	// that a policy can have. A program that hangs keeps no door open for longer than this.
+	longest = 300 * time.Second
+
 	retryEvery    = 10 * time.Millisecond  // until a line that failed is set again
 	releaseWithin = 500 * time.Millisecond // or the release counts as failed
 
@@ -30,8 +34,8 @@ const (
 // Strike lets a door open for a time.
 //
 //	          Strike(d>0)
-//	released ------------> energised --+ Strike(d>0): the later end wins
-//	   ^                    |     ^----+
+//	released ------------> energised --+ Strike(d>0): the later end wins, and the
+//	   ^                    |     ^----+ line is not set again: it has no edge
 //	   |   end, Strike(0),  |
 //	   +---- Halt ----------+
 //	   |                    | SetValue(0) fails
@@ -85,9 +89,9 @@ func NewStrike(line Output, now func() time.Duration) (*Strike, error) {
 	return s, nil
 }
 
-// Strike lets the door open for d from now on. Times do not add up: the later end wins. Zero or
-// less releases at once, whatever was asked for before. It returns at once, and does nothing
-// after Halt.
+// Strike lets the door open for d from now on, at most for 5 minutes. Times do not add up: the
+// later end wins. Zero or less releases at once, whatever was asked for before. It returns at
+// once, and does nothing after Halt.
 func (s *Strike) Strike(d time.Duration) {
 	s.mu.Lock()
 	now := s.now()
