@@ -5,11 +5,11 @@
 // Lines have the same names in config, code and logs:
 //
 //	outputs  strike buzzer backlight panel-dc panel-reset nfc-reset
-//	inputs   exit-button door-open tamper touch-irq nfc-irq
+//	inputs   exit-button door-open tamper fire touch-irq nfc-irq
 //
 // So have ports: panel, touch, nfc. Values of lines are logical: 1 is active (the
-// strike lets the door open, the door is open, the chip is held in reset). The config
-// says which level that is on the wire.
+// strike lets the door open, the door is open, the fire alarm is on, the chip is held in
+// reset). The config says which level that is on the wire.
 package board
 
 import (

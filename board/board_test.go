@@ -77,9 +77,15 @@ func TestTheWiringPagesConfigIsWholeAndNamesEveryLine(t *testing.T) {
 	if !ok {
 		t.Fatal("no config in WIRING.md")
 	}
-	c := config(t, text)
+	if _, wired := config(t, text).Lines["fire"]; wired {
+		t.Error("a board without a fire alarm would be told of a fire")
+	}
+	c := config(t, strings.ReplaceAll(text, "\n#fire", "\nfire"))
 	if problems := c.problems(); problems != nil {
 		t.Error(problems)
+	}
+	if c.Lines["fire"].activeLow("fire") || c.Lines["fire"].Bias != "pull-up" {
+		t.Error("a wire that is cut is no fire")
 	}
 	for _, name := range lineNames {
 		if gpio := c.Lines[name].Name; gpio == "" || !strings.Contains(table, "`"+name+"`") || !strings.Contains(table, gpio) {
@@ -99,13 +105,16 @@ func TestWhatIsWrongInAConfigIsSaidByKey(t *testing.T) {
 		``:                   `board.kind: is not set: "linux" for wired chips, "sim" for a simulated board`,
 		`kind = "raspberry"`: `board.kind: is "raspberry": it must be "linux" or "sim"`,
 		`kind = "linux"`:     `board.lines.strike: is not set: no door opens without it`,
-		`kind = "linux"` + strike + `strke = {name = "X"}`:                                                            `board.lines.strke: no such line; there are strike, buzzer, backlight, panel-dc, panel-reset, nfc-reset, exit-button, door-open, tamper, touch-irq, nfc-irq`,
+		`kind = "linux"` + strike + `strke = {name = "X"}`:                                                            `board.lines.strke: no such line; there are strike, buzzer, backlight, panel-dc, panel-reset, nfc-reset, exit-button, door-open, tamper, fire, touch-irq, nfc-irq`,
 		`kind = "linux"` + strike + `tamper = {chip = "gpiochip0"}`:                                                   `board.lines.tamper: must have either chip and offset or name, as in {chip = "gpiochip0", offset = 17} or {name = "GPIO17"}`,
 		`kind = "linux"` + strike + `tamper = {name = "X", offset = 3}`:                                               `board.lines.tamper: must have either chip and offset or name, as in {chip = "gpiochip0", offset = 17} or {name = "GPIO17"}`,
 		`kind = "linux"` + strike + `tamper = {chip = "/dev/gpiochip0", offset = 17}`:                                 `board.lines.tamper: is wired to /dev/gpiochip0 line 17, and so is board.lines.strike`,
 		`kind = "linux"` + strike + `tamper = {chip = "gpiochip0", offset = -1}`:                                      `board.lines.tamper.offset: is -1: lines count from 0`,
 		`kind = "linux"` + strike + `tamper = {name = "X", bias = "up"}`:                                              `board.lines.tamper.bias: is "up": it must be "pull-up", "pull-down" or "disabled"`,
 		`kind = "linux"` + strike + `tamper = {name = "X", debounce = "1m"}`:                                          `board.lines.tamper.debounce: is 1m0s: it must be at most a second, as in "5ms"`,
+		`kind = "linux"` + strike + `fire-alarm = {name = "X"}`:                                                       `board.lines.fire-alarm: no such line; there are strike, buzzer, backlight, panel-dc, panel-reset, nfc-reset, exit-button, door-open, tamper, fire, touch-irq, nfc-irq`,
+		`kind = "linux"` + strike + `fire = {chip = "gpiochip0", offset = 17}`:                                        `board.lines.strike: is wired to /dev/gpiochip0 line 17, and so is board.lines.fire`,
+		`kind = "linux"` + strike + `fire = {name = "X", bias = "pullup"}`:                                            `board.lines.fire.bias: is "pullup": it must be "pull-up", "pull-down" or "disabled"`,
 		`kind = "linux"` + strike + `buzzer = {name = "X", bias = "pull-up"}`:                                         `board.lines.buzzer: is an output: bias and debounce are for inputs`,
 		`kind = "linux"` + strike + "[board.spi]\nlcd = {device = \"SPI0.0\"}":                                        `board.spi.lcd: no such port; there are panel, touch, nfc`,
 		`kind = "linux"` + strike + "[board.spi]\nnfc = {device = \"/dev/spi0\"}":                                     `board.spi.nfc.device: is "/dev/spi0": it must be "/dev/spidevB.C" or "SPIB.C", with the bus for B and the chip select for C`,

@@ -21,6 +21,7 @@ import (
 //	[board.lines]
 //	strike = {chip = "gpiochip0", offset = 17}
 //	exit-button = {name = "GPIO27", active_low = true, bias = "pull-up"}
+//	fire = {name = "GPIO23", bias = "pull-up"} # a contact to ground that opens in a fire
 type Config struct {
 	Kind  string                `toml:"kind"`  // "linux" or "sim"
 	Sim   SimConfig             `toml:"sim"`   // for kind "sim"
@@ -100,7 +101,7 @@ var (
 	portNames = []string{"panel", "touch", "nfc"}
 
 	outputNames = []string{strikeLine, "buzzer", "backlight", "panel-dc", "panel-reset", "nfc-reset"}
-	inputNames  = []string{"exit-button", "door-open", "tamper", "touch-irq", "nfc-irq"}
+	inputNames  = []string{"exit-button", "door-open", "tamper", "fire", "touch-irq", "nfc-irq"}
 	lineNames   = slices.Concat(outputNames, inputNames)
 
 	chipActiveLow = []string{"panel-reset", "nfc-reset", "touch-irq", "nfc-irq"}

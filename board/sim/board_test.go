@@ -132,7 +132,7 @@ func TestOnlyButtonsAndContactsCanBeSetFromOutside(t *testing.T) {
 	b := New(nil)
 	defer b.Close()
 	for name, want := range map[string]error{
-		"exit-button": nil, "door-open": nil, "tamper": nil,
+		"exit-button": nil, "door-open": nil, "tamper": nil, "fire": nil,
 		"strike": syscall.EPERM, "touch-irq": syscall.EPERM, "moon": syscall.ENOENT,
 	} {
 		if err := b.SetLine(name, true); !errors.Is(err, want) {
@@ -140,7 +140,7 @@ func TestOnlyButtonsAndContactsCanBeSetFromOutside(t *testing.T) {
 		}
 	}
 	lines := b.Lines()
-	if len(lines) != 5 || !lines["exit-button"] || lines["strike"] {
+	if len(lines) != 6 || !lines["exit-button"] || !lines["fire"] || lines["strike"] {
 		t.Errorf("Lines() = %v", lines)
 	}
 }

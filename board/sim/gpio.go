@@ -17,6 +17,7 @@ const (
 	lineExitButton = "exit-button"
 	lineDoorOpen   = "door-open"
 	lineTamper     = "tamper"
+	lineFire       = "fire"
 	lineTouchIRQ   = "touch-irq" // active: PENIRQ low
 	lineNFCIRQ     = "nfc-irq"   // active: P70_IRQ low
 )
@@ -43,6 +44,7 @@ func newLines() map[string]*line {
 		{name: lineStrike}, {name: lineBuzzer}, {name: lineBacklight},
 		{name: linePanelDC}, {name: linePanelReset}, {name: lineNFCReset},
 		{name: lineExitButton, kind: button}, {name: lineDoorOpen, kind: button}, {name: lineTamper, kind: button},
+		{name: lineFire, kind: button},
 		{name: lineTouchIRQ, kind: interrupt}, {name: lineNFCIRQ, kind: interrupt},
 	} {
 		m[l.name] = &l
@@ -127,8 +129,8 @@ type Input struct {
 	waiting int // edges queued for on
 }
 
-// Input requests exit-button, door-open, tamper, touch-irq or nfc-irq. on may
-// be nil; otherwise a goroutine of the board calls it for each change, in the
+// Input requests exit-button, door-open, tamper, fire, touch-irq or nfc-irq. on
+// may be nil; otherwise a goroutine of the board calls it for each change, in the
 // order of the changes and never concurrently with any handler of the board.
 // The error wraps EBUSY while someone else holds the line.
 func (b *Board) Input(name string, on func(active bool)) (*Input, error) {
@@ -158,8 +160,9 @@ func (in *Input) Value() (int, error) {
 	return 0, nil
 }
 
-// SetLine pushes the exit button, opens the door or the case. The error wraps
-// ENOENT for an unknown name, EPERM for a line that the program or a chip drives.
+// SetLine pushes the exit button, opens the door or the case, raises the fire
+// alarm. The error wraps ENOENT for an unknown name, EPERM for a line that the
+// program or a chip drives.
 func (b *Board) SetLine(name string, active bool) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -177,12 +180,12 @@ func (b *Board) SetLine(name string, active bool) error {
 }
 
 // Lines are the lines that a person at the door knows: strike, buzzer,
-// exit-button, door-open and tamper.
+// exit-button, door-open, tamper and fire.
 func (b *Board) Lines() map[string]bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	m := make(map[string]bool, 5)
-	for _, name := range []string{lineStrike, lineBuzzer, lineExitButton, lineDoorOpen, lineTamper} {
+	m := map[string]bool{}
+	for _, name := range []string{lineStrike, lineBuzzer, lineExitButton, lineDoorOpen, lineTamper, lineFire} {
 		m[name] = b.lines[name].active
 	}
 	return m

@@ -154,6 +154,18 @@ func TestABrowserPressesKeysByNameAndSeesTheDoor(t *testing.T) {
 	if !w.board.Line("tamper") {
 		t.Error("the case was not opened")
 	}
+
+	fire := `document.querySelector('[role="switch"][aria-label="Fire alarm"]')`
+	do(chromedp.Focus(chromedp.CSS(`#fire`)), chromedp.KeyEvent(" "))
+	becomes(fire + `.getAttribute('aria-checked') === 'true' && document.getElementById('fire-state').textContent === 'alarm'`)
+	if !w.board.Line("fire") {
+		t.Error("the fire alarm was not raised")
+	}
+	do(chromedp.Click(chromedp.CSS(`#fire`)))
+	becomes(fire + `.getAttribute('aria-checked') === 'false' && document.getElementById('fire-state').textContent === 'quiet'`)
+	if w.board.Line("fire") {
+		t.Error("the fire alarm did not end")
+	}
 }
 
 func TestABrowserTakesCardsFromTheDrawerAndTearsThemAway(t *testing.T) {

@@ -116,7 +116,7 @@ func TestTheStreamBeginsWithTheBoardAndAllThatIsSo(t *testing.T) {
 		t.Errorf("the first message is %s", first)
 	}
 	f.until(f.says("board", `{"type":"board","name":"Front door","width":240,"height":320,"cards":[{"name":"Bob Martin","uid":"04a1b2c3d4e580"}]}`))
-	f.until(f.says("lines", `{"type":"lines","lines":{"buzzer":false,"door-open":false,"exit-button":false,"strike":false,"tamper":false},"backlight":false,"card":""}`))
+	f.until(f.says("lines", `{"type":"lines","lines":{"buzzer":false,"door-open":false,"exit-button":false,"fire":false,"strike":false,"tamper":false},"backlight":false,"card":""}`))
 	f.until(f.says("controls", `{"type":"controls","controls":[1]}`))
 	f.until(f.says("records", `{"type":"records","records":["1 door.opened"]}`))
 	f.until(f.sees(w.board))
@@ -148,13 +148,13 @@ func TestLinesCardsAndSoundsAreSentAsTheyChange(t *testing.T) {
 	f := follow(t, w.url)
 	f.until(func() bool { return f.last["lines"] != nil })
 	strike.SetValue(1)
-	f.until(f.says("lines", `{"type":"lines","lines":{"buzzer":false,"door-open":false,"exit-button":false,"strike":true,"tamper":false},"backlight":false,"card":""}`))
+	f.until(f.says("lines", `{"type":"lines","lines":{"buzzer":false,"door-open":false,"exit-button":false,"fire":false,"strike":true,"tamper":false},"backlight":false,"card":""}`))
 	buzzer.SetValue(1)
 	f.until(f.says("sound", `{"type":"sound","on":true}`))
 	buzzer.SetValue(0)
 	f.until(f.says("sound", `{"type":"sound","on":false}`))
 	w.wants(204, "PUT", "/api/card", `{"uid":"01020304"}`)
-	f.until(f.says("lines", `{"type":"lines","lines":{"buzzer":false,"door-open":false,"exit-button":false,"strike":true,"tamper":false},"backlight":false,"card":"01020304"}`))
+	f.until(f.says("lines", `{"type":"lines","lines":{"buzzer":false,"door-open":false,"exit-button":false,"fire":false,"strike":true,"tamper":false},"backlight":false,"card":"01020304"}`))
 }
 
 func TestControlsAndRecordsAreSentWhenTheyChange(t *testing.T) {
@@ -225,7 +225,7 @@ func TestABrowserThatDoesNotReadHoldsNothingUpAndCatchesUp(t *testing.T) {
 		strike.SetValue(i % 2)
 		quick.until(quick.sees(w.board))
 	}
-	want := `{"type":"lines","lines":{"buzzer":false,"door-open":false,"exit-button":false,"strike":true,"tamper":false},"backlight":false,"card":""}`
+	want := `{"type":"lines","lines":{"buzzer":false,"door-open":false,"exit-button":false,"fire":false,"strike":true,"tamper":false},"backlight":false,"card":""}`
 	slow.until(func() bool { return slow.sees(w.board)() && slow.says("lines", want)() })
 	if n := len(slow.frames); n >= 60 {
 		t.Errorf("the slow browser was sent all of %d pictures", n)

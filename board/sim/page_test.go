@@ -181,11 +181,12 @@ func TestLinesAreReadAndContactsAreSet(t *testing.T) {
 	w.wants(204, "PUT", "/api/lines/door-open", `{"active":true}`)
 	w.wants(204, "PUT", "/api/lines/exit-button", `{"active":true}`)
 	w.wants(204, "PUT", "/api/lines/exit-button", `{"active":false}`)
+	w.wants(204, "PUT", "/api/lines/fire", `{"active":true}`)
 	var got map[string]bool
 	if err := json.Unmarshal([]byte(w.wants(200, "GET", "/api/lines", "")), &got); err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]bool{"strike": true, "buzzer": false, "exit-button": false, "door-open": true, "tamper": false}
+	want := map[string]bool{"strike": true, "buzzer": false, "exit-button": false, "door-open": true, "tamper": false, "fire": true}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

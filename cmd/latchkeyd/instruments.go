@@ -80,6 +80,7 @@ func openInstruments(b *board.Board, c *config, stopwatch *status.Stopwatch, log
 		{device.InputExit, relay.ExitDebounce},
 		{device.InputDoor, relay.DoorDebounce},
 		{device.InputTamper, relay.TamperDebounce},
+		{device.InputFire, relay.FireDebounce},
 	} {
 		if err := in.openInput(b, input.name, input.debounce); err != nil {
 			in.parts.ReportLine(string(input.name), err)

@@ -1,4 +1,5 @@
-// The door and what hangs on it: leaf, strike, exit button, contact, tamper.
+// The door and what hangs on it: leaf, strike, exit button, contact, tamper, fire
+// alarm.
 
 import {call, wait} from './call.js';
 import {pressed} from './cards.js';
@@ -9,7 +10,7 @@ const leaf = by('leaf');
 const strike = by('strike');
 const exit = by('exit');
 
-let now = {strike: false, 'door-open': false, tamper: false};
+let now = {strike: false, 'door-open': false, tamper: false, fire: false};
 let energised = 0; // when it was
 let clock;
 
@@ -36,7 +37,7 @@ pressed(exit, async (end) => {
   exit.classList.remove('down');
 });
 
-for (const name of ['door-open', 'tamper']) {
+for (const name of ['door-open', 'tamper', 'fire']) {
   by(name).addEventListener('click', () => set(name, !now[name]));
 }
 
@@ -64,7 +65,7 @@ export function lines(next) {
   leaf.setAttribute('aria-label', now['door-open'] ? 'Close the door' : 'Push the door');
   by('buzzer').textContent = now.buzzer ? 'sounding' : 'silent';
   by('buzzer').classList.toggle('on', now.buzzer);
-  for (const [name, yes, no] of [['door-open', 'open', 'closed'], ['tamper', 'case open', 'case closed']]) {
+  for (const [name, yes, no] of [['door-open', 'open', 'closed'], ['tamper', 'case open', 'case closed'], ['fire', 'alarm', 'quiet']]) {
     by(name).setAttribute('aria-checked', now[name]);
     by(name.replace('-open', '') + '-state').textContent = now[name] ? yes : no;
   }
