@@ -124,7 +124,7 @@ func TestALeaseThatIsRenewedHoldsTheLineWithoutAnEdge(t *testing.T) {
 		l := newLine()
 		s := newStrike(t, l)
 		defer s.Halt()
-		hold(s, 8*60*4)
+		hold(s, 40)
 		l.wants(t, "0s=0", "0s=1")
 	})
 }
@@ -145,10 +145,10 @@ func TestStrikeZeroReleasesAHoldAtOnce(t *testing.T) {
 		l := newLine()
 		s := newStrike(t, l)
 		defer s.Halt()
-		hold(s, 60*4)
+		hold(s, 40)
 		s.Strike(0)
 		time.Sleep(24 * time.Hour)
-		l.wants(t, "0s=0", "0s=1", "1h0m0s=0")
+		l.wants(t, "0s=0", "0s=1", "10m0s=0")
 	})
 }
 
