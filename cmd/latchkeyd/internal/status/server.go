@@ -57,6 +57,7 @@ type Adoption struct {
 func (s *Server) Report(state device.State, a Adoption) {
 	now := Status{
 		Reader: state.Reader, Version: state.Version, Site: a.Site, Fingerprint: a.Fingerprint,
+		Mode: Mode{state.Mode.Mode, state.Mode.Cause, state.Mode.Until, state.Mode.By, state.Mode.Waits},
 		Door: string(state.Door), Strike: string(state.Strike),
 		Lockout: cmp.Or(string(state.Lockout), "none"), Wrong: int(state.Wrong), Guesses: int(state.Guesses),
 		PIN: cmp.Or(string(state.PIN), "on"), Card: cmp.Or(string(state.Card), "on"),

@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"time"
 
 	"latchkey/sync/wire"
 )
@@ -18,6 +19,7 @@ type Status struct {
 	Version        string                  `json:"version"`
 	Site           string                  `json:"site,omitempty"`
 	Fingerprint    string                  `json:"fingerprint,omitempty"`
+	Mode           Mode                    `json:"mode"`
 	Door           string                  `json:"door"`
 	Strike         string                  `json:"strike"`
 	Lockout        string                  `json:"lockout"` // "none", or its cause
@@ -34,6 +36,35 @@ type Status struct {
 	Health         map[wire.Subject]string `json:"health"`        // what is wrong, by subject
 	TPM            *TPM                    `json:"tpm,omitempty"` // that has the keys; absent: a file has them
 	Figures        Figures                 `json:"figures"`
+}
+
+// Mode is how the door works now.
+type Mode struct {
+	Name  wire.Mode      `json:"name"`
+	Cause wire.ModeCause `json:"cause,omitempty"`
+	Until int64          `json:"until,omitempty"` // Unix seconds; 0: it has no end of its own
+	By    string         `json:"by,omitempty"`    // who wants it
+	Waits bool           `json:"waits,omitempty"` // the unlock schedule waits for the first person
+}
+
+// String says which mode it is, and why and for how long.
+func (m Mode) String() string {
+	text := string(m.Name)
+	switch m.Cause {
+	case wire.CauseFire:
+		text += ", by the fire alarm"
+	case wire.CauseSchedule:
+		text += ", by the unlock schedule"
+	case wire.CauseWanted:
+		text += ", by " + m.By
+	}
+	if m.Until != 0 {
+		text += time.Unix(m.Until, 0).UTC().Format(", until 2006-01-02 15:04:05 UTC")
+	}
+	if m.Waits {
+		text += "; the unlock schedule waits for the first person"
+	}
+	return text
 }
 
 // TPM is the budget of PINs of the reader's TPM. Both are 0 while it has none, or has not
@@ -64,6 +95,7 @@ func (s *Status) Print(w io.Writer) error {
 	} else {
 		t.row("site", "%s", s.Site)
 	}
+	t.row("mode", "%s", s.Mode)
 	t.row("door", "%s, strike %s", s.Door, s.Strike)
 	t.row("PIN", "%s", s.PIN)
 	t.row("cards", "%s", s.Card)

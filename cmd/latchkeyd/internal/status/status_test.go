@@ -3,7 +3,28 @@ package status
 import (
 	"strings"
 	"testing"
+
+	"latchkey/device"
+	"latchkey/sync/wire"
 )
+
+func TestTheModeIsSaidWithItsCauseAndEnd(t *testing.T) {
+	for want, mode := range map[string]wire.ModeState{
+		"normal\n": {Mode: wire.ModeNormal},
+		"normal; the unlock schedule waits for the first person\n":   {Mode: wire.ModeNormal, Waits: true},
+		"unlocked, by the unlock schedule\n":                         {Mode: wire.ModeUnlocked, Cause: wire.CauseSchedule},
+		"unlocked, by Ada Lovelace, until 2026-11-29 18:00:00 UTC\n": {Mode: wire.ModeUnlocked, Cause: wire.CauseWanted, Until: 1795975200, By: "Ada Lovelace"},
+		"lockdown, by Ada Lovelace\n":                                {Mode: wire.ModeLockdown, Cause: wire.CauseWanted, By: "Ada Lovelace"},
+		"evacuation, by the fire alarm\n":                            {Mode: wire.ModeEvacuation, Cause: wire.CauseFire},
+	} {
+		s := NewServer(nil, func() Figures { return Figures{} })
+		s.Report(device.State{Reader: "front-door", Mode: mode}, Adoption{})
+		var b strings.Builder
+		if err := s.Status().Print(&b); err != nil || !strings.Contains(b.String(), "\nmode                  "+want) {
+			t.Errorf("%+v: %v\n%s", mode, err, b.String())
+		}
+	}
+}
 
 func TestTheBudgetOfATPMIsSaid(t *testing.T) {
 	for want, tpm := range map[string]*TPM{
