@@ -20,6 +20,7 @@ const (
 	lineExit   = 2
 	lineDoor   = 4
 	lineTamper = 5
+	lineFire   = 6
 )
 
 // change is a change of the strike's line.

@@ -136,6 +136,7 @@ func (l *lane) tidyDoor() {
 		func() { l.m.lines.set(lineExit, false) },
 		func() { l.m.lines.set(lineDoor, false) },
 		func() { l.m.lines.set(lineTamper, false) },
+		func() { l.m.lines.set(lineFire, false) },
 	} {
 		if err := try(undo); err != nil {
 			fmt.Printf("     not tidied up: %v\n", err)

@@ -35,6 +35,7 @@ buzzer = {chip = "gpiochip0", offset = 1}
 exit-button = {chip = "gpiochip0", offset = 2, debounce = "10ms"}
 door-open = {chip = "gpiochip0", offset = 4, debounce = "10ms"}
 tamper = {chip = "gpiochip0", offset = 5, debounce = "10ms"}
+fire = {chip = "gpiochip0", offset = 6, debounce = "10ms"}
 panel-dc = {name = "panel-dc"}
 panel-reset = {name = "panel-reset"}
 backlight = {name = "backlight"}
@@ -91,6 +92,8 @@ type status struct {
 	Wrong    int
 	PIN      string
 	Tamper   bool
+	Strike   string
+	Mode     struct{ Name, Cause string }
 	TPM      *struct{ Limit uint32 }
 	Health   map[string]string
 }

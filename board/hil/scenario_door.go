@@ -107,6 +107,22 @@ func tamperLocksOut(l *lane) string {
 	return how
 }
 
+func fireHoldsStrike(l *lane) string {
+	mark := l.m.lines.mark()
+	l.m.lines.set(lineFire, true)
+	on := l.m.awaitStrike(mark, true)
+	l.awaitStatus("the door is in evacuation", func(s status) bool {
+		return s.Mode.Name == "evacuation" && s.Mode.Cause == "fire" && s.Strike == "held"
+	})
+	l.m.agent.sleep(31 * time.Second) // the reader asks for 30 s at a time
+	l.m.lines.requireChanges(mark, 1)
+	l.m.lines.set(lineFire, false)
+	off := l.m.awaitStrike(mark, false)
+	l.awaitStatus("the door is as before", func(s status) bool { return s.Mode.Name == "normal" && s.Strike == "off" })
+	l.m.lines.requireChanges(mark, 2)
+	return fmt.Sprintf("the strike's pin was on for %.1f s; the state said evacuation, because of the fire", off.at.Sub(on.at).Seconds())
+}
+
 // unlocksByCard has a card open the door, and takes it away.
 func (l *lane) unlocksByCard(uid string) string {
 	how := l.m.unlocks(func() { l.m.chips.present(uid) })

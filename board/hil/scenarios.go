@@ -17,6 +17,7 @@ func lanes() []*lane {
 			{what: "the exit button opens once, however much it bounces, and what is shorter than a bounce does not", prove: exitButtonUnlocks},
 			{what: "the door contact is followed, and a door that opens by itself is forced", prove: doorContactIsFollowed},
 			{what: "tamper locks PIN entry out, and a card ends that", prove: tamperLocksOut},
+			{what: "a fire holds the strike without an edge for longer than it is asked for at a time, and its end releases it", prove: fireHoldsStrike},
 
 			{what: "latchkeyd check says by key what is wrong: a spidev or chip that is not there, a line that does not exist, lines in use", prove: wrongConfigIsReported},
 			{what: "latchkeyd check says which device may not be opened, and what to do", prove: wrongPermissionsAreReported},
