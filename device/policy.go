@@ -3,7 +3,6 @@ package device
 import (
 	"fmt"
 	"time"
-	_ "time/tzdata" // a reader's system need not have the time zones
 
 	"latchkey/sync/wire"
 )
@@ -22,7 +21,7 @@ func LoadPolicy(verified *wire.VerifiedPolicy) (Policy, error) {
 	if err := p.Check(); err != nil {
 		return Policy{}, fmt.Errorf("policy: %w", err)
 	}
-	zone, err := time.LoadLocation(p.TimeZone)
+	zone, err := wire.LoadZone(p.TimeZone)
 	if err != nil {
 		return Policy{}, fmt.Errorf("policy: %w", err)
 	}

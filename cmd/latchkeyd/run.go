@@ -10,7 +10,6 @@ import (
 	"os/signal"
 	"strconv"
 	"time"
-	_ "time/tzdata" // schedules go by the door's time zone, whatever the board has installed
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"

@@ -140,8 +140,8 @@ func (p *Policy) Check() error {
 	); err != nil {
 		return err
 	}
-	if _, err := time.LoadLocation(p.TimeZone); err != nil || len(p.TimeZone) > MaxName || p.TimeZone == "" || p.TimeZone == "Local" {
-		return fmt.Errorf("unknown time zone %.40q", p.TimeZone)
+	if _, err := LoadZone(p.TimeZone); err != nil {
+		return err
 	}
 	switch {
 	case p.Revision == 0:

@@ -14,8 +14,8 @@ import (
 
 // Load returns the zone with an IANA name, if a policy may have it.
 func Load(name string) (*time.Location, error) {
-	zone, err := time.LoadLocation(name)
-	if err != nil || name == "" || name == "Local" || len(name) > wire.MaxName {
+	zone, err := wire.LoadZone(name)
+	if err != nil {
 		return nil, fmt.Errorf("unknown time zone %.40q; write one like Europe/Berlin, or UTC", name)
 	}
 	return zone, nil
