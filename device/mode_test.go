@@ -23,7 +23,7 @@ func (g *rig) held(d time.Duration) (until time.Duration) {
 			next = at
 		}
 		g.pass(next - g.now.Monotonic)
-		if g.now.Monotonic > until {
+		if g.now.Monotonic >= until {
 			return until
 		}
 		g.strikes = nil
@@ -58,6 +58,7 @@ func TestAnUnlockedDoorIsHeldUpToItsEndAndNoLongerThanTheBrainLives(t *testing.T
 	if until := g.held(20 * time.Minute); until != start+time.Hour {
 		t.Errorf("held until %v", until-start)
 	}
+	g.do(Tick{})
 	if r := g.wantRecords(wire.ModeChanged)[0]; r.Mode != wire.ModeNormal || r.Who != "" || r.To != 0 {
 		t.Errorf("%+v", r)
 	}
@@ -286,6 +287,15 @@ func TestAFireOpensTheDoorWhateverElseIsSo(t *testing.T) {
 			g.do(Input{InputFire, true})
 			g.wantStrikes(holdFor)
 			g.wantScreen(ScreenEvacuation)
+			started := 0
+			for _, r := range g.records {
+				if r.Kind == wire.FireStarted {
+					started++
+				}
+			}
+			if started != 1 || g.view.PIN {
+				t.Errorf("%d records of it, and a PIN can be entered: %t", started, g.view.PIN)
+			}
 			g.card(Known, adaCard)
 			g.wantScreen(ScreenEvacuation)
 			start := g.now.Monotonic
@@ -315,24 +325,27 @@ func TestAFireThatIsThereAtTheStartOpensTheDoor(t *testing.T) {
 }
 
 func TestTheLastStateOfAFireThatComesAndGoesIsRecorded(t *testing.T) {
-	g := newRig(t, nil)
-	for range 40 {
-		g.do(Input{InputFire, true})
-		g.do(Input{InputFire, false})
-	}
-	g.do(Input{InputFire, true})
-	if n := len(g.records); n > 25 {
-		t.Errorf("%d records", n)
-	}
-	g.wait(2 * time.Minute)
-	var last wire.RecordKind
-	for _, r := range g.records {
-		if r.Kind == wire.FireStarted || r.Kind == wire.FireEnded {
-			last = r.Kind
+	for _, fire := range []bool{true, false} {
+		g := newRig(t, nil)
+		g.do(Input{InputFire, !fire})
+		for range 40 {
+			g.do(Input{InputFire, fire})
+			g.do(Input{InputFire, !fire})
 		}
-	}
-	if last != wire.FireStarted {
-		t.Errorf("the last is %s", last)
+		g.do(Input{InputFire, fire})
+		if n := len(g.records); n > 25 {
+			t.Errorf("%d records", n)
+		}
+		g.wait(2 * time.Minute)
+		var last wire.RecordKind
+		for _, r := range g.records {
+			if r.Kind == wire.FireStarted || r.Kind == wire.FireEnded {
+				last = r.Kind
+			}
+		}
+		if started := last == wire.FireStarted; started != fire {
+			t.Errorf("the last is %s", last)
+		}
 	}
 }
 
@@ -490,6 +503,50 @@ func TestAllDayEveryDayWaitsForAFirstPersonEachDay(t *testing.T) {
 		t.Errorf("%+v", g.state.Mode)
 	}
 	g.wait(time.Minute)
+	if !g.state.Mode.Waits {
+		t.Errorf("%+v", g.state.Mode)
+	}
+}
+
+func TestAModeChangesOnTheSecondThoughNothingElseHappens(t *testing.T) {
+	for name, want := range map[string]struct {
+		change func(g *rig, p *wire.Policy)
+		at     time.Duration
+	}{
+		"the end of locked": {func(g *rig, p *wire.Policy) {
+			p.Modes = []wire.WantedMode{{Mode: wire.ModeLocked, Until: g.in(90*time.Minute + 7*time.Second)}}
+		}, 90*time.Minute + 7*time.Second},
+		"a span's beginning": {func(g *rig, p *wire.Policy) { opening("")(p) }, time.Hour},
+	} {
+		g := newRig(t, nil)
+		start := g.now.Wall
+		g.change(func(p *wire.Policy) { want.change(g, p) })
+		g.records = nil
+		g.wait(2 * time.Hour)
+		if r := g.wantRecords(wire.ModeChanged)[0]; r.Time != start.Add(want.at).UnixMilli() {
+			t.Errorf("%s: %v", name, time.UnixMilli(r.Time).Sub(start))
+		}
+	}
+}
+
+func TestADayOfAFirstPersonEndsAtMidnightAndSoDoesTheHold(t *testing.T) {
+	g := newRig(t, func(p *wire.Policy) {
+		p.Opening = &wire.Opening{First: "staff", Schedule: wire.Schedule{Week: everyDay(0, 1440)}}
+	})
+	g.card(Known, adaCard)
+	g.wait(12*time.Hour - 9*time.Second)
+	g.strikes = nil
+	g.crash(0)
+	g.wantStrikes(9 * time.Second)
+}
+
+func TestWhoComesOnTheDayBeforeIsNoFirstPerson(t *testing.T) {
+	g := newRig(t, func(p *wire.Policy) {
+		p.Opening = &wire.Opening{First: "staff", Schedule: wire.Schedule{Week: []wire.Span{{Day: 2, From: 0, To: 360}}}}
+	})
+	g.wait(11*time.Hour + 30*time.Minute) // 23:30 on Monday
+	g.card(Known, adaCard)
+	g.wait(time.Hour)
 	if !g.state.Mode.Waits {
 		t.Errorf("%+v", g.state.Mode)
 	}

@@ -82,7 +82,7 @@ func holdEnds(e *edge) (met bool, err error) {
 	if e.now.Trusted && e.now.Wall.Add(left).After(ends) {
 		return true, fmt.Errorf("held for %v, %v beyond its end", left, e.now.Wall.Add(left).Sub(ends))
 	}
-	if at, ok := after.Deadline(); !ok || at > after.strike.hold {
+	if at, ok := after.Deadline(); !ok || at > after.strike.hold || at == after.strike.hold && left > 15*time.Second {
 		return true, errors.New("it ends before the next turn")
 	}
 	return true, nil

@@ -79,6 +79,7 @@ func (s *soaked) start() {
 	s.must(in.openInput(s.outer, device.InputExit, relay.ExitDebounce))
 	s.must(in.openInput(s.outer, device.InputDoor, relay.DoorDebounce))
 	s.must(in.openInput(s.outer, device.InputTamper, relay.TamperDebounce))
+	s.must(in.openInput(s.outer, device.InputFire, relay.FireDebounce))
 	in.parts.Report(wire.SubjectPanel, in.openKeypad(s.outer, s.config))
 	in.parts.Report(wire.SubjectNFC, in.openCards(s.outer))
 	s.r = &reader{
