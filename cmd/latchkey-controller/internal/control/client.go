@@ -32,8 +32,8 @@ type Client struct {
 }
 
 // Order is desk.Order.
-func (c Client) Order(ctx context.Context, reader string, order wire.Order, seconds uint32) (outcome *desk.OrderResult, err error) {
-	err = c.post(ctx, "/desk/orders", orderRequest{c.Who, reader, order, seconds}, &outcome)
+func (c Client) Order(ctx context.Context, reader string, order wire.Order) (outcome *desk.OrderResult, err error) {
+	err = c.post(ctx, "/desk/orders", orderRequest{c.Who, reader, order}, &outcome)
 	return outcome, err
 }
 

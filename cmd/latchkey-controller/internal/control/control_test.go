@@ -102,11 +102,11 @@ func TestTheCommandLineSeesAndDoesWhatTheDeskDoes(t *testing.T) {
 		t.Errorf("%s, at the desk %s", got, want)
 	}
 
-	outcome, err := client.Order(t.Context(), "front-door", wire.Unlock, 0)
+	outcome, err := client.Order(t.Context(), "front-door", wire.Unlock)
 	if err != nil || outcome.Done || outcome.Text != "not sent: "+actor.Name {
 		t.Errorf("%+v, %v", outcome, err)
 	}
-	if _, err := client.Order(t.Context(), "front-door", wire.Enrol, 0); err == nil {
+	if _, err := client.Order(t.Context(), "front-door", wire.Enrol); err == nil {
 		t.Error("an enrolment without a user")
 	}
 

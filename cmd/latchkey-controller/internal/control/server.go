@@ -32,10 +32,9 @@ const newCard, rekeyCard, returnCard = "/desk/cards/new", "/desk/cards/rekey", "
 // Requests; who is the person.
 type (
 	orderRequest struct {
-		Who     string
-		Reader  string
-		Order   wire.Order
-		Seconds uint32
+		Who    string
+		Reader string
+		Order  wire.Order
 	}
 	enrolRequest struct {
 		Who    string
@@ -112,7 +111,7 @@ func handler(ctx context.Context, d *desk.Desk) http.Handler {
 	mux.HandleFunc("POST /desk/orders", func(w http.ResponseWriter, r *http.Request) {
 		var o orderRequest
 		if read(w, r, &o) {
-			outcome, err := d.Order(ctx, desk.AtCommandLine(o.Who), o.Reader, o.Order, o.Seconds)
+			outcome, err := d.Order(ctx, desk.AtCommandLine(o.Who), o.Reader, o.Order)
 			answer(w, outcome, err)
 		}
 	})

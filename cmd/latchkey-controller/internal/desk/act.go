@@ -153,7 +153,10 @@ func (d *Desk) actOutside(ctx context.Context, a Actor, act Act, target *auditTa
 	}
 	text, failed := run()
 	outcome := store.Done
-	if failed != nil {
+	switch {
+	case errors.Is(failed, ErrNotAllowed):
+		outcome, text = store.Refused, failed.Error()
+	case failed != nil:
 		outcome, text = store.Failed, failed.Error()
 	}
 	// Store the outcome even if the client has gone.

@@ -7,7 +7,7 @@ import (
 )
 
 // An Act is something that an administrator does. Its text is stored in the audit; an
-// order's equals the wire.Order.
+// order's equals the wire.Order. Of those that there were once, formerActs has the texts.
 type Act string
 
 // The acts.
@@ -33,9 +33,15 @@ const (
 
 	SwitchPIN Act = "pin.switch" // PIN entry of a reader on or off
 	Unlock    Act = "unlock"
-	Hold      Act = "hold"
-	Release   Act = "release"
 	Identify  Act = "identify"
+
+	LockDown    Act = "mode.lockdown"
+	Evacuate    Act = "mode.evacuate"
+	SetMode     Act = "mode.set"      // unlocked or locked, of a door or a location
+	SetSiteMode Act = "mode.set-site" // the same of the whole site
+	EndLockdown Act = "mode.end-lockdown"
+	EndMode     Act = "mode.end"   // any other
+	EndEarly    Act = "mode.early" // the present span of an unlock schedule
 
 	ExportActivity Act = store.ExportAct
 
@@ -98,9 +104,16 @@ var rules = map[Act]rule{
 
 	SwitchPIN: {may: editors, past: "switched PIN entry at %s", infinitive: "switch PIN entry at %s"},
 	Unlock:    {may: editors, past: "unlocked %s", infinitive: "unlock %s"},
-	Hold:      {may: editors, past: "held %s open", infinitive: "hold %s open"},
-	Release:   {may: editors, past: "released %s", infinitive: "release %s"},
 	Identify:  {may: editors, past: "had %s identify itself", infinitive: "have %s identify itself"},
+
+	// In an emergency nobody looks for a password: these two never ask for it.
+	LockDown:    {may: editors, past: "locked down %s", infinitive: "lock down %s"},
+	Evacuate:    {may: editors, past: "evacuated %s", infinitive: "evacuate %s"},
+	SetMode:     {may: editors, past: "set the mode of %s", infinitive: "set the mode of %s"},
+	SetSiteMode: {may: editors, past: "set the mode of %s", infinitive: "set the mode of %s", fresh: true},
+	EndLockdown: {may: supers, past: "ended the lockdown of %s", infinitive: "end the lockdown of %s", fresh: true},
+	EndMode:     {may: editors, past: "ended a mode of %s", infinitive: "end a mode of %s"},
+	EndEarly:    {may: editors, past: "ended the unlock schedule's hours at %s early", infinitive: "end the unlock schedule's hours at %s early"},
 
 	ExportActivity: {may: editors, past: "exported activity as %s", infinitive: "export activity as %s"},
 
@@ -156,6 +169,9 @@ func (desc *describer) act(e *Event, a *store.Audit) {
 		return
 	}
 	r, ok := rules[Act(a.Act)]
+	if !ok {
+		r, ok = formerActs[a.Act]
+	}
 	if !ok { // of a later version
 		r = rule{past: escape(a.Act) + " %s", infinitive: escape(a.Act) + " %s"}
 	}

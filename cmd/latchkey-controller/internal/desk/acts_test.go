@@ -33,8 +33,7 @@ func TestWhatAdministratorsDidIsToldAsAPersonWould(t *testing.T) {
 			_, err := w.SetPolicy(ctx, owner, reader, 0, func(p *wire.Policy) { p.Limit = 5 })
 			return err
 		}, "Owner changed the policy of " + at + ": wrong PINs in a row from 10 to 5"},
-		{func() error { _, err := w.Order(ctx, owner, reader, wire.Hold, 1800); return err }, "Owner held " + at + " open for 30 minutes"},
-		{func() error { _, err := w.Order(ctx, owner, reader, wire.Identify, 0); return err }, "Owner had " + at + " identify itself"},
+		{func() error { _, err := w.Order(ctx, owner, reader, wire.Identify); return err }, "Owner had " + at + " identify itself"},
 		{func() error { _, err := w.SetPIN(ctx, owner, user, PIN{Choice: Auto}); return err }, "Owner gave User 2 a PIN: generated"},
 		{func() error { return w.RemovePIN(ctx, owner, user) }, "Owner removed the PIN of User 2"},
 		{func() error {

@@ -101,6 +101,9 @@ func (d *Desk) Adopt(ctx context.Context, a Actor, form AdoptForm, save func(bun
 			return wrong("access", "Choose who may open the door of this new reader: everyone, some groups, or nobody yet")
 		}
 		form.edit(policy)
+		if err := checkModeGroups(policy); err != nil {
+			return wrong("access", "%v", err)
+		}
 		var bundle []byte
 		if adoption, bundle, err = d.site.Adopt(tx, now, form.Request, broker, policy); err != nil {
 			return refusedIn("", err)

@@ -150,11 +150,40 @@ var attempts = map[Act][]attempt{
 		_, err := w.ReturnCard(ctx, a, id, credential, "reader")
 		return err
 	})},
-	SwitchPIN:      {reader(func(w *world, ctx context.Context, a Actor, id string) error { return w.SwitchPIN(ctx, a, id, false) })},
-	Unlock:         {order(wire.Unlock, 0)},
-	Hold:           {order(wire.Hold, 60)},
-	Release:        {order(wire.Release, 0)},
-	Identify:       {order(wire.Identify, 0)},
+	SwitchPIN: {reader(func(w *world, ctx context.Context, a Actor, id string) error { return w.SwitchPIN(ctx, a, id, false) })},
+	Unlock:    {order(wire.Unlock)},
+	Identify:  {order(wire.Identify)},
+	LockDown: {
+		inMode(Where{}, wire.ModeLockdown, 0),
+		inMode(Where{}, wire.ModeLockdown, time.Hour),
+		atPlace(func(w *world, ctx context.Context, a Actor, r *Reader, l int64) error {
+			_, err1 := w.SetMode(ctx, a, Where{Locations, l}, wire.ModeLockdown, 0)
+			_, err2 := w.SetMode(ctx, a, Where{Doors, r.DoorID}, wire.ModeLockdown, 0)
+			return errors.Join(err1, err2)
+		}),
+	},
+	Evacuate:    {inMode(Where{}, wire.ModeEvacuation, 0)},
+	SetSiteMode: {inMode(Where{}, wire.ModeUnlocked, time.Hour), inMode(Where{}, wire.ModeLocked, 0)},
+	SetMode: {
+		atPlace(func(w *world, ctx context.Context, a Actor, r *Reader, l int64) error {
+			_, err := w.SetMode(ctx, a, Where{Locations, l}, wire.ModeLocked, 0)
+			return err
+		}),
+		atPlace(func(w *world, ctx context.Context, a Actor, r *Reader, l int64) error {
+			_, err := w.SetMode(ctx, a, Where{Doors, r.DoorID}, wire.ModeUnlocked, w.time.Add(time.Hour).Unix())
+			return err
+		}),
+	},
+	EndLockdown: {ending(Where{}, wire.ModeLockdown, 0)},
+	EndMode:     {ending(Where{}, wire.ModeEvacuation, 0), ending(Where{}, wire.ModeLocked, 0)},
+	EndEarly: {func(w *world) func(context.Context, Actor) error {
+		id := w.reader()
+		_, err := w.SetPolicy(w.t.Context(), as(Owner), id, 0, func(p *wire.Policy) {
+			p.Opening = &wire.Opening{Schedule: wire.Schedule{Week: []wire.Span{{Day: uint8(w.time.Weekday()), From: 0, To: 1440}}}}
+		})
+		w.must(err)
+		return func(ctx context.Context, a Actor) error { return w.EndEarly(ctx, a, Where{Doors, w.look(id).DoorID}) }
+	}},
 	ExportActivity: {act(func(w *world, ctx context.Context, a Actor) error { return w.Export(ctx, a, Query{}, CSV, io.Discard) })},
 	EditPolicy: {reader(func(w *world, ctx context.Context, a Actor, id string) error {
 		_, err := w.SetPolicy(ctx, a, id, 0, func(p *wire.Policy) { p.Limit = 3 })
@@ -359,9 +388,32 @@ func admin(do func(*world, context.Context, Actor, int64) error) attempt {
 	}
 }
 
-func order(o wire.Order, seconds uint32) attempt {
+func inMode(where Where, mode wire.Mode, lasts time.Duration) attempt {
 	return act(func(w *world, ctx context.Context, a Actor) error {
-		_, err := w.Order(ctx, a, "reader", o, seconds)
+		_, err := w.SetMode(ctx, a, where, mode, w.until(lasts))
+		return err
+	})
+}
+
+// until returns when a time from now is over, Unix seconds; 0 of 0.
+func (w *world) until(d time.Duration) int64 {
+	if d == 0 {
+		return 0
+	}
+	return w.time.Add(d).Unix()
+}
+
+func ending(where Where, mode wire.Mode, lasts time.Duration) attempt {
+	return func(w *world) func(context.Context, Actor) error {
+		id, err := w.SetMode(w.t.Context(), as(Owner), where, mode, w.until(lasts))
+		w.must(err)
+		return func(ctx context.Context, a Actor) error { return w.EndMode(ctx, a, id) }
+	}
+}
+
+func order(o wire.Order) attempt {
+	return act(func(w *world, ctx context.Context, a Actor) error {
+		_, err := w.Order(ctx, a, "reader", o)
 		return err
 	})
 }

@@ -76,6 +76,14 @@ func policySettings(p *wire.Policy) []setting {
 		{"large text", onOff(p.Screen.LargeText)},
 		{"high contrast", onOff(p.Screen.HighContrast)},
 		{"holidays", holidaysText(p.Holidays)},
+		{"exempt while kept locked", strings.Join(p.Exempt, ", ")},
+		{"opening in a lockdown", strings.Join(p.InLockdown, ", ")},
+	}
+	if o := p.Opening; o != nil {
+		settings = append(settings, setting{"unlock schedule", hoursText(&o.Schedule)}, setting{"first person", o.First})
+		if o.After != 0 {
+			settings = append(settings, setting{"locked by hand until", time.Unix(o.After, 0).UTC().Format("2006-01-02 15:04 UTC")})
+		}
 	}
 	for _, a := range p.Access {
 		settings = append(settings, setting{"access of " + a.Group, hoursText(a.Schedule)})

@@ -11,7 +11,7 @@ import (
 func TestAnOrderIsNotedWithWhatCameOfIt(t *testing.T) {
 	w := newWorld(t)
 	id := w.reader()
-	outcome, err := w.Order(t.Context(), as(Editor), id, wire.Unlock, 0)
+	outcome, err := w.Order(t.Context(), as(Editor), id, wire.Unlock)
 	if err != nil || !outcome.Done {
 		t.Fatalf("%+v, %v", outcome, err)
 	}
@@ -19,21 +19,21 @@ func TestAnOrderIsNotedWithWhatCameOfIt(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 	w.live.refuse = "not sent: it is not connected"
-	outcome, err = w.Order(t.Context(), as(Editor), id, wire.Hold, 60)
+	outcome, err = w.Order(t.Context(), as(Editor), id, wire.Identify)
 	if err != nil || outcome.Done || outcome.Text != w.live.refuse {
 		t.Fatalf("%+v, %v", outcome, err)
 	}
-	if e := w.newest(); e.Text.String() != "Limited Admin (Can Edit) could not hold Door of "+id+" open: not sent: it is not connected" || e.Result != Refused {
+	if e := w.newest(); e.Text.String() != "Limited Admin (Can Edit) could not have Door of "+id+" identify itself: not sent: it is not connected" || e.Result != Refused {
 		t.Errorf("%+v", e)
 	}
-	if o := w.live.orders[1]; o.Who != "Limited Admin (Can Edit)" || o.Seconds != 60 || o.Reader != id {
+	if o := w.live.orders[1]; o.Who != "Limited Admin (Can Edit)" || o.Reader != id {
 		t.Errorf("%+v", o)
 	}
-	if _, err := w.Order(t.Context(), as(Owner), id, wire.Enrol, 0); err == nil {
+	if _, err := w.Order(t.Context(), as(Owner), id, wire.Enrol); err == nil {
 		t.Error("an enrol for nobody")
 	}
 	without := New(Options{Site: w.site})
-	if _, err := without.Order(t.Context(), as(Owner), id, wire.Unlock, 0); !errors.Is(err, errNoController) {
+	if _, err := without.Order(t.Context(), as(Owner), id, wire.Unlock); !errors.Is(err, errNoController) {
 		t.Error(err)
 	}
 }

@@ -17,12 +17,12 @@ type OrderResult struct {
 	Text    string // the result, for people
 }
 
-// Order sends an order to a reader, wire.Unlock, Hold (for seconds), Release or
-// Identify, and waits up to 15 s for the outcome. The error says that the order was
-// not allowed or could not be sent; if the reader did not carry it out, Done is
-// false.
-func (d *Desk) Order(ctx context.Context, a Actor, reader string, order wire.Order, seconds uint32) (*OrderResult, error) {
-	if !slices.Contains([]wire.Order{wire.Unlock, wire.Hold, wire.Release, wire.Identify}, order) {
+// Order sends an order to a reader, wire.Unlock or Identify, and waits up to 15 s for
+// the outcome. The error says that the order was not allowed or could not be sent; if
+// the reader did not carry it out, Done is false. In a lockdown only those may unlock who
+// may end it.
+func (d *Desk) Order(ctx context.Context, a Actor, reader string, order wire.Order) (*OrderResult, error) {
+	if order != wire.Unlock && order != wire.Identify {
 		return nil, fmt.Errorf("%q is not an order for a door", order)
 	}
 	var out *OrderResult
@@ -30,7 +30,14 @@ func (d *Desk) Order(ctx context.Context, a Actor, reader string, order wire.Ord
 		if d.live == nil {
 			return "", errNoController
 		}
-		outcome, err := d.live.Order(ctx, store.Order{Reader: reader, Order: order, Seconds: seconds, Who: cut(a.Name, wire.MaxName)}, nil)
+		o := store.Order{Reader: reader, Order: order, Who: cut(a.Name, wire.MaxName)}
+		if order == wire.Unlock {
+			var err error
+			if o.InLockdown, err = d.unlocksInLockdown(ctx, a, reader); err != nil {
+				return "", err
+			}
+		}
+		outcome, err := d.live.Order(ctx, o, nil)
 		if err != nil {
 			return "", err
 		}
@@ -38,11 +45,7 @@ func (d *Desk) Order(ctx context.Context, a Actor, reader string, order wire.Ord
 		if !outcome.Done {
 			return "", errors.New(outcome.Text)
 		}
-		switch order {
-		case wire.Hold:
-			out.Text = "held open for " + durationText(seconds)
-			return "for " + durationText(seconds), nil
-		case wire.Identify, wire.Release:
+		if order == wire.Identify {
 			return "", nil // the act's description is enough
 		}
 		return outcome.Text, nil
@@ -51,4 +54,36 @@ func (d *Desk) Order(ctx context.Context, a Actor, reader string, order wire.Ord
 		return out, nil
 	}
 	return nil, err
+}
+
+// unlocksInLockdown says whether an unlock has to open in a lockdown, which is wanted at
+// the reader, and refuses one of somebody who may not end it. Readers of older versions
+// know no lockdown.
+func (d *Desk) unlocksInLockdown(ctx context.Context, a Actor, reader string) (wanted bool, err error) {
+	err = d.site.View(ctx, func(tx *store.Tx) error {
+		p, err := tx.Policy(reader)
+		if err != nil {
+			return ignoreNotFound(err) // who sends the order says so
+		}
+		level, err := tx.ReaderLevel(reader)
+		if err != nil {
+			return err
+		}
+		now := d.now().Unix()
+		wanted = level != 0 && slices.ContainsFunc(p.Modes, func(m wire.WantedMode) bool {
+			return m.Mode == wire.ModeLockdown && (m.Until == 0 || m.Until > now)
+		})
+		if wanted && !a.May(EndLockdown) {
+			return fmt.Errorf("%w: %s is locked down. Somebody who may end the lockdown can unlock it; %s", ErrNotAllowed, p.Door, EndLockdown.requirement())
+		}
+		return nil
+	})
+	return wanted, err
+}
+
+func ignoreNotFound(err error) error {
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
 }

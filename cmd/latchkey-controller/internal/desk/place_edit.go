@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -137,7 +138,7 @@ func (d *Desk) EditPlace(ctx context.Context, a Actor, l Level, id int64, was st
 }
 
 // updatePlaceNames puts the current names of doors and locations into readers'
-// policies.
+// policies, and the modes that are wanted there.
 func updatePlaceNames(tx *store.Tx, now time.Time, readers []string) error {
 	places, err := tx.ReaderPlaces()
 	if err != nil {
@@ -148,11 +149,9 @@ func updatePlaceNames(tx *store.Tx, now time.Time, readers []string) error {
 		if err != nil {
 			return err
 		}
-		if w := places[id]; p.Door != w.DoorName || p.Place != w.Place {
-			p.Door, p.Place = w.DoorName, w.Place
-			if err := tx.SetPolicy(now.Unix(), p); err != nil {
-				return err
-			}
+		p.Door, p.Place = places[id].DoorName, places[id].Place
+		if err := site.SetPolicy(tx, now, p); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -193,7 +192,7 @@ func (d *Desk) RemovePlace(ctx context.Context, a Actor, l Level, id int64) erro
 		return ErrNotFound
 	}
 	target := &auditTarget{text: "was removed (" + string(l) + ")"}
-	return d.act(ctx, a, EditPlaces, target, func(tx *store.Tx, _ time.Time) error {
+	return d.act(ctx, a, EditPlaces, target, func(tx *store.Tx, now time.Time) error {
 		p, err := placeOf(tx, l, id)
 		if err != nil {
 			return err
@@ -203,6 +202,15 @@ func (d *Desk) RemovePlace(ctx context.Context, a Actor, l Level, id int64) erro
 			return err
 		} else if n > 0 {
 			return wrong("name", "%s still has %s; move or remove these first", p.Name, count(n, level.holds))
+		}
+		modes, err := tx.ModesOf(string(l), id)
+		if err != nil {
+			return err
+		}
+		for _, m := range modes { // nobody could end them any more
+			if err := tx.EndMode(m.ID, now.UnixMilli(), cut(Clean(a.Name), wire.MaxName)); err != nil {
+				return err
+			}
 		}
 		return tx.RemovePlace(level.rows, id)
 	})

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/site"
@@ -22,10 +23,11 @@ func (d *Desk) SwitchPIN(ctx context.Context, a Actor, reader string, on bool) e
 	})
 }
 
-// SetPolicy edits a reader's policy; edit cannot change reader and revision. was is
+// SetPolicy edits a reader's policy; edit cannot change reader, revision and modes. was is
 // the revision that was edited; if there is a newer one, the change is refused; 0: do
 // not check. Fields: "door", "place", "greeting", "time-zone", "language", "limit",
-// "unlock", "extended", "access", "holidays", "policy".
+// "unlock", "extended", "access", "holidays", "exempt", "in-lockdown", "opening",
+// "policy".
 func (d *Desk) SetPolicy(ctx context.Context, a Actor, reader string, was uint64, edit func(*wire.Policy)) (*wire.Policy, error) {
 	var edited *wire.Policy
 	target := &auditTarget{reader: reader, subject: reader}
@@ -41,7 +43,10 @@ func (d *Desk) SetPolicy(ctx context.Context, a Actor, reader string, was uint64
 			return err
 		}
 		applyEdit(edited, edit)
-		edited.Reader, edited.Revision = reader, before.Revision
+		edited.Reader, edited.Revision, edited.Modes = reader, before.Revision, before.Modes
+		if o := edited.Opening; o != nil && o.After <= now.Unix() { // it is over
+			o.After = 0
+		}
 		if err := checkPolicy(edited); err != nil {
 			return err
 		}
@@ -75,6 +80,10 @@ func checkPolicy(p *wire.Policy) error {
 	wrongs.add(wrongField("language", wire.CheckLanguage(p.Screen.Language)))
 	wrongs.add(wrongField("access", wire.CheckAccess(p.Access)))
 	wrongs.add(wrongField("holidays", wire.CheckHolidays(p.Holidays)))
+	wrongs.add(wrongField("exempt", wire.CheckGroups(p.Exempt)))
+	wrongs.add(wrongField("in-lockdown", wire.CheckGroups(p.InLockdown)))
+	wrongs.add(wrongField("opening", wire.CheckOpening(p.Opening)))
+	wrongs.add(checkModeGroups(p))
 	_, err := zone.Load(p.TimeZone)
 	wrongs.add(wrongField("time-zone", err))
 	if p.Limit < 1 || p.Limit > 10 {
@@ -84,6 +93,29 @@ func checkPolicy(p *wire.Policy) error {
 		wrongs.add(wrong("unlock", "Choose an opening time of 1 to 60 seconds"))
 	} else if p.Extended < p.Unlock || p.Extended > 300 {
 		wrongs.add(wrong("extended", "Choose an extended time of %d to 300 seconds", p.Unlock))
+	}
+	return wrongs.err()
+}
+
+// checkModeGroups refuses groups that are to open in a mode, or to come first, and may not
+// open the door at all.
+func checkModeGroups(p *wire.Policy) error {
+	may := func(group string) bool {
+		return slices.ContainsFunc(p.Access, func(a wire.Access) bool { return a.Group == group || a.Group == wire.Everyone })
+	}
+	var wrongs FieldErrors
+	for _, list := range []struct {
+		field, name string
+		groups      []string
+	}{{"exempt", "those who open while the door is kept locked", p.Exempt}, {"in-lockdown", "those who open in a lockdown", p.InLockdown}} {
+		for _, group := range list.groups {
+			if !may(group) {
+				wrongs.add(wrong(list.field, "%s may not open this door: give it access first, or take it from %s", group, list.name))
+			}
+		}
+	}
+	if o := p.Opening; o != nil && o.First != "" && !may(o.First) {
+		wrongs.add(wrong("opening", "%s may not open this door, so it cannot be the group of the first person: give it access first, or choose another", o.First))
 	}
 	return wrongs.err()
 }

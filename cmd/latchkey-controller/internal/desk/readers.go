@@ -31,7 +31,11 @@ type Reader struct {
 	Key     KeyPlace // where it has the PIN key; "": it has no board
 	OldKey  bool     // it had one in a file, and has not said yet that it is gone
 	Budget  *Budget  // nil: it has no TPM
+	Level   int      // what it understands, wire.State.Level, as it said last; -1: it has not said yet
 }
+
+// OldModes says that the reader's program is too old for modes: it takes no part in them.
+func (r *Reader) OldModes() bool { return r.Level >= 0 && r.Level < wire.LevelModes }
 
 // PIN says whether PIN entry is switched on.
 func (r *Reader) PIN() bool { return r.Policy.PIN }
@@ -51,6 +55,7 @@ type ReaderStatus struct {
 	Newest   uint64 // of the controller's log
 	Policy   uint64 // revision of the policy that it has applied
 	Waiting  uint64 // records not sent yet
+	Level    uint8  // what it understands, wire.State.Level
 	wire.Condition
 }
 
@@ -137,6 +142,9 @@ func (d *Desk) readers(ctx context.Context) ([]*Reader, error) {
 			if r.Policy, err = tx.Policy(id); err != nil {
 				return fmt.Errorf("policy of %s: %w", id, err)
 			}
+			if r.Level, err = tx.ReaderLevel(id); err != nil {
+				return err
+			}
 			if r.Live, err = liveReader(tx, lives[id], head); err != nil {
 				return err
 			}
@@ -176,7 +184,7 @@ func liveReader(tx *store.Tx, r *link.ReaderStatus, head store.Head) (ReaderStat
 	if s == nil {
 		return l, nil
 	}
-	l.Version, l.Policy = s.Version, s.PolicyRevision
+	l.Version, l.Policy, l.Level = s.Version, s.PolicyRevision, s.Level
 	if s.Held != nil {
 		l.Epoch, l.Revision = s.Held.Epoch, s.Held.Revision
 	}

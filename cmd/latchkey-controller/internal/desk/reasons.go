@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -37,19 +38,17 @@ var reasons = map[wire.Reason]string{
 	wire.ReasonUnsuitable:  "the card cannot prove that it is no copy",
 	wire.ReasonDeclined:    "the controller had no keys for the card",
 	wire.ReasonNoCard:      "no card was shown",
-	wire.ReasonNoHold:      "it was not held open",
-	wire.ReasonOver:        "the time has ended",
-	wire.ReasonRelease:     "it was released",
-	wire.ReasonRestart:     "the reader restarted",
 	wire.ReasonStale:       "the order came too late",
 	wire.ReasonBusy:        "the reader was busy",
 	wire.ReasonWithheld:    "the site takes PINs only at readers with a TPM",
 	wire.ReasonSpent:       "the reader's TPM has checked all PINs that it was granted",
+	wire.ReasonLocked:      "the door is kept locked, and none of their groups is exempt",
+	wire.ReasonLockdown:    "the door is locked down",
 }
 
 // why returns ": " and the reason for people, or nothing.
 func why(reason wire.Reason) string {
-	if text, ok := reasons[reason]; ok {
+	if text := cmp.Or(reasons[reason], formerReasons[reason]); text != "" {
 		return because(text)
 	}
 	return because(string(reason))

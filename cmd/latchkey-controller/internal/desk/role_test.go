@@ -16,7 +16,8 @@ var may = map[Act]string{
 	ViewActs: "OSE",
 	AddUser:  "OSE", EditUser: "OSE", RemoveUser: "OSE", SetPIN: "OSE", RemovePIN: "OSE", AddCard: "OSE", RemoveCard: "OSE", EnrolCard: "OSE", DropCard: "OSE",
 	NewCard: "OSE", RekeyCard: "OSE", ReturnCard: "OSE",
-	SwitchPIN: "OSE", Unlock: "OSE", Hold: "OSE", Release: "OSE", Identify: "OSE", ExportActivity: "OSE",
+	SwitchPIN: "OSE", Unlock: "OSE", Identify: "OSE", ExportActivity: "OSE",
+	LockDown: "OSE", Evacuate: "OSE", SetMode: "OSE", SetSiteMode: "OSE", EndLockdown: "OS", EndMode: "OSE", EndEarly: "OSE",
 	EditPolicy: "OS", EditPlaces: "OS", AdoptReader: "OS", RemoveReader: "OS", RenewBudget: "OS", WriteGrant: "OS",
 	ViewAdmins: "O", EditAdmins: "O", EditSettings: "O", SetPINReaders: "O", SetTPMTrust: "O", SetZone: "O", ConfirmClock: "O", Backup: "O", NewEpoch: "O", NewStorageKey: "O",
 }
@@ -73,7 +74,7 @@ func TestARefusalSaysWhoMay(t *testing.T) {
 }
 
 func TestWhatEndangersTheSiteAsksForThePasswordAgain(t *testing.T) {
-	for _, act := range []Act{AdoptReader, RemoveReader, RenewBudget, WriteGrant, SetPINReaders, EditAdmins, Backup, NewEpoch, NewStorageKey} {
+	for _, act := range []Act{AdoptReader, RemoveReader, RenewBudget, WriteGrant, SetPINReaders, EditAdmins, Backup, NewEpoch, NewStorageKey, SetSiteMode, EndLockdown} {
 		t.Run(string(act), func(t *testing.T) {
 			w := newWorld(t)
 			for i, prepare := range attempts[act] {

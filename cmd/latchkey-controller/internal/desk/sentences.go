@@ -72,13 +72,29 @@ func (desc *describer) sentence(e *Event, r *wire.Record, tries int) (Text, erro
 			return say("PIN entry at %s resumed: unlocked by %s", door, r.Who), nil
 		}
 		return say("PIN entry at %s resumed", door), nil
-	case wire.HoldStarted:
-		return say("%s is held open for "+durationText(r.Seconds)+" by %s", door, r.Who), nil
-	case wire.HoldEnded:
-		if r.Who != "" {
-			return say("%s is no longer held open: released by %s", door, r.Who), nil
+	case wire.ModeChanged:
+		in, err := siteZone(desc.tx)
+		if err != nil {
+			return nil, err
 		}
-		return say("%s is no longer held open"+why(r.Reason), door), nil
+		return modeSentence(r, door, in), nil
+	case wire.FirstPerson:
+		in, err := siteZone(desc.tx)
+		if err != nil {
+			return nil, err
+		}
+		until := ""
+		if r.To != 0 {
+			until = " until " + Moment(time.UnixMilli(r.To), in)
+		}
+		if person != "" {
+			return say("%s is the first person at %s: the schedule unlocks it"+until, person, door), nil
+		}
+		return say("The first person came to %s: the schedule unlocks it"+until, door), nil
+	case wire.FireStarted:
+		return say("Fire at %s: it is open to everybody", door), nil
+	case wire.FireEnded:
+		return say("The fire input at %s has ended: the door "+modeText(r.Mode), door), nil
 	case wire.ExitPressed:
 		if r.Reason != "" {
 			return say("Exit button at %s did not open"+why(r.Reason), door), nil
@@ -113,6 +129,9 @@ func (desc *describer) sentence(e *Event, r *wire.Record, tries int) (Text, erro
 	case wire.EventsCollapsed:
 		return say(fmt.Sprintf("%%s: %d more of the kind %s within a minute", r.Count, escape(r.Subject)), door), nil
 	}
+	if text := formerSentence(r, door); text != nil {
+		return text, nil
+	}
 	text := readerReports[r.Kind]
 	if text == "" {
 		text = string(r.Kind)
@@ -122,6 +141,40 @@ func (desc *describer) sentence(e *Event, r *wire.Record, tries int) (Text, erro
 		text += " (" + fields + ")"
 	}
 	return say("%s: "+escape(text), door), err
+}
+
+// modeSentence describes a change of the mode in force, with times in a zone.
+func modeSentence(r *wire.Record, door string, in *time.Location) Text {
+	text, names := "%s "+modeText(r.Mode), []string{door}
+	switch {
+	case wire.ModeCause(r.Subject) == wire.CauseSchedule:
+		text += ", by its schedule"
+	case wire.ModeCause(r.Subject) == wire.CauseFire:
+		text += ": fire"
+	case r.Who != "":
+		text, names = text+", as %s wants it", append(names, r.Who)
+	}
+	if r.To != 0 {
+		text += ", until " + Moment(time.UnixMilli(r.To), in)
+	}
+	return say(text, names...)
+}
+
+// modeText says how a door works in a mode: "is locked down".
+func modeText(mode wire.Mode) string {
+	switch mode {
+	case wire.ModeNormal, "":
+		return "works as normal"
+	case wire.ModeUnlocked:
+		return "is unlocked"
+	case wire.ModeLocked:
+		return "is kept locked"
+	case wire.ModeLockdown:
+		return "is locked down"
+	case wire.ModeEvacuation:
+		return "is open for evacuation"
+	}
+	return "is in the mode " + escape(string(mode))
 }
 
 // stepped describes a change of a reader's clock. Earlier events carry the times that

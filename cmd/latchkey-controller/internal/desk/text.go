@@ -49,7 +49,7 @@ func because(reason string) string {
 		return ""
 	}
 	first, _, _ := strings.Cut(reason, " ")
-	if slices.Contains([]string{"and", "as", "everywhere", "for", "from", "off", "on", "to", "with"}, first) {
+	if slices.Contains([]string{"and", "as", "everywhere", "for", "from", "instead", "off", "on", "to", "with"}, first) {
 		return " " + escape(reason)
 	}
 	return ": " + escape(reason)

@@ -59,6 +59,7 @@ type Link struct {
 	states       chan []*store.State        // to be stored
 	ahead        chan policyAhead           // policies to be raised
 	keyStates    chan keyState              // what readers say of their keys, to be looked after
+	modes        chan []site.ModeReport     // what readers say of modes, to be noted
 	answers      chan answers               // records that answer orders
 	rollbacks    chan rollback              // to be checked
 	republish    chan struct{}              // has the publisher publish everything again
@@ -84,6 +85,7 @@ func New(o Options) (*Link, error) {
 		states:       make(chan []*store.State, 1),
 		ahead:        make(chan policyAhead, 1),
 		keyStates:    make(chan keyState, 64),
+		modes:        make(chan []site.ModeReport, 1),
 		answers:      make(chan answers, 64),
 		rollbacks:    make(chan rollback, 1),
 		republish:    make(chan struct{}, 1),

@@ -93,6 +93,11 @@ func (t *tracker) state(now time.Time, peer *site.Peer, state *wire.State, retai
 	case t.keyStates <- keyState{peer, state}:
 	default: // the disk is slow; the next state says it again
 	}
+	report := site.ModeReport{Reader: peer.Reader, Bundle: peer.Bundle, At: now, Level: int(state.Level), Revision: state.PolicyRevision}
+	if mode := state.Condition.Mode; mode != nil {
+		report.Mode = mode.Mode
+	}
+	t.reports[peer.Reader] = report
 	if state.Card != nil {
 		t.card(peer, state.Card)
 	}

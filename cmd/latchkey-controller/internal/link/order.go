@@ -63,7 +63,7 @@ const unknownReader = "not sent: there is no such reader, or it was removed; lat
 
 // commandOf returns an order's command, without a nonce.
 func commandOf(o *store.Order) wire.Command {
-	return wire.Command{Reader: o.Reader, ID: o.ID, Order: o.Order, Seconds: o.Seconds, By: o.Who}
+	return wire.Command{Reader: o.Reader, ID: o.ID, Order: o.Order, By: o.Who, InLockdown: o.InLockdown}
 }
 
 // checkOrder returns an error for an order that readers would refuse.

@@ -43,10 +43,9 @@ func TestAnOrderIsAnsweredByTheReadersRecord(t *testing.T) {
 			text  string
 		}{
 			{store.Order{Order: wire.Unlock}, wire.Record{Kind: wire.AccessGranted, By: "remote", Seconds: 5}, true, "opened for 5 s"},
-			{store.Order{Order: wire.Hold, Seconds: 900}, wire.Record{Kind: wire.HoldStarted, Seconds: 900}, true, "held open for 15m0s"},
-			{store.Order{Order: wire.Release}, wire.Record{Kind: wire.HoldEnded, Reason: "release"}, true, "released"},
+			{store.Order{Order: wire.Unlock, InLockdown: true}, wire.Record{Kind: wire.AccessGranted, By: "remote", Seconds: 5}, true, "opened for 5 s"},
 			{store.Order{Order: wire.Identify}, wire.Record{Kind: wire.CommandDone}, true, "the reader shows which one it is"},
-			{store.Order{Order: wire.Release}, wire.Record{Kind: wire.CommandRefused, Reason: "no hold"}, false, "the reader refused: no hold"},
+			{store.Order{Order: wire.Unlock}, wire.Record{Kind: wire.CommandRefused, Reason: wire.ReasonLockdown}, false, "the reader refused: lockdown"},
 		} {
 			m.mu.Lock()
 			m.obey = answers(test.with)
@@ -57,12 +56,12 @@ func TestAnOrderIsAnsweredByTheReadersRecord(t *testing.T) {
 				t.Errorf("%s: %+v", test.order.Order, outcome)
 			}
 			command := m.commands[len(m.commands)-1]
-			if command.ID != outcome.ID || command.Order != test.order.Order || command.Seconds != test.order.Seconds || command.By != "Grace Hopper" || command.Nonce != m.nonces[len(m.nonces)-1] {
+			if command.ID != outcome.ID || command.Order != test.order.Order || command.InLockdown != test.order.InLockdown || command.By != "Grace Hopper" || command.Nonce != m.nonces[len(m.nonces)-1] {
 				t.Errorf("%+v", command)
 			}
 		}
-		if len(m.commands) != 5 {
-			t.Errorf("%d commands for 5 orders", len(m.commands))
+		if len(m.commands) != 4 {
+			t.Errorf("%d commands for 4 orders", len(m.commands))
 		}
 	})
 }
@@ -122,9 +121,8 @@ func TestAnOrderThatCannotReachItsReaderSaysSo(t *testing.T) {
 	}
 	for _, o := range []store.Order{
 		{Reader: "front-door", Order: "explode", Who: "x"},
-		{Reader: "front-door", Order: wire.Hold, Who: "x"},
-		{Reader: "front-door", Order: wire.Hold, Seconds: 86401, Who: "x"},
-		{Reader: "front-door", Order: wire.Unlock, Seconds: 1, Who: "x"},
+		{Reader: "front-door", Order: "hold", Who: "x"},
+		{Reader: "front-door", Order: wire.Identify, InLockdown: true, Who: "x"},
 		{Reader: "front-door", Order: wire.Unlock, Who: "x\n"},
 		{Reader: "FRONT", Order: wire.Unlock, Who: "x"},
 	} {

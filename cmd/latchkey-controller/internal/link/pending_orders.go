@@ -86,12 +86,6 @@ func (os pendingOrders) record(now time.Time, reader string, r *wire.Record, non
 		os.answer(o, OrderResult{Record: r, Text: "the reader refused: " + string(r.Reason)})
 	case wire.AccessGranted:
 		os.answer(o, OrderResult{Record: r, Done: true, Text: fmt.Sprintf("opened for %d s", r.Seconds)})
-	case wire.HoldStarted:
-		os.answer(o, OrderResult{Record: r, Done: true, Text: "held open for " + (time.Duration(r.Seconds) * time.Second).String()})
-	case wire.HoldEnded:
-		if o.command.Order == wire.Release {
-			os.answer(o, OrderResult{Record: r, Done: true, Text: "released"})
-		}
 	case wire.CommandDone:
 		switch o.command.Order {
 		case wire.Personalise:

@@ -9,11 +9,11 @@ import (
 
 func TestOnlyTheKindsThatAnswerAnOrderAnswerIt(t *testing.T) {
 	for order, want := range map[wire.Order]wire.RecordKind{
-		wire.Unlock: wire.AccessGranted, wire.Hold: wire.HoldStarted, wire.Release: wire.HoldEnded, wire.Identify: wire.CommandDone, wire.Personalise: wire.CommandDone,
+		wire.Unlock: wire.AccessGranted, wire.Identify: wire.CommandDone, wire.Personalise: wire.CommandDone,
 	} {
 		kinds := []wire.RecordKind{wire.LockoutCleared, want}
 		if order == wire.Unlock {
-			kinds = []wire.RecordKind{wire.LockoutCleared, wire.HoldEnded, wire.CommandDone, want}
+			kinds = []wire.RecordKind{wire.LockoutCleared, wire.CommandDone, want}
 		}
 		now := time.Unix(1, 0)
 		answer := make(chan OrderResult, 1)

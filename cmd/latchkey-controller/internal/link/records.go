@@ -17,7 +17,7 @@ const batchSize = 32
 // storeReports stores records and acknowledges them, and stores the newest states. Records
 // that cannot be stored are not acknowledged, and come again.
 func (l *Link) storeReports(ctx context.Context) error {
-	rec := recorder{Link: l, delivered: map[string]delivered{}, raised: map[string]time.Time{}}
+	rec := recorder{Link: l, delivered: map[string]delivered{}, raised: map[string]time.Time{}, relevelled: map[string]time.Time{}}
 	minute := time.Tick(time.Minute)
 	for {
 		var err error
@@ -32,6 +32,8 @@ func (l *Link) storeReports(ctx context.Context) error {
 			err = rec.raisePolicy(ctx, a)
 		case k := <-l.keyStates:
 			err = errors.Join(l.o.Site.TakeHeld(ctx, k.peer, k.state), l.o.Site.TakeBudget(ctx, clock.Read(), k.peer, k.state))
+		case reports := <-l.modes:
+			err = rec.takeModes(ctx, reports)
 		case <-minute:
 			err = l.o.Site.AlarmGaps(ctx, clock.Read())
 		}
@@ -47,6 +49,8 @@ type recorder struct {
 	full      bool                 // the disk was full
 	delivered map[string]delivered // by reader
 	raised    map[string]time.Time // by reader: when its policy was raised last
+
+	relevelled map[string]time.Time // by reader: when it understood something else than before
 }
 
 // delivered is the last record that answered an order without having been stored.
@@ -84,6 +88,25 @@ func (rec *recorder) raisePolicy(ctx context.Context, r policyAhead) error {
 	rec.raised[r.reader] = time.Now()
 	rec.o.Log.Warn("a reader has a newer policy than this site, which was restored from an older state: it gets the policy that is stored here", "reader", r.reader, "revision", r.revision)
 	return nil
+}
+
+// relevelAgain is when a reader may say again that it understands something else than
+// before: it was updated, which takes longer.
+const relevelAgain = time.Minute
+
+// takeModes notes what readers say of modes.
+func (rec *recorder) takeModes(ctx context.Context, reports []site.ModeReport) error {
+	for i := range reports {
+		r := &reports[i]
+		if at, ok := rec.relevelled[r.Reader]; ok && r.At.Sub(at) < relevelAgain {
+			r.Level = store.LevelUnknown
+		}
+	}
+	relevelled, err := rec.o.Site.TakeModes(ctx, reports)
+	for _, reader := range relevelled {
+		rec.relevelled[reader] = time.Now()
+	}
+	return err
 }
 
 // logFailure logs that something could not be stored; a full disk once.

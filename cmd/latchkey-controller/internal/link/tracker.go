@@ -2,8 +2,11 @@ package link
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -16,8 +19,9 @@ type tracker struct {
 	presences map[string]*presence
 	orders    pendingOrders
 	awaited   map[wire.CommandID]*awaitedCard
-	dirty     map[string]bool // readers whose newest state is not stored yet
-	heads     map[string]bool // signed heads that were checked already
+	dirty     map[string]bool            // readers whose newest state is not stored yet
+	heads     map[string]bool            // signed heads that were checked already
+	reports   map[string]site.ModeReport // by reader: what its newest state says of modes, not handed on yet
 }
 
 // messagesAtOnce is how many messages are handled before the tracker looks for other work.
@@ -27,7 +31,7 @@ const messagesAtOnce = 64
 const flushEvery = 2 * time.Second
 
 func (l *Link) track(ctx context.Context) error {
-	t := &tracker{Link: l, began: time.Now(), presences: map[string]*presence{}, orders: pendingOrders{}, awaited: map[wire.CommandID]*awaitedCard{}, dirty: map[string]bool{}, heads: map[string]bool{}}
+	t := &tracker{Link: l, began: time.Now(), presences: map[string]*presence{}, orders: pendingOrders{}, awaited: map[wire.CommandID]*awaitedCard{}, dirty: map[string]bool{}, heads: map[string]bool{}, reports: map[string]site.ModeReport{}}
 	if err := t.recall(ctx); err != nil {
 		return err
 	}
@@ -47,6 +51,7 @@ func (l *Link) track(ctx context.Context) error {
 				}
 				t.message(time.Now(), m)
 			}
+			t.handOnReports()
 		case p := <-l.placed:
 			t.place(time.Now(), p)
 		case o := <-l.answers:
@@ -54,6 +59,7 @@ func (l *Link) track(ctx context.Context) error {
 		case answer := <-l.asked:
 			answer <- t.readers(time.Now())
 		case now := <-second:
+			t.handOnReports()
 			t.orders.expire(now)
 			for id, a := range t.awaited {
 				if t.orders[id] == nil {
@@ -70,6 +76,19 @@ func (l *Link) track(ctx context.Context) error {
 				}
 			}
 		}
+	}
+}
+
+// handOnReports hands on what readers have said of modes, unless the disk is slow: then
+// later, with what they say meanwhile.
+func (t *tracker) handOnReports() {
+	if len(t.reports) == 0 {
+		return
+	}
+	select {
+	case t.modes <- slices.Collect(maps.Values(t.reports)):
+		clear(t.reports)
+	default:
 	}
 }
 

@@ -118,6 +118,9 @@ func (s *Site) reissue(ctx context.Context, now time.Time, above uint64, first f
 		if number, err = s.NewEpoch(tx, now, above); err != nil {
 			return err
 		}
+		if err := tx.ForgetModeReaders(); err != nil { // what readers confirmed may be over since
+			return err
+		}
 		readers, err := tx.Readers()
 		if err != nil {
 			return err
@@ -127,7 +130,7 @@ func (s *Site) reissue(ctx context.Context, now time.Time, above uint64, first f
 			if err != nil {
 				return err
 			}
-			if err := tx.SetPolicy(now.Unix(), p); err != nil {
+			if err := renewPolicy(tx, now, p); err != nil {
 				return err
 			}
 		}

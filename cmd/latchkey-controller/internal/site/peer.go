@@ -16,10 +16,11 @@ type Peer struct {
 	Bundle         uint64           // its number
 	Signing        crypto.PublicKey // of the board's messages: Ed25519, or P-256 in a TPM
 	Serial         string           // of its certificate, hexadecimal
-	Policy         []byte           // signed
+	Policy         []byte           // signed, in the form that it understands
 	PolicyRevision uint64
 	Keys           uint64 // number of the newest keys that it gets
 	Door           string
+	Level          int // what it understands, as stored
 
 	sealing *ecdh.PublicKey
 }
@@ -57,11 +58,15 @@ func (s *Site) peer(tx *store.Tx, b *store.Bundle) (*Peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Peer{Reader: b.Reader, Bundle: b.Number, Signing: request.VerifyingKey(), Serial: b.Serial, PolicyRevision: policy.Revision, Keys: keys, Door: policy.Door}
+	level, err := tx.ReaderLevel(b.Reader)
+	if err != nil {
+		return nil, err
+	}
+	p := &Peer{Reader: b.Reader, Bundle: b.Number, Signing: request.VerifyingKey(), Serial: b.Serial, PolicyRevision: policy.Revision, Keys: keys, Door: policy.Door, Level: level}
 	if p.sealing, err = ecdh.X25519().NewPublicKey(request.Sealing[:]); err != nil {
 		return nil, err
 	}
-	p.Policy, err = policy.Sign(s.ID, s.signing)
+	p.Policy, err = forLevel(policy, level).Sign(s.ID, s.signing)
 	return p, err
 }
 

@@ -34,19 +34,30 @@ func PolicyOrNew(tx *store.Tx, id string) (p *wire.Policy, isNew bool, err error
 }
 
 // SetPolicy sets a reader's policy, and assigns the reader to the door and location
-// that it names. The revision rises, in p too, unless the policy is unchanged.
+// that it names. Its Modes become those that are wanted there now, whatever p has. The
+// revision rises, in p too, unless the policy is unchanged.
 func SetPolicy(tx *store.Tx, now time.Time, p *wire.Policy) error {
 	was, err := tx.Policy(p.Reader)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	if was != nil && string(wire.Marshal(was)) == string(wire.Marshal(p)) {
-		return nil
+	if was == nil || p.Door != was.Door || p.Place != was.Place {
+		if err := tx.PlaceReader(p.Reader, p.Place, p.Door); err != nil {
+			return err
+		}
 	}
-	if err := tx.SetPolicy(now.Unix(), p); err != nil || was != nil && p.Door == was.Door && p.Place == was.Place {
+	wanted, err := tx.ModesAt(p.Reader, now.Unix())
+	if err != nil {
 		return err
 	}
-	return tx.PlaceReader(p.Reader, p.Place, p.Door)
+	p.Modes = policyModes(wanted)
+	changed := was == nil || string(wire.Marshal(was)) != string(wire.Marshal(p))
+	if changed {
+		if err := tx.SetPolicy(now.Unix(), p); err != nil {
+			return err
+		}
+	}
+	return carryModes(tx, now, p, wanted, changed)
 }
 
 // RaisePolicy gives a reader's policy a revision greater than above, which the reader

@@ -108,13 +108,17 @@ func (s *Site) Adopt(tx *store.Tx, now time.Time, signed []byte, broker string, 
 	if err := tx.SetBroker(id, broker); err != nil {
 		return nil, nil, err
 	}
-	if err := SetPolicy(tx, now, policy); err != nil {
-		return nil, nil, err
-	}
 	if err := tx.PlaceReader(id, policy.Place, policy.Door); err != nil { // also if the reader had been removed
 		return nil, nil, err
 	}
-	signedPolicy, err := policy.Sign(s.ID, s.signing)
+	if err := SetPolicy(tx, now, policy); err != nil {
+		return nil, nil, err
+	}
+	level, err := tx.ReaderLevel(id)
+	if err != nil {
+		return nil, nil, err
+	}
+	signedPolicy, err := forLevel(policy, level).Sign(s.ID, s.signing)
 	if err != nil {
 		return nil, nil, err
 	}

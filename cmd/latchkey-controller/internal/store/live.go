@@ -37,16 +37,17 @@ type Order struct {
 	ID      wire.CommandID
 	Reader  string
 	Order   wire.Order
-	Seconds uint32
 	Who     string
 	At      int64  // Unix milliseconds
 	Outcome string // for people; "": none yet
+
+	InLockdown bool // not stored: an unlock that opens in a lockdown, too
 }
 
 // AddOrder adds an order.
 func (t *Tx) AddOrder(o *Order) error {
 	return t.exec(`INSERT INTO orders (id, reader_id, name, seconds, who, at, outcome) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-		o.ID[:], o.Reader, string(o.Order), o.Seconds, o.Who, o.At, o.Outcome)
+		o.ID[:], o.Reader, string(o.Order), 0, o.Who, o.At, o.Outcome)
 }
 
 // SetOutcome stores the outcome of an order.

@@ -27,6 +27,9 @@ func (t *Tx) AddBundle(b *Bundle, moved string) error {
 	if err := t.exec(`UPDATE bundles SET revoked = ? WHERE revoked = 0 AND reader_id IN (?, ?)`, b.Created, b.Reader, moved); err != nil {
 		return err
 	}
+	if err := t.exec(`DELETE FROM mode_readers WHERE reader_id IN (?, ?)`, b.Reader, moved); err != nil { // its board has confirmed nothing yet
+		return err
+	}
 	if err := t.forgetCardReader(b.Reader); err != nil {
 		return err
 	}

@@ -1,0 +1,236 @@
+package desk
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// A Where is a place for a mode: a location, a door, or, as the zero value, the whole
+// site.
+type Where struct {
+	Level Level // "", Locations or Doors
+	ID    int64
+}
+
+// wholeSite is the name of the zero Where.
+const wholeSite = "the whole site"
+
+// check refuses what is no place for a mode. Field: "where".
+func (w Where) check() error {
+	if w == (Where{}) || (w.Level == Locations || w.Level == Doors) && w.ID != 0 {
+		return nil
+	}
+	return wrong("where", "Choose a door, a location or the whole site")
+}
+
+// stored returns the place as store.Mode has it.
+func (w Where) stored() (level string, place int64) {
+	return cmp.Or(string(w.Level), "site"), w.ID
+}
+
+func whereOf(m *store.Mode) Where {
+	if m.Level == "site" {
+		return Where{}
+	}
+	return Where{Level(m.Level), m.Place}
+}
+
+// name returns the place's name. Field: "where", if there is no such place.
+func (w Where) name(tx *store.Tx) (string, error) {
+	if w.Level == "" {
+		return wholeSite, nil
+	}
+	p, err := placeOf(tx, w.Level, w.ID)
+	if errors.Is(err, ErrNotFound) {
+		return "", wrongField("where", err)
+	}
+	if err != nil {
+		return "", err
+	}
+	return p.Name, nil
+}
+
+// readers returns the ids of the readers there.
+func (w Where) readers(tx *store.Tx) ([]string, error) {
+	level, place := w.stored()
+	return site.ReadersOf(tx, &store.Mode{Level: level, Place: place})
+}
+
+// target returns the place as what an act is done to. Of a door it is its first reader,
+// too, so that the door's activity has the act.
+func (d *Desk) target(ctx context.Context, w Where) (*auditTarget, error) {
+	if err := w.check(); err != nil {
+		return nil, err
+	}
+	target := new(auditTarget)
+	err := d.site.View(ctx, func(tx *store.Tx) (err error) {
+		if target.subject, err = w.name(tx); err != nil || w.Level != Doors {
+			return err
+		}
+		readers, err := w.readers(tx)
+		if len(readers) > 0 {
+			target.reader = readers[0]
+		}
+		return err
+	})
+	return target, err
+}
+
+// SetModeAct returns the act of setting a mode somewhere.
+func SetModeAct(where Where, mode wire.Mode) Act {
+	switch {
+	case mode == wire.ModeLockdown:
+		return LockDown
+	case mode == wire.ModeEvacuation:
+		return Evacuate
+	case where == Where{}:
+		return SetSiteMode
+	}
+	return SetMode
+}
+
+// EndModeAct returns the act of ending a mode.
+func EndModeAct(mode wire.Mode) Act {
+	if mode == wire.ModeLockdown {
+		return EndLockdown
+	}
+	return EndMode
+}
+
+// maxUnlocked is how long a door may be wanted unlocked by hand.
+const maxUnlocked = 31 * 24 * time.Hour
+
+// checkMode refuses a mode that nobody can want. until is its end, Unix seconds; 0: none.
+func checkMode(mode wire.Mode, until int64, now time.Time) error {
+	var wrongs FieldErrors
+	switch mode {
+	case wire.ModeUnlocked, wire.ModeLocked, wire.ModeLockdown, wire.ModeEvacuation:
+	case wire.ModeNormal:
+		return wrong("mode", "Doors work as normal when no mode is wanted: end the mode that is")
+	default:
+		return wrong("mode", "Choose unlocked, locked, lockdown or evacuation")
+	}
+	wrongs.add(wrongField("until", wire.CheckTime(until)))
+	switch {
+	case len(wrongs) > 0:
+	case mode == wire.ModeEvacuation && until != 0:
+		wrongs.add(wrong("until", "An evacuation has no end of its own: leave it empty, and end the evacuation when it is over"))
+	case mode == wire.ModeUnlocked && until == 0:
+		wrongs.add(wrong("until", "Say until when: a door must not stay unlocked because somebody forgot it"))
+	case until != 0 && until <= now.Unix():
+		wrongs.add(wrong("until", "This time has passed; choose a later one"))
+	case mode == wire.ModeUnlocked && until > now.Add(maxUnlocked).Unix():
+		wrongs.add(wrong("until", "Choose an end within 31 days; for a door that is unlocked regularly there is the unlock schedule in its policy"))
+	}
+	return wrongs.err()
+}
+
+// SetMode has all doors at a place work in a mode until a time, Unix seconds; 0: until
+// somebody ends it. Where several modes are wanted at a door, the highest is in force.
+// Readers that are offline follow when they are back. Fields: "mode", "until", "where".
+func (d *Desk) SetMode(ctx context.Context, a Actor, where Where, mode wire.Mode, until int64) (id int64, err error) {
+	if err := checkMode(mode, until, d.now()); err != nil {
+		return 0, err
+	}
+	target, err := d.target(ctx, where)
+	if err != nil {
+		return 0, err
+	}
+	act := SetModeAct(where, mode)
+	err = d.act(ctx, a, act, target, func(tx *store.Tx, now time.Time) error {
+		if err := checkMode(mode, until, now); err != nil {
+			return err
+		}
+		if target.subject, err = where.name(tx); err != nil {
+			return err
+		}
+		in, err := siteZone(tx)
+		if err != nil {
+			return err
+		}
+		target.text = "from now"
+		if act == SetMode || act == SetSiteMode {
+			target.text = "to " + string(mode)
+		}
+		if until != 0 {
+			target.text += " until " + Moment(time.Unix(until, 0), in)
+		} else {
+			target.text += " until somebody ends it"
+		}
+		row := &store.Mode{Mode: mode, Until: until, Who: cut(Clean(a.Name), wire.MaxName), At: now.UnixMilli()}
+		row.Level, row.Place = where.stored()
+		err = site.AddMode(tx, now, row)
+		id = row.ID
+		return refusedIn("mode", err)
+	})
+	return id, err
+}
+
+// EndMode ends a mode: the doors go back to what else is wanted there, or to normal. The
+// error says so if somebody has ended it already. Field: "mode".
+func (d *Desk) EndMode(ctx context.Context, a Actor, id int64) error {
+	var m *store.Mode
+	err := d.site.View(ctx, func(tx *store.Tx) (err error) {
+		m, err = modeOf(tx, id)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	where := whereOf(m)
+	target, err := d.target(ctx, where)
+	if Fields(err)["where"] != "" {
+		target, err = &auditTarget{subject: "a place that was removed"}, nil
+	}
+	if err != nil {
+		return err
+	}
+	return d.act(ctx, a, EndModeAct(m.Mode), target, func(tx *store.Tx, now time.Time) error {
+		m, err := modeOf(tx, id)
+		if err != nil {
+			return err
+		}
+		in, err := siteZone(tx)
+		if err != nil {
+			return err
+		}
+		if m.Ended == 0 && m.Until != 0 && m.Until <= now.Unix() { // it is noted within a minute
+			m.Ended = m.Until * 1000
+		}
+		if m.Ended != 0 {
+			when := Moment(time.UnixMilli(m.Ended), in)
+			if m.EndedBy == "" {
+				return wrong("mode", "This %s ended by itself, on %s", nouns[m.Mode], when)
+			}
+			return wrong("mode", "%s has ended this %s already, on %s", m.EndedBy, nouns[m.Mode], when)
+		}
+		target.text = "wanted by " + m.Who + " since " + Moment(time.UnixMilli(m.At), in)
+		if m.Until != 0 {
+			target.text += " until " + Moment(time.Unix(m.Until, 0), in)
+		}
+		if m.Mode == wire.ModeUnlocked || m.Mode == wire.ModeLocked {
+			target.text = string(m.Mode) + ", " + target.text
+		}
+		return site.EndMode(tx, now, m, cut(Clean(a.Name), wire.MaxName))
+	})
+}
+
+// nouns are the modes as something that somebody ends.
+var nouns = map[wire.Mode]string{
+	wire.ModeUnlocked: "unlocking", wire.ModeLocked: "locking", wire.ModeLockdown: "lockdown", wire.ModeEvacuation: "evacuation",
+}
+
+func modeOf(tx *store.Tx, id int64) (*store.Mode, error) {
+	m, err := tx.Mode(id)
+	if errors.Is(err, ErrNotFound) {
+		return nil, fmt.Errorf("there is no wanted mode %d: %w", id, err)
+	}
+	return m, err
+}

@@ -1,0 +1,253 @@
+package desk
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// A WantedMode is a mode that somebody wants, with what the readers there report back.
+type WantedMode struct {
+	ID    int64
+	Mode  wire.Mode
+	Where Where
+	Place string    // the place's name; "the whole site"
+	Until time.Time // zero: until somebody ends it
+	At    time.Time // since when
+	By    string    // who wants it
+
+	Doors         []DoorProgress // by door
+	Confirmed, Of int            // of Doors
+	Took          time.Duration  // until the last one confirmed; 0: not all have
+	Text          string         // "14 of 15 doors after 0.4 s; Lab has been offline since 9:12 and will follow"
+}
+
+// A Progress is how far a wanted mode has come at one reader.
+type Progress string
+
+// The kinds of progress.
+const (
+	ModeConfirmed  Progress = "confirmed"  // the reader says that it works so
+	ModeAwaited    Progress = "awaited"    // it is online and has not said so yet
+	ModeOffline    Progress = "offline"    // it will follow
+	ModeTooOld     Progress = "too old"    // its program knows no modes
+	ModeOverridden Progress = "overridden" // a higher one is in force, or fire
+)
+
+// A DoorProgress is how far a wanted mode has come at one reader of a door.
+type DoorProgress struct {
+	Door   string // its name
+	Reader string // id
+	State  Progress
+	After  time.Duration // that the reader took to confirm; 0: it has not
+	Since  time.Time     // since when it is offline; zero: it is not, or was never heard of
+	Mode   wire.Mode     // in force there; "": not known
+	Text   string        // "confirmed after 0.4 s", "offline since 9:12, will follow"
+}
+
+// confirmed says whether the reader has the mode, in force or below a higher one.
+func (p *DoorProgress) confirmed() bool {
+	return p.State == ModeConfirmed || p.State == ModeOverridden && p.After > 0
+}
+
+// WantedModes returns the modes that are wanted now, the highest first, of equal ones the
+// newest.
+func (d *Desk) WantedModes(ctx context.Context, a Actor) ([]*WantedMode, error) {
+	readers, err := d.Readers(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	byID := map[string]*Reader{}
+	for _, r := range readers {
+		byID[r.ID] = r
+	}
+	now, wanted := d.now(), []*WantedMode{}
+	err = d.site.View(ctx, func(tx *store.Tx) error {
+		in, err := siteZone(tx)
+		if err != nil {
+			return err
+		}
+		rows, err := tx.Modes(now.Unix())
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			w := &WantedMode{ID: row.ID, Mode: row.Mode, Where: whereOf(row), Until: moment(row.Until), At: time.UnixMilli(row.At), By: row.Who}
+			if w.Place, err = w.Where.name(tx); err != nil {
+				return err
+			}
+			carried, err := tx.ModeReaders(row.ID)
+			if err != nil {
+				return err
+			}
+			for _, c := range carried {
+				if r := byID[c.Reader]; r != nil {
+					w.Doors = append(w.Doors, doorProgress(c, r, d.live != nil, clockTime{now, in}))
+				}
+			}
+			w.sum(d.live != nil)
+			wanted = append(wanted, w)
+		}
+		return nil
+	})
+	slices.SortFunc(wanted, func(a, b *WantedMode) int {
+		switch {
+		case a.Mode.Above(b.Mode):
+			return -1
+		case b.Mode.Above(a.Mode):
+			return 1
+		}
+		return cmp.Compare(b.ID, a.ID)
+	})
+	return wanted, err
+}
+
+// A clockTime writes times as a clock shows them now.
+type clockTime struct {
+	now time.Time
+	in  *time.Location
+}
+
+// text returns "9:12" for a time today, else "23 Nov 2026, 9:12".
+func (c clockTime) text(t time.Time) string {
+	t = t.In(c.in)
+	if t.Format(time.DateOnly) == c.now.In(c.in).Format(time.DateOnly) {
+		return t.Format("15:04")
+	}
+	return Moment(t, c.in)
+}
+
+// doorProgress returns how far a mode has come at a reader. running says that a controller
+// runs in this process.
+func doorProgress(c *store.ModeReader, r *Reader, running bool, clock clockTime) DoorProgress {
+	p := DoorProgress{Door: r.Door, Reader: r.ID}
+	live := &r.Live
+	if c.Confirmed != 0 {
+		p.After = max(time.Duration(c.Confirmed-c.Asked)*time.Millisecond, time.Millisecond)
+	}
+	applied := false
+	if live.Mode != nil {
+		p.Mode = live.Mode.Mode
+		applied = live.Policy >= c.Revision
+	}
+	switch {
+	case r.OldModes():
+		p.State, p.Text = ModeTooOld, "takes no part: the reader's program is too old for modes; update it"
+	case p.Mode.Above(c.Is):
+		p.State, p.Text = ModeOverridden, string(p.Mode)+" is in force there"
+		if live.Mode.Cause == wire.CauseFire {
+			p.Text = "evacuation is in force there: fire"
+		}
+		if p.After == 0 && applied {
+			p.After = time.Millisecond // it says so, and the note of it is under way
+		}
+	case c.Confirmed != 0:
+		p.State, p.Text = ModeConfirmed, "confirmed after "+tookText(p.After)
+	case applied && p.Mode == c.Is:
+		p.State, p.Text = ModeConfirmed, "confirmed"
+	case !running:
+		p.State, p.Text = ModeOffline, "gets it when a controller runs"
+	case !live.Known:
+		p.State, p.Text = ModeOffline, "not heard of yet, will follow"
+	case !live.Online:
+		p.State, p.Since, p.Text = ModeOffline, live.Heard, "offline since "+clock.text(live.Heard)+", will follow"
+	case applied && c.Is == wire.ModeUnlocked && !live.ClockTrusted:
+		p.State, p.Text = ModeAwaited, "does not know the time, so it stays locked"
+	default:
+		p.State, p.Text = ModeAwaited, "online, not confirmed yet"
+	}
+	return p
+}
+
+// tookText returns how long something took: "0.4 s", "12 s", "3 minutes".
+func tookText(d time.Duration) string {
+	switch {
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.1f s", max(d, 100*time.Millisecond).Seconds())
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%.0f s", d.Seconds())
+	case d < 2*time.Hour:
+		return count(int(d/time.Minute), "minute")
+	}
+	return count(int(d/time.Hour), "hour")
+}
+
+// sum fills in what follows from the doors.
+func (w *WantedMode) sum(running bool) {
+	slices.SortFunc(w.Doors, func(a, b DoorProgress) int {
+		return cmp.Or(cmp.Compare(a.Door, b.Door), cmp.Compare(a.Reader, b.Reader))
+	})
+	thing, last := "door", time.Duration(0)
+	for i := range w.Doors {
+		p := &w.Doors[i]
+		if i > 0 && p.Door == w.Doors[i-1].Door {
+			thing = "reader"
+		}
+		if p.confirmed() {
+			w.Confirmed++
+			last = max(last, p.After)
+		}
+	}
+	if w.Of = len(w.Doors); w.Confirmed == w.Of {
+		w.Took = last
+	}
+	if w.Of == 0 {
+		w.Text = "no readers there yet; those that come get it"
+		return
+	}
+	w.Text = fmt.Sprintf("%d of %s", w.Confirmed, count(w.Of, thing))
+	if last > 0 {
+		w.Text += " after " + tookText(last)
+	}
+	if !running && w.Confirmed < w.Of {
+		w.Text += "; no controller runs: readers get it when one does"
+		return
+	}
+	for _, rest := range []struct {
+		state     Progress
+		one, more string
+	}{
+		{ModeAwaited, "has not confirmed yet", "have not confirmed yet"},
+		{ModeOffline, "is offline and will follow", "are offline and will follow"},
+		{ModeTooOld, "takes no part: update its reader", "take no part: update their readers"},
+		{ModeOverridden, "has a higher mode", "have a higher mode"},
+	} {
+		var doors []*DoorProgress
+		for i := range w.Doors {
+			if w.Doors[i].State == rest.state {
+				doors = append(doors, &w.Doors[i])
+			}
+		}
+		if text := restText(doors, rest.one, rest.more); text != "" {
+			w.Text += "; " + text
+		}
+	}
+}
+
+// restText says which doors are still something: "Lab has been offline since 9:12 and will
+// follow", or "Lab, Store and 3 more doors are offline and will follow".
+func restText(doors []*DoorProgress, one, more string) string {
+	switch {
+	case len(doors) == 0:
+		return ""
+	case len(doors) == 1 && !doors[0].Since.IsZero():
+		since, _, _ := strings.Cut(strings.TrimPrefix(doors[0].Text, "offline "), ",")
+		return doors[0].Door + " has been offline " + since + " and will follow"
+	case len(doors) == 1:
+		return doors[0].Door + " " + one
+	}
+	var names []string
+	for _, p := range doors[:min(len(doors), namedDoors)] {
+		names = append(names, p.Door)
+	}
+	if rest := len(doors) - len(names); rest > 0 {
+		return strings.Join(names, ", ") + " and " + count(rest, "more door") + " " + more
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1] + " " + more
+}

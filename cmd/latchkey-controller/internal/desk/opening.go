@@ -1,0 +1,113 @@
+package desk
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/cmd/latchkey-controller/internal/zone"
+	"latchkey/sync/wire"
+)
+
+// EndEarly locks the doors at a place that an unlock schedule holds open now, until the
+// schedule's next span begins. The error says so if there are none. Field: "where".
+func (d *Desk) EndEarly(ctx context.Context, a Actor, where Where) error {
+	target, err := d.target(ctx, where)
+	if err != nil {
+		return err
+	}
+	return d.act(ctx, a, EndEarly, target, func(tx *store.Tx, now time.Time) error {
+		if target.subject, err = where.name(tx); err != nil {
+			return err
+		}
+		readers, err := where.readers(tx)
+		if err != nil {
+			return err
+		}
+		in, err := siteZone(tx)
+		if err != nil {
+			return err
+		}
+		ended, endless := 0, ""
+		var last time.Time
+		for _, id := range readers {
+			p, err := tx.Policy(id)
+			if err != nil {
+				return err
+			}
+			end, err := presentEnd(p, now)
+			if err != nil {
+				return err
+			}
+			switch {
+			case end.IsZero():
+				continue
+			case end.Equal(never):
+				endless = p.Door
+				continue
+			}
+			p.Opening.After = end.Unix()
+			if err := site.SetPolicy(tx, now, p); err != nil {
+				return err
+			}
+			ended++
+			if end.After(last) {
+				last = end
+			}
+		}
+		switch {
+		case ended == 0 && endless != "":
+			return wrong("where", "The unlock schedule of %s never closes: change the schedule, or set the mode locked", endless)
+		case ended == 0:
+			return wrong("where", "No unlock schedule holds a door open there now")
+		}
+		target.text = "instead of on " + Moment(last, in)
+		return nil
+	})
+}
+
+// never is the end of a schedule that is always open.
+var never = time.Unix(wire.MaxTime, 0)
+
+// presentEnd returns when the span of the unlock schedule ends in which now is: spans that
+// follow without a gap count as one. Zero: the schedule does not unlock now; never: it has
+// no end.
+func presentEnd(p *wire.Policy, now time.Time) (time.Time, error) {
+	if p.Opening == nil || now.Unix() < p.Opening.After {
+		return time.Time{}, nil
+	}
+	in, err := zone.Load(p.TimeZone)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("the time zone of %s: %w", p.Reader, err)
+	}
+	const most = 8 * 24 * 60 // minutes: a week repeats, and a day can have an hour more
+	t := now.In(in).Truncate(time.Minute)
+	for n := 0; unlocksAt(p, t); n++ {
+		if n > most {
+			return never, nil
+		}
+		t = t.Add(time.Minute)
+	}
+	if t.After(now) {
+		return t, nil
+	}
+	return time.Time{}, nil
+}
+
+// unlocksAt says whether the unlock schedule unlocks the door at a time in the door's zone,
+// as the reader reckons it.
+func unlocksAt(p *wire.Policy, t time.Time) bool {
+	year, month, day := t.Date()
+	holiday := slices.ContainsFunc(p.Holidays, func(h wire.Holiday) bool {
+		return (h.Year == 0 || int(h.Year) == year) && time.Month(h.Month) == month && int(h.Day) == day
+	})
+	spans, weekday := p.Opening.Schedule.Week, uint8(t.Weekday())
+	if holiday {
+		spans, weekday = p.Opening.Schedule.Holiday, 0
+	}
+	minute := uint16(t.Hour()*60 + t.Minute())
+	return slices.ContainsFunc(spans, func(s wire.Span) bool { return s.Day == weekday && s.From <= minute && minute < s.To })
+}

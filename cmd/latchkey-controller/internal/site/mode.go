@@ -1,0 +1,280 @@
+package site
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// maxModes bounds the modes that are wanted at once.
+const maxModes = 1000
+
+// AddMode adds a mode that somebody wants, and gives it to all readers of its place. It
+// fills in its ID.
+func AddMode(tx *store.Tx, now time.Time, m *store.Mode) error {
+	wanted, err := tx.Modes(now.Unix())
+	if err != nil {
+		return err
+	}
+	if len(wanted) >= maxModes {
+		return refuse("%d modes are wanted at once, which is the most there can be; end some of them first", maxModes)
+	}
+	if err := tx.AddMode(m); err != nil {
+		return err
+	}
+	return spreadModes(tx, now, m)
+}
+
+// EndMode ends a mode, and gives the readers of its place what else is wanted there; by is
+// who ends it.
+func EndMode(tx *store.Tx, now time.Time, m *store.Mode, by string) error {
+	if err := tx.EndMode(m.ID, now.UnixMilli(), by); err != nil {
+		return err
+	}
+	return spreadModes(tx, now, m)
+}
+
+// EndModesOver notes the end of the modes whose time is over, and takes them from the
+// policies: a reader whose clock is not to be trusted does not know that they have ended.
+// Call it regularly.
+func (s *Site) EndModesOver(ctx context.Context, now time.Time) error {
+	var over bool
+	err := s.View(ctx, func(tx *store.Tx) error {
+		modes, err := tx.ModesOver(now.Unix())
+		over = len(modes) > 0
+		return err
+	})
+	if err != nil || !over {
+		return err
+	}
+	return s.Update(ctx, func(tx *store.Tx) error {
+		modes, err := tx.ModesOver(now.Unix())
+		if err != nil {
+			return err
+		}
+		for _, m := range modes {
+			if err := tx.EndMode(m.ID, m.Until*1000, ""); err != nil {
+				return err
+			}
+			if err := spreadModes(tx, now, m); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// spreadModes puts what is wanted now into the policies of all readers where a mode is or
+// was wanted.
+func spreadModes(tx *store.Tx, now time.Time, m *store.Mode) error {
+	readers, err := ReadersOf(tx, m)
+	if err != nil {
+		return err
+	}
+	for _, id := range readers {
+		p, err := tx.Policy(id)
+		if err != nil {
+			return err
+		}
+		if err := SetPolicy(tx, now, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ReadersOf returns the ids of all readers at the place of a mode, sorted.
+func ReadersOf(tx *store.Tx, m *store.Mode) ([]string, error) {
+	switch m.Level {
+	case "location":
+		return tx.ReadersAt(store.Locations, m.Place)
+	case "door":
+		return tx.ReadersAt(store.Doors, m.Place)
+	}
+	return tx.Readers()
+}
+
+// policyModes returns what a reader's policy has of the modes that cover its place: of
+// each the one that lasts longest, and of equal ones the newest.
+func policyModes(wanted []*store.Mode) (modes []wire.WantedMode) {
+	for _, mode := range wire.Modes() {
+		var longest *store.Mode
+		for _, m := range wanted { // the oldest first
+			if m.Mode == mode && (longest == nil || m.Until == 0 || longest.Until != 0 && m.Until >= longest.Until) {
+				longest = m
+			}
+		}
+		if longest != nil {
+			modes = append(modes, wire.WantedMode{Mode: mode, Until: longest.Until, By: longest.Who})
+		}
+	}
+	return modes
+}
+
+// carryModes notes that a reader's policy carries the modes wanted, and no others. changed
+// says that this is a new policy: otherwise a mode that adds nothing to one that the reader
+// has confirmed is confirmed at once.
+func carryModes(tx *store.Tx, now time.Time, p *wire.Policy, wanted []*store.Mode, changed bool) error {
+	carried, err := tx.ModesCarried(p.Reader)
+	if err != nil {
+		return err
+	}
+	for _, c := range carried {
+		if !slices.ContainsFunc(wanted, func(m *store.Mode) bool { return m.ID == c.Mode }) {
+			if err := tx.RemoveModeReader(c); err != nil {
+				return err
+			}
+		}
+	}
+	for _, m := range wanted {
+		if slices.ContainsFunc(carried, func(c *store.ModeReader) bool { return c.Mode == m.ID }) {
+			continue
+		}
+		row := &store.ModeReader{Mode: m.ID, Reader: p.Reader, Revision: p.Revision, Asked: now.UnixMilli()}
+		if !changed && slices.ContainsFunc(carried, func(c *store.ModeReader) bool { return c.Is == m.Mode && c.Confirmed != 0 }) {
+			row.Confirmed = row.Asked
+		}
+		if err := tx.AddModeReader(row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// renewPolicy gives a reader's policy a new revision, with the modes that are wanted now.
+func renewPolicy(tx *store.Tx, now time.Time, p *wire.Policy) error {
+	wanted, err := tx.ModesAt(p.Reader, now.Unix())
+	if err != nil {
+		return err
+	}
+	p.Modes = policyModes(wanted)
+	if err := tx.SetPolicy(now.Unix(), p); err != nil {
+		return err
+	}
+	return carryModes(tx, now, p, wanted, true)
+}
+
+// A ModeReport is what a reader's state says of modes.
+type ModeReport struct {
+	Reader   string
+	Bundle   uint64    // in force when it came
+	At       time.Time // when it came
+	Level    int       // what the reader understands; store.LevelUnknown: as before
+	Revision uint64    // of the policy in force
+	Mode     wire.Mode // in force; "": of a reader that knows none
+}
+
+// confirms says whether the report confirms a mode.
+func (r *ModeReport) confirms(c *store.ModeReader) bool {
+	return r.Mode != "" && r.Revision >= c.Revision && !c.Is.Above(r.Mode)
+}
+
+// TakeModes notes what readers report of modes: what they have confirmed, and what they
+// understand. A reader that understands something else than before gets its policy anew,
+// in the form that it knows; relevelled are these.
+func (s *Site) TakeModes(ctx context.Context, reports []ModeReport) (relevelled []string, err error) {
+	var due []ModeReport
+	err = s.View(ctx, func(tx *store.Tx) error {
+		awaited, err := tx.AnyModeAwaited()
+		if err != nil {
+			return err
+		}
+		for _, r := range reports {
+			tells, err := r.tells(tx, awaited)
+			if err != nil {
+				return err
+			}
+			if tells {
+				due = append(due, r)
+			}
+		}
+		return nil
+	})
+	if err != nil || len(due) == 0 {
+		return nil, err
+	}
+	err = s.store.Keep(ctx, func(tx *store.Tx) error {
+		relevelled = nil
+		for _, r := range due {
+			other, err := r.take(tx)
+			if err != nil {
+				return err
+			}
+			if other {
+				relevelled = append(relevelled, r.Reader)
+			}
+		}
+		return nil
+	})
+	return relevelled, err
+}
+
+// tells says whether the report tells anything new; awaited that some reader has something
+// to confirm.
+func (r *ModeReport) tells(tx *store.Tx, awaited bool) (bool, error) {
+	level, err := tx.ReaderLevel(r.Reader)
+	if err != nil || r.relevels(level) {
+		return err == nil, ignoreAbsent(err)
+	}
+	if !awaited {
+		return false, nil
+	}
+	modes, err := tx.ModesAwaited(r.Reader)
+	return slices.ContainsFunc(modes, r.confirms), err
+}
+
+// relevels says whether the reader understands something else than what is stored.
+func (r *ModeReport) relevels(level int) bool {
+	return r.Level != level && r.Level != store.LevelUnknown
+}
+
+// take notes what the report tells, and says whether the reader understands something else
+// than before.
+func (r *ModeReport) take(tx *store.Tx) (relevelled bool, err error) {
+	b, err := tx.BundleOf(r.Reader)
+	if err != nil || b.Number != r.Bundle {
+		return false, ignoreAbsent(err) // removed or adopted anew meanwhile
+	}
+	modes, err := tx.ModesAwaited(r.Reader)
+	if err != nil {
+		return false, err
+	}
+	for _, c := range modes {
+		if r.confirms(c) {
+			if err := tx.ConfirmMode(c.Reader, c.Mode, r.At.UnixMilli()); err != nil {
+				return false, err
+			}
+		}
+	}
+	level, err := tx.ReaderLevel(r.Reader)
+	if err != nil || !r.relevels(level) {
+		return false, err
+	}
+	if err := tx.SetReaderLevel(r.Reader, r.Level); err != nil {
+		return false, err
+	}
+	p, err := tx.Policy(r.Reader)
+	if err != nil || string(wire.Marshal(forLevel(p, level))) == string(wire.Marshal(forLevel(p, r.Level))) {
+		return true, err
+	}
+	return true, renewPolicy(tx, r.At, p)
+}
+
+func ignoreAbsent(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// forLevel returns a policy as a reader of a stored level understands it.
+func forLevel(p *wire.Policy, level int) *wire.Policy {
+	if level == store.LevelUnknown {
+		return p
+	}
+	return p.For(uint8(level))
+}
