@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/control"
 	"latchkey/cmd/latchkey-controller/internal/desk"
@@ -13,8 +12,6 @@ import (
 )
 
 func unlock(c *invocation) action   { return order(c, wire.Unlock) }
-func hold(c *invocation) action     { return order(c, wire.Hold) }
-func release(c *invocation) action  { return order(c, wire.Release) }
 func identify(c *invocation) action { return order(c, wire.Identify) }
 
 // order gives an order to a reader, through the controller that runs on the site,
@@ -24,15 +21,7 @@ func order(c *invocation, order wire.Order) action {
 	by := byFlag(c)
 	return func(ctx context.Context, args []string) error {
 		reader := args[0]
-		var seconds uint32
-		if order == wire.Hold {
-			d, err := time.ParseDuration(args[1])
-			if err != nil || d < time.Second || d > 24*time.Hour || d%time.Second != 0 {
-				return usagef("latchkey-controller hold: %q is no duration of 1s to 24h, like 30m", args[1])
-			}
-			seconds = uint32(d / time.Second)
-		}
-		outcome, err := c.running(by()).Order(ctx, reader, order, seconds)
+		outcome, err := c.running(by()).Order(ctx, reader, order)
 		if err != nil {
 			return err
 		}

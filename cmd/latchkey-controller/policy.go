@@ -2,11 +2,14 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/sync/wire"
@@ -15,7 +18,7 @@ import (
 // A policyField is a field of a policy that policy sets and shows under one name.
 type policyField struct {
 	name, usage string                 // usage "": it has no flag of its own
-	of          func(*wire.Policy) any // *string, *bool, *uint8, *uint16 or *[]wire.Access
+	of          func(*wire.Policy) any // a pointer to the field
 	low, high   uint64                 // of a number
 	unit        string                 // of a number
 }
@@ -31,6 +34,10 @@ func policyFields() []policyField {
 		{name: "large-text", usage: "the screens' text is larger", of: func(p *wire.Policy) any { return &p.Screen.LargeText }},
 		{name: "high-contrast", usage: "the screens have more contrast", of: func(p *wire.Policy) any { return &p.Screen.HighContrast }},
 		{name: "group", of: func(p *wire.Policy) any { return &p.Access }},
+		{name: "exempt", of: func(p *wire.Policy) any { return &p.Exempt }},
+		{name: "in-lockdown", of: func(p *wire.Policy) any { return &p.InLockdown }},
+		{name: "opening", of: func(p *wire.Policy) any { return &p.Opening }},
+		{name: "modes", of: func(p *wire.Policy) any { return &p.Modes }},
 		{name: "pin", usage: "PINs are taken", of: func(p *wire.Policy) any { return &p.PIN }},
 		{name: "shuffle", usage: "digits stand in a new order each time", of: func(p *wire.Policy) any { return &p.ShufflePIN }},
 		{name: "limit", usage: "wrong PINs in a row until the lockout: a `number`", of: func(p *wire.Policy) any { return &p.Limit }, low: 1, high: 10},
@@ -90,6 +97,12 @@ func (f *policyField) text(p *wire.Policy) string {
 		return onOff(*field)
 	case *[]wire.Access:
 		return accessText(*field)
+	case *[]string:
+		return cmp.Or(strings.Join(*field, ", "), "nobody")
+	case **wire.Opening:
+		return openingText(*field)
+	case *[]wire.WantedMode:
+		return modesText(*field)
 	case *uint8:
 		return fmt.Sprint(*field)
 	case *uint16:
@@ -101,7 +114,7 @@ func (f *policyField) text(p *wire.Policy) string {
 }
 
 func policy(c *invocation) action {
-	c.details = "set changes what is given. Schedules and holidays are changed in a file: what show --json prints, given\nback with --file."
+	c.details = "set changes what is given. Schedules and holidays are changed in a file: what show --json prints, given\nback with --file. Modes are not changed here: latchkey-controller mode."
 	var edits []func(*wire.Policy)
 	for _, f := range policyFields() {
 		if f.usage != "" {
@@ -113,8 +126,10 @@ func policy(c *invocation) action {
 	}
 	file := c.String("file", "", "take the whole policy from this JSON `file`")
 	groups := accessFlag(c, "a `group` that may open, always, in place of all that may now; may be repeated; none: nobody")
+	exempt := modeGroupsFlag(c, "exempt", "a `group` that opens while the door is kept locked, in place of all that do now; may be repeated; none: nobody")
+	inLockdown := modeGroupsFlag(c, "in-lockdown", "a `group` that opens in a lockdown, by card, in place of all that do now; may be repeated; none: nobody")
 	c.check = func(args []string) error {
-		switch changes := len(edits) > 0 || *file != "" || *groups != nil; {
+		switch changes := len(edits) > 0 || *file != "" || *groups != nil || *exempt != nil || *inLockdown != nil; {
 		case args[1] == "show" && changes:
 			return c.wrongUse("show changes nothing; use set")
 		case args[1] == "set" && !changes:
@@ -142,6 +157,12 @@ func policy(c *invocation) action {
 				}
 				if *groups != nil {
 					p.Access = *groups
+				}
+				if *exempt != nil {
+					p.Exempt = *exempt
+				}
+				if *inLockdown != nil {
+					p.InLockdown = *inLockdown
 				}
 			})
 		}
@@ -175,6 +196,49 @@ func accessFlag(c *invocation, usage string) *[]wire.Access {
 		return wire.CheckName(group)
 	})
 	return access
+}
+
+// modeGroupsFlag adds a flag that may be repeated; the groups are sorted, nil unless given.
+func modeGroupsFlag(c *invocation, name, usage string) *[]string {
+	groups := new([]string)
+	c.Func(name, usage, func(group string) error {
+		if *groups == nil {
+			*groups = []string{}
+		}
+		if group == "none" {
+			*groups = []string{}
+			return nil
+		}
+		*groups = append(*groups, group)
+		slices.Sort(*groups)
+		*groups = slices.Compact(*groups)
+		return wire.CheckName(group)
+	})
+	return groups
+}
+
+// openingText says how a schedule unlocks a door.
+func openingText(o *wire.Opening) string {
+	if o == nil {
+		return "off"
+	}
+	text := "by schedule"
+	if o.First != "" {
+		text += ", once somebody of " + o.First + " has come"
+	}
+	if o.After != 0 {
+		text += ", not before " + time.Unix(o.After, 0).UTC().Format("2006-01-02 15:04 UTC")
+	}
+	return text
+}
+
+// modesText names the modes that are wanted at a door.
+func modesText(modes []wire.WantedMode) string {
+	names := make([]string, len(modes))
+	for i, m := range modes {
+		names[i] = string(m.Mode)
+	}
+	return orDash(strings.Join(names, ", "))
 }
 
 // accessText names the groups that may open a door.

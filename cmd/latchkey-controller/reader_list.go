@@ -79,13 +79,37 @@ func describe(l *desk.ReaderStatus, in *time.Location) string {
 	add(l.Lockout == "" && l.PIN != "", "no PIN: "+string(l.PIN))
 	add(l.Card != "", "no cards: "+string(l.Card))
 	add(l.Door != "" && l.Door != wire.DoorIsUnknown, "door "+string(l.Door))
-	add(l.Strike == wire.StrikeHeld, "held open")
+	add(l.Mode == nil && l.Strike == wire.StrikeHeld, "held open")
+	if l.Mode != nil && (l.Mode.Mode != wire.ModeNormal || l.Mode.Waits) {
+		add(true, modeText(l.Mode, in))
+	}
 	add(l.Tamper, "housing open")
 	add(l.Behind, "credentials behind")
 	for _, fault := range l.Faults {
 		add(true, string(fault.Subject)+": "+fault.Text)
 	}
 	return desk.Clean(strings.Join(parts, ", "))
+}
+
+// modeText says in words in which mode a door works.
+func modeText(m *wire.ModeState, in *time.Location) string {
+	if m.Waits {
+		return "waits for its first person"
+	}
+	text := "mode " + string(m.Mode)
+	switch m.Cause {
+	case wire.CauseSchedule:
+		text += " by its schedule"
+	case wire.CauseFire:
+		text += ": fire"
+	}
+	if m.By != "" {
+		text += " for " + m.By
+	}
+	if m.Until != 0 {
+		text += " until " + shortTime(time.Unix(m.Until, 0), in)
+	}
+	return text
 }
 
 // A readerRow is a reader as JSON.
@@ -103,6 +127,7 @@ type readerRow struct {
 	PINKey         string     `json:"pin-key,omitempty"`     // "tpm", "file" or "none"
 	OldKey         bool       `json:"old-pin-key,omitempty"` // it had it in a file, and has not said yet that it is gone
 	TPM            *tpmRow    `json:"tpm,omitempty"`         // nil: it has none
+	OldModes       bool       `json:"no-modes,omitempty"`    // its program is too old for modes
 	Live           *liveRow   `json:"live"`                  // nil: no controller runs, or it has no board
 }
 
@@ -136,6 +161,12 @@ type liveRow struct {
 	Clock    bool             `json:"clock-trusted"`
 	Behind   bool             `json:"behind,omitempty"`
 	Faults   [][2]string      `json:"faults,omitempty"` // what, and what is wrong with it
+
+	Mode      wire.Mode      `json:"mode,omitempty"` // in force; none: the reader knows no modes
+	ModeCause wire.ModeCause `json:"mode-cause,omitempty"`
+	ModeUntil *time.Time     `json:"mode-until,omitempty"`
+	ModeBy    string         `json:"mode-by,omitempty"`
+	Waits     bool           `json:"waits-for-first-person,omitempty"`
 }
 
 // newReaderRow returns a reader as JSON.
@@ -144,7 +175,7 @@ func newReaderRow(r *desk.Reader, running bool, in *time.Location) readerRow {
 		Reader: r.ID, Door: r.Policy.Door, Place: r.Policy.Place, TimeZone: r.Policy.TimeZone, PolicyRevision: r.Policy.Revision,
 		Bundle: r.Bundle, Adopted: timeOrNil(r.Adopted, in), Request: r.Board, Serial: r.Serial, Removed: string(r.Removed),
 	}
-	row.PINKey, row.OldKey = string(r.Key), r.OldKey
+	row.PINKey, row.OldKey, row.OldModes = string(r.Key), r.OldKey, r.OldModes()
 	if b := r.Budget; b != nil {
 		row.TPM = &tpmRow{b.Left, b.Limit, b.Spent, b.PerDay, b.Odds, b.Need}
 	}
@@ -158,6 +189,12 @@ func newReaderRow(r *desk.Reader, running bool, in *time.Location) readerRow {
 	}
 	if l.Known {
 		row.Live.Heard = timeOrNil(l.Heard, in)
+	}
+	if m := l.Mode; m != nil {
+		row.Live.Mode, row.Live.ModeCause, row.Live.ModeBy, row.Live.Waits = m.Mode, m.Cause, m.By, m.Waits
+		if m.Until != 0 {
+			row.Live.ModeUntil = timeOrNil(time.Unix(m.Until, 0), in)
+		}
 	}
 	for _, fault := range l.Faults {
 		row.Live.Faults = append(row.Live.Faults, [2]string{string(fault.Subject), fault.Text})

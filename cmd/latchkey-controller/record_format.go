@@ -32,6 +32,7 @@ type jsonRecord struct {
 	Tag        string    `json:"unknown-card,omitempty"`
 	Command    string    `json:"command,omitempty"`
 	Order      string    `json:"order,omitempty"`
+	Mode       string    `json:"mode,omitempty"`
 	Who        string    `json:"who,omitempty"`
 	Epoch      uint64    `json:"epoch,omitempty"`
 	Revision   uint64    `json:"revision,omitempty"`
@@ -51,12 +52,15 @@ func recordJSON(row *store.Record, r *wire.Record, in *time.Location) *jsonRecor
 		Reader: row.Reader, Journal: row.Journal.String(), Number: r.Number, Hash: row.Hash.String(), Kind: desk.Clean(string(r.Kind)),
 		Time: time.UnixMilli(r.Time).In(in), Trusted: r.Trusted, Received: time.UnixMilli(row.Received).In(in),
 		Seq: r.Seq, Credential: r.Credential, User: r.User, By: desk.Clean(string(r.By)), Reason: desk.Clean(string(r.Reason)), Cause: desk.Clean(string(r.Cause)), Wrong: r.Wrong,
-		Seconds: r.Seconds, Users: slices.Clone(r.Users), Tag: hex.EncodeToString(r.Tag), Order: desk.Clean(string(r.Order)), Who: desk.Clean(r.Who),
+		Seconds: r.Seconds, Users: slices.Clone(r.Users), Tag: hex.EncodeToString(r.Tag), Order: desk.Clean(string(r.Order)), Mode: desk.Clean(string(r.Mode)), Who: desk.Clean(r.Who),
 		Epoch: r.Epoch, Revision: r.Revision, Policy: r.PolicyRevision, Subject: desk.Clean(r.Subject), Text: desk.Clean(r.Text), Count: r.Count,
 		First: r.First, Last: r.Last, Version: desk.Clean(r.Version),
 	}
 	if r.Kind == wire.ClockStepped {
 		out.From, out.To = time.UnixMilli(r.From).In(in), time.UnixMilli(r.To).In(in)
+	}
+	if r.Kind != wire.ClockStepped && r.To != 0 {
+		out.To = time.UnixMilli(r.To).In(in)
 	}
 	if r.Command != (wire.CommandID{}) {
 		out.Command = r.Command.String()

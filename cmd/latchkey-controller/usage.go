@@ -48,10 +48,14 @@ func groups() []group {
 			{name: "place move", args: "door NUMBER HUB | reader READER DOOR", summary: "moves a door to another hub, or a reader to another door", prepare: placeMove},
 			{name: "place remove", args: "location|hub|door NUMBER", summary: "removes one that is empty", prepare: placeRemove},
 		}},
+		{"Modes of doors", []command{
+			{name: "mode set", args: "unlocked|locked|lockdown|evacuation --site|--location NAME|--door NAME|--reader ID", summary: "has doors work in a mode, also those whose readers are offline now", prepare: modeSet},
+			{name: "mode list", summary: "shows which modes are wanted, and how far they have come", prepare: modeList},
+			{name: "mode end", args: "NUMBER", summary: "ends a mode", prepare: modeEnd},
+			{name: "mode early", args: "--site|--location NAME|--door NAME|--reader ID", summary: "locks doors before their unlock schedules do", prepare: modeEarly},
+		}},
 		{"Orders, which need a running controller", []command{
 			{name: "unlock", args: "READER", summary: "opens a door once, and ends a lockout of its PIN entry", needs: aDirectory, prepare: unlock},
-			{name: "hold", args: "READER DURATION", summary: "holds a door open for a time, like 30m or 8h, at most 24h", needs: aDirectory, prepare: hold},
-			{name: "release", args: "READER", summary: "ends a hold", needs: aDirectory, prepare: release},
 			{name: "identify", args: "READER", summary: "has a reader show which one it is", needs: aDirectory, prepare: identify},
 		}},
 		{"What has happened", []command{

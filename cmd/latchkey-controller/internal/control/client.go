@@ -75,6 +75,12 @@ func (c Client) Readers(ctx context.Context) (readers []*desk.Reader, err error)
 	return readers, err
 }
 
+// WantedModes is desk.WantedModes.
+func (c Client) WantedModes(ctx context.Context) (modes []*desk.WantedMode, err error) {
+	err = c.do(ctx, http.MethodGet, "/desk/modes?"+url.Values{"who": {c.Who}}.Encode(), nil, &modes)
+	return modes, err
+}
+
 func (c Client) post(ctx context.Context, path string, request, into any) error {
 	b, err := json.Marshal(request)
 	if err != nil {

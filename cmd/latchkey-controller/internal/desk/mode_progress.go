@@ -28,6 +28,11 @@ type WantedMode struct {
 	Text          string         // "14 of 15 doors after 0.4 s; Lab has been offline since 9:12 and will follow"
 }
 
+// Awaits says whether a reader that is online has not confirmed the mode yet.
+func (w *WantedMode) Awaits() bool {
+	return slices.ContainsFunc(w.Doors, func(p DoorProgress) bool { return p.State == ModeAwaited })
+}
+
 // A Progress is how far a wanted mode has come at one reader.
 type Progress string
 

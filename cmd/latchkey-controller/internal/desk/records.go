@@ -69,6 +69,7 @@ func (desc *describer) fields(r *wire.Record, in *time.Location) (string, error)
 	}
 	say(r.By != "", "%s", r.By)
 	say(r.Order != "", "%s", r.Order)
+	say(r.Mode != "", "%s", r.Mode)
 	say(r.Who != "", "by %s", r.Who)
 	say(r.Cause != "", "%s", r.Cause)
 	say(r.Reason != "", "%s", r.Reason)
@@ -83,6 +84,7 @@ func (desc *describer) fields(r *wire.Record, in *time.Location) (string, error)
 	say(r.First != 0, "records %d to %d", r.First, r.Last)
 	say(r.Count != 0, "count %d", r.Count)
 	say(r.Kind == wire.ClockStepped, "from %s to %s", time.UnixMilli(r.From).In(in).Format(time.DateTime), time.UnixMilli(r.To).In(in).Format(time.DateTime))
+	say(r.Kind != wire.ClockStepped && r.To != 0, "until %s", time.UnixMilli(r.To).In(in).Format(time.DateTime))
 	say(r.Version != "", "version %s", r.Version)
 	return strings.Join(parts, ", "), nil
 }
