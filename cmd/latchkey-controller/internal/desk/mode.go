@@ -215,7 +215,7 @@ func (d *Desk) EndMode(ctx context.Context, a Actor, id int64) error {
 		if m.Until != 0 {
 			target.text += " until " + Moment(time.Unix(m.Until, 0), in)
 		}
-		if m.Mode == wire.ModeUnlocked || m.Mode == wire.ModeLocked {
+		if m.Mode != wire.ModeLockdown { // the act names that
 			target.text = string(m.Mode) + ", " + target.text
 		}
 		return site.EndMode(tx, now, m, cut(Clean(a.Name), wire.MaxName))

@@ -51,21 +51,23 @@ func (s *Site) EndModesOver(ctx context.Context, now time.Time) error {
 	if err != nil || !over {
 		return err
 	}
-	return s.Update(ctx, func(tx *store.Tx) error {
-		modes, err := tx.ModesOver(now.Unix())
-		if err != nil {
+	return s.Update(ctx, func(tx *store.Tx) error { return endModesOver(tx, now) })
+}
+
+func endModesOver(tx *store.Tx, now time.Time) error {
+	modes, err := tx.ModesOver(now.Unix())
+	if err != nil {
+		return err
+	}
+	for _, m := range modes {
+		if err := tx.EndMode(m.ID, m.Until*1000, ""); err != nil {
 			return err
 		}
-		for _, m := range modes {
-			if err := tx.EndMode(m.ID, m.Until*1000, ""); err != nil {
-				return err
-			}
-			if err := spreadModes(tx, now, m); err != nil {
-				return err
-			}
+		if err := spreadModes(tx, now, m); err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // spreadModes puts what is wanted now into the policies of all readers where a mode is or

@@ -114,9 +114,9 @@ func (a *Alarm) event() *Event {
 }
 
 // Newest returns the newest event's id, and a number that differs after any change to
-// the readers' states.
+// the readers' states, or to what they have confirmed of modes.
 func (t *Tx) Newest() (activity, states int64, err error) {
-	err = t.row(`SELECT (SELECT coalesce(max(id), 0) FROM activity), (SELECT coalesce(sum(received), 0) + count(*) FROM states)`, nil, &activity, &states)
+	err = t.row(`SELECT (SELECT coalesce(max(id), 0) FROM activity), (SELECT coalesce(sum(received), 0) + count(*) FROM states) + (SELECT coalesce(sum(confirmed), 0) FROM mode_readers)`, nil, &activity, &states)
 	return activity, states, err
 }
 

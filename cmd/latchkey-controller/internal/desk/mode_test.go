@@ -1,0 +1,401 @@
+package desk
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/link"
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// readerAt adopts a reader at a door of a location.
+func (w *world) readerAt(id, place, door string) *Reader {
+	w.t.Helper()
+	form := w.form(id)
+	form.Place, form.Door = place, door
+	_, err := w.Adopt(w.t.Context(), as(Owner), form, func([]byte) error { return nil })
+	w.must(err)
+	return w.look(id)
+}
+
+// setMode sets a mode as an Owner.
+func (w *world) setMode(where Where, mode wire.Mode, lasts time.Duration) int64 {
+	w.t.Helper()
+	id, err := w.SetMode(w.t.Context(), as(Owner), where, mode, w.until(lasts))
+	w.must(err)
+	return id
+}
+
+// modes returns the modes in a reader's policy as text: "locked lockdown".
+func (w *world) modes(reader string) string {
+	w.t.Helper()
+	var names []string
+	for _, m := range w.look(reader).Policy.Modes {
+		names = append(names, string(m.Mode))
+	}
+	return strings.Join(names, " ")
+}
+
+// wanted returns a wanted mode as it is shown.
+func (w *world) wanted(id int64) *WantedMode {
+	w.t.Helper()
+	all, err := w.WantedModes(w.t.Context(), as(Viewer))
+	w.must(err)
+	for _, m := range all {
+		if m.ID == id {
+			return m
+		}
+	}
+	w.t.Fatalf("mode %d is not wanted", id)
+	return nil
+}
+
+// says has a reader report a mode in force with its newest policy, as one of this version.
+func (w *world) says(reader string, mode wire.ModeState) {
+	w.t.Helper()
+	w.saysOf(reader, wire.LevelModes, &mode, true)
+}
+
+func (w *world) saysOf(reader string, level uint8, mode *wire.ModeState, online bool) {
+	w.t.Helper()
+	r := w.look(reader)
+	state := &wire.State{Level: level, PolicyRevision: r.Policy.Revision, Condition: &wire.Condition{Mode: mode}}
+	status := link.ReaderStatus{ID: reader, Door: r.Door, Online: online, Heard: w.time, State: state}
+	for i := range w.live.states {
+		if w.live.states[i].ID == reader {
+			w.live.states = append(w.live.states[:i], w.live.states[i+1:]...)
+			break
+		}
+	}
+	w.live.states = append(w.live.states, status)
+	report := site.ModeReport{Reader: reader, Bundle: r.Bundle, At: w.time, Level: int(level), Revision: r.Policy.Revision}
+	if mode != nil {
+		report.Mode = mode.Mode
+	}
+	if online {
+		_, err := w.site.TakeModes(w.t.Context(), []site.ModeReport{report})
+		w.must(err)
+	}
+}
+
+func TestWhatNobodyCanWantIsRefused(t *testing.T) {
+	w := newWorld(t)
+	r := w.readerAt("lab", "Annex", "Lab")
+	for _, c := range []struct {
+		where Where
+		mode  wire.Mode
+		until int64
+		field string
+	}{
+		{Where{}, wire.ModeNormal, 0, "mode"},
+		{Where{}, "open", 0, "mode"},
+		{Where{}, wire.ModeUnlocked, 0, "until"},
+		{Where{}, wire.ModeUnlocked, w.until(32 * day), "until"},
+		{Where{}, wire.ModeEvacuation, w.until(time.Hour), "until"},
+		{Where{}, wire.ModeLocked, w.time.Unix(), "until"},
+		{Where{}, wire.ModeLockdown, w.until(-time.Second), "until"},
+		{Where{}, wire.ModeLocked, -1, "until"},
+		{Where{}, wire.ModeLocked, wire.MaxTime + 1, "until"},
+		{Where{Hubs, r.HubID}, wire.ModeLocked, 0, "where"},
+		{Where{"", 1}, wire.ModeLocked, 0, "where"},
+		{Where{Doors, 0}, wire.ModeLocked, 0, "where"},
+		{Where{Doors, 99}, wire.ModeLocked, 0, "where"},
+	} {
+		if _, err := w.SetMode(t.Context(), as(Owner), c.where, c.mode, c.until); Fields(err)[c.field] == "" {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+	if all, err := w.WantedModes(t.Context(), as(Owner)); err != nil || len(all) != 0 {
+		t.Errorf("%d are wanted, %v", len(all), err)
+	}
+	if err := w.EndMode(t.Context(), as(Owner), 99); !errors.Is(err, ErrNotFound) {
+		t.Error(err)
+	}
+}
+
+func TestAModeIsOneEntryThatNamesPlaceModeAndEnd(t *testing.T) {
+	w := newWorld(t)
+	r := w.readerAt("lab", "Annex", "Lab")
+	w.readerAt("front", "Main", "Front door")
+	location := func() int64 {
+		all, err := w.Places(t.Context(), as(Owner))
+		w.must(err)
+		return all[0].ID
+	}()
+	var id int64
+	set := func(where Where, mode wire.Mode, lasts time.Duration) func() {
+		return func() { id = w.setMode(where, mode, lasts) }
+	}
+	ended := func() { w.must(w.EndMode(t.Context(), as(Owner), id)) }
+	for _, c := range []struct {
+		do   func()
+		want string
+	}{
+		{set(Where{}, wire.ModeLockdown, 0), "Owner locked down the whole site from now until somebody ends it"},
+		{ended, "Owner ended the lockdown of the whole site: wanted by Owner since 23 Nov 2026, 12:30"},
+		{set(Where{Locations, location}, wire.ModeEvacuation, 0), "Owner evacuated Annex from now until somebody ends it"},
+		{ended, "Owner ended a mode of Annex: evacuation, wanted by Owner since 23 Nov 2026, 12:30"},
+		{set(Where{Doors, r.DoorID}, wire.ModeUnlocked, time.Hour), "Owner set the mode of Lab to unlocked until 23 Nov 2026, 13:30"},
+		{ended, "Owner ended a mode of Lab: unlocked, wanted by Owner since 23 Nov 2026, 12:30 until 23 Nov 2026, 13:30"},
+		{set(Where{}, wire.ModeLocked, time.Hour), "Owner set the mode of the whole site to locked until 23 Nov 2026, 13:30"},
+	} {
+		before := w.newest().ID
+		c.do()
+		e := w.newest()
+		if e.Text.String() != c.want || e.ID != before+1 {
+			t.Errorf("%q, %d entries\nnot %q", e.Text, e.ID-before, c.want)
+		}
+	}
+	page, err := w.Activity(t.Context(), as(Owner), Query{Door: r.DoorID, Kind: "admin.mode.set"})
+	w.must(err)
+	if len(page.Events) != 1 {
+		t.Errorf("%d acts in the door's activity", len(page.Events))
+	}
+}
+
+func TestTwoAdministratorsAtOnceUndoNothingOfEachOther(t *testing.T) {
+	w := newWorld(t)
+	w.readerAt("lab", "Annex", "Lab")
+	ada, grace := as(Super), as(Owner)
+	ada.Name, grace.Name = "Ada", "Grace"
+	first, err := w.SetMode(t.Context(), ada, Where{}, wire.ModeLockdown, 0)
+	w.must(err)
+	second, err := w.SetMode(t.Context(), grace, Where{}, wire.ModeLockdown, 0)
+	w.must(err)
+	w.must(w.EndMode(t.Context(), ada, second))
+	if w.modes("lab") != "lockdown" {
+		t.Error("the other one's lockdown has ended, too")
+	}
+	// Both see the last one, and both end it.
+	done := make(chan error, 2)
+	for _, a := range []Actor{ada, grace} {
+		go func() { done <- w.EndMode(t.Context(), a, first) }()
+	}
+	one, other := <-done, <-done
+	if one != nil {
+		one, other = other, one
+	}
+	if one != nil || other == nil {
+		t.Fatalf("%v, %v", one, other)
+	}
+	if text := Fields(other)["mode"]; text != "Ada has ended this lockdown already, on 23 Nov 2026, 12:30" && text != "Grace has ended this lockdown already, on 23 Nov 2026, 12:30" {
+		t.Error(other)
+	}
+	if w.modes("lab") != "" {
+		t.Error("the lockdown goes on")
+	}
+}
+
+func TestAModeThatIsOverCannotBeEnded(t *testing.T) {
+	w := newWorld(t)
+	w.reader()
+	id := w.setMode(Where{}, wire.ModeLocked, time.Hour)
+	w.pass(time.Hour)
+	for range 2 {
+		if err := w.EndMode(t.Context(), as(Owner), id); Fields(err)["mode"] != "This locking ended by itself, on 23 Nov 2026, 13:30" {
+			t.Error(err)
+		}
+		if all, err := w.WantedModes(t.Context(), as(Owner)); err != nil || len(all) != 0 {
+			t.Errorf("%d are wanted, %v", len(all), err)
+		}
+		w.must(w.maintain(t.Context()))
+	}
+}
+
+func TestModesFollowReadersAndDoorsThatMove(t *testing.T) {
+	w := newWorld(t)
+	lab, front := w.readerAt("lab", "Annex", "Lab"), w.readerAt("front", "Main", "Front door")
+	ctx, owner := t.Context(), as(Owner)
+	annex, err := w.Hub(ctx, owner, lab.HubID)
+	w.must(err)
+	main, err := w.Hub(ctx, owner, front.HubID)
+	w.must(err)
+	w.setMode(Where{Locations, annex.Parent}, wire.ModeLockdown, 0)
+	w.setMode(Where{Doors, front.DoorID}, wire.ModeLocked, 0)
+	w.must(w.MoveReader(ctx, owner, "front", "", lab.DoorID))
+	if got := w.modes("front"); got != "lockdown" {
+		t.Errorf("a reader that has moved there: %q", got)
+	}
+	w.must(w.MoveReader(ctx, owner, "front", "", front.DoorID))
+	if got := w.modes("front"); got != "locked" {
+		t.Errorf("a reader that has moved back: %q", got)
+	}
+	w.must(w.EditPlace(ctx, owner, Doors, front.DoorID, "", movedTo(annex.ID)))
+	if got := w.modes("front"); got != "locked lockdown" {
+		t.Errorf("a door that has moved to a hub there: %q", got)
+	}
+	w.must(w.EditPlace(ctx, owner, Doors, front.DoorID, "", movedTo(main.ID)))
+	w.must(w.EditPlace(ctx, owner, Hubs, main.ID, "", movedTo(annex.Parent)))
+	if got := w.modes("front"); got != "locked lockdown" {
+		t.Errorf("a hub that has moved there: %q", got)
+	}
+	if _, err := w.SetPolicy(ctx, owner, "front", 0, func(p *wire.Policy) { p.Place = "Barn" }); err != nil || w.modes("front") != "" {
+		t.Errorf("a door of another location: %q, %v", w.modes("front"), err)
+	}
+	w.readerAt("new", "Annex", "New")
+	if got := w.modes("new"); got != "lockdown" {
+		t.Errorf("a new reader there: %q", got)
+	}
+}
+
+func TestAModeOfAPlaceThatIsRemovedHasEnded(t *testing.T) {
+	w := newWorld(t)
+	lab := w.readerAt("lab", "Annex", "Lab")
+	door, err := w.AddPlace(t.Context(), as(Owner), Doors, lab.HubID, "Empty")
+	w.must(err)
+	id := w.setMode(Where{Doors, door}, wire.ModeLocked, 0)
+	if got := w.wanted(id); got.Of != 0 || got.Text != "no readers there yet; those that come get it" {
+		t.Errorf("%+v", got)
+	}
+	w.must(w.RemovePlace(t.Context(), as(Owner), Doors, door))
+	if all, err := w.WantedModes(t.Context(), as(Owner)); err != nil || len(all) != 0 {
+		t.Errorf("%d are wanted, %v", len(all), err)
+	}
+	if err := w.EndMode(t.Context(), as(Owner), id); Fields(err)["mode"] != "Owner has ended this locking already, on 23 Nov 2026, 12:30" {
+		t.Error(err)
+	}
+}
+
+func TestProgressIsToldDoorByDoor(t *testing.T) {
+	w := newWorld(t)
+	for _, door := range []string{"Attic", "Barn", "Cellar", "Dock", "Elevator", "Foyer"} {
+		w.readerAt(strings.ToLower(door), "Main", door)
+	}
+	normal := wire.ModeState{Mode: wire.ModeNormal}
+	w.saysOf("barn", wire.LevelModes, &normal, false)
+	w.saysOf("cellar", 0, nil, true)
+	w.says("dock", normal)
+	w.pass(3 * time.Hour)
+	id := w.setMode(Where{}, wire.ModeLockdown, 0)
+	if got := w.wanted(id); got.Took != 0 || got.Of != 6 || got.Confirmed != 0 || got.Place != "the whole site" || !got.At.Equal(w.time) || got.By != "Owner" {
+		t.Errorf("%+v", got)
+	}
+	w.time = w.time.Add(400 * time.Millisecond)
+	w.says("attic", wire.ModeState{Mode: wire.ModeLockdown, Cause: wire.CauseWanted})
+	w.says("foyer", wire.ModeState{Mode: wire.ModeEvacuation, Cause: wire.CauseFire})
+	got := w.wanted(id)
+	for i, want := range []DoorProgress{
+		{"Attic", "attic", ModeConfirmed, 400 * time.Millisecond, time.Time{}, wire.ModeLockdown, "confirmed after 0.4 s"},
+		{"Barn", "barn", ModeOffline, 0, w.time.Add(-3*time.Hour - 400*time.Millisecond), wire.ModeNormal, "offline since 12:30, will follow"},
+		{"Cellar", "cellar", ModeTooOld, 0, time.Time{}, "", "takes no part: the reader's program is too old for modes; update it"},
+		{"Dock", "dock", ModeAwaited, 0, time.Time{}, wire.ModeNormal, "online, not confirmed yet"},
+		{"Elevator", "elevator", ModeOffline, 0, time.Time{}, "", "not heard of yet, will follow"},
+		{"Foyer", "foyer", ModeOverridden, 400 * time.Millisecond, time.Time{}, wire.ModeEvacuation, "evacuation is in force there: fire"},
+	} {
+		if got.Doors[i] != want {
+			t.Errorf("%+v\nnot %+v", got.Doors[i], want)
+		}
+	}
+	if want := "2 of 6 doors after 0.4 s; Dock has not confirmed yet; Barn and Elevator are offline and will follow; Cellar takes no part: update its reader; Foyer has a higher mode"; got.Text != want {
+		t.Errorf("%q\nnot %q", got.Text, want)
+	}
+	if got.Confirmed != 2 || got.Took != 0 {
+		t.Errorf("%+v", got)
+	}
+	w.time = w.time.Add(600 * time.Millisecond)
+	for _, door := range []string{"dock", "elevator", "cellar"} { // Cellar has been updated
+		w.says(door, wire.ModeState{Mode: wire.ModeLockdown, Cause: wire.CauseWanted})
+	}
+	if want := "5 of 6 doors after 1.0 s; Barn has been offline since 12:30 and will follow; Foyer has a higher mode"; w.wanted(id).Text != want {
+		t.Errorf("%q\nnot %q", w.wanted(id).Text, want)
+	}
+	w.says("barn", wire.ModeState{Mode: wire.ModeLockdown, Cause: wire.CauseWanted})
+	w.says("foyer", wire.ModeState{Mode: wire.ModeLockdown, Cause: wire.CauseWanted})
+	if got := w.wanted(id); got.Took != time.Second || got.Text != "6 of 6 doors after 1.0 s" {
+		t.Errorf("%+v", got)
+	}
+	without := New(Options{Site: w.site, Clock: w.clock})
+	w.setMode(Where{}, wire.ModeEvacuation, 0)
+	all, err := without.WantedModes(t.Context(), as(Owner))
+	w.must(err)
+	if len(all) != 2 || all[0].Mode != wire.ModeEvacuation || all[0].Text != "0 of 6 doors; no controller runs: readers get it when one does" || all[1].Text != "6 of 6 doors after 1.0 s" {
+		t.Errorf("%q, %q", all[0].Text, all[1].Text)
+	}
+}
+
+func TestADoorThatDoesNotKnowTheTimeSaysWhyItStaysLocked(t *testing.T) {
+	w := newWorld(t)
+	w.readerAt("lab", "Annex", "Lab")
+	id := w.setMode(Where{}, wire.ModeUnlocked, time.Hour)
+	w.says("lab", wire.ModeState{Mode: wire.ModeNormal})
+	if got := w.wanted(id).Doors[0]; got.State != ModeAwaited || got.Text != "does not know the time, so it stays locked" {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestWantedModesComeTheHighestAndNewestFirst(t *testing.T) {
+	w := newWorld(t)
+	locked := w.setMode(Where{}, wire.ModeLocked, 0)
+	lockdown := w.setMode(Where{}, wire.ModeLockdown, 0)
+	again := w.setMode(Where{}, wire.ModeLocked, time.Hour)
+	all, err := w.WantedModes(t.Context(), as(Viewer))
+	w.must(err)
+	if len(all) != 3 || all[0].ID != lockdown || all[1].ID != again || all[2].ID != locked || !all[1].Until.Equal(w.time.Add(time.Hour)) {
+		t.Errorf("%+v", all)
+	}
+}
+
+func TestInALockdownOnlyThoseUnlockWhoMayEndIt(t *testing.T) {
+	w := newWorld(t)
+	w.readerAt("lab", "Annex", "Lab")
+	w.saysOf("lab", wire.LevelModes, &wire.ModeState{Mode: wire.ModeNormal}, true)
+	unlock := func(role Role) (last store.Order, err error) {
+		w.live.orders = nil
+		a := as(role)
+		a.FreshSignIn = false
+		_, err = w.Order(t.Context(), a, "lab", wire.Unlock)
+		if len(w.live.orders) > 0 {
+			last = w.live.orders[0]
+		}
+		return last, err
+	}
+	if o, err := unlock(Editor); err != nil || o.InLockdown {
+		t.Errorf("no lockdown: %+v, %v", o, err)
+	}
+	w.setMode(Where{}, wire.ModeLockdown, time.Hour)
+	if o, err := unlock(Editor); !errors.Is(err, ErrNotAllowed) || o.Reader != "" || !strings.Contains(err.Error(), "Lab is locked down. Somebody who may end the lockdown can unlock it; this requires Owner or Super Admin") {
+		t.Errorf("%+v, %v", o, err)
+	}
+	if e := w.newest(); e.Result != Refused || !strings.HasPrefix(e.Text.String(), "Limited Admin (Can Edit) was not allowed to unlock Lab: not allowed: Lab is locked down") {
+		t.Errorf("%+v", e)
+	}
+	if o, err := unlock(Super); err != nil || !o.InLockdown {
+		t.Errorf("%+v, %v", o, err)
+	}
+	w.saysOf("lab", 0, nil, true)
+	if o, err := unlock(Editor); err != nil || o.InLockdown {
+		t.Errorf("a reader that knows no lockdown: %+v, %v", o, err)
+	}
+	w.saysOf("lab", 1, &wire.ModeState{Mode: wire.ModeNormal}, true)
+	w.pass(time.Hour)
+	if o, err := unlock(Editor); err != nil || o.InLockdown {
+		t.Errorf("a lockdown that is over: %+v, %v", o, err)
+	}
+}
+
+func TestEndedModesAreForgottenWithTheActivity(t *testing.T) {
+	w := newWorld(t)
+	w.reader()
+	id := w.setMode(Where{}, wire.ModeLockdown, 0)
+	stays := w.setMode(Where{}, wire.ModeLockdown, 0)
+	w.must(w.EndMode(t.Context(), as(Owner), id))
+	has := func(id int64) bool {
+		err := w.EndMode(t.Context(), as(Owner), id)
+		return !errors.Is(err, ErrNotFound)
+	}
+	w.pass(90 * day)
+	w.must(w.Prune(t.Context()))
+	if !has(id) {
+		t.Error("too early")
+	}
+	w.pass(time.Hour)
+	w.must(w.Prune(t.Context()))
+	if has(id) || w.modes("reader-1") != "lockdown" {
+		t.Error("too late, or what is wanted is forgotten, too")
+	}
+	w.wanted(stays)
+}
