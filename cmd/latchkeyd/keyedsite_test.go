@@ -99,6 +99,11 @@ func pinKeys(t testing.TB, of *wire.EpochKeys) *pin.Keys {
 // keyedData returns the data of a reader, front-door, whose site knows these cards, one of
 // each user.
 func keyedData(t testing.TB, cards ...*keyedCard) string {
+	return keyedDoor(t, func(*wire.Policy) {}, cards...)
+}
+
+// keyedDoor is keyedData of a door with a policy of its own.
+func keyedDoor(t testing.TB, change func(*wire.Policy), cards ...*keyedCard) string {
 	t.Helper()
 	must := func(err error) {
 		t.Helper()
@@ -118,6 +123,7 @@ func keyedData(t testing.TB, cards ...*keyedCard) string {
 	b := &wire.Bundle{Number: 1, Site: wire.SiteID{1}, SiteName: "home", Reader: "front-door", Epoch: 5, Keys: *keyedKeys(t, 7)}
 	policy := wire.DefaultPolicy(b.Reader, "Front door")
 	policy.Revision, policy.SystemTime, policy.Access = 1, true, []wire.Access{{Group: wire.Everyone}}
+	change(&policy)
 	b.Policy, err = policy.Sign(b.Site, keyedController)
 	must(err)
 	manifest := &wire.Manifest{Site: b.Site, Epoch: b.Epoch, Hash: wire.Start(b.Epoch), KDF: wire.KDF{Memory: 19456, Time: 2, Threads: 4}}
