@@ -51,6 +51,20 @@ func TestActivityTellsWhatHappenedInSentences(t *testing.T) {
 		{wire.Record{Kind: wire.LockoutCleared, By: "card", User: ada}, "Resumed: PIN entry at " + at + " resumed: opened by Ada Lovelace"},
 		{wire.Record{Kind: wire.HoldStarted, Seconds: 1800, Who: "Grace"}, "Door: " + at + " is held open for 30 minutes by Grace"},
 		{wire.Record{Kind: wire.HoldEnded, Reason: "over"}, "Door: " + at + " is no longer held open: the time has ended"},
+		{wire.Record{Kind: wire.HoldEnded, Reason: "restart"}, "Door: " + at + " is no longer held open: the reader restarted"},
+		{wire.Record{Kind: wire.CommandRefused, Order: "release", Who: "Grace", Reason: "no hold"}, "Reader: " + at + " refused an order from Grace to release: it was not held open"},
+		{wire.Record{Kind: wire.ModeChanged, Mode: wire.ModeLockdown, Subject: "wanted", Who: "Grace"}, "Door: " + at + " is locked down, as Grace wants it"},
+		{wire.Record{Kind: wire.ModeChanged, Mode: wire.ModeUnlocked, Subject: "wanted", Who: "Grace", To: 1796040000000}, "Door: " + at + " is unlocked, as Grace wants it, until 30 Nov 2026, 12:00"},
+		{wire.Record{Kind: wire.ModeChanged, Mode: wire.ModeUnlocked, Subject: "schedule"}, "Door: " + at + " is unlocked, by its schedule"},
+		{wire.Record{Kind: wire.ModeChanged, Mode: wire.ModeLocked, Subject: "wanted", Who: "%s"}, "Door: " + at + " is kept locked, as %s wants it"},
+		{wire.Record{Kind: wire.ModeChanged, Mode: wire.ModeEvacuation, Subject: "fire"}, "Door: " + at + " is open for evacuation: fire"},
+		{wire.Record{Kind: wire.ModeChanged, Mode: wire.ModeNormal}, "Door: " + at + " works as normal"},
+		{wire.Record{Kind: wire.ModeChanged, Mode: "%s"}, "Door: " + at + " is in the mode %s"},
+		{wire.Record{Kind: wire.FirstPerson, User: ada, To: 1796040000000}, "Door: Ada Lovelace is the first person at " + at + ": the schedule unlocks it until 30 Nov 2026, 12:00"},
+		{wire.Record{Kind: wire.FireStarted}, "Alarm: Fire at " + at + ": it is open to everybody"},
+		{wire.Record{Kind: wire.FireEnded, Mode: wire.ModeLockdown}, "Over: The fire input at " + at + " has ended: the door is locked down"},
+		{wire.Record{Kind: wire.AccessDenied, By: "card", User: ada, Reason: wire.ReasonLocked}, "Denied: Ada Lovelace at " + at + " by card may not open now: the door is kept locked, and none of their groups is exempt"},
+		{wire.Record{Kind: wire.PINRefused, Reason: wire.ReasonLockdown}, "Denied: A PIN was entered at " + at + " while PIN entry was unavailable: the door is locked down"},
 		{wire.Record{Kind: wire.ExitPressed, Seconds: 5}, "Door: Exit button at " + at},
 		{wire.Record{Kind: wire.DoorOpened}, "Door: " + at + " was opened"},
 		{wire.Record{Kind: wire.DoorForced}, "Alarm: " + at + " was forced open"},
@@ -217,5 +231,27 @@ func TestAListOfUsersSaysWhoWasSeenWhere(t *testing.T) {
 	}
 	if last := w.look(door).Last; last == nil || last.Kind != string(wire.AccessDenied) {
 		t.Errorf("%+v", last)
+	}
+}
+
+func TestWhatOlderVersionsDidIsStillToldAsAPersonWould(t *testing.T) {
+	w := newWorld(t)
+	door := w.reader()
+	for _, c := range []struct {
+		act, text string
+		outcome   store.AuditOutcome
+		want      string
+	}{
+		{"hold", "for 30 minutes", store.Done, "Done: Grace held Door of " + door + " open for 30 minutes"},
+		{"hold", "", store.Asked, "Asked: Grace asked to hold Door of " + door + " open"},
+		{"release", "it is not connected", store.Failed, "Failed: Grace could not release Door of " + door + ": it is not connected"},
+		{"of.tomorrow", "", store.Done, "Done: Grace of.tomorrow Door of " + door},
+	} {
+		w.must(w.site.Update(t.Context(), func(tx *store.Tx) error {
+			return tx.AddAudit(&store.Audit{At: w.time.UnixMilli(), Who: "Grace", Act: c.act, Outcome: c.outcome, Reader: door, Subject: door, Text: c.text})
+		}))
+		if e := w.newest(); e.Word+": "+e.Text.String() != c.want {
+			t.Errorf("%s: %q\nnot %q", e.Word, e.Text, c.want)
+		}
 	}
 }

@@ -60,10 +60,12 @@ func TestEachFieldOfAPolicyIsCompared(t *testing.T) {
 	is.CardsBehind, is.CardsUnstored, is.ExitUnstored, is.SystemTime = !is.CardsBehind, !is.CardsUnstored, !is.ExitUnstored, !is.SystemTime
 	is.Limit, is.GuessLimit, is.Unlock, is.Extended, is.HeldAfter = 1, 2, 3, 4, 0
 	was.Access, is.Holidays = []wire.Access{{Group: wire.Everyone}}, []wire.Holiday{{Month: 1, Day: 1}}
+	is.Exempt, is.InLockdown = []string{"staff"}, []string{"guards"}
+	is.Opening = &wire.Opening{Schedule: wire.Schedule{Week: []wire.Span{{Day: 1, From: 480, To: 1080}}}, First: "staff", After: 86400}
 	is.Screen = wire.Screen{Language: "de", LargeText: true, HighContrast: true}
 	got := changes(policySettings(&was), policySettings(&is))
-	if n := strings.Count(got, "; ") + 1; n != 24 {
-		t.Errorf("%d changes, of 24: %s", n, got)
+	if n := strings.Count(got, "; ") + 1; n != 29 {
+		t.Errorf("%d changes, of 29: %s", n, got)
 	}
 	ada, later := &store.User{Name: "A"}, &store.User{Name: "A", Extended: true, From: 86400}
 	if got := changes(userSettings(ada, time.UTC), userSettings(later, time.UTC)); got != "beginning from always to 1970-01-02 00:00 UTC; extended time from off to on" {

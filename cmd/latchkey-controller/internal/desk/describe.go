@@ -109,8 +109,11 @@ func result(class wire.RecordClass, kind wire.RecordKind) (Result, string) {
 		}
 		return Plain, "Resumed"
 	case wire.ClassAlarm:
-		if kind == wire.TamperEnded {
+		switch kind {
+		case wire.TamperEnded:
 			return Plain, "Closed"
+		case wire.FireEnded:
+			return Plain, "Over"
 		}
 		return Alarm, "Alarm"
 	case wire.ClassDoor:

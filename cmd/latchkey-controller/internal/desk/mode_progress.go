@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -64,17 +65,20 @@ func (p *DoorProgress) confirmed() bool {
 // WantedModes returns the modes that are wanted now, the highest first, of equal ones the
 // newest.
 func (d *Desk) WantedModes(ctx context.Context, a Actor) ([]*WantedMode, error) {
-	readers, err := d.Readers(ctx, a)
-	if err != nil {
+	if err := d.check(ctx, a, ViewReaders, new(auditTarget)); err != nil {
 		return nil, err
 	}
-	byID := map[string]*Reader{}
-	for _, r := range readers {
-		byID[r.ID] = r
+	lives, err := d.lives(ctx)
+	if err != nil {
+		return nil, err
 	}
 	now, wanted := d.now(), []*WantedMode{}
 	err = d.site.View(ctx, func(tx *store.Tx) error {
 		in, err := siteZone(tx)
+		if err != nil {
+			return err
+		}
+		places, err := tx.ReaderPlaces()
 		if err != nil {
 			return err
 		}
@@ -92,9 +96,17 @@ func (d *Desk) WantedModes(ctx context.Context, a Actor) ([]*WantedMode, error) 
 				return err
 			}
 			for _, c := range carried {
-				if r := byID[c.Reader]; r != nil {
-					w.Doors = append(w.Doors, doorProgress(c, r, d.live != nil, clockTime{now, in}))
+				p := DoorProgress{Door: cmp.Or(places[c.Reader].DoorName, c.Reader), Reader: c.Reader}
+				level, err := tx.ReaderLevel(c.Reader)
+				if err != nil {
+					return err
 				}
+				live := lives[c.Reader]
+				if live == nil && d.live != nil {
+					live = new(link.ReaderStatus)
+				}
+				p.fill(c, level, live, clockTime{now, in})
+				w.Doors = append(w.Doors, p)
 			}
 			w.sum(d.live != nil)
 			wanted = append(wanted, w)
@@ -128,25 +140,23 @@ func (c clockTime) text(t time.Time) string {
 	return Moment(t, c.in)
 }
 
-// doorProgress returns how far a mode has come at a reader. running says that a controller
-// runs in this process.
-func doorProgress(c *store.ModeReader, r *Reader, running bool, clock clockTime) DoorProgress {
-	p := DoorProgress{Door: r.Door, Reader: r.ID}
-	live := &r.Live
+// fill fills in how far a mode has come at a reader that understands so much. live is nil if
+// no controller runs in this process.
+func (p *DoorProgress) fill(c *store.ModeReader, level int, live *link.ReaderStatus, clock clockTime) {
 	if c.Confirmed != 0 {
 		p.After = max(time.Duration(c.Confirmed-c.Asked)*time.Millisecond, time.Millisecond)
 	}
-	applied := false
-	if live.Mode != nil {
-		p.Mode = live.Mode.Mode
-		applied = live.Policy >= c.Revision
+	applied, is := false, new(wire.Condition)
+	if live != nil && live.State != nil && live.State.Condition != nil && live.State.Condition.Mode != nil {
+		is = live.State.Condition
+		p.Mode, applied = is.Mode.Mode, live.State.PolicyRevision >= c.Revision
 	}
 	switch {
-	case r.OldModes():
+	case oldModes(level):
 		p.State, p.Text = ModeTooOld, "takes no part: the reader's program is too old for modes; update it"
 	case p.Mode.Above(c.Is):
 		p.State, p.Text = ModeOverridden, string(p.Mode)+" is in force there"
-		if live.Mode.Cause == wire.CauseFire {
+		if is.Mode.Cause == wire.CauseFire {
 			p.Text = "evacuation is in force there: fire"
 		}
 		if p.After == 0 && applied {
@@ -156,18 +166,17 @@ func doorProgress(c *store.ModeReader, r *Reader, running bool, clock clockTime)
 		p.State, p.Text = ModeConfirmed, "confirmed after "+tookText(p.After)
 	case applied && p.Mode == c.Is:
 		p.State, p.Text = ModeConfirmed, "confirmed"
-	case !running:
+	case live == nil:
 		p.State, p.Text = ModeOffline, "gets it when a controller runs"
-	case !live.Known:
+	case live.Heard.IsZero() || live.Awaited:
 		p.State, p.Text = ModeOffline, "not heard of yet, will follow"
 	case !live.Online:
 		p.State, p.Since, p.Text = ModeOffline, live.Heard, "offline since "+clock.text(live.Heard)+", will follow"
-	case applied && c.Is == wire.ModeUnlocked && !live.ClockTrusted:
+	case applied && c.Is == wire.ModeUnlocked && !is.ClockTrusted:
 		p.State, p.Text = ModeAwaited, "does not know the time, so it stays locked"
 	default:
 		p.State, p.Text = ModeAwaited, "online, not confirmed yet"
 	}
-	return p
 }
 
 // tookText returns how long something took: "0.4 s", "12 s", "3 minutes".

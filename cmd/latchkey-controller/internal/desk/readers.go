@@ -35,7 +35,9 @@ type Reader struct {
 }
 
 // OldModes says that the reader's program is too old for modes: it takes no part in them.
-func (r *Reader) OldModes() bool { return r.Level >= 0 && r.Level < wire.LevelModes }
+func (r *Reader) OldModes() bool { return oldModes(r.Level) }
+
+func oldModes(level int) bool { return level != store.LevelUnknown && level < wire.LevelModes }
 
 // PIN says whether PIN entry is switched on.
 func (r *Reader) PIN() bool { return r.Policy.PIN }
@@ -87,20 +89,28 @@ func (d *Desk) Reader(ctx context.Context, a Actor, id string) (*Reader, error) 
 	return nil, ErrNotFound
 }
 
+// lives returns the live states of readers, by id; none if no controller runs in this
+// process.
+func (d *Desk) lives(ctx context.Context) (map[string]*link.ReaderStatus, error) {
+	lives := map[string]*link.ReaderStatus{}
+	if d.live == nil {
+		return lives, nil
+	}
+	all, err := d.live.Readers(ctx)
+	for i := range all {
+		lives[all[i].ID] = &all[i]
+	}
+	return lives, err
+}
+
 // readers combines what is stored about readers with their live states.
 func (d *Desk) readers(ctx context.Context) ([]*Reader, error) {
-	lives := map[string]*link.ReaderStatus{}
-	if d.live != nil {
-		all, err := d.live.Readers(ctx)
-		if err != nil {
-			return nil, err
-		}
-		for i := range all {
-			lives[all[i].ID] = &all[i]
-		}
+	lives, err := d.lives(ctx)
+	if err != nil {
+		return nil, err
 	}
 	var readers []*Reader
-	err := d.site.View(ctx, func(tx *store.Tx) error {
+	err = d.site.View(ctx, func(tx *store.Tx) error {
 		ids, err := tx.Readers()
 		if err != nil {
 			return err

@@ -69,6 +69,7 @@ type model struct {
 	write      func(*model, *wire.CardKeys) // with the lock held
 	card       *wire.CardRead
 	tpm        *wire.TPMState // what it says of its TPM; nil: it has none
+	level      uint8          // what it understands
 }
 
 // newModel returns a reader that has taken a bundle over.
@@ -219,9 +220,21 @@ func (m *model) say() {
 	m.publish(wire.OnState, m.sign(wire.KindState, &wire.State{
 		Reader: m.bundle.Reader, Connection: m.connection, Counter: m.counter, Nonce: nonce, Version: "model", Held: &held, Head: m.head,
 		PolicyRevision: m.policy.Revision, Journal: m.journal, First: m.first, Last: uint64(len(m.records)),
-		Condition: &wire.Condition{Strike: wire.StrikeOff, Door: wire.DoorIsClosed, TPM: m.tpm}, Card: m.card,
+		Condition: &wire.Condition{Strike: wire.StrikeOff, Door: wire.DoorIsClosed, TPM: m.tpm, Mode: m.mode()}, Card: m.card, Level: m.level,
 	}))
 	m.report()
+}
+
+// mode returns the mode in force; nil: it knows none.
+func (m *model) mode() *wire.ModeState {
+	if m.level < wire.LevelModes {
+		return nil
+	}
+	state := &wire.ModeState{Mode: wire.ModeNormal}
+	if n := len(m.policy.Modes); n > 0 {
+		state.Mode, state.Cause = m.policy.Modes[n-1].Mode, wire.CauseWanted
+	}
+	return state
 }
 
 // happen appends a record and reports it.

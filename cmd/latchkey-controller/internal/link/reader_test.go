@@ -76,9 +76,21 @@ func openReader(dir string, b *board, bundle *wire.Bundle, broker string, tell f
 	return r, err
 }
 
+// report reports what a door does whose policy this is; nil: it has none in force yet.
+func (r *reader) report(p *wire.Policy) {
+	report := readersync.Report{Condition: wire.Condition{Strike: wire.StrikeOff, Door: wire.DoorIsClosed, Mode: &wire.ModeState{Mode: wire.ModeNormal}}}
+	if p != nil {
+		report.Policy = p.Revision
+		if n := len(p.Modes); n > 0 {
+			report.Condition.Mode = &wire.ModeState{Mode: p.Modes[n-1].Mode, Cause: wire.CauseWanted}
+		}
+	}
+	r.client.Report(report)
+}
+
 // run runs the reader until ctx ends.
 func (r *reader) run(ctx context.Context) error {
-	r.client.Report(wire.Condition{Strike: wire.StrikeOff, Door: wire.DoorIsClosed})
+	r.report(nil)
 	defer r.cache.Close()
 	defer r.journal.Close()
 	return r.client.Run(ctx)

@@ -17,7 +17,7 @@ const batchSize = 32
 // storeReports stores records and acknowledges them, and stores the newest states. Records
 // that cannot be stored are not acknowledged, and come again.
 func (l *Link) storeReports(ctx context.Context) error {
-	rec := recorder{Link: l, delivered: map[string]delivered{}, raised: map[string]time.Time{}, relevelled: map[string]time.Time{}}
+	rec := recorder{Link: l, delivered: map[string]delivered{}, raised: map[string]time.Time{}, renewed: map[string]time.Time{}}
 	minute := time.Tick(time.Minute)
 	for {
 		var err error
@@ -50,7 +50,7 @@ type recorder struct {
 	delivered map[string]delivered // by reader
 	raised    map[string]time.Time // by reader: when its policy was raised last
 
-	relevelled map[string]time.Time // by reader: when it understood something else than before
+	renewed map[string]time.Time // by reader: when it got its policy in another form
 }
 
 // delivered is the last record that answered an order without having been stored.
@@ -90,21 +90,21 @@ func (rec *recorder) raisePolicy(ctx context.Context, r policyAhead) error {
 	return nil
 }
 
-// relevelAgain is when a reader may say again that it understands something else than
-// before: it was updated, which takes longer.
-const relevelAgain = time.Minute
+// renewAgain is when a reader may say again that it understands something else than before,
+// and get its policy in another form: it was updated, which takes longer.
+const renewAgain = time.Minute
 
 // takeModes notes what readers say of modes.
 func (rec *recorder) takeModes(ctx context.Context, reports []site.ModeReport) error {
 	for i := range reports {
 		r := &reports[i]
-		if at, ok := rec.relevelled[r.Reader]; ok && r.At.Sub(at) < relevelAgain {
+		if at, ok := rec.renewed[r.Reader]; ok && r.At.Sub(at) < renewAgain {
 			r.Level = store.LevelUnknown
 		}
 	}
-	relevelled, err := rec.o.Site.TakeModes(ctx, reports)
-	for _, reader := range relevelled {
-		rec.relevelled[reader] = time.Now()
+	renewed, err := rec.o.Site.TakeModes(ctx, reports)
+	for _, reader := range renewed {
+		rec.renewed[reader] = time.Now()
 	}
 	return err
 }

@@ -130,7 +130,7 @@ func (s *Site) reissue(ctx context.Context, now time.Time, above uint64, first f
 			if err != nil {
 				return err
 			}
-			if err := renewPolicy(tx, now, p); err != nil {
+			if err := putModes(tx, now, p, true); err != nil {
 				return err
 			}
 		}

@@ -82,11 +82,30 @@ func spreadModes(tx *store.Tx, now time.Time, m *store.Mode) error {
 		if err != nil {
 			return err
 		}
-		if err := SetPolicy(tx, now, p); err != nil {
+		if err := putModes(tx, now, p, false); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// putModes puts the modes that are wanted now at a reader into its policy, and stores it
+// with a new revision if this changes it, or anew says that it is another one than is
+// stored.
+func putModes(tx *store.Tx, now time.Time, p *wire.Policy, anew bool) error {
+	wanted, err := tx.ModesAt(p.Reader, now.Unix())
+	if err != nil {
+		return err
+	}
+	modes := policyModes(wanted)
+	anew = anew || !slices.Equal(p.Modes, modes)
+	p.Modes = modes
+	if anew {
+		if err := tx.SetPolicy(now.Unix(), p); err != nil {
+			return err
+		}
+	}
+	return carryModes(tx, now, p, wanted, anew)
 }
 
 // ReadersOf returns the ids of all readers at the place of a mode, sorted.
@@ -117,10 +136,10 @@ func policyModes(wanted []*store.Mode) (modes []wire.WantedMode) {
 	return modes
 }
 
-// carryModes notes that a reader's policy carries the modes wanted, and no others. changed
-// says that this is a new policy: otherwise a mode that adds nothing to one that the reader
-// has confirmed is confirmed at once.
-func carryModes(tx *store.Tx, now time.Time, p *wire.Policy, wanted []*store.Mode, changed bool) error {
+// carryModes notes that a reader's policy carries the modes wanted, and no others. anew says
+// that this is a new policy: otherwise a mode that adds nothing to one that the reader has
+// confirmed is confirmed at once.
+func carryModes(tx *store.Tx, now time.Time, p *wire.Policy, wanted []*store.Mode, anew bool) error {
 	carried, err := tx.ModesCarried(p.Reader)
 	if err != nil {
 		return err
@@ -137,7 +156,7 @@ func carryModes(tx *store.Tx, now time.Time, p *wire.Policy, wanted []*store.Mod
 			continue
 		}
 		row := &store.ModeReader{Mode: m.ID, Reader: p.Reader, Revision: p.Revision, Asked: now.UnixMilli()}
-		if !changed && slices.ContainsFunc(carried, func(c *store.ModeReader) bool { return c.Is == m.Mode && c.Confirmed != 0 }) {
+		if !anew && slices.ContainsFunc(carried, func(c *store.ModeReader) bool { return c.Is == m.Mode && c.Confirmed != 0 }) {
 			row.Confirmed = row.Asked
 		}
 		if err := tx.AddModeReader(row); err != nil {
@@ -145,19 +164,6 @@ func carryModes(tx *store.Tx, now time.Time, p *wire.Policy, wanted []*store.Mod
 		}
 	}
 	return nil
-}
-
-// renewPolicy gives a reader's policy a new revision, with the modes that are wanted now.
-func renewPolicy(tx *store.Tx, now time.Time, p *wire.Policy) error {
-	wanted, err := tx.ModesAt(p.Reader, now.Unix())
-	if err != nil {
-		return err
-	}
-	p.Modes = policyModes(wanted)
-	if err := tx.SetPolicy(now.Unix(), p); err != nil {
-		return err
-	}
-	return carryModes(tx, now, p, wanted, true)
 }
 
 // A ModeReport is what a reader's state says of modes.
@@ -176,9 +182,9 @@ func (r *ModeReport) confirms(c *store.ModeReader) bool {
 }
 
 // TakeModes notes what readers report of modes: what they have confirmed, and what they
-// understand. A reader that understands something else than before gets its policy anew,
-// in the form that it knows; relevelled are these.
-func (s *Site) TakeModes(ctx context.Context, reports []ModeReport) (relevelled []string, err error) {
+// understand. A reader that understands something else than before gets its policy anew, in
+// the form that it knows, if that makes a difference; renewed are these.
+func (s *Site) TakeModes(ctx context.Context, reports []ModeReport) (renewed []string, err error) {
 	var due []ModeReport
 	err = s.View(ctx, func(tx *store.Tx) error {
 		awaited, err := tx.AnyModeAwaited()
@@ -200,19 +206,19 @@ func (s *Site) TakeModes(ctx context.Context, reports []ModeReport) (relevelled 
 		return nil, err
 	}
 	err = s.store.Keep(ctx, func(tx *store.Tx) error {
-		relevelled = nil
+		renewed = nil
 		for _, r := range due {
-			other, err := r.take(tx)
+			anew, err := r.take(tx)
 			if err != nil {
 				return err
 			}
-			if other {
-				relevelled = append(relevelled, r.Reader)
+			if anew {
+				renewed = append(renewed, r.Reader)
 			}
 		}
 		return nil
 	})
-	return relevelled, err
+	return renewed, err
 }
 
 // tells says whether the report tells anything new; awaited that some reader has something
@@ -234,9 +240,8 @@ func (r *ModeReport) relevels(level int) bool {
 	return r.Level != level && r.Level != store.LevelUnknown
 }
 
-// take notes what the report tells, and says whether the reader understands something else
-// than before.
-func (r *ModeReport) take(tx *store.Tx) (relevelled bool, err error) {
+// take notes what the report tells, and says whether the reader gets its policy anew.
+func (r *ModeReport) take(tx *store.Tx) (renewed bool, err error) {
 	b, err := tx.BundleOf(r.Reader)
 	if err != nil || b.Number != r.Bundle {
 		return false, ignoreAbsent(err) // removed or adopted anew meanwhile
@@ -261,9 +266,9 @@ func (r *ModeReport) take(tx *store.Tx) (relevelled bool, err error) {
 	}
 	p, err := tx.Policy(r.Reader)
 	if err != nil || string(wire.Marshal(forLevel(p, level))) == string(wire.Marshal(forLevel(p, r.Level))) {
-		return true, err
+		return false, err
 	}
-	return true, renewPolicy(tx, r.At, p)
+	return true, putModes(tx, r.At, p, true)
 }
 
 func ignoreAbsent(err error) error {

@@ -302,22 +302,22 @@ func TestPeopleCannotWriteModesIntoAPolicy(t *testing.T) {
 }
 
 // report has a reader report a mode in force with its newest policy.
-func report(t *testing.T, s *Site, reader string, level int, mode wire.Mode, at time.Time) (relevelled []string) {
+func report(t *testing.T, s *Site, reader string, level int, mode wire.Mode, at time.Time) (renewed []string) {
 	t.Helper()
 	return reportOf(t, s, reader, level, mode, policyOf(t, s, reader).Revision, at)
 }
 
-func reportOf(t *testing.T, s *Site, reader string, level int, mode wire.Mode, revision uint64, at time.Time) (relevelled []string) {
+func reportOf(t *testing.T, s *Site, reader string, level int, mode wire.Mode, revision uint64, at time.Time) (renewed []string) {
 	t.Helper()
 	peers, _, err := s.Peers(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	relevelled, err = s.TakeModes(t.Context(), []ModeReport{{Reader: reader, Bundle: peers[reader].Bundle, At: at, Level: level, Revision: revision, Mode: mode}})
+	renewed, err = s.TakeModes(t.Context(), []ModeReport{{Reader: reader, Bundle: peers[reader].Bundle, At: at, Level: level, Revision: revision, Mode: mode}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return relevelled
+	return renewed
 }
 
 func TestAReaderConfirmsAModeByWorkingSoWithThePolicyThatCarriesIt(t *testing.T) {
@@ -381,7 +381,7 @@ func TestAnOlderReaderGetsWhatItUnderstandsUntilItIsUpdated(t *testing.T) {
 		t.Errorf("a reader that was not heard of counts as old: %+v", first)
 	}
 	if got := report(t, s, "old", 0, "", noon); !slices.Equal(got, []string{"old"}) {
-		t.Errorf("%q understand something else", got)
+		t.Errorf("%q get their policies anew", got)
 	}
 	second := signedFor(t, s, "old")
 	if len(second.Modes)+len(second.Exempt) != 0 || second.Revision <= first.Revision {

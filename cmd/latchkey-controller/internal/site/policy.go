@@ -46,18 +46,11 @@ func SetPolicy(tx *store.Tx, now time.Time, p *wire.Policy) error {
 			return err
 		}
 	}
-	wanted, err := tx.ModesAt(p.Reader, now.Unix())
-	if err != nil {
-		return err
+	if was == nil {
+		return putModes(tx, now, p, true)
 	}
-	p.Modes = policyModes(wanted)
-	changed := was == nil || string(wire.Marshal(was)) != string(wire.Marshal(p))
-	if changed {
-		if err := tx.SetPolicy(now.Unix(), p); err != nil {
-			return err
-		}
-	}
-	return carryModes(tx, now, p, wanted, changed)
+	p.Modes = was.Modes
+	return putModes(tx, now, p, string(wire.Marshal(was)) != string(wire.Marshal(p)))
 }
 
 // RaisePolicy gives a reader's policy a revision greater than above, which the reader
