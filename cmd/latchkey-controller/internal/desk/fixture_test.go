@@ -33,8 +33,9 @@ type world struct {
 // readers answer orders.
 type readers struct {
 	orders []store.Order
-	card   []byte // what a reader reads; nil: no card is shown
-	refuse string // why orders are refused; "": they are not
+	card   []byte      // what a reader reads; nil: no card is shown
+	refuse string      // why orders are refused; "": they are not
+	reason wire.Reason // why the reader itself refuses them; "": it does not
 	states []link.ReaderStatus
 
 	personalise func(context.Context, store.Order, func(*wire.CardToKey) (*wire.CardKeySets, error)) (link.OrderResult, error)
@@ -44,6 +45,9 @@ func (r *readers) Order(_ context.Context, o store.Order, card func([]byte) (str
 	r.orders = append(r.orders, o)
 	if r.refuse != "" {
 		return link.OrderResult{Text: r.refuse}, nil
+	}
+	if r.reason != "" {
+		return link.OrderResult{Text: "the reader refused: " + string(r.reason), Record: &wire.Record{Kind: wire.CommandRefused, Reason: r.reason}}, nil
 	}
 	if o.Order != wire.Enrol {
 		return link.OrderResult{Done: true, Text: "done"}, nil

@@ -339,6 +339,20 @@ func TestWantedModesComeTheHighestAndNewestFirst(t *testing.T) {
 	}
 }
 
+func TestInAnEmergencyNobodyIsAskedForAPassword(t *testing.T) {
+	w := newWorld(t)
+	r := w.readerAt("lab", "Annex", "Lab")
+	a := as(Editor)
+	a.FreshSignIn = false
+	for _, where := range []Where{{}, {Doors, r.DoorID}} {
+		for _, mode := range []wire.Mode{wire.ModeLockdown, wire.ModeEvacuation} {
+			if _, err := w.SetMode(t.Context(), a, where, mode, 0); err != nil {
+				t.Errorf("%s at %v: %v", mode, where, err)
+			}
+		}
+	}
+}
+
 func TestInALockdownOnlyThoseUnlockWhoMayEndIt(t *testing.T) {
 	w := newWorld(t)
 	w.readerAt("lab", "Annex", "Lab")
@@ -366,6 +380,12 @@ func TestInALockdownOnlyThoseUnlockWhoMayEndIt(t *testing.T) {
 	if o, err := unlock(Super); err != nil || !o.InLockdown {
 		t.Errorf("%+v, %v", o, err)
 	}
+	// It was locked down while the order was on its way.
+	w.live.reason = wire.ReasonLockdown
+	if result, err := w.Order(t.Context(), as(Owner), "lab", wire.Unlock); err != nil || result.Done || result.Text != "the reader refused: the door is locked down" {
+		t.Errorf("%+v, %v", result, err)
+	}
+	w.live.reason = ""
 	w.saysOf("lab", 0, nil, true)
 	if o, err := unlock(Editor); err != nil || o.InLockdown {
 		t.Errorf("a reader that knows no lockdown: %+v, %v", o, err)

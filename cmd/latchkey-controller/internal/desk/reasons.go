@@ -48,10 +48,11 @@ var reasons = map[wire.Reason]string{
 
 // why returns ": " and the reason for people, or nothing.
 func why(reason wire.Reason) string {
-	if text := cmp.Or(reasons[reason], formerReasons[reason]); text != "" {
-		return because(text)
-	}
-	return because(string(reason))
+	return because(reasonText(reason))
+}
+
+func reasonText(reason wire.Reason) string {
+	return cmp.Or(reasons[reason], formerReasons[reason], string(reason))
 }
 
 // parts describe the parts of a reader.
