@@ -102,6 +102,14 @@ func TestTheCommandLineSeesAndDoesWhatTheDeskDoes(t *testing.T) {
 		t.Errorf("%s, at the desk %s", got, want)
 	}
 
+	if _, err := d.SetMode(t.Context(), actor, desk.Where{}, wire.ModeLockdown, 0); err != nil {
+		t.Fatal(err)
+	}
+	modes, err := client.WantedModes(t.Context())
+	if err != nil || len(modes) != 1 || modes[0].Mode != wire.ModeLockdown || modes[0].Of != 1 || modes[0].Text == "" {
+		t.Errorf("%+v, %v", modes, err)
+	}
+
 	outcome, err := client.Order(t.Context(), "front-door", wire.Unlock)
 	if err != nil || outcome.Done || outcome.Text != "not sent: "+actor.Name {
 		t.Errorf("%+v, %v", outcome, err)

@@ -19,8 +19,8 @@ type Where struct {
 	ID    int64
 }
 
-// wholeSite is the name of the zero Where.
-const wholeSite = "the whole site"
+// wholeSite is the name of the zero Where, removedPlace that of one that is gone.
+const wholeSite, removedPlace = "the whole site", "a place that was removed"
 
 // check refuses what is no place for a mode. Field: "where".
 func (w Where) check() error {
@@ -187,7 +187,7 @@ func (d *Desk) EndMode(ctx context.Context, a Actor, id int64) error {
 	where := whereOf(m)
 	target, err := d.target(ctx, where)
 	if Fields(err)["where"] != "" {
-		target, err = &auditTarget{subject: "a place that was removed"}, nil
+		target, err = &auditTarget{subject: removedPlace}, nil
 	}
 	if err != nil {
 		return err

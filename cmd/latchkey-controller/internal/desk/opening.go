@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -34,6 +35,11 @@ func (d *Desk) EndEarly(ctx context.Context, a Actor, where Where) error {
 		ended, endless := 0, ""
 		var last time.Time
 		for _, id := range readers {
+			if _, err := tx.BundleOf(id); errors.Is(err, store.ErrNotFound) {
+				continue // it was removed
+			} else if err != nil {
+				return err
+			}
 			p, err := tx.Policy(id)
 			if err != nil {
 				return err

@@ -87,6 +87,13 @@ func TestOnlyDoorsThatAreOpenNowEndEarly(t *testing.T) {
 	if text := w.newest().Text.String(); text != "Owner ended the unlock schedule's hours at the whole site early instead of on 23 Nov 2026, 18:00" {
 		t.Error(text)
 	}
+	_, err := w.RemoveReader(t.Context(), as(Owner), "lab", Returned)
+	w.must(err)
+	w.time = w.time.Add(7 * day)
+	if err := w.EndEarly(t.Context(), as(Owner), Where{}); Fields(err)["where"] == "" {
+		t.Errorf("at a reader that was removed: %v", err)
+	}
+	w.time = w.time.Add(-7 * day)
 	// An edit drops what is over.
 	w.time = w.time.Add(day)
 	p, err := w.SetPolicy(t.Context(), as(Owner), "lab", 0, func(p *wire.Policy) { p.Limit = 5 })
