@@ -43,7 +43,7 @@ const (
 	ModeAwaited    Progress = "awaited"    // it is online and has not said so yet
 	ModeOffline    Progress = "offline"    // it will follow
 	ModeTooOld     Progress = "too old"    // its program knows no modes
-	ModeOverridden Progress = "overridden" // a higher one is in force, or fire
+	ModeOverridden Progress = "overridden" // the reader has it, and a higher one is in force, or fire
 )
 
 // A DoorProgress is how far a wanted mode has come at one reader of a door.
@@ -51,7 +51,7 @@ type DoorProgress struct {
 	Door   string // its name
 	Reader string // id
 	State  Progress
-	After  time.Duration // that the reader took to confirm; 0: it has not
+	After  time.Duration // that the reader took to confirm; 0: it has not, or that is not noted yet
 	Since  time.Time     // since when it is offline; zero: it is not, or was never heard of
 	Mode   wire.Mode     // in force there; "": not known
 	Text   string        // "confirmed after 0.4 s", "offline since 9:12, will follow"
@@ -59,7 +59,7 @@ type DoorProgress struct {
 
 // confirmed says whether the reader has the mode, in force or below a higher one.
 func (p *DoorProgress) confirmed() bool {
-	return p.State == ModeConfirmed || p.State == ModeOverridden && p.After > 0
+	return p.State == ModeConfirmed || p.State == ModeOverridden
 }
 
 // WantedModes returns the modes that are wanted now, the highest first, of equal ones the
@@ -154,13 +154,10 @@ func (p *DoorProgress) fill(c *store.ModeReader, level int, live *link.ReaderSta
 	switch {
 	case oldModes(level):
 		p.State, p.Text = ModeTooOld, "takes no part: the reader's program is too old for modes; update it"
-	case p.Mode.Above(c.Is):
+	case p.Mode.Above(c.Is) && (c.Confirmed != 0 || applied):
 		p.State, p.Text = ModeOverridden, string(p.Mode)+" is in force there"
 		if is.Mode.Cause == wire.CauseFire {
 			p.Text = "evacuation is in force there: fire"
-		}
-		if p.After == 0 && applied {
-			p.After = time.Millisecond // it says so, and the note of it is under way
 		}
 	case c.Confirmed != 0:
 		p.State, p.Text = ModeConfirmed, "confirmed after "+tookText(p.After)
@@ -208,7 +205,8 @@ func (w *WantedMode) sum(running bool) {
 			last = max(last, p.After)
 		}
 	}
-	if w.Of = len(w.Doors); w.Confirmed == w.Of {
+	w.Of = len(w.Doors)
+	if noted := !slices.ContainsFunc(w.Doors, func(p DoorProgress) bool { return p.After == 0 }); noted {
 		w.Took = last
 	}
 	if w.Of == 0 {

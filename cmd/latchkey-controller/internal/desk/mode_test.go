@@ -274,6 +274,13 @@ func TestProgressIsToldDoorByDoor(t *testing.T) {
 	if got := w.wanted(id); got.Took != 0 || got.Of != 6 || got.Confirmed != 0 || got.Place != "the whole site" || !got.At.Equal(w.time) || got.By != "Owner" {
 		t.Errorf("%+v", got)
 	}
+	// A reader that is in a higher mode, and has not heard of this one.
+	foyer := w.look("foyer").Policy.Revision - 1
+	fire := &wire.Condition{Mode: &wire.ModeState{Mode: wire.ModeEvacuation, Cause: wire.CauseFire}}
+	w.live.states = append(w.live.states, link.ReaderStatus{ID: "foyer", Online: true, Heard: w.time, State: &wire.State{Level: wire.LevelModes, PolicyRevision: foyer, Condition: fire}})
+	if got := w.wanted(id).Doors[5]; got.State != ModeAwaited {
+		t.Errorf("%+v", got)
+	}
 	w.time = w.time.Add(400 * time.Millisecond)
 	w.says("attic", wire.ModeState{Mode: wire.ModeLockdown, Cause: wire.CauseWanted})
 	w.says("foyer", wire.ModeState{Mode: wire.ModeEvacuation, Cause: wire.CauseFire})
