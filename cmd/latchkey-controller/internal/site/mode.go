@@ -11,7 +11,7 @@ import (
 )
 
 // maxModes bounds the modes that are wanted at once.
-const maxModes = 1000
+const maxModes = 256
 
 // AddMode adds a mode that somebody wants, and gives it to all readers of its place. It
 // fills in its ID.
