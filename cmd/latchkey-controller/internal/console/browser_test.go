@@ -226,6 +226,7 @@ func TestEachPageHasNoBarrierAndKeepsToItsPolicyInEachLightAndSize(t *testing.T)
 			{"reader-access-edit", "/readers/lab?tab=access&group=staff", ""},
 			{"reader-access-remove", "/readers/lab?tab=access&ask=remove&group=staff", ""},
 			{"reader-long", "/readers/loading-bay", ""},
+			{"reader-opening", "/readers/front-door?tab=opening", ""},
 			{"reader-door", "/readers/front-door?tab=door", ""},
 			{"reader-device", "/readers/front-door?tab=device", ""},
 			{"reader-lost", "/readers/front-door?tab=device&ask=lost", ""},
@@ -253,6 +254,7 @@ func TestEachPageHasNoBarrierAndKeepsToItsPolicyInEachLightAndSize(t *testing.T)
 			{"viewer-reader", "/readers/front-door", ""},
 			{"viewer-authentication", "/readers/front-door?tab=authentication", ""},
 			{"viewer-access", "/readers/lab?tab=access", ""},
+			{"viewer-opening", "/readers/lab?tab=opening", ""},
 			{"viewer-reader-door", "/readers/front-door?tab=door", ""},
 			{"viewer-device", "/readers/front-door?tab=device", ""},
 			{"viewer-refused", "/users/new", ""},
@@ -298,6 +300,7 @@ func TestEachPageHasNoBarrierAndKeepsToItsPolicyInEachLightAndSize(t *testing.T)
 		})
 		contented(t, complaints)
 	}
+	tours["modes"] = func(t *testing.T) { modeTour(t) }
 	t.Run("tours", func(t *testing.T) {
 		for name, run := range tours {
 			t.Run(name, func(t *testing.T) {
@@ -322,6 +325,43 @@ func TestEachPageHasNoBarrierAndKeepsToItsPolicyInEachLightAndSize(t *testing.T)
 	w.pass(desk.FreshFor + time.Second)
 	tour(t, ctx, w, []stop{{"password-again", "/settings?ask=epoch", ""}})
 	do(t, ctx, chromedp.EmulateViewport(looks[0].width, looks[0].height), chromedp.Click(chromedp.CSS(`form[action="/sign-out"] button`)), chromedp.WaitVisible(chromedp.CSS("#f-password")))
+	contented(t, complaints)
+}
+
+// modeTour looks at pages while modes are wanted.
+func modeTour(t *testing.T) {
+	w := newWorld(t)
+	w.emergency()
+	_, err := w.desk.SetPolicy(t.Context(), owner, "lab", 0, func(p *wire.Policy) {
+		p.InLockdown, p.Opening = []string{"lab"}, &wire.Opening{Schedule: *p.Access[1].Schedule, First: "staff"}
+	})
+	w.must(err)
+	ctx, complaints := chromium(t, w, desk.Owner)
+	unfold := func(name, path string) {
+		t.Helper()
+		do(t, ctx, chromedp.EmulateViewport(looks[0].width, looks[0].height), arrive(w.server.URL+path))
+		eval[bool](t, ctx, `document.querySelectorAll("details").forEach(d => d.open = true); true`)
+		lookAt(t, ctx, name)
+	}
+	tour(t, ctx, w, []stop{
+		{"modes-lockdown", "/", ""},
+		{"modes-site", "/?ask=mode", ""},
+		{"modes-locations", "/places", ""},
+		{"modes-reader", "/readers/archive", ""},
+		{"modes-opening", "/readers/lab?tab=opening", ""},
+		{"modes-access", "/readers/lab?tab=access", ""},
+	})
+	unfold("modes-lockdown-doors", "/")
+	unfold("modes-location", "/locations/1")
+	unfold("modes-door", "/doors/2")
+	w.live.enters("front-door", wire.ModeState{Mode: wire.ModeEvacuation, Cause: wire.CauseFire})
+	w.live.enters("yard-gate", wire.ModeState{Mode: wire.ModeNormal, Cause: wire.CauseSchedule, Waits: true})
+	do(t, ctx, chromedp.EmulateViewport(looks[0].width, looks[0].height), arrive(w.server.URL+"/"),
+		chromedp.Click(chromedp.CSS("#evacuate-site")), chromedp.WaitVisible(chromedp.CSS("#toasts .undo")), chromedp.WaitVisible(chromedp.CSS(".mode.evacuation")))
+	lookAt(t, ctx, "modes-evacuation")
+	w.pass(desk.FreshFor + time.Second)
+	do(t, ctx, chromedp.EmulateViewport(looks[0].width, looks[0].height), arrive(w.server.URL+"/"), chromedp.Click(chromedp.CSS(".mode.lockdown form button")), chromedp.WaitVisible(chromedp.CSS("#f-password")))
+	lookAt(t, ctx, "modes-end")
 	contented(t, complaints)
 }
 

@@ -17,37 +17,51 @@ type doorPanel struct {
 	Events []*desk.Event
 }
 
-func (c *Console) showDoor(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) (err error) {
-	d := &doorPanel{Tab: r.URL.Query().Get("tab")}
-	if f != nil {
-		d.Tab = "config"
+func (c *Console) door(w http.ResponseWriter, r *http.Request, v *visit) error {
+	return c.showDoor(r.URL.Query().Get("tab"))(w, r, v, http.StatusOK, nil)
+}
+
+// showDoor returns a tab of a door's panel.
+func (c *Console) showDoor(tab string) formPage {
+	return func(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) (err error) {
+		d := &doorPanel{Tab: tab}
+		p := &placesPage{Kind: "door", Ask: r.URL.Query().Get("ask"), Form: f, doorPanel: d}
+		if d.Door, err = c.desk.Door(r.Context(), v.Actor, v.id); err != nil {
+			return err
+		}
+		switch d.Tab {
+		case "config":
+			if f == nil {
+				p.Form = newForm("name", d.Door.Name, "hub", fmt.Sprint(d.Door.Parent), "revision", d.Door.Revision())
+			} else {
+				f.warn("door", d.Door.Revision())
+			}
+		case "activity":
+			page, err := c.desk.Activity(r.Context(), v.Actor, desk.Query{Door: v.id, Limit: 25})
+			if err != nil {
+				return err
+			}
+			d.Events = page.Events
+		default:
+			d.Tab = "overview"
+			if err := c.readDoor(r, v, p); err != nil {
+				return err
+			}
+		}
+		return c.showPlaces(w, r, v, status, p, d.Door.Name)
 	}
-	p := &placesPage{Kind: "door", Ask: r.URL.Query().Get("ask"), Form: f, doorPanel: d}
-	if d.Door, err = c.desk.Door(r.Context(), v.Actor, v.id); err != nil {
+}
+
+// readDoor fills in the Overview tab of a door.
+func (c *Console) readDoor(r *http.Request, v *visit, p *placesPage) error {
+	hours, err := c.desk.Hours(r.Context(), v.Actor, v.id, 24)
+	if err != nil {
 		return err
 	}
-	switch d.Tab {
-	case "config":
-		if f == nil {
-			p.Form = newForm("name", d.Door.Name, "hub", fmt.Sprint(d.Door.Parent), "revision", d.Door.Revision())
-		} else {
-			f.warn("door", d.Door.Revision())
-		}
-	case "activity":
-		page, err := c.desk.Activity(r.Context(), v.Actor, desk.Query{Door: v.id, Limit: 25})
-		if err != nil {
-			return err
-		}
-		d.Events = page.Events
-	default:
-		d.Tab = "overview"
-		hours, err := c.desk.Hours(r.Context(), v.Actor, v.id, 24)
-		if err != nil {
-			return err
-		}
-		d.Chart = newChart(hours, v.zone())
-	}
-	return c.showPlaces(w, r, v, status, p, d.Door.Name)
+	p.Chart = newChart(hours, v.zone())
+	p.setModeForm(p.Form, doorZone(p.Door, v.zone()), v.zone())
+	p.modesHere, err = c.readModes(r.Context(), v.Actor, desk.Where{Level: desk.Doors, ID: v.id}, p.Door.Readers)
+	return err
 }
 
 func (c *Console) editDoor(r *http.Request, v *visit, f *form) (answer, error) {

@@ -56,11 +56,9 @@ func contactLight(r *desk.Reader) light {
 		return light{"bad", "Forced open", "open"}
 	case r.Live.Door == wire.DoorIsHeld:
 		return light{"warn", "Open for too long", "open"}
-	case r.Live.Strike == wire.StrikeHeld:
-		return light{"warn", "Held open", "unlock"}
 	case r.Live.Door == wire.DoorIsOpen:
 		return light{"good", "Open", "open"}
-	case r.Live.Strike == wire.StrikePulse:
+	case r.Live.Strike == wire.StrikePulse, r.Live.Strike == wire.StrikeHeld && r.Live.Mode == nil: // which says why
 		return light{"good", "Unlocked", "unlock"}
 	case r.Live.Door == wire.DoorIsClosed:
 		return light{"", "Closed", "door"}

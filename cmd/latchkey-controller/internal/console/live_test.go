@@ -164,3 +164,56 @@ func TestInTheBrowserAQuestionBelowTheFoldIsScrolledTo(t *testing.T) {
 		t.Error("nothing is below the fold of this page")
 	}
 }
+
+func TestInTheBrowserOnePressLocksDownAndThePageFollowsWhatTheDoorReports(t *testing.T) {
+	w := small(t)
+	ctx, complaints := chromium(t, w, desk.Owner)
+	front := w.journal("front-door")
+	reports := func(mode wire.ModeState) {
+		w.live.enters("front-door", mode)
+		front.report(time.Now(), wire.Record{Kind: wire.ModeChanged, Mode: mode.Mode, Subject: string(mode.Cause), Who: mode.By})
+	}
+	do(t, ctx, arrive(w.server.URL+"/"), chromedp.WaitVisible(chromedp.CSS("#lockdown-site")))
+	eval[bool](t, ctx, `window.same = true`)
+	until(t, ctx, "htmx is there", `typeof htmx === "object"`)
+	do(t, ctx, chromedp.Focus(chromedp.CSS("#lockdown-site")), chromedp.KeyEvent("\r"))
+	until(t, ctx, "it can be undone", `document.querySelector("#toasts .undo") !== null`)
+	until(t, ctx, "the banner comes by itself", `document.querySelector(".mode.lockdown")?.innerText.includes("Lockdown: the whole site")`)
+	until(t, ctx, "no door has confirmed it", `document.querySelector(".mode.lockdown").innerText.includes("0 of 1 door") && document.querySelector(".card.door .mode-note").innerText.includes("not confirmed yet") && !document.querySelector(".card.door .chip.bad")`)
+	reports(wire.ModeState{Mode: wire.ModeLockdown, Cause: wire.CauseWanted, By: names[desk.Owner]})
+	until(t, ctx, "the banner follows", `document.querySelector(".mode.lockdown").innerText.includes("1 of 1 door")`)
+	until(t, ctx, "the door follows", `document.querySelector(".card.door .chip.bad")?.innerText === "Lockdown" && !document.querySelector(".card.door .mode-note")`)
+	if !eval[bool](t, ctx, `window.same === true`) {
+		t.Error("the page was loaded again")
+	}
+
+	do(t, ctx, chromedp.Click(chromedp.CSS("#toasts .undo")), chromedp.WaitVisible(chromedp.CSS("#toasts .toast:not(:has(.undo))")))
+	until(t, ctx, "it has ended", `document.querySelector("#toasts")?.innerText.includes("Ended.") && !document.querySelector(".mode")`)
+	until(t, ctx, "the door has not said so", `document.querySelector(".card.door .mode-note").innerText.includes("Lockdown was ended: not confirmed yet.")`)
+	until(t, ctx, "htmx is there again", `typeof htmx === "object"`)
+	reports(wire.ModeState{Mode: wire.ModeNormal})
+	until(t, ctx, "the door is as before", `!document.querySelector(".card.door .mode-note") && !document.querySelector(".card.door .chip.bad")`)
+	for _, complaint := range complaints() {
+		t.Errorf("the browser complains: %s", complaint)
+	}
+}
+
+func TestInTheBrowserADoorByDoorListStaysOpenWhileItFollows(t *testing.T) {
+	w := small(t)
+	w.adopt("back-door", "Back door", "Main building")
+	_, err := w.desk.SetMode(t.Context(), owner, desk.Where{}, wire.ModeLockdown, 0)
+	w.must(err)
+	ctx, _ := chromium(t, w, desk.Owner)
+	for _, page := range []string{"/", "/locations/1"} {
+		w.live.enters("back-door", wire.ModeState{Mode: wire.ModeNormal})
+		do(t, ctx, arrive(w.server.URL+page), chromedp.Click(chromedp.CSS(".mode.lockdown summary")))
+		until(t, ctx, "the list is seen at "+page, `document.querySelector(".mode-doors").innerText.includes("Back door: online, not confirmed yet")`)
+		w.live.enters("back-door", wire.ModeState{Mode: wire.ModeLockdown, Cause: wire.CauseWanted})
+		_, err := w.desk.AddPlace(t.Context(), owner, desk.Locations, 0, "Annex at "+page)
+		w.must(err)
+		until(t, ctx, "it follows at "+page, `document.querySelector(".mode-doors").innerText.includes("Back door: confirmed")`)
+		if !eval[bool](t, ctx, `document.querySelector(".mode.lockdown details").open`) {
+			t.Errorf("the list at %s has folded itself up", page)
+		}
+	}
+}

@@ -8,7 +8,7 @@ import (
 )
 
 // orders are the orders that the console can give.
-var orders = map[string]wire.Order{"unlock": wire.Unlock, "hold": wire.Hold, "release": wire.Release, "identify": wire.Identify}
+var orders = map[string]wire.Order{"unlock": wire.Unlock, "identify": wire.Identify}
 
 // order sends an order to a reader and waits for the outcome.
 func (c *Console) order(r *http.Request, v *visit, f *form) (answer, error) {
@@ -16,15 +16,7 @@ func (c *Console) order(r *http.Request, v *visit, f *form) (answer, error) {
 	if !ok {
 		return answer{}, desk.ErrNotFound
 	}
-	var seconds uint32
-	if order == wire.Hold {
-		minutes := wholeNumber(f, "minutes", 24*60)
-		if minutes < 1 || len(f.Wrong) > 0 {
-			return c.outcome(r, f, http.StatusUnprocessableEntity, "Choose 1 to 1,440 minutes."), nil
-		}
-		seconds = uint32(minutes) * 60
-	}
-	result, err := c.desk.Order(r.Context(), v.Actor, r.PathValue("reader"), order, seconds)
+	result, err := c.desk.Order(r.Context(), v.Actor, r.PathValue("reader"), order)
 	switch {
 	case f.refused(err):
 		return c.outcome(r, f, http.StatusUnprocessableEntity, err.Error()), nil

@@ -2,12 +2,18 @@ package console
 
 import (
 	"net/http"
+	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
 )
 
 // overviewPage shows all doors at a glance.
 type overviewPage struct {
+	modesHere
+	Ask       string // "mode": lock or unlock the site, "end": end the mode Ending; "": nothing
+	Form      *form
+	Ending    *desk.WantedMode
+	Evening   string
 	Locations []*desk.Location
 	Alerts    []alert
 	Days      []activityDay
@@ -22,8 +28,26 @@ type overviewPage struct {
 }
 
 func (c *Console) overview(w http.ResponseWriter, r *http.Request, v *visit) error {
-	p := &overviewPage{}
-	var err error
+	return c.showOverview(r.URL.Query().Get("ask"))(w, r, v, http.StatusOK, nil)
+}
+
+// showOverview returns the page with an open dialog; "": none.
+func (c *Console) showOverview(ask string) formPage {
+	return func(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
+		p := &overviewPage{Ask: ask, Form: f, Evening: eveningText(time.Now(), v.zone(), v.zone())}
+		if err := c.readOverview(r, v, p); err != nil {
+			return err
+		}
+		c.show(w, r, status, "overview", &view{visit: v, Title: "Doors", Section: "overview", Page: p})
+		return nil
+	}
+}
+
+// readOverview fills in the page.
+func (c *Console) readOverview(r *http.Request, v *visit, p *overviewPage) (err error) {
+	if p.Form == nil {
+		p.Form = newForm("for", "1h")
+	}
 	if p.Locations, err = c.desk.Places(r.Context(), v.Actor); err != nil {
 		return err
 	}
@@ -43,6 +67,14 @@ func (c *Console) overview(w http.ResponseWriter, r *http.Request, v *visit) err
 		}
 	}
 	p.Alerts = alerts(readers)
+	if p.modesHere, err = c.readModes(r.Context(), v.Actor, desk.Where{}, readers); err != nil {
+		return err
+	}
+	for _, w := range p.Wanted {
+		if p.Ask == "end" && w.ID == v.id {
+			p.Ending = w.WantedMode
+		}
+	}
 	users, err := c.desk.Users(r.Context(), v.Actor, desk.UserQuery{Limit: 1})
 	if err != nil {
 		return err
@@ -62,9 +94,6 @@ func (c *Console) overview(w http.ResponseWriter, r *http.Request, v *visit) err
 	if err := c.desk.Full(); err != nil {
 		p.Full = sentence(err.Error())
 	}
-	if p.Doubt, err = c.doubt(r); err != nil {
-		return err
-	}
-	c.show(w, r, http.StatusOK, "overview", &view{visit: v, Title: "Doors", Section: "overview", Page: p})
-	return nil
+	p.Doubt, err = c.doubt(r)
+	return err
 }

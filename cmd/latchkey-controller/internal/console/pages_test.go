@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/sync/wire"
 )
 
 // everywhere are all pages, with those who may not see them.
@@ -20,6 +21,7 @@ var everywhere = []struct {
 	within string // text that the page shows
 }{
 	{"/", nil, "Front door"},
+	{"/?ask=mode", nil, "Front door"},
 	{"/users", nil, "Ada Lovelace"},
 	{"/users/new", []desk.Role{desk.Viewer}, "Auto Generated"},
 	{"/users/1", nil, "It cannot be shown again"},
@@ -41,6 +43,7 @@ var everywhere = []struct {
 	{"/readers/front-door?tab=authentication", nil, "The odds of guessing"},
 	{"/readers/front-door/pin", nil, "The reader has applied this."},
 	{"/readers/front-door?tab=access", nil, "everyone"},
+	{"/readers/front-door?tab=opening", nil, "never unlocked by schedule"},
 	{"/readers/front-door?tab=door", nil, "Seconds it is unlocked"},
 	{"/readers/front-door?tab=device", nil, "Fingerprint"},
 	{"/activity", nil, "Everything"},
@@ -109,10 +112,17 @@ var acts = []struct {
 	{"/users/1/enrol/read/drop", nil, desk.Viewer},
 	{"/readers/front-door/pin", []string{"on", "false"}, desk.Viewer},
 	{"/readers/front-door/order", []string{"order", "unlock"}, desk.Viewer},
-	{"/readers/front-door/order", []string{"order", "hold", "minutes", "5"}, desk.Viewer},
-	{"/readers/front-door/order", []string{"order", "release"}, desk.Viewer},
 	{"/readers/front-door/order", []string{"order", "identify"}, desk.Viewer},
+	{"/mode", []string{"mode", "lockdown"}, desk.Viewer},
+	{"/mode", []string{"mode", "evacuation"}, desk.Viewer},
+	{"/mode", []string{"mode", "locked"}, desk.Viewer},
+	{"/locations/1/mode", []string{"mode", "lockdown"}, desk.Viewer},
+	{"/doors/1/mode", []string{"mode", "unlocked", "for", "1h"}, desk.Viewer},
+	{"/doors/1/early", nil, desk.Viewer},
+	{"/modes/1/end", nil, desk.Editor}, // a lockdown
 	{"/readers/front-door/authentication", []string{"limit", "5", "guess-limit", "60"}, desk.Editor},
+	{"/readers/front-door/opening", []string{"when", "times", "mon", "08:00-12:00"}, desk.Editor},
+	{"/readers/front-door/mode-groups", []string{"in-lockdown", "staff"}, desk.Editor},
 	{"/readers/front-door/door", []string{"unlock", "5", "extended", "20", "held-after", "0"}, desk.Editor},
 	{"/readers/front-door/access", []string{"group", "staff"}, desk.Editor},
 	{"/readers/front-door/access/remove", []string{"group", "everyone"}, desk.Editor},
@@ -150,6 +160,8 @@ func TestNoFormIsTakenFromARoleThatMayNotSendIt(t *testing.T) {
 	for _, role := range desk.Roles() {
 		visitors[role] = w.visitor(role)
 	}
+	_, err := w.desk.SetMode(t.Context(), owner, desk.Where{}, wire.ModeLockdown, 0)
+	w.must(err)
 	before := w.newest()
 	for _, act := range acts {
 		for _, role := range desk.Roles()[1:] {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
 )
@@ -15,12 +16,32 @@ type placesPage struct {
 	Kind      string // of the panel: "location", "hub", "door", "new-location", "new-hub", "new-door"; "": none
 	Location  *desk.Location
 	Form      *form
+	ModeForm  *form
+	ModeZone  string // of the times in it
+	Evening   string
 	Ask       string
+	modesHere // at the place in the panel
 	*doorPanel
+}
+
+// setModeForm has the page show a form of modes, with times in a zone; nil: a new one.
+func (p *placesPage) setModeForm(f *form, in, site *time.Location) {
+	if p.ModeForm = f; f == nil {
+		p.ModeForm = newForm("for", "1h")
+	}
+	p.ModeZone, p.Evening = in.String(), eveningText(time.Now(), in, site)
 }
 
 // Here says whether a door is the one in the panel.
 func (p *placesPage) Here(id int64) bool { return p.doorPanel != nil && p.Door.ID == id }
+
+// PlaceID returns the number of the location or the door in the panel.
+func (p *placesPage) PlaceID() int64 {
+	if p.Location != nil {
+		return p.Location.ID
+	}
+	return p.Door.ID
+}
 
 // showPlaces shows the page with the panel that the caller has filled in.
 func (c *Console) showPlaces(w http.ResponseWriter, r *http.Request, v *visit, status int, p *placesPage, title string) error {
@@ -60,8 +81,20 @@ func (c *Console) addPlace(r *http.Request, v *visit, f *form) (answer, error) {
 	return answer{to: to, notice: name + " was added."}, err
 }
 
-func (c *Console) showLocation(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) (err error) {
+func (c *Console) showLocation(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
+	return c.locationPanel(w, r, v, status, f, nil)
+}
+
+// showLocationModes shows the form of modes in a location's panel.
+func (c *Console) showLocationModes(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
+	return c.locationPanel(w, r, v, status, nil, f)
+}
+
+// locationPanel shows a location with the form of its name and that of its modes; nil:
+// a new one.
+func (c *Console) locationPanel(w http.ResponseWriter, r *http.Request, v *visit, status int, f, modes *form) (err error) {
 	p := &placesPage{Kind: "location", Form: f, Ask: r.URL.Query().Get("ask")}
+	p.setModeForm(modes, v.zone(), v.zone())
 	if p.Locations, err = c.desk.Places(r.Context(), v.Actor); err != nil {
 		return err
 	}
@@ -74,6 +107,13 @@ func (c *Console) showLocation(w http.ResponseWriter, r *http.Request, v *visit,
 		p.Form = newForm("name", p.Location.Name, "revision", p.Location.Revision())
 	}
 	p.Form.warn("location", p.Location.Revision())
+	var readers []*desk.Reader
+	for _, d := range p.Location.Doors {
+		readers = append(readers, d.Readers...)
+	}
+	if p.modesHere, err = c.readModes(r.Context(), v.Actor, desk.Where{Level: desk.Locations, ID: v.id}, readers); err != nil {
+		return err
+	}
 	return c.showPlaces(w, r, v, status, p, p.Location.Name)
 }
 

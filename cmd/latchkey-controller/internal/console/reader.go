@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/sync/wire"
@@ -13,18 +14,25 @@ import (
 
 // readerPage shows one reader.
 type readerPage struct {
-	Reader   *desk.Reader
-	Tab      string // "overview", "authentication", "access", "door", "device"
-	Form     *form
-	Events   []*desk.Event
-	Odds     *desk.GuessOdds
-	Doors    []*desk.Door
-	Groups   []string
-	Weeks    []*week
-	Edit     *week  // the schedule being edited
-	Removing string // the group to be removed, after confirmation
-	Ask      string
+	Reader     *desk.Reader
+	Tab        string // key of one of readerTabs
+	Form       *form
+	Events     []*desk.Event
+	Odds       *desk.GuessOdds
+	Doors      []*desk.Door
+	Groups     []string
+	Weeks      []*week
+	Edit       *week     // the schedule being edited
+	EndedEarly time.Time // until then the schedule does not unlock the door; zero: it does
+	ModeGroups []string  // to choose from for the modes
+	Removing   string    // the group to be removed, after confirmation
+	Ask        string
 }
+
+// A tab is a part of a page, with its key in the URL.
+type tab struct{ Key, Name string }
+
+var readerTabs = []tab{{"overview", "Overview"}, {"authentication", "Authentication"}, {"access", "Access"}, {"opening", "Opening hours"}, {"door", "Door"}, {"device", "Device"}}
 
 func (c *Console) reader(w http.ResponseWriter, r *http.Request, v *visit) error {
 	q := r.URL.Query()
@@ -61,6 +69,8 @@ func (c *Console) readReader(r *http.Request, v *visit, p *readerPage) (err erro
 		p.Odds, err = c.desk.Odds(r.Context(), v.Actor, p.Reader.ID, nil)
 	case "access":
 		err = c.readAccess(r, v, p)
+	case "opening":
+		err = c.readOpening(r, v, p)
 	case "door":
 		if !given {
 			p.Form = doorForm(policy)

@@ -18,6 +18,12 @@ func (c *Console) routes() {
 	c.page("/", func(http.ResponseWriter, *http.Request, *visit) error { return desk.ErrNotFound })
 
 	c.page("GET /{$}", c.overview)
+	c.form("POST /mode", c.setMode(""), c.showOverview("mode"))
+	c.form("POST /locations/{id}/mode", c.setMode(desk.Locations), c.showLocationModes)
+	c.form("POST /doors/{id}/mode", c.setMode(desk.Doors), c.showDoor("overview"))
+	c.form("POST /doors/{id}/early", c.endEarly, nil)
+	c.form("POST /modes/{id}/end", c.endMode, c.showOverview("end"))
+
 	c.page("GET /activity", c.activity)
 	c.form("POST /activity/export", c.export, c.showFilter) // POST: an export is audited
 
@@ -50,8 +56,8 @@ func (c *Console) routes() {
 	c.page("GET /hubs/{id}", fresh(c.showHub))
 	c.form("POST /hubs/{id}", c.renamePlace(desk.Hubs), c.showHub)
 	c.form("POST /hubs/{id}/remove", c.removePlace(desk.Hubs, "/devices"), nil)
-	c.page("GET /doors/{id}", fresh(c.showDoor))
-	c.form("POST /doors/{id}", c.editDoor, c.showDoor)
+	c.page("GET /doors/{id}", c.door)
+	c.form("POST /doors/{id}", c.editDoor, c.showDoor("config"))
 	c.form("POST /doors/{id}/remove", c.removePlace(desk.Doors, "/places"), nil)
 
 	c.page("GET /devices", c.devices)
@@ -69,6 +75,8 @@ func (c *Console) routes() {
 	c.form("POST /readers/{reader}/door", c.setDoor, c.showReader("door", ""))
 	c.form("POST /readers/{reader}/access", c.setAccess, c.showReader("access", ""))
 	c.form("POST /readers/{reader}/access/remove", c.removeAccess, c.showReader("access", "remove"))
+	c.form("POST /readers/{reader}/mode-groups", c.setModeGroups, c.showReader("access", ""))
+	c.form("POST /readers/{reader}/opening", c.setOpening, c.showReader("opening", ""))
 	c.form("POST /readers/{reader}/calendar", c.setCalendar, c.showReader("access", ""))
 	c.form("POST /readers/{reader}/move", c.moveReader, c.showReader("device", ""))
 	c.form("POST /readers/{reader}/budget", c.renewBudget, c.showReader("device", "budget"))

@@ -19,15 +19,15 @@ import (
 
 var hidden = regexp.MustCompile(`<input type="hidden" name="([^"]*)"(?: autocomplete="off")? value="([^"]*)">`)
 
-// formIn returns the hidden fields of the form in a page that is sent to an
+// formIn returns the hidden fields of the last form in a page that is sent to an
 // address.
 func formIn(t *testing.T, p *page, action string) (fields []string) {
 	t.Helper()
-	_, form, ok := strings.Cut(p.body, `method="post" action="`+action+`"`)
-	if !ok {
+	forms := strings.Split(p.body, `method="post" action="`+action+`"`)
+	if len(forms) == 1 {
 		t.Fatalf("%s has no form for %s: %s", p.url, action, text(p.body))
 	}
-	form, _, _ = strings.Cut(form, "</form>")
+	form, _, _ := strings.Cut(forms[len(forms)-1], "</form>")
 	for _, field := range hidden.FindAllStringSubmatch(form, -1) {
 		fields = append(fields, field[1], html.UnescapeString(field[2]))
 	}
@@ -76,6 +76,11 @@ func TestAFormIsThereAgainAfterSigningInAgain(t *testing.T) {
 		{"/places/new/hub", "/places/new/hub", []string{"name", "Attic", "in", "2"}, []string{`value="Attic"`, `value="2" selected`}},
 		{"/places/new/door", "/places/new/door", []string{"name", "Cellar", "in", "2"}, []string{`value="Cellar"`, `value="2" selected`}},
 		{"/locations/1", "/locations/1", []string{"name", "Mine"}, []string{`value="Mine"`}},
+		{"/?ask=mode", "/mode", []string{"mode", "locked", "for", "end"}, []string{`value="end" selected`}},
+		{"/locations/1", "/locations/1/mode", []string{"mode", "locked", "for", "end"}, []string{`value="end" selected`}},
+		{"/doors/1", "/doors/1/mode", []string{"mode", "locked", "for", "time", "until", "2099-01-01T10:00"}, []string{`value="2099-01-01T10:00"`}},
+		{"/readers/front-door?tab=opening", "/readers/front-door/opening", []string{"when", "times", "mon", "08:00-12:00"}, []string{`value="times" checked`, `value="08:00-12:00"`}},
+		{"/readers/front-door?tab=access", "/readers/front-door/mode-groups", []string{"in-lockdown", "staff"}, []string{`name="in-lockdown" value="staff" checked`}},
 		{"/hubs/1", "/hubs/1", []string{"name", "My hub"}, []string{`value="My hub"`}},
 		{"/doors/1?tab=config", "/doors/1", []string{"name", "My door", "hub", "2"}, []string{`value="My door"`, `value="2" selected`}},
 		{"/readers/front-door?tab=authentication", "/readers/front-door/authentication", []string{"limit", "4", "guess-limit", "50", "shuffle", "on"}, []string{`value="4"`, `value="50"`, `name="shuffle" value="on" checked`}},
@@ -314,7 +319,7 @@ func TestEachFormThatSaysWhoseItIsIsKept(t *testing.T) {
 		source, err := fs.ReadFile(templateFiles, name)
 		w.must(err)
 		for _, form := range regexp.MustCompile(`action="([^"]*)"[^>]*>\{\{template "whose"`).FindAllStringSubmatch(string(source), -1) {
-			path := strings.NewReplacer("{{$ask}}", "role", "{{$kind}}", "door").Replace(form[1])
+			path := strings.NewReplacer("{{$ask}}", "role", "{{$kind}}", "door", "{{.Action}}", "/doors/1/mode").Replace(form[1])
 			path = regexp.MustCompile(`\{\{[^}]*\}\}`).ReplaceAllString(path, "1")
 			handler, _ := w.console.mux.Handler(httptest.NewRequest("POST", path, nil))
 			if h, ok := handler.(*formHandler); !ok || h.show == nil {

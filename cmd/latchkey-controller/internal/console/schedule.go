@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/sync/wire"
 )
 
@@ -146,19 +147,22 @@ func (c *Console) readAccess(r *http.Request, v *visit, p *readerPage) (err erro
 		p.Edit = newWeek(wire.Access{Group: edit})
 		p.Ask = "add"
 	}
-	calendar := newForm("revision", fmt.Sprint(policy.Revision), "time-zone", policy.TimeZone, "holidays", holidayText(policy.Holidays))
+	saved := newForm("revision", fmt.Sprint(policy.Revision), "time-zone", policy.TimeZone, "holidays", holidayText(policy.Holidays))
+	saved.Values["exempt"], saved.Values["in-lockdown"] = policy.Exempt, policy.InLockdown
 	if p.Form == nil {
-		p.Form = calendar
+		p.Form = saved
 		if p.Edit != nil {
 			fillWeek(p.Form, p.Edit)
 		}
-	} else if !p.Form.Values.Has("time-zone") { // a different form of this tab was refused
-		for name, value := range calendar.Values {
-			if name != "revision" {
-				p.Form.Values[name] = value
-			}
+	} else { // of the tab's forms only one was refused
+		if !p.Form.Values.Has("time-zone") {
+			p.Form.Values["time-zone"], p.Form.Values["holidays"] = saved.Values["time-zone"], saved.Values["holidays"]
+		}
+		if p.Form.Get("kind") != "modes" {
+			p.Form.Values["exempt"], p.Form.Values["in-lockdown"] = policy.Exempt, policy.InLockdown
 		}
 	}
+	p.ModeGroups = modeGroups(policy, groups, slices.Concat(p.Form.Values["exempt"], p.Form.Values["in-lockdown"])...)
 	return nil
 }
 
@@ -210,9 +214,17 @@ func (c *Console) setAccess(r *http.Request, v *visit, f *form) (answer, error) 
 }
 
 func (c *Console) removeAccess(r *http.Request, v *visit, f *form) (answer, error) {
-	return c.setPolicy(r, v, f, "access", func(p *wire.Policy) {
-		p.Access = slices.DeleteFunc(p.Access, func(a wire.Access) bool { return a.Group == f.Get("group") })
+	group := f.Get("group")
+	done, err := c.setPolicy(r, v, f, "access", func(p *wire.Policy) {
+		p.Access = slices.DeleteFunc(p.Access, func(a wire.Access) bool { return a.Group == group })
+		p.Exempt, p.InLockdown = slices.DeleteFunc(p.Exempt, func(g string) bool { return g == group }), slices.DeleteFunc(p.InLockdown, func(g string) bool { return g == group })
 	})
+	for _, field := range []string{"exempt", "in-lockdown", "opening"} { // whose forms are others
+		if says := desk.Fields(err)[field]; says != "" {
+			f.wrong("", says)
+		}
+	}
+	return done, err
 }
 
 func (c *Console) setCalendar(r *http.Request, v *visit, f *form) (answer, error) {

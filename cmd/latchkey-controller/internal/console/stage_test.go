@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
 
@@ -16,7 +18,7 @@ func (w *world) stage() {
 	w.adopt("archive", "Archive", "Main building")
 	w.adopt("yard-gate", "Yard gate", "Warehouse")
 	w.adopt("loading-bay", "Loading bay behind the old joinery", "Warehouse")
-	w.live.states[1].State.Condition.Strike, w.live.states[1].State.Condition.Door = wire.StrikeHeld, wire.DoorIsOpen
+	w.live.states[1].State.Condition.Door = wire.DoorIsOpen
 	w.live.states[3].State.Condition.Lockout = wire.CauseAttempts
 	w.live.states[4].Online, w.live.states[4].Heard = false, time.Now().Add(-3*time.Hour)
 	w.must(w.desk.SwitchPIN(w.t.Context(), owner, "archive", false))
@@ -32,6 +34,10 @@ func (w *world) stage() {
 		})
 		return err
 	}())
+	until := time.Now().Add(90 * time.Minute).Unix()
+	_, err := w.desk.SetMode(w.t.Context(), owner, desk.Where{Level: desk.Doors, ID: 2}, wire.ModeUnlocked, until)
+	w.must(err)
+	w.live.enters("lab", wire.ModeState{Mode: wire.ModeUnlocked, Cause: wire.CauseWanted, Until: until, By: owner.Name})
 	people := []struct {
 		first, last string
 		pin         bool
@@ -89,4 +95,26 @@ func (w *world) stage() {
 	for _, state := range w.live.states {
 		state.State.Held.Epoch, state.State.Held.Revision = readers[0].Live.Epoch, readers[0].Live.Newest
 	}
+}
+
+// older says that a reader's program knows no modes.
+func (w *world) older(id string) {
+	w.t.Helper()
+	w.must(w.site.Update(w.t.Context(), func(tx *store.Tx) error { return tx.SetReaderLevel(id, 0) }))
+	for i := range w.live.states {
+		if w.live.states[i].ID == id {
+			w.live.states[i].State.Level, w.live.states[i].State.Condition.Mode = 0, nil
+		}
+	}
+}
+
+// emergency is a stage on which the site is locked down. Some readers follow, some do
+// not.
+func (w *world) emergency() {
+	w.t.Helper()
+	w.stage()
+	w.older("archive")
+	_, err := w.desk.SetMode(w.t.Context(), owner, desk.Where{}, wire.ModeLockdown, 0)
+	w.must(err)
+	w.live.enters("front-door", wire.ModeState{Mode: wire.ModeLockdown, Cause: wire.CauseWanted, By: owner.Name})
 }

@@ -12,16 +12,20 @@ import (
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/cmd/latchkey-controller/internal/zone"
+	"latchkey/sync/wire"
 )
 
 // functions are the template functions, with times in a zone.
 func (c *Console) functions(in *time.Location) template.FuncMap {
 	return template.FuncMap{
-		"icon":         icon,
-		"static":       func(name string) string { return c.static + name },
-		"styles":       func() []string { return []string{"base.css", "shell.css", "parts.css", "forms.css", "chart.css"} },
+		"icon":   icon,
+		"static": func(name string) string { return c.static + name },
+		"styles": func() []string {
+			return []string{"base.css", "shell.css", "parts.css", "forms.css", "chart.css", "mode.css"}
+		},
 		"nav":          func() []navigation { return sections },
 		"themes":       func() []theme { return themes },
+		"readerTabs":   func() []tab { return readerTabs },
 		"topics":       func() string { return strings.Join(topics, " ") },
 		"token":        rand.Text,
 		"initials":     initials,
@@ -39,6 +43,14 @@ func (c *Console) functions(in *time.Location) template.FuncMap {
 		"contactLight": contactLight,
 		"linkLight":    linkLight,
 		"doorLight":    doorLight,
+		"doorModes":    func(d *desk.Door) []light { return doorModes(d, time.Now(), in) },
+		"modeLight":    func(r *desk.Reader) light { return modeLight(r, time.Now(), in) },
+		"modeNote":     func(r *desk.Reader) light { return modeNote(r, time.Now()) },
+		"progressIcon": func(p desk.Progress) string { return progressIcons[p] },
+		"modeTitle":    func(m wire.Mode) string { return modeTitles[m] },
+		"modeIcon":     func(m wire.Mode) string { return modeIcons[m] },
+		"endAct":       func(m wire.Mode) string { return string(desk.EndModeAct(m)) },
+		"shortly":      func(t time.Time) string { return shortly(t, time.Now(), in) },
 		"clock":        func(t time.Time) string { return clockAt(t, in) },
 		"clockThere":   func(t time.Time, there *time.Location) string { return clockThere(t, in, there) },
 		"moment":       func(t time.Time) string { return desk.Moment(t, in) },

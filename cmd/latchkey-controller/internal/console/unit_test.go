@@ -205,7 +205,7 @@ func TestTheWorstOfAReaderIsSaidFirst(t *testing.T) {
 		{"Online", "Closed", 0, func(*desk.Reader) {}},
 		{"Offline", "Not known", 1, func(r *desk.Reader) { r.Live.Online, r.Live.Lockout = false, "too many" }},
 		{"Housing open", "Forced open", 3, func(r *desk.Reader) { r.Live.Tamper, r.Live.Lockout, r.Live.Door = true, "tamper", "forced" }},
-		{"PIN paused", "Held open", 1, func(r *desk.Reader) { r.Live.Lockout, r.Live.Strike = "too many", "held" }},
+		{"PIN paused", "Unlocked", 1, func(r *desk.Reader) { r.Live.Lockout, r.Live.Strike = "too many", "held" }},
 		{"Fault", "Open for too long", 2, func(r *desk.Reader) {
 			r.Live.Faults, r.Live.Door = []wire.Fault{{Subject: "nfc", Text: "it is gone"}}, "held"
 		}},

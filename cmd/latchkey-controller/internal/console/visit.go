@@ -63,6 +63,14 @@ func (v *visit) refusal(act desk.Act) error {
 	return v.Actor.Refusal(act)
 }
 
+// WhyNot says why the actor's role does not allow an act; "": it does.
+func (v *visit) WhyNot(act string) string {
+	if err := v.refusal(desk.Act(act)); err != nil {
+		return strings.TrimPrefix(err.Error(), desk.ErrNotAllowed.Error()+": ") + "."
+	}
+	return ""
+}
+
 func (c *Console) newVisit(r *http.Request) *visit {
 	v := &visit{Site: c.site, Since: c.updates.current(), pages: c.pages.Load()}
 	if cookie, err := r.Cookie(themeCookie); err == nil && (cookie.Value == "light" || cookie.Value == "dark") {
@@ -255,13 +263,18 @@ func (c *Console) sorry(w http.ResponseWriter, r *http.Request, v *visit, status
 	c.show(w, r, status, "sorry", &view{visit: v, Title: title, Page: text})
 }
 
-// toast shows a sentence in the corner of the page. Slow requests use the corner as
-// their target, because the form may have been replaced by then.
+// toast shows a sentence in the corner of the page.
 func (c *Console) toast(w http.ResponseWriter, r *http.Request, status int, text string) {
 	box := "toast-box"
 	if status != http.StatusOK {
 		box = "sorry-toast"
 	}
+	c.corner(w, r, status, box, text)
+}
+
+// corner adds a template to the corner of the page. Slow requests use the corner as
+// their target, because the form may have been replaced by then.
+func (c *Console) corner(w http.ResponseWriter, r *http.Request, status int, box string, data any) {
 	if r.Header.Get("HX-Target") != "toasts" {
 		w.Header().Set("HX-Retarget", "#toasts")
 		w.Header().Set("HX-Reswap", "beforeend")
@@ -269,7 +282,7 @@ func (c *Console) toast(w http.ResponseWriter, r *http.Request, status int, text
 	w.Header().Set("HX-Push-Url", "false")
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	if err := c.pages.Load().byName["sorry"].ExecuteTemplate(w, box, text); err != nil {
+	if err := c.pages.Load().byName["sorry"].ExecuteTemplate(w, box, data); err != nil {
 		c.log.Error("console: page", "error", err)
 	}
 }

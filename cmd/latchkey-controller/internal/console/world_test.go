@@ -121,6 +121,24 @@ func (r *readers) took(policy uint64) {
 	r.states[0].State = &state
 }
 
+// enters says which mode a reader reports.
+func (r *readers) enters(id string, mode wire.ModeState) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.states = slices.Clone(r.states)
+	for i := range r.states {
+		if r.states[i].ID == id {
+			state := *r.states[i].State
+			condition := *state.Condition
+			condition.Mode, condition.Strike, state.Condition = &mode, wire.StrikeOff, &condition
+			if mode.Mode.Holds() {
+				condition.Strike = wire.StrikeHeld
+			}
+			r.states[i].State = &state
+		}
+	}
+}
+
 // clock is the machine's clocks, further on by what has passed, and the wall clock
 // by what it was put by.
 func (w *world) clock() clock.Reading {
@@ -348,7 +366,7 @@ func (w *world) adopt(id, door, place string) {
 	w.must(err)
 	w.live.states = append(w.live.states, link.ReaderStatus{ID: id, Door: door, Online: true, Heard: time.Now(), Current: true, State: &wire.State{
 		Reader: id, Connection: 1, Counter: 1, Version: "1.0.0", Held: &wire.Position{Epoch: 1, Revision: 1}, PolicyRevision: 1 << 40, First: 2, Last: 1,
-		Condition: &wire.Condition{Strike: wire.StrikeOff, Door: wire.DoorIsClosed, ClockTrusted: true},
+		Condition: &wire.Condition{Strike: wire.StrikeOff, Door: wire.DoorIsClosed, ClockTrusted: true, Mode: &wire.ModeState{Mode: wire.ModeNormal}}, Level: wire.Level,
 	}})
 }
 

@@ -134,6 +134,17 @@
     if (by === begun) by.submit(); else $("#signed-out").hidden = false;
   });
 
+  // Details that are open stay open when their part is replaced.
+  let unfolded = [];
+  document.addEventListener("htmx:beforeSwap", (e) => {
+    unfolded = [];
+    each("details[id][open]", (d) => unfolded.push(d.id), e.detail.target);
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    for (const id of unfolded) { const part = document.getElementById(id); if (part) part.open = true; }
+    unfolded = [];
+  });
+
   // Keeps typed PINs and passwords in their fields: the server never sends them
   // back.
   let typed = {};
@@ -144,7 +155,7 @@
 
   function settle(from) {
     times(from);
-    each(".toast", (t) => { if (!t.dataset.timed) { t.dataset.timed = "1"; setTimeout(() => t.remove(), 8000); } });
+    each(".toast", (t) => { if (!t.dataset.timed) { t.dataset.timed = "1"; setTimeout(() => t.remove(), $("form", t) ? 60000 : 8000); } });
   }
 
   document.addEventListener("click", (e) => {

@@ -1,0 +1,86 @@
+package console
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"latchkey/sync/wire"
+)
+
+// openingForm returns the form of the schedule that unlocks a door.
+func openingForm(p *wire.Policy) *form {
+	f := newForm("revision", fmt.Sprint(p.Revision), "when", "never")
+	if o := p.Opening; o != nil {
+		fillWeek(f, newWeek(wire.Access{Schedule: &o.Schedule}))
+		f.Values.Set("first", o.First)
+	}
+	return f
+}
+
+// readOpening fills in the Opening hours tab.
+func (c *Console) readOpening(r *http.Request, v *visit, p *readerPage) error {
+	policy := p.Reader.Policy
+	if p.Form == nil {
+		p.Form = openingForm(policy)
+	}
+	schedule := new(wire.Schedule)
+	if policy.Opening != nil {
+		schedule = &policy.Opening.Schedule
+		if after := time.Unix(policy.Opening.After, 0); after.After(time.Now()) {
+			p.EndedEarly = after
+		}
+	}
+	p.Edit = newWeek(wire.Access{Schedule: schedule})
+	groups, err := c.desk.Groups(r.Context(), v.Actor)
+	p.ModeGroups = modeGroups(policy, groups, p.Form.Get("first"))
+	return err
+}
+
+// modeGroups returns the groups to choose from for a mode: those that may open the door,
+// and any others that are chosen already. all are the groups of the site.
+func modeGroups(p *wire.Policy, all []string, chosen ...string) (groups []string) {
+	for _, a := range p.Access {
+		if a.Group == wire.Everyone {
+			groups = append(groups, all...)
+		} else {
+			groups = append(groups, a.Group)
+		}
+	}
+	for _, group := range chosen {
+		if group != "" {
+			groups = append(groups, group)
+		}
+	}
+	slices.Sort(groups)
+	return slices.Compact(groups)
+}
+
+func (c *Console) setOpening(r *http.Request, v *visit, f *form) (answer, error) {
+	times := readTimes(f)
+	return c.setPolicy(r, v, f, "opening", func(p *wire.Policy) {
+		if times == nil {
+			p.Opening = nil
+			return
+		}
+		opening := &wire.Opening{Schedule: *times, First: f.Get("first")}
+		if p.Opening != nil {
+			opening.After = p.Opening.After
+		}
+		p.Opening = opening
+	})
+}
+
+// setModeGroups sets which groups open while the door is kept locked, and which in a
+// lockdown.
+func (c *Console) setModeGroups(r *http.Request, v *visit, f *form) (answer, error) {
+	groups := func(field string) []string {
+		chosen := slices.Clone(f.Values[field])
+		slices.Sort(chosen)
+		return slices.Compact(chosen)
+	}
+	return c.setPolicy(r, v, f, "access", func(p *wire.Policy) {
+		p.Exempt, p.InLockdown = groups("exempt"), groups("in-lockdown")
+	})
+}
