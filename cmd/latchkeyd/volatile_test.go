@@ -17,7 +17,7 @@ func TestStatusAndControllerAreToldOfDataThatThePowerTakesAway(t *testing.T) {
 		if text, told := s.Status().Health["data"]; told != (place != nil) {
 			t.Errorf("%v: %q", place, text)
 		}
-		c := condition(device.State{Strike: wire.StrikeOff, Door: wire.DoorIsUnknown}, place)
+		c := condition(device.State{Strike: wire.StrikeOff, Door: wire.DoorIsUnknown, Mode: wire.ModeState{Mode: wire.ModeNormal}}, place)
 		if told := len(c.Faults) == 1 && c.Faults[0].Subject == "data"; told != (place != nil) {
 			t.Errorf("%v: the controller is told of %v", place, c.Faults)
 		}

@@ -75,7 +75,7 @@ func (c *Console) setMode(level desk.Level) func(*http.Request, *visit, *form) (
 		a := answer{to: local(f.Get("back")), notice: modeTitles[mode] + ": the readers are told now."}
 		if byScript(r) {
 			a.show = func(w http.ResponseWriter, r *http.Request, v *visit) error {
-				c.offerUndo(w, r, v, id, mode, a)
+				c.offerUndo(w, r, v, id, a)
 				return nil
 			}
 		}
@@ -138,13 +138,8 @@ func doorZone(d *desk.Door, site *time.Location) *time.Location {
 	return site
 }
 
-// offerUndo says in the corner of the page what was done, beside a button that undoes
-// it, or why that is for others.
-func (c *Console) offerUndo(w http.ResponseWriter, r *http.Request, v *visit, id int64, mode wire.Mode, a answer) {
-	if why := v.WhyNot(string(desk.EndModeAct(mode))); why != "" {
-		c.toast(w, r, http.StatusOK, a.notice+" You cannot end it: "+why)
-		return
-	}
+// offerUndo says in the corner of the page what was done, beside a button that undoes it.
+func (c *Console) offerUndo(w http.ResponseWriter, r *http.Request, v *visit, id int64, a answer) {
 	c.corner(w, r, http.StatusOK, "undo-toast", map[string]any{"Text": a.notice, "ID": id, "Back": a.to, "Visit": v})
 }
 

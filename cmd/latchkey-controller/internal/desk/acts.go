@@ -41,6 +41,7 @@ const (
 	SetSiteMode Act = "mode.set-site" // the same of the whole site
 	EndLockdown Act = "mode.end-lockdown"
 	EndMode     Act = "mode.end"   // any other
+	UndoMode    Act = "mode.undo"  // a lockdown of one's own, at once
 	EndEarly    Act = "mode.early" // the present span of an unlock schedule
 
 	ExportActivity Act = store.ExportAct
@@ -113,6 +114,7 @@ var rules = map[Act]rule{
 	SetSiteMode: {may: editors, past: "set the mode of %s", infinitive: "set the mode of %s", fresh: true},
 	EndLockdown: {may: supers, past: "ended the lockdown of %s", infinitive: "end the lockdown of %s", fresh: true},
 	EndMode:     {may: editors, past: "ended a mode of %s", infinitive: "end a mode of %s"},
+	UndoMode:    {may: editors, past: "took back a lockdown of %s", infinitive: "take back a lockdown of %s"},
 	EndEarly:    {may: editors, past: "ended the unlock schedule's hours at %s early", infinitive: "end the unlock schedule's hours at %s early"},
 
 	ExportActivity: {may: editors, past: "exported activity as %s", infinitive: "export activity as %s"},

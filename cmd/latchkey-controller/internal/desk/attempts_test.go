@@ -175,7 +175,18 @@ var attempts = map[Act][]attempt{
 		}),
 	},
 	EndLockdown: {ending(Where{}, wire.ModeLockdown, 0)},
-	EndMode:     {ending(Where{}, wire.ModeEvacuation, 0), ending(Where{}, wire.ModeLocked, 0)},
+	UndoMode: {func(w *world) func(context.Context, Actor) error {
+		own := map[string]int64{}
+		for _, name := range []string{as(Owner).Name, as(Super).Name, "Eve"} {
+			same := as(Owner)
+			same.Name = name
+			id, err := w.SetMode(w.t.Context(), same, Where{}, wire.ModeLockdown, 0)
+			w.must(err)
+			own[same.Name] = id
+		}
+		return func(ctx context.Context, a Actor) error { return w.EndMode(ctx, a, own[a.Name]) }
+	}},
+	EndMode: {ending(Where{}, wire.ModeEvacuation, 0), ending(Where{}, wire.ModeLocked, 0)},
 	EndEarly: {func(w *world) func(context.Context, Actor) error {
 		id := w.reader()
 		_, err := w.SetPolicy(w.t.Context(), as(Owner), id, 0, func(p *wire.Policy) {
@@ -405,7 +416,9 @@ func (w *world) until(d time.Duration) int64 {
 
 func ending(where Where, mode wire.Mode, lasts time.Duration) attempt {
 	return func(w *world) func(context.Context, Actor) error {
-		id, err := w.SetMode(w.t.Context(), as(Owner), where, mode, w.until(lasts))
+		other := as(Owner)
+		other.Name = "Somebody else"
+		id, err := w.SetMode(w.t.Context(), other, where, mode, w.until(lasts))
 		w.must(err)
 		return func(ctx context.Context, a Actor) error { return w.EndMode(ctx, a, id) }
 	}

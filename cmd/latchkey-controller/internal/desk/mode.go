@@ -104,6 +104,21 @@ func EndModeAct(mode wire.Mode) Act {
 	return EndMode
 }
 
+// undoWithin is how long whoever has pressed Lockdown by mistake can take it back.
+const undoWithin = 2 * time.Minute
+
+// ends returns the act of ending a wanted mode.
+func (a Actor) ends(m *store.Mode, now time.Time) Act {
+	since := now.Sub(time.UnixMilli(m.At))
+	if m.Mode == wire.ModeLockdown && m.Who == a.wants() && since >= 0 && since < undoWithin {
+		return UndoMode
+	}
+	return EndModeAct(m.Mode)
+}
+
+// wants returns the actor's name as that of who wants a mode.
+func (a Actor) wants() string { return cut(Clean(a.Name), wire.MaxName) }
+
 // maxUnlocked is how long a door may be wanted unlocked by hand.
 const maxUnlocked = 31 * 24 * time.Hour
 
@@ -164,7 +179,7 @@ func (d *Desk) SetMode(ctx context.Context, a Actor, where Where, mode wire.Mode
 		} else {
 			target.text += " until somebody ends it"
 		}
-		row := &store.Mode{Mode: mode, Until: until, Who: cut(Clean(a.Name), wire.MaxName), At: now.UnixMilli()}
+		row := &store.Mode{Mode: mode, Until: until, Who: a.wants(), At: now.UnixMilli()}
 		row.Level, row.Place = where.stored()
 		err = site.AddMode(tx, now, row)
 		id = row.ID
@@ -173,8 +188,9 @@ func (d *Desk) SetMode(ctx context.Context, a Actor, where Where, mode wire.Mode
 	return id, err
 }
 
-// EndMode ends a mode: the doors go back to what else is wanted there, or to normal. The
-// error says so if somebody has ended it already. Field: "mode".
+// EndMode ends a mode: the doors go back to what else is wanted there, or to normal. Who
+// has just set it may end it, whoever else may. The error says so if somebody has ended it
+// already. Field: "mode".
 func (d *Desk) EndMode(ctx context.Context, a Actor, id int64) error {
 	var m *store.Mode
 	err := d.site.View(ctx, func(tx *store.Tx) (err error) {
@@ -192,7 +208,7 @@ func (d *Desk) EndMode(ctx context.Context, a Actor, id int64) error {
 	if err != nil {
 		return err
 	}
-	return d.act(ctx, a, EndModeAct(m.Mode), target, func(tx *store.Tx, now time.Time) error {
+	return d.act(ctx, a, a.ends(m, d.now()), target, func(tx *store.Tx, now time.Time) error {
 		m, err := modeOf(tx, id)
 		if err != nil {
 			return err
@@ -218,7 +234,7 @@ func (d *Desk) EndMode(ctx context.Context, a Actor, id int64) error {
 		if m.Mode != wire.ModeLockdown { // the act names that
 			target.text = string(m.Mode) + ", " + target.text
 		}
-		return site.EndMode(tx, now, m, cut(Clean(a.Name), wire.MaxName))
+		return site.EndMode(tx, now, m, a.wants())
 	})
 }
 

@@ -136,7 +136,7 @@ func TestAModeIsOneEntryThatNamesPlaceModeAndEnd(t *testing.T) {
 		want string
 	}{
 		{set(Where{}, wire.ModeLockdown, 0), "Owner locked down the whole site from now until somebody ends it"},
-		{ended, "Owner ended the lockdown of the whole site: wanted by Owner since 23 Nov 2026, 12:30"},
+		{ended, "Owner took back a lockdown of the whole site: wanted by Owner since 23 Nov 2026, 12:30"},
 		{set(Where{Locations, location}, wire.ModeEvacuation, 0), "Owner evacuated Annex from now until somebody ends it"},
 		{ended, "Owner ended a mode of Annex: evacuation, wanted by Owner since 23 Nov 2026, 12:30"},
 		{set(Where{Doors, r.DoorID}, wire.ModeUnlocked, time.Hour), "Owner set the mode of Lab to unlocked until 23 Nov 2026, 13:30"},
@@ -425,4 +425,33 @@ func TestEndedModesAreForgottenWithTheActivity(t *testing.T) {
 		t.Error("too late, or what is wanted is forgotten, too")
 	}
 	w.wanted(stays)
+}
+
+func TestWhoPressedLockdownByMistakeTakesItBackAtOnceAndNobodyElseDoes(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		who   string
+		after time.Duration
+		ended bool
+	}{
+		{"at once", "Ada", 0, true},
+		{"just in time", "Ada", undoWithin - time.Second, true},
+		{"too late", "Ada", undoWithin, false},
+		{"somebody else", "Bob", 0, false},
+		{"with the clock set back", "Ada", -time.Second, false},
+	} {
+		w := newWorld(t)
+		w.readerAt("lab", "Annex", "Lab")
+		ada, a := as(Editor), as(Editor)
+		ada.Name, a.Name = "Ada", test.who
+		id, err := w.SetMode(t.Context(), ada, Where{}, wire.ModeLockdown, 0)
+		w.must(err)
+		w.time = w.time.Add(test.after)
+		if err := w.EndMode(t.Context(), a, id); (err == nil) != test.ended {
+			t.Errorf("%s: %v", test.name, err)
+		}
+		if ended := w.modes("lab") == ""; ended != test.ended {
+			t.Errorf("%s: %q is wanted", test.name, w.modes("lab"))
+		}
+	}
 }

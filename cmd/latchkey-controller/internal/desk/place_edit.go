@@ -208,7 +208,7 @@ func (d *Desk) RemovePlace(ctx context.Context, a Actor, l Level, id int64) erro
 			return err
 		}
 		for _, m := range modes { // nobody could end them any more
-			if err := tx.EndMode(m.ID, now.UnixMilli(), cut(Clean(a.Name), wire.MaxName)); err != nil {
+			if err := tx.EndMode(m.ID, now.UnixMilli(), a.wants()); err != nil {
 				return err
 			}
 		}
