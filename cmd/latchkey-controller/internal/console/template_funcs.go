@@ -50,6 +50,7 @@ func (c *Console) functions(in *time.Location) template.FuncMap {
 		"modeTitle":    func(m wire.Mode) string { return modeTitles[m] },
 		"modeIcon":     func(m wire.Mode) string { return modeIcons[m] },
 		"endAct":       func(m wire.Mode) string { return string(desk.EndModeAct(m)) },
+		"inLockdown":   func(r *desk.Reader) bool { return r.Live.Mode != nil && r.Live.Mode.Mode == wire.ModeLockdown },
 		"shortly":      func(t time.Time) string { return shortly(t, time.Now(), in) },
 		"clock":        func(t time.Time) string { return clockAt(t, in) },
 		"clockThere":   func(t time.Time, there *time.Location) string { return clockThere(t, in, there) },
