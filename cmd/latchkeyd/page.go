@@ -51,7 +51,7 @@ func (r *recent) lines() []string {
 }
 
 func recordText(record *wire.Record) string {
-	parts := []string{string(record.Kind), string(record.By), string(record.Reason), string(record.Cause), record.Subject, record.Text}
+	parts := []string{string(record.Kind), string(record.Mode), string(record.By), string(record.Reason), string(record.Cause), record.Subject, record.Text}
 	text := strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), " ")
 	if record.Wrong > 0 {
 		text += fmt.Sprintf(" (%d wrong)", record.Wrong)
