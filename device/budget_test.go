@@ -244,7 +244,7 @@ func TestAPINForATPMWaitsForItsCharge(t *testing.T) {
 func TestTheLargestStateFitsACheckpoint(t *testing.T) {
 	d := Durable{
 		Began: true, Wrong: math.MaxUint16, Pending: wire.MaxNumber, Seq: wire.MaxNumber, Lockout: wire.CauseAttempts,
-		Guesses: math.MaxUint16, Leaked: wire.MaxNumber, WasHeld: wire.MaxNumber, WasUntil: math.MinInt64, FirstIn: math.MinInt64,
+		Guesses: math.MaxUint16, Leaked: wire.MaxNumber, WasHeld: wire.MaxNumber, WasUntil: math.MinInt64, FirstFrom: math.MinInt64, FirstUntil: math.MinInt64,
 		Site: wire.SiteID(bytes.Repeat([]byte{0xff}, len(wire.SiteID{}))), Epoch: wire.MaxNumber, Revision: wire.MaxNumber,
 		Hash: wire.Hash(bytes.Repeat([]byte{0xff}, len(wire.Hash{}))), PolicyRevision: wire.MaxNumber,
 		Running: wire.MaxNumber, Time: math.MinInt64, Connection: wire.MaxNumber, Budget: wire.Budget{Spent: math.MaxUint32, Limit: math.MaxUint32}, BudgetSpent: true,

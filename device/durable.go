@@ -40,7 +40,8 @@ type Durable struct {
 	Budget      wire.Budget `cbor:"19,keyasint,omitzero"` // of the TPM: Spent at most, by the attempts since it was read; zero: there never was one
 	BudgetSpent bool        `cbor:"20,keyasint,omitzero"` // budget.spent is recorded, and nothing since that leaves PINs
 
-	FirstIn int64 `cbor:"21,keyasint,omitempty"` // Unix milliseconds until which the unlock schedule waits for nobody
+	FirstFrom  int64 `cbor:"21,keyasint,omitempty"` // Unix milliseconds: the day of the last first person of the
+	FirstUntil int64 `cbor:"22,keyasint,omitempty"` // unlock schedule, which waits for nobody then
 }
 
 // Encode encodes d for a checkpoint, deterministically, in at most 512 bytes.
@@ -103,7 +104,7 @@ func (d *Durable) Apply(r wire.Record) {
 	case wire.LockoutCleared:
 		d.clear(r.Count)
 	case wire.FirstPerson:
-		d.FirstIn = r.To
+		d.FirstFrom, d.FirstUntil = r.From, r.To
 	case wire.CredentialsApplied:
 		if !d.Held().Above(wire.Position{Epoch: r.Epoch, Revision: r.Revision, Hash: r.Hash}) {
 			d.Epoch, d.Revision, d.Hash = r.Epoch, r.Revision, r.Hash

@@ -110,7 +110,7 @@ func (d *Durable) clear(guesses uint64) {
 func (d *Durable) Leave() {
 	d.Site = wire.SiteID{}
 	d.Epoch, d.Revision, d.Hash, d.PolicyRevision = 0, 0, wire.Hash{}, 0
-	d.FirstIn, d.Time = 0, 0
+	d.FirstFrom, d.FirstUntil, d.Time = 0, 0, 0
 	d.Budget, d.BudgetSpent = wire.Budget{}, false
 	d.Resets = [maxResets]uint64{}
 }

@@ -45,7 +45,7 @@ func (r *Reader) modeNow() wire.ModeState {
 	switch o := p.Opening; {
 	case o == nil || !trusted || wall.Unix() < o.After || !r.policy.open(&o.Schedule, wall):
 		return normal
-	case o.First != "" && wall.UnixMilli() >= r.durable.FirstIn:
+	case o.First != "" && !r.firstIsIn(wall):
 		normal.Waits = true
 		return normal
 	}
@@ -92,7 +92,7 @@ func (r *Reader) holdEnd() time.Duration {
 		}
 	case wire.CauseSchedule: // which changes with the minute, if it does
 		o, minute := r.policy.policy.Opening, nextMinute(wall)
-		if !r.policy.open(&o.Schedule, minute) || o.First != "" && minute.UnixMilli() >= r.durable.FirstIn {
+		if !r.policy.open(&o.Schedule, minute) || o.First != "" && !r.firstIsIn(minute) {
 			left = min(left, minute.Sub(wall))
 		}
 	}
@@ -118,7 +118,7 @@ func (r *Reader) modeEnds() time.Duration {
 	default:
 		end = nextMinute(wall)
 	}
-	return r.elapsed + max(end.Sub(wall), time.Millisecond)
+	return r.elapsed + min(max(end.Sub(wall), time.Millisecond), 24*time.Hour)
 }
 
 func nextMinute(wall time.Time) time.Time { return wall.Truncate(time.Minute).Add(time.Minute) }
@@ -127,16 +127,25 @@ func nextMinute(wall time.Time) time.Time { return wall.Truncate(time.Minute).Ad
 func (t *turn) firstPerson(c *wire.Credential) {
 	o := t.policy.policy.Opening
 	wall, trusted := t.wall()
-	if o == nil || o.First == "" || !c.In(o.First) || !trusted || wall.UnixMilli() < t.durable.FirstIn {
+	if o == nil || o.First == "" || !c.In(o.First) || !trusted || t.firstIsIn(wall) || t.mode.Mode.Above(wire.ModeUnlocked) {
 		return
 	}
 	for at := wall; at.Before(wall.Add(firstWithin)); at = nextMinute(at) {
 		if t.policy.sameDay(wall, at) && t.policy.open(&o.Schedule, at) {
-			until := t.policy.dayEnds(&o.Schedule, wall)
-			t.record(wire.Record{Kind: wire.FirstPerson, Credential: c.ID, User: c.User, To: wire.ClipTime(until.UnixMilli())})
+			from, until := t.policy.day(&o.Schedule, wall)
+			t.record(wire.Record{
+				Kind: wire.FirstPerson, Credential: c.ID, User: c.User,
+				From: wire.ClipTime(from.UnixMilli()), To: wire.ClipTime(until.UnixMilli()),
+			})
 			return
 		}
 	}
+}
+
+// firstIsIn says whether the unlock schedule waits for nobody. If the clock was set back to a
+// day before that of the last first person, it waits.
+func (r *Reader) firstIsIn(wall time.Time) bool {
+	return r.durable.FirstFrom <= wall.UnixMilli() && wall.UnixMilli() < r.durable.FirstUntil
 }
 
 // fireIs takes the level of the fire input.

@@ -551,3 +551,89 @@ func TestWhoComesOnTheDayBeforeIsNoFirstPerson(t *testing.T) {
 		t.Errorf("%+v", g.state.Mode)
 	}
 }
+
+func TestAFirstPersonOfAClockThatWasWrongCountsForNoOtherDay(t *testing.T) {
+	for _, by := range []time.Duration{3 * 365 * 24 * time.Hour, 24 * time.Hour} {
+		g := newRig(t, opening("staff"))
+		g.now.Wall = g.now.Wall.Add(by)
+		g.card(Known, adaCard)
+		g.wait(time.Hour)
+		g.now.Wall = g.now.Wall.Add(-by)
+		g.do(Tick{})
+		for range 2 {
+			if !g.state.Mode.Waits {
+				t.Errorf("%v: %+v", by, g.state.Mode)
+			}
+			g.crash(time.Minute)
+		}
+		g.asked = Identify{} // a start counts them anew
+		g.card(Known, adaCard)
+		if g.state.Mode.Mode != wire.ModeUnlocked {
+			t.Errorf("%v: then somebody comes: %+v", by, g.state.Mode)
+		}
+	}
+}
+
+func TestAGuardInALockdownIsNoFirstPerson(t *testing.T) {
+	for _, mode := range []wire.Mode{wire.ModeLocked, wire.ModeLockdown, wire.ModeEvacuation} {
+		g := newRig(t, func(p *wire.Policy) {
+			opening("staff")(p)
+			p.Exempt, p.InLockdown = []string{"staff"}, []string{"staff"}
+			p.Modes = []wire.WantedMode{{Mode: mode}}
+		})
+		g.wait(time.Hour)
+		g.card(Known, adaCard)
+		g.want()
+		if !g.state.Mode.Waits {
+			t.Errorf("%s: %+v", mode, g.state.Mode)
+		}
+	}
+}
+
+func TestADayIsAsLongAsTheDoorsClockSays(t *testing.T) {
+	for _, test := range []struct{ zone, grant, begin, end string }{
+		{"America/Santiago", "2026-09-05T22:30:00-04:00", "2026-09-05T00:00:00-04:00", "2026-09-06T01:00:00-03:00"}, // midnight is skipped
+		{"America/Havana", "2026-03-07T22:30:00-05:00", "2026-03-07T00:00:00-05:00", "2026-03-08T01:00:00-04:00"},
+		{"Africa/Cairo", "2026-04-24T12:00:00+03:00", "2026-04-24T01:00:00+03:00", "2026-04-25T00:00:00+03:00"},
+		{"America/Santiago", "2026-04-04T23:30:00-03:00", "2026-04-04T00:00:00-03:00", "2026-04-05T00:00:00-04:00"}, // 23:00 comes twice
+		{"Europe/Berlin", "2026-10-25T02:30:00+02:00", "2026-10-25T00:00:00+02:00", "2026-10-26T00:00:00+01:00"},
+		{"Pacific/Chatham", "2026-06-01T12:00:00+12:45", "2026-06-01T00:00:00+12:45", "2026-06-02T00:00:00+12:45"},
+	} {
+		g := newRig(t, func(p *wire.Policy) {
+			p.TimeZone = test.zone
+			p.Opening = &wire.Opening{First: "staff", Schedule: wire.Schedule{Week: everyDay(1, 1439)}}
+		})
+		at := func(text string) time.Time {
+			parsed, err := time.Parse(time.RFC3339, text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return parsed
+		}
+		g.now.Wall = at(test.grant)
+		g.card(Known, adaCard)
+		if d := g.r.Durable(); d.FirstFrom != at(test.begin).UnixMilli() || d.FirstUntil != at(test.end).UnixMilli() {
+			t.Errorf("%s, %s: from %v until %v", test.zone, test.grant, time.UnixMilli(d.FirstFrom).UTC(), time.UnixMilli(d.FirstUntil).UTC())
+		}
+	}
+}
+
+func TestAnEndFarAwayHidesNoOtherDeadline(t *testing.T) {
+	g := newRig(t, nil)
+	g.want(wire.WantedMode{Mode: wire.ModeLocked, Until: wire.MaxTime})
+	g.order(wire.Unlock)
+	if at, ok := g.r.Deadline(); !ok || at <= g.now.Monotonic || at > g.now.Monotonic+5*time.Second {
+		t.Errorf("the next deadline is %v away", at-g.now.Monotonic)
+	}
+}
+
+func TestASpanThatBeginsAtMidnightAsksForAFirstPersonOfItsOwn(t *testing.T) {
+	g := newRig(t, func(p *wire.Policy) {
+		p.Opening = &wire.Opening{First: "staff", Schedule: wire.Schedule{Week: []wire.Span{{Day: 1, From: 480, To: 1080}, {Day: 2, From: 0, To: 360}}}}
+	})
+	g.card(Known, adaCard)
+	g.wait(12*time.Hour + time.Minute) // past midnight
+	if !g.state.Mode.Waits {
+		t.Errorf("%+v", g.state.Mode)
+	}
+}

@@ -33,17 +33,23 @@ func specMode(r Reader, durable Durable, now Now) (mode wire.Mode, ends time.Tim
 			return mode, end
 		}
 	}
-	if o := p.Opening; o != nil && now.Trusted {
+	if o := p.Opening; o != nil && now.Trusted && !now.Wall.Before(time.Unix(o.After, 0)) {
 		minute := now.Wall.Hour()*60 + now.Wall.Minute()
 		for _, span := range o.Schedule.Week { // the walk's zone is UTC, and it has no holidays
 			if time.Weekday(span.Day) == now.Wall.Weekday() && int(span.From) <= minute && minute < int(span.To) &&
-				(o.First == "" || now.Wall.UnixMilli() < durable.FirstIn) {
+				(o.First == "" || durable.FirstUntil == midnight(now).UnixMilli()) {
 				y, m, d := now.Wall.Date()
 				return wire.ModeUnlocked, time.Date(y, m, d, 0, int(span.To), 0, 0, time.UTC)
 			}
 		}
 	}
 	return wire.ModeNormal, never
+}
+
+// midnight is the end of a day: the walk's spans do not go on over it.
+func midnight(now Now) time.Time {
+	y, m, d := now.Wall.Date()
+	return time.Date(y, m, d+1, 0, 0, 0, 0, time.UTC)
 }
 
 // modeBefore is the mode in which the edge's event happens.
@@ -106,7 +112,7 @@ func lockedOut(e *edge) (met bool, err error) {
 		guard := r.Credential == guardCard.ID || r.Credential == guardPIN.ID && mode == wire.ModeLocked
 		command, _ := e.event.(Command)
 		unlock := r.By == wire.ByRemote && (mode == wire.ModeLocked || command.InLockdown)
-		if r.Kind == wire.AccessGranted && !guard && !unlock && e.modeBefore() == mode {
+		if r.Kind == wire.AccessGranted && !guard && !unlock && (e.modeBefore() == mode || e.after.r.strike.on()) {
 			return true, fmt.Errorf("it opened: %+v", r)
 		}
 	}
@@ -118,8 +124,9 @@ func evacuationStays(e *edge) (met bool, err error) {
 		return false, nil
 	}
 	input, _ := e.event.(Input)
-	_, policy := e.event.(Policy)
-	ended := input.Name == InputFire && !input.Active || policy || e.crashed() // which finds the input's level anew
+	policy, replaced := e.event.(Policy)
+	wants := replaced && slices.ContainsFunc(policy.policy.Modes, func(w wire.WantedMode) bool { return w.Mode == wire.ModeEvacuation })
+	ended := input.Name == InputFire && !input.Active || replaced && !wants || e.crashed() // which finds the input's level anew
 	if e.after.r.mode.Mode != wire.ModeEvacuation && !ended {
 		return true, errors.New("it was left")
 	}
@@ -127,7 +134,7 @@ func evacuationStays(e *edge) (met bool, err error) {
 }
 
 func firstPersonComes(e *edge) (met bool, err error) {
-	before, after := e.durable().FirstIn, e.after.r.durable.FirstIn
+	before, after := e.durable().FirstUntil, e.after.r.durable.FirstUntil
 	if before == after {
 		return false, nil
 	}
@@ -135,8 +142,10 @@ func firstPersonComes(e *edge) (met bool, err error) {
 	if o == nil || !e.now.Trusted || !e.cardOpens() && !e.pinOpens() {
 		return true, errors.New("nobody came")
 	}
-	y, m, d := e.now.Wall.Date()
-	if midnight := time.Date(y, m, d+1, 0, 0, 0, 0, time.UTC); after != midnight.UnixMilli() {
+	if mode := e.modeBefore(); mode != wire.ModeNormal && mode != wire.ModeUnlocked {
+		return true, fmt.Errorf("in %s", mode)
+	}
+	if after != midnight(e.now).UnixMilli() {
 		return true, fmt.Errorf("until %v", time.UnixMilli(after))
 	}
 	return true, nil

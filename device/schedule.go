@@ -6,22 +6,9 @@ import (
 	"latchkey/sync/wire"
 )
 
-// open returns whether a schedule is open at a time, in the door's time zone.
-// When the clocks change there, a skipped hour is never open, and a repeated
-// one is open twice.
+// open says whether a schedule is open at a time.
 func (p Policy) open(schedule *wire.Schedule, wall time.Time) bool {
-	local := wall.In(p.zone)
-	spans, day := schedule.Week, uint8(local.Weekday())
-	if p.holiday(local) {
-		spans, day = schedule.Holiday, 0
-	}
-	minute := uint16(60*local.Hour() + local.Minute())
-	for _, span := range spans {
-		if span.Day == day && span.From <= minute && minute < span.To {
-			return true
-		}
-	}
-	return false
+	return p.policy.InSchedule(schedule, wall.In(p.zone))
 }
 
 // sameDay says whether two times are on one day at the door.
@@ -30,27 +17,26 @@ func (p Policy) sameDay(a, b time.Time) bool {
 	return a.YearDay() == b.YearDay() && a.Year() == b.Year()
 }
 
-// dayEnds returns the end of a day at the door, or of the span that begins at its end, unless
-// that lasts all the next day.
-func (p Policy) dayEnds(schedule *wire.Schedule, wall time.Time) time.Time {
-	year, month, day := wall.In(p.zone).Date()
-	midnight := time.Date(year, month, day+1, 0, 0, 0, 0, p.zone)
-	end := midnight
+// day returns the bounds of a day at the door: [begin, end). A span that goes on over its end
+// belongs to it, unless that lasts all the next day. It goes by minutes: where the clocks
+// change at midnight, a day begins at 1:00.
+func (p Policy) day(schedule *wire.Schedule, wall time.Time) (begin, end time.Time) {
+	begin, midnight := wall.Truncate(time.Minute), nextMinute(wall)
+	for before := begin; p.sameDay(wall, before); before = before.Add(-time.Minute) {
+		begin = before
+	}
+	for p.sameDay(wall, midnight) {
+		midnight = nextMinute(midnight)
+	}
+	end = midnight
+	if !p.open(schedule, midnight.Add(-time.Minute)) {
+		return begin, end
+	}
 	for p.sameDay(midnight, end) && p.open(schedule, end) {
 		end = nextMinute(end)
 	}
 	if !p.sameDay(midnight, end) {
-		return midnight
+		end = midnight
 	}
-	return end
-}
-
-func (p Policy) holiday(local time.Time) bool {
-	year, month, day := local.Date()
-	for _, h := range p.policy.Holidays {
-		if time.Month(h.Month) == month && int(h.Day) == day && (h.Year == 0 || int(h.Year) == year) {
-			return true
-		}
-	}
-	return false
+	return begin, end
 }

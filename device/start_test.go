@@ -79,7 +79,7 @@ func TestALostJournalLeavesTheGuessesThatTheLimitInForceSays(t *testing.T) {
 func TestNothingOfASitesAuthorityOutlivesIt(t *testing.T) {
 	old := Durable{
 		Began: true, Site: wire.SiteID{7}, Epoch: 1 << 40, Revision: 8, PolicyRevision: 1 << 40,
-		Running: 1000, Leaked: 1000, Time: 1 << 50, FirstIn: 1 << 50,
+		Running: 1000, Leaked: 1000, Time: 1 << 50, FirstUntil: 1 << 50,
 		Guesses: 9, Resets: [maxResets]uint64{3, 4}, Connection: 77, Lockout: wire.CauseGuessing,
 	}
 	adopt := func(site wire.SiteID, replaced bool, kinds ...wire.RecordKind) {
@@ -91,7 +91,7 @@ func TestNothingOfASitesAuthorityOutlivesIt(t *testing.T) {
 		if d.Site != site || d.Held() != (wire.Position{Epoch: 1, Revision: 2, Hash: wire.Hash{5}}) || d.PolicyRevision != 1 {
 			t.Errorf("what the site had reached: %+v", d)
 		}
-		if d.FirstIn != 0 {
+		if d.FirstUntil != 0 {
 			t.Errorf("its first person is in: %+v", d)
 		}
 		if d.Time != 0 || d.Resets != [maxResets]uint64{} {
@@ -190,7 +190,7 @@ func TestAStartSaysWhatIsNewsAndNothingElse(t *testing.T) {
 
 func TestAnAdoptionByAnotherSiteStartsItsRevisionsAnewAndKeepsALockout(t *testing.T) {
 	old := Durable{Began: true, Site: wire.SiteID{7}, Epoch: 3, Revision: 8, PolicyRevision: 900, Lockout: wire.CauseAttempts, Wrong: 10,
-		FirstIn: 1 << 50, Time: 1 << 50, Connection: 77}
+		FirstUntil: 1 << 50, Time: 1 << 50, Connection: 77}
 	g, r := begun(t, old, func(s *Start) {
 		s.Site, s.Held = wire.SiteID{8}, wire.Position{Epoch: 1, Revision: 2, Hash: wire.Hash{5}}
 	},
@@ -199,7 +199,7 @@ func TestAnAdoptionByAnotherSiteStartsItsRevisionsAnewAndKeepsALockout(t *testin
 		t.Errorf("%+v", r[1])
 	}
 	d := g.r.Durable()
-	if d.FirstIn != 0 || d.Time != 0 {
+	if d.FirstUntil != 0 || d.Time != 0 {
 		t.Errorf("what the former site gave goes on: %+v", d)
 	}
 	if g.state.Behind || d.Held() != (wire.Position{Epoch: 1, Revision: 2, Hash: wire.Hash{5}}) || d.PolicyRevision != 1 || d.Site != (wire.SiteID{8}) {

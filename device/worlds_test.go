@@ -281,12 +281,17 @@ func modes(t *testing.T) []world {
 	at := func(day, hour int) Now {
 		return Now{Wall: time.Date(2026, 3, day, hour, 30, 0, 0, time.UTC), Trusted: true}
 	}
-	unknown := at(2, 13)
+	unknown, years := at(2, 13), at(2, 13)
 	unknown.Trusted = false
+	years.Wall = time.Date(2029, 3, 5, 13, 30, 0, 0, time.UTC) // a Monday, too
 	until := at(2, 18).Wall.Unix()
 	unlocked, locked := wire.WantedMode{Mode: wire.ModeUnlocked, Until: until}, wire.WantedMode{Mode: wire.ModeLocked, Until: until}
 	lockdown, evacuation := wire.WantedMode{Mode: wire.ModeLockdown}, wire.WantedMode{Mode: wire.ModeEvacuation}
 	opening := &wire.Opening{First: "staff", Schedule: wire.Schedule{Week: []wire.Span{{Day: 1, From: 780, To: 1080}, {Day: 2, From: 780, To: 1080}}}}
+
+	ended := *opening // a span early
+	ended.After = at(2, 18).Wall.Unix()
+	far := wire.WantedMode{Mode: wire.ModeLockdown, Until: wire.MaxTime}
 
 	all := func(n *node) []Event {
 		r := &n.r
@@ -301,21 +306,23 @@ func modes(t *testing.T) []world {
 		return []Event{Presented{wire.Card}, Input{InputFire, !n.r.fire}, Input{InputTamper, !n.r.tamper}}
 	}
 	return []world{
-		modesWorld(t, all, nil, []Now{at(2, 12), at(2, 19), unknown}, [][]wire.WantedMode{
+		modesWorld(t, all, []*wire.Opening{nil}, []Now{at(2, 12), at(2, 19), unknown}, [][]wire.WantedMode{
 			nil, {unlocked}, {locked}, {lockdown}, {evacuation}, {unlocked, locked, lockdown, evacuation},
 		}),
-		modesWorld(t, schedule, opening, []Now{at(2, 12), at(2, 13), at(2, 19), at(3, 13), unknown}, [][]wire.WantedMode{nil, {unlocked, locked}, {evacuation}}),
+		modesWorld(t, schedule, []*wire.Opening{opening, &ended}, []Now{at(2, 12), at(2, 13), at(3, 13), years, unknown}, [][]wire.WantedMode{nil, {far}}),
 	}
 }
 
-func modesWorld(t *testing.T, events func(n *node) []Event, opening *wire.Opening, moments []Now, wanted [][]wire.WantedMode) world {
+func modesWorld(t *testing.T, events func(n *node) []Event, openings []*wire.Opening, moments []Now, wanted [][]wire.WantedMode) world {
 	var policies [2][]Policy
 	for _, modes := range wanted {
-		for revision := range policies {
-			policies[revision] = append(policies[revision], smallPolicy(t, func(p *wire.Policy) {
-				p.Revision, p.Limit, p.GuessLimit, p.Modes, p.Opening = uint64(revision+1), 1, 0, modes, opening
-				p.Exempt, p.InLockdown = []string{"guards"}, []string{"guards"}
-			}))
+		for _, opening := range openings {
+			for revision := range policies {
+				policies[revision] = append(policies[revision], smallPolicy(t, func(p *wire.Policy) {
+					p.Revision, p.Limit, p.GuessLimit, p.Modes, p.Opening = uint64(revision+1), 1, 0, modes, opening
+					p.Exempt, p.InLockdown = []string{"guards"}, []string{"guards"}
+				}))
+			}
 		}
 	}
 	return world{name: "modes", wrong: 1, moments: moments, policies: policies[0], renewed: policies[1],

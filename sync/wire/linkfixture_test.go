@@ -98,7 +98,7 @@ func testState(t testing.TB) *State {
 			Lockout: CauseAttempts, PIN: "locked out", Card: "nfc", Strike: StrikePulse, Door: DoorIsClosed,
 			Tamper: true, ClockTrusted: true, Behind: true, Faults: []Fault{{Subject: "nfc", Text: "does not answer"}},
 			TPM:  &TPMState{Ref: testRef, Budget: Budget{Spent: 12, Limit: 500}, Nonce: testTPMNonce},
-			Mode: &ModeState{Mode: ModeUnlocked, Cause: CauseWanted, Until: 1767290400, By: "Grace Hopper", Waits: true},
+			Mode: &ModeState{Mode: ModeNormal, Waits: true},
 		},
 		Card: &CardRead{Command: testEnrol(t).ID, Sealed: decodeHex(t, testSealedCard)}, Level: LevelModes,
 	}

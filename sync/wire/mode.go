@@ -80,6 +80,9 @@ func (s *ModeState) Check() error {
 	default:
 		return fmt.Errorf("unknown cause of a mode %.32q", s.Cause)
 	}
+	if s.Waits && s.Mode != ModeNormal || s.Cause == "" && s.Mode != ModeNormal || s.Cause != CauseWanted && (s.Until != 0 || s.By != "") {
+		return fmt.Errorf("%s for %.32q does not fit what else is said of it", s.Mode, s.Cause)
+	}
 	if err := CheckTime(s.Until); err != nil {
 		return fmt.Errorf("mode: %w", err)
 	}

@@ -215,8 +215,15 @@ func TestAConditionInAnUnknownModeIsRefused(t *testing.T) {
 		"an unknown cause": func(m *ModeState) { m.Cause = "whim" },
 		"a long name":      func(m *ModeState) { m.By = strings.Repeat("x", 65) },
 		"before 1970":      func(m *ModeState) { m.Until = -1 },
+		"it waits":         func(m *ModeState) { m.Waits = true },
+		"nothing wants it": func(m *ModeState) { *m = ModeState{Mode: ModeLocked} },
+		"a fire by Grace":  func(m *ModeState) { m.Mode, m.Cause = ModeEvacuation, CauseFire },
 	} {
 		s := testState(t)
+		s.Condition.Mode = &ModeState{Mode: ModeUnlocked, Cause: CauseWanted, Until: 1767290400, By: "Grace Hopper"}
+		if err := s.Check(); err != nil {
+			t.Fatal(err)
+		}
 		change(s.Condition.Mode)
 		if err := s.Check(); err == nil {
 			t.Errorf("%s: it is taken", name)

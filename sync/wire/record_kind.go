@@ -16,7 +16,7 @@ const (
 	HoldStarted        RecordKind = "hold.started"        // of older readers: Seconds, Command, Who
 	HoldEnded          RecordKind = "hold.ended"          // of older readers: Reason; Command, Who of a release
 	ModeChanged        RecordKind = "mode.changed"        // another Mode is in force: PolicyRevision; Subject its ModeCause; Who and To, its end, of one that is wanted
-	FirstPerson        RecordKind = "first.person"        // Credential, User: the schedule unlocks the door until To
+	FirstPerson        RecordKind = "first.person"        // Credential, User: the schedule waits for nobody in [From, To)
 	FireStarted        RecordKind = "fire.started"        // the input "fire" is active: the mode is evacuation
 	FireEnded          RecordKind = "fire.ended"          // Mode: in force since
 	CredentialsApplied RecordKind = "credentials.applied" // Epoch, Revision, Hash

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/site"
@@ -91,7 +90,7 @@ func presentEnd(p *wire.Policy, now time.Time) (time.Time, error) {
 	}
 	const most = 8 * 24 * 60 // minutes: a week repeats, and a day can have an hour more
 	t := now.In(in).Truncate(time.Minute)
-	for n := 0; unlocksAt(p, t); n++ {
+	for n := 0; p.InSchedule(&p.Opening.Schedule, t); n++ {
 		if n > most {
 			return never, nil
 		}
@@ -101,19 +100,4 @@ func presentEnd(p *wire.Policy, now time.Time) (time.Time, error) {
 		return t, nil
 	}
 	return time.Time{}, nil
-}
-
-// unlocksAt says whether the unlock schedule unlocks the door at a time in the door's zone,
-// as the reader reckons it.
-func unlocksAt(p *wire.Policy, t time.Time) bool {
-	year, month, day := t.Date()
-	holiday := slices.ContainsFunc(p.Holidays, func(h wire.Holiday) bool {
-		return (h.Year == 0 || int(h.Year) == year) && time.Month(h.Month) == month && int(h.Day) == day
-	})
-	spans, weekday := p.Opening.Schedule.Week, uint8(t.Weekday())
-	if holiday {
-		spans, weekday = p.Opening.Schedule.Holiday, 0
-	}
-	minute := uint16(t.Hour()*60 + t.Minute())
-	return slices.ContainsFunc(spans, func(s wire.Span) bool { return s.Day == weekday && s.From <= minute && minute < s.To })
 }
