@@ -130,3 +130,22 @@ func TestTheReadersServiceIsWatchedAndReleasesTheStrikeHoweverItEnds(t *testing.
 		}
 	}
 }
+
+func TestThePackagesBoardIsTheOneOfTheWiringPage(t *testing.T) {
+	page, err := os.ReadFile("../../board/WIRING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "```toml\n[board]\n")
+	text, _, ok := strings.Cut(rest, "```")
+	if !ok {
+		t.Fatal("no config in WIRING.md")
+	}
+	packaged, err := os.ReadFile("latchkeyd/latchkeyd.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(packaged), text) {
+		t.Error("the package's config is another one")
+	}
+}
