@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/backup"
 	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/sync/wire"
 )
 
 // maxRecipients bounds a file of recipients, in bytes.
@@ -75,7 +77,8 @@ func restore(c *invocation) action {
 	c.details = `DIR is a new directory. A new epoch begins: readers that know of later changes return to what the
 backup says. What was changed since the backup is lost: users, readers that were added or removed, and
 the controller's copy of what readers have dropped meanwhile. A card that got new keys since the backup
-is taken for a copy until it gets new keys again. A restore that is killed may leave
+is taken for a copy until it gets new keys again. Modes that hold doors open, unlocked and evacuation,
+end; locked and lockdown stay wanted if they were. A restore that is killed may leave
 .latchkey-restore-… beside the directory, the site in the clear; the next restore there removes it.`
 	from := c.String("from", "", "the backup's `file`")
 	identity := c.String("identity", "", "the age identity `file` of a recipient, as age-keygen writes it")
@@ -101,18 +104,34 @@ is taken for a copy until it gets new keys again. A restore that is killed may l
 		if restored.Doubt != "" && !c.json {
 			fmt.Fprintf(c.err, "latchkey-controller restore: %s; correct it before you serve this site\n", restored.Doubt)
 		}
-		return c.report(map[string]any{"site": restored.Name, "controller": restored.Controller, "epoch": restored.Epoch, "doubt": restored.Doubt},
+		return c.report(map[string]any{"site": restored.Name, "controller": restored.Controller, "epoch": restored.Epoch, "doubt": restored.Doubt, "ended": restored.Ended, "wanted": restored.Wanted},
 			`%s is restored from %s; epoch %d begins.
 
 site        %s
 controller  %s
             init and the console's settings showed the same of your site. If not, this is another one:
             anybody can encrypt to a recipient.
+modes       ended, because they held doors open: %s; still wanted: %s.
+            A lockdown younger than the backup is not in it: look at the doors.
 
 Look at what has changed since the backup: who was removed then may come in again, readers that
 were removed are let in again, and who was added is unknown. Then: latchkey-controller serve --dir %[1]s
-`, c.dir, *from, restored.Epoch, restored.Name, restored.Controller)
+`, c.dir, *from, restored.Epoch, restored.Name, restored.Controller, countModes(restored.Ended), countModes(restored.Wanted))
 	}
+}
+
+// countModes returns how many there are of each mode as text: "2 locked, 1 lockdown", or "none".
+func countModes(count map[wire.Mode]int) string {
+	var all []string
+	for _, mode := range wire.Modes() {
+		if n := count[mode]; n > 0 {
+			all = append(all, fmt.Sprintf("%d %s", n, mode))
+		}
+	}
+	if len(all) == 0 {
+		return "none"
+	}
+	return strings.Join(all, ", ")
 }
 
 // identities returns those in a file, or a passphrase that it asks for.

@@ -16,6 +16,7 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/cmd/latchkey-controller/internal/vault"
+	"latchkey/sync/wire"
 )
 
 // Backup writes a consistent copy of the site, encrypted to some recipients. Others
@@ -76,14 +77,17 @@ func (s *Site) RemoveLeftovers() error {
 
 // A Restored site describes what a backup held.
 type Restored struct {
-	Name       string // the site's
-	Controller string // fingerprint of its signing key
-	Epoch      uint64 // the new one
-	Doubt      string // why the machine's clock is in doubt; "": it is not
+	Name       string            // the site's
+	Controller string            // fingerprint of its signing key
+	Epoch      uint64            // the new one
+	Doubt      string            // why the machine's clock is in doubt; "": it is not
+	Ended      map[wire.Mode]int // how many modes held doors open, and are not wanted any more
+	Wanted     map[wire.Mode]int // how many modes are still wanted
 }
 
 // Restore creates a site from a backup, in a directory that must not exist, and
-// begins a new epoch: readers may hold a later log than the backup.
+// begins a new epoch: readers may hold a later log than the backup. Modes that hold doors
+// open end: what they were wanted for may be over since.
 func Restore(ctx context.Context, at clock.Reading, from string, with backup.Identities, to string) (restored *Restored, err error) {
 	f, err := os.Open(from)
 	if err != nil {
@@ -122,8 +126,9 @@ func Restore(ctx context.Context, at clock.Reading, from string, with backup.Ide
 				m = m.Confirmed(at)
 			}
 			restored.Doubt = m.Says(at)
+			restored.Ended, restored.Wanted, err = endOpenModes(tx, at.Wall)
 			// Sign-ins in the backup are out of date.
-			return errors.Join(tx.SetClock(m), tx.ForgetSignIns())
+			return errors.Join(err, tx.SetClock(m), tx.ForgetSignIns())
 		})
 		return err
 	})

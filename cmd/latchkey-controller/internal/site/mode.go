@@ -70,6 +70,30 @@ func endModesOver(tx *store.Tx, now time.Time) error {
 	return nil
 }
 
+// endOpenModes ends the modes that hold doors open, for a site that is restored, and counts
+// those that it ended and those that are still wanted.
+func endOpenModes(tx *store.Tx, now time.Time) (ended, wanted map[wire.Mode]int, err error) {
+	if err := endModesOver(tx, now); err != nil {
+		return nil, nil, err
+	}
+	modes, err := tx.Modes(now.Unix())
+	if err != nil {
+		return nil, nil, err
+	}
+	ended, wanted = map[wire.Mode]int{}, map[wire.Mode]int{}
+	for _, m := range modes {
+		if !m.Mode.Holds() {
+			wanted[m.Mode]++
+			continue
+		}
+		ended[m.Mode]++
+		if err := EndMode(tx, now, m, "restore"); err != nil {
+			return nil, nil, err
+		}
+	}
+	return ended, wanted, nil
+}
+
 // spreadModes puts what is wanted now into the policies of all readers where a mode is or
 // was wanted.
 func spreadModes(tx *store.Tx, now time.Time, m *store.Mode) error {

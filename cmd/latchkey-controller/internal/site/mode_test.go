@@ -467,6 +467,48 @@ func TestARestoreKeepsWhatIsWantedAndAsksForItAnew(t *testing.T) {
 	}
 }
 
+func TestARestoredSiteHoldsNoDoorOpen(t *testing.T) {
+	s, _ := newSite(t)
+	adopt(t, s, noon, "lab", newBoard(t), noEdit)
+	now := noon.Add(time.Hour)
+	over := want(t, s, noon, wire.ModeUnlocked, "site", 0, now.Unix())
+	open := []*store.Mode{
+		want(t, s, noon, wire.ModeUnlocked, "door", placed(t, s, "lab").Door, now.Unix()+60),
+		want(t, s, noon, wire.ModeEvacuation, "site", 0, 0),
+	}
+	want(t, s, noon, wire.ModeLocked, "site", 0, 0)
+	want(t, s, noon, wire.ModeLockdown, "site", 0, now.Unix()+60)
+	path, dir := filepath.Join(t.TempDir(), "backup"), filepath.Join(t.TempDir(), "restored")
+	backUp(t, s, path)
+	got, err := Restore(t.Context(), at(now), path, backuptest.Identities(t), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !maps.Equal(got.Ended, map[wire.Mode]int{wire.ModeUnlocked: 1, wire.ModeEvacuation: 1}) || !maps.Equal(got.Wanted, map[wire.Mode]int{wire.ModeLocked: 1, wire.ModeLockdown: 1}) {
+		t.Errorf("it says that it ended %v and that %v are wanted", got.Ended, got.Wanted)
+	}
+	restored, err := Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer restored.Close()
+	if got := modesOf(t, restored, "lab"); got != " locked lockdown" {
+		t.Error(got)
+	}
+	do(t, restored, func(tx *store.Tx) error {
+		for _, m := range open {
+			if is, err := tx.Mode(m.ID); err != nil || is.Ended != now.UnixMilli() || is.EndedBy != "restore" {
+				t.Errorf("%+v, %v", is, err)
+			}
+		}
+		is, err := tx.Mode(over.ID)
+		if err == nil && (is.Ended != over.Until*1000 || is.EndedBy != "") {
+			t.Errorf("what was over is ended again: %+v", is)
+		}
+		return err
+	})
+}
+
 func TestModesAreBounded(t *testing.T) {
 	s, _ := newSite(t)
 	do(t, s, func(tx *store.Tx) error {
