@@ -302,10 +302,12 @@ func ignoreAbsent(err error) error {
 	return err
 }
 
-// forLevel returns a policy as a reader of a stored level understands it.
+// forLevel returns a policy as a reader of a stored level understands it. One that has
+// reported none yet may be an older one, which would refuse its bundle for what it does not
+// know: it gets the rest with its first state.
 func forLevel(p *wire.Policy, level int) *wire.Policy {
 	if level == store.LevelUnknown {
-		return p
+		level = 0
 	}
 	return p.For(uint8(level))
 }

@@ -25,6 +25,8 @@ type Adoption struct {
 	Policy     *wire.Policy // as it is in the bundle
 	Revision   uint64       // of the credential log
 	Count      uint64       // of credentials in the snapshot
+
+	sameBoard bool // the reader is still the board that it was
 }
 
 // Adopt answers a board's request: it makes the board the reader of a policy, and
@@ -114,6 +116,11 @@ func (s *Site) Adopt(tx *store.Tx, now time.Time, signed []byte, broker string, 
 	if err := SetPolicy(tx, now, policy); err != nil {
 		return nil, nil, err
 	}
+	if !adoption.sameBoard { // which may be older than the one before
+		if err := tx.SetReaderLevel(id, store.LevelUnknown); err != nil {
+			return nil, nil, err
+		}
+	}
 	level, err := tx.ReaderLevel(id)
 	if err != nil {
 		return nil, nil, err
@@ -162,7 +169,7 @@ func (a *Adoption) supersedes(tx *store.Tx, request *wire.Request) (hadKey bool,
 		}
 		switch {
 		case b.Reader == a.Reader:
-			a.Revoked, hadKey = b.Number, before.TPM == nil
+			a.Revoked, hadKey, a.sameBoard = b.Number, before.TPM == nil, before.SameBoard(request)
 		case before.SameBoard(request):
 			a.Moved = b.Reader
 		}
