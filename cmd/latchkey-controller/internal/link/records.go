@@ -91,7 +91,8 @@ func (rec *recorder) raisePolicy(ctx context.Context, r policyAhead) error {
 }
 
 // renewAgain is when a reader may say again that it understands something else than before,
-// and get its policy in another form: it was updated, which takes longer.
+// and get its policy in another form: it was updated, which takes longer. If it says so
+// earlier, its next states do, which come every 30 s also if nothing changes.
 const renewAgain = time.Minute
 
 // takeModes notes what readers say of modes.
