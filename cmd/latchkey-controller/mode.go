@@ -147,7 +147,7 @@ func modeList(c *invocation) action {
 			rows = append(rows, newModeRow(m, in))
 			lines = append(lines, fmt.Sprintf("%d\t%s\t%s\t%s\t%s\t%s\t%s", m.ID, m.Mode, desk.Clean(m.Place), shortTime(m.At, in), shortTime(m.Until, in), desk.Clean(m.By), desk.Clean(m.Text)))
 		}
-		return c.printTable(rows, "no mode is wanted: all doors work as their policies say", fmt.Sprintf("ID\tMODE\tWHERE\tSINCE (%s)\tUNTIL\tBY\tDOORS\n", in), lines)
+		return c.printTable(rows, "no mode is wanted in %s: all doors work as their policies say", fmt.Sprintf("ID\tMODE\tWHERE\tSINCE (%s)\tUNTIL\tBY\tDOORS\n", in), lines)
 	}
 }
 

@@ -91,5 +91,5 @@ func modeNote(r *desk.Reader, now time.Time) light {
 
 // progressIcons are the signs of how far a wanted mode has come at a reader.
 var progressIcons = map[desk.Progress]string{
-	desk.ModeConfirmed: "check", desk.ModeAwaited: "clock", desk.ModeOffline: "warning", desk.ModeTooOld: "warning", desk.ModeOverridden: "info",
+	desk.ModeConfirmed: "check", desk.ModeAwaited: "clock", desk.ModeOffline: "warning", desk.ModeTooOld: "warning", desk.ModeOverridden: "info", desk.ModeSuspended: "warning", desk.ModeLeft: "warning",
 }

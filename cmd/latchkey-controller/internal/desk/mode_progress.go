@@ -44,6 +44,8 @@ const (
 	ModeOffline    Progress = "offline"    // it will follow
 	ModeTooOld     Progress = "too old"    // its program knows no modes
 	ModeOverridden Progress = "overridden" // the reader has it, and a higher one is in force, or fire
+	ModeSuspended  Progress = "suspended"  // unlocked, and the reader's housing is open
+	ModeLeft       Progress = "left"       // the reader had confirmed it, and says now that it works otherwise
 )
 
 // A DoorProgress is how far a wanted mode has come at one reader of a door.
@@ -159,8 +161,16 @@ func (p *DoorProgress) fill(c *store.ModeReader, level int, live *link.ReaderSta
 		if is.Mode.Cause == wire.CauseFire {
 			p.Text = "evacuation is in force there: fire"
 		}
+	case live != nil && live.Online && p.Mode != "" && c.Confirmed != 0 && p.Mode != c.Is:
+		p.State, p.Text = ModeLeft, "had confirmed it, and reports "+string(p.Mode)+" now: look at its clock and its policy"
+	case live != nil && live.Online && p.Mode == wire.ModeUnlocked && c.Is == p.Mode && is.Tamper && is.Strike != wire.StrikeHeld:
+		p.State, p.Text = ModeSuspended, "suspended, and locked: the reader's housing is open"
 	case c.Confirmed != 0:
 		p.State, p.Text = ModeConfirmed, "confirmed after "+tookText(p.After)
+		if live != nil && !live.Online && !live.Heard.IsZero() {
+			p.Since = live.Heard
+			p.Text += ", offline since " + clock.text(live.Heard)
+		}
 	case applied && p.Mode == c.Is:
 		p.State, p.Text = ModeConfirmed, "confirmed"
 	case live == nil:
@@ -228,11 +238,14 @@ func (w *WantedMode) sum(running bool) {
 		{ModeAwaited, "has not confirmed yet", "have not confirmed yet"},
 		{ModeOffline, "is offline and will follow", "are offline and will follow"},
 		{ModeTooOld, "takes no part: update its reader", "take no part: update their readers"},
-		{ModeOverridden, "has a higher mode", "have a higher mode"},
+		{ModeOverridden, "is in a higher mode, and this not in force there", "are in a higher mode, and this not in force there"},
+		{ModeSuspended, "is locked: its reader's housing is open", "are locked: their readers' housings are open"},
+		{ModeLeft, "had confirmed it, and works otherwise now", "had confirmed it, and work otherwise now"},
+		{ModeConfirmed, "confirmed it, and is offline now", "confirmed it, and are offline now"},
 	} {
 		var doors []*DoorProgress
 		for i := range w.Doors {
-			if w.Doors[i].State == rest.state {
+			if p := &w.Doors[i]; p.State == rest.state && (p.State != ModeConfirmed || !p.Since.IsZero()) {
 				doors = append(doors, &w.Doors[i])
 			}
 		}
@@ -248,7 +261,7 @@ func restText(doors []*DoorProgress, one, more string) string {
 	switch {
 	case len(doors) == 0:
 		return ""
-	case len(doors) == 1 && !doors[0].Since.IsZero():
+	case len(doors) == 1 && doors[0].State == ModeOffline && !doors[0].Since.IsZero():
 		since, _, _ := strings.Cut(strings.TrimPrefix(doors[0].Text, "offline "), ",")
 		return doors[0].Door + " has been offline " + since + " and will follow"
 	case len(doors) == 1:

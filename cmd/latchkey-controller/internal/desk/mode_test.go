@@ -297,7 +297,7 @@ func TestProgressIsToldDoorByDoor(t *testing.T) {
 			t.Errorf("%+v\nnot %+v", got.Doors[i], want)
 		}
 	}
-	if want := "2 of 6 doors after 0.4 s; Dock has not confirmed yet; Barn and Elevator are offline and will follow; Cellar takes no part: update its reader; Foyer has a higher mode"; got.Text != want {
+	if want := "2 of 6 doors after 0.4 s; Dock has not confirmed yet; Barn and Elevator are offline and will follow; Cellar takes no part: update its reader; Foyer is in a higher mode, and this not in force there"; got.Text != want {
 		t.Errorf("%q\nnot %q", got.Text, want)
 	}
 	if got.Confirmed != 2 || got.Took != 0 {
@@ -307,7 +307,7 @@ func TestProgressIsToldDoorByDoor(t *testing.T) {
 	for _, door := range []string{"dock", "elevator", "cellar"} { // Cellar has been updated
 		w.says(door, wire.ModeState{Mode: wire.ModeLockdown, Cause: wire.CauseWanted})
 	}
-	if want := "5 of 6 doors after 1.0 s; Barn has been offline since 12:30 and will follow; Foyer has a higher mode"; w.wanted(id).Text != want {
+	if want := "5 of 6 doors after 1.0 s; Barn has been offline since 12:30 and will follow; Foyer is in a higher mode, and this not in force there"; w.wanted(id).Text != want {
 		t.Errorf("%q\nnot %q", w.wanted(id).Text, want)
 	}
 	w.says("barn", wire.ModeState{Mode: wire.ModeLockdown, Cause: wire.CauseWanted})
@@ -453,5 +453,36 @@ func TestWhoPressedLockdownByMistakeTakesItBackAtOnceAndNobodyElseDoes(t *testin
 		if ended := w.modes("lab") == ""; ended != test.ended {
 			t.Errorf("%s: %q is wanted", test.name, w.modes("lab"))
 		}
+	}
+}
+
+func TestWhatAReaderHasConfirmedIsNoLongerSoIfItSaysOtherwise(t *testing.T) {
+	w := newWorld(t)
+	w.readerAt("lab", "Annex", "Lab")
+	lockdown := wire.ModeState{Mode: wire.ModeLockdown, Cause: wire.CauseWanted}
+	id := w.setMode(Where{}, wire.ModeLockdown, 0)
+	w.says("lab", lockdown)
+	for _, test := range []struct {
+		mode   wire.ModeState
+		online bool
+		state  Progress
+		text   string
+	}{
+		{lockdown, true, ModeConfirmed, "1 of 1 door after 0.1 s"},
+		{lockdown, false, ModeConfirmed, "1 of 1 door after 0.1 s; Lab confirmed it, and is offline now"},
+		{wire.ModeState{Mode: wire.ModeNormal}, true, ModeLeft, "0 of 1 door; Lab had confirmed it, and works otherwise now"},
+	} {
+		w.saysOf("lab", wire.LevelModes, &test.mode, test.online)
+		if got := w.wanted(id); got.Text != test.text || got.Doors[0].State != test.state {
+			t.Errorf("%+v, online %t: %s, %q", test.mode, test.online, got.Doors[0].State, got.Text)
+		}
+	}
+	w.must(w.EndMode(t.Context(), as(Owner), id))
+	id = w.setMode(Where{}, wire.ModeUnlocked, time.Hour)
+	unlocked := wire.ModeState{Mode: wire.ModeUnlocked, Cause: wire.CauseWanted}
+	w.says("lab", unlocked)
+	w.live.states[0].State.Condition.Tamper = true
+	if got := w.wanted(id); got.Doors[0].State != ModeSuspended || got.Text != "0 of 1 door; Lab is locked: its reader's housing is open" {
+		t.Errorf("%s, %q", got.Doors[0].State, got.Text)
 	}
 }
