@@ -107,9 +107,7 @@ func (r *Reader) modeEnds() time.Duration {
 	}
 	var end time.Time
 	switch {
-	case r.mode.Cause == wire.CauseFire:
-		return 0
-	case r.mode.Cause == wire.CauseWanted && r.mode.Until == 0:
+	case r.mode.Cause == wire.CauseFire, r.mode.Cause == wire.CauseWanted && r.mode.Until == 0:
 		return 0
 	case r.mode.Cause == wire.CauseWanted:
 		end = time.Unix(r.mode.Until, 0)

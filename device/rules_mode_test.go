@@ -99,11 +99,9 @@ func lockedOut(e *edge) (met bool, err error) {
 	if mode != wire.ModeLocked && mode != wire.ModeLockdown {
 		return false, nil
 	}
-	b, after := e.before.r, e.after.r
-	if e.modeBefore() != mode && !e.crashed() && b.strike.on() && !slices.ContainsFunc([]wire.Mode{wire.ModeLocked, wire.ModeLockdown}, func(m wire.Mode) bool { return m == e.modeBefore() }) {
-		if after.strike.on() {
-			return true, errors.New("a pulse from before goes on")
-		}
+	after := e.after.r
+	if e.modeBefore() != mode && !e.crashed() && after.strike.on() {
+		return true, errors.New("a pulse from before goes on")
 	}
 	if mode == wire.ModeLockdown && (after.view.PIN || after.pinReason() == "") {
 		return true, errors.New("a PIN can be entered")

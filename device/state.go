@@ -34,16 +34,13 @@ func (r *Reader) makeState() State {
 		Lockout: r.durable.Lockout, Wrong: r.durable.Wrong, Guesses: r.durable.Guesses, Pending: r.durable.Pending != 0,
 		PIN: r.pinReason(), TPM: r.tpm, Card: r.cardWorks(), Door: r.door.state, Tamper: r.tamper, Mode: r.mode,
 		Strike: wire.StrikeOff, Parts: r.parts, Journal: r.journal.unstored(),
-		Behind: r.behind, ClockTrusted: r.clock.trusted, Held: r.held,
+		Behind: r.behind, ClockTrusted: r.clock.trusted, Held: r.held, PolicyRevision: r.revision(),
 	}
 	switch {
 	case r.strike.hold != 0:
 		s.Strike = wire.StrikeHeld
 	case r.strike.pulse != 0:
 		s.Strike = wire.StrikePulse
-	}
-	if p := r.policy.policy; p != nil {
-		s.PolicyRevision = p.Revision
 	}
 	return s
 }
