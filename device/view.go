@@ -61,10 +61,12 @@ const (
 	ScreenLocked                   // the mode is locked
 	ScreenLockdown                 // the mode is lockdown
 	ScreenEvacuation               // everybody may leave by this door; nothing is shown over it
+	ScreenSecondPIN                // the card was the first of two proofs: a PIN of the same person is next
+	ScreenSecondCard               // the PIN was the first of two proofs: a card of the same person is next
 )
 
 func (s Screen) String() string {
-	names := [...]string{"home", "checking", "granted", "denied", "paused", "not set up", "out of order", "enrol", "enrolled", "keep", "written", "open", "locked", "lockdown", "evacuation"}
+	names := [...]string{"home", "checking", "granted", "denied", "paused", "not set up", "out of order", "enrol", "enrolled", "keep", "written", "open", "locked", "lockdown", "evacuation", "second PIN", "second card"}
 	if int(s) < len(names) {
 		return names[s]
 	}

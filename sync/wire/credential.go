@@ -42,7 +42,25 @@ type Credential struct {
 	// CardKey is the CardKey of a card, wrapped: it opens nothing unless it proves that
 	// it has this key. None: the card cannot prove itself.
 	CardKey []byte `cbor:"9,keyasint,omitempty"`
+
+	Duress bool `cbor:"10,keyasint,omitempty"` // of a PIN: it opens as any other, and is an alarm
+
+	// The limits of a PIN: each reader counts for itself. A use is a look-up after which
+	// the PIN would open the door, or be the first of two proofs.
+	Uses   uint8  `cbor:"11,keyasint,omitempty"` // how often it may be used; 0: no limit
+	Within uint32 `cbor:"12,keyasint,omitempty"` // seconds from its first use in which it may be used; 0: no limit
+	Made   int64  `cbor:"13,keyasint,omitempty"` // of a PIN with limits: when it was made, Unix seconds
 }
+
+// The bounds of a PIN's limits.
+const (
+	MaxUses   = 100
+	MinWithin = 60
+	MaxWithin = 31 * 24 * 60 * 60
+)
+
+// Limited says whether the credential is a PIN with limits.
+func (c *Credential) Limited() bool { return c.Uses != 0 || c.Within != 0 }
 
 // Everyone is the group of all credentials; Groups does not name it.
 const Everyone = "everyone"
@@ -67,10 +85,20 @@ func (c *Credential) Check() error {
 		return fmt.Errorf("credential %d: ends before it begins", c.ID)
 	case len(c.CardKey) != 0 && (c.Kind != Card || len(c.CardKey) != CardKeySize):
 		return fmt.Errorf("credential %d: %d bytes are no card's key", c.ID, len(c.CardKey))
+	case c.Kind != PIN && (c.Duress || c.Limited()):
+		return fmt.Errorf("credential %d: only a PIN can be for duress, or have limits", c.ID)
+	case c.Duress && c.Limited():
+		return fmt.Errorf("credential %d: a PIN for duress cannot have limits", c.ID)
+	case c.Uses > MaxUses:
+		return fmt.Errorf("credential %d: %d uses, at most %d", c.ID, c.Uses, MaxUses)
+	case c.Within != 0 && (c.Within < MinWithin || c.Within > MaxWithin):
+		return fmt.Errorf("credential %d: %d seconds from the first use are outside %d to %d", c.ID, c.Within, MinWithin, MaxWithin)
+	case c.Limited() != (c.Made > 0):
+		return fmt.Errorf("credential %d: a PIN with limits, and no other, says when it was made", c.ID)
 	case len(c.Groups) > MaxGroups:
 		return fmt.Errorf("credential %d: %d groups, at most %d", c.ID, len(c.Groups), MaxGroups)
 	}
-	err := cmp.Or(CheckTime(c.From), CheckTime(c.Until), named("user's name", CheckLabel(c.Name)))
+	err := cmp.Or(CheckTime(c.From), CheckTime(c.Until), CheckTime(c.Made), named("user's name", CheckLabel(c.Name)))
 	if err != nil {
 		return fmt.Errorf("credential %d: %w", c.ID, err)
 	}

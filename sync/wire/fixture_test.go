@@ -107,6 +107,22 @@ func testModesPolicy() *Policy {
 	return &p
 }
 
+// testProofsPolicy wants card and PIN at night.
+func testProofsPolicy() *Policy {
+	p := DefaultPolicy("front-door", "Front door")
+	p.Revision, p.Access = 1767225604, []Access{{Group: Everyone}}
+	p.TwoProofs = &TwoProofs{Schedule: &Schedule{Week: []Span{{Day: 1, From: 0, To: 360}, {Day: 1, From: 1200, To: 1440}}, Holiday: []Span{{To: 1440}}}}
+	return &p
+}
+
+func testDuressPIN() *Credential {
+	return &Credential{ID: 5, Kind: PIN, User: 1, Name: "Ada Lovelace", Duress: true}
+}
+
+func testLimitedPIN() *Credential {
+	return &Credential{ID: 6, Kind: PIN, User: 3, Name: "A plumber", From: 1767225600, Until: 1767312000, Uses: 2, Within: 3600, Made: 1767139200}
+}
+
 func testCommand() *Command {
 	return &Command{Reader: "front-door", Nonce: Nonce(fill(0xb0, 16)), ID: CommandID(fill(0xc0, 16)), Order: Unlock, By: "Grace Hopper", InLockdown: true}
 }

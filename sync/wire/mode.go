@@ -150,19 +150,3 @@ func CheckGroups(groups []string) error {
 
 // InAny says whether the credential is in one of some groups.
 func (c *Credential) InAny(groups []string) bool { return slices.ContainsFunc(groups, c.In) }
-
-// LevelModes is the first State.Level of readers that know the modes.
-const LevelModes = 1
-
-// Level is that of the readers of this version.
-const Level = LevelModes
-
-// For returns the policy as a reader of a level understands it: an older one refuses
-// members that it does not know, and so would never get another policy.
-func (p *Policy) For(level uint8) *Policy {
-	known := *p
-	if level < LevelModes {
-		known.Modes, known.Exempt, known.InLockdown, known.Opening = nil, nil, nil, nil
-	}
-	return &known
-}

@@ -50,6 +50,7 @@ type Policy struct {
 	Exempt     []string     `cbor:"28,keyasint,omitempty"` // groups of Access that open in ModeLocked; sorted
 	InLockdown []string     `cbor:"29,keyasint,omitempty"` // groups of Access that open in ModeLockdown; sorted
 	Opening    *Opening     `cbor:"30,keyasint,omitempty"` // nil: no schedule unlocks the door
+	TwoProofs  *TwoProofs   `cbor:"31,keyasint,omitempty"` // nil: a PIN or a card is enough
 }
 
 // Screen is how the screens look. The zero value leaves it to the reader.
@@ -65,6 +66,12 @@ type Screen struct {
 type Access struct {
 	Group    string    `cbor:"1,keyasint"`
 	Schedule *Schedule `cbor:"2,keyasint,omitempty"` // nil: always
+}
+
+// TwoProofs demands card and PIN of the same person. Without a trusted clock they are
+// demanded whatever the schedule.
+type TwoProofs struct {
+	Schedule *Schedule `cbor:"1,keyasint,omitempty"` // nil: always
 }
 
 // A Schedule is open during its spans: of the week on ordinary days, of
@@ -137,6 +144,7 @@ func (p *Policy) Check() error {
 		named("exempt", CheckGroups(p.Exempt)),
 		named("in lockdown", CheckGroups(p.InLockdown)),
 		CheckOpening(p.Opening),
+		CheckTwoProofs(p.TwoProofs),
 	); err != nil {
 		return err
 	}
@@ -152,6 +160,8 @@ func (p *Policy) Check() error {
 		return fmt.Errorf("unlock of %d s is outside 1 to 60", p.Unlock)
 	case p.Extended < p.Unlock || p.Extended > 300:
 		return fmt.Errorf("extended unlock of %d s is outside %d to 300", p.Extended, p.Unlock)
+	case p.TwoProofs != nil && !p.PIN:
+		return errors.New("two proofs need PIN entry, which is off: nobody could open the door")
 	}
 	return nil
 }
@@ -173,6 +183,17 @@ func CheckAccess(access []Access) error {
 		}
 	}
 	return nil
+}
+
+// CheckTwoProofs refuses two proofs that no policy can hold, or that are never demanded.
+func CheckTwoProofs(two *TwoProofs) error {
+	if two == nil || two.Schedule == nil {
+		return nil
+	}
+	if len(two.Schedule.Week)+len(two.Schedule.Holiday) == 0 {
+		return errors.New("the schedule never demands two proofs")
+	}
+	return named("schedule of two proofs", two.Schedule.Check())
 }
 
 // Check refuses a schedule that no policy can hold.

@@ -77,6 +77,9 @@ func TestAPolicyThatWouldMakeADoorUnsafeIsRefusedWhoeverSignedIt(t *testing.T) {
 		"an opening of no group":     func(p *Policy) { p.Opening.First = "A B" },
 		"an opening on day 7":        func(p *Policy) { p.Opening.Schedule.Week[0].Day = 7 },
 		"an opening after 9999":      func(p *Policy) { p.Opening.After = MaxTime + 1 },
+		"two proofs without PIN":     func(p *Policy) { p.TwoProofs, p.PIN = &TwoProofs{}, false },
+		"two proofs that never are":  func(p *Policy) { p.TwoProofs = &TwoProofs{&Schedule{}} },
+		"two proofs on day 7":        func(p *Policy) { p.TwoProofs = &TwoProofs{&Schedule{Week: []Span{{Day: 7, To: 1}}}} },
 	} {
 		p := testPolicy()
 		p.Opening = testModesPolicy().Opening
@@ -204,6 +207,25 @@ func TestAnOlderReaderGetsAPolicyThatItUnderstands(t *testing.T) {
 		t.Errorf("it gets %x", old)
 	}
 	if got := p.For(Level); !reflect.DeepEqual(got, testModesPolicy()) {
+		t.Errorf("a new one gets %+v", got)
+	}
+}
+
+func TestAnOlderReaderThatCannotDemandTwoProofsLetsNobodyIn(t *testing.T) {
+	for _, level := range []uint8{0, LevelModes} {
+		p := testProofsPolicy()
+		got := p.For(level)
+		if got.TwoProofs != nil || len(got.Access) != 0 {
+			t.Errorf("level %d gets %+v", level, got)
+		}
+		if err := got.Check(); err != nil {
+			t.Error(err)
+		}
+		if !reflect.DeepEqual(p, testProofsPolicy()) {
+			t.Errorf("it became %+v", p)
+		}
+	}
+	if got := testProofsPolicy().For(LevelProofs); !reflect.DeepEqual(got, testProofsPolicy()) {
 		t.Errorf("a new one gets %+v", got)
 	}
 }

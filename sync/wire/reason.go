@@ -41,6 +41,10 @@ const (
 	ReasonWithheld    Reason = "withheld"            // the site gives the PIN key only to readers with a TPM
 	ReasonSpent       Reason = "spent"               // the TPM has checked as many PINs as it may
 	ReasonLocked      Reason = "locked"              // the mode is locked, and none of its groups exempt
+	ReasonUsedUp      Reason = "used up"             // a PIN with limits has reached one
+	ReasonForgotten   Reason = "forgotten"           // the reader no longer knows how often the PIN was used
+	ReasonSecond      Reason = "no second proof"     // it did not come within 15 s, or cannot be given
+	ReasonAnother     Reason = "another person"      // the second proof is another person's than the first
 	ReasonLockdown    Reason = "lockdown"            // the mode is lockdown, and none of its groups exempt; or what it excludes
 )
 
@@ -51,7 +55,8 @@ type Means string
 const (
 	ByPIN    Means = "pin"
 	ByCard   Means = "card"
-	ByRemote Means = "remote" // an unlock command
+	ByBoth   Means = "card and pin" // two proofs, in either order
+	ByRemote Means = "remote"       // an unlock command
 )
 
 // A Subject is a part of a reader that may be at fault.

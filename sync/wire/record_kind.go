@@ -10,7 +10,10 @@ const (
 	AttemptUnknown     RecordKind = "attempt.unknown"     // Seq was no known PIN: Wrong, Reason ReasonNoAnswer or none
 	AttemptTakenBack   RecordKind = "attempt.taken-back"  // Seq is not counted: Reason, Credential and User if known
 	AttemptInterrupted RecordKind = "attempt.interrupted" // Seq was pending at a start and counts as unknown: Wrong
-	AccessGranted      RecordKind = "access.granted"      // By; Seq if by PIN; Credential, User; Seconds
+	AccessGranted      RecordKind = "access.granted"      // By; Seq if its PIN is looked up; Credential, of two proofs the second, User; Seconds
+	ProofGiven         RecordKind = "proof.given"         // the first of two proofs: ByPIN with Seq, or ByCard; Credential, User
+	UseCounted         RecordKind = "use.counted"         // Seq is a PIN with limits, before anything else: Credential, User; Count: its uses here; From when it was Made, To its Until
+	Duress             RecordKind = "duress"              // Seq is a PIN for duress, before anything else: Credential, User
 	LockoutStarted     RecordKind = "lockout.started"     // Cause; Users whose PINs ended a row of wrong ones
 	LockoutCleared     RecordKind = "lockout.cleared"     // ByCard or ByRemote; Credential, User or Command, Who; Count: the most guesses that it leaves, or exactly that many after a lost journal
 	HoldStarted        RecordKind = "hold.started"        // of older readers: Seconds, Command, Who
@@ -28,7 +31,7 @@ const (
 	ClockTrusted       RecordKind = "clock.trusted"       //
 	ClockUntrusted     RecordKind = "clock.untrusted"     //
 	ClockStepped       RecordKind = "clock.stepped"       // a trusted clock was set, by more than a minute: From, To
-	AccessDenied       RecordKind = "access.denied"       // ByCard, Reason; Credential, User, or the start of an unknown Tag; of a copy also Epoch, Revision, the position held
+	AccessDenied       RecordKind = "access.denied"       // By, Reason; Credential, User, or the start of an unknown Tag; of a copy also Epoch, Revision, the position held
 	PINRefused         RecordKind = "pin.refused"         // presented while no PIN can be used: Reason
 	ExitPressed        RecordKind = "exit.pressed"        // the exit button; Seconds, or Reason if it did not open
 	DoorOpened         RecordKind = "door.opened"         //
@@ -80,6 +83,9 @@ var recordKinds = [...]struct {
 	{AttemptTakenBack, ClassDenied, false},
 	{AttemptInterrupted, ClassDenied, false},
 	{AccessGranted, ClassGranted, false},
+	{ProofGiven, ClassBookkeeping, false},
+	{UseCounted, ClassBookkeeping, false},
+	{Duress, ClassAlarm, false},
 	{LockoutStarted, ClassLockout, false},
 	{LockoutCleared, ClassLockout, false},
 	{HoldStarted, ClassDoor, false},

@@ -57,6 +57,8 @@ func vectors(t testing.TB) map[string][]byte {
 	return map[string][]byte{
 		"credential":            Marshal(&entries[1].Credential),
 		"credential-plain":      Marshal(&entries[0].Credential),
+		"credential-duress":     Marshal(testDuressPIN()),
+		"credential-limited":    Marshal(testLimitedPIN()),
 		"change":                Marshal(Change{Tag: entries[1].Tag, Credential: &entries[1].Credential}),
 		"change-removed":        Marshal(Change{Tag: entries[1].Tag}),
 		"delta":                 Marshal(testDelta()),
@@ -69,6 +71,7 @@ func vectors(t testing.TB) map[string][]byte {
 		"policy-plain":          Marshal(plain),
 		"policy-screen":         Marshal(testScreenPolicy()),
 		"policy-modes":          Marshal(testModesPolicy()),
+		"policy-proofs":         Marshal(testProofsPolicy()),
 		"policy-signed":         signedPolicy,
 		"command":               Marshal(testCommand()),
 		"command-signed":        mustSign(t, KindCommand, Marshal(testCommand())),
