@@ -12,12 +12,12 @@ const answerWithin = 10 * time.Second
 // attempt is the PIN entry in progress, Durable.Pending.
 type attempt struct {
 	state    attemptState
-	batch    uint64        // the append that charges it
+	batch    uint64        // the append that charges it, or counts the use
 	waits    bool          // the PIN is in its slot until the charge is stored
 	deadline time.Duration // when it counts as unknown; 0: there is none
 
-	outcome    Outcome          // of answered
-	credential *wire.Credential // of answered
+	outcome    Outcome          // of answered and counting
+	credential *wire.Credential // of answered and counting
 }
 
 type attemptState uint8
@@ -27,6 +27,7 @@ const (
 	attemptStoring               // waits for Stored and Identified
 	attemptCharged               // waits for Identified
 	attemptAnswered              // waits for Stored; the outcome is not used before
+	attemptCounting              // waits for Stored of a use of a PIN with limits, which opens the door only then
 )
 
 func (t *turn) presented(kind wire.CredentialKind) {
@@ -43,7 +44,7 @@ func (t *turn) presented(kind wire.CredentialKind) {
 // presentPIN charges a PIN entry and starts its look-up, if PIN can be used.
 func (t *turn) presentPIN() {
 	reason := t.pinReason()
-	if reason == "" && t.durable.Pending != 0 {
+	if reason == "" && (t.durable.Pending != 0 || t.secondAsked()) {
 		reason = wire.ReasonPending
 	}
 	if reason != "" {
@@ -61,7 +62,11 @@ func (t *turn) presentPIN() {
 }
 
 // pinReason returns why no PIN can be used; "": one can.
-func (r *Reader) pinReason() wire.Reason {
+func (r *Reader) pinReason() wire.Reason { return r.pinReasonAfter(r.proof) }
+
+// pinReasonAfter is pinReason after the first of two proofs: in a lockdown a PIN can only be the
+// second one, after the card of somebody exempt.
+func (r *Reader) pinReasonAfter(first proof) wire.Reason {
 	switch policy := r.policy.policy; {
 	case policy == nil:
 		return wire.ReasonNotSetUp
@@ -69,7 +74,7 @@ func (r *Reader) pinReason() wire.Reason {
 		return wire.ReasonNone
 	case !policy.PIN:
 		return wire.ReasonOff
-	case r.mode.Mode == wire.ModeLockdown:
+	case r.mode.Mode == wire.ModeLockdown && !(first.is(wire.Card) && first.credential.InAny(policy.InLockdown)):
 		return wire.ReasonLockdown
 	case r.durable.Lockout != "":
 		return wire.ReasonLockout
@@ -136,28 +141,86 @@ func (t *turn) charged(fault string) {
 
 // decide acts on the outcome of an attempt whose charge is stored.
 func (t *turn) decide() {
-	c := t.attempt.credential
-	switch outcome := t.attempt.outcome; {
+	switch outcome, c := t.attempt.outcome, t.attempt.credential; {
 	case outcome == Known && c != nil && c.Kind == wire.PIN:
-		reason := t.pinReason()
-		if reason == "" || reason == wire.ReasonSpent { // it was the last one
-			reason = t.mayOpen(c)
-		}
-		if reason != "" {
-			t.takeBack(Known, reason, c)
-			break
-		}
-		t.endAttempt(Known, true)
-		t.grant(wire.Record{By: wire.ByPIN, Seq: t.durable.Pending}, c)
+		t.decideKnown(c)
 		return
 	case outcome == Unknown:
-		t.endAttempt(Unknown, false)
-		t.miss(wire.Record{Kind: wire.AttemptUnknown, Seq: t.durable.Pending})
+		t.missPIN(Unknown, "")
+		return
 	case outcome == KeyFailed, outcome == EpochChanged:
 		t.takeBack(outcome, failure(outcome), nil)
 	default:
 		t.takeBack(Damaged, failure(Damaged), nil)
 	}
+	t.deny("")
+}
+
+// decideKnown acts on a PIN that is somebody's.
+func (t *turn) decideKnown(c *wire.Credential) {
+	if c.Duress {
+		t.record(wire.Record{Kind: wire.Duress, Seq: t.durable.Pending, Credential: c.ID, User: c.User})
+	}
+	if t.proof.is(wire.Card) && t.proof.credential.User != c.User { // whose holder may be guessing
+		t.missPIN(Unknown, "")
+		return
+	}
+	reason := t.refusal(c)
+	if reason == "" {
+		reason = t.durable.limit(c, t.now)
+	}
+	switch {
+	case reason != "":
+		t.refusePIN(c, reason)
+	case c.Limited():
+		t.countUse(c)
+	default:
+		t.acceptPIN(c)
+	}
+}
+
+// refusal returns why a known PIN is refused now, apart from its limits; "": it is not.
+func (t *turn) refusal(c *wire.Credential) wire.Reason {
+	if reason := t.pinReason(); reason != "" && reason != wire.ReasonSpent { // it was the last one
+		return reason
+	}
+	if reason := t.mayOpen(c); reason != "" {
+		return reason
+	}
+	if t.policy.demandsTwo(t.now) && !t.completes(c) && t.cardWorks() != "" {
+		return wire.ReasonSecond
+	}
+	return ""
+}
+
+// refusePIN takes back the attempt of a known PIN.
+func (t *turn) refusePIN(c *wire.Credential, reason wire.Reason) {
+	t.takeBack(Known, reason, c)
+	t.wrongSecond(wire.PIN)
+	t.deny("")
+}
+
+// acceptPIN opens the door for a known PIN, or waits for the second proof.
+func (t *turn) acceptPIN(c *wire.Credential) {
+	r := wire.Record{By: wire.ByPIN, Seq: t.durable.Pending}
+	if t.policy.demandsTwo(t.now) {
+		if !t.completes(c) {
+			t.endAttempt(Known, false)
+			t.giveProof(r, c)
+			return
+		}
+		r.By = wire.ByBoth
+	}
+	t.endAttempt(Known, true)
+	t.proof = proof{}
+	t.grant(r, c)
+}
+
+// missPIN counts the attempt in progress as unknown.
+func (t *turn) missPIN(outcome Outcome, reason wire.Reason) {
+	t.endAttempt(outcome, false)
+	t.miss(wire.Record{Kind: wire.AttemptUnknown, Seq: t.durable.Pending, Reason: reason})
+	t.wrongSecond(wire.PIN)
 	t.deny("")
 }
 
@@ -180,8 +243,8 @@ func (t *turn) takeBack(outcome Outcome, reason wire.Reason, c *wire.Credential)
 	t.record(r)
 }
 
-// expireAttempt counts an attempt without an answer as unknown. If the journal
-// has not answered, it counts as failed.
+// expireAttempt counts an attempt without an answer as unknown, unless its PIN is known and
+// its use was not stored. If the journal has not answered, it counts as failed.
 func (t *turn) expireAttempt() {
 	if !t.over(t.attempt.deadline) {
 		return
@@ -189,9 +252,11 @@ func (t *turn) expireAttempt() {
 	if t.attempt.state != attemptCharged {
 		t.unstored(string(wire.ReasonNoAnswer))
 	}
-	t.endAttempt(0, false)
-	t.miss(wire.Record{Kind: wire.AttemptUnknown, Seq: t.durable.Pending, Reason: wire.ReasonNoAnswer})
-	t.deny("")
+	if t.attempt.state == attemptCounting {
+		t.refusePIN(t.attempt.credential, wire.ReasonUnstored)
+		return
+	}
+	t.missPIN(0, wire.ReasonNoAnswer)
 }
 
 // failure returns the reason for an outcome that is neither known nor unknown.

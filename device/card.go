@@ -26,7 +26,7 @@ type card struct {
 
 // presentCard has the worker look a card up, or seal it for an enrolment.
 func (t *turn) presentCard() {
-	if t.card.deadline != 0 {
+	if t.card.deadline != 0 || t.secondAsked() {
 		t.forgets = append(t.forgets, Forget{wire.Card})
 		return
 	}
@@ -93,17 +93,16 @@ func (t *turn) identifiedCard(e Identified) {
 		case "":
 		case wire.ReasonUnproven: // anybody may have copied it
 			t.noteDenial(wire.Record{Reason: reason, Credential: c.ID, User: c.User})
+			t.wrongSecond(wire.Card)
 			t.deny(reason)
 			return
 		default:
 			t.denyCard(wire.Record{Reason: reason, Credential: c.ID, User: c.User})
+			t.wrongSecond(wire.Card)
 			return
 		}
 		t.card.unknown, t.card.wait = 0, 0
-		t.grant(wire.Record{By: wire.ByCard}, c)
-		if e.Proven || !t.policy.policy.ProvenEnds {
-			t.clearLockout(wire.Record{By: wire.ByCard, Credential: c.ID, User: c.User})
-		}
+		t.acceptCard(c, e.Proven || !t.policy.policy.ProvenEnds)
 	case e.Outcome == NotGenuine && c != nil:
 		t.notGenuine(c)
 	case e.Outcome == CardGone:
@@ -112,8 +111,38 @@ func (t *turn) identifiedCard(e Identified) {
 	case e.Outcome == Unknown:
 		t.unknownCard()
 		t.denyCard(wire.Record{Reason: wire.ReasonUnknown, Tag: e.Tag[:]})
+		t.wrongSecond(wire.Card)
 	default:
 		t.denyCard(wire.Record{Reason: failure(e.Outcome)})
+	}
+}
+
+// acceptCard opens the door for a card, or waits for the second proof; ends says whether the
+// card may end a lockout.
+func (t *turn) acceptCard(c *wire.Credential, ends bool) {
+	first, two := t.proof, t.policy.demandsTwo(t.now)
+	if two && first.is(wire.PIN) && first.credential.User != c.User {
+		t.denyCard(wire.Record{Reason: wire.ReasonAnother, Credential: c.ID, User: c.User})
+		t.dropProof()
+		return
+	}
+	if !two || first.is(wire.PIN) {
+		r := wire.Record{By: wire.ByCard}
+		if two {
+			r.By = wire.ByBoth
+		}
+		t.proof = proof{}
+		t.grant(r, c)
+	}
+	if ends {
+		t.clearLockout(wire.Record{By: wire.ByCard, Credential: c.ID, User: c.User})
+	}
+	switch {
+	case !two || first.is(wire.PIN):
+	case t.pinReasonAfter(proof{credential: c}) != "":
+		t.denyCard(wire.Record{Reason: wire.ReasonSecond, Credential: c.ID, User: c.User})
+	default:
+		t.giveProof(wire.Record{By: wire.ByCard}, c)
 	}
 }
 
@@ -124,6 +153,7 @@ func (t *turn) notGenuine(c *wire.Credential) {
 		Kind: wire.AccessDenied, By: wire.ByCard, Reason: wire.ReasonNotGenuine,
 		Credential: c.ID, User: c.User, Epoch: t.held.Epoch, Revision: t.held.Revision,
 	})
+	t.wrongSecond(wire.Card)
 	t.deny(wire.ReasonUnknown)
 }
 

@@ -81,6 +81,7 @@ type Reader struct {
 
 	attempt    attempt
 	card       card
+	proof      proof
 	enrol      enrolment
 	strike     strike
 	door       door
@@ -182,6 +183,7 @@ func (r *Reader) Step(now Now, event Event) []Action {
 	case Tick:
 	}
 	t.takeMode()
+	t.checkProof()
 	return t.end()
 }
 
@@ -189,7 +191,7 @@ func (r *Reader) Step(now Now, event Event) []Action {
 // if there is no other; false if time alone changes nothing.
 func (r *Reader) Deadline() (at time.Duration, ok bool) {
 	for _, end := range []time.Duration{
-		r.attempt.deadline, r.card.deadline, r.enrol.end, r.notice.end, r.blink,
+		r.attempt.deadline, r.card.deadline, r.proofEnds(), r.enrol.end, r.notice.end, r.blink,
 		r.strike.pulse, r.strike.hold, r.strike.renew, r.modeEnds(), r.doorHeldAt(),
 		r.journal.lateAt(), r.journal.probeAt(), r.collapsed.end(),
 	} {

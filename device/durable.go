@@ -42,9 +42,12 @@ type Durable struct {
 
 	FirstFrom  int64 `cbor:"21,keyasint,omitempty"` // Unix milliseconds: the day of the last first person of the
 	FirstUntil int64 `cbor:"22,keyasint,omitempty"` // unlock schedule, which waits for nobody then
+
+	Used   wire.Bytes `cbor:"23,keyasint,omitempty"` // at most maxUsed encoded used: the PINs with limits that were used; "": none was
+	Forgot int64      `cbor:"24,keyasint,omitempty"` // Unix seconds: a PIN with limits that was made by then, and is not in Used, is refused
 }
 
-// Encode encodes d for a checkpoint, deterministically, in at most 512 bytes.
+// Encode encodes d for a checkpoint, deterministically, in at most 3 KiB.
 func (d Durable) Encode() []byte { return wire.Marshal(&d) }
 
 // Restore decodes what Encode returned. Its errors wrap wire.ErrEncoding.
@@ -57,6 +60,9 @@ func Restore(state []byte) (Durable, error) {
 	case "", wire.CauseAttempts, wire.CauseGuessing, wire.CauseTamper, wire.CauseJournal:
 	default:
 		return Durable{}, fmt.Errorf("durable state: %w: unknown cause of a lockout", wire.ErrEncoding)
+	}
+	if _, err := d.uses(); err != nil {
+		return Durable{}, fmt.Errorf("durable state: %w", err)
 	}
 	if d.Leaked > d.Running || d.Pending > d.Seq {
 		return Durable{}, fmt.Errorf("durable state: %w: inconsistent numbers", wire.ErrEncoding)
@@ -84,6 +90,9 @@ func (d *Durable) Apply(r wire.Record) {
 	switch r.Kind {
 	case wire.JournalBegan:
 		d.Began = true
+		if r.Reason != wire.ReasonNew {
+			d.forgetAll()
+		}
 	case wire.AttemptStarted:
 		d.charge(r.Seq)
 		if d.Budget.Limit != 0 {
@@ -96,9 +105,19 @@ func (d *Durable) Apply(r wire.Record) {
 	case wire.AttemptTakenBack:
 		d.answer(r.Seq)
 	case wire.AccessGranted:
-		if r.By == wire.ByPIN && d.answer(r.Seq) {
+		switch {
+		case r.By == wire.ByPIN && d.answer(r.Seq):
+			d.reset(r.User)
+		case r.By == wire.ByBoth: // the PIN may be the first proof, which has no row of wrong ones ended
+			d.answer(r.Seq)
 			d.reset(r.User)
 		}
+	case wire.ProofGiven:
+		if r.By == wire.ByPIN {
+			d.answer(r.Seq)
+		}
+	case wire.UseCounted:
+		d.use(r)
 	case wire.LockoutStarted:
 		d.lock(r.Cause)
 	case wire.LockoutCleared:
@@ -131,6 +150,9 @@ func (d *Durable) Apply(r wire.Record) {
 			d.Site, d.PolicyRevision = r.Site, r.PolicyRevision
 			d.Epoch, d.Revision, d.Hash = r.Epoch, r.Revision, r.Hash
 		}
+	}
+	if r.Trusted && d.Forgot == wire.MaxTime {
+		d.Forgot = min(max(r.Time/1000+lostMargin, 0), wire.MaxTime-1)
 	}
 }
 

@@ -106,8 +106,11 @@ func (d *Durable) clear(guesses uint64) {
 }
 
 // Leave drops a site's state when another site adopts the reader: the positions of its log
-// and policies, its first person, time and users. Wrong PINs, guesses and lockouts stay.
+// and policies, its first person, PINs with limits, time and users. Wrong PINs, guesses and lockouts stay.
 func (d *Durable) Leave() {
+	if d.Site != (wire.SiteID{}) { // otherwise they may be of the site that a lost journal knew
+		d.Used, d.Forgot = "", 0
+	}
 	d.Site = wire.SiteID{}
 	d.Epoch, d.Revision, d.Hash, d.PolicyRevision = 0, 0, wire.Hash{}, 0
 	d.FirstFrom, d.FirstUntil, d.Time = 0, 0, 0

@@ -73,7 +73,11 @@ func (t *turn) stored(e Stored) {
 		t.journal.fault, t.journal.lost, t.journal.probe = "", 0, 0
 	}
 	if t.attempt.state != attemptIdle && t.attempt.batch == e.Batch {
-		t.charged(e.Fault)
+		if t.attempt.state == attemptCounting {
+			t.useStored(e.Fault)
+		} else {
+			t.charged(e.Fault)
+		}
 	}
 }
 

@@ -32,7 +32,7 @@ func (n node) normal(w *world) node {
 	queue := make([][]wire.Record, len(n.queue))
 	for i, batch := range n.queue {
 		for _, record := range batch {
-			if slices.Contains(folded, record.Kind) && (record.Kind != wire.AccessGranted || record.By == wire.ByPIN) {
+			if slices.Contains(folded, record.Kind) && (record.Kind != wire.AccessGranted && record.Kind != wire.ProofGiven || record.By == wire.ByPIN || record.By == wire.ByBoth) {
 				queue[i] = append(queue[i], m.record(record))
 			}
 		}
@@ -41,7 +41,8 @@ func (n node) normal(w *world) node {
 		w.forget(&n)
 	}
 	n.row, n.guesses = min(n.row, w.wrong), min(n.guesses, w.guesses)
-	normal := node{moment: n.moment, r: m.reader(n.r), disk: m.durable(n.disk), queue: queue, row: n.row, guesses: n.guesses}
+	m.times(&n.known.at)
+	normal := node{moment: n.moment, r: m.reader(n.r), disk: m.durable(n.disk), queue: queue, row: n.row, guesses: n.guesses, known: n.known, uses: n.uses}
 	// Charges that the TPM was never asked for: more than two are as many.
 	normal.spent = max(n.spent+m.spent, walkSeq-2)
 	return normal
@@ -51,7 +52,7 @@ func (n node) normal(w *world) node {
 var folded = []wire.RecordKind{
 	wire.JournalBegan, wire.JournalResumed, wire.PolicyApplied, wire.CredentialsApplied,
 	wire.AttemptStarted, wire.AttemptUnknown, wire.AttemptTakenBack, wire.AttemptInterrupted,
-	wire.AccessGranted, wire.LockoutStarted, wire.LockoutCleared,
+	wire.AccessGranted, wire.ProofGiven, wire.UseCounted, wire.LockoutStarted, wire.LockoutCleared,
 	wire.FirstPerson, wire.BudgetGranted, wire.BudgetCounted, wire.BudgetSpent, wire.BudgetOverspent,
 }
 
@@ -72,7 +73,7 @@ func (m moved) times(times ...*time.Duration) {
 }
 
 func (m moved) reader(r Reader) Reader {
-	m.times(&r.attempt.deadline, &r.card.deadline, &r.card.wait, &r.enrol.start, &r.enrol.end, &r.enrol.last,
+	m.times(&r.attempt.deadline, &r.card.deadline, &r.card.wait, &r.proof.start, &r.proof.end, &r.enrol.start, &r.enrol.end, &r.enrol.last,
 		&r.strike.pulse, &r.strike.hold, &r.strike.renew, &r.strike.grace, &r.door.since,
 		&r.blink, &r.journal.probe, &r.journal.due)
 	if !m.world.faults { // its disk answers
@@ -108,6 +109,12 @@ func (m moved) durable(d Durable) Durable {
 	d.Resets = [maxResets]uint64{}
 	if m.world.policies != nil {
 		d.PolicyRevision = min(d.PolicyRevision, 1)
+	}
+	if uses, _ := d.uses(); uses != nil {
+		for i := range uses {
+			uses[i].First = 0
+		}
+		d.Used = wire.Bytes(wire.Marshal(uses))
 	}
 	d.Seq += m.seq
 	d.Budget.Spent += m.spent

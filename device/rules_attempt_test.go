@@ -28,8 +28,8 @@ func lockoutEnds(e *edge) (met bool, err error) {
 
 func attemptsRise(e *edge) (met bool, err error) {
 	before, after := e.durable(), e.after.r.durable
-	outcome, _, decided := e.decided()
-	counts := decided && outcome == Unknown || e.timedOut() || e.crashed() && before.Pending != 0
+	counting := e.before.r.attempt.state == attemptCounting // whose PIN is known
+	counts := e.misses() || e.timedOut() && !counting || e.crashed() && before.Pending != 0
 	rise := uint16(0)
 	if counts {
 		rise = 1
@@ -47,7 +47,8 @@ func attemptsFall(e *edge) (met bool, err error) {
 	before, after := e.durable(), e.after.r.durable
 	if after.Wrong < before.Wrong {
 		met = true
-		if after.Wrong != 0 || !e.pinOpens() && !e.unlocked() {
+		both := e.cardOpens() && specTwo(e.policy(), e.now)
+		if after.Wrong != 0 || !e.pinOpens() && !both && !e.unlocked() {
 			return true, fmt.Errorf("wrong PINs from %d to %d", before.Wrong, after.Wrong)
 		}
 	}
@@ -85,9 +86,10 @@ func chargeEnds(e *edge) (met bool, err error) {
 	}
 	_, _, decided := e.decided()
 	stored, _ := e.event.(Stored)
+	_, use := e.answers()
 	refused := stored.Batch == e.before.r.attempt.batch && (stored.Fault != "" || e.before.r.attempt.waits)
 	switch {
-	case !decided && !refused && !e.timedOut() && !e.crashed():
+	case !decided && !use && !refused && !e.timedOut() && !e.crashed():
 		return true, errors.New("it ended")
 	case refused && (after.Wrong != before.Wrong || after.Guesses != before.Guesses):
 		return true, errors.New("a charge that was not stored, or not looked up, was counted")
@@ -108,14 +110,16 @@ func outcomeWaits(e *edge) (met bool, err error) {
 		return true, nil
 	}
 	for _, r := range e.records() {
-		looked := r.Kind == wire.AccessGranted && r.By == "pin" ||
+		looked := (r.Kind == wire.AccessGranted || r.Kind == wire.ProofGiven) && r.Seq != 0 ||
 			r.Kind == wire.AttemptUnknown && r.Reason == "" ||
 			r.Kind == wire.AttemptTakenBack && r.Reason != wire.ReasonUnstored && !e.before.r.attempt.waits
 		if !looked {
 			continue
 		}
 		met = true
-		if _, _, decided := e.decided(); !decided || e.after.disk.Pending != r.Seq {
+		_, _, decided := e.decided()
+		_, use := e.answers()
+		if !decided && !use && e.before.r.attempt.state != attemptCounting || e.after.disk.Pending != r.Seq {
 			return true, fmt.Errorf("%s, while the disk has attempt %d pending", r.Kind, e.after.disk.Pending)
 		}
 	}
@@ -133,7 +137,7 @@ func identifyCharges(e *edge) (met bool, err error) {
 		charged := slices.ContainsFunc(e.records(), func(r wire.Record) bool {
 			return r.Kind == wire.AttemptStarted && r.Seq == identify.Seq
 		})
-		if !charged || before.durable.Pending != 0 || before.durable.Lockout != "" || before.journal.unstored() != "" || e.modeBefore() == wire.ModeLockdown ||
+		if !charged || before.durable.Pending != 0 || before.durable.Lockout != "" || before.journal.unstored() != "" || e.modeBefore() == wire.ModeLockdown && e.waits(wire.PIN) != guardCard ||
 			!e.policy().PIN || before.tamper && e.policy().TamperPauses ||
 			before.durable.Held().Above(before.held) || before.parts.Is(wire.SubjectTouch) == Failed ||
 			e.after.r.durable.Pending != identify.Seq {

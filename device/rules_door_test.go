@@ -82,7 +82,7 @@ func repeatsChangeNothing(e *edge) (met bool, err error) {
 	switch event := e.event.(type) {
 	case Identified:
 		b := e.before.r
-		late := event.Kind == wire.PIN && (event.Seq != b.durable.Pending || b.attempt.waits || b.attempt.state == attemptAnswered) ||
+		late := event.Kind == wire.PIN && (event.Seq != b.durable.Pending || b.attempt.waits || b.attempt.state == attemptAnswered || b.attempt.state == attemptCounting) ||
 			event.Kind == wire.Card && (event.Seq != b.card.seq || b.card.deadline == 0)
 		if late && (b != e.after.r || len(e.actions) > 0) {
 			return true, errors.New("a late answer did")

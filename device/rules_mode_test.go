@@ -103,11 +103,11 @@ func lockedOut(e *edge) (met bool, err error) {
 	if e.modeBefore() != mode && !e.crashed() && after.strike.on() {
 		return true, errors.New("a pulse from before goes on")
 	}
-	if mode == wire.ModeLockdown && (after.view.PIN || after.pinReason() == "") {
+	if mode == wire.ModeLockdown && after.proof.credential != guardCard && (after.view.PIN || after.pinReason() == "") {
 		return true, errors.New("a PIN can be entered")
 	}
 	for _, r := range e.records() {
-		guard := r.Credential == guardCard.ID || r.Credential == guardPIN.ID && mode == wire.ModeLocked
+		guard := r.Credential == guardCard.ID || r.Credential == guardPIN.ID && (mode == wire.ModeLocked || r.By == wire.ByBoth)
 		command, _ := e.event.(Command)
 		unlock := r.By == wire.ByRemote && (mode == wire.ModeLocked || command.InLockdown)
 		if r.Kind == wire.AccessGranted && !guard && !unlock && (e.modeBefore() == mode || e.after.r.strike.on()) {

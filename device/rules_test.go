@@ -21,6 +21,11 @@ var rules = [...]rule{
 	{"a door that is locked or in lockdown lets nobody in but who is exempt: neither by PIN, card, unlock nor by a pulse from before", lockedOut},
 	{"an evacuation ends only with its fire, or by whoever ends it", evacuationStays},
 	{"a schedule waits for a grant to somebody of its group, on each day", firstPersonComes},
+	{"where two proofs are demanded, only card and PIN of one person within 15 s open, and there only", twoOpen},
+	{"a wrong second card charges nobody, and ends the first proof unless it could not be read", secondCharges},
+	{"a first proof ends in time", proofEndsInTime},
+	{"a PIN with a number of uses is used no more often, and not before that is on the disk, crash or not", usesHold},
+	{"a PIN for duress does what any PIN does, and is recorded with it, before it", duressIsSilent},
 	{"only a card that may open now, and end it, or a remote unlock ends a lockout", lockoutEnds},
 	{"a copy, and a card that is taken away, change nothing durable, and are shown like an unknown card or as taken away", copiesChangeNothing},
 	{"a card that gets keys opens nothing, and is done or refused once", keysOpenNothing},
@@ -58,6 +63,20 @@ func (e *edge) decided() (outcome Outcome, c *wire.Credential, ok bool) {
 	return 0, nil, false
 }
 
+// answers says whether the edge is the journal's answer to the use of a PIN with limits.
+func (e *edge) answers() (stored Stored, ok bool) {
+	stored, ok = e.event.(Stored)
+	a := e.before.r.attempt
+	return stored, ok && a.state == attemptCounting && stored.Batch == a.batch
+}
+
+// misses says whether the edge finds a PIN to be unknown, or another person's than the card.
+func (e *edge) misses() bool {
+	outcome, c, ok := e.decided()
+	card := e.waits(wire.PIN)
+	return ok && (outcome == Unknown || outcome == Known && c != nil && c.Kind == wire.PIN && card != nil && card.User != c.User)
+}
+
 // opens says whether a credential of the walk's worlds may open now.
 func opens(kind wire.CredentialKind, c *wire.Credential) bool {
 	return c != nil && c.Kind == kind && slices.Contains(c.Groups, "staff")
@@ -76,6 +95,14 @@ func (e *edge) lets(c *wire.Credential) bool {
 // been taken while PIN was in service, and PIN no longer be.
 func (e *edge) pinOpens() bool {
 	outcome, c, ok := e.decided()
+	if stored, use := e.answers(); use {
+		outcome, c, ok = Known, e.before.r.attempt.credential, stored.Fault == ""
+	} else if ok && c != nil && c.Limited() {
+		return false // its use is counted first
+	}
+	if card := e.waits(wire.PIN); c != nil && specTwo(e.policy(), e.now) && (card == nil || card.User != c.User) {
+		return false
+	}
 	before := e.before.r
 	if _, answer := e.event.(Stored); answer {
 		before.journal.late = false // the disk answers
@@ -83,7 +110,15 @@ func (e *edge) pinOpens() bool {
 	return ok && outcome == Known && opens(wire.PIN, c) && e.lets(c) && before.pinReason() == ""
 }
 
+// cardOpens says whether a card opens the door at this moment.
 func (e *edge) cardOpens() bool {
+	event, _ := e.event.(Identified)
+	pin := e.waits(wire.Card)
+	return e.cardIsGood() && (!specTwo(e.policy(), e.now) || pin != nil && pin.User == event.Credential.User)
+}
+
+// cardIsGood says whether a card opens the door, or is one of two proofs.
+func (e *edge) cardIsGood() bool {
 	event, ok := e.event.(Identified)
 	return ok && event.Kind == wire.Card && event.Outcome == Known && opens(wire.Card, event.Credential) && e.lets(event.Credential) &&
 		e.before.r.card.deadline != 0 && e.before.r.enrol.state != enrolReading &&
@@ -94,7 +129,7 @@ func (e *edge) cardOpens() bool {
 // cardEnds says whether a card ends a lockout now.
 func (e *edge) cardEnds() bool {
 	event, _ := e.event.(Identified)
-	return e.cardOpens() && (event.Proven || !e.policy().ProvenEnds)
+	return e.cardIsGood() && (event.Proven || !e.policy().ProvenEnds)
 }
 
 func (e *edge) ordered(orders ...wire.Order) bool {
@@ -142,13 +177,20 @@ func (e *edge) timedOut() bool {
 
 // learn counts what an onlooker learns on this edge.
 func (e *edge) learn() {
-	outcome, _, ok := e.decided()
-	if ok && outcome == Unknown {
+	if e.misses() {
 		e.after.row++
 		e.after.guesses++
 	}
 	if e.pinOpens() || e.unlocked() {
 		e.after.row = 0
+	}
+	if e.accepted() {
+		e.after.uses++
+	}
+	if c := e.after.r.proof.credential; c == nil {
+		e.after.known = first{}
+	} else if c != e.before.r.proof.credential || slices.ContainsFunc(e.records(), func(r wire.Record) bool { return r.Kind == wire.ProofGiven }) {
+		e.after.known = first{kind: c.Kind, user: c.User, at: e.now.Monotonic}
 	}
 	if e.unlocked() {
 		e.after.guesses = min(e.after.guesses, e.after.r.durable.Guesses)

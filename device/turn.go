@@ -48,6 +48,7 @@ func (t *turn) expire() {
 	t.expireEnrolment()
 	t.expireStrike()
 	t.takeMode()
+	t.checkProof()
 	t.expireDoor()
 	t.expireCollapsed()
 	if t.over(t.journal.lateAt()) {

@@ -75,7 +75,7 @@ func (s Screen) String() string {
 
 func (r *Reader) makeView() View {
 	v := View{
-		PIN: r.pinReason() == "" && r.attempt.state == attemptIdle, Card: r.cardWorks() == "",
+		PIN: r.pinReason() == "" && r.attempt.state == attemptIdle && !r.secondAsked(), Card: r.cardWorks() == "",
 		LinkLost: r.parts.Is(wire.SubjectLink) != Good, ClockUntrusted: !r.clock.trusted,
 		TouchHeld: r.parts.Is(wire.SubjectTouch) == Impaired,
 		Tamper:    r.tamper, Identify: r.blink != 0,
@@ -106,6 +106,14 @@ func (r *Reader) makeView() View {
 	case r.enrol.state == enrolReading && r.enrol.order == wire.Personalise:
 		v.Screen, v.Reason = ScreenKeep, ""
 		v.Done, v.Of = r.enrol.done, r.enrol.of
+	case r.proof.credential != nil:
+		v.Screen, v.Reason = ScreenSecondPIN, ""
+		if r.proof.is(wire.PIN) {
+			v.Screen = ScreenSecondCard
+		}
+		if !r.secondAsked() {
+			v.Start, v.End = r.proof.start, r.proof.end
+		}
 	}
 	return v
 }

@@ -77,6 +77,8 @@ type node struct {
 
 	spent   uint32 // PINs that the TPM was asked for: it counts each before it answers
 	row     uint16 // PINs shown to be unknown since the last that opened, or the last lockout
+	known   first  // the first of two proofs, if it waits
+	uses    uint8  // how often twicePIN was let in
 	guesses uint16 // PINs shown to be unknown, less those that the end of a lockout took off
 }
 
@@ -288,6 +290,8 @@ func (w *walk) key(n node) walkKey {
 	maphash.WriteComparable(&h, n.r)
 	maphash.WriteComparable(&h, n.disk)
 	maphash.WriteComparable(&h, [2]uint16{n.row, n.guesses})
+	maphash.WriteComparable(&h, n.known)
+	h.WriteByte(n.uses)
 	maphash.WriteComparable(&h, [2]uint32{n.spent, uint32(n.moment)})
 	for _, batch := range n.queue {
 		h.WriteByte('|')
@@ -314,8 +318,8 @@ func (w *walk) path(key walkKey) string {
 
 func (n node) String() string {
 	r := n.r
-	return fmt.Sprintf("{wrong %d guesses %d pending %d lockout %q attempt %v card %v strike %v door %v tamper %v journal %+v view %v disk %+v queue %d}",
-		r.durable.Wrong, r.durable.Guesses, r.durable.Pending, r.durable.Lockout, r.attempt, r.card, r.strike, r.door, r.tamper, r.journal, r.view.Screen, n.disk, len(n.queue))
+	return fmt.Sprintf("{wrong %d guesses %d pending %d lockout %q attempt %v card %v proof %v strike %v door %v tamper %v journal %+v view %v disk %+v queue %d}",
+		r.durable.Wrong, r.durable.Guesses, r.durable.Pending, r.durable.Lockout, r.attempt, r.card, r.proof, r.strike, r.door, r.tamper, r.journal, r.view.Screen, n.disk, len(n.queue))
 }
 
 // label says in a few words what happened.

@@ -20,6 +20,10 @@ var (
 	guardPIN  = &wire.Credential{ID: 7, Kind: wire.PIN, User: 3, Name: "Gus", Groups: []string{"guards", "staff"}}
 	guardCard = &wire.Credential{ID: 8, Kind: wire.Card, User: 3, Name: "Gus", Groups: []string{"guards", "staff"}}
 
+	// PINs for duress, and with a number of uses.
+	dotPIN   = &wire.Credential{ID: 9, Kind: wire.PIN, User: 1, Name: "Ada", Groups: []string{"staff"}, Duress: true}
+	twicePIN = &wire.Credential{ID: 10, Kind: wire.PIN, User: 4, Name: "Pat", Groups: []string{"staff"}, Uses: 2, Made: 1}
+
 	// This one proves itself.
 	keyedCard = &wire.Credential{ID: 6, Kind: wire.Card, User: 1, Name: "Ada", Groups: []string{"staff"}, CardKey: make([]byte, wire.CardKeySize)}
 )
@@ -50,7 +54,7 @@ func order(o wire.Order) Command {
 func TestNoWayThroughTheStatesBreaksARule(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(800)) // millions of short-lived states
 	fired := map[string]int{}
-	worlds := slices.Concat(doors(t), proofs(t), modes(t), []world{attempts(t), faults(t), counted(t, attempts(t)), counted(t, faults(t)), cards(t), keys(t), service(t)})
+	worlds := slices.Concat(doors(t), proofs(t), modes(t), seconds(t), limits(t), []world{attempts(t), faults(t), counted(t, attempts(t)), counted(t, faults(t)), cards(t), keys(t), service(t)})
 	walked, states, edges := 0, 0, 0
 	for _, world := range worlds {
 		t.Run(world.name, func(t *testing.T) {
@@ -233,6 +237,96 @@ func keys(t *testing.T) world {
 		start:  Start{Reader: "front-door", NewJournal: true, Policy: smallPolicy(t, nil)},
 		forget: func(n *node) { n.r.strike = strike{} },
 	}
+}
+
+// seconds are the worlds of two proofs: one of what happens beside each other, one of clocks,
+// modes and schedules, in which PINs and cards are answered at once. The first wrong PIN locks.
+func seconds(t *testing.T) []world {
+	answers := func(n *node, outcomes ...Event) (all []Event) {
+		r := &n.r
+		for _, event := range outcomes {
+			e := event.(Identified)
+			switch {
+			case e.Kind == wire.Card && r.card.deadline != 0:
+				e.Seq = r.card.seq
+				all = append(all, e)
+			case e.Kind == wire.PIN && r.attempt.state != attemptIdle:
+				e.Seq = r.durable.Seq
+				all = append(all, e)
+			}
+		}
+		return all
+	}
+	card := func(outcome Outcome, c *wire.Credential) Event {
+		return Identified{Kind: wire.Card, Outcome: outcome, Credential: c}
+	}
+	beside := func(n *node) []Event {
+		return append(answers(n,
+			pin(0, Known, adaPIN), pin(0, Known, dotPIN), pin(0, Known, guardPIN), pin(0, Known, evePIN), pin(0, Unknown, nil), pin(0, KeyFailed, nil),
+			card(Known, adaCard), card(Known, guardCard), card(Known, eveCard), card(Unknown, nil), card(NotGenuine, keyedCard), card(CardGone, nil),
+		), Presented{wire.PIN}, Presented{wire.Card}, Input{InputTamper, !n.r.tamper}, order(wire.Unlock))
+	}
+	policy := smallPolicy(t, func(p *wire.Policy) { p.Limit, p.GuessLimit, p.TwoProofs = 1, 0, &wire.TwoProofs{} })
+	worlds := []world{{name: "two proofs", events: beside, wrong: 1,
+		start:  Start{Reader: "front-door", NewJournal: true, Policy: policy},
+		forget: func(n *node) { n.r.strike, n.r.card.unknown, n.r.card.wait = strike{}, 0, 0 },
+	}}
+	at := func(hour int) Now {
+		return Now{Wall: time.Date(2026, 3, 2, hour, 30, 0, 0, time.UTC), Trusted: true}
+	}
+	unknown := at(12)
+	unknown.Trusted = false
+	moments := []Now{at(12), at(22), unknown}
+	night := &wire.TwoProofs{Schedule: &wire.Schedule{Week: []wire.Span{{Day: 1, From: 1200, To: 1440}}}}
+	var policies [2][]Policy
+	for _, two := range []*wire.TwoProofs{nil, night, {}} {
+		for _, modes := range [][]wire.WantedMode{nil, {{Mode: wire.ModeLockdown}}} {
+			for revision := range policies {
+				policies[revision] = append(policies[revision], smallPolicy(t, func(p *wire.Policy) {
+					p.Revision, p.Limit, p.GuessLimit, p.TwoProofs, p.Modes = uint64(revision+1), 1, 0, two, modes
+					p.InLockdown = []string{"guards"}
+				}))
+			}
+		}
+	}
+	clocks := func(n *node) []Event {
+		if all := answers(n, pin(0, Known, adaPIN), pin(0, Known, guardPIN), pin(0, Unknown, nil), card(Known, adaCard), card(Known, guardCard)); len(all) > 0 {
+			return all
+		}
+		all := []Event{Presented{wire.PIN}, Presented{wire.Card}, Input{InputFire, !n.r.fire}}
+		for at := range moments {
+			all = append(all, moment(at))
+		}
+		for _, policy := range policies[1] {
+			all = append(all, policy)
+		}
+		return all
+	}
+	return append(worlds, world{name: "two proofs", events: clocks, wrong: 1, moments: moments, policies: policies[0], renewed: policies[1],
+		start:  Start{Reader: "front-door", NewJournal: true, Policy: policies[0][0]},
+		forget: func(n *node) { n.r.strike.grace = 0 },
+	})
+}
+
+// limits are the worlds of a PIN with a number of uses, on a disk that fails now and then: one
+// in which it opens, and one in which it is the first of two proofs. The first wrong PIN locks.
+func limits(t *testing.T) []world {
+	var worlds []world
+	for _, two := range []*wire.TwoProofs{nil, {}} {
+		events := func(n *node) []Event {
+			seq := n.r.durable.Seq
+			return []Event{
+				Presented{wire.PIN}, pin(seq, Known, twicePIN), pin(seq, Known, adaPIN), pin(seq, Unknown, nil),
+				order(wire.Unlock), Input{InputTamper, !n.r.tamper},
+			}
+		}
+		policy := smallPolicy(t, func(p *wire.Policy) { p.Limit, p.GuessLimit, p.TwoProofs = 1, 0, two })
+		worlds = append(worlds, world{name: "limits", queue: 1, faults: true, events: events, wrong: 1,
+			start:  Start{Reader: "front-door", NewJournal: true, Policy: policy},
+			forget: func(n *node) { n.r.strike = strike{} },
+		})
+	}
+	return worlds
 }
 
 // service is the world of what is out of order, from before the first policy.

@@ -63,6 +63,9 @@ func must[T any](mode T, err error) T {
 	return mode
 }
 
+// Bytes is a byte string of a type that can be compared.
+type Bytes = cbor.ByteString
+
 // Marshal returns the deterministic encoding of a message of this package, to compare
 // or hash it. It checks nothing: use Encode, Sign and the messages' own methods for
 // what is stored or sent. It panics on a type that cannot be encoded.
