@@ -64,8 +64,8 @@ func (t *turn) presentPIN() {
 // pinReason returns why no PIN can be used; "": one can.
 func (r *Reader) pinReason() wire.Reason { return r.pinReasonAfter(r.proof) }
 
-// pinReasonAfter is pinReason after the first of two proofs: in a lockdown a PIN can only be the
-// second one, after the card of somebody exempt.
+// pinReasonAfter is pinReason after the first of two proofs, which may open: in a lockdown a PIN
+// can only be the second one, after the card of somebody exempt.
 func (r *Reader) pinReasonAfter(first proof) wire.Reason {
 	switch policy := r.policy.policy; {
 	case policy == nil:
@@ -74,7 +74,7 @@ func (r *Reader) pinReasonAfter(first proof) wire.Reason {
 		return wire.ReasonNone
 	case !policy.PIN:
 		return wire.ReasonOff
-	case r.mode.Mode == wire.ModeLockdown && !(first.is(wire.Card) && first.credential.InAny(policy.InLockdown)):
+	case r.mode.Mode == wire.ModeLockdown && !first.is(wire.Card):
 		return wire.ReasonLockdown
 	case r.durable.Lockout != "":
 		return wire.ReasonLockout

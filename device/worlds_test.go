@@ -315,8 +315,11 @@ func limits(t *testing.T) []world {
 	for _, two := range []*wire.TwoProofs{nil, {}} {
 		events := func(n *node) []Event {
 			seq := n.r.durable.Seq
+			if n.r.card.deadline != 0 {
+				return []Event{Identified{Kind: wire.Card, Seq: n.r.card.seq, Outcome: Known, Credential: adaCard}}
+			}
 			return []Event{
-				Presented{wire.PIN}, pin(seq, Known, twicePIN), pin(seq, Known, adaPIN), pin(seq, Unknown, nil),
+				Presented{wire.Card}, Presented{wire.PIN}, pin(seq, Known, twicePIN), pin(seq, Known, adaPIN), pin(seq, Unknown, nil),
 				order(wire.Unlock), Input{InputTamper, !n.r.tamper},
 			}
 		}
