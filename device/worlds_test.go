@@ -293,7 +293,7 @@ func seconds(t *testing.T) []world {
 		if all := answers(n, pin(0, Known, adaPIN), pin(0, Known, guardPIN), pin(0, Unknown, nil), card(Known, adaCard), card(Known, guardCard)); len(all) > 0 {
 			return all
 		}
-		all := []Event{Presented{wire.PIN}, Presented{wire.Card}, Input{InputFire, !n.r.fire}}
+		all := []Event{Presented{wire.PIN}, Presented{wire.Card}}
 		for at := range moments {
 			all = append(all, moment(at))
 		}
@@ -302,14 +302,14 @@ func seconds(t *testing.T) []world {
 		}
 		return all
 	}
-	return append(worlds, world{name: "two proofs", events: clocks, wrong: 1, moments: moments, policies: policies[0], renewed: policies[1],
+	return append(worlds, counted(t, worlds[0]), world{name: "two proofs", events: clocks, wrong: 1, moments: moments, policies: policies[0], renewed: policies[1],
 		start:  Start{Reader: "front-door", NewJournal: true, Policy: policies[0][0]},
 		forget: func(n *node) { n.r.strike.grace = 0 },
 	})
 }
 
-// limits are the worlds of a PIN with a number of uses, on a disk that fails now and then: one
-// in which it opens, and one in which it is the first of two proofs. The first wrong PIN locks.
+// limits are the worlds of a PIN with a number of uses: one in which it opens, on a disk that
+// fails now and then, and one in which it is the first of two proofs. The first wrong PIN locks.
 func limits(t *testing.T) []world {
 	var worlds []world
 	for _, two := range []*wire.TwoProofs{nil, {}} {
@@ -318,17 +318,22 @@ func limits(t *testing.T) []world {
 			if n.r.card.deadline != 0 {
 				return []Event{Identified{Kind: wire.Card, Seq: n.r.card.seq, Outcome: Known, Credential: adaCard}}
 			}
-			return []Event{
-				Presented{wire.Card}, Presented{wire.PIN}, pin(seq, Known, twicePIN), pin(seq, Known, adaPIN), pin(seq, Unknown, nil),
-				order(wire.Unlock), Input{InputTamper, !n.r.tamper},
+			var cards []Event
+			if two != nil {
+				cards = []Event{Presented{wire.Card}}
 			}
+			return append(cards,
+				Presented{wire.PIN}, pin(seq, Known, twicePIN), pin(seq, Known, adaPIN), pin(seq, Unknown, nil),
+				order(wire.Unlock), Input{InputTamper, !n.r.tamper},
+			)
 		}
 		policy := smallPolicy(t, func(p *wire.Policy) { p.Limit, p.GuessLimit, p.TwoProofs = 1, 0, two })
-		worlds = append(worlds, world{name: "limits", queue: 1, faults: true, events: events, wrong: 1,
+		worlds = append(worlds, world{name: "limits", queue: 1, faults: two == nil, events: events, wrong: 1,
 			start:  Start{Reader: "front-door", NewJournal: true, Policy: policy},
 			forget: func(n *node) { n.r.strike = strike{} },
 		})
 	}
+	worlds[1].guesses = 1
 	return worlds
 }
 
