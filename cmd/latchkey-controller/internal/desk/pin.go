@@ -71,7 +71,7 @@ func (d *Desk) SetPIN(ctx context.Context, a Actor, id uint64, choice PIN) (digi
 // RemovePIN removes a user's PIN.
 func (d *Desk) RemovePIN(ctx context.Context, a Actor, id uint64) error {
 	return d.act(ctx, a, RemovePIN, &auditTarget{user: id}, func(tx *store.Tx, now time.Time) error {
-		return site.RemovePIN(tx, now, id)
+		return site.RemovePIN(tx, now, id, false)
 	})
 }
 

@@ -3,6 +3,8 @@ package site
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -26,10 +28,18 @@ func (r *RefusedPIN) Unwrap() error { return r.err }
 // second, too long for a transaction.
 type NewPIN struct {
 	Digits []byte // eight, ASCII; a chosen PIN's belong to the caller
+	PINTerms
 
 	generated bool
 	material  []byte   // what is sealed, and what tags are made of
 	kdf       wire.KDF // parameters of the stretching
+}
+
+// PINTerms are what a PIN is for, and its limits.
+type PINTerms struct {
+	Duress bool   // it is the one of its user that is an alarm as well
+	Uses   uint8  // how often it may be used, up to wire.MaxUses; 0: no limit
+	Within uint32 // seconds from its first use, wire.MinWithin to wire.MaxWithin; 0: no limit
 }
 
 // Wipe clears the stretched PIN; a nil p is fine.
@@ -92,7 +102,7 @@ func (s *Site) GeneratedPIN(ctx context.Context) (*NewPIN, error) {
 	}
 }
 
-// givePIN gives a user a PIN.
+// givePIN gives a user a PIN, if all readers understand it.
 func (s *Site) givePIN(tx *store.Tx, now time.Time, by string, u *store.User, p *NewPIN) error {
 	epoch, err := tx.Epoch()
 	if err != nil {
@@ -101,35 +111,79 @@ func (s *Site) givePIN(tx *store.Tx, now time.Time, by string, u *store.User, p 
 	if p.kdf != epoch.KDF {
 		return errors.New("the site's PIN parameters have just changed; try again")
 	}
-	err = s.addCredential(tx, now, by, u, wire.PIN, p.material)
+	c := &store.Credential{Kind: wire.PIN, By: by, Duress: p.Duress, Uses: p.Uses, Within: p.Within}
+	if c.Duress || c.Limited() {
+		if err := allUnderstand(tx, wire.LevelProofs); err != nil {
+			return err
+		}
+	}
+	err = s.storeCredential(tx, now, u, c, p.material)
 	if p.generated && errors.Is(err, ErrPINTaken) { // not a guess
 		return errors.New("the generated PIN has just been given to somebody; try again")
 	}
 	return err
 }
 
-func isPIN(c *store.Credential) bool { return c.Kind == wire.PIN }
+// isPIN matches the PIN of a user, or the one for duress.
+func isPIN(duress bool) func(*store.Credential) bool {
+	return func(c *store.Credential) bool { return c.Kind == wire.PIN && c.Duress == duress }
+}
 
-// SetPIN replaces a user's PIN, if any. by is who assigns it.
+// An OldReader is a reader that is too old for what is asked.
+type OldReader struct{ IDs []string }
+
+func (o *OldReader) Error() string {
+	return fmt.Sprintf("the reader %s is too old for this, and would get no credentials any more; update it first", strings.Join(o.IDs, ", "))
+}
+
+// allUnderstand returns an *OldReader if an adopted reader is of a level below one. Readers
+// that have not said theirs yet count as new.
+func allUnderstand(tx *store.Tx, level int) error {
+	readers, err := tx.Readers()
+	if err != nil {
+		return err
+	}
+	var old OldReader
+	for _, id := range readers {
+		has, err := tx.ReaderLevel(id)
+		if err != nil {
+			return err
+		}
+		if has != store.LevelUnknown && has < level {
+			old.IDs = append(old.IDs, id)
+		}
+	}
+	if len(old.IDs) > 0 {
+		return &old
+	}
+	return nil
+}
+
+// SetPIN replaces a user's PIN, if any; one for duress replaces the one for duress. by is who
+// assigns it.
 func (s *Site) SetPIN(tx *store.Tx, now time.Time, by string, id uint64, p *NewPIN) error {
 	u, err := User(tx, id)
 	if err != nil {
 		return err
 	}
-	if _, err := removeCredentials(tx, now, id, isPIN); err != nil {
+	if _, err := removeCredentials(tx, now, id, isPIN(p.Duress)); err != nil {
 		return err
 	}
 	return s.givePIN(tx, now, by, u, p)
 }
 
-// RemovePIN removes a user's PIN.
-func RemovePIN(tx *store.Tx, now time.Time, id uint64) error {
+// RemovePIN removes a user's PIN, or the one for duress.
+func RemovePIN(tx *store.Tx, now time.Time, id uint64, duress bool) error {
 	u, err := User(tx, id)
 	if err != nil {
 		return err
 	}
-	n, err := removeCredentials(tx, now, id, isPIN)
-	if err == nil && n == 0 {
+	n, err := removeCredentials(tx, now, id, isPIN(duress))
+	switch {
+	case err != nil || n > 0:
+	case duress:
+		return absent(u.Name + " has no PIN for duress")
+	default:
 		return absent(u.Name + " has no PIN")
 	}
 	return err

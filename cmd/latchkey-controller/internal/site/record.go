@@ -95,6 +95,9 @@ func (s *Site) storeRecords(tx *store.Tx, now arrival, m *wire.Records, stored *
 		if err := countAttempts(tx, j, record); err != nil {
 			return 0, err
 		}
+		if err := countUse(tx, time.UnixMilli(now.wall), m.Reader, record); err != nil {
+			return 0, err
+		}
 		if raised, err := s.alarmCopy(tx, now.wall, m.Reader, record); err != nil {
 			return 0, err
 		} else if raised {

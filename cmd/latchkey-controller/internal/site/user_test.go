@@ -66,10 +66,10 @@ func TestANewPINTakesThePlaceOfTheOld(t *testing.T) {
 		t.Errorf("%+v", report)
 	}
 	addUser(t, s, "Bob", "58310274") // it is free again
-	if err := s.Update(t.Context(), func(tx *store.Tx) error { return RemovePIN(tx, noon, u.ID) }); err != nil {
+	if err := s.Update(t.Context(), func(tx *store.Tx) error { return RemovePIN(tx, noon, u.ID, false) }); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Update(t.Context(), func(tx *store.Tx) error { return RemovePIN(tx, noon, u.ID) }); err == nil || !strings.Contains(err.Error(), "has no PIN") {
+	if err := s.Update(t.Context(), func(tx *store.Tx) error { return RemovePIN(tx, noon, u.ID, false) }); err == nil || !strings.Contains(err.Error(), "has no PIN") {
 		t.Error(err)
 	}
 	check(t, s)

@@ -36,6 +36,12 @@ type Credential struct {
 	By       string // who assigned it; "": not known
 	Exposed  bool   // a lost reader may have disclosed it
 
+	// Of a PIN.
+	Duress    bool   // it is an alarm as well
+	Uses      uint8  // how often it may be used; 0: no limit
+	Within    uint32 // seconds from its first use in which it may be used; 0: no limit
+	FirstUsed int64  // of one with limits, Unix seconds; 0: not yet
+
 	// Of a card that proves itself.
 	Chip       wire.CardChip // 0: it can be copied
 	Generation uint8         // of its keys
@@ -45,9 +51,22 @@ type Credential struct {
 // Wire returns a credential of the user as readers get it.
 func (u *User) Wire(c *Credential) wire.Credential {
 	// Times stored before there was a bound are clipped to it.
-	from, until := min(u.From, wire.MaxTime-1), min(u.Until, wire.MaxTime)
-	return wire.Credential{ID: c.ID, Kind: c.Kind, User: u.ID, Name: u.Name, Groups: u.Groups, From: from, Until: until, Extended: u.Extended, CardKey: c.CardKey}
+	from, until := min(u.From, wire.MaxTime-1), earlier(min(u.Until, wire.MaxTime), c.Ends())
+	if until != 0 {
+		from = min(from, until-1) // the user's dates may have been moved since the first use
+	}
+	sent := wire.Credential{
+		ID: c.ID, Kind: c.Kind, User: u.ID, Name: u.Name, Groups: u.Groups, From: from, Until: until, Extended: u.Extended,
+		CardKey: c.CardKey, Duress: c.Duress, Uses: c.Uses, Within: c.Within,
+	}
+	if sent.Limited() {
+		sent.Made = min(max(c.Created, 1), wire.MaxTime)
+	}
+	return sent
 }
+
+// Limited says whether the credential is a PIN with limits.
+func (c *Credential) Limited() bool { return c.Uses != 0 || c.Within != 0 }
 
 // AddUser adds a user and fills in its ID, which is never reused.
 func (t *Tx) AddUser(u *User) error {
@@ -76,15 +95,19 @@ func (t *Tx) SetUser(now int64, u *User) error {
 		return err
 	}
 	for _, c := range credentials {
-		sent, was := u.Wire(c), before.Wire(c)
-		if bytes.Equal(wire.Marshal(&sent), wire.Marshal(&was)) {
-			continue
-		}
-		if err := t.appendChange(now, wire.Change{Tag: c.Tag, Credential: &sent}); err != nil {
+		if err := t.appendIfChanged(now, c.Tag, before.Wire(c), u.Wire(c)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// appendIfChanged appends a credential to the log if it is not what readers have.
+func (t *Tx) appendIfChanged(now int64, tag wire.Tag, was, sent wire.Credential) error {
+	if bytes.Equal(wire.Marshal(&sent), wire.Marshal(&was)) {
+		return nil
+	}
+	return t.appendChange(now, wire.Change{Tag: tag, Credential: &sent})
 }
 
 // RemoveUser removes a user, who must have no credentials.
@@ -149,8 +172,8 @@ func (t *Tx) AddCredential(now int64, u *User, c *Credential, seal func(id uint6
 		return ErrTagTaken
 	}
 	c.User, c.Created = u.ID, now
-	err := t.row(`INSERT INTO credentials (user_id, kind, tag, material, created, given_by, chip, generation, card_key) VALUES (?, ?, ?, x'', ?, ?, ?, ?, ?) RETURNING id`,
-		[]any{c.User, c.Kind, c.Tag[:], c.Created, c.By, c.Chip, c.Generation, append([]byte{}, c.CardKey...)}, &c.ID)
+	err := t.row(`INSERT INTO credentials (user_id, kind, tag, material, created, given_by, chip, generation, card_key, duress, uses, within) VALUES (?, ?, ?, x'', ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+		[]any{c.User, c.Kind, c.Tag[:], c.Created, c.By, c.Chip, c.Generation, append([]byte{}, c.CardKey...), c.Duress, c.Uses, c.Within}, &c.ID)
 	if err != nil {
 		return err
 	}
@@ -186,17 +209,24 @@ func (t *Tx) CredentialsOf(user uint64) ([]*Credential, error) {
 
 func (t *Tx) credentials(where string, args ...any) ([]*Credential, error) {
 	var credentials []*Credential
-	err := t.rows(`SELECT id, user_id, kind, tag, material, created, given_by, exposed, chip, generation, card_key FROM credentials WHERE `+where+` ORDER BY id`, args, func(r scanner) error {
+	err := t.rows(`SELECT id, user_id, kind, tag, material, created, given_by, exposed, chip, generation, card_key, duress, uses, within, first_used FROM credentials WHERE `+where+` ORDER BY id`, args, func(r scanner) error {
 		var c Credential
 		credentials = append(credentials, &c)
-		return r.Scan(&c.ID, &c.User, &c.Kind, fixed(c.Tag[:]), &c.Material, &c.Created, &c.By, &c.Exposed, &c.Chip, &c.Generation, &c.CardKey)
+		return r.Scan(&c.ID, &c.User, &c.Kind, fixed(c.Tag[:]), &c.Material, &c.Created, &c.By, &c.Exposed, &c.Chip, &c.Generation, &c.CardKey, &c.Duress, &c.Uses, &c.Within, &c.FirstUsed)
 	})
 	return credentials, err
 }
 
+// Credential returns the credential with an id, or ErrNotFound.
+func (t *Tx) Credential(id uint64) (*Credential, error) { return t.credential(`id = ?`, id) }
+
 // CredentialTagged returns the credential with a tag, or ErrNotFound.
 func (t *Tx) CredentialTagged(tag wire.Tag) (*Credential, error) {
-	credentials, err := t.credentials(`tag = ?`, tag[:])
+	return t.credential(`tag = ?`, tag[:])
+}
+
+func (t *Tx) credential(where string, arg any) (*Credential, error) {
+	credentials, err := t.credentials(where, arg)
 	if err != nil {
 		return nil, err
 	}

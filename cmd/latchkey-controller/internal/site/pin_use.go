@@ -1,0 +1,51 @@
+package site
+
+import (
+	"errors"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// countUse takes a reader's word that a PIN with limits was used: once the uses at all readers
+// are as many as it may have, or its time from the first use is over, it is taken away; until
+// then readers get the end that the first use has set. So a reader that lies can take a PIN
+// with limits away, and nothing else. Records come late, and again: of those of one reader the
+// highest Count is the number of its uses.
+func countUse(tx *store.Tx, now time.Time, reader string, r *wire.Record) error {
+	if r.Kind != wire.UseCounted || r.Count == 0 {
+		return nil
+	}
+	c, err := tx.Credential(r.Credential)
+	if errors.Is(err, store.ErrNotFound) || err == nil && (c.User != r.User || !c.Limited()) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	total, err := tx.CountUses(c, reader, uint8(min(r.Count, wire.MaxUses)))
+	if err != nil {
+		return err
+	}
+	if c.Uses != 0 && total >= int(c.Uses) {
+		return tx.RemoveCredential(now.Unix(), c)
+	}
+	at := now.Unix()
+	if r.Trusted {
+		at = max(min(r.Time/1000, at), c.Created)
+	}
+	if c.FirstUsed == 0 || at < c.FirstUsed {
+		u, err := tx.User(c.User)
+		if err != nil {
+			return err
+		}
+		if err := tx.SetFirstUsed(now.Unix(), u, c, at); err != nil {
+			return err
+		}
+	}
+	if end := c.Ends(); end != 0 && end <= now.Unix() {
+		return tx.RemoveCredential(now.Unix(), c)
+	}
+	return nil
+}

@@ -1,0 +1,64 @@
+package store
+
+import (
+	"cmp"
+
+	"latchkey/sync/wire"
+)
+
+// A PINUse is how often a PIN with limits was used at a reader.
+type PINUse struct {
+	Reader string
+	Uses   uint8
+}
+
+// CountUses takes a reader's word that it has counted a PIN's uses, and returns those at all
+// readers. A lower number than before changes nothing.
+func (t *Tx) CountUses(c *Credential, reader string, uses uint8) (total int, err error) {
+	err = t.exec(`INSERT INTO pin_uses (credential_id, reader_id, uses) VALUES (?, ?, ?)
+		ON CONFLICT (credential_id, reader_id) DO UPDATE SET uses = max(uses, excluded.uses)`, c.ID, reader, uses)
+	if err != nil {
+		return 0, err
+	}
+	err = t.row(`SELECT sum(uses) FROM pin_uses WHERE credential_id = ?`, []any{c.ID}, &total)
+	return total, err
+}
+
+// UsesOf returns how often a PIN with limits was used, by reader.
+func (t *Tx) UsesOf(credential uint64) (uses []PINUse, err error) {
+	err = t.rows(`SELECT reader_id, uses FROM pin_uses WHERE credential_id = ? ORDER BY reader_id`, []any{credential}, func(r scanner) error {
+		var u PINUse
+		err := r.Scan(&u.Reader, &u.Uses)
+		uses = append(uses, u)
+		return err
+	})
+	return uses, err
+}
+
+// SetFirstUsed sets when a PIN with limits was used first, in Unix seconds, and appends to the
+// log what changes for it.
+func (t *Tx) SetFirstUsed(now int64, u *User, c *Credential, at int64) error {
+	was := u.Wire(c)
+	c.FirstUsed = at
+	if err := t.exec(`UPDATE credentials SET first_used = ? WHERE id = ?`, at, c.ID); err != nil {
+		return err
+	}
+	return t.appendIfChanged(now, c.Tag, was, u.Wire(c))
+}
+
+// Ends returns when the time from a PIN's first use is over, in Unix seconds; 0: it has not
+// begun, or there is no such limit.
+func (c *Credential) Ends() int64 {
+	if c.Within == 0 || c.FirstUsed == 0 {
+		return 0
+	}
+	return min(c.FirstUsed+int64(c.Within), wire.MaxTime)
+}
+
+// earlier returns the earlier of two ends, of which 0 is none.
+func earlier(a, b int64) int64 {
+	if a == 0 || b == 0 {
+		return cmp.Or(a, b)
+	}
+	return min(a, b)
+}
