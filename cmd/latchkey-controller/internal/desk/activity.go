@@ -105,7 +105,7 @@ const maxNames = 50
 
 // filter returns the store's filter for a query, limited to what the actor may see.
 func (q Query) filter(tx *store.Tx, a Actor, now time.Time) (store.ActivityFilter, error) {
-	f := store.ActivityFilter{User: q.User, After: q.After, Before: q.Before, NoActs: !a.May(ViewActs), Limit: pageSize(q.Limit)}
+	f := store.ActivityFilter{User: q.User, After: q.After, Before: q.Before, NoActs: !a.May(ViewActs), NoDuress: !a.May(ViewDuress), Limit: pageSize(q.Limit)}
 	for _, kind := range Kinds() {
 		if kind.Key == q.Kind {
 			f.Class = wire.RecordClass(q.Kind)

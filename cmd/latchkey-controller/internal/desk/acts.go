@@ -23,6 +23,11 @@ const (
 	RemoveUser Act = "user.remove"
 	SetPIN     Act = "pin.set"
 	RemovePIN  Act = "pin.remove"
+
+	ViewDuress      Act = "duress.view"    // which PINs are for duress, and when one was used
+	SetDuressPIN    Act = "pin.set-duress" //
+	RemoveDuressPIN Act = "pin.remove-duress"
+
 	AddCard    Act = "card.add"
 	RemoveCard Act = "card.remove"
 	EnrolCard  Act = "card.enrol"
@@ -95,6 +100,12 @@ var rules = map[Act]rule{
 	RemoveUser: {may: editors, past: "removed %s", infinitive: "remove %s"},
 	SetPIN:     {may: editors, past: "gave %s a PIN", infinitive: "give %s a PIN"},
 	RemovePIN:  {may: editors, past: "removed the PIN of %s", infinitive: "remove the PIN of %s"},
+
+	// Who may only look may be a screen that people at the door see.
+	ViewDuress:      {may: editors, past: "looked at PINs for duress", infinitive: "look at PINs for duress"},
+	SetDuressPIN:    {may: editors, past: "gave %s a PIN for duress", infinitive: "give %s a PIN for duress"},
+	RemoveDuressPIN: {may: editors, past: "removed the PIN for duress of %s", infinitive: "remove the PIN for duress of %s"},
+
 	AddCard:    {may: editors, past: "gave %s a card", infinitive: "give %s a card"},
 	RemoveCard: {may: editors, past: "removed a card of %s", infinitive: "remove a card of %s"},
 	DropCard:   {may: editors, past: "refused a card that was shown for %s", infinitive: "refuse a card that was shown for %s"},

@@ -85,6 +85,9 @@ func policySettings(p *wire.Policy) []setting {
 			settings = append(settings, setting{"locked by hand until", time.Unix(o.After, 0).UTC().Format("2006-01-02 15:04 UTC")})
 		}
 	}
+	if two := p.TwoProofs; two != nil {
+		settings = append(settings, setting{"card and PIN", hoursText(two.Schedule)})
+	}
 	for _, a := range p.Access {
 		settings = append(settings, setting{"access of " + a.Group, hoursText(a.Schedule)})
 	}

@@ -3,10 +3,12 @@ package desk
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
 )
 
 // A Choice is how a PIN is chosen. Its text is the audit's.
@@ -23,11 +25,54 @@ const (
 type PIN struct {
 	Choice
 	Digits []byte // of a Chosen PIN: eight, ASCII
+	Limits PINLimits
+}
+
+// PINLimits limit how often, and for how long, a PIN may be used. The zero value is none.
+type PINLimits struct {
+	Uses   int           // up to wire.MaxUses; 0: no limit
+	Within time.Duration // from its first use, in whole seconds from wire.MinWithin to wire.MaxWithin; 0: no limit
+}
+
+// terms returns the limits as the site keeps them, or the errors in the fields "uses" and
+// "within".
+func (l PINLimits) terms() (terms site.PINTerms, wrongs FieldErrors) {
+	if l.Uses < 0 || l.Uses > wire.MaxUses {
+		wrongs.add(wrong("uses", "Choose 1 to %d uses, or leave it empty for no limit", wire.MaxUses))
+	}
+	if l.Within != 0 && (l.Within < wire.MinWithin*time.Second || l.Within > wire.MaxWithin*time.Second || l.Within%time.Second != 0) {
+		wrongs.add(wrong("within", "Choose 1 minute to 31 days from the first use, or leave it empty for no limit"))
+	}
+	return site.PINTerms{Uses: uint8(l.Uses), Within: uint32(l.Within / time.Second)}, wrongs
+}
+
+// text describes the limits in the audit: "for 2 uses, for 8 hours from the first"; "": none.
+func (l PINLimits) text() string {
+	var parts []string
+	if l.Uses != 0 {
+		parts = append(parts, "for "+count(l.Uses, "use"))
+	}
+	if l.Within != 0 {
+		parts = append(parts, "for "+durationText(uint32(l.Within/time.Second))+" from the first use")
+	}
+	return strings.Join(parts, ", ")
+}
+
+// text describes a choice of PIN in the audit.
+func (p PIN) text() string {
+	if limits := p.Limits.text(); limits != "" {
+		return string(p.Choice) + ", " + limits
+	}
+	return string(p.Choice)
 }
 
 // newPIN prepares the PIN of a choice; nil: no PIN. It also returns the digits of a
 // generated PIN, to be shown once.
 func (d *Desk) newPIN(ctx context.Context, choice PIN) (pin *site.NewPIN, digits []byte, err error) {
+	terms, wrongs := choice.Limits.terms()
+	if err := wrongs.err(); err != nil && choice.Choice != NoPIN {
+		return nil, nil, err
+	}
 	switch choice.Choice {
 	case Chosen:
 		pin, err = d.site.ChosenPIN(ctx, choice.Digits)
@@ -36,19 +81,37 @@ func (d *Desk) newPIN(ctx context.Context, choice PIN) (pin *site.NewPIN, digits
 			digits = pin.Digits
 		}
 	}
+	if pin != nil {
+		pin.PINTerms = terms
+	}
 	return pin, digits, credentialError(err)
 }
 
-// SetPIN replaces a user's PIN. It returns the digits of a generated PIN, for the
-// caller to show once and to wipe. A PIN that is already assigned is refused with
-// site.ErrPINTaken in the field "pin"; after five of these in a day, only a generated
-// PIN is possible.
+// SetPIN replaces a user's PIN; the one for duress stays. It returns the digits of a
+// generated PIN, for the caller to show once and to wipe. A PIN that is already assigned is
+// refused with site.ErrPINTaken in the field "pin"; after five of these in a day, only a
+// generated PIN is possible. Other fields: "uses", "within".
 func (d *Desk) SetPIN(ctx context.Context, a Actor, id uint64, choice PIN) (digits []byte, err error) {
 	if choice.Choice == NoPIN {
 		return nil, d.RemovePIN(ctx, a, id)
 	}
-	target := &auditTarget{user: id, text: string(choice.Choice)}
-	if err := d.check(ctx, a, SetPIN, target); err != nil {
+	return d.setPIN(ctx, a, SetPIN, id, choice)
+}
+
+// SetDuressPIN is SetPIN for the PIN that a user enters under duress: it opens as any other,
+// and is an alarm for those who may ViewDuress. The user needs a PIN besides, and it has no
+// limits.
+func (d *Desk) SetDuressPIN(ctx context.Context, a Actor, id uint64, choice PIN) (digits []byte, err error) {
+	if choice.Choice == NoPIN {
+		return nil, d.RemoveDuressPIN(ctx, a, id)
+	}
+	choice.Limits = PINLimits{}
+	return d.setPIN(ctx, a, SetDuressPIN, id, choice)
+}
+
+func (d *Desk) setPIN(ctx context.Context, a Actor, act Act, id uint64, choice PIN) (digits []byte, err error) {
+	target := &auditTarget{user: id, text: choice.text()}
+	if err := d.check(ctx, a, act, target); err != nil {
 		return nil, err
 	}
 	pin, digits, err := d.newPIN(ctx, choice)
@@ -56,7 +119,8 @@ func (d *Desk) SetPIN(ctx context.Context, a Actor, id uint64, choice PIN) (digi
 		return nil, err
 	}
 	defer pin.Wipe()
-	err = d.act(ctx, a, SetPIN, target, func(tx *store.Tx, now time.Time) error {
+	pin.Duress = act == SetDuressPIN
+	err = d.act(ctx, a, act, target, func(tx *store.Tx, now time.Time) error {
 		if err := d.clashLimit(tx, a, choice.Choice, false); err != nil {
 			return err
 		}
@@ -68,18 +132,26 @@ func (d *Desk) SetPIN(ctx context.Context, a Actor, id uint64, choice PIN) (digi
 	return digits, nil
 }
 
-// RemovePIN removes a user's PIN.
+// RemovePIN removes a user's PIN, and the one for duress with it.
 func (d *Desk) RemovePIN(ctx context.Context, a Actor, id uint64) error {
 	return d.act(ctx, a, RemovePIN, &auditTarget{user: id}, func(tx *store.Tx, now time.Time) error {
 		return site.RemovePIN(tx, now, id, false)
 	})
 }
 
+// RemoveDuressPIN removes a user's PIN for duress.
+func (d *Desk) RemoveDuressPIN(ctx context.Context, a Actor, id uint64) error {
+	return d.act(ctx, a, RemoveDuressPIN, &auditTarget{user: id}, func(tx *store.Tx, now time.Time) error {
+		return site.RemovePIN(tx, now, id, true)
+	})
+}
+
 // credentialError adds the field to an error about a PIN or a card.
 func credentialError(err error) error {
 	var refused *site.RefusedPIN
+	var old *site.OldReader
 	switch {
-	case errors.Is(err, site.ErrPINTaken), errors.As(err, &refused):
+	case errors.Is(err, site.ErrPINTaken), errors.Is(err, site.ErrNoPIN), errors.As(err, &refused), errors.As(err, &old):
 		return wrongField("pin", err)
 	case errors.Is(err, site.ErrCardTaken), errors.Is(err, site.ErrOtherKeys):
 		return wrongField("card", err)

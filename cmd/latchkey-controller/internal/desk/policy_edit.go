@@ -18,6 +18,9 @@ func (d *Desk) SwitchPIN(ctx context.Context, a Actor, reader string, on bool) e
 		if err != nil {
 			return err
 		}
+		if !on && p.TwoProofs != nil {
+			return wrong("pin", "This door demands card and PIN: end that first, or nobody could open it")
+		}
 		p.PIN = on
 		return site.SetPolicy(tx, now, p)
 	})
@@ -27,7 +30,7 @@ func (d *Desk) SwitchPIN(ctx context.Context, a Actor, reader string, on bool) e
 // the revision that was edited; if there is a newer one, the change is refused; 0: do
 // not check. Fields: "door", "place", "greeting", "time-zone", "language", "limit",
 // "unlock", "extended", "access", "holidays", "exempt", "in-lockdown", "opening",
-// "policy".
+// "two-proofs", "policy".
 func (d *Desk) SetPolicy(ctx context.Context, a Actor, reader string, was uint64, edit func(*wire.Policy)) (*wire.Policy, error) {
 	var edited *wire.Policy
 	target := &auditTarget{reader: reader, subject: reader}
@@ -49,6 +52,13 @@ func (d *Desk) SetPolicy(ctx context.Context, a Actor, reader string, was uint64
 		}
 		if err := checkPolicy(edited); err != nil {
 			return err
+		}
+		if edited.TwoProofs != nil {
+			if level, err := tx.ReaderLevel(reader); err != nil {
+				return err
+			} else if oldProofs(level) {
+				return wrong("two-proofs", "The reader's program is too old to demand card and PIN: update it first")
+			}
 		}
 		target.text = changes(policySettings(before), policySettings(edited))
 		return site.SetPolicy(tx, now, edited)
@@ -83,6 +93,10 @@ func checkPolicy(p *wire.Policy) error {
 	wrongs.add(wrongField("exempt", wire.CheckGroups(p.Exempt)))
 	wrongs.add(wrongField("in-lockdown", wire.CheckGroups(p.InLockdown)))
 	wrongs.add(wrongField("opening", wire.CheckOpening(p.Opening)))
+	wrongs.add(wrongField("two-proofs", wire.CheckTwoProofs(p.TwoProofs)))
+	if p.TwoProofs != nil && !p.PIN {
+		wrongs.add(wrong("two-proofs", "Card and PIN need PIN entry, which is switched off at this door: switch it on first"))
+	}
 	wrongs.add(checkModeGroups(p))
 	_, err := zone.Load(p.TimeZone)
 	wrongs.add(wrongField("time-zone", err))

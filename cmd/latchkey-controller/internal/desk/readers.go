@@ -37,6 +37,12 @@ type Reader struct {
 // OldModes says that the reader's program is too old for modes: it takes no part in them.
 func (r *Reader) OldModes() bool { return oldModes(r.Level) }
 
+// OldProofs says that the reader's program is too old for two proofs, and for PINs for duress or
+// with limits. While there are such PINs, it gets no credentials.
+func (r *Reader) OldProofs() bool { return oldProofs(r.Level) }
+
+func oldProofs(level int) bool { return level != store.LevelUnknown && level < wire.LevelProofs }
+
 func oldModes(level int) bool { return level != store.LevelUnknown && level < wire.LevelModes }
 
 // PIN says whether PIN entry is switched on.

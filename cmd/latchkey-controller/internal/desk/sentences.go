@@ -42,11 +42,13 @@ func (desc *describer) sentence(e *Event, r *wire.Record, tries int) (Text, erro
 		case person != "" && r.Reason == wire.ReasonNotGenuine:
 			return say("A card at %s did not prove that it is the card of %s", door, person), nil
 		case person != "":
-			return say("%s at %s by card may not open now"+why(r.Reason), person, door), nil
+			return say("%s at %s by "+by(r.By)+" may not open now"+why(r.Reason), person, door), nil
 		case len(r.Tag) > 0:
 			return say(fmt.Sprintf("Unknown card %X at %%s", r.Tag), door), nil
 		}
 		return say("A card at %s was refused"+why(r.Reason), door), nil
+	case wire.Duress:
+		return say("Duress: %s entered their PIN for duress at %s", person, door), nil
 	case wire.PINRefused:
 		return say("A PIN was entered at %s while PIN entry was unavailable"+why(r.Reason), door), nil
 	case wire.LockoutStarted:
@@ -204,6 +206,8 @@ func by(how wire.Means) string {
 	switch how {
 	case wire.ByPIN:
 		return "PIN"
+	case wire.ByBoth:
+		return "card and PIN"
 	case wire.ByRemote:
 		return "remote unlock"
 	}
@@ -220,5 +224,6 @@ var readerReports = map[wire.RecordKind]string{
 	wire.RecordsDropped: "dropped old records", wire.LinkUp: "is connected", wire.LinkDown: "has lost its connection",
 	wire.MessageRefused: "refused a message",
 	wire.BudgetCounted:  "read the count of its TPM",
+	wire.ProofGiven:     "took the first of card and PIN", wire.UseCounted: "counted the use of a PIN with limits",
 	wire.AttemptStarted: "counted a PIN attempt", wire.Checkpoint: "wrote a checkpoint",
 }

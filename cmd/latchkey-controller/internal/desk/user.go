@@ -13,7 +13,7 @@ import (
 
 // AddUser adds a user, with a PIN unless the choice is NoPIN, and with cards by their
 // UIDs as typed. It returns the digits of a generated PIN, for the caller to show
-// once and to wipe. Fields besides the form's: "pin", "card".
+// once and to wipe. Fields besides the form's: "pin", "uses", "within", "card".
 func (d *Desk) AddUser(ctx context.Context, a Actor, form UserForm, choice PIN, uids []string) (id uint64, digits []byte, err error) {
 	target := &auditTarget{subject: TidyName(form.First + " " + form.Last), text: givenText(choice, len(uids)), typed: len(uids) > 0 && a.Via == Console}
 	if err := d.check(ctx, a, AddUser, target); err != nil {
@@ -59,7 +59,11 @@ func (d *Desk) AddUser(ctx context.Context, a Actor, form UserForm, choice PIN, 
 func givenText(pin PIN, cards int) string {
 	var parts []string
 	if pin.Choice != NoPIN {
-		parts = append(parts, "a "+string(pin.Choice)+" PIN")
+		text := "a " + string(pin.Choice) + " PIN"
+		if limits := pin.Limits.text(); limits != "" {
+			text += " (" + limits + ")"
+		}
+		parts = append(parts, text)
 	}
 	switch {
 	case cards == 1:
@@ -123,7 +127,7 @@ func (d *Desk) FindUser(ctx context.Context, a Actor, who string) (found *UserRo
 		if err != nil {
 			return err
 		}
-		rows, err := d.userRows(tx, []*store.User{u})
+		rows, err := d.userRows(tx, a, []*store.User{u})
 		if err == nil {
 			found = rows[0]
 		}

@@ -70,6 +70,12 @@ type Credential struct {
 	By      string // who assigned it; "": not known
 	Exposed bool   // a lost reader may have disclosed it: replace it
 
+	// Of a PIN.
+	Duress bool      // it is an alarm as well; such PINs exist for actors who may ViewDuress
+	Limits PINLimits //
+	Used   []PINUse  // of one with limits, at the readers that have told of it
+	Ends   time.Time // when its time from the first use is over; zero: it has not begun, or has no such limit
+
 	// Of a card that proves itself.
 	Chip       string // "MIFARE DESFire EV2 or EV3"; "": no card, or one that can be copied
 	Generation uint8  // of its keys, from 1
@@ -77,6 +83,13 @@ type Credential struct {
 
 // Copyable says whether it is a card that anybody can copy who has held it.
 func (c *Credential) Copyable() bool { return c.Kind == wire.Card.String() && c.Chip == "" }
+
+// A PINUse is how often a PIN with limits was used at a reader.
+type PINUse struct {
+	Reader, Door string
+	Uses         int
+	First        time.Time // that it told of
+}
 
 // chips are the names of the chips that can prove themselves.
 var chips = map[wire.CardChip]string{
@@ -202,7 +215,7 @@ func (d *Desk) Users(ctx context.Context, a Actor, q UserQuery) (page *UserPage,
 			u := users[limit-1]
 			page.Next = encodeCursor(store.UserCursor{Sort: store.SortKey(u.Name), ID: u.ID})
 		}
-		page.Users, err = d.userRows(tx, users)
+		page.Users, err = d.userRows(tx, a, users)
 		return err
 	})
 	return page, err
@@ -223,8 +236,8 @@ func parseCursor(text string) (at store.UserCursor, err error) {
 	return at, err
 }
 
-// userRows returns users as listed.
-func (d *Desk) userRows(tx *store.Tx, users []*store.User) ([]*UserRow, error) {
+// userRows returns users as listed for an actor.
+func (d *Desk) userRows(tx *store.Tx, a Actor, users []*store.User) ([]*UserRow, error) {
 	ids := make([]uint64, len(users))
 	for i, u := range users {
 		ids[i] = u.ID
@@ -245,6 +258,9 @@ func (d *Desk) userRows(tx *store.Tx, users []*store.User) ([]*UserRow, error) {
 		}
 		if row.credentials, err = tx.CredentialsOf(u.ID); err != nil {
 			return nil, err
+		}
+		if !a.May(ViewDuress) {
+			row.credentials = slices.DeleteFunc(row.credentials, func(c *store.Credential) bool { return c.Duress })
 		}
 		for _, c := range row.credentials {
 			if c.Kind == wire.PIN {
@@ -279,7 +295,7 @@ func (d *Desk) User(ctx context.Context, a Actor, id uint64) (user *User, err er
 		if err != nil {
 			return err
 		}
-		rows, err := d.userRows(tx, []*store.User{u})
+		rows, err := d.userRows(tx, a, []*store.User{u})
 		if err != nil {
 			return err
 		}
@@ -289,7 +305,15 @@ func (d *Desk) User(ctx context.Context, a Actor, id uint64) (user *User, err er
 			return err
 		}
 		for _, c := range user.credentials {
-			user.Credentials = append(user.Credentials, Credential{ID: c.ID, Kind: c.Kind.String(), UID: uids[c.ID], Given: moment(c.Created), By: c.By, Exposed: c.Exposed, Chip: chips[c.Chip], Generation: c.Generation})
+			credential := Credential{
+				ID: c.ID, Kind: c.Kind.String(), UID: uids[c.ID], Given: moment(c.Created), By: c.By, Exposed: c.Exposed,
+				Duress: c.Duress, Limits: PINLimits{int(c.Uses), time.Duration(c.Within) * time.Second}, Ends: moment(c.Ends()),
+				Chip: chips[c.Chip], Generation: c.Generation,
+			}
+			if credential.Used, err = pinUses(tx, c); err != nil {
+				return err
+			}
+			user.Credentials = append(user.Credentials, credential)
 		}
 		slices.SortStableFunc(user.Credentials, func(a, b Credential) int { return strings.Compare(b.Kind, a.Kind) })
 		if user.Access, err = access(tx, u); err != nil {
@@ -303,6 +327,22 @@ func (d *Desk) User(ctx context.Context, a Actor, id uint64) (user *User, err er
 		return err
 	})
 	return user, err
+}
+
+// pinUses returns how often a PIN with limits was used.
+func pinUses(tx *store.Tx, c *store.Credential) (used []PINUse, err error) {
+	if !c.Limited() {
+		return nil, nil
+	}
+	uses, err := tx.UsesOf(c.ID)
+	if err != nil {
+		return nil, err
+	}
+	places, err := tx.ReaderPlaces()
+	for _, u := range uses {
+		used = append(used, PINUse{Reader: u.Reader, Door: doorName(places, u.Reader), Uses: int(u.Uses), First: moment(u.First)})
+	}
+	return used, err
 }
 
 // access returns the doors that a user's groups may open.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +16,9 @@ import (
 // ErrPINTaken does not say why the PIN cannot be used: to know that it is assigned
 // would open doors.
 var ErrPINTaken = errors.New("this PIN cannot be used; choose another PIN")
+
+// ErrNoPIN refuses a PIN for duress for somebody who has no PIN: they would use it each day.
+var ErrNoPIN = errors.New("a PIN for duress is a second one; give them a PIN first")
 
 // A RefusedPIN is a PIN that nobody may have: it does not have eight digits, or it is
 // too easy to guess.
@@ -159,12 +163,21 @@ func allUnderstand(tx *store.Tx, level int) error {
 	return nil
 }
 
-// SetPIN replaces a user's PIN, if any; one for duress replaces the one for duress. by is who
-// assigns it.
+// SetPIN replaces a user's PIN, if any; one for duress, which needs a PIN that it is beside,
+// replaces the one for duress. by is who assigns it.
 func (s *Site) SetPIN(tx *store.Tx, now time.Time, by string, id uint64, p *NewPIN) error {
 	u, err := User(tx, id)
 	if err != nil {
 		return err
+	}
+	if p.Duress {
+		credentials, err := tx.CredentialsOf(id)
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(credentials, isPIN(false)) {
+			return ErrNoPIN
+		}
 	}
 	if _, err := removeCredentials(tx, now, id, isPIN(p.Duress)); err != nil {
 		return err
@@ -172,13 +185,15 @@ func (s *Site) SetPIN(tx *store.Tx, now time.Time, by string, id uint64, p *NewP
 	return s.givePIN(tx, now, by, u, p)
 }
 
-// RemovePIN removes a user's PIN, or the one for duress.
+// RemovePIN removes the one for duress of a user's PINs, or both.
 func RemovePIN(tx *store.Tx, now time.Time, id uint64, duress bool) error {
 	u, err := User(tx, id)
 	if err != nil {
 		return err
 	}
-	n, err := removeCredentials(tx, now, id, isPIN(duress))
+	n, err := removeCredentials(tx, now, id, func(c *store.Credential) bool {
+		return c.Kind == wire.PIN && (c.Duress || !duress)
+	})
 	switch {
 	case err != nil || n > 0:
 	case duress:

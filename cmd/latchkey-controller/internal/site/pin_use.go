@@ -24,16 +24,16 @@ func countUse(tx *store.Tx, now time.Time, reader string, r *wire.Record) error 
 	if err != nil {
 		return err
 	}
-	total, err := tx.CountUses(c, reader, uint8(min(r.Count, wire.MaxUses)))
+	at := now.Unix()
+	if r.Trusted {
+		at = max(min(r.Time/1000, at), c.Created)
+	}
+	total, err := tx.CountUses(c, store.PINUse{Reader: reader, Uses: uint8(min(r.Count, wire.MaxUses)), First: at})
 	if err != nil {
 		return err
 	}
 	if c.Uses != 0 && total >= int(c.Uses) {
-		return tx.RemoveCredential(now.Unix(), c)
-	}
-	at := now.Unix()
-	if r.Trusted {
-		at = max(min(r.Time/1000, at), c.Created)
+		return removePIN(tx, now, c)
 	}
 	if c.FirstUsed == 0 || at < c.FirstUsed {
 		u, err := tx.User(c.User)
@@ -45,7 +45,15 @@ func countUse(tx *store.Tx, now time.Time, reader string, r *wire.Record) error 
 		}
 	}
 	if end := c.Ends(); end != 0 && end <= now.Unix() {
-		return tx.RemoveCredential(now.Unix(), c)
+		return removePIN(tx, now, c)
 	}
 	return nil
+}
+
+// removePIN removes a PIN, and with the PIN of a user the one for duress.
+func removePIN(tx *store.Tx, now time.Time, pin *store.Credential) error {
+	_, err := removeCredentials(tx, now, pin.User, func(c *store.Credential) bool {
+		return c.ID == pin.ID || c.Duress && !pin.Duress
+	})
+	return err
 }

@@ -20,6 +20,7 @@ type ActivityFilter struct {
 	Short         bool       // the time span is short: scanning it is faster than another index
 	After, Before int64      // ids, (After, Before)
 	NoActs        bool       // leave out administrators' acts
+	NoDuress      bool       // leave out PINs for duress
 	Named         *NameMatch // nil: any name
 	Oldest        bool       // oldest first; otherwise newest first
 	Limit         int
@@ -116,6 +117,9 @@ func (t *Tx) find(f ActivityFilter, reader string, by nameCondition) ([]*Event, 
 	}
 	if f.NoActs {
 		and(`+source <> ?`, FromAudit)
+	}
+	if f.NoDuress {
+		and(`+kind <> ?`, string(wire.Duress))
 	}
 	at := `+at`
 	if f.Short && f.User == 0 && by.where == "" {

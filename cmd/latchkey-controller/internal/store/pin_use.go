@@ -10,13 +10,14 @@ import (
 type PINUse struct {
 	Reader string
 	Uses   uint8
+	First  int64 // the first that it told of, Unix seconds
 }
 
 // CountUses takes a reader's word that it has counted a PIN's uses, and returns those at all
-// readers. A lower number than before changes nothing.
-func (t *Tx) CountUses(c *Credential, reader string, uses uint8) (total int, err error) {
-	err = t.exec(`INSERT INTO pin_uses (credential_id, reader_id, uses) VALUES (?, ?, ?)
-		ON CONFLICT (credential_id, reader_id) DO UPDATE SET uses = max(uses, excluded.uses)`, c.ID, reader, uses)
+// readers. A lower number than before, and a later time, change nothing.
+func (t *Tx) CountUses(c *Credential, u PINUse) (total int, err error) {
+	err = t.exec(`INSERT INTO pin_uses (credential_id, reader_id, uses, first) VALUES (?, ?, ?, ?)
+		ON CONFLICT (credential_id, reader_id) DO UPDATE SET uses = max(uses, excluded.uses), first = min(first, excluded.first)`, c.ID, u.Reader, u.Uses, u.First)
 	if err != nil {
 		return 0, err
 	}
@@ -26,9 +27,9 @@ func (t *Tx) CountUses(c *Credential, reader string, uses uint8) (total int, err
 
 // UsesOf returns how often a PIN with limits was used, by reader.
 func (t *Tx) UsesOf(credential uint64) (uses []PINUse, err error) {
-	err = t.rows(`SELECT reader_id, uses FROM pin_uses WHERE credential_id = ? ORDER BY reader_id`, []any{credential}, func(r scanner) error {
+	err = t.rows(`SELECT reader_id, uses, first FROM pin_uses WHERE credential_id = ? ORDER BY reader_id`, []any{credential}, func(r scanner) error {
 		var u PINUse
-		err := r.Scan(&u.Reader, &u.Uses)
+		err := r.Scan(&u.Reader, &u.Uses, &u.First)
 		uses = append(uses, u)
 		return err
 	})

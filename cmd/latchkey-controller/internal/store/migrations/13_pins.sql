@@ -9,5 +9,6 @@ CREATE TABLE pin_uses (
 	credential_id INTEGER NOT NULL REFERENCES credentials (id) ON DELETE CASCADE,
 	reader_id     TEXT NOT NULL REFERENCES readers (id),
 	uses          INTEGER NOT NULL,
+	first         INTEGER NOT NULL, -- the first that it told of, Unix seconds
 	PRIMARY KEY (credential_id, reader_id)
 ) STRICT, WITHOUT ROWID;
