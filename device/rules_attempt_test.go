@@ -81,6 +81,9 @@ func limitsHold(e *edge) (met bool, err error) {
 
 func chargeEnds(e *edge) (met bool, err error) {
 	before, after := e.durable(), e.after.r.durable
+	if idle := e.after.r.attempt.state == attemptIdle; idle != (after.Pending == 0) {
+		return true, fmt.Errorf("attempt %+v, pending %d", e.after.r.attempt, after.Pending)
+	}
 	if before.Pending == 0 || after.Pending == before.Pending {
 		return false, nil
 	}

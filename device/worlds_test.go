@@ -333,7 +333,7 @@ func limits(t *testing.T) []world {
 			forget: func(n *node) { n.r.strike = strike{} },
 		})
 	}
-	worlds[1].guesses = 1
+	worlds[1].guesses, worlds[1].queue = 1, 2
 	return worlds
 }
 
