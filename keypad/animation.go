@@ -6,16 +6,15 @@ import "time"
 const (
 	breathEvery = 60 * time.Millisecond  // a step of the dots on Checking
 	blinkEvery  = 500 * time.Millisecond // on, off
-	barEvery    = 40 * time.Millisecond  // the bar on Granted, at most
+	barEvery    = 40 * time.Millisecond  // the bar of the time that is left, at most
 )
 
-// barLeft returns how many pixels of the bar are left of the granted time, rounded up.
-func (k *Keypad) barLeft(now time.Time) int {
+// barLeft returns how many of the bar's pixels are left of the screen's time, rounded up.
+func (k *Keypad) barLeft(now time.Time, width int) int {
 	whole, left := k.view.Until.Sub(k.view.Start), k.view.Until.Sub(now)
 	if whole <= 0 || left <= 0 {
 		return 0
 	}
-	width := k.l.bar.Dx()
 	return min(width, int((int64(left)*int64(width)+int64(whole)-1)/int64(whole)))
 }
 
@@ -27,9 +26,11 @@ func (k *Keypad) frameDeadline(now time.Time) time.Time {
 		return k.nextBeat(now, breathEvery)
 	case s.identifying():
 		return k.nextBeat(now, blinkEvery)
-	case s.page == viewPage && s.view.Screen == Granted && s.bar > 0:
+	case s.opening:
+		return k.opened.Add(openingFor)
+	case s.runsDown() && s.bar > 0:
 		whole := k.view.Until.Sub(k.view.Start)
-		at := k.view.Until.Add(-whole / time.Duration(k.l.bar.Dx()) * time.Duration(s.bar-1))
+		at := k.view.Until.Add(-whole / time.Duration(k.l.barWidth(s)) * time.Duration(s.bar-1))
 		if soon := now.Add(barEvery); at.Before(soon) {
 			return soon
 		}

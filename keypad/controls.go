@@ -43,6 +43,8 @@ type area struct {
 // areas returns what can be touched in s.
 func (s *scene) areas(l *layout) []area {
 	switch {
+	case s.opening:
+		return nil
 	case s.page == entryPage:
 		as := make([]area, len(l.keys))
 		for i, r := range l.keys {

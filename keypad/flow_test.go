@@ -98,31 +98,46 @@ func TestATimedScreenWaitsForItsSuccessorAndThenLeaves(t *testing.T) {
 }
 
 func TestTheBarRunsDownWithTheTime(t *testing.T) {
-	run(t, func(b *bench) {
-		v := welcome()
-		b.show(v)
-		b.glass.count()
-		last := b.k.l.bar.Dx()
-		for range 50 {
-			b.wait(100 * time.Millisecond)
-			at := b.k.barLeft(time.Now())
-			if at > last {
-				t.Fatalf("the bar grew from %d to %d", last, at)
+	for what, test := range map[string]struct {
+		screen Screen
+		keys   []string
+		width  int
+	}{
+		"granted":                       {Granted, nil, 192},
+		"the PIN page for a second PIN": {SecondPIN, nil, 192},
+		"the same, cancelled":           {SecondPIN, []string{"cancel"}, 216},
+		"the wait for a second card":    {SecondCard, nil, 192},
+	} {
+		run(t, func(b *bench) {
+			v := welcome()
+			v.Screen, v.Until = test.screen, time.Now().Add(6*time.Second)
+			b.show(v)
+			b.wait(time.Second)
+			b.tap(test.keys...)
+			b.wait(time.Until(v.Until.Add(-4500 * time.Millisecond)))
+			b.glass.count()
+			last := test.width
+			for range 45 {
+				b.wait(100 * time.Millisecond)
+				drawn := b.k.drawn.bar
+				if drawn > last {
+					t.Fatalf("%s: the bar grew from %d to %d", what, last, drawn)
+				}
+				last = drawn
+				left := time.Until(v.Until).Seconds() / 6 * float64(test.width)
+				if drawn := float64(drawn); drawn < left-2 || drawn > left+3 {
+					t.Errorf("%s: %v pixels are drawn where %.1f are left", what, drawn, left)
+				}
 			}
-			last = at
-			left := time.Until(v.Until).Seconds() / 5 * float64(b.k.l.bar.Dx())
-			if drawn := float64(b.k.drawn.bar); drawn < left-2 || drawn > left+3 {
-				t.Errorf("%v pixels are drawn where %.1f are left", drawn, left)
+			frames, bytes := b.glass.count()
+			if frames < 60 || frames > 180 {
+				t.Errorf("%s: %d frames in 4.5 s", what, frames)
 			}
-		}
-		frames, bytes := b.glass.count()
-		if frames < 60 || frames > 180 {
-			t.Errorf("%d frames in 5 s", frames)
-		}
-		if bytes/frames > 400 {
-			t.Errorf("%d bytes a frame", bytes/frames)
-		}
-	})
+			if bytes/frames > 400 {
+				t.Errorf("%s: %d bytes a frame", what, bytes/frames)
+			}
+		})
+	}
 }
 
 func TestOnlyTheNewestViewCounts(t *testing.T) {
@@ -185,7 +200,7 @@ func TestIdentifyBlinksOverWhatMayWait(t *testing.T) {
 		}
 		b.tap("pin") // the door can be used meanwhile
 		b.shows("an empty PIN page", pinPage(0))
-		for _, s := range []Screen{Granted, Denied, Enrolled, Written} {
+		for _, s := range []Screen{Granted, Denied, Enrolled, Written, SecondCard} {
 			b.show(View{Screen: s, Identify: true, Until: time.Now()})
 			b.shows("the outcome", scene{view: View{Screen: s}, pressed: nothing})
 		}

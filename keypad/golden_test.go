@@ -66,6 +66,12 @@ func gallery() []named {
 		{"denied-reason", example(func(s *scene) {
 			s.view.Screen, s.view.Reason = Denied, "This card opens the door on weekdays from 8:00 to 18:00"
 		})},
+		{"second-pin", example(func(s *scene) { s.page, s.view.Screen, s.bar = entryPage, SecondPIN, 80 })},
+		{"second-pin-typed", example(func(s *scene) {
+			s.page, s.view.Screen, s.filled, s.pressed, s.bar = entryPage, SecondPIN, 3, 4, 40
+		})},
+		{"second-pin-cancelled", example(func(s *scene) { s.view.Screen, s.bar = SecondPIN, 90 })},
+		{"second-card", example(func(s *scene) { s.view.Screen, s.bar = SecondCard, 150 })},
 		{"paused", example(func(s *scene) { s.view.Screen = Paused })},
 		{"not-set-up", example(func(s *scene) {
 			s.view.Screen, s.view.Fingerprint = NotSetUp, "4f1a 90c2 7be3 11d8 a6e0 5c97"
@@ -112,6 +118,9 @@ func telling() []named {
 		{"checking", example(func(s *scene) { s.page, s.phase = checkingPage, 5 })},
 		{"granted", example(func(s *scene) { s.view.Screen, s.view.User, s.bar = Granted, "Ada Lovelace", 119 })},
 		{"denied", example(func(s *scene) { s.view.Screen, s.view.Reason = Denied, "Not for this door" })},
+		{"second-pin", example(func(s *scene) { s.page, s.view.Screen, s.filled, s.pressed, s.bar = entryPage, SecondPIN, 3, 4, 40 })},
+		{"second-pin-cancelled", example(func(s *scene) { s.view.Screen, s.view.LinkLost, s.bar = SecondPIN, true, 60 })},
+		{"second-card", example(func(s *scene) { s.view.Screen, s.bar = SecondCard, 60 })},
 		{"paused", example(func(s *scene) { s.view.Screen, s.view.LinkLost, s.view.ClockUntrusted = Paused, true, true })},
 		{"not-set-up", example(func(s *scene) {
 			s.view.Screen, s.view.Fingerprint = NotSetUp, "4f1a 90c2 7be3 11d8 a6e0 5c97"

@@ -95,6 +95,7 @@ type Keypad struct {
 	view     View
 	page     page
 	since    time.Time // when page was opened, or last touched
+	opened   time.Time // when entryPage last opened by itself
 	started  time.Time // when Run began: animations count from it
 	drawn    scene     // what the painter has drawn
 	hasDrawn bool      // drawn is set

@@ -19,11 +19,12 @@ type layout struct {
 	// beside) the names and the status signs, which are in words above the PIN button.
 	icon, words, button image.Rectangle
 
-	// The PIN page: its heading, the eight dots, and the keys as on a telephone: 1 to 9,
-	// cancel, 0, backspace.
-	heading image.Rectangle
-	dots    [pinLen]image.Point // centres
-	keys    [12]image.Rectangle
+	// The PIN page: its heading, the eight dots, the bar where its time is limited, and the
+	// keys as on a telephone: 1 to 9, cancel, 0, backspace.
+	heading  image.Rectangle
+	dots     [pinLen]image.Point // centres
+	entryBar image.Rectangle
+	keys     [12]image.Rectangle
 
 	// A notice: its icon above its text in notice; or, in landscape, the icon in notice
 	// and the text in noticeText beside it. The bar shows the time that is left.
@@ -55,6 +56,17 @@ func measure(size image.Point) (*layout, error) {
 
 // String is the size, as "240x320".
 func (l *layout) String() string { return fmt.Sprintf("%dx%d", l.bounds.Dx(), l.bounds.Dy()) }
+
+// barWidth returns how wide the bar on s is.
+func (l *layout) barWidth(s *scene) int {
+	switch {
+	case s.page == entryPage:
+		return l.entryBar.Dx()
+	case s.view.looksLikeHome():
+		return l.words.Dx()
+	}
+	return l.bar.Dx()
+}
 
 // px scales n pixels of a 240 x 320 panel to this one.
 func (l *layout) px(n int) int { return (n*l.unit + 120) / 240 }
@@ -109,11 +121,13 @@ func (l *layout) pad() {
 	pitch, rows := l.px(20), 1
 	l.heading = image.Rect(g, 2*g, size.X-g, 7*g)
 	middle := 10 * g
+	l.entryBar = image.Rect(4*g, 12*g, size.X-4*g, 13*g)
 	if !l.upright {
 		rows = 2
 		mid := size.Y / 2
 		l.heading = image.Rect(2*g, mid-10*g, head.Max.X-g, mid-g)
 		middle = mid + 3*g
+		l.entryBar = image.Rect(l.heading.Min.X, middle+pitch+3*g, l.heading.Max.X, middle+pitch+4*g)
 	}
 	each := pinLen / rows
 	for i := range l.dots {

@@ -15,7 +15,7 @@ func crowded() []View {
 	words := strings.Repeat("a very long text of short words ", 30)
 	one := strings.Repeat("W", 300)
 	var vs []View
-	for s := Home; s <= Evacuation; s++ {
+	for s := Home; s <= SecondCard; s++ {
 		for _, t := range []string{"", "Ada", long, words, one, "李明 \u0645\u062d\u0645\u062f", "\x00\xff\n\t\u202e"} {
 			for _, pin := range []bool{true, false} {
 				v := View{Screen: s, PIN: pin, Place: t, Door: t, Greeting: t, ReaderID: t, Fingerprint: t, User: t, Reason: t}
@@ -232,8 +232,8 @@ func TestSignsAndOutlinesCanBeSeen(t *testing.T) {
 		ink, on colour
 		least   float64
 	}{
-		{q.accent, q.ground, 3}, {q.warning, q.ground, 3}, {q.good, q.ground, 3}, {q.stop, q.ground, 3}, {white, q.barTrack, 2},
-		{s.accent, s.ground, 4.5}, {s.warning, s.ground, 4.5}, {s.good, s.ground, 4.5}, {s.stop, s.ground, 4.5}, {white, s.barTrack, 3},
+		{q.accent, q.ground, 3}, {q.warning, q.ground, 3}, {q.good, q.ground, 3}, {q.stop, q.ground, 3}, {white, q.barTrack, 2}, {q.accent, q.waitTrack, 3},
+		{s.accent, s.ground, 4.5}, {s.warning, s.ground, 4.5}, {s.good, s.ground, 4.5}, {s.stop, s.ground, 4.5}, {white, s.barTrack, 3}, {s.accent, s.waitTrack, 3}, {s.waitTrack, s.ground, 3},
 		{s.line, s.ground, 4.5}, {s.line, s.key, 4.5}, {s.pressed, s.key, 4.5}, {s.edge, s.ground, 4.5}, {s.dimmed, s.ground, 3},
 	} {
 		if r := contrast(onPanel(c.ink), onPanel(c.on)); r < c.least {

@@ -6,10 +6,12 @@ import "time"
 //
 //	          PIN button              eighth digit
 //	viewPage ------------> entryPage --------------> checkingPage
-//	    ^                      |                          |
+//	    ^     SecondPIN        |                          |
 //	    |   cancel, 10 s, a    |      any View but one    |
 //	    |   View without PIN   |    that offers PIN, 3 s  |
 //	    +----------------------+--------------------------+
+//
+// During SecondPIN the time of that counts, not the 10 s; its end closes entryPage.
 type page uint8
 
 const (
@@ -21,9 +23,10 @@ const (
 
 // How long pages and screens stay.
 const (
-	idleFor     = 10 * time.Second // the PIN page, untouched
-	checkingFor = 3 * time.Second  // the checking page, without an outcome
-	deniedFor   = 2 * time.Second  // a timed screen whose View gives no end
+	idleFor     = 10 * time.Second       // the PIN page, untouched
+	openingFor  = 250 * time.Millisecond // the PIN page opened by itself: who touches it now meant the page before
+	checkingFor = 3 * time.Second        // the checking page, without an outcome
+	deniedFor   = 2 * time.Second        // a timed screen whose View gives no end
 	// lateFor is how long a timed screen stays past its end, to wait for the next View;
 	// only then does the keypad go to Home by itself.
 	lateFor = 300 * time.Millisecond
@@ -67,12 +70,12 @@ func (k *Keypad) pressKey(now time.Time, t target) {
 // pageDeadline returns when the page closes by itself; zero if it stays.
 func (k *Keypad) pageDeadline() time.Time {
 	switch {
-	case k.page == entryPage:
-		return k.since.Add(idleFor)
 	case k.page == checkingPage:
 		return k.since.Add(checkingFor)
 	case k.view.Screen.timed():
 		return k.view.Until.Add(lateFor)
+	case k.page == entryPage:
+		return k.since.Add(idleFor)
 	}
 	return time.Time{}
 }
@@ -83,10 +86,8 @@ func (k *Keypad) expirePage(now time.Time) {
 	if at.IsZero() || now.Before(at) {
 		return
 	}
-	if k.page == viewPage {
+	if k.page != checkingPage && k.view.Screen.timed() {
 		k.view.Screen = Home
-		k.light.lastUse = now
-		return
 	}
 	k.openPage(viewPage, now)
 }

@@ -13,6 +13,11 @@ func (p *painter) home(s *scene) []box {
 		in.Max.Y = l.button.Min.Y - l.gap
 	}
 	status := p.statusSigns(v, in.Dx())
+	if s.runsDown() {
+		bar := p.barBox(s, image.Rect(0, 0, in.Dx(), l.gap))
+		bar.space = l.gap
+		status = append(status, bar)
+	}
 	top, bottom := in.Min.Y+l.gap, in.Max.Y-totalHeight(status)
 	// Names give way where the icon and its caption would be cramped.
 	need := top + l.px(46) + 2*p.faces.body.leading
@@ -65,6 +70,8 @@ func (p *painter) instruction(s *scene, in image.Rectangle) []box {
 		i, words, col = openDoorIcon, "Open", p.palette.good
 	case v.Screen == Locked:
 		i, words, col = lockedDoorIcon, "Locked", p.palette.warning
+	case v.Screen == SecondPIN:
+		i, words = padIcon, "Now your PIN"
 	case v.Screen == Enrol:
 		words = "Hold the new card here"
 		if v.Reason != "" {

@@ -49,6 +49,8 @@ func (p *painter) noticeOf(s *scene) notice {
 		return notice{icon: cardIcon, iconColour: p.palette.accent, ground: p.palette.ground, headline: p.say("Keep the card here"), todo: p.say("Do not take it away yet")}
 	case v.Screen == Written:
 		return notice{icon: checkIcon, iconColour: p.palette.good, ground: p.palette.ground, headline: p.say("Done"), todo: p.say("You can take the card away")}
+	case v.Screen == SecondCard:
+		return notice{icon: cardIcon, iconColour: p.palette.accent, ground: p.palette.ground, headline: p.say("Now your card"), todo: p.say("Hold your card here")}
 	case v.Screen == Paused:
 		n := notice{icon: lockIcon, iconColour: p.palette.warning, ground: p.palette.ground, headline: p.say("PIN entry is paused"),
 			todo: p.say("Use your card or ask for the door to be opened")}
@@ -77,7 +79,7 @@ func (p *painter) notice(s *scene, n notice) []box {
 	var boxes []box
 	ink, small := p.palette.text, p.palette.muted
 	if s.view.Screen == Keep {
-		boxes = append(boxes, box{Rectangle: l.bar, paint: func(r image.Rectangle) { p.drawBar(r, s.bar) }})
+		boxes = append(boxes, p.barBox(s, l.bar))
 		text.Max.Y = min(text.Max.Y, l.bar.Min.Y-l.gap)
 		icon.Max.Y = min(icon.Max.Y, l.bar.Min.Y-l.gap)
 	} else if s.view.Screen.timed() {
@@ -92,8 +94,8 @@ func (p *painter) notice(s *scene, n notice) []box {
 		icon.Max.Y = min(icon.Max.Y, top-l.gap)
 		text.Max.Y = icon.Max.Y
 	}
-	if s.view.Screen == Granted {
-		boxes = append(boxes, box{Rectangle: l.bar, paint: func(r image.Rectangle) { p.drawBar(r, s.bar) }})
+	if s.runsDown() {
+		boxes = append(boxes, p.barBox(s, l.bar))
 	}
 	w, h := n.icon.field()
 	most := l.px(102)
@@ -151,11 +153,17 @@ func (p *painter) noticeTexts(n notice, room image.Point, ink, small colour) []b
 	}
 }
 
-// drawBar paints the bar in r, of which n pixels are left.
-func (p *painter) drawBar(r image.Rectangle, n int) {
-	p.rounded(r, p.small, p.palette.barTrack)
-	if n > 0 {
-		r.Max.X = r.Min.X + max(n, r.Dy()) // never shorter than its round ends
-		p.rounded(r, p.small, white)
+// barBox makes a box with the bar of s in it.
+func (p *painter) barBox(s *scene, at image.Rectangle) box {
+	track, col := p.palette.barTrack, white
+	if s.view.Screen == SecondPIN || s.view.Screen == SecondCard { // nothing is granted yet: no green
+		track, col = p.palette.waitTrack, p.palette.accent
 	}
+	return box{Rectangle: at, paint: func(r image.Rectangle) {
+		p.rounded(r, p.small, track)
+		if s.bar > 0 {
+			r.Max.X = r.Min.X + max(s.bar, r.Dy()) // never shorter than its round ends
+			p.rounded(r, p.small, col)
+		}
+	}}
 }

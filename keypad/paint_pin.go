@@ -11,8 +11,11 @@ const breaths = 24
 // pad is the PIN page, or the same with dimmed keys while a PIN is looked up.
 func (p *painter) pad(s *scene) []box {
 	fs, words := p.faces, "Enter your PIN"
-	if s.checking() {
+	switch {
+	case s.checking():
 		words = "Checking"
+	case s.view.Screen == SecondPIN:
+		words = "Now your PIN"
 	}
 	in := p.l.heading
 	sizes := []textSize{{fs.title, 1}, {fs.body, 1}, {fs.note, 1}, {fs.fine, 1}}
@@ -28,6 +31,9 @@ func (p *painter) pad(s *scene) []box {
 		at = at.Sub(p.dot.size.Div(2))
 		boxes = append(boxes, box{Rectangle: image.Rectangle{Min: at, Max: at.Add(p.dot.size)},
 			paint: func(r image.Rectangle) { p.drawDot(s, i, r.Min) }})
+	}
+	if s.runsDown() {
+		boxes = append(boxes, p.barBox(s, p.l.entryBar))
 	}
 	for i, r := range p.l.keys {
 		var word paragraph

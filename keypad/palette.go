@@ -28,6 +28,7 @@ type palette struct {
 	good        colour // on the dark ground
 	stop        colour // on the dark ground
 	barTrack    colour // of the bar on granted: the time that has passed
+	waitTrack   colour // of the bar in accent, on the dark ground: the same
 
 	outline bool // keys have an outline in the colour line
 	line    colour
@@ -53,6 +54,7 @@ func standardPalette() *palette {
 		good:        0x2FBF71,
 		stop:        0xFF7075,
 		barTrack:    0x2FBF71,
+		waitTrack:   0x1F2A36,
 	}
 }
 
@@ -76,6 +78,7 @@ func highContrastPalette() *palette {
 		good:        0x4DFF9E,
 		stop:        0xFF9296,
 		barTrack:    0x009A4E,
+		waitTrack:   0x606060,
 		outline:     true,
 		line:        0xFFFFFF,
 		dimmed:      0x707070,

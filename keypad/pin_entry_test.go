@@ -216,7 +216,7 @@ func TestControlsAreWhatThePageExpects(t *testing.T) {
 		if got := b.touchable(); got != want {
 			t.Error("a caller's change to what it was given came back")
 		}
-		for _, s := range []Screen{Checking, Granted, Denied, Paused, NotSetUp, Enrol, Enrolled, Keep, Written, Lockdown, Evacuation} {
+		for _, s := range []Screen{Checking, Granted, Denied, Paused, NotSetUp, Enrol, Enrolled, Keep, Written, Lockdown, Evacuation, SecondCard} {
 			b.show(View{Screen: s, PIN: true})
 			if got := b.touchable(); got != "" {
 				t.Errorf("on %v: %s", s, got)

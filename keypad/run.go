@@ -110,18 +110,25 @@ func (k *Keypad) takeView(now time.Time) {
 			k.view.Until = now.Add(deniedFor)
 		}
 	}
-	if v.Screen != was.Screen || v.Screen.timed() && k.view.Start.Sub(was.Start).Abs() > sameStart {
+	fresh := v.Screen != was.Screen || v.Screen.timed() && k.view.Start.Sub(was.Start).Abs() > sameStart
+	if fresh {
 		k.sound.play(now, screenSounds[v.Screen])
 		k.light.lastUse = now
 	}
 	if v.Identify != was.Identify || v.Tamper != was.Tamper || v.DoorAlarm != was.DoorAlarm {
 		k.light.lastUse = now
 	}
-	if k.page != viewPage && !v.offersPIN() {
-		k.openPage(viewPage, now)
-	}
-	if !v.offersPIN() {
+	switch {
+	case !v.offersPIN():
+		if k.page != viewPage {
+			k.openPage(viewPage, now)
+		}
 		k.tracker.ignore()
+	case v.Screen == SecondPIN && fresh && k.page == viewPage:
+		k.openPage(entryPage, now)
+		k.opened = now
+	case v.Screen != SecondPIN && was.Screen == SecondPIN && k.page == entryPage:
+		k.openPage(viewPage, now)
 	}
 	if k.page == viewPage && v.Screen != Checking {
 		k.entry.order = telephone()

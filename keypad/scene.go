@@ -12,9 +12,10 @@ type scene struct {
 	language lang
 	page     page
 	order    order
-	filled   int // digits typed: dots that are filled
+	opening  bool // the PIN page opened by itself just now: no key can be pressed yet
+	filled   int  // digits typed: dots that are filled
 	pressed  target
-	bar      int  // pixels of the bar: left on Granted, done on Keep
+	bar      int  // pixels of the bar: done on Keep, left elsewhere
 	phase    int  // of the dots on Checking, 0 to breaths-1
 	blink    bool // the blinking icon is on
 
@@ -29,6 +30,9 @@ type scene struct {
 func (s *scene) checking() bool {
 	return s.page == checkingPage || s.page == viewPage && s.view.Screen == Checking
 }
+
+// runsDown reports whether a bar shows how much time is left.
+func (s *scene) runsDown() bool { return s.view.Screen.runsDown() && !s.checking() }
 
 // identifying reports whether the reader's id blinks: never instead of an outcome or an
 // evacuation, or while a PIN is typed.
@@ -49,12 +53,14 @@ func (k *Keypad) scene(now time.Time) scene {
 		s.phase = int(now.Sub(k.started)/breathEvery) % breaths
 	case k.page == entryPage:
 		s.order, s.filled = k.entry.order, k.entry.n
-	case s.view.Screen == Granted:
-		s.bar = k.barLeft(now)
+		s.opening = now.Before(k.opened.Add(openingFor))
 	case s.view.Screen == Keep && s.view.Of > 0:
 		s.bar = k.l.bar.Dx() * int(min(s.view.Done, s.view.Of)) / int(s.view.Of)
 	case s.identifying():
 		s.blink = now.Sub(k.started)/blinkEvery%2 == 0
+	}
+	if s.runsDown() {
+		s.bar = k.barLeft(now, k.l.barWidth(&s))
 	}
 	return s
 }

@@ -11,7 +11,7 @@ const (
 	grantedSound
 	deniedSound
 	pausedSound
-	enrolledSound
+	readSound // a card to enrol, or the first of two proofs
 	writtenSound
 	identifySound // repeats while View.Identify
 	doorSound     // repeats while View.DoorAlarm
@@ -31,7 +31,7 @@ var patterns = [...]struct {
 	grantedSound:  {ms: []int{70, 60, 220, gap}},
 	deniedSound:   {ms: []int{110, 90, 110, 90, 110, gap}},
 	pausedSound:   {ms: []int{700, gap}},
-	enrolledSound: {ms: []int{40, 60, 40, gap}},
+	readSound:     {ms: []int{40, 60, 40, gap}},
 	writtenSound:  {ms: []int{40, 60, 40, 60, 160, gap}},
 	identifySound: {ms: []int{40, 60, 40, 860}, again: true},
 	doorSound:     {ms: []int{150, 850}, again: true},
@@ -40,7 +40,8 @@ var patterns = [...]struct {
 
 // screenSounds are the melodies that screens begin with.
 var screenSounds = map[Screen]melody{
-	Granted: grantedSound, Denied: deniedSound, Paused: pausedSound, Enrolled: enrolledSound, Written: writtenSound,
+	Granted: grantedSound, Denied: deniedSound, Paused: pausedSound, Enrolled: readSound, Written: writtenSound,
+	SecondPIN: readSound, SecondCard: readSound,
 }
 
 // A sound plays melodies on the buzzer.

@@ -21,10 +21,21 @@ const (
 	Locked                   // it is kept locked
 	Lockdown                 // nobody comes in but those who may in a lockdown
 	Evacuation               // everybody leaves: nothing else shows
+	SecondPIN                // a card was the first of two proofs: a PIN is next; until View.Until
+	SecondCard               // a PIN was the first of two proofs: a card is next; until View.Until
 )
 
 // timed reports whether the screen goes away by itself.
-func (s Screen) timed() bool { return s == Granted || s == Denied || s == Enrolled || s == Written }
+func (s Screen) timed() bool {
+	switch s {
+	case Granted, Denied, Enrolled, Written, SecondPIN, SecondCard:
+		return true
+	}
+	return false
+}
+
+// runsDown reports whether a bar shows how much is left of the screen's time.
+func (s Screen) runsDown() bool { return s == Granted || s == SecondPIN || s == SecondCard }
 
 // A View is all that the keypad needs to know to show what it should. Each one is complete,
 // so the newest replaces all before it. Views are compared with ==.
@@ -35,8 +46,9 @@ func (s Screen) timed() bool { return s == Granted || s == Denied || s == Enroll
 type View struct {
 	Screen Screen
 
-	// PIN offers the PIN page on Home, OutOfOrder, Open and Locked. A View that does not
-	// offer it closes the page and wipes what was typed.
+	// PIN offers the PIN page on Home, OutOfOrder, Open, Locked and SecondPIN. A View that does
+	// not offer it closes the page and wipes what was typed. SecondPIN opens the page by itself,
+	// or keeps what was typed on it before the card was read; its end closes it.
 	PIN bool
 	// ShufflePIN shuffles the digits each time the PIN page opens.
 	ShufflePIN bool
@@ -57,8 +69,8 @@ type View struct {
 
 	Done, Of uint8 // steps, on Keep; Of may be 0
 
-	// Start and Until are the times of Granted, Denied, Enrolled and Written; the bar on Granted
-	// runs down between them. A Start more than 100 ms from the last one is a new outcome,
+	// Start and Until are the times of Granted, Denied, Enrolled, Written, SecondPIN and
+	// SecondCard; the bar runs down between them on those that have one. A Start more than 100 ms from the last one is a new outcome,
 	// which sounds again. They are compared with time.Now: keep its monotonic reading in
 	// them. A zero Start is now, a zero Until 2 s from now.
 	Start, Until time.Time
@@ -77,7 +89,7 @@ type View struct {
 // offersPIN reports whether the PIN page may be open over v.
 func (v *View) offersPIN() bool {
 	switch v.Screen {
-	case Home, OutOfOrder, Open, Locked:
+	case Home, OutOfOrder, Open, Locked, SecondPIN:
 		return v.PIN
 	}
 	return false
@@ -87,7 +99,7 @@ func (v *View) offersPIN() bool {
 // button.
 func (v *View) looksLikeHome() bool {
 	switch v.Screen {
-	case Home, Enrol, Open, Locked:
+	case Home, Enrol, Open, Locked, SecondPIN:
 		return true
 	}
 	return v.offersPIN()
