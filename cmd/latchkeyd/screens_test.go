@@ -45,6 +45,9 @@ var pictures = []struct {
 	{name: "granted", view: device.View{Screen: device.ScreenGranted, Name: "Ada Lovelace", PIN: true, Card: true, End: 10000 * time.Hour}},
 	{name: "denied", view: device.View{Screen: device.ScreenDenied, PIN: true, Card: true, End: 10000 * time.Hour}},
 	{name: "denied-card", view: device.View{Screen: device.ScreenDenied, Reason: wire.ReasonExpired, PIN: true, Card: true, End: 10000 * time.Hour}},
+	{name: "second-pin", view: device.View{Screen: device.ScreenSecondPIN, PIN: true, Card: true, End: 10000 * time.Hour}},
+	{name: "second-card", view: device.View{Screen: device.ScreenSecondCard, Card: true, End: 10000 * time.Hour}},
+	{name: "denied-another", view: device.View{Screen: device.ScreenDenied, Reason: wire.ReasonAnother, PIN: true, Card: true, End: 10000 * time.Hour}},
 	{name: "paused", view: device.View{Screen: device.ScreenPaused, Card: true}},
 	{name: "pin-off", view: device.View{Screen: device.ScreenHome, Card: true}},
 	{name: "signs", view: device.View{Screen: device.ScreenHome, PIN: true, Card: true, LinkLost: true, ClockUntrusted: true}},
@@ -88,7 +91,7 @@ func TestEachScreenIsOnThePanelAsInItsPicture(t *testing.T) {
 	in.run(ctx, group)
 	h := &person{t: t, board: b.Simulated(), keypad: in.keypad}
 	clock := newClock(time.Unix(0, 0))
-	const columns = 7
+	const columns = 8
 	strip := image.NewRGBA(image.Rect(0, 0, 16+columns*256, 16+(len(pictures)+columns-1)/columns*336))
 	draw.Draw(strip, strip.Bounds(), image.NewUniform(color.RGBA{0x2b, 0x30, 0x38, 0xff}), image.Point{}, draw.Src)
 	for i, picture := range pictures {

@@ -65,6 +65,8 @@ var screens = map[device.Screen]keypad.Screen{
 	device.ScreenLocked:     keypad.Locked,
 	device.ScreenLockdown:   keypad.Lockdown,
 	device.ScreenEvacuation: keypad.Evacuation,
+	device.ScreenSecondPIN:  keypad.SecondPIN,
+	device.ScreenSecondCard: keypad.SecondCard,
 }
 
 // reasonText is what a screen shows for a reason. A PIN never has one.
@@ -88,6 +90,8 @@ var reasonText = map[wire.Reason]string{
 	wire.ReasonWait:     "Please wait a moment",
 	wire.ReasonLocked:   "Locked",
 	wire.ReasonLockdown: "Lockdown",
+	wire.ReasonSecond:   "PIN needed too, not possible now",
+	wire.ReasonAnother:  "Not the card for this PIN",
 
 	wire.ReasonNotGenuine:  "Please try again",
 	wire.ReasonCardGone:    "Hold the card there longer",

@@ -22,8 +22,8 @@ func TestEachScreenOfTheBrainIsAnotherOneOfTheKeypad(t *testing.T) {
 	}
 }
 
-func TestACardThatAModeRefusesIsToldWhy(t *testing.T) {
-	for _, reason := range []wire.Reason{wire.ReasonLocked, wire.ReasonLockdown} {
+func TestACardThatTheDoorsRulesRefuseIsToldWhy(t *testing.T) {
+	for _, reason := range []wire.Reason{wire.ReasonLocked, wire.ReasonLockdown, wire.ReasonSecond, wire.ReasonAnother} {
 		if v := (viewer{}).view(device.View{Screen: device.ScreenDenied, Reason: reason}, time.Time{}, 0); v.Reason == "" {
 			t.Errorf("%s: nothing is said", reason)
 		}
