@@ -28,7 +28,7 @@ func (k *Keypad) frameDeadline(now time.Time) time.Time {
 		return k.nextBeat(now, blinkEvery)
 	case s.opening:
 		return k.opened.Add(openingFor)
-	case s.runsDown() && s.bar > 0:
+	case s.runsDown() && s.bar > 0 && !k.view.Until.IsZero():
 		whole := k.view.Until.Sub(k.view.Start)
 		at := k.view.Until.Add(-whole / time.Duration(k.l.barWidth(s)) * time.Duration(s.bar-1))
 		if soon := now.Add(barEvery); at.Before(soon) {

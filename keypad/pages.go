@@ -72,7 +72,7 @@ func (k *Keypad) pageDeadline() time.Time {
 	switch {
 	case k.page == checkingPage:
 		return k.since.Add(checkingFor)
-	case k.view.Screen.timed():
+	case k.view.ends():
 		return k.view.Until.Add(lateFor)
 	case k.page == entryPage:
 		return k.since.Add(idleFor)
@@ -86,7 +86,7 @@ func (k *Keypad) expirePage(now time.Time) {
 	if at.IsZero() || now.Before(at) {
 		return
 	}
-	if k.page != checkingPage && k.view.Screen.timed() {
+	if k.page != checkingPage && k.view.ends() {
 		k.view.Screen = Home
 	}
 	k.openPage(viewPage, now)

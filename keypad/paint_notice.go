@@ -156,7 +156,7 @@ func (p *painter) noticeTexts(n notice, room image.Point, ink, small colour) []b
 // barBox makes a box with the bar of s in it.
 func (p *painter) barBox(s *scene, at image.Rectangle) box {
 	track, col := p.palette.barTrack, white
-	if s.view.Screen == SecondPIN || s.view.Screen == SecondCard { // nothing is granted yet: no green
+	if s.view.Screen.asksForSecond() { // nothing is granted yet: no green
 		track, col = p.palette.waitTrack, p.palette.accent
 	}
 	return box{Rectangle: at, paint: func(r image.Rectangle) {

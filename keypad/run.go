@@ -102,7 +102,7 @@ func (k *Keypad) takeView(now time.Time) {
 	}
 	was := k.view
 	k.view = *v
-	if k.view.Screen.timed() {
+	if k.view.Screen.timed() && !k.view.Screen.asksForSecond() {
 		if k.view.Start.IsZero() {
 			k.view.Start = now
 		}
@@ -110,7 +110,8 @@ func (k *Keypad) takeView(now time.Time) {
 			k.view.Until = now.Add(deniedFor)
 		}
 	}
-	fresh := v.Screen != was.Screen || v.Screen.timed() && k.view.Start.Sub(was.Start).Abs() > sameStart
+	fresh := v.Screen != was.Screen || v.Screen.timed() && !k.view.Start.IsZero() && !was.Start.IsZero() &&
+		k.view.Start.Sub(was.Start).Abs() > sameStart
 	if fresh {
 		k.sound.play(now, screenSounds[v.Screen])
 		k.light.lastUse = now

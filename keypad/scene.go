@@ -60,7 +60,9 @@ func (k *Keypad) scene(now time.Time) scene {
 		s.blink = now.Sub(k.started)/blinkEvery%2 == 0
 	}
 	if s.runsDown() {
-		s.bar = k.barLeft(now, k.l.barWidth(&s))
+		if s.bar = k.drawn.bar; !k.view.Until.IsZero() {
+			s.bar = k.barLeft(now, k.l.barWidth(&s))
+		}
 	}
 	return s
 }

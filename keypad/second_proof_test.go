@@ -291,3 +291,37 @@ func TestAFirstProofLightsADarkScreen(t *testing.T) {
 		})
 	}
 }
+
+// The brain gives no end while the card is looked up, which may take longer than the 15 s.
+func TestWhileTheSecondCardIsLookedUpTheBarStandsStill(t *testing.T) {
+	run(t, func(b *bench) {
+		v := home()
+		v.Screen, v.PIN, v.Start, v.Until = SecondCard, false, time.Now(), time.Now().Add(15*time.Second)
+		b.show(v)
+		b.wait(10 * time.Second)
+		b.buzzer.rhythm()
+		left := b.k.drawn.bar
+		asked := v
+		asked.Start, asked.Until = time.Time{}, time.Time{}
+		b.show(asked)
+		b.wait(time.Second)
+		if at := b.k.deadline(time.Now()); !at.IsZero() {
+			t.Errorf("something is due in %v", time.Until(at))
+		}
+		b.wait(time.Second)
+		b.shows("the bar as it was", scene{view: asked, pressed: nothing, bar: left})
+		b.show(v) // the card could not be read
+		b.wait(time.Second)
+		if b.k.drawn.bar >= left {
+			t.Error("the bar does not go on")
+		}
+		b.show(asked)
+		b.wait(time.Minute)
+		if b.k.drawn.view.Screen != SecondCard {
+			t.Error("it has gone")
+		}
+		if got := b.buzzer.rhythm(); len(got) != 0 {
+			t.Errorf("sounded %v", got)
+		}
+	})
+}

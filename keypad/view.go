@@ -25,7 +25,7 @@ const (
 	SecondCard               // a PIN was the first of two proofs: a card is next; until View.Until
 )
 
-// timed reports whether the screen goes away by itself.
+// timed reports whether the screen is a temporary one.
 func (s Screen) timed() bool {
 	switch s {
 	case Granted, Denied, Enrolled, Written, SecondPIN, SecondCard:
@@ -34,8 +34,11 @@ func (s Screen) timed() bool {
 	return false
 }
 
+// asksForSecond reports whether the screen asks for the second of two proofs.
+func (s Screen) asksForSecond() bool { return s == SecondPIN || s == SecondCard }
+
 // runsDown reports whether a bar shows how much is left of the screen's time.
-func (s Screen) runsDown() bool { return s == Granted || s == SecondPIN || s == SecondCard }
+func (s Screen) runsDown() bool { return s == Granted || s.asksForSecond() }
 
 // A View is all that the keypad needs to know to show what it should. Each one is complete,
 // so the newest replaces all before it. Views are compared with ==.
@@ -72,7 +75,8 @@ type View struct {
 	// Start and Until are the times of Granted, Denied, Enrolled, Written, SecondPIN and
 	// SecondCard; the bar runs down between them on those that have one. A Start more than 100 ms from the last one is a new outcome,
 	// which sounds again. They are compared with time.Now: keep its monotonic reading in
-	// them. A zero Start is now, a zero Until 2 s from now.
+	// them. A zero Start is now, a zero Until 2 s from now; but SecondPIN and SecondCard without
+	// them stay, with the bar as it is: the second proof is being looked up.
 	Start, Until time.Time
 
 	LinkLost       bool   // a status sign
@@ -85,6 +89,9 @@ type View struct {
 	DoorAlarm bool // beeps slowly: the door was left open, or forced; Notes may say it
 	Identify  bool // blinks and beeps with the reader's id
 }
+
+// ends reports whether v goes away by itself.
+func (v *View) ends() bool { return v.Screen.timed() && !v.Until.IsZero() }
 
 // offersPIN reports whether the PIN page may be open over v.
 func (v *View) offersPIN() bool {
