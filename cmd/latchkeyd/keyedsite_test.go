@@ -104,6 +104,11 @@ func keyedData(t testing.TB, cards ...*keyedCard) string {
 
 // keyedDoor is keyedData of a door with a policy of its own.
 func keyedDoor(t testing.TB, change func(*wire.Policy), cards ...*keyedCard) string {
+	return pinDoor(t, change, nil, cards...)
+}
+
+// pinDoor is keyedDoor with PINs, by their digits.
+func pinDoor(t testing.TB, change func(*wire.Policy), pins map[string]wire.Credential, cards ...*keyedCard) string {
 	t.Helper()
 	must := func(err error) {
 		t.Helper()
@@ -130,6 +135,13 @@ func keyedDoor(t testing.TB, change func(*wire.Policy), cards ...*keyedCard) str
 	var entries []wire.Entry
 	for i, c := range cards {
 		entries = append(entries, c.credential(t, pinKeys(t, &b.Keys), uint64(i+1)))
+	}
+	for digits, c := range pins {
+		material, err := pin.Material([]byte(digits), manifest.KDF)
+		must(err)
+		tag, err := pinKeys(t, &b.Keys).Tag(wire.PIN, material)
+		must(err)
+		entries = append(entries, wire.Entry{Tag: tag, Credential: c})
 	}
 	b.Snapshot, err = wire.WriteSnapshot(manifest, entries, keyedController)
 	must(err)

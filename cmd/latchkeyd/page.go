@@ -37,6 +37,9 @@ func (r *recent) add(action device.Append) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, record := range action.Records {
+		if record.Kind == wire.Duress { // the page is beside the door
+			continue
+		}
 		r.texts = append(r.texts, recordText(&record))
 	}
 	if more := len(r.texts) - recentRecords; more > 0 {
