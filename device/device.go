@@ -192,7 +192,7 @@ func (r *Reader) Step(now Now, event Event) []Action {
 func (r *Reader) Deadline() (at time.Duration, ok bool) {
 	for _, end := range []time.Duration{
 		r.attempt.deadline, r.card.deadline, r.proofEnds(), r.enrol.end, r.notice.end, r.blink,
-		r.strike.pulse, r.strike.hold, r.strike.renew, r.modeEnds(), r.doorHeldAt(),
+		r.strike.pulse, r.strike.hold, r.strike.renew, r.modeEnds(), r.demandChanges(), r.doorHeldAt(),
 		r.journal.lateAt(), r.journal.probeAt(), r.collapsed.end(),
 	} {
 		if end != 0 && (!ok || end < at) {

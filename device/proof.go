@@ -31,6 +31,21 @@ func (p Policy) demandsTwo(now Now) bool {
 	return two != nil && (two.Schedule == nil || !now.Trusted || p.open(two.Schedule, now.Wall))
 }
 
+// demandsBoth says whether two proofs are demanded, by the time of the last turn.
+func (r *Reader) demandsBoth() bool {
+	wall, trusted := r.wall()
+	return r.policy.policy != nil && r.policy.demandsTwo(Now{Wall: wall, Trusted: trusted})
+}
+
+// demandChanges returns when time alone may change whether two proofs are demanded; 0: never.
+func (r *Reader) demandChanges() time.Duration {
+	wall, trusted := r.wall()
+	if p := r.policy.policy; p == nil || p.TwoProofs == nil || p.TwoProofs.Schedule == nil || !trusted {
+		return 0
+	}
+	return r.elapsed + nextMinute(wall).Sub(wall)
+}
+
 // giveProof takes a PIN or a card that may open as the first of two proofs.
 func (t *turn) giveProof(r wire.Record, c *wire.Credential) {
 	if t.proof.credential != nil && t.proof.credential.ID != c.ID {

@@ -274,6 +274,34 @@ func TestAProofWhoseSecondCannotBeGivenIsRefused(t *testing.T) {
 	}
 }
 
+func TestTheScreenSaysThatBothAreNeededAndWhenOneCannotBeGiven(t *testing.T) {
+	g := twoRig(t, func(p *wire.Policy) {
+		p.TwoProofs.Schedule = &wire.Schedule{Week: everyDay(721, 722)} // a minute from now on
+	})
+	if g.view.Both {
+		t.Error("before it begins")
+	}
+	g.wait(time.Minute)
+	if !g.view.Both || g.view.Screen != ScreenHome {
+		t.Errorf("%+v", g.view)
+	}
+	g.wait(time.Minute)
+	if g.view.Both {
+		t.Error("after its end")
+	}
+	for _, both := range []bool{false, true} {
+		g := newRig(t, func(p *wire.Policy) {
+			if both {
+				p.TwoProofs = &wire.TwoProofs{}
+			}
+		})
+		g.do(Health{Subject: wire.SubjectKey, Condition: Impaired, PIN: wire.ReasonWithheld})
+		if out := g.view.Screen == ScreenOutOfOrder; out != both || g.view.PIN {
+			t.Errorf("both %t: %+v", both, g.view)
+		}
+	}
+}
+
 func TestAFirstProofThatWouldNoLongerOpenIsNone(t *testing.T) {
 	for name, change := range map[string]func(g *rig){
 		"locked":               func(g *rig) { g.want(wire.WantedMode{Mode: wire.ModeLocked}) },

@@ -29,6 +29,7 @@ type View struct {
 	PIN     bool // a PIN can be entered now
 	Shuffle bool // each PIN entry has a new order of keys
 	Card    bool // a card can be presented now
+	Both    bool // neither opens without the other
 
 	LinkLost       bool // the controller does not answer
 	ClockUntrusted bool
@@ -88,6 +89,7 @@ func (r *Reader) makeView() View {
 		v.Door, v.Place, v.Greeting, v.Shuffle = p.Door, p.Place, p.Greeting, p.ShufflePIN
 		v.Language, v.LargeText, v.HighContrast = p.Screen.Language, p.Screen.LargeText, p.Screen.HighContrast
 	}
+	v.Both = r.demandsBoth()
 	v.Screen, v.Reason = r.resting()
 	v.PIN = v.PIN && v.Screen != ScreenEvacuation
 	switch {
@@ -122,6 +124,9 @@ func (r *Reader) makeView() View {
 func (r *Reader) resting() (Screen, wire.Reason) {
 	pin, card := r.pinReason(), r.cardWorks()
 	paused := pin == wire.ReasonLockout || pin == wire.ReasonTamper
+	none := func(reason wire.Reason) bool { // it is no fault, and the other opens
+		return (reason == wire.ReasonNone || reason == wire.ReasonOff || reason == wire.ReasonWithheld) && !r.demandsBoth()
+	}
 	switch {
 	case r.mode.Mode == wire.ModeEvacuation:
 		return ScreenEvacuation, ""
@@ -131,11 +136,11 @@ func (r *Reader) resting() (Screen, wire.Reason) {
 		return ScreenLockdown, ""
 	case r.strike.hold != 0:
 		return ScreenOpen, ""
-	case card != "" && card != wire.ReasonNone:
+	case card != "" && !none(card):
 		return ScreenOutOfOrder, card
 	case paused:
 		return ScreenPaused, ""
-	case pin == "" || pin == wire.ReasonOff || pin == wire.ReasonNone || pin == wire.ReasonWithheld:
+	case pin == "" || none(pin):
 	case pin == wire.ReasonUnstored && r.journal.unstored() == "": // the journal has yet to answer after the start
 	default:
 		return ScreenOutOfOrder, pin

@@ -78,6 +78,7 @@ func gallery() []named {
 		})},
 		{"out-of-order", example(func(s *scene) { s.view.Screen, s.view.PIN, s.view.LinkLost = OutOfOrder, false, true })},
 		{"pin-only", example(func(s *scene) { s.view.Screen, s.view.CardOutOfOrder = OutOfOrder, true })},
+		{"home-both", example(func(s *scene) { s.view.Both = true })},
 		{"home-pin-only", example(func(s *scene) { s.view.CardOutOfOrder = true })},
 		{"enrol", example(func(s *scene) { s.view.Screen, s.view.PIN = Enrol, false })},
 		{"enrolled", example(func(s *scene) { s.view.Screen = Enrolled })},

@@ -79,6 +79,8 @@ func (p *painter) instruction(s *scene, in image.Rectangle) []box {
 		}
 	case v.Screen == OutOfOrder:
 		i, words, col = warningIcon, v.stillWorks(), p.palette.warning
+	case v.Both:
+		words = "Card and PIN"
 	case v.CardOutOfOrder && v.PIN:
 		i, words = padIcon, "Enter your PIN"
 	case v.CardOutOfOrder:

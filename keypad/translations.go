@@ -13,6 +13,7 @@ var translations = map[string][len(languages) - 1]string{
 	"Ask for the door to be opened":     {"Bitte Tür öffnen lassen", "Pida que le abran la puerta", "Demandez l’ouverture de la porte", "Chiedere l’apertura della porta", "Vraag of iemand de deur opent", "Poproś o otwarcie drzwi", "Peça que abram a porta"},
 	"Backspace":                         {"Löschen", "Borrar", "Effacer", "Cancella", "Wissen", "Usuń", "Apagar"},
 	"Cancel":                            {"Abbruch", "Cancelar", "Annuler", "Annulla", "Stop", "Anuluj", "Cancelar"},
+	"Card and PIN":                      {"Karte und PIN", "Tarjeta y PIN", "Carte et code PIN", "Tessera e PIN", "Pas en pincode", "Karta i PIN", "Cartão e PIN"},
 	"Card not known":                    {"Karte unbekannt", "Tarjeta desconocida", "Carte inconnue", "Tessera sconosciuta", "Pas onbekend", "Nieznana karta", "Cartão desconhecido"},
 	"Card read":                         {"Karte gelesen", "Tarjeta leída", "Carte lue", "Tessera letta", "Pas gelezen", "Karta odczytana", "Cartão lido"},
 	"Cards only":                        {"Nur Karten", "Solo tarjetas", "Cartes seulement", "Solo tessere", "Alleen passen", "Tylko karty", "Só cartões"},

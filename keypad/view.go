@@ -82,6 +82,7 @@ type View struct {
 	LinkLost       bool   // a status sign
 	ClockUntrusted bool   // a status sign
 	CardOutOfOrder bool   // cards are not read
+	Both           bool   // card and PIN open together only
 	Notes          string // what else is wrong, in a few words; may be empty
 
 	// These three are silent on Evacuation.
@@ -115,6 +116,7 @@ func (v *View) looksLikeHome() bool {
 // stillWorks says what still works on OutOfOrder.
 func (v *View) stillWorks() string {
 	switch {
+	case v.Both && (v.CardOutOfOrder || !v.PIN):
 	case !v.CardOutOfOrder:
 		return "Cards only"
 	case v.PIN:

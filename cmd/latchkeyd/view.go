@@ -23,7 +23,7 @@ func (w viewer) view(v device.View, now time.Time, mono time.Duration) keypad.Vi
 	}
 	k := keypad.View{
 		Screen: screens[v.Screen],
-		PIN:    v.PIN, ShufflePIN: v.Shuffle, CardOutOfOrder: !v.Card,
+		PIN:    v.PIN, ShufflePIN: v.Shuffle, CardOutOfOrder: !v.Card, Both: v.Both,
 		Place: v.Place, Door: v.Door, Greeting: v.Greeting, ReaderID: v.Reader, Fingerprint: v.Fingerprint,
 		Language: v.Language, LargeText: v.LargeText, HighContrast: v.HighContrast,
 		User: v.Name, Start: at(v.Start), Until: at(v.End),
