@@ -73,8 +73,11 @@ func (e *edge) answers() (stored Stored, ok bool) {
 // misses says whether the edge finds a PIN to be unknown, or another person's than the card.
 func (e *edge) misses() bool {
 	outcome, c, ok := e.decided()
+	if !ok || outcome != Known || c == nil || c.Kind != wire.PIN {
+		return ok && outcome == Unknown
+	}
 	card := e.waits(wire.PIN)
-	return ok && (outcome == Unknown || outcome == Known && c != nil && c.Kind == wire.PIN && card != nil && card.User != c.User)
+	return card != nil && card.User != c.User
 }
 
 // opens says whether a credential of the walk's worlds may open now.
@@ -100,8 +103,10 @@ func (e *edge) pinOpens() bool {
 	} else if ok && c != nil && c.Limited() {
 		return false // its use is counted first
 	}
-	if card := e.waits(wire.PIN); c != nil && specTwo(e.policy(), e.now) && (card == nil || card.User != c.User) {
-		return false
+	if c != nil && specTwo(e.policy(), e.now) {
+		if card := e.waits(wire.PIN); card == nil || card.User != c.User {
+			return false
+		}
 	}
 	before := e.before.r
 	if _, answer := e.event.(Stored); answer {
@@ -113,8 +118,11 @@ func (e *edge) pinOpens() bool {
 // cardOpens says whether a card opens the door at this moment.
 func (e *edge) cardOpens() bool {
 	event, _ := e.event.(Identified)
+	if !e.cardIsGood() || !specTwo(e.policy(), e.now) {
+		return e.cardIsGood()
+	}
 	pin := e.waits(wire.Card)
-	return e.cardIsGood() && (!specTwo(e.policy(), e.now) || pin != nil && pin.User == event.Credential.User)
+	return pin != nil && pin.User == event.Credential.User
 }
 
 // cardIsGood says whether a card opens the door, or is one of two proofs.
