@@ -149,7 +149,7 @@ func (d *Desk) RemoveDuressPIN(ctx context.Context, a Actor, id uint64) error {
 // credentialError adds the field to an error about a PIN or a card.
 func credentialError(err error) error {
 	var refused *site.RefusedPIN
-	var old *site.OldReader
+	var old *site.OldReaders
 	switch {
 	case errors.Is(err, site.ErrPINTaken), errors.Is(err, site.ErrNoPIN), errors.As(err, &refused), errors.As(err, &old):
 		return wrongField("pin", err)

@@ -133,31 +133,42 @@ func isPIN(duress bool) func(*store.Credential) bool {
 	return func(c *store.Credential) bool { return c.Kind == wire.PIN && c.Duress == duress }
 }
 
-// An OldReader is a reader that is too old for what is asked.
-type OldReader struct{ IDs []string }
+// OldReaders are adopted readers that are too old for a credential.
+type OldReaders struct{ IDs []string }
 
-func (o *OldReader) Error() string {
-	return fmt.Sprintf("the reader %s is too old for this, and would get no credentials any more; update it first", strings.Join(o.IDs, ", "))
+// maxNamedOld is how many readers the error names.
+const maxNamedOld = 5
+
+func (o *OldReaders) Error() string {
+	named := strings.Join(o.IDs[:min(len(o.IDs), maxNamedOld)], ", ")
+	if len(o.IDs) == 1 {
+		return fmt.Sprintf("the reader %s is too old for such a PIN, and would get no credentials any more: update it first", named)
+	}
+	if len(o.IDs) > maxNamedOld {
+		named += ", …"
+	}
+	return fmt.Sprintf("%d readers are too old for such a PIN, and would get no credentials any more: update them first: %s", len(o.IDs), named)
 }
 
-// allUnderstand returns an *OldReader if an adopted reader is of a level below one. Readers
+// allUnderstand returns *OldReaders if adopted readers are of a level below one. Readers
 // that have not said theirs yet count as new.
 func allUnderstand(tx *store.Tx, level int) error {
-	readers, err := tx.Readers()
+	bundles, err := tx.Bundles()
 	if err != nil {
 		return err
 	}
-	var old OldReader
-	for _, id := range readers {
-		has, err := tx.ReaderLevel(id)
+	var old OldReaders
+	for _, b := range bundles {
+		has, err := tx.ReaderLevel(b.Reader)
 		if err != nil {
 			return err
 		}
 		if has != store.LevelUnknown && has < level {
-			old.IDs = append(old.IDs, id)
+			old.IDs = append(old.IDs, b.Reader)
 		}
 	}
 	if len(old.IDs) > 0 {
+		slices.Sort(old.IDs)
 		return &old
 	}
 	return nil

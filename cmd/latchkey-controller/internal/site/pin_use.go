@@ -12,17 +12,21 @@ import (
 // are as many as it may have, or its time from the first use is over, it is taken away; until
 // then readers get the end that the first use has set. So a reader that lies can take a PIN
 // with limits away, and nothing else. Records come late, and again: of those of one reader the
-// highest Count is the number of its uses.
+// highest Count is the number of its uses. Those of before a restore may be about a credential
+// that had the same ID: the time at which it was made tells them apart.
 func countUse(tx *store.Tx, now time.Time, reader string, r *wire.Record) error {
 	if r.Kind != wire.UseCounted || r.Count == 0 {
 		return nil
 	}
 	c, err := tx.Credential(r.Credential)
-	if errors.Is(err, store.ErrNotFound) || err == nil && (c.User != r.User || !c.Limited()) {
+	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
 	if err != nil {
 		return err
+	}
+	if c.User != r.User || !c.Limited() || r.From != c.Made()*1000 {
+		return nil
 	}
 	at := now.Unix()
 	if r.Trusted {

@@ -60,13 +60,16 @@ func (u *User) Wire(c *Credential) wire.Credential {
 		CardKey: c.CardKey, Duress: c.Duress, Uses: c.Uses, Within: c.Within,
 	}
 	if sent.Limited() {
-		sent.Made = min(max(c.Created, 1), wire.MaxTime)
+		sent.Made = c.Made()
 	}
 	return sent
 }
 
 // Limited says whether the credential is a PIN with limits.
 func (c *Credential) Limited() bool { return c.Uses != 0 || c.Within != 0 }
+
+// Made returns when the credential was made as readers get it, in Unix seconds.
+func (c *Credential) Made() int64 { return min(max(c.Created, 1), wire.MaxTime) }
 
 // AddUser adds a user and fills in its ID, which is never reused.
 func (t *Tx) AddUser(u *User) error {
