@@ -389,3 +389,36 @@ func TestASiteOfBeforeCardsHadKeysHasCardsThatCanBeCopiedAndItsPolicies(t *testi
 		t.Error(err)
 	}
 }
+
+func TestASiteOfBeforePINsHadLimitsHasPINsWithoutAny(t *testing.T) {
+	dir := older(t, 12,
+		`INSERT INTO users (name, valid_from, valid_until, extended, created) VALUES ('Ada', 5, 9, 0, 1)`,
+		`INSERT INTO credentials (user_id, kind, tag, material, created) VALUES (1, 1, x'01010101010101010101010101010101', x'00', 1)`,
+	)
+	s, err := Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	err = s.View(t.Context(), func(tx *Tx) error {
+		c, err := tx.Credential(1)
+		if err != nil {
+			return err
+		}
+		u, err := tx.User(1)
+		if err != nil {
+			return err
+		}
+		sent := u.Wire(c)
+		if err := sent.Check(); err != nil || c.Duress || c.Limited() || sent.Needs() != 0 || sent.Made != 0 || sent.From != 5 || sent.Until != 9 {
+			t.Errorf("%+v as %+v, %v", c, sent, err)
+		}
+		if uses, err := tx.UsesOf(1); err != nil || len(uses) != 0 {
+			t.Errorf("%v, %v", uses, err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
