@@ -3,6 +3,7 @@ package desk
 import (
 	"bytes"
 	"testing"
+	"time"
 
 	"latchkey/sync/wire"
 
@@ -35,11 +36,25 @@ func TestWhatAdministratorsDidIsToldAsAPersonWould(t *testing.T) {
 		}, "Owner changed the policy of " + at + ": wrong PINs in a row from 10 to 5"},
 		{func() error { _, err := w.Order(ctx, owner, reader, wire.Identify); return err }, "Owner had " + at + " identify itself"},
 		{func() error { _, err := w.SetPIN(ctx, owner, user, PIN{Choice: Auto}); return err }, "Owner gave User 2 a PIN: generated"},
+		{func() error {
+			_, err := w.SetPIN(ctx, owner, user, PIN{Choice: Auto, Limits: PINLimits{Uses: 2, Within: 8 * time.Hour}})
+			return err
+		}, "Owner gave User 2 a PIN: generated, for 2 uses, for 8 hours from the first use"},
+		{func() error { _, err := w.SetDuressPIN(ctx, owner, user, PIN{Choice: Auto}); return err }, "Owner gave User 2 a PIN for duress: generated"},
+		{func() error { return w.RemoveDuressPIN(ctx, owner, user) }, "Owner removed the PIN for duress of User 2"},
+		{func() error {
+			_, err := w.SetPolicy(ctx, owner, reader, 0, func(p *wire.Policy) { p.PIN, p.TwoProofs = true, new(wire.TwoProofs) })
+			return err
+		}, "Owner changed the policy of " + at + ": PIN entry from off to on; card and PIN from none to always"},
 		{func() error { return w.RemovePIN(ctx, owner, user) }, "Owner removed the PIN of User 2"},
 		{func() error {
 			_, _, err := w.AddUser(ctx, owner, UserForm{First: "Ada"}, PIN{Choice: Auto}, nil)
 			return err
 		}, "Owner added Ada with a generated PIN"},
+		{func() error {
+			_, _, err := w.AddUser(ctx, owner, UserForm{First: "Bob"}, PIN{Choice: Auto, Limits: PINLimits{Uses: 1}}, nil)
+			return err
+		}, "Owner added Bob with a generated PIN (for 1 use)"},
 		{func() error { return w.SetKeepDays(ctx, owner, 1) }, "Owner changed the settings of home: days that activity is kept from 90 to 1"},
 		{func() error { return w.SetGuessBudget(ctx, owner, 10_000) }, "Owner changed the settings of home: guesses that a reader's TPM gets from 500 to 10000"},
 		{func() error { return w.SetPINReaders(ctx, owner, true) }, "Owner changed which readers of home take PINs: only those with a TPM"},

@@ -91,6 +91,23 @@ var attempts = map[Act][]attempt{
 		_, err := w.SetPIN(ctx, a, id, PIN{Choice: Auto})
 		return err
 	})},
+	ViewDuress: {act(func(w *world, ctx context.Context, a Actor) error {
+		return w.view(ctx, a, ViewDuress, func(*store.Tx) error { return nil })
+	})},
+	SetDuressPIN: {func(w *world) func(context.Context, Actor) error {
+		id := w.withPIN()
+		return func(ctx context.Context, a Actor) error {
+			_, err := w.SetDuressPIN(ctx, a, id, PIN{Choice: Auto})
+			return err
+		}
+	}},
+	RemoveDuressPIN: {func(w *world) func(context.Context, Actor) error {
+		id := w.underDuress()
+		return func(ctx context.Context, a Actor) error { return w.RemoveDuressPIN(ctx, a, id) }
+	}, func(w *world) func(context.Context, Actor) error {
+		id := w.underDuress()
+		return func(ctx context.Context, a Actor) error { _, err := w.SetDuressPIN(ctx, a, id, PIN{}); return err }
+	}},
 	RemovePIN: {func(w *world) func(context.Context, Actor) error {
 		id := w.user()
 		_, err := w.SetPIN(w.t.Context(), as(Owner), id, PIN{Choice: Auto})

@@ -140,6 +140,24 @@ func (w *world) user() uint64 {
 	return id
 }
 
+// withPIN adds a user with a PIN.
+func (w *world) withPIN() uint64 {
+	w.t.Helper()
+	id := w.user()
+	_, err := w.SetPIN(w.t.Context(), as(Owner), id, PIN{Choice: Auto})
+	w.must(err)
+	return id
+}
+
+// underDuress adds a user with a PIN and one for duress.
+func (w *world) underDuress() uint64 {
+	w.t.Helper()
+	id := w.withPIN()
+	_, err := w.SetDuressPIN(w.t.Context(), as(Owner), id, PIN{Choice: Auto})
+	w.must(err)
+	return id
+}
+
 // uid returns the UID of a card that is not assigned.
 func (w *world) uid() string {
 	w.n++

@@ -15,7 +15,7 @@ import (
 
 // GuessOdds are the odds of guessing anybody's PIN.
 type GuessOdds struct {
-	PINs      int      // users who have one
+	PINs      int      // that there are, of those that the actor may see
 	Readers   int      // with PIN entry switched on
 	PerDay    int      // most guesses per day, over all of Bounded
 	Chance    float64  // that at least one of a day's guesses is right
@@ -54,7 +54,7 @@ func odds(known int, policies []*wire.Policy) *GuessOdds {
 // edited by it.
 func (d *Desk) Odds(ctx context.Context, a Actor, reader string, edit func(*wire.Policy)) (o *GuessOdds, err error) {
 	err = d.view(ctx, a, ViewReaders, func(tx *store.Tx) error {
-		known, err := tx.PINs()
+		known, err := tx.PINs(a.May(ViewDuress))
 		if err != nil {
 			return err
 		}

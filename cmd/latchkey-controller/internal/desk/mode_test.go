@@ -57,7 +57,7 @@ func (w *world) wanted(id int64) *WantedMode {
 // says has a reader report a mode in force with its newest policy, as one of this version.
 func (w *world) says(reader string, mode wire.ModeState) {
 	w.t.Helper()
-	w.saysOf(reader, wire.LevelModes, &mode, true)
+	w.saysOf(reader, wire.Level, &mode, true)
 }
 
 func (w *world) saysOf(reader string, level uint8, mode *wire.ModeState, online bool) {

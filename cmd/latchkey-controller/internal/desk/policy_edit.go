@@ -53,7 +53,7 @@ func (d *Desk) SetPolicy(ctx context.Context, a Actor, reader string, was uint64
 		if err := checkPolicy(edited); err != nil {
 			return err
 		}
-		if edited.TwoProofs != nil {
+		if edited.TwoProofs != nil && before.TwoProofs == nil {
 			if level, err := tx.ReaderLevel(reader); err != nil {
 				return err
 			} else if oldProofs(level) {

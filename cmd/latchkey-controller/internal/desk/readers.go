@@ -32,14 +32,33 @@ type Reader struct {
 	OldKey  bool     // it had one in a file, and has not said yet that it is gone
 	Budget  *Budget  // nil: it has no TPM
 	Level   int      // what it understands, wire.State.Level, as it said last; -1: it has not said yet
+	CutOff  bool     // it is too old for a PIN that somebody has: it gets no credentials until it is updated
 }
 
 // OldModes says that the reader's program is too old for modes: it takes no part in them.
 func (r *Reader) OldModes() bool { return oldModes(r.Level) }
 
 // OldProofs says that the reader's program is too old for two proofs, and for PINs for duress or
-// with limits. While there are such PINs, it gets no credentials.
+// with limits.
 func (r *Reader) OldProofs() bool { return oldProofs(r.Level) }
+
+// NobodyOpens says why nobody can give card and PIN at the reader, which its policy demands:
+// "it reads no cards"; "": they can, or it does not demand them.
+func (r *Reader) NobodyOpens() string {
+	switch {
+	case r.Bundle == 0 || r.Policy.TwoProofs == nil:
+		return ""
+	case r.OldProofs():
+		return "its program is too old to demand card and PIN, so it lets nobody in: update it"
+	case r.Live.Card != "":
+		return "it reads no cards"
+	case r.Live.PIN == wire.ReasonPanel:
+		return "no PIN can be entered on its screen"
+	case r.Live.PIN == wire.ReasonWithheld:
+		return "the site takes PINs only at readers with a TPM"
+	}
+	return ""
+}
 
 func oldProofs(level int) bool { return level != store.LevelUnknown && level < wire.LevelProofs }
 
@@ -78,7 +97,7 @@ func (d *Desk) Readers(ctx context.Context, a Actor) ([]*Reader, error) {
 	if err := d.check(ctx, a, ViewReaders, new(auditTarget)); err != nil {
 		return nil, err
 	}
-	return d.readers(ctx)
+	return d.readers(ctx, a)
 }
 
 // Reader returns a reader, or ErrNotFound.
@@ -109,8 +128,9 @@ func (d *Desk) lives(ctx context.Context) (map[string]*link.ReaderStatus, error)
 	return lives, err
 }
 
-// readers combines what is stored about readers with their live states.
-func (d *Desk) readers(ctx context.Context) ([]*Reader, error) {
+// readers combines what is stored about readers, as an actor may see it, with their live
+// states.
+func (d *Desk) readers(ctx context.Context, a Actor) ([]*Reader, error) {
 	lives, err := d.lives(ctx)
 	if err != nil {
 		return nil, err
@@ -141,7 +161,11 @@ func (d *Desk) readers(ctx context.Context) ([]*Reader, error) {
 		if err != nil {
 			return err
 		}
-		pins, err := tx.PINs()
+		pins, err := tx.PINs(a.May(ViewDuress))
+		if err != nil {
+			return err
+		}
+		newPINs, err := tx.NewPINs(a.May(ViewDuress))
 		if err != nil {
 			return err
 		}
@@ -161,6 +185,7 @@ func (d *Desk) readers(ctx context.Context) ([]*Reader, error) {
 			if r.Level, err = tx.ReaderLevel(id); err != nil {
 				return err
 			}
+			r.CutOff = r.Bundle != 0 && r.OldProofs() && newPINs
 			if r.Live, err = liveReader(tx, lives[id], head); err != nil {
 				return err
 			}

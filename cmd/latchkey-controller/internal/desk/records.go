@@ -18,7 +18,7 @@ type Record struct {
 }
 
 // Records returns the records and the alarms that a filter selects, each in order of
-// arrival. f.After applies to records, alarmsAfter to alarms. Times in Text are in
+// arrival; records of duress only if the actor may see them. f.After applies to records, alarmsAfter to alarms. Times in Text are in
 // the zone in.
 func (d *Desk) Records(ctx context.Context, a Actor, f store.Filter, alarmsAfter int64, in *time.Location) (records []*Record, alarms []*store.Alarm, err error) {
 	err = d.view(ctx, a, ViewActivity, func(tx *store.Tx) error {
@@ -28,6 +28,9 @@ func (d *Desk) Records(ctx context.Context, a Actor, f store.Filter, alarmsAfter
 		}
 		desc := &describer{tx}
 		for _, row := range rows {
+			if row.Kind == wire.Duress && !a.May(ViewDuress) {
+				continue
+			}
 			r := &Record{Record: row}
 			if r.Decoded, err = wire.ParseRecord(row.Encoded); err != nil { // a damaged record must not hide the others
 				r.Decoded, r.Text = nil, err.Error()

@@ -211,7 +211,7 @@ func (d *Desk) Theft(ctx context.Context, a Actor) (*Theft, error) {
 	}
 	var t *Theft
 	err = d.view(ctx, a, ViewReaders, func(tx *store.Tx) error {
-		pins, err := tx.PINs()
+		pins, err := tx.PINs(a.May(ViewDuress))
 		if err != nil {
 			return err
 		}

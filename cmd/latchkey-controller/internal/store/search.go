@@ -206,8 +206,15 @@ func (t *Tx) Groups() ([]string, error) {
 	return t.texts(`SELECT DISTINCT name FROM user_groups ORDER BY name`)
 }
 
-// PINs returns how many users have a PIN.
-func (t *Tx) PINs() (n int, err error) {
-	err = t.row(`SELECT count(*) FROM credentials WHERE kind = 1`, nil, &n)
+// PINs returns how many PINs open doors; duress: those for duress, too.
+func (t *Tx) PINs(duress bool) (n int, err error) {
+	err = t.row(`SELECT count(*) FROM credentials WHERE kind = 1 AND (duress = 0 OR ?)`, []any{duress}, &n)
 	return n, err
+}
+
+// NewPINs says whether there are PINs that readers below wire.LevelProofs refuse: with limits,
+// or if asked for duress.
+func (t *Tx) NewPINs(duress bool) (are bool, err error) {
+	err = t.row(`SELECT EXISTS (SELECT 1 FROM credentials INDEXED BY credentials_new WHERE (duress <> 0 OR uses <> 0 OR within <> 0) AND (duress = 0 OR ?))`, []any{duress}, &are)
+	return are, err
 }

@@ -3,6 +3,7 @@ ALTER TABLE credentials ADD COLUMN duress INTEGER NOT NULL DEFAULT 0 CHECK (dure
 ALTER TABLE credentials ADD COLUMN uses INTEGER NOT NULL DEFAULT 0;       -- how often; 0: no limit
 ALTER TABLE credentials ADD COLUMN within INTEGER NOT NULL DEFAULT 0;     -- seconds from the first use; 0: no limit
 ALTER TABLE credentials ADD COLUMN first_used INTEGER NOT NULL DEFAULT 0; -- of a PIN with limits, Unix seconds; 0: not yet
+CREATE INDEX credentials_new ON credentials (duress) WHERE duress <> 0 OR uses <> 0 OR within <> 0;
 
 -- How often readers say that PINs with limits were used.
 CREATE TABLE pin_uses (
