@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -37,6 +38,7 @@ func policyFields() []policyField {
 		{name: "exempt", of: func(p *wire.Policy) any { return &p.Exempt }},
 		{name: "in-lockdown", of: func(p *wire.Policy) any { return &p.InLockdown }},
 		{name: "opening", of: func(p *wire.Policy) any { return &p.Opening }},
+		{name: "two-proofs", usage: "a card and a PIN of the same person open together, and neither alone: `always|off`", of: func(p *wire.Policy) any { return &p.TwoProofs }},
 		{name: "modes", of: func(p *wire.Policy) any { return &p.Modes }},
 		{name: "pin", usage: "PINs are taken", of: func(p *wire.Policy) any { return &p.PIN }},
 		{name: "shuffle", usage: "digits stand in a new order each time", of: func(p *wire.Policy) any { return &p.ShufflePIN }},
@@ -80,6 +82,14 @@ func (f *policyField) set(p *wire.Policy, text string) (err error) {
 		*field = text
 	case *bool:
 		*field, err = parseOnOff(text)
+	case **wire.TwoProofs:
+		switch *field = nil; text {
+		case "always":
+			*field = new(wire.TwoProofs)
+		case "off":
+		default:
+			err = errors.New("write always or off; a schedule is changed in a file")
+		}
 	case *uint8:
 		*field, err = uint8(n), wrong
 	case *uint16:
@@ -101,6 +111,8 @@ func (f *policyField) text(p *wire.Policy) string {
 		return cmp.Or(strings.Join(*field, ", "), "nobody")
 	case **wire.Opening:
 		return openingText(*field)
+	case **wire.TwoProofs:
+		return proofsText(*field)
 	case *[]wire.WantedMode:
 		return modesText(*field)
 	case *uint8:
@@ -230,6 +242,17 @@ func openingText(o *wire.Opening) string {
 		text += ", not before " + time.Unix(o.After, 0).UTC().Format("2006-01-02 15:04 UTC")
 	}
 	return text
+}
+
+// proofsText says when a card and a PIN are demanded together.
+func proofsText(two *wire.TwoProofs) string {
+	switch {
+	case two == nil:
+		return "off"
+	case two.Schedule != nil:
+		return "by schedule"
+	}
+	return "always"
 }
 
 // modesText names the modes that are wanted at a door.

@@ -38,6 +38,12 @@ func readerList(c *invocation) action {
 			case running:
 				is = describe(&r.Live, in)
 			}
+			if r.CutOff {
+				is += "; its program is too old for a PIN that somebody has: it gets no credentials until it is updated"
+			}
+			if why := r.NobodyOpens(); why != "" {
+				is += "; demands card and PIN: " + why
+			}
 			if r.Budget != nil {
 				is += "; TPM: " + r.Budget.String()
 				if text := r.Budget.Need.Text(); text != "" {
@@ -123,12 +129,14 @@ type readerRow struct {
 	Adopted        *time.Time `json:"adopted"` // when the bundle was made
 	Request        string     `json:"request-fingerprint"`
 	Serial         string     `json:"certificate"`
-	Removed        string     `json:"removed,omitempty"`     // "returned" or "lost"
-	PINKey         string     `json:"pin-key,omitempty"`     // "tpm", "file" or "none"
-	OldKey         bool       `json:"old-pin-key,omitempty"` // it had it in a file, and has not said yet that it is gone
-	TPM            *tpmRow    `json:"tpm,omitempty"`         // nil: it has none
-	OldModes       bool       `json:"no-modes,omitempty"`    // its program is too old for modes
-	Live           *liveRow   `json:"live"`                  // nil: no controller runs, or it has no board
+	Removed        string     `json:"removed,omitempty"`       // "returned" or "lost"
+	PINKey         string     `json:"pin-key,omitempty"`       // "tpm", "file" or "none"
+	OldKey         bool       `json:"old-pin-key,omitempty"`   // it had it in a file, and has not said yet that it is gone
+	TPM            *tpmRow    `json:"tpm,omitempty"`           // nil: it has none
+	OldModes       bool       `json:"no-modes,omitempty"`      // its program is too old for modes
+	OldProofs      bool       `json:"no-two-proofs,omitempty"` // its program is too old for card and PIN, and PINs for duress or with limits
+	CutOff         bool       `json:"cut-off,omitempty"`       // somebody has such a PIN: it gets no credentials
+	Live           *liveRow   `json:"live"`                    // nil: no controller runs, or it has no board
 }
 
 // A tpmRow is the budget of a reader's TPM as JSON.
@@ -176,6 +184,7 @@ func newReaderRow(r *desk.Reader, running bool, in *time.Location) readerRow {
 		Bundle: r.Bundle, Adopted: timeOrNil(r.Adopted, in), Request: r.Board, Serial: r.Serial, Removed: string(r.Removed),
 	}
 	row.PINKey, row.OldKey, row.OldModes = string(r.Key), r.OldKey, r.OldModes()
+	row.OldProofs, row.CutOff = r.OldProofs(), r.CutOff
 	if b := r.Budget; b != nil {
 		row.TPM = &tpmRow{b.Left, b.Limit, b.Spent, b.PerDay, b.Odds, b.Need}
 	}

@@ -56,10 +56,10 @@ func recordJSON(row *store.Record, r *wire.Record, in *time.Location) *jsonRecor
 		Epoch: r.Epoch, Revision: r.Revision, Policy: r.PolicyRevision, Subject: desk.Clean(r.Subject), Text: desk.Clean(r.Text), Count: r.Count,
 		First: r.First, Last: r.Last, Version: desk.Clean(r.Version),
 	}
-	if r.Kind == wire.ClockStepped {
-		out.From, out.To = time.UnixMilli(r.From).In(in), time.UnixMilli(r.To).In(in)
+	if r.Kind == wire.ClockStepped || r.From != 0 {
+		out.From = time.UnixMilli(r.From).In(in)
 	}
-	if r.Kind != wire.ClockStepped && r.To != 0 {
+	if r.Kind == wire.ClockStepped || r.To != 0 {
 		out.To = time.UnixMilli(r.To).In(in)
 	}
 	if r.Command != (wire.CommandID{}) {

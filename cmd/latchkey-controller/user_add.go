@@ -8,7 +8,7 @@ import (
 )
 
 func userAdd(c *invocation) action {
-	c.details = timesOfUsers
+	c.details = timesOfUsers + "\n" + eachReader
 	var form desk.UserForm
 	c.Func("name", "the user's `name`, as screens greet: up to 64 bytes; the last word is the last name", func(name string) error {
 		form.First, form.Last = splitName(name)
@@ -24,6 +24,7 @@ func userAdd(c *invocation) action {
 		})
 	}
 	pin := c.String("pin", "", "auto makes a `PIN` and shows it, this once; - asks for one, or reads it from standard input")
+	limits := limitFlags(c)
 	var cards []string
 	c.Func("card", "a card's `UID` in hexadecimal; may be repeated", func(text string) error {
 		cards = append(cards, text)
@@ -37,11 +38,13 @@ func userAdd(c *invocation) action {
 			return c.wrongUse("needs --name, or --first and --last")
 		case *pin != "" && *pin != "auto" && *pin != "-": // it may be a PIN, and is not repeated
 			return c.wrongUse("--pin is auto or -: others could read a PIN in an argument")
+		case *pin == "" && *limits != (desk.PINLimits{}):
+			return c.wrongUse("--uses and --within limit a PIN, which --pin gives")
 		}
 		return nil
 	}
 	return func(ctx context.Context, _ []string) error {
-		var choice desk.PIN
+		choice := desk.PIN{Limits: *limits}
 		switch *pin {
 		case "auto":
 			choice.Choice = desk.Auto

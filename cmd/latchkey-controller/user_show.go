@@ -13,6 +13,26 @@ import (
 type shownUser struct {
 	userRow
 	Each []shownCard `json:"each-card"`
+	PINs []shownPIN  `json:"each-pin"`
+}
+
+type shownPIN struct {
+	Duress  bool       `json:"duress,omitempty"`
+	Uses    int        `json:"uses,omitempty"`           // how often it may be used; none: no limit
+	Within  int        `json:"within-seconds,omitempty"` // from its first use; none: no limit
+	Used    []shownUse `json:"used,omitempty"`
+	Ends    *time.Time `json:"ends,omitempty"` // when Within from its first use is over
+	Given   *time.Time `json:"given"`
+	By      string     `json:"by,omitempty"`
+	Exposed bool       `json:"exposed,omitempty"`
+}
+
+// A shownUse is how often a PIN was used at a reader.
+type shownUse struct {
+	Reader string     `json:"reader"`
+	Door   string     `json:"door"`
+	Uses   int        `json:"uses"`
+	First  *time.Time `json:"first"`
 }
 
 type shownCard struct {
@@ -41,7 +61,7 @@ func userShow(c *invocation) action {
 		if err != nil {
 			return err
 		}
-		shown := shownUser{rowOf(&u.UserRow, in), []shownCard{}}
+		shown := shownUser{rowOf(&u.UserRow, in), []shownCard{}, []shownPIN{}}
 		lines := []string{fmt.Sprintf("user\t%d\t%s", u.ID, u.Name), "groups\t" + orDash(strings.Join(u.Groups, " ")),
 			"from\t" + shortTime(u.From, in), "until\t" + shortTime(u.Until, in)}
 		if u.Validity != desk.Valid {
@@ -57,7 +77,8 @@ func userShow(c *invocation) action {
 				given += " (exposed)"
 			}
 			if k.UID == "" {
-				lines = append(lines, "PIN\t"+given)
+				shown.PINs = append(shown.PINs, pinOf(k, in))
+				lines = append(lines, pinLines(k, given, in)...)
 				continue
 			}
 			shown.Each = append(shown.Each, shownCard{k.ID, k.UID, k.Copyable(), k.Chip, k.Generation, timeOrNil(k.Given, in), k.By, k.Exposed})
@@ -65,6 +86,34 @@ func userShow(c *invocation) action {
 		}
 		return c.printTable(shown, "", "", lines)
 	}
+}
+
+// pinOf returns a PIN as JSON.
+func pinOf(k *desk.Credential, in *time.Location) shownPIN {
+	p := shownPIN{k.Duress, k.Limits.Uses, int(k.Limits.Within / time.Second), nil, timeOrNil(k.Ends, in), timeOrNil(k.Given, in), k.By, k.Exposed}
+	for _, u := range k.Used {
+		p.Used = append(p.Used, shownUse{u.Reader, u.Door, u.Uses, timeOrNil(u.First, in)})
+	}
+	return p
+}
+
+// pinLines returns the lines about a PIN, and where it was used.
+func pinLines(k *desk.Credential, given string, in *time.Location) []string {
+	line := "PIN\t" + given
+	if k.Duress {
+		line = "PIN for duress\t" + given
+	}
+	if limits := k.Limits.String(); limits != "" {
+		line += ", " + limits
+	}
+	if !k.Ends.IsZero() {
+		line += ", until " + shortTime(k.Ends, in)
+	}
+	lines := []string{line}
+	for _, u := range k.Used {
+		lines = append(lines, fmt.Sprintf("used\t%d at %s, first on %s", u.Uses, u.Door, shortTime(u.First, in)))
+	}
+	return lines
 }
 
 // copyText says whether a card can be copied.

@@ -46,8 +46,8 @@ func (l PINLimits) terms() (terms site.PINTerms, wrongs FieldErrors) {
 	return site.PINTerms{Uses: uint8(l.Uses), Within: uint32(l.Within / time.Second)}, wrongs
 }
 
-// text describes the limits in the audit: "for 2 uses, for 8 hours from the first"; "": none.
-func (l PINLimits) text() string {
+// String describes the limits: "for 2 uses, for 8 hours from the first"; "": none.
+func (l PINLimits) String() string {
 	var parts []string
 	if l.Uses != 0 {
 		parts = append(parts, "for "+count(l.Uses, "use"))
@@ -60,7 +60,7 @@ func (l PINLimits) text() string {
 
 // text describes a choice of PIN in the audit.
 func (p PIN) text() string {
-	if limits := p.Limits.text(); limits != "" {
+	if limits := p.Limits.String(); limits != "" {
 		return string(p.Choice) + ", " + limits
 	}
 	return string(p.Choice)

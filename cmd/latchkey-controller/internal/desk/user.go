@@ -60,7 +60,7 @@ func givenText(pin PIN, cards int) string {
 	var parts []string
 	if pin.Choice != NoPIN {
 		text := "a " + string(pin.Choice) + " PIN"
-		if limits := pin.Limits.text(); limits != "" {
+		if limits := pin.Limits.String(); limits != "" {
 			text += " (" + limits + ")"
 		}
 		parts = append(parts, text)
