@@ -1,6 +1,7 @@
 package site
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"crypto/rand"
 	"testing"
@@ -29,17 +30,22 @@ type pad struct {
 	full  bool // the disk stores nothing
 	slow  bool // the disk answers when it is asked to
 
+	pin *wire.Credential // that is entered; nil: an ordinary one
+
 	waiting []uint64 // batches that it has not answered
 	unsure  int      // attempts for which no TPM was asked, though nothing tells that
 }
 
 // newPad starts a reader on a new board, a week ago by its clock, which is trusted or never
-// is.
-func newPad(t *testing.T, s *Site, b *boardtest.Board, trusted bool) *pad {
+// is, with an edited policy.
+func newPad(t *testing.T, s *Site, b *boardtest.Board, trusted bool, edits ...func(*wire.Policy)) *pad {
 	t.Helper()
 	p := &pad{tpmReader: &tpmReader{t: t, site: s, board: b}, now: device.Now{Wall: noon.Add(-7 * 24 * time.Hour), Trusted: trusted}}
 	policy := wire.DefaultPolicy("front-door", "Front door")
 	policy.Revision, policy.Access, policy.GuessLimit, policy.TamperPauses = 1, []wire.Access{{Group: wire.Everyone}}, 0, true
+	for _, edit := range edits {
+		edit(&policy)
+	}
 	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
 	signed, err := policy.Sign(s.ID, key)
 	if err != nil {
@@ -162,7 +168,7 @@ func (p *pad) found(seq uint64, outcome device.Outcome) {
 	}
 	identified := device.Identified{Kind: wire.PIN, Seq: seq, Outcome: outcome}
 	if outcome == device.Known {
-		identified.Credential = &wire.Credential{ID: 1, User: 1, Kind: wire.PIN}
+		identified.Credential = cmp.Or(p.pin, &wire.Credential{ID: 1, User: 1, Kind: wire.PIN})
 	}
 	p.do(identified)
 	p.tell()
@@ -618,7 +624,12 @@ func TestAnHonestReaderIsNeverTakenForAThiefsAndAThiefsIs(t *testing.T) {
 	}
 	known := 0 // alarms
 	rapid.Check(t, func(r *rapid.T) {
-		p := newPad(t, s, boardtest.New(t), rapid.Bool().Draw(r, "trusted"))
+		both := rapid.Bool().Draw(r, "card and PIN")
+		p := newPad(t, s, boardtest.New(t), rapid.Bool().Draw(r, "trusted"), func(p *wire.Policy) {
+			if both {
+				p.TwoProofs = new(wire.TwoProofs)
+			}
+		})
 		if _, _, err := tryAdopt(t.Context(), s, noon.Add(-8*24*time.Hour), "front-door", p.board.Signed, "", noEdit); err != nil {
 			t.Fatal(err)
 		}
@@ -639,10 +650,16 @@ func TestAnHonestReaderIsNeverTakenForAThiefsAndAThiefsIs(t *testing.T) {
 		p.board.GetTPM(t, nonceOne)
 		adopt()
 		outcomes := []device.Outcome{device.Known, device.Known, device.Known, device.Unknown, device.Damaged, device.EpochChanged}
+		made := p.now.Wall.Unix()
+		pins := []*wire.Credential{
+			nil, {ID: 3, User: 2, Kind: wire.PIN}, {ID: 4, User: 2, Kind: wire.PIN, Duress: true},
+			{ID: 5, User: 1, Kind: wire.PIN, Uses: 1, Made: made + 1}, {ID: 6, User: 2, Kind: wire.PIN, Uses: 3, Within: 60, Made: made + 1},
+		}
 		steps := rapid.SliceOfN(rapid.SampledFrom([]string{"PIN", "PIN", "PIN", "opened", "not stored", "said not to be stored", "not reached", "restart", "restart, PIN first", "lost", "send", "say", "report", "again"}), 5, 40).Draw(r, "steps")
 		for _, step := range steps {
 			switch step {
 			case "PIN":
+				p.pin = rapid.SampledFrom(pins).Draw(r, "whose")
 				p.enter(rapid.SampledFrom(outcomes).Draw(r, "outcome"))
 			case "opened":
 				p.enter(device.Known, opened)
@@ -679,6 +696,7 @@ func TestAnHonestReaderIsNeverTakenForAThiefsAndAThiefsIs(t *testing.T) {
 			case "again":
 				adopt()
 			}
+			p.pin = nil
 			p.card() // ends a lockout
 		}
 		p.report()

@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/backup/backuptest"
+	"latchkey/cmd/latchkey-controller/internal/site/boardtest"
 	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/device"
 	"latchkey/sync/wire"
 )
 
@@ -296,4 +298,56 @@ func TestNoPINIsGivenThatAnAdoptedReaderWouldRefuse(t *testing.T) {
 	if err := givePIN(t, s, u.ID, "91374826", PINTerms{Duress: true}); err != nil {
 		t.Errorf("the old reader was removed: %v", err)
 	}
+}
+
+// What the reader itself writes and refuses is what the site counts.
+func TestAReaderAndTheSiteCountTheSameUses(t *testing.T) {
+	s := withReader(t)
+	c := limited(t, s, PINTerms{Uses: 3, Within: 3600})
+	p := newPad(t, s, boardtest.New(t), true)
+	p.now.Wall = noon.Add(time.Minute) // its clock is ahead
+	uses := func() (n int) {
+		do(t, s, func(tx *store.Tx) error {
+			all, err := tx.UsesOf(c.ID)
+			for _, u := range all {
+				n += int(u.Uses)
+			}
+			return err
+		})
+		return n
+	}
+	for i := 1; i <= 2; i++ {
+		p.pin = sent(t, s, c.ID)
+		p.enter(device.Known)
+		p.send(all)
+		p.sent = 0
+		p.send(all) // again
+		if got := uses(); got != i {
+			t.Fatalf("%d uses after %d", got, i)
+		}
+		if is := sent(t, s, c.ID); is == nil || is.Until != noon.Unix()+3600 {
+			t.Fatalf("after %d uses: %+v", i, is)
+		}
+		p.restart()
+	}
+	p.enter(device.Known)
+	p.enter(device.Known) // the reader has not heard, and refuses it by itself
+	p.send(all)
+	if is := sent(t, s, c.ID); is != nil {
+		t.Errorf("used up: %+v", is)
+	}
+	granted := 0
+	for _, encoded := range p.diary.records {
+		r, err := wire.ParseRecord(encoded)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Kind == wire.AccessGranted {
+			granted++
+		}
+	}
+	if granted != 3 {
+		t.Errorf("it opened %d times", granted)
+	}
+	check(t, s)
 }
