@@ -301,6 +301,7 @@ func TestEachPageHasNoBarrierAndKeepsToItsPolicyInEachLightAndSize(t *testing.T)
 		contented(t, complaints)
 	}
 	tours["modes"] = func(t *testing.T) { modeTour(t) }
+	tours["proofs"] = func(t *testing.T) { proofTour(t) }
 	t.Run("tours", func(t *testing.T) {
 		for name, run := range tours {
 			t.Run(name, func(t *testing.T) {
@@ -362,6 +363,65 @@ func modeTour(t *testing.T) {
 	w.pass(desk.FreshFor + time.Second)
 	do(t, ctx, chromedp.EmulateViewport(looks[0].width, looks[0].height), arrive(w.server.URL+"/"), chromedp.Click(chromedp.CSS(".mode.lockdown form button")), chromedp.WaitVisible(chromedp.CSS("#f-password")))
 	lookAt(t, ctx, "modes-end")
+	contented(t, complaints)
+}
+
+// proofTour looks at PINs with limits and for duress, and at doors that demand two proofs.
+func proofTour(t *testing.T) {
+	w := newWorld(t)
+	w.stage()
+	for reader, schedule := range map[string]*wire.Schedule{
+		"front-door": {Week: []wire.Span{{Day: 1, From: 0, To: 360}, {Day: 1, From: 1200, To: 1440}, {Day: 6, From: 0, To: 1440}}, Holiday: []wire.Span{{From: 0, To: 1440}}},
+		"yard-gate":  nil,
+		"lab":        nil, // an older one, later
+	} {
+		_, err := w.desk.SetPolicy(t.Context(), owner, reader, 0, func(p *wire.Policy) { p.TwoProofs = &wire.TwoProofs{Schedule: schedule} })
+		w.must(err)
+	}
+	_, err := w.desk.SetPIN(t.Context(), owner, 3, desk.PIN{Choice: desk.Auto, Limits: desk.PINLimits{Uses: 5, Within: 48 * time.Hour}})
+	w.must(err)
+	for _, id := range []uint64{1, 11} {
+		_, err := w.desk.SetDuressPIN(t.Context(), owner, id, desk.PIN{Choice: desk.Auto})
+		w.must(err)
+	}
+	archive, bay := w.journal("archive"), w.journal("loading-bay")
+	archive.uses(time.Now().Add(-2*time.Hour), 3, 1)
+	archive.uses(time.Now().Add(-time.Hour), 3, 2)
+	bay.uses(time.Now().Add(-30*time.Minute), 3, 1)
+	bay.report(time.Now().Add(-2*time.Minute), wire.Record{Kind: wire.AccessGranted, By: wire.ByBoth, Seq: 7, User: 4, Credential: 1, Seconds: 5})
+	bay.forced(time.Now().Add(-time.Minute), 11)
+	ctx, complaints := chromium(t, w, desk.Editor)
+	const unfold, submit = `document.querySelector("details.limits").open = true; window.settled = true`, `document.querySelector("#panel form button[type=submit]").click()`
+	tour(t, ctx, w, []stop{
+		{"proofs-doors", "/", ""},
+		{"proofs-locations", "/places", ""},
+		{"proofs-door", "/doors/1", ""},
+		{"proofs-activity", "/activity", ""},
+		{"proofs-alarms", "/activity?kind=duress", ""},
+		{"proofs-authentication", "/readers/front-door?tab=authentication", ""},
+		{"proofs-reader-times", "/readers/front-door?tab=two-proofs", ""},
+		{"user-limits", "/users/3", ""},
+		{"user-limits-change", "/users/3?add=pin", ""},
+		{"user-limits-new", "/users/new", unfold},
+		{"user-limits-wrong", "/users/5?add=pin", `document.querySelector("#f-uses").value = "101"; document.querySelector("#f-within").value = "32"; document.querySelector(".unit").value = "days"; document.querySelector("#panel form").noValidate = true; ` + submit},
+		{"user-duress", "/users/1", ""},
+		{"user-duress-long", "/users/11", ""},
+		{"user-duress-any", "/users/5?add=any", ""},
+		{"user-duress-add", "/users/5?add=duress-pin", `document.querySelector("#f-pin-typed").click(); window.settled = true`},
+		{"user-duress-remove", "/users/1?ask=remove-duress-pin", ""},
+		{"user-duress-shown", "/users/5?add=duress-pin", submit},
+	})
+	contented(t, complaints)
+	w.older("lab")
+	ctx, complaints = chromium(t, w, desk.Super)
+	tour(t, ctx, w, []stop{
+		{"proofs-doors-old", "/", ""},
+		{"user-limits-old", "/users/5?add=pin", `document.querySelector("#f-uses").value = "1"; ` + submit},
+		{"proofs-reader", "/readers/archive?tab=two-proofs", ""},
+		{"proofs-reader-always", "/readers/yard-gate?tab=two-proofs", ""},
+		{"proofs-reader-old", "/readers/lab?tab=two-proofs", ""},
+		{"proofs-reader-edit", "/readers/front-door?tab=two-proofs", ""},
+	})
 	contented(t, complaints)
 }
 

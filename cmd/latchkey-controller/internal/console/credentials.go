@@ -21,8 +21,8 @@ func (c *Console) showCredentials(w http.ResponseWriter, r *http.Request, v *vis
 	return c.showUsers(w, r, v, status, &usersPage{userPanel: panel, Form: f})
 }
 
-// showAdding returns the page with the form for a "pin", a "card", to "enrol" one, or for
-// a "new" card.
+// showAdding returns the page with the form for a "pin", a "duress-pin", a "card", to
+// "enrol" one, or for a "new" card.
 func (c *Console) showAdding(what string) formPage {
 	return func(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
 		return c.showCredentials(w, r, v, status, f, func(p *userPanel) (err error) {
@@ -34,38 +34,51 @@ func (c *Console) showAdding(what string) formPage {
 	}
 }
 
-// showPIN shows a generated PIN of a user, once, and wipes it. The digits go into the
-// page's bytes only, never into a string.
-func (c *Console) showPIN(id uint64, digits []byte) handler {
+// showPIN shows a generated PIN of a user, a "pin" or a "duress-pin", once, and wipes it.
+// The digits go into the page's bytes only, never into a string.
+func (c *Console) showPIN(id uint64, what string, digits []byte) handler {
 	return func(w http.ResponseWriter, r *http.Request, v *visit) error {
 		defer clear(digits)
 		spaced := slices.Concat(digits[:len(digits)/2], []byte(" "), digits[len(digits)/2:])
 		defer clear(spaced)
 		v.id = int64(id)
 		return c.showCredentials(&secretWriter{ResponseWriter: w, marker: c.marker, secrets: [][]byte{digits, spaced}}, r, v, http.StatusOK, newForm("pin", "auto"), func(p *userPanel) (err error) {
-			p.Shown = true
+			p.Shown = what
 			p.Rollout, err = c.desk.Rollout(r.Context(), v.Actor)
 			return err
 		})
 	}
 }
 
-// pinGiven answers that a user has a PIN, which is shown if it was generated.
-func (c *Console) pinGiven(id uint64, digits []byte, notice string) answer {
+// pinGiven answers that a user has a "pin" or a "duress-pin", which is shown if it was
+// generated.
+func (c *Console) pinGiven(id uint64, what string, digits []byte, notice string) answer {
 	a := answer{to: userURL(id, "credentials"), notice: notice}
 	if len(digits) > 0 {
-		a.show = c.showPIN(id, digits)
+		a.show = c.showPIN(id, what, digits)
 	}
 	return a
 }
 
+// newPINChoice reads how a PIN is chosen that is to be set.
+func newPINChoice(f *form) (choice desk.PIN, err error) {
+	choice = pinChoice(f)
+	switch {
+	case choice.Choice == desk.NoPIN:
+		err = f.wrong("pin", "Choose a PIN or have one generated.")
+	case len(f.Wrong) > 0:
+		err = errWrong
+	}
+	return choice, err
+}
+
 func (c *Console) setPIN(r *http.Request, v *visit, f *form) (answer, error) {
-	choice := pinChoice(f)
-	if choice.Choice == desk.NoPIN {
-		return answer{}, f.wrong("pin", "Choose a PIN or have one generated.")
+	choice, err := newPINChoice(f)
+	if err != nil {
+		return answer{}, err
 	}
 	digits, err := c.desk.SetPIN(r.Context(), v.Actor, uint64(v.id), choice)
-	return c.pinGiven(uint64(v.id), digits, "The PIN was set. Readers are being updated."), err
+	return c.pinGiven(uint64(v.id), "pin", digits, "The PIN was set. Readers are being updated."), err
 }
 
 func (c *Console) removePIN(r *http.Request, v *visit, _ *form) (answer, error) {

@@ -21,6 +21,8 @@ func readerLight(r *desk.Reader) light {
 		return light{"bad", "Offline", "warning"}
 	case l.Tamper:
 		return light{"bad", "Housing open", "warning"}
+	case tooOldForProofs(r):
+		return light{"bad", "Lets nobody in", "warning"}
 	case l.Lockout != "":
 		return light{"warn", "PIN paused", "lock"}
 	case len(l.Faults) > 0:
@@ -111,6 +113,9 @@ func alerts(readers []*desk.Reader) (all []alert) {
 		}
 		if l.Door == wire.DoorIsHeld {
 			say("warn", "open", "has been open for too long.", false)
+		}
+		if tooOldForProofs(r) {
+			say("bad", "lock", "lets nobody in: card and PIN are demanded, and its version is too old for that. Update it, or switch Card and PIN off.", false)
 		}
 		if l.Lockout != "" {
 			card := "A valid card"

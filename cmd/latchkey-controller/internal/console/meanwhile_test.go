@@ -41,6 +41,7 @@ func TestAFormSaysThatSomebodyChangedMeanwhileWhatItIsAbout(t *testing.T) {
 		{"/readers/front-door?tab=access&ask=add", "/readers/front-door/access", []string{"kind", "group", "group", "mine", "when", "always"}, []string{"kind", "group", "group", "theirs", "when", "always"}, `value="mine"`},
 		{"/readers/front-door?tab=access", "/readers/front-door/calendar", []string{"time-zone", "UTC", "holidays", "12-24"}, []string{"time-zone", "Europe/Berlin", "holidays", "12-25"}, `12-24`},
 		{"/readers/front-door?tab=opening", "/readers/front-door/opening", []string{"when", "times", "mon", "08:00-12:00"}, []string{"when", "times", "mon", "09:00-12:00"}, `value="08:00-12:00"`},
+		{"/readers/front-door?tab=two-proofs", "/readers/front-door/two-proofs", []string{"when", "times", "mon", "08:00-12:00"}, []string{"when", "always"}, `value="08:00-12:00"`},
 		{"/readers/front-door?tab=access", "/readers/front-door/mode-groups", []string{"kind", "modes", "in-lockdown", "mine"}, []string{"kind", "modes", "in-lockdown", "theirs"}, `name="in-lockdown" value="mine" checked`},
 	} {
 		was := revisionIn(t, one.get(test.page), test.action)
@@ -70,6 +71,7 @@ func TestAFormKeepsItsRevisionThroughACorrection(t *testing.T) {
 		{"/readers/front-door?tab=access&ask=add", "/readers/front-door/access", []string{"kind", "group", "group", "night shift"}},
 		{"/readers/front-door?tab=access", "/readers/front-door/calendar", []string{"time-zone", "UTC", "holidays", "never"}},
 		{"/readers/front-door?tab=opening", "/readers/front-door/opening", []string{"when", "times", "mon", "12:00-11:00"}},
+		{"/readers/front-door?tab=two-proofs", "/readers/front-door/two-proofs", []string{"when", "times", "mon", "12:00-11:00"}},
 		{"/readers/front-door?tab=access", "/readers/front-door/mode-groups", []string{"kind", "modes", "exempt", "No Group"}},
 	} {
 		was := revisionIn(t, b.get(test.page), test.action)

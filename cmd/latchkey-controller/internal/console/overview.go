@@ -16,6 +16,7 @@ type overviewPage struct {
 	Evening   string
 	Locations []*desk.Location
 	Alerts    []alert
+	Duress    []*desk.Event // of the last day, for those who may see them; the newest first
 	Days      []activityDay
 	Newest    int64
 	Readers   int // with a board
@@ -67,6 +68,9 @@ func (c *Console) readOverview(r *http.Request, v *visit, p *overviewPage) (err 
 		}
 	}
 	p.Alerts = alerts(readers)
+	if p.Duress, err = c.duressAlarms(r, v); err != nil {
+		return err
+	}
 	if p.modesHere, err = c.readModes(r.Context(), v.Actor, desk.Where{}, readers); err != nil {
 		return err
 	}

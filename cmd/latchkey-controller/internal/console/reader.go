@@ -32,7 +32,7 @@ type readerPage struct {
 // A tab is a part of a page, with its key in the URL.
 type tab struct{ Key, Name string }
 
-var readerTabs = []tab{{"overview", "Overview"}, {"authentication", "Authentication"}, {"access", "Access"}, {"opening", "Opening hours"}, {"door", "Door"}, {"device", "Device"}}
+var readerTabs = []tab{{"overview", "Overview"}, {"authentication", "Authentication"}, {"access", "Access"}, {"opening", "Opening hours"}, {"two-proofs", "Card and PIN"}, {"door", "Door"}, {"device", "Device"}}
 
 func (c *Console) reader(w http.ResponseWriter, r *http.Request, v *visit) error {
 	q := r.URL.Query()
@@ -71,6 +71,8 @@ func (c *Console) readReader(r *http.Request, v *visit, p *readerPage) (err erro
 		err = c.readAccess(r, v, p)
 	case "opening":
 		err = c.readOpening(r, v, p)
+	case "two-proofs":
+		readTwoProofs(p)
 	case "door":
 		if !given {
 			p.Form = doorForm(policy)

@@ -57,7 +57,7 @@ func TestASecondRemovalIsNoFault(t *testing.T) {
 	w := small(t)
 	b := w.visitor(desk.Owner)
 	for path, says := range map[string]string{
-		"/users/1/pin/remove": "The PIN was already removed.", "/users/1/cards/2/remove": "This card was already removed.",
+		"/users/1/pin/remove": "The PIN was already removed.", "/users/1/duress-pin/remove": "The PIN for duress was already removed.", "/users/1/cards/2/remove": "This card was already removed.",
 		"/users/1/remove": "This user was already removed.", "/users/77/remove": "This user was already removed.",
 		"/locations/77/remove": "It was already removed.", "/hubs/77/remove": "It was already removed.", "/doors/77/remove": "It was already removed.",
 	} {

@@ -13,9 +13,9 @@ import (
 type userPanel struct {
 	User      *desk.User
 	Tab       string // "about", "credentials", "access", "activity"
-	Ask       string // open question: "remove", "remove-pin", or "card-7", "rekey-7" or "return-7" about a card
-	Add       string // what is being added: "any", "pin", "card", "enrol", "confirm", "new"
-	Shown     bool   // this page shows the new PIN
+	Ask       string // open question: "remove", "remove-pin", "remove-duress-pin", or "card-7", "rekey-7" or "return-7" about a card
+	Add       string // what is being added: "any", "pin", "duress-pin", "card", "enrol", "confirm", "new"
+	Shown     string // the PIN that this page shows: "pin", "duress-pin"; "": none
 	Rollout   desk.Rollout
 	Readers   []*desk.Reader // that can read a card
 	Enrolment *desk.Enrolment
@@ -55,6 +55,9 @@ func (c *Console) user(w http.ResponseWriter, r *http.Request, v *visit) error {
 	}
 	panel.Ask, panel.Add = q.Get("ask"), q.Get("add")
 	page := &usersPage{userPanel: panel, Form: newForm("pin", "auto")}
+	if panel.Add == "pin" {
+		fillLimits(page.Form, panel.limits())
+	}
 	switch {
 	case r.Header.Get("HX-Target") == "rollout":
 		if panel.Rollout, err = c.desk.Rollout(r.Context(), v.Actor); err != nil {
@@ -70,6 +73,16 @@ func (c *Console) user(w http.ResponseWriter, r *http.Request, v *visit) error {
 		return err
 	}
 	return c.showUsers(w, r, v, http.StatusOK, page)
+}
+
+// limits returns the limits of the user's own PIN.
+func (p *userPanel) limits() desk.PINLimits {
+	for _, c := range p.User.Credentials {
+		if c.Kind == "pin" && !c.Duress {
+			return c.Limits
+		}
+	}
+	return desk.PINLimits{}
 }
 
 // needsReader says whether a reader is chosen for what is being added or asked.

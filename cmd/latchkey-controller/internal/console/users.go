@@ -150,13 +150,13 @@ func groupsOf(f *form) []string {
 	return groups
 }
 
-// pinChoice reads how a PIN is chosen.
+// pinChoice reads how a PIN is chosen, and marks limits that it cannot read.
 func pinChoice(f *form) desk.PIN {
 	switch f.Get("pin") {
 	case "auto":
-		return desk.PIN{Choice: desk.Auto}
+		return desk.PIN{Choice: desk.Auto, Limits: readLimits(f)}
 	case "typed":
-		return desk.PIN{Choice: desk.Chosen, Digits: f.digits("digits")}
+		return desk.PIN{Choice: desk.Chosen, Digits: f.digits("digits"), Limits: readLimits(f)}
 	}
 	return desk.PIN{Choice: desk.NoPIN}
 }
@@ -166,6 +166,10 @@ func (c *Console) addUser(r *http.Request, v *visit, f *form) (answer, error) {
 	if card := f.Trim("card"); card != "" {
 		cards = append(cards, card)
 	}
-	id, digits, err := c.desk.AddUser(r.Context(), v.Actor, userForm(f, v), pinChoice(f), cards)
-	return c.pinGiven(id, digits, "The user was added."), err
+	choice := pinChoice(f)
+	if len(f.Wrong) > 0 {
+		return answer{}, errWrong
+	}
+	id, digits, err := c.desk.AddUser(r.Context(), v.Actor, userForm(f, v), choice, cards)
+	return c.pinGiven(id, "pin", digits, "The user was added."), err
 }

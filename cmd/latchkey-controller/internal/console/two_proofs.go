@@ -1,0 +1,69 @@
+package console
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/zone"
+	"latchkey/sync/wire"
+)
+
+// twoProofsForm returns the form of when a door demands card and PIN.
+func twoProofsForm(p *wire.Policy) *form {
+	f := newForm("revision", fmt.Sprint(p.Revision), "when", "off")
+	if two := p.TwoProofs; two != nil {
+		fillWeek(f, newWeek(wire.Access{Schedule: two.Schedule}))
+	}
+	return f
+}
+
+// readTwoProofs fills in the Card and PIN tab.
+func readTwoProofs(p *readerPage) {
+	if p.Form == nil {
+		p.Form = twoProofsForm(p.Reader.Policy)
+	}
+	schedule := new(wire.Schedule)
+	if two := p.Reader.Policy.TwoProofs; two != nil {
+		schedule = two.Schedule
+	}
+	p.Edit = newWeek(wire.Access{Schedule: schedule})
+}
+
+func (c *Console) setTwoProofs(r *http.Request, v *visit, f *form) (answer, error) {
+	var two *wire.TwoProofs
+	switch f.Get("when") {
+	case "off":
+	case "always", "times":
+		two = &wire.TwoProofs{Schedule: readTimes(f)}
+	default: // not off because nothing was chosen
+		return answer{}, f.wrong("two-proofs", "Choose when card and PIN are demanded.")
+	}
+	return c.setPolicy(r, v, f, "two-proofs", func(p *wire.Policy) { p.TwoProofs = two })
+}
+
+// twoProofsText says when a reader demands card and PIN; "": never.
+func twoProofsText(r *desk.Reader) string {
+	switch two := r.Policy.TwoProofs; {
+	case two == nil:
+		return ""
+	case two.Schedule == nil:
+		return "card and PIN"
+	}
+	return "card and PIN at set times"
+}
+
+// demanded says whether a reader demands card and PIN at a time. It does without a clock
+// that it trusts, whatever the schedule.
+func demanded(p *wire.Policy, live desk.ReaderStatus, now time.Time) bool {
+	two := p.TwoProofs
+	if two == nil || two.Schedule == nil {
+		return two != nil
+	}
+	in, err := zone.Load(p.TimeZone)
+	return err != nil || live.Known && !live.ClockTrusted || p.InSchedule(two.Schedule, now.In(in))
+}
+
+// tooOldForProofs says that a reader lets nobody in, because it cannot demand card and PIN.
+func tooOldForProofs(r *desk.Reader) bool { return r.Policy.TwoProofs != nil && r.OldProofs() }
