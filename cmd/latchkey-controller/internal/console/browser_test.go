@@ -406,10 +406,10 @@ func proofTour(t *testing.T) {
 		{"user-limits-wrong", "/users/5?add=pin", `document.querySelector("#f-uses").value = "101"; document.querySelector("#f-within").value = "32"; document.querySelector(".unit").value = "days"; document.querySelector("#panel form").noValidate = true; ` + submit},
 		{"user-duress", "/users/1", ""},
 		{"user-duress-long", "/users/11", ""},
-		{"user-duress-any", "/users/5?add=any", ""},
-		{"user-duress-add", "/users/5?add=duress-pin", `document.querySelector("#f-pin-typed").click(); window.settled = true`},
+		{"user-duress-any", "/users/4?add=any", ""},
+		{"user-duress-add", "/users/4?add=duress-pin", `document.querySelector("#f-pin-typed").click(); window.settled = true`},
 		{"user-duress-remove", "/users/1?ask=remove-duress-pin", ""},
-		{"user-duress-shown", "/users/5?add=duress-pin", submit},
+		{"user-duress-shown", "/users/4?add=duress-pin", submit},
 	})
 	contented(t, complaints)
 	w.older("lab")

@@ -47,7 +47,7 @@ func TestCardAndPINAreDemandedAsTheFormSays(t *testing.T) {
 		t.Errorf("sent back: %+v", got)
 	}
 	for path, says := range map[string]string{
-		"/": "· card and PIN at set times", "/places": "card and PIN at set times", "/doors/1": "Opens withcard and PIN at set times", "/readers/front-door": "Opens withcard and PIN at set times",
+		"/": "· card and PIN at set times", "/doors/1": "Opens withcard and PIN at set times", "/readers/front-door": "Opens withcard and PIN at set times",
 	} {
 		got := strings.ReplaceAll(text(b.get(path).body), "Opens with ", "Opens with")
 		if !strings.Contains(got, says) {
