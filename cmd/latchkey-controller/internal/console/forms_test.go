@@ -518,7 +518,7 @@ func TestTheOddsFollowWhatIsTyped(t *testing.T) {
 	at := func(limit, guesses string) string {
 		t.Helper()
 		got := part.post("/readers/front-door/odds", "limit", limit, "guess-limit", guesses)
-		got.shows(t, http.StatusOK, "1 user has a PIN")
+		got.shows(t, http.StatusOK, "1 PIN is in use")
 		return shown.FindString(got.body)
 	}
 	if few, many := at("10", "60"), at("10", "6000"); few == "" || few == many {

@@ -114,8 +114,11 @@ func alerts(readers []*desk.Reader) (all []alert) {
 		if l.Door == wire.DoorIsHeld {
 			say("warn", "open", "has been open for too long.", false)
 		}
-		if tooOldForProofs(r) {
-			say("bad", "lock", "lets nobody in: card and PIN are demanded, and its version is too old for that. Update it, or switch Card and PIN off.", false)
+		if why := r.NobodyOpens(); why != "" {
+			say("bad", "card", "demands card and PIN, which nobody can give: "+why+".", false)
+		}
+		if r.CutOff {
+			say("bad", "pin", "gets no changes of PINs and cards: its version is too old for a PIN that somebody has. Update it.", false)
 		}
 		if l.Lockout != "" {
 			card := "A valid card"

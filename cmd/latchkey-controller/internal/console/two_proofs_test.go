@@ -114,7 +114,7 @@ func TestAReaderThatIsTooOldForCardAndPINSaysWhatToDo(t *testing.T) {
 	w.older("front-door")
 	b.get(twoProofsPage).shows(t, http.StatusOK, "version is too old to demand both: update the reader first.")
 	b.post(twoProofsAct, "when", "always").shows(t, http.StatusUnprocessableEntity, `id="w-two-proofs"`)
-	if got := b.get("/"); strings.Contains(text(got.body), "lets nobody in") {
+	if got := b.get("/"); strings.Contains(text(got.body), "which nobody can give") {
 		t.Error("nothing is demanded, and nobody gets in")
 	}
 	w.adopt("barn", "Barn", "Farm") // and is replaced by an older one
@@ -123,9 +123,21 @@ func TestAReaderThatIsTooOldForCardAndPINSaysWhatToDo(t *testing.T) {
 		return err
 	}())
 	w.older("barn")
-	b.get("/").shows(t, http.StatusOK, "Lets nobody in", "Barn lets nobody in: card and PIN are demanded, and its version is too old for that. Update it, or switch Card and PIN off.")
-	b.get("/readers/barn?tab=two-proofs").shows(t, http.StatusOK, "Nobody gets in", "Update it, or choose Off.")
+	b.get("/").shows(t, http.StatusOK, "Lets nobody in", "Barn demands card and PIN, which nobody can give: its program is too old to demand card and PIN, so it lets nobody in: update it.")
+	b.get("/readers/barn?tab=two-proofs").shows(t, http.StatusOK, "Nobody can give both: its program is too old", "Or choose Off.")
 	b.post("/readers/barn/two-proofs", "when", "off").shows(t, http.StatusOK, "Both are never demanded.")
+}
+
+func TestADoorWhereNobodyCanGiveCardAndPINIsAnAlert(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Super)
+	w.live.states[0].State.Condition.Card = wire.ReasonNone
+	const alert = "Front door demands card and PIN, which nobody can give: it reads no cards."
+	if got := b.get("/"); strings.Contains(text(got.body), alert) {
+		t.Error("nothing is demanded")
+	}
+	b.post(twoProofsAct, "when", "always").shows(t, http.StatusOK, "Nobody can give both: it reads no cards. Or choose Off.")
+	b.get("/").shows(t, http.StatusOK, alert)
 }
 
 func TestWithoutATrustedClockCardAndPINAreDemandedAtAnyTime(t *testing.T) {
