@@ -12,8 +12,9 @@ import (
 // are as many as it may have, or its time from the first use is over, it is taken away; until
 // then readers get the end that the first use has set. So a reader that lies can take a PIN
 // with limits away, and nothing else. Records come late, and again: of those of one reader the
-// highest Count is the number of its uses. Those of before a restore may be about a credential
-// that had the same ID: the time at which it was made tells them apart.
+// highest Count is the number of its uses, and the first to come tells when it was used first:
+// a reader changes the end, which all readers get, once. Records of before a restore may be
+// about a credential that had the same ID: the time at which it was made tells them apart.
 func countUse(tx *store.Tx, now time.Time, reader string, r *wire.Record) error {
 	if r.Kind != wire.UseCounted || r.Count == 0 {
 		return nil
@@ -32,19 +33,19 @@ func countUse(tx *store.Tx, now time.Time, reader string, r *wire.Record) error 
 	if r.Trusted {
 		at = max(min(r.Time/1000, at), c.Created)
 	}
-	total, err := tx.CountUses(c, store.PINUse{Reader: reader, Uses: uint8(min(r.Count, wire.MaxUses)), First: at})
+	total, first, err := tx.CountUses(c, store.PINUse{Reader: reader, Uses: uint8(min(r.Count, wire.MaxUses)), First: at})
 	if err != nil {
 		return err
 	}
 	if c.Uses != 0 && total >= int(c.Uses) {
 		return removePIN(tx, now, c)
 	}
-	if c.FirstUsed == 0 || at < c.FirstUsed {
+	if c.FirstUsed == 0 || first < c.FirstUsed {
 		u, err := tx.User(c.User)
 		if err != nil {
 			return err
 		}
-		if err := tx.SetFirstUsed(now.Unix(), u, c, at); err != nil {
+		if err := tx.SetFirstUsed(now.Unix(), u, c, first); err != nil {
 			return err
 		}
 	}

@@ -195,6 +195,14 @@ func TestAReaderThatLiesTakesNothingAwayButPINsWithLimits(t *testing.T) {
 	if after := theLog(t, s, wire.Position{}).Position; after != before {
 		t.Errorf("the log is at %+v, and was at %+v", after, before)
 	}
+	from := len(front.records) + 1
+	for i := range 60 {
+		front.add(used(c, 1, noon.Add(time.Duration(60-i)*time.Second)))
+	}
+	tell(t, s, noon.Add(time.Hour), front, from)
+	if after := theLog(t, s, wire.Position{}).Position; after.Revision != before.Revision+1 {
+		t.Errorf("other readers get %d changes", after.Revision-before.Revision)
+	}
 	front.add(used(c, 1<<40, noon))
 	tell(t, s, noon, front, len(front.records))
 	if len(credentialsOf(t, s, c.User)) != 0 || len(credentialsOf(t, s, ada.ID)) != 3 {

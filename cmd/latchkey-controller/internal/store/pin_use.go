@@ -14,15 +14,17 @@ type PINUse struct {
 }
 
 // CountUses takes a reader's word that it has counted a PIN's uses, and returns those at all
-// readers. A lower number than before, and a later time, change nothing.
-func (t *Tx) CountUses(c *Credential, u PINUse) (total int, err error) {
-	err = t.exec(`INSERT INTO pin_uses (credential_id, reader_id, uses, first) VALUES (?, ?, ?, ?)
-		ON CONFLICT (credential_id, reader_id) DO UPDATE SET uses = max(uses, excluded.uses), first = min(first, excluded.first)`, c.ID, u.Reader, u.Uses, u.First)
+// readers, and when the reader told of the first. A lower number than before, and another
+// time, change nothing.
+func (t *Tx) CountUses(c *Credential, u PINUse) (total int, first int64, err error) {
+	err = t.row(`INSERT INTO pin_uses (credential_id, reader_id, uses, first) VALUES (?, ?, ?, ?)
+		ON CONFLICT (credential_id, reader_id) DO UPDATE SET uses = max(uses, excluded.uses) RETURNING first`,
+		[]any{c.ID, u.Reader, u.Uses, u.First}, &first)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	err = t.row(`SELECT sum(uses) FROM pin_uses WHERE credential_id = ?`, []any{c.ID}, &total)
-	return total, err
+	return total, first, err
 }
 
 // UsesOf returns how often a PIN with limits was used, by reader.

@@ -21,11 +21,11 @@ func TestTheUsesOfAPINGoWithIt(t *testing.T) {
 			return err
 		}
 		for _, uses := range []uint8{1, 3, 2} { // 2 comes late
-			if total, err := tx.CountUses(c, PINUse{"front-door", uses, int64(10 - uses)}); err != nil || total > 3 {
-				t.Errorf("%d uses, %v", total, err)
+			if total, first, err := tx.CountUses(c, PINUse{"front-door", uses, int64(10 - uses)}); err != nil || total > 3 || first != 9 {
+				t.Errorf("%d uses, the first at %d, %v", total, first, err)
 			}
 		}
-		if uses, err := tx.UsesOf(c.ID); err != nil || len(uses) != 1 || uses[0] != (PINUse{"front-door", 3, 7}) {
+		if uses, err := tx.UsesOf(c.ID); err != nil || len(uses) != 1 || uses[0] != (PINUse{"front-door", 3, 9}) {
 			t.Errorf("%+v, %v", uses, err)
 		}
 		if err := tx.RemoveCredential(2, c); err != nil {
