@@ -70,3 +70,16 @@ func TestAStepOfAReadersClockSaysFromWhatToWhat(t *testing.T) {
 		}
 	}
 }
+
+func TestAUseOfAPINWithLimitsSaysOfWhichAndUntilWhen(t *testing.T) {
+	made, until := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC), time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+	r := &wire.Record{Number: 1, Kind: wire.UseCounted, Seq: 3, Credential: 7, User: 5, Count: 2, From: made.UnixMilli(), To: until.UnixMilli()}
+	out := recordJSON(&store.Record{Reader: "front-door"}, r, time.UTC)
+	if out.Count != 2 || out.Credential != 7 || !out.From.Equal(made) || !out.To.Equal(until) {
+		t.Errorf("%+v", out)
+	}
+	r.To = 0
+	if out := recordJSON(&store.Record{Reader: "front-door"}, r, time.UTC); !out.To.IsZero() {
+		t.Errorf("without an end: %+v", out)
+	}
+}
