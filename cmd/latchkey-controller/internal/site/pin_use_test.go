@@ -359,3 +359,21 @@ func TestAReaderAndTheSiteCountTheSameUses(t *testing.T) {
 	}
 	check(t, s)
 }
+
+func TestABoardThatTakesThePlaceOfAnotherCountsBesideIt(t *testing.T) {
+	s := withReader(t)
+	c := limited(t, s, PINTerms{Uses: 2})
+	front := &diary{reader: "front-door", journal: wire.JournalID{1}}
+	front.add(used(c, 1, noon))
+	tell(t, s, noon, front, 1)
+	adopt(t, s, noon, "front-door", newBoard(t), noEdit)
+	if sent(t, s, c.ID) == nil {
+		t.Fatal("it is gone after one use of two")
+	}
+	anew := &diary{reader: "front-door", journal: wire.JournalID{2}}
+	anew.add(used(c, 1, noon))
+	tell(t, s, noon, anew, 1)
+	if is := sent(t, s, c.ID); is != nil {
+		t.Errorf("used up: %+v", is)
+	}
+}

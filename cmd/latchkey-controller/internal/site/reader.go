@@ -120,6 +120,9 @@ func (s *Site) Adopt(tx *store.Tx, now time.Time, signed []byte, broker string, 
 		if err := tx.SetReaderLevel(id, store.LevelUnknown); err != nil {
 			return nil, nil, err
 		}
+		if err := tx.CountAnew(id); err != nil {
+			return nil, nil, err
+		}
 	}
 	level, err := tx.ReaderLevel(id)
 	if err != nil {

@@ -23,19 +23,25 @@ func (t *Tx) CountUses(c *Credential, u PINUse) (total int, first int64, err err
 	if err != nil {
 		return 0, 0, err
 	}
-	err = t.row(`SELECT sum(uses) FROM pin_uses WHERE credential_id = ?`, []any{c.ID}, &total)
+	err = t.row(`SELECT sum(before + uses) FROM pin_uses WHERE credential_id = ?`, []any{c.ID}, &total)
 	return total, first, err
 }
 
 // UsesOf returns how often a PIN with limits was used, by reader.
 func (t *Tx) UsesOf(credential uint64) (uses []PINUse, err error) {
-	err = t.rows(`SELECT reader_id, uses, first FROM pin_uses WHERE credential_id = ? ORDER BY reader_id`, []any{credential}, func(r scanner) error {
+	err = t.rows(`SELECT reader_id, min(before + uses, 255), first FROM pin_uses WHERE credential_id = ? ORDER BY reader_id`, []any{credential}, func(r scanner) error {
 		var u PINUse
 		err := r.Scan(&u.Reader, &u.Uses, &u.First)
 		uses = append(uses, u)
 		return err
 	})
 	return uses, err
+}
+
+// CountAnew has the uses at a reader counted from nothing, besides those until now: it gets
+// another board.
+func (t *Tx) CountAnew(reader string) error {
+	return t.exec(`UPDATE pin_uses SET before = before + uses, uses = 0 WHERE reader_id = ?`, reader)
 }
 
 // SetFirstUsed sets when a PIN with limits was used first, in Unix seconds, and appends to the

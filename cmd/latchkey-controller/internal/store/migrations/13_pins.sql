@@ -9,7 +9,8 @@ CREATE INDEX credentials_new ON credentials (duress) WHERE duress <> 0 OR uses <
 CREATE TABLE pin_uses (
 	credential_id INTEGER NOT NULL REFERENCES credentials (id) ON DELETE CASCADE,
 	reader_id     TEXT NOT NULL REFERENCES readers (id),
-	uses          INTEGER NOT NULL,
+	uses          INTEGER NOT NULL, -- as its board counts
+	before        INTEGER NOT NULL DEFAULT 0, -- at boards that were this reader before
 	first         INTEGER NOT NULL, -- the first that it told of, Unix seconds
 	PRIMARY KEY (credential_id, reader_id)
 ) STRICT, WITHOUT ROWID;
