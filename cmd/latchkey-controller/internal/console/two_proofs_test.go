@@ -132,11 +132,11 @@ func TestADoorWhereNobodyCanGiveCardAndPINIsAnAlert(t *testing.T) {
 	w := small(t)
 	b := w.visitor(desk.Super)
 	w.live.states[0].State.Condition.Card = wire.ReasonNone
-	const alert = "Front door demands card and PIN, which nobody can give: it reads no cards."
+	const alert = "Front door demands card and PIN, which nobody can give: it has no card reader."
 	if got := b.get("/"); strings.Contains(text(got.body), alert) {
 		t.Error("nothing is demanded")
 	}
-	b.post(twoProofsAct, "when", "always").shows(t, http.StatusOK, "Nobody can give both: it reads no cards. Or choose Off.")
+	b.post(twoProofsAct, "when", "always").shows(t, http.StatusOK, "Nobody can give both: it has no card reader. Or choose Off.")
 	b.get("/").shows(t, http.StatusOK, alert)
 }
 

@@ -44,9 +44,11 @@ func TestCardAndPINAreDemandedOnlyWhereBothCanBeGiven(t *testing.T) {
 		t.Errorf("it can be opened: %s", text)
 	}
 	for reason, condition := range map[string]wire.Condition{
-		"it reads no cards":                              {Card: wire.ReasonNFC},
-		"no PIN can be entered on its screen":            {PIN: wire.ReasonPanel},
-		"the site takes PINs only at readers with a TPM": {PIN: wire.ReasonWithheld},
+		"it takes no cards: the card reader is out of order":               {Card: wire.ReasonNFC},
+		"it takes no PINs: the display is out of order":                    {PIN: wire.ReasonPanel},
+		"it has no touchscreen":                                            {PIN: wire.ReasonNone},
+		"it takes no PINs: the site takes PINs only at readers with a TPM": {PIN: wire.ReasonWithheld},
+		"": {PIN: wire.ReasonLockout},
 	} {
 		*w.live.states[0].State.Condition = condition
 		if text := w.look(id).NobodyOpens(); text != reason {

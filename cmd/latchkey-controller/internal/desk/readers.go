@@ -43,21 +43,23 @@ func (r *Reader) OldModes() bool { return oldModes(r.Level) }
 func (r *Reader) OldProofs() bool { return oldProofs(r.Level) }
 
 // NobodyOpens says why nobody can give card and PIN at the reader, which its policy demands:
-// "it reads no cards"; "": they can, or it does not demand them.
+// "it takes no cards: the card reader is out of order"; "": they can, or it does not demand them.
 func (r *Reader) NobodyOpens() string {
 	switch {
 	case r.Bundle == 0 || r.Policy.TwoProofs == nil:
 		return ""
 	case r.OldProofs():
 		return "its program is too old to demand card and PIN, so it lets nobody in: update it"
+	case r.Live.Card == wire.ReasonNone:
+		return "it has no card reader"
+	case r.Live.PIN == wire.ReasonNone:
+		return "it has no touchscreen"
 	case r.Live.Card != "":
-		return "it reads no cards"
-	case r.Live.PIN == wire.ReasonPanel:
-		return "no PIN can be entered on its screen"
-	case r.Live.PIN == wire.ReasonWithheld:
-		return "the site takes PINs only at readers with a TPM"
+		return "it takes no cards" + why(r.Live.Card)
+	case r.Live.PIN == "", r.Live.PIN == wire.ReasonLockout, r.Live.PIN == wire.ReasonLockdown: // which a card ends, or the mode tells
+		return ""
 	}
-	return ""
+	return "it takes no PINs" + why(r.Live.PIN)
 }
 
 func oldProofs(level int) bool { return level != store.LevelUnknown && level < wire.LevelProofs }
