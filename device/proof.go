@@ -104,6 +104,11 @@ func (t *turn) checkProof() {
 	if t.proof.credential == nil {
 		return
 	}
+	if t.over(t.proofEnds()) {
+		t.dropProof()
+		t.deny("")
+		return
+	}
 	pin, card := t.pinReason(), t.cardReason()
 	if t.proof.is(wire.PIN) {
 		card = t.cardWorks()
@@ -111,7 +116,7 @@ func (t *turn) checkProof() {
 	if pin == wire.ReasonSpent && (t.proof.is(wire.PIN) || t.secondAsked()) {
 		pin = "" // it was the last one
 	}
-	if t.over(t.proofEnds()) || pin != "" || card != "" || !t.policy.demandsTwo(t.now) || t.mayOpen(t.proof.credential) != "" {
+	if pin != "" || card != "" || !t.policy.demandsTwo(t.now) || t.mayOpen(t.proof.credential) != "" {
 		t.dropProof()
 	}
 }

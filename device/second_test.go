@@ -68,6 +68,8 @@ func TestASecondProofThatIsLateIsAFirstOne(t *testing.T) {
 	g.card(Known, adaCard)
 	g.records = nil
 	g.wait(15 * time.Second)
+	g.wantScreen(ScreenDenied)
+	g.wait(2 * time.Second)
 	g.wantScreen(ScreenHome)
 	if r := g.wantRecords(wire.AccessDenied)[0]; r.By != wire.ByCard || r.Reason != wire.ReasonSecond || r.Credential != adaCard.ID || r.User != 1 {
 		t.Errorf("%+v", r)
