@@ -99,13 +99,13 @@ func TestAUseOpensNothingBeforeItIsStored(t *testing.T) {
 		g.wantScreen(ScreenChecking)
 		return g, c
 	}
-	g, c := begin()
+	g, _ := begin()
 	g.do(Identified{Kind: wire.PIN, Seq: g.asked.Seq, Outcome: Known, Credential: adaPIN}) // a second answer
 	g.wantStrikes()
 	g.store()
 	g.wantStrikes(5 * time.Second)
 
-	g, c = begin()
+	g, _ = begin()
 	g.fault = "disk full"
 	g.records = nil
 	g.store()
@@ -115,7 +115,7 @@ func TestAUseOpensNothingBeforeItIsStored(t *testing.T) {
 	}
 	g.wantAttempts(0, 0, "")
 
-	g, c = begin()
+	g, _ = begin()
 	g.wait(11 * time.Second) // the disk does not answer
 	g.wantStrikes()
 	g.wantAttempts(0, 0, "")
@@ -123,7 +123,7 @@ func TestAUseOpensNothingBeforeItIsStored(t *testing.T) {
 		t.Errorf("%+v", g.r.attempt)
 	}
 
-	g, c = begin()
+	g, c := begin()
 	g.crash(time.Second) // it is lost, and the charge counts
 	g.slow = false
 	g.store()
