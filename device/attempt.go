@@ -172,10 +172,15 @@ func (t *turn) decideKnown(c *wire.Credential) {
 	switch {
 	case reason != "":
 		t.refusePIN(c, reason)
+	case t.policy.demandsTwo(t.now) && !t.completes(c):
+		seq := t.durable.Pending
+		t.endAttempt(Known, false)
+		t.giveProof(wire.Record{By: wire.ByPIN, Seq: seq}, c)
 	case c.Limited():
-		t.countUse(c)
+		t.attempt.state, t.attempt.deadline = attemptCounting, t.elapsed+answerWithin
+		t.attempt.batch = t.countUse(c, t.durable.Pending)
 	default:
-		t.acceptPIN(c)
+		t.openPIN(c)
 	}
 }
 
@@ -187,7 +192,7 @@ func (t *turn) refusal(c *wire.Credential) wire.Reason {
 	if reason := t.mayOpen(c); reason != "" {
 		return reason
 	}
-	if t.policy.demandsTwo(t.now) && !t.completes(c) && t.cardWorks() != "" {
+	if t.policy.demandsTwo(t.now) && !t.completes(c) && (t.cardWorks() != "" || t.attempt.state == attemptCounting) {
 		return wire.ReasonSecond
 	}
 	return ""
@@ -200,19 +205,14 @@ func (t *turn) refusePIN(c *wire.Credential, reason wire.Reason) {
 	t.deny("")
 }
 
-// acceptPIN opens the door for a known PIN, or waits for the second proof.
-func (t *turn) acceptPIN(c *wire.Credential) {
+// openPIN opens the door for a known PIN, alone or as the second proof.
+func (t *turn) openPIN(c *wire.Credential) {
 	r := wire.Record{By: wire.ByPIN, Seq: t.durable.Pending}
-	if t.policy.demandsTwo(t.now) {
-		if !t.completes(c) {
-			t.endAttempt(Known, false)
-			t.giveProof(r, c)
-			return
-		}
+	if t.completes(c) {
 		r.By = wire.ByBoth
+		t.proof = proof{}
 	}
 	t.endAttempt(Known, true)
-	t.proof = proof{}
 	t.grant(r, c)
 }
 

@@ -126,19 +126,18 @@ func (t *turn) acceptCard(c *wire.Credential, ends bool) {
 		t.dropProof()
 		return
 	}
-	if !two || first.is(wire.PIN) {
-		r := wire.Record{By: wire.ByCard}
-		if two {
-			r.By = wire.ByBoth
-		}
-		t.proof = proof{}
-		t.grant(r, c)
+	if two && first.is(wire.PIN) {
+		t.completeProof(c)
+		return
+	}
+	if !two {
+		t.grant(wire.Record{By: wire.ByCard}, c)
 	}
 	if ends {
 		t.clearLockout(wire.Record{By: wire.ByCard, Credential: c.ID, User: c.User})
 	}
 	switch {
-	case !two || first.is(wire.PIN):
+	case !two:
 	case t.pinReasonAfter(proof{credential: c}) != "":
 		t.denyCard(wire.Record{Reason: wire.ReasonSecond, Credential: c.ID, User: c.User})
 	default:

@@ -79,6 +79,9 @@ func (t *turn) stored(e Stored) {
 			t.charged(e.Fault)
 		}
 	}
+	if t.proof.batch != 0 && t.proof.batch == e.Batch {
+		t.proofStored(e.Fault)
+	}
 }
 
 // unstored enters the state in which records are not stored.

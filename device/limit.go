@@ -12,7 +12,7 @@ import (
 const maxUsed = 64
 
 // lostMargin is how far, in seconds, the clock of a reader may be behind that of its controller.
-const lostMargin = 5 * 60
+const lostMargin = 60
 
 // used is what a reader remembers of a PIN with limits.
 type used struct {
@@ -22,7 +22,10 @@ type used struct {
 	Until int64    // its own when it was last used, Unix seconds
 	First int64    // the first use, Unix seconds; 0: the clock was not trusted
 	Uses  uint8
+	Last  uint8 // the number of its last use; 0: there is none
 }
+
+func (u used) up() bool { return u.Last != 0 && u.Uses >= u.Last }
 
 // uses decodes Durable.Used.
 func (d *Durable) uses() ([]used, error) {
@@ -40,10 +43,10 @@ func (d *Durable) uses() ([]used, error) {
 }
 
 // usesOf returns what is remembered of a PIN with limits; false: nothing.
-func (d *Durable) usesOf(id uint64) (used, bool) {
+func (d *Durable) usesOf(c *wire.Credential) (used, bool) {
 	uses, _ := d.uses() // as written, or as Restore has checked it
 	for _, u := range uses {
-		if u.ID == id {
+		if u.ID == c.ID && u.Made == c.Made {
 			return u, true
 		}
 	}
@@ -55,7 +58,7 @@ func (d *Durable) limit(c *wire.Credential, now Now) wire.Reason {
 	if !c.Limited() {
 		return ""
 	}
-	u, known := d.usesOf(c.ID)
+	u, known := d.usesOf(c)
 	switch {
 	case c.Within != 0 && !now.Trusted:
 		return wire.ReasonClock
@@ -70,38 +73,55 @@ func (d *Durable) limit(c *wire.Credential, now Now) wire.Reason {
 }
 
 // use remembers a use.counted. To make room it forgets the PINs whose end has passed, or else
-// the one that was made first, and with it all that were made before and are not remembered.
+// of those that are used up, or of all, the one that was made first, and with it all that were
+// made before and are not remembered.
 func (d *Durable) use(r wire.Record) {
 	uses, err := d.uses()
 	if err != nil || r.Credential == 0 {
 		return
 	}
-	at := slices.IndexFunc(uses, func(u used) bool { return u.ID == r.Credential })
-	if at < 0 {
-		if len(uses) == maxUsed && r.Trusted {
-			uses = slices.DeleteFunc(uses, func(u used) bool { return u.Until != 0 && u.Until*1000 <= r.Time })
-		}
-		if len(uses) == maxUsed {
-			oldest := slices.MinFunc(uses, func(a, b used) int { return cmp.Or(cmp.Compare(a.Made, b.Made), cmp.Compare(a.ID, b.ID)) })
-			uses = slices.DeleteFunc(uses, func(u used) bool { return u == oldest })
-			d.Forgot = max(d.Forgot, oldest.Made)
-		}
-		u := used{ID: r.Credential}
-		if r.Trusted {
-			u.First = r.Time / 1000
-		}
-		at, uses = len(uses), append(uses, u)
+	u := used{ID: r.Credential, Made: r.From / 1000}
+	if r.Trusted {
+		u.First = r.Time / 1000
 	}
-	uses[at].Made, uses[at].Until = r.From/1000, r.To/1000
-	uses[at].Uses = uint8(min(r.Count, wire.MaxUses))
-	d.Used = wire.Bytes(wire.Marshal(uses))
+	if known, ok := d.usesOf(&wire.Credential{ID: u.ID, Made: u.Made}); ok {
+		u = known
+	}
+	uses = slices.DeleteFunc(uses, func(other used) bool { return other.ID == u.ID })
+	if len(uses) == maxUsed && r.Trusted {
+		uses = slices.DeleteFunc(uses, func(u used) bool { return u.Until != 0 && u.Until*1000 <= r.Time })
+	}
+	if len(uses) == maxUsed {
+		first := slices.MinFunc(uses, func(a, b used) int {
+			if a.up() != b.up() {
+				return map[bool]int{true: -1, false: 1}[a.up()]
+			}
+			return cmp.Or(cmp.Compare(a.Made, b.Made), cmp.Compare(a.ID, b.ID))
+		})
+		uses = slices.DeleteFunc(uses, func(u used) bool { return u == first })
+		d.Forgot = max(d.Forgot, first.Made)
+	}
+	u.Until, u.Uses, u.Last = r.To/1000, uint8(min(r.Count, wire.MaxUses)), uint8(min(r.Last, wire.MaxUses))
+	d.Used = wire.Bytes(wire.Marshal(append(uses, u)))
 }
 
 // forgetAll forgets all uses: PINs with limits that were made before now are refused.
 // Without a trusted clock these are all, until it is trusted.
 func (d *Durable) forgetAll() { d.Used, d.Forgot = "", wire.MaxTime }
 
-// useStored takes the journal's answer to a use: only one that is stored lets its PIN in.
+// countUse records the use of a PIN with limits that is about to open the door, which waits
+// until that is stored. It returns the append that tells.
+func (t *turn) countUse(c *wire.Credential, seq uint64) (batch uint64) {
+	u, _ := t.durable.usesOf(c)
+	t.record(wire.Record{
+		Kind: wire.UseCounted, Seq: seq, Credential: c.ID, User: c.User,
+		Count: uint64(u.Uses) + 1, Last: uint64(c.Uses), From: c.Made * 1000, To: c.Until * 1000,
+	})
+	return t.journal.appended + 1
+}
+
+// useStored takes the journal's answer to the use of a PIN: only one that is stored lets its
+// PIN in.
 func (t *turn) useStored(fault string) {
 	c, reason := t.attempt.credential, wire.ReasonUnstored
 	if fault == "" {
@@ -111,17 +131,5 @@ func (t *turn) useStored(fault string) {
 		t.refusePIN(c, reason)
 		return
 	}
-	t.acceptPIN(c)
-}
-
-// countUse records the use of a PIN with limits that is about to be accepted, which waits until
-// that is stored.
-func (t *turn) countUse(c *wire.Credential) {
-	u, _ := t.durable.usesOf(c.ID)
-	t.attempt.state, t.attempt.batch = attemptCounting, t.journal.appended+1
-	t.attempt.deadline = t.elapsed + answerWithin
-	t.record(wire.Record{
-		Kind: wire.UseCounted, Seq: t.durable.Pending, Credential: c.ID, User: c.User,
-		Count: uint64(u.Uses) + 1, From: c.Made * 1000, To: c.Until * 1000,
-	})
+	t.openPIN(c)
 }

@@ -34,7 +34,7 @@ func (g *rig) wantOpens(c *wire.Credential, uses uint64) {
 	g.t.Helper()
 	g.records, g.strikes = nil, nil
 	g.enter(Known, c)
-	if r := g.wantRecords(wire.AttemptStarted, wire.UseCounted, wire.AccessGranted)[1]; r.Count != uses || r.Credential != c.ID || r.User != c.User || r.From != c.Made*1000 || r.To != c.Until*1000 || r.Seq == 0 {
+	if r := g.wantRecords(wire.AttemptStarted, wire.UseCounted, wire.AccessGranted)[1]; r.Count != uses || r.Last != uint64(c.Uses) || r.Credential != c.ID || r.User != c.User || r.From != c.Made*1000 || r.To != c.Until*1000 || r.Seq == 0 {
 		g.t.Fatalf("%+v", r)
 	}
 	g.wantScreen(ScreenGranted)
@@ -143,6 +143,60 @@ func TestAUseOpensNothingBeforeItIsStored(t *testing.T) {
 	g.wantRefused(c, wire.ReasonUsedUp)
 }
 
+func TestTheFirstOfTwoProofsIsAUseOnlyIfTheDoorOpens(t *testing.T) {
+	pat := func(g *rig, uses uint8) (pin, card *wire.Credential) {
+		pin = limitedPIN(g, 20, uses, 0)
+		return pin, &wire.Credential{ID: 21, Kind: wire.Card, User: 20, Name: "Pat"}
+	}
+	g := twoRig(t, nil)
+	pin, card := pat(g, 1)
+	g.enter(Known, pin)
+	g.enter(Known, pin)
+	g.wait(20 * time.Second) // no card
+	g.enter(Known, pin)
+	g.card(CardGone, nil)
+	g.records, g.strikes = nil, nil
+	g.slow = true
+	g.card(Known, card)
+	g.wantStrikes()
+	g.wantScreen(ScreenSecondCard)
+	if g.view.PIN || g.view.End != 0 {
+		t.Errorf("%+v", g.view)
+	}
+	g.do(Presented{wire.Card}) // another one waits until that is stored
+	g.store()
+	g.wantStrikes(5 * time.Second)
+	if r := g.wantRecords(wire.UseCounted, wire.AccessGranted); r[0].Seq != 0 || r[0].Credential != pin.ID || r[0].Count != 1 || r[0].Last != 1 || r[1].By != wire.ByBoth || r[1].Credential != card.ID || r[1].User != 20 {
+		t.Errorf("%+v", r)
+	}
+	g.slow = false
+	g.wait(time.Minute)
+	g.wantRefused(pin, wire.ReasonUsedUp)
+	g.card(Known, card)
+	g.wantRecords(wire.ProofGiven)
+	g.wantRefused(pin, wire.ReasonUsedUp)
+
+	for name, fail := range map[string]func(g *rig){
+		"the disk fails":         func(g *rig) { g.fault = "disk full"; g.store() },
+		"it does not answer":     func(g *rig) { g.wait(3 * time.Second) },
+		"the door is locked":     func(g *rig) { g.want(wire.WantedMode{Mode: wire.ModeLocked}); g.store() },
+		"the power is cut":       func(g *rig) { g.crash(time.Second); g.store() },
+		"the housing is open":    func(g *rig) { g.do(Input{InputTamper, true}); g.store() },
+		"one proof is enough":    func(g *rig) { g.change(func(p *wire.Policy) { p.TwoProofs = nil }); g.store() },
+		"nobody may open at all": func(g *rig) { g.change(func(p *wire.Policy) { p.Access = []wire.Access{} }); g.store() },
+	} {
+		g := twoRig(t, nil)
+		pin, card := pat(g, 1)
+		g.enter(Known, pin)
+		g.slow, g.strikes = true, nil
+		g.card(Known, card)
+		fail(g)
+		if len(g.strikes) > 0 || g.r.proof.credential != nil {
+			t.Errorf("%s: strikes %v, proof %+v", name, g.strikes, g.r.proof)
+		}
+	}
+}
+
 func TestAPINThatAReaderHasForgottenIsRefused(t *testing.T) {
 	g := newRig(t, nil)
 	var pins []*wire.Credential
@@ -166,10 +220,26 @@ func TestAPINThatAReaderHasForgottenIsRefused(t *testing.T) {
 	g.wantRefused(pins[1], wire.ReasonForgotten)
 	g.wantOpens(pins[2], 3)
 
+	// Of those that are used up, the one that was made first goes before all others.
+	once := limitedPIN(g, 90, 1, 0)
+	once.Made = pins[40].Made
+	g.wantOpens(once, 1)
+	g.wantOpens(limitedPIN(g, 91, 1, 0), 1)
+	g.wantOpens(pins[4], 2)
+	g.wantRefused(once, wire.ReasonForgotten)
+	unused := limitedPIN(g, 92, 1, 0)
+	unused.Made = pins[39].Made
+	g.wantRefused(unused, wire.ReasonForgotten)
+
+	// An id comes again after a restore of the controller: it is another PIN.
+	again := *pins[10]
+	again.Made = g.in(0)
+	g.wantOpens(&again, 1)
+
 	g.wait(24 * time.Hour) // their ends have passed, and make room
 	late := limitedPIN(g, 1000, 1, 0)
 	older := limitedPIN(g, 1001, 1, 0)
-	older.Made = pins[5].Made
+	older.Made = g.in(-23 * time.Hour)
 	g.wantOpens(late, 1)
 	g.wantOpens(older, 1)
 	if uses, err := g.r.durable.uses(); err != nil || len(uses) != 2 {
@@ -263,8 +333,8 @@ func TestNoPINIsUsedMoreOftenThanItMay(t *testing.T) {
 			if validity(c, now) != "" || d.limit(c, now) != "" {
 				continue
 			}
-			u, _ := d.usesOf(c.ID)
-			d.Apply(wire.Record{Kind: wire.UseCounted, Credential: c.ID, Count: uint64(u.Uses) + 1, From: c.Made * 1000, To: c.Until * 1000, Time: now.Wall.UnixMilli(), Trusted: now.Trusted})
+			u, _ := d.usesOf(c)
+			d.Apply(wire.Record{Kind: wire.UseCounted, Credential: c.ID, Count: uint64(u.Uses) + 1, Last: uint64(c.Uses), From: c.Made * 1000, To: c.Until * 1000, Time: now.Wall.UnixMilli(), Trusted: now.Trusted})
 			if taken[id]++; taken[id] > c.Uses {
 				t.Fatalf("PIN %d was used %d times of %d", id, taken[id], c.Uses)
 			}

@@ -85,6 +85,9 @@ func (m moved) reader(r Reader) Reader {
 	r.journal.appended += m.batch
 	r.journal.answered += m.batch
 	r.attempt.batch += m.batch
+	if r.proof.batch != 0 {
+		r.proof.batch += m.batch
+	}
 	if r.attempt.state == attemptIdle || r.attempt.state == attemptCharged {
 		r.attempt.batch = 0
 	}

@@ -10,14 +10,19 @@ import (
 const proofWithin = 15 * time.Second
 
 // proof is the first of two proofs, which waits for the second; the zero value: none does.
-// It is lost in a restart.
+// It is lost in a restart. Within its 15 s it stands as it was looked up, even if the log has
+// taken the credential away since.
 //
 //	none --a card, a PIN that may open, while two proofs are demanded--> waits
 //	waits --the other proof of the same person--> none: granted
-//	waits --15 s, a wrong second proof, it would no longer open--> none: denied
+//	waits --the card to a PIN with limits--> counting --its use is stored--> none: granted
+//	waits, counting --15 s, a wrong second proof, it would no longer open, not stored--> none: denied
 type proof struct {
 	credential *wire.Credential
 	start, end time.Duration
+
+	card  *wire.Credential // of counting: the second proof
+	batch uint64           // of counting: the append that counts the use; 0: it waits
 }
 
 // is says whether a proof of a kind waits.
@@ -84,9 +89,47 @@ func (t *turn) completes(c *wire.Credential) bool {
 	return first != nil && first.Kind != c.Kind && first.User == c.User
 }
 
-// secondAsked says whether the second proof is being looked up.
+// completeProof opens the door for a card after the PIN of the same person: there is no
+// lockout then. The use of a PIN with limits is stored first.
+func (t *turn) completeProof(card *wire.Credential) {
+	pin := t.proof.credential
+	reason := t.durable.limit(pin, t.now)
+	switch {
+	case reason != "":
+		t.denyCard(wire.Record{Reason: reason, Credential: card.ID, User: card.User})
+		t.dropProof()
+	case pin.Limited():
+		t.proof.card, t.proof.batch = card, t.countUse(pin, 0)
+		t.notice = notice{}
+	default:
+		t.openBoth(card)
+	}
+}
+
+// proofStored takes the journal's answer to the use of a PIN with limits that was the first proof.
+func (t *turn) proofStored(fault string) {
+	card, reason := t.proof.card, wire.ReasonUnstored
+	if fault == "" {
+		reason = t.mayOpen(card)
+	}
+	if reason != "" {
+		t.denyCard(wire.Record{Reason: reason, Credential: card.ID, User: card.User})
+		t.dropProof()
+		return
+	}
+	t.openBoth(card)
+}
+
+// openBoth opens the door for a card that is the second proof.
+func (t *turn) openBoth(card *wire.Credential) {
+	t.proof = proof{}
+	t.grant(wire.Record{By: wire.ByBoth}, card)
+}
+
+// secondAsked says whether the second proof is being looked up, or has been, and the use of the
+// first is being stored.
 func (r *Reader) secondAsked() bool {
-	return r.proof.is(wire.Card) && r.attempt.state != attemptIdle ||
+	return r.proof.batch != 0 || r.proof.is(wire.Card) && r.attempt.state != attemptIdle ||
 		r.proof.is(wire.PIN) && r.card.deadline != 0 && r.enrol.state != enrolReading
 }
 

@@ -65,9 +65,11 @@ func twoOpen(e *edge) (met bool, err error) {
 		second := wire.PIN
 		if identified, ok := e.event.(Identified); ok {
 			second = identified.Kind
+		} else if e.completed() {
+			second = wire.Card
 		}
 		known := e.before.known
-		if known.user != r.User || known.kind == second || e.before.r.attempt.state != attemptCounting && e.presentedAt(second)-known.at >= 15*time.Second {
+		if known.user != r.User || known.kind == second || e.before.r.attempt.state != attemptCounting && !e.completed() && e.presentedAt(second)-known.at >= 15*time.Second {
 			return true, fmt.Errorf("%+v and %v of %d, presented at %v", known, second, r.User, e.presentedAt(second))
 		}
 	}
@@ -76,7 +78,11 @@ func twoOpen(e *edge) (met bool, err error) {
 
 func secondCharges(e *edge) (met bool, err error) {
 	event, ok := e.event.(Identified)
-	if !ok || event.Kind != wire.Card || e.before.r.card.deadline == 0 || event.Seq != e.before.r.card.seq || e.waits(wire.Card) == nil || e.timedOut() {
+	if !ok || event.Kind != wire.Card || e.before.r.card.deadline == 0 || event.Seq != e.before.r.card.seq || e.timedOut() {
+		return false, nil
+	}
+	pin := e.waits(wire.Card)
+	if pin == nil {
 		return false, nil
 	}
 	before, after := e.before.r.durable, e.after.r.durable
@@ -84,7 +90,8 @@ func secondCharges(e *edge) (met bool, err error) {
 		return true, errors.New("it charged")
 	}
 	failed := event.Outcome != Known && event.Outcome != Unknown && event.Outcome != NotGenuine
-	if waits := e.after.r.proof.is(wire.PIN); waits != failed {
+	counts := event.Outcome == Known && pin.Limited() && pin.User == event.Credential.User
+	if waits := e.after.r.proof.is(wire.PIN); waits != (failed || counts) {
 		return true, fmt.Errorf("the first proof waits: %t", waits)
 	}
 	return true, nil
@@ -98,7 +105,7 @@ func proofEndsInTime(e *edge) (met bool, err error) {
 	if left := after.proof.end - e.now.Monotonic; left > 15*time.Second || left <= 0 && !after.secondAsked() {
 		return true, fmt.Errorf("%v are left", left)
 	}
-	if at, ok := after.Deadline(); !ok || !after.secondAsked() && at > after.proof.end {
+	if at, ok := after.Deadline(); !after.secondAsked() && (!ok || at > after.proof.end) {
 		return true, errors.New("nobody looks at its end")
 	}
 	return true, nil
@@ -108,17 +115,17 @@ func usesHold(e *edge) (met bool, err error) {
 	if e.after.uses == 0 {
 		return false, nil
 	}
-	stored, _ := e.after.disk.usesOf(twicePIN.ID)
+	stored, _ := e.after.disk.usesOf(twicePIN)
 	if e.after.uses > twicePIN.Uses || e.after.uses > stored.Uses {
 		return true, fmt.Errorf("it was used %d times, of which %d are on the disk", e.after.uses, stored.Uses)
 	}
 	return true, nil
 }
 
-// accepted says whether the edge has let the PIN with limits in, alone or as the first proof.
+// accepted says whether the edge has let the PIN with limits in, alone or with a card.
 func (e *edge) accepted() bool {
 	return slices.ContainsFunc(e.records(), func(r wire.Record) bool {
-		return (r.Kind == wire.AccessGranted || r.Kind == wire.ProofGiven) && r.Credential == twicePIN.ID
+		return r.Kind == wire.AccessGranted && (r.Credential == twicePIN.ID || r.By == wire.ByBoth && e.before.r.proof.credential == twicePIN)
 	})
 }
 

@@ -115,14 +115,25 @@ func (e *edge) pinOpens() bool {
 	return ok && outcome == Known && opens(wire.PIN, c) && e.lets(c) && before.pinReason() == ""
 }
 
+// completed says whether the edge is the journal's answer to the use of a PIN with limits to
+// which the card was the second proof, which opens the door.
+func (e *edge) completed() bool {
+	stored, ok := e.event.(Stored)
+	p := e.before.r.proof
+	return ok && p.batch != 0 && stored.Batch == p.batch && stored.Fault == "" && e.waits(wire.Card) != nil
+}
+
 // cardOpens says whether a card opens the door at this moment.
 func (e *edge) cardOpens() bool {
 	event, _ := e.event.(Identified)
+	if e.completed() {
+		return true
+	}
 	if !e.cardIsGood() || !specTwo(e.policy(), e.now) {
 		return e.cardIsGood()
 	}
 	pin := e.waits(wire.Card)
-	return pin != nil && pin.User == event.Credential.User
+	return pin != nil && pin.User == event.Credential.User && !pin.Limited() // its use is counted first
 }
 
 // cardIsGood says whether a card opens the door, or is one of two proofs.

@@ -23,6 +23,7 @@ var (
 	// PINs for duress, and with a number of uses.
 	dotPIN   = &wire.Credential{ID: 9, Kind: wire.PIN, User: 1, Name: "Ada", Groups: []string{"staff"}, Duress: true}
 	twicePIN = &wire.Credential{ID: 10, Kind: wire.PIN, User: 4, Name: "Pat", Groups: []string{"staff"}, Uses: 2, Made: 1}
+	patCard  = &wire.Credential{ID: 13, Kind: wire.Card, User: 4, Name: "Pat", Groups: []string{"staff"}}
 
 	// This one proves itself.
 	keyedCard = &wire.Credential{ID: 6, Kind: wire.Card, User: 1, Name: "Ada", Groups: []string{"staff"}, CardKey: make([]byte, wire.CardKeySize)}
@@ -309,14 +310,17 @@ func seconds(t *testing.T) []world {
 }
 
 // limits are the worlds of a PIN with a number of uses: one in which it opens, on a disk that
-// fails now and then, and one in which it is the first of two proofs. The first wrong PIN locks.
+// fails now and then, and one in which it is one of two proofs. The first wrong PIN locks.
 func limits(t *testing.T) []world {
 	var worlds []world
 	for _, two := range []*wire.TwoProofs{nil, {}} {
 		events := func(n *node) []Event {
 			seq := n.r.durable.Seq
 			if n.r.card.deadline != 0 {
-				return []Event{Identified{Kind: wire.Card, Seq: n.r.card.seq, Outcome: Known, Credential: adaCard}}
+				return []Event{
+					Identified{Kind: wire.Card, Seq: n.r.card.seq, Outcome: Known, Credential: adaCard},
+					Identified{Kind: wire.Card, Seq: n.r.card.seq, Outcome: Known, Credential: patCard},
+				}
 			}
 			var cards []Event
 			if two != nil {

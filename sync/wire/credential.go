@@ -45,8 +45,7 @@ type Credential struct {
 
 	Duress bool `cbor:"10,keyasint,omitempty"` // of a PIN: it opens as any other, and is an alarm
 
-	// The limits of a PIN: each reader counts for itself. A use is a look-up after which
-	// the PIN would open the door, or be the first of two proofs.
+	// The limits of a PIN: each reader counts for itself how often it opened the door.
 	Uses   uint8  `cbor:"11,keyasint,omitempty"` // how often it may be used; 0: no limit
 	Within uint32 `cbor:"12,keyasint,omitempty"` // seconds from its first use in which it may be used; 0: no limit
 	Made   int64  `cbor:"13,keyasint,omitempty"` // of a PIN with limits: when it was made, Unix seconds

@@ -12,7 +12,7 @@ const (
 	AttemptInterrupted RecordKind = "attempt.interrupted" // Seq was pending at a start and counts as unknown: Wrong
 	AccessGranted      RecordKind = "access.granted"      // By; Seq if its PIN is looked up; Credential, of two proofs the second, User; Seconds
 	ProofGiven         RecordKind = "proof.given"         // the first of two proofs: ByPIN with Seq, or ByCard; Credential, User
-	UseCounted         RecordKind = "use.counted"         // Seq is a PIN with limits, before anything else: Credential, User; Count: its uses here; From when it was Made, To its Until
+	UseCounted         RecordKind = "use.counted"         // of a PIN with limits, before the door opens: Seq unless it was the first of two proofs; Credential, User; Count: its uses here, Last: that of the last; From when it was Made, To its Until
 	Duress             RecordKind = "duress"              // Seq is a PIN for duress, before anything else: Credential, User
 	LockoutStarted     RecordKind = "lockout.started"     // Cause; Users whose PINs ended a row of wrong ones
 	LockoutCleared     RecordKind = "lockout.cleared"     // ByCard or ByRemote; Credential, User or Command, Who; Count: the most guesses that it leaves, or exactly that many after a lost journal

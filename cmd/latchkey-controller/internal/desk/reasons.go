@@ -43,7 +43,7 @@ var reasons = map[wire.Reason]string{
 	wire.ReasonWithheld:    "the site takes PINs only at readers with a TPM",
 	wire.ReasonSpent:       "the reader's TPM has checked all PINs that it was granted",
 	wire.ReasonUsedUp:      "the PIN is used up",
-	wire.ReasonForgotten:   "the reader no longer knows how often the PIN was used",
+	wire.ReasonForgotten:   "the reader no longer knows how often the PIN was used; give another one",
 	wire.ReasonSecond:      "it needs card and PIN, and one did not come or could not be given",
 	wire.ReasonAnother:     "it is another person's than the PIN before it",
 	wire.ReasonLocked:      "the door is kept locked, and none of their groups is exempt",
