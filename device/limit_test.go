@@ -172,9 +172,13 @@ func TestTheFirstOfTwoProofsIsAUseOnlyIfTheDoorOpens(t *testing.T) {
 	g.slow = false
 	g.wait(time.Minute)
 	g.wantRefused(pin, wire.ReasonUsedUp)
+	g.records, g.strikes = nil, nil
 	g.card(Known, card)
-	g.wantRecords(wire.ProofGiven)
-	g.wantRefused(pin, wire.ReasonUsedUp)
+	g.enter(Known, pin)
+	if r := g.wantRecords(wire.ProofGiven, wire.AttemptStarted, wire.AttemptTakenBack, wire.AccessDenied)[2]; r.Reason != wire.ReasonUsedUp {
+		t.Errorf("%+v", r)
+	}
+	g.wantStrikes()
 
 	for name, fail := range map[string]func(g *rig){
 		"the disk fails":         func(g *rig) { g.fault = "disk full"; g.store() },

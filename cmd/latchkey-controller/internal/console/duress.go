@@ -41,18 +41,25 @@ func (c *Console) removeDuressPIN(r *http.Request, v *visit, _ *form) (answer, e
 	return removed(err, userURL(uint64(v.id), "credentials"), "The PIN for duress was removed. Readers are being updated.", "The PIN for duress was already removed.")
 }
 
-// maxDuressAlarms is how many alarms the overview shows.
-const maxDuressAlarms = 5
+// The overview shows as many alarms of duress, for so long: over a weekend.
+const (
+	maxDuressAlarms = 5
+	duressAlarmFor  = 72 * time.Hour
+)
 
-// duressAlarms returns the newest alarms of duress that came within a day, for those who
-// may see them. It goes by when they came: the clock of a reader may be wrong.
-func (c *Console) duressAlarms(r *http.Request, v *visit) ([]*desk.Event, error) {
+// readDuress reads the newest alarms of duress, for those who may see them. It goes by when
+// they came: the clock of a reader may be wrong.
+func (c *Console) readDuress(r *http.Request, v *visit, p *overviewPage) error {
 	if !v.Actor.May(desk.ViewDuress) {
-		return nil, nil
+		return nil
 	}
-	page, err := c.desk.Activity(r.Context(), v.Actor, desk.Query{Kind: string(wire.Duress), Limit: maxDuressAlarms})
+	page, err := c.desk.Activity(r.Context(), v.Actor, desk.Query{Kind: string(wire.Duress), Limit: maxDuressAlarms + 1})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return slices.DeleteFunc(page.Events, func(e *desk.Event) bool { return time.Since(e.Received) > 24*time.Hour }), nil
+	p.Duress = slices.DeleteFunc(page.Events, func(e *desk.Event) bool { return time.Since(e.Received) > duressAlarmFor })
+	if p.MoreDuress = len(p.Duress) > maxDuressAlarms; p.MoreDuress {
+		p.Duress = p.Duress[:maxDuressAlarms]
+	}
+	return nil
 }

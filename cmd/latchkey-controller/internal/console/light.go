@@ -101,6 +101,9 @@ func alerts(readers []*desk.Reader) (all []alert) {
 		}
 		say := func(tone, icon, text string, unlock bool) { all = append(all, alert{tone, icon, text, r, unlock}) }
 		l := &r.Live
+		if r.CutOff {
+			say("bad", "pin", "gets no changes of PINs and cards: its version is too old for a PIN that somebody has. Update it.", false)
+		}
 		if !l.Online {
 			say("bad", "warning", "is offline. It keeps working with its stored data; check its power and network.", false)
 			continue
@@ -116,9 +119,6 @@ func alerts(readers []*desk.Reader) (all []alert) {
 		}
 		if why := r.NobodyOpens(); why != "" {
 			say("bad", "card", "demands card and PIN, which nobody can give: "+why+".", false)
-		}
-		if r.CutOff {
-			say("bad", "pin", "gets no changes of PINs and cards: its version is too old for a PIN that somebody has. Update it.", false)
 		}
 		if l.Lockout != "" {
 			card := "A valid card"

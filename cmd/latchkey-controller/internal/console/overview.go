@@ -16,16 +16,18 @@ type overviewPage struct {
 	Evening   string
 	Locations []*desk.Location
 	Alerts    []alert
-	Duress    []*desk.Event // of the last day, for those who may see them; the newest first
-	Days      []activityDay
-	Newest    int64
-	Readers   int // with a board
-	Online    int
-	Doors     int
-	Users     int
-	Cards     desk.CardCount
-	Full      string // the disk is full, as a sentence; "": it is not
-	Doubt     string // why the controller's clock is in doubt; "": it is not
+	Duress    []*desk.Event // the newest first, for those who may see them
+
+	MoreDuress bool
+	Days       []activityDay
+	Newest     int64
+	Readers    int // with a board
+	Online     int
+	Doors      int
+	Users      int
+	Cards      desk.CardCount
+	Full       string // the disk is full, as a sentence; "": it is not
+	Doubt      string // why the controller's clock is in doubt; "": it is not
 }
 
 func (c *Console) overview(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -68,7 +70,7 @@ func (c *Console) readOverview(r *http.Request, v *visit, p *overviewPage) (err 
 		}
 	}
 	p.Alerts = alerts(readers)
-	if p.Duress, err = c.duressAlarms(r, v); err != nil {
+	if err = c.readDuress(r, v, p); err != nil {
 		return err
 	}
 	if p.modesHere, err = c.readModes(r.Context(), v.Actor, desk.Where{}, readers); err != nil {

@@ -36,7 +36,7 @@ func TestTheCardOfAPINWithLimitsSaysWhatItMayAndWhatItDid(t *testing.T) {
 	w.adopt("back-door", "Back door", "Main building")
 	b, viewer := w.visitor(desk.Editor), w.visitor(desk.Viewer)
 	for _, path := range []string{"/users/1?add=pin", "/users/new"} {
-		b.get(path).shows(t, http.StatusOK, `<details class="limits"><summary>Limits</summary>`, "Two readers without a link may each allow it once")
+		b.get(path).shows(t, http.StatusOK, `<details class="limits"><summary>Limits</summary>`, "two readers without a link may each allow all of them")
 	}
 	if got := viewer.get("/users/1"); strings.Contains(text(got.body), "Not used yet") || strings.Contains(text(got.body), "May be used") {
 		t.Error("a PIN without limits has some")

@@ -40,6 +40,7 @@ func TestWhatAdministratorsDidIsToldAsAPersonWould(t *testing.T) {
 			_, err := w.SetPIN(ctx, owner, user, PIN{Choice: Auto, Limits: PINLimits{Uses: 2, Within: 8 * time.Hour}})
 			return err
 		}, "Owner gave User 2 a PIN: generated, for 2 uses, for 8 hours from the first use"},
+		{func() error { _, err := w.SetPIN(ctx, owner, user, PIN{Choice: Auto}); return err }, "Owner gave User 2 a PIN: generated"},
 		{func() error { _, err := w.SetDuressPIN(ctx, owner, user, PIN{Choice: Auto}); return err }, "Owner gave User 2 a PIN for duress: generated"},
 		{func() error { return w.RemoveDuressPIN(ctx, owner, user) }, "Owner removed the PIN for duress of User 2"},
 		{func() error {

@@ -151,7 +151,7 @@ func credentialError(err error) error {
 	var refused *site.RefusedPIN
 	var old *site.OldReaders
 	switch {
-	case errors.Is(err, site.ErrPINTaken), errors.Is(err, site.ErrNoPIN), errors.As(err, &refused), errors.As(err, &old):
+	case errors.Is(err, site.ErrPINTaken), errors.Is(err, site.ErrNoPIN), errors.Is(err, site.ErrLimitedPIN), errors.Is(err, site.ErrDuressPIN), errors.As(err, &refused), errors.As(err, &old):
 		return wrongField("pin", err)
 	case errors.Is(err, site.ErrCardTaken), errors.Is(err, site.ErrOtherKeys):
 		return wrongField("card", err)

@@ -17,8 +17,15 @@ import (
 // would open doors.
 var ErrPINTaken = errors.New("this PIN cannot be used; choose another PIN")
 
-// ErrNoPIN refuses a PIN for duress for somebody who has no PIN: they would use it each day.
-var ErrNoPIN = errors.New("a PIN for duress is a second one; give them a PIN first")
+// Refusals of a PIN for duress, and beside one.
+var (
+	// ErrNoPIN: who has no other PIN would use it each day.
+	ErrNoPIN = errors.New("a PIN for duress is a second one; give them a PIN first")
+	// ErrLimitedPIN: it has no limits, and so the other would have none.
+	ErrLimitedPIN = errors.New("a PIN for duress has no limits; give them a PIN without limits first")
+	// ErrDuressPIN: the same.
+	ErrDuressPIN = errors.New("they have a PIN for duress, which has no limits; remove that first")
+)
 
 // A RefusedPIN is a PIN that nobody may have: it does not have eight digits, or it is
 // too easy to guess.
@@ -181,14 +188,18 @@ func (s *Site) SetPIN(tx *store.Tx, now time.Time, by string, id uint64, p *NewP
 	if err != nil {
 		return err
 	}
-	if p.Duress {
-		credentials, err := tx.CredentialsOf(id)
-		if err != nil {
-			return err
-		}
-		if !slices.ContainsFunc(credentials, isPIN(false)) {
-			return ErrNoPIN
-		}
+	credentials, err := tx.CredentialsOf(id)
+	if err != nil {
+		return err
+	}
+	other := slices.IndexFunc(credentials, isPIN(!p.Duress))
+	switch {
+	case p.Duress && other < 0:
+		return ErrNoPIN
+	case p.Duress && credentials[other].Limited():
+		return ErrLimitedPIN
+	case !p.Duress && other >= 0 && (p.Uses != 0 || p.Within != 0):
+		return ErrDuressPIN
 	}
 	if _, err := removeCredentials(tx, now, id, isPIN(p.Duress)); err != nil {
 		return err

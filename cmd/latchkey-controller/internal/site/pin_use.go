@@ -38,7 +38,7 @@ func countUse(tx *store.Tx, now time.Time, reader string, r *wire.Record) error 
 		return err
 	}
 	if c.Uses != 0 && total >= int(c.Uses) {
-		return removePIN(tx, now, c)
+		return tx.RemoveCredential(now.Unix(), c)
 	}
 	if c.FirstUsed == 0 || first < c.FirstUsed {
 		u, err := tx.User(c.User)
@@ -50,15 +50,7 @@ func countUse(tx *store.Tx, now time.Time, reader string, r *wire.Record) error 
 		}
 	}
 	if end := c.Ends(); end != 0 && end <= now.Unix() {
-		return removePIN(tx, now, c)
+		return tx.RemoveCredential(now.Unix(), c)
 	}
 	return nil
-}
-
-// removePIN removes a PIN, and with the PIN of a user the one for duress.
-func removePIN(tx *store.Tx, now time.Time, pin *store.Credential) error {
-	_, err := removeCredentials(tx, now, pin.User, func(c *store.Credential) bool {
-		return c.ID == pin.ID || c.Duress && !pin.Duress
-	})
-	return err
 }

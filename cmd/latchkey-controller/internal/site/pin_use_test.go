@@ -254,7 +254,7 @@ func TestANewEpochAndARestoreKeepWhatPINsAreFor(t *testing.T) {
 	}
 }
 
-func TestAUserHasOnePINAndOneForDuressWhichGoesWithIt(t *testing.T) {
+func TestAUserHasOnePINAndOneForDuressBesideOneWithoutLimits(t *testing.T) {
 	s := withReader(t)
 	u := addUser(t, s, "Ada", "")
 	if err := givePIN(t, s, u.ID, "58310274", PINTerms{Duress: true}); !errors.Is(err, ErrNoPIN) {
@@ -266,21 +266,23 @@ func TestAUserHasOnePINAndOneForDuressWhichGoesWithIt(t *testing.T) {
 		err    error
 	}{
 		{"27485913", PINTerms{}, nil}, {"27485913", PINTerms{Duress: true}, ErrPINTaken},
-		{"58310274", PINTerms{Duress: true}, nil}, {"91374826", PINTerms{Duress: true}, nil}, {"36915248", PINTerms{Uses: 1}, nil},
+		{"58310274", PINTerms{Duress: true}, nil}, {"91374826", PINTerms{Duress: true}, nil},
+		{"36915248", PINTerms{Uses: 1}, ErrDuressPIN}, {"36915248", PINTerms{Within: 60}, ErrDuressPIN}, {"36915248", PINTerms{}, nil},
 	} {
 		if err := givePIN(t, s, u.ID, pin.digits, pin.terms); !errors.Is(err, pin.err) {
 			t.Fatalf("%+v: %v", pin, err)
 		}
 	}
 	both := credentialsOf(t, s, u.ID)
-	if len(both) != 2 || !both[0].Duress || both[1].Uses != 1 {
+	if len(both) != 2 || !both[0].Duress || both[1].Duress {
 		t.Fatalf("%d PINs", len(both))
 	}
-	front := &diary{reader: "front-door", journal: wire.JournalID{1}}
-	front.add(used(both[1], 1, noon))
-	tell(t, s, noon, front, 1)
-	if left := credentialsOf(t, s, u.ID); len(left) != 0 {
-		t.Errorf("the PIN is used up, and the one for duress is left: %+v", left[0])
+	bob := addUser(t, s, "Bob", "")
+	if err := givePIN(t, s, bob.ID, "72940158", PINTerms{Uses: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if err := givePIN(t, s, bob.ID, "61829405", PINTerms{Duress: true}); !errors.Is(err, ErrLimitedPIN) {
+		t.Errorf("a PIN for duress beside one with limits: %v", err)
 	}
 }
 
