@@ -201,6 +201,20 @@ func TestTheFirstOfTwoProofsIsAUseOnlyIfTheDoorOpens(t *testing.T) {
 	}
 }
 
+func TestAPINWithLimitsIsNoSecondProofToACardThatHasEndedMeanwhile(t *testing.T) {
+	g := twoRig(t, nil)
+	pin, card := limitedPIN(g, 20, 2, 0), &wire.Credential{ID: 21, Kind: wire.Card, User: 20, Name: "Pat", Until: g.in(2 * time.Second)}
+	g.card(Known, card)
+	g.slow = true
+	g.do(Presented{wire.PIN})
+	g.store()
+	g.do(Identified{Kind: wire.PIN, Seq: g.asked.Seq, Outcome: Known, Credential: pin})
+	g.pass(2 * time.Second)
+	g.store()
+	g.wantStrikes()
+	g.wantScreen(ScreenDenied)
+}
+
 func TestAPINThatAReaderHasForgottenIsRefused(t *testing.T) {
 	g := newRig(t, nil)
 	var pins []*wire.Credential
