@@ -38,6 +38,8 @@ import (
 //	 |   unknown                                |
 //	 |                                          v
 //	 +-- access.granted (known, may open now): wrong = 0, strike
+//	 +-- use.counted, Stored, access.granted (the same of a PIN with limits)
+//	 +-- proof.given (the same, while two proofs are demanded: see proof.go)
 //	 +-- attempt.taken-back (known, may not; damaged; key; epoch)
 //	 +-- attempt.unknown: wrong + 1, guesses + 1 --at a limit--> lockout
 //
