@@ -71,7 +71,7 @@ func TestAFormIsThereAgainAfterSigningInAgain(t *testing.T) {
 		{"/users/new", "/users", []string{"first", "Eve", "last", "Dunn", "groups", "lab", "group", "staff", "pin", "none", "from", "2026-12-24T10:00"}, []string{`value="Eve"`, `value="Dunn"`, `value="lab"`, `value="staff" checked`, `value="none" checked`, `value="2026-12-24T10:00"`}},
 		{"/users/1?tab=about", "/users/1", []string{"first", "Augusta", "last", "King"}, []string{`value="Augusta"`, `value="King"`}},
 		{"/users/1?add=pin", "/users/1/pin", []string{"pin", "auto"}, []string{`value="auto" checked`}},
-		{"/users/1?add=pin", "/users/1/pin", []string{"pin", "auto", "uses", "3", "within", "2", "within-unit", "hours"}, []string{`value="auto" checked`, `value="3"`, `value="2"`, `<option value="hours" selected>`}},
+		{"/users/2?add=pin", "/users/2/pin", []string{"pin", "auto", "uses", "3", "within", "2", "within-unit", "hours"}, []string{`value="auto" checked`, `value="3"`, `value="2"`, `<option value="hours" selected>`}},
 		{"/users/1?add=duress-pin", "/users/1/duress-pin", []string{"pin", "auto"}, []string{`action="/users/1/duress-pin"`, `value="auto" checked`}},
 		{"/users/1?add=card", "/users/1/cards", []string{"card", "04AABBCCDDEE80"}, []string{`value="04AABBCCDDEE80"`}},
 		{"/places/new/location", "/places/new/location", []string{"name", "Annex"}, []string{`value="Annex"`}},
