@@ -173,9 +173,8 @@ func (t *turn) decideKnown(c *wire.Credential) {
 	case reason != "":
 		t.refusePIN(c, reason)
 	case t.policy.demandsTwo(t.now) && !t.completes(c):
-		seq := t.durable.Pending
 		t.endAttempt(Known, false)
-		t.giveProof(wire.Record{By: wire.ByPIN, Seq: seq}, c)
+		t.giveProof(wire.Record{By: wire.ByPIN, Seq: t.durable.Pending}, c)
 	case c.Limited():
 		t.attempt.state, t.attempt.deadline = attemptCounting, t.elapsed+answerWithin
 		t.attempt.batch = t.countUse(c, t.durable.Pending)

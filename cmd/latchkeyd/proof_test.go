@@ -5,7 +5,6 @@ package main
 import (
 	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"latchkey/board/sim"
@@ -31,15 +30,7 @@ func (s *soaked) shows(card sim.Card) (opens bool, outcome string) {
 // keyed runs a reader whose site knows these cards, which have their keys, in a bubble.
 func keyed(t *testing.T, test func(s *soaked), cards ...*keyedCard) {
 	t.Helper()
-	data := keyedData(t, cards...)
-	synctest.Test(t, func(t *testing.T) {
-		personalise(t, cards...)
-		s := newSoaked(t, data)
-		s.start()
-		s.pass(5 * time.Second)
-		test(s)
-		s.must(s.stop())
-	})
+	begun(t, keyedData(t, cards...), cards, test)
 }
 
 func TestACardOpensThatProvesItselfAndNothingThatLooksLikeIt(t *testing.T) {

@@ -32,6 +32,19 @@ func secondDoor(t *testing.T, change func(*wire.Policy), cards ...*keyedCard) st
 	}, cards...)
 }
 
+// begun runs a reader with this data in a bubble, at which cards get their keys first.
+func begun(t *testing.T, data string, cards []*keyedCard, test func(s *soaked)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		personalise(t, cards...)
+		s := newSoaked(t, data)
+		s.start()
+		defer func() { s.must(s.stop()) }()
+		s.pass(5 * time.Second)
+		test(s)
+	})
+}
+
 // keys types digits on the page that is shown, and says whether the door opens.
 func (s *soaked) keys(digits string) (opens bool) {
 	s.t.Helper()
@@ -80,13 +93,7 @@ func recordsIn(t *testing.T, data string) (records []*wire.Record) {
 func TestCardAndPINOpenADoorThatDemandsBoth(t *testing.T) {
 	ada, bob := newKeyedCard(t, sim.DESFireEV3, 1), newKeyedCard(t, sim.NTAG424, 2)
 	data := secondDoor(t, func(p *wire.Policy) { p.TwoProofs = &wire.TwoProofs{} }, ada, bob)
-	synctest.Test(t, func(t *testing.T) {
-		personalise(t, ada, bob)
-		s := newSoaked(t, data)
-		s.start()
-		defer func() { s.must(s.stop()) }()
-		s.pass(5 * time.Second)
-
+	begun(t, data, []*keyedCard{ada, bob}, func(s *soaked) {
 		if opens, _ := s.shows(ada.Card); opens {
 			t.Error("a card alone opens")
 		}
@@ -120,11 +127,7 @@ func TestCardAndPINOpenADoorThatDemandsBoth(t *testing.T) {
 
 func TestAPINThatWorksOnceOpensOnceWhateverHappensToThePower(t *testing.T) {
 	data := secondDoor(t, func(*wire.Policy) {})
-	synctest.Test(t, func(t *testing.T) {
-		s := newSoaked(t, data)
-		s.start()
-		defer func() { s.must(s.stop()) }()
-		s.pass(5 * time.Second)
+	begun(t, data, nil, func(s *soaked) {
 		if !s.types(oncePIN) {
 			t.Error("it does not open")
 		}
@@ -143,11 +146,7 @@ func TestAPINThatWorksOnceOpensOnceWhateverHappensToThePower(t *testing.T) {
 
 func TestAPINForDuressOpensAndTheRecordIsNotOnThePage(t *testing.T) {
 	data := secondDoor(t, func(*wire.Policy) {})
-	synctest.Test(t, func(t *testing.T) {
-		s := newSoaked(t, data)
-		s.start()
-		defer func() { s.must(s.stop()) }()
-		s.pass(5 * time.Second)
+	begun(t, data, nil, func(s *soaked) {
 		if !s.types(duressPIN) {
 			t.Error("it does not open")
 		}

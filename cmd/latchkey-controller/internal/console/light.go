@@ -21,7 +21,7 @@ func readerLight(r *desk.Reader) light {
 		return light{"bad", "Offline", "warning"}
 	case l.Tamper:
 		return light{"bad", "Housing open", "warning"}
-	case tooOldForProofs(r):
+	case r.Policy.TwoProofs != nil && r.OldProofs():
 		return light{"bad", "Lets nobody in", "warning"}
 	case l.Lockout != "":
 		return light{"warn", "PIN paused", "lock"}

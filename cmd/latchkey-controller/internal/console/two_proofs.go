@@ -64,6 +64,3 @@ func demanded(p *wire.Policy, live desk.ReaderStatus, now time.Time) bool {
 	in, err := zone.Load(p.TimeZone)
 	return err != nil || live.Known && !live.ClockTrusted || p.InSchedule(two.Schedule, now.In(in))
 }
-
-// tooOldForProofs says that a reader lets nobody in, because it cannot demand card and PIN.
-func tooOldForProofs(r *desk.Reader) bool { return r.Policy.TwoProofs != nil && r.OldProofs() }

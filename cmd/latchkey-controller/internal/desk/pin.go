@@ -66,6 +66,29 @@ func (p PIN) text() string {
 	return string(p.Choice)
 }
 
+// A PINUse is how often a PIN with limits was used at a reader.
+type PINUse struct {
+	Reader, Door string
+	Uses         int
+	First        time.Time // that it told of
+}
+
+// pinUses returns how often a PIN with limits was used.
+func pinUses(tx *store.Tx, c *store.Credential) (used []PINUse, err error) {
+	if !c.Limited() {
+		return nil, nil
+	}
+	uses, err := tx.UsesOf(c.ID)
+	if err != nil {
+		return nil, err
+	}
+	places, err := tx.ReaderPlaces()
+	for _, u := range uses {
+		used = append(used, PINUse{Reader: u.Reader, Door: doorName(places, u.Reader), Uses: int(u.Uses), First: moment(u.First)})
+	}
+	return used, err
+}
+
 // newPIN prepares the PIN of a choice; nil: no PIN. It also returns the digits of a
 // generated PIN, to be shown once.
 func (d *Desk) newPIN(ctx context.Context, choice PIN) (pin *site.NewPIN, digits []byte, err error) {

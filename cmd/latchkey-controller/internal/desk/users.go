@@ -84,13 +84,6 @@ type Credential struct {
 // Copyable says whether it is a card that anybody can copy who has held it.
 func (c *Credential) Copyable() bool { return c.Kind == wire.Card.String() && c.Chip == "" }
 
-// A PINUse is how often a PIN with limits was used at a reader.
-type PINUse struct {
-	Reader, Door string
-	Uses         int
-	First        time.Time // that it told of
-}
-
 // chips are the names of the chips that can prove themselves.
 var chips = map[wire.CardChip]string{
 	wire.DESFireEV2: "MIFARE DESFire EV2 or EV3", wire.NTAG424: "NTAG 424 DNA", wire.DESFireEV1: "MIFARE DESFire EV1",
@@ -327,22 +320,6 @@ func (d *Desk) User(ctx context.Context, a Actor, id uint64) (user *User, err er
 		return err
 	})
 	return user, err
-}
-
-// pinUses returns how often a PIN with limits was used.
-func pinUses(tx *store.Tx, c *store.Credential) (used []PINUse, err error) {
-	if !c.Limited() {
-		return nil, nil
-	}
-	uses, err := tx.UsesOf(c.ID)
-	if err != nil {
-		return nil, err
-	}
-	places, err := tx.ReaderPlaces()
-	for _, u := range uses {
-		used = append(used, PINUse{Reader: u.Reader, Door: doorName(places, u.Reader), Uses: int(u.Uses), First: moment(u.First)})
-	}
-	return used, err
 }
 
 // access returns the doors that a user's groups may open.
