@@ -60,7 +60,7 @@ func TestWhoMayOpenAndWhen(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := policy.access(test.credential, Now{Wall: noon, Trusted: !test.untrusted})
+			got := p.Refusal(test.credential, policy.moment(Now{Wall: noon, Trusted: !test.untrusted}, wire.ModeNormal))
 			if got != test.want {
 				t.Errorf("%q, want %q", got, test.want)
 			}

@@ -341,6 +341,7 @@ func TestTheUsesThatAReaderRemembersAreBounded(t *testing.T) {
 func TestNoPINIsUsedMoreOftenThanItMay(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var d Durable
+		open := &wire.Policy{Access: []wire.Access{{Group: wire.Everyone}}}
 		now := Now{Wall: time.Unix(1_800_000_000, 0), Trusted: true}
 		taken := map[uint64]uint8{}
 		for range rapid.IntRange(1, 400).Draw(t, "uses") {
@@ -348,7 +349,7 @@ func TestNoPINIsUsedMoreOftenThanItMay(t *testing.T) {
 			c := &wire.Credential{ID: id, Kind: wire.PIN, User: 1, Uses: uint8(1 + id%3), Made: 1_700_000_000 + int64(id*7%50), Until: 1_800_000_000 + int64(id%4)*100}
 			now.Trusted = rapid.IntRange(0, 9).Draw(t, "trusted") > 0
 			now.Wall = now.Wall.Add(time.Duration(rapid.IntRange(0, 5).Draw(t, "seconds")) * time.Second)
-			if validity(c, now) != "" || d.limit(c, now) != "" {
+			if open.Refusal(c, wire.Moment{Local: now.Wall, Trusted: now.Trusted}) != "" || d.limit(c, now) != "" {
 				continue
 			}
 			u, _ := d.usesOf(c)

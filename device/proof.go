@@ -32,8 +32,7 @@ func (p proof) is(kind wire.CredentialKind) bool {
 
 // demandsTwo says whether a card or a PIN alone does not open the door.
 func (p Policy) demandsTwo(now Now) bool {
-	two := p.policy.TwoProofs
-	return two != nil && (two.Schedule == nil || !now.Trusted || p.open(two.Schedule, now.Wall))
+	return p.policy.DemandsTwo(p.moment(now, ""))
 }
 
 // demandsBoth says whether two proofs are demanded, by the time of the last turn.
