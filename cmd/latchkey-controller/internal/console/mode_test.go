@@ -102,6 +102,27 @@ func TestTheEndOfAModeAtADoorIsInTheTimeZoneOfTheDoor(t *testing.T) {
 	}
 }
 
+func TestWhatTakesADoorOutOfALockdownAsksForThePasswordAgain(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Super)
+	_, err := w.desk.SetMode(t.Context(), owner, desk.Where{Level: desk.Locations, ID: 1}, wire.ModeLockdown, 0)
+	w.must(err)
+	w.adopt("shed", "Shed", "Annex")
+	w.pass(desk.FreshFor * 2)
+	refused := func(path string, fields ...string) {
+		t.Helper()
+		b.post(path, fields...).shows(t, http.StatusUnprocessableEntity, "Your password", "Enter your password again to go on.")
+	}
+	groups := []string{"kind", "modes", "in-lockdown", "staff"}
+	refused("/readers/front-door/mode-groups", groups...)
+	b.post("/readers/front-door/mode-groups", append(groups, "password", password)...).shows(t, http.StatusOK, "Saved")
+	w.pass(desk.FreshFor * 2)
+	refused("/readers/front-door/move", "door", "2")
+	door := []string{"name", "Front door", "hub", "2"}
+	refused("/doors/1", door...)
+	b.post("/doors/1", append(door, "password", password)...).shows(t, http.StatusOK, "Saved")
+}
+
 func TestAModeOfTheWholeSiteThatIsNoEmergencyAsksForThePasswordAgain(t *testing.T) {
 	w := small(t)
 	b := w.visitor(desk.Owner)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/site"
@@ -102,6 +103,23 @@ func EndModeAct(mode wire.Mode) Act {
 		return EndLockdown
 	}
 	return EndMode
+}
+
+// lockedDown says whether a policy wants a lockdown at a time.
+func lockedDown(p *wire.Policy, now time.Time) bool {
+	return slices.ContainsFunc(p.Modes, func(m wire.WantedMode) bool {
+		return m.Mode == wire.ModeLockdown && (m.Until == 0 || m.Until > now.Unix())
+	})
+}
+
+// keepsLockdown refuses a change that takes a reader out of a lockdown, or lets more people in
+// during it, to those who may not end the lockdown.
+func (a Actor) keepsLockdown(before, after *wire.Policy, now time.Time) error {
+	more := slices.ContainsFunc(after.InLockdown, func(group string) bool { return !slices.Contains(before.InLockdown, group) })
+	if !lockedDown(before, now) || lockedDown(after, now) && !more {
+		return nil
+	}
+	return a.Refusal(EndLockdown)
 }
 
 // undoWithin is how long whoever has pressed Lockdown by mistake can take it back.

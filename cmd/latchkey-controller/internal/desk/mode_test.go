@@ -242,6 +242,53 @@ func TestModesFollowReadersAndDoorsThatMove(t *testing.T) {
 	}
 }
 
+// Moving a door away is a way to end its lockdown, and so is letting other groups in.
+func TestNobodyIsLetOutOfALockdownWithoutThePassword(t *testing.T) {
+	w := newWorld(t)
+	lab, front := w.readerAt("lab", "Annex", "Lab"), w.readerAt("front", "Main", "Front door")
+	ctx, stale := t.Context(), as(Super)
+	stale.FreshSignIn = false
+	changes := map[string]func(a Actor) error{
+		"a reader moves": func(a Actor) error { return w.MoveReader(ctx, a, "lab", "", front.DoorID) },
+		"a door moves":   func(a Actor) error { return w.EditPlace(ctx, a, Doors, lab.DoorID, "", movedTo(front.HubID)) },
+		"its policy names another place": func(a Actor) error {
+			_, err := w.SetPolicy(ctx, a, "lab", 0, func(p *wire.Policy) { p.Place = "Barn" })
+			return err
+		},
+		"another group is let in": func(a Actor) error {
+			_, err := w.SetPolicy(ctx, a, "lab", 0, func(p *wire.Policy) { p.InLockdown = []string{"guards", "staff"} })
+			return err
+		},
+	}
+	annex, err := w.Hub(ctx, stale, lab.HubID)
+	w.must(err)
+	_, err = w.SetPolicy(ctx, as(Owner), "lab", 0, func(p *wire.Policy) {
+		p.Access, p.InLockdown = []wire.Access{{Group: wire.Everyone}}, []string{"guards"}
+	})
+	w.must(err)
+	w.setMode(Where{Locations, annex.Parent}, wire.ModeLockdown, 0)
+	entries := w.newest().ID
+	for what, change := range changes {
+		if err := change(stale); !errors.Is(err, ErrSignInAgain) {
+			t.Errorf("%s: %v", what, err)
+		}
+		if p, err := w.Policy(ctx, stale, "lab"); err != nil || w.modes("lab") != "lockdown" || len(p.InLockdown) != 1 || p.Place != "Annex" || w.newest().ID != entries {
+			t.Errorf("%s: %+v, %v", what, p, err)
+		}
+	}
+	_, err = w.SetPolicy(ctx, stale, "lab", 0, func(p *wire.Policy) { p.InLockdown, p.Greeting = nil, "Hello" })
+	w.must(err)
+	w.must(w.EditPlace(ctx, stale, Doors, lab.DoorID, "", func(p *PlaceForm) { p.Name = "Laboratory" }))
+	if w.modes("lab") != "lockdown" {
+		t.Errorf("a door that is renamed: %q", w.modes("lab"))
+	}
+	for _, what := range []string{"another group is let in", "a reader moves"} {
+		if err := changes[what](as(Super)); err != nil {
+			t.Errorf("%s, with the password: %v", what, err)
+		}
+	}
+}
+
 func TestAModeOfAPlaceThatIsRemovedHasEnded(t *testing.T) {
 	w := newWorld(t)
 	lab := w.readerAt("lab", "Annex", "Lab")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -72,10 +71,7 @@ func (d *Desk) unlocksInLockdown(ctx context.Context, a Actor, reader string) (w
 		if err != nil {
 			return err
 		}
-		now := d.now().Unix()
-		wanted = level != 0 && slices.ContainsFunc(p.Modes, func(m wire.WantedMode) bool {
-			return m.Mode == wire.ModeLockdown && (m.Until == 0 || m.Until > now)
-		})
+		wanted = level != 0 && lockedDown(p, d.now())
 		if wanted && !a.May(EndLockdown) {
 			return fmt.Errorf("%w: %s is locked down. Somebody who may end the lockdown can unlock it; %s", ErrNotAllowed, p.Door, EndLockdown.requirement())
 		}

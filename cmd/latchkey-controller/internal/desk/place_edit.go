@@ -133,13 +133,13 @@ func (d *Desk) EditPlace(ctx context.Context, a Actor, l Level, id int64, was st
 		if err != nil {
 			return err
 		}
-		return updatePlaceNames(tx, now, readers)
+		return updatePlaceNames(tx, now, a, readers)
 	})
 }
 
 // updatePlaceNames puts the current names of doors and locations into readers'
 // policies, and the modes that are wanted there.
-func updatePlaceNames(tx *store.Tx, now time.Time, readers []string) error {
+func updatePlaceNames(tx *store.Tx, now time.Time, a Actor, readers []string) error {
 	places, err := tx.ReaderPlaces()
 	if err != nil {
 		return err
@@ -150,7 +150,11 @@ func updatePlaceNames(tx *store.Tx, now time.Time, readers []string) error {
 			return err
 		}
 		p.Door, p.Place = places[id].DoorName, places[id].Place
+		before := *p
 		if err := site.SetPolicy(tx, now, p); err != nil {
+			return err
+		}
+		if err := a.keepsLockdown(&before, p, now); err != nil {
 			return err
 		}
 	}
@@ -181,7 +185,7 @@ func (d *Desk) MoveReader(ctx context.Context, a Actor, reader, was string, door
 		if err := tx.SetDoor(reader, door); err != nil {
 			return err
 		}
-		return updatePlaceNames(tx, now, []string{reader})
+		return updatePlaceNames(tx, now, a, []string{reader})
 	})
 }
 

@@ -61,7 +61,10 @@ func (d *Desk) SetPolicy(ctx context.Context, a Actor, reader string, was uint64
 			}
 		}
 		target.text = changes(policySettings(before), policySettings(edited))
-		return site.SetPolicy(tx, now, edited)
+		if err := site.SetPolicy(tx, now, edited); err != nil {
+			return err
+		}
+		return a.keepsLockdown(before, edited, now)
 	})
 	return edited, err
 }
