@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -147,24 +148,33 @@ func modeList(c *invocation) action {
 			rows = append(rows, newModeRow(m, in))
 			lines = append(lines, fmt.Sprintf("%d\t%s\t%s\t%s\t%s\t%s\t%s", m.ID, m.Mode, desk.Clean(m.Place), shortTime(m.At, in), shortTime(m.Until, in), desk.Clean(m.By), desk.Clean(m.Text)))
 		}
-		return c.printTable(rows, "no mode is wanted in %s: all doors work as their policies say", fmt.Sprintf("ID\tMODE\tWHERE\tSINCE (%s)\tUNTIL\tBY\tDOORS\n", in), lines)
+		err = c.printTable(rows, "no mode is wanted in %s: all doors work as their policies say", fmt.Sprintf("ID\tMODE\tWHERE\tSINCE (%s)\tUNTIL\tBY\tDOORS\n", in), lines)
+		if err != nil {
+			return err
+		}
+		return c.awaitEnded(ctx, true)
 	}
 }
 
 func modeEnd(c *invocation) action {
-	c.details = "NUMBER is what mode list shows. Doors go back to what else is wanted there, or to their policies."
+	c.details = "NUMBER is what mode list shows. Doors go back to what else is wanted there, or to their policies.\nWaits up to 5 s until the readers that are online have confirmed it."
+	noWait := c.Bool("no-wait", false, "do not wait for readers")
 	return func(ctx context.Context, args []string) error {
 		id := placeNumber(args[0])
 		if err := c.desk.EndMode(ctx, c.actor, id); err != nil {
 			return err
 		}
-		return c.report(map[string]any{"id": id}, "mode %d has ended\n", id)
+		if err := c.report(map[string]any{"id": id}, "mode %d has ended\n", id); err != nil {
+			return err
+		}
+		return c.awaitEnded(ctx, *noWait)
 	}
 }
 
 func modeEarly(c *invocation) action {
-	c.details = "Doors that their unlock schedules hold open now are locked, until the next span of the schedule begins."
+	c.details = "Doors that their unlock schedules hold open now are locked, until the next span of the schedule begins.\nWaits up to 5 s until the readers that are online have confirmed it."
 	where := whereFlags(c)
+	noWait := c.Bool("no-wait", false, "do not wait for readers")
 	c.check = func([]string) error { return where.check() }
 	return func(ctx context.Context, _ []string) error {
 		at, err := where.find(ctx)
@@ -174,8 +184,59 @@ func modeEarly(c *invocation) action {
 		if err := c.desk.EndEarly(ctx, c.actor, at); err != nil {
 			return err
 		}
-		return c.report(map[string]string{"done": "ended early"}, "locked until the next span of the unlock schedule\n")
+		if err := c.report(map[string]string{"done": "ended early"}, "locked until the next span of the unlock schedule\n"); err != nil {
+			return err
+		}
+		return c.awaitEnded(ctx, *noWait)
 	}
+}
+
+// awaitEnded waits until all readers that are online have confirmed that modes were ended, or
+// time is over, and prints those that have not.
+func (c *invocation) awaitEnded(ctx context.Context, noWait bool) error {
+	for end := time.Now().Add(modeWait); ; {
+		readers, err := c.running(sessionUser()).Readers(ctx)
+		if errors.Is(err, control.ErrNotRunning) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		awaited := slices.ContainsFunc(readers, func(r *desk.Reader) bool {
+			gap, _ := r.ModeGap(time.Now())
+			return gap == desk.GapEnded && r.Live.Online
+		})
+		if noWait || !awaited || time.Now().After(end) {
+			return c.printEnded(ctx, readers)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(modeEvery):
+		}
+	}
+}
+
+// printEnded prints the readers that have not confirmed that a mode was ended, unless as JSON.
+func (c *invocation) printEnded(ctx context.Context, readers []*desk.Reader) error {
+	in, err := c.desk.Zone(ctx)
+	if err != nil || c.json {
+		return err
+	}
+	for _, r := range readers {
+		gap, mode := r.ModeGap(time.Now())
+		if gap != desk.GapEnded {
+			continue
+		}
+		is := "online"
+		if !r.Live.Online {
+			is = "offline since " + shortTime(r.Live.Heard, in) + ", will follow"
+		}
+		if _, err := fmt.Fprintf(c.out, "  %s (%s): still %s, %s\n", desk.Clean(r.Door), r.ID, mode, is); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // A modeRow is a wanted mode as JSON.

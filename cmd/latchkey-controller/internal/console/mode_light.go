@@ -52,39 +52,18 @@ func doorModes(d *desk.Door, now time.Time, in *time.Location) (all []light) {
 	return all
 }
 
-// wantedBy returns the mode that the policy of a reader wants at a time; ModeNormal:
-// none.
-func wantedBy(p *wire.Policy, now time.Time) wire.Mode {
-	mode := wire.ModeNormal
-	for _, w := range p.Modes {
-		if w.Until == 0 || now.Unix() < w.Until {
-			mode = w.Mode // the highest is the last
-		}
-	}
-	return mode
-}
-
 // modeNote says what a reader has not confirmed of the modes, or why it takes no part;
 // the zero light: there is nothing to say.
 func modeNote(r *desk.Reader, now time.Time) light {
-	if r.Removed != "" || r.Board == "" || !r.Live.Known {
-		return light{}
-	}
-	wanted, reported := wantedBy(r.Policy, now), wire.ModeNormal
-	if m := r.Live.Mode; m != nil {
-		reported = m.Mode
-	}
-	switch {
-	case r.OldModes():
-		l := light{"", "Takes no part in modes: its version is too old. Update it.", "info"}
-		if wanted != wire.ModeNormal {
-			l = light{"bad", modeTitles[wanted] + " is not in force here: the reader's version is too old.", "warning"}
-		}
-		return l
-	case wanted.Above(reported):
-		return light{"warn", modeTitles[wanted] + " is wanted: not confirmed yet.", "warning"}
-	case reported != wanted && r.Live.Mode.Cause == wire.CauseWanted:
-		return light{"warn", modeTitles[reported] + " was ended: not confirmed yet.", "warning"}
+	switch gap, mode := r.ModeGap(now); {
+	case gap == desk.GapTooOld && mode == wire.ModeNormal:
+		return light{"", "Takes no part in modes: its version is too old. Update it.", "info"}
+	case gap == desk.GapTooOld:
+		return light{"bad", modeTitles[mode] + " is not in force here: the reader's version is too old.", "warning"}
+	case gap == desk.GapAwaited:
+		return light{"warn", modeTitles[mode] + " is wanted: not confirmed yet.", "warning"}
+	case gap == desk.GapEnded:
+		return light{"warn", modeTitles[mode] + " was ended: not confirmed yet.", "warning"}
 	}
 	return light{}
 }

@@ -347,7 +347,7 @@ func TestTheModeOfAReaderIsSaidInOneWord(t *testing.T) {
 	}{
 		{"", "", wants(), &wire.ModeState{Mode: wire.ModeNormal}, nil},
 		{"Waits for the first person", "", wants(), &wire.ModeState{Mode: wire.ModeNormal, Cause: wire.CauseSchedule, Waits: true}, nil},
-		{"Unlocked by schedule", "", wants(), &wire.ModeState{Mode: wire.ModeUnlocked, Cause: wire.CauseSchedule}, nil},
+		{"Unlocked by schedule", "", &wire.Policy{Opening: new(wire.Opening)}, &wire.ModeState{Mode: wire.ModeUnlocked, Cause: wire.CauseSchedule}, nil},
 		{"Unlocked until 18:00", "", wants(wire.WantedMode{Mode: wire.ModeUnlocked, Until: until}), &wire.ModeState{Mode: wire.ModeUnlocked, Cause: wire.CauseWanted, Until: until}, nil},
 		{"Unlocked until 25 Nov 2026, 18:00", "Unlocked was ended", wants(), &wire.ModeState{Mode: wire.ModeUnlocked, Cause: wire.CauseWanted, Until: until + 24*3600}, nil},
 		{"Locked", "Lockdown is wanted", wants(wire.WantedMode{Mode: wire.ModeLocked}, wire.WantedMode{Mode: wire.ModeLockdown}), &wire.ModeState{Mode: wire.ModeLocked, Cause: wire.CauseWanted}, nil},
