@@ -51,6 +51,8 @@ const (
 
 	ExportActivity Act = store.ExportAct
 
+	EditSchedules Act = "schedules.edit" // and the policies that use them
+
 	EditPolicy   Act = "policy.edit"
 	EditPlaces   Act = "places.edit"
 	AdoptReader  Act = "reader.adopt"
@@ -129,6 +131,8 @@ var rules = map[Act]rule{
 	EndEarly:    {may: editors, past: "ended the unlock schedule's hours at %s early", infinitive: "end the unlock schedule's hours at %s early"},
 
 	ExportActivity: {may: editors, past: "exported activity as %s", infinitive: "export activity as %s"},
+
+	EditSchedules: {may: supers, past: "changed schedules", infinitive: "change the schedule %s", detailed: true},
 
 	EditPolicy:   {may: supers, past: "changed the policy of %s", infinitive: "change the policy of %s"},
 	EditPlaces:   {may: supers, past: "changed places", infinitive: "change the place %s", detailed: true},

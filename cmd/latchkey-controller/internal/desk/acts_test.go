@@ -15,7 +15,7 @@ func TestWhatAdministratorsDidIsToldAsAPersonWould(t *testing.T) {
 	ctx, owner := t.Context(), as(Owner)
 	reader, user := w.reader(), w.user()
 	at := "Door of " + reader
-	var admin, place int64
+	var admin, place, schedule int64
 	for _, c := range []struct {
 		do   func() error
 		want string
@@ -29,6 +29,22 @@ func TestWhatAdministratorsDidIsToldAsAPersonWould(t *testing.T) {
 		{func() error { return w.EditPlace(ctx, owner, Locations, place, "", renamed("Stable")) }, "Owner changed places: Barn is called Stable now"},
 		{func() error { return w.RemovePlace(ctx, owner, Locations, place) }, "Owner changed places: Stable was removed (location)"},
 		{func() error { return w.MoveReader(ctx, owner, reader, "", w.look(reader).DoorID) }, "Owner changed places: " + reader + " was moved from " + at + " to " + at},
+		{func() (err error) {
+			schedule, err = w.AddSchedule(ctx, owner, ScheduleForm{"Office hours", night()})
+			return err
+		}, "Owner changed schedules: Office hours was added, Mon 18:00-24:00, Tue 00:00-08:00"},
+		{func() error {
+			return w.EditSchedule(ctx, owner, schedule, 1, func(f *ScheduleForm) { f.Name = "Night" })
+		}, "Owner changed schedules: Office hours is called Night now"},
+		{func() error {
+			_, err := w.SetPolicy(ctx, owner, reader, 0, func(*wire.Policy) {}, UseSchedule{staffAccess, "night"})
+			return err
+		}, "Owner changed the policy of " + at + ": access of staff from none to Night (Mon 18:00-24:00, Tue 00:00-08:00)"},
+		{func() error {
+			_, err := w.SetPolicy(ctx, owner, reader, 0, func(p *wire.Policy) { p.Access = p.Access[:1] })
+			return err
+		}, "Owner changed the policy of " + at + ": access of staff from Night (Mon 18:00-24:00, Tue 00:00-08:00) to none"},
+		{func() error { return w.RemoveSchedule(ctx, owner, schedule) }, "Owner changed schedules: Night was removed"},
 		{func() error { return w.SwitchPIN(ctx, owner, reader, false) }, "Owner switched PIN entry at " + at + " off"},
 		{func() error {
 			_, err := w.SetPolicy(ctx, owner, reader, 0, func(p *wire.Policy) { p.Limit = 5 })

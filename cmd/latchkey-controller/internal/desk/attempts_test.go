@@ -60,6 +60,15 @@ var attempts = map[Act][]attempt{
 			_, err := w.Policy(ctx, a, id)
 			return err
 		}),
+		func(w *world) func(context.Context, Actor) error {
+			id, name := w.schedule()
+			return func(ctx context.Context, a Actor) error {
+				_, err1 := w.Schedules(ctx, a)
+				_, err2 := w.Schedule(ctx, a, id)
+				_, err3 := w.FindSchedule(ctx, a, name)
+				return errors.Join(err1, err2, err3)
+			}
+		},
 	},
 	ViewActivity: {
 		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Activity(ctx, a, Query{}); return err }),
@@ -216,7 +225,34 @@ var attempts = map[Act][]attempt{
 	EditPolicy: {reader(func(w *world, ctx context.Context, a Actor, id string) error {
 		_, err := w.SetPolicy(ctx, a, id, 0, func(p *wire.Policy) { p.Limit = 3 })
 		return err
-	})},
+	}), func(w *world) func(context.Context, Actor) error {
+		id := w.reader()
+		_, name := w.schedule()
+		return func(ctx context.Context, a Actor) error {
+			_, err := w.SetPolicy(ctx, a, id, 0, func(*wire.Policy) {}, UseSchedule{HoursUse{What: AccessHours, Group: "staff"}, name})
+			return err
+		}
+	}},
+	EditSchedules: {
+		act(func(w *world, ctx context.Context, a Actor) error {
+			w.n++
+			id, err := w.AddSchedule(ctx, a, ScheduleForm{fmt.Sprint("Schedule ", w.n), officeHours()})
+			if err != nil {
+				return err
+			}
+			return w.RemoveSchedule(ctx, a, id)
+		}),
+		func(w *world) func(context.Context, Actor) error {
+			id, _ := w.schedule()
+			return func(ctx context.Context, a Actor) error {
+				return w.EditSchedule(ctx, a, id, 0, func(f *ScheduleForm) { f.Hours = &wire.Schedule{Holiday: []wire.Span{{From: 60, To: 120}}} })
+			}
+		},
+		func(w *world) func(context.Context, Actor) error {
+			id, _ := w.schedule()
+			return func(ctx context.Context, a Actor) error { return w.RemoveSchedule(ctx, a, id) }
+		},
+	},
 	EditPlaces: {
 		act(func(w *world, ctx context.Context, a Actor) error {
 			w.n++

@@ -48,8 +48,15 @@ func userSettings(u *store.User, in *time.Location) []setting {
 	}
 }
 
-// policySettings returns what an edit of a policy can change.
-func policySettings(p *wire.Policy) []setting {
+// policySettings returns what an edit of a policy can change. named are the schedules that it
+// uses; nil: none.
+func policySettings(p *wire.Policy, named map[HoursUse]string) []setting {
+	hours := func(use HoursUse, s *wire.Schedule) string {
+		if name := named[use]; name != "" {
+			return name + " (" + hoursText(s) + ")"
+		}
+		return hoursText(s)
+	}
 	settings := []setting{
 		{"door", p.Door},
 		{"location", p.Place},
@@ -80,16 +87,16 @@ func policySettings(p *wire.Policy) []setting {
 		{"opening in a lockdown", strings.Join(p.InLockdown, ", ")},
 	}
 	if o := p.Opening; o != nil {
-		settings = append(settings, setting{"unlock schedule", hoursText(&o.Schedule)}, setting{"first person", o.First})
+		settings = append(settings, setting{"unlock schedule", hours(HoursUse{What: OpeningHours}, &o.Schedule)}, setting{"first person", o.First})
 		if o.After != 0 {
 			settings = append(settings, setting{"locked by hand until", time.Unix(o.After, 0).UTC().Format("2006-01-02 15:04 UTC")})
 		}
 	}
 	if two := p.TwoProofs; two != nil {
-		settings = append(settings, setting{"card and PIN", hoursText(two.Schedule)})
+		settings = append(settings, setting{"card and PIN", hours(HoursUse{What: TwoProofsHours}, two.Schedule)})
 	}
 	for _, a := range p.Access {
-		settings = append(settings, setting{"access of " + a.Group, hoursText(a.Schedule)})
+		settings = append(settings, setting{"access of " + a.Group, hours(HoursUse{What: AccessHours, Group: a.Group}, a.Schedule)})
 	}
 	return settings
 }
@@ -126,7 +133,7 @@ func accessText(access []wire.Access) string {
 }
 
 func spanText(s wire.Span) string {
-	return fmt.Sprintf("%02d:%02d-%02d:%02d", s.From/60, s.From%60, s.To/60, s.To%60)
+	return clockText(s.From) + "-" + clockText(s.To)
 }
 
 func holidaysText(holidays []wire.Holiday) string {

@@ -51,7 +51,7 @@ func TestTheAuditSaysWhatChangedFromWhatToWhat(t *testing.T) {
 
 func TestEachFieldOfAPolicyIsCompared(t *testing.T) {
 	was := wire.DefaultPolicy("front", "Front door")
-	if text := changes(policySettings(&was), policySettings(&was)); text != "" {
+	if text := changes(policySettings(&was, nil), policySettings(&was, nil)); text != "" {
 		t.Errorf("%q though nothing changed", text)
 	}
 	is := was
@@ -63,7 +63,7 @@ func TestEachFieldOfAPolicyIsCompared(t *testing.T) {
 	is.Exempt, is.InLockdown = []string{"staff"}, []string{"guards"}
 	is.Opening = &wire.Opening{Schedule: wire.Schedule{Week: []wire.Span{{Day: 1, From: 480, To: 1080}}}, First: "staff", After: 86400}
 	is.Screen = wire.Screen{Language: "de", LargeText: true, HighContrast: true}
-	got := changes(policySettings(&was), policySettings(&is))
+	got := changes(policySettings(&was, nil), policySettings(&is, nil))
 	if n := strings.Count(got, "; ") + 1; n != 29 {
 		t.Errorf("%d changes, of 29: %s", n, got)
 	}

@@ -28,10 +28,11 @@ func (d *Desk) SwitchPIN(ctx context.Context, a Actor, reader string, on bool) e
 
 // SetPolicy edits a reader's policy; edit cannot change reader, revision and modes. was is
 // the revision that was edited; if there is a newer one, the change is refused; 0: do
-// not check. Fields: "door", "place", "greeting", "time-zone", "language", "limit",
-// "unlock", "extended", "access", "holidays", "exempt", "in-lockdown", "opening",
-// "two-proofs", "policy".
-func (d *Desk) SetPolicy(ctx context.Context, a Actor, reader string, was uint64, edit func(*wire.Policy)) (*wire.Policy, error) {
+// not check. uses say which hours become those of schedules after the edit; others that the
+// edit changes are the policy's own then. Fields: "door", "place", "greeting", "time-zone",
+// "language", "limit", "unlock", "extended", "access", "holidays", "exempt", "in-lockdown",
+// "opening", "two-proofs", "schedule", "policy".
+func (d *Desk) SetPolicy(ctx context.Context, a Actor, reader string, was uint64, edit func(*wire.Policy), uses ...UseSchedule) (*wire.Policy, error) {
 	var edited *wire.Policy
 	target := &auditTarget{reader: reader, subject: reader}
 	err := d.act(ctx, a, EditPolicy, target, func(tx *store.Tx, now time.Time) error {
@@ -45,7 +46,14 @@ func (d *Desk) SetPolicy(ctx context.Context, a Actor, reader string, was uint64
 		if edited, err = tx.Policy(reader); err != nil {
 			return err
 		}
+		named, err := tx.ScheduleNames(reader)
+		if err != nil {
+			return err
+		}
 		applyEdit(edited, edit)
+		if err := takeHours(tx, edited, uses); err != nil {
+			return err
+		}
 		edited.Reader, edited.Revision, edited.Modes = reader, before.Revision, before.Modes
 		if o := edited.Opening; o != nil && o.After <= now.Unix() { // it is over
 			o.After = 0
@@ -60,11 +68,18 @@ func (d *Desk) SetPolicy(ctx context.Context, a Actor, reader string, was uint64
 				return wrong("two-proofs", "The reader's program is too old to demand card and PIN: update it first")
 			}
 		}
-		target.text = changes(policySettings(before), policySettings(edited))
 		if err := site.SetPolicy(tx, now, edited); err != nil {
 			return err
 		}
-		return a.keepsLockdown(before, edited, now)
+		if err := a.keepsLockdown(before, edited, now); err != nil {
+			return err
+		}
+		if err := noteUses(tx, reader, uses); err != nil {
+			return err
+		}
+		nowNamed, err := tx.ScheduleNames(reader)
+		target.text = changes(policySettings(before, named), policySettings(edited, nowNamed))
+		return err
 	})
 	return edited, err
 }

@@ -26,13 +26,14 @@ type Reader struct {
 	Serial  string       // of its certificate, hexadecimal
 	Policy  *wire.Policy // never nil
 	Live    ReaderStatus
-	Last    *Event   `json:"-"` // the newest granted or denied event; nil: none
-	Removed Removal  // how it was removed; "": it was not
-	Key     KeyPlace // where it has the PIN key; "": it has no board
-	OldKey  bool     // it had one in a file, and has not said yet that it is gone
-	Budget  *Budget  // nil: it has no TPM
-	Level   int      // what it understands, wire.State.Level, as it said last; -1: it has not said yet
-	CutOff  bool     // it is too old for a PIN that somebody has: it gets no credentials until it is updated
+	Last    *Event              `json:"-"` // the newest granted or denied event; nil: none
+	Removed Removal             // how it was removed; "": it was not
+	Key     KeyPlace            // where it has the PIN key; "": it has no board
+	OldKey  bool                // it had one in a file, and has not said yet that it is gone
+	Budget  *Budget             // nil: it has no TPM
+	Level   int                 // what it understands, wire.State.Level, as it said last; -1: it has not said yet
+	Named   map[HoursUse]string `json:"-"` // the schedules that its policy uses
+	CutOff  bool                // it is too old for a PIN that somebody has: it gets no credentials until it is updated
 }
 
 // OldModes says that the reader's program is too old for modes: it takes no part in them.
@@ -183,6 +184,9 @@ func (d *Desk) readers(ctx context.Context, a Actor) ([]*Reader, error) {
 			}
 			if r.Policy, err = tx.Policy(id); err != nil {
 				return fmt.Errorf("policy of %s: %w", id, err)
+			}
+			if r.Named, err = tx.ScheduleNames(id); err != nil {
+				return err
 			}
 			if r.Level, err = tx.ReaderLevel(id); err != nil {
 				return err

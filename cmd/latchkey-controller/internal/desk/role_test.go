@@ -19,7 +19,7 @@ var may = map[Act]string{
 	NewCard: "OSE", RekeyCard: "OSE", ReturnCard: "OSE",
 	SwitchPIN: "OSE", Unlock: "OSE", Identify: "OSE", ExportActivity: "OSE",
 	LockDown: "OSE", Evacuate: "OSE", SetMode: "OSE", SetSiteMode: "OSE", EndLockdown: "OS", EndMode: "OSE", UndoMode: "OSE", EndEarly: "OSE",
-	EditPolicy: "OS", EditPlaces: "OS", AdoptReader: "OS", RemoveReader: "OS", RenewBudget: "OS", WriteGrant: "OS",
+	EditPolicy: "OS", EditSchedules: "OS", EditPlaces: "OS", AdoptReader: "OS", RemoveReader: "OS", RenewBudget: "OS", WriteGrant: "OS",
 	ViewAdmins: "O", EditAdmins: "O", EditSettings: "O", SetPINReaders: "O", SetTPMTrust: "O", SetZone: "O", ConfirmClock: "O", Backup: "O", NewEpoch: "O", NewStorageKey: "O",
 }
 

@@ -16,11 +16,13 @@ type Report struct {
 	Users       int    `json:"users"`
 	Credentials int    `json:"credentials"`
 	Readers     int    `json:"readers"`
+	Schedules   int    `json:"schedules"`
 }
 
 // Check reads everything and returns the first error: the log's chain must be intact,
 // replaying it must give the stored credentials, and each of these must decrypt and
-// match its tag, and its card's key.
+// match its tag, and its card's key. Policies must have the hours of the schedules that they
+// use.
 func (s *Site) Check(ctx context.Context) (report Report, err error) {
 	err = s.store.View(ctx, func(tx *store.Tx) error {
 		head, err := tx.Head()
@@ -54,12 +56,16 @@ func (s *Site) Check(ctx context.Context) (report Report, err error) {
 			return err
 		}
 		readers, err := tx.Readers()
+		if err != nil {
+			return err
+		}
 		for _, id := range readers {
 			if _, err := tx.Policy(id); err != nil {
 				return fmt.Errorf("policy of %s: %w", id, err)
 			}
 		}
 		report.Users, report.Readers = len(users), len(readers)
+		report.Schedules, err = checkSchedules(tx)
 		return err
 	})
 	return report, err

@@ -35,7 +35,8 @@ func PolicyOrNew(tx *store.Tx, id string) (p *wire.Policy, isNew bool, err error
 
 // SetPolicy sets a reader's policy, and assigns the reader to the door and location
 // that it names. Its Modes become those that are wanted there now, whatever p has. The
-// revision rises, in p too, unless the policy is unchanged.
+// revision rises, in p too, unless the policy is unchanged. A use of a schedule ends when p
+// has other hours there.
 func SetPolicy(tx *store.Tx, now time.Time, p *wire.Policy) error {
 	was, err := tx.Policy(p.Reader)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -48,6 +49,9 @@ func SetPolicy(tx *store.Tx, now time.Time, p *wire.Policy) error {
 	}
 	if was == nil {
 		return putModes(tx, now, p, true)
+	}
+	if err := forgetOtherHours(tx, p); err != nil {
+		return err
 	}
 	p.Modes = was.Modes
 	return putModes(tx, now, p, string(wire.Marshal(was)) != string(wire.Marshal(p)))
