@@ -37,8 +37,8 @@ func policyFields() []policyField {
 		{name: "group", of: func(p *wire.Policy) any { return &p.Access }},
 		{name: "exempt", of: func(p *wire.Policy) any { return &p.Exempt }},
 		{name: "in-lockdown", of: func(p *wire.Policy) any { return &p.InLockdown }},
-		{name: "opening", of: func(p *wire.Policy) any { return &p.Opening }},
-		{name: "two-proofs", usage: "a card and a PIN of the same person open together, and neither alone: `always|off`", of: func(p *wire.Policy) any { return &p.TwoProofs }},
+		{name: "opening", usage: "the unlock schedule, which holds the door open: `off` or the name of a schedule", of: func(p *wire.Policy) any { return &p.Opening }},
+		{name: "two-proofs", usage: "a card and a PIN of the same person open together, and neither alone: `always|off` or the name of a schedule", of: func(p *wire.Policy) any { return &p.TwoProofs }},
 		{name: "modes", of: func(p *wire.Policy) any { return &p.Modes }},
 		{name: "pin", usage: "PINs are taken", of: func(p *wire.Policy) any { return &p.PIN }},
 		{name: "shuffle", usage: "digits stand in a new order each time", of: func(p *wire.Policy) any { return &p.ShufflePIN }},
@@ -71,7 +71,18 @@ func (f *policyField) help() string {
 	return f.usage
 }
 
-// set sets the field to what is written.
+// use returns where the hours of the field stand, if they can be those of a schedule.
+func (f *policyField) use() (use desk.HoursUse, ok bool) {
+	switch f.name {
+	case "opening":
+		return desk.HoursUse{What: desk.OpeningHours}, true
+	case "two-proofs":
+		return desk.HoursUse{What: desk.TwoProofsHours}, true
+	}
+	return use, false
+}
+
+// set sets the field to what is written. It leaves to the desk what is the name of a schedule.
 func (f *policyField) set(p *wire.Policy, text string) (err error) {
 	n, wrong := strconv.ParseUint(text, 10, 16)
 	if wrong != nil || n < f.low || n > f.high {
@@ -83,12 +94,20 @@ func (f *policyField) set(p *wire.Policy, text string) (err error) {
 	case *bool:
 		*field, err = parseOnOff(text)
 	case **wire.TwoProofs:
-		switch *field = nil; text {
+		switch text {
 		case "always":
 			*field = new(wire.TwoProofs)
 		case "off":
-		default:
-			err = errors.New("write always or off; a schedule is changed in a file")
+			*field = nil
+		case "on", "":
+			err = errors.New("write always, off or the name of a schedule")
+		}
+	case **wire.Opening:
+		switch text {
+		case "off":
+			*field = nil
+		case "on", "always", "":
+			err = errors.New("write off or the name of a schedule")
 		}
 	case *uint8:
 		*field, err = uint8(n), wrong
@@ -98,21 +117,21 @@ func (f *policyField) set(p *wire.Policy, text string) (err error) {
 	return err
 }
 
-// text returns what show prints of the field.
-func (f *policyField) text(p *wire.Policy) string {
+// text returns what show prints of the field. named are the schedules that the policy uses.
+func (f *policyField) text(p *wire.Policy, named map[desk.HoursUse]string) string {
 	switch field := f.of(p).(type) {
 	case *string:
 		return orDash(*field)
 	case *bool:
 		return onOff(*field)
 	case *[]wire.Access:
-		return accessText(*field)
+		return accessText(*field, named)
 	case *[]string:
 		return cmp.Or(strings.Join(*field, ", "), "nobody")
 	case **wire.Opening:
-		return openingText(*field)
+		return openingText(*field, named[desk.HoursUse{What: desk.OpeningHours}])
 	case **wire.TwoProofs:
-		return proofsText(*field)
+		return proofsText(*field, named[desk.HoursUse{What: desk.TwoProofsHours}])
 	case *[]wire.WantedMode:
 		return modesText(*field)
 	case *uint8:
@@ -126,18 +145,22 @@ func (f *policyField) text(p *wire.Policy) string {
 }
 
 func policy(c *invocation) action {
-	c.details = "set changes what is given. Schedules and holidays are changed in a file: what show --json prints, given\nback with --file. Modes are not changed here: latchkey-controller mode."
+	c.details = "set changes what is given. Hours are those of schedules, which have names: latchkey-controller schedule.\nHours of the door's own, and holidays, are changed in a file: what show --json prints, given back with\n--file. Modes are not changed here: latchkey-controller mode."
 	var edits []func(*wire.Policy)
+	var uses []desk.UseSchedule
 	for _, f := range policyFields() {
 		if f.usage != "" {
 			c.Func(f.name, f.help(), func(text string) error {
 				edits = append(edits, func(p *wire.Policy) { f.set(p, text) })
+				if use, ok := f.use(); ok && text != "off" && text != "always" { // set refuses other words
+					uses = append(uses, desk.UseSchedule{HoursUse: use, Schedule: text})
+				}
 				return f.set(new(wire.Policy), text)
 			})
 		}
 	}
 	file := c.String("file", "", "take the whole policy from this JSON `file`")
-	groups := accessFlag(c, "a `group` that may open, always, in place of all that may now; may be repeated; none: nobody")
+	groups, hours := accessFlag(c, "a `group` that may open, always, or with group=NAME as the schedule of that name says, in place of all that may now; may be repeated; none: nobody")
 	exempt := modeGroupsFlag(c, "exempt", "a `group` that opens while the door is kept locked, in place of all that do now; may be repeated; none: nobody")
 	inLockdown := modeGroupsFlag(c, "in-lockdown", "a `group` that opens in a lockdown, by card, in place of all that do now; may be repeated; none: nobody")
 	c.check = func(args []string) error {
@@ -176,8 +199,12 @@ func policy(c *invocation) action {
 				if *inLockdown != nil {
 					p.InLockdown = *inLockdown
 				}
-			})
+			}, append(uses, *hours...)...)
 		}
+		if err != nil {
+			return err
+		}
+		reader, err := c.desk.Reader(ctx, c.actor, args[0])
 		if err != nil {
 			return err
 		}
@@ -190,24 +217,32 @@ func policy(c *invocation) action {
 		}
 		lines := []string{"reader\t" + p.Reader, fmt.Sprint("revision\t", p.Revision)}
 		for _, f := range policyFields() {
-			lines = append(lines, f.name+"\t"+f.text(p))
+			lines = append(lines, f.name+"\t"+f.text(p, reader.Named))
 		}
 		return c.printTable(p, "", "", append(lines, fmt.Sprint("holidays\t", len(p.Holidays)), "guessing\t"+odds.String()))
 	}
 }
 
-// accessFlag adds the flag of the groups that may open a door.
-func accessFlag(c *invocation, usage string) *[]wire.Access {
-	access := new([]wire.Access)
-	c.Func("group", usage, func(group string) error {
-		if group == "none" {
-			*access = []wire.Access{}
+// accessFlag adds the flag of the groups that may open a door, and of the schedules that say
+// when: group=NAME.
+func accessFlag(c *invocation, usage string) (*[]wire.Access, *[]desk.UseSchedule) {
+	access, uses := new([]wire.Access), new([]desk.UseSchedule)
+	c.Func("group", usage, func(text string) error {
+		if text == "none" {
+			*access, *uses = []wire.Access{}, nil
 			return nil
 		}
+		group, schedule, named := strings.Cut(text, "=")
 		*access = append(*access, wire.Access{Group: group})
+		if named {
+			if schedule == "" {
+				return errors.New("write the name of a schedule behind =")
+			}
+			*uses = append(*uses, desk.UseSchedule{HoursUse: desk.HoursUse{What: desk.AccessHours, Group: group}, Schedule: schedule})
+		}
 		return wire.CheckName(group)
 	})
-	return access
+	return access, uses
 }
 
 // modeGroupsFlag adds a flag that may be repeated; the groups are sorted, nil unless given.
@@ -229,12 +264,12 @@ func modeGroupsFlag(c *invocation, name, usage string) *[]string {
 	return groups
 }
 
-// openingText says how a schedule unlocks a door.
-func openingText(o *wire.Opening) string {
+// openingText says how a schedule unlocks a door; it is named, or "".
+func openingText(o *wire.Opening, named string) string {
 	if o == nil {
 		return "off"
 	}
-	text := "by schedule"
+	text := cmp.Or(named, "by schedule")
 	if o.First != "" {
 		text += ", once somebody of " + o.First + " has come"
 	}
@@ -244,13 +279,13 @@ func openingText(o *wire.Opening) string {
 	return text
 }
 
-// proofsText says when a card and a PIN are demanded together.
-func proofsText(two *wire.TwoProofs) string {
+// proofsText says when a card and a PIN are demanded together, by a schedule that is named, or "".
+func proofsText(two *wire.TwoProofs, named string) string {
 	switch {
 	case two == nil:
 		return "off"
 	case two.Schedule != nil:
-		return "by schedule"
+		return cmp.Or(named, "by schedule")
 	}
 	return "always"
 }
@@ -264,15 +299,15 @@ func modesText(modes []wire.WantedMode) string {
 	return orDash(strings.Join(names, ", "))
 }
 
-// accessText names the groups that may open a door.
-func accessText(access []wire.Access) string {
+// accessText names the groups that may open a door, and the schedules that say when.
+func accessText(access []wire.Access, named map[desk.HoursUse]string) string {
 	if len(access) == 0 {
 		return "nobody"
 	}
 	groups := make([]string, len(access))
 	for i, a := range access {
 		if groups[i] = a.Group; a.Schedule != nil {
-			groups[i] += " (by schedule)"
+			groups[i] += " (" + cmp.Or(named[desk.HoursUse{What: desk.AccessHours, Group: a.Group}], "by schedule") + ")"
 		}
 	}
 	return strings.Join(groups, ", ")

@@ -15,7 +15,7 @@ import (
 )
 
 func readerAdd(c *invocation) action {
-	c.details = "latchkeyd identity writes the request. The bundle, sealed to that board, makes the board a reader of this\nsite. A reader that is added again keeps what is not given anew; the newer bundle revokes the older\none. Schedules of the groups that may open are set afterwards: latchkey-controller policy."
+	c.details = "latchkeyd identity writes the request. The bundle, sealed to that board, makes the board a reader of this\nsite. A reader that is added again keeps what is not given anew; the newer bundle revokes the\nolder one."
 	var form desk.AdoptForm
 	c.StringVar(&form.Reader, "reader", "", "the reader's `id`: up to 32 lower-case letters, digits and hyphens")
 	request := c.String("request", "", "the request's `file`")
@@ -25,13 +25,13 @@ func readerAdd(c *invocation) action {
 	c.StringVar(&form.Door, "door", "", "the door's `name`, as the screen shows it; the reader's id unless given")
 	c.StringVar(&form.Place, "place", "", "the `name` of the place where the door is")
 	c.StringVar(&form.TimeZone, "time-zone", "", "the door's time `zone` for schedules, like Europe/Berlin; the site's unless given")
-	access := accessFlag(c, "a `group` that may open the door, always; may be repeated; everyone: all users; none: nobody yet; a new reader needs it")
+	access, hours := accessFlag(c, "a `group` that may open the door, always, or with group=NAME as the schedule of that name says; may be repeated; everyone: all users; none: nobody yet; a new reader needs it")
 	return func(ctx context.Context, _ []string) error {
 		var err error
 		if form.Request, err = readFile(*request, wire.MaxMessage); err != nil {
 			return fmt.Errorf("read the request: %w", err)
 		}
-		form.Access = *access
+		form.Access, form.Uses = *access, *hours
 		if form.Fingerprint == "" {
 			asked, err := c.desk.ReadRequest(ctx, c.actor, form.Request)
 			if err != nil {
@@ -62,11 +62,15 @@ func readerAdd(c *invocation) action {
 		}
 		warnMissingLetters(c, adoption.Policy.Door, desk.NoDoorName)
 		warnMissingLetters(c, adoption.Policy.Place, desk.NoText)
-		return printAdoption(c, adoption, *out)
+		return printAdoption(c, adoption, form.Uses, *out)
 	}
 }
 
-func printAdoption(c *invocation, a *site.Adoption, out string) error {
+func printAdoption(c *invocation, a *site.Adoption, uses []desk.UseSchedule, out string) error {
+	named := map[desk.HoursUse]string{}
+	for _, u := range uses {
+		named[u.HoursUse] = u.Schedule
+	}
 	if c.json {
 		return printJSON(c.out, map[string]any{
 			"reader": a.Reader, "number": a.Number, "revokes": a.Revoked, "moved-from": a.Moved, "request-fingerprint": a.Board, "controller-fingerprint": a.Controller, "bundle-fingerprint": a.Bundle,
@@ -82,7 +86,7 @@ controller  %s
             latchkeyd adopt shows the same.
 bundle      %s
             number %d, with %d credentials at revision %d, in %s
-`, a.Reader, a.Policy.Door, a.Policy.TimeZone, accessText(a.Policy.Access), a.Board, a.Controller, a.Bundle, a.Number, a.Count, a.Revision, out)
+`, a.Reader, a.Policy.Door, a.Policy.TimeZone, accessText(a.Policy.Access, named), a.Board, a.Controller, a.Bundle, a.Number, a.Count, a.Revision, out)
 	switch {
 	case a.Certified != "":
 		fmt.Fprintf(c.out, "keys        in the board's TPM, which is certified by %s\n", a.Certified)

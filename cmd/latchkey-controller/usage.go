@@ -49,6 +49,14 @@ func groups() []group {
 			{name: "place move", args: "door NUMBER HUB | reader READER DOOR", summary: "moves a door to another hub, or a reader to another door", prepare: placeMove},
 			{name: "place remove", args: "location|hub|door NUMBER", summary: "removes one that is empty", prepare: placeRemove},
 		}},
+		{"Schedules: hours with names, for policies", []command{
+			{name: "schedule list", summary: "shows all schedules", prepare: scheduleList},
+			{name: "schedule show", args: "NAME", summary: "shows a schedule, and where it is used", prepare: scheduleShow},
+			{name: "schedule add", args: "NAME --mon HOURS … --holiday HOURS", summary: "adds a schedule", prepare: scheduleAdd},
+			{name: "schedule edit", args: "NAME --mon HOURS …", summary: "changes hours, at all doors that use the schedule", prepare: scheduleEdit},
+			{name: "schedule rename", args: "NAME NEW", summary: "renames a schedule", prepare: scheduleRename},
+			{name: "schedule remove", args: "NAME", summary: "removes a schedule that no door uses", prepare: scheduleRemove},
+		}},
 		{"Modes of doors", []command{
 			{name: "mode set", args: "unlocked|locked|lockdown|evacuation --site|--location NAME|--door NAME|--reader ID", summary: "has doors work in a mode, also those whose readers are offline now", prepare: modeSet},
 			{name: "mode list", summary: "shows which modes are wanted, and how far they have come", prepare: modeList},

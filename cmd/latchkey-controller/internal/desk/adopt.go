@@ -57,7 +57,7 @@ func parseRequest(signed []byte) (*wire.Request, string, error) {
 }
 
 // An AdoptForm is the second step of an adoption. Its fields in errors are "reader",
-// "door", "place", "time-zone", "access", "broker", "fingerprint".
+// "door", "place", "time-zone", "access", "schedule", "broker", "fingerprint".
 type AdoptForm struct {
 	Reader      string        // id
 	Request     []byte        // as uploaded
@@ -66,6 +66,7 @@ type AdoptForm struct {
 	Place       string        // "": unchanged; for a new reader the first location
 	TimeZone    string        // "": unchanged; for a new reader the site's
 	Access      []wire.Access // who may open; empty: nobody yet; nil: unchanged, not for a new reader
+	Uses        []UseSchedule // whose hours in Access become those of schedules
 	Broker      string        // URL at which the reader connects to the controller; "": unchanged
 }
 
@@ -84,9 +85,6 @@ func (d *Desk) Adopt(ctx context.Context, a Actor, form AdoptForm, save func(bun
 		return nil, err
 	}
 	target.text = "with the board " + form.Fingerprint
-	if form.Access != nil {
-		target.text += ", open to " + accessText(form.Access)
-	}
 	var broker string // with the default port filled in
 	if parsed, err := wire.ParseBroker(strings.TrimSpace(form.Broker)); err == nil {
 		broker = parsed.String()
@@ -101,12 +99,21 @@ func (d *Desk) Adopt(ctx context.Context, a Actor, form AdoptForm, save func(bun
 			return wrong("access", "Choose who may open the door of this new reader: everyone, some groups, or nobody yet")
 		}
 		form.edit(policy)
+		if err := takeHours(tx, policy, form.Uses); err != nil {
+			return err
+		}
+		if form.Access != nil {
+			target.text += ", open to " + accessText(policy.Access)
+		}
 		if err := checkModeGroups(policy); err != nil {
 			return wrong("access", "%v", err)
 		}
 		var bundle []byte
 		if adoption, bundle, err = d.site.Adopt(tx, now, form.Request, broker, policy); err != nil {
 			return refusedIn("", err)
+		}
+		if err := noteUses(tx, id, form.Uses); err != nil {
+			return err
 		}
 		if adoption.TPM {
 			target.text = "with the board and TPM " + strings.TrimPrefix(target.text, "with the board ")

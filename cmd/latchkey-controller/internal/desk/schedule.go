@@ -154,6 +154,10 @@ func (f *ScheduleForm) check() error {
 		wrongs.add(wrong("name", "Enter a name"))
 	}
 	wrongs.add(wrongField("name", wire.CheckLabel(f.Name)))
+	switch strings.ToLower(f.Name) {
+	case "always", "never", "on", "off", "none": // they mean something where a schedule is chosen
+		wrongs.add(wrong("name", "%s is no name for a schedule; choose another", f.Name))
+	}
 	switch {
 	case f.Hours == nil || len(f.Hours.Week)+len(f.Hours.Holiday) == 0:
 		wrongs.add(wrong("hours", "This schedule would never be open: enter hours for at least one day"))
