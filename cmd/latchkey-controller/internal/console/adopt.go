@@ -23,7 +23,8 @@ type adoptPage struct {
 	Request     *desk.Request
 	Locations   []*desk.Location
 	Groups      []string // existing ones, without everyone
-	Days        []day    // for the schedule
+	Days        []day    // for hours
+	Schedules   []*desk.Schedule
 	Adoption    *site.Adoption
 	OtherBroker bool   // the broker is a separate program
 	Download    string // URL of the bundle
@@ -70,6 +71,9 @@ func (c *Console) showStep2(w http.ResponseWriter, r *http.Request, v *visit, st
 	if p.Groups, err = c.desk.Groups(r.Context(), v.Actor); err != nil {
 		return err
 	}
+	if p.Schedules, err = c.desk.Schedules(r.Context(), v.Actor); err != nil {
+		return err
+	}
 	return c.showAdopt(w, r, v, status, p)
 }
 
@@ -97,11 +101,11 @@ func (c *Console) adopt(r *http.Request, v *visit, f *form) (answer, error) {
 	if err != nil {
 		return answer{}, desk.ErrNotFound
 	}
-	access := accessChoice(f)
+	access, uses := accessChoice(f)
 	if len(f.Wrong) > 0 {
 		return answer{}, cmp.Or(v.refusal(desk.AdoptReader), errWrong)
 	}
-	adoption, key, err := c.makeBundle(r, v, f, request, access)
+	adoption, key, err := c.makeBundle(r, v, f, request, access, uses)
 	if err != nil {
 		return answer{}, err
 	}
@@ -125,37 +129,39 @@ func (c *Console) showCompare(w http.ResponseWriter, r *http.Request, v *visit, 
 }
 
 // accessChoice reads who may open the door of a reader being adopted; nil: unchanged.
-// It marks missing input.
-func accessChoice(f *form) []wire.Access {
+// uses say whose hours
+// are those of schedules. It marks missing input.
+func accessChoice(f *form) (access []wire.Access, uses []desk.UseSchedule) {
 	switch f.Get("access") {
 	case "everyone":
-		return []wire.Access{{Group: wire.Everyone}}
+		return []wire.Access{{Group: wire.Everyone}}, nil
 	case "nobody":
-		return []wire.Access{}
+		return []wire.Access{}, nil
 	case "groups":
-		hours := readTimes(f)
-		access := []wire.Access{}
+		hours, named := readTimes(f)
+		access = []wire.Access{}
 		groups := groupsOf(f)
 		slices.Sort(groups)
 		for _, group := range slices.Compact(groups) {
 			access = append(access, wire.Access{Group: group, Schedule: hours})
+			uses = append(uses, desk.UseSchedule{HoursUse: accessOf(group), Schedule: named})
 		}
 		if len(access) == 0 {
 			f.Wrong["access"] = "Choose the groups that may open the door, or choose nobody yet."
 		}
-		return access
+		return access, uses
 	case "keep":
 	default:
 		f.Wrong["access"] = "Choose who may open the door."
 	}
-	return nil
+	return nil, nil
 }
 
 func bundleName(reader string) string { return reader + ".bundle" }
 
 // makeBundle adopts the reader and writes its bundle to a file without a name, which the
 // system removes with this process.
-func (c *Console) makeBundle(r *http.Request, v *visit, f *form, request []byte, access []wire.Access) (a *site.Adoption, key string, err error) {
+func (c *Console) makeBundle(r *http.Request, v *visit, f *form, request []byte, access []wire.Access, uses []desk.UseSchedule) (a *site.Adoption, key string, err error) {
 	file, err := os.CreateTemp("", "bundle-*")
 	if err != nil {
 		return nil, "", err
@@ -169,7 +175,7 @@ func (c *Console) makeBundle(r *http.Request, v *visit, f *form, request []byte,
 		return nil, "", err
 	}
 	form := desk.AdoptForm{
-		Reader: f.Trim("reader"), Request: request, Door: f.Trim("door"), Place: f.Trim("place"), TimeZone: f.Trim("time-zone"), Broker: f.Trim("broker"), Access: access,
+		Reader: f.Trim("reader"), Request: request, Door: f.Trim("door"), Place: f.Trim("place"), TimeZone: f.Trim("time-zone"), Broker: f.Trim("broker"), Access: access, Uses: uses,
 	}
 	if f.Has("compared", "on") {
 		form.Fingerprint = f.Get("fingerprint")

@@ -19,6 +19,7 @@ import (
 type form struct {
 	Values url.Values
 	Wrong  map[string]string // a sentence by field; "": about the whole form
+	Note   string            // what was done to the form itself, which nobody has sent yet; "": nothing
 	secret map[string][]byte
 	file   []byte // the uploaded file, up to desk.MaxRequest+1 bytes of it
 }

@@ -70,8 +70,8 @@ func TestAFormKeepsItsRevisionThroughACorrection(t *testing.T) {
 		{"/doors/1?tab=config", "/doors/1", []string{"name", " "}},
 		{"/readers/front-door?tab=access&ask=add", "/readers/front-door/access", []string{"kind", "group", "group", "night shift"}},
 		{"/readers/front-door?tab=access", "/readers/front-door/calendar", []string{"time-zone", "UTC", "holidays", "never"}},
-		{"/readers/front-door?tab=opening", "/readers/front-door/opening", []string{"when", "times", "mon", "12:00-11:00"}},
-		{"/readers/front-door?tab=two-proofs", "/readers/front-door/two-proofs", []string{"when", "times", "mon", "12:00-11:00"}},
+		{"/readers/front-door?tab=opening", "/readers/front-door/opening", []string{"when", "times", "mon", "12:00-25:00"}},
+		{"/readers/front-door?tab=two-proofs", "/readers/front-door/two-proofs", []string{"when", "times", "mon", "12:00-25:00"}},
 		{"/readers/front-door?tab=access", "/readers/front-door/mode-groups", []string{"kind", "modes", "exempt", "No Group"}},
 	} {
 		was := revisionIn(t, b.get(test.page), test.action)

@@ -6,25 +6,26 @@ import (
 	"slices"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/sync/wire"
 )
 
-// openingForm returns the form of the schedule that unlocks a door.
-func openingForm(p *wire.Policy) *form {
+// openingForm returns the form of the schedule that unlocks a door, with its week.
+func openingForm(p *wire.Policy, w *week) *form {
 	f := newForm("revision", fmt.Sprint(p.Revision), "when", "never")
-	if o := p.Opening; o != nil {
-		fillWeek(f, newWeek(wire.Access{Schedule: &o.Schedule}))
-		f.Values.Set("first", o.First)
+	if p.Opening != nil {
+		fillWeek(f, w)
+		f.Values.Set("first", p.Opening.First)
 	}
 	return f
 }
 
-// readOpening fills in the Opening hours tab.
+// unlocking is where the hours of the unlock schedule stand.
+var unlocking = desk.HoursUse{What: desk.OpeningHours}
+
+// readOpening fills in the Unlock schedule tab.
 func (c *Console) readOpening(r *http.Request, v *visit, p *readerPage) error {
 	policy := p.Reader.Policy
-	if p.Form == nil {
-		p.Form = openingForm(policy)
-	}
 	schedule := new(wire.Schedule)
 	if policy.Opening != nil {
 		schedule = &policy.Opening.Schedule
@@ -32,7 +33,10 @@ func (c *Console) readOpening(r *http.Request, v *visit, p *readerPage) error {
 			p.EndedEarly = after
 		}
 	}
-	p.Edit = newWeek(wire.Access{Schedule: schedule})
+	p.Edit = p.week(unlocking, wire.Access{Schedule: schedule})
+	if p.Form == nil {
+		p.Form = openingForm(policy, p.Edit)
+	}
 	groups, err := c.desk.Groups(r.Context(), v.Actor)
 	p.ModeGroups = modeGroups(policy, groups, p.Form.Get("first"))
 	return err
@@ -58,18 +62,21 @@ func modeGroups(p *wire.Policy, all []string, chosen ...string) (groups []string
 }
 
 func (c *Console) setOpening(r *http.Request, v *visit, f *form) (answer, error) {
-	times := readTimes(f)
+	times, named := readTimes(f)
 	return c.setPolicy(r, v, f, "opening", func(p *wire.Policy) {
-		if times == nil {
+		if times == nil && named == "" {
 			p.Opening = nil
 			return
 		}
-		opening := &wire.Opening{Schedule: *times, First: f.Get("first")}
+		opening := &wire.Opening{First: f.Get("first")}
+		if times != nil {
+			opening.Schedule = *times
+		}
 		if p.Opening != nil {
 			opening.After = p.Opening.After
 		}
 		p.Opening = opening
-	})
+	}, desk.UseSchedule{HoursUse: unlocking, Schedule: named})
 }
 
 // setModeGroups sets which groups open while the door is kept locked, and which in a

@@ -37,6 +37,9 @@ var everywhere = []struct {
 	{"/doors/1?tab=config", nil, "Devices"},
 	{"/doors/1?tab=activity", nil, "Front door"},
 	{"/locations/1", nil, "Main building"},
+	{"/schedules", nil, "used by 1 door"},
+	{"/schedules/new", []desk.Role{desk.Viewer, desk.Editor}, "Copy a day"},
+	{"/schedules/1", nil, "access of staff"},
 	{"/devices", nil, "front-door"},
 	{"/devices/adopt", []desk.Role{desk.Viewer, desk.Editor}, "Its request"},
 	{"/hubs/1", nil, "front-door"},
@@ -63,6 +66,7 @@ func small(t *testing.T) *world {
 	w := newWorld(t)
 	w.adopt("front-door", "Front door", "Main building")
 	w.user("Ada", "Lovelace", true, "04A1B2C3D4E580", "staff")
+	w.officeHours("front-door")
 	return w
 }
 
@@ -135,6 +139,12 @@ var acts = []struct {
 	{"/readers/front-door/move", []string{"door", "1"}, desk.Editor},
 	{"/readers/front-door/budget", nil, desk.Editor},
 	{"/readers/front-door/remove", []string{"how", "lost"}, desk.Editor},
+	{"/schedules", []string{"name", "Night", "mon", "22-6"}, desk.Editor},
+	{"/schedules", []string{"name", "Night", "copy", "day", "from", "mon", "onto", "mon-fri"}, desk.Editor},
+	{"/schedules/1", []string{"name", "Night", "mon", "22-6"}, desk.Editor},
+	{"/schedules/1", []string{"copy", "day", "from", "mon", "onto", "mon-fri"}, desk.Editor},
+	{"/schedules/1/remove", nil, desk.Editor},
+	{"/readers/front-door/access", []string{"group", "staff", "when", "schedule", "schedule", "Office hours"}, desk.Editor},
 	{"/places/new/location", []string{"name", "Annex"}, desk.Editor},
 	{"/locations/1", []string{"name", "Annex"}, desk.Editor},
 	{"/locations/1/remove", nil, desk.Editor},

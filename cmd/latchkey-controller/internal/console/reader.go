@@ -21,6 +21,7 @@ type readerPage struct {
 	Odds       *desk.GuessOdds
 	Doors      []*desk.Door
 	Groups     []string
+	Schedules  []*desk.Schedule // to choose from for hours
 	Weeks      []*week
 	Edit       *week     // the schedule being edited
 	EndedEarly time.Time // until then the schedule does not unlock the door; zero: it does
@@ -32,7 +33,7 @@ type readerPage struct {
 // A tab is a part of a page, with its key in the URL.
 type tab struct{ Key, Name string }
 
-var readerTabs = []tab{{"overview", "Overview"}, {"authentication", "Authentication"}, {"access", "Access"}, {"opening", "Opening hours"}, {"two-proofs", "Card and PIN"}, {"door", "Door"}, {"device", "Device"}}
+var readerTabs = []tab{{"overview", "Overview"}, {"authentication", "Authentication"}, {"access", "Access"}, {"opening", "Unlock schedule"}, {"two-proofs", "Card and PIN"}, {"door", "Door"}, {"device", "Device"}}
 
 func (c *Console) reader(w http.ResponseWriter, r *http.Request, v *visit) error {
 	q := r.URL.Query()
@@ -57,6 +58,9 @@ func (c *Console) readReader(r *http.Request, v *visit, p *readerPage) (err erro
 		return err
 	}
 	policy, given := p.Reader.Policy, p.Form != nil
+	if p.Schedules, err = c.desk.Schedules(r.Context(), v.Actor); err != nil {
+		return err
+	}
 	if given {
 		p.Form.warn("policy", fmt.Sprint(policy.Revision))
 		p.Form.warn("reader", p.Reader.PlaceRevision())
@@ -185,13 +189,13 @@ func (c *Console) setDoor(r *http.Request, v *visit, f *form) (answer, error) {
 }
 
 // setPolicy changes a reader's policy with the form of a tab, unless errors are marked
-// in it.
-func (c *Console) setPolicy(r *http.Request, v *visit, f *form, tab string, edit func(*wire.Policy)) (answer, error) {
+// in it. uses say which hours are those of schedules.
+func (c *Console) setPolicy(r *http.Request, v *visit, f *form, tab string, edit func(*wire.Policy), uses ...desk.UseSchedule) (answer, error) {
 	if len(f.Wrong) > 0 {
 		return answer{}, errWrong
 	}
 	was, _ := strconv.ParseUint(f.Get("revision"), 10, 64)
-	_, err := c.desk.SetPolicy(r.Context(), v.Actor, r.PathValue("reader"), was, edit)
+	_, err := c.desk.SetPolicy(r.Context(), v.Actor, r.PathValue("reader"), was, edit, uses...)
 	return answer{to: readerURL(r, tab), notice: "Saved. The reader is told now."}, err
 }
 

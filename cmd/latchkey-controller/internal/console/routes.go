@@ -62,6 +62,13 @@ func (c *Console) routes() {
 	c.form("POST /doors/{id}", c.editDoor, c.showDoor("config"))
 	c.form("POST /doors/{id}/remove", c.removePlace(desk.Doors, "/places"), nil)
 
+	c.page("GET /schedules", c.schedules)
+	c.page("GET /schedules/new", may(desk.EditSchedules, fresh(c.showNewSchedule)))
+	c.form("POST /schedules", c.addSchedule, c.showNewSchedule)
+	c.page("GET /schedules/{id}", fresh(c.showSchedule))
+	c.form("POST /schedules/{id}", c.editSchedule, c.showSchedule)
+	c.form("POST /schedules/{id}/remove", c.removeSchedule, nil)
+
 	c.page("GET /devices", c.devices)
 	c.page("GET /devices/adopt", may(desk.AdoptReader, fresh(c.showUpload)))
 	c.form("POST /devices/adopt", c.readRequest, c.showUpload)

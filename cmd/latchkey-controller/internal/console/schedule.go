@@ -1,11 +1,9 @@
 package console
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -13,13 +11,15 @@ import (
 	"latchkey/sync/wire"
 )
 
-// A week is a group's schedule at a door, for a form and for a picture.
+// A week is when hours are open, for a form and for a picture.
 type week struct {
-	Group     string
-	Always    bool
-	Redundant bool  // everyone may open always: it has no effect
-	Days      []day // Monday first, holidays last
-	Summary   string
+	Group      string
+	Always     bool
+	Schedule   string // the name of the schedule whose hours they are; "": of no schedule
+	ScheduleID int64
+	Redundant  bool  // everyone may open always: it has no effect
+	Days       []day // Monday first, holidays last
+	Summary    string
 }
 
 // A day is one row of a week.
@@ -32,87 +32,39 @@ type day struct {
 // A span is a bar in the picture of a day, in minutes.
 type span struct{ From, Long int }
 
-var dayNames = []struct {
-	key, name string
-	day       uint8
-}{{"mon", "Monday", 1}, {"tue", "Tuesday", 2}, {"wed", "Wednesday", 3}, {"thu", "Thursday", 4}, {"fri", "Friday", 5}, {"sat", "Saturday", 6}, {"sun", "Sunday", 0}}
-
 // newWeek returns the week of a group's access.
 func newWeek(a wire.Access) *week {
 	w := &week{Group: a.Group, Always: a.Schedule == nil}
-	var s wire.Schedule
-	if a.Schedule != nil {
-		s = *a.Schedule
+	s := a.Schedule
+	if s == nil {
+		s = new(wire.Schedule)
 	}
-	add := func(key, name string, spans []wire.Span) {
-		d := day{Key: key, Name: name}
-		var hours []string
-		for _, s := range spans {
-			hours = append(hours, clockOf(s.From)+"-"+clockOf(s.To))
-			d.Bars = append(d.Bars, span{int(s.From), int(s.To - s.From)})
-		}
-		d.Hours = strings.Join(hours, ", ")
-		w.Days = append(w.Days, d)
-	}
-	for _, n := range dayNames {
-		var spans []wire.Span
-		for _, span := range s.Week {
-			if span.Day == n.day {
-				spans = append(spans, span)
-			}
-		}
-		add(n.key, n.name, spans)
-	}
-	add("holiday", "Holidays", s.Holiday)
+	texts := desk.HoursText(s)
 	var open []string
-	for _, d := range w.Days {
-		if d.Hours != "" {
-			open = append(open, d.Name+" "+d.Hours)
+	for _, d := range desk.Days() {
+		row := day{Key: d.Key, Name: d.Name, Hours: texts[d.Key]}
+		for _, s := range d.Spans(s) {
+			row.Bars = append(row.Bars, span{int(s.From), int(s.To - s.From)})
+		}
+		w.Days = append(w.Days, row)
+		if row.Hours != "" {
+			open = append(open, d.Name+" "+row.Hours)
 		}
 	}
 	w.Summary = strings.Join(open, "; ")
 	return w
 }
 
-func clockOf(minute uint16) string { return fmt.Sprintf("%02d:%02d", minute/60, minute%60) }
-
-// parseHours parses a day's hours: "08:00-12:00, 13:00-18:00".
-func parseHours(text string, day uint8) (spans []wire.Span, err error) {
-	for part := range strings.SplitSeq(text, ",") {
-		if part = strings.TrimSpace(part); part == "" {
-			continue
+// week returns the week of hours in the reader's policy.
+func (p *readerPage) week(use desk.HoursUse, a wire.Access) *week {
+	w := newWeek(a)
+	w.Schedule = p.Reader.Named[use]
+	for _, s := range p.Schedules {
+		if s.Name == w.Schedule {
+			w.ScheduleID = s.ID
 		}
-		from, to, ok := strings.Cut(strings.ReplaceAll(part, "–", "-"), "-")
-		begin, err1 := parseMinute(from)
-		end, err2 := parseMinute(to)
-		if !ok || err1 != nil || err2 != nil {
-			return nil, fmt.Errorf("enter hours like 08:00-12:00, 13:00-18:00, not %q", truncate(part, 40))
-		}
-		if begin >= end {
-			return nil, fmt.Errorf("%s ends before it begins; enter hours after midnight on the next day", part)
-		}
-		if n := len(spans); n > 0 && begin < spans[n-1].To {
-			return nil, fmt.Errorf("%s overlaps the hours before it", part)
-		}
-		spans = append(spans, wire.Span{Day: day, From: begin, To: end})
 	}
-	return spans, nil
-}
-
-// parseMinute parses a time of day, 00:00 to 24:00, in minutes.
-func parseMinute(text string) (uint16, error) {
-	hours, minutes, ok := strings.Cut(strings.TrimSpace(text), ":")
-	h, err := strconv.ParseUint(hours, 10, 8)
-	var m uint64
-	if ok {
-		var err2 error
-		m, err2 = strconv.ParseUint(minutes, 10, 8)
-		err = errors.Join(err, err2)
-	}
-	if err != nil || m > 59 || h*60+m > 24*60 {
-		return 0, errors.New("not a time of day")
-	}
-	return uint16(h*60 + m), nil
+	return w
 }
 
 // readAccess fills in the Access tab.
@@ -127,7 +79,7 @@ func (c *Console) readAccess(r *http.Request, v *visit, p *readerPage) (err erro
 	}
 	open := slices.ContainsFunc(policy.Access, func(a wire.Access) bool { return a.Group == wire.Everyone && a.Schedule == nil })
 	for _, a := range policy.Access {
-		week := newWeek(a)
+		week := p.week(accessOf(a.Group), a)
 		week.Redundant = open && a.Group != wire.Everyone
 		p.Weeks = append(p.Weeks, week)
 		if a.Group == edit && edit != "" {
@@ -169,37 +121,51 @@ func (c *Console) readAccess(r *http.Request, v *visit, p *readerPage) (err erro
 func fillWeek(f *form, w *week) {
 	f.Values.Set("group", w.Group)
 	f.Values.Set("when", "times")
-	if w.Always {
+	switch {
+	case w.Always:
 		f.Values.Set("when", "always")
+	case w.Schedule != "":
+		f.Values.Set("when", "schedule")
+		f.Values.Set("schedule", w.Schedule)
 	}
 	for _, d := range w.Days {
 		f.Values.Set(d.Key, d.Hours)
 	}
 }
 
-// readTimes reads the schedule of a form; nil: always.
-func readTimes(f *form) *wire.Schedule {
-	if f.Get("when") != "times" {
-		return nil
-	}
-	times := new(wire.Schedule)
-	for _, n := range dayNames {
-		spans, err := parseHours(f.Get(n.key), n.day)
-		if err != nil {
-			f.wrong(n.key, err.Error())
+// accessOf is where the hours of a group's access stand.
+func accessOf(group string) desk.HoursUse {
+	return desk.HoursUse{What: desk.AccessHours, Group: group}
+}
+
+// readTimes reads the hours of a form; nil: always, or those of the schedule that is named.
+func readTimes(f *form) (hours *wire.Schedule, named string) {
+	switch f.Get("when") {
+	case "times":
+		return readDays(f), ""
+	case "schedule":
+		if named = f.Get("schedule"); named == "" {
+			f.wrong("schedule", "Choose a schedule.")
 		}
-		times.Week = append(times.Week, spans...)
 	}
-	spans, err := parseHours(f.Get("holiday"), 0)
-	if err != nil {
-		f.wrong("holiday", err.Error())
+	return nil, named
+}
+
+// readDays reads the hours of a form's days.
+func readDays(f *form) *wire.Schedule {
+	texts := map[string]string{}
+	for _, d := range desk.Days() {
+		texts[d.Key] = f.Get(d.Key)
 	}
-	times.Holiday = spans
-	return times
+	hours, err := desk.ParseHours(texts)
+	f.refused(err)
+	return hours
 }
 
 func (c *Console) setAccess(r *http.Request, v *visit, f *form) (answer, error) {
-	access := wire.Access{Group: strings.ToLower(f.Trim("group")), Schedule: readTimes(f)}
+	access := wire.Access{Group: strings.ToLower(f.Trim("group"))}
+	var named string
+	access.Schedule, named = readTimes(f)
 	if err := wire.CheckName(access.Group); err != nil {
 		f.wrong("group", err.Error())
 	}
@@ -210,7 +176,7 @@ func (c *Console) setAccess(r *http.Request, v *visit, f *form) (answer, error) 
 		} else {
 			p.Access[at] = access
 		}
-	})
+	}, desk.UseSchedule{HoursUse: accessOf(access.Group), Schedule: named})
 }
 
 func (c *Console) removeAccess(r *http.Request, v *visit, f *form) (answer, error) {

@@ -10,37 +10,41 @@ import (
 	"latchkey/sync/wire"
 )
 
-// twoProofsForm returns the form of when a door demands card and PIN.
-func twoProofsForm(p *wire.Policy) *form {
+// twoProofsForm returns the form of when a door demands card and PIN, with the week of it.
+func twoProofsForm(p *wire.Policy, w *week) *form {
 	f := newForm("revision", fmt.Sprint(p.Revision), "when", "off")
-	if two := p.TwoProofs; two != nil {
-		fillWeek(f, newWeek(wire.Access{Schedule: two.Schedule}))
+	if p.TwoProofs != nil {
+		fillWeek(f, w)
 	}
 	return f
 }
 
+// demandingBoth is where the hours stand in which card and PIN are demanded.
+var demandingBoth = desk.HoursUse{What: desk.TwoProofsHours}
+
 // readTwoProofs fills in the Card and PIN tab.
 func readTwoProofs(p *readerPage) {
-	if p.Form == nil {
-		p.Form = twoProofsForm(p.Reader.Policy)
-	}
 	schedule := new(wire.Schedule)
 	if two := p.Reader.Policy.TwoProofs; two != nil {
 		schedule = two.Schedule
 	}
-	p.Edit = newWeek(wire.Access{Schedule: schedule})
+	p.Edit = p.week(demandingBoth, wire.Access{Schedule: schedule})
+	if p.Form == nil {
+		p.Form = twoProofsForm(p.Reader.Policy, p.Edit)
+	}
 }
 
 func (c *Console) setTwoProofs(r *http.Request, v *visit, f *form) (answer, error) {
+	times, named := readTimes(f)
 	var two *wire.TwoProofs
 	switch f.Get("when") {
 	case "off":
-	case "always", "times":
-		two = &wire.TwoProofs{Schedule: readTimes(f)}
+	case "always", "times", "schedule":
+		two = &wire.TwoProofs{Schedule: times}
 	default: // not off because nothing was chosen
 		return answer{}, f.wrong("two-proofs", "Choose when card and PIN are demanded.")
 	}
-	return c.setPolicy(r, v, f, "two-proofs", func(p *wire.Policy) { p.TwoProofs = two })
+	return c.setPolicy(r, v, f, "two-proofs", func(p *wire.Policy) { p.TwoProofs = two }, desk.UseSchedule{HoursUse: demandingBoth, Schedule: named})
 }
 
 // twoProofsText says when a reader demands card and PIN; "": never.

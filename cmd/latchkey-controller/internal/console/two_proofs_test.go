@@ -74,7 +74,7 @@ func TestCardAndPINStayAsTheyAreWhenTheFormIsWrong(t *testing.T) {
 		fields []string
 		says   []string
 	}{
-		{[]string{"when", "times", "mon", "12:00-11:00"}, []string{"ends before it begins", `id="w-mon"`, `value="12:00-11:00"`, `value="times" checked`}},
+		{[]string{"when", "times", "mon", "12:00-25:00"}, []string{"Enter hours like", `id="w-mon"`, `value="12:00-25:00"`, `value="times" checked`}},
 		{[]string{"when", "times", "mon", "8-12", "holiday", "noon"}, []string{"Enter hours like", `id="w-holiday"`, `value="8-12"`}},
 		{[]string{"when", "times", "mon", " "}, []string{"never demands", `id="w-two-proofs"`, `value="times" checked`}},
 		{nil, []string{"Choose when card and PIN are demanded.", `id="w-two-proofs"`}},
@@ -166,7 +166,7 @@ func TestWithoutATrustedClockCardAndPINAreDemandedAtAnyTime(t *testing.T) {
 	w := small(t)
 	b := w.visitor(desk.Super)
 	now := time.Now().UTC()
-	day := dayNames[(int(now.Weekday())+2)%7].key // the day after tomorrow
+	day := desk.Days()[(int(now.Weekday())+1)%7].Key // the day after tomorrow
 	b.post(twoProofsAct, "when", "times", day, "8-9").shows(t, http.StatusOK, "A card or a PIN is enough.")
 	w.live.states[0].State.Condition.ClockTrusted = false
 	b.get(twoProofsPage).shows(t, http.StatusOK, "clock is not trusted yet: until it is, both are demanded at any time")

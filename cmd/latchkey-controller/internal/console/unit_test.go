@@ -98,47 +98,6 @@ func TestAPageThatPanicsIsLoggedAndCut(t *testing.T) {
 	}
 }
 
-func TestHoursAreReadAsPeopleWriteThem(t *testing.T) {
-	for text, want := range map[string][]wire.Span{
-		"":                         nil,
-		" , ":                      nil,
-		"8-12":                     {{Day: 3, From: 480, To: 720}},
-		"00:00-24:00":              {{Day: 3, From: 0, To: 1440}},
-		"08:00–12:30, 13:00 - 18":  {{Day: 3, From: 480, To: 750}, {Day: 3, From: 780, To: 1080}},
-		"08:00-12:00,12:00-18:00,": {{Day: 3, From: 480, To: 720}, {Day: 3, From: 720, To: 1080}},
-	} {
-		if got, err := parseHours(text, 3); err != nil || !slices.Equal(got, want) {
-			t.Errorf("%q: %v, %v", text, got, err)
-		}
-	}
-	for text, want := range map[string]string{
-		"8": "enter hours like", "8-": "enter hours like", "8:60-9": "enter hours like", "8-25": "enter hours like", "x-y": "enter hours like", "-1-3": "enter hours like",
-		"12:00-12:00": "ends before", "22:00-06:00": "on the next day", "8-12, 11-13": "overlaps",
-	} {
-		if _, err := parseHours(text, 3); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: %v", text, err)
-		}
-	}
-}
-
-func TestAScheduleThatIsShownAndSavedStaysWhatItWas(t *testing.T) {
-	schedule := &wire.Schedule{Week: []wire.Span{{Day: 1, From: 480, To: 720}, {Day: 1, From: 780, To: 1080}, {Day: 0, From: 0, To: 1440}}, Holiday: []wire.Span{{From: 600, To: 660}}}
-	f := newForm()
-	fillWeek(f, newWeek(wire.Access{Group: "staff", Schedule: schedule}))
-	var week []wire.Span
-	for _, n := range dayNames {
-		spans, err := parseHours(f.Get(n.key), n.day)
-		if err != nil {
-			t.Fatal(err)
-		}
-		week = append(week, spans...)
-	}
-	holiday, err := parseHours(f.Get("holiday"), 0)
-	if err != nil || !slices.Equal(week, schedule.Week) || !slices.Equal(holiday, schedule.Holiday) || f.Get("when") != "times" {
-		t.Errorf("%v, %v, %v", week, holiday, err)
-	}
-}
-
 func TestHolidaysAreSortedAndStayWhatTheyWere(t *testing.T) {
 	got, err := parseHolidays("2027-01-06\n12-25, 12-25\n2026-12-24\n02-29")
 	want := []wire.Holiday{{Month: 2, Day: 29}, {Month: 12, Day: 25}, {Year: 2026, Month: 12, Day: 24}, {Year: 2027, Month: 1, Day: 6}}

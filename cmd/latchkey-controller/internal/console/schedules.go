@@ -1,0 +1,137 @@
+package console
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/sync/wire"
+)
+
+// schedulesPage lists the schedules.
+type schedulesPage struct {
+	Schedules []*desk.Schedule
+	Weeks     map[int64]*week // by the schedules' ids
+}
+
+func (c *Console) schedules(w http.ResponseWriter, r *http.Request, v *visit) (err error) {
+	p := &schedulesPage{Weeks: map[int64]*week{}}
+	if p.Schedules, err = c.desk.Schedules(r.Context(), v.Actor); err != nil {
+		return err
+	}
+	for _, s := range p.Schedules {
+		p.Weeks[s.ID] = newWeek(wire.Access{Schedule: s.Hours})
+	}
+	c.show(w, r, http.StatusOK, "schedules", &view{visit: v, Title: "Schedules", Section: "places", Page: p})
+	return nil
+}
+
+// schedulePage is one schedule, or a new one.
+type schedulePage struct {
+	Schedule *desk.Schedule // nil: a new one
+	Form     *form
+	Week     *week // as it is saved; of a new one closed
+	Ask      string
+}
+
+// Copies are where a day's hours can be copied.
+func (p *schedulePage) Copies() []dayCopy { return dayCopies }
+
+// A dayCopy is where a day's hours can be copied.
+type dayCopy struct {
+	Key, Name string
+	first, n  int // of desk.Days
+}
+
+var dayCopies = []dayCopy{{"mon-fri", "Monday to Friday", 0, 5}, {"weekend", "Saturday and Sunday", 5, 2}, {"mon-sun", "all days of the week", 0, 7}, {"holiday", "holidays", 7, 1}}
+
+// showNewSchedule shows the form of a new schedule; nil: an empty one.
+func (c *Console) showNewSchedule(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
+	return c.showScheduleForm(w, r, v, status, &schedulePage{Form: f})
+}
+
+// showSchedule shows a schedule with a form; nil: what is saved.
+func (c *Console) showSchedule(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) (err error) {
+	p := &schedulePage{Form: f, Ask: r.URL.Query().Get("ask")}
+	if p.Schedule, err = c.desk.Schedule(r.Context(), v.Actor, v.id); err != nil {
+		return err
+	}
+	return c.showScheduleForm(w, r, v, status, p)
+}
+
+func (c *Console) showScheduleForm(w http.ResponseWriter, r *http.Request, v *visit, status int, p *schedulePage) error {
+	saved, title := newForm(), "New schedule"
+	p.Week = newWeek(wire.Access{})
+	if s := p.Schedule; s != nil {
+		p.Week, title = newWeek(wire.Access{Schedule: s.Hours}), s.Name
+		fillWeek(saved, p.Week)
+		saved.Values.Set("name", s.Name)
+		saved.Values.Set("revision", fmt.Sprint(s.Revision))
+	}
+	if p.Form == nil {
+		p.Form = saved
+	}
+	p.Form.warn("schedule", saved.Get("revision"))
+	c.show(w, r, status, "schedule", &view{visit: v, Title: title, Section: "places", Page: p})
+	return nil
+}
+
+// readSchedule reads the form of a schedule. It marks what is wrong.
+func readSchedule(f *form) (desk.ScheduleForm, error) {
+	read := desk.ScheduleForm{Name: f.Trim("name"), Hours: readDays(f)}
+	if len(f.Wrong) > 0 {
+		return read, errWrong
+	}
+	return read, nil
+}
+
+func (c *Console) addSchedule(r *http.Request, v *visit, f *form) (answer, error) {
+	if f.Get("copy") != "" {
+		return c.copyDay(v, f, c.showNewSchedule)
+	}
+	read, err := readSchedule(f)
+	if err != nil {
+		return answer{}, cmp.Or(v.refusal(desk.EditSchedules), err)
+	}
+	id, err := c.desk.AddSchedule(r.Context(), v.Actor, read)
+	return answer{to: fmt.Sprintf("/schedules/%d", id), notice: read.Name + " was added. Doors use it when you choose it there."}, err
+}
+
+func (c *Console) editSchedule(r *http.Request, v *visit, f *form) (answer, error) {
+	if f.Get("copy") != "" {
+		return c.copyDay(v, f, c.showSchedule)
+	}
+	read, err := readSchedule(f)
+	if err != nil {
+		return answer{}, cmp.Or(v.refusal(desk.EditSchedules), err)
+	}
+	was, _ := strconv.ParseInt(f.Get("revision"), 10, 64)
+	err = c.desk.EditSchedule(r.Context(), v.Actor, v.id, was, func(s *desk.ScheduleForm) { *s = read })
+	return answer{to: fmt.Sprintf("/schedules/%d", v.id), notice: "Saved. The readers that use it are told now."}, err
+}
+
+// copyDay shows a form again with a day's hours on other days. Nothing is saved.
+func (c *Console) copyDay(v *visit, f *form, show formPage) (answer, error) {
+	if err := v.refusal(desk.EditSchedules); err != nil {
+		return answer{}, err
+	}
+	days := desk.Days()
+	for _, from := range days {
+		for _, to := range dayCopies {
+			if f.Get("from") != from.Key || f.Get("onto") != to.Key {
+				continue
+			}
+			for _, d := range days[to.first : to.first+to.n] {
+				f.Values.Set(d.Key, f.Get(from.Key))
+			}
+			f.Note = "The hours of " + from.Name + " are copied to " + to.Name + ". Nothing is saved yet."
+		}
+	}
+	return answer{show: func(w http.ResponseWriter, r *http.Request, v *visit) error { return show(w, r, v, http.StatusOK, f) }}, nil
+}
+
+func (c *Console) removeSchedule(r *http.Request, v *visit, _ *form) (answer, error) {
+	return removed(c.desk.RemoveSchedule(r.Context(), v.Actor, v.id), "/schedules", "The schedule was removed.", "It was already removed.")
+}

@@ -1,0 +1,100 @@
+package console
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/sync/wire"
+)
+
+// officeHours adds a schedule, Monday to Friday from 08:00 to 18:00, and lets staff open the
+// doors of readers by it.
+func (w *world) officeHours(readers ...string) (id int64) {
+	w.t.Helper()
+	hours, err := desk.ParseHours(map[string]string{"mon": "8-18", "tue": "8-18", "wed": "8-18", "thu": "8-18", "fri": "8-18"})
+	w.must(err)
+	id, err = w.desk.AddSchedule(w.t.Context(), owner, desk.ScheduleForm{Name: "Office hours", Hours: hours})
+	w.must(err)
+	for _, reader := range readers {
+		_, err := w.desk.SetPolicy(w.t.Context(), owner, reader, 0, func(*wire.Policy) {}, desk.UseSchedule{HoursUse: accessOf("staff"), Schedule: "Office hours"})
+		w.must(err)
+	}
+	return id
+}
+
+func TestAScheduleIsAddedWithACopyOfADay(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Super)
+	fields := []string{"name", "Night", "mon", "22:00-06:00", "sat", "10-12", "from", "mon", "onto", "mon-fri"}
+	copied := b.post("/schedules", append(fields, "copy", "day")...)
+	copied.shows(t, http.StatusOK, "The hours of Monday are copied to Monday to Friday. Nothing is saved yet.", `name="fri" value="22:00-06:00"`, `name="sat" value="10-12"`, `name="name" type="text" value="Night"`)
+	if all, err := w.desk.Schedules(t.Context(), owner); err != nil || len(all) != 1 {
+		t.Fatalf("%d schedules, %v: a copy saves nothing", len(all), err)
+	}
+	b.post("/schedules", "name", "Night", "mon", "22-6", "fri", "22-6", "sat", "10-12").shows(t, http.StatusOK, "Night was added", `name="fri" value="22:00-06:00"`, `name="sat" value="10:00-12:00"`, "Nowhere yet")
+	b.get("/schedules").shows(t, http.StatusOK, "Night", "not used yet", `aria-label="Monday 22:00-06:00; Friday 22:00-06:00; Saturday 10:00-12:00"`)
+}
+
+func TestWhatIsWrongInAScheduleIsSaidAtItsField(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Super)
+	for _, c := range []struct{ fields, want []string }{
+		{[]string{"name", "", "mon", "8-9"}, []string{"Enter a name"}},
+		{[]string{"name", "office hours", "mon", "8-9"}, []string{"There already is a schedule with this name"}},
+		{[]string{"name", "Never open"}, []string{"This schedule would never be open: enter hours for at least one day"}},
+		{[]string{"name", "Bad", "mon", "x", "holiday", "22-6"}, []string{`id="w-mon"`, "Enter hours like", `id="w-holiday"`, "enter 22:00-24:00", `value="Bad"`}},
+		{[]string{"name", "Bad", "mon", "22-6", "tue", "5-7"}, []string{`id="w-tue"`, "05:00-07:00 overlaps Monday&#39;s 22:00-06:00"}},
+	} {
+		b.post("/schedules", c.fields...).shows(t, http.StatusUnprocessableEntity, c.want...)
+	}
+	b.post("/schedules/1", "name", "Office hours", "revision", "7", "mon", "9-10").shows(t, http.StatusUnprocessableEntity,
+		"Somebody else has changed this schedule; check it again. Saving again overwrites that change.", `name="revision" value="1"`, `name="mon" value="9-10"`)
+	b.post("/schedules/1/remove").shows(t, http.StatusUnprocessableEntity, "Office hours is in use at Front door (access of staff)")
+	b.get("/schedules/99").shows(t, http.StatusNotFound)
+}
+
+func TestADoorTakesTheHoursOfASchedule(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Super)
+	b.post("/readers/front-door/opening", "when", "schedule", "schedule", "Office hours", "first", "staff").shows(t, http.StatusOK, `By the schedule <a href="/schedules/1">Office hours</a>`, `value="schedule" checked`)
+	b.post("/readers/front-door/two-proofs", "when", "schedule", "schedule", "Office hours").shows(t, http.StatusOK, `By the schedule <a href="/schedules/1">Office hours</a>`)
+	b.post("/readers/front-door/access", "group", "lab", "when", "schedule", "schedule", "Office hours").shows(t, http.StatusOK, `<span class="chip">Office hours</span>`)
+	b.get("/schedules/1").shows(t, http.StatusOK, `href="/readers/front-door?tab=opening"`, `href="/readers/front-door?tab=two-proofs"`, "access of lab", "It is in use.")
+	b.post("/schedules/1", "name", "Office hours", "revision", "1", "sat", "9-10").shows(t, http.StatusOK, "The readers that use it are told now.")
+	r, err := w.desk.Reader(t.Context(), owner, "front-door")
+	w.must(err)
+	for use, hours := range map[desk.HoursUse]*wire.Schedule{unlocking: &r.Policy.Opening.Schedule, demandingBoth: r.Policy.TwoProofs.Schedule} {
+		if text := desk.HoursText(hours); r.Named[use] != "Office hours" || text["sat"] != "09:00-10:00" || text["mon"] != "" {
+			t.Errorf("%v: %q, %v", use, r.Named[use], text)
+		}
+	}
+	if r.Policy.Opening.First != "staff" {
+		t.Errorf("the first person is of %q", r.Policy.Opening.First)
+	}
+
+	// Hours of its own, and none, end that.
+	b.post("/readers/front-door/opening", "when", "times", "sat", "9-10").shows(t, http.StatusOK, `value="times" checked`)
+	b.post("/readers/front-door/two-proofs", "when", "off").shows(t, http.StatusOK, "Both are never demanded.")
+	b.post("/readers/front-door/access", "group", "lab", "when", "always").shows(t, http.StatusOK)
+	b.post("/readers/front-door/access", "group", "staff", "when", "always").shows(t, http.StatusOK)
+	b.post("/readers/front-door/access", "group", "staff", "when", "schedule").shows(t, http.StatusUnprocessableEntity, "Choose a schedule.")
+	b.post("/readers/front-door/access", "group", "staff", "when", "schedule", "schedule", "Gone").shows(t, http.StatusUnprocessableEntity, "There is no schedule")
+	b.post("/schedules/1/remove").shows(t, http.StatusOK, "The schedule was removed.", "No schedules yet")
+	b.post("/schedules/1/remove").shows(t, http.StatusOK, "It was already removed.")
+	if page := b.get("/readers/front-door?tab=opening"); strings.Contains(page.body, "By a schedule") {
+		t.Error("a schedule can be chosen where there is none")
+	}
+}
+
+func TestWhoMayOnlyLookSeesSchedulesWithoutAWayToChangeThem(t *testing.T) {
+	w := small(t)
+	page := w.visitor(desk.Viewer).get("/schedules/1")
+	page.shows(t, http.StatusOK, "The schedule (read-only)", `value="08:00-18:00"`)
+	for _, not := range []string{"Copy a day", ">Save<", "Removal"} {
+		if strings.Contains(page.body, not) {
+			t.Errorf("it shows %q", not)
+		}
+	}
+}
