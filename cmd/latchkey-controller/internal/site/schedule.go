@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -28,7 +29,7 @@ func HoursIn(p *wire.Policy, use store.HoursUse) *wire.Schedule {
 
 // SetHours puts a copy of hours into a policy, with the use if that is new.
 func SetHours(p *wire.Policy, use store.HoursUse, hours *wire.Schedule) {
-	hours = &wire.Schedule{Week: append([]wire.Span(nil), hours.Week...), Holiday: append([]wire.Span(nil), hours.Holiday...)}
+	hours = &wire.Schedule{Week: slices.Clone(hours.Week), Holiday: slices.Clone(hours.Holiday)}
 	switch use.What {
 	case store.OpeningHours:
 		opening := wire.Opening{Schedule: *hours}
@@ -39,6 +40,7 @@ func SetHours(p *wire.Policy, use store.HoursUse, hours *wire.Schedule) {
 	case store.TwoProofsHours:
 		p.TwoProofs = &wire.TwoProofs{Schedule: hours}
 	case store.AccessHours:
+		p.Access = slices.Clone(p.Access) // the list may be the caller's
 		for i := range p.Access {
 			if p.Access[i].Group == use.Group {
 				p.Access[i].Schedule = hours
