@@ -28,6 +28,12 @@ const (
 	SetDuressPIN    Act = "pin.set-duress" //
 	RemoveDuressPIN Act = "pin.remove-duress"
 
+	EditMembers Act = "group.members"
+	GiveAccess  Act = "group.access"
+	TakeAccess  Act = "group.no-access"
+	RenameGroup Act = "group.rename"
+	RemoveGroup Act = "group.remove"
+
 	AddCard    Act = "card.add"
 	RemoveCard Act = "card.remove"
 	EnrolCard  Act = "card.enrol"
@@ -102,6 +108,13 @@ var rules = map[Act]rule{
 	RemoveUser: {may: editors, past: "removed %s", infinitive: "remove %s"},
 	SetPIN:     {may: editors, past: "gave %s a PIN", infinitive: "give %s a PIN"},
 	RemovePIN:  {may: editors, past: "removed the PIN of %s", infinitive: "remove the PIN of %s"},
+
+	// Who renames or removes a group changes users and policies.
+	EditMembers: {may: editors, past: "changed who is in the group %s", infinitive: "change who is in the group %s"},
+	GiveAccess:  {may: supers, past: "gave the group %s access", infinitive: "give the group %s access"},
+	TakeAccess:  {may: supers, past: "took access from the group %s", infinitive: "take access from the group %s"},
+	RenameGroup: {may: supers, past: "renamed the group %s", infinitive: "rename the group %s"},
+	RemoveGroup: {may: supers, past: "removed the group %s", infinitive: "remove the group %s"},
 
 	// Who may only look may be a screen that people at the door see.
 	ViewDuress:      {may: editors, past: "looked at PINs for duress", infinitive: "look at PINs for duress"},

@@ -14,7 +14,7 @@ func TestWhatAdministratorsDidIsToldAsAPersonWould(t *testing.T) {
 	w := newWorld(t)
 	ctx, owner := t.Context(), as(Owner)
 	reader, user := w.reader(), w.user()
-	at := "Door of " + reader
+	at, door := "Door of "+reader, []Where{{Doors, w.look(reader).DoorID}}
 	var admin, place, schedule int64
 	for _, c := range []struct {
 		do   func() error
@@ -72,6 +72,11 @@ func TestWhatAdministratorsDidIsToldAsAPersonWould(t *testing.T) {
 			_, _, err := w.AddUser(ctx, owner, UserForm{First: "Bob"}, PIN{Choice: Auto, Limits: PINLimits{Uses: 1}}, nil)
 			return err
 		}, "Owner added Bob with a generated PIN (for 1 use)"},
+		{func() error { return w.EditMembers(ctx, owner, "crew", true, []uint64{user}, nil) }, "Owner changed who is in the group crew: added User 2"},
+		{func() error { return w.GiveAccess(ctx, owner, "crew", "", door, nil) }, "Owner gave the group crew access to " + at + ": always"},
+		{func() error { return w.TakeAccess(ctx, owner, "crew", "", door) }, "Owner took access from the group crew to " + at},
+		{func() error { return w.RenameGroup(ctx, owner, "crew", "", "staff") }, "Owner renamed the group crew to staff"},
+		{func() error { return w.RemoveGroup(ctx, owner, "staff", "") }, "Owner removed the group staff from 1 user and 0 readers"},
 		{func() error { return w.SetKeepDays(ctx, owner, 1) }, "Owner changed the settings of home: days that activity is kept from 90 to 1"},
 		{func() error { return w.SetGuessBudget(ctx, owner, 10_000) }, "Owner changed the settings of home: guesses that a reader's TPM gets from 500 to 10000"},
 		{func() error { return w.SetPINReaders(ctx, owner, true) }, "Owner changed which readers of home take PINs: only those with a TPM"},

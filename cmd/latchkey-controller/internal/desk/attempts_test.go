@@ -23,6 +23,11 @@ var attempts = map[Act][]attempt{
 		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Users(ctx, a, UserQuery{}); return err }),
 		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Groups(ctx, a); return err }),
 		act(func(w *world, ctx context.Context, a Actor) error {
+			_, err1 := w.ListGroups(ctx, a, GroupQuery{})
+			_, err2 := w.Group(ctx, a, wire.Everyone)
+			return errors.Join(err1, err2)
+		}),
+		act(func(w *world, ctx context.Context, a Actor) error {
 			_, err := w.Elsewhere(ctx, a, UserForm{})
 			return err
 		}),
@@ -94,6 +99,27 @@ var attempts = map[Act][]attempt{
 	})},
 	EditUser: {user(func(w *world, ctx context.Context, a Actor, id uint64) error {
 		return w.EditUser(ctx, a, id, "", time.UTC, func(f *UserForm) { *f = UserForm{First: "Grace"} })
+	})},
+	EditMembers: {
+		user(func(w *world, ctx context.Context, a Actor, id uint64) error {
+			w.n++
+			return w.EditMembers(ctx, a, fmt.Sprint("group-", w.n), true, []uint64{id}, nil)
+		}),
+		group(func(w *world, ctx context.Context, a Actor, g *Group) error {
+			return w.EditMembers(ctx, a, g.Name, false, []uint64{1}, nil)
+		}),
+	},
+	GiveAccess: {group(func(w *world, ctx context.Context, a Actor, g *Group) error {
+		return w.GiveAccess(ctx, a, g.Name, g.AccessRevision(), []Where{{Doors, g.Access[0].DoorID}}, &wire.Schedule{Holiday: []wire.Span{{To: 60}}})
+	})},
+	TakeAccess: {group(func(w *world, ctx context.Context, a Actor, g *Group) error {
+		return w.TakeAccess(ctx, a, g.Name, g.AccessRevision(), []Where{{Doors, g.Access[0].DoorID}})
+	})},
+	RenameGroup: {group(func(w *world, ctx context.Context, a Actor, g *Group) error {
+		return w.RenameGroup(ctx, a, g.Name, g.Revision(), g.Name+"-new")
+	})},
+	RemoveGroup: {group(func(w *world, ctx context.Context, a Actor, g *Group) error {
+		return w.RemoveGroup(ctx, a, g.Name, g.Revision())
 	})},
 	RemoveUser: {user(func(w *world, ctx context.Context, a Actor, id uint64) error { return w.RemoveUser(ctx, a, id) })},
 	SetPIN: {user(func(w *world, ctx context.Context, a Actor, id uint64) error {
@@ -417,6 +443,14 @@ func user(do func(*world, context.Context, Actor, uint64) error) attempt {
 	return func(w *world) func(context.Context, Actor) error {
 		id := w.user()
 		return func(ctx context.Context, a Actor) error { return do(w, ctx, a, id) }
+	}
+}
+
+// group is an attempt on a group with a member and a door.
+func group(do func(*world, context.Context, Actor, *Group) error) attempt {
+	return func(w *world) func(context.Context, Actor) error {
+		g := w.group(w.user())
+		return func(ctx context.Context, a Actor) error { return do(w, ctx, a, g) }
 	}
 }
 

@@ -15,6 +15,7 @@ var may = map[Act]string{
 	ViewUsers: "OSEV", ViewPlaces: "OSEV", ViewReaders: "OSEV", ViewActivity: "OSEV",
 	ViewActs: "OSE",
 	AddUser:  "OSE", EditUser: "OSE", RemoveUser: "OSE", SetPIN: "OSE", RemovePIN: "OSE", AddCard: "OSE", RemoveCard: "OSE", EnrolCard: "OSE", DropCard: "OSE",
+	EditMembers: "OSE", GiveAccess: "OS", TakeAccess: "OS", RenameGroup: "OS", RemoveGroup: "OS",
 	ViewDuress: "OSE", SetDuressPIN: "OSE", RemoveDuressPIN: "OSE",
 	NewCard: "OSE", RekeyCard: "OSE", ReturnCard: "OSE",
 	SwitchPIN: "OSE", Unlock: "OSE", Identify: "OSE", ExportActivity: "OSE",

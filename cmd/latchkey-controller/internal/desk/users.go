@@ -155,6 +155,7 @@ func StateTitle(s UserState) string { return cmp.Or(stateTitles[s], string(s)) }
 type UserQuery struct {
 	Search string
 	State  UserState // "": any
+	Group  string    // only those in it; "" or everyone: all
 	After  string    // UserPage.Next of the previous page; "": the first page
 	Limit  int       // 0: 50; at most 1000
 }
@@ -163,7 +164,7 @@ type UserQuery struct {
 type UserPage struct {
 	Users []*UserRow
 	Total int    // users of the site
-	Found int    // that Search and State select
+	Found int    // that the query selects
 	Next  string // "": this is the last page
 }
 
@@ -197,8 +198,12 @@ func (d *Desk) Users(ctx context.Context, a Actor, q UserQuery) (page *UserPage,
 		return nil, wrong("state", "Unknown state; choose %s, %s, %s, %s or %s", store.ValidUsers, store.ExpiredUsers, store.EarlyUsers, store.BareUsers, store.CopyableUsers)
 	}
 	limit := pageSize(q.Limit)
+	choice := store.UserChoice{Search: q.Search, State: q.State, Group: q.Group, Now: d.now().Unix()}
+	if q.Group == wire.Everyone {
+		choice.Group = ""
+	}
 	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
-		users, total, found, err := tx.FindUsers(store.UserChoice{Search: q.Search, State: q.State, Now: d.now().Unix()}, after, limit+1)
+		users, total, found, err := tx.FindUsers(choice, after, limit+1)
 		if err != nil {
 			return err
 		}
@@ -347,32 +352,4 @@ func access(tx *store.Tx, u *store.User) ([]Access, error) {
 		}
 	}
 	return all, nil
-}
-
-// Groups returns the groups of users and of policies, sorted, without everyone.
-func (d *Desk) Groups(ctx context.Context, a Actor) (groups []string, err error) {
-	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
-		if groups, err = tx.Groups(); err != nil {
-			return err
-		}
-		readers, err := tx.Readers()
-		if err != nil {
-			return err
-		}
-		for _, id := range readers {
-			p, err := tx.Policy(id)
-			if err != nil {
-				return err
-			}
-			for _, entry := range p.Access {
-				if entry.Group != wire.Everyone {
-					groups = append(groups, entry.Group)
-				}
-			}
-		}
-		slices.Sort(groups)
-		groups = slices.Compact(groups)
-		return nil
-	})
-	return groups, err
 }

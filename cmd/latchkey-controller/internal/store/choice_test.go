@@ -20,7 +20,10 @@ func TestUsersAreChosenByTheirStateFromAnIndexThatHasAllOfIt(t *testing.T) {
 			{State: BareUsers}:     "users_bare",
 			{State: CopyableUsers}: "users_copyable",
 		} {
-			for _, c.Search = range []string{"", "ada"} {
+			for _, c.Search = range []string{"", "ada", "in"} {
+				if c.Group = ""; c.Search == "in" {
+					c.Search, c.Group = "", "staff"
+				}
 				clause, args := c.from()
 				for _, statement := range []string{`SELECT count(*) FROM ` + clause, pageQuery(clause)} {
 					all := args

@@ -110,7 +110,8 @@ const (
 type UserChoice struct {
 	Search string // each word begins a word of the name or a group, ignoring case and accents
 	State  UserState
-	Now    int64 // Unix seconds, for State
+	Group  string // that they are in; "": any
+	Now    int64  // Unix seconds, for State
 }
 
 // from returns the FROM and WHERE of a choice with its arguments, on an index that
@@ -133,6 +134,10 @@ func (c UserChoice) from() (clause string, args []any) {
 	for _, word := range strings.Fields(searchText(c.Search)) {
 		clause, args = clause+` AND instr(words, ?) > 0`, append(args, " "+word)
 	}
+	if c.Group != "" { // the words, which the index covers, rule out most users
+		clause += ` AND instr(words, ?) > 0 AND EXISTS (SELECT 1 FROM user_groups WHERE user_id = users.id AND name = ?)`
+		args = append(args, " "+searchText(c.Group), c.Group)
+	}
 	return clause, args
 }
 
@@ -143,7 +148,7 @@ func pageQuery(clause string) string {
 
 // countUsers returns how many of total users a choice selects.
 func (t *Tx) countUsers(c UserChoice, total int) (n int, err error) {
-	searches := len(strings.Fields(searchText(c.Search))) > 0
+	searches := c.Group != "" || len(strings.Fields(searchText(c.Search))) > 0
 	switch {
 	case !searches && c.State == AnyState:
 		return total, nil
@@ -166,7 +171,7 @@ func (t *Tx) countUsers(c UserChoice, total int) (n int, err error) {
 // FindUsers returns one page of the users that a choice selects, by name, after a
 // cursor. total is the number of users, found how many are selected.
 func (t *Tx) FindUsers(c UserChoice, after UserCursor, limit int) (users []*User, total, found int, err error) {
-	if err = t.row(`SELECT count(*) FROM users`, nil, &total); err != nil {
+	if total, err = t.CountUsers(); err != nil {
 		return nil, 0, 0, err
 	}
 	clause, args := c.from()
@@ -199,11 +204,6 @@ func (t *Tx) FindUsers(c UserChoice, after UserCursor, limit int) (users []*User
 func (t *Tx) UserName(id uint64) (name string, err error) {
 	err = t.rowIfAny(`SELECT name FROM users WHERE id = ?`, []any{id}, &name)
 	return name, err
-}
-
-// Groups returns all groups of users, sorted.
-func (t *Tx) Groups() ([]string, error) {
-	return t.texts(`SELECT DISTINCT name FROM user_groups ORDER BY name`)
 }
 
 // PINs returns how many PINs open doors; duress: those for duress, too.

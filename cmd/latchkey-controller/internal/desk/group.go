@@ -1,0 +1,238 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// MaxMembersEdit bounds the users that one act adds to a group or takes from it.
+const MaxMembersEdit = 500
+
+// checkGroup refuses a group whose members nobody edits, and whose name nobody gives. Field:
+// "group".
+func checkGroup(name string) error {
+	if name == wire.Everyone {
+		return wrong("group", "Everybody is in everyone: it cannot be changed, renamed or removed")
+	}
+	return wrongField("group", wire.CheckName(name))
+}
+
+// EditMembers adds users to a group, and takes others from it. begins says that the group
+// must be new, otherwise it must exist. Fields: "group", "users".
+func (d *Desk) EditMembers(ctx context.Context, a Actor, group string, begins bool, add, remove []uint64) error {
+	target := &auditTarget{subject: group}
+	return d.act(ctx, a, EditMembers, target, func(tx *store.Tx, now time.Time) error {
+		if err := checkGroup(group); err != nil {
+			return err
+		}
+		switch _, err := groupNamed(tx, group); {
+		case begins && err == nil:
+			return wrong("group", "There already is a group %s: open it to add to it, or choose another name", group)
+		case !begins && err != nil:
+			return err
+		case begins && !errors.Is(err, ErrNotFound):
+			return err
+		}
+		switch n := len(add) + len(remove); {
+		case n == 0:
+			return wrong("users", "Choose at least one user")
+		case n > MaxMembersEdit:
+			return wrong("users", "%d users at once are too many: choose at most %d", n, MaxMembersEdit)
+		}
+		added, err := moveMembers(tx, now, group, add, true)
+		if err != nil {
+			return err
+		}
+		removed, err := moveMembers(tx, now, group, remove, false)
+		if err != nil {
+			return err
+		}
+		target.text = strings.Join(slices.Concat(namesText("added", added), namesText("removed", removed)), "; ")
+		return nil
+	})
+}
+
+// moveMembers puts users into a group or takes them from it. It returns the names of those
+// for whom this was a change. Field: "users".
+func moveMembers(tx *store.Tx, now time.Time, group string, users []uint64, in bool) (names []string, err error) {
+	for _, id := range users {
+		u, err := site.User(tx, id)
+		if errors.Is(err, ErrNotFound) {
+			return nil, wrong("users", "User %d was removed meanwhile; choose again", id)
+		}
+		if err != nil {
+			return nil, err
+		}
+		at, is := slices.BinarySearch(u.Groups, group)
+		switch {
+		case is == in:
+			continue
+		case is:
+			u.Groups = slices.Delete(u.Groups, at, at+1)
+		case len(u.Groups) >= wire.MaxGroups:
+			return nil, wrong("users", "%s is in %d groups, and nobody can be in more: take them from another group first", u.Name, wire.MaxGroups)
+		default:
+			u.Groups = slices.Insert(u.Groups, at, group)
+		}
+		if err := tx.SetUser(now.Unix(), u); err != nil {
+			return nil, err
+		}
+		names = append(names, u.Name)
+	}
+	return names, nil
+}
+
+// maxToldNames is how many names the audit has of what an act was done to.
+const maxToldNames = 8
+
+// namesText returns what was done to some names, as text; none: nothing.
+func namesText(done string, names []string) []string {
+	if len(names) == 0 {
+		return nil
+	}
+	more := ""
+	if n := len(names) - maxToldNames; n > 0 {
+		names, more = names[:maxToldNames], fmt.Sprintf(" and %d more", n)
+	}
+	return []string{strings.TrimSpace(done+" "+strings.Join(names, ", ")) + more}
+}
+
+// RenameGroup gives a group another name, for its members' credentials and in all policies,
+// also in those that readers had which were removed. was is the Revision that was edited; if
+// it has changed since, the act is refused; "": do not check. Fields: "group", "name".
+func (d *Desk) RenameGroup(ctx context.Context, a Actor, group, was, to string) error {
+	to = TidyName(to)
+	target := &auditTarget{subject: group, text: "to " + cut(to, wire.MaxName)}
+	return d.act(ctx, a, RenameGroup, target, func(tx *store.Tx, now time.Time) error {
+		if err := checkWholeGroup(tx, group, was); err != nil {
+			return err
+		}
+		if to == group {
+			return wrong("name", "It is called %s already: enter another name", to)
+		}
+		if err := checkGroup(to); err != nil {
+			return wrong("name", "%s", err.Error())
+		}
+		if _, err := groupNamed(tx, to); err == nil {
+			return wrong("name", "There already is a group %[1]s. Choose another name; or add the members of %[2]s to %[1]s, and remove %[2]s", to, group)
+		} else if !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		if _, err := replaceInUsers(tx, now, group, to); err != nil {
+			return err
+		}
+		_, err := replaceInPolicies(tx, now, group, func(p *wire.Policy) error {
+			renameIn(p, group, to)
+			return nil
+		})
+		return err
+	})
+}
+
+// RemoveGroup takes a group from its members and from all policies. It is refused where
+// TakeAccess is. was is as for RenameGroup. Fields: "group", "where".
+func (d *Desk) RemoveGroup(ctx context.Context, a Actor, group, was string) error {
+	target := &auditTarget{subject: group}
+	return d.act(ctx, a, RemoveGroup, target, func(tx *store.Tx, now time.Time) error {
+		if err := checkWholeGroup(tx, group, was); err != nil {
+			return err
+		}
+		members, err := replaceInUsers(tx, now, group, "")
+		if err != nil {
+			return err
+		}
+		readers, err := replaceInPolicies(tx, now, group, func(p *wire.Policy) error { return takeGroup(p, group) })
+		target.text = "from " + count(members, "user") + " and " + count(readers, "reader")
+		return err
+	})
+}
+
+// checkWholeGroup refuses to rename or remove a group that does not exist, has changed since
+// was, or has too many members. Field: "group".
+func checkWholeGroup(tx *store.Tx, group, was string) error {
+	if err := checkGroup(group); err != nil {
+		return err
+	}
+	g, err := groupNamed(tx, group)
+	if err != nil {
+		return err
+	}
+	if was != "" && was != g.Revision() {
+		return changedMeanwhile("group")
+	}
+	return nil
+}
+
+// replaceInUsers has the members of a group be in another one, "": in none, in its place. It
+// returns how many they are.
+func replaceInUsers(tx *store.Tx, now time.Time, group, by string) (members int, err error) {
+	users, err := tx.Members(group)
+	if err != nil {
+		return 0, err
+	}
+	for _, u := range users {
+		u.Groups = replaced(u.Groups, group, by)
+		if err := tx.SetUser(now.Unix(), u); err != nil {
+			return 0, err
+		}
+	}
+	return len(users), nil
+}
+
+// replaceInPolicies edits all policies that name a group, and returns how many they are.
+func replaceInPolicies(tx *store.Tx, now time.Time, group string, edit func(*wire.Policy) error) (readers int, err error) {
+	places, err := tx.ReaderPlaces()
+	if err != nil {
+		return 0, err
+	}
+	err = eachPolicy(tx, func(p *wire.Policy, removed bool) error {
+		if !slices.Contains(groupsIn(p), group) {
+			return nil
+		}
+		name := doorName(places, p.Reader)
+		if removed {
+			name += " (reader " + p.Reader + ", which was removed)"
+		}
+		if err := edit(p); err != nil {
+			return atDoor(name, err)
+		}
+		readers++
+		return atDoor(name, site.SetPolicy(tx, now, p))
+	})
+	return readers, err
+}
+
+// renameIn gives a group another name in a policy.
+func renameIn(p *wire.Policy, group, to string) {
+	for i := range p.Access {
+		if p.Access[i].Group == group {
+			p.Access[i].Group = to
+		}
+	}
+	p.Exempt, p.InLockdown = replaced(p.Exempt, group, to), replaced(p.InLockdown, group, to)
+	if p.Opening != nil && p.Opening.First == group {
+		p.Opening.First = to
+	}
+}
+
+// replaced returns sorted groups with another one, "": none, in place of one of them.
+func replaced(groups []string, group, by string) []string {
+	at, is := slices.BinarySearch(groups, group)
+	if !is {
+		return groups
+	}
+	groups = slices.Delete(groups, at, at+1)
+	if by != "" {
+		at, _ = slices.BinarySearch(groups, by)
+		groups = slices.Insert(groups, at, by)
+	}
+	return groups
+}

@@ -1,0 +1,166 @@
+package desk
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// maxWheres bounds the places that one act gives a group access to, or takes it from.
+const maxWheres = 1000
+
+// GiveAccess lets a group, also everyone, open the doors at some places, always or at hours
+// (nil: always), in place of those that it has there. was is the AccessRevision that was
+// edited; if it has changed since, the act is refused; "": do not check. Fields: "group",
+// "where", "access".
+func (d *Desk) GiveAccess(ctx context.Context, a Actor, group, was string, where []Where, hours *wire.Schedule) error {
+	target := &auditTarget{subject: group}
+	return d.act(ctx, a, GiveAccess, target, func(tx *store.Tx, now time.Time) error {
+		if hours != nil && len(hours.Week)+len(hours.Holiday) == 0 {
+			return wrong("access", "These hours never come: enter some, or choose always")
+		}
+		doors, err := target.editAccess(tx, now, group, was, where, func(p *wire.Policy) error {
+			at := slices.IndexFunc(p.Access, func(a wire.Access) bool { return a.Group == group })
+			if at < 0 {
+				at = len(p.Access)
+			}
+			p.Access = slices.DeleteFunc(p.Access, func(a wire.Access) bool { return a.Group == group })
+			p.Access = slices.Insert(p.Access, at, wire.Access{Group: group, Schedule: hours})
+			return wrongField("access", wire.CheckAccess(p.Access))
+		})
+		target.text = doors + ": " + hoursText(hours)
+		return err
+	})
+}
+
+// TakeAccess has a group not open the doors at some places any more, in no mode either. It
+// is refused where only this group opens the door in a mode, and where its unlock schedule
+// waits for the group. was is as for GiveAccess. Fields: "group", "where".
+func (d *Desk) TakeAccess(ctx context.Context, a Actor, group, was string, where []Where) error {
+	target := &auditTarget{subject: group}
+	return d.act(ctx, a, TakeAccess, target, func(tx *store.Tx, now time.Time) error {
+		taken := false
+		doors, err := target.editAccess(tx, now, group, was, where, func(p *wire.Policy) error {
+			taken = taken || slices.Contains(groupsIn(p), group)
+			return takeGroup(p, group)
+		})
+		if err == nil && !taken {
+			err = wrong("where", "%s has no access there", group)
+		}
+		target.text = doors
+		return err
+	})
+}
+
+// editAccess edits the policies of the readers at some places, and returns these as text for
+// the audit. Fields: "group", "where".
+func (target *auditTarget) editAccess(tx *store.Tx, now time.Time, group, was string, where []Where, edit func(*wire.Policy) error) (doors string, err error) {
+	g, err := groupNamed(tx, group)
+	if err != nil {
+		return "", err
+	}
+	if was != "" && was != g.AccessRevision() {
+		return "", changedMeanwhile("group")
+	}
+	readers, err := readersAt(tx, where)
+	if err != nil {
+		return "", err
+	}
+	places, err := tx.ReaderPlaces()
+	if err != nil {
+		return "", err
+	}
+	var names []string
+	for _, id := range readers {
+		p, err := tx.Policy(id)
+		if err != nil {
+			return "", err
+		}
+		name := doorName(places, id)
+		if err := edit(p); err != nil {
+			return "", atDoor(name, err)
+		}
+		if err := site.SetPolicy(tx, now, p); err != nil {
+			return "", atDoor(name, err)
+		}
+		names = append(names, name)
+	}
+	if len(readers) == 1 && readers[0] != group { // the door's activity has it, too
+		target.reader = readers[0]
+	}
+	slices.Sort(names)
+	return strings.Join(namesText("to", slices.Compact(names)), ""), nil
+}
+
+// readersAt returns the readers at some places that were not removed, each once. Field:
+// "where".
+func readersAt(tx *store.Tx, where []Where) (readers []string, err error) {
+	switch n := len(where); {
+	case n == 0:
+		return nil, wrong("where", "Choose at least one door")
+	case n > maxWheres:
+		return nil, wrong("where", "%d places at once are too many: choose at most %d", n, maxWheres)
+	}
+	for _, w := range where {
+		if err := w.check(); err != nil {
+			return nil, err
+		}
+		if _, err := w.name(tx); err != nil { // it was removed meanwhile
+			return nil, err
+		}
+		there, err := w.readers(tx)
+		if err != nil {
+			return nil, err
+		}
+		readers = append(readers, there...)
+	}
+	former, err := tx.Former()
+	slices.Sort(readers)
+	readers = slices.DeleteFunc(slices.Compact(readers), func(id string) bool { return slices.Contains(former, id) })
+	if err == nil && len(readers) == 0 {
+		err = wrong("where", "No reader serves a door there: adopt one first")
+	}
+	return readers, err
+}
+
+// atDoor says at which door something is wrong; nil stays nil.
+func atDoor(door string, err error) error {
+	if err == nil {
+		return nil
+	}
+	fields := fieldErrors(err)
+	if fields == nil {
+		return fmt.Errorf("%s: %w", door, err)
+	}
+	return wrong(fields[0].Field, "%s: %s", door, fields[0].Sentence)
+}
+
+// takeGroup takes a group from all of a policy. It refuses to leave nobody who opens the door
+// in a mode in which somebody does, and an unlock schedule that waits for nobody. Field:
+// "where".
+func takeGroup(p *wire.Policy, group string) error {
+	is := func(g string) bool { return g == group }
+	p.Access = slices.DeleteFunc(p.Access, func(a wire.Access) bool { return is(a.Group) })
+	for _, list := range []struct {
+		groups *[]string
+		when   string
+	}{{&p.Exempt, "while it is kept locked"}, {&p.InLockdown, "in a lockdown"}} {
+		if len(*list.groups) == 1 && is((*list.groups)[0]) {
+			return wrong("where", "Only %s opens it %s: choose another group there first, or none", group, list.when)
+		}
+		*list.groups = slices.DeleteFunc(*list.groups, is)
+	}
+	if p.Opening != nil && is(p.Opening.First) {
+		return wrong("where", "Its unlock schedule waits for the first person of %s: choose another group there first", group)
+	}
+	if err := checkModeGroups(p); err != nil { // of another group, when everyone may not open it any more
+		return wrong("where", "%s", err.Error())
+	}
+	return nil
+}

@@ -1,0 +1,281 @@
+package desk
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// A GroupRow is a group in a list. A group exists while a user is in it or a reader's
+// policy names it.
+type GroupRow struct {
+	Name    string
+	Members int // of everyone: all users
+	Doors   int // that it may open, if only at times
+}
+
+// Everyone says whether it is the group of all users, whose members nobody edits.
+func (g *GroupRow) Everyone() bool { return g.Name == wire.Everyone }
+
+// A GroupQuery selects groups. Each word of Search must begin a word of the name.
+type GroupQuery struct {
+	Search string
+	After  string // GroupPage.Next of the previous page; "": the first page
+	Limit  int    // 0: 50; at most 1000
+}
+
+// A GroupPage is a page of groups by name, everyone first.
+type GroupPage struct {
+	Groups []*GroupRow
+	Total  int    // groups of the site, with everyone
+	Found  int    // that Search selects
+	Next   string // "": this is the last page
+}
+
+// A Group is a group with everything to display about it, besides its members: these are
+// a UserQuery.
+type Group struct {
+	GroupRow
+	Access  []GroupAccess // by door and reader
+	Removed []string      // readers that were removed, whose policies still name it
+}
+
+// A GroupAccess is what a reader's policy says of a group.
+type GroupAccess struct {
+	Reader, Door, Place string
+	DoorID              int64 // 0: none
+	Policy              *wire.Policy
+	May                 bool           // it is on the list of who may open
+	Hours               *wire.Schedule // when, if May; nil: always
+	Everyone            bool           // everyone may open always: the group's own hours have no effect
+	Exempt              bool           // it opens while the door is kept locked
+	InLockdown          bool           // it opens in a lockdown
+	First               bool           // the unlock schedule waits for one of it
+}
+
+// Revision identifies who is in the group and what it opens, for what changes both.
+func (g *Group) Revision() string { return revision([]any{g.Name, g.Members, g.AccessRevision()}) }
+
+// AccessRevision identifies what the group opens, and when.
+func (g *Group) AccessRevision() string {
+	var fields []any
+	for _, at := range g.Access {
+		fields = append(fields, at.Reader, at.May, hoursText(at.Hours), at.Exempt, at.InLockdown, at.First)
+	}
+	return revision(fields)
+}
+
+// Groups returns the names of the groups of users and of policies, sorted, without everyone.
+func (d *Desk) Groups(ctx context.Context, a Actor) (groups []string, err error) {
+	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
+		rows, err := groupRows(tx)
+		for _, row := range rows {
+			if !row.Everyone() {
+				groups = append(groups, row.Name)
+			}
+		}
+		return err
+	})
+	return groups, err
+}
+
+// ListGroups returns a page of groups.
+func (d *Desk) ListGroups(ctx context.Context, a Actor, q GroupQuery) (page *GroupPage, err error) {
+	if q.After != "" && wire.CheckName(q.After) != nil {
+		return nil, ErrNotFound // no page has such a cursor
+	}
+	limit := pageSize(q.Limit)
+	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
+		rows, err := groupRows(tx)
+		page = &GroupPage{Total: len(rows)}
+		words := strings.Fields(store.Fold(q.Search))
+		rows = slices.DeleteFunc(rows, func(row *GroupRow) bool {
+			return slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(" "+store.Fold(row.Name), " "+word) })
+		})
+		page.Found = len(rows)
+		if q.After != "" {
+			rows = slices.DeleteFunc(rows, func(row *GroupRow) bool { return compareGroups(row.Name, q.After) <= 0 })
+		}
+		if page.Groups = rows; len(rows) > limit {
+			page.Groups, page.Next = rows[:limit], rows[limit-1].Name
+		}
+		return err
+	})
+	return page, err
+}
+
+// compareGroups orders groups by name, everyone first.
+func compareGroups(a, b string) int {
+	rank := func(name string) int {
+		if name == wire.Everyone {
+			return 0
+		}
+		return 1
+	}
+	return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a, b))
+}
+
+// groupRows returns all groups, everyone first.
+func groupRows(tx *store.Tx) ([]*GroupRow, error) {
+	members, err := tx.CountMembers()
+	if err != nil {
+		return nil, err
+	}
+	if members[wire.Everyone], err = tx.CountUsers(); err != nil {
+		return nil, err
+	}
+	rows := map[string]*GroupRow{}
+	row := func(name string) *GroupRow {
+		if rows[name] == nil {
+			rows[name] = &GroupRow{Name: name, Members: members[name]}
+		}
+		return rows[name]
+	}
+	for name := range members {
+		row(name)
+	}
+	places, err := tx.ReaderPlaces()
+	if err != nil {
+		return nil, err
+	}
+	type opened struct{ group, door string }
+	counted := map[opened]bool{}
+	err = eachPolicy(tx, func(p *wire.Policy, removed bool) error {
+		for _, group := range groupsIn(p) {
+			row(group)
+		}
+		for _, a := range p.Access {
+			if at := (opened{a.Group, doorKey(places, p.Reader)}); !removed && !counted[at] {
+				counted[at] = true
+				row(a.Group).Doors++
+			}
+		}
+		return nil
+	})
+	return slices.SortedFunc(maps.Values(rows), func(a, b *GroupRow) int { return compareGroups(a.Name, b.Name) }), err
+}
+
+// doorKey identifies a reader's door; a reader without one is its own.
+func doorKey(places map[string]*store.ReaderPlace, reader string) string {
+	if at := places[reader]; at != nil && at.Door != 0 {
+		return fmt.Sprint(at.Door)
+	}
+	return "reader " + reader
+}
+
+// eachPolicy calls do with the policy of each reader, by id, and says whether the reader was
+// removed.
+func eachPolicy(tx *store.Tx, do func(p *wire.Policy, removed bool) error) error {
+	readers, err := tx.Readers()
+	if err != nil {
+		return err
+	}
+	former, err := tx.Former()
+	if err != nil {
+		return err
+	}
+	for _, id := range readers {
+		p, err := tx.Policy(id)
+		if err != nil {
+			return fmt.Errorf("policy of %s: %w", id, err)
+		}
+		if err := do(p, slices.Contains(former, id)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// groupsIn returns the groups that a policy names, sorted.
+func groupsIn(p *wire.Policy) []string {
+	groups := slices.Concat(p.Exempt, p.InLockdown)
+	for _, a := range p.Access {
+		groups = append(groups, a.Group)
+	}
+	if p.Opening != nil && p.Opening.First != "" {
+		groups = append(groups, p.Opening.First)
+	}
+	slices.Sort(groups)
+	return slices.Compact(groups)
+}
+
+// Group returns a group, or ErrNotFound.
+func (d *Desk) Group(ctx context.Context, a Actor, name string) (g *Group, err error) {
+	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
+		g, err = groupNamed(tx, name)
+		return err
+	})
+	return g, err
+}
+
+// groupNamed returns a group; the error says so if there is none.
+func groupNamed(tx *store.Tx, name string) (g *Group, err error) {
+	g = &Group{GroupRow: GroupRow{Name: name}}
+	if g.Everyone() {
+		g.Members, err = tx.CountUsers()
+	} else {
+		g.Members, err = tx.CountMembersOf(name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	places, err := tx.ReaderPlaces()
+	if err != nil {
+		return nil, err
+	}
+	doors := map[string]bool{}
+	err = eachPolicy(tx, func(p *wire.Policy, removed bool) error {
+		if !slices.Contains(groupsIn(p), name) {
+			return nil
+		}
+		if removed {
+			g.Removed = append(g.Removed, p.Reader)
+			return nil
+		}
+		at := accessAt(p, name)
+		if at.Door = doorName(places, p.Reader); places[p.Reader] != nil {
+			at.DoorID, at.Place = places[p.Reader].Door, places[p.Reader].Place
+		}
+		if at.May {
+			doors[doorKey(places, p.Reader)] = true
+		}
+		g.Access = append(g.Access, at)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	g.Doors = len(doors)
+	keys := map[string]string{} // a sort key is not made for each comparison
+	for _, at := range g.Access {
+		keys[at.Place], keys[at.Door] = store.SortKey(at.Place), store.SortKey(at.Door)
+	}
+	slices.SortStableFunc(g.Access, func(a, b GroupAccess) int {
+		return cmp.Or(cmp.Compare(keys[a.Place], keys[b.Place]), cmp.Compare(keys[a.Door], keys[b.Door]))
+	})
+	if g.Members == 0 && len(g.Access)+len(g.Removed) == 0 && !g.Everyone() {
+		return nil, fmt.Errorf("there is no group %.40q: %w", name, ErrNotFound)
+	}
+	return g, nil
+}
+
+// accessAt returns what a policy says of a group.
+func accessAt(p *wire.Policy, group string) GroupAccess {
+	at := GroupAccess{Reader: p.Reader, Policy: p, Exempt: slices.Contains(p.Exempt, group), InLockdown: slices.Contains(p.InLockdown, group)}
+	at.First = p.Opening != nil && p.Opening.First == group
+	only := &wire.Policy{}
+	for _, a := range p.Access {
+		if a.Group == group {
+			only.Access, at.May = append(only.Access, a), true
+		}
+		at.Everyone = at.Everyone || a.Group == wire.Everyone && a.Schedule == nil && group != wire.Everyone
+	}
+	at.Hours = only.Hours(&wire.Credential{Groups: []string{group}})
+	return at
+}
