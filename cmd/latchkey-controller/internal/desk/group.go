@@ -126,7 +126,7 @@ func (d *Desk) RenameGroup(ctx context.Context, a Actor, group, was, to string) 
 		} else if !errors.Is(err, ErrNotFound) {
 			return err
 		}
-		if _, err := replaceInUsers(tx, now, group, to); err != nil {
+		if _, err := tx.ReplaceGroup(now.Unix(), group, to); err != nil {
 			return err
 		}
 		_, err := replaceInPolicies(tx, now, group, func(p *wire.Policy) error {
@@ -145,7 +145,7 @@ func (d *Desk) RemoveGroup(ctx context.Context, a Actor, group, was string) erro
 		if err := checkWholeGroup(tx, group, was); err != nil {
 			return err
 		}
-		members, err := replaceInUsers(tx, now, group, "")
+		members, err := tx.ReplaceGroup(now.Unix(), group, "")
 		if err != nil {
 			return err
 		}
@@ -155,8 +155,8 @@ func (d *Desk) RemoveGroup(ctx context.Context, a Actor, group, was string) erro
 	})
 }
 
-// checkWholeGroup refuses to rename or remove a group that does not exist, has changed since
-// was, or has too many members. Field: "group".
+// checkWholeGroup refuses to rename or remove a group that does not exist or has changed
+// since was. Field: "group".
 func checkWholeGroup(tx *store.Tx, group, was string) error {
 	if err := checkGroup(group); err != nil {
 		return err
@@ -169,22 +169,6 @@ func checkWholeGroup(tx *store.Tx, group, was string) error {
 		return changedMeanwhile("group")
 	}
 	return nil
-}
-
-// replaceInUsers has the members of a group be in another one, "": in none, in its place. It
-// returns how many they are.
-func replaceInUsers(tx *store.Tx, now time.Time, group, by string) (members int, err error) {
-	users, err := tx.Members(group)
-	if err != nil {
-		return 0, err
-	}
-	for _, u := range users {
-		u.Groups = replaced(u.Groups, group, by)
-		if err := tx.SetUser(now.Unix(), u); err != nil {
-			return 0, err
-		}
-	}
-	return len(users), nil
 }
 
 // replaceInPolicies edits all policies that name a group, and returns how many they are.

@@ -1,5 +1,11 @@
 package store
 
+import (
+	"slices"
+
+	"latchkey/sync/wire"
+)
+
 // Groups returns all groups of users, sorted.
 func (t *Tx) Groups() ([]string, error) {
 	return t.texts(`SELECT DISTINCT name FROM user_groups ORDER BY name`)
@@ -24,13 +30,54 @@ func (t *Tx) CountUsers() (n int, err error) {
 	return n, err
 }
 
-// Members returns the users in a group, by id.
-func (t *Tx) Members(group string) ([]*User, error) {
-	return t.users(`id IN (SELECT user_id FROM user_groups WHERE name = ?)`, group)
-}
-
 // CountMembersOf returns how many users are in a group.
 func (t *Tx) CountMembersOf(group string) (n int, err error) {
 	err = t.row(`SELECT count(*) FROM user_groups WHERE name = ?`, []any{group}, &n)
 	return n, err
+}
+
+// ReplaceGroup has the members of a group be in another one in its place, which has none
+// yet; "": in none. It appends to the log what changes for their credentials, and returns how
+// many members there are.
+func (t *Tx) ReplaceGroup(now int64, group, by string) (members int, err error) {
+	const inGroup = `IN (SELECT user_id FROM user_groups WHERE name = ?)`
+	users, err := t.users(`id `+inGroup, group)
+	if err != nil {
+		return 0, err
+	}
+	credentials, err := t.credentials(`user_id `+inGroup, group)
+	if err != nil {
+		return 0, err
+	}
+	if by == "" {
+		err = t.exec(`DELETE FROM user_groups WHERE name = ?`, group)
+	} else {
+		err = t.exec(`UPDATE user_groups SET name = ? WHERE name = ?`, by, group)
+	}
+	if err != nil {
+		return 0, err
+	}
+	byID := make(map[uint64]*User, len(users))
+	for _, u := range users {
+		byID[u.ID] = u
+		u.Groups = slices.DeleteFunc(u.Groups, func(g string) bool { return g == group })
+		if by != "" {
+			u.Groups = append(u.Groups, by)
+			slices.Sort(u.Groups)
+		}
+		if err := t.exec(`UPDATE users SET words = ? WHERE id = ?`, u.words(), u.ID); err != nil {
+			return 0, err
+		}
+	}
+	head, err := t.Head()
+	if err != nil {
+		return 0, err
+	}
+	for _, c := range credentials {
+		sent := byID[c.User].Wire(c)
+		if err := t.appendAt(&head, now, wire.Change{Tag: c.Tag, Credential: &sent}); err != nil {
+			return 0, err
+		}
+	}
+	return len(users), nil
 }

@@ -64,15 +64,20 @@ func (u *User) SplitName() {
 	}
 }
 
-// setNames stores a user's names and groups, and the columns for sorting and
-// searching.
-func (t *Tx) setNames(u *User) error {
-	u.SplitName()
+// words returns what searches compare of a user: each word after a space.
+func (u *User) words() string {
 	words := " " + searchText(u.Name)
 	for _, group := range u.Groups {
 		words += " " + searchText(group)
 	}
-	if err := t.exec(`UPDATE users SET first = ?, last = ?, sort = ?, words = ? WHERE id = ?`, u.First, u.Last, SortKey(u.Name), words, u.ID); err != nil {
+	return words
+}
+
+// setNames stores a user's names and groups, and the columns for sorting and
+// searching.
+func (t *Tx) setNames(u *User) error {
+	u.SplitName()
+	if err := t.exec(`UPDATE users SET first = ?, last = ?, sort = ?, words = ? WHERE id = ?`, u.First, u.Last, SortKey(u.Name), u.words(), u.ID); err != nil {
 		return err
 	}
 	if err := t.exec(`DELETE FROM user_groups WHERE user_id = ?`, u.ID); err != nil {
