@@ -314,15 +314,23 @@ func accessText(access []wire.Access, named map[desk.HoursUse]string) string {
 }
 
 func readPolicy(path string) (*wire.Policy, error) {
+	p := new(wire.Policy)
+	if err := readJSON(path, p); err != nil {
+		return nil, fmt.Errorf("read the policy: %w", err)
+	}
+	return p, nil
+}
+
+// readJSON reads a file of JSON with no other fields than into has.
+func readJSON(path string, into any) error {
 	b, err := readFile(path, 1<<20)
 	if err != nil {
-		return nil, fmt.Errorf("read the policy: %w", err)
+		return err
 	}
 	decoder := json.NewDecoder(bytes.NewReader(b))
 	decoder.DisallowUnknownFields()
-	p := new(wire.Policy)
-	if err := decoder.Decode(p); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	if err := decoder.Decode(into); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
 	}
-	return p, nil
+	return nil
 }

@@ -35,6 +35,14 @@ func groups() []group {
 			{name: "user remove", args: "USER", summary: "removes a user with PIN and cards", prepare: userRemove},
 			{name: "card return", args: "READER", summary: "takes the keys of this site from a card that is nobody's", needs: aDirectory, prepare: cardReturn},
 		}},
+		{"Groups of users, and what they open", []command{
+			{name: "group list", summary: "shows groups, with how many users and doors they have", prepare: groupList},
+			{name: "group show", args: "GROUP", summary: "shows who is in a group, and which doors it opens and when", prepare: groupShow},
+			{name: "group members", args: "GROUP add|remove --user USER…", summary: "puts users into a group, or takes them from it", prepare: groupMembers},
+			{name: "group access", args: "GROUP give|take --site|--location NAME|--door NAME|--reader ID", summary: "lets a group open doors, or no more", prepare: groupAccess},
+			{name: "group rename", args: "GROUP NAME", summary: "gives a group another name, for its users and at all doors", prepare: groupRename},
+			{name: "group remove", args: "GROUP", summary: "takes a group from its users and from all doors", prepare: groupRemove},
+		}},
 		{"Readers and doors", []command{
 			{name: "reader add", args: "--reader ID --request FILE --out BUNDLE --group GROUP…", summary: "answers a reader's request for adoption", required: []string{"reader", "request", "out"}, prepare: readerAdd},
 			{name: "reader list", summary: "shows all readers, and how they are if a controller runs on the site", prepare: readerList},

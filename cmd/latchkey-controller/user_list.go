@@ -29,13 +29,14 @@ func rowOf(u *desk.UserRow, in *time.Location) userRow {
 
 func userList(c *invocation) action {
 	search := c.String("search", "", "those whose name or groups have `words` that begin so")
+	group := c.String("group", "", "those in this `group`")
 	var states []string
 	for _, s := range desk.UserStates()[1:] { // the first is any
 		states = append(states, string(s))
 	}
 	state := c.oneOf("state", "those who are valid, expired or not-yet-valid now, have no-credentials, or a copyable-card: a `state`", states...)
 	return func(ctx context.Context, _ []string) error {
-		users, err := allUsers(ctx, c, desk.UserQuery{Search: *search, State: desk.UserState(*state), Limit: 1000})
+		users, err := allUsers(ctx, c, desk.UserQuery{Search: *search, State: desk.UserState(*state), Group: *group, Limit: 1000})
 		if err != nil {
 			return err
 		}
@@ -46,6 +47,8 @@ func userList(c *invocation) action {
 		none := "no users yet; add one with: latchkey-controller user add --dir %s --name NAME --pin auto"
 		if *state != "" {
 			none = "no user is like that now; latchkey-controller user list --dir %s shows all of them"
+		} else if *group != "" {
+			none = "no user is in this group; latchkey-controller group list --dir %s shows all groups"
 		} else if *search != "" {
 			none = "no user is called like that; latchkey-controller user list --dir %s shows all of them"
 		}

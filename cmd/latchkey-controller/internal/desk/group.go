@@ -16,9 +16,9 @@ import (
 // MaxMembersEdit bounds the users that one act adds to a group or takes from it.
 const MaxMembersEdit = 500
 
-// checkGroup refuses a group whose members nobody edits, and whose name nobody gives. Field:
+// editableGroup refuses a group whose members nobody edits, and whose name nobody gives. Field:
 // "group".
-func checkGroup(name string) error {
+func editableGroup(name string) error {
 	if name == wire.Everyone {
 		return wrong("group", "Everybody is in everyone: it cannot be changed, renamed or removed")
 	}
@@ -30,7 +30,7 @@ func checkGroup(name string) error {
 func (d *Desk) EditMembers(ctx context.Context, a Actor, group string, begins bool, add, remove []uint64) error {
 	target := &auditTarget{subject: group}
 	return d.act(ctx, a, EditMembers, target, func(tx *store.Tx, now time.Time) error {
-		if err := checkGroup(group); err != nil {
+		if err := editableGroup(group); err != nil {
 			return err
 		}
 		switch _, err := groupNamed(tx, group); {
@@ -118,7 +118,7 @@ func (d *Desk) RenameGroup(ctx context.Context, a Actor, group, was, to string) 
 		if to == group {
 			return wrong("name", "It is called %s already: enter another name", to)
 		}
-		if err := checkGroup(to); err != nil {
+		if err := editableGroup(to); err != nil {
 			return wrong("name", "%s", err.Error())
 		}
 		if _, err := groupNamed(tx, to); err == nil {
@@ -158,7 +158,7 @@ func (d *Desk) RemoveGroup(ctx context.Context, a Actor, group, was string) erro
 // checkWholeGroup refuses to rename or remove a group that does not exist or has changed
 // since was. Field: "group".
 func checkWholeGroup(tx *store.Tx, group, was string) error {
-	if err := checkGroup(group); err != nil {
+	if err := editableGroup(group); err != nil {
 		return err
 	}
 	g, err := groupNamed(tx, group)

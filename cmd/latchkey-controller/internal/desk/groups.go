@@ -59,6 +59,9 @@ type GroupAccess struct {
 	First               bool           // the unlock schedule waits for one of it
 }
 
+// When returns when the group may open the door: "always", "Mon 08:00-18:00", or "never".
+func (at *GroupAccess) When() string { return hoursText(at.Hours) }
+
 // Revision identifies who is in the group and what it opens, for what changes both.
 func (g *Group) Revision() string { return revision([]any{g.Name, g.Members, g.AccessRevision()}) }
 
