@@ -49,6 +49,16 @@ func (c *Console) routes() {
 	c.form("POST /users/{id}/enrol/{enrolment}", c.confirmCard, c.showEnrolment)
 	c.form("POST /users/{id}/enrol/{enrolment}/drop", c.dropCard, nil)
 
+	c.page("GET /groups", c.groups)
+	c.form("POST /groups", c.addGroup, c.showNewGroup)
+	c.page("GET /groups/{group}", c.group)
+	c.form("POST /groups/{group}/members", c.addMembers, c.showGroup("members", "add"))
+	c.form("POST /groups/{group}/members/remove", c.removeMembers, c.showGroup("members", ""))
+	c.form("POST /groups/{group}/access", c.giveAccess, c.showGroup("doors", "add"))
+	c.form("POST /groups/{group}/access/remove", c.takeAccess, c.showGroup("doors", "take"))
+	c.form("POST /groups/{group}/rename", c.renameGroup, c.showGroup("settings", ""))
+	c.form("POST /groups/{group}/remove", c.removeGroup, c.showGroup("settings", "remove"))
+
 	c.page("GET /places", c.places)
 	c.page("GET /places/new/{kind}", may(desk.EditPlaces, fresh(c.showNewPlace)))
 	c.form("POST /places/new/{kind}", c.addPlace, c.showNewPlace)

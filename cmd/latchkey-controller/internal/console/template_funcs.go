@@ -53,6 +53,8 @@ func (c *Console) functions(in *time.Location) template.FuncMap {
 		"inLockdown":   func(r *desk.Reader) bool { return r.Live.Mode != nil && r.Live.Mode.Mode == wire.ModeLockdown },
 		"twoProofs":    twoProofsText,
 		"demanded":     func(r *desk.Reader) bool { return demanded(r.Policy, r.Live, time.Now()) },
+		"ways":         waysText,
+		"hours":        hoursSummary,
 		"limits":       limitsText,
 		"limitUnits":   func() []limitUnit { return limitUnits },
 		"times":        times,

@@ -15,6 +15,7 @@ import (
 type usersPage struct {
 	Search string
 	State  desk.UserState
+	Group  string
 	After  string
 	List   *desk.UserPage // nil: only the panel is requested
 
@@ -38,16 +39,7 @@ func (p *usersPage) From(after string) string { return p.link(p.State, after) }
 func (p *usersPage) In(state desk.UserState) string { return p.link(state, "") }
 
 func (p *usersPage) link(state desk.UserState, after string) string {
-	q := url.Values{}
-	for name, value := range map[string]string{"q": p.Search, "state": string(state), "after": after} {
-		if value != "" {
-			q.Set(name, value)
-		}
-	}
-	if len(q) == 0 {
-		return ""
-	}
-	return "?" + q.Encode()
+	return query("q", p.Search, "state", string(state), "group", p.Group, "after", after)
 }
 
 // Here says whether a user is the one in the panel.
@@ -62,9 +54,10 @@ func wants(r *http.Request, part string) bool {
 func (c *Console) showUsers(w http.ResponseWriter, r *http.Request, v *visit, status int, p *usersPage) error {
 	q := r.URL.Query()
 	p.Search, p.State, p.After = truncate(strings.TrimSpace(q.Get("q")), 100), desk.UserState(q.Get("state")), q.Get("after")
+	p.Group = truncate(q.Get("group"), 100)
 	if wants(r, "user-list") {
 		var err error
-		if p.List, err = c.desk.Users(r.Context(), v.Actor, desk.UserQuery{Search: p.Search, State: p.State, After: p.After}); err != nil {
+		if p.List, err = c.desk.Users(r.Context(), v.Actor, desk.UserQuery{Search: p.Search, State: p.State, Group: p.Group, After: p.After}); err != nil {
 			return err
 		}
 		if p.Cards, err = c.desk.CountCards(r.Context(), v.Actor); err != nil {
