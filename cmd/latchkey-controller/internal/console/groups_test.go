@@ -123,7 +123,10 @@ func TestLongListsOfGroupsAndMembersComeInPages(t *testing.T) {
 		"/groups": {`id="group-team-`, 120}, "/groups?q=team 11": {`id="group-team-`, 10}, "/groups/crew": {`hx-boost="false">Member`, 120}, "/groups/crew?find=member 11": {`hx-boost="false">Member`, 10},
 		"/users?group=crew": {`class="row-link" id="user-`, 120}, "/users?group=crew&q=member": {`class="row-link" id="user-`, 120},
 	} {
-		found, pages := 0, 0
+		found, pages, b := 0, 0, b
+		if strings.HasPrefix(path, "/groups/") { // the list beside the panel has pages of its own
+			b = b.part("panel")
+		}
 		for at := strings.ReplaceAll(path, " ", "%20"); at != ""; pages++ {
 			p := b.get(at)
 			p.shows(t, http.StatusOK, "")
