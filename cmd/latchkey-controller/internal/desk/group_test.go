@@ -121,6 +121,9 @@ func TestTwoReadersOfOneDoorAreOneDoorAndARemovedReaderIsNone(t *testing.T) {
 	if g = w.grouped(g.Name); g.Doors != 1 || len(g.Access) != 2 || !slices.Equal(g.Removed, []string{gone}) {
 		t.Errorf("%+v", g)
 	}
+	if page, err := w.ListGroups(t.Context(), as(Viewer), GroupQuery{Search: g.Name}); err != nil || page.Groups[0].Doors != 1 {
+		t.Errorf("%+v, %v", page, err)
+	}
 	// It comes back with what is in its policy: the group has its new name there, too.
 	w.must(w.RenameGroup(t.Context(), as(Owner), g.Name, "", "crew"))
 	if p, err := w.Policy(t.Context(), as(Owner), gone); err != nil || !slices.Contains(groupsIn(p), "crew") || slices.Contains(groupsIn(p), g.Name) {
