@@ -39,6 +39,7 @@ func groupTour(t *testing.T) {
 		{"group-take-wrong", "/groups/staff?tab=doors&ask=take&door=2", `document.querySelector(".question form button[type=submit]").click()`},
 		{"group-give", "/groups/staff?tab=doors&ask=add&door=2", ""},
 		{"group-give-wrong", "/groups/visitors?tab=doors&ask=add", `document.querySelector("#f-times").click(); ` + submit},
+		{"group-remove-wrong", "/groups/staff?tab=settings&ask=remove", `document.querySelector(".question form button[type=submit]").click()`},
 		{"group-rename", "/groups/staff?tab=settings", ""},
 		{"group-rename-wrong", "/groups/staff?tab=settings", `document.querySelector("#f-name").value = "lab"; ` + submit},
 		{"group-remove", "/groups/staff?tab=settings&ask=remove", ""},
