@@ -145,3 +145,33 @@ func TestLongListsOfGroupsAndMembersComeInPages(t *testing.T) {
 	b.part("group-list").get("/groups?q=crew").shows(t, http.StatusOK, "crew")
 	b.part("panel").get("/groups/crew").shows(t, http.StatusOK, "Member 000")
 }
+
+func TestAGroupsPageOffersWhatTheRoleMayDo(t *testing.T) {
+	w := small(t)
+	w.must(w.desk.GiveAccess(t.Context(), owner, "staff", "", []desk.Where{{Level: desk.Doors, ID: 1}}, nil))
+	for _, c := range []struct {
+		path, shows string
+		may         string // roles by their first letters, as in the desk's tests
+	}{
+		{"/groups", `id="new-group"`, "OSE"},
+		{"/groups/staff", `id="add-members"`, "OSE"},
+		{"/groups/staff", "Take out those ticked", "OSE"},
+		{"/groups/everyone", `id="add-members"`, ""},
+		{"/groups/staff?ask=add", "Add to the group", "OSE"},
+		{"/groups/staff?tab=doors", `id="give-access"`, "OS"},
+		{"/groups/staff?tab=doors", `id="take-front-door"`, "OS"},
+		{"/groups/staff?tab=doors&ask=add", "Let staff open", "OS"},
+		{"/groups/staff?tab=doors&ask=take&door=1", "Take it away", "OS"},
+		{"/groups/staff?tab=settings", ">Rename<", "OS"},
+		{"/groups/everyone?tab=settings", ">Rename<", ""},
+		{"/groups/staff?tab=settings&ask=remove", ">Remove staff<", "OS"},
+	} {
+		for role, letter := range map[desk.Role]string{desk.Owner: "O", desk.Super: "S", desk.Editor: "E", desk.Viewer: "V"} {
+			p := w.visitor(role).get(c.path)
+			p.shows(t, http.StatusOK, "")
+			if offered := strings.Contains(p.body, c.shows); offered != strings.Contains(c.may, letter) {
+				t.Errorf("%s: %s is offered %q: %v", c.path, role, c.shows, offered)
+			}
+		}
+	}
+}
