@@ -158,12 +158,16 @@ func groupMembers(c *invocation) action {
 }
 
 func groupAccess(c *invocation) action {
-	c.details = "give is always, or at the hours in a file: a schedule as policy show --json prints it. They take the\nplace of those that the group has there."
+	c.details = "give is always, at the hours of a schedule, or at those in a file: as policy show --json prints them.\nThey take the place of those that the group has there."
 	where := whereFlags(c)
 	file := c.String("file", "", "the hours, from this JSON `file`")
+	schedule := c.String("schedule", "", "the hours of the schedule with this `name`")
 	c.check = func(args []string) error {
-		if args[1] == "take" && *file != "" {
-			return c.wrongUse("take needs no --file: it takes all hours")
+		switch {
+		case args[1] == "take" && *file+*schedule != "":
+			return c.wrongUse("take needs no hours: it takes all of them")
+		case *file != "" && *schedule != "":
+			return c.wrongUse("--file and --schedule are two ways to say the same; give one of them")
 		}
 		return where.check()
 	}
@@ -182,7 +186,7 @@ func groupAccess(c *invocation) action {
 					return fmt.Errorf("read the hours: %w", err)
 				}
 			}
-			err = c.desk.GiveAccess(ctx, c.actor, args[0], "", []desk.Where{at}, hours)
+			err = c.desk.GiveAccess(ctx, c.actor, args[0], "", []desk.Where{at}, hours, *schedule)
 		}
 		if err != nil {
 			return groupError(err)

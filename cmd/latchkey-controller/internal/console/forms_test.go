@@ -218,7 +218,7 @@ func TestAReaderIsAdoptedInThreeSteps(t *testing.T) {
 		"Choose who may open the door.":                    nil,
 		"Choose who may open the door of this new reader":  {"access", "keep"},
 		"Choose the groups that may open the door":         {"access", "groups"},
-		"Enter hours like":                            {"access", "groups", "group", "staff", "when", "times", "mon", "12:00-25:00"},
+		"Enter hours like":                                 {"access", "groups", "group", "staff", "when", "times", "mon", "12:00-25:00"},
 		"cannot be a name: use 1 to 32 lower-case letters": {"access", "groups", "groups", "Über"},
 	} {
 		b.post("/devices/adopt/reader", append(slices.Clone(fields), choice...)...).shows(t, http.StatusUnprocessableEntity, "step 2 of 3", says, `value="Back door"`)

@@ -24,7 +24,8 @@ type groupPanel struct {
 	Door      int64            // whose hours are edited, or which is taken away
 	Locations []*desk.Location // with the doors to choose from
 	Days      []day
-	More      int // doors that are not shown
+	Schedules []*desk.Schedule // to choose from for hours
+	More      int              // doors that are not shown
 }
 
 // maxDoorChoice is how many doors a form has to choose from.
@@ -87,13 +88,18 @@ func (c *Console) readGroupDoors(r *http.Request, v *visit, p *groupPanel, isNew
 		p.Form = newForm("revision", p.Group.AccessRevision(), "when", "always")
 		if at := p.at(p.Door); at != nil {
 			p.Form.Values.Set("door", text)
-			fillWeek(p.Form, newWeek(wire.Access{Group: p.Group.Name, Schedule: at.Hours}))
+			week := newWeek(wire.Access{Group: p.Group.Name, Schedule: at.Hours})
+			week.Schedule = at.Schedule
+			fillWeek(p.Form, week)
 		}
 	}
 	if p.Ask != "add" {
 		return nil
 	}
 	p.Days = newWeek(wire.Access{}).Days
+	if p.Schedules, err = c.desk.Schedules(r.Context(), v.Actor); err != nil {
+		return err
+	}
 	if p.Locations, err = c.desk.Places(r.Context(), v.Actor); err != nil {
 		return err
 	}
@@ -124,6 +130,8 @@ func (p *groupPanel) Opens(door int64) string {
 		return ""
 	case at.Hours == nil:
 		return "always"
+	case at.Schedule != "":
+		return "by " + at.Schedule
 	}
 	return "at set times"
 }

@@ -67,7 +67,7 @@ func TestAGroupIsBegunFilledGivenADoorRenamedAndRemoved(t *testing.T) {
 func TestADoorIsTakenFromAGroupUnlessNobodyElseOpensItInAMode(t *testing.T) {
 	w := small(t)
 	b := w.visitor(desk.Super)
-	w.must(w.desk.GiveAccess(t.Context(), owner, "staff", "", []desk.Where{{Level: desk.Doors, ID: 1}}, nil))
+	w.must(w.desk.GiveAccess(t.Context(), owner, "staff", "", []desk.Where{{Level: desk.Doors, ID: 1}}, nil, ""))
 	exempt := func(groups ...string) {
 		_, err := w.desk.SetPolicy(t.Context(), owner, "front-door", 0, func(p *wire.Policy) { p.Exempt = groups })
 		w.must(err)
@@ -91,7 +91,7 @@ func TestAGroupThatIsGoneWithItsLastMemberSaysSo(t *testing.T) {
 func TestTwoAdministratorsAtOneGroupOverwriteNothingUnseen(t *testing.T) {
 	w := small(t)
 	first, second := w.visitor(desk.Super), w.visitor(desk.Owner)
-	w.must(w.desk.GiveAccess(t.Context(), owner, "staff", "", []desk.Where{{Level: desk.Doors, ID: 1}}, nil))
+	w.must(w.desk.GiveAccess(t.Context(), owner, "staff", "", []desk.Where{{Level: desk.Doors, ID: 1}}, nil, ""))
 	give, rename := first.get("/groups/staff?tab=doors&ask=add"), first.get("/groups/staff?tab=settings")
 	second.post("/groups/staff/access", "revision", field(give, "revision"), "door", "1", "when", "times", "fri", "10:00-11:00").shows(t, http.StatusOK, "Friday 10:00-11:00")
 
@@ -148,7 +148,7 @@ func TestLongListsOfGroupsAndMembersComeInPages(t *testing.T) {
 
 func TestAGroupsPageOffersWhatTheRoleMayDo(t *testing.T) {
 	w := small(t)
-	w.must(w.desk.GiveAccess(t.Context(), owner, "staff", "", []desk.Where{{Level: desk.Doors, ID: 1}}, nil))
+	w.must(w.desk.GiveAccess(t.Context(), owner, "staff", "", []desk.Where{{Level: desk.Doors, ID: 1}}, nil, ""))
 	for _, c := range []struct {
 		path, shows string
 		may         string // roles by their first letters, as in the desk's tests

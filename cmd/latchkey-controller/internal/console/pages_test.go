@@ -37,7 +37,7 @@ var everywhere = []struct {
 	{"/groups?new=1&name=crew", []desk.Role{desk.Viewer}, "Choose who is in crew."},
 	{"/groups/staff", nil, "Ada Lovelace"},
 	{"/groups/staff?ask=add", nil, "Ada Lovelace"},
-	{"/groups/staff?tab=doors", nil, "It opens no door"},
+	{"/groups/staff?tab=doors", nil, "by Office hours"},
 	{"/groups/everyone?tab=doors", nil, "by card or PIN"},
 	{"/groups/everyone?tab=doors&ask=add&door=1", nil, "Front door"},
 	{"/groups/everyone?tab=doors&ask=take&door=1", nil, "Front door"},
@@ -78,12 +78,12 @@ func small(t *testing.T) *world {
 	w := newWorld(t)
 	w.adopt("front-door", "Front door", "Main building")
 	w.user("Ada", "Lovelace", true, "04A1B2C3D4E580", "staff")
-	w.officeHours("front-door")
 	return w
 }
 
 func TestEachPageIsShownToThoseWhoMaySeeIt(t *testing.T) {
 	w := small(t)
+	w.officeHours("front-door")
 	for _, role := range desk.Roles() {
 		b := w.visitor(role)
 		for _, e := range everywhere {
@@ -190,6 +190,7 @@ var acts = []struct {
 
 func TestNoFormIsTakenFromARoleThatMayNotSendIt(t *testing.T) {
 	w := small(t)
+	w.officeHours("front-door")
 	visitors := map[desk.Role]*browser{}
 	for _, role := range desk.Roles() {
 		visitors[role] = w.visitor(role)
@@ -310,6 +311,7 @@ func TestASessionIsKeptInACookieThatOnlyThisHostGetsBack(t *testing.T) {
 
 func TestWhoIsSignedOutComesToTheSignInAndBack(t *testing.T) {
 	w := small(t)
+	w.officeHours("front-door")
 	nobody := w.visitor("")
 	got := nobody.get("/users/1?tab=access")
 	got.shows(t, http.StatusOK, "Sign in")

@@ -26,6 +26,7 @@ func (w *world) officeHours(readers ...string) (id int64) {
 
 func TestAScheduleIsAddedWithACopyOfADay(t *testing.T) {
 	w := small(t)
+	w.officeHours("front-door")
 	b := w.visitor(desk.Super)
 	fields := []string{"name", "Night", "mon", "22:00-06:00", "sat", "10-12", "from", "mon", "onto", "mon-fri"}
 	copied := b.post("/schedules", append(fields, "copy", "day")...)
@@ -39,6 +40,7 @@ func TestAScheduleIsAddedWithACopyOfADay(t *testing.T) {
 
 func TestWhatIsWrongInAScheduleIsSaidAtItsField(t *testing.T) {
 	w := small(t)
+	w.officeHours("front-door")
 	b := w.visitor(desk.Super)
 	for _, c := range []struct{ fields, want []string }{
 		{[]string{"name", "", "mon", "8-9"}, []string{"Enter a name"}},
@@ -57,6 +59,7 @@ func TestWhatIsWrongInAScheduleIsSaidAtItsField(t *testing.T) {
 
 func TestADoorTakesTheHoursOfASchedule(t *testing.T) {
 	w := small(t)
+	w.officeHours("front-door")
 	b := w.visitor(desk.Super)
 	b.post("/readers/front-door/opening", "when", "schedule", "schedule", "Office hours", "first", "staff").shows(t, http.StatusOK, `By the schedule <a href="/schedules/1">Office hours</a>`, `value="schedule" checked`)
 	b.post("/readers/front-door/two-proofs", "when", "schedule", "schedule", "Office hours").shows(t, http.StatusOK, `By the schedule <a href="/schedules/1">Office hours</a>`)
@@ -90,6 +93,7 @@ func TestADoorTakesTheHoursOfASchedule(t *testing.T) {
 
 func TestWhoMayOnlyLookSeesSchedulesWithoutAWayToChangeThem(t *testing.T) {
 	w := small(t)
+	w.officeHours("front-door")
 	page := w.visitor(desk.Viewer).get("/schedules/1")
 	page.shows(t, http.StatusOK, "The schedule (read-only)", `value="08:00-18:00"`)
 	for _, not := range []string{"Copy a day", ">Save<", "Removal"} {

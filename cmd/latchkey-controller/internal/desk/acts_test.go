@@ -73,7 +73,7 @@ func TestWhatAdministratorsDidIsToldAsAPersonWould(t *testing.T) {
 			return err
 		}, "Owner added Bob with a generated PIN (for 1 use)"},
 		{func() error { return w.EditMembers(ctx, owner, "crew", true, []uint64{user}, nil) }, "Owner changed who is in the group crew: added User 2"},
-		{func() error { return w.GiveAccess(ctx, owner, "crew", "", door, nil) }, "Owner gave the group crew access to " + at + ": always"},
+		{func() error { return w.GiveAccess(ctx, owner, "crew", "", door, nil, "") }, "Owner gave the group crew access to " + at + ": always"},
 		{func() error { return w.TakeAccess(ctx, owner, "crew", "", door) }, "Owner took access from the group crew to " + at},
 		{func() error { return w.RenameGroup(ctx, owner, "crew", "", "staff") }, "Owner renamed the group crew to staff"},
 		{func() error { return w.RemoveGroup(ctx, owner, "staff", "") }, "Owner removed the group staff from 1 user and 0 readers"},

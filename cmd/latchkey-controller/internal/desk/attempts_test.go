@@ -110,7 +110,7 @@ var attempts = map[Act][]attempt{
 		}),
 	},
 	GiveAccess: {group(func(w *world, ctx context.Context, a Actor, g *Group) error {
-		return w.GiveAccess(ctx, a, g.Name, g.AccessRevision(), []Where{{Doors, g.Access[0].DoorID}}, &wire.Schedule{Holiday: []wire.Span{{To: 60}}})
+		return w.GiveAccess(ctx, a, g.Name, g.AccessRevision(), []Where{{Doors, g.Access[0].DoorID}}, &wire.Schedule{Holiday: []wire.Span{{To: 60}}}, "")
 	})},
 	TakeAccess: {group(func(w *world, ctx context.Context, a Actor, g *Group) error {
 		return w.TakeAccess(ctx, a, g.Name, g.AccessRevision(), []Where{{Doors, g.Access[0].DoorID}})

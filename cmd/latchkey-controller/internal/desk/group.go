@@ -129,6 +129,9 @@ func (d *Desk) RenameGroup(ctx context.Context, a Actor, group, was, to string) 
 		if _, err := tx.ReplaceGroup(now.Unix(), group, to); err != nil {
 			return err
 		}
+		if err := tx.RenameScheduleGroup(group, to); err != nil {
+			return err
+		}
 		_, err := replaceInPolicies(tx, now, group, func(p *wire.Policy) error {
 			renameIn(p, group, to)
 			return nil

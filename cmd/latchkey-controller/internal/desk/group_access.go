@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -16,15 +17,16 @@ import (
 const maxWheres = 1000
 
 // GiveAccess lets a group, also everyone, open the doors at some places, always or at hours
-// (nil: always), in place of those that it has there. was is the AccessRevision that was
-// edited; if it has changed since, the act is refused; "": do not check. Fields: "group",
-// "where", "access".
-func (d *Desk) GiveAccess(ctx context.Context, a Actor, group, was string, where []Where, hours *wire.Schedule) error {
+// (nil: always), or at those of the schedule that is named, in place of those that it has
+// there. was is the AccessRevision that was edited; if it has changed since, the act is
+// refused; "": do not check. Fields: "group", "where", "access", "schedule".
+func (d *Desk) GiveAccess(ctx context.Context, a Actor, group, was string, where []Where, hours *wire.Schedule, schedule string) error {
 	target := &auditTarget{subject: group}
 	return d.act(ctx, a, GiveAccess, target, func(tx *store.Tx, now time.Time) error {
 		if hours != nil && len(hours.Week)+len(hours.Holiday) == 0 {
 			return wrong("access", "These hours never come: enter some, or choose always")
 		}
+		use := UseSchedule{HoursUse{What: AccessHours, Group: group}, schedule}
 		doors, err := target.editAccess(tx, now, group, was, where, func(p *wire.Policy) error {
 			at := slices.IndexFunc(p.Access, func(a wire.Access) bool { return a.Group == group })
 			if at < 0 {
@@ -32,9 +34,12 @@ func (d *Desk) GiveAccess(ctx context.Context, a Actor, group, was string, where
 			}
 			p.Access = slices.DeleteFunc(p.Access, func(a wire.Access) bool { return a.Group == group })
 			p.Access = slices.Insert(p.Access, at, wire.Access{Group: group, Schedule: hours})
+			if err := takeHours(tx, p, []UseSchedule{use}); err != nil {
+				return err
+			}
 			return wrongField("access", wire.CheckAccess(p.Access))
-		})
-		target.text = doors + ": " + hoursText(hours)
+		}, use)
+		target.text = doors + ": " + cmp.Or(schedule, hoursText(hours))
 		return err
 	})
 }
@@ -58,9 +63,9 @@ func (d *Desk) TakeAccess(ctx context.Context, a Actor, group, was string, where
 	})
 }
 
-// editAccess edits the policies of the readers at some places, and returns these as text for
-// the audit. Fields: "group", "where".
-func (target *auditTarget) editAccess(tx *store.Tx, now time.Time, group, was string, where []Where, edit func(*wire.Policy) error) (doors string, err error) {
+// editAccess edits the policies of the readers at some places, which use schedules from then
+// on, and returns the doors as text for the audit. Fields: "group", "where".
+func (target *auditTarget) editAccess(tx *store.Tx, now time.Time, group, was string, where []Where, edit func(*wire.Policy) error, uses ...UseSchedule) (doors string, err error) {
 	g, err := groupNamed(tx, group)
 	if err != nil {
 		return "", err
@@ -88,6 +93,9 @@ func (target *auditTarget) editAccess(tx *store.Tx, now time.Time, group, was st
 		}
 		if err := site.SetPolicy(tx, now, p); err != nil {
 			return "", atDoor(name, err)
+		}
+		if err := noteUses(tx, id, uses); err != nil {
+			return "", err
 		}
 		names = append(names, name)
 	}

@@ -139,7 +139,7 @@ func (m *groupsModel) step() {
 		if rapid.Bool().Draw(m.r, "at hours") {
 			hours = &wire.Schedule{Holiday: []wire.Span{{To: 60}}}
 		}
-		err = m.GiveAccess(ctx, as(Super), group, "", where, hours)
+		err = m.GiveAccess(ctx, as(Super), group, "", where, hours, "")
 		if done = there; done {
 			for _, at := range where {
 				p := m.doors[at.ID]
@@ -249,7 +249,7 @@ func (m *groupsModel) compare() {
 	for _, want := range m.doors {
 		got, err := m.Policy(m.t.Context(), as(Viewer), want.Reader)
 		m.must(err)
-		if g, w := fmt.Sprint(policySettings(got)), fmt.Sprint(policySettings(want)); g != w {
+		if g, w := fmt.Sprint(policySettings(got, nil)), fmt.Sprint(policySettings(want, nil)); g != w {
 			m.r.Fatalf("%s: %s\nnot %s", want.Reader, g, w)
 		}
 		for _, a := range want.Access {

@@ -18,7 +18,7 @@ func (w *world) group(members ...uint64) *Group {
 	w.n++
 	name := fmt.Sprint("group-", w.n)
 	w.must(w.EditMembers(w.t.Context(), as(Owner), name, true, members, nil))
-	w.must(w.GiveAccess(w.t.Context(), as(Owner), name, "", []Where{{Doors, w.look(w.reader()).DoorID}}, nil))
+	w.must(w.GiveAccess(w.t.Context(), as(Owner), name, "", []Where{{Doors, w.look(w.reader()).DoorID}}, nil, ""))
 	return w.grouped(name)
 }
 
@@ -112,7 +112,7 @@ func TestTwoReadersOfOneDoorAreOneDoorAndARemovedReaderIsNone(t *testing.T) {
 	second, gone := w.reader(), w.reader()
 	w.must(w.MoveReader(t.Context(), as(Owner), second, "", g.Access[0].DoorID))
 	door := []Where{{Doors, w.look(gone).DoorID}, {Doors, g.Access[0].DoorID}}
-	w.must(w.GiveAccess(t.Context(), as(Owner), g.Name, "", door, nil))
+	w.must(w.GiveAccess(t.Context(), as(Owner), g.Name, "", door, nil, ""))
 	if g = w.grouped(g.Name); g.Doors != 2 || len(g.Access) != 3 {
 		t.Errorf("%+v", g)
 	}
@@ -244,15 +244,15 @@ func TestWhatIsWrongWithAGroupIsSaid(t *testing.T) {
 		{func() error {
 			return w.EditMembers(ctx, as(Owner), g.Name, false, make([]uint64, MaxMembersEdit), []uint64{1})
 		}, "users", "501 users at once are too many"},
-		{func() error { return w.GiveAccess(ctx, as(Owner), "new", "", door, nil) }, "", "there is no group"},
-		{func() error { return w.GiveAccess(ctx, as(Owner), g.Name, "", nil, nil) }, "where", "Choose at least one door"},
-		{func() error { return w.GiveAccess(ctx, as(Owner), g.Name, "", make([]Where, maxWheres+1), nil) }, "where", "1001 places at once"},
-		{func() error { return w.GiveAccess(ctx, as(Owner), g.Name, "", []Where{{Hubs, 1}}, nil) }, "where", "Choose a door, a location or the whole site"},
-		{func() error { return w.GiveAccess(ctx, as(Owner), g.Name, "", []Where{{Doors, 999}}, nil) }, "where", "There is no door 999"},
-		{func() error { return w.GiveAccess(ctx, as(Owner), g.Name, "", []Where{{Doors, empty}}, nil) }, "where", "No reader serves a door there"},
-		{func() error { return w.GiveAccess(ctx, as(Owner), g.Name, "", door, new(wire.Schedule)) }, "access", "These hours never come"},
+		{func() error { return w.GiveAccess(ctx, as(Owner), "new", "", door, nil, "") }, "", "there is no group"},
+		{func() error { return w.GiveAccess(ctx, as(Owner), g.Name, "", nil, nil, "") }, "where", "Choose at least one door"},
+		{func() error { return w.GiveAccess(ctx, as(Owner), g.Name, "", make([]Where, maxWheres+1), nil, "") }, "where", "1001 places at once"},
+		{func() error { return w.GiveAccess(ctx, as(Owner), g.Name, "", []Where{{Hubs, 1}}, nil, "") }, "where", "Choose a door, a location or the whole site"},
+		{func() error { return w.GiveAccess(ctx, as(Owner), g.Name, "", []Where{{Doors, 999}}, nil, "") }, "where", "There is no door 999"},
+		{func() error { return w.GiveAccess(ctx, as(Owner), g.Name, "", []Where{{Doors, empty}}, nil, "") }, "where", "No reader serves a door there"},
+		{func() error { return w.GiveAccess(ctx, as(Owner), g.Name, "", door, new(wire.Schedule), "") }, "access", "These hours never come"},
 		{func() error {
-			return w.GiveAccess(ctx, as(Owner), g.Name, "", door, &wire.Schedule{Week: []wire.Span{{From: 9, To: 8}}})
+			return w.GiveAccess(ctx, as(Owner), g.Name, "", door, &wire.Schedule{Week: []wire.Span{{From: 9, To: 8}}}, "")
 		}, "access", "Door of "},
 		{func() error {
 			return w.TakeAccess(ctx, as(Owner), g.Name, "", []Where{{Doors, w.look(w.reader()).DoorID}})
@@ -287,7 +287,7 @@ func TestEveryoneIsGivenAccessAndItIsTakenFromThem(t *testing.T) {
 	if g := w.grouped(wire.Everyone); g.Doors != 0 {
 		t.Errorf("%+v", g)
 	}
-	w.must(w.GiveAccess(t.Context(), as(Super), wire.Everyone, "", door, nil))
+	w.must(w.GiveAccess(t.Context(), as(Super), wire.Everyone, "", door, nil, ""))
 	w.policy(front, func(p *wire.Policy) { p.Exempt = []string{"guards"} }) // who may as everybody does
 	if err := w.TakeAccess(t.Context(), as(Super), wire.Everyone, "", door); !strings.HasPrefix(Fields(err)["where"], "Door of "+front+": guards may not open this door") {
 		t.Error(err)

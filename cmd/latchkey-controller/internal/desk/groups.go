@@ -53,14 +53,21 @@ type GroupAccess struct {
 	Policy              *wire.Policy
 	May                 bool           // it is on the list of who may open
 	Hours               *wire.Schedule // when, if May; nil: always
+	Schedule            string         // whose hours these are; "": of no schedule
 	Everyone            bool           // everyone may open always: the group's own hours have no effect
 	Exempt              bool           // it opens while the door is kept locked
 	InLockdown          bool           // it opens in a lockdown
 	First               bool           // the unlock schedule waits for one of it
 }
 
-// When returns when the group may open the door: "always", "Mon 08:00-18:00", or "never".
-func (at *GroupAccess) When() string { return hoursText(at.Hours) }
+// When returns when the group may open the door: "always", "Office hours (Mon 08:00-18:00)" of
+// a schedule, "Mon 08:00-18:00", or "never".
+func (at *GroupAccess) When() string {
+	if at.Schedule != "" {
+		return at.Schedule + " (" + hoursText(at.Hours) + ")"
+	}
+	return hoursText(at.Hours)
+}
 
 // Revision identifies who is in the group and what it opens, for what changes both.
 func (g *Group) Revision() string { return revision([]any{g.Name, g.Members, g.AccessRevision()}) }
@@ -69,7 +76,7 @@ func (g *Group) Revision() string { return revision([]any{g.Name, g.Members, g.A
 func (g *Group) AccessRevision() string {
 	var fields []any
 	for _, at := range g.Access {
-		fields = append(fields, at.Reader, at.May, hoursText(at.Hours), at.Exempt, at.InLockdown, at.First)
+		fields = append(fields, at.Reader, at.May, hoursText(at.Hours), at.Schedule, at.Exempt, at.InLockdown, at.First)
 	}
 	return revision(fields)
 }
@@ -242,6 +249,11 @@ func groupNamed(tx *store.Tx, name string) (g *Group, err error) {
 			return nil
 		}
 		at := accessAt(p, name)
+		named, err := tx.ScheduleNames(p.Reader)
+		if err != nil {
+			return err
+		}
+		at.Schedule = named[HoursUse{What: AccessHours, Group: name}]
 		if at.Door = doorName(places, p.Reader); places[p.Reader] != nil {
 			at.DoorID, at.Place = places[p.Reader].Door, places[p.Reader].Place
 		}
