@@ -1,6 +1,7 @@
 package console
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -65,7 +66,11 @@ func TestADoorTakesTheHoursOfASchedule(t *testing.T) {
 	b.post("/readers/front-door/two-proofs", "when", "schedule", "schedule", "Office hours").shows(t, http.StatusOK, `By the schedule <a href="/schedules/1">Office hours</a>`)
 	b.post("/readers/front-door/access", "group", "lab", "when", "schedule", "schedule", "Office hours").shows(t, http.StatusOK, `<span class="chip">Office hours</span>`)
 	b.get("/schedules/1").shows(t, http.StatusOK, `href="/readers/front-door?tab=opening"`, `href="/readers/front-door?tab=two-proofs"`, "access of lab", "It is in use.")
+	policy, err := w.desk.Policy(t.Context(), owner, "front-door")
+	w.must(err)
+	before := policy.Revision
 	b.post("/schedules/1", "name", "Office hours", "revision", "1", "sat", "9-10").shows(t, http.StatusOK, "The readers that use it are told now.")
+	b.post("/readers/front-door/opening", "when", "never", "revision", fmt.Sprint(before)).shows(t, http.StatusUnprocessableEntity, "Somebody else has changed this policy")
 	r, err := w.desk.Reader(t.Context(), owner, "front-door")
 	w.must(err)
 	for use, hours := range map[desk.HoursUse]*wire.Schedule{unlocking: &r.Policy.Opening.Schedule, demandingBoth: r.Policy.TwoProofs.Schedule} {

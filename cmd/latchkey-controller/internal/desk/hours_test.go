@@ -48,6 +48,7 @@ func TestHoursGoOverMidnight(t *testing.T) {
 		{texts: map[string]string{"mon": "18:00-08:00"}},
 		{texts: map[string]string{"sun": "22:00-06:00", "mon": "08:00-12:00, 22:00-06:00"}},
 		{texts: map[string]string{"fri": "08:00-24:00", "sat": "00:00-10:00"}}, // together more than a day
+		{texts: map[string]string{"fri": "12:00-24:00", "sat": "00:00-12:00"}}, // a whole day
 		{texts: map[string]string{"mon": "18:00-08:00", "tue": "08:00-12:00"}},
 		{texts: map[string]string{"mon": "18:00-08:00", "tue": "07:00-12:00"}, field: "tue", wrong: "07:00-12:00 overlaps Monday's 18:00-08:00: join them, or change one"},
 		{texts: map[string]string{"sun": "18:00-08:00", "mon": "00:00-24:00"}, field: "mon", wrong: "Sunday's 18:00-08:00 overlaps 00:00-24:00: join them, or change one"},

@@ -24,7 +24,7 @@ func TestSchedulesHaveNamesAsPeopleReadThem(t *testing.T) {
 		if err := tx.AddSchedule(&Schedule{Name: "BURO", Hours: hours(12)}); !errors.Is(err, ErrNameTaken) {
 			t.Errorf("%v: two are called the same", err)
 		}
-		office, err := tx.ScheduleNamed("buro")
+		office, err := tx.ScheduleNamed("BÜRO")
 		if err != nil || office.Name != "Büro" || office.Revision != 1 {
 			t.Fatalf("%+v, %v", office, err)
 		}
