@@ -45,7 +45,7 @@ type dayCopy struct {
 	first, n  int // of desk.Days
 }
 
-var dayCopies = []dayCopy{{"mon-fri", "Monday to Friday", 0, 5}, {"weekend", "Saturday and Sunday", 5, 2}, {"mon-sun", "all days of the week", 0, 7}, {"holiday", "holidays", 7, 1}}
+var dayCopies = []dayCopy{{"mon-fri", "Monday to Friday", 0, 5}, {"weekend", "Saturday and Sunday", 5, 2}, {"mon-sun", "All days of the week", 0, 7}, {"holiday", "Holidays", 7, 1}}
 
 // showNewSchedule shows the form of a new schedule; nil: an empty one.
 func (c *Console) showNewSchedule(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
@@ -126,7 +126,7 @@ func (c *Console) copyDay(v *visit, f *form, show formPage) (answer, error) {
 			for _, d := range days[to.first : to.first+to.n] {
 				f.Values.Set(d.Key, f.Get(from.Key))
 			}
-			f.Note = "The hours of " + from.Name + " are copied to " + to.Name + ". Nothing is saved yet."
+			f.Note = "The hours of " + from.Name + " are copied to: " + to.Name + ". Nothing is saved yet."
 		}
 	}
 	return answer{show: func(w http.ResponseWriter, r *http.Request, v *visit) error { return show(w, r, v, http.StatusOK, f) }}, nil

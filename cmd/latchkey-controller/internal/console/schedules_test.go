@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp"
+
 	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/sync/wire"
 )
@@ -31,7 +33,7 @@ func TestAScheduleIsAddedWithACopyOfADay(t *testing.T) {
 	b := w.visitor(desk.Super)
 	fields := []string{"name", "Night", "mon", "22:00-06:00", "sat", "10-12", "from", "mon", "onto", "mon-fri"}
 	copied := b.post("/schedules", append(fields, "copy", "day")...)
-	copied.shows(t, http.StatusOK, "The hours of Monday are copied to Monday to Friday. Nothing is saved yet.", `name="fri" value="22:00-06:00"`, `name="sat" value="10-12"`, `name="name" type="text" value="Night"`)
+	copied.shows(t, http.StatusOK, "The hours of Monday are copied to: Monday to Friday. Nothing is saved yet.", `name="fri" value="22:00-06:00"`, `name="sat" value="10-12"`, `name="name" type="text" value="Night"`)
 	if all, err := w.desk.Schedules(t.Context(), owner); err != nil || len(all) != 1 {
 		t.Fatalf("%d schedules, %v: a copy saves nothing", len(all), err)
 	}
@@ -62,8 +64,8 @@ func TestADoorTakesTheHoursOfASchedule(t *testing.T) {
 	w := small(t)
 	w.officeHours("front-door")
 	b := w.visitor(desk.Super)
-	b.post("/readers/front-door/opening", "when", "schedule", "schedule", "Office hours", "first", "staff").shows(t, http.StatusOK, `By the schedule <a href="/schedules/1">Office hours</a>`, `value="schedule" checked`)
-	b.post("/readers/front-door/two-proofs", "when", "schedule", "schedule", "Office hours").shows(t, http.StatusOK, `By the schedule <a href="/schedules/1">Office hours</a>`)
+	b.post("/readers/front-door/opening", "when", "schedule", "schedule", "Office hours", "first", "staff").shows(t, http.StatusOK, `<a href="/schedules/1">Schedule: Office hours</a>`, `value="schedule" checked`)
+	b.post("/readers/front-door/two-proofs", "when", "schedule", "schedule", "Office hours").shows(t, http.StatusOK, `<a href="/schedules/1">Schedule: Office hours</a>`)
 	b.post("/readers/front-door/access", "group", "lab", "when", "schedule", "schedule", "Office hours").shows(t, http.StatusOK, `<span class="chip">Office hours</span>`)
 	b.get("/schedules/1").shows(t, http.StatusOK, `href="/readers/front-door?tab=opening"`, `href="/readers/front-door?tab=two-proofs"`, "access of lab", "It is in use.")
 	policy, err := w.desk.Policy(t.Context(), owner, "front-door")
@@ -106,4 +108,42 @@ func TestWhoMayOnlyLookSeesSchedulesWithoutAWayToChangeThem(t *testing.T) {
 			t.Errorf("it shows %q", not)
 		}
 	}
+}
+
+// scheduleTour looks at schedules, and at doors that use them.
+func scheduleTour(t *testing.T) {
+	w := newWorld(t)
+	w.stage()
+	ctx, complaints := chromium(t, w, desk.Super)
+	tour(t, ctx, w, []stop{{"schedules-none", "/schedules", ""}})
+	w.officeHours("front-door", "lab")
+	night, err := desk.ParseHours(map[string]string{"mon": "22-6", "tue": "22-6", "wed": "22-6", "thu": "22-6", "sat": "10-12, 14-16, 17-18", "sun": "22-6", "holiday": "0-24"})
+	w.must(err)
+	for _, name := range []string{"Night", "Cleaning of the laboratories, storerooms and the loading bay"} {
+		_, err := w.desk.AddSchedule(t.Context(), owner, desk.ScheduleForm{Name: name, Hours: night})
+		w.must(err)
+	}
+	_, err = w.desk.SetPolicy(t.Context(), owner, "front-door", 0, func(*wire.Policy) {}, desk.UseSchedule{HoursUse: unlocking, Schedule: "Office hours"}, desk.UseSchedule{HoursUse: demandingBoth, Schedule: "Night"})
+	w.must(err)
+	tour(t, ctx, w, []stop{
+		{"schedules", "/schedules", ""},
+		{"schedule", "/schedules/1", ""},
+		{"schedule-night", "/schedules/2", ""},
+		{"schedule-long", "/schedules/3", ""},
+		{"schedule-remove", "/schedules/3?ask=remove", ""},
+		{"schedule-new", "/schedules/new", ""},
+		{"schedule-access", "/readers/front-door?tab=access", ""},
+		{"schedule-access-edit", "/readers/front-door?tab=access&group=staff", ""},
+		{"schedule-opening", "/readers/front-door?tab=opening", ""},
+		{"schedule-two-proofs", "/readers/front-door?tab=two-proofs", ""},
+	})
+	do(t, ctx, chromedp.EmulateViewport(looks[0].width, looks[0].height), arrive(w.server.URL+"/schedules/2"),
+		chromedp.Click(chromedp.CSS("button[name=copy]")), chromedp.WaitVisible(chromedp.CSS(".banner.info")))
+	lookAt(t, ctx, "schedule-copied")
+	do(t, ctx, chromedp.EmulateViewport(looks[0].width, looks[0].height), chromedp.SendKeys(chromedp.CSS("#f-fri"), ", x"), chromedp.SendKeys(chromedp.CSS("#f-sat"), "\r"), chromedp.WaitVisible(chromedp.CSS("#w-fri")))
+	lookAt(t, ctx, "schedule-wrong")
+	contented(t, complaints)
+	ctx, complaints = chromium(t, w, desk.Viewer)
+	tour(t, ctx, w, []stop{{"viewer-schedules", "/schedules", ""}, {"viewer-schedule", "/schedules/2", ""}})
+	contented(t, complaints)
 }
