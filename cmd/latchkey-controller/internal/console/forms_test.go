@@ -220,6 +220,8 @@ func TestAReaderIsAdoptedInThreeSteps(t *testing.T) {
 		"Choose the groups that may open the door":         {"access", "groups"},
 		"Enter hours like":                                 {"access", "groups", "group", "staff", "when", "times", "mon", "12:00-25:00"},
 		"cannot be a name: use 1 to 32 lower-case letters": {"access", "groups", "groups", "Über"},
+		"Choose a schedule.":                               {"access", "groups", "group", "staff", "when", "schedule"},
+		"There is no schedule &#34;Gone&#34;":              {"access", "groups", "group", "staff", "when", "schedule", "schedule", "Gone"},
 	} {
 		b.post("/devices/adopt/reader", append(slices.Clone(fields), choice...)...).shows(t, http.StatusUnprocessableEntity, "step 2 of 3", says, `value="Back door"`)
 	}
@@ -253,6 +255,8 @@ func TestAReaderIsAdoptedInThreeSteps(t *testing.T) {
 	}
 	b.post("/devices/adopt/reader", "request", encoded, "fingerprint", fingerprint, "reader", "shed", "compared", "on", "access", "nobody").shows(t, http.StatusOK, "step 3 of 3")
 	b.get("/readers/shed?tab=access").shows(t, http.StatusOK, "Nobody may open", `value="UTC"`)
+	b.post("/devices/adopt/reader", "request", encoded, "fingerprint", fingerprint, "reader", "shed", "compared", "on", "access", "groups", "group", "lab", "when", "schedule", "schedule", "Office hours").shows(t, http.StatusOK, "step 3 of 3")
+	b.get("/readers/shed?tab=access").shows(t, http.StatusOK, `<a href="/schedules/1">Schedule: Office hours</a>`)
 }
 
 func TestActsThatCannotBeUndoneAskForThePasswordAgain(t *testing.T) {
