@@ -36,6 +36,17 @@ type schedulePage struct {
 	Ask      string
 }
 
+// maxUses bounds the uses that are shown of a schedule.
+const maxUses = 100
+
+// Uses returns where the schedule is used, as far as it is shown.
+func (p *schedulePage) Uses() []desk.ScheduleUse {
+	return p.Schedule.Uses[:min(len(p.Schedule.Uses), maxUses)]
+}
+
+// MoreUses is how many uses are not shown.
+func (p *schedulePage) MoreUses() int { return len(p.Schedule.Uses) - len(p.Uses()) }
+
 // Copies are where a day's hours can be copied.
 func (p *schedulePage) Copies() []dayCopy { return dayCopies }
 

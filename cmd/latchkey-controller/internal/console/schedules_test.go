@@ -110,6 +110,17 @@ func TestWhoMayOnlyLookSeesSchedulesWithoutAWayToChangeThem(t *testing.T) {
 	}
 }
 
+func TestOfAScheduleThatManyDoorsUseOnlySomeAreShown(t *testing.T) {
+	p := &schedulePage{Schedule: &desk.Schedule{Uses: make([]desk.ScheduleUse, maxUses+7)}}
+	if len(p.Uses()) != maxUses || p.MoreUses() != 7 {
+		t.Errorf("%d, and %d more", len(p.Uses()), p.MoreUses())
+	}
+	p.Schedule.Uses = p.Schedule.Uses[:2]
+	if len(p.Uses()) != 2 || p.MoreUses() != 0 {
+		t.Errorf("%d, and %d more", len(p.Uses()), p.MoreUses())
+	}
+}
+
 // scheduleTour looks at schedules, and at doors that use them.
 func scheduleTour(t *testing.T) {
 	w := newWorld(t)
