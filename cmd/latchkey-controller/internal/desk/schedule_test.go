@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
+	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
 
@@ -205,10 +207,54 @@ func TestARemovedReaderKeepsNoScheduleInUse(t *testing.T) {
 
 func TestASiteHasABoundedNumberOfSchedules(t *testing.T) {
 	w := newWorld(t)
-	for range maxSchedules {
-		w.schedule()
-	}
+	w.must(w.site.Update(t.Context(), func(tx *store.Tx) (err error) {
+		for i := range maxSchedules {
+			err = errors.Join(err, tx.AddSchedule(&store.Schedule{Name: fmt.Sprint("Hours ", i), Hours: night()}))
+		}
+		return err
+	}))
 	if _, err := w.AddSchedule(t.Context(), as(Owner), ScheduleForm{"One more", officeHours()}); Fields(err)["name"] == "" {
 		t.Error(err)
+	}
+}
+
+func TestOfTwoWhoEditAScheduleAtOnceOneIsTold(t *testing.T) {
+	w := newWorld(t)
+	id, name := w.schedule()
+	w.uses(w.reader(), name, staffAccess)
+	for was := int64(1); was < 6; was++ {
+		errs := make([]error, 2)
+		var both sync.WaitGroup
+		for i := range errs {
+			both.Go(func() {
+				errs[i] = w.EditSchedule(t.Context(), as(Owner), id, was, func(f *ScheduleForm) {
+					f.Hours = &wire.Schedule{Week: []wire.Span{{Day: uint8(i), From: uint16(was), To: 600}}}
+				})
+			})
+		}
+		both.Wait()
+		if (errs[0] == nil) == (errs[1] == nil) || Fields(errors.Join(errs...))["schedule"] == "" {
+			t.Errorf("%v", errs)
+		}
+	}
+	w.check()
+}
+
+func TestAScheduleIsNotRemovedWhileADoorTakesIt(t *testing.T) {
+	w := newWorld(t)
+	reader := w.reader()
+	for range 5 {
+		id, name := w.schedule()
+		var taken, removed error
+		var both sync.WaitGroup
+		both.Go(func() {
+			_, taken = w.SetPolicy(t.Context(), as(Owner), reader, 0, func(*wire.Policy) {}, UseSchedule{staffAccess, name})
+		})
+		both.Go(func() { removed = w.RemoveSchedule(t.Context(), as(Owner), id) })
+		both.Wait()
+		if (taken == nil) == (removed == nil) || Fields(errors.Join(taken, removed))["schedule"] == "" {
+			t.Errorf("%v, %v", taken, removed)
+		}
+		w.check()
 	}
 }
