@@ -149,6 +149,10 @@ func TestLongListsOfGroupsAndMembersComeInPages(t *testing.T) {
 func TestAGroupsPageOffersWhatTheRoleMayDo(t *testing.T) {
 	w := small(t)
 	w.must(w.desk.GiveAccess(t.Context(), owner, "staff", "", []desk.Where{{Level: desk.Doors, ID: 1}}, nil, ""))
+	visitors := map[desk.Role]*browser{}
+	for _, role := range desk.Roles() {
+		visitors[role] = w.visitor(role)
+	}
 	for _, c := range []struct {
 		path, shows string
 		may         string // roles by their first letters, as in the desk's tests
@@ -167,7 +171,7 @@ func TestAGroupsPageOffersWhatTheRoleMayDo(t *testing.T) {
 		{"/groups/staff?tab=settings&ask=remove", ">Remove staff<", "OS"},
 	} {
 		for role, letter := range map[desk.Role]string{desk.Owner: "O", desk.Super: "S", desk.Editor: "E", desk.Viewer: "V"} {
-			p := w.visitor(role).get(c.path)
+			p := visitors[role].get(c.path)
 			p.shows(t, http.StatusOK, "")
 			if offered := strings.Contains(p.body, c.shows); offered != strings.Contains(c.may, letter) {
 				t.Errorf("%s: %s is offered %q: %v", c.path, role, c.shows, offered)
