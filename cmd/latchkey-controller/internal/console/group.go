@@ -31,6 +31,17 @@ type groupPanel struct {
 // maxDoorChoice is how many doors a form has to choose from.
 const maxDoorChoice = 500
 
+// maxAccessShown is how many readers a group's panel shows.
+const maxAccessShown = 200
+
+// Access returns what the group opens, as far as the panel shows it.
+func (p *groupPanel) Access() []desk.GroupAccess {
+	return p.Group.Access[:min(len(p.Group.Access), maxAccessShown)]
+}
+
+// NotShown returns how many readers Access leaves out.
+func (p *groupPanel) NotShown() int { return len(p.Group.Access) - len(p.Access()) }
+
 // readUsers fills in the users to choose from: those of a group, "": all.
 func (c *Console) readUsers(r *http.Request, v *visit, p *groupPanel, group string) (err error) {
 	q := r.URL.Query()

@@ -46,6 +46,7 @@ func TestAGroupIsBegunFilledGivenADoorRenamedAndRemoved(t *testing.T) {
 	b.post("/groups/crew/access", "revision", field(give, "revision"), "when", "always").shows(t, http.StatusUnprocessableEntity, "Choose at least one door")
 	b.post("/groups/crew/access", "revision", field(give, "revision"), "door", "1", "when", "times").shows(t, http.StatusUnprocessableEntity, "These hours never come")
 	b.post("/groups/crew/access", "revision", field(give, "revision"), "door", "1", "when", "times", "mon", "soon").shows(t, http.StatusUnprocessableEntity, "Enter hours like")
+	b.post("/groups/crew/access", "revision", field(give, "revision"), "door", "1", "when", "times", "mon", "soon", "tue", "08:00-12:00").shows(t, http.StatusUnprocessableEntity, "Enter hours like", `value="08:00-12:00"`)
 	b.post("/groups/crew/access", "revision", field(give, "revision"), "door", "1", "when", "times", "mon", "08:00-12:00").shows(t, http.StatusOK, "Saved.", "Monday 08:00-12:00", "everyone may always")
 	b.get("/groups/crew?tab=doors&ask=add&door=1").shows(t, http.StatusOK, `value="08:00-12:00"`, "opens at set times now")
 
@@ -177,5 +178,15 @@ func TestAGroupsPageOffersWhatTheRoleMayDo(t *testing.T) {
 				t.Errorf("%s: %s is offered %q: %v", c.path, role, c.shows, offered)
 			}
 		}
+	}
+}
+
+func TestAGroupOfManyReadersShowsSomeAndSaysHowManyMore(t *testing.T) {
+	p := &groupPanel{Group: &desk.Group{Access: make([]desk.GroupAccess, maxAccessShown+7)}}
+	if len(p.Access()) != maxAccessShown || p.NotShown() != 7 {
+		t.Errorf("%d are shown, and %d not", len(p.Access()), p.NotShown())
+	}
+	if p.Group.Access = p.Group.Access[:3]; len(p.Access()) != 3 || p.NotShown() != 0 {
+		t.Errorf("%d are shown, and %d not", len(p.Access()), p.NotShown())
 	}
 }

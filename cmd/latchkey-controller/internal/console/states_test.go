@@ -38,7 +38,7 @@ func TestTheListOfUsersKeepsItsStateThroughSearchesPagesAndPanels(t *testing.T) 
 	b.get("/users?state=valid").shows(t, http.StatusOK, "Ada Lovelace", "1 user found")
 	copyable := b.get("/users?state=copyable-card")
 	copyable.shows(t, http.StatusOK, "Ada Lovelace", "1 user found", `aria-current="page">Card can be copied`)
-	if strings.Contains(copyable.body, "Visitor ") {
+	if strings.Contains(copyable.body, "Visitor 1") {
 		t.Error("who has no card is shown")
 	}
 	b.get("/users?state=not-yet-valid").shows(t, http.StatusOK, "Nobody here")
