@@ -128,7 +128,7 @@ func TestLongListsOfGroupsAndMembersComeInPages(t *testing.T) {
 		if strings.HasPrefix(path, "/groups/") { // the list beside the panel has pages of its own
 			b = b.part("panel")
 		}
-		for at := strings.ReplaceAll(path, " ", "%20"); at != ""; pages++ {
+		for at := strings.ReplaceAll(path, " ", "%20"); at != "" && pages < 10; pages++ {
 			p := b.get(at)
 			p.shows(t, http.StatusOK, "")
 			found += strings.Count(p.body, c.row)
