@@ -116,6 +116,7 @@ func TestLongListsOfGroupsAndMembersComeInPages(t *testing.T) {
 	for i := range 120 {
 		w.user(fmt.Sprintf("Member %03d", i), "", false, "", "crew", fmt.Sprintf("team-%03d", i))
 	}
+	w.user("Member 999", "of nothing", false, "")
 	next := regexp.MustCompile(`href="([^"]*(?:after|start)=[^"]*)">Next page`)
 	for path, c := range map[string]struct {
 		row  string
