@@ -140,6 +140,8 @@ func (f *AdoptForm) check(id string) error {
 	}
 	policy := wire.DefaultPolicy("", "")
 	f.edit(&policy)
+	_, err = keepVisitors(nil, policy.Access)
+	wrongs.add(err)
 	wrongs.add(checkPolicy(&policy))
 	return wrongs.err()
 }

@@ -25,7 +25,8 @@ var attempts = map[Act][]attempt{
 		act(func(w *world, ctx context.Context, a Actor) error {
 			_, err1 := w.ListGroups(ctx, a, GroupQuery{})
 			_, err2 := w.Group(ctx, a, wire.Everyone)
-			return errors.Join(err1, err2)
+			_, err3 := w.Visitors(ctx, a, VisitQuery{})
+			return errors.Join(err1, err2, err3)
 		}),
 		act(func(w *world, ctx context.Context, a Actor) error {
 			_, err := w.Elsewhere(ctx, a, UserForm{})
@@ -42,6 +43,7 @@ var attempts = map[Act][]attempt{
 	},
 	ViewPlaces: {
 		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Places(ctx, a); return err }),
+		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.VisitDoors(ctx, a); return err }),
 		func(w *world) func(context.Context, Actor) error {
 			r := w.look(w.reader())
 			return func(ctx context.Context, a Actor) error {
@@ -149,6 +151,17 @@ var attempts = map[Act][]attempt{
 		w.must(err)
 		return func(ctx context.Context, a Actor) error { return w.RemovePIN(ctx, a, id) }
 	}},
+	InviteVisitor: {func(w *world) func(context.Context, Actor) error {
+		form := w.visit(w.visited(), time.Hour)
+		return func(ctx context.Context, a Actor) error { _, _, err := w.Invite(ctx, a, form); return err }
+	}},
+	EndInvitation: {func(w *world) func(context.Context, Actor) error {
+		id := w.invite(w.visit(w.visited(), time.Hour))
+		return func(ctx context.Context, a Actor) error { return w.EndInvitation(ctx, a, id) }
+	}},
+	TakeVisitors: {reader(func(w *world, ctx context.Context, a Actor, id string) error {
+		return w.TakeVisitors(ctx, a, w.look(id).DoorID, true)
+	})},
 	AddCard: {
 		user(func(w *world, ctx context.Context, a Actor, id uint64) error { return w.AddCard(ctx, a, id, w.uid()) }),
 		user(func(w *world, ctx context.Context, a Actor, id uint64) error {

@@ -41,7 +41,7 @@ func userSettings(u *store.User, in *time.Location) []setting {
 	const layout = "2006-01-02 15:04 MST"
 	return []setting{
 		{"name", u.Name},
-		{"groups", strings.Join(u.Groups, ", ")},
+		{"groups", strings.Join(ordinary(u.Groups), ", ")},
 		{"beginning", cmp.Or(timeText(u.From, layout, in), "always")},
 		{"end", cmp.Or(timeText(u.Until, layout, in), "for ever")},
 		{"extended time", onOff(u.Extended)},
@@ -96,7 +96,7 @@ func policySettings(p *wire.Policy, named map[HoursUse]string) []setting {
 		settings = append(settings, setting{"card and PIN", hours(HoursUse{What: TwoProofsHours}, two.Schedule)})
 	}
 	for _, a := range p.Access {
-		settings = append(settings, setting{"access of " + a.Group, hours(HoursUse{What: AccessHours, Group: a.Group}, a.Schedule)})
+		settings = append(settings, setting{"access of " + groupText(a.Group), hours(HoursUse{What: AccessHours, Group: a.Group}, a.Schedule)})
 	}
 	return settings
 }
@@ -127,7 +127,7 @@ func hoursText(schedule *wire.Schedule) string {
 func accessText(access []wire.Access) string {
 	groups := make([]string, len(access))
 	for i, a := range access {
-		groups[i] = a.Group + " " + hoursText(a.Schedule)
+		groups[i] = groupText(a.Group) + " " + hoursText(a.Schedule)
 	}
 	return cmp.Or(strings.Join(groups, "; "), "nobody")
 }

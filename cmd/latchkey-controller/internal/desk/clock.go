@@ -49,8 +49,8 @@ func (d *Desk) ConfirmClock(ctx context.Context, a Actor) error {
 	})
 }
 
-// Maintain advances the site's time, notes the end of modes and deletes old activity,
-// every minute, until ctx ends. It logs errors and retries: most likely the disk is full, which must not stop
+// Maintain advances the site's time, notes the end of modes, removes visitors whose end is a
+// day ago and deletes old activity, every minute, until ctx ends. It logs errors and retries: most likely the disk is full, which must not stop
 // the controller.
 func (d *Desk) Maintain(ctx context.Context) error {
 	for failed := ""; ; {
@@ -86,6 +86,9 @@ func (d *Desk) maintain(ctx context.Context) error {
 	}
 	if d.doubted = doubt != ""; !d.doubted {
 		if err := d.site.EndModesOver(ctx, d.now()); err != nil {
+			return err
+		}
+		if err := d.removeVisitors(ctx); err != nil {
 			return err
 		}
 	}

@@ -158,6 +158,32 @@ func (w *world) underDuress() uint64 {
 	return id
 }
 
+// visited returns the door of a new reader, to which visitors may be invited; nobody else may
+// open it.
+func (w *world) visited() int64 {
+	w.t.Helper()
+	id := w.reader()
+	_, err := w.SetPolicy(w.t.Context(), as(Owner), id, 0, func(p *wire.Policy) { p.PIN, p.Access = true, nil })
+	w.must(err)
+	door := w.look(id).DoorID
+	w.must(w.TakeVisitors(w.t.Context(), as(Owner), door, true))
+	return door
+}
+
+// visit returns the form of a visit to a door, from now on.
+func (w *world) visit(door int64, long time.Duration) VisitForm {
+	w.n++
+	return VisitForm{First: "Visitor", Last: fmt.Sprint(w.n), Until: w.time.Add(w.put + long).Format(time.RFC3339), Zone: time.UTC, Doors: []int64{door}}
+}
+
+// invite invites a visitor.
+func (w *world) invite(form VisitForm) uint64 {
+	w.t.Helper()
+	id, _, err := w.Invite(w.t.Context(), as(Owner), form)
+	w.must(err)
+	return id
+}
+
 // uid returns the UID of a card that is not assigned.
 func (w *world) uid() string {
 	w.n++

@@ -22,7 +22,7 @@ func editableGroup(name string) error {
 	if name == wire.Everyone {
 		return wrong("group", "Everybody is in everyone: it cannot be changed, renamed or removed")
 	}
-	return wrongField("group", wire.CheckName(name))
+	return wrongField("group", checkGroup(name))
 }
 
 // EditMembers adds users to a group, and takes others from it. begins says that the group

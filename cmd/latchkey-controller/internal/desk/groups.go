@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -147,7 +148,7 @@ func groupRows(tx *store.Tx) ([]*GroupRow, error) {
 		}
 		return rows[name]
 	}
-	for name := range members {
+	for _, name := range ordinary(slices.Collect(maps.Keys(members))) {
 		row(name)
 	}
 	places, err := tx.ReaderPlaces()
@@ -161,6 +162,9 @@ func groupRows(tx *store.Tx) ([]*GroupRow, error) {
 			row(group)
 		}
 		for _, a := range p.Access {
+			if site.IsVisitorGroup(a.Group) {
+				continue
+			}
 			if at := (opened{a.Group, doorKey(places, p.Reader)}); !removed && !counted[at] {
 				counted[at] = true
 				row(a.Group).Doors++
@@ -212,7 +216,7 @@ func groupsIn(p *wire.Policy) []string {
 		groups = append(groups, p.Opening.First)
 	}
 	slices.Sort(groups)
-	return slices.Compact(groups)
+	return slices.Compact(ordinary(groups))
 }
 
 // Group returns a group, or ErrNotFound.
@@ -227,6 +231,9 @@ func (d *Desk) Group(ctx context.Context, a Actor, name string) (g *Group, err e
 // groupNamed returns a group; the error says so if there is none.
 func groupNamed(tx *store.Tx, name string) (g *Group, err error) {
 	g = &Group{GroupRow: GroupRow{Name: name}}
+	if site.IsVisitorGroup(name) {
+		return nil, noGroup(name)
+	}
 	if g.Everyone() {
 		g.Members, err = tx.CountUsers()
 	} else {
@@ -275,10 +282,12 @@ func groupNamed(tx *store.Tx, name string) (g *Group, err error) {
 		return cmp.Or(cmp.Compare(keys[a.Place], keys[b.Place]), cmp.Compare(keys[a.Door], keys[b.Door]))
 	})
 	if g.Members == 0 && len(g.Access)+len(g.Removed) == 0 && !g.Everyone() {
-		return nil, fmt.Errorf("there is no group %.40q: %w", name, ErrNotFound)
+		return nil, noGroup(name)
 	}
 	return g, nil
 }
+
+func noGroup(name string) error { return fmt.Errorf("there is no group %.40q: %w", name, ErrNotFound) }
 
 // accessAt returns what a policy says of a group.
 func accessAt(p *wire.Policy, group string) GroupAccess {

@@ -32,6 +32,7 @@ type Door struct {
 	HubName string
 	Place   string // the location's name
 	Readers []*Reader
+	Visited bool // visitors may be invited to it
 }
 
 // Places returns all locations with their hubs, doors and readers, by name, without
@@ -69,13 +70,15 @@ func (d *Desk) places(ctx context.Context, a Actor) (all []*Location, hubs map[i
 		return nil, nil, nil, err
 	}
 	rows := map[Level][]*store.Place{}
+	var visited map[int64]bool
 	err = d.site.View(ctx, func(tx *store.Tx) (err error) {
 		for l, level := range levels {
 			if rows[l], err = tx.Places(level.rows); err != nil {
 				return err
 			}
 		}
-		return nil
+		visited, err = tx.VisitedDoors()
+		return err
 	})
 	if err != nil {
 		return nil, nil, nil, err
@@ -94,7 +97,7 @@ func (d *Desk) places(ctx context.Context, a Actor) (all []*Location, hubs map[i
 	for _, row := range rows[Doors] {
 		h := hubs[row.Parent]
 		l := locations[h.Parent]
-		door := &Door{place: place(*row), HubName: h.Name, Place: l.Name}
+		door := &Door{place: place(*row), HubName: h.Name, Place: l.Name, Visited: visited[row.ID]}
 		l.Doors, h.Doors, doors[door.ID] = append(l.Doors, door), append(h.Doors, door), door
 	}
 	for _, r := range readers {

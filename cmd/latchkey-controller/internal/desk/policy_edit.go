@@ -58,6 +58,9 @@ func (d *Desk) SetPolicy(ctx context.Context, a Actor, reader string, was uint64
 		if o := edited.Opening; o != nil && o.After <= now.Unix() { // it is over
 			o.After = 0
 		}
+		if edited.Access, err = keepVisitors(before.Access, edited.Access); err != nil {
+			return err
+		}
 		if err := checkPolicy(edited); err != nil {
 			return err
 		}
@@ -141,12 +144,16 @@ func checkModeGroups(p *wire.Policy) error {
 		groups      []string
 	}{{"exempt", "those who open while the door is kept locked", p.Exempt}, {"in-lockdown", "those who open in a lockdown", p.InLockdown}} {
 		for _, group := range list.groups {
-			if !may(group) {
+			if site.IsVisitorGroup(group) {
+				wrongs.add(wrong(list.field, "Visitors cannot be among %s: choose other groups", list.name))
+			} else if !may(group) {
 				wrongs.add(wrong(list.field, "%s may not open this door: give it access first, or take it from %s", group, list.name))
 			}
 		}
 	}
-	if o := p.Opening; o != nil && o.First != "" && !may(o.First) {
+	if o := p.Opening; o != nil && site.IsVisitorGroup(o.First) {
+		wrongs.add(wrong("opening", "A visitor cannot be the first person: choose another group"))
+	} else if o != nil && o.First != "" && !may(o.First) {
 		wrongs.add(wrong("opening", "%s may not open this door, so it cannot be the group of the first person: give it access first, or choose another", o.First))
 	}
 	return wrongs.err()

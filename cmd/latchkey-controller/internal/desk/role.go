@@ -37,6 +37,7 @@ type Via string
 const (
 	Console     Via = "console"
 	CommandLine Via = "cli"
+	Controller  Via = "controller" // it acts by itself
 )
 
 // An Actor is the person who acts.

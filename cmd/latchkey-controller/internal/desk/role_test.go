@@ -17,6 +17,7 @@ var may = map[Act]string{
 	AddUser:  "OSE", EditUser: "OSE", RemoveUser: "OSE", SetPIN: "OSE", RemovePIN: "OSE", AddCard: "OSE", RemoveCard: "OSE", EnrolCard: "OSE", DropCard: "OSE",
 	EditMembers: "OSE", GiveAccess: "OS", TakeAccess: "OS", RenameGroup: "OS", RemoveGroup: "OS",
 	ViewDuress: "OSE", SetDuressPIN: "OSE", RemoveDuressPIN: "OSE",
+	InviteVisitor: "OSE", EndInvitation: "OSE", TakeVisitors: "OS",
 	NewCard: "OSE", RekeyCard: "OSE", ReturnCard: "OSE",
 	SwitchPIN: "OSE", Unlock: "OSE", Identify: "OSE", ExportActivity: "OSE",
 	LockDown: "OSE", Evacuate: "OSE", SetMode: "OSE", SetSiteMode: "OSE", EndLockdown: "OS", EndMode: "OSE", UndoMode: "OSE", EndEarly: "OSE",

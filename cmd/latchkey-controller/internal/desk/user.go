@@ -107,6 +107,9 @@ func (d *Desk) EditUser(ctx context.Context, a Actor, id uint64, was string, in 
 		if err := wrongs.err(); err != nil {
 			return err
 		}
+		if err := keepVisit(tx, now, u, wanted); err != nil {
+			return err
+		}
 		target.text = changes(userSettings(u, in), userSettings(wanted, in))
 		wanted.ID, wanted.Created = u.ID, u.Created
 		return tx.SetUser(now.Unix(), wanted)

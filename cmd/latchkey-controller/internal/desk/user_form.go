@@ -13,7 +13,7 @@ import (
 // "first", "last", "groups", "from", "until".
 type UserForm struct {
 	First, Last string
-	Groups      []string       // without everyone; names as wire.CheckName allows
+	Groups      []string       // without everyone and those of visitors; names as wire.CheckName allows
 	From, Until string         // for ParseTime; "": no limit
 	Zone        *time.Location // of From and Until; nil: the site's
 	Extended    bool           // doors open for their extended time
@@ -39,7 +39,7 @@ func (f UserForm) user() (*store.User, FieldErrors) {
 		if group = TidyName(group); group == "" || group == wire.Everyone {
 			continue
 		}
-		wrongs.add(wrongField("groups", wire.CheckName(group)))
+		wrongs.add(wrongField("groups", checkGroup(group)))
 		u.Groups = append(u.Groups, group)
 	}
 	slices.Sort(u.Groups)
@@ -83,7 +83,7 @@ func timeText(seconds int64, layout string, in *time.Location) string {
 func formOf(u *store.User, in *time.Location) UserForm {
 	const minutes = "2006-01-02T15:04"
 	return UserForm{
-		First: u.First, Last: u.Last, Groups: u.Groups, Zone: in, Extended: u.Extended,
+		First: u.First, Last: u.Last, Groups: ordinary(u.Groups), Zone: in, Extended: u.Extended,
 		From: timeText(u.From, minutes, in), Until: timeText(u.Until, minutes, in),
 	}
 }

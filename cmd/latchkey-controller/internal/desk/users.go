@@ -19,7 +19,7 @@ type UserRow struct {
 	Name     string // as readers greet the user
 	First    string
 	Last     string
-	Groups   []string  // sorted, without everyone
+	Groups   []string  // sorted, without everyone and those of visitors
 	PIN      bool      // has one
 	Cards    int       //
 	Copyable int       // of the cards, how many can be copied
@@ -28,7 +28,8 @@ type UserRow struct {
 	Until    time.Time // zero: no end
 	Extended bool
 	Validity Validity
-	Seen     *Seen // nil: not yet
+	Seen     *Seen  // nil: not yet
+	Visit    *Visit // nil: no visitor
 
 	row         *store.User
 	credentials []*store.Credential
@@ -136,15 +137,15 @@ type Access struct {
 // A UserState is a filter for users besides their names.
 type UserState = store.UserState
 
-// UserStates returns all states. Users without credentials, and those whose card can be
-// copied, are also in one of the others.
+// UserStates returns all states. Users without credentials, those whose card can be copied, and
+// visitors are also in one of the others.
 func UserStates() []UserState {
-	return []UserState{store.AnyState, store.ValidUsers, store.ExpiredUsers, store.EarlyUsers, store.BareUsers, store.CopyableUsers}
+	return []UserState{store.AnyState, store.ValidUsers, store.ExpiredUsers, store.EarlyUsers, store.BareUsers, store.CopyableUsers, store.InvitedUsers}
 }
 
 var stateTitles = map[UserState]string{
 	store.AnyState: "All", store.ValidUsers: "Valid now", store.ExpiredUsers: "Expired", store.EarlyUsers: "Not yet valid", store.BareUsers: "No credentials",
-	store.CopyableUsers: "Card can be copied",
+	store.CopyableUsers: "Card can be copied", store.InvitedUsers: "Visitors",
 }
 
 // StateTitle returns a state's name for people.
@@ -195,7 +196,7 @@ func (d *Desk) Users(ctx context.Context, a Actor, q UserQuery) (page *UserPage,
 		return nil, ErrNotFound // no page has such a cursor
 	}
 	if !slices.Contains(UserStates(), q.State) {
-		return nil, wrong("state", "Unknown state; choose %s, %s, %s, %s or %s", store.ValidUsers, store.ExpiredUsers, store.EarlyUsers, store.BareUsers, store.CopyableUsers)
+		return nil, wrong("state", "Unknown state; choose %s, %s, %s, %s, %s or %s", store.ValidUsers, store.ExpiredUsers, store.EarlyUsers, store.BareUsers, store.CopyableUsers, store.InvitedUsers)
 	}
 	limit := pageSize(q.Limit)
 	choice := store.UserChoice{Search: q.Search, State: q.State, Group: q.Group, Now: d.now().Unix()}
@@ -248,9 +249,13 @@ func (d *Desk) userRows(tx *store.Tx, a Actor, users []*store.User) ([]*UserRow,
 	if err != nil {
 		return nil, err
 	}
+	visits, err := visitsOf(tx, users)
+	if err != nil {
+		return nil, err
+	}
 	rows := make([]*UserRow, len(users))
 	for i, u := range users {
-		row := &UserRow{row: u, ID: u.ID, Name: u.Name, First: u.First, Last: u.Last, Groups: u.Groups, From: moment(u.From), Until: moment(u.Until), Extended: u.Extended, Validity: validity(u.From, u.Until, d.now())}
+		row := &UserRow{row: u, ID: u.ID, Name: u.Name, First: u.First, Last: u.Last, Groups: ordinary(u.Groups), From: moment(u.From), Until: moment(u.Until), Extended: u.Extended, Validity: validity(u.From, u.Until, d.now()), Visit: visits[u.ID]}
 		if seen := last[u.ID]; seen != nil {
 			row.Seen = &Seen{Door: doorName(places, seen.Reader), At: time.UnixMilli(seen.At)}
 		}
@@ -343,7 +348,7 @@ func access(tx *store.Tx, u *store.User) ([]Access, error) {
 		at := Access{Reader: p.Reader, Door: doorName(places, p.Reader), Place: places[p.Reader].Place, PIN: p.PIN, Scheduled: true, Zone: p.TimeZone}
 		for _, entry := range p.Access {
 			if credential.In(entry.Group) {
-				at.Groups = append(at.Groups, entry.Group)
+				at.Groups = append(at.Groups, groupText(entry.Group))
 				at.Scheduled = at.Scheduled && entry.Schedule != nil
 			}
 		}

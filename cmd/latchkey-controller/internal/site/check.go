@@ -3,6 +3,7 @@ package site
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -60,7 +61,7 @@ func (s *Site) Check(ctx context.Context) (report Report, err error) {
 			return err
 		}
 		for _, id := range readers {
-			if _, err := tx.Policy(id); err != nil {
+			if err := checkPolicy(tx, id); err != nil {
 				return fmt.Errorf("policy of %s: %w", id, err)
 			}
 		}
@@ -69,6 +70,22 @@ func (s *Site) Check(ctx context.Context) (report Report, err error) {
 		return err
 	})
 	return report, err
+}
+
+// checkPolicy reads a reader's policy, which must list the visitors of its door, and no others.
+func checkPolicy(tx *store.Tx, reader string) error {
+	p, err := tx.Policy(reader)
+	if err != nil {
+		return err
+	}
+	is := string(wire.Marshal(p))
+	if err := admitVisitors(tx, p); err != nil {
+		return err
+	}
+	if string(wire.Marshal(p)) != is {
+		return errors.New("its visitors are not those of its door")
+	}
+	return nil
 }
 
 // replay applies the log up to a head, and returns the resulting credentials,

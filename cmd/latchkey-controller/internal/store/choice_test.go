@@ -19,6 +19,7 @@ func TestUsersAreChosenByTheirStateFromAnIndexThatHasAllOfIt(t *testing.T) {
 			{State: EarlyUsers}:    "users_from (valid_from>?)",
 			{State: BareUsers}:     "users_bare",
 			{State: CopyableUsers}: "users_copyable",
+			{State: InvitedUsers}:  "users_invited",
 		} {
 			for _, c.Search = range []string{"", "ada", "in"} {
 				if c.Group = ""; c.Search == "in" {

@@ -109,6 +109,8 @@ const (
 	BareUsers    UserState = "no-credentials" // neither PIN nor card
 	// CopyableUsers have a card that can be copied, and may also be in one of the others.
 	CopyableUsers UserState = "copyable-card"
+	// InvitedUsers are visitors, and also in one of the others.
+	InvitedUsers UserState = "visitor"
 )
 
 // A UserChoice selects users.
@@ -133,6 +135,8 @@ func (c UserChoice) from() (clause string, args []any) {
 		clause = `users INDEXED BY users_bare WHERE credentials = 0`
 	case CopyableUsers:
 		clause = `users INDEXED BY users_copyable WHERE copyable <> 0`
+	case InvitedUsers:
+		clause = `users INDEXED BY users_invited WHERE invited <> 0`
 	default:
 		clause = `users INDEXED BY users_sorted WHERE 1`
 	}

@@ -1,0 +1,175 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// MaxVisit is the longest time for which a visitor may be invited.
+const MaxVisit = 31 * 24 * time.Hour
+
+// A VisitForm is an invitation. Its fields in errors are "first", "last", "from", "until",
+// "doors", "uses", "within".
+type VisitForm struct {
+	First, Last string
+	From        string // for ParseTime; "": now
+	Until       string // for ParseTime
+	Zone        *time.Location
+	Doors       []int64
+	Limits      PINLimits // of the PIN
+}
+
+// user returns the visitor of the form, or the errors in its fields.
+func (f *VisitForm) user(now time.Time) (*store.User, FieldErrors) {
+	u, wrongs := UserForm{First: f.First, Last: f.Last, From: f.From, Until: f.Until, Zone: f.Zone}.user()
+	if Fields(wrongs.err())["until"] == "" {
+		wrongs.add(checkVisit(now, u))
+	}
+	doors := slices.Clone(f.Doors)
+	slices.Sort(doors)
+	doors = slices.Compact(doors)
+	switch {
+	case len(doors) == 0:
+		wrongs.add(wrong("doors", "Choose at least one door"))
+	case len(doors) > wire.MaxGroups:
+		wrongs.add(wrong("doors", "A visitor can be invited to at most %d doors", wire.MaxGroups))
+	}
+	for _, door := range doors {
+		u.Groups = append(u.Groups, site.VisitorGroup(door))
+	}
+	slices.Sort(u.Groups)
+	_, limits := f.Limits.terms()
+	wrongs.add(limits.err())
+	return u, wrongs
+}
+
+// checkVisit checks the dates of a visitor.
+func checkVisit(now time.Time, u *store.User) error {
+	begins := max(now.Unix(), u.From)
+	switch {
+	case u.Until == 0:
+		return wrong("until", "Enter when the visit ends")
+	case u.Until <= now.Unix():
+		return wrong("until", "The visit must end after now")
+	case u.Until-begins > int64(MaxVisit/time.Second):
+		return wrong("until", "A visit lasts at most 31 days; add a user for somebody who comes for longer")
+	}
+	return nil
+}
+
+// keepVisit keeps a visitor's doors when they are edited, and checks their dates.
+func keepVisit(tx *store.Tx, now time.Time, u, wanted *store.User) error {
+	is, err := tx.IsVisitor(u.ID)
+	if err != nil || !is {
+		return err
+	}
+	if len(wanted.Groups) > 0 {
+		return wrong("groups", "A visitor is in no group: they open the doors to which they are invited")
+	}
+	wanted.Groups = slices.Clone(u.Groups)
+	if wanted.Until == u.Until && wanted.From == u.From {
+		return nil
+	}
+	return checkVisit(now, wanted)
+}
+
+// Invite adds a visitor with a generated PIN, which opens the doors of the form, and what
+// everyone may open, for the time of the visit. It returns the PIN's digits, for the caller to
+// show once and to wipe.
+func (d *Desk) Invite(ctx context.Context, a Actor, form VisitForm) (id uint64, digits []byte, err error) {
+	target := &auditTarget{subject: TidyName(form.First + " " + form.Last)}
+	if err := d.check(ctx, a, InviteVisitor, target); err != nil {
+		return 0, nil, err
+	}
+	if form.Zone == nil {
+		if form.Zone, err = d.Zone(ctx); err != nil {
+			return 0, nil, err
+		}
+	}
+	u, wrongs := form.user(d.now())
+	if err := wrongs.err(); err != nil {
+		return 0, nil, err
+	}
+	pin, digits, err := d.newPIN(ctx, PIN{Choice: Auto, Limits: form.Limits})
+	if err != nil {
+		return 0, nil, err
+	}
+	defer pin.Wipe()
+	err = d.act(ctx, a, InviteVisitor, target, func(tx *store.Tx, now time.Time) error {
+		names, err := admit(tx, u)
+		if err != nil {
+			return err
+		}
+		in, err := siteZone(tx)
+		if err != nil {
+			return err
+		}
+		target.text = visitText(u, names, form.Limits, in)
+		if err := d.site.AddUser(tx, now, a.Name, u, pin, nil); err != nil {
+			return err
+		}
+		target.user = u.ID
+		return tx.SetInvitation(u.ID, store.Invitation{At: now.Unix(), By: a.Name})
+	})
+	if err != nil {
+		clear(digits)
+		if old := (*site.OldReaders)(nil); errors.As(err, &old) { // the limits are to blame
+			return 0, nil, wrongField(map[bool]string{true: "uses", false: "within"}[form.Limits.Uses != 0], err)
+		}
+		return 0, nil, err
+	}
+	return u.ID, digits, nil
+}
+
+// admit checks that a new visitor can open the doors to which they are invited, and returns the
+// doors' names.
+func admit(tx *store.Tx, u *store.User) (names []string, err error) {
+	doors, err := visitDoors(tx)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range site.VisitorDoors(u) {
+		place, err := placeOf(tx, Doors, id)
+		if errors.Is(err, ErrNotFound) {
+			return nil, wrong("doors", "There is no door %d any more: choose another", id)
+		}
+		if err != nil {
+			return nil, err
+		}
+		at := slices.IndexFunc(doors, func(d *VisitDoor) bool { return d.ID == id })
+		switch {
+		case at < 0:
+			return nil, wrong("doors", "%s has no reader: choose another door", place.Name)
+		case !doors[at].Takes:
+			return nil, wrong("doors", "Visitors may not be invited to %s: choose another door, or have that switched on there", place.Name)
+		case doors[at].Why != "":
+			return nil, wrong("doors", "A visitor cannot open %s: %s. Choose another door", place.Name, doors[at].Why)
+		}
+		names = append(names, place.Name)
+	}
+	return names, nil
+}
+
+// visitText describes an invitation in the audit.
+func visitText(u *store.User, doors []string, limits PINLimits, in *time.Location) string {
+	text := "to " + strings.Join(doors[:min(len(doors), namedDoors)], ", ")
+	if more := len(doors) - namedDoors; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	if u.From != 0 {
+		text += ", from " + Moment(moment(u.From), in)
+	}
+	text += ", until " + Moment(moment(u.Until), in)
+	if l := limits.String(); l != "" {
+		text += ", with a PIN " + l
+	}
+	return text
+}

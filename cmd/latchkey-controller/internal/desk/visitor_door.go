@@ -1,0 +1,147 @@
+package desk
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// A VisitDoor is a door as those who invite a visitor see it.
+type VisitDoor struct {
+	ID       int64
+	Name     string
+	Place    string   // the location's name
+	Takes    bool     // visitors may be invited to it
+	Everyone bool     // everyone may open it, and so may each visitor, invited to it or not
+	Why      string   // why no visitor can open it with a PIN: "it demands card and PIN"; "": they can
+	Notes    []string // what else one should know, as sentences
+}
+
+// VisitDoors returns all doors that have a reader, in the order of their locations and names.
+func (d *Desk) VisitDoors(ctx context.Context, a Actor) (doors []*VisitDoor, err error) {
+	err = d.view(ctx, a, ViewPlaces, func(tx *store.Tx) error {
+		doors, err = visitDoors(tx)
+		return err
+	})
+	return doors, err
+}
+
+// A visitReader is a reader as a visitor meets it.
+type visitReader struct {
+	policy *wire.Policy
+	hasTPM bool
+	level  int
+}
+
+// why says why a visitor cannot open with a PIN there; "": they can.
+func (r *visitReader) why(onlyTPM bool) string {
+	two := r.policy.TwoProofs
+	switch {
+	case !r.policy.PIN:
+		return "PIN entry is switched off there"
+	case onlyTPM && !r.hasTPM:
+		return "it takes no PINs: its reader has no TPM"
+	case two != nil && two.Schedule == nil:
+		return "it demands card and PIN"
+	}
+	return ""
+}
+
+// visitDoors returns all doors that have a reader.
+func visitDoors(tx *store.Tx) (doors []*VisitDoor, err error) {
+	places, err := tx.ReaderPlaces()
+	if err != nil {
+		return nil, err
+	}
+	visited, err := tx.VisitedDoors()
+	if err != nil {
+		return nil, err
+	}
+	settings, err := tx.GuessSettings()
+	if err != nil {
+		return nil, err
+	}
+	bundles, err := tx.Bundles()
+	if err != nil {
+		return nil, err
+	}
+	at := map[int64][]*visitReader{}
+	for _, b := range bundles {
+		w := places[b.Reader]
+		r := &visitReader{}
+		if r.policy, err = tx.Policy(b.Reader); err != nil {
+			return nil, err
+		}
+		if r.level, err = tx.ReaderLevel(b.Reader); err != nil {
+			return nil, err
+		}
+		budgets, err := tx.Budgets(b.Number)
+		if err != nil {
+			return nil, err
+		}
+		r.hasTPM = len(budgets) > 0
+		if len(at[w.Door]) == 0 {
+			doors = append(doors, &VisitDoor{ID: w.Door, Name: doorName(places, b.Reader), Place: w.Place, Takes: visited[w.Door]})
+		}
+		at[w.Door] = append(at[w.Door], r)
+	}
+	for _, door := range doors {
+		door.judge(at[door.ID], settings.OnlyTPM)
+	}
+	slices.SortStableFunc(doors, func(a, b *VisitDoor) int {
+		return compareKeys(store.SortKey(a.Place), store.SortKey(b.Place), store.SortKey(a.Name), store.SortKey(b.Name))
+	})
+	return doors, nil
+}
+
+// judge fills in what a door's readers mean for a visitor.
+func (door *VisitDoor) judge(readers []*visitReader, onlyTPM bool) {
+	open, shut := 0, ""
+	note := func(sentence string) {
+		if !slices.Contains(door.Notes, sentence) {
+			door.Notes = append(door.Notes, sentence)
+		}
+	}
+	for _, r := range readers {
+		door.Everyone = door.Everyone || slices.ContainsFunc(r.policy.Access, func(a wire.Access) bool { return a.Group == wire.Everyone })
+		why := r.why(onlyTPM)
+		if why != "" {
+			shut = why
+			continue
+		}
+		open++
+		if r.policy.TwoProofs != nil {
+			note("At set times it demands card and PIN, and a visitor cannot open it with a PIN.")
+		}
+		if oldProofs(r.level) {
+			note("Its reader is too old for PINs with limits: update it first, or invite without limits.")
+		}
+	}
+	switch {
+	case open == 0:
+		door.Why, door.Notes = shut, nil
+	case shut != "":
+		note("Not at each of its readers: at one, " + shut + ".")
+	}
+	if open > 1 {
+		note("It has " + count(open, "reader") + ", and each counts uses for itself while it is not connected.")
+	}
+}
+
+// TakeVisitors decides whether visitors may be invited to a door. Those who are invited to it
+// open it at all of its readers, and no longer as soon as this is switched off.
+func (d *Desk) TakeVisitors(ctx context.Context, a Actor, door int64, take bool) error {
+	target := &auditTarget{text: onOff(take)}
+	return d.act(ctx, a, TakeVisitors, target, func(tx *store.Tx, now time.Time) error {
+		p, err := placeOf(tx, Doors, door)
+		if err != nil {
+			return err
+		}
+		target.subject = p.Name
+		return site.TakeVisitors(tx, now, door, take)
+	})
+}

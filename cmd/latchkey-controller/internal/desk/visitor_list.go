@@ -1,0 +1,155 @@
+package desk
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
+)
+
+// A Visit is what makes a user a visitor.
+type Visit struct {
+	Invited time.Time
+	By      string
+	Doors   []VisitedDoor // by location and name
+}
+
+// A VisitedDoor is a door to which a visitor is invited.
+type VisitedDoor struct {
+	ID    int64
+	Name  string
+	Place string // the location's name
+	Takes bool   // visitors may be invited to it: otherwise the invitation opens it no longer
+}
+
+// visitsOf returns the visits of those of some users who are visitors.
+func visitsOf(tx *store.Tx, users []*store.User) (map[uint64]*Visit, error) {
+	ids := make([]uint64, len(users))
+	for i, u := range users {
+		ids[i] = u.ID
+	}
+	invitations, err := tx.Invitations(ids)
+	if err != nil || len(invitations) == 0 {
+		return nil, err
+	}
+	rows := map[Level]map[int64]*store.Place{}
+	for l, level := range levels {
+		places, err := tx.Places(level.rows)
+		if err != nil {
+			return nil, err
+		}
+		rows[l] = map[int64]*store.Place{}
+		for _, p := range places {
+			rows[l][p.ID] = p
+		}
+	}
+	takes, err := tx.VisitedDoors()
+	if err != nil {
+		return nil, err
+	}
+	visits := map[uint64]*Visit{}
+	for _, u := range users {
+		i, is := invitations[u.ID]
+		if !is {
+			continue
+		}
+		v := &Visit{Invited: moment(i.At), By: i.By}
+		for _, id := range site.VisitorDoors(u) {
+			if door := rows[Doors][id]; door != nil { // otherwise it was removed
+				location := rows[Locations][rows[Hubs][door.Parent].Parent]
+				v.Doors = append(v.Doors, VisitedDoor{ID: id, Name: door.Name, Place: location.Name, Takes: takes[id]})
+			}
+		}
+		slices.SortStableFunc(v.Doors, func(a, b VisitedDoor) int {
+			return compareKeys(store.SortKey(a.Place), store.SortKey(b.Place), store.SortKey(a.Name), store.SortKey(b.Name))
+		})
+		visits[u.ID] = v
+	}
+	return visits, nil
+}
+
+// compareKeys compares pairs of keys, one after the other.
+func compareKeys(pairs ...string) int {
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if c := cmp.Compare(pairs[i], pairs[i+1]); c != 0 {
+			return c
+		}
+	}
+	return 0
+}
+
+// A VisitTime says when visits are, compared with now.
+type VisitTime = store.VisitTime
+
+// VisitTimes returns all times.
+func VisitTimes() []VisitTime {
+	return []VisitTime{store.AnyVisit, store.Here, store.Coming, store.Over}
+}
+
+var visitTitles = map[VisitTime]string{store.AnyVisit: "All", store.Here: "Now", store.Coming: "Coming", store.Over: "Over"}
+
+// VisitTitle returns a time's name for people.
+func VisitTitle(t VisitTime) string { return cmp.Or(visitTitles[t], string(t)) }
+
+// A VisitQuery selects visitors.
+type VisitQuery struct {
+	At    VisitTime // "": any
+	After string    // VisitorPage.Next of the previous page; "": the first page
+	Limit int       // 0: 50; at most 1000
+}
+
+// A VisitorPage is a page of visitors: those whose visit ends first, first.
+type VisitorPage struct {
+	Visitors []*UserRow
+	Found    int    // that At selects
+	Next     string // "": this is the last page
+}
+
+// Visitors returns a page of visitors. Field: "at".
+func (d *Desk) Visitors(ctx context.Context, a Actor, q VisitQuery) (page *VisitorPage, err error) {
+	if !slices.Contains(VisitTimes(), q.At) {
+		return nil, wrong("at", "Unknown time; choose %s, %s or %s", store.Here, store.Coming, store.Over)
+	}
+	after, err := parseVisitCursor(q.After)
+	if err != nil {
+		return nil, ErrNotFound // no page has such a cursor
+	}
+	limit := pageSize(q.Limit)
+	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
+		now := d.now().Unix()
+		users, err := tx.Visitors(q.At, now, after, limit+1)
+		if err != nil {
+			return err
+		}
+		page = &VisitorPage{}
+		if page.Found, err = tx.CountVisitors(q.At, now); err != nil {
+			return err
+		}
+		if len(users) > limit {
+			users = users[:limit]
+			last := users[limit-1]
+			page.Next = base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d %d", last.Until, last.ID))
+		}
+		page.Visitors, err = d.userRows(tx, a, users)
+		return err
+	})
+	return page, err
+}
+
+func parseVisitCursor(text string) (at store.VisitCursor, err error) {
+	b, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || len(b) == 0 {
+		return at, err
+	}
+	_, err = fmt.Sscanf(string(b), "%d %d", &at.Until, &at.ID)
+	if err == nil && at.ID > 1<<63-1 {
+		err = errors.New("no such id")
+	}
+	return at, err
+}

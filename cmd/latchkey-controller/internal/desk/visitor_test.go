@@ -1,0 +1,507 @@
+package desk
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// sent returns what readers have of a user's credentials.
+func (w *world) sent(id uint64) (all []wire.Credential) {
+	w.t.Helper()
+	w.must(w.site.View(w.t.Context(), func(tx *store.Tx) error {
+		u, err := tx.User(id)
+		if err != nil {
+			return err
+		}
+		credentials, err := tx.CredentialsOf(id)
+		for _, c := range credentials {
+			all = append(all, u.Wire(c))
+		}
+		return err
+	}))
+	return all
+}
+
+// refusal returns why a reader does not let a visitor in now.
+func (w *world) refusal(reader string, id uint64) wire.Reason {
+	w.t.Helper()
+	credentials := w.sent(id)
+	if len(credentials) != 1 {
+		return wire.ReasonNone
+	}
+	p, err := w.Policy(w.t.Context(), as(Owner), reader)
+	w.must(err)
+	return p.Refusal(&credentials[0], wire.Moment{Local: w.time, Trusted: true, Mode: wire.ModeNormal})
+}
+
+func TestAVisitorOpensTheDoorsOfTheInvitationForItsTime(t *testing.T) {
+	w := newWorld(t)
+	door, other := w.visited(), w.visited()
+	in, out := w.readerOf(door), w.readerOf(other)
+	form := w.visit(door, 3*time.Hour)
+	form.From = w.time.Add(time.Hour).Format(time.RFC3339)
+	form.Limits = PINLimits{Uses: 2, Within: time.Hour}
+	id, digits, err := w.Invite(t.Context(), as(Editor), form)
+	w.must(err)
+	if len(digits) != 8 {
+		t.Errorf("%d digits", len(digits))
+	}
+	if e := w.newest(); e.Kind != "admin.visitor.invite" || e.User != id || e.Text.String() != "Limited Admin (Can Edit) invited Visitor 3 to Door of reader-1, from 23 Nov 2026, 13:30, until 23 Nov 2026, 15:30, with a PIN for 2 uses, for 1 hour from the first use" {
+		t.Errorf("%s: %s", e.Kind, e.Text)
+	}
+	if c := w.sent(id)[0]; c.Uses != 2 || c.Within != 3600 || c.Kind != wire.PIN {
+		t.Errorf("%+v", c)
+	}
+	for _, at := range []struct {
+		after     time.Duration
+		in, other wire.Reason
+	}{{0, wire.ReasonEarly, wire.ReasonEarly}, {time.Hour, "", wire.ReasonGroup}, {2 * time.Hour, wire.ReasonExpired, wire.ReasonExpired}} {
+		w.pass(at.after)
+		if got := [2]wire.Reason{w.refusal(in, id), w.refusal(out, id)}; got != [2]wire.Reason{at.in, at.other} {
+			t.Errorf("%v later: %q", at.after, got)
+		}
+	}
+	w.check()
+}
+
+// readerOf returns the reader of a door.
+func (w *world) readerOf(door int64) string {
+	w.t.Helper()
+	d, err := w.Door(w.t.Context(), as(Owner), door)
+	w.must(err)
+	return d.Readers[0].ID
+}
+
+func TestAVisitorIsShownAsOneWithTheDoorsInPlaceOfTheirGroups(t *testing.T) {
+	w := newWorld(t)
+	door := w.visited()
+	id := w.invite(w.visit(door, time.Hour))
+	u, err := w.User(t.Context(), as(Viewer), id)
+	w.must(err)
+	want := &Visit{Invited: moment(w.time.Unix()), By: "Owner", Doors: []VisitedDoor{{door, "Door of reader-1", "Main building", true}}}
+	if len(u.Groups) != 0 || !reflect.DeepEqual(u.Visit, want) {
+		t.Errorf("in %q, %+v", u.Groups, u.Visit)
+	}
+	if len(u.Access) != 1 || !slices.Equal(u.Access[0].Groups, []string{"visitors"}) {
+		t.Errorf("access: %+v", u.Access)
+	}
+	groups, err := w.Groups(t.Context(), as(Owner))
+	w.must(err)
+	if len(groups) != 0 {
+		t.Errorf("groups to choose from: %q", groups)
+	}
+	if u, err := w.User(t.Context(), as(Owner), w.user()); err != nil || u.Visit != nil {
+		t.Errorf("a user who is no visitor: %+v, %v", u.Visit, err)
+	}
+	page, err := w.Users(t.Context(), as(Owner), UserQuery{State: store.InvitedUsers})
+	w.must(err)
+	if len(page.Users) != 1 || page.Users[0].ID != id || page.Found != 1 {
+		t.Errorf("the list of users who are visitors: %+v", page)
+	}
+}
+
+func TestAnInvitationIsRefusedThatCannotWork(t *testing.T) {
+	w := newWorld(t)
+	good := w.visited()
+	later := func(d time.Duration) string { return w.time.Add(d).Format(time.RFC3339) }
+	doorOf := func(edit func(*wire.Policy)) int64 {
+		door := w.visited()
+		_, err := w.SetPolicy(t.Context(), as(Owner), w.readerOf(door), 0, edit)
+		w.must(err)
+		return door
+	}
+	both := doorOf(func(p *wire.Policy) { p.TwoProofs = &wire.TwoProofs{} })
+	off := doorOf(func(p *wire.Policy) { p.PIN = false })
+	closed := w.look(w.reader()).DoorID
+	bare, err := w.AddPlace(t.Context(), as(Owner), Doors, w.look("reader-1").HubID, "Bare")
+	w.must(err)
+	w.must(w.TakeVisitors(t.Context(), as(Owner), bare, true))
+	many := make([]int64, wire.MaxGroups+1)
+	for i := range many {
+		many[i] = int64(i + 1)
+	}
+	for name, try := range map[string]struct {
+		edit  func(*VisitForm)
+		field string
+		says  string
+	}{
+		"nobody":            {func(f *VisitForm) { f.First, f.Last = "", " " }, "first", "A user needs a name: first, last, or both"},
+		"no end":            {func(f *VisitForm) { f.Until = "" }, "until", "Enter when the visit ends"},
+		"over":              {func(f *VisitForm) { f.Until = later(0) }, "until", "The visit must end after now"},
+		"ends before":       {func(f *VisitForm) { f.From = later(2 * time.Hour) }, "until", "The end must be after the beginning"},
+		"too long":          {func(f *VisitForm) { f.Until = later(MaxVisit + time.Second) }, "until", "A visit lasts at most 31 days; add a user for somebody who comes for longer"},
+		"too long, later":   {func(f *VisitForm) { f.From, f.Until = later(time.Hour), later(MaxVisit+2*time.Hour) }, "until", "A visit lasts at most 31 days; add a user for somebody who comes for longer"},
+		"long since":        {func(f *VisitForm) { f.From, f.Until = later(-time.Hour), later(MaxVisit+time.Minute) }, "until", "A visit lasts at most 31 days; add a user for somebody who comes for longer"},
+		"no date":           {func(f *VisitForm) { f.From = "tomorrow" }, "from", "Write it like 2026-12-31 or 2026-12-31T18:00"},
+		"no door":           {func(f *VisitForm) { f.Doors = nil }, "doors", "Choose at least one door"},
+		"too many doors":    {func(f *VisitForm) { f.Doors = many }, "doors", "A visitor can be invited to at most 32 doors"},
+		"a door of nowhere": {func(f *VisitForm) { f.Doors = []int64{good, 999} }, "doors", "There is no door 999 any more: choose another"},
+		"takes none":        {func(f *VisitForm) { f.Doors = []int64{closed} }, "doors", "Visitors may not be invited to Door of reader-4: choose another door, or have that switched on there"},
+		"card and PIN":      {func(f *VisitForm) { f.Doors = []int64{both} }, "doors", "A visitor cannot open Door of reader-2: it demands card and PIN. Choose another door"},
+		"PIN entry off":     {func(f *VisitForm) { f.Doors = []int64{good, off} }, "doors", "A visitor cannot open Door of reader-3: PIN entry is switched off there. Choose another door"},
+		"no reader":         {func(f *VisitForm) { f.Doors = []int64{bare} }, "doors", "Bare has no reader: choose another door"},
+		"uses":              {func(f *VisitForm) { f.Limits.Uses = wire.MaxUses + 1 }, "uses", "Choose 1 to 100 uses, or leave it empty for no limit"},
+		"within":            {func(f *VisitForm) { f.Limits.Within = time.Second }, "within", "Choose 1 minute to 31 days from the first use, or leave it empty for no limit"},
+	} {
+		form := w.visit(good, time.Hour)
+		try.edit(&form)
+		_, digits, err := w.Invite(t.Context(), as(Owner), form)
+		if got := Fields(err); len(got) != 1 || got[try.field] != try.says {
+			t.Errorf("%s: %v", name, err)
+		}
+		if digits != nil {
+			t.Errorf("%s: a PIN all the same", name)
+		}
+	}
+	if n := w.check().Users; n != 0 {
+		t.Errorf("%d were added", n)
+	}
+}
+
+func TestADoorTellsWhatVisitorsMeetThere(t *testing.T) {
+	w := newWorld(t)
+	hours := &wire.Schedule{Week: []wire.Span{{Day: 1, From: 0, To: 60}}}
+	for i, edit := range []func(*wire.Policy){
+		func(p *wire.Policy) { p.Access = []wire.Access{{Group: wire.Everyone, Schedule: hours}} },
+		func(p *wire.Policy) { p.PIN, p.Access = false, nil },
+		func(p *wire.Policy) { p.TwoProofs, p.Access = &wire.TwoProofs{}, nil },
+		func(p *wire.Policy) { p.TwoProofs, p.Access = &wire.TwoProofs{Schedule: hours}, nil },
+	} {
+		id := w.reader()
+		_, err := w.SetPolicy(t.Context(), as(Owner), id, 0, func(p *wire.Policy) { p.PIN = true; edit(p); p.Door = fmt.Sprint("Door ", i) })
+		w.must(err)
+	}
+	// A second reader at the first door, and one that is too old.
+	w.must(w.MoveReader(t.Context(), as(Owner), w.reader(), "", w.look("reader-1").DoorID))
+	_, err := w.SetPolicy(t.Context(), as(Owner), "reader-5", 0, func(p *wire.Policy) { p.PIN = true })
+	w.must(err)
+	w.must(w.site.Update(t.Context(), func(tx *store.Tx) error { return tx.SetReaderLevel("reader-4", wire.LevelModes) }))
+	w.must(w.TakeVisitors(t.Context(), as(Owner), w.look("reader-2").DoorID, true))
+	doors, err := w.VisitDoors(t.Context(), as(Viewer))
+	w.must(err)
+	id := func(reader string) int64 { return w.look(reader).DoorID }
+	want := []*VisitDoor{
+		{ID: id("reader-1"), Name: "Door 0", Place: "Main building", Everyone: true, Notes: []string{"It has 2 readers, and each counts uses for itself while it is not connected."}},
+		{ID: id("reader-2"), Name: "Door 1", Place: "Main building", Takes: true, Why: "PIN entry is switched off there"},
+		{ID: id("reader-3"), Name: "Door 2", Place: "Main building", Why: "it demands card and PIN"},
+		{ID: id("reader-4"), Name: "Door 3", Place: "Main building", Notes: []string{
+			"At set times it demands card and PIN, and a visitor cannot open it with a PIN.",
+			"Its reader is too old for PINs with limits: update it first, or invite without limits."}},
+	}
+	for i := range max(len(want), len(doors)) {
+		if i >= len(doors) || i >= len(want) || !reflect.DeepEqual(doors[i], want[i]) {
+			t.Errorf("%+v", doors)
+			break
+		}
+	}
+	err = w.SwitchPIN(t.Context(), as(Owner), "reader-5", false)
+	w.must(err)
+	if doors, err = w.VisitDoors(t.Context(), as(Viewer)); err != nil || !slices.Equal(doors[0].Notes, []string{"Not at each of its readers: at one, PIN entry is switched off there."}) || doors[0].Why != "" {
+		t.Errorf("one of two without PIN: %+v, %v", doors[0], err)
+	}
+	w.must(w.site.Update(t.Context(), func(tx *store.Tx) error {
+		return tx.SetGuessSettings(store.GuessSettings{OnlyTPM: true, Budget: 200})
+	}))
+	if doors, err = w.VisitDoors(t.Context(), as(Viewer)); err != nil || doors[0].Why == "" {
+		t.Errorf("no TPM: %+v, %v", doors[0], err)
+	}
+}
+
+func TestLimitsAreRefusedForAVisitorWhileAReaderIsTooOldForThem(t *testing.T) {
+	w := newWorld(t)
+	door := w.visited()
+	w.must(w.site.Update(t.Context(), func(tx *store.Tx) error { return tx.SetReaderLevel(w.readerOfIn(tx, door), wire.LevelModes) }))
+	for field, limits := range map[string]PINLimits{"uses": {Uses: 1}, "within": {Within: time.Hour}} {
+		form := w.visit(door, time.Hour)
+		form.Limits = limits
+		_, _, err := w.Invite(t.Context(), as(Owner), form)
+		if got := Fields(err)[field]; !strings.Contains(got, "too old") {
+			t.Errorf("%s: %v", field, err)
+		}
+	}
+	w.invite(w.visit(door, time.Hour))
+}
+
+func (w *world) readerOfIn(tx *store.Tx, door int64) string {
+	w.t.Helper()
+	readers, err := tx.ReadersAt(store.Doors, door)
+	w.must(err)
+	return readers[0]
+}
+
+func TestADoorThatTakesVisitorsHasThemAtEachReaderAndNoOtherHas(t *testing.T) {
+	w := newWorld(t)
+	door := w.visited()
+	group := site.VisitorGroup(door)
+	lists := func(reader string) (groups []string) {
+		for _, a := range w.look(reader).Policy.Access {
+			groups = append(groups, a.Group)
+		}
+		return groups
+	}
+	// One that is adopted for the door, and one that is moved to it.
+	form := w.form("adopted")
+	form.Door = "Door of reader-1"
+	_, err := w.Adopt(t.Context(), as(Owner), form, func([]byte) error { return nil })
+	w.must(err)
+	moved := w.reader()
+	w.must(w.MoveReader(t.Context(), as(Owner), moved, "", door))
+	for reader, want := range map[string][]string{"reader-1": {group}, "adopted": {wire.Everyone, group}, moved: {wire.Everyone, group}} {
+		if got := lists(reader); !slices.Equal(got, want) {
+			t.Errorf("%s: %q", reader, got)
+		}
+	}
+	w.check()
+	// One that goes elsewhere, by its place and by its policy.
+	other := w.look(w.reader()).DoorID
+	w.must(w.MoveReader(t.Context(), as(Owner), moved, "", other))
+	if got := lists(moved); !slices.Equal(got, []string{wire.Everyone}) {
+		t.Errorf("moved away: %q", got)
+	}
+	_, err = w.SetPolicy(t.Context(), as(Owner), "adopted", 0, func(p *wire.Policy) { p.Door = "Back door" })
+	w.must(err)
+	if got := lists("adopted"); !slices.Equal(got, []string{wire.Everyone}) {
+		t.Errorf("renamed away: %q", got)
+	}
+	id := w.invite(w.visit(door, time.Hour))
+	w.must(w.TakeVisitors(t.Context(), as(Super), door, false))
+	if e := w.newest(); e.Text.String() != "Super Admin switched invitations to Door of reader-1 off" {
+		t.Error(e.Text)
+	}
+	if got := w.refusal("reader-1", id); got != wire.ReasonGroup {
+		t.Errorf("switched off, the visitor gets %q", got)
+	}
+	w.check()
+}
+
+func TestGroupsOfVisitorsAreGivenToNobodyByHand(t *testing.T) {
+	w := newWorld(t)
+	door := w.visited()
+	group, reader := site.VisitorGroup(door), w.readerOf(door)
+	_, _, err := w.AddUser(t.Context(), as(Owner), UserForm{First: "Eve", Groups: []string{group}}, PIN{}, nil)
+	if got := Fields(err)["groups"]; got != "The name visitors-1 is kept for visitors: choose another" {
+		t.Error(err)
+	}
+	err = w.EditUser(t.Context(), as(Owner), w.user(), "", nil, func(f *UserForm) { f.Groups = []string{group} })
+	if Fields(err)["groups"] == "" {
+		t.Error(err)
+	}
+	for name, edit := range map[string]func(*wire.Policy){
+		"access of another door": func(p *wire.Policy) { p.Access = append(p.Access, wire.Access{Group: "visitors-99"}) },
+		"access with hours": func(p *wire.Policy) {
+			p.Access = []wire.Access{{Group: group, Schedule: &wire.Schedule{Week: []wire.Span{{From: 1, To: 2}}}}}
+		},
+		"exempt":      func(p *wire.Policy) { p.Exempt = []string{group} },
+		"in lockdown": func(p *wire.Policy) { p.InLockdown = []string{group} },
+		"first person": func(p *wire.Policy) {
+			p.Opening = &wire.Opening{Schedule: wire.Schedule{Week: []wire.Span{{From: 1, To: 2}}}, First: group}
+		},
+	} {
+		if _, err := w.SetPolicy(t.Context(), as(Owner), reader, 0, edit); Fields(err) == nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	form := w.form("new")
+	form.Access = []wire.Access{{Group: "visitors-99"}}
+	if _, err := w.Adopt(t.Context(), as(Owner), form, func([]byte) error { return nil }); Fields(err)["access"] == "" {
+		t.Error("adopted with it")
+	}
+	// An edit of the whole list leaves them on it.
+	_, err = w.SetPolicy(t.Context(), as(Owner), reader, 0, func(p *wire.Policy) { p.Access = []wire.Access{{Group: "staff"}} })
+	w.must(err)
+	if e := w.newest(); e.Text.String() != "Owner changed the policy of Door of reader-1: access of staff from none to always" {
+		t.Error(e.Text)
+	}
+	if got := w.look(reader).Policy.Access; len(got) != 2 || got[1].Group != group {
+		t.Errorf("%+v", got)
+	}
+	for _, name := range []string{"visitors", "visitors-", "visitors-0", "visitors-07", "visitors-x", "visitors--1", "visitors-99999999999999999999"} {
+		if site.IsVisitorGroup(name) {
+			t.Errorf("%s is one of visitors", name)
+		}
+	}
+}
+
+func TestAVisitorKeepsTheirDoorsWhenTheyAreEdited(t *testing.T) {
+	w := newWorld(t)
+	door := w.visited()
+	reader := w.readerOf(door)
+	id := w.invite(w.visit(door, time.Hour))
+	edit := func(change func(*UserForm)) error {
+		return w.EditUser(t.Context(), as(Owner), id, "", time.UTC, change)
+	}
+	w.must(edit(func(f *UserForm) { f.First, f.Until = "Grace", w.time.Add(48*time.Hour).Format(time.RFC3339) }))
+	w.pass(24 * time.Hour)
+	if got := w.refusal(reader, id); got != "" {
+		t.Errorf("refused: %q", got)
+	}
+	for field, change := range map[string]func(*UserForm){
+		"groups": func(f *UserForm) { f.Groups = []string{"staff"} },
+		"until":  func(f *UserForm) { f.Until = "" },
+	} {
+		if err := edit(change); Fields(err)[field] == "" {
+			t.Errorf("%s: %v", field, err)
+		}
+	}
+	if err := edit(func(f *UserForm) { f.Until = w.time.Add(MaxVisit + time.Minute).Format(time.RFC3339) }); Fields(err)["until"] == "" {
+		t.Errorf("too long: %v", err)
+	}
+	w.pass(25 * time.Hour) // it is over, and the name may still be put right
+	w.must(edit(func(f *UserForm) { f.Last = "Hopper" }))
+}
+
+func TestAVisitThatIsEndedTakesThePINAway(t *testing.T) {
+	w := newWorld(t)
+	door := w.visited()
+	coming := w.visit(door, 3*time.Hour)
+	coming.From = w.time.Add(time.Hour).Format(time.RFC3339)
+	for i, id := range []uint64{w.invite(w.visit(door, time.Hour)), w.invite(coming)} {
+		w.must(w.AddCard(t.Context(), as(Owner), id, w.uid()))
+		w.must(w.EndInvitation(t.Context(), as(Editor), id))
+		if e := w.newest(); e.Kind != "admin.visitor.end" || e.User != id {
+			t.Errorf("%+v", e)
+		}
+		if left := w.sent(id); len(left) != 0 {
+			t.Errorf("%d: left are %+v", i, left)
+		}
+		u, err := w.User(t.Context(), as(Owner), id)
+		w.must(err)
+		if u.Validity != Expired || len(u.Visit.Doors) != 1 {
+			t.Errorf("%d: %+v", i, u.UserRow)
+		}
+		if err := w.EndInvitation(t.Context(), as(Editor), id); !errors.Is(err, ErrNotFound) {
+			t.Errorf("%d: again: %v", i, err)
+		}
+	}
+	if err := w.EndInvitation(t.Context(), as(Owner), w.withPIN()); !errors.Is(err, ErrNotFound) {
+		t.Errorf("of a user: %v", err)
+	}
+	w.check()
+}
+
+func TestVisitorsAreRemovedADayAfterTheirEnd(t *testing.T) {
+	w := newWorld(t)
+	door := w.visited()
+	user := w.user()
+	w.must(w.EditUser(t.Context(), as(Owner), user, "", time.UTC, func(f *UserForm) { f.Until = w.time.Add(time.Hour).Format(time.RFC3339) }))
+	id, later := w.invite(w.visit(door, time.Hour)), w.invite(w.visit(door, 2*time.Hour))
+	name := fmt.Sprint("Visitor ", w.n-1)
+	still := func(want ...uint64) {
+		t.Helper()
+		w.must(w.maintain(t.Context()))
+		for _, id := range []uint64{user, id, later} {
+			_, err := w.User(t.Context(), as(Owner), id)
+			if is := err == nil; is != slices.Contains(want, id) {
+				t.Errorf("at %s: user %d is there: %t, %v", w.time, id, is, err)
+			}
+		}
+	}
+	w.pass(25*time.Hour - time.Second)
+	still(user, id, later)
+	w.pass(time.Second)
+	still(user, later)
+	e := w.newest()
+	if e.Kind != "admin.visitor.remove" || e.User != id || e.Text.String() != "Latchkey removed the visitor "+name+": the visit ended a day ago" {
+		t.Errorf("%+v: %s", e, e.Text)
+	}
+	w.put = 48 * time.Hour // the wall clock is wrong: it is in doubt
+	still(user, later)
+	w.put = 0
+	w.check()
+}
+
+func TestManyVisitorsAreRemovedAtOnce(t *testing.T) {
+	w := newWorld(t)
+	door := w.visited()
+	w.must(w.site.Update(t.Context(), func(tx *store.Tx) error {
+		for i := range 2*visitorsAtOnce + 1 {
+			u := &store.User{Name: fmt.Sprint("Visitor ", i), Groups: []string{site.VisitorGroup(door)}, Until: w.time.Unix() + 60}
+			if err := tx.AddUser(u); err != nil {
+				return err
+			}
+			if err := tx.SetInvitation(u.ID, store.Invitation{At: 1}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	w.pass(25 * time.Hour)
+	w.must(w.removeVisitors(t.Context()))
+	if n := w.check().Users; n != 0 {
+		t.Errorf("%d are left", n)
+	}
+}
+
+func TestVisitorsAreListedByTheirTimePageByPage(t *testing.T) {
+	w := newWorld(t)
+	door := w.visited()
+	w.user()
+	rapid.Check(t, func(t *rapid.T) {
+		// Each run adds to those of before.
+		now := w.time.Unix()
+		w.must(w.site.Update(w.t.Context(), func(tx *store.Tx) error {
+			for range rapid.IntRange(0, 4).Draw(t, "visitors") {
+				u := &store.User{Name: "Visitor", Groups: []string{site.VisitorGroup(door)}}
+				u.Until = now + rapid.Int64Range(-2, 4).Draw(t, "until")
+				u.From = max(0, u.Until-rapid.SampledFrom([]int64{1, 2, 3, 1 << 40}).Draw(t, "long"))
+				if err := tx.AddUser(u); err != nil {
+					return err
+				}
+				if err := tx.SetInvitation(u.ID, store.Invitation{At: now, By: "Ada"}); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+		all := map[VisitTime][]uint64{}
+		for _, at := range VisitTimes() {
+			q := VisitQuery{At: at, Limit: rapid.IntRange(1, 7).Draw(t, "limit")}
+			found, before := -1, int64(0)
+			for {
+				page, err := w.Visitors(w.t.Context(), as(Viewer), q)
+				w.must(err)
+				for _, u := range page.Visitors {
+					if u.Until.Unix() < before {
+						t.Fatalf("%s: %d ends before the one before it", at, u.ID)
+					}
+					before = u.Until.Unix()
+					is := store.Here
+					switch {
+					case u.Until.Unix() <= now:
+						is = store.Over
+					case u.From.Unix() > now:
+						is = store.Coming
+					}
+					if at != store.AnyVisit && is != at {
+						t.Fatalf("%d is among %s, and is %s", u.ID, at, is)
+					}
+					all[at] = append(all[at], u.ID)
+				}
+				found = page.Found
+				if q.After = page.Next; q.After == "" {
+					break
+				}
+			}
+			if found != len(all[at]) {
+				t.Fatalf("%s: %d found, %d listed", at, found, len(all[at]))
+			}
+		}
+		times := slices.Concat(all[store.Here], all[store.Coming], all[store.Over])
+		slices.Sort(times)
+		whole := slices.Sorted(slices.Values(all[store.AnyVisit]))
+		if !slices.Equal(times, whole) || len(slices.Compact(times)) != len(whole) {
+			t.Fatalf("%v and %v", times, whole)
+		}
+	})
+}
