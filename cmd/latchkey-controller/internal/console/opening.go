@@ -48,7 +48,7 @@ func modeGroups(p *wire.Policy, all []string, chosen ...string) (groups []string
 	for _, a := range p.Access {
 		if a.Group == wire.Everyone {
 			groups = append(groups, all...)
-		} else {
+		} else if !desk.IsVisitors(a.Group) {
 			groups = append(groups, a.Group)
 		}
 	}

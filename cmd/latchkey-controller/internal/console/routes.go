@@ -59,6 +59,12 @@ func (c *Console) routes() {
 	c.form("POST /groups/{group}/rename", c.renameGroup, c.showGroup("settings", ""))
 	c.form("POST /groups/{group}/remove", c.removeGroup, c.showGroup("settings", "remove"))
 
+	c.page("GET /visitors", c.visitors)
+	c.page("GET /visitors/new", may(desk.InviteVisitor, fresh(c.showInvitation)))
+	c.form("POST /visitors", c.invite, c.showInvitation)
+	c.page("GET /visitors/{id}", c.visitor)
+	c.form("POST /visitors/{id}/end", c.endVisit, nil)
+
 	c.page("GET /places", c.places)
 	c.page("GET /places/new/{kind}", may(desk.EditPlaces, fresh(c.showNewPlace)))
 	c.form("POST /places/new/{kind}", c.addPlace, c.showNewPlace)
@@ -70,6 +76,7 @@ func (c *Console) routes() {
 	c.form("POST /hubs/{id}/remove", c.removePlace(desk.Hubs, "/devices"), nil)
 	c.page("GET /doors/{id}", c.door)
 	c.form("POST /doors/{id}", c.editDoor, c.showDoor("config"))
+	c.form("POST /doors/{id}/visitors", c.takeVisitors, nil)
 	c.form("POST /doors/{id}/remove", c.removePlace(desk.Doors, "/places"), nil)
 
 	c.page("GET /schedules", c.schedules)

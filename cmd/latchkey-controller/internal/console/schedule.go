@@ -80,9 +80,9 @@ func (c *Console) readAccess(r *http.Request, v *visit, p *readerPage) (err erro
 	open := slices.ContainsFunc(policy.Access, func(a wire.Access) bool { return a.Group == wire.Everyone && a.Schedule == nil })
 	for _, a := range policy.Access {
 		week := p.week(accessOf(a.Group), a)
-		week.Redundant = open && a.Group != wire.Everyone
+		week.Redundant = open && a.Group != wire.Everyone && !desk.IsVisitors(a.Group)
 		p.Weeks = append(p.Weeks, week)
-		if a.Group == edit && edit != "" {
+		if a.Group == edit && edit != "" && !desk.IsVisitors(edit) {
 			p.Edit = week
 		}
 	}

@@ -21,7 +21,7 @@ func (c *Console) functions(in *time.Location) template.FuncMap {
 		"icon":   icon,
 		"static": func(name string) string { return c.static + name },
 		"styles": func() []string {
-			return []string{"base.css", "shell.css", "parts.css", "forms.css", "chart.css", "mode.css"}
+			return []string{"base.css", "shell.css", "parts.css", "forms.css", "chart.css", "mode.css", "slip.css"}
 		},
 		"nav":          func() []navigation { return sections },
 		"themes":       func() []theme { return themes },
@@ -79,6 +79,10 @@ func (c *Console) functions(in *time.Location) template.FuncMap {
 		"languages":    screenLanguages,
 		"states":       desk.UserStates,
 		"stateTitle":   desk.StateTitle,
+		"visitTimes":   desk.VisitTimes,
+		"visitTitle":   desk.VisitTitle,
+		"visitLight":   func(v desk.Validity) light { return visitLights[v] },
+		"isVisitors":   desk.IsVisitors,
 		"userLacks":    func(name string) string { return desk.OnScreens(name, desk.NoUserName) },
 		"doorLacks":    func(name string) string { return desk.OnScreens(name, desk.NoDoorName) },
 		"textLacks":    func(text string) string { return desk.OnScreens(text, desk.NoText) },

@@ -45,6 +45,9 @@ func (p *usersPage) link(state desk.UserState, after string) string {
 // Here says whether a user is the one in the panel.
 func (p *usersPage) Here(id uint64) bool { return p.userPanel != nil && p.User.ID == id }
 
+// Visitor says whether the user in the panel is a visitor.
+func (p *usersPage) Visitor() bool { return p.userPanel != nil && p.User.Visit != nil }
+
 // wants says whether the response needs a part: a whole page needs all.
 func wants(r *http.Request, part string) bool {
 	return !byScript(r) || r.Header.Get("HX-Target") == part

@@ -155,6 +155,7 @@
 
   function settle(from) {
     times(from);
+    each("[data-print]", (b) => { b.hidden = false; }, from); // without a script it would do nothing
     each(".toast", (t) => { if (!t.dataset.timed) { t.dataset.timed = "1"; setTimeout(() => t.remove(), $("form", t) ? 60000 : 8000); } });
   }
 
@@ -163,6 +164,7 @@
     if (!button) return;
     if (button.dataset.themeChoice) light(button.dataset.themeChoice);
     if (button.dataset.copy) copy(button);
+    if ("print" in button.dataset) print();
     if ("dismiss" in button.dataset) button.closest(".toast").remove();
   });
 

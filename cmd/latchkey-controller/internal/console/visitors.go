@@ -1,0 +1,174 @@
+package console
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+)
+
+// visitorsPage lists the visitors, with one of them, or the form of an invitation, in the panel.
+type visitorsPage struct {
+	At    desk.VisitTime
+	After string
+	List  *desk.VisitorPage // nil: only the panel is requested
+
+	New   bool // the panel shows the form
+	Form  *form
+	Doors []*desk.VisitDoor
+
+	User    *desk.User // the visitor in the panel; nil: none
+	Ask     bool       // whether to end the visit
+	Slip    bool       // it is new, and the page shows its PIN
+	Rollout desk.Rollout
+}
+
+// In returns the query string of the list at a time.
+func (p *visitorsPage) In(at desk.VisitTime) string { return visitQuery(at, "") }
+
+// From returns the query string of the page after a cursor.
+func (p *visitorsPage) From(after string) string { return visitQuery(p.At, after) }
+
+func visitQuery(at desk.VisitTime, after string) string {
+	q := url.Values{}
+	if at != "" {
+		q.Set("at", string(at))
+	}
+	if after != "" {
+		q.Set("after", after)
+	}
+	if len(q) == 0 {
+		return ""
+	}
+	return "?" + q.Encode()
+}
+
+// Here says whether a visitor is the one in the panel.
+func (p *visitorsPage) Here(id uint64) bool { return p.User != nil && p.User.ID == id }
+
+// Open returns the doors to choose from, and those that visitors could be invited to but cannot
+// open.
+func (p *visitorsPage) Open() []*desk.VisitDoor {
+	return slices.DeleteFunc(slices.Clone(p.Doors), func(d *desk.VisitDoor) bool { return !d.Takes })
+}
+
+// Everyones returns the doors that visitors may open without being invited to them.
+func (p *visitorsPage) Everyones() (names []string) {
+	for _, d := range p.Doors {
+		if d.Everyone {
+			names = append(names, d.Name)
+		}
+	}
+	return names
+}
+
+// showVisitors shows the page with the panel that the caller has filled in.
+func (c *Console) showVisitors(w http.ResponseWriter, r *http.Request, v *visit, status int, p *visitorsPage) error {
+	q := r.URL.Query()
+	p.At, p.After = desk.VisitTime(q.Get("at")), q.Get("after")
+	if wants(r, "visitor-list") {
+		var err error
+		if p.List, err = c.desk.Visitors(r.Context(), v.Actor, desk.VisitQuery{At: p.At, After: p.After}); err != nil {
+			return err
+		}
+	}
+	title := "Visitors"
+	switch {
+	case p.New:
+		title = "Invite a visitor"
+	case p.User != nil:
+		title = p.User.Name
+	}
+	c.show(w, r, status, "visitors", &view{visit: v, Title: title, Section: "users", Panel: p.New || p.User != nil, Page: p})
+	return nil
+}
+
+func (c *Console) visitors(w http.ResponseWriter, r *http.Request, v *visit) error {
+	return c.showVisitors(w, r, v, http.StatusOK, &visitorsPage{})
+}
+
+// showInvitation shows the form of an invitation.
+func (c *Console) showInvitation(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
+	if f == nil {
+		f = newForm("zone", v.zone().String())
+	}
+	doors, err := c.desk.VisitDoors(r.Context(), v.Actor)
+	if err != nil {
+		return err
+	}
+	return c.showVisitors(w, r, v, status, &visitorsPage{New: true, Form: f, Doors: doors})
+}
+
+func (c *Console) invite(r *http.Request, v *visit, f *form) (answer, error) {
+	form := desk.VisitForm{First: f.Trim("first"), Last: f.Trim("last"), From: f.Trim("from"), Until: f.Trim("until"), Zone: zoneOf(f, v), Limits: readLimits(f)}
+	for _, text := range f.Values["door"] {
+		door, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return answer{}, desk.ErrNotFound
+		}
+		form.Doors = append(form.Doors, door)
+	}
+	if len(f.Wrong) > 0 {
+		return answer{}, errWrong
+	}
+	id, digits, err := c.desk.Invite(r.Context(), v.Actor, form)
+	return answer{to: visitorURL(id), notice: "The visitor was invited.", show: c.showSlip(id, digits)}, err
+}
+
+func visitorURL(id uint64) string { return fmt.Sprintf("/visitors/%d", id) }
+
+// showSlip shows what a new visitor is given, with the PIN, once, and wipes that. The digits
+// go into the page's bytes only, never into a string.
+func (c *Console) showSlip(id uint64, digits []byte) handler {
+	return func(w http.ResponseWriter, r *http.Request, v *visit) error {
+		defer clear(digits)
+		spaced := slices.Concat(digits[:len(digits)/2], []byte(" "), digits[len(digits)/2:])
+		defer clear(spaced)
+		p := &visitorsPage{Slip: true}
+		var err error
+		if p.User, err = c.desk.User(r.Context(), v.Actor, id); err != nil {
+			return err
+		}
+		if p.Rollout, err = c.desk.Rollout(r.Context(), v.Actor); err != nil {
+			return err
+		}
+		return c.showVisitors(&secretWriter{ResponseWriter: w, marker: c.marker, secrets: [][]byte{digits, spaced}}, r, v, http.StatusOK, p)
+	}
+}
+
+// visitor shows one visitor.
+func (c *Console) visitor(w http.ResponseWriter, r *http.Request, v *visit) error {
+	u, err := c.desk.User(r.Context(), v.Actor, uint64(v.id))
+	if err == nil && u.Visit == nil {
+		err = desk.ErrNotFound
+	}
+	if err != nil {
+		return err
+	}
+	return c.showVisitors(w, r, v, http.StatusOK, &visitorsPage{User: u, Ask: r.URL.Query().Get("ask") == "end"})
+}
+
+func (c *Console) endVisit(r *http.Request, v *visit, _ *form) (answer, error) {
+	err := c.desk.EndInvitation(r.Context(), v.Actor, uint64(v.id))
+	return removed(err, visitorURL(uint64(v.id)), "The visit was ended, and the PIN taken away. Readers are being updated.", "This visit was over already.")
+}
+
+// takeVisitors switches whether visitors may be invited to a door.
+func (c *Console) takeVisitors(r *http.Request, v *visit, f *form) (answer, error) {
+	on := f.Get("on") == "true"
+	a := answer{to: fmt.Sprintf("/doors/%d?tab=config", v.id), notice: "Visitors can no longer be invited to this door, and open it no longer."}
+	if on {
+		a.notice = "Visitors can be invited to this door now."
+	}
+	return a, c.desk.TakeVisitors(r.Context(), v.Actor, v.id, on)
+}
+
+// visitLights say when visits are.
+var visitLights = map[desk.Validity]light{
+	desk.Valid:       {Tone: "good", Word: "Now"},
+	desk.NotYetValid: {Tone: "brand", Word: "Coming"},
+	desk.Expired:     {Word: "Over"},
+}
