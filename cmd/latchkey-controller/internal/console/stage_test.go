@@ -90,10 +90,35 @@ func (w *world) stage() {
 	for i := range 12 {
 		w.user(fmt.Sprintf("Visitor %d", i+1), "", false, "", "visitors")
 	}
+	w.visits(now)
 	readers, err := w.desk.Readers(w.t.Context(), owner)
 	w.must(err)
 	for _, state := range w.live.states {
 		state.State.Held.Epoch, state.State.Held.Revision = readers[0].Live.Epoch, readers[0].Live.Newest
+	}
+}
+
+// visits has doors take visitors, and invites some: one is here, one is to come, and the visit
+// of one is over.
+func (w *world) visits(now time.Time) {
+	w.t.Helper()
+	_, err := w.desk.SetPolicy(w.t.Context(), owner, "yard-gate", 0, func(p *wire.Policy) { p.Access, p.TwoProofs = nil, &wire.TwoProofs{} })
+	w.must(err)
+	for _, door := range []int64{1, 2, 4} {
+		w.must(w.desk.TakeVisitors(w.t.Context(), owner, door, true))
+	}
+	at := func(d time.Duration) string { return now.Add(d).UTC().Format(time.RFC3339) }
+	for i, form := range []desk.VisitForm{
+		{First: "Rosalind", Last: "Franklin", Until: at(6 * time.Hour), Doors: []int64{1, 2}},
+		{First: "Konrad", Last: "Zuse", From: at(20 * time.Hour), Until: at(30 * time.Hour), Doors: []int64{2}, Limits: desk.PINLimits{Uses: 2, Within: time.Hour}},
+		{First: "Mary", Last: "Somerville", Until: at(time.Hour), Doors: []int64{1}},
+	} {
+		form.Zone = time.UTC
+		id, _, err := w.desk.Invite(w.t.Context(), owner, form)
+		w.must(err)
+		if i == 2 {
+			w.must(w.desk.EndInvitation(w.t.Context(), owner, id))
+		}
 	}
 }
 

@@ -34,6 +34,7 @@ import (
 // A world is a site with its console, behind TLS on loopback, and a link whose
 // readers are as the test says.
 type world struct {
+	dir     string
 	console *Console
 	t       *testing.T
 	site    *site.Site
@@ -160,10 +161,10 @@ var newSite = sitetest.Once(func(dir string) error {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, live: &readers{}, logged: &strings.Builder{}}
-	dir := filepath.Join(t.TempDir(), "site")
-	newSite(t, dir)
+	w.dir = filepath.Join(t.TempDir(), "site")
+	newSite(t, w.dir)
 	var err error
-	if w.site, err = site.Open(t.Context(), dir); err != nil {
+	if w.site, err = site.Open(t.Context(), w.dir); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.site.Close() })

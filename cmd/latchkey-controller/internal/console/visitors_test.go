@@ -1,0 +1,156 @@
+package console
+
+import (
+	"bytes"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/sync/wire"
+)
+
+// hosts is a small world whose door takes visitors.
+func hosts(t *testing.T) *world {
+	t.Helper()
+	w := small(t)
+	w.must(w.desk.TakeVisitors(t.Context(), owner, 1, true))
+	return w
+}
+
+// tomorrow is when visits of tests end.
+func tomorrow() string { return time.Now().Add(24 * time.Hour).UTC().Format("2006-01-02T15:04") }
+
+var shownPIN = regexp.MustCompile(`data-text="(\d{8})">(\d{4}) (\d{4})<`)
+
+func TestAVisitorsPINIsOnTheSlipOnceAndNowhereElse(t *testing.T) {
+	w := hosts(t)
+	b := w.visitor(desk.Editor)
+	fields := []string{"first", "Annie", "last", "Cannon", "until", tomorrow(), "zone", "UTC", "door", "1", "uses", "2", "within-unit", "hours", "once", "a token"}
+	slip := b.post("/visitors", fields...)
+	slip.shows(t, http.StatusOK, "Annie Cannon", "Front door, Main building", "May be used 2 times.", "Times are in", `class="slip"`, "data-print hidden")
+	found := shownPIN.FindAllStringSubmatch(slip.body, -1)
+	if len(found) != 1 || found[0][1] != found[0][2]+found[0][3] {
+		t.Fatalf("PINs on the slip: %q", found)
+	}
+	if got := slip.header.Get("Cache-Control"); got != "no-store" {
+		t.Errorf("the slip may be kept: %q", got)
+	}
+	digits := found[0][1]
+	again := b.post("/visitors", fields...)
+	again.shows(t, http.StatusOK, "Annie Cannon", "not repeated")
+	pages := []*page{again}
+	for _, path := range []string{"/visitors", "/visitors/2", "/visitors/2?ask=end", "/users/2", "/users/2?tab=about", "/users/2?tab=access", "/users/2?tab=activity", "/users?state=visitor", "/activity", "/settings/audit", "/readers/front-door?tab=access", "/doors/1?tab=config"} {
+		pages = append(pages, b.get(path))
+	}
+	for _, p := range pages {
+		if strings.Contains(p.body, digits) || strings.Contains(p.body, found[0][2]+" "+found[0][3]) || shownPIN.MatchString(p.body) {
+			t.Errorf("%s shows the PIN", p.url.Path)
+		}
+		if strings.Contains(p.body, "visitors-1") {
+			t.Errorf("%s shows the group of visitors", p.url.Path)
+		}
+	}
+	w.must(filepath.WalkDir(w.dir, func(path string, entry os.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		if bytes.Contains(content, []byte(digits)) {
+			t.Errorf("the PIN is in %s", path)
+		}
+		return err
+	}))
+	if strings.Contains(w.logged.String(), digits) {
+		t.Error("the PIN is in the log")
+	}
+	page, err := w.desk.Visitors(t.Context(), owner, desk.VisitQuery{})
+	w.must(err)
+	if page.Found != 1 || page.Visitors[0].Visit.By != names[desk.Editor] {
+		t.Errorf("invited: %+v", page)
+	}
+}
+
+func TestARefusedInvitationComesBackAsItWas(t *testing.T) {
+	w := hosts(t)
+	b := w.visitor(desk.Editor)
+	p := b.post("/visitors", "first", "Annie", "until", "2020-01-01T10:00", "zone", "UTC", "door", "1", "uses", "500")
+	p.shows(t, http.StatusUnprocessableEntity, "The visit must end after now", "Choose 1 to 100 uses", `value="Annie"`, `value="2020-01-01T10:00"`, `name="door" value="1" checked`)
+	b.post("/visitors", "first", "Annie", "until", tomorrow(), "zone", "UTC", "uses", "two").shows(t, http.StatusUnprocessableEntity, "Enter a whole number from 1")
+	b.post("/visitors", "first", "Annie", "until", tomorrow(), "zone", "UTC").shows(t, http.StatusUnprocessableEntity, "Choose at least one door")
+	b.post("/visitors", "first", "Annie", "until", tomorrow(), "zone", "UTC", "door", "x").shows(t, http.StatusNotFound)
+	page, err := w.desk.Visitors(t.Context(), owner, desk.VisitQuery{})
+	w.must(err)
+	if page.Found != 0 {
+		t.Errorf("%d were invited", page.Found)
+	}
+}
+
+func TestTheFormOfAnInvitationSaysWhatVisitorsCannotOpenAndWhatTheyOpenAnyway(t *testing.T) {
+	w := hosts(t)
+	w.adopt("lab", "Lab", "Main building")
+	_, err := w.desk.SetPolicy(t.Context(), owner, "lab", 0, func(p *wire.Policy) { p.Access, p.TwoProofs = nil, &wire.TwoProofs{} })
+	w.must(err)
+	w.must(w.desk.TakeVisitors(t.Context(), owner, 2, true))
+	w.adopt("archive", "Archive", "Main building")
+	_, err = w.desk.SetPolicy(t.Context(), owner, "archive", 0, func(p *wire.Policy) { p.Access = nil })
+	w.must(err)
+	p := w.visitor(desk.Editor).get("/visitors/new")
+	p.shows(t, http.StatusOK, `name="door" value="1">`, `name="door" value="2" disabled>`, "A visitor cannot open it: it demands card and PIN.", "Everyone may open Front door: so may each visitor", "two readers without a link may each allow all of them")
+	if strings.Contains(p.body, "Archive") {
+		t.Error("a door is shown that takes no visitors")
+	}
+}
+
+func TestVisitorsAreToldFromUsers(t *testing.T) {
+	w := hosts(t)
+	_, _, err := w.desk.Invite(t.Context(), owner, desk.VisitForm{First: "Annie", Last: "Cannon", Until: tomorrow(), Zone: time.UTC, Doors: []int64{1}})
+	w.must(err)
+	b := w.visitor(desk.Editor)
+	b.get("/users").shows(t, http.StatusOK, "Annie Cannon Visitor", "visitor of Front door", `href="/visitors">Visitors`)
+	b.get("/users?state=visitor").shows(t, http.StatusOK, "Annie Cannon", "1 user found")
+	about := b.get("/users/2?tab=about")
+	about.shows(t, http.StatusOK, "visitor of Front door", "Valid until")
+	if strings.Contains(about.body, "New groups") {
+		t.Error("a visitor is offered groups")
+	}
+	for path, not := range map[string]string{"/visitors?at=now": "", "/visitors?at=coming": "Annie", "/visitors?at=over": "Annie"} {
+		p := b.get(path)
+		if shows := strings.Contains(p.body, "Annie"); shows != (not == "") {
+			t.Errorf("%s: %s", path, text(p.body))
+		}
+	}
+	b.get("/visitors?at=never").shows(t, http.StatusUnprocessableEntity, "Unknown time; choose now, coming or over")
+	b.get("/visitors?after=x").shows(t, http.StatusNotFound)
+	b.get("/visitors/1").shows(t, http.StatusNotFound) // who is no visitor
+	if access := b.get("/readers/front-door?tab=access"); strings.Contains(access.body, "group=visitors") {
+		t.Error("the visitors of a door can be edited at its reader")
+	}
+}
+
+func TestAVisitIsEndedOnItsPage(t *testing.T) {
+	w := hosts(t)
+	_, _, err := w.desk.Invite(t.Context(), owner, desk.VisitForm{First: "Annie", Until: tomorrow(), Zone: time.UTC, Doors: []int64{1}})
+	w.must(err)
+	b := w.visitor(desk.Editor)
+	b.get("/visitors/2?ask=end").shows(t, http.StatusOK, "End the visit of Annie?")
+	p := b.post("/visitors/2/end")
+	p.shows(t, http.StatusOK, "The visit was ended, and the PIN taken away.", "Over")
+	if strings.Contains(p.body, "?ask=end") {
+		t.Error("it can be ended again")
+	}
+	b.post("/visitors/2/end").shows(t, http.StatusOK, "This visit was over already.")
+}
+
+func TestADoorIsSwitchedToTakeVisitors(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Super)
+	b.get("/doors/1?tab=config").shows(t, http.StatusOK, "Visitors cannot be invited to this door.", `id="visitors-switch"`)
+	b.post("/doors/1/visitors", "on", "true").shows(t, http.StatusOK, "Visitors can be invited to this door now.", `aria-checked="true" aria-label="Visitors may be invited to this door"`)
+	b.post("/doors/1/visitors", "on", "false").shows(t, http.StatusOK, "Visitors can no longer be invited", `aria-checked="false" aria-label="Visitors may be invited to this door"`)
+	b.post("/doors/9/visitors", "on", "true").shows(t, http.StatusNotFound)
+}
