@@ -24,8 +24,12 @@ func placeList(c *invocation) action {
 				hub := placeRow{ID: h.ID, Name: h.Name}
 				line("  hub %d  %s", h.ID, h.Name)
 				for _, d := range h.Doors {
-					door := placeRow{ID: d.ID, Name: d.Name}
-					line("    door %d  %s", d.ID, d.Name)
+					door := placeRow{ID: d.ID, Name: d.Name, Visitors: d.Visited}
+					visitors := ""
+					if d.Visited {
+						visitors = "  takes visitors"
+					}
+					line("    door %d  %s%s", d.ID, d.Name, visitors)
 					for _, r := range d.Readers {
 						door.Readers = append(door.Readers, r.ID)
 						line("      reader %s  PIN %s", r.ID, onOff(r.PIN()))
@@ -47,6 +51,8 @@ type placeRow struct {
 	Hubs    []placeRow `json:"hubs,omitempty"`
 	Doors   []placeRow `json:"doors,omitempty"`
 	Readers []string   `json:"readers,omitempty"`
+
+	Visitors bool `json:"takes-visitors,omitempty"` // of a door
 }
 
 func placeAdd(c *invocation) action {

@@ -186,6 +186,7 @@ func policy(c *invocation) action {
 			p, err = c.desk.SetPolicy(ctx, c.actor, args[0], 0, func(p *wire.Policy) {
 				if whole != nil {
 					*p = *whole
+					p.Access = slices.DeleteFunc(slices.Clone(p.Access), func(a wire.Access) bool { return desk.IsVisitors(a.Group) }) // perhaps of another door
 				}
 				for _, edit := range edits {
 					edit(p)
@@ -306,7 +307,11 @@ func accessText(access []wire.Access, named map[desk.HoursUse]string) string {
 	}
 	groups := make([]string, len(access))
 	for i, a := range access {
-		if groups[i] = a.Group; a.Schedule != nil {
+		groups[i] = a.Group
+		switch {
+		case desk.IsVisitors(a.Group):
+			groups[i] = "visitors"
+		case a.Schedule != nil:
 			groups[i] += " (" + cmp.Or(named[desk.HoursUse{What: desk.AccessHours, Group: a.Group}], "by schedule") + ")"
 		}
 	}

@@ -33,6 +33,9 @@ func groups() []group {
 			{name: "user duress-pin", args: "USER set|generate|remove", summary: "changes the PIN that a user enters under duress", prepare: userDuressPIN},
 			{name: "user card", args: "USER add|remove UID | USER enrol|new READER | USER rekey|return UID|CARD READER", summary: "gives a user a card, with keys or without, or takes it away", prepare: userCard},
 			{name: "user remove", args: "USER", summary: "removes a user with PIN and cards", prepare: userRemove},
+			{name: "visitor invite", args: "--name NAME --until T --door NUMBER…", summary: "gives a visitor a PIN for some doors and a time", prepare: visitorInvite},
+			{name: "visitor list", summary: "shows visitors, those that leave first first", prepare: visitorList},
+			{name: "visitor end", args: "USER", summary: "ends a visit before its time", prepare: visitorEnd},
 			{name: "card return", args: "READER", summary: "takes the keys of this site from a card that is nobody's", needs: aDirectory, prepare: cardReturn},
 		}},
 		{"Groups of users, and what they open", []command{
@@ -55,6 +58,7 @@ func groups() []group {
 			{name: "place add", args: "location NAME | hub NAME --in LOCATION | door NAME --in HUB", summary: "adds a location, a hub or a door", prepare: placeAdd},
 			{name: "place rename", args: "location|hub|door NUMBER NAME", summary: "renames one, on the readers' screens too", prepare: placeRename},
 			{name: "place move", args: "door NUMBER HUB | reader READER DOOR", summary: "moves a door to another hub, or a reader to another door", prepare: placeMove},
+			{name: "place visitors", args: "door NUMBER on|off", summary: "whether visitors may be invited to a door", prepare: placeVisitors},
 			{name: "place remove", args: "location|hub|door NUMBER", summary: "removes one that is empty", prepare: placeRemove},
 		}},
 		{"Schedules: hours with names, for policies", []command{

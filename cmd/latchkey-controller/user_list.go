@@ -21,10 +21,11 @@ type userRow struct {
 	Until    *time.Time `json:"until"`
 	Extended bool       `json:"extended"`
 	Exposed  int        `json:"exposed,omitempty"` // how many of PIN and cards a lost reader may have given away
+	Visitor  bool       `json:"visitor,omitempty"`
 }
 
 func rowOf(u *desk.UserRow, in *time.Location) userRow {
-	return userRow{u.ID, u.Name, u.PIN, u.Cards, u.Copyable, append([]string{}, u.Groups...), timeOrNil(u.From, in), timeOrNil(u.Until, in), u.Extended, u.Exposed}
+	return userRow{u.ID, u.Name, u.PIN, u.Cards, u.Copyable, append([]string{}, u.Groups...), timeOrNil(u.From, in), timeOrNil(u.Until, in), u.Extended, u.Exposed, u.Visit != nil}
 }
 
 func userList(c *invocation) action {
@@ -34,7 +35,7 @@ func userList(c *invocation) action {
 	for _, s := range desk.UserStates()[1:] { // the first is any
 		states = append(states, string(s))
 	}
-	state := c.oneOf("state", "those who are valid, expired or not-yet-valid now, have no-credentials, or a copyable-card: a `state`", states...)
+	state := c.oneOf("state", "those who are valid, expired or not-yet-valid now, have no-credentials or a copyable-card, or are a visitor: a `state`", states...)
 	return func(ctx context.Context, _ []string) error {
 		users, err := allUsers(ctx, c, desk.UserQuery{Search: *search, State: desk.UserState(*state), Group: *group, Limit: 1000})
 		if err != nil {
@@ -66,10 +67,18 @@ func userList(c *invocation) action {
 			if u.Validity != desk.Valid {
 				until += fmt.Sprintf(" (%s)", u.Validity)
 			}
-			lines = append(lines, fmt.Sprintf("%d\t%s\t%s\t%d\t%s\t%s\t%s", u.ID, u.Name, pin, u.Cards, orDash(strings.Join(u.Groups, " ")), shortTime(u.From, in), until))
+			lines = append(lines, fmt.Sprintf("%d\t%s\t%s\t%d\t%s\t%s\t%s", u.ID, u.Name, pin, u.Cards, orDash(groupsText(u)), shortTime(u.From, in), until))
 		}
 		return c.printTable(rows, none, fmt.Sprintf("USER\tNAME\tPIN\tCARDS\tGROUPS\tFROM (%[1]s)\tUNTIL (%[1]s)\n", in), lines)
 	}
+}
+
+// groupsText names the groups of a user, or says that they are a visitor.
+func groupsText(u *desk.UserRow) string {
+	if u.Visit != nil {
+		return "(visitor)"
+	}
+	return strings.Join(u.Groups, " ")
 }
 
 // allUsers returns the users that a query chooses, page after page.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
@@ -62,7 +61,7 @@ func userShow(c *invocation) action {
 			return err
 		}
 		shown := shownUser{rowOf(&u.UserRow, in), []shownCard{}, []shownPIN{}}
-		lines := []string{fmt.Sprintf("user\t%d\t%s", u.ID, u.Name), "groups\t" + orDash(strings.Join(u.Groups, " ")),
+		lines := []string{fmt.Sprintf("user\t%d\t%s", u.ID, u.Name), "groups\t" + orDash(groupsText(&u.UserRow)),
 			"from\t" + shortTime(u.From, in), "until\t" + shortTime(u.Until, in)}
 		if u.Validity != desk.Valid {
 			lines = append(lines, "now\t"+string(u.Validity))

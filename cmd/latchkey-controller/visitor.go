@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+)
+
+func visitorInvite(c *invocation) action {
+	c.details = "The PIN is made for the visitor, and shown this once. It opens the doors from one time until the other,\nand what everyone may open. A day after the end the visitor is removed. " + timesOfUsers + "\n" + eachReader
+	var form desk.VisitForm
+	c.Func("name", "the visitor's `name`, as screens greet: up to 64 bytes; the last word is the last name", func(name string) error {
+		form.First, form.Last = splitName(name)
+		return nil
+	})
+	for name, into := range map[string]*string{"from": &form.From, "until": &form.Until} {
+		c.Func(name, "the `time` "+name+" which doors open; until is 31 days later at most", func(text string) error {
+			*into = text
+			return checkTime(text)
+		})
+	}
+	c.Func("door", "the `number` of a door, as place list shows it; may be repeated", func(text string) error {
+		door, err := strconv.ParseInt(text, 10, 64)
+		form.Doors = append(form.Doors, door)
+		return err
+	})
+	limits := limitFlags(c)
+	c.check = func([]string) error {
+		if form.First == "" && form.Last == "" || form.Until == "" || len(form.Doors) == 0 {
+			return c.wrongUse("needs --name, --until and --door")
+		}
+		return nil
+	}
+	return func(ctx context.Context, _ []string) error {
+		form.Limits = *limits
+		id, chosen, err := c.desk.Invite(ctx, c.actor, form)
+		if err != nil {
+			return err
+		}
+		name := desk.TidyName(form.First + " " + form.Last)
+		warnMissingLetters(c, name, desk.NoUserName)
+		if err := printUser(c, id, name, chosen); err != nil {
+			return err
+		}
+		return printDatesElsewhere(ctx, c, id)
+	}
+}
+
+// A visitorRow is a visitor as JSON.
+type visitorRow struct {
+	User    uint64       `json:"user"`
+	Name    string       `json:"name"`
+	PIN     bool         `json:"pin"`
+	From    *time.Time   `json:"from"` // null: from when they were invited
+	Until   *time.Time   `json:"until"`
+	Doors   []visitedRow `json:"doors"`
+	Invited *time.Time   `json:"invited"`
+	By      string       `json:"by"`
+}
+
+type visitedRow struct {
+	Door  int64  `json:"door"`
+	Name  string `json:"name"`
+	Place string `json:"place"`
+	Takes bool   `json:"takes-visitors"` // otherwise the invitation opens it no longer
+}
+
+func visitorList(c *invocation) action {
+	var times []string
+	for _, at := range desk.VisitTimes()[1:] { // the first is any
+		times = append(times, string(at))
+	}
+	at := c.oneOf("at", "those who visit now, are coming, or whose visit is over: a `time`", times...)
+	return func(ctx context.Context, _ []string) error {
+		in, err := c.desk.Zone(ctx)
+		if err != nil {
+			return err
+		}
+		rows, lines := []visitorRow{}, []string{}
+		for q := (desk.VisitQuery{At: desk.VisitTime(*at), Limit: 1000}); ; {
+			page, err := c.desk.Visitors(ctx, c.actor, q)
+			if err != nil {
+				return err
+			}
+			for _, u := range page.Visitors {
+				row := visitorRow{u.ID, u.Name, u.PIN, timeOrNil(u.From, in), timeOrNil(u.Until, in), []visitedRow{}, timeOrNil(u.Visit.Invited, in), u.Visit.By}
+				var doors []string
+				for _, d := range u.Visit.Doors {
+					row.Doors = append(row.Doors, visitedRow{d.ID, d.Name, d.Place, d.Takes})
+					name := d.Name
+					if !d.Takes {
+						name += " (takes no visitors any more)"
+					}
+					doors = append(doors, name)
+				}
+				rows = append(rows, row)
+				lines = append(lines, fmt.Sprintf("%d\t%s\t%s\t%s\t%s", u.ID, u.Name, shortTime(u.From, in), shortTime(u.Until, in), orDash(strings.Join(doors, ", "))))
+			}
+			if q.After = page.Next; q.After == "" {
+				break
+			}
+		}
+		none := "no visitors; invite one with: latchkey-controller visitor invite --dir %s --name NAME --until T --door NUMBER"
+		if *at != "" {
+			none = "no visit is then; latchkey-controller visitor list --dir %s shows all of them"
+		}
+		return c.printTable(rows, none, fmt.Sprintf("USER\tNAME\tFROM (%[1]s)\tUNTIL (%[1]s)\tDOORS\n", in), lines)
+	}
+}
+
+func visitorEnd(c *invocation) action {
+	c.details = "The PIN is taken away at once, and the visitor is removed a day later."
+	return func(ctx context.Context, args []string) error {
+		u, err := c.desk.FindUser(ctx, c.actor, args[0])
+		if err != nil {
+			return err
+		}
+		if err := c.desk.EndInvitation(ctx, c.actor, u.ID); err != nil {
+			return err
+		}
+		return printUser(c, u.ID, u.Name, nil)
+	}
+}
+
+func placeVisitors(c *invocation) action {
+	c.details = "Visitors are invited with visitor invite. Switched off, those who are invited open the door no longer.\n" + numbersOfPlaces
+	return func(ctx context.Context, args []string) error {
+		door, take := placeNumber(args[1]), args[2] == "on"
+		err := c.desk.TakeVisitors(ctx, c.actor, door, take)
+		if take {
+			return c.reportPlace(err, "visitors may be invited to door %d", door)
+		}
+		return c.reportPlace(err, "visitors cannot be invited to door %d", door)
+	}
+}
