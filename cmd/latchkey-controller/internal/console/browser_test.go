@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
@@ -210,15 +211,6 @@ func TestEachPageHasNoBarrierAndKeepsToItsPolicyInEachLightAndSize(t *testing.T)
 			{"user-access", "/users/1?tab=access", ""},
 			{"user-activity", "/users/1?tab=activity", ""},
 			{"user-new", "/users/new", ""},
-			{"users-visitors", "/users?state=visitor", ""},
-			{"visitors", "/visitors", ""},
-			{"visitors-none", "/visitors?at=over&after=OTk5OTk5OTk5OTkgMQ", ""},
-			{"visitor", "/visitors/25", ""},
-			{"visitor-end", "/visitors/24?ask=end", ""},
-			{"visitor-as-user", "/users/24?tab=about", ""},
-			{"visitor-new", "/visitors/new", ""},
-			{"visitor-new-wrong", "/visitors/new", `document.querySelector("#f-until").value = "2020-01-01T10:00"; ` + submit},
-			{"visitor-slip", "/visitors/new", `document.querySelector("#f-first").value = "Annie"; document.querySelector("#f-until").value = new Date(Date.now() + 86400000).toISOString().slice(0, 16); document.querySelector("#f-door-1").checked = true; ` + submit},
 		}},
 		"places": {desk.Owner, []stop{
 			{"locations", "/places", ""},
@@ -310,6 +302,7 @@ func TestEachPageHasNoBarrierAndKeepsToItsPolicyInEachLightAndSize(t *testing.T)
 		contented(t, complaints)
 	}
 	tours["modes"] = func(t *testing.T) { modeTour(t) }
+	tours["visitors"] = func(t *testing.T) { visitorTour(t) }
 	tours["proofs"] = func(t *testing.T) { proofTour(t) }
 	tours["groups"] = func(t *testing.T) { groupTour(t) }
 	tours["schedules"] = func(t *testing.T) { scheduleTour(t) }
@@ -337,6 +330,48 @@ func TestEachPageHasNoBarrierAndKeepsToItsPolicyInEachLightAndSize(t *testing.T)
 	w.pass(desk.FreshFor + time.Second)
 	tour(t, ctx, w, []stop{{"password-again", "/settings?ask=epoch", ""}})
 	do(t, ctx, chromedp.EmulateViewport(looks[0].width, looks[0].height), chromedp.Click(chromedp.CSS(`form[action="/sign-out"] button`)), chromedp.WaitVisible(chromedp.CSS("#f-password")))
+	contented(t, complaints)
+}
+
+// visitorTour looks at pages about visitors.
+func visitorTour(t *testing.T) {
+	w := newWorld(t)
+	w.reception()
+	ctx, complaints := chromium(t, w, desk.Owner)
+	const submit = `document.querySelector("#panel form button[type=submit]").click()`
+	tour(t, ctx, w, []stop{
+		{"users-visitors", "/users?state=visitor", ""},
+		{"visitors", "/visitors", ""},
+		{"visitors-none", "/visitors?at=over&after=OTk5OTk5OTk5OTkgMQ", ""},
+		{"visitor", "/visitors/25", ""},
+		{"visitor-end", "/visitors/24?ask=end", ""},
+		{"visitor-as-user", "/users/24?tab=about", ""},
+		{"visitor-new", "/visitors/new", ""},
+		{"visitor-new-wrong", "/visitors/new", `document.querySelector("#f-until").value = "2020-01-01T10:00"; ` + submit},
+		{"door-visitors", "/doors/3?tab=config", ""},
+		{"reader-visitors", "/readers/front-door?tab=access", ""},
+		{"visitor-slip", "/visitors/new", `document.querySelector("#f-first").value = "Annie"; document.querySelector("#f-until").value = new Date(Date.now() + 86400000).toISOString().slice(0, 16); document.querySelector("#f-door-1").checked = true; ` + submit},
+	})
+	print := func(media string) {
+		t.Helper()
+		if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: media}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	print("print")
+	if besides := eval[string](t, ctx, `[...document.querySelectorAll("body *")].filter(e => e.checkVisibility() && !e.closest(".slip") && !e.querySelector(".slip")).map(e => e.outerHTML.slice(0, 80)).join("\n")`); besides != "" {
+		t.Errorf("besides the slip is printed: %s", besides)
+	}
+	if ink := eval[string](t, ctx, `getComputedStyle(document.querySelector(".slip-pin")).color + " on " + getComputedStyle(document.querySelector(".slip")).backgroundColor`); ink != "rgb(0, 0, 0) on rgb(255, 255, 255)" {
+		t.Errorf("the PIN is printed %s", ink)
+	}
+	if *screenshots != "" {
+		shot(t, ctx, "visitor-slip-printed")
+	}
+	print("")
+	eval[bool](t, ctx, `window.print = () => { window.printed = true; }; true`)
+	do(t, ctx, chromedp.Click(chromedp.CSS("button[data-print]")))
+	until(t, ctx, "the button prints", `window.printed === true`)
 	contented(t, complaints)
 }
 

@@ -49,16 +49,15 @@ func visitQuery(at desk.VisitTime, after string) string {
 // Here says whether a visitor is the one in the panel.
 func (p *visitorsPage) Here(id uint64) bool { return p.User != nil && p.User.ID == id }
 
-// Open returns the doors to choose from, and those that visitors could be invited to but cannot
-// open.
-func (p *visitorsPage) Open() []*desk.VisitDoor {
+// Visited returns the doors that take visitors, also those that they cannot open.
+func (p *visitorsPage) Visited() []*desk.VisitDoor {
 	return slices.DeleteFunc(slices.Clone(p.Doors), func(d *desk.VisitDoor) bool { return !d.Takes })
 }
 
-// Everyones returns the doors that visitors may open without being invited to them.
+// Everyones returns the doors that visitors can open without being invited to them.
 func (p *visitorsPage) Everyones() (names []string) {
 	for _, d := range p.Doors {
-		if d.Everyone {
+		if d.Everyone && d.Why == "" {
 			names = append(names, d.Name)
 		}
 	}
