@@ -310,7 +310,7 @@ func accessText(access []wire.Access, named map[desk.HoursUse]string) string {
 		groups[i] = a.Group
 		switch {
 		case desk.IsVisitors(a.Group):
-			groups[i] = "visitors"
+			groups[i] = "invited visitors"
 		case a.Schedule != nil:
 			groups[i] += " (" + cmp.Or(named[desk.HoursUse{What: desk.AccessHours, Group: a.Group}], "by schedule") + ")"
 		}

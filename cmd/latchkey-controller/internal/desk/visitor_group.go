@@ -24,10 +24,11 @@ func ordinary(groups []string) []string {
 	return slices.DeleteFunc(slices.Clone(groups), site.IsVisitorGroup)
 }
 
-// groupText returns a group of a reader's policy as people read it.
+// groupText returns a group of a reader's policy as people read it: another group may be called
+// visitors.
 func groupText(group string) string {
 	if site.IsVisitorGroup(group) {
-		return "visitors"
+		return "invited visitors"
 	}
 	return group
 }

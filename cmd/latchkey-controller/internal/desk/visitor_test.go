@@ -93,7 +93,7 @@ func TestAVisitorIsShownAsOneWithTheDoorsInPlaceOfTheirGroups(t *testing.T) {
 	if len(u.Groups) != 0 || !reflect.DeepEqual(u.Visit, want) {
 		t.Errorf("in %q, %+v", u.Groups, u.Visit)
 	}
-	if len(u.Access) != 1 || !slices.Equal(u.Access[0].Groups, []string{"visitors"}) {
+	if len(u.Access) != 1 || !slices.Equal(u.Access[0].Groups, []string{"invited visitors"}) {
 		t.Errorf("access: %+v", u.Access)
 	}
 	groups, err := w.Groups(t.Context(), as(Owner))
@@ -283,6 +283,12 @@ func TestADoorThatTakesVisitorsHasThemAtEachReaderAndNoOtherHas(t *testing.T) {
 		t.Errorf("switched off, the visitor gets %q", got)
 	}
 	w.check()
+	p := w.look("reader-1").Policy
+	p.Access = append(p.Access, wire.Access{Group: group})
+	w.must(w.site.Update(t.Context(), func(tx *store.Tx) error { return tx.SetPolicy(w.time.Unix(), p) }))
+	if _, err := w.site.Check(t.Context()); err == nil || err.Error() != "policy of reader-1: its visitors are not those of its door" {
+		t.Errorf("a policy with visitors that its door does not take: %v", err)
+	}
 }
 
 func TestGroupsOfVisitorsAreGivenToNobodyByHand(t *testing.T) {
