@@ -345,6 +345,7 @@ func visitorTour(t *testing.T) {
 		{"visitors-none", "/visitors?at=over&after=OTk5OTk5OTk5OTkgMQ", ""},
 		{"visitor", "/visitors/25", ""},
 		{"visitor-end", "/visitors/24?ask=end", ""},
+		{"visitor-pin", "/visitors/25?ask=pin", ""},
 		{"visitor-as-user", "/users/24?tab=about", ""},
 		{"visitor-new", "/visitors/new", ""},
 		{"visitor-new-wrong", "/visitors/new", `document.querySelector("#f-until").value = "2020-01-01T10:00"; ` + submit},

@@ -141,6 +141,7 @@ var acts = []struct {
 	{"/groups/staff/remove", nil, desk.Editor},
 	{"/visitors", []string{"first", "Eve", "until", "2099-01-01", "door", "1"}, desk.Viewer},
 	{"/visitors/1/end", nil, desk.Viewer},
+	{"/visitors/1/pin", nil, desk.Viewer},
 	{"/doors/1/visitors", []string{"on", "true"}, desk.Editor},
 	{"/readers/front-door/pin", []string{"on", "false"}, desk.Viewer},
 	{"/readers/front-door/order", []string{"order", "unlock"}, desk.Viewer},

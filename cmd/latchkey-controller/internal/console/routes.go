@@ -63,6 +63,7 @@ func (c *Console) routes() {
 	c.page("GET /visitors/new", may(desk.InviteVisitor, fresh(c.showInvitation)))
 	c.form("POST /visitors", c.invite, c.showInvitation)
 	c.page("GET /visitors/{id}", c.visitor)
+	c.form("POST /visitors/{id}/pin", c.newSlip, c.showVisitor("pin"))
 	c.form("POST /visitors/{id}/end", c.endVisit, nil)
 
 	c.page("GET /places", c.places)

@@ -21,7 +21,7 @@ type visitorsPage struct {
 	Doors []*desk.VisitDoor
 
 	User    *desk.User // the visitor in the panel; nil: none
-	Ask     bool       // whether to end the visit
+	Ask     string     // open question: "end", or "pin" for a new one
 	Slip    bool       // it is new, and the page shows its PIN
 	Rollout desk.Rollout
 }
@@ -138,16 +138,50 @@ func (c *Console) showSlip(id uint64, digits []byte) handler {
 	}
 }
 
-// visitor shows one visitor.
-func (c *Console) visitor(w http.ResponseWriter, r *http.Request, v *visit) error {
+// visitorOf returns the visitor in the URL, or ErrNotFound.
+func (c *Console) visitorOf(r *http.Request, v *visit) (*desk.User, error) {
 	u, err := c.desk.User(r.Context(), v.Actor, uint64(v.id))
 	if err == nil && u.Visit == nil {
 		err = desk.ErrNotFound
 	}
-	if err != nil {
-		return err
+	return u, err
+}
+
+func (c *Console) visitor(w http.ResponseWriter, r *http.Request, v *visit) error {
+	return c.showVisitor(r.URL.Query().Get("ask"))(w, r, v, http.StatusOK, nil)
+}
+
+// showVisitor returns the page of a visitor with an open question; "": none.
+func (c *Console) showVisitor(ask string) formPage {
+	return func(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
+		u, err := c.visitorOf(r, v)
+		if err != nil {
+			return err
+		}
+		if f == nil {
+			f = newForm()
+			fillLimits(f, (&userPanel{User: u}).limits())
+		}
+		return c.showVisitors(w, r, v, status, &visitorsPage{User: u, Ask: ask, Form: f})
 	}
-	return c.showVisitors(w, r, v, http.StatusOK, &visitorsPage{User: u, Ask: r.URL.Query().Get("ask") == "end"})
+}
+
+// newSlip gives a visitor a new PIN, on a new slip.
+func (c *Console) newSlip(r *http.Request, v *visit, f *form) (answer, error) {
+	id, limits := uint64(v.id), readLimits(f)
+	if len(f.Wrong) > 0 {
+		return answer{}, errWrong
+	}
+	if v.refusal(desk.SetPIN) == nil { // otherwise SetPIN notes the refusal
+		if _, err := c.visitorOf(r, v); err != nil {
+			return answer{}, err
+		}
+	}
+	digits, err := c.desk.SetPIN(r.Context(), v.Actor, id, desk.PIN{Choice: desk.Auto, Limits: limits})
+	if says := desk.Fields(err)["pin"]; says != "" {
+		return answer{}, f.wrong("", says)
+	}
+	return answer{to: visitorURL(id), show: c.showSlip(id, digits)}, err
 }
 
 func (c *Console) endVisit(r *http.Request, v *visit, _ *form) (answer, error) {

@@ -149,6 +149,38 @@ func TestAVisitIsEndedOnItsPage(t *testing.T) {
 	b.post("/visitors/2/end").shows(t, http.StatusOK, "This visit was over already.")
 }
 
+func TestAVisitorGetsANewPINOnANewSlip(t *testing.T) {
+	w := hosts(t)
+	_, _, err := w.desk.Invite(t.Context(), owner, desk.VisitForm{First: "Annie", Until: tomorrow(), Zone: time.UTC, Doors: []int64{1}, Limits: desk.PINLimits{Uses: 3}})
+	w.must(err)
+	b := w.visitor(desk.Editor)
+	b.get("/visitors/2?ask=pin").shows(t, http.StatusOK, "Give Annie a new PIN?", `name="uses" type="number" value="3"`)
+	b.get("/users/2?add=pin").shows(t, http.StatusOK, "Auto Generated")
+	if strings.Contains(b.get("/users/2?add=pin").body, `value="typed"`) {
+		t.Error("a PIN can be typed for a visitor")
+	}
+	b.post("/visitors/2/pin", "uses", "500").shows(t, http.StatusUnprocessableEntity, "Choose 1 to 100 uses")
+	b.post("/visitors/2/pin", "uses", "x").shows(t, http.StatusUnprocessableEntity, "Enter a whole number from 1")
+	fields := []string{"uses", "4", "once", "a token"}
+	slip := b.post("/visitors/2/pin", fields...)
+	slip.shows(t, http.StatusOK, `class="slip"`, "May be used 4 times.")
+	if len(shownPIN.FindAllString(slip.body, -1)) != 1 {
+		t.Error("no PIN is shown")
+	}
+	again := b.post("/visitors/2/pin", fields...)
+	again.shows(t, http.StatusOK, "not repeated")
+	if shownPIN.MatchString(again.body) {
+		t.Error("the PIN is shown again")
+	}
+	b.post("/visitors/1/pin").shows(t, http.StatusNotFound)
+	b.post("/visitors/9/pin").shows(t, http.StatusNotFound)
+	u, err := w.desk.User(t.Context(), owner, 1)
+	w.must(err)
+	if by := u.Credentials[0].By; by == names[desk.Editor] {
+		t.Error("a user who is no visitor got a new PIN")
+	}
+}
+
 func TestADoorIsSwitchedToTakeVisitors(t *testing.T) {
 	w := small(t)
 	b := w.visitor(desk.Super)

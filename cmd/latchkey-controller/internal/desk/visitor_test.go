@@ -169,6 +169,18 @@ func TestAnInvitationIsRefusedThatCannotWork(t *testing.T) {
 	}
 }
 
+func TestAVisitLastsUpTo31DaysFromItsBeginning(t *testing.T) {
+	w := newWorld(t)
+	door := w.visited()
+	for _, begins := range []time.Duration{0, 90 * 24 * time.Hour} {
+		form := w.visit(door, begins+MaxVisit)
+		if begins != 0 {
+			form.From = w.time.Add(begins).Format(time.RFC3339)
+		}
+		w.invite(form)
+	}
+}
+
 func TestADoorTellsWhatVisitorsMeetThere(t *testing.T) {
 	w := newWorld(t)
 	hours := &wire.Schedule{Week: []wire.Span{{Day: 1, From: 0, To: 60}}}
@@ -365,6 +377,23 @@ func TestAVisitorKeepsTheirDoorsWhenTheyAreEdited(t *testing.T) {
 	}
 	w.pass(25 * time.Hour) // it is over, and the name may still be put right
 	w.must(edit(func(f *UserForm) { f.Last = "Hopper" }))
+}
+
+func TestThePINOfAVisitorIsGenerated(t *testing.T) {
+	w := newWorld(t)
+	id := w.invite(w.visit(w.visited(), time.Hour))
+	before := w.sent(id)
+	if _, err := w.SetPIN(t.Context(), as(Owner), id, chosen("27485913")); Fields(err)["pin"] == "" {
+		t.Errorf("a chosen one: %v", err)
+	}
+	if !reflect.DeepEqual(w.sent(id), before) {
+		t.Error("the PIN has changed")
+	}
+	_, err := w.SetPIN(t.Context(), as(Owner), id, PIN{Choice: Auto, Limits: PINLimits{Uses: 1}})
+	w.must(err)
+	if after := w.sent(id); len(after) != 1 || after[0].ID == before[0].ID || after[0].Uses != 1 || after[0].Until != before[0].Until {
+		t.Errorf("%+v", after)
+	}
 }
 
 func TestAVisitThatIsEndedTakesThePINAway(t *testing.T) {
