@@ -39,6 +39,8 @@ func (f *VisitForm) user(now time.Time) (*store.User, FieldErrors) {
 	switch {
 	case len(doors) == 0:
 		wrongs.add(wrong("doors", "Choose at least one door"))
+	case doors[0] <= 0: // which has no group
+		wrongs.add(wrong("doors", "There is no door %d: choose another", doors[0]))
 	case len(doors) > wire.MaxGroups:
 		wrongs.add(wrong("doors", "A visitor can be invited to at most %d doors", wire.MaxGroups))
 	}
