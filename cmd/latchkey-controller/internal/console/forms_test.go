@@ -161,7 +161,7 @@ func TestThePINSwitchIsShownAndSetInThreePlaces(t *testing.T) {
 	b := w.visitor(desk.Editor)
 	state := func(path string) string {
 		t.Helper()
-		found := regexp.MustCompile(`role="switch" aria-checked="(true|false)"`).FindAllStringSubmatch(b.get(path).body, -1)
+		found := regexp.MustCompile(`role="switch" aria-checked="(true|false)" aria-labelledby="pin-of-`).FindAllStringSubmatch(b.get(path).body, -1)
 		if len(found) != 1 {
 			t.Fatalf("%s has %d switches", path, len(found))
 		}
