@@ -16,8 +16,8 @@ import (
 	"latchkey/sync/wire"
 )
 
-// sent returns what readers have of a user's credentials.
-func (w *world) sent(id uint64) (all []wire.Credential) {
+// given returns what readers get of a user's credentials.
+func (w *world) given(id uint64) (all []wire.Credential) {
 	w.t.Helper()
 	w.must(w.site.View(w.t.Context(), func(tx *store.Tx) error {
 		u, err := tx.User(id)
@@ -36,7 +36,7 @@ func (w *world) sent(id uint64) (all []wire.Credential) {
 // refusal returns why a reader does not let a visitor in now.
 func (w *world) refusal(reader string, id uint64) wire.Reason {
 	w.t.Helper()
-	credentials := w.sent(id)
+	credentials := w.given(id)
 	if len(credentials) != 1 {
 		return wire.ReasonNone
 	}
@@ -60,7 +60,7 @@ func TestAVisitorOpensTheDoorsOfTheInvitationForItsTime(t *testing.T) {
 	if e := w.newest(); e.Kind != "admin.visitor.invite" || e.User != id || e.Text.String() != "Limited Admin (Can Edit) invited Visitor 3 to Door of reader-1, from 23 Nov 2026, 13:30, until 23 Nov 2026, 15:30, with a PIN for 2 uses, for 1 hour from the first use" {
 		t.Errorf("%s: %s", e.Kind, e.Text)
 	}
-	if c := w.sent(id)[0]; c.Uses != 2 || c.Within != 3600 || c.Kind != wire.PIN {
+	if c := w.given(id)[0]; c.Uses != 2 || c.Within != 3600 || c.Kind != wire.PIN {
 		t.Errorf("%+v", c)
 	}
 	for _, at := range []struct {
@@ -383,16 +383,16 @@ func TestAVisitorKeepsTheirDoorsWhenTheyAreEdited(t *testing.T) {
 func TestThePINOfAVisitorIsGenerated(t *testing.T) {
 	w := newWorld(t)
 	id := w.invite(w.visit(w.visited(), time.Hour))
-	before := w.sent(id)
+	before := w.given(id)
 	if _, err := w.SetPIN(t.Context(), as(Owner), id, chosen("27485913")); Fields(err)["pin"] == "" {
 		t.Errorf("a chosen one: %v", err)
 	}
-	if !reflect.DeepEqual(w.sent(id), before) {
+	if !reflect.DeepEqual(w.given(id), before) {
 		t.Error("the PIN has changed")
 	}
 	_, err := w.SetPIN(t.Context(), as(Owner), id, PIN{Choice: Auto, Limits: PINLimits{Uses: 1}})
 	w.must(err)
-	if after := w.sent(id); len(after) != 1 || after[0].ID == before[0].ID || after[0].Uses != 1 || after[0].Until != before[0].Until {
+	if after := w.given(id); len(after) != 1 || after[0].ID == before[0].ID || after[0].Uses != 1 || after[0].Until != before[0].Until {
 		t.Errorf("%+v", after)
 	}
 }
@@ -408,7 +408,7 @@ func TestAVisitThatIsEndedTakesThePINAway(t *testing.T) {
 		if e := w.newest(); e.Kind != "admin.visitor.end" || e.User != id {
 			t.Errorf("%+v", e)
 		}
-		if left := w.sent(id); len(left) != 0 {
+		if left := w.given(id); len(left) != 0 {
 			t.Errorf("%d: left are %+v", i, left)
 		}
 		u, err := w.User(t.Context(), as(Owner), id)
