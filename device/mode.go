@@ -1,7 +1,6 @@
 package device
 
 import (
-	"slices"
 	"time"
 
 	"latchkey/sync/wire"
@@ -34,12 +33,7 @@ func (r *Reader) modeNow() wire.ModeState {
 		return normal
 	}
 	wall, trusted := r.wall()
-	for _, w := range slices.Backward(p.Modes) {
-		switch {
-		case w.Until == 0:
-		case !trusted && w.Mode.Holds(), trusted && wall.Unix() >= w.Until:
-			continue
-		}
+	if w := p.Wanted(wire.Moment{Local: wall, Trusted: trusted}); w != nil {
 		return wire.ModeState{Mode: w.Mode, Cause: wire.CauseWanted, Until: w.Until, By: w.By}
 	}
 	switch o := p.Opening; {

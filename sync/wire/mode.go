@@ -39,6 +39,21 @@ type WantedMode struct {
 	By    string `cbor:"3,keyasint"`           // who wants it, for records and screens
 }
 
+// Wanted returns the mode that is wanted at a time: the highest that has not ended; nil: none.
+// Without a trusted clock, of those with an end only the ones that hold no strike are.
+func (p *Policy) Wanted(at Moment) *WantedMode {
+	for i := len(p.Modes) - 1; i >= 0; i-- {
+		w := &p.Modes[i]
+		switch {
+		case w.Until == 0:
+		case !at.Trusted && w.Mode.Holds(), at.Trusted && at.Local.Unix() >= w.Until:
+			continue
+		}
+		return w
+	}
+	return nil
+}
+
 // An Opening unlocks a door by a schedule.
 type Opening struct {
 	Schedule Schedule `cbor:"1,keyasint"`
