@@ -52,7 +52,7 @@ func (c *Console) functions(in *time.Location) template.FuncMap {
 		"endAct":       func(m wire.Mode) string { return string(desk.EndModeAct(m)) },
 		"inLockdown":   func(r *desk.Reader) bool { return r.Live.Mode != nil && r.Live.Mode.Mode == wire.ModeLockdown },
 		"twoProofs":    twoProofsText,
-		"demanded":     func(r *desk.Reader) bool { return demanded(r.Policy, r.Live, time.Now()) },
+		"demanded":     func(r *desk.Reader) bool { return r.DemandsTwo(time.Now()) },
 		"ways":         waysText,
 		"hours":        hoursSummary,
 		"limits":       limitsText,

@@ -3,10 +3,8 @@ package console
 import (
 	"fmt"
 	"net/http"
-	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
-	"latchkey/cmd/latchkey-controller/internal/zone"
 	"latchkey/sync/wire"
 )
 
@@ -56,15 +54,4 @@ func twoProofsText(r *desk.Reader) string {
 		return "card and PIN"
 	}
 	return "card and PIN at set times"
-}
-
-// demanded says whether a reader demands card and PIN at a time. It does without a clock
-// that it trusts, whatever the schedule.
-func demanded(p *wire.Policy, live desk.ReaderStatus, now time.Time) bool {
-	two := p.TwoProofs
-	if two == nil || two.Schedule == nil {
-		return two != nil
-	}
-	in, err := zone.Load(p.TimeZone)
-	return err != nil || live.Known && !live.ClockTrusted || p.InSchedule(two.Schedule, now.In(in))
 }

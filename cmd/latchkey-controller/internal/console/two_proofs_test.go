@@ -159,7 +159,8 @@ func TestWithoutATrustedClockCardAndPINAreDemandedAtAnyTime(t *testing.T) {
 		{morning, desk.ReaderStatus{Known: true}, monday.AddDate(0, 0, 1), true},
 		{morning, desk.ReaderStatus{}, monday.AddDate(0, 0, 1), false}, // not heard from yet
 	} {
-		if got := demanded(&wire.Policy{TimeZone: "UTC", TwoProofs: test.two}, test.live, test.at); got != test.want {
+		reader := desk.Reader{Policy: &wire.Policy{TimeZone: "UTC", TwoProofs: test.two}, Live: test.live, Level: wire.Level}
+		if got := reader.DemandsTwo(test.at); got != test.want {
 			t.Errorf("%+v, %v, %v: %v", test.two, test.live.ClockTrusted, test.at, got)
 		}
 	}

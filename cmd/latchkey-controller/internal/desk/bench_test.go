@@ -90,6 +90,35 @@ func BenchmarkCrowd(b *testing.B) {
 			b.ReportMetric(milliseconds(took[len(took)*9/10]), "ms-90%")
 		})
 	}
+	// Who may open a door of two readers: everybody, a hundredth, and one of these.
+	for _, c := range []struct {
+		name, group string
+		q           OpenerQuery
+	}{
+		{"door/everyone", wire.Everyone, OpenerQuery{}}, {"door/middle", wire.Everyone, OpenerQuery{After: encodeCursor(store.UserCursor{Sort: store.SortKey("m")})}},
+		{"door/group", "team-7", OpenerQuery{}}, {"door/search", "team-7", OpenerQuery{Search: "ba"}},
+	} {
+		var readers []*Reader
+		for range 2 {
+			p := wire.DefaultPolicy("front-door", "Front door")
+			p.Access = []wire.Access{{Group: c.group, Schedule: evening()}}
+			readers = append(readers, &Reader{ID: p.Reader, Bundle: 1, Policy: &p, Level: wire.Level})
+		}
+		b.Run(c.name, func(b *testing.B) {
+			var took []time.Duration
+			for b.Loop() {
+				began := time.Now()
+				page, err := d.DoorAccess(b.Context(), as(Viewer), readers, c.q)
+				took = append(took, time.Since(began))
+				if err != nil || len(page.Openers) == 0 {
+					b.Fatalf("%+v, %v", page, err)
+				}
+			}
+			slices.Sort(took)
+			b.ReportMetric(milliseconds(took[len(took)/2]), "ms-median")
+			b.ReportMetric(milliseconds(took[len(took)*9/10]), "ms-90%")
+		})
+	}
 	// Argon2id alone, for comparison.
 	b.Run("pin", func(b *testing.B) {
 		var whole, alone time.Duration

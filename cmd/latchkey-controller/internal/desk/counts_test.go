@@ -32,7 +32,7 @@ func TestRecordsThatAReaderStillHoldsAreNotStillToCome(t *testing.T) {
 
 func TestAPINCountsTheDoorsThatItOpens(t *testing.T) {
 	w := newWorld(t)
-	all, staff, off := w.reader(), w.reader(), w.reader()
+	all, staff, off, both := w.reader(), w.reader(), w.reader(), w.reader()
 	w.reader()
 	policy := func(id string, edit func(*wire.Policy)) {
 		_, err := w.SetPolicy(t.Context(), as(Owner), id, 0, edit)
@@ -40,9 +40,19 @@ func TestAPINCountsTheDoorsThatItOpens(t *testing.T) {
 	}
 	policy(staff, func(p *wire.Policy) { p.Access = []wire.Access{{Group: "staff"}} })
 	policy(off, func(p *wire.Policy) { p.PIN = false })
-	w.must(w.MoveReader(t.Context(), as(Owner), "reader-4", "", w.look(all).DoorID)) // two readers, one door
-	if got := w.person(w.user()).PINDoors(); got != 1 {
-		t.Errorf("%d doors, not 1", got)
+	policy(both, func(p *wire.Policy) { p.TwoProofs = new(wire.TwoProofs) })
+	w.must(w.MoveReader(t.Context(), as(Owner), "reader-5", "", w.look(all).DoorID)) // two readers, one door
+	id := w.withPIN()
+	if alone, both := PINDoors(w.access(id)); alone != 1 || both != 0 {
+		t.Errorf("%d doors and %d with a card, not 1 and 0: they have none", alone, both)
+	}
+	w.must(w.AddCard(t.Context(), as(Owner), id, w.uid()))
+	if alone, both := PINDoors(w.access(id)); alone != 1 || both != 1 {
+		t.Errorf("%d doors and %d with a card, not 1 and 1", alone, both)
+	}
+	policy(both, func(p *wire.Policy) { p.TwoProofs.Schedule = evening() })
+	if alone, both := PINDoors(w.access(id)); alone != 2 || both != 0 {
+		t.Errorf("%d doors and %d with a card, not 2 and 0", alone, both)
 	}
 }
 

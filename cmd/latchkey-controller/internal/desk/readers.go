@@ -51,17 +51,25 @@ func (r *Reader) NobodyOpens() string {
 		return ""
 	case r.OldProofs():
 		return "its program is too old to demand card and PIN, so it lets nobody in: update it"
-	case r.Live.Card == wire.ReasonNone:
-		return "it has no card reader"
-	case r.Live.PIN == wire.ReasonNone:
-		return "it has no touchscreen"
-	case r.Live.Card != "":
-		return "it takes no cards" + why(r.Live.Card)
-	case r.Live.PIN == "", r.Live.PIN == wire.ReasonLockout, r.Live.PIN == wire.ReasonLockdown: // which a card ends, or the mode tells
-		return ""
 	}
-	return "it takes no PINs" + why(r.Live.PIN)
+	w := r.doorway(time.Time{})
+	proven := &wire.Credential{Kind: wire.Card, CardKey: make([]byte, wire.CardKeySize)} // which ends a lockout
+	switch card, pin := w.says.Card, w.takesPIN(proven); {
+	case card == wire.ReasonNone:
+		return "it has no card reader"
+	case pin == wire.ReasonNone:
+		return "it has no touchscreen"
+	case card != "":
+		return "it takes no cards" + why(card)
+	case pin != "":
+		return "it takes no PINs" + why(pin)
+	}
+	return ""
 }
+
+// DemandsTwo says whether a card or a PIN alone does not open the reader's door at a time.
+// Without a clock that the reader trusts that is so whatever the schedule.
+func (r *Reader) DemandsTwo(now time.Time) bool { return r.doorway(now).demandsTwo() }
 
 func oldProofs(level int) bool { return level != store.LevelUnknown && level < wire.LevelProofs }
 

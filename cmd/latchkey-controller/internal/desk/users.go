@@ -110,28 +110,7 @@ type User struct {
 	UserRow
 	Created     time.Time
 	Credentials []Credential // the PIN first
-	Access      []Access     // where the user may open
 	Elsewhere   []ZoneDates  // their dates in other zones
-}
-
-// PINDoors returns at how many doors the user can open with a PIN.
-func (u *User) PINDoors() int {
-	doors := map[[2]string]bool{}
-	for _, a := range u.Access {
-		if a.PIN {
-			doors[[2]string{a.Door, a.Place}] = true
-		}
-	}
-	return len(doors)
-}
-
-// An Access is a door that a user's groups may open.
-type Access struct {
-	Reader, Door, Place string
-	Groups              []string // that open it
-	Scheduled           bool     // not always
-	Zone                string   // IANA name of the door's time zone
-	PIN                 bool     // PIN entry is switched on there
 }
 
 // A UserState is a filter for users besides their names.
@@ -199,9 +178,9 @@ func (d *Desk) Users(ctx context.Context, a Actor, q UserQuery) (page *UserPage,
 		return nil, wrong("state", "Unknown state; choose %s, %s, %s, %s, %s or %s", store.ValidUsers, store.ExpiredUsers, store.EarlyUsers, store.BareUsers, store.CopyableUsers, store.InvitedUsers)
 	}
 	limit := pageSize(q.Limit)
-	choice := store.UserChoice{Search: q.Search, State: q.State, Group: q.Group, Now: d.now().Unix()}
-	if q.Group == wire.Everyone {
-		choice.Group = ""
+	choice := store.UserChoice{Search: q.Search, State: q.State, Now: d.now().Unix()}
+	if q.Group != "" && q.Group != wire.Everyone {
+		choice.Groups = []string{q.Group}
 	}
 	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
 		users, total, found, err := tx.FindUsers(choice, after, limit+1)
@@ -319,21 +298,22 @@ func (d *Desk) User(ctx context.Context, a Actor, id uint64) (user *User, err er
 			user.Credentials = append(user.Credentials, credential)
 		}
 		slices.SortStableFunc(user.Credentials, func(a, b Credential) int { return strings.Compare(b.Kind, a.Kind) })
-		if user.Access, err = access(tx, u); err != nil {
+		doors, err := doorsOf(tx, u)
+		if err != nil {
 			return err
 		}
 		in, err := siteZone(tx)
 		if err != nil {
 			return err
 		}
-		user.Elsewhere, err = elsewhere(user.Access, in, user.From, user.Until)
+		user.Elsewhere, err = elsewhere(doors, in, user.From, user.Until)
 		return err
 	})
 	return user, err
 }
 
-// access returns the doors that a user's groups may open.
-func access(tx *store.Tx, u *store.User) ([]Access, error) {
+// doorsOf returns the doors that a user's groups may open.
+func doorsOf(tx *store.Tx, u *store.User) ([]doorZone, error) {
 	policies, err := policiesInForce(tx)
 	if err != nil {
 		return nil, err
@@ -343,17 +323,10 @@ func access(tx *store.Tx, u *store.User) ([]Access, error) {
 		return nil, err
 	}
 	credential := u.Wire(&store.Credential{})
-	var all []Access
+	var all []doorZone
 	for _, p := range policies {
-		at := Access{Reader: p.Reader, Door: doorName(places, p.Reader), Place: places[p.Reader].Place, PIN: p.PIN, Scheduled: true, Zone: p.TimeZone}
-		for _, entry := range p.Access {
-			if credential.In(entry.Group) {
-				at.Groups = append(at.Groups, groupText(entry.Group))
-				at.Scheduled = at.Scheduled && entry.Schedule != nil
-			}
-		}
-		if len(at.Groups) > 0 {
-			all = append(all, at)
+		if slices.ContainsFunc(p.Access, func(entry wire.Access) bool { return credential.In(entry.Group) }) {
+			all = append(all, doorZone{doorName(places, p.Reader), p.TimeZone})
 		}
 	}
 	return all, nil

@@ -104,8 +104,8 @@ func TestAUsersAccessIsWhatTheirGroupsOpen(t *testing.T) {
 	set(night, wire.Access{Group: "staff", Schedule: &wire.Schedule{}})
 	id, _, err := w.AddUser(t.Context(), as(Owner), UserForm{First: "Ada", Groups: []string{"staff"}}, PIN{}, nil)
 	w.must(err)
-	access := w.person(id).Access
-	if len(access) != 2 || access[0].Reader != all || access[0].Scheduled || access[1].Reader != night || !access[1].Scheduled || access[1].Door != "Door of "+night {
+	access := w.access(id)
+	if len(access) != 2 || access[0].Reader != all || access[0].Hours != nil || access[1].Reader != night || access[1].When() != "never" || access[1].Door != "Door of "+night {
 		t.Errorf("%+v", access)
 	}
 	groups, err := w.Groups(t.Context(), as(Viewer))

@@ -103,21 +103,24 @@ func Moment(t time.Time, in *time.Location) string {
 	return t.Format("2 Jan 2006, 15:04")
 }
 
+// A doorZone is a door's name with the IANA name of its time zone.
+type doorZone struct{ door, zone string }
+
 // elsewhere returns dates, zero for none, at doors whose time zone differs from the
 // site's, by zone.
-func elsewhere(doors []Access, here *time.Location, from, until time.Time) ([]ZoneDates, error) {
+func elsewhere(doors []doorZone, here *time.Location, from, until time.Time) ([]ZoneDates, error) {
 	byZone := map[string]*ZoneDates{}
 	for _, a := range doors {
-		there := byZone[a.Zone]
+		there := byZone[a.zone]
 		if there == nil {
-			in, err := zone.Load(a.Zone)
+			in, err := zone.Load(a.zone)
 			if err != nil {
 				return nil, err
 			}
 			there = &ZoneDates{Zone: in, From: from, Until: until}
-			byZone[a.Zone] = there
+			byZone[a.zone] = there
 		}
-		there.Doors = append(there.Doors, a.Door)
+		there.Doors = append(there.Doors, a.door)
 	}
 	var all []ZoneDates
 	for _, there := range byZone {
@@ -144,7 +147,7 @@ func (d *Desk) Elsewhere(ctx context.Context, a Actor, form UserForm) (all []Zon
 			form.Zone = here
 		}
 		u, _ := form.user()
-		doors, err := access(tx, u)
+		doors, err := doorsOf(tx, u)
 		if err != nil {
 			return err
 		}

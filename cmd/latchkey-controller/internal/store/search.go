@@ -117,8 +117,8 @@ const (
 type UserChoice struct {
 	Search string // each word begins a word of the name or a group, ignoring case and accents
 	State  UserState
-	Group  string // that they are in; "": any
-	Now    int64  // Unix seconds, for State
+	Now    int64    // Unix seconds, for State
+	Groups []string // in one of these; nil: in any, or none
 }
 
 // from returns the FROM and WHERE of a choice with its arguments, on an index that
@@ -143,9 +143,8 @@ func (c UserChoice) from() (clause string, args []any) {
 	for _, word := range strings.Fields(searchText(c.Search)) {
 		clause, args = clause+` AND instr(words, ?) > 0`, append(args, " "+word)
 	}
-	if c.Group != "" { // the words, which the index covers, rule out most users
-		clause += ` AND instr(words, ?) > 0 AND EXISTS (SELECT 1 FROM user_groups WHERE user_id = users.id AND name = ?)`
-		args = append(args, " "+searchText(c.Group), c.Group)
+	if c.Groups != nil {
+		clause, args = clause+` AND id IN (SELECT user_id FROM user_groups WHERE name IN `+listed+`)`, append(args, list(c.Groups))
 	}
 	return clause, args
 }
@@ -157,7 +156,7 @@ func pageQuery(clause string) string {
 
 // countUsers returns how many of total users a choice selects.
 func (t *Tx) countUsers(c UserChoice, total int) (n int, err error) {
-	searches := c.Group != "" || len(strings.Fields(searchText(c.Search))) > 0
+	searches := c.Groups != nil || len(strings.Fields(searchText(c.Search))) > 0
 	switch {
 	case !searches && c.State == AnyState:
 		return total, nil

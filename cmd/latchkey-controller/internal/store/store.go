@@ -255,12 +255,12 @@ func (t *Tx) rows(query string, args []any, scan func(scanner) error) error {
 	return dbError(rows.Err())
 }
 
-// listed is the right side of an IN, whose argument is a list of ids.
+// listed is the right side of an IN, whose argument is a list of ids or names.
 const listed = `(SELECT value FROM json_each(?))`
 
-// list returns ids as an argument for listed.
-func list(ids []int64) string {
-	b, _ := json.Marshal(ids) // numbers can always be encoded
+// list returns ids or names as an argument for listed.
+func list[T int64 | string](values []T) string {
+	b, _ := json.Marshal(values) // these can always be encoded
 	return string(b)
 }
 

@@ -1,0 +1,283 @@
+package desk
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// An Access is how and when somebody may open the door of a reader, and whether they could now.
+type Access struct {
+	Reader, Door, Place string
+	Zone                string          // IANA name of the door's time zone, of Hours and Two
+	Groups              []string        // of theirs that may open it
+	Hours               *wire.Schedule  // when these may; nil: always
+	Two                 *wire.TwoProofs // when card and PIN are demanded; nil: never
+	PIN, Card           bool            // they have one that the reader could take
+	Never               string          // why they cannot open it at all, for people; "": they can
+	Now                 []Way           // how it opens now, and does not; of nobody who can Never
+	Not                 string          // why it does not open now, for people; "": it does
+}
+
+// How says with what the door opens: "PIN or card", "card and PIN"; "": never.
+func (a *Access) How() string {
+	if a.Never != "" {
+		return ""
+	}
+	alone := "card"
+	switch {
+	case a.PIN && a.Card:
+		alone = "PIN or card"
+	case a.PIN:
+		alone = "PIN"
+	}
+	switch two := a.Two; {
+	case two == nil:
+		return alone
+	case two.Schedule == nil:
+		return "card and PIN"
+	case a.PIN && a.Card:
+		return alone + "; card and PIN " + hoursText(two.Schedule)
+	default:
+		return alone + ", but not while card and PIN are demanded: " + hoursText(two.Schedule)
+	}
+}
+
+// When says when the door opens: "always", "Mon 08:00-18:00".
+func (a *Access) When() string { return hoursText(a.Hours) }
+
+// ByNow says with what the door opens now: "PIN or card", "card and PIN, the card first"; "":
+// it does not.
+func (a *Access) ByNow() string {
+	var by []string
+	for _, way := range a.Now {
+		switch {
+		case way.Why != "":
+		case way.Means == wire.ByPIN:
+			by = append(by, "PIN")
+		case way.CardFirst:
+			by = append(by, "card and PIN, the card first")
+		default:
+			by = append(by, string(way.Means))
+		}
+	}
+	return strings.ReplaceAll(strings.Join(by, " or "), "pin", "PIN")
+}
+
+// accessAt returns the access of somebody with credentials, who is in groups, at a reader with
+// a board; nil: none of their groups may open its door.
+func accessAt(r *Reader, u *store.User, credentials []*store.Credential, now time.Time) *Access {
+	of := u.Wire(new(store.Credential))
+	a := &Access{Reader: r.ID, Door: r.Door, Place: r.Place, Zone: r.Policy.TimeZone, Two: r.Policy.TwoProofs, Hours: r.Policy.Hours(&of)}
+	for _, entry := range r.Policy.Access {
+		if of.In(entry.Group) {
+			a.Groups = append(a.Groups, entry.Group)
+		}
+	}
+	if len(a.Groups) == 0 {
+		return nil
+	}
+	sent := make([]wire.Credential, len(credentials))
+	for i, c := range credentials {
+		sent[i] = u.Wire(c)
+	}
+	w := r.doorway(now)
+	a.PIN, a.Card = w.takes(sent)
+	if a.Never = w.never(r, a, sent); a.Never != "" {
+		return a
+	}
+	a.Now = w.ways(sent)
+	a.Not = notNow(a)
+	return a
+}
+
+// never says why somebody with credentials cannot open the door at all; "": they can.
+func (w *doorway) never(r *Reader, a *Access, credentials []wire.Credential) string {
+	pins, cards := len(ofKind(credentials, wire.PIN)), len(ofKind(credentials, wire.Card))
+	both := a.Two != nil && a.Two.Schedule == nil
+	switch {
+	case a.Two != nil && r.OldProofs():
+		return "the reader's program is too old to demand card and PIN, so it lets nobody in: update it"
+	case pins+cards == 0:
+		return "they have neither PIN nor card"
+	case both && pins == 0:
+		return "the door demands card and PIN, and they have no PIN"
+	case both && cards == 0:
+		return "the door demands card and PIN, and they have no card"
+	case a.Hours != nil && len(a.Hours.Week)+len(a.Hours.Holiday) == 0:
+		return "the hours of their groups never begin"
+	case both && a.PIN && a.Card, !both && (a.PIN || a.Card):
+		return ""
+	}
+	var why []string
+	if pins > 0 && !a.PIN {
+		switch {
+		case !w.policy.PIN:
+			why = append(why, reasonText(wire.ReasonOff))
+		case w.says.PIN == wire.ReasonNone:
+			why = append(why, "the reader has no touchscreen")
+		default:
+			why = append(why, reasonText(wire.ReasonWithheld))
+		}
+	}
+	if cards > 0 && !a.Card {
+		if w.says.Card == wire.ReasonNone {
+			why = append(why, "the reader has no card reader")
+		} else {
+			why = append(why, "only cards that prove themselves open this door")
+		}
+	}
+	return strings.Join(why, ", and ")
+}
+
+// notNow says why the door does not open now; "": it does.
+func notNow(a *Access) string {
+	if len(a.Now) == 0 { // both are demanded now, and they have one
+		if a.PIN {
+			return "card and PIN are demanded now, and they have no card"
+		}
+		return "card and PIN are demanded now, and they have no PIN"
+	}
+	var why []string
+	for _, way := range a.Now {
+		if way.Why == "" {
+			return ""
+		}
+		if text := way.WhyText(); !slices.Contains(why, text) {
+			why = append(why, text)
+		}
+	}
+	return strings.Join(why, ", and ")
+}
+
+// WhyText says for people why the way does not open the door now; "": it does.
+func (w *Way) WhyText() string {
+	switch w.Why {
+	case wire.ReasonClock:
+		return "the reader does not know the time"
+	case wire.ReasonUnstored:
+		return "the reader cannot store records"
+	case wire.ReasonKey:
+		return "the reader cannot use its key"
+	}
+	return reasonText(w.Why)
+}
+
+// UserAccess returns the doors that the groups of a user may open, at those of some readers
+// that have a board.
+func (d *Desk) UserAccess(ctx context.Context, a Actor, readers []*Reader, id uint64) (all []*Access, err error) {
+	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
+		u, err := tx.User(id)
+		if err != nil {
+			return err
+		}
+		credentials, err := tx.CredentialsOf(id)
+		if err != nil {
+			return err
+		}
+		for _, r := range readers {
+			if r.Bundle == 0 {
+				continue
+			}
+			if at := accessAt(r, u, credentials, d.now()); at != nil {
+				all = append(all, at)
+			}
+		}
+		return nil
+	})
+	return all, err
+}
+
+// PINDoors returns at how many doors somebody may open with a PIN by itself, and at how many
+// more only together with a card.
+func PINDoors(all []*Access) (alone, both int) {
+	type door struct{ name, place string }
+	doors := map[door]bool{}
+	for _, a := range all {
+		if a.Never == "" && a.PIN {
+			at := door{a.Door, a.Place}
+			doors[at] = doors[at] || a.Two == nil || a.Two.Schedule != nil
+		}
+	}
+	for _, byItself := range doors {
+		if byItself {
+			alone++
+		} else {
+			both++
+		}
+	}
+	return alone, both
+}
+
+// An OpenerQuery selects those who may open a door. Search is as in UserQuery.
+type OpenerQuery struct {
+	Search string
+	After  string // OpenerPage.Next of the previous page; "": the first page
+	Limit  int    // 0: 50; at most 1000
+}
+
+// An OpenerPage is a page of the users who are in a group that may open a door, by name.
+type OpenerPage struct {
+	Openers []*Opener
+	Found   int    // that Search selects
+	Next    string // "": this is the last page
+}
+
+// An Opener is a user with their access at a door.
+type Opener struct {
+	ID       uint64
+	Name     string
+	Validity Validity
+	At       []*Access // at each reader of the door that their groups may open
+}
+
+// DoorAccess returns who may open the door of some readers.
+func (d *Desk) DoorAccess(ctx context.Context, a Actor, readers []*Reader, q OpenerQuery) (page *OpenerPage, err error) {
+	after, err := parseCursor(q.After)
+	if err != nil {
+		return nil, ErrNotFound // no page has such a cursor
+	}
+	limit := pageSize(q.Limit)
+	readers = slices.DeleteFunc(slices.Clone(readers), func(r *Reader) bool { return r.Bundle == 0 })
+	choice := store.UserChoice{Search: q.Search, Groups: []string{}}
+	for _, r := range readers {
+		for _, entry := range r.Policy.Access {
+			choice.Groups = append(choice.Groups, entry.Group)
+		}
+	}
+	if slices.Contains(choice.Groups, wire.Everyone) {
+		choice.Groups = nil
+	}
+	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
+		now := d.now()
+		users, _, found, err := tx.FindUsers(choice, after, limit+1)
+		if err != nil {
+			return err
+		}
+		page = &OpenerPage{Found: found}
+		if len(users) > limit {
+			users = users[:limit]
+			u := users[limit-1]
+			page.Next = encodeCursor(store.UserCursor{Sort: store.SortKey(u.Name), ID: u.ID})
+		}
+		for _, u := range users {
+			credentials, err := tx.CredentialsOf(u.ID)
+			if err != nil {
+				return err
+			}
+			o := &Opener{ID: u.ID, Name: u.Name, Validity: validity(u.From, u.Until, now)}
+			for _, r := range readers {
+				if at := accessAt(r, u, credentials, now); at != nil {
+					o.At = append(o.At, at)
+				}
+			}
+			page.Openers = append(page.Openers, o)
+		}
+		return nil
+	})
+	return page, err
+}
