@@ -215,6 +215,8 @@ func TestEachPageHasNoBarrierAndKeepsToItsPolicyInEachLightAndSize(t *testing.T)
 		"places": {desk.Owner, []stop{
 			{"locations", "/places", ""},
 			{"door", "/doors/1", ""},
+			{"door-access", "/doors/1?tab=access", ""},
+			{"door-access-none", "/doors/1?tab=access&q=nobody", ""},
 			{"door-config", "/doors/1?tab=config", ""},
 			{"door-new", "/places/new/door", ""},
 			{"location", "/locations/1", ""},

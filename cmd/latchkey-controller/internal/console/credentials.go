@@ -42,10 +42,9 @@ func (c *Console) showPIN(id uint64, what string, digits []byte) handler {
 		spaced := slices.Concat(digits[:len(digits)/2], []byte(" "), digits[len(digits)/2:])
 		defer clear(spaced)
 		v.id = int64(id)
-		return c.showCredentials(&secretWriter{ResponseWriter: w, marker: c.marker, secrets: [][]byte{digits, spaced}}, r, v, http.StatusOK, newForm("pin", "auto"), func(p *userPanel) (err error) {
+		return c.showCredentials(&secretWriter{ResponseWriter: w, marker: c.marker, secrets: [][]byte{digits, spaced}}, r, v, http.StatusOK, newForm("pin", "auto"), func(p *userPanel) error {
 			p.Shown = what
-			p.Rollout, err = c.desk.Rollout(r.Context(), v.Actor)
-			return err
+			return c.readRollout(r, v, p)
 		})
 	}
 }

@@ -4,17 +4,22 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
+	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
 )
 
 // doorPanel shows one door.
 type doorPanel struct {
-	Door   *desk.Door
-	Tab    string // "overview", "config", "activity"
-	Chart  *chart
-	Events []*desk.Event
+	Door    *desk.Door
+	Tab     string // "overview", "access", "config", "activity"
+	Chart   *chart
+	Search  string // of the Access tab
+	After   string
+	Openers *desk.OpenerPage
+	Events  []*desk.Event
 }
 
 func (c *Console) door(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -35,6 +40,10 @@ func (c *Console) showDoor(tab string) formPage {
 				p.Form = newForm("name", d.Door.Name, "hub", fmt.Sprint(d.Door.Parent), "revision", d.Door.Revision())
 			} else {
 				f.warn("door", d.Door.Revision())
+			}
+		case "access":
+			if err := c.readOpeners(r, v, d); err != nil {
+				return err
 			}
 		case "activity":
 			page, err := c.desk.Activity(r.Context(), v.Actor, desk.Query{Door: v.id, Limit: 25})
@@ -62,6 +71,35 @@ func (c *Console) readDoor(r *http.Request, v *visit, p *placesPage) error {
 	p.setModeForm(p.Form, doorZone(p.Door, v.zone()), v.zone())
 	p.modesHere, err = c.readModes(r.Context(), v.Actor, desk.Where{Level: desk.Doors, ID: v.id}, p.Door.Readers)
 	return err
+}
+
+// readOpeners fills in the Access tab of a door.
+func (c *Console) readOpeners(r *http.Request, v *visit, d *doorPanel) (err error) {
+	q := r.URL.Query()
+	d.Search, d.After = truncate(strings.TrimSpace(q.Get("q")), 100), q.Get("after")
+	d.Openers, err = c.desk.DoorAccess(r.Context(), v.Actor, d.Door.Readers, desk.OpenerQuery{Search: d.Search, After: d.After})
+	return err
+}
+
+// AccessFrom returns the address of the Access tab with its search, after a cursor.
+func (d *doorPanel) AccessFrom(after string) string {
+	q := url.Values{"tab": {"access"}}
+	for name, value := range map[string]string{"q": d.Search, "after": after} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	return fmt.Sprintf("/doors/%d?%s", d.Door.ID, q.Encode())
+}
+
+// Adopted returns the readers of the door that have a board.
+func (d *doorPanel) Adopted() (readers []*desk.Reader) {
+	for _, r := range d.Door.Readers {
+		if r.Bundle != 0 {
+			readers = append(readers, r)
+		}
+	}
+	return readers
 }
 
 func (c *Console) editDoor(r *http.Request, v *visit, f *form) (answer, error) {

@@ -52,6 +52,7 @@ func (c *Console) functions(in *time.Location) template.FuncMap {
 		"endAct":       func(m wire.Mode) string { return string(desk.EndModeAct(m)) },
 		"inLockdown":   func(r *desk.Reader) bool { return r.Live.Mode != nil && r.Live.Mode.Mode == wire.ModeLockdown },
 		"twoProofs":    twoProofsText,
+		"weekOf":       func(s *wire.Schedule) *week { return newWeek(wire.Access{Schedule: s}) },
 		"demanded":     func(r *desk.Reader) bool { return r.DemandsTwo(time.Now()) },
 		"ways":         waysText,
 		"hours":        hoursSummary,

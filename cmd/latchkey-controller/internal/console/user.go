@@ -17,6 +17,7 @@ type userPanel struct {
 	Add       string // what is being added: "any", "pin", "duress-pin", "card", "enrol", "confirm", "new"
 	Shown     string // the PIN that this page shows: "pin", "duress-pin"; "": none
 	Rollout   desk.Rollout
+	Access    []*desk.Access // where they may open
 	Readers   []*desk.Reader // that can read a card
 	Enrolment *desk.Enrolment
 	Written   *writtenCard
@@ -34,7 +35,11 @@ func (c *Console) userPanel(r *http.Request, v *visit, id uint64, tab string) (p
 		return nil, err
 	}
 	switch tab {
-	case "about", "access":
+	case "about":
+	case "access":
+		if err := c.readAccessOf(r, v, p); err != nil {
+			return nil, err
+		}
 	case "activity":
 		page, err := c.desk.Activity(r.Context(), v.Actor, desk.Query{User: id, Limit: 25})
 		if err != nil {
@@ -45,6 +50,36 @@ func (c *Console) userPanel(r *http.Request, v *visit, id uint64, tab string) (p
 		p.Tab = "credentials"
 	}
 	return p, nil
+}
+
+// readAccessOf fills in where the user may open.
+func (c *Console) readAccessOf(r *http.Request, v *visit, p *userPanel) error {
+	readers, err := c.desk.Readers(r.Context(), v.Actor)
+	if err != nil {
+		return err
+	}
+	p.Access, err = c.desk.UserAccess(r.Context(), v.Actor, readers, p.User.ID)
+	return err
+}
+
+// readRollout fills in how far a PIN that was given has spread, and where it opens.
+func (c *Console) readRollout(r *http.Request, v *visit, p *userPanel) (err error) {
+	if p.Rollout, err = c.desk.Rollout(r.Context(), v.Actor); err != nil {
+		return err
+	}
+	return c.readAccessOf(r, v, p)
+}
+
+// OpensAlone returns at how many doors the user's PIN opens by itself.
+func (p *userPanel) OpensAlone() int {
+	alone, _ := desk.PINDoors(p.Access)
+	return alone
+}
+
+// OpensBoth returns at how many more it opens together with a card.
+func (p *userPanel) OpensBoth() int {
+	_, both := desk.PINDoors(p.Access)
+	return both
 }
 
 func (c *Console) user(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -60,7 +95,7 @@ func (c *Console) user(w http.ResponseWriter, r *http.Request, v *visit) error {
 	}
 	switch {
 	case r.Header.Get("HX-Target") == "rollout":
-		if panel.Rollout, err = c.desk.Rollout(r.Context(), v.Actor); err != nil {
+		if err := c.readRollout(r, v, panel); err != nil {
 			return err
 		}
 	case panel.Tab == "about":

@@ -41,9 +41,9 @@ func (a *Access) How() string {
 	case two.Schedule == nil:
 		return "card and PIN"
 	case a.PIN && a.Card:
-		return alone + "; card and PIN " + hoursText(two.Schedule)
+		return alone + ", and at set times card and PIN"
 	default:
-		return alone + ", but not while card and PIN are demanded: " + hoursText(two.Schedule)
+		return alone + ", but not while card and PIN are demanded"
 	}
 }
 
