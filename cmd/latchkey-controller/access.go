@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"latchkey/cmd/latchkey-controller/internal/control"
+	"latchkey/cmd/latchkey-controller/internal/desk"
+)
+
+// An accessRow is how somebody may open a reader's door, as JSON.
+type accessRow struct {
+	User   uint64   `json:"user,omitempty"` // of place access
+	Name   string   `json:"name,omitempty"`
+	Reader string   `json:"reader"`
+	Door   string   `json:"door"`
+	Place  string   `json:"place"`
+	Groups []string `json:"groups"`          // that may open it
+	With   string   `json:"with,omitempty"`  // "PIN or card"
+	When   string   `json:"when"`            // "always", "Mon 08:00-18:00"
+	Zone   string   `json:"zone"`            // of When
+	Now    string   `json:"now,omitempty"`   // with what it opens now
+	Not    string   `json:"not,omitempty"`   // why it does not open now
+	Never  string   `json:"never,omitempty"` // why it cannot be opened at all
+}
+
+func accessRowOf(a *desk.Access) accessRow {
+	return accessRow{Reader: a.Reader, Door: a.Door, Place: a.Place, Groups: a.Groups, With: a.How(), When: a.When(), Zone: a.Zone, Now: a.ByNow(), Not: a.Not, Never: a.Never}
+}
+
+// line returns the columns that both tables have.
+func (r *accessRow) line() string {
+	now := r.Now
+	switch {
+	case r.Never != "":
+		now = "never: " + r.Never
+	case r.Not != "":
+		now = "no: " + r.Not
+	}
+	return fmt.Sprintf("%s\t%s\t%s", orDash(r.With), r.When, now)
+}
+
+const ofRunning = "NOW goes by what the readers say of themselves, if a controller runs on the site. Times are those of the door."
+
+// readersNow returns all readers, with what they say of themselves if a controller runs.
+func (c *invocation) readersNow(ctx context.Context) ([]*desk.Reader, error) {
+	readers, err := c.running(sessionUser()).Readers(ctx)
+	if errors.Is(err, control.ErrNotRunning) {
+		return c.desk.Readers(ctx, c.actor)
+	}
+	return readers, err
+}
+
+func userAccess(c *invocation) action {
+	c.details = ofRunning
+	return func(ctx context.Context, args []string) error {
+		u, err := c.desk.FindUser(ctx, c.actor, args[0])
+		if err != nil {
+			return err
+		}
+		readers, err := c.readersNow(ctx)
+		if err != nil {
+			return err
+		}
+		all, err := c.desk.UserAccess(ctx, c.actor, readers, u.ID)
+		if err != nil {
+			return err
+		}
+		rows, lines := []accessRow{}, []string{}
+		for _, a := range all {
+			row := accessRowOf(a)
+			rows, lines = append(rows, row), append(lines, fmt.Sprintf("%s\t%s\t%s", row.Door, row.Reader, row.line()))
+		}
+		return c.printTable(rows, "none of their groups may open a door; give them a group with: latchkey-controller user edit --dir %s", "DOOR\tREADER\tWITH\tWHEN\tNOW\n", lines)
+	}
+}
+
+func placeAccess(c *invocation) action {
+	c.details = "NUMBER is the one that place list shows. " + ofRunning
+	search := c.String("search", "", "those whose name or groups have `words` that begin so")
+	return func(ctx context.Context, args []string) error {
+		door, err := c.desk.Door(ctx, c.actor, placeNumber(args[1]))
+		if errors.Is(err, desk.ErrNotFound) {
+			return fmt.Errorf("there is no door %s; latchkey-controller place list shows all of them", args[1])
+		}
+		if err != nil {
+			return err
+		}
+		readers, err := c.readersNow(ctx)
+		if err != nil {
+			return err
+		}
+		readers = slices.DeleteFunc(readers, func(r *desk.Reader) bool { return r.DoorID != door.ID })
+		rows, lines := []accessRow{}, []string{}
+		for q := (desk.OpenerQuery{Search: *search, Limit: 1000}); ; {
+			page, err := c.desk.DoorAccess(ctx, c.actor, readers, q)
+			if err != nil {
+				return err
+			}
+			for _, o := range page.Openers {
+				for _, a := range o.At {
+					row := accessRowOf(a)
+					row.User, row.Name = o.ID, o.Name
+					rows, lines = append(rows, row), append(lines, strings.Join([]string{fmt.Sprint(o.ID), o.Name, a.Reader, row.line()}, "\t"))
+				}
+			}
+			if q.After = page.Next; q.After == "" {
+				break
+			}
+		}
+		none := "nobody may open it; say who may with: latchkey-controller policy --dir %s"
+		if *search != "" {
+			none = "nobody who may open it is called like that; latchkey-controller place access --dir %s shows all of them"
+		}
+		return c.printTable(rows, none, "USER\tNAME\tREADER\tWITH\tWHEN\tNOW\n", lines)
+	}
+}
