@@ -12,19 +12,21 @@ import (
 func TestUsersAreChosenByTheirStateFromAnIndexThatHasAllOfIt(t *testing.T) {
 	s := newStore(t)
 	update(t, s, func(tx *Tx) error {
-		for c, index := range map[UserChoice]string{
-			{}:                     "users_sorted",
-			{State: ValidUsers}:    "users_sorted",
-			{State: ExpiredUsers}:  "users_until (valid_until<?)",
-			{State: EarlyUsers}:    "users_from (valid_from>?)",
-			{State: BareUsers}:     "users_bare",
-			{State: CopyableUsers}: "users_copyable",
-			{State: InvitedUsers}:  "users_invited",
+		for _, test := range []struct {
+			c     UserChoice
+			index string
+		}{
+			{UserChoice{}, "users_sorted"},
+			{UserChoice{Groups: []string{"staff"}}, "users_sorted"},
+			{UserChoice{State: ValidUsers}, "users_sorted"},
+			{UserChoice{State: ExpiredUsers}, "users_until (valid_until<?)"},
+			{UserChoice{State: EarlyUsers}, "users_from (valid_from>?)"},
+			{UserChoice{State: BareUsers}, "users_bare"},
+			{UserChoice{State: CopyableUsers}, "users_copyable"},
+			{UserChoice{State: InvitedUsers}, "users_invited"},
 		} {
-			for _, c.Search = range []string{"", "ada", "in"} {
-				if c.Group = ""; c.Search == "in" {
-					c.Search, c.Group = "", "staff"
-				}
+			c, index := test.c, test.index
+			for _, c.Search = range []string{"", "ada"} {
 				clause, args := c.from()
 				for _, statement := range []string{`SELECT count(*) FROM ` + clause, pageQuery(clause)} {
 					all := args
