@@ -32,7 +32,7 @@ func TestADoorAndAPersonShowWhoOpensWhenAndHow(t *testing.T) {
 	condition.PIN, condition.Lockout = "", ""
 	w.policy("front-door", func(p *wire.Policy) { p.TwoProofs = new(wire.TwoProofs) })
 	for _, path := range []string{door, person} {
-		b.get(path).shows(t, http.StatusOK, "card and PIN, always")
+		b.get(path).shows(t, http.StatusOK, "Card and PIN, always")
 	}
 	condition.Card = wire.ReasonNFC
 	b.get(door).shows(t, http.StatusOK, "Nobody can give card and PIN: it takes no cards: the card reader is out of order.", "Not now: the card reader is out of order")
@@ -84,7 +84,7 @@ func TestADoorOfTwoReadersSaysWhichOneOpens(t *testing.T) {
 	w.must(w.desk.MoveReader(t.Context(), owner, "back", "", 1))
 	w.policy("back", func(p *wire.Policy) { p.PIN = false })
 	b := w.visitor(desk.Viewer)
-	b.get("/doors/1?tab=access").shows(t, http.StatusOK, "front-door", "PIN or card, always", "card, always", "Groups and times at back")
+	b.get("/doors/1?tab=access").shows(t, http.StatusOK, `<span class="small muted">front-door</span>`, "PIN or card, always", `<span class="small muted">back</span>`, "Card, always", "Groups and times at back")
 	b.get("/doors/2?tab=access").shows(t, http.StatusOK, "No reader yet")
 }
 

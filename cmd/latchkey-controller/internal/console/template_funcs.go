@@ -34,6 +34,7 @@ func (c *Console) functions(in *time.Location) template.FuncMap {
 		"join":         strings.Join,
 		"lower":        strings.ToLower,
 		"sentence":     sentence,
+		"capital":      capital,
 		"plural":       plural,
 		"thousands":    thousands,
 		"plural64":     func(n uint32, one, many string) string { return plural(int(n), one, many) },

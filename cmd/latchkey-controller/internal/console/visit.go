@@ -304,13 +304,17 @@ func (c *Console) serverError(w http.ResponseWriter, r *http.Request, err error)
 // sentence makes an error's text a sentence.
 func sentence(text string) string {
 	text = strings.TrimPrefix(text, desk.ErrNotAllowed.Error()+": ")
+	if text = capital(text); text != "" && !strings.HasSuffix(text, ".") {
+		text += "."
+	}
+	return text
+}
+
+// capital returns a text with a capital letter first.
+func capital(text string) string {
 	if text == "" {
 		return text
 	}
 	first, size := utf8.DecodeRuneInString(text)
-	text = string(unicode.ToUpper(first)) + text[size:]
-	if !strings.HasSuffix(text, ".") {
-		text += "."
-	}
-	return text
+	return string(unicode.ToUpper(first)) + text[size:]
 }

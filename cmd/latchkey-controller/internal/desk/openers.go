@@ -19,7 +19,7 @@ type Access struct {
 	Two                 *wire.TwoProofs // when card and PIN are demanded; nil: never
 	PIN, Card           bool            // they have one that the reader could take
 	Never               string          // why they cannot open it at all, for people; "": they can
-	Now                 []Way           // how it opens now, and does not; of nobody who can Never
+	Now                 []Way           // how it opens now, and does not, of what the reader takes
 	Not                 string          // why it does not open now, for people; "": it does
 }
 
@@ -90,7 +90,9 @@ func accessAt(r *Reader, u *store.User, credentials []*store.Credential, now tim
 	if a.Never = w.never(r, a, sent); a.Never != "" {
 		return a
 	}
-	a.Now = w.ways(sent)
+	a.Now = slices.DeleteFunc(w.ways(sent), func(way Way) bool { // of what it never takes
+		return way.Means == wire.ByPIN && !a.PIN || way.Means == wire.ByCard && !a.Card
+	})
 	a.Not = notNow(a)
 	return a
 }
@@ -157,6 +159,8 @@ func notNow(a *Access) string {
 // WhyText says for people why the way does not open the door now; "": it does.
 func (w *Way) WhyText() string {
 	switch w.Why {
+	case wire.ReasonNone: // one of both: the other is taken by itself at other times
+		return "card and PIN are demanded now, and the reader cannot take both"
 	case wire.ReasonClock:
 		return "the reader does not know the time"
 	case wire.ReasonUnstored:
