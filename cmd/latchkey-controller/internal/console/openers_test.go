@@ -21,8 +21,8 @@ func TestADoorAndAPersonShowWhoOpensWhenAndHow(t *testing.T) {
 	w.user("Bob", "Byron", false, "")
 	b := w.visitor(desk.Viewer)
 	const door, person = "/doors/1?tab=access", "/users/1?tab=access"
-	b.get(door).shows(t, http.StatusOK, "PIN or card, always", "Ada Lovelace", "Bob Byron", "Never: they have neither PIN nor card", "2 users", "Groups and times at front-door")
-	b.get(person).shows(t, http.StatusOK, "Front door", "by everyone", "PIN or card, always")
+	b.get(door).shows(t, http.StatusOK, "Always: PIN or card", "Ada Lovelace", "Bob Byron", "Never: they have neither PIN nor card", "2 users", "Groups and times at front-door")
+	b.get(person).shows(t, http.StatusOK, "Front door", "by everyone", "Always: PIN or card")
 
 	condition := w.live.states[0].State.Condition
 	condition.PIN, condition.Lockout = wire.ReasonLockout, wire.CauseAttempts
@@ -32,7 +32,7 @@ func TestADoorAndAPersonShowWhoOpensWhenAndHow(t *testing.T) {
 	condition.PIN, condition.Lockout = "", ""
 	w.policy("front-door", func(p *wire.Policy) { p.TwoProofs = new(wire.TwoProofs) })
 	for _, path := range []string{door, person} {
-		b.get(path).shows(t, http.StatusOK, "Card and PIN, always")
+		b.get(path).shows(t, http.StatusOK, "Always: card and PIN")
 	}
 	condition.Card = wire.ReasonNFC
 	b.get(door).shows(t, http.StatusOK, "Nobody can give card and PIN: it takes no cards: the card reader is out of order.", "Not now: the card reader is out of order")
@@ -42,7 +42,7 @@ func TestADoorAndAPersonShowWhoOpensWhenAndHow(t *testing.T) {
 		p.TwoProofs, p.Access = nil, []wire.Access{{Group: "staff", Schedule: never}}
 	})
 	got := b.get(door)
-	got.shows(t, http.StatusOK, "PIN or card, at set times", "Monday 00:00-00:01; Holidays 00:00-00:01", "1 user")
+	got.shows(t, http.StatusOK, "At set times: PIN or card", "Monday00:00-00:01Holidays00:00-00:01", "1 user")
 	if strings.Contains(got.body, "Bob") {
 		t.Error("he is in no group that may open it")
 	}
@@ -84,7 +84,7 @@ func TestADoorOfTwoReadersSaysWhichOneOpens(t *testing.T) {
 	w.must(w.desk.MoveReader(t.Context(), owner, "back", "", 1))
 	w.policy("back", func(p *wire.Policy) { p.PIN = false })
 	b := w.visitor(desk.Viewer)
-	b.get("/doors/1?tab=access").shows(t, http.StatusOK, `<span class="small muted">front-door</span>`, "PIN or card, always", `<span class="small muted">back</span>`, "Card, always", "Groups and times at back")
+	b.get("/doors/1?tab=access").shows(t, http.StatusOK, `<span class="small muted">front-door</span>`, "Always: PIN or card", `<span class="small muted">back</span>`, "Always: card", "Groups and times at back")
 	b.get("/doors/2?tab=access").shows(t, http.StatusOK, "No reader yet")
 }
 

@@ -48,7 +48,7 @@ var everywhere = []struct {
 	{"/places", nil, "Main building"},
 	{"/places/new/location", []desk.Role{desk.Viewer, desk.Editor}, "New location"},
 	{"/doors/1", nil, "Last 24 hours"},
-	{"/doors/1?tab=access", nil, "PIN or card, always"},
+	{"/doors/1?tab=access", nil, "Always: PIN or card"},
 	{"/doors/1?tab=config", nil, "Devices"},
 	{"/doors/1?tab=activity", nil, "Front door"},
 	{"/locations/1", nil, "Main building"},

@@ -41,9 +41,9 @@ func (a *Access) How() string {
 	case two.Schedule == nil:
 		return "card and PIN"
 	case a.PIN && a.Card:
-		return alone + ", and at set times card and PIN"
+		return alone + ", at some times both"
 	default:
-		return alone + ", but not while card and PIN are demanded"
+		return alone + ", but not while both are demanded"
 	}
 }
 
