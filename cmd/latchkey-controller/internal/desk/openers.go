@@ -81,9 +81,15 @@ func accessAt(r *Reader, u *store.User, credentials []*store.Credential, now tim
 	if len(a.Groups) == 0 {
 		return nil
 	}
-	sent := make([]wire.Credential, len(credentials))
-	for i, c := range credentials {
-		sent[i] = u.Wire(c)
+	var sent []wire.Credential
+	for _, c := range credentials {
+		if !c.Limited() || !r.OldProofs() { // one that is too old does not get it
+			sent = append(sent, u.Wire(c))
+		}
+	}
+	if len(sent) == 0 && len(credentials) > 0 {
+		a.Never = "the reader's program is too old for a PIN with limits: update it"
+		return a
 	}
 	w := r.doorway(now)
 	a.PIN, a.Card = w.takes(sent)

@@ -191,4 +191,8 @@ func TestAPINWithATimeNeedsAReaderThatKnowsTheTime(t *testing.T) {
 	if a := w.access(user)[0]; a.ByNow() != "PIN" {
 		t.Errorf("%+v", a)
 	}
+	w.saysOf(id, wire.LevelModes, nil, true) // it is downgraded
+	if a := w.access(user)[0]; a.Never != "the reader's program is too old for a PIN with limits: update it" {
+		t.Errorf("%+v", a)
+	}
 }
