@@ -28,11 +28,11 @@ const (
 	SetDuressPIN    Act = "pin.set-duress" //
 	RemoveDuressPIN Act = "pin.remove-duress"
 
-	EditMembers Act = "group.members"
-	GiveAccess  Act = "group.access"
-	TakeAccess  Act = "group.no-access"
-	RenameGroup Act = "group.rename"
-	RemoveGroup Act = "group.remove"
+	EditMembers   Act = "group.members"
+	GiveAccess    Act = "group.access"
+	TakeAccess    Act = "group.no-access"
+	RenameGroup   Act = "group.rename"
+	RemoveGroup   Act = "group.remove"
 	InviteVisitor Act = "visitor.invite"
 	EndInvitation Act = "visitor.end"
 	RemoveVisitor Act = "visitor.remove" // a day after the end; nobody's right: the controller does it

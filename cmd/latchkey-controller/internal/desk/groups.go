@@ -255,7 +255,7 @@ func groupNamed(tx *store.Tx, name string) (g *Group, err error) {
 			g.Removed = append(g.Removed, p.Reader)
 			return nil
 		}
-		at := accessAt(p, name)
+		at := groupAt(p, name)
 		named, err := tx.ScheduleNames(p.Reader)
 		if err != nil {
 			return err
@@ -289,8 +289,8 @@ func groupNamed(tx *store.Tx, name string) (g *Group, err error) {
 
 func noGroup(name string) error { return fmt.Errorf("there is no group %.40q: %w", name, ErrNotFound) }
 
-// accessAt returns what a policy says of a group.
-func accessAt(p *wire.Policy, group string) GroupAccess {
+// groupAt returns what a policy says of a group.
+func groupAt(p *wire.Policy, group string) GroupAccess {
 	at := GroupAccess{Reader: p.Reader, Policy: p, Exempt: slices.Contains(p.Exempt, group), InLockdown: slices.Contains(p.InLockdown, group)}
 	at.First = p.Opening != nil && p.Opening.First == group
 	only := &wire.Policy{}

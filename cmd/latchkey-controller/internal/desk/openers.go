@@ -75,7 +75,7 @@ func accessAt(r *Reader, u *store.User, credentials []*store.Credential, now tim
 	a := &Access{Reader: r.ID, Door: r.Door, Place: r.Place, Zone: r.Policy.TimeZone, Two: r.Policy.TwoProofs, Hours: r.Policy.Hours(&of)}
 	for _, entry := range r.Policy.Access {
 		if of.In(entry.Group) {
-			a.Groups = append(a.Groups, entry.Group)
+			a.Groups = append(a.Groups, groupText(entry.Group))
 		}
 	}
 	if len(a.Groups) == 0 {

@@ -34,12 +34,6 @@ func evening() *wire.Schedule {
 	return &wire.Schedule{Week: []wire.Span{{Day: 1, From: 18 * 60, To: 24 * 60}}}
 }
 
-func (w *world) policy(reader string, edit func(*wire.Policy)) {
-	w.t.Helper()
-	_, err := w.SetPolicy(w.t.Context(), as(Owner), reader, 0, edit)
-	w.must(err)
-}
-
 func TestAUserAndADoorSayWhenAndHowItOpensAndWhyNotNow(t *testing.T) {
 	w := newWorld(t)
 	id := w.reader()
