@@ -93,8 +93,10 @@ func TestAVisitorIsShownAsOneWithTheDoorsInPlaceOfTheirGroups(t *testing.T) {
 	if len(u.Groups) != 0 || !reflect.DeepEqual(u.Visit, want) {
 		t.Errorf("in %q, %+v", u.Groups, u.Visit)
 	}
-	if len(u.Access) != 1 || !slices.Equal(u.Access[0].Groups, []string{"invited visitors"}) {
-		t.Errorf("access: %+v", u.Access)
+	at, err := w.UserAccess(t.Context(), as(Viewer), []*Reader{w.look("reader-1")}, id)
+	w.must(err)
+	if len(at) != 1 || !slices.Equal(at[0].Groups, []string{"invited visitors"}) {
+		t.Errorf("access: %+v", at)
 	}
 	groups, err := w.Groups(t.Context(), as(Owner))
 	w.must(err)
