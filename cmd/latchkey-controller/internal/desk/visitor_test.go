@@ -422,7 +422,9 @@ func TestAVisitThatIsEndedTakesThePINAway(t *testing.T) {
 			t.Errorf("%d: again: %v", i, err)
 		}
 	}
-	if err := w.EndInvitation(t.Context(), as(Owner), w.withPIN()); !errors.Is(err, ErrNotFound) {
+	user := w.withPIN()
+	w.must(w.EditUser(t.Context(), as(Owner), user, "", time.UTC, func(f *UserForm) { f.Until = w.time.Add(time.Hour).Format(time.RFC3339) }))
+	if err := w.EndInvitation(t.Context(), as(Owner), user); !errors.Is(err, ErrNotFound) || len(w.given(user)) != 1 {
 		t.Errorf("of a user: %v", err)
 	}
 	w.check()
