@@ -130,8 +130,10 @@ func TestVisitorsAreToldFromUsers(t *testing.T) {
 	b.get("/visitors?at=never").shows(t, http.StatusUnprocessableEntity, "Unknown time; choose now, coming or over")
 	b.get("/visitors?after=x").shows(t, http.StatusNotFound)
 	b.get("/visitors/1").shows(t, http.StatusNotFound) // who is no visitor
-	if access := b.get("/readers/front-door?tab=access"); strings.Contains(access.body, "group=visitors") {
-		t.Error("the visitors of a door can be edited at its reader")
+	for _, path := range []string{"/readers/front-door?tab=access", "/readers/front-door?tab=access&group=visitors-1"} {
+		if access := b.get(path); strings.Contains(access.body, "visitors-1") {
+			t.Errorf("%s: the visitors of a door can be edited at its reader", path)
+		}
 	}
 }
 
