@@ -68,9 +68,9 @@ func (a *Access) ByNow() string {
 	return strings.ReplaceAll(strings.Join(by, " or "), "pin", "PIN")
 }
 
-// accessAt returns the access of somebody with credentials, who is in groups, at a reader with
+// accessOf returns the access of somebody with credentials, who is in groups, at a reader with
 // a board; nil: none of their groups may open its door.
-func accessAt(r *Reader, u *store.User, credentials []*store.Credential, now time.Time) *Access {
+func accessOf(r *Reader, u *store.User, credentials []*store.Credential, now time.Time) *Access {
 	of := u.Wire(new(store.Credential))
 	a := &Access{Reader: r.ID, Door: r.Door, Place: r.Place, Zone: r.Policy.TimeZone, Two: r.Policy.TwoProofs, Hours: r.Policy.Hours(&of)}
 	for _, entry := range r.Policy.Access {
@@ -193,7 +193,7 @@ func (d *Desk) UserAccess(ctx context.Context, a Actor, readers []*Reader, id ui
 			if r.Bundle == 0 {
 				continue
 			}
-			if at := accessAt(r, u, credentials, d.now()); at != nil {
+			if at := accessOf(r, u, credentials, d.now()); at != nil {
 				all = append(all, at)
 			}
 		}
@@ -281,7 +281,7 @@ func (d *Desk) DoorAccess(ctx context.Context, a Actor, readers []*Reader, q Ope
 			}
 			o := &Opener{ID: u.ID, Name: u.Name, Validity: validity(u.From, u.Until, now)}
 			for _, r := range readers {
-				if at := accessAt(r, u, credentials, now); at != nil {
+				if at := accessOf(r, u, credentials, now); at != nil {
 					o.At = append(o.At, at)
 				}
 			}
