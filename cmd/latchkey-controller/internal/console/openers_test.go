@@ -10,7 +10,7 @@ import (
 	"latchkey/sync/wire"
 )
 
-func (w *world) policy(reader string, edit func(*wire.Policy)) {
+func (w *world) changePolicy(reader string, edit func(*wire.Policy)) {
 	w.t.Helper()
 	_, err := w.desk.SetPolicy(w.t.Context(), owner, reader, 0, edit)
 	w.must(err)
@@ -30,7 +30,7 @@ func TestADoorAndAPersonShowWhoOpensWhenAndHow(t *testing.T) {
 		b.get(path).shows(t, http.StatusOK, "Not by PIN now: PIN entry is paused")
 	}
 	condition.PIN, condition.Lockout = "", ""
-	w.policy("front-door", func(p *wire.Policy) { p.TwoProofs = new(wire.TwoProofs) })
+	w.changePolicy("front-door", func(p *wire.Policy) { p.TwoProofs = new(wire.TwoProofs) })
 	for _, path := range []string{door, person} {
 		b.get(path).shows(t, http.StatusOK, "Always: card and PIN")
 	}
@@ -38,7 +38,7 @@ func TestADoorAndAPersonShowWhoOpensWhenAndHow(t *testing.T) {
 	b.get(door).shows(t, http.StatusOK, "Nobody can give card and PIN: it takes no cards: the card reader is out of order.", "Not now: the card reader is out of order")
 	condition.Card = ""
 	never := &wire.Schedule{Week: []wire.Span{{Day: 1, From: 0, To: 1}}, Holiday: []wire.Span{{From: 0, To: 1}}}
-	w.policy("front-door", func(p *wire.Policy) {
+	w.changePolicy("front-door", func(p *wire.Policy) {
 		p.TwoProofs, p.Access = nil, []wire.Access{{Group: "staff", Schedule: never}}
 	})
 	got := b.get(door)
@@ -50,7 +50,7 @@ func TestADoorAndAPersonShowWhoOpensWhenAndHow(t *testing.T) {
 	b.get(door).shows(t, http.StatusOK, "front-door is offline")
 	condition.Strike = wire.StrikeHeld
 	b.get(door).shows(t, http.StatusOK, "Front door is held open to everybody now.")
-	w.policy("front-door", func(p *wire.Policy) { p.Access = []wire.Access{} })
+	w.changePolicy("front-door", func(p *wire.Policy) { p.Access = []wire.Access{} })
 	b.get(door).shows(t, http.StatusOK, "Nobody may open")
 	b.get(person).shows(t, http.StatusOK, "No door opens")
 }
@@ -82,7 +82,7 @@ func TestADoorOfTwoReadersSaysWhichOneOpens(t *testing.T) {
 	w := small(t)
 	w.adopt("back", "Back", "Main building")
 	w.must(w.desk.MoveReader(t.Context(), owner, "back", "", 1))
-	w.policy("back", func(p *wire.Policy) { p.PIN = false })
+	w.changePolicy("back", func(p *wire.Policy) { p.PIN = false })
 	b := w.visitor(desk.Viewer)
 	b.get("/doors/1?tab=access").shows(t, http.StatusOK, `<span class="small muted">front-door</span>`, "Always: PIN or card", `<span class="small muted">back</span>`, "Always: card", "Groups and times at back")
 	b.get("/doors/2?tab=access").shows(t, http.StatusOK, "No reader yet")
@@ -91,12 +91,12 @@ func TestADoorOfTwoReadersSaysWhichOneOpens(t *testing.T) {
 func TestANewPINSaysAtHowManyDoorsItOpensAloneAndWithACard(t *testing.T) {
 	w := small(t)
 	w.adopt("lab", "Lab", "Main building")
-	w.policy("lab", func(p *wire.Policy) { p.TwoProofs = new(wire.TwoProofs) })
+	w.changePolicy("lab", func(p *wire.Policy) { p.TwoProofs = new(wire.TwoProofs) })
 	b := w.visitor(desk.Editor)
 	b.post("/users/1/pin", "pin", "auto").shows(t, http.StatusOK, "It opens 1 door, and 1 more together with a card, when their groups and dates allow it.")
-	w.policy("front-door", func(p *wire.Policy) { p.TwoProofs = new(wire.TwoProofs) })
+	w.changePolicy("front-door", func(p *wire.Policy) { p.TwoProofs = new(wire.TwoProofs) })
 	b.post("/users/1/pin", "pin", "auto").shows(t, http.StatusOK, "It opens 2 doors together with a card, when")
-	w.policy("front-door", func(p *wire.Policy) { p.Access = []wire.Access{} })
-	w.policy("lab", func(p *wire.Policy) { p.Access = []wire.Access{} })
+	w.changePolicy("front-door", func(p *wire.Policy) { p.Access = []wire.Access{} })
+	w.changePolicy("lab", func(p *wire.Policy) { p.Access = []wire.Access{} })
 	b.post("/users/1/pin", "pin", "auto").shows(t, http.StatusOK, "It opens no door: Access says why.")
 }
