@@ -103,7 +103,7 @@ func TestWhoMayOnlyLookSeesSchedulesWithoutAWayToChangeThem(t *testing.T) {
 	w.officeHours("front-door")
 	page := w.visitor(desk.Viewer).get("/schedules/1")
 	page.shows(t, http.StatusOK, "The schedule (read-only)", `value="08:00-18:00"`)
-	for _, not := range []string{"Copy a day", ">Save<", "Removal"} {
+	for _, not := range []string{"Copy a day", ">Save<", "Removal", "What you save"} {
 		if strings.Contains(page.body, not) {
 			t.Errorf("it shows %q", not)
 		}
