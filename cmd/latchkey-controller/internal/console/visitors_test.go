@@ -100,7 +100,7 @@ func TestTheFormOfAnInvitationSaysWhatVisitorsCannotOpenAndWhatTheyOpenAnyway(t 
 	_, err = w.desk.SetPolicy(t.Context(), owner, "archive", 0, func(p *wire.Policy) { p.Access = nil })
 	w.must(err)
 	p := w.visitor(desk.Editor).get("/visitors/new")
-	p.shows(t, http.StatusOK, `name="door" value="1">`, `name="door" value="2" disabled>`, "A visitor cannot open it: it demands card and PIN.", "Everyone may open Front door: so may each visitor", "two readers without a link may each allow all of them")
+	p.shows(t, http.StatusOK, `name="door" value="1">`, `name="door" value="2" disabled>`, "A visitor cannot open it: the door demands card and PIN, and they have no card.", "Everyone may open Front door: so may each visitor", "two readers without a link may each allow all of them")
 	if strings.Contains(p.body, "Lab,") || strings.Contains(p.body, ", Lab") {
 		t.Error("visitors are said to open a door that demands card and PIN")
 	}

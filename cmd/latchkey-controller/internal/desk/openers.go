@@ -142,6 +142,13 @@ func (w *doorway) never(r *Reader, a *Access, credentials []wire.Credential) str
 	return strings.Join(why, ", and ")
 }
 
+// neverByPIN says why nobody can open the door with a PIN by itself; "": they can.
+func (r *Reader) neverByPIN(now time.Time) string {
+	w, pin, a := r.doorway(now), []wire.Credential{{Kind: wire.PIN}}, &Access{Two: r.Policy.TwoProofs}
+	a.PIN, a.Card = w.takes(pin)
+	return w.never(r, a, pin)
+}
+
 // notNow says why the door does not open now; "": it does.
 func notNow(a *Access) string {
 	if len(a.Now) == 0 { // both are demanded now, and they have one

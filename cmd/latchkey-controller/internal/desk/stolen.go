@@ -128,14 +128,7 @@ func fillBudget(tx *store.Tx, r *Reader, now time.Time, settings store.GuessSett
 		return err
 	}
 	r.OldKey = epoch != 0 && (len(all) > 0 || settings.OnlyTPM)
-	switch {
-	case len(all) > 0:
-		r.Key = KeyInTPM
-	case settings.OnlyTPM:
-		r.Key = KeyWithheld
-		return nil
-	default:
-		r.Key = KeyInFile
+	if r.Key = keyPlace(all, settings); r.Key != KeyInTPM {
 		return nil
 	}
 	b := all[len(all)-1]
@@ -153,6 +146,17 @@ func fillBudget(tx *store.Tx, r *Reader, now time.Time, settings store.GuessSett
 		Certified: b.Certified(), Need: needOf(all, r.Live)}
 	r.Budget.Odds = stolenOdds(pins, most)
 	return nil
+}
+
+// keyPlace returns where a reader with these budgets has the PIN key.
+func keyPlace(budgets []*store.Budget, settings store.GuessSettings) KeyPlace {
+	switch {
+	case len(budgets) > 0:
+		return KeyInTPM
+	case settings.OnlyTPM:
+		return KeyWithheld
+	}
+	return KeyInFile
 }
 
 // stolenOdds returns the odds of finding one of some generated PINs with so many guesses.

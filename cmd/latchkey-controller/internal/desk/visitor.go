@@ -106,7 +106,7 @@ func (d *Desk) Invite(ctx context.Context, a Actor, form VisitForm) (id uint64, 
 	}
 	defer pin.Wipe()
 	err = d.act(ctx, a, InviteVisitor, target, func(tx *store.Tx, now time.Time) error {
-		names, err := admit(tx, u)
+		names, err := admit(tx, now, u)
 		if err != nil {
 			return err
 		}
@@ -133,8 +133,8 @@ func (d *Desk) Invite(ctx context.Context, a Actor, form VisitForm) (id uint64, 
 
 // admit checks that a new visitor can open the doors to which they are invited, and returns the
 // doors' names.
-func admit(tx *store.Tx, u *store.User) (names []string, err error) {
-	doors, err := visitDoors(tx)
+func admit(tx *store.Tx, now time.Time, u *store.User) (names []string, err error) {
+	doors, err := visitDoors(tx, now)
 	if err != nil {
 		return nil, err
 	}

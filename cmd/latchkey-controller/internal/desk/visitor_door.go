@@ -24,35 +24,14 @@ type VisitDoor struct {
 // VisitDoors returns all doors that have a reader, in the order of their locations and names.
 func (d *Desk) VisitDoors(ctx context.Context, a Actor) (doors []*VisitDoor, err error) {
 	err = d.view(ctx, a, ViewPlaces, func(tx *store.Tx) error {
-		doors, err = visitDoors(tx)
+		doors, err = visitDoors(tx, d.now())
 		return err
 	})
 	return doors, err
 }
 
-// A visitReader is a reader as a visitor meets it.
-type visitReader struct {
-	policy *wire.Policy
-	hasTPM bool
-	level  int
-}
-
-// why says why a visitor cannot open with a PIN there; "": they can.
-func (r *visitReader) why(onlyTPM bool) string {
-	two := r.policy.TwoProofs
-	switch {
-	case !r.policy.PIN:
-		return "PIN entry is switched off there"
-	case onlyTPM && !r.hasTPM:
-		return "it takes no PINs: its reader has no TPM"
-	case two != nil && two.Schedule == nil:
-		return "it demands card and PIN"
-	}
-	return ""
-}
-
-// visitDoors returns all doors that have a reader.
-func visitDoors(tx *store.Tx) (doors []*VisitDoor, err error) {
+// visitDoors returns all doors that have a reader, as they are at a time.
+func visitDoors(tx *store.Tx, now time.Time) (doors []*VisitDoor, err error) {
 	places, err := tx.ReaderPlaces()
 	if err != nil {
 		return nil, err
@@ -69,28 +48,28 @@ func visitDoors(tx *store.Tx) (doors []*VisitDoor, err error) {
 	if err != nil {
 		return nil, err
 	}
-	at := map[int64][]*visitReader{}
+	at := map[int64][]*Reader{}
 	for _, b := range bundles {
 		w := places[b.Reader]
-		r := &visitReader{}
-		if r.policy, err = tx.Policy(b.Reader); err != nil {
+		r := &Reader{ID: b.Reader}
+		if r.Policy, err = tx.Policy(b.Reader); err != nil {
 			return nil, err
 		}
-		if r.level, err = tx.ReaderLevel(b.Reader); err != nil {
+		if r.Level, err = tx.ReaderLevel(b.Reader); err != nil {
 			return nil, err
 		}
 		budgets, err := tx.Budgets(b.Number)
 		if err != nil {
 			return nil, err
 		}
-		r.hasTPM = len(budgets) > 0
+		r.Key = keyPlace(budgets, settings)
 		if len(at[w.Door]) == 0 {
 			doors = append(doors, &VisitDoor{ID: w.Door, Name: doorName(places, b.Reader), Place: w.Place, Takes: visited[w.Door]})
 		}
 		at[w.Door] = append(at[w.Door], r)
 	}
 	for _, door := range doors {
-		door.judge(at[door.ID], settings.OnlyTPM)
+		door.judge(at[door.ID], now)
 	}
 	slices.SortStableFunc(doors, func(a, b *VisitDoor) int {
 		return compareKeys(store.SortKey(a.Place), store.SortKey(b.Place), store.SortKey(a.Name), store.SortKey(b.Name))
@@ -99,7 +78,7 @@ func visitDoors(tx *store.Tx) (doors []*VisitDoor, err error) {
 }
 
 // judge fills in what a door's readers mean for a visitor.
-func (door *VisitDoor) judge(readers []*visitReader, onlyTPM bool) {
+func (door *VisitDoor) judge(readers []*Reader, now time.Time) {
 	open, shut := 0, ""
 	note := func(sentence string) {
 		if !slices.Contains(door.Notes, sentence) {
@@ -107,17 +86,17 @@ func (door *VisitDoor) judge(readers []*visitReader, onlyTPM bool) {
 		}
 	}
 	for _, r := range readers {
-		door.Everyone = door.Everyone || slices.ContainsFunc(r.policy.Access, func(a wire.Access) bool { return a.Group == wire.Everyone })
-		why := r.why(onlyTPM)
+		door.Everyone = door.Everyone || slices.ContainsFunc(r.Policy.Access, func(a wire.Access) bool { return a.Group == wire.Everyone })
+		why := r.neverByPIN(now)
 		if why != "" {
 			shut = why
 			continue
 		}
 		open++
-		if r.policy.TwoProofs != nil {
+		if r.Policy.TwoProofs != nil {
 			note("At set times it demands card and PIN, and a visitor cannot open it with a PIN.")
 		}
-		if oldProofs(r.level) {
+		if r.OldProofs() {
 			note("Its reader is too old for PINs with limits: update it first, or invite without limits.")
 		}
 	}

@@ -151,8 +151,8 @@ func TestAnInvitationIsRefusedThatCannotWork(t *testing.T) {
 		"a door of nowhere": {func(f *VisitForm) { f.Doors = []int64{good, 999} }, "doors", "There is no door 999 any more: choose another"},
 		"door -1":           {func(f *VisitForm) { f.Doors = []int64{good, -1} }, "doors", "There is no door -1: choose another"},
 		"takes none":        {func(f *VisitForm) { f.Doors = []int64{closed} }, "doors", "Visitors may not be invited to Door of reader-4: choose another door, or have that switched on there"},
-		"card and PIN":      {func(f *VisitForm) { f.Doors = []int64{both} }, "doors", "A visitor cannot open Door of reader-2: it demands card and PIN. Choose another door"},
-		"PIN entry off":     {func(f *VisitForm) { f.Doors = []int64{good, off} }, "doors", "A visitor cannot open Door of reader-3: PIN entry is switched off there. Choose another door"},
+		"card and PIN":      {func(f *VisitForm) { f.Doors = []int64{both} }, "doors", "A visitor cannot open Door of reader-2: the door demands card and PIN, and they have no card. Choose another door"},
+		"PIN entry off":     {func(f *VisitForm) { f.Doors = []int64{good, off} }, "doors", "A visitor cannot open Door of reader-3: PIN entry is switched off. Choose another door"},
 		"no reader":         {func(f *VisitForm) { f.Doors = []int64{bare} }, "doors", "Bare has no reader: choose another door"},
 		"uses":              {func(f *VisitForm) { f.Limits.Uses = wire.MaxUses + 1 }, "uses", "Choose 1 to 100 uses, or leave it empty for no limit"},
 		"within":            {func(f *VisitForm) { f.Limits.Within = time.Second }, "within", "Choose 1 minute to 31 days from the first use, or leave it empty for no limit"},
@@ -208,11 +208,9 @@ func TestADoorTellsWhatVisitorsMeetThere(t *testing.T) {
 	id := func(reader string) int64 { return w.look(reader).DoorID }
 	want := []*VisitDoor{
 		{ID: id("reader-1"), Name: "Door 0", Place: "Main building", Everyone: true, Notes: []string{"It has 2 readers, and each counts uses for itself while it is not connected."}},
-		{ID: id("reader-2"), Name: "Door 1", Place: "Main building", Takes: true, Why: "PIN entry is switched off there"},
-		{ID: id("reader-3"), Name: "Door 2", Place: "Main building", Why: "it demands card and PIN"},
-		{ID: id("reader-4"), Name: "Door 3", Place: "Main building", Notes: []string{
-			"At set times it demands card and PIN, and a visitor cannot open it with a PIN.",
-			"Its reader is too old for PINs with limits: update it first, or invite without limits."}},
+		{ID: id("reader-2"), Name: "Door 1", Place: "Main building", Takes: true, Why: "PIN entry is switched off"},
+		{ID: id("reader-3"), Name: "Door 2", Place: "Main building", Why: "the door demands card and PIN, and they have no card"},
+		{ID: id("reader-4"), Name: "Door 3", Place: "Main building", Why: "the reader's program is too old to demand card and PIN, so it lets nobody in: update it"},
 	}
 	for i := range max(len(want), len(doors)) {
 		if i >= len(doors) || i >= len(want) || !reflect.DeepEqual(doors[i], want[i]) {
@@ -220,9 +218,17 @@ func TestADoorTellsWhatVisitorsMeetThere(t *testing.T) {
 			break
 		}
 	}
-	err = w.SwitchPIN(t.Context(), as(Owner), "reader-5", false)
-	w.must(err)
-	if doors, err = w.VisitDoors(t.Context(), as(Viewer)); err != nil || !slices.Equal(doors[0].Notes, []string{"Not at each of its readers: at one, PIN entry is switched off there."}) || doors[0].Why != "" {
+	w.must(w.site.Update(t.Context(), func(tx *store.Tx) error { return tx.SetReaderLevel("reader-4", wire.LevelProofs) }))
+	if doors, err = w.VisitDoors(t.Context(), as(Viewer)); err != nil || doors[3].Why != "" || !slices.Equal(doors[3].Notes, []string{"At set times it demands card and PIN, and a visitor cannot open it with a PIN."}) {
+		t.Errorf("both at set times: %+v, %v", doors[3], err)
+	}
+	w.policy("reader-4", func(p *wire.Policy) { p.TwoProofs = nil })
+	w.must(w.site.Update(t.Context(), func(tx *store.Tx) error { return tx.SetReaderLevel("reader-4", wire.LevelModes) }))
+	if doors, err = w.VisitDoors(t.Context(), as(Viewer)); err != nil || doors[3].Why != "" || !slices.Equal(doors[3].Notes, []string{"Its reader is too old for PINs with limits: update it first, or invite without limits."}) {
+		t.Errorf("a reader that is too old: %+v, %v", doors[3], err)
+	}
+	w.must(w.SwitchPIN(t.Context(), as(Owner), "reader-5", false))
+	if doors, err = w.VisitDoors(t.Context(), as(Viewer)); err != nil || !slices.Equal(doors[0].Notes, []string{"Not at each of its readers: at one, PIN entry is switched off."}) || doors[0].Why != "" {
 		t.Errorf("one of two without PIN: %+v, %v", doors[0], err)
 	}
 	w.must(w.site.Update(t.Context(), func(tx *store.Tx) error {
