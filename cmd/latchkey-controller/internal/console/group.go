@@ -159,19 +159,3 @@ func (p *groupPanel) Link(start string) string {
 	}
 	return "/groups/" + p.Group.Name + query("tab", p.Tab, "ask", p.Ask, "find", p.Find, "start", start)
 }
-
-// waysText says how a door is opened.
-func waysText(p *wire.Policy) string {
-	switch two := p.TwoProofs; {
-	case two != nil && two.Schedule == nil:
-		return "by card and PIN"
-	case two != nil:
-		return "by card or PIN, at set times by both"
-	case p.PIN:
-		return "by card or PIN"
-	}
-	return "by card"
-}
-
-// hoursSummary says at which times a group opens a door, in words of its page.
-func hoursSummary(s *wire.Schedule) string { return newWeek(wire.Access{Schedule: s}).Summary }

@@ -47,7 +47,7 @@ func TestAGroupIsBegunFilledGivenADoorRenamedAndRemoved(t *testing.T) {
 	b.post("/groups/crew/access", "revision", field(give, "revision"), "door", "1", "when", "times").shows(t, http.StatusUnprocessableEntity, "These hours never come")
 	b.post("/groups/crew/access", "revision", field(give, "revision"), "door", "1", "when", "times", "mon", "soon").shows(t, http.StatusUnprocessableEntity, "Enter hours like")
 	b.post("/groups/crew/access", "revision", field(give, "revision"), "door", "1", "when", "times", "mon", "soon", "tue", "08:00-12:00").shows(t, http.StatusUnprocessableEntity, "Enter hours like", `value="08:00-12:00"`)
-	b.post("/groups/crew/access", "revision", field(give, "revision"), "door", "1", "when", "times", "mon", "08:00-12:00").shows(t, http.StatusOK, "Saved.", "Monday 08:00-12:00", "everyone may always")
+	b.post("/groups/crew/access", "revision", field(give, "revision"), "door", "1", "when", "times", "mon", "08:00-12:00").shows(t, http.StatusOK, "Saved.", "Mon 08:00-12:00", "everyone may always")
 	b.get("/groups/crew?tab=doors&ask=add&door=1").shows(t, http.StatusOK, `value="08:00-12:00"`, "opens at set times now")
 
 	rename := b.get("/groups/crew?tab=settings")
@@ -94,12 +94,12 @@ func TestTwoAdministratorsAtOneGroupOverwriteNothingUnseen(t *testing.T) {
 	first, second := w.visitor(desk.Super), w.visitor(desk.Owner)
 	w.must(w.desk.GiveAccess(t.Context(), owner, "staff", "", []desk.Where{{Level: desk.Doors, ID: 1}}, nil, ""))
 	give, rename := first.get("/groups/staff?tab=doors&ask=add"), first.get("/groups/staff?tab=settings")
-	second.post("/groups/staff/access", "revision", field(give, "revision"), "door", "1", "when", "times", "fri", "10:00-11:00").shows(t, http.StatusOK, "Friday 10:00-11:00")
+	second.post("/groups/staff/access", "revision", field(give, "revision"), "door", "1", "when", "times", "fri", "10:00-11:00").shows(t, http.StatusOK, "Fri 10:00-11:00")
 
 	again := first.post("/groups/staff/access", "revision", field(give, "revision"), "door", "1", "when", "times", "mon", "08:00-12:00")
 	again.shows(t, http.StatusUnprocessableEntity, "Somebody else has changed this group; check it again. Saving again overwrites that change.", `value="08:00-12:00"`)
 	first.post("/groups/staff/rename", "revision", field(rename, "revision"), "name", "crew").shows(t, http.StatusUnprocessableEntity, "Somebody else has changed this group", `value="crew"`)
-	first.post("/groups/staff/access", "revision", field(again, "revision"), "door", "1", "when", "times", "mon", "08:00-12:00").shows(t, http.StatusOK, "Monday 08:00-12:00")
+	first.post("/groups/staff/access", "revision", field(again, "revision"), "door", "1", "when", "times", "mon", "08:00-12:00").shows(t, http.StatusOK, "Mon 08:00-12:00")
 
 	rename = second.get("/groups/staff?tab=settings")
 	second.post("/groups/staff/rename", "revision", field(rename, "revision"), "name", "crew").shows(t, http.StatusOK, "It is called crew now")

@@ -38,7 +38,7 @@ var everywhere = []struct {
 	{"/groups/staff", nil, "Ada Lovelace"},
 	{"/groups/staff?ask=add", nil, "Ada Lovelace"},
 	{"/groups/staff?tab=doors", nil, "by Office hours"},
-	{"/groups/everyone?tab=doors", nil, "by card or PIN"},
+	{"/groups/everyone?tab=doors", nil, "by PIN or card"},
 	{"/groups/everyone?tab=doors&ask=add&door=1", nil, "Front door"},
 	{"/groups/everyone?tab=doors&ask=take&door=1", nil, "Front door"},
 	{"/groups/staff?tab=settings", nil, "staff"},

@@ -55,8 +55,6 @@ func (c *Console) functions(in *time.Location) template.FuncMap {
 		"twoProofs":    twoProofsText,
 		"weekOf":       func(s *wire.Schedule) *week { return newWeek(wire.Access{Schedule: s}) },
 		"demanded":     func(r *desk.Reader) bool { return r.DemandsTwo(time.Now()) },
-		"ways":         waysText,
-		"hours":        hoursSummary,
 		"limits":       limitsText,
 		"limitUnits":   func() []limitUnit { return limitUnits },
 		"times":        times,

@@ -70,6 +70,11 @@ func (at *GroupAccess) When() string {
 	return hoursText(at.Hours)
 }
 
+// How says with what the door opens to somebody who has both: as Access.How.
+func (at *GroupAccess) How() string {
+	return (&Access{Two: at.Policy.TwoProofs, PIN: at.Policy.PIN, Card: true}).How()
+}
+
 // Revision identifies who is in the group and what it opens, for what changes both.
 func (g *Group) Revision() string { return revision([]any{g.Name, g.Members, g.AccessRevision()}) }
 
