@@ -32,18 +32,18 @@ func TestWhatAdministratorsDidIsToldAsAPersonWould(t *testing.T) {
 		{func() (err error) {
 			schedule, err = w.AddSchedule(ctx, owner, ScheduleForm{"Office hours", night()})
 			return err
-		}, "Owner changed schedules: Office hours was added, Mon 18:00-24:00, Tue 00:00-08:00"},
+		}, "Owner changed schedules: Office hours was added, Mon 18:00-08:00"},
 		{func() error {
 			return w.EditSchedule(ctx, owner, schedule, 1, func(f *ScheduleForm) { f.Name = "Night" })
 		}, "Owner changed schedules: Office hours is called Night now"},
 		{func() error {
 			_, err := w.SetPolicy(ctx, owner, reader, 0, func(*wire.Policy) {}, UseSchedule{staffAccess, "night"})
 			return err
-		}, "Owner changed the policy of " + at + ": access of staff from none to Night (Mon 18:00-24:00, Tue 00:00-08:00)"},
+		}, "Owner changed the policy of " + at + ": access of staff from none to Night (Mon 18:00-08:00)"},
 		{func() error {
 			_, err := w.SetPolicy(ctx, owner, reader, 0, func(p *wire.Policy) { p.Access = p.Access[:1] })
 			return err
-		}, "Owner changed the policy of " + at + ": access of staff from Night (Mon 18:00-24:00, Tue 00:00-08:00) to none"},
+		}, "Owner changed the policy of " + at + ": access of staff from Night (Mon 18:00-08:00) to none"},
 		{func() error { return w.RemoveSchedule(ctx, owner, schedule) }, "Owner changed schedules: Night was removed"},
 		{func() error { return w.SwitchPIN(ctx, owner, reader, false) }, "Owner switched PIN entry at " + at + " off"},
 		{func() error {

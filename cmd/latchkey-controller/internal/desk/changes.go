@@ -108,21 +108,6 @@ func onOff(on bool) string {
 	return "off"
 }
 
-// hoursText returns when a schedule allows access; nil: always.
-func hoursText(schedule *wire.Schedule) string {
-	if schedule == nil {
-		return "always"
-	}
-	var spans []string
-	for _, s := range schedule.Week {
-		spans = append(spans, time.Weekday(s.Day).String()[:3]+" "+spanText(s))
-	}
-	for _, s := range schedule.Holiday {
-		spans = append(spans, "holidays "+spanText(s))
-	}
-	return cmp.Or(strings.Join(spans, ", "), "never")
-}
-
 // accessText returns who may open, as text: "staff always", or "nobody".
 func accessText(access []wire.Access) string {
 	groups := make([]string, len(access))
@@ -130,10 +115,6 @@ func accessText(access []wire.Access) string {
 		groups[i] = groupText(a.Group) + " " + hoursText(a.Schedule)
 	}
 	return cmp.Or(strings.Join(groups, "; "), "nobody")
-}
-
-func spanText(s wire.Span) string {
-	return clockText(s.From) + "-" + clockText(s.To)
 }
 
 func holidaysText(holidays []wire.Holiday) string {

@@ -78,6 +78,36 @@ func HoursText(s *wire.Schedule) map[string]string {
 	return texts
 }
 
+// hoursText returns hours as one line: "Mon-Fri 08:00-12:00 and 13:00-18:00, holidays
+// 10:00-12:00"; nil: "always".
+func hoursText(s *wire.Schedule) string {
+	if s == nil {
+		return "always"
+	}
+	texts, days := HoursText(s), Days()
+	var all []string
+	for i := 0; i < len(days); {
+		first, last := days[i], days[i]
+		hours := texts[first.Key]
+		for i++; i < len(days) && days[i].day != holiday && texts[days[i].Key] == hours; i++ {
+			last = days[i]
+		}
+		name := first.Name[:3]
+		switch {
+		case hours == "":
+			continue
+		case first.day == holiday:
+			name = "holidays"
+		case last != first:
+			name += "-" + last.Name[:3]
+		}
+		all = append(all, name+" "+strings.ReplaceAll(hours, ", ", " and "))
+	}
+	return cmp.Or(strings.Join(all, ", "), "never")
+}
+
+func spanText(s wire.Span) string { return clockText(s.From) + "-" + clockText(s.To) }
+
 // overnight returns when the last span of a day ends on the next one: it goes on there, for
 // less than 24 hours in all.
 func overnight(day, next []wire.Span) (end uint16, ok bool) {

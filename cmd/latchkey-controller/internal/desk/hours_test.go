@@ -107,3 +107,23 @@ func TestHoursThatAreShownAndSavedStayWhatTheyWere(t *testing.T) {
 		}
 	})
 }
+
+func TestHoursAreALineInWhichDaysThatAreAlikeStandTogether(t *testing.T) {
+	for want, texts := range map[string]map[string]string{
+		"never":           nil,
+		"Mon 08:00-18:00": {"mon": "8-18"},
+		"Mon-Fri 08:00-12:00 and 13:00-18:00, Sun 10:00-12:00, holidays 10:00-12:00": {
+			"mon": "8-12, 13-18", "tue": "8-12, 13-18", "wed": "8-12, 13-18", "thu": "8-12, 13-18", "fri": "8-12, 13-18", "sun": "10-12", "holiday": "10-12",
+		},
+		"Mon 22:00-06:00, Wed-Thu 22:00-06:00":      {"mon": "22-6", "wed": "22-6", "thu": "22-6"},
+		"Mon-Sun 00:00-24:00, holidays 00:00-24:00": {"mon": "0-24", "tue": "0-24", "wed": "0-24", "thu": "0-24", "fri": "0-24", "sat": "0-24", "sun": "0-24", "holiday": "0-24"},
+	} {
+		hours, err := ParseHours(texts)
+		if got := hoursText(hours); err != nil || got != want {
+			t.Errorf("%q, not %q, %v", got, want, err)
+		}
+	}
+	if got := hoursText(nil); got != "always" {
+		t.Error(got)
+	}
+}

@@ -65,7 +65,7 @@ func TestAnEditOfAScheduleChangesTheDoorsThatUseIt(t *testing.T) {
 	if n := len(w.told(Query{Limit: 100})) - acts; n != 1 {
 		t.Errorf("%d acts are noted", n)
 	}
-	want := "Owner changed schedules: " + name + " is called Night now and has the hours Mon 18:00-24:00, Tue 00:00-08:00 now, had " + hoursText(officeHours())
+	want := "Owner changed schedules: " + name + " is called Night now and has the hours Mon 18:00-08:00 now, had " + hoursText(officeHours())
 	if got := w.newest().Text.String(); got != want {
 		t.Errorf("%q\nnot %q", got, want)
 	}
