@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/control"
 	"latchkey/cmd/latchkey-controller/internal/desk"
@@ -18,17 +19,28 @@ type accessRow struct {
 	Reader string   `json:"reader"`
 	Door   string   `json:"door"`
 	Place  string   `json:"place"`
-	Groups []string `json:"groups"`          // that may open it
-	With   string   `json:"with,omitempty"`  // "PIN or card"
-	When   string   `json:"when"`            // "always", "Mon 08:00-18:00"
-	Zone   string   `json:"zone"`            // of When
-	Now    string   `json:"now,omitempty"`   // with what it opens now
-	Not    string   `json:"not,omitempty"`   // why it does not open now
-	Never  string   `json:"never,omitempty"` // why it cannot be opened at all
+	Groups []string `json:"groups"`         // that may open it
+	With   string   `json:"with,omitempty"` // "PIN or card"
+	When   string   `json:"when"`           // "always", "Mon 08:00-18:00"
+	Zone   string   `json:"zone"`           // of When
+
+	From  time.Time `json:"valid-from,omitzero"`  // the user's own dates
+	Until time.Time `json:"valid-until,omitzero"` //
+
+	Now   string `json:"now,omitempty"`   // with what it opens now
+	Not   string `json:"not,omitempty"`   // why it does not open now
+	Never string `json:"never,omitempty"` // why it cannot be opened at all
 }
 
-func accessRowOf(a *desk.Access) accessRow {
-	return accessRow{Reader: a.Reader, Door: a.Door, Place: a.Place, Groups: a.Groups, With: a.How(), When: a.When(), Zone: a.Zone, Now: a.ByNow(), Not: a.Not, Never: a.Never}
+func accessRowOf(a *desk.Access, in *time.Location) accessRow {
+	row := accessRow{Reader: a.Reader, Door: a.Door, Place: a.Place, Groups: a.Groups, With: a.How(), When: a.When(), Zone: a.Zone, Now: a.ByNow(), Not: a.Not, Never: a.Never}
+	if !a.From.IsZero() {
+		row.From = a.From.In(in)
+	}
+	if !a.Until.IsZero() {
+		row.Until = a.Until.In(in)
+	}
+	return row
 }
 
 // line returns the columns that both tables have.
@@ -40,7 +52,14 @@ func (r *accessRow) line() string {
 	case r.Not != "":
 		now = "no: " + r.Not
 	}
-	return fmt.Sprintf("%s\t%s\t%s", orDash(r.With), r.When, now)
+	when := r.When
+	if !r.From.IsZero() {
+		when += ", from " + shortTime(r.From, r.From.Location())
+	}
+	if !r.Until.IsZero() {
+		when += ", until " + shortTime(r.Until, r.Until.Location())
+	}
+	return fmt.Sprintf("%s\t%s\t%s", orDash(r.With), when, now)
 }
 
 const ofRunning = "NOW goes by what the readers say of themselves, if a controller runs on the site. Times are those of the door."
@@ -65,13 +84,17 @@ func userAccess(c *invocation) action {
 		if err != nil {
 			return err
 		}
+		in, err := c.desk.Zone(ctx)
+		if err != nil {
+			return err
+		}
 		all, err := c.desk.UserAccess(ctx, c.actor, readers, u.ID)
 		if err != nil {
 			return err
 		}
 		rows, lines := []accessRow{}, []string{}
 		for _, a := range all {
-			row := accessRowOf(a)
+			row := accessRowOf(a, in)
 			rows, lines = append(rows, row), append(lines, fmt.Sprintf("%s\t%s\t%s", row.Door, row.Reader, row.line()))
 		}
 		return c.printTable(rows, "none of their groups may open a door; give them a group with: latchkey-controller user edit --dir %s", "DOOR\tREADER\tWITH\tWHEN\tNOW\n", lines)
@@ -93,6 +116,10 @@ func placeAccess(c *invocation) action {
 		if err != nil {
 			return err
 		}
+		in, err := c.desk.Zone(ctx)
+		if err != nil {
+			return err
+		}
 		readers = slices.DeleteFunc(readers, func(r *desk.Reader) bool { return r.DoorID != door.ID })
 		rows, lines := []accessRow{}, []string{}
 		for q := (desk.OpenerQuery{Search: *search, Limit: 1000}); ; {
@@ -102,7 +129,7 @@ func placeAccess(c *invocation) action {
 			}
 			for _, o := range page.Openers {
 				for _, a := range o.At {
-					row := accessRowOf(a)
+					row := accessRowOf(a, in)
 					row.User, row.Name = o.ID, o.Name
 					rows, lines = append(rows, row), append(lines, strings.Join([]string{fmt.Sprint(o.ID), o.Name, a.Reader, row.line()}, "\t"))
 				}

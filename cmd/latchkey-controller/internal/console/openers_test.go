@@ -24,6 +24,12 @@ func TestADoorAndAPersonShowWhoOpensWhenAndHow(t *testing.T) {
 	b.get(door).shows(t, http.StatusOK, "Always: PIN or card", "Ada Lovelace", "Bob Byron", "Never: they have neither PIN nor card", "2 users", "Groups and times at front-door")
 	b.get(person).shows(t, http.StatusOK, "Front door", "by everyone", "Always: PIN or card")
 
+	w.must(w.desk.EditUser(t.Context(), owner, 1, "", nil, func(f *desk.UserForm) { f.Until = "2099-12-30" }))
+	for _, path := range []string{door, person} {
+		b.get(path).shows(t, http.StatusOK, "At any time until 31 Dec 2099, 00:00: PIN or card")
+	}
+	w.must(w.desk.EditUser(t.Context(), owner, 1, "", nil, func(f *desk.UserForm) { f.Until = "" }))
+
 	condition := w.live.states[0].State.Condition
 	condition.PIN, condition.Lockout = wire.ReasonLockout, wire.CauseAttempts
 	for _, path := range []string{door, person} {

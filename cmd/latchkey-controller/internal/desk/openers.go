@@ -16,6 +16,7 @@ type Access struct {
 	Zone                string          // IANA name of the door's time zone, of Hours and Two
 	Groups              []string        // of theirs that may open it
 	Hours               *wire.Schedule  // when these may; nil: always
+	From, Until         time.Time       // the user's own dates; zero: none
 	Two                 *wire.TwoProofs // when card and PIN are demanded; nil: never
 	PIN, Card           bool            // they have one that the reader could take
 	Never               string          // why they cannot open it at all, for people; "": they can
@@ -72,7 +73,7 @@ func (a *Access) ByNow() string {
 // a board; nil: none of their groups may open its door.
 func accessOf(r *Reader, u *store.User, credentials []*store.Credential, now time.Time) *Access {
 	of := u.Wire(new(store.Credential))
-	a := &Access{Reader: r.ID, Door: r.Door, Place: r.Place, Zone: r.Policy.TimeZone, Two: r.Policy.TwoProofs, Hours: r.Policy.Hours(&of)}
+	a := &Access{Reader: r.ID, Door: r.Door, Place: r.Place, Zone: r.Policy.TimeZone, Two: r.Policy.TwoProofs, Hours: r.Policy.Hours(&of), From: moment(u.From), Until: moment(u.Until)}
 	for _, entry := range r.Policy.Access {
 		if of.In(entry.Group) {
 			a.Groups = append(a.Groups, groupText(entry.Group))
