@@ -27,13 +27,14 @@ type accessRow struct {
 	From  time.Time `json:"valid-from,omitzero"`  // the user's own dates
 	Until time.Time `json:"valid-until,omitzero"` //
 
-	Now   string `json:"now,omitempty"`   // with what it opens now
-	Not   string `json:"not,omitempty"`   // why it does not open now
-	Never string `json:"never,omitempty"` // why it cannot be opened at all
+	Now    string `json:"now,omitempty"`     // with what it opens now
+	Not    string `json:"not,omitempty"`     // why it does not open now
+	Never  string `json:"never,omitempty"`   // why it cannot be opened at all
+	CutOff bool   `json:"cut-off,omitempty"` // the reader is too old for a PIN that somebody has, and gets no changes
 }
 
 func accessRowOf(a *desk.Access, in *time.Location) accessRow {
-	row := accessRow{Reader: a.Reader, Door: a.Door, Place: a.Place, Groups: a.Groups, With: a.How(), When: a.When(), Zone: a.Zone, Now: a.ByNow(), Not: a.Not, Never: a.Never}
+	row := accessRow{Reader: a.Reader, Door: a.Door, Place: a.Place, Groups: a.Groups, With: a.How(), When: a.When(), Zone: a.Zone, Now: a.ByNow(), Not: a.Not, Never: a.Never, CutOff: a.CutOff}
 	if !a.From.IsZero() {
 		row.From = a.From.In(in)
 	}
@@ -51,6 +52,9 @@ func (r *accessRow) line() string {
 		now = "never: " + r.Never
 	case r.Not != "":
 		now = "no: " + r.Not
+	}
+	if r.CutOff {
+		now += "; the reader gets no changes until it is updated, so this may not be so there"
 	}
 	when := r.When
 	if !r.From.IsZero() {

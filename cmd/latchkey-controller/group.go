@@ -160,13 +160,25 @@ func groupMembers(c *invocation) action {
 func groupAccess(c *invocation) action {
 	c.details = "give is always, at the hours of a schedule, or at those in a file: as policy show --json prints them.\nThey take the place of those that the group has there."
 	where := whereFlags(c)
-	file := c.String("file", "", "the hours, from this JSON `file`")
-	schedule := c.String("schedule", "", "the hours of the schedule with this `name`")
+	file := ""
+	c.Func("file", "the hours, from this JSON `file`", func(name string) error {
+		if file = name; name == "" {
+			return errors.New("write the name of a file")
+		}
+		return nil
+	})
+	schedule := ""
+	c.Func("schedule", "the hours of the schedule with this `name`", func(name string) error {
+		if schedule = name; name == "" {
+			return errors.New("write the name of a schedule")
+		}
+		return nil
+	})
 	c.check = func(args []string) error {
 		switch {
-		case args[1] == "take" && *file+*schedule != "":
+		case args[1] == "take" && file+schedule != "":
 			return c.wrongUse("take needs no hours: it takes all of them")
-		case *file != "" && *schedule != "":
+		case file != "" && schedule != "":
 			return c.wrongUse("--file and --schedule are two ways to say the same; give one of them")
 		}
 		return where.check()
@@ -180,13 +192,13 @@ func groupAccess(c *invocation) action {
 			err = c.desk.TakeAccess(ctx, c.actor, args[0], "", []desk.Where{at})
 		} else {
 			var hours *wire.Schedule
-			if *file != "" {
+			if file != "" {
 				hours = new(wire.Schedule)
-				if err := readJSON(*file, hours); err != nil {
+				if err := readJSON(file, hours); err != nil {
 					return fmt.Errorf("read the hours: %w", err)
 				}
 			}
-			err = c.desk.GiveAccess(ctx, c.actor, args[0], "", []desk.Where{at}, hours, *schedule)
+			err = c.desk.GiveAccess(ctx, c.actor, args[0], "", []desk.Where{at}, hours, desk.UseSchedule{Schedule: schedule})
 		}
 		if err != nil {
 			return groupError(err)

@@ -152,8 +152,11 @@ func policy(c *invocation) action {
 		if f.usage != "" {
 			c.Func(f.name, f.help(), func(text string) error {
 				edits = append(edits, func(p *wire.Policy) { f.set(p, text) })
-				if use, ok := f.use(); ok && text != "off" && text != "always" { // set refuses other words
-					uses = append(uses, desk.UseSchedule{HoursUse: use, Schedule: text})
+				if use, ok := f.use(); ok {
+					uses = slices.DeleteFunc(uses, func(u desk.UseSchedule) bool { return u.HoursUse == use }) // the last flag counts
+					if text != "off" && text != "always" {                                                     // set refuses other words
+						uses = append(uses, desk.UseSchedule{HoursUse: use, Schedule: text})
+					}
 				}
 				return f.set(new(wire.Policy), text)
 			})
@@ -234,6 +237,9 @@ func accessFlag(c *invocation, usage string) (*[]wire.Access, *[]desk.UseSchedul
 			return nil
 		}
 		group, schedule, named := strings.Cut(text, "=")
+		if slices.ContainsFunc(*access, func(a wire.Access) bool { return a.Group == group }) {
+			return fmt.Errorf("%s is given twice; for hours of two kinds make one schedule of both", group)
+		}
 		*access = append(*access, wire.Access{Group: group})
 		if named {
 			if schedule == "" {

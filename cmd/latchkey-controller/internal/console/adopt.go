@@ -138,13 +138,14 @@ func accessChoice(f *form) (access []wire.Access, uses []desk.UseSchedule) {
 	case "nobody":
 		return []wire.Access{}, nil
 	case "groups":
-		hours, named := readTimes(f)
+		hours, by := readTimes(f)
 		access = []wire.Access{}
 		groups := groupsOf(f)
 		slices.Sort(groups)
 		for _, group := range slices.Compact(groups) {
 			access = append(access, wire.Access{Group: group, Schedule: hours})
-			uses = append(uses, desk.UseSchedule{HoursUse: accessOf(group), Schedule: named})
+			by.HoursUse = accessOf(group)
+			uses = append(uses, by)
 		}
 		if len(access) == 0 {
 			f.Wrong["access"] = "Choose the groups that may open the door, or choose nobody yet."

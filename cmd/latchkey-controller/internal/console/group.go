@@ -95,22 +95,20 @@ func (c *Console) readGroupDoors(r *http.Request, v *visit, p *groupPanel, isNew
 		text = p.Form.Get("door")
 	}
 	p.Door, _ = strconv.ParseInt(text, 10, 64)
+	if p.Schedules, err = c.desk.Schedules(r.Context(), v.Actor); err != nil {
+		return err
+	}
 	if isNew {
 		p.Form = newForm("revision", p.Group.AccessRevision(), "when", "always")
 		if at := p.at(p.Door); at != nil {
 			p.Form.Values.Set("door", text)
-			week := newWeek(wire.Access{Group: p.Group.Name, Schedule: at.Hours})
-			week.Schedule = at.Schedule
-			fillWeek(p.Form, week)
+			fillWeek(p.Form, newWeek(wire.Access{Group: p.Group.Name, Schedule: at.Hours}).by(at.Schedule, p.Schedules))
 		}
 	}
 	if p.Ask != "add" {
 		return nil
 	}
 	p.Days = newWeek(wire.Access{}).Days
-	if p.Schedules, err = c.desk.Schedules(r.Context(), v.Actor); err != nil {
-		return err
-	}
 	if p.Locations, err = c.desk.Places(r.Context(), v.Actor); err != nil {
 		return err
 	}

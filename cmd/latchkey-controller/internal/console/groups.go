@@ -160,11 +160,11 @@ func doorsOf(f *form) (where []desk.Where) {
 }
 
 func (c *Console) giveAccess(r *http.Request, v *visit, f *form) (answer, error) {
-	hours, schedule := readTimes(f)
+	hours, by := readTimes(f)
 	if len(f.Wrong) > 0 {
 		return answer{}, errWrong
 	}
-	err := c.desk.GiveAccess(r.Context(), v.Actor, r.PathValue("group"), f.Get("revision"), doorsOf(f), hours, schedule)
+	err := c.desk.GiveAccess(r.Context(), v.Actor, r.PathValue("group"), f.Get("revision"), doorsOf(f), hours, by)
 	return answer{to: groupURL(r.PathValue("group"), "doors"), notice: "Saved. The readers are told now."}, err
 }
 

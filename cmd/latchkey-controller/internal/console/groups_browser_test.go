@@ -17,7 +17,7 @@ func groupTour(t *testing.T) {
 		p.Opening = &wire.Opening{Schedule: wire.Schedule{Holiday: []wire.Span{{To: 60}}}, First: "staff"}
 	})
 	w.must(err)
-	w.must(w.desk.GiveAccess(t.Context(), owner, "staff", "", []desk.Where{{Level: desk.Doors, ID: 1}, {Level: desk.Doors, ID: 5}}, &wire.Schedule{Week: []wire.Span{{Day: 1, From: 480, To: 1080}}}, ""))
+	w.must(w.desk.GiveAccess(t.Context(), owner, "staff", "", []desk.Where{{Level: desk.Doors, ID: 1}, {Level: desk.Doors, ID: 5}}, &wire.Schedule{Week: []wire.Span{{Day: 1, From: 480, To: 1080}}}, desk.UseSchedule{}))
 	ctx, complaints := chromium(t, w, desk.Owner)
 	const submit = `document.querySelector("#panel form[method=post] button[type=submit]").click()`
 	tour(t, ctx, w, []stop{

@@ -68,7 +68,7 @@ func TestAGroupIsBegunFilledGivenADoorRenamedAndRemoved(t *testing.T) {
 func TestADoorIsTakenFromAGroupUnlessNobodyElseOpensItInAMode(t *testing.T) {
 	w := small(t)
 	b := w.visitor(desk.Super)
-	w.must(w.desk.GiveAccess(t.Context(), owner, "staff", "", []desk.Where{{Level: desk.Doors, ID: 1}}, nil, ""))
+	w.must(w.desk.GiveAccess(t.Context(), owner, "staff", "", []desk.Where{{Level: desk.Doors, ID: 1}}, nil, desk.UseSchedule{}))
 	exempt := func(groups ...string) {
 		_, err := w.desk.SetPolicy(t.Context(), owner, "front-door", 0, func(p *wire.Policy) { p.Exempt = groups })
 		w.must(err)
@@ -92,7 +92,7 @@ func TestAGroupThatIsGoneWithItsLastMemberSaysSo(t *testing.T) {
 func TestTwoAdministratorsAtOneGroupOverwriteNothingUnseen(t *testing.T) {
 	w := small(t)
 	first, second := w.visitor(desk.Super), w.visitor(desk.Owner)
-	w.must(w.desk.GiveAccess(t.Context(), owner, "staff", "", []desk.Where{{Level: desk.Doors, ID: 1}}, nil, ""))
+	w.must(w.desk.GiveAccess(t.Context(), owner, "staff", "", []desk.Where{{Level: desk.Doors, ID: 1}}, nil, desk.UseSchedule{}))
 	give, rename := first.get("/groups/staff?tab=doors&ask=add"), first.get("/groups/staff?tab=settings")
 	second.post("/groups/staff/access", "revision", field(give, "revision"), "door", "1", "when", "times", "fri", "10:00-11:00").shows(t, http.StatusOK, "Fri 10:00-11:00")
 
@@ -150,7 +150,7 @@ func TestLongListsOfGroupsAndMembersComeInPages(t *testing.T) {
 
 func TestAGroupsPageOffersWhatTheRoleMayDo(t *testing.T) {
 	w := small(t)
-	w.must(w.desk.GiveAccess(t.Context(), owner, "staff", "", []desk.Where{{Level: desk.Doors, ID: 1}}, nil, ""))
+	w.must(w.desk.GiveAccess(t.Context(), owner, "staff", "", []desk.Where{{Level: desk.Doors, ID: 1}}, nil, desk.UseSchedule{}))
 	visitors := map[desk.Role]*browser{}
 	for _, role := range desk.Roles() {
 		visitors[role] = w.visitor(role)

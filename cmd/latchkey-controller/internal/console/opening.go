@@ -62,9 +62,10 @@ func modeGroups(p *wire.Policy, all []string, chosen ...string) (groups []string
 }
 
 func (c *Console) setOpening(r *http.Request, v *visit, f *form) (answer, error) {
-	times, named := readTimes(f)
+	times, by := readTimes(f)
+	by.HoursUse = unlocking
 	return c.setPolicy(r, v, f, "opening", func(p *wire.Policy) {
-		if times == nil && named == "" {
+		if times == nil && by.ID == 0 {
 			p.Opening = nil
 			return
 		}
@@ -76,7 +77,7 @@ func (c *Console) setOpening(r *http.Request, v *visit, f *form) (answer, error)
 			opening.After = p.Opening.After
 		}
 		p.Opening = opening
-	}, desk.UseSchedule{HoursUse: unlocking, Schedule: named})
+	}, by)
 }
 
 // setModeGroups sets which groups open while the door is kept locked, and which in a

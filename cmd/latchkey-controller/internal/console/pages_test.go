@@ -170,7 +170,7 @@ var acts = []struct {
 	{"/schedules/1", []string{"name", "Night", "mon", "22-6"}, desk.Editor},
 	{"/schedules/1", []string{"copy", "day", "from", "mon", "onto", "mon-fri"}, desk.Editor},
 	{"/schedules/1/remove", nil, desk.Editor},
-	{"/readers/front-door/access", []string{"group", "staff", "when", "schedule", "schedule", "Office hours"}, desk.Editor},
+	{"/readers/front-door/access", []string{"group", "staff", "when", "schedule", "schedule", "1"}, desk.Editor},
 	{"/places/new/location", []string{"name", "Annex"}, desk.Editor},
 	{"/locations/1", []string{"name", "Annex"}, desk.Editor},
 	{"/locations/1/remove", nil, desk.Editor},

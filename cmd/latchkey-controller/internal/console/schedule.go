@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -57,10 +58,14 @@ func newWeek(a wire.Access) *week {
 
 // week returns the week of hours in the reader's policy.
 func (p *readerPage) week(use desk.HoursUse, a wire.Access) *week {
-	w := newWeek(a)
-	w.Schedule = p.Reader.Named[use]
-	for _, s := range p.Schedules {
-		if s.Name == w.Schedule {
+	return newWeek(a).by(p.Reader.Named[use], p.Schedules)
+}
+
+// by says that the hours are those of a schedule; "": of none.
+func (w *week) by(name string, all []*desk.Schedule) *week {
+	w.Schedule = name
+	for _, s := range all {
+		if s.Name == name {
 			w.ScheduleID = s.ID
 		}
 	}
@@ -126,7 +131,7 @@ func fillWeek(f *form, w *week) {
 		f.Values.Set("when", "always")
 	case w.Schedule != "":
 		f.Values.Set("when", "schedule")
-		f.Values.Set("schedule", w.Schedule)
+		f.Values.Set("schedule", fmt.Sprint(w.ScheduleID))
 	}
 	for _, d := range w.Days {
 		f.Values.Set(d.Key, d.Hours)
@@ -138,17 +143,17 @@ func accessOf(group string) desk.HoursUse {
 	return desk.HoursUse{What: desk.AccessHours, Group: group}
 }
 
-// readTimes reads the hours of a form; nil: always, or those of the schedule that is named.
-func readTimes(f *form) (hours *wire.Schedule, named string) {
+// readTimes reads the hours of a form; nil: always, or those of a schedule.
+func readTimes(f *form) (hours *wire.Schedule, by desk.UseSchedule) {
 	switch f.Get("when") {
 	case "times":
-		return readDays(f), ""
+		return readDays(f), by
 	case "schedule":
-		if named = f.Get("schedule"); named == "" {
+		if by.ID, _ = strconv.ParseInt(f.Get("schedule"), 10, 64); by.ID <= 0 {
 			f.wrong("schedule", "Choose a schedule.")
 		}
 	}
-	return nil, named
+	return nil, by
 }
 
 // readDays reads the hours of a form's days.
@@ -164,8 +169,9 @@ func readDays(f *form) *wire.Schedule {
 
 func (c *Console) setAccess(r *http.Request, v *visit, f *form) (answer, error) {
 	access := wire.Access{Group: strings.ToLower(f.Trim("group"))}
-	var named string
-	access.Schedule, named = readTimes(f)
+	var by desk.UseSchedule
+	access.Schedule, by = readTimes(f)
+	by.HoursUse = accessOf(access.Group)
 	if err := wire.CheckName(access.Group); err != nil {
 		f.wrong("group", err.Error())
 	}
@@ -176,7 +182,7 @@ func (c *Console) setAccess(r *http.Request, v *visit, f *form) (answer, error) 
 		} else {
 			p.Access[at] = access
 		}
-	}, desk.UseSchedule{HoursUse: accessOf(access.Group), Schedule: named})
+	}, by)
 }
 
 func (c *Console) removeAccess(r *http.Request, v *visit, f *form) (answer, error) {

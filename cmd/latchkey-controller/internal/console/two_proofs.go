@@ -33,7 +33,8 @@ func readTwoProofs(p *readerPage) {
 }
 
 func (c *Console) setTwoProofs(r *http.Request, v *visit, f *form) (answer, error) {
-	times, named := readTimes(f)
+	times, by := readTimes(f)
+	by.HoursUse = demandingBoth
 	var two *wire.TwoProofs
 	switch f.Get("when") {
 	case "off":
@@ -42,7 +43,7 @@ func (c *Console) setTwoProofs(r *http.Request, v *visit, f *form) (answer, erro
 	default: // not off because nothing was chosen
 		return answer{}, f.wrong("two-proofs", "Choose when card and PIN are demanded.")
 	}
-	return c.setPolicy(r, v, f, "two-proofs", func(p *wire.Policy) { p.TwoProofs = two }, desk.UseSchedule{HoursUse: demandingBoth, Schedule: named})
+	return c.setPolicy(r, v, f, "two-proofs", func(p *wire.Policy) { p.TwoProofs = two }, by)
 }
 
 // twoProofsText says when a reader demands card and PIN; "": never.

@@ -51,7 +51,7 @@ func TestAVisitorsPINIsOnTheSlipOnceAndNowhereElse(t *testing.T) {
 		if strings.Contains(p.body, digits) || strings.Contains(p.body, found[0][2]+" "+found[0][3]) || shownPIN.MatchString(p.body) {
 			t.Errorf("%s shows the PIN", p.url.Path)
 		}
-		if strings.Contains(p.body, "visitors-1") {
+		if strings.Contains(p.body, "visitors-of-door-1") {
 			t.Errorf("%s shows the group of visitors", p.url.Path)
 		}
 	}
@@ -130,8 +130,8 @@ func TestVisitorsAreToldFromUsers(t *testing.T) {
 	b.get("/visitors?at=never").shows(t, http.StatusUnprocessableEntity, "Unknown time; choose now, coming or over")
 	b.get("/visitors?after=x").shows(t, http.StatusNotFound)
 	b.get("/visitors/1").shows(t, http.StatusNotFound) // who is no visitor
-	for _, path := range []string{"/readers/front-door?tab=access", "/readers/front-door?tab=access&group=visitors-1"} {
-		if access := b.get(path); strings.Contains(access.body, "visitors-1") {
+	for _, path := range []string{"/readers/front-door?tab=access", "/readers/front-door?tab=access&group=visitors-of-door-1"} {
+		if access := b.get(path); strings.Contains(access.body, "visitors-of-door-1") {
 			t.Errorf("%s: the visitors of a door can be edited at its reader", path)
 		}
 	}

@@ -142,6 +142,7 @@ func (f *AdoptForm) check(id string) error {
 	f.edit(&policy)
 	_, err = keepVisitors(nil, policy.Access)
 	wrongs.add(err)
+	wrongs.add(refuseNever(nil, policy.Access))
 	wrongs.add(checkPolicy(&policy))
 	return wrongs.err()
 }

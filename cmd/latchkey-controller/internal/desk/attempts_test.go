@@ -112,7 +112,7 @@ var attempts = map[Act][]attempt{
 		}),
 	},
 	GiveAccess: {group(func(w *world, ctx context.Context, a Actor, g *Group) error {
-		return w.GiveAccess(ctx, a, g.Name, g.AccessRevision(), []Where{{Doors, g.Access[0].DoorID}}, &wire.Schedule{Holiday: []wire.Span{{To: 60}}}, "")
+		return w.GiveAccess(ctx, a, g.Name, g.AccessRevision(), []Where{{Doors, g.Access[0].DoorID}}, &wire.Schedule{Holiday: []wire.Span{{To: 60}}}, UseSchedule{})
 	})},
 	TakeAccess: {group(func(w *world, ctx context.Context, a Actor, g *Group) error {
 		return w.TakeAccess(ctx, a, g.Name, g.AccessRevision(), []Where{{Doors, g.Access[0].DoorID}})
@@ -268,7 +268,7 @@ var attempts = map[Act][]attempt{
 		id := w.reader()
 		_, name := w.schedule()
 		return func(ctx context.Context, a Actor) error {
-			_, err := w.SetPolicy(ctx, a, id, 0, func(*wire.Policy) {}, UseSchedule{HoursUse{What: AccessHours, Group: "staff"}, name})
+			_, err := w.SetPolicy(ctx, a, id, 0, func(*wire.Policy) {}, UseSchedule{HoursUse: HoursUse{What: AccessHours, Group: "staff"}, Schedule: name})
 			return err
 		}
 	}},

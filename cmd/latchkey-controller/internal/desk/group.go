@@ -71,10 +71,16 @@ func moveMembers(tx *store.Tx, now time.Time, group string, users []uint64, in b
 		if err != nil {
 			return nil, err
 		}
+		visitor, err := tx.IsVisitor(id)
+		if err != nil {
+			return nil, err
+		}
 		at, is := slices.BinarySearch(u.Groups, group)
 		switch {
 		case is == in:
 			continue
+		case in && visitor:
+			return nil, wrong("users", "%s is a visitor, and in no group: invite them to the doors, or add a user", u.Name)
 		case is:
 			u.Groups = slices.Delete(u.Groups, at, at+1)
 		case len(u.Groups) >= wire.MaxGroups:
@@ -132,7 +138,7 @@ func (d *Desk) RenameGroup(ctx context.Context, a Actor, group, was, to string) 
 		if err := tx.RenameScheduleGroup(group, to); err != nil {
 			return err
 		}
-		_, err := replaceInPolicies(tx, now, group, func(p *wire.Policy) error {
+		_, err := replaceInPolicies(tx, now, group, func(p *wire.Policy, _ bool) error {
 			renameIn(p, group, to)
 			return nil
 		})
@@ -152,10 +158,27 @@ func (d *Desk) RemoveGroup(ctx context.Context, a Actor, group, was string) erro
 		if err != nil {
 			return err
 		}
-		readers, err := replaceInPolicies(tx, now, group, func(p *wire.Policy) error { return takeGroup(p, group) })
+		readers, err := replaceInPolicies(tx, now, group, func(p *wire.Policy, removed bool) error {
+			if removed {
+				dropGroup(p, group)
+				return nil
+			}
+			return takeGroup(p, group)
+		})
 		target.text = "from " + count(members, "user") + " and " + count(readers, "reader")
 		return err
 	})
+}
+
+// dropGroup takes a group from the policy that a removed reader had: should it be adopted again,
+// its unlock schedule would wait for nobody, so that ends, too.
+func dropGroup(p *wire.Policy, group string) {
+	is := func(g string) bool { return g == group }
+	p.Access = slices.DeleteFunc(p.Access, func(a wire.Access) bool { return is(a.Group) })
+	p.Exempt, p.InLockdown = slices.DeleteFunc(p.Exempt, is), slices.DeleteFunc(p.InLockdown, is)
+	if p.Opening != nil && is(p.Opening.First) {
+		p.Opening = nil
+	}
 }
 
 // checkWholeGroup refuses to rename or remove a group that does not exist or has changed
@@ -175,7 +198,7 @@ func checkWholeGroup(tx *store.Tx, group, was string) error {
 }
 
 // replaceInPolicies edits all policies that name a group, and returns how many they are.
-func replaceInPolicies(tx *store.Tx, now time.Time, group string, edit func(*wire.Policy) error) (readers int, err error) {
+func replaceInPolicies(tx *store.Tx, now time.Time, group string, edit func(p *wire.Policy, removed bool) error) (readers int, err error) {
 	places, err := tx.ReaderPlaces()
 	if err != nil {
 		return 0, err
@@ -188,7 +211,7 @@ func replaceInPolicies(tx *store.Tx, now time.Time, group string, edit func(*wir
 		if removed {
 			name += " (reader " + p.Reader + ", which was removed)"
 		}
-		if err := edit(p); err != nil {
+		if err := edit(p, removed); err != nil {
 			return atDoor(name, err)
 		}
 		readers++

@@ -1,8 +1,8 @@
 package desk
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,29 +17,37 @@ import (
 const maxWheres = 1000
 
 // GiveAccess lets a group, also everyone, open the doors at some places, always or at hours
-// (nil: always), or at those of the schedule that is named, in place of those that it has
-// there. was is the AccessRevision that was edited; if it has changed since, the act is
+// (nil: always), or at those of a schedule, whose use is filled in, in place of those that it
+// has there. was is the AccessRevision that was edited; if it has changed since, the act is
 // refused; "": do not check. Fields: "group", "where", "access", "schedule".
-func (d *Desk) GiveAccess(ctx context.Context, a Actor, group, was string, where []Where, hours *wire.Schedule, schedule string) error {
+func (d *Desk) GiveAccess(ctx context.Context, a Actor, group, was string, where []Where, hours *wire.Schedule, by UseSchedule) error {
 	target := &auditTarget{subject: group}
 	return d.act(ctx, a, GiveAccess, target, func(tx *store.Tx, now time.Time) error {
 		if hours != nil && len(hours.Week)+len(hours.Holiday) == 0 {
 			return wrong("access", "These hours never come: enter some, or choose always")
 		}
-		use := UseSchedule{HoursUse{What: AccessHours, Group: group}, schedule}
-		doors, err := target.editAccess(tx, now, group, was, where, func(p *wire.Policy) error {
+		by.HoursUse = HoursUse{What: AccessHours, Group: group}
+		s, err := by.find(tx)
+		if err != nil {
+			return err
+		}
+		when := hoursText(hours)
+		if s != nil {
+			when = s.Name
+		}
+		doors, err := target.editAccess(tx, now, a, group, was, where, func(p *wire.Policy) error {
 			at := slices.IndexFunc(p.Access, func(a wire.Access) bool { return a.Group == group })
 			if at < 0 {
 				at = len(p.Access)
 			}
 			p.Access = slices.DeleteFunc(p.Access, func(a wire.Access) bool { return a.Group == group })
 			p.Access = slices.Insert(p.Access, at, wire.Access{Group: group, Schedule: hours})
-			if err := takeHours(tx, p, []UseSchedule{use}); err != nil {
+			if err := takeHours(tx, p, []UseSchedule{by}); err != nil {
 				return err
 			}
 			return wrongField("access", wire.CheckAccess(p.Access))
-		}, use)
-		target.text = doors + ": " + cmp.Or(schedule, hoursText(hours))
+		}, by)
+		target.text = doors + ": " + when
 		return err
 	})
 }
@@ -51,7 +59,7 @@ func (d *Desk) TakeAccess(ctx context.Context, a Actor, group, was string, where
 	target := &auditTarget{subject: group}
 	return d.act(ctx, a, TakeAccess, target, func(tx *store.Tx, now time.Time) error {
 		taken := false
-		doors, err := target.editAccess(tx, now, group, was, where, func(p *wire.Policy) error {
+		doors, err := target.editAccess(tx, now, a, group, was, where, func(p *wire.Policy) error {
 			taken = taken || slices.Contains(groupsIn(p), group)
 			return takeGroup(p, group)
 		})
@@ -65,7 +73,7 @@ func (d *Desk) TakeAccess(ctx context.Context, a Actor, group, was string, where
 
 // editAccess edits the policies of the readers at some places, which use schedules from then
 // on, and returns the doors as text for the audit. Fields: "group", "where".
-func (target *auditTarget) editAccess(tx *store.Tx, now time.Time, group, was string, where []Where, edit func(*wire.Policy) error, uses ...UseSchedule) (doors string, err error) {
+func (target *auditTarget) editAccess(tx *store.Tx, now time.Time, a Actor, group, was string, where []Where, edit func(*wire.Policy) error, uses ...UseSchedule) (doors string, err error) {
 	g, err := groupNamed(tx, group)
 	if err != nil {
 		return "", err
@@ -88,11 +96,16 @@ func (target *auditTarget) editAccess(tx *store.Tx, now time.Time, group, was st
 			return "", err
 		}
 		name := doorName(places, id)
+		before := *p
+		before.Access = slices.Clone(p.Access)
 		if err := edit(p); err != nil {
 			return "", atDoor(name, err)
 		}
 		if err := site.SetPolicy(tx, now, p); err != nil {
 			return "", atDoor(name, err)
+		}
+		if err := a.keepsLockdown(&before, p, now); err != nil {
+			return "", err
 		}
 		if err := noteUses(tx, id, uses); err != nil {
 			return "", err
@@ -141,6 +154,9 @@ func readersAt(tx *store.Tx, where []Where) (readers []string, err error) {
 func atDoor(door string, err error) error {
 	if err == nil {
 		return nil
+	}
+	if errors.Is(err, store.ErrPolicy) {
+		return wrong("where", "%s: %s", door, sentence(err.Error()))
 	}
 	fields := fieldErrors(err)
 	if fields == nil {

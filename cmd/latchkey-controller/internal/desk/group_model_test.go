@@ -139,7 +139,7 @@ func (m *groupsModel) step() {
 		if rapid.Bool().Draw(m.r, "at hours") {
 			hours = &wire.Schedule{Holiday: []wire.Span{{To: 60}}}
 		}
-		err = m.GiveAccess(ctx, as(Super), group, "", where, hours, "")
+		err = m.GiveAccess(ctx, as(Super), group, "", where, hours, UseSchedule{})
 		if done = there; done {
 			for _, at := range where {
 				p := m.doors[at.ID]

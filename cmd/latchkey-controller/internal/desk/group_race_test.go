@@ -83,7 +83,7 @@ func removeIt(w *world, g *Group) error {
 }
 
 func give(w *world, g *Group) error {
-	return w.GiveAccess(w.t.Context(), as(Super), g.Name, g.AccessRevision(), []Where{{Doors, g.Access[0].DoorID}}, &wire.Schedule{Holiday: []wire.Span{{To: 60}}}, "")
+	return w.GiveAccess(w.t.Context(), as(Super), g.Name, g.AccessRevision(), []Where{{Doors, g.Access[0].DoorID}}, &wire.Schedule{Holiday: []wire.Span{{To: 60}}}, UseSchedule{})
 }
 
 func take(w *world, g *Group) error {
@@ -101,7 +101,9 @@ func TestActsOnAGroupThatComeAtOnceAreAllOrNothing(t *testing.T) {
 			func() error { return w.RenameGroup(t.Context(), as(Super), g.Name, "", "staff") },
 			func() error { return w.RemoveGroup(t.Context(), as(Super), g.Name, g.Revision()) },
 			func() error { return w.EditMembers(t.Context(), as(Editor), g.Name, false, nil, ids[:1]) },
-			func() error { return w.GiveAccess(t.Context(), as(Super), g.Name, g.AccessRevision(), door, nil, "") },
+			func() error {
+				return w.GiveAccess(t.Context(), as(Super), g.Name, g.AccessRevision(), door, nil, UseSchedule{})
+			},
 		}
 		errs := make(chan error, len(acts))
 		for _, act := range acts {

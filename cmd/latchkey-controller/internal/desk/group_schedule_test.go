@@ -14,10 +14,10 @@ func TestAGroupOpensDoorsByASchedulesName(t *testing.T) {
 	id, err := w.AddSchedule(ctx, owner, ScheduleForm{Name: "Office hours", Hours: &wire.Schedule{Week: []wire.Span{{Day: 1, From: 480, To: 1080}}}})
 	w.must(err)
 	w.must(w.EditMembers(ctx, owner, "staff", true, []uint64{w.user()}, nil))
-	if err := w.GiveAccess(ctx, owner, "staff", "", doors, nil, "Nights"); Fields(err)["schedule"] == "" {
+	if err := w.GiveAccess(ctx, owner, "staff", "", doors, nil, UseSchedule{Schedule: "Nights"}); Fields(err)["schedule"] == "" {
 		t.Errorf("a schedule that there is not: %v", err)
 	}
-	w.must(w.GiveAccess(ctx, owner, "staff", "", doors, nil, "office hours"))
+	w.must(w.GiveAccess(ctx, owner, "staff", "", doors, nil, UseSchedule{Schedule: "office hours"}))
 	at := func(group string) GroupAccess {
 		t.Helper()
 		g, err := w.Group(ctx, owner, group)
@@ -39,7 +39,7 @@ func TestAGroupOpensDoorsByASchedulesName(t *testing.T) {
 	}
 
 	// Hours of its own, and the same: they do not follow the schedule any more.
-	w.must(w.GiveAccess(ctx, owner, "crew", "", doors, at("crew").Hours, ""))
+	w.must(w.GiveAccess(ctx, owner, "crew", "", doors, at("crew").Hours, UseSchedule{}))
 	if got := at("crew"); got.Schedule != "" || got.When() != "Tue 01:00-02:00" {
 		t.Errorf("with hours of its own: %+v: %s", got, got.When())
 	}

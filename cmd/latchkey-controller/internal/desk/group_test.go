@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -18,7 +19,7 @@ func (w *world) group(members ...uint64) *Group {
 	w.n++
 	name := fmt.Sprint("group-", w.n)
 	w.must(w.EditMembers(w.t.Context(), as(Owner), name, true, members, nil))
-	w.must(w.GiveAccess(w.t.Context(), as(Owner), name, "", []Where{{Doors, w.look(w.reader()).DoorID}}, nil, ""))
+	w.must(w.GiveAccess(w.t.Context(), as(Owner), name, "", []Where{{Doors, w.look(w.reader()).DoorID}}, nil, UseSchedule{}))
 	return w.grouped(name)
 }
 
@@ -47,6 +48,19 @@ func (w *world) policy(reader string, edit func(*wire.Policy)) *wire.Policy {
 	p, err := w.SetPolicy(w.t.Context(), as(Owner), reader, 0, edit)
 	w.must(err)
 	return p
+}
+
+// oldPolicy edits a reader's policy as an older controller did, which refused less.
+func (w *world) oldPolicy(reader string, edit func(*wire.Policy)) {
+	w.t.Helper()
+	w.must(w.site.Update(w.t.Context(), func(tx *store.Tx) error {
+		p, err := tx.Policy(reader)
+		if err != nil {
+			return err
+		}
+		edit(p)
+		return site.SetPolicy(tx, w.time, p)
+	}))
 }
 
 // sent returns the groups of a user's credentials as readers get them.
@@ -112,7 +126,7 @@ func TestTwoReadersOfOneDoorAreOneDoorAndARemovedReaderIsNone(t *testing.T) {
 	second, gone := w.reader(), w.reader()
 	w.must(w.MoveReader(t.Context(), as(Owner), second, "", g.Access[0].DoorID))
 	door := []Where{{Doors, w.look(gone).DoorID}, {Doors, g.Access[0].DoorID}}
-	w.must(w.GiveAccess(t.Context(), as(Owner), g.Name, "", door, nil, ""))
+	w.must(w.GiveAccess(t.Context(), as(Owner), g.Name, "", door, nil, UseSchedule{}))
 	if g = w.grouped(g.Name); g.Doors != 2 || len(g.Access) != 3 {
 		t.Errorf("%+v", g)
 	}
@@ -155,8 +169,10 @@ func TestARenamedGroupIsRenamedInCredentialsAndPoliciesAtOnce(t *testing.T) {
 	ada := w.withPIN()
 	w.must(w.EditMembers(t.Context(), as(Editor), "staff", true, []uint64{ada}, nil))
 	w.must(w.EditMembers(t.Context(), as(Editor), "lab", true, []uint64{ada}, nil))
-	before := w.policy(front, func(p *wire.Policy) {
+	w.oldPolicy(front, func(p *wire.Policy) {
 		p.Access = []wire.Access{{Group: "staff"}, {Group: "lab"}, {Group: "staff", Schedule: &wire.Schedule{}}}
+	})
+	before := w.policy(front, func(p *wire.Policy) {
 		p.Exempt, p.InLockdown = []string{"lab", "staff"}, []string{"staff"}
 		p.Opening = &wire.Opening{Schedule: wire.Schedule{Holiday: []wire.Span{{To: 60}}}, First: "staff"}
 	})
@@ -244,15 +260,21 @@ func TestWhatIsWrongWithAGroupIsSaid(t *testing.T) {
 		{func() error {
 			return w.EditMembers(ctx, as(Owner), g.Name, false, make([]uint64, MaxMembersEdit), []uint64{1})
 		}, "users", "501 users at once are too many"},
-		{func() error { return w.GiveAccess(ctx, as(Owner), "new", "", door, nil, "") }, "", "there is no group"},
-		{func() error { return w.GiveAccess(ctx, as(Owner), g.Name, "", nil, nil, "") }, "where", "Choose at least one door"},
-		{func() error { return w.GiveAccess(ctx, as(Owner), g.Name, "", make([]Where, maxWheres+1), nil, "") }, "where", "1001 places at once"},
-		{func() error { return w.GiveAccess(ctx, as(Owner), g.Name, "", []Where{{Hubs, 1}}, nil, "") }, "where", "Choose a door, a location or the whole site"},
-		{func() error { return w.GiveAccess(ctx, as(Owner), g.Name, "", []Where{{Doors, 999}}, nil, "") }, "where", "There is no door 999"},
-		{func() error { return w.GiveAccess(ctx, as(Owner), g.Name, "", []Where{{Doors, empty}}, nil, "") }, "where", "No reader serves a door there"},
-		{func() error { return w.GiveAccess(ctx, as(Owner), g.Name, "", door, new(wire.Schedule), "") }, "access", "These hours never come"},
+		{func() error { return w.GiveAccess(ctx, as(Owner), "new", "", door, nil, UseSchedule{}) }, "", "there is no group"},
+		{func() error { return w.GiveAccess(ctx, as(Owner), g.Name, "", nil, nil, UseSchedule{}) }, "where", "Choose at least one door"},
 		{func() error {
-			return w.GiveAccess(ctx, as(Owner), g.Name, "", door, &wire.Schedule{Week: []wire.Span{{From: 9, To: 8}}}, "")
+			return w.GiveAccess(ctx, as(Owner), g.Name, "", make([]Where, maxWheres+1), nil, UseSchedule{})
+		}, "where", "1001 places at once"},
+		{func() error { return w.GiveAccess(ctx, as(Owner), g.Name, "", []Where{{Hubs, 1}}, nil, UseSchedule{}) }, "where", "Choose a door, a location or the whole site"},
+		{func() error {
+			return w.GiveAccess(ctx, as(Owner), g.Name, "", []Where{{Doors, 999}}, nil, UseSchedule{})
+		}, "where", "There is no door 999"},
+		{func() error {
+			return w.GiveAccess(ctx, as(Owner), g.Name, "", []Where{{Doors, empty}}, nil, UseSchedule{})
+		}, "where", "No reader serves a door there"},
+		{func() error { return w.GiveAccess(ctx, as(Owner), g.Name, "", door, new(wire.Schedule), UseSchedule{}) }, "access", "These hours never come"},
+		{func() error {
+			return w.GiveAccess(ctx, as(Owner), g.Name, "", door, &wire.Schedule{Week: []wire.Span{{From: 9, To: 8}}}, UseSchedule{})
 		}, "access", "Door of "},
 		{func() error {
 			return w.TakeAccess(ctx, as(Owner), g.Name, "", []Where{{Doors, w.look(w.reader()).DoorID}})
@@ -287,7 +309,7 @@ func TestEveryoneIsGivenAccessAndItIsTakenFromThem(t *testing.T) {
 	if g := w.grouped(wire.Everyone); g.Doors != 0 {
 		t.Errorf("%+v", g)
 	}
-	w.must(w.GiveAccess(t.Context(), as(Super), wire.Everyone, "", door, nil, ""))
+	w.must(w.GiveAccess(t.Context(), as(Super), wire.Everyone, "", door, nil, UseSchedule{}))
 	w.policy(front, func(p *wire.Policy) { p.Exempt = []string{"guards"} }) // who may as everybody does
 	if err := w.TakeAccess(t.Context(), as(Super), wire.Everyone, "", door); !strings.HasPrefix(Fields(err)["where"], "Door of "+front+": guards may not open this door") {
 		t.Error(err)

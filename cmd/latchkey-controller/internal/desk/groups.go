@@ -43,6 +43,7 @@ type GroupPage struct {
 // a UserQuery.
 type Group struct {
 	GroupRow
+	members []uint64      // their ids; none of everyone
 	Access  []GroupAccess // by door and reader
 	Removed []string      // readers that were removed, whose policies still name it
 }
@@ -76,7 +77,7 @@ func (at *GroupAccess) How() string {
 }
 
 // Revision identifies who is in the group and what it opens, for what changes both.
-func (g *Group) Revision() string { return revision([]any{g.Name, g.Members, g.AccessRevision()}) }
+func (g *Group) Revision() string { return revision([]any{g.Name, g.members, g.AccessRevision()}) }
 
 // AccessRevision identifies what the group opens, and when.
 func (g *Group) AccessRevision() string {
@@ -242,7 +243,8 @@ func groupNamed(tx *store.Tx, name string) (g *Group, err error) {
 	if g.Everyone() {
 		g.Members, err = tx.CountUsers()
 	} else {
-		g.Members, err = tx.CountMembersOf(name)
+		g.members, err = tx.MembersOf(name)
+		g.Members = len(g.members)
 	}
 	if err != nil {
 		return nil, err

@@ -112,14 +112,25 @@ func lockedDown(p *wire.Policy, now time.Time) bool {
 	})
 }
 
-// keepsLockdown refuses a change that takes a reader out of a lockdown, or lets more people in
-// during it, to those who may not end the lockdown.
+// keepsLockdown refuses a change that takes a reader out of a lockdown, or lets people in
+// during it who were not, or at other times, to those who may not end the lockdown.
 func (a Actor) keepsLockdown(before, after *wire.Policy, now time.Time) error {
-	more := slices.ContainsFunc(after.InLockdown, func(group string) bool { return !slices.Contains(before.InLockdown, group) })
+	more := slices.ContainsFunc(after.InLockdown, func(group string) bool {
+		return !slices.Contains(before.InLockdown, group) || opensAt(before, group) != opensAt(after, group)
+	})
 	if !lockedDown(before, now) || lockedDown(after, now) && !more {
 		return nil
 	}
 	return a.Refusal(EndLockdown)
+}
+
+// opensAt identifies the times at which a policy lets a group in.
+func opensAt(p *wire.Policy, group string) string {
+	hours := p.Hours(&wire.Credential{Groups: []string{group}})
+	if hours == nil {
+		return ""
+	}
+	return revision([]any{hours, p.TimeZone, p.Holidays})
 }
 
 // undoWithin is how long whoever has pressed Lockdown by mistake can take it back.

@@ -22,7 +22,10 @@ func (r *Reader) ModeGap(now time.Time) (ModeGap, wire.Mode) {
 	if r.Removed != "" || r.Board == "" || !r.Live.Known {
 		return "", wire.ModeNormal
 	}
-	wanted, is := wantedBy(r.Policy, now), r.Live.Mode
+	wanted, is := wire.ModeNormal, r.Live.Mode
+	if w := r.Policy.Wanted(wire.Moment{Local: now, Trusted: true}); w != nil {
+		wanted = w.Mode
+	}
 	if is == nil {
 		is = &wire.ModeState{Mode: wire.ModeNormal}
 	}
@@ -36,15 +39,4 @@ func (r *Reader) ModeGap(now time.Time) (ModeGap, wire.Mode) {
 		return GapEnded, is.Mode
 	}
 	return "", wanted
-}
-
-// wantedBy returns the mode that the policy of a reader wants at a time; ModeNormal: none.
-func wantedBy(p *wire.Policy, now time.Time) wire.Mode {
-	mode := wire.ModeNormal
-	for _, w := range p.Modes {
-		if w.Until == 0 || now.Unix() < w.Until {
-			mode = w.Mode // the highest is the last
-		}
-	}
-	return mode
 }

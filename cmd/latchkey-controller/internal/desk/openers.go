@@ -22,6 +22,7 @@ type Access struct {
 	Never               string          // why they cannot open it at all, for people; "": they can
 	Now                 []Way           // how it opens now, and does not, of what the reader takes
 	Not                 string          // why it does not open now, for people; "": it does
+	CutOff              bool            // the reader gets no changes: it is too old for a PIN that somebody has
 }
 
 // How says with what the door opens: "PIN or card", "card and PIN"; "": never.
@@ -73,7 +74,7 @@ func (a *Access) ByNow() string {
 // a board; nil: none of their groups may open its door.
 func accessOf(r *Reader, u *store.User, credentials []*store.Credential, now time.Time) *Access {
 	of := u.Wire(new(store.Credential))
-	a := &Access{Reader: r.ID, Door: r.Door, Place: r.Place, Zone: r.Policy.TimeZone, Two: r.Policy.TwoProofs, Hours: r.Policy.Hours(&of), From: moment(u.From), Until: moment(u.Until)}
+	a := &Access{Reader: r.ID, Door: r.Door, Place: r.Place, Zone: r.Policy.TimeZone, Two: r.Policy.TwoProofs, Hours: r.Policy.Hours(&of), From: moment(u.From), Until: moment(u.Until), CutOff: r.CutOff}
 	for _, entry := range r.Policy.Access {
 		if of.In(entry.Group) {
 			a.Groups = append(a.Groups, groupText(entry.Group))

@@ -83,7 +83,7 @@ func TestAUserAndADoorSayWhenAndHowItOpensAndWhyNotNow(t *testing.T) {
 		{name: "both, without a PIN", user: card, when: "always", cannot: "the door demands card and PIN, and they have no PIN"},
 	} {
 		if step.policy != nil {
-			w.policy(id, step.policy)
+			w.oldPolicy(id, step.policy)
 			w.live.states[0].State.PolicyRevision = w.look(id).Policy.Revision
 		}
 		*condition = step.says

@@ -147,10 +147,8 @@ func (d *Desk) setPIN(ctx context.Context, a Actor, act Act, id uint64, choice P
 		if err := d.clashLimit(tx, a, choice.Choice, false); err != nil {
 			return err
 		}
-		if is, err := tx.IsVisitor(id); err != nil {
+		if err := checkVisitorsPIN(tx, now, id, choice); err != nil {
 			return err
-		} else if is && choice.Choice == Chosen {
-			return wrong("pin", "The PIN of a visitor is always generated: nobody else then knows it, or guesses it")
 		}
 		return d.site.SetPIN(tx, now, a.Name, id, pin)
 	})

@@ -152,7 +152,7 @@ func updatePlaceNames(tx *store.Tx, now time.Time, a Actor, readers []string) er
 		p.Door, p.Place = places[id].DoorName, places[id].Place
 		before := *p
 		if err := site.SetPolicy(tx, now, p); err != nil {
-			return err
+			return atDoor(p.Door, err)
 		}
 		if err := a.keepsLockdown(&before, p, now); err != nil {
 			return err
@@ -216,6 +216,24 @@ func (d *Desk) RemovePlace(ctx context.Context, a Actor, l Level, id int64) erro
 				return err
 			}
 		}
-		return tx.RemovePlace(level.rows, id)
+		var readers []string // of a door: those that were removed
+		if l == Doors {
+			if readers, err = tx.ReadersAt(level.rows, id); err != nil {
+				return err
+			}
+		}
+		if err := tx.RemovePlace(level.rows, id); err != nil {
+			return err
+		}
+		for _, reader := range readers {
+			policy, err := tx.Policy(reader)
+			if err != nil {
+				return err
+			}
+			if err := site.SetPolicy(tx, now, policy); err != nil { // without what the door gave it
+				return err
+			}
+		}
+		return nil
 	})
 }

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -64,6 +65,9 @@ func (d *Desk) SetPolicy(ctx context.Context, a Actor, reader string, was uint64
 		if err := checkPolicy(edited); err != nil {
 			return err
 		}
+		if err := refuseNever(before.Access, edited.Access); err != nil {
+			return err
+		}
 		if edited.TwoProofs != nil && before.TwoProofs == nil {
 			if level, err := tx.ReaderLevel(reader); err != nil {
 				return err
@@ -71,7 +75,9 @@ func (d *Desk) SetPolicy(ctx context.Context, a Actor, reader string, was uint64
 				return wrong("two-proofs", "The reader's program is too old to demand card and PIN: update it first")
 			}
 		}
-		if err := site.SetPolicy(tx, now, edited); err != nil {
+		if err := site.SetPolicy(tx, now, edited); errors.Is(err, store.ErrPolicy) {
+			return wrongField("access", err)
+		} else if err != nil {
 			return err
 		}
 		if err := a.keepsLockdown(before, edited, now); err != nil {
@@ -85,6 +91,19 @@ func (d *Desk) SetPolicy(ctx context.Context, a Actor, reader string, was uint64
 		return err
 	})
 	return edited, err
+}
+
+// refuseNever refuses hours that never come, of groups that had others before. Field: "access".
+func refuseNever(before, edited []wire.Access) error {
+	never := func(a wire.Access) bool {
+		return a.Schedule != nil && len(a.Schedule.Week)+len(a.Schedule.Holiday) == 0
+	}
+	for _, a := range edited {
+		if never(a) && !slices.ContainsFunc(before, func(b wire.Access) bool { return b.Group == a.Group && never(b) }) {
+			return wrong("access", "%s could never open this door: enter hours for at least one day, or take it from the list", a.Group)
+		}
+	}
+	return nil
 }
 
 // applyEdit edits a policy and tidies the texts that edit changes. Texts that an

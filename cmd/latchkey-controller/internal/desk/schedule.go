@@ -230,12 +230,12 @@ func (d *Desk) EditSchedule(ctx context.Context, a Actor, id, was int64, edit fu
 		if err := tx.SetSchedule(s); err != nil {
 			return scheduleError(err)
 		}
-		return spreadHours(tx, now, s)
+		return spreadHours(tx, now, a, s)
 	})
 }
 
 // spreadHours puts the hours of a schedule into the policies that use it.
-func spreadHours(tx *store.Tx, now time.Time, s *store.Schedule) error {
+func spreadHours(tx *store.Tx, now time.Time, a Actor, s *store.Schedule) error {
 	uses, err := tx.UsesOfSchedule(s.ID)
 	if err != nil {
 		return err
@@ -249,13 +249,20 @@ func spreadHours(tx *store.Tx, now time.Time, s *store.Schedule) error {
 		if err != nil {
 			return err
 		}
+		before := *p
+		before.Access = slices.Clone(p.Access)
 		for _, u := range uses[:n] {
 			site.SetHours(p, u.HoursUse, s.Hours)
 		}
 		if err := errors.Join(wire.CheckAccess(p.Access), wire.CheckOpening(p.Opening), wire.CheckTwoProofs(p.TwoProofs)); err != nil {
 			return wrong("hours", "%s cannot have these hours: %v", p.Door, err)
 		}
-		if err := site.SetPolicy(tx, now, p); err != nil {
+		if err := site.SetPolicy(tx, now, p); errors.Is(err, store.ErrPolicy) {
+			return wrong("hours", "%s cannot have these hours: %v", p.Door, err)
+		} else if err != nil {
+			return err
+		}
+		if err := a.keepsLockdown(&before, p, now); err != nil {
 			return err
 		}
 		uses = uses[n:]

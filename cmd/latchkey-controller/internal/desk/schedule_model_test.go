@@ -87,7 +87,7 @@ func TestAnEditOfAScheduleChangesThoseHoursAndNothingElse(t *testing.T) {
 			},
 			"use": func(t *rapid.T) {
 				id, reader, use := anySchedule(t), anyReader.Draw(t, "reader"), anyUse.Draw(t, "use")
-				_, err := d.SetPolicy(ctx, owner, reader, 0, func(*wire.Policy) {}, UseSchedule{use, schedules[id].name})
+				_, err := d.SetPolicy(ctx, owner, reader, 0, func(*wire.Policy) {}, UseSchedule{HoursUse: use, Schedule: schedules[id].name})
 				must(err)
 				named[reader][use] = id
 				put(policies[reader], use, schedules[id].hours)

@@ -40,7 +40,7 @@ func (w *world) uses(reader, schedule string, uses ...HoursUse) {
 	w.t.Helper()
 	var edits []UseSchedule
 	for _, use := range uses {
-		edits = append(edits, UseSchedule{use, schedule})
+		edits = append(edits, UseSchedule{HoursUse: use, Schedule: schedule})
 	}
 	_, err := w.SetPolicy(w.t.Context(), as(Owner), reader, 0, func(*wire.Policy) {}, edits...)
 	w.must(err)
@@ -118,7 +118,7 @@ func TestHoursOfItsOwnEndTheUseOfASchedule(t *testing.T) {
 			return err
 		},
 		"the same hours of its own": func(w *world, reader string) error {
-			_, err := w.SetPolicy(w.t.Context(), as(Owner), reader, 0, func(*wire.Policy) {}, UseSchedule{staffAccess, ""})
+			_, err := w.SetPolicy(w.t.Context(), as(Owner), reader, 0, func(*wire.Policy) {}, UseSchedule{HoursUse: staffAccess, Schedule: ""})
 			return err
 		},
 		"another schedule": func(w *world, reader string) error {
@@ -178,7 +178,7 @@ func TestBadSchedulesAreRefused(t *testing.T) {
 		{edit(7, func(*ScheduleForm) {}), "schedule", "Somebody else has changed this schedule"},
 		{w.RemoveSchedule(ctx, owner, id), "schedule", name + " is in use at Door of " + reader + " (access of staff), Door of " + reader + " (unlock schedule): choose other hours there first"},
 		{func() error {
-			_, err := w.SetPolicy(ctx, owner, reader, 0, func(*wire.Policy) {}, UseSchedule{staffAccess, "Absent"})
+			_, err := w.SetPolicy(ctx, owner, reader, 0, func(*wire.Policy) {}, UseSchedule{HoursUse: staffAccess, Schedule: "Absent"})
 			return err
 		}(), "schedule", `There is no schedule "Absent"`},
 	} {
@@ -248,7 +248,7 @@ func TestAScheduleIsNotRemovedWhileADoorTakesIt(t *testing.T) {
 		var taken, removed error
 		var both sync.WaitGroup
 		both.Go(func() {
-			_, taken = w.SetPolicy(t.Context(), as(Owner), reader, 0, func(*wire.Policy) {}, UseSchedule{staffAccess, name})
+			_, taken = w.SetPolicy(t.Context(), as(Owner), reader, 0, func(*wire.Policy) {}, UseSchedule{HoursUse: staffAccess, Schedule: name})
 		})
 		both.Go(func() { removed = w.RemoveSchedule(t.Context(), as(Owner), id) })
 		both.Wait()

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -179,6 +180,9 @@ func (d *Desk) Users(ctx context.Context, a Actor, q UserQuery) (page *UserPage,
 	}
 	limit := pageSize(q.Limit)
 	choice := store.UserChoice{Search: q.Search, State: q.State, Now: d.now().Unix()}
+	if site.IsVisitorGroup(q.Group) {
+		return nil, noGroup(q.Group)
+	}
 	if q.Group != "" && q.Group != wire.Everyone {
 		choice.Groups = []string{q.Group}
 	}

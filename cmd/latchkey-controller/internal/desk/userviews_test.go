@@ -97,8 +97,7 @@ func TestAUsersAccessIsWhatTheirGroupsOpen(t *testing.T) {
 	w := newWorld(t)
 	all, lab, night := w.reader(), w.reader(), w.reader()
 	set := func(reader string, access ...wire.Access) {
-		_, err := w.SetPolicy(t.Context(), as(Super), reader, 0, func(p *wire.Policy) { p.Access = access })
-		w.must(err)
+		w.oldPolicy(reader, func(p *wire.Policy) { p.Access = access })
 	}
 	set(lab, wire.Access{Group: "lab"})
 	set(night, wire.Access{Group: "staff", Schedule: &wire.Schedule{}})

@@ -31,7 +31,7 @@ type VisitForm struct {
 func (f *VisitForm) user(now time.Time) (*store.User, FieldErrors) {
 	u, wrongs := UserForm{First: f.First, Last: f.Last, From: f.From, Until: f.Until, Zone: f.Zone}.user()
 	if Fields(wrongs.err())["until"] == "" {
-		wrongs.add(checkVisit(now, u))
+		wrongs.add(checkVisit(now, now, u))
 	}
 	doors := slices.Clone(f.Doors)
 	slices.Sort(doors)
@@ -53,9 +53,9 @@ func (f *VisitForm) user(now time.Time) (*store.User, FieldErrors) {
 	return u, wrongs
 }
 
-// checkVisit checks the dates of a visitor.
-func checkVisit(now time.Time, u *store.User) error {
-	begins := max(now.Unix(), u.From)
+// checkVisit checks the dates of a visitor, who was invited at a time.
+func checkVisit(now, invited time.Time, u *store.User) error {
+	begins := max(invited.Unix(), u.From)
 	switch {
 	case u.Until == 0:
 		return wrong("until", "Enter when the visit ends")
@@ -67,9 +67,28 @@ func checkVisit(now time.Time, u *store.User) error {
 	return nil
 }
 
+// checkVisitorsPIN refuses a PIN for a visitor that somebody has chosen, or that comes after the
+// visit.
+func checkVisitorsPIN(tx *store.Tx, now time.Time, user uint64, choice PIN) error {
+	if is, err := tx.IsVisitor(user); err != nil || !is {
+		return err
+	}
+	u, err := tx.User(user)
+	switch {
+	case err != nil:
+		return err
+	case choice.Choice == Chosen:
+		return wrong("pin", "The PIN of a visitor is always generated: nobody else then knows it, or guesses it")
+	case u.Until <= now.Unix():
+		return wrong("pin", "The visit of %s is over: change its end first, or invite them anew", u.Name)
+	}
+	return nil
+}
+
 // keepVisit keeps a visitor's doors when they are edited, and checks their dates.
 func keepVisit(tx *store.Tx, now time.Time, u, wanted *store.User) error {
-	is, err := tx.IsVisitor(u.ID)
+	all, err := tx.Invitations([]uint64{u.ID})
+	invited, is := all[u.ID]
 	if err != nil || !is {
 		return err
 	}
@@ -80,7 +99,7 @@ func keepVisit(tx *store.Tx, now time.Time, u, wanted *store.User) error {
 	if wanted.Until == u.Until && wanted.From == u.From {
 		return nil
 	}
-	return checkVisit(now, wanted)
+	return checkVisit(now, time.Unix(invited.At, 0), wanted)
 }
 
 // Invite adds a visitor with a generated PIN, which opens the doors of the form, and what

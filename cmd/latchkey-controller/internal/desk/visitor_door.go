@@ -112,7 +112,7 @@ func (door *VisitDoor) judge(readers []*Reader, now time.Time) {
 }
 
 // TakeVisitors decides whether visitors may be invited to a door. Those who are invited to it
-// open it at all of its readers, and no longer as soon as this is switched off.
+// open it at all of its readers, and no longer as soon as this is switched off. Field: "where".
 func (d *Desk) TakeVisitors(ctx context.Context, a Actor, door int64, take bool) error {
 	target := &auditTarget{text: onOff(take)}
 	return d.act(ctx, a, TakeVisitors, target, func(tx *store.Tx, now time.Time) error {
@@ -121,6 +121,6 @@ func (d *Desk) TakeVisitors(ctx context.Context, a Actor, door int64, take bool)
 			return err
 		}
 		target.subject = p.Name
-		return site.TakeVisitors(tx, now, door, take)
+		return atDoor(p.Name, site.TakeVisitors(tx, now, door, take))
 	})
 }

@@ -317,7 +317,7 @@ func TestGroupsOfVisitorsAreGivenToNobodyByHand(t *testing.T) {
 	door := w.visited()
 	group, reader := site.VisitorGroup(door), w.readerOf(door)
 	_, _, err := w.AddUser(t.Context(), as(Owner), UserForm{First: "Eve", Groups: []string{group}}, PIN{}, nil)
-	if got := Fields(err)["groups"]; got != "The name visitors-1 is kept for visitors: choose another" {
+	if got := Fields(err)["groups"]; got != "The name visitors-of-door-1 is kept for visitors: choose another" {
 		t.Error(err)
 	}
 	err = w.EditUser(t.Context(), as(Owner), w.user(), "", nil, func(f *UserForm) { f.Groups = []string{group} })
@@ -325,7 +325,7 @@ func TestGroupsOfVisitorsAreGivenToNobodyByHand(t *testing.T) {
 		t.Error(err)
 	}
 	for name, edit := range map[string]func(*wire.Policy){
-		"access of another door": func(p *wire.Policy) { p.Access = append(p.Access, wire.Access{Group: "visitors-99"}) },
+		"access of another door": func(p *wire.Policy) { p.Access = append(p.Access, wire.Access{Group: "visitors-of-door-99"}) },
 		"access with hours": func(p *wire.Policy) {
 			p.Access = []wire.Access{{Group: group, Schedule: &wire.Schedule{Week: []wire.Span{{From: 1, To: 2}}}}}
 		},
@@ -340,7 +340,7 @@ func TestGroupsOfVisitorsAreGivenToNobodyByHand(t *testing.T) {
 		}
 	}
 	form := w.form("new")
-	form.Access = []wire.Access{{Group: "visitors-99"}}
+	form.Access = []wire.Access{{Group: "visitors-of-door-99"}}
 	if _, err := w.Adopt(t.Context(), as(Owner), form, func([]byte) error { return nil }); Fields(err)["access"] == "" {
 		t.Error("adopted with it")
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -60,8 +61,12 @@ func (s *Site) Check(ctx context.Context) (report Report, err error) {
 		if err != nil {
 			return err
 		}
+		former, err := tx.Former()
+		if err != nil {
+			return err
+		}
 		for _, id := range readers {
-			if err := checkPolicy(tx, id); err != nil {
+			if err := checkPolicy(tx, id, slices.Contains(former, id)); err != nil {
 				return fmt.Errorf("policy of %s: %w", id, err)
 			}
 		}
@@ -72,10 +77,11 @@ func (s *Site) Check(ctx context.Context) (report Report, err error) {
 	return report, err
 }
 
-// checkPolicy reads a reader's policy, which must list the visitors of its door, and no others.
-func checkPolicy(tx *store.Tx, reader string) error {
+// checkPolicy reads a reader's policy, which must list the visitors of its door, and no others,
+// unless the reader was removed.
+func checkPolicy(tx *store.Tx, reader string, removed bool) error {
 	p, err := tx.Policy(reader)
-	if err != nil {
+	if err != nil || removed {
 		return err
 	}
 	is := string(wire.Marshal(p))

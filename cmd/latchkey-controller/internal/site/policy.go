@@ -3,6 +3,7 @@ package site
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -50,6 +51,9 @@ func SetPolicy(tx *store.Tx, now time.Time, p *wire.Policy) error {
 	if err := admitVisitors(tx, p); err != nil {
 		return err
 	}
+	if size := sizeWithoutModes(p); size > wire.MaxMessage-roomForModes && (was == nil || size > sizeWithoutModes(was)) {
+		return fmt.Errorf("%w: its groups have too many hours (%d bytes, at most %d)", store.ErrPolicy, size, wire.MaxMessage-roomForModes)
+	}
 	if was == nil {
 		return putModes(tx, now, p, true)
 	}
@@ -58,6 +62,16 @@ func SetPolicy(tx *store.Tx, now time.Time, p *wire.Policy) error {
 	}
 	p.Modes = was.Modes
 	return putModes(tx, now, p, string(wire.Marshal(was)) != string(wire.Marshal(p)))
+}
+
+// roomForModes is what a policy always has room for, in bytes: a lockdown must not fail because
+// somebody has filled it with hours.
+const roomForModes = 1 << 10
+
+func sizeWithoutModes(p *wire.Policy) int {
+	bare := *p
+	bare.Modes = nil
+	return len(wire.Marshal(&bare))
 }
 
 // RaisePolicy gives a reader's policy a revision greater than above, which the reader

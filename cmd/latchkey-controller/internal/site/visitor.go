@@ -10,16 +10,12 @@ import (
 	"latchkey/sync/wire"
 )
 
-// visitorGroups begins the names of the groups of visitors. No user and no policy gets one of
-// these by hand.
-const visitorGroups = "visitors-"
-
 // VisitorGroup returns the group of those who visit a door.
-func VisitorGroup(door int64) string { return visitorGroups + strconv.FormatInt(door, 10) }
+func VisitorGroup(door int64) string { return store.VisitorGroups + strconv.FormatInt(door, 10) }
 
 // VisitorDoor returns the door that a group of visitors opens; 0: it is another group.
 func VisitorDoor(group string) int64 {
-	number, is := strings.CutPrefix(group, visitorGroups)
+	number, is := strings.CutPrefix(group, store.VisitorGroups)
 	door, err := strconv.ParseInt(number, 10, 64)
 	if !is || err != nil || door <= 0 || group != VisitorGroup(door) {
 		return 0
@@ -87,6 +83,7 @@ func EndInvitation(tx *store.Tx, now time.Time, u *store.User) error {
 		return err
 	}
 	u.Until = now.Unix()
+	u.From = min(u.From, u.Until-1) // it may not have begun
 	return tx.SetUser(now.Unix(), u)
 }
 

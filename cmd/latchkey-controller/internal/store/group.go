@@ -6,11 +6,6 @@ import (
 	"latchkey/sync/wire"
 )
 
-// Groups returns all groups of users, sorted.
-func (t *Tx) Groups() ([]string, error) {
-	return t.texts(`SELECT DISTINCT name FROM user_groups ORDER BY name`)
-}
-
 // CountMembers returns how many users are in each group that has any.
 func (t *Tx) CountMembers() (map[string]int, error) {
 	members := map[string]int{}
@@ -30,10 +25,15 @@ func (t *Tx) CountUsers() (n int, err error) {
 	return n, err
 }
 
-// CountMembersOf returns how many users are in a group.
-func (t *Tx) CountMembersOf(group string) (n int, err error) {
-	err = t.row(`SELECT count(*) FROM user_groups WHERE name = ?`, []any{group}, &n)
-	return n, err
+// MembersOf returns the ids of the users in a group, sorted.
+func (t *Tx) MembersOf(group string) (users []uint64, err error) {
+	err = t.rows(`SELECT user_id FROM user_groups WHERE name = ? ORDER BY user_id`, []any{group}, func(r scanner) error {
+		var id uint64
+		err := r.Scan(&id)
+		users = append(users, id)
+		return err
+	})
+	return users, err
 }
 
 // ReplaceGroup has the members of a group be in another one in its place, which has none

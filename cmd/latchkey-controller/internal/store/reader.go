@@ -1,6 +1,11 @@
 package store
 
-import "latchkey/sync/wire"
+import (
+	"errors"
+	"fmt"
+
+	"latchkey/sync/wire"
+)
 
 // A Bundle is one adoption of a reader.
 type Bundle struct {
@@ -95,8 +100,12 @@ func (t *Tx) Policy(reader string) (*wire.Policy, error) {
 	return wire.ParsePolicy(encoded)
 }
 
+// ErrPolicy is the error about a policy that no reader can have.
+var ErrPolicy = errors.New("no reader can have this policy")
+
 // SetPolicy sets p.Revision to max(last + 1, p.Revision + 1, now), now in Unix
-// seconds, checks the policy and stores it. Its reader must exist.
+// seconds, checks the policy and stores it. Its reader must exist. The error is ErrPolicy if
+// no reader can have it.
 func (t *Tx) SetPolicy(now int64, p *wire.Policy) error {
 	revision, err := t.next(now, `SELECT coalesce(max(revision), 0) FROM policies WHERE reader_id = ?`, p.Reader)
 	if err != nil {
@@ -104,11 +113,14 @@ func (t *Tx) SetPolicy(now int64, p *wire.Policy) error {
 	}
 	p.Revision = max(p.Revision+1, revision)
 	if err := p.Check(); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", ErrPolicy, err)
 	}
 	encoded, err := wire.Encode(p)
 	if err != nil {
 		return err
+	}
+	if len(encoded) > wire.MaxMessage {
+		return fmt.Errorf("%w: its groups have too many hours (%d bytes, at most %d)", ErrPolicy, len(encoded), wire.MaxMessage)
 	}
 	return t.exec(`INSERT INTO policies (reader_id, revision, policy, changed) VALUES (?, ?, ?, ?)
 		ON CONFLICT (reader_id) DO UPDATE SET revision = excluded.revision, policy = excluded.policy, changed = excluded.changed`,

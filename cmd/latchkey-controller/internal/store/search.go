@@ -68,7 +68,9 @@ func (u *User) SplitName() {
 func (u *User) words() string {
 	words := " " + searchText(u.Name)
 	for _, group := range u.Groups {
-		words += " " + searchText(group)
+		if !strings.HasPrefix(group, VisitorGroups) {
+			words += " " + searchText(group)
+		}
 	}
 	return words
 }

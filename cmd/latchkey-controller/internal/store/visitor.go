@@ -2,6 +2,10 @@ package store
 
 import "slices"
 
+// VisitorGroups begins the names of the groups of visitors, which nobody gives by hand and
+// nobody searches for.
+const VisitorGroups = "visitors-of-door-"
+
 // An Invitation makes a user a visitor. It ends with their dates.
 type Invitation struct {
 	At int64 // Unix seconds
