@@ -27,14 +27,19 @@ type accessRow struct {
 	From  time.Time `json:"valid-from,omitzero"`  // the user's own dates
 	Until time.Time `json:"valid-until,omitzero"` //
 
-	Now    string `json:"now,omitempty"`     // with what it opens now
-	Not    string `json:"not,omitempty"`     // why it does not open now
-	Never  string `json:"never,omitempty"`   // why it cannot be opened at all
-	CutOff bool   `json:"cut-off,omitempty"` // the reader is too old for a PIN that somebody has, and gets no changes
+	Now    string `json:"now,omitempty"`    // with what it opens now
+	Not    string `json:"not,omitempty"`    // why it does not open now
+	Never  string `json:"never,omitempty"`  // why it cannot be opened at all
+	Held   bool   `json:"held,omitempty"`   // it is held open to everybody now
+	Unsure string `json:"unsure,omitempty"` // why the reader may do otherwise; none where no controller runs
+	Limits string `json:"limits,omitempty"` // of their PIN
 }
 
-func accessRowOf(a *desk.Access, in *time.Location) accessRow {
-	row := accessRow{Reader: a.Reader, Door: a.Door, Place: a.Place, Groups: a.Groups, With: a.How(), When: a.When(), Zone: a.Zone, Now: a.ByNow(), Not: a.Not, Never: a.Never, CutOff: a.CutOff}
+func accessRowOf(a *desk.Access, running bool, in *time.Location) accessRow {
+	row := accessRow{Reader: a.Reader, Door: a.Door, Place: a.Place, Groups: a.Groups, With: a.How(), When: a.When(), Zone: a.Zone, Now: a.ByNow(), Not: a.Not, Never: a.Never, Held: a.Held, Limits: a.Limits.String()}
+	if running {
+		row.Unsure = a.Unsure
+	}
 	if !a.From.IsZero() {
 		row.From = a.From.In(in)
 	}
@@ -53,8 +58,11 @@ func (r *accessRow) line() string {
 	case r.Not != "":
 		now = "no: " + r.Not
 	}
-	if r.CutOff {
-		now += "; the reader gets no changes until it is updated, so this may not be so there"
+	switch {
+	case r.Held:
+		now = "the door is held open to everybody"
+	case r.Unsure != "":
+		now += " (perhaps not so at the reader: " + r.Unsure + ")"
 	}
 	when := r.When
 	if !r.From.IsZero() {
@@ -63,18 +71,22 @@ func (r *accessRow) line() string {
 	if !r.Until.IsZero() {
 		when += ", until " + shortTime(r.Until, r.Until.Location())
 	}
+	if r.Limits != "" {
+		when += ", " + r.Limits
+	}
 	return fmt.Sprintf("%s\t%s\t%s", orDash(r.With), when, now)
 }
 
 const ofRunning = "NOW goes by what the readers say of themselves, if a controller runs on the site. Times are those of the door."
 
 // readersNow returns all readers, with what they say of themselves if a controller runs.
-func (c *invocation) readersNow(ctx context.Context) ([]*desk.Reader, error) {
-	readers, err := c.running(sessionUser()).Readers(ctx)
+func (c *invocation) readersNow(ctx context.Context) (readers []*desk.Reader, running bool, err error) {
+	readers, err = c.running(sessionUser()).Readers(ctx)
 	if errors.Is(err, control.ErrNotRunning) {
-		return c.desk.Readers(ctx, c.actor)
+		readers, err = c.desk.Readers(ctx, c.actor)
+		return readers, false, err
 	}
-	return readers, err
+	return readers, true, err
 }
 
 func userAccess(c *invocation) action {
@@ -84,7 +96,7 @@ func userAccess(c *invocation) action {
 		if err != nil {
 			return err
 		}
-		readers, err := c.readersNow(ctx)
+		readers, running, err := c.readersNow(ctx)
 		if err != nil {
 			return err
 		}
@@ -98,7 +110,7 @@ func userAccess(c *invocation) action {
 		}
 		rows, lines := []accessRow{}, []string{}
 		for _, a := range all {
-			row := accessRowOf(a, in)
+			row := accessRowOf(a, running, in)
 			rows, lines = append(rows, row), append(lines, fmt.Sprintf("%s\t%s\t%s", row.Door, row.Reader, row.line()))
 		}
 		return c.printTable(rows, "none of their groups may open a door; give them a group with: latchkey-controller user edit --dir %s", "DOOR\tREADER\tWITH\tWHEN\tNOW\n", lines)
@@ -116,7 +128,7 @@ func placeAccess(c *invocation) action {
 		if err != nil {
 			return err
 		}
-		readers, err := c.readersNow(ctx)
+		readers, running, err := c.readersNow(ctx)
 		if err != nil {
 			return err
 		}
@@ -133,7 +145,7 @@ func placeAccess(c *invocation) action {
 			}
 			for _, o := range page.Openers {
 				for _, a := range o.At {
-					row := accessRowOf(a, in)
+					row := accessRowOf(a, running, in)
 					row.User, row.Name = o.ID, o.Name
 					rows, lines = append(rows, row), append(lines, strings.Join([]string{fmt.Sprint(o.ID), o.Name, a.Reader, row.line()}, "\t"))
 				}

@@ -70,6 +70,31 @@ func (p *Policy) DemandsTwo(at Moment) bool {
 	return two != nil && (two.Schedule == nil || !at.Trusted || p.InSchedule(two.Schedule, at.Local))
 }
 
+// DemandsTwoIn says whether two proofs are demanded throughout some hours; nil: always.
+func (p *Policy) DemandsTwoIn(hours *Schedule) bool {
+	switch two := p.TwoProofs; {
+	case two == nil || two.Schedule == nil:
+		return two != nil
+	case hours == nil:
+		hours = new(Schedule)
+		for day := range uint8(7) {
+			hours.Week = append(hours.Week, Span{Day: day, To: 24 * 60})
+		}
+		hours.Holiday = []Span{{To: 24 * 60}}
+		return p.DemandsTwoIn(hours)
+	default:
+		return cover(two.Schedule.Week, hours.Week) && (len(p.Holidays) == 0 || cover(two.Schedule.Holiday, hours.Holiday))
+	}
+}
+
+// cover says whether each of some spans is covered by others.
+func cover(others, spans []Span) bool {
+	joined := union(slices.Clone(others))
+	return !slices.ContainsFunc(spans, func(s Span) bool {
+		return !slices.ContainsFunc(joined, func(j Span) bool { return j.Day == s.Day && j.From <= s.From && s.To <= j.To })
+	})
+}
+
 // Hours returns when a credential's groups may open the door. nil: always; a schedule that is
 // never open: never.
 func (p *Policy) Hours(c *Credential) *Schedule {

@@ -27,6 +27,15 @@ func TestTheHoursOfACredentialAreThoseInWhichItMayOpen(t *testing.T) {
 			}
 			p.Access = append(p.Access, a)
 		}
+		if rapid.Bool().Draw(t, "two") {
+			p.TwoProofs = &TwoProofs{Schedule: &Schedule{Week: spans("two week", 7), Holiday: spans("two holiday", 1)}}
+			if rapid.IntRange(0, 3).Draw(t, "nearly always") == 0 {
+				p.TwoProofs.Schedule = &Schedule{Holiday: []Span{{To: 24 * 60}}}
+				for day := range uint8(7) {
+					p.TwoProofs.Schedule.Week = append(p.TwoProofs.Schedule.Week, Span{Day: day, To: 720}, Span{Day: day, From: 720, To: 24 * 60})
+				}
+			}
+		}
 		c := &Credential{Groups: rapid.SampledFrom([][]string{nil, {"a"}, {"a", "b"}, {"c"}}).Draw(t, "groups")}
 		hours := p.Hours(c)
 		var shown Schedule
@@ -40,13 +49,19 @@ func TestTheHoursOfACredentialAreThoseInWhichItMayOpen(t *testing.T) {
 				}
 			}
 		}
+		open, alone := false, false                          // at some time
 		begin := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC) // a Sunday
-		for minute := 0; minute < 7*24*60; minute += 15 {
+		for minute := 0; minute < 14*24*60; minute += 15 {
 			at := begin.Add(time.Duration(minute) * time.Minute)
 			may := p.Refusal(c, Moment{Local: at, Trusted: true}) == ""
 			if within := hours == nil || p.InSchedule(hours, at); within != may {
 				t.Fatalf("%v: within its hours %v, may open %v; %+v", at, within, may, hours)
+			} else if within {
+				open, alone = true, alone || !p.DemandsTwo(Moment{Local: at, Trusted: true})
 			}
+		}
+		if both := p.DemandsTwoIn(hours); open && both == alone {
+			t.Fatalf("two proofs are demanded throughout %+v: %v; by %+v one is enough at some time: %v", hours, both, p.TwoProofs, alone)
 		}
 	})
 }

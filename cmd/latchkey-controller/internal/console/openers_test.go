@@ -53,7 +53,8 @@ func TestADoorAndAPersonShowWhoOpensWhenAndHow(t *testing.T) {
 		t.Error("he is in no group that may open it")
 	}
 	w.live.states[0].Online = false
-	b.get(door).shows(t, http.StatusOK, "front-door is offline")
+	b.get(door).shows(t, http.StatusOK, "What follows is perhaps not so at front-door: it is offline.")
+	b.get(person).shows(t, http.StatusOK, "Perhaps not so at the reader: it is offline.")
 	condition.Strike = wire.StrikeHeld
 	b.get(door).shows(t, http.StatusOK, "Front door is held open to everybody now.")
 	w.changePolicy("front-door", func(p *wire.Policy) { p.Access = []wire.Access{} })

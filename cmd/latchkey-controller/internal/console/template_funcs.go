@@ -56,6 +56,7 @@ func (c *Console) functions(in *time.Location) template.FuncMap {
 		"weekOf":       func(s *wire.Schedule) *week { return newWeek(wire.Access{Schedule: s}) },
 		"demanded":     func(r *desk.Reader) bool { return r.DemandsTwo(time.Now()) },
 		"limits":       limitsText,
+		"hours":        func(s wire.Schedule) string { return desk.HoursLine(&s) },
 		"limitUnits":   func() []limitUnit { return limitUnits },
 		"times":        times,
 		"over":         func(t time.Time) bool { return t.Before(time.Now()) },

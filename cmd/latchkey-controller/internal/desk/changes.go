@@ -53,9 +53,9 @@ func userSettings(u *store.User, in *time.Location) []setting {
 func policySettings(p *wire.Policy, named map[HoursUse]string) []setting {
 	hours := func(use HoursUse, s *wire.Schedule) string {
 		if name := named[use]; name != "" {
-			return name + " (" + hoursText(s) + ")"
+			return name + " (" + HoursLine(s) + ")"
 		}
-		return hoursText(s)
+		return HoursLine(s)
 	}
 	settings := []setting{
 		{"door", p.Door},
@@ -112,7 +112,7 @@ func onOff(on bool) string {
 func accessText(access []wire.Access) string {
 	groups := make([]string, len(access))
 	for i, a := range access {
-		groups[i] = groupText(a.Group) + " " + hoursText(a.Schedule)
+		groups[i] = groupText(a.Group) + " " + HoursLine(a.Schedule)
 	}
 	return cmp.Or(strings.Join(groups, "; "), "nobody")
 }

@@ -31,7 +31,7 @@ func (d *Desk) GiveAccess(ctx context.Context, a Actor, group, was string, where
 		if err != nil {
 			return err
 		}
-		when := hoursText(hours)
+		when := HoursLine(hours)
 		if s != nil {
 			when = s.Name
 		}

@@ -66,14 +66,14 @@ type GroupAccess struct {
 // a schedule, "Mon 08:00-18:00", or "never".
 func (at *GroupAccess) When() string {
 	if at.Schedule != "" {
-		return at.Schedule + " (" + hoursText(at.Hours) + ")"
+		return at.Schedule + " (" + HoursLine(at.Hours) + ")"
 	}
-	return hoursText(at.Hours)
+	return HoursLine(at.Hours)
 }
 
 // How says with what the door opens to somebody who has both: as Access.How.
 func (at *GroupAccess) How() string {
-	return (&Access{Two: at.Policy.TwoProofs, PIN: at.Policy.PIN, Card: true}).How()
+	return (&Access{Two: at.Policy.TwoProofs, Both: at.Policy.DemandsTwoIn(at.Hours), PIN: at.Policy.PIN, Card: true}).How()
 }
 
 // Revision identifies who is in the group and what it opens, for what changes both.
@@ -83,7 +83,7 @@ func (g *Group) Revision() string { return revision([]any{g.Name, g.members, g.A
 func (g *Group) AccessRevision() string {
 	var fields []any
 	for _, at := range g.Access {
-		fields = append(fields, at.Reader, at.May, hoursText(at.Hours), at.Schedule, at.Exempt, at.InLockdown, at.First)
+		fields = append(fields, at.Reader, at.May, HoursLine(at.Hours), at.Schedule, at.Exempt, at.InLockdown, at.First)
 	}
 	return revision(fields)
 }

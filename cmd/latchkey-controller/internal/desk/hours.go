@@ -78,9 +78,9 @@ func HoursText(s *wire.Schedule) map[string]string {
 	return texts
 }
 
-// hoursText returns hours as one line: "Mon-Fri 08:00-12:00 and 13:00-18:00, holidays
+// HoursLine returns hours as one line: "Mon-Fri 08:00-12:00 and 13:00-18:00, holidays
 // 10:00-12:00"; nil: "always".
-func hoursText(s *wire.Schedule) string {
+func HoursLine(s *wire.Schedule) string {
 	if s == nil {
 		return "always"
 	}

@@ -119,11 +119,11 @@ func TestHoursAreALineInWhichDaysThatAreAlikeStandTogether(t *testing.T) {
 		"Mon-Sun 00:00-24:00, holidays 00:00-24:00": {"mon": "0-24", "tue": "0-24", "wed": "0-24", "thu": "0-24", "fri": "0-24", "sat": "0-24", "sun": "0-24", "holiday": "0-24"},
 	} {
 		hours, err := ParseHours(texts)
-		if got := hoursText(hours); err != nil || got != want {
+		if got := HoursLine(hours); err != nil || got != want {
 			t.Errorf("%q, not %q, %v", got, want, err)
 		}
 	}
-	if got := hoursText(nil); got != "always" {
+	if got := HoursLine(nil); got != "always" {
 		t.Error(got)
 	}
 }

@@ -18,11 +18,14 @@ type Access struct {
 	Hours               *wire.Schedule  // when these may; nil: always
 	From, Until         time.Time       // the user's own dates; zero: none
 	Two                 *wire.TwoProofs // when card and PIN are demanded; nil: never
+	Both                bool            // they are whenever these groups may open
+	Limits              PINLimits       // of their PIN
 	PIN, Card           bool            // they have one that the reader could take
 	Never               string          // why they cannot open it at all, for people; "": they can
 	Now                 []Way           // how it opens now, and does not, of what the reader takes
 	Not                 string          // why it does not open now, for people; "": it does
-	CutOff              bool            // the reader gets no changes: it is too old for a PIN that somebody has
+	Held                bool            // the door is held open to everybody now
+	Unsure              string          // why the reader may do otherwise now: "it is offline"; "": it has all that this is from
 }
 
 // How says with what the door opens: "PIN or card", "card and PIN"; "": never.
@@ -40,7 +43,7 @@ func (a *Access) How() string {
 	switch two := a.Two; {
 	case two == nil:
 		return alone
-	case two.Schedule == nil:
+	case a.Both:
 		return "card and PIN"
 	case a.PIN && a.Card:
 		return alone + ", at some times both"
@@ -50,7 +53,7 @@ func (a *Access) How() string {
 }
 
 // When says when the door opens: "always", "Mon 08:00-18:00".
-func (a *Access) When() string { return hoursText(a.Hours) }
+func (a *Access) When() string { return HoursLine(a.Hours) }
 
 // ByNow says with what the door opens now: "PIN or card", "card and PIN, the card first"; "":
 // it does not.
@@ -74,7 +77,8 @@ func (a *Access) ByNow() string {
 // a board; nil: none of their groups may open its door.
 func accessOf(r *Reader, u *store.User, credentials []*store.Credential, now time.Time) *Access {
 	of := u.Wire(new(store.Credential))
-	a := &Access{Reader: r.ID, Door: r.Door, Place: r.Place, Zone: r.Policy.TimeZone, Two: r.Policy.TwoProofs, Hours: r.Policy.Hours(&of), From: moment(u.From), Until: moment(u.Until), CutOff: r.CutOff}
+	a := &Access{Reader: r.ID, Door: r.Door, Place: r.Place, Zone: r.Policy.TimeZone, Two: r.Policy.TwoProofs, Hours: r.Policy.Hours(&of), From: moment(u.From), Until: moment(u.Until)}
+	a.Both, a.Held, a.Unsure = r.Policy.DemandsTwoIn(a.Hours), r.Live.Strike == wire.StrikeHeld, r.Unsure()
 	for _, entry := range r.Policy.Access {
 		if of.In(entry.Group) {
 			a.Groups = append(a.Groups, groupText(entry.Group))
@@ -85,6 +89,9 @@ func accessOf(r *Reader, u *store.User, credentials []*store.Credential, now tim
 	}
 	var sent []wire.Credential
 	for _, c := range credentials {
+		if c.Limited() {
+			a.Limits = limitsOf(c)
+		}
 		if !c.Limited() || !r.OldProofs() { // one that is too old does not get it
 			sent = append(sent, u.Wire(c))
 		}
@@ -105,22 +112,39 @@ func accessOf(r *Reader, u *store.User, credentials []*store.Credential, now tim
 	return a
 }
 
+// Unsure says why the reader may decide otherwise than is worked out here; "": it has confirmed
+// all that this is from.
+func (r *Reader) Unsure() string {
+	switch {
+	case r.CutOff:
+		return "it is too old for a PIN that somebody has, and gets no changes until it is updated"
+	case !r.Live.Known:
+		return "it has not been heard from"
+	case !r.Live.Online:
+		return "it is offline"
+	case !r.Live.Current:
+		return "it has not confirmed the newest changes yet"
+	}
+	return ""
+}
+
 // never says why somebody with credentials cannot open the door at all; "": they can.
 func (w *doorway) never(r *Reader, a *Access, credentials []wire.Credential) string {
 	pins, cards := len(ofKind(credentials, wire.PIN)), len(ofKind(credentials, wire.Card))
-	both := a.Two != nil && a.Two.Schedule == nil
 	switch {
+	case !a.Until.IsZero() && w.at.Trusted && !w.at.Local.Before(a.Until):
+		return "their dates have ended"
 	case a.Two != nil && r.OldProofs():
 		return "the reader's program is too old to demand card and PIN, so it lets nobody in: update it"
 	case pins+cards == 0:
 		return "they have neither PIN nor card"
-	case both && pins == 0:
+	case a.Both && pins == 0:
 		return "the door demands card and PIN, and they have no PIN"
-	case both && cards == 0:
+	case a.Both && cards == 0:
 		return "the door demands card and PIN, and they have no card"
 	case a.Hours != nil && len(a.Hours.Week)+len(a.Hours.Holiday) == 0:
 		return "the hours of their groups never begin"
-	case both && a.PIN && a.Card, !both && (a.PIN || a.Card):
+	case a.Both && a.PIN && a.Card, !a.Both && (a.PIN || a.Card):
 		return ""
 	}
 	var why []string
@@ -146,7 +170,7 @@ func (w *doorway) never(r *Reader, a *Access, credentials []wire.Credential) str
 
 // neverByPIN says why nobody can open the door with a PIN by itself; "": they can.
 func (r *Reader) neverByPIN(now time.Time) string {
-	w, pin, a := r.doorway(now), []wire.Credential{{Kind: wire.PIN}}, &Access{Two: r.Policy.TwoProofs}
+	w, pin, a := r.doorway(now), []wire.Credential{{Kind: wire.PIN}}, &Access{Two: r.Policy.TwoProofs, Both: r.Policy.DemandsTwoIn(nil)}
 	a.PIN, a.Card = w.takes(pin)
 	return w.never(r, a, pin)
 }
@@ -219,7 +243,7 @@ func PINDoors(all []*Access) (alone, both int) {
 	for _, a := range all {
 		if a.Never == "" && a.PIN {
 			at := door{a.Door, a.Place}
-			doors[at] = doors[at] || a.Two == nil || a.Two.Schedule != nil
+			doors[at] = doors[at] || !a.Both
 		}
 	}
 	for _, byItself := range doors {

@@ -80,6 +80,10 @@ func TestAUserAndADoorSayWhenAndHowItOpensAndWhyNotNow(t *testing.T) {
 		{name: "both", policy: func(p *wire.Policy) { p.TwoProofs = new(wire.TwoProofs) }, user: both, how: "card and PIN", when: "always", now: "card and PIN"},
 		{name: "both, paused", says: wire.Condition{PIN: wire.ReasonLockout, Lockout: wire.CauseAttempts}, user: both, how: "card and PIN", when: "always", now: "card and PIN, the card first"},
 		{name: "both, without a card", user: pin, when: "always", cannot: "the door demands card and PIN, and they have no card"},
+		{name: "both at all hours, by a schedule", policy: func(p *wire.Policy) {
+			p.Access[0].Schedule, p.TwoProofs.Schedule = evening(), &wire.Schedule{Week: []wire.Span{{Day: 1, From: 18 * 60, To: 20 * 60}, {Day: 1, From: 20 * 60, To: 24 * 60}}}
+		}, user: pin, when: "Mon 18:00-24:00", cannot: "the door demands card and PIN, and they have no card"},
+		{name: "both always", policy: func(p *wire.Policy) { p.Access[0].Schedule, p.TwoProofs.Schedule = nil, nil }, user: both, how: "card and PIN", when: "always", now: "card and PIN"},
 		{name: "both, without a PIN", user: card, when: "always", cannot: "the door demands card and PIN, and they have no PIN"},
 	} {
 		if step.policy != nil {

@@ -46,6 +46,11 @@ func (l PINLimits) terms() (terms site.PINTerms, wrongs FieldErrors) {
 	return site.PINTerms{Uses: uint8(l.Uses), Within: uint32(l.Within / time.Second)}, wrongs
 }
 
+// limitsOf returns the limits of a PIN.
+func limitsOf(c *store.Credential) PINLimits {
+	return PINLimits{int(c.Uses), time.Duration(c.Within) * time.Second}
+}
+
 // String describes the limits: "for 2 uses, for 8 hours from the first"; "": none.
 func (l PINLimits) String() string {
 	var parts []string

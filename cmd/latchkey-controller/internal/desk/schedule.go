@@ -192,7 +192,7 @@ func (d *Desk) AddSchedule(ctx context.Context, a Actor, form ScheduleForm) (id 
 		if err := tx.AddSchedule(s); err != nil {
 			return scheduleError(err)
 		}
-		id, target.text = s.ID, "was added, "+hoursText(s.Hours)
+		id, target.text = s.ID, "was added, "+HoursLine(s.Hours)
 		return nil
 	})
 	return id, err
@@ -221,7 +221,7 @@ func (d *Desk) EditSchedule(ctx context.Context, a Actor, id, was int64, edit fu
 		if form.Name != s.Name {
 			texts = append(texts, "is called "+form.Name+" now")
 		}
-		before, after := hoursText(s.Hours), hoursText(form.Hours)
+		before, after := HoursLine(s.Hours), HoursLine(form.Hours)
 		if after != before {
 			texts = append(texts, "has the hours "+after+" now, had "+before)
 		}

@@ -65,7 +65,7 @@ func TestAnEditOfAScheduleChangesTheDoorsThatUseIt(t *testing.T) {
 	if n := len(w.told(Query{Limit: 100})) - acts; n != 1 {
 		t.Errorf("%d acts are noted", n)
 	}
-	want := "Owner changed schedules: " + name + " is called Night now and has the hours Mon 18:00-08:00 now, had " + hoursText(officeHours())
+	want := "Owner changed schedules: " + name + " is called Night now and has the hours Mon 18:00-08:00 now, had " + HoursLine(officeHours())
 	if got := w.newest().Text.String(); got != want {
 		t.Errorf("%q\nnot %q", got, want)
 	}
@@ -82,7 +82,7 @@ func TestAnEditOfAScheduleChangesTheDoorsThatUseIt(t *testing.T) {
 		}
 		for _, setting := range map[HoursUse]string{staffAccess: "access of staff", opening: "unlock schedule", twoProofs: "card and PIN"} {
 			text := settings[setting]
-			if text != "" && text != "Night ("+hoursText(night())+")" {
+			if text != "" && text != "Night ("+HoursLine(night())+")" {
 				t.Errorf("%s: %s: %s", c.reader, setting, text)
 			}
 		}
@@ -189,7 +189,7 @@ func TestBadSchedulesAreRefused(t *testing.T) {
 	if _, err := w.FindSchedule(ctx, owner, "Absent"); !errors.Is(err, ErrNotFound) {
 		t.Error(err)
 	}
-	if r := w.look(reader); r.Named[opening] != name || hoursText(&r.Policy.Opening.Schedule) != hoursText(officeHours()) {
+	if r := w.look(reader); r.Named[opening] != name || HoursLine(&r.Policy.Opening.Schedule) != HoursLine(officeHours()) {
 		t.Errorf("a refused edit changed the policy: %+v", r.Policy.Opening)
 	}
 }

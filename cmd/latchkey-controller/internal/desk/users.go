@@ -293,7 +293,7 @@ func (d *Desk) User(ctx context.Context, a Actor, id uint64) (user *User, err er
 		for _, c := range user.credentials {
 			credential := Credential{
 				ID: c.ID, Kind: c.Kind.String(), UID: uids[c.ID], Given: moment(c.Created), By: c.By, Exposed: c.Exposed,
-				Duress: c.Duress, Limits: PINLimits{int(c.Uses), time.Duration(c.Within) * time.Second}, Ends: moment(c.Ends()),
+				Duress: c.Duress, Limits: limitsOf(c), Ends: moment(c.Ends()),
 				Chip: chips[c.Chip], Generation: c.Generation,
 			}
 			if credential.Used, err = pinUses(tx, c); err != nil {
