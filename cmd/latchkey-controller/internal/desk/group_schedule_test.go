@@ -45,3 +45,37 @@ func TestAGroupOpensDoorsByASchedulesName(t *testing.T) {
 	}
 	w.must(w.RemoveSchedule(ctx, owner, id))
 }
+
+func TestAGroupWhoseMembersAreOthersByNowIsNotRemovedFromAnOldPage(t *testing.T) {
+	w := newWorld(t)
+	bob, alice := w.user(), w.user()
+	w.must(w.EditMembers(t.Context(), as(Owner), "temp", true, []uint64{bob}, nil))
+	was := w.grouped("temp").Revision()
+	w.must(w.EditMembers(t.Context(), as(Owner), "temp", false, []uint64{alice}, []uint64{bob}))
+	if err := w.RemoveGroup(t.Context(), as(Owner), "temp", was); Fields(err)["group"] == "" {
+		t.Error(err)
+	}
+	if err := w.RenameGroup(t.Context(), as(Owner), "temp", was, "other"); Fields(err)["group"] == "" {
+		t.Error(err)
+	}
+	w.must(w.RemoveGroup(t.Context(), as(Owner), "temp", w.grouped("temp").Revision()))
+}
+
+func TestARemovedReaderKeepsNoGroup(t *testing.T) {
+	w := newWorld(t)
+	r := w.reader()
+	w.must(w.EditMembers(t.Context(), as(Owner), "guards", true, []uint64{w.user()}, nil))
+	w.policy(r, func(p *wire.Policy) {
+		p.Access = []wire.Access{{Group: "guards"}}
+		p.InLockdown, p.Exempt = []string{"guards"}, []string{"guards"}
+		p.Opening = &wire.Opening{Schedule: *evening(), First: "guards"}
+	})
+	_, err := w.RemoveReader(t.Context(), as(Owner), r, Lost)
+	w.must(err)
+	w.must(w.RemoveGroup(t.Context(), as(Owner), "guards", ""))
+	p, err := w.Policy(t.Context(), as(Owner), r)
+	w.must(err)
+	if len(groupsIn(p)) != 0 || p.Opening != nil {
+		t.Errorf("%+v", p)
+	}
+}

@@ -86,3 +86,39 @@ func TestADoorWhoseListIsFullTakesNoVisitors(t *testing.T) {
 		t.Error("it is changed")
 	}
 }
+
+func TestHoursThatNeverComeAreRefusedWhereverTheyAreGiven(t *testing.T) {
+	w := newWorld(t)
+	r := w.reader()
+	never := []wire.Access{{Group: "staff", Schedule: new(wire.Schedule)}}
+	_, err := w.SetPolicy(t.Context(), as(Owner), r, 0, func(p *wire.Policy) { p.Access = never })
+	if says := Fields(err)["access"]; !strings.HasPrefix(says, "Staff could never open this door") && !strings.HasPrefix(says, "staff could never open this door") {
+		t.Error(err)
+	}
+	form := w.form("new")
+	form.Access = never
+	if _, err := w.Adopt(t.Context(), as(Owner), form, func([]byte) error { return nil }); Fields(err)["access"] == "" {
+		t.Errorf("adopted with it: %v", err)
+	}
+	w.oldPolicy(r, func(p *wire.Policy) { p.Access = never })
+	w.policy(r, func(p *wire.Policy) { p.Greeting = "Hello" }) // what was so before does not keep anybody from other edits
+}
+
+func TestAScheduleIsTakenForAGroupThatStandsOnceOnTheList(t *testing.T) {
+	w := newWorld(t)
+	r := w.reader()
+	id, err := w.AddSchedule(t.Context(), as(Owner), ScheduleForm{"Day", evening()})
+	w.must(err)
+	use := UseSchedule{HoursUse: HoursUse{What: AccessHours, Group: "staff"}, ID: id}
+	_, err = w.SetPolicy(t.Context(), as(Owner), r, 0, func(p *wire.Policy) {
+		p.Access = []wire.Access{{Group: "staff"}, {Group: "staff"}}
+	}, use)
+	if says := Fields(err)["access"]; !strings.Contains(says, "is on the list 2 times") {
+		t.Error(err)
+	}
+	use.ID = 99
+	_, err = w.SetPolicy(t.Context(), as(Owner), r, 0, func(*wire.Policy) {}, use)
+	if says := Fields(err)["schedule"]; says != "Somebody has removed this schedule meanwhile: choose another" {
+		t.Error(err)
+	}
+}
