@@ -238,10 +238,10 @@ func (c *invocation) reportGroup(g *desk.Group, err error) error {
 	return c.report(groupRow{g.Name, g.Members, g.Doors}, "group %s: members %d, doors %d\n", g.Name, g.Members, g.Doors)
 }
 
-// groupError says which command lists the groups there are.
+// groupError says which command lists the groups, or the schedules, that there are.
 func groupError(err error) error {
-	if errors.Is(err, desk.ErrNotFound) && desk.Fields(err) == nil {
-		return fmt.Errorf("%w; latchkey-controller group list shows all groups", err)
+	if desk.Fields(err) == nil {
+		return absence(err, "group list shows all groups")
 	}
-	return err
+	return usedScheduleError(err)
 }

@@ -139,6 +139,15 @@ func warnMissingLetters(c *invocation, text, blank string) {
 	}
 }
 
+// absence adds to an error about what there is not which command shows what there is:
+// "group list shows all groups". Other errors stay.
+func absence(err error, command string) error {
+	if !errors.Is(err, desk.ErrNotFound) {
+		return err
+	}
+	return errors.New(strings.TrimSuffix(err.Error(), ": "+desk.ErrNotFound.Error()) + "; latchkey-controller " + command)
+}
+
 // readFile reads a file of at most limit bytes.
 func readFile(path string, limit int64) ([]byte, error) {
 	info, err := os.Stat(path)

@@ -162,7 +162,7 @@ func modeEnd(c *invocation) action {
 	return func(ctx context.Context, args []string) error {
 		id := placeNumber(args[0])
 		if err := c.desk.EndMode(ctx, c.actor, id); err != nil {
-			return err
+			return absence(err, "mode list shows all of them")
 		}
 		if err := c.report(map[string]any{"id": id}, "mode %d has ended\n", id); err != nil {
 			return err

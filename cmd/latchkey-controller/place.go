@@ -120,7 +120,7 @@ func (c *invocation) reportName(err error, kind string, id int64, name string) e
 // reportPlace prints what was done with a place, unless that failed.
 func (c *invocation) reportPlace(err error, format string, args ...any) error {
 	if err != nil {
-		return err
+		return absence(err, "place list shows all of them")
 	}
 	done := fmt.Sprintf(format, args...)
 	return c.report(map[string]string{"done": done}, "%s\n", done)

@@ -206,7 +206,7 @@ func policy(c *invocation) action {
 			}, append(uses, *hours...)...)
 		}
 		if err != nil {
-			return err
+			return usedScheduleError(err)
 		}
 		reader, err := c.desk.Reader(ctx, c.actor, args[0])
 		if err != nil {

@@ -55,7 +55,7 @@ func readerAdd(c *invocation) action {
 			return usagef("latchkey-controller reader add: %s is a new reader: say who may open its door, with --group GROUP for each\ngroup that may, --group everyone for all users, or --group none for nobody yet", form.Reader)
 		}
 		if err != nil {
-			return err
+			return usedScheduleError(err)
 		}
 		if err := os.Rename(unfinished.Name(), *out); err != nil {
 			return fmt.Errorf("write the bundle: %w", err)

@@ -80,7 +80,7 @@ func scheduleEdit(c *invocation) action {
 	return func(ctx context.Context, args []string) error {
 		s, err := c.desk.FindSchedule(ctx, c.actor, args[0])
 		if err != nil {
-			return err
+			return scheduleError(err)
 		}
 		edited, err := hours(s.Hours)
 		if err != nil {
@@ -97,7 +97,7 @@ func scheduleRename(c *invocation) action {
 	return func(ctx context.Context, args []string) error {
 		s, err := c.desk.FindSchedule(ctx, c.actor, args[0])
 		if err != nil {
-			return err
+			return scheduleError(err)
 		}
 		if err := c.desk.EditSchedule(ctx, c.actor, s.ID, s.Revision, func(f *desk.ScheduleForm) { f.Name = args[1] }); err != nil {
 			return err
@@ -111,7 +111,7 @@ func scheduleRemove(c *invocation) action {
 	return func(ctx context.Context, args []string) error {
 		s, err := c.desk.FindSchedule(ctx, c.actor, args[0])
 		if err != nil {
-			return err
+			return scheduleError(err)
 		}
 		if err := c.desk.RemoveSchedule(ctx, c.actor, s.ID); err != nil {
 			return err
@@ -150,7 +150,7 @@ func scheduleShow(c *invocation) action {
 func (c *invocation) printSchedule(ctx context.Context, name string) error {
 	s, err := c.desk.FindSchedule(ctx, c.actor, name)
 	if err != nil {
-		return err
+		return scheduleError(err)
 	}
 	row := newScheduleRow(s)
 	lines := []string{"schedule\t" + desk.Clean(s.Name)}
@@ -161,6 +161,17 @@ func (c *invocation) printSchedule(ctx context.Context, name string) error {
 		lines = append(lines, fmt.Sprintf("used at\t%s (%s): %s", desk.Clean(u.Door), u.Reader, u.Text()))
 	}
 	return c.printTable(row, "", "", lines)
+}
+
+// scheduleError says which command lists the schedules that there are.
+func scheduleError(err error) error { return absence(err, "schedule list shows all of them") }
+
+// usedScheduleError is scheduleError of what refers to a schedule by its name.
+func usedScheduleError(err error) error {
+	if desk.Fields(err)["schedule"] == "" {
+		return err
+	}
+	return scheduleError(err)
 }
 
 // A scheduleRow is a schedule as JSON.

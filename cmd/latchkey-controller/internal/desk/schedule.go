@@ -101,11 +101,18 @@ func (d *Desk) schedule(ctx context.Context, a Actor, find func(*store.Tx) (*sto
 	return s, err
 }
 
+// absent is an error that says what does not exist. It is ErrNotFound.
+type absent string
+
+func (a absent) Error() string { return string(a) }
+
+func (a absent) Is(target error) bool { return target == ErrNotFound }
+
 // scheduleNamed returns the schedule with a name; the error says if there is none.
 func scheduleNamed(tx *store.Tx, name string) (*store.Schedule, error) {
 	s, err := tx.ScheduleNamed(TidyName(name))
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, fmt.Errorf("there is no schedule %q; latchkey-controller schedule list shows all of them: %w", Clean(cut(name, wire.MaxName)), err)
+		return nil, absent(fmt.Sprintf("there is no schedule %q", Clean(cut(name, wire.MaxName))))
 	}
 	return s, err
 }

@@ -52,6 +52,21 @@ var (
 	twoProofs   = HoursUse{What: TwoProofsHours}
 )
 
+func TestAnAbsentScheduleIsNamedInWordsForPeople(t *testing.T) {
+	w := newWorld(t)
+	ctx, owner, reader := t.Context(), as(Owner), w.reader()
+	_, found := w.FindSchedule(ctx, owner, "Edge")
+	_, set := w.SetPolicy(ctx, owner, reader, 0, func(*wire.Policy) {}, UseSchedule{HoursUse: staffAccess, Schedule: "Edge"})
+	for _, c := range []struct {
+		err        error
+		text, word string
+	}{{found, `there is no schedule "Edge"`, ""}, {set, `There is no schedule "Edge"`, `There is no schedule "Edge"`}} {
+		if !errors.Is(c.err, ErrNotFound) || c.err.Error() != c.text || Fields(c.err)["schedule"] != c.word {
+			t.Errorf("%v", c.err)
+		}
+	}
+}
+
 func TestAnEditOfAScheduleChangesTheDoorsThatUseIt(t *testing.T) {
 	w := newWorld(t)
 	ctx, owner := t.Context(), as(Owner)
