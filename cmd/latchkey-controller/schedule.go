@@ -12,10 +12,10 @@ import (
 
 const hoursOfDays = "Hours are written like 08:00-12:00,13:00-18:00. What ends before it begins, like 22:00-06:00, goes on after\nmidnight. closed: no hours."
 
-// hoursFlags adds the flags of a schedule's days. The function that it returns puts what was
-// given in place of other hours.
-func hoursFlags(c *invocation) (edit func(*wire.Schedule) (*wire.Schedule, error)) {
-	given := map[string]string{}
+// hoursFlags adds the flags of a schedule's days. It returns what is given, by day, and a
+// function that puts that in place of other hours.
+func hoursFlags(c *invocation) (given map[string]string, edit func(*wire.Schedule) (*wire.Schedule, error)) {
+	given = map[string]string{}
 	days := desk.Days()
 	flag := func(name, usage string, days []desk.Day) {
 		c.Func(name, usage, func(text string) error {
@@ -37,7 +37,7 @@ func hoursFlags(c *invocation) (edit func(*wire.Schedule) (*wire.Schedule, error
 	}
 	flag("mon-fri", "the same `hours` on Monday to Friday", days[:5])
 	flag("mon-sun", "the same `hours` on all days of the week", days[:7])
-	return func(s *wire.Schedule) (*wire.Schedule, error) {
+	return given, func(s *wire.Schedule) (*wire.Schedule, error) {
 		if len(given) == 0 {
 			return s, nil
 		}
@@ -61,7 +61,7 @@ func hoursFlags(c *invocation) (edit func(*wire.Schedule) (*wire.Schedule, error
 
 func scheduleAdd(c *invocation) action {
 	c.details = hoursOfDays + " Days that are not given are closed."
-	hours := hoursFlags(c)
+	_, hours := hoursFlags(c)
 	return func(ctx context.Context, args []string) error {
 		s, err := hours(new(wire.Schedule))
 		if err != nil {
@@ -76,7 +76,13 @@ func scheduleAdd(c *invocation) action {
 
 func scheduleEdit(c *invocation) action {
 	c.details = hoursOfDays + " Days that are not given stay as they are. The doors that\nuse the schedule are told."
-	hours := hoursFlags(c)
+	given, hours := hoursFlags(c)
+	c.check = func([]string) error {
+		if len(given) == 0 {
+			return c.wrongUse("says nothing to change")
+		}
+		return nil
+	}
 	return func(ctx context.Context, args []string) error {
 		s, err := c.desk.FindSchedule(ctx, c.actor, args[0])
 		if err != nil {

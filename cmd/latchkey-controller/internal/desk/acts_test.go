@@ -36,6 +36,7 @@ func TestWhatAdministratorsDidIsToldAsAPersonWould(t *testing.T) {
 		{func() error {
 			return w.EditSchedule(ctx, owner, schedule, 1, func(f *ScheduleForm) { f.Name = "Night" })
 		}, "Owner changed schedules: Office hours is called Night now"},
+		{func() error { return w.EditSchedule(ctx, owner, schedule, 0, func(*ScheduleForm) {}) }, "Owner changed schedules: Night was saved without a change"},
 		{func() error {
 			_, err := w.SetPolicy(ctx, owner, reader, 0, func(*wire.Policy) {}, UseSchedule{HoursUse: staffAccess, Schedule: "night"})
 			return err
@@ -74,7 +75,7 @@ func TestWhatAdministratorsDidIsToldAsAPersonWould(t *testing.T) {
 		}, "Owner added Bob with a generated PIN (for 1 use)"},
 		{func() error { return w.EditMembers(ctx, owner, "crew", true, []uint64{user}, nil) }, "Owner changed who is in the group crew: added User 2"},
 		{func() error { return w.GiveAccess(ctx, owner, "crew", "", door, nil, UseSchedule{}) }, "Owner gave the group crew access to " + at + ": always"},
-		{func() error { return w.TakeAccess(ctx, owner, "crew", "", door) }, "Owner took access from the group crew to " + at},
+		{func() error { return w.TakeAccess(ctx, owner, "crew", "", door) }, "Owner took access from the group crew: " + at},
 		{func() error { return w.RenameGroup(ctx, owner, "crew", "", "staff") }, "Owner renamed the group crew to staff"},
 		{func() error { return w.RemoveGroup(ctx, owner, "staff", "") }, "Owner removed the group staff from 1 user and 0 readers"},
 		{func() error { return w.SetKeepDays(ctx, owner, 1) }, "Owner changed the settings of home: days that activity is kept from 90 to 1"},

@@ -47,7 +47,7 @@ func (d *Desk) GiveAccess(ctx context.Context, a Actor, group, was string, where
 			}
 			return wrongField("access", wire.CheckAccess(p.Access))
 		}, by)
-		target.text = doors + ": " + when
+		target.text = "to " + doors + ": " + when
 		return err
 	})
 }
@@ -116,7 +116,7 @@ func (target *auditTarget) editAccess(tx *store.Tx, now time.Time, a Actor, grou
 		target.reader = readers[0]
 	}
 	slices.Sort(names)
-	return strings.Join(namesText("to", slices.Compact(names)), ""), nil
+	return strings.Join(namesText("", slices.Compact(names)), ""), nil
 }
 
 // readersAt returns the readers at some places that were not removed, each once. Field:

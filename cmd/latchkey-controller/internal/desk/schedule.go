@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -232,7 +233,7 @@ func (d *Desk) EditSchedule(ctx context.Context, a Actor, id, was int64, edit fu
 		if after != before {
 			texts = append(texts, "has the hours "+after+" now, had "+before)
 		}
-		target.text = strings.Join(texts, " and ")
+		target.text = cmp.Or(strings.Join(texts, " and "), "was saved without a change")
 		s.Name, s.Hours = form.Name, form.Hours
 		if err := tx.SetSchedule(s); err != nil {
 			return scheduleError(err)
