@@ -329,14 +329,19 @@ func (w *whereFlag) find(ctx context.Context) (desk.Where, error) {
 		}
 		return desk.Where{Level: desk.Doors, ID: r.DoorID}, nil
 	}
-	locations, err := w.desk.Places(ctx, w.actor)
+	if *w.door != "" {
+		return w.findPlace(ctx, desk.Doors, *w.door)
+	}
+	return w.findPlace(ctx, desk.Locations, *w.location)
+}
+
+// findPlace returns the location or the door with a name, or else with a number.
+func (c *invocation) findPlace(ctx context.Context, level desk.Level, text string) (desk.Where, error) {
+	locations, err := c.desk.Places(ctx, c.actor)
 	if err != nil {
 		return desk.Where{}, err
 	}
-	level, text, called := desk.Locations, *w.location, map[int64]string{}
-	if *w.door != "" {
-		level, text = desk.Doors, *w.door
-	}
+	called := map[int64]string{}
 	for _, l := range locations {
 		if level == desk.Locations {
 			called[l.ID] = l.Name
@@ -346,11 +351,6 @@ func (w *whereFlag) find(ctx context.Context) (desk.Where, error) {
 			called[d.ID] = d.Name
 		}
 	}
-	return findPlace(level, text, called)
-}
-
-// findPlace returns the place with a name, or else with a number.
-func findPlace(level desk.Level, text string, called map[int64]string) (desk.Where, error) {
 	var found []int64
 	for id, name := range called {
 		if name == text {

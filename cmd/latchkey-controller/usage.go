@@ -34,7 +34,7 @@ func groups() []group {
 			{name: "user duress-pin", args: "USER set|generate|remove", summary: "changes the PIN that a user enters under duress", prepare: userDuressPIN},
 			{name: "user card", args: "USER add|remove UID | USER enrol|new READER | USER rekey|return UID|CARD READER", summary: "gives a user a card, with keys or without, or takes it away", prepare: userCard},
 			{name: "user remove", args: "USER", summary: "removes a user with PIN and cards", prepare: userRemove},
-			{name: "visitor invite", args: "--name NAME --until T --door NUMBER…", summary: "gives a visitor a PIN for some doors and a time", prepare: visitorInvite},
+			{name: "visitor invite", args: "--name NAME --until T --door NAME…", summary: "gives a visitor a PIN for some doors and a time", prepare: visitorInvite},
 			{name: "visitor list", summary: "shows visitors, those that leave first first", prepare: visitorList},
 			{name: "visitor end", args: "USER", summary: "ends a visit before its time", prepare: visitorEnd},
 			{name: "card return", args: "READER", summary: "takes the keys of this site from a card that is nobody's", needs: aDirectory, prepare: cardReturn},

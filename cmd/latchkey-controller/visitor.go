@@ -2,8 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -11,31 +11,42 @@ import (
 )
 
 func visitorInvite(c *invocation) action {
-	c.details = "The PIN is made for the visitor, and shown this once. It opens the doors from one time until the other,\nand what everyone may open. A day after the end the visitor is removed. " + timesOfUsers + "\n" + eachReader
+	c.details = "The PIN is made for the visitor, and shown this once. It opens the doors from one time until the other,\nand what everyone may open. A day after the end the visitor is removed.\n" + timesOfUsers + "\n" + eachReader
 	var form desk.VisitForm
 	c.Func("name", "the visitor's `name`, as screens greet: up to 64 bytes; the last word is the last name", func(name string) error {
 		form.First, form.Last = splitName(name)
 		return nil
 	})
-	for name, into := range map[string]*string{"from": &form.From, "until": &form.Until} {
-		c.Func(name, "the `time` "+name+" which doors open; until is 31 days later at most", func(text string) error {
+	date := func(name, usage string, into *string) {
+		c.Func(name, usage, func(text string) error {
 			*into = text
 			return checkTime(text)
 		})
 	}
-	c.Func("door", "the `number` of a door, as place list shows it; may be repeated", func(text string) error {
-		door, err := strconv.ParseInt(text, 10, 64)
-		form.Doors = append(form.Doors, door)
-		return err
+	date("from", "the `time` from which doors open; now unless given", &form.From)
+	date("until", "the `time` until which doors open, at most 31 days after from", &form.Until)
+	var doors []string
+	c.Func("door", "a door: its `name`, or the number that place list shows; may be repeated", func(text string) error {
+		if doors = append(doors, text); text == "" {
+			return errors.New("write the name of a door")
+		}
+		return nil
 	})
 	limits := limitFlags(c)
 	c.check = func([]string) error {
-		if form.First == "" && form.Last == "" || form.Until == "" || len(form.Doors) == 0 {
+		if form.First == "" && form.Last == "" || form.Until == "" || len(doors) == 0 {
 			return c.wrongUse("needs --name, --until and --door")
 		}
 		return nil
 	}
 	return func(ctx context.Context, _ []string) error {
+		for _, text := range doors {
+			door, err := c.findPlace(ctx, desk.Doors, text)
+			if err != nil {
+				return err
+			}
+			form.Doors = append(form.Doors, door.ID)
+		}
 		form.Limits = *limits
 		id, chosen, err := c.desk.Invite(ctx, c.actor, form)
 		if err != nil {
@@ -104,7 +115,7 @@ func visitorList(c *invocation) action {
 				break
 			}
 		}
-		none := "no visitors; invite one with: latchkey-controller visitor invite --dir %s --name NAME --until T --door NUMBER"
+		none := "no visitors; invite one with: latchkey-controller visitor invite --dir %s --name NAME --until T --door NAME"
 		if *at != "" {
 			none = "no visit is then; latchkey-controller visitor list --dir %s shows all of them"
 		}
