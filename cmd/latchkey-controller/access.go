@@ -77,7 +77,7 @@ func (r *accessRow) line() string {
 	return fmt.Sprintf("%s\t%s\t%s", orDash(r.With), when, now)
 }
 
-const ofRunning = "NOW goes by what the readers say of themselves, if a controller runs on the site. Times are those of the door."
+const ofRunning = "NOW goes by what the readers say of themselves, if a controller runs on the site. Times are\nthose of the door."
 
 // readersNow returns all readers, with what they say of themselves if a controller runs.
 func (c *invocation) readersNow(ctx context.Context) (readers []*desk.Reader, running bool, err error) {
@@ -113,12 +113,16 @@ func userAccess(c *invocation) action {
 			row := accessRowOf(a, running, in)
 			rows, lines = append(rows, row), append(lines, fmt.Sprintf("%s\t%s\t%s", row.Door, row.Reader, row.line()))
 		}
-		return c.printTable(rows, "none of their groups may open a door; give them a group with: latchkey-controller user edit --dir %s", "DOOR\tREADER\tWITH\tWHEN\tNOW\n", lines)
+		none := fmt.Sprintf("none of their groups may open a door; put them into one that may with: latchkey-controller group members --dir %%s GROUP add --user %d", u.ID)
+		if u.Visit != nil { // is in no group
+			none = "no door to which they are invited takes visitors; have it do so with: latchkey-controller place visitors --dir %s door NUMBER on"
+		}
+		return c.printTable(rows, none, "DOOR\tREADER\tWITH\tWHEN\tNOW\n", lines)
 	}
 }
 
 func placeAccess(c *invocation) action {
-	c.details = "NUMBER is the one that place list shows. " + ofRunning
+	c.details = "NUMBER is the one that place list shows.\n" + ofRunning
 	search := c.String("search", "", "those whose name or groups have `words` that begin so")
 	return func(ctx context.Context, args []string) error {
 		door, err := c.desk.Door(ctx, c.actor, placeNumber(args[1]))
@@ -154,9 +158,12 @@ func placeAccess(c *invocation) action {
 				break
 			}
 		}
-		none := "nobody may open it; say who may with: latchkey-controller policy --dir %s"
-		if *search != "" {
-			none = "nobody who may open it is called like that; latchkey-controller place access --dir %s shows all of them"
+		none := fmt.Sprintf("nobody may open it; let a group with: latchkey-controller group access --dir %%s GROUP give --door %d", door.ID)
+		switch {
+		case len(readers) == 0:
+			none = "no reader serves this door; add one with: latchkey-controller reader add --dir %s --reader ID --request FILE --out BUNDLE --group GROUP"
+		case *search != "":
+			none = fmt.Sprintf("nobody who may open it is called like that; latchkey-controller place access --dir %%s door %d shows all of them", door.ID)
 		}
 		return c.printTable(rows, none, "USER\tNAME\tREADER\tWITH\tWHEN\tNOW\n", lines)
 	}
