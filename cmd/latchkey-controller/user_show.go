@@ -13,6 +13,8 @@ type shownUser struct {
 	userRow
 	Each []shownCard `json:"each-card"`
 	PINs []shownPIN  `json:"each-pin"`
+
+	Visit *visitRow `json:"visit,omitempty"` // of a visitor
 }
 
 type shownPIN struct {
@@ -46,7 +48,7 @@ type shownCard struct {
 }
 
 func userShow(c *invocation) action {
-	c.details = "A card that can be copied only has a number: anybody can copy it who has held it. To replace it: user card\nUSER new. The number of a card is what user card takes for CARD."
+	c.details = "A card that can be copied only has a number: anybody can copy it who has held it. To replace it: user card\nUSER new READER. The number of a card is what user card takes for CARD. Of a visitor it is shown who\ninvited them, and to which doors."
 	return func(ctx context.Context, args []string) error {
 		row, err := c.desk.FindUser(ctx, c.actor, args[0])
 		if err != nil {
@@ -60,11 +62,19 @@ func userShow(c *invocation) action {
 		if err != nil {
 			return err
 		}
-		shown := shownUser{rowOf(&u.UserRow, in), []shownCard{}, []shownPIN{}}
+		shown := shownUser{rowOf(&u.UserRow, in), []shownCard{}, []shownPIN{}, nil}
 		lines := []string{fmt.Sprintf("user\t%d\t%s", u.ID, u.Name), "groups\t" + orDash(groupsText(&u.UserRow)),
 			"from\t" + shortTime(u.From, in), "until\t" + shortTime(u.Until, in)}
 		if u.Validity != desk.Valid {
 			lines = append(lines, "now\t"+string(u.Validity))
+		}
+		if u.Visit != nil {
+			visit := visitOf(u.Visit, in)
+			shown.Visit = &visit
+			lines = append(lines, fmt.Sprintf("invited\ton %s by %s", shortTime(u.Visit.Invited, in), desk.Clean(u.Visit.By)))
+			for _, d := range visit.Doors {
+				lines = append(lines, fmt.Sprintf("door\t%d\t%s\t%s", d.Door, d.text(), d.Place))
+			}
 		}
 		for i := range u.Credentials {
 			k := &u.Credentials[i]

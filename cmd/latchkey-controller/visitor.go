@@ -63,14 +63,27 @@ func visitorInvite(c *invocation) action {
 
 // A visitorRow is a visitor as JSON.
 type visitorRow struct {
-	User    uint64       `json:"user"`
-	Name    string       `json:"name"`
-	PIN     bool         `json:"pin"`
-	From    *time.Time   `json:"from"` // null: from when they were invited
-	Until   *time.Time   `json:"until"`
+	User  uint64     `json:"user"`
+	Name  string     `json:"name"`
+	PIN   bool       `json:"pin"`
+	From  *time.Time `json:"from"` // null: from when they were invited
+	Until *time.Time `json:"until"`
+	visitRow
+}
+
+// A visitRow is an invitation as JSON.
+type visitRow struct {
 	Doors   []visitedRow `json:"doors"`
 	Invited *time.Time   `json:"invited"`
 	By      string       `json:"by"`
+}
+
+func visitOf(v *desk.Visit, in *time.Location) visitRow {
+	row := visitRow{[]visitedRow{}, timeOrNil(v.Invited, in), v.By}
+	for _, d := range v.Doors {
+		row.Doors = append(row.Doors, visitedRow{d.ID, d.Name, d.Place, d.Takes})
+	}
+	return row
 }
 
 type visitedRow struct {
@@ -78,6 +91,14 @@ type visitedRow struct {
 	Name  string `json:"name"`
 	Place string `json:"place"`
 	Takes bool   `json:"takes-visitors"` // otherwise the invitation opens it no longer
+}
+
+// text names the door, and says if it takes no visitors.
+func (d *visitedRow) text() string {
+	if !d.Takes {
+		return d.Name + " (takes no visitors any more)"
+	}
+	return d.Name
 }
 
 func visitorList(c *invocation) action {
@@ -98,15 +119,10 @@ func visitorList(c *invocation) action {
 				return err
 			}
 			for _, u := range page.Visitors {
-				row := visitorRow{u.ID, u.Name, u.PIN, timeOrNil(u.From, in), timeOrNil(u.Until, in), []visitedRow{}, timeOrNil(u.Visit.Invited, in), u.Visit.By}
+				row := visitorRow{u.ID, u.Name, u.PIN, timeOrNil(u.From, in), timeOrNil(u.Until, in), visitOf(u.Visit, in)}
 				var doors []string
-				for _, d := range u.Visit.Doors {
-					row.Doors = append(row.Doors, visitedRow{d.ID, d.Name, d.Place, d.Takes})
-					name := d.Name
-					if !d.Takes {
-						name += " (takes no visitors any more)"
-					}
-					doors = append(doors, name)
+				for _, d := range row.Doors {
+					doors = append(doors, d.text())
 				}
 				rows = append(rows, row)
 				lines = append(lines, fmt.Sprintf("%d\t%s\t%s\t%s\t%s", u.ID, u.Name, shortTime(u.From, in), shortTime(u.Until, in), orDash(strings.Join(doors, ", "))))
@@ -124,21 +140,37 @@ func visitorList(c *invocation) action {
 }
 
 func visitorEnd(c *invocation) action {
-	c.details = "The PIN is taken away at once, and the visitor is removed a day later."
+	c.details = "PIN and cards are taken away at once, and the visitor is removed a day later. Waits up to 5 s until the\nreaders that are online have confirmed it."
+	noWait := c.Bool("no-wait", false, "do not wait for readers")
 	return func(ctx context.Context, args []string) error {
 		u, err := c.desk.FindUser(ctx, c.actor, args[0])
 		if err != nil {
 			return err
 		}
 		if err := c.desk.EndInvitation(ctx, c.actor, u.ID); err != nil {
+			return absence(err, "visitor list shows all visitors")
+		}
+		s, err := c.awaitRollout(ctx, *noWait)
+		if err != nil {
 			return err
 		}
-		return printUser(c, u.ID, u.Name, nil)
+		if c.json {
+			return printJSON(c.out, struct {
+				User      uint64 `json:"user"`
+				Name      string `json:"name"`
+				Readers   int    `json:"readers"`
+				Confirmed int    `json:"confirmed"` // of these
+			}{u.ID, u.Name, len(s.readers), s.confirmed})
+		}
+		if _, err := fmt.Fprintf(c.out, "the visit of %s has ended%s\n", desk.Clean(u.Name), s.text()); err != nil {
+			return err
+		}
+		return c.printRest(ctx, s)
 	}
 }
 
 func placeVisitors(c *invocation) action {
-	c.details = "Visitors are invited with visitor invite. Switched off, those who are invited open the door no longer.\n" + numbersOfPlaces
+	c.details = "Visitors are invited with visitor invite. Switched off, those who are invited open the door no\nlonger, unless everyone may. " + numbersOfPlaces
 	return func(ctx context.Context, args []string) error {
 		door, take := placeNumber(args[1]), args[2] == "on"
 		err := c.desk.TakeVisitors(ctx, c.actor, door, take)
