@@ -158,7 +158,7 @@ func groupMembers(c *invocation) action {
 }
 
 func groupAccess(c *invocation) action {
-	c.details = "give is always, at the hours of a schedule, or at those in a file: as policy show --json prints them.\nThey take the place of those that the group has there."
+	c.details = "give is always, at the hours of a schedule, or at those in a file: as policy show --json prints them.\nThey take the place of those that the group has there. A group that is not there yet begins with group\nmembers GROUP add --new."
 	where := whereFlags(c)
 	file := ""
 	c.Func("file", "the hours, from this JSON `file`", func(name string) error {

@@ -7,7 +7,7 @@ import (
 )
 
 func userEdit(c *invocation) action {
-	c.details = "What is not given stays. " + timesOfUsers
+	c.details = "What is not given stays.\n" + timesOfUsers
 	var edits []func(*desk.UserForm)
 	edit := func(name, usage string, set func(f *desk.UserForm, text string) error) {
 		c.Func(name, usage, func(text string) error {

@@ -131,7 +131,7 @@ func visitorList(c *invocation) action {
 				break
 			}
 		}
-		none := "no visitors; invite one with: latchkey-controller visitor invite --dir %s --name NAME --until T --door NAME"
+		none := "no visitors; invite one with: latchkey-controller visitor invite --dir %s --name NAME --until T --door DOOR"
 		if *at != "" {
 			none = "no visit is then; latchkey-controller visitor list --dir %s shows all of them"
 		}
