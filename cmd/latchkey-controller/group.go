@@ -143,11 +143,11 @@ func groupMembers(c *invocation) action {
 			}
 		}
 		err := c.desk.EditMembers(ctx, c.actor, args[0], *begins, add, remove)
-		if errors.Is(err, desk.ErrNotFound) {
+		if errors.Is(err, desk.ErrNotFound) && args[1] == "add" {
 			return fmt.Errorf("there is no group %q; --new begins it, and latchkey-controller group list shows all there are", args[0])
 		}
 		if err != nil {
-			return err
+			return groupError(err)
 		}
 		g, err := c.desk.Group(ctx, c.actor, args[0])
 		if errors.Is(err, desk.ErrNotFound) { // the last member has left, and no door opens to it
