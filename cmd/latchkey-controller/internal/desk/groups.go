@@ -294,7 +294,7 @@ func groupNamed(tx *store.Tx, name string) (g *Group, err error) {
 	return g, nil
 }
 
-func noGroup(name string) error { return fmt.Errorf("there is no group %.40q: %w", name, ErrNotFound) }
+func noGroup(name string) error { return absent(fmt.Sprintf("there is no group %.40q", name)) }
 
 // groupAt returns what a policy says of a group.
 func groupAt(p *wire.Policy, group string) GroupAccess {

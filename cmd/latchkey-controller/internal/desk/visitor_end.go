@@ -2,7 +2,6 @@ package desk
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/site"
@@ -20,10 +19,10 @@ func (d *Desk) EndInvitation(ctx context.Context, a Actor, id uint64) error {
 		if is, err := tx.IsVisitor(id); err != nil {
 			return err
 		} else if !is {
-			return fmt.Errorf("%s is no visitor: %w", u.Name, ErrNotFound)
+			return absent(u.Name + " is no visitor")
 		}
 		if u.Until <= now.Unix() {
-			return fmt.Errorf("the visit of %s is over already: %w", u.Name, ErrNotFound)
+			return absent("the visit of " + u.Name + " is over already")
 		}
 		return site.EndInvitation(tx, now, u)
 	})
