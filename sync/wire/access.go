@@ -75,19 +75,29 @@ func (p *Policy) DemandsTwoIn(hours *Schedule) bool {
 	switch two := p.TwoProofs; {
 	case two == nil || two.Schedule == nil:
 		return two != nil
-	case hours == nil:
-		hours = new(Schedule)
-		for day := range uint8(7) {
-			hours.Week = append(hours.Week, Span{Day: day, To: 24 * 60})
-		}
-		hours.Holiday = []Span{{To: 24 * 60}}
-		return p.DemandsTwoIn(hours)
+	case len(p.Holidays) == 0:
+		return (&Schedule{Week: two.Schedule.Week, Holiday: []Span{{To: 24 * 60}}}).Covers(hours)
 	default:
-		return cover(two.Schedule.Week, hours.Week) && (len(p.Holidays) == 0 || cover(two.Schedule.Holiday, hours.Holiday))
+		return two.Schedule.Covers(hours)
 	}
 }
 
-// cover says whether each of some spans is covered by others.
+// Covers says whether a schedule is open whenever another one is, by the same calendar; nil:
+// always.
+func (s *Schedule) Covers(other *Schedule) bool {
+	if s == nil {
+		return true
+	}
+	if other == nil {
+		other = &Schedule{Holiday: []Span{{To: 24 * 60}}}
+		for day := range uint8(7) {
+			other.Week = append(other.Week, Span{Day: day, To: 24 * 60})
+		}
+	}
+	return cover(s.Week, other.Week) && cover(s.Holiday, other.Holiday)
+}
+
+// cover says whether each of some spans lies within others.
 func cover(others, spans []Span) bool {
 	joined := union(slices.Clone(others))
 	return !slices.ContainsFunc(spans, func(s Span) bool {

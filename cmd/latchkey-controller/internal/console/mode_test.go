@@ -104,8 +104,11 @@ func TestTheEndOfAModeAtADoorIsInTheTimeZoneOfTheDoor(t *testing.T) {
 
 func TestWhatTakesADoorOutOfALockdownAsksForThePasswordAgain(t *testing.T) {
 	w := small(t)
+	w.officeHours("front-door")
+	_, err := w.desk.SetPolicy(t.Context(), owner, "front-door", 0, func(p *wire.Policy) { p.Access = p.Access[1:] }) // without everyone
+	w.must(err)
 	b := w.visitor(desk.Super)
-	_, err := w.desk.SetMode(t.Context(), owner, desk.Where{Level: desk.Locations, ID: 1}, wire.ModeLockdown, 0)
+	_, err = w.desk.SetMode(t.Context(), owner, desk.Where{Level: desk.Locations, ID: 1}, wire.ModeLockdown, 0)
 	w.must(err)
 	w.adopt("shed", "Shed", "Annex")
 	w.pass(desk.FreshFor * 2)
@@ -118,6 +121,10 @@ func TestWhatTakesADoorOutOfALockdownAsksForThePasswordAgain(t *testing.T) {
 	b.post("/readers/front-door/mode-groups", append(groups, "password", password)...).shows(t, http.StatusOK, "Saved")
 	w.pass(desk.FreshFor * 2)
 	refused("/readers/front-door/move", "door", "2")
+	refused("/readers/front-door/access", "kind", "group", "group", "staff", "when", "always")
+	refused("/readers/front-door/calendar", "time-zone", "Asia/Tokyo", "holidays", "")
+	refused("/schedules/1", "name", "Office hours", "mon", "0-24")
+	refused("/groups/staff/access", "door", "1", "when", "always")
 	door := []string{"name", "Front door", "hub", "2"}
 	refused("/doors/1", door...)
 	b.post("/doors/1", append(door, "password", password)...).shows(t, http.StatusOK, "Saved")

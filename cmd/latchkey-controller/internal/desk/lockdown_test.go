@@ -47,6 +47,9 @@ func TestNobodyIsLetInLongerDuringALockdownWithoutThePassword(t *testing.T) {
 	}
 	w.must(w.GiveAccess(ctx, stale, "crew", "", doors, nil, UseSchedule{}))
 	w.must(w.EditSchedule(ctx, stale, id, 0, func(f *ScheduleForm) { f.Name = "Round" }))
+	shorter, err := ParseHours(map[string]string{"mon": "8:15-8:45"})
+	w.must(err)
+	w.must(w.EditSchedule(ctx, stale, id, 0, func(f *ScheduleForm) { f.Hours = shorter }))
 	for _, what := range []string{"the schedule is longer", "the group comes always"} {
 		if err := changes[what](as(Super)); err != nil {
 			t.Errorf("%s, with the password: %v", what, err)

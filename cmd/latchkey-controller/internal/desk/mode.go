@@ -116,7 +116,7 @@ func lockedDown(p *wire.Policy, now time.Time) bool {
 // during it who were not, or at other times, to those who may not end the lockdown.
 func (a Actor) keepsLockdown(before, after *wire.Policy, now time.Time) error {
 	more := slices.ContainsFunc(after.InLockdown, func(group string) bool {
-		return !slices.Contains(before.InLockdown, group) || opensAt(before, group) != opensAt(after, group)
+		return !slices.Contains(before.InLockdown, group) || opensLonger(before, after, group)
 	})
 	if !lockedDown(before, now) || lockedDown(after, now) && !more {
 		return nil
@@ -124,13 +124,14 @@ func (a Actor) keepsLockdown(before, after *wire.Policy, now time.Time) error {
 	return a.Refusal(EndLockdown)
 }
 
-// opensAt identifies the times at which a policy lets a group in.
-func opensAt(p *wire.Policy, group string) string {
-	hours := p.Hours(&wire.Credential{Groups: []string{group}})
-	if hours == nil {
-		return ""
+// opensLonger says whether a policy lets a group in at times at which the one before does not.
+func opensLonger(before, after *wire.Policy, group string) bool {
+	c := &wire.Credential{Groups: []string{group}}
+	was, is := before.Hours(c), after.Hours(c)
+	if was == nil {
+		return false
 	}
-	return revision([]any{hours, p.TimeZone, p.Holidays})
+	return !was.Covers(is) || before.TimeZone != after.TimeZone || !slices.Equal(before.Holidays, after.Holidays)
 }
 
 // undoWithin is how long whoever has pressed Lockdown by mistake can take it back.
