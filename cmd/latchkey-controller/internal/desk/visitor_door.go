@@ -17,6 +17,7 @@ type VisitDoor struct {
 	Place    string   // the location's name
 	Takes    bool     // visitors may be invited to it
 	Everyone bool     // everyone may open it, and so may each visitor, invited to it or not
+	AtTimes  bool     // of Everyone: at set times only
 	Why      string   // why no visitor can open it with a PIN: "it demands card and PIN"; "": they can
 	Notes    []string // what else one should know, as sentences
 }
@@ -30,8 +31,9 @@ func (d *Desk) VisitDoors(ctx context.Context, a Actor) (doors []*VisitDoor, err
 	return doors, err
 }
 
-// visitDoors returns all doors that have a reader, as they are at a time.
-func visitDoors(tx *store.Tx, now time.Time) (doors []*VisitDoor, err error) {
+// visitDoors returns the doors that have a reader, or those of them that are given, as they are
+// at a time.
+func visitDoors(tx *store.Tx, now time.Time, only ...int64) (doors []*VisitDoor, err error) {
 	places, err := tx.ReaderPlaces()
 	if err != nil {
 		return nil, err
@@ -51,6 +53,9 @@ func visitDoors(tx *store.Tx, now time.Time) (doors []*VisitDoor, err error) {
 	at := map[int64][]*Reader{}
 	for _, b := range bundles {
 		w := places[b.Reader]
+		if len(only) > 0 && !slices.Contains(only, w.Door) {
+			continue
+		}
 		r := &Reader{ID: b.Reader}
 		if r.Policy, err = tx.Policy(b.Reader); err != nil {
 			return nil, err
@@ -79,14 +84,18 @@ func visitDoors(tx *store.Tx, now time.Time) (doors []*VisitDoor, err error) {
 
 // judge fills in what a door's readers mean for a visitor.
 func (door *VisitDoor) judge(readers []*Reader, now time.Time) {
-	open, shut := 0, ""
+	open, shut, always := 0, "", false
 	note := func(sentence string) {
 		if !slices.Contains(door.Notes, sentence) {
 			door.Notes = append(door.Notes, sentence)
 		}
 	}
 	for _, r := range readers {
-		door.Everyone = door.Everyone || slices.ContainsFunc(r.Policy.Access, func(a wire.Access) bool { return a.Group == wire.Everyone })
+		for _, a := range r.Policy.Access {
+			if a.Group == wire.Everyone {
+				door.Everyone, always = true, always || a.Schedule == nil
+			}
+		}
 		why := r.neverByPIN(now)
 		if why != "" {
 			shut = why
@@ -100,6 +109,7 @@ func (door *VisitDoor) judge(readers []*Reader, now time.Time) {
 			note("Its reader is too old for PINs with limits: update it first, or invite without limits.")
 		}
 	}
+	door.AtTimes = door.Everyone && !always
 	switch {
 	case open == 0:
 		door.Why, door.Notes = shut, nil
@@ -112,7 +122,8 @@ func (door *VisitDoor) judge(readers []*Reader, now time.Time) {
 }
 
 // TakeVisitors decides whether visitors may be invited to a door. Those who are invited to it
-// open it at all of its readers, and no longer as soon as this is switched off. Field: "where".
+// open it at all of its readers, and no longer as soon as this is switched off, unless everyone
+// may. Field: "where".
 func (d *Desk) TakeVisitors(ctx context.Context, a Actor, door int64, take bool) error {
 	target := &auditTarget{text: onOff(take)}
 	return d.act(ctx, a, TakeVisitors, target, func(tx *store.Tx, now time.Time) error {

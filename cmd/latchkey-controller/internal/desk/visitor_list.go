@@ -6,7 +6,9 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/site"
@@ -26,6 +28,34 @@ type VisitedDoor struct {
 	Name  string
 	Place string // the location's name
 	Takes bool   // visitors may be invited to it: otherwise the invitation opens it no longer
+
+	Everyone bool   // everyone may open it, and so may the visitor
+	AtTimes  bool   // of Everyone: at set times only
+	Why      string // why no visitor can open it with a PIN, as in VisitDoor
+}
+
+// Opens says whether the visitor's PIN opens the door at some time of the visit.
+func (d *VisitedDoor) Opens() bool { return (d.Takes || d.Everyone) && d.Why == "" }
+
+// But says for people, after the door's name, what has become of the invitation to it: "takes no
+// visitors any more"; "": it opens the door.
+func (d *VisitedDoor) But() string {
+	switch {
+	case d.Opens() && d.Takes:
+		return ""
+	case d.Opens() && d.AtTimes:
+		return "takes no visitors any more, but everyone may open it at set times, and so may they"
+	case d.Opens():
+		return "takes no visitors any more, but everyone may open it, and so may they"
+	case !d.Takes:
+		return "takes no visitors any more"
+	}
+	return "a PIN alone does not open it: " + d.Why
+}
+
+// Opened returns the doors that the visitor's PIN opens at some time of the visit.
+func (v *Visit) Opened() (doors []VisitedDoor) {
+	return slices.DeleteFunc(slices.Clone(v.Doors), func(d VisitedDoor) bool { return !d.Opens() })
 }
 
 // visitsOf returns the visits of those of some users who are visitors.
@@ -53,6 +83,20 @@ func visitsOf(tx *store.Tx, users []*store.User) (map[uint64]*Visit, error) {
 	if err != nil {
 		return nil, err
 	}
+	visited := []int64{0} // no door has this id
+	for _, u := range users {
+		if _, is := invitations[u.ID]; is {
+			visited = append(visited, site.VisitorDoors(u)...)
+		}
+	}
+	doors, err := visitDoors(tx, time.Time{}, visited...) // what no PIN ever opens is so at all times
+	if err != nil {
+		return nil, err
+	}
+	judged := map[int64]*VisitDoor{}
+	for _, door := range doors {
+		judged[door.ID] = door
+	}
 	visits := map[uint64]*Visit{}
 	for _, u := range users {
 		i, is := invitations[u.ID]
@@ -63,7 +107,11 @@ func visitsOf(tx *store.Tx, users []*store.User) (map[uint64]*Visit, error) {
 		for _, id := range site.VisitorDoors(u) {
 			if door := rows[Doors][id]; door != nil { // otherwise it was removed
 				location := rows[Locations][rows[Hubs][door.Parent].Parent]
-				v.Doors = append(v.Doors, VisitedDoor{ID: id, Name: door.Name, Place: location.Name, Takes: takes[id]})
+				at := VisitedDoor{ID: id, Name: door.Name, Place: location.Name, Takes: takes[id], Why: "it has no reader"}
+				if is := judged[id]; is != nil {
+					at.Everyone, at.AtTimes, at.Why = is.Everyone, is.AtTimes, is.Why
+				}
+				v.Doors = append(v.Doors, at)
 			}
 		}
 		slices.SortStableFunc(v.Doors, func(a, b VisitedDoor) int {
@@ -99,15 +147,16 @@ func VisitTitle(t VisitTime) string { return cmp.Or(visitTitles[t], string(t)) }
 
 // A VisitQuery selects visitors.
 type VisitQuery struct {
-	At    VisitTime // "": any
-	After string    // VisitorPage.Next of the previous page; "": the first page
-	Limit int       // 0: 50; at most 1000
+	Search string    // as in UserQuery
+	At     VisitTime // "": any
+	After  string    // VisitorPage.Next of the previous page; "": the first page
+	Limit  int       // 0: 50; at most 1000
 }
 
 // A VisitorPage is a page of visitors: those whose visit ends first, first.
 type VisitorPage struct {
 	Visitors []*UserRow
-	Found    int    // that At selects
+	Found    int    // that Search and At select
 	Next     string // "": this is the last page
 }
 
@@ -123,12 +172,14 @@ func (d *Desk) Visitors(ctx context.Context, a Actor, q VisitQuery) (page *Visit
 	limit := pageSize(q.Limit)
 	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
 		now := d.now().Unix()
-		users, err := tx.Visitors(q.At, now, after, limit+1)
-		if err != nil {
-			return err
-		}
 		page = &VisitorPage{}
-		if page.Found, err = tx.CountVisitors(q.At, now); err != nil {
+		var users []*store.User
+		if strings.TrimSpace(q.Search) != "" {
+			users, page.Found, err = searchVisitors(tx, q, now, after)
+		} else if users, err = tx.Visitors(q.At, now, after, limit+1); err == nil {
+			page.Found, err = tx.CountVisitors(q.At, now)
+		}
+		if err != nil {
 			return err
 		}
 		if len(users) > limit {
@@ -140,6 +191,31 @@ func (d *Desk) Visitors(ctx context.Context, a Actor, q VisitQuery) (page *Visit
 		return err
 	})
 	return page, err
+}
+
+// searchVisitors returns the visitors that a query selects, those whose visit ends first, first,
+// without those up to a cursor, and how many there are with these.
+func searchVisitors(tx *store.Tx, q VisitQuery, now int64, after store.VisitCursor) (users []*store.User, found int, err error) {
+	// A day after its end a visit is removed, so that there are not many.
+	users, _, _, err = tx.FindUsers(store.UserChoice{Search: q.Search, State: store.InvitedUsers}, store.UserCursor{}, math.MaxInt32)
+	users = slices.DeleteFunc(users, func(u *store.User) bool { return q.At != store.AnyVisit && q.At != visitTime(u, now) })
+	compare := func(a *store.User, b store.VisitCursor) int {
+		return cmp.Or(cmp.Compare(a.Until, b.Until), cmp.Compare(a.ID, b.ID))
+	}
+	slices.SortFunc(users, func(a, b *store.User) int { return compare(a, store.VisitCursor{Until: b.Until, ID: b.ID}) })
+	found = len(users)
+	return slices.DeleteFunc(users, func(u *store.User) bool { return compare(u, after) <= 0 }), found, err
+}
+
+// visitTime returns when a visitor's visit is.
+func visitTime(u *store.User, now int64) VisitTime {
+	switch {
+	case u.Until <= now:
+		return store.Over
+	case u.From > now:
+		return store.Coming
+	}
+	return store.Here
 }
 
 func parseVisitCursor(text string) (at store.VisitCursor, err error) {

@@ -88,7 +88,7 @@ func TestAVisitorIsShownAsOneWithTheDoorsInPlaceOfTheirGroups(t *testing.T) {
 	id := w.invite(w.visit(door, time.Hour))
 	u, err := w.User(t.Context(), as(Viewer), id)
 	w.must(err)
-	want := &Visit{Invited: moment(w.time.Unix()), By: "Owner", Doors: []VisitedDoor{{door, "Door of reader-1", "Main building", true}}}
+	want := &Visit{Invited: moment(w.time.Unix()), By: "Owner", Doors: []VisitedDoor{{ID: door, Name: "Door of reader-1", Place: "Main building", Takes: true}}}
 	if len(u.Groups) != 0 || !reflect.DeepEqual(u.Visit, want) {
 		t.Errorf("in %q, %+v", u.Groups, u.Visit)
 	}
