@@ -62,6 +62,23 @@ func TestADoorAndAPersonShowWhoOpensWhenAndHow(t *testing.T) {
 	b.get(person).shows(t, http.StatusOK, "No door opens")
 }
 
+func TestTheDoorsOfAPersonStandByLocationAndName(t *testing.T) {
+	w := small(t)
+	w.adopt("a", "Yard 10", "Warehouse")
+	w.adopt("b", "Yard 9", "Warehouse")
+	w.adopt("c", "Attic", "Warehouse")
+	w.adopt("z", "Basement", "Main building")
+	b := w.visitor(desk.Viewer)
+	shown, last := b.get("/users/1?tab=access").body, -1
+	for _, door := range []string{"Basement", "Front door", "Attic", "Yard 9", "Yard 10"} {
+		at := strings.Index(shown, "<b>"+door+"</b>")
+		if at <= last {
+			t.Errorf("%s stands at %d, what comes before it at %d", door, at, last)
+		}
+		last = at
+	}
+}
+
 func TestWhoMayOpenADoorIsSearchedAndPaged(t *testing.T) {
 	w := small(t)
 	for n := range 55 {

@@ -52,13 +52,14 @@ func (c *Console) userPanel(r *http.Request, v *visit, id uint64, tab string) (p
 	return p, nil
 }
 
-// readAccessOf fills in where the user may open.
+// readAccessOf fills in where the user may open, by location and door.
 func (c *Console) readAccessOf(r *http.Request, v *visit, p *userPanel) error {
 	readers, err := c.desk.Readers(r.Context(), v.Actor)
 	if err != nil {
 		return err
 	}
 	p.Access, err = c.desk.UserAccess(r.Context(), v.Actor, readers, p.User.ID)
+	desk.SortAccess(p.Access)
 	return err
 }
 
