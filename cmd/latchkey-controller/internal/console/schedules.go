@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/sync/wire"
@@ -12,17 +13,42 @@ import (
 
 // schedulesPage lists the schedules.
 type schedulesPage struct {
+	Search    string
+	Page      int // from 1
+	Pages     int
+	Found     int // that Search selects
 	Schedules []*desk.Schedule
 	Weeks     map[int64]*week // by the schedules' ids
 }
 
+// schedulesShown is how many schedules a page shows.
+const schedulesShown = 50
+
+// Link returns the URL of another page of the list.
+func (p *schedulesPage) Link(page int) string {
+	if page == 1 {
+		return "/schedules" + query("q", p.Search)
+	}
+	return "/schedules" + query("q", p.Search, "page", strconv.Itoa(page))
+}
+
 func (c *Console) schedules(w http.ResponseWriter, r *http.Request, v *visit) (err error) {
-	p := &schedulesPage{Weeks: map[int64]*week{}}
-	if p.Schedules, err = c.desk.Schedules(r.Context(), v.Actor); err != nil {
+	q := r.URL.Query()
+	p := &schedulesPage{Search: truncate(strings.TrimSpace(q.Get("q")), 100), Weeks: map[int64]*week{}}
+	all, err := c.desk.FindSchedules(r.Context(), v.Actor, p.Search)
+	if err != nil {
 		return err
 	}
+	p.Found, p.Pages = len(all), max(1, (len(all)+schedulesShown-1)/schedulesShown)
+	p.Page, _ = strconv.Atoi(q.Get("page"))
+	p.Page = min(max(p.Page, 1), p.Pages)
+	first := (p.Page - 1) * schedulesShown
+	p.Schedules = all[first:min(first+schedulesShown, len(all))]
 	for _, s := range p.Schedules {
 		p.Weeks[s.ID] = newWeek(wire.Access{Schedule: s.Hours})
+	}
+	if byScript(r) && !live(r) && r.Header.Get("HX-Target") == "schedule-list" {
+		w.Header().Set("HX-Replace-Url", p.Link(p.Page))
 	}
 	c.show(w, r, http.StatusOK, "schedules", &view{visit: v, Title: "Schedules", Section: "places", Page: p})
 	return nil

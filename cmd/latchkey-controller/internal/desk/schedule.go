@@ -57,7 +57,14 @@ func (u ScheduleUse) Text() string {
 const maxSchedules = 256
 
 // Schedules returns all schedules, by name.
-func (d *Desk) Schedules(ctx context.Context, a Actor) (schedules []*Schedule, err error) {
+func (d *Desk) Schedules(ctx context.Context, a Actor) ([]*Schedule, error) {
+	return d.FindSchedules(ctx, a, "")
+}
+
+// FindSchedules returns the schedules whose names have words that begin with those of a search,
+// ignoring case and accents, by name.
+func (d *Desk) FindSchedules(ctx context.Context, a Actor, search string) (schedules []*Schedule, err error) {
+	words := strings.Fields(store.Fold(search))
 	err = d.view(ctx, a, ViewReaders, func(tx *store.Tx) error {
 		rows, err := tx.Schedules()
 		if err != nil {
@@ -68,6 +75,9 @@ func (d *Desk) Schedules(ctx context.Context, a Actor) (schedules []*Schedule, e
 			return err
 		}
 		for _, row := range rows {
+			if slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(" "+store.Fold(row.Name), " "+word) }) {
+				continue
+			}
 			schedules = append(schedules, &Schedule{ID: row.ID, Name: row.Name, Hours: row.Hours, Revision: row.Revision})
 		}
 		return fillUses(tx, schedules, uses)
