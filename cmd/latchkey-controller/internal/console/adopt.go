@@ -18,17 +18,18 @@ import (
 // adoptPage is the adoption of a reader: upload the request, compare the
 // fingerprints, download the bundle.
 type adoptPage struct {
-	Step        int // 1, 2, 3
-	Form        *form
-	Request     *desk.Request
-	Locations   []*desk.Location
-	Groups      []string // existing ones, without everyone
-	Days        []day    // for hours
-	Schedules   []*desk.Schedule
-	Adoption    *site.Adoption
-	OtherBroker bool   // the broker is a separate program
-	Download    string // URL of the bundle
-	File        string
+	Step         int // 1, 2, 3
+	Form         *form
+	Request      *desk.Request
+	Locations    []*desk.Location
+	Groups       []string // existing ones, without everyone
+	Days         []day    // for hours
+	Schedules    []*desk.Schedule
+	MaySchedules bool // add one
+	Adoption     *site.Adoption
+	OtherBroker  bool   // the broker is a separate program
+	Download     string // URL of the bundle
+	File         string
 }
 
 func (c *Console) showAdopt(w http.ResponseWriter, r *http.Request, v *visit, status int, p *adoptPage) error {
@@ -71,6 +72,7 @@ func (c *Console) showStep2(w http.ResponseWriter, r *http.Request, v *visit, st
 	if p.Groups, err = c.desk.Groups(r.Context(), v.Actor); err != nil {
 		return err
 	}
+	p.MaySchedules = v.May(string(desk.EditSchedules))
 	if p.Schedules, err = c.desk.Schedules(r.Context(), v.Actor); err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ type groupPanel struct {
 	Users *desk.UserPage
 
 	Door      int64            // whose hours are edited, or which is taken away
+	Only      bool             // of the doors to choose from only Door is shown
 	Locations []*desk.Location // with the doors to choose from
 	Days      []day
 	Schedules []*desk.Schedule // to choose from for hours
@@ -92,7 +93,7 @@ func (c *Console) readGroupDoors(r *http.Request, v *visit, p *groupPanel, isNew
 	p.Form.warn("group", p.Group.AccessRevision())
 	text := r.URL.Query().Get("door")
 	if !isNew {
-		text = p.Form.Get("door")
+		text = p.Form.Get("only")
 	}
 	p.Door, _ = strconv.ParseInt(text, 10, 64)
 	if p.Schedules, err = c.desk.Schedules(r.Context(), v.Actor); err != nil {
@@ -113,8 +114,11 @@ func (c *Console) readGroupDoors(r *http.Request, v *visit, p *groupPanel, isNew
 		return err
 	}
 	left := maxDoorChoice
+	p.Only = slices.ContainsFunc(p.Locations, func(l *desk.Location) bool {
+		return slices.ContainsFunc(l.Doors, func(d *desk.Door) bool { return d.ID == p.Door && len(d.Readers) > 0 })
+	})
 	for _, l := range p.Locations {
-		l.Doors = slices.DeleteFunc(l.Doors, func(d *desk.Door) bool { return len(d.Readers) == 0 })
+		l.Doors = slices.DeleteFunc(l.Doors, func(d *desk.Door) bool { return len(d.Readers) == 0 || p.Only && d.ID != p.Door })
 		shown := min(left, len(l.Doors))
 		p.More += len(l.Doors) - shown
 		l.Doors, left = l.Doors[:shown], left-shown

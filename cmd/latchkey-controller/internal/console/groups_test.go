@@ -48,7 +48,7 @@ func TestAGroupIsBegunFilledGivenADoorRenamedAndRemoved(t *testing.T) {
 	b.post("/groups/crew/access", "revision", field(give, "revision"), "door", "1", "when", "times", "mon", "soon").shows(t, http.StatusUnprocessableEntity, "Enter hours like")
 	b.post("/groups/crew/access", "revision", field(give, "revision"), "door", "1", "when", "times", "mon", "soon", "tue", "08:00-12:00").shows(t, http.StatusUnprocessableEntity, "Enter hours like", `value="08:00-12:00"`)
 	b.post("/groups/crew/access", "revision", field(give, "revision"), "door", "1", "when", "times", "mon", "08:00-12:00").shows(t, http.StatusOK, "Saved.", "Mon 08:00-12:00", "everyone may always")
-	b.get("/groups/crew?tab=doors&ask=add&door=1").shows(t, http.StatusOK, `value="08:00-12:00"`, "opens at set times now")
+	b.get("/groups/crew?tab=doors&ask=add&door=1").shows(t, http.StatusOK, `value="08:00-12:00"`, "has it at set times")
 
 	rename := b.get("/groups/crew?tab=settings")
 	b.post("/groups/crew/rename", "revision", field(rename, "revision"), "name", "staff").shows(t, http.StatusUnprocessableEntity, "There already is a group staff.")
@@ -179,6 +179,26 @@ func TestAGroupsPageOffersWhatTheRoleMayDo(t *testing.T) {
 				t.Errorf("%s: %s is offered %q: %v", c.path, role, c.shows, offered)
 			}
 		}
+	}
+}
+
+func TestTheHoursOfOneDoorAreEditedWithoutTheOthers(t *testing.T) {
+	w := small(t)
+	w.adopt("lab", "Lab", "Main building")
+	b := w.visitor(desk.Super)
+	w.must(w.desk.GiveAccess(t.Context(), owner, "staff", "", []desk.Where{{Level: desk.Doors, ID: 1}}, nil, desk.UseSchedule{}))
+	shows := func(p *page, status int) {
+		t.Helper()
+		p.shows(t, status, "Front doorhas it always", `name="door" value="1" checked`, "Other doors")
+		if strings.Contains(p.body, `name="door" value="2"`) {
+			t.Error("another door is shown")
+		}
+	}
+	one := b.get("/groups/staff?tab=doors&ask=add&door=1")
+	shows(one, http.StatusOK)
+	shows(b.post("/groups/staff/access", "revision", field(one, "revision"), "only", "1", "door", "1", "when", "times", "mon", "soon"), http.StatusUnprocessableEntity)
+	for _, path := range []string{"/groups/staff?tab=doors&ask=add", "/groups/staff?tab=doors&ask=add&door=99"} {
+		b.get(path).shows(t, http.StatusOK, `name="door" value="1"`, `name="door" value="2"`, "has it always")
 	}
 }
 

@@ -110,6 +110,48 @@ func TestWhoMayOnlyLookSeesSchedulesWithoutAWayToChangeThem(t *testing.T) {
 	}
 }
 
+func TestSchedulesAreSearchedAndPaged(t *testing.T) {
+	w := small(t)
+	hours, err := desk.ParseHours(map[string]string{"mon": "8-9"})
+	w.must(err)
+	for n := range 2*schedulesShown + 3 {
+		_, err := w.desk.AddSchedule(t.Context(), owner, desk.ScheduleForm{Name: fmt.Sprintf("Shift %d", n), Hours: hours})
+		w.must(err)
+	}
+	b := w.visitor(desk.Viewer)
+	for path, want := range map[string]int{"/schedules": schedulesShown, "/schedules?page=2": schedulesShown, "/schedules?page=3": 3, "/schedules?page=9": 3, "/schedules?page=-1": schedulesShown, "/schedules?q=shift": schedulesShown, "/schedules?q=SHI+102": 1} {
+		p := b.get(path)
+		if got := strings.Count(p.body, `id="schedule-`) - 1; got != want { // one is the list's own
+			t.Errorf("%s: %d schedules, not %d", path, got, want)
+		}
+	}
+	b.get("/schedules").shows(t, http.StatusOK, "103 schedules, page 1 of 3", `href="/schedules?page=2">Next page`)
+	b.get("/schedules?q=shift&page=2").shows(t, http.StatusOK, "103 schedules found, page 2 of 3", `href="/schedules?q=shift"`, `href="/schedules?page=3&amp;q=shift">Next page`)
+	b.get("/schedules?q=102").shows(t, http.StatusOK, "Shift 102", "1 schedule found")
+	b.get("/schedules?q=night").shows(t, http.StatusOK, "No schedule found")
+}
+
+func TestWhereNoScheduleIsYetOneCanBeAddedByThoseWhoMay(t *testing.T) {
+	w := small(t)
+	const hint = "Hours that several doors share: add a schedule."
+	b := w.visitor(desk.Super)
+	paths := []string{"/readers/front-door?tab=access&ask=add", "/readers/front-door?tab=opening", "/readers/front-door?tab=two-proofs", "/groups/staff?tab=doors&ask=add"}
+	for _, path := range paths {
+		b.get(path).shows(t, http.StatusOK, hint)
+	}
+	if p := w.visitor(desk.Viewer).get("/readers/front-door?tab=opening"); strings.Contains(text(p.body), "several doors share") {
+		t.Error("who may add no schedule is told to")
+	}
+	w.officeHours()
+	for _, path := range paths {
+		p := b.get(path)
+		p.shows(t, http.StatusOK, "By a schedule")
+		if strings.Contains(text(p.body), "several doors share") {
+			t.Errorf("%s: there is one", path)
+		}
+	}
+}
+
 func TestOfAScheduleThatManyDoorsUseOnlySomeAreShown(t *testing.T) {
 	p := &schedulePage{Schedule: &desk.Schedule{Uses: make([]desk.ScheduleUse, maxUses+7)}}
 	if len(p.Uses()) != maxUses || p.MoreUses() != 7 {

@@ -73,7 +73,7 @@ func (c *Console) functions(in *time.Location) template.FuncMap {
 		"years":        years,
 		"add":          func(a, b int) int { return a + b },
 		"weekY":        func(i int) int { return 60 * i },
-		"weekX":        func(i int) int { return 120 + 360*i },
+		"weekX":        func(i int) int { return 150 + 360*i },
 		"weekText":     func(i int) int { return 60*i + 30 },
 		"marker":       func() string { return string(c.marker) },
 		"roles":        desk.Roles,
