@@ -20,6 +20,8 @@ type doorPanel struct {
 	After   string
 	Openers *desk.OpenerPage
 	Events  []*desk.Event
+
+	Visitors *desk.VisitDoor // what visitors meet there, of the Config tab; nil: it has no reader
 }
 
 func (c *Console) door(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -40,6 +42,9 @@ func (c *Console) showDoor(tab string) formPage {
 				p.Form = newForm("name", d.Door.Name, "hub", fmt.Sprint(d.Door.Parent), "revision", d.Door.Revision())
 			} else {
 				f.warn("door", d.Door.Revision())
+			}
+			if d.Visitors, err = c.visitDoor(r, v); err != nil {
+				return err
 			}
 		case "access":
 			if err := c.readOpeners(r, v, d); err != nil {

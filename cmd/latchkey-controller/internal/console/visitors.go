@@ -6,15 +6,17 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
 )
 
 // visitorsPage lists the visitors, with one of them, or the form of an invitation, in the panel.
 type visitorsPage struct {
-	At    desk.VisitTime
-	After string
-	List  *desk.VisitorPage // nil: only the panel is requested
+	Search string
+	At     desk.VisitTime
+	After  string
+	List   *desk.VisitorPage // nil: only the panel is requested
 
 	New   bool // the panel shows the form
 	Form  *form
@@ -27,23 +29,13 @@ type visitorsPage struct {
 }
 
 // In returns the query string of the list at a time.
-func (p *visitorsPage) In(at desk.VisitTime) string { return visitQuery(at, "") }
+func (p *visitorsPage) In(at desk.VisitTime) string { return p.link(at, "") }
 
 // From returns the query string of the page after a cursor.
-func (p *visitorsPage) From(after string) string { return visitQuery(p.At, after) }
+func (p *visitorsPage) From(after string) string { return p.link(p.At, after) }
 
-func visitQuery(at desk.VisitTime, after string) string {
-	q := url.Values{}
-	if at != "" {
-		q.Set("at", string(at))
-	}
-	if after != "" {
-		q.Set("after", after)
-	}
-	if len(q) == 0 {
-		return ""
-	}
-	return "?" + q.Encode()
+func (p *visitorsPage) link(at desk.VisitTime, after string) string {
+	return query("q", p.Search, "at", string(at), "after", after)
 }
 
 // Here says whether a visitor is the one in the panel.
@@ -54,23 +46,44 @@ func (p *visitorsPage) Visited() []*desk.VisitDoor {
 	return slices.DeleteFunc(slices.Clone(p.Doors), func(d *desk.VisitDoor) bool { return !d.Takes })
 }
 
-// Everyones returns the doors that visitors can open without being invited to them.
-func (p *visitorsPage) Everyones() (names []string) {
+// openDoors are the doors that everyone may open: the names of some, and how many more.
+type openDoors struct {
+	Some []string
+	More int
+}
+
+// maxOpenDoors bounds the doors that are named where everyone may open them.
+const maxOpenDoors = 4
+
+// Everyones returns the doors that visitors can open without being invited to them; nil: none.
+func (p *visitorsPage) Everyones() (all *openDoors) {
 	for _, d := range p.Doors {
-		if d.Everyone && d.Why == "" {
-			names = append(names, d.Name)
+		if !d.Everyone || d.Why != "" {
+			continue
+		}
+		if all == nil {
+			all = new(openDoors)
+		}
+		name := d.Name
+		if d.AtTimes {
+			name += " (at set times)"
+		}
+		if len(all.Some) < maxOpenDoors {
+			all.Some = append(all.Some, name)
+		} else {
+			all.More++
 		}
 	}
-	return names
+	return all
 }
 
 // showVisitors shows the page with the panel that the caller has filled in.
 func (c *Console) showVisitors(w http.ResponseWriter, r *http.Request, v *visit, status int, p *visitorsPage) error {
 	q := r.URL.Query()
-	p.At, p.After = desk.VisitTime(q.Get("at")), q.Get("after")
+	p.Search, p.At, p.After = truncate(strings.TrimSpace(q.Get("q")), 100), desk.VisitTime(q.Get("at")), q.Get("after")
 	if wants(r, "visitor-list") {
 		var err error
-		if p.List, err = c.desk.Visitors(r.Context(), v.Actor, desk.VisitQuery{At: p.At, After: p.After}); err != nil {
+		if p.List, err = c.desk.Visitors(r.Context(), v.Actor, desk.VisitQuery{Search: p.Search, At: p.At, After: p.After}); err != nil {
 			return err
 		}
 	}
@@ -80,6 +93,11 @@ func (c *Console) showVisitors(w http.ResponseWriter, r *http.Request, v *visit,
 		title = "Invite a visitor"
 	case p.User != nil:
 		title = p.User.Name
+	}
+	if byScript(r) && !live(r) && r.Header.Get("HX-Target") == "visitor-list" {
+		if u, err := url.Parse(r.Header.Get("HX-Current-URL")); err == nil && u.Path == "/visitors" {
+			w.Header().Set("HX-Replace-Url", "/visitors"+p.link(p.At, ""))
+		}
 	}
 	c.show(w, r, status, "visitors", &view{visit: v, Title: title, Section: "users", Panel: p.New || p.User != nil, Page: p})
 	return nil
@@ -192,11 +210,32 @@ func (c *Console) endVisit(r *http.Request, v *visit, _ *form) (answer, error) {
 // takeVisitors switches whether visitors may be invited to a door.
 func (c *Console) takeVisitors(r *http.Request, v *visit, f *form) (answer, error) {
 	on := f.Get("on") == "true"
-	a := answer{to: fmt.Sprintf("/doors/%d?tab=config", v.id), notice: "Visitors can no longer be invited to this door, and open it no longer."}
-	if on {
-		a.notice = "Visitors can be invited to this door now."
+	a := answer{to: fmt.Sprintf("/doors/%d?tab=config", v.id), notice: "Visitors can be invited to this door now."}
+	err := c.desk.TakeVisitors(r.Context(), v.Actor, v.id, on)
+	if err != nil || on {
+		return a, err
 	}
-	return a, c.desk.TakeVisitors(r.Context(), v.Actor, v.id, on)
+	at, err := c.visitDoor(r, v)
+	switch {
+	case at == nil || !at.Everyone || at.Why != "":
+		a.notice = "Visitors can no longer be invited to this door, and open it no longer."
+	case at.AtTimes:
+		a.notice = "Visitors can no longer be invited to this door. Everyone may open it at set times, and so may they."
+	default:
+		a.notice = "Visitors can no longer be invited to this door. Everyone may open it, and so may they."
+	}
+	return a, err
+}
+
+// visitDoor returns what visitors meet at the door in the URL; nil: it has no reader.
+func (c *Console) visitDoor(r *http.Request, v *visit) (*desk.VisitDoor, error) {
+	doors, err := c.desk.VisitDoors(r.Context(), v.Actor)
+	for _, d := range doors {
+		if d.ID == v.id {
+			return d, err
+		}
+	}
+	return nil, err
 }
 
 // visitLights say when visits are.

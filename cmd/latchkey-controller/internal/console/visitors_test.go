@@ -100,7 +100,7 @@ func TestTheFormOfAnInvitationSaysWhatVisitorsCannotOpenAndWhatTheyOpenAnyway(t 
 	_, err = w.desk.SetPolicy(t.Context(), owner, "archive", 0, func(p *wire.Policy) { p.Access = nil })
 	w.must(err)
 	p := w.visitor(desk.Editor).get("/visitors/new")
-	p.shows(t, http.StatusOK, `name="door" value="1">`, `name="door" value="2" disabled>`, "A visitor cannot open it: the door demands card and PIN, and they have no card.", "Everyone may open Front door: so may each visitor", "two readers without a link may each allow all of them")
+	p.shows(t, http.StatusOK, `name="door" value="1">`, `name="door" value="2" disabled>`, "A visitor cannot open it: the door demands card and PIN, and they have no card.", "Everyone may open Front door: so may each visitor, invited or not.", "two readers without a link may each allow all of them")
 	if strings.Contains(p.body, "Lab,") || strings.Contains(p.body, ", Lab") {
 		t.Error("visitors are said to open a door that demands card and PIN")
 	}
@@ -188,6 +188,81 @@ func TestADoorIsSwitchedToTakeVisitors(t *testing.T) {
 	b := w.visitor(desk.Super)
 	b.get("/doors/1?tab=config").shows(t, http.StatusOK, "Visitors cannot be invited to this door.", `id="visitors-switch"`)
 	b.post("/doors/1/visitors", "on", "true").shows(t, http.StatusOK, "Visitors can be invited to this door now.", `aria-checked="true" aria-label="Visitors may be invited to this door"`)
-	b.post("/doors/1/visitors", "on", "false").shows(t, http.StatusOK, "Visitors can no longer be invited", `aria-checked="false" aria-label="Visitors may be invited to this door"`)
+	b.get("/doors/1?tab=config").shows(t, http.StatusOK, "open it no longer, unless everyone may. Everyone may open it, and so may each visitor, invited or not.")
+	b.post("/doors/1/visitors", "on", "false").shows(t, http.StatusOK, "Visitors can no longer be invited to this door. Everyone may open it, and so may they.", `aria-checked="false" aria-label="Visitors may be invited to this door"`)
 	b.post("/doors/9/visitors", "on", "true").shows(t, http.StatusNotFound)
+}
+
+func TestADoorThatEveryoneMayNotOpenClosesToVisitorsWhenItTakesNoneAnyMore(t *testing.T) {
+	w := hosts(t)
+	b := w.visitor(desk.Super)
+	w.changePolicy("front-door", func(p *wire.Policy) {
+		p.Access[0].Schedule = &wire.Schedule{Week: []wire.Span{{Day: 1, From: 0, To: 60}}}
+	})
+	b.get("/doors/1?tab=config").shows(t, http.StatusOK, "Everyone may open it at set times, and so may each visitor")
+	b.get("/visitors/new").shows(t, http.StatusOK, "Everyone may open Front door (at set times): so may")
+	b.post("/doors/1/visitors", "on", "false").shows(t, http.StatusOK, "Everyone may open it at set times, and so may they.")
+	b.post("/doors/1/visitors", "on", "true")
+	w.changePolicy("front-door", func(p *wire.Policy) { p.Access = p.Access[1:] })
+	if p := b.get("/doors/1?tab=config"); strings.Contains(text(p.body), "Everyone") || strings.Contains(text(p.body), "unless everyone") {
+		t.Error("it is said that everyone may open it")
+	}
+	b.post("/doors/1/visitors", "on", "false").shows(t, http.StatusOK, "Visitors can no longer be invited to this door, and open it no longer.")
+}
+
+func TestAVisitAndItsDoorSayThatPINsDoNotOpenItAnyMore(t *testing.T) {
+	w := hosts(t)
+	_, _, err := w.desk.Invite(t.Context(), owner, desk.VisitForm{First: "Annie", Last: "Cannon", Until: tomorrow(), Zone: time.UTC, Doors: []int64{1}})
+	w.must(err)
+	b := w.visitor(desk.Editor)
+	w.must(w.desk.SwitchPIN(t.Context(), owner, "front-door", false))
+	const why = "(a PIN alone does not open it: PIN entry is switched off)"
+	for _, path := range []string{"/visitors", "/visitors/2", "/users", "/users/2"} {
+		b.get(path).shows(t, http.StatusOK, "Front door", why)
+	}
+	b.get("/doors/1?tab=config").shows(t, http.StatusOK, "A visitor cannot open it: PIN entry is switched off.")
+	slip := b.post("/visitors/2/pin")
+	slip.shows(t, http.StatusOK, "none at present")
+	w.must(w.desk.SwitchPIN(t.Context(), owner, "front-door", true))
+	if p := b.get("/visitors/2"); strings.Contains(text(p.body), why) {
+		t.Error("it opens again, and says that it does not")
+	}
+}
+
+func TestOfTheDoorsThatEveryoneMayOpenSomeAreNamed(t *testing.T) {
+	p := &visitorsPage{}
+	for range maxOpenDoors + 7 {
+		p.Doors = append(p.Doors, &desk.VisitDoor{Name: "Door", Everyone: true})
+	}
+	p.Doors = append(p.Doors, &desk.VisitDoor{Everyone: true, Why: "PIN entry is switched off"}, &desk.VisitDoor{})
+	if all := p.Everyones(); len(all.Some) != maxOpenDoors || all.More != 7 {
+		t.Errorf("%+v", all)
+	}
+	if p.Doors = p.Doors[len(p.Doors)-2:]; p.Everyones() != nil {
+		t.Errorf("none: %+v", p.Everyones())
+	}
+}
+
+func TestVisitorsAreSearchedByNameOnTheirPage(t *testing.T) {
+	w := hosts(t)
+	for _, first := range []string{"Annie", "Konrad"} {
+		_, _, err := w.desk.Invite(t.Context(), owner, desk.VisitForm{First: first, Until: tomorrow(), Zone: time.UTC, Doors: []int64{1}})
+		w.must(err)
+	}
+	b := w.visitor(desk.Editor)
+	for _, path := range []string{"/visitors?q=ann", "/visitors?q=ann&at=now"} {
+		p := b.get(path)
+		p.shows(t, http.StatusOK, "Annie", "1 visitor found", `value="ann"`, `href="/visitors?at=now&amp;q=ann"`)
+		if strings.Contains(text(p.body), "Konrad") {
+			t.Errorf("%s finds all", path)
+		}
+	}
+	b.get("/visitors?q=ann&at=over").shows(t, http.StatusOK, "Nobody found", "No visitor here has a name")
+}
+
+func TestWhatNeedsAScriptIsHiddenWithoutOne(t *testing.T) {
+	w := hosts(t)
+	slip := w.visitor(desk.Editor).post("/visitors", "first", "Annie", "until", tomorrow(), "zone", "UTC", "door", "1")
+	slip.shows(t, http.StatusOK, "hidden data-copy", "data-print hidden")
+	w.visitor(desk.Editor).post("/users/1/pin", "pin", "auto").shows(t, http.StatusOK, "hidden data-copy")
 }

@@ -155,7 +155,7 @@
 
   function settle(from) {
     times(from);
-    each("[data-print]", (b) => { b.hidden = false; }, from); // without a script it would do nothing
+    each("[data-print], [data-copy]", (b) => { b.hidden = false; }, from); // without a script they would do nothing
     each(".toast", (t) => { if (!t.dataset.timed) { t.dataset.timed = "1"; setTimeout(() => t.remove(), $("form", t) ? 60000 : 8000); } });
   }
 
