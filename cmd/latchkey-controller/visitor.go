@@ -81,7 +81,7 @@ type visitRow struct {
 func visitOf(v *desk.Visit, in *time.Location) visitRow {
 	row := visitRow{[]visitedRow{}, timeOrNil(v.Invited, in), v.By}
 	for _, d := range v.Doors {
-		row.Doors = append(row.Doors, visitedRow{d.ID, d.Name, d.Place, d.Takes})
+		row.Doors = append(row.Doors, visitedRow{d.ID, d.Name, d.Place, d.Takes, d.But()})
 	}
 	return row
 }
@@ -91,12 +91,13 @@ type visitedRow struct {
 	Name  string `json:"name"`
 	Place string `json:"place"`
 	Takes bool   `json:"takes-visitors"` // otherwise the invitation opens it no longer
+	But   string `json:"but,omitempty"`  // what has become of the invitation to it
 }
 
-// text names the door, and says if it takes no visitors.
+// text names the door, and says what has become of the invitation to it.
 func (d *visitedRow) text() string {
-	if !d.Takes {
-		return d.Name + " (takes no visitors any more)"
+	if d.But != "" {
+		return d.Name + " (" + d.But + ")"
 	}
 	return d.Name
 }

@@ -96,7 +96,7 @@ func TestAReaderThatIsCutOffByAPINIsAnAlertForThoseWhoMayKnowOfThePIN(t *testing
 	w.older("front-door")
 	const alert = "Front door gets no changes of PINs and cards: its version is too old for a PIN that somebody has. Update it."
 	b.get("/").shows(t, http.StatusOK, alert)
-	b.get("/doors/1?tab=access").shows(t, http.StatusOK, "front-door gets no changes of PINs and cards until it is updated")
+	b.get("/doors/1?tab=access").shows(t, http.StatusOK, "it is too old for a PIN that somebody has, and gets no changes until it is updated")
 	if got := viewer.get("/doors/1?tab=access"); got.status != http.StatusOK || strings.Contains(text(got.body), "gets no changes") {
 		t.Error(text(got.body))
 	}
