@@ -40,14 +40,24 @@ func libnfcFindsCard(l *lane) string {
 // chipUID is the card with a chip that gets keys.
 const chipUID = "04c0ffee123456"
 
+// offersPIN says whether the panel shows the start page with its PIN button, which is lighter
+// than the background.
+func (l *lane) offersPIN() bool {
+	pixels := l.m.chips.pixels()
+	background, button := pixels.RGBAAt(3, 3), pixels.RGBAAt(120, 300)
+	return background.R < 0x10 && background.G < 0x10 && button.R > 0x18
+}
+
 // cardGetsKeys has the controller write keys to a card at the reader, and presents it and
 // its copy.
 func cardGetsKeys(l *lane) string {
 	before := l.status().Revision
+	eventually(l.m.ctx, "the start page", l.offersPIN)
 	written := make(chan error, 1)
 	go func() {
 		written <- try(func() { l.site.controller("3456\n", "user", "card", "Ada Lovelace", "new", "front-door") })
 	}()
+	eventually(l.m.ctx, "the page that asks for the card", func() bool { return !l.offersPIN() })
 	l.m.chips.presentChip(chipUID, "desfire-ev3")
 	check(<-written)
 	l.removeCard()

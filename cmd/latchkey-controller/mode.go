@@ -13,8 +13,8 @@ import (
 	"latchkey/sync/wire"
 )
 
-// modeWait is how long mode set waits for readers to confirm, modeEvery how often it looks.
-const modeWait, modeEvery = 5 * time.Second, 100 * time.Millisecond
+// awaitFor is how long a command waits for readers to confirm, awaitEvery how often it looks.
+const awaitFor, awaitEvery = 5 * time.Second, 100 * time.Millisecond
 
 func modeSet(c *invocation) action {
 	c.details = "unlocked opens a door to everybody, and needs an end; locked lets only the groups in that the policy\nexempts, lockdown only those of a lockdown, by card; evacuation opens the door to everybody. The highest\nmode that is wanted at a door is in force. Waits up to 5 s until the readers there have confirmed it."
@@ -72,28 +72,38 @@ func modeSet(c *invocation) action {
 
 // awaitMode returns a wanted mode when all readers there that are online have confirmed it,
 // or time is over. No wait is of use while no controller runs.
-func (c *invocation) awaitMode(ctx context.Context, id int64, noWait bool) (*desk.WantedMode, error) {
-	for end := time.Now().Add(modeWait); ; {
+func (c *invocation) awaitMode(ctx context.Context, id int64, noWait bool) (wanted *desk.WantedMode, err error) {
+	err = await(ctx, noWait, func() (bool, error) {
 		modes, running, err := c.wantedModes(ctx)
 		if err != nil {
-			return nil, err
+			return false, err
 		}
-		var wanted *desk.WantedMode
+		wanted = nil
 		for _, m := range modes {
 			if m.ID == id {
 				wanted = m
 			}
 		}
 		if wanted == nil {
-			return nil, errors.New("somebody has ended it already")
+			return false, errors.New("somebody has ended it already")
 		}
-		if noWait || !running || !wanted.Awaits() || time.Now().After(end) {
-			return wanted, nil
+		return running && wanted.Awaits(), nil
+	})
+	return wanted, err
+}
+
+// await looks how far readers have come until nothing is awaited any more, or time is over;
+// noWait: once.
+func await(ctx context.Context, noWait bool, look func() (awaited bool, err error)) error {
+	for end := time.Now().Add(awaitFor); ; {
+		awaited, err := look()
+		if err != nil || noWait || !awaited || time.Now().After(end) {
+			return err
 		}
 		select {
 		case <-ctx.Done():
-			return wanted, nil
-		case <-time.After(modeEvery):
+			return nil
+		case <-time.After(awaitEvery):
 		}
 	}
 }
@@ -194,27 +204,21 @@ func modeEarly(c *invocation) action {
 // awaitEnded waits until all readers that are online have confirmed that modes were ended, or
 // time is over, and prints those that have not.
 func (c *invocation) awaitEnded(ctx context.Context, noWait bool) error {
-	for end := time.Now().Add(modeWait); ; {
-		readers, err := c.running(sessionUser()).Readers(ctx)
-		if errors.Is(err, control.ErrNotRunning) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		awaited := slices.ContainsFunc(readers, func(r *desk.Reader) bool {
+	var readers []*desk.Reader // none if no controller runs
+	err := await(ctx, noWait, func() (awaited bool, err error) {
+		readers, err = c.running(sessionUser()).Readers(ctx)
+		return slices.ContainsFunc(readers, func(r *desk.Reader) bool {
 			gap, _ := r.ModeGap(time.Now())
 			return gap == desk.GapEnded && r.Live.Online
-		})
-		if noWait || !awaited || time.Now().After(end) {
-			return c.printEnded(ctx, readers)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(modeEvery):
-		}
+		}), err
+	})
+	if errors.Is(err, control.ErrNotRunning) {
+		return nil
 	}
+	if err != nil {
+		return err
+	}
+	return c.printEnded(ctx, readers)
 }
 
 // printEnded prints the readers that have not confirmed that a mode was ended, unless as JSON.

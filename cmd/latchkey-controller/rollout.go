@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"time"
 
-	"latchkey/cmd/latchkey-controller/internal/control"
 	"latchkey/cmd/latchkey-controller/internal/desk"
 )
 
@@ -42,26 +39,15 @@ func hasNewest(r *desk.Reader) bool { return r.Live.Current && r.Live.Revision >
 
 // awaitRollout returns how far the newest credentials have come when all readers that are
 // online have them, or time is over. No wait is of use while no controller runs.
-func (c *invocation) awaitRollout(ctx context.Context, noWait bool) (*rollout, error) {
-	for end := time.Now().Add(modeWait); ; {
-		readers, err := c.running(sessionUser()).Readers(ctx)
-		running := !errors.Is(err, control.ErrNotRunning)
-		if !running {
-			readers, err = c.desk.Readers(ctx, c.actor)
+func (c *invocation) awaitRollout(ctx context.Context, noWait bool) (s *rollout, err error) {
+	err = await(ctx, noWait, func() (awaited bool, err error) {
+		readers, running, err := c.readersNow(ctx)
+		if err == nil {
+			s, awaited = newRollout(readers, running)
 		}
-		if err != nil {
-			return nil, err
-		}
-		s, awaited := newRollout(readers, running)
-		if noWait || !awaited || time.Now().After(end) {
-			return s, nil
-		}
-		select {
-		case <-ctx.Done():
-			return s, nil
-		case <-time.After(modeEvery):
-		}
-	}
+		return awaited, err
+	})
+	return s, err
 }
 
 // text says how many readers have confirmed, as the rest of a sentence; "": there are none.
