@@ -12,7 +12,7 @@ func TestAModeThatWasEndedIsToldOfAReaderThatHasNotHeardOfIt(t *testing.T) {
 	reader := c.adopt(t, "front-door")
 	reader.start()
 	reader.linked()
-	if told := c.tell("", "mode", "set", "lockdown", "--site"); !strings.Contains(told, "1 of 1 door after") {
+	if told := c.tell("", "mode", "set", "lockdown", "--site"); !strings.Contains(told, "1 of 1 door") {
 		t.Errorf("%s", told)
 	}
 	if told := c.tell("", "mode", "end", "1"); told != "mode 1 has ended\n" {

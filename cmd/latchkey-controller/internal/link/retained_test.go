@@ -23,11 +23,6 @@ func (w *world) kept(reader string) []wire.Channel {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	client, err := w.dial(site.ControllerName, &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{*own}, RootCAs: roots(w.site)}, nil)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer client.Disconnect(50)
 	var mu sync.Mutex
 	var kept []wire.Channel
 	over := ""
@@ -49,6 +44,11 @@ func (w *world) kept(reader string) []wire.Channel {
 		mu.Unlock()
 		// Each time anew: the broker ends the subscriptions of a client that left with the
 		// same name, and may be late with that.
+		client, err := w.dial(site.ControllerName, &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{*own}, RootCAs: roots(w.site)}, nil)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		defer client.Disconnect(50)
 		token := client.Subscribe("latchkey/v1/home/"+reader+"/#", 1, note)
 		if !token.WaitTimeout(10*time.Second) || token.Error() != nil {
 			w.t.Fatal(token.Error())
