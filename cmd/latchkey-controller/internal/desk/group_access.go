@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -96,16 +95,11 @@ func (target *auditTarget) editAccess(tx *store.Tx, now time.Time, a Actor, grou
 			return "", err
 		}
 		name := doorName(places, id)
-		before := *p
-		before.Access = slices.Clone(p.Access)
 		if err := edit(p); err != nil {
 			return "", atDoor(name, err)
 		}
-		if err := site.SetPolicy(tx, now, p); err != nil {
+		if err := a.setPolicy(tx, now, p); err != nil {
 			return "", atDoor(name, err)
-		}
-		if err := a.keepsLockdown(&before, p, now); err != nil {
-			return "", err
 		}
 		if err := noteUses(tx, id, uses); err != nil {
 			return "", err

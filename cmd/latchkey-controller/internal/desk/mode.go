@@ -124,6 +124,18 @@ func (a Actor) keepsLockdown(before, after *wire.Policy, now time.Time) error {
 	return a.Refusal(EndLockdown)
 }
 
+// setPolicy is site.SetPolicy for an edit that keepsLockdown may refuse.
+func (a Actor) setPolicy(tx *store.Tx, now time.Time, p *wire.Policy) error {
+	before, err := tx.Policy(p.Reader)
+	if err != nil {
+		return err
+	}
+	if err := site.SetPolicy(tx, now, p); err != nil {
+		return err
+	}
+	return a.keepsLockdown(before, p, now)
+}
+
 // opensLonger says whether a policy lets a group in at times at which the one before does not.
 func opensLonger(before, after *wire.Policy, group string) bool {
 	c := &wire.Credential{Groups: []string{group}}

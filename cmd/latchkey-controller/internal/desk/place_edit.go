@@ -150,12 +150,8 @@ func updatePlaceNames(tx *store.Tx, now time.Time, a Actor, readers []string) er
 			return err
 		}
 		p.Door, p.Place = places[id].DoorName, places[id].Place
-		before := *p
-		if err := site.SetPolicy(tx, now, p); err != nil {
+		if err := a.setPolicy(tx, now, p); err != nil {
 			return atDoor(p.Door, err)
-		}
-		if err := a.keepsLockdown(&before, p, now); err != nil {
-			return err
 		}
 	}
 	return nil

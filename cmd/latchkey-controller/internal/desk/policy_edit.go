@@ -75,12 +75,9 @@ func (d *Desk) SetPolicy(ctx context.Context, a Actor, reader string, was uint64
 				return wrong("two-proofs", "The reader's program is too old to demand card and PIN: update it first")
 			}
 		}
-		if err := site.SetPolicy(tx, now, edited); errors.Is(err, store.ErrPolicy) {
+		if err := a.setPolicy(tx, now, edited); errors.Is(err, store.ErrPolicy) {
 			return wrongField("access", err)
 		} else if err != nil {
-			return err
-		}
-		if err := a.keepsLockdown(before, edited, now); err != nil {
 			return err
 		}
 		if err := noteUses(tx, reader, uses); err != nil {

@@ -267,20 +267,15 @@ func spreadHours(tx *store.Tx, now time.Time, a Actor, s *store.Schedule) error 
 		if err != nil {
 			return err
 		}
-		before := *p
-		before.Access = slices.Clone(p.Access)
 		for _, u := range uses[:n] {
 			site.SetHours(p, u.HoursUse, s.Hours)
 		}
 		if err := errors.Join(wire.CheckAccess(p.Access), wire.CheckOpening(p.Opening), wire.CheckTwoProofs(p.TwoProofs)); err != nil {
 			return wrong("hours", "%s cannot have these hours: %v", p.Door, err)
 		}
-		if err := site.SetPolicy(tx, now, p); errors.Is(err, store.ErrPolicy) {
+		if err := a.setPolicy(tx, now, p); errors.Is(err, store.ErrPolicy) {
 			return wrong("hours", "%s cannot have these hours: %v", p.Door, err)
 		} else if err != nil {
-			return err
-		}
-		if err := a.keepsLockdown(&before, p, now); err != nil {
 			return err
 		}
 		uses = uses[n:]
