@@ -83,7 +83,7 @@ func (target *auditTarget) note(tx *store.Tx, now time.Time, a Actor, act Act, f
 	case failed == nil:
 		return tx.AddAudit(target.audit(now, a, act, store.Done, target.text))
 	case errors.Is(failed, ErrNotAllowed):
-		return tx.AddRefused(target.audit(now, a, act, store.Refused, act.requirement()))
+		return tx.AddRefused(target.audit(now, a, act, store.Refused, a.requirement(act)))
 	case errors.Is(failed, site.ErrPINTaken), target.typed && errors.Is(failed, site.ErrCardTaken):
 		return tx.AddAudit(target.audit(now, a, act, store.Clash, failed.Error()))
 	}
@@ -98,9 +98,19 @@ func (target *auditTarget) check() error {
 	return nil
 }
 
-// recheck returns why an actor may not do an act, by the session and the role in the
-// database.
+// recheck returns why an actor may not do an act, by the session or token, and the role, in
+// the database.
 func (a Actor) recheck(tx *store.Tx, act Act) error {
+	if id := a.token(); id != 0 {
+		row, err := tx.Token(id)
+		if errors.Is(err, store.ErrNotFound) {
+			return ErrNoToken
+		}
+		if err != nil {
+			return err
+		}
+		a.Role = tokenRole(row)
+	}
 	if a.session != (wire.Hash{}) {
 		row, err := tx.Session(a.session)
 		if errors.Is(err, store.ErrNotFound) {

@@ -42,6 +42,7 @@ type Event struct {
 	Journal  string    `json:"journal,omitempty"`
 	Number   uint64    `json:"number,omitempty"` // of the record in its journal
 
+	Record   *wire.Record   `json:"-"` // nil: it is none, or cannot be decoded
 	Word     string         `json:"-"` // for the chip: "Granted"
 	Lockout  bool           `json:"-"` // it locked out PIN entry: an unlock may be offered
 	DoorZone *time.Location `json:"-"` // the door's time zone if its clocks showed another time than the site's; otherwise nil

@@ -50,14 +50,15 @@ const (
 	Unlock    Act = "unlock"
 	Identify  Act = "identify"
 
-	LockDown    Act = "mode.lockdown"
-	Evacuate    Act = "mode.evacuate"
-	SetMode     Act = "mode.set"      // unlocked or locked, of a door or a location
-	SetSiteMode Act = "mode.set-site" // the same of the whole site
-	EndLockdown Act = "mode.end-lockdown"
-	EndMode     Act = "mode.end"   // any other
-	UndoMode    Act = "mode.undo"  // a lockdown of one's own, at once
-	EndEarly    Act = "mode.early" // the present span of an unlock schedule
+	LockDown      Act = "mode.lockdown"
+	Evacuate      Act = "mode.evacuate"
+	SetMode       Act = "mode.set"      // unlocked or locked, of a door or a location
+	SetSiteMode   Act = "mode.set-site" // the same of the whole site
+	EndLockdown   Act = "mode.end-lockdown"
+	EndEvacuation Act = "mode.end-evacuation"
+	EndMode       Act = "mode.end"   // any other
+	UndoMode      Act = "mode.undo"  // a lockdown of one's own, at once
+	EndEarly      Act = "mode.early" // the present span of an unlock schedule
 
 	ExportActivity Act = store.ExportAct
 
@@ -69,6 +70,10 @@ const (
 	RemoveReader Act = "reader.remove"
 	RenewBudget  Act = "reader.budget" // of a TPM that has lost it
 	WriteGrant   Act = "reader.grant"  // for a reader without a link
+
+	ViewTokens  Act = "tokens.view"
+	MakeToken   Act = "token.make"
+	RevokeToken Act = "token.revoke"
 
 	ViewAdmins    Act = "admins.view"
 	EditAdmins    Act = "admins.edit"
@@ -87,6 +92,7 @@ const (
 	actUseLink    Act = "link.use"
 	actFirstOwner Act = "owner.create"
 	actOwnerLink  Act = "link.owner"
+	actUseToken   Act = "token.use"
 )
 
 // A rule says who may do an act, and how to describe it.
@@ -95,73 +101,80 @@ type rule struct {
 	past       string // what somebody did; %s is the target
 	infinitive string // the same, after "to"
 	fresh      bool   // it needs the password again
+	scope      Scope  // of a token that may do it; "": none may
 	detailed   bool   // the audit's text says what was done to the target: "was added as a door"
 }
 
 // rules are the rules of all acts. Acts on administrators need a fresh sign-in:
 // whoever could add an Owner would need no password for the rest.
 var rules = map[Act]rule{
-	ViewUsers:    {may: everybody, past: "looked at users", infinitive: "look at users"},
-	ViewPlaces:   {may: everybody, past: "looked at places", infinitive: "look at places"},
-	ViewReaders:  {may: everybody, past: "looked at readers", infinitive: "look at readers"},
-	ViewActivity: {may: everybody, past: "looked at activity", infinitive: "look at activity"},
-	ViewActs:     {may: editors, past: "looked at what administrators did", infinitive: "look at what administrators did"},
+	ViewUsers:    {may: everybody, past: "looked at users", infinitive: "look at users", scope: ScopeManage},
+	ViewPlaces:   {may: everybody, past: "looked at places", infinitive: "look at places", scope: ScopeRead},
+	ViewReaders:  {may: everybody, past: "looked at readers", infinitive: "look at readers", scope: ScopeRead},
+	ViewActivity: {may: everybody, past: "looked at activity", infinitive: "look at activity", scope: ScopeActivity},
+	ViewActs:     {may: editors, past: "looked at what administrators did", infinitive: "look at what administrators did", scope: ScopeActivity},
 
-	AddUser:    {may: editors, past: "added %s", infinitive: "add %s"},
-	EditUser:   {may: editors, past: "changed %s", infinitive: "change %s"},
-	RemoveUser: {may: editors, past: "removed %s", infinitive: "remove %s"},
-	SetPIN:     {may: editors, past: "gave %s a PIN", infinitive: "give %s a PIN"},
-	RemovePIN:  {may: editors, past: "removed the PIN of %s", infinitive: "remove the PIN of %s"},
+	AddUser:    {may: editors, past: "added %s", infinitive: "add %s", scope: ScopeManage},
+	EditUser:   {may: editors, past: "changed %s", infinitive: "change %s", scope: ScopeManage},
+	RemoveUser: {may: editors, past: "removed %s", infinitive: "remove %s", scope: ScopeManage},
+	SetPIN:     {may: editors, past: "gave %s a PIN", infinitive: "give %s a PIN", scope: ScopeManage},
+	RemovePIN:  {may: editors, past: "removed the PIN of %s", infinitive: "remove the PIN of %s", scope: ScopeManage},
 
 	// Who renames or removes a group changes users and policies.
-	EditMembers: {may: editors, past: "changed who is in the group %s", infinitive: "change who is in the group %s"},
-	GiveAccess:  {may: supers, past: "gave the group %s access", infinitive: "give the group %s access"},
-	TakeAccess:  {may: supers, past: "took access from the group %s", infinitive: "take access from the group %s"},
-	RenameGroup: {may: supers, past: "renamed the group %s", infinitive: "rename the group %s"},
-	RemoveGroup: {may: supers, past: "removed the group %s", infinitive: "remove the group %s"},
+	EditMembers: {may: editors, past: "changed who is in the group %s", infinitive: "change who is in the group %s", scope: ScopeManage},
+	GiveAccess:  {may: supers, past: "gave the group %s access", infinitive: "give the group %s access", scope: ScopeManage},
+	TakeAccess:  {may: supers, past: "took access from the group %s", infinitive: "take access from the group %s", scope: ScopeManage},
+	RenameGroup: {may: supers, past: "renamed the group %s", infinitive: "rename the group %s", scope: ScopeManage},
+	RemoveGroup: {may: supers, past: "removed the group %s", infinitive: "remove the group %s", scope: ScopeManage},
 
 	// Who may only look may be a screen that people at the door see.
 	ViewDuress:      {may: editors, past: "looked at PINs for duress", infinitive: "look at PINs for duress"},
 	SetDuressPIN:    {may: editors, past: "gave %s a PIN for duress", infinitive: "give %s a PIN for duress"},
 	RemoveDuressPIN: {may: editors, past: "removed the PIN for duress of %s", infinitive: "remove the PIN for duress of %s"},
 
-	InviteVisitor: {may: editors, past: "invited %s", infinitive: "invite %s"},
-	EndInvitation: {may: editors, past: "ended the visit of %s", infinitive: "end the visit of %s"},
+	InviteVisitor: {may: editors, past: "invited %s", infinitive: "invite %s", scope: ScopeManage},
+	EndInvitation: {may: editors, past: "ended the visit of %s", infinitive: "end the visit of %s", scope: ScopeManage},
 	RemoveVisitor: {past: "removed the visitor %s", infinitive: "remove the visitor %s"},
 	TakeVisitors:  {may: supers, past: "switched invitations to %s", infinitive: "switch invitations to %s"},
 
-	AddCard:    {may: editors, past: "gave %s a card", infinitive: "give %s a card"},
-	RemoveCard: {may: editors, past: "removed a card of %s", infinitive: "remove a card of %s"},
-	DropCard:   {may: editors, past: "refused a card that was shown for %s", infinitive: "refuse a card that was shown for %s"},
-	EnrolCard:  {may: editors, past: "had a card read for %s", infinitive: "have a card read for %s"},
+	AddCard:    {may: editors, past: "gave %s a card", infinitive: "give %s a card", scope: ScopeManage},
+	RemoveCard: {may: editors, past: "removed a card of %s", infinitive: "remove a card of %s", scope: ScopeManage},
+	DropCard:   {may: editors, past: "refused a card that was shown for %s", infinitive: "refuse a card that was shown for %s", scope: ScopeManage},
+	EnrolCard:  {may: editors, past: "had a card read for %s", infinitive: "have a card read for %s", scope: ScopeManage},
 	NewCard:    {may: editors, past: "had keys written to a card for %s", infinitive: "have keys written to a card for %s"},
 	RekeyCard:  {may: editors, past: "gave a card of %s new keys", infinitive: "give a card of %s new keys"},
 	ReturnCard: {may: editors, past: "brought a card of %s back to its factory state", infinitive: "bring a card of %s back to its factory state"},
 
-	SwitchPIN: {may: editors, past: "switched PIN entry at %s", infinitive: "switch PIN entry at %s"},
-	Unlock:    {may: editors, past: "unlocked %s", infinitive: "unlock %s"},
-	Identify:  {may: editors, past: "had %s identify itself", infinitive: "have %s identify itself"},
+	SwitchPIN: {may: editors, past: "switched PIN entry at %s", infinitive: "switch PIN entry at %s", scope: ScopeManage},
+	Unlock:    {may: editors, past: "unlocked %s", infinitive: "unlock %s", scope: ScopeOperate},
+	Identify:  {may: editors, past: "had %s identify itself", infinitive: "have %s identify itself", scope: ScopeOperate},
 
 	// In an emergency nobody looks for a password: these two never ask for it.
-	LockDown:    {may: editors, past: "locked down %s", infinitive: "lock down %s"},
-	Evacuate:    {may: editors, past: "evacuated %s", infinitive: "evacuate %s"},
-	SetMode:     {may: editors, past: "set the mode of %s", infinitive: "set the mode of %s"},
-	SetSiteMode: {may: editors, past: "set the mode of %s", infinitive: "set the mode of %s", fresh: true},
-	EndLockdown: {may: supers, past: "ended the lockdown of %s", infinitive: "end the lockdown of %s", fresh: true},
-	EndMode:     {may: editors, past: "ended a mode of %s", infinitive: "end a mode of %s"},
-	UndoMode:    {may: editors, past: "took back a lockdown of %s", infinitive: "take back a lockdown of %s"},
-	EndEarly:    {may: editors, past: "ended the unlock schedule's hours at %s early", infinitive: "end the unlock schedule's hours at %s early"},
+	LockDown:      {may: editors, past: "locked down %s", infinitive: "lock down %s", scope: ScopeEmergency},
+	Evacuate:      {may: editors, past: "evacuated %s", infinitive: "evacuate %s", scope: ScopeEmergency},
+	SetMode:       {may: editors, past: "set the mode of %s", infinitive: "set the mode of %s", scope: ScopeOperate},
+	SetSiteMode:   {may: editors, past: "set the mode of %s", infinitive: "set the mode of %s", fresh: true},
+	EndLockdown:   {may: supers, past: "ended the lockdown of %s", infinitive: "end the lockdown of %s", fresh: true, scope: ScopeEmergency},
+	EndEvacuation: {may: editors, past: "ended the evacuation of %s", infinitive: "end the evacuation of %s", scope: ScopeEmergency},
+	EndMode:       {may: editors, past: "ended a mode of %s", infinitive: "end a mode of %s", scope: ScopeOperate},
+	UndoMode:      {may: editors, past: "took back a lockdown of %s", infinitive: "take back a lockdown of %s", scope: ScopeEmergency},
+	EndEarly:      {may: editors, past: "ended the unlock schedule's hours at %s early", infinitive: "end the unlock schedule's hours at %s early", scope: ScopeOperate},
 
 	ExportActivity: {may: editors, past: "exported activity as %s", infinitive: "export activity as %s"},
 
-	EditSchedules: {may: supers, past: "changed schedules", infinitive: "change the schedule %s", detailed: true},
+	EditSchedules: {may: supers, past: "changed schedules", infinitive: "change the schedule %s", detailed: true, scope: ScopeManage},
 
-	EditPolicy:   {may: supers, past: "changed the policy of %s", infinitive: "change the policy of %s"},
+	EditPolicy:   {may: supers, past: "changed the policy of %s", infinitive: "change the policy of %s", scope: ScopeManage},
 	EditPlaces:   {may: supers, past: "changed places", infinitive: "change the place %s", detailed: true},
-	AdoptReader:  {may: supers, past: "adopted %s", infinitive: "adopt %s", fresh: true},
+	AdoptReader:  {may: supers, past: "adopted %s", infinitive: "adopt %s", fresh: true, scope: ScopeAdopt},
 	RemoveReader: {may: supers, past: "removed the reader %s", infinitive: "remove the reader %s", fresh: true},
 	RenewBudget:  {may: supers, past: "gave the TPM at %s a new budget", infinitive: "give the TPM at %s a new budget", fresh: true},
 	WriteGrant:   {may: supers, past: "wrote a grant for the TPM at %s", infinitive: "write a grant for the TPM at %s", fresh: true},
+
+	// A token acts without a password.
+	ViewTokens:  {may: supers, past: "looked at tokens", infinitive: "look at tokens"},
+	MakeToken:   {may: supers, past: "made the token %s", infinitive: "make the token %s", fresh: true},
+	RevokeToken: {may: supers, past: "revoked the token %s", infinitive: "revoke the token %s"},
 
 	ViewAdmins:    {may: owners, past: "looked at administrators", infinitive: "look at administrators"},
 	EditAdmins:    {may: owners, past: "changed administrators", infinitive: "change the administrator %s", fresh: true, detailed: true},
@@ -180,6 +193,7 @@ var rules = map[Act]rule{
 	actUseLink:    {past: "set a password with a one-time link", infinitive: "set a password with a one-time link"},
 	actFirstOwner: {past: "became the first Owner", infinitive: "become the first Owner"},
 	actOwnerLink:  {past: "made a one-time link for %s", infinitive: "make a one-time link for %s"},
+	actUseToken:   {past: "used a token", infinitive: "use a token"},
 }
 
 // Who may do an act: all roles, or those from Owner down to one.

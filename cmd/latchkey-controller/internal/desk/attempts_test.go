@@ -251,7 +251,8 @@ var attempts = map[Act][]attempt{
 		}
 		return func(ctx context.Context, a Actor) error { return w.EndMode(ctx, a, own[a.Name]) }
 	}},
-	EndMode: {ending(Where{}, wire.ModeEvacuation, 0), ending(Where{}, wire.ModeLocked, 0)},
+	EndEvacuation: {ending(Where{}, wire.ModeEvacuation, 0)},
+	EndMode:       {ending(Where{}, wire.ModeLocked, 0)},
 	EndEarly: {func(w *world) func(context.Context, Actor) error {
 		id := w.reader()
 		_, err := w.SetPolicy(w.t.Context(), as(Owner), id, 0, func(p *wire.Policy) {
@@ -382,6 +383,13 @@ var attempts = map[Act][]attempt{
 			_, err := w.WriteGrant(ctx, a, r.id, nil, func([]byte) error { return nil })
 			return err
 		}
+	}},
+	ViewTokens: {act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Tokens(ctx, a); return err })},
+	MakeToken:  {act(func(w *world, ctx context.Context, a Actor) error { _, _, err := w.token(ctx, a); return err })},
+	RevokeToken: {func(w *world) func(context.Context, Actor) error {
+		id, _, err := w.token(w.t.Context(), as(Owner))
+		w.must(err)
+		return func(ctx context.Context, a Actor) error { return w.RevokeToken(ctx, a, id) }
 	}},
 	ViewAdmins: {act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Admins(ctx, a); return err })},
 	EditAdmins: {

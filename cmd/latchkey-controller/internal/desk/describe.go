@@ -90,7 +90,7 @@ func (desc *describer) record(e *Event, listed *store.Event, row *store.Record) 
 		desc.unreadable(e, fmt.Sprintf("record %d", row.Number), err)
 		return nil
 	}
-	e.Trusted, e.Who = r.Trusted, r.Who
+	e.Record, e.Trusted, e.Who = r, r.Trusted, r.Who
 	e.Lockout = r.Kind == wire.LockoutStarted
 	e.Result, e.Word = result(listed.Class, r.Kind)
 	e.Text, err = desc.sentence(e, r, listed.Tries)

@@ -99,8 +99,11 @@ func SetModeAct(where Where, mode wire.Mode) Act {
 
 // EndModeAct returns the act of ending a mode.
 func EndModeAct(mode wire.Mode) Act {
-	if mode == wire.ModeLockdown {
+	switch mode {
+	case wire.ModeLockdown:
 		return EndLockdown
+	case wire.ModeEvacuation:
+		return EndEvacuation
 	}
 	return EndMode
 }
@@ -250,7 +253,8 @@ func (d *Desk) EndMode(ctx context.Context, a Actor, id int64) error {
 	if err != nil {
 		return err
 	}
-	return d.act(ctx, a, a.ends(m, d.now()), target, func(tx *store.Tx, now time.Time) error {
+	act := a.ends(m, d.now())
+	return d.act(ctx, a, act, target, func(tx *store.Tx, now time.Time) error {
 		m, err := modeOf(tx, id)
 		if err != nil {
 			return err
@@ -273,7 +277,7 @@ func (d *Desk) EndMode(ctx context.Context, a Actor, id int64) error {
 		if m.Until != 0 {
 			target.text += " until " + Moment(time.Unix(m.Until, 0), in)
 		}
-		if m.Mode != wire.ModeLockdown { // the act names that
+		if act == EndMode { // the others name it
 			target.text = string(m.Mode) + ", " + target.text
 		}
 		return site.EndMode(tx, now, m, a.wants())

@@ -138,7 +138,7 @@ func TestAModeIsOneEntryThatNamesPlaceModeAndEnd(t *testing.T) {
 		{set(Where{}, wire.ModeLockdown, 0), "Owner locked down the whole site from now until somebody ends it"},
 		{ended, "Owner took back a lockdown of the whole site: wanted by Owner since 23 Nov 2026, 12:30"},
 		{set(Where{Locations, location}, wire.ModeEvacuation, 0), "Owner evacuated Annex from now until somebody ends it"},
-		{ended, "Owner ended a mode of Annex: evacuation, wanted by Owner since 23 Nov 2026, 12:30"},
+		{ended, "Owner ended the evacuation of Annex: wanted by Owner since 23 Nov 2026, 12:30"},
 		{set(Where{Doors, r.DoorID}, wire.ModeUnlocked, time.Hour), "Owner set the mode of Lab to unlocked until 23 Nov 2026, 13:30"},
 		{ended, "Owner ended a mode of Lab: unlocked, wanted by Owner since 23 Nov 2026, 12:30 until 23 Nov 2026, 13:30"},
 		{set(Where{}, wire.ModeLocked, time.Hour), "Owner set the mode of the whole site to locked until 23 Nov 2026, 13:30"},

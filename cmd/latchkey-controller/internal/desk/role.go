@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -37,19 +38,24 @@ type Via string
 const (
 	Console     Via = "console"
 	CommandLine Via = "cli"
+	API         Via = "api"
 	Controller  Via = "controller" // it acts by itself
 )
 
-// An Actor is the person who acts.
+// An Actor is who acts: a person, or a program with a token.
 type Actor struct {
-	ID          int64 // of the administrator; 0: the command line
+	ID          int64 // of the administrator; 0: the command line; below 0: of the token, negated
 	Name        string
-	Role        Role
+	Role        Role // of a token: of the administrator who made it
 	FreshSignIn bool // the password was entered within FreshFor
 	Via         Via
 
 	session wire.Hash // hash of the session's token; zero: none
+	scopes  string    // of a token, with a space between
 }
+
+// token returns the id of the actor's token; 0: it has none.
+func (a Actor) token() int64 { return max(-a.ID, 0) }
 
 // AtCommandLine returns the actor of the command line, an Owner: whoever has the
 // directory owns the site. user is the name of the system's user.
@@ -57,14 +63,21 @@ func AtCommandLine(user string) Actor {
 	return Actor{Name: "command line (" + user + ")", Role: Owner, FreshSignIn: true, Via: CommandLine}
 }
 
-// May says whether the actor's role allows an act. Use it to hide buttons; the act
-// checks again.
-func (a Actor) May(act Act) bool { return slices.Contains(rules[act].may, a.Role) }
+// May says whether the actor's role, and the token's scopes, allow an act. Use it to hide
+// buttons; the act checks again.
+func (a Actor) May(act Act) bool { return a.mayBy(act) && slices.Contains(rules[act].may, a.Role) }
+
+// mayBy says whether the token's scopes allow an act; without a token they do.
+func (a Actor) mayBy(act Act) bool {
+	return a.token() == 0 || slices.Contains(strings.Fields(a.scopes), string(rules[act].scope))
+}
 
 // Refusals.
 var (
 	// ErrNotAllowed: the actor's role does not allow the act.
 	ErrNotAllowed = errors.New("not allowed")
+	// ErrNoScope: a token's scopes do not allow the act. It is an ErrNotAllowed, too.
+	ErrNoScope = errors.New("this token's scopes do not include it")
 	// ErrSignInAgain: the act asks for the password again.
 	ErrSignInAgain = errors.New("enter your password again to go on")
 	// ErrNotFound: the target of the act does not exist.
@@ -74,11 +87,26 @@ var (
 // Refusal returns why an actor may not do an act: ErrNotAllowed or ErrSignInAgain;
 // nil: they may.
 func (a Actor) Refusal(act Act) error {
+	if !a.mayBy(act) {
+		return fmt.Errorf("%w: %w; %s", ErrNotAllowed, ErrNoScope, a.requirement(act))
+	}
 	if !a.May(act) {
-		return fmt.Errorf("%w: %s, and you are %s", ErrNotAllowed, act.requirement(), a.Role.Title())
+		return fmt.Errorf("%w: %s, and you are %s", ErrNotAllowed, a.requirement(act), a.Role.Title())
 	}
 	if rules[act].fresh && !a.FreshSignIn {
 		return ErrSignInAgain
 	}
 	return nil
+}
+
+// requirement says what it takes to do an act.
+func (a Actor) requirement(act Act) string {
+	switch scope := rules[act].scope; {
+	case a.mayBy(act):
+		return act.requirement()
+	case scope == "":
+		return "no token can do this"
+	default:
+		return fmt.Sprintf("this requires the scope %s", scope)
+	}
 }

@@ -20,8 +20,9 @@ var may = map[Act]string{
 	InviteVisitor: "OSE", EndInvitation: "OSE", TakeVisitors: "OS",
 	NewCard: "OSE", RekeyCard: "OSE", ReturnCard: "OSE",
 	SwitchPIN: "OSE", Unlock: "OSE", Identify: "OSE", ExportActivity: "OSE",
-	LockDown: "OSE", Evacuate: "OSE", SetMode: "OSE", SetSiteMode: "OSE", EndLockdown: "OS", EndMode: "OSE", UndoMode: "OSE", EndEarly: "OSE",
+	LockDown: "OSE", Evacuate: "OSE", SetMode: "OSE", SetSiteMode: "OSE", EndLockdown: "OS", EndEvacuation: "OSE", EndMode: "OSE", UndoMode: "OSE", EndEarly: "OSE",
 	EditPolicy: "OS", EditSchedules: "OS", EditPlaces: "OS", AdoptReader: "OS", RemoveReader: "OS", RenewBudget: "OS", WriteGrant: "OS",
+	ViewTokens: "OS", MakeToken: "OS", RevokeToken: "OS",
 	ViewAdmins: "O", EditAdmins: "O", EditSettings: "O", SetPINReaders: "O", SetTPMTrust: "O", SetZone: "O", ConfirmClock: "O", Backup: "O", NewEpoch: "O", NewStorageKey: "O",
 }
 
@@ -77,7 +78,7 @@ func TestARefusalSaysWhoMay(t *testing.T) {
 }
 
 func TestWhatEndangersTheSiteAsksForThePasswordAgain(t *testing.T) {
-	for _, act := range []Act{AdoptReader, RemoveReader, RenewBudget, WriteGrant, SetPINReaders, EditAdmins, Backup, NewEpoch, NewStorageKey, SetSiteMode, EndLockdown} {
+	for _, act := range []Act{AdoptReader, RemoveReader, RenewBudget, WriteGrant, SetPINReaders, EditAdmins, MakeToken, Backup, NewEpoch, NewStorageKey, SetSiteMode, EndLockdown} {
 		t.Run(string(act), func(t *testing.T) {
 			w := newWorld(t)
 			for i, prepare := range attempts[act] {

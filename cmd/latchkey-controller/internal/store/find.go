@@ -22,6 +22,7 @@ type ActivityFilter struct {
 	NoActs        bool       // leave out administrators' acts
 	NoDuress      bool       // leave out PINs for duress
 	Named         *NameMatch // nil: any name
+	Quiet         bool       // wire.ClassBookkeeping, too, if no class is chosen
 	Oldest        bool       // oldest first; otherwise newest first
 	Limit         int
 }
@@ -112,7 +113,7 @@ func (t *Tx) find(f ActivityFilter, reader string, by nameCondition) ([]*Event, 
 		and(class+` = ?`, string(f.Class))
 	case f.Kind != "":
 		and(class+` = ? AND kind = ?`, string(classOfKind(f.Kind)), f.Kind)
-	default:
+	case !f.Quiet:
 		and(`class <> 'quiet'`)
 	}
 	if f.NoActs {

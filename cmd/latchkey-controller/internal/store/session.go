@@ -63,10 +63,10 @@ func (t *Tx) EndSessions(admin int64, but wire.Hash) error {
 	)
 }
 
-// ForgetSignIns ends all sessions and one-time links and forgets all browsers, after
-// a restore.
+// ForgetSignIns ends all sessions, one-time links and tokens, and forgets all browsers,
+// after a restore: some may have been ended since the backup.
 func (t *Tx) ForgetSignIns() error {
-	return errors.Join(t.exec(`DELETE FROM sessions`), t.exec(`DELETE FROM browsers`), t.exec(`DELETE FROM links`))
+	return errors.Join(t.exec(`DELETE FROM sessions`), t.exec(`DELETE FROM browsers`), t.exec(`DELETE FROM links`), t.exec(`DELETE FROM tokens`))
 }
 
 // OpenSessions counts each administrator's sessions that began after a time and were
