@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
-	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -16,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
 	"latchkey/cmd/latchkey-controller/internal/console"
@@ -31,13 +28,13 @@ const defaultConsole = "127.0.0.1:8443"
 // while the console runs.
 const consoleAddress = "console.address"
 
-// Limits of the console's server. A download and the stream of events extend their
+// Limits of the servers of console and API. A download and the stream of events extend their
 // own deadlines while they are read.
 const (
-	consoleHeaders = 10 * time.Second
-	consoleRead    = 60 * time.Second
-	consoleWrite   = 3 * time.Minute // writing keys to a card takes up to 170 s
-	consoleIdle    = 2 * time.Minute
+	webHeaders   = 10 * time.Second
+	webRead      = 60 * time.Second
+	webIdle      = 2 * time.Minute
+	consoleWrite = 3 * time.Minute // writing keys to a card takes up to 170 s
 )
 
 // consoleFlags are the flags of serve that are about the console.
@@ -48,7 +45,7 @@ type consoleFlags struct {
 
 func (f *consoleFlags) add(c *invocation) {
 	c.StringVar(&f.listen, "console", defaultConsole, "the console's `address` for browsers; off: there is no console")
-	c.StringVar(&f.certificate, "console-cert", "", "the console's certificate, a PEM `file`; one of the site's own authority unless given")
+	c.StringVar(&f.certificate, "console-cert", "", "the certificate of console and API, a PEM `file`; one of the site's own authority unless given")
 	c.StringVar(&f.key, "console-key", "", "the key of that, a PEM `file`")
 	c.Func("trusted-proxy", "the `address` of a proxy before the console, or a range like 192.0.2.0/24, whose X-Forwarded-For and X-Forwarded-Host are believed; may be repeated", f.addProxy)
 }
@@ -69,7 +66,7 @@ func (f *consoleFlags) addProxy(text string) error {
 
 // isOwnName says whether a host name or address is the console's: it is among names,
 // the certificate is valid for it, or this machine has the address.
-func isOwnName(host string, names []string, certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)) bool {
+func isOwnName(host string, names []string, certificate certificateSource) bool {
 	same := func(name string) bool { return strings.EqualFold(name, host) }
 	if host == "" || slices.ContainsFunc(names, same) {
 		return host != ""
@@ -80,56 +77,40 @@ func isOwnName(host string, names []string, certificate func(*tls.ClientHelloInf
 	return slices.ContainsFunc(hosts(), same) // addresses come and go
 }
 
-// A consoleServer serves the console.
-type consoleServer struct {
-	server   *http.Server
-	listener net.Listener
-	console  *console.Console
-	address  string // path of the file consoleAddress
-}
-
 // openConsole listens for browsers. It prints the console's address and, if there is
 // no Owner yet, the link that makes the first, or how to get it. It returns nil if
 // there is no console. brokerURL is the broker's for readers.
-func openConsole(ctx context.Context, c *invocation, f consoleFlags, names []string, brokerURL string, log *slog.Logger) (*consoleServer, error) {
+func openConsole(ctx context.Context, c *invocation, f consoleFlags, names []string, certificate certificateSource, brokerURL string, log *slog.Logger) (*webServer, error) {
 	if f.listen == "off" {
 		return nil, nil
-	}
-	certificate, err := f.load(c.dir, c.site, names, log)
-	if err != nil {
-		return nil, err
 	}
 	pages, err := console.New(console.Options{Desk: c.desk, Log: log, Trusted: f.certificate != "", Broker: brokerURL, Proxies: f.proxies,
 		Known: func(host string) bool { return isOwnName(host, names, certificate) }})
 	if err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("tcp", f.listen)
+	path := filepath.Join(c.dir, consoleAddress)
+	beside := func(ctx context.Context) error {
+		defer os.Remove(path)
+		return pages.Run(ctx)
+	}
+	w, err := newWebServer("console", f.listen, pages, beside, certificate, consoleWrite, log)
 	switch {
 	case errors.Is(err, unix.EADDRINUSE) && f.listen == defaultConsole:
 		// Nobody asked for this address: the doors work without a console.
 		log.Error("there is no console: another program has its address; name a free one with --console", "address", f.listen)
 		return nil, nil
 	case err != nil:
-		return nil, fmt.Errorf("console: %w", err)
+		return nil, err
 	}
-	w := &consoleServer{listener: listener, console: pages, address: filepath.Join(c.dir, consoleAddress)}
-	w.server = &http.Server{
-		Handler:           pages,
-		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate},
-		ReadHeaderTimeout: consoleHeaders, ReadTimeout: consoleRead, WriteTimeout: consoleWrite, IdleTimeout: consoleIdle,
-		MaxHeaderBytes: 32 << 10,
-		ConnState:      newConnectionLimit().state,
-		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelDebug), // failed handshakes, mostly
-	}
-	address := "https://" + loopback(listener.Addr())
-	if err := os.WriteFile(w.address, []byte(address+"\n"), 0o600); err != nil {
-		listener.Close()
+	address := "https://" + loopback(w.listener.Addr())
+	if err := os.WriteFile(path, []byte(address+"\n"), 0o600); err != nil {
+		w.listener.Close()
 		return nil, fmt.Errorf("console: %w", err)
 	}
 	token, err := c.desk.FirstOwnerLink(ctx)
 	if err != nil {
-		listener.Close()
+		w.listener.Close()
 		return nil, err
 	}
 	fmt.Fprintf(c.out, "console %s/\n", address)
@@ -154,9 +135,12 @@ func isJournal(w io.Writer) bool {
 	return unix.Fstat(int(f.Fd()), &at) == nil && fmt.Sprintf("%d:%d", at.Dev, at.Ino) == os.Getenv("JOURNAL_STREAM")
 }
 
-// load returns what gives the console's certificate to each connection: the one in
-// the files that were given, or one of the site's own authority.
-func (f *consoleFlags) load(dir string, s *site.Site, names []string, log *slog.Logger) (func(*tls.ClientHelloInfo) (*tls.Certificate, error), error) {
+// A certificateSource gives each connection a certificate.
+type certificateSource = func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+
+// load returns the source of the certificate of console and API: the one in the files that
+// were given, or one of the site's own authority.
+func (f *consoleFlags) load(dir string, s *site.Site, names []string, log *slog.Logger) (certificateSource, error) {
 	if f.certificate == "" {
 		own, err := ownCertificate(dir, s, names)
 		return func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return own, nil }, err
@@ -166,28 +150,4 @@ func (f *consoleFlags) load(dir string, s *site.Site, names []string, log *slog.
 		return nil, err
 	}
 	return given.get, nil
-}
-
-// run serves until ctx ends.
-func (w *consoleServer) run(ctx context.Context) error {
-	defer os.Remove(w.address)
-	group, ctx := errgroup.WithContext(ctx)
-	w.server.BaseContext = func(net.Listener) context.Context { return ctx }
-	group.Go(func() error { return w.console.Run(ctx) })
-	group.Go(func() error {
-		if err := w.server.ServeTLS(w.listener, "", ""); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("console: %w", err)
-		}
-		return nil
-	})
-	group.Go(func() error {
-		<-ctx.Done()
-		patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
-		defer cancel()
-		if w.server.Shutdown(patience) != nil {
-			return w.server.Close()
-		}
-		return nil
-	})
-	return group.Wait()
 }

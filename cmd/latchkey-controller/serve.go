@@ -27,7 +27,7 @@ import (
 const defaultListen = ":8883"
 
 func serve(c *invocation) action {
-	c.details = "It has a broker of its own unless --broker names another one, and runs until it is told to end. It prints\na line when readers can connect, and one with the console's address."
+	c.details = "It has a broker of its own unless --broker names another one, and runs until it is told to end. It prints\na line when readers can connect, and one each with the addresses of console and API."
 	listen := c.String("listen", defaultListen, "the broker's `address` for readers")
 	external := c.String("broker", "", "`URL` of another broker, like ssl://broker.example:8883; see broker-config")
 	names := hosts()
@@ -37,6 +37,7 @@ func serve(c *invocation) action {
 	})
 	var page consoleFlags
 	page.add(c)
+	apiListen := c.String("api", "off", "the `address` at which programs with a token are served, like 127.0.0.1:12445; off: there is no API")
 	verbose := c.Bool("verbose", false, "log what goes right, too")
 	c.check = func([]string) error {
 		if (page.certificate == "") != (page.key == "") {
@@ -88,7 +89,15 @@ func serve(c *invocation) action {
 			return err
 		}
 		c.desk = desk.New(desk.Options{Site: c.site, Live: l, Log: log})
-		console, err := openConsole(ctx, c, page, names, forReaders, log)
+		certificate, err := page.load(c.dir, c.site, names, log)
+		if err != nil {
+			return err
+		}
+		console, err := openConsole(ctx, c, page, names, certificate, forReaders, log)
+		if err != nil {
+			return err
+		}
+		programs, err := openAPI(c, *apiListen, certificate, log)
 		if err != nil {
 			return err
 		}
@@ -97,6 +106,9 @@ func serve(c *invocation) action {
 		group.Go(func() error { return c.desk.Maintain(ctx) })
 		if console != nil {
 			group.Go(func() error { return console.run(ctx) })
+		}
+		if programs != nil {
+			group.Go(func() error { return programs.run(ctx) })
 		}
 		group.Go(func() error { return control.Serve(ctx, c.dir, c.desk) })
 		return group.Wait()

@@ -67,6 +67,9 @@ func New(o Options) *Desk {
 // as shown by latchkeyd adopt.
 func (d *Desk) Site() (name, fingerprint string) { return d.site.Name, d.site.Fingerprint() }
 
+// SiteID returns the site's id, which stays when the site is restored.
+func (d *Desk) SiteID() wire.SiteID { return d.site.ID }
+
 // A FullError says that the controller's disk is full, and where.
 type FullError = store.FullError
 

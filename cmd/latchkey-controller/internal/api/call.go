@@ -1,0 +1,207 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"strings"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+)
+
+// Bounds of a request.
+const (
+	maxBody = 1 << 20 // bytes
+	maxPage = 1000    // rows
+)
+
+// A call is a request of a program that may be here.
+type call struct {
+	r     *http.Request
+	w     http.ResponseWriter // for what answers itself: see answered
+	actor desk.Actor
+	page  *pagination // of the answer; nil: it has no pages
+}
+
+// answered is what a handler returns that has written the answer itself.
+type answered struct{}
+
+// A part is how one part of the API writes its answers.
+type part interface {
+	// write writes an answer, with the page of a list or nil.
+	write(w http.ResponseWriter, data any, page *pagination)
+	fail(w http.ResponseWriter, refused *refusal)
+}
+
+// serve answers the requests for a route: of those who have a token, within their limits.
+func (a *API) serve(p part, rt route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		actor, err := a.authenticate(r)
+		c := &call{r: r, w: w, actor: actor}
+		var data any
+		if err == nil {
+			data, err = rt.do(c)
+		}
+		if err != nil {
+			refused := a.refusal(r, rt, err)
+			if refused != nil {
+				p.fail(w, refused)
+			}
+			return
+		}
+		if _, done := data.(answered); !done {
+			p.write(w, data, c.page)
+		}
+	})
+}
+
+// address returns the address from which a request comes.
+func address(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+// authenticate returns who sends a request.
+func (a *API) authenticate(r *http.Request) (desk.Actor, error) {
+	from := address(r)
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") || token == "" {
+		return desk.Actor{}, a.limit.stranger(from, refuse(http.StatusUnauthorized, codeNoToken, "Send a token of this site in the header Authorization: Bearer TOKEN"))
+	}
+	actor, err := a.desk.TokenActor(r.Context(), strings.TrimSpace(token), from)
+	if errors.Is(err, desk.ErrNoToken) {
+		return actor, a.limit.stranger(from, refuse(http.StatusUnauthorized, codeWrongToken, sentence(err.Error())))
+	}
+	if err != nil {
+		return actor, err
+	}
+	return actor, a.limit.token(actor.ID)
+}
+
+// logPanic logs where a handler panicked, and cuts the connection.
+func (a *API) logPanic(r *http.Request) {
+	switch what := recover(); what {
+	case nil:
+	case http.ErrAbortHandler:
+		panic(what)
+	default:
+		a.log.Error("api: a request panicked", "method", r.Method, "route", r.Pattern, "panic", what, "stack", string(debug.Stack()))
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// body decodes the request's body, JSON, into v, a pointer to a struct. It ignores fields
+// that v has not, as clients send them. The body may hold a PIN, so its bytes are wiped: v
+// must not keep any of them. Without a body v stays as it is.
+func (c *call) body(v any) error {
+	b, err := io.ReadAll(c.r.Body)
+	defer func() { clear(b[:cap(b)]) }()
+	if err != nil {
+		return err
+	}
+	if len(bytes.TrimSpace(b)) == 0 {
+		return nil
+	}
+	err = json.Unmarshal(b, v)
+	var wrongType *json.UnmarshalTypeError
+	var refused *refusal
+	switch {
+	case err == nil, errors.As(err, &refused):
+		return err
+	case errors.As(err, &wrongType):
+		if wrongType.Field == "" {
+			return badRequest("The body must be %s, not %s", jsonName(wrongType.Type.Kind().String()), aWord(wrongType.Value))
+		}
+		return badRequest("%s must be %s, not %s", wrongType.Field, jsonName(wrongType.Type.Kind().String()), aWord(wrongType.Value))
+	}
+	return badRequest("The body is not JSON") // an error would quote it
+}
+
+// jsonName returns what JSON calls a kind of Go's values.
+func jsonName(kind string) string {
+	switch {
+	case strings.HasPrefix(kind, "int"), strings.HasPrefix(kind, "uint"):
+		return "a whole number"
+	case strings.HasPrefix(kind, "float"):
+		return "a number"
+	case kind == "bool":
+		return "true or false"
+	case kind == "slice":
+		return "a list"
+	case kind == "string":
+		return "a string"
+	}
+	return "an object"
+}
+
+// aWord names a wrong value, of which Go tells the kind, and of numbers the digits.
+func aWord(value string) string {
+	kind, _, _ := strings.Cut(value, " ")
+	switch kind {
+	case "array":
+		return "a list"
+	case "object":
+		return "an object"
+	case "bool":
+		return "true or false"
+	case "number":
+		return "this number"
+	}
+	return "a " + kind
+}
+
+// A pagination says which page of a list an answer is.
+type pagination struct {
+	Number int `json:"page_num"` // from 1
+	Size   int `json:"page_size"`
+	Total  int `json:"total"` // of rows, on all pages
+}
+
+// pages reads which page of a list is wanted, and has the answer name it. The caller fills
+// in Total. Without the two parameters it is the first, as long as it may be.
+func (c *call) pages() (*pagination, error) {
+	p := &pagination{Number: 1, Size: maxPage}
+	for _, parameter := range []struct {
+		name string
+		to   *int
+	}{{"page_num", &p.Number}, {"page_size", &p.Size}} {
+		text := c.r.URL.Query().Get(parameter.name)
+		if text == "" {
+			continue
+		}
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > 1e9 {
+			return nil, badRequest("%s must be a whole number from 1", parameter.name)
+		}
+		*parameter.to = n
+	}
+	p.Size = min(p.Size, maxPage)
+	c.page = p
+	return p, nil
+}
+
+// cut returns the rows of a page of a whole list, never nil.
+func cut[T any](p *pagination, all []T) []T {
+	p.Total = len(all)
+	from := min((p.Number-1)*p.Size, len(all))
+	return append([]T{}, all[from:min(from+p.Size, len(all))]...)
+}
+
+// id returns the number of what a part of the path names by its id; desk.ErrNotFound if it
+// is no id of that kind here.
+func (a *API) id(c *call, name string, k kind) (int64, error) {
+	return a.ids.parse(k, c.r.PathValue(name))
+}
+
+func badRequest(format string, args ...any) *refusal {
+	return refuse(http.StatusBadRequest, codeParams, fmt.Sprintf(format, args...))
+}

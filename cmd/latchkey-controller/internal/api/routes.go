@@ -1,0 +1,56 @@
+package api
+
+import "net/http"
+
+// Where the two parts are.
+const (
+	unifiBase = "/api/v1/developer"
+	ownBase   = "/api/latchkey/v1"
+)
+
+// A route is a method and a path, below the base of its part, and what answers there.
+type route struct {
+	method, path string
+	do           func(*call) (data any, err error)
+	missing      string // the code for desk.ErrNotFound, in the UniFi part; "": codeNotExists
+}
+
+// unifiRoutes are those of the UniFi Access developer API.
+func (a *API) unifiRoutes() []route {
+	return []route{
+		{"GET", "/doors", a.doors, ""},
+		{"GET", "/doors/{id}", a.door, ""},
+	}
+}
+
+// ownRoutes are those that are ours alone.
+func (a *API) ownRoutes() []route {
+	return []route{}
+}
+
+func (a *API) routes() {
+	for _, rt := range a.unifiRoutes() {
+		a.mux.Handle(rt.method+" "+unifiBase+rt.path, a.serve(unifi{}, rt))
+	}
+	for _, rt := range a.ownRoutes() {
+		a.mux.Handle(rt.method+" "+ownBase+rt.path, a.serve(own{}, rt))
+	}
+	nothing := route{do: a.nothing}
+	a.mux.Handle(unifiBase+"/", a.serve(unifi{}, nothing))
+	a.mux.Handle(ownBase+"/", a.serve(own{}, nothing))
+	a.mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		unifi{}.fail(w, refuse(http.StatusNotFound, codeNoResource, "There is nothing at this address"))
+	})
+}
+
+// nothing answers where no route is.
+func (a *API) nothing(c *call) (any, error) {
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		other := c.r.Clone(c.r.Context())
+		other.Method = method
+		if _, pattern := a.mux.Handler(other); method != c.r.Method && len(pattern) > 0 && pattern[0] != '/' {
+			return nil, refuse(http.StatusMethodNotAllowed, codeUnsupported, "This address does not take "+c.r.Method+", but "+method)
+		}
+	}
+	return nil, refuse(http.StatusNotFound, codeNoResource, "There is nothing at this address")
+}
