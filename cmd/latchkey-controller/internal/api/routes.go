@@ -35,6 +35,7 @@ func (a *API) routes() {
 	for _, rt := range a.ownRoutes() {
 		a.mux.Handle(rt.method+" "+ownBase+rt.path, a.serve(own{}, rt))
 	}
+	a.mux.HandleFunc("GET /openapi.json", a.serveOpenAPI())
 	nothing := route{do: a.nothing}
 	a.mux.Handle(unifiBase+"/", a.serve(unifi{}, nothing))
 	a.mux.Handle(ownBase+"/", a.serve(own{}, nothing))

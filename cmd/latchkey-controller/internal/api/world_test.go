@@ -240,7 +240,9 @@ func (p *program) ask(method, path string, body any) *answer {
 	defer response.Body.Close()
 	b, err := io.ReadAll(response.Body)
 	p.w.must(err)
-	return &answer{response.StatusCode, response.Header, string(b)}
+	got := &answer{response.StatusCode, response.Header, string(b)}
+	p.w.documented(r, got)
+	return got
 }
 
 // unifi sends a request to the UniFi part.
