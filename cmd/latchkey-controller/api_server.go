@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"log/slog"
+	"net"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/api"
@@ -11,6 +12,15 @@ import (
 // apiWrite is how long an answer of the API may take. Reading a card takes up to 45 s, and
 // what lasts extends it.
 const apiWrite = 2 * time.Minute
+
+// apiPort returns the port of the API; "": there is none.
+func apiPort(programs *webServer) string {
+	if programs == nil {
+		return ""
+	}
+	_, port, _ := net.SplitHostPort(programs.listener.Addr().String())
+	return port
+}
 
 // openAPI listens for programs, and prints where. It returns nil if there is no API.
 func openAPI(c *invocation, address string, certificate certificateSource, log *slog.Logger) (*webServer, error) {

@@ -79,12 +79,12 @@ func isOwnName(host string, names []string, certificate certificateSource) bool 
 
 // openConsole listens for browsers. It prints the console's address and, if there is
 // no Owner yet, the link that makes the first, or how to get it. It returns nil if
-// there is no console. brokerURL is the broker's for readers.
-func openConsole(ctx context.Context, c *invocation, f consoleFlags, names []string, certificate certificateSource, brokerURL string, log *slog.Logger) (*webServer, error) {
+// there is no console. brokerURL is the broker's for readers, apiPort where the API is.
+func openConsole(ctx context.Context, c *invocation, f consoleFlags, names []string, certificate certificateSource, brokerURL, apiPort string, log *slog.Logger) (*webServer, error) {
 	if f.listen == "off" {
 		return nil, nil
 	}
-	pages, err := console.New(console.Options{Desk: c.desk, Log: log, Trusted: f.certificate != "", Broker: brokerURL, Proxies: f.proxies,
+	pages, err := console.New(console.Options{Desk: c.desk, Log: log, Trusted: f.certificate != "", Broker: brokerURL, API: apiPort, Proxies: f.proxies,
 		Known: func(host string) bool { return isOwnName(host, names, certificate) }})
 	if err != nil {
 		return nil, err

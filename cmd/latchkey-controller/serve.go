@@ -93,11 +93,11 @@ func serve(c *invocation) action {
 		if err != nil {
 			return err
 		}
-		console, err := openConsole(ctx, c, page, names, certificate, forReaders, log)
+		programs, err := openAPI(c, *apiListen, certificate, log)
 		if err != nil {
 			return err
 		}
-		programs, err := openAPI(c, *apiListen, certificate, log)
+		console, err := openConsole(ctx, c, page, names, certificate, forReaders, apiPort(programs), log)
 		if err != nil {
 			return err
 		}

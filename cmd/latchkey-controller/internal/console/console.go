@@ -29,6 +29,8 @@ type Options struct {
 	// Broker is the broker's URL to propose in an adoption; without a host, as in
 	// "ssl://:8883", the console's host is filled in.
 	Broker string
+	// API is the port of the API for programs; "": there is none.
+	API string
 	// Known says whether a host, a name or an address without a port, is one of the
 	// console's; nil: any is.
 	Known func(host string) bool
@@ -42,6 +44,7 @@ type Console struct {
 	log         *slog.Logger
 	trusted     bool
 	brokerURL   string
+	apiPort     string
 	known       func(string) bool
 	proxies     []netip.Prefix
 	site        string
@@ -60,7 +63,7 @@ type Console struct {
 
 // New returns a console. Run must run while its handler serves.
 func New(o Options) (*Console, error) {
-	c := &Console{desk: o.Desk, log: o.Log, trusted: o.Trusted, brokerURL: o.Broker, known: o.Known, proxies: o.Proxies, mux: http.NewServeMux(), updates: newBroadcaster()}
+	c := &Console{desk: o.Desk, log: o.Log, trusted: o.Trusted, brokerURL: o.Broker, apiPort: o.API, known: o.Known, proxies: o.Proxies, mux: http.NewServeMux(), updates: newBroadcaster()}
 	c.site, c.fingerprint = o.Desk.Site()
 	c.marker = []byte("secret-" + rand.Text())
 	var err error

@@ -110,6 +110,10 @@ func (c *Console) routes() {
 	c.form("POST /readers/{reader}/budget", c.renewBudget, c.showReader("device", "budget"))
 	c.form("POST /readers/{reader}/remove", c.removeReader, c.showRemoval)
 
+	c.page("GET /tokens", c.tokens)
+	c.form("POST /tokens", c.makeToken, c.showNewToken)
+	c.form("POST /tokens/{id}/revoke", c.revokeToken, nil)
+
 	c.page("GET /settings", c.settings)
 	c.form("POST /settings", c.setSettings, c.showSettings(""))
 	c.form("POST /settings/clock", c.confirmClock, nil)

@@ -77,6 +77,7 @@ func (c *Console) functions(in *time.Location) template.FuncMap {
 		"weekText":     func(i int) int { return 60*i + 30 },
 		"marker":       func() string { return string(c.marker) },
 		"roles":        desk.Roles,
+		"scopes":       desk.Scopes,
 		"languages":    screenLanguages,
 		"states":       desk.UserStates,
 		"stateTitle":   desk.StateTitle,
@@ -91,15 +92,19 @@ func (c *Console) functions(in *time.Location) template.FuncMap {
 }
 
 // A navigation is an entry of the main menu.
-type navigation struct{ Section, Name, Href, Icon string }
+type navigation struct {
+	Section, Name, Href, Icon string
+	May                       desk.Act // shown to whoever may do it; "": to everybody
+}
 
 var sections = []navigation{
-	{"overview", "Doors", "/", "overview"},
-	{"places", "Locations", "/places", "place"},
-	{"devices", "Devices", "/devices", "reader"},
-	{"users", "Users", "/users", "users"},
-	{"activity", "Activity", "/activity", "activity"},
-	{"settings", "Settings", "/settings", "settings"},
+	{"overview", "Doors", "/", "overview", ""},
+	{"places", "Locations", "/places", "place", ""},
+	{"devices", "Devices", "/devices", "reader", ""},
+	{"users", "Users", "/users", "users", ""},
+	{"activity", "Activity", "/activity", "activity", ""},
+	{"integrations", "Integrations", "/tokens", "plug", desk.ViewTokens},
+	{"settings", "Settings", "/settings", "settings", ""},
 }
 
 // A theme is a choice of light or dark.

@@ -37,6 +37,19 @@ func Scopes() []Scope {
 	return []Scope{ScopeRead, ScopeActivity, ScopeOperate, ScopeManage, ScopeEmergency, ScopeWebhooks, ScopeAdopt}
 }
 
+var scopeTexts = map[Scope]string{
+	ScopeRead:      "See places, doors and readers, and what they report; no persons",
+	ScopeActivity:  "See what has happened, with the names of persons",
+	ScopeOperate:   "Unlock doors, set their modes",
+	ScopeManage:    "See and change users, PINs, cards, groups, visitors, schedules and policies of doors",
+	ScopeEmergency: "Lock down, evacuate, and end both",
+	ScopeWebhooks:  "Choose where events are sent",
+	ScopeAdopt:     "Adopt readers",
+}
+
+// Text says what the scope allows.
+func (s Scope) Text() string { return scopeTexts[s] }
+
 // A Token lets a program act through the API. Its text is shown once, when it is made.
 type Token struct {
 	ID       int64
