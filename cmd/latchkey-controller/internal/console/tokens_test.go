@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp"
+
 	"latchkey/cmd/latchkey-controller/internal/desk"
 )
 
@@ -79,12 +81,12 @@ func tokenTour(t *testing.T) {
 		{"token-revoke", "/tokens?ask=revoke&about=1", ""},
 	})
 	do(t, ctx, arrive(w.server.URL+"/tokens?ask=make&preset=n8n"))
-	const submit = `document.querySelector("form.card").noValidate = true; document.querySelector("form.card button[type=submit]").click(); true`
-	eval[bool](t, ctx, `document.querySelector("#f-days").value = "0"; document.querySelector("#f-networks").value = "home"; `+submit)
-	until(t, ctx, "it is refused", `document.readyState === "complete" && !!document.querySelector("#w-days")`)
+	const form, submit = `const form = document.querySelector("form.card"); form.noValidate = true; `, `form.querySelector("button[type=submit]").click(); true`
+	eval[bool](t, ctx, form+`form.days.value = "0"; form.networks.value = "home"; `+submit)
+	do(t, ctx, chromedp.WaitVisible(chromedp.CSS("#w-days")))
 	lookAt(t, ctx, "token-wrong")
-	eval[bool](t, ctx, `document.querySelector("#f-days").value = "30"; document.querySelector("#f-networks").value = ""; `+submit)
-	until(t, ctx, "it is made", `document.readyState === "complete" && !!document.querySelector("#token-text")`)
+	eval[bool](t, ctx, form+`form.days.value = "30"; form.networks.value = ""; `+submit)
+	do(t, ctx, chromedp.WaitVisible(chromedp.CSS("#token-text")))
 	lookAt(t, ctx, "token-made")
 	contented(t, complaints)
 }
