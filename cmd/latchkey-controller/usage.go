@@ -95,6 +95,11 @@ func groups() []group {
 			{name: "admin sign-out", args: "NAME", summary: "ends an administrator's sessions", prepare: adminSignOut},
 			{name: "admin remove", args: "NAME", summary: "removes an administrator, and ends their sessions", prepare: adminRemove},
 		}},
+		{"Programs, which use the API", []command{
+			{name: "token list", summary: "shows all tokens", prepare: tokenList},
+			{name: "token make", args: "NAME --scope SCOPE…", summary: "makes a token, with which a program acts", prepare: tokenMake},
+			{name: "token revoke", args: "NAME", summary: "ends a token at once", prepare: tokenRevoke},
+		}},
 		{"Backups, and keys after a theft", []command{
 			{name: "backup", args: "--out FILE --recipient age1… | --recipients-file FILE | --passphrase -", summary: "writes the site to an encrypted file", required: []string{"out"}, prepare: backUp},
 			{name: "restore", args: "--from FILE --identity FILE | --passphrase -", summary: "makes a site from a backup", required: []string{"from"}, needs: aDirectory, prepare: restore},
