@@ -18,11 +18,13 @@ const (
 	ViewActivity Act = "activity.view"
 	ViewActs     Act = "acts.view" // the audit
 
-	AddUser    Act = "user.add"
-	EditUser   Act = "user.edit"
-	RemoveUser Act = "user.remove"
-	SetPIN     Act = "pin.set"
-	RemovePIN  Act = "pin.remove"
+	AddUser     Act = "user.add"
+	EditUser    Act = "user.edit"
+	RemoveUser  Act = "user.remove"
+	SuspendUser Act = "user.suspend"
+	ResumeUser  Act = "user.resume"
+	SetPIN      Act = "pin.set"
+	RemovePIN   Act = "pin.remove"
 
 	ViewDuress      Act = "duress.view"    // which PINs are for duress, and when one was used
 	SetDuressPIN    Act = "pin.set-duress" //
@@ -114,11 +116,13 @@ var rules = map[Act]rule{
 	ViewActivity: {may: everybody, past: "looked at activity", infinitive: "look at activity", scope: ScopeActivity},
 	ViewActs:     {may: editors, past: "looked at what administrators did", infinitive: "look at what administrators did", scope: ScopeActivity},
 
-	AddUser:    {may: editors, past: "added %s", infinitive: "add %s", scope: ScopeManage},
-	EditUser:   {may: editors, past: "changed %s", infinitive: "change %s", scope: ScopeManage},
-	RemoveUser: {may: editors, past: "removed %s", infinitive: "remove %s", scope: ScopeManage},
-	SetPIN:     {may: editors, past: "gave %s a PIN", infinitive: "give %s a PIN", scope: ScopeManage},
-	RemovePIN:  {may: editors, past: "removed the PIN of %s", infinitive: "remove the PIN of %s", scope: ScopeManage},
+	AddUser:     {may: editors, past: "added %s", infinitive: "add %s", scope: ScopeManage},
+	EditUser:    {may: editors, past: "changed %s", infinitive: "change %s", scope: ScopeManage},
+	RemoveUser:  {may: editors, past: "removed %s", infinitive: "remove %s", scope: ScopeManage},
+	SuspendUser: {may: editors, past: "suspended %s", infinitive: "suspend %s", scope: ScopeManage},
+	ResumeUser:  {may: editors, past: "ended the suspension of %s", infinitive: "end the suspension of %s", scope: ScopeManage},
+	SetPIN:      {may: editors, past: "gave %s a PIN", infinitive: "give %s a PIN", scope: ScopeManage},
+	RemovePIN:   {may: editors, past: "removed the PIN of %s", infinitive: "remove the PIN of %s", scope: ScopeManage},
 
 	// Who renames or removes a group changes users and policies.
 	EditMembers: {may: editors, past: "changed who is in the group %s", infinitive: "change who is in the group %s", scope: ScopeManage},

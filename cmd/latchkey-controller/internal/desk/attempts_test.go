@@ -123,6 +123,12 @@ var attempts = map[Act][]attempt{
 	RemoveGroup: {group(func(w *world, ctx context.Context, a Actor, g *Group) error {
 		return w.RemoveGroup(ctx, a, g.Name, g.Revision())
 	})},
+	SuspendUser: {user(func(w *world, ctx context.Context, a Actor, id uint64) error { return w.SuspendUser(ctx, a, id, true) })},
+	ResumeUser: {func(w *world) func(context.Context, Actor) error {
+		id := w.user()
+		w.must(w.SuspendUser(w.t.Context(), as(Owner), id, true))
+		return func(ctx context.Context, a Actor) error { return w.SuspendUser(ctx, a, id, false) }
+	}},
 	RemoveUser: {user(func(w *world, ctx context.Context, a Actor, id uint64) error { return w.RemoveUser(ctx, a, id) })},
 	SetPIN: {user(func(w *world, ctx context.Context, a Actor, id uint64) error {
 		_, err := w.SetPIN(ctx, a, id, PIN{Choice: Auto})

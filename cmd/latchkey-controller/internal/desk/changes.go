@@ -45,6 +45,8 @@ func userSettings(u *store.User, in *time.Location) []setting {
 		{"beginning", cmp.Or(timeText(u.From, layout, in), "always")},
 		{"end", cmp.Or(timeText(u.Until, layout, in), "for ever")},
 		{"extended time", onOff(u.Extended)},
+		{"email", cmp.Or(u.Email, "none")},
+		{"employee number", cmp.Or(u.Employee, "none")},
 	}
 }
 

@@ -111,8 +111,27 @@ func (d *Desk) EditUser(ctx context.Context, a Actor, id uint64, was string, in 
 			return err
 		}
 		target.text = changes(userSettings(u, in), userSettings(wanted, in))
-		wanted.ID, wanted.Created = u.ID, u.Created
+		wanted.ID, wanted.Created, wanted.Suspended = u.ID, u.Created, u.Suspended
 		return tx.SetUser(now.Unix(), wanted)
+	})
+}
+
+// SuspendUser has readers forget the credentials of a user, who keeps them, or have them again.
+func (d *Desk) SuspendUser(ctx context.Context, a Actor, id uint64, suspended bool) error {
+	act, target := ResumeUser, &auditTarget{user: id}
+	if suspended {
+		act = SuspendUser
+	}
+	return d.act(ctx, a, act, target, func(tx *store.Tx, now time.Time) error {
+		u, err := site.User(tx, id)
+		if err != nil {
+			return err
+		}
+		if u.Suspended == suspended {
+			target.text = "as before"
+		}
+		u.Suspended = suspended
+		return tx.SetUser(now.Unix(), u)
 	})
 }
 

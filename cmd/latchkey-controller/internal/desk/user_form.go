@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"net/mail"
 	"slices"
 	"strings"
 	"time"
@@ -10,13 +11,15 @@ import (
 )
 
 // A UserForm is a user as an administrator edits it. Its fields in errors are
-// "first", "last", "groups", "from", "until".
+// "first", "last", "email", "employee", "groups", "from", "until".
 type UserForm struct {
 	First, Last string
 	Groups      []string       // without everyone and those of visitors; names as wire.CheckName allows
 	From, Until string         // for ParseTime; "": no limit
 	Zone        *time.Location // of From and Until; nil: the site's
 	Extended    bool           // doors open for their extended time
+	Email       string         // "": none
+	Employee    string         // number of an employee, as their employer writes it; "": none
 }
 
 // lastDay is the first second of the last day before the year 10000 anywhere.
@@ -25,7 +28,7 @@ const lastDay = int64(wire.MaxTime + 1 - 24*60*60)
 // user returns the user of the form, or the errors in its fields.
 func (f UserForm) user() (*store.User, FieldErrors) {
 	var wrongs FieldErrors
-	u := &store.User{First: TidyName(f.First), Last: TidyName(f.Last), Extended: f.Extended}
+	u := &store.User{First: TidyName(f.First), Last: TidyName(f.Last), Extended: f.Extended, Email: TidyName(f.Email), Employee: TidyName(f.Employee)}
 	u.Name = strings.TrimSpace(u.First + " " + u.Last)
 	switch {
 	case u.Name == "":
@@ -35,6 +38,8 @@ func (f UserForm) user() (*store.User, FieldErrors) {
 	default:
 		wrongs.add(wrongField("first", wire.CheckLabel(u.Name)))
 	}
+	wrongs.add(checkEmail(u.Email))
+	wrongs.add(wrongField("employee", wire.CheckLabel(u.Employee)))
 	for _, group := range f.Groups {
 		if group = TidyName(group); group == "" || group == wire.Everyone {
 			continue
@@ -52,6 +57,23 @@ func (f UserForm) user() (*store.User, FieldErrors) {
 		wrongs.add(wrong("until", "The end must be after the beginning"))
 	}
 	return u, wrongs
+}
+
+// maxEmail is in bytes: no address is longer (RFC 5321).
+const maxEmail = 254
+
+// checkEmail refuses what is no email address, or has a name besides; "" is fine.
+func checkEmail(text string) error {
+	if text == "" {
+		return nil
+	}
+	if len(text) > maxEmail {
+		return wrong("email", "The email address has %d bytes; it can have at most %d", len(text), maxEmail)
+	}
+	if address, err := mail.ParseAddress(text); err != nil || address.Address != text {
+		return wrong("email", "Enter an email address such as ada@example.com, or leave it empty")
+	}
+	return wrongField("email", wire.CheckLabel(text))
 }
 
 // time returns a time of the form in Unix seconds; 0: none.
@@ -85,6 +107,7 @@ func formOf(u *store.User, in *time.Location) UserForm {
 	return UserForm{
 		First: u.First, Last: u.Last, Groups: ordinary(u.Groups), Zone: in, Extended: u.Extended,
 		From: timeText(u.From, minutes, in), Until: timeText(u.Until, minutes, in),
+		Email: u.Email, Employee: u.Employee,
 	}
 }
 
@@ -103,5 +126,5 @@ func (u *User) Form(in *time.Location) UserForm { return formOf(u.row, in) }
 
 // Revision identifies the form's state.
 func (f UserForm) Revision() string {
-	return revision([]any{f.First, f.Last, f.Groups, f.From, f.Until, f.Extended})
+	return revision([]any{f.First, f.Last, f.Groups, f.From, f.Until, f.Extended, f.Email, f.Employee})
 }

@@ -32,6 +32,10 @@ type UserRow struct {
 	Seen     *Seen  // nil: not yet
 	Visit    *Visit // nil: no visitor
 
+	Email     string
+	Employee  string // number of an employee
+	Suspended bool   // readers have none of their credentials, which they keep
+
 	row         *store.User
 	credentials []*store.Credential
 }
@@ -117,22 +121,22 @@ type User struct {
 // A UserState is a filter for users besides their names.
 type UserState = store.UserState
 
-// UserStates returns all states. Users without credentials, those whose card can be copied, and
-// visitors are also in one of the others.
+// UserStates returns all states. Users without credentials, those whose card can be copied,
+// visitors, and those who are suspended may also be in one of the others.
 func UserStates() []UserState {
-	return []UserState{store.AnyState, store.ValidUsers, store.ExpiredUsers, store.EarlyUsers, store.BareUsers, store.CopyableUsers, store.InvitedUsers}
+	return []UserState{store.AnyState, store.ValidUsers, store.ExpiredUsers, store.EarlyUsers, store.BareUsers, store.CopyableUsers, store.InvitedUsers, store.SuspendedUsers}
 }
 
 var stateTitles = map[UserState]string{
 	store.AnyState: "All", store.ValidUsers: "Valid now", store.ExpiredUsers: "Expired", store.EarlyUsers: "Not yet valid", store.BareUsers: "No credentials",
-	store.CopyableUsers: "Card can be copied", store.InvitedUsers: "Visitors",
+	store.CopyableUsers: "Card can be copied", store.InvitedUsers: "Visitors", store.SuspendedUsers: "Suspended",
 }
 
 // StateTitle returns a state's name for people.
 func StateTitle(s UserState) string { return cmp.Or(stateTitles[s], string(s)) }
 
-// A UserQuery selects users. Each word of Search must begin a word of the user's name
-// or of a group, ignoring case and accents.
+// A UserQuery selects users. Each word of Search must begin a word of the user's name,
+// of a group, or of their email or employee number, ignoring case and accents.
 type UserQuery struct {
 	Search string
 	State  UserState // "": any
@@ -176,7 +180,7 @@ func (d *Desk) Users(ctx context.Context, a Actor, q UserQuery) (page *UserPage,
 		return nil, ErrNotFound // no page has such a cursor
 	}
 	if !slices.Contains(UserStates(), q.State) {
-		return nil, wrong("state", "Unknown state; choose %s, %s, %s, %s, %s or %s", store.ValidUsers, store.ExpiredUsers, store.EarlyUsers, store.BareUsers, store.CopyableUsers, store.InvitedUsers)
+		return nil, wrong("state", "Unknown state; choose %s, %s, %s, %s, %s, %s or %s", store.ValidUsers, store.ExpiredUsers, store.EarlyUsers, store.BareUsers, store.CopyableUsers, store.InvitedUsers, store.SuspendedUsers)
 	}
 	limit := pageSize(q.Limit)
 	choice := store.UserChoice{Search: q.Search, State: q.State, Now: d.now().Unix()}
@@ -238,7 +242,7 @@ func (d *Desk) userRows(tx *store.Tx, a Actor, users []*store.User) ([]*UserRow,
 	}
 	rows := make([]*UserRow, len(users))
 	for i, u := range users {
-		row := &UserRow{row: u, ID: u.ID, Name: u.Name, First: u.First, Last: u.Last, Groups: ordinary(u.Groups), From: moment(u.From), Until: moment(u.Until), Extended: u.Extended, Validity: validity(u.From, u.Until, d.now()), Visit: visits[u.ID]}
+		row := &UserRow{row: u, ID: u.ID, Name: u.Name, First: u.First, Last: u.Last, Groups: ordinary(u.Groups), From: moment(u.From), Until: moment(u.Until), Extended: u.Extended, Validity: validity(u.From, u.Until, d.now()), Visit: visits[u.ID], Email: u.Email, Employee: u.Employee, Suspended: u.Suspended}
 		if seen := last[u.ID]; seen != nil {
 			row.Seen = &Seen{Door: doorName(places, seen.Reader), At: time.UnixMilli(seen.At)}
 		}

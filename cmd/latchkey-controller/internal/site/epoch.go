@@ -57,7 +57,7 @@ func (s *Site) NewEpoch(tx *store.Tx, now time.Time, above uint64) (uint64, erro
 			return 0, err
 		}
 	}
-	if err := tx.Retag(now.Unix(), credentials, func(c *store.Credential) wire.Credential { return byID[c.User].Wire(c) }); err != nil {
+	if err := tx.Retag(now.Unix(), credentials, byID); err != nil {
 		return 0, err
 	}
 	if err := s.rewrap(tx); err != nil {

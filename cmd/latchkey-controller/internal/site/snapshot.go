@@ -173,7 +173,8 @@ func (s *Site) contents(tx *store.Tx) (*wire.Manifest, []wire.Entry, error) {
 	return &wire.Manifest{Site: s.ID, Epoch: head.Epoch, Revision: head.Revision, Hash: head.Hash, KDF: epoch.KDF}, found, err
 }
 
-// entries returns all credentials as readers hold them.
+// entries returns all credentials as readers hold them, without those of users who are
+// suspended.
 func entries(tx *store.Tx) ([]wire.Entry, error) {
 	byID, err := usersByID(tx)
 	if err != nil {
@@ -183,9 +184,11 @@ func entries(tx *store.Tx) ([]wire.Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	entries := make([]wire.Entry, len(credentials))
-	for i, c := range credentials {
-		entries[i] = wire.Entry{Tag: c.Tag, Credential: byID[c.User].Wire(c)}
+	entries := make([]wire.Entry, 0, len(credentials))
+	for _, c := range credentials {
+		if u := byID[c.User]; !u.Suspended {
+			entries = append(entries, wire.Entry{Tag: c.Tag, Credential: u.Wire(c)})
+		}
 	}
 	return entries, nil
 }

@@ -41,8 +41,7 @@ func (t *Tx) SetCardKey(now int64, u *User, c *Credential) error {
 	if err := t.exec(`UPDATE credentials SET chip = ?, generation = ?, card_key = ?, exposed = 0 WHERE id = ?`, c.Chip, c.Generation, append([]byte{}, c.CardKey...), c.ID); err != nil {
 		return err
 	}
-	sent := u.Wire(c)
-	return t.appendChange(now, wire.Change{Tag: c.Tag, Credential: &sent})
+	return t.appendIfChanged(now, wire.Change{}, u.change(c))
 }
 
 // CountCards returns how many cards are assigned, and how many of them can be copied.

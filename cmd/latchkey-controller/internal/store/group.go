@@ -1,10 +1,6 @@
 package store
 
-import (
-	"slices"
-
-	"latchkey/sync/wire"
-)
+import "slices"
 
 // CountMembers returns how many users are in each group that has any.
 func (t *Tx) CountMembers() (map[string]int, error) {
@@ -74,8 +70,11 @@ func (t *Tx) ReplaceGroup(now int64, group, by string) (members int, err error) 
 		return 0, err
 	}
 	for _, c := range credentials {
-		sent := byID[c.User].Wire(c)
-		if err := t.appendAt(&head, now, wire.Change{Tag: c.Tag, Credential: &sent}); err != nil {
+		change := byID[c.User].change(c)
+		if change.Credential == nil {
+			continue
+		}
+		if err := t.appendAt(&head, now, change); err != nil {
 			return 0, err
 		}
 	}

@@ -42,8 +42,8 @@ func (t *Tx) appendAt(head *Head, now int64, change wire.Change) error {
 }
 
 // Retag stores all credentials' tags and wrapped card keys for a new epoch, whose log must be empty, and
-// writes that log. credentials are in the order of their ids.
-func (t *Tx) Retag(now int64, credentials []*Credential, sent func(*Credential) wire.Credential) error {
+// writes that log. credentials are in the order of their ids, users those who have them.
+func (t *Tx) Retag(now int64, credentials []*Credential, users map[uint64]*User) error {
 	head, err := t.Head()
 	if err != nil {
 		return err
@@ -52,8 +52,11 @@ func (t *Tx) Retag(now int64, credentials []*Credential, sent func(*Credential) 
 		if err := t.exec(`UPDATE credentials SET tag = ?, card_key = ? WHERE id = ?`, c.Tag[:], append([]byte{}, c.CardKey...), c.ID); err != nil {
 			return err
 		}
-		credential := sent(c)
-		if err := t.appendAt(&head, now, wire.Change{Tag: c.Tag, Credential: &credential}); err != nil {
+		change := users[c.User].change(c)
+		if change.Credential == nil {
+			continue
+		}
+		if err := t.appendAt(&head, now, change); err != nil {
 			return err
 		}
 	}

@@ -22,7 +22,21 @@ func fillConsole(t *Tx) error {
 
 // fillUserNames fills in what all users are sorted and searched by.
 func (t *Tx) fillUserNames() error {
-	users, err := t.Users()
+	var users []*User
+	err := t.rows(`SELECT u.id, u.name, u.first, u.last, g.name FROM users u LEFT JOIN user_groups g ON g.user_id = u.id ORDER BY u.id, g.name`, nil, func(r scanner) error { // in the schema of 03_console.sql
+		var u User
+		var group *string
+		if err := r.Scan(&u.ID, &u.Name, &u.First, &u.Last, &group); err != nil {
+			return err
+		}
+		if len(users) == 0 || users[len(users)-1].ID != u.ID {
+			users = append(users, &u)
+		}
+		if last := users[len(users)-1]; group != nil {
+			last.Groups = append(last.Groups, *group)
+		}
+		return nil
+	})
 	if err != nil {
 		return err
 	}

@@ -47,12 +47,12 @@ func (t *Tx) CountAnew(reader string) error {
 // SetFirstUsed sets when a PIN with limits was used first, in Unix seconds, and appends to the
 // log what changes for it.
 func (t *Tx) SetFirstUsed(now int64, u *User, c *Credential, at int64) error {
-	was := u.Wire(c)
+	last := u.change(c)
 	c.FirstUsed = at
 	if err := t.exec(`UPDATE credentials SET first_used = ? WHERE id = ?`, at, c.ID); err != nil {
 		return err
 	}
-	return t.appendIfChanged(now, c.Tag, was, u.Wire(c))
+	return t.appendIfChanged(now, last, u.change(c))
 }
 
 // Ends returns when the time from a PIN's first use is over, in Unix seconds; 0: it has not

@@ -67,6 +67,11 @@ func (u *User) SplitName() {
 // words returns what searches compare of a user: each word after a space.
 func (u *User) words() string {
 	words := " " + searchText(u.Name)
+	for _, text := range []string{u.Email, u.Employee} {
+		if text != "" {
+			words += " " + searchText(text)
+		}
+	}
 	for _, group := range u.Groups {
 		if !strings.HasPrefix(group, VisitorGroups) {
 			words += " " + searchText(group)
@@ -105,7 +110,7 @@ type UserState string
 // The states. Users without credentials are also in one of the others.
 const (
 	AnyState     UserState = ""
-	ValidUsers   UserState = "valid"          // now is within their dates
+	ValidUsers   UserState = "valid"          // now is within their dates, and they are not suspended
 	ExpiredUsers UserState = "expired"        // their end has passed
 	EarlyUsers   UserState = "not-yet-valid"  // their beginning is still to come
 	BareUsers    UserState = "no-credentials" // neither PIN nor card
@@ -113,11 +118,13 @@ const (
 	CopyableUsers UserState = "copyable-card"
 	// InvitedUsers are visitors, and also in one of the others.
 	InvitedUsers UserState = "visitor"
+	// SuspendedUsers are not among ValidUsers; otherwise they are also in one of the others.
+	SuspendedUsers UserState = "suspended"
 )
 
 // A UserChoice selects users.
 type UserChoice struct {
-	Search string // each word begins a word of the name or a group, ignoring case and accents
+	Search string // each word begins a word of the name, a group, the email or the employee number, ignoring case and accents
 	State  UserState
 	Now    int64    // Unix seconds, for State
 	Groups []string // in one of these; nil: in any, or none
@@ -128,7 +135,7 @@ type UserChoice struct {
 func (c UserChoice) from() (clause string, args []any) {
 	switch c.State {
 	case ValidUsers:
-		clause, args = `users INDEXED BY users_sorted WHERE valid_from <= ? AND (valid_until = 0 OR valid_until > ?)`, []any{c.Now, c.Now}
+		clause, args = `users INDEXED BY users_sorted WHERE valid_from <= ? AND (valid_until = 0 OR valid_until > ?) AND suspended = 0`, []any{c.Now, c.Now}
 	case ExpiredUsers:
 		clause, args = `users INDEXED BY users_until WHERE valid_until <> 0 AND valid_until <= ?`, []any{c.Now}
 	case EarlyUsers:
@@ -139,6 +146,8 @@ func (c UserChoice) from() (clause string, args []any) {
 		clause = `users INDEXED BY users_copyable WHERE copyable <> 0`
 	case InvitedUsers:
 		clause = `users INDEXED BY users_invited WHERE invited <> 0`
+	case SuspendedUsers:
+		clause = `users INDEXED BY users_suspended WHERE suspended <> 0`
 	default:
 		clause = `users INDEXED BY users_sorted WHERE 1`
 	}
@@ -171,7 +180,9 @@ func (t *Tx) countUsers(c UserChoice, total int) (n int, err error) {
 			}
 			n -= less
 		}
-		return n, nil
+		var suspended int // of the rest
+		err := t.row(`SELECT count(*) FROM users INDEXED BY users_suspended WHERE suspended <> 0 AND valid_from <= ? AND (valid_until = 0 OR valid_until > ?)`, []any{c.Now, c.Now}, &suspended)
+		return n - suspended, err
 	}
 	clause, args := c.from()
 	err = t.row(`SELECT count(*) FROM `+clause, args, &n)
@@ -216,15 +227,18 @@ func (t *Tx) UserName(id uint64) (name string, err error) {
 	return name, err
 }
 
-// PINs returns how many PINs open doors; duress: those for duress, too.
+// ofSuspended selects the credentials that readers do not have.
+const ofSuspended = `user_id IN (SELECT id FROM users INDEXED BY users_suspended WHERE suspended <> 0)`
+
+// PINs returns how many PINs readers have; duress: those for duress, too.
 func (t *Tx) PINs(duress bool) (n int, err error) {
-	err = t.row(`SELECT count(*) FROM credentials WHERE kind = 1 AND (duress = 0 OR ?)`, []any{duress}, &n)
+	err = t.row(`SELECT count(*) FROM credentials WHERE kind = 1 AND (duress = 0 OR ?) AND NOT `+ofSuspended, []any{duress}, &n)
 	return n, err
 }
 
 // NewPINs says whether there are PINs that readers below wire.LevelProofs refuse: with limits,
 // or if asked for duress.
 func (t *Tx) NewPINs(duress bool) (are bool, err error) {
-	err = t.row(`SELECT EXISTS (SELECT 1 FROM credentials INDEXED BY credentials_new WHERE (duress <> 0 OR uses <> 0 OR within <> 0) AND (duress = 0 OR ?))`, []any{duress}, &are)
+	err = t.row(`SELECT EXISTS (SELECT 1 FROM credentials INDEXED BY credentials_new WHERE (duress <> 0 OR uses <> 0 OR within <> 0) AND (duress = 0 OR ?) AND NOT `+ofSuspended+`)`, []any{duress}, &are)
 	return are, err
 }

@@ -23,6 +23,10 @@ type User struct {
 	Until    int64    // Unix seconds; 0: no end
 	Extended bool     // doors open for their extended time
 	Created  int64    // Unix seconds
+
+	Email     string
+	Employee  string // number of an employee, as their employer writes it
+	Suspended bool   // readers have none of their credentials
 }
 
 // A Credential is a PIN or a card of a user.
@@ -48,7 +52,8 @@ type Credential struct {
 	CardKey    []byte        // wrapped, as readers get it
 }
 
-// Wire returns a credential of the user as readers get it.
+// Wire returns a credential of the user as readers get it, or would if the user were not
+// suspended.
 func (u *User) Wire(c *Credential) wire.Credential {
 	// Times stored before there was a bound are clipped to it.
 	from, until := min(u.From, wire.MaxTime-1), earlier(min(u.Until, wire.MaxTime), c.Ends())
@@ -65,6 +70,17 @@ func (u *User) Wire(c *Credential) wire.Credential {
 	return sent
 }
 
+// change returns the change after which readers have a credential of the user, or, of one who is
+// suspended, do not.
+func (u *User) change(c *Credential) wire.Change {
+	change := wire.Change{Tag: c.Tag}
+	if !u.Suspended {
+		sent := u.Wire(c)
+		change.Credential = &sent
+	}
+	return change
+}
+
 // Limited says whether the credential is a PIN with limits.
 func (c *Credential) Limited() bool { return c.Uses != 0 || c.Within != 0 }
 
@@ -73,8 +89,8 @@ func (c *Credential) Made() int64 { return min(max(c.Created, 1), wire.MaxTime) 
 
 // AddUser adds a user and fills in its ID, which is never reused.
 func (t *Tx) AddUser(u *User) error {
-	err := t.row(`INSERT INTO users (name, valid_from, valid_until, extended, created) VALUES (?, ?, ?, ?, ?) RETURNING id`,
-		[]any{u.Name, u.From, u.Until, u.Extended, u.Created}, &u.ID)
+	err := t.row(`INSERT INTO users (name, valid_from, valid_until, extended, created, email, employee, suspended) VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+		[]any{u.Name, u.From, u.Until, u.Extended, u.Created, u.Email, u.Employee, u.Suspended}, &u.ID)
 	if err != nil {
 		return err
 	}
@@ -87,7 +103,9 @@ func (t *Tx) SetUser(now int64, u *User) error {
 	if err != nil {
 		return err
 	}
-	if err := t.exec(`UPDATE users SET name = ?, valid_from = ?, valid_until = ?, extended = ? WHERE id = ?`, u.Name, u.From, u.Until, u.Extended, u.ID); err != nil {
+	err = t.exec(`UPDATE users SET name = ?, valid_from = ?, valid_until = ?, extended = ?, email = ?, employee = ?, suspended = ? WHERE id = ?`,
+		u.Name, u.From, u.Until, u.Extended, u.Email, u.Employee, u.Suspended, u.ID)
+	if err != nil {
 		return err
 	}
 	if err := t.setNames(u); err != nil {
@@ -98,19 +116,19 @@ func (t *Tx) SetUser(now int64, u *User) error {
 		return err
 	}
 	for _, c := range credentials {
-		if err := t.appendIfChanged(now, c.Tag, before.Wire(c), u.Wire(c)); err != nil {
+		if err := t.appendIfChanged(now, before.change(c), u.change(c)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// appendIfChanged appends a credential to the log if it is not what readers have.
-func (t *Tx) appendIfChanged(now int64, tag wire.Tag, was, sent wire.Credential) error {
-	if bytes.Equal(wire.Marshal(&sent), wire.Marshal(&was)) {
+// appendIfChanged appends a change to the log if it is not the last one of its credential.
+func (t *Tx) appendIfChanged(now int64, last, change wire.Change) error {
+	if bytes.Equal(wire.Marshal(last.Credential), wire.Marshal(change.Credential)) {
 		return nil
 	}
-	return t.appendChange(now, wire.Change{Tag: tag, Credential: &sent})
+	return t.appendChange(now, change)
 }
 
 // RemoveUser removes a user, who must have no credentials.
@@ -138,10 +156,10 @@ func (t *Tx) UsersNamed(name string) ([]*User, error) { return t.users(`name = ?
 
 func (t *Tx) users(where string, args ...any) ([]*User, error) {
 	var users []*User
-	err := t.rows(`SELECT id, name, first, last, valid_from, valid_until, extended, created FROM users WHERE `+where+` ORDER BY id`, args, func(r scanner) error {
+	err := t.rows(`SELECT id, name, first, last, valid_from, valid_until, extended, created, email, employee, suspended FROM users WHERE `+where+` ORDER BY id`, args, func(r scanner) error {
 		var u User
 		users = append(users, &u)
-		return r.Scan(&u.ID, &u.Name, &u.First, &u.Last, &u.From, &u.Until, &u.Extended, &u.Created)
+		return r.Scan(&u.ID, &u.Name, &u.First, &u.Last, &u.From, &u.Until, &u.Extended, &u.Created, &u.Email, &u.Employee, &u.Suspended)
 	})
 	if err != nil {
 		return nil, err
@@ -187,8 +205,7 @@ func (t *Tx) AddCredential(now int64, u *User, c *Credential, seal func(id uint6
 	if err := t.exec(`UPDATE users SET credentials = credentials + 1 WHERE id = ?`, c.User); err != nil {
 		return err
 	}
-	sent := u.Wire(c)
-	return t.appendChange(now, wire.Change{Tag: c.Tag, Credential: &sent})
+	return t.appendIfChanged(now, wire.Change{}, u.change(c))
 }
 
 // RemoveCredential removes a credential and appends the change to the log.
@@ -196,7 +213,8 @@ func (t *Tx) RemoveCredential(now int64, c *Credential) error {
 	if err := t.exec(`DELETE FROM credentials WHERE id = ?`, c.ID); err != nil {
 		return err
 	}
-	if err := t.exec(`UPDATE users SET credentials = credentials - 1 WHERE id = ?`, c.User); err != nil {
+	var suspended bool
+	if err := t.row(`UPDATE users SET credentials = credentials - 1 WHERE id = ? RETURNING suspended`, []any{c.User}, &suspended); err != nil || suspended {
 		return err
 	}
 	return t.appendChange(now, wire.Change{Tag: c.Tag})
