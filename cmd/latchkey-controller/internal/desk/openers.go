@@ -87,6 +87,10 @@ func accessOf(r *Reader, u *store.User, credentials []*store.Credential, now tim
 	if len(a.Groups) == 0 {
 		return nil
 	}
+	if u.Suspended {
+		a.Never = "they are suspended"
+		return a
+	}
 	var sent []wire.Credential
 	for _, c := range credentials {
 		if c.Limited() {
@@ -275,7 +279,10 @@ type Opener struct {
 	ID       uint64
 	Name     string
 	Validity Validity
-	At       []*Access // at each reader of the door that their groups may open
+
+	Suspended bool
+
+	At []*Access // at each reader of the door that their groups may open
 }
 
 // DoorAccess returns who may open the door of some readers.
@@ -312,7 +319,7 @@ func (d *Desk) DoorAccess(ctx context.Context, a Actor, readers []*Reader, q Ope
 			if err != nil {
 				return err
 			}
-			o := &Opener{ID: u.ID, Name: u.Name, Validity: validity(u.From, u.Until, now)}
+			o := &Opener{ID: u.ID, Name: u.Name, Validity: validity(u.From, u.Until, now), Suspended: u.Suspended}
 			for _, r := range readers {
 				if at := accessOf(r, u, credentials, now); at != nil {
 					o.At = append(o.At, at)

@@ -123,15 +123,11 @@ func (d *Desk) SuspendUser(ctx context.Context, a Actor, id uint64, suspended bo
 		act = SuspendUser
 	}
 	return d.act(ctx, a, act, target, func(tx *store.Tx, now time.Time) error {
-		u, err := site.User(tx, id)
-		if err != nil {
-			return err
-		}
-		if u.Suspended == suspended {
+		changed, err := site.SuspendUser(tx, now, id, suspended)
+		if !changed {
 			target.text = "as before"
 		}
-		u.Suspended = suspended
-		return tx.SetUser(now.Unix(), u)
+		return err
 	})
 }
 

@@ -40,7 +40,6 @@ func (s *Site) Check(ctx context.Context) (report Report, err error) {
 		if err != nil {
 			return err
 		}
-		report.Credentials = len(entries)
 		for i := range entries {
 			entry := &entries[i]
 			if !bytes.Equal(replayed[entry.Tag], wire.Marshal(&entry.Credential)) {
@@ -50,7 +49,7 @@ func (s *Site) Check(ctx context.Context) (report Report, err error) {
 		if len(replayed) != len(entries) {
 			return fmt.Errorf("the log has %d credentials, and the database %d", len(replayed), len(entries))
 		}
-		if err := s.checkMaterial(tx); err != nil {
+		if report.Credentials, err = s.checkMaterial(tx); err != nil {
 			return err
 		}
 		users, err := tx.Users()
@@ -118,29 +117,30 @@ func replay(tx *store.Tx, head wire.Position) (map[wire.Tag][]byte, error) {
 	return credentials, err
 }
 
-// checkMaterial decrypts each credential and recomputes its tag.
-func (s *Site) checkMaterial(tx *store.Tx) error {
+// checkMaterial decrypts each credential, those of users who are suspended, too, recomputes its
+// tag, and returns how many there are.
+func (s *Site) checkMaterial(tx *store.Tx) (n int, err error) {
 	keys, err := s.tagKeys(tx)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	credentials, err := tx.Credentials()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for _, c := range credentials {
 		material, err := s.vault.Unseal(c.Kind.String(), c.ID, c.Material)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if tag, err := keys.Tag(c.Kind, material); err != nil {
-			return err
+			return 0, err
 		} else if tag != c.Tag {
-			return fmt.Errorf("credential %d: its tag does not match its material", c.ID)
+			return 0, fmt.Errorf("credential %d: its tag does not match its material", c.ID)
 		}
 		if err := s.checkCardKey(tx, keys, c, material); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return nil
+	return len(credentials), nil
 }

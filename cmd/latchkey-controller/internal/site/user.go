@@ -3,6 +3,7 @@ package site
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -40,6 +41,29 @@ func RemoveUser(tx *store.Tx, now time.Time, id uint64) error {
 		return err
 	}
 	return tx.RemoveUser(id)
+}
+
+// SuspendUser has readers forget the credentials of a user, who keeps them, or have them again if
+// all readers understand them. changed says that it was not so before.
+func SuspendUser(tx *store.Tx, now time.Time, id uint64, suspended bool) (changed bool, err error) {
+	u, err := User(tx, id)
+	if err != nil || u.Suspended == suspended {
+		return false, err
+	}
+	if !suspended {
+		credentials, err := tx.CredentialsOf(id)
+		if err != nil {
+			return false, err
+		}
+		// Readers may have been adopted since that were not told to be too old for them.
+		if slices.ContainsFunc(credentials, func(c *store.Credential) bool { return c.Duress || c.Limited() }) {
+			if err := allUnderstand(tx, wire.LevelProofs); err != nil {
+				return false, err
+			}
+		}
+	}
+	u.Suspended = suspended
+	return true, tx.SetUser(now.Unix(), u)
 }
 
 // User returns a user; the error says so if there is none.
