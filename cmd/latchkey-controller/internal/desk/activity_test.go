@@ -255,3 +255,24 @@ func TestWhatOlderVersionsDidIsStillToldAsAPersonWould(t *testing.T) {
 		}
 	}
 }
+
+func TestAnOutageOfAReaderIsToldAsOne(t *testing.T) {
+	w := newWorld(t)
+	front := w.reader()
+	take := func(out bool) {
+		w.must(w.site.TakeOutages(t.Context(), w.clock(), map[string]bool{front: out}))
+	}
+	take(true)
+	if e := w.newest(); e.Kind != store.ReaderOffline || e.Result != Alarm || e.Word != "Offline" || e.Text.String() != "Door of "+front+": the reader has had no connection for a minute. It goes on by what it has stored. Check its power and its network" {
+		t.Errorf("%+v", e)
+	}
+	take(false)
+	if e := w.newest(); e.Kind != store.ReaderOnline || e.Result != Plain || e.Word != "Online" || e.Text.String() != "Door of "+front+": the reader is connected again" {
+		t.Errorf("%+v", e)
+	}
+	for kind, want := range map[string]int{"reader": 2, store.ReaderOffline: 1, store.ReaderOnline: 1, "alarm": 0} {
+		if got := w.told(Query{Kind: kind, Reader: front}); len(got) != want {
+			t.Errorf("%s: %q", kind, got)
+		}
+	}
+}

@@ -52,6 +52,12 @@ func events(tx *store.Tx, rows []*store.Event) ([]*Event, error) {
 			if e.Reader == "" {
 				e.Text = say(escape(alarms[row.Row].Text))
 			}
+			switch row.Kind {
+			case store.ReaderOffline:
+				e.Word = "Offline"
+			case store.ReaderOnline:
+				e.Result, e.Word = Plain, "Online"
+			}
 		default:
 			desc.unreadable(e, fmt.Sprintf("event %d", row.ID), errors.New("its row is missing"))
 		}

@@ -16,7 +16,7 @@ type Change struct {
 }
 
 // Watch calls changed at once, and again whenever any process has changed something,
-// until ctx ends or changed fails. It polls ten times a second.
+// until ctx ends or changed fails. Of what another process does it hears within 100 ms.
 func (d *Desk) Watch(ctx context.Context, changed func(Change) error) error {
 	activity, states := int64(-1), int64(-1)
 	return d.site.Watch(ctx, func() error {

@@ -60,6 +60,7 @@ type Link struct {
 	ahead        chan policyAhead           // policies to be raised
 	keyStates    chan keyState              // what readers say of their keys, to be looked after
 	modes        chan []site.ModeReport     // what readers say of modes, to be noted
+	links        chan map[string]bool       // which readers are out of reach now, and which are back, to be stored
 	answers      chan answers               // records that answer orders
 	rollbacks    chan rollback              // to be checked
 	republish    chan struct{}              // has the publisher publish everything again
@@ -86,6 +87,7 @@ func New(o Options) (*Link, error) {
 		ahead:        make(chan policyAhead, 1),
 		keyStates:    make(chan keyState, 64),
 		modes:        make(chan []site.ModeReport, 1),
+		links:        make(chan map[string]bool, 1),
 		answers:      make(chan answers, 64),
 		rollbacks:    make(chan rollback, 1),
 		republish:    make(chan struct{}, 1),

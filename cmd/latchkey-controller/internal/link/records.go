@@ -17,7 +17,7 @@ const batchSize = 32
 // storeReports stores records and acknowledges them, and stores the newest states. Records
 // that cannot be stored are not acknowledged, and come again.
 func (l *Link) storeReports(ctx context.Context) error {
-	rec := recorder{Link: l, delivered: map[string]delivered{}, raised: map[string]time.Time{}, renewed: map[string]time.Time{}}
+	rec := recorder{Link: l, delivered: map[string]delivered{}, raised: map[string]time.Time{}, renewed: map[string]time.Time{}, links: map[string]bool{}}
 	minute := time.Tick(time.Minute)
 	for {
 		var err error
@@ -34,8 +34,10 @@ func (l *Link) storeReports(ctx context.Context) error {
 			err = errors.Join(l.o.Site.TakeHeld(ctx, k.peer, k.state), l.o.Site.TakeBudget(ctx, clock.Read(), k.peer, k.state))
 		case reports := <-l.modes:
 			err = rec.takeModes(ctx, reports)
+		case links := <-l.links:
+			err = rec.takeOutages(ctx, links)
 		case <-minute:
-			err = l.o.Site.AlarmGaps(ctx, clock.Read())
+			err = errors.Join(l.o.Site.AlarmGaps(ctx, clock.Read()), rec.takeOutages(ctx, nil))
 		}
 		if ctx.Err() == nil {
 			rec.logFailure(err)
@@ -51,6 +53,7 @@ type recorder struct {
 	raised    map[string]time.Time // by reader: when its policy was raised last
 
 	renewed map[string]time.Time // by reader: when it got its policy in another form
+	links   map[string]bool      // by reader: whether it is out of reach; could not be stored yet
 }
 
 // delivered is the last record that answered an order without having been stored.

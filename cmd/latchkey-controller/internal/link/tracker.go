@@ -22,6 +22,8 @@ type tracker struct {
 	dirty     map[string]bool            // readers whose newest state is not stored yet
 	heads     map[string]bool            // signed heads that were checked already
 	reports   map[string]site.ModeReport // by reader: what its newest state says of modes, not handed on yet
+	outages   outages
+	linkNews  map[string]bool // by reader: whether it is out of reach, not handed on yet
 }
 
 // messagesAtOnce is how many messages are handled before the tracker looks for other work.
@@ -31,7 +33,8 @@ const messagesAtOnce = 64
 const flushEvery = 2 * time.Second
 
 func (l *Link) track(ctx context.Context) error {
-	t := &tracker{Link: l, began: time.Now(), presences: map[string]*presence{}, orders: pendingOrders{}, awaited: map[wire.CommandID]*awaitedCard{}, dirty: map[string]bool{}, heads: map[string]bool{}, reports: map[string]site.ModeReport{}}
+	t := &tracker{Link: l, began: time.Now(), presences: map[string]*presence{}, orders: pendingOrders{}, awaited: map[wire.CommandID]*awaitedCard{}, dirty: map[string]bool{}, heads: map[string]bool{}, reports: map[string]site.ModeReport{},
+		outages: outages{up: map[string]time.Time{}, out: map[string]bool{}}, linkNews: map[string]bool{}}
 	if err := t.recall(ctx); err != nil {
 		return err
 	}
@@ -60,6 +63,7 @@ func (l *Link) track(ctx context.Context) error {
 			answer <- t.readers(time.Now())
 		case now := <-second:
 			t.handOnReports()
+			t.noteOutages(now)
 			t.orders.expire(now)
 			for id, a := range t.awaited {
 				if t.orders[id] == nil {

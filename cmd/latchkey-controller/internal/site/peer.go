@@ -92,7 +92,7 @@ func (s *Site) SetStates(ctx context.Context, states []*store.State) error {
 }
 
 // Watch calls changed whenever any process has changed the database, until ctx ends.
-// It polls ten times a second.
+// Of what another process does it hears within 100 ms.
 func (s *Site) Watch(ctx context.Context, changed func() error) error {
 	return s.store.Watch(ctx, changed)
 }

@@ -110,7 +110,11 @@ func (t *Tx) addRecordEvent(r *Record) error {
 
 // event returns the event of an alarm.
 func (a *Alarm) event() *Event {
-	return &Event{Source: FromAlarms, Row: a.ID, Class: wire.ClassAlarm, Kind: a.Kind, Reader: a.Reader, User: a.User, At: a.At, Received: a.At}
+	class := wire.ClassAlarm
+	if a.Kind == ReaderOffline || a.Kind == ReaderOnline {
+		class = wire.ClassReader
+	}
+	return &Event{Source: FromAlarms, Row: a.ID, Class: class, Kind: a.Kind, Reader: a.Reader, User: a.User, At: a.At, Received: a.At}
 }
 
 // Newest returns the newest event's id, and a number that differs after any change to

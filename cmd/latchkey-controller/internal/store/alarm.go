@@ -3,7 +3,7 @@ package store
 import "slices"
 
 // An Alarm is a problem with a reader, or with the site, that the controller
-// detected.
+// detected; or the end of one.
 type Alarm struct {
 	ID     int64
 	Reader string // "": about the site
@@ -25,6 +25,9 @@ const (
 	BudgetRefused    = "budget.refused"    // a reader exceeded its daily allowance of PINs for its TPM
 	BudgetAgain      = "budget.again"      // a reader's TPM was given another first budget by itself
 	BudgetUnrecorded = "budget.unrecorded" // a reader's TPM has checked more PINs than its records show
+
+	ReaderOffline = "reader.offline" // a reader has been out of reach for a minute
+	ReaderOnline  = "reader.online"  // it is connected again
 )
 
 // AddAlarm adds an alarm and its event, and fills in its ID.
@@ -50,6 +53,17 @@ func (t *Tx) Alarms(f Filter) ([]*Alarm, error) {
 func (t *Tx) LastAlarm(reader, kind string, user uint64) (at int64, err error) {
 	err = t.rowIfAny(`SELECT at FROM alarms WHERE reader_id = ? AND kind = ? AND user_id = ? ORDER BY id DESC LIMIT 1`, []any{reader, kind, user}, &at)
 	return at, err
+}
+
+// Out says whether a reader is out of reach, by its last event of that.
+func (t *Tx) Out(reader string) (bool, error) {
+	var offline, online int64
+	for kind, id := range map[string]*int64{ReaderOffline: &offline, ReaderOnline: &online} {
+		if err := t.row(`SELECT coalesce(max(id), 0) FROM alarms WHERE reader_id = ? AND kind = ? AND user_id = 0`, []any{reader, kind}, id); err != nil {
+			return false, err
+		}
+	}
+	return offline > online, nil
 }
 
 func (t *Tx) alarms(where string, args ...any) (alarms []*Alarm, err error) {

@@ -146,6 +146,8 @@ func classOfKind(kind string) wire.RecordClass {
 		return ClassAdmin
 	case slices.Contains([]string{JournalForked, JournalGap, LogForeign, RecordsRefused, ClockDoubted, CardCopied, BudgetRefused, BudgetAgain, BudgetUnrecorded}, kind):
 		return wire.ClassAlarm
+	case kind == ReaderOffline || kind == ReaderOnline:
+		return wire.ClassReader
 	}
 	return wire.RecordKind(kind).Class()
 }

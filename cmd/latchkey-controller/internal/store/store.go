@@ -34,6 +34,7 @@ var ErrNotFound = errors.New("not found")
 type Store struct {
 	db      *sql.DB
 	reserve reserve
+	wakes   wakes
 }
 
 // Create opens the database in a directory, and creates it, readable by its owner
@@ -99,7 +100,7 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 		db.Close()
 		return nil, fmt.Errorf("open database %s: %w", path, r.fullError(err))
 	}
-	s := &Store{db, r}
+	s := &Store{db: db, reserve: r}
 	if err := s.prepareReserve(); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("open database %s: %w", path, err)
@@ -163,7 +164,9 @@ func (s *Store) transact(ctx context.Context, options *sql.TxOptions, act func(*
 	defer tx.Rollback()
 	err = act(&Tx{ctx, tx})
 	if err == nil {
-		err = dbError(tx.Commit())
+		if err = dbError(tx.Commit()); err == nil && options == nil {
+			s.wakes.wake()
+		}
 	}
 	if err != nil && ctx.Err() != nil && !errors.Is(err, ctx.Err()) { // report a rollback caused by ctx as ctx's error
 		err = fmt.Errorf("%w: %w", ctx.Err(), err)

@@ -3,11 +3,17 @@ package store
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 )
 
+// pollEvery is how often a watch asks whether another process has committed something,
+// wakeGap the least time between two questions: many commits are one change.
+const pollEvery, wakeGap = 100 * time.Millisecond, 20 * time.Millisecond
+
 // Watch calls changed at once, and again whenever any process has committed a change,
-// until ctx ends or changed fails. It polls SQLite's data_version ten times a second.
+// until ctx ends or changed fails. Commits of this process wake it; for others it polls
+// SQLite's data_version ten times a second.
 func (s *Store) Watch(ctx context.Context, changed func() error) error {
 	conn, err := s.db.Conn(ctx)
 	if err != nil && ctx.Err() != nil {
@@ -17,9 +23,12 @@ func (s *Store) Watch(ctx context.Context, changed func() error) error {
 		return fmt.Errorf("watch database: %w", err)
 	}
 	defer conn.Close()
-	ticker := time.NewTicker(100 * time.Millisecond)
+	woken := s.wakes.add()
+	defer s.wakes.remove(woken)
+	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()
 	for last := int64(-1); ; {
+		asked := time.Now()
 		var version int64
 		if err := conn.QueryRowContext(ctx, `PRAGMA data_version`).Scan(&version); ctx.Err() != nil {
 			return nil
@@ -36,6 +45,50 @@ func (s *Store) Watch(ctx context.Context, changed func() error) error {
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C:
+			continue
+		case <-woken:
+		}
+		if rest := wakeGap - time.Since(asked); rest > 0 {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-time.After(rest):
+			}
+		}
+	}
+}
+
+// wakes wakes the watches of this process. Its zero value is ready.
+type wakes struct {
+	mu  sync.Mutex
+	all map[chan struct{}]bool
+}
+
+func (w *wakes) add() chan struct{} {
+	woken := make(chan struct{}, 1)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.all == nil {
+		w.all = map[chan struct{}]bool{}
+	}
+	w.all[woken] = true
+	return woken
+}
+
+func (w *wakes) remove(woken chan struct{}) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.all, woken)
+}
+
+// wake never blocks.
+func (w *wakes) wake() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for woken := range w.all {
+		select {
+		case woken <- struct{}{}:
+		default:
 		}
 	}
 }

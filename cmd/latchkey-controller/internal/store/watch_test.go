@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 func TestAWatchThatIsOverBeforeItBeginsIsNoFailure(t *testing.T) {
@@ -22,4 +24,45 @@ func TestAWatchThatIsOverBeforeItBeginsIsNoFailure(t *testing.T) {
 	if s.Watch(t.Context(), func() error { return nil }) == nil {
 		t.Error("a database that is closed can be watched")
 	}
+}
+
+func TestACommitOfThisProcessWakesAWatchBeforeItsNextQuestion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // the clock moves only while all wait
+		s, err := Create(t.Context(), t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		began, heard := time.Now(), make(chan time.Duration, 8)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() {
+			done <- s.Watch(ctx, func() error { heard <- time.Since(began); return nil })
+		}()
+		if at := <-heard; at != 0 {
+			t.Errorf("the first call came after %v", at)
+		}
+		time.Sleep(wakeGap)
+		for range 3 { // all are one change
+			if err := s.Update(ctx, func(tx *Tx) error { return tx.AddAlarm(&Alarm{Kind: ClockDoubted}) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if at := <-heard; at < wakeGap || at > 2*wakeGap {
+			t.Errorf("a commit was heard of after %v", at)
+		}
+		time.Sleep(pollEvery)
+		if err := s.View(ctx, func(tx *Tx) error { _, _, err := tx.Newest(); return err }); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(pollEvery)
+		if n := len(heard); n > 1 { // the second and third commit
+			t.Errorf("%d more calls", n)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		s.wakes.wake() // nobody is there any more
+	})
 }
