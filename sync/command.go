@@ -8,9 +8,6 @@ import (
 	"latchkey/sync/wire"
 )
 
-// nonceLife is how old a nonce may be, by the reader's own clock.
-const nonceLife = time.Minute
-
 // mostCarried is the most commands within a minute.
 const mostCarried = 64
 
@@ -30,12 +27,16 @@ func (l *Link) takeCommand(signed []byte) error {
 	if c.Reader != l.o.Reader {
 		return errOtherReader
 	}
-	l.carried = slices.DeleteFunc(l.carried, func(c carried) bool { return l.now-c.at > nonceLife })
+	l.carried = slices.DeleteFunc(l.carried, func(c carried) bool { return l.now-c.at > wire.NonceLife })
 	if slices.ContainsFunc(l.carried, func(done carried) bool { return done.id == c.ID }) {
 		return errors.New("repeated")
 	}
+	life := wire.NonceLife
+	if c.MaxAge != 0 {
+		life = time.Duration(c.MaxAge) * time.Millisecond
+	}
 	fresh := slices.ContainsFunc(l.states.sent[:], func(s sent) bool {
-		return s.nonce != wire.Nonce{} && s.nonce == c.Nonce && l.now-s.at <= nonceLife
+		return s.nonce != wire.Nonce{} && s.nonce == c.Nonce && l.now-s.at <= life
 	})
 	switch {
 	case !fresh:

@@ -123,6 +123,22 @@ func TestACommandThatWasHeldFor61SecondsIsRefused(t *testing.T) {
 	}
 }
 
+func TestACommandIsRefusedOnceItsNonceIsOlderThanItSays(t *testing.T) {
+	for held, want := range map[time.Duration]int{4 * time.Second: 1, 4*time.Second + time.Millisecond: 0} {
+		w := started(t)
+		w.now = w.link.states.sent[0].at + held
+		w.step(Message{Topic: wire.OnCommand.Topic(siteName, readerID), Payload: sign(wire.KindCommand, &wire.Command{
+			Reader: readerID, Nonce: w.controller.state.Nonce, ID: wire.CommandID{1}, Order: wire.Unlock, By: "Grace", MaxAge: 4000})})
+		w.deliver()
+		if len(w.done) != want {
+			t.Errorf("after %v it is carried out %d times", held, len(w.done))
+		}
+		if refused := w.controller.answered[wire.CommandID{1}] == wire.CommandRefused; refused != (want == 0) {
+			t.Errorf("after %v the controller is told that it was refused: %t", held, refused)
+		}
+	}
+}
+
 func TestACommandBeforeTheFirstStateIsRefused(t *testing.T) {
 	w := newWorld(t)
 	w.step(Message{Topic: wire.OnCommand.Topic(siteName, readerID), Payload: sign(wire.KindCommand, &wire.Command{
@@ -141,7 +157,7 @@ func TestMoreThan64CommandsInAMinuteAreRefused(t *testing.T) {
 	if len(w.done) != mostCarried {
 		t.Errorf("%d are carried out", len(w.done))
 	}
-	w.run(nonceLife + time.Second)
+	w.run(wire.NonceLife + time.Second)
 	w.controller.order(200, wire.Identify)
 	w.deliver()
 	if len(w.done) != mostCarried+1 {

@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // An Order is what a command asks of a reader.
@@ -34,7 +35,16 @@ type Command struct {
 
 	// InLockdown says that an unlock is of somebody who may end a lockdown: it opens in one, too.
 	InLockdown bool `cbor:"8,keyasint,omitempty"`
+
+	// MaxAge is how old its nonce may be by the reader's clock, in milliseconds: later the
+	// reader refuses the command. The controller knows when it got the nonce, which is not
+	// before the reader made it, and so when the command can no longer be carried out. 0: as
+	// long as any nonce lives.
+	MaxAge uint32 `cbor:"9,keyasint,omitempty"`
 }
+
+// NonceLife is how old the nonce of any command may be, by the reader's clock.
+const NonceLife = time.Minute
 
 // OpenCommand checks a signed command and returns it.
 func OpenCommand(site SiteID, signed []byte, key ed25519.PublicKey) (*Command, error) {
@@ -66,6 +76,9 @@ func (c *Command) Check() error {
 	}
 	if c.InLockdown && c.Order != Unlock {
 		return errors.New("only an unlock opens in a lockdown")
+	}
+	if time.Duration(c.MaxAge)*time.Millisecond > NonceLife {
+		return fmt.Errorf("a nonce %d ms old", c.MaxAge)
 	}
 	switch c.Order {
 	case Unlock, Identify, Enrol, Personalise:

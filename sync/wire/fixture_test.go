@@ -124,7 +124,7 @@ func testLimitedPIN() *Credential {
 }
 
 func testCommand() *Command {
-	return &Command{Reader: "front-door", Nonce: Nonce(fill(0xb0, 16)), ID: CommandID(fill(0xc0, 16)), Order: Unlock, By: "Grace Hopper", InLockdown: true}
+	return &Command{Reader: "front-door", Nonce: Nonce(fill(0xb0, 16)), ID: CommandID(fill(0xc0, 16)), Order: Unlock, By: "Grace Hopper", InLockdown: true, MaxAge: 4000}
 }
 
 // testRecord sets every member.

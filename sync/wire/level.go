@@ -5,10 +5,11 @@ package wire
 const (
 	LevelModes  = 1 // modes and unlock schedules
 	LevelProofs = 2 // two proofs; PINs for duress, and with limits
+	LevelMaxAge = 3 // Command.MaxAge
 )
 
 // Level is that of the readers of this version.
-const Level = LevelProofs
+const Level = LevelMaxAge
 
 // For returns the policy as a reader of a level understands it: an older one refuses
 // members that it does not know, and so would never get another policy. One that cannot

@@ -20,7 +20,7 @@ type placedOrder struct {
 }
 
 // Order sends an order to a reader and returns the outcome, after at most 15 s, or 45 s
-// for an enrolment. card gets the card of an enrolment, whose bytes are wiped when it
+// for an enrolment, or two seconds after o.By. card gets the card of an enrolment, whose bytes are wiped when it
 // returns, and returns the outcome.
 func (l *Link) Order(ctx context.Context, o store.Order, card func(uid []byte) (text string, ok bool)) (OrderResult, error) {
 	return l.order(ctx, placedOrder{order: o, card: card})
@@ -43,7 +43,7 @@ func (l *Link) order(ctx context.Context, p placedOrder) (OrderResult, error) {
 		return OrderResult{}, err
 	}
 	if (*l.peers.Load())[o.Reader] == nil {
-		return OrderResult{ID: o.ID, Text: unknownReader}, nil
+		return OrderResult{ID: o.ID, Unsent: true, Text: unknownReader}, nil
 	}
 	if err := l.o.Site.Update(ctx, func(tx *store.Tx) error { return tx.AddOrder(o) }); err != nil {
 		return OrderResult{}, err
@@ -78,7 +78,7 @@ func checkOrder(o *store.Order) error {
 // place sends an order to its reader.
 func (t *tracker) place(now time.Time, p placedOrder) {
 	o, c := p.order, commandOf(&p.order)
-	refuse := func(text string) { p.answer <- OrderResult{ID: o.ID, Text: text} }
+	refuse := func(text string) { p.answer <- OrderResult{ID: o.ID, Unsent: true, Text: text} }
 	if (*t.peers.Load())[o.Reader] == nil {
 		refuse(unknownReader)
 		return
@@ -95,6 +95,20 @@ func (t *tracker) place(now time.Time, p placedOrder) {
 		refuse(fmt.Sprintf("not sent: %s is not connected; it last reported %s ago", o.Reader, now.Sub(at.heard).Round(time.Second)))
 		return
 	}
+	if !o.By.IsZero() {
+		if at.state == nil || at.state.Level < wire.LevelMaxAge {
+			refuse(fmt.Sprintf("not sent: the program of %s is too old to refuse an order that comes late; update it", o.Reader))
+			return
+		}
+		heard := time.Duration(0)
+		if at.direct { // otherwise by the clock of another run, which may have been set
+			heard = now.Sub(at.heard)
+		}
+		if c.MaxAge = maxAge(now, o.By, heard); c.MaxAge == 0 {
+			refuse("not sent: the controller is too busy, and it would have come too late")
+			return
+		}
+	}
 	c.Nonce = at.nonce
 	if o.Order.ReadsCard() {
 		key, err := ecdh.X25519().GenerateKey(rand.Reader)
@@ -105,7 +119,7 @@ func (t *tracker) place(now time.Time, p placedOrder) {
 		c.Sealing = [32]byte(key.PublicKey().Bytes())
 		t.awaited[o.ID] = &awaitedCard{key: key, take: p.card, keys: p.keys}
 	}
-	if t.orders.place(now, c, p.answer) {
+	if t.orders.place(now, c, o.By, p.answer) {
 		t.command(&c)
 	}
 }

@@ -135,6 +135,33 @@ func TestAnOrderThatCannotReachItsReaderSaysSo(t *testing.T) {
 	}
 }
 
+func TestAnOrderWithAMomentTellsTheReaderHowOldItsNonceMayBe(t *testing.T) {
+	w := newWorld(t)
+	w.hostile()
+	w.serve()
+	m := w.reader("front-door")
+	m.mu.Lock()
+	m.obey = answers(wire.Record{Kind: wire.AccessGranted, By: "remote", Seconds: 5})
+	m.mu.Unlock()
+	if outcome := w.order(store.Order{Reader: "front-door", Order: wire.Unlock, By: time.Now().Add(4 * time.Second)}); !outcome.Done {
+		t.Errorf("%+v", outcome)
+	}
+	if c := m.commands[0]; c.MaxAge == 0 || c.MaxAge > uint32(wire.NonceLife.Milliseconds()) {
+		t.Errorf("%+v", c)
+	}
+	if outcome := w.order(store.Order{Reader: "front-door", Order: wire.Unlock, By: time.Now()}); !outcome.Unsent || len(m.commands) != 1 {
+		t.Errorf("too late: %+v", outcome)
+	}
+	m.mu.Lock()
+	m.level = wire.LevelProofs
+	m.mu.Unlock()
+	m.say()
+	until(t, "the controller knows that it is old", func() bool {
+		outcome := w.order(store.Order{Reader: "front-door", Order: wire.Unlock, By: time.Now().Add(4 * time.Second)})
+		return outcome.Unsent && strings.Contains(outcome.Text, "too old")
+	})
+}
+
 func TestAnOrderIsAnsweredWhenTheControllerEnds(t *testing.T) {
 	w := newWorld(t)
 	w.hostile()

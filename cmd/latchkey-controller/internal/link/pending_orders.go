@@ -14,6 +14,8 @@ const (
 	answerFor = 15 * time.Second
 	enrolFor  = 45 * time.Second // the reader waits 30 s for a card
 
+	answerAfter = time.Second // how long the answer may take after the moment until which the order could be carried out
+
 	personaliseFor = 170 * time.Second // the reader gives up 140 s after it has got the order, up to 10 s late
 )
 
@@ -26,6 +28,7 @@ type OrderResult struct {
 	Done   bool         // it was carried out, as the reader's record says
 	Text   string       // what came of it, in words
 	Record *wire.Record // the reader's; nil: none came
+	Unsent bool         // it was not sent: nobody will carry it out
 }
 
 // A pendingOrder waits for its answer.
@@ -36,12 +39,16 @@ type OrderResult struct {
 type pendingOrder struct {
 	command wire.Command
 	placed  time.Time
-	refused bool // as stale: it waits for another nonce
+	by      time.Time // after which it must not be carried out any more; zero: there is none
+	refused bool      // as stale: it waits for another nonce
 	answer  chan<- OrderResult
 }
 
 // end is when it is given up.
 func (o *pendingOrder) end() time.Time {
+	if !o.by.IsZero() {
+		return o.by.Add(answerAfter)
+	}
 	switch o.command.Order {
 	case wire.Enrol:
 		return o.placed.Add(enrolFor)
@@ -55,12 +62,12 @@ func (o *pendingOrder) end() time.Time {
 type pendingOrders map[wire.CommandID]*pendingOrder
 
 // place adds an order that is sent now, and says whether there was room.
-func (os pendingOrders) place(now time.Time, c wire.Command, answer chan<- OrderResult) bool {
+func (os pendingOrders) place(now time.Time, c wire.Command, by time.Time, answer chan<- OrderResult) bool {
 	if len(os) >= maxOrders {
-		answer <- OrderResult{ID: c.ID, Text: fmt.Sprintf("not sent: %d orders wait for an answer", len(os))}
+		answer <- OrderResult{ID: c.ID, Unsent: true, Text: fmt.Sprintf("not sent: %d orders wait for an answer", len(os))}
 		return false
 	}
-	os[c.ID] = &pendingOrder{command: c, placed: now, answer: answer}
+	os[c.ID] = &pendingOrder{command: c, placed: now, by: by, answer: answer}
 	return true
 }
 
@@ -103,9 +110,25 @@ func (os pendingOrders) retry(now time.Time, reader string, nonce wire.Nonce, o 
 	if !o.refused || o.command.Reader != reader || nonce == (wire.Nonce{}) || nonce == o.command.Nonce || now.Sub(o.placed) >= resendFor {
 		return nil
 	}
+	if !o.by.IsZero() {
+		if o.command.MaxAge = maxAge(now, o.by, 0); o.command.MaxAge == 0 {
+			return nil
+		}
+	}
 	o.refused, o.command.Nonce = false, nonce
 	c := o.command
 	return &c
+}
+
+// maxAge returns how old the nonce of a command may be, in milliseconds, so that nobody
+// carries it out after a moment; 0: that has come. heard is how long ago the controller got
+// the nonce, at least: the reader made it before.
+func maxAge(now, by time.Time, heard time.Duration) uint32 {
+	left := by.Sub(now)
+	if left <= 0 {
+		return 0
+	}
+	return uint32(min(left+heard, wire.NonceLife).Milliseconds())
 }
 
 // state gives the nonce of a reader's new state to the orders that wait for one, and
@@ -125,6 +148,8 @@ func (os pendingOrders) expire(now time.Time) {
 		switch {
 		case o.refused && now.Sub(o.placed) >= resendFor:
 			os.answer(o, OrderResult{Text: "not carried out: the reader said that the order came too late, and nothing newer was heard of it for 10 s"})
+		case !now.Before(o.end()) && !o.by.IsZero():
+			os.answer(o, OrderResult{Text: fmt.Sprintf("no answer from %s in time; from now on it does not carry the order out", o.command.Reader)})
 		case !now.Before(o.end()):
 			os.answer(o, OrderResult{Text: fmt.Sprintf("no answer from %s; it may still carry the order out, up to a minute after it was given, and its record will say so", o.command.Reader)})
 		}

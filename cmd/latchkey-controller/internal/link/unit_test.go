@@ -75,7 +75,7 @@ func withOrder(order wire.Order) (pendingOrders, wire.CommandID, chan OrderResul
 	answer := make(chan OrderResult, 1)
 	id := wire.CommandID{7}
 	os := pendingOrders{}
-	os.place(at(0), wire.Command{Reader: "front-door", ID: id, Order: order, Nonce: wire.Nonce{1}}, answer)
+	os.place(at(0), wire.Command{Reader: "front-door", ID: id, Order: order, Nonce: wire.Nonce{1}}, time.Time{}, answer)
 	return os, id, answer
 }
 
@@ -141,12 +141,12 @@ func TestAnOrderWithoutAnAnswerEnds(t *testing.T) {
 func TestOrdersAreBounded(t *testing.T) {
 	os := pendingOrders{}
 	for i := range maxOrders {
-		if !os.place(at(0), wire.Command{ID: wire.CommandID{1, byte(i), byte(i >> 8)}}, nil) {
+		if !os.place(at(0), wire.Command{ID: wire.CommandID{1, byte(i), byte(i >> 8)}}, time.Time{}, nil) {
 			t.Fatal(i)
 		}
 	}
 	answer := make(chan OrderResult, 1)
-	if os.place(at(0), wire.Command{ID: wire.CommandID{2}}, answer) || (<-answer).Done {
+	if os.place(at(0), wire.Command{ID: wire.CommandID{2}}, time.Time{}, answer) || (<-answer).Done {
 		t.Error("one more was taken")
 	}
 }

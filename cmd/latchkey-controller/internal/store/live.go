@@ -1,6 +1,10 @@
 package store
 
-import "latchkey/sync/wire"
+import (
+	"time"
+
+	"latchkey/sync/wire"
+)
 
 // A State is the newest state that a reader reported.
 type State struct {
@@ -41,7 +45,9 @@ type Order struct {
 	At      int64  // Unix milliseconds
 	Outcome string // for people; "": none yet
 
-	InLockdown bool // not stored: an unlock that opens in a lockdown, too
+	// Not stored:
+	InLockdown bool      // an unlock that opens in a lockdown, too
+	By         time.Time // after which it must not be carried out any more; zero: within a minute or so
 }
 
 // AddOrder adds an order.
