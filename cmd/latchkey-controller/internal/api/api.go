@@ -25,11 +25,13 @@ type API struct {
 	ids   ids
 	limit *limits
 	mux   *http.ServeMux
+
+	metrics *metrics
 }
 
 // New returns an API. Run must run while it serves.
 func New(o Options) *API {
-	a := &API{desk: o.Desk, log: o.Log, ids: idsOf(o.Desk.SiteID()), limit: newLimits(), mux: http.NewServeMux()}
+	a := &API{desk: o.Desk, log: o.Log, ids: idsOf(o.Desk.SiteID()), limit: newLimits(), mux: http.NewServeMux(), metrics: newMetrics()}
 	a.routes()
 	return a
 }

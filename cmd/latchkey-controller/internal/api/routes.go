@@ -36,6 +36,7 @@ func (a *API) routes() {
 		a.mux.Handle(rt.method+" "+ownBase+rt.path, a.serve(own{}, rt))
 	}
 	a.mux.HandleFunc("GET /openapi.json", a.serveOpenAPI())
+	a.mux.Handle("GET /metrics", a.serve(own{}, route{do: a.serveMetrics}))
 	nothing := route{do: a.nothing}
 	a.mux.Handle(unifiBase+"/", a.serve(unifi{}, nothing))
 	a.mux.Handle(ownBase+"/", a.serve(own{}, nothing))

@@ -1,0 +1,154 @@
+package api
+
+import (
+	"context"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/sync/wire"
+)
+
+// metrics are what a Prometheus reads. The counters count from the start of the API; each
+// scrape counts what has come since the one before.
+type metrics struct {
+	mu      sync.Mutex
+	counted int64 // the newest event that is in the counters
+
+	program  prometheus.Gatherer // of this process
+	own      *prometheus.Registry
+	attempts *prometheus.CounterVec
+	lockouts *prometheus.CounterVec
+	alarms   *prometheus.CounterVec
+	acts     prometheus.Counter
+}
+
+// Labels of readers.
+var atReader = []string{"reader", "door"}
+
+func counterVec(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "latchkey_controller_" + name, Help: help}, labels)
+}
+
+func newMetrics() *metrics {
+	program := prometheus.NewRegistry()
+	program.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m := &metrics{
+		counted: -1, program: program, own: prometheus.NewRegistry(),
+		attempts: counterVec("attempts_total", "Attempts to open a door, by what came of them: granted or denied.", "reader", "door", "outcome"),
+		lockouts: counterVec("lockouts_total", "Times that PIN entry was locked out.", atReader...),
+		alarms:   counterVec("alarms_total", "Alarms, by their kind.", "reader", "door", "kind"),
+		acts:     prometheus.NewCounter(prometheus.CounterOpts{Name: "latchkey_controller_acts_total", Help: "Acts of administrators and of programs with a token."}),
+	}
+	m.own.MustRegister(m.attempts, m.lockouts, m.alarms, m.acts)
+	return m
+}
+
+// serveMetrics answers GET /metrics, in the format that the client asks for.
+func (a *API) serveMetrics(c *call) (any, error) {
+	found, err := a.metrics.measure(c.r.Context(), a.desk, c.actor)
+	if err != nil {
+		return nil, err
+	}
+	name, _ := a.desk.Site()
+	now := prometheus.NewRegistry()
+	now.MustRegister(&collector{found, name})
+	promhttp.HandlerFor(prometheus.Gatherers{now, a.metrics.own, a.metrics.program}, promhttp.HandlerOpts{}).ServeHTTP(c.w, c.r)
+	return answered{}, nil
+}
+
+// measure returns what is to be told now, and adds what has happened to the counters.
+func (m *metrics) measure(ctx context.Context, d *desk.Desk, a desk.Actor) (*desk.Measures, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	found, err := d.Measure(ctx, a, m.counted)
+	if err != nil {
+		return nil, err
+	}
+	m.counted = found.Until
+	doors := map[string]string{}
+	for _, r := range found.Readers {
+		doors[r.ID] = r.Door
+		for _, outcome := range []wire.RecordClass{wire.ClassGranted, wire.ClassDenied} {
+			m.attempts.WithLabelValues(r.ID, r.Door, string(outcome)) // from 0 on
+		}
+		m.lockouts.WithLabelValues(r.ID, r.Door)
+	}
+	for _, c := range found.Events {
+		n, door := float64(c.N), doors[c.Reader]
+		switch {
+		case c.Class == wire.ClassGranted, c.Class == wire.ClassDenied:
+			m.attempts.WithLabelValues(c.Reader, door, string(c.Class)).Add(n)
+		case c.Kind == string(wire.LockoutStarted):
+			m.lockouts.WithLabelValues(c.Reader, door).Add(n)
+		case c.Class == wire.ClassAlarm, c.Kind == string(wire.DoorForced), c.Kind == string(wire.DoorHeld):
+			m.alarms.WithLabelValues(c.Reader, door, c.Kind).Add(n)
+		case c.Class == desk.ClassAdmin:
+			m.acts.Add(n)
+		}
+	}
+	return found, nil
+}
+
+// A collector tells what a site is like now.
+type collector struct {
+	*desk.Measures
+	site string
+}
+
+// Describe implements prometheus.Collector, which checks each scrape by itself.
+func (c *collector) Describe(chan<- *prometheus.Desc) {}
+
+// Collect implements prometheus.Collector.
+func (c *collector) Collect(to chan<- prometheus.Metric) {
+	tell := func(name, help string, value float64, labels, values []string) {
+		to <- prometheus.MustNewConstMetric(prometheus.NewDesc("latchkey_controller_"+name, help, labels, nil), prometheus.GaugeValue, value, values...)
+	}
+	tell("info", "The site of this controller.", 1, []string{"site"}, []string{c.site})
+	tell("users", "Users of the site.", float64(c.Users), nil, nil)
+	tell("cards", "Cards of all users, by whether they can be copied.", float64(c.Cards.Copyable), []string{"copyable"}, []string{"true"})
+	tell("cards", "Cards of all users, by whether they can be copied.", float64(c.Cards.Cards-c.Cards.Copyable), []string{"copyable"}, []string{"false"})
+	tell("credentials_revision", "The newest place in the credential log.", float64(c.Revision), nil, nil)
+	tell("disk_full", "1 while the controller's disk is full.", truth(c.Full), nil, nil)
+	tell("clock_doubted", "1 while the controller's clock is in doubt.", truth(c.Doubted), nil, nil)
+	for _, r := range c.Readers {
+		reader := func(name, help string, value float64) {
+			tell("reader_"+name, help, value, atReader, []string{r.ID, r.Door})
+		}
+		live := &r.Live
+		reader("up", "1 while the reader is connected.", truth(live.Online))
+		if !live.Heard.IsZero() {
+			reader("heard_timestamp_seconds", "When the reader was heard of last.", float64(live.Heard.UnixMilli())/1000)
+		}
+		if live.Version == "" { // it has said nothing yet
+			continue
+		}
+		tell("reader_info", "What runs at the reader.", 1, []string{"reader", "door", "version"}, []string{r.ID, r.Door, live.Version})
+		reader("current", "1 while the reader has the newest credentials and policy.", truth(live.Current))
+		reader("credentials_revision", "The place in the credential log that the reader has.", float64(live.Revision))
+		reader("records_waiting", "Records that have not come yet.", float64(live.Waiting))
+		reader("lockout", "1 while PIN entry is locked out.", truth(live.Lockout != ""))
+		reader("tamper", "1 while the reader's housing is open.", truth(live.Tamper))
+		reader("clock_trusted", "1 while the reader trusts its clock.", truth(live.ClockTrusted))
+		reader("faults", "Parts of the reader that do not work.", float64(len(live.Faults)))
+		reader("strike_on", "1 while the strike lets the door open.", truth(live.Strike != wire.StrikeOff))
+		if open := live.Door == wire.DoorIsOpen || live.Door == wire.DoorIsForced || live.Door == wire.DoorIsHeld; open || live.Door == wire.DoorIsClosed {
+			reader("door_open", "1 while the door is open.", truth(open))
+		}
+		if mode := live.Mode; mode != nil {
+			for _, m := range wire.Modes() {
+				tell("reader_mode", "1 for the mode that is in force at the door.", truth(mode.Mode == m), []string{"reader", "door", "mode"}, []string{r.ID, r.Door, string(m)})
+			}
+		}
+	}
+}
+
+func truth(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
+}

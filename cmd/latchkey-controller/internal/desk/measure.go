@@ -1,0 +1,72 @@
+package desk
+
+import (
+	"context"
+
+	"latchkey/cmd/latchkey-controller/internal/clock"
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// Measures are what a monitor wants to know of a site.
+type Measures struct {
+	Readers  []*Reader // by id, without removed ones
+	Revision uint64    // the newest of the credential log
+	Users    int
+	Cards    CardCount
+	Full     bool // the controller's disk is full
+	Doubted  bool // its clock is in doubt
+
+	// Of events that arrived after the cursor, up to Until.
+	Events []EventCount
+	Until  int64
+}
+
+// An EventCount counts events of a kind.
+type EventCount = store.EventCount
+
+// ClassAdmin is the class of administrators' acts.
+const ClassAdmin = store.ClassAdmin
+
+// Measure returns a site's measures, with the events after a cursor; below 0: none.
+func (d *Desk) Measure(ctx context.Context, a Actor, after int64) (*Measures, error) {
+	readers, err := d.Readers(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	m := &Measures{Full: d.site.Full() != nil}
+	for _, r := range readers {
+		if r.Removed == "" {
+			m.Readers = append(m.Readers, r)
+		}
+	}
+	err = d.site.View(ctx, func(tx *store.Tx) error {
+		head, err := tx.Head()
+		if err != nil {
+			return err
+		}
+		m.Revision = head.Revision
+		if m.Users, err = tx.CountUsers(); err != nil {
+			return err
+		}
+		if m.Cards.Cards, m.Cards.Copyable, err = tx.CountCards(); err != nil {
+			return err
+		}
+		mark, err := tx.Clock(d.read())
+		if err != nil {
+			return err
+		}
+		m.Doubted = mark.Doubt != clock.None
+		if m.Until, _, err = tx.Newest(); err != nil || after < 0 {
+			return err
+		}
+		counts, err := tx.CountEvents(after, m.Until)
+		for _, c := range counts {
+			if c.Kind != string(wire.Duress) || a.May(ViewDuress) {
+				m.Events = append(m.Events, c)
+			}
+		}
+		return err
+	})
+	return m, err
+}
