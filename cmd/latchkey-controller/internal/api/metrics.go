@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -76,6 +77,9 @@ func (m *metrics) measure(ctx context.Context, d *desk.Desk, a desk.Actor) (*des
 			m.attempts.WithLabelValues(r.ID, r.Door, string(outcome)) // from 0 on
 		}
 		m.lockouts.WithLabelValues(r.ID, r.Door)
+		for _, kind := range desk.AlarmKinds() {
+			m.alarms.WithLabelValues(r.ID, r.Door, kind)
+		}
 	}
 	for _, c := range found.Events {
 		n, door := float64(c.N), doors[c.Reader]
@@ -84,7 +88,7 @@ func (m *metrics) measure(ctx context.Context, d *desk.Desk, a desk.Actor) (*des
 			m.attempts.WithLabelValues(c.Reader, door, string(c.Class)).Add(n)
 		case c.Kind == string(wire.LockoutStarted):
 			m.lockouts.WithLabelValues(c.Reader, door).Add(n)
-		case c.Class == wire.ClassAlarm, c.Kind == string(wire.DoorForced), c.Kind == string(wire.DoorHeld):
+		case slices.Contains(desk.AlarmKinds(), c.Kind):
 			m.alarms.WithLabelValues(c.Reader, door, c.Kind).Add(n)
 		case c.Class == desk.ClassAdmin:
 			m.acts.Add(n)

@@ -72,13 +72,14 @@ func TestMetricsTellOfEachReaderAndCountEachEventOnce(t *testing.T) {
 	w.live.say(reader, locked)
 	denied := &wire.Record{Kind: wire.AccessDenied, By: wire.ByCard, Reason: wire.ReasonUnknown, Tag: make([]byte, 8)}
 	again := *denied
-	w.records(reader, denied, &again, &wire.Record{Kind: wire.LockoutStarted, Cause: wire.CauseAttempts}, &wire.Record{Kind: wire.DoorForced}, &wire.Record{Kind: wire.Duress, Seq: 7, User: user, Credential: 1})
+	w.records(reader, denied, &again, &wire.Record{Kind: wire.LockoutStarted, Cause: wire.CauseAttempts}, &wire.Record{Kind: wire.DoorForced}, &wire.Record{Kind: wire.TamperStarted}, &wire.Record{Kind: wire.TamperEnded}, &wire.Record{Kind: wire.Duress, Seq: 7, User: user, Credential: 1})
 	for range 2 { // the second scrape counts nothing twice
 		got := p.samples()
 		for name, want := range map[string]string{
 			of("reader_up", ""): "1", of("reader_lockout", ""): "1", of("reader_door_open", ""): "1", of("reader_strike_on", ""): "0",
 			of("attempts_total", `,outcome="granted"`): "0", of("attempts_total", `,outcome="denied"`): "2", of("lockouts_total", ""): "1",
 			of("alarms_total", `,kind="door.forced"`): "1", of("alarms_total", `,kind="duress"`): "",
+			of("alarms_total", `,kind="tamper.started"`): "1", of("alarms_total", `,kind="tamper.ended"`): "", of("alarms_total", `,kind="card.copied"`): "0",
 			`latchkey_controller_reader_mode{door="Door of ` + reader + `",mode="locked",reader="` + reader + `"}`: "1",
 			`latchkey_controller_reader_mode{door="Door of ` + reader + `",mode="normal",reader="` + reader + `"}`: "0",
 		} {

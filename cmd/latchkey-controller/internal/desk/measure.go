@@ -70,3 +70,12 @@ func (d *Desk) Measure(ctx context.Context, a Actor, after int64) (*Measures, er
 	})
 	return m, err
 }
+
+// AlarmKinds returns the kinds of events that tell of something wrong at a reader, without
+// those that say that it is over, and duress.
+func AlarmKinds() []string {
+	return append(store.AlarmKinds(),
+		string(wire.FireStarted), string(wire.ClockStepped), string(wire.DoorForced), string(wire.DoorHeld), string(wire.TamperStarted),
+		string(wire.CacheDamaged), string(wire.CacheBehind), string(wire.LogForked), string(wire.RecordsDropped),
+		string(wire.BudgetSpent), string(wire.BudgetOverspent))
+}

@@ -30,6 +30,11 @@ const (
 	ReaderOnline  = "reader.online"  // it is connected again
 )
 
+// AlarmKinds returns all kinds of alarms.
+func AlarmKinds() []string {
+	return []string{JournalForked, JournalGap, LogForeign, ClockDoubted, CardCopied, RecordsRefused, BudgetRefused, BudgetAgain, BudgetUnrecorded}
+}
+
 // AddAlarm adds an alarm and its event, and fills in its ID.
 func (t *Tx) AddAlarm(a *Alarm) error {
 	if err := t.row(`INSERT INTO alarms (reader_id, kind, user_id, at, text) VALUES (?, ?, ?, ?, ?) RETURNING id`, []any{a.Reader, a.Kind, a.User, a.At, a.Text}, &a.ID); err != nil {

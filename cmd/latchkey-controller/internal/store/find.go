@@ -144,7 +144,7 @@ func classOfKind(kind string) wire.RecordClass {
 	switch {
 	case strings.HasPrefix(kind, "admin."):
 		return ClassAdmin
-	case slices.Contains([]string{JournalForked, JournalGap, LogForeign, RecordsRefused, ClockDoubted, CardCopied, BudgetRefused, BudgetAgain, BudgetUnrecorded}, kind):
+	case slices.Contains(AlarmKinds(), kind):
 		return wire.ClassAlarm
 	case kind == ReaderOffline || kind == ReaderOnline:
 		return wire.ClassReader
