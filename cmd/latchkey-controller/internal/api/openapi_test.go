@@ -109,7 +109,7 @@ func TestTheDocumentDescribesWhatThereIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := newWorld(t)
-	routes := map[string]string{} // their operations' tags
+	routes := map[string]string{"GET /metrics": "Latchkey"} // their operations' tags
 	for _, rt := range w.api.unifiRoutes() {
 		routes[rt.method+" "+unifiBase+rt.path] = "UniFi Access compatible"
 	}
