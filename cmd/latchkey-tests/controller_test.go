@@ -22,6 +22,7 @@ type controller struct {
 	t          testing.TB
 	mosquitto  bool
 	console    string      // address of its console; "": it has none
+	api        string      // address of its API; "": it has none
 	signIn     chan string // its first one-time link
 	serving    *exec.Cmd   // latchkey-controller serve
 	brokering  *exec.Cmd   // Mosquitto, if that is the broker
@@ -158,6 +159,9 @@ func (c *controller) serve() {
 	console := c.console
 	if console == "" {
 		console = "off"
+	}
+	if c.api != "" {
+		at = append(at, "--api", c.api)
 	}
 	c.serving = exec.Command(filepath.Join(dir, "latchkey-controller"), append([]string{"serve", "--dir", c.dir, "--console", console}, at...)...)
 	c.serving.Stderr = c.t.Output()
