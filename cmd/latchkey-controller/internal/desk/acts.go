@@ -77,6 +77,10 @@ const (
 	MakeToken   Act = "token.make"
 	RevokeToken Act = "token.revoke"
 
+	ViewMail     Act = "mail.view"
+	EditMail     Act = "mail.edit" // how people are told by e-mail
+	SendTestMail Act = "mail.test"
+
 	ViewAdmins    Act = "admins.view"
 	EditAdmins    Act = "admins.edit"
 	EditSettings  Act = "settings.edit"
@@ -179,6 +183,10 @@ var rules = map[Act]rule{
 	ViewTokens:  {may: supers, past: "looked at tokens", infinitive: "look at tokens"},
 	MakeToken:   {may: supers, past: "made the token %s", infinitive: "make the token %s", fresh: true},
 	RevokeToken: {may: supers, past: "revoked the token %s", infinitive: "revoke the token %s"},
+
+	ViewMail:     {may: owners, past: "looked at who is told by e-mail", infinitive: "look at who is told by e-mail"},
+	EditMail:     {may: owners, past: "changed who is told by e-mail of %s", infinitive: "change who is told by e-mail of %s", fresh: true},
+	SendTestMail: {may: owners, past: "sent a mail of %s as a test", infinitive: "send a mail of %s as a test"},
 
 	ViewAdmins:    {may: owners, past: "looked at administrators", infinitive: "look at administrators"},
 	EditAdmins:    {may: owners, past: "changed administrators", infinitive: "change the administrator %s", fresh: true, detailed: true},

@@ -34,7 +34,11 @@ type Options struct {
 	Live  Live                 // nil: no controller runs in this process
 	Clock func() clock.Reading // nil: clock.Read
 	Log   *slog.Logger         // nil: none
+	Mail  Mailer               // nil: no mail can be sent
 }
+
+// A Mailer sends a letter by the mail server of the settings, with the password for its user.
+type Mailer = func(ctx context.Context, s *MailSettings, password []byte, l Letter) error
 
 // A Desk is where administrators act. It is safe for concurrent use.
 type Desk struct {
@@ -42,6 +46,7 @@ type Desk struct {
 	live Live
 	read func() clock.Reading
 	log  *slog.Logger
+	mail Mailer
 
 	doubted        bool // the clock was in doubt in the last round of Maintain
 	enrolments     enrolments
@@ -53,7 +58,7 @@ type Desk struct {
 
 // New returns a site's desk.
 func New(o Options) *Desk {
-	d := &Desk{site: o.Site, live: o.Live, read: o.Clock, log: o.Log, memory: passwordMemory, hashing: make(chan struct{}, 2), unknownClients: make(chan struct{}, 16)}
+	d := &Desk{site: o.Site, live: o.Live, read: o.Clock, log: o.Log, mail: o.Mail, memory: passwordMemory, hashing: make(chan struct{}, 2), unknownClients: make(chan struct{}, 16)}
 	if d.read == nil {
 		d.read = clock.Read
 	}

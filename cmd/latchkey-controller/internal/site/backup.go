@@ -128,7 +128,7 @@ func Restore(ctx context.Context, at clock.Reading, from string, with backup.Ide
 			restored.Doubt = m.Says(at)
 			restored.Ended, restored.Wanted, err = endOpenModes(tx, at.Wall)
 			// Sign-ins in the backup are out of date.
-			return errors.Join(err, tx.SetClock(m), tx.ForgetSignIns())
+			return errors.Join(err, tx.SetClock(m), tx.ForgetSignIns(), tx.SkipNotices())
 		})
 		return err
 	})

@@ -70,10 +70,26 @@ func (s *Site) Check(ctx context.Context) (report Report, err error) {
 			}
 		}
 		report.Users, report.Readers = len(users), len(readers)
-		report.Schedules, err = checkSchedules(tx)
-		return err
+		if report.Schedules, err = checkSchedules(tx); err != nil {
+			return err
+		}
+		return s.checkMail(tx)
 	})
 	return report, err
+}
+
+// checkMail decrypts the password for the mail server.
+func (s *Site) checkMail(tx *store.Tx) error {
+	m, err := tx.Mail()
+	if errors.Is(err, store.ErrNotFound) || err == nil && len(m.Password) == 0 {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	password, err := s.Unseal(SealedMail, 0, m.Password)
+	clear(password)
+	return err
 }
 
 // checkPolicy reads a reader's policy, which must list the visitors of its door, and no others,

@@ -38,6 +38,9 @@ const (
 	sealedGrantKey   = "grant key"
 )
 
+// SealedMail is the kind under which the vault seals the password for the mail server.
+const SealedMail = "mail"
+
 // A Site is an open site. It is safe for concurrent use.
 type Site struct {
 	ID   wire.SiteID
