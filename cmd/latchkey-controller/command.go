@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/mail"
 	"latchkey/cmd/latchkey-controller/internal/site"
 )
 
@@ -88,7 +89,7 @@ func execute(ctx context.Context, io stdio, args []string) error {
 			return err
 		}
 		defer c.site.Close()
-		c.desk, c.actor = desk.New(desk.Options{Site: c.site}), desk.AtCommandLine(sessionUser())
+		c.desk, c.actor = desk.New(desk.Options{Site: c.site, Mail: mail.Send}), desk.AtCommandLine(sessionUser())
 	}
 	return run(ctx, args)
 }

@@ -18,6 +18,7 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/control"
 	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/cmd/latchkey-controller/internal/link"
+	"latchkey/cmd/latchkey-controller/internal/mail"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/sync/wire"
 )
@@ -88,7 +89,7 @@ func serve(c *invocation) action {
 		if err != nil {
 			return err
 		}
-		c.desk = desk.New(desk.Options{Site: c.site, Live: l, Log: log})
+		c.desk = desk.New(desk.Options{Site: c.site, Live: l, Log: log, Mail: mail.Send})
 		certificate, err := page.load(c.dir, c.site, names, log)
 		if err != nil {
 			return err
@@ -104,6 +105,7 @@ func serve(c *invocation) action {
 		group, ctx := errgroup.WithContext(ctx)
 		group.Go(func() error { return l.Run(ctx) })
 		group.Go(func() error { return c.desk.Maintain(ctx) })
+		group.Go(func() error { return mail.Run(ctx, c.desk, log) })
 		if console != nil {
 			group.Go(func() error { return console.run(ctx) })
 		}

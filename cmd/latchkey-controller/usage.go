@@ -23,6 +23,7 @@ func groups() []group {
 			{name: "check", summary: "reads everything that the site holds and says what is wrong", prepare: check},
 			{name: "clock", args: "show|confirm", summary: "whether this machine's clock is in doubt", prepare: clockDoubt},
 			{name: "authority", summary: "prints the certificate of the site's own authority, for what connects to it", prepare: authority},
+			{name: "mail", args: "show|set|test|off", summary: "who is told by e-mail, of what", prepare: mailCommand},
 			{name: "broker-config", args: "--out DIR", summary: "writes the configuration of a Mosquitto for the site", required: []string{"out"}, prepare: brokerConfig},
 		}},
 		{"Users, with their PINs and cards", []command{

@@ -44,7 +44,7 @@ var arrows = []struct {
 	{"cmd/latchkeyd/internal/datadir", nil},
 	{"cmd/latchkeyd/internal/status", []string{"cmd/latchkeyd/internal/datadir", "device", "device/journal", "sync/wire"}},
 	{"cmd/latchkeyd/internal/supervision", []string{"device", "sync/wire"}},
-	{"cmd/latchkey-controller", []string{ofController + "api", ofController + "backup", ofController + "broker", ofController + "clock", ofController + "console", ofController + "control", ofController + "desk", ofController + "link", ofController + "site", ofController + "store", ofController + "zone", "device/durable", "sync/wire"}},
+	{"cmd/latchkey-controller", []string{ofController + "api", ofController + "backup", ofController + "broker", ofController + "clock", ofController + "console", ofController + "control", ofController + "desk", ofController + "link", ofController + "mail", ofController + "site", ofController + "store", ofController + "zone", "device/durable", "sync/wire"}},
 	{ofController + "api", []string{ofController + "desk", "sync/wire"}},
 	{ofController + "backup/...", []string{ofController + "backup", "device/durable"}},
 	{ofController + "broker", []string{"device/durable", "sync/wire"}},
@@ -53,6 +53,7 @@ var arrows = []struct {
 	{ofController + "control", []string{ofController + "desk", "sync/wire"}},
 	{ofController + "desk", []string{ofController + "backup", ofController + "clock", ofController + "link", ofController + "site", ofController + "store", ofController + "zone", "device/pin", "keypad/letters", "sync/wire"}},
 	{ofController + "link", []string{ofController + "clock", ofController + "site", ofController + "store", "sync/wire"}},
+	{ofController + "mail", []string{ofController + "desk"}},
 	{ofController + "site/boardtest", []string{"sync/wire"}},
 	{ofController + "site/sitetest", nil},
 	{ofController + "site", []string{ofController + "backup", ofController + "clock", ofController + "store", ofController + "vault", ofController + "zone", "device", "device/durable", "device/pin", "device/pin/tpm", "sync/wire"}}, // reads what a reader has kept in a checkpoint

@@ -113,6 +113,10 @@ func (c *Console) routes() {
 	c.page("GET /tokens", c.tokens)
 	c.form("POST /tokens", c.makeToken, c.showNewToken)
 	c.form("POST /tokens/{id}/revoke", c.revokeToken, nil)
+	c.page("GET /mail", may(desk.ViewMail, c.mail))
+	c.form("POST /mail", c.setMail, c.showMail(""))
+	c.form("POST /mail/test", c.testMail, c.showMail(""))
+	c.form("POST /mail/off", c.mailOff, c.showMail("off"))
 
 	c.page("GET /settings", c.settings)
 	c.form("POST /settings", c.setSettings, c.showSettings(""))

@@ -78,6 +78,7 @@ func (c *Console) functions(in *time.Location) template.FuncMap {
 		"marker":       func() string { return string(c.marker) },
 		"roles":        desk.Roles,
 		"scopes":       desk.Scopes,
+		"notices":      desk.Notices,
 		"languages":    screenLanguages,
 		"states":       desk.UserStates,
 		"stateTitle":   desk.StateTitle,

@@ -397,6 +397,15 @@ var attempts = map[Act][]attempt{
 		w.must(err)
 		return func(ctx context.Context, a Actor) error { return w.RevokeToken(ctx, a, id) }
 	}},
+	ViewMail: {act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Mail(ctx, a); return err })},
+	EditMail: {
+		act(func(w *world, ctx context.Context, a Actor) error { return w.mailTo(ctx, a, "ada@example.com") }),
+		act(func(w *world, ctx context.Context, a Actor) error { return w.RemoveMail(ctx, a) }),
+	},
+	SendTestMail: {func(w *world) func(context.Context, Actor) error {
+		w.must(w.mailTo(w.t.Context(), as(Owner), "ada@example.com"))
+		return func(ctx context.Context, a Actor) error { return w.TestMail(ctx, a) }
+	}},
 	ViewAdmins: {act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Admins(ctx, a); return err })},
 	EditAdmins: {
 		act(func(w *world, ctx context.Context, a Actor) error {
@@ -543,4 +552,13 @@ func order(o wire.Order) attempt {
 		_, err := w.Order(ctx, a, "reader", o)
 		return err
 	})
+}
+
+// mailTo has somebody be told by e-mail.
+func (w *world) mailTo(ctx context.Context, a Actor, to string) error {
+	before, err := w.Mail(ctx, as(Owner))
+	if err != nil {
+		return err
+	}
+	return w.SetMail(ctx, a, before.Revision, &MailSettings{Host: "mail.example.com", Port: 465, Security: MailTLS, Sender: "doors@example.com", Recipients: []string{to}, Notices: Notices()}, nil)
 }

@@ -109,7 +109,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	w.Desk = New(Options{Site: s, Live: &w.live, Clock: w.clock})
+	w.Desk = New(Options{Site: s, Live: &w.live, Clock: w.clock, Mail: func(context.Context, *MailSettings, []byte, Letter) error { return nil }})
 	w.memory = cheap
 	return w
 }

@@ -24,7 +24,7 @@ const (
 )
 
 // MailSettings say how people are told by e-mail. Their fields in errors are "host", "port",
-// "security", "user", "password", "sender", "recipients", "notices".
+// "security", "user", "mail-password", "sender", "recipients", "notices".
 type MailSettings struct {
 	Host       string
 	Port       int
@@ -187,14 +187,14 @@ func (d *Desk) SetMail(ctx context.Context, a Actor, was int64, s *MailSettings,
 		m.Revision, m.Cursor, m.Sent = before.Revision+1, before.Cursor, before.Sent
 		switch {
 		case len(password) > maxMailPassword:
-			wrongs.add(wrong("password", "The password has more than %d bytes", maxMailPassword))
+			wrongs.add(wrong("mail-password", "The password has more than %d bytes", maxMailPassword))
 		case m.User == "":
 		case len(password) > 0:
 			m.Password = d.site.Seal(site.SealedMail, 0, password)
 		case m.User == before.User && strings.EqualFold(m.Host, before.Host) && len(before.Password) > 0: // another host could be anybody's
 			m.Password = before.Password
 		default:
-			wrongs.add(wrong("password", "Enter the password of this user"))
+			wrongs.add(wrong("mail-password", "Enter the password of this user"))
 		}
 		if err := wrongs.err(); err != nil {
 			return err

@@ -23,6 +23,7 @@ var may = map[Act]string{
 	LockDown: "OSE", Evacuate: "OSE", SetMode: "OSE", SetSiteMode: "OSE", EndLockdown: "OS", EndEvacuation: "OSE", EndMode: "OSE", UndoMode: "OSE", EndEarly: "OSE",
 	EditPolicy: "OS", EditSchedules: "OS", EditPlaces: "OS", AdoptReader: "OS", RemoveReader: "OS", RenewBudget: "OS", WriteGrant: "OS",
 	ViewTokens: "OS", MakeToken: "OS", RevokeToken: "OS",
+	ViewMail: "O", EditMail: "O", SendTestMail: "O",
 	ViewAdmins: "O", EditAdmins: "O", EditSettings: "O", SetPINReaders: "O", SetTPMTrust: "O", SetZone: "O", ConfirmClock: "O", Backup: "O", NewEpoch: "O", NewStorageKey: "O",
 }
 
@@ -78,7 +79,7 @@ func TestARefusalSaysWhoMay(t *testing.T) {
 }
 
 func TestWhatEndangersTheSiteAsksForThePasswordAgain(t *testing.T) {
-	for _, act := range []Act{AdoptReader, RemoveReader, RenewBudget, WriteGrant, SetPINReaders, EditAdmins, MakeToken, Backup, NewEpoch, NewStorageKey, SetSiteMode, EndLockdown} {
+	for _, act := range []Act{AdoptReader, RemoveReader, RenewBudget, WriteGrant, SetPINReaders, EditAdmins, MakeToken, EditMail, Backup, NewEpoch, NewStorageKey, SetSiteMode, EndLockdown} {
 		t.Run(string(act), func(t *testing.T) {
 			w := newWorld(t)
 			for i, prepare := range attempts[act] {

@@ -48,7 +48,7 @@ func Send(ctx context.Context, s *desk.MailSettings, password []byte, l desk.Let
 	ctx, cancel := context.WithTimeout(ctx, sendFor)
 	defer cancel()
 	if err := client.DialAndSendWithContext(ctx, m); err != nil {
-		return fmt.Errorf("%s did not take the mail: %w", s.Host, err)
+		return fmt.Errorf("the mail server at %s did not take the mail: %w", s.Host, err)
 	}
 	return nil
 }
