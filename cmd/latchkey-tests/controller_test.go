@@ -23,6 +23,7 @@ type controller struct {
 	mosquitto  bool
 	console    string      // address of its console; "": it has none
 	api        string      // address of its API; "": it has none
+	env        []string    // of its process, besides that of the test
 	signIn     chan string // its first one-time link
 	serving    *exec.Cmd   // latchkey-controller serve
 	brokering  *exec.Cmd   // Mosquitto, if that is the broker
@@ -164,7 +165,7 @@ func (c *controller) serve() {
 		at = append(at, "--api", c.api)
 	}
 	c.serving = exec.Command(filepath.Join(dir, "latchkey-controller"), append([]string{"serve", "--dir", c.dir, "--console", console}, at...)...)
-	c.serving.Stderr = c.t.Output()
+	c.serving.Stderr, c.serving.Env = c.t.Output(), append(os.Environ(), c.env...)
 	out, err := c.serving.StdoutPipe()
 	if err != nil {
 		c.t.Fatal(err)
