@@ -1,10 +1,10 @@
 // Command latchkey-demo sets up and starts a demonstration: a site with a
-// controller, a broker, one simulated reader, a user with a PIN and a user with
-// a card. It does nothing that a person could not do with latchkey-controller,
+// controller, a broker, one simulated reader, a user with a PIN, a user with a
+// card, and a token for a program. It does nothing that a person could not do with latchkey-controller,
 // mosquitto and latchkeyd by hand, and prints each command.
 //
-// It keeps everything, the PIN and the card's UID too, below one directory: they
-// open the door the next time as well.
+// It keeps everything, the PIN, the card's UID and the token too, below one directory:
+// they open the door the next time as well.
 package main
 
 import (
@@ -22,6 +22,7 @@ func main() {
 	flag.StringVar(&d.dir, "dir", "var", "`directory` that keeps the demonstration")
 	flag.StringVar(&d.listen, "listen", "127.0.0.1:8081", "`address` of the simulated board's page")
 	flag.StringVar(&d.console, "console", "127.0.0.1:8443", "`address` of the controller's console")
+	flag.StringVar(&d.api, "api", "127.0.0.1:12445", "`address` of the controller's API for programs")
 	flag.StringVar(&d.broker, "broker", "127.0.0.1:18883", "`address` of the broker; a demonstration that was set up before keeps its own")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -33,7 +34,7 @@ func main() {
 }
 
 // demo has the directories and addresses of the flags.
-type demo struct{ bin, dir, listen, console, broker string }
+type demo struct{ bin, dir, listen, console, api, broker string }
 
 // run sets up what is missing and runs the demonstration until ctx ends.
 func (d *demo) run(ctx context.Context) error {

@@ -21,6 +21,7 @@ import (
 type facts struct {
 	PIN    string `json:"pin"`
 	UID    string `json:"uid"`
+	Token  string `json:"token"`
 	Broker string `json:"broker"`
 }
 
@@ -36,7 +37,13 @@ func (d *demo) setUp(ctx context.Context) (*facts, error) {
 		return nil, err
 	}
 	if known.Broker != "" {
-		return &known, nil
+		if known.Token != "" {
+			return &known, nil
+		}
+		if err := d.makeToken(ctx, &known); err != nil { // it was set up by an older version
+			return nil, err
+		}
+		return &known, d.keep(&known)
 	}
 	for _, dir := range []string{"site", "reader", "broker"} {
 		if err := os.RemoveAll(d.path(dir)); err != nil {
@@ -56,10 +63,25 @@ func (d *demo) setUp(ctx context.Context) (*facts, error) {
 	if err := d.makeReader(ctx, &known); err != nil {
 		return nil, err
 	}
-	if b, err = json.MarshalIndent(&known, "", "  "); err != nil {
+	if err := d.makeToken(ctx, &known); err != nil {
 		return nil, err
 	}
-	return &known, os.WriteFile(d.path("facts.json"), b, 0o600)
+	return &known, d.keep(&known)
+}
+
+// keep writes facts.json.
+func (d *demo) keep(known *facts) error {
+	b, err := json.MarshalIndent(known, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(d.path("facts.json"), b, 0o600)
+}
+
+// makeToken makes a token for a program.
+func (d *demo) makeToken(ctx context.Context, known *facts) error {
+	return d.do(ctx, known, "latchkey-controller", "token", "make", "--dir", d.path("site"), "--json", "--days", "1830",
+		"--scope", "read", "--scope", "activity", "--scope", "operate", "--scope", "manage", "A program")
 }
 
 // makeSite makes the site and its two users.

@@ -18,7 +18,7 @@ import (
 // ctx, the controller or the reader ends. The broker may be stopped and started
 // again meanwhile.
 func (d *demo) start(ctx context.Context, known *facts) error {
-	serve := []string{"serve", "--dir", d.path("site"), "--console", d.console}
+	serve := []string{"serve", "--dir", d.path("site"), "--console", d.console, "--api", d.api}
 	// The reader ends first, so that it can still tell the controller, and the broker last.
 	brokerContext, stopBroker := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopBroker()
@@ -71,6 +71,7 @@ func (d *demo) start(ctx context.Context, known *facts) error {
 		return err
 	}
 	group.Go(func() error { return ended("latchkey-controller", controller.Wait(), controllerContext) })
+	group.Go(func() error { return d.tellProgram(groupContext, known) })
 	group.Go(func() error {
 		defer stopController()
 		return ended("latchkeyd", reader.Wait(), groupContext)

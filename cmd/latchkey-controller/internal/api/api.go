@@ -26,20 +26,23 @@ type API struct {
 	limit *limits
 	mux   *http.ServeMux
 
-	metrics *metrics
+	followers *followers
+	news      *news
+	streams   openStreams
+	once      *once
+	metrics   *metrics
 }
 
 // New returns an API. Run must run while it serves.
 func New(o Options) *API {
-	a := &API{desk: o.Desk, log: o.Log, ids: idsOf(o.Desk.SiteID()), limit: newLimits(), mux: http.NewServeMux(), metrics: newMetrics()}
+	a := &API{desk: o.Desk, log: o.Log, ids: idsOf(o.Desk.SiteID()), limit: newLimits(), followers: newFollowers(), news: newNews(), once: newOnce(), metrics: newMetrics(), mux: http.NewServeMux()}
 	a.routes()
 	return a
 }
 
 // Run does what goes on between requests, until ctx ends.
 func (a *API) Run(ctx context.Context) error {
-	<-ctx.Done()
-	return nil
+	return a.follow(ctx)
 }
 
 // ServeHTTP answers a request, which must have arrived over TLS: it carries a token.

@@ -143,6 +143,33 @@ func TestTheDocumentDescribesWhatThereIs(t *testing.T) {
 	}
 }
 
+func TestTheDocumentSaysWhichScopeAnOperationNeeds(t *testing.T) {
+	document, err := described()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t)
+	reader, _ := w.reader()
+	only, without := map[desk.Scope]*program{}, map[desk.Scope]*program{}
+	for _, scope := range desk.Scopes() {
+		only[scope] = w.program(scope)
+		without[scope] = w.program(slices.DeleteFunc(desk.Scopes(), func(s desk.Scope) bool { return s == scope })...)
+	}
+	for path, item := range document.Paths.Map() {
+		path = strings.ReplaceAll(path, "{reader}", reader)
+		if item.Get == nil || strings.Contains(path, "{") || strings.HasSuffix(path, "/notifications") { // a WebSocket
+			continue
+		}
+		scope, _ := item.Get.Extensions["x-scope"].(string)
+		if a := without[desk.Scope(scope)].ask("GET", path, nil); a.code() != "403 CODE_UNAUTHORIZED" {
+			t.Errorf("%s without %s: %d %s", path, scope, a.status, a.body)
+		}
+		if a := only[desk.Scope(scope)].ask("GET", path, nil); a.status == http.StatusForbidden {
+			t.Errorf("%s with %s: %d %s", path, scope, a.status, a.body)
+		}
+	}
+}
+
 func TestTheDocumentIsServedToAnybody(t *testing.T) {
 	w := newWorld(t)
 	response, err := w.server.Client().Get(w.server.URL + "/openapi.json")

@@ -20,12 +20,32 @@ func (a *API) unifiRoutes() []route {
 	return []route{
 		{"GET", "/doors", a.doors, ""},
 		{"GET", "/doors/{id}", a.door, ""},
+		{"PUT", "/doors/{id}/unlock", a.onceFor(onceUnlock, a.unlock), ""},
+		{"GET", "/doors/{id}/lock_rule", a.lockRule, ""},
+		{"PUT", "/doors/{id}/lock_rule", a.setLockRule, ""},
+		{"GET", "/doors/settings/emergency", a.emergency, ""},
+		{"PUT", "/doors/settings/emergency", a.setEmergency, ""},
+		{"GET", "/devices", a.devices, ""},
+		{"GET", "/devices/{id}/settings", a.deviceSettings, codeNoDevice},
+		{"PUT", "/devices/{id}/settings", a.setDeviceSettings, codeNoDevice},
+		{"GET", "/devices/notifications", a.notifications, ""},
+		{"POST", "/system/logs", a.systemLogs, ""},
+		{"POST", "/system/logs/export", a.exportLogs, ""},
 	}
 }
 
 // ownRoutes are those that are ours alone.
 func (a *API) ownRoutes() []route {
-	return []route{}
+	return []route{
+		{"GET", "/site", a.site, ""},
+		{"GET", "/events", a.events, ""},
+		{"GET", "/lockouts", a.lockouts, ""},
+		{"GET", "/odds", a.odds, codeNoDevice},
+		{"GET", "/readers/{reader}/policy", a.readerPolicy, codeNoDevice},
+		{"PUT", "/readers/{reader}/policy", a.setReaderPolicy, codeNoDevice},
+		{"POST", "/doors/{id}/unlock", a.onceFor(onceUnlock, a.unlockDoor), ""},
+		{"POST", "/adoptions", a.onceFor(oncePost, a.adopt), ""},
+	}
 }
 
 func (a *API) routes() {

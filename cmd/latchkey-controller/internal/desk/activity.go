@@ -84,8 +84,10 @@ type Query struct {
 	Door         int64
 	Reader       string
 	User         uint64
-	Name         string // each word begins a word of a name: of a user, door or administrator at that time, or of a user now
-	Kind         string // a key of Kinds, or a kind of record like access.granted
+	Name         string             // each word begins a word of a name: of a user, door or administrator at that time, or of a user now
+	Kind         string             // a key of Kinds, or a kind of record like access.granted
+	Classes      []wire.RecordClass // any of them, if no kind is chosen; nil: any
+	In           *time.Location     // of the times in an export as CSV; nil: UTC
 	Since, Until time.Time
 	Before       int64 // ids below this one: the next page
 	After        int64 // ids above this one: new events
@@ -106,7 +108,7 @@ const maxNames = 50
 
 // filter returns the store's filter for a query, limited to what the actor may see.
 func (q Query) filter(tx *store.Tx, a Actor, now time.Time) (store.ActivityFilter, error) {
-	f := store.ActivityFilter{User: q.User, After: q.After, Before: q.Before, NoActs: !a.May(ViewActs), NoDuress: !a.May(ViewDuress), Limit: pageSize(q.Limit)}
+	f := store.ActivityFilter{User: q.User, Classes: q.Classes, After: q.After, Before: q.Before, NoActs: !a.May(ViewActs), NoDuress: !a.May(ViewDuress), Limit: pageSize(q.Limit)}
 	for _, kind := range Kinds() {
 		if kind.Key == q.Kind {
 			f.Class = wire.RecordClass(q.Kind)

@@ -168,7 +168,7 @@ var rules = map[Act]rule{
 	UndoMode:      {may: editors, past: "took back a lockdown of %s", infinitive: "take back a lockdown of %s", scope: ScopeEmergency},
 	EndEarly:      {may: editors, past: "ended the unlock schedule's hours at %s early", infinitive: "end the unlock schedule's hours at %s early", scope: ScopeOperate},
 
-	ExportActivity: {may: editors, past: "exported activity as %s", infinitive: "export activity as %s"},
+	ExportActivity: {may: editors, past: "exported activity as %s", infinitive: "export activity as %s", scope: ScopeActivity},
 
 	EditSchedules: {may: supers, past: "changed schedules", infinitive: "change the schedule %s", detailed: true, scope: ScopeManage},
 

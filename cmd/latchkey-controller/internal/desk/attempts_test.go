@@ -57,6 +57,7 @@ var attempts = map[Act][]attempt{
 		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Readers(ctx, a); return err }),
 		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Rollout(ctx, a); return err }),
 		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Odds(ctx, a, "", nil); return err }),
+		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.OddsAt(ctx, a, w.reader()); return err }),
 		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.KeepDays(ctx, a); return err }),
 		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Theft(ctx, a); return err }),
 		reader(func(w *world, ctx context.Context, a Actor, id string) error {
@@ -222,8 +223,11 @@ var attempts = map[Act][]attempt{
 		return err
 	})},
 	SwitchPIN: {reader(func(w *world, ctx context.Context, a Actor, id string) error { return w.SwitchPIN(ctx, a, id, false) })},
-	Unlock:    {order(wire.Unlock)},
-	Identify:  {order(wire.Identify)},
+	Unlock: {order(wire.Unlock), atPlace(func(w *world, ctx context.Context, a Actor, r *Reader, _ int64) error {
+		_, err := w.UnlockDoor(ctx, a, r.DoorID, "", "")
+		return err
+	})},
+	Identify: {order(wire.Identify)},
 	LockDown: {
 		inMode(Where{}, wire.ModeLockdown, 0),
 		inMode(Where{}, wire.ModeLockdown, time.Hour),
@@ -233,7 +237,10 @@ var attempts = map[Act][]attempt{
 			return errors.Join(err1, err2)
 		}),
 	},
-	Evacuate:    {inMode(Where{}, wire.ModeEvacuation, 0)},
+	Evacuate: {inMode(Where{}, wire.ModeEvacuation, 0), act(func(w *world, ctx context.Context, a Actor) error {
+		evacuation := true
+		return w.SetEmergency(ctx, a, nil, &evacuation)
+	})},
 	SetSiteMode: {inMode(Where{}, wire.ModeUnlocked, time.Hour), inMode(Where{}, wire.ModeLocked, 0)},
 	SetMode: {
 		atPlace(func(w *world, ctx context.Context, a Actor, r *Reader, l int64) error {
@@ -243,6 +250,9 @@ var attempts = map[Act][]attempt{
 		atPlace(func(w *world, ctx context.Context, a Actor, r *Reader, l int64) error {
 			_, err := w.SetMode(ctx, a, Where{Doors, r.DoorID}, wire.ModeUnlocked, w.time.Add(time.Hour).Unix())
 			return err
+		}),
+		atPlace(func(w *world, ctx context.Context, a Actor, r *Reader, _ int64) error {
+			return w.SetLockRule(ctx, a, r.DoorID, KeepLocked, 0)
 		}),
 	},
 	EndLockdown: {ending(Where{}, wire.ModeLockdown, 0)},
@@ -259,7 +269,9 @@ var attempts = map[Act][]attempt{
 	}},
 	EndEvacuation: {ending(Where{}, wire.ModeEvacuation, 0)},
 	EndMode:       {ending(Where{}, wire.ModeLocked, 0)},
-	EndEarly: {func(w *world) func(context.Context, Actor) error {
+	EndEarly: {atPlace(func(w *world, ctx context.Context, a Actor, r *Reader, _ int64) error {
+		return w.SetLockRule(ctx, a, r.DoorID, LockNow, 0)
+	}), func(w *world) func(context.Context, Actor) error {
 		id := w.reader()
 		_, err := w.SetPolicy(w.t.Context(), as(Owner), id, 0, func(p *wire.Policy) {
 			p.Opening = &wire.Opening{Schedule: wire.Schedule{Week: []wire.Span{{Day: uint8(w.time.Weekday()), From: 0, To: 1440}}}}

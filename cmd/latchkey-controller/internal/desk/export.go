@@ -60,11 +60,15 @@ func (d *Desk) exportCSV(ctx context.Context, a Actor, q Query, w io.Writer) (n 
 	if _, err := io.WriteString(w, byteOrderMark); err != nil {
 		return 0, err
 	}
+	in := q.In
+	if in == nil {
+		in = time.UTC
+	}
 	out := csv.NewWriter(w)
 	out.Write([]string{"id", "time", "clock-trusted", "received", "source", "kind", "result", "door", "reader", "user", "person", "administrator", "text", "journal", "number"})
 	n, err = d.eachEvent(ctx, a, q, func(e *Event) error {
 		cells := []string{
-			strconv.FormatInt(e.ID, 10), e.At.UTC().Format(time.RFC3339Nano), strconv.FormatBool(e.Trusted), e.Received.UTC().Format(time.RFC3339Nano),
+			strconv.FormatInt(e.ID, 10), e.At.In(in).Format(time.RFC3339Nano), strconv.FormatBool(e.Trusted), e.Received.In(in).Format(time.RFC3339Nano),
 			e.Source, e.Kind, string(e.Result), e.Door, e.Reader, orEmpty(e.User), e.Person, e.Who, e.Text.String(), e.Journal, orEmpty(e.Number),
 		}
 		for i := range cells {

@@ -10,9 +10,10 @@ import (
 // the id of the last one that a client has.
 type Feed struct {
 	Events []*Event
-	Next   int64 // the cursor after these
-	More   bool  // there are more by now
-	Newest int64 // the cursor after all that there are by now
+	Next   int64            // the cursor after these
+	More   bool             // there are more by now
+	Doors  map[string]int64 // where their readers are now, by the reader's id
+	Newest int64            // the cursor after all that there are by now
 }
 
 // EventsAfter returns the first events after a cursor, 0: from the oldest on, as far as the
@@ -37,6 +38,14 @@ func (d *Desk) EventsAfter(ctx context.Context, a Actor, after int64, limit int)
 			feed.Next = rows[limit-1].ID
 		} else {
 			feed.Next = feed.Newest // of what the actor does not see, too
+		}
+		places, err := tx.ReaderPlaces()
+		if err != nil {
+			return err
+		}
+		feed.Doors = make(map[string]int64, len(places))
+		for reader, at := range places {
+			feed.Doors[reader] = at.Door
 		}
 		feed.Events, err = events(tx, rows)
 		return err

@@ -37,12 +37,17 @@ type readers struct {
 	refuse string      // why orders are refused; "": they are not
 	reason wire.Reason // why the reader itself refuses them; "": it does not
 	states []link.ReaderStatus
+	// results are what comes of orders, by reader; nil: what the others say.
+	results map[string]link.OrderResult
 
 	personalise func(context.Context, store.Order, func(*wire.CardToKey) (*wire.CardKeySets, error)) (link.OrderResult, error)
 }
 
 func (r *readers) Order(_ context.Context, o store.Order, card func([]byte) (string, bool)) (link.OrderResult, error) {
 	r.orders = append(r.orders, o)
+	if result, ok := r.results[o.Reader]; ok {
+		return result, nil
+	}
 	if r.refuse != "" {
 		return link.OrderResult{Text: r.refuse}, nil
 	}

@@ -121,5 +121,10 @@ func revision(fields any) string {
 // changedMeanwhile refuses a form for something that has changed since the form was
 // opened.
 func changedMeanwhile(what string) *FieldError {
-	return wrong(what, "Somebody else has changed this %s; check it again", what)
+	e := wrong(what, "Somebody else has changed this %s; check it again", what)
+	e.err = ErrChanged
+	return e
 }
+
+// ErrChanged is in the refusal of a form for something that has changed since.
+var ErrChanged = errors.New("changed meanwhile")

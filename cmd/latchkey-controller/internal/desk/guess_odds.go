@@ -50,6 +50,28 @@ func odds(known int, policies []*wire.Policy) *GuessOdds {
 	return o
 }
 
+// OddsAt returns the odds of guessing at one reader alone, or ErrNotFound.
+func (d *Desk) OddsAt(ctx context.Context, a Actor, reader string) (o *GuessOdds, err error) {
+	err = d.view(ctx, a, ViewReaders, func(tx *store.Tx) error {
+		known, err := tx.PINs(a.May(ViewDuress))
+		if err != nil {
+			return err
+		}
+		policies, err := policiesInForce(tx)
+		if err != nil {
+			return err
+		}
+		for _, p := range policies {
+			if p.Reader == reader {
+				o = odds(known, []*wire.Policy{p})
+				return nil
+			}
+		}
+		return ErrNotFound
+	})
+	return o, err
+}
+
 // Odds returns the odds of guessing; if edit is not nil, with the reader's policy
 // edited by it.
 func (d *Desk) Odds(ctx context.Context, a Actor, reader string, edit func(*wire.Policy)) (o *GuessOdds, err error) {

@@ -31,47 +31,57 @@ func (d *Desk) EndEarly(ctx context.Context, a Actor, where Where) error {
 		if err != nil {
 			return err
 		}
-		ended, endless := 0, ""
-		var last time.Time
-		for _, id := range readers {
-			if _, err := tx.BundleOf(id); errors.Is(err, store.ErrNotFound) {
-				continue // it was removed
-			} else if err != nil {
-				return err
-			}
-			p, err := tx.Policy(id)
-			if err != nil {
-				return err
-			}
-			end, err := presentEnd(p, now)
-			if err != nil {
-				return err
-			}
-			switch {
-			case end.IsZero():
-				continue
-			case end.Equal(never):
-				endless = p.Door
-				continue
-			}
-			p.Opening.After = end.Unix()
-			if err := site.SetPolicy(tx, now, p); err != nil {
-				return err
-			}
-			ended++
-			if end.After(last) {
-				last = end
-			}
-		}
+		last, endless, err := endEarly(tx, now, readers)
 		switch {
-		case ended == 0 && endless != "":
-			return wrong("where", "The unlock schedule of %s never closes: change the schedule, or set the mode locked", endless)
-		case ended == 0:
+		case err != nil:
+			return err
+		case last.IsZero() && endless != "":
+			return neverCloses(endless)
+		case last.IsZero():
 			return wrong("where", "No unlock schedule holds a door open there now")
 		}
 		target.text = "instead of on " + Moment(last, in)
 		return nil
 	})
+}
+
+// endEarly ends the present span of the unlock schedules of readers. It returns when the last
+// of them would have ended, zero: there is none; and a door whose schedule never closes.
+func endEarly(tx *store.Tx, now time.Time, readers []string) (last time.Time, endless string, err error) {
+	for _, id := range readers {
+		if _, err := tx.BundleOf(id); errors.Is(err, store.ErrNotFound) {
+			continue // it was removed
+		} else if err != nil {
+			return last, "", err
+		}
+		p, err := tx.Policy(id)
+		if err != nil {
+			return last, "", err
+		}
+		end, err := presentEnd(p, now)
+		if err != nil {
+			return last, "", err
+		}
+		switch {
+		case end.IsZero():
+			continue
+		case end.Equal(never):
+			endless = p.Door
+			continue
+		}
+		p.Opening.After = end.Unix()
+		if err := site.SetPolicy(tx, now, p); err != nil {
+			return last, "", err
+		}
+		if end.After(last) {
+			last = end
+		}
+	}
+	return last, endless, nil
+}
+
+func neverCloses(door string) error {
+	return wrong("where", "The unlock schedule of %s never closes: change the schedule, or set the mode locked", door)
 }
 
 // never is the end of a schedule that is always open.

@@ -13,6 +13,7 @@ import (
 type OrderResult struct {
 	Command string // id, as in records
 	Done    bool
+	Unsent  bool   // it could not be sent
 	Text    string // the result, for people
 }
 

@@ -141,11 +141,12 @@ func TestAnOrderWithAMomentTellsTheReaderHowOldItsNonceMayBe(t *testing.T) {
 	w.serve()
 	m := w.reader("front-door")
 	m.mu.Lock()
-	m.obey = answers(wire.Record{Kind: wire.AccessGranted, By: "remote", Seconds: 5})
+	m.level, m.obey = wire.Level, answers(wire.Record{Kind: wire.AccessGranted, By: "remote", Seconds: 5})
 	m.mu.Unlock()
-	if outcome := w.order(store.Order{Reader: "front-door", Order: wire.Unlock, By: time.Now().Add(4 * time.Second)}); !outcome.Done {
-		t.Errorf("%+v", outcome)
-	}
+	m.say()
+	until(t, "the controller knows that it is new", func() bool {
+		return w.order(store.Order{Reader: "front-door", Order: wire.Unlock, By: time.Now().Add(4 * time.Second)}).Done
+	})
 	if c := m.commands[0]; c.MaxAge == 0 || c.MaxAge > uint32(wire.NonceLife.Milliseconds()) {
 		t.Errorf("%+v", c)
 	}

@@ -15,12 +15,13 @@ type ActivityFilter struct {
 	Readers       []string // nil: any, or no reader; empty: selects nothing
 	User          uint64
 	Class         wire.RecordClass
+	Classes       []wire.RecordClass // any of them, if no class is chosen; nil: any
 	Kind          string
 	Since, Until  int64      // Unix milliseconds, [Since, Until)
 	Short         bool       // the time span is short: scanning it is faster than another index
 	After, Before int64      // ids, (After, Before)
 	NoActs        bool       // leave out administrators' acts
-	NoDuress      bool       // leave out PINs for duress
+	NoDuress      bool       // leave out PINs for duress, and what administrators did about them
 	Named         *NameMatch // nil: any name
 	Quiet         bool       // wire.ClassBookkeeping, too, if no class is chosen
 	Oldest        bool       // oldest first; otherwise newest first
@@ -82,8 +83,26 @@ func (n *NameMatch) conditions() (all []nameCondition) {
 	return all
 }
 
+// CountActivity returns how many events a filter selects that has neither readers nor names,
+// up to its limit.
+func (t *Tx) CountActivity(f ActivityFilter) (n int, err error) {
+	where, args := f.where("", nameCondition{})
+	err = t.row(`SELECT count(*) FROM (SELECT 1 FROM activity WHERE `+where+` LIMIT ?)`, append(args, f.Limit), &n)
+	return n, err
+}
+
 // find returns events of a reader; "": of all.
 func (t *Tx) find(f ActivityFilter, reader string, by nameCondition) ([]*Event, error) {
+	where, args := f.where(reader, by)
+	order := `id DESC`
+	if f.Oldest {
+		order = `id`
+	}
+	return t.activity(where+` ORDER BY `+order+` LIMIT ?`, append(args, f.Limit)...)
+}
+
+// where returns the condition that selects events of a reader; "": of all.
+func (f *ActivityFilter) where(reader string, by nameCondition) (condition string, args []any) {
 	where, args := []string{`id > ?`}, []any{f.After}
 	and := func(condition string, values ...any) { where, args = append(where, condition), append(args, values...) }
 	if f.Before != 0 {
@@ -113,6 +132,8 @@ func (t *Tx) find(f ActivityFilter, reader string, by nameCondition) ([]*Event, 
 		and(class+` = ?`, string(f.Class))
 	case f.Kind != "":
 		and(class+` = ? AND kind = ?`, string(classOfKind(f.Kind)), f.Kind)
+	case f.Classes != nil:
+		and(`+class IN `+listed, list(f.Classes))
 	case !f.Quiet:
 		and(`class <> 'quiet'`)
 	}
@@ -120,7 +141,7 @@ func (t *Tx) find(f ActivityFilter, reader string, by nameCondition) ([]*Event, 
 		and(`+source <> ?`, FromAudit)
 	}
 	if f.NoDuress {
-		and(`+kind <> ?`, string(wire.Duress))
+		and(`kind NOT LIKE '%duress%'`) // no index is for this
 	}
 	at := `+at`
 	if f.Short && f.User == 0 && by.where == "" {
@@ -132,11 +153,7 @@ func (t *Tx) find(f ActivityFilter, reader string, by nameCondition) ([]*Event, 
 	if f.Until != 0 || f.Since != 0 {
 		and(at+` < ?`, cmp.Or(f.Until, math.MaxInt64))
 	}
-	order := `id DESC`
-	if f.Oldest {
-		order = `id`
-	}
-	return t.activity(strings.Join(where, ` AND `)+` ORDER BY `+order+` LIMIT ?`, append(args, f.Limit)...)
+	return strings.Join(where, ` AND `), args
 }
 
 // classOfKind returns the class of a kind of event.

@@ -262,7 +262,7 @@ func (t *Tx) rows(query string, args []any, scan func(scanner) error) error {
 const listed = `(SELECT value FROM json_each(?))`
 
 // list returns ids or names as an argument for listed.
-func list[T int64 | string](values []T) string {
+func list[T int64 | ~string](values []T) string {
 	b, _ := json.Marshal(values) // these can always be encoded
 	return string(b)
 }

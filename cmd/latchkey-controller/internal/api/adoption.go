@@ -1,0 +1,68 @@
+package api
+
+import (
+	"encoding/base64"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/sync/wire"
+)
+
+// An adoptionForm is a board's request for adoption, and what the reader is to be.
+type adoptionForm struct {
+	Reader      string   `json:"reader"`
+	Request     string   `json:"request"` // in base64, as latchkeyd identity wrote it
+	Fingerprint string   `json:"fingerprint"`
+	Door        string   `json:"door"`
+	Place       string   `json:"place"`
+	TimeZone    string   `json:"time_zone"`
+	Groups      []string `json:"groups"` // that may always open; absent: unchanged, not for a new reader
+	Broker      string   `json:"broker"`
+}
+
+// An adoptionObject is the answer to a board.
+type adoptionObject struct {
+	Reader     string `json:"reader"`
+	Board      string `json:"board"`              // its fingerprint
+	Controller string `json:"controller"`         // the fingerprint that latchkeyd adopt shows
+	Bundle     []byte `json:"bundle"`             // in base64; only this board can read it
+	Sum        string `json:"bundle_fingerprint"` //
+	TPM        bool   `json:"tpm"`                // its keys are in a TPM
+	Certified  string `json:"certified"`          // by whom the TPM is; "": it is taken at its word
+	TakesPINs  bool   `json:"takes_pins"`         // false: it has no TPM, and the site gives the PIN key only to those
+	Moved      string `json:"moved"`              // the other reader that this board was; "": none
+}
+
+// adopt answers POST /adoptions: it makes a board a reader.
+func (a *API) adopt(c *call) (any, error) {
+	var form adoptionForm
+	if err := c.body(&form); err != nil {
+		return nil, err
+	}
+	request, err := base64.StdEncoding.DecodeString(form.Request)
+	if err != nil {
+		return nil, badRequest("request is not base64: send the file that latchkeyd identity wrote, encoded so")
+	}
+	if len(request) > desk.MaxRequest {
+		return nil, badRequest("request is too long: a reader's has at most %d bytes", desk.MaxRequest)
+	}
+	var access []wire.Access
+	if form.Groups != nil {
+		access = []wire.Access{}
+		for _, group := range form.Groups {
+			access = append(access, wire.Access{Group: group})
+		}
+	}
+	o := new(adoptionObject)
+	adoption, err := a.desk.Adopt(c.r.Context(), c.actor, desk.AdoptForm{
+		Reader: form.Reader, Request: request, Fingerprint: form.Fingerprint, Door: form.Door, Place: form.Place, TimeZone: form.TimeZone, Access: access, Broker: form.Broker,
+	}, func(bundle []byte) error {
+		o.Bundle = bundle
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	o.Reader, o.Board, o.Controller, o.Sum = adoption.Reader, adoption.Board, adoption.Controller, adoption.Bundle
+	o.TPM, o.Certified, o.TakesPINs, o.Moved = adoption.TPM, adoption.Certified, !adoption.NoPIN, adoption.Moved
+	return o, nil
+}

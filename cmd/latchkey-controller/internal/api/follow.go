@@ -1,0 +1,231 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+)
+
+// Bounds of those who follow the site by WebSocket.
+const (
+	maxFollowers = 256
+	maxFrames    = 4096 // that wait for one follower
+)
+
+// How often it is looked at what readers report, and at what changes by itself as time passes.
+const (
+	glanceEvery  = 200 * time.Millisecond
+	lookAtLeast  = 10 * time.Second
+	eventsAtOnce = 500
+)
+
+// followers are the programs that follow the site. Each frame is encoded once, and given to
+// all of them.
+type followers struct {
+	hello, recheck time.Duration // how often a follower hears something, and its token is looked at
+
+	mu     sync.Mutex
+	all    map[*follower]bool
+	seen   *seen // what they were told; nil: nobody follows
+	looked time.Time
+}
+
+func newFollowers() *followers {
+	return &followers{hello: 5 * time.Second, recheck: 30 * time.Second, all: map[*follower]bool{}}
+}
+
+// A follower is one of them.
+type follower struct {
+	frames chan []byte
+	slow   chan struct{} // closed when it has missed a frame: it gets none any more
+	names  atomic.Bool   // it may know who did something
+}
+
+// seen is what followers were told last.
+type seen struct {
+	cursor  int64 // in the feed
+	glances map[string]desk.Glance
+	frames  map[string][]byte // by what they are about
+}
+
+// send gives a frame to all followers; personal ones to those only who may know of persons.
+func (f *followers) send(frame []byte, personal bool) {
+	for each := range f.all {
+		if personal && !each.names.Load() {
+			continue
+		}
+		select {
+		case each.frames <- frame:
+		default:
+			delete(f.all, each)
+			close(each.slow)
+		}
+	}
+}
+
+// join adds a follower, who hears of what happens from now on; nil: there are too many.
+func (a *API) join(ctx context.Context, names bool) (*follower, error) {
+	f := a.followers
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.all) >= maxFollowers {
+		return nil, nil
+	}
+	if f.seen == nil {
+		feed, err := a.desk.EventsAfter(ctx, desk.Follower(), 0, 1)
+		if err != nil {
+			return nil, err
+		}
+		now := &seen{cursor: feed.Newest}
+		if err := a.look(ctx, now); err != nil {
+			return nil, err
+		}
+		f.seen = now
+	}
+	one := &follower{frames: make(chan []byte, maxFrames), slow: make(chan struct{})}
+	one.names.Store(names)
+	f.all[one] = true
+	return one, nil
+}
+
+func (f *followers) leave(one *follower) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.all, one)
+}
+
+// follow tells followers what happens, until ctx ends or the database fails.
+func (a *API) follow(ctx context.Context) error {
+	changed := make(chan struct{}, 1)
+	ended := make(chan error, 1)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		ended <- a.desk.Watch(ctx, func(c desk.Change) error {
+			a.news.publish(c)
+			if c.Acts {
+				select {
+				case changed <- struct{}{}:
+				default:
+				}
+			}
+			return nil
+		})
+	}()
+	glance := time.NewTicker(glanceEvery)
+	defer glance.Stop()
+	for {
+		happened := false
+		select {
+		case err := <-ended:
+			return err
+		case <-changed:
+			happened = true
+		case <-glance.C:
+		}
+		if err := a.tell(ctx, happened); err != nil && ctx.Err() == nil {
+			stop()
+			<-ended
+			return err
+		}
+	}
+}
+
+// tell tells followers what is new; happened says that there are new events.
+func (a *API) tell(ctx context.Context, happened bool) error {
+	f := a.followers
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.all) == 0 {
+		f.seen = nil
+		return nil
+	}
+	glances, err := a.desk.Glances(ctx, desk.Follower())
+	if err != nil {
+		return err
+	}
+	if happened {
+		if err := a.tellEvents(ctx); err != nil {
+			return err
+		}
+	}
+	if !happened && same(glances, f.seen.glances) && time.Since(f.looked) < lookAtLeast {
+		return nil
+	}
+	f.seen.glances = glances
+	return a.look(ctx, f.seen)
+}
+
+// same says whether two maps hold the same.
+func same(a, b map[string]desk.Glance) bool {
+	for id, g := range a {
+		if b[id] != g {
+			return false
+		}
+	}
+	return len(a) == len(b)
+}
+
+// tellEvents tells of the events after the cursor.
+func (a *API) tellEvents(ctx context.Context) error {
+	f := a.followers
+	for more := true; more; {
+		feed, err := a.desk.EventsAfter(ctx, desk.Follower(), f.seen.cursor, eventsAtOnce)
+		if err != nil {
+			return err
+		}
+		f.seen.cursor, more = feed.Next, feed.More
+		if len(feed.Events) == 0 {
+			continue
+		}
+		doors, err := a.desk.ReaderDoors(ctx, desk.Follower())
+		if err != nil {
+			return err
+		}
+		for _, e := range feed.Events {
+			for _, frame := range a.eventFrames(e, doors) {
+				f.send(frame, true)
+			}
+		}
+	}
+	return nil
+}
+
+// look looks at all doors and readers, and tells of those that are not as they were in s. If s
+// is new, it only fills it in.
+func (a *API) look(ctx context.Context, s *seen) error {
+	f := a.followers
+	f.looked = time.Now()
+	is, err := a.desk.Situation(ctx, desk.Follower())
+	if err != nil {
+		return err
+	}
+	frames := map[string][]byte{}
+	tell := func(about string, frame []byte) {
+		frames[about] = frame
+		if s.frames != nil && !bytes.Equal(s.frames[about], frame) {
+			f.send(frame, false)
+		}
+	}
+	tell("setting", a.settingFrame(is.Emergency))
+	for _, l := range is.Locations {
+		for _, door := range l.Doors {
+			location := a.locationFrame(door, is)
+			for _, r := range door.Readers {
+				tell("reader "+r.ID, a.deviceFrame(r, door))
+			}
+			tell("door "+a.ids.of(kindDoor, door.ID), location)
+		}
+	}
+	if s.glances == nil {
+		if s.glances, err = a.desk.Glances(ctx, desk.Follower()); err != nil {
+			return err
+		}
+	}
+	s.frames = frames
+	return nil
+}

@@ -1,0 +1,110 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/link"
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// unlockWithin is how long after it was asked for an unlock of UnlockDoor can be carried out.
+const unlockWithin = 4 * time.Second
+
+// maxRemark bounds what a program says of an unlock, in bytes.
+const maxRemark = 64
+
+// UnlockDoor unlocks a door once: by a reader there, or, if that is "", by the first of the
+// door's readers that does it. The remark is kept with it. It says within 6 s what came of
+// it; if Done is false, no reader carries it out later. In a lockdown only those may unlock
+// who may end it.
+func (d *Desk) UnlockDoor(ctx context.Context, a Actor, door int64, reader, remark string) (*OrderResult, error) {
+	asked := time.Now()
+	target := new(auditTarget)
+	var readers []string
+	err := d.site.View(ctx, func(tx *store.Tx) (err error) {
+		readers, err = readersToUnlock(tx, door, reader, target)
+		return err
+	})
+	if err != nil {
+		return nil, errors.Join(d.check(ctx, a, Unlock, new(auditTarget)), err)
+	}
+	var out *OrderResult
+	err = d.actOutside(ctx, a, Unlock, target, func() (string, error) {
+		if d.live == nil {
+			return "", errNoController
+		}
+		outcome := link.OrderResult{Unsent: true, Text: "not sent: the door has no reader with a board"}
+		for _, id := range readers {
+			o := store.Order{Reader: id, Order: wire.Unlock, Who: cut(a.Name, wire.MaxName), By: asked.Add(unlockWithin)}
+			var err error
+			if o.InLockdown, err = d.unlocksInLockdown(ctx, a, id); err != nil {
+				return "", err
+			}
+			if outcome, err = d.live.Order(ctx, o, nil); err != nil {
+				return "", err
+			}
+			if !outcome.Unsent && outcome.Record == nil {
+				break // it may have done it, and not said so yet
+			}
+			if outcome.Done {
+				break
+			}
+		}
+		if r := outcome.Record; r != nil && r.Kind == wire.CommandRefused {
+			outcome.Text = "the reader refused: " + reasonText(r.Reason)
+			if r.Reason == wire.ReasonLockdown {
+				return "", fmt.Errorf("%w: %s", ErrNotAllowed, outcome.Text)
+			}
+		}
+		out = &OrderResult{Command: outcome.ID.String(), Done: outcome.Done, Unsent: outcome.Unsent, Text: outcome.Text}
+		if remark != "" {
+			outcome.Text += ", for " + Clean(cut(remark, maxRemark))
+		}
+		if !outcome.Done {
+			return "", errors.New(outcome.Text)
+		}
+		return outcome.Text, nil
+	})
+	if out != nil {
+		return out, nil
+	}
+	return nil, err
+}
+
+// readersToUnlock returns the readers with a board by which a door can be unlocked, and fills
+// in the target. If a reader is asked for, it is that one; ErrNotFound: it is not there.
+func readersToUnlock(tx *store.Tx, door int64, reader string, target *auditTarget) (readers []string, err error) {
+	at, err := placeOf(tx, Doors, door)
+	if err != nil {
+		return nil, err
+	}
+	target.subject = at.Name
+	all, err := tx.ReadersAt(store.Doors, door)
+	if err != nil {
+		return nil, err
+	}
+	if reader != "" {
+		if !slices.Contains(all, reader) {
+			return nil, fmt.Errorf("there is no reader %.40q at %s: %w", reader, at.Name, ErrNotFound)
+		}
+		all = []string{reader}
+	}
+	for _, id := range all {
+		switch _, err := tx.BundleOf(id); {
+		case errors.Is(err, store.ErrNotFound): // it was removed
+		case err != nil:
+			return nil, err
+		default:
+			readers = append(readers, id)
+		}
+	}
+	if len(readers) > 0 {
+		target.reader = readers[0]
+	}
+	return readers, nil
+}
