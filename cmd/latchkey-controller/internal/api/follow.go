@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,6 +21,7 @@ const (
 const (
 	glanceEvery  = 200 * time.Millisecond
 	lookAtLeast  = 10 * time.Second
+	pauses       = 4 // as long as looking took
 	eventsAtOnce = 500
 )
 
@@ -31,7 +33,9 @@ type followers struct {
 	mu     sync.Mutex
 	all    map[*follower]bool
 	seen   *seen // what they were told; nil: nobody follows
+	due    bool  // something may look otherwise than they were told
 	looked time.Time
+	pause  time.Duration // until it is looked again: at large sites it takes a while
 }
 
 func newFollowers() *followers {
@@ -153,21 +157,13 @@ func (a *API) tell(ctx context.Context, happened bool) error {
 			return err
 		}
 	}
-	if !happened && same(glances, f.seen.glances) && time.Since(f.looked) < lookAtLeast {
+	since := time.Since(f.looked)
+	f.due = f.due || happened || !maps.Equal(glances, f.seen.glances) || since >= lookAtLeast
+	f.seen.glances = glances
+	if !f.due || since < f.pause {
 		return nil
 	}
-	f.seen.glances = glances
 	return a.look(ctx, f.seen)
-}
-
-// same says whether two maps hold the same.
-func same(a, b map[string]desk.Glance) bool {
-	for id, g := range a {
-		if b[id] != g {
-			return false
-		}
-	}
-	return len(a) == len(b)
 }
 
 // tellEvents tells of the events after the cursor.
@@ -199,7 +195,7 @@ func (a *API) tellEvents(ctx context.Context) error {
 // is new, it only fills it in.
 func (a *API) look(ctx context.Context, s *seen) error {
 	f := a.followers
-	f.looked = time.Now()
+	began := time.Now()
 	is, err := a.desk.Situation(ctx, desk.Follower())
 	if err != nil {
 		return err
@@ -226,6 +222,6 @@ func (a *API) look(ctx context.Context, s *seen) error {
 			return err
 		}
 	}
-	s.frames = frames
+	s.frames, f.due, f.looked, f.pause = frames, false, time.Now(), pauses*time.Since(began)
 	return nil
 }

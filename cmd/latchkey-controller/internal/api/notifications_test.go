@@ -80,6 +80,9 @@ func (l *listener) next() (event string, data []byte) {
 		if err := json.Unmarshal(text, &f); err != nil || f.Object == nil || f.Receiver == nil || f.History == nil || f.Meta.Fields == nil {
 			l.w.t.Errorf("%s: %v", text, err)
 		}
+		if ofReader := f.Event != "access.base.info" && f.Event != "access.data.setting.update"; ofReader != strings.HasPrefix(*f.Object, "reader-") {
+			l.w.t.Errorf("%s is about %q", f.Event, *f.Object)
+		}
 		return f.Event, f.Data
 	}
 }

@@ -118,6 +118,14 @@ func TestALockRuleWithoutAnEffectIsRefusedAndChangesNothing(t *testing.T) {
 	}
 }
 
+func TestAFollowerOnlyLooks(t *testing.T) {
+	for _, act := range []Act{ViewDuress, ViewActs, ViewUsers, Unlock, SetMode, LockDown, Evacuate, EditPolicy} {
+		if may := Follower().May(act); may != (act == ViewUsers) {
+			t.Errorf("%s: %t", act, may)
+		}
+	}
+}
+
 func TestAScheduleThatWaitsForItsFirstPersonIsNoLockRule(t *testing.T) {
 	w := newWorld(t)
 	w.time = time.Date(2026, 11, 23, 12, 30, 0, 0, time.UTC)

@@ -74,7 +74,7 @@ func (d *Desk) unlocksInLockdown(ctx context.Context, a Actor, reader string) (w
 		}
 		wanted = level != 0 && lockedDown(p, d.now())
 		if wanted && !a.May(EndLockdown) {
-			return fmt.Errorf("%w: %s is locked down. Somebody who may end the lockdown can unlock it; %s", ErrNotAllowed, p.Door, EndLockdown.requirement())
+			return fmt.Errorf("%w: %s is locked down. Somebody who may end the lockdown can unlock it; %s", ErrNotAllowed, p.Door, a.requirement(EndLockdown))
 		}
 		return nil
 	})
