@@ -14,12 +14,14 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
+	"latchkey/cmd/latchkey-controller/internal/api"
 	"latchkey/cmd/latchkey-controller/internal/broker"
 	"latchkey/cmd/latchkey-controller/internal/control"
 	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/mail"
 	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/webhook"
 	"latchkey/sync/wire"
 )
 
@@ -102,10 +104,12 @@ func serve(c *invocation) action {
 		if err != nil {
 			return err
 		}
+		sender := webhook.New(webhook.Options{Desk: c.desk, Body: api.WebhookBody(c.site.ID), Log: log})
 		group, ctx := errgroup.WithContext(ctx)
 		group.Go(func() error { return l.Run(ctx) })
 		group.Go(func() error { return c.desk.Maintain(ctx) })
 		group.Go(func() error { return mail.Run(ctx, c.desk, log) })
+		group.Go(func() error { return sender.Run(ctx) })
 		if console != nil {
 			group.Go(func() error { return console.run(ctx) })
 		}

@@ -31,6 +31,7 @@ func (a *API) unifiRoutes() []route {
 		{"GET", "/devices/notifications", a.notifications, ""},
 		{"POST", "/system/logs", a.systemLogs, ""},
 		{"POST", "/system/logs/export", a.exportLogs, ""},
+		{"GET", "/webhooks/endpoints", a.endpoints, ""}, {"POST", "/webhooks/endpoints", a.addEndpoint, ""}, {"PUT", "/webhooks/endpoints/{id}", a.setEndpoint, ""}, {"DELETE", "/webhooks/endpoints/{id}", a.removeEndpoint, ""},
 	}
 }
 

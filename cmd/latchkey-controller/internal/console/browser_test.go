@@ -310,6 +310,7 @@ func TestEachPageHasNoBarrierAndKeepsToItsPolicyInEachLightAndSize(t *testing.T)
 	tours["groups"] = func(t *testing.T) { groupTour(t) }
 	tours["schedules"] = func(t *testing.T) { scheduleTour(t) }
 	tours["tokens"] = func(t *testing.T) { tokenTour(t) }
+	tours["webhooks"] = func(t *testing.T) { webhookTour(t) }
 	t.Run("tours", func(t *testing.T) {
 		for name, run := range tours {
 			t.Run(name, func(t *testing.T) {

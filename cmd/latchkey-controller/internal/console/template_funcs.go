@@ -81,14 +81,16 @@ func (c *Console) functions(in *time.Location) template.FuncMap {
 		"notices":      desk.Notices,
 		"languages":    screenLanguages,
 		"states":       desk.UserStates,
-		"stateTitle":   desk.StateTitle,
-		"visitTimes":   desk.VisitTimes,
-		"visitTitle":   desk.VisitTitle,
-		"visitLight":   func(v desk.Validity) light { return visitLights[v] },
-		"isVisitors":   desk.IsVisitors,
-		"userLacks":    func(name string) string { return desk.OnScreens(name, desk.NoUserName) },
-		"doorLacks":    func(name string) string { return desk.OnScreens(name, desk.NoDoorName) },
-		"textLacks":    func(text string) string { return desk.OnScreens(text, desk.NoText) },
+
+		"deliveryStates": desk.DeliveryStates,
+		"stateTitle":     desk.StateTitle,
+		"visitTimes":     desk.VisitTimes,
+		"visitTitle":     desk.VisitTitle,
+		"visitLight":     func(v desk.Validity) light { return visitLights[v] },
+		"isVisitors":     desk.IsVisitors,
+		"userLacks":      func(name string) string { return desk.OnScreens(name, desk.NoUserName) },
+		"doorLacks":      func(name string) string { return desk.OnScreens(name, desk.NoDoorName) },
+		"textLacks":      func(text string) string { return desk.OnScreens(text, desk.NoText) },
 	}
 }
 

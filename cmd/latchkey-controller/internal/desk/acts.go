@@ -80,6 +80,15 @@ const (
 	ViewMail     Act = "mail.view"
 	EditMail     Act = "mail.edit" // how people are told by e-mail
 	SendTestMail Act = "mail.test"
+	ViewWebhooks      Act = "webhooks.view"
+	AddWebhook        Act = "webhook.add"
+	EditWebhook       Act = "webhook.edit"
+	RemoveWebhook     Act = "webhook.remove"
+	TestWebhook       Act = "webhook.test"
+	ResendDelivery    Act = "webhook.resend"
+	AllowWebhookHost  Act = "webhook.allow" // a host inside the network
+	ForbidWebhookHost Act = "webhook.forbid"
+	StopWebhook       Act = "webhook.stop" // its receiver has said that it is gone; nobody's right: the controller does it
 
 	ViewAdmins    Act = "admins.view"
 	EditAdmins    Act = "admins.edit"
@@ -187,6 +196,16 @@ var rules = map[Act]rule{
 	ViewMail:     {may: owners, past: "looked at who is told by e-mail", infinitive: "look at who is told by e-mail"},
 	EditMail:     {may: owners, past: "changed who is told by e-mail of %s", infinitive: "change who is told by e-mail of %s", fresh: true},
 	SendTestMail: {may: owners, past: "sent a mail of %s as a test", infinitive: "send a mail of %s as a test"},
+	// Events name persons, and the controller can reach what others cannot.
+	ViewWebhooks:      {may: supers, past: "looked at webhooks", infinitive: "look at webhooks", scope: ScopeWebhooks},
+	AddWebhook:        {may: supers, past: "added the webhook %s", infinitive: "add the webhook %s", fresh: true, scope: ScopeWebhooks},
+	EditWebhook:       {may: supers, past: "changed the webhook %s", infinitive: "change the webhook %s", fresh: true, scope: ScopeWebhooks},
+	RemoveWebhook:     {may: supers, past: "removed the webhook %s", infinitive: "remove the webhook %s", scope: ScopeWebhooks},
+	TestWebhook:       {may: supers, past: "sent a test to the webhook %s", infinitive: "send a test to the webhook %s", scope: ScopeWebhooks},
+	ResendDelivery:    {may: supers, past: "had an event sent again to the webhook %s", infinitive: "have an event sent again to the webhook %s", scope: ScopeWebhooks},
+	AllowWebhookHost:  {may: owners, past: "allowed webhooks to the host %s", infinitive: "allow webhooks to the host %s", fresh: true},
+	ForbidWebhookHost: {may: owners, past: "forbade webhooks to the host %s", infinitive: "forbid webhooks to the host %s"},
+	StopWebhook:       {past: "stopped the webhook %s", infinitive: "stop the webhook %s"},
 
 	ViewAdmins:    {may: owners, past: "looked at administrators", infinitive: "look at administrators"},
 	EditAdmins:    {may: owners, past: "changed administrators", infinitive: "change the administrator %s", fresh: true, detailed: true},

@@ -418,6 +418,50 @@ var attempts = map[Act][]attempt{
 		w.must(w.mailTo(w.t.Context(), as(Owner), "ada@example.com"))
 		return func(ctx context.Context, a Actor) error { return w.TestMail(ctx, a) }
 	}},
+	ViewWebhooks: {webhook(func(w *world, ctx context.Context, a Actor, id int64) error {
+		_, err1 := w.Webhooks(ctx, a)
+		_, err2 := w.WebhookHosts(ctx, a)
+		_, err3 := w.Deliveries(ctx, a, id, "", 0, 0)
+		return errors.Join(err1, err2, err3)
+	})},
+	AddWebhook: {act(func(w *world, ctx context.Context, a Actor) error {
+		_, _, err := w.AddWebhook(ctx, a, w.hook())
+		return err
+	})},
+	EditWebhook: {webhook(func(w *world, ctx context.Context, a Actor, id int64) error {
+		return w.EditWebhook(ctx, a, id, "", func(f *WebhookForm) { f.Persons = !f.Persons })
+	})},
+	RemoveWebhook: {webhook(func(w *world, ctx context.Context, a Actor, id int64) error {
+		if a.May(RemoveWebhook) {
+			id, _, _ = w.AddWebhook(ctx, as(Owner), w.hook())
+		}
+		return w.RemoveWebhook(ctx, a, id)
+	})},
+	TestWebhook: {webhook(func(w *world, ctx context.Context, a Actor, id int64) error {
+		if a.May(TestWebhook) {
+			id, _, _ = w.AddWebhook(ctx, as(Owner), w.hook())
+		}
+		return w.TestWebhook(ctx, a, id)
+	})},
+	ResendDelivery: {webhook(func(w *world, ctx context.Context, a Actor, id int64) error {
+		delivery := w.firstDelivery(id)
+		if delivery == 0 {
+			w.must(w.TestWebhook(ctx, as(Owner), id))
+			delivery = w.firstDelivery(id)
+		}
+		return w.ResendDelivery(ctx, a, id, delivery)
+	})},
+	AllowWebhookHost: {act(func(w *world, ctx context.Context, a Actor) error {
+		_, err := w.AllowWebhookHost(ctx, a, "n8n.home:5678")
+		return err
+	})},
+	ForbidWebhookHost: {act(func(w *world, ctx context.Context, a Actor) error {
+		if a.May(ForbidWebhookHost) {
+			_, err := w.AllowWebhookHost(ctx, as(Owner), "n8n.home:5678")
+			w.must(err)
+		}
+		return w.ForbidWebhookHost(ctx, a, "n8n.home:5678")
+	})},
 	ViewAdmins: {act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Admins(ctx, a); return err })},
 	EditAdmins: {
 		act(func(w *world, ctx context.Context, a Actor) error {

@@ -67,6 +67,9 @@ func (d *Desk) Prune(ctx context.Context) error {
 			if err := tx.PruneModes(d.now().Add(-time.Duration(days) * day).UnixMilli()); err != nil {
 				return err
 			}
+			if err := tx.PruneDeliveries(keptDelivered, keptFailed); err != nil {
+				return err
+			}
 			return tx.PruneSignIns(now, now.Add(-SessionEnds), now.Add(-SessionIdle), now.Add(-BrowserEnds))
 		})
 		if err != nil || n < pruneBatch {

@@ -127,8 +127,8 @@ func Restore(ctx context.Context, at clock.Reading, from string, with backup.Ide
 			}
 			restored.Doubt = m.Says(at)
 			restored.Ended, restored.Wanted, err = endOpenModes(tx, at.Wall)
-			// Sign-ins in the backup are out of date.
-			return errors.Join(err, tx.SetClock(m), tx.ForgetSignIns(), tx.SkipNotices())
+			// Sign-ins in the backup are out of date, and receivers may have got what waits in it.
+			return errors.Join(err, tx.SetClock(m), tx.ForgetSignIns(), tx.ForgetDeliveries(), tx.SkipNotices())
 		})
 		return err
 	})

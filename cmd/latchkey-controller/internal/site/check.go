@@ -73,7 +73,7 @@ func (s *Site) Check(ctx context.Context) (report Report, err error) {
 		if report.Schedules, err = checkSchedules(tx); err != nil {
 			return err
 		}
-		return s.checkMail(tx)
+		return errors.Join(s.checkWebhooks(tx), s.checkMail(tx))
 	})
 	return report, err
 }
@@ -89,6 +89,19 @@ func (s *Site) checkMail(tx *store.Tx) error {
 	}
 	password, err := s.Unseal(SealedMail, 0, m.Password)
 	clear(password)
+	return err
+}
+
+// checkWebhooks decrypts the secrets of all webhooks.
+func (s *Site) checkWebhooks(tx *store.Tx) error {
+	webhooks, err := tx.Webhooks()
+	for _, w := range webhooks {
+		secret, err := s.Unseal(SealedWebhook, w.ID, w.Sealed)
+		if err != nil {
+			return err
+		}
+		clear(secret)
+	}
 	return err
 }
 

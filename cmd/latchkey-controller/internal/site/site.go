@@ -41,6 +41,10 @@ const (
 // SealedMail is the kind under which the vault seals the password for the mail server.
 const SealedMail = "mail"
 
+// SealedWebhook is the kind under which the vault seals the secret and the header fields of
+// a webhook, by its id.
+const SealedWebhook = "webhook"
+
 // A Site is an open site. It is safe for concurrent use.
 type Site struct {
 	ID   wire.SiteID
@@ -214,6 +218,11 @@ func (s *Site) Update(ctx context.Context, act func(*store.Tx) error) error {
 		}
 		return act(tx)
 	})
+}
+
+// Keep is Update for what can wait: on a full disk it returns a store.FullError.
+func (s *Site) Keep(ctx context.Context, act func(*store.Tx) error) error {
+	return s.store.Keep(ctx, act)
 }
 
 // View runs act in a read-only transaction, which sees one consistent state.

@@ -1,0 +1,323 @@
+package desk
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/textproto"
+	"slices"
+	"strings"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// A Webhook is where events are sent as they happen. Its secret is shown once, when it is
+// added.
+type Webhook struct {
+	ID   int64
+	Made time.Time
+	WebhookForm
+	Stopped  string    // why nothing is sent, without a full stop; "": it is
+	Waiting  int       // deliveries that have not arrived yet
+	Failed   int       // deliveries that are not tried any more
+	Last     time.Time // an event arrived; zero: none has
+	Revision string    // of the fields, for a form that edits them
+}
+
+// A WebhookForm is a webhook as an administrator edits it. Its fields in errors are "name",
+// "url", "events", "headers", "style".
+type WebhookForm struct {
+	Name    string
+	URL     string
+	Events  []string
+	Headers map[string]string // sent with each event; their values are never shown
+	Style   WebhookStyle
+	Persons bool // names of persons are sent
+	Denied  bool // attempts that opened nothing are sent as access.door.unlock
+	Stop    bool // nothing is sent
+}
+
+// A WebhookStyle is how events are written. Both are signed in both ways.
+type WebhookStyle string
+
+// The styles.
+const (
+	StyleUniFi    WebhookStyle = store.StyleUniFi    // as receivers of the UniFi Access API read them
+	StyleStandard WebhookStyle = store.StyleStandard // of standardwebhooks.com
+)
+
+// Limits of webhooks.
+const (
+	maxWebhooks      = 50
+	maxWebhookURL    = 2048
+	maxWebhookHosts  = 50
+	maxHeaders       = 16
+	maxHeadersLength = 8 << 10 // bytes, all together
+)
+
+// sealedPart is what of a webhook is sealed.
+type sealedPart struct {
+	Secret  string            `json:"secret"`
+	Headers map[string]string `json:"headers"`
+}
+
+// unsealWebhook returns the sealed part of a webhook.
+func unsealWebhook(s *site.Site, w *store.Webhook) (part sealedPart, err error) {
+	b, err := s.Unseal(site.SealedWebhook, w.ID, w.Sealed)
+	if err != nil {
+		return part, err
+	}
+	defer clear(b)
+	if err := json.Unmarshal(b, &part); err != nil {
+		return part, fmt.Errorf("webhook %d: its secret is damaged", w.ID) // an error of json may quote it
+	}
+	return part, nil
+}
+
+func (p sealedPart) seal(s *site.Site, id int64) []byte {
+	b, err := json.Marshal(p)
+	if err != nil {
+		panic(err) // impossible: texts only
+	}
+	defer clear(b)
+	return s.Seal(site.SealedWebhook, id, b)
+}
+
+// form returns a stored webhook as it is edited, without the values of header fields.
+func (part sealedPart) form(w *store.Webhook) WebhookForm {
+	f := WebhookForm{Name: w.Name, URL: w.URL, Events: slices.Clone(w.Events), Headers: map[string]string{}, Style: WebhookStyle(w.Style), Persons: w.Persons, Denied: w.Denied, Stop: w.Stopped != ""}
+	for name := range part.Headers {
+		f.Headers[name] = ""
+	}
+	return f
+}
+
+// keep fills in the values of header fields that are left empty: of a webhook as it was. They
+// are for that host alone.
+func (part sealedPart) keep(f *WebhookForm, url string) error {
+	for name, value := range f.Headers {
+		was, ok := part.Headers[name]
+		switch {
+		case value != "" || !ok || was == "":
+		case hostOf(f.URL) != hostOf(url):
+			return wrong("headers", "Enter the value of %.40s again: it was for another host", name)
+		default:
+			f.Headers[name] = was
+		}
+	}
+	return nil
+}
+
+// store writes the form to a row, or returns the errors in its fields. hosts are those that
+// are allowed inside the network.
+func (f *WebhookForm) store(w *store.Webhook, hosts []*store.WebhookHost) error {
+	var wrongs FieldErrors
+	f.Name = TidyName(f.Name)
+	switch {
+	case store.Fold(f.Name) == "":
+		wrongs.add(wrong("name", "Enter a name with letters or digits"))
+	case len(f.Name) > wire.MaxName:
+		wrongs.add(wrong("name", "The name has %d bytes; at most %d are possible", len(f.Name), wire.MaxName))
+	default:
+		wrongs.add(wrongField("name", wire.CheckLabel(f.Name)))
+	}
+	wrongs.add(checkWebhookURL(f.URL, hosts))
+	var events []string
+	for _, event := range WebhookEvents() {
+		if slices.Contains(f.Events, event.Name) {
+			events = append(events, event.Name)
+		}
+	}
+	for _, name := range f.Events {
+		if !slices.Contains(events, name) {
+			wrongs.add(wrong("events", "There is no event %.60q", Clean(name)))
+			break
+		}
+	}
+	if len(f.Events) == 0 {
+		wrongs.add(wrong("events", "Choose which events are sent"))
+	}
+	headers := map[string]string{}
+	for name, value := range f.Headers {
+		headers[textproto.CanonicalMIMEHeaderKey(name)] = strings.TrimSpace(value)
+	}
+	f.Headers = headers
+	wrongs.add(checkHeaders(f.Headers))
+	if f.Style != StyleUniFi && f.Style != StyleStandard {
+		wrongs.add(wrong("style", "Choose how events are written: %s or %s", StyleUniFi, StyleStandard))
+	}
+	w.Name, w.URL, w.Events, w.Style, w.Persons, w.Denied = f.Name, f.URL, events, string(f.Style), f.Persons, f.Denied
+	return wrongs.err()
+}
+
+// Webhooks returns all webhooks, by name.
+func (d *Desk) Webhooks(ctx context.Context, a Actor) (webhooks []*Webhook, err error) {
+	err = d.view(ctx, a, ViewWebhooks, func(tx *store.Tx) error {
+		rows, err := tx.Webhooks()
+		for _, row := range rows {
+			w, err := d.webhook(row)
+			if err != nil {
+				return err
+			}
+			webhooks = append(webhooks, w)
+		}
+		return err
+	})
+	return webhooks, err
+}
+
+func (d *Desk) webhook(row *store.Webhook) (*Webhook, error) {
+	part, err := unsealWebhook(d.site, row)
+	if err != nil {
+		return nil, err
+	}
+	w := &Webhook{ID: row.ID, Made: moment(row.Created), WebhookForm: part.form(row), Stopped: row.Stopped, Waiting: row.Waiting, Failed: row.Failed, Last: moment(row.Last)}
+	w.Revision = revision(w.WebhookForm)
+	return w, nil
+}
+
+// AddWebhook adds a webhook for what happens from then on, and returns the secret that signs
+// what it sends, for the caller to show once.
+func (d *Desk) AddWebhook(ctx context.Context, a Actor, form WebhookForm) (id int64, secret string, err error) {
+	target := &auditTarget{subject: cut(TidyName(form.Name), wire.MaxName)}
+	err = d.act(ctx, a, AddWebhook, target, func(tx *store.Tx, now time.Time) error {
+		hosts, err := tx.WebhookHosts()
+		if err != nil {
+			return err
+		}
+		w := &store.Webhook{Created: now.Unix()}
+		if form.Stop {
+			w.Stopped = stoppedBy + a.Name
+		}
+		if err := form.store(w, hosts); err != nil {
+			return err
+		}
+		target.text = "to " + hostOf(w.URL) + ", of " + strings.Join(w.Events, ", ")
+		before, err := tx.Webhooks()
+		if err != nil {
+			return err
+		}
+		if len(before) >= maxWebhooks {
+			return wrong("name", "A site has at most %d webhooks: remove those that nobody uses", maxWebhooks)
+		}
+		if w.Cursor, _, err = tx.Newest(); err != nil {
+			return err
+		}
+		if err := urlTaken(tx.AddWebhook(w)); err != nil {
+			return err
+		}
+		var b [32]byte
+		rand.Read(b[:])
+		secret = "whsec_" + base64.StdEncoding.EncodeToString(b[:])
+		id, w.Sealed = w.ID, sealedPart{secret, form.Headers}.seal(d.site, w.ID)
+		return tx.SetWebhook(w)
+	})
+	return id, secret, err
+}
+
+// ErrSameURL is a FieldError's cause: another webhook sends to the URL.
+var ErrSameURL = store.ErrURLTaken
+
+func urlTaken(err error) error {
+	if errors.Is(err, store.ErrURLTaken) {
+		return &FieldError{"url", "Another webhook sends to this URL already; change that one, or enter another URL", err}
+	}
+	return err
+}
+
+// EditWebhook changes a webhook; revision is that of the form, "": any. Its secret stays. One
+// that is stopped has failed to send what waits, and when it goes on, sends what happens from
+// then on. Fields: those of the form, "webhook".
+func (d *Desk) EditWebhook(ctx context.Context, a Actor, id int64, revision string, edit func(*WebhookForm)) error {
+	target := new(auditTarget)
+	return d.act(ctx, a, EditWebhook, target, func(tx *store.Tx, _ time.Time) error {
+		row, err := tx.Webhook(id)
+		if err != nil {
+			return err
+		}
+		target.subject = row.Name
+		was, err := d.webhook(row)
+		if err != nil {
+			return err
+		}
+		if revision != "" && revision != was.Revision {
+			return changedMeanwhile("webhook")
+		}
+		hosts, err := tx.WebhookHosts()
+		if err != nil {
+			return err
+		}
+		part, err := unsealWebhook(d.site, row)
+		if err != nil {
+			return err
+		}
+		form := part.form(row)
+		edit(&form)
+		url := row.URL
+		if err := form.store(row, hosts); err != nil {
+			return err
+		}
+		if err := part.keep(&form, url); err != nil {
+			return err
+		}
+		target.text = webhookChanges(was, &form, part.Headers)
+		part.Headers = form.Headers
+		row.Sealed = part.seal(d.site, id)
+		switch {
+		case form.Stop && row.Stopped == "":
+			row.Stopped = stoppedBy + a.Name
+			if err := tx.StopDeliveries(id, "sending was stopped"); err != nil {
+				return err
+			}
+		case !form.Stop && row.Stopped != "":
+			row.Stopped = ""
+			if row.Cursor, _, err = tx.Newest(); err != nil {
+				return err
+			}
+		}
+		return urlTaken(tx.SetWebhook(row))
+	})
+}
+
+// stoppedBy begins why a webhook is stopped that an administrator has stopped.
+const stoppedBy = "stopped by "
+
+// webhookChanges says what an edit changes, for the audit: no values of header fields.
+func webhookChanges(was *Webhook, is *WebhookForm, headers map[string]string) string {
+	var parts []string
+	note := func(changed bool, format string, args ...any) {
+		if changed {
+			parts = append(parts, fmt.Sprintf(format, args...))
+		}
+	}
+	note(was.Name != is.Name, "it is called %s now", is.Name)
+	note(was.URL != is.URL, "to %s", hostOf(is.URL))
+	note(!slices.Equal(was.Events, is.Events), "of %s", strings.Join(is.Events, ", "))
+	note(!maps.Equal(headers, is.Headers), "other header fields")
+	note(was.Style != is.Style, "in the style %s", is.Style)
+	note(was.Persons != is.Persons, "names of persons %s", onOff(is.Persons))
+	note(was.Denied != is.Denied, "denied attempts %s", onOff(is.Denied))
+	note(was.Stop != is.Stop, "sending %s", onOff(!is.Stop))
+	return strings.Join(parts, "; ")
+}
+
+// RemoveWebhook removes a webhook with its deliveries. An attempt that is under way may still
+// arrive.
+func (d *Desk) RemoveWebhook(ctx context.Context, a Actor, id int64) error {
+	target := new(auditTarget)
+	return d.act(ctx, a, RemoveWebhook, target, func(tx *store.Tx, _ time.Time) error {
+		w, err := tx.Webhook(id)
+		if err != nil {
+			return err
+		}
+		target.subject = w.Name
+		return tx.RemoveWebhook(id)
+	})
+}

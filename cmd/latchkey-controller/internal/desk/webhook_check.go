@@ -1,0 +1,207 @@
+package desk
+
+import (
+	"context"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/outbound"
+	"latchkey/cmd/latchkey-controller/internal/store"
+)
+
+// An EventChoice is an event that webhooks may send.
+type EventChoice struct {
+	Name  string
+	Title string // what happened
+	Sent  bool   // otherwise it never happens here, and is only accepted
+}
+
+// WebhookEvents returns all events that webhooks may be asked for: those of the UniFi Access
+// API, and ours.
+func WebhookEvents() []EventChoice {
+	return []EventChoice{
+		{eventUnlock, "A door was opened by a person, or remotely", true},
+		{eventContact, "A door was opened or closed", true},
+		{eventEmergency, "A lockdown, an evacuation or a fire began or ended at a door", true},
+		{eventTemporaryStart, "A door was unlocked for a time", true},
+		{eventTemporaryEnd, "A door is no longer unlocked", true},
+		{eventScheduleStart, "A schedule unlocked a door", true},
+		{eventScheduleEnd, "A schedule no longer unlocks a door", true},
+		{eventVisitor, "A visitor was invited, or a visit ended", true},
+		{"access.doorbell.incoming", "A doorbell rang", false},
+		{"access.doorbell.completed", "A doorbell was answered", false},
+		{"access.doorbell.incoming.REN", "A doorbell rang", false},
+		{eventLockoutStart, "PIN entry was paused after wrong PINs", true},
+		{eventLockoutEnd, "PIN entry resumed", true},
+		{eventForced, "A door was forced open", true},
+		{eventHeld, "A door has been open for too long", true},
+		{eventTamperStart, "A reader was opened", true},
+		{eventTamperEnd, "A reader is closed again", true},
+		{eventOffline, "A reader has lost its connection", true},
+		{eventOnline, "A reader is connected again", true},
+	}
+}
+
+// hostOf returns the host and port of a URL that checkWebhookURL takes.
+func hostOf(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return ""
+	}
+	return hostPort(u)
+}
+
+func hostPort(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80"}[u.Scheme]
+		if port == "" {
+			port = "443"
+		}
+	}
+	name := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
+	if strings.Contains(name, ":") {
+		name = "[" + name + "]"
+	}
+	return name + ":" + port
+}
+
+// checkWebhookURL checks a URL. hosts are those that are allowed inside the network.
+func checkWebhookURL(text string, hosts []*store.WebhookHost) error {
+	const field = "url"
+	if len(text) > maxWebhookURL {
+		return wrong(field, "The URL has %d characters; at most %d are possible", len(text), maxWebhookURL)
+	}
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Opaque != "" || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https":
+		return wrong(field, "Enter a URL like https://example.com/hook")
+	case u.User != nil:
+		return wrong(field, "The URL holds a user name; send it in a header field instead")
+	case u.Fragment != "" || strings.HasSuffix(text, "#"):
+		return wrong(field, "Leave out of the URL what is after #: it is never sent")
+	case strings.Contains(u.Hostname(), "%"):
+		return wrong(field, "Enter a host without %%")
+	}
+	host := hostPort(u)
+	for _, h := range hosts {
+		if h.Host == host {
+			return nil
+		}
+	}
+	if u.Scheme == "http" {
+		return wrong(field, "The URL must begin with https://. Without it, everybody on the way reads the events: only hosts inside the network that an Owner has allowed take http://, and %s is none", host)
+	}
+	if address, err := netip.ParseAddr(u.Hostname()); err == nil && !outbound.Public(address) {
+		return wrong(field, "%s is inside the network or the machine: first an Owner must allow it", host)
+	}
+	return nil
+}
+
+// parseHost returns name:port of a host that is given like that, or by a URL.
+func parseHost(text string) (string, error) {
+	text = strings.TrimSpace(text)
+	if !strings.Contains(text, "://") {
+		text = "https://" + text
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Hostname() == "" || len(u.Host) > 260 || strings.ContainsAny(u.Hostname(), "%*") || u.Scheme != "http" && u.Scheme != "https" {
+		return "", wrong("host", "Enter a host and its port like n8n.home:5678, or the URL of a webhook there")
+	}
+	return hostPort(u), nil
+}
+
+// checkHeaders checks header fields that are sent with each event.
+func checkHeaders(headers map[string]string) error {
+	const field = "headers"
+	if len(headers) > maxHeaders {
+		return wrong(field, "At most %d header fields are possible", maxHeaders)
+	}
+	size := 0
+	for name, value := range headers {
+		size += len(name) + len(value)
+		lower := strings.ToLower(name)
+		switch {
+		case name == "" || strings.Trim(lower, headerLetters) != "":
+			return wrong(field, "%.40q cannot be the name of a header field", Clean(name))
+		case strings.ContainsFunc(value, func(r rune) bool { return r != '\t' && (r < ' ' || r > '~') }):
+			return wrong(field, "The header field %.40s has characters that cannot be sent", name)
+		case strings.HasPrefix(lower, "webhook-"), strings.HasPrefix(lower, "proxy-"), ownHeaders[lower]:
+			return wrong(field, "The header field %.40s is the controller's own; choose another name", name)
+		}
+	}
+	if size > maxHeadersLength {
+		return wrong(field, "The header fields have %d bytes; at most %d are possible", size, maxHeadersLength)
+	}
+	return nil
+}
+
+// headerLetters are the characters of the name of a header field, in lower case (RFC 9110,
+// section 5.6.2).
+const headerLetters = "abcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~"
+
+// ownHeaders are those that say what is sent and how, in lower case.
+var ownHeaders = map[string]bool{
+	"host": true, "content-length": true, "content-type": true, "content-encoding": true, "transfer-encoding": true, "connection": true, "keep-alive": true,
+	"upgrade": true, "te": true, "trailer": true, "expect": true, "signature": true, "accept-encoding": true, "user-agent": true,
+}
+
+// A WebhookHost is a host inside the network to which webhooks may send.
+type WebhookHost struct {
+	Host string // name:port
+	Who  string // allowed it
+	At   time.Time
+}
+
+// WebhookHosts returns the hosts inside the network to which webhooks may send.
+func (d *Desk) WebhookHosts(ctx context.Context, a Actor) (hosts []*WebhookHost, err error) {
+	err = d.view(ctx, a, ViewWebhooks, func(tx *store.Tx) error {
+		rows, err := tx.WebhookHosts()
+		for _, row := range rows {
+			hosts = append(hosts, &WebhookHost{row.Host, row.Who, moment(row.Created)})
+		}
+		return err
+	})
+	return hosts, err
+}
+
+// AllowWebhookHost lets webhooks send to a host inside the network, given as name:port or by
+// a URL, and returns name:port. Field: "host".
+func (d *Desk) AllowWebhookHost(ctx context.Context, a Actor, text string) (host string, err error) {
+	target := &auditTarget{subject: cut(text, maxAuditSubject)}
+	err = d.act(ctx, a, AllowWebhookHost, target, func(tx *store.Tx, now time.Time) error {
+		if host, err = parseHost(text); err != nil {
+			return err
+		}
+		target.subject = host
+		hosts, err := tx.WebhookHosts()
+		if err != nil {
+			return err
+		}
+		if len(hosts) >= maxWebhookHosts {
+			return wrong("host", "At most %d hosts are possible: remove those that are not needed", maxWebhookHosts)
+		}
+		return tx.AllowWebhookHost(&store.WebhookHost{Host: host, Who: a.Name, Created: now.Unix()})
+	})
+	return host, err
+}
+
+// ForbidWebhookHost no longer lets webhooks send to a host inside the network. What waits to
+// be sent there is refused from then on.
+func (d *Desk) ForbidWebhookHost(ctx context.Context, a Actor, host string) error {
+	target := &auditTarget{subject: cut(host, maxAuditSubject)}
+	return d.act(ctx, a, ForbidWebhookHost, target, func(tx *store.Tx, _ time.Time) error {
+		hosts, err := tx.WebhookHosts()
+		if err != nil {
+			return err
+		}
+		for _, h := range hosts {
+			if h.Host == host {
+				return tx.ForbidWebhookHost(host)
+			}
+		}
+		return ErrNotFound
+	})
+}
