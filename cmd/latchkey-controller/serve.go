@@ -40,6 +40,8 @@ func serve(c *invocation) action {
 	})
 	var page consoleFlags
 	page.add(c)
+	var home homeAssistantFlags
+	home.add(c)
 	apiListen := c.String("api", "off", "the `address` at which programs with a token are served, like 127.0.0.1:12445; off: there is no API")
 	verbose := c.Bool("verbose", false, "log what goes right, too")
 	c.check = func([]string) error {
@@ -51,7 +53,7 @@ func serve(c *invocation) action {
 				return c.wrongUse("--broker: %v", err)
 			}
 		}
-		return nil
+		return home.check(c)
 	}
 	return func(ctx context.Context, _ []string) error {
 		level := slog.LevelInfo
@@ -105,6 +107,10 @@ func serve(c *invocation) action {
 			return err
 		}
 		sender := webhook.New(webhook.Options{Desk: c.desk, Body: api.WebhookBody(c.site.ID), Log: log})
+		shown, err := home.open(c, log)
+		if err != nil {
+			return err
+		}
 		group, ctx := errgroup.WithContext(ctx)
 		group.Go(func() error { return l.Run(ctx) })
 		group.Go(func() error { return c.desk.Maintain(ctx) })
@@ -115,6 +121,9 @@ func serve(c *invocation) action {
 		}
 		if programs != nil {
 			group.Go(func() error { return programs.run(ctx) })
+		}
+		if shown != nil {
+			group.Go(func() error { return shown.Run(ctx) })
 		}
 		group.Go(func() error { return control.Serve(ctx, c.dir, c.desk) })
 		return group.Wait()

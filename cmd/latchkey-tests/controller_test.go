@@ -25,6 +25,7 @@ type controller struct {
 	api        string      // address of its API; "": it has none
 	env        []string    // of its process, besides that of the test
 	signIn     chan string // its first one-time link
+	flags      []string    // further ones of serve
 	serving    *exec.Cmd   // latchkey-controller serve
 	brokering  *exec.Cmd   // Mosquitto, if that is the broker
 	configured string      // directory of its configuration
@@ -164,7 +165,7 @@ func (c *controller) serve() {
 	if c.api != "" {
 		at = append(at, "--api", c.api)
 	}
-	c.serving = exec.Command(filepath.Join(dir, "latchkey-controller"), append([]string{"serve", "--dir", c.dir, "--console", console}, at...)...)
+	c.serving = exec.Command(filepath.Join(dir, "latchkey-controller"), append([]string{"serve", "--dir", c.dir, "--console", console}, append(at, c.flags...)...)...)
 	c.serving.Stderr, c.serving.Env = c.t.Output(), append(os.Environ(), c.env...)
 	out, err := c.serving.StdoutPipe()
 	if err != nil {

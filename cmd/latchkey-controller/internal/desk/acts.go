@@ -77,9 +77,9 @@ const (
 	MakeToken   Act = "token.make"
 	RevokeToken Act = "token.revoke"
 
-	ViewMail     Act = "mail.view"
-	EditMail     Act = "mail.edit" // how people are told by e-mail
-	SendTestMail Act = "mail.test"
+	ViewMail          Act = "mail.view"
+	EditMail          Act = "mail.edit" // how people are told by e-mail
+	SendTestMail      Act = "mail.test"
 	ViewWebhooks      Act = "webhooks.view"
 	AddWebhook        Act = "webhook.add"
 	EditWebhook       Act = "webhook.edit"

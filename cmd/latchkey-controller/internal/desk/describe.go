@@ -88,6 +88,15 @@ func called(name string, user uint64) string {
 	return name
 }
 
+// Named returns the name that the event's user had at the time; "": there is none, or it is
+// not known any more.
+func (e *Event) Named() string {
+	if e.User == 0 || e.Person == called("", e.User) {
+		return ""
+	}
+	return e.Person
+}
+
 // record fills in the event of a reader's record.
 func (desc *describer) record(e *Event, listed *store.Event, row *store.Record) error {
 	e.Source, e.Number, e.Journal = "reader", row.Number, row.Journal.String()

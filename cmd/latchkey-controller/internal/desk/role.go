@@ -39,10 +39,11 @@ const (
 	Console     Via = "console"
 	CommandLine Via = "cli"
 	API         Via = "api"
+	MQTT        Via = "mqtt"
 	Controller  Via = "controller" // it acts by itself
 )
 
-// An Actor is who acts: a person, or a program with a token.
+// An Actor is who acts: a person, or a program with a token or with scopes of its own.
 type Actor struct {
 	ID          int64 // of the administrator; 0: the command line; below 0: of the token, negated
 	Name        string
@@ -51,7 +52,7 @@ type Actor struct {
 	Via         Via
 
 	session wire.Hash // hash of the session's token; zero: none
-	scopes  string    // of a token, with a space between
+	scopes  string    // of a program, with a space between; "": not a program
 }
 
 // token returns the id of the actor's token; 0: it has none.
@@ -67,9 +68,9 @@ func AtCommandLine(user string) Actor {
 // buttons; the act checks again.
 func (a Actor) May(act Act) bool { return a.mayBy(act) && slices.Contains(rules[act].may, a.Role) }
 
-// mayBy says whether the token's scopes allow an act; without a token they do.
+// mayBy says whether the program's scopes allow an act; a person needs none.
 func (a Actor) mayBy(act Act) bool {
-	return a.token() == 0 || slices.Contains(strings.Fields(a.scopes), string(rules[act].scope))
+	return a.token() == 0 && a.scopes == "" || slices.Contains(strings.Fields(a.scopes), string(rules[act].scope))
 }
 
 // Refusals.
