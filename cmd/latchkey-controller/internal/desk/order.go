@@ -44,7 +44,7 @@ func (d *Desk) Order(ctx context.Context, a Actor, reader string, order wire.Ord
 		if r := outcome.Record; r != nil && r.Kind == wire.CommandRefused {
 			outcome.Text = "the reader refused: " + reasonText(r.Reason)
 		}
-		out = &OrderResult{Command: outcome.ID.String(), Done: outcome.Done, Text: outcome.Text}
+		out = &OrderResult{Command: outcome.ID.String(), Done: outcome.Done, Unsent: outcome.Unsent, Text: outcome.Text}
 		if !outcome.Done {
 			return "", errors.New(outcome.Text)
 		}
