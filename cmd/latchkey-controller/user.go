@@ -63,6 +63,22 @@ func printDatesElsewhere(ctx context.Context, c *invocation, id uint64) error {
 	return nil
 }
 
+// userSuspend suspends a user, or ends that.
+func userSuspend(suspended bool) func(*invocation) action {
+	return func(c *invocation) action {
+		return func(ctx context.Context, args []string) error {
+			u, err := c.desk.FindUser(ctx, c.actor, args[0])
+			if err != nil {
+				return err
+			}
+			if err := c.desk.SuspendUser(ctx, c.actor, u.ID, suspended); err != nil {
+				return err
+			}
+			return printUser(c, u.ID, u.Name, nil)
+		}
+	}
+}
+
 func userRemove(c *invocation) action {
 	return func(ctx context.Context, args []string) error {
 		u, err := c.desk.FindUser(ctx, c.actor, args[0])

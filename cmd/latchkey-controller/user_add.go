@@ -16,6 +16,8 @@ func userAdd(c *invocation) action {
 	})
 	c.StringVar(&form.First, "first", "", "the first `name`")
 	c.StringVar(&form.Last, "last", "", "the last `name`")
+	c.StringVar(&form.Email, "email", "", "the email `address`")
+	c.StringVar(&form.Employee, "employee", "", "the employee `number`")
 	groups := groupsFlag(c, "a `group` the user is in, besides everyone; may be repeated")
 	for name, into := range map[string]*string{"from": &form.From, "until": &form.Until} {
 		c.Func(name, "the `time` "+name+" which doors open", func(text string) error {

@@ -21,6 +21,8 @@ func userEdit(c *invocation) action {
 	})
 	edit("first", "the first `name`", func(f *desk.UserForm, text string) error { f.First = text; return nil })
 	edit("last", "the last `name`", func(f *desk.UserForm, text string) error { f.Last = text; return nil })
+	edit("email", "the email `address`, or '' for none", func(f *desk.UserForm, text string) error { f.Email = text; return nil })
+	edit("employee", "the employee `number`, or '' for none", func(f *desk.UserForm, text string) error { f.Employee = text; return nil })
 	groups := groupsFlag(c, "a `group` the user is in, in place of all there are; may be repeated")
 	noGroups := c.Bool("no-groups", false, "the user is in everyone only")
 	date := func(name, unbounded string, field func(*desk.UserForm) *string) {

@@ -22,20 +22,24 @@ type userRow struct {
 	Extended bool       `json:"extended"`
 	Exposed  int        `json:"exposed,omitempty"` // how many of PIN and cards a lost reader may have given away
 	Visitor  bool       `json:"visitor,omitempty"`
+
+	Email     string `json:"email,omitempty"`
+	Employee  string `json:"employee,omitempty"`
+	Suspended bool   `json:"suspended,omitempty"`
 }
 
 func rowOf(u *desk.UserRow, in *time.Location) userRow {
-	return userRow{u.ID, u.Name, u.PIN, u.Cards, u.Copyable, append([]string{}, u.Groups...), timeOrNil(u.From, in), timeOrNil(u.Until, in), u.Extended, u.Exposed, u.Visit != nil}
+	return userRow{u.ID, u.Name, u.PIN, u.Cards, u.Copyable, append([]string{}, u.Groups...), timeOrNil(u.From, in), timeOrNil(u.Until, in), u.Extended, u.Exposed, u.Visit != nil, u.Email, u.Employee, u.Suspended}
 }
 
 func userList(c *invocation) action {
-	search := c.String("search", "", "those whose name or groups have `words` that begin so")
+	search := c.String("search", "", "those whose name, groups, email or employee number have `words` that begin so")
 	group := c.String("group", "", "those in this `group`")
 	var states []string
 	for _, s := range desk.UserStates()[1:] { // the first is any
 		states = append(states, string(s))
 	}
-	state := c.oneOf("state", "those who are valid, expired or not-yet-valid now, have no-credentials or a copyable-card, or are a visitor: a `state`", states...)
+	state := c.oneOf("state", "those who are valid, expired or not-yet-valid now, have no-credentials or a copyable-card, or are a visitor or suspended: a `state`", states...)
 	return func(ctx context.Context, _ []string) error {
 		users, err := allUsers(ctx, c, desk.UserQuery{Search: *search, State: desk.UserState(*state), Group: *group, Limit: 1000})
 		if err != nil {
@@ -66,6 +70,9 @@ func userList(c *invocation) action {
 			until := shortTime(u.Until, in)
 			if u.Validity != desk.Valid {
 				until += fmt.Sprintf(" (%s)", u.Validity)
+			}
+			if u.Suspended {
+				until += " (suspended)"
 			}
 			lines = append(lines, fmt.Sprintf("%d\t%s\t%s\t%d\t%s\t%s\t%s", u.ID, u.Name, pin, u.Cards, orDash(groupsText(u)), shortTime(u.From, in), until))
 		}

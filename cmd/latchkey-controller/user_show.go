@@ -68,6 +68,15 @@ func userShow(c *invocation) action {
 		if u.Validity != desk.Valid {
 			lines = append(lines, "now\t"+string(u.Validity))
 		}
+		if u.Suspended {
+			lines = append(lines, "now\tsuspended: readers have neither PIN nor cards, which the user keeps")
+		}
+		if u.Email != "" {
+			lines = append(lines, "email\t"+u.Email)
+		}
+		if u.Employee != "" {
+			lines = append(lines, "employee\t"+u.Employee)
+		}
 		if u.Visit != nil {
 			visit := visitOf(u.Visit, in)
 			shown.Visit = &visit

@@ -51,7 +51,7 @@ var arrows = []struct {
 	{ofController + "clock", nil},
 	{ofController + "console", []string{ofController + "desk", ofController + "site", ofController + "zone", "sync/wire"}},
 	{ofController + "control", []string{ofController + "desk", "sync/wire"}},
-	{ofController + "desk", []string{ofController + "backup", ofController + "clock", ofController + "link", ofController + "site", ofController + "store", ofController + "zone", "device/pin", "keypad/letters", "sync/wire"}},
+	{ofController + "desk", []string{ofController + "backup", ofController + "clock", ofController + "link", ofController + "outbound", ofController + "site", ofController + "store", ofController + "zone", "device/pin", "keypad/letters", "sync/wire"}},
 	{ofController + "homeassistant", []string{ofController + "desk", "sync/wire"}},
 	{ofController + "link", []string{ofController + "clock", ofController + "site", ofController + "store", "sync/wire"}},
 	{ofController + "mail", []string{ofController + "desk"}},
@@ -60,7 +60,7 @@ var arrows = []struct {
 	{ofController + "site", []string{ofController + "backup", ofController + "clock", ofController + "store", ofController + "vault", ofController + "zone", "device", "device/durable", "device/pin", "device/pin/tpm", "sync/wire"}}, // reads what a reader has kept in a checkpoint
 	{ofController + "store", []string{ofController + "clock", ofController + "zone", "device/durable", "sync/wire"}},
 	{ofController + "vault", []string{"device/durable", "sync/wire"}},
-	{ofController + "webhook", []string{ofController + "desk"}},
+	{ofController + "webhook", []string{ofController + "desk", ofController + "outbound"}},
 	{ofController + "zone", []string{"sync/wire"}},
 	{"cmd/latchkey-demo", nil},
 	{"cmd/latchkey-bench", nil},

@@ -204,6 +204,7 @@ func TestEachPageHasNoBarrierAndKeepsToItsPolicyInEachLightAndSize(t *testing.T)
 			{"card-return", "/users/return-card", ""},
 			{"user-about", "/users/1?tab=about", ""},
 			{"user-remove", "/users/1?tab=about&ask=remove", ""},
+			{"user-suspend", "/users/1?tab=about&ask=suspend", ""},
 			{"user-long", "/users/11", ""},
 			{"user-pin-change", "/users/1?add=pin", ""},
 			{"user-pin-wrong", "/users/1?add=pin", `document.querySelector("#f-pin-typed").click(); document.querySelector("#f-digits").value = "1234"; ` + submit},

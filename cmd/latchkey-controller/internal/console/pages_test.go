@@ -127,6 +127,8 @@ var acts = []struct {
 	{"/users", []string{"first", "Eve", "pin", "auto"}, desk.Viewer},
 	{"/users/1", []string{"first", "Eve"}, desk.Viewer},
 	{"/users/1/remove", nil, desk.Viewer},
+	{"/users/1/suspend", []string{"suspended", "true"}, desk.Viewer},
+	{"/users/1/suspend", []string{"suspended", "false"}, desk.Viewer},
 	{"/users/1/pin", []string{"pin", "auto"}, desk.Viewer},
 	{"/users/1/pin/remove", nil, desk.Viewer},
 	{"/users/1/duress-pin", []string{"pin", "auto"}, desk.Viewer},

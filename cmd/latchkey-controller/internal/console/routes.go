@@ -36,6 +36,7 @@ func (c *Console) routes() {
 	c.page("GET /users/{id}", c.user)
 	c.form("POST /users/{id}", c.editUser, c.showAbout)
 	c.form("POST /users/{id}/remove", c.removeUser, nil)
+	c.form("POST /users/{id}/suspend", c.suspendUser, nil)
 	c.form("POST /users/{id}/pin", c.setPIN, c.showAdding("pin"))
 	c.form("POST /users/{id}/pin/remove", c.removePIN, nil)
 	c.form("POST /users/{id}/duress-pin", secretly(c.setDuressPIN), c.showDuressPIN)

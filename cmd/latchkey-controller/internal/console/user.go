@@ -133,6 +133,8 @@ func userFields(u *desk.User, v *visit) *form {
 	for _, group := range shown.Groups {
 		f.Values.Add("group", group)
 	}
+	f.Values.Set("email", shown.Email)
+	f.Values.Set("employee", shown.Employee)
 	tick(f, "extended", shown.Extended)
 	return f
 }
@@ -162,6 +164,16 @@ func (c *Console) removeUser(r *http.Request, v *visit, _ *form) (answer, error)
 		err = c.desk.RemoveUser(r.Context(), v.Actor, id)
 	}
 	return removed(err, "/users", notice, "This user was already removed.")
+}
+
+// suspendUser suspends a user, or ends that.
+func (c *Console) suspendUser(r *http.Request, v *visit, f *form) (answer, error) {
+	id, suspended := uint64(v.id), f.Get("suspended") == "true"
+	notice := "The suspension is over. Readers are being updated."
+	if suspended {
+		notice = "Suspended. PIN and cards open no door as soon as each reader is updated."
+	}
+	return answer{to: userURL(id, "about"), notice: notice}, c.desk.SuspendUser(r.Context(), v.Actor, id, suspended)
 }
 
 // onlineReaders returns the readers that can read a card now.

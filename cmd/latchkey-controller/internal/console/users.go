@@ -134,6 +134,7 @@ func userForm(f *form, v *visit) desk.UserForm {
 	return desk.UserForm{
 		First: f.Trim("first"), Last: f.Trim("last"), Groups: groupsOf(f),
 		From: f.Trim("from"), Until: f.Trim("until"), Zone: zoneOf(f, v), Extended: f.Has("extended", "on"),
+		Email: f.Trim("email"), Employee: f.Trim("employee"),
 	}
 }
 

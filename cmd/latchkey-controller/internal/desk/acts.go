@@ -30,9 +30,11 @@ const (
 	SetDuressPIN    Act = "pin.set-duress" //
 	RemoveDuressPIN Act = "pin.remove-duress"
 
+	AddGroup      Act = "group.add"
 	EditMembers   Act = "group.members"
 	GiveAccess    Act = "group.access"
 	TakeAccess    Act = "group.no-access"
+	SetAccess     Act = "group.set-access" // to some doors and no others
 	RenameGroup   Act = "group.rename"
 	RemoveGroup   Act = "group.remove"
 	InviteVisitor Act = "visitor.invite"
@@ -138,9 +140,11 @@ var rules = map[Act]rule{
 	RemovePIN:   {may: editors, past: "removed the PIN of %s", infinitive: "remove the PIN of %s", scope: ScopeManage},
 
 	// Who renames or removes a group changes users and policies.
+	AddGroup:    {may: editors, past: "made the group %s", infinitive: "make the group %s", scope: ScopeManage},
 	EditMembers: {may: editors, past: "changed who is in the group %s", infinitive: "change who is in the group %s", scope: ScopeManage},
 	GiveAccess:  {may: supers, past: "gave the group %s access", infinitive: "give the group %s access", scope: ScopeManage},
 	TakeAccess:  {may: supers, past: "took access from the group %s", infinitive: "take access from the group %s", scope: ScopeManage},
+	SetAccess:   {may: supers, past: "set what the group %s opens", infinitive: "set what the group %s opens", scope: ScopeManage},
 	RenameGroup: {may: supers, past: "renamed the group %s", infinitive: "rename the group %s", scope: ScopeManage},
 	RemoveGroup: {may: supers, past: "removed the group %s", infinitive: "remove the group %s", scope: ScopeManage},
 

@@ -51,6 +51,10 @@ func TestWhatAdministratorsDidIsToldAsAPersonWould(t *testing.T) {
 			_, err := w.SetPolicy(ctx, owner, reader, 0, func(p *wire.Policy) { p.Limit = 5 })
 			return err
 		}, "Owner changed the policy of " + at + ": wrong PINs in a row from 10 to 5"},
+		{func() error {
+			_, err := w.SetHolidays(ctx, owner, []wire.Holiday{{Year: 2027, Month: 1, Day: 6}, {Month: 12, Day: 25}})
+			return err
+		}, "Owner changed the policy of all doors: holidays 12-25, 2027-01-06"},
 		{func() error { _, err := w.Order(ctx, owner, reader, wire.Identify); return err }, "Owner had " + at + " identify itself"},
 		{func() error { _, err := w.SetPIN(ctx, owner, user, PIN{Choice: Auto}); return err }, "Owner gave User 2 a PIN: generated"},
 		{func() error {
@@ -73,6 +77,10 @@ func TestWhatAdministratorsDidIsToldAsAPersonWould(t *testing.T) {
 			_, _, err := w.AddUser(ctx, owner, UserForm{First: "Bob"}, PIN{Choice: Auto, Limits: PINLimits{Uses: 1}}, nil)
 			return err
 		}, "Owner added Bob with a generated PIN (for 1 use)"},
+		{func() error { return w.SuspendUser(ctx, owner, user, true) }, "Owner suspended User 2"},
+		{func() error { return w.SuspendUser(ctx, owner, user, true) }, "Owner suspended User 2 as before"},
+		{func() error { return w.SuspendUser(ctx, owner, user, false) }, "Owner ended the suspension of User 2"},
+		{func() error { _, err := w.AddGroup(ctx, owner, "night-shift"); return err }, "Owner made the group night-shift"},
 		{func() error { return w.EditMembers(ctx, owner, "crew", true, []uint64{user}, nil) }, "Owner changed who is in the group crew: added User 2"},
 		{func() error { return w.GiveAccess(ctx, owner, "crew", "", door, nil, UseSchedule{}) }, "Owner gave the group crew access to " + at + ": always"},
 		{func() error { return w.TakeAccess(ctx, owner, "crew", "", door) }, "Owner took access from the group crew: " + at},

@@ -26,7 +26,10 @@ var attempts = map[Act][]attempt{
 			_, err1 := w.ListGroups(ctx, a, GroupQuery{})
 			_, err2 := w.Group(ctx, a, wire.Everyone)
 			_, err3 := w.Visitors(ctx, a, VisitQuery{})
-			return errors.Join(err1, err2, err3)
+			_, err4 := w.GroupNumbered(ctx, a, 1)
+			_, err5 := w.AccessPolicies(ctx, a)
+			_, err6 := w.AccessPolicy(ctx, a, 1)
+			return errors.Join(err1, err2, err3, err4, err5, err6)
 		}),
 		act(func(w *world, ctx context.Context, a Actor) error {
 			_, err := w.Elsewhere(ctx, a, UserForm{})
@@ -59,6 +62,7 @@ var attempts = map[Act][]attempt{
 		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Odds(ctx, a, "", nil); return err }),
 		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.OddsAt(ctx, a, w.reader()); return err }),
 		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.KeepDays(ctx, a); return err }),
+		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Holidays(ctx, a); return err }),
 		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Theft(ctx, a); return err }),
 		reader(func(w *world, ctx context.Context, a Actor, id string) error {
 			_, err := w.Reader(ctx, a, id)
@@ -112,11 +116,24 @@ var attempts = map[Act][]attempt{
 			return w.EditMembers(ctx, a, g.Name, false, []uint64{1}, nil)
 		}),
 	},
+	AddGroup: {act(func(w *world, ctx context.Context, a Actor) error {
+		w.n++
+		_, err := w.AddGroup(ctx, a, fmt.Sprint("made-", w.n))
+		return err
+	})},
 	GiveAccess: {group(func(w *world, ctx context.Context, a Actor, g *Group) error {
 		return w.GiveAccess(ctx, a, g.Name, g.AccessRevision(), []Where{{Doors, g.Access[0].DoorID}}, &wire.Schedule{Holiday: []wire.Span{{To: 60}}}, UseSchedule{})
 	})},
 	TakeAccess: {group(func(w *world, ctx context.Context, a Actor, g *Group) error {
 		return w.TakeAccess(ctx, a, g.Name, g.AccessRevision(), []Where{{Doors, g.Access[0].DoorID}})
+	})},
+	SetAccess: {group(func(w *world, ctx context.Context, a Actor, g *Group) error {
+		_, err := w.SetAccessPolicy(ctx, a, g.Number, AccessPolicyForm{Name: g.Name + "-new", Doors: []int64{g.Access[0].DoorID}, Always: true})
+		return err
+	}), act(func(w *world, ctx context.Context, a Actor) error {
+		w.n++
+		_, err := w.SetAccessPolicy(ctx, a, 0, AccessPolicyForm{Name: fmt.Sprint("made-", w.n)})
+		return err
 	})},
 	RenameGroup: {group(func(w *world, ctx context.Context, a Actor, g *Group) error {
 		return w.RenameGroup(ctx, a, g.Name, g.Revision(), g.Name+"-new")
@@ -282,6 +299,10 @@ var attempts = map[Act][]attempt{
 	ExportActivity: {act(func(w *world, ctx context.Context, a Actor) error { return w.Export(ctx, a, Query{}, CSV, io.Discard) })},
 	EditPolicy: {reader(func(w *world, ctx context.Context, a Actor, id string) error {
 		_, err := w.SetPolicy(ctx, a, id, 0, func(p *wire.Policy) { p.Limit = 3 })
+		return err
+	}), reader(func(w *world, ctx context.Context, a Actor, _ string) error {
+		w.n++
+		_, err := w.SetHolidays(ctx, a, []wire.Holiday{{Year: uint16(2000 + w.n), Month: 12, Day: 25}})
 		return err
 	}), func(w *world) func(context.Context, Actor) error {
 		id := w.reader()

@@ -60,6 +60,40 @@ func (d *Desk) EditMembers(ctx context.Context, a Actor, group string, begins bo
 	})
 }
 
+// maxGroups bounds how many groups there are when one is made in which nobody is yet.
+const maxGroups = 1000
+
+// AddGroup makes a group in which nobody is yet, and which no door lets in. Field: "group".
+func (d *Desk) AddGroup(ctx context.Context, a Actor, name string) (number int64, err error) {
+	name = TidyName(name)
+	target := &auditTarget{subject: name}
+	err = d.act(ctx, a, AddGroup, target, func(tx *store.Tx, _ time.Time) error {
+		number, err = addGroup(tx, name)
+		return err
+	})
+	return number, err
+}
+
+// addGroup makes a group, which must be new. Field: "group".
+func addGroup(tx *store.Tx, name string) (number int64, err error) {
+	if err := editableGroup(name); err != nil {
+		return 0, err
+	}
+	if _, err := groupNamed(tx, name); err == nil {
+		return 0, wrong("group", "There already is a group %s: choose another name", name)
+	} else if !errors.Is(err, ErrNotFound) {
+		return 0, err
+	}
+	all, err := groupRows(tx)
+	if err != nil {
+		return 0, err
+	}
+	if len(all) >= maxGroups {
+		return 0, wrong("group", "There are %d groups, and no more can be made: remove one first", len(all))
+	}
+	return tx.MakeGroup(name)
+}
+
 // moveMembers puts users into a group or takes them from it. It returns the names of those
 // for whom this was a change. Field: "users".
 func moveMembers(tx *store.Tx, now time.Time, group string, users []uint64, in bool) (names []string, err error) {
@@ -124,26 +158,31 @@ func (d *Desk) RenameGroup(ctx context.Context, a Actor, group, was, to string) 
 		if to == group {
 			return wrong("name", "It is called %s already: enter another name", to)
 		}
-		if err := editableGroup(to); err != nil {
-			return wrong("name", "%s", err.Error())
-		}
-		if _, err := groupNamed(tx, to); err == nil {
-			return wrong("name", "There already is a group %[1]s. Choose another name; or add the members of %[2]s to %[1]s, and remove %[2]s", to, group)
-		} else if !errors.Is(err, ErrNotFound) {
-			return err
-		}
-		if _, err := tx.ReplaceGroup(now.Unix(), group, to); err != nil {
-			return err
-		}
-		if err := tx.RenameScheduleGroup(group, to); err != nil {
-			return err
-		}
-		_, err := replaceInPolicies(tx, now, group, func(p *wire.Policy, _ bool) error {
-			renameIn(p, group, to)
-			return nil
-		})
-		return err
+		return renameGroup(tx, now, group, to)
 	})
+}
+
+// renameGroup gives a group another name. Field: "name".
+func renameGroup(tx *store.Tx, now time.Time, group, to string) error {
+	if err := editableGroup(to); err != nil {
+		return wrong("name", "%s", err.Error())
+	}
+	if _, err := groupNamed(tx, to); err == nil {
+		return wrong("name", "There already is a group %[1]s. Choose another name; or add the members of %[2]s to %[1]s, and remove %[2]s", to, group)
+	} else if !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	if _, err := tx.ReplaceGroup(now.Unix(), group, to); err != nil {
+		return err
+	}
+	if err := tx.RenameScheduleGroup(group, to); err != nil {
+		return err
+	}
+	_, err := replaceInPolicies(tx, now, group, func(p *wire.Policy, _ bool) error {
+		renameIn(p, group, to)
+		return nil
+	})
+	return err
 }
 
 // RemoveGroup takes a group from its members and from all policies. It is refused where

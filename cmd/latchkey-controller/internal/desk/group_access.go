@@ -35,20 +35,27 @@ func (d *Desk) GiveAccess(ctx context.Context, a Actor, group, was string, where
 			when = s.Name
 		}
 		doors, err := target.editAccess(tx, now, a, group, was, where, func(p *wire.Policy) error {
-			at := slices.IndexFunc(p.Access, func(a wire.Access) bool { return a.Group == group })
-			if at < 0 {
-				at = len(p.Access)
-			}
-			p.Access = slices.DeleteFunc(p.Access, func(a wire.Access) bool { return a.Group == group })
-			p.Access = slices.Insert(p.Access, at, wire.Access{Group: group, Schedule: hours})
-			if err := takeHours(tx, p, []UseSchedule{by}); err != nil {
-				return err
-			}
-			return wrongField("access", wire.CheckAccess(p.Access))
+			return giveAccess(tx, p, group, hours, by)
 		}, by)
 		target.text = "to " + doors + ": " + when
 		return err
 	})
+}
+
+// giveAccess puts a group on the list of who may open, at hours or those of a schedule, in place
+// of where it is there. Fields: "access", "schedule".
+func giveAccess(tx *store.Tx, p *wire.Policy, group string, hours *wire.Schedule, by UseSchedule) error {
+	is := func(a wire.Access) bool { return a.Group == group }
+	at := slices.IndexFunc(p.Access, is)
+	if at < 0 {
+		at = len(p.Access)
+	}
+	p.Access = slices.DeleteFunc(p.Access, is)
+	p.Access = slices.Insert(p.Access, at, wire.Access{Group: group, Schedule: hours})
+	if err := takeHours(tx, p, []UseSchedule{by}); err != nil {
+		return err
+	}
+	return wrongField("access", wire.CheckAccess(p.Access))
 }
 
 // TakeAccess has a group not open the doors at some places any more, in no mode either. It

@@ -14,11 +14,12 @@ import (
 )
 
 // A GroupRow is a group in a list. A group exists while a user is in it or a reader's
-// policy names it.
+// policy names it, and one that AddGroup has made until it is removed.
 type GroupRow struct {
 	Name    string
-	Members int // of everyone: all users
-	Doors   int // that it may open, if only at times
+	Number  int64 // stays when the group is renamed, and is no other one's after it
+	Members int   // of everyone: all users
+	Doors   int   // that it may open, if only at times
 }
 
 // Everyone says whether it is the group of all users, whose members nobody edits.
@@ -147,15 +148,24 @@ func groupRows(tx *store.Tx) ([]*GroupRow, error) {
 	if members[wire.Everyone], err = tx.CountUsers(); err != nil {
 		return nil, err
 	}
+	numbers, err := tx.GroupNumbers()
+	if err != nil {
+		return nil, err
+	}
 	rows := map[string]*GroupRow{}
 	row := func(name string) *GroupRow {
 		if rows[name] == nil {
-			rows[name] = &GroupRow{Name: name, Members: members[name]}
+			rows[name] = &GroupRow{Name: name, Number: numbers[name].Number, Members: members[name]}
 		}
 		return rows[name]
 	}
 	for _, name := range ordinary(slices.Collect(maps.Keys(members))) {
 		row(name)
+	}
+	for name, n := range numbers {
+		if n.Made {
+			row(name)
+		}
 	}
 	places, err := tx.ReaderPlaces()
 	if err != nil {
@@ -212,18 +222,8 @@ func eachPolicy(tx *store.Tx, do func(p *wire.Policy, removed bool) error) error
 	return nil
 }
 
-// groupsIn returns the groups that a policy names, sorted.
-func groupsIn(p *wire.Policy) []string {
-	groups := slices.Concat(p.Exempt, p.InLockdown)
-	for _, a := range p.Access {
-		groups = append(groups, a.Group)
-	}
-	if p.Opening != nil && p.Opening.First != "" {
-		groups = append(groups, p.Opening.First)
-	}
-	slices.Sort(groups)
-	return slices.Compact(ordinary(groups))
-}
+// groupsIn returns the groups that a policy names, sorted, without those of visitors.
+func groupsIn(p *wire.Policy) []string { return ordinary(store.PolicyGroups(p)) }
 
 // Group returns a group, or ErrNotFound.
 func (d *Desk) Group(ctx context.Context, a Actor, name string) (g *Group, err error) {
@@ -232,6 +232,23 @@ func (d *Desk) Group(ctx context.Context, a Actor, name string) (g *Group, err e
 		return err
 	})
 	return g, err
+}
+
+// GroupNumbered returns the group with a number, or ErrNotFound.
+func (d *Desk) GroupNumbered(ctx context.Context, a Actor, number int64) (g *Group, err error) {
+	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
+		g, err = groupNumbered(tx, number)
+		return err
+	})
+	return g, err
+}
+
+func groupNumbered(tx *store.Tx, number int64) (*Group, error) {
+	name, err := tx.GroupNumbered(number)
+	if err != nil {
+		return nil, err
+	}
+	return groupNamed(tx, name)
 }
 
 // groupNamed returns a group; the error says so if there is none.
@@ -288,7 +305,12 @@ func groupNamed(tx *store.Tx, name string) (g *Group, err error) {
 	slices.SortStableFunc(g.Access, func(a, b GroupAccess) int {
 		return cmp.Or(cmp.Compare(keys[a.Place], keys[b.Place]), cmp.Compare(keys[a.Door], keys[b.Door]))
 	})
-	if g.Members == 0 && len(g.Access)+len(g.Removed) == 0 && !g.Everyone() {
+	n, err := tx.GroupNumber(name)
+	if err != nil {
+		return nil, err
+	}
+	g.Number = n.Number
+	if g.Members == 0 && len(g.Access)+len(g.Removed) == 0 && !g.Everyone() && !n.Made {
 		return nil, noGroup(name)
 	}
 	return g, nil

@@ -15,7 +15,7 @@ var may = map[Act]string{
 	ViewUsers: "OSEV", ViewPlaces: "OSEV", ViewReaders: "OSEV", ViewActivity: "OSEV",
 	ViewActs: "OSE",
 	AddUser:  "OSE", EditUser: "OSE", RemoveUser: "OSE", SuspendUser: "OSE", ResumeUser: "OSE", SetPIN: "OSE", RemovePIN: "OSE", AddCard: "OSE", RemoveCard: "OSE", EnrolCard: "OSE", DropCard: "OSE",
-	EditMembers: "OSE", GiveAccess: "OS", TakeAccess: "OS", RenameGroup: "OS", RemoveGroup: "OS",
+	AddGroup: "OSE", EditMembers: "OSE", GiveAccess: "OS", TakeAccess: "OS", SetAccess: "OS", RenameGroup: "OS", RemoveGroup: "OS",
 	ViewDuress: "OSE", SetDuressPIN: "OSE", RemoveDuressPIN: "OSE",
 	InviteVisitor: "OSE", EndInvitation: "OSE", TakeVisitors: "OS",
 	NewCard: "OSE", RekeyCard: "OSE", ReturnCard: "OSE",

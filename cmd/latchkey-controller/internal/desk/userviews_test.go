@@ -159,12 +159,23 @@ func TestUsersAreChosenByHowTheirDatesStandToTheDesksClock(t *testing.T) {
 	check(store.ExpiredUsers, "", "now past", "past", "until soon")
 	check(store.EarlyUsers, "")
 	check(store.ValidUsers, "", "always", "later", "now", "soon")
+	page, err := w.Users(t.Context(), as(Viewer), UserQuery{Search: "now past"})
+	w.must(err)
+	w.must(w.SuspendUser(t.Context(), as(Owner), page.Users[0].ID, true))
+	page, err = w.Users(t.Context(), as(Viewer), UserQuery{Search: "always"})
+	w.must(err)
+	w.must(w.SuspendUser(t.Context(), as(Owner), page.Users[0].ID, true))
+	check(store.SuspendedUsers, "", "always", "now past")
+	check(store.SuspendedUsers, "alw", "always")
+	check(store.ExpiredUsers, "", "now past", "past", "until soon")
+	check(store.ValidUsers, "", "later", "now", "soon")
+	check(store.ValidUsers, "l", "later")
 	// A filter selects exactly the users with its mark.
 	for _, state := range []UserState{store.ValidUsers, store.ExpiredUsers, store.EarlyUsers} {
 		page, err := w.Users(t.Context(), as(Viewer), UserQuery{State: state})
 		w.must(err)
 		for _, u := range page.Users {
-			if marks := map[UserState]Validity{store.ExpiredUsers: Expired, store.EarlyUsers: NotYetValid}; u.Validity != marks[state] {
+			if marks := map[UserState]Validity{store.ExpiredUsers: Expired, store.EarlyUsers: NotYetValid}; u.Validity != marks[state] || u.Suspended && state == store.ValidUsers {
 				t.Errorf("%s is chosen as %s and marked as %q", u.Name, state, u.Validity)
 			}
 		}

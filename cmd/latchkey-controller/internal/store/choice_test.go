@@ -24,6 +24,7 @@ func TestUsersAreChosenByTheirStateFromAnIndexThatHasAllOfIt(t *testing.T) {
 			{UserChoice{State: BareUsers}, "users_bare"},
 			{UserChoice{State: CopyableUsers}, "users_copyable"},
 			{UserChoice{State: InvitedUsers}, "users_invited"},
+			{UserChoice{State: SuspendedUsers}, "users_suspended"},
 		} {
 			c, index := test.c, test.index
 			for _, c.Search = range []string{"", "ada"} {

@@ -1,6 +1,10 @@
 package store
 
-import "slices"
+import (
+	"slices"
+
+	"latchkey/sync/wire"
+)
 
 // CountMembers returns how many users are in each group that has any.
 func (t *Tx) CountMembers() (map[string]int, error) {
@@ -32,8 +36,80 @@ func (t *Tx) MembersOf(group string) (users []uint64, err error) {
 	return users, err
 }
 
+// A GroupNumber is by what programs know a group, whatever it is called.
+type GroupNumber struct {
+	Number int64
+	Made   bool // the group is there even if nobody is in it and no policy names it
+}
+
+// GroupNumbers returns the numbers of the groups that there are or were, by name.
+func (t *Tx) GroupNumbers() (map[string]GroupNumber, error) {
+	numbers := map[string]GroupNumber{}
+	err := t.rows(`SELECT name, number, made FROM groups`, nil, func(r scanner) error {
+		var name string
+		var n GroupNumber
+		err := r.Scan(&name, &n.Number, &n.Made)
+		numbers[name] = n
+		return err
+	})
+	return numbers, err
+}
+
+// GroupNumber returns the number of a group; zero: there never was one of this name.
+func (t *Tx) GroupNumber(name string) (n GroupNumber, err error) {
+	err = t.rowIfAny(`SELECT number, made FROM groups WHERE name = ?`, []any{name}, &n.Number, &n.Made)
+	return n, err
+}
+
+// MakeGroup has a group be there even if nobody is in it, and returns its number.
+func (t *Tx) MakeGroup(name string) (number int64, err error) {
+	err = t.row(`INSERT INTO groups (name, made) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET made = 1 RETURNING number`, []any{name}, &number)
+	return number, err
+}
+
+// GroupNumbered returns the name of the group with a number, or ErrNotFound. The group may have
+// no members now, and be in no policy.
+func (t *Tx) GroupNumbered(number int64) (name string, err error) {
+	err = t.row(`SELECT name FROM groups WHERE number = ?`, []any{number}, &name)
+	return name, err
+}
+
+// numberGroups gives the groups that a policy names numbers, if they have none.
+func (t *Tx) numberGroups(p *wire.Policy) error {
+	for _, group := range PolicyGroups(p) {
+		if err := t.exec(`INSERT OR IGNORE INTO groups (name) VALUES (?)`, group); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// PolicyGroups returns the groups that a policy names, sorted.
+func PolicyGroups(p *wire.Policy) []string {
+	groups := slices.Concat(p.Exempt, p.InLockdown)
+	for _, a := range p.Access {
+		groups = append(groups, a.Group)
+	}
+	if p.Opening != nil && p.Opening.First != "" {
+		groups = append(groups, p.Opening.First)
+	}
+	slices.Sort(groups)
+	return slices.Compact(groups)
+}
+
+// renumberGroup gives another name the number of a group; "": no name has it any more.
+func (t *Tx) renumberGroup(group, by string) error {
+	if by == "" {
+		return t.exec(`DELETE FROM groups WHERE name = ?`, group)
+	}
+	if err := t.exec(`DELETE FROM groups WHERE name = ?`, by); err != nil { // of a group that was
+		return err
+	}
+	return t.exec(`UPDATE groups SET name = ? WHERE name = ?`, by, group)
+}
+
 // ReplaceGroup has the members of a group be in another one in its place, which has none
-// yet; "": in none. It appends to the log what changes for their credentials, and returns how
+// yet, and gets its number; "": in none. It appends to the log what changes for their credentials, and returns how
 // many members there are.
 func (t *Tx) ReplaceGroup(now int64, group, by string) (members int, err error) {
 	const inGroup = `IN (SELECT user_id FROM user_groups WHERE name = ?)`
@@ -43,6 +119,9 @@ func (t *Tx) ReplaceGroup(now int64, group, by string) (members int, err error) 
 	}
 	credentials, err := t.credentials(`user_id `+inGroup, group)
 	if err != nil {
+		return 0, err
+	}
+	if err := t.renumberGroup(group, by); err != nil {
 		return 0, err
 	}
 	if by == "" {

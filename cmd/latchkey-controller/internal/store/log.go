@@ -67,10 +67,10 @@ func (t *Tx) Retag(now int64, credentials []*Credential, users map[uint64]*User)
 // more than were assigned since the backup.
 const skippedIDs = 10_000
 
-// SkipIDs skips ids of users and credentials that may have been assigned in the lost
-// state of the database.
+// SkipIDs skips ids of users and credentials, and numbers of groups, that may have been assigned
+// in the lost state of the database.
 func (t *Tx) SkipIDs() error {
-	for _, table := range []string{"users", "credentials"} {
+	for _, table := range []string{"users", "credentials", "groups"} {
 		if err := t.exec(`INSERT INTO sqlite_sequence (name, seq) SELECT ?, 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = ?)`, table, table); err != nil {
 			return err
 		}

@@ -48,6 +48,24 @@ func (t *Tx) fillUserNames() error {
 	return nil
 }
 
+// fillGroups gives the groups numbers that policies name.
+func (t *Tx) fillGroups() error {
+	readers, err := t.texts(`SELECT reader_id FROM policies ORDER BY reader_id`)
+	if err != nil {
+		return err
+	}
+	for _, id := range readers {
+		p, err := t.Policy(id)
+		if err != nil {
+			return fmt.Errorf("policy of %s: %w", id, err)
+		}
+		if err := t.numberGroups(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // fillPlaces assigns each reader the door that its policy names.
 func (t *Tx) fillPlaces() error {
 	readers, err := t.Readers()

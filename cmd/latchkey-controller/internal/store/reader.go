@@ -122,6 +122,9 @@ func (t *Tx) SetPolicy(now int64, p *wire.Policy) error {
 	if len(encoded) > wire.MaxMessage {
 		return fmt.Errorf("%w: its groups have too many hours (%d bytes, at most %d)", ErrPolicy, len(encoded), wire.MaxMessage)
 	}
+	if err := t.numberGroups(p); err != nil {
+		return err
+	}
 	return t.exec(`INSERT INTO policies (reader_id, revision, policy, changed) VALUES (?, ?, ?, ?)
 		ON CONFLICT (reader_id) DO UPDATE SET revision = excluded.revision, policy = excluded.policy, changed = excluded.changed`,
 		p.Reader, p.Revision, encoded, now)
