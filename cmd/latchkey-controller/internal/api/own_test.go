@@ -234,7 +234,7 @@ func TestAPolicyIsChangedOnlyByWhoHasSeenIt(t *testing.T) {
 	path := ownBase + "/readers/" + reader + "/policy"
 	got := p.ask("GET", path, nil)
 	seen := got.header.Get("ETag")
-	var policy policyObject
+	var policy readerPolicyObject
 	got.plain(t, &policy)
 	if !strings.HasPrefix(seen, `"`) || *policy.Limit != 10 {
 		t.Fatalf("%s %s", seen, got.body)

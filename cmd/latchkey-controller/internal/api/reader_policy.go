@@ -7,8 +7,8 @@ import (
 	"latchkey/sync/wire"
 )
 
-// A policyObject is what a reader is told about its door, besides who may open it and when.
-type policyObject struct {
+// A readerPolicyObject is what a reader is told about its door, besides who may open it and when.
+type readerPolicyObject struct {
 	Greeting      *string `json:"greeting"`           // on the home screen
 	TimeZone      *string `json:"time_zone"`          // of schedules, like Europe/Zurich
 	PIN           *bool   `json:"pin"`                // PIN entry is on
@@ -22,7 +22,7 @@ type policyObject struct {
 }
 
 // fields returns pointers to the fields, and to those of a policy.
-func (o *policyObject) fields(p *wire.Policy) []policyField {
+func (o *readerPolicyObject) fields(p *wire.Policy) []policyField {
 	return []policyField{
 		field("greeting", &o.Greeting, &p.Greeting), field("time_zone", &o.TimeZone, &p.TimeZone),
 		field("pin", &o.PIN, &p.PIN), field("shuffle_pin", &o.ShufflePIN, &p.ShufflePIN),
@@ -56,8 +56,8 @@ func (a *API) readerPolicy(c *call) (any, error) {
 	return shown(p), nil
 }
 
-func shown(p *wire.Policy) *policyObject {
-	o := new(policyObject)
+func shown(p *wire.Policy) *readerPolicyObject {
+	o := new(readerPolicyObject)
 	for _, f := range o.fields(p) {
 		f.show()
 	}
@@ -70,7 +70,7 @@ func (a *API) setReaderPolicy(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	var given policyObject
+	var given readerPolicyObject
 	if err := c.body(&given); err != nil {
 		return nil, err
 	}
