@@ -88,11 +88,11 @@ func (s *session) asked(topic string, m mqtt.Message) {
 		refuse("there is no such reader or command")
 		return
 	}
-	offer(s.clear, topic) // it may have been retained as well, which a live subscriber cannot see
 	if !s.commands.begin(reader, time.Now()) {
 		refuse("a reader takes one a second, and only when the one before is done")
 		return
 	}
+	offer(s.clear, topic) // it may have been retained as well, which a live subscriber cannot see
 	s.commands.run(func(ctx context.Context) {
 		defer s.commands.end(reader)
 		if err := s.obey(ctx, r, payload); err != nil {

@@ -284,3 +284,37 @@ func TestAutomationsLeaveRoomForALockdown(t *testing.T) {
 		t.Error("it wants one more")
 	}
 }
+
+func TestJunkAndFloodsHoldUpNobody(t *testing.T) {
+	w := newWorld(t)
+	w.reader("gauge")
+	w.reader("front-door")
+	h := w.home()
+	long := strings.Repeat("x", 100_000)
+	for _, topic := range []string{
+		"homeassistant/status", "homeassistant/device/x/config", "homeassistant/device/latchkey_000000_front-door/config",
+		"latchkey-ha/hq/front-door/command/unlock", "latchkey-ha/hq/front-door/command/", "latchkey-ha/hq/ /command/mode", "latchkey-ha/hq/\u202e/command/mode",
+	} {
+		for _, payload := range []string{"{", "null", "\x00\xff", long} {
+			send(t, h.client, topic, true, payload)
+			send(t, h.client, topic, false, payload)
+		}
+	}
+	w.run(func(o *Options) { o.Commands = true })
+	w.listens(h.client)
+	done := w.live.hold("front-door")
+	var last mqtt.Token
+	for range 2000 {
+		last = h.client.Publish("latchkey-ha/hq/front-door/command/unlock", 1, false, press)
+	}
+	w.listens(h.client)
+	if !last.WaitTimeout(20 * time.Second) {
+		t.Fatal("the broker is stuck")
+	}
+	w.listens(h.client)
+	if n := len(w.presses("front-door")); n != 1 {
+		t.Errorf("it opened %d times", n)
+	}
+	done()
+	h.drop("homeassistant/device/x/config", "homeassistant/device/latchkey_000000_front-door/config")
+}

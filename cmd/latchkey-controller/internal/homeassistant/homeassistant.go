@@ -74,6 +74,9 @@ func New(o Options) (*Bridge, error) {
 		o: o, actor: desk.HomeAssistant(o.Commands), site: name, id: fmt.Sprintf("latchkey_%x_", id[:3]), log: wire.PlainLog(o.Log),
 		changed: make(chan struct{}, 1), lastUsers: map[string]string{},
 	}
+	if o.Commands && o.Login == (Login{}) {
+		b.log.Warn("whoever reaches Home Assistant's broker can open doors: it lets the controller in without a password or a certificate, so it may let in everybody", "broker", o.Broker)
+	}
 	b.readers.Store(&map[string]*desk.Reader{})
 	b.refusals.First, b.refusals.Interval = 10, time.Minute
 	b.commands.taken = map[string]*taken{}
