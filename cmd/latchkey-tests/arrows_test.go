@@ -55,6 +55,7 @@ var arrows = []struct {
 	{ofController + "homeassistant", []string{ofController + "desk", "sync/wire"}},
 	{ofController + "link", []string{ofController + "clock", ofController + "site", ofController + "store", "sync/wire"}},
 	{ofController + "mail", []string{ofController + "desk"}},
+	{ofController + "outbound", nil},
 	{ofController + "site/boardtest", []string{"sync/wire"}},
 	{ofController + "site/sitetest", nil},
 	{ofController + "site", []string{ofController + "backup", ofController + "clock", ofController + "store", ofController + "vault", ofController + "zone", "device", "device/durable", "device/pin", "device/pin/tpm", "sync/wire"}}, // reads what a reader has kept in a checkpoint

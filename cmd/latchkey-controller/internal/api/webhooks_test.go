@@ -22,7 +22,7 @@ func TestEndpointsAreKeptAsClientsAskForThem(t *testing.T) {
 	var added endpointObject
 	body := map[string]any{"name": "n8n", "endpoint": "https://n8n.example.com/webhook/1", "events": []string{"access.door.unlock", "access.doorbell.incoming"}, "headers": map[string]string{"x-key": "hunter2"}, "of_an_earlier_item": 1}
 	p.unifi("POST", "/webhooks/endpoints", body).into(t, &added)
-	if !strings.HasPrefix(added.Secret, "whsec_") || added.Name != "n8n" || len(added.Events) != 2 {
+	if !strings.HasPrefix(added.Secret, "whsec_") || added.Name != "n8n" || len(added.Events) != 2 || len(added.Headers) != 1 || added.Headers["x-key"] != "" {
 		t.Errorf("%+v", added)
 	}
 	if a := p.unifi("POST", "/webhooks/endpoints", body); a.code() != "400 CODE_DEVICE_WEBHOOK_ENDPOINT_DUPLICATED" {

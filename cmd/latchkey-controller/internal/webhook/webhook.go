@@ -11,7 +11,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"log/slog"
-	"net"
 	"net/http"
 	"time"
 
@@ -33,11 +32,10 @@ const (
 
 // Options configure an Engine.
 type Options struct {
-	Desk     *desk.Desk
-	Body     desk.Body
-	Log      *slog.Logger
-	Resolver *net.Resolver  // nil: the machine's
-	Roots    *x509.CertPool // of receivers; nil: the machine's
+	Desk  *desk.Desk
+	Body  desk.Body
+	Log   *slog.Logger
+	Roots *x509.CertPool // of receivers; nil: the machine's
 }
 
 // An Engine sends what is due. Run it once.
@@ -79,7 +77,7 @@ func New(o Options) *Engine {
 func newClient(o Options, inside bool) *http.Client {
 	return &http.Client{
 		Transport: &http.Transport{
-			DialContext:            outbound.Dialer{Inside: inside, Resolver: o.Resolver, Timeout: patience}.DialContext,
+			DialContext:            outbound.Dialer{Inside: inside, Timeout: patience}.DialContext,
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.Roots},
 			ForceAttemptHTTP2:      true,
 			DisableCompression:     true,
